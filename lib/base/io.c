@@ -1,0 +1,132 @@
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+int
+io_write_all(int fd, const void *p, size_t n)
+{
+	const char *q = p;
+
+	while (n > 0) {
+		ssize_t k = write(fd, q, n);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return RC_IO;
+		q += k;
+		n -= (size_t)k;
+	}
+	return RC_OK;
+}
+
+int
+io_pread_all(int fd, void *p, size_t n, uint64_t off)
+{
+	char *q = p;
+
+	while (n > 0) {
+		ssize_t k = pread(fd, q, n, (off_t)off);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return RC_IO;
+		if (k == 0)
+			return RC_EOF;
+		q += k;
+		off += (uint64_t)k;
+		n -= (size_t)k;
+	}
+	return RC_OK;
+}
+
+int
+io_read_rest(int fd, struct buf *out)
+{
+	for (;;) {
+		char chunk[8192];
+		ssize_t k = read(fd, chunk, sizeof chunk);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return RC_IO;
+		if (k == 0)
+			return RC_OK;
+		buf_add(out, chunk, (size_t)k);
+		if (!buf_ok(out))
+			return RC_TOOBIG;
+	}
+}
+
+int
+io_read_file(const char *path, struct buf *out, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, errno == ENOENT ? RC_NOTFOUND : RC_IO,
+		    errno, "cannot open %s", path);
+	r = io_read_rest(fd, out);
+	if (r == RC_IO)
+		r = err_sys(err, r, errno, "cannot read %s", path);
+	else if (r == RC_TOOBIG)
+		r = err_set(err, r, "%s is larger than %zu bytes", path,
+		    out->max);
+	io_close(&fd);
+	return r;
+}
+
+static int
+flush_folder_of(const char *path)
+{
+	char *copy = xstrdup(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd >= 0 && fsync(fd) == 0 ? RC_OK : RC_IO;
+
+	io_close(&fd);
+	free(copy);
+	return r;
+}
+
+int
+io_replace_file(const char *path, struct sv content, unsigned mode,
+    struct err *err)
+{
+	struct buf tmp;
+	int fd, r = RC_OK;
+
+	buf_init(&tmp, 4096);
+	buf_addf(&tmp, "%s.tmp", path);
+	if (!buf_ok(&tmp))
+		return err_set(err, RC_TOOBIG, "the path %.80s... is too long",
+		    path);
+	fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	    (mode_t)mode);
+	if (fd < 0 || io_write_all(fd, content.p, content.n) != RC_OK ||
+	    fsync(fd) != 0 || rename(tmp.p, path) != 0 ||
+	    flush_folder_of(path) != RC_OK)
+		r = err_sys(err, errno == ENOSPC ? RC_NOSPACE : RC_IO, errno,
+		    "cannot write %s", path);
+	io_close(&fd);
+	buf_fini(&tmp);
+	return r;
+}
+
+void
+io_close(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}

@@ -1,0 +1,29 @@
+/*
+ * Whole reads and writes on blocking descriptors, resumed after signals.
+ */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* RC_OK or RC_IO with errno set. */
+int io_write_all(int fd, const void *p, size_t n) RC_USE_RESULT;
+/* Exactly n bytes from offset; RC_EOF if there are fewer. */
+int io_pread_all(int fd, void *p, size_t n, uint64_t off) RC_USE_RESULT;
+/* Appends all that is left; RC_TOOBIG above out->max. */
+int io_read_rest(int fd, struct buf *out) RC_USE_RESULT;
+int io_read_file(const char *path, struct buf *out, struct err *err)
+    RC_USE_RESULT;
+/*
+ * Replaces a small file so that a crash leaves the old or the new one:
+ * PATH.tmp is written, flushed, renamed, and the folder flushed.
+ */
+int io_replace_file(const char *path, struct sv content, unsigned mode,
+    struct err *err) RC_USE_RESULT;
+/* Closes *fd if it is >= 0 and sets it to -1. */
+void io_close(int *fd);
+
+#endif
