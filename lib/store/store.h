@@ -1,0 +1,306 @@
+/*
+ * An account's mail: mailboxes and messages on a journal, delivery into them,
+ * and the views that sessions have of them.
+ *
+ * Threads: every function may be called from any thread.  One lock inside
+ * guards the state; it is never held while waiting for a flush or a socket.
+ *
+ * The output rule.  A change is in memory at once but on the disk only later.
+ * Every call that reads or changes state raises *need, the sequence number up
+ * to which the journal must be flushed before anything that depends on the
+ * call may leave the process.  A session keeps one `need`, and calls
+ * store_flush(st, need) before it writes to its client.  That wait is shared
+ * by all who wait (group commit).
+ *
+ * Poison.  When a write or flush fails the store is dead: store_flush returns
+ * RC_IO from then on, every change returns RC_TEMP, and the process should
+ * tell its clients "temporary failure" and end.  The next one recovers.
+ *
+ * Disk full.  Below the low-water mark deliveries, appends and copies return
+ * RC_NOSPACE and nothing is changed; flags and expunges still work.
+ *
+ * Names.  Mailbox names are UTF-8 with '/' between levels; INBOX is "INBOX"
+ * in any case.  The store refuses empty levels, control characters, names
+ * longer than 1000 bytes or deeper than 32 levels with RC_SYNTAX.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rangeset.h"
+#include "journal/journal.h"
+
+struct store;
+
+struct store_opts {
+	const struct journal_io *io; /* NULL: the real disk */
+	uint64_t segment_bytes;	     /* 0: default, 64 MiB */
+	uint64_t inline_body_max;    /* 0: default, 1 MiB */
+	uint64_t low_water_bytes;    /* 0: default, 64 MiB free */
+	bool readonly;
+};
+
+/*
+ * Opens the account whose folder is `dir` (the process's own: "."), makes it
+ * if there is nothing yet: INBOX, Drafts, Sent, Junk, Trash, Archive, with
+ * their special uses, subscribed.  Takes the lock file first: RC_TEMP with a
+ * text if another process holds it.  Replays what came after the checkpoint.
+ */
+int store_open(const char *dir, const struct store_opts *opts,
+    struct store **out, struct err *err) RC_USE_RESULT;
+/* Flushes, writes the checkpoint, gives everything back. */
+void store_close(struct store **st);
+
+/* Waits until `need` is on the disk, then tells the watchers of what became
+ * visible.  RC_OK or RC_IO (poisoned). */
+int store_flush(struct store *st, uint64_t need) RC_USE_RESULT;
+bool store_poisoned(struct store *st);
+/* Writes the checkpoint if it is worth it: call when there is time. */
+void store_checkpoint(struct store *st);
+
+/* ---- bodies on their way in ---- */
+
+/*
+ * The bytes of a message that is being received.  Up to inline_body_max they
+ * are kept in memory, above that in a file of their own under log/, so that
+ * memory stays bounded.  CRLF line ends are the caller's duty.
+ */
+struct store_body;
+struct store_body *store_body_new(struct store *st);
+int store_body_add(struct store_body *b, const void *p, size_t n)
+    RC_USE_RESULT; /* RC_NOSPACE, RC_IO */
+uint64_t store_body_size(const struct store_body *b);
+void store_body_free(struct store_body **b);
+
+/* ---- flags ---- */
+
+#define STORE_SEEN     0x01u
+#define STORE_ANSWERED 0x02u
+#define STORE_FLAGGED  0x04u
+#define STORE_DELETED  0x08u
+#define STORE_DRAFT    0x10u
+
+/*
+ * Flags in calls: the system flags as bits and keywords by name, since a
+ * keyword's bit is a matter of its mailbox.  names are borrowed.
+ */
+struct store_flags {
+	uint32_t system;
+	const struct sv *keyword;
+	size_t nkeyword;
+};
+
+/* ---- delivery and append ---- */
+
+struct store_add {
+	const char *mailbox; /* must exist, else RC_NOTFOUND; delivery: INBOX */
+	struct store_flags flags;
+	int64_t internal_date; /* seconds, 0: now */
+	int32_t zone;	       /* minutes east of UTC, for INTERNALDATE */
+	const uint8_t *delivery_id; /* 16 bytes, or NULL for APPEND */
+	bool opaque;	       /* do not parse: see mime_summarise_opaque */
+};
+
+struct store_added {
+	uint32_t uidvalidity, uid;
+	bool repeated; /* this delivery id was done before; nothing was added */
+};
+
+/*
+ * Adds a message and consumes *body, also on error.  A delivery id that was
+ * seen in the last 7 days is answered RC_OK with `repeated`, with a need that
+ * covers the first delivery.
+ */
+int store_add(struct store *st, struct store_body **body,
+    const struct store_add *a, struct store_added *out, uint64_t *need,
+    struct err *err) RC_USE_RESULT;
+
+/* ---- mailboxes ---- */
+
+enum store_use { /* [RFC 6154] */
+	STORE_USE_NONE,
+	STORE_USE_DRAFTS,
+	STORE_USE_SENT,
+	STORE_USE_JUNK,
+	STORE_USE_TRASH,
+	STORE_USE_ARCHIVE,
+	STORE_USE_ALL,
+	STORE_USE_FLAGGED
+};
+
+struct store_mailbox {
+	char *name; /* UTF-8 */
+	uint32_t id;
+	enum store_use use;
+	bool exists;	 /* false: only a subscription, or only a parent */
+	bool selectable; /* false: \Noselect, a level above others */
+	bool subscribed;
+	bool has_children;
+};
+
+struct store_mailbox_list {
+	struct store_mailbox *m; /* sorted by name, INBOX first */
+	size_t n;
+};
+
+void store_mailbox_list(struct store *st, struct store_mailbox_list *out,
+    uint64_t *need);
+void store_mailbox_list_fini(struct store_mailbox_list *l);
+
+/* RC_EXISTS, RC_SYNTAX, RC_TOOBIG (too many mailboxes).  Missing levels above
+ * are made, too [RFC 3501 6.3.3]. */
+int store_mailbox_create(struct store *st, const char *name,
+    enum store_use use, uint64_t *need, struct err *err) RC_USE_RESULT;
+/* INBOX: RC_DENIED.  With children: it becomes not selectable; a mailbox that
+ * is not selectable and has children: RC_DENIED [RFC 3501 6.3.4]. */
+int store_mailbox_delete(struct store *st, const char *name, uint64_t *need,
+    struct err *err) RC_USE_RESULT;
+/* With its children.  INBOX: its messages move into the new mailbox, INBOX
+ * stays, empty [RFC 3501 6.3.5]. */
+int store_mailbox_rename(struct store *st, const char *from, const char *to,
+    uint64_t *need, struct err *err) RC_USE_RESULT;
+/* Any valid name may be subscribed to, also one that is not there. */
+int store_mailbox_subscribe(struct store *st, const char *name, bool on,
+    uint64_t *need, struct err *err) RC_USE_RESULT;
+
+struct store_status {
+	uint32_t messages, unseen, uidnext, uidvalidity;
+	uint64_t size;	 /* sum of the messages' */
+	uint64_t modseq; /* highest */
+	uint64_t epoch;	 /* journal epoch, for MAILBOXID and UIDL */
+	uint32_t id;
+	uint32_t deleted; /* messages with \Deleted */
+};
+
+int store_status(struct store *st, const char *name,
+    struct store_status *out, uint64_t *need) RC_USE_RESULT; /* RC_NOTFOUND */
+
+/* ---- views: one session's sight of one mailbox ---- */
+
+struct view;
+
+/*
+ * What a client of this view numbers 1..count stays as it is until view_sync
+ * says otherwise.  A message that was expunged elsewhere can still be read
+ * through the view until view_sync has reported it.
+ *
+ * notify(arg), if not NULL, is called from any thread and without the store's
+ * lock when something that view_sync would report has been flushed; once, then
+ * again only after the next view_sync.
+ */
+int view_open(struct store *st, const char *mailbox, bool readonly,
+    void (*notify)(void *arg), void *arg, struct view **out, uint64_t *need)
+    RC_USE_RESULT; /* RC_NOTFOUND; RC_DENIED if not selectable */
+void view_close(struct view **v);
+
+/* After view_close of the last view, or when the mailbox was deleted or the
+ * UIDVALIDITY changed under it: true; all calls then return RC_NOTFOUND. */
+bool view_gone(struct view *v);
+
+uint32_t view_count(const struct view *v);
+uint32_t view_uid(const struct view *v, uint32_t seqno); /* 1..count */
+/* The sequence number of a UID; 0 if it is not in the view. */
+uint32_t view_seqno(const struct view *v, uint32_t uid);
+/* The lowest sequence number whose UID is >= uid; count + 1 if none. */
+uint32_t view_seqno_from(const struct view *v, uint32_t uid);
+
+struct view_info {
+	uint32_t uidvalidity, uidnext;
+	uint32_t first_unseen; /* sequence number, 0: none */
+	uint32_t unseen;
+	uint64_t highest_modseq;
+	bool keywords_full; /* 64 are in use: \* leaves PERMANENTFLAGS */
+};
+void view_info(struct view *v, struct view_info *out, uint64_t *need);
+
+/* The names of the mailbox's keywords; bit i of store_msg.keywords is
+ * name[i].  Names stay valid until the store is closed.  Returns how many. */
+size_t view_keywords(struct view *v, const char *name[64]);
+
+struct store_msg {
+	uint32_t uid;
+	uint32_t system; /* STORE_SEEN ... */
+	uint64_t keywords;
+	uint64_t modseq;
+	uint64_t body;	/* names the bytes: for store_read, store_summary */
+	uint32_t size;	/* bytes, RFC822.SIZE */
+	int64_t internal_date;
+	int32_t zone; /* minutes */
+	int64_t save_date;
+	bool expunged; /* gone elsewhere, not reported yet */
+};
+
+/* Copies of n messages beginning with seqno, in one step under the lock;
+ * raises *need.  Fewer only at the view's end; returns how many. */
+uint32_t view_msgs(struct view *v, uint32_t seqno, uint32_t n,
+    struct store_msg *out, uint64_t *need);
+
+/* What happened since the last sync. */
+struct view_changes {
+	struct rangeset expunged; /* UIDs; valid with_expunges only */
+	uint32_t *expunged_seqno; /* descending: each valid as it is told */
+	uint32_t nexpunged;
+	uint32_t exists;   /* the new count */
+	bool exists_changed;
+	struct rangeset flags; /* sequence numbers (after the expunges) whose
+				  flags others have changed */
+	bool keywords_changed; /* FLAGS and PERMANENTFLAGS are to be told */
+	bool gone;
+};
+/* with_expunges == false: expunged messages stay in the view. */
+void view_sync(struct view *v, bool with_expunges, struct view_changes *out,
+    uint64_t *need);
+void view_changes_fini(struct view_changes *c);
+
+enum store_op { STORE_OP_SET, STORE_OP_ADD, STORE_OP_REMOVE };
+
+/*
+ * STORE on the messages with these sequence numbers.  *changed_out gets the
+ * sequence numbers whose flags are to be reported (those that others changed
+ * meanwhile included); the change is not reported again to this view by
+ * view_sync.  With unchanged_since > 0 messages with a higher modseq are left
+ * alone and their UIDs put into *failed_out [RFC 7162 3.1.3].  RC_TOOBIG if
+ * the keywords do not fit into 64; nothing is changed then.
+ */
+int view_store(struct view *v, const struct rangeset *seqnos,
+    enum store_op op, const struct store_flags *flags,
+    uint64_t unchanged_since, struct rangeset *changed_out,
+    struct rangeset *failed_out, uint64_t *need, struct err *err)
+    RC_USE_RESULT;
+
+/* Expunges those of `uids` (NULL: all) in the view that have \Deleted.
+ * Report them with view_sync afterwards. */
+int view_expunge(struct view *v, const struct rangeset *uids,
+    uint64_t *need, struct err *err) RC_USE_RESULT;
+/* Expunges these UIDs whatever their flags: POP3's QUIT; one record. */
+int view_remove(struct view *v, const struct rangeset *uids, uint64_t *need,
+    struct err *err) RC_USE_RESULT;
+
+/*
+ * COPY or MOVE [RFC 3501 6.4.7, RFC 6851]: all or nothing, one commit.
+ * *src_out and *dst_out get the UIDs, in the order of COPYUID [RFC 4315 3].
+ * RC_NOTFOUND: no such mailbox.
+ */
+int view_copy(struct view *v, const struct rangeset *seqnos,
+    const char *mailbox, bool move, uint32_t *uidvalidity_out,
+    struct rangeset *src_out, struct rangeset *dst_out, uint64_t *need,
+    struct err *err) RC_USE_RESULT;
+
+/* ---- reading messages ---- */
+
+/*
+ * A message's bytes: exactly len from off into p.  RC_DAMAGED, RC_IO.  Takes
+ * no lock while it reads.
+ */
+int store_read(struct store *st, uint64_t body, uint64_t off, void *p,
+    size_t len) RC_USE_RESULT;
+/* The encoded summary of a message (mime_summary_decode), appended to out.
+ * Made anew from the bytes where it is missing or damaged. */
+int store_summary(struct store *st, uint64_t body, struct buf *out)
+    RC_USE_RESULT;
+/* The journal's epoch: with body it makes EMAILID. */
+uint64_t store_epoch(struct store *st);
+
+#endif
