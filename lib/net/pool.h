@@ -1,0 +1,54 @@
+/*
+ * Worker threads for sessions that are mostly silent.  A task is parked in
+ * epoll while its peer says nothing and costs no thread; when its descriptor
+ * becomes readable, or somebody wakes it, one worker calls its run(), never
+ * two at once.  The workers wait in epoll themselves, so that there is no
+ * hand-off; their number grows to the limit while all are busy and shrinks
+ * again.
+ */
+#ifndef NET_POOL_H
+#define NET_POOL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pool;
+
+enum pool_next {
+	POOL_WAIT, /* park until there is input, a wake or the deadline */
+	POOL_DONE  /* the task is over: end() is called */
+};
+
+struct pool_task {
+	/* Set by the owner before pool_add: */
+	int fd;
+	enum pool_next (*run)(struct pool_task *t);
+	void (*end)(struct pool_task *t); /* frees the task; closes fd */
+	/* Set by run() at will: run is called at that time of clk_mono() at
+	 * the latest; 0: never. */
+	_Atomic int64_t deadline;
+
+	/* The pool's: */
+	struct pool *pool;
+	struct pool_task *prev, *next;
+	atomic_int state;
+	atomic_bool stopping; /* say goodbye and return POOL_DONE */
+};
+
+struct pool *pool_new(unsigned max_threads);
+/* Asks all tasks to stop, waits for them up to timeout_ms, frees. */
+void pool_stop(struct pool *p, int64_t timeout_ms);
+/* From any thread.  run is called at once, also without input. */
+void pool_add(struct pool *p, struct pool_task *t);
+/* From any thread, while the caller knows that t has not ended; calls during
+ * run() lead to one more run(). */
+void pool_wake(struct pool_task *t);
+/* Once a second by the owner: wakes tasks whose deadline has passed. */
+void pool_tick(struct pool *p);
+/* Sets `stopping` of those tasks for which match() says yes, and wakes them. */
+void pool_stop_some(struct pool *p, bool (*match)(struct pool_task *, void *),
+    void *arg);
+unsigned pool_count(struct pool *p);
+
+#endif

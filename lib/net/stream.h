@@ -1,0 +1,81 @@
+/*
+ * A connection as a line of blocking steps: bounded input buffer, buffered
+ * output, optional TLS.  Used by one thread at a time.
+ *
+ * Input is looked at with stream_input() and taken with stream_consume();
+ * stream_fill() gets more.  Output gathers in a buffer of at most 64 KiB and
+ * goes out when that is full or at stream_flush().  Errors on output are
+ * sticky: write on, and look at the result of stream_flush().
+ *
+ * The gate, if set, runs before any byte leaves: the account process waits
+ * there for the journal (the store's output rule).  If it fails, nothing is
+ * sent any more.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct stream;
+struct tls_ctx;
+
+/* Takes fd (a connected stream socket) and makes it non-blocking.  input_max
+ * bounds the input buffer. */
+struct stream *stream_new(int fd, size_t input_max);
+/* Closes without flushing; NULL-safe. */
+void stream_free(struct stream **s);
+int stream_fd(const struct stream *s);
+
+void stream_set_gate(struct stream *s, int (*gate)(void *arg), void *arg);
+/* For output that takes longer than this the peer is given up.
+ * Default 5 minutes. */
+void stream_set_write_timeout(struct stream *s, int64_t ms);
+
+/*
+ * Waits up to timeout_ms (0: do not wait) for more input.  RC_OK: there is
+ * more than before; RC_MORE: nothing came and timeout_ms was 0; RC_TIMEOUT;
+ * RC_EOF; RC_IO; RC_TOOBIG: the buffer is full, consume first.
+ * Flushes the output first if it would have to wait.
+ */
+int stream_fill(struct stream *s, int64_t timeout_ms) RC_USE_RESULT;
+/* What was read and not consumed; valid until the next stream_fill. */
+struct sv stream_input(const struct stream *s);
+void stream_consume(struct stream *s, size_t n);
+/* Overwrites consumed input bytes in memory: they held a password. */
+void stream_wipe_consumed(struct stream *s);
+
+void stream_write(struct stream *s, const void *p, size_t n);
+void stream_puts(struct stream *s, const char *text);
+void stream_putsv(struct stream *s, struct sv text);
+void stream_printf(struct stream *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Room for n (at most 64 KiB) bytes to be filled directly, then
+ * stream_wrote(n): spares a copy for message bodies. NULL after an error. */
+char *stream_reserve(struct stream *s, size_t n);
+void stream_wrote(struct stream *s, size_t n);
+int stream_flush(struct stream *s) RC_USE_RESULT;
+/* Bytes written so far, sent or not: for progress and limits. */
+uint64_t stream_total_out(const struct stream *s);
+
+/* Gives buffers back that are empty: before a long silence. */
+void stream_park(struct stream *s);
+
+/*
+ * Becomes the server of a TLS connection.  Input that is already here was
+ * sent in the clear behind STARTTLS: it is thrown away and its size stored in
+ * *dropped_out, for the log [RFC 3207 6].  The reply "go ahead" must have
+ * been flushed before.
+ */
+int stream_start_tls(struct stream *s, struct tls_ctx *ctx,
+    int64_t timeout_ms, size_t *dropped_out, struct err *err) RC_USE_RESULT;
+bool stream_is_tls(const struct stream *s);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in the clear. */
+const char *stream_tls_name(const struct stream *s);
+/* Flushes, says goodbye under TLS (does not wait for the peer's), shuts the
+ * socket down. */
+void stream_close(struct stream *s);
+
+#endif
