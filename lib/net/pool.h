@@ -29,11 +29,11 @@ struct pool_task {
 	 * the latest; 0: never. */
 	_Atomic int64_t deadline;
 
-	/* The pool's: */
+	/* The pool's; run() reads `stopping`: say goodbye, return POOL_DONE. */
+	atomic_bool stopping;
 	struct pool *pool;
-	struct pool_task *prev, *next;
-	atomic_int state;
-	atomic_bool stopping; /* say goodbye and return POOL_DONE */
+	uint32_t slot;
+	int state;
 };
 
 struct pool *pool_new(unsigned max_threads);

@@ -1,0 +1,448 @@
+#include "net/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "net/tls.h"
+
+#define OUTPUT_MAX 65536
+#define READ_CHUNK 16384
+
+struct stream {
+	int fd;
+	SSL *ssl;
+	char tls_name[64];
+	int (*gate)(void *arg);
+	void *gate_arg;
+	int64_t write_timeout;
+
+	struct buf in;
+	size_t taken; /* bytes at the front of `in` that are consumed */
+
+	struct buf out;
+	uint64_t total_out;
+	int out_error; /* sticky, RC_OK while all is well */
+};
+
+struct stream *
+stream_new(int fd, size_t input_max)
+{
+	struct stream *s = xcalloc(1, sizeof *s);
+	int flags = fcntl(fd, F_GETFL);
+
+	(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	s->fd = fd;
+	s->write_timeout = 5 * 60 * 1000;
+	buf_init(&s->in, input_max);
+	buf_init(&s->out, OUTPUT_MAX);
+	return s;
+}
+
+void
+stream_free(struct stream **sp)
+{
+	struct stream *s = *sp;
+
+	if (s == NULL)
+		return;
+	SSL_free(s->ssl);
+	io_close(&s->fd);
+	buf_wipe(&s->in);
+	buf_fini(&s->out);
+	free(s);
+	*sp = NULL;
+}
+
+int
+stream_fd(const struct stream *s)
+{
+	return s->fd;
+}
+
+void
+stream_set_gate(struct stream *s, int (*gate)(void *arg), void *arg)
+{
+	s->gate = gate;
+	s->gate_arg = arg;
+}
+
+void
+stream_set_write_timeout(struct stream *s, int64_t ms)
+{
+	s->write_timeout = ms;
+}
+
+/* Waits for events until the deadline of clk_mono(). */
+static int
+wait_for(int fd, short events, int64_t deadline)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		int64_t left = deadline - clk_mono();
+		int k;
+
+		if (left < 0)
+			left = 0;
+		k = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
+		if (k > 0)
+			return RC_OK;
+		if (k == 0)
+			return RC_TIMEOUT;
+		if (errno != EINTR)
+			return RC_IO;
+	}
+}
+
+/* What an SSL call wants: POLLIN, POLLOUT, or 0 and an error code. */
+static short
+ssl_wants(SSL *ssl, int ret, int *rc)
+{
+	switch (SSL_get_error(ssl, ret)) {
+	case SSL_ERROR_WANT_READ:
+		return POLLIN;
+	case SSL_ERROR_WANT_WRITE:
+		return POLLOUT;
+	case SSL_ERROR_ZERO_RETURN:
+		*rc = RC_EOF;
+		return 0;
+	default:
+		*rc = RC_IO;
+		return 0;
+	}
+}
+
+/* One attempt to read; RC_MORE with *wants if it would have to wait. */
+static int
+read_once(struct stream *s, char *p, size_t n, size_t *got, short *wants)
+{
+	int rc = RC_IO;
+
+	if (s->ssl != NULL) {
+		int k;
+
+		ERR_clear_error();
+		k = SSL_read_ex(s->ssl, p, n, got);
+		if (k == 1)
+			return RC_OK;
+		*wants = ssl_wants(s->ssl, k, &rc);
+		return *wants != 0 ? RC_MORE : rc;
+	}
+	for (;;) {
+		ssize_t k = recv(s->fd, p, n, 0);
+
+		if (k > 0) {
+			*got = (size_t)k;
+			return RC_OK;
+		}
+		if (k == 0)
+			return RC_EOF;
+		if (errno == EINTR)
+			continue;
+		*wants = POLLIN;
+		return errno == EAGAIN ? RC_MORE : RC_IO;
+	}
+}
+
+/* Moves what is not consumed to the front and makes room. */
+static char *
+make_room(struct stream *s, size_t *n)
+{
+	size_t room;
+
+	if (s->taken > 0) {
+		buf_consume(&s->in, s->taken);
+		s->taken = 0;
+	}
+	room = s->in.max - s->in.n;
+	if (room == 0)
+		return NULL;
+	*n = room < READ_CHUNK ? room : READ_CHUNK;
+	return buf_reserve(&s->in, *n);
+}
+
+int
+stream_fill(struct stream *s, int64_t timeout_ms)
+{
+	int64_t deadline = clk_mono() + timeout_ms;
+
+	for (;;) {
+		size_t n, got = 0;
+		short wants = 0;
+		char *p = make_room(s, &n);
+		int r;
+
+		if (p == NULL)
+			return RC_TOOBIG;
+		r = read_once(s, p, n, &got, &wants);
+		if (r == RC_OK)
+			buf_added(&s->in, got);
+		if (r != RC_MORE)
+			return r;
+		if (s->out.n > 0) {
+			r = stream_flush(s);
+			if (r != RC_OK)
+				return r;
+		}
+		if (timeout_ms == 0)
+			return RC_MORE;
+		r = wait_for(s->fd, wants, deadline);
+		if (r != RC_OK)
+			return r;
+	}
+}
+
+struct sv
+stream_input(const struct stream *s)
+{
+	return sv_skip(buf_sv(&s->in), s->taken);
+}
+
+void
+stream_consume(struct stream *s, size_t n)
+{
+	must(n <= s->in.n - s->taken);
+	s->taken += n;
+	if (s->taken == s->in.n) {
+		buf_reset(&s->in);
+		s->taken = 0;
+	}
+}
+
+void
+stream_wipe_consumed(struct stream *s)
+{
+	/* Everything behind the unread bytes is old content of the buffer. */
+	if (s->taken > 0)
+		explicit_bzero(s->in.p, s->taken);
+	if (s->in.cap > s->in.n)
+		explicit_bzero(s->in.p + s->in.n, s->in.cap - s->in.n);
+}
+
+static int
+write_once(struct stream *s, const char *p, size_t n, size_t *put,
+    short *wants)
+{
+	int rc = RC_IO;
+
+	if (s->ssl != NULL) {
+		int k;
+
+		ERR_clear_error();
+		k = SSL_write_ex(s->ssl, p, n, put);
+		if (k == 1)
+			return RC_OK;
+		*wants = ssl_wants(s->ssl, k, &rc);
+		return *wants != 0 ? RC_MORE : RC_IO;
+	}
+	for (;;) {
+		ssize_t k = send(s->fd, p, n, MSG_NOSIGNAL);
+
+		if (k >= 0) {
+			*put = (size_t)k;
+			return RC_OK;
+		}
+		if (errno == EINTR)
+			continue;
+		*wants = POLLOUT;
+		return errno == EAGAIN ? RC_MORE : RC_IO;
+	}
+}
+
+static int
+send_all(struct stream *s)
+{
+	int64_t deadline = 0;
+	size_t done = 0;
+
+	while (done < s->out.n) {
+		size_t put = 0;
+		short wants = 0;
+		int r = write_once(s, s->out.p + done, s->out.n - done, &put,
+		    &wants);
+
+		if (r == RC_OK) {
+			done += put;
+			deadline = 0;
+			continue;
+		}
+		if (r != RC_MORE)
+			return r;
+		if (deadline == 0)
+			deadline = clk_mono() + s->write_timeout;
+		r = wait_for(s->fd, wants, deadline);
+		if (r != RC_OK)
+			return r;
+	}
+	return RC_OK;
+}
+
+int
+stream_flush(struct stream *s)
+{
+	if (s->out_error == RC_OK && s->out.n > 0) {
+		if (s->gate != NULL)
+			s->out_error = s->gate(s->gate_arg);
+		if (s->out_error == RC_OK)
+			s->out_error = send_all(s);
+	}
+	buf_reset(&s->out);
+	return s->out_error;
+}
+
+void
+stream_write(struct stream *s, const void *p, size_t n)
+{
+	const char *q = p;
+
+	while (n > 0 && s->out_error == RC_OK) {
+		size_t room = OUTPUT_MAX - s->out.n, k = n < room ? n : room;
+
+		buf_add(&s->out, q, k);
+		s->total_out += k;
+		q += k;
+		n -= k;
+		if (s->out.n == OUTPUT_MAX)
+			(void)stream_flush(s);
+	}
+}
+
+void
+stream_puts(struct stream *s, const char *text)
+{
+	stream_write(s, text, strlen(text));
+}
+
+void
+stream_putsv(struct stream *s, struct sv text)
+{
+	stream_write(s, text.p, text.n);
+}
+
+void
+stream_printf(struct stream *s, const char *fmt, ...)
+{
+	char small[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(small, sizeof small, fmt, ap);
+	va_end(ap);
+	must(n >= 0);
+	if ((size_t)n < sizeof small) {
+		stream_write(s, small, (size_t)n);
+	} else {
+		char *big = NULL;
+
+		va_start(ap, fmt);
+		n = vasprintf(&big, fmt, ap);
+		va_end(ap);
+		must(n >= 0 && big != NULL);
+		stream_write(s, big, (size_t)n);
+		free(big);
+	}
+}
+
+char *
+stream_reserve(struct stream *s, size_t n)
+{
+	must(n <= OUTPUT_MAX);
+	if (s->out.n + n > OUTPUT_MAX)
+		(void)stream_flush(s);
+	if (s->out_error != RC_OK)
+		return NULL;
+	return buf_reserve(&s->out, n);
+}
+
+void
+stream_wrote(struct stream *s, size_t n)
+{
+	buf_added(&s->out, n);
+	s->total_out += n;
+}
+
+uint64_t
+stream_total_out(const struct stream *s)
+{
+	return s->total_out;
+}
+
+void
+stream_park(struct stream *s)
+{
+	if (s->in.n == s->taken) {
+		buf_release(&s->in);
+		s->taken = 0;
+	}
+	if (s->out.n == 0)
+		buf_release(&s->out);
+}
+
+int
+stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
+    size_t *dropped_out, struct err *err)
+{
+	int64_t deadline = clk_mono() + timeout_ms;
+
+	*dropped_out = s->in.n - s->taken;
+	buf_wipe(&s->in);
+	s->taken = 0;
+	s->ssl = tls_ssl_new(ctx);
+	must(SSL_set_fd(s->ssl, s->fd) == 1);
+	for (;;) {
+		char why[80];
+		int k, rc = RC_IO;
+		short wants;
+
+		ERR_clear_error();
+		k = SSL_accept(s->ssl);
+		if (k == 1)
+			break;
+		wants = ssl_wants(s->ssl, k, &rc);
+		if (wants != 0)
+			rc = wait_for(s->fd, wants, deadline);
+		if (wants == 0 || rc != RC_OK) {
+			s->out_error = RC_IO;
+			return err_set(err, rc, "TLS handshake: %s",
+			    rc == RC_TIMEOUT ? "timed out"
+					     : tls_error_text(why, sizeof why));
+		}
+	}
+	tls_describe(s->ssl, s->tls_name, sizeof s->tls_name);
+	return RC_OK;
+}
+
+bool
+stream_is_tls(const struct stream *s)
+{
+	return s->ssl != NULL;
+}
+
+const char *
+stream_tls_name(const struct stream *s)
+{
+	return s->tls_name;
+}
+
+void
+stream_close(struct stream *s)
+{
+	if (stream_flush(s) == RC_OK && s->ssl != NULL) {
+		ERR_clear_error();
+		(void)SSL_shutdown(s->ssl);
+	}
+	(void)shutdown(s->fd, SHUT_WR);
+}

@@ -1,0 +1,314 @@
+#include "net/tls.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+
+struct tls_ctx {
+	SSL_CTX *ssl_ctx;
+};
+
+#define READ_BUFFER (32 * 1024)
+
+void
+tls_library_setup(void)
+{
+	unsigned char byte;
+	EVP_PKEY *key;
+
+	/* No openssl.cnf: what a sandboxed process does must not depend on
+	 * a file that it could not read later. */
+	(void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	(void)RAND_bytes(&byte, 1);
+	/* Fetching an algorithm by name is lazy; one key makes the default
+	 * provider load. */
+	key = EVP_EC_gen("P-256");
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+}
+
+const char *
+tls_error_text(char *out, size_t n)
+{
+	unsigned long e = ERR_peek_last_error();
+	const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
+
+	(void)snprintf(out, n, "%s",
+	    reason != NULL ? reason : "connection lost");
+	ERR_clear_error();
+	return out;
+}
+
+static int
+use_chain(SSL_CTX *ctx, struct sv pem, struct err *err)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	X509 *leaf = NULL, *ca = NULL;
+	int r = RC_OK;
+
+	must(bio != NULL);
+	leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	if (leaf == NULL) {
+		r = err_set(err, RC_SYNTAX, "there is no PEM certificate in "
+		    "it (-----BEGIN CERTIFICATE-----)");
+		goto out;
+	}
+	if (SSL_CTX_use_certificate(ctx, leaf) != 1) {
+		r = err_set(err, RC_PERM, "OpenSSL refuses the certificate: "
+		    "%s", ERR_reason_error_string(ERR_peek_last_error()));
+		goto out;
+	}
+	while ((ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+		if (SSL_CTX_add0_chain_cert(ctx, ca) != 1) {
+			X509_free(ca);
+			r = err_set(err, RC_PERM,
+			    "OpenSSL refuses a certificate of the chain");
+			goto out;
+		}
+out:
+	ERR_clear_error();
+	X509_free(leaf);
+	BIO_free(bio);
+	return r;
+}
+
+static int
+use_key(SSL_CTX *ctx, struct sv pem, struct err *err)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	EVP_PKEY *key;
+	int r = RC_OK;
+
+	must(bio != NULL);
+	/* An empty pass phrase: an encrypted key is an error, not a prompt. */
+	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"");
+	if (key == NULL)
+		r = err_set(err, RC_SYNTAX, "there is no usable PEM private "
+		    "key in it (encrypted keys are not supported)");
+	else if (SSL_CTX_use_PrivateKey(ctx, key) != 1 ||
+	    SSL_CTX_check_private_key(ctx) != 1)
+		r = err_set(err, RC_PERM,
+		    "the key does not belong to the certificate");
+	ERR_clear_error();
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	return r;
+}
+
+int
+tls_ctx_new(struct sv cert_pem, struct sv key_pem, struct tls_ctx **out,
+    struct err *err)
+{
+	SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+	struct tls_ctx *ctx;
+	int r;
+
+	if (c == NULL)
+		return err_set(err, RC_IO, "OpenSSL cannot start");
+	(void)SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
+	SSL_CTX_set_options(c, SSL_OP_CIPHER_SERVER_PREFERENCE |
+	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+	    SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS |
+	    SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_num_tickets(c, 1);
+	SSL_CTX_set_read_ahead(c, 1);
+	SSL_CTX_set_default_read_buffer_len(c, READ_BUFFER);
+	r = use_chain(c, cert_pem, err);
+	if (r == RC_OK)
+		r = use_key(c, key_pem, err);
+	if (r != RC_OK) {
+		SSL_CTX_free(c);
+		return r;
+	}
+	ctx = xcalloc(1, sizeof *ctx);
+	ctx->ssl_ctx = c;
+	*out = ctx;
+	return RC_OK;
+}
+
+void
+tls_ctx_free(struct tls_ctx **ctx)
+{
+	if (*ctx == NULL)
+		return;
+	SSL_CTX_free((*ctx)->ssl_ctx);
+	free(*ctx);
+	*ctx = NULL;
+}
+
+SSL *
+tls_ssl_new(struct tls_ctx *ctx)
+{
+	SSL *ssl = SSL_new(ctx->ssl_ctx);
+
+	must(ssl != NULL);
+	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+void
+tls_describe(SSL *ssl, char *out, size_t n)
+{
+	(void)snprintf(out, n, "%s %s", SSL_get_version(ssl),
+	    SSL_get_cipher_name(ssl));
+}
+
+static void
+list_names(X509 *x, char *out, size_t n)
+{
+	GENERAL_NAMES *gens = X509_get_ext_d2i(x, NID_subject_alt_name, NULL,
+	    NULL);
+	size_t used = 0;
+	int i;
+
+	out[0] = '\0';
+	for (i = 0; i < sk_GENERAL_NAME_num(gens); i++) {
+		GENERAL_NAME *g = sk_GENERAL_NAME_value(gens, i);
+		int k;
+
+		if (g->type != GEN_DNS)
+			continue;
+		k = snprintf(out + used, n - used, "%s%.*s",
+		    used > 0 ? " " : "", ASN1_STRING_length(g->d.dNSName),
+		    ASN1_STRING_get0_data(g->d.dNSName));
+		if (k < 0 || (size_t)k >= n - used)
+			break;
+		used += (size_t)k;
+	}
+	GENERAL_NAMES_free(gens);
+}
+
+int
+tls_cert_info(struct sv cert_pem, struct tls_cert_info *out, struct err *err)
+{
+	BIO *bio = BIO_new_mem_buf(cert_pem.p, (int)cert_pem.n);
+	unsigned char md[32];
+	unsigned int mdlen = 0, i;
+	struct tm tm;
+	X509 *x;
+
+	must(bio != NULL);
+	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	ERR_clear_error();
+	if (x == NULL)
+		return err_set(err, RC_SYNTAX,
+		    "there is no PEM certificate in it");
+	memset(out, 0, sizeof *out);
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1) {
+		struct clk_tm t = {tm.tm_year + 1900, tm.tm_mon + 1,
+		    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, 0};
+
+		out->not_after = clk_secs(&t);
+	}
+	(void)X509_NAME_oneline(X509_get_subject_name(x), out->subject,
+	    sizeof out->subject);
+	list_names(x, out->names, sizeof out->names);
+	if (X509_digest(x, EVP_sha256(), md, &mdlen) == 1)
+		for (i = 0; i < sizeof md; i++)
+			(void)snprintf(out->sha256 + 2 * i, 3, "%02x", md[i]);
+	out->self_signed = X509_self_signed(x, 0) == 1;
+	X509_free(x);
+	return RC_OK;
+}
+
+static int
+add_ext(X509 *x, int nid, const char *value)
+{
+	X509V3_CTX v3;
+	X509_EXTENSION *e;
+	int ok;
+
+	X509V3_set_ctx_nodb(&v3);
+	X509V3_set_ctx(&v3, x, x, NULL, NULL, 0);
+	e = X509V3_EXT_conf_nid(NULL, &v3, nid, value);
+	if (e == NULL)
+		return 0;
+	ok = X509_add_ext(x, e, -1);
+	X509_EXTENSION_free(e);
+	return ok;
+}
+
+static bool
+fill_cert(X509 *x, EVP_PKEY *key, const char *hostname)
+{
+	X509_NAME *name = X509_get_subject_name(x);
+	unsigned char serial[16];
+	char san[300];
+	BIGNUM *bn = NULL;
+	bool ok;
+
+	(void)snprintf(san, sizeof san, "DNS:%s", hostname);
+	/* The common name holds at most 64 bytes. */
+	ok = RAND_bytes(serial, sizeof serial) == 1 &&
+	    (serial[0] &= 0x7f, bn = BN_bin2bn(serial, sizeof serial, NULL)) &&
+	    BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL &&
+	    X509_set_version(x, X509_VERSION_3) == 1 &&
+	    X509_gmtime_adj(X509_getm_notBefore(x), -86400) != NULL &&
+	    X509_gmtime_adj(X509_getm_notAfter(x), 3650L * 86400) != NULL &&
+	    X509_set_pubkey(x, key) == 1 &&
+	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+		(const unsigned char *)(strlen(hostname) <= 64
+			? hostname : "mail server"), -1, -1, 0) == 1 &&
+	    X509_set_issuer_name(x, name) == 1 &&
+	    add_ext(x, NID_basic_constraints, "critical,CA:FALSE") == 1 &&
+	    add_ext(x, NID_ext_key_usage, "serverAuth") == 1 &&
+	    add_ext(x, NID_subject_alt_name, san) == 1 &&
+	    X509_sign(x, key, EVP_sha256()) > 0;
+	BN_free(bn);
+	return ok;
+}
+
+static void
+take_bio(BIO *bio, struct buf *out)
+{
+	char *p;
+	long n = BIO_get_mem_data(bio, &p);
+
+	buf_add(out, p, (size_t)n);
+}
+
+int
+tls_self_signed(const char *hostname, struct buf *cert_out,
+    struct buf *key_out, struct err *err)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+	BIO *cert = BIO_new(BIO_s_mem()), *priv = BIO_new(BIO_s_secmem());
+	int r = RC_OK;
+
+	if (key == NULL || x == NULL || cert == NULL || priv == NULL ||
+	    !fill_cert(x, key, hostname) ||
+	    PEM_write_bio_X509(cert, x) != 1 ||
+	    PEM_write_bio_PrivateKey(priv, key, NULL, NULL, 0, NULL, NULL) !=
+		1) {
+		r = err_set(err, RC_IO,
+		    "OpenSSL cannot make a certificate for %s", hostname);
+		goto out;
+	}
+	take_bio(cert, cert_out);
+	take_bio(priv, key_out);
+	if (!buf_ok(cert_out) || !buf_ok(key_out))
+		r = err_set(err, RC_TOOBIG, "the new certificate is too large");
+out:
+	ERR_clear_error();
+	BIO_free(priv);
+	BIO_free(cert);
+	X509_free(x);
+	EVP_PKEY_free(key);
+	return r;
+}

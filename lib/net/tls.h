@@ -1,0 +1,51 @@
+/*
+ * TLS for servers: certificates, keys and the settings of OpenSSL that all
+ * listeners share.  TLS 1.2 and 1.3 only, no renegotiation, the server's
+ * order of ciphers, stateless tickets, buffers released while a connection
+ * rests [RFC 8314, 9325].
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct tls_ctx;
+typedef struct ssl_st SSL;
+
+/*
+ * From PEM text: a certificate chain, leaf first, and its key.  Errors name
+ * what does not fit: no certificate, no key, a key of another certificate.
+ * The key's text may be wiped afterwards.
+ */
+int tls_ctx_new(struct sv cert_pem, struct sv key_pem, struct tls_ctx **out,
+    struct err *err) RC_USE_RESULT;
+void tls_ctx_free(struct tls_ctx **ctx);
+/* A new server connection of this context, to be freed with SSL_free. */
+SSL *tls_ssl_new(struct tls_ctx *ctx);
+
+struct tls_cert_info {
+	int64_t not_after;  /* seconds since 1970 */
+	char subject[128];  /* for people */
+	char names[256];    /* DNS names, separated by spaces, maybe cut */
+	char sha256[65];    /* fingerprint in hex */
+	bool self_signed;
+};
+int tls_cert_info(struct sv cert_pem, struct tls_cert_info *out,
+    struct err *err) RC_USE_RESULT;
+
+/* A fresh P-256 key and a self-signed certificate for that name, ten years,
+ * as PEM.  key_out should have room for 4 KiB and is to be wiped. */
+int tls_self_signed(const char *hostname, struct buf *cert_out,
+    struct buf *key_out, struct err *err) RC_USE_RESULT;
+
+/* Loads what OpenSSL otherwise loads lazily from disk or by name: before the
+ * sandbox. */
+void tls_library_setup(void);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384". */
+void tls_describe(SSL *ssl, char *out, size_t n);
+/* Text of the newest error in OpenSSL's queue, which is emptied. */
+const char *tls_error_text(char *out, size_t n);
+
+#endif
