@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void __attribute__((noreturn))
-no_memory(size_t n)
+static void __attribute__((noreturn)) no_memory(size_t n)
 {
 	fprintf(stderr, "out of memory: %zu bytes refused by the system\n", n);
 	abort();

@@ -42,14 +42,14 @@ static inline uint32_t
 be_get32(const void *p)
 {
 	return (uint32_t)be_get16(p) << 16 |
-	    be_get16((const unsigned char *)p + 2);
+	       be_get16((const unsigned char *)p + 2);
 }
 
 static inline uint64_t
 be_get64(const void *p)
 {
 	return (uint64_t)be_get32(p) << 32 |
-	    be_get32((const unsigned char *)p + 4);
+	       be_get32((const unsigned char *)p + 4);
 }
 
 #endif

@@ -78,5 +78,5 @@ int64_t
 clk_secs(const struct clk_tm *t)
 {
 	return days_from_civil(t->year, t->month, t->day) * 86400 +
-	    t->hour * 3600 + t->minute * 60 + t->second;
+	       t->hour * 3600 + t->minute * 60 + t->second;
 }

@@ -81,8 +81,8 @@ io_read_file(const char *path, struct buf *out, struct err *err)
 	if (r == RC_IO)
 		r = err_sys(err, r, errno, "cannot read %s", path);
 	else if (r == RC_TOOBIG)
-		r = err_set(err, r, "%s is larger than %zu bytes", path,
-		    out->max);
+		r = err_set(
+		    err, r, "%s is larger than %zu bytes", path, out->max);
 	io_close(&fd);
 	return r;
 }
@@ -100,8 +100,8 @@ flush_folder_of(const char *path)
 }
 
 int
-io_replace_file(const char *path, struct sv content, unsigned mode,
-    struct err *err)
+io_replace_file(
+    const char *path, struct sv content, unsigned mode, struct err *err)
 {
 	struct buf tmp;
 	int fd, r = RC_OK;
@@ -109,8 +109,8 @@ io_replace_file(const char *path, struct sv content, unsigned mode,
 	buf_init(&tmp, 4096);
 	buf_addf(&tmp, "%s.tmp", path);
 	if (!buf_ok(&tmp))
-		return err_set(err, RC_TOOBIG, "the path %.80s... is too long",
-		    path);
+		return err_set(
+		    err, RC_TOOBIG, "the path %.80s... is too long", path);
 	fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 	    (mode_t)mode);
 	if (fd < 0 || io_write_all(fd, content.p, content.n) != RC_OK ||

@@ -15,8 +15,8 @@ int io_write_all(int fd, const void *p, size_t n) RC_USE_RESULT;
 int io_pread_all(int fd, void *p, size_t n, uint64_t off) RC_USE_RESULT;
 /* Appends all that is left; RC_TOOBIG above out->max. */
 int io_read_rest(int fd, struct buf *out) RC_USE_RESULT;
-int io_read_file(const char *path, struct buf *out, struct err *err)
-    RC_USE_RESULT;
+int io_read_file(
+    const char *path, struct buf *out, struct err *err) RC_USE_RESULT;
 /*
  * Replaces a small file so that a crash leaves the old or the new one:
  * PATH.tmp is written, flushed, renamed, and the folder flushed.

@@ -68,8 +68,8 @@ log_q(char out[LOG_Q_MAX], struct sv s)
 		if (ascii_is_print((char)c))
 			out[n++] = (char)c;
 		else
-			n += (size_t)snprintf(out + n, LOG_Q_MAX - n,
-			    "\\x%02x", c);
+			n += (size_t)snprintf(
+			    out + n, LOG_Q_MAX - n, "\\x%02x", c);
 	}
 	out[n++] = '"';
 	out[n] = '\0';

@@ -12,7 +12,12 @@
 
 #include "base/sv.h"
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 /* The process's name in each line, and the least important level shown. */
 void log_setup(const char *process, enum log_level level);

@@ -28,9 +28,11 @@ struct mime_limits {
 	uint32_t header_fields;
 };
 
-#define MIME_LIMITS_DEFAULT \
-	((struct mime_limits){.depth = 64, .parts = 2000, \
-	    .header_bytes = 1 << 20, .header_fields = 20000})
+#define MIME_LIMITS_DEFAULT                \
+	((struct mime_limits){.depth = 64, \
+	    .parts = 2000,                 \
+	    .header_bytes = 1 << 20,       \
+	    .header_fields = 20000})
 
 enum mime_encoding {
 	MIME_ENC_IDENTITY, /* 7bit, 8bit, binary, and unknown ones */
@@ -70,8 +72,8 @@ struct mime_msg {
 };
 
 /* Never fails; release with mime_msg_fini. */
-void mime_parse(struct sv msg, const struct mime_limits *lim,
-    struct mime_msg *out);
+void mime_parse(
+    struct sv msg, const struct mime_limits *lim, struct mime_msg *out);
 void mime_msg_fini(struct mime_msg *m);
 
 /*
@@ -108,8 +110,7 @@ void mime_decode_header(struct sv value, struct buf *out);
 /* ---- bodies ---- */
 
 /* Decodes a transfer encoding; broken input yields what can be read. */
-void mime_decode_body(struct sv body, enum mime_encoding enc,
-    struct buf *out);
+void mime_decode_body(struct sv body, enum mime_encoding enc, struct buf *out);
 /*
  * Converts to UTF-8.  Unknown charsets yield the ASCII bytes.  Only charsets
  * of the fixed list are known; mime_charset_setup() opens their converters
@@ -122,18 +123,18 @@ bool mime_charset_known(struct sv charset);
  * not there. */
 bool mime_param(struct sv content_type_value, struct sv name, struct buf *out);
 /* The text of a TEXT part, decoded and in UTF-8. */
-void mime_part_text(struct sv msg, const struct mime_msg *m, uint32_t part,
-    struct buf *out);
+void mime_part_text(
+    struct sv msg, const struct mime_msg *m, uint32_t part, struct buf *out);
 
 /* ---- IMAP renderings ---- */
 
 /* The parenthesised ENVELOPE of part i (0 or a child of MESSAGE)
  * [RFC 3501 7.4.2]. */
-void mime_envelope(struct sv msg, const struct mime_msg *m, uint32_t i,
-    struct buf *out);
+void mime_envelope(
+    struct sv msg, const struct mime_msg *m, uint32_t i, struct buf *out);
 /* BODYSTRUCTURE (extended) or BODY of the whole message. */
-void mime_bodystructure(struct sv msg, const struct mime_msg *m,
-    bool extended, struct buf *out);
+void mime_bodystructure(
+    struct sv msg, const struct mime_msg *m, bool extended, struct buf *out);
 
 /* ---- the summary ---- */
 
@@ -143,28 +144,28 @@ void mime_bodystructure(struct sv msg, const struct mime_msg *m,
  * seconds UTC, with has_date.
  */
 struct mime_summary {
-	struct sv envelope;	 /* rendered, with parentheses */
-	struct sv bodystructure; /* rendered, extended */
-	struct sv body;		 /* rendered, not extended */
-	struct sv subject;	 /* UTF-8, decoded */
+	struct sv envelope;	     /* rendered, with parentheses */
+	struct sv bodystructure;     /* rendered, extended */
+	struct sv body;		     /* rendered, not extended */
+	struct sv subject;	     /* UTF-8, decoded */
 	struct sv from, to, cc, bcc; /* UTF-8, decoded, unfolded */
-	struct sv message_id;	 /* first msg-id, with its angles */
+	struct sv message_id;	     /* first msg-id, with its angles */
 	bool has_date;
 	int64_t date;
-	int32_t date_zone; /* minutes east of UTC */
+	int32_t date_zone;   /* minutes east of UTC */
 	struct mime_msg msg; /* the parts; free with mime_summary_fini */
 };
 
 /* Parses msg and encodes what was found. Never above 4 MiB: a message with
  * more structure than that is summarised as one opaque part. */
-void mime_summarise(struct sv msg, const struct mime_limits *lim,
-    struct buf *out);
+void mime_summarise(
+    struct sv msg, const struct mime_limits *lim, struct buf *out);
 /* The summary of a message that must not be parsed (its parser died twice):
  * one opaque text part, an envelope of NILs. */
 void mime_summarise_opaque(uint64_t size, struct buf *out);
 /* RC_DAMAGED if the bytes are no summary of this version. */
-int mime_summary_decode(struct sv bytes, struct mime_summary *out)
-    RC_USE_RESULT;
+int mime_summary_decode(
+    struct sv bytes, struct mime_summary *out) RC_USE_RESULT;
 void mime_summary_fini(struct mime_summary *s);
 
 #endif

@@ -18,7 +18,11 @@
  * task by a slot and that slot's generation, never by pointer: a wake can
  * leave a second event behind for a task that has ended meanwhile.
  */
-enum { TASK_PARKED, TASK_RUNNING, TASK_RUNNING_WOKEN };
+enum {
+	TASK_PARKED,
+	TASK_RUNNING,
+	TASK_RUNNING_WOKEN
+};
 
 #define STACK_SIZE    (256 * 1024)
 #define IDLE_SPARE_MS 2000
@@ -127,8 +131,7 @@ static bool
 worker_should_leave(struct pool *p, int events)
 {
 	p->waiting--;
-	if ((p->ending && p->ntasks == 0) ||
-	    (events == 0 && p->waiting > 0)) {
+	if ((p->ending && p->ntasks == 0) || (events == 0 && p->waiting > 0)) {
 		p->threads--;
 		pthread_cond_broadcast(&p->changed);
 		return true;
@@ -191,8 +194,8 @@ pool_new(unsigned max_threads)
 	must(epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->stop_event, &ev) == 0);
 	must(pthread_attr_init(&p->attr) == 0);
 	must(pthread_attr_setstacksize(&p->attr, STACK_SIZE) == 0);
-	must(pthread_attr_setdetachstate(&p->attr,
-		 PTHREAD_CREATE_DETACHED) == 0);
+	must(pthread_attr_setdetachstate(&p->attr, PTHREAD_CREATE_DETACHED) ==
+	     0);
 	must(pthread_mutex_init(&p->lock, NULL) == 0);
 	must(pthread_cond_init(&p->changed, NULL) == 0);
 	pthread_mutex_lock(&p->lock);
@@ -266,8 +269,8 @@ pool_tick(struct pool *p)
 }
 
 void
-pool_stop_some(struct pool *p, bool (*match)(struct pool_task *, void *),
-    void *arg)
+pool_stop_some(
+    struct pool *p, bool (*match)(struct pool_task *, void *), void *arg)
 {
 	size_t i;
 
@@ -307,13 +310,13 @@ pool_stop(struct pool *p, int64_t timeout_ms)
 	pthread_mutex_lock(&p->lock);
 	p->ending = true;
 	while (!over && p->ntasks > 0)
-		over = pthread_cond_timedwait(&p->changed, &p->lock,
-		    &until) == ETIMEDOUT;
+		over = pthread_cond_timedwait(&p->changed, &p->lock, &until) ==
+		       ETIMEDOUT;
 	if (write(p->stop_event, &one, sizeof one) < 0)
 		over = true;
 	while (!over && p->threads > 0)
-		over = pthread_cond_timedwait(&p->changed, &p->lock,
-		    &until) == ETIMEDOUT;
+		over = pthread_cond_timedwait(&p->changed, &p->lock, &until) ==
+		       ETIMEDOUT;
 	pthread_mutex_unlock(&p->lock);
 	if (over)
 		return; /* somebody still works with it: the process ends */

@@ -47,8 +47,8 @@ void pool_wake(struct pool_task *t);
 /* Once a second by the owner: wakes tasks whose deadline has passed. */
 void pool_tick(struct pool *p);
 /* Sets `stopping` of those tasks for which match() says yes, and wakes them. */
-void pool_stop_some(struct pool *p, bool (*match)(struct pool_task *, void *),
-    void *arg);
+void pool_stop_some(
+    struct pool *p, bool (*match)(struct pool_task *, void *), void *arg);
 unsigned pool_count(struct pool *p);
 
 #endif

@@ -232,8 +232,7 @@ stream_wipe_consumed(struct stream *s)
 }
 
 static int
-write_once(struct stream *s, const char *p, size_t n, size_t *put,
-    short *wants)
+write_once(struct stream *s, const char *p, size_t n, size_t *put, short *wants)
 {
 	int rc = RC_IO;
 
@@ -270,8 +269,8 @@ send_all(struct stream *s)
 	while (done < s->out.n) {
 		size_t put = 0;
 		short wants = 0;
-		int r = write_once(s, s->out.p + done, s->out.n - done, &put,
-		    &wants);
+		int r = write_once(
+		    s, s->out.p + done, s->out.n - done, &put, &wants);
 
 		if (r == RC_OK) {
 			done += put;
@@ -289,8 +288,9 @@ send_all(struct stream *s)
 	return RC_OK;
 }
 
-int
-stream_flush(struct stream *s)
+/* stream_flush for those who let the error stick. */
+static int
+flush(struct stream *s)
 {
 	if (s->out_error == RC_OK && s->out.n > 0) {
 		if (s->gate != NULL)
@@ -300,6 +300,12 @@ stream_flush(struct stream *s)
 	}
 	buf_reset(&s->out);
 	return s->out_error;
+}
+
+int
+stream_flush(struct stream *s)
+{
+	return flush(s);
 }
 
 void
@@ -315,7 +321,7 @@ stream_write(struct stream *s, const void *p, size_t n)
 		q += k;
 		n -= k;
 		if (s->out.n == OUTPUT_MAX)
-			(void)stream_flush(s);
+			flush(s);
 	}
 }
 
@@ -361,7 +367,7 @@ stream_reserve(struct stream *s, size_t n)
 {
 	must(n <= OUTPUT_MAX);
 	if (s->out.n + n > OUTPUT_MAX)
-		(void)stream_flush(s);
+		flush(s);
 	if (s->out_error != RC_OK)
 		return NULL;
 	return buf_reserve(&s->out, n);

@@ -69,8 +69,8 @@ void stream_park(struct stream *s);
  * *dropped_out, for the log [RFC 3207 6].  The reply "go ahead" must have
  * been flushed before.
  */
-int stream_start_tls(struct stream *s, struct tls_ctx *ctx,
-    int64_t timeout_ms, size_t *dropped_out, struct err *err) RC_USE_RESULT;
+int stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
+    size_t *dropped_out, struct err *err) RC_USE_RESULT;
 bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in the clear. */
 const char *stream_tls_name(const struct stream *s);

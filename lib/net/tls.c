@@ -44,8 +44,8 @@ tls_error_text(char *out, size_t n)
 	unsigned long e = ERR_peek_last_error();
 	const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
 
-	(void)snprintf(out, n, "%s",
-	    reason != NULL ? reason : "connection lost");
+	(void)snprintf(
+	    out, n, "%s", reason != NULL ? reason : "connection lost");
 	ERR_clear_error();
 	return out;
 }
@@ -60,13 +60,16 @@ use_chain(SSL_CTX *ctx, struct sv pem, struct err *err)
 	must(bio != NULL);
 	leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	if (leaf == NULL) {
-		r = err_set(err, RC_SYNTAX, "there is no PEM certificate in "
+		r = err_set(err, RC_SYNTAX,
+		    "there is no PEM certificate in "
 		    "it (-----BEGIN CERTIFICATE-----)");
 		goto out;
 	}
 	if (SSL_CTX_use_certificate(ctx, leaf) != 1) {
-		r = err_set(err, RC_PERM, "OpenSSL refuses the certificate: "
-		    "%s", ERR_reason_error_string(ERR_peek_last_error()));
+		r = err_set(err, RC_PERM,
+		    "OpenSSL refuses the certificate: "
+		    "%s",
+		    ERR_reason_error_string(ERR_peek_last_error()));
 		goto out;
 	}
 	while ((ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
@@ -92,14 +95,15 @@ use_key(SSL_CTX *ctx, struct sv pem, struct err *err)
 
 	must(bio != NULL);
 	/* An empty pass phrase: an encrypted key is an error, not a prompt. */
-	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t)"");
+	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t) "");
 	if (key == NULL)
-		r = err_set(err, RC_SYNTAX, "there is no usable PEM private "
+		r = err_set(err, RC_SYNTAX,
+		    "there is no usable PEM private "
 		    "key in it (encrypted keys are not supported)");
 	else if (SSL_CTX_use_PrivateKey(ctx, key) != 1 ||
-	    SSL_CTX_check_private_key(ctx) != 1)
-		r = err_set(err, RC_PERM,
-		    "the key does not belong to the certificate");
+		 SSL_CTX_check_private_key(ctx) != 1)
+		r = err_set(
+		    err, RC_PERM, "the key does not belong to the certificate");
 	ERR_clear_error();
 	EVP_PKEY_free(key);
 	BIO_free(bio);
@@ -117,12 +121,12 @@ tls_ctx_new(struct sv cert_pem, struct sv key_pem, struct tls_ctx **out,
 	if (c == NULL)
 		return err_set(err, RC_IO, "OpenSSL cannot start");
 	(void)SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
-	SSL_CTX_set_options(c, SSL_OP_CIPHER_SERVER_PREFERENCE |
-	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-	    SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(
+	    c, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION |
+		   SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS |
-	    SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+				SSL_MODE_ENABLE_PARTIAL_WRITE |
+				SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_num_tickets(c, 1);
 	SSL_CTX_set_read_ahead(c, 1);
@@ -163,15 +167,15 @@ tls_ssl_new(struct tls_ctx *ctx)
 void
 tls_describe(SSL *ssl, char *out, size_t n)
 {
-	(void)snprintf(out, n, "%s %s", SSL_get_version(ssl),
-	    SSL_get_cipher_name(ssl));
+	(void)snprintf(
+	    out, n, "%s %s", SSL_get_version(ssl), SSL_get_cipher_name(ssl));
 }
 
 static void
 list_names(X509 *x, char *out, size_t n)
 {
-	GENERAL_NAMES *gens = X509_get_ext_d2i(x, NID_subject_alt_name, NULL,
-	    NULL);
+	GENERAL_NAMES *gens =
+	    X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 	size_t used = 0;
 	int i;
 
@@ -206,17 +210,17 @@ tls_cert_info(struct sv cert_pem, struct tls_cert_info *out, struct err *err)
 	BIO_free(bio);
 	ERR_clear_error();
 	if (x == NULL)
-		return err_set(err, RC_SYNTAX,
-		    "there is no PEM certificate in it");
+		return err_set(
+		    err, RC_SYNTAX, "there is no PEM certificate in it");
 	memset(out, 0, sizeof *out);
 	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1) {
-		struct clk_tm t = {tm.tm_year + 1900, tm.tm_mon + 1,
-		    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, 0};
+		struct clk_tm t = {tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+		    tm.tm_hour, tm.tm_min, tm.tm_sec, 0};
 
 		out->not_after = clk_secs(&t);
 	}
-	(void)X509_NAME_oneline(X509_get_subject_name(x), out->subject,
-	    sizeof out->subject);
+	(void)X509_NAME_oneline(
+	    X509_get_subject_name(x), out->subject, sizeof out->subject);
 	list_names(x, out->names, sizeof out->names);
 	if (X509_digest(x, EVP_sha256(), md, &mdlen) == 1)
 		for (i = 0; i < sizeof md; i++)
@@ -254,7 +258,8 @@ fill_cert(X509 *x, EVP_PKEY *key, const char *hostname)
 
 	(void)snprintf(san, sizeof san, "DNS:%s", hostname);
 	/* The common name holds at most 64 bytes. */
-	ok = RAND_bytes(serial, sizeof serial) == 1 &&
+	ok =
+	    RAND_bytes(serial, sizeof serial) == 1 &&
 	    (serial[0] &= 0x7f, bn = BN_bin2bn(serial, sizeof serial, NULL)) &&
 	    BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL &&
 	    X509_set_version(x, X509_VERSION_3) == 1 &&
@@ -262,8 +267,9 @@ fill_cert(X509 *x, EVP_PKEY *key, const char *hostname)
 	    X509_gmtime_adj(X509_getm_notAfter(x), 3650L * 86400) != NULL &&
 	    X509_set_pubkey(x, key) == 1 &&
 	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-		(const unsigned char *)(strlen(hostname) <= 64
-			? hostname : "mail server"), -1, -1, 0) == 1 &&
+		(const unsigned char *)(strlen(hostname) <= 64 ? hostname
+							       : "mail server"),
+		-1, -1, 0) == 1 &&
 	    X509_set_issuer_name(x, name) == 1 &&
 	    add_ext(x, NID_basic_constraints, "critical,CA:FALSE") == 1 &&
 	    add_ext(x, NID_ext_key_usage, "serverAuth") == 1 &&
@@ -283,8 +289,8 @@ take_bio(BIO *bio, struct buf *out)
 }
 
 int
-tls_self_signed(const char *hostname, struct buf *cert_out,
-    struct buf *key_out, struct err *err)
+tls_self_signed(const char *hostname, struct buf *cert_out, struct buf *key_out,
+    struct err *err)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *x = X509_new();
@@ -292,8 +298,7 @@ tls_self_signed(const char *hostname, struct buf *cert_out,
 	int r = RC_OK;
 
 	if (key == NULL || x == NULL || cert == NULL || priv == NULL ||
-	    !fill_cert(x, key, hostname) ||
-	    PEM_write_bio_X509(cert, x) != 1 ||
+	    !fill_cert(x, key, hostname) || PEM_write_bio_X509(cert, x) != 1 ||
 	    PEM_write_bio_PrivateKey(priv, key, NULL, NULL, 0, NULL, NULL) !=
 		1) {
 		r = err_set(err, RC_IO,

@@ -69,8 +69,8 @@ void store_checkpoint(struct store *st);
  */
 struct store_body;
 struct store_body *store_body_new(struct store *st);
-int store_body_add(struct store_body *b, const void *p, size_t n)
-    RC_USE_RESULT; /* RC_NOSPACE, RC_IO */
+int store_body_add(struct store_body *b, const void *p,
+    size_t n) RC_USE_RESULT; /* RC_NOSPACE, RC_IO */
 uint64_t store_body_size(const struct store_body *b);
 void store_body_free(struct store_body **b);
 
@@ -97,10 +97,10 @@ struct store_flags {
 struct store_add {
 	const char *mailbox; /* must exist, else RC_NOTFOUND; delivery: INBOX */
 	struct store_flags flags;
-	int64_t internal_date; /* seconds, 0: now */
-	int32_t zone;	       /* minutes east of UTC, for INTERNALDATE */
+	int64_t internal_date;	    /* seconds, 0: now */
+	int32_t zone;		    /* minutes east of UTC, for INTERNALDATE */
 	const uint8_t *delivery_id; /* 16 bytes, or NULL for APPEND */
-	bool opaque;	       /* do not parse: see mime_summarise_opaque */
+	bool opaque; /* do not parse: see mime_summarise_opaque */
 };
 
 struct store_added {
@@ -145,14 +145,14 @@ struct store_mailbox_list {
 	size_t n;
 };
 
-void store_mailbox_list(struct store *st, struct store_mailbox_list *out,
-    uint64_t *need);
+void store_mailbox_list(
+    struct store *st, struct store_mailbox_list *out, uint64_t *need);
 void store_mailbox_list_fini(struct store_mailbox_list *l);
 
 /* RC_EXISTS, RC_SYNTAX, RC_TOOBIG (too many mailboxes).  Missing levels above
  * are made, too [RFC 3501 6.3.3]. */
-int store_mailbox_create(struct store *st, const char *name,
-    enum store_use use, uint64_t *need, struct err *err) RC_USE_RESULT;
+int store_mailbox_create(struct store *st, const char *name, enum store_use use,
+    uint64_t *need, struct err *err) RC_USE_RESULT;
 /* INBOX: RC_DENIED.  With children: it becomes not selectable; a mailbox that
  * is not selectable and has children: RC_DENIED [RFC 3501 6.3.4]. */
 int store_mailbox_delete(struct store *st, const char *name, uint64_t *need,
@@ -174,8 +174,8 @@ struct store_status {
 	uint32_t deleted; /* messages with \Deleted */
 };
 
-int store_status(struct store *st, const char *name,
-    struct store_status *out, uint64_t *need) RC_USE_RESULT; /* RC_NOTFOUND */
+int store_status(struct store *st, const char *name, struct store_status *out,
+    uint64_t *need) RC_USE_RESULT; /* RC_NOTFOUND */
 
 /* ---- views: one session's sight of one mailbox ---- */
 
@@ -224,8 +224,8 @@ struct store_msg {
 	uint32_t system; /* STORE_SEEN ... */
 	uint64_t keywords;
 	uint64_t modseq;
-	uint64_t body;	/* names the bytes: for store_read, store_summary */
-	uint32_t size;	/* bytes, RFC822.SIZE */
+	uint64_t body; /* names the bytes: for store_read, store_summary */
+	uint32_t size; /* bytes, RFC822.SIZE */
 	int64_t internal_date;
 	int32_t zone; /* minutes */
 	int64_t save_date;
@@ -242,7 +242,7 @@ struct view_changes {
 	struct rangeset expunged; /* UIDs; valid with_expunges only */
 	uint32_t *expunged_seqno; /* descending: each valid as it is told */
 	uint32_t nexpunged;
-	uint32_t exists;   /* the new count */
+	uint32_t exists; /* the new count */
 	bool exists_changed;
 	struct rangeset flags; /* sequence numbers (after the expunges) whose
 				  flags others have changed */
@@ -254,7 +254,11 @@ void view_sync(struct view *v, bool with_expunges, struct view_changes *out,
     uint64_t *need);
 void view_changes_fini(struct view_changes *c);
 
-enum store_op { STORE_OP_SET, STORE_OP_ADD, STORE_OP_REMOVE };
+enum store_op {
+	STORE_OP_SET,
+	STORE_OP_ADD,
+	STORE_OP_REMOVE
+};
 
 /*
  * STORE on the messages with these sequence numbers.  *changed_out gets the
@@ -264,16 +268,15 @@ enum store_op { STORE_OP_SET, STORE_OP_ADD, STORE_OP_REMOVE };
  * alone and their UIDs put into *failed_out [RFC 7162 3.1.3].  RC_TOOBIG if
  * the keywords do not fit into 64; nothing is changed then.
  */
-int view_store(struct view *v, const struct rangeset *seqnos,
-    enum store_op op, const struct store_flags *flags,
-    uint64_t unchanged_since, struct rangeset *changed_out,
-    struct rangeset *failed_out, uint64_t *need, struct err *err)
-    RC_USE_RESULT;
+int view_store(struct view *v, const struct rangeset *seqnos, enum store_op op,
+    const struct store_flags *flags, uint64_t unchanged_since,
+    struct rangeset *changed_out, struct rangeset *failed_out, uint64_t *need,
+    struct err *err) RC_USE_RESULT;
 
 /* Expunges those of `uids` (NULL: all) in the view that have \Deleted.
  * Report them with view_sync afterwards. */
-int view_expunge(struct view *v, const struct rangeset *uids,
-    uint64_t *need, struct err *err) RC_USE_RESULT;
+int view_expunge(struct view *v, const struct rangeset *uids, uint64_t *need,
+    struct err *err) RC_USE_RESULT;
 /* Expunges these UIDs whatever their flags: POP3's QUIT; one record. */
 int view_remove(struct view *v, const struct rangeset *uids, uint64_t *need,
     struct err *err) RC_USE_RESULT;
@@ -298,8 +301,8 @@ int store_read(struct store *st, uint64_t body, uint64_t off, void *p,
     size_t len) RC_USE_RESULT;
 /* The encoded summary of a message (mime_summary_decode), appended to out.
  * Made anew from the bytes where it is missing or damaged. */
-int store_summary(struct store *st, uint64_t body, struct buf *out)
-    RC_USE_RESULT;
+int store_summary(
+    struct store *st, uint64_t body, struct buf *out) RC_USE_RESULT;
 /* The journal's epoch: with body it makes EMAILID. */
 uint64_t store_epoch(struct store *st);
 

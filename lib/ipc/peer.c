@@ -1,0 +1,277 @@
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "ipc/line.h"
+
+#define SWEEP_MS 100
+
+struct request {
+	uint32_t id;
+	int64_t deadline;
+	int rc; /* RC_MORE while it is open */
+	peer_reply_fn *fn;
+	void *arg;
+	struct request *next;
+};
+
+struct peer {
+	struct ev_loop *loop;
+	const char *name;
+	line_msg_fn *on_msg;
+	ev_fn *on_up;
+	void *arg;
+	struct ev_timer *sweep;
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t up;
+	struct line *line;
+	uint32_t next_id;
+	struct request *open;
+};
+
+/* Takes the requests that match out of the list: those of an id, or those
+ * past their deadline, or all (id 0, now INT64_MAX). */
+static struct request *
+take_requests(struct peer *p, uint32_t id, int64_t now)
+{
+	struct request *taken = NULL, *r, **at = &p->open;
+
+	pthread_mutex_lock(&p->lock);
+	while ((r = *at) != NULL) {
+		if (id != 0 ? r->id == id : r->deadline <= now) {
+			*at = r->next;
+			r->next = taken;
+			taken = r;
+		} else {
+			at = &r->next;
+		}
+	}
+	pthread_mutex_unlock(&p->lock);
+	return taken;
+}
+
+static void
+finish(struct request *r, int rc, struct msg *reply)
+{
+	struct request *next;
+
+	for (; r != NULL; r = next) {
+		next = r->next;
+		r->fn(rc, reply, r->arg);
+		free(r);
+	}
+}
+
+static void
+peer_sweep(void *arg)
+{
+	struct peer *p = arg;
+
+	p->sweep = ev_timer_add(p->loop, SWEEP_MS, peer_sweep, p);
+	finish(take_requests(p, 0, clk_mono()), RC_TIMEOUT, NULL);
+}
+
+static void
+peer_msg(struct line *l, struct msg *m, void *arg)
+{
+	struct peer *p = arg;
+
+	if (m->type == MSG_REPLY)
+		finish(take_requests(p, m->id, 0), RC_OK, m);
+	else if (p->on_msg != NULL)
+		p->on_msg(l, m, p->arg);
+}
+
+static void
+peer_eof(struct line *l, void *arg)
+{
+	struct peer *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->line == l)
+		p->line = NULL;
+	pthread_mutex_unlock(&p->lock);
+	mlog(LOG_DEBUG, "line.down", "peer=%s", p->name);
+	line_free(&l);
+	finish(take_requests(p, 0, INT64_MAX), RC_TEMP, NULL);
+}
+
+struct peer *
+peer_new(struct ev_loop *loop, const char *name, line_msg_fn *on_msg,
+    ev_fn *on_up, void *arg)
+{
+	struct peer *p = xcalloc(1, sizeof *p);
+	pthread_condattr_t attr;
+
+	p->loop = loop;
+	p->name = name;
+	p->on_msg = on_msg;
+	p->on_up = on_up;
+	p->arg = arg;
+	p->next_id = 1;
+	must(pthread_mutex_init(&p->lock, NULL) == 0);
+	must(pthread_condattr_init(&attr) == 0);
+	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	must(pthread_cond_init(&p->up, &attr) == 0);
+	(void)pthread_condattr_destroy(&attr);
+	p->sweep = ev_timer_add(loop, SWEEP_MS, peer_sweep, p);
+	return p;
+}
+
+void
+peer_free(struct peer **pp)
+{
+	struct peer *p = *pp;
+
+	if (p == NULL)
+		return;
+	*pp = NULL;
+	ev_timer_del(&p->sweep);
+	line_free(&p->line);
+	finish(take_requests(p, 0, INT64_MAX), RC_TEMP, NULL);
+	(void)pthread_cond_destroy(&p->up);
+	(void)pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+void
+peer_connect(struct peer *p, int fd)
+{
+	struct line *old, *fresh;
+
+	fresh = line_new(p->loop, fd, peer_msg, peer_eof, p);
+	pthread_mutex_lock(&p->lock);
+	old = p->line;
+	p->line = NULL;
+	pthread_mutex_unlock(&p->lock);
+	if (old != NULL) {
+		line_free(&old);
+		finish(take_requests(p, 0, INT64_MAX), RC_TEMP, NULL);
+	}
+	pthread_mutex_lock(&p->lock);
+	p->line = fresh;
+	pthread_cond_broadcast(&p->up);
+	pthread_mutex_unlock(&p->lock);
+	if (p->on_up != NULL)
+		p->on_up(p->arg);
+}
+
+bool
+peer_up(struct peer *p)
+{
+	bool up;
+
+	pthread_mutex_lock(&p->lock);
+	up = p->line != NULL;
+	pthread_mutex_unlock(&p->lock);
+	return up;
+}
+
+int
+peer_wait_up(struct peer *p, int64_t timeout_ms)
+{
+	int64_t at = clk_mono() + timeout_ms;
+	struct timespec until = {at / 1000, at % 1000 * 1000000};
+	int r = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->line == NULL && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&p->up, &p->lock, &until);
+	r = p->line != NULL ? RC_OK : RC_TIMEOUT;
+	pthread_mutex_unlock(&p->lock);
+	return r;
+}
+
+/* A request that could not be sent: its answer comes from the loop, too. */
+static void
+fail_later(void *arg)
+{
+	finish(arg, RC_TEMP, NULL);
+}
+
+void
+peer_ask(struct peer *p, struct msg *m, int64_t timeout_ms, peer_reply_fn *fn,
+    void *arg)
+{
+	struct request *r = xcalloc(1, sizeof *r);
+	int rc = RC_TEMP;
+
+	r->deadline = clk_mono() + timeout_ms;
+	r->fn = fn;
+	r->arg = arg;
+	/* The lock is held while sending, so that the line stays and the
+	 * request is in the list before its answer can come. */
+	pthread_mutex_lock(&p->lock);
+	if (++p->next_id == 0)
+		p->next_id = 1;
+	r->id = m->id = p->next_id;
+	if (p->line != NULL) {
+		r->next = p->open;
+		p->open = r;
+		rc = line_send(p->line, m);
+		if (rc != RC_OK) {
+			p->open = r->next;
+			r->next = NULL;
+		}
+	}
+	pthread_mutex_unlock(&p->lock);
+	msg_fini(m);
+	if (rc != RC_OK)
+		ev_post(p->loop, fail_later, r);
+}
+
+struct call {
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	int rc; /* RC_MORE while it is open */
+	struct msg *reply;
+};
+
+static void
+call_reply(int rc, struct msg *reply, void *arg)
+{
+	struct call *c = arg;
+
+	pthread_mutex_lock(&c->lock);
+	if (rc == RC_OK) {
+		/* The message itself moves; the line frees an empty one. */
+		*c->reply = *reply;
+		msg_init(reply, 0);
+	}
+	c->rc = rc;
+	pthread_cond_signal(&c->done);
+	pthread_mutex_unlock(&c->lock);
+}
+
+int
+peer_call(struct peer *p, struct msg *m, int64_t timeout_ms, struct msg *reply)
+{
+	struct call c = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+	    RC_MORE, reply};
+
+	msg_init(reply, 0);
+	peer_ask(p, m, timeout_ms, call_reply, &c);
+	pthread_mutex_lock(&c.lock);
+	while (c.rc == RC_MORE)
+		pthread_cond_wait(&c.done, &c.lock);
+	pthread_mutex_unlock(&c.lock);
+	return c.rc;
+}
+
+int
+peer_tell(struct peer *p, struct msg *m)
+{
+	int rc = RC_TEMP;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->line != NULL)
+		rc = line_send(p->line, m);
+	pthread_mutex_unlock(&p->lock);
+	msg_fini(m);
+	return rc;
+}
