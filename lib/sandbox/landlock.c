@@ -58,16 +58,15 @@ landlock_abi(int max)
 static int
 allow_folder(int ruleset, uint64_t rights, struct err *err)
 {
-	struct path_beneath_attr a = {.allowed = rights};
+	int fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct path_beneath_attr a = {.allowed = rights, .parent_fd = fd};
 	int r = RC_OK;
 
-	a.parent_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (a.parent_fd < 0 || syscall(SYS_landlock_add_rule, ruleset,
-				   RULE_PATH_BENEATH, &a, 0) != 0)
+	if (fd < 0 || syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH,
+			  &a, 0) != 0)
 		r = err_sys(err, RC_IO, errno,
-		    "Landlock: cannot allow the "
-		    "process's own folder");
-	io_close(&a.parent_fd);
+		    "Landlock: cannot allow the process's own folder");
+	io_close(&fd);
 	return r;
 }
 

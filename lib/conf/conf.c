@@ -1,0 +1,292 @@
+#include "conf/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ascii.h"
+
+static const char *const service_names[CONF_SERVICES] = {
+    "smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"};
+
+const char *
+conf_service_name(enum conf_service s)
+{
+	return service_names[s];
+}
+
+bool
+conf_service_tls(enum conf_service s)
+{
+	return s == CONF_SUBMISSIONS || s == CONF_IMAPS || s == CONF_POP3S;
+}
+
+static void
+free_strings(char **s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		free(s[i]);
+	free(s);
+}
+
+void
+conf_free(struct conf **cp)
+{
+	struct conf *c = *cp;
+	size_t i, j;
+
+	if (c == NULL)
+		return;
+	free(c->by_address);
+	for (i = 0; i < CONF_SERVICES; i++) {
+		for (j = 0; j < c->nlisten[i]; j++)
+			free(c->listen[i][j].host);
+		free(c->listen[i]);
+	}
+	for (i = 0; i < c->nalias; i++) {
+		free(c->alias[i].address);
+		free(c->alias[i].account);
+		free_strings(c->alias[i].target, c->alias[i].ntarget);
+	}
+	free(c->alias);
+	for (i = 0; i < c->naccount; i++) {
+		free(c->account[i].name);
+		free_strings(c->account[i].address, c->account[i].naddress);
+	}
+	free(c->account);
+	for (i = 0; i < c->ndomain; i++)
+		free(c->domain[i].name);
+	free(c->domain);
+	free(c->tls_key);
+	free(c->tls_certificate);
+	free(c->data);
+	free(c->hostname);
+	free(c->file);
+	free(c);
+	*cp = NULL;
+}
+
+void
+conf_errors_print(
+    const struct conf_errors *e, const char *file, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < e->n && i < CONF_ERRORS_MAX; i++) {
+		if (e->e[i].line > 0)
+			buf_addf(out, "%s:%u:%u: %s\n", file, e->e[i].line,
+			    e->e[i].column, e->e[i].text);
+		else
+			buf_addf(out, "%s\n", e->e[i].text);
+	}
+	if (e->n > CONF_ERRORS_MAX)
+		buf_addf(
+		    out, "%s: and %zu more\n", file, e->n - CONF_ERRORS_MAX);
+}
+
+bool
+conf_address_normalise(struct sv address, struct buf *out)
+{
+	size_t at = sv_rchr(address, '@'), i;
+
+	if (at == address.n || at == 0 || at + 1 == address.n ||
+	    address.n > 320)
+		return false;
+	for (i = 0; i < address.n; i++) {
+		if (ascii_is_ctl(address.p[i]) || address.p[i] == ' ')
+			return false;
+		buf_addc(out, ascii_lower(address.p[i]));
+	}
+	return buf_ok(out);
+}
+
+bool
+conf_domain_is_local(const struct conf *c, struct sv domain)
+{
+	size_t i;
+
+	for (i = 0; i < c->ndomain; i++)
+		if (sv_ieq(domain, sv_str(c->domain[i].name)))
+			return true;
+	return false;
+}
+
+int
+conf_account_by_name(const struct conf *c, struct sv name)
+{
+	size_t i;
+
+	for (i = 0; i < c->naccount; i++)
+		if (sv_eq(name, sv_str(c->account[i].name)))
+			return (int)i;
+	return -1;
+}
+
+/* The account of a normalised address, or NULL. */
+static const struct conf_address *
+find_address(const struct conf *c, struct sv a)
+{
+	size_t lo = 0, hi = c->nby_address;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int d = sv_cmp(sv_str(c->by_address[mid].address), a);
+
+		if (d == 0)
+			return &c->by_address[mid];
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+int
+conf_account_by_login(const struct conf *c, struct sv login)
+{
+	const struct conf_address *a = NULL;
+	struct buf b;
+	int i = conf_account_by_name(c, login);
+
+	if (i >= 0)
+		return i;
+	buf_init(&b, 400);
+	if (conf_address_normalise(login, &b))
+		a = find_address(c, buf_sv(&b));
+	buf_fini(&b);
+	return a != NULL ? (int)a->account : -1;
+}
+
+struct found {
+	const uint32_t *account;
+	size_t n;
+	const char *why;
+};
+
+static bool
+find_exact(const struct conf *c, struct sv a, struct found *f)
+{
+	const struct conf_address *x = find_address(c, a);
+	size_t i;
+
+	if (x != NULL) {
+		*f = (struct found){&x->account, 1, "address"};
+		return true;
+	}
+	for (i = 0; i < c->nalias; i++)
+		if (sv_eq(a, sv_str(c->alias[i].address))) {
+			*f = (struct found){
+			    c->alias[i].account, c->alias[i].naccount, "alias"};
+			return true;
+		}
+	return false;
+}
+
+static bool
+find_without_detail(
+    const struct conf *c, struct sv local, struct sv domain, struct found *f)
+{
+	size_t plus = sv_chr(local, '+');
+	struct buf b;
+	bool ok;
+
+	if (plus == local.n || plus == 0)
+		return false;
+	buf_init(&b, 400);
+	buf_addsv(&b, sv_first(local, plus));
+	buf_addc(&b, '@');
+	buf_addsv(&b, domain);
+	ok = find_exact(c, buf_sv(&b), f);
+	buf_fini(&b);
+	return ok;
+}
+
+/* a is normalised. */
+static int
+find(const struct conf *c, struct sv a, struct found *f)
+{
+	size_t at = sv_rchr(a, '@'), i;
+	struct sv local = sv_first(a, at), domain = sv_skip(a, at + 1);
+
+	if (!conf_domain_is_local(c, domain))
+		return RC_DENIED;
+	if (find_exact(c, a, f) || find_without_detail(c, local, domain, f))
+		return RC_OK;
+	/* [RFC 5321 4.5.1] postmaster, [RFC 2142 4] abuse */
+	if (sv_eq(local, SV("postmaster")) || sv_eq(local, SV("abuse"))) {
+		*f = (struct found){&c->admin, 1, "admin"};
+		return RC_OK;
+	}
+	for (i = 0; i < c->ndomain; i++) {
+		int who = c->domain[i].catch_all;
+
+		if (who < 0 || !sv_eq(domain, sv_str(c->domain[i].name)))
+			continue;
+		/* An address of that account has its number in memory. */
+		f->account =
+		    &find_address(c, sv_str(c->account[who].address[0]))
+			 ->account;
+		f->n = 1;
+		f->why = "catch-all";
+		return RC_OK;
+	}
+	return RC_NOTFOUND;
+}
+
+static int
+lookup(const struct conf *c, struct sv address, struct found *f)
+{
+	struct buf b;
+	int r = RC_DENIED;
+
+	buf_init(&b, 400);
+	/* [RFC 5321 2.3.5] "postmaster" may come without a domain. */
+	if (sv_ieq(address, SV("postmaster"))) {
+		*f = (struct found){&c->admin, 1, "admin"};
+		r = RC_OK;
+	} else if (conf_address_normalise(address, &b)) {
+		r = find(c, buf_sv(&b), f);
+	}
+	buf_fini(&b);
+	return r;
+}
+
+int
+conf_lookup(const struct conf *c, struct sv address,
+    const uint32_t **accounts_out, size_t *n_out)
+{
+	struct found f;
+	int r = lookup(c, address, &f);
+
+	if (r != RC_OK)
+		return r;
+	*accounts_out = f.account;
+	*n_out = f.n;
+	return RC_OK;
+}
+
+const char *
+conf_lookup_why(const struct conf *c, struct sv address)
+{
+	struct found f;
+	int r = lookup(c, address, &f);
+
+	return r == RC_OK ? f.why : r == RC_DENIED ? "not ours" : "nobody";
+}
+
+bool
+conf_may_send(const struct conf *c, uint32_t account, struct sv address)
+{
+	struct found f;
+	size_t i;
+
+	if (lookup(c, address, &f) != RC_OK ||
+	    sv_eq(sv_str(f.why), SV("catch-all")))
+		return false;
+	for (i = 0; i < f.n; i++)
+		if (f.account[i] == account)
+			return true;
+	return false;
+}

@@ -1,0 +1,151 @@
+/*
+ * The configuration: one YAML file into one typed, read-only struct.
+ *
+ * Parsing is all or nothing.  Every error has file, line, column, the key, what
+ * was expected, and the nearest known key where one was misspelt; all errors
+ * are collected, not only the first.  YAML aliases and anchors are refused:
+ * nobody needs them here and some files use them as bombs.
+ *
+ * Each process parses the same bytes by itself from a descriptor; account
+ * numbers are positions in the file and so mean the same in all of them, for
+ * one generation.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define CONF_FILE_MAX (1 << 20)
+#define CONF_NAME_MAX 64
+
+enum conf_service {
+	CONF_SMTP,
+	CONF_SUBMISSION,
+	CONF_SUBMISSIONS,
+	CONF_IMAP,
+	CONF_IMAPS,
+	CONF_POP3,
+	CONF_POP3S,
+	CONF_SERVICES /* how many */
+};
+
+struct conf_listen {
+	char *host; /* numeric, NULL: all addresses */
+	uint16_t port;
+};
+
+struct conf_account {
+	char *name;
+	char **address; /* normalised */
+	size_t naddress;
+};
+
+struct conf_domain {
+	char *name;    /* lower case */
+	int catch_all; /* account number, -1: none */
+};
+
+struct conf_alias {
+	char *address;	   /* normalised */
+	uint32_t *account; /* after expansion, ascending, without repeats */
+	size_t naccount;
+	char **target; /* as written */
+	size_t ntarget;
+};
+
+struct conf_limits {
+	uint64_t message_size;	       /* bytes, default 50 MiB */
+	uint32_t recipients;	       /* of one message, default 100 */
+	uint32_t connections;	       /* of one service, default 1000 */
+	uint32_t connections_per_peer; /* of one address or /64, default 20 */
+	uint32_t errors;	    /* bad commands before a 421, default 10 */
+	uint32_t messages_per_hour; /* from one peer, default 600 */
+	bool loopback;		    /* the peer limits hold there, too */
+};
+
+struct conf {
+	char *file;
+	char *hostname;
+	struct conf_domain *domain;
+	size_t ndomain;
+	struct conf_account *account;
+	size_t naccount;
+	struct conf_alias *alias;
+	size_t nalias;
+	uint32_t admin; /* account number */
+	char *data;
+	char *tls_certificate; /* NULL: the self-signed one in data/tls */
+	char *tls_key;
+	struct conf_listen *listen[CONF_SERVICES];
+	size_t nlisten[CONF_SERVICES];
+	struct conf_limits limits;
+	bool sandbox;
+
+	/* For lookups: all account addresses, sorted. */
+	struct conf_address *by_address;
+	size_t nby_address;
+};
+
+struct conf_error {
+	unsigned line, column; /* from 1; 0: the file as a whole */
+	char text[240];
+};
+
+#define CONF_ERRORS_MAX 20
+struct conf_errors {
+	struct conf_error e[CONF_ERRORS_MAX];
+	size_t n; /* may be larger than the array: the rest was dropped */
+};
+
+/* RC_OK, or RC_SYNTAX with at least one error.  file is only a name. */
+int conf_parse(struct sv yaml, const char *file, struct conf **out,
+    struct conf_errors *errors) RC_USE_RESULT;
+/* Reads the file, then as conf_parse; RC_NOTFOUND, RC_IO with one error. */
+int conf_load(const char *file, struct buf *text_out, struct conf **out,
+    struct conf_errors *errors) RC_USE_RESULT;
+void conf_free(struct conf **c);
+/* "hearthmail.yaml:3:1: text" lines. */
+void conf_errors_print(
+    const struct conf_errors *e, const char *file, struct buf *out);
+
+/* "smtp" ...: the key under `listen`. */
+const char *conf_service_name(enum conf_service s);
+bool conf_service_tls(enum conf_service s); /* TLS from the first byte */
+
+/* ---- who gets what ---- */
+
+/*
+ * Trims nothing; folds the case of both parts; false if it has no '@', an
+ * empty part, or is too long.
+ */
+bool conf_address_normalise(struct sv address, struct buf *out);
+
+/*
+ * The accounts that get mail for an address: exact, alias, without +detail,
+ * postmaster@ and abuse@ (the admin's), catch-all, in this order.
+ * RC_NOTFOUND: the domain is ours, the address is nobody's.  RC_DENIED: the
+ * domain is not ours.  The numbers live as long as c.
+ */
+int conf_lookup(const struct conf *c, struct sv address,
+    const uint32_t **accounts_out, size_t *n_out) RC_USE_RESULT;
+/* How the answer came about: "address", "alias", "catch-all", ... */
+const char *conf_lookup_why(const struct conf *c, struct sv address);
+bool conf_domain_is_local(const struct conf *c, struct sv domain);
+/* May this account send with this address?  Its own addresses, those with
+ * +detail, and aliases that lead to it. */
+bool conf_may_send(const struct conf *c, uint32_t account, struct sv address);
+/* By name or any of its addresses, as people log in; -1 if there is none. */
+int conf_account_by_login(const struct conf *c, struct sv login);
+int conf_account_by_name(const struct conf *c, struct sv name);
+
+/* An entry of by_address. */
+struct conf_address {
+	const char *address;
+	uint32_t account;
+};
+
+#endif
