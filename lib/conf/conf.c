@@ -30,13 +30,21 @@ free_strings(char **s, size_t n)
 	free(s);
 }
 
+struct conf *
+conf_ref(struct conf *c)
+{
+	c->refs++;
+	return c;
+}
+
 void
 conf_free(struct conf **cp)
 {
 	struct conf *c = *cp;
 	size_t i, j;
 
-	if (c == NULL)
+	*cp = NULL;
+	if (c == NULL || --c->refs > 0)
 		return;
 	free(c->by_address);
 	for (i = 0; i < CONF_SERVICES; i++) {
@@ -64,7 +72,6 @@ conf_free(struct conf **cp)
 	free(c->hostname);
 	free(c->file);
 	free(c);
-	*cp = NULL;
 }
 
 void

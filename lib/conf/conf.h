@@ -68,6 +68,7 @@ struct conf_limits {
 };
 
 struct conf {
+	_Atomic unsigned refs;
 	char *file;
 	char *hostname;
 	struct conf_domain *domain;
@@ -107,6 +108,9 @@ int conf_parse(struct sv yaml, const char *file, struct conf **out,
 /* Reads the file, then as conf_parse; RC_NOTFOUND, RC_IO with one error. */
 int conf_load(const char *file, struct buf *text_out, struct conf **out,
     struct conf_errors *errors) RC_USE_RESULT;
+/* References may be taken and given back from any thread; the last conf_free
+ * frees. */
+struct conf *conf_ref(struct conf *c);
 void conf_free(struct conf **c);
 /* "hearthmail.yaml:3:1: text" lines. */
 void conf_errors_print(

@@ -939,6 +939,7 @@ set_defaults(struct conf *c, const char *file)
 	    25, 587, 465, 143, 993, 110, 995};
 	int i;
 
+	c->refs = 1;
 	c->file = xstrdup(file);
 	c->data = xstrdup("/var/lib/hearthmail");
 	c->sandbox = true;

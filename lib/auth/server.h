@@ -1,0 +1,61 @@
+/*
+ * The auth process without its process: who may log in.
+ *
+ * A login is answered at once if it is an app password or one that succeeded
+ * lately (a keyed hash of name and password, in memory only); only what is left
+ * costs an Argon2id hash, made by at most two threads, so that memory is
+ * bounded.  Guessers are slowed, households never locked out: what waits for a
+ * hash is bounded, first for accounts and networks that have logged in before,
+ * then for the rest, and each network and each account of strangers has a
+ * budget of hashes.  A failed login is answered late, the later the more
+ * there were.
+ */
+#ifndef AUTH_SERVER_H
+#define AUTH_SERVER_H
+
+#include "auth/credentials.h"
+#include "base/ev.h"
+#include "conf/conf.h"
+
+struct auth_server;
+
+struct auth_login {
+	struct sv sasl;	  /* PLAIN: authzid NUL authcid NUL password */
+	const char *peer; /* numeric address */
+};
+
+struct auth_result {
+	int rc; /* RC_OK, RC_DENIED, RC_TEMP */
+	uint32_t account;
+	uint64_t credential; /* 1: the password, else an app password's id */
+	const char *text;
+};
+
+#define AUTH_CREDENTIAL_PASSWORD 1
+
+/* path: the credentials file, read now. */
+int auth_server_new(struct ev_loop *loop, const char *path, struct conf *conf,
+    struct auth_server **out, struct err *err) RC_USE_RESULT;
+void auth_server_free(struct auth_server **s);
+/* Starts the two hashing threads: after the sandbox. */
+void auth_server_start(struct auth_server *s);
+/* Takes a reference of its own. */
+void auth_server_set_conf(struct auth_server *s, struct conf *conf);
+
+typedef void auth_done_fn(const struct auth_result *r, void *arg);
+/* done is called exactly once, in the loop's thread, maybe before the call
+ * returns.  The message is copied and wiped inside. */
+void auth_server_login(struct auth_server *s, const struct auth_login *l,
+    auth_done_fn *done, void *arg);
+
+/* ---- changes, flushed before they return ---- */
+
+int auth_server_passwd(struct auth_server *s, struct sv account,
+    struct sv password, struct err *err) RC_USE_RESULT;
+int auth_server_app_add(struct auth_server *s, struct sv account,
+    struct sv label, struct buf *password_out, struct err *err) RC_USE_RESULT;
+int auth_server_app_revoke(struct auth_server *s, struct sv account,
+    struct sv label, uint64_t *id_out, struct err *err) RC_USE_RESULT;
+const struct credentials *auth_server_credentials(struct auth_server *s);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The messages of the house: who says what to whom, with its fields in order.
+ * Types are unique over all lines.  A request is answered by MSG_REPLY with
+ * the same id; "->" shows the reply's fields.
+ */
+#ifndef IPC_PROTO_H
+#define IPC_PROTO_H
+
+enum proto {
+	/* MSG_REPLY = 1 */
+
+	/* ---- supervisor and child, on the control line ---- */
+
+	/* First of all: str build, u8 role, u32 generation, u32 account number
+	 * (accounts only), str account name, u8 sandbox off, u32 landlock_max
+	 * (as int), u8 kill unknown, u8 change user, u32 uid, u32 gid,
+	 * u8 probe, str folder, str other folder, u8 log level;
+	 * fd: configuration */
+	CTL_BOOT = 16,
+	CTL_LISTEN,  /* u8 conf_service; fd: listening socket */
+	CTL_LINE,    /* u8 role at the other end, str its account; fd */
+	CTL_READY,   /* child: I serve */
+	CTL_CONFIG,  /* u32 generation; fd: configuration */
+	CTL_DRAIN,   /* accept no more, leave after your last session,
+			u64 ms at most */
+	CTL_START,   /* keeper: u32 generation, u32 account number */
+	CTL_REFUSED, /* -> keeper: str account: it cannot be started */
+	CTL_CONTROL, /* fd: a connection of the command line */
+
+	/* ---- listeners and submission to auth ---- */
+
+	/* u8 conf_service, sv SASL PLAIN message, str peer, u8 tls, sv tag;
+	 * fd: the session's end (none for submission)
+	 * -> u32 rc, str text, u32 account number, str account name,
+	 *    u32 generation */
+	AUTH_LOGIN,
+
+	/* ---- auth to keeper, keeper to account ---- */
+
+	/* str account, u8 conf_service, u64 credential, str peer, u8 tls,
+	 * sv tag; fd -> u32 rc */
+	SESSION_OPEN,
+	/* str account, u64 credential (0: all but app passwords) */
+	SESSION_KICK,
+
+	/* ---- smtp, submission, queue to keeper, keeper to account ---- */
+
+	/* str account, 16 bytes delivery id, u64 size, u8 flags; fd: body
+	 * -> u32 rc, str text */
+	DELIVER,
+
+	/* ---- account to keeper ---- */
+
+	ACCOUNT_LEAVE, /* may I go? -> u32 rc: RC_OK or RC_TEMP */
+
+	/* ---- smtp, submission to queue ---- */
+
+	QUEUE_FILE, /* -> u32 rc; fd: an empty unlinked file */
+	/* 16 bytes delivery id, str sender, u64 size, u32 n, n times str
+	 * account; fd: body -> u32 rc, str text */
+	QUEUE_PUT,
+
+	/* ---- command line to auth, on a control connection ---- */
+
+	CMD_PASSWD,	/* str account, sv password -> u32 rc, str text */
+	CMD_APP_ADD,	/* str account, str label -> rc, text, str password */
+	CMD_APP_REVOKE, /* str account, str label -> rc, text */
+	CMD_APP_LIST,	/* str account -> rc, text (the lines) */
+	CMD_ACCOUNTS,	/* -> rc, text (the lines) */
+};
+
+#define DELIVER_OPAQUE 0x01u /* do not parse it: its parser died of it */
+
+#endif
