@@ -1,0 +1,395 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <openssl/ssl.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "front/internal.h"
+#include "ipc/proto.h"
+
+#define AUTH_TIMEOUT_MS 30000
+
+static void front_run(struct conn *c);
+
+void
+conn_watch(struct conn *c, uint32_t client, uint32_t session)
+{
+	if (c->ev != NULL && client != c->watch) {
+		c->watch = client;
+		ev_set(c->ev, client);
+	}
+	if (c->session_ev != NULL && session != c->session_watch) {
+		c->session_watch = session;
+		ev_set(c->session_ev, session);
+	}
+}
+
+void
+conn_kill(struct conn *c)
+{
+	struct shard *s = c->shard;
+
+	if (c->state == CONN_DEAD)
+		return;
+	/* Auth still holds the name of this connection: the answer frees. */
+	ev_del(&c->ev);
+	ev_del(&c->session_ev);
+	io_close(&c->session_fd);
+	SSL_free(c->ssl);
+	c->ssl = NULL;
+	io_close(&c->fd);
+	if (c->front != NULL)
+		s->l->o.proto->close(c->front);
+	c->front = NULL;
+	buf_wipe(&c->in);
+	buf_fini(&c->out);
+	if (c->state == CONN_LOGIN) {
+		c->state = CONN_DEAD;
+		return;
+	}
+	c->state = CONN_DEAD;
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		s->conns = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	c->prev = NULL;
+	c->next = s->dead;
+	s->dead = c;
+}
+
+void
+conn_reap(struct shard *s)
+{
+	struct conn *c;
+
+	while ((c = s->dead) != NULL) {
+		s->dead = c->next;
+		peers_leave(s->l, c->peer);
+		s->l->count--;
+		free(c);
+	}
+}
+
+void
+conn_close(struct conn *c)
+{
+	wire_bye(c);
+	if (c->out.n == 0) {
+		(void)shutdown(c->fd, SHUT_WR);
+		conn_kill(c);
+		return;
+	}
+	c->state = CONN_CLOSING;
+	c->deadline = clk_mono() + 10000;
+	conn_watch(c, EPOLLOUT, 0);
+}
+
+void
+conn_bye(struct conn *c, const char *text)
+{
+	struct buf out;
+
+	buf_init(&out, 1024);
+	c->shard->l->o.proto->bye(c->front, text, &out);
+	if (!wire_write(c, out.p, out.n))
+		conn_kill(c);
+	else
+		conn_close(c);
+	buf_fini(&out);
+}
+
+/* ---- login ---- */
+
+struct login {
+	struct conn *c;
+	int fd; /* our end of the session's pair */
+	int rc;
+	char text[ERR_TEXT_MAX];
+};
+
+static void
+login_failed(struct conn *c, const struct login *lg)
+{
+	struct buf out;
+	enum front_do what;
+	char q[LOG_Q_MAX];
+
+	mlog(LOG_INFO, "login.fail", "service=%s peer=%s rc=%s reason=%s",
+	    conf_service_name(c->service), c->peer, rc_name(lg->rc),
+	    log_q(q, sv_str(lg->text)));
+	buf_init(&out, 4096);
+	what = c->shard->l->o.proto->failed(c->front,
+	    lg->rc == RC_DENIED ? FRONT_DENIED : FRONT_TEMP, lg->text, &out);
+	c->state = CONN_FRONT;
+	c->deadline = clk_mono() + FRONT_IDLE_MS;
+	if (!wire_write(c, out.p, out.n))
+		conn_kill(c);
+	else if (what == FRONT_CLOSE)
+		conn_close(c);
+	else
+		front_run(c);
+	buf_fini(&out);
+}
+
+/* In the shard's thread. */
+static void
+login_finish(void *arg)
+{
+	struct login *lg = arg;
+	struct conn *c = lg->c;
+
+	if (c->state == CONN_DEAD) {
+		/* The client has left meanwhile.  Now it can go. */
+		c->state = CONN_CLOSING;
+		conn_kill(c);
+	} else if (lg->rc == RC_OK) {
+		pump_start(c, lg->fd);
+		lg->fd = -1;
+	} else {
+		login_failed(c, lg);
+	}
+	io_close(&lg->fd);
+	free(lg);
+}
+
+/* In the main loop's thread. */
+static void
+login_reply(int rc, struct msg *reply, void *arg)
+{
+	struct login *lg = arg;
+
+	lg->rc = rc == RC_OK ? RC_TEMP : rc;
+	if (rc == RC_OK) {
+		int said = (int)msg_get_u32(reply);
+
+		msg_get_str(reply, lg->text, sizeof lg->text);
+		if (!reply->bad)
+			lg->rc = said;
+	}
+	if (lg->rc != RC_OK && lg->rc != RC_DENIED && lg->text[0] == '\0')
+		(void)memcpy(lg->text, "try again later", 16);
+	ev_post(lg->c->shard->loop, login_finish, lg);
+}
+
+static void
+login_start(struct conn *c, struct front_action *act)
+{
+	struct login *lg = xcalloc(1, sizeof *lg);
+	struct msg m;
+	int pair[2];
+
+	lg->c = c;
+	lg->fd = -1;
+	c->state = CONN_LOGIN;
+	c->deadline = 0;
+	conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		pair) != 0) {
+		lg->rc = RC_TEMP;
+		(void)memcpy(lg->text, "too many connections", 21);
+		login_finish(lg);
+		return;
+	}
+	lg->fd = pair[0];
+	msg_init(&m, AUTH_LOGIN);
+	msg_put_u8(&m, (uint8_t)c->service);
+	msg_put_sv(&m, buf_sv(&act->sasl));
+	msg_put_str(&m, c->peer);
+	msg_put_u8(&m, c->ssl != NULL);
+	msg_put_sv(&m, buf_sv(&act->tag));
+	msg_put_fd(&m, pair[1]);
+	peer_ask(c->shard->l->o.auth, &m, AUTH_TIMEOUT_MS, login_reply, lg);
+}
+
+/* ---- before login ---- */
+
+static void
+start_tls(struct conn *c)
+{
+	if (c->in.n > 0)
+		mlog(LOG_WARN, "starttls.dropped",
+		    "service=%s peer=%s bytes=%zu",
+		    conf_service_name(c->service), c->peer, c->in.n);
+	buf_wipe(&c->in);
+	c->shard->l->o.proto->tls_started(c->front);
+	c->state = CONN_HANDSHAKE;
+	wire_start_tls(c);
+}
+
+/* Lets the front half take what has been read. */
+static void
+front_run(struct conn *c)
+{
+	const struct front_proto *proto = c->shard->l->o.proto;
+	struct front_action act;
+	struct buf out;
+	size_t took;
+	bool ok;
+
+	front_action_init(&act);
+	buf_init(&out, 65536);
+	took = proto->input(c->front, buf_sv(&c->in), &out, &act);
+	if (took > 0)
+		explicit_bzero(c->in.p, took);
+	buf_consume(&c->in, took);
+	if (c->in.n == 0)
+		buf_wipe(&c->in);
+	ok = buf_ok(&out) && wire_write(c, out.p, out.n);
+	buf_fini(&out);
+	if (!ok)
+		conn_kill(c);
+	else if (act.what == FRONT_CLOSE ||
+		 (c->client_eof && act.what == FRONT_GO_ON))
+		conn_close(c);
+	else if (act.what == FRONT_LOGIN)
+		login_start(c, &act);
+	else if (act.what == FRONT_STARTTLS)
+		start_tls(c);
+	front_action_fini(&act);
+	if (c->state == CONN_FRONT || c->state == CONN_HANDSHAKE)
+		conn_watch(c, EPOLLIN | (c->out.n > 0 ? EPOLLOUT : 0), 0);
+}
+
+static void
+front_read(struct conn *c)
+{
+	long k;
+
+	if (c->in.n >= FRONT_INPUT) {
+		/* The state machine neither takes it nor refuses it. */
+		conn_bye(c, "too many bytes before login");
+		return;
+	}
+	k = wire_read(c, c->shard->flow, FRONT_INPUT - c->in.n);
+	if (k == 0)
+		return;
+	if (k == -2) {
+		conn_kill(c);
+		return;
+	}
+	if (k == -1)
+		c->client_eof = true;
+	else
+		buf_add(&c->in, c->shard->flow, (size_t)k);
+	explicit_bzero(c->shard->flow, k > 0 ? (size_t)k : 0);
+	front_run(c);
+}
+
+static void
+handshake(struct conn *c)
+{
+	int k = wire_handshake(c);
+
+	if (k < 0) {
+		mlog(LOG_DEBUG, "tls.fail", "service=%s peer=%s",
+		    conf_service_name(c->service), c->peer);
+		conn_kill(c);
+		return;
+	}
+	if (k == 0)
+		return;
+	c->state = CONN_FRONT;
+	if (c->front == NULL) {
+		struct front_opts o = {
+		    c->shard->l->o.hostname, false, true, false};
+		struct buf out;
+		bool ok;
+
+		buf_init(&out, 4096);
+		c->front = c->shard->l->o.proto->open(&o, &out);
+		ok = wire_write(c, out.p, out.n);
+		buf_fini(&out);
+		if (!ok) {
+			conn_kill(c);
+			return;
+		}
+	}
+	/* The first command may have come with the handshake's last bytes. */
+	front_read(c);
+}
+
+static void
+conn_event(struct ev *e, uint32_t events, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)e;
+	if (c->state != CONN_PUMP && (events & EPOLLOUT) != 0) {
+		if (!wire_flush(c)) {
+			conn_kill(c);
+			return;
+		}
+		if (c->state == CONN_CLOSING && c->out.n == 0) {
+			(void)shutdown(c->fd, SHUT_WR);
+			conn_kill(c);
+			return;
+		}
+		if (c->state != CONN_CLOSING)
+			conn_watch(c,
+			    (c->state != CONN_LOGIN ? EPOLLIN : 0) |
+				(c->out.n > 0 ? EPOLLOUT : 0),
+			    0);
+	}
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+		handshake(c);
+		break;
+	case CONN_FRONT:
+		front_read(c);
+		break;
+	case CONN_PUMP:
+		pump_client(c, events);
+		break;
+	case CONN_LOGIN:
+	case CONN_CLOSING:
+		if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+			conn_kill(c);
+		break;
+	case CONN_DEAD:
+		break;
+	}
+}
+
+void
+conn_accept(
+    struct shard *s, enum conf_service service, int fd, const char *peer)
+{
+	struct conn *c = xcalloc(1, sizeof *c);
+	struct front_opts o = {s->l->o.hostname, s->l->o.tls != NULL, false,
+	    strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0};
+	struct buf out;
+
+	c->shard = s;
+	c->service = service;
+	c->fd = fd;
+	c->session_fd = -1;
+	(void)strncat(c->peer, peer, sizeof c->peer - 1);
+	buf_init(&c->in, BACKLOG_MAX);
+	buf_init(&c->out, BACKLOG_MAX);
+	c->next = s->conns;
+	if (s->conns != NULL)
+		s->conns->prev = c;
+	s->conns = c;
+	c->deadline = clk_mono() + FRONT_IDLE_MS;
+	c->watch = EPOLLIN;
+	c->ev = ev_add(s->loop, fd, EPOLLIN, conn_event, c);
+	if (conf_service_tls(service)) {
+		c->state = CONN_HANDSHAKE;
+		wire_start_tls(c);
+		return;
+	}
+	c->state = CONN_FRONT;
+	buf_init(&out, 4096);
+	c->front = s->l->o.proto->open(&o, &out);
+	if (!wire_write(c, out.p, out.n))
+		conn_kill(c);
+	buf_fini(&out);
+}

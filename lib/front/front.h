@@ -1,0 +1,75 @@
+/*
+ * The part of IMAP and POP3 that happens before login, in the listener
+ * process: a pure state machine fed with bytes, behind a table of functions,
+ * so that one event loop and one pump serve both protocols.
+ */
+#ifndef FRONT_FRONT_H
+#define FRONT_FRONT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum front_do {
+	FRONT_GO_ON,	/* read on */
+	FRONT_STARTTLS, /* send the reply, then the handshake */
+	FRONT_LOGIN,	/* ask auth; input waits meanwhile */
+	FRONT_CLOSE	/* send the reply, then close */
+};
+
+struct front_action {
+	enum front_do what;
+	/* FRONT_LOGIN; owned by the action: wiped with front_action_fini. */
+	struct buf sasl; /* PLAIN message [RFC 4616] */
+	struct buf tag;	 /* goes to the session for its first reply */
+};
+
+struct front_opts {
+	const char *hostname;
+	bool tls_offered; /* STARTTLS can be had */
+	bool tls;	  /* the connection is under TLS from the start */
+	bool trusted;	  /* loopback: login in the clear is allowed */
+};
+
+enum front_failure {
+	FRONT_DENIED,
+	FRONT_TEMP
+};
+
+struct front_proto {
+	const char *name; /* "imap" */
+	/* Writes the greeting. */
+	void *(*open)(const struct front_opts *o, struct buf *out);
+	/* Takes commands off `in`, as many as there are up to one that needs
+	 * an action; returns how many bytes it took.  What is left comes again
+	 * with more behind it.  Unread bytes are bounded by the state machine:
+	 * it closes when a line is too long. */
+	size_t (*input)(
+	    void *f, struct sv in, struct buf *out, struct front_action *act);
+	/* After STARTTLS: everything learnt before is forgotten. */
+	void (*tls_started)(void *f);
+	/* The answer to a FRONT_LOGIN that auth refused; what to do then. */
+	enum front_do (*failed)(
+	    void *f, enum front_failure why, const char *text, struct buf *out);
+	/* A last word before the connection is closed for that reason. */
+	void (*bye)(void *f, const char *text, struct buf *out);
+	void (*close)(void *f);
+};
+
+static inline void
+front_action_init(struct front_action *a)
+{
+	a->what = FRONT_GO_ON;
+	buf_init(&a->sasl, 4096);
+	buf_init(&a->tag, 1024);
+}
+
+static inline void
+front_action_fini(struct front_action *a)
+{
+	buf_wipe(&a->sasl);
+	buf_fini(&a->tag);
+}
+
+#endif

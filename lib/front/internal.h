@@ -1,0 +1,122 @@
+/* Inside lib/front only. */
+#ifndef FRONT_INTERNAL_H
+#define FRONT_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "front/listener.h"
+
+#define FLOW_BYTES    65536
+#define BACKLOG_MAX   (32 * 1024 + FLOW_BYTES + 4096)
+#define FRONT_INPUT   16384 /* unread bytes before login */
+#define FRONT_IDLE_MS 60000
+
+enum conn_state {
+	CONN_HANDSHAKE, /* TLS from the first byte, or after STARTTLS */
+	CONN_FRONT,	/* the protocol's front half */
+	CONN_LOGIN,	/* auth has been asked */
+	CONN_PUMP,	/* carries bytes */
+	CONN_CLOSING,	/* sends what is left, then ends */
+	CONN_DEAD	/* waits to be freed at the end of the tick */
+};
+
+/* One event loop and its thread. */
+struct shard {
+	struct listener *l;
+	struct ev_loop *loop;
+	pthread_t thread;
+	char *flow;	    /* FLOW_BYTES: what was read just now */
+	struct buf cipher;  /* what OpenSSL wants to send just now */
+	struct conn *conns; /* all of this loop */
+	struct conn *dead;
+	struct ev_timer *sweep;
+	struct ev **accepts;
+	unsigned naccepts;
+	bool draining;
+	int64_t drain_until;
+};
+
+struct conn {
+	struct shard *shard;
+	struct conn *prev, *next;
+	enum conn_state state;
+	enum conf_service service;
+	char peer[46]; /* numeric address */
+	bool tls_wanted;
+	int64_t deadline; /* before login; 0: none */
+
+	int fd;
+	struct ev *ev;
+	uint32_t watch; /* epoll events asked for now */
+	SSL *ssl;
+
+	/* The session's socket, from login on. */
+	int session_fd;
+	struct ev *session_ev;
+	uint32_t session_watch;
+
+	void *front;	    /* the protocol's state, freed at hand-over */
+	struct buf in;	    /* client's bytes not yet taken */
+	struct buf out;	    /* bytes (under TLS: cipher text) not yet sent */
+	bool client_eof;    /* the client sends no more */
+	bool session_eof;   /* the session sends no more */
+	bool client_shut;   /* the session was told client_eof */
+	bool session_spoke; /* it has sent its first byte */
+};
+
+struct listener {
+	struct listener_opts o;
+	struct shard *shard;
+	struct {
+		enum conf_service service;
+		int fd;
+	} sock[32];
+	unsigned nsock;
+	atomic_uint count;
+	atomic_uint running; /* shards that have not drained */
+	void (*drained)(void *);
+	void *drained_arg;
+	pthread_mutex_t lock; /* of peers */
+	struct peer_count {
+		char peer[46];
+		unsigned n;
+	} * peers;
+	size_t npeers, peers_cap;
+};
+
+/* conn.c */
+void conn_accept(
+    struct shard *s, enum conf_service service, int fd, const char *peer);
+void conn_kill(struct conn *c);
+/* Sends what is left, says goodbye, closes. */
+void conn_close(struct conn *c);
+void conn_bye(struct conn *c, const char *text);
+void conn_reap(struct shard *s);
+
+/* wire.c: the client's side, in the clear or under TLS */
+struct tls_ctx;
+void wire_start_tls(struct conn *c);
+/* 1: done, 0: waits, -1: failed */
+int wire_handshake(struct conn *c);
+/* Reads into p; >0 bytes, 0: nothing now, -1: EOF, -2: broken. */
+long wire_read(struct conn *c, char *p, size_t n);
+/* Sends; what is not taken waits in c->out.  false: broken. */
+bool wire_write(struct conn *c, const char *p, size_t n);
+/* Sends what waits in c->out. */
+bool wire_flush(struct conn *c);
+/* Says goodbye under TLS. */
+void wire_bye(struct conn *c);
+
+/* pump.c */
+void pump_start(struct conn *c, int session_fd);
+void pump_client(struct conn *c, uint32_t events);
+
+/* peers.c */
+bool peers_enter(struct listener *l, const char *peer);
+void peers_leave(struct listener *l, const char *peer);
+
+/* Sets the epoll events of a side if they differ. */
+void conn_watch(struct conn *c, uint32_t client, uint32_t session);
+
+#endif

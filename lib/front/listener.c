@@ -1,0 +1,247 @@
+#include "front/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "front/internal.h"
+
+#define SWEEP_MS       1000
+#define ACCEPTS_A_TURN 16
+#define STACK_SIZE     (512 * 1024)
+
+struct accept_arg {
+	struct shard *shard;
+	enum conf_service service;
+	int fd;
+};
+
+struct listener *
+listener_new(const struct listener_opts *o)
+{
+	struct listener *l = xcalloc(1, sizeof *l);
+	unsigned i;
+
+	l->o = *o;
+	must(pthread_mutex_init(&l->lock, NULL) == 0);
+	l->shard = xcalloc(o->threads, sizeof *l->shard);
+	for (i = 0; i < o->threads; i++) {
+		struct shard *s = &l->shard[i];
+
+		s->l = l;
+		s->loop = ev_loop_new();
+		s->flow = xmalloc(FLOW_BYTES);
+		/* One turn's cipher text: what is read, in records. */
+		buf_init(&s->cipher, 2 * FLOW_BYTES);
+	}
+	return l;
+}
+
+void
+listener_add(struct listener *l, enum conf_service service, int fd)
+{
+	must(l->nsock < sizeof l->sock / sizeof l->sock[0]);
+	l->sock[l->nsock].service = service;
+	l->sock[l->nsock++].fd = fd;
+}
+
+static void
+peer_name(const struct sockaddr_storage *a, char out[46])
+{
+	const struct sockaddr_in *four = (const void *)a;
+	const struct sockaddr_in6 *six = (const void *)a;
+
+	out[0] = '\0';
+	if (a->ss_family == AF_INET)
+		(void)inet_ntop(AF_INET, &four->sin_addr, out, 46);
+	else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		(void)inet_ntop(AF_INET, &six->sin6_addr.s6_addr[12], out, 46);
+	else
+		(void)inet_ntop(AF_INET6, &six->sin6_addr, out, 46);
+}
+
+static bool
+admit(struct shard *s, const char *peer)
+{
+	struct listener *l = s->l;
+
+	if (l->count >= l->o.connections) {
+		mlog(LOG_WARN, "accept.full", "service=%s peer=%s limit=%u",
+		    l->o.proto->name, peer, l->o.connections);
+		return false;
+	}
+	if (!peers_enter(l, peer)) {
+		mlog(LOG_INFO, "accept.peer-limit", "service=%s peer=%s",
+		    l->o.proto->name, peer);
+		return false;
+	}
+	l->count++;
+	return true;
+}
+
+static void
+on_accept(struct ev *e, uint32_t events, void *arg)
+{
+	struct accept_arg *a = arg;
+	int i;
+
+	(void)e;
+	(void)events;
+	for (i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct sockaddr_storage from;
+		socklen_t n = sizeof from;
+		const int one = 1;
+		char peer[46];
+		int fd = accept4(a->fd, (struct sockaddr *)&from, &n,
+		    SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) {
+			if (errno != EAGAIN && errno != ECONNABORTED &&
+			    errno != EINTR)
+				mlog(LOG_ERROR, "accept.fail", "errno=%d",
+				    errno);
+			return;
+		}
+		(void)setsockopt(
+		    fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		peer_name(&from, peer);
+		if (admit(a->shard, peer))
+			conn_accept(a->shard, a->service, fd, peer);
+		else
+			io_close(&fd);
+	}
+}
+
+static void
+stop_accepting(struct shard *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->naccepts; i++)
+		ev_del(&s->accepts[i]);
+	s->naccepts = 0;
+}
+
+static void
+sweep_conns(struct shard *s, int64_t now)
+{
+	struct conn *c, *next;
+	bool late = s->draining && now >= s->drain_until;
+
+	for (c = s->conns; c != NULL; c = next) {
+		next = c->next;
+		if (c->state == CONN_DEAD)
+			continue;
+		if (c->state == CONN_PUMP && late)
+			conn_kill(c);
+		else if (c->state == CONN_FRONT &&
+			 (late || (c->deadline != 0 && c->deadline <= now)))
+			conn_bye(c,
+			    late ? "the server restarts" : "too long silent");
+		else if (c->deadline != 0 && c->deadline <= now)
+			conn_kill(c);
+	}
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct shard *s = arg;
+
+	s->sweep =
+	    ev_timer_add(s->loop, s->draining ? 100 : SWEEP_MS, on_sweep, s);
+	sweep_conns(s, clk_mono());
+	conn_reap(s);
+	if (s->draining && s->conns == NULL) {
+		ev_stop(s->loop);
+		if (--s->l->running == 0 && s->l->drained != NULL)
+			s->l->drained(s->l->drained_arg);
+	}
+}
+
+static void *
+shard_main(void *arg)
+{
+	struct shard *s = arg;
+	unsigned i;
+
+	s->accepts = xcalloc(s->l->nsock, sizeof(struct ev *));
+	for (i = 0; i < s->l->nsock; i++) {
+		struct accept_arg *a = xcalloc(1, sizeof *a);
+
+		*a = (struct accept_arg){
+		    s, s->l->sock[i].service, s->l->sock[i].fd};
+		s->accepts[s->naccepts++] = ev_add(
+		    s->loop, a->fd, EPOLLIN | EPOLLEXCLUSIVE, on_accept, a);
+	}
+	s->sweep = ev_timer_add(s->loop, SWEEP_MS, on_sweep, s);
+	ev_run(s->loop);
+	return NULL;
+}
+
+void
+listener_start(struct listener *l)
+{
+	pthread_attr_t attr;
+	unsigned i;
+
+	must(pthread_attr_init(&attr) == 0);
+	must(pthread_attr_setstacksize(&attr, STACK_SIZE) == 0);
+	l->running = l->o.threads;
+	for (i = 0; i < l->o.threads; i++)
+		must(pthread_create(&l->shard[i].thread, &attr, shard_main,
+			 &l->shard[i]) == 0);
+	(void)pthread_attr_destroy(&attr);
+}
+
+static void
+shard_drain(void *arg)
+{
+	struct shard *s = arg;
+
+	stop_accepting(s);
+	s->draining = true;
+	ev_timer_del(&s->sweep);
+	on_sweep(s);
+}
+
+void
+listener_drain(
+    struct listener *l, int64_t ms, void (*drained)(void *), void *arg)
+{
+	unsigned i;
+
+	l->drained = drained;
+	l->drained_arg = arg;
+	for (i = 0; i < l->o.threads; i++) {
+		l->shard[i].drain_until = clk_mono() + ms;
+		ev_post(l->shard[i].loop, shard_drain, &l->shard[i]);
+	}
+}
+
+unsigned
+listener_count(struct listener *l)
+{
+	return l->count;
+}
+
+void
+listener_set_limits(struct listener *l, uint32_t connections,
+    uint32_t connections_per_peer, bool limit_loopback)
+{
+	pthread_mutex_lock(&l->lock);
+	l->o.connections = connections;
+	l->o.connections_per_peer = connections_per_peer;
+	l->o.limit_loopback = limit_loopback;
+	pthread_mutex_unlock(&l->lock);
+}

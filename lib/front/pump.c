@@ -1,0 +1,220 @@
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+
+#include "base/io.h"
+#include "front/internal.h"
+
+/*
+ * Two directions, each with one rule: do not read what cannot be passed on.
+ * A client's EOF becomes shutdown(SHUT_WR) towards the session when all before
+ * it has been passed; the session's EOF flushes, says goodbye and closes.
+ */
+
+static void
+update_watch(struct conn *c)
+{
+	uint32_t client = 0, session = 0;
+
+	if (c->in.n == 0 && !c->client_eof)
+		client |= EPOLLIN;
+	if (c->out.n > 0)
+		client |= EPOLLOUT;
+	if (c->out.n == 0 && !c->session_eof)
+		session |= EPOLLIN;
+	if (c->in.n > 0)
+		session |= EPOLLOUT;
+	conn_watch(c, client, session);
+}
+
+/* Passes p to the session, keeps what it does not take. */
+static bool
+to_session(struct conn *c, const char *p, size_t n)
+{
+	while (n > 0 && c->in.n == 0) {
+		ssize_t k =
+		    send(c->session_fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0 && errno == EAGAIN)
+			break;
+		if (k < 0)
+			return false;
+		p += k;
+		n -= (size_t)k;
+	}
+	buf_add(&c->in, p, n);
+	return buf_ok(&c->in);
+}
+
+static void
+pass_client_eof(struct conn *c)
+{
+	if (!c->client_eof || c->in.n > 0 || c->client_shut)
+		return;
+	c->client_shut = true;
+	(void)shutdown(c->session_fd, SHUT_WR);
+}
+
+static bool
+flush_to_session(struct conn *c)
+{
+	size_t done = 0;
+
+	while (done < c->in.n) {
+		ssize_t k = send(c->session_fd, c->in.p + done, c->in.n - done,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0 && errno == EAGAIN)
+			break;
+		if (k < 0)
+			return false;
+		done += (size_t)k;
+	}
+	buf_consume(&c->in, done);
+	if (c->in.n == 0)
+		buf_release(&c->in);
+	return true;
+}
+
+/* Reads from the client while there is something and the session takes it. */
+static bool
+read_client(struct conn *c)
+{
+	int turns;
+
+	for (turns = 0; turns < 4 && c->in.n == 0 && !c->client_eof; turns++) {
+		long k = wire_read(c, c->shard->flow, FLOW_BYTES);
+
+		if (k == -2)
+			return false;
+		if (k == 0)
+			return true;
+		if (k == -1)
+			c->client_eof = true;
+		else if (!to_session(c, c->shard->flow, (size_t)k))
+			return false;
+		/* A short read: there is no more now. */
+		if (k < FLOW_BYTES &&
+		    (c->ssl == NULL || !SSL_has_pending(c->ssl)))
+			return true;
+	}
+	return true;
+}
+
+static void
+session_ended(struct conn *c)
+{
+	c->session_eof = true;
+	if (!c->session_spoke) {
+		/* It died before its first word: the client learns why. */
+		struct buf out;
+
+		buf_init(&out, 4096);
+		(void)c->shard->l->o.proto->failed(c->front, FRONT_TEMP,
+		    "the mailbox is not available now; try again", &out);
+		if (!wire_write(c, out.p, out.n)) {
+			buf_fini(&out);
+			conn_kill(c);
+			return;
+		}
+		buf_fini(&out);
+	}
+	conn_close(c);
+}
+
+static void
+session_spoke(struct conn *c)
+{
+	if (c->session_spoke)
+		return;
+	c->session_spoke = true;
+	c->shard->l->o.proto->close(c->front);
+	c->front = NULL;
+}
+
+static void
+pump_session(struct ev *e, uint32_t events, void *arg)
+{
+	struct conn *c = arg;
+	ssize_t k;
+
+	(void)e;
+	if (c->state != CONN_PUMP)
+		return;
+	if ((events & EPOLLOUT) != 0 && !flush_to_session(c)) {
+		/* The session reads no more; what it says still counts. */
+		buf_release(&c->in);
+		c->client_eof = c->client_shut = true;
+	}
+	pass_client_eof(c);
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && c->out.n == 0) {
+		do
+			k = recv(c->session_fd, c->shard->flow, FLOW_BYTES,
+			    MSG_DONTWAIT);
+		while (k < 0 && errno == EINTR);
+		if (k == 0 || (k < 0 && errno != EAGAIN)) {
+			session_ended(c);
+			return;
+		}
+		if (k > 0) {
+			session_spoke(c);
+			if (!wire_write(c, c->shard->flow, (size_t)k)) {
+				conn_kill(c);
+				return;
+			}
+		}
+	}
+	update_watch(c);
+}
+
+void
+pump_client(struct conn *c, uint32_t events)
+{
+	if ((events & EPOLLOUT) != 0 && !wire_flush(c)) {
+		conn_kill(c);
+		return;
+	}
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 &&
+	    !read_client(c)) {
+		conn_kill(c);
+		return;
+	}
+	pass_client_eof(c);
+	/* Both directions of the socket are over. */
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && c->in.n == 0 &&
+	    c->client_eof) {
+		conn_kill(c);
+		return;
+	}
+	update_watch(c);
+}
+
+void
+pump_start(struct conn *c, int session_fd)
+{
+	struct buf rest = c->in;
+
+	c->state = CONN_PUMP;
+	c->deadline = 0;
+	c->session_fd = session_fd;
+	c->session_watch = EPOLLIN;
+	c->session_ev =
+	    ev_add(c->shard->loop, session_fd, EPOLLIN, pump_session, c);
+	/* What came behind the login belongs to the session. */
+	buf_init(&c->in, BACKLOG_MAX);
+	if (!to_session(c, rest.p, rest.n)) {
+		buf_fini(&rest);
+		conn_kill(c);
+		return;
+	}
+	buf_fini(&rest);
+	/* OpenSSL may hold decrypted bytes that make no event. */
+	pump_client(c, c->ssl != NULL ? EPOLLIN : 0);
+}
