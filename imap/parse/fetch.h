@@ -1,0 +1,57 @@
+/*
+ * What FETCH asks for [RFC 3501 6.4.5].
+ */
+#ifndef IMAP_PARSE_FETCH_H
+#define IMAP_PARSE_FETCH_H
+
+#include "imap/parse/parse.h"
+
+enum imap_fetch_item {
+	IMAP_FETCH_UID = 1 << 0,
+	IMAP_FETCH_FLAGS = 1 << 1,
+	IMAP_FETCH_INTERNALDATE = 1 << 2,
+	IMAP_FETCH_SIZE = 1 << 3,
+	IMAP_FETCH_ENVELOPE = 1 << 4,
+	IMAP_FETCH_BODYSTRUCTURE = 1 << 5,
+	IMAP_FETCH_BODY = 1 << 6
+};
+
+enum imap_section_what {
+	IMAP_SECTION_ALL, /* the message, or a part's body */
+	IMAP_SECTION_HEADER,
+	IMAP_SECTION_FIELDS,
+	IMAP_SECTION_FIELDS_NOT,
+	IMAP_SECTION_TEXT,
+	IMAP_SECTION_MIME
+};
+
+struct imap_section {
+	uint32_t *part; /* 1.2.3 */
+	size_t npart;
+	enum imap_section_what what;
+	struct sv *field; /* HEADER.FIELDS */
+	size_t nfield;
+	bool partial; /* <from.count> */
+	uint32_t from, count;
+	bool peek;
+	const char *name; /* "RFC822.TEXT"; NULL: BODY[...] */
+};
+
+struct imap_fetch {
+	unsigned items; /* enum imap_fetch_item */
+	struct imap_section *section;
+	size_t nsection;
+	size_t cap;
+	bool sets_seen; /* a section without PEEK is asked for */
+};
+
+/* What stands behind the sequence set: a macro, an item, or a list. */
+int imap_fetch_atts(struct imap_in *in, struct imap_fetch *out) RC_USE_RESULT;
+int imap_fetch_att(struct imap_in *in, struct imap_fetch *add) RC_USE_RESULT;
+/* From "[" to "]"; leaves peek, partial and name alone. */
+int imap_section(struct imap_in *in, struct imap_section *out) RC_USE_RESULT;
+
+/* "BODY[1.2.HEADER.FIELDS (Subject)]<0>" as the response names it. */
+void imap_put_section(struct buf *out, const struct imap_section *s);
+
+#endif
