@@ -1,0 +1,477 @@
+#include "keeper/keeper.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "ipc/proto.h"
+
+#define DELIVERY_TIMEOUT_MS  30000
+#define OPEN_MAX_PER_ACCOUNT 1000
+#define DEATHS_TO_OPAQUE     2
+
+/* Somebody who asks.  Lives until its line is gone and nothing is open. */
+struct client {
+	struct keeper *k;
+	struct line *line; /* NULL: gone */
+	unsigned open;	   /* requests that still name this client */
+	struct client *next;
+};
+
+/* A request on its way through. */
+struct request {
+	struct client *client;
+	uint32_t client_id;  /* its id on the client's line */
+	uint32_t account_id; /* on the account's line; 0: waits */
+	int64_t deadline;
+	unsigned deaths;
+	bool delivery; /* may be sent again */
+	struct msg m;  /* as it goes to the account */
+	struct request *next;
+};
+
+enum account_state {
+	ACCOUNT_DOWN,
+	ACCOUNT_STARTING,
+	ACCOUNT_UP,
+	ACCOUNT_LEAVING
+};
+
+struct account {
+	struct keeper *k;
+	char *name;
+	enum account_state state;
+	struct line *line;
+	uint32_t next_id;
+	struct request *requests, **end;
+	unsigned nrequests;
+	struct account *next;
+};
+
+struct keeper {
+	struct ev_loop *loop;
+	struct conf *conf;
+	const struct keeper_ops *ops;
+	void *arg;
+	struct client *clients;
+	struct account *accounts;
+	struct ev_timer *sweep;
+};
+
+/* ---- answers ---- */
+
+static void
+reply(struct line *l, uint32_t id, int rc, const char *text)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, (uint32_t)rc);
+	msg_put_str(&m, text);
+	if (line_send(l, &m) != RC_OK)
+		mlog(LOG_DEBUG, "keeper.reply.lost", "rc=%s", rc_name(rc));
+}
+
+static void
+client_maybe_free(struct client *c)
+{
+	struct client **at = &c->k->clients;
+
+	if (c->line != NULL || c->open > 0)
+		return;
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	free(c);
+}
+
+/* Takes r out of its account's list and frees it. */
+static void
+request_free(struct account *a, struct request *r)
+{
+	struct request **at = &a->requests;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	if (r->next == NULL)
+		a->end = at;
+	a->nrequests--;
+	r->client->open--;
+	client_maybe_free(r->client);
+	msg_fini(&r->m);
+	free(r);
+}
+
+static void
+request_fail(struct account *a, struct request *r, int rc, const char *text)
+{
+	if (r->client->line != NULL)
+		reply(r->client->line, r->client_id, rc, text);
+	request_free(a, r);
+}
+
+/* ---- to the account ---- */
+
+/* A copy of the message that can be lost: the descriptor is duplicated. */
+static bool
+copy_message(const struct request *r, struct msg *out)
+{
+	int fd = dup(r->m.fd[0]);
+
+	if (fd < 0)
+		return false;
+	msg_init(out, r->m.type);
+	buf_addsv(&out->b, buf_sv(&r->m.b));
+	msg_put_fd(out, fd);
+	return true;
+}
+
+static void
+request_send(struct account *a, struct request *r)
+{
+	struct msg m;
+
+	if (++a->next_id == 0)
+		a->next_id = 1;
+	if (r->delivery) {
+		if (!copy_message(r, &m)) {
+			request_fail(a, r, RC_TEMP, "too many open files");
+			return;
+		}
+	} else {
+		m = r->m;
+		msg_init(&r->m, r->m.type);
+	}
+	r->account_id = m.id = a->next_id;
+	if (line_send(a->line, &m) != RC_OK && !r->delivery)
+		request_fail(a, r, RC_TEMP, "the account's process is busy");
+	/* A delivery that could not be sent waits for the sweep or the EOF. */
+}
+
+static void
+send_waiting(struct account *a)
+{
+	struct request *r, *next;
+
+	for (r = a->requests; r != NULL; r = next) {
+		next = r->next;
+		if (r->account_id == 0)
+			request_send(a, r);
+	}
+}
+
+static void
+account_start(struct account *a)
+{
+	int number = conf_account_by_name(a->k->conf, sv_str(a->name));
+
+	if (number < 0) {
+		while (a->requests != NULL)
+			request_fail(a, a->requests, RC_PERM,
+			    "this account has been removed");
+		return;
+	}
+	a->state = ACCOUNT_STARTING;
+	a->k->ops->start(a->k->arg, (uint32_t)number);
+}
+
+/* The last field but one of DELIVER's fixed end is the flags byte. */
+static void
+mark_opaque(struct account *a, struct request *r)
+{
+	char q[LOG_Q_MAX];
+
+	if (r->deaths != DEATHS_TO_OPAQUE || r->m.b.n == 0)
+		return;
+	r->m.b.p[r->m.b.n - 1] |= DELIVER_OPAQUE;
+	mlog(LOG_WARN, "keeper.opaque", "account=%s deaths=%u text=%s", a->name,
+	    r->deaths,
+	    log_q(q, SV("a message is stored without being parsed: the "
+			"process died of it twice")));
+}
+
+static void
+on_account_eof(struct line *l, void *arg)
+{
+	struct account *a = arg;
+	struct request *r, *next;
+
+	line_free(&l);
+	a->line = NULL;
+	a->state = ACCOUNT_DOWN;
+	for (r = a->requests; r != NULL; r = next) {
+		next = r->next;
+		if (r->account_id == 0)
+			continue;
+		r->account_id = 0;
+		r->deaths++;
+		/* A session's socket went with the process: its listener
+		 * sees the EOF and tells the client. */
+		if (!r->delivery)
+			request_fail(
+			    a, r, RC_TEMP, "the account's process has died");
+		else
+			mark_opaque(a, r);
+	}
+	if (a->requests != NULL)
+		account_start(a);
+}
+
+static void
+on_leave(struct account *a, struct msg *m)
+{
+	if (a->requests != NULL) {
+		reply(a->line, m->id, RC_TEMP, "stay");
+		return;
+	}
+	a->state = ACCOUNT_LEAVING;
+	reply(a->line, m->id, RC_OK, "go");
+}
+
+static void
+on_account_msg(struct line *l, struct msg *m, void *arg)
+{
+	struct account *a = arg;
+	struct request *r;
+	struct msg answer;
+
+	(void)l;
+	if (m->type == ACCOUNT_LEAVE) {
+		on_leave(a, m);
+		return;
+	}
+	if (m->type != MSG_REPLY)
+		return;
+	for (r = a->requests; r != NULL; r = r->next)
+		if (r->account_id == m->id)
+			break;
+	if (r == NULL)
+		return; /* too late */
+	if (r->client->line != NULL) {
+		msg_init(&answer, MSG_REPLY);
+		answer.id = r->client_id;
+		buf_addsv(&answer.b, buf_sv(&m->b));
+		if (line_send(r->client->line, &answer) != RC_OK)
+			mlog(LOG_DEBUG, "keeper.reply.lost", "account=%s",
+			    a->name);
+	}
+	request_free(a, r);
+}
+
+/* ---- from clients ---- */
+
+static struct account *
+account_get(struct keeper *k, const char *name)
+{
+	struct account *a;
+
+	for (a = k->accounts; a != NULL; a = a->next)
+		if (strcmp(a->name, name) == 0)
+			return a;
+	a = xcalloc(1, sizeof *a);
+	a->k = k;
+	a->name = xstrdup(name);
+	a->end = &a->requests;
+	a->next = k->accounts;
+	k->accounts = a;
+	return a;
+}
+
+static void
+account_ask(struct account *a, struct client *c, struct msg *m)
+{
+	struct request *r = xcalloc(1, sizeof *r);
+
+	r->client = c;
+	r->client_id = m->id;
+	r->deadline = clk_mono() + DELIVERY_TIMEOUT_MS;
+	r->delivery = m->type == DELIVER;
+	r->m = *m;
+	msg_init(m, 0);
+	*a->end = r;
+	a->end = &r->next;
+	a->nrequests++;
+	c->open++;
+	switch (a->state) {
+	case ACCOUNT_UP:
+		request_send(a, r);
+		break;
+	case ACCOUNT_DOWN:
+		account_start(a);
+		break;
+	case ACCOUNT_STARTING: /* sent when it is up */
+	case ACCOUNT_LEAVING:  /* started anew at its EOF */
+		break;
+	}
+}
+
+static void
+on_kick(struct keeper *k, const char *name, struct msg *m)
+{
+	struct account *a;
+	struct msg copy;
+
+	for (a = k->accounts; a != NULL; a = a->next)
+		if (strcmp(a->name, name) == 0 && a->line != NULL) {
+			msg_init(&copy, m->type);
+			buf_addsv(&copy.b, buf_sv(&m->b));
+			if (line_send(a->line, &copy) != RC_OK)
+				mlog(LOG_WARN, "keeper.kick.lost", "account=%s",
+				    name);
+		}
+}
+
+static void
+on_client_msg(struct line *l, struct msg *m, void *arg)
+{
+	struct client *c = arg;
+	struct keeper *k = c->k;
+	char name[CONF_NAME_MAX];
+	struct account *a;
+
+	msg_get_str(m, name, sizeof name);
+	if (m->type == SESSION_KICK && !m->bad) {
+		on_kick(k, name, m);
+		return;
+	}
+	if ((m->type != DELIVER && m->type != SESSION_OPEN) || m->bad) {
+		reply(l, m->id, RC_SYNTAX, "the keeper does not know that");
+		return;
+	}
+	if (conf_account_by_name(k->conf, sv_str(name)) < 0) {
+		reply(l, m->id, RC_NOTFOUND, "no such account");
+		return;
+	}
+	if (m->nfd != 1 || m->fd[0] < 0) {
+		reply(l, m->id, RC_TEMP, "too many open files");
+		return;
+	}
+	a = account_get(k, name);
+	if (a->nrequests >= OPEN_MAX_PER_ACCOUNT) {
+		reply(l, m->id, RC_TEMP, "too much waits for this account");
+		return;
+	}
+	account_ask(a, c, m);
+}
+
+static void
+on_client_eof(struct line *l, void *arg)
+{
+	struct client *c = arg;
+
+	line_free(&l);
+	c->line = NULL;
+	client_maybe_free(c);
+}
+
+void
+keeper_add_client(struct keeper *k, int fd)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+
+	c->k = k;
+	c->next = k->clients;
+	k->clients = c;
+	c->line = line_new(k->loop, fd, on_client_msg, on_client_eof, c);
+}
+
+void
+keeper_add_account(struct keeper *k, const char *name, int fd)
+{
+	struct account *a = account_get(k, name);
+
+	line_free(&a->line);
+	a->line = line_new(k->loop, fd, on_account_msg, on_account_eof, a);
+	a->state = ACCOUNT_UP;
+	send_waiting(a);
+}
+
+void
+keeper_account_refused(struct keeper *k, const char *name)
+{
+	struct account *a = account_get(k, name);
+
+	if (a->state == ACCOUNT_STARTING)
+		a->state = ACCOUNT_DOWN;
+	while (a->state == ACCOUNT_DOWN && a->requests != NULL)
+		request_fail(a, a->requests, RC_TEMP,
+		    "the account's process cannot be started");
+}
+
+/* ---- the keeper itself ---- */
+
+static void
+on_sweep(void *arg)
+{
+	struct keeper *k = arg;
+	int64_t now = clk_mono();
+	struct account *a;
+
+	k->sweep = ev_timer_add(k->loop, 1000, on_sweep, k);
+	for (a = k->accounts; a != NULL; a = a->next) {
+		struct request *r, *next;
+
+		for (r = a->requests; r != NULL; r = next) {
+			next = r->next;
+			if (r->deadline <= now)
+				request_fail(a, r, RC_TIMEOUT,
+				    "the account's process does not answer");
+		}
+	}
+}
+
+struct keeper *
+keeper_new(struct ev_loop *loop, struct conf *conf,
+    const struct keeper_ops *ops, void *arg)
+{
+	struct keeper *k = xcalloc(1, sizeof *k);
+
+	k->loop = loop;
+	k->conf = conf_ref(conf);
+	k->ops = ops;
+	k->arg = arg;
+	k->sweep = ev_timer_add(loop, 1000, on_sweep, k);
+	return k;
+}
+
+void
+keeper_set_conf(struct keeper *k, struct conf *conf)
+{
+	struct conf *old = k->conf;
+
+	k->conf = conf_ref(conf);
+	conf_free(&old);
+}
+
+void
+keeper_free(struct keeper **kp)
+{
+	struct keeper *k = *kp;
+	struct account *a;
+	struct client *c;
+
+	if (k == NULL)
+		return;
+	ev_timer_del(&k->sweep);
+	while ((a = k->accounts) != NULL) {
+		k->accounts = a->next;
+		line_free(&a->line);
+		while (a->requests != NULL)
+			request_fail(a, a->requests, RC_TEMP, "shutting down");
+		free(a->name);
+		free(a);
+	}
+	while ((c = k->clients) != NULL) {
+		k->clients = c->next;
+		line_free(&c->line);
+		free(c);
+	}
+	conf_free(&k->conf);
+	free(k);
+	*kp = NULL;
+}

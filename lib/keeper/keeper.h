@@ -1,0 +1,38 @@
+/*
+ * The keeper routes: it knows which account processes live, has one started
+ * when it is needed, and passes sessions and deliveries on.  It holds nothing
+ * of its own and sees neither mail nor passwords.
+ *
+ * A delivery is kept (its descriptor, not its bytes) until it is answered.
+ * When the account's process dies meanwhile it is sent to the next one; after
+ * two deaths with the same message in hand it goes with DELIVER_OPAQUE: store
+ * it, do not parse it.  Its delivery id makes a repetition harmless.
+ */
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+
+#include "base/ev.h"
+#include "conf/conf.h"
+#include "ipc/line.h"
+
+struct keeper;
+
+struct keeper_ops {
+	/* Asks the supervisor for the process of this account. */
+	void (*start)(void *arg, uint32_t account);
+};
+
+struct keeper *keeper_new(struct ev_loop *loop, struct conf *conf,
+    const struct keeper_ops *ops, void *arg);
+void keeper_free(struct keeper **k);
+/* Takes a reference of its own. */
+void keeper_set_conf(struct keeper *k, struct conf *conf);
+
+/* A line to someone who asks: auth, smtp, submission, queue. Takes fd. */
+void keeper_add_client(struct keeper *k, int fd);
+/* The line to an account's process, new or after the keeper's own death. */
+void keeper_add_account(struct keeper *k, const char *account, int fd);
+/* The supervisor cannot start it: all that waits fails for now. */
+void keeper_account_refused(struct keeper *k, const char *account);
+
+#endif
