@@ -31,6 +31,16 @@ arena_reset(struct arena *a)
 	}
 }
 
+void
+arena_wipe(struct arena *a)
+{
+	struct arena_chunk *c;
+
+	for (c = a->head; c != NULL; c = c->next)
+		explicit_bzero(c->data, c->used);
+	arena_reset(a);
+}
+
 static struct arena_chunk *
 chunk_new(struct arena *a, size_t n)
 {

@@ -20,6 +20,8 @@ struct arena {
 void arena_init(struct arena *a);
 /* Gives all memory back; the arena can be used again.  Keeps nothing. */
 void arena_reset(struct arena *a);
+/* As reset, but overwrites first: there was a secret in it. */
+void arena_wipe(struct arena *a);
 
 /* n zeroed bytes, aligned for any type; never NULL. */
 void *arena_alloc(struct arena *a, size_t n);

@@ -1,0 +1,16 @@
+/*
+ * What the server can do, in one place for both halves: before login
+ * imap/front adds how to log in.
+ */
+#ifndef IMAP_PARSE_CAPABILITY_H
+#define IMAP_PARSE_CAPABILITY_H
+
+#define IMAP_CAPABILITIES                                                    \
+	"IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT " \
+	"CHILDREN SPECIAL-USE CREATE-SPECIAL-USE ESEARCH STATUS=SIZE "       \
+	"APPENDLIMIT=67108864"
+
+/* The number in APPENDLIMIT [RFC 7889]. */
+#define IMAP_APPEND_LIMIT 67108864
+
+#endif
