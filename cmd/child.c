@@ -254,8 +254,9 @@ child_stop(struct child *c, int exit_code)
 void
 child_tell(struct child *c, struct msg *m)
 {
-	if (c->control == NULL || line_send(c->control, m) != RC_OK)
-		msg_fini(m);
+	if (c->control != NULL)
+		line_tell(c->control, m);
+	msg_fini(m);
 }
 
 int

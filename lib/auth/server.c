@@ -392,11 +392,11 @@ check_account(struct auth_server *s, struct sv account, struct err *err)
 
 int
 auth_server_passwd(struct auth_server *s, struct sv account, struct sv password,
-    struct err *err)
+    bool weak, struct err *err)
 {
 	int r = check_account(s, account, err);
 
-	if (r == RC_OK)
+	if (r == RC_OK && !weak)
 		r = credentials_check_strength(account, password, err);
 	if (r == RC_OK)
 		r = credentials_set_password(s->cred, account, password, err);

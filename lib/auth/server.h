@@ -50,8 +50,9 @@ void auth_server_login(struct auth_server *s, const struct auth_login *l,
 
 /* ---- changes, flushed before they return ---- */
 
+/* weak: the owner insists on a password that is refused otherwise. */
 int auth_server_passwd(struct auth_server *s, struct sv account,
-    struct sv password, struct err *err) RC_USE_RESULT;
+    struct sv password, bool weak, struct err *err) RC_USE_RESULT;
 int auth_server_app_add(struct auth_server *s, struct sv account,
     struct sv label, struct buf *password_out, struct err *err) RC_USE_RESULT;
 int auth_server_app_revoke(struct auth_server *s, struct sv account,

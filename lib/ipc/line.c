@@ -299,3 +299,10 @@ line_send(struct line *l, struct msg *m)
 	msg_fini(m);
 	return r;
 }
+
+void
+line_tell(struct line *l, struct msg *m)
+{
+	if (line_send(l, m) != RC_OK)
+		mlog(LOG_DEBUG, "line.lost", "type=%u", m->type);
+}

@@ -32,6 +32,8 @@ void line_free(struct line **l);
 /* From any thread.  Consumes m, also on error: RC_TEMP if the queue is full
  * or the other side is gone. */
 int line_send(struct line *l, struct msg *m) RC_USE_RESULT;
+/* The same for news that may be lost: the other side's end is seen anyway. */
+void line_tell(struct line *l, struct msg *m);
 
 /* A connected pair, close-on-exec, with buffers for the largest message. */
 int line_pair(int fd[2]) RC_USE_RESULT;

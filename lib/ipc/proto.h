@@ -62,8 +62,8 @@ enum proto {
 
 	/* ---- command line to auth, on a control connection ---- */
 
-	CMD_PASSWD,	/* str account, sv password -> u32 rc, str text */
-	CMD_APP_ADD,	/* str account, str label -> rc, text, str password */
+	CMD_PASSWD,  /* str account, sv password, u8 weak -> rc, text, secret */
+	CMD_APP_ADD, /* str account, str label -> rc, text, str password */
 	CMD_APP_REVOKE, /* str account, str label -> rc, text */
 	CMD_APP_LIST,	/* str account -> rc, text (the lines) */
 	CMD_ACCOUNTS,	/* -> rc, text (the lines) */

@@ -443,9 +443,14 @@ void
 keeper_set_conf(struct keeper *k, struct conf *conf)
 {
 	struct conf *old = k->conf;
+	struct account *a;
 
 	k->conf = conf_ref(conf);
 	conf_free(&old);
+	/* A start asked for with the old generation's number was refused. */
+	for (a = k->accounts; a != NULL; a = a->next)
+		if (a->state == ACCOUNT_STARTING)
+			account_start(a);
 }
 
 void

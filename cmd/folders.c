@@ -1,0 +1,235 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "cmd/super.h"
+#include "net/tls.h"
+
+void
+users_find(struct super_user user[ROLE_COUNT], bool *change, const char **how)
+{
+	const struct passwd *pw;
+	int i;
+
+	*change = geteuid() == 0;
+	*how = "each process runs as its own user";
+	if (!*change)
+		*how = "started without root: all processes run as this user";
+	for (i = 0; i < ROLE_COUNT; i++) {
+		user[i] = (struct super_user){geteuid(), getegid()};
+		if (!*change)
+			continue;
+		pw = getpwnam(role_info[i].user);
+		if (pw == NULL) {
+			*how = "the service users are missing: all processes "
+			       "run as nobody (etc/setup install makes them)";
+			pw = getpwnam("nobody");
+		}
+		user[i] = pw != NULL
+			      ? (struct super_user){pw->pw_uid, pw->pw_gid}
+			      : (struct super_user){65534, 65534};
+	}
+}
+
+static int
+make_folder(
+    const char *path, mode_t mode, const struct super_user *u, struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) != 0 && errno != EEXIST)
+		return err_sys(
+		    err, RC_IO, errno, "cannot make the folder %s", path);
+	if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return err_set(err, RC_IO, "%s is not a folder", path);
+	if (u != NULL && geteuid() == 0 &&
+	    (st.st_uid != u->uid || st.st_gid != u->gid) &&
+	    chown(path, u->uid, u->gid) != 0)
+		return err_sys(err, RC_IO, errno, "cannot give %s to uid %u",
+		    path, u->uid);
+	return RC_OK;
+}
+
+/* mkdir -p for the parents of the data folder. */
+static int
+make_parents(const char *path, struct err *err)
+{
+	struct buf b;
+	size_t i, n = strlen(path);
+	int r = RC_OK;
+
+	buf_init(&b, 4096);
+	for (i = 1; r == RC_OK && i <= n; i++)
+		if (path[i] == '/' || path[i] == '\0') {
+			buf_reset(&b);
+			buf_add(&b, path, i);
+			r = make_folder(b.p, 0755, NULL, err);
+		}
+	buf_fini(&b);
+	return r;
+}
+
+struct wanted {
+	const char *name;
+	mode_t mode;
+	int role; /* owner; -1: the supervisor */
+};
+
+static const struct wanted folders[] = {
+    {"accounts", 0711, -1},
+    {"auth", 0700, ROLE_AUTH},
+    {"spool", 0700, ROLE_QUEUE},
+    {"spool/log", 0700, ROLE_QUEUE},
+    {"spool/tmp", 0700, ROLE_QUEUE},
+    {"tls", 0700, -1},
+    {"run", 0711, -1},
+    {"run/empty", 0755, -1},
+};
+
+static int
+make_account_folders(const struct conf *conf, const struct super_user *owner,
+    struct buf *path, struct err *err)
+{
+	size_t i;
+	int r = RC_OK;
+
+	for (i = 0; r == RC_OK && i < conf->naccount; i++) {
+		buf_reset(path);
+		buf_addf(
+		    path, "%s/accounts/%s", conf->data, conf->account[i].name);
+		r = make_folder(path->p, 0700, owner, err);
+		buf_adds(path, "/log");
+		if (r == RC_OK)
+			r = make_folder(path->p, 0700, owner, err);
+	}
+	return r;
+}
+
+void
+certificate_paths(const struct conf *conf, struct buf *cert, struct buf *key)
+{
+	if (conf->tls_certificate != NULL) {
+		buf_adds(cert, conf->tls_certificate);
+		buf_adds(key, conf->tls_key);
+	} else {
+		buf_addf(cert, "%s/tls/cert.pem", conf->data);
+		buf_addf(key, "%s/tls/key.pem", conf->data);
+	}
+}
+
+static int
+make_certificate(const struct conf *conf, struct err *err)
+{
+	struct buf cert, key, cert_path, key_path;
+	int r = RC_OK;
+
+	buf_init(&cert, 65536);
+	buf_init(&key, 65536);
+	buf_init(&cert_path, 4096);
+	buf_init(&key_path, 4096);
+	certificate_paths(conf, &cert_path, &key_path);
+	if (conf->tls_certificate == NULL && access(cert_path.p, F_OK) != 0) {
+		r = tls_self_signed(conf->hostname, &cert, &key, err);
+		if (r == RC_OK)
+			r = io_replace_file(
+			    key_path.p, buf_sv(&key), 0600, err);
+		if (r == RC_OK)
+			r = io_replace_file(
+			    cert_path.p, buf_sv(&cert), 0644, err);
+		if (r == RC_OK)
+			mlog(LOG_WARN, "tls.self-signed",
+			    "hostname=%s file=%s text=\"clients will warn; "
+			    "set tls.certificate and tls.key\"",
+			    conf->hostname, cert_path.p);
+	}
+	buf_fini(&key_path);
+	buf_fini(&cert_path);
+	buf_wipe(&key);
+	buf_fini(&cert);
+	return r;
+}
+
+int
+folders_make(const struct conf *conf, const struct super_user user[ROLE_COUNT],
+    struct err *err)
+{
+	struct buf path;
+	size_t i;
+	int r;
+
+	buf_init(&path, 4096);
+	r = make_parents(conf->data, err);
+	for (i = 0; r == RC_OK && i < sizeof folders / sizeof folders[0]; i++) {
+		buf_reset(&path);
+		buf_addf(&path, "%s/%s", conf->data, folders[i].name);
+		r = make_folder(path.p, folders[i].mode,
+		    folders[i].role >= 0 ? &user[folders[i].role] : NULL, err);
+	}
+	if (r == RC_OK)
+		r = make_account_folders(conf, &user[ROLE_ACCOUNT], &path, err);
+	buf_fini(&path);
+	if (r == RC_OK)
+		r = make_certificate(conf, err);
+	return r;
+}
+
+int
+certificate_check(const struct conf *conf, struct err *err)
+{
+	struct buf cert, key, cert_path, key_path;
+	struct tls_ctx *ctx = NULL;
+	struct err why;
+	int r;
+
+	buf_init(&cert, 1 << 20);
+	buf_init(&key, 1 << 20);
+	buf_init(&cert_path, 4096);
+	buf_init(&key_path, 4096);
+	certificate_paths(conf, &cert_path, &key_path);
+	r = io_read_file(cert_path.p, &cert, err);
+	if (r == RC_OK)
+		r = io_read_file(key_path.p, &key, err);
+	if (r == RC_OK) {
+		r = tls_ctx_new(buf_sv(&cert), buf_sv(&key), &ctx, &why);
+		if (r != RC_OK)
+			(void)err_set(err, r, "%.60s with %.60s: %.100s",
+			    cert_path.p, key_path.p, why.text);
+	}
+	tls_ctx_free(&ctx);
+	buf_fini(&key_path);
+	buf_fini(&cert_path);
+	buf_wipe(&key);
+	buf_fini(&cert);
+	return r;
+}
+
+static uint64_t
+stamp_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return 0;
+	return (uint64_t)st.st_mtim.tv_sec * 1000003 +
+	       (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_ino * 7919 +
+	       (uint64_t)st.st_size;
+}
+
+uint64_t
+certificate_stamp(const struct conf *conf)
+{
+	struct buf cert, key;
+	uint64_t stamp;
+
+	buf_init(&cert, 4096);
+	buf_init(&key, 4096);
+	certificate_paths(conf, &cert, &key);
+	stamp = stamp_file(cert.p) * 31 + stamp_file(key.p);
+	buf_fini(&key);
+	buf_fini(&cert);
+	return stamp;
+}

@@ -1,0 +1,119 @@
+/* Inside the supervisor only: its parts in sockets.c, folders.c, procs.c. */
+#ifndef CMD_SUPER_H
+#define CMD_SUPER_H
+
+#include "base/ev.h"
+#include "base/log.h"
+#include "cmd/supervisor.h"
+#include "ipc/line.h"
+
+struct super;
+
+/* ---- sockets.c: listening sockets, kept over reloads ---- */
+
+struct super_socket {
+	enum conf_service service;
+	char host[64]; /* "" : all addresses */
+	uint16_t port; /* as configured */
+	int fd;
+	bool wanted; /* by the configuration that is coming */
+};
+
+struct super_sockets {
+	struct super_socket *s;
+	size_t n;
+};
+
+/*
+ * Makes set contain what conf wants, reusing what is there.  On an error
+ * nothing has changed and *err names service and address.  *changed: other
+ * sockets than before.
+ */
+int sockets_open(struct super_sockets *set, const struct conf *conf,
+    bool *changed, struct err *err) RC_USE_RESULT;
+void sockets_close(struct super_sockets *set);
+
+/* ---- folders.c: what has to be on the disk before anybody starts ---- */
+
+struct super_user {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* The service users as root; ourselves otherwise. *how: a sentence. */
+void users_find(
+    struct super_user user[ROLE_COUNT], bool *change, const char **how);
+/* Makes the data folder and all below it with the right owners, and a
+ * self-signed certificate where none is configured. */
+int folders_make(const struct conf *conf,
+    const struct super_user user[ROLE_COUNT], struct err *err) RC_USE_RESULT;
+/* Checks that certificate and key fit. */
+int certificate_check(const struct conf *conf, struct err *err) RC_USE_RESULT;
+/* Changes whenever one of the two files does. */
+uint64_t certificate_stamp(const struct conf *conf);
+/* Paths of the certificate and key in force, appended. */
+void certificate_paths(
+    const struct conf *conf, struct buf *cert, struct buf *key);
+
+/* ---- procs.c: the processes ---- */
+
+struct proc {
+	struct super *super;
+	enum role role;
+	char account[CONF_NAME_MAX];
+	pid_t pid; /* 0: not running, waits for its restart */
+	struct line *control;
+	bool ready;
+	bool draining; /* replaced: is not started again */
+	uint32_t generation;
+	int64_t started;
+	unsigned deaths; /* in a row */
+	struct ev_timer *restart;
+	struct proc *next;
+};
+
+struct super {
+	const struct supervisor_opts *o;
+	struct ev_loop *loop;
+	struct conf *conf;
+	int conf_fd; /* its text, sealed */
+	uint32_t generation;
+	struct super_sockets sockets;
+	struct super_user user[ROLE_COUNT];
+	bool change_user;
+	struct proc *procs;
+	bool stopping;
+	uint64_t cert_stamp;
+	int log_pipe[2]; /* children's log when we are on a terminal */
+	struct ev *log_ev;
+	int reload_fd, auth_fd; /* control sockets */
+	struct ev *reload_ev, *auth_ev, *signal_ev;
+	int signal_fd;
+	int64_t start_time;
+	bool announced;
+	int landlock_max;
+	bool kill_unknown, probe;
+};
+
+/* Starts one process of each role but accounts. */
+void procs_start_all(struct super *s);
+/* Starts one; account NULL but for ROLE_ACCOUNT. */
+void proc_start(struct super *s, enum role role, const char *account);
+/* A child has ended. */
+void procs_reap(struct super *s, pid_t pid, int status);
+/* Replaces listeners by new ones; the old ones drain. */
+void procs_replace_listeners(struct super *s);
+/* Hands the configuration to all who swap it. */
+void procs_send_conf(struct super *s);
+/* Ends sessions of accounts that are gone from the configuration. */
+void procs_stop_removed(struct super *s);
+/* Passes a connection of the command line on, unread; takes fd. */
+void procs_pass_control(struct super *s, enum role role, int fd);
+/* EOF for all: they flush and leave. */
+void procs_stop_all(struct super *s);
+void procs_kill_all(struct super *s);
+unsigned procs_running(const struct super *s);
+/* All roles are served. */
+bool procs_ready(const struct super *s);
+
+#endif

@@ -1,0 +1,476 @@
+#include "cmd/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/ascii.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "cmd/super.h"
+
+#define CERT_POLL_MS 2000
+#define STOP_MS	     5000
+
+/* The configuration's text as a sealed memory file, for the children. */
+static int
+seal(struct sv text)
+{
+	int fd = memfd_create("configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	must(fd >= 0 && io_write_all(fd, text.p, text.n) == RC_OK);
+	(void)fcntl(fd, F_ADD_SEALS,
+	    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+	return fd;
+}
+
+static int
+load(struct super *s, struct conf **conf_out, int *fd_out, struct err *err)
+{
+	struct conf_errors errors;
+	struct buf text, out;
+	int r;
+
+	buf_init(&text, CONF_FILE_MAX);
+	r = conf_load(s->o->config, &text, conf_out, &errors);
+	if (r == RC_OK) {
+		*fd_out = seal(buf_sv(&text));
+	} else {
+		buf_init(&out, 65536);
+		conf_errors_print(&errors, s->o->config, &out);
+		if (write(2, out.p, out.n) < 0)
+			r = RC_SYNTAX;
+		buf_fini(&out);
+		(void)err_set(err, RC_SYNTAX, "%s:%u: %s", s->o->config,
+		    errors.e[0].line, errors.e[0].text);
+	}
+	buf_fini(&text);
+	return r;
+}
+
+/* ---- reload ---- */
+
+/* Old and new differ in what a listener cannot swap while it runs. */
+static bool
+needs_new_listeners(const struct conf *a, const struct conf *b)
+{
+	return strcmp(a->hostname, b->hostname) != 0 ||
+	       strcmp(a->data, b->data) != 0 || a->sandbox != b->sandbox;
+}
+
+static int
+reload(struct super *s, struct err *err)
+{
+	struct conf *fresh = NULL, *old = s->conf;
+	struct super_sockets *sockets = &s->sockets;
+	bool changed = false, other;
+	int fd = -1, r;
+
+	r = load(s, &fresh, &fd, err);
+	if (r != RC_OK)
+		return r;
+	if (strcmp(fresh->data, old->data) != 0)
+		r = err_set(err, RC_PERM,
+		    "data: the folder cannot be changed "
+		    "while the server runs; restart it");
+	if (r == RC_OK)
+		r = folders_make(fresh, s->user, err);
+	if (r == RC_OK)
+		r = certificate_check(fresh, err);
+	if (r == RC_OK)
+		r = sockets_open(sockets, fresh, &changed, err);
+	if (r != RC_OK) {
+		conf_free(&fresh);
+		io_close(&fd);
+		return r;
+	}
+	other = changed || needs_new_listeners(old, fresh) ||
+		certificate_stamp(fresh) != s->cert_stamp;
+	s->conf = fresh;
+	conf_free(&old);
+	io_close(&s->conf_fd);
+	s->conf_fd = fd;
+	s->generation++;
+	s->cert_stamp = certificate_stamp(fresh);
+	if (other)
+		procs_replace_listeners(s);
+	procs_send_conf(s);
+	procs_stop_removed(s);
+	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
+	    other ? "new" : "kept");
+	return RC_OK;
+}
+
+static void
+reload_and_log(struct super *s, struct err *err)
+{
+	if (reload(s, err) != RC_OK)
+		mlog(LOG_ERROR, "reload.refused",
+		    "text=\"%s\" what=\"nothing "
+		    "has changed\"",
+		    err->text);
+}
+
+static void
+on_cert_poll(void *arg)
+{
+	struct super *s = arg;
+	uint64_t stamp = certificate_stamp(s->conf);
+	struct err err;
+
+	(void)ev_timer_add(s->loop, CERT_POLL_MS, on_cert_poll, s);
+	if (stamp == s->cert_stamp || s->stopping)
+		return;
+	if (certificate_check(s->conf, &err) != RC_OK) {
+		/* Perhaps only one of the two files is written yet. */
+		mlog(LOG_WARN, "tls.changed.unusable",
+		    "text=\"%s\" "
+		    "what=\"the old certificate stays in use\"",
+		    err.text);
+		return;
+	}
+	mlog(LOG_INFO, "tls.changed", "text=\"taking up the new certificate\"");
+	s->cert_stamp = stamp;
+	s->generation++;
+	procs_replace_listeners(s);
+	procs_send_conf(s);
+}
+
+/* ---- control sockets ---- */
+
+/* A socket at DATA/run/NAME, reached by a path relative to it: the kernel's
+ * limit for socket paths is 107 bytes. */
+static int
+control_socket(struct super *s, const char *name)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct buf dir;
+	int fd, here;
+
+	buf_init(&dir, 4096);
+	buf_addf(&dir, "%s/run", s->conf->data);
+	here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	(void)strncat(a.sun_path, name, sizeof a.sun_path - 1);
+	if (here < 0 || fd < 0 || chdir(dir.p) != 0) {
+		io_close(&fd);
+	} else {
+		(void)unlink(name);
+		if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+		    chmod(name, 0600) != 0 || listen(fd, 16) != 0)
+			io_close(&fd);
+		must(fchdir(here) == 0);
+	}
+	io_close(&here);
+	buf_fini(&dir);
+	if (fd < 0)
+		mlog(LOG_ERROR, "control.fail", "socket=%s errno=%d", name,
+		    errno);
+	return fd;
+}
+
+/* The next connection of somebody who may give orders; -1 otherwise. */
+static int
+accept_owner(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	struct ucred who;
+	socklen_t n = sizeof who;
+
+	if (fd < 0)
+		return -1;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0 ||
+	    (who.uid != 0 && who.uid != geteuid())) {
+		mlog(LOG_WARN, "control.denied", "uid=%u", who.uid);
+		io_close(&fd);
+	}
+	return fd;
+}
+
+static void
+on_reload_socket(struct ev *e, uint32_t events, void *arg)
+{
+	struct super *s = arg;
+	int fd = accept_owner(s->reload_fd);
+	struct err err = {.code = RC_OK};
+	struct msg m;
+
+	(void)e;
+	(void)events;
+	if (fd < 0)
+		return;
+	/* A connection is the order; nothing is read from it. */
+	reload_and_log(s, &err);
+	msg_init(&m, MSG_REPLY);
+	msg_put_u32(&m, (uint32_t)err.code);
+	msg_put_str(&m, err.code != RC_OK ? err.text : "reloaded");
+	if (line_send_fd(fd, &m) != RC_OK)
+		mlog(LOG_DEBUG, "control.lost", "socket=reload");
+	io_close(&fd);
+}
+
+static void
+on_auth_socket(struct ev *e, uint32_t events, void *arg)
+{
+	struct super *s = arg;
+	int fd = accept_owner(s->auth_fd);
+
+	(void)e;
+	(void)events;
+	if (fd >= 0)
+		procs_pass_control(s, ROLE_AUTH, fd);
+}
+
+static void
+open_control(struct super *s)
+{
+	s->reload_fd = control_socket(s, "reload.sock");
+	s->auth_fd = control_socket(s, "auth.sock");
+	if (s->reload_fd >= 0)
+		s->reload_ev =
+		    ev_add(s->loop, s->reload_fd, EPOLLIN, on_reload_socket, s);
+	if (s->auth_fd >= 0)
+		s->auth_ev =
+		    ev_add(s->loop, s->auth_fd, EPOLLIN, on_auth_socket, s);
+}
+
+/* ---- the log of children, when we are on a terminal ---- */
+
+static void
+on_log(struct ev *e, uint32_t events, void *arg)
+{
+	struct super *s = arg;
+	char b[4096];
+	ssize_t i, n = read(s->log_pipe[0], b, sizeof b);
+
+	(void)e;
+	(void)events;
+	/* A child that was taken over may write what it likes; a terminal
+	 * must not get to see more than text. */
+	for (i = 0; i < n; i++)
+		if (!ascii_is_print(b[i]) && b[i] != '\n')
+			b[i] = '?';
+	if (n > 0 && write(2, b, (size_t)n) < 0)
+		return;
+}
+
+static void
+open_log(struct super *s)
+{
+	s->log_pipe[0] = s->log_pipe[1] = -1;
+	if (!isatty(2) || pipe2(s->log_pipe, O_CLOEXEC) != 0)
+		return;
+	(void)fcntl(s->log_pipe[0], F_SETFL, O_NONBLOCK);
+	s->log_ev = ev_add(s->loop, s->log_pipe[0], EPOLLIN, on_log, s);
+}
+
+/* ---- signals ---- */
+
+static void
+on_stop_late(void *arg)
+{
+	struct super *s = arg;
+
+	mlog(LOG_WARN, "stop.late", "left=%u", procs_running(s));
+	procs_kill_all(s);
+}
+
+static void
+begin_stop(struct super *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	mlog(LOG_INFO, "stop", "processes=%u", procs_running(s));
+	procs_stop_all(s);
+	(void)ev_timer_add(s->loop, STOP_MS, on_stop_late, s);
+	if (procs_running(s) == 0)
+		ev_stop(s->loop);
+}
+
+static void
+reap(struct super *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		procs_reap(s, pid, status);
+	if (s->stopping && procs_running(s) == 0)
+		ev_stop(s->loop);
+}
+
+static void
+on_signal(struct ev *e, uint32_t events, void *arg)
+{
+	struct super *s = arg;
+	struct signalfd_siginfo i;
+	struct err err;
+
+	(void)e;
+	(void)events;
+	while (read(s->signal_fd, &i, sizeof i) == (ssize_t)sizeof i)
+		switch (i.ssi_signo) {
+		case SIGCHLD:
+			reap(s);
+			break;
+		case SIGHUP:
+			reload_and_log(s, &err);
+			break;
+		default:
+			begin_stop(s);
+			break;
+		}
+}
+
+static void
+open_signals(struct super *s)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	must(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	must(s->signal_fd >= 0);
+	s->signal_ev = ev_add(s->loop, s->signal_fd, EPOLLIN, on_signal, s);
+}
+
+/* ---- start ---- */
+
+/* One server a data folder: the lock is held as long as we live. */
+static int
+take_lock(const struct conf *conf, struct err *err)
+{
+	struct buf path;
+	char pid[24];
+	int fd, n;
+
+	buf_init(&path, 4096);
+	buf_addf(&path, "%s/run/hearthmail.pid", conf->data);
+	fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		(void)err_set(err, RC_TEMP,
+		    errno == EWOULDBLOCK
+			? "another hearthmail serves %s already"
+			: "cannot write %s",
+		    errno == EWOULDBLOCK ? conf->data : path.p);
+		io_close(&fd);
+	} else {
+		n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+		if (ftruncate(fd, 0) != 0 ||
+		    io_write_all(fd, pid, (size_t)n) != RC_OK)
+			mlog(LOG_WARN, "pidfile", "errno=%d", errno);
+	}
+	buf_fini(&path);
+	return fd;
+}
+
+/* What the tests ask of a server; read by the supervisor alone. */
+static void
+read_test_switches(struct super *s)
+{
+	const char *abi = getenv("HEARTHMAIL_TEST_LANDLOCK");
+	uint32_t n;
+
+	s->landlock_max = -1;
+	if (abi != NULL && sv_to_u32(sv_str(abi), 100, &n) == RC_OK)
+		s->landlock_max = (int)n;
+	s->kill_unknown = getenv("HEARTHMAIL_TEST_KILL") != NULL;
+	s->probe = getenv("HEARTHMAIL_TEST_PROBE") != NULL;
+}
+
+static int
+prepare(struct super *s, int *lock, struct err *err)
+{
+	const char *how;
+	bool changed;
+	int r;
+
+	r = load(s, &s->conf, &s->conf_fd, err);
+	if (r != RC_OK)
+		return r;
+	users_find(s->user, &s->change_user, &how);
+	mlog(LOG_INFO, "start", "version=\"%s\" config=%s users=\"%s\"%s",
+	    HM_VERSION, s->o->config, how,
+	    s->conf->sandbox ? "" : " SANDBOX=OFF");
+	r = folders_make(s->conf, s->user, err);
+	if (r == RC_OK) {
+		*lock = take_lock(s->conf, err);
+		r = *lock >= 0 ? RC_OK : RC_TEMP;
+	}
+	if (r == RC_OK)
+		r = certificate_check(s->conf, err);
+	if (r == RC_OK)
+		r = sockets_open(&s->sockets, s->conf, &changed, err);
+	s->cert_stamp = certificate_stamp(s->conf);
+	return r;
+}
+
+static void
+release(struct super *s, int *lock)
+{
+	sockets_close(&s->sockets);
+	ev_del(&s->reload_ev);
+	ev_del(&s->auth_ev);
+	ev_del(&s->log_ev);
+	ev_del(&s->signal_ev);
+	io_close(&s->reload_fd);
+	io_close(&s->auth_fd);
+	io_close(&s->log_pipe[0]);
+	io_close(&s->log_pipe[1]);
+	io_close(&s->signal_fd);
+	io_close(&s->conf_fd);
+	io_close(lock);
+	conf_free(&s->conf);
+	ev_loop_free(&s->loop);
+}
+
+int
+supervisor_run(const struct supervisor_opts *o)
+{
+	struct super s = {.o = o,
+	    .generation = 1,
+	    .conf_fd = -1,
+	    .reload_fd = -1,
+	    .auth_fd = -1};
+	struct err err = {0};
+	int lock = -1, r;
+
+	log_setup(
+	    "supervisor", o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO);
+	s.start_time = clk_mono();
+	s.loop = ev_loop_new();
+	read_test_switches(&s);
+	open_signals(&s);
+	open_log(&s);
+	r = prepare(&s, &lock, &err);
+	if (r == RC_OK) {
+		open_control(&s);
+		procs_start_all(&s);
+		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
+		ev_run(s.loop);
+		mlog(LOG_INFO, "stopped", "uptime_s=%lld",
+		    (long long)(clk_mono() - s.start_time) / 1000);
+	} else if (r != RC_SYNTAX && r != RC_NOTFOUND) {
+		mlog(LOG_ERROR, "start.fail", "text=\"%s\"", err.text);
+	}
+	release(&s, &lock);
+	return r == RC_OK ? 0 : r == RC_SYNTAX || r == RC_NOTFOUND ? 78 : 1;
+}

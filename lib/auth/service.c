@@ -1,0 +1,372 @@
+#include "auth/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/server.h"
+#include "base/alloc.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "ipc/proto.h"
+
+#define CREDENTIALS_FILE  "credentials"
+#define KEEPER_TIMEOUT_MS 20000
+
+/* A line that asks.  Freed when it is gone and no login names it any more. */
+struct client {
+	struct auth_service *s;
+	struct line *line;
+	bool command; /* the owner's; else a process of the house */
+	unsigned open;
+	struct client *next;
+};
+
+struct auth_service {
+	struct ev_loop *loop;
+	struct conf *conf;
+	uint32_t generation;
+	struct auth_server *server;
+	struct peer *keeper;
+	struct client *clients;
+};
+
+/* A login between question and answer. */
+struct login {
+	struct client *client;
+	uint32_t id;
+	enum conf_service service;
+	char peer[64];
+	bool tls;
+	struct buf tag;
+	int fd; /* the session's end, -1 for submission */
+	uint32_t account;
+};
+
+static void
+client_maybe_free(struct client *c)
+{
+	struct client **at = &c->s->clients;
+
+	if (c->line != NULL || c->open > 0)
+		return;
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	free(c);
+}
+
+static void
+login_free(struct login *l)
+{
+	l->client->open--;
+	client_maybe_free(l->client);
+	io_close(&l->fd);
+	buf_fini(&l->tag);
+	free(l);
+}
+
+static void
+login_answer(struct login *l, int rc, const char *text)
+{
+	struct auth_service *s = l->client->s;
+	const char *name = "";
+	struct msg m;
+
+	if (rc == RC_OK && l->account < s->conf->naccount)
+		name = s->conf->account[l->account].name;
+	if (l->client->line != NULL) {
+		msg_init(&m, MSG_REPLY);
+		m.id = l->id;
+		msg_put_u32(&m, (uint32_t)rc);
+		msg_put_str(&m, text);
+		msg_put_u32(&m, l->account);
+		msg_put_str(&m, name);
+		msg_put_u32(&m, s->generation);
+		line_tell(l->client->line, &m);
+	}
+	login_free(l);
+}
+
+static void
+on_session_open(int rc, struct msg *reply, void *arg)
+{
+	struct login *l = arg;
+	char text[ERR_TEXT_MAX] = "the mailbox is not available now";
+	int said = RC_TEMP;
+
+	if (rc == RC_OK) {
+		said = (int)msg_get_u32(reply);
+		msg_get_str(reply, text, sizeof text);
+		if (reply->bad)
+			said = RC_TEMP;
+	}
+	login_answer(l, said == RC_OK ? RC_OK : RC_TEMP, text);
+}
+
+static void
+on_login_done(const struct auth_result *r, void *arg)
+{
+	struct login *l = arg;
+	struct auth_service *s = l->client->s;
+	struct msg m;
+
+	l->account = r->account;
+	if (r->rc != RC_OK || l->fd < 0) {
+		if (r->rc == RC_OK)
+			mlog(LOG_INFO, "auth.ok",
+			    "account=%s service=%s peer=%s tls=%d",
+			    s->conf->account[r->account].name,
+			    conf_service_name(l->service), l->peer, l->tls);
+		login_answer(l, r->rc, r->text);
+		return;
+	}
+	msg_init(&m, SESSION_OPEN);
+	msg_put_str(&m, s->conf->account[r->account].name);
+	msg_put_u8(&m, (uint8_t)l->service);
+	msg_put_u64(&m, r->credential);
+	msg_put_str(&m, l->peer);
+	msg_put_u8(&m, l->tls);
+	msg_put_sv(&m, buf_sv(&l->tag));
+	msg_put_fd(&m, l->fd);
+	l->fd = -1;
+	peer_ask(s->keeper, &m, KEEPER_TIMEOUT_MS, on_session_open, l);
+}
+
+static void
+on_login(struct client *c, struct msg *m)
+{
+	struct login *l = xcalloc(1, sizeof *l);
+	struct auth_login ask;
+	uint8_t service = msg_get_u8(m);
+
+	l->client = c;
+	l->id = m->id;
+	l->service = (enum conf_service)service;
+	l->fd = -1;
+	c->open++;
+	ask.sasl = msg_get_sv(m);
+	msg_get_str(m, l->peer, sizeof l->peer);
+	l->tls = msg_get_u8(m) != 0;
+	buf_init(&l->tag, 1024);
+	buf_addsv(&l->tag, msg_get_sv(m));
+	if (msg_end(m) != RC_OK || service >= CONF_SERVICES ||
+	    !buf_ok(&l->tag)) {
+		login_answer(l, RC_SYNTAX, "not a login");
+		return;
+	}
+	if (service != CONF_SUBMISSION && service != CONF_SUBMISSIONS) {
+		l->fd = msg_take_fd(m);
+		if (l->fd < 0) {
+			login_answer(l, RC_TEMP, "too many open files");
+			return;
+		}
+	}
+	ask.peer = l->peer;
+	auth_server_login(c->s->server, &ask, on_login_done, l);
+}
+
+/* ---- the owner's commands ---- */
+
+static void
+kick(struct auth_service *s, struct sv account, uint64_t credential)
+{
+	struct msg m;
+
+	msg_init(&m, SESSION_KICK);
+	msg_put_sv(&m, account);
+	msg_put_u64(&m, credential);
+	if (peer_tell(s->keeper, &m) != RC_OK)
+		mlog(LOG_WARN, "auth.kick.lost", "account=%.*s",
+		    SV_ARG(account));
+}
+
+static void
+list_accounts(struct auth_service *s, struct buf *out)
+{
+	const struct credentials *c = auth_server_credentials(s->server);
+	size_t i, j;
+
+	for (i = 0; i < s->conf->naccount; i++) {
+		const struct conf_account *a = &s->conf->account[i];
+		unsigned apps = credentials_app_count(c, sv_str(a->name));
+
+		buf_addf(out, "%-16s %-12s", a->name,
+		    credentials_password_hash(c, sv_str(a->name)) != NULL
+			? "password"
+			: "NO PASSWORD");
+		buf_addf(
+		    out, " %u app password%s ", apps, apps == 1 ? " " : "s");
+		for (j = 0; j < a->naddress; j++)
+			buf_addf(out, " %s", a->address[j]);
+		buf_addc(out, '\n');
+	}
+}
+
+static int
+run_command(struct auth_service *s, struct msg *m, struct buf *text,
+    struct buf *secret, struct err *err)
+{
+	struct sv account = SV(""), arg = SV("");
+	uint64_t id = 0;
+	uint8_t weak = 0;
+	int r;
+
+	if (m->type != CMD_ACCOUNTS)
+		account = msg_get_sv(m);
+	if (m->type != CMD_ACCOUNTS && m->type != CMD_APP_LIST)
+		arg = msg_get_sv(m);
+	if (m->type == CMD_PASSWD)
+		weak = msg_get_u8(m);
+	if (msg_end(m) != RC_OK)
+		return err_set(err, RC_SYNTAX, "the command is garbled");
+	switch (m->type) {
+	case CMD_PASSWD:
+		r = auth_server_passwd(s->server, account, arg, weak != 0, err);
+		if (r == RC_OK)
+			kick(s, account, AUTH_CREDENTIAL_PASSWORD);
+		return r;
+	case CMD_APP_ADD:
+		return auth_server_app_add(
+		    s->server, account, arg, secret, err);
+	case CMD_APP_REVOKE:
+		r = auth_server_app_revoke(s->server, account, arg, &id, err);
+		if (r == RC_OK)
+			kick(s, account, id);
+		return r;
+	case CMD_APP_LIST:
+		credentials_app_list(
+		    auth_server_credentials(s->server), account, text);
+		return RC_OK;
+	case CMD_ACCOUNTS:
+		list_accounts(s, text);
+		return RC_OK;
+	default:
+		return err_set(err, RC_SYNTAX, "no such command");
+	}
+}
+
+static void
+on_command(struct client *c, struct msg *m)
+{
+	struct buf text, secret;
+	struct err err = {.text = ""};
+	struct msg answer;
+	int r;
+
+	buf_init(&text, 60000);
+	buf_init(&secret, 256);
+	r = run_command(c->s, m, &text, &secret, &err);
+	if (r != RC_OK) {
+		buf_reset(&text);
+		buf_adds(&text, err.text);
+	}
+	mlog(LOG_INFO, "auth.command", "type=%u rc=%s", m->type, rc_name(r));
+	msg_init(&answer, MSG_REPLY);
+	answer.id = m->id;
+	msg_put_u32(&answer, (uint32_t)r);
+	msg_put_sv(&answer, buf_sv(&text));
+	msg_put_sv(&answer, buf_sv(&secret));
+	line_tell(c->line, &answer);
+	buf_wipe(&secret);
+	buf_fini(&text);
+}
+
+static void
+on_client_msg(struct line *l, struct msg *m, void *arg)
+{
+	struct client *c = arg;
+
+	(void)l;
+	if (c->command)
+		on_command(c, m);
+	else if (m->type == AUTH_LOGIN)
+		on_login(c, m);
+}
+
+static void
+on_client_eof(struct line *l, void *arg)
+{
+	struct client *c = arg;
+
+	line_free(&l);
+	c->line = NULL;
+	client_maybe_free(c);
+}
+
+static void
+add_client(struct auth_service *s, int fd, bool command)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+
+	c->s = s;
+	c->command = command;
+	c->next = s->clients;
+	s->clients = c;
+	c->line = line_new(s->loop, fd, on_client_msg, on_client_eof, c);
+}
+
+void
+auth_service_add_client(struct auth_service *s, int fd)
+{
+	add_client(s, fd, false);
+}
+
+void
+auth_service_add_command(struct auth_service *s, int fd)
+{
+	add_client(s, fd, true);
+}
+
+void
+auth_service_set_keeper(struct auth_service *s, int fd)
+{
+	peer_connect(s->keeper, fd);
+}
+
+void
+auth_service_set_conf(
+    struct auth_service *s, struct conf *conf, uint32_t generation)
+{
+	struct conf *old = s->conf;
+
+	s->conf = conf_ref(conf);
+	s->generation = generation;
+	auth_server_set_conf(s->server, conf);
+	conf_free(&old);
+}
+
+int
+auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
+    struct auth_service **out, struct err *err)
+{
+	struct auth_service *s = xcalloc(1, sizeof *s);
+	int r;
+
+	s->loop = loop;
+	s->conf = conf_ref(conf);
+	s->generation = generation;
+	r = auth_server_new(loop, CREDENTIALS_FILE, conf, &s->server, err);
+	if (r != RC_OK) {
+		conf_free(&s->conf);
+		free(s);
+		return r;
+	}
+	s->keeper = peer_new(loop, "keeper", NULL, NULL, s);
+	auth_server_start(s->server);
+	*out = s;
+	return RC_OK;
+}
+
+void
+auth_service_free(struct auth_service **sp)
+{
+	struct auth_service *s = *sp;
+
+	if (s == NULL)
+		return;
+	/* Open logins end with the process: their clients see an EOF. */
+	peer_free(&s->keeper);
+	auth_server_free(&s->server);
+	conf_free(&s->conf);
+	*sp = NULL;
+}

@@ -1,0 +1,29 @@
+/*
+ * The auth server on its lines: logins from the listeners and submission,
+ * whose sessions it forwards to the keeper by itself, and the commands of the
+ * owner.  A listener learns yes or no; it never names an account to anybody
+ * else.
+ */
+#ifndef AUTH_SERVICE_H
+#define AUTH_SERVICE_H
+
+#include "base/ev.h"
+#include "conf/conf.h"
+#include "ipc/line.h"
+
+struct auth_service;
+
+/* Reads ./credentials and starts the hashing threads. */
+int auth_service_new(struct ev_loop *loop, struct conf *conf,
+    uint32_t generation, struct auth_service **out,
+    struct err *err) RC_USE_RESULT;
+void auth_service_free(struct auth_service **s);
+void auth_service_set_conf(
+    struct auth_service *s, struct conf *conf, uint32_t generation);
+void auth_service_set_keeper(struct auth_service *s, int fd);
+/* Takes fd: a line to a listener or submission. */
+void auth_service_add_client(struct auth_service *s, int fd);
+/* Takes fd: a connection of the command line. */
+void auth_service_add_command(struct auth_service *s, int fd);
+
+#endif
