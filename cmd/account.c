@@ -1,0 +1,430 @@
+#include "cmd/account.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "imap/session/session.h"
+#include "ipc/proto.h"
+#include "net/pool.h"
+#include "pop3/session/session.h"
+
+#define COPY_CHUNK   65536
+#define TICK_MS	     1000
+#define STACK_SIZE   (128 * 1024)
+#define LEAVE_ASK_MS 5000
+
+/* A delivery that is in the journal but perhaps not on the disk. */
+struct pending {
+	uint32_t id; /* of the keeper's request */
+	uint64_t need;
+	struct pending *next;
+};
+
+struct account {
+	struct ev_loop *loop;
+	struct store *store;
+	struct account_opts o;
+	const struct account_ops *ops;
+	void *arg;
+	struct peer *keeper;
+	struct pool *pool;
+	struct pop3_gate pop3;
+	struct ev_timer *tick;
+	int64_t busy_at; /* the last time that something was to be done */
+	bool asked;	 /* for leave */
+	bool stopped;
+
+	pthread_t flusher;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t more;
+	struct pending *pending, **pending_end;
+	bool stop;
+	bool flushing;
+};
+
+static void
+answer(struct account *a, uint32_t id, int rc, const char *text)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, (uint32_t)rc);
+	msg_put_str(&m, text);
+	/* A keeper that died is asked again by its clients, with the same
+	 * delivery id. */
+	if (peer_tell(a->keeper, &m) != RC_OK)
+		mlog(LOG_DEBUG, "account.reply.lost", "rc=%s", rc_name(rc));
+}
+
+static void
+leave_broken(void *arg)
+{
+	struct account *a = arg;
+
+	mlog(LOG_ERROR, "store.poisoned", "account=%s text=\"writing to the "
+	    "journal failed; the process ends and the next one recovers\"",
+	    a->o.name);
+	a->ops->leave(a->arg, 1);
+}
+
+/* ---- the flusher ---- */
+
+static struct pending *
+take_pending(struct account *a)
+{
+	struct pending *p;
+
+	pthread_mutex_lock(&a->lock);
+	a->flushing = false;
+	while (a->pending == NULL && !a->stop)
+		pthread_cond_wait(&a->more, &a->lock);
+	p = a->pending;
+	a->pending = NULL;
+	a->pending_end = &a->pending;
+	a->flushing = p != NULL;
+	pthread_mutex_unlock(&a->lock);
+	return p;
+}
+
+static void *
+flusher(void *arg)
+{
+	struct account *a = arg;
+	struct pending *p, *next;
+
+	while ((p = take_pending(a)) != NULL) {
+		uint64_t need = 0;
+		int r;
+
+		for (next = p; next != NULL; next = next->next)
+			if (next->need > need)
+				need = next->need;
+		r = store_flush(a->store, need);
+		for (; p != NULL; p = next) {
+			next = p->next;
+			answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
+			    r == RC_OK ? "delivered"
+				       : "the disk refuses to write");
+			free(p);
+		}
+		if (r != RC_OK)
+			ev_post(a->loop, leave_broken, a);
+	}
+	return NULL;
+}
+
+static void
+enqueue(struct account *a, uint32_t id, uint64_t need)
+{
+	struct pending *p = xcalloc(1, sizeof *p);
+
+	p->id = id;
+	p->need = need;
+	pthread_mutex_lock(&a->lock);
+	*a->pending_end = p;
+	a->pending_end = &p->next;
+	pthread_cond_signal(&a->more);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* ---- delivery ---- */
+
+/* The descriptor comes from a process that has talked to strangers: it must
+ * be a regular file of the size that was said, and is read once. */
+static int
+copy_body(struct store_body *body, int fd, uint64_t size)
+{
+	char *chunk;
+	struct stat st;
+	uint64_t at = 0;
+	int r = RC_OK;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != size)
+		return RC_SYNTAX;
+	chunk = xmalloc(COPY_CHUNK);
+	while (r == RC_OK && at < size) {
+		size_t n = size - at < COPY_CHUNK ? (size_t)(size - at)
+						  : COPY_CHUNK;
+
+		r = io_pread_all(fd, chunk, n, at);
+		if (r == RC_OK)
+			r = store_body_add(body, chunk, n);
+		at += n;
+	}
+	free(chunk);
+	return r;
+}
+
+static int
+deliver(struct account *a, struct msg *m, uint64_t *need, struct err *err)
+{
+	struct store_add add = {.mailbox = "INBOX"};
+	struct store_added added;
+	char name[CONF_NAME_MAX];
+	uint8_t id[16], flags;
+	struct store_body *body;
+	uint64_t size;
+	int fd, r;
+
+	msg_get_str(m, name, sizeof name);
+	msg_get_bytes(m, id, sizeof id);
+	size = msg_get_u64(m);
+	flags = msg_get_u8(m);
+	if (msg_end(m) != RC_OK || strcmp(name, a->o.name) != 0)
+		return err_set(err, RC_SYNTAX, "not for this account");
+	fd = msg_take_fd(m);
+	if (fd < 0)
+		return err_set(err, RC_TEMP, "too many open files");
+	body = store_body_new(a->store);
+	r = copy_body(body, fd, size);
+	io_close(&fd);
+	if (r != RC_OK)
+		(void)err_set(err, r, "the message cannot be read or kept");
+	add.delivery_id = id;
+	add.opaque = (flags & DELIVER_OPAQUE) != 0;
+	if (r == RC_OK)
+		r = store_add(a->store, &body, &add, &added, need, err);
+	store_body_free(&body);
+	if (r == RC_OK)
+		mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s",
+		    a->o.name, added.uid, (unsigned long long)size,
+		    added.repeated ? " repeated=1" : "");
+	return r;
+}
+
+static void
+on_deliver(struct account *a, struct msg *m)
+{
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+	int r = deliver(a, m, &need, &err);
+
+	if (r == RC_OK) {
+		enqueue(a, m->id, need);
+		return;
+	}
+	mlog(LOG_WARN, "deliver.fail", "account=%s rc=%s text=\"%s\"",
+	    a->o.name, rc_name(r), err.text);
+	answer(a, m->id, r, err.text);
+	if (store_poisoned(a->store))
+		ev_post(a->loop, leave_broken, a);
+}
+
+/* ---- sessions ---- */
+
+static void
+start_session(struct account *a, enum conf_service service, struct msg *m,
+    int fd)
+{
+	char peer[64];
+	uint64_t credential = msg_get_u64(m);
+	struct pool_task *t;
+	bool tls;
+	struct sv tag;
+
+	msg_get_str(m, peer, sizeof peer);
+	tls = msg_get_u8(m) != 0;
+	tag = msg_get_sv(m);
+	if (service == CONF_POP3 || service == CONF_POP3S) {
+		struct pop3_session_args args = {.store = a->store,
+		    .gate = &a->pop3, .fd = fd, .account = a->o.name,
+		    .peer = peer, .credential = credential};
+
+		t = pop3_session_new(&args);
+	} else {
+		struct imap_session_args args = {.store = a->store, .fd = fd,
+		    .account = a->o.name, .hostname = a->o.hostname,
+		    .peer = peer, .tls = tls, .tag = tag,
+		    .credential = credential,
+		    .limits = IMAP_LIMITS_DEFAULT};
+
+		t = imap_session_new(&args);
+	}
+	pool_add(a->pool, t);
+}
+
+static void
+on_session(struct account *a, struct msg *m)
+{
+	char name[CONF_NAME_MAX];
+	uint8_t service;
+	int fd;
+
+	msg_get_str(m, name, sizeof name);
+	service = msg_get_u8(m);
+	fd = msg_take_fd(m);
+	/* What auth forwarded must be about this account: the last check
+	 * before anybody sees its mail. */
+	if (m->bad || strcmp(name, a->o.name) != 0 || fd < 0) {
+		io_close(&fd);
+		answer(a, m->id, RC_DENIED, "not this account");
+		return;
+	}
+	if (pool_count(a->pool) >= a->o.sessions_max) {
+		io_close(&fd);
+		answer(a, m->id, RC_TEMP, "too many sessions");
+		return;
+	}
+	answer(a, m->id, RC_OK, "");
+	start_session(a, (enum conf_service)service, m, fd);
+}
+
+static uint64_t
+credential_of(const struct pool_task *t)
+{
+	return t->kind == 'p' ? pop3_session_credential(t)
+			      : imap_session_credential(t);
+}
+
+static bool
+has_credential(struct pool_task *t, void *arg)
+{
+	return credential_of(t) == *(uint64_t *)arg;
+}
+
+static void
+on_kick(struct account *a, struct msg *m)
+{
+	char name[CONF_NAME_MAX];
+	uint64_t credential;
+
+	msg_get_str(m, name, sizeof name);
+	credential = msg_get_u64(m);
+	if (m->bad || strcmp(name, a->o.name) != 0)
+		return;
+	mlog(LOG_INFO, "session.kick", "account=%s", name);
+	pool_stop_some(a->pool, has_credential, &credential);
+}
+
+static void
+on_keeper(struct line *l, struct msg *m, void *arg)
+{
+	struct account *a = arg;
+
+	(void)l;
+	a->busy_at = clk_mono();
+	switch (m->type) {
+	case DELIVER:
+		on_deliver(a, m);
+		break;
+	case SESSION_OPEN:
+		on_session(a, m);
+		break;
+	case SESSION_KICK:
+		on_kick(a, m);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- leaving ---- */
+
+static bool
+is_busy(struct account *a)
+{
+	bool busy;
+
+	pthread_mutex_lock(&a->lock);
+	busy = a->pending != NULL || a->flushing;
+	pthread_mutex_unlock(&a->lock);
+	return busy || pool_count(a->pool) > 0;
+}
+
+static void
+on_may_leave(int rc, struct msg *reply, void *arg)
+{
+	struct account *a = arg;
+
+	a->asked = false;
+	if (rc == RC_OK && (int)msg_get_u32(reply) == RC_OK)
+		a->ops->leave(a->arg, 0);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct account *a = arg;
+	int64_t now = clk_mono();
+	struct msg m;
+
+	a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+	pool_tick(a->pool);
+	if (store_poisoned(a->store)) {
+		leave_broken(a);
+		return;
+	}
+	if (is_busy(a)) {
+		a->busy_at = now;
+		return;
+	}
+	if (now - a->busy_at >= 2 * TICK_MS)
+		store_checkpoint(a->store);
+	if (now - a->busy_at >= a->o.idle_ms && !a->asked) {
+		a->asked = true;
+		msg_init(&m, ACCOUNT_LEAVE);
+		peer_ask(a->keeper, &m, LEAVE_ASK_MS, on_may_leave, a);
+	}
+}
+
+/* ---- life ---- */
+
+struct account *
+account_new(struct ev_loop *loop, struct store *store,
+    const struct account_opts *o, const struct account_ops *ops, void *arg)
+{
+	struct account *a = xcalloc(1, sizeof *a);
+
+	a->loop = loop;
+	a->store = store;
+	a->o = *o;
+	a->ops = ops;
+	a->arg = arg;
+	a->busy_at = clk_mono();
+	a->pending_end = &a->pending;
+	must(pthread_mutex_init(&a->lock, NULL) == 0);
+	must(pthread_cond_init(&a->more, NULL) == 0);
+	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
+	return a;
+}
+
+void
+account_start(struct account *a)
+{
+	pthread_attr_t attr;
+
+	must(pthread_attr_init(&attr) == 0);
+	must(pthread_attr_setstacksize(&attr, STACK_SIZE) == 0);
+	must(pthread_create(&a->flusher, &attr, flusher, a) == 0);
+	(void)pthread_attr_destroy(&attr);
+	a->pool = pool_new(a->o.sessions_max);
+	a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+}
+
+void
+account_set_keeper(struct account *a, int fd)
+{
+	peer_connect(a->keeper, fd);
+}
+
+void
+account_stop(struct account *a)
+{
+	ev_timer_del(&a->tick);
+	pool_stop(a->pool, 700);
+	pthread_mutex_lock(&a->lock);
+	a->stop = true;
+	pthread_cond_signal(&a->more);
+	pthread_mutex_unlock(&a->lock);
+	(void)pthread_join(a->flusher, NULL);
+}

@@ -1,0 +1,40 @@
+/*
+ * The account's process without its process: one account's store, the
+ * sessions that look at it, and the deliveries that come in.
+ *
+ * A delivery is copied once from its descriptor into the store's own memory
+ * (never mapped, never read twice), added, and answered when the journal has
+ * it on the disk.  One thread waits for the disk and answers all deliveries
+ * that came meanwhile: they share the flush.
+ */
+#ifndef CMD_ACCOUNT_H
+#define CMD_ACCOUNT_H
+
+#include "base/ev.h"
+#include "ipc/line.h"
+#include "store/store.h"
+
+struct account;
+
+struct account_ops {
+	/* The store is broken or there is nothing to do: end the process. */
+	void (*leave)(void *arg, int exit_code);
+};
+
+struct account_opts {
+	const char *name;
+	const char *hostname;
+	unsigned sessions_max;
+	int64_t idle_ms; /* without sessions and deliveries, before leaving */
+};
+
+struct account *account_new(struct ev_loop *loop, struct store *store,
+    const struct account_opts *o, const struct account_ops *ops, void *arg);
+/* Starts the threads: after the sandbox. */
+void account_start(struct account *a);
+/* Ends sessions and waits for the flusher; does not close the store. */
+void account_stop(struct account *a);
+/* A fresh line to the keeper. Takes fd. */
+void account_set_keeper(struct account *a, int fd);
+
+#endif

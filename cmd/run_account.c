@@ -1,0 +1,80 @@
+/* One account's process: its own folder and nothing else; no sockets but the
+ * ones it is handed. */
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clk.h"
+#include "base/log.h"
+#include "cmd/account.h"
+#include "cmd/child.h"
+#include "mime/mime.h"
+
+#define SESSIONS_MAX 200
+#define IDLE_MS	     60000
+#define LOCK_WAIT_MS 3000
+
+static const struct sandbox_profile walls = {.name = "account",
+    .files = SANDBOX_FILES_WRITE};
+
+static void
+on_line(struct child *c, enum role role, const char *account, int fd)
+{
+	(void)account;
+	if (role == ROLE_KEEPER)
+		account_set_keeper(c->arg, fd);
+	else
+		(void)close(fd);
+}
+
+static void
+on_leave(void *arg, int exit_code)
+{
+	child_stop(arg, exit_code);
+}
+
+static const struct child_ops ops = {.line = on_line};
+static const struct account_ops account_calls = {.leave = on_leave};
+
+/* The process before us may need a moment to let go of the lock. */
+static struct store *
+open_store(struct child *c)
+{
+	const int64_t until = clk_mono() + LOCK_WAIT_MS;
+	const struct timespec pause = {0, 10 * 1000 * 1000};
+	struct store *store = NULL;
+	struct err err = {0};
+	int r;
+
+	while ((r = store_open(".", NULL, &store, &err)) == RC_TEMP &&
+	    clk_mono() < until)
+		(void)nanosleep(&pause, NULL);
+	if (r != RC_OK)
+		child_die(c, "store.open", &err);
+	return store;
+}
+
+int
+run_account(int control_fd)
+{
+	struct child c = {0};
+	struct account_opts o = {.sessions_max = SESSIONS_MAX,
+	    .idle_ms = IDLE_MS};
+	struct store *store;
+	struct account *a;
+	int code;
+
+	child_boot(&c, control_fd, &ops);
+	tzset();
+	mime_charset_setup();
+	child_enter(&c, &walls);
+	store = open_store(&c);
+	o.name = c.account_name;
+	o.hostname = conf_ref(c.conf_now)->hostname;
+	a = account_new(c.loop, store, &o, &account_calls, &c);
+	account_start(a);
+	c.arg = a;
+	code = child_serve(&c);
+	account_stop(a);
+	store_close(&store);
+	return code;
+}
