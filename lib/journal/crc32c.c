@@ -1,0 +1,103 @@
+#include "journal/crc32c.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define POLY 0x82f63b78u /* reflected */
+
+static uint32_t table[8][256];
+static pthread_once_t table_once = PTHREAD_ONCE_INIT;
+
+static void
+table_make(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+
+		for (int k = 0; k < 8; k++)
+			c = (c >> 1) ^ (c & 1 ? POLY : 0);
+		table[0][i] = c;
+	}
+	for (uint32_t i = 0; i < 256; i++)
+		for (int k = 1; k < 8; k++) {
+			uint32_t c = table[k - 1][i];
+
+			table[k][i] = (c >> 8) ^ table[0][c & 255];
+		}
+}
+
+static uint32_t
+le32(const unsigned char *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+	       (uint32_t)p[3] << 24;
+}
+
+uint32_t
+crc32c_portable(uint32_t crc, const void *p, size_t n)
+{
+	const unsigned char *q = p;
+
+	pthread_once(&table_once, table_make);
+	crc = ~crc;
+	for (; n >= 8; n -= 8, q += 8) {
+		uint32_t a = crc ^ le32(q), b = le32(q + 4);
+
+		crc = table[7][a & 255] ^ table[6][a >> 8 & 255] ^
+		      table[5][a >> 16 & 255] ^ table[4][a >> 24] ^
+		      table[3][b & 255] ^ table[2][b >> 8 & 255] ^
+		      table[1][b >> 16 & 255] ^ table[0][b >> 24];
+	}
+	for (; n > 0; n--, q++)
+		crc = (crc >> 8) ^ table[0][(crc ^ *q) & 255];
+	return ~crc;
+}
+
+#if defined(__x86_64__)
+
+__attribute__((target("sse4.2"))) static uint32_t
+with_sse42(uint32_t crc, const unsigned char *p, size_t n)
+{
+	uint64_t c = ~crc;
+
+	for (; n >= 8; n -= 8, p += 8) {
+		uint64_t v;
+
+		memcpy(&v, p, sizeof v);
+		c = __builtin_ia32_crc32di(c, v);
+	}
+	for (; n > 0; n--, p++)
+		c = __builtin_ia32_crc32qi((uint32_t)c, *p);
+	return ~(uint32_t)c;
+}
+
+static bool
+have_sse42(void)
+{
+	return __builtin_cpu_supports("sse4.2") != 0;
+}
+
+#else
+
+static uint32_t
+with_sse42(uint32_t crc, const unsigned char *p, size_t n)
+{
+	return crc32c_portable(crc, p, n);
+}
+
+static bool
+have_sse42(void)
+{
+	return false;
+}
+
+#endif
+
+uint32_t
+crc32c(uint32_t crc, const void *p, size_t n)
+{
+	if (have_sse42())
+		return with_sse42(crc, p, n);
+	return crc32c_portable(crc, p, n);
+}

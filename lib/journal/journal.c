@@ -1,0 +1,580 @@
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "journal/crc32c.h"
+#include "journal/journal_priv.h"
+#include "journal/sabotage.h"
+
+#ifdef HM_TEST
+enum sabotage journal_sabotage;
+#endif
+
+#define BATCH_KEEP (4u << 20) /* a larger buffer is given back */
+
+static void
+batch_init(struct batch *b)
+{
+	memset(b, 0, sizeof *b);
+	buf_init(&b->bytes, SIZE_MAX / 4);
+	buf_init(&b->entries, SIZE_MAX / 4);
+	buf_init(&b->notes, SIZE_MAX / 4);
+}
+
+static void
+batch_fini(struct batch *b)
+{
+	buf_fini(&b->notes);
+	buf_fini(&b->entries);
+	buf_fini(&b->bytes);
+}
+
+static void
+batch_reset(struct batch *b)
+{
+	if (b->bytes.cap > BATCH_KEEP || b->notes.cap > BATCH_KEEP) {
+		batch_fini(b);
+		batch_init(b);
+		return;
+	}
+	buf_reset(&b->bytes);
+	buf_reset(&b->entries);
+	buf_reset(&b->notes);
+	b->count = 0;
+	b->roll = false;
+}
+
+int
+journal_open(int dirfd, const struct journal_opts *opts, struct journal **out,
+    struct err *err)
+{
+	struct journal *j = xcalloc(1, sizeof *j);
+	int r = RC_OK;
+
+	must(sodium_init() >= 0);
+	j->io = opts->io != NULL ? opts->io : &journal_disk;
+	j->dirfd = dirfd;
+	j->logfd = -1;
+	memcpy(j->kind, opts->kind, sizeof j->kind);
+	j->segment_bytes =
+	    opts->segment_bytes > 0 ? opts->segment_bytes : SEGMENT_BYTES;
+	j->inline_max = opts->inline_max > 0 ? opts->inline_max : INLINE_MAX;
+	if (j->inline_max > JOURNAL_PAYLOAD_MAX)
+		j->inline_max = JOURNAL_PAYLOAD_MAX;
+	j->readonly = opts->readonly;
+	pthread_mutex_init(&j->mu, NULL);
+	pthread_mutex_init(&j->index, NULL);
+	pthread_cond_init(&j->done, NULL);
+	batch_init(&j->batch[0]);
+	batch_init(&j->batch[1]);
+	j->filling = &j->batch[0];
+	j->spare = &j->batch[1];
+	j->logfd = j->io->opendir(j->io, dirfd, "log", !j->readonly);
+	if (j->logfd < 0) {
+		r = err_sys(err, RC_IO, errno, "log");
+		goto out;
+	}
+	r = segments_load(j, err);
+	if (r != RC_OK)
+		goto out;
+	if (j->nseg == 0 && !j->readonly && j->io->dirsync(j->io, dirfd) < 0) {
+		r = err_sys(err, RC_IO, errno, "flush of the folder");
+		goto out;
+	}
+	if (j->nseg > 0)
+		j->epoch = segment_last(j)->h.epoch;
+	*out = j;
+	j = NULL;
+out:
+	journal_close(&j);
+	return r;
+}
+
+/* A mark stands at the beginning of a segment or behind a commit. */
+static bool
+mark_fits(struct journal *j, struct segment *s, const struct journal_mark *m)
+{
+	char raw[REC_HEADER];
+	struct rec_header h;
+
+	if (s->h.epoch != m->epoch || m->seq + 1 < s->h.first_seq)
+		return false;
+	if (m->off == SEG_HEADER)
+		return true;
+	return m->off >= SEG_HEADER + COMMIT_RECORD &&
+	       segment_open(j, s) == RC_OK &&
+	       disk_pread(j->io, s->fd, raw, sizeof raw,
+		   m->off - COMMIT_RECORD) == RC_OK &&
+	       rec_header_decode(raw, s->h.key, &h) == RC_OK &&
+	       h.type == JOURNAL_TYPE_COMMIT && h.seq == m->seq;
+}
+
+bool
+journal_has(struct journal *j, const struct journal_mark *m)
+{
+	for (size_t i = 0; i < j->nseg; i++)
+		if (j->seg[i]->h.number == m->segment)
+			return mark_fits(j, j->seg[i], m);
+	return false;
+}
+
+void
+journal_poison(struct journal *j, const char *what)
+{
+	int e = errno;
+
+	if (sabotaged(SABOTAGE_NO_POISON))
+		return;
+	if (!j->poisoned)
+		mlog(LOG_ERROR, "journal.poisoned",
+		    "at=%s errno=%d error=\"%s\"", what, e, strerrordesc_np(e));
+	j->poisoned = true;
+}
+
+/* ---- appending ---- */
+
+void
+record_put(struct buf *b, const struct rec_header *h,
+    const unsigned char key[SEG_KEY], struct sv payload)
+{
+	size_t n = (size_t)rec_bytes(payload.n);
+	char *p = buf_reserve(b, n);
+
+	must(p != NULL);
+	rec_header_encode(h, key, p);
+	if (payload.n > 0)
+		memcpy(p + REC_HEADER, payload.p, payload.n);
+	memset(p + REC_HEADER + payload.n, 0, n - REC_HEADER - payload.n);
+	buf_added(b, n);
+}
+
+void
+commit_put(struct buf *b, const struct commit *c, uint64_t seq,
+    const unsigned char key[SEG_KEY])
+{
+	char payload[COMMIT_BYTES];
+	struct rec_header h = {.type = JOURNAL_TYPE_COMMIT,
+	    .len = COMMIT_BYTES,
+	    .decoded_len = COMMIT_BYTES,
+	    .seq = seq,
+	    .time = (uint64_t)clk_now()};
+
+	commit_encode(c, payload);
+	h.crc = crc32c(0, payload, sizeof payload);
+	record_put(b, &h, key, sv_of(payload, sizeof payload));
+}
+
+static void
+batch_begin(struct journal *j, struct batch *b)
+{
+	b->roll = j->plan_off >= j->segment_bytes;
+	if (b->roll) {
+		j->plan_off = SEG_HEADER;
+		randombytes_buf(j->plan_key, sizeof j->plan_key);
+	}
+	memcpy(b->key, j->plan_key, sizeof b->key);
+	b->off = j->plan_off;
+	b->first = j->last + 1;
+}
+
+static void
+append_one(struct journal *j, struct batch *b, const struct journal_item *it,
+    int64_t now)
+{
+	struct rec_header h = {.type = it->type,
+	    .flags = it->flags,
+	    .seq = ++j->last,
+	    .time = (uint64_t)now};
+	struct sv payload = it->payload;
+	char ref_bytes[REF_BYTES];
+	bool elsewhere = false;
+
+	if (it->blob != NULL) {
+		struct body_ref ref;
+
+		blob_reference(it->blob, &ref, &elsewhere, &payload);
+		h.crc = ref.crc;
+		if (elsewhere) {
+			body_ref_encode(&ref, ref_bytes);
+			payload = sv_of(ref_bytes, sizeof ref_bytes);
+			h.flags |= JOURNAL_ELSEWHERE;
+		}
+		blob_committed(it->blob);
+	}
+	if (it->blob == NULL || elsewhere)
+		h.crc = crc32c(0, payload.p, payload.n);
+	must(payload.n <= JOURNAL_PAYLOAD_MAX);
+	h.len = (uint32_t)payload.n;
+	h.decoded_len = h.len;
+	if (h.flags & JOURNAL_NAMED) {
+		struct toc_entry e = {.seq = h.seq,
+		    .off = b->off + b->bytes.n,
+		    .len = h.len,
+		    .type = h.type,
+		    .flags = h.flags,
+		    .note_len = TOC_NO_NOTE};
+		char raw[TOC_ENTRY];
+
+		if (it->note.n > 0 && it->note.n <= JOURNAL_NOTE_MAX) {
+			e.note_off = (uint32_t)b->notes.n;
+			e.note_len = (uint32_t)it->note.n;
+			buf_addsv(&b->notes, it->note);
+		}
+		toc_entry_encode(&e, raw);
+		buf_add(&b->entries, raw, sizeof raw);
+	}
+	record_put(&b->bytes, &h, b->key, payload);
+	b->count++;
+	b->last = h.seq;
+}
+
+uint64_t
+journal_append(struct journal *j, const struct journal_item *it, size_t n)
+{
+	int64_t now = clk_now();
+	uint64_t first;
+	size_t had;
+
+	must(n > 0 && j->ready && !j->readonly);
+	pthread_mutex_lock(&j->mu);
+	if (j->filling->count == 0)
+		batch_begin(j, j->filling);
+	first = j->last + 1;
+	had = j->filling->bytes.n;
+	for (size_t i = 0; i < n; i++)
+		append_one(j, j->filling, &it[i], now);
+	j->plan_off += j->filling->bytes.n - had;
+	pthread_mutex_unlock(&j->mu);
+	return first;
+}
+
+uint64_t
+journal_next(struct journal *j)
+{
+	uint64_t v;
+
+	pthread_mutex_lock(&j->mu);
+	v = j->last + 1;
+	pthread_mutex_unlock(&j->mu);
+	return v;
+}
+
+/* ---- flushing ---- */
+
+/* The leader's: the batch begins a new segment. */
+static int
+roll(struct journal *j, struct batch *b)
+{
+	struct seg_header h;
+	int r;
+
+	segment_header_next(j, j->epoch, &h);
+	memcpy(h.key, b->key, sizeof h.key);
+	h.first_seq = b->first;
+	h.prev_seq = b->first - 1;
+	h.prev_off = j->active->end;
+	r = segment_create(j, &h, SV(""));
+	if (r == RC_OK)
+		segment_activate(j);
+	return r;
+}
+
+/* When room is scarce, finds out before the write whether there is some. */
+static int
+make_room(struct journal *j, struct segment *s, uint64_t upto)
+{
+	uint64_t free_bytes;
+
+	if (upto <= s->allocated ||
+	    (j->io->free_bytes(j->io, j->logfd, &free_bytes) == 0 &&
+		free_bytes > SCARCE_BYTES + upto - s->end))
+		return RC_OK;
+	if (j->io->allocate(
+		j->io, s->fd, s->end, upto - s->end + ALLOCATE_BYTES) == 0) {
+		s->allocated = upto + ALLOCATE_BYTES;
+		return RC_OK;
+	}
+	if (j->io->allocate(j->io, s->fd, s->end, upto - s->end) == 0)
+		return RC_OK;
+	if (j->io->unlink(j->io, j->logfd, RESERVE_NAME) < 0)
+		return RC_NOSPACE;
+	mlog(LOG_WARN, "journal.reserve_used", "free=%llu",
+	    (unsigned long long)journal_free_bytes(j));
+	return j->io->allocate(j->io, s->fd, s->end, upto - s->end) == 0
+		   ? RC_OK
+		   : RC_NOSPACE;
+}
+
+/* What readers need to find the batch's records. */
+static void
+batch_index(struct journal *j, struct segment *s, const struct batch *b)
+{
+	pthread_mutex_lock(&j->index);
+	for (size_t i = 0; i < b->entries.n; i += TOC_ENTRY) {
+		struct toc_entry e;
+
+		toc_entry_decode(b->entries.p + i, &e);
+		toc_add(&s->toc, &e,
+		    e.note_len == TOC_NO_NOTE
+			? SV("")
+			: sv_of(b->notes.p + e.note_off, e.note_len),
+		    e.off + rec_bytes(e.len));
+	}
+	s->end = b->off + b->bytes.n;
+	if (s->toc.loaded)
+		toc_advance(&s->toc, s->end);
+	pthread_mutex_unlock(&j->index);
+}
+
+static int
+batch_write(struct journal *j, struct batch *b)
+{
+	struct segment *s;
+
+	if (b->roll && roll(j, b) != RC_OK)
+		return RC_IO;
+	s = j->active;
+	if (make_room(j, s, b->off + b->bytes.n) != RC_OK)
+		return RC_IO;
+	if (disk_pwrite(j->io, s->fd, b->bytes.p, b->bytes.n, b->off) != RC_OK)
+		return RC_IO;
+	if (!sabotaged(SABOTAGE_SKIP_DATASYNC) &&
+	    j->io->datasync(j->io, s->fd) < 0)
+		return RC_IO;
+	batch_index(j, s, b);
+	return RC_OK;
+}
+
+/* Under mu: takes what is pending, and what the others appended so far. */
+static void
+lead(struct journal *j)
+{
+	struct batch *b = j->filling;
+	struct commit c = {.flushed = j->flushed, .count = b->count};
+	size_t had = b->bytes.n;
+	int r;
+
+	commit_put(&b->bytes, &c, b->last, b->key);
+	j->plan_off += b->bytes.n - had;
+	j->filling = j->spare;
+	j->spare = NULL;
+	j->leading = true;
+	j->clean_on_disk = false;
+	if (sabotaged(SABOTAGE_ANSWER_EARLY)) {
+		batch_index(j, j->active, b);
+		j->flushed = b->last;
+		pthread_cond_broadcast(&j->done);
+	}
+	pthread_mutex_unlock(&j->mu);
+	r = batch_write(j, b);
+	pthread_mutex_lock(&j->mu);
+	j->leading = false;
+	if (r == RC_OK || sabotaged(SABOTAGE_NO_POISON))
+		j->flushed = b->last;
+	else
+		journal_poison(j, "batch");
+	batch_reset(b);
+	j->spare = b;
+	pthread_cond_broadcast(&j->done);
+}
+
+/* Not on the way of the answer: the table of contents follows when enough
+ * has come together. */
+static void
+toc_relax(struct journal *j)
+{
+	struct segment *s;
+	struct toc_id id;
+
+	pthread_mutex_lock(&j->index);
+	s = j->active;
+	if (toc_pending(&s->toc) > TOC_PENDING_BYTES &&
+	    segment_index(j, s) == RC_OK) {
+		id = segment_toc_id(j, s);
+		toc_write(&s->toc, &id);
+	}
+	pthread_mutex_unlock(&j->index);
+}
+
+int
+journal_flush(struct journal *j, uint64_t seq)
+{
+	bool led = false;
+	int r;
+
+	pthread_mutex_lock(&j->mu);
+	if (seq > j->last)
+		seq = j->last;
+	while (j->flushed < seq && !j->poisoned) {
+		if (j->leading) {
+			pthread_cond_wait(&j->done, &j->mu);
+			continue;
+		}
+		lead(j);
+		led = true;
+	}
+	r = j->flushed >= seq ? RC_OK : RC_IO;
+	pthread_mutex_unlock(&j->mu);
+	if (led && r == RC_OK)
+		toc_relax(j);
+	return r;
+}
+
+uint64_t
+journal_flushed(struct journal *j)
+{
+	uint64_t v;
+
+	pthread_mutex_lock(&j->mu);
+	v = j->flushed;
+	pthread_mutex_unlock(&j->mu);
+	return v;
+}
+
+bool
+journal_poisoned(struct journal *j)
+{
+	bool v;
+
+	pthread_mutex_lock(&j->mu);
+	v = j->poisoned;
+	pthread_mutex_unlock(&j->mu);
+	return v;
+}
+
+bool
+journal_mark(struct journal *j, struct journal_mark *out)
+{
+	bool v;
+
+	pthread_mutex_lock(&j->mu);
+	v = j->ready &&
+	    ((j->flushed == j->last && !j->leading && !j->poisoned) ||
+		sabotaged(SABOTAGE_CHECKPOINT_AHEAD));
+	if (v) {
+		struct segment *s = j->active;
+
+		*out = (struct journal_mark){.epoch = s->h.epoch,
+		    .seq = j->last,
+		    .segment = s->h.number,
+		    .off = j->plan_off};
+	}
+	pthread_mutex_unlock(&j->mu);
+	return v;
+}
+
+uint64_t
+journal_epoch(struct journal *j)
+{
+	uint64_t v;
+
+	pthread_mutex_lock(&j->mu);
+	v = j->epoch;
+	pthread_mutex_unlock(&j->mu);
+	return v;
+}
+
+void
+journal_skip_to(struct journal *j, uint64_t seq)
+{
+	pthread_mutex_lock(&j->mu);
+	must(j->filling->count == 0);
+	if (seq > j->last) {
+		j->last = seq;
+		j->flushed = seq;
+	}
+	pthread_mutex_unlock(&j->mu);
+}
+
+int
+journal_new_epoch(struct journal *j)
+{
+	struct seg_header h;
+	uint64_t epoch;
+	int r = journal_flush(j, UINT64_MAX);
+
+	if (r != RC_OK)
+		return r;
+	do
+		randombytes_buf(&epoch, sizeof epoch);
+	while (epoch == 0);
+	pthread_mutex_lock(&j->mu);
+	must(!j->leading && j->filling->count == 0);
+	segment_header_next(j, epoch, &h);
+	h.first_seq = j->last + 1;
+	h.prev_seq = j->last;
+	h.prev_off = j->active->end;
+	r = segment_create(j, &h, SV(""));
+	if (r == RC_OK) {
+		segment_activate(j);
+		memcpy(j->plan_key, h.key, sizeof j->plan_key);
+		j->epoch = epoch;
+		j->plan_off = SEG_HEADER;
+		j->clean_on_disk = false;
+	} else {
+		journal_poison(j, "new epoch");
+	}
+	pthread_mutex_unlock(&j->mu);
+	return r;
+}
+
+uint64_t
+journal_free_bytes(struct journal *j)
+{
+	uint64_t v;
+
+	return j->io->free_bytes(j->io, j->logfd, &v) == 0 ? v : UINT64_MAX;
+}
+
+/* ---- the end ---- */
+
+/* So that the next start finds nothing to copy.  If this fails it copies. */
+static void
+end_clean(struct journal *j)
+{
+	struct segment *s = j->active;
+	struct commit c = {.flushed = j->last, .flags = COMMIT_CLEAN};
+	struct buf b;
+
+	if (j->poisoned || j->readonly || !j->ready || j->clean_on_disk)
+		return;
+	buf_init(&b, 4096);
+	commit_put(&b, &c, j->last, s->h.key);
+	if (disk_pwrite(j->io, s->fd, b.p, b.n, j->plan_off) == RC_OK)
+		(void)j->io->datasync(j->io, s->fd);
+	buf_fini(&b);
+}
+
+void
+journal_close(struct journal **jp)
+{
+	struct journal *j = *jp;
+
+	if (j == NULL)
+		return;
+	*jp = NULL;
+	if (j->ready && !j->readonly) {
+		if (journal_flush(j, UINT64_MAX) == RC_OK)
+			end_clean(j);
+		journal_idle(j);
+	}
+	for (size_t i = 0; i < j->nseg; i++)
+		segment_free(j, j->seg[i]);
+	free(j->seg);
+	if (j->logfd >= 0)
+		j->io->close(j->io, j->logfd);
+	batch_fini(&j->batch[1]);
+	batch_fini(&j->batch[0]);
+	pthread_cond_destroy(&j->done);
+	pthread_mutex_destroy(&j->index);
+	pthread_mutex_destroy(&j->mu);
+	free(j);
+}

@@ -1,0 +1,261 @@
+/*
+ * The journal: an append-only log of records with group commit.  It knows
+ * records and bytes, nothing of mail; the account's store and the queue's
+ * spool are built on it.
+ *
+ * == The format ==
+ *
+ * A journal is a folder `log` with segments 000001, 000002, ... (decimal, at
+ * least six digits).  All integers are big-endian.  Bytes stand in the clear.
+ *
+ * Segment.  The first 4096 bytes hold the header twice, at 0 and at 2048; one
+ * good copy is enough.  Records follow, the first at 4096.
+ *
+ *    0  8  "hmjrnl\r\n"
+ *    8  2  format version, 1
+ *   10  2  length of this copy without its checksum: 104 + 8 * number at 96
+ *   12  4  who uses the journal: "mail" or "spol"
+ *   16  4  number of the segment, as in its name
+ *   20  4  number of the predecessor, 0: none
+ *   24  8  epoch: random, new only when a journal is replaced as a whole or
+ *          something that clients remember may have been lost
+ *   32 16  random key of SipHash-2-4 for the records of this segment
+ *   48  8  when it was begun, ms since 1970
+ *   56  8  lowest sequence number that may stand in it
+ *   64  8  predecessor's epoch
+ *   72  8  predecessor's last valid sequence number
+ *   80  8  predecessor's last valid place: offset behind that record; what
+ *          stands behind it there is void (it was copied here if it was whole)
+ *   88  8  reserved, 0
+ *   96  4  how many ranges of segments this one replaces (compaction)
+ *  100  4  reserved, 0
+ *  104  8  for each range: first and last number
+ *   ..  4  CRC-32C of all before it
+ *
+ * Record.  Begins at a multiple of 8; header, payload, zeros up to the next
+ * multiple of 8.
+ *
+ *    0  4  length of the payload
+ *    4  2  type: 1 commit; 16 and above are the user's
+ *    6  1  flags: 1 NAMED (its bytes are asked for by sequence number),
+ *          2 ELSEWHERE (the payload is a reference to a file of its own)
+ *    7  1  codec of the payload, 0: none
+ *    8  8  sequence number, rising by one (a commit has its predecessor's)
+ *   16  8  time, ms since 1970
+ *   24  4  CRC-32C of the payload
+ *   28  4  length of the payload once decoded by its codec
+ *   32  8  SipHash of the 32 bytes before, under the segment's key
+ *   40 ..  payload
+ *
+ * Bodies are strangers' bytes: without the key nobody can write a mail that
+ * looks like a record to a program that searches behind a damage.
+ *
+ * Commit record (type 1), at the end of each batch; payload:
+ *
+ *    0  8  up to which sequence number its writer knew the log to be flushed
+ *    8  4  how many records the batch has, itself not counted
+ *   12  4  flags: 1 CLEAN (end of an orderly shutdown; the next writer puts
+ *          its first batch over this record)
+ *
+ * A batch of n records is whole if they and their commit are intact and the
+ * numbers have no gap.  Zeros, or the end of the file, are the end.
+ *
+ * Reference (flag ELSEWHERE); payload: 8 name, 8 length, 4 CRC-32C of the
+ * bytes, which are the file log/body-XXXXXXXXXXXXXXXX (name in hexadecimal).
+ * The file and the folder were flushed before the record was written.
+ *
+ * log/NNNNNN.toc is derived (see toc.h), log/NNNNNN.new a segment that was
+ * not finished, log/reserve room for a full disk; each may be removed while
+ * nobody has the journal open.
+ *
+ * == Reading it back ==
+ *
+ * Let F be the highest "known to be flushed" of all commit records.  Up to F
+ * each record stands on its own checksum: what cannot be read is skipped and
+ * reported, all else is kept.  Behind F follow the batches that may have been
+ * only in the page cache: as far as they are whole and have no gap they count,
+ * and are copied into a new segment and flushed before anything is answered;
+ * the rest is void, left in place and reported.
+ *
+ * == Threads ==
+ *
+ * journal_append is called under a lock of the caller's, so that the order of
+ * the records is the order of the changes in memory.  Everything else may be
+ * called from any thread at any time.
+ */
+#ifndef JOURNAL_JOURNAL_H
+#define JOURNAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "journal/disk.h"
+
+struct journal;
+struct journal_blob;
+
+#define JOURNAL_TYPE_COMMIT 1
+#define JOURNAL_TYPE_USER   16 /* the lowest that the user may use */
+
+#define JOURNAL_NAMED	  0x01u
+#define JOURNAL_ELSEWHERE 0x02u
+
+#define JOURNAL_PAYLOAD_MAX (64u << 20)
+#define JOURNAL_NOTE_MAX    (8u << 20)
+
+struct journal_opts {
+	const struct journal_io *io; /* NULL: the real disk */
+	char kind[4];		     /* "mail", "spol" */
+	uint64_t segment_bytes;	     /* 0: 64 MiB */
+	uint64_t inline_max;	     /* larger blobs get a file; 0: 1 MiB */
+	bool readonly;		     /* no append; nothing is written */
+};
+
+/* A place in the journal: a checkpoint stands for all up to seq. */
+struct journal_mark {
+	uint64_t epoch, seq, off;
+	uint32_t segment;
+};
+
+/* A record that is read back; payload is valid during the call. */
+struct journal_record {
+	uint64_t seq;
+	int64_t time;
+	uint16_t type;
+	uint8_t flags, codec;
+	uint64_t size; /* of the payload, or of the bytes elsewhere */
+	struct sv payload;
+};
+
+/* What was found amiss. */
+struct journal_report {
+	uint64_t damaged; /* places that could not be read */
+	uint64_t damaged_bytes;
+	uint64_t damaged_seq; /* numbers up to this one may be missing */
+	uint64_t void_bytes;  /* behind the last whole batch */
+	uint64_t copied;      /* records that were copied and flushed */
+	bool unclean;
+};
+
+/*
+ * Opens the journal below dirfd (its folder `log` is made), reads the
+ * segments' headers.  dirfd stays open and the caller's.  The caller holds
+ * the lock that keeps other processes away.
+ */
+int journal_open(int dirfd, const struct journal_opts *opts,
+    struct journal **out, struct err *err) RC_USE_RESULT;
+/* True if the mark lies in this journal, so that a replay may begin there. */
+bool journal_has(struct journal *j, const struct journal_mark *m);
+
+typedef int (*journal_replay_fn)(void *arg, const struct journal_record *r);
+
+/*
+ * Reads all records behind `from` (NULL: all), in order, and makes the journal
+ * ready for append.  A negative return of fn ends the replay and is returned.
+ * RC_DAMAGED: the journal ends before `from`; nothing was changed, the caller
+ * may try again from elsewhere.  Payloads of NAMED records are empty unless
+ * they are short: they are not looked at.
+ */
+int journal_replay(struct journal *j, const struct journal_mark *from,
+    journal_replay_fn fn, void *arg, struct journal_report *report,
+    struct err *err) RC_USE_RESULT;
+
+/* Flushes, ends with a CLEAN commit, writes the tables of contents. */
+void journal_close(struct journal **j);
+
+/* ---- writing ---- */
+
+struct journal_item {
+	uint16_t type;
+	uint8_t flags;		   /* JOURNAL_NAMED */
+	struct sv payload;	   /* or: */
+	struct journal_blob *blob; /* sealed; the caller frees it afterwards */
+	struct sv note;		   /* see journal_note; NAMED only */
+};
+
+/*
+ * Puts n records behind one another into the pending batch; all of them or
+ * none will be there after a crash.  Returns the number of the first, the
+ * others follow.  Never fails: a poisoned journal takes them, too, but will
+ * not flush them.
+ */
+uint64_t journal_append(
+    struct journal *j, const struct journal_item *it, size_t n);
+/* The number that the next record will get: under the caller's lock. */
+uint64_t journal_next(struct journal *j);
+/*
+ * Waits until all up to seq is on the disk.  The first who comes writes and
+ * flushes for all who have appended meanwhile.  RC_IO: a write or flush has
+ * failed, now or before; nothing will ever be flushed again by this process.
+ */
+int journal_flush(struct journal *j, uint64_t seq) RC_USE_RESULT;
+/* Everything up to here is flushed. */
+uint64_t journal_flushed(struct journal *j);
+bool journal_poisoned(struct journal *j);
+/* Where the flushed part ends; false if something is pending. */
+bool journal_mark(struct journal *j, struct journal_mark *out);
+uint64_t journal_epoch(struct journal *j);
+/* The next batch begins a new segment with a new epoch (flushes first). */
+int journal_new_epoch(struct journal *j) RC_USE_RESULT;
+/* Numbers up to seq are taken: the next record gets a higher one.  Before the
+ * first append only. */
+void journal_skip_to(struct journal *j, uint64_t seq);
+/* Free bytes of the disk. */
+uint64_t journal_free_bytes(struct journal *j);
+
+/* ---- blobs: bytes that come in pieces ---- */
+
+/*
+ * Up to inline_max they are kept in memory, above that in a file of their own,
+ * so that memory stays bounded.
+ */
+struct journal_blob *journal_blob_new(struct journal *j);
+/* RC_NOSPACE, RC_IO; the blob can then only be freed. */
+int journal_blob_add(
+    struct journal_blob *b, const void *p, size_t n) RC_USE_RESULT;
+uint64_t journal_blob_size(const struct journal_blob *b);
+/*
+ * Flushes a blob's file and the folder, in the caller's thread, so that small
+ * commits of others go on meanwhile.  Nothing to do for one in memory.
+ */
+int journal_blob_seal(struct journal_blob *b) RC_USE_RESULT;
+/* All its bytes, until it is freed; a file's are mapped.  NULL slice with
+ * n > 0 never; RC_IO if it cannot be mapped. */
+int journal_blob_bytes(struct journal_blob *b, struct sv *out) RC_USE_RESULT;
+/* Removes the file, too, unless the blob was appended. */
+void journal_blob_free(struct journal_blob **b);
+
+/* ---- reading ---- */
+
+/*
+ * Exactly len bytes from off of the bytes of record seq, which must be NAMED.
+ * Waits for its flush if that is still to come.  A read of the whole is
+ * checked against the checksum.  RC_NOTFOUND, RC_DAMAGED, RC_IO.
+ */
+int journal_read(struct journal *j, uint64_t seq, uint64_t off, void *p,
+    size_t len) RC_USE_RESULT;
+int journal_size(struct journal *j, uint64_t seq, uint64_t *out) RC_USE_RESULT;
+
+/*
+ * Notes: what the user has derived from a NAMED record and would like to find
+ * again quickly.  They are kept in the table of contents, and may be lost.
+ * RC_NOTFOUND: there is none.
+ */
+int journal_note_get(
+    struct journal *j, uint64_t seq, struct buf *out) RC_USE_RESULT;
+void journal_note_put(struct journal *j, uint64_t seq, struct sv note);
+/* Writes what is pending for the tables of contents. */
+void journal_idle(struct journal *j);
+
+/*
+ * Removes the segments whose records are all below seq, oldest first, with
+ * the files they refer to: for a user who keeps no history.  The segment in
+ * use always stays.
+ */
+int journal_drop_before(struct journal *j, uint64_t seq) RC_USE_RESULT;
+/* How many bytes the segments have that journal_drop_before could remove
+ * at most, and the first number behind the oldest of them. */
+uint64_t journal_oldest_end(struct journal *j, uint64_t *bytes_out);
+
+#endif

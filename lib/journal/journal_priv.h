@@ -1,0 +1,146 @@
+/*
+ * Inside the journal.  Two locks: `mu` guards batches and what is flushed,
+ * `index` the table of segments and their tocs.  Whoever needs both takes
+ * `mu` first.  The leader (see journal_flush) writes without holding either.
+ */
+#ifndef JOURNAL_PRIV_H
+#define JOURNAL_PRIV_H
+
+#include <pthread.h>
+
+#include "journal/format.h"
+#include "journal/journal.h"
+#include "journal/toc.h"
+
+#define SEGMENT_BYTES	  (64ull << 20)
+#define INLINE_MAX	  (1ull << 20)
+#define RESERVE_BYTES	  (4ull << 20)
+#define ALLOCATE_BYTES	  (1ull << 20)
+#define SCARCE_BYTES	  (256ull << 20) /* below: allocate before writing */
+#define TOC_PENDING_BYTES (256u << 10)
+#define OPEN_SEGMENTS	  64u
+#define RESERVE_NAME	  "reserve"
+
+struct segment {
+	struct seg_header h;
+	uint64_t end;	  /* what stands behind is void, or not written yet */
+	uint64_t max_seq; /* highest that counts; 0: the last segment */
+	uint64_t allocated;
+	int fd; /* -1: closed meanwhile */
+	unsigned users;
+	bool dropped; /* off the table; freed by its last user */
+	struct toc toc;
+	uint64_t scan_to; /* toc: what this process did not write itself */
+};
+
+struct batch {
+	struct buf bytes, entries, notes; /* entries: toc entries */
+	uint64_t off;			  /* in its segment */
+	uint64_t first, last;
+	uint32_t count;
+	bool roll;		    /* begins a new segment */
+	unsigned char key[SEG_KEY]; /* its segment's */
+};
+
+struct journal {
+	const struct journal_io *io;
+	int dirfd, logfd;
+	char kind[4];
+	uint64_t segment_bytes, inline_max;
+	bool readonly, ready;
+
+	pthread_mutex_t mu;
+	pthread_cond_t done; /* a flush has ended */
+	struct batch batch[2], *filling, *spare;
+	bool leading, poisoned;
+	bool clean_on_disk; /* nothing was written since the CLEAN commit */
+	uint64_t last, flushed;
+	uint64_t plan_off; /* where the next record of this segment goes */
+	unsigned char plan_key[SEG_KEY];
+	uint64_t epoch;
+	struct segment *active; /* changed by the leader only */
+
+	pthread_mutex_t index;
+	struct segment **seg; /* by number */
+	size_t nseg, seg_cap;
+	unsigned open_fds;
+	uint32_t top_number; /* highest in use, also by unreadable ones */
+	bool bodies;	     /* there were body files at start */
+};
+
+/* ---- segment.c ---- */
+void segment_free(struct journal *j, struct segment *s);
+/* At start, and under the index lock. */
+struct segment *segment_last(struct journal *j);
+/* Makes the last segment the one that is written to. */
+void segment_activate(struct journal *j);
+/* The segment that holds seq, with a reference; NULL if none. */
+struct segment *segment_of(struct journal *j, uint64_t seq);
+/* Opens its file if need be; call with a reference.  RC_IO. */
+int segment_open(struct journal *j, struct segment *s);
+void segment_unref(struct journal *j, struct segment *s);
+struct toc_id segment_toc_id(struct journal *j, const struct segment *s);
+/* Reads the table of contents, and the segment where that is too short. */
+int segment_index(struct journal *j, struct segment *s);
+/*
+ * Makes the next segment with `content` (records, may be empty) behind the
+ * header: written as NNNNNN.new, flushed, renamed.  The caller has
+ * filled *h: see segment_header_next.
+ */
+int segment_create(
+    struct journal *j, const struct seg_header *h, struct sv content);
+/* Number, epoch, key and predecessor; first_seq, prev_seq and prev_off are to
+ * be filled in. */
+void segment_header_next(
+    struct journal *j, uint64_t epoch, struct seg_header *h);
+int segments_load(struct journal *j, struct err *err);
+
+/* ---- scan.c ---- */
+struct scan {
+	const struct journal_io *io;
+	int fd;
+	const unsigned char *key;
+	uint64_t off, end;
+	char *win;
+	size_t win_cap, win_n;
+	uint64_t win_off;
+};
+
+struct scanned {
+	struct rec_header h;
+	uint64_t off;	   /* of the record */
+	uint64_t gap;	   /* unreadable bytes before it */
+	bool ok;	   /* the payload fits its checksum */
+	struct sv payload; /* valid until the next step */
+};
+
+void scan_init(struct scan *s, const struct journal_io *io, int fd,
+    const unsigned char *key, uint64_t off, uint64_t end);
+void scan_fini(struct scan *s);
+/* RC_OK: *out is the next record.  RC_EOF: no more; out->off is the end of the
+ * last record, out->gap what stands behind and is not zero. */
+int scan_next(struct scan *s, struct scanned *out);
+
+/* ---- journal.c ---- */
+/* Appends one encoded record. */
+void record_put(struct buf *b, const struct rec_header *h,
+    const unsigned char key[SEG_KEY], struct sv payload);
+void commit_put(struct buf *b, const struct commit *c, uint64_t seq,
+    const unsigned char key[SEG_KEY]);
+void journal_poison(struct journal *j, const char *what);
+
+/* ---- blob.c ---- */
+void blob_reference(const struct journal_blob *b, struct body_ref *out,
+    bool *elsewhere, struct sv *bytes);
+uint32_t blob_crc(const struct journal_blob *b);
+void blob_committed(struct journal_blob *b);
+int body_read(struct journal *j, const struct body_ref *r, uint64_t off,
+    void *p, size_t len);
+/* Removes body files that no record names. */
+int bodies_sweep(struct journal *j);
+
+/* ---- read.c ---- */
+int entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,
+    struct body_ref *out);
+
+#endif

@@ -1,0 +1,307 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "journal/crc32c.h"
+#include "journal/journal_priv.h"
+
+/* The record's own header: nothing in a table of contents is believed. */
+static int
+header_read(struct journal *j, struct segment *s, const struct toc_entry *e,
+    struct rec_header *h)
+{
+	char raw[REC_HEADER];
+	int r = disk_pread(j->io, s->fd, raw, sizeof raw, e->off);
+
+	if (r == RC_IO)
+		return r;
+	if (r != RC_OK || rec_header_decode(raw, s->h.key, h) != RC_OK ||
+	    h->seq != e->seq || !(h->flags & JOURNAL_NAMED))
+		return RC_DAMAGED;
+	return RC_OK;
+}
+
+int
+entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,
+    struct body_ref *out)
+{
+	char raw[REF_BYTES];
+	struct rec_header h;
+	int r;
+
+	if (s->fd < 0) {
+		r = RC_IO;
+		goto out;
+	}
+	r = header_read(j, s, e, &h);
+	if (r != RC_OK)
+		goto out;
+	if (!(h.flags & JOURNAL_ELSEWHERE) || h.len != REF_BYTES) {
+		r = RC_DAMAGED;
+		goto out;
+	}
+	r = disk_pread(j->io, s->fd, raw, sizeof raw, e->off + REC_HEADER);
+	if (r == RC_EOF || (r == RC_OK && crc32c(0, raw, sizeof raw) != h.crc))
+		r = RC_DAMAGED;
+	if (r == RC_OK)
+		r = body_ref_decode(sv_of(raw, sizeof raw), out);
+out:
+	return r;
+}
+
+static int
+lookup(struct journal *j, struct segment *s, uint64_t seq, struct toc_entry *e)
+{
+	int r;
+
+	pthread_mutex_lock(&j->index);
+	r = segment_index(j, s);
+	if (r == RC_OK)
+		r = toc_find(&s->toc, seq, e);
+	pthread_mutex_unlock(&j->index);
+	return r;
+}
+
+/* The table of contents has told us something wrong: away with it. */
+static void
+distrust(struct journal *j, struct segment *s)
+{
+	struct toc_id id = segment_toc_id(j, s);
+
+	mlog(LOG_WARN, "journal.toc_wrong", "segment=%06u", s->h.number);
+	if (j->readonly)
+		return;
+	pthread_mutex_lock(&j->index);
+	toc_discard(&s->toc, &id);
+	s->toc.loaded = false;
+	s->scan_to = s->end;
+	pthread_mutex_unlock(&j->index);
+}
+
+/*
+ * Finds a record; the segment comes with a reference and its file open.  What
+ * the table says is compared with the record, and the table made anew if it
+ * was wrong.
+ */
+static int
+locate(struct journal *j, uint64_t seq, struct segment **s_out,
+    struct toc_entry *e, struct rec_header *h)
+{
+	struct segment *s;
+	int r = journal_flush(j, seq);
+
+	if (r != RC_OK)
+		return r;
+	s = segment_of(j, seq);
+	if (s == NULL)
+		return RC_NOTFOUND;
+	r = segment_open(j, s);
+	if (r == RC_OK)
+		r = lookup(j, s, seq, e);
+	if (r == RC_OK)
+		r = header_read(j, s, e, h);
+	if (r == RC_DAMAGED) {
+		distrust(j, s);
+		r = lookup(j, s, seq, e);
+		if (r == RC_OK)
+			r = header_read(j, s, e, h);
+	}
+	if (r != RC_OK) {
+		segment_unref(j, s);
+		return r;
+	}
+	*s_out = s;
+	return RC_OK;
+}
+
+int
+journal_read(struct journal *j, uint64_t seq, uint64_t off, void *p, size_t len)
+{
+	struct segment *s = NULL;
+	struct toc_entry e;
+	struct rec_header h;
+	struct body_ref ref;
+	int r = locate(j, seq, &s, &e, &h);
+
+	if (r != RC_OK)
+		return r;
+	if (h.flags & JOURNAL_ELSEWHERE) {
+		r = entry_ref(j, s, &e, &ref);
+		if (r == RC_OK)
+			r = body_read(j, &ref, off, p, len);
+		goto out;
+	}
+	if (off > h.len || len > h.len - off) {
+		r = RC_EOF;
+		goto out;
+	}
+	r = disk_pread(j->io, s->fd, p, len, e.off + REC_HEADER + off);
+	if (r == RC_EOF ||
+	    (r == RC_OK && len == h.len && crc32c(0, p, len) != h.crc))
+		r = RC_DAMAGED;
+out:
+	segment_unref(j, s);
+	return r;
+}
+
+int
+journal_size(struct journal *j, uint64_t seq, uint64_t *out)
+{
+	struct segment *s = NULL;
+	struct toc_entry e;
+	struct rec_header h;
+	struct body_ref ref;
+	int r = locate(j, seq, &s, &e, &h);
+
+	if (r != RC_OK)
+		return r;
+	if (h.flags & JOURNAL_ELSEWHERE) {
+		r = entry_ref(j, s, &e, &ref);
+		if (r == RC_OK)
+			*out = ref.size;
+	} else {
+		*out = h.len;
+	}
+	segment_unref(j, s);
+	return r;
+}
+
+int
+journal_note_get(struct journal *j, uint64_t seq, struct buf *out)
+{
+	struct segment *s;
+	struct toc_id id;
+	int r = journal_flush(j, seq);
+
+	if (r != RC_OK)
+		return r;
+	s = segment_of(j, seq);
+	if (s == NULL)
+		return RC_NOTFOUND;
+	id = segment_toc_id(j, s);
+	pthread_mutex_lock(&j->index);
+	r = segment_index(j, s);
+	if (r == RC_OK)
+		r = toc_note_get(&s->toc, &id, seq, out);
+	pthread_mutex_unlock(&j->index);
+	segment_unref(j, s);
+	return r;
+}
+
+void
+journal_note_put(struct journal *j, uint64_t seq, struct sv note)
+{
+	struct segment *s;
+	struct toc_entry e;
+	struct toc_id id;
+
+	if (j->readonly || note.n > JOURNAL_NOTE_MAX ||
+	    journal_flush(j, seq) != RC_OK)
+		return;
+	s = segment_of(j, seq);
+	if (s == NULL)
+		return;
+	id = segment_toc_id(j, s);
+	pthread_mutex_lock(&j->index);
+	if (segment_index(j, s) == RC_OK &&
+	    toc_find(&s->toc, seq, &e) == RC_OK) {
+		toc_note(&s->toc, &e, note);
+		if (toc_pending(&s->toc) > TOC_PENDING_BYTES)
+			toc_write(&s->toc, &id);
+	}
+	pthread_mutex_unlock(&j->index);
+	segment_unref(j, s);
+}
+
+void
+journal_idle(struct journal *j)
+{
+	if (j->readonly || !j->ready)
+		return;
+	pthread_mutex_lock(&j->index);
+	for (size_t i = 0; i < j->nseg; i++) {
+		struct segment *s = j->seg[i];
+		struct toc_id id = segment_toc_id(j, s);
+
+		if (toc_pending(&s->toc) > 0 && segment_index(j, s) == RC_OK)
+			toc_write(&s->toc, &id);
+	}
+	pthread_mutex_unlock(&j->index);
+}
+
+/* ---- dropping what is no longer wanted ---- */
+
+struct drop {
+	struct journal *j;
+	struct segment *s;
+};
+
+static void
+drop_body(void *arg, const struct toc_entry *e)
+{
+	struct drop *d = arg;
+	char name[SEG_NAME_MAX];
+	struct body_ref ref;
+
+	if (!(e->flags & JOURNAL_ELSEWHERE) ||
+	    entry_ref(d->j, d->s, e, &ref) != RC_OK)
+		return;
+	body_name(ref.name, name);
+	(void)d->j->io->unlink(d->j->io, d->j->logfd, name);
+}
+
+/* Under the index lock: the oldest segment's files go, it last. */
+static int
+drop_oldest(struct journal *j)
+{
+	struct segment *s = j->seg[0];
+	struct drop d = {j, s};
+	char name[SEG_NAME_MAX];
+	int r = segment_index(j, s);
+
+	if (r != RC_OK)
+		return r;
+	toc_each(&s->toc, drop_body, &d);
+	seg_name(s->h.number, ".toc", name);
+	(void)j->io->unlink(j->io, j->logfd, name);
+	seg_name(s->h.number, "", name);
+	/* One at a time, so that a crash never leaves a hole. */
+	if (j->io->unlink(j->io, j->logfd, name) < 0 ||
+	    j->io->dirsync(j->io, j->logfd) < 0)
+		return RC_IO;
+	memmove(j->seg, j->seg + 1, (j->nseg - 1) * sizeof *j->seg);
+	j->nseg--;
+	s->dropped = true;
+	if (s->users == 0)
+		segment_free(j, s);
+	return RC_OK;
+}
+
+int
+journal_drop_before(struct journal *j, uint64_t seq)
+{
+	int r = RC_OK;
+
+	must(!j->readonly);
+	pthread_mutex_lock(&j->index);
+	while (r == RC_OK && j->nseg > 1 && j->seg[1]->h.first_seq <= seq)
+		r = drop_oldest(j);
+	pthread_mutex_unlock(&j->index);
+	return r;
+}
+
+uint64_t
+journal_oldest_end(struct journal *j, uint64_t *bytes_out)
+{
+	uint64_t end = 0;
+
+	pthread_mutex_lock(&j->index);
+	*bytes_out = 0;
+	if (j->nseg > 1)
+		end = j->seg[1]->h.first_seq;
+	for (size_t i = 0; i + 1 < j->nseg; i++)
+		*bytes_out += j->seg[i]->end;
+	pthread_mutex_unlock(&j->index);
+	return end;
+}

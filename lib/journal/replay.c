@@ -1,0 +1,412 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "journal/crc32c.h"
+#include "journal/journal_priv.h"
+#include "journal/sabotage.h"
+
+/* One record of the last segment, as its end is being judged. */
+struct seen {
+	uint64_t seq, off, end;
+	struct commit c;
+	bool commit, ok;
+};
+
+/* What the last segment is worth. */
+struct verdict {
+	uint64_t flushed;   /* F */
+	uint64_t keep;	    /* up to here all counts */
+	uint64_t tail_off;  /* where the first record behind F stands */
+	uint64_t clean_off; /* of the CLEAN commit, 0: none */
+	uint64_t void_off;  /* first byte that does not count */
+	uint64_t end;	    /* last byte that is not zero, plus one */
+};
+
+struct seen_list {
+	struct seen *r;
+	size_t n, cap;
+	uint64_t trailing; /* bytes behind the last record */
+	uint64_t end;
+};
+
+static void
+look(struct journal *j, struct segment *s, uint64_t from, struct seen_list *l)
+{
+	struct scanned x;
+	struct scan sc;
+
+	scan_init(&sc, j->io, s->fd, s->h.key, from, s->end);
+	while (scan_next(&sc, &x) == RC_OK) {
+		struct seen *e;
+
+		l->r = xgrow(l->r, &l->cap, l->n + 1, sizeof *l->r);
+		e = &l->r[l->n++];
+		memset(e, 0, sizeof *e);
+		e->seq = x.h.seq;
+		e->off = x.off;
+		e->end = sc.off;
+		e->ok = x.ok;
+		e->commit = x.h.type == JOURNAL_TYPE_COMMIT && x.ok &&
+			    commit_decode(x.payload, &e->c) == RC_OK;
+	}
+	l->trailing = x.gap;
+	l->end = x.off + x.gap;
+	scan_fini(&sc);
+}
+
+/* True if the commit at l->r[i] has all its records before it. */
+static bool
+whole(const struct seen_list *l, size_t i)
+{
+	uint32_t count = l->r[i].c.count;
+
+	if (count > i)
+		return false;
+	for (uint32_t k = 1; k <= count; k++) {
+		const struct seen *e = &l->r[i - k];
+
+		if (e->commit || !e->ok || e->seq != l->r[i].seq - (k - 1))
+			return false;
+	}
+	return true;
+}
+
+static void
+judge(const struct seen_list *l, uint64_t flushed, uint64_t from,
+    struct verdict *v)
+{
+	memset(v, 0, sizeof *v);
+	v->flushed = flushed;
+	for (size_t i = 0; i < l->n; i++)
+		if (l->r[i].commit && l->r[i].c.flushed > v->flushed)
+			v->flushed = l->r[i].c.flushed;
+	v->keep = v->flushed;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct seen *e = &l->r[i];
+
+		if (!e->commit || e->seq <= v->keep)
+			continue;
+		if (!whole(l, i) || e->seq - e->c.count > v->keep)
+			break;
+		v->keep = e->seq;
+	}
+	if (sabotaged(SABOTAGE_IGNORE_COMMIT))
+		for (size_t i = 0; i < l->n; i++)
+			if (l->r[i].ok && l->r[i].seq > v->keep)
+				v->keep = l->r[i].seq;
+	v->end = l->end > from ? l->end : from;
+	v->tail_off = v->end;
+	v->void_off = v->end;
+	for (size_t i = l->n; i-- > 0;) {
+		if (l->r[i].seq > v->keep)
+			v->void_off = l->r[i].off;
+		if (l->r[i].seq > v->flushed)
+			v->tail_off = l->r[i].off;
+	}
+	if (v->void_off == v->end)
+		v->void_off = v->end - l->trailing;
+	if (v->tail_off > v->void_off)
+		v->tail_off = v->void_off;
+	if (l->n > 0) {
+		const struct seen *e = &l->r[l->n - 1];
+
+		if (e->commit && e->c.count == 0 &&
+		    (e->c.flags & COMMIT_CLEAN) && e->seq == v->keep &&
+		    l->trailing == 0)
+			v->clean_off = e->off;
+	}
+	if (sabotaged(SABOTAGE_CLEAN_ALWAYS) && v->clean_off == 0)
+		v->clean_off = v->void_off;
+}
+
+/* ---- handing the records out ---- */
+
+struct replay {
+	struct journal *j;
+	uint64_t from, keep; /* records between are wanted */
+	uint64_t expect;     /* the next number, if none is missing */
+	journal_replay_fn fn;
+	void *arg;
+	struct journal_report *report;
+	struct err *err;
+};
+
+static void
+damaged(struct replay *p, const struct segment *s, uint64_t off, uint64_t n)
+{
+	p->report->damaged++;
+	p->report->damaged_bytes += n;
+	mlog(LOG_ERROR, "journal.damaged",
+	    "segment=%06u offset=%llu bytes=%llu", s->h.number,
+	    (unsigned long long)off, (unsigned long long)n);
+}
+
+static int
+hand_out(struct replay *p, const struct scanned *x)
+{
+	struct journal_record r = {.seq = x->h.seq,
+	    .time = (int64_t)x->h.time,
+	    .type = x->h.type,
+	    .flags = x->h.flags,
+	    .codec = x->h.codec,
+	    .size = x->h.len,
+	    .payload = x->payload};
+
+	if (x->h.codec != 0)
+		return err_set(p->err, RC_NOSUPPORT,
+		    "record %llu has a codec "
+		    "that this version does not know",
+		    (unsigned long long)x->h.seq);
+	if (x->h.flags & JOURNAL_ELSEWHERE) {
+		struct body_ref ref;
+
+		if (body_ref_decode(x->payload, &ref) == RC_OK)
+			r.size = ref.size;
+	} else if (x->h.flags & JOURNAL_NAMED) {
+		r.payload = SV("");
+	}
+	return p->fn(p->arg, &r);
+}
+
+static int
+replay_segment(struct replay *p, struct segment *s, uint64_t off)
+{
+	uint64_t max = s->max_seq != 0 ? s->max_seq : p->keep;
+	struct scanned x;
+	struct scan sc;
+	int r = segment_open(p->j, s);
+
+	if (r != RC_OK)
+		return err_set(
+		    p->err, r, "log/%06u cannot be opened", s->h.number);
+	scan_init(&sc, p->j->io, s->fd, s->h.key, off, s->end);
+	while (r == RC_OK && scan_next(&sc, &x) == RC_OK) {
+		if (x.h.type == JOURNAL_TYPE_COMMIT || x.h.seq > max) {
+			if (x.gap > 0 && x.h.seq <= max)
+				damaged(p, s, x.off - x.gap, x.gap);
+			continue;
+		}
+		if (x.gap > 0)
+			damaged(p, s, x.off - x.gap, x.gap);
+		if (x.h.seq <= p->from)
+			continue;
+		if (x.h.seq > p->expect)
+			p->report->damaged_seq = x.h.seq - 1;
+		p->expect = x.h.seq + 1;
+		if (x.ok) {
+			r = hand_out(p, &x);
+			continue;
+		}
+		damaged(p, s, x.off, sc.off - x.off);
+		if (!(x.h.flags & JOURNAL_NAMED))
+			p->report->damaged_seq = x.h.seq;
+	}
+	if (r == RC_OK && max >= p->expect && max > p->from) {
+		p->report->damaged_seq = max;
+		damaged(p, s, x.off, x.gap);
+		p->expect = max + 1;
+	}
+	scan_fini(&sc);
+	return r;
+}
+
+/* ---- the unclean end ---- */
+
+/* The records behind F up to keep, under the new segment's key, and their
+ * commit. */
+static uint64_t
+tail_copy(struct journal *j, struct segment *s, const struct verdict *v,
+    const unsigned char key[SEG_KEY], struct buf *out)
+{
+	struct commit c = {.flushed = v->keep};
+	struct scanned x;
+	struct scan sc;
+
+	scan_init(&sc, j->io, s->fd, s->h.key, v->tail_off, v->end);
+	while (scan_next(&sc, &x) == RC_OK) {
+		if (x.h.type == JOURNAL_TYPE_COMMIT || !x.ok ||
+		    x.h.seq <= v->flushed || x.h.seq > v->keep)
+			continue;
+		record_put(out, &x.h, key, x.payload);
+		c.count++;
+	}
+	scan_fini(&sc);
+	if (c.count > 0)
+		commit_put(out, &c, v->keep, key);
+	return c.count;
+}
+
+static int
+new_segment(struct journal *j, const struct verdict *v,
+    struct journal_report *report, struct err *err)
+{
+	struct segment *s = segment_last(j);
+	struct seg_header h;
+	struct buf tail;
+	int r;
+
+	segment_header_next(j, j->epoch, &h);
+	buf_init(&tail, SIZE_MAX / 4);
+	h.first_seq = v->flushed + 1;
+	h.prev_seq = v->flushed;
+	h.prev_off = v->tail_off;
+	if (sabotaged(SABOTAGE_SKIP_TAIL_COPY)) {
+		h.first_seq = v->keep + 1;
+		h.prev_seq = v->keep;
+		h.prev_off = v->void_off;
+	} else {
+		report->copied = tail_copy(j, s, v, h.key, &tail);
+	}
+	if (v->end > v->void_off) {
+		report->void_bytes = v->end - v->void_off;
+		mlog(LOG_WARN, "journal.void",
+		    "segment=%06u offset=%llu bytes=%llu", s->h.number,
+		    (unsigned long long)v->void_off,
+		    (unsigned long long)report->void_bytes);
+	}
+	r = segment_create(j, &h, buf_sv(&tail));
+	if (r != RC_OK)
+		err_set(err, r, "a new segment cannot be made");
+	else
+		j->plan_off = SEG_HEADER + tail.n;
+	buf_fini(&tail);
+	return r;
+}
+
+static int
+first_segment(struct journal *j, struct err *err)
+{
+	struct seg_header h;
+
+	do
+		randombytes_buf(&j->epoch, sizeof j->epoch);
+	while (j->epoch == 0);
+	segment_header_next(j, j->epoch, &h);
+	h.first_seq = 1;
+	j->plan_off = SEG_HEADER;
+	if (segment_create(j, &h, SV("")) != RC_OK)
+		return err_set(err, RC_IO, "the first segment cannot be made");
+	return RC_OK;
+}
+
+/* Room for the day on which the disk is full. */
+static void
+reserve_make(struct journal *j)
+{
+	const struct journal_io *io = j->io;
+	int fd;
+
+	if (journal_free_bytes(j) < 4 * RESERVE_BYTES)
+		return;
+	fd = io->open(io, j->logfd, RESERVE_NAME, O_RDWR | O_CREAT);
+	if (fd < 0)
+		return;
+	(void)io->allocate(io, fd, 0, RESERVE_BYTES);
+	io->close(io, fd);
+}
+
+static int
+make_ready(struct journal *j, const struct verdict *v,
+    struct journal_report *report, struct err *err)
+{
+	int r = RC_OK;
+
+	j->last = v->keep;
+	j->flushed = v->keep;
+	if (j->readonly) {
+		j->ready = true;
+		return RC_OK;
+	}
+	if (j->nseg == 0) {
+		r = first_segment(j, err);
+	} else if (v->clean_off == 0 ||
+		   segment_last(j)->h.number != j->top_number) {
+		report->unclean = v->clean_off == 0;
+		r = new_segment(j, v, report, err);
+	} else {
+		struct segment *s = segment_last(j);
+
+		s->end = v->clean_off;
+		s->scan_to = v->clean_off;
+		j->plan_off = v->clean_off;
+		j->clean_on_disk = true;
+	}
+	if (r != RC_OK)
+		return r;
+	segment_activate(j);
+	memcpy(j->plan_key, j->active->h.key, sizeof j->plan_key);
+	r = segment_open(j, j->active);
+	if (r == RC_OK && report->unclean && j->bodies)
+		r = bodies_sweep(j);
+	if (r == RC_OK)
+		reserve_make(j);
+	j->ready = r == RC_OK;
+	return r;
+}
+
+/* The first segment that has something behind `from`. */
+static size_t
+start_at(struct journal *j, const struct journal_mark *from, uint64_t *off)
+{
+	*off = SEG_HEADER;
+	if (from == NULL)
+		return 0;
+	for (size_t i = 0; i < j->nseg; i++)
+		if (j->seg[i]->h.number == from->segment) {
+			*off = from->off < j->seg[i]->end ? from->off
+							  : j->seg[i]->end;
+			return i;
+		}
+	return 0;
+}
+
+int
+journal_replay(struct journal *j, const struct journal_mark *from,
+    journal_replay_fn fn, void *arg, struct journal_report *report,
+    struct err *err)
+{
+	struct replay p = {
+	    .j = j, .fn = fn, .arg = arg, .report = report, .err = err};
+	struct seen_list l = {0};
+	struct verdict v = {0};
+	uint64_t off;
+	size_t first;
+	int r = RC_OK;
+
+	must(!j->ready);
+	memset(report, 0, sizeof *report);
+	first = start_at(j, from, &off);
+	p.from = from != NULL ? from->seq : 0;
+	if (j->nseg > 0) {
+		struct segment *s = segment_last(j);
+		uint64_t o = first == j->nseg - 1 ? off : SEG_HEADER;
+
+		r = segment_open(j, s);
+		if (r != RC_OK)
+			return err_set(err, r, "the last segment");
+		look(j, s, o, &l);
+		judge(&l,
+		    o > SEG_HEADER && p.from > s->h.prev_seq ? p.from
+							     : s->h.prev_seq,
+		    o, &v);
+		free(l.r);
+	}
+	if (p.from > v.keep)
+		return err_set(err, RC_DAMAGED,
+		    "the journal ends before the "
+		    "checkpoint");
+	p.keep = v.keep;
+	p.expect =
+	    from != NULL || j->nseg == 0 ? p.from + 1 : j->seg[0]->h.first_seq;
+	for (size_t i = first; i < j->nseg && r == RC_OK; i++)
+		r = replay_segment(
+		    &p, j->seg[i], i == first ? off : SEG_HEADER);
+	if (r != RC_OK)
+		return r;
+	return make_ready(j, &v, report, err);
+}

@@ -1,0 +1,437 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "journal/journal_priv.h"
+#include "journal/sabotage.h"
+
+void
+segment_free(struct journal *j, struct segment *s)
+{
+	struct toc_id id = segment_toc_id(j, s);
+
+	toc_fini(&s->toc, &id);
+	if (s->fd >= 0) {
+		j->io->close(j->io, s->fd);
+		j->open_fds--;
+	}
+	rangeset_fini(&s->h.replaces);
+	free(s);
+}
+
+struct segment *
+segment_last(struct journal *j)
+{
+	return j->nseg > 0 ? j->seg[j->nseg - 1] : NULL;
+}
+
+struct segment *
+segment_of(struct journal *j, uint64_t seq)
+{
+	struct segment *s = NULL;
+
+	pthread_mutex_lock(&j->index);
+	for (size_t lo = 0, hi = j->nseg; lo < hi;) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (j->seg[mid]->h.first_seq <= seq) {
+			s = j->seg[mid];
+			lo = mid + 1;
+		} else {
+			hi = mid;
+		}
+	}
+	if (s != NULL)
+		s->users++;
+	pthread_mutex_unlock(&j->index);
+	return s;
+}
+
+void
+segment_activate(struct journal *j)
+{
+	struct segment *was = j->active;
+
+	pthread_mutex_lock(&j->index);
+	j->active = segment_last(j);
+	j->active->users++;
+	pthread_mutex_unlock(&j->index);
+	segment_unref(j, was);
+}
+
+/* Closes files that nobody reads when too many are open. */
+static void
+close_some(struct journal *j)
+{
+	for (size_t i = 0; i < j->nseg && j->open_fds > OPEN_SEGMENTS; i++) {
+		struct segment *s = j->seg[i];
+
+		if (s->users == 0 && s->fd >= 0) {
+			j->io->close(j->io, s->fd);
+			s->fd = -1;
+			j->open_fds--;
+		}
+	}
+}
+
+static int
+open_locked(struct journal *j, struct segment *s)
+{
+	char name[SEG_NAME_MAX];
+
+	if (s->fd >= 0)
+		return RC_OK;
+	seg_name(s->h.number, "", name);
+	s->fd = j->io->open(j->io, j->logfd, name,
+	    s == segment_last(j) && !j->readonly ? O_RDWR : O_RDONLY);
+	if (s->fd < 0)
+		return RC_IO;
+	j->open_fds++;
+	close_some(j);
+	return RC_OK;
+}
+
+int
+segment_open(struct journal *j, struct segment *s)
+{
+	int r;
+
+	pthread_mutex_lock(&j->index);
+	r = open_locked(j, s);
+	pthread_mutex_unlock(&j->index);
+	return r;
+}
+
+void
+segment_unref(struct journal *j, struct segment *s)
+{
+	if (s == NULL)
+		return;
+	pthread_mutex_lock(&j->index);
+	if (--s->users == 0 && s->dropped)
+		segment_free(j, s);
+	pthread_mutex_unlock(&j->index);
+}
+
+struct toc_id
+segment_toc_id(struct journal *j, const struct segment *s)
+{
+	return (struct toc_id){j->io, j->logfd, &s->h};
+}
+
+int
+segment_index(struct journal *j, struct segment *s)
+{
+	struct toc_id id = segment_toc_id(j, s);
+	struct buf mine, notes;
+	struct scanned x;
+	struct scan sc;
+	int r;
+
+	if (s->toc.loaded)
+		return RC_OK;
+	r = open_locked(j, s);
+	if (r != RC_OK)
+		return r;
+	/* What this process has appended itself comes behind the rest. */
+	mine = s->toc.entries;
+	notes = s->toc.notes;
+	buf_init(&s->toc.entries, mine.max);
+	buf_init(&s->toc.notes, notes.max);
+	toc_load(&s->toc, &id);
+	scan_init(&sc, j->io, s->fd, s->h.key, s->toc.upto, s->scan_to);
+	while (scan_next(&sc, &x) == RC_OK) {
+		struct toc_entry e = {.seq = x.h.seq,
+		    .off = x.off,
+		    .len = x.h.len,
+		    .type = x.h.type,
+		    .flags = x.h.flags,
+		    .codec = x.h.codec};
+
+		if (x.h.flags & JOURNAL_NAMED)
+			toc_add(&s->toc, &e, SV(""), sc.off);
+	}
+	scan_fini(&sc);
+	toc_advance(&s->toc, s->scan_to);
+	for (size_t i = 0; i < mine.n; i += TOC_ENTRY) {
+		struct toc_entry e;
+
+		toc_entry_decode(mine.p + i, &e);
+		toc_add(&s->toc, &e,
+		    e.note_len == TOC_NO_NOTE
+			? SV("")
+			: sv_of(notes.p + e.note_off, e.note_len),
+		    e.off + rec_bytes(e.len));
+	}
+	toc_advance(&s->toc, s->end);
+	buf_fini(&mine);
+	buf_fini(&notes);
+	return RC_OK;
+}
+
+/* Name, flush, rename, flush the folder: it is there whole or not at all. */
+static int
+file_make(struct journal *j, uint32_t number, struct sv bytes, int *fd_out)
+{
+	const struct journal_io *io = j->io;
+	char temp[SEG_NAME_MAX], name[SEG_NAME_MAX];
+	int fd;
+
+	seg_name(number, ".new", temp);
+	seg_name(number, "", name);
+	fd = io->open(io, j->logfd, temp, O_RDWR | O_CREAT | O_TRUNC);
+	if (fd < 0 && errno == ENOSPC &&
+	    io->unlink(io, j->logfd, RESERVE_NAME) == 0)
+		fd = io->open(io, j->logfd, temp, O_RDWR | O_CREAT | O_TRUNC);
+	if (fd < 0)
+		return RC_IO;
+	if (io->allocate(io, fd, 0, bytes.n) < 0 &&
+	    io->unlink(io, j->logfd, RESERVE_NAME) < 0)
+		goto fail;
+	if (disk_pwrite(io, fd, bytes.p, bytes.n, 0) != RC_OK)
+		goto fail;
+	if (!sabotaged(SABOTAGE_SKIP_TAIL_SYNC) && io->datasync(io, fd) < 0)
+		goto fail;
+	if (io->rename(io, j->logfd, temp, name) < 0)
+		goto fail;
+	if (!sabotaged(SABOTAGE_SKIP_DIRSYNC) && io->dirsync(io, j->logfd) < 0)
+		goto fail;
+	*fd_out = fd;
+	return RC_OK;
+fail:
+	io->close(io, fd);
+	return RC_IO;
+}
+
+void
+segment_header_next(struct journal *j, uint64_t epoch, struct seg_header *h)
+{
+	struct segment *last = j->active != NULL ? j->active : segment_last(j);
+
+	memset(h, 0, sizeof *h);
+	memcpy(h->kind, j->kind, 4);
+	h->number = j->top_number + 1;
+	h->epoch = epoch;
+	randombytes_buf(h->key, sizeof h->key);
+	h->time = (uint64_t)clk_now();
+	if (last != NULL) {
+		h->prev = last->h.number;
+		h->prev_epoch = last->h.epoch;
+	}
+}
+
+int
+segment_create(struct journal *j, const struct seg_header *h, struct sv content)
+{
+	struct segment *s = xcalloc(1, sizeof *s), *prev;
+	struct buf b;
+	char *p;
+	int r;
+
+	buf_init(&b, SIZE_MAX / 4);
+	p = buf_reserve(&b, SEG_HEADER + content.n);
+	must(p != NULL);
+	seg_header_encode(h, p);
+	if (content.n > 0)
+		memcpy(p + SEG_HEADER, content.p, content.n);
+	buf_added(&b, SEG_HEADER + content.n);
+	s->h = *h;
+	toc_init(&s->toc);
+	s->fd = -1;
+	s->end = SEG_HEADER + content.n;
+	s->allocated = s->end;
+	s->scan_to = s->end;
+	r = file_make(j, h->number, buf_sv(&b), &s->fd);
+	buf_fini(&b);
+	if (r != RC_OK) {
+		free(s);
+		return r;
+	}
+	pthread_mutex_lock(&j->index);
+	prev = segment_last(j);
+	if (prev != NULL) {
+		prev->max_seq = h->prev_seq;
+		prev->end = h->prev_off;
+	}
+	j->seg = xgrow(j->seg, &j->seg_cap, j->nseg + 1, sizeof *j->seg);
+	j->seg[j->nseg++] = s;
+	j->open_fds++;
+	j->top_number = h->number;
+	pthread_mutex_unlock(&j->index);
+	return RC_OK;
+}
+
+/* ---- at start ---- */
+
+struct listing {
+	struct journal *j;
+	uint32_t *number;
+	size_t n, cap;
+	uint32_t unfinished; /* one NNNNNN.new; there are never more */
+};
+
+static void
+listing_add(void *arg, const char *name)
+{
+	struct listing *l = arg;
+	uint32_t v;
+	uint64_t body;
+
+	if (seg_name_parse(name, "", &v)) {
+		l->number =
+		    xgrow(l->number, &l->cap, l->n + 1, sizeof *l->number);
+		l->number[l->n++] = v;
+	} else if (seg_name_parse(name, ".new", &v)) {
+		l->unfinished = v;
+	} else if (body_name_parse(name, &body)) {
+		l->j->bodies = true;
+	}
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Reads one segment's header and puts the segment on the table. */
+static int
+segment_load(struct journal *j, uint32_t number, struct err *err)
+{
+	const struct journal_io *io = j->io;
+	struct segment *s = xcalloc(1, sizeof *s);
+	char raw[SEG_HEADER], name[SEG_NAME_MAX];
+	int r;
+
+	toc_init(&s->toc);
+	seg_name(number, "", name);
+	s->fd = io->open(io, j->logfd, name, O_RDWR);
+	if (s->fd < 0 && j->readonly)
+		s->fd = io->open(io, j->logfd, name, O_RDONLY);
+	if (s->fd < 0) {
+		r = err_sys(err, RC_IO, errno, "log/%s", name);
+		goto fail;
+	}
+	j->open_fds++;
+	j->top_number = number;
+	if (io->size(io, s->fd, &s->end) < 0) {
+		r = err_sys(err, RC_IO, errno, "log/%s", name);
+		goto fail;
+	}
+	r = disk_pread(io, s->fd, raw, sizeof raw, 0);
+	if (r == RC_OK)
+		r = seg_header_decode(raw, &s->h);
+	if (r == RC_NOSUPPORT) {
+		r = err_set(err, r, "log/%s: written by a newer version", name);
+		goto fail;
+	}
+	if (r != RC_OK || s->h.number != number) {
+		mlog(LOG_ERROR, "journal.segment_unreadable",
+		    "segment=%u bytes=%llu", number,
+		    (unsigned long long)s->end);
+		r = RC_OK;
+		goto fail;
+	}
+	if (memcmp(s->h.kind, j->kind, 4) != 0) {
+		r = err_set(err, RC_DAMAGED,
+		    "log/%s belongs to a \"%.4s\", "
+		    "not to a \"%.4s\"",
+		    name, s->h.kind, j->kind);
+		goto fail;
+	}
+	s->allocated = s->end;
+	s->scan_to = s->end;
+	j->seg = xgrow(j->seg, &j->seg_cap, j->nseg + 1, sizeof *j->seg);
+	j->seg[j->nseg++] = s;
+	close_some(j);
+	return RC_OK;
+fail:
+	segment_free(j, s);
+	return r;
+}
+
+/* Takes what was replaced off the table. */
+static void
+drop_replaced(struct journal *j)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < j->nseg; i++) {
+		struct segment *s = j->seg[i];
+		bool gone = false;
+
+		for (size_t n = 0; n < j->nseg; n++)
+			if (n != i &&
+			    rangeset_has(&j->seg[n]->h.replaces, s->h.number))
+				gone = true;
+		if (gone)
+			segment_free(j, s);
+		else
+			j->seg[k++] = s;
+	}
+	j->nseg = k;
+}
+
+/* Each says where its predecessor ended. */
+static int
+chain(struct journal *j, struct err *err)
+{
+	for (size_t i = 1; i < j->nseg; i++) {
+		struct segment *a = j->seg[i - 1], *b = j->seg[i];
+
+		if (b->h.prev != a->h.number) {
+			a->max_seq = b->h.first_seq - 1;
+			continue; /* one is missing: the replay finds out */
+		}
+		if (b->h.prev_epoch != a->h.epoch)
+			return err_set(err, RC_DAMAGED,
+			    "log/%06u does not "
+			    "continue log/%06u: another journal's file",
+			    b->h.number, a->h.number);
+		a->max_seq = b->h.prev_seq;
+		if (b->h.prev_off <= a->end)
+			a->end = b->h.prev_off;
+		a->scan_to = a->end;
+	}
+	return RC_OK;
+}
+
+int
+segments_load(struct journal *j, struct err *err)
+{
+	struct listing l = {.j = j};
+	char name[SEG_NAME_MAX];
+	int r = RC_OK;
+
+	if (j->io->list(j->io, j->logfd, listing_add, &l) < 0) {
+		r = err_sys(err, RC_IO, errno, "log");
+		goto out;
+	}
+	if (l.n > 0)
+		qsort(l.number, l.n, sizeof *l.number, by_number);
+	for (size_t i = 0; i < l.n && r == RC_OK; i++)
+		r = segment_load(j, l.number[i], err);
+	if (r != RC_OK)
+		goto out;
+	if (l.n > 0 && j->nseg == 0) {
+		r = err_set(err, RC_DAMAGED, "no segment in log/ can be read");
+		goto out;
+	}
+	drop_replaced(j);
+	r = chain(j, err);
+	if (r == RC_OK && l.unfinished != 0 && !j->readonly) {
+		seg_name(l.unfinished, ".new", name);
+		(void)j->io->unlink(j->io, j->logfd, name);
+	}
+out:
+	free(l.number);
+	return r;
+}
