@@ -117,6 +117,15 @@ int store_add(struct store *st, struct store_body **body,
     const struct store_add *a, struct store_added *out, uint64_t *need,
     struct err *err) RC_USE_RESULT;
 
+/*
+ * Several messages for one mailbox, all or none, in one commit
+ * [RFC 3502]: every add names the same mailbox and has no delivery id.
+ * Consumes the n bodies, also on error, and fills n results.
+ */
+int store_add_all(struct store *st, struct store_body **body,
+    const struct store_add *a, size_t n, struct store_added *out,
+    uint64_t *need, struct err *err) RC_USE_RESULT;
+
 /* ---- mailboxes ---- */
 
 enum store_use { /* [RFC 6154] */
