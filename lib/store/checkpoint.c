@@ -1,0 +1,356 @@
+/*
+ * The checkpoint, file `state`: all mailboxes with their message tables, so
+ * that a start replays only what came after.  Derived, never flushed: it is
+ * checked whole before it is believed, and without it everything is replayed.
+ *
+ *    0  8  "hmstate\n"       8  4  version
+ *   12  4  01020304 as this machine writes it: the tables are mapped as they
+ * are 16  8  the journal's epoch, sequence number, offset (24, 32) and 40  4
+ * segment for which it stands     44  4  bytes of a message 48  8  bytes of the
+ * tables, from 4096 on, and their CRC-32C (56, 4) 60  4  CRC-32C of what
+ * follows them, and its length (64, 8) 124  4  CRC-32C of the 124 bytes before
+ *
+ * Behind the tables: the rest as varints and texts, see meta_encode.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "journal/crc32c.h"
+#include "store/store_priv.h"
+#include "store/wire.h"
+
+#define HEAD	   128u
+#define TABLES_OFF 4096u
+#define VERSION	   1u
+#define ORDER	   0x01020304u
+#define STEP	   (sizeof(struct msg) * 5000)
+#define META_MAX   (256u << 20)
+
+static const char magic[8] = {'h', 'm', 's', 't', 'a', 't', 'e', '\n'};
+
+struct head {
+	struct journal_mark mark;
+	uint64_t tables_len, meta_len;
+	uint32_t tables_crc, meta_crc;
+};
+
+/* ---- writing ---- */
+
+static void
+head_encode(const struct head *h, void *out)
+{
+	unsigned char *p = out;
+	uint32_t order = ORDER;
+
+	memset(p, 0, HEAD);
+	memcpy(p, magic, sizeof magic);
+	be_put32(p + 8, VERSION);
+	memcpy(p + 12, &order, sizeof order);
+	be_put64(p + 16, h->mark.epoch);
+	be_put64(p + 24, h->mark.seq);
+	be_put64(p + 32, h->mark.off);
+	be_put32(p + 40, h->mark.segment);
+	be_put32(p + 44, sizeof(struct msg));
+	be_put64(p + 48, h->tables_len);
+	be_put32(p + 56, h->tables_crc);
+	be_put32(p + 60, h->meta_crc);
+	be_put64(p + 64, h->meta_len);
+	be_put32(p + HEAD - 4, crc32c(0, p, HEAD - 4));
+}
+
+static void
+mailbox_encode(struct mailbox *mb, struct buf *out)
+{
+	wire_put(out, mb->id);
+	wire_put_text(out, sv_str(mb->name));
+	wire_put(out, mb->use);
+	wire_put(out, mb->selectable);
+	wire_put(out, mb->uidvalidity);
+	wire_put(out, mb->uidnext);
+	wire_put(out, mb->modseq);
+	wire_put(out, table_count(&mb->t));
+	wire_put(out, mb->unseen);
+	wire_put(out, mb->deleted);
+	wire_put(out, mb->size);
+	wire_put(out, mb->seen_below);
+	wire_put(out, mb->nkeyword);
+	for (uint32_t i = 0; i < mb->nkeyword; i++)
+		wire_put(out, mb->keyword[i] != NULL ? mb->keyword[i]->id : 0);
+}
+
+static void
+meta_encode(struct store *st, struct buf *out)
+{
+	wire_put(out, st->last_uidvalidity);
+	wire_put(out, st->last_mailbox);
+	wire_put(out, st->names_seq);
+	wire_put(out, st->raised_seq);
+	wire_put(out, st->nkeyword);
+	for (size_t i = 0; i < st->nkeyword; i++)
+		wire_put_text(out, st->keyword[i] != NULL
+				       ? sv_str(st->keyword[i]->name)
+				       : SV(""));
+	wire_put(out, st->nsubscribed);
+	for (size_t i = 0; i < st->nsubscribed; i++)
+		wire_put_text(out, sv_str(st->subscribed[i]));
+	wire_put(out, st->deliveries.n);
+	for (size_t i = 0; i < st->deliveries.n; i++) {
+		const struct delivery *d = &st->deliveries.d[i];
+
+		buf_add(out, d->id, sizeof d->id);
+		wire_put(out, d->seq);
+		wire_put(out, wire_zigzag(d->time));
+		wire_put(out, d->uidvalidity);
+		wire_put(out, d->uid);
+	}
+	wire_put(out, st->nmailbox);
+	for (size_t i = 0; i < st->nmailbox; i++)
+		mailbox_encode(st->by_id[i], out);
+}
+
+void
+checkpoint_encode(
+    struct store *st, const struct journal_mark *mark, struct buf *out)
+{
+	struct head h = {.mark = *mark};
+	size_t at;
+
+	must(buf_reserve(out, TABLES_OFF) != NULL);
+	memset(out->p, 0, TABLES_OFF);
+	buf_added(out, TABLES_OFF);
+	for (size_t i = 0; i < st->nmailbox; i++) {
+		struct table *t = &st->by_id[i]->t;
+
+		buf_add(out, t->base, t->nbase * sizeof *t->base);
+		buf_add(out, t->tail, t->ntail * sizeof *t->tail);
+	}
+	h.tables_len = out->n - TABLES_OFF;
+	h.tables_crc = crc32c(0, out->p + TABLES_OFF, out->n - TABLES_OFF);
+	at = out->n;
+	meta_encode(st, out);
+	must(buf_ok(out));
+	h.meta_len = out->n - at;
+	h.meta_crc = crc32c(0, out->p + at, out->n - at);
+	head_encode(&h, out->p);
+}
+
+int
+checkpoint_write(struct store *st, const struct buf *bytes)
+{
+	const struct journal_io *io = st->io;
+	int fd, r;
+
+	fd = io->open(io, st->dirfd, "state.tmp", O_RDWR | O_CREAT | O_TRUNC);
+	if (fd < 0)
+		return RC_IO;
+	r = disk_pwrite(io, fd, bytes->p, bytes->n, 0);
+	io->close(io, fd);
+	if (r == RC_OK && io->rename(io, st->dirfd, "state.tmp", "state") < 0)
+		r = RC_IO;
+	if (r != RC_OK) {
+		int e = errno;
+
+		(void)io->unlink(io, st->dirfd, "state.tmp");
+		errno = e;
+	}
+	return r;
+}
+
+/* ---- reading ---- */
+
+static int
+head_decode(const void *in, struct head *h)
+{
+	const unsigned char *p = in;
+	uint32_t order;
+
+	memcpy(&order, p + 12, sizeof order);
+	if (memcmp(p, magic, sizeof magic) != 0 ||
+	    be_get32(p + HEAD - 4) != crc32c(0, p, HEAD - 4) ||
+	    be_get32(p + 8) != VERSION || order != ORDER ||
+	    be_get32(p + 44) != sizeof(struct msg))
+		return RC_DAMAGED;
+	h->mark.epoch = be_get64(p + 16);
+	h->mark.seq = be_get64(p + 24);
+	h->mark.off = be_get64(p + 32);
+	h->mark.segment = be_get32(p + 40);
+	h->tables_len = be_get64(p + 48);
+	h->tables_crc = be_get32(p + 56);
+	h->meta_crc = be_get32(p + 60);
+	h->meta_len = be_get64(p + 64);
+	return RC_OK;
+}
+
+/* Read, not mapped: a bad sector is then an error and no signal. */
+static int
+tables_check(struct store *st, int fd, const struct head *h)
+{
+	char *p = xmalloc(STEP);
+	uint32_t crc = 0;
+	int r = RC_OK;
+
+	for (uint64_t off = 0; r == RC_OK && off < h->tables_len; off += STEP) {
+		size_t n = h->tables_len - off < STEP
+			       ? (size_t)(h->tables_len - off)
+			       : STEP;
+
+		r = disk_pread(st->io, fd, p, n, TABLES_OFF + off);
+		if (r == RC_OK)
+			crc = crc32c(crc, p, n);
+	}
+	free(p);
+	return r == RC_OK && crc == h->tables_crc ? RC_OK : RC_DAMAGED;
+}
+
+static bool
+mailbox_decode(struct store *st, struct wire *w, uint64_t *at, uint64_t all)
+{
+	uint32_t id = wire_get32(w);
+	struct sv name = wire_text(w);
+	struct mailbox *mb;
+	uint64_t n;
+
+	if (w->bad || id == 0 || name.n == 0 || mailbox_by_id(st, id) != NULL ||
+	    mailbox_named(st, name) != NULL)
+		return false;
+	mb = mailbox_new(st, id, name);
+	mb->use = (uint8_t)wire_get(w);
+	mb->selectable = wire_get(w) != 0;
+	mb->uidvalidity = wire_get32(w);
+	mb->uidnext = wire_get32(w);
+	mb->modseq = wire_get(w);
+	n = wire_get(w);
+	mb->unseen = wire_get32(w);
+	mb->deleted = wire_get32(w);
+	mb->size = wire_get(w);
+	mb->seen_below = wire_get(w);
+	mb->nkeyword = wire_get32(w);
+	if (w->bad || n > all - *at || mb->seen_below > n ||
+	    mb->nkeyword > KEYWORDS_MAX)
+		return false;
+	for (uint32_t i = 0; i < mb->nkeyword; i++)
+		mb->keyword[i] = keyword_by_id(st, wire_get32(w));
+	mb->t.nbase = (size_t)n;
+	if (n > 0)
+		mb->t.base =
+		    (struct msg *)(void *)((char *)st->map + TABLES_OFF) + *at;
+	*at += n;
+	return !w->bad;
+}
+
+static bool
+delivery_decode(struct store *st, struct wire *w)
+{
+	struct delivery d = {.seq = 0};
+	struct sv id = wire_bytes(w, sizeof d.id);
+
+	if (w->bad)
+		return false;
+	memcpy(d.id, id.p, sizeof d.id);
+	d.seq = wire_get(w);
+	d.time = wire_gets(w);
+	d.uidvalidity = wire_get32(w);
+	d.uid = wire_get32(w);
+	if (!w->bad)
+		deliveries_add(&st->deliveries, &d);
+	return !w->bad;
+}
+
+static bool
+meta_decode(struct store *st, struct sv meta, uint64_t messages)
+{
+	struct wire w = {meta, false};
+	uint64_t n, at = 0;
+
+	st->last_uidvalidity = wire_get32(&w);
+	st->last_mailbox = wire_get32(&w);
+	st->names_seq = wire_get(&w);
+	st->raised_seq = wire_get(&w);
+	n = wire_get(&w);
+	for (uint64_t i = 0; i < n && !w.bad; i++) {
+		struct sv name = wire_text(&w);
+
+		if (i >= ALL_KEYWORDS_MAX)
+			return false;
+		if (name.n > 0)
+			keyword_set(st, (uint32_t)i + 1, name);
+	}
+	n = wire_get(&w);
+	for (uint64_t i = 0; i < n && !w.bad; i++) {
+		struct sv name = wire_text(&w);
+
+		if (!w.bad)
+			subscription_set(st, name, true);
+	}
+	n = wire_get(&w);
+	for (uint64_t i = 0; i < n; i++)
+		if (!delivery_decode(st, &w))
+			return false;
+	n = wire_get(&w);
+	for (uint64_t i = 0; i < n; i++)
+		if (!mailbox_decode(st, &w, &at, messages))
+			return false;
+	return !w.bad && w.s.n == 0 && at == messages;
+}
+
+static int
+load_from(struct store *st, int fd, struct journal_mark *mark)
+{
+	char raw[HEAD];
+	struct head h;
+	uint64_t size;
+	char *meta = NULL;
+	int r = disk_pread(st->io, fd, raw, sizeof raw, 0);
+
+	if (r == RC_OK)
+		r = head_decode(raw, &h);
+	if (r != RC_OK || st->io->size(st->io, fd, &size) < 0)
+		return RC_DAMAGED;
+	if (h.tables_len % sizeof(struct msg) != 0 || h.tables_len > size ||
+	    h.meta_len > META_MAX ||
+	    size != TABLES_OFF + h.tables_len + h.meta_len)
+		return RC_DAMAGED;
+	meta = xmalloc((size_t)h.meta_len + 1);
+	r = disk_pread(
+	    st->io, fd, meta, (size_t)h.meta_len, TABLES_OFF + h.tables_len);
+	if (r != RC_OK || crc32c(0, meta, (size_t)h.meta_len) != h.meta_crc ||
+	    tables_check(st, fd, &h) != RC_OK) {
+		r = RC_DAMAGED;
+		goto out;
+	}
+	st->map_len = (size_t)size;
+	st->map = st->io->map(st->io, fd, st->map_len);
+	r = RC_DAMAGED;
+	if (st->map == NULL || !meta_decode(st, sv_of(meta, (size_t)h.meta_len),
+				   h.tables_len / sizeof(struct msg)))
+		goto out;
+	*mark = h.mark;
+	st->checkpoint_seq = h.mark.seq;
+	st->checkpoint_segment = h.mark.segment;
+	st->checkpoint_off = h.mark.off;
+	r = RC_OK;
+out:
+	free(meta);
+	return r;
+}
+
+int
+checkpoint_load(struct store *st, struct journal_mark *mark)
+{
+	int fd = st->io->open(st->io, st->dirfd, "state", O_RDONLY);
+	int r;
+
+	if (fd < 0)
+		return RC_NOTFOUND;
+	r = load_from(st, fd, mark);
+	st->io->close(st->io, fd);
+	if (r == RC_OK)
+		return RC_OK;
+	mlog(LOG_WARN, "store.checkpoint_unusable", "rc=%s", rc_name(r));
+	store_state_reset(st);
+	return RC_NOTFOUND;
+}

@@ -1,0 +1,379 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "journal/sabotage.h"
+#include "store/store_priv.h"
+
+void
+store_lock(struct store *st)
+{
+	pthread_mutex_lock(&st->mu);
+}
+
+void
+store_unlock(struct store *st)
+{
+	pthread_mutex_unlock(&st->mu);
+}
+
+int
+store_check_writable(struct store *st, struct err *err)
+{
+	if (st->opts.readonly)
+		return err_set(err, RC_DENIED, "the account is read-only");
+	if (journal_poisoned(st->j))
+		return err_set(
+		    err, RC_TEMP, "the disk has failed, the account restarts");
+	return RC_OK;
+}
+
+int
+store_check_space(struct store *st, struct err *err)
+{
+	if (journal_free_bytes(st->j) < st->opts.low_water_bytes)
+		return err_set(err, RC_NOSPACE, "the disk is nearly full");
+	return RC_OK;
+}
+
+uint32_t
+store_next_uidvalidity(struct store *st)
+{
+	int64_t now = clk_now() / 1000;
+
+	if (sabotaged(SABOTAGE_KEEP_UIDVALIDITY))
+		return 1;
+	st->last_uidvalidity++;
+	if (now > st->last_uidvalidity && now <= UINT32_MAX)
+		st->last_uidvalidity = (uint32_t)now;
+	return st->last_uidvalidity;
+}
+
+/* ---- opening ---- */
+
+void
+store_state_reset(struct store *st)
+{
+	for (size_t i = 0; i < st->nmailbox; i++)
+		mailbox_free(st->by_id[i]);
+	free(st->by_id);
+	free(st->by_name);
+	for (size_t i = 0; i < st->nkeyword; i++)
+		if (st->keyword[i] != NULL) {
+			free(st->keyword[i]->name);
+			free(st->keyword[i]);
+		}
+	free(st->keyword);
+	for (size_t i = 0; i < st->nsubscribed; i++)
+		free(st->subscribed[i]);
+	free(st->subscribed);
+	deliveries_fini(&st->deliveries);
+	if (st->map != NULL)
+		st->io->unmap(st->io, st->map, st->map_len);
+	st->by_id = NULL;
+	st->by_name = NULL;
+	st->keyword = NULL;
+	st->subscribed = NULL;
+	st->map = NULL;
+	st->nmailbox = st->id_cap = st->name_cap = 0;
+	st->nkeyword = st->keyword_cap = 0;
+	st->nsubscribed = st->subscribed_cap = 0;
+	st->last_uidvalidity = 0;
+	st->last_mailbox = 0;
+	st->names_seq = 0;
+	st->raised_seq = 0;
+	st->checkpoint_seq = 0;
+}
+
+struct replaying {
+	struct store *st;
+	struct err *err;
+};
+
+static int
+replay_one(void *arg, const struct journal_record *rec)
+{
+	struct replaying *p = arg;
+	struct change c;
+	int r;
+
+	if (rec->type == CHANGE_MESSAGE)
+		return RC_OK;
+	r = change_decode(rec->type, rec->payload, &c);
+	if (r == RC_NOSUPPORT)
+		return err_set(p->err, r,
+		    "record %llu of type %u was written "
+		    "by a newer version",
+		    (unsigned long long)rec->seq, rec->type);
+	if (r != RC_OK) {
+		mlog(LOG_ERROR, "store.change_unreadable", "seq=%llu type=%u",
+		    (unsigned long long)rec->seq, rec->type);
+		return RC_OK;
+	}
+	if (sabotaged(SABOTAGE_FORGET_DELIVERY))
+		c.has_delivery = false;
+	change_apply(p->st, &c, rec->seq, rec->time, NULL);
+	change_fini(&c);
+	return RC_OK;
+}
+
+static int
+journal_start(struct store *st, struct err *err)
+{
+	struct journal_opts o = {.io = st->io,
+	    .kind = {'m', 'a', 'i', 'l'},
+	    .segment_bytes = st->opts.segment_bytes,
+	    .inline_max = st->opts.inline_body_max,
+	    .readonly = st->opts.readonly};
+
+	return journal_open(st->dirfd, &o, &st->j, err);
+}
+
+/*
+ * The checkpoint, and the journal behind it; or, if the two do not fit, the
+ * journal alone.  *lost gets a sequence number that a checkpoint knew and the
+ * journal does not: something is gone for good.
+ */
+static int
+load(struct store *st, struct journal_report *report, uint64_t *lost,
+    struct err *err)
+{
+	struct replaying p = {st, err};
+	struct journal_mark mark;
+	bool have = checkpoint_load(st, &mark) == RC_OK;
+	int r = journal_start(st, err);
+
+	*lost = 0;
+	if (r != RC_OK)
+		return r;
+	if (have && journal_has(st->j, &mark)) {
+		r = journal_replay(st->j, &mark, replay_one, &p, report, err);
+		if (r != RC_DAMAGED)
+			return r;
+		journal_close(&st->j);
+		r = journal_start(st, err);
+		if (r != RC_OK)
+			return r;
+	}
+	if (have && mark.epoch == journal_epoch(st->j))
+		*lost = mark.seq;
+	store_state_reset(st);
+	r = journal_replay(st->j, NULL, replay_one, &p, report, err);
+	if (r == RC_OK && *lost < journal_next(st->j))
+		*lost = 0;
+	return r;
+}
+
+/* What a client has cached may now mean something else: it must forget. */
+static int
+raise_all(struct store *st, uint64_t upto, struct err *err)
+{
+	struct commit_set cs;
+	struct change *c;
+	uint64_t need = 0;
+	int r;
+
+	mlog(LOG_ERROR, "store.uidvalidity_raised", "seq=%llu",
+	    (unsigned long long)upto);
+	journal_skip_to(st->j, upto);
+	r = journal_new_epoch(st->j);
+	if (r != RC_OK)
+		return err_set(err, r, "a new segment cannot be made");
+	commit_init(&cs);
+	c = commit_change(&cs, CHANGE_VALIDITY);
+	c->pair = xcalloc(st->nmailbox + 1, sizeof *c->pair);
+	for (size_t i = 0; i < st->nmailbox; i++)
+		if (st->by_id[i]->selectable)
+			c->pair[c->npair++] =
+			    (struct change_pair){st->by_id[i]->id,
+				store_next_uidvalidity(st), {NULL, 0}};
+	commit_run(st, &cs, NULL, &need);
+	commit_fini(&cs);
+	if (journal_flush(st->j, need) != RC_OK)
+		return err_set(err, RC_IO, "the journal cannot be written");
+	return RC_OK;
+}
+
+static int
+make_defaults(struct store *st, struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum store_use use;
+	} first[] = {
+	    {"INBOX", STORE_USE_NONE},
+	    {"Drafts", STORE_USE_DRAFTS},
+	    {"Sent", STORE_USE_SENT},
+	    {"Junk", STORE_USE_JUNK},
+	    {"Trash", STORE_USE_TRASH},
+	    {"Archive", STORE_USE_ARCHIVE},
+	};
+	bool fresh = st->nmailbox == 0;
+	struct commit_set cs;
+	uint64_t need = 0;
+
+	if (mailbox_named(st, SV("INBOX")) != NULL)
+		return RC_OK;
+	commit_init(&cs);
+	for (size_t i = 0; i < (fresh ? sizeof first / sizeof *first : 1); i++)
+		mailbox_plan(
+		    st, &cs, sv_str(first[i].name), first[i].use, true);
+	commit_run(st, &cs, NULL, &need);
+	commit_fini(&cs);
+	if (journal_flush(st->j, need) != RC_OK)
+		return err_set(err, RC_IO, "the journal cannot be written");
+	return RC_OK;
+}
+
+static int
+take_lock(struct store *st, struct err *err)
+{
+	st->lockfd = st->io->open(st->io, st->dirfd, "lock", O_RDWR | O_CREAT);
+	if (st->lockfd < 0)
+		return err_sys(err, RC_IO, errno, "lock");
+	if (st->io->lock(st->io, st->lockfd) == 0)
+		return RC_OK;
+	if (errno == EAGAIN || errno == EACCES)
+		return err_set(
+		    err, RC_TEMP, "another process has the account open");
+	return err_sys(err, RC_IO, errno, "lock");
+}
+
+static int
+start(struct store *st, struct err *err)
+{
+	struct journal_report report;
+	uint64_t lost;
+	int r = load(st, &report, &lost, err);
+
+	if (r != RC_OK || st->opts.readonly)
+		return r;
+	if (report.damaged_seq > st->raised_seq || lost > 0)
+		r = raise_all(st,
+		    lost > report.damaged_seq ? lost : report.damaged_seq, err);
+	if (r == RC_OK)
+		r = make_defaults(st, err);
+	return r;
+}
+
+int
+store_open(const char *dir, const struct store_opts *opts, struct store **out,
+    struct err *err)
+{
+	struct store *st = xcalloc(1, sizeof *st);
+	int r = RC_OK;
+
+	st->opts = *opts;
+	st->io = opts->io != NULL ? opts->io : &journal_disk;
+	if (st->opts.low_water_bytes == 0)
+		st->opts.low_water_bytes = LOW_WATER_BYTES;
+	st->lockfd = -1;
+	pthread_mutex_init(&st->mu, NULL);
+	pthread_cond_init(&st->notified, NULL);
+	st->dirfd = st->io->opendir(st->io, AT_FDCWD, dir, !st->opts.readonly);
+	if (st->dirfd < 0)
+		r = err_sys(err, RC_IO, errno, "%s", dir);
+	if (r == RC_OK)
+		r = take_lock(st, err);
+	if (r == RC_OK)
+		r = start(st, err);
+	if (r == RC_OK) {
+		*out = st;
+		return RC_OK;
+	}
+	store_close(&st);
+	return r;
+}
+
+/* ---- checkpoints ---- */
+
+static void
+checkpoint(struct store *st)
+{
+	struct journal_mark mark;
+	struct buf bytes;
+	bool want;
+
+	if (st->opts.readonly)
+		return;
+	buf_init(&bytes, SIZE_MAX / 4);
+	store_lock(st);
+	/* Only what is flushed may be in it: never more than the journal. */
+	want = journal_mark(st->j, &mark) && mark.seq != st->checkpoint_seq;
+	if (want) {
+		checkpoint_encode(st, &mark, &bytes);
+		st->checkpoint_seq = mark.seq;
+		st->checkpoint_segment = mark.segment;
+		st->checkpoint_off = mark.off;
+	}
+	store_unlock(st);
+	if (want && checkpoint_write(st, &bytes) != RC_OK)
+		mlog(LOG_WARN, "store.checkpoint_unwritten", "errno=%d", errno);
+	buf_fini(&bytes);
+}
+
+void
+store_checkpoint(struct store *st)
+{
+	if (journal_flush(st->j, UINT64_MAX) == RC_OK)
+		checkpoint(st);
+	journal_idle(st->j);
+}
+
+void
+store_close(struct store **sp)
+{
+	struct store *st = *sp;
+
+	if (st == NULL)
+		return;
+	*sp = NULL;
+	if (st->j != NULL) {
+		if (journal_flush(st->j, UINT64_MAX) == RC_OK)
+			checkpoint(st);
+		journal_close(&st->j);
+	}
+	store_state_reset(st);
+	if (st->lockfd >= 0)
+		st->io->close(st->io, st->lockfd);
+	if (st->dirfd >= 0)
+		st->io->close(st->io, st->dirfd);
+	pthread_cond_destroy(&st->notified);
+	pthread_mutex_destroy(&st->mu);
+	free(st);
+}
+
+/* ---- flushing ---- */
+
+int
+store_flush(struct store *st, uint64_t need)
+{
+	struct journal_mark m;
+	int r = journal_flush(st->j, need);
+
+	if (r != RC_OK)
+		return r;
+	store_notify(st, journal_flushed(st->j));
+	if (journal_mark(st->j, &m) && m.segment != st->checkpoint_segment &&
+	    m.off > CHECKPOINT_BYTES / 4)
+		checkpoint(st);
+	return RC_OK;
+}
+
+bool
+store_poisoned(struct store *st)
+{
+	return journal_poisoned(st->j);
+}
+
+uint64_t
+store_epoch(struct store *st)
+{
+	return journal_epoch(st->j);
+}

@@ -1,0 +1,244 @@
+/*
+ * Inside the store.
+ *
+ * One lock, `mu`, guards everything here; the journal has its own.  Every
+ * change goes the same way: a struct change is made, encoded, appended to the
+ * journal, and applied to the state by change_apply(), which is also what the
+ * replay at start calls.  So what a crash leaves is what was there.
+ *
+ * Views.  A view of the newest version of its mailbox needs no data of its
+ * own: its message i is the table's.  When messages are removed while views
+ * look, the version that they see gets a list of its UIDs, and the removed
+ * messages stay as its ghosts; the next version begins.  A view that is synced
+ * walks from its version to the newest and learns of exactly these ghosts.
+ */
+#ifndef STORE_PRIV_H
+#define STORE_PRIV_H
+
+#include <pthread.h>
+
+#include "journal/journal.h"
+#include "store/change.h"
+#include "store/delivery.h"
+#include "store/store.h"
+#include "store/table.h"
+
+#define KEYWORDS_MAX	  64u	/* of a mailbox */
+#define ALL_KEYWORDS_MAX  4096u /* of the account */
+#define KEYWORD_BYTES_MAX 255u
+#define MAILBOXES_MAX	  10000u
+#define SUBSCRIBED_MAX	  20000u
+#define NAME_BYTES_MAX	  1000u
+#define NAME_DEPTH_MAX	  32u
+#define FLAG_LOG_MAX	  1024u
+#define LOW_WATER_BYTES	  (64ull << 20)
+#define CHECKPOINT_BYTES  (64ull << 20) /* of journal behind the last one */
+#define SYSTEM_FLAGS                                                   \
+	(STORE_SEEN | STORE_ANSWERED | STORE_FLAGGED | STORE_DELETED | \
+	    STORE_DRAFT)
+
+struct keyword {
+	uint32_t id;
+	char *name;
+};
+
+/* What views see between two removals. */
+struct version {
+	struct version *newer;
+	unsigned views;
+	uint32_t *uid; /* NULL: the newest, as the table */
+	size_t n, cap;
+	struct msg *ghost; /* by UID: removed between this and the newer */
+	size_t nghost, ghost_cap;
+};
+
+/* Who changed which messages' flags: for the other views. */
+struct flag_log {
+	uint64_t seq;
+	const struct view *by;
+	struct rangeset uids;
+};
+
+struct mailbox {
+	uint32_t id;
+	char *name;
+	uint8_t use;
+	bool selectable;
+	bool dead; /* deleted, but views are left */
+	uint32_t uidvalidity, uidnext;
+	uint64_t modseq; /* highest of any change to it */
+	struct table t;
+	uint32_t unseen, deleted;
+	uint64_t size;
+	size_t seen_below; /* all messages before this index are \Seen */
+	const struct keyword *keyword[KEYWORDS_MAX];
+	uint32_t nkeyword;
+
+	struct version *oldest, *newest; /* NULL: nobody looks */
+	struct view *views;
+	struct flag_log *flog;
+	size_t nflog, flog_cap;
+	uint64_t flog_floor; /* what is older is not in the log */
+};
+
+struct view {
+	struct store *st;
+	struct mailbox *mb;
+	struct version *ver;
+	struct view *next; /* of the mailbox */
+	bool readonly, gone;
+	uint32_t count;
+	uint64_t flags_seen;
+	uint32_t keywords_seen;
+	void (*notify)(void *arg);
+	void *arg;
+	uint64_t dirty; /* first change it was not told of, 0: none */
+	bool told;	/* notify was called */
+	unsigned notifying;
+};
+
+struct store {
+	const struct journal_io *io;
+	struct store_opts opts;
+	int dirfd, lockfd;
+	struct journal *j;
+	pthread_mutex_t mu;
+	pthread_cond_t notified;
+
+	struct mailbox **by_id, **by_name; /* the same, sorted */
+	size_t nmailbox, id_cap, name_cap;
+	struct keyword **keyword; /* by id - 1 */
+	size_t nkeyword, keyword_cap;
+	char **subscribed; /* sorted */
+	size_t nsubscribed, subscribed_cap;
+	struct deliveries deliveries;
+	uint32_t last_uidvalidity, last_mailbox;
+	uint64_t names_seq;  /* last change of names or subscriptions */
+	uint64_t raised_seq; /* last time that UIDVALIDITYs were raised */
+	unsigned ndirty;     /* views that wait for their notify */
+
+	void *map; /* the checkpoint's file */
+	size_t map_len;
+	uint64_t checkpoint_seq;
+	uint32_t checkpoint_segment;
+	uint64_t checkpoint_off;
+};
+
+/* ---- store.c ---- */
+void store_lock(struct store *st);
+void store_unlock(struct store *st);
+/* RC_TEMP when poisoned, RC_DENIED when read-only. */
+int store_check_writable(struct store *st, struct err *err);
+/* RC_NOSPACE below the low-water mark. */
+int store_check_space(struct store *st, struct err *err);
+static inline void
+raise_need(uint64_t *need, uint64_t seq)
+{
+	if (*need < seq)
+		*need = seq;
+}
+/* UIDVALIDITY for something new: grows strictly, for the whole account. */
+uint32_t store_next_uidvalidity(struct store *st);
+void store_state_reset(struct store *st);
+
+/* ---- commit.c: a row of changes that belong together ---- */
+struct commit_set {
+	struct journal_item *item;
+	struct change *change; /* one for each item; bytes: type MESSAGE */
+	struct buf *bytes;
+	size_t n, cap;
+};
+void commit_init(struct commit_set *cs);
+void commit_fini(struct commit_set *cs);
+/* Adds a change and returns it, to be filled in before commit_run. */
+struct change *commit_change(struct commit_set *cs, uint16_t type);
+void commit_message(
+    struct commit_set *cs, struct journal_blob *blob, struct sv note);
+/* Under the lock: one batch; applies all; `by` made them.  Raises need. */
+void commit_run(struct store *st, struct commit_set *cs, const struct view *by,
+    uint64_t *need);
+
+/* ---- apply.c ---- */
+void change_apply(struct store *st, const struct change *c, uint64_t seq,
+    int64_t time_ms, const struct view *by);
+
+/* ---- mailbox.c ---- */
+struct mailbox *mailbox_by_id(struct store *st, uint32_t id);
+struct mailbox *mailbox_named(struct store *st, struct sv name);
+/* `name` as clients spell it: INBOX in any case. */
+struct mailbox *mailbox_by_name(struct store *st, const char *name);
+struct mailbox *mailbox_new(struct store *st, uint32_t id, struct sv name);
+/* Takes it off the lists; it goes with its last view. */
+void mailbox_detach(struct store *st, struct mailbox *mb, uint64_t seq);
+void mailbox_free(struct mailbox *mb);
+void mailbox_set_name(struct store *st, struct mailbox *mb, struct sv name);
+void subscription_set(struct store *st, struct sv name, bool on);
+/* Canonical spelling into out; RC_SYNTAX. */
+int mailbox_name_check(const char *name, struct buf *out, struct err *err);
+/* Makes a CHANGE_MADE. */
+void mailbox_plan(struct store *st, struct commit_set *cs, struct sv name,
+    enum store_use use, bool subscribe);
+/* Plans a mailbox and the levels above that are missing. */
+int mailbox_plan_levels(struct store *st, struct commit_set *cs, struct sv name,
+    enum store_use use, struct err *err);
+
+/* ---- keyword.c ---- */
+struct keyword *keyword_by_id(struct store *st, uint32_t id);
+struct keyword *keyword_by_name(struct store *st, struct sv name);
+void keyword_set(struct store *st, uint32_t id, struct sv name);
+/*
+ * The bits of these names in mb.  With `add`, names that are new get a bit:
+ * the account's new keywords become changes in cs, the mailbox's new bits
+ * slots of *slots.  RC_TOOBIG, RC_SYNTAX.
+ */
+struct slot_plan {
+	struct change_slot slot[KEYWORDS_MAX];
+	size_t n;
+	struct sv fresh[KEYWORDS_MAX]; /* keywords that are in cs only */
+	uint32_t fresh_id[KEYWORDS_MAX];
+	size_t nfresh;
+};
+int keyword_bits(struct store *st, struct mailbox *mb,
+    const struct store_flags *f, struct commit_set *cs, struct slot_plan *plan,
+    uint64_t *bits_out, struct err *err);
+/* The same for bits of another mailbox. */
+int keyword_translate(struct mailbox *from, uint64_t bits, struct mailbox *to,
+    struct slot_plan *plan, uint64_t *bits_out);
+void slot_plan_put(const struct slot_plan *plan, struct change *c);
+
+/* ---- version.c ---- */
+struct version *version_join(struct mailbox *mb);
+void version_leave(struct mailbox *mb, struct version *ver);
+void version_added(struct mailbox *mb, const struct msg *m, size_t n);
+/* Before uids are taken out of the table. */
+void version_before_remove(struct mailbox *mb);
+/* After: takes *removed. */
+void version_removed(struct mailbox *mb, struct msg **removed, size_t n);
+void versions_free(struct mailbox *mb);
+/* UID of message i of a version. */
+uint32_t version_uid(struct mailbox *mb, const struct version *ver, size_t i);
+/* Index of the first of `count` UIDs that is >= uid. */
+size_t version_from(
+    struct mailbox *mb, const struct version *ver, size_t count, uint32_t uid);
+size_t version_count(struct mailbox *mb, const struct version *ver);
+/* The message with this UID, in the table or among the ghosts since ver. */
+struct msg *version_msg(struct mailbox *mb, const struct version *ver,
+    uint32_t uid, size_t hint, bool *ghost);
+
+/* ---- view.c ---- */
+/* Other views than `by` have something to be told. */
+void views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq);
+void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
+    const struct rangeset *uids);
+void store_notify(struct store *st, uint64_t flushed);
+
+/* ---- checkpoint.c ---- */
+/* Fills the empty state from the file; RC_NOTFOUND if there is none that
+ * fits, the state is then empty. */
+int checkpoint_load(struct store *st, struct journal_mark *mark);
+/* Under the lock: the file's bytes. */
+void checkpoint_encode(
+    struct store *st, const struct journal_mark *mark, struct buf *out);
+int checkpoint_write(struct store *st, const struct buf *bytes);
+
+#endif
