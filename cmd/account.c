@@ -70,7 +70,8 @@ leave_broken(void *arg)
 {
 	struct account *a = arg;
 
-	mlog(LOG_ERROR, "store.poisoned", "account=%s text=\"writing to the "
+	mlog(LOG_ERROR, "store.poisoned",
+	    "account=%s text=\"writing to the "
 	    "journal failed; the process ends and the next one recovers\"",
 	    a->o.name);
 	a->ops->leave(a->arg, 1);
@@ -153,8 +154,8 @@ copy_body(struct store_body *body, int fd, uint64_t size)
 		return RC_SYNTAX;
 	chunk = xmalloc(COPY_CHUNK);
 	while (r == RC_OK && at < size) {
-		size_t n = size - at < COPY_CHUNK ? (size_t)(size - at)
-						  : COPY_CHUNK;
+		size_t n =
+		    size - at < COPY_CHUNK ? (size_t)(size - at) : COPY_CHUNK;
 
 		r = io_pread_all(fd, chunk, n, at);
 		if (r == RC_OK)
@@ -223,8 +224,8 @@ on_deliver(struct account *a, struct msg *m)
 /* ---- sessions ---- */
 
 static void
-start_session(struct account *a, enum conf_service service, struct msg *m,
-    int fd)
+start_session(
+    struct account *a, enum conf_service service, struct msg *m, int fd)
 {
 	char peer[64];
 	uint64_t credential = msg_get_u64(m);
@@ -237,14 +238,21 @@ start_session(struct account *a, enum conf_service service, struct msg *m,
 	tag = msg_get_sv(m);
 	if (service == CONF_POP3 || service == CONF_POP3S) {
 		struct pop3_session_args args = {.store = a->store,
-		    .gate = &a->pop3, .fd = fd, .account = a->o.name,
-		    .peer = peer, .credential = credential};
+		    .gate = &a->pop3,
+		    .fd = fd,
+		    .account = a->o.name,
+		    .peer = peer,
+		    .credential = credential};
 
 		t = pop3_session_new(&args);
 	} else {
-		struct imap_session_args args = {.store = a->store, .fd = fd,
-		    .account = a->o.name, .hostname = a->o.hostname,
-		    .peer = peer, .tls = tls, .tag = tag,
+		struct imap_session_args args = {.store = a->store,
+		    .fd = fd,
+		    .account = a->o.name,
+		    .hostname = a->o.hostname,
+		    .peer = peer,
+		    .tls = tls,
+		    .tag = tag,
 		    .credential = credential,
 		    .limits = IMAP_LIMITS_DEFAULT};
 

@@ -13,8 +13,8 @@
 #define IDLE_MS	     60000
 #define LOCK_WAIT_MS 3000
 
-static const struct sandbox_profile walls = {.name = "account",
-    .files = SANDBOX_FILES_WRITE};
+static const struct sandbox_profile walls = {
+    .name = "account", .files = SANDBOX_FILES_WRITE};
 
 static void
 on_line(struct child *c, enum role role, const char *account, int fd)
@@ -46,7 +46,7 @@ open_store(struct child *c)
 	int r;
 
 	while ((r = store_open(".", NULL, &store, &err)) == RC_TEMP &&
-	    clk_mono() < until)
+	       clk_mono() < until)
 		(void)nanosleep(&pause, NULL);
 	if (r != RC_OK)
 		child_die(c, "store.open", &err);
@@ -57,8 +57,8 @@ int
 run_account(int control_fd)
 {
 	struct child c = {0};
-	struct account_opts o = {.sessions_max = SESSIONS_MAX,
-	    .idle_ms = IDLE_MS};
+	struct account_opts o = {
+	    .sessions_max = SESSIONS_MAX, .idle_ms = IDLE_MS};
 	struct store *store;
 	struct account *a;
 	int code;

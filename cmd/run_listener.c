@@ -105,7 +105,7 @@ run_listener(int control_fd, const struct front_proto *proto)
 int
 run_imap(int control_fd)
 {
-	return run_listener(control_fd, &imap_front_proto);
+	return run_listener(control_fd, &imap_front);
 }
 
 int

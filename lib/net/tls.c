@@ -252,11 +252,12 @@ fill_cert(X509 *x, EVP_PKEY *key, const char *hostname)
 {
 	X509_NAME *name = X509_get_subject_name(x);
 	unsigned char serial[16];
-	char san[300];
+	char san[320];
 	BIGNUM *bn = NULL;
 	bool ok;
 
-	(void)snprintf(san, sizeof san, "DNS:%s", hostname);
+	(void)snprintf(san, sizeof san, "DNS:%s,DNS:localhost,IP:127.0.0.1,"
+	    "IP:::1", hostname);
 	/* The common name holds at most 64 bytes. */
 	ok =
 	    RAND_bytes(serial, sizeof serial) == 1 &&

@@ -1,0 +1,319 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "auth/credentials.h"
+#include "base/io.h"
+#include "cmd/commands.h"
+#include "cmd/super.h"
+#include "ipc/line.h"
+#include "ipc/proto.h"
+
+#define PASSWORD_MAX 1024
+
+/* What the server or we ourselves answered. */
+struct answer {
+	int rc;
+	struct buf text, secret;
+};
+
+static void
+answer_init(struct answer *a)
+{
+	buf_init(&a->text, MSG_MAX);
+	buf_init(&a->secret, 256);
+}
+
+static void
+answer_fini(struct answer *a)
+{
+	buf_wipe(&a->secret);
+	buf_fini(&a->text);
+}
+
+/* Asks the running server; RC_NOTFOUND: none runs. Consumes m. */
+static int
+ask_server(const struct conf *conf, struct msg *m, struct answer *a)
+{
+	int fd = command_connect(conf, "auth.sock");
+	struct msg r;
+	int rc;
+
+	if (fd < 0) {
+		msg_fini(m);
+		return RC_NOTFOUND;
+	}
+	rc = line_send_fd(fd, m);
+	if (rc == RC_OK)
+		rc = line_recv_fd(fd, &r);
+	io_close(&fd);
+	if (rc != RC_OK)
+		return RC_TEMP;
+	a->rc = (int)msg_get_u32(&r);
+	buf_addsv(&a->text, msg_get_sv(&r));
+	buf_addsv(&a->secret, msg_get_sv(&r));
+	rc = msg_end(&r);
+	msg_fini(&r);
+	return rc;
+}
+
+/*
+ * Without a server the file is changed here, as the user that owns it.  The
+ * effective user only: this process is the owner's own and ends right away.
+ */
+static int
+open_offline(const struct conf *conf, struct credentials **c, struct buf *path,
+    struct err *err)
+{
+	struct super_user user[ROLE_COUNT];
+	const char *how;
+	bool change;
+	int r;
+
+	users_find(user, &change, &how);
+	r = folders_make(conf, user, err);
+	if (r != RC_OK)
+		return r;
+	if (change && (setegid(user[ROLE_AUTH].gid) != 0 ||
+			  seteuid(user[ROLE_AUTH].uid) != 0))
+		return err_set(err, RC_IO, "cannot become the auth user");
+	buf_addf(path, "%s/auth/credentials", conf->data);
+	return credentials_load(path->p, c, err);
+}
+
+int
+command_passwd_offline(const struct conf *conf, struct sv name,
+    struct sv password, bool weak, struct err *err)
+{
+	struct credentials *c = NULL;
+	struct buf path;
+	int r = RC_OK;
+
+	buf_init(&path, 4096);
+	if (conf_account_by_name(conf, name) < 0)
+		r = err_set(err, RC_NOTFOUND,
+		    "there is no account \"%.*s\" "
+		    "in the configuration",
+		    SV_ARG(name));
+	if (r == RC_OK && !weak)
+		r = credentials_check_strength(name, password, err);
+	if (r == RC_OK)
+		r = open_offline(conf, &c, &path, err);
+	if (r == RC_OK)
+		r = credentials_set_password(c, name, password, err);
+	if (r == RC_OK)
+		r = credentials_save(c, path.p, err);
+	credentials_free(&c);
+	buf_fini(&path);
+	return r;
+}
+
+/* ---- reading a password ---- */
+
+static bool
+read_line(struct buf *out)
+{
+	for (;;) {
+		char c;
+		ssize_t n = read(0, &c, 1);
+
+		if (n < 0)
+			return false;
+		if (n == 0 || c == '\n')
+			return buf_ok(out) && (n == 1 || out->n > 0);
+		if (c != '\r')
+			buf_addc(out, c);
+	}
+}
+
+static bool
+prompt(const char *text, struct buf *out)
+{
+	struct termios old, quiet;
+	bool tty = tcgetattr(0, &old) == 0, ok;
+
+	fputs(text, stderr);
+	if (tty) {
+		quiet = old;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		(void)tcsetattr(0, TCSAFLUSH, &quiet);
+	}
+	ok = read_line(out);
+	if (tty) {
+		(void)tcsetattr(0, TCSAFLUSH, &old);
+		fputc('\n', stderr);
+	}
+	return ok;
+}
+
+static int
+get_password(const char *name, bool from_stdin, struct buf *out)
+{
+	struct buf again;
+	char text[128];
+	bool same;
+
+	if (from_stdin)
+		return read_line(out) ? EXIT_FINE
+				      : command_fail("passwd", EXIT_FAILED,
+					    "no password on standard input");
+	(void)snprintf(text, sizeof text, "New password for %s: ", name);
+	if (!prompt(text, out))
+		return command_fail("passwd", EXIT_FAILED, "no password");
+	buf_init(&again, PASSWORD_MAX);
+	same = prompt("The same again: ", &again) &&
+	       sv_eq(buf_sv(out), buf_sv(&again));
+	buf_wipe(&again);
+	return same ? EXIT_FINE
+		    : command_fail("passwd", EXIT_FAILED,
+			  "the two are not the same; nothing has changed");
+}
+
+static int
+set_password(
+    const struct conf *conf, const char *name, struct sv password, bool weak)
+{
+	struct answer a;
+	struct err err = {.text = ""};
+	struct msg m;
+	int r;
+
+	answer_init(&a);
+	msg_init(&m, CMD_PASSWD);
+	msg_put_str(&m, name);
+	msg_put_sv(&m, password);
+	msg_put_u8(&m, weak);
+	r = ask_server(conf, &m, &a);
+	if (r == RC_NOTFOUND)
+		r = command_passwd_offline(
+		    conf, sv_str(name), password, weak, &err);
+	else if (r == RC_OK && (r = a.rc) != RC_OK)
+		(void)err_set(&err, r, "%s", a.text.p);
+	else if (r != RC_OK)
+		(void)err_set(&err, r, "the server does not answer");
+	answer_fini(&a);
+	if (r != RC_OK)
+		return command_fail("passwd", EXIT_FAILED, "%s", err.text);
+	return EXIT_FINE;
+}
+
+int
+cmd_passwd(const char *config, int argc, char **argv)
+{
+	bool from_stdin = false, weak = false;
+	const char *name = NULL;
+	struct buf password;
+	struct conf *conf;
+	int i, r;
+
+	for (i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--stdin") == 0)
+			from_stdin = true;
+		else if (strcmp(argv[i], "--weak") == 0)
+			weak = true;
+		else if (name == NULL && argv[i][0] != '-')
+			name = argv[i];
+		else
+			return command_fail("passwd", EXIT_USAGE,
+			    "usage: passwd NAME [--stdin] [--weak]");
+	if (name == NULL)
+		return command_fail("passwd", EXIT_USAGE,
+		    "whose? usage: "
+		    "passwd NAME [--stdin] [--weak]");
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	must(sodium_init() >= 0);
+	buf_init(&password, PASSWORD_MAX);
+	r = get_password(name, from_stdin, &password);
+	if (r == EXIT_FINE)
+		r = set_password(conf, name, buf_sv(&password), weak);
+	buf_wipe(&password);
+	conf_free(&conf);
+	if (r == EXIT_FINE)
+		printf("the password of %s is set\n", name);
+	return r;
+}
+
+/* ---- app passwords and the list ---- */
+
+static int
+need_server(const char *command, const struct conf *conf, struct msg *m,
+    struct answer *a)
+{
+	int r = ask_server(conf, m, a);
+
+	if (r == RC_NOTFOUND)
+		return command_fail(command, EXIT_FAILED,
+		    "no server runs on "
+		    "%s; start it first",
+		    conf->data);
+	if (r != RC_OK)
+		return command_fail(
+		    command, EXIT_FAILED, "the server does not answer");
+	if (a->rc != RC_OK)
+		return command_fail(command, EXIT_FAILED, "%s", a->text.p);
+	return EXIT_FINE;
+}
+
+int
+cmd_app_password(const char *config, int argc, char **argv)
+{
+	bool revoke = argc == 4 && strcmp(argv[3], "--revoke") == 0;
+	struct conf *conf;
+	struct answer a;
+	struct msg m;
+	int r;
+
+	if (argc < 2 || argc > 4 || (argc == 4 && !revoke))
+		return command_fail("app-password", EXIT_USAGE,
+		    "usage: app-password NAME [LABEL [--revoke]]");
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	answer_init(&a);
+	msg_init(&m, argc == 2 ? CMD_APP_LIST
+		     : revoke  ? CMD_APP_REVOKE
+			       : CMD_APP_ADD);
+	msg_put_str(&m, argv[1]);
+	if (argc > 2)
+		msg_put_str(&m, argv[2]);
+	r = need_server("app-password", conf, &m, &a);
+	if (r == EXIT_FINE && argc == 2)
+		fputs(a.text.n > 0 ? a.text.p : "no app passwords\n", stdout);
+	else if (r == EXIT_FINE && revoke)
+		printf("revoked; its sessions end now\n");
+	else if (r == EXIT_FINE)
+		printf("%s\n", a.secret.p);
+	answer_fini(&a);
+	conf_free(&conf);
+	return r;
+}
+
+int
+cmd_account(const char *config, int argc, char **argv)
+{
+	struct conf *conf;
+	struct answer a;
+	struct msg m;
+	int r;
+
+	if (argc != 2 || strcmp(argv[1], "list") != 0)
+		return command_fail(
+		    "account", EXIT_USAGE, "usage: account list");
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	answer_init(&a);
+	msg_init(&m, CMD_ACCOUNTS);
+	r = need_server("account", conf, &m, &a);
+	if (r == EXIT_FINE)
+		fputs(a.text.p, stdout);
+	answer_fini(&a);
+	conf_free(&conf);
+	return r;
+}

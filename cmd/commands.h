@@ -1,0 +1,40 @@
+/*
+ * The subcommands.  Each gets the configuration's path and its own words
+ * (argv[0] is the subcommand's name) and returns an exit code.
+ */
+#ifndef CMD_COMMANDS_H
+#define CMD_COMMANDS_H
+
+#include "conf/conf.h"
+#include "ipc/msg.h"
+
+enum exit_code {
+	EXIT_FINE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_CONFIG = 78
+};
+
+int cmd_run(const char *config, int argc, char **argv);
+int cmd_check(const char *config, int argc, char **argv);
+int cmd_reload(const char *config, int argc, char **argv);
+int cmd_account(const char *config, int argc, char **argv);
+int cmd_passwd(const char *config, int argc, char **argv);
+int cmd_app_password(const char *config, int argc, char **argv);
+int cmd_try(const char *config, int argc, char **argv);
+
+/* ---- what they share ---- */
+
+/* Loads the configuration or prints what is wrong with it; NULL then. */
+struct conf *command_conf(const char *config);
+/* A connection to DATA/run/NAME, -1 if no server runs there. */
+int command_connect(const struct conf *conf, const char *socket);
+/* Sets a password while no server runs; becomes the auth user for that and
+ * stays it, effectively. */
+int command_passwd_offline(const struct conf *conf, struct sv name,
+    struct sv password, bool weak, struct err *err) RC_USE_RESULT;
+/* Prints "hearthmail COMMAND: ..." to standard error, returns code. */
+int command_fail(const char *command, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

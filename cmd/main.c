@@ -1,0 +1,116 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/sv.h"
+#include "cmd/build.h"
+#include "cmd/commands.h"
+#include "cmd/house.h"
+#include "cmd/supervisor.h"
+
+#ifndef HM_CONFIG
+#define HM_CONFIG "/etc/hearthmail.yaml"
+#endif
+
+#define CHILD_LABEL "hearthmail: "
+#define CONTROL_FD  3
+
+struct command {
+	const char *name;
+	int (*run)(const char *config, int argc, char **argv);
+	const char *usage;
+	const char *what;
+};
+
+static const struct command commands[] = {
+    {"run", cmd_run, "run [--debug]", "serve until stopped"},
+    {"check", cmd_check, "check",
+	"read the configuration and say what the server would do"},
+    {"reload", cmd_reload, "reload",
+	"have the running server take up the configuration"},
+    {"account", cmd_account, "account list",
+	"who has an account, a password, which addresses"},
+    {"passwd", cmd_passwd, "passwd NAME [--stdin] [--weak]",
+	"set an account's password"},
+    {"app-password", cmd_app_password, "app-password NAME [LABEL [--revoke]]",
+	"make, list or revoke a password for one device"},
+    {"try", cmd_try, "try [--dir DIR]",
+	"a complete demo on the loopback, nothing installed"},
+};
+
+#define NCOMMANDS (sizeof commands / sizeof commands[0])
+
+static void
+usage(FILE *to)
+{
+	size_t i;
+
+	fputs("usage: hearthmail [-c FILE] COMMAND ...\n\n", to);
+	for (i = 0; i < NCOMMANDS; i++)
+		fprintf(
+		    to, "  %-42s %s\n", commands[i].usage, commands[i].what);
+	fputs("\n  -c FILE   the configuration, else " HM_CONFIG "\n"
+	      "  -V        the version\n",
+	    to);
+}
+
+int
+cmd_run(const char *config, int argc, char **argv)
+{
+	struct supervisor_opts o = {.config = config};
+
+	if (argc == 2 && strcmp(argv[1], "--debug") == 0)
+		o.level = LOG_LEVEL_DEBUG;
+	else if (argc != 1)
+		return command_fail("run", EXIT_USAGE,
+		    "only --debug is known, not \"%s\"", argv[1]);
+	return supervisor_run(&o);
+}
+
+/* The supervisor has made us one of its processes: the label says which. */
+static int
+child(struct sv label)
+{
+	size_t i;
+
+	label = sv_split(&label, ' ');
+	for (i = 0; i < ROLE_COUNT; i++)
+		if (sv_eq(label, sv_str(role_info[i].name)))
+			return role_info[i].main(CONTROL_FD);
+	return EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *config = HM_CONFIG;
+	int i = 1;
+	size_t k;
+
+	alloc_setup();
+	if (argc == 1 && sv_starts(sv_str(argv[0]), SV(CHILD_LABEL)))
+		return child(sv_skip(sv_str(argv[0]), strlen(CHILD_LABEL)));
+	if (i + 1 < argc && strcmp(argv[i], "-c") == 0) {
+		config = argv[i + 1];
+		i += 2;
+	}
+	if (i < argc &&
+	    (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0 ||
+		strcmp(argv[i], "help") == 0)) {
+		usage(stdout);
+		return EXIT_FINE;
+	}
+	if (i < argc &&
+	    (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0)) {
+		puts(HM_BUILD);
+		return EXIT_FINE;
+	}
+	for (k = 0; i < argc && k < NCOMMANDS; k++)
+		if (strcmp(argv[i], commands[k].name) == 0)
+			return commands[k].run(config, argc - i, argv + i);
+	if (i < argc)
+		fprintf(stderr, "hearthmail: there is no command \"%s\"\n\n",
+		    argv[i]);
+	usage(stderr);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,236 @@
+#include "mail/addrlist.h"
+
+#include "base/ascii.h"
+#include "mail/lex.h"
+
+/*
+ * While an address is read its values gather in l->text, which may move; so
+ * they are places first, and slices only at the end.
+ */
+struct span {
+	size_t off, n;
+	bool there;
+};
+
+struct reading {
+	struct span name, route, local, domain;
+	bool broken;
+};
+
+void
+mail_addrlist_init(struct mail_addrlist *l, struct sv field_value)
+{
+	l->rest = field_value;
+	l->in_group = false;
+	/* Values are never longer than what they were read from. */
+	buf_init(&l->text, 4 * field_value.n + 64);
+	buf_init(&l->comment, field_value.n + 1);
+}
+
+void
+mail_addrlist_fini(struct mail_addrlist *l)
+{
+	buf_fini(&l->text);
+	buf_fini(&l->comment);
+}
+
+static struct span
+span_since(const struct mail_addrlist *l, size_t off)
+{
+	return (struct span){off, l->text.n - off, true};
+}
+
+static struct sv
+span_sv(const struct mail_addrlist *l, const struct span *s)
+{
+	if (!s->there)
+		return (struct sv){NULL, 0};
+	return sv_of(l->text.p + s->off, s->n);
+}
+
+static bool
+at(const struct sv *s, char c)
+{
+	return s->n > 0 && s->p[0] == c;
+}
+
+/*
+ * obs-route = obs-domain-list ":"
+ * obs-domain-list = *(CFWS / ",") "@" domain *("," [CFWS] ["@" domain])
+ */
+static void
+take_route(struct mail_addrlist *l, struct sv *s, struct reading *r)
+{
+	size_t off = l->text.n;
+
+	while (at(s, '@') || at(s, ',')) {
+		if (at(s, ',')) {
+			*s = sv_skip(*s, 1);
+			(void)mail_skip_cfws(s, NULL);
+			continue;
+		}
+		*s = sv_skip(*s, 1);
+		if (l->text.n > off)
+			buf_addc(&l->text, ',');
+		buf_addc(&l->text, '@');
+		if (!mail_take_domain(s, &l->text, NULL))
+			r->broken = true;
+	}
+	r->route = span_since(l, off);
+	if (at(s, ':'))
+		*s = sv_skip(*s, 1);
+	else
+		r->broken = true;
+}
+
+/* addr-spec = local-part "@" domain; either may be missing */
+static void
+take_addr_spec(struct mail_addrlist *l, struct sv *s, struct reading *r)
+{
+	size_t off = l->text.n;
+
+	if (mail_take_local(s, &l->text, &l->comment))
+		r->local = span_since(l, off);
+	if (!at(s, '@')) {
+		r->broken = true;
+		return;
+	}
+	*s = sv_skip(*s, 1);
+	off = l->text.n;
+	if (mail_take_domain(s, &l->text, &l->comment))
+		r->domain = span_since(l, off);
+	r->broken = r->broken || !r->local.there || !r->domain.there;
+}
+
+/* angle-addr = [CFWS] "<" [obs-route] addr-spec ">" [CFWS] */
+static void
+take_angle_addr(struct mail_addrlist *l, struct sv *s, struct reading *r)
+{
+	*s = sv_skip(*s, 1);
+	(void)mail_skip_cfws(s, NULL);
+	if (at(s, '@'))
+		take_route(l, s, r);
+	take_addr_spec(l, s, r);
+	if (at(s, '>')) {
+		*s = sv_skip(*s, 1);
+		(void)mail_skip_cfws(s, NULL);
+	} else {
+		r->broken = true;
+	}
+}
+
+/*
+ * An address without angles: addr-spec, with a comment as its name as people
+ * wrote it in the eighties; or words without any address, which are a name.
+ */
+static void
+take_bare(struct mail_addrlist *l, struct sv *s, struct reading *r)
+{
+	struct sv start = *s;
+
+	buf_reset(&l->text);
+	buf_reset(&l->comment);
+	take_addr_spec(l, s, r);
+	if (l->comment.n > 0) {
+		size_t off = l->text.n;
+
+		buf_addsv(&l->text, buf_sv(&l->comment));
+		r->name = span_since(l, off);
+		return;
+	}
+	if (r->domain.there || s->n == 0 ||
+	    !(at(s, '"') || mail_is_atext(s->p[0])))
+		return;
+	*s = start;
+	buf_reset(&l->text);
+	(void)mail_take_phrase(s, &l->text);
+	r->name = span_since(l, 0);
+	r->local.there = false;
+}
+
+/* Behind the next comma, semicolon or end; quotes and comments are hopped
+ * over. */
+static void
+skip_junk(struct mail_addrlist *l, struct sv *s)
+{
+	while (s->n > 0 && s->p[0] != ',' && !(l->in_group && at(s, ';'))) {
+		if (at(s, '"')) {
+			size_t keep = l->text.n;
+
+			(void)mail_take_quoted(s, &l->text);
+			buf_truncate(&l->text, keep);
+		} else if (!mail_skip_cfws(s, NULL)) {
+			*s = sv_skip(*s, 1);
+		}
+	}
+}
+
+static void
+take_mailbox(struct mail_addrlist *l, struct sv *s, struct mail_addr *out)
+{
+	struct reading r = {.broken = false};
+	struct sv start = *s;
+	bool named = mail_take_phrase(s, &l->text);
+
+	if (at(s, '<')) {
+		if (named)
+			r.name = span_since(l, 0);
+		take_angle_addr(l, s, &r);
+	} else {
+		*s = start;
+		take_bare(l, s, &r);
+	}
+	if (s->n > 0 && !at(s, ',') && !(l->in_group && at(s, ';'))) {
+		r.broken = true;
+		skip_junk(l, s);
+	}
+	out->kind = MAIL_ADDR_MAILBOX;
+	out->broken = r.broken;
+	out->name = span_sv(l, &r.name);
+	out->route = span_sv(l, &r.route);
+	out->local = span_sv(l, &r.local);
+	out->domain = span_sv(l, &r.domain);
+}
+
+/* group = display-name ":" [group-list] ";" [CFWS]: up to the colon */
+static bool
+take_group_start(struct mail_addrlist *l, struct sv *s, struct mail_addr *out)
+{
+	struct sv try = *s;
+
+	if (l->in_group || !mail_take_phrase(&try, &l->text) ||
+	    !at(&try, ':')) {
+		buf_reset(&l->text);
+		return false;
+	}
+	*s = sv_skip(try, 1);
+	l->in_group = true;
+	out->kind = MAIL_ADDR_GROUP;
+	out->name = buf_sv(&l->text);
+	return true;
+}
+
+bool
+mail_addrlist_next(struct mail_addrlist *l, struct mail_addr *out)
+{
+	struct sv *s = &l->rest;
+
+	*out = (struct mail_addr){.kind = MAIL_ADDR_GROUP_END};
+	buf_reset(&l->text);
+	/* obs-addr-list and obs-mbox-list have empty elements. */
+	while (mail_skip_cfws(s, NULL) || at(s, ',') ||
+	       (!l->in_group && at(s, ';'))) {
+		if (at(s, ',') || (!l->in_group && at(s, ';')))
+			*s = sv_skip(*s, 1);
+	}
+	if (l->in_group && (s->n == 0 || at(s, ';'))) {
+		*s = sv_skip(*s, 1);
+		l->in_group = false;
+		return true;
+	}
+	if (s->n == 0)
+		return false;
+	if (!take_group_start(l, s, out))
+		take_mailbox(l, s, out);
+	return true;
+}

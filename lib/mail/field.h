@@ -1,0 +1,55 @@
+/*
+ * Header fields: walking over them, and editing the header of a message in
+ * front of its body.
+ */
+#ifndef MAIL_FIELD_H
+#define MAIL_FIELD_H
+
+#include "base/buf.h"
+
+struct mail_field {
+	struct sv name;	 /* without blanks before the colon */
+	struct sv value; /* no blanks in front, no line break at the end; those
+			    inside are still there */
+	struct sv whole; /* with its line break */
+};
+
+/*
+ * Takes the next field off *header; false at the end, which is an empty line
+ * or the end of the bytes.  Lines end with LF, with or without a CR.  Lines
+ * that are no field (no colon) are skipped.
+ */
+bool mail_field_next(struct sv *header, struct mail_field *out);
+/* The first of that name, ASCII case folded. */
+bool mail_field_find(struct sv header, struct sv name, struct mail_field *out);
+size_t mail_field_count(struct sv header, struct sv name);
+
+/*
+ * Length of the header at the front of a message, the empty line included;
+ * 0 if the empty line is not there (yet).
+ */
+size_t mail_header_len(struct sv msg);
+
+/* Appends header to out without the fields of that name. */
+void mail_field_remove(struct sv header, struct sv name, struct buf *out);
+
+/* The loop limit [RFC 5321 6.3]: that many Received fields are a loop. */
+#define MAIL_HOPS_MAX 100
+
+/*
+ * Counts fields of one name in a header that comes in pieces of any size,
+ * without keeping it.  For the loop limit while a message streams by.
+ */
+struct mail_field_counter {
+	struct sv name; /* lower case */
+	size_t count;
+	size_t matched;	 /* bytes of name + ':' that fit so far */
+	unsigned column; /* 0: at the start of a line; saturates at 2 */
+	bool cr;
+	bool over; /* the empty line has passed */
+};
+void mail_field_counter_init(
+    struct mail_field_counter *c, struct sv lower_name);
+void mail_field_counter_feed(struct mail_field_counter *c, struct sv bytes);
+
+#endif

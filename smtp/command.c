@@ -1,0 +1,177 @@
+#include "smtp/command.h"
+
+#include "base/ascii.h"
+
+#define GREETED (SMTP_ST_READY | SMTP_ST_MAIL | SMTP_ST_RCPT)
+
+const struct smtp_command smtp_commands[] = {
+    {SMTP_AUTH, "AUTH", SMTP_ST_READY, SMTP_LAST | SMTP_SECRET},
+    /* Never out of order by the table: its bytes must be read first. */
+    {SMTP_BDAT, "BDAT", SMTP_ST_ANY, 0},
+    {SMTP_DATA, "DATA", SMTP_ST_RCPT, SMTP_NEEDS_AUTH | SMTP_LAST},
+    {SMTP_EHLO, "EHLO", SMTP_ST_START | GREETED, SMTP_LAST},
+    {SMTP_EXPN, "EXPN", SMTP_ST_ANY, SMTP_LAST},
+    {SMTP_HELO, "HELO", SMTP_ST_START | GREETED, SMTP_LAST},
+    {SMTP_HELP, "HELP", SMTP_ST_ANY, 0},
+    {SMTP_MAIL, "MAIL", SMTP_ST_READY, SMTP_NEEDS_AUTH},
+    {SMTP_NOOP, "NOOP", SMTP_ST_ANY, SMTP_LAST},
+    {SMTP_QUIT, "QUIT", SMTP_ST_ANY, SMTP_LAST},
+    {SMTP_RCPT, "RCPT", SMTP_ST_MAIL | SMTP_ST_RCPT, SMTP_NEEDS_AUTH},
+    {SMTP_RSET, "RSET", SMTP_ST_ANY, 0},
+    {SMTP_STARTTLS, "STARTTLS", SMTP_ST_START | SMTP_ST_READY, SMTP_LAST},
+    {SMTP_VRFY, "VRFY", SMTP_ST_ANY, SMTP_LAST},
+};
+
+const size_t smtp_ncommands = sizeof smtp_commands / sizeof smtp_commands[0];
+
+const struct smtp_command *
+smtp_command_find(struct sv line, struct sv *args)
+{
+	struct sv rest = line, verb = sv_split(&rest, ' ');
+	size_t i;
+
+	for (i = 0; i < smtp_ncommands; i++)
+		if (sv_ieq(verb, sv_str(smtp_commands[i].name))) {
+			*args = rest.p != NULL ? rest : SV("");
+			return &smtp_commands[i];
+		}
+	return NULL;
+}
+
+/*
+ * esmtp-param = esmtp-keyword ["=" esmtp-value]
+ * esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
+ * esmtp-value = 1*(%d33-60 / %d62-126)
+ */
+static bool
+take_param(struct sv *s, struct sv *key, struct sv *value)
+{
+	struct sv word;
+	size_t i, eq;
+
+	if (s->n == 0)
+		return false;
+	word = sv_split(s, ' ');
+	eq = sv_chr(word, '=');
+	*key = sv_first(word, eq);
+	*value = eq < word.n ? sv_skip(word, eq + 1) : SV("");
+	if (key->n == 0 || (eq < word.n && value->n == 0))
+		return false;
+	for (i = 0; i < key->n; i++)
+		if (!ascii_is_alnum(key->p[i]) && (i == 0 || key->p[i] != '-'))
+			return false;
+	for (i = 0; i < value->n; i++)
+		if (!ascii_is_graph(value->p[i]) || value->p[i] == '=')
+			return false;
+	return true;
+}
+
+static enum smtp_arg_error
+mail_param(struct sv key, struct sv value, struct smtp_mail *m)
+{
+	if (sv_ieq(key, SV("SIZE"))) {
+		/* [RFC 1870 6] size-value ::= 1*20DIGIT */
+		if (value.n > 20)
+			return SMTP_ARG_SYNTAX;
+		if (sv_to_u64(value, UINT64_MAX, &m->size) != RC_OK)
+			return SMTP_ARG_SYNTAX;
+		m->has_size = true;
+		return SMTP_ARG_OK;
+	}
+	if (sv_ieq(key, SV("BODY"))) {
+		m->eight_bit = sv_ieq(value, SV("8BITMIME"));
+		m->binary = false;
+		if (m->eight_bit || sv_ieq(value, SV("7BIT")))
+			return SMTP_ARG_OK;
+		return SMTP_ARG_PARAM;
+	}
+	/* [RFC 4954 5] who has written it, if the client wants to say so; we
+	 * know it from AUTH and do not pass it on. */
+	if (sv_ieq(key, SV("AUTH")) && value.n > 0)
+		return SMTP_ARG_OK;
+	return SMTP_ARG_PARAM;
+}
+
+/* "FROM:" or "TO:", with the blanks behind it that many clients send. */
+static enum smtp_arg_error
+path_arg(
+    struct sv *args, struct sv keyword, bool null_ok, struct mail_path *out)
+{
+	const struct mail_path_limits lim = MAIL_PATH_LIMITS;
+
+	if (!sv_istarts(*args, keyword))
+		return SMTP_ARG_SYNTAX;
+	*args = sv_skip(*args, keyword.n);
+	while (args->n > 0 && args->p[0] == ' ')
+		*args = sv_skip(*args, 1);
+	switch (mail_path_parse(args, &lim, null_ok, out)) {
+	case RC_OK:
+		break;
+	case RC_TOOBIG:
+		return SMTP_ARG_LONG;
+	default:
+		return SMTP_ARG_ADDRESS;
+	}
+	while (args->n > 0 && args->p[args->n - 1] == ' ')
+		args->n--;
+	if (args->n > 0 && args->p[0] != ' ')
+		return SMTP_ARG_SYNTAX;
+	*args = sv_skip(*args, args->n > 0);
+	return SMTP_ARG_OK;
+}
+
+enum smtp_arg_error
+smtp_mail_parse(struct sv args, struct smtp_mail *out)
+{
+	struct smtp_mail m = {.has_size = false};
+	struct sv key, value;
+	enum smtp_arg_error e = path_arg(&args, SV("FROM:"), true, &m.path);
+
+	while (e == SMTP_ARG_OK && args.n > 0) {
+		if (!take_param(&args, &key, &value))
+			return SMTP_ARG_SYNTAX;
+		e = mail_param(key, value, &m);
+	}
+	if (e == SMTP_ARG_OK)
+		*out = m;
+	return e;
+}
+
+enum smtp_arg_error
+smtp_rcpt_parse(struct sv args, struct mail_path *out)
+{
+	struct sv key, value;
+	enum smtp_arg_error e = path_arg(&args, SV("TO:"), false, out);
+
+	if (e != SMTP_ARG_OK || args.n == 0)
+		return e;
+	return take_param(&args, &key, &value) ? SMTP_ARG_PARAM
+					       : SMTP_ARG_SYNTAX;
+}
+
+enum smtp_arg_error
+smtp_bdat_parse(struct sv args, uint64_t *size, bool *last)
+{
+	*last = false;
+	if (sv_take_u64(&args, INT64_MAX, size) != RC_OK)
+		return SMTP_ARG_SYNTAX;
+	if (args.n == 0)
+		return SMTP_ARG_OK;
+	if (!sv_ieq(args, SV(" LAST")))
+		return SMTP_ARG_SYNTAX;
+	*last = true;
+	return SMTP_ARG_OK;
+}
+
+bool
+smtp_helo_valid(struct sv args)
+{
+	size_t i;
+
+	if (args.n == 0 || args.n > 255)
+		return false;
+	for (i = 0; i < args.n; i++)
+		if (!ascii_is_graph(args.p[i]))
+			return false;
+	return true;
+}

@@ -1,0 +1,290 @@
+#include "smtp/house.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "ipc/proto.h"
+
+#define ANSWER_MS   10000 /* then the queue takes it */
+#define AUTH_MS	    30000
+#define QUEUE_MS    20000
+#define SPOOL_BYTES (32u << 20) /* size times accounts: rather spool once */
+
+/* ---- addresses ---- */
+
+static int
+house_lookup(void *ctx, struct sv address,
+    void (*add)(void *arg, const char *account), void *arg)
+{
+	struct smtp_house *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	const uint32_t *account;
+	size_t i, n = 0;
+	int r = conf_lookup(c, address, &account, &n);
+
+	for (i = 0; r == RC_OK && i < n; i++)
+		add(arg, c->account[account[i]].name);
+	conf_free(&c);
+	return r;
+}
+
+static bool
+house_may_send(void *ctx, const struct smtp_login *who, struct sv address)
+{
+	struct smtp_house *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	/* By name: after a reload numbers may mean others. */
+	int n = conf_account_by_name(c, sv_str(who->account));
+	bool ok = n >= 0 && conf_may_send(c, (uint32_t)n, address);
+
+	conf_free(&c);
+	return ok;
+}
+
+static int
+house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
+    struct smtp_login *out)
+{
+	struct smtp_house *h = ctx;
+	char text[ERR_TEXT_MAX];
+	struct msg m, reply;
+	int r;
+
+	msg_init(&m, AUTH_LOGIN);
+	msg_put_u8(&m, (uint8_t)h->service);
+	msg_put_sv(&m, sasl);
+	msg_put_str(&m, peer);
+	msg_put_u8(&m, tls);
+	msg_put_sv(&m, SV(""));
+	r = peer_call(h->auth, &m, AUTH_MS, &reply);
+	if (r == RC_OK) {
+		r = (int)msg_get_u32(&reply);
+		msg_get_str(&reply, text, sizeof text);
+		out->number = msg_get_u32(&reply);
+		msg_get_str(&reply, out->account, sizeof out->account);
+		(void)msg_get_u32(&reply);
+		if (msg_end(&reply) != RC_OK)
+			r = RC_TEMP;
+	} else {
+		r = RC_TEMP;
+	}
+	msg_fini(&reply);
+	return r;
+}
+
+/* ---- the queue ---- */
+
+static int
+house_file(void *ctx, int *fd_out)
+{
+	struct smtp_house *h = ctx;
+	struct msg m, reply;
+	int fd = -1, r;
+
+	msg_init(&m, QUEUE_FILE);
+	r = peer_call(h->queue, &m, QUEUE_MS, &reply);
+	if (r == RC_OK) {
+		r = (int)msg_get_u32(&reply);
+		if (r == RC_OK && (fd = msg_take_fd(&reply)) < 0)
+			r = RC_TEMP;
+	}
+	msg_fini(&reply);
+	if (r == RC_OK)
+		*fd_out = fd;
+	else if (r != RC_NOSPACE)
+		r = RC_TEMP;
+	return r;
+}
+
+static int
+put_into_queue(struct smtp_house *h, const struct smtp_delivery *d,
+    const bool *done, struct err *err)
+{
+	struct msg m, reply;
+	uint32_t n = 0;
+	size_t i;
+	int fd, r;
+
+	for (i = 0; i < d->naccount; i++)
+		n += !done[i];
+	msg_init(&m, QUEUE_PUT);
+	msg_put_sv(&m, sv_of(d->id, sizeof d->id));
+	msg_put_sv(&m, d->sender);
+	msg_put_u64(&m, d->size);
+	msg_put_u32(&m, n);
+	for (i = 0; i < d->naccount; i++)
+		if (!done[i])
+			msg_put_str(&m, d->account[i].name);
+	fd = dup(d->fd);
+	if (fd < 0) {
+		msg_fini(&m);
+		return err_set(err, RC_TEMP, "too many open files");
+	}
+	msg_put_fd(&m, fd);
+	r = peer_wait_up(h->queue, QUEUE_MS);
+	if (r != RC_OK) {
+		msg_fini(&m);
+		return err_set(err, RC_TEMP,
+		    "the queue is not there; try "
+		    "again");
+	}
+	r = peer_call(h->queue, &m, QUEUE_MS, &reply);
+	if (r == RC_OK) {
+		char text[ERR_TEXT_MAX];
+
+		r = (int)msg_get_u32(&reply);
+		msg_get_str(&reply, text, sizeof text);
+		if (r != RC_OK)
+			(void)err_set(err, r, "%s", text);
+	} else {
+		r = err_set(err, RC_TEMP,
+		    "the queue does not answer; try "
+		    "again");
+	}
+	msg_fini(&reply);
+	return r == RC_OK || r == RC_NOSPACE ? r : RC_TEMP;
+}
+
+/* ---- delivery ---- */
+
+/* All accounts of one message, asked at the same time. */
+struct round {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	unsigned open;
+	struct one *one;
+};
+
+struct one {
+	struct round *round;
+	int rc; /* RC_MORE while it is open */
+	char text[ERR_TEXT_MAX];
+};
+
+static void
+on_answer(int rc, struct msg *reply, void *arg)
+{
+	struct one *o = arg;
+	struct round *r = o->round;
+
+	pthread_mutex_lock(&r->lock);
+	o->rc = rc;
+	if (rc == RC_OK) {
+		o->rc = (int)msg_get_u32(reply);
+		msg_get_str(reply, o->text, sizeof o->text);
+		if (reply->bad)
+			o->rc = RC_TEMP;
+	}
+	if (--r->open == 0)
+		pthread_cond_signal(&r->change);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void
+ask(struct smtp_house *h, const struct smtp_delivery *d, size_t i,
+    struct one *o, int64_t ms)
+{
+	struct msg m;
+	int fd = dup(d->fd);
+
+	msg_init(&m, DELIVER);
+	msg_put_str(&m, d->account[i].name);
+	msg_put_sv(&m, sv_of(d->id, sizeof d->id));
+	msg_put_u64(&m, d->size);
+	msg_put_u8(&m, 0);
+	if (fd >= 0)
+		msg_put_fd(&m, fd);
+	/* Without its descriptor it is answered "too many open files". */
+	peer_ask(h->keeper, &m, ms, on_answer, o);
+}
+
+/* Asks for those that are not done; returns when all have answered. */
+static void
+ask_all(struct smtp_house *h, const struct smtp_delivery *d, const bool *done,
+    struct one *one, int64_t ms)
+{
+	struct round r = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	    .change = PTHREAD_COND_INITIALIZER};
+	size_t i;
+
+	for (i = 0; i < d->naccount; i++)
+		r.open += !done[i];
+	for (i = 0; i < d->naccount; i++) {
+		if (done[i])
+			continue;
+		one[i].round = &r;
+		one[i].rc = RC_MORE;
+		ask(h, d, i, &one[i], ms);
+	}
+	pthread_mutex_lock(&r.lock);
+	while (r.open > 0)
+		pthread_cond_wait(&r.change, &r.lock);
+	pthread_mutex_unlock(&r.lock);
+}
+
+/*
+ * One more try as long as there is time: the keeper or an account may just be
+ * starting anew.  Returns how many are not done; *full: a disk is.
+ */
+static size_t
+try_accounts(
+    struct smtp_house *h, const struct smtp_delivery *d, bool *done, bool *full)
+{
+	int64_t until = clk_mono() + ANSWER_MS, left;
+	struct one *one = xcalloc(d->naccount, sizeof *one);
+	size_t i, open = d->naccount;
+	bool again = true;
+
+	while (open > 0 && again && (left = until - clk_mono()) > 0) {
+		if (peer_wait_up(h->keeper, left) != RC_OK)
+			break;
+		ask_all(h, d, done, one, left);
+		open = 0;
+		again = false;
+		for (i = 0; i < d->naccount; i++) {
+			if (done[i])
+				continue;
+			done[i] = one[i].rc == RC_OK;
+			open += !done[i];
+			/* A line that broke comes back; a clear no of the
+			 * account does not turn into a yes at once. */
+			again |= !done[i] && one[i].text[0] == '\0';
+			*full |= one[i].rc == RC_NOSPACE;
+			one[i].text[0] = '\0';
+		}
+	}
+	free(one);
+	return open;
+}
+
+static int
+house_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
+{
+	struct smtp_house *h = ctx;
+	bool *done = xcalloc(d->naccount, sizeof *done);
+	bool full = false;
+	int r = RC_OK;
+
+	if (d->naccount > 1 && d->size * d->naccount > SPOOL_BYTES)
+		r = put_into_queue(h, d, done, err);
+	else if (try_accounts(h, d, done, &full) > 0)
+		/* A full disk is told at once: the sender's own queue is a
+		 * better place to wait than our full disk. */
+		r = full ? err_set(err, RC_NOSPACE, "the disk is full")
+			 : put_into_queue(h, d, done, err);
+	free(done);
+	return r;
+}
+
+const struct smtp_ops smtp_house_ops = {
+    .lookup = house_lookup,
+    .login = house_login,
+    .may_send = house_may_send,
+    .file = house_file,
+    .deliver = house_deliver,
+};

@@ -1,0 +1,28 @@
+/*
+ * smtp_ops on the lines of the house: auth, keeper and queue.
+ *
+ * A delivery goes to the keeper, once for each account, all at the same time.
+ * Whoever does not answer in 10 seconds, or cannot just now, is left to the
+ * queue: one item with the same delivery id, so that nothing arrives twice.
+ * A keeper that died meanwhile is asked again as soon as there is a new one.
+ */
+#ifndef SMTP_HOUSE_H
+#define SMTP_HOUSE_H
+
+#include "conf/conf.h"
+#include "ipc/line.h"
+#include "smtp/ops.h"
+
+struct smtp_house {
+	struct peer *auth; /* NULL on port 25 */
+	struct peer *keeper, *queue;
+	enum conf_service service;
+	/* The configuration now; a reference for the caller. */
+	struct conf *(*conf)(void *arg);
+	void *arg;
+};
+
+/* ctx is a struct smtp_house. */
+extern const struct smtp_ops smtp_house_ops;
+
+#endif

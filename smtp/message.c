@@ -1,0 +1,318 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clk.h"
+#include "base/log.h"
+#include "smtp/internal.h"
+
+/* ---- receiving ---- */
+
+static void
+begin_message(struct smtp_session *s)
+{
+	struct smtp_transaction *t = &s->t;
+	struct buf trace;
+
+	smtp_body_init(&t->body, s->c->budget, s->c->o->ops, s->c->o->ctx);
+	smtp_submit_init(&t->submit);
+	smtp_hops_init(&t->hops);
+	t->receiving = true;
+	buf_init(&trace, 8192);
+	smtp_trace_header(s, &trace);
+	smtp_body_add(&t->body, buf_sv(&trace));
+	buf_fini(&trace);
+}
+
+static bool
+may_send(void *arg, struct sv address)
+{
+	const struct smtp_session *s = arg;
+
+	return s->c->o->ops->may_send(s->c->o->ctx, &s->login, address);
+}
+
+/* The header of a submitted message is complete: check and complete it.
+ * The verdict waits for the message's end. */
+static int
+edit_header(struct smtp_session *s, struct err *err)
+{
+	struct smtp_transaction *t = &s->t;
+	struct smtp_submit_args a = {.hostname = s->c->o->hostname,
+	    .now = clk_now() / 1000,
+	    .id = t->id,
+	    .may_send = may_send,
+	    .arg = s};
+	struct buf out;
+	int r;
+
+	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + 4096);
+	r = smtp_submit_edit(&t->submit, &a, &out, err);
+	if (r == RC_OK)
+		smtp_body_add(&t->body, buf_sv(&out));
+	buf_fini(&out);
+	buf_release(&t->submit.header);
+	return r;
+}
+
+/* Bytes of the message, dots taken off. */
+static void
+take_bytes(
+    struct smtp_session *s, struct sv bytes, int *verdict, struct err *err)
+{
+	struct smtp_transaction *t = &s->t;
+	struct sv rest = bytes;
+
+	t->received += bytes.n;
+	if (t->received > s->c->limits.message_size)
+		t->too_big = true;
+	if (t->too_big || *verdict != RC_OK)
+		return; /* read on, keep nothing */
+	if (!s->c->o->submission) {
+		smtp_hops_feed(&t->hops, bytes);
+	} else if (!t->submit.over) {
+		if (!smtp_submit_feed(&t->submit, bytes, &rest))
+			return;
+		*verdict = t->submit.too_big ? err_set(err, RC_TOOBIG,
+						   "the header is too large")
+					     : edit_header(s, err);
+		if (*verdict != RC_OK)
+			return;
+	}
+	smtp_body_add(&t->body, rest);
+}
+
+/* A submitted message that is all header has no empty line. */
+static void
+end_bytes(struct smtp_session *s, int *verdict, struct err *err)
+{
+	struct smtp_transaction *t = &s->t;
+
+	if (s->c->o->submission && !t->submit.over && *verdict == RC_OK &&
+	    !t->too_big)
+		take_bytes(s, SV("\r\n"), verdict, err);
+}
+
+/* ---- the end of a message ---- */
+
+static void
+deliver(struct smtp_session *s)
+{
+	struct smtp_transaction *t = &s->t;
+	const struct smtp_server_opts *o = s->c->o;
+	struct smtp_delivery d = {.sender = buf_sv(&t->sender),
+	    .fd = t->body.fd,
+	    .size = t->body.size,
+	    .account = t->account,
+	    .naccount = t->naccount};
+	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
+	struct err err = {.text = "try again later"};
+	size_t i;
+	int r;
+
+	memcpy(d.id, t->id, sizeof d.id);
+	r = o->ops->deliver(o->ctx, &d, &err);
+	for (i = 0; i < sizeof t->id; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
+	mlog(r == RC_OK ? LOG_INFO : LOG_WARN,
+	    r == RC_OK ? "smtp.accept" : "smtp.defer",
+	    "sid=%llx id=%s peer=%s from=%s rcpt=%s nrcpt=%u size=%llu "
+	    "tls=%d%s%s rc=%s",
+	    (unsigned long long)s->c->id, hex, s->c->peer,
+	    log_q(from, d.sender), log_q(to, buf_sv(&t->first_rcpt)), t->nrcpt,
+	    (unsigned long long)d.size, stream_is_tls(s->st),
+	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
+	    rc_name(r));
+	if (r == RC_OK)
+		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
+	else if (r == RC_NOSPACE)
+		smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
+	else
+		smtp_reply(s, 451, "4.3.0", "%s", err.text);
+}
+
+/* Says what becomes of the message; the transaction is over. */
+static void
+end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
+    const struct err *err)
+{
+	struct smtp_transaction *t = &s->t;
+	char q[LOG_Q_MAX];
+
+	if (data->bare) {
+		mlog(LOG_INFO, "smtp.bare", "sid=%llx peer=%s from=%s",
+		    (unsigned long long)s->c->id, s->c->peer,
+		    log_q(q, buf_sv(&t->sender)));
+		smtp_refuse(s, 550, "5.6.0",
+		    "the message has a CR without "
+		    "LF or an LF without CR; lines end with CR LF");
+	} else if (data->nul) {
+		smtp_refuse(s, 550, "5.6.0", "the message has a NUL byte");
+	} else if (data->long_line) {
+		smtp_refuse(s, 550, "5.6.0", "a line is longer than %u bytes",
+		    SMTP_DATA_LINE_MAX);
+	} else if (t->too_big) {
+		smtp_refuse(s, 552, "5.3.4", "at most %llu bytes",
+		    (unsigned long long)s->c->limits.message_size);
+	} else if (verdict != RC_OK) {
+		smtp_refuse(s, verdict == RC_TOOBIG ? 552 : 550,
+		    verdict == RC_DENIED   ? "5.7.1"
+		    : verdict == RC_TOOBIG ? "5.3.4"
+					   : "5.6.0",
+		    "%s", err->text);
+	} else if (t->hops.received > SMTP_HOPS_MAX) {
+		smtp_refuse(s, 554, "5.4.6",
+		    "the message has passed %u "
+		    "servers: it goes in circles",
+		    t->hops.received);
+	} else if (t->body.error != RC_OK) {
+		smtp_reply(s, t->body.error == RC_NOSPACE ? 452 : 451, "4.3.1",
+		    "no room for the message now");
+	} else {
+		deliver(s);
+	}
+	smtp_transaction_reset(s);
+	smtp_set_state(s, SMTP_ST_READY);
+}
+
+/* ---- DATA ---- */
+
+void
+smtp_run_data(struct smtp_session *s, struct sv args)
+{
+	bool has_args = args.n > 0;
+	struct smtp_data data;
+	struct err err = {.text = ""};
+	struct buf out;
+	int verdict = RC_OK;
+
+	smtp_line_done(s);
+	if (has_args) {
+		smtp_refuse(s, 501, "5.5.4", "DATA stands alone");
+		return;
+	}
+	smtp_reply(s, 354, "", "send the message; end with a lone dot");
+	begin_message(s);
+	smtp_data_init(&data, SMTP_DATA_LINE_MAX);
+	buf_init(&out, 2 * SMTP_INPUT_MAX);
+	while (data.state != SMTP_DATA_END) {
+		struct sv in = stream_input(s->st);
+
+		if (in.n == 0) {
+			if (smtp_fill(s, s->c->limits.data_timeout) == RC_EOF) {
+				s->over = true;
+				break;
+			}
+			continue;
+		}
+		stream_consume(s->st, smtp_data_feed(&data, in, &out));
+		take_bytes(s, buf_sv(&out), &verdict, &err);
+		buf_reset(&out);
+	}
+	buf_fini(&out);
+	if (s->over)
+		return;
+	end_bytes(s, &verdict, &err);
+	end_message(s, &data, verdict, &err);
+}
+
+/* ---- BDAT [RFC 3030] ---- */
+
+/*
+ * Chunks are counted, not scanned for an end, but their bytes become the same
+ * message that DATA brings: bare CR and LF are refused here, too.  (BINARYMIME
+ * is not offered.)  The checker sees the chunks as one stream.
+ */
+static void
+check_chunk(struct smtp_chunks *ch, struct sv in)
+{
+	size_t i;
+
+	for (i = 0; i < in.n; i++) {
+		char c = in.p[i];
+
+		if (ch->cr != (c == '\n'))
+			ch->check.bare = true;
+		if (c == '\0')
+			ch->check.nul = true;
+		ch->check.line = c == '\n' ? 0 : ch->check.line + 1;
+		if (ch->check.line > SMTP_DATA_LINE_MAX)
+			ch->check.long_line = true;
+		ch->cr = c == '\r';
+	}
+}
+
+/* Reads n bytes of the peer's; keep == NULL throws them away. */
+static bool
+read_chunk(struct smtp_session *s, uint64_t n, struct smtp_chunks *keep)
+{
+	while (n > 0) {
+		struct sv in = stream_input(s->st);
+
+		if (in.n == 0) {
+			if (smtp_fill(s, s->c->limits.data_timeout) == RC_EOF) {
+				s->over = true;
+				return false;
+			}
+			continue;
+		}
+		in = sv_first(in, n < in.n ? (size_t)n : in.n);
+		if (keep != NULL) {
+			check_chunk(keep, in);
+			take_bytes(s, in, &keep->verdict, &keep->err);
+		}
+		stream_consume(s->st, in.n);
+		n -= in.n;
+	}
+	return true;
+}
+
+/* A chunk out of order is read all the same: its bytes are no commands. */
+static void
+refuse_chunk(struct smtp_session *s, uint64_t size)
+{
+	if (!read_chunk(s, size, NULL))
+		return;
+	if (s->c->o->submission && !s->authed)
+		smtp_refuse(s, 530, "5.7.0", "log in first");
+	else
+		smtp_refuse(s, 503, "5.5.1", "no valid recipients");
+}
+
+void
+smtp_run_bdat(struct smtp_session *s, struct sv args)
+{
+	struct smtp_chunks *ch = &s->t.chunks;
+	uint64_t size;
+	bool last, legal = (s->state & (SMTP_ST_RCPT | SMTP_ST_BDAT)) != 0;
+	enum smtp_arg_error e = smtp_bdat_parse(args, &size, &last);
+
+	smtp_line_done(s);
+	if (e != SMTP_ARG_OK) {
+		/* Where its bytes end is unknown: nothing behind it can be
+		 * trusted. */
+		smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+		if (!s->over)
+			smtp_end(s, "has lost track of the chunks");
+		return;
+	}
+	if (!legal) {
+		refuse_chunk(s, size);
+		return;
+	}
+	if (s->state == SMTP_ST_RCPT) {
+		begin_message(s);
+		*ch = (struct smtp_chunks){.verdict = RC_OK};
+		smtp_set_state(s, SMTP_ST_BDAT);
+	}
+	if (!read_chunk(s, size, ch))
+		return;
+	if (!last) {
+		smtp_reply(s, 250, "2.0.0", "%llu bytes so far",
+		    (unsigned long long)s->t.received);
+		return;
+	}
+	if (ch->cr)
+		ch->check.bare = true;
+	end_bytes(s, &ch->verdict, &ch->err);
+	end_message(s, &ch->check, ch->verdict, &ch->err);
+}

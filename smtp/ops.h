@@ -1,0 +1,57 @@
+/*
+ * What an SMTP server needs from the rest of the house.  Every call may block
+ * up to its own deadline and comes from many threads; the tests have a house
+ * of their own.
+ */
+#ifndef SMTP_OPS_H
+#define SMTP_OPS_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define SMTP_ACCOUNT_MAX 64
+
+/* A local recipient's account. */
+struct smtp_account {
+	char name[SMTP_ACCOUNT_MAX];
+};
+
+struct smtp_delivery {
+	uint8_t id[16];
+	struct sv sender; /* without <>; empty: null */
+	int fd;		  /* the whole message, trace header in front */
+	uint64_t size;
+	const struct smtp_account *account;
+	size_t naccount;
+};
+
+struct smtp_login {
+	char account[SMTP_ACCOUNT_MAX];
+	uint32_t number;
+};
+
+struct smtp_ops {
+	/*
+	 * Who gets mail for this address (local@domain, or "postmaster"):
+	 * calls add() for each account.  RC_NOTFOUND: ours, but nobody's;
+	 * RC_DENIED: not ours.
+	 */
+	int (*lookup)(void *ctx, struct sv address,
+	    void (*add)(void *arg, const char *account), void *arg);
+	/* RC_OK, RC_DENIED (wrong), RC_TEMP.  sasl: a PLAIN message. */
+	int (*login)(void *ctx, struct sv sasl, const char *peer, bool tls,
+	    struct smtp_login *out);
+	/* May this account write as that address? */
+	bool (*may_send)(
+	    void *ctx, const struct smtp_login *who, struct sv address);
+	/* An empty unlinked file for a message above 1 MiB; RC_TEMP,
+	 * RC_NOSPACE. */
+	int (*file)(void *ctx, int *fd_out);
+	/* RC_OK only when each account has it on the disk, or the queue has.
+	 * RC_TEMP, RC_NOSPACE.  fd stays the caller's. */
+	int (*deliver)(
+	    void *ctx, const struct smtp_delivery *d, struct err *err);
+};
+
+#endif

@@ -1,0 +1,406 @@
+#include "smtp/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "smtp/session.h"
+
+#define SOCKETS_MAX  32
+#define STACK_SIZE   (160 * 1024)
+#define RATE_SLOTS   4096
+#define CROWDED_PCT  80
+#define NETWORK_PART 10 /* one network has at most 1/10 of the slots */
+
+struct slot {
+	struct smtp_conn conn;
+	struct smtp_server *server;
+	char network[46];
+	struct slot *prev, *next;
+};
+
+/* Messages of a network in this hour; direct-mapped, which may only forget. */
+struct rate {
+	uint64_t key;
+	int64_t since;
+	uint32_t n;
+};
+
+struct smtp_server {
+	struct smtp_server_opts o;
+	struct smtp_budget budget;
+	struct {
+		int fd;
+		bool implicit_tls;
+	} sock[SOCKETS_MAX];
+	unsigned nsock;
+	int wake[2]; /* a byte ends the accepting threads */
+	pthread_attr_t attr;
+	unsigned char key[crypto_shorthash_KEYBYTES];
+
+	pthread_mutex_t lock; /* of what follows */
+	struct slot *slots;
+	unsigned n;
+	uint64_t next_id;
+	struct rate rate[RATE_SLOTS];
+	bool draining;
+	void (*drained)(void *);
+	void *drained_arg;
+};
+
+/* ---- networks ---- */
+
+static void
+network_of(const char *peer, char out[46])
+{
+	const char *end;
+	unsigned groups = 0;
+	size_t i;
+
+	if (strchr(peer, ':') == NULL) { /* /24 */
+		end = strrchr(peer, '.');
+		i = end != NULL ? (size_t)(end - peer) : strlen(peer);
+		memcpy(out, peer, i);
+		out[i] = '\0';
+		return;
+	}
+	for (i = 0; peer[i] != '\0' && i < 45; i++) { /* /64 */
+		if (peer[i] == ':' && ++groups == 4)
+			break;
+		out[i] = peer[i];
+	}
+	out[i] = '\0';
+}
+
+static bool
+is_loopback(const char *peer)
+{
+	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
+}
+
+/* Called by a session for each MAIL. */
+static bool
+may_take(void *arg, const char *peer)
+{
+	struct slot *slot = arg;
+	struct smtp_server *s = slot->server;
+	int64_t now = clk_mono();
+	uint64_t key;
+	struct rate *r;
+	bool ok;
+
+	if (slot->conn.loopback && !s->o.limits.loopback)
+		return true;
+	(void)peer;
+	(void)crypto_shorthash((unsigned char *)&key,
+	    (const unsigned char *)slot->network, strlen(slot->network),
+	    s->key);
+	pthread_mutex_lock(&s->lock);
+	r = &s->rate[key % RATE_SLOTS];
+	if (r->key != key || now - r->since > 60 * 60 * 1000)
+		*r = (struct rate){key, now, 0};
+	ok = r->n < s->o.limits.messages_per_hour;
+	r->n += ok;
+	pthread_mutex_unlock(&s->lock);
+	return ok;
+}
+
+/* ---- slots, with the lock held ---- */
+
+/* The network's place in the house is small, its address's smaller. */
+static const char *
+why_not(struct smtp_server *s, const char *peer, const char *network)
+{
+	unsigned of_network = 0, of_peer = 0;
+	struct slot *q;
+
+	if (s->n >= s->o.limits.connections)
+		return "full";
+	if (is_loopback(peer) && !s->o.limits.loopback)
+		return NULL;
+	for (q = s->slots; q != NULL; q = q->next) {
+		of_network += strcmp(q->network, network) == 0;
+		of_peer += strcmp(q->conn.peer, peer) == 0;
+	}
+	if (of_peer >= s->o.limits.connections_per_peer)
+		return "peer-limit";
+	if (of_network >= s->o.limits.connections / NETWORK_PART)
+		return "network-limit";
+	return NULL;
+}
+
+/* Above 80 %, who has moved least of late makes room. */
+static void
+make_room(struct smtp_server *s)
+{
+	struct slot *q, *slowest = NULL;
+
+	if (s->n * 100 < s->o.limits.connections * CROWDED_PCT)
+		return;
+	for (q = s->slots; q != NULL; q = q->next)
+		if (!q->conn.leave &&
+		    (slowest == NULL ||
+			q->conn.progress < slowest->conn.progress))
+			slowest = q;
+	if (slowest == NULL)
+		return;
+	mlog(LOG_WARN, "smtp.crowded", "connections=%u leaves=%s", s->n,
+	    slowest->conn.peer);
+	atomic_store(&slowest->conn.leave, true);
+	/* Wakes it from its read; the 421 can still be written. */
+	(void)shutdown(slowest->conn.fd, SHUT_RD);
+}
+
+static void
+slot_end(struct slot *q)
+{
+	struct smtp_server *s = q->server;
+	bool last;
+
+	pthread_mutex_lock(&s->lock);
+	if (q->prev != NULL)
+		q->prev->next = q->next;
+	else
+		s->slots = q->next;
+	if (q->next != NULL)
+		q->next->prev = q->prev;
+	s->n--;
+	last = s->draining && s->n == 0;
+	pthread_mutex_unlock(&s->lock);
+	free(q);
+	if (last)
+		s->drained(s->drained_arg);
+}
+
+static void *
+slot_main(void *arg)
+{
+	struct slot *q = arg;
+
+	smtp_session_run(&q->conn);
+	slot_end(q);
+	return NULL;
+}
+
+/* ---- accepting ---- */
+
+static void
+refuse_at_the_door(struct smtp_server *s, int fd, bool implicit_tls)
+{
+	char line[300];
+	int n;
+
+	if (!implicit_tls) {
+		n = snprintf(line, sizeof line,
+		    "421 4.7.0 %s too many connections, try again later\r\n",
+		    s->o.hostname);
+		(void)send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	io_close(&fd);
+}
+
+static void
+admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
+{
+	char network[46];
+	const char *why;
+	struct slot *q;
+	pthread_t th;
+
+	network_of(peer, network);
+	pthread_mutex_lock(&s->lock);
+	make_room(s);
+	why = why_not(s, peer, network);
+	if (why != NULL || s->draining) {
+		pthread_mutex_unlock(&s->lock);
+		if (why != NULL)
+			mlog(LOG_INFO, "smtp.refuse", "peer=%s reason=%s", peer,
+			    why);
+		refuse_at_the_door(s, fd, implicit_tls);
+		return;
+	}
+	q = xcalloc(1, sizeof *q);
+	q->server = s;
+	memcpy(q->network, network, sizeof network);
+	q->conn.o = &s->o;
+	q->conn.limits = s->o.limits;
+	q->conn.budget = &s->budget;
+	(void)strncat(q->conn.peer, peer, sizeof q->conn.peer - 1);
+	q->conn.loopback = is_loopback(peer);
+	q->conn.implicit_tls = implicit_tls;
+	q->conn.id = ++s->next_id;
+	q->conn.fd = fd;
+	q->conn.progress = clk_mono();
+	q->conn.may_take = may_take;
+	q->conn.arg = q;
+	q->next = s->slots;
+	if (s->slots != NULL)
+		s->slots->prev = q;
+	s->slots = q;
+	s->n++;
+	pthread_mutex_unlock(&s->lock);
+	if (pthread_create(&th, &s->attr, slot_main, q) != 0) {
+		mlog(LOG_ERROR, "smtp.thread", "errno=%d", errno);
+		refuse_at_the_door(s, fd, implicit_tls);
+		slot_end(q);
+	}
+}
+
+static void
+accept_one(struct smtp_server *s, int listener, bool implicit_tls)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} a;
+	socklen_t n = sizeof a;
+	char peer[46] = "";
+	int fd = accept4(listener, &a.any, &n, SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR &&
+		    errno != ECONNABORTED) {
+			const struct timespec pause = {0, 50 * 1000 * 1000};
+
+			/* Out of descriptors: let some sessions end. */
+			mlog(LOG_ERROR, "accept.fail", "errno=%d", errno);
+			(void)nanosleep(&pause, NULL);
+		}
+		return;
+	}
+	if (a.any.sa_family == AF_INET)
+		(void)inet_ntop(AF_INET, &a.four.sin_addr, peer, sizeof peer);
+	else if (IN6_IS_ADDR_V4MAPPED(&a.six.sin6_addr))
+		(void)inet_ntop(
+		    AF_INET, &a.six.sin6_addr.s6_addr[12], peer, sizeof peer);
+	else
+		(void)inet_ntop(AF_INET6, &a.six.sin6_addr, peer, sizeof peer);
+	admit(s, fd, peer, implicit_tls);
+}
+
+static void *
+accept_main(void *arg)
+{
+	struct smtp_server *s = arg;
+	struct pollfd p[SOCKETS_MAX + 1];
+	unsigned i;
+
+	for (i = 0; i < s->nsock; i++)
+		p[i] = (struct pollfd){.fd = s->sock[i].fd, .events = POLLIN};
+	p[s->nsock] = (struct pollfd){.fd = s->wake[0], .events = POLLIN};
+	for (;;) {
+		if (poll(p, s->nsock + 1, -1) < 0)
+			continue;
+		if (p[s->nsock].revents != 0)
+			return NULL;
+		for (i = 0; i < s->nsock; i++)
+			if (p[i].revents != 0)
+				accept_one(
+				    s, s->sock[i].fd, s->sock[i].implicit_tls);
+	}
+}
+
+/* ---- life ---- */
+
+struct smtp_server *
+smtp_server_new(const struct smtp_server_opts *o)
+{
+	struct smtp_server *s = xcalloc(1, sizeof *s);
+
+	s->o = *o;
+	s->budget.max = o->limits.memory;
+	must(pthread_mutex_init(&s->budget.lock, NULL) == 0);
+	must(pthread_mutex_init(&s->lock, NULL) == 0);
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->wake) == 0);
+	must(pthread_attr_init(&s->attr) == 0);
+	must(pthread_attr_setstacksize(&s->attr, STACK_SIZE) == 0);
+	must(pthread_attr_setdetachstate(&s->attr, PTHREAD_CREATE_DETACHED) ==
+	     0);
+	randombytes_buf(s->key, sizeof s->key);
+	return s;
+}
+
+void
+smtp_server_add(struct smtp_server *s, int fd, bool implicit_tls)
+{
+	must(s->nsock < SOCKETS_MAX);
+	s->sock[s->nsock].fd = fd;
+	s->sock[s->nsock++].implicit_tls = implicit_tls;
+}
+
+void
+smtp_server_start(struct smtp_server *s)
+{
+	pthread_t th;
+
+	must(pthread_create(&th, &s->attr, accept_main, s) == 0);
+}
+
+/* Ends those who are still there when the time is up. */
+static void *
+drain_main(void *arg)
+{
+	struct smtp_server *s = arg;
+	struct slot *q;
+
+	pthread_mutex_lock(&s->lock);
+	for (q = s->slots; q != NULL; q = q->next) {
+		atomic_store(&q->conn.leave, true);
+		(void)shutdown(q->conn.fd, SHUT_RD);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+void
+smtp_server_drain(
+    struct smtp_server *s, int64_t ms, void (*drained)(void *), void *arg)
+{
+	bool none;
+
+	pthread_mutex_lock(&s->lock);
+	s->drained = drained;
+	s->drained_arg = arg;
+	none = !s->draining && s->n == 0;
+	s->draining = true;
+	pthread_mutex_unlock(&s->lock);
+	if (write(s->wake[1], "", 1) < 0)
+		mlog(LOG_ERROR, "smtp.drain", "errno=%d", errno);
+	if (none)
+		drained(arg);
+	else if (ms == 0)
+		(void)drain_main(s);
+}
+
+void
+smtp_server_set_limits(struct smtp_server *s, const struct smtp_limits *l)
+{
+	pthread_mutex_lock(&s->lock);
+	s->o.limits = *l;
+	pthread_mutex_unlock(&s->lock);
+}
+
+unsigned
+smtp_server_count(struct smtp_server *s)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->n;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}

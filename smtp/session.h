@@ -1,0 +1,32 @@
+/*
+ * One SMTP conversation, from the banner to QUIT, as the line of blocking
+ * steps that it is.  Used by server.c; by tests over a socket pair.
+ */
+#ifndef SMTP_SESSION_H
+#define SMTP_SESSION_H
+
+#include "net/stream.h"
+#include "smtp/body.h"
+#include "smtp/server.h"
+
+struct smtp_conn {
+	const struct smtp_server_opts *o;
+	struct smtp_limits limits; /* as they were when it connected */
+	struct smtp_budget *budget;
+	char peer[46];
+	bool loopback;
+	bool implicit_tls;
+	uint64_t id; /* for the log */
+	int fd;	     /* taken */
+	/* Set by others: say 421 and end. */
+	atomic_bool leave;
+	/* clk_mono of the last step forward. */
+	_Atomic int64_t progress;
+	/* May one more message be taken from this peer?  NULL: always. */
+	bool (*may_take)(void *arg, const char *peer);
+	void *arg;
+};
+
+void smtp_session_run(struct smtp_conn *c);
+
+#endif

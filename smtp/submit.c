@@ -1,0 +1,198 @@
+#include "smtp/submit.h"
+
+#include "base/ascii.h"
+#include "mail/address.h"
+#include "mail/date.h"
+#include "mail/header.h"
+
+/* ---- hops ---- */
+
+void
+smtp_hops_init(struct smtp_hops *h)
+{
+	*h = (struct smtp_hops){.match = true, .blank = true};
+}
+
+void
+smtp_hops_feed(struct smtp_hops *h, struct sv bytes)
+{
+	static const char name[] = "received:";
+	size_t i;
+
+	for (i = 0; !h->over && i < bytes.n; i++) {
+		char c = bytes.p[i];
+
+		if (c == '\n') {
+			h->over = h->blank;
+			h->line = 0;
+			h->match = h->blank = true;
+			continue;
+		}
+		if (c != '\r')
+			h->blank = false;
+		if (h->match && h->line < sizeof name - 1) {
+			h->match = ascii_lower(c) == name[h->line];
+			if (h->match && h->line == sizeof name - 2)
+				h->received++;
+		}
+		h->line++;
+	}
+}
+
+/* ---- submission ---- */
+
+void
+smtp_submit_init(struct smtp_submit *f)
+{
+	*f = (struct smtp_submit){.over = false};
+	buf_init(&f->header, SMTP_SUBMIT_HEADER_MAX);
+}
+
+void
+smtp_submit_fini(struct smtp_submit *f)
+{
+	buf_fini(&f->header);
+}
+
+/* The length of the header with its empty line, 0 while that is missing. */
+static size_t
+header_end(struct sv h)
+{
+	size_t i = 0;
+
+	if (sv_starts(h, SV("\r\n")))
+		return 2;
+	i = sv_find(h, SV("\r\n\r\n"));
+	return i < h.n ? i + 4 : 0;
+}
+
+bool
+smtp_submit_feed(struct smtp_submit *f, struct sv bytes, struct sv *rest)
+{
+	size_t before = f->header.n, end;
+	struct sv head = bytes;
+
+	if (head.n > f->header.max - before)
+		head.n = f->header.max - before;
+	buf_addsv(&f->header, head);
+	end = header_end(buf_sv(&f->header));
+	if (end == 0) {
+		f->too_big = head.n < bytes.n;
+		return f->too_big;
+	}
+	*rest = sv_skip(bytes, end - before);
+	buf_truncate(&f->header, end);
+	f->over = true;
+	return true;
+}
+
+/* Every address of the field must be one that the account may use. */
+static int
+check_addresses(struct sv value, const char *field,
+    const struct smtp_submit_args *a, unsigned *count, struct err *err)
+{
+	struct mail_address addr;
+	bool in_group = false;
+	struct buf whole;
+	int r = RC_OK;
+
+	mail_address_init(&addr);
+	buf_init(&whole, 1024);
+	while (r == RC_OK && mail_address_next(&value, &in_group, &addr)) {
+		if (addr.kind != MAIL_ADDRESS_MAILBOX)
+			continue;
+		buf_reset(&whole);
+		buf_addsv(&whole, buf_sv(&addr.local));
+		buf_addc(&whole, '@');
+		buf_addsv(&whole, buf_sv(&addr.domain));
+		if (addr.broken || addr.domain.n == 0)
+			r = err_set(err, RC_SYNTAX,
+			    "the %s field has no usable address", field);
+		else if (!buf_ok(&whole) ||
+			 !a->may_send(a->arg, buf_sv(&whole)))
+			r = err_set(err, RC_DENIED,
+			    "this account may not write as %.80s (%s)", whole.p,
+			    field);
+		(*count)++;
+	}
+	buf_fini(&whole);
+	mail_address_fini(&addr);
+	return r;
+}
+
+struct seen {
+	unsigned from, sender, date, message_id;
+	unsigned from_addresses, sender_addresses;
+};
+
+static int
+check_field(const struct mail_field *f, const struct smtp_submit_args *a,
+    struct seen *seen, struct err *err)
+{
+	if (sv_ieq(f->name, SV("From"))) {
+		seen->from++;
+		return check_addresses(
+		    f->value, "From", a, &seen->from_addresses, err);
+	}
+	if (sv_ieq(f->name, SV("Sender"))) {
+		seen->sender++;
+		return check_addresses(
+		    f->value, "Sender", a, &seen->sender_addresses, err);
+	}
+	seen->date += sv_ieq(f->name, SV("Date"));
+	seen->message_id += sv_ieq(f->name, SV("Message-ID"));
+	return RC_OK;
+}
+
+/* Fields that do not leave the house: Bcc names people that the others are
+ * not to see, Return-Path is the last server's [RFC 5322 3.6.3, 5321 4.4]. */
+static bool
+is_dropped(struct sv name)
+{
+	return sv_ieq(name, SV("Bcc")) || sv_ieq(name, SV("Resent-Bcc")) ||
+	       sv_ieq(name, SV("Return-Path"));
+}
+
+static void
+add_missing(
+    const struct seen *seen, const struct smtp_submit_args *a, struct buf *out)
+{
+	size_t i;
+
+	if (seen->date == 0) {
+		buf_adds(out, "Date: ");
+		mail_date_print(a->now, 0, out);
+		buf_adds(out, "\r\n");
+	}
+	if (seen->message_id == 0) {
+		buf_adds(out, "Message-ID: <");
+		for (i = 0; i < 16; i++)
+			buf_addf(out, "%02x", a->id[i]);
+		buf_addf(out, "@%s>\r\n", a->hostname);
+	}
+}
+
+int
+smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
+    struct buf *out, struct err *err)
+{
+	struct sv header = buf_sv(&f->header);
+	struct seen seen = {0};
+	struct mail_field field;
+	int r = RC_OK;
+
+	while (r == RC_OK && mail_field_next(&header, &field)) {
+		r = check_field(&field, a, &seen, err);
+		if (!is_dropped(field.name))
+			buf_addsv(out, field.whole);
+	}
+	if (r != RC_OK)
+		return r;
+	if (seen.from != 1 || seen.from_addresses == 0)
+		return err_set(err, RC_SYNTAX,
+		    "the message needs exactly one "
+		    "From field with an address");
+	add_missing(&seen, a, out);
+	buf_adds(out, "\r\n");
+	return buf_ok(out) ? RC_OK : RC_TOOBIG;
+}

@@ -1,0 +1,52 @@
+#include <netinet/in.h>
+
+#include "base/clk.h"
+#include "mail/date.h"
+#include "smtp/internal.h"
+
+/* [RFC 3848] the protocol's name says how it came. */
+static const char *
+protocol(const struct smtp_session *s)
+{
+	if (!s->esmtp)
+		return "SMTP";
+	if (s->authed)
+		return stream_is_tls(s->st) ? "ESMTPSA" : "ESMTPA";
+	return stream_is_tls(s->st) ? "ESMTPS" : "ESMTP";
+}
+
+/* Only what stands for itself between "from" and its blank: a HELO argument
+ * may hold anything printable. */
+static void
+add_helo(struct sv helo, struct buf *out)
+{
+	if (mail_domain_valid(helo) || mail_address_literal_valid(helo))
+		buf_addsv(out, helo);
+	else
+		buf_adds(out, "unknown");
+}
+
+void
+smtp_trace_header(const struct smtp_session *s, struct buf *out)
+{
+	const struct smtp_transaction *t = &s->t;
+	bool six = sv_chr(sv_str(s->c->peer), ':') < sv_str(s->c->peer).n;
+	size_t i;
+
+	buf_addf(out, "Return-Path: <%s>\r\nReceived: from ", t->sender.p);
+	add_helo(buf_sv(&s->helo), out);
+	/* Who writes through submission is not to be found by where he sits. */
+	if (!s->authed)
+		buf_addf(out, " ([%s%s])", six ? "IPv6:" : "", s->c->peer);
+	buf_addf(
+	    out, "\r\n\tby %s with %s id ", s->c->o->hostname, protocol(s));
+	for (i = 0; i < sizeof t->id; i++)
+		buf_addf(out, "%02x", t->id[i]);
+	if (stream_is_tls(s->st))
+		buf_addf(out, "\r\n\t(%s)", stream_tls_name(s->st));
+	if (t->nrcpt == 1)
+		buf_addf(out, "\r\n\tfor <%s>", t->first_rcpt.p);
+	buf_adds(out, ";\r\n\t");
+	mail_date_print(clk_now() / 1000, 0, out);
+	buf_adds(out, "\r\n");
+}

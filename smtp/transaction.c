@@ -1,0 +1,189 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "smtp/internal.h"
+
+void
+smtp_transaction_reset(struct smtp_session *s)
+{
+	struct smtp_transaction *t = &s->t;
+
+	if (t->receiving) {
+		smtp_body_fini(&t->body);
+		smtp_submit_fini(&t->submit);
+	}
+	t->receiving = false;
+	t->begun = false;
+	t->naccount = 0;
+	t->nrcpt = 0;
+	t->too_big = false;
+	t->received = 0;
+	buf_reset(&t->sender);
+	buf_reset(&t->first_rcpt);
+}
+
+/* An argument that does not parse. */
+static void
+refuse_argument(struct smtp_session *s, enum smtp_arg_error e, bool sender)
+{
+	switch (e) {
+	case SMTP_ARG_OK:
+	case SMTP_ARG_SYNTAX:
+		smtp_refuse(s, 501, "5.5.4",
+		    sender ? "as in MAIL FROM:<you@example.org>"
+			   : "as in RCPT TO:<you@example.org>");
+		break;
+	case SMTP_ARG_ADDRESS:
+		smtp_refuse(
+		    s, 501, sender ? "5.1.7" : "5.1.3", "that is no address");
+		break;
+	case SMTP_ARG_LONG:
+		smtp_refuse(s, 501, sender ? "5.1.7" : "5.1.3",
+		    "the address is too long");
+		break;
+	case SMTP_ARG_PARAM:
+		smtp_refuse(
+		    s, 555, "5.5.4", "a parameter that is not known here");
+		break;
+	}
+}
+
+/* ---- MAIL ---- */
+
+static bool
+mail_check(struct smtp_session *s, const struct smtp_mail *m, struct sv sender)
+{
+	const struct smtp_conn *c = s->c;
+
+	if (m->has_size && m->size > c->limits.message_size) {
+		smtp_refuse(s, 552, "5.3.4", "at most %llu bytes",
+		    (unsigned long long)c->limits.message_size);
+		return false;
+	}
+	if (c->o->submission) {
+		if (m->path.null) {
+			smtp_refuse(s, 550, "5.7.1", "a person has an address");
+			return false;
+		}
+		if (!c->o->ops->may_send(c->o->ctx, &s->login, sender)) {
+			smtp_refuse(s, 550, "5.7.1",
+			    "%s may not send as "
+			    "<%.200s>",
+			    s->login.account, sender.p);
+			return false;
+		}
+	} else if (c->may_take != NULL && !c->may_take(c->arg, c->peer)) {
+		mlog(LOG_INFO, "smtp.rate", "sid=%llx peer=%s",
+		    (unsigned long long)c->id, c->peer);
+		smtp_refuse(s, 451, "4.7.1",
+		    "too many messages from your network; try again later");
+		return false;
+	}
+	return true;
+}
+
+void
+smtp_run_mail(struct smtp_session *s, struct sv args)
+{
+	struct smtp_mail m;
+	enum smtp_arg_error e = smtp_mail_parse(args, &m);
+	struct smtp_transaction *t = &s->t;
+
+	if (e != SMTP_ARG_OK) {
+		refuse_argument(s, e, true);
+		return;
+	}
+	if (!m.path.null && m.path.domain.n == 0) {
+		refuse_argument(s, SMTP_ARG_ADDRESS, true);
+		return;
+	}
+	smtp_transaction_reset(s);
+	if (!m.path.null)
+		mail_path_plain(&m.path, &t->sender);
+	if (!mail_check(s, &m, buf_sv(&t->sender)))
+		return;
+	t->begun = true;
+	randombytes_buf(t->id, sizeof t->id);
+	smtp_set_state(s, SMTP_ST_MAIL);
+	smtp_reply(s, 250, "2.1.0", "sender noted");
+}
+
+/* ---- RCPT ---- */
+
+static void
+add_account(void *arg, const char *account)
+{
+	struct smtp_transaction *t = arg;
+	size_t i;
+
+	/* Two addresses of one person are one delivery. */
+	for (i = 0; i < t->naccount; i++)
+		if (strcmp(t->account[i].name, account) == 0)
+			return;
+	t->account = xgrow(
+	    t->account, &t->account_cap, t->naccount + 1, sizeof *t->account);
+	memset(&t->account[t->naccount], 0, sizeof *t->account);
+	(void)strncat(
+	    t->account[t->naccount++].name, account, SMTP_ACCOUNT_MAX - 1);
+}
+
+static void
+reject_rcpt(struct smtp_session *s, int rc, struct sv address)
+{
+	char q[LOG_Q_MAX], q2[LOG_Q_MAX];
+
+	mlog(LOG_INFO, "smtp.rcpt.reject",
+	    "sid=%llx peer=%s from=%s rcpt=%s rc=%s",
+	    (unsigned long long)s->c->id, s->c->peer,
+	    log_q(q, buf_sv(&s->t.sender)), log_q(q2, address), rc_name(rc));
+	if (rc == RC_NOTFOUND)
+		smtp_refuse(s, 550, "5.1.1",
+		    "nobody here has the address "
+		    "<%.200s>",
+		    address.p);
+	else if (s->c->o->submission)
+		smtp_refuse(s, 550, "5.7.1",
+		    "mail to other domains cannot be "
+		    "sent yet: this server delivers only to its own people");
+	else
+		smtp_refuse(s, 550, "5.7.1", "no mail is relayed here");
+}
+
+void
+smtp_run_rcpt(struct smtp_session *s, struct sv args)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct smtp_transaction *t = &s->t;
+	struct mail_path path;
+	enum smtp_arg_error e = smtp_rcpt_parse(args, &path);
+	struct buf address;
+	int r;
+
+	if (e != SMTP_ARG_OK) {
+		refuse_argument(s, e, false);
+		return;
+	}
+	if (t->nrcpt >= s->c->limits.recipients) {
+		/* [RFC 5321 4.5.3.1.10] */
+		smtp_reply(s, 452, "4.5.3", "at most %u recipients at once",
+		    s->c->limits.recipients);
+		return;
+	}
+	buf_init(&address, 1024);
+	mail_path_plain(&path, &address);
+	r = o->ops->lookup(o->ctx, buf_sv(&address), add_account, t);
+	if (r != RC_OK) {
+		reject_rcpt(s, r, buf_sv(&address));
+	} else {
+		if (t->nrcpt++ == 0)
+			buf_addsv(&t->first_rcpt, buf_sv(&address));
+		if (s->state == SMTP_ST_MAIL)
+			smtp_set_state(s, SMTP_ST_RCPT);
+		smtp_reply(s, 250, "2.1.5", "recipient noted");
+	}
+	buf_fini(&address);
+}
