@@ -1,0 +1,13 @@
+#ifndef TEST_STORE_SUITES_H
+#define TEST_STORE_SUITES_H
+
+#include <check.h>
+
+TCase *mailbox_tests(void);
+TCase *add_tests(void);
+TCase *view_tests(void);
+TCase *change_tests(void);
+TCase *change_codec_tests(void);
+TCase *start_tests(void);
+
+#endif

@@ -1,0 +1,218 @@
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "mime/mime.h"
+#include "test/unit/store/kit.h"
+#include "test/unit/store/suites.h"
+
+#define MAIL "From: anna@example.org\r\nSubject: Hello\r\n\r\nText\r\n"
+
+static struct store_msg
+first_msg(struct store *st, const char *mailbox)
+{
+	struct view *v = kit_view(st, mailbox);
+	struct store_msg m;
+	uint64_t need = 0;
+
+	ck_assert_uint_eq(view_msgs(v, 1, 1, &m, &need), 1);
+	view_close(&v);
+	return m;
+}
+
+START_TEST(store_add__bytes_come_back)
+{
+	struct store *st = kit_open();
+	struct store_msg m;
+	char got[sizeof MAIL];
+
+	ck_assert_uint_eq(kit_add(st, "INBOX", MAIL, STORE_FLAGGED), 1);
+	m = first_msg(st, "INBOX");
+	ck_assert_uint_eq(m.size, strlen(MAIL));
+	ck_assert_uint_eq(m.system, STORE_FLAGGED);
+	ck_assert_int_eq(m.internal_date, 1700000000);
+	ck_assert_int_eq(m.zone, 60);
+	for (int again = 0; again < 2; again++) {
+		memset(got, 0, sizeof got);
+		ck_assert_int_eq(store_read(st, m.body, 0, got, m.size), RC_OK);
+		ck_assert_str_eq(got, MAIL);
+		ck_assert_int_eq(store_read(st, m.body, 6, got, 4), RC_OK);
+		ck_assert_int_eq(memcmp(got, "anna", 4), 0);
+		ck_assert_int_eq(
+		    store_read(st, m.body, 6, got, m.size), RC_EOF);
+		ck_assert_int_eq(
+		    store_read(st, m.body + 1, 0, got, 1), RC_NOTFOUND);
+		kit_again(&st);
+	}
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_add__unknown_mailbox)
+{
+	struct store *st = kit_open();
+	struct store_add a = {.mailbox = "none"};
+	struct store_added out;
+
+	ck_assert_int_eq(kit_try_add(st, &a, MAIL, &out), RC_NOTFOUND);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_add__large_body_has_its_own_file)
+{
+	struct store_opts o = {.low_water_bytes = 1, .inline_body_max = 1000};
+	struct store *st = kit_open_with(&o);
+	char *big = xmalloc(300001), *got = xmalloc(300000);
+	struct store_msg m;
+
+	for (size_t i = 0; i < 300000; i++)
+		big[i] = (char)('a' + i % 23);
+	big[300000] = '\0';
+	kit_add(st, "INBOX", big, 0);
+	for (int again = 0; again < 2; again++) {
+		m = first_msg(st, "INBOX");
+		ck_assert_uint_eq(m.size, 300000);
+		ck_assert_int_eq(store_read(st, m.body, 0, got, 300000), RC_OK);
+		ck_assert_int_eq(memcmp(got, big, 300000), 0);
+		ck_assert_int_eq(
+		    store_read(st, m.body, 299990, got, 10), RC_OK);
+		ck_assert_int_eq(memcmp(got, big + 299990, 10), 0);
+		store_close(&st);
+		st = kit_open_with(&o);
+	}
+	free(got);
+	free(big);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_add__delivery_id_is_remembered_for_seven_days)
+{
+	static const uint8_t id[16] = "0123456789abcdef";
+	struct store *st = kit_open();
+	struct store_add a = {.mailbox = "INBOX", .delivery_id = id};
+	struct store_added one, two;
+
+	ck_assert_int_eq(kit_try_add(st, &a, MAIL, &one), RC_OK);
+	ck_assert(!one.repeated);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(kit_try_add(st, &a, MAIL, &two), RC_OK);
+		ck_assert(two.repeated);
+		ck_assert_uint_eq(two.uid, one.uid);
+		ck_assert_uint_eq(two.uidvalidity, one.uidvalidity);
+		if (i == 1)
+			kit_forget_checkpoint();
+		kit_again(&st);
+	}
+	clk_set_offset((int64_t)8 * 24 * 3600 * 1000);
+	ck_assert_int_eq(kit_try_add(st, &a, MAIL, &two), RC_OK);
+	clk_set_offset(0);
+	ck_assert(!two.repeated);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_add__many_are_one_commit)
+{
+	struct store *st = kit_open();
+	struct store_body *b[3];
+	struct store_add a[3] = {{.mailbox = "Sent"}, {.mailbox = "Sent"},
+	    {.mailbox = "Sent", .flags.system = STORE_SEEN}};
+	struct store_added out[3];
+	struct sv bad = SV("no good");
+	uint64_t need = 0;
+	struct err err;
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 3; i++) {
+			b[i] = store_body_new(st);
+			ck_assert_int_eq(store_body_add(b[i], MAIL, 10), RC_OK);
+		}
+		if (round == 1) {
+			a[2].flags.keyword = &bad;
+			a[2].flags.nkeyword = 1;
+		}
+		ck_assert_int_eq(store_add_all(st, b, a, 3, out, &need, &err),
+		    round == 0 ? RC_OK : RC_SYNTAX);
+		ck_assert_ptr_null(b[2]);
+	}
+	ck_assert_uint_eq(out[2].uid, 3);
+	ck_assert_uint_eq(kit_status(st, "Sent").messages, 3);
+	ck_assert_uint_eq(kit_status(st, "Sent").unseen, 2);
+	ck_assert_int_eq(store_flush(st, need), RC_OK);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_add__full_disk_refuses_mail_but_not_flags)
+{
+	struct store_opts o = {.low_water_bytes = UINT64_MAX / 2};
+	struct store *st = kit_open();
+	struct store_add a = {.mailbox = "INBOX"};
+	struct store_added out;
+	struct view *v;
+
+	kit_add(st, "INBOX", MAIL, 0);
+	store_close(&st);
+	st = kit_open_with(&o);
+	ck_assert_int_eq(kit_try_add(st, &a, MAIL, &out), RC_NOSPACE);
+	v = kit_view(st, "INBOX");
+	kit_flag(v, 1, 1, STORE_OP_ADD, STORE_DELETED);
+	kit_expunge(v);
+	view_close(&v);
+	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 0);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_add__summary_is_kept_and_made_anew)
+{
+	struct store *st = kit_open();
+	struct buf first, again;
+	struct store_msg m;
+	char cmd[128];
+
+	buf_init(&first, 1 << 20);
+	buf_init(&again, 1 << 20);
+	kit_add(st, "INBOX", MAIL, 0);
+	m = first_msg(st, "INBOX");
+	ck_assert_int_eq(store_summary(st, m.body, &first), RC_OK);
+	ck_assert_uint_gt(first.n, 0);
+	kit_again(&st);
+	ck_assert_int_eq(store_summary(st, m.body, &again), RC_OK);
+	ck_assert(sv_eq(buf_sv(&first), buf_sv(&again)));
+	store_close(&st);
+	(void)snprintf(cmd, sizeof cmd, "rm %s/log/*.toc", kit_dir());
+	ck_assert_int_eq(system(cmd), 0);
+	st = kit_open();
+	for (int i = 0; i < 2; i++) {
+		buf_reset(&again);
+		ck_assert_int_eq(store_summary(st, m.body, &again), RC_OK);
+		ck_assert(sv_eq(buf_sv(&first), buf_sv(&again)));
+		kit_again(&st);
+	}
+	buf_fini(&first);
+	buf_fini(&again);
+	store_close(&st);
+}
+END_TEST
+
+TCase *
+add_tests(void)
+{
+	TCase *t = tcase_create("add");
+
+	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_test(t, store_add__bytes_come_back);
+	tcase_add_test(t, store_add__unknown_mailbox);
+	tcase_add_test(t, store_add__large_body_has_its_own_file);
+	tcase_add_test(t, store_add__delivery_id_is_remembered_for_seven_days);
+	tcase_add_test(t, store_add__many_are_one_commit);
+	tcase_add_test(t, store_add__full_disk_refuses_mail_but_not_flags);
+	tcase_add_test(t, store_add__summary_is_kept_and_made_anew);
+	return t;
+}

@@ -1,0 +1,285 @@
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "test/unit/store/kit.h"
+#include "test/unit/store/suites.h"
+
+static struct store *
+with_messages(int n)
+{
+	struct store *st = kit_open();
+
+	for (int i = 0; i < n; i++)
+		kit_add(st, "INBOX", "x\r\n", 0);
+	return st;
+}
+
+static struct store_msg
+msg(struct view *v, uint32_t seqno)
+{
+	struct store_msg m;
+	uint64_t need = 0;
+
+	ck_assert_uint_eq(view_msgs(v, seqno, 1, &m, &need), 1);
+	return m;
+}
+
+START_TEST(store_change__set_add_remove)
+{
+	struct store *st = with_messages(2);
+	struct view *v = kit_view(st, "INBOX");
+	uint64_t modseq = msg(v, 2).modseq;
+
+	kit_flag(v, 1, 1, STORE_OP_SET, STORE_SEEN | STORE_DRAFT);
+	kit_flag(v, 1, 1, STORE_OP_ADD, STORE_FLAGGED);
+	kit_flag(v, 1, 1, STORE_OP_REMOVE, STORE_DRAFT);
+	ck_assert_uint_eq(msg(v, 1).system, STORE_SEEN | STORE_FLAGGED);
+	ck_assert_uint_eq(msg(v, 2).modseq, modseq);
+	modseq = msg(v, 1).modseq;
+	kit_flag(v, 1, 1, STORE_OP_ADD, STORE_FLAGGED);
+	ck_assert_uint_eq(msg(v, 1).modseq, modseq);
+	ck_assert_uint_eq(kit_status(st, "INBOX").modseq, modseq);
+	ck_assert_uint_eq(kit_status(st, "INBOX").unseen, 1);
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_change__unchanged_since)
+{
+	struct store *st = with_messages(3);
+	struct view *v = kit_view(st, "INBOX");
+	struct store_flags f = {.system = STORE_SEEN};
+	struct rangeset all = RANGESET_EMPTY, changed = RANGESET_EMPTY,
+			failed = RANGESET_EMPTY;
+	uint64_t need = 0, since = kit_status(st, "INBOX").modseq;
+	struct err err;
+
+	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_FLAGGED);
+	rangeset_add(&all, 1, 3);
+	ck_assert_int_eq(view_store(v, &all, STORE_OP_ADD, &f, since, &changed,
+			     &failed, &need, &err),
+	    RC_OK);
+	ck_assert_str_eq(kit_set(&changed), "1,3");
+	ck_assert_str_eq(kit_set(&failed), "2");
+	ck_assert_uint_eq(msg(v, 2).system, STORE_FLAGGED);
+	rangeset_fini(&failed);
+	rangeset_fini(&changed);
+	rangeset_fini(&all);
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_change__sixty_four_keywords_and_no_more)
+{
+	struct store *st = with_messages(1);
+	struct view *v = kit_view(st, "INBOX");
+	struct rangeset all = RANGESET_EMPTY, c = RANGESET_EMPTY,
+			f = RANGESET_EMPTY;
+	struct view_info info;
+	const char *name[64];
+	uint64_t need = 0;
+	struct err err;
+
+	rangeset_add(&all, 1, 1);
+	for (int i = 0; i < 65; i++) {
+		char text[16];
+		struct sv k;
+		struct store_flags fl = {.keyword = &k, .nkeyword = 1};
+
+		(void)snprintf(text, sizeof text, "key%d", i);
+		k = sv_str(text);
+		ck_assert_int_eq(view_store(v, &all, STORE_OP_ADD, &fl, 0, &c,
+				     &f, &need, &err),
+		    i < 64 ? RC_OK : RC_TOOBIG);
+	}
+	view_info(v, &info, &need);
+	ck_assert(info.keywords_full);
+	ck_assert_uint_eq(view_keywords(v, name), 64);
+	ck_assert_str_eq(name[63], "key63");
+	ck_assert(msg(v, 1).keywords == UINT64_MAX);
+	/* Case does not make another one. */
+	kit_keyword(v, 1, 1, "KEY7");
+	view_close(&v);
+	kit_forget_checkpoint();
+	kit_again(&st);
+	v = kit_view(st, "INBOX");
+	ck_assert_uint_eq(view_keywords(v, name), 64);
+	ck_assert_str_eq(name[7], "key7");
+	view_close(&v);
+	rangeset_fini(&all);
+	rangeset_fini(&c);
+	rangeset_fini(&f);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_change__expunge_only_what_is_named_and_marked)
+{
+	struct store *st = with_messages(6);
+	struct view *v = kit_view(st, "INBOX");
+	struct rangeset uids = RANGESET_EMPTY;
+	struct view_changes c;
+	uint64_t need = 0;
+	struct err err;
+
+	kit_flag(v, 2, 5, STORE_OP_ADD, STORE_DELETED);
+	rangeset_add(&uids, 1, 3);
+	rangeset_add(&uids, 5, 5);
+	ck_assert_int_eq(view_expunge(v, &uids, &need, &err), RC_OK);
+	view_sync(v, true, &c, &need);
+	ck_assert_str_eq(kit_set(&c.expunged), "2:3,5");
+	view_changes_fini(&c);
+	ck_assert_str_eq(kit_uids(v), "1,4,6");
+	rangeset_reset(&uids);
+	rangeset_add(&uids, 1, 6);
+	ck_assert_int_eq(view_remove(v, &uids, &need, &err), RC_OK);
+	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 0);
+	ck_assert_uint_eq(kit_status(st, "INBOX").deleted, 0);
+	ck_assert_uint_eq(kit_status(st, "INBOX").size, 0);
+	ck_assert_uint_eq(kit_status(st, "INBOX").uidnext, 7);
+	rangeset_fini(&uids);
+	view_close(&v);
+	kit_forget_checkpoint();
+	kit_again(&st);
+	ck_assert_uint_eq(kit_status(st, "INBOX").uidnext, 7);
+	ck_assert_uint_eq(kit_add(st, "INBOX", "x\r\n", 0), 7);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_change__readonly_view_changes_nothing)
+{
+	struct store *st = with_messages(1);
+	struct view *v = NULL;
+	struct store_flags f = {.system = STORE_SEEN};
+	struct rangeset all = RANGESET_EMPTY, c = RANGESET_EMPTY,
+			d = RANGESET_EMPTY;
+	uint32_t validity;
+	uint64_t need = 0;
+	struct err err;
+
+	rangeset_add(&all, 1, 1);
+	ck_assert_int_eq(
+	    view_open(st, "INBOX", true, NULL, NULL, &v, &need), RC_OK);
+	ck_assert_int_eq(
+	    view_store(v, &all, STORE_OP_ADD, &f, 0, &c, &d, &need, &err),
+	    RC_DENIED);
+	ck_assert_int_eq(view_expunge(v, NULL, &need, &err), RC_DENIED);
+	ck_assert_int_eq(
+	    view_copy(v, &all, "Trash", true, &validity, &c, &d, &need, &err),
+	    RC_DENIED);
+	ck_assert_int_eq(
+	    view_copy(v, &all, "Trash", false, &validity, &c, &d, &need, &err),
+	    RC_OK);
+	ck_assert_uint_eq(kit_status(st, "Trash").messages, 1);
+	rangeset_fini(&all);
+	rangeset_fini(&c);
+	rangeset_fini(&d);
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_change__copy_and_move)
+{
+	struct store *st = with_messages(5);
+	struct view *v = kit_view(st, "INBOX"), *t;
+	struct rangeset set = RANGESET_EMPTY, src = RANGESET_EMPTY,
+			dst = RANGESET_EMPTY;
+	uint32_t validity = 0;
+	uint64_t need = 0, body = msg(v, 2).body;
+	struct err err;
+
+	kit_add(st, "Trash", "y\r\n", 0);
+	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_FLAGGED);
+	kit_keyword(v, 2, 2, "blue");
+	kit_keyword(v, 4, 4, "red");
+	rangeset_add(&set, 2, 2);
+	rangeset_add(&set, 4, 9);
+	ck_assert_int_eq(view_copy(v, &set, "none", false, &validity, &src,
+			     &dst, &need, &err),
+	    RC_NOTFOUND);
+	ck_assert_int_eq(view_copy(v, &set, "Trash", false, &validity, &src,
+			     &dst, &need, &err),
+	    RC_OK);
+	ck_assert_str_eq(kit_set(&src), "2,4:5");
+	ck_assert_str_eq(kit_set(&dst), "2:4");
+	ck_assert_uint_eq(validity, kit_status(st, "Trash").uidvalidity);
+	t = kit_view(st, "Trash");
+	ck_assert_uint_eq(msg(t, 2).body, body);
+	ck_assert_uint_eq(msg(t, 2).system, STORE_FLAGGED);
+	ck_assert_uint_eq(msg(t, 2).keywords, 1);
+	ck_assert_uint_eq(msg(t, 3).keywords, 2);
+	rangeset_reset(&src);
+	rangeset_reset(&dst);
+	ck_assert_int_eq(view_copy(v, &set, "Archive", true, &validity, &src,
+			     &dst, &need, &err),
+	    RC_OK);
+	ck_assert_str_eq(kit_set(&src), "2,4:5");
+	ck_assert_str_eq(kit_set(&dst), "1:3");
+	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 2);
+	ck_assert(msg(v, 2).expunged);
+	/* What is gone cannot move again. */
+	rangeset_reset(&src);
+	rangeset_reset(&dst);
+	ck_assert_int_eq(view_copy(v, &set, "Archive", true, &validity, &src,
+			     &dst, &need, &err),
+	    RC_OK);
+	ck_assert_uint_eq(src.n, 0);
+	ck_assert_uint_eq(kit_status(st, "Archive").messages, 3);
+	rangeset_fini(&set);
+	rangeset_fini(&src);
+	rangeset_fini(&dst);
+	view_close(&t);
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(store_change__move_into_the_same_mailbox)
+{
+	struct store *st = with_messages(3);
+	struct view *v = kit_view(st, "INBOX");
+	struct rangeset set = RANGESET_EMPTY, src = RANGESET_EMPTY,
+			dst = RANGESET_EMPTY;
+	struct view_changes c;
+	uint32_t validity;
+	uint64_t need = 0;
+	struct err err;
+
+	rangeset_add(&set, 1, 2);
+	ck_assert_int_eq(view_copy(v, &set, "INBOX", true, &validity, &src,
+			     &dst, &need, &err),
+	    RC_OK);
+	ck_assert_str_eq(kit_set(&dst), "4:5");
+	view_sync(v, true, &c, &need);
+	ck_assert_uint_eq(c.exists, 3);
+	view_changes_fini(&c);
+	ck_assert_str_eq(kit_uids(v), "3,4,5");
+	rangeset_fini(&set);
+	rangeset_fini(&src);
+	rangeset_fini(&dst);
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
+TCase *
+change_tests(void)
+{
+	TCase *t = tcase_create("change");
+
+	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_test(t, store_change__set_add_remove);
+	tcase_add_test(t, store_change__unchanged_since);
+	tcase_add_test(t, store_change__sixty_four_keywords_and_no_more);
+	tcase_add_test(t, store_change__expunge_only_what_is_named_and_marked);
+	tcase_add_test(t, store_change__readonly_view_changes_nothing);
+	tcase_add_test(t, store_change__copy_and_move);
+	tcase_add_test(t, store_change__move_into_the_same_mailbox);
+	return t;
+}
