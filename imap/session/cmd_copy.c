@@ -1,0 +1,95 @@
+#include "imap/session/internal.h"
+
+struct copied {
+	uint32_t uidvalidity;
+	struct rangeset src, dst;
+};
+
+/* "[COPYUID 38505 304,319:320 3956:3958] " [RFC 4315 3] */
+static void
+put_copyuid(struct buf *out, const struct copied *d)
+{
+	if (d->src.n == 0)
+		return;
+	buf_addf(out, "[COPYUID %u ", d->uidvalidity);
+	rangeset_print(&d->src, out);
+	buf_addc(out, ' ');
+	rangeset_print(&d->dst, out);
+	buf_adds(out, "] ");
+}
+
+static void
+copied_to(struct imap_cmd *c, const struct copied *d, bool move)
+{
+	struct imap_session *s = c->s;
+
+	buf_reset(&s->scratch);
+	put_copyuid(&s->scratch, d);
+	if (!move) {
+		imap_ok(c, "%sCopied.", s->scratch.p);
+		return;
+	}
+	/* Before the EXPUNGEs, so untagged [RFC 6851 4.3]. */
+	if (d->src.n > 0)
+		stream_printf(s->st, "* OK %sMoved.\r\n", s->scratch.p);
+	imap_ok(c, "Moved.");
+}
+
+/*
+ * copy = "COPY" SP sequence-set SP mailbox
+ * move = "MOVE" SP sequence-set SP mailbox  [RFC 6851 5]
+ */
+static void
+copy(struct imap_cmd *c, bool move)
+{
+	struct imap_session *s = c->s;
+	struct copied d = {0, RANGESET_EMPTY, RANGESET_EMPTY};
+	struct rangeset seqnos = RANGESET_EMPTY;
+	struct imap_set set;
+	struct err err = {0};
+	struct sv name;
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_sequence_set(&c->in, &set);
+	if (r == RC_OK)
+		r = imap_sp(&c->in);
+	if (r == RC_OK)
+		r = imap_mailbox(&c->in, &name);
+	if (r == RC_OK)
+		r = imap_end(&c->in);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	if (move && s->readonly) {
+		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
+		return;
+	}
+	if (!imap_resolve(c, &set, &seqnos))
+		goto out;
+	r = view_copy(s->view, &seqnos, name.p, move, &d.uidvalidity, &d.src,
+	    &d.dst, &s->need, &err);
+	if (r == RC_NOTFOUND)
+		imap_no(c, "[TRYCREATE] There is no such mailbox.");
+	else if (r != RC_OK)
+		imap_store_error(c, r, &err);
+	else
+		copied_to(c, &d, move);
+out:
+	rangeset_fini(&d.dst);
+	rangeset_fini(&d.src);
+	rangeset_fini(&seqnos);
+}
+
+void
+imap_cmd_copy(struct imap_cmd *c)
+{
+	copy(c, false);
+}
+
+void
+imap_cmd_move(struct imap_cmd *c)
+{
+	copy(c, true);
+}

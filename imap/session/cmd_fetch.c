@@ -1,0 +1,186 @@
+#include "imap/session/internal.h"
+
+struct fetch {
+	struct imap_session *s;
+	const struct imap_fetch *what;
+	unsigned items;
+	const char **label; /* of each section */
+	struct imap_msg_writer w;
+	struct imap_summary x;
+	bool any;     /* the response has an item already */
+	bool damaged; /* something could not be read */
+};
+
+static void
+item(struct fetch *f, const char *name)
+{
+	if (f->any)
+		stream_write(f->s->st, " ", 1);
+	f->any = true;
+	stream_puts(f->s->st, name);
+}
+
+#define FROM_SUMMARY \
+	(IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODYSTRUCTURE | IMAP_FETCH_BODY)
+
+/* ENVELOPE and the structures lie in the summary as they are sent. */
+static void
+put_summary(struct fetch *f, const struct store_msg *m)
+{
+	struct stream *st = f->s->st;
+
+	if (!imap_summary_load(&f->x, f->s->store, m))
+		f->damaged = true;
+	if (f->items & IMAP_FETCH_ENVELOPE) {
+		item(f, "ENVELOPE ");
+		stream_putsv(st, f->x.sum.envelope);
+	}
+	if (f->items & IMAP_FETCH_BODYSTRUCTURE) {
+		item(f, "BODYSTRUCTURE ");
+		stream_putsv(st, f->x.sum.bodystructure);
+	}
+	if (f->items & IMAP_FETCH_BODY) {
+		item(f, "BODY ");
+		stream_putsv(st, f->x.sum.body);
+	}
+}
+
+static void
+put_date(struct fetch *f, const struct store_msg *m)
+{
+	struct buf *b = &f->s->scratch;
+
+	item(f, "INTERNALDATE ");
+	buf_reset(b);
+	imap_put_date_time(b, m->internal_date, m->zone);
+	stream_putsv(f->s->st, buf_sv(b));
+}
+
+static void
+fetch_one(
+    struct fetch *f, uint32_t seqno, const struct store_msg *m, bool flags)
+{
+	unsigned head = f->items | (flags ? IMAP_FETCH_FLAGS : 0);
+	size_t i;
+
+	imap_put_msg_head(&f->w, seqno, m, head);
+	f->any =
+	    (head & (IMAP_FETCH_UID | IMAP_FETCH_SIZE | IMAP_FETCH_FLAGS)) != 0;
+	if (f->items & IMAP_FETCH_INTERNALDATE)
+		put_date(f, m);
+	if (f->items & FROM_SUMMARY)
+		put_summary(f, m);
+	for (i = 0; i < f->what->nsection; i++) {
+		item(f, f->label[i]);
+		if (!imap_put_part(f->s, m, &f->x, &f->what->section[i]))
+			f->damaged = true;
+	}
+	imap_summary_unload(&f->x);
+	stream_write(f->s->st, ")\r\n", 3);
+}
+
+/*
+ * \Seen for those of the chunk that do not have it yet [RFC 3501 6.4.5,
+ * BODY[]].  *changed gets the sequence numbers whose flags are told with the
+ * message.
+ */
+static int
+mark_seen(struct imap_walk *walk, struct rangeset *changed, struct err *err)
+{
+	static const struct store_flags seen = {STORE_SEEN, NULL, 0};
+	struct imap_session *s = walk->s;
+	struct rangeset unseen = RANGESET_EMPTY, failed = RANGESET_EMPTY;
+	uint32_t i;
+	int r = RC_OK;
+
+	for (i = 0; i < walk->n; i++)
+		if (!(walk->msg[i].system & STORE_SEEN) &&
+		    !walk->msg[i].expunged)
+			rangeset_add(&unseen, walk->first + i, walk->first + i);
+	if (unseen.n > 0)
+		r = view_store(s->view, &unseen, STORE_OP_ADD, &seen, 0,
+		    changed, &failed, &s->need, err);
+	if (unseen.n > 0 && r == RC_OK)
+		walk->n = view_msgs(
+		    s->view, walk->first, walk->n, walk->msg, &s->need);
+	rangeset_fini(&failed);
+	rangeset_fini(&unseen);
+	return r;
+}
+
+static int
+fetch_chunk(struct fetch *f, struct imap_walk *walk, struct err *err)
+{
+	struct rangeset changed = RANGESET_EMPTY;
+	uint32_t i;
+	int r = RC_OK;
+
+	if (f->what->sets_seen && !f->s->readonly)
+		r = mark_seen(walk, &changed, err);
+	for (i = 0; r == RC_OK && i < walk->n && !f->s->broken; i++)
+		fetch_one(f, walk->first + i, &walk->msg[i],
+		    changed.n > 0 && rangeset_has(&changed, walk->first + i));
+	rangeset_fini(&changed);
+	return r;
+}
+
+static void
+fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
+    const struct rangeset *seqnos)
+{
+	struct imap_session *s = c->s;
+	struct fetch f = {.s = s, .what = what, .items = what->items};
+	struct imap_walk walk = {.s = s, .seqnos = seqnos};
+	struct err err = {0};
+	size_t i;
+	int r = RC_OK;
+
+	if (c->uid)
+		f.items |= IMAP_FETCH_UID;
+	f.label = arena_array(&s->arena, what->nsection, sizeof *f.label);
+	for (i = 0; i < what->nsection; i++) {
+		buf_reset(&s->scratch);
+		imap_put_section(&s->scratch, &what->section[i]);
+		f.label[i] = arena_dup(&s->arena, buf_sv(&s->scratch)).p;
+	}
+	imap_msg_writer_init(&f.w, s);
+	imap_summary_init(&f.x);
+	while (r == RC_OK && !s->broken && imap_walk_next(&walk))
+		r = fetch_chunk(&f, &walk, &err);
+	imap_summary_fini(&f.x);
+	if (r != RC_OK)
+		imap_store_error(c, r, &err);
+	else if (f.damaged)
+		imap_no(c, "[CORRUPTION] Some messages could not be read.");
+	else
+		imap_ok(c, "Fetched.");
+}
+
+/*
+ * fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" /
+ *         fetch-att / "(" fetch-att *(SP fetch-att) ")")
+ */
+void
+imap_cmd_fetch(struct imap_cmd *c)
+{
+	struct rangeset seqnos = RANGESET_EMPTY;
+	struct imap_fetch what;
+	struct imap_set set;
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_sequence_set(&c->in, &set);
+	if (r == RC_OK)
+		r = imap_sp(&c->in);
+	if (r == RC_OK)
+		r = imap_fetch_atts(&c->in, &what);
+	if (r == RC_OK)
+		r = imap_end(&c->in);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	if (imap_resolve(c, &set, &seqnos))
+		fetch_all(c, &what, &seqnos);
+	rangeset_fini(&seqnos);
+}

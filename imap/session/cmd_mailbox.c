@@ -1,0 +1,253 @@
+#include "imap/session/internal.h"
+
+/* SP mailbox and no more; false after having answered. */
+static bool
+one_mailbox(struct imap_cmd *c, struct sv *name)
+{
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_mailbox(&c->in, name);
+	if (r == RC_OK)
+		r = imap_end(&c->in);
+	if (r != RC_OK)
+		imap_syntax(c, r);
+	return r == RC_OK;
+}
+
+/* The name as a C string, without a "/" at the end: that only says that
+ * there will be mailboxes below [RFC 3501 6.3.3]. */
+static const char *
+without_slash(struct imap_cmd *c, struct sv name)
+{
+	if (name.n > 1 && name.p[name.n - 1] == '/')
+		name.n--;
+	return arena_dup(c->in.arena, name).p;
+}
+
+/*
+ * create-param = "USE" SP "(" [use-attr *(SP use-attr)] ")"  [RFC 6154 6]
+ * behind "(".
+ */
+static int
+create_use(struct imap_in *in, enum store_use *out)
+{
+	static const struct {
+		struct sv name;
+		enum store_use use;
+	} row[] = {
+	    {{"Drafts", 6}, STORE_USE_DRAFTS},
+	    {{"Sent", 4}, STORE_USE_SENT},
+	    {{"Junk", 4}, STORE_USE_JUNK},
+	    {{"Trash", 5}, STORE_USE_TRASH},
+	    {{"Archive", 7}, STORE_USE_ARCHIVE},
+	};
+	struct sv name;
+	size_t i;
+	int r;
+
+	*out = STORE_USE_NONE;
+	if (!imap_take_word(in, SV("USE")) || !imap_take(in, ' ') ||
+	    !imap_take(in, '('))
+		return imap_expected(in, "USE (...)");
+	while (!imap_take(in, ')')) {
+		(void)imap_take(in, ' ');
+		r = imap_element(in);
+		if (r != RC_OK)
+			return r;
+		if (!imap_take(in, '\\') || imap_atom(in, &name) != RC_OK)
+			return imap_expected(in, "a special use");
+		for (i = 0; i < sizeof row / sizeof row[0]; i++)
+			if (sv_ieq(name, row[i].name))
+				break;
+		/* One use a mailbox; \All and \Flagged are views that we do
+		 * not make. */
+		if (i == sizeof row / sizeof row[0] || *out != STORE_USE_NONE)
+			return RC_NOSUPPORT;
+		*out = row[i].use;
+	}
+	return imap_ch(in, ')');
+}
+
+void
+imap_cmd_create(struct imap_cmd *c)
+{
+	struct imap_session *s = c->s;
+	enum store_use use = STORE_USE_NONE;
+	struct err err = {0};
+	struct sv name;
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_mailbox(&c->in, &name);
+	if (r == RC_OK && imap_take(&c->in, ' ')) {
+		r = imap_ch(&c->in, '(');
+		if (r == RC_OK)
+			r = create_use(&c->in, &use);
+	}
+	if (r == RC_OK)
+		r = imap_end(&c->in);
+	if (r == RC_NOSUPPORT) {
+		imap_no(c, "[USEATTR] That special use cannot be had.");
+		return;
+	}
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	r = store_mailbox_create(
+	    s->store, without_slash(c, name), use, &s->need, &err);
+	if (r != RC_OK)
+		imap_store_error(c, r, &err);
+	else
+		imap_ok(c, "Mailbox created.");
+}
+
+void
+imap_cmd_delete(struct imap_cmd *c)
+{
+	struct imap_session *s = c->s;
+	struct err err = {0};
+	struct sv name;
+	int r;
+
+	if (!one_mailbox(c, &name))
+		return;
+	r = store_mailbox_delete(s->store, name.p, &s->need, &err);
+	if (r != RC_OK) {
+		imap_store_error(c, r, &err);
+		return;
+	}
+	/* Who deletes what he has selected knows it: no BYE for him. */
+	if (s->view != NULL && view_gone(s->view))
+		imap_deselect(s);
+	imap_ok(c, "Mailbox deleted.");
+}
+
+/* rename = "RENAME" SP mailbox SP mailbox */
+void
+imap_cmd_rename(struct imap_cmd *c)
+{
+	struct imap_session *s = c->s;
+	struct err err = {0};
+	struct sv from, to;
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_mailbox(&c->in, &from);
+	if (r == RC_OK)
+		r = imap_sp(&c->in);
+	if (r == RC_OK)
+		r = imap_mailbox(&c->in, &to);
+	if (r == RC_OK)
+		r = imap_end(&c->in);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	r = store_mailbox_rename(
+	    s->store, from.p, without_slash(c, to), &s->need, &err);
+	if (r != RC_OK)
+		imap_store_error(c, r, &err);
+	else
+		imap_ok(c, "Mailbox renamed.");
+}
+
+static void
+subscribe(struct imap_cmd *c, bool on)
+{
+	struct imap_session *s = c->s;
+	struct err err = {0};
+	struct sv name;
+	int r;
+
+	if (!one_mailbox(c, &name))
+		return;
+	r = store_mailbox_subscribe(
+	    s->store, without_slash(c, name), on, &s->need, &err);
+	if (r != RC_OK)
+		imap_store_error(c, r, &err);
+	else
+		imap_ok(c, on ? "Subscribed." : "Unsubscribed.");
+}
+
+void
+imap_cmd_subscribe(struct imap_cmd *c)
+{
+	subscribe(c, true);
+}
+
+void
+imap_cmd_unsubscribe(struct imap_cmd *c)
+{
+	subscribe(c, false);
+}
+
+static void
+put_status(struct buf *out, unsigned bits, const struct store_status *st,
+    uint64_t append_limit)
+{
+	const struct {
+		unsigned bit;
+		const char *name;
+		uint64_t value;
+	} row[] = {
+	    {IMAP_STATUS_MESSAGES, "MESSAGES", st->messages},
+	    {IMAP_STATUS_RECENT, "RECENT", 0},
+	    {IMAP_STATUS_UIDNEXT, "UIDNEXT", st->uidnext},
+	    {IMAP_STATUS_UIDVALIDITY, "UIDVALIDITY", st->uidvalidity},
+	    {IMAP_STATUS_UNSEEN, "UNSEEN", st->unseen},
+	    {IMAP_STATUS_SIZE, "SIZE", st->size},
+	    {IMAP_STATUS_DELETED, "DELETED", st->deleted},
+	    {IMAP_STATUS_APPENDLIMIT, "APPENDLIMIT", append_limit},
+	};
+	const char *sep = " (";
+	size_t i;
+
+	for (i = 0; i < sizeof row / sizeof row[0]; i++) {
+		if (!(bits & row[i].bit))
+			continue;
+		buf_adds(out, sep);
+		buf_adds(out, row[i].name);
+		buf_addc(out, ' ');
+		buf_addu(out, row[i].value);
+		sep = " ";
+	}
+	buf_addc(out, ')');
+}
+
+/* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" */
+void
+imap_cmd_status(struct imap_cmd *c)
+{
+	struct imap_session *s = c->s;
+	struct store_status st;
+	unsigned bits = 0;
+	struct sv name;
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_mailbox(&c->in, &name);
+	if (r == RC_OK)
+		r = imap_sp(&c->in);
+	if (r == RC_OK)
+		r = imap_status_atts(&c->in, &bits);
+	if (r == RC_OK)
+		r = imap_end(&c->in);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	r = store_status(s->store, name.p, &st, &s->need);
+	if (r != RC_OK) {
+		imap_store_error(c, r, NULL);
+		return;
+	}
+	buf_reset(&s->scratch);
+	buf_adds(&s->scratch, "* STATUS ");
+	imap_put_mailbox(&s->scratch, name);
+	put_status(&s->scratch, bits, &st, s->lim.append);
+	buf_adds(&s->scratch, "\r\n");
+	stream_putsv(s->st, buf_sv(&s->scratch));
+	imap_ok(c, "Status told.");
+}

@@ -1,0 +1,123 @@
+#include "imap/session/internal.h"
+
+#include "imap/parse/capability.h"
+
+/* True if nothing stands behind the name; else answers. */
+static bool
+no_arguments(struct imap_cmd *c)
+{
+	int r = imap_end(&c->in);
+
+	if (r != RC_OK)
+		imap_syntax(c, r);
+	return r == RC_OK;
+}
+
+void
+imap_cmd_capability(struct imap_cmd *c)
+{
+	if (!no_arguments(c))
+		return;
+	stream_puts(c->s->st, "* CAPABILITY " IMAP_CAPABILITIES "\r\n");
+	imap_ok(c, "Capabilities listed.");
+}
+
+void
+imap_cmd_noop(struct imap_cmd *c)
+{
+	if (no_arguments(c))
+		imap_ok(c, "Nothing done.");
+}
+
+/* [RFC 3501 6.4.1]: everything is on the disk already when it is said. */
+void
+imap_cmd_check(struct imap_cmd *c)
+{
+	if (no_arguments(c))
+		imap_ok(c, "Everything is on the disk.");
+}
+
+void
+imap_cmd_logout(struct imap_cmd *c)
+{
+	if (!no_arguments(c))
+		return;
+	imap_deselect(c->s);
+	imap_bye(c->s, "Logging out.");
+	imap_ok(c, "Logged out.");
+}
+
+/* The commands of the state before login. */
+void
+imap_cmd_logged_in(struct imap_cmd *c)
+{
+	imap_bad(c, "You are logged in already.");
+}
+
+/*
+ * id             = "ID" SP id-params-list  [RFC 2971 4]
+ * id-params-list = "(" *(string SP nstring) ")" / nil
+ */
+void
+imap_cmd_id(struct imap_cmd *c)
+{
+	struct imap_in *in = &c->in;
+	struct sv s;
+	bool nil;
+	int r = imap_sp(in);
+
+	if (r == RC_OK && !imap_take_word(in, SV("NIL"))) {
+		r = imap_ch(in, '(');
+		while (r == RC_OK && imap_peek(in) != ')') {
+			(void)imap_take(in, ' ');
+			r = imap_element(in);
+			if (r == RC_OK)
+				r = imap_nstring(in, &s, &nil);
+		}
+		if (r == RC_OK)
+			r = imap_ch(in, ')');
+	}
+	if (r == RC_OK)
+		r = imap_end(in);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	stream_puts(c->s->st, "* ID (\"name\" \"Hearthmail\")\r\n");
+	imap_ok(c, "Pleased to meet you.");
+}
+
+/*
+ * enable = "ENABLE" 1*(SP capability)  [RFC 5161 4]
+ * Nothing that we offer has to be enabled; what is unknown is ignored.
+ */
+void
+imap_cmd_enable(struct imap_cmd *c)
+{
+	struct sv name;
+	int r;
+
+	do {
+		r = imap_sp(&c->in);
+		if (r == RC_OK)
+			r = imap_element(&c->in);
+		if (r == RC_OK)
+			r = imap_atom(&c->in, &name);
+	} while (r == RC_OK && c->in.s.n > 0);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	stream_puts(c->s->st, "* ENABLED\r\n");
+	imap_ok(c, "Nothing had to be enabled.");
+}
+
+/* [RFC 2342 5]: one personal namespace. */
+void
+imap_cmd_namespace(struct imap_cmd *c)
+{
+	if (!no_arguments(c))
+		return;
+	stream_puts(c->s->st, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	imap_ok(c, "Namespaces listed.");
+}

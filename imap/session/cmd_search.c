@@ -1,0 +1,146 @@
+#include "imap/session/internal.h"
+
+static void
+search_msg_init(struct imap_search_msg *q, struct imap_session *s)
+{
+	*q = (struct imap_search_msg){.s = s};
+	imap_summary_init(&q->x);
+	buf_init(&q->body, UINT32_MAX);
+	buf_init(&q->header, UINT32_MAX);
+	buf_init(&q->text, UINT32_MAX);
+	buf_init(&q->folded, UINT32_MAX);
+}
+
+static void
+search_msg_fini(struct imap_search_msg *q)
+{
+	buf_fini(&q->folded);
+	buf_fini(&q->text);
+	buf_fini(&q->header);
+	buf_fini(&q->body);
+	imap_summary_fini(&q->x);
+}
+
+/* All messages, in order; numbers or UIDs go into *found. */
+static bool
+run(struct imap_cmd *c, const struct imap_search_key *key,
+    struct rangeset *found)
+{
+	struct imap_session *s = c->s;
+	struct range whole = {1, view_count(s->view)};
+	struct rangeset all = {&whole, whole.hi > 0, 1};
+	struct imap_walk walk = {.s = s, .seqnos = &all};
+	struct imap_search_msg q;
+	uint32_t i;
+
+	search_msg_init(&q, s);
+	while (imap_walk_next(&walk)) {
+		for (i = 0; i < walk.n; i++) {
+			uint32_t v;
+
+			q.m = &walk.msg[i];
+			q.seqno = walk.first + i;
+			q.have_body = q.have_header = false;
+			v = c->uid ? q.m->uid : q.seqno;
+			if (imap_search_match(&q, key))
+				rangeset_add(found, v, v);
+			imap_summary_unload(&q.x);
+		}
+	}
+	search_msg_fini(&q);
+	return !q.damaged;
+}
+
+/* "* SEARCH 2 84 882" */
+static void
+tell_search(struct imap_session *s, const struct rangeset *found)
+{
+	struct buf *b = &s->scratch;
+	size_t i;
+
+	buf_reset(b);
+	buf_adds(b, "* SEARCH");
+	for (i = 0; i < found->n; i++) {
+		uint32_t n = found->r[i].hi - found->r[i].lo + 1, k;
+
+		for (k = 0; k < n; k++) {
+			buf_addc(b, ' ');
+			buf_addu(b, found->r[i].lo + k);
+		}
+	}
+	buf_add(b, "\r\n", 2);
+	stream_putsv(s->st, buf_sv(b));
+}
+
+/*
+ * esearch-response = "ESEARCH" [search-correlator] [SP "UID"]
+ *                    *(SP search-return-data)  [RFC 4466 2.6, RFC 4731]
+ */
+static void
+tell_esearch(struct imap_cmd *c, unsigned what, const struct rangeset *found)
+{
+	struct imap_session *s = c->s;
+	struct buf *b = &s->scratch;
+
+	buf_reset(b);
+	/* A tag has no character that a string cannot have. */
+	buf_adds(b, "* ESEARCH (TAG \"");
+	buf_addsv(b, c->tag);
+	buf_adds(b, "\")");
+	if (c->uid)
+		buf_adds(b, " UID");
+	if (found->n > 0 && (what & IMAP_RETURN_MIN))
+		buf_addf(b, " MIN %u", found->r[0].lo);
+	if (found->n > 0 && (what & IMAP_RETURN_MAX))
+		buf_addf(b, " MAX %u", found->r[found->n - 1].hi);
+	if (what & IMAP_RETURN_COUNT) {
+		buf_adds(b, " COUNT ");
+		buf_addu(b, rangeset_count(found));
+	}
+	if (found->n > 0 && (what & IMAP_RETURN_ALL)) {
+		buf_adds(b, " ALL ");
+		rangeset_print(found, b);
+	}
+	buf_add(b, "\r\n", 2);
+	stream_putsv(s->st, buf_sv(b));
+}
+
+static bool
+charset_ok(struct sv charset)
+{
+	return charset.n == 0 || sv_ieq(charset, SV("US-ASCII")) ||
+	       sv_ieq(charset, SV("UTF-8")) || mime_charset_known(charset);
+}
+
+void
+imap_cmd_search(struct imap_cmd *c)
+{
+	struct imap_session *s = c->s;
+	struct rangeset found = RANGESET_EMPTY;
+	struct imap_search what;
+	bool whole;
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_search_program(&c->in, &what);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	if (!charset_ok(what.charset)) {
+		imap_no(c, "[BADCHARSET (US-ASCII UTF-8)] "
+			   "That charset is not known.");
+		return;
+	}
+	imap_search_prepare(s, what.key, what.charset);
+	whole = run(c, what.key, &found);
+	if (what.esearch)
+		tell_esearch(c, what.result, &found);
+	else
+		tell_search(s, &found);
+	rangeset_fini(&found);
+	if (whole)
+		imap_ok(c, "Searched.");
+	else
+		imap_ok(c, "Searched, but some messages could not be read.");
+}

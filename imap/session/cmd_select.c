@@ -1,0 +1,135 @@
+#include "imap/session/internal.h"
+
+/* select = "SELECT" SP mailbox; examine likewise */
+static void
+select_mailbox(struct imap_cmd *c, bool readonly)
+{
+	struct imap_session *s = c->s;
+	struct view_info info;
+	struct sv name;
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_mailbox(&c->in, &name);
+	if (r == RC_OK)
+		r = imap_end(&c->in);
+	/* Also a SELECT that fails leaves nothing selected
+	 * [RFC 3501 6.3.1]; one that is no command leaves it alone. */
+	if (r == RC_OK || r == RC_PERM)
+		imap_deselect(s);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	r = view_open(
+	    s->store, name.p, readonly, imap_notify, s, &s->view, &s->need);
+	if (r != RC_OK) {
+		imap_store_error(c, r, NULL);
+		return;
+	}
+	s->state = IMAP_ST_SELECTED;
+	s->readonly = readonly;
+	imap_tell_flags(s);
+	view_info(s->view, &info, &s->need);
+	stream_printf(
+	    s->st, "* %u EXISTS\r\n* 0 RECENT\r\n", view_count(s->view));
+	if (info.first_unseen != 0)
+		stream_printf(s->st,
+		    "* OK [UNSEEN %u] The first unseen message.\r\n",
+		    info.first_unseen);
+	stream_printf(s->st,
+	    "* OK [UIDVALIDITY %u] UIDs are valid.\r\n"
+	    "* OK [UIDNEXT %u] The next UID.\r\n",
+	    info.uidvalidity, info.uidnext);
+	imap_ok(c, readonly ? "[READ-ONLY] Mailbox opened to read."
+			    : "[READ-WRITE] Mailbox opened.");
+}
+
+void
+imap_cmd_select(struct imap_cmd *c)
+{
+	select_mailbox(c, false);
+}
+
+void
+imap_cmd_examine(struct imap_cmd *c)
+{
+	select_mailbox(c, true);
+}
+
+void
+imap_cmd_close(struct imap_cmd *c)
+{
+	struct imap_session *s = c->s;
+	struct err err = {0};
+	int r = imap_end(&c->in);
+
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	if (!s->readonly) {
+		r = view_expunge(s->view, NULL, &s->need, &err);
+		if (r != RC_OK && r != RC_NOTFOUND) {
+			imap_store_error(c, r, &err);
+			return;
+		}
+	}
+	imap_deselect(s);
+	imap_ok(c, "Mailbox closed.");
+}
+
+/* [RFC 3691]: as CLOSE, and nothing is expunged. */
+void
+imap_cmd_unselect(struct imap_cmd *c)
+{
+	int r = imap_end(&c->in);
+
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	imap_deselect(c->s);
+	imap_ok(c, "Mailbox closed, nothing expunged.");
+}
+
+/*
+ * EXPUNGE [RFC 3501 6.4.3]
+ * uid-expunge = "UID" SP "EXPUNGE" SP sequence-set  [RFC 4315 4]
+ */
+void
+imap_cmd_expunge(struct imap_cmd *c)
+{
+	struct imap_session *s = c->s;
+	struct rangeset uids = RANGESET_EMPTY;
+	struct imap_set set = {NULL, 0};
+	struct err err = {0};
+	int r = RC_OK;
+
+	if (c->uid) {
+		r = imap_sp(&c->in);
+		if (r == RC_OK)
+			r = imap_sequence_set(&c->in, &set);
+	}
+	if (r == RC_OK)
+		r = imap_end(&c->in);
+	if (r != RC_OK) {
+		imap_syntax(c, r);
+		return;
+	}
+	if (s->readonly) {
+		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
+		return;
+	}
+	if (c->uid) {
+		uint32_t n = view_count(s->view);
+
+		imap_set_resolve(&set, n > 0 ? view_uid(s->view, n) : 1, &uids);
+	}
+	r = view_expunge(s->view, c->uid ? &uids : NULL, &s->need, &err);
+	rangeset_fini(&uids);
+	if (r != RC_OK)
+		imap_store_error(c, r, &err);
+	else
+		imap_ok(c, "Expunged.");
+}

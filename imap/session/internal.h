@@ -1,0 +1,312 @@
+/* Inside imap/session only. */
+#ifndef IMAP_SESSION_INTERNAL_H
+#define IMAP_SESSION_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "imap/parse/fetch.h"
+#include "imap/parse/frame.h"
+#include "imap/parse/parse.h"
+#include "imap/parse/search.h"
+#include "imap/session/session.h"
+#include "mime/mime.h"
+#include "net/stream.h"
+
+/* A mask, so that a command can name those in which it is legal. */
+enum imap_state {
+	IMAP_ST_NONE = 0,
+	IMAP_ST_AUTH = 1 << 0,	   /* authenticated, no mailbox selected */
+	IMAP_ST_SELECTED = 1 << 1, /* view is set */
+	IMAP_ST_LOGOUT = 1 << 2	   /* the last word has been said */
+};
+
+#define IMAP_ST_ANY (IMAP_ST_AUTH | IMAP_ST_SELECTED)
+
+enum imap_mode {
+	IMAP_MODE_COMMAND,
+	IMAP_MODE_IDLE,	 /* waits for DONE */
+	IMAP_MODE_APPEND /* append is set: a message comes */
+};
+
+struct imap_append;
+
+struct imap_session {
+	struct pool_task task; /* first: the pool's pointer is ours, too */
+	struct store *store;
+	struct stream *st;
+	char *account, *hostname, *peer;
+	bool tls;
+	struct imap_limits lim;
+	struct buf login_tag; /* empty once answered */
+	uint64_t need;	      /* journal position of what was told */
+
+	/* The connection. */
+	enum imap_state state;
+	unsigned bad;	    /* BADs in a row */
+	int64_t last_input; /* of clk_mono() */
+	uint64_t commands;  /* for the log */
+	bool broken; /* it stopped amidst a literal: only closing is left */
+
+	/* The mailbox: valid in IMAP_ST_SELECTED. */
+	struct view *view;
+	bool readonly;
+
+	/* The command; all of it is given back while the session rests. */
+	enum imap_mode mode;
+	struct imap_frame frame;
+	struct arena arena;
+	struct buf reply;   /* text of the tagged reply */
+	struct buf scratch; /* summaries, headers, whatever is short-lived */
+	struct buf idle_tag;
+	struct imap_append *append; /* in the arena */
+	atomic_bool idling;	    /* notify() may wake the task */
+};
+
+struct imap_verb;
+
+enum imap_status {
+	IMAP_PENDING,
+	IMAP_OK,
+	IMAP_NO,
+	IMAP_BAD
+};
+
+/* One command in progress. */
+struct imap_cmd {
+	struct imap_session *s;
+	const struct imap_verb *verb;
+	struct sv tag;
+	bool uid; /* UID FETCH and so on */
+	struct imap_in in;
+	enum imap_status status; /* IMAP_PENDING: answered later */
+};
+
+enum imap_verb_flag {
+	IMAP_VERB_UID = 1 << 0, /* may stand behind UID */
+	IMAP_VERB_UID_ONLY = 1 << 1,
+	/* While it runs no EXPUNGE may be told, unless it has UID
+	 * [RFC 3501 7.4.1]. */
+	IMAP_VERB_KEEPS_NUMBERS = 1 << 2,
+	IMAP_VERB_NO_SYNC = 1 << 3 /* tells nothing of the mailbox */
+};
+
+enum imap_literal_use {
+	IMAP_LITERAL_TEXT,    /* part of the command's text */
+	IMAP_LITERAL_STREAM,  /* the command reads it itself */
+	IMAP_LITERAL_REFUSED, /* answered in status and reply */
+};
+
+struct imap_verb {
+	struct sv name;
+	void (*run)(struct imap_cmd *c);
+	unsigned states; /* in which it is legal */
+	unsigned flags;
+	/* Asked for each literal, with the cursor behind the name and at the
+	 * end of the text the literal's place; NULL: TEXT. */
+	enum imap_literal_use (*literal)(
+	    struct imap_cmd *c, const struct imap_literal *lit);
+};
+
+/* The table of commands. */
+extern const struct imap_verb imap_verbs[];
+extern const size_t imap_nverbs;
+
+/* ---- command.c: dispatch and replies ---- */
+
+/* Runs the command in s->frame.text and answers it. */
+void imap_command_run(struct imap_session *s);
+/* A literal was announced: decides, continues or answers. */
+void imap_command_literal(
+    struct imap_session *s, const struct imap_literal *lit);
+/* The command was above the limits. */
+void imap_command_toolong(struct imap_session *s);
+/* Tells what is new, writes the tagged reply. */
+void imap_command_finish(struct imap_cmd *c);
+
+/* One of these per command; text has no line end and no final CRLF. */
+void imap_ok(struct imap_cmd *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void imap_no(struct imap_cmd *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void imap_bad(struct imap_cmd *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The reply for an error of the parsers: BAD with what was expected. */
+void imap_syntax(struct imap_cmd *c, int rc);
+/* The reply for an error of the store [RFC 5530]; err may be NULL. */
+void imap_store_error(struct imap_cmd *c, int rc, const struct err *err);
+
+/* ---- session.c ---- */
+
+/* "* BYE text", and nothing more is read. */
+void imap_bye(struct imap_session *s, const char *text);
+/* view_open's notify. */
+void imap_notify(void *arg);
+
+/* ---- mailbox.c: the selected mailbox ---- */
+
+void imap_deselect(struct imap_session *s);
+/* Untagged responses for what has changed. */
+void imap_sync(struct imap_session *s, bool with_expunges);
+/* "* FLAGS" and "* OK [PERMANENTFLAGS". */
+void imap_tell_flags(struct imap_session *s);
+/*
+ * The sequence numbers that a set names.  False after having answered BAD: a
+ * number is above the count [RFC 3501 9, seq-number].  UIDs that are not
+ * there are left out.
+ */
+bool imap_resolve(
+    struct imap_cmd *c, const struct imap_set *set, struct rangeset *out);
+/* The parser's flags for the store; borrows.  False after having answered. */
+bool imap_store_flags(
+    struct imap_cmd *c, const struct imap_flags *in, struct store_flags *out);
+
+/* ---- msg.c: messages in numbers ---- */
+
+struct imap_msg_writer {
+	struct imap_session *s;
+	const char *keyword[64];
+	size_t nkeyword;
+};
+
+void imap_msg_writer_init(struct imap_msg_writer *w, struct imap_session *s);
+/* "* 5 FETCH (UID 12 FLAGS (\Seen)" of items UID, SIZE and FLAGS, without a
+ * space at the end. */
+void imap_put_msg_head(const struct imap_msg_writer *w, uint32_t seqno,
+    const struct store_msg *m, unsigned items);
+/* "* 5 FETCH (FLAGS (\Seen))" for each of them. */
+void imap_tell_msg_flags(
+    struct imap_session *s, const struct rangeset *seqnos, bool uid);
+
+/* How many messages are copied out of the store at once. */
+#define IMAP_CHUNK 256
+
+/*
+ * Walks the messages of a set in chunks.  Begin with s and seqnos set and all
+ * else zero; false at the end.
+ */
+struct imap_walk {
+	struct imap_session *s;
+	const struct rangeset *seqnos;
+	size_t range;	       /* index into seqnos */
+	uint32_t done;	       /* numbers of that range already given */
+	uint32_t first;	       /* sequence number of msg[0] */
+	uint32_t n;	       /* messages in msg */
+	struct store_msg *msg; /* IMAP_CHUNK of them, in the arena */
+};
+
+bool imap_walk_next(struct imap_walk *w);
+
+/*
+ * One message's summary at a time.  Where it cannot be read, sum is that of
+ * an opaque message, and load returns false.
+ */
+struct imap_summary {
+	struct buf bytes;
+	struct mime_summary sum;
+	bool loaded, good;
+};
+
+void imap_summary_init(struct imap_summary *x);
+void imap_summary_fini(struct imap_summary *x);
+bool imap_summary_load(
+    struct imap_summary *x, struct store *st, const struct store_msg *m);
+void imap_summary_unload(struct imap_summary *x);
+
+/* ---- section.c ---- */
+
+/*
+ * One message's section for FETCH, behind its name, with a space before it.
+ * False if the message's bytes cannot be read; NIL has been written then.
+ */
+bool imap_put_part(struct imap_session *s, const struct store_msg *m,
+    struct imap_summary *x, const struct imap_section *sec);
+
+/* ---- search_eval.c, search_text.c ---- */
+
+/* What a search looks for in text, folded. */
+struct imap_needle {
+	struct sv text;
+	bool ascii; /* all 7 bit */
+};
+
+/* Of one message, loaded as far as the keys ask for it. */
+struct imap_search_msg {
+	struct imap_session *s;
+	const struct store_msg *m;
+	uint32_t seqno;
+	struct imap_summary x;
+	struct buf body;   /* the whole message */
+	struct buf header; /* likewise, the top header only */
+	bool have_body, have_header;
+	struct buf text, folded; /* scratch */
+	bool damaged;		 /* some message could not be read */
+};
+
+/* Does the needle occur in the UTF-8 text? */
+bool imap_needle_in(
+    struct imap_search_msg *q, const struct imap_needle *n, struct sv text);
+/* A field of the top header: name, or any if name is empty. */
+bool imap_search_header(
+    struct imap_search_msg *q, struct sv name, const struct imap_needle *n);
+bool imap_search_body(struct imap_search_msg *q, const struct imap_needle *n);
+
+/*
+ * Readies the keys for a view: resolves sets, converts and folds strings,
+ * puts cheap keys before expensive ones.
+ */
+void imap_search_prepare(
+    struct imap_session *s, struct imap_search_key *k, struct sv charset);
+bool imap_search_match(
+    struct imap_search_msg *q, const struct imap_search_key *k);
+
+/* ---- append.c ---- */
+
+/* Bytes of the message, from the stream; RC_MORE if there were none. */
+int imap_append_input(struct imap_session *s);
+/* What stands behind the message has come: s->frame.text. */
+void imap_append_command(struct imap_session *s);
+void imap_append_toolong(struct imap_session *s);
+/* The APPEND in progress as a command, with more of its text. */
+void imap_append_cmd(
+    struct imap_session *s, struct sv text, struct imap_cmd *out);
+/* Gives the messages in progress up; leaves the arena alone. */
+void imap_append_drop(struct imap_session *s);
+
+/* ---- cmd_idle.c ---- */
+
+int imap_idle_input(struct imap_session *s);
+
+/* ---- the commands ---- */
+
+void imap_cmd_append(struct imap_cmd *c);
+enum imap_literal_use imap_append_literal(
+    struct imap_cmd *c, const struct imap_literal *lit);
+void imap_cmd_capability(struct imap_cmd *c);
+void imap_cmd_check(struct imap_cmd *c);
+void imap_cmd_close(struct imap_cmd *c);
+void imap_cmd_copy(struct imap_cmd *c);
+void imap_cmd_create(struct imap_cmd *c);
+void imap_cmd_delete(struct imap_cmd *c);
+void imap_cmd_enable(struct imap_cmd *c);
+void imap_cmd_examine(struct imap_cmd *c);
+void imap_cmd_expunge(struct imap_cmd *c);
+void imap_cmd_fetch(struct imap_cmd *c);
+void imap_cmd_id(struct imap_cmd *c);
+void imap_cmd_idle(struct imap_cmd *c);
+void imap_cmd_list(struct imap_cmd *c);
+void imap_cmd_logged_in(struct imap_cmd *c);
+void imap_cmd_logout(struct imap_cmd *c);
+void imap_cmd_lsub(struct imap_cmd *c);
+void imap_cmd_move(struct imap_cmd *c);
+void imap_cmd_namespace(struct imap_cmd *c);
+void imap_cmd_noop(struct imap_cmd *c);
+void imap_cmd_rename(struct imap_cmd *c);
+void imap_cmd_search(struct imap_cmd *c);
+void imap_cmd_select(struct imap_cmd *c);
+void imap_cmd_status(struct imap_cmd *c);
+void imap_cmd_store(struct imap_cmd *c);
+void imap_cmd_subscribe(struct imap_cmd *c);
+void imap_cmd_unselect(struct imap_cmd *c);
+void imap_cmd_unsubscribe(struct imap_cmd *c);
+
+#endif

@@ -1,0 +1,127 @@
+#include "imap/session/internal.h"
+
+_Static_assert(IMAP_SEEN == STORE_SEEN && IMAP_ANSWERED == STORE_ANSWERED &&
+		   IMAP_FLAGGED == STORE_FLAGGED &&
+		   IMAP_DELETED == STORE_DELETED && IMAP_DRAFT == STORE_DRAFT,
+    "parser and store number the flags alike");
+
+#define KEYWORD_MAX 200 /* bytes of one name */
+
+void
+imap_deselect(struct imap_session *s)
+{
+	view_close(&s->view);
+	if (s->state == IMAP_ST_SELECTED)
+		s->state = IMAP_ST_AUTH;
+}
+
+void
+imap_tell_flags(struct imap_session *s)
+{
+	static const char system[] =
+	    "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+	const char *name[64];
+	struct view_info info;
+	size_t n = view_keywords(s->view, name), i;
+
+	view_info(s->view, &info, &s->need);
+	stream_puts(s->st, "* FLAGS (");
+	stream_puts(s->st, system);
+	for (i = 0; i < n; i++)
+		stream_printf(s->st, " %s", name[i]);
+	stream_puts(s->st, ")\r\n* OK [PERMANENTFLAGS (");
+	if (!s->readonly) {
+		stream_puts(s->st, system);
+		for (i = 0; i < n; i++)
+			stream_printf(s->st, " %s", name[i]);
+		if (!info.keywords_full)
+			stream_puts(s->st, " \\*");
+	}
+	stream_puts(s->st, ")] Flags that are kept.\r\n");
+}
+
+void
+imap_sync(struct imap_session *s, bool with_expunges)
+{
+	struct view_changes ch;
+	uint32_t i;
+
+	if (s->state != IMAP_ST_SELECTED)
+		return;
+	view_sync(s->view, with_expunges, &ch, &s->need);
+	if (ch.gone) {
+		/* Messages that a client can still see but not read would be
+		 * worse [RFC 2180 3.3]. */
+		imap_bye(s, "The selected mailbox has been deleted.");
+		view_changes_fini(&ch);
+		return;
+	}
+	for (i = 0; i < ch.nexpunged; i++)
+		stream_printf(s->st, "* %u EXPUNGE\r\n", ch.expunged_seqno[i]);
+	if (ch.exists_changed)
+		stream_printf(
+		    s->st, "* %u EXISTS\r\n* 0 RECENT\r\n", ch.exists);
+	if (ch.keywords_changed)
+		imap_tell_flags(s);
+	imap_tell_msg_flags(s, &ch.flags, true);
+	view_changes_fini(&ch);
+}
+
+/* UIDs become the sequence numbers of those that are there. */
+static void
+uids_to_seqnos(struct view *v, const struct imap_set *set, struct rangeset *out)
+{
+	uint32_t count = view_count(v);
+	struct rangeset uids = RANGESET_EMPTY;
+	size_t i;
+
+	if (count == 0)
+		return;
+	imap_set_resolve(set, view_uid(v, count), &uids);
+	for (i = 0; i < uids.n; i++) {
+		uint32_t lo = view_seqno_from(v, uids.r[i].lo);
+		uint32_t hi = uids.r[i].hi == UINT32_MAX
+				  ? count
+				  : view_seqno_from(v, uids.r[i].hi + 1) - 1;
+
+		if (lo <= hi)
+			rangeset_add(out, lo, hi);
+	}
+	rangeset_fini(&uids);
+}
+
+bool
+imap_resolve(
+    struct imap_cmd *c, const struct imap_set *set, struct rangeset *out)
+{
+	struct view *v = c->s->view;
+	uint32_t count = view_count(v);
+
+	if (c->uid) {
+		uids_to_seqnos(v, set, out);
+		return true;
+	}
+	if (imap_set_max(set) > count ||
+	    (count == 0 && imap_set_has_star(set))) {
+		imap_bad(c, "There are only %u messages.", count);
+		return false;
+	}
+	imap_set_resolve(set, count, out);
+	return true;
+}
+
+bool
+imap_store_flags(
+    struct imap_cmd *c, const struct imap_flags *in, struct store_flags *out)
+{
+	size_t i;
+
+	for (i = 0; i < in->nkeyword; i++)
+		if (in->keyword[i].n > KEYWORD_MAX) {
+			imap_no(c, "[LIMIT] A keyword has at most %d bytes.",
+			    KEYWORD_MAX);
+			return false;
+		}
+	*out = (struct store_flags){in->system, in->keyword, in->nkeyword};
+	return true;
+}

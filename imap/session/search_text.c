@@ -1,0 +1,155 @@
+#include "imap/session/internal.h"
+
+#include "base/fold.h"
+#include "base/utf8.h"
+
+/*
+ * Text is folded into a buffer and searched there with memmem: two passes at
+ * the speed of memory, where a comparison that ignores case goes byte by byte.
+ */
+bool
+imap_needle_in(
+    struct imap_search_msg *q, const struct imap_needle *n, struct sv text)
+{
+	struct buf *f = &q->folded;
+	char *p;
+
+	if (n->text.n == 0)
+		return true;
+	if (text.n == 0)
+		return false;
+	buf_reset(f);
+	if (n->ascii) {
+		p = buf_reserve(f, text.n);
+		if (p == NULL)
+			return false;
+		fold_ascii(text, p);
+		buf_added(f, text.n);
+	} else {
+		if (!utf8_has_8bit(text))
+			return false;
+		fold_utf8(text, f);
+	}
+	return memmem(f->p, f->n, n->text.p, n->text.n) != NULL;
+}
+
+/* len bytes of the message; false if they cannot be read. */
+static bool
+load(struct imap_search_msg *q, struct buf *into, uint64_t off, uint64_t len)
+{
+	char *p;
+
+	buf_reset(into);
+	if (off > q->m->size || len > q->m->size - off)
+		len = 0;
+	p = buf_reserve(into, (size_t)len);
+	if (p == NULL || (len > 0 && store_read(q->s->store, q->m->body, off, p,
+					 (size_t)len) != RC_OK)) {
+		q->damaged = true;
+		return false;
+	}
+	buf_added(into, (size_t)len);
+	return true;
+}
+
+/* One header block's fields: those of that name, or all with their names. */
+static bool
+in_header(struct imap_search_msg *q, struct sv header, struct sv name,
+    const struct imap_needle *n)
+{
+	struct mime_field f;
+
+	while (mime_field_next(&header, &f)) {
+		if (name.n > 0 && !sv_ieq(f.name, name))
+			continue;
+		buf_reset(&q->text);
+		if (name.n == 0) {
+			buf_addsv(&q->text, f.name);
+			buf_adds(&q->text, ": ");
+		}
+		mime_decode_header(sv_trim(f.value), &q->text);
+		if (imap_needle_in(q, n, buf_sv(&q->text)))
+			return true;
+	}
+	return false;
+}
+
+bool
+imap_search_header(
+    struct imap_search_msg *q, struct sv name, const struct imap_needle *n)
+{
+	if (!q->have_header) {
+		const struct mime_part *p;
+
+		if (!imap_summary_load(&q->x, q->s->store, q->m))
+			q->damaged = true;
+		p = &q->x.sum.msg.part[0];
+		if (!load(q, &q->header, p->header_off, p->header_len))
+			return false;
+		q->have_header = true;
+	}
+	return in_header(q, buf_sv(&q->header), name, n);
+}
+
+static struct sv
+extent(struct sv msg, uint64_t off, uint64_t len)
+{
+	return sv_first(sv_skip(msg, (size_t)off), (size_t)len);
+}
+
+/*
+ * Text as it stands, when it is looked for in ASCII: no decoding and no
+ * charset changes what memmem finds, unless the text switches its charset
+ * with escapes (ISO-2022) or has NULs (UTF-16).
+ */
+static bool
+as_it_stands(
+    const struct mime_part *p, const struct imap_needle *n, struct sv body)
+{
+	return n->ascii && p->encoding == MIME_ENC_IDENTITY &&
+	       memchr(body.p, 0x1b, body.n) == NULL &&
+	       memchr(body.p, '\0', body.n) == NULL;
+}
+
+static bool
+in_part(struct imap_search_msg *q, uint32_t i, const struct imap_needle *n)
+{
+	const struct mime_msg *mm = &q->x.sum.msg;
+	const struct mime_part *p = &mm->part[i];
+	struct sv msg = buf_sv(&q->body), body;
+
+	/* The headers of parts and of messages inside are body, too. */
+	if (i > 0 &&
+	    in_header(q, extent(msg, p->header_off, p->header_len), SV(""), n))
+		return true;
+	if (p->kind != MIME_KIND_TEXT)
+		return false;
+	body = extent(msg, p->body_off, p->body_len);
+	if (body.n == 0)
+		return n->text.n == 0;
+	if (as_it_stands(p, n, body))
+		return imap_needle_in(q, n, body);
+	buf_reset(&q->text);
+	mime_part_text(msg, mm, i, &q->text);
+	return imap_needle_in(q, n, buf_sv(&q->text));
+}
+
+bool
+imap_search_body(struct imap_search_msg *q, const struct imap_needle *n)
+{
+	uint32_t i;
+
+	if (!q->have_body) {
+		if (!imap_summary_load(&q->x, q->s->store, q->m))
+			q->damaged = true;
+		if (!load(q, &q->body, 0, q->m->size))
+			return false;
+		q->have_body = true;
+	}
+	if (n->text.n == 0)
+		return true;
+	for (i = 0; i < q->x.sum.msg.n; i++)
+		if (in_part(q, i, n))
+			return true;
+	return false;
+}

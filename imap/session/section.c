@@ -1,0 +1,172 @@
+#include "imap/session/internal.h"
+
+#include <stdio.h>
+
+/* Bytes of a message. */
+struct extent {
+	uint64_t off, len;
+};
+
+#define READ_CHUNK 32768
+
+/* Which part's bytes, all of them without regard to partial.  False: there
+ * is no such part. */
+static bool
+locate(const struct mime_msg *mm, const struct imap_section *sec,
+    struct extent *out)
+{
+	uint32_t i = mime_section(mm, sec->part, sec->npart);
+	const struct mime_part *p;
+
+	if (i == MIME_NONE)
+		return false;
+	p = &mm->part[i];
+	if (sec->npart > 0 && sec->what != IMAP_SECTION_ALL &&
+	    sec->what != IMAP_SECTION_MIME) {
+		/* HEADER and TEXT are those of the message inside. */
+		if (p->kind != MIME_KIND_MESSAGE || p->first_child == MIME_NONE)
+			return false;
+		p = &mm->part[p->first_child];
+	}
+	switch (sec->what) {
+	case IMAP_SECTION_ALL:
+	case IMAP_SECTION_TEXT:
+		*out = (struct extent){p->body_off, p->body_len};
+		break;
+	case IMAP_SECTION_HEADER:
+	case IMAP_SECTION_FIELDS:
+	case IMAP_SECTION_FIELDS_NOT:
+	case IMAP_SECTION_MIME:
+		*out = (struct extent){p->header_off, p->header_len};
+		break;
+	}
+	return true;
+}
+
+/* <from.count>: what lies outside is not there [RFC 3501 6.4.5]. */
+static struct extent
+cut(struct extent e, const struct imap_section *sec)
+{
+	if (!sec->partial)
+		return e;
+	if (sec->from >= e.len)
+		return (struct extent){e.off, 0};
+	e.off += sec->from;
+	e.len -= sec->from;
+	if (e.len > sec->count)
+		e.len = sec->count;
+	return e;
+}
+
+/*
+ * A literal from the message's bytes, read straight into the output.  The
+ * first piece is read before its size is announced, so that a message that
+ * cannot be read gives NIL; later there is only the end of the connection.
+ */
+static bool
+put_literal(struct imap_session *s, uint64_t body, struct extent e)
+{
+	char head[32];
+	int h = snprintf(
+	    head, sizeof head, " {%llu}\r\n", (unsigned long long)e.len);
+	size_t hn = (size_t)h;
+
+	do {
+		size_t n = e.len < READ_CHUNK ? (size_t)e.len : READ_CHUNK;
+		char *p = stream_reserve(s->st, hn + n);
+
+		if (p == NULL) {
+			s->broken = true; /* the client is gone */
+			return true;
+		}
+		if (n > 0 &&
+		    store_read(s->store, body, e.off, p + hn, n) != RC_OK) {
+			if (hn > 0)
+				stream_puts(s->st, " NIL");
+			else
+				s->broken = true;
+			return false;
+		}
+		memcpy(p, head, hn);
+		stream_wrote(s->st, hn + n);
+		hn = 0;
+		e.off += n;
+		e.len -= n;
+	} while (e.len > 0);
+	return true;
+}
+
+static void
+put_text(struct imap_session *s, struct sv text)
+{
+	stream_printf(s->st, " {%zu}\r\n", text.n);
+	stream_putsv(s->st, text);
+}
+
+static bool
+field_wanted(const struct imap_section *sec, struct sv name)
+{
+	size_t i;
+
+	for (i = 0; i < sec->nfield; i++)
+		if (sv_ieq(name, sec->field[i]))
+			return sec->what == IMAP_SECTION_FIELDS;
+	return sec->what == IMAP_SECTION_FIELDS_NOT;
+}
+
+/* HEADER.FIELDS and .NOT: a choice of fields and the empty line. */
+static bool
+put_fields(struct imap_session *s, uint64_t body, struct extent e,
+    const struct imap_section *sec)
+{
+	struct buf *raw = &s->scratch, out;
+	struct mime_field f;
+	struct sv rest;
+	char *p;
+	struct extent part;
+
+	buf_reset(raw);
+	p = buf_reserve(raw, (size_t)e.len);
+	if (p == NULL || (e.len > 0 && store_read(s->store, body, e.off, p,
+					   (size_t)e.len) != RC_OK)) {
+		stream_puts(s->st, " NIL");
+		return false;
+	}
+	buf_added(raw, (size_t)e.len);
+	buf_init(&out, (size_t)e.len + 2);
+	rest = buf_sv(raw);
+	while (mime_field_next(&rest, &f))
+		if (field_wanted(sec, f.name))
+			buf_addsv(&out, f.whole);
+	buf_add(&out, "\r\n", 2);
+	part = cut((struct extent){0, out.n}, sec);
+	put_text(s, sv_of(out.p + part.off, (size_t)part.len));
+	buf_fini(&out);
+	return true;
+}
+
+bool
+imap_put_part(struct imap_session *s, const struct store_msg *m,
+    struct imap_summary *x, const struct imap_section *sec)
+{
+	struct extent e = {0, m->size};
+
+	/* The whole message needs no structure. */
+	if (sec->npart > 0 || sec->what != IMAP_SECTION_ALL) {
+		bool good = imap_summary_load(x, s->store, m);
+
+		if (!locate(&x->sum.msg, sec, &e)) {
+			stream_puts(s->st, " NIL");
+			return good;
+		}
+	}
+	/* Derived data does not decide what is read. */
+	if (e.off > m->size)
+		e.off = m->size;
+	if (e.len > m->size - e.off)
+		e.len = m->size - e.off;
+	if (sec->what == IMAP_SECTION_FIELDS ||
+	    sec->what == IMAP_SECTION_FIELDS_NOT)
+		return put_fields(s, m->body, e, sec);
+	return put_literal(s, m->body, cut(e, sec));
+}

@@ -1,0 +1,44 @@
+/*
+ * IMAP after login: a session on one account's store [RFC 3501 6.3, 6.4].
+ *
+ * A session is a task of the worker pool.  It rests in epoll while its client
+ * is silent and holds then a few hundred bytes and no thread, also in IDLE
+ * and in the middle of a message that comes slowly.  Long output (FETCH of
+ * everything) occupies a worker for as long as the client takes it.
+ *
+ * The output rule: every store call raises the session's `need`, and the
+ * stream's gate waits until the journal is flushed up to there before a byte
+ * goes out.
+ *
+ * EXPUNGE is told at the end of each command but FETCH, STORE and SEARCH
+ * (their UID forms may), never in between [RFC 3501 7.4.1].
+ *
+ * [RFC 3501 2.3.2 DEVIATES: \Recent is never set and RECENT is always 0.
+ * IMAP4rev2 has dropped the flag; a server that keeps it needs a write for
+ * each SELECT, and no client depends on it.]
+ */
+#ifndef IMAP_SESSION_SESSION_H
+#define IMAP_SESSION_SESSION_H
+
+#include "imap/parse/limits.h"
+#include "net/pool.h"
+#include "store/store.h"
+
+struct imap_session_args {
+	struct store *store;
+	int fd; /* connected stream socket; the session's from here on */
+	const char *account, *hostname;
+	const char *peer; /* for the log */
+	bool tls;	  /* the client's side of the connection */
+	struct sv tag;	  /* of the login, answered at first */
+	struct imap_limits limits;
+};
+
+/* The strings are copied.  Give the task to pool_add(); it frees itself and
+ * closes fd in its end(). */
+struct pool_task *imap_session_new(const struct imap_session_args *args);
+
+/* For pool_stop_some: is this a session of imap, and of that account? */
+bool imap_session_is(const struct pool_task *t);
+
+#endif
