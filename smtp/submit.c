@@ -1,9 +1,9 @@
 #include "smtp/submit.h"
 
 #include "base/ascii.h"
-#include "mail/address.h"
+#include "mail/addrlist.h"
 #include "mail/date.h"
-#include "mail/header.h"
+#include "mail/field.h"
 
 /* ---- hops ---- */
 
@@ -91,20 +91,20 @@ static int
 check_addresses(struct sv value, const char *field,
     const struct smtp_submit_args *a, unsigned *count, struct err *err)
 {
-	struct mail_address addr;
-	bool in_group = false;
+	struct mail_addrlist list;
+	struct mail_addr addr;
 	struct buf whole;
 	int r = RC_OK;
 
-	mail_address_init(&addr);
+	mail_addrlist_init(&list, value);
 	buf_init(&whole, 1024);
-	while (r == RC_OK && mail_address_next(&value, &in_group, &addr)) {
-		if (addr.kind != MAIL_ADDRESS_MAILBOX)
+	while (r == RC_OK && mail_addrlist_next(&list, &addr)) {
+		if (addr.kind != MAIL_ADDR_MAILBOX)
 			continue;
 		buf_reset(&whole);
-		buf_addsv(&whole, buf_sv(&addr.local));
+		buf_addsv(&whole, addr.local);
 		buf_addc(&whole, '@');
-		buf_addsv(&whole, buf_sv(&addr.domain));
+		buf_addsv(&whole, addr.domain);
 		if (addr.broken || addr.domain.n == 0)
 			r = err_set(err, RC_SYNTAX,
 			    "the %s field has no usable address", field);
@@ -116,7 +116,7 @@ check_addresses(struct sv value, const char *field,
 		(*count)++;
 	}
 	buf_fini(&whole);
-	mail_address_fini(&addr);
+	mail_addrlist_fini(&list);
 	return r;
 }
 

@@ -1,0 +1,460 @@
+/*
+ * ENVELOPE and BODYSTRUCTURE as IMAP shows them [RFC 3501 7.4.2].
+ *
+ * Values are as they stand in the header, unfolded, encoded words and all:
+ * decoding is the client's.  Where RFC 3501 leaves a choice it is Dovecot's,
+ * because clients are tested against it; test/data/mime/DIFFERENCES.md lists
+ * where it is not.
+ */
+#include "base/ascii.h"
+#include "mail/addrlist.h"
+#include "mail/field.h"
+#include "mime/mime_priv.h"
+
+/* ---- strings ---- */
+
+#define QUOTED_MAX 1000 /* some clients have lines of limited length */
+
+static bool
+can_be_quoted(struct sv s)
+{
+	size_t i;
+
+	if (s.n > QUOTED_MAX)
+		return false;
+	for (i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] & 0x80 || s.p[i] == '\0' ||
+		    s.p[i] == '\r' || s.p[i] == '\n')
+			return false;
+	return true;
+}
+
+/* string = quoted / literal; NUL, which no literal can hold, becomes '?' */
+static void
+put_string(struct buf *out, struct sv s)
+{
+	size_t i, from = 0;
+
+	if (!can_be_quoted(s)) {
+		buf_addc(out, '{');
+		buf_addu(out, s.n);
+		buf_adds(out, "}\r\n");
+		for (i = 0; i < s.n; i++)
+			buf_addc(out, s.p[i] != '\0' ? s.p[i] : '?');
+		return;
+	}
+	buf_addc(out, '"');
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] != '"' && s.p[i] != '\\')
+			continue;
+		buf_add(out, s.p + from, i - from);
+		buf_addc(out, '\\');
+		from = i;
+	}
+	buf_add(out, s.p + from, s.n - from);
+	buf_addc(out, '"');
+}
+
+static void
+put_nstring(struct buf *out, struct sv s)
+{
+	if (s.p == NULL)
+		buf_adds(out, "NIL");
+	else
+		put_string(out, s);
+}
+
+/* A field's value as nstring, without the line breaks of its folding. */
+static void
+put_value(struct buf *out, struct sv value)
+{
+	struct buf flat;
+
+	if (value.p == NULL || value.n == 0 ||
+	    (sv_chr(value, '\n') == value.n &&
+		sv_chr(value, '\r') == value.n)) {
+		put_nstring(out, value);
+		return;
+	}
+	buf_init(&flat, value.n);
+	mime_unfold(value, &flat);
+	put_string(out, buf_sv(&flat));
+	buf_fini(&flat);
+}
+
+/* ---- ENVELOPE ---- */
+
+enum env {
+	ENV_DATE,
+	ENV_SUBJECT,
+	ENV_FROM,
+	ENV_SENDER,
+	ENV_REPLY_TO,
+	ENV_TO,
+	ENV_CC,
+	ENV_BCC,
+	ENV_IN_REPLY_TO,
+	ENV_MESSAGE_ID,
+	ENV_COUNT
+};
+
+static const struct {
+	struct sv name;
+	bool addresses;
+} env_field[ENV_COUNT] = {
+    [ENV_DATE] = {{"date", 4}, false},
+    [ENV_SUBJECT] = {{"subject", 7}, false},
+    [ENV_FROM] = {{"from", 4}, true},
+    [ENV_SENDER] = {{"sender", 6}, true},
+    [ENV_REPLY_TO] = {{"reply-to", 8}, true},
+    [ENV_TO] = {{"to", 2}, true},
+    [ENV_CC] = {{"cc", 2}, true},
+    [ENV_BCC] = {{"bcc", 3}, true},
+    [ENV_IN_REPLY_TO] = {{"in-reply-to", 11}, false},
+    [ENV_MESSAGE_ID] = {{"message-id", 10}, false},
+};
+
+static int
+env_of(struct sv name)
+{
+	int i;
+
+	if (name.n > 11)
+		return -1;
+	for (i = 0; i < ENV_COUNT; i++)
+		if (env_field[i].name.n == name.n &&
+		    sv_ieq(env_field[i].name, name))
+			return i;
+	return -1;
+}
+
+/*
+ * address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
+ *
+ * A NIL host means group syntax, so what has no domain gets a word that
+ * stands for it.
+ */
+static void
+put_address(struct buf *out, const struct mail_addr *a)
+{
+	buf_addc(out, '(');
+	switch (a->kind) {
+	case MAIL_ADDR_MAILBOX:
+		put_nstring(out, a->name);
+		buf_addc(out, ' ');
+		put_nstring(out, a->route);
+		buf_addc(out, ' ');
+		put_nstring(
+		    out, a->local.p != NULL ? a->local : SV("MISSING_MAILBOX"));
+		buf_addc(out, ' ');
+		put_nstring(out,
+		    a->domain.p != NULL ? a->domain : SV("MISSING_DOMAIN"));
+		break;
+	case MAIL_ADDR_GROUP:
+		buf_adds(out, "NIL NIL ");
+		put_nstring(out, a->name);
+		buf_adds(out, " NIL");
+		break;
+	case MAIL_ADDR_GROUP_END:
+		buf_adds(out, "NIL NIL NIL NIL");
+		break;
+	}
+	buf_addc(out, ')');
+}
+
+/* The addresses of a value appended; the parenthesis opens with the first. */
+static void
+put_addresses(struct buf *out, struct sv value, bool *open)
+{
+	struct mail_addrlist l;
+	struct mail_addr a;
+
+	mail_addrlist_init(&l, value);
+	while (mail_addrlist_next(&l, &a)) {
+		if (!*open)
+			buf_addc(out, '(');
+		*open = true;
+		put_address(out, &a);
+	}
+	mail_addrlist_fini(&l);
+}
+
+/*
+ * All fields of that name as if they were one list: whoever checks the first
+ * From must not be fooled by a second one.
+ */
+static void
+put_address_field(struct buf *out, struct sv header, enum env e,
+    const struct sv first[ENV_COUNT], bool repeated)
+{
+	struct mail_field f;
+	bool open = false;
+
+	if (first[e].p == NULL) {
+		buf_adds(out, "NIL");
+		return;
+	}
+	if (!repeated) {
+		put_addresses(out, first[e], &open);
+	} else {
+		while (mail_field_next(&header, &f))
+			if (env_of(f.name) == (int)e)
+				put_addresses(out, f.value, &open);
+	}
+	buf_adds(out, open ? ")" : "NIL");
+}
+
+void
+mime_envelope(
+    struct sv msg, const struct mime_msg *m, uint32_t i, struct buf *out)
+{
+	struct sv header = mime_part_header(msg, &m->part[i]), rest = header;
+	struct sv first[ENV_COUNT] = {{NULL, 0}};
+	bool repeated[ENV_COUNT] = {false};
+	struct mail_field f;
+	int e;
+
+	while (mail_field_next(&rest, &f)) {
+		e = env_of(f.name);
+		if (e < 0)
+			continue;
+		repeated[e] = first[e].p != NULL;
+		if (first[e].p == NULL)
+			first[e] = f.value;
+	}
+	buf_addc(out, '(');
+	for (e = 0; e < ENV_COUNT; e++) {
+		int use = e;
+
+		if (e > 0)
+			buf_addc(out, ' ');
+		/* Sender and Reply-To default to From [RFC 3501 7.4.2]. */
+		if ((e == ENV_SENDER || e == ENV_REPLY_TO) &&
+		    first[e].p == NULL)
+			use = ENV_FROM;
+		if (env_field[e].addresses)
+			put_address_field(
+			    out, header, (enum env)use, first, repeated[use]);
+		else
+			put_value(out, first[e]);
+	}
+	buf_addc(out, ')');
+}
+
+/* ---- BODYSTRUCTURE ---- */
+
+/* body-fld-param = "(" string SP string *(SP string SP string) ")" / nil */
+static void
+put_params(struct buf *out, struct sv raw, bool add_charset)
+{
+	struct mime_params p;
+	struct sv v;
+	size_t i;
+
+	mime_params_parse(raw, &p);
+	add_charset = add_charset && !mime_params_find(&p, SV("charset"), &v);
+	if (p.n == 0 && !add_charset) {
+		buf_adds(out, "NIL");
+		mime_params_fini(&p);
+		return;
+	}
+	buf_addc(out, '(');
+	for (i = 0; i < p.n; i++) {
+		if (i > 0)
+			buf_addc(out, ' ');
+		put_string(out, p.kv[i].name);
+		buf_addc(out, ' ');
+		put_string(out, p.kv[i].value);
+	}
+	if (add_charset) {
+		if (p.n > 0)
+			buf_addc(out, ' ');
+		buf_adds(out, "\"charset\" \"us-ascii\"");
+	}
+	buf_addc(out, ')');
+	mime_params_fini(&p);
+}
+
+/* body-fld-dsp = "(" string SP body-fld-param ")" / nil */
+static void
+put_disposition(struct buf *out, struct sv value)
+{
+	struct mime_ctype d = {.type = {NULL, 0}};
+
+	if (value.p != NULL)
+		d = mime_word_parse(value);
+	if (d.type.n == 0) {
+		buf_adds(out, "NIL");
+		return;
+	}
+	buf_addc(out, '(');
+	put_string(out, d.type);
+	buf_addc(out, ' ');
+	put_params(out, d.params, false);
+	buf_addc(out, ')');
+}
+
+/* body-fld-lang = nstring / "(" string *(SP string) ")" [RFC 3282] */
+static void
+put_language(struct buf *out, struct sv value)
+{
+	bool open = false;
+
+	while (value.n > 0) {
+		struct sv tag = sv_split(&value, ',');
+
+		tag = mime_word_parse(tag).type;
+		if (tag.n == 0)
+			continue;
+		buf_addc(out, open ? ' ' : '(');
+		put_string(out, tag);
+		open = true;
+	}
+	buf_adds(out, open ? ")" : "NIL");
+}
+
+/* disposition, language, location: the common end of the extended form */
+static void
+put_extension(struct buf *out, const struct mime_fields *f)
+{
+	buf_addc(out, ' ');
+	put_disposition(out, f->disposition);
+	buf_addc(out, ' ');
+	put_language(out, f->language);
+	buf_addc(out, ' ');
+	put_value(out, f->location);
+}
+
+/* What is said of a part's type, if it cannot be what it says it is. */
+static struct mime_ctype
+shown_type(const struct mime_part *p, const struct mime_fields *f)
+{
+	struct mime_ctype ct = {.type = {NULL, 0}};
+
+	if (f->content_type.p != NULL)
+		ct = mime_ctype_parse(f->content_type);
+	if (p->kind == MIME_KIND_OTHER &&
+	    (sv_ieq(ct.type, SV("multipart")) ||
+		(sv_ieq(ct.type, SV("message")) &&
+		    (sv_ieq(ct.subtype, SV("rfc822")) ||
+			sv_ieq(ct.subtype, SV("global")))))) {
+		/* Beyond a limit: opaque bytes. */
+		ct.type = SV("application");
+		ct.subtype = SV("octet-stream");
+		ct.params.n = 0;
+	} else if (p->kind == MIME_KIND_MESSAGE && ct.type.n == 0) {
+		ct.type = SV("message");
+		ct.subtype = SV("rfc822");
+	} else if (ct.type.n == 0 || ct.subtype.n == 0) {
+		bool multi = p->kind == MIME_KIND_MULTIPART;
+
+		ct.type = multi ? ct.type : SV("text");
+		ct.subtype = multi ? SV("mixed") : SV("plain");
+		if (!multi)
+			ct.params.n = 0;
+	}
+	return ct;
+}
+
+struct render {
+	struct sv msg;
+	const struct mime_msg *m;
+	bool extended;
+	struct buf *out;
+};
+
+static void put_part(struct render *r, uint32_t i);
+
+/* body-type-mpart = 1*body SP media-subtype [SP body-ext-mpart] */
+static void
+put_multipart(struct render *r, const struct mime_part *p,
+    const struct mime_fields *f, const struct mime_ctype *ct)
+{
+	struct buf *out = r->out;
+	uint32_t c;
+
+	if (p->first_child == MIME_NONE)
+		/* At least one body is demanded: an empty text. */
+		buf_adds(out, "(\"text\" \"plain\" (\"charset\" \"us-ascii\") "
+			      "NIL NIL \"7bit\" 0 0)");
+	for (c = p->first_child; c != MIME_NONE; c = r->m->part[c].next)
+		put_part(r, c);
+	buf_addc(out, ' ');
+	put_string(out, ct->subtype);
+	if (!r->extended)
+		return;
+	buf_addc(out, ' ');
+	put_params(out, ct->params, false);
+	put_extension(out, f);
+}
+
+/*
+ * body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP
+ *               body-fld-enc SP body-fld-octets
+ */
+static void
+put_single(struct render *r, const struct mime_part *p,
+    const struct mime_fields *f, const struct mime_ctype *ct)
+{
+	bool text = p->kind == MIME_KIND_TEXT;
+	struct buf *out = r->out;
+	struct sv enc = {NULL, 0};
+
+	put_string(out, ct->type);
+	buf_addc(out, ' ');
+	put_string(out, ct->subtype);
+	buf_addc(out, ' ');
+	put_params(out, ct->params, text);
+	buf_addc(out, ' ');
+	put_value(out, f->id);
+	buf_addc(out, ' ');
+	put_value(out, f->description);
+	buf_addc(out, ' ');
+	if (f->cte.p != NULL)
+		enc = mime_word_parse(f->cte).type;
+	put_string(out, enc.n > 0 ? enc : SV("7bit"));
+	buf_addc(out, ' ');
+	buf_addu(out, p->body_len);
+	if (p->kind == MIME_KIND_MESSAGE) {
+		buf_addc(out, ' ');
+		mime_envelope(r->msg, r->m, p->first_child, out);
+		buf_addc(out, ' ');
+		put_part(r, p->first_child);
+	}
+	if (text || p->kind == MIME_KIND_MESSAGE) {
+		buf_addc(out, ' ');
+		buf_addu(out, p->body_lines);
+	}
+	if (!r->extended)
+		return;
+	buf_addc(out, ' ');
+	put_value(out, f->md5);
+	put_extension(out, f);
+}
+
+/* Recursion is bounded by the depth that mime_parse() allows. */
+static void
+put_part(struct render *r, uint32_t i)
+{
+	const struct mime_part *p = &r->m->part[i];
+	struct mime_fields f;
+	struct mime_ctype ct;
+
+	mime_fields_get(mime_part_header(r->msg, p), &f);
+	ct = shown_type(p, &f);
+	buf_addc(r->out, '(');
+	if (p->kind == MIME_KIND_MULTIPART)
+		put_multipart(r, p, &f, &ct);
+	else
+		put_single(r, p, &f, &ct);
+	buf_addc(r->out, ')');
+}
+
+void
+mime_bodystructure(
+    struct sv msg, const struct mime_msg *m, bool extended, struct buf *out)
+{
+	struct render r = {msg, m, extended, out};
+
+	put_part(&r, 0);
+}
