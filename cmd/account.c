@@ -241,8 +241,7 @@ start_session(
 		    .gate = &a->pop3,
 		    .fd = fd,
 		    .account = a->o.name,
-		    .peer = peer,
-		    .credential = credential};
+		    .peer = peer};
 
 		t = pop3_session_new(&args);
 	} else {
@@ -253,11 +252,11 @@ start_session(
 		    .peer = peer,
 		    .tls = tls,
 		    .tag = tag,
-		    .credential = credential,
 		    .limits = IMAP_LIMITS_DEFAULT};
 
 		t = imap_session_new(&args);
 	}
+	t->owner = credential;
 	pool_add(a->pool, t);
 }
 
@@ -287,17 +286,10 @@ on_session(struct account *a, struct msg *m)
 	start_session(a, (enum conf_service)service, m, fd);
 }
 
-static uint64_t
-credential_of(const struct pool_task *t)
-{
-	return t->kind == 'p' ? pop3_session_credential(t)
-			      : imap_session_credential(t);
-}
-
 static bool
 has_credential(struct pool_task *t, void *arg)
 {
-	return credential_of(t) == *(uint64_t *)arg;
+	return t->owner == *(uint64_t *)arg;
 }
 
 static void

@@ -165,9 +165,9 @@ child_enter(struct child *c, const struct sandbox_profile *p)
 
 	if (sandbox_enter(p, &c->walls, c->folder, &err) != RC_OK)
 		child_die(c, "sandbox.fail", &err);
-	mlog(LOG_INFO, "sandbox", "%s%sholds=\"%s\"",
-	    c->account_name[0] != '\0' ? "account=" : "",
-	    c->account_name[0] != '\0' ? c->account_name : "", err.text);
+	mlog(LOG_INFO, "sandbox", "%s%s%sholds=\"%s\"",
+	    c->account_name[0] != '\0' ? "account=" : "", c->account_name,
+	    c->account_name[0] != '\0' ? " " : "", err.text);
 	if (c->probe)
 		sandbox_probe(p, c->other[0] != '\0' ? c->other : NULL);
 }

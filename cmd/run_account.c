@@ -41,11 +41,12 @@ open_store(struct child *c)
 {
 	const int64_t until = clk_mono() + LOCK_WAIT_MS;
 	const struct timespec pause = {0, 10 * 1000 * 1000};
+	const struct store_opts opts = {.io = NULL};
 	struct store *store = NULL;
 	struct err err = {0};
 	int r;
 
-	while ((r = store_open(".", NULL, &store, &err)) == RC_TEMP &&
+	while ((r = store_open(".", &opts, &store, &err)) == RC_TEMP &&
 	       clk_mono() < until)
 		(void)nanosleep(&pause, NULL);
 	if (r != RC_OK)

@@ -238,7 +238,7 @@ admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	q->conn.o = &s->o;
 	q->conn.limits = s->o.limits;
 	q->conn.budget = &s->budget;
-	(void)strncat(q->conn.peer, peer, sizeof q->conn.peer - 1);
+	(void)snprintf(q->conn.peer, sizeof q->conn.peer, "%s", peer);
 	q->conn.loopback = is_loopback(peer);
 	q->conn.implicit_tls = implicit_tls;
 	q->conn.id = ++s->next_id;

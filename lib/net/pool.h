@@ -23,7 +23,7 @@ enum pool_next {
 struct pool_task {
 	/* Set by the owner before pool_add: */
 	int fd;
-	char kind; /* the owner's, to tell tasks apart */
+	uint64_t owner; /* whatever pool_stop_some's match() asks for */
 	enum pool_next (*run)(struct pool_task *t);
 	void (*end)(struct pool_task *t); /* frees the task; closes fd */
 	/* Set by run() at will: run is called at that time of clk_mono() at

@@ -74,7 +74,7 @@ allow_list(scmp_filter_ctx f, const int *calls, size_t n)
 
 /* Calls that are allowed with certain arguments only. */
 static int
-allow_narrow(scmp_filter_ctx f)
+allow_narrow(scmp_filter_ctx f, bool kill_unknown)
 {
 	static const int fcntls[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL,
 	    F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_GETLK, F_SETLK, F_GETLK,
@@ -95,12 +95,13 @@ allow_narrow(scmp_filter_ctx f)
 		 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0))) != 0)
 		return r;
 	/* Threads, not processes.  clone3 hides its flags behind a pointer;
-	 * told that it does not exist, libc falls back to clone. */
+	 * told that it does not exist, libc falls back to clone.  (A rule
+	 * that says what the default says is an error to libseccomp.) */
 	if ((r = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(clone), 1,
 		 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD))) !=
 		0 ||
-	    (r = seccomp_rule_add(
-		 f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0)) != 0)
+	    (kill_unknown && (r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS),
+				  CALL(clone3), 0)) != 0))
 		return r;
 	/* abort() signals its own process; limits are only asked. */
 	if ((r = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(tgkill), 1,
@@ -114,12 +115,13 @@ allow_narrow(scmp_filter_ctx f)
 }
 
 static int
-allow_profile(scmp_filter_ctx f, const struct sandbox_profile *p)
+allow_profile(
+    scmp_filter_ctx f, const struct sandbox_profile *p, bool kill_unknown)
 {
 	int r = ALLOW(f, base_calls);
 
 	if (r == 0)
-		r = allow_narrow(f);
+		r = allow_narrow(f, kill_unknown);
 	if (r == 0 && p->accepts)
 		r = ALLOW(f, accept_calls);
 	if (r == 0 && p->memfd)
@@ -149,7 +151,7 @@ seccomp_enter(
 
 	if (f == NULL)
 		return err_set(err, RC_IO, "seccomp cannot start");
-	r = allow_profile(f, p);
+	r = allow_profile(f, p, kill_unknown);
 	if (r == 0)
 		r = seccomp_load(f);
 	seccomp_release(f);

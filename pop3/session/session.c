@@ -473,16 +473,9 @@ pop3_session_new(const struct pop3_session_args *a)
 	s->st = stream_new(a->fd, LINE_MAX_N);
 	stream_set_gate(s->st, gate, s);
 	s->task.fd = a->fd;
-	s->task.kind = 'p';
 	s->task.run = pop3_run;
 	s->task.end = pop3_end;
 	mlog(LOG_INFO, "session.start", "service=pop3 account=%s peer=%s",
 	    s->account, s->peer);
 	return &s->task;
-}
-
-uint64_t
-pop3_session_credential(const struct pool_task *t)
-{
-	return ((const struct pop3_session *)t)->a.credential;
 }

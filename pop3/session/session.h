@@ -24,12 +24,9 @@ struct pop3_session_args {
 	int fd; /* taken */
 	const char *account;
 	const char *peer;
-	uint64_t credential;
 };
 
 /* Its first run says "+OK" or why not.  To be handed to pool_add. */
 struct pool_task *pop3_session_new(const struct pop3_session_args *a);
-/* The credential it logged in with. */
-uint64_t pop3_session_credential(const struct pool_task *t);
 
 #endif
