@@ -256,8 +256,10 @@ fill_cert(X509 *x, EVP_PKEY *key, const char *hostname)
 	BIGNUM *bn = NULL;
 	bool ok;
 
-	(void)snprintf(san, sizeof san, "DNS:%s,DNS:localhost,IP:127.0.0.1,"
-	    "IP:::1", hostname);
+	(void)snprintf(san, sizeof san,
+	    "DNS:%s,DNS:localhost,IP:127.0.0.1,"
+	    "IP:::1",
+	    hostname);
 	/* The common name holds at most 64 bytes. */
 	ok =
 	    RAND_bytes(serial, sizeof serial) == 1 &&

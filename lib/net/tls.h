@@ -36,7 +36,8 @@ int tls_cert_info(struct sv cert_pem, struct tls_cert_info *out,
     struct err *err) RC_USE_RESULT;
 
 /* A fresh P-256 key and a self-signed certificate for that name and the
- * loopback, ten years, as PEM.  key_out should have room for 4 KiB and is to be wiped. */
+ * loopback, ten years, as PEM.  key_out should have room for 4 KiB and is to be
+ * wiped. */
 int tls_self_signed(const char *hostname, struct buf *cert_out,
     struct buf *key_out, struct err *err) RC_USE_RESULT;
 

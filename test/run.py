@@ -1,0 +1,342 @@
+#!/usr/bin/env python3
+"""All tests, one after the other; the last line counts them.
+
+  test/run.py [--only REGEX] [--quick] [--list]
+
+Steps: style (format, headers, arrows), unit (plain and with sanitizers),
+fault (crash points), fuzz (a few seconds each), dialogue, system.
+Every test prints PASS, FAIL or SKIP with its name as soon as it is known.
+"""
+import argparse
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PLAIN = os.path.join(TOP, "build-test")
+SANITIZED = os.path.join(TOP, "build-sanitized")
+FUZZ_SECONDS = 4
+
+
+class Results:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []
+
+    def add(self, verdict, name, text=""):
+        print(f"{verdict} {name}{': ' + text if text else ''}", flush=True)
+        if verdict == "PASS":
+            self.passed += 1
+        elif verdict == "SKIP":
+            self.skipped += 1
+        else:
+            self.failed += 1
+            self.failures.append(name)
+
+    def check(self, ok, name, text=""):
+        self.add("PASS" if ok else "FAIL", name, "" if ok else text)
+
+
+def run(cmd, timeout=600, **kw):
+    """(exit code, output); a time-out counts as exit code 124."""
+    try:
+        p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           timeout=timeout, errors="replace", cwd=TOP,
+                           stdin=subprocess.DEVNULL, **kw)
+        return p.returncode, p.stdout
+    except subprocess.TimeoutExpired as e:
+        out = e.stdout or b""
+        return 124, (out if isinstance(out, str) else out.decode(errors="replace")) + "\ntimed out"
+
+
+def tail(text, n=25):
+    return "\n    " + "\n    ".join(text.strip().splitlines()[-n:])
+
+
+def build(folder, *options):
+    if not os.path.exists(os.path.join(folder, "build.ninja")):
+        code, out = run(["meson", "setup", folder, "--werror", *options])
+        if code:
+            return False, out
+    return (lambda r: (r[0] == 0, r[1]))(run(["ninja", "-C", folder], timeout=1800))
+
+
+# ---- style ----
+
+def sources(*suffixes):
+    code, out = run(["git", "ls-files"])
+    names = out.splitlines() if code == 0 else [
+        os.path.relpath(os.path.join(d, f), TOP)
+        for d, _, fs in os.walk(TOP) for f in fs]
+    return [n for n in names if n.endswith(suffixes) and
+            not n.startswith(("build", "test/data/")) and os.path.exists(os.path.join(TOP, n))]
+
+
+# Which folder may include which: the arrows of the house point one way.
+ARROWS = {
+    "lib/base": [],
+    "lib/conf": ["base"],
+    "lib/ipc": ["base"],
+    "lib/sandbox": ["base"],
+    "lib/mail": ["base"],
+    "lib/mime": ["base", "mail"],
+    "lib/journal": ["base"],
+    "lib/store": ["base", "journal", "mime"],
+    "lib/net": ["base"],
+    "lib/auth": ["base", "conf", "ipc"],
+    "lib/keeper": ["base", "conf", "ipc"],
+    "lib/front": ["base", "conf", "ipc", "net"],
+    "smtp": ["base", "conf", "ipc", "mail", "net"],
+    "imap/parse": ["base"],
+    "imap/front": ["base", "front", "imap/parse"],
+    "imap/session": ["base", "net", "store", "mail", "mime", "imap/parse"],
+    "pop3/front": ["base", "front"],
+    "pop3/session": ["base", "net", "store", "pop3/front"],
+    "queue/spool": ["base", "ipc", "journal"],
+}
+
+
+def folder_of(path):
+    parts = path.split("/")
+    return "/".join(parts[:1] if parts[0] in ("smtp", "cmd") else parts[:2])
+
+
+def check_arrows(res):
+    bad = []
+    for name in sources(".c", ".h"):
+        here = folder_of(name)
+        if here not in ARROWS:
+            continue
+        own = here.removeprefix("lib/")
+        for line in open(os.path.join(TOP, name), errors="replace"):
+            m = re.match(r'#include "([^"]+)"', line)
+            if not m:
+                continue
+            there = "/".join(m.group(1).split("/")[:-1])
+            if there != own and there not in ARROWS[here]:
+                bad.append(f"{name} includes {m.group(1)}")
+    res.check(not bad, "style-arrows", tail("\n".join(bad)))
+
+
+def check_headers(res):
+    bad = []
+    for name in sources(".h"):
+        if name.startswith("test/"):
+            continue
+        code, out = run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-Ilib", "-I.", "-Wall",
+                         "-Werror", "-fsyntax-only", "-x", "c", name])
+        if code:
+            bad.append(name + tail(out, 3))
+    res.check(not bad, "style-headers-compile-alone", tail("\n".join(bad)))
+
+
+BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|strtoul?|"
+                    r"strtoll|strtoull|sscanf|strncpy|gmtime|localtime|isalpha|isdigit|isspace|"
+                    r"toupper|tolower)\s*\(")
+
+
+def check_calls(res):
+    bad = []
+    for name in sources(".c", ".h"):
+        if name.startswith("test/"):
+            continue
+        for i, line in enumerate(open(os.path.join(TOP, name), errors="replace"), 1):
+            if BANNED.search(line):
+                bad.append(f"{name}:{i}: {line.strip()}")
+    res.check(not bad, "style-banned-calls", tail("\n".join(bad)))
+
+
+def check_format(res):
+    tool = shutil.which("clang-format")
+    if not tool:
+        res.add("SKIP", "style-format", "clang-format is not installed")
+        return
+    code, out = run([tool, "--dry-run", "-Werror", *sources(".c", ".h")])
+    res.check(code == 0, "style-format", tail(out))
+
+
+def check_readme(res):
+    text = open(os.path.join(TOP, "README.md")).read()
+    named = set(re.findall(r"`((?:cmd|lib|smtp|pop3|imap|queue|etc|test)/[\w./*-]*)`", text))
+    gone = [n for n in named if not glob.glob(os.path.join(TOP, n))]
+    res.check(not gone, "style-readme-paths", " ".join(gone))
+
+
+def step_style(res, args):
+    check_format(res)
+    check_headers(res)
+    check_arrows(res)
+    check_calls(res)
+    check_readme(res)
+
+
+# ---- unit and fault ----
+
+def unit_tests(folder):
+    code, out = run(["meson", "introspect", "--tests", folder])
+    return json.loads(out) if code == 0 else []
+
+
+def run_unit(res, folder, label, env=None, skip=()):
+    ok, out = build(folder, *(["-Db_sanitize=address,undefined", "-Db_lundef=false",
+                              "-Dbuildtype=debugoptimized"] if label else []))
+    res.check(ok, f"build{label}", tail(out))
+    if not ok:
+        return
+    for t in unit_tests(folder):
+        name = t["name"] + label
+        if any(s in t["suite"][0] for s in skip):
+            continue
+        e = dict(os.environ, **t.get("env", {}), **(env or {}))
+        code, out = run(t["cmd"], timeout=900, env=e)
+        m = re.search(r"\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", out)
+        if m and code == 0:
+            n = int(m.group(1))
+            print(f"PASS {name} ({n} checks)", flush=True)
+            res.passed += n
+        else:
+            res.check(code == 0, name, tail(out))
+
+
+def step_unit(res, args):
+    run_unit(res, PLAIN, "")
+
+
+def step_sanitized(res, args):
+    env = {"CK_FORK": "no", "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+           "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    run_unit(res, SANITIZED, "-sanitized", env, skip=("fault", "bench"))
+
+
+# ---- fuzz ----
+
+def step_fuzz(res, args):
+    cc = shutil.which("clang") or shutil.which("clang-14")
+    if not cc:
+        res.add("SKIP", "fuzz", "clang is not installed")
+        return
+    out_dir = os.path.join(TOP, "build-fuzz")
+    os.makedirs(out_dir, exist_ok=True)
+    libs = [s for s in sources(".c") if s.startswith(("lib/", "smtp/", "imap/", "pop3/"))
+            and not s.startswith(("lib/sandbox/",))]
+    objects = []
+    flags = ["-std=gnu17", "-D_GNU_SOURCE", "-DHM_SANITIZED=1", "-Ilib", "-I.", "-g", "-O1",
+             "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=all"]
+    jobs = []
+    for src in libs:
+        obj = os.path.join(out_dir, src.replace("/", "_")[:-2] + ".o")
+        objects.append(obj)
+        if not os.path.exists(obj) or os.path.getmtime(obj) < os.path.getmtime(os.path.join(TOP, src)):
+            jobs.append([cc, *flags, "-c", src, "-o", obj])
+    running = []
+    for j in jobs:
+        running.append(subprocess.Popen(j, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        if len(running) >= 2:
+            running.pop(0).wait()
+    for p in running:
+        p.wait()
+    archive = os.path.join(out_dir, "all.a")
+    if os.path.exists(archive):
+        os.unlink(archive)
+    code, out = run(["ar", "rcs", archive, *objects])
+    res.check(code == 0, "fuzz-build", tail(out))
+    for src in sorted(glob.glob(os.path.join(TOP, "test/fuzz/fuzz_*.c"))):
+        name = os.path.basename(src)[:-2]
+        exe = os.path.join(out_dir, name)
+        code, out = run([cc, *flags[:-2], "-fsanitize=fuzzer,address,undefined",
+                         "-fno-sanitize-recover=all", src, archive, "-o", exe, "-lssl",
+                         "-lcrypto", "-lsodium", "-lyaml", "-lpthread"])
+        if code:
+            res.check(False, name, tail(out))
+            continue
+        corpus = tempfile.mkdtemp(prefix="fuzz.")
+        seeds = os.path.join(TOP, "test/data/fuzz", name[5:])
+        words = os.path.join(TOP, "test/fuzz", name[5:] + ".dict")
+        seconds = 1 if args.quick else FUZZ_SECONDS
+        code, out = run([exe, corpus, *([seeds] if os.path.isdir(seeds) else []),
+                         f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+                         "-detect_leaks=0", "-print_final_stats=0",
+                         *([f"-dict={words}"] if os.path.exists(words) else []),
+                         f"-artifact_prefix={out_dir}/{name}-"], timeout=seconds + 60)
+        res.check(code == 0, name, tail(out, 40))
+        shutil.rmtree(corpus, ignore_errors=True)
+
+
+# ---- dialogues and systems ----
+
+def counted(res, name, cmd, timeout):
+    """A script that prints PASS/FAIL/SKIP lines of its own."""
+    env = dict(os.environ, HEARTHMAIL=os.path.join(PLAIN, "cmd/hearthmail"),
+               PYTHONDONTWRITEBYTECODE="1")
+    code, out = run(cmd, timeout=timeout, env=env)
+    seen = 0
+    for line in out.splitlines():
+        m = re.match(r"(PASS|FAIL|SKIP) (\S+?):?(?: (.*))?$", line)
+        if m:
+            seen += 1
+            res.add(m.group(1), f"{name}-{m.group(2)}", m.group(3) or "")
+    if code != 0 and "FAIL" not in out or seen == 0:
+        res.check(False, name, f"exit code {code}" + tail(out, 40))
+    elif "FAIL" in out:
+        print(tail(out, 60), flush=True)
+
+
+def step_dialogue(res, args):
+    script = os.path.join(TOP, "test/dialogue/run.py")
+    if os.path.exists(script):
+        counted(res, "dialogue", [sys.executable, script, "--start"], 600)
+
+
+def step_system(res, args):
+    for script in sorted(glob.glob(os.path.join(TOP, "test/system/test_*.py"))):
+        name = os.path.basename(script)[5:-3]
+        if args.only and not re.search(args.only, "system-" + name) and args.only != "system":
+            continue
+        start = time.time()
+        counted(res, name, [sys.executable, script] + (["--quick"] if args.quick else []), 900)
+        print(f"  ({name}: {time.time() - start:.0f} s)", flush=True)
+
+
+STEPS = [("style", step_style), ("unit", step_unit), ("sanitized", step_sanitized),
+         ("fuzz", step_fuzz), ("dialogue", step_dialogue), ("system", step_system)]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--only", help="steps (or system tests) that match")
+    p.add_argument("--quick", action="store_true", help="shorter loads and fuzzing")
+    p.add_argument("--list", action="store_true")
+    args = p.parse_args()
+    if args.list:
+        for name, _ in STEPS:
+            print(name)
+        return 0
+    res = Results()
+    for name, step in STEPS:
+        if args.only and not re.search(args.only, name) and not (
+                name == "system" and args.only.startswith("system")):
+            continue
+        start = time.time()
+        if name in ("dialogue", "system") and not os.path.exists(
+                os.path.join(PLAIN, "cmd/hearthmail")):
+            ok, out = build(PLAIN)
+            if not ok:
+                res.check(False, "build", tail(out))
+                break
+        step(res, args)
+        print(f"  ({name}: {time.time() - start:.0f} s)", flush=True)
+    for f in res.failures:
+        print(f"  failed: {f}")
+    print(f"{res.passed} passed, {res.failed} failed, {res.skipped} skipped", flush=True)
+    return 1 if res.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
