@@ -24,7 +24,7 @@
 struct segment {
 	struct seg_header h;
 	uint64_t end;	  /* what stands behind is void, or not written yet */
-	uint64_t max_seq; /* highest that counts; 0: the last segment */
+	uint64_t max_seq; /* highest that counts; not of the last one */
 	uint64_t allocated;
 	int fd; /* -1: closed meanwhile */
 	unsigned users;

@@ -176,7 +176,7 @@ hand_out(struct replay *p, const struct scanned *x)
 static int
 replay_segment(struct replay *p, struct segment *s, uint64_t off)
 {
-	uint64_t max = s->max_seq != 0 ? s->max_seq : p->keep;
+	uint64_t max = s == segment_last(p->j) ? p->keep : s->max_seq;
 	struct scanned x;
 	struct scan sc;
 	int r = segment_open(p->j, s);

@@ -1,0 +1,64 @@
+/*
+ * A scripted life of an account, and what it was promised on the way.
+ *
+ * Each step changes something and then waits for the flush.  The ledger knows
+ * what the account looked like at the last promise (acked) and what the steps
+ * since then would have made of it (pending).  After any crash the account
+ * must look like one of these, and nothing that was ever promised may come
+ * back with another meaning.
+ */
+#ifndef TEST_FAULT_LEDGER_H
+#define TEST_FAULT_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+#define LEDGER_DELIVERIES 32
+
+struct fact {
+	char key[96];	/* mailbox, UIDVALIDITY, UID */
+	char value[64]; /* hash of the bytes */
+};
+
+struct ledger {
+	char *acked;
+	char **pending;
+	size_t npending;
+	struct fact *fact;
+	size_t nfact, cap;
+	struct {
+		uint8_t id[16];
+		uint32_t uidvalidity, uid;
+		bool acked;
+	} delivery[LEDGER_DELIVERIES];
+	size_t ndelivery;
+	unsigned serial; /* of messages */
+	struct {
+		uint64_t body;
+		uint32_t crc;
+	} * expect; /* what was handed in under which number */
+	size_t nexpect, expect_cap;
+	char why[2000]; /* the first broken promise */
+};
+
+void ledger_init(struct ledger *l);
+void ledger_fini(struct ledger *l);
+struct ledger *ledger_clone(const struct ledger *l);
+
+/* Everything that a client can see, as text; NULL if something cannot be
+ * read.  Without `read` the messages are taken to be what was handed in. */
+char *ledger_dump(struct ledger *l, struct store *st, bool read);
+/* What a second process shows is a promise, too. */
+void ledger_shown(struct ledger *l, struct store *st);
+/* false: a promise is broken, see why. */
+bool ledger_check(struct ledger *l, struct store *st);
+
+/* Does step i of the script; false when the store refused or failed. */
+bool script_step(struct ledger *l, struct store *st, unsigned i);
+unsigned script_length(void);
+const struct store_opts *script_opts(const struct journal_io *io);
+
+#endif
