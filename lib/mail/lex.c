@@ -114,8 +114,10 @@ mail_take_phrase(struct sv *s, struct buf *out)
 	while (s->n > 0) {
 		if (s->p[0] != '"' && s->p[0] != '.' && !mail_is_atext(s->p[0]))
 			break;
-		if (apart)
+		/* A quoted word stands apart even where no blank does. */
+		if (apart || (any && s->p[0] == '"'))
 			buf_addc(out, ' ');
+		apart = s->p[0] == '"';
 		if (s->p[0] == '.') {
 			buf_addc(out, '.');
 			*s = sv_skip(*s, 1);
@@ -123,7 +125,7 @@ mail_take_phrase(struct sv *s, struct buf *out)
 			(void)take_word(s, out);
 		}
 		any = true;
-		apart = mail_skip_cfws(s, NULL);
+		apart = mail_skip_cfws(s, NULL) || apart;
 	}
 	return any;
 }

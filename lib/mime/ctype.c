@@ -238,11 +238,19 @@ join(struct raws *all, struct raw *first, struct buf *text, struct raw *out)
 	out->value_n = text->n - out->value;
 }
 
+static int
+by_name(const void *a, const void *b)
+{
+	return sv_cmp(((const struct mime_kv *)a)->name,
+	    ((const struct mime_kv *)b)->name);
+}
+
+/* Plain ones in their order, then those of RFC 2231 by name. */
 void
 mime_params_parse(struct sv params, struct mime_params *out)
 {
 	struct raws all;
-	size_t i, nraw;
+	size_t i, plain;
 
 	out->n = 0;
 	out->kv = NULL;
@@ -257,23 +265,27 @@ mime_params_parse(struct sv params, struct mime_params *out)
 	if (all.n == 0)
 		return;
 	out->kv = xcalloc(all.n, sizeof out->kv[0]);
-	nraw = all.n;
-	for (i = 0; i < nraw; i++) {
+	for (i = 0; i < all.n; i++)
+		if (!all.r[i].is_piece && !all.r[i].encoded)
+			add_kv(out, &all.r[i]);
+	plain = out->n;
+	for (i = 0; i < all.n; i++) {
 		struct raw *r = &all.r[i], whole;
 
 		if (r->used || (r->is_piece && r->piece != 0))
 			continue;
-		if (r->is_piece) {
+		if (r->is_piece)
 			join(&all, r, &out->text, &whole);
-			add_kv(out, &whole);
-		} else {
-			add_kv(out, r);
-		}
+		else
+			whole = *r;
+		add_kv(out, &whole);
+		r->used = true;
 	}
 	/* Pieces without a beginning, as they stand. */
-	for (i = 0; i < nraw; i++)
+	for (i = 0; i < all.n; i++)
 		if (!all.r[i].used)
 			add_kv(out, &all.r[i]);
+	qsort(out->kv + plain, out->n - plain, sizeof out->kv[0], by_name);
 }
 
 void

@@ -64,7 +64,37 @@ put_nstring(struct buf *out, struct sv s)
 		put_string(out, s);
 }
 
-/* A field's value as nstring, without the line breaks of its folding. */
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* For people to read: every run of blanks is one space. */
+static void
+put_narrow(struct buf *out, struct sv value)
+{
+	struct buf flat;
+	bool gap = false;
+	size_t i;
+
+	value = sv_trim(value);
+	buf_init(&flat, value.n);
+	for (i = 0; i < value.n; i++) {
+		if (is_blank(value.p[i])) {
+			gap = true;
+			continue;
+		}
+		if (gap)
+			buf_addc(&flat, ' ');
+		gap = false;
+		buf_addc(&flat, value.p[i]);
+	}
+	put_string(out, buf_sv(&flat));
+	buf_fini(&flat);
+}
+
+/* A field's value as nstring, on one line. */
 static void
 put_value(struct buf *out, struct sv value)
 {
@@ -140,7 +170,10 @@ put_address(struct buf *out, const struct mail_addr *a)
 	buf_addc(out, '(');
 	switch (a->kind) {
 	case MAIL_ADDR_MAILBOX:
-		put_nstring(out, a->name);
+		if (a->name.n > 0)
+			put_narrow(out, a->name);
+		else
+			buf_adds(out, "NIL");
 		buf_addc(out, ' ');
 		put_nstring(out, a->route);
 		buf_addc(out, ' ');
@@ -179,64 +212,84 @@ put_addresses(struct buf *out, struct sv value, bool *open)
 	mail_addrlist_fini(&l);
 }
 
+struct fields {
+	struct sv header;
+	struct sv value[ENV_COUNT]; /* the last of each name */
+	bool repeated[ENV_COUNT];
+};
+
 /*
  * All fields of that name as if they were one list: whoever checks the first
- * From must not be fooled by a second one.
+ * From must not be fooled by a second one.  False if there is no address.
  */
-static void
-put_address_field(struct buf *out, struct sv header, enum env e,
-    const struct sv first[ENV_COUNT], bool repeated)
+static bool
+put_address_field(struct buf *out, const struct fields *fs, enum env e)
 {
+	struct sv header = fs->header;
 	struct mail_field f;
 	bool open = false;
 
-	if (first[e].p == NULL) {
-		buf_adds(out, "NIL");
-		return;
-	}
-	if (!repeated) {
-		put_addresses(out, first[e], &open);
+	if (!fs->repeated[e]) {
+		put_addresses(out, fs->value[e], &open);
 	} else {
 		while (mail_field_next(&header, &f))
 			if (env_of(f.name) == (int)e)
 				put_addresses(out, f.value, &open);
 	}
-	buf_adds(out, open ? ")" : "NIL");
+	if (open)
+		buf_addc(out, ')');
+	return open;
+}
+
+/*
+ * Of a Date or Subject that is there twice the last one counts: it is the one
+ * that a signature covers [RFC 6376 5.4.2], those above it were added on the
+ * way.
+ */
+static void
+find_fields(struct sv header, struct fields *fs)
+{
+	struct mail_field f;
+
+	*fs = (struct fields){.header = header};
+	while (mail_field_next(&header, &f)) {
+		int e = env_of(f.name);
+
+		if (e < 0)
+			continue;
+		fs->repeated[e] = fs->value[e].p != NULL;
+		fs->value[e] = f.value;
+	}
+}
+
+static void
+put_env(struct buf *out, const struct fields *fs, enum env e)
+{
+	if (env_field[e].addresses) {
+		/* An absent or empty Sender or Reply-To is From [RFC 3501
+		 * 7.4.2]. */
+		if (!put_address_field(out, fs, e) &&
+		    ((e != ENV_SENDER && e != ENV_REPLY_TO) ||
+			!put_address_field(out, fs, ENV_FROM)))
+			buf_adds(out, "NIL");
+	} else if (e == ENV_SUBJECT && fs->value[e].p != NULL) {
+		put_narrow(out, fs->value[e]);
+	} else {
+		put_value(out, fs->value[e]);
+	}
 }
 
 void
 mime_envelope(
     struct sv msg, const struct mime_msg *m, uint32_t i, struct buf *out)
 {
-	struct sv header = mime_part_header(msg, &m->part[i]), rest = header;
-	struct sv first[ENV_COUNT] = {{NULL, 0}};
-	bool repeated[ENV_COUNT] = {false};
-	struct mail_field f;
+	struct fields fs;
 	int e;
 
-	while (mail_field_next(&rest, &f)) {
-		e = env_of(f.name);
-		if (e < 0)
-			continue;
-		repeated[e] = first[e].p != NULL;
-		if (first[e].p == NULL)
-			first[e] = f.value;
-	}
-	buf_addc(out, '(');
+	find_fields(mime_part_header(msg, &m->part[i]), &fs);
 	for (e = 0; e < ENV_COUNT; e++) {
-		int use = e;
-
-		if (e > 0)
-			buf_addc(out, ' ');
-		/* Sender and Reply-To default to From [RFC 3501 7.4.2]. */
-		if ((e == ENV_SENDER || e == ENV_REPLY_TO) &&
-		    first[e].p == NULL)
-			use = ENV_FROM;
-		if (env_field[e].addresses)
-			put_address_field(
-			    out, header, (enum env)use, first, repeated[use]);
-		else
-			put_value(out, first[e]);
+		buf_addc(out, e == 0 ? '(' : ' ');
+		put_env(out, &fs, (enum env)e);
 	}
 	buf_addc(out, ')');
 }
@@ -342,18 +395,33 @@ shown_type(const struct mime_part *p, const struct mime_fields *f)
 		ct.type = SV("application");
 		ct.subtype = SV("octet-stream");
 		ct.params.n = 0;
-	} else if (p->kind == MIME_KIND_MESSAGE && ct.type.n == 0) {
-		ct.type = SV("message");
-		ct.subtype = SV("rfc822");
-	} else if (ct.type.n == 0 || ct.subtype.n == 0) {
-		bool multi = p->kind == MIME_KIND_MULTIPART;
+	} else if (p->kind == MIME_KIND_MESSAGE) {
+		bool global = sv_ieq(ct.subtype, SV("global"));
 
-		ct.type = multi ? ct.type : SV("text");
-		ct.subtype = multi ? SV("mixed") : SV("plain");
-		if (!multi)
-			ct.params.n = 0;
+		ct.type = SV("message");
+		ct.subtype = global ? SV("global") : SV("rfc822");
+	} else if (ct.type.n == 0 || ct.subtype.n == 0) {
+		/* [RFC 2045 5.2] no syntactically valid type: plain text */
+		ct.type = SV("text");
+		ct.subtype = SV("plain");
+		ct.params.n = 0;
 	}
 	return ct;
+}
+
+/* body-fld-enc: the word of the field, or 7bit where it makes no sense. */
+static struct sv
+shown_encoding(const struct mime_part *p, const struct mime_fields *f)
+{
+	struct mime_ctype enc;
+
+	if (f->cte.p == NULL)
+		return SV("7bit");
+	enc = mime_word_parse(f->cte);
+	if (enc.type.n == 0 ||
+	    (enc.params.n > 0 && p->encoding == MIME_ENC_IDENTITY))
+		return SV("7bit");
+	return enc.type;
 }
 
 struct render {
@@ -375,8 +443,10 @@ put_multipart(struct render *r, const struct mime_part *p,
 
 	if (p->first_child == MIME_NONE)
 		/* At least one body is demanded: an empty text. */
-		buf_adds(out, "(\"text\" \"plain\" (\"charset\" \"us-ascii\") "
-			      "NIL NIL \"7bit\" 0 0)");
+		buf_addf(out,
+		    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL "
+		    "\"7bit\" 0 0%s)",
+		    r->extended ? " NIL NIL NIL NIL" : "");
 	for (c = p->first_child; c != MIME_NONE; c = r->m->part[c].next)
 		put_part(r, c);
 	buf_addc(out, ' ');
@@ -398,7 +468,6 @@ put_single(struct render *r, const struct mime_part *p,
 {
 	bool text = p->kind == MIME_KIND_TEXT;
 	struct buf *out = r->out;
-	struct sv enc = {NULL, 0};
 
 	put_string(out, ct->type);
 	buf_addc(out, ' ');
@@ -410,9 +479,7 @@ put_single(struct render *r, const struct mime_part *p,
 	buf_addc(out, ' ');
 	put_value(out, f->description);
 	buf_addc(out, ' ');
-	if (f->cte.p != NULL)
-		enc = mime_word_parse(f->cte).type;
-	put_string(out, enc.n > 0 ? enc : SV("7bit"));
+	put_string(out, shown_encoding(p, f));
 	buf_addc(out, ' ');
 	buf_addu(out, p->body_len);
 	if (p->kind == MIME_KIND_MESSAGE) {

@@ -245,9 +245,8 @@ kind_of(struct sv content_type, struct mime_ctype *ct, bool in_digest)
 	*ct = mime_ctype_parse(content_type);
 	if (content_type.p == NULL)
 		return in_digest ? MIME_KIND_MESSAGE : MIME_KIND_TEXT;
-	if (ct->type.n == 0)
-		return MIME_KIND_TEXT;
-	if (sv_ieq(ct->type, SV("text")))
+	if (ct->type.n == 0 || ct->subtype.n == 0 ||
+	    sv_ieq(ct->type, SV("text")))
 		return MIME_KIND_TEXT;
 	if (sv_ieq(ct->type, SV("multipart")))
 		return MIME_KIND_MULTIPART;

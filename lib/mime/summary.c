@@ -114,7 +114,8 @@ find_fields(struct sv header, struct found *out)
 			struct sv *slot =
 			    (struct sv *)((char *)out + want[i].off);
 
-			if (f.name.n == want[i].name.n && slot->p == NULL &&
+			/* The last one counts, as in the ENVELOPE. */
+			if (f.name.n == want[i].name.n &&
 			    sv_ieq(f.name, want[i].name))
 				*slot = f.value;
 		}
