@@ -140,27 +140,36 @@ block_load(struct toc *t)
 	return true;
 }
 
+static void
+map_file(struct toc *t, const struct toc_id *id)
+{
+	const struct journal_io *io = id->io;
+	char name[SEG_NAME_MAX];
+	uint64_t size;
+	int fd;
+
+	seg_name(id->seg->number, ".toc", name);
+	fd = io->open(io, id->dirfd, name, O_RDONLY);
+	if (fd < 0)
+		return;
+	if (io->size(io, fd, &size) == 0 && size >= HEAD)
+		t->map = io->map(io, fd, (size_t)size);
+	if (t->map != NULL)
+		t->map_len = (size_t)size;
+	io->close(io, fd);
+}
+
 void
 toc_load(struct toc *t, const struct toc_id *id)
 {
-	const struct journal_io *io = id->io;
 	unsigned char want[HEAD];
-	char name[SEG_NAME_MAX];
-	uint64_t size;
 
 	if (t->loaded)
 		return;
 	t->loaded = true;
-	seg_name(id->seg->number, ".toc", name);
-	t->fd = io->open(io, id->dirfd, name, O_RDONLY);
-	if (t->fd < 0)
-		return;
-	if (io->size(io, t->fd, &size) < 0 || size < HEAD)
-		return;
-	t->map = io->map(io, t->fd, size);
+	map_file(t, id);
 	if (t->map == NULL)
 		return;
-	t->map_len = size;
 	head_make(id, want);
 	if (memcmp(t->map, want, HEAD) != 0)
 		return;

@@ -55,7 +55,7 @@ struct toc_block {
 };
 
 struct toc {
-	int fd; /* -1: not open */
+	int fd; /* -1: nothing was written yet by this process */
 	bool loaded;
 	bool broken;   /* cannot be written; notes are dropped */
 	uint64_t size; /* of the file, where the next block goes */
