@@ -94,8 +94,7 @@ measure(int rounds, char **path, int n)
 		     "%.0f bytes of summary a message\n",
 	    n * rounds, (double)bytes / 1e6, (double)t / 1e3,
 	    (double)bytes / 1e3 / (double)(t > 0 ? t : 1),
-	    (double)t * 1e3 / n / rounds,
-	    (double)summary / n / rounds);
+	    (double)t * 1e3 / n / rounds, (double)summary / n / rounds);
 	for (i = 0; i < n; i++)
 		buf_fini(&msg[i]);
 	buf_fini(&out);
