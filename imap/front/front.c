@@ -442,7 +442,7 @@ literal(struct call *c, const struct imap_literal *lit)
 	if (f->state == ST_COMMAND && !lit->binary &&
 	    imap_frame_literal_accept(&f->frame, lit)) {
 		if (!lit->nonsync)
-			buf_adds(c->out, "+ Go on.\r\n");
+			buf_adds(c->out, "+ OK, go on.\r\n");
 		return;
 	}
 	c->tag = tag_of(f);

@@ -293,5 +293,5 @@ imap_command_literal(struct imap_session *s, const struct imap_literal *lit)
 	}
 	if (lit->nonsync)
 		return;
-	stream_puts(s->st, "+ Go on.\r\n");
+	stream_puts(s->st, "+ OK, go on.\r\n");
 }

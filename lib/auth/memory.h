@@ -37,9 +37,13 @@ void auth_memory_note_login(
 
 /*
  * Takes one token of the peer's network and one of the account: false if
- * either is used up.  20 at once and one more every 6 seconds.
+ * either is used up.  40 at once and one more every 6 seconds; a try that
+ * succeeded gives its tokens back, so that only failures count.  The loopback
+ * has no peer's bucket: on it stand proxies and tests.
  */
 bool auth_memory_may_try(
+    struct auth_memory *m, struct sv account, const char *peer);
+void auth_memory_give_back(
     struct auth_memory *m, struct sv account, const char *peer);
 /* Milliseconds to wait before a failure is answered; counts it. */
 int64_t auth_memory_penalty(struct auth_memory *m, const char *peer);

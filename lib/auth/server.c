@@ -11,7 +11,7 @@
 #include "base/log.h"
 
 #define HASHERS	     2
-#define WAITING_MAX  16 /* of each of the two queues */
+#define WAITING_MAX  64 /* of each of the two queues */
 #define PASSWORD_MAX 1024
 #define STACK_SIZE   (256 * 1024)
 
@@ -203,6 +203,7 @@ hash_done(void *arg)
 	if (j->right && number >= 0 && now != NULL && j->hash != NULL &&
 	    strcmp(now, j->hash) == 0) {
 		auth_memory_learn(s->memory, account, password, j->hash, true);
+		auth_memory_give_back(s->memory, account, j->peer);
 		grant(s, (uint32_t)number, AUTH_CREDENTIAL_PASSWORD, j->peer,
 		    j->done, j->arg);
 	} else {
