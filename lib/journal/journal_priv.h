@@ -16,6 +16,7 @@
 #define INLINE_MAX	  (1ull << 20)
 #define RESERVE_BYTES	  (4ull << 20)
 #define ALLOCATE_BYTES	  (1ull << 20)
+#define AHEAD_BYTES	  (256u << 10)
 #define SCARCE_BYTES	  (256ull << 20) /* below: allocate before writing */
 #define TOC_PENDING_BYTES (256u << 10)
 #define OPEN_SEGMENTS	  64u
@@ -25,7 +26,7 @@ struct segment {
 	struct seg_header h;
 	uint64_t end;	  /* what stands behind is void, or not written yet */
 	uint64_t max_seq; /* highest that counts; not of the last one */
-	uint64_t allocated;
+	uint64_t allocated; /* up to here a write needs no new blocks */
 	int fd; /* -1: closed meanwhile */
 	unsigned users;
 	bool dropped; /* off the table; freed by its last user */
@@ -53,6 +54,7 @@ struct journal {
 	pthread_cond_t done; /* a flush has ended */
 	struct batch batch[2], *filling, *spare;
 	bool leading, poisoned;
+	uint32_t company; /* records in the last batch */
 	bool clean_on_disk; /* nothing was written since the CLEAN commit */
 	uint64_t last, flushed;
 	uint64_t plan_off; /* where the next record of this segment goes */

@@ -13,8 +13,9 @@
  * by all who wait (group commit).
  *
  * Poison.  When a write or flush fails the store is dead: store_flush returns
- * RC_IO from then on, every change returns RC_TEMP, and the process should
- * tell its clients "temporary failure" and end.  The next one recovers.
+ * RC_IO for all that was not flushed by then, every change returns RC_TEMP,
+ * and the process should tell its clients "temporary failure" and end.  The
+ * next one recovers.
  *
  * Disk full.  Below the low-water mark deliveries, appends and copies return
  * RC_NOSPACE and nothing is changed; flags and expunges still work.
