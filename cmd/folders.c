@@ -84,7 +84,7 @@ static const struct wanted folders[] = {
     {"auth", 0700, ROLE_AUTH},
     {"spool", 0700, ROLE_QUEUE},
     {"spool/log", 0700, ROLE_QUEUE},
-    {"spool/tmp", 0700, ROLE_QUEUE},
+    {"spool/incoming", 0700, ROLE_QUEUE},
     {"tls", 0700, -1},
     {"run", 0711, -1},
     {"run/empty", 0755, -1},

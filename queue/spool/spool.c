@@ -369,8 +369,8 @@ spool_tmpfile(int *fd_out, struct err *err)
 	int fd;
 
 	/* By name and unlinked: not every file system has O_TMPFILE. */
-	(void)snprintf(
-	    name, sizeof name, "tmp/%08x%08x", (unsigned)getpid(), number++);
+	(void)snprintf(name, sizeof name, "incoming/%08x%08x",
+	    (unsigned)getpid(), number++);
 	fd = open(
 	    name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

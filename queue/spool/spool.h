@@ -80,7 +80,7 @@ int spool_body(struct spool *s, const struct spool_item *it, int *fd_out,
 /* What came of an attempt: done for good (flushed before it returns), or to
  * be tried again later.  The item may be gone afterwards. */
 void spool_outcome(struct spool *s, uint64_t item, size_t rcpt, bool done);
-/* An empty unlinked file in ./tmp for somebody's large message. */
+/* An empty unlinked file in ./incoming for somebody's large message. */
 int spool_tmpfile(int *fd_out, struct err *err) RC_USE_RESULT;
 
 size_t spool_count(const struct spool *s);

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""The walls: what a taken-over process would try is refused in every process,
+as root and as a plain user, with all of Landlock, with ABI 2 and without it;
+with the sandbox off the same probes succeed."""
+import os
+import re
+
+from house import House, finish, skip, verdict, wait_until
+
+ROLES = {"auth", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account"}
+PROBES = 24
+
+
+def probes(h):
+    found = {}
+    for process, name, result in re.findall(
+            r" probe process=(\S+) name=(\S+) result=(\S+)", h.log()):
+        found.setdefault(process, {})[name] = result
+    return found
+
+
+def one_case(label, extra="", env=None, as_user=None, off=False):
+    env = dict(env or {}, HEARTHMAIL_TEST_PROBE="1")
+    with House(extra=extra, env=env, as_user=as_user) as h:
+        h.deliver("anna")
+        wait_until(lambda: set(probes(h)) >= ROLES and
+                   all(len(p) == PROBES for p in probes(h).values()), 10)
+        found = probes(h)
+        verdict(set(found) == ROLES and all(len(p) == PROBES for p in found.values()),
+                f"{label}-every-process-was-probed", {k: len(v) for k, v in found.items()})
+        if off:
+            # io-uring and bpf may be closed by the kernel's own settings.
+            closed = {p: [n for n, r in v.items() if r == "refused" and
+                          n not in ("bpf", "io-uring", "namespace", "dotdot")]
+                      for p, v in found.items()}
+            if as_user:
+                closed = {p: [n for n in v if n not in ("etc-shadow", "other-folder")]
+                          for p, v in closed.items()}
+            verdict(not any(closed.values()), f"{label}-possible", closed)
+        else:
+            open_ = {p: [n for n, r in v.items() if r == "possible"] for p, v in found.items()}
+            verdict(not any(open_.values()), f"{label}-refused", open_)
+        # It serves behind its walls, too.
+        m = h.imap("anna")
+        m.select()
+        verdict(m.fetch("1", "(BODY[TEXT])")[0] == "OK", f"{label}-serves")
+        m.logout()
+
+
+def kill_build():
+    """Unlisted system calls kill: an ordinary day must need none."""
+    with House(env={"HEARTHMAIL_TEST_KILL": "1"}) as h:
+        for i in range(3):
+            h.deliver("anna", body="x" * 70 + ("\r\n" + "x" * 70) * 20000 * i)
+        s = h.submit("ben")
+        s.sendmail("ben@home.test", ["anna@home.test"], "From: ben@home.test\r\n\r\nhi\r\n")
+        s.quit()
+        m = h.imap("anna", tls=True)
+        m.select()
+        m.fetch("1:*", "(ENVELOPE BODYSTRUCTURE BODY[])")
+        m.search("UTF-8", "TEXT", b'"hi"')
+        m.create("Box")
+        m.copy("1:*", "Box")
+        m.store("1", "+FLAGS", r"(\Deleted)")
+        m.expunge()
+        m.logout()
+        p = h.pop3("anna", tls=True)
+        p.retr(1)
+        p.dele(1)
+        p.quit()
+        h.command("passwd", "ben", "--stdin", input="another good password\n")
+        verdict("process.died" not in h.log(), "unlisted-calls-are-not-needed",
+                [l for l in h.log().splitlines() if "died" in l])
+
+
+def main():
+    if os.geteuid() != 0:
+        skip("all", "needs root to start a server both as root and as a plain user")
+        finish()
+    one_case("root")
+    one_case("root-landlock-2", env={"HEARTHMAIL_TEST_LANDLOCK": "2"})
+    one_case("root-landlock-absent", env={"HEARTHMAIL_TEST_LANDLOCK": "0"})
+    one_case("user", as_user="nobody")
+    one_case("user-landlock-2", as_user="nobody", env={"HEARTHMAIL_TEST_LANDLOCK": "2"})
+    one_case("user-landlock-absent", as_user="nobody", env={"HEARTHMAIL_TEST_LANDLOCK": "0"})
+    one_case("off", extra="sandbox: off\n", off=True)
+    kill_build()
+    finish()
+
+
+if __name__ == "__main__":
+    main()
