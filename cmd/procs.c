@@ -217,8 +217,11 @@ on_start(struct super *s, struct msg *m)
 		return;
 	}
 	p = find_account(s, s->conf->account[number].name);
-	if (p != NULL && (p->pid > 0 || p->restart != NULL))
-		return; /* it is on its way; its end is seen by the keeper */
+	if (p != NULL && p->pid > 0) {
+		/* The keeper has seen its line end before we saw it die. */
+		p->wanted = true;
+		return;
+	}
 	proc_start(s, ROLE_ACCOUNT, s->conf->account[number].name);
 }
 
@@ -369,13 +372,22 @@ account_ended(struct proc *p, bool well)
 	struct super *s = p->super;
 	bool young = clk_mono() - p->started < 2000;
 
-	if (well || s->stopping || account_named(s, p->account) == NULL) {
+	bool wanted = p->wanted;
+
+	p->wanted = false;
+	if (s->stopping || account_named(s, p->account) == NULL ||
+	    (well && !wanted)) {
 		proc_forget(p);
 		return;
 	}
-	p->deaths = young ? p->deaths + 1 : 1;
-	if (p->deaths < 5)
-		return; /* stays in the list, so that its deaths count */
+	if (!well)
+		p->deaths = young ? p->deaths + 1 : 1;
+	/* It stays in the list, so that its deaths count. */
+	if (p->deaths < 5) {
+		if (wanted)
+			proc_run(p);
+		return;
+	}
 	mlog(LOG_ERROR, "account.fails",
 	    "account=%s deaths=%u text=\"it dies "
 	    "at its start; see the lines above\"",

@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clk.h"
 #include "base/io.h"
 #include "cmd/super.h"
 
-#define BACKLOG 1024
+#define BACKLOG	    1024
+#define PATIENCE_MS 2000
 
 struct address {
 	struct sockaddr_storage a;
@@ -68,6 +71,24 @@ listen_on(const struct address *a)
 	return fd;
 }
 
+/*
+ * After the supervisor's own death its listeners need up to a second to
+ * leave; whoever starts us anew should not fail for that.
+ */
+static int
+listen_patiently(const struct address *a)
+{
+	const struct timespec pause = {0, 20 * 1000 * 1000};
+	int64_t until = clk_mono() + PATIENCE_MS;
+	int fd = listen_on(a);
+
+	while (fd < 0 && errno == EADDRINUSE && clk_mono() < until) {
+		(void)nanosleep(&pause, NULL);
+		fd = listen_on(a);
+	}
+	return fd;
+}
+
 static const char *
 hint(int e)
 {
@@ -95,7 +116,7 @@ open_one(enum conf_service service, const char *host, uint16_t port,
 		    "listen.%s: \"%s\" is no "
 		    "numeric address",
 		    conf_service_name(service), host);
-	fd = listen_on(&a);
+	fd = listen_patiently(&a);
 	if (fd < 0 && host[0] == '\0' && errno == EAFNOSUPPORT) {
 		(void)to_address("0.0.0.0", port, &a); /* no IPv6 here */
 		fd = listen_on(&a);

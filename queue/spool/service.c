@@ -21,6 +21,7 @@ struct queue_service {
 	struct peer *keeper;
 	struct ev_timer *timer;
 	unsigned in_hand;
+	bool stopping;
 	void (*broken)(void *);
 	void *arg;
 	struct client *clients;
@@ -121,7 +122,7 @@ try_all(void *arg)
 	int64_t wait = -1;
 	size_t rcpt;
 
-	while (q->in_hand < IN_HAND_MAX && peer_up(q->keeper) &&
+	while (!q->stopping && q->in_hand < IN_HAND_MAX && peer_up(q->keeper) &&
 	       (it = spool_due(q->spool, &rcpt, &wait)) != NULL)
 		try_one(q, it, rcpt);
 	ev_timer_del(&q->timer);
@@ -279,7 +280,7 @@ queue_service_free(struct queue_service **qp)
 
 	if (q == NULL)
 		return;
-	ev_timer_del(&q->timer);
+	q->stopping = true;
 	/* Answers of open attempts come now, as failures. */
 	peer_free(&q->keeper);
 	ev_timer_del(&q->timer);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -32,9 +33,11 @@ enum {
 #define MEMFD_MAX     (1 << 20)
 #define ITEM_MAX      (1 << 20)
 #define RECIPIENT_MAX 10000
+#define LOCK_WAIT_MS  3000
 
 struct spool {
 	struct journal *journal;
+	int lock; /* of the folder: one process at a time */
 	struct spool_item *items;
 	size_t n;
 };
@@ -220,6 +223,31 @@ replay(void *arg, const struct journal_record *r)
 	return RC_OK;
 }
 
+/* The process before us may need a moment to leave. */
+static int
+take_lock(int dirfd, int *lock_out, struct err *err)
+{
+	const struct timespec pause = {0, 10 * 1000 * 1000};
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int64_t until = clk_mono() + LOCK_WAIT_MS;
+	int fd = openat(
+	    dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_sys(
+		    err, RC_IO, errno, "cannot open the spool's lock");
+	while (fcntl(fd, F_OFD_SETLK, &l) != 0) {
+		if (clk_mono() > until) {
+			io_close(&fd);
+			return err_set(
+			    err, RC_TEMP, "another process has the spool");
+		}
+		(void)nanosleep(&pause, NULL);
+	}
+	*lock_out = fd;
+	return RC_OK;
+}
+
 int
 spool_open(
     int dirfd, const struct journal_io *io, struct spool **out, struct err *err)
@@ -229,7 +257,10 @@ spool_open(
 	struct journal_report report = {0};
 	int r;
 
-	r = journal_open(dirfd, &o, &s->journal, err);
+	s->lock = -1;
+	r = take_lock(dirfd, &s->lock, err);
+	if (r == RC_OK)
+		r = journal_open(dirfd, &o, &s->journal, err);
 	if (r == RC_OK)
 		r = journal_replay(s->journal, NULL, replay, s, &report, err);
 	if (r != RC_OK) {
@@ -257,6 +288,7 @@ spool_close(struct spool **sp)
 		item_free(it);
 	}
 	journal_close(&s->journal);
+	io_close(&s->lock);
 	free(s);
 	*sp = NULL;
 }

@@ -19,7 +19,9 @@ import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BINARY = os.environ.get("HEARTHMAIL", os.path.join(TOP, "build/cmd/hearthmail"))
+BINARY = os.environ.get("HEARTHMAIL", next(
+    (b for b in (os.path.join(TOP, d, "cmd/hearthmail") for d in ("build-test", "build"))
+     if os.path.exists(b)), "hearthmail"))
 SERVICES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
 PASSWORD = "correct horse battery"
 
@@ -109,12 +111,13 @@ class House:
                               env=self.env)
 
     def start(self, wait=True):
+        seen = len(self.log())
         self.log_file = open(self.log_path, "ab")
         self.proc = subprocess.Popen(
             [*self.prefix(), BINARY, "-c", self.config, "run"] + (["--debug"] if self.debug else []),
             stdout=self.log_file, stderr=self.log_file, stdin=subprocess.DEVNULL, env=self.env)
         if wait:
-            ok = wait_until(lambda: " ready " in self.log() or self.proc.poll() is not None, 20)
+            ok = wait_until(lambda: " ready " in self.log()[seen:] or self.proc.poll() is not None, 20)
             assert ok and self.proc.poll() is None, "did not start: " + self.log()[-2000:]
         return self
 

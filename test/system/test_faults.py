@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+"""Each process killed in turn under load, with a ledger of what clients were
+told; a hundred reloads under load; the supervisor killed; a full disk."""
+import os
+import re
+import signal
+import smtplib
+import subprocess
+import sys
+import threading
+import time
+
+from house import House, Raw, finish, skip, verdict, wait_until
+
+QUICK = "--quick" in sys.argv
+
+
+class Load:
+    """Clients that deliver and append without pause; `said` holds what was
+    acknowledged."""
+
+    def __init__(self, h, senders=3):
+        self.h = h
+        self.said = set()
+        self.tries = 0
+        self.lock = threading.Lock()
+        self.stop = False
+        self.threads = [threading.Thread(target=self.send, args=(i,)) for i in range(senders)]
+        self.threads.append(threading.Thread(target=self.append))
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop = True
+        for t in self.threads:
+            t.join(40)
+
+    def note(self, key):
+        with self.lock:
+            self.said.add(key)
+
+    def send(self, me):
+        n = 0
+        s = None
+        while not self.stop:
+            n += 1
+            key = f"smtp-{me}-{n}"
+            self.tries += 1
+            try:
+                if s is None:
+                    s = self.h.smtp(timeout=30)
+                s.sendmail("x@example.test", ["anna@home.test"],
+                           f"From: x@example.test\r\nSubject: {key}\r\n\r\n{'text ' * 200}\r\n")
+                self.note(key)
+            except (OSError, smtplib.SMTPException):
+                s = None
+                time.sleep(0.02)
+
+    def append(self):
+        n = 0
+        m = None
+        while not self.stop:
+            n += 1
+            key = f"imap-{n}"
+            try:
+                if m is None:
+                    m = self.h.imap("anna")
+                ok, _ = m.append("INBOX", None, None,
+                                 f"Subject: {key}\r\n\r\n{'text ' * 50}\r\n".encode())
+                if ok == "OK":
+                    self.note(key)
+            except Exception:
+                m = None
+                time.sleep(0.02)
+
+
+def subjects(h):
+    m = h.imap("anna")
+    m.select(readonly=True)
+    found = []
+    _, data = m.fetch("1:*", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    for part in data or []:
+        if isinstance(part, tuple):
+            found += re.findall(rb"Subject: (\S+)", part[1])
+    m.logout()
+    return [f.decode() for f in found]
+
+
+def compare(h, said, label):
+    have = subjects(h)
+    lost = sorted(set(said) - set(have))
+    verdict(not lost, f"{label}-nothing-acknowledged-is-lost", lost[:10])
+    twice = sorted({k for k in have if have.count(k) > 1})
+    verdict(not twice, f"{label}-nothing-arrives-twice", twice[:10])
+
+
+def idle_news(h, seconds=2.0):
+    """Seconds until a mail to ben is acknowledged and his IDLE was told."""
+    start = time.monotonic()
+    end = start + 30
+    while time.monotonic() < end:
+        try:
+            m = Raw(h.port["imap"])
+            m.line()
+            m.send('a LOGIN ben "correct horse battery"\r\n')
+            if not m.until(b"a ")[-1].startswith(b"a OK"):
+                raise OSError
+            m.send("b SELECT INBOX\r\n")
+            m.until(b"b ")
+            m.send("c IDLE\r\n")
+            if not m.until(b"+")[-1].startswith(b"+"):
+                raise OSError
+            h.deliver("ben", subject="news")
+            while True:
+                l = m.line()
+                if b"EXISTS" in l:
+                    return time.monotonic() - start
+                if not l:
+                    raise OSError
+        except (OSError, smtplib.SMTPException, IndexError):
+            time.sleep(0.02)
+    return 99
+
+
+def kill_each():
+    roles = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "account anna"]
+    with House() as h:
+        h.deliver("anna")
+        idle_news(h)
+        with Load(h) as load:
+            for role in roles:
+                for again in range(1 if QUICK else 2):
+                    wait_until(lambda: h.pids(role), 5)
+                    killed = h.kill(role)
+                    verdict(bool(killed), f"kill-{role.replace(' ', '-')}-was-there")
+                    took = idle_news(h)
+                    verdict(took < 2.0, f"kill-{role.replace(' ', '-')}-news-in-2-s", f"{took:.2f} s")
+                    before = len(load.said)
+                    verdict(wait_until(lambda: len(load.said) > before + 3, 5),
+                            f"kill-{role.replace(' ', '-')}-load-goes-on")
+        compare(h, load.said, "kill-each")
+        print(f"# {len(load.said)} messages acknowledged", flush=True)
+
+
+def kill_supervisor():
+    h = House()
+    try:
+        h.start()
+        h.deliver("anna")
+        with Load(h) as load:
+            wait_until(lambda: len(load.said) > 20, 10)
+            children = set(h.processes())
+            h.proc.kill()
+            h.proc.wait()
+            load.stop = True
+            gone = wait_until(lambda: not [p for p in children if os.path.exists(f"/proc/{p}") and
+                                           "Z" not in open(f"/proc/{p}/stat").read().rsplit(")")[1][:3]],
+                              1.5)
+            verdict(gone, "supervisor-killed-children-leave-in-a-second")
+        h.start()
+        compare(h, load.said, "supervisor-killed")
+    finally:
+        h.__exit__(None, None, None)
+
+
+def kill_all_at_once():
+    """As a power cut for the processes: everything dies in the same moment."""
+    h = House()
+    try:
+        h.start()
+        said = set()
+        for turn in range(2 if QUICK else 4):
+            with Load(h) as load:
+                n = len(load.said)
+                wait_until(lambda: len(load.said) > n + 30, 10)
+                pids = [*h.processes(), h.proc.pid]
+                for p in pids:
+                    os.kill(p, signal.SIGKILL)
+                h.proc.wait()
+                load.stop = True
+            said |= {f"{turn}" and k for k in load.said}
+            h.start()
+            have = subjects(h)
+            lost = sorted(set(load.said) - set(have))
+            verdict(not lost, f"all-killed-{turn}-nothing-lost", lost[:10])
+            m = h.imap("anna")
+            m.select()
+            m.store("1:*", "+FLAGS", r"(\Deleted)")
+            m.expunge()
+            m.logout()
+    finally:
+        h.__exit__(None, None, None)
+
+
+def reloads():
+    with House() as h:
+        h.deliver("anna")
+        quiet = h.imap("anna", tls=True)
+        quiet.select()
+        pop = h.pop3("ben")
+        count = len(h.processes())
+        with Load(h, 2) as load:
+            refused = 0
+            for i in range(20 if QUICK else 100):
+                h.write_config(h.yaml() + f"limits: {{ recipients: {100 + i} }}\n")
+                r = h.command("reload")
+                if r.returncode:
+                    refused += 1
+                    print("#", r.stderr)
+            verdict(refused == 0, "reload-all-taken", refused)
+            verdict(quiet.noop()[0] == "OK", "reload-cuts-no-imap-session")
+            verdict(pop.noop().startswith(b"+OK"), "reload-cuts-no-pop3-session")
+            before = len(load.said)
+            verdict(wait_until(lambda: len(load.said) > before + 3, 5), "reload-load-goes-on")
+        verdict(len(h.processes()) == count, "reload-processes-as-before", h.processes())
+        compare(h, load.said, "reload")
+        # Listeners are started anew when a socket changes; sessions stay.
+        old = h.pids("imap")
+        h.write_config(h.yaml().replace(
+            "listen:\n", "listen:\n") + "limits: { recipients: 100 }\n")
+        from house import free_ports
+        extra, = free_ports(1)
+        text = h.yaml().replace(f'imap: ["127.0.0.1:{h.port["imap"]}"]',
+                                f'imap: ["127.0.0.1:{h.port["imap"]}", "127.0.0.1:{extra}"]')
+        h.write_config(text)
+        r = h.command("reload")
+        verdict(r.returncode == 0, "reload-with-a-new-port", r.stderr)
+        verdict(wait_until(lambda: len(h.pids("imap")) == 2 and "ready" in h.log(), 5),
+                "reload-old-listener-drains", h.processes())
+        verdict(quiet.noop()[0] == "OK", "reload-new-port-cuts-no-session")
+        import imaplib
+        verdict(imaplib.IMAP4("127.0.0.1", extra, timeout=10).noop()[0] == "OK", "reload-new-port-answers")
+        quiet.logout()
+        verdict(wait_until(lambda: h.pids("imap") and not set(old) & set(h.pids("imap")), 5),
+                "reload-old-listener-leaves", h.processes())
+        # What is wrong changes nothing.
+        h.write_config(text.replace("hostname", "hostnam"))
+        r = h.command("reload")
+        verdict(r.returncode == 78 and "did you mean" in r.stderr, "reload-refuses-nonsense", r.stderr)
+        verdict(h.count() > 0, "reload-nonsense-changes-nothing")
+
+
+def certificate():
+    with House() as h:
+        pem = os.path.join(h.data, "tls")
+        first = subprocess.run(["openssl", "x509", "-in", f"{pem}/cert.pem", "-noout", "-fingerprint"],
+                               capture_output=True, text=True).stdout
+        session = h.imap("anna", tls=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{pem}/new.key", "-out",
+                        f"{pem}/new.pem", "-days", "30", "-subj", "/CN=mail.home.test", "-addext",
+                        "subjectAltName=DNS:mail.home.test,IP:127.0.0.1"],
+                       capture_output=True, check=True)
+        os.rename(f"{pem}/new.pem", f"{pem}/cert.pem")
+        verdict(wait_until(lambda: "tls.changed.unusable" in h.log(), 6), "certificate-half-changed-is-told")
+        os.rename(f"{pem}/new.key", f"{pem}/key.pem")
+
+        def served():
+            import ssl
+            try:
+                c = ssl.get_server_certificate(("127.0.0.1", h.port["imaps"]))
+            except OSError:
+                return ""
+            return subprocess.run(["openssl", "x509", "-noout", "-fingerprint"], input=c,
+                                  capture_output=True, text=True).stdout
+        verdict(wait_until(lambda: served() not in ("", first), 8, 0.2), "certificate-is-taken-up-by-itself")
+        verdict(session.noop()[0] == "OK", "certificate-change-cuts-no-session")
+
+
+def full_disk():
+    """A small file system of the test's own, filled."""
+    if os.geteuid() != 0:
+        skip("disk-full", "needs root to mount a small file system")
+        return
+    h = House()
+    img = os.path.join(h.dir, "disk.img")
+    try:
+        subprocess.run(["truncate", "-s", "160M", img], check=True)
+        subprocess.run(["mkfs.ext4", "-q", "-F", img], check=True, capture_output=True)
+        import shutil
+        shutil.rmtree(h.data, ignore_errors=True)
+        os.makedirs(h.data)
+        if subprocess.run(["mount", "-o", "loop", img, h.data], capture_output=True).returncode:
+            skip("disk-full", "this machine cannot mount a loop device")
+            return
+        try:
+            h.command("passwd", "anna", "--stdin", input="correct horse battery\n")
+            h.start()
+            sent, refusal = 0, None
+            s = h.smtp(60)
+            body = ("x" * 70 + "\r\n") * 7000
+            for i in range(400):
+                try:
+                    s.sendmail("x@example.test", ["anna@home.test"], f"Subject: {i}\r\n\r\n{body}")
+                    sent += 1
+                except smtplib.SMTPDataError as e:
+                    refusal = e
+                    break
+            verdict(refusal is not None and refusal.smtp_code == 452, "disk-full-smtp-452", refusal)
+            m = h.imap("anna")
+            m.select()
+            t, d = m.append("INBOX", None, None, ("Subject: a\r\n\r\n" + body).encode())
+            verdict(t == "NO", "disk-full-append-no", d)
+            verdict(h.count() == sent, "disk-full-nothing-lost", (h.count(), sent))
+            verdict(m.store("1:5", "+FLAGS", r"(\Deleted)")[0] == "OK", "disk-full-flags-work")
+            verdict(m.expunge()[0] == "OK", "disk-full-expunge-works")
+            m.logout()
+            h.restart()
+            verdict(h.count() == sent - 5, "disk-full-survives-restart")
+        finally:
+            h.stop()
+            subprocess.run(["umount", h.data])
+    finally:
+        h.__exit__(None, None, None)
+
+
+def main():
+    for t in (kill_each, kill_supervisor, kill_all_at_once, reloads, certificate, full_disk):
+        try:
+            t()
+        except Exception as e:
+            import traceback
+            traceback.print_exc()
+            verdict(False, t.__name__, repr(e))
+    finish()
+
+
+if __name__ == "__main__":
+    main()
