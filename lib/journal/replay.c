@@ -52,7 +52,8 @@ look(struct journal *j, struct segment *s, uint64_t from, struct seen_list *l)
 		e->end = sc.off;
 		e->ok = x.ok;
 		e->commit = x.h.type == JOURNAL_TYPE_COMMIT && x.ok &&
-			    commit_decode(x.payload, &e->c) == RC_OK;
+			    commit_decode(x.payload, &e->c) == RC_OK &&
+			    e->c.flushed <= e->seq;
 	}
 	l->trailing = x.gap;
 	l->end = x.off + x.gap;
@@ -117,7 +118,7 @@ judge(const struct seen_list *l, uint64_t flushed, uint64_t from,
 
 		if (e->commit && e->c.count == 0 &&
 		    (e->c.flags & COMMIT_CLEAN) && e->seq == v->keep &&
-		    l->trailing == 0)
+		    l->trailing == 0 && v->void_off == v->end)
 			v->clean_off = e->off;
 	}
 	if (sabotaged(SABOTAGE_CLEAN_ALWAYS) && v->clean_off == 0)

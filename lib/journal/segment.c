@@ -130,6 +130,7 @@ segment_index(struct journal *j, struct segment *s)
 {
 	struct toc_id id = segment_toc_id(j, s);
 	struct buf mine, notes;
+	uint64_t last;
 	struct scanned x;
 	struct scan sc;
 	int r;
@@ -145,6 +146,7 @@ segment_index(struct journal *j, struct segment *s)
 	buf_init(&s->toc.entries, mine.max);
 	buf_init(&s->toc.notes, notes.max);
 	toc_load(&s->toc, &id);
+	last = toc_last(&s->toc);
 	scan_init(&sc, j->io, s->fd, s->h.key, s->toc.upto, s->scan_to);
 	while (scan_next(&sc, &x) == RC_OK) {
 		struct toc_entry e = {.seq = x.h.seq,
@@ -154,6 +156,10 @@ segment_index(struct journal *j, struct segment *s)
 		    .flags = x.h.flags,
 		    .codec = x.h.codec};
 
+		/* Numbers rise; what does not belongs to nobody. */
+		if (x.h.type == JOURNAL_TYPE_COMMIT || x.h.seq <= last)
+			continue;
+		last = x.h.seq;
 		if (x.h.flags & JOURNAL_NAMED)
 			toc_add(&s->toc, &e, SV(""), sc.off);
 	}

@@ -179,6 +179,17 @@ toc_load(struct toc *t, const struct toc_id *id)
 	t->pending_upto = t->upto;
 }
 
+uint64_t
+toc_last(const struct toc *t)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < t->nblock; i++)
+		if (t->block[i].last > last)
+			last = t->block[i].last;
+	return last;
+}
+
 static void
 pending_add(struct buf *entries, struct buf *notes, const struct toc_entry *in,
     struct sv note)

@@ -83,6 +83,8 @@ void toc_fini(struct toc *t, const struct toc_id *id);
 
 /* Reads what the file has; never fails.  Blocks end at t->upto. */
 void toc_load(struct toc *t, const struct toc_id *id);
+/* The highest number in it, 0: none. */
+uint64_t toc_last(const struct toc *t);
 /* An entry behind all others, found at segment offset e->off; what stands
  * up to `upto` is then known. note may be empty: none. */
 void toc_add(
