@@ -167,13 +167,12 @@ read_header(struct parser *ps)
 			next_line(ps, line);
 			break;
 		}
+		fields += line.p[0] != ' ' && line.p[0] != '\t';
 		if (ps->pos - start + line.n > ps->lim->header_bytes ||
-		    fields == ps->lim->header_fields) {
+		    fields > ps->lim->header_fields) {
 			ps->out->truncated = true;
 			break;
 		}
-		if (line.p[0] != ' ' && line.p[0] != '\t')
-			fields++;
 		next_line(ps, line);
 	}
 	return sv_of(ps->msg.p + start, ps->pos - start);
@@ -345,17 +344,17 @@ at_boundary(struct parser *ps, unsigned lv, bool closing, struct sv line)
 {
 	struct level *l = &ps->level[lv];
 
+	if (!closing && ps->out->n >= ps->lim->parts) {
+		ps->out->truncated = true;
+		ps->stuck = true;
+		return;
+	}
 	close_until(ps, l->part, true);
 	ps->nlevels = lv + 1;
 	if (closing) {
 		/* What follows up to the next outer boundary is epilogue. */
 		ps->nlevels = lv;
 		next_line(ps, line);
-		return;
-	}
-	if (ps->out->n >= ps->lim->parts) {
-		ps->out->truncated = true;
-		ps->stuck = true;
 		return;
 	}
 	next_line(ps, line);
