@@ -14,6 +14,19 @@
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
+/* The name of a new folder stands in the one above. */
+static int
+flush_above(int fd)
+{
+	int above = openat(fd, "..", DIR_FLAGS), r;
+
+	if (above < 0)
+		return -1;
+	r = fsync(above);
+	close(above);
+	return r;
+}
+
 static int
 real_opendir(
     const struct journal_io *io, int dirfd, const char *path, bool create)
@@ -25,7 +38,12 @@ real_opendir(
 		return fd;
 	if (mkdirat(dirfd, path, 0700) < 0 && errno != EEXIST)
 		return -1;
-	return openat(dirfd, path, DIR_FLAGS);
+	fd = openat(dirfd, path, DIR_FLAGS);
+	if (fd >= 0 && flush_above(fd) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 static int

@@ -570,6 +570,18 @@ journal_free_bytes(struct journal *j)
 	return j->io->free_bytes(j->io, j->logfd, &v) == 0 ? v : UINT64_MAX;
 }
 
+void
+journal_trim(struct journal *j)
+{
+	pthread_mutex_lock(&j->mu);
+	if (!j->leading && j->filling->count == 0)
+		for (size_t i = 0; i < 2; i++) {
+			batch_fini(&j->batch[i]);
+			batch_init(&j->batch[i]);
+		}
+	pthread_mutex_unlock(&j->mu);
+}
+
 /* ---- the end ---- */
 
 /* So that the next start finds nothing to copy.  If this fails it copies. */

@@ -245,7 +245,8 @@ int journal_size(struct journal *j, uint64_t seq, uint64_t *out) RC_USE_RESULT;
 int journal_note_get(
     struct journal *j, uint64_t seq, struct buf *out) RC_USE_RESULT;
 void journal_note_put(struct journal *j, uint64_t seq, struct sv note);
-/* Writes what is pending for the tables of contents. */
+/* When there is time: writes what is pending for the tables of contents, gives
+ * memory back, keeps the reserve. */
 void journal_idle(struct journal *j);
 
 /*

@@ -24,10 +24,10 @@
 
 struct segment {
 	struct seg_header h;
-	uint64_t end;	  /* what stands behind is void, or not written yet */
-	uint64_t max_seq; /* highest that counts; not of the last one */
+	uint64_t end;	    /* what stands behind is void, or not written yet */
+	uint64_t max_seq;   /* highest that counts; not of the last one */
 	uint64_t allocated; /* up to here a write needs no new blocks */
-	int fd; /* -1: closed meanwhile */
+	int fd;		    /* -1: closed meanwhile */
 	unsigned users;
 	bool dropped; /* off the table; freed by its last user */
 	struct toc toc;
@@ -54,7 +54,7 @@ struct journal {
 	pthread_cond_t done; /* a flush has ended */
 	struct batch batch[2], *filling, *spare;
 	bool leading, poisoned;
-	uint32_t company; /* records in the last batch */
+	uint32_t company;   /* records in the last batch */
 	bool clean_on_disk; /* nothing was written since the CLEAN commit */
 	uint64_t last, flushed;
 	uint64_t plan_off; /* where the next record of this segment goes */
@@ -130,6 +130,12 @@ void record_put(struct buf *b, const struct rec_header *h,
 void commit_put(struct buf *b, const struct commit *c, uint64_t seq,
     const unsigned char key[SEG_KEY]);
 void journal_poison(struct journal *j, const char *what);
+/* Gives back the memory of batches that are done. */
+void journal_trim(struct journal *j);
+
+/* ---- replay.c ---- */
+/* Keeps room for a full disk, if there is room now. */
+void reserve_make(struct journal *j);
 
 /* ---- blob.c ---- */
 void blob_reference(const struct journal_blob *b, struct body_ref *out,

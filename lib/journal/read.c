@@ -228,6 +228,8 @@ journal_idle(struct journal *j)
 			toc_write(&s->toc, &id);
 	}
 	pthread_mutex_unlock(&j->index);
+	journal_trim(j);
+	reserve_make(j);
 }
 
 /* ---- dropping what is no longer wanted ---- */

@@ -296,7 +296,7 @@ first_segment(struct journal *j, struct err *err)
 }
 
 /* Room for the day on which the disk is full. */
-static void
+void
 reserve_make(struct journal *j)
 {
 	const struct journal_io *io = j->io;

@@ -264,6 +264,8 @@ segment_create(struct journal *j, const struct seg_header *h, struct sv content)
 	if (prev != NULL) {
 		prev->max_seq = h->prev_seq;
 		prev->end = h->prev_off;
+		if (prev->scan_to > h->prev_off)
+			prev->scan_to = h->prev_off;
 	}
 	j->seg = xgrow(j->seg, &j->seg_cap, j->nseg + 1, sizeof *j->seg);
 	j->seg[j->nseg++] = s;

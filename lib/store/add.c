@@ -8,7 +8,10 @@
 
 /* ---- bodies ---- */
 
+#define SPACE_STEP (1u << 20)
+
 struct store_body {
+	struct store *st;
 	struct journal_blob *blob;
 };
 
@@ -17,6 +20,7 @@ store_body_new(struct store *st)
 {
 	struct store_body *b = xcalloc(1, sizeof *b);
 
+	b->st = st;
 	b->blob = journal_blob_new(st->j);
 	return b;
 }
@@ -24,8 +28,14 @@ store_body_new(struct store *st)
 int
 store_body_add(struct store_body *b, const void *p, size_t n)
 {
-	if (journal_blob_size(b->blob) + n > UINT32_MAX)
+	uint64_t had = journal_blob_size(b->blob);
+
+	if (had + n > UINT32_MAX)
 		return RC_TOOBIG;
+	/* A large one looks now and then whether the disk can take it. */
+	if (had / SPACE_STEP != (had + n) / SPACE_STEP &&
+	    store_check_space(b->st, NULL) != RC_OK)
+		return RC_NOSPACE;
 	return journal_blob_add(b->blob, p, n);
 }
 

@@ -331,7 +331,6 @@ load_from(struct store *st, int fd, struct journal_mark *mark)
 	*mark = h.mark;
 	st->checkpoint_seq = h.mark.seq;
 	st->checkpoint_segment = h.mark.segment;
-	st->checkpoint_off = h.mark.off;
 	r = RC_OK;
 out:
 	free(meta);

@@ -162,8 +162,23 @@ mailbox_detach(struct store *st, struct mailbox *mb, uint64_t seq)
 	views_dirty(mb, NULL, seq);
 	for (struct view *v = mb->views; v != NULL; v = v->next)
 		v->gone = true;
-	if (mb->views == NULL)
+	if (mb->views == NULL) {
 		mailbox_free(mb);
+		return;
+	}
+	mb->next_dead = st->dead;
+	st->dead = mb;
+}
+
+void
+mailbox_bury(struct store *st, struct mailbox *mb)
+{
+	struct mailbox **p = &st->dead;
+
+	while (*p != mb)
+		p = &(*p)->next_dead;
+	*p = mb->next_dead;
+	mailbox_free(mb);
 }
 
 /* ---- names ---- */

@@ -293,6 +293,20 @@ store_open(const char *dir, const struct store_opts *opts, struct store **out,
 
 /* ---- checkpoints ---- */
 
+/* One for each segment is enough while mail comes in. */
+static bool
+checkpoint_due(struct store *st)
+{
+	struct journal_mark m;
+	bool due;
+
+	store_lock(st);
+	due = !st->checkpointing && journal_mark(st->j, &m) &&
+	      m.segment != st->checkpoint_segment && m.off > CHECKPOINT_BYTES;
+	store_unlock(st);
+	return due;
+}
+
 static void
 checkpoint(struct store *st)
 {
@@ -305,16 +319,23 @@ checkpoint(struct store *st)
 	buf_init(&bytes, SIZE_MAX / 4);
 	store_lock(st);
 	/* Only what is flushed may be in it: never more than the journal. */
-	want = journal_mark(st->j, &mark) && mark.seq != st->checkpoint_seq;
+	want = !st->checkpointing && journal_mark(st->j, &mark) &&
+	       mark.seq != st->checkpoint_seq;
 	if (want) {
+		st->checkpointing = true;
 		checkpoint_encode(st, &mark, &bytes);
 		st->checkpoint_seq = mark.seq;
 		st->checkpoint_segment = mark.segment;
-		st->checkpoint_off = mark.off;
 	}
 	store_unlock(st);
-	if (want && checkpoint_write(st, &bytes) != RC_OK)
-		mlog(LOG_WARN, "store.checkpoint_unwritten", "errno=%d", errno);
+	if (want) {
+		if (checkpoint_write(st, &bytes) != RC_OK)
+			mlog(LOG_WARN, "store.checkpoint_unwritten", "errno=%d",
+			    errno);
+		store_lock(st);
+		st->checkpointing = false;
+		store_unlock(st);
+	}
 	buf_fini(&bytes);
 }
 
@@ -354,14 +375,12 @@ store_close(struct store **sp)
 int
 store_flush(struct store *st, uint64_t need)
 {
-	struct journal_mark m;
 	int r = journal_flush(st->j, need);
 
 	if (r != RC_OK)
 		return r;
 	store_notify(st, journal_flushed(st->j));
-	if (journal_mark(st->j, &m) && m.segment != st->checkpoint_segment &&
-	    m.off > CHECKPOINT_BYTES / 4)
+	if (checkpoint_due(st))
 		checkpoint(st);
 	return RC_OK;
 }

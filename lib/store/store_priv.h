@@ -32,7 +32,7 @@
 #define NAME_DEPTH_MAX	  32u
 #define FLAG_LOG_MAX	  1024u
 #define LOW_WATER_BYTES	  (64ull << 20)
-#define CHECKPOINT_BYTES  (64ull << 20) /* of journal behind the last one */
+#define CHECKPOINT_BYTES  (16ull << 20) /* of a segment, then one is written */
 #define SYSTEM_FLAGS                                                   \
 	(STORE_SEEN | STORE_ANSWERED | STORE_FLAGGED | STORE_DELETED | \
 	    STORE_DRAFT)
@@ -64,7 +64,8 @@ struct mailbox {
 	char *name;
 	uint8_t use;
 	bool selectable;
-	bool dead; /* deleted, but views are left */
+	bool dead; /* deleted, but views are left: on st->dead */
+	struct mailbox *next_dead;
 	uint32_t uidvalidity, uidnext;
 	uint64_t modseq; /* highest of any change to it */
 	struct table t;
@@ -107,6 +108,7 @@ struct store {
 
 	struct mailbox **by_id, **by_name; /* the same, sorted */
 	size_t nmailbox, id_cap, name_cap;
+	struct mailbox *dead;
 	struct keyword **keyword; /* by id - 1 */
 	size_t nkeyword, keyword_cap;
 	char **subscribed; /* sorted */
@@ -121,7 +123,7 @@ struct store {
 	size_t map_len;
 	uint64_t checkpoint_seq;
 	uint32_t checkpoint_segment;
-	uint64_t checkpoint_off;
+	bool checkpointing; /* somebody writes one */
 };
 
 /* ---- store.c ---- */
@@ -171,6 +173,8 @@ struct mailbox *mailbox_new(struct store *st, uint32_t id, struct sv name);
 /* Takes it off the lists; it goes with its last view. */
 void mailbox_detach(struct store *st, struct mailbox *mb, uint64_t seq);
 void mailbox_free(struct mailbox *mb);
+/* The last view of a dead one has gone. */
+void mailbox_bury(struct store *st, struct mailbox *mb);
 void mailbox_set_name(struct store *st, struct mailbox *mb, struct sv name);
 void subscription_set(struct store *st, struct sv name, bool on);
 /* Canonical spelling into out; RC_SYNTAX. */

@@ -62,36 +62,47 @@ flag_log_trim(struct mailbox *mb)
 	memmove(mb->flog, mb->flog + k, mb->nflog * sizeof *mb->flog);
 }
 
+struct telling {
+	struct view **v;
+	size_t n, cap;
+};
+
+static void
+collect(struct mailbox *mb, uint64_t flushed, struct telling *t)
+{
+	for (struct view *v = mb->views; v != NULL; v = v->next) {
+		if (v->dirty == 0 || v->told || v->notify == NULL ||
+		    v->dirty > flushed)
+			continue;
+		t->v = xgrow(t->v, &t->cap, t->n + 1, sizeof *t->v);
+		t->v[t->n++] = v;
+		v->told = true;
+		v->notifying++;
+		v->st->ndirty--;
+	}
+}
+
 void
 store_notify(struct store *st, uint64_t flushed)
 {
-	struct view **list = NULL;
-	size_t n = 0, cap = 0;
+	struct telling t = {NULL, 0, 0};
 
 	store_lock(st);
 	for (size_t i = 0; st->ndirty > 0 && i < st->nmailbox; i++)
-		for (struct view *v = st->by_id[i]->views; v != NULL;
-		     v = v->next) {
-			if (v->dirty == 0 || v->told || v->notify == NULL ||
-			    v->dirty > flushed)
-				continue;
-			list = xgrow(list, &cap, n + 1, sizeof *list);
-			list[n++] = v;
-			v->told = true;
-			v->notifying++;
-			st->ndirty--;
-		}
+		collect(st->by_id[i], flushed, &t);
+	for (struct mailbox *mb = st->dead; mb != NULL; mb = mb->next_dead)
+		collect(mb, flushed, &t);
 	store_unlock(st);
-	for (size_t i = 0; i < n; i++)
-		list[i]->notify(list[i]->arg);
-	if (n == 0)
+	for (size_t i = 0; i < t.n; i++)
+		t.v[i]->notify(t.v[i]->arg);
+	if (t.n == 0)
 		return;
 	store_lock(st);
-	for (size_t i = 0; i < n; i++)
-		list[i]->notifying--;
+	for (size_t i = 0; i < t.n; i++)
+		t.v[i]->notifying--;
 	pthread_cond_broadcast(&st->notified);
 	store_unlock(st);
-	free(list);
+	free(t.v);
 }
 
 /* It has been told of everything, or closes. */
@@ -168,7 +179,7 @@ view_close(struct view **vp)
 	version_leave(mb, v->ver);
 	flag_log_trim(mb);
 	if (mb->dead && mb->views == NULL)
-		mailbox_free(mb);
+		mailbox_bury(st, mb);
 	store_unlock(st);
 	free(v);
 }

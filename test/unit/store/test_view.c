@@ -363,6 +363,26 @@ START_TEST(store_view__notify_once_after_the_flush)
 }
 END_TEST
 
+START_TEST(store_view__notify_when_the_mailbox_goes)
+{
+	struct store *st = kit_open();
+	struct view *v = NULL;
+	uint64_t need = 0;
+	struct err err;
+
+	told = 0;
+	kit_create(st, "a");
+	ck_assert_int_eq(
+	    view_open(st, "a", false, tell, NULL, &v, &need), RC_OK);
+	ck_assert_int_eq(store_mailbox_delete(st, "a", &need, &err), RC_OK);
+	ck_assert_int_eq(store_flush(st, need), RC_OK);
+	ck_assert_int_eq(told, 1);
+	ck_assert_str_eq(sync_text(v, true), " gone");
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
 static void *
 deliver_many(void *arg)
 {
@@ -415,6 +435,7 @@ view_tests(void)
 	tcase_add_test(t, store_view__deleted_mailbox_is_gone);
 	tcase_add_test(t, store_view__info);
 	tcase_add_test(t, store_view__notify_once_after_the_flush);
+	tcase_add_test(t, store_view__notify_when_the_mailbox_goes);
 	tcase_add_test(t, store_view__threads);
 	return t;
 }
