@@ -78,10 +78,15 @@ open_offline(const struct conf *conf, struct credentials **c, struct buf *path,
 	r = folders_make(conf, user, err);
 	if (r != RC_OK)
 		return r;
+	/* Entered first: the folders above may be closed to that user. */
+	buf_addf(path, "%s/auth", conf->data);
+	if (chdir(path->p) != 0)
+		return err_set(err, RC_IO, "cannot enter %s", path->p);
+	buf_reset(path);
+	buf_adds(path, "credentials");
 	if (change && (setegid(user[ROLE_AUTH].gid) != 0 ||
 			  seteuid(user[ROLE_AUTH].uid) != 0))
 		return err_set(err, RC_IO, "cannot become the auth user");
-	buf_addf(path, "%s/auth/credentials", conf->data);
 	return credentials_load(path->p, c, err);
 }
 

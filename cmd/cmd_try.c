@@ -177,19 +177,20 @@ set_passwords(struct demo *d, const struct conf *conf)
 	int i, status;
 	pid_t pid;
 
-	/* In a process of its own, because that becomes the auth user. */
-	pid = fork();
-	if (pid == 0) {
-		for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
+		/* In a process of its own, because that becomes the auth
+		 * user. */
+		pid = fork();
+		if (pid == 0) {
 			if (command_passwd_offline(conf, sv_str(users[i]),
-				sv_str(d->password[i]), false, &err) != RC_OK) {
-				fprintf(stderr, "%s\n", err.text);
-				_exit(1);
-			}
-		_exit(0);
+				sv_str(d->password[i]), false, &err) == RC_OK)
+				_exit(0);
+			fprintf(stderr, "%s\n", err.text);
+			_exit(1);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+			return RC_IO;
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
-		return RC_IO;
 	return RC_OK;
 }
 

@@ -19,6 +19,7 @@
 #include "base/ascii.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "cmd/commands.h"
 #include "cmd/super.h"
 
 #define CERT_POLL_MS 2000
@@ -451,7 +452,7 @@ supervisor_run(const struct supervisor_opts *o)
 	    .reload_fd = -1,
 	    .auth_fd = -1};
 	struct err err = {0};
-	int lock = -1, r;
+	int lock = -1, code, r;
 
 	log_setup(
 	    "supervisor", o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO);
@@ -468,9 +469,13 @@ supervisor_run(const struct supervisor_opts *o)
 		ev_run(s.loop);
 		mlog(LOG_INFO, "stopped", "uptime_s=%lld",
 		    (long long)(clk_mono() - s.start_time) / 1000);
-	} else if (r != RC_SYNTAX && r != RC_NOTFOUND) {
+	} else if (s.conf != NULL) {
 		mlog(LOG_ERROR, "start.fail", "text=\"%s\"", err.text);
 	}
+	/* Without a configuration its errors were printed already. */
+	code = r == RC_OK	? EXIT_FINE
+	       : s.conf != NULL ? EXIT_FAILED
+				: EXIT_CONFIG;
 	release(&s, &lock);
-	return r == RC_OK ? 0 : r == RC_SYNTAX || r == RC_NOTFOUND ? 78 : 1;
+	return code;
 }

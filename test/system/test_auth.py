@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Logins: app passwords, changed passwords, and a household that is not locked
+out while a thousand addresses guess."""
+import imaplib
+import os
+import re
+import smtplib
+import sys
+import threading
+import time
+
+from house import PASSWORD, House, Raw, finish, verdict, wait_until
+
+QUICK = "--quick" in sys.argv
+
+
+def login(h, user, password):
+    try:
+        m = h.imap(user, password)
+        m.logout()
+        return True
+    except imaplib.IMAP4.error:
+        return False
+
+
+def passwords(h):
+    verdict(login(h, "anna", PASSWORD), "login-by-name")
+    verdict(login(h, "anna@home.test", PASSWORD), "login-by-address")
+    verdict(login(h, "ANNA@HOME.TEST", PASSWORD), "login-by-address-in-any-case")
+    verdict(not login(h, "anna", PASSWORD + "x"), "login-wrong-password")
+    verdict(not login(h, "nobody", PASSWORD), "login-unknown-account")
+    for weak in ("short", "12345678", "password", "anna1234", "aaaaaaaaaa"):
+        r = h.command("passwd", "anna", "--stdin", input=weak + "\n")
+        verdict(r.returncode == 1 and r.stderr, f"passwd-refuses-{weak}", r.stderr)
+    r = h.command("passwd", "zoe", "--stdin", input="a good password\n")
+    verdict(r.returncode == 1 and "no account" in r.stderr, "passwd-unknown-account", r.stderr)
+    session = h.imap("anna")
+    r = h.command("passwd", "anna", "--stdin", input="a new good password\n")
+    verdict(r.returncode == 0, "passwd", r.stderr)
+
+    def ended():
+        try:
+            session.noop()
+            return False
+        except (imaplib.IMAP4.abort, OSError):
+            return True
+    verdict(wait_until(ended, 3, 0.1), "a-changed-password-ends-its-sessions")
+    verdict(not login(h, "anna", PASSWORD), "the-old-password-is-dead")
+    verdict(login(h, "anna", "a new good password"), "the-new-password-works")
+    h.command("passwd", "anna", "--stdin", input=PASSWORD + "\n")
+
+
+def app_passwords(h):
+    r = h.command("app-password", "anna", "phone")
+    secret = r.stdout.strip()
+    verdict(re.fullmatch(r"([a-z2-9]{4}-){5}[a-z2-9]{4}", secret) is not None, "app-password-made", r.stdout)
+    verdict(login(h, "anna", secret), "app-password-works")
+    verdict(login(h, "anna", secret.replace("-", "").upper()), "app-password-as-people-type-it")
+    verdict(not login(h, "ben", secret), "app-password-is-one-account's")
+    verdict(h.command("app-password", "anna", "phone").returncode == 1, "app-password-label-twice")
+    verdict("phone" in h.command("app-password", "anna").stdout, "app-password-listed")
+    session = h.imap("anna", secret)
+    other = h.imap("anna", PASSWORD)
+    verdict(h.command("app-password", "anna", "phone", "--revoke").returncode == 0, "app-password-revoked")
+
+    def ended():
+        try:
+            session.noop()
+            return False
+        except (imaplib.IMAP4.abort, OSError):
+            return True
+    verdict(wait_until(ended, 3, 0.1), "a-revoked-app-password-ends-its-sessions")
+    verdict(other.noop()[0] == "OK", "and-no-others")
+    verdict(not login(h, "anna", secret), "a-revoked-app-password-is-dead")
+    listing = h.command("account", "list").stdout
+    verdict("anna" in listing and "anna@home.test" in listing, "account-list", listing)
+
+
+def clear_text(h):
+    """Without TLS only the loopback may log in; AUTH is not on port 25."""
+    s = h.smtp()
+    verdict(not s.has_extn("auth"), "no-auth-on-port-25")
+    s.close()
+    s = smtplib.SMTP("127.0.0.1", h.port["submission"], timeout=10)
+    s.ehlo("x")
+    code, _ = s.docmd("MAIL FROM:<anna@home.test>")
+    verdict(code == 530, "submission-needs-login", code)
+    s.close()
+    s = h.submit("ben")
+    for sender, header, want in (("ben@home.test", "ben@home.test", 250),
+                                 ("ben+x@home.test", "ben@home.test", 250),
+                                 ("anna@home.test", "ben@home.test", 550),
+                                 ("ben@home.test", "anna@home.test", 550)):
+        try:
+            s.sendmail(sender, ["anna@home.test"], f"From: {header}\r\nBcc: x@home.test\r\n\r\nx\r\n")
+            code = 250
+        except smtplib.SMTPResponseException as e:
+            code = e.smtp_code
+        except smtplib.SMTPRecipientsRefused:
+            code = 550
+        verdict(code == want, f"submission-{sender}-as-{header}", code)
+        s.rset()
+    try:
+        s.sendmail("ben@home.test", ["x@example.org"], "From: ben@home.test\r\n\r\nx\r\n")
+        verdict(False, "submission-outside-is-refused")
+    except smtplib.SMTPRecipientsRefused as e:
+        code, text = list(e.recipients.values())[0]
+        verdict(code == 550 and b"other domains" in text, "submission-outside-is-refused", text)
+    s.quit()
+    m = h.imap("anna")
+    m.select()
+    _, d = m.fetch("1", "(BODY[HEADER])")
+    head = d[0][1]
+    verdict(b"Date: " in head and b"Message-ID: <" in head and b"Bcc" not in head,
+            "submission-completes-the-header", head)
+    m.logout()
+
+
+def memory_of(h, label):
+    pids = h.pids(label)
+    text = open(f"/proc/{pids[0]}/status").read()
+    return int(re.search(r"VmHWM:\s+(\d+)", text).group(1))
+
+
+def flood(h):
+    """1,000 addresses of 127/8 guess; a known device logs in within 1 s."""
+    login(h, "anna", PASSWORD)
+    stop = []
+    tries = [0]
+
+    def guess(me):
+        import socket
+        n = 0
+        while not stop:
+            n += 1
+            try:
+                s = socket.socket()
+                s.settimeout(10)
+                s.bind((f"127.{1 + me}.{n // 250 % 250}.{1 + n % 250}", 0))
+                s.connect(("127.0.0.1", h.port["imap"]))
+                s.recv(200)
+                s.sendall(b"a LOGIN anna guess%d-%d\r\n" % (me, n))
+                tries[0] += 1
+                s.close()  # does not wait for the delayed answer
+            except OSError:
+                pass
+    threads = [threading.Thread(target=guess, args=(i,)) for i in range(8)]
+    for t in threads:
+        t.start()
+    start = time.monotonic()
+    worst = 0.0
+    failed = 0
+    while time.monotonic() - start < (4 if QUICK else 10):
+        t0 = time.monotonic()
+        if not login(h, "anna", PASSWORD):
+            failed += 1
+        worst = max(worst, time.monotonic() - t0)
+        time.sleep(0.2)
+    seconds = time.monotonic() - start
+    stop.append(1)
+    for t in threads:
+        t.join()
+    print(f"# {tries[0] / seconds:.0f} guesses a second, worst login {worst:.3f} s", flush=True)
+    verdict(failed == 0, "flood-locks-nobody-out", failed)
+    verdict(worst < 1.0, "flood-known-device-in-a-second", worst)
+    if os.geteuid() == 0:
+        peak = memory_of(h, "auth")
+        verdict(peak < (2 * 32 + 24) * 1024, "flood-memory-of-two-hashes", f"{peak} KiB")
+    verdict("process.died" not in h.log(), "flood-no-crash")
+
+
+def main():
+    with House("limits: { connections: 20000 }\n") as h:
+        for part in (passwords, app_passwords, clear_text, flood):
+            try:
+                part(h)
+            except Exception as e:
+                import traceback
+                traceback.print_exc()
+                verdict(False, part.__name__, repr(e))
+    finish()
+
+
+if __name__ == "__main__":
+    main()

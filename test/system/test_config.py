@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Configuration: every error with its place and its remedy; what check says;
+how the server starts and what the exit codes are."""
+import os
+import re
+import socket
+import subprocess
+import time
+
+from house import BINARY, House, finish, free_ports, verdict, wait_until
+
+GOOD = """hostname: mail.example.org
+domains: [example.org]
+accounts:
+  anna: { addresses: [anna@example.org, mum@example.org] }
+  ben: { addresses: [ben@example.org] }
+aliases:
+  family@example.org: [anna, ben]
+"""
+
+# name, text, place, words that the error must have
+BAD = [
+    ("unknown-key", GOOD + "hostnam: x\n", "8:1", ["hostnam", 'did you mean "hostname"']),
+    ("far-key", GOOD + "zzzzzzzz: x\n", "8:1", ["unknown key", "known here"]),
+    ("missing-hostname", GOOD.split("\n", 1)[1], "1:1", ["hostname is missing"]),
+    ("no-domains", "hostname: mail.example.org\naccounts: { anna: {} }\n", "1:1", ["domains is missing"]),
+    ("bad-hostname", GOOD.replace("mail.example.org", "mail"), "1:11", ["full name with a dot"]),
+    ("bad-domain", GOOD.replace("[example.org]", "[exa_mple.org]"), "2:11", ["no domain name"]),
+    ("domain-twice", GOOD.replace("[example.org]", "[example.org, example.org]"), "2:24", ["twice"]),
+    ("bad-account-name", GOOD.replace("ben:", "Ben!:"), "5:3", ["cannot be an account's name"]),
+    ("address-not-ours", GOOD.replace("mum@example.org", "mum@example.net"), "1:1", ["in none of the domains"]),
+    ("address-twice", GOOD.replace("[ben@", "[anna@"), "1:1", ["belongs to two accounts"]),
+    ("alias-to-nobody", GOOD.replace("[anna, ben]", "[anna, zoe]"), "7:3", ["leads to", "zoe"]),
+    ("key-twice", GOOD + "domains: [example.org]\n", "8:1", ["twice", "line 2"]),
+    ("admin-unknown", GOOD + "admin: zoe\n", "8:8", ["no account"]),
+    ("bad-port", GOOD + "listen: { imap: [70000] }\n", "8:18", ["expected a port"]),
+    ("bad-bool", GOOD + "sandbox: perhaps\n", "8:10", ["on or off"]),
+    ("relative-path", GOOD + "data: var\n", "8:7", ["absolute path"]),
+    ("tls-half", GOOD + "tls: { certificate: /x }\n", "8:6", ["go together"]),
+    ("limit-range", GOOD + "limits: { recipients: 5 }\n", "8:23", ["number from 100"]),
+    ("no-map", GOOD + "limits: 5\n", "8:9", ["expected a map"]),
+    ("yaml-broken", "hostname: [\n", "2:1", ["YAML"]),
+    ("yaml-bomb", "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n", "1:4", ["anchors and aliases"]),
+    ("empty", "", "1:1", ["empty"]),
+    ("tab", "hostname:\tmail.example.org\n\tdomains: x\n", None, ["YAML"]),
+    ("nul", "hostname: \"mail\\0.example.org\"\n", "1:11", ["NUL"]),
+]
+
+
+def run(config, *words, **kw):
+    return subprocess.run([BINARY, "-c", config, *words], capture_output=True, text=True, timeout=30, **kw)
+
+
+def errors(h):
+    path = os.path.join(h.dir, "bad.yaml")
+    for name, text, place, words in BAD:
+        with open(path, "w") as f:
+            f.write(text)
+        r = run(path, "check")
+        ok = r.returncode == 78 and all(w in r.stderr for w in words)
+        if place:
+            ok = ok and f"{path}:{place}: " in r.stderr
+        verdict(ok, f"error-{name}", f"{r.returncode} {r.stderr}")
+    with open(path, "w") as f:
+        f.write("x" * (2 << 20))
+    verdict(run(path, "check").returncode == 78, "error-too-large")
+    verdict(run("/nonexistent.yaml", "check").returncode == 78, "error-no-file")
+    verdict(run("/nonexistent.yaml", "run").returncode == 78, "run-no-file")
+
+
+def usage(h):
+    for words, code in ((["nonsense"], 2), ([], 2), (["check", "x"], 2), (["passwd"], 2), (["run", "-x"], 2),
+                        (["account", "lst"], 2)):
+        r = run(h.config, *words)
+        verdict(r.returncode == code and r.stderr, f"usage-{'-'.join(words) or 'none'}", r)
+    r = subprocess.run([BINARY, "--help"], capture_output=True, text=True)
+    verdict(r.returncode == 0 and "passwd" in r.stdout, "help")
+    verdict(subprocess.run([BINARY, "-V"], capture_output=True, text=True).stdout.startswith("hearthmail "),
+            "version")
+
+
+def check(h):
+    r = h.command("check")
+    for words in ("anna@home.test", "ben", "imaps", "self-signed", "until:", "postmaster@home.test"):
+        verdict(words in r.stdout, f"check-says-{words}", r.stdout)
+    verdict(r.returncode == 0, "check-code", r)
+    os.makedirs(os.path.join(h.data, "accounts/zoe"), exist_ok=True)
+    r = h.command("check")
+    verdict("zoe has mail but no account" in r.stdout, "check-folder-without-account", r.stdout)
+    os.rmdir(os.path.join(h.data, "accounts/zoe"))
+    text = h.yaml().replace("accounts:\n", "accounts:\n  carl: {}\n")
+    h.write_config(text)
+    r = h.command("check")
+    verdict("carl has no password" in r.stdout, "check-account-without-password", r.stdout)
+    h.write_config()
+
+
+def second_server(h):
+    r = h.command("run", timeout=20)
+    verdict(r.returncode == 1 and "another hearthmail" in r.stderr, "second-server-on-the-same-folder", r.stderr)
+
+
+def port_in_use():
+    h = House(passwords=False)
+    s = socket.socket()
+    s.bind(("127.0.0.1", h.port["imap"]))
+    s.listen()
+    try:
+        r = h.command("run", timeout=20)
+        verdict(r.returncode == 1 and "listen.imap" in r.stderr and "another program has this port" in r.stderr,
+                "port-in-use", r.stderr)
+    finally:
+        s.close()
+        h.__exit__(None, None, None)
+
+
+def wrong_key():
+    h = House(passwords=False)
+    try:
+        for n in ("a", "b"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                            "-nodes", "-keyout", f"{h.dir}/{n}.key", "-out", f"{h.dir}/{n}.pem", "-days", "30",
+                            "-subj", "/CN=mail.home.test"], capture_output=True, check=True)
+        h.extra = f"tls: {{ certificate: {h.dir}/a.pem, key: {h.dir}/b.key }}\n"
+        h.write_config()
+        r = h.command("run", timeout=20)
+        verdict(r.returncode == 1 and "does not belong" in r.stderr, "certificate-that-does-not-fit", r.stderr)
+        r = h.command("check")
+        verdict("does not belong" in r.stdout, "check-certificate-that-does-not-fit", r.stdout)
+        h.extra = f"tls: {{ certificate: {h.dir}/none.pem, key: {h.dir}/b.key }}\n"
+        h.write_config()
+        r = h.command("run", timeout=20)
+        verdict(r.returncode == 1 and "none.pem" in r.stderr, "certificate-that-is-not-there", r.stderr)
+    finally:
+        h.__exit__(None, None, None)
+
+
+def read_only():
+    h = House(passwords=False)
+    h.extra = ""
+    text = h.yaml().replace(h.data, "/proc/hearthmail")
+    h.write_config(text)
+    r = h.command("run", timeout=20)
+    verdict(r.returncode == 1 and "cannot make the folder /proc/hearthmail" in r.stderr, "read-only-folder", r.stderr)
+    h.__exit__(None, None, None)
+
+
+def addresses(h):
+    """Aliases, detail, catch-all, postmaster."""
+    import smtplib
+    text = h.yaml() + "aliases: { family@home.test: [anna, ben], all@home.test: family@home.test }\ncatch_all: ben\n"
+    h.write_config(text)
+    verdict(h.command("reload").returncode == 0, "reload")
+    for to, who in (("anna@home.test", {"anna"}), ("Anna+shop@HOME.test", {"anna"}), ("family@home.test", {"anna", "ben"}),
+                    ("all@home.test", {"anna", "ben"}), ("postmaster@home.test", {"anna"}), ("postmaster", {"anna"}),
+                    ("abuse@home.test", {"anna"}), ("whoever@home.test", {"ben"}), ('"anna"@home.test', {"anna"})):
+        before = {u: h.count(u) for u in h.users}
+        s = h.smtp()
+        s.mail("x@example.test")
+        code, text = s.docmd(f"RCPT TO:<{to}>")
+        if code == 250:
+            s.data("Subject: x\r\n\r\nx\r\n")
+        s.quit()
+        got = {u for u in h.users if h.count(u) > before[u]}
+        verdict(got == who, f"address-{to}", (code, text, got))
+    s = h.smtp()
+    s.mail("x@example.test")
+    code, text = s.docmd("RCPT TO:<x@example.org>")
+    verdict(code == 550 and b"5.7.1" in text, "no-relaying", text)
+    s.quit()
+    h.write_config()
+    h.command("reload")
+    s = h.smtp()
+    s.mail("x@example.test")
+    code, text = s.docmd("RCPT TO:<whoever@home.test>")
+    verdict(code == 550 and b"5.1.1" in text, "unknown-recipient", text)
+    s.quit()
+
+
+def demo():
+    import shutil
+    import signal
+    import tempfile
+    d = tempfile.mkdtemp(prefix="hearthmail-test.")
+    try:
+        for turn in ("first", "second"):
+            start = time.monotonic()
+            p = subprocess.Popen([BINARY, "try", "--dir", d], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                 text=True, stdin=subprocess.DEVNULL)
+            env = os.path.join(d, "try.env")
+            ok = wait_until(lambda: os.path.exists(env), 10)
+            took = time.monotonic() - start
+            verdict(ok, f"try-{turn}-start")
+            if turn == "second":
+                verdict(took < 1.0, "try-second-start-in-a-second", took)
+            e = dict(l.strip().split("=", 1) for l in open(env))
+            verdict(set(e) == {"HOST", "SMTP_PORT", "SUBMISSION_PORT", "SUBMISSIONS_PORT", "IMAP_PORT", "IMAPS_PORT",
+                               "POP3_PORT", "POP3S_PORT", "USER1", "PASS1", "USER2", "PASS2", "CERT", "CONFIG"},
+                    f"try-{turn}-env", e)
+            time.sleep(0.2)
+            p.send_signal(signal.SIGINT)
+            out, _ = p.communicate(timeout=10)
+            verdict(p.returncode == 0, f"try-{turn}-stops", p.returncode)
+            lines = [l for l in out.splitlines() if l.strip().startswith(("printf", "curl"))]
+            verdict(len(lines) == 2 and len(out.splitlines()) < 26, f"try-{turn}-screen", out)
+        # The commands work as printed.
+        p = subprocess.Popen([BINARY, "try", "--dir", d], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             text=True, stdin=subprocess.DEVNULL)
+        wait_until(lambda: os.path.exists(env), 10)
+        sent = subprocess.run(["sh", "-c", lines[0]], capture_output=True, text=True, timeout=20)
+        verdict(sent.returncode == 0, "try-printed-send-works", sent.stderr)
+        read = subprocess.run(["sh", "-c", lines[1]], capture_output=True, text=True, timeout=20)
+        verdict("Hello anna!" in read.stdout, "try-printed-read-works", read.stdout + read.stderr)
+        welcome = subprocess.run(["sh", "-c", lines[1].replace("MAILINDEX=*", "MAILINDEX=1")], capture_output=True,
+                                 text=True, timeout=20)
+        verdict("Welcome home" in welcome.stdout, "try-welcome-mail-is-kept", welcome.stdout)
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=10)
+    finally:
+        shutil.rmtree(d, ignore_errors=True)
+
+
+def main():
+    with House() as h:
+        for part in (errors, usage, check, second_server, addresses):
+            try:
+                part(h)
+            except Exception as e:
+                import traceback
+                traceback.print_exc()
+                verdict(False, part.__name__, repr(e))
+    for part in (port_in_use, wrong_key, read_only, demo):
+        try:
+            part()
+        except Exception as e:
+            import traceback
+            traceback.print_exc()
+            verdict(False, part.__name__, repr(e))
+    finish()
+
+
+if __name__ == "__main__":
+    main()
