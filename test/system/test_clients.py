@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""Real clients: curl, swaks, mbsync, fetchmail, neomutt, Python's libraries;
+IDLE; state over kill -9."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from house import PASSWORD, House, Raw, finish, skip, verdict, wait_until
+
+
+def sh(cmd, timeout=40, **kw):
+    return subprocess.run(cmd, capture_output=True, text=True, timeout=timeout, **kw)
+
+
+def have(name):
+    if shutil.which(name):
+        return True
+    skip(name, "it is not installed")
+    return False
+
+
+def curl(h):
+    cert = os.path.join(h.data, "tls/cert.pem")
+    r = sh(["curl", "-sS", "--cacert", cert, "--crlf", "--ssl-reqd", "-u", f"ben:{PASSWORD}", "--mail-from", "ben@home.test",
+            "--mail-rcpt", "anna@home.test", "-T", "-", f"smtp://127.0.0.1:{h.port['submission']}"],
+           input="From: ben@home.test\nSubject: by curl\n\nHello\n")
+    verdict(r.returncode == 0, "curl-sends-587", r.stderr)
+    r = sh(["curl", "-sS", "--cacert", cert, "--crlf", "-u", f"ben:{PASSWORD}", "--mail-from", "ben@home.test",
+            "--mail-rcpt", "anna@home.test", "-T", "-", f"smtps://127.0.0.1:{h.port['submissions']}"],
+           input="From: ben@home.test\nSubject: by curl\n\nHello\n")
+    verdict(r.returncode == 0, "curl-sends-465", r.stderr)
+    r = sh(["curl", "-sS", "--cacert", cert, "-u", f"anna:{PASSWORD}", f"imaps://127.0.0.1:{h.port['imaps']}/INBOX;MAILINDEX=1"])
+    verdict("by curl" in r.stdout, "curl-reads-imaps", r.stdout + r.stderr)
+    r = sh(["curl", "-sS", "--cacert", cert, "--ssl-reqd", "-u", f"anna:{PASSWORD}", f"imap://127.0.0.1:{h.port['imap']}/INBOX?ALL"])
+    verdict("SEARCH 1 2" in r.stdout, "curl-searches-imap-starttls", r.stdout + r.stderr)
+    r = sh(["curl", "-sS", "--cacert", cert, "--ssl-reqd", "-u", f"anna:{PASSWORD}", f"pop3://127.0.0.1:{h.port['pop3']}/1"])
+    verdict("by curl" in r.stdout, "curl-reads-pop3-stls", r.stdout + r.stderr)
+    r = sh(["curl", "-sS", "--cacert", cert, "-u", f"anna:{PASSWORD}", f"pop3s://127.0.0.1:{h.port['pop3s']}/"])
+    verdict(len(r.stdout.split("\n")) >= 2, "curl-lists-pop3s", r.stdout + r.stderr)
+
+
+def swaks(h):
+    if not have("swaks"):
+        return
+    r = sh(["swaks", "--server", "127.0.0.1", "--port", str(h.port["smtp"]), "--from", "x@example.test", "--to",
+            "anna@home.test", "--tls", "--header", "Subject: by swaks"])
+    verdict(r.returncode == 0 and "250 2.0.0" in r.stdout, "swaks-25-starttls", r.stdout + r.stderr)
+    r = sh(["swaks", "--server", "127.0.0.1", "--port", str(h.port["submission"]), "--from", "ben@home.test", "--to",
+            "anna@home.test", "--tls", "--auth", "LOGIN", "--auth-user", "ben", "--auth-password", PASSWORD])
+    verdict(r.returncode == 0, "swaks-587-auth-login", r.stdout + r.stderr)
+
+
+def mbsync(h):
+    if not have("mbsync"):
+        return
+    d = os.path.join(h.dir, "mbsync")
+    os.makedirs(d + "/mail")
+    conf = f"""IMAPAccount home
+Host 127.0.0.1
+Port {h.port['imaps']}
+User anna
+Pass "{PASSWORD}"
+SSLType IMAPS
+CertificateFile {h.data}/tls/cert.pem
+
+IMAPStore far
+Account home
+
+MaildirStore near
+Path {d}/mail/
+Inbox {d}/mail/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+"""
+    with open(d + "/rc", "w") as f:
+        f.write(conf)
+    for i in range(20):
+        h.deliver("anna", subject=f"sync {i}")
+    r = sh(["mbsync", "-c", d + "/rc", "all"], env=dict(os.environ, HOME=d))
+    verdict(r.returncode == 0, "mbsync-pulls", r.stderr)
+
+    def count():
+        return sum(len(os.listdir(f"{d}/mail/INBOX/{s}")) for s in ("cur", "new"))
+    verdict(count() == h.count(), "mbsync-has-all", (count(), h.count()))
+    # A message made here goes there; a flag set there comes here.
+    with open(f"{d}/mail/INBOX/cur/1.x:2,S", "w") as f:
+        f.write("From: a@home.test\nSubject: pushed\n\nbare line ends\n")
+    m = h.imap("anna")
+    m.select()
+    m.store("1", "+FLAGS", r"(\Flagged)")
+    before = h.count()
+    r = sh(["mbsync", "-c", d + "/rc", "all"], env=dict(os.environ, HOME=d))
+    verdict(r.returncode == 0 and h.count() == before + 1, "mbsync-pushes", r.stderr)
+    verdict(any("F" in n.split(",")[-1] for n in os.listdir(f"{d}/mail/INBOX/cur")), "mbsync-sees-flags")
+    m.noop()
+    m.store("2:3", "+FLAGS", r"(\Deleted)")
+    m.expunge()
+    r = sh(["mbsync", "-c", d + "/rc", "all"], env=dict(os.environ, HOME=d))
+    verdict(r.returncode == 0 and count() == h.count(), "mbsync-expunges", r.stderr)
+    # A killed server confuses nobody.
+    for p in [*h.processes(), h.proc.pid]:
+        os.kill(p, signal.SIGKILL)
+    h.proc.wait()
+    h.start()
+    r = sh(["mbsync", "-c", d + "/rc", "all"], env=dict(os.environ, HOME=d))
+    verdict(r.returncode == 0 and count() == h.count() and "UIDVALIDITY" not in r.stderr,
+            "mbsync-after-kill-9", r.stderr)
+
+
+def fetchmail(h):
+    if not have("fetchmail"):
+        return
+    d = os.path.join(h.dir, "fetchmail")
+    os.makedirs(d)
+    for proto, port in (("imap", h.port["imaps"]), ("pop3", h.port["pop3s"])):
+        h.deliver("ben", subject="for fetchmail")
+        box = f"{d}/{proto}.box"
+        rc = f"{d}/{proto}.rc"
+        with open(rc, "w") as f:
+            f.write(f'poll 127.0.0.1 service {port} protocol {proto} user "ben" password "{PASSWORD}" is root here\n'
+                    f'  ssl sslcertck sslcertfile "{h.data}/tls/cert.pem" sslcommonname "localhost" fetchall keep\n'
+                    f'  mda "cat >>{box}"\n')
+        os.chmod(rc, 0o600)
+        r = sh(["fetchmail", "-f", rc, "--idfile", f"{d}/ids", "--pidfile", f"{d}/pid", "-v"],
+               env=dict(os.environ, HOME=d, FETCHMAILHOME=d))
+        text = open(box).read() if os.path.exists(box) else ""
+        verdict("for fetchmail" in text, f"fetchmail-{proto}", r.stdout[-800:] + r.stderr[-400:])
+
+
+def neomutt(h):
+    if not have("neomutt"):
+        return
+    d = os.path.join(h.dir, "mutt")
+    os.makedirs(d)
+    h.deliver("anna", subject="for mutt")
+    with open(d + "/rc", "w") as f:
+        f.write(f'set imap_user="anna"\nset imap_pass="{PASSWORD}"\nset ssl_starttls=no\nset ssl_force_tls=no\n'
+                f'set header_cache=""\nset quit=yes\nset imap_keepalive=300\nset confirmappend=no\nset delete=yes\n'
+                f'set folder="imap://127.0.0.1:{h.port["imap"]}/"\n'
+                f'set spoolfile="imap://127.0.0.1:{h.port["imap"]}/INBOX"\n'
+                f'push "<tag-pattern>~s \\"for mutt\\"<enter><tag-prefix><copy-message>=Archive<enter><exit>"\n')
+    r = sh(["script", "-qec", f"neomutt -n -F {d}/rc", "/dev/null"], timeout=30,
+           env=dict(os.environ, HOME=d, TERM="vt100"), stdin=subprocess.DEVNULL)
+    verdict(h.count("anna", "Archive") >= 1, "neomutt-copies", r.stdout[-300:])
+
+
+def python_libraries(h):
+    m = h.imap("anna", tls=True)
+    verdict(m.select()[0] == "OK", "imaplib-tls")
+    m.create("B&APw-ro")
+    verdict(any(b"B&APw-ro" in x for x in m.list()[1]), "imaplib-modified-utf-7")
+    m.append("B&APw-ro", r"(\Seen $Label)", None, b"Subject: x\r\n\r\nx\r\n")
+    m.select("B&APw-ro")
+    t, d = m.fetch("1", "(FLAGS)")
+    verdict(b"\\Seen" in d[0] and b"$Label" in d[0], "imaplib-append-flags", d)
+    m.logout()
+    p = h.pop3("anna", tls=True)
+    n, size = p.stat()
+    ids = p.uidl()[1]
+    verdict(len(ids) == n and len(set(ids)) == n, "poplib-uidl")
+    text = b"\r\n".join(p.retr(1)[1])
+    verdict(text.startswith(b"Return-Path:"), "poplib-retr")
+    verdict(len(p.top(1, 0)[1]) < len(p.retr(1)[1]), "poplib-top")
+    p.dele(1)
+    p.close()
+    p = h.pop3("anna")
+    verdict(p.stat()[0] == n, "poplib-without-quit-nothing-is-deleted")
+    try:
+        h.pop3("anna")
+        verdict(False, "pop3-one-session-an-account")
+    except Exception as e:
+        verdict("IN-USE" in str(e), "pop3-one-session-an-account", e)
+    p.dele(1)
+    p.quit()
+    p = h.pop3("anna")
+    verdict(p.stat()[0] == n - 1 and p.uidl()[1] == [b"%d %s" % (i + 1, x.split()[1]) for i, x in enumerate(ids[1:])],
+            "poplib-quit-deletes-and-uidl-stays")
+    p.quit()
+
+
+def idle(h):
+    m = Raw(h.port["imaps"], tls=h.tls())
+    m.line()
+    m.send(f'a LOGIN anna "{PASSWORD}"\r\n')
+    m.until(b"a ")
+    m.send("b SELECT INBOX\r\n")
+    m.until(b"b ")
+    m.send("c IDLE\r\n")
+    m.until(b"+")
+    times = []
+    for i in range(20):
+        s = h.smtp()
+        s.mail("x@example.test")
+        s.rcpt("anna@home.test")
+        s.data("Subject: idle\r\n\r\nx\r\n")
+        t = time.monotonic()
+        while b"EXISTS" not in m.line():
+            pass
+        times.append(time.monotonic() - t)
+        s.quit()
+    times.sort()
+    verdict(times[10] < 0.015, "idle-news-within-15-ms", times)
+    m.send("DONE\r\n")
+    verdict(m.until(b"c ")[-1].startswith(b"c OK"), "idle-done")
+
+
+def main():
+    with House() as h:
+        for part in (curl, swaks, idle, python_libraries, mbsync, fetchmail, neomutt):
+            try:
+                part(h)
+            except Exception as e:
+                import traceback
+                traceback.print_exc()
+                verdict(False, part.__name__, repr(e))
+    finish()
+
+
+if __name__ == "__main__":
+    main()
