@@ -251,6 +251,20 @@ child_stop(struct child *c, int exit_code)
 	ev_stop(c->loop);
 }
 
+static void
+stop(void *arg)
+{
+	child_stop(arg, 0);
+}
+
+void
+child_stop_soon(void *arg)
+{
+	struct child *c = arg;
+
+	ev_post(c->loop, stop, c);
+}
+
 void
 child_tell(struct child *c, struct msg *m)
 {

@@ -73,6 +73,8 @@ void child_enter(struct child *c, const struct sandbox_profile *p);
 /* Says ready and serves; returns the exit code. */
 int child_serve(struct child *c);
 void child_stop(struct child *c, int exit_code);
+/* The same from any thread, with code 0; arg is the child. */
+void child_stop_soon(void *arg);
 /* Prints what is wrong and ends the process. */
 void child_die(struct child *c, const char *what, const struct err *err)
     __attribute__((noreturn));

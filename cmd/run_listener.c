@@ -40,26 +40,11 @@ on_conf(struct child *c)
 }
 
 static void
-stop(void *arg)
-{
-	child_stop(arg, 0);
-}
-
-/* In a shard's thread. */
-static void
-on_drained(void *arg)
-{
-	struct child *c = arg;
-
-	ev_post(c->loop, stop, c);
-}
-
-static void
 on_drain(struct child *c, int64_t ms)
 {
 	struct state *st = c->arg;
 
-	listener_drain(st->listener, ms, on_drained, c);
+	listener_drain(st->listener, ms, child_stop_soon, c);
 }
 
 static const struct child_ops ops = {

@@ -53,25 +53,11 @@ on_conf(struct child *c)
 }
 
 static void
-stop(void *arg)
-{
-	child_stop(arg, 0);
-}
-
-static void
-on_drained(void *arg)
-{
-	struct child *c = arg;
-
-	ev_post(c->loop, stop, c);
-}
-
-static void
 on_drain(struct child *c, int64_t ms)
 {
 	struct state *st = c->arg;
 
-	smtp_server_drain(st->server, ms, on_drained, c);
+	smtp_server_drain(st->server, ms, child_stop_soon, c);
 }
 
 static const struct child_ops ops = {

@@ -108,6 +108,14 @@ bool wire_flush(struct conn *c);
 /* Says goodbye under TLS. */
 void wire_bye(struct conn *c);
 
+/* flow.c: bytes to a socket that may not take them now */
+
+/* Sends p as far as the socket takes it and keeps the rest in `kept`; behind
+ * bytes that are kept nothing is sent.  false: broken, or too much kept. */
+bool flow_send(int fd, struct buf *kept, const char *p, size_t n);
+/* Sends what was kept. */
+bool flow_flush(int fd, struct buf *kept);
+
 /* pump.c */
 void pump_start(struct conn *c, int session_fd);
 void pump_client(struct conn *c, uint32_t events);

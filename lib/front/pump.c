@@ -30,27 +30,6 @@ update_watch(struct conn *c)
 	conn_watch(c, client, session);
 }
 
-/* Passes p to the session, keeps what it does not take. */
-static bool
-to_session(struct conn *c, const char *p, size_t n)
-{
-	while (n > 0 && c->in.n == 0) {
-		ssize_t k =
-		    send(c->session_fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0 && errno == EAGAIN)
-			break;
-		if (k < 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-	}
-	buf_add(&c->in, p, n);
-	return buf_ok(&c->in);
-}
-
 static void
 pass_client_eof(struct conn *c)
 {
@@ -58,29 +37,6 @@ pass_client_eof(struct conn *c)
 		return;
 	c->client_shut = true;
 	(void)shutdown(c->session_fd, SHUT_WR);
-}
-
-static bool
-flush_to_session(struct conn *c)
-{
-	size_t done = 0;
-
-	while (done < c->in.n) {
-		ssize_t k = send(c->session_fd, c->in.p + done, c->in.n - done,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0 && errno == EAGAIN)
-			break;
-		if (k < 0)
-			return false;
-		done += (size_t)k;
-	}
-	buf_consume(&c->in, done);
-	if (c->in.n == 0)
-		buf_release(&c->in);
-	return true;
 }
 
 /* Reads from the client while there is something and the session takes it. */
@@ -98,7 +54,8 @@ read_client(struct conn *c)
 			return true;
 		if (k == -1)
 			c->client_eof = true;
-		else if (!to_session(c, c->shard->flow, (size_t)k))
+		else if (!flow_send(
+			     c->session_fd, &c->in, c->shard->flow, (size_t)k))
 			return false;
 		/* A short read: there is no more now. */
 		if (k < FLOW_BYTES &&
@@ -148,7 +105,7 @@ pump_session(struct ev *e, uint32_t events, void *arg)
 	(void)e;
 	if (c->state != CONN_PUMP)
 		return;
-	if ((events & EPOLLOUT) != 0 && !flush_to_session(c)) {
+	if ((events & EPOLLOUT) != 0 && !flow_flush(c->session_fd, &c->in)) {
 		/* The session reads no more; what it says still counts. */
 		buf_release(&c->in);
 		c->client_eof = c->client_shut = true;
@@ -209,7 +166,7 @@ pump_start(struct conn *c, int session_fd)
 	    ev_add(c->shard->loop, session_fd, EPOLLIN, pump_session, c);
 	/* What came behind the login belongs to the session. */
 	buf_init(&c->in, BACKLOG_MAX);
-	if (!to_session(c, rest.p, rest.n)) {
+	if (!flow_send(session_fd, &c->in, rest.p, rest.n)) {
 		buf_fini(&rest);
 		conn_kill(c);
 		return;

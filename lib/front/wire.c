@@ -74,31 +74,11 @@ wire_start_tls(struct conn *c)
 	SSL_set0_wbio(c->ssl, collect_new(c));
 }
 
-/* Sends p now as far as the socket takes it, keeps the rest. */
-static bool
-send_or_keep(struct conn *c, const char *p, size_t n)
-{
-	while (n > 0 && c->out.n == 0) {
-		ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0 && errno == EAGAIN)
-			break;
-		if (k < 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-	}
-	buf_add(&c->out, p, n);
-	return buf_ok(&c->out);
-}
-
 static bool
 send_collected(struct conn *c)
 {
 	struct buf *b = &c->shard->cipher;
-	bool ok = buf_ok(b) && send_or_keep(c, b->p, b->n);
+	bool ok = buf_ok(b) && flow_send(c->fd, &c->out, b->p, b->n);
 
 	buf_reset(b);
 	return ok;
@@ -172,7 +152,7 @@ wire_write(struct conn *c, const char *p, size_t n)
 	size_t put;
 
 	if (c->ssl == NULL)
-		return send_or_keep(c, p, n);
+		return flow_send(c->fd, &c->out, p, n);
 	while (n > 0) {
 		ERR_clear_error();
 		if (SSL_write_ex(c->ssl, p, n, &put) != 1)
@@ -186,24 +166,7 @@ wire_write(struct conn *c, const char *p, size_t n)
 bool
 wire_flush(struct conn *c)
 {
-	size_t done = 0;
-
-	while (done < c->out.n) {
-		ssize_t k = send(c->fd, c->out.p + done, c->out.n - done,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0 && errno == EAGAIN)
-			break;
-		if (k < 0)
-			return false;
-		done += (size_t)k;
-	}
-	buf_consume(&c->out, done);
-	if (c->out.n == 0)
-		buf_release(&c->out);
-	return true;
+	return flow_flush(c->fd, &c->out);
 }
 
 void
