@@ -36,6 +36,7 @@ enum smtp_verb {
 #define SMTP_NEEDS_AUTH 0x1u /* on a submission port */
 #define SMTP_LAST	0x2u /* [RFC 2920 3.1] ends a pipelined group */
 #define SMTP_SECRET	0x4u /* its line is never logged */
+#define SMTP_IDLE	0x8u /* brings no message nearer */
 
 struct smtp_command {
 	enum smtp_verb verb;

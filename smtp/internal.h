@@ -2,6 +2,7 @@
 #ifndef SMTP_INTERNAL_H
 #define SMTP_INTERNAL_H
 
+#include "mail/field.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
 #include "smtp/session.h"
@@ -32,7 +33,7 @@ struct smtp_transaction {
 	struct smtp_body body;
 	bool receiving; /* body and filter are alive */
 	struct smtp_submit submit;
-	struct smtp_hops hops;
+	struct mail_field_counter hops; /* Received fields */
 	struct smtp_chunks chunks;
 	bool too_big;
 	uint64_t received;
@@ -51,6 +52,7 @@ struct smtp_session {
 	struct smtp_login login;
 
 	unsigned errors, auth_failures;
+	unsigned idle; /* commands since the last message that led nowhere */
 	struct smtp_transaction t;
 };
 
@@ -69,6 +71,8 @@ void smtp_set_state(struct smtp_session *s, unsigned state);
 /* The next line without CR LF; RC_SYNTAX was answered already; RC_EOF. */
 int smtp_line(struct smtp_session *s, struct sv *out) RC_USE_RESULT;
 void smtp_line_done(struct smtp_session *s);
+/* A step forward: what is counted when the server needs room. */
+void smtp_progress(struct smtp_session *s);
 /* More input; RC_EOF after a time-out or 421, which were answered. */
 int smtp_fill(struct smtp_session *s, int64_t timeout) RC_USE_RESULT;
 

@@ -5,6 +5,9 @@
 #include "base/log.h"
 #include "smtp/internal.h"
 
+#define PROGRESS_BYTES 16384
+#define FLOOD_BYTES    (16u << 20)
+
 /* ---- receiving ---- */
 
 static void
@@ -15,7 +18,7 @@ begin_message(struct smtp_session *s)
 
 	smtp_body_init(&t->body, s->c->budget, s->c->o->ops, s->c->o->ctx);
 	smtp_submit_init(&t->submit);
-	smtp_hops_init(&t->hops);
+	mail_field_counter_init(&t->hops, SV("received"));
 	t->receiving = true;
 	buf_init(&trace, 8192);
 	smtp_trace_header(s, &trace);
@@ -62,13 +65,17 @@ take_bytes(
 	struct smtp_transaction *t = &s->t;
 	struct sv rest = bytes;
 
+	/* Whoever drips bytes makes no progress. */
+	if (t->received / PROGRESS_BYTES !=
+	    (t->received + bytes.n) / PROGRESS_BYTES)
+		smtp_progress(s);
 	t->received += bytes.n;
 	if (t->received > s->c->limits.message_size)
 		t->too_big = true;
 	if (t->too_big || *verdict != RC_OK)
 		return; /* read on, keep nothing */
 	if (!s->c->o->submission) {
-		smtp_hops_feed(&t->hops, bytes);
+		mail_field_counter_feed(&t->hops, bytes);
 	} else if (!t->submit.over) {
 		if (!smtp_submit_feed(&t->submit, bytes, &rest))
 			return;
@@ -81,15 +88,30 @@ take_bytes(
 	smtp_body_add(&t->body, rest);
 }
 
-/* A submitted message that is all header has no empty line. */
+/*
+ * A submitted message that is all header has no empty line, and in BDAT
+ * perhaps no line end.
+ */
 static void
 end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 {
 	struct smtp_transaction *t = &s->t;
+	int i;
 
-	if (s->c->o->submission && !t->submit.over && *verdict == RC_OK &&
-	    !t->too_big)
-		take_bytes(s, SV("\r\n"), verdict, err);
+	for (i = 0; i < 2; i++)
+		if (s->c->o->submission && !t->submit.over &&
+		    *verdict == RC_OK && !t->too_big)
+			take_bytes(s, SV("\r\n"), verdict, err);
+}
+
+/* A peer that goes on and on far above the limit is not read to its end. */
+static bool
+is_flood(struct smtp_session *s)
+{
+	if (s->t.received / 2 <= s->c->limits.message_size + FLOOD_BYTES)
+		return false;
+	smtp_end(s, "the message is far too large");
+	return true;
 }
 
 /* ---- the end of a message ---- */
@@ -159,17 +181,18 @@ end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
 		    : verdict == RC_TOOBIG ? "5.3.4"
 					   : "5.6.0",
 		    "%s", err->text);
-	} else if (t->hops.received > SMTP_HOPS_MAX) {
+	} else if (t->hops.count >= MAIL_HOPS_MAX) {
 		smtp_refuse(s, 554, "5.4.6",
-		    "the message has passed %u "
+		    "the message has passed %zu "
 		    "servers: it goes in circles",
-		    t->hops.received);
+		    t->hops.count);
 	} else if (t->body.error != RC_OK) {
 		smtp_reply(s, t->body.error == RC_NOSPACE ? 452 : 451, "4.3.1",
 		    "no room for the message now");
 	} else {
 		deliver(s);
 	}
+	s->idle = 0;
 	smtp_transaction_reset(s);
 	smtp_set_state(s, SMTP_ST_READY);
 }
@@ -198,6 +221,8 @@ smtp_run_data(struct smtp_session *s, struct sv args)
 		struct sv in = stream_input(s->st);
 
 		if (in.n == 0) {
+			/* Who is silent now costs nothing. */
+			buf_release(&out);
 			if (smtp_fill(s, s->c->limits.data_timeout) == RC_EOF) {
 				s->over = true;
 				break;
@@ -207,6 +232,8 @@ smtp_run_data(struct smtp_session *s, struct sv args)
 		stream_consume(s->st, smtp_data_feed(&data, in, &out));
 		take_bytes(s, buf_sv(&out), &verdict, &err);
 		buf_reset(&out);
+		if (is_flood(s))
+			break;
 	}
 	buf_fini(&out);
 	if (s->over)
@@ -259,9 +286,13 @@ read_chunk(struct smtp_session *s, uint64_t n, struct smtp_chunks *keep)
 		if (keep != NULL) {
 			check_chunk(keep, in);
 			take_bytes(s, in, &keep->verdict, &keep->err);
+		} else {
+			s->t.received += in.n;
 		}
 		stream_consume(s->st, in.n);
 		n -= in.n;
+		if (is_flood(s))
+			return false;
 	}
 	return true;
 }
@@ -270,8 +301,10 @@ read_chunk(struct smtp_session *s, uint64_t n, struct smtp_chunks *keep)
 static void
 refuse_chunk(struct smtp_session *s, uint64_t size)
 {
+	s->t.received = 0;
 	if (!read_chunk(s, size, NULL))
 		return;
+	s->t.received = 0;
 	if (s->c->o->submission && !s->authed)
 		smtp_refuse(s, 530, "5.7.0", "log in first");
 	else

@@ -29,6 +29,7 @@ struct slot {
 	struct smtp_conn conn;
 	struct smtp_server *server;
 	char network[46];
+	bool open; /* its descriptor is; under the server's lock */
 	struct slot *prev, *next;
 };
 
@@ -49,6 +50,8 @@ struct smtp_server {
 	unsigned nsock;
 	int wake[2]; /* a byte ends the accepting threads */
 	pthread_attr_t attr;
+	pthread_t accepting;
+	bool started;
 	unsigned char key[crypto_shorthash_KEYBYTES];
 
 	pthread_mutex_t lock; /* of what follows */
@@ -57,32 +60,27 @@ struct smtp_server {
 	uint64_t next_id;
 	struct rate rate[RATE_SLOTS];
 	bool draining;
+	_Atomic int64_t drain_until; /* clk_mono */
 	void (*drained)(void *);
 	void *drained_arg;
 };
 
 /* ---- networks ---- */
 
+/* The /24 or /64 of a numeric address, as text. */
 static void
 network_of(const char *peer, char out[46])
 {
-	const char *end;
-	unsigned groups = 0;
-	size_t i;
+	unsigned char a[16];
 
-	if (strchr(peer, ':') == NULL) { /* /24 */
-		end = strrchr(peer, '.');
-		i = end != NULL ? (size_t)(end - peer) : strlen(peer);
-		memcpy(out, peer, i);
-		out[i] = '\0';
-		return;
+	if (inet_pton(AF_INET, peer, a) == 1) {
+		(void)snprintf(out, 46, "%u.%u.%u", a[0], a[1], a[2]);
+	} else if (inet_pton(AF_INET6, peer, a) == 1) {
+		memset(a + 8, 0, 8);
+		(void)inet_ntop(AF_INET6, a, out, 46);
+	} else {
+		(void)snprintf(out, 46, "%s", peer);
 	}
-	for (i = 0; peer[i] != '\0' && i < 45; i++) { /* /64 */
-		if (peer[i] == ':' && ++groups == 4)
-			break;
-		out[i] = peer[i];
-	}
-	out[i] = '\0';
 }
 
 static bool
@@ -102,13 +100,15 @@ may_take(void *arg, const char *peer)
 	struct rate *r;
 	bool ok;
 
-	if (slot->conn.loopback && !s->o.limits.loopback)
-		return true;
 	(void)peer;
 	(void)crypto_shorthash((unsigned char *)&key,
 	    (const unsigned char *)slot->network, strlen(slot->network),
 	    s->key);
 	pthread_mutex_lock(&s->lock);
+	if (slot->conn.loopback && !s->o.limits.loopback) {
+		pthread_mutex_unlock(&s->lock);
+		return true;
+	}
 	r = &s->rate[key % RATE_SLOTS];
 	if (r->key != key || now - r->since > 60 * 60 * 1000)
 		*r = (struct rate){key, now, 0};
@@ -151,7 +151,7 @@ make_room(struct smtp_server *s)
 	if (s->n * 100 < s->o.limits.connections * CROWDED_PCT)
 		return;
 	for (q = s->slots; q != NULL; q = q->next)
-		if (!q->conn.leave &&
+		if (q->open && !q->conn.leave &&
 		    (slowest == NULL ||
 			q->conn.progress < slowest->conn.progress))
 			slowest = q;
@@ -168,7 +168,8 @@ static void
 slot_end(struct slot *q)
 {
 	struct smtp_server *s = q->server;
-	bool last;
+	void (*drained)(void *) = NULL;
+	void *arg = NULL;
 
 	pthread_mutex_lock(&s->lock);
 	if (q->prev != NULL)
@@ -178,11 +179,25 @@ slot_end(struct slot *q)
 	if (q->next != NULL)
 		q->next->prev = q->prev;
 	s->n--;
-	last = s->draining && s->n == 0;
+	if (s->draining && s->n == 0) {
+		drained = s->drained;
+		arg = s->drained_arg;
+	}
 	pthread_mutex_unlock(&s->lock);
 	free(q);
-	if (last)
-		s->drained(s->drained_arg);
+	if (drained != NULL)
+		drained(arg); /* s may be gone behind this */
+}
+
+/* From now on nobody may touch the descriptor: its number will be another's. */
+static void
+slot_closing(void *arg)
+{
+	struct slot *q = arg;
+
+	pthread_mutex_lock(&q->server->lock);
+	q->open = false;
+	pthread_mutex_unlock(&q->server->lock);
 }
 
 static void *
@@ -245,6 +260,8 @@ admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	q->conn.fd = fd;
 	q->conn.progress = clk_mono();
 	q->conn.may_take = may_take;
+	q->conn.closing = slot_closing;
+	q->open = true;
 	q->conn.arg = q;
 	q->next = s->slots;
 	if (s->slots != NULL)
@@ -253,7 +270,8 @@ admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	s->n++;
 	pthread_mutex_unlock(&s->lock);
 	if (pthread_create(&th, &s->attr, slot_main, q) != 0) {
-		mlog(LOG_ERROR, "smtp.thread", "errno=%d", errno);
+		mlog(LOG_ERROR, "smtp.thread", "peer=%s", peer);
+		slot_closing(q);
 		refuse_at_the_door(s, fd, implicit_tls);
 		slot_end(q);
 	}
@@ -292,6 +310,24 @@ accept_one(struct smtp_server *s, int listener, bool implicit_tls)
 	admit(s, fd, peer, implicit_tls);
 }
 
+/* Draining: ends those who are still there when the time is up. */
+static void
+end_in_time(struct smtp_server *s)
+{
+	const struct timespec pause = {0, 200 * 1000 * 1000};
+	struct slot *q;
+
+	while (clk_mono() < s->drain_until && smtp_server_count(s) > 0)
+		(void)nanosleep(&pause, NULL);
+	pthread_mutex_lock(&s->lock);
+	for (q = s->slots; q != NULL; q = q->next) {
+		atomic_store(&q->conn.leave, true);
+		if (q->open)
+			(void)shutdown(q->conn.fd, SHUT_RD);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void *
 accept_main(void *arg)
 {
@@ -305,8 +341,10 @@ accept_main(void *arg)
 	for (;;) {
 		if (poll(p, s->nsock + 1, -1) < 0)
 			continue;
-		if (p[s->nsock].revents != 0)
+		if (p[s->nsock].revents != 0) {
+			end_in_time(s);
 			return NULL;
+		}
 		for (i = 0; i < s->nsock; i++)
 			if (p[i].revents != 0)
 				accept_one(
@@ -345,25 +383,8 @@ smtp_server_add(struct smtp_server *s, int fd, bool implicit_tls)
 void
 smtp_server_start(struct smtp_server *s)
 {
-	pthread_t th;
-
-	must(pthread_create(&th, &s->attr, accept_main, s) == 0);
-}
-
-/* Ends those who are still there when the time is up. */
-static void *
-drain_main(void *arg)
-{
-	struct smtp_server *s = arg;
-	struct slot *q;
-
-	pthread_mutex_lock(&s->lock);
-	for (q = s->slots; q != NULL; q = q->next) {
-		atomic_store(&q->conn.leave, true);
-		(void)shutdown(q->conn.fd, SHUT_RD);
-	}
-	pthread_mutex_unlock(&s->lock);
-	return NULL;
+	must(pthread_create(&s->accepting, NULL, accept_main, s) == 0);
+	s->started = true;
 }
 
 void
@@ -377,13 +398,34 @@ smtp_server_drain(
 	s->drained_arg = arg;
 	none = !s->draining && s->n == 0;
 	s->draining = true;
+	s->drain_until = clk_mono() + ms;
 	pthread_mutex_unlock(&s->lock);
 	if (write(s->wake[1], "", 1) < 0)
 		mlog(LOG_ERROR, "smtp.drain", "errno=%d", errno);
 	if (none)
 		drained(arg);
-	else if (ms == 0)
-		(void)drain_main(s);
+}
+
+void
+smtp_server_free(struct smtp_server **sp)
+{
+	struct smtp_server *s = *sp;
+	unsigned i;
+
+	if (s == NULL)
+		return;
+	must(s->slots == NULL);
+	if (s->started)
+		(void)pthread_join(s->accepting, NULL);
+	for (i = 0; i < s->nsock; i++)
+		io_close(&s->sock[i].fd);
+	io_close(&s->wake[0]);
+	io_close(&s->wake[1]);
+	(void)pthread_attr_destroy(&s->attr);
+	(void)pthread_mutex_destroy(&s->lock);
+	(void)pthread_mutex_destroy(&s->budget.lock);
+	free(s);
+	*sp = NULL;
 }
 
 void

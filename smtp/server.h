@@ -58,6 +58,8 @@ void smtp_server_start(struct smtp_server *s);
  * connection has ended, at the latest after ms. */
 void smtp_server_drain(
     struct smtp_server *s, int64_t ms, void (*drained)(void *), void *arg);
+/* After drained() was called; NULL-safe. */
+void smtp_server_free(struct smtp_server **s);
 void smtp_server_set_limits(struct smtp_server *s, const struct smtp_limits *l);
 unsigned smtp_server_count(struct smtp_server *s);
 

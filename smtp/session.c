@@ -10,6 +10,9 @@
 #include "base/log.h"
 #include "smtp/internal.h"
 
+#define SKIP_READS 1024 /* of an over-long line */
+#define IDLE_MAX   100	/* commands between two messages that do nothing */
+
 /* ---- replies ---- */
 
 static void
@@ -67,6 +70,12 @@ smtp_refuse(struct smtp_session *s, int code, const char *enhanced,
 
 /* ---- input ---- */
 
+void
+smtp_progress(struct smtp_session *s)
+{
+	s->c->progress = clk_mono();
+}
+
 int
 smtp_fill(struct smtp_session *s, int64_t timeout)
 {
@@ -83,18 +92,16 @@ smtp_fill(struct smtp_session *s, int64_t timeout)
 	}
 	if (r == RC_TIMEOUT)
 		smtp_end(s, "waited too long");
-	if (r == RC_OK || r == RC_TOOBIG) {
-		s->c->progress = clk_mono();
-		return r;
-	}
-	return RC_EOF;
+	return r == RC_OK || r == RC_TOOBIG ? r : RC_EOF;
 }
 
-/* Throws the rest of an over-long line away. */
+/* Throws the rest of an over-long line away, if it has an end. */
 static int
 skip_line(struct smtp_session *s)
 {
-	for (;;) {
+	int i;
+
+	for (i = 0; i < SKIP_READS; i++) {
 		struct sv in = stream_input(s->st);
 		size_t n = sv_chr(in, '\n');
 
@@ -104,6 +111,8 @@ skip_line(struct smtp_session *s)
 		if (smtp_fill(s, s->c->limits.command_timeout) == RC_EOF)
 			return RC_EOF;
 	}
+	smtp_end(s, "the line does not end");
+	return RC_EOF;
 }
 
 /* CR LF and nothing else ends a command; NUL, CR and 8-bit bytes have no
@@ -312,6 +321,17 @@ out_of_order(const struct smtp_session *s, const struct smtp_command *cmd)
 	return "not within a transaction";
 }
 
+/* NOOP, RSET and their like without end are errors, too. */
+static bool
+is_idling(struct smtp_session *s, const struct smtp_command *cmd)
+{
+	if ((cmd->flags & SMTP_IDLE) == 0 || ++s->idle <= IDLE_MAX)
+		return false;
+	smtp_line_done(s);
+	smtp_refuse(s, 450, "4.7.0", "too many commands without a message");
+	return true;
+}
+
 static void
 dispatch(struct smtp_session *s, struct sv line)
 {
@@ -320,6 +340,7 @@ dispatch(struct smtp_session *s, struct sv line)
 	const char *why;
 	struct sv args;
 
+	smtp_progress(s);
 	cmd = smtp_command_find(line, &args);
 	if (cmd == NULL) {
 		mlog(LOG_DEBUG, "smtp.unknown", "sid=%llx line=%s",
@@ -341,6 +362,8 @@ dispatch(struct smtp_session *s, struct sv line)
 		    smtp_may_auth(s) ? "" : ", after STARTTLS");
 		return;
 	}
+	if (is_idling(s, cmd))
+		return;
 	/* The arguments stay valid: handlers that read on copy them and
 	 * consume the line themselves. */
 	if (cmd->verb != SMTP_AUTH && cmd->verb != SMTP_BDAT &&
@@ -358,8 +381,6 @@ begin(struct smtp_session *s)
 	s->c->progress = clk_mono();
 	if (s->c->implicit_tls && !smtp_handshake(s))
 		return false;
-	/* [RFC 5321 4.5.3.2.1] a client waits 5 minutes; talking before the
-	 * greeting is a bot's way, and is seen by what is here already. */
 	smtp_reply(s, 220, "", "%s ESMTP Hearthmail", s->c->o->hostname);
 	return true;
 }
@@ -378,7 +399,7 @@ smtp_session_run(struct smtp_conn *c)
 	buf_init(&s->helo, 256);
 	buf_init(&s->t.sender, 1024);
 	buf_init(&s->t.first_rcpt, 1024);
-	mlog(LOG_DEBUG, "smtp.connect", "sid=%llx peer=%s",
+	mlog(LOG_INFO, "smtp.connect", "sid=%llx peer=%s",
 	    (unsigned long long)c->id, c->peer);
 	if (!begin(s))
 		s->over = true;
@@ -387,6 +408,8 @@ smtp_session_run(struct smtp_conn *c)
 			dispatch(s, line);
 	smtp_transaction_reset(s);
 	stream_close(s->st);
+	if (c->closing != NULL)
+		c->closing(c->arg);
 	stream_free(&s->st);
 	buf_fini(&s->t.first_rcpt);
 	buf_fini(&s->t.sender);

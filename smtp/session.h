@@ -20,10 +20,13 @@ struct smtp_conn {
 	int fd;	     /* taken */
 	/* Set by others: say 421 and end. */
 	atomic_bool leave;
-	/* clk_mono of the last step forward. */
+	/* clk_mono of the last step forward: a whole command, or 16 KiB of a
+	 * message. */
 	_Atomic int64_t progress;
 	/* May one more message be taken from this peer?  NULL: always. */
 	bool (*may_take)(void *arg, const char *peer);
+	/* fd is about to be closed; may be NULL. */
+	void (*closing)(void *arg);
 	void *arg;
 };
 

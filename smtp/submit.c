@@ -1,45 +1,8 @@
 #include "smtp/submit.h"
 
-#include "base/ascii.h"
 #include "mail/addrlist.h"
 #include "mail/date.h"
 #include "mail/field.h"
-
-/* ---- hops ---- */
-
-void
-smtp_hops_init(struct smtp_hops *h)
-{
-	*h = (struct smtp_hops){.match = true, .blank = true};
-}
-
-void
-smtp_hops_feed(struct smtp_hops *h, struct sv bytes)
-{
-	static const char name[] = "received:";
-	size_t i;
-
-	for (i = 0; !h->over && i < bytes.n; i++) {
-		char c = bytes.p[i];
-
-		if (c == '\n') {
-			h->over = h->blank;
-			h->line = 0;
-			h->match = h->blank = true;
-			continue;
-		}
-		if (c != '\r')
-			h->blank = false;
-		if (h->match && h->line < sizeof name - 1) {
-			h->match = ascii_lower(c) == name[h->line];
-			if (h->match && h->line == sizeof name - 2)
-				h->received++;
-		}
-		h->line++;
-	}
-}
-
-/* ---- submission ---- */
 
 void
 smtp_submit_init(struct smtp_submit *f)
@@ -54,15 +17,17 @@ smtp_submit_fini(struct smtp_submit *f)
 	buf_fini(&f->header);
 }
 
-/* The length of the header with its empty line, 0 while that is missing. */
+/* The length of the header with its empty line, 0 while that is missing;
+ * nothing ends before `from`. */
 static size_t
-header_end(struct sv h)
+header_end(struct sv h, size_t from)
 {
-	size_t i = 0;
+	size_t i;
 
 	if (sv_starts(h, SV("\r\n")))
 		return 2;
-	i = sv_find(h, SV("\r\n\r\n"));
+	from = from < 3 ? 0 : from - 3;
+	i = from + sv_find(sv_skip(h, from), SV("\r\n\r\n"));
 	return i < h.n ? i + 4 : 0;
 }
 
@@ -75,7 +40,7 @@ smtp_submit_feed(struct smtp_submit *f, struct sv bytes, struct sv *rest)
 	if (head.n > f->header.max - before)
 		head.n = f->header.max - before;
 	buf_addsv(&f->header, head);
-	end = header_end(buf_sv(&f->header));
+	end = header_end(buf_sv(&f->header), before);
 	if (end == 0) {
 		f->too_big = head.n < bytes.n;
 		return f->too_big;

@@ -1,25 +1,11 @@
 /*
- * The header of a message on its way through: counting hops on port 25,
- * checking and completing on submission.  Pure.
+ * The header of a submitted message, on its way through: checked and
+ * completed.  Pure.
  */
 #ifndef SMTP_SUBMIT_H
 #define SMTP_SUBMIT_H
 
 #include "base/buf.h"
-
-/* [RFC 5321 6.3] more Received fields than this are a loop. */
-#define SMTP_HOPS_MAX 100
-
-/* Counts Received fields in a header that comes in pieces. */
-struct smtp_hops {
-	unsigned received;
-	size_t line; /* bytes of this line so far */
-	bool match;  /* they are a prefix of "Received:" */
-	bool blank;  /* nothing but a CR yet */
-	bool over;   /* the header has ended */
-};
-void smtp_hops_init(struct smtp_hops *h);
-void smtp_hops_feed(struct smtp_hops *h, struct sv bytes);
 
 /* [RFC 6409 6, 8] */
 #define SMTP_SUBMIT_HEADER_MAX (256u * 1024)
@@ -47,8 +33,9 @@ struct smtp_submit_args {
 
 /*
  * Writes the completed header to out: Date and Message-ID added where they are
- * missing, Bcc and Return-Path removed.  RC_DENIED: From (or Sender) is not the
- * account's, *err names the address; RC_SYNTAX: there is no usable From.
+ * missing, Bcc and Return-Path removed, and lines that are no field. RC_DENIED:
+ * From (or Sender) is not the account's, *err names the address; RC_SYNTAX:
+ * there is no usable From.
  */
 int smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
     struct buf *out, struct err *err) RC_USE_RESULT;

@@ -65,11 +65,10 @@ mail_check(struct smtp_session *s, const struct smtp_mail *m, struct sv sender)
 		return false;
 	}
 	if (c->o->submission) {
-		if (m->path.null) {
-			smtp_refuse(s, 550, "5.7.1", "a person has an address");
-			return false;
-		}
-		if (!c->o->ops->may_send(c->o->ctx, &s->login, sender)) {
+		/* <> is the sender of a read receipt [RFC 8098 3]; its From
+		 * will be checked. */
+		if (!m->path.null &&
+		    !c->o->ops->may_send(c->o->ctx, &s->login, sender)) {
 			smtp_refuse(s, 550, "5.7.1",
 			    "%s may not send as "
 			    "<%.200s>",
@@ -140,7 +139,9 @@ reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 	    "sid=%llx peer=%s from=%s rcpt=%s rc=%s",
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(q, buf_sv(&s->t.sender)), log_q(q2, address), rc_name(rc));
-	if (rc == RC_NOTFOUND)
+	if (rc != RC_NOTFOUND && rc != RC_DENIED)
+		smtp_reply(s, 451, "4.3.0", "try again later");
+	else if (rc == RC_NOTFOUND)
 		smtp_refuse(s, 550, "5.1.1",
 		    "nobody here has the address "
 		    "<%.200s>",

@@ -1,0 +1,500 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "test/unit/smtp/kit.h"
+
+#define EHLO "EHLO client.example.test\r\n"
+#define MAIL "MAIL FROM:<ben@example.test>\r\n"
+#define RCPT "RCPT TO:<anna@example.org>\r\n"
+#define MSG  "Subject: x\r\n\r\nhello\r\n"
+#define OK3  "250/2.1.0 250/2.1.5 "
+
+/* Whole conversations, sent at once: what the server answers. */
+static const struct {
+	const char *name, *in, *want;
+} rows[] = {
+    {"a message", EHLO MAIL RCPT "DATA\r\n" MSG ".\r\nQUIT\r\n",
+	"220 250 " OK3 "354 250/2.0.0 221/2.0.0"},
+    {"with HELO", "HELO client\r\n" MAIL RCPT "DATA\r\n" MSG ".\r\nQUIT\r\n",
+	"220 250 " OK3 "354 250/2.0.0 221/2.0.0"},
+    {"two messages",
+	EHLO MAIL RCPT "DATA\r\n" MSG ".\r\n" MAIL RCPT "DATA\r\n" MSG ".\r\n",
+	"220 250 " OK3 "354 250/2.0.0 " OK3 "354 250/2.0.0"},
+    {"null sender", EHLO "MAIL FROM:<>\r\n" RCPT,
+	"220 250 250/2.1.0 250/2.1.5"},
+    {"postmaster", EHLO MAIL "RCPT TO:<Postmaster>\r\n", "220 250 " OK3},
+    {"unknown here", EHLO MAIL "RCPT TO:<nobody@example.org>\r\n",
+	"220 250 250/2.1.0 550/5.1.1"},
+    {"no relay", EHLO MAIL "RCPT TO:<a@elsewhere.test>\r\n",
+	"220 250 250/2.1.0 550/5.7.1"},
+    {"no relay by source route",
+	EHLO MAIL "RCPT TO:<@example.org:a@elsewhere.test>\r\n",
+	"220 250 250/2.1.0 550/5.7.1"},
+    {"no relay by percent",
+	EHLO MAIL "RCPT TO:<a%elsewhere.test@example.org>\r\n",
+	"220 250 250/2.1.0 550/5.1.1"},
+    {"lookup fails for now", EHLO MAIL "RCPT TO:<later@example.org>\r\n",
+	"220 250 250/2.1.0 451/4.3.0"},
+    {"one good and one bad recipient",
+	EHLO MAIL "RCPT TO:<x@example.org>\r\n" RCPT "DATA\r\n" MSG ".\r\n",
+	"220 250 250/2.1.0 550/5.1.1 250/2.1.5 354 250/2.0.0"},
+    {"no recipient", EHLO MAIL "DATA\r\n", "220 250 250/2.1.0 503/5.5.1"},
+    {"no sender", EHLO RCPT, "220 250 503/5.5.1"},
+    {"no EHLO", MAIL, "220 503/5.5.1"},
+    {"second MAIL", EHLO MAIL MAIL, "220 250 250/2.1.0 503/5.5.1"},
+    {"RSET forgets", EHLO MAIL RCPT "RSET\r\nDATA\r\n",
+	"220 250 " OK3 "250/2.0.0 503/5.5.1"},
+    {"EHLO forgets", EHLO MAIL RCPT EHLO "DATA\r\n",
+	"220 250 " OK3 "250 503/5.5.1"},
+    {"RSET before EHLO", "RSET\r\n" MAIL, "220 250/2.0.0 503/5.5.1"},
+    {"NOOP, VRFY, EXPN, HELP",
+	"NOOP x\r\nVRFY anna\r\nVRFY\r\nEXPN list\r\nHELP\r\nHELP MAIL\r\n",
+	"220 250/2.0.0 252/2.1.5 501/5.5.4 502/5.5.1 214/2.0.0 214/2.0.0"},
+    {"EHLO without a name", "EHLO\r\nHELO \r\n", "220 501/5.5.4 501/5.5.4"},
+    {"unknown command", "FOO\r\n\r\n", "220 500/5.5.1 500/5.5.1"},
+    {"bad sender", EHLO "MAIL FROM:<a b@c>\r\nMAIL FROM:<anna>\r\nMAIL\r\n",
+	"220 250 501/5.1.7 501/5.1.7 501/5.5.4"},
+    {"bad recipient", EHLO MAIL "RCPT TO:<>\r\nRCPT TO:<anna>\r\nRCPT\r\n",
+	"220 250 250/2.1.0 501/5.1.3 501/5.1.3 501/5.5.4"},
+    {"unknown parameter", EHLO "MAIL FROM:<a@b> FOO=1\r\n",
+	"220 250 555/5.5.4"},
+    {"too large by SIZE", EHLO "MAIL FROM:<a@b> SIZE=99999999999\r\n",
+	"220 250 552/5.3.4"},
+    {"DATA with argument", EHLO MAIL RCPT "DATA x\r\n",
+	"220 250 " OK3 "501/5.5.4"},
+    {"bare LF ends no command", "NOOP\nNOOP\r\nNOOP\r\n",
+	"220 500/5.5.2 250/2.0.0 250/2.0.0"},
+    {"bare CR in a command", "NOOP \r x\r\n", "220 500/5.5.2"},
+    {"NUL in a command", "NOOP", "220"},
+    {"8-bit in a command", EHLO "MAIL FROM:<\xc3\xb6@b>\r\n",
+	"220 250 500/5.5.2"},
+    {"bare LF in a message", EHLO MAIL RCPT "DATA\r\na\nb\r\n.\r\nNOOP\r\n",
+	"220 250 " OK3 "354 550/5.6.0 250/2.0.0"},
+    {"bare CR in a message", EHLO MAIL RCPT "DATA\r\na\rb\r\n.\r\nNOOP\r\n",
+	"220 250 " OK3 "354 550/5.6.0 250/2.0.0"},
+    {"smuggling LF . LF",
+	EHLO MAIL RCPT "DATA\r\nx\n.\n" MAIL RCPT "DATA\r\ny\r\n.\r\nQUIT\r\n",
+	"220 250 " OK3 "354 550/5.6.0 221/2.0.0"},
+    {"smuggling LF . CR LF",
+	EHLO MAIL RCPT "DATA\r\nx\n.\r\n" MAIL RCPT "DATA\r\n\r\n.\r\nQUIT\r\n",
+	"220 250 " OK3 "354 550/5.6.0 221/2.0.0"},
+    {"smuggling CR . CR",
+	EHLO MAIL RCPT "DATA\r\nx\r.\r" MAIL "\r\n.\r\nQUIT\r\n",
+	"220 250 " OK3 "354 550/5.6.0 221/2.0.0"},
+    {"STARTTLS is not offered without a certificate", EHLO "STARTTLS\r\n",
+	"220 250 503/5.5.1"},
+    {"AUTH on port 25", EHLO "AUTH PLAIN AGFubmEAc2VjcmV0\r\n",
+	"220 250 502/5.5.1"},
+    {"BDAT",
+	EHLO MAIL RCPT "BDAT 12\r\nSubject: x\r\nBDAT 9 LAST\r\n\r\n"
+		       "hello\r\nQUIT\r\n",
+	"220 250 " OK3 "250/2.0.0 250/2.0.0 221/2.0.0"},
+    {"BDAT 0 LAST", EHLO MAIL RCPT "BDAT 4\r\nA:\r\nBDAT 0 LAST\r\nNOOP\r\n",
+	"220 250 " OK3 "250/2.0.0 250/2.0.0 250/2.0.0"},
+    {"a dot in BDAT is a dot",
+	EHLO MAIL RCPT "BDAT 13 LAST\r\nA: b\r\n\r\n.\r\n\r\nNOOP\r\n",
+	"220 250 " OK3 "250/2.0.0 250/2.0.0"},
+    {"bare LF in BDAT", EHLO MAIL RCPT "BDAT 3 LAST\r\na\nbNOOP\r\n",
+	"220 250 " OK3 "550/5.6.0 250/2.0.0"},
+    {"CR and LF in two chunks",
+	EHLO MAIL RCPT "BDAT 2\r\na\rBDAT 1 LAST\r\n\nNOOP\r\n",
+	"220 250 " OK3 "250/2.0.0 250/2.0.0 250/2.0.0"},
+    {"CR at the end of BDAT", EHLO MAIL RCPT "BDAT 2 LAST\r\na\rNOOP\r\n",
+	"220 250 " OK3 "550/5.6.0 250/2.0.0"},
+    {"BDAT out of order eats its bytes", EHLO "BDAT 6\r\nNOOP\r\nNOOP\r\n",
+	"220 250 503/5.5.1 250/2.0.0"},
+    {"BDAT before EHLO", "BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
+	"220 503/5.5.1 250/2.0.0"},
+    {"BDAT without a size", EHLO MAIL RCPT "BDAT x\r\nNOOP\r\n",
+	"220 250 " OK3 "501/5.5.4 421/4.3.2"},
+    {"DATA between chunks", EHLO MAIL RCPT "BDAT 2\r\n\r\nDATA\r\nRSET\r\n",
+	"220 250 " OK3 "250/2.0.0 503/5.5.1 250/2.0.0"},
+    {"MAIL between chunks", EHLO MAIL RCPT "BDAT 2\r\n\r\n" MAIL RCPT,
+	"220 250 " OK3 "250/2.0.0 503/5.5.1 503/5.5.1"},
+    {"cut in the message", EHLO MAIL RCPT "DATA\r\nabc\r\n",
+	"220 250 " OK3 "354"},
+    {"cut in a command", EHLO "MAIL FROM:", "220 250"},
+};
+
+static void
+check_row(int i, size_t piece)
+{
+	struct kit k;
+	struct buf out, codes;
+
+	kit_init(&k, false);
+	buf_init(&out, 1 << 20);
+	buf_init(&codes, 10000);
+	kit_talk(&k, sv_str(rows[i].in), piece, &out);
+	kit_codes(buf_sv(&out), &codes);
+	ck_assert_msg(
+	    sv_eq(sv_trim(buf_sv(&codes)), sv_trim(sv_str(rows[i].want))),
+	    "%s: got %s", rows[i].name, codes.p);
+	buf_fini(&codes);
+	buf_fini(&out);
+	kit_fini(&k);
+}
+
+START_TEST(smtp_session__pipelined)
+{
+	check_row(_i, 0);
+}
+END_TEST
+
+START_TEST(smtp_session__byte_by_byte)
+{
+	check_row(_i, 1);
+}
+END_TEST
+
+/* Talks and returns codes; k is the caller's. */
+static void
+talk(struct kit *k, struct sv in, struct buf *codes)
+{
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	buf_reset(codes);
+	kit_talk(k, in, 0, &out);
+	kit_codes(buf_sv(&out), codes);
+	buf_fini(&out);
+}
+
+START_TEST(smtp_session__delivers_what_was_sent)
+{
+	struct kit k;
+	struct buf codes;
+	struct sv m;
+
+	kit_init(&k, false);
+	buf_init(&codes, 1000);
+	talk(&k,
+	    SV(EHLO MAIL RCPT "RCPT TO:<family@example.org>\r\nDATA\r\n"
+			      "Subject: x\r\n\r\n..dot\r\n...\r\n.\r\n"),
+	    &codes);
+	ck_assert_uint_eq(k.ngot, 1);
+	ck_assert_str_eq(k.got[0].sender.p, "ben@example.test");
+	ck_assert_str_eq(k.got[0].accounts.p, "anna ben");
+	m = buf_sv(&k.got[0].message);
+	ck_assert(sv_starts(
+	    m, SV("Return-Path: <ben@example.test>\r\n"
+		  "Received: from client.example.test ([127.0.0.1])\r\n"
+		  "\tby mail.example.org with ESMTP id ")));
+	ck_assert(sv_find(m, SV("\tfor <")) == m.n);
+	ck_assert(sv_ends(m, SV("Subject: x\r\n\r\n.dot\r\n..\r\n")));
+	/* One recipient: named. */
+	talk(&k, SV(EHLO "MAIL FROM:<>\r\n" RCPT "DATA\r\n" MSG ".\r\n"),
+	    &codes);
+	m = buf_sv(&k.got[1].message);
+	ck_assert(sv_starts(m, SV("Return-Path: <>\r\n")));
+	ck_assert(sv_find(m, SV("\r\n\tfor <anna@example.org>;")) < m.n);
+	ck_assert(memcmp(k.got[0].id, k.got[1].id, 16) != 0);
+	buf_fini(&codes);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_session__data_and_bdat_bring_the_same)
+{
+	struct kit k;
+	struct buf codes;
+	struct sv a, b;
+
+	kit_init(&k, false);
+	buf_init(&codes, 1000);
+	talk(&k, SV(EHLO MAIL RCPT "DATA\r\nA: 1\r\n\r\n..\r\n.\r\n"), &codes);
+	talk(&k,
+	    SV(EHLO MAIL RCPT "BDAT 7\r\nA: 1\r\n\rBDAT 4 LAST\r\n\n.\r\n"),
+	    &codes);
+	ck_assert_uint_eq(k.ngot, 2);
+	a = buf_sv(&k.got[0].message);
+	b = buf_sv(&k.got[1].message);
+	ck_assert(sv_ends(a, SV("\r\nA: 1\r\n\r\n.\r\n")));
+	ck_assert(sv_ends(b, SV("\r\nA: 1\r\n\r\n.\r\n")));
+	buf_fini(&codes);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_session__tells_what_the_house_says)
+{
+	static const struct {
+		int deliver, file;
+		const char *want;
+	} r[] = {{RC_TEMP, RC_OK, "451/4.3.0"},
+	    {RC_NOSPACE, RC_OK, "452/4.3.1"}, {RC_IO, RC_OK, "451/4.3.0"}};
+	struct buf codes;
+	size_t i;
+
+	buf_init(&codes, 1000);
+	for (i = 0; i < sizeof r / sizeof r[0]; i++) {
+		struct kit k;
+
+		kit_init(&k, false);
+		k.deliver_rc = r[i].deliver;
+		talk(&k, SV(EHLO MAIL RCPT "DATA\r\n" MSG ".\r\n"), &codes);
+		ck_assert(sv_ends(buf_sv(&codes), sv_str(r[i].want)));
+		kit_fini(&k);
+	}
+	buf_fini(&codes);
+}
+END_TEST
+
+/* A message of n bytes of text in lines. */
+static void
+big(struct buf *in, size_t n)
+{
+	buf_adds(in, EHLO MAIL RCPT "DATA\r\nA: 1\r\n\r\n");
+	while (n > 0) {
+		size_t line = n < 70 ? n : 70, i;
+
+		for (i = 0; i < line; i++)
+			buf_addc(in, 'x');
+		buf_adds(in, "\r\n");
+		n -= line;
+	}
+	buf_adds(in, ".\r\nQUIT\r\n");
+}
+
+START_TEST(smtp_session__large_messages_go_to_a_file)
+{
+	struct kit k;
+	struct buf in, codes;
+
+	kit_init(&k, false);
+	buf_init(&in, 16u << 20);
+	buf_init(&codes, 1000);
+	big(&in, 900 * 1000);
+	talk(&k, buf_sv(&in), &codes);
+	ck_assert_uint_eq(k.files, 0);
+	buf_reset(&in);
+	big(&in, 3000 * 1000);
+	talk(&k, buf_sv(&in), &codes);
+	ck_assert_uint_eq(k.files, 1);
+	ck_assert_uint_eq(k.ngot, 2);
+	ck_assert_uint_gt(k.got[1].message.n, 3000 * 1000);
+	/* No file: 452, and the conversation goes on. */
+	k.file_rc = RC_NOSPACE;
+	talk(&k, buf_sv(&in), &codes);
+	ck_assert(sv_ends(buf_sv(&codes), SV("354 452/4.3.1 221/2.0.0")));
+	buf_fini(&codes);
+	buf_fini(&in);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_session__budget_is_shared)
+{
+	struct kit k;
+	struct buf in, codes;
+
+	kit_init(&k, false);
+	k.budget.max = 256 * 1024;
+	buf_init(&in, 16u << 20);
+	buf_init(&codes, 1000);
+	big(&in, 500 * 1000);
+	talk(&k, buf_sv(&in), &codes);
+	ck_assert(sv_ends(buf_sv(&codes), SV("354 452/4.3.1 221/2.0.0")));
+	ck_assert_uint_eq(k.ngot, 0);
+	buf_fini(&codes);
+	buf_fini(&in);
+	kit_fini(&k);
+}
+END_TEST
+
+/* limit - 1, limit, limit + 1 of a message's bytes. */
+START_TEST(smtp_session__size_limit)
+{
+	static const char head[] = EHLO MAIL RCPT "DATA\r\n";
+	size_t n;
+
+	for (n = 99; n <= 101; n++) {
+		struct kit k;
+		struct buf in, codes;
+		size_t i;
+
+		kit_init(&k, false);
+		k.o.limits.message_size = 100;
+		buf_init(&in, 10000);
+		buf_init(&codes, 1000);
+		buf_adds(&in, head);
+		for (i = 0; i < n - 2; i++)
+			buf_addc(&in, 'x');
+		buf_adds(&in, "\r\n.\r\nNOOP\r\n");
+		talk(&k, buf_sv(&in), &codes);
+		ck_assert_msg(sv_ends(buf_sv(&codes),
+				  n <= 100 ? SV("354 250/2.0.0 250/2.0.0")
+					   : SV("354 552/5.3.4 250/2.0.0")),
+		    "%zu: %s", n, codes.p);
+		buf_fini(&codes);
+		buf_fini(&in);
+		kit_fini(&k);
+	}
+}
+END_TEST
+
+START_TEST(smtp_session__recipient_limit)
+{
+	struct kit k;
+	struct buf codes;
+
+	kit_init(&k, false);
+	k.o.limits.recipients = 2;
+	buf_init(&codes, 1000);
+	talk(&k, SV(EHLO MAIL RCPT RCPT RCPT "DATA\r\n" MSG ".\r\n"), &codes);
+	ck_assert_str_eq(codes.p,
+	    "220 250 250/2.1.0 250/2.1.5 250/2.1.5 452/4.5.3 354 250/2.0.0");
+	ck_assert_str_eq(k.got[0].accounts.p, "anna");
+	buf_fini(&codes);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_session__too_many_errors)
+{
+	struct kit k;
+	struct buf codes;
+
+	kit_init(&k, false);
+	k.o.limits.errors = 3;
+	buf_init(&codes, 1000);
+	talk(&k, SV("A\r\nB\r\nNOOP\r\nC\r\nNOOP\r\n"), &codes);
+	ck_assert_str_eq(
+	    codes.p, "220 500/5.5.1 500/5.5.1 250/2.0.0 500/5.5.1 421/4.7.0");
+	buf_fini(&codes);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_session__noop_without_end)
+{
+	struct kit k;
+	struct buf in, codes;
+	int i;
+
+	kit_init(&k, false);
+	buf_init(&in, 10000);
+	buf_init(&codes, 10000);
+	for (i = 0; i < 120; i++)
+		buf_adds(&in, "NOOP\r\n");
+	talk(&k, buf_sv(&in), &codes);
+	ck_assert(sv_ends(buf_sv(&codes), SV("450/4.7.0 421/4.7.0")));
+	buf_fini(&in);
+	buf_fini(&codes);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_session__line_limits)
+{
+	struct kit k;
+	struct buf in, codes;
+
+	kit_init(&k, false);
+	buf_init(&in, 100000);
+	buf_init(&codes, 1000);
+	buf_adds(&in, "NOOP ");
+	while (in.n < 12288)
+		buf_addc(&in, 'x');
+	buf_adds(&in, "\r\n");
+	talk(&k, buf_sv(&in), &codes);
+	ck_assert_str_eq(codes.p, "220 250/2.0.0");
+	buf_reset(&in);
+	while (in.n < 50000)
+		buf_addc(&in, 'x');
+	buf_adds(&in, "\r\nNOOP\r\n");
+	talk(&k, buf_sv(&in), &codes);
+	ck_assert_str_eq(codes.p, "220 500/5.5.2 250/2.0.0");
+	buf_fini(&in);
+	buf_fini(&codes);
+	kit_fini(&k);
+}
+END_TEST
+
+/* 99 and 100 Received fields. */
+START_TEST(smtp_session__loop_limit)
+{
+	int n;
+
+	for (n = 99; n <= 100; n++) {
+		struct kit k;
+		struct buf in, codes;
+		int i;
+
+		kit_init(&k, false);
+		buf_init(&in, 100000);
+		buf_init(&codes, 1000);
+		buf_adds(&in, EHLO MAIL RCPT "DATA\r\n");
+		for (i = 0; i < n; i++)
+			buf_adds(&in, "Received: from a\r\n\tby b\r\n");
+		buf_adds(&in, "\r\nReceived: body\r\n.\r\n");
+		talk(&k, buf_sv(&in), &codes);
+		ck_assert(sv_ends(buf_sv(&codes),
+		    n == 99 ? SV("250/2.0.0") : SV("554/5.4.6")));
+		buf_fini(&in);
+		buf_fini(&codes);
+		kit_fini(&k);
+	}
+}
+END_TEST
+
+START_TEST(smtp_session__rate_limit)
+{
+	struct kit k;
+	struct buf codes;
+
+	kit_init(&k, false);
+	k.may_take = false;
+	buf_init(&codes, 1000);
+	talk(&k, SV(EHLO MAIL RCPT), &codes);
+	ck_assert_str_eq(codes.p, "220 250 451/4.7.1 503/5.5.1");
+	buf_fini(&codes);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_session__silence_ends)
+{
+	struct kit k;
+	struct buf out;
+	pthread_t th;
+	int fd;
+
+	kit_init(&k, false);
+	k.o.limits.command_timeout = 50;
+	buf_init(&out, 10000);
+	fd = kit_start(&k, &th);
+	kit_read_all(fd, &out);
+	ck_assert(sv_find(buf_sv(&out), SV("\r\n421 4.3.2 ")) < out.n);
+	pthread_join(th, NULL);
+	(void)close(fd);
+	buf_fini(&out);
+	kit_fini(&k);
+}
+END_TEST
+
+TCase *
+session_tests(void)
+{
+	TCase *tc = tcase_create("session");
+	int n = (int)(sizeof rows / sizeof rows[0]);
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, smtp_session__pipelined, 0, n);
+	tcase_add_loop_test(tc, smtp_session__byte_by_byte, 0, n);
+	tcase_add_test(tc, smtp_session__delivers_what_was_sent);
+	tcase_add_test(tc, smtp_session__data_and_bdat_bring_the_same);
+	tcase_add_test(tc, smtp_session__tells_what_the_house_says);
+	tcase_add_test(tc, smtp_session__large_messages_go_to_a_file);
+	tcase_add_test(tc, smtp_session__budget_is_shared);
+	tcase_add_test(tc, smtp_session__size_limit);
+	tcase_add_test(tc, smtp_session__recipient_limit);
+	tcase_add_test(tc, smtp_session__too_many_errors);
+	tcase_add_test(tc, smtp_session__noop_without_end);
+	tcase_add_test(tc, smtp_session__line_limits);
+	tcase_add_test(tc, smtp_session__loop_limit);
+	tcase_add_test(tc, smtp_session__rate_limit);
+	tcase_add_test(tc, smtp_session__silence_ends);
+	return tc;
+}

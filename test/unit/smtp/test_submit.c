@@ -1,0 +1,266 @@
+#include <stdlib.h>
+
+#include "smtp/submit.h"
+#include "test/unit/smtp/kit.h"
+
+#define LOGIN "EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"
+#define HI    "220 250 235/2.7.0 "
+#define MAIL  "MAIL FROM:<anna@example.org>\r\n"
+#define RCPT  "RCPT TO:<ben@example.org>\r\n"
+#define FROM  "From: anna@example.org\r\n"
+
+static const struct {
+	const char *name, *in, *want;
+} rows[] = {
+    {"a message", LOGIN MAIL RCPT "DATA\r\n" FROM "\r\nx\r\n.\r\nQUIT\r\n",
+	HI "250/2.1.0 250/2.1.5 354 250/2.0.0 221/2.0.0"},
+    {"not logged in", "EHLO c\r\n" MAIL RCPT, "220 250 530/5.7.0 503/5.5.1"},
+    {"BDAT not logged in", "EHLO c\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
+	"220 250 530/5.7.0 250/2.0.0"},
+    {"AUTH before EHLO", "AUTH PLAIN AGFubmEAc2VjcmV0\r\n", "220 503/5.5.1"},
+    {"AUTH PLAIN in two steps", "EHLO c\r\nAUTH PLAIN\r\nAGFubmEAc2VjcmV0\r\n",
+	"220 250 334 235/2.7.0"},
+    {"AUTH LOGIN", "EHLO c\r\nAUTH LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n",
+	"220 250 334 334 235/2.7.0"},
+    {"AUTH LOGIN with the name at once",
+	"EHLO c\r\nAUTH LOGIN YW5uYQ==\r\nc2VjcmV0\r\n",
+	"220 250 334 235/2.7.0"},
+    {"wrong password", "EHLO c\r\nAUTH PLAIN AGFubmEAd3Jvbmc=\r\n",
+	"220 250 535/5.7.8"},
+    {"three wrong passwords",
+	"EHLO c\r\nAUTH PLAIN AGFubmEAd3Jvbmc=\r\n"
+	"AUTH PLAIN AGFubmEAd3Jvbmc=\r\nAUTH PLAIN "
+	"AGFubmEAd3Jvbmc=\r\nNOOP\r\n",
+	"220 250 535/5.7.8 535/5.7.8 535/5.7.8 421/4.3.2"},
+    {"cancelled", "EHLO c\r\nAUTH PLAIN\r\n*\r\nNOOP\r\n",
+	"220 250 334 501/5.7.0 250/2.0.0"},
+    {"no base64", "EHLO c\r\nAUTH PLAIN !!!\r\nAUTH LOGIN\r\n=\r\n",
+	"220 250 501/5.5.2 334 501/5.5.2"},
+    {"unknown mechanism", "EHLO c\r\nAUTH CRAM-MD5\r\nAUTH\r\n",
+	"220 250 504/5.5.4 504/5.5.4"},
+    {"twice", LOGIN "AUTH PLAIN AGFubmEAc2VjcmV0\r\n", HI "503/5.5.1"},
+    {"AUTH within a transaction", LOGIN MAIL "AUTH PLAIN x\r\n",
+	HI "250/2.1.0 503/5.5.1"},
+    {"still logged in after EHLO and RSET", LOGIN "EHLO c\r\nRSET\r\n" MAIL,
+	HI "250 250/2.0.0 250/2.1.0"},
+    {"another's sender", LOGIN "MAIL FROM:<ben@example.org>\r\n",
+	HI "550/5.7.1"},
+    {"outside", LOGIN MAIL "RCPT TO:<x@elsewhere.test>\r\n",
+	HI "250/2.1.0 550/5.7.1"},
+    {"a read receipt",
+	LOGIN "MAIL FROM:<>\r\n" RCPT "DATA\r\n" FROM "\r\nread\r\n.\r\n",
+	HI "250/2.1.0 250/2.1.5 354 250/2.0.0"},
+    {"another's From",
+	LOGIN MAIL RCPT
+	"DATA\r\nFrom: ben@example.org\r\n\r\nx\r\n.\r\nNOOP\r\n",
+	HI "250/2.1.0 250/2.1.5 354 550/5.7.1 250/2.0.0"},
+    {"no From", LOGIN MAIL RCPT "DATA\r\nSubject: x\r\n\r\n.\r\n",
+	HI "250/2.1.0 250/2.1.5 354 550/5.6.0"},
+    {"nothing at all", LOGIN MAIL RCPT "DATA\r\n.\r\n",
+	HI "250/2.1.0 250/2.1.5 354 550/5.6.0"},
+    {"header only", LOGIN MAIL RCPT "DATA\r\n" FROM ".\r\n",
+	HI "250/2.1.0 250/2.1.5 354 250/2.0.0"},
+    {"header only, in BDAT without line end",
+	LOGIN MAIL RCPT "BDAT 22 LAST\r\nFrom: anna@example.orgNOOP\r\n",
+	HI "250/2.1.0 250/2.1.5 250/2.0.0 250/2.0.0"},
+};
+
+START_TEST(smtp_submission__conversations)
+{
+	struct kit k;
+	struct buf out, codes;
+	size_t piece;
+
+	for (piece = 0; piece < 2; piece++) {
+		kit_init(&k, true);
+		buf_init(&out, 1 << 20);
+		buf_init(&codes, 10000);
+		kit_talk(&k, sv_str(rows[_i].in), piece, &out);
+		kit_codes(buf_sv(&out), &codes);
+		ck_assert_msg(sv_eq(buf_sv(&codes), sv_str(rows[_i].want)),
+		    "%s: got %s", rows[_i].name, codes.p);
+		buf_fini(&codes);
+		buf_fini(&out);
+		kit_fini(&k);
+	}
+}
+END_TEST
+
+START_TEST(smtp_submission__no_login_in_the_clear)
+{
+	struct kit k;
+	struct buf out, codes;
+
+	kit_init(&k, true);
+	k.not_loopback = true;
+	buf_init(&out, 1 << 20);
+	buf_init(&codes, 10000);
+	kit_talk(&k, SV("EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"), 0, &out);
+	kit_codes(buf_sv(&out), &codes);
+	ck_assert_str_eq(codes.p, "220 250 538/5.7.11");
+	ck_assert_uint_eq(k.logins, 0);
+	ck_assert(sv_find(buf_sv(&out), SV("AUTH PLAIN")) == out.n);
+	buf_fini(&codes);
+	buf_fini(&out);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_submission__auth_that_cannot_answer)
+{
+	struct kit k;
+	struct buf out;
+
+	kit_init(&k, true);
+	k.login_rc = RC_TEMP;
+	buf_init(&out, 1 << 20);
+	kit_talk(&k, SV(LOGIN), 0, &out);
+	ck_assert(sv_find(buf_sv(&out), SV("\r\n454 4.7.0 ")) < out.n);
+	buf_fini(&out);
+	kit_fini(&k);
+}
+END_TEST
+
+START_TEST(smtp_submission__completes_the_header)
+{
+	struct kit k;
+	struct buf out;
+	struct sv m;
+
+	kit_init(&k, true);
+	buf_init(&out, 1 << 20);
+	kit_talk(&k,
+	    SV(LOGIN MAIL RCPT "DATA\r\nBcc: ben@example.org,\r\n x@y\r\n" FROM
+			       "Return-Path: <z@z>\r\nTo: a\r\nbcc: q\r\n\r\n"
+			       "Bcc: body\r\n.\r\n"),
+	    0, &out);
+	ck_assert_uint_eq(k.ngot, 1);
+	m = buf_sv(&k.got[0].message);
+	ck_assert(sv_starts(m, SV("Return-Path: <anna@example.org>\r\n")));
+	ck_assert(sv_find(m, SV("Return-Path: <z")) == m.n);
+	ck_assert(sv_find(m, SV("\r\nReceived: from c\r\n\tby ")) < m.n);
+	ck_assert(sv_find(m, SV(" with ESMTPA id ")) < m.n);
+	ck_assert(sv_find(m, SV("\r\nDate: ")) < m.n);
+	ck_assert(sv_find(m, SV("\r\nMessage-ID: <")) < m.n);
+	ck_assert(sv_find(m, SV("x@y")) == m.n);
+	ck_assert(sv_find(m, SV("127.0.0.1")) == m.n);
+	ck_assert(sv_ends(m, SV("@mail.example.org>\r\n\r\nBcc: body\r\n")));
+	buf_fini(&out);
+	kit_fini(&k);
+}
+END_TEST
+
+static bool
+anna_only(void *arg, struct sv address)
+{
+	(void)arg;
+	return sv_ieq(address, SV("anna@example.org"));
+}
+
+static const struct {
+	const char *name, *header;
+	int rc;
+	const char *out; /* NULL: not looked at */
+} edit[] = {
+    {"complete", FROM "Date: x\r\nMessage-ID: <1>\r\n\r\n", RC_OK,
+	FROM "Date: x\r\nMessage-ID: <1>\r\n\r\n"},
+    {"adds both", FROM "\r\n", RC_OK,
+	FROM "Date: Thu, 1 Jan 1970 00:00:00 +0000\r\nMessage-ID: "
+	     "<00000000000000000000000000000000@h>\r\n\r\n"},
+    {"two addresses, one not ours",
+	"From: anna@example.org, ben@example.org\r\n\r\n", RC_DENIED, NULL},
+    {"two From fields", FROM FROM "\r\n", RC_SYNTAX, NULL},
+    {"second From is another's", FROM "From: ben@example.org\r\n\r\n",
+	RC_DENIED, NULL},
+    {"display name that looks like an address",
+	"From: \"ben@example.org\" <anna@example.org>\r\n\r\n", RC_OK, NULL},
+    {"address hidden in a name",
+	"From: anna@example.org <ben@example.org>\r\n\r\n", RC_SYNTAX, NULL},
+    {"group", "From: g: anna@example.org;\r\n\r\n", RC_OK, NULL},
+    {"group of nobody", "From: g:;\r\n\r\n", RC_SYNTAX, NULL},
+    {"another's Sender", FROM "Sender: ben@example.org\r\n\r\n", RC_DENIED,
+	NULL},
+    {"folded From", "From:\r\n Anna\r\n <anna@example.org>\r\n\r\n", RC_OK,
+	NULL},
+    {"no domain", "From: anna\r\n\r\n", RC_SYNTAX, NULL},
+    {"From with a blank before the colon",
+	"From : ben@example.org\r\n" FROM "\r\n", RC_DENIED, NULL},
+    {"lines that are no field",
+	"junk\r\n" FROM "Date: x\r\nMessage-ID: y\r\n\r\n", RC_OK,
+	FROM "Date: x\r\nMessage-ID: y\r\n\r\n"},
+};
+
+START_TEST(smtp_submit_edit__rows)
+{
+	const uint8_t id[16] = {0};
+	struct smtp_submit_args a = {
+	    .hostname = "h", .id = id, .may_send = anna_only};
+	struct sv in = sv_str(edit[_i].header), rest;
+	size_t cut;
+
+	for (cut = 0; cut <= in.n; cut++) {
+		struct smtp_submit f;
+		struct buf out;
+		struct err err;
+		bool done;
+		int r;
+
+		smtp_submit_init(&f);
+		buf_init(&out, 10000);
+		done = smtp_submit_feed(&f, sv_first(in, cut), &rest);
+		ck_assert_int_eq(done, cut == in.n);
+		if (!done)
+			ck_assert(
+			    smtp_submit_feed(&f, sv_skip(in, cut), &rest));
+		ck_assert_uint_eq(rest.n, 0);
+		r = smtp_submit_edit(&f, &a, &out, &err);
+		ck_assert_msg(
+		    r == edit[_i].rc, "%s: %s", edit[_i].name, rc_name(r));
+		if (edit[_i].out != NULL)
+			ck_assert_msg(sv_eq(buf_sv(&out), sv_str(edit[_i].out)),
+			    "%s: %s", edit[_i].name, out.p);
+		buf_fini(&out);
+		smtp_submit_fini(&f);
+	}
+}
+END_TEST
+
+START_TEST(smtp_submit__header_limit)
+{
+	size_t over;
+
+	for (over = 0; over < 2; over++) {
+		struct smtp_submit f;
+		struct buf in;
+		struct sv rest = {NULL, 0};
+
+		smtp_submit_init(&f);
+		buf_init(&in, 1 << 20);
+		buf_adds(&in, "A: ");
+		while (in.n < SMTP_SUBMIT_HEADER_MAX - 4 + over)
+			buf_addc(&in, 'x');
+		buf_adds(&in, "\r\n\r\n");
+		ck_assert(smtp_submit_feed(&f, buf_sv(&in), &rest));
+		ck_assert_int_eq(f.too_big, over == 1);
+		buf_fini(&in);
+		smtp_submit_fini(&f);
+	}
+}
+END_TEST
+
+TCase *
+submit_tests(void)
+{
+	TCase *tc = tcase_create("submit");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, smtp_submission__conversations, 0,
+	    (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_test(tc, smtp_submission__no_login_in_the_clear);
+	tcase_add_test(tc, smtp_submission__auth_that_cannot_answer);
+	tcase_add_test(tc, smtp_submission__completes_the_header);
+	tcase_add_loop_test(
+	    tc, smtp_submit_edit__rows, 0, (int)(sizeof edit / sizeof edit[0]));
+	tcase_add_test(tc, smtp_submit__header_limit);
+	return tc;
+}
