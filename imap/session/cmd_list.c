@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "imap/parse/utf7.h"
 
 /*
@@ -11,9 +12,11 @@
  * Greedy, and going back only to the last "%" of the level, else to the last
  * "*": what stands before those can never match better elsewhere.  So time is
  * at most the product of the lengths.
+ *
+ * The first `fold` bytes of the name match in any case: INBOX.
  */
 static bool
-matches(struct sv pattern, struct sv name)
+matches(struct sv pattern, struct sv name, size_t fold)
 {
 	size_t p = 0, n = 0;
 	size_t star_p = SIZE_MAX, star_n = 0;
@@ -28,7 +31,9 @@ matches(struct sv pattern, struct sv name)
 			pct_p = ++p;
 			pct_n = n;
 		} else if (p < pattern.n && n < name.n &&
-			   pattern.p[p] == name.p[n]) {
+			   (pattern.p[p] == name.p[n] ||
+			       (n < fold &&
+				   ascii_upper(pattern.p[p]) == name.p[n]))) {
 			p++;
 			n++;
 		} else if (pct_p != SIZE_MAX && pct_n < name.n &&
@@ -50,32 +55,15 @@ struct list {
 	struct imap_session *s;
 	const char *word; /* LIST or LSUB */
 	struct sv pattern;
-	struct sv inbox;       /* the same, for names that begin with INBOX */
 	struct sv last_parent; /* of LSUB's "%" */
 };
 
-/* The name in the case of the pattern does not matter for INBOX only. */
 static bool
 pattern_matches(const struct list *l, struct sv name)
 {
-	if (matches(l->pattern, name))
-		return true;
-	return (sv_eq(name, SV("INBOX")) || sv_starts(name, SV("INBOX/"))) &&
-	       l->inbox.p != NULL && matches(l->inbox, name);
-}
+	bool inbox = sv_eq(name, SV("INBOX")) || sv_starts(name, SV("INBOX/"));
 
-/* A pattern that begins with "inbox" in any case, in capitals. */
-static struct sv
-inbox_pattern(struct arena *arena, struct sv pattern)
-{
-	char *p;
-
-	if (!sv_istarts(pattern, SV("INBOX")))
-		return (struct sv){NULL, 0};
-	p = arena_alloc(arena, pattern.n);
-	memcpy(p, pattern.p, pattern.n);
-	memcpy(p, "INBOX", 5);
-	return sv_of(p, pattern.n);
+	return matches(l->pattern, name, inbox ? 5 : 0);
 }
 
 static void
@@ -179,7 +167,6 @@ list_all(struct imap_cmd *c, struct sv pattern, bool lsub)
 	size_t i;
 
 	l.pattern = pattern;
-	l.inbox = inbox_pattern(&s->arena, pattern);
 	store_mailbox_list(s->store, &all, &s->need);
 	for (i = 0; i < all.n; i++) {
 		if (lsub)

@@ -15,25 +15,30 @@ imap_deselect(struct imap_session *s)
 		s->state = IMAP_ST_AUTH;
 }
 
+static void
+put_flag_names(struct imap_session *s, const char *const *name, size_t n)
+{
+	size_t i;
+
+	stream_puts(s->st, "\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+	for (i = 0; i < n; i++)
+		if (name[i][0] != '\0') /* a slot that is free again */
+			stream_printf(s->st, " %s", name[i]);
+}
+
 void
 imap_tell_flags(struct imap_session *s)
 {
-	static const char system[] =
-	    "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
 	const char *name[64];
 	struct view_info info;
-	size_t n = view_keywords(s->view, name), i;
+	size_t n = view_keywords(s->view, name);
 
 	view_info(s->view, &info, &s->need);
 	stream_puts(s->st, "* FLAGS (");
-	stream_puts(s->st, system);
-	for (i = 0; i < n; i++)
-		stream_printf(s->st, " %s", name[i]);
+	put_flag_names(s, name, n);
 	stream_puts(s->st, ")\r\n* OK [PERMANENTFLAGS (");
 	if (!s->readonly) {
-		stream_puts(s->st, system);
-		for (i = 0; i < n; i++)
-			stream_printf(s->st, " %s", name[i]);
+		put_flag_names(s, name, n);
 		if (!info.keywords_full)
 			stream_puts(s->st, " \\*");
 	}
