@@ -42,6 +42,8 @@ struct demo {
 	char config[420];
 	char env[420];
 	char cert[420];
+	char log[420];
+	char secrets[420]; /* the passwords, from one start to the next */
 	char password[2][PASSWORD_N + 1];
 	uint16_t port[CONF_SERVICES];
 	bool first; /* the folder is new */
@@ -125,14 +127,19 @@ first_start(struct demo *d, struct err *err)
 	make_password(d->password[0]);
 	make_password(d->password[1]);
 	buf_init(&text, 65536);
-	write_config(d, &text);
-	r = io_replace_file(d->config, buf_sv(&text), 0644, err);
+	buf_addf(&text, "PASS1=%s\nPASS2=%s\n", d->password[0], d->password[1]);
+	r = io_replace_file(d->secrets, buf_sv(&text), 0600, err);
+	buf_wipe(&text);
+	if (r == RC_OK) {
+		write_config(d, &text);
+		r = io_replace_file(d->config, buf_sv(&text), 0644, err);
+	}
 	buf_fini(&text);
 	d->first = true;
 	return r;
 }
 
-/* NAME=value out of try.env, as written by ourselves. */
+/* NAME=value, as written by ourselves. */
 static void
 env_value(struct sv env, const char *name, char *out, size_t n)
 {
@@ -154,7 +161,7 @@ later_start(struct demo *d, const struct conf *conf, struct err *err)
 	int s, r;
 
 	buf_init(&env, 65536);
-	r = io_read_file(d->env, &env, err);
+	r = io_read_file(d->secrets, &env, err);
 	if (r == RC_OK) {
 		env_value(buf_sv(&env), "PASS1", d->password[0],
 		    sizeof d->password[0]);
@@ -170,6 +177,44 @@ later_start(struct demo *d, const struct conf *conf, struct err *err)
 	return r;
 }
 
+/* The screen is for people: the log goes to a file, and what went wrong is
+ * shown from there. */
+static void
+log_to_file(const struct demo *d)
+{
+	int fd = open(d->log,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0)
+		(void)dup2(fd, 2);
+	io_close(&fd);
+}
+
+static void
+show_errors(const struct demo *d)
+{
+	struct buf log;
+	struct sv rest;
+	struct err err;
+
+	buf_init(&log, 1 << 20);
+	if (io_read_file(d->log, &log, &err) == RC_OK) {
+		rest = buf_sv(&log);
+		while (rest.n > 0) {
+			struct sv line = sv_split(&rest, '\n');
+
+			if (sv_find(line, SV("Z error ")) < line.n ||
+			    sv_find(line, SV("Z ")) == line.n)
+				fprintf(stderr, "  %.*s\n", SV_ARG(line));
+		}
+	}
+	buf_fini(&log);
+	fprintf(stderr,
+	    "hearthmail try: it did not start; the whole log is "
+	    "in %s\n",
+	    d->log);
+}
+
 static int
 set_passwords(struct demo *d, const struct conf *conf)
 {
@@ -182,6 +227,7 @@ set_passwords(struct demo *d, const struct conf *conf)
 		 * user. */
 		pid = fork();
 		if (pid == 0) {
+			log_to_file(d);
 			if (command_passwd_offline(conf, sv_str(users[i]),
 				sv_str(d->password[i]), false, &err) == RC_OK)
 				_exit(0);
@@ -356,6 +402,10 @@ write_env(const struct demo *d, struct err *err)
 static void
 print_screen(const struct demo *d)
 {
+	struct super_user user[ROLE_COUNT];
+	const char *how;
+	bool change;
+
 	printf("\n  Hearthmail is ready (%lld ms). Mail and settings are in "
 	       "%s\n\n",
 	    (long long)(clk_mono() - d->began), d->dir);
@@ -383,7 +433,10 @@ print_screen(const struct demo *d)
 	       "    openssl s_client -quiet -crlf -CAfile %s -connect " HOST
 	       ":%u\n\n",
 	    d->password[0], d->cert, d->port[CONF_IMAPS]);
-	printf("  Mail to other domains is refused here.  Ctrl-C stops.\n\n");
+	users_find(user, &change, &how);
+	printf("  The log is in %s.\n  Here %s.\n"
+	       "  Mail to other domains is refused.  Ctrl-C stops.\n\n",
+	    d->log, how);
 	fflush(stdout);
 }
 
@@ -393,14 +446,14 @@ guest(struct demo *d, const struct conf *conf, pid_t server)
 	struct err err;
 
 	if (!wait_for_ports(d, server)) {
-		if (getppid() == server)
-			fprintf(stderr, "hearthmail try: the ports do not "
-					"answer; the lines above say why\n");
+		show_errors(d);
 		return EXIT_FAILED;
 	}
 	if (d->first && (!send_welcome(d, 0) || !send_welcome(d, 1)))
-		fprintf(stderr, "hearthmail try: the welcome mail was not "
-				"taken; the lines above say why\n");
+		fprintf(stderr,
+		    "hearthmail try: the welcome mail was not "
+		    "taken; %s says why\n",
+		    d->log);
 	if (copy_certificate(d, conf, &err) != RC_OK ||
 	    write_env(d, &err) != RC_OK) {
 		fprintf(stderr, "hearthmail try: %s\n", err.text);
@@ -435,6 +488,8 @@ parse_args(struct demo *d, int argc, char **argv)
 	(void)snprintf(
 	    d->config, sizeof d->config, "%s/hearthmail.yaml", d->dir);
 	(void)snprintf(d->env, sizeof d->env, "%s/try.env", d->dir);
+	(void)snprintf(d->secrets, sizeof d->secrets, "%s/passwords", d->dir);
+	(void)snprintf(d->log, sizeof d->log, "%s/log", d->dir);
 	(void)snprintf(d->cert, sizeof d->cert, "%s/cert.pem", d->dir);
 	return EXIT_FINE;
 }
@@ -459,7 +514,7 @@ int
 cmd_try(const char *config, int argc, char **argv)
 {
 	struct demo d = {.began = clk_mono()};
-	struct supervisor_opts o = {.config = d.config, .quiet = true};
+	struct supervisor_opts o = {.config = d.config};
 	struct conf *conf = NULL;
 	struct err err = {.text = ""};
 	pid_t self = getpid(), pid;
@@ -489,5 +544,6 @@ cmd_try(const char *config, int argc, char **argv)
 	if (pid == 0)
 		_exit(guest(&d, conf, self));
 	conf_free(&conf);
+	log_to_file(&d);
 	return supervisor_run(&o);
 }

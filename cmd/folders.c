@@ -18,15 +18,15 @@ users_find(struct super_user user[ROLE_COUNT], bool *change, const char **how)
 	*change = geteuid() == 0;
 	*how = "each process runs as its own user";
 	if (!*change)
-		*how = "started without root: all processes run as this user";
+		*how = "all processes run as this user, since it is not root";
 	for (i = 0; i < ROLE_COUNT; i++) {
 		user[i] = (struct super_user){geteuid(), getegid()};
 		if (!*change)
 			continue;
 		pw = getpwnam(role_info[i].user);
 		if (pw == NULL) {
-			*how = "the service users are missing: all processes "
-			       "run as nobody (etc/setup install makes them)";
+			*how = "all processes run as nobody, since the service "
+			       "users are missing";
 			pw = getpwnam("nobody");
 		}
 		user[i] = pw != NULL

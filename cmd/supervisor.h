@@ -16,7 +16,6 @@ struct supervisor_opts {
 		LOG_LEVEL_NORMAL,
 		LOG_LEVEL_DEBUG
 	} level;
-	bool quiet; /* no line of its own at the start: `try` speaks */
 };
 
 /* Runs until SIGTERM or SIGINT; returns the exit code. */
