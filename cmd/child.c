@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
+#include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/build.h"
@@ -79,6 +80,7 @@ read_boot(struct child *c, struct msg *m)
 	msg_get_str(m, c->folder, sizeof c->folder);
 	msg_get_str(m, c->other, sizeof c->other);
 	level = (enum log_level)msg_get_u8(m);
+	clk_set_offset((int64_t)msg_get_u64(m));
 	c->conf_now = conf_from_fd(msg_take_fd(m), "configuration");
 	if (msg_end(m) != RC_OK || c->role >= ROLE_COUNT)
 		broken("first message");

@@ -94,6 +94,7 @@ struct super {
 	bool announced;
 	int landlock_max;
 	bool kill_unknown, probe;
+	int64_t clock_offset; /* ms; tests move the wall clock */
 };
 
 /* Starts one process of each role but accounts. */

@@ -388,11 +388,20 @@ static void
 read_test_switches(struct super *s)
 {
 	const char *abi = getenv("HEARTHMAIL_TEST_LANDLOCK");
+	const char *clock = getenv("HEARTHMAIL_TEST_CLOCK");
+	uint64_t ms;
 	uint32_t n;
 
 	s->landlock_max = -1;
 	if (abi != NULL && sv_to_u32(sv_str(abi), 100, &n) == RC_OK)
 		s->landlock_max = (int)n;
+	if (clock != NULL && clock[0] == '-' &&
+	    sv_to_u64(sv_skip(sv_str(clock), 1), INT64_MAX, &ms) == RC_OK)
+		s->clock_offset = -(int64_t)ms;
+	else if (clock != NULL &&
+		 sv_to_u64(sv_str(clock), INT64_MAX, &ms) == RC_OK)
+		s->clock_offset = (int64_t)ms;
+	clk_set_offset(s->clock_offset);
 	s->kill_unknown = getenv("HEARTHMAIL_TEST_KILL") != NULL;
 	s->probe = getenv("HEARTHMAIL_TEST_PROBE") != NULL;
 }

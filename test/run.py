@@ -161,6 +161,19 @@ def check_format(res):
     res.check(code == 0, "style-format", tail(out))
 
 
+def check_hardening(res):
+    """The binary as it is shipped: PIE, RELRO, bind now, no executable stack,
+    stack protector, fortified calls."""
+    exe = os.path.join(PLAIN, "cmd/hearthmail")
+    code, out = run(["readelf", "-hldsW", exe])
+    names = run(["nm", "-D", exe])[1]
+    wanted = {"PIE": "DYN (Position-Independent" in out, "RELRO": "GNU_RELRO" in out,
+              "bind-now": "NOW" in out, "stack": "GNU_STACK" in out and "RWE" not in out,
+              "protector": "__stack_chk_fail" in names, "fortify": "_chk@" in names}
+    res.check(code == 0 and all(wanted.values()), "build-hardening",
+              " ".join(k for k, v in wanted.items() if not v))
+
+
 def check_readme(res):
     text = open(os.path.join(TOP, "README.md")).read()
     named = set(re.findall(r"`((?:cmd|lib|smtp|pop3|imap|queue|etc|test)/[\w./*-]*)`", text))
@@ -206,6 +219,7 @@ def run_unit(res, folder, label, env=None, skip=()):
 
 def step_unit(res, args):
     run_unit(res, PLAIN, "")
+    check_hardening(res)
 
 
 def step_sanitized(res, args):

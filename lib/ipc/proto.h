@@ -14,7 +14,8 @@ enum proto {
 	/* First of all: str build, u8 role, u32 generation, u32 account number
 	 * (accounts only), str account name, u8 sandbox off, u32 landlock_max
 	 * (as int), u8 kill unknown, u8 change user, u32 uid, u32 gid,
-	 * u8 probe, str folder, str other folder, u8 log level;
+	 * u8 probe, str folder, str other folder, u8 log level, u64 clock
+	 * offset (ms, for tests);
 	 * fd: configuration */
 	CTL_BOOT = 16,
 	CTL_LISTEN,  /* u8 conf_service; fd: listening socket */

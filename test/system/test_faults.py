@@ -317,8 +317,64 @@ def full_disk():
         h.__exit__(None, None, None)
 
 
+def clock_jumps():
+    """The wall clock is ten years ahead, then right again: nothing that a
+    client remembers gets another meaning."""
+    year = 365 * 86400 * 1000
+    h = House(env={"HEARTHMAIL_TEST_CLOCK": str(10 * year)})
+    try:
+        h.start()
+        h.deliver("anna", subject="from-the-future")
+        m = h.imap("anna")
+
+        def validity(box):
+            t, d = m.status(box, "(UIDVALIDITY UIDNEXT)")
+            return [int(re.search(rb"%s (\d+)" % k, d[0]).group(1)) for k in (b"UIDVALIDITY", b"UIDNEXT")]
+        m.create("Box")
+        first = validity("Box")[0]
+        inbox = validity("INBOX")
+        m.logout()
+        h.stop()
+        h.env.pop("HEARTHMAIL_TEST_CLOCK")
+        h.start()
+        m = h.imap("anna")
+        verdict(validity("INBOX") == inbox, "clock-back-inbox-is-the-same", validity("INBOX"))
+        m.delete("Box")
+        m.create("Box")
+        verdict(validity("Box")[0] > first, "clock-back-uidvalidity-rises", (first, validity("Box")))
+        h.deliver("anna", subject="from-today")
+        verdict(subjects(h) == ["from-the-future", "from-today"], "clock-back-mail-is-taken", subjects(h))
+        m.logout()
+    finally:
+        h.__exit__(None, None, None)
+
+
+def removed_account():
+    with House(users=("anna", "ben", "carl")) as h:
+        h.deliver("carl")
+        s = h.imap("carl")
+        other = h.imap("anna")
+        h.write_config(h.yaml().replace("  carl: { addresses: [carl@home.test] }\n", ""))
+        verdict(h.command("reload").returncode == 0, "removed-account-reload")
+
+        def ended():
+            try:
+                s.noop()
+                return False
+            except Exception:
+                return True
+        verdict(wait_until(ended, 3, 0.1), "removed-account-its-sessions-end")
+        verdict(other.noop()[0] == "OK", "removed-account-others-stay")
+        c = h.smtp()
+        c.mail("x@example.test")
+        verdict(c.docmd("RCPT TO:<carl@home.test>")[0] == 550, "removed-account-gets-no-mail")
+        h.write_config()
+        h.command("reload")
+        verdict(h.count("carl") == 1, "removed-account-comes-back-with-its-mail")
+
+
 def main():
-    for t in (kill_each, kill_supervisor, kill_all_at_once, reloads, certificate, full_disk):
+    for t in (clock_jumps, removed_account, kill_each, kill_supervisor, kill_all_at_once, reloads, certificate, full_disk):
         try:
             t()
         except Exception as e:
