@@ -1,0 +1,11 @@
+#ifndef TEST_BASE_SUITES_H
+#define TEST_BASE_SUITES_H
+
+#include <check.h>
+
+TCase *bytes_tests(void);
+TCase *numbers_tests(void);
+TCase *loop_tests(void);
+TCase *files_tests(void);
+
+#endif

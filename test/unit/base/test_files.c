@@ -1,0 +1,140 @@
+/* Whole reads and writes, files that are replaced. */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "test/unit/base/suites.h"
+
+static char dir[64], path[96], tmp[128];
+
+static void
+setup(void)
+{
+	strcpy(dir, "files-test-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(path, sizeof path, "%s/f", dir);
+	(void)snprintf(tmp, sizeof tmp, "%s.tmp", path);
+}
+
+static void
+teardown(void)
+{
+	(void)unlink(tmp);
+	(void)remove(path);
+	(void)rmdir(dir);
+}
+
+static void
+expect(const char *want)
+{
+	struct buf b;
+	struct err err;
+
+	buf_init(&b, 1000);
+	ck_assert_int_eq(io_read_file(path, &b, &err), RC_OK);
+	ck_assert_str_eq(b.p, want);
+	buf_fini(&b);
+}
+
+START_TEST(io_replace_file__replaces_and_leaves_nothing_else)
+{
+	struct stat st;
+
+	ck_assert_int_eq(io_replace_file(path, SV("one"), 0600, NULL), RC_OK);
+	expect("one");
+	ck_assert_int_eq(io_replace_file(path, SV("2"), 0600, NULL), RC_OK);
+	expect("2");
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	ck_assert_int_ne(access(tmp, F_OK), 0);
+}
+END_TEST
+
+START_TEST(io_replace_file__takes_its_draft_away_when_it_fails)
+{
+	struct err err;
+
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(io_replace_file(path, SV("x"), 0600, &err), RC_IO);
+	ck_assert_int_ne(access(tmp, F_OK), 0);
+	ck_assert(sv_ends(sv_str(err.text), SV("Is a directory")));
+}
+END_TEST
+
+START_TEST(io_replace_file__does_not_write_through_a_link)
+{
+	ck_assert_int_eq(io_replace_file(path, SV("old"), 0600, NULL), RC_OK);
+	ck_assert_int_eq(symlink("f", tmp), 0);
+	ck_assert_int_ne(io_replace_file(path, SV("new"), 0600, NULL), RC_OK);
+	expect("old");
+}
+END_TEST
+
+START_TEST(io_replace_file__names_what_is_missing)
+{
+	struct err err;
+
+	ck_assert_int_eq(
+	    io_replace_file("no-such-folder/f", SV("x"), 0600, &err), RC_IO);
+	ck_assert_str_eq(err.text,
+	    "cannot write no-such-folder/f: No such file or directory");
+}
+END_TEST
+
+START_TEST(io_read_file__tells_what_is_wrong)
+{
+	struct buf b;
+	struct err err;
+
+	buf_init(&b, 3);
+	ck_assert_int_eq(io_read_file(path, &b, &err), RC_NOTFOUND);
+	ck_assert_int_eq(io_replace_file(path, SV("abc"), 0600, NULL), RC_OK);
+	ck_assert_int_eq(io_read_file(path, &b, &err), RC_OK);
+	buf_reset(&b);
+	ck_assert_int_eq(io_replace_file(path, SV("abcd"), 0600, NULL), RC_OK);
+	ck_assert_int_eq(io_read_file(path, &b, &err), RC_TOOBIG);
+	buf_fini(&b);
+	buf_init(&b, 3);
+	ck_assert_int_eq(io_read_file(dir, &b, &err), RC_IO);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(io_pread_all__wants_every_byte)
+{
+	char b[8];
+	int fd;
+
+	ck_assert_int_eq(
+	    io_replace_file(path, SV("abcdef"), 0600, NULL), RC_OK);
+	fd = open(path, O_RDONLY);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(io_pread_all(fd, b, 4, 2), RC_OK);
+	ck_assert(sv_eq(sv_of(b, 4), SV("cdef")));
+	ck_assert_int_eq(io_pread_all(fd, b, 4, 3), RC_EOF);
+	ck_assert_int_eq(io_pread_all(fd, b, 0, 100), RC_OK);
+	io_close(&fd);
+	ck_assert_int_eq(fd, -1);
+	io_close(&fd);
+	ck_assert_int_eq(io_pread_all(fd, b, 1, 0), RC_IO);
+}
+END_TEST
+
+TCase *
+files_tests(void)
+{
+	TCase *t = tcase_create("files");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, io_replace_file__replaces_and_leaves_nothing_else);
+	tcase_add_test(t, io_replace_file__takes_its_draft_away_when_it_fails);
+	tcase_add_test(t, io_replace_file__does_not_write_through_a_link);
+	tcase_add_test(t, io_replace_file__names_what_is_missing);
+	tcase_add_test(t, io_read_file__tells_what_is_wrong);
+	tcase_add_test(t, io_pread_all__wants_every_byte);
+	return t;
+}
