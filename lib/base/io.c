@@ -115,9 +115,13 @@ io_replace_file(
 	    (mode_t)mode);
 	if (fd < 0 || io_write_all(fd, content.p, content.n) != RC_OK ||
 	    fsync(fd) != 0 || rename(tmp.p, path) != 0 ||
-	    flush_folder_of(path) != RC_OK)
+	    flush_folder_of(path) != RC_OK) {
 		r = err_sys(err, errno == ENOSPC ? RC_NOSPACE : RC_IO, errno,
 		    "cannot write %s", path);
+		/* A draft may hold a secret, and fill a full disk. */
+		if (fd >= 0)
+			(void)unlink(tmp.p);
+	}
 	io_close(&fd);
 	buf_fini(&tmp);
 	return r;
