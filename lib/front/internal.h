@@ -119,6 +119,9 @@ bool flow_flush(int fd, struct buf *kept);
 /* pump.c */
 void pump_start(struct conn *c, int session_fd);
 void pump_client(struct conn *c, uint32_t events);
+/* Lets the session finish what it is doing, as if the client had closed its
+ * side; the connection is cut at the deadline. */
+void pump_end(struct conn *c, int64_t deadline);
 
 /* peers.c */
 bool peers_enter(struct listener *l, const char *peer);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "front/internal.h"
 
+#define LAST_WORDS_MS  10000
 #define SWEEP_MS       1000
 #define ACCEPTS_A_TURN 16
 #define STACK_SIZE     (512 * 1024)
@@ -142,8 +143,8 @@ sweep_conns(struct shard *s, int64_t now)
 		next = c->next;
 		if (c->state == CONN_DEAD)
 			continue;
-		if (c->state == CONN_PUMP && late)
-			conn_kill(c);
+		if (c->state == CONN_PUMP && late && c->deadline == 0)
+			pump_end(c, now + LAST_WORDS_MS);
 		else if (c->state == CONN_FRONT &&
 			 (late || (c->deadline != 0 && c->deadline <= now)))
 			conn_bye(c,

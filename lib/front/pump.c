@@ -154,6 +154,16 @@ pump_client(struct conn *c, uint32_t events)
 }
 
 void
+pump_end(struct conn *c, int64_t deadline)
+{
+	c->deadline = deadline;
+	c->client_eof = true;
+	buf_release(&c->in);
+	pass_client_eof(c);
+	update_watch(c);
+}
+
+void
 pump_start(struct conn *c, int session_fd)
 {
 	struct buf rest = c->in;
