@@ -21,8 +21,9 @@ index_of(const char *list, size_t n, struct sv name)
 	return -1;
 }
 
-int
-mail_month(struct sv name)
+/* 1 to 12 by the first three letters, 0 if it is none. */
+static int
+month_of(struct sv name)
 {
 	return index_of(months, 12, name) + 1;
 }
@@ -177,7 +178,7 @@ skip_sep(struct sv *s)
 static int
 take_month(struct sv *s, struct clk_tm *t)
 {
-	t->month = mail_month(take_alpha(s));
+	t->month = month_of(take_alpha(s));
 	skip_sep(s);
 	return t->month == 0 ? RC_SYNTAX : RC_OK;
 }
@@ -292,62 +293,4 @@ mail_date_print(int64_t secs, int32_t zone, struct buf *out)
 	buf_add(out, months + 3 * (t.month - 1), 3);
 	buf_addc(out, ' ');
 	put_rest(out, &t, zone);
-}
-
-void
-mail_internaldate_print(int64_t secs, int32_t zone, struct buf *out)
-{
-	struct clk_tm t;
-
-	clk_civil(secs + (int64_t)zone * 60, &t);
-	if (t.day < 10)
-		buf_addc(out, ' ');
-	buf_addu(out, (uint64_t)t.day);
-	buf_addc(out, '-');
-	buf_add(out, months + 3 * (t.month - 1), 3);
-	buf_addc(out, '-');
-	put_rest(out, &t, zone);
-}
-
-/* Exactly n digits. */
-static int
-take_exactly(struct sv *s, size_t n, int *out)
-{
-	size_t digits;
-
-	if (take_number(s, n, out, &digits) != RC_OK || digits != n)
-		return RC_SYNTAX;
-	return RC_OK;
-}
-
-/*
- * date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP
- *             zone DQUOTE
- * date-day-fixed = (SP DIGIT) / 2DIGIT
- */
-int
-mail_internaldate_parse(struct sv s, int64_t *secs_out, int32_t *zone_out)
-{
-	struct clk_tm t = {.second = 0};
-	int32_t zone = 0;
-	bool ok = take_char(&s, ' ') ? take_exactly(&s, 1, &t.day) == RC_OK
-				     : take_exactly(&s, 2, &t.day) == RC_OK;
-	struct sv month;
-
-	ok = ok && take_char(&s, '-');
-	month = sv_first(s, 3);
-	t.month = mail_month(month);
-	s = sv_skip(s, 3);
-	ok = ok && take_char(&s, '-') &&
-	     take_exactly(&s, 4, &t.year) == RC_OK && take_char(&s, ' ') &&
-	     take_exactly(&s, 2, &t.hour) == RC_OK && take_char(&s, ':') &&
-	     take_exactly(&s, 2, &t.minute) == RC_OK && take_char(&s, ':') &&
-	     take_exactly(&s, 2, &t.second) == RC_OK && take_char(&s, ' ');
-	ok = ok && s.n == 5 && (s.p[0] == '+' || s.p[0] == '-') &&
-	     take_zone(&s, &zone) == RC_OK && s.n == 0 && in_range(&t);
-	if (!ok)
-		return RC_SYNTAX;
-	*secs_out = clk_secs(&t) - (int64_t)zone * 60;
-	*zone_out = zone;
-	return RC_OK;
 }

@@ -1,6 +1,5 @@
 /*
- * Dates of mail: the Date field [RFC 5322 3.3, 4.3] and IMAP's date-time
- * [RFC 3501 9].  A zone is given in minutes east of UTC.
+ * The Date field [RFC 5322 3.3, 4.3].  A zone is given in minutes east of UTC.
  */
 #ifndef MAIL_DATE_H
 #define MAIL_DATE_H
@@ -19,14 +18,5 @@ int mail_date_parse(
     struct sv value, int64_t *secs_out, int32_t *zone_out) RC_USE_RESULT;
 /* "Tue, 24 Nov 2026 11:36:46 +0100" */
 void mail_date_print(int64_t secs, int32_t zone, struct buf *out);
-
-/* "24-Nov-2026 11:36:46 +0100", without quotes; the day may have a space in
- * front.  Strict. */
-int mail_internaldate_parse(
-    struct sv s, int64_t *secs_out, int32_t *zone_out) RC_USE_RESULT;
-void mail_internaldate_print(int64_t secs, int32_t zone, struct buf *out);
-
-/* 1 to 12 by the English name's first three letters, 0 if it is none. */
-int mail_month(struct sv name);
 
 #endif

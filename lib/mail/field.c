@@ -102,24 +102,6 @@ mail_field_count(struct sv header, struct sv name)
 	return n;
 }
 
-size_t
-mail_header_len(struct sv msg)
-{
-	size_t i = 0;
-
-	while (i < msg.n) {
-		const char *nl;
-
-		if (is_empty_line(sv_skip(msg, i)))
-			return i + (msg.p[i] == '\r' ? 2 : 1);
-		nl = memchr(msg.p + i, '\n', msg.n - i);
-		if (nl == NULL)
-			return 0;
-		i = (size_t)(nl - msg.p) + 1;
-	}
-	return 0;
-}
-
 void
 mail_field_remove(struct sv header, struct sv name, struct buf *out)
 {

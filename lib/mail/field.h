@@ -25,12 +25,6 @@ bool mail_field_next(struct sv *header, struct mail_field *out);
 bool mail_field_find(struct sv header, struct sv name, struct mail_field *out);
 size_t mail_field_count(struct sv header, struct sv name);
 
-/*
- * Length of the header at the front of a message, the empty line included;
- * 0 if the empty line is not there (yet).
- */
-size_t mail_header_len(struct sv msg);
-
 /* Appends header to out without the fields of that name. */
 void mail_field_remove(struct sv header, struct sv name, struct buf *out);
 

@@ -188,28 +188,3 @@ mail_take_domain(struct sv *s, struct buf *out, struct buf *comment)
 		(void)mail_skip_cfws(s, comment);
 	}
 }
-
-void
-mail_put_word(struct buf *out, struct sv s)
-{
-	bool dot_ok = s.n > 0 && s.p[0] != '.' && s.p[s.n - 1] != '.';
-	bool quote = s.n == 0;
-	size_t i;
-
-	for (i = 0; i < s.n && !quote; i++) {
-		bool dot = s.p[i] == '.' && dot_ok && s.p[i - 1] != '.';
-
-		quote = !dot && !mail_is_atext(s.p[i]);
-	}
-	if (!quote) {
-		buf_addsv(out, s);
-		return;
-	}
-	buf_addc(out, '"');
-	for (i = 0; i < s.n; i++) {
-		if (s.p[i] == '"' || s.p[i] == '\\')
-			buf_addc(out, '\\');
-		buf_addc(out, s.p[i]);
-	}
-	buf_addc(out, '"');
-}

@@ -45,7 +45,4 @@ bool mail_take_local(struct sv *s, struct buf *out, struct buf *comment);
  */
 bool mail_take_domain(struct sv *s, struct buf *out, struct buf *comment);
 
-/* Appends s as an atom or quoted string, whichever it needs. */
-void mail_put_word(struct buf *out, struct sv s);
-
 #endif

@@ -5,8 +5,8 @@
  * on bad input, only run into a limit, behind which the rest of the message is
  * taken as one opaque part (`truncated`).  Whatever arrives by mail has some
  * meaning here; strictness is for the one who sends, not for the one who
- * reads.  It allocates one array of parts and nothing else, and never points
- * into the message, so a parsed structure outlives the bytes.
+ * reads.  Its result is one array of parts, which never points into the
+ * message, so a parsed structure outlives the bytes.
  *
  * mime_summary is what the store keeps of each message, so that the common
  * questions of IMAP are answered without the message itself: rendered ENVELOPE
@@ -141,7 +141,8 @@ void mime_bodystructure(
 /*
  * A compact, versioned, self-contained encoding.  All slices of a decoded
  * summary point into the encoded bytes.  The date is that of the Date field,
- * seconds UTC, with has_date.
+ * seconds UTC, with has_date.  Of a field that is there twice the last counts,
+ * as in the ENVELOPE.
  */
 struct mime_summary {
 	struct sv envelope;	     /* rendered, with parentheses */

@@ -3,7 +3,6 @@
 #include <stdint.h>
 
 #include "mail/addrlist.h"
-#include "mail/lex.h"
 #include "mail/path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,7 +38,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		mail_path_plain(&p, &out);
 		must(buf_ok(&out));
 	}
-	mail_put_word(&out, sv_of(data, size));
 	buf_fini(&out);
 	return 0;
 }

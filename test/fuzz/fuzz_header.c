@@ -31,12 +31,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			mail_date_print(secs, zone, &out);
 		}
 	}
-	(void)mail_internaldate_parse(all, &secs, &zone);
 	buf_reset(&out);
 	mail_field_remove(all, SV("received"), &out);
 	must(out.n <= size);
 	must(mail_field_count(buf_sv(&out), SV("received")) == 0);
-	must(mail_header_len(all) <= size);
 	/* In two pieces or in one, the count is the same. */
 	mail_field_counter_init(&c, SV("received"));
 	mail_field_counter_feed(&c, sv_first(all, cut));

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "mail/addrlist.h"
-#include "mail/lex.h"
 #include "test/unit/mail/suites.h"
 
 /* "name|route|local|domain" with "-" for what is not there, "!" for broken
@@ -143,26 +142,6 @@ START_TEST(mail_addrlist__is_linear_in_hostile_input)
 }
 END_TEST
 
-START_TEST(mail_put_word__quotes_what_must_be)
-{
-	static const struct {
-		const char *in, *want;
-	} w[] = {{"anna", "anna"}, {"a.b", "a.b"}, {"", "\"\""},
-	    {".a", "\".a\""}, {"a.", "\"a.\""}, {"a..b", "\"a..b\""},
-	    {"a b", "\"a b\""}, {"a\"b\\", "\"a\\\"b\\\\\""}};
-	struct buf out;
-	size_t i;
-
-	buf_init(&out, 100);
-	for (i = 0; i < sizeof w / sizeof w[0]; i++) {
-		buf_reset(&out);
-		mail_put_word(&out, sv_str(w[i].in));
-		ck_assert_str_eq(out.p, w[i].want);
-	}
-	buf_fini(&out);
-}
-END_TEST
-
 TCase *
 addrlist_tests(void)
 {
@@ -173,6 +152,5 @@ addrlist_tests(void)
 	tcase_add_loop_test(tc, mail_addrlist__survives_truncation, 0, n);
 	tcase_add_loop_test(
 	    tc, mail_addrlist__is_linear_in_hostile_input, 0, 15);
-	tcase_add_test(tc, mail_put_word__quotes_what_must_be);
 	return tc;
 }

@@ -63,16 +63,6 @@ START_TEST(mail_field_remove__takes_all_of_a_name)
 }
 END_TEST
 
-START_TEST(mail_header_len__finds_the_empty_line)
-{
-	ck_assert_uint_eq(mail_header_len(SV("A: 1\r\n\r\nbody")), 8);
-	ck_assert_uint_eq(mail_header_len(SV("A: 1\n\nbody")), 6);
-	ck_assert_uint_eq(mail_header_len(SV("\r\nbody")), 2);
-	ck_assert_uint_eq(mail_header_len(SV("A: 1\r\nbody")), 0);
-	ck_assert_uint_eq(mail_header_len(SV("")), 0);
-}
-END_TEST
-
 /* Fed in any two pieces the counter finds the same as mail_field_count. */
 START_TEST(mail_field_counter__agrees_at_every_split)
 {
@@ -108,7 +98,6 @@ field_tests(void)
 	tcase_add_loop_test(tc, mail_field_next__reads_each_row, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(tc, mail_field_remove__takes_all_of_a_name);
-	tcase_add_test(tc, mail_header_len__finds_the_empty_line);
 	tcase_add_test(tc, mail_field_counter__agrees_at_every_split);
 	return tc;
 }
