@@ -137,6 +137,7 @@ in_part(struct imap_search_msg *q, uint32_t i, const struct imap_needle *n)
 bool
 imap_search_body(struct imap_search_msg *q, const struct imap_needle *n)
 {
+	bool found = false;
 	uint32_t i;
 
 	if (!q->have_body) {
@@ -148,8 +149,10 @@ imap_search_body(struct imap_search_msg *q, const struct imap_needle *n)
 	}
 	if (n->text.n == 0)
 		return true;
-	for (i = 0; i < q->x.sum.msg.n; i++)
-		if (in_part(q, i, n))
-			return true;
-	return false;
+	if (!store_parse_begin(q->s->store, q->m->body))
+		return imap_needle_in(q, n, buf_sv(&q->body));
+	for (i = 0; !found && i < q->x.sum.msg.n; i++)
+		found = in_part(q, i, n);
+	store_parse_end(q->s->store, q->m->body);
+	return found;
 }

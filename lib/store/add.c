@@ -92,7 +92,11 @@ summary_again(struct store *st, uint64_t body, struct buf *out)
 	p = xmalloc((size_t)size + 1);
 	r = journal_read(st->j, body, 0, p, (size_t)size);
 	if (r == RC_OK) {
-		summarise(sv_of(p, (size_t)size), false, out);
+		bool sane = store_parse_begin(st, body);
+
+		summarise(sv_of(p, (size_t)size), !sane, out);
+		if (sane)
+			store_parse_end(st, body);
 		if (!buf_ok(out))
 			r = RC_TOOBIG;
 		else

@@ -283,6 +283,9 @@ store_open(const char *dir, const struct store_opts *opts, struct store **out,
 		r = take_lock(st, err);
 	if (r == RC_OK)
 		r = start(st, err);
+	/* Not for the tests' disks: it is no part of what must survive. */
+	if (r == RC_OK && st->io == &journal_disk && !st->opts.readonly)
+		suspects_open(&st->suspects, st->dirfd);
 	if (r == RC_OK) {
 		*out = st;
 		return RC_OK;
@@ -361,6 +364,8 @@ store_close(struct store **sp)
 		journal_close(&st->j);
 	}
 	store_state_reset(st);
+	if (st->suspects.e != NULL)
+		suspects_close(&st->suspects);
 	if (st->lockfd >= 0)
 		st->io->close(st->io, st->lockfd);
 	if (st->dirfd >= 0)
@@ -395,4 +400,16 @@ uint64_t
 store_epoch(struct store *st)
 {
 	return journal_epoch(st->j);
+}
+
+bool
+store_parse_begin(struct store *st, uint64_t body)
+{
+	return suspects_begin(&st->suspects, body);
+}
+
+void
+store_parse_end(struct store *st, uint64_t body)
+{
+	suspects_end(&st->suspects, body);
 }

@@ -313,6 +313,13 @@ int store_read(struct store *st, uint64_t body, uint64_t off, void *p,
  * Made anew from the bytes where it is missing or damaged. */
 int store_summary(
     struct store *st, uint64_t body, struct buf *out) RC_USE_RESULT;
+/*
+ * Around everything that parses a message's bytes: if the process dies in
+ * between, the next one knows of which message.  false: two have died of it;
+ * take it as opaque bytes, and do not call store_parse_end.
+ */
+bool store_parse_begin(struct store *st, uint64_t body);
+void store_parse_end(struct store *st, uint64_t body);
 /* The journal's epoch: with body it makes EMAILID. */
 uint64_t store_epoch(struct store *st);
 

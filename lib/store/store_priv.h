@@ -21,6 +21,7 @@
 #include "store/change.h"
 #include "store/delivery.h"
 #include "store/store.h"
+#include "store/suspect.h"
 #include "store/table.h"
 
 #define KEYWORDS_MAX	  64u	/* of a mailbox */
@@ -124,6 +125,7 @@ struct store {
 	uint64_t checkpoint_seq;
 	uint32_t checkpoint_segment;
 	bool checkpointing; /* somebody writes one */
+	struct suspects suspects;
 };
 
 /* ---- store.c ---- */

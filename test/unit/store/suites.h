@@ -9,5 +9,6 @@ TCase *view_tests(void);
 TCase *change_tests(void);
 TCase *change_codec_tests(void);
 TCase *start_tests(void);
+TCase *suspect_tests(void);
 
 #endif
