@@ -164,6 +164,7 @@ become(const struct super *s, const struct proc *p, int control)
 	char label[96];
 	char *const argv[] = {label, NULL};
 	sigset_t none;
+	int none_fd;
 
 	(void)snprintf(label, sizeof label, "hearthmail: %s%s%s",
 	    role_info[p->role].name, p->account[0] != '\0' ? " " : "",
@@ -177,6 +178,9 @@ become(const struct super *s, const struct proc *p, int control)
 	else if (dup2(control, CONTROL_FD) < 0)
 		_exit(1);
 	if (s->log_pipe[1] >= 0 && dup2(s->log_pipe[1], 2) < 0)
+		_exit(1);
+	none_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (none_fd < 0 || dup2(none_fd, 0) < 0 || dup2(none_fd, 1) < 0)
 		_exit(1);
 	(void)execve("/proc/self/exe", argv, environ);
 	_exit(127);

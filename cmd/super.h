@@ -85,7 +85,7 @@ struct super {
 	struct proc *procs;
 	bool stopping;
 	uint64_t cert_stamp;
-	int log_pipe[2]; /* children's log when we are on a terminal */
+	int log_pipe[2]; /* children's log, if we copy it; else -1 */
 	struct ev *log_ev;
 	int reload_fd, auth_fd; /* control sockets */
 	struct ev *reload_ev, *auth_ev, *signal_ev;

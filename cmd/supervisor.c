@@ -247,33 +247,50 @@ open_control(struct super *s)
 		    ev_add(s->loop, s->auth_fd, EPOLLIN, on_auth_socket, s);
 }
 
-/* ---- the log of children, when we are on a terminal ---- */
+/*
+ * ---- the log of children ----
+ *
+ * Unless our own log goes into a pipe or socket (as a service manager gives
+ * us), children get a pipe and we copy: a terminal must not get to see more
+ * than text, and a file could be truncated by who holds it.  When we are slow,
+ * lines are lost rather than mail held up.
+ */
+
+#define LOG_PIPE_BYTES (1 << 20)
+#define LOG_CHUNK      32768
+
+/* Copies what is there now; false: nothing was. */
+static bool
+copy_log(struct super *s)
+{
+	static char b[LOG_CHUNK];
+	ssize_t i, n = read(s->log_pipe[0], b, sizeof b);
+
+	for (i = 0; i < n; i++)
+		if (!ascii_is_print(b[i]) && b[i] != '\n')
+			b[i] = '?';
+	return n > 0 && io_write_all(2, b, (size_t)n) == RC_OK;
+}
 
 static void
 on_log(struct ev *e, uint32_t events, void *arg)
 {
-	struct super *s = arg;
-	char b[4096];
-	ssize_t i, n = read(s->log_pipe[0], b, sizeof b);
-
 	(void)e;
 	(void)events;
-	/* A child that was taken over may write what it likes; a terminal
-	 * must not get to see more than text. */
-	for (i = 0; i < n; i++)
-		if (!ascii_is_print(b[i]) && b[i] != '\n')
-			b[i] = '?';
-	if (n > 0 && write(2, b, (size_t)n) < 0)
-		return;
+	(void)copy_log(arg);
 }
 
 static void
 open_log(struct super *s)
 {
+	struct stat st;
+
 	s->log_pipe[0] = s->log_pipe[1] = -1;
-	if (!isatty(2) || pipe2(s->log_pipe, O_CLOEXEC) != 0)
+	if (fstat(2, &st) != 0 || S_ISFIFO(st.st_mode) ||
+	    S_ISSOCK(st.st_mode) ||
+	    pipe2(s->log_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
 		return;
-	(void)fcntl(s->log_pipe[0], F_SETFL, O_NONBLOCK);
+	(void)fcntl(s->log_pipe[1], F_SETPIPE_SZ, LOG_PIPE_BYTES);
 	s->log_ev = ev_add(s->loop, s->log_pipe[0], EPOLLIN, on_log, s);
 }
 
@@ -436,6 +453,9 @@ prepare(struct super *s, int *lock, struct err *err)
 static void
 release(struct super *s, int *lock)
 {
+	/* The children's last words. */
+	while (s->log_pipe[0] >= 0 && copy_log(s))
+		;
 	sockets_close(&s->sockets);
 	ev_del(&s->reload_ev);
 	ev_del(&s->auth_ev);
