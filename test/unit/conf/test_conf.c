@@ -1,0 +1,312 @@
+/* Who gets what, who may send as whom, and what the parser makes of a file. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "conf/conf.h"
+#include "test/unit/conf/suites.h"
+
+#define HEAD                                                           \
+	"hostname: mail.example.org\n"                                 \
+	"domains: [example.org, Example.Test]\n"                       \
+	"accounts:\n"                                                  \
+	"  anna: { addresses: [anna@example.org, mum@example.org] }\n" \
+	"  ben: {}\n"
+#define ALIASES                                                 \
+	"aliases:\n"                                            \
+	"  family@example.org: [anna, ben]\n"                   \
+	"  Mail.List@example.test: [family@example.org, ben]\n" \
+	"  info+x@example.org: [anna]\n"                        \
+	"  abuse@example.test: [anna]\n"
+
+static struct conf *
+parse(const char *text)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	int r = conf_parse(sv_str(text), "test.yaml", &c, &e);
+
+	ck_assert_msg(
+	    r == RC_OK, "%u:%u: %s", e.e[0].line, e.e[0].column, e.e[0].text);
+	return c;
+}
+
+static const char whole[] = HEAD ALIASES "admin: ben\n"
+					 "catch_all: { example.test: anna }\n";
+
+static const struct {
+	const char *in;
+	int rc;
+	const char *who, *why;
+} rows[] = {
+    {"anna@example.org", RC_OK, "anna", "address"},
+    {"ANNA@EXAMPLE.ORG", RC_OK, "anna", "address"},
+    {"mum@example.org", RC_OK, "anna", "address"},
+    {"ben@example.org", RC_OK, "ben", "address"},
+    {"ben@example.test", RC_OK, "ben", "address"},
+    {"anna@example.test", RC_OK, "anna", "catch-all"},
+    {"family@example.org", RC_OK, "anna,ben", "alias"},
+    {"mail.list@example.test", RC_OK, "anna,ben", "alias"},
+    {"anna+shop@example.org", RC_OK, "anna", "address"},
+    {"anna+@example.org", RC_OK, "anna", "address"},
+    {"anna+a+b@example.org", RC_OK, "anna", "address"},
+    {"family+x@example.org", RC_OK, "anna,ben", "alias"},
+    {"info+x@example.org", RC_OK, "anna", "alias"},
+    {"info@example.org", RC_NOTFOUND, NULL, "nobody"},
+    {"info+y@example.org", RC_NOTFOUND, NULL, "nobody"},
+    {"+anna@example.org", RC_NOTFOUND, NULL, "nobody"},
+    {"nobody@example.org", RC_NOTFOUND, NULL, "nobody"},
+    {"nobody@example.test", RC_OK, "anna", "catch-all"},
+    {"postmaster", RC_OK, "ben", "admin"},
+    {"PostMaster", RC_OK, "ben", "admin"},
+    {"Postmaster@example.org", RC_OK, "ben", "admin"},
+    {"abuse@example.org", RC_OK, "ben", "admin"},
+    {"abuse@example.test", RC_OK, "anna", "alias"},
+    {"abuse", RC_DENIED, NULL, "not ours"},
+    {"anna", RC_DENIED, NULL, "not ours"},
+    {"anna@", RC_DENIED, NULL, "not ours"},
+    {"@example.org", RC_DENIED, NULL, "not ours"},
+    {"", RC_DENIED, NULL, "not ours"},
+    {"anna@example.net", RC_DENIED, NULL, "not ours"},
+    {"anna@sub.example.org", RC_DENIED, NULL, "not ours"},
+    {"anna@example.org@example.net", RC_DENIED, NULL, "not ours"},
+    {"anna @example.org", RC_DENIED, NULL, "not ours"},
+    {"anna\n@example.org", RC_DENIED, NULL, "not ours"},
+};
+
+START_TEST(conf_lookup__answers_each_row)
+{
+	struct conf *c = parse(whole);
+	struct sv in = sv_str(rows[_i].in);
+	const uint32_t *who = NULL;
+	size_t n = 0, i;
+	struct buf b;
+	int r = conf_lookup(c, in, &who, &n);
+
+	ck_assert_msg(r == rows[_i].rc, "%s: %s", rows[_i].in, rc_name(r));
+	ck_assert_str_eq(conf_lookup_why(c, in), rows[_i].why);
+	buf_init(&b, 100);
+	for (i = 0; i < n; i++)
+		buf_addf(&b, "%s%s", i > 0 ? "," : "", c->account[who[i]].name);
+	ck_assert_str_eq(b.p, rows[_i].who != NULL ? rows[_i].who : "");
+	buf_fini(&b);
+	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_lookup__takes_an_address_of_any_length)
+{
+	struct conf *c = parse(whole);
+	const uint32_t *who;
+	char text[1000];
+	size_t n, len;
+
+	for (len = 300; len < sizeof text; len++) {
+		memset(text, 'a', len);
+		memcpy(text + len - 13, "@example.test", 13);
+		ck_assert_int_eq(conf_lookup(c, sv_of(text, len), &who, &n),
+		    len <= 320 ? RC_OK : RC_DENIED);
+	}
+	conf_free(&c);
+}
+END_TEST
+
+static const struct {
+	const char *address;
+	bool anna, ben;
+} senders[] = {
+    {"anna@example.org", true, false},
+    {"mum@example.org", true, false},
+    {"Anna+news@Example.org", true, false},
+    {"ben@example.test", false, true},
+    {"family@example.org", true, true},
+    {"family+x@example.org", true, true},
+    {"postmaster@example.org", false, true},
+    {"nobody@example.test", false, false}, /* by catch-all only */
+    {"nobody@example.org", false, false},
+    {"anna@example.net", false, false},
+    {"", false, false},
+};
+
+START_TEST(conf_may_send__answers_each_row)
+{
+	struct conf *c = parse(whole);
+	struct sv a = sv_str(senders[_i].address);
+
+	ck_assert(conf_may_send(c, 0, a) == senders[_i].anna);
+	ck_assert(conf_may_send(c, 1, a) == senders[_i].ben);
+	ck_assert(!conf_may_send(c, 2, a));
+	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_account_by_login__takes_names_and_addresses)
+{
+	struct conf *c = parse(whole);
+
+	ck_assert_int_eq(conf_account_by_login(c, SV("anna")), 0);
+	ck_assert_int_eq(conf_account_by_login(c, SV("Mum@example.org")), 0);
+	ck_assert_int_eq(conf_account_by_login(c, SV("ben@example.test")), 1);
+	ck_assert_int_eq(
+	    conf_account_by_login(c, SV("family@example.org")), -1);
+	ck_assert_int_eq(
+	    conf_account_by_login(c, SV("anna+x@example.org")), -1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("")), -1);
+	ck_assert_int_eq(conf_account_by_login(c, sv_of("anna\0", 5)), -1);
+	ck_assert_int_eq(conf_account_by_name(c, SV("Anna")), -1);
+	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_parse__knows_its_defaults)
+{
+	struct conf *c = parse(HEAD);
+
+	ck_assert_uint_eq(c->naccount, 2);
+	ck_assert_uint_eq(c->admin, 0);
+	ck_assert_int_eq(c->domain[0].catch_all, -1);
+	ck_assert_str_eq(c->domain[1].name, "example.test");
+	ck_assert_uint_eq(c->account[1].naddress, 2);
+	ck_assert_str_eq(c->data, "/var/lib/hearthmail");
+	ck_assert_ptr_null(c->tls_certificate);
+	ck_assert(c->sandbox);
+	ck_assert_uint_eq(c->limits.message_size, 50u << 20);
+	ck_assert_uint_eq(c->limits.recipients, 100);
+	ck_assert(conf_domain_is_local(c, SV("EXAMPLE.org")));
+	ck_assert(!conf_domain_is_local(c, SV("")));
+	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_parse__an_account_without_any_address_can_catch_all)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	const uint32_t *who;
+	size_t n;
+	int r = conf_parse(SV("hostname: mail.example.org\n"
+			      "domains: [example.org]\n"
+			      "accounts: { anna: { addresses: [] } }\n"
+			      "catch_all: anna\n"),
+	    "test.yaml", &c, &e);
+
+	if (r != RC_OK) /* refusing it would do, too */
+		return;
+	ck_assert_int_eq(conf_lookup(c, SV("x@example.org"), &who, &n), RC_OK);
+	ck_assert(n == 1 && who[0] == 0);
+	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_parse__reads_places_to_listen)
+{
+	struct conf *c =
+	    parse(HEAD "listen:\n"
+		       "  smtp: [25, '127.0.0.1:2525', '[::1]:26']\n"
+		       "  pop3: []\n"
+		       "  imap: [0]\n");
+
+	ck_assert_uint_eq(c->nlisten[CONF_SMTP], 3);
+	ck_assert_ptr_null(c->listen[CONF_SMTP][0].host);
+	ck_assert_str_eq(c->listen[CONF_SMTP][1].host, "127.0.0.1");
+	ck_assert_uint_eq(c->listen[CONF_SMTP][1].port, 2525);
+	ck_assert_str_eq(c->listen[CONF_SMTP][2].host, "::1");
+	ck_assert_uint_eq(c->nlisten[CONF_POP3], 0);
+	ck_assert_uint_eq(c->listen[CONF_IMAP][0].port, 0);
+	ck_assert_uint_ge(c->nlisten[CONF_IMAPS], 1);
+	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_parse__alias_loops_end)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	const uint32_t *who;
+	size_t n;
+	int r = conf_parse(SV(HEAD "aliases:\n"
+				   "  a@example.org: [b@example.org, anna]\n"
+				   "  b@example.org: [a@example.org]\n"),
+	    "test.yaml", &c, &e);
+
+	if (r == RC_OK) {
+		ck_assert_int_eq(
+		    conf_lookup(c, SV("b@example.org"), &who, &n), RC_OK);
+		ck_assert(n == 1 && who[0] == 0);
+	} else {
+		ck_assert_int_eq(r, RC_SYNTAX);
+		ck_assert_uint_ge(e.n, 1);
+	}
+	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_parse__survives_truncation)
+{
+	size_t n;
+
+	for (n = 0; n < sizeof whole; n++) {
+		struct conf_errors e = {0};
+		struct conf *c = NULL;
+		int r = conf_parse(sv_of(whole, n), "test.yaml", &c, &e);
+
+		ck_assert(r == RC_OK ? c != NULL : c == NULL && e.n > 0);
+		conf_free(&c);
+	}
+}
+END_TEST
+
+START_TEST(conf_parse__collects_all_errors_and_counts_the_rest)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	struct buf text, out;
+	int i;
+
+	buf_init(&text, 10000);
+	buf_adds(&text, HEAD);
+	for (i = 0; i < 30; i++)
+		buf_addf(&text, "nonsense%d: x\n", i);
+	ck_assert_int_eq(conf_parse(buf_sv(&text), "f", &c, &e), RC_SYNTAX);
+	ck_assert_uint_eq(e.n, 30);
+	buf_init(&out, 100000);
+	conf_errors_print(&e, "f", &out);
+	ck_assert(sv_find(buf_sv(&out), SV("f:6:1: ")) < out.n);
+	ck_assert(sv_ends(buf_sv(&out), SV("f: and 10 more\n")));
+	buf_fini(&out);
+	buf_fini(&text);
+}
+END_TEST
+
+START_TEST(conf_ref__the_last_one_frees)
+{
+	struct conf *c = parse(HEAD), *d = conf_ref(c);
+
+	conf_free(&c);
+	ck_assert_ptr_null(c);
+	ck_assert_str_eq(d->hostname, "mail.example.org");
+	conf_free(&d);
+	conf_free(&d);
+}
+END_TEST
+
+TCase *
+conf_tests(void)
+{
+	TCase *t = tcase_create("conf");
+
+	tcase_add_loop_test(
+	    t, conf_lookup__answers_each_row, 0, sizeof rows / sizeof rows[0]);
+	tcase_add_test(t, conf_lookup__takes_an_address_of_any_length);
+	tcase_add_loop_test(t, conf_may_send__answers_each_row, 0,
+	    sizeof senders / sizeof senders[0]);
+	tcase_add_test(t, conf_account_by_login__takes_names_and_addresses);
+	tcase_add_test(t, conf_parse__knows_its_defaults);
+	tcase_add_test(
+	    t, conf_parse__an_account_without_any_address_can_catch_all);
+	tcase_add_test(t, conf_parse__reads_places_to_listen);
+	tcase_add_test(t, conf_parse__alias_loops_end);
+	tcase_add_test(t, conf_parse__survives_truncation);
+	tcase_add_test(t, conf_parse__collects_all_errors_and_counts_the_rest);
+	tcase_add_test(t, conf_ref__the_last_one_frees);
+	return t;
+}

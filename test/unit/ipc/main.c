@@ -1,0 +1,20 @@
+#include <stdlib.h>
+
+#include "test/unit/ipc/suites.h"
+
+int
+main(void)
+{
+	Suite *s = suite_create("ipc");
+	SRunner *r;
+	int failed;
+
+	suite_add_tcase(s, msg_tests());
+	suite_add_tcase(s, line_tests());
+	suite_add_tcase(s, peer_tests());
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
