@@ -133,7 +133,7 @@ recv_now(int fd, struct msg *m, int flags, char *body)
 int
 line_send_fd(int fd, struct msg *m)
 {
-	int r = send_now(fd, m, 0);
+	int r = buf_ok(&m->b) ? send_now(fd, m, 0) : RC_TEMP;
 
 	msg_fini(m);
 	return r;
