@@ -75,14 +75,18 @@ probe_dotdot(const char *other)
 static bool
 probe_write_tmp(const char *other)
 {
-	int fd = open("/tmp/.hearthmail-probe",
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char path[64];
+	int fd;
 
 	(void)other;
+	(void)snprintf(
+	    path, sizeof path, "/tmp/.hearthmail-probe-%d", (int)getpid());
+	fd = open(
+	    path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return false;
 	(void)close(fd);
-	(void)unlink("/tmp/.hearthmail-probe");
+	(void)unlink(path);
 	return true;
 }
 
