@@ -1,0 +1,425 @@
+/* Routing, with lines that pretend to be accounts and askers. */
+#include <check.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "ipc/proto.h"
+#include "keeper/keeper.h"
+#include "test/unit/keeper/suites.h"
+
+static struct ev_loop *loop;
+static struct keeper *keeper;
+static struct conf *conf;
+static int client;     /* the asker's end */
+static int account[4]; /* the ends of anna's processes, one after another */
+static unsigned naccount, starts;
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	ev_stop(loop);
+}
+
+static void
+turn(void)
+{
+	ev_timer_add(loop, 15, stop, NULL);
+	ev_run(loop);
+}
+
+static void
+on_start(void *arg, uint32_t number)
+{
+	(void)arg;
+	ck_assert_uint_eq(number, 0);
+	starts++;
+}
+
+static const struct keeper_ops ops = {.start = on_start};
+
+static struct conf *
+parse(const char *accounts)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	struct buf b;
+
+	buf_init(&b, 1000);
+	buf_addf(&b,
+	    "hostname: mail.example.org\ndomains: [example.org]\n"
+	    "accounts: %s\n",
+	    accounts);
+	ck_assert_int_eq(conf_parse(buf_sv(&b), "f", &c, &e), RC_OK);
+	buf_fini(&b);
+	return c;
+}
+
+static void
+setup(void)
+{
+	int fd[2];
+
+	loop = ev_loop_new();
+	conf = parse("{ anna: {}, ben: {} }");
+	keeper = keeper_new(loop, conf, &ops, NULL);
+	ck_assert_int_eq(line_pair(fd), RC_OK);
+	keeper_add_client(keeper, fd[0]);
+	client = fd[1];
+	naccount = starts = 0;
+}
+
+static void
+teardown(void)
+{
+	unsigned i;
+
+	keeper_free(&keeper);
+	conf_free(&conf);
+	ev_loop_free(&loop);
+	close(client);
+	for (i = 0; i < naccount; i++)
+		if (account[i] >= 0)
+			close(account[i]);
+}
+
+/* Another process of anna's. */
+static void
+come_up(void)
+{
+	int fd[2];
+
+	ck_assert_int_eq(line_pair(fd), RC_OK);
+	keeper_add_account(keeper, "anna", fd[0]);
+	account[naccount++] = fd[1];
+}
+
+static void
+die(void)
+{
+	close(account[naccount - 1]);
+	account[naccount - 1] = -1;
+	turn();
+}
+
+static void
+ask(uint16_t type, uint32_t id, const char *name)
+{
+	struct msg m;
+
+	msg_init(&m, type);
+	m.id = id;
+	msg_put_str(&m, name);
+	if (type == DELIVER) {
+		msg_put_sv(&m, SV("0123456789abcdef"));
+		msg_put_u64(&m, 5);
+		msg_put_u8(&m, 0);
+	}
+	msg_put_fd(&m, open("/dev/null", O_RDONLY));
+	ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
+	turn();
+}
+
+static bool
+has_message(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* What the account got: its id; checks type and the flags of a delivery. */
+static uint32_t
+received(uint16_t type, uint8_t flags)
+{
+	int fd = account[naccount - 1];
+	char name[64], id[16];
+	struct msg m;
+	uint32_t r;
+
+	ck_assert(has_message(fd));
+	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
+	ck_assert_uint_eq(m.type, type);
+	ck_assert_uint_eq(m.nfd, 1);
+	msg_get_str(&m, name, sizeof name);
+	ck_assert_str_eq(name, "anna");
+	if (type == DELIVER) {
+		msg_get_bytes(&m, id, sizeof id);
+		ck_assert_uint_eq(msg_get_u64(&m), 5);
+		ck_assert_uint_eq(msg_get_u8(&m), flags);
+	}
+	ck_assert_int_eq(msg_end(&m), RC_OK);
+	r = m.id;
+	msg_fini(&m);
+	return r;
+}
+
+static void
+answer(uint32_t id)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, (uint32_t)RC_OK);
+	msg_put_str(&m, "stored");
+	ck_assert_int_eq(line_send_fd(account[naccount - 1], &m), RC_OK);
+	turn();
+}
+
+static void
+expect_reply(int fd, uint32_t id, int rc)
+{
+	struct msg m;
+	int got;
+
+	ck_assert(has_message(fd));
+	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MSG_REPLY);
+	ck_assert_uint_eq(m.id, id);
+	got = (int)msg_get_u32(&m);
+	ck_assert_msg(got == rc, "%s", rc_name(got));
+	msg_fini(&m);
+}
+
+START_TEST(keeper__a_delivery_waits_until_the_account_is_up)
+{
+	ask(DELIVER, 7, "anna");
+	ask(DELIVER, 8, "anna");
+	ck_assert_uint_eq(starts, 1);
+	ck_assert(!has_message(client));
+	come_up();
+	turn();
+	answer(received(DELIVER, 0));
+	expect_reply(client, 7, RC_OK);
+	answer(received(DELIVER, 0));
+	expect_reply(client, 8, RC_OK);
+	ask(DELIVER, 9, "anna");
+	ck_assert_uint_eq(starts, 1);
+	answer(received(DELIVER, 0));
+	expect_reply(client, 9, RC_OK);
+}
+END_TEST
+
+START_TEST(keeper__a_delivery_is_sent_again_and_opaque_after_two_deaths)
+{
+	ask(DELIVER, 7, "anna");
+	come_up();
+	(void)received(DELIVER, 0);
+	die();
+	ck_assert_uint_eq(starts, 2);
+	come_up();
+	(void)received(DELIVER, 0);
+	die();
+	ck_assert_uint_eq(starts, 3);
+	come_up();
+	answer(received(DELIVER, DELIVER_OPAQUE));
+	expect_reply(client, 7, RC_OK);
+	ck_assert(!has_message(client));
+}
+END_TEST
+
+START_TEST(keeper__a_death_without_a_message_in_hand_blames_none)
+{
+	ask(DELIVER, 7, "anna");
+	come_up();
+	answer(received(DELIVER, 0));
+	expect_reply(client, 7, RC_OK);
+	die();
+	ck_assert_uint_eq(starts, 1);
+	ask(DELIVER, 8, "anna");
+	ck_assert_uint_eq(starts, 2);
+	come_up();
+	answer(received(DELIVER, 0));
+	expect_reply(client, 8, RC_OK);
+}
+END_TEST
+
+START_TEST(keeper__a_session_dies_with_its_process)
+{
+	ask(SESSION_OPEN, 7, "anna");
+	come_up();
+	turn();
+	(void)received(SESSION_OPEN, 0);
+	die();
+	expect_reply(client, 7, RC_TEMP);
+	ck_assert_uint_eq(starts, 1);
+}
+END_TEST
+
+START_TEST(keeper__a_new_line_may_come_before_the_old_ones_end)
+{
+	ask(DELIVER, 7, "anna");
+	ask(SESSION_OPEN, 8, "anna");
+	come_up();
+	turn();
+	(void)received(DELIVER, 0);
+	come_up();
+	turn();
+	answer(received(DELIVER, 0));
+	expect_reply(client, 8, RC_TEMP);
+	expect_reply(client, 7, RC_OK);
+}
+END_TEST
+
+START_TEST(keeper__refused_accounts_fail_for_now)
+{
+	ask(DELIVER, 7, "anna");
+	keeper_account_refused(keeper, "anna");
+	expect_reply(client, 7, RC_TEMP);
+	ask(DELIVER, 8, "anna");
+	ck_assert_uint_eq(starts, 2);
+}
+END_TEST
+
+START_TEST(keeper__a_refusal_that_comes_late_hurts_no_one)
+{
+	come_up();
+	keeper_account_refused(keeper, "anna");
+	keeper_account_refused(keeper, "nobody");
+	ask(DELIVER, 8, "anna");
+	answer(received(DELIVER, 0));
+	expect_reply(client, 8, RC_OK);
+}
+END_TEST
+
+START_TEST(keeper__unknown_accounts_and_messages_are_refused)
+{
+	struct msg m;
+
+	ask(DELIVER, 7, "zoe");
+	expect_reply(client, 7, RC_NOTFOUND);
+	ask(99, 8, "anna");
+	expect_reply(client, 8, RC_SYNTAX);
+	msg_init(&m, DELIVER); /* no descriptor */
+	m.id = 9;
+	msg_put_str(&m, "anna");
+	ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
+	msg_init(&m, DELIVER); /* no fields */
+	m.id = 10;
+	ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
+	turn();
+	expect_reply(client, 9, RC_TEMP);
+	expect_reply(client, 10, RC_SYNTAX);
+	ck_assert_uint_eq(starts, 0);
+}
+END_TEST
+
+START_TEST(keeper__a_removed_account_is_told_for_good)
+{
+	struct conf *fresh = parse("{ ben: {} }");
+
+	ask(DELIVER, 7, "anna");
+	keeper_set_conf(keeper, fresh);
+	conf_free(&fresh);
+	turn();
+	expect_reply(client, 7, RC_PERM);
+	ask(DELIVER, 8, "anna");
+	expect_reply(client, 8, RC_NOTFOUND);
+	ck_assert_uint_eq(starts, 1);
+}
+END_TEST
+
+START_TEST(keeper__an_account_may_leave_when_nothing_waits)
+{
+	struct msg m;
+
+	come_up();
+	ask(DELIVER, 7, "anna");
+	msg_init(&m, ACCOUNT_LEAVE);
+	m.id = 55;
+	ck_assert_int_eq(line_send_fd(account[0], &m), RC_OK);
+	turn();
+	answer(received(DELIVER, 0));
+	expect_reply(account[0], 55, RC_TEMP);
+	expect_reply(client, 7, RC_OK);
+	msg_init(&m, ACCOUNT_LEAVE);
+	m.id = 56;
+	ck_assert_int_eq(line_send_fd(account[0], &m), RC_OK);
+	turn();
+	expect_reply(account[0], 56, RC_OK);
+	/* What comes now waits for the next process. */
+	ask(DELIVER, 8, "anna");
+	ck_assert(!has_message(account[0]));
+	ck_assert_uint_eq(starts, 0);
+	die();
+	ck_assert_uint_eq(starts, 1);
+	come_up();
+	answer(received(DELIVER, 0));
+	expect_reply(client, 8, RC_OK);
+}
+END_TEST
+
+START_TEST(keeper__what_waits_is_bounded)
+{
+	uint32_t i;
+	struct msg m;
+
+	for (i = 0; i < 1001; i++) {
+		msg_init(&m, DELIVER);
+		m.id = i;
+		msg_put_str(&m, "anna");
+		msg_put_u8(&m, 0);
+		msg_put_fd(&m, dup(0));
+		ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
+		if (i % 100 == 0)
+			turn();
+	}
+	turn();
+	expect_reply(client, 1000, RC_TEMP);
+	ck_assert(!has_message(client));
+}
+END_TEST
+
+START_TEST(keeper__a_client_may_leave_before_its_answer)
+{
+	ask(DELIVER, 7, "anna");
+	come_up();
+	close(client);
+	turn();
+	client = dup(0);
+	answer(received(DELIVER, 0));
+}
+END_TEST
+
+START_TEST(keeper__a_kick_reaches_a_living_account_only)
+{
+	struct msg m;
+
+	ask(SESSION_KICK, 0, "anna");
+	ck_assert_uint_eq(starts, 0);
+	come_up();
+	ask(SESSION_KICK, 0, "anna");
+	ck_assert(has_message(account[0]));
+	ck_assert_int_eq(line_recv_fd(account[0], &m), RC_OK);
+	ck_assert_uint_eq(m.type, SESSION_KICK);
+	msg_fini(&m);
+	ck_assert(!has_message(client));
+}
+END_TEST
+
+TCase *
+keeper_tests(void)
+{
+	TCase *t = tcase_create("keeper");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, keeper__a_delivery_waits_until_the_account_is_up);
+	tcase_add_test(
+	    t, keeper__a_delivery_is_sent_again_and_opaque_after_two_deaths);
+	tcase_add_test(
+	    t, keeper__a_death_without_a_message_in_hand_blames_none);
+	tcase_add_test(t, keeper__a_session_dies_with_its_process);
+	tcase_add_test(t, keeper__a_new_line_may_come_before_the_old_ones_end);
+	tcase_add_test(t, keeper__refused_accounts_fail_for_now);
+	tcase_add_test(t, keeper__a_refusal_that_comes_late_hurts_no_one);
+	tcase_add_test(t, keeper__unknown_accounts_and_messages_are_refused);
+	tcase_add_test(t, keeper__a_removed_account_is_told_for_good);
+	tcase_add_test(t, keeper__an_account_may_leave_when_nothing_waits);
+	tcase_add_test(t, keeper__what_waits_is_bounded);
+	tcase_add_test(t, keeper__a_client_may_leave_before_its_answer);
+	tcase_add_test(t, keeper__a_kick_reaches_a_living_account_only);
+	return t;
+}
