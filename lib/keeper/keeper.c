@@ -195,15 +195,12 @@ mark_opaque(struct account *a, struct request *r)
 			"process died of it twice")));
 }
 
+/* The process is gone: what it had in hand goes to the next one. */
 static void
-on_account_eof(struct line *l, void *arg)
+take_back(struct account *a)
 {
-	struct account *a = arg;
 	struct request *r, *next;
 
-	line_free(&l);
-	a->line = NULL;
-	a->state = ACCOUNT_DOWN;
 	for (r = a->requests; r != NULL; r = next) {
 		next = r->next;
 		if (r->account_id == 0)
@@ -218,6 +215,17 @@ on_account_eof(struct line *l, void *arg)
 		else
 			mark_opaque(a, r);
 	}
+}
+
+static void
+on_account_eof(struct line *l, void *arg)
+{
+	struct account *a = arg;
+
+	line_free(&l);
+	a->line = NULL;
+	a->state = ACCOUNT_DOWN;
+	take_back(a);
 	if (a->requests != NULL)
 		account_start(a);
 }
@@ -385,7 +393,11 @@ keeper_add_account(struct keeper *k, const char *name, int fd)
 {
 	struct account *a = account_get(k, name);
 
-	line_free(&a->line);
+	/* The new line may come before the old one's end is seen. */
+	if (a->line != NULL) {
+		line_free(&a->line);
+		take_back(a);
+	}
 	a->line = line_new(k->loop, fd, on_account_msg, on_account_eof, a);
 	a->state = ACCOUNT_UP;
 	send_waiting(a);
