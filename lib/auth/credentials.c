@@ -279,7 +279,7 @@ credentials_set_hash(struct credentials *c, struct sv account, const char *hash)
 	struct entry *e = find_or_add(c, account);
 
 	free(e->hash);
-	e->hash = xstrdup(hash);
+	e->hash = hash != NULL ? xstrdup(hash) : NULL;
 }
 
 int

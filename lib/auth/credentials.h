@@ -40,7 +40,7 @@ int credentials_check_strength(
 /* Hashes (slow) and sets. */
 int credentials_set_password(struct credentials *c, struct sv account,
     struct sv password, struct err *err) RC_USE_RESULT;
-/* As above with a hash made before by credentials_hash(). */
+/* As above with a hash made before by credentials_hash(); NULL: none. */
 void credentials_set_hash(
     struct credentials *c, struct sv account, const char *hash);
 #define CREDENTIALS_HASH_MAX 128

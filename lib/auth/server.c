@@ -395,14 +395,21 @@ int
 auth_server_passwd(struct auth_server *s, struct sv account, struct sv password,
     bool weak, struct err *err)
 {
+	const char *was = credentials_password_hash(s->cred, account);
+	char *before = was != NULL ? xstrdup(was) : NULL;
 	int r = check_account(s, account, err);
 
 	if (r == RC_OK && !weak)
 		r = credentials_check_strength(account, password, err);
 	if (r == RC_OK)
 		r = credentials_set_password(s->cred, account, password, err);
-	if (r == RC_OK)
+	if (r == RC_OK) {
 		r = credentials_save(s->cred, s->path, err);
+		/* What is not on the disk does not count. */
+		if (r != RC_OK)
+			credentials_set_hash(s->cred, account, before);
+	}
+	free(before);
 	return r;
 }
 
@@ -411,15 +418,20 @@ auth_server_app_add(struct auth_server *s, struct sv account, struct sv label,
     struct buf *password_out, struct err *err)
 {
 	int r = check_account(s, account, err);
+	uint64_t id;
 
 	if (r == RC_OK)
 		r = credentials_app_add(
 		    s->cred, account, label, password_out, err);
-	if (r == RC_OK)
-		r = credentials_save(s->cred, s->path, err);
+	if (r != RC_OK)
+		return r;
+	r = credentials_save(s->cred, s->path, err);
+	if (r != RC_OK)
+		(void)!credentials_app_revoke(s->cred, account, label, &id);
 	return r;
 }
 
+/* Where it cannot be saved it stays revoked until the next start. */
 int
 auth_server_app_revoke(struct auth_server *s, struct sv account,
     struct sv label, uint64_t *id_out, struct err *err)
