@@ -2,11 +2,11 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "net/pool.h"
@@ -14,14 +14,16 @@
 
 struct echo {
 	struct pool_task task;
+	atomic_bool done;
 	int far;
 	atomic_int runs;
 	atomic_int inside; /* workers in run() now */
-	atomic_int *ended;
-	int pause_ms; /* how long run() takes */
-	atomic_bool *done;
+	int pause_ms;	   /* how long run() takes */
 };
 
+/* Not freed by end(): the tests look at what has ended, too. */
+static struct echo echoes[256];
+static atomic_uint nechoes;
 static struct pool *pool;
 static atomic_int ended, twice;
 
@@ -69,23 +71,21 @@ echo_end(struct pool_task *t)
 
 	close(t->fd);
 	atomic_fetch_add(&ended, 1);
-	atomic_store(e->done, true);
-	free(e);
+	atomic_store(&e->done, true);
 }
 
 static struct echo *
-echo_new(atomic_bool *done)
+echo_new(void)
 {
-	struct echo *e = xcalloc(1, sizeof *e);
+	struct echo *e = &echoes[atomic_fetch_add(&nechoes, 1)];
 	int fd[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	memset(e, 0, sizeof *e);
 	e->task.fd = fd[0];
 	e->far = fd[1];
 	e->task.run = echo_run;
 	e->task.end = echo_end;
-	e->done = done;
-	atomic_store(done, false);
 	return e;
 }
 
@@ -103,6 +103,7 @@ static void
 setup(void)
 {
 	pool = pool_new(8);
+	atomic_store(&nechoes, 0);
 	atomic_store(&ended, 0);
 	atomic_store(&twice, 0);
 }
@@ -118,8 +119,7 @@ teardown(void)
 
 START_TEST(pool__runs_at_once_at_input_and_at_a_wake)
 {
-	atomic_bool done;
-	struct echo *e = echo_new(&done);
+	struct echo *e = echo_new();
 	int far = e->far;
 	char c;
 
@@ -141,8 +141,7 @@ END_TEST
 
 START_TEST(pool_wake__while_it_runs_means_one_more_run)
 {
-	atomic_bool done;
-	struct echo *e = echo_new(&done);
+	struct echo *e = echo_new();
 	int far = e->far, i;
 
 	e->pause_ms = 60;
@@ -174,8 +173,7 @@ START_TEST(pool__ends_with_wakes_still_on_their_way)
 	int round;
 
 	for (round = 0; round < 30; round++) {
-		atomic_bool done;
-		struct echo *e = echo_new(&done);
+		struct echo *e = echo_new();
 		int far = e->far;
 		pthread_t t;
 
@@ -195,13 +193,12 @@ END_TEST
 
 START_TEST(pool__many_tasks_on_few_threads)
 {
-	static atomic_bool done[MANY];
 	static int far[MANY];
 	char c;
 	int i, round;
 
 	for (i = 0; i < MANY; i++) {
-		struct echo *e = echo_new(&done[i]);
+		struct echo *e = echo_new();
 
 		far[i] = e->far;
 		pool_add(pool, &e->task);
@@ -225,8 +222,7 @@ END_TEST
 
 START_TEST(pool__a_slow_task_does_not_hold_the_others_up)
 {
-	atomic_bool done[2];
-	struct echo *slow = echo_new(&done[0]), *quick = echo_new(&done[1]);
+	struct echo *slow = echo_new(), *quick = echo_new();
 	int far[2] = {slow->far, quick->far};
 	int64_t start;
 	char c;
@@ -247,8 +243,7 @@ END_TEST
 
 START_TEST(pool_tick__wakes_those_whose_time_has_come)
 {
-	atomic_bool done[2];
-	struct echo *a = echo_new(&done[0]), *b = echo_new(&done[1]);
+	struct echo *a = echo_new(), *b = echo_new();
 	int far[2] = {a->far, b->far};
 
 	atomic_store(&a->task.deadline, clk_mono() - 1);
@@ -277,8 +272,7 @@ is_seven(struct pool_task *t, void *arg)
 
 START_TEST(pool_stop_some__stops_those_only)
 {
-	atomic_bool done[2];
-	struct echo *a = echo_new(&done[0]), *b = echo_new(&done[1]);
+	struct echo *a = echo_new(), *b = echo_new();
 	int far[2] = {a->far, b->far};
 	char c;
 
@@ -287,7 +281,7 @@ START_TEST(pool_stop_some__stops_those_only)
 	pool_add(pool, &b->task);
 	pool_stop_some(pool, is_seven, NULL);
 	wait_for_int(&ended, 1);
-	ck_assert(atomic_load(&done[0]) && !atomic_load(&done[1]));
+	ck_assert(atomic_load(&a->done) && !atomic_load(&b->done));
 	ck_assert_int_eq(read(far[0], &c, 1), 0);
 	pool_stop_some(pool, NULL, NULL);
 	wait_for_int(&ended, 2);
@@ -298,11 +292,10 @@ END_TEST
 
 START_TEST(pool_stop__waits_for_all_and_for_what_is_running)
 {
-	static atomic_bool done[50];
 	int far[50], i;
 
 	for (i = 0; i < 50; i++) {
-		struct echo *e = echo_new(&done[i]);
+		struct echo *e = echo_new();
 
 		far[i] = e->far;
 		e->pause_ms = i % 10 == 0 ? 30 : 0;
@@ -319,11 +312,10 @@ END_TEST
 static void *
 adder(void *arg)
 {
-	static atomic_bool done[200];
 	int *far = arg, i;
 
 	for (i = 0; i < 200; i++) {
-		struct echo *e = echo_new(&done[i]);
+		struct echo *e = echo_new();
 
 		far[i] = e->far;
 		pool_add(pool, &e->task);
