@@ -77,7 +77,9 @@ table_remove(struct table *t, const struct rangeset *uids, struct msg **removed)
 	first = uids->n > 0 ? table_from(t, uids->r[0].lo) : 0;
 	if (first > t->nbase)
 		first = t->nbase;
-	gone = sift(t->base + first, t->nbase - first, uids, &range, out);
+	gone = first < t->nbase
+		   ? sift(t->base + first, t->nbase - first, uids, &range, out)
+		   : 0;
 	t->nbase -= gone;
 	n = sift(t->tail, t->ntail, uids, &range, out + gone);
 	t->ntail -= n;

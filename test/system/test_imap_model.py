@@ -1,0 +1,648 @@
+#!/usr/bin/env python3
+"""IMAP against a model: several sessions on two mailboxes do random things, one
+command at a time, and every response is compared with what a plain model of
+RFC 3501 in memory says.
+
+  test_imap_model.py [--quick] [--seconds N] [--seed N] [DIR]
+
+DIR: a server of `hearthmail try --dir DIR` (mailboxes A and B of USER1 are
+made anew); else one of its own is started.  A failure prints the seed, with
+which the same commands come again, and the last commands.
+"""
+import argparse
+import os
+import random
+import re
+import socket
+import sys
+import time
+
+SYSTEM = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"]
+KEYWORDS = ["work", "$Forwarded", "later", "k4"]
+WORDS = ["apple", "Banana", "CHERRY", "date", "elder", "fig"]
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+class Wrong(Exception):
+    pass
+
+
+def check(ok, text):
+    if not ok:
+        raise Wrong(text)
+
+
+# ---- the wire ----
+
+def tokens(data):
+    """One response as nested lists; literals and strings become bytes."""
+    pos = 0
+
+    def value():
+        nonlocal pos
+        c = data[pos:pos + 1]
+        if c == b"(":
+            pos += 1
+            out = []
+            while data[pos:pos + 1] != b")":
+                if data[pos:pos + 1] == b" ":
+                    pos += 1
+                    continue
+                out.append(value())
+            pos += 1
+            return out
+        if c == b'"':
+            m = re.compile(rb'"((?:[^"\\]|\\.)*)"').match(data, pos)
+            pos = m.end()
+            return re.sub(rb"\\(.)", rb"\1", m[1])
+        if c == b"{":
+            m = re.compile(rb"\{(\d+)\}\r\n").match(data, pos)
+            pos = m.end() + int(m[1])
+            return data[m.end():pos]
+        m = re.compile(rb"[^\s()\[]+(?:\[[^\]]*\](?:<\d+>)?)?|\[[^\]]*\]").match(data, pos)
+        check(m, f"cannot read {data[pos:pos + 40]!r}")
+        pos = m.end()
+        return m[0].decode()
+
+    out = []
+    while pos < len(data):
+        if data[pos:pos + 1] == b" ":
+            pos += 1
+            continue
+        out.append(value())
+    return out
+
+
+class Wire:
+    def __init__(self, env):
+        self.s = socket.create_connection((env["HOST"], int(env["IMAP_PORT"])), timeout=20)
+        self.buf = b""
+        self.line()
+
+    def need(self, n):
+        while len(self.buf) < n:
+            d = self.s.recv(1 << 16)
+            check(d, "the server has closed")
+            self.buf += d
+
+    def line(self):
+        """A response with its literals, without the last CRLF."""
+        start = 0
+        while True:
+            while (end := self.buf.find(b"\r\n", start)) < 0:
+                self.need(len(self.buf) + 1)
+            m = re.search(rb"\{(\d+)\}\Z", self.buf[start:end])
+            if not m:
+                out, self.buf = self.buf[:end], self.buf[end + 2:]
+                return out
+            start = end + 2 + int(m[1])
+            self.need(start)
+
+
+# ---- the model ----
+
+class Message:
+    def __init__(self, uid, flags, date, raw, subject, body):
+        self.uid, self.flags, self.date = uid, set(flags), date
+        self.raw, self.subject, self.body = raw, subject, body
+        self.live = True
+
+
+class Mailbox:
+    def __init__(self, name):
+        self.name = name
+        self.messages = {}  # uid -> Message, the expunged ones, too
+        self.next = 1
+        self.validity = None
+
+    def live(self):
+        return [u for u, m in self.messages.items() if m.live]
+
+    def add(self, like, flags=None):
+        m = Message(self.next, like.flags if flags is None else flags, like.date, like.raw,
+                    like.subject, like.body)
+        self.messages[m.uid] = m
+        self.next += 1
+        return m.uid
+
+
+class Session:
+    def __init__(self, world, number):
+        self.world, self.number = world, number
+        self.wire = Wire(world.env)
+        self.counter = 0
+        self.box, self.readonly = None, False
+        self.view = []      # UIDs by sequence number
+        self.told_next = 1  # UIDs from here on are not known yet
+        self.owed = set()   # UIDs whose flags others have changed
+        self.run(f'LOGIN {world.env["USER1"]} "{world.env["PASS1"]}"')
+
+    # -- commands and their responses --
+
+    def run(self, text, want="OK", literal=None, handle=None):
+        """Sends, reads until the tagged reply; handle(words) gets each untagged
+        response that is part of the answer and says whether it was one."""
+        self.counter += 1
+        tag = f"s{self.number}n{self.counter}"
+        self.world.log.append(f"{tag} {text}")
+        data = f"{tag} {text}".encode()
+        if literal is not None:
+            data += b" {%d+}\r\n" % len(literal) + literal
+        self.wire.s.sendall(data + b"\r\n")
+        others = []
+        while True:
+            line = self.wire.line()
+            if line.startswith(tag.encode() + b" "):
+                status, rest = line[len(tag) + 1:].decode().split(" ", 1)
+                check(status == want, f"wanted {want}, got {line!r}")
+                return rest, others
+            check(line.startswith(b"* "), f"not a response: {line!r}")
+            words = tokens(line[2:]) if b" FETCH " in line[:24] else line[2:].decode().split(" ")
+            if not (handle and handle(words)):
+                others.append(words)
+
+    def changes(self, others, expunges):
+        """The untagged responses that tell what is new, in their order."""
+        box = self.box
+        for w in others:
+            if len(w) > 1 and w[1] == "EXPUNGE":
+                n = int(w[0])
+                check(expunges, "EXPUNGE is not allowed here")
+                check(1 <= n <= len(self.view), f"EXPUNGE {n} of {len(self.view)}")
+                uid = self.view.pop(n - 1)
+                check(not box.messages[uid].live, f"UID {uid} is not expunged")
+            elif len(w) > 1 and w[1] == "EXISTS":
+                self.exists(int(w[0]))
+            elif len(w) > 1 and w[1] == "FETCH":
+                self.flags_told(w)
+            elif w[:1] == ["FLAGS"] or w[:2] == ["OK", "[PERMANENTFLAGS"]:
+                pass
+            else:
+                check(len(w) > 1 and w[1] == "RECENT", f"unexpected: {w}")
+        if box is None:
+            return
+        if expunges:
+            check(self.view == box.live(), f"view {self.view}, mailbox {box.live()}")
+            self.told_next = box.next
+        else:
+            seen = set(self.view)
+            check(all(u in seen for u in box.live()), "EXISTS is missing")
+        owed = {u for u in self.owed if box.messages[u].live}
+        check(not owed, f"flags of UIDs {sorted(owed)} were not told")
+        self.owed.clear()
+
+    def exists(self, n):
+        """New messages; of those that were expunged before we knew of them the
+        server may speak or not."""
+        new = [u for u in self.box.messages if u >= self.told_next]
+        live = [u for u in new if self.box.messages[u].live]
+        check(n in (len(self.view) + len(new), len(self.view) + len(live)),
+              f"EXISTS {n}, view has {len(self.view)}, new are {new}, live {live}")
+        self.view += new if n == len(self.view) + len(new) else live
+        self.told_next = self.box.next
+
+    def flags_told(self, words):
+        uid = self.view[int(words[0]) - 1]
+        items = dict(zip(words[2][::2], words[2][1::2]))
+        check(set(items["FLAGS"]) == self.box.messages[uid].flags,
+              f"flags of UID {uid}: {items['FLAGS']}, not {self.box.messages[uid].flags}")
+        check("UID" not in items or int(items["UID"]) == uid, f"UID {items.get('UID')} for {uid}")
+        self.owed.discard(uid)
+
+    def simple(self, text, expunges=True):
+        rest, others = self.run(text)
+        self.changes(others, expunges)
+        return rest
+
+    # -- sets --
+
+    def pick(self, uid):
+        """A random set of messages: its text and their UIDs."""
+        rnd = self.world.rnd
+        if rnd.random() < 0.1:
+            return "1:*", list(self.view)
+        n = rnd.randint(1, min(4, len(self.view)))
+        some = sorted(rnd.sample(range(len(self.view)), n))
+        numbers = [self.view[i] if uid else i + 1 for i in some]
+        if rnd.random() < 0.3:
+            lo, hi = numbers[0], numbers[-1]
+            text = f"{lo}:{hi}" if rnd.random() < 0.5 else f"{hi}:{lo}"
+            return text, [u for i, u in enumerate(self.view) if some[0] <= i <= some[-1]]
+        if uid and rnd.random() < 0.2:
+            numbers.append(self.box.next + 5)  # nobody has it
+        rnd.shuffle(numbers)
+        return ",".join(map(str, numbers)), [self.view[i] for i in some]
+
+    def changed(self, uids):
+        """We changed these flags: all others in this mailbox are to be told."""
+        for s in self.world.sessions:
+            if s is not self and s.box is self.box:
+                s.owed |= set(uids) & set(s.view) if uids else set()
+
+    # -- what sessions do --
+
+    def do_append(self):
+        rnd = self.world.rnd
+        box = rnd.choice(self.world.boxes)
+        subject = " ".join(rnd.sample(WORDS, 2))
+        body = "".join(" ".join(rnd.choices(WORDS, k=rnd.randint(1, 8))) + "\r\n"
+                       for _ in range(rnd.randint(0, 6)))
+        raw = f"From: anna@example.org\r\nSubject: {subject}\r\n\r\n{body}".encode()
+        flags = rnd.sample(SYSTEM + KEYWORDS, rnd.randint(0, 3))
+        date = (rnd.randint(1, 28), rnd.randint(0, 11), rnd.randint(1990, 2030))
+        text = f'"{date[0]:2}-{MONTHS[date[1]]}-{date[2]} 12:34:56 +0130"'
+        m = Message(0, flags, (date[2], date[1], date[0]), raw, subject, body)
+        m.date_text = text.strip('"').encode()
+        uid = box.add(m)
+        box.messages[uid].date_text = m.date_text
+        rest, others = self.run(f"APPEND {box.name} ({' '.join(flags)}) {text}", literal=raw)
+        check(rest.startswith(f"[APPENDUID {box.validity} {uid}]"), rest)
+        self.changes(others, True)
+
+    def do_store(self):
+        rnd = self.world.rnd
+        uid = rnd.random() < 0.5
+        text, uids = self.pick(uid)
+        op, silent = rnd.choice(["", "+", "-"]), rnd.random() < 0.3
+        flags = set(rnd.sample(SYSTEM + KEYWORDS, rnd.randint(0, 3)))
+        changed = []
+        for u in uids:
+            m = self.box.messages[u]
+            old = set(m.flags)
+            new = flags if op == "" else old | flags if op == "+" else old - flags
+            if m.live and new != old:
+                m.flags = set(new)
+                changed.append(u)
+        self.changed(changed)
+        left = set() if silent else set(uids)
+
+        def handle(w):
+            if len(w) < 2 or w[1] != "FETCH":
+                return False
+            u = self.view[int(w[0]) - 1]
+            if u not in left:
+                return False
+            left.discard(u)
+            self.flags_told(w)
+            check(not uid or "UID" in w[2], "UID is missing")
+            return True
+
+        _, others = self.run(f"{'UID ' * uid}STORE {text} {op}FLAGS{'.SILENT' * silent} "
+                             f"({' '.join(flags)})", handle=handle)
+        check(not left, f"no FETCH for UIDs {left}")
+        self.changes(others, uid)
+
+    def do_fetch(self):
+        rnd = self.world.rnd
+        uid = rnd.random() < 0.5
+        text, uids = self.pick(uid)
+        items = rnd.sample(["UID", "FLAGS", "RFC822.SIZE", "INTERNALDATE", "BODY.PEEK[]",
+                            "BODY.PEEK[TEXT]", "BODY[]", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]",
+                            "BODY.PEEK[]<5.20>"], rnd.randint(1, 4))
+        newly = []
+        if "BODY[]" in items and not self.readonly:
+            for u in uids:
+                m = self.box.messages[u]
+                if m.live and "\\Seen" not in m.flags:
+                    m.flags.add("\\Seen")
+                    newly.append(u)
+            self.changed(newly)
+        left = list(uids)
+
+        def handle(w):
+            if len(w) < 2 or w[1] != "FETCH" or not left:
+                return False
+            u = self.view[int(w[0]) - 1]
+            check(u == left.pop(0), f"FETCH of UID {u} out of order")
+            got = dict(zip(w[2][::2], w[2][1::2]))
+            self.fetched(u, got, items, uid, u in newly)
+            return True
+
+        _, others = self.run(f"{'UID ' * uid}FETCH {text} ({' '.join(items)})", handle=handle)
+        check(not left, f"no FETCH for UIDs {left}")
+        self.changes(others, uid)
+
+    def fetched(self, uid, got, items, by_uid, newly_seen):
+        m = self.box.messages[uid]
+        text = m.raw[m.raw.index(b"\r\n\r\n") + 4:]
+        want = {"UID": str(uid), "RFC822.SIZE": str(len(m.raw)), "INTERNALDATE": m.date_text,
+                "BODY[]": m.raw, "BODY[TEXT]": text, "BODY[]<5>": m.raw[5:25],
+                "BODY[HEADER.FIELDS (SUBJECT)]": f"Subject: {m.subject}\r\n\r\n".encode()}
+        names = {i.replace(".PEEK", "").replace("<5.20>", "<5>") for i in items}
+        if by_uid:
+            names.add("UID")
+        if newly_seen:
+            names.add("FLAGS")
+        check(names <= set(got), f"{names - set(got)} is missing")
+        for name, value in got.items():
+            if name == "FLAGS":
+                check(set(value) == m.flags, f"flags of UID {uid}: {value}, not {m.flags}")
+                self.owed.discard(uid)
+            else:
+                check(value == want[name], f"UID {uid} {name}: {value!r}, not {want[name]!r}")
+
+    def key(self, depth=0):
+        """A random search key and what it means."""
+        rnd = self.world.rnd
+        kind = rnd.randint(0, 11 if depth < 3 else 8)
+        if kind == 0:
+            f = rnd.choice(SYSTEM)
+            return f[1:].upper(), lambda m, n: f in m.flags
+        if kind == 1:
+            f = rnd.choice(SYSTEM)
+            return "UN" + f[1:].upper(), lambda m, n: f not in m.flags
+        if kind == 2:
+            k = rnd.choice(KEYWORDS)
+            return f"KEYWORD {k.upper()}", lambda m, n: k in m.flags
+        if kind == 3:
+            w = rnd.choice(WORDS)
+            return f"SUBJECT {w.swapcase()}", lambda m, n: w in m.subject
+        if kind == 4:
+            w = rnd.choice(WORDS)
+            return f"BODY {w.lower()}", lambda m, n: w in m.body
+        if kind == 5:
+            size = rnd.randint(50, 300)
+            op = rnd.choice(["LARGER", "SMALLER"])
+            return f"{op} {size}", lambda m, n: (len(m.raw) > size) if op == "LARGER" \
+                else len(m.raw) < size
+        if kind == 6:
+            d, mo, y = rnd.randint(1, 28), rnd.randint(0, 11), rnd.randint(1990, 2030)
+            op = rnd.choice(["BEFORE", "ON", "SINCE"])
+            return f"{op} {d}-{MONTHS[mo]}-{y}", lambda m, n: \
+                m.date < (y, mo, d) if op == "BEFORE" else m.date == (y, mo, d) if op == "ON" \
+                else m.date >= (y, mo, d)
+        if kind in (7, 8):
+            uid = kind == 8
+            if not self.view:
+                return "ALL", lambda m, n: True
+            text, uids = self.pick(uid)
+            return ("UID " if uid else "") + text, lambda m, n: m.uid in uids
+        a, fa = self.key(depth + 1)
+        if kind == 9:
+            return f"NOT {a}", lambda m, n: not fa(m, n)
+        b, fb = self.key(depth + 1)
+        if kind == 10:
+            return f"OR {a} {b}", lambda m, n: fa(m, n) or fb(m, n)
+        return f"({a} {b})", lambda m, n: fa(m, n) and fb(m, n)
+
+    def do_search(self):
+        rnd = self.world.rnd
+        uid, extended = rnd.random() < 0.5, rnd.random() < 0.3
+        text, means = self.key()
+        want = [u if uid else i + 1 for i, u in enumerate(self.view)
+                if means(self.box.messages[u], i + 1)]
+        answers = []
+
+        def handle(w):
+            if w[0] in ("SEARCH", "ESEARCH"):
+                answers.append(w)
+            return w[0] in ("SEARCH", "ESEARCH")
+
+        opts = "RETURN (MIN MAX COUNT ALL) " if extended else ""
+        _, others = self.run(f"{'UID ' * uid}SEARCH {opts}{text}", handle=handle)
+        check(len(answers) == 1, f"{len(answers)} answers")
+        if extended:
+            self.esearched(answers[0], want)
+        else:
+            check(list(map(int, answers[0][1:])) == want, f"found {answers[0]}, not {want}")
+        self.changes(others, uid)
+
+    @staticmethod
+    def esearched(words, want):
+        flat = " ".join(words)
+        items = dict(re.findall(r" (MIN|MAX|COUNT|ALL) (\S+)", flat))
+        check(int(items["COUNT"]) == len(want), flat)
+        if not want:
+            check(len(items) == 1, flat)
+            return
+        check(numbers(items["ALL"]) == want and int(items["MIN"]) == want[0] and int(items["MAX"]) == want[-1],
+              f"{flat}, not {want}")
+
+    def do_copy(self, move=False):
+        rnd = self.world.rnd
+        uid = rnd.random() < 0.5
+        to = rnd.choice(self.world.boxes)
+        text, uids = self.pick(uid)
+        if move:
+            uids = [u for u in uids if self.box.messages[u].live]
+        pairs = []
+        for u in uids:
+            m = self.box.messages[u]
+            new = to.add(m)
+            to.messages[new].date_text = m.date_text
+            pairs.append((u, new))
+        if move:
+            for u in uids:
+                self.box.messages[u].live = False
+        code = []
+
+        def handle(w):
+            if w[:2] == ["OK", "[COPYUID"]:
+                code.append(" ".join(w[1:]))
+                return True
+            return False
+
+        rest, others = self.run(f"{'UID ' * uid}{'MOVE' if move else 'COPY'} {text} {to.name}",
+                                handle=handle)
+        if not move and rest.startswith("[COPYUID"):
+            code.append(rest)
+        if not pairs:
+            check(not code, f"COPYUID of nothing: {code}")
+        else:
+            m = re.match(r"\[COPYUID (\d+) (\S+) ([^\] ]+)\]", code[0] if code else "")
+            check(m, f"COPYUID is missing: {rest}")
+            check(int(m[1]) == to.validity, m[0])
+            check(numbers(m[2]) == [a for a, _ in pairs], f"{m[0]}, not {pairs}")
+            check(numbers(m[3]) == [b for _, b in pairs], f"{m[0]}, not {pairs}")
+        self.changes(others, True)
+
+    def do_move(self):
+        self.do_copy(move=True)
+
+    def do_expunge(self):
+        uid = self.world.rnd.random() < 0.4
+        text, uids = self.pick(True) if uid else ("", self.view)
+        for u in uids:
+            if "\\Deleted" in self.box.messages[u].flags:
+                self.box.messages[u].live = False
+        self.simple(f"UID EXPUNGE {text}" if uid else "EXPUNGE")
+
+    def do_noop(self):
+        self.simple(self.world.rnd.choice(["NOOP", "CHECK"])
+                    if self.box else "NOOP")
+
+    def do_idle(self):
+        self.counter += 1
+        tag = f"s{self.number}n{self.counter}"
+        self.world.log.append(f"{tag} IDLE, DONE")
+        self.wire.s.sendall(f"{tag} IDLE\r\nDONE\r\n".encode())
+        others = []
+        while not (line := self.wire.line()).startswith(tag.encode()):
+            if not line.startswith(b"+"):
+                others.append(tokens(line[2:]) if b" FETCH " in line[:24]
+                              else line[2:].decode().split(" "))
+        self.changes(others, True)
+
+    def do_status(self):
+        box = self.world.rnd.choice(self.world.boxes)
+        live = [box.messages[u] for u in box.live()]
+        want = (f"* STATUS {box.name} (MESSAGES {len(live)} UIDNEXT {box.next} UIDVALIDITY "
+                f"{box.validity} UNSEEN {sum(1 for m in live if chr(92) + 'Seen' not in m.flags)} "
+                f"SIZE {sum(len(m.raw) for m in live)})")
+        got = []
+
+        def handle(w):
+            if w[0] == "STATUS":
+                got.append("* " + " ".join(w))
+            return w[0] == "STATUS"
+
+        _, others = self.run(f"STATUS {box.name} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN SIZE)",
+                             handle=handle)
+        check(got == [want], f"{got}, not {want}")
+        self.changes(others, True)
+
+    def leave(self):
+        self.box, self.view, self.owed = None, [], set()
+
+    def do_select(self):
+        rnd = self.world.rnd
+        box = rnd.choice(self.world.boxes)
+        readonly = rnd.random() < 0.2
+        self.leave()
+        facts = {}
+
+        def handle(w):
+            text = " ".join(w)
+            for name, pattern in (("exists", r"(\d+) EXISTS"), ("next", r"OK \[UIDNEXT (\d+)\]"),
+                                  ("validity", r"OK \[UIDVALIDITY (\d+)\]"),
+                                  ("unseen", r"OK \[UNSEEN (\d+)\]")):
+                if m := re.match(pattern, text):
+                    facts[name] = int(m[1])
+            return True
+
+        self.run(f"{'EXAMINE' if readonly else 'SELECT'} {box.name}", handle=handle)
+        live = box.live()
+        if box.validity is None:
+            box.validity = facts["validity"]
+        unseen = [i + 1 for i, u in enumerate(live) if "\\Seen" not in box.messages[u].flags]
+        want = {"exists": len(live), "next": box.next, "validity": box.validity}
+        if unseen:
+            want["unseen"] = unseen[0]
+        check(facts == want, f"{facts}, not {want}")
+        self.box, self.readonly, self.view, self.told_next = box, readonly, live, box.next
+
+    def do_close(self):
+        if self.world.rnd.random() < 0.5:
+            if not self.readonly:
+                for u in self.view:
+                    if "\\Deleted" in self.box.messages[u].flags:
+                        self.box.messages[u].live = False
+            text = "CLOSE"
+        else:
+            text = "UNSELECT"
+        _, others = self.run(text)
+        check(not others, f"{text} says {others}")
+        self.leave()
+
+    def do_bad(self):
+        """Numbers that are not there; nothing happens."""
+        n = len(self.view) + self.world.rnd.randint(1, 9)
+        what = self.world.rnd.choice(["FETCH {} FLAGS", "STORE 1:{} FLAGS ()", "COPY {} A"])
+        _, others = self.run(what.format(n), want="NO" if self.readonly and "STORE" in what
+                             else "BAD")
+        self.changes(others, "COPY" in what)
+
+    # what, how often, needs a mailbox, messages, writing
+    ACTIONS = [("append", 12, 0, 0, 0), ("store", 20, 1, 1, 1), ("fetch", 20, 1, 1, 0),
+               ("search", 12, 1, 0, 0), ("copy", 5, 1, 1, 0), ("move", 5, 1, 1, 1),
+               ("expunge", 8, 1, 1, 1), ("noop", 8, 0, 0, 0), ("idle", 3, 0, 0, 0),
+               ("status", 4, 0, 0, 0), ("select", 4, 0, 0, 0), ("close", 2, 1, 0, 0),
+               ("bad", 2, 1, 0, 0)]
+
+    def act(self):
+        can = [(name, weight) for name, weight, box, messages, write in self.ACTIONS
+               if (not box or self.box) and (not messages or self.view)
+               and (not write or not self.readonly)]
+        if not self.box and self.world.rnd.random() < 0.6:
+            return self.do_select()
+        name = self.world.rnd.choices([c[0] for c in can], [c[1] for c in can])[0]
+        return getattr(self, "do_" + name)()
+
+
+def numbers(text):
+    out = []
+    for part in text.split(","):
+        lo, _, hi = part.partition(":")
+        out += range(int(lo), int(hi or lo) + 1)
+    return out
+
+
+class World:
+    def __init__(self, env, seed, nsessions=4):
+        self.env, self.rnd, self.log = env, random.Random(seed), []
+        self.boxes = [Mailbox("A"), Mailbox("B")]
+        self.sessions = []
+        first = Session(self, 0)
+        for box in self.boxes:
+            try:
+                first.run(f"DELETE {box.name}")
+            except Wrong:
+                pass
+            first.run(f"CREATE {box.name}")
+            _, others = first.run(f"STATUS {box.name} (UIDVALIDITY)")
+            box.validity = int(re.search(r"UIDVALIDITY (\d+)", " ".join(others[0]))[1])
+        self.sessions = [first] + [Session(self, i) for i in range(1, nsessions)]
+
+    def run(self, seconds):
+        end, n = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            session = self.rnd.choice(self.sessions)
+            session.act()
+            n += 1
+        return n
+
+    def close(self):
+        for s in self.sessions:
+            s.wire.s.close()
+
+
+def rounds(env, seconds, seed):
+    """Worlds of some seconds each; a fresh pair of mailboxes every time."""
+    end, total = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        world = World(env, seed)
+        try:
+            total += world.run(min(5, end - time.monotonic() + 0.1))
+        except Wrong as e:
+            print("\n".join("  " + line for line in world.log[-25:]), file=sys.stderr)
+            return total, f"seed {seed}: {e}; last command: {world.log[-1]}"
+        finally:
+            world.close()
+        seed += 1
+    return total, ""
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--quick", action="store_true")
+    p.add_argument("--seconds", type=float)
+    p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("dir", nargs="?")
+    args = p.parse_args()
+    seconds = args.seconds or (5 if args.quick else 30)
+    if args.dir:
+        with open(os.path.join(args.dir, "try.env")) as f:
+            env = dict(line.strip().split("=", 1) for line in f if "=" in line)
+        total, text = rounds(env, seconds, args.seed)
+    else:
+        import house
+        with house.House() as h:
+            env = {"HOST": "127.0.0.1", "IMAP_PORT": str(h.port["imap"]), "USER1": "anna",
+                   "PASS1": house.PASSWORD}
+            total, text = rounds(env, seconds, args.seed)
+    print(f"{'FAIL' if text else 'PASS'} imap-model: {text or f'{total} commands'}", flush=True)
+    sys.exit(1 if text else 0)
+
+
+if __name__ == "__main__":
+    main()
