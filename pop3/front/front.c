@@ -190,6 +190,7 @@ do_auth(struct input *in)
 		buf_adds(in->out, "+ \r\n");
 	} else if (sv_ieq(mech, SV("LOGIN"))) {
 		f->step = STEP_LOGIN_ID;
+		f->have_user = false;
 		buf_adds(in->out, "+ VXNlcm5hbWU6\r\n");
 	} else {
 		buf_adds(in->out, "-ERR only PLAIN and LOGIN\r\n");

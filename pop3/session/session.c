@@ -107,6 +107,7 @@ get_message(struct pop3_session *s, struct sv arg, uint32_t *i_out)
  * TOP counts the lines behind the header. */
 struct sender {
 	bool line_start;
+	bool lone_cr; /* of this line only a CR has been sent */
 	bool in_body;
 	uint64_t lines_left; /* of the body; UINT64_MAX: all */
 	bool done;
@@ -117,6 +118,9 @@ static void
 send_piece(struct pop3_session *s, struct sender *d, struct sv piece)
 {
 	bool ends = piece.n > 0 && piece.p[piece.n - 1] == '\n';
+	bool empty = d->line_start
+			 ? sv_eq(piece, SV("\r\n")) || sv_eq(piece, SV("\n"))
+			 : d->lone_cr && sv_eq(piece, SV("\n"));
 
 	if (d->in_body && d->line_start && d->lines_left == 0) {
 		d->done = true;
@@ -126,14 +130,14 @@ send_piece(struct pop3_session *s, struct sender *d, struct sv piece)
 	if (d->line_start && piece.p[0] == '.')
 		stream_write(s->st, ".", 1);
 	stream_putsv(s->st, piece);
+	d->lone_cr = d->line_start && sv_eq(piece, SV("\r"));
 	if (!ends) {
 		d->line_start = false;
 		return;
 	}
 	if (d->in_body && d->lines_left != UINT64_MAX)
 		d->lines_left--;
-	if (!d->in_body && d->line_start &&
-	    (piece.n == 1 || (piece.n == 2 && piece.p[0] == '\r')))
+	if (empty)
 		d->in_body = true;
 	d->line_start = true;
 }
