@@ -381,6 +381,8 @@ spool_put(struct spool *s, const struct spool_put *p, struct err *err)
 
 	if (find_delivery(s, p->delivery_id) != NULL)
 		return journal_poisoned(s->journal) ? RC_IO : RC_OK;
+	if (p->naccount == 0) /* it would never end */
+		return err_set(err, RC_SYNTAX, "a message for nobody");
 	blob = journal_blob_new(s->journal);
 	r = copy_body(blob, p->fd, p->size);
 	if (r != RC_OK)

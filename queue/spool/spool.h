@@ -65,7 +65,7 @@ struct spool_put {
 /*
  * Takes a message; on RC_OK it is on the disk.  A delivery id that is in the
  * spool already is RC_OK and adds nothing.  RC_NOSPACE, RC_IO, RC_SYNTAX (the
- * descriptor is not what was said).
+ * descriptor is not what was said, or there is no account).
  */
 int spool_put(
     struct spool *s, const struct spool_put *p, struct err *err) RC_USE_RESULT;
