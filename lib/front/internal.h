@@ -34,7 +34,7 @@ struct shard {
 	struct ev **accepts;
 	unsigned naccepts;
 	bool draining;
-	int64_t drain_until;
+	_Atomic int64_t drain_until; /* asked for from outside */
 };
 
 struct conn {

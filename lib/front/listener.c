@@ -75,10 +75,14 @@ static bool
 admit(struct shard *s, const char *peer)
 {
 	struct listener *l = s->l;
+	uint32_t most;
 
-	if (l->count >= l->o.connections) {
+	pthread_mutex_lock(&l->lock);
+	most = l->o.connections;
+	pthread_mutex_unlock(&l->lock);
+	if (l->count >= most) {
 		mlog(LOG_WARN, "accept.full", "service=%s peer=%s limit=%u",
-		    l->o.proto->name, peer, l->o.connections);
+		    l->o.proto->name, peer, most);
 		return false;
 	}
 	if (!peers_enter(l, peer)) {

@@ -1,3 +1,5 @@
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,19 +15,18 @@ is_loopback(const char *peer)
 	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
 }
 
-/* One host has a whole /64 of IPv6 addresses: the first four groups count. */
+/* One host has a whole /64 of IPv6 addresses, however they are written. */
 static void
 network(const char *peer, char out[46])
 {
-	unsigned groups = 0;
-	size_t i;
+	struct in6_addr six;
 
-	for (i = 0; peer[i] != '\0' && i < 45; i++) {
-		if (peer[i] == ':' && ++groups == 4)
-			break;
-		out[i] = peer[i];
+	if (inet_pton(AF_INET6, peer, &six) == 1) {
+		memset(six.s6_addr + 8, 0, 8);
+		(void)inet_ntop(AF_INET6, &six, out, 46);
+	} else {
+		(void)snprintf(out, 46, "%s", peer);
 	}
-	out[i] = '\0';
 }
 
 static struct peer_count *
@@ -44,23 +45,23 @@ peers_enter(struct listener *l, const char *peer)
 {
 	struct peer_count *p;
 	char key[46];
-	bool ok = true;
+	bool ok;
 
-	if (is_loopback(peer) && !l->o.limit_loopback)
-		return true;
 	network(peer, key);
 	pthread_mutex_lock(&l->lock);
 	p = find(l, key);
-	if (p == NULL) {
+	/* The limits may change under a reload; what is here is counted in
+	 * any case, so that whoever leaves was counted. */
+	ok = (p != NULL ? p->n : 0) < l->o.connections_per_peer ||
+	     (is_loopback(peer) && !l->o.limit_loopback);
+	if (ok && p == NULL) {
 		l->peers = xgrow(
 		    l->peers, &l->peers_cap, l->npeers + 1, sizeof *l->peers);
 		p = &l->peers[l->npeers++];
 		memcpy(p->peer, key, sizeof key);
 		p->n = 0;
 	}
-	if (p->n >= l->o.connections_per_peer)
-		ok = false;
-	else
+	if (ok)
 		p->n++;
 	pthread_mutex_unlock(&l->lock);
 	return ok;

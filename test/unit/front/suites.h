@@ -1,0 +1,8 @@
+#ifndef TEST_FRONT_SUITES_H
+#define TEST_FRONT_SUITES_H
+
+#include <check.h>
+
+TCase *peers_tests(void);
+
+#endif
