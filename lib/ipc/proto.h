@@ -41,7 +41,7 @@ enum proto {
 	/* str account, u8 conf_service, u64 credential, str peer, u8 tls,
 	 * sv tag; fd -> u32 rc */
 	SESSION_OPEN,
-	/* str account, u64 credential (0: all but app passwords) */
+	/* str account, u64 credential: sessions that logged in with it end */
 	SESSION_KICK,
 
 	/* ---- smtp, submission, queue to keeper, keeper to account ---- */
