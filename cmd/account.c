@@ -272,7 +272,8 @@ on_session(struct account *a, struct msg *m)
 	fd = msg_take_fd(m);
 	/* What auth forwarded must be about this account: the last check
 	 * before anybody sees its mail. */
-	if (m->bad || strcmp(name, a->o.name) != 0 || fd < 0) {
+	if (m->bad || strcmp(name, a->o.name) != 0 || fd < 0 ||
+	    service < CONF_IMAP || service >= CONF_SERVICES) {
 		io_close(&fd);
 		answer(a, m->id, RC_DENIED, "not this account");
 		return;

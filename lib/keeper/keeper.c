@@ -17,7 +17,8 @@
 struct client {
 	struct keeper *k;
 	struct line *line; /* NULL: gone */
-	unsigned open;	   /* requests that still name this client */
+	unsigned may;
+	unsigned open; /* requests that still name this client */
 	struct client *next;
 };
 
@@ -234,6 +235,11 @@ static void
 on_leave(struct account *a, struct msg *m)
 {
 	if (a->requests != NULL) {
+		/* It may have asked before and not heard our "go". */
+		if (a->state == ACCOUNT_LEAVING) {
+			a->state = ACCOUNT_UP;
+			send_waiting(a);
+		}
 		reply(a->line, m->id, RC_TEMP, "stay");
 		return;
 	}
@@ -318,21 +324,50 @@ account_ask(struct account *a, struct client *c, struct msg *m)
 	}
 }
 
+/* Sessions that were granted before the kick and wait for the account's
+ * process would open behind it: they fail, too. */
+static void
+fail_waiting_sessions(struct account *a)
+{
+	struct request *r, *next;
+
+	for (r = a->requests; r != NULL; r = next) {
+		next = r->next;
+		if (!r->delivery && r->account_id == 0)
+			request_fail(a, r, RC_TEMP, "log in again");
+	}
+}
+
 static void
 on_kick(struct keeper *k, const char *name, struct msg *m)
 {
 	struct account *a;
 	struct msg copy;
 
-	for (a = k->accounts; a != NULL; a = a->next)
-		if (strcmp(a->name, name) == 0 && a->line != NULL) {
-			msg_init(&copy, m->type);
-			buf_addsv(&copy.b, buf_sv(&m->b));
-			if (line_send(a->line, &copy) != RC_OK)
-				mlog(LOG_WARN, "keeper.kick.lost", "account=%s",
-				    name);
-		}
+	for (a = k->accounts; a != NULL; a = a->next) {
+		if (strcmp(a->name, name) != 0)
+			continue;
+		fail_waiting_sessions(a);
+		if (a->line == NULL)
+			continue;
+		msg_init(&copy, m->type);
+		buf_addsv(&copy.b, buf_sv(&m->b));
+		if (line_send(a->line, &copy) != RC_OK)
+			mlog(LOG_WARN, "keeper.kick.lost", "account=%s", name);
+	}
 }
+
+static bool
+is_allowed(const struct client *c, const struct msg *m)
+{
+	if (m->type == DELIVER)
+		return (c->may & KEEPER_MAY_DELIVER) != 0;
+	if (m->type == SESSION_OPEN || m->type == SESSION_KICK)
+		return (c->may & KEEPER_MAY_SESSION) != 0;
+	return false;
+}
+
+static void on_client_eof(struct line *l, void *arg);
 
 static void
 on_client_msg(struct line *l, struct msg *m, void *arg)
@@ -343,12 +378,15 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 	struct account *a;
 
 	msg_get_str(m, name, sizeof name);
-	if (m->type == SESSION_KICK && !m->bad) {
-		on_kick(k, name, m);
+	if (!is_allowed(c, m) || m->bad) {
+		/* No process of ours says that: it has been taken over. */
+		mlog(LOG_ERROR, "keeper.forbidden", "type=%u may=%u", m->type,
+		    c->may);
+		on_client_eof(l, c);
 		return;
 	}
-	if ((m->type != DELIVER && m->type != SESSION_OPEN) || m->bad) {
-		reply(l, m->id, RC_SYNTAX, "the keeper does not know that");
+	if (m->type == SESSION_KICK) {
+		on_kick(k, name, m);
 		return;
 	}
 	if (conf_account_by_name(k->conf, sv_str(name)) < 0) {
@@ -378,11 +416,12 @@ on_client_eof(struct line *l, void *arg)
 }
 
 void
-keeper_add_client(struct keeper *k, int fd)
+keeper_add_client(struct keeper *k, int fd, unsigned may)
 {
 	struct client *c = xcalloc(1, sizeof *c);
 
 	c->k = k;
+	c->may = may;
 	c->next = k->clients;
 	k->clients = c;
 	c->line = line_new(k->loop, fd, on_client_msg, on_client_eof, c);

@@ -17,6 +17,11 @@
 
 struct keeper;
 
+/* What a client may ask for, by who it is: the keeper is the door to every
+ * mailbox, and a process that talks to strangers must not open it. */
+#define KEEPER_MAY_DELIVER 0x1u /* DELIVER */
+#define KEEPER_MAY_SESSION 0x2u /* SESSION_OPEN, SESSION_KICK: auth alone */
+
 struct keeper_ops {
 	/* Asks the supervisor for the process of this account. */
 	void (*start)(void *arg, uint32_t account);
@@ -28,8 +33,9 @@ void keeper_free(struct keeper **k);
 /* Takes a reference of its own. */
 void keeper_set_conf(struct keeper *k, struct conf *conf);
 
-/* A line to someone who asks: auth, smtp, submission, queue. Takes fd. */
-void keeper_add_client(struct keeper *k, int fd);
+/* A line to someone who asks: auth, smtp, submission, queue. Takes fd.  It is
+ * cut at the first message that is not in `may`. */
+void keeper_add_client(struct keeper *k, int fd, unsigned may);
 /* The line to an account's process, new or after the keeper's own death. */
 void keeper_add_account(struct keeper *k, const char *account, int fd);
 /* The supervisor cannot start it: all that waits fails for now. */

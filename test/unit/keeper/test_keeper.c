@@ -65,7 +65,8 @@ setup(void)
 	conf = parse("{ anna: {}, ben: {} }");
 	keeper = keeper_new(loop, conf, &ops, NULL);
 	ck_assert_int_eq(line_pair(fd), RC_OK);
-	keeper_add_client(keeper, fd[0]);
+	keeper_add_client(
+	    keeper, fd[0], KEEPER_MAY_DELIVER | KEEPER_MAY_SESSION);
 	client = fd[1];
 	naccount = starts = 0;
 }
@@ -284,25 +285,83 @@ START_TEST(keeper__a_refusal_that_comes_late_hurts_no_one)
 }
 END_TEST
 
-START_TEST(keeper__unknown_accounts_and_messages_are_refused)
+START_TEST(keeper__unknown_accounts_are_refused)
 {
 	struct msg m;
 
 	ask(DELIVER, 7, "zoe");
 	expect_reply(client, 7, RC_NOTFOUND);
-	ask(99, 8, "anna");
-	expect_reply(client, 8, RC_SYNTAX);
 	msg_init(&m, DELIVER); /* no descriptor */
 	m.id = 9;
 	msg_put_str(&m, "anna");
 	ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
-	msg_init(&m, DELIVER); /* no fields */
-	m.id = 10;
-	ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
 	turn();
 	expect_reply(client, 9, RC_TEMP);
-	expect_reply(client, 10, RC_SYNTAX);
 	ck_assert_uint_eq(starts, 0);
+}
+END_TEST
+
+static bool
+is_cut(int fd)
+{
+	struct msg m;
+
+	return has_message(fd) && line_recv_fd(fd, &m) == RC_EOF;
+}
+
+/* A taken-over listener must not open a mailbox, nor anybody a door that is
+ * not his. */
+START_TEST(keeper__a_forbidden_message_cuts_the_line)
+{
+	static const struct {
+		unsigned may;
+		uint16_t type;
+		bool ok;
+	} rows[] = {
+	    {KEEPER_MAY_DELIVER, DELIVER, true},
+	    {KEEPER_MAY_DELIVER, SESSION_OPEN, false},
+	    {KEEPER_MAY_DELIVER, SESSION_KICK, false},
+	    {KEEPER_MAY_SESSION, SESSION_OPEN, true},
+	    {KEEPER_MAY_SESSION, SESSION_KICK, true},
+	    {KEEPER_MAY_SESSION, DELIVER, false},
+	    {KEEPER_MAY_DELIVER | KEEPER_MAY_SESSION, ACCOUNT_LEAVE, false},
+	    {KEEPER_MAY_DELIVER | KEEPER_MAY_SESSION, MSG_REPLY, false},
+	};
+	size_t i;
+
+	come_up();
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int fd[2], old = client;
+
+		ck_assert_int_eq(line_pair(fd), RC_OK);
+		keeper_add_client(keeper, fd[0], rows[i].may);
+		client = fd[1];
+		ask(rows[i].type, 5, "anna");
+		ck_assert_msg(is_cut(client) == !rows[i].ok, "row %zu", i);
+		ck_assert_msg(
+		    has_message(account[0]) == rows[i].ok, "row %zu", i);
+		if (rows[i].ok) {
+			struct msg m;
+
+			ck_assert_int_eq(line_recv_fd(account[0], &m), RC_OK);
+			msg_fini(&m);
+		}
+		close(client);
+		client = old;
+		turn();
+	}
+}
+END_TEST
+
+START_TEST(keeper__a_kick_fails_sessions_that_wait)
+{
+	ask(SESSION_OPEN, 3, "anna");
+	ask(DELIVER, 4, "anna");
+	ask(SESSION_KICK, 0, "anna");
+	expect_reply(client, 3, RC_TEMP);
+	come_up();
+	(void)received(DELIVER, 0);
+	ck_assert(!has_message(account[0]));
 }
 END_TEST
 
@@ -415,7 +474,9 @@ keeper_tests(void)
 	tcase_add_test(t, keeper__a_new_line_may_come_before_the_old_ones_end);
 	tcase_add_test(t, keeper__refused_accounts_fail_for_now);
 	tcase_add_test(t, keeper__a_refusal_that_comes_late_hurts_no_one);
-	tcase_add_test(t, keeper__unknown_accounts_and_messages_are_refused);
+	tcase_add_test(t, keeper__unknown_accounts_are_refused);
+	tcase_add_test(t, keeper__a_forbidden_message_cuts_the_line);
+	tcase_add_test(t, keeper__a_kick_fails_sessions_that_wait);
 	tcase_add_test(t, keeper__a_removed_account_is_told_for_good);
 	tcase_add_test(t, keeper__an_account_may_leave_when_nothing_waits);
 	tcase_add_test(t, keeper__what_waits_is_bounded);
