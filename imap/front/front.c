@@ -119,30 +119,11 @@ cmd_logout(struct call *c)
 	return RC_OK;
 }
 
-/*
- * id             = "ID" SP id-params-list  [RFC 2971 4]
- * id-params-list = "(" *(string SP nstring) ")" / nil
- */
 static int
 cmd_id(struct call *c)
 {
-	struct sv s;
-	bool nil;
-	int r = imap_sp(c->in);
+	int r = imap_id(c->in);
 
-	if (r == RC_OK && !imap_take_word(c->in, SV("NIL"))) {
-		r = imap_ch(c->in, '(');
-		while (r == RC_OK && imap_peek(c->in) != ')') {
-			(void)imap_take(c->in, ' ');
-			r = imap_element(c->in);
-			if (r == RC_OK)
-				r = imap_nstring(c->in, &s, &nil);
-		}
-		if (r == RC_OK)
-			r = imap_ch(c->in, ')');
-	}
-	if (r == RC_OK)
-		r = imap_end(c->in);
 	if (r != RC_OK)
 		return r;
 	buf_adds(c->out, "* ID (\"name\" \"Hearthmail\")\r\n");

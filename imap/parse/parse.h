@@ -70,6 +70,9 @@ int imap_list_mailbox(struct imap_in *in, struct sv *out) RC_USE_RESULT;
  */
 int imap_mailbox(struct imap_in *in, struct sv *out) RC_USE_RESULT;
 
+/* The arguments of ID, which are read and forgotten. */
+int imap_id(struct imap_in *in) RC_USE_RESULT;
+
 /* ---- sets, flags, dates ---- */
 
 struct imap_range {

@@ -322,6 +322,34 @@ imap_mailbox(struct imap_in *in, struct sv *out)
 	return r;
 }
 
+/*
+ * id             = "ID" SP id-params-list  [RFC 2971 4]
+ * id-params-list = "(" *(string SP nstring) ")" / nil
+ * behind the name.  Leniency: the spaces in the list may be missing.
+ */
+int
+imap_id(struct imap_in *in)
+{
+	struct sv s;
+	bool nil;
+	int r = imap_sp(in);
+
+	if (r != RC_OK)
+		return r;
+	if (imap_take_word(in, SV("NIL")))
+		return imap_end(in);
+	r = imap_ch(in, '(');
+	while (r == RC_OK && imap_peek(in) != ')') {
+		(void)imap_take(in, ' ');
+		r = imap_element(in);
+		if (r == RC_OK)
+			r = imap_nstring(in, &s, &nil);
+	}
+	if (r == RC_OK)
+		r = imap_ch(in, ')');
+	return r == RC_OK ? imap_end(in) : r;
+}
+
 /* ---- writing ---- */
 
 static bool

@@ -54,31 +54,11 @@ imap_cmd_logged_in(struct imap_cmd *c)
 	imap_bad(c, "You are logged in already.");
 }
 
-/*
- * id             = "ID" SP id-params-list  [RFC 2971 4]
- * id-params-list = "(" *(string SP nstring) ")" / nil
- */
 void
 imap_cmd_id(struct imap_cmd *c)
 {
-	struct imap_in *in = &c->in;
-	struct sv s;
-	bool nil;
-	int r = imap_sp(in);
+	int r = imap_id(&c->in);
 
-	if (r == RC_OK && !imap_take_word(in, SV("NIL"))) {
-		r = imap_ch(in, '(');
-		while (r == RC_OK && imap_peek(in) != ')') {
-			(void)imap_take(in, ' ');
-			r = imap_element(in);
-			if (r == RC_OK)
-				r = imap_nstring(in, &s, &nil);
-		}
-		if (r == RC_OK)
-			r = imap_ch(in, ')');
-	}
-	if (r == RC_OK)
-		r = imap_end(in);
 	if (r != RC_OK) {
 		imap_syntax(c, r);
 		return;

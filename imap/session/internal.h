@@ -45,7 +45,8 @@ struct imap_session {
 	unsigned bad;	    /* BADs in a row */
 	int64_t last_input; /* of clk_mono() */
 	uint64_t commands;  /* for the log */
-	bool broken; /* it stopped amidst a literal: only closing is left */
+	bool poisoned; /* the journal has failed: nothing is said any more */
+	bool broken;   /* it stopped amidst a literal: only closing is left */
 
 	/* The mailbox: valid in IMAP_ST_SELECTED. */
 	struct view *view;

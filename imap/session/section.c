@@ -7,7 +7,8 @@ struct extent {
 	uint64_t off, len;
 };
 
-#define READ_CHUNK 32768
+/* Most messages are read, and so checked, in one piece. */
+#define READ_CHUNK 61440
 
 /* Which part's bytes, all of them without regard to partial.  False: there
  * is no such part. */
@@ -56,6 +57,19 @@ cut(struct extent e, const struct imap_section *sec)
 	if (e.len > sec->count)
 		e.len = sec->count;
 	return e;
+}
+
+/*
+ * What is longer than a piece is compared with its checksum first: bytes that
+ * have been sent cannot be taken back.  Parts that a client asks for are
+ * given as they are.
+ */
+static bool
+whole_is_sound(
+    struct imap_session *s, const struct store_msg *m, struct extent e)
+{
+	return e.len != m->size || e.len <= READ_CHUNK ||
+	       store_verify(s->store, m->body) == RC_OK;
 }
 
 /*
@@ -168,5 +182,10 @@ imap_put_part(struct imap_session *s, const struct store_msg *m,
 	if (sec->what == IMAP_SECTION_FIELDS ||
 	    sec->what == IMAP_SECTION_FIELDS_NOT)
 		return put_fields(s, m->body, e, sec);
-	return put_literal(s, m->body, cut(e, sec));
+	e = cut(e, sec);
+	if (!whole_is_sound(s, m, e)) {
+		stream_puts(s->st, " NIL");
+		return false;
+	}
+	return put_literal(s, m->body, e);
 }

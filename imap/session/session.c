@@ -1,6 +1,7 @@
 #include "imap/session/internal.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -22,8 +23,26 @@ static int
 gate(void *arg)
 {
 	struct imap_session *s = arg;
+	int r = store_flush(s->store, s->need);
 
-	return store_flush(s->store, s->need);
+	s->poisoned = r != RC_OK;
+	return r;
+}
+
+/*
+ * The disk has failed: what was to be said is not true any more and the
+ * stream says nothing any more.  This goes past it, so that the client knows
+ * that it is the server's trouble and what to think of open commands.
+ */
+static void
+last_word(struct imap_session *s)
+{
+	static const char text[] =
+	    "* BYE [UNAVAILABLE] The server cannot write to its disk; what "
+	    "it has not confirmed may not be kept.\r\n";
+
+	(void)send(stream_fd(s->st), text, sizeof text - 1,
+	    MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void
@@ -234,6 +253,8 @@ run(struct pool_task *t)
 	}
 	if (stream_flush(s->st) != RC_OK || r != RC_MORE ||
 	    s->state == IMAP_ST_LOGOUT) {
+		if (s->poisoned)
+			last_word(s);
 		stream_close(s->st);
 		return POOL_DONE;
 	}

@@ -236,6 +236,9 @@ void journal_blob_free(struct journal_blob **b);
 int journal_read(struct journal *j, uint64_t seq, uint64_t off, void *p,
     size_t len) RC_USE_RESULT;
 int journal_size(struct journal *j, uint64_t seq, uint64_t *out) RC_USE_RESULT;
+/* Reads all of it in pieces and compares the checksum: for those who will
+ * read it in pieces themselves.  RC_NOTFOUND, RC_DAMAGED, RC_IO. */
+int journal_verify(struct journal *j, uint64_t seq) RC_USE_RESULT;
 
 /*
  * Notes: what the user has derived from a NAMED record and would like to find

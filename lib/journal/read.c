@@ -167,6 +167,55 @@ journal_size(struct journal *j, uint64_t seq, uint64_t *out)
 	return r;
 }
 
+/* Size and checksum of the bytes of a record, as its header says them. */
+static int
+expected(struct journal *j, uint64_t seq, uint64_t *size, uint32_t *crc)
+{
+	struct segment *s = NULL;
+	struct toc_entry e;
+	struct rec_header h;
+	struct body_ref ref;
+	int r = locate(j, seq, &s, &e, &h);
+
+	if (r != RC_OK)
+		return r;
+	*size = h.len;
+	*crc = h.crc;
+	if (h.flags & JOURNAL_ELSEWHERE) {
+		r = entry_ref(j, s, &e, &ref);
+		if (r == RC_OK) {
+			*size = ref.size;
+			*crc = ref.crc;
+		}
+	}
+	segment_unref(j, s);
+	return r;
+}
+
+int
+journal_verify(struct journal *j, uint64_t seq)
+{
+	const size_t piece = 64 * 1024;
+	uint64_t size = 0, off = 0;
+	uint32_t want = 0, crc = 0;
+	char *p;
+	int r = expected(j, seq, &size, &want);
+
+	if (r != RC_OK)
+		return r;
+	p = xmalloc(piece);
+	while (r == RC_OK && off < size) {
+		size_t n = size - off < piece ? (size_t)(size - off) : piece;
+
+		r = journal_read(j, seq, off, p, n);
+		if (r == RC_OK)
+			crc = crc32c(crc, p, n);
+		off += n;
+	}
+	free(p);
+	return r == RC_OK && crc != want ? RC_DAMAGED : r;
+}
+
 int
 journal_note_get(struct journal *j, uint64_t seq, struct buf *out)
 {

@@ -76,6 +76,12 @@ store_read(struct store *st, uint64_t body, uint64_t off, void *p, size_t len)
 	return journal_read(st->j, body, off, p, len);
 }
 
+int
+store_verify(struct store *st, uint64_t body)
+{
+	return journal_verify(st->j, body);
+}
+
 /* Lost, or not of this version: from the bytes again. */
 static int
 summary_again(struct store *st, uint64_t body, struct buf *out)

@@ -309,6 +309,9 @@ int view_copy(struct view *v, const struct rangeset *seqnos,
  */
 int store_read(struct store *st, uint64_t body, uint64_t off, void *p,
     size_t len) RC_USE_RESULT;
+/* Compares the whole with its checksum, which store_read does only when it
+ * reads all at once.  RC_DAMAGED, RC_IO. */
+int store_verify(struct store *st, uint64_t body) RC_USE_RESULT;
 /* The encoded summary of a message (mime_summary_decode), appended to out.
  * Made anew from the bytes where it is missing or damaged. */
 int store_summary(

@@ -1,6 +1,7 @@
 #include "suites.h"
 
 #include <ftw.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <poll.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "imap/session/session.h"
+#include "test/fault/testdisk.h"
 
 /*
  * Sessions on a real store.  A script has lines
@@ -58,6 +60,24 @@ client(struct kit *k, struct imap_limits lim)
 	return pair[0];
 }
 
+static void script(struct kit *k, const char *text);
+
+/* On a disk that fails at will. */
+static void
+kit_open_on(struct kit *k, struct testdisk *disk)
+{
+	struct store_opts o = {.io = testdisk_io(disk), .low_water_bytes = 1};
+	struct err err = {0, ""};
+
+	memset(k, 0, sizeof *k);
+	ck_assert_msg(
+	    store_open(".", &o, &k->st, &err) == RC_OK, "%s", err.text);
+	k->pool = pool_new(4);
+	k->fd[0] = client(k, IMAP_LIMITS_DEFAULT);
+	k->fd[1] = client(k, IMAP_LIMITS_DEFAULT);
+	script(k, "1> login OK *Logged in.\n2> login OK *Logged in.\n");
+}
+
 static void
 kit_open(struct kit *k, struct imap_limits lim)
 {
@@ -81,7 +101,8 @@ kit_close(struct kit *k)
 	close(k->fd[1]);
 	pool_stop(k->pool, 5000);
 	store_close(&k->st);
-	nftw(k->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (k->dir[0] != '\0')
+		nftw(k->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* The next line of a client, without CRLF; NULL if none comes. */
@@ -315,8 +336,8 @@ START_TEST(imap_session__tells_others_at_the_right_time)
 			      "2< e FETCH 1:3 UID\n"
 			      "2= * 1 FETCH (UID 1)\n2= * 2 FETCH (UID 2)\n"
 			      "2= * 3 FETCH (UID 3)\n"
-	     "2= * 1 FETCH (UID 1 FLAGS (\\Deleted))\n"
-	     "2= * 3 FETCH (UID 3 FLAGS (\\Deleted))\n"
+			      "2= * 1 FETCH (UID 1 FLAGS (\\Deleted))\n"
+			      "2= * 3 FETCH (UID 3 FLAGS (\\Deleted))\n"
 			      "2> e OK *\n"
 			      "2< f SEARCH ALL\n2= * SEARCH 1 2 3\n2> f OK *\n"
 			      "2< g FETCH 3 BODY.PEEK[TEXT]<0.5>\n"
@@ -482,6 +503,105 @@ START_TEST(imap_session__pipelines)
 }
 END_TEST
 
+/* The disk fails: nobody is told that something was done. */
+START_TEST(imap_session__says_bye_when_the_disk_fails)
+{
+	struct testdisk *disk = testdisk_new();
+	struct kit k;
+
+	kit_open_on(&k, disk);
+	script(&k, APPEND1 "1> a OK *\n"
+			   "2< b IDLE\n2> + *\n");
+	testdisk_stop_at(disk, testdisk_ops(disk));
+	script(&k, APPEND1 "1> [*] BYE ?UNAVAILABLE] *\n");
+	ck_assert_ptr_null(next_line(&k, 0));
+	kit_close(&k);
+	testdisk_free(&disk);
+}
+END_TEST
+
+START_TEST(imap_session__says_no_when_the_disk_is_full)
+{
+	struct testdisk *disk = testdisk_new();
+	struct kit k;
+
+	kit_open_on(&k, disk);
+	script(&k, APPEND1 "1> a OK *\n");
+	testdisk_capacity(disk, 1);
+	script(&k,
+	    APPEND1 "1> a NO ?OVERQUOTA] *\n"
+		    "1< b SELECT INBOX\n" SELECTED("1", "1") UNSEEN("1")
+			UIDS("1") "1> b OK *\n"
+				  "1< c COPY 1 Sent\n1> c NO ?OVERQUOTA] *\n");
+	kit_close(&k);
+	testdisk_free(&disk);
+}
+END_TEST
+
+/* The file of the one large message; there are only segments beside it. */
+static void
+damage_one(void *arg, const char *name)
+{
+	if (strncmp(name, "0000", 4) != 0 || strlen(name) > 10)
+		(void)testdisk_damage(arg, "log", name, 700000, 1);
+}
+
+static void
+damage_body(struct testdisk *disk)
+{
+	const struct journal_io *io = testdisk_io(disk);
+	int top = io->opendir(io, AT_FDCWD, ".", false);
+	int fd = io->opendir(io, top, "log", false);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(io->list(io, fd, damage_one, disk), 0);
+	io->close(io, fd);
+	io->close(io, top);
+}
+
+/* Sizes: read in one piece, read in several, kept in a file of its own.  A
+ * part is given as it is, the whole is not. */
+static const size_t damaged_sizes[] = {9000, 200000, 1500000};
+
+START_TEST(imap_session__names_damage_and_goes_on)
+{
+	struct testdisk *disk = testdisk_new();
+	size_t size = damaged_sizes[_i];
+	struct kit k;
+	struct buf b;
+
+	kit_open_on(&k, disk);
+	buf_init(&b, 2000000);
+	buf_addf(&b, "1! a APPEND INBOX {%zu+}\\n\n", size);
+	script(&k, b.p);
+	buf_reset(&b);
+	while (b.n < size)
+		buf_addc(&b, 'x');
+	buf_adds(&b, "\r\n");
+	ck_assert_int_eq(write(k.fd[0], b.p, b.n), (ssize_t)b.n);
+	buf_fini(&b);
+	script(&k, "1> a OK *\n");
+	/* In the segment there are a first block and a few records before. */
+	ck_assert(
+	    testdisk_damage(disk, "log", "000001", 9000, 1) || size > 1000000);
+	if (size > 1000000)
+		damage_body(disk);
+	script(&k, APPEND1
+	    "1> a OK *\n"
+	    "1< b SELECT INBOX\n" SELECTED("1", "2") UNSEEN("1")
+		UIDS("1") "1> b OK *\n"
+			  "1< c FETCH 1:2 (BODY.PEEK[] BODY.PEEK[]<0.4>)\n"
+			  "1= * 1 FETCH (BODY[] NIL BODY[]<0> {4}\n"
+			  "1= xxxx)\n"
+			  "1= * 2 FETCH (BODY[] {34}\n"
+			  "1= Subject: one\n1= \n1= Hello, world.\n1= 1\n"
+			  "1=  BODY[]<0> {4}\n1= Subj)\n"
+			  "1> c NO ?CORRUPTION] *\n");
+	kit_close(&k);
+	testdisk_free(&disk);
+}
+END_TEST
+
 TCase *
 imap_session_tests(void)
 {
@@ -502,5 +622,9 @@ imap_session_tests(void)
 	tcase_add_test(tc, imap_session__ends_after_too_much_nonsense);
 	tcase_add_test(tc, imap_session__says_bye_to_the_silent);
 	tcase_add_test(tc, imap_session__pipelines);
+	tcase_add_test(tc, imap_session__says_bye_when_the_disk_fails);
+	tcase_add_test(tc, imap_session__says_no_when_the_disk_is_full);
+	tcase_add_loop_test(tc, imap_session__names_damage_and_goes_on, 0,
+	    sizeof damaged_sizes / sizeof damaged_sizes[0]);
 	return tc;
 }
