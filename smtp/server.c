@@ -1,8 +1,6 @@
 #include "smtp/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "smtp/session.h"
 
 #define SOCKETS_MAX  32
@@ -28,7 +27,7 @@
 struct slot {
 	struct smtp_conn conn;
 	struct smtp_server *server;
-	char network[46];
+	struct network_key network, host;
 	bool open; /* its descriptor is; under the server's lock */
 	struct slot *prev, *next;
 };
@@ -65,30 +64,6 @@ struct smtp_server {
 	void *drained_arg;
 };
 
-/* ---- networks ---- */
-
-/* The /24 or /64 of a numeric address, as text. */
-static void
-network_of(const char *peer, char out[46])
-{
-	unsigned char a[16];
-
-	if (inet_pton(AF_INET, peer, a) == 1) {
-		(void)snprintf(out, 46, "%u.%u.%u", a[0], a[1], a[2]);
-	} else if (inet_pton(AF_INET6, peer, a) == 1) {
-		memset(a + 8, 0, 8);
-		(void)inet_ntop(AF_INET6, a, out, 46);
-	} else {
-		(void)snprintf(out, 46, "%s", peer);
-	}
-}
-
-static bool
-is_loopback(const char *peer)
-{
-	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
-}
-
 /* Called by a session for each MAIL. */
 static bool
 may_take(void *arg, const char *peer)
@@ -101,9 +76,8 @@ may_take(void *arg, const char *peer)
 	bool ok;
 
 	(void)peer;
-	(void)crypto_shorthash((unsigned char *)&key,
-	    (const unsigned char *)slot->network, strlen(slot->network),
-	    s->key);
+	(void)crypto_shorthash((unsigned char *)&key, slot->network.b,
+	    sizeof slot->network.b, s->key);
 	pthread_mutex_lock(&s->lock);
 	if (slot->conn.loopback && !s->o.limits.loopback) {
 		pthread_mutex_unlock(&s->lock);
@@ -122,18 +96,20 @@ may_take(void *arg, const char *peer)
 
 /* The network's place in the house is small, its address's smaller. */
 static const char *
-why_not(struct smtp_server *s, const char *peer, const char *network)
+why_not(struct smtp_server *s, const char *peer,
+    const struct network_key *network, const struct network_key *host)
 {
 	unsigned of_network = 0, of_peer = 0;
 	struct slot *q;
 
-	if (s->n >= s->o.limits.connections)
+	/* This one is counted already. */
+	if (s->n > s->o.limits.connections)
 		return "full";
-	if (is_loopback(peer) && !s->o.limits.loopback)
+	if (network_is_loopback(peer) && !s->o.limits.loopback)
 		return NULL;
 	for (q = s->slots; q != NULL; q = q->next) {
-		of_network += strcmp(q->network, network) == 0;
-		of_peer += strcmp(q->conn.peer, peer) == 0;
+		of_network += network_same(&q->network, network);
+		of_peer += network_same(&q->host, host);
 	}
 	if (of_peer >= s->o.limits.connections_per_peer)
 		return "peer-limit";
@@ -148,7 +124,8 @@ make_room(struct smtp_server *s)
 {
 	struct slot *q, *slowest = NULL;
 
-	if (s->n * 100 < s->o.limits.connections * CROWDED_PCT)
+	/* The one that knocks is counted already. */
+	if ((s->n - 1) * 100 < s->o.limits.connections * CROWDED_PCT)
 		return;
 	for (q = s->slots; q != NULL; q = q->next)
 		if (q->open && !q->conn.leave &&
@@ -227,49 +204,71 @@ refuse_at_the_door(struct smtp_server *s, int fd, bool implicit_tls)
 	io_close(&fd);
 }
 
+/* Gives the place back that accept_one has taken. */
 static void
-admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
+place_free(struct smtp_server *s)
 {
-	char network[46];
-	const char *why;
-	struct slot *q;
-	pthread_t th;
+	void (*drained)(void *) = NULL;
+	void *arg = NULL;
 
-	network_of(peer, network);
 	pthread_mutex_lock(&s->lock);
-	make_room(s);
-	why = why_not(s, peer, network);
-	if (why != NULL || s->draining) {
-		pthread_mutex_unlock(&s->lock);
-		if (why != NULL)
-			mlog(LOG_INFO, "smtp.refuse", "peer=%s reason=%s", peer,
-			    why);
-		refuse_at_the_door(s, fd, implicit_tls);
-		return;
+	s->n--;
+	if (s->draining && s->n == 0) {
+		drained = s->drained;
+		arg = s->drained_arg;
 	}
-	q = xcalloc(1, sizeof *q);
+	pthread_mutex_unlock(&s->lock);
+	if (drained != NULL)
+		drained(arg); /* s may be gone behind this */
+}
+
+static struct slot *
+slot_new(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
+{
+	struct slot *q = xcalloc(1, sizeof *q);
+
 	q->server = s;
-	memcpy(q->network, network, sizeof network);
+	network_key(peer, true, &q->network);
+	network_key(peer, false, &q->host);
 	q->conn.o = &s->o;
-	q->conn.limits = s->o.limits;
 	q->conn.budget = &s->budget;
 	(void)snprintf(q->conn.peer, sizeof q->conn.peer, "%s", peer);
-	q->conn.loopback = is_loopback(peer);
+	q->conn.loopback = network_is_loopback(peer);
 	q->conn.implicit_tls = implicit_tls;
-	q->conn.id = ++s->next_id;
 	q->conn.fd = fd;
 	q->conn.progress = clk_mono();
 	q->conn.may_take = may_take;
 	q->conn.closing = slot_closing;
 	q->open = true;
 	q->conn.arg = q;
-	q->next = s->slots;
-	if (s->slots != NULL)
-		s->slots->prev = q;
-	s->slots = q;
-	s->n++;
+	return q;
+}
+
+static void
+admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
+{
+	struct slot *q = slot_new(s, fd, peer, implicit_tls);
+	const char *why;
+	pthread_t th;
+
+	pthread_mutex_lock(&s->lock);
+	make_room(s);
+	why = why_not(s, peer, &q->network, &q->host);
+	if (why == NULL) {
+		q->conn.limits = s->o.limits;
+		q->conn.id = ++s->next_id;
+		q->next = s->slots;
+		if (s->slots != NULL)
+			s->slots->prev = q;
+		s->slots = q;
+	}
 	pthread_mutex_unlock(&s->lock);
-	if (pthread_create(&th, &s->attr, slot_main, q) != 0) {
+	if (why != NULL) {
+		mlog(LOG_INFO, "smtp.refuse", "peer=%s reason=%s", peer, why);
+		refuse_at_the_door(s, fd, implicit_tls);
+		free(q);
+		place_free(s);
+	} else if (pthread_create(&th, &s->attr, slot_main, q) != 0) {
 		mlog(LOG_ERROR, "smtp.thread", "peer=%s", peer);
 		slot_closing(q);
 		refuse_at_the_door(s, fd, implicit_tls);
@@ -277,17 +276,34 @@ admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	}
 }
 
+/* A connection of a server that drains is left for its successor, who has the
+ * same sockets; one that is taken holds the server until it is served. */
+static int
+take_connection(
+    struct smtp_server *s, int listener, struct sockaddr *a, socklen_t *n)
+{
+	int fd = -1;
+
+	errno = EAGAIN;
+	pthread_mutex_lock(&s->lock);
+	if (!s->draining) {
+		fd = accept4(listener, a, n, SOCK_CLOEXEC);
+		s->n += fd >= 0;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return fd;
+}
+
 static void
 accept_one(struct smtp_server *s, int listener, bool implicit_tls)
 {
 	union {
 		struct sockaddr any;
-		struct sockaddr_in four;
-		struct sockaddr_in6 six;
+		struct sockaddr_storage room;
 	} a;
 	socklen_t n = sizeof a;
-	char peer[46] = "";
-	int fd = accept4(listener, &a.any, &n, SOCK_CLOEXEC);
+	char peer[NETWORK_PEER_MAX];
+	int fd = take_connection(s, listener, &a.any, &n);
 
 	if (fd < 0) {
 		if (errno != EAGAIN && errno != EINTR &&
@@ -300,13 +316,7 @@ accept_one(struct smtp_server *s, int listener, bool implicit_tls)
 		}
 		return;
 	}
-	if (a.any.sa_family == AF_INET)
-		(void)inet_ntop(AF_INET, &a.four.sin_addr, peer, sizeof peer);
-	else if (IN6_IS_ADDR_V4MAPPED(&a.six.sin6_addr))
-		(void)inet_ntop(
-		    AF_INET, &a.six.sin6_addr.s6_addr[12], peer, sizeof peer);
-	else
-		(void)inet_ntop(AF_INET6, &a.six.sin6_addr, peer, sizeof peer);
+	network_peer_name(&a.any, peer);
 	admit(s, fd, peer, implicit_tls);
 }
 

@@ -1,6 +1,5 @@
 #include "auth/memory.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/network.h"
 
 #define RECALL_SLOTS   4096
 #define RECALL_MS      (15 * 60 * 1000)
@@ -135,36 +135,24 @@ auth_memory_learn(struct auth_memory *m, struct sv account, struct sv password,
 	r->until = clk_mono() + RECALL_MS;
 }
 
-/* The peer's network: what one household or one attacker's host has. */
-static size_t
-network_of(const char *peer, unsigned char out[8])
-{
-	struct in6_addr six;
-	struct in_addr four;
-
-	memset(out, 0, 8);
-	if (inet_pton(AF_INET, peer, &four) == 1) {
-		memcpy(out, &four, 3);
-		/* Every address of the loopback stands for itself. */
-		if (out[0] == 127)
-			memcpy(out, &four, 4);
-		return 4;
-	}
-	if (inet_pton(AF_INET6, peer, &six) == 1)
-		memcpy(out, &six, 8);
-	return 8;
-}
-
+/* A household or an attacker's host is a network; kind keeps tables apart. */
 static uint64_t
 key_of(struct auth_memory *m, char kind, struct sv account, const char *peer)
 {
-	unsigned char bytes[80] = {0}, out[crypto_shorthash_BYTES];
+	struct {
+		struct network_key network;
+		char kind;
+		char account[64];
+	} bytes;
+	unsigned char out[crypto_shorthash_BYTES];
 	uint64_t k;
 
-	bytes[0] = (unsigned char)kind;
-	(void)network_of(peer, bytes + 1);
-	memcpy(bytes + 9, account.p, account.n < 64 ? account.n : 64);
-	(void)crypto_shorthash(out, bytes, sizeof bytes, m->sip);
+	memset(&bytes, 0, sizeof bytes);
+	bytes.kind = kind;
+	network_key(peer, true, &bytes.network);
+	memcpy(bytes.account, account.p, account.n < 64 ? account.n : 64);
+	(void)crypto_shorthash(
+	    out, (const unsigned char *)&bytes, sizeof bytes, m->sip);
 	memcpy(&k, out, sizeof k);
 	return k != 0 ? k : 1;
 }
@@ -220,19 +208,13 @@ bucket(struct auth_memory *m, uint64_t key)
 	return b;
 }
 
-static bool
-is_loopback(const char *peer)
-{
-	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
-}
-
 bool
 auth_memory_may_try(struct auth_memory *m, struct sv account, const char *peer)
 {
 	struct bucket *p = bucket(m, key_of(m, 'p', SV(""), peer));
 	struct bucket *a = bucket(m, key_of(m, 'a', account, ""));
 
-	if ((p->used >= BUCKET_SIZE && !is_loopback(peer)) ||
+	if ((p->used >= BUCKET_SIZE && !network_is_loopback(peer)) ||
 	    a->used >= BUCKET_SIZE)
 		return false;
 	p->used++;

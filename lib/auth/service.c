@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "ipc/proto.h"
 
 #define CREDENTIALS_FILE  "credentials"
@@ -150,7 +151,7 @@ on_login(struct client *c, struct msg *m)
 	buf_init(&l->tag, 1024);
 	buf_addsv(&l->tag, msg_get_sv(m));
 	if (msg_end(m) != RC_OK || service >= CONF_SERVICES ||
-	    !buf_ok(&l->tag)) {
+	    !buf_ok(&l->tag) || !network_peer_valid(sv_str(l->peer))) {
 		login_answer(l, RC_SYNTAX, "not a login");
 		return;
 	}

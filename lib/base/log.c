@@ -26,7 +26,7 @@ mlog(enum log_level level, const char *event, const char *fmt, ...)
 	struct clk_tm t;
 	int64_t now;
 	va_list ap;
-	int n, m;
+	int i, n, m;
 
 	if (level > log_max)
 		return;
@@ -45,6 +45,10 @@ mlog(enum log_level level, const char *event, const char *fmt, ...)
 		n += m;
 	if ((size_t)n > sizeof line - 2)
 		n = sizeof line - 2;
+	/* One event is one line, whatever somebody managed to get into it. */
+	for (i = 0; i < n; i++)
+		if (!ascii_is_print(line[i]))
+			line[i] = '?';
 	line[n++] = '\n';
 	if (write(2, line, (size_t)n) < 0)
 		return; /* nobody is left to tell */

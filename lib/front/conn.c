@@ -364,7 +364,7 @@ conn_accept(
 {
 	struct conn *c = xcalloc(1, sizeof *c);
 	struct front_opts o = {s->l->o.hostname, s->l->o.tls != NULL, false,
-	    strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0};
+	    network_is_loopback(peer)};
 	struct buf out;
 
 	c->shard = s;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/network.h"
 #include "front/listener.h"
 
 #define FLOW_BYTES    65536
@@ -79,7 +80,7 @@ struct listener {
 	void *drained_arg;
 	pthread_mutex_t lock; /* of peers */
 	struct peer_count {
-		char peer[46];
+		struct network_key key;
 		unsigned n;
 	} * peers;
 	size_t npeers, peers_cap;

@@ -16,15 +16,17 @@
 #include "base/log.h"
 #include "front/internal.h"
 
-#define LAST_WORDS_MS  10000
-#define SWEEP_MS       1000
-#define ACCEPTS_A_TURN 16
-#define STACK_SIZE     (512 * 1024)
+#define LAST_WORDS_MS	10000
+#define SWEEP_MS	1000
+#define ACCEPT_PAUSE_MS 100
+#define ACCEPTS_A_TURN	16
+#define STACK_SIZE	(512 * 1024)
 
 struct accept_arg {
 	struct shard *shard;
 	enum conf_service service;
 	int fd;
+	unsigned place; /* in shard->accepts */
 };
 
 struct listener *
@@ -56,21 +58,6 @@ listener_add(struct listener *l, enum conf_service service, int fd)
 	l->sock[l->nsock++].fd = fd;
 }
 
-static void
-peer_name(const struct sockaddr_storage *a, char out[46])
-{
-	const struct sockaddr_in *four = (const void *)a;
-	const struct sockaddr_in6 *six = (const void *)a;
-
-	out[0] = '\0';
-	if (a->ss_family == AF_INET)
-		(void)inet_ntop(AF_INET, &four->sin_addr, out, 46);
-	else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-		(void)inet_ntop(AF_INET, &six->sin6_addr.s6_addr[12], out, 46);
-	else
-		(void)inet_ntop(AF_INET6, &six->sin6_addr, out, 46);
-}
-
 static bool
 admit(struct shard *s, const char *peer)
 {
@@ -94,6 +81,28 @@ admit(struct shard *s, const char *peer)
 	return true;
 }
 
+static void on_accept(struct ev *e, uint32_t events, void *arg);
+
+static void
+accept_again(void *arg)
+{
+	struct accept_arg *a = arg;
+
+	if (!a->shard->draining)
+		a->shard->accepts[a->place] = ev_add(a->shard->loop, a->fd,
+		    EPOLLIN | EPOLLEXCLUSIVE, on_accept, a);
+}
+
+/* Out of descriptors or memory: the socket stays readable, so do not look at
+ * it for a moment and let some sessions end. */
+static void
+accept_pause(struct accept_arg *a)
+{
+	mlog(LOG_ERROR, "accept.fail", "errno=%d", errno);
+	ev_del(&a->shard->accepts[a->place]);
+	(void)ev_timer_add(a->shard->loop, ACCEPT_PAUSE_MS, accept_again, a);
+}
+
 static void
 on_accept(struct ev *e, uint32_t events, void *arg)
 {
@@ -113,13 +122,12 @@ on_accept(struct ev *e, uint32_t events, void *arg)
 		if (fd < 0) {
 			if (errno != EAGAIN && errno != ECONNABORTED &&
 			    errno != EINTR)
-				mlog(LOG_ERROR, "accept.fail", "errno=%d",
-				    errno);
+				accept_pause(a);
 			return;
 		}
 		(void)setsockopt(
 		    fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		peer_name(&from, peer);
+		network_peer_name((struct sockaddr *)&from, peer);
 		if (admit(a->shard, peer))
 			conn_accept(a->shard, a->service, fd, peer);
 		else
@@ -185,7 +193,7 @@ shard_main(void *arg)
 		struct accept_arg *a = xcalloc(1, sizeof *a);
 
 		*a = (struct accept_arg){
-		    s, s->l->sock[i].service, s->l->sock[i].fd};
+		    s, s->l->sock[i].service, s->l->sock[i].fd, i};
 		s->accepts[s->naccepts++] = ev_add(
 		    s->loop, a->fd, EPOLLIN | EPOLLEXCLUSIVE, on_accept, a);
 	}

@@ -5,14 +5,19 @@
 
 #include <openssl/ssl.h>
 
+#include "base/clk.h"
 #include "base/io.h"
 #include "front/internal.h"
+
+#define STALLED_MS 60000
 
 /*
  * Two directions, each with one rule: do not read what cannot be passed on.
  * A client's EOF becomes shutdown(SHUT_WR) towards the session when all before
  * it has been passed; the session's EOF flushes, says goodbye and closes.
  */
+
+static void pump_session(struct ev *e, uint32_t events, void *arg);
 
 static void
 update_watch(struct conn *c)
@@ -27,7 +32,31 @@ update_watch(struct conn *c)
 		session |= EPOLLIN;
 	if (c->in.n > 0)
 		session |= EPOLLOUT;
+	if (c->session_ev == NULL && session != 0) {
+		/* Back from park_session. */
+		c->session_watch = session;
+		c->session_ev = ev_add(
+		    c->shard->loop, c->session_fd, session, pump_session, c);
+	}
 	conn_watch(c, client, session);
+}
+
+/*
+ * The session has ended and its last bytes wait in its socket, but the client
+ * does not take what it was sent before.  epoll reports the end whatever is
+ * asked for, so the descriptor leaves epoll until there is room again, and
+ * the client gets a deadline.
+ */
+static void
+park_session(struct conn *c)
+{
+	ev_del(&c->session_ev);
+	if (c->deadline == 0)
+		c->deadline = clk_mono() + STALLED_MS;
+	/* Nobody reads what the client still says. */
+	buf_release(&c->in);
+	c->client_eof = c->client_shut = true;
+	conn_watch(c, EPOLLOUT, 0);
 }
 
 static void
@@ -111,6 +140,10 @@ pump_session(struct ev *e, uint32_t events, void *arg)
 		c->client_eof = c->client_shut = true;
 	}
 	pass_client_eof(c);
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && c->out.n > 0) {
+		park_session(c);
+		return;
+	}
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && c->out.n == 0) {
 		do
 			k = recv(c->session_fd, c->shard->flow, FLOW_BYTES,
@@ -144,9 +177,8 @@ pump_client(struct conn *c, uint32_t events)
 		return;
 	}
 	pass_client_eof(c);
-	/* Both directions of the socket are over. */
-	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && c->in.n == 0 &&
-	    c->client_eof) {
+	/* Both directions are over: nobody is there to be told anything. */
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
 		conn_kill(c);
 		return;
 	}
