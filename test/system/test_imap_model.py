@@ -226,10 +226,17 @@ class Session:
         numbers = [self.view[i] if uid else i + 1 for i in some]
         if rnd.random() < 0.3:
             lo, hi = numbers[0], numbers[-1]
+            if uid:  # ends that nobody has, too
+                lo, hi = max(1, lo - rnd.randint(0, 2)), hi + rnd.randint(0, 2)
+                hi = min(hi, self.view[-1])
+                text = f"{lo}:{hi}" if rnd.random() < 0.5 else f"{hi}:{lo}"
+                return text, [u for u in self.view if lo <= u <= hi]
             text = f"{lo}:{hi}" if rnd.random() < 0.5 else f"{hi}:{lo}"
             return text, [u for i, u in enumerate(self.view) if some[0] <= i <= some[-1]]
-        if uid and rnd.random() < 0.2:
-            numbers.append(self.box.next + 5)  # nobody has it
+        if uid and rnd.random() < 0.4:
+            none = rnd.randint(1, self.box.next + 5)
+            if none not in self.view:
+                numbers.append(none)
         rnd.shuffle(numbers)
         return ",".join(map(str, numbers)), [self.view[i] for i in some]
 
