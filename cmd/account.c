@@ -16,10 +16,11 @@
 #include "net/pool.h"
 #include "pop3/session/session.h"
 
-#define COPY_CHUNK   65536
-#define TICK_MS	     1000
-#define STACK_SIZE   (128 * 1024)
-#define LEAVE_ASK_MS 5000
+#define COPY_CHUNK	65536
+#define TICK_MS		1000
+#define STACK_SIZE	(128 * 1024)
+#define SESSIONS_END_MS 700
+#define LEAVE_ASK_MS	5000
 
 /* A delivery that is in the journal but perhaps not on the disk. */
 struct pending {
@@ -418,14 +419,17 @@ account_set_keeper(struct account *a, int fd)
 	peer_connect(a->keeper, fd);
 }
 
-void
+bool
 account_stop(struct account *a)
 {
+	bool clean;
+
 	ev_timer_del(&a->tick);
-	pool_stop(a->pool, 700);
+	clean = pool_stop(a->pool, SESSIONS_END_MS);
 	pthread_mutex_lock(&a->lock);
 	a->stop = true;
 	pthread_cond_signal(&a->more);
 	pthread_mutex_unlock(&a->lock);
 	(void)pthread_join(a->flusher, NULL);
+	return clean;
 }

@@ -32,8 +32,9 @@ struct account *account_new(struct ev_loop *loop, struct store *store,
     const struct account_opts *o, const struct account_ops *ops, void *arg);
 /* Starts the threads: after the sandbox. */
 void account_start(struct account *a);
-/* Ends sessions and waits for the flusher; does not close the store. */
-void account_stop(struct account *a);
+/* Ends sessions and waits for the flusher; does not close the store.  false:
+ * some session is still at work with the store, which must not be closed. */
+bool account_stop(struct account *a) RC_USE_RESULT;
 /* A fresh line to the keeper. Takes fd. */
 void account_set_keeper(struct account *a, int fd);
 

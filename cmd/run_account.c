@@ -75,7 +75,16 @@ run_account(int control_fd)
 	account_start(a);
 	c.arg = a;
 	code = child_serve(&c);
-	account_stop(a);
+	if (!account_stop(a)) {
+		/* Somebody still writes to a client that does not read: what
+		 * was said is flushed, the rest is the next process's to
+		 * recover. */
+		if (store_flush(store, UINT64_MAX) != RC_OK)
+			mlog(LOG_WARN, "store.flush",
+			    "text=\"not all of it was "
+			    "flushed; nothing of that was acknowledged\"");
+		_exit(code);
+	}
 	store_close(&store);
 	return code;
 }

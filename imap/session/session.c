@@ -207,8 +207,16 @@ static int
 work(struct imap_session *s)
 {
 	for (;;) {
-		int r = step(s);
+		int r;
 
+		/* Before each command: a client that always has the next one
+		 * ready must not outlive its revoked password. */
+		if (atomic_load(&s->task.stopping)) {
+			imap_bye(
+			    s, "[UNAVAILABLE] The server ends this session.");
+			return RC_EOF;
+		}
+		r = step(s);
 		if (r == RC_MORE) {
 			r = stream_fill(s->st, 0);
 			if (r == RC_OK)
@@ -242,8 +250,6 @@ run(struct pool_task *t)
 
 	if (s->login_tag.n > 0)
 		greet(s);
-	if (atomic_load(&t->stopping))
-		imap_bye(s, "[UNAVAILABLE] The server ends this session.");
 	r = work(s);
 	if (r == RC_MORE && s->mode == IMAP_MODE_IDLE)
 		imap_sync(s, true);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ enum {
 
 #define STACK_SIZE    (256 * 1024)
 #define IDLE_SPARE_MS 2000
+#define STOP_GRACE_MS 3000
 #define STOP_EVENT    UINT64_MAX
 
 struct slot {
@@ -184,6 +186,7 @@ start_thread(struct pool *p)
 struct pool *
 pool_new(unsigned max_threads)
 {
+	pthread_condattr_t monotonic;
 	struct pool *p = xcalloc(1, sizeof *p);
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = STOP_EVENT};
 
@@ -197,7 +200,10 @@ pool_new(unsigned max_threads)
 	must(pthread_attr_setdetachstate(&p->attr, PTHREAD_CREATE_DETACHED) ==
 	     0);
 	must(pthread_mutex_init(&p->lock, NULL) == 0);
-	must(pthread_cond_init(&p->changed, NULL) == 0);
+	must(pthread_condattr_init(&monotonic) == 0);
+	must(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+	must(pthread_cond_init(&p->changed, &monotonic) == 0);
+	(void)pthread_condattr_destroy(&monotonic);
 	pthread_mutex_lock(&p->lock);
 	start_thread(p);
 	pthread_mutex_unlock(&p->lock);
@@ -264,6 +270,9 @@ pool_tick(struct pool *p)
 
 		if (d != 0 && d <= now)
 			wake(p, t);
+		if (t != NULL && t->stop_at != 0 &&
+		    now - t->stop_at > STOP_GRACE_MS)
+			(void)shutdown(t->fd, SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&p->lock);
 }
@@ -281,6 +290,7 @@ pool_stop_some(
 		if (t == NULL || (match != NULL && !match(t, arg)))
 			continue;
 		atomic_store(&t->stopping, true);
+		t->stop_at = clk_mono();
 		wake(p, t);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -297,16 +307,16 @@ pool_count(struct pool *p)
 	return n;
 }
 
-void
+bool
 pool_stop(struct pool *p, int64_t timeout_ms)
 {
+	const int64_t end = clk_mono() + timeout_ms;
 	struct timespec until;
 	uint64_t one = 1;
 	bool over = false;
 
 	pool_stop_some(p, NULL, NULL);
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000 + 1;
+	until = (struct timespec){end / 1000, end % 1000 * 1000000};
 	pthread_mutex_lock(&p->lock);
 	p->ending = true;
 	while (!over && p->ntasks > 0)
@@ -319,7 +329,7 @@ pool_stop(struct pool *p, int64_t timeout_ms)
 		       ETIMEDOUT;
 	pthread_mutex_unlock(&p->lock);
 	if (over)
-		return; /* somebody still works with it: the process ends */
+		return false;
 	(void)pthread_attr_destroy(&p->attr);
 	(void)pthread_cond_destroy(&p->changed);
 	(void)pthread_mutex_destroy(&p->lock);
@@ -327,4 +337,5 @@ pool_stop(struct pool *p, int64_t timeout_ms)
 	io_close(&p->epoll);
 	free(p->slot);
 	free(p);
+	return true;
 }

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/rc.h"
+
 struct pool;
 
 enum pool_next {
@@ -32,20 +34,24 @@ struct pool_task {
 
 	/* The pool's; run() reads `stopping`: say goodbye, return POOL_DONE. */
 	atomic_bool stopping;
+	int64_t stop_at; /* clk_mono, under the pool's lock */
 	struct pool *pool;
 	uint32_t slot;
 	int state;
 };
 
 struct pool *pool_new(unsigned max_threads);
-/* Asks all tasks to stop, waits for them up to timeout_ms, frees. */
-void pool_stop(struct pool *p, int64_t timeout_ms);
+/* Asks all tasks to stop, waits for them up to timeout_ms, frees.  false: some
+ * still run, and with what they use; nothing was freed. */
+bool pool_stop(struct pool *p, int64_t timeout_ms) RC_USE_RESULT;
 /* From any thread.  run is called at once, also without input. */
 void pool_add(struct pool *p, struct pool_task *t);
 /* From any thread, while the caller knows that t has not ended; calls during
  * run() lead to one more run(). */
 void pool_wake(struct pool_task *t);
-/* Once a second by the owner: wakes tasks whose deadline has passed. */
+/* Once a second by the owner: wakes tasks whose deadline has passed, and cuts
+ * the connection of those that were to stop 3 seconds ago: they may be held up
+ * by a client that takes nothing. */
 void pool_tick(struct pool *p);
 /* Sets `stopping` of those tasks for which match() says yes, and wakes them. */
 void pool_stop_some(

@@ -390,7 +390,7 @@ run_command(struct pop3_session *s, struct sv line)
 static void
 run_lines(struct pop3_session *s)
 {
-	while (!s->over) {
+	while (!s->over && !atomic_load(&s->task.stopping)) {
 		struct sv in = stream_input(s->st);
 		size_t n = sv_chr(in, '\n');
 
@@ -425,6 +425,8 @@ pop3_run(struct pool_task *t)
 		run_lines(s);
 		if (s->over)
 			return finish(s);
+		if (atomic_load(&t->stopping))
+			break;
 		r = stream_fill(s->st, 0);
 		if (r == RC_MORE)
 			break;

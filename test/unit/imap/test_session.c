@@ -99,7 +99,7 @@ kit_close(struct kit *k)
 {
 	close(k->fd[0]);
 	close(k->fd[1]);
-	pool_stop(k->pool, 5000);
+	ck_assert(pool_stop(k->pool, 5000));
 	store_close(&k->st);
 	if (k->dir[0] != '\0')
 		nftw(k->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -112,7 +112,7 @@ static void
 teardown(void)
 {
 	if (pool != NULL)
-		pool_stop(pool, 3000);
+		ck_assert(pool_stop(pool, 3000));
 	pool = NULL;
 	ck_assert_int_eq(atomic_load(&twice), 0);
 }
@@ -301,7 +301,7 @@ START_TEST(pool_stop__waits_for_all_and_for_what_is_running)
 		e->pause_ms = i % 10 == 0 ? 30 : 0;
 		pool_add(pool, &e->task);
 	}
-	pool_stop(pool, 5000);
+	ck_assert(pool_stop(pool, 5000));
 	pool = NULL;
 	ck_assert_int_eq(atomic_load(&ended), 50);
 	for (i = 0; i < 50; i++)

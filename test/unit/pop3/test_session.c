@@ -126,7 +126,7 @@ setup(void)
 static void
 teardown(void)
 {
-	pool_stop(pool, 3000);
+	ck_assert(pool_stop(pool, 3000));
 	io_close(&fd);
 	store_close(&st);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
