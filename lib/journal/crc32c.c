@@ -56,17 +56,77 @@ crc32c_portable(uint32_t crc, const void *p, size_t n)
 
 #if defined(__x86_64__)
 
+/*
+ * The instruction takes three cycles but can begin every cycle: three blocks
+ * side by side are three times as fast as one.  Their checksums are put
+ * together by the table that says what BLOCK zero bytes make of a register.
+ */
+#define BLOCK 1024
+
+static uint32_t over_zeros[4][256];
+static pthread_once_t zeros_once = PTHREAD_ONCE_INIT;
+
+static void
+zeros_make(void)
+{
+	uint32_t bit[32];
+
+	pthread_once(&table_once, table_make);
+	for (int b = 0; b < 32; b++) {
+		uint32_t c = (uint32_t)1 << b;
+
+		for (int i = 0; i < BLOCK; i++)
+			c = (c >> 8) ^ table[0][c & 255];
+		bit[b] = c;
+	}
+	for (int k = 0; k < 4; k++)
+		for (uint32_t v = 0; v < 256; v++)
+			for (int b = 0; b < 8; b++)
+				if (v >> b & 1)
+					over_zeros[k][v] ^= bit[8 * k + b];
+}
+
+static uint64_t
+pass_zeros(uint64_t c)
+{
+	return over_zeros[0][c & 255] ^ over_zeros[1][c >> 8 & 255] ^
+	       over_zeros[2][c >> 16 & 255] ^ over_zeros[3][c >> 24 & 255];
+}
+
+static uint64_t
+le64(const unsigned char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* Three blocks on top of register c. */
+__attribute__((target("sse4.2"))) static uint64_t
+three_blocks(uint64_t c, const unsigned char *p)
+{
+	uint64_t b = 0, d = 0;
+
+	for (size_t i = 0; i < BLOCK; i += 8) {
+		c = __builtin_ia32_crc32di(c, le64(p + i));
+		b = __builtin_ia32_crc32di(b, le64(p + BLOCK + i));
+		d = __builtin_ia32_crc32di(d, le64(p + 2 * BLOCK + i));
+	}
+	return pass_zeros(pass_zeros(c) ^ b) ^ d;
+}
+
 __attribute__((target("sse4.2"))) static uint32_t
 with_sse42(uint32_t crc, const unsigned char *p, size_t n)
 {
 	uint64_t c = ~crc;
 
-	for (; n >= 8; n -= 8, p += 8) {
-		uint64_t v;
-
-		memcpy(&v, p, sizeof v);
-		c = __builtin_ia32_crc32di(c, v);
-	}
+	if (n >= 3 * BLOCK)
+		pthread_once(&zeros_once, zeros_make);
+	for (; n >= 3 * BLOCK; n -= 3 * BLOCK, p += 3 * BLOCK)
+		c = three_blocks(c, p);
+	for (; n >= 8; n -= 8, p += 8)
+		c = __builtin_ia32_crc32di(c, le64(p));
 	for (; n > 0; n--, p++)
 		c = __builtin_ia32_crc32qi((uint32_t)c, *p);
 	return ~(uint32_t)c;
