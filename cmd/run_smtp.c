@@ -69,6 +69,22 @@ conf_now(void *arg)
 	return child_conf(arg);
 }
 
+/* Auth tells whose sessions are over. */
+static void
+on_auth(struct line *l, struct msg *m, void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+	char account[CONF_NAME_MAX];
+	uint64_t credential;
+
+	(void)l;
+	msg_get_str(m, account, sizeof account);
+	credential = msg_get_u64(m);
+	if (m->type == AUTH_KICK && msg_end(m) == RC_OK)
+		smtp_server_kick(st->server, account, credential);
+}
+
 static int
 run(int control_fd, bool submission)
 {
@@ -91,7 +107,7 @@ run(int control_fd, bool submission)
 	st.house.keeper = peer_new(c->loop, "keeper", NULL, NULL, c);
 	st.house.queue = peer_new(c->loop, "queue", NULL, NULL, c);
 	if (submission)
-		st.house.auth = peer_new(c->loop, "auth", NULL, NULL, c);
+		st.house.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.house.service = CONF_SUBMISSION;
 	st.house.conf = conf_now;
 	st.house.arg = c;

@@ -67,7 +67,8 @@ house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
 		msg_get_str(&reply, text, sizeof text);
 		out->number = msg_get_u32(&reply);
 		msg_get_str(&reply, out->account, sizeof out->account);
-		(void)msg_get_u32(&reply);
+		(void)msg_get_u32(&reply); /* generation */
+		out->credential = msg_get_u64(&reply);
 		if (msg_end(&reply) != RC_OK)
 			r = RC_TEMP;
 	} else {

@@ -29,6 +29,7 @@ struct smtp_delivery {
 struct smtp_login {
 	char account[SMTP_ACCOUNT_MAX];
 	uint32_t number;
+	uint64_t credential; /* what it logged in with: see smtp_server_kick */
 };
 
 struct smtp_ops {

@@ -53,6 +53,7 @@ smtp_run_starttls(struct smtp_session *s, struct sv args)
 	buf_reset(&s->helo);
 	s->esmtp = false;
 	s->authed = false;
+	atomic_store(&s->c->authed, false);
 	smtp_set_state(s, SMTP_ST_START);
 }
 
@@ -109,8 +110,18 @@ finish_auth(struct smtp_session *s, struct sv sasl)
 {
 	struct smtp_conn *c = s->c;
 
-	switch (c->o->ops->login(
-	    c->o->ctx, sasl, c->peer, stream_is_tls(s->st), &s->login)) {
+	unsigned before = c->kicks != NULL ? c->kicks(c->arg) : 0;
+	int r = c->o->ops->login(
+	    c->o->ctx, sasl, c->peer, stream_is_tls(s->st), &s->login);
+
+	if (r == RC_OK) {
+		c->login = s->login;
+		atomic_store(&c->authed, true);
+		/* Was its password changed while the answer was coming? */
+		if (c->kicks != NULL && c->kicks(c->arg) != before)
+			r = RC_TEMP;
+	}
+	switch (r) {
 	case RC_OK:
 		s->authed = true;
 		smtp_reply(s, 235, "2.7.0", "welcome");

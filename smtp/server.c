@@ -58,6 +58,7 @@ struct smtp_server {
 	unsigned n;
 	uint64_t next_id;
 	struct rate rate[RATE_SLOTS];
+	unsigned kicks;
 	bool draining;
 	_Atomic int64_t drain_until; /* clk_mono */
 	void (*drained)(void *);
@@ -93,6 +94,18 @@ may_take(void *arg, const char *peer)
 }
 
 /* ---- slots, with the lock held ---- */
+
+static unsigned
+kicks(void *arg)
+{
+	struct slot *slot = arg;
+	unsigned n;
+
+	pthread_mutex_lock(&slot->server->lock);
+	n = slot->server->kicks;
+	pthread_mutex_unlock(&slot->server->lock);
+	return n;
+}
 
 /* The network's place in the house is small, its address's smaller. */
 static const char *
@@ -238,6 +251,7 @@ slot_new(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	q->conn.fd = fd;
 	q->conn.progress = clk_mono();
 	q->conn.may_take = may_take;
+	q->conn.kicks = kicks;
 	q->conn.closing = slot_closing;
 	q->open = true;
 	q->conn.arg = q;
@@ -443,6 +457,26 @@ smtp_server_set_limits(struct smtp_server *s, const struct smtp_limits *l)
 {
 	pthread_mutex_lock(&s->lock);
 	s->o.limits = *l;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+smtp_server_kick(
+    struct smtp_server *s, const char *account, uint64_t credential)
+{
+	struct slot *q;
+
+	pthread_mutex_lock(&s->lock);
+	s->kicks++;
+	for (q = s->slots; q != NULL; q = q->next) {
+		if (!atomic_load(&q->conn.authed) ||
+		    q->conn.login.credential != credential ||
+		    strcmp(q->conn.login.account, account) != 0)
+			continue;
+		atomic_store(&q->conn.leave, true);
+		if (q->open)
+			(void)shutdown(q->conn.fd, SHUT_RD);
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 

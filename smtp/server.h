@@ -61,6 +61,10 @@ void smtp_server_drain(
 /* After drained() was called; NULL-safe. */
 void smtp_server_free(struct smtp_server **s);
 void smtp_server_set_limits(struct smtp_server *s, const struct smtp_limits *l);
+/* Ends the sessions of an account that logged in with this credential; a login
+ * that is on its way is asked to come again. */
+void smtp_server_kick(
+    struct smtp_server *s, const char *account, uint64_t credential);
 unsigned smtp_server_count(struct smtp_server *s);
 
 #endif

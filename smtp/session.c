@@ -87,7 +87,7 @@ smtp_fill(struct smtp_session *s, int64_t timeout)
 		stream_park(s->st);
 	r = atomic_load(&s->c->leave) ? RC_EOF : stream_fill(s->st, timeout);
 	if (atomic_load(&s->c->leave)) {
-		smtp_end(s, "is busy; try again later");
+		smtp_end(s, "has to end this session; try again later");
 		return RC_EOF;
 	}
 	if (r == RC_TIMEOUT)

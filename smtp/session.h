@@ -20,6 +20,11 @@ struct smtp_conn {
 	int fd;	     /* taken */
 	/* Set by others: say 421 and end. */
 	atomic_bool leave;
+	/* Who has logged in; written before `authed` is set. */
+	struct smtp_login login;
+	atomic_bool authed;
+	/* How often somebody was kicked so far; NULL: never. */
+	unsigned (*kicks)(void *arg);
 	/* clk_mono of the last step forward: a whole command, or 16 KiB of a
 	 * message. */
 	_Atomic int64_t progress;

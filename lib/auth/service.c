@@ -29,6 +29,14 @@ struct auth_service {
 	struct auth_server *server;
 	struct peer *keeper;
 	struct client *clients;
+	struct kick *kicks; /* that wait for the keeper */
+};
+
+/* Sessions that must end: kept until the keeper has heard of it. */
+struct kick {
+	char account[CONF_NAME_MAX];
+	uint64_t credential;
+	struct kick *next;
 };
 
 /* A login between question and answer. */
@@ -41,6 +49,7 @@ struct login {
 	struct buf tag;
 	int fd; /* the session's end, -1 for submission */
 	uint32_t account;
+	uint64_t credential;
 };
 
 static void
@@ -83,6 +92,7 @@ login_answer(struct login *l, int rc, const char *text)
 		msg_put_u32(&m, l->account);
 		msg_put_str(&m, name);
 		msg_put_u32(&m, s->generation);
+		msg_put_u64(&m, l->credential);
 		line_tell(l->client->line, &m);
 	}
 	login_free(l);
@@ -112,6 +122,7 @@ on_login_done(const struct auth_result *r, void *arg)
 	struct msg m;
 
 	l->account = r->account;
+	l->credential = r->credential;
 	if (r->rc != RC_OK || l->fd < 0) {
 		if (r->rc == RC_OK)
 			mlog(LOG_INFO, "auth.ok",
@@ -169,16 +180,52 @@ on_login(struct client *c, struct msg *m)
 /* ---- the owner's commands ---- */
 
 static void
-kick(struct auth_service *s, struct sv account, uint64_t credential)
+put_kick(struct msg *m, uint16_t type, const struct kick *k)
 {
+	msg_init(m, type);
+	msg_put_str(m, k->account);
+	msg_put_u64(m, k->credential);
+}
+
+static void
+on_keeper_up(void *arg)
+{
+	struct auth_service *s = arg;
+	struct kick *k;
 	struct msg m;
 
-	msg_init(&m, SESSION_KICK);
-	msg_put_sv(&m, account);
-	msg_put_u64(&m, credential);
-	if (peer_tell(s->keeper, &m) != RC_OK)
-		mlog(LOG_WARN, "auth.kick.lost", "account=%.*s",
-		    SV_ARG(account));
+	while ((k = s->kicks) != NULL) {
+		put_kick(&m, SESSION_KICK, k);
+		if (peer_tell(s->keeper, &m) != RC_OK)
+			return;
+		s->kicks = k->next;
+		free(k);
+	}
+}
+
+/* Ends what was opened with a credential: in the account's process by way of
+ * the keeper, and in submission, which holds its sessions itself. */
+static void
+kick(struct auth_service *s, struct sv account, uint64_t credential)
+{
+	struct kick *k = xcalloc(1, sizeof *k);
+	struct client *c;
+	struct msg m;
+
+	if (account.n >= sizeof k->account) {
+		free(k);
+		return;
+	}
+	memcpy(k->account, account.p, account.n);
+	k->credential = credential;
+	for (c = s->clients; c != NULL; c = c->next)
+		if (!c->command && c->line != NULL) {
+			put_kick(&m, AUTH_KICK, k);
+			line_tell(c->line, &m);
+		}
+	k->next = s->kicks;
+	s->kicks = k;
+	on_keeper_up(s);
 }
 
 static void
@@ -352,7 +399,7 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 		free(s);
 		return r;
 	}
-	s->keeper = peer_new(loop, "keeper", NULL, NULL, s);
+	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
 	auth_server_start(s->server);
 	*out = s;
 	return RC_OK;

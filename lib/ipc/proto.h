@@ -33,8 +33,11 @@ enum proto {
 	/* u8 conf_service, sv SASL PLAIN message, str peer, u8 tls, sv tag;
 	 * fd: the session's end (none for submission)
 	 * -> u32 rc, str text, u32 account number, str account name,
-	 *    u32 generation */
+	 *    u32 generation, u64 credential */
 	AUTH_LOGIN,
+	/* auth to submission: str account, u64 credential: those sessions end
+	 */
+	AUTH_KICK,
 
 	/* ---- auth to keeper, keeper to account ---- */
 

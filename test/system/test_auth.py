@@ -50,6 +50,55 @@ def passwords(h):
     h.command("passwd", "anna", "--stdin", input=PASSWORD + "\n")
 
 
+def busy_session_ends(h):
+    """A session that always has the next command ready ends as well."""
+    m = h.imap("ben")
+    m.append("INBOX", None, None, b"Subject: x\r\n\r\n" + b"text\r\n" * 1000)
+    m.logout()
+    c = Raw(h.port["imap"], 30)
+    c.line()
+    c.send(f'a LOGIN ben "{PASSWORD}"\r\nb SELECT INBOX\r\n')
+    c.until(b"b ")
+    over = []
+
+    def feed():
+        try:
+            while not over:
+                c.send(b"x SEARCH BODY zzz\r\n" * 200)
+        except OSError:
+            pass
+
+    def drain():
+        try:
+            while c.s.recv(1 << 16):
+                pass
+        except OSError:
+            pass
+        over.append(1)
+    threads = [threading.Thread(target=f, daemon=True) for f in (feed, drain)]
+    for t in threads:
+        t.start()
+    time.sleep(0.3)
+    h.command("passwd", "ben", "--stdin", input="another good password\n")
+    verdict(wait_until(lambda: over, 3, 0.05), "a-changed-password-ends-a-busy-session")
+    over.append(1)
+    h.command("passwd", "ben", "--stdin", input=PASSWORD + "\n")
+
+
+def submission_session_ends(h):
+    s = h.submit("ben")
+    h.command("passwd", "ben", "--stdin", input="another good password\n")
+
+    def ended():
+        try:
+            code, _ = s.docmd("NOOP")
+            return code == 421
+        except (smtplib.SMTPServerDisconnected, OSError):
+            return True
+    verdict(wait_until(ended, 3, 0.1), "a-changed-password-ends-submission")
+    h.command("passwd", "ben", "--stdin", input=PASSWORD + "\n")
+
+
 def app_passwords(h):
     r = h.command("app-password", "anna", "phone")
     secret = r.stdout.strip()
@@ -174,7 +223,7 @@ def flood(h):
 
 def main():
     with House("limits: { connections: 20000 }\n") as h:
-        for part in (passwords, app_passwords, clear_text, flood):
+        for part in (passwords, busy_session_ends, submission_session_ends, app_passwords, clear_text, flood):
             try:
                 part(h)
             except Exception as e:
