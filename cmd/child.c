@@ -82,6 +82,10 @@ read_boot(struct child *c, struct msg *m)
 	level = (enum log_level)msg_get_u8(m);
 	clk_set_offset((int64_t)msg_get_u64(m));
 	c->conf_now = conf_from_fd(msg_take_fd(m), "configuration");
+	if (c->role < ROLE_COUNT && role_info[c->role].services != 0) {
+		c->cert_fd = msg_take_fd(m);
+		c->key_fd = msg_take_fd(m);
+	}
 	if (msg_end(m) != RC_OK || c->role >= ROLE_COUNT)
 		broken("first message");
 	log_setup(role_info[c->role].name, level);
@@ -93,6 +97,7 @@ child_boot(struct child *c, int control_fd, const struct child_ops *ops)
 	struct msg m;
 
 	c->control_fd = control_fd;
+	c->cert_fd = c->key_fd = -1;
 	c->ops = ops;
 	(void)fcntl(control_fd, F_SETFD, FD_CLOEXEC);
 	/* Only the supervisor is stopped from a terminal. */
@@ -122,41 +127,43 @@ child_boot(struct child *c, int control_fd, const struct child_ops *ops)
 	c->loop = ev_loop_new();
 }
 
+/* All of a sealed file that the supervisor has given. */
 static int
-read_pem(const char *path, struct buf *out, struct err *err)
+read_sealed(int fd, struct buf *out, struct err *err)
 {
+	struct stat st;
+	char *p;
+
 	buf_init(out, 1 << 20);
-	return io_read_file(path, out, err);
+	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size > 1 << 20 ||
+	    (p = buf_reserve(out, (size_t)st.st_size)) == NULL ||
+	    io_pread_all(fd, p, (size_t)st.st_size, 0) != RC_OK)
+		return err_set(err, RC_IO, "certificate and key did not come");
+	buf_added(out, (size_t)st.st_size);
+	return RC_OK;
 }
 
 struct tls_ctx *
 child_tls(struct child *c)
 {
-	const struct conf *conf = c->conf_now;
-	struct buf cert, key, path;
+	struct buf cert, key;
 	struct tls_ctx *ctx = NULL;
 	struct err err = {0};
 	int r;
 
 	tls_library_setup();
-	buf_init(&path, 4096);
-	buf_addf(&path, "%s/tls/cert.pem", conf->data);
-	r = read_pem(
-	    conf->tls_certificate != NULL ? conf->tls_certificate : path.p,
-	    &cert, &err);
-	buf_reset(&path);
-	buf_addf(&path, "%s/tls/key.pem", conf->data);
 	buf_init(&key, 0);
+	r = read_sealed(c->cert_fd, &cert, &err);
 	if (r == RC_OK)
-		r = read_pem(
-		    conf->tls_key != NULL ? conf->tls_key : path.p, &key, &err);
+		r = read_sealed(c->key_fd, &key, &err);
 	if (r == RC_OK)
 		r = tls_ctx_new(buf_sv(&cert), buf_sv(&key), &ctx, &err);
 	if (r != RC_OK)
 		child_die(c, "tls.unusable", &err);
+	io_close(&c->cert_fd);
+	io_close(&c->key_fd);
 	buf_wipe(&key);
 	buf_fini(&cert);
-	buf_fini(&path);
 	return ctx;
 }
 

@@ -50,6 +50,7 @@ struct child {
 	char folder[512];
 	char other[512]; /* somebody else's folder, for the probes */
 	bool probe;
+	int cert_fd, key_fd; /* of those who speak TLS, until child_tls */
 	struct sandbox_opts walls;
 	struct conf *conf_now; /* see child_conf */
 	struct {
@@ -65,7 +66,7 @@ struct child {
 
 /* Reads the first messages.  Exits the process if they are broken. */
 void child_boot(struct child *c, int control_fd, const struct child_ops *ops);
-/* Certificate and key as configured, opened as who we still are. */
+/* Certificate and key as the supervisor has given them. */
 struct tls_ctx *child_tls(struct child *c);
 /* Raises the walls, runs the probes if asked, logs what holds; exits the
  * process if they do not stand. */

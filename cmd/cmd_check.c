@@ -97,7 +97,7 @@ print_certificate(const struct conf *conf)
 		printf("  none configured: a self-signed one for %s is made "
 		       "at the first start\n",
 		    conf->hostname);
-	} else if (certificate_check(conf, &err) != RC_OK) {
+	} else if (certificate_load(conf, NULL, NULL, &err) != RC_OK) {
 		printf("  WARNING: %s\n", err.text);
 		warnings++;
 	} else {

@@ -178,7 +178,8 @@ folders_make(const struct conf *conf, const struct super_user user[ROLE_COUNT],
 }
 
 int
-certificate_check(const struct conf *conf, struct err *err)
+certificate_load(const struct conf *conf, struct buf *cert_out,
+    struct buf *key_out, struct err *err)
 {
 	struct buf cert, key, cert_path, key_path;
 	struct tls_ctx *ctx = NULL;
@@ -199,6 +200,10 @@ certificate_check(const struct conf *conf, struct err *err)
 			(void)err_set(err, r, "%.60s with %.60s: %.100s",
 			    cert_path.p, key_path.p, why.text);
 	}
+	if (r == RC_OK && cert_out != NULL)
+		buf_addsv(cert_out, buf_sv(&cert));
+	if (r == RC_OK && key_out != NULL)
+		buf_addsv(key_out, buf_sv(&key));
 	tls_ctx_free(&ctx);
 	buf_fini(&key_path);
 	buf_fini(&cert_path);

@@ -23,6 +23,8 @@
 extern char **environ;
 
 static void proc_run(struct proc *p);
+static void on_restart(void *arg);
+static void say_refused(struct super *s, const char *account);
 
 /* ---- the wiring ---- */
 
@@ -54,7 +56,7 @@ may_speak(enum role a, enum role b)
 
 /* A fresh line from a newborn to each living process it may speak to.  Those
  * that are replaced keep their peers: they have sessions to finish. */
-static void
+static bool
 wire_up(struct proc *p)
 {
 	struct proc *q;
@@ -64,13 +66,12 @@ wire_up(struct proc *p)
 		if (q == p || q->control == NULL ||
 		    !may_speak(p->role, q->role))
 			continue;
-		if (line_pair(pair) != RC_OK) {
-			mlog(LOG_ERROR, "wire.fail", "errno=%d", errno);
-			continue;
-		}
+		if (line_pair(pair) != RC_OK)
+			return false;
 		send_line(p, q, pair[0]);
 		send_line(q, p, pair[1]);
 	}
+	return true;
 }
 
 /* ---- start ---- */
@@ -88,6 +89,16 @@ other_folder(const struct super *s, const struct proc *p, char out[512])
 			break;
 		}
 	return out;
+}
+
+static bool
+put_copy(struct msg *m, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0)
+		msg_put_fd(m, copy);
+	return copy >= 0;
 }
 
 static bool
@@ -127,6 +138,12 @@ send_boot(struct proc *p)
 	msg_put_u8(&m, s->o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO);
 	msg_put_u64(&m, (uint64_t)s->clock_offset);
 	msg_put_fd(&m, fd);
+	/* Certificate and key, for those who speak TLS. */
+	if (info->services != 0 &&
+	    (!put_copy(&m, s->cert_fd) || !put_copy(&m, s->key_fd))) {
+		msg_fini(&m);
+		return false;
+	}
 	return line_send(p->control, &m) == RC_OK;
 }
 
@@ -259,15 +276,31 @@ on_control_eof(struct line *l, void *arg)
 	p->control = NULL; /* its end comes as SIGCHLD */
 }
 
+/* No process could be made now: the machine is short of something.  An
+ * account's clients are told; who must always be there is tried again. */
+static void
+start_failed(struct proc *p)
+{
+	mlog(LOG_ERROR, "start.fail",
+	    "process=%s account=%s text=\"%s; it is "
+	    "tried again\"",
+	    role_info[p->role].name, p->account, strerror(errno));
+	if (p->role == ROLE_ACCOUNT)
+		say_refused(p->super, p->account);
+	else if (p->restart == NULL)
+		p->restart =
+		    ev_timer_add(p->super->loop, BACKOFF_MAX, on_restart, p);
+}
+
 static void
 proc_run(struct proc *p)
 {
 	struct super *s = p->super;
 	int pair[2];
 
+	p->pid = 0;
 	if (line_pair(pair) != RC_OK) {
-		mlog(LOG_ERROR, "start.fail", "process=%s errno=%d",
-		    role_info[p->role].name, errno);
+		start_failed(p);
 		return;
 	}
 	p->generation = s->generation;
@@ -278,22 +311,19 @@ proc_run(struct proc *p)
 		become(s, p, pair[1]);
 	io_close(&pair[1]);
 	if (p->pid < 0) {
-		mlog(LOG_ERROR, "start.fail", "process=%s errno=%d",
-		    role_info[p->role].name, errno);
-		io_close(&pair[0]);
 		p->pid = 0;
+		io_close(&pair[0]);
+		start_failed(p);
 		return;
 	}
 	p->control = line_new(s->loop, pair[0], on_control, on_control_eof, p);
-	if (!send_boot(p) || !send_sockets(p)) {
+	/* Half a process is none: it dies and is started anew. */
+	if (!send_boot(p) || !send_sockets(p) || !wire_up(p)) {
 		mlog(LOG_ERROR, "start.fail",
-		    "process=%s text=\"its first "
-		    "messages cannot be sent\"",
+		    "process=%s text=\"its first messages cannot be sent\"",
 		    role_info[p->role].name);
 		(void)kill(p->pid, SIGKILL);
-		return;
 	}
-	wire_up(p);
 }
 
 static struct proc *

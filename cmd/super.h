@@ -47,8 +47,10 @@ void users_find(
  * self-signed certificate where none is configured. */
 int folders_make(const struct conf *conf,
     const struct super_user user[ROLE_COUNT], struct err *err) RC_USE_RESULT;
-/* Checks that certificate and key fit. */
-int certificate_check(const struct conf *conf, struct err *err) RC_USE_RESULT;
+/* Reads certificate and key and checks that they fit.  cert and key (room for
+ * 1 MiB, the key to be wiped) may be NULL: only check. */
+int certificate_load(const struct conf *conf, struct buf *cert, struct buf *key,
+    struct err *err) RC_USE_RESULT;
 /* Changes whenever one of the two files does. */
 uint64_t certificate_stamp(const struct conf *conf);
 /* Paths of the certificate and key in force, appended. */
@@ -85,6 +87,10 @@ struct super {
 	struct proc *procs;
 	bool stopping;
 	uint64_t cert_stamp;
+	uint64_t cert_told; /* the stamp that the log has complained of */
+	/* The last pair that fitted, sealed: whoever starts while the files
+	 * are being replaced gets this one. */
+	int cert_fd, key_fd;
 	int log_pipe[2]; /* children's log, if we copy it; else -1 */
 	struct ev *log_ev;
 	int reload_fd, auth_fd; /* control sockets */

@@ -25,11 +25,11 @@
 #define CERT_POLL_MS 2000
 #define STOP_MS	     5000
 
-/* The configuration's text as a sealed memory file, for the children. */
+/* A text as a sealed memory file, for the children. */
 static int
-seal(struct sv text)
+seal(const char *name, struct sv text)
 {
-	int fd = memfd_create("configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	must(fd >= 0 && io_write_all(fd, text.p, text.n) == RC_OK);
 	(void)fcntl(fd, F_ADD_SEALS,
@@ -47,7 +47,7 @@ load(struct super *s, struct conf **conf_out, int *fd_out, struct err *err)
 	buf_init(&text, CONF_FILE_MAX);
 	r = conf_load(s->o->config, &text, conf_out, &errors);
 	if (r == RC_OK) {
-		*fd_out = seal(buf_sv(&text));
+		*fd_out = seal("configuration", buf_sv(&text));
 	} else {
 		buf_init(&out, 65536);
 		conf_errors_print(&errors, s->o->config, &out);
@@ -58,6 +58,30 @@ load(struct super *s, struct conf **conf_out, int *fd_out, struct err *err)
 		    errors.e[0].line, errors.e[0].text);
 	}
 	buf_fini(&text);
+	return r;
+}
+
+/* Takes up the configured certificate, if it fits. */
+static int
+take_certificate(struct super *s, const struct conf *conf, struct err *err)
+{
+	/* Before reading: a change behind it is seen next time. */
+	uint64_t stamp = certificate_stamp(conf);
+	struct buf cert, key;
+	int r;
+
+	buf_init(&cert, 1 << 20);
+	buf_init(&key, 1 << 20);
+	r = certificate_load(conf, &cert, &key, err);
+	if (r == RC_OK) {
+		io_close(&s->cert_fd);
+		io_close(&s->key_fd);
+		s->cert_fd = seal("certificate", buf_sv(&cert));
+		s->key_fd = seal("key", buf_sv(&key));
+		s->cert_stamp = stamp;
+	}
+	buf_wipe(&key);
+	buf_fini(&cert);
 	return r;
 }
 
@@ -89,22 +113,23 @@ reload(struct super *s, struct err *err)
 	if (r == RC_OK)
 		r = folders_make(fresh, s->user, err);
 	if (r == RC_OK)
-		r = certificate_check(fresh, err);
+		r = certificate_load(fresh, NULL, NULL, err);
 	if (r == RC_OK)
 		r = sockets_open(sockets, fresh, &changed, err);
+	other = certificate_stamp(fresh) != s->cert_stamp;
+	if (r == RC_OK)
+		r = take_certificate(s, fresh, err);
 	if (r != RC_OK) {
 		conf_free(&fresh);
 		io_close(&fd);
 		return r;
 	}
-	other = changed || needs_new_listeners(old, fresh) ||
-		certificate_stamp(fresh) != s->cert_stamp;
+	other = other || changed || needs_new_listeners(old, fresh);
 	s->conf = fresh;
 	conf_free(&old);
 	io_close(&s->conf_fd);
 	s->conf_fd = fd;
 	s->generation++;
-	s->cert_stamp = certificate_stamp(fresh);
 	if (other)
 		procs_replace_listeners(s);
 	procs_send_conf(s);
@@ -134,16 +159,17 @@ on_cert_poll(void *arg)
 	(void)ev_timer_add(s->loop, CERT_POLL_MS, on_cert_poll, s);
 	if (stamp == s->cert_stamp || s->stopping)
 		return;
-	if (certificate_check(s->conf, &err) != RC_OK) {
+	if (take_certificate(s, s->conf, &err) != RC_OK) {
 		/* Perhaps only one of the two files is written yet. */
-		mlog(LOG_WARN, "tls.changed.unusable",
-		    "text=\"%s\" "
-		    "what=\"the old certificate stays in use\"",
-		    err.text);
+		if (stamp != s->cert_told)
+			mlog(LOG_WARN, "tls.changed.unusable",
+			    "text=\"%s\" what=\"the old certificate stays in "
+			    "use\"",
+			    err.text);
+		s->cert_told = stamp;
 		return;
 	}
 	mlog(LOG_INFO, "tls.changed", "text=\"taking up the new certificate\"");
-	s->cert_stamp = stamp;
 	s->generation++;
 	procs_replace_listeners(s);
 	procs_send_conf(s);
@@ -443,10 +469,9 @@ prepare(struct super *s, int *lock, struct err *err)
 		r = *lock >= 0 ? RC_OK : RC_TEMP;
 	}
 	if (r == RC_OK)
-		r = certificate_check(s->conf, err);
+		r = take_certificate(s, s->conf, err);
 	if (r == RC_OK)
 		r = sockets_open(&s->sockets, s->conf, &changed, err);
-	s->cert_stamp = certificate_stamp(s->conf);
 	return r;
 }
 
@@ -467,6 +492,8 @@ release(struct super *s, int *lock)
 	io_close(&s->log_pipe[1]);
 	io_close(&s->signal_fd);
 	io_close(&s->conf_fd);
+	io_close(&s->cert_fd);
+	io_close(&s->key_fd);
 	io_close(lock);
 	conf_free(&s->conf);
 	ev_loop_free(&s->loop);
@@ -478,6 +505,8 @@ supervisor_run(const struct supervisor_opts *o)
 	struct super s = {.o = o,
 	    .generation = 1,
 	    .conf_fd = -1,
+	    .cert_fd = -1,
+	    .key_fd = -1,
 	    .reload_fd = -1,
 	    .auth_fd = -1};
 	struct err err = {0};

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -239,6 +240,7 @@ try_accounts(
 	int64_t until = clk_mono() + ANSWER_MS, left;
 	struct one *one = xcalloc(d->naccount, sizeof *one);
 	size_t i, open = d->naccount;
+	struct timespec pause = {0, 20 * 1000 * 1000};
 	bool again = true;
 
 	while (open > 0 && again && (left = until - clk_mono()) > 0) {
@@ -257,6 +259,11 @@ try_accounts(
 			again |= !done[i] && one[i].text[0] == '\0';
 			*full |= one[i].rc == RC_NOSPACE;
 			one[i].text[0] = '\0';
+		}
+		if (open > 0 && again) {
+			(void)nanosleep(&pause, NULL);
+			if (pause.tv_nsec < 500 * 1000 * 1000)
+				pause.tv_nsec *= 2;
 		}
 	}
 	free(one);

@@ -207,9 +207,9 @@ hash_done(void *arg)
 		grant(s, (uint32_t)number, AUTH_CREDENTIAL_PASSWORD, j->peer,
 		    j->done, j->arg);
 	} else {
-		if (j->hash != NULL && !j->right)
-			auth_memory_learn(
-			    s->memory, account, password, j->hash, false);
+		if (!j->right)
+			auth_memory_learn(s->memory, account, password,
+			    j->hash != NULL ? j->hash : "", false);
 		deny(s, j->peer, j->done, j->arg);
 	}
 	job_free(j);
@@ -363,18 +363,20 @@ auth_server_login(struct auth_server *s, const struct auth_login *l,
 		return;
 	}
 	hash = number >= 0 ? credentials_password_hash(s->cred, name) : NULL;
-	if (hash != NULL)
-		switch (auth_memory_recall(s->memory, name, password, hash)) {
-		case AUTH_RIGHT:
-			grant(s, (uint32_t)number, AUTH_CREDENTIAL_PASSWORD,
-			    l->peer, done, arg);
-			return;
-		case AUTH_WRONG:
-			deny(s, l->peer, done, arg);
-			return;
-		case AUTH_UNKNOWN:
-			break;
-		}
+	/* Names that nobody has are remembered like the others: the time of
+	 * an answer must not tell who lives here. */
+	switch (auth_memory_recall(
+	    s->memory, name, password, hash != NULL ? hash : "")) {
+	case AUTH_RIGHT:
+		grant(s, (uint32_t)number, AUTH_CREDENTIAL_PASSWORD, l->peer,
+		    done, arg);
+		return;
+	case AUTH_WRONG:
+		deny(s, l->peer, done, arg);
+		return;
+	case AUTH_UNKNOWN:
+		break;
+	}
 	login_by_hash(s, l->peer, number, name, password, done, arg);
 }
 

@@ -16,7 +16,7 @@ enum proto {
 	 * (as int), u8 kill unknown, u8 change user, u32 uid, u32 gid,
 	 * u8 probe, str folder, str other folder, u8 log level, u64 clock
 	 * offset (ms, for tests);
-	 * fd: configuration */
+	 * fd: configuration, and for listeners certificate and key */
 	CTL_BOOT = 16,
 	CTL_LISTEN,  /* u8 conf_service; fd: listening socket */
 	CTL_LINE,    /* u8 role at the other end, str its account; fd */

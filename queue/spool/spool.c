@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ enum {
 #define MEMFD_MAX     (1 << 20)
 #define ITEM_MAX      (1 << 20)
 #define RECIPIENT_MAX 10000
+#define LOW_WATER     (64u << 20) /* free bytes below which nothing comes in */
 #define LOCK_WAIT_MS  3000
 
 struct spool {
@@ -399,9 +401,13 @@ int
 spool_tmpfile(int *fd_out, struct err *err)
 {
 	static unsigned number;
+	struct statvfs disk;
 	char name[64];
 	int fd;
 
+	if (statvfs(".", &disk) == 0 &&
+	    (uint64_t)disk.f_bavail * disk.f_frsize < LOW_WATER)
+		return err_set(err, RC_NOSPACE, "the disk is nearly full");
 	/* By name and unlinked: not every file system has O_TMPFILE. */
 	(void)snprintf(name, sizeof name, "incoming/%08x%08x",
 	    (unsigned)getpid(), number++);

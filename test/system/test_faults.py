@@ -256,6 +256,15 @@ def certificate():
                        capture_output=True, check=True)
         os.rename(f"{pem}/new.pem", f"{pem}/cert.pem")
         verdict(wait_until(lambda: "tls.changed.unusable" in h.log(), 6), "certificate-half-changed-is-told")
+        # Who starts meanwhile gets the pair that fitted.
+        h.kill("imap")
+        verdict(wait_until(lambda: h.pids("imap"), 3), "certificate-half-changed-imap-restarts")
+        try:
+            h.imap("anna", tls=False).logout()
+            verdict(True, "certificate-half-changed-imap-serves")
+        except Exception as e:
+            verdict(False, "certificate-half-changed-imap-serves", repr(e))
+        session = h.imap("anna", tls=False)
         os.rename(f"{pem}/new.key", f"{pem}/key.pem")
 
         def served():
