@@ -94,7 +94,9 @@ hint(int e)
 {
 	switch (e) {
 	case EADDRINUSE:
-		return "; another program has this port (ss -ltnp shows which)";
+		return "; another program has this port (ss -ltnp shows "
+		       "which), or this server has it on another address: "
+		       "then restart it";
 	case EACCES:
 		return "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
 	case EADDRNOTAVAIL:

@@ -91,8 +91,7 @@ take_certificate(struct super *s, const struct conf *conf, struct err *err)
 static bool
 needs_new_listeners(const struct conf *a, const struct conf *b)
 {
-	return strcmp(a->hostname, b->hostname) != 0 ||
-	       strcmp(a->data, b->data) != 0 || a->sandbox != b->sandbox;
+	return strcmp(a->hostname, b->hostname) != 0;
 }
 
 static int
@@ -110,6 +109,10 @@ reload(struct super *s, struct err *err)
 		r = err_set(err, RC_PERM,
 		    "data: the folder cannot be changed "
 		    "while the server runs; restart it");
+	if (r == RC_OK && fresh->sandbox != old->sandbox)
+		r = err_set(err, RC_PERM,
+		    "sandbox: walls are raised at the "
+		    "start of a process; restart the server");
 	if (r == RC_OK)
 		r = folders_make(fresh, s->user, err);
 	if (r == RC_OK)

@@ -21,19 +21,27 @@ smtp_body_init(struct smtp_body *b, struct smtp_budget *budget,
 	b->fd = -1;
 }
 
+static struct smtp_pool *
+pool_of(struct smtp_body *b, bool file)
+{
+	return file ? &b->budget->files : &b->budget->memory;
+}
+
+/* Takes up to n bytes in all of the pool that the body is in. */
 static bool
 reserve(struct smtp_body *b, uint64_t n)
 {
+	struct smtp_pool *p = pool_of(b, b->file);
 	bool ok = true;
 
 	if (n <= b->reserved)
 		return true;
 	n = (n + RESERVE_STEP - 1) / RESERVE_STEP * RESERVE_STEP;
 	pthread_mutex_lock(&b->budget->lock);
-	if (b->budget->used + (n - b->reserved) > b->budget->max) {
+	if (p->used + (n - b->reserved) > p->max) {
 		ok = false;
 	} else {
-		b->budget->used += n - b->reserved;
+		p->used += n - b->reserved;
 		b->reserved = n;
 	}
 	pthread_mutex_unlock(&b->budget->lock);
@@ -44,7 +52,7 @@ static void
 give_back(struct smtp_body *b)
 {
 	pthread_mutex_lock(&b->budget->lock);
-	b->budget->used -= b->reserved;
+	pool_of(b, b->file)->used -= b->reserved;
 	pthread_mutex_unlock(&b->budget->lock);
 	b->reserved = 0;
 }
@@ -82,8 +90,8 @@ move_to_file(struct smtp_body *b)
 	}
 	io_close(&b->fd);
 	b->fd = fd;
-	b->file = true;
 	give_back(b);
+	b->file = true;
 	return RC_OK;
 }
 
@@ -94,7 +102,7 @@ smtp_body_add(struct smtp_body *b, struct sv bytes)
 		return;
 	if (!b->file && b->size + bytes.n > SMTP_BODY_MEMORY)
 		b->error = move_to_file(b);
-	else if (!b->file && !reserve(b, b->size + bytes.n))
+	if (b->error == RC_OK && !reserve(b, b->size + bytes.n))
 		b->error = RC_NOSPACE;
 	if (b->error == RC_OK && b->fd < 0) {
 		b->fd = memfd_create("message", MFD_CLOEXEC);

@@ -10,10 +10,15 @@
 
 #include "smtp/ops.h"
 
-/* Bytes in memory files of all connections together. */
+/* Bytes of all messages that are being received, of all connections together:
+ * those in memory and those in files.  Above either: 452. */
+struct smtp_pool {
+	uint64_t used, max;
+};
+
 struct smtp_budget {
 	pthread_mutex_t lock;
-	uint64_t used, max;
+	struct smtp_pool memory, files;
 };
 
 struct smtp_body {
@@ -23,7 +28,7 @@ struct smtp_body {
 	int fd;
 	bool file; /* fd is a file of the queue, not memory */
 	uint64_t size;
-	uint64_t reserved; /* of the budget */
+	uint64_t reserved; /* of the pool that `file` names */
 	int error;	   /* sticky: RC_OK, RC_TEMP, RC_NOSPACE */
 };
 

@@ -384,7 +384,8 @@ smtp_server_new(const struct smtp_server_opts *o)
 	struct smtp_server *s = xcalloc(1, sizeof *s);
 
 	s->o = *o;
-	s->budget.max = o->limits.memory;
+	s->budget.memory.max = o->limits.memory;
+	s->budget.files.max = o->limits.files;
 	must(pthread_mutex_init(&s->budget.lock, NULL) == 0);
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->wake) == 0);

@@ -23,6 +23,7 @@ struct smtp_limits {
 	uint32_t messages_per_hour;
 	bool loopback;	 /* the peer limits hold there, too */
 	uint64_t memory; /* of all messages in hand; above: 452 */
+	uint64_t files;	 /* the same for those above 1 MiB */
 	/* [RFC 5321 4.5.3.2], milliseconds */
 	int64_t command_timeout, data_timeout;
 };
@@ -34,7 +35,9 @@ struct smtp_limits {
 	    .connections_per_peer = 20,                  \
 	    .errors = 10,                                \
 	    .messages_per_hour = 600,                    \
+                                                         \
 	    .memory = 128u << 20,                        \
+	    .files = 2ull << 30,                         \
 	    .command_timeout = 5 * 60 * 1000,            \
 	    .data_timeout = 3 * 60 * 1000})
 

@@ -130,7 +130,8 @@ kit_init(struct kit *k, bool submission)
 	    .ops = &kit_ops,
 	    .ctx = k};
 	k->o.limits.command_timeout = k->o.limits.data_timeout = 5000;
-	k->budget.max = k->o.limits.memory;
+	k->budget.memory.max = k->o.limits.memory;
+	k->budget.files.max = k->o.limits.files;
 	k->may_take = true;
 	ck_assert_int_eq(pthread_mutex_init(&k->budget.lock, NULL), 0);
 	ck_assert_int_eq(pthread_mutex_init(&k->lock, NULL), 0);
@@ -147,7 +148,8 @@ kit_fini(struct kit *k)
 {
 	size_t i;
 
-	ck_assert_uint_eq(k->budget.used, 0);
+	ck_assert_uint_eq(k->budget.memory.used, 0);
+	ck_assert_uint_eq(k->budget.files.used, 0);
 	for (i = 0; i < 16; i++) {
 		buf_fini(&k->got[i].sender);
 		buf_fini(&k->got[i].accounts);

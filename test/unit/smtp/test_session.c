@@ -290,10 +290,30 @@ START_TEST(smtp_session__budget_is_shared)
 	struct buf in, codes;
 
 	kit_init(&k, false);
-	k.budget.max = 256 * 1024;
+	k.budget.memory.max = 256 * 1024;
 	buf_init(&in, 16u << 20);
 	buf_init(&codes, 1000);
 	big(&in, 500 * 1000);
+	talk(&k, buf_sv(&in), &codes);
+	ck_assert(sv_ends(buf_sv(&codes), SV("354 452/4.3.1 221/2.0.0")));
+	ck_assert_uint_eq(k.ngot, 0);
+	buf_fini(&codes);
+	buf_fini(&in);
+	kit_fini(&k);
+}
+END_TEST
+
+/* Many slow strangers must not fill the disk with drafts. */
+START_TEST(smtp_session__file_budget_is_shared)
+{
+	struct kit k;
+	struct buf in, codes;
+
+	kit_init(&k, false);
+	k.budget.files.max = 2u << 20;
+	buf_init(&in, 16u << 20);
+	buf_init(&codes, 1000);
+	big(&in, 3000 * 1000);
 	talk(&k, buf_sv(&in), &codes);
 	ck_assert(sv_ends(buf_sv(&codes), SV("354 452/4.3.1 221/2.0.0")));
 	ck_assert_uint_eq(k.ngot, 0);
@@ -488,6 +508,7 @@ session_tests(void)
 	tcase_add_test(tc, smtp_session__tells_what_the_house_says);
 	tcase_add_test(tc, smtp_session__large_messages_go_to_a_file);
 	tcase_add_test(tc, smtp_session__budget_is_shared);
+	tcase_add_test(tc, smtp_session__file_budget_is_shared);
 	tcase_add_test(tc, smtp_session__size_limit);
 	tcase_add_test(tc, smtp_session__recipient_limit);
 	tcase_add_test(tc, smtp_session__too_many_errors);
