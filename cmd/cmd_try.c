@@ -545,5 +545,7 @@ cmd_try(const char *config, int argc, char **argv)
 		_exit(guest(&d, conf, self));
 	conf_free(&conf);
 	log_to_file(&d);
-	return supervisor_run(&o);
+	r = supervisor_run(&o);
+	(void)unlink(d.env); /* it says that the server answers */
+	return r;
 }

@@ -200,7 +200,7 @@ def demo():
             time.sleep(0.2)
             p.send_signal(signal.SIGINT)
             out, _ = p.communicate(timeout=10)
-            verdict(p.returncode == 0, f"try-{turn}-stops", p.returncode)
+            verdict(p.returncode == 0 and not os.path.exists(env), f"try-{turn}-stops", p.returncode)
             lines = [l for l in out.splitlines() if l.strip().startswith(("printf", "curl"))]
             verdict(len(lines) == 2 and len(out.splitlines()) < 26, f"try-{turn}-screen", out)
         # The commands work as printed.
