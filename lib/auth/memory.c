@@ -6,7 +6,10 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
+#include "base/be.h"
+#include "base/buf.h"
 #include "base/clk.h"
+#include "base/io.h"
 #include "base/network.h"
 
 #define RECALL_SLOTS   4096
@@ -43,6 +46,7 @@ struct auth_memory {
 	struct recall recall[RECALL_SLOTS];
 	struct known known[KNOWN_SLOTS];
 	struct bucket bucket[BUCKET_SLOTS];
+	bool known_changed;
 };
 
 struct auth_memory *
@@ -185,6 +189,7 @@ auth_memory_note_login(
 	uint64_t key = key_of(m, 'k', account, peer);
 	struct known *k = known_slot(m, key);
 
+	m->known_changed |= k->key != key;
 	*k = (struct known){key, clk_mono()};
 	/* A household that mistyped starts afresh. */
 	key = key_of(m, 'p', SV(""), peer);
@@ -206,6 +211,55 @@ bucket(struct auth_memory *m, uint64_t key)
 	b->fails = back < b->fails ? b->fails - back : 0;
 	b->at += (int64_t)back * BUCKET_MS;
 	return b;
+}
+
+#define KNOWN_MAGIC "hearthmail known 1\n"
+#define KNOWN_BYTES \
+	(sizeof KNOWN_MAGIC - 1 + crypto_shorthash_KEYBYTES + 8 * KNOWN_SLOTS)
+
+void
+auth_memory_load(struct auth_memory *m, const char *path)
+{
+	struct buf b;
+	struct sv s;
+
+	buf_init(&b, KNOWN_BYTES);
+	if (io_read_file(path, &b, NULL) == RC_OK &&
+	    sv_starts(buf_sv(&b), SV(KNOWN_MAGIC)) &&
+	    b.n >= sizeof KNOWN_MAGIC - 1 + sizeof m->sip) {
+		s = sv_skip(buf_sv(&b), sizeof KNOWN_MAGIC - 1);
+		memcpy(m->sip, s.p, sizeof m->sip);
+		for (s = sv_skip(s, sizeof m->sip); s.n >= 8;
+		     s = sv_skip(s, 8)) {
+			uint64_t key = be_get64(s.p);
+
+			*known_slot(m, key) = (struct known){key, clk_mono()};
+		}
+	}
+	buf_wipe(&b);
+}
+
+void
+auth_memory_save(struct auth_memory *m, const char *path)
+{
+	struct buf b;
+	struct err err;
+	char t[8];
+	size_t i;
+
+	if (!m->known_changed)
+		return;
+	buf_init(&b, KNOWN_BYTES);
+	buf_adds(&b, KNOWN_MAGIC);
+	buf_add(&b, m->sip, sizeof m->sip);
+	for (i = 0; i < KNOWN_SLOTS; i++)
+		if (m->known[i].key != 0) {
+			be_put64(t, m->known[i].key);
+			buf_add(&b, t, sizeof t);
+		}
+	if (io_replace_file(path, buf_sv(&b), 0600, &err) == RC_OK)
+		m->known_changed = false;
+	buf_wipe(&b);
 }
 
 bool

@@ -17,6 +17,15 @@ struct auth_memory;
 struct auth_memory *auth_memory_new(void);
 void auth_memory_free(struct auth_memory **m);
 
+/*
+ * Which networks have logged in to which accounts outlives the process, so
+ * that a household is known during an attack right after a restart: a file of
+ * keyed hashes and their key.  A file that cannot be read is as none.
+ */
+void auth_memory_load(struct auth_memory *m, const char *path);
+/* Saves if there is something new. */
+void auth_memory_save(struct auth_memory *m, const char *path);
+
 enum auth_recall {
 	AUTH_UNKNOWN,
 	AUTH_RIGHT,

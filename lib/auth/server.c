@@ -10,10 +10,11 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
-#define HASHERS	     2
-#define WAITING_MAX  64 /* of each of the two queues */
-#define PASSWORD_MAX 1024
-#define STACK_SIZE   (256 * 1024)
+#define HASHERS	      2
+#define WAITING_MAX   64 /* of each of the two queues */
+#define KNOWN_SAVE_MS 60000
+#define PASSWORD_MAX  1024
+#define STACK_SIZE    (256 * 1024)
 
 struct job {
 	struct auth_server *server;
@@ -40,6 +41,8 @@ struct auth_server {
 	struct conf *conf;
 	struct credentials *cred;
 	struct auth_memory *memory;
+	const char *known_path; /* NULL: nothing is kept */
+	struct ev_timer *known_timer;
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t more;
@@ -109,6 +112,9 @@ auth_server_free(struct auth_server **sp)
 	pthread_mutex_unlock(&s->lock);
 	for (i = 0; i < s->nhasher; i++)
 		(void)pthread_join(s->hasher[i], NULL);
+	ev_timer_del(&s->known_timer);
+	if (s->known_path != NULL)
+		auth_memory_save(s->memory, s->known_path);
 	jobs_free(&s->known);
 	jobs_free(&s->strangers);
 	credentials_free(&s->cred);
@@ -254,6 +260,23 @@ hasher(void *arg)
 		    j->hash, sv_of(j->password, j->password_n));
 		ev_post(s->loop, hash_done, j);
 	}
+}
+
+static void
+save_known(void *arg)
+{
+	struct auth_server *s = arg;
+
+	s->known_timer = ev_timer_add(s->loop, KNOWN_SAVE_MS, save_known, s);
+	auth_memory_save(s->memory, s->known_path);
+}
+
+void
+auth_server_remember(struct auth_server *s, const char *path)
+{
+	s->known_path = path;
+	auth_memory_load(s->memory, path);
+	save_known(s);
 }
 
 void

@@ -37,6 +37,9 @@ struct auth_result {
 int auth_server_new(struct ev_loop *loop, const char *path, struct conf *conf,
     struct auth_server **out, struct err *err) RC_USE_RESULT;
 void auth_server_free(struct auth_server **s);
+/* Reads what earlier processes knew of devices and saves it from time to
+ * time; path must stay valid. */
+void auth_server_remember(struct auth_server *s, const char *path);
 /* Starts the two hashing threads: after the sandbox. */
 void auth_server_start(struct auth_server *s);
 /* Takes a reference of its own. */

@@ -10,6 +10,7 @@
 #include "base/network.h"
 #include "ipc/proto.h"
 
+#define KNOWN_FILE	  "known"
 #define CREDENTIALS_FILE  "credentials"
 #define KEEPER_TIMEOUT_MS 20000
 
@@ -400,6 +401,7 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 		return r;
 	}
 	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
+	auth_server_remember(s->server, KNOWN_FILE);
 	auth_server_start(s->server);
 	*out = s;
 	return RC_OK;

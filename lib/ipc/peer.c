@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "ipc/line.h"
 
-#define SWEEP_MS 100
+#define SWEEP_MS     100
+#define QUIET_SWEEPS 20
 
 struct request {
 	uint32_t id;
@@ -32,6 +33,10 @@ struct peer {
 	struct line *line;
 	uint32_t next_id;
 	struct request *open;
+	bool sweeping;	/* the timer runs, or is about to */
+	bool posted;	/* first_sweep is on its way and names us */
+	bool freed;	/* by the owner; first_sweep does the rest */
+	unsigned quiet; /* sweeps in a row that found nothing open */
 };
 
 /* Takes the requests that match out of the list: those of an id, or those
@@ -71,9 +76,48 @@ static void
 peer_sweep(void *arg)
 {
 	struct peer *p = arg;
+	bool on;
 
-	p->sweep = ev_timer_add(p->loop, SWEEP_MS, peer_sweep, p);
 	finish(take_requests(p, 0, clk_mono()), RC_TIMEOUT, NULL);
+	/* It goes on for a while after the last request, so that a busy peer
+	 * does not start it for each, and then an idle house sleeps. */
+	pthread_mutex_lock(&p->lock);
+	p->quiet = p->open == NULL ? p->quiet + 1 : 0;
+	on = p->sweeping = p->quiet < QUIET_SWEEPS;
+	pthread_mutex_unlock(&p->lock);
+	p->sweep = on ? ev_timer_add(p->loop, SWEEP_MS, peer_sweep, p) : NULL;
+}
+
+static void
+peer_destroy(struct peer *p)
+{
+	(void)pthread_cond_destroy(&p->up);
+	(void)pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+/* In the loop's thread, some time after start_sweeping. */
+static void
+first_sweep(void *arg)
+{
+	struct peer *p = arg;
+
+	p->posted = false;
+	if (p->freed)
+		peer_destroy(p);
+	else
+		peer_sweep(p);
+}
+
+/* With the lock held, from any thread. */
+static void
+start_sweeping(struct peer *p)
+{
+	p->quiet = 0;
+	if (p->sweeping)
+		return;
+	p->sweeping = p->posted = true;
+	ev_post(p->loop, first_sweep, p);
 }
 
 static void
@@ -119,7 +163,6 @@ peer_new(struct ev_loop *loop, const char *name, line_msg_fn *on_msg,
 	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	must(pthread_cond_init(&p->up, &attr) == 0);
 	(void)pthread_condattr_destroy(&attr);
-	p->sweep = ev_timer_add(loop, SWEEP_MS, peer_sweep, p);
 	return p;
 }
 
@@ -134,9 +177,9 @@ peer_free(struct peer **pp)
 	ev_timer_del(&p->sweep);
 	line_free(&p->line);
 	finish(take_requests(p, 0, INT64_MAX), RC_TEMP, NULL);
-	(void)pthread_cond_destroy(&p->up);
-	(void)pthread_mutex_destroy(&p->lock);
-	free(p);
+	p->freed = true;
+	if (!p->posted)
+		peer_destroy(p);
 }
 
 void
@@ -213,6 +256,7 @@ peer_ask(struct peer *p, struct msg *m, int64_t timeout_ms, peer_reply_fn *fn,
 	if (p->line != NULL) {
 		r->next = p->open;
 		p->open = r;
+		start_sweeping(p);
 		rc = line_send(p->line, m);
 		if (rc != RC_OK) {
 			p->open = r->next;

@@ -37,6 +37,7 @@ struct attempt {
 	struct queue_service *q;
 	uint64_t item;
 	size_t rcpt;
+	char *account;
 };
 
 static void try_all(void *arg);
@@ -72,8 +73,15 @@ on_delivered(int rc, struct msg *reply, void *arg)
 	mlog(said == RC_OK ? LOG_INFO : LOG_WARN, "queue.attempt",
 	    "item=%llu recipient=%zu rc=%s text=\"%s\"",
 	    (unsigned long long)at->item, at->rcpt, rc_name(said), text);
+	if (said == RC_NOTFOUND || said == RC_PERM || said == RC_SYNTAX)
+		mlog(LOG_ERROR, "queue.stuck",
+		    "item=%llu account=%s text=\"it waits for an account that "
+		    "is not in the configuration any more; put it back to get "
+		    "the mail\"",
+		    (unsigned long long)at->item, at->account);
 	q->in_hand--;
 	spool_outcome(q->spool, at->item, at->rcpt, said == RC_OK);
+	free(at->account);
 	free(at);
 	try_all(q);
 }
@@ -93,7 +101,8 @@ try_one(struct queue_service *q, struct spool_item *it, size_t rcpt)
 		return;
 	}
 	at = xcalloc(1, sizeof *at);
-	*at = (struct attempt){q, it->seq, rcpt};
+	*at =
+	    (struct attempt){q, it->seq, rcpt, xstrdup(it->rcpt[rcpt].account)};
 	it->rcpt[rcpt].in_hand = true;
 	q->in_hand++;
 	msg_init(&m, DELIVER);

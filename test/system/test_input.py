@@ -48,7 +48,7 @@ class Attack:
         except (ConnectionError, socket.timeout, ssl.SSLError, OSError) as e:
             result = isinstance(e, (ConnectionError, ssl.SSLError)) or repr(e)
         verdict(result in (True, None), name, result)
-        died = [l for l in self.h.log().splitlines() if "process.died" in l]
+        died = [l for l in self.h.log().splitlines() if "process.died" in l and "signal=9" not in l]
         verdict(not died, name + "-no-crash", died)
 
         def grown():
@@ -333,12 +333,35 @@ def attack_imap(h, attack):
         for c in cs:
             c.close()
         return peak.get("imap", 0) < 20000 or peak
+    def session_dies_reader_stops():
+        """Nobody reads, and the session behind it is killed: no CPU burns."""
+        c = Raw(port)
+        c.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        c.line()
+        c.send(f'a LOGIN anna "{PASSWORD}"\r\n')
+        c.until(b"a ")
+        c.send("b SELECT Big\r\n")
+        c.until(b"b ")
+        c.send("c FETCH 1:* BODY.PEEK[]\r\n")
+        time.sleep(0.3)
+        h.kill("account anna")
+
+        def cpu():
+            f = open(f"/proc/{h.pids('imap')[0]}/stat").read().rsplit(")", 1)[1].split()
+            return int(f[11]) + int(f[12])
+        time.sleep(0.2)
+        before = cpu()
+        time.sleep(1)
+        used = cpu() - before
+        c.close()
+        return used < 20 or f"{used} ticks in a second"
     m = h.imap("anna")
     m.create("Big")
     for _ in range(10):
         m.append("Big", None, None, b"Subject: big\r\n\r\n" + b"x" * 70 + (b"\r\n" + b"x" * 70) * 14000)
     m.logout()
     attack("imap-reader-that-stops", reader_stops)
+    verdict(session_dies_reader_stops() is True, "imap-session-dies-reader-stops")
     attack("imaps-garbage", lambda: garbage(h.port["imaps"]))
     attack("imap-garbage", lambda: garbage(port))
 

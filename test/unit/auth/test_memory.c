@@ -1,6 +1,8 @@
 /* What auth remembers for a while. */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "auth/memory.h"
 #include "test/unit/auth/suites.h"
@@ -71,6 +73,35 @@ START_TEST(auth_memory_known__goes_by_network)
 	ck_assert(!auth_memory_known(m, SV("anna"), "192.0.3.1"));
 	ck_assert(!auth_memory_known(m, SV("anna"), "2001:db8:1:3::3"));
 	ck_assert(!auth_memory_known(m, SV("ben"), "192.0.2.1"));
+}
+END_TEST
+
+START_TEST(auth_memory_known__outlives_the_process)
+{
+	char path[] = "/tmp/test-known.XXXXXX";
+	int fd = mkstemp(path);
+	FILE *f;
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	auth_memory_load(m, path); /* empty: as none */
+	auth_memory_note_login(m, SV("anna"), "192.0.2.1");
+	auth_memory_save(m, path);
+	auth_memory_free(&m);
+	m = auth_memory_new();
+	ck_assert(!auth_memory_known(m, SV("anna"), "192.0.2.1"));
+	auth_memory_load(m, path);
+	ck_assert(auth_memory_known(m, SV("anna"), "192.0.2.77"));
+	ck_assert(!auth_memory_known(m, SV("ben"), "192.0.2.1"));
+	ck_assert(!auth_memory_known(m, SV("anna"), "192.0.3.1"));
+	/* A damaged one does no harm. */
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs("hearthmail known 1\nshort", f);
+	fclose(f);
+	auth_memory_load(m, path);
+	ck_assert(auth_memory_known(m, SV("anna"), "192.0.2.1"));
+	unlink(path);
 }
 END_TEST
 
@@ -176,6 +207,7 @@ memory_tests(void)
 	tcase_add_test(
 	    t, auth_memory__wrong_guesses_do_not_push_out_what_is_right);
 	tcase_add_test(t, auth_memory_known__goes_by_network);
+	tcase_add_test(t, auth_memory_known__outlives_the_process);
 	tcase_add_test(t, auth_memory_may_try__bounds_a_network);
 	tcase_add_test(t, auth_memory_may_try__bounds_an_account);
 	tcase_add_test(
