@@ -1,6 +1,5 @@
 #include "cmd/account.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,7 +17,6 @@
 
 #define COPY_CHUNK	65536
 #define TICK_MS		1000
-#define STACK_SIZE	(128 * 1024)
 #define SESSIONS_END_MS 700
 #define LEAVE_ASK_MS	5000
 
@@ -43,12 +41,7 @@ struct account {
 	bool asked;	 /* for leave */
 	bool stopped;
 
-	pthread_t flusher;
-	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t more;
 	struct pending *pending, **pending_end;
-	bool stop;
-	bool flushing;
 };
 
 static void
@@ -78,50 +71,36 @@ leave_broken(void *arg)
 	a->ops->leave(a->arg, 1);
 }
 
-/* ---- the flusher ---- */
+/* ---- the flush ---- */
 
-static struct pending *
-take_pending(struct account *a)
-{
-	struct pending *p;
-
-	pthread_mutex_lock(&a->lock);
-	a->flushing = false;
-	while (a->pending == NULL && !a->stop)
-		pthread_cond_wait(&a->more, &a->lock);
-	p = a->pending;
-	a->pending = NULL;
-	a->pending_end = &a->pending;
-	a->flushing = p != NULL;
-	pthread_mutex_unlock(&a->lock);
-	return p;
-}
-
-static void *
-flusher(void *arg)
+/*
+ * All deliveries that came since the last flush share the next one: while the
+ * disk works, more of them wait in the line's socket.  It runs in the loop's
+ * own thread, behind the messages that are there already, because handing a
+ * lone delivery to another thread and back costs more than its flush.
+ */
+static void
+flush_pending(void *arg)
 {
 	struct account *a = arg;
-	struct pending *p, *next;
+	struct pending *p = a->pending, *next;
+	uint64_t need = 0;
+	int r;
 
-	while ((p = take_pending(a)) != NULL) {
-		uint64_t need = 0;
-		int r;
-
-		for (next = p; next != NULL; next = next->next)
-			if (next->need > need)
-				need = next->need;
-		r = store_flush(a->store, need);
-		for (; p != NULL; p = next) {
-			next = p->next;
-			answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
-			    r == RC_OK ? "delivered"
-				       : "the disk refuses to write");
-			free(p);
-		}
-		if (r != RC_OK)
-			ev_post(a->loop, leave_broken, a);
+	a->pending = NULL;
+	a->pending_end = &a->pending;
+	for (next = p; next != NULL; next = next->next)
+		if (next->need > need)
+			need = next->need;
+	r = p != NULL ? store_flush(a->store, need) : RC_OK;
+	for (; p != NULL; p = next) {
+		next = p->next;
+		answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
+		    r == RC_OK ? "delivered" : "the disk refuses to write");
+		free(p);
 	}
-	return NULL;
+	if (r != RC_OK)
+		leave_broken(a);
 }
 
 static void
@@ -131,11 +110,10 @@ enqueue(struct account *a, uint32_t id, uint64_t need)
 
 	p->id = id;
 	p->need = need;
-	pthread_mutex_lock(&a->lock);
+	if (a->pending == NULL)
+		ev_post(a->loop, flush_pending, a);
 	*a->pending_end = p;
 	a->pending_end = &p->next;
-	pthread_cond_signal(&a->more);
-	pthread_mutex_unlock(&a->lock);
 }
 
 /* ---- delivery ---- */
@@ -335,12 +313,7 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 static bool
 is_busy(struct account *a)
 {
-	bool busy;
-
-	pthread_mutex_lock(&a->lock);
-	busy = a->pending != NULL || a->flushing;
-	pthread_mutex_unlock(&a->lock);
-	return busy || pool_count(a->pool) > 0;
+	return a->pending != NULL || pool_count(a->pool) > 0;
 }
 
 static void
@@ -394,8 +367,6 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->arg = arg;
 	a->busy_at = clk_mono();
 	a->pending_end = &a->pending;
-	must(pthread_mutex_init(&a->lock, NULL) == 0);
-	must(pthread_cond_init(&a->more, NULL) == 0);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
 	return a;
 }
@@ -403,12 +374,6 @@ account_new(struct ev_loop *loop, struct store *store,
 void
 account_start(struct account *a)
 {
-	pthread_attr_t attr;
-
-	must(pthread_attr_init(&attr) == 0);
-	must(pthread_attr_setstacksize(&attr, STACK_SIZE) == 0);
-	must(pthread_create(&a->flusher, &attr, flusher, a) == 0);
-	(void)pthread_attr_destroy(&attr);
 	a->pool = pool_new(a->o.sessions_max);
 	a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
 }
@@ -426,10 +391,6 @@ account_stop(struct account *a)
 
 	ev_timer_del(&a->tick);
 	clean = pool_stop(a->pool, SESSIONS_END_MS);
-	pthread_mutex_lock(&a->lock);
-	a->stop = true;
-	pthread_cond_signal(&a->more);
-	pthread_mutex_unlock(&a->lock);
-	(void)pthread_join(a->flusher, NULL);
+	flush_pending(a);
 	return clean;
 }

@@ -4,8 +4,7 @@
  *
  * A delivery is copied once from its descriptor into the store's own memory
  * (never mapped, never read twice), added, and answered when the journal has
- * it on the disk.  One thread waits for the disk and answers all deliveries
- * that came meanwhile: they share the flush.
+ * it on the disk; those that came together share the flush.
  */
 #ifndef CMD_ACCOUNT_H
 #define CMD_ACCOUNT_H
@@ -32,7 +31,7 @@ struct account *account_new(struct ev_loop *loop, struct store *store,
     const struct account_opts *o, const struct account_ops *ops, void *arg);
 /* Starts the threads: after the sandbox. */
 void account_start(struct account *a);
-/* Ends sessions and waits for the flusher; does not close the store.  false:
+/* Ends sessions, flushes, answers; does not close the store.  false:
  * some session is still at work with the store, which must not be closed. */
 bool account_stop(struct account *a) RC_USE_RESULT;
 /* A fresh line to the keeper. Takes fd. */

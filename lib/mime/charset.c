@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "base/ascii.h"
+#include "base/alloc.h"
 #include "base/utf8.h"
 #include "mime/mime_priv.h"
 
@@ -24,9 +25,11 @@ struct charset {
 		ASCII,
 		UTF8,
 		CP1252,
+		TABLE, /* one byte a character: a table made from iconv's */
 		ICONV
 	} how;
 	bool opened;
+	uint16_t *high; /* TABLE: of the bytes 128 to 255 */
 	iconv_t cd;
 	pthread_mutex_t lock;
 };
@@ -34,6 +37,18 @@ struct charset {
 #define C(ic, names_)                                                          \
 	{                                                                      \
 		.iconv = ic, .names = names_, .how = ICONV, .cd = (iconv_t)-1, \
+		.lock = PTHREAD_MUTEX_INITIALIZER                              \
+	}
+
+/*
+ * Each module of iconv that stays loaded costs its process two pages of its
+ * own.  The charsets of one byte a character are asked once for all their
+ * characters and given back.  (Windows-1255 and 1258 combine characters and so
+ * need the real converter.)
+ */
+#define S(ic, names_)                                                          \
+	{                                                                      \
+		.iconv = ic, .names = names_, .how = TABLE, .cd = (iconv_t)-1, \
 		.lock = PTHREAD_MUTEX_INITIALIZER                              \
 	}
 
@@ -47,32 +62,32 @@ static struct charset charsets[] = {
     {.names = "windows-1252 cp1252 x-cp1252 iso-8859-1 iso8859-1 iso_8859-1 "
 	      "latin1 l1 ansi x-ansi iso-ir-100 cp819",
 	.how = CP1252},
-    C("ISO-8859-2", "iso-8859-2 iso8859-2 iso_8859-2 latin2 l2"),
-    C("ISO-8859-3", "iso-8859-3 iso8859-3 latin3"),
-    C("ISO-8859-4", "iso-8859-4 iso8859-4 latin4"),
-    C("ISO-8859-5", "iso-8859-5 iso8859-5 cyrillic"),
-    C("ISO-8859-6", "iso-8859-6 iso8859-6 iso-8859-6-i iso-8859-6-e arabic"),
-    C("ISO-8859-7", "iso-8859-7 iso8859-7 greek greek8 elot_928"),
-    C("ISO-8859-8", "iso-8859-8 iso8859-8 iso-8859-8-i iso-8859-8-e hebrew"),
-    C("WINDOWS-1254", "windows-1254 cp1254 iso-8859-9 iso8859-9 latin5 l5"),
-    C("ISO-8859-10", "iso-8859-10 latin6"),
-    C("ISO-8859-13", "iso-8859-13"),
-    C("ISO-8859-14", "iso-8859-14"),
-    C("ISO-8859-15", "iso-8859-15 iso8859-15 latin9 latin-9"),
-    C("ISO-8859-16", "iso-8859-16"),
-    C("WINDOWS-1250", "windows-1250 cp1250 x-cp1250"),
-    C("WINDOWS-1251", "windows-1251 cp1251 x-cp1251"),
-    C("WINDOWS-1253", "windows-1253 cp1253"),
+    S("ISO-8859-2", "iso-8859-2 iso8859-2 iso_8859-2 latin2 l2"),
+    S("ISO-8859-3", "iso-8859-3 iso8859-3 latin3"),
+    S("ISO-8859-4", "iso-8859-4 iso8859-4 latin4"),
+    S("ISO-8859-5", "iso-8859-5 iso8859-5 cyrillic"),
+    S("ISO-8859-6", "iso-8859-6 iso8859-6 iso-8859-6-i iso-8859-6-e arabic"),
+    S("ISO-8859-7", "iso-8859-7 iso8859-7 greek greek8 elot_928"),
+    S("ISO-8859-8", "iso-8859-8 iso8859-8 iso-8859-8-i iso-8859-8-e hebrew"),
+    S("WINDOWS-1254", "windows-1254 cp1254 iso-8859-9 iso8859-9 latin5 l5"),
+    S("ISO-8859-10", "iso-8859-10 latin6"),
+    S("ISO-8859-13", "iso-8859-13"),
+    S("ISO-8859-14", "iso-8859-14"),
+    S("ISO-8859-15", "iso-8859-15 iso8859-15 latin9 latin-9"),
+    S("ISO-8859-16", "iso-8859-16"),
+    S("WINDOWS-1250", "windows-1250 cp1250 x-cp1250"),
+    S("WINDOWS-1251", "windows-1251 cp1251 x-cp1251"),
+    S("WINDOWS-1253", "windows-1253 cp1253"),
     C("WINDOWS-1255", "windows-1255 cp1255"),
-    C("WINDOWS-1256", "windows-1256 cp1256"),
-    C("WINDOWS-1257", "windows-1257 cp1257"),
+    S("WINDOWS-1256", "windows-1256 cp1256"),
+    S("WINDOWS-1257", "windows-1257 cp1257"),
     C("WINDOWS-1258", "windows-1258 cp1258"),
-    C("KOI8-R", "koi8-r koi koi8 cskoi8r"),
-    C("KOI8-U", "koi8-u koi8-ru"),
-    C("IBM866", "ibm866 cp866 866"),
-    C("CP850", "cp850 ibm850 850"),
-    C("CP437", "cp437 ibm437 437"),
-    C("MACINTOSH", "macintosh mac x-mac-roman"),
+    S("KOI8-R", "koi8-r koi koi8 cskoi8r"),
+    S("KOI8-U", "koi8-u koi8-ru"),
+    S("IBM866", "ibm866 cp866 866"),
+    S("CP850", "cp850 ibm850 850"),
+    S("CP437", "cp437 ibm437 437"),
+    S("MACINTOSH", "macintosh mac x-mac-roman"),
     C("ISO-2022-JP-3", "iso-2022-jp csiso2022jp iso-2022-jp-1 iso-2022-jp-3"),
     C("CP932", "shift_jis shift-jis sjis x-sjis ms_kanji cp932 windows-31j"),
     C("EUC-JP", "euc-jp x-euc-jp eucjp"),
@@ -82,7 +97,7 @@ static struct charset charsets[] = {
     C("CP949", "ks_c_5601-1987 euc-kr euckr cp949 uhc ks_c_5601 ksc5601 "
 	       "ks_c_5601-1989 windows-949 korean"),
     C("ISO-2022-KR", "iso-2022-kr csiso2022kr"),
-    C("TIS-620", "tis-620 tis620 windows-874 cp874 iso-8859-11"),
+    S("TIS-620", "tis-620 tis620 windows-874 cp874 iso-8859-11"),
     C("UTF-7", "utf-7 unicode-1-1-utf-7"),
     C("UTF-16", "utf-16 utf16 unicode ucs-2"),
     C("UTF-16LE", "utf-16le"),
@@ -115,12 +130,48 @@ find(struct sv name)
 	return NULL;
 }
 
+/* What a byte of 128 and above means by itself, 0xfffd: nothing. */
+static uint16_t
+ask_iconv(iconv_t cd, unsigned char byte)
+{
+	char in[1] = {(char)byte}, out[8];
+	char *ip = in, *op = out;
+	size_t in_left = 1, out_left = sizeof out;
+	struct sv got;
+	uint32_t cp;
+
+	(void)iconv(cd, NULL, NULL, NULL, NULL);
+	if (iconv(cd, &ip, &in_left, &op, &out_left) == (size_t)-1)
+		return 0xfffd;
+	got = sv_of(out, sizeof out - out_left);
+	return utf8_next(&got, &cp) == RC_OK && cp <= 0xffff ? (uint16_t)cp
+							     : 0xfffd;
+}
+
+static void
+make_table(struct charset *c)
+{
+	iconv_t cd = iconv_open("UTF-8", c->iconv);
+	unsigned i;
+
+	c->high = xcalloc(128, sizeof *c->high);
+	for (i = 0; i < 128; i++)
+		c->high[i] = cd != (iconv_t)-1
+				 ? ask_iconv(cd, (unsigned char)(128 + i))
+				 : 0xfffd;
+	if (cd != (iconv_t)-1)
+		(void)iconv_close(cd);
+}
+
 static void
 open_converter(struct charset *c)
 {
-	if (c->how != ICONV || c->opened)
+	if (c->opened)
 		return;
-	c->cd = iconv_open("UTF-8", c->iconv);
+	if (c->how == TABLE)
+		make_table(c);
+	else
+		c->cd = iconv_open("UTF-8", c->iconv);
 	c->opened = true;
 }
 
@@ -129,10 +180,11 @@ mime_charset_setup(void)
 {
 	size_t i;
 
-	for (i = 0; i < NCHARSETS; i++) {
-		struct charset *c = &charsets[i];
+	/* Tables first: glibc unloads a module some closes later. */
+	for (i = 0; i < 2 * NCHARSETS; i++) {
+		struct charset *c = &charsets[i % NCHARSETS];
 
-		if (c->how != ICONV)
+		if (c->how != (i < NCHARSETS ? TABLE : ICONV))
 			continue;
 		pthread_mutex_lock(&c->lock);
 		open_converter(c);
@@ -176,6 +228,20 @@ convert_bytes(struct sv s, uint32_t (*map)(unsigned char), struct buf *out)
 		s = sv_skip(s, i);
 		for (i = 0; i < s.n && (unsigned char)s.p[i] & 0x80; i++)
 			utf8_put(out, map((unsigned char)s.p[i]));
+		s = sv_skip(s, i);
+	}
+}
+
+static void
+convert_table(struct sv s, const uint16_t high[128], struct buf *out)
+{
+	while (s.n > 0) {
+		size_t i = ascii_run(s);
+
+		buf_add(out, s.p, i);
+		s = sv_skip(s, i);
+		for (i = 0; i < s.n && (unsigned char)s.p[i] & 0x80; i++)
+			utf8_put(out, high[(unsigned char)s.p[i] & 0x7f]);
 		s = sv_skip(s, i);
 	}
 }
@@ -268,6 +334,12 @@ mime_to_utf8(struct sv charset, struct sv in, struct buf *out)
 		return;
 	case CP1252:
 		convert_bytes(in, map_cp1252, out);
+		return;
+	case TABLE:
+		pthread_mutex_lock(&c->lock);
+		open_converter(c);
+		pthread_mutex_unlock(&c->lock);
+		convert_table(in, c->high, out);
 		return;
 	case ICONV:
 		break;
