@@ -93,6 +93,7 @@ struct super {
 	int cert_fd, key_fd;
 	int log_pipe[2]; /* children's log, if we copy it; else -1 */
 	struct ev *log_ev;
+	struct ev_timer *log_timer;
 	int reload_fd, auth_fd; /* control sockets */
 	struct ev *reload_ev, *auth_ev, *signal_ev;
 	int signal_fd;

@@ -286,6 +286,7 @@ open_control(struct super *s)
  */
 
 #define LOG_PIPE_BYTES (1 << 20)
+#define LOG_PAUSE_MS   20
 #define LOG_CHUNK      32768
 
 /* Copies what is there now; false: nothing was. */
@@ -302,11 +303,26 @@ copy_log(struct super *s)
 }
 
 static void
+on_log_time(void *arg)
+{
+	struct super *s = arg;
+
+	s->log_timer = NULL;
+	while (copy_log(s))
+		;
+	ev_set(s->log_ev, EPOLLIN);
+}
+
+/* Under load every line would wake us: look again in a moment, for all. */
+static void
 on_log(struct ev *e, uint32_t events, void *arg)
 {
-	(void)e;
+	struct super *s = arg;
+
 	(void)events;
-	(void)copy_log(arg);
+	(void)copy_log(s);
+	ev_set(e, 0);
+	s->log_timer = ev_timer_add(s->loop, LOG_PAUSE_MS, on_log_time, s);
 }
 
 static void
@@ -487,6 +503,7 @@ release(struct super *s, int *lock)
 	sockets_close(&s->sockets);
 	ev_del(&s->reload_ev);
 	ev_del(&s->auth_ev);
+	ev_timer_del(&s->log_timer);
 	ev_del(&s->log_ev);
 	ev_del(&s->signal_ev);
 	io_close(&s->reload_fd);
