@@ -91,6 +91,7 @@ ARROWS = {
     "lib/store": ["base", "journal", "mime"],
     "lib/net": ["base"],
     "lib/auth": ["base", "conf", "ipc"],
+    "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "smtp": ["base", "conf", "ipc", "mail", "net"],

@@ -64,6 +64,12 @@ enum proto {
 	 * account; fd: body -> u32 rc, str text */
 	QUEUE_PUT,
 
+	/* ---- whoever looks up names to dns (lib/dns/dns.h) ---- */
+
+	/* str name, u32 type -> u32 rc, u8 security, u32 ttl,
+	 * str canonical name, u32 n, n times sv data of a record */
+	DNS_QUERY,
+
 	/* ---- command line to auth, on a control connection ---- */
 
 	CMD_PASSWD,  /* str account, sv password, u8 weak -> rc, text, secret */

@@ -1,0 +1,129 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "dns/dns.h"
+#include "ipc/proto.h"
+
+#define RECORDS_MAX 1024 /* more do not fit into a message */
+
+void
+dns_answer_init(struct dns_answer *a)
+{
+	*a = (struct dns_answer){.rc = RC_TEMP};
+}
+
+void
+dns_answer_fini(struct dns_answer *a)
+{
+	free(a->record);
+	free(a->bytes);
+	a->record = NULL;
+	a->bytes = NULL;
+	a->n = 0;
+}
+
+/* The dns process's words into *a; false if they are none. */
+static bool
+read_reply(struct msg *m, struct dns_answer *a)
+{
+	struct sv r;
+	uint32_t i, n;
+
+	a->rc = (int)msg_get_u32(m);
+	a->security = (enum dns_security)msg_get_u8(m);
+	a->ttl = msg_get_u32(m);
+	msg_get_str(m, a->canonical, sizeof a->canonical);
+	n = msg_get_u32(m);
+	if (m->bad || n > RECORDS_MAX || a->security > DNS_BOGUS)
+		return false;
+	/* One block for all: they are in the rest of the message. */
+	a->record = xcalloc(n + 1, sizeof *a->record);
+	a->bytes = xmemdup0(m->b.p, m->b.n);
+	for (i = 0; i < n; i++) {
+		r = msg_get_sv(m);
+		if (m->bad)
+			return false;
+		a->record[a->n++] = sv_of(a->bytes + (r.p - m->b.p), r.n);
+	}
+	return msg_end(m) == RC_OK;
+}
+
+/* rc and message of a peer into an answer. */
+static void
+take_reply(int rc, struct msg *reply, struct dns_answer *a)
+{
+	dns_answer_init(a);
+	if (rc == RC_OK && !read_reply(reply, a)) {
+		dns_answer_fini(a);
+		dns_answer_init(a);
+	} else if (rc != RC_OK) {
+		a->rc = rc == RC_TIMEOUT ? RC_TIMEOUT : RC_TEMP;
+	}
+}
+
+static int
+make_question(const char *name, enum dns_type type, struct msg *m)
+{
+	char plain[DNS_NAME_MAX];
+	int r = dns_name_normalise(sv_str(name), plain);
+
+	if (r != RC_OK)
+		return r;
+	msg_init(m, DNS_QUERY);
+	msg_put_str(m, plain);
+	msg_put_u32(m, (uint32_t)type);
+	return RC_OK;
+}
+
+int
+dns_query(struct peer *dns, const char *name, enum dns_type type,
+    int64_t timeout_ms, struct dns_answer *out)
+{
+	struct msg m, reply;
+	int r = make_question(name, type, &m);
+
+	dns_answer_init(out);
+	if (r != RC_OK) {
+		out->rc = r;
+		return r;
+	}
+	r = peer_call(dns, &m, timeout_ms, &reply);
+	take_reply(r, &reply, out);
+	msg_fini(&reply);
+	return out->rc;
+}
+
+struct asked {
+	dns_done_fn *fn;
+	void *arg;
+};
+
+static void
+on_reply(int rc, struct msg *reply, void *arg)
+{
+	struct asked *q = arg;
+	struct dns_answer a;
+
+	take_reply(rc, reply, &a);
+	q->fn(&a, q->arg);
+	dns_answer_fini(&a);
+	free(q);
+}
+
+int
+dns_ask(struct peer *dns, const char *name, enum dns_type type,
+    int64_t timeout_ms, dns_done_fn *fn, void *arg)
+{
+	struct asked *q;
+	struct msg m;
+	int r = make_question(name, type, &m);
+
+	if (r != RC_OK)
+		return r;
+	q = xcalloc(1, sizeof *q);
+	q->fn = fn;
+	q->arg = arg;
+	peer_ask(dns, &m, timeout_ms, on_reply, q);
+	return RC_OK;
+}
