@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/heap.h"
 #include "base/io.h"
 #include "base/rc.h"
 
@@ -26,10 +27,9 @@ struct ev {
 
 struct ev_timer {
 	struct ev_loop *loop;
-	int64_t at;
+	struct heap_node node; /* by clk_mono */
 	ev_fn *fn;
 	void *arg;
-	struct ev_timer *prev, *next; /* sorted by `at` */
 };
 
 struct post {
@@ -44,7 +44,7 @@ struct ev_loop {
 	struct ev *wakeup_ev;
 	bool stop;
 	struct ev *dead;
-	struct ev_timer *timers;
+	struct heap timers;
 	pthread_mutex_t lock;
 	struct post *posts, **posts_end;
 };
@@ -97,19 +97,26 @@ reap(struct ev_loop *l)
 	}
 }
 
+static struct ev_timer *
+first_timer(const struct ev_loop *l)
+{
+	struct heap_node *n = heap_least(&l->timers);
+
+	return n != NULL ? HEAP_OWNER(n, struct ev_timer, node) : NULL;
+}
+
 void
 ev_loop_free(struct ev_loop **lp)
 {
 	struct ev_loop *l = *lp;
+	struct ev_timer *t;
 
 	if (l == NULL)
 		return;
 	run_posts(NULL, 0, l);
-	while (l->timers != NULL) {
-		struct ev_timer *t = l->timers;
-
+	while ((t = first_timer(l)) != NULL)
 		ev_timer_del(&t);
-	}
+	heap_fini(&l->timers);
 	ev_del(&l->wakeup_ev);
 	reap(l);
 	io_close(&l->wakeup);
@@ -125,16 +132,16 @@ run_timers(struct ev_loop *l)
 	struct ev_timer *t;
 	int64_t left;
 
-	while ((t = l->timers) != NULL && t->at <= clk_mono()) {
+	while ((t = first_timer(l)) != NULL && t->node.key <= clk_mono()) {
 		ev_fn *fn = t->fn;
 		void *arg = t->arg;
 
 		ev_timer_del(&t);
 		fn(arg);
 	}
-	if (l->timers == NULL)
+	if (t == NULL)
 		return -1;
-	left = l->timers->at - clk_mono();
+	left = t->node.key - clk_mono();
 	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
@@ -207,24 +214,11 @@ struct ev_timer *
 ev_timer_add(struct ev_loop *l, int64_t ms, ev_fn *fn, void *arg)
 {
 	struct ev_timer *t = xcalloc(1, sizeof *t);
-	struct ev_timer *prev = NULL, *next = l->timers;
 
 	t->loop = l;
-	t->at = clk_mono() + ms;
 	t->fn = fn;
 	t->arg = arg;
-	while (next != NULL && next->at <= t->at) {
-		prev = next;
-		next = next->next;
-	}
-	t->prev = prev;
-	t->next = next;
-	if (next != NULL)
-		next->prev = t;
-	if (prev != NULL)
-		prev->next = t;
-	else
-		l->timers = t;
+	heap_add(&l->timers, &t->node, clk_mono() + ms);
 	return t;
 }
 
@@ -235,12 +229,7 @@ ev_timer_del(struct ev_timer **tp)
 
 	if (t == NULL)
 		return;
-	if (t->next != NULL)
-		t->next->prev = t->prev;
-	if (t->prev != NULL)
-		t->prev->next = t->next;
-	else
-		t->loop->timers = t->next;
+	heap_remove(&t->loop->timers, &t->node);
 	free(t);
 	*tp = NULL;
 }

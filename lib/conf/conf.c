@@ -66,6 +66,13 @@ conf_free(struct conf **cp)
 	for (i = 0; i < c->ndomain; i++)
 		free(c->domain[i].name);
 	free(c->domain);
+	for (i = 0; i < c->nrelay; i++) {
+		free(c->relay[i].domain);
+		free(c->relay[i].host);
+		free(c->relay[i].user);
+		free(c->relay[i].password_file);
+	}
+	free(c->relay);
 	free(c->tls_key);
 	free(c->tls_certificate);
 	free(c->data);

@@ -57,6 +57,23 @@ struct conf_alias {
 	size_t ntarget;
 };
 
+enum conf_tls {
+	CONF_TLS_VERIFY,  /* with a certificate of the host's name */
+	CONF_TLS_REQUIRE, /* with any */
+	CONF_TLS_OFF
+};
+
+/* A smarthost. */
+struct conf_relay {
+	char *domain; /* of the recipients, lower case; NULL: all others */
+	char *host;   /* a name or a numeric address */
+	uint16_t port;
+	bool implicit_tls; /* TLS from the first byte: port 465 */
+	enum conf_tls tls;
+	char *user, *password_file; /* NULL: no login */
+	bool fallback;		    /* only where direct delivery is refused */
+};
+
 struct conf_limits {
 	uint64_t message_size;	       /* bytes, default 50 MiB */
 	uint32_t recipients;	       /* of one message, default 100 */
@@ -84,6 +101,8 @@ struct conf {
 	struct conf_listen *listen[CONF_SERVICES];
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
+	struct conf_relay *relay;
+	size_t nrelay;
 	bool sandbox;
 
 	/* For lookups: all account addresses, sorted. */
@@ -145,6 +164,8 @@ bool conf_may_send(const struct conf *c, uint32_t account, struct sv address);
 /* By name or any of its addresses, as people log in; -1 if there is none. */
 int conf_account_by_login(const struct conf *c, struct sv login);
 int conf_account_by_name(const struct conf *c, struct sv name);
+/* The smarthost for recipients of that domain; NULL: none. */
+const struct conf_relay *conf_relay_for(const struct conf *c, struct sv domain);
 
 /* An entry of by_address. */
 struct conf_address {

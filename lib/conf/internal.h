@@ -1,0 +1,65 @@
+/*
+ * Inside the parser of the configuration only: what its files share.
+ *
+ * The file is loaded as libyaml's document tree, which never expands an alias
+ * and keeps the place of each node; then one function per key turns nodes
+ * into fields.  The tables of keys are the whole schema.
+ */
+#ifndef CONF_INTERNAL_H
+#define CONF_INTERNAL_H
+
+#include <yaml.h>
+
+#include "conf/conf.h"
+
+struct conf_parser {
+	yaml_document_t doc;
+	struct conf *c;
+	struct conf_errors *errors;
+	/* Nodes whose meaning needs the whole file: looked at in the end. */
+	yaml_node_t *aliases, *catch_all, *admin;
+};
+
+struct conf_key {
+	const char *name;
+	void (*set)(struct conf_parser *p, yaml_node_t *n);
+};
+
+void conf_fail_at(struct conf_errors *errors, size_t line, size_t column,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+#define CONF_FAIL(p, n, ...)                                \
+	conf_fail_at((p)->errors, (n)->start_mark.line + 1, \
+	    (n)->start_mark.column + 1, __VA_ARGS__)
+
+yaml_node_t *conf_node(struct conf_parser *p, int id);
+struct sv conf_text_of(const yaml_node_t *n);
+/* A scalar without NUL bytes, or an error that says what was expected. */
+bool conf_get_text(struct conf_parser *p, yaml_node_t *n, const char *expected,
+    struct sv *out);
+bool conf_get_bool(struct conf_parser *p, yaml_node_t *n, bool *out);
+/* K, M and G behind it multiply. */
+bool conf_get_number(struct conf_parser *p, yaml_node_t *n, uint64_t least,
+    uint64_t most, uint64_t *out);
+/* An absolute path, in place of what *at was. */
+void conf_set_path(struct conf_parser *p, yaml_node_t *n, char **at);
+/* A domain name in ASCII: letters, digits, hyphens, dots between. */
+bool conf_is_domain(struct sv d);
+/* Calls fn for each well-formed pair of a map. */
+void conf_each_pair(struct conf_parser *p, yaml_node_t *map,
+    const char *expected,
+    void (*fn)(
+	struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg),
+    void *arg);
+/* Calls fn for each element of a list; a single scalar counts as a list. */
+void conf_each_item(struct conf_parser *p, yaml_node_t *list,
+    const char *expected,
+    void (*fn)(struct conf_parser *p, yaml_node_t *n, void *arg), void *arg);
+/* A map whose keys are in the table, which ends with a NULL name. */
+void conf_set_map(
+    struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys);
+
+/* relay.c: the key `relay`. */
+void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
+
+#endif
