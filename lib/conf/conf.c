@@ -73,6 +73,9 @@ conf_free(struct conf **cp)
 		free(c->relay[i].password_file);
 	}
 	free(c->relay);
+	free_strings(c->dns.forward, c->dns.nforward);
+	free(c->dns.root_hints);
+	free(c->dns.trust_anchor);
 	free(c->tls_key);
 	free(c->tls_certificate);
 	free(c->data);
@@ -303,4 +306,20 @@ conf_may_send(const struct conf *c, uint32_t account, struct sv address)
 		if (f.account[i] == account)
 			return true;
 	return false;
+}
+
+bool
+conf_dns_same(const struct conf *a, const struct conf *b)
+{
+	const struct conf_dns *x = &a->dns, *y = &b->dns;
+	size_t i;
+
+	if (x->nforward != y->nforward || x->validate != y->validate ||
+	    !sv_eq(sv_str(x->root_hints), sv_str(y->root_hints)) ||
+	    !sv_eq(sv_str(x->trust_anchor), sv_str(y->trust_anchor)))
+		return false;
+	for (i = 0; i < x->nforward; i++)
+		if (strcmp(x->forward[i], y->forward[i]) != 0)
+			return false;
+	return true;
 }

@@ -74,6 +74,16 @@ struct conf_relay {
 	bool fallback;		    /* only where direct delivery is refused */
 };
 
+#define CONF_FORWARD_MAX 8
+
+/* How names are looked up. */
+struct conf_dns {
+	char **forward; /* "address@port"; none: own recursion */
+	size_t nforward;
+	char *root_hints, *trust_anchor; /* files; NULL: built in */
+	bool validate;
+};
+
 struct conf_limits {
 	uint64_t message_size;	       /* bytes, default 50 MiB */
 	uint32_t recipients;	       /* of one message, default 100 */
@@ -101,6 +111,7 @@ struct conf {
 	struct conf_listen *listen[CONF_SERVICES];
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
+	struct conf_dns dns;
 	struct conf_relay *relay;
 	size_t nrelay;
 	bool sandbox;
@@ -166,6 +177,9 @@ int conf_account_by_login(const struct conf *c, struct sv login);
 int conf_account_by_name(const struct conf *c, struct sv name);
 /* The smarthost for recipients of that domain; NULL: none. */
 const struct conf_relay *conf_relay_for(const struct conf *c, struct sv domain);
+
+/* Is the key `dns` the same in both? */
+bool conf_dns_same(const struct conf *a, const struct conf *b);
 
 /* An entry of by_address. */
 struct conf_address {

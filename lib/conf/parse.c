@@ -681,6 +681,7 @@ static const struct conf_key top_keys[] = {
     {"tls", set_tls},
     {"listen", set_listens},
     {"limits", set_limits},
+    {"dns", conf_set_dns},
     {"relay", conf_set_relay},
     {"sandbox", set_sandbox},
     {NULL, NULL},
@@ -933,6 +934,7 @@ set_defaults(struct conf *c, const char *file)
 	c->file = xstrdup(file);
 	c->data = xstrdup("/var/lib/hearthmail");
 	c->sandbox = true;
+	c->dns.validate = true;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,
 	    .recipients = 100,

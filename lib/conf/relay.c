@@ -133,7 +133,7 @@ domain_pair(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 		add_relay(p, v, NULL);
 		return;
 	}
-	if (!conf_is_domain(name)) {
+	if (!conf_is_domain(name) || sv_chr(name, '.') == name.n) {
 		CONF_FAIL(p, k,
 		    "\"%.60s\" is no domain (\"*\" stands for all others)",
 		    name.p);
