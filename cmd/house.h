@@ -15,6 +15,7 @@ enum role {
 	ROLE_AUTH,
 	ROLE_KEEPER,
 	ROLE_QUEUE,
+	ROLE_DNS,
 	ROLE_SMTP,
 	ROLE_SUBMISSION,
 	ROLE_IMAP,
@@ -45,6 +46,7 @@ extern const size_t house_nwires;
 int run_auth(int control_fd);
 int run_keeper(int control_fd);
 int run_queue(int control_fd);
+int run_dns(int control_fd);
 int run_smtp(int control_fd);
 int run_submission(int control_fd);
 int run_imap(int control_fd);

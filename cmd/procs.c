@@ -442,6 +442,12 @@ log_end(const struct proc *p, int status)
 		    role_info[p->role].name, p->account, (int)p->pid);
 		return;
 	}
+	if (well) {
+		mlog(LOG_INFO, "process.again",
+		    "process=%s pid=%d text=\"it wants to be started anew\"",
+		    role_info[p->role].name, (int)p->pid);
+		return;
+	}
 	mlog(LOG_WARN, "process.died", "process=%s account=%s pid=%d %s=%d",
 	    role_info[p->role].name, p->account, (int)p->pid,
 	    WIFSIGNALED(status) ? "signal" : "exit",
@@ -452,7 +458,7 @@ void
 procs_reap(struct super *s, pid_t pid, int status)
 {
 	struct proc *p;
-	int64_t wait;
+	int64_t lived, wait;
 
 	for (p = s->procs; p != NULL && p->pid != pid; p = p->next)
 		;
@@ -469,7 +475,9 @@ procs_reap(struct super *s, pid_t pid, int status)
 		proc_forget(p);
 		return;
 	}
-	if (clk_mono() - p->started > LONG_LIFE_MS)
+	lived = clk_mono() - p->started;
+	if (lived > LONG_LIFE_MS || (lived > BACKOFF_MAX && WIFEXITED(status) &&
+					WEXITSTATUS(status) == 0))
 		p->deaths = 0;
 	wait = p->deaths == 0
 		   ? 0

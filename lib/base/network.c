@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/ascii.h"
@@ -68,4 +69,43 @@ bool
 network_same(const struct network_key *a, const struct network_key *b)
 {
 	return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+static bool
+is_address(struct sv s)
+{
+	char text[INET6_ADDRSTRLEN + 1];
+	struct in6_addr a;
+
+	if (s.n == 0 || s.n >= sizeof text || sv_chr(s, '\0') < s.n)
+		return false;
+	(void)snprintf(text, sizeof text, "%.*s", SV_ARG(s));
+	return inet_pton(AF_INET, text, &a) == 1 ||
+	       inet_pton(AF_INET6, text, &a) == 1;
+}
+
+int
+network_server_parse(
+    struct sv text, uint16_t default_port, char out[NETWORK_SERVER_MAX])
+{
+	struct sv host = text, port = {NULL, 0};
+	size_t at = sv_chr(text, '@'), colon = sv_rchr(text, ':');
+	uint32_t n = default_port;
+
+	if (at < text.n) {
+		host = sv_first(text, at);
+		port = sv_skip(text, at + 1);
+	} else if (sv_starts(text, SV("[")) && colon > 1 && colon < text.n &&
+		   text.p[colon - 1] == ']') {
+		host = sv_first(sv_skip(text, 1), colon - 2);
+		port = sv_skip(text, colon + 1);
+	} else if (colon < text.n && sv_chr(text, ':') == colon) {
+		host = sv_first(text, colon);
+		port = sv_skip(text, colon + 1);
+	}
+	if (!is_address(host) ||
+	    (host.n != text.n && sv_to_u32(port, 65535, &n) != RC_OK) || n == 0)
+		return RC_SYNTAX;
+	(void)snprintf(out, NETWORK_SERVER_MAX, "%.*s@%u", SV_ARG(host), n);
+	return RC_OK;
 }

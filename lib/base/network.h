@@ -33,4 +33,14 @@ struct network_key {
 void network_key(const char *peer, bool wide, struct network_key *out);
 bool network_same(const struct network_key *a, const struct network_key *b);
 
+#define NETWORK_SERVER_MAX 64
+/*
+ * A server's numeric address, with or without a port: "192.0.2.1",
+ * "192.0.2.1:53", "192.0.2.1@53", "2001:db8::1", "2001:db8::1@53",
+ * "[2001:db8::1]:53".  Written into out as "address@port".  RC_SYNTAX for
+ * anything else, names too.
+ */
+int network_server_parse(struct sv text, uint16_t default_port,
+    char out[NETWORK_SERVER_MAX]) RC_USE_RESULT;
+
 #endif

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,6 +115,23 @@ allow_narrow(scmp_filter_ctx f, bool kill_unknown)
 	    SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
 }
 
+/* Sockets of the Internet only, and of TCP and UDP only. */
+static int
+allow_sockets(scmp_filter_ctx f)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < 4; i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(socket), 2,
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i / 2]),
+		    SCMP_A1(
+			SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)types[i % 2]));
+	return r;
+}
+
 static int
 allow_profile(
     scmp_filter_ctx f, const struct sandbox_profile *p, bool kill_unknown)
@@ -135,8 +153,7 @@ allow_profile(
 	if (r == 0 && p->connects) {
 		r = ALLOW(f, connect_calls);
 		if (r == 0)
-			r = seccomp_rule_add(
-			    f, SCMP_ACT_ALLOW, CALL(socket), 0);
+			r = allow_sockets(f);
 	}
 	return r;
 }

@@ -22,7 +22,16 @@ struct path_beneath_attr {
 	int32_t parent_fd;
 } __attribute__((packed));
 
+struct net_port_attr {
+	uint64_t allowed;
+	uint64_t port;
+};
+
 #define RULE_PATH_BENEATH 1
+#define RULE_NET_PORT	  2
+
+#define NET_BIND_TCP	(1ULL << 0)
+#define NET_CONNECT_TCP (1ULL << 1)
 
 #define FS_WRITE_FILE  (1ULL << 1)
 #define FS_READ_FILE   (1ULL << 2)
@@ -70,6 +79,24 @@ allow_folder(int ruleset, uint64_t rights, struct err *err)
 	return r;
 }
 
+/* TCP to the ports of the profile, if it has any. */
+static int
+allow_ports(int ruleset, const struct sandbox_profile *p, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < p->nports; i++) {
+		struct net_port_attr a = {
+		    .allowed = NET_CONNECT_TCP, .port = p->ports[i]};
+
+		if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &a,
+			0) != 0)
+			return err_sys(err, RC_IO, errno,
+			    "Landlock: cannot allow port %u", p->ports[i]);
+	}
+	return RC_OK;
+}
+
 int
 landlock_enter(const struct sandbox_profile *p, int abi, struct err *err)
 {
@@ -78,7 +105,9 @@ landlock_enter(const struct sandbox_profile *p, int abi, struct err *err)
 	int ruleset, r = RC_OK;
 
 	if (abi >= 4) {
-		attr.handled_net = p->connects ? 0 : 3; /* bind, connect */
+		attr.handled_net = NET_BIND_TCP;
+		if (!p->connects || p->ports != NULL)
+			attr.handled_net |= NET_CONNECT_TCP;
 		size += sizeof attr.handled_net;
 	}
 	if (abi >= 6) {
@@ -95,6 +124,8 @@ landlock_enter(const struct sandbox_profile *p, int abi, struct err *err)
 			    FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG |
 			    FS_TRUNCATE),
 		    err);
+	if (r == RC_OK && abi >= 4 && p->connects)
+		r = allow_ports(ruleset, p, err);
 	if (r == RC_OK && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
 		r = err_sys(err, RC_IO, errno, "Landlock: cannot be entered");
 	io_close(&ruleset);

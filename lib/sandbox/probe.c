@@ -124,6 +124,36 @@ probe_socket(const char *other)
 }
 
 static bool
+probe_netlink(const char *other)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	(void)other;
+	if (fd < 0)
+		return false;
+	(void)close(fd);
+	return true;
+}
+
+/* Whoever may connect out may still not take connections. */
+static bool
+probe_listen(const char *other)
+{
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	(void)other;
+	if (fd < 0)
+		return false;
+	ok = bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+	     listen(fd, 1) == 0;
+	(void)close(fd);
+	return ok;
+}
+
+static bool
 probe_exec(const char *other)
 {
 	char *const none[] = {NULL};
@@ -288,7 +318,9 @@ static const struct probe probes[] = {
     {"dotdot", probe_dotdot, false},
     {"write-tmp", probe_write_tmp, false},
     {"connect", probe_connect, true},
-    {"socket", probe_socket, true},
+    {"socket", probe_socket, false},
+    {"netlink", probe_netlink, false},
+    {"listen", probe_listen, false},
     {"exec", probe_exec, false},
     {"fork", probe_fork, false},
     {"ptrace", probe_ptrace, false},

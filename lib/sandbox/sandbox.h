@@ -18,6 +18,8 @@
 #define SANDBOX_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/rc.h"
@@ -34,6 +36,9 @@ struct sandbox_profile {
 	bool accepts;  /* takes connections from listening sockets */
 	bool memfd;    /* makes memory files for messages */
 	bool connects; /* makes sockets and connects out: mx and dns only */
+	/* If not NULL: TCP goes to these ports only (Landlock ABI 4). */
+	const uint16_t *ports;
+	size_t nports;
 };
 
 struct sandbox_opts {

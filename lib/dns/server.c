@@ -1,0 +1,552 @@
+#include "dns/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "dns/ladder.h"
+#include "dns/packet.h"
+#include "dns/resolver.h"
+#include "ipc/proto.h"
+
+#define TICK_MS	 1000
+#define TYPE_SOA 6
+
+struct client {
+	struct dns_server *s;
+	struct line *line;
+	unsigned open;
+	struct client *next;
+};
+
+struct query {
+	struct dns_server *s;
+	struct client *client; /* NULL: gone, or answered already */
+	uint32_t id;
+	char name[DNS_NAME_MAX];
+	enum dns_type type;
+	int64_t deadline;
+	bool asked; /* the resolver in force has it */
+	struct query *prev, *next;
+};
+
+struct dns_server {
+	struct ev_loop *loop;
+	struct dns_server_opts o;
+	struct dns_ladder ladder;
+	struct resolver *main;	/* in force; NULL until the first round */
+	struct resolver *spare; /* the probe's */
+	struct resolver *old;	/* to be freed outside of its callbacks */
+	struct ev_timer *tick, *probe_end;
+	bool probe_second; /* the probe's second question is under way */
+	bool freeing;	   /* free_old is posted, and names us */
+	bool dead;	   /* free_old frees us, too */
+	struct client *clients;
+	struct query *first, *last; /* by deadline */
+	unsigned open;
+};
+
+static void probe_done(struct dns_server *s, bool ok);
+static void probe_next(struct dns_server *s);
+
+/* ---- answers ---- */
+
+static void
+query_forget(struct query *q)
+{
+	struct dns_server *s = q->s;
+
+	if (q->prev != NULL)
+		q->prev->next = q->next;
+	else
+		s->first = q->next;
+	if (q->next != NULL)
+		q->next->prev = q->prev;
+	else
+		s->last = q->prev;
+	s->open--;
+	free(q);
+}
+
+static void
+reply(struct line *l, uint32_t id, const struct dns_packet *p,
+    enum dns_security security)
+{
+	struct sv rest = buf_sv(&p->data), record;
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, (uint32_t)p->rc);
+	msg_put_u8(&m, (uint8_t)security);
+	msg_put_u32(&m, p->ttl);
+	msg_put_str(&m, p->canonical);
+	msg_put_u32(&m, (uint32_t)p->n);
+	while (dns_packet_next(&rest, &record))
+		msg_put_sv(&m, record);
+	line_tell(l, &m);
+}
+
+static void
+reply_temp(struct line *l, uint32_t id, enum dns_security security)
+{
+	struct dns_packet none = {.rc = RC_TEMP};
+
+	buf_init(&none.data, 0);
+	reply(l, id, &none, security);
+}
+
+/* The client has its answer; the query stays until the resolver is done. */
+static void
+query_answered(struct query *q)
+{
+	if (q->client != NULL)
+		q->client->open--;
+	q->client = NULL;
+}
+
+static void
+log_bogus(const struct query *q, const char *why)
+{
+	char name[LOG_Q_MAX], text[LOG_Q_MAX];
+
+	mlog(LOG_INFO, "dns.bogus", "name=%s type=%u why=%s",
+	    log_q(name, sv_str(q->name)), (unsigned)q->type,
+	    log_q(text, sv_str(why)));
+}
+
+/* What the resolver says about a query. */
+static void
+on_answer(const struct resolver_answer *a, void *arg)
+{
+	static const struct dns_packet_limits limits = DNS_PACKET_LIMITS;
+	struct query *q = arg;
+	struct dns_server *s = q->s;
+	struct dns_packet p;
+	int rc = RC_TEMP;
+
+	if (a->ok && a->security != DNS_BOGUS)
+		rc = dns_packet_read(a->packet, q->name, q->type, &limits, &p);
+	/* A bogus answer is an answer: the network is not to blame. */
+	dns_ladder_lookup(&s->ladder,
+	    a->security == DNS_BOGUS || (rc == RC_OK && p.rc != RC_TEMP),
+	    clk_mono());
+	if (a->security == DNS_BOGUS)
+		log_bogus(q, a->why != NULL ? a->why : "");
+	if (q->client != NULL && rc == RC_OK)
+		reply(q->client->line, q->id, &p, a->security);
+	else if (q->client != NULL)
+		reply_temp(q->client->line, q->id, a->security);
+	if (rc == RC_OK)
+		buf_fini(&p.data);
+	query_answered(q);
+	query_forget(q);
+}
+
+static void
+query_start(struct query *q)
+{
+	struct dns_server *s = q->s;
+
+	/* Before it is asked: the answer may come, and free it, at once. */
+	q->asked = true;
+	if (resolver_ask(s->main, q->name, (int)q->type, on_answer, q) == RC_OK)
+		return;
+	if (q->client != NULL)
+		reply_temp(q->client->line, q->id, DNS_INSECURE);
+	query_answered(q);
+	query_forget(q);
+}
+
+/* Asks (again) what the resolver in force has not been asked. */
+static void
+start_waiting(struct dns_server *s)
+{
+	struct query *q, *next;
+
+	for (q = s->first; q != NULL; q = next) {
+		next = q->next;
+		if (!q->asked && q->client == NULL)
+			query_forget(q);
+		else if (!q->asked)
+			query_start(q);
+	}
+}
+
+/* ---- questions ---- */
+
+static bool
+is_known_type(uint32_t type)
+{
+	static const enum dns_type known[] = {DNS_A, DNS_NS, DNS_CNAME, DNS_PTR,
+	    DNS_MX, DNS_TXT, DNS_AAAA, DNS_SRV, DNS_TLSA};
+	size_t i;
+
+	for (i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (known[i] == type)
+			return true;
+	return false;
+}
+
+static void
+query_new(struct client *c, uint32_t id, const char *name, uint32_t type)
+{
+	struct dns_server *s = c->s;
+	struct query *q = xcalloc(1, sizeof *q);
+
+	q->s = s;
+	q->client = c;
+	q->id = id;
+	memcpy(q->name, name, strlen(name) + 1);
+	q->type = (enum dns_type)type;
+	q->deadline = clk_mono() + s->o.limits.answer_ms;
+	q->prev = s->last;
+	if (s->last != NULL)
+		s->last->next = q;
+	else
+		s->first = q;
+	s->last = q;
+	s->open++;
+	c->open++;
+	if (s->main != NULL)
+		query_start(q);
+}
+
+static void
+on_question(struct line *l, struct msg *m, void *arg)
+{
+	struct client *c = arg;
+	struct dns_server *s = c->s;
+	char given[DNS_NAME_MAX], name[DNS_NAME_MAX];
+	uint32_t type;
+
+	msg_get_str(m, given, sizeof given);
+	type = msg_get_u32(m);
+	if (m->type != DNS_QUERY || msg_end(m) != RC_OK)
+		return;
+	if (dns_name_normalise(sv_str(given), name) != RC_OK ||
+	    !is_known_type(type) || c->open >= s->o.limits.per_line ||
+	    s->open >= s->o.limits.all) {
+		reply_temp(l, m->id, DNS_INSECURE);
+		return;
+	}
+	query_new(c, m->id, name, type);
+}
+
+static void
+client_forget(struct client *c)
+{
+	struct dns_server *s = c->s;
+	struct client **at = &s->clients;
+	struct query *q;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	for (q = s->first; q != NULL; q = q->next)
+		if (q->client == c)
+			q->client = NULL;
+	line_free(&c->line);
+	free(c);
+}
+
+static void
+on_eof(struct line *l, void *arg)
+{
+	(void)l;
+	client_forget(arg);
+}
+
+void
+dns_server_add_client(struct dns_server *s, int fd)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+
+	c->s = s;
+	c->next = s->clients;
+	s->clients = c;
+	c->line = line_new(s->loop, fd, on_question, on_eof, c);
+}
+
+/* ---- ways ---- */
+
+static int
+make_resolver(struct dns_server *s, const struct dns_rung *g,
+    struct resolver **out, struct err *err)
+{
+	const struct dns_server_opts *o = &s->o;
+	struct resolver_opts ro = {.root = &o->hints};
+
+	if (g->path == DNS_PATH_FORWARD)
+		ro.forward = &o->forward;
+	else if (g->path == DNS_PATH_SYSTEM)
+		ro.forward = &o->system;
+	if (g->validate)
+		ro.anchors = o->anchors.n > 0 ? buf_sv(&o->anchors)
+					      : sv_str(dns_root_anchors);
+	return resolver_new(s->loop, &ro, out, err);
+}
+
+static void
+free_old(void *arg)
+{
+	struct dns_server *s = arg;
+
+	s->freeing = false;
+	resolver_free(&s->old);
+	if (s->dead)
+		free(s);
+	else
+		probe_next(s);
+}
+
+/* A resolver's end, from wherever we are called. */
+static void
+retire(struct dns_server *s, struct resolver **r)
+{
+	if (*r == NULL)
+		return;
+	/* At most one a turn of the loop: the one in force and the spare are
+	 * never retired by the same event. */
+	must(s->old == NULL);
+	resolver_mute(*r);
+	s->old = *r;
+	*r = NULL;
+	s->freeing = true;
+	ev_post(s->loop, free_old, s);
+}
+
+/* For the log. */
+static const char *
+path_text(enum dns_path p)
+{
+	switch (p) {
+	case DNS_PATH_ROOT:
+		return "own recursion from the root";
+	case DNS_PATH_FORWARD:
+		return "the name servers of dns.forward";
+	case DNS_PATH_SYSTEM:
+		return "the system's name servers";
+	}
+	return "";
+}
+
+static void
+log_mode(const struct dns_server *s)
+{
+	static const char *const names[] = {"recursion", "forward", "system"};
+	int now = s->ladder.now;
+	const struct dns_rung *g = &s->ladder.rung[now];
+
+	mlog(now == 0 && g->validate ? LOG_INFO : LOG_WARN, "dns.mode",
+	    "mode=%s validation=%s text=\"%s%s%s\"", names[g->path],
+	    g->validate ? "yes" : "no", path_text(g->path),
+	    g->validate ? "" : ", WITHOUT VALIDATION: answers can be forged",
+	    now == 0 ? "" : "; better ways are tried every five minutes");
+}
+
+/* The spare takes over; what was open is asked anew. */
+static void
+switch_over(struct dns_server *s)
+{
+	struct query *q;
+
+	for (q = s->first; q != NULL; q = q->next)
+		q->asked = false;
+	retire(s, &s->main);
+	s->main = s->spare;
+	s->spare = NULL;
+	start_waiting(s);
+}
+
+static void
+log_down(const struct dns_server *s)
+{
+	if (s->ladder.bad_since != 0)
+		mlog(LOG_WARN, "dns.down",
+		    "text=\"answers come, but they cannot be validated; mail "
+		    "to other domains waits; after a day of this validation "
+		    "is given up (dns.validate)\"");
+	else
+		mlog(LOG_WARN, "dns.down",
+		    "text=\"no answers by way of %s; mail to other domains "
+		    "waits\"",
+		    path_text(s->ladder.rung[0].path));
+}
+
+/* Nothing works.  Questions are answered all the same, with errors, and who
+ * has waited for the first round waits no longer. */
+static void
+go_down(struct dns_server *s)
+{
+	struct err err;
+
+	log_down(s);
+	if (s->main != NULL)
+		return;
+	if (make_resolver(s, &s->ladder.rung[0], &s->main, &err) == RC_OK)
+		start_waiting(s);
+	else
+		mlog(LOG_ERROR, "dns.resolver", "error=\"%s\"", err.text);
+}
+
+/* ---- probes ---- */
+
+static void
+on_probe(const struct resolver_answer *a, void *arg)
+{
+	struct dns_server *s = arg;
+	const struct dns_rung *g = &s->ladder.rung[s->ladder.probing];
+	unsigned rcode;
+	bool ok;
+
+	rcode = a->ok && a->packet.n >= 4 ? a->packet.p[3] & 0x0f : 2;
+	ok = (rcode == 0 || rcode == 3) &&
+	     (g->validate ? a->security == DNS_SECURE
+			  : a->security != DNS_BOGUS);
+	if (!ok || s->probe_second) {
+		probe_done(s, ok);
+		return;
+	}
+	/* The root itself is fine.  One name further on: a network that
+	 * answers for the root only, from its own cache, shows here.  In a
+	 * root of one's own this name may not exist, which is proven, too. */
+	s->probe_second = true;
+	if (resolver_ask(s->spare, "org.", TYPE_SOA, on_probe, s) != RC_OK)
+		probe_done(s, false);
+}
+
+static void
+on_probe_end(void *arg)
+{
+	struct dns_server *s = arg;
+
+	s->probe_end = NULL;
+	probe_done(s, false);
+}
+
+static void
+probe_start(struct dns_server *s, int rung)
+{
+	struct err err;
+
+	s->probe_second = false;
+	s->probe_end =
+	    ev_timer_add(s->loop, s->o.limits.probe_ms, on_probe_end, s);
+	/* The first of all was made before the walls. */
+	if (s->spare == NULL &&
+	    make_resolver(s, &s->ladder.rung[rung], &s->spare, &err) != RC_OK) {
+		mlog(LOG_ERROR, "dns.resolver", "error=\"%s\"", err.text);
+		probe_done(s, false);
+		return;
+	}
+	if (resolver_ask(s->spare, ".", DNS_NS, on_probe, s) != RC_OK)
+		probe_done(s, false);
+}
+
+static void
+probe_done(struct dns_server *s, bool ok)
+{
+	enum dns_ladder_news news;
+
+	ev_timer_del(&s->probe_end);
+	news = dns_ladder_result(&s->ladder, ok, clk_mono());
+	switch (news) {
+	case DNS_LADDER_CHANGED:
+	case DNS_LADDER_BACK:
+		switch_over(s);
+		log_mode(s);
+		break;
+	case DNS_LADDER_DOWN:
+		go_down(s);
+		break;
+	case DNS_LADDER_SAME:
+		break;
+	}
+	retire(s, &s->spare);
+}
+
+static void
+probe_next(struct dns_server *s)
+{
+	int rung;
+
+	/* One that is on its way out is waited for. */
+	if (s->old != NULL)
+		return;
+	rung = dns_ladder_next(&s->ladder, clk_mono());
+	if (rung >= 0)
+		probe_start(s, rung);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct dns_server *s = arg;
+	int64_t now = clk_mono();
+	struct query *q;
+
+	for (q = s->first; q != NULL && q->deadline <= now; q = q->next) {
+		if (q->client == NULL)
+			continue;
+		reply_temp(q->client->line, q->id, DNS_INSECURE);
+		query_answered(q);
+	}
+	probe_next(s);
+	s->tick = ev_timer_add(s->loop, TICK_MS, on_tick, s);
+}
+
+/* ---- life ---- */
+
+int
+dns_server_new(struct ev_loop *loop, struct dns_server_opts *o,
+    struct dns_server **out, struct err *err)
+{
+	struct dns_server *s = xcalloc(1, sizeof *s);
+	int r;
+
+	s->loop = loop;
+	s->o = *o;
+	dns_ladder_init(&s->ladder, o->hints.n > 0, o->forward.n > 0,
+	    o->system.n > 0, o->validate);
+	r = make_resolver(s, &s->ladder.rung[0], &s->spare, err);
+	if (r != RC_OK) {
+		free(s);
+		return r;
+	}
+	*out = s;
+	return RC_OK;
+}
+
+void
+dns_server_start(struct dns_server *s)
+{
+	on_tick(s);
+}
+
+void
+dns_server_free(struct dns_server **sp)
+{
+	struct dns_server *s = *sp;
+
+	if (s == NULL)
+		return;
+	*sp = NULL;
+	ev_timer_del(&s->tick);
+	ev_timer_del(&s->probe_end);
+	resolver_free(&s->old);
+	resolver_free(&s->spare);
+	resolver_free(&s->main);
+	while (s->clients != NULL)
+		client_forget(s->clients);
+	while (s->first != NULL)
+		query_forget(s->first);
+	dns_server_opts_fini(&s->o);
+	/* A post cannot be taken back. */
+	if (s->freeing)
+		s->dead = true;
+	else
+		free(s);
+}
