@@ -61,6 +61,7 @@ section_text(struct imap_in *in, struct imap_section *s)
  * section      = "[" [section-spec] "]"
  * section-spec = section-msgtext / (section-part ["." section-text])
  * section-part = nz-number *("." nz-number)
+ * section-binary = "[" [section-part] "]"  [RFC 3516 7]
  */
 int
 imap_section(struct imap_in *in, struct imap_section *out)
@@ -83,19 +84,22 @@ imap_section(struct imap_in *in, struct imap_section *out)
 	}
 	if (r != RC_OK || (out->npart == 0 && imap_take(in, ']')))
 		return r;
+	if (out->form != IMAP_FORM_BODY)
+		return imap_expected(in, "a part's number");
 	r = section_text(in, out);
 	return r == RC_OK ? imap_ch(in, ']') : r;
 }
 
-/* ["<" number "." nz-number ">"] */
+/* ["<" number64 "." nz-number64 ">"] */
 static int
 partial(struct imap_in *in, struct imap_section *s)
 {
 	if (!imap_take(in, '<'))
 		return RC_OK;
 	s->partial = true;
-	if (imap_number(in, &s->from) != RC_OK || !imap_take(in, '.') ||
-	    imap_nz_number(in, &s->count) != RC_OK || !imap_take(in, '>'))
+	if (imap_number64(in, &s->from) != RC_OK || !imap_take(in, '.') ||
+	    imap_peek(in) == '0' || imap_number64(in, &s->count) != RC_OK ||
+	    !imap_take(in, '>'))
 		return imap_expected(in, "a partial like <0.2048>");
 	return RC_OK;
 }
@@ -152,6 +156,24 @@ body_att(struct imap_in *in, struct imap_fetch *add, bool peek)
 	return r == RC_OK ? partial(in, s) : r;
 }
 
+/* "BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary */
+static int
+binary_att(struct imap_in *in, struct imap_fetch *add, struct sv name)
+{
+	struct imap_section *s = section_add(in, add);
+	int r;
+
+	s->form = IMAP_FORM_BINARY;
+	if (sv_ieq(name, SV("BINARY.SIZE")))
+		s->form = IMAP_FORM_BINARY_SIZE;
+	s->peek = name.n > 6;
+	add->sets_seen = add->sets_seen || !s->peek;
+	r = imap_section(in, s);
+	if (r != RC_OK || s->form == IMAP_FORM_BINARY_SIZE)
+		return r;
+	return partial(in, s);
+}
+
 /* The name of a fetch-att ends before "[". */
 static struct sv
 att_name(struct imap_in *in)
@@ -172,7 +194,9 @@ att_name(struct imap_in *in)
  *             "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
  *             "BODY" ["STRUCTURE"] / "UID" /
  *             "BODY" section ["<" number "." nz-number ">"] /
- *             "BODY.PEEK" section ["<" number "." nz-number ">"]
+ *             "BODY.PEEK" section ["<" number "." nz-number ">"] /
+ *             "BINARY" [".PEEK"] section-binary [partial] /
+ *             "BINARY.SIZE" section-binary
  */
 int
 imap_fetch_att(struct imap_in *in, struct imap_fetch *add)
@@ -186,6 +210,9 @@ imap_fetch_att(struct imap_in *in, struct imap_fetch *add)
 	name = att_name(in);
 	if (sv_ieq(name, SV("BODY")) || sv_ieq(name, SV("BODY.PEEK")))
 		return body_att(in, add, name.n > 4);
+	if (sv_ieq(name, SV("BINARY")) || sv_ieq(name, SV("BINARY.PEEK")) ||
+	    sv_ieq(name, SV("BINARY.SIZE")))
+		return binary_att(in, add, name);
 	for (i = 0; i < sizeof simple / sizeof simple[0]; i++)
 		if (sv_ieq(name, simple[i].name)) {
 			add->items |= simple[i].item;
@@ -243,13 +270,14 @@ imap_put_section(struct buf *out, const struct imap_section *s)
 {
 	static const char *const what[] = {
 	    "", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME"};
+	static const char *const form[] = {"BODY[", "BINARY[", "BINARY.SIZE["};
 	size_t i;
 
 	if (s->name != NULL) {
 		buf_adds(out, s->name);
 		return;
 	}
-	buf_adds(out, "BODY[");
+	buf_adds(out, form[s->form]);
 	for (i = 0; i < s->npart; i++) {
 		if (i > 0)
 			buf_addc(out, '.');

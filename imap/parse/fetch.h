@@ -1,5 +1,5 @@
 /*
- * What FETCH asks for [RFC 3501 6.4.5].
+ * What FETCH asks for [RFC 3501 6.4.5, RFC 3516 4.2].
  */
 #ifndef IMAP_PARSE_FETCH_H
 #define IMAP_PARSE_FETCH_H
@@ -25,14 +25,22 @@ enum imap_section_what {
 	IMAP_SECTION_MIME
 };
 
+/* In which form a section is asked for. */
+enum imap_section_form {
+	IMAP_FORM_BODY,	      /* as it stands */
+	IMAP_FORM_BINARY,     /* without its transfer encoding */
+	IMAP_FORM_BINARY_SIZE /* how long that is */
+};
+
 struct imap_section {
+	enum imap_section_form form;
 	uint32_t *part; /* 1.2.3 */
 	size_t npart;
 	enum imap_section_what what;
 	struct sv *field; /* HEADER.FIELDS */
 	size_t nfield;
 	bool partial; /* <from.count> */
-	uint32_t from, count;
+	uint64_t from, count;
 	bool peek;
 	const char *name; /* "RFC822.TEXT"; NULL: BODY[...] */
 };
@@ -48,10 +56,12 @@ struct imap_fetch {
 /* What stands behind the sequence set: a macro, an item, or a list. */
 int imap_fetch_atts(struct imap_in *in, struct imap_fetch *out) RC_USE_RESULT;
 int imap_fetch_att(struct imap_in *in, struct imap_fetch *add) RC_USE_RESULT;
-/* From "[" to "]"; leaves peek, partial and name alone. */
+/* From "[" to "]"; leaves form, peek, partial and name alone.  With a binary
+ * form only part numbers may stand there. */
 int imap_section(struct imap_in *in, struct imap_section *out) RC_USE_RESULT;
 
-/* "BODY[1.2.HEADER.FIELDS (Subject)]<0>" as the response names it. */
+/* "BODY[1.2.HEADER.FIELDS (Subject)]<0>", "BINARY[1]", as the response names
+ * it. */
 void imap_put_section(struct buf *out, const struct imap_section *s);
 
 #endif

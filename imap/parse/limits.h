@@ -15,6 +15,8 @@ struct imap_limits {
 	size_t command;	   /* a command with its literals */
 	unsigned depth;	   /* of parentheses, NOT and OR in a search */
 	unsigned elements; /* flags, ranges, fetch items, search keys */
+	unsigned patterns; /* in one LIST: each is compared with each name */
+	size_t saved;	   /* ranges in "$", the saved result of a search */
 	uint64_t append;   /* a message: APPENDLIMIT [RFC 7889] */
 	unsigned bad;	   /* BAD replies in a row until the BYE */
 	int64_t idle_ms;   /* silence until the BYE [RFC 3501 5.4] */
@@ -26,6 +28,8 @@ struct imap_limits {
 	    .command = 256 * 1024,               \
 	    .depth = 32,                         \
 	    .elements = 16 * 1024,               \
+	    .patterns = 100,                     \
+	    .saved = 16 * 1024,                  \
 	    .append = 64 << 20,                  \
 	    .bad = 20,                           \
 	    .idle_ms = 30 * 60 * 1000})

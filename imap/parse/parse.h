@@ -25,6 +25,7 @@ struct imap_in {
 	struct arena *arena;
 	unsigned elements; /* counted against lim->elements */
 	unsigned depth;
+	bool utf8; /* mailbox names are UTF-8: IMAP4rev2 is enabled */
 	const char *why;
 };
 
@@ -55,6 +56,7 @@ int imap_end(struct imap_in *in) RC_USE_RESULT;
 int imap_tag(struct imap_in *in, struct sv *out) RC_USE_RESULT;
 int imap_atom(struct imap_in *in, struct sv *out) RC_USE_RESULT;
 int imap_number(struct imap_in *in, uint32_t *out) RC_USE_RESULT;
+int imap_number64(struct imap_in *in, uint64_t *out) RC_USE_RESULT;
 int imap_nz_number(struct imap_in *in, uint32_t *out) RC_USE_RESULT;
 int imap_string(struct imap_in *in, struct sv *out) RC_USE_RESULT;
 int imap_astring(struct imap_in *in, struct sv *out) RC_USE_RESULT;
@@ -64,9 +66,10 @@ int imap_nstring(
 int imap_list_mailbox(struct imap_in *in, struct sv *out) RC_USE_RESULT;
 
 /*
- * A mailbox's name in UTF-8, "INBOX" for any spelling of that.
- * RC_PERM: the string is well-formed, but no name (bad modified UTF-7): the
- * cursor goes on behind it, so that the rest is still checked.
+ * A mailbox's name in UTF-8, "INBOX" for any spelling of that.  On the wire
+ * it is in modified UTF-7, or with in->utf8 in UTF-8 itself.
+ * RC_PERM: the string is well-formed, but no name (bad modified UTF-7 or
+ * UTF-8): the cursor goes on behind it, so that the rest is still checked.
  */
 int imap_mailbox(struct imap_in *in, struct sv *out) RC_USE_RESULT;
 
@@ -82,6 +85,7 @@ struct imap_range {
 struct imap_set {
 	struct imap_range *r;
 	size_t n;
+	bool saved; /* "$", the search result variable; n is 0 then */
 };
 
 int imap_sequence_set(struct imap_in *in, struct imap_set *out) RC_USE_RESULT;
@@ -153,8 +157,9 @@ int imap_status_atts(struct imap_in *in, unsigned *bits_out) RC_USE_RESULT;
 /* An astring: as an atom where that is possible, else quoted, else a
  * literal. */
 void imap_put_astring(struct buf *out, struct sv s);
-/* A mailbox's name, from UTF-8. */
-void imap_put_mailbox(struct buf *out, struct sv name);
+/* A mailbox's name, from UTF-8: in modified UTF-7, or with utf8 as it is,
+ * quoted [RFC 9051 5.1]. */
+void imap_put_mailbox(struct buf *out, struct sv name, bool utf8);
 /* "17-Jul-1996 02:44:25 -0700" with its quotes. */
 void imap_put_date_time(struct buf *out, int64_t secs, int32_t zone);
 

@@ -110,7 +110,7 @@ argument(struct imap_in *in, enum arg arg, struct imap_search_key *k)
 	case ARG_NOT_KEYWORD:
 		return imap_atom(in, &k->text);
 	case ARG_NUMBER:
-		return imap_number(in, &k->number);
+		return imap_number64(in, &k->number);
 	case ARG_DATE:
 		return imap_date(in, &k->days);
 	case ARG_SET:
@@ -193,7 +193,7 @@ imap_search_key(struct imap_in *in, struct imap_search_key **out)
 		r = key_list(in, out);
 		if (r == RC_OK)
 			r = imap_ch(in, ')');
-	} else if (ascii_is_digit(c) || c == '*') {
+	} else if (ascii_is_digit(c) || c == '*' || c == '$') {
 		struct imap_search_key *k = key_new(in, IMAP_SEARCH_SEQ);
 
 		r = imap_sequence_set(in, &k->set);
@@ -214,7 +214,7 @@ static int
 return_opts(struct imap_in *in, unsigned *out)
 {
 	static const struct sv name[] = {
-	    NAME("MIN"), NAME("MAX"), NAME("ALL"), NAME("COUNT")};
+	    NAME("MIN"), NAME("MAX"), NAME("ALL"), NAME("COUNT"), NAME("SAVE")};
 	int r = imap_ch(in, '(');
 
 	*out = 0;
@@ -227,10 +227,11 @@ return_opts(struct imap_in *in, unsigned *out)
 	do {
 		unsigned i = 0;
 
-		while (i < 4 && !imap_take_word(in, name[i]))
+		while (i < 5 && !imap_take_word(in, name[i]))
 			i++;
-		if (i == 4)
-			return imap_expected(in, "MIN, MAX, ALL or COUNT");
+		if (i == 5)
+			return imap_expected(
+			    in, "MIN, MAX, ALL, COUNT or SAVE");
 		*out |= 1u << i;
 	} while (imap_take(in, ' '));
 	return imap_ch(in, ')');
@@ -245,7 +246,8 @@ imap_search_program(struct imap_in *in, struct imap_search *out)
 {
 	int r = RC_OK;
 
-	*out = (struct imap_search){.charset = SV("")};
+	*out = (struct imap_search){
+	    .charset = SV(""), .result = IMAP_RETURN_ALL};
 	if (imap_take_word(in, SV("RETURN"))) {
 		out->esearch = true;
 		r = imap_sp(in);

@@ -1,5 +1,5 @@
 /*
- * What SEARCH asks for, as a tree [RFC 3501 6.4.4, RFC 4731].
+ * What SEARCH asks for, as a tree [RFC 3501 6.4.4, RFC 4731, RFC 5182].
  */
 #ifndef IMAP_PARSE_SEARCH_H
 #define IMAP_PARSE_SEARCH_H
@@ -39,7 +39,7 @@ struct imap_search_key {
 	struct imap_search_key *child; /* first of its children */
 	struct imap_search_key *next;  /* its next sibling */
 	struct imap_set set;
-	uint32_t number;
+	uint64_t number;
 	int64_t days;
 	struct sv text, field;
 	void *prepared; /* the evaluator's */
@@ -49,12 +49,13 @@ enum imap_search_return {
 	IMAP_RETURN_MIN = 1 << 0,
 	IMAP_RETURN_MAX = 1 << 1,
 	IMAP_RETURN_ALL = 1 << 2,
-	IMAP_RETURN_COUNT = 1 << 3
+	IMAP_RETURN_COUNT = 1 << 3,
+	IMAP_RETURN_SAVE = 1 << 4 /* into "$" [RFC 5182 2.1] */
 };
 
 struct imap_search {
 	bool esearch;		     /* RETURN was given */
-	unsigned result;	     /* enum imap_search_return */
+	unsigned result;	     /* enum imap_search_return, or ALL */
 	struct sv charset;	     /* empty: none given */
 	struct imap_search_key *key; /* an AND */
 };

@@ -165,6 +165,18 @@ imap_number(struct imap_in *in, uint32_t *out)
 	return RC_OK;
 }
 
+/* number64 = 1*DIGIT, unsigned 63 bits [RFC 9051 9] */
+int
+imap_number64(struct imap_in *in, uint64_t *out)
+{
+	uint64_t v;
+
+	if (sv_take_u64(&in->s, INT64_MAX, &v) != RC_OK)
+		return imap_expected(in, "a number");
+	*out = v;
+	return RC_OK;
+}
+
 /* nz-number = digit-nz *DIGIT */
 int
 imap_nz_number(struct imap_in *in, uint32_t *out)
@@ -297,7 +309,19 @@ imap_list_mailbox(struct imap_in *in, struct sv *out)
 	return RC_OK;
 }
 
-/* mailbox = "INBOX" / astring, with the name in modified UTF-7 */
+/* The name as it stands; "&" is a character like any other. */
+static int
+utf8_name(struct imap_in *in, struct sv raw, struct sv *out)
+{
+	if (!utf8_valid(raw)) {
+		in->why = "a mailbox name in UTF-8";
+		return RC_PERM;
+	}
+	*out = arena_dup(in->arena, raw);
+	return RC_OK;
+}
+
+/* mailbox = "INBOX" / astring, with the name in modified UTF-7 or UTF-8 */
 int
 imap_mailbox(struct imap_in *in, struct sv *out)
 {
@@ -311,6 +335,8 @@ imap_mailbox(struct imap_in *in, struct sv *out)
 		*out = SV("INBOX");
 		return RC_OK;
 	}
+	if (in->utf8)
+		return utf8_name(in, raw, out);
 	buf_init(&b, raw.n * 2 + 1);
 	if (imap_utf7_decode(raw, &b) != RC_OK) {
 		in->why = "a mailbox name in modified UTF-7";
@@ -369,22 +395,17 @@ is_text_char(char c)
 	return ascii_is_print(c) || c == '\t';
 }
 
-void
-imap_put_astring(struct buf *out, struct sv s)
+static bool
+is_no_control(char c)
+{
+	return !ascii_is_ctl(c);
+}
+
+static void
+put_quoted(struct buf *out, struct sv s)
 {
 	size_t i;
 
-	if (s.n > 0 && all(s, imap_is_astring_char) && !sv_ieq(s, SV("NIL"))) {
-		buf_addsv(out, s);
-		return;
-	}
-	if (s.n > 1000 || !all(s, is_text_char)) {
-		buf_addc(out, '{');
-		buf_addu(out, s.n);
-		buf_adds(out, "}\r\n");
-		buf_addsv(out, s);
-		return;
-	}
 	buf_addc(out, '"');
 	for (i = 0; i < s.n; i++) {
 		if (s.p[i] == '"' || s.p[i] == '\\')
@@ -395,10 +416,36 @@ imap_put_astring(struct buf *out, struct sv s)
 }
 
 void
-imap_put_mailbox(struct buf *out, struct sv name)
+imap_put_astring(struct buf *out, struct sv s)
+{
+	if (s.n > 0 && all(s, imap_is_astring_char) && !sv_ieq(s, SV("NIL"))) {
+		buf_addsv(out, s);
+		return;
+	}
+	if (s.n <= 1000 && all(s, is_text_char)) {
+		put_quoted(out, s);
+		return;
+	}
+	buf_addc(out, '{');
+	buf_addu(out, s.n);
+	buf_adds(out, "}\r\n");
+	buf_addsv(out, s);
+}
+
+void
+imap_put_mailbox(struct buf *out, struct sv name, bool utf8)
 {
 	struct buf wire;
 
+	/* QUOTED-CHAR =/ UTF8-2 / UTF8-3 / UTF8-4 [RFC 9051 9] */
+	if (utf8) {
+		if (utf8_has_8bit(name) && utf8_valid(name) &&
+		    all(name, is_no_control))
+			put_quoted(out, name);
+		else
+			imap_put_astring(out, name);
+		return;
+	}
 	buf_init(&wire, 8 * name.n + 16);
 	imap_utf7_encode(name, &wire);
 	imap_put_astring(out, buf_sv(&wire));

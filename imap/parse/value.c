@@ -20,8 +20,10 @@ seq_number(struct imap_in *in, uint32_t *out)
 }
 
 /*
- * sequence-set = (seq-number / seq-range) *("," sequence-set)
- * seq-range    = seq-number ":" seq-number
+ * sequence-set     = (seq-number / seq-range) *("," sequence-set) /
+ *                    seq-last-command  [RFC 9051 9]
+ * seq-range        = seq-number ":" seq-number
+ * seq-last-command = "$"
  */
 int
 imap_sequence_set(struct imap_in *in, struct imap_set *out)
@@ -29,6 +31,10 @@ imap_sequence_set(struct imap_in *in, struct imap_set *out)
 	struct imap_range *r = NULL;
 	size_t n = 0, cap = 0;
 
+	if (imap_take_word(in, SV("$"))) {
+		*out = (struct imap_set){.saved = true};
+		return RC_OK;
+	}
 	do {
 		int rc = imap_element(in);
 
@@ -46,7 +52,7 @@ imap_sequence_set(struct imap_in *in, struct imap_set *out)
 		}
 		n++;
 	} while (imap_take(in, ','));
-	*out = (struct imap_set){r, n};
+	*out = (struct imap_set){.r = r, .n = n};
 	return RC_OK;
 }
 

@@ -2,7 +2,7 @@
 
 /*
  * append = "APPEND" SP mailbox 1*append-message  [RFC 3502 6.3.11]
- * append-message = [SP flag-list] [SP date-time] SP literal
+ * append-message = [SP flag-list] [SP date-time] SP (literal / literal8)
  *
  * A message is put into a store_body as it comes, so a slow client holds no
  * thread and a large message no memory.  Nothing is in the mailbox before
@@ -23,9 +23,10 @@ struct imap_append {
 
 	/* The message that is coming. */
 	uint64_t left;
-	char last; /* the byte before */
-	bool nul;
-	int rc; /* what went wrong: the rest is read and thrown away */
+	char last;   /* the byte before */
+	bool binary; /* a literal8: every byte is kept [RFC 3516 4.4] */
+	bool nul;    /* in one that may have none */
+	int rc;	     /* what went wrong: the rest is read and thrown away */
 };
 
 void
@@ -80,10 +81,6 @@ may_come(struct imap_cmd *c, const struct imap_literal *lit,
 {
 	struct store_flags flags;
 
-	if (lit->binary) {
-		imap_bad(c, "Binary literals are not offered.");
-		return false;
-	}
 	/* Some room for several messages in one command: what is small of
 	 * them stays in memory until its end. */
 	if (lit->size > c->s->lim.append ||
@@ -110,6 +107,7 @@ message_begin(struct imap_session *s, const struct append_msg *m,
 	a->left = lit->size;
 	a->total += lit->size;
 	a->last = '\0';
+	a->binary = lit->binary;
 }
 
 /* A further message [RFC 3502]. */
@@ -233,10 +231,11 @@ imap_append_input(struct imap_session *s)
 		return RC_MORE;
 	if (in.n > a->left)
 		in.n = (size_t)a->left;
-	if (memchr(in.p, '\0', in.n) != NULL)
+	if (!a->binary && memchr(in.p, '\0', in.n) != NULL)
 		a->nul = true;
 	if (a->rc == RC_OK && !a->nul)
-		a->rc = add_lines(a, b, in);
+		a->rc = a->binary ? store_body_add(b, in.p, in.n)
+				  : add_lines(a, b, in);
 	if (a->rc == RC_OK && store_body_size(b) > s->lim.append)
 		a->rc = RC_TOOBIG;
 	a->left -= in.n;
@@ -306,6 +305,7 @@ imap_append_cmd(struct imap_session *s, struct sv text, struct imap_cmd *out)
 	*out = (struct imap_cmd){
 	    .s = s, .verb = s->append->verb, .tag = s->append->tag};
 	imap_in_init(&out->in, text, &s->lim, &s->arena);
+	out->in.utf8 = s->rev2;
 }
 
 void
@@ -318,7 +318,7 @@ imap_append_command(struct imap_session *s)
 	if (s->frame.text.n > 0)
 		imap_bad(&c, "Expected the end of the command.");
 	else if (a->nul)
-		imap_bad(&c, "A message has no NUL.");
+		imap_bad(&c, "A message has no NUL, but in a literal8.");
 	else if (a->rc == RC_TOOBIG)
 		imap_no(&c, "[TOOBIG] A message has at most %llu bytes.",
 		    (unsigned long long)s->lim.append);

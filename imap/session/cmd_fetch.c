@@ -9,6 +9,7 @@ struct fetch {
 	struct imap_summary x;
 	bool any;     /* the response has an item already */
 	bool damaged; /* something could not be read */
+	bool unknown; /* some transfer encoding is not known */
 };
 
 static void
@@ -56,6 +57,23 @@ put_date(struct fetch *f, const struct store_msg *m)
 	stream_putsv(f->s->st, buf_sv(b));
 }
 
+/* BINARY and BINARY.SIZE; not told where the encoding is not known. */
+static void
+put_binary(struct fetch *f, const struct store_msg *m, size_t i)
+{
+	const struct imap_section *sec = &f->what->section[i];
+	struct imap_binary b;
+	int r = imap_binary_load(f->s, m, &f->x, sec, &b);
+
+	if (r == RC_NOSUPPORT) {
+		f->unknown = true;
+		return;
+	}
+	item(f, f->label[i]);
+	if (!imap_put_binary(f->s, m, sec, &b) || r != RC_OK)
+		f->damaged = true;
+}
+
 static void
 fetch_one(
     struct fetch *f, uint32_t seqno, const struct store_msg *m, bool flags)
@@ -71,10 +89,17 @@ fetch_one(
 	if (f->items & FROM_SUMMARY)
 		put_summary(f, m);
 	for (i = 0; i < f->what->nsection; i++) {
+		if (f->what->section[i].form != IMAP_FORM_BODY) {
+			put_binary(f, m, i);
+			continue;
+		}
 		item(f, f->label[i]);
 		if (!imap_put_part(f->s, m, &f->x, &f->what->section[i]))
 			f->damaged = true;
 	}
+	/* A response has one item at least. */
+	if (!f->any)
+		stream_printf(f->s->st, "UID %u", m->uid);
 	imap_summary_unload(&f->x);
 	stream_write(f->s->st, ")\r\n", 3);
 }
@@ -150,6 +175,8 @@ fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
 	imap_summary_fini(&f.x);
 	if (r != RC_OK)
 		imap_store_error(c, r, &err);
+	else if (f.unknown)
+		imap_no(c, "[UNKNOWN-CTE] Some parts could not be decoded.");
 	else if (f.damaged)
 		imap_no(c, "[CORRUPTION] Some messages could not be read.");
 	else

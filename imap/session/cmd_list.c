@@ -1,8 +1,10 @@
 #include "imap/session/internal.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/ascii.h"
+#include "base/utf8.h"
 #include "imap/parse/utf7.h"
 
 /*
@@ -54,7 +56,10 @@ matches(struct sv pattern, struct sv name, size_t fold)
 struct list {
 	struct imap_session *s;
 	const char *word; /* LIST or LSUB */
-	struct sv pattern;
+	bool lsub;
+	struct imap_list what;
+	struct sv *pattern; /* whole ones, in UTF-8 */
+	size_t npattern;
 	struct sv last_parent; /* of LSUB's "%" */
 };
 
@@ -62,20 +67,44 @@ static bool
 pattern_matches(const struct list *l, struct sv name)
 {
 	bool inbox = sv_eq(name, SV("INBOX")) || sv_starts(name, SV("INBOX/"));
+	size_t i;
 
-	return matches(l->pattern, name, inbox ? 5 : 0);
+	for (i = 0; i < l->npattern; i++)
+		if (matches(l->pattern[i], name, inbox ? 5 : 0))
+			return true;
+	return false;
 }
 
+/* ---- responses ---- */
+
+/* What stands in an untagged LIST or LSUB. */
+struct line {
+	const char *word;
+	struct buf attributes; /* each with a space before it */
+	struct sv name;
+	const char *tag; /* an extended data item, or NULL */
+	struct sv old;	 /* its value, if the tag is OLDNAME */
+};
+
 static void
-put_line(struct list *l, const char *attributes, struct sv name)
+put_line(struct imap_session *s, const struct line *l)
 {
-	struct buf *b = &l->s->scratch;
+	struct buf *b = &s->scratch;
 
 	buf_reset(b);
-	buf_addf(b, "* %s (%s) \"/\" ", l->word, attributes);
-	imap_put_mailbox(b, name);
+	buf_addf(b, "* %s (", l->word);
+	buf_addsv(b, sv_skip(buf_sv(&l->attributes), 1));
+	buf_adds(b, ") \"/\" ");
+	imap_put_mailbox(b, l->name, s->rev2);
+	if (l->old.n > 0) {
+		buf_adds(b, " (\"OLDNAME\" (");
+		imap_put_mailbox(b, l->old, s->rev2);
+		buf_adds(b, "))");
+	} else if (l->tag != NULL) {
+		buf_adds(b, l->tag);
+	}
 	buf_adds(b, "\r\n");
-	stream_putsv(l->s->st, buf_sv(b));
+	stream_putsv(s->st, buf_sv(b));
 }
 
 static const char *
@@ -102,21 +131,220 @@ use_name(enum store_use use)
 	return "";
 }
 
-/* Attributes of [RFC 3501 7.2.2], [RFC 3348] and [RFC 6154]. */
+/* Attributes of [RFC 3501 7.2.2], [RFC 3348], [RFC 6154] and [RFC 5258 3]. */
 static void
-list_one(struct list *l, const struct store_mailbox *m)
+put_attributes(
+    struct buf *out, const struct store_mailbox *m, bool extended, bool subs)
 {
-	char attr[80];
+	if (!m->exists && extended)
+		buf_adds(out, " \\NonExistent");
+	else if (!m->selectable)
+		buf_adds(out, " \\Noselect");
+	buf_adds(out, m->has_children ? " \\HasChildren" : " \\HasNoChildren");
+	buf_adds(out, use_name(m->use));
+	if (subs && m->subscribed)
+		buf_adds(out, " \\Subscribed");
+}
 
-	if (!m->exists && !m->has_children)
-		return; /* only a subscription */
-	if (!pattern_matches(l, sv_str(m->name)))
-		return;
-	(void)snprintf(attr, sizeof attr, "%s%s%s",
-	    m->selectable ? "" : "\\Noselect ",
-	    m->has_children ? "\\HasChildren" : "\\HasNoChildren",
-	    use_name(m->use));
-	put_line(l, attr, sv_str(m->name));
+void
+imap_tell_mailbox(struct imap_session *s, struct sv name, struct sv old)
+{
+	struct line line = {.word = "LIST", .name = name, .old = old};
+	struct store_mailbox_list all;
+	size_t i = 0;
+
+	store_mailbox_list(s->store, &all, &s->need);
+	while (i < all.n && !sv_eq(sv_str(all.m[i].name), name))
+		i++;
+	if (i < all.n && all.m[i].exists) {
+		buf_init(&line.attributes, 200);
+		put_attributes(&line.attributes, &all.m[i], true, true);
+		put_line(s, &line);
+		buf_fini(&line.attributes);
+	}
+	store_mailbox_list_fini(&all);
+}
+
+/* ---- LIST ---- */
+
+static bool
+is_selected(const struct list *l, const struct store_mailbox *m)
+{
+	unsigned how = l->what.select;
+
+	if ((how & IMAP_LIST_SPECIAL_USE) && m->use == STORE_USE_NONE)
+		return false;
+	if (how & IMAP_LIST_SUBSCRIBED)
+		return m->subscribed;
+	return m->exists || m->has_children; /* not only a subscription */
+}
+
+/* below: a mailbox below it is selected; m itself need not be. */
+static void
+list_one(struct list *l, const struct store_mailbox *m, bool below)
+{
+	struct line line = {.word = "LIST", .name = sv_str(m->name)};
+	unsigned opts = l->what.select | l->what.ret;
+	bool status = (opts & IMAP_LIST_STATUS) && m->selectable;
+	struct store_mailbox shown = *m;
+	struct store_status st;
+
+	/* First the STATUS: if the mailbox goes away just now, LIST must not
+	 * promise it [RFC 5819 2]. */
+	if (status && is_selected(l, m) &&
+	    store_status(l->s->store, m->name, &st, &l->s->need) != RC_OK)
+		status = shown.selectable = false;
+	status = status && is_selected(l, m);
+	buf_init(&line.attributes, 200);
+	put_attributes(&line.attributes, &shown, l->what.extended || l->s->rev2,
+	    (opts & IMAP_LIST_SUBSCRIBED) != 0);
+	if (below)
+		line.tag = " (\"CHILDINFO\" (\"SUBSCRIBED\"))";
+	put_line(l->s, &line);
+	buf_fini(&line.attributes);
+	if (status)
+		imap_tell_status(l->s, line.name, l->what.status, &st);
+}
+
+static void
+list_flat(struct list *l, const struct store_mailbox_list *all)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if (is_selected(l, &all->m[i]) &&
+		    pattern_matches(l, sv_str(all->m[i].name)))
+			list_one(l, &all->m[i], false);
+}
+
+/* ---- RECURSIVEMATCH ---- */
+
+/* A name that may have to be told: a mailbox, a subscription, or a level
+ * above one. */
+struct node {
+	struct sv name;
+	const struct store_mailbox *m; /* NULL: only a level */
+	bool matches;
+	bool below;  /* a name below it is selected */
+	bool untold; /* one of those matches no pattern */
+};
+
+static int
+node_cmp(const void *a, const void *b)
+{
+	const struct node *x = a, *y = b;
+	int r = sv_cmp(x->name, y->name);
+
+	return r != 0 ? r : (x->m == NULL) - (y->m == NULL);
+}
+
+static struct node *
+node_find(struct node *node, size_t n, struct sv name)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (sv_cmp(node[mid].name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < n && sv_eq(node[lo].name, name) ? &node[lo] : NULL;
+}
+
+/* All names and the levels above those that are selected, in order, each
+ * once. */
+static struct node *
+nodes_new(
+    const struct list *l, const struct store_mailbox_list *all, size_t *n_out)
+{
+	struct node *node = NULL;
+	size_t n = 0, cap = 0, kept = 0, i, k;
+
+	for (i = 0; i < all->n; i++) {
+		struct sv name = sv_str(all->m[i].name);
+
+		node = xgrow(node, &cap, n + 1, sizeof *node);
+		node[n++] = (struct node){.name = name, .m = &all->m[i]};
+		for (k = 0; is_selected(l, &all->m[i]) && k < name.n; k++) {
+			if (name.p[k] != '/')
+				continue;
+			node = xgrow(node, &cap, n + 1, sizeof *node);
+			node[n++] = (struct node){.name = sv_first(name, k)};
+		}
+	}
+	if (n > 0)
+		qsort(node, n, sizeof *node, node_cmp);
+	for (i = 0; i < n; i++) {
+		if (kept > 0 && sv_eq(node[kept - 1].name, node[i].name))
+			continue;
+		node[kept] = node[i];
+		node[kept].matches = pattern_matches(l, node[i].name);
+		kept++;
+	}
+	*n_out = kept;
+	return node;
+}
+
+/* The levels above a selected name learn of it. */
+static void
+mark_above(struct node *node, size_t n, const struct node *x)
+{
+	size_t k;
+
+	for (k = 0; k < x->name.n; k++) {
+		struct node *above;
+
+		if (x->name.p[k] != '/')
+			continue;
+		above = node_find(node, n, sv_first(x->name, k));
+		if (above == NULL)
+			continue;
+		above->below = true;
+		above->untold = above->untold || !x->matches;
+	}
+}
+
+/*
+ * CHILDINFO [RFC 5258 4]: also what is not selected, but has something
+ * selected below it, is told, unless all of that is told itself.
+ */
+static void
+list_recursive(struct list *l, const struct store_mailbox_list *all)
+{
+	size_t n, i;
+	struct node *node = nodes_new(l, all, &n);
+
+	for (i = 0; i < n; i++)
+		if (node[i].m != NULL && is_selected(l, node[i].m))
+			mark_above(node, n, &node[i]);
+	for (i = 0; i < n; i++) {
+		const struct node *x = &node[i];
+		struct store_mailbox level = {.selectable = false};
+
+		if (!x->matches ||
+		    (!x->untold && (x->m == NULL || !is_selected(l, x->m))))
+			continue;
+		level.name = sv_dup(x->name);
+		list_one(l, x->m != NULL ? x->m : &level, x->below);
+		free(level.name);
+	}
+	free(node);
+}
+
+/* ---- LSUB ---- */
+
+static void
+lsub_line(struct list *l, const char *attributes, struct sv name)
+{
+	struct line line = {.word = "LSUB", .name = name};
+
+	buf_init(&line.attributes, 200);
+	buf_adds(&line.attributes, attributes);
+	put_line(l->s, &line);
+	buf_fini(&line.attributes);
 }
 
 /*
@@ -126,9 +354,10 @@ list_one(struct list *l, const struct store_mailbox *m)
 static void
 lsub_parent(struct list *l, struct sv name)
 {
+	struct sv pattern = l->pattern[0];
 	size_t i;
 
-	if (l->pattern.n == 0 || l->pattern.p[l->pattern.n - 1] != '%')
+	if (pattern.n == 0 || pattern.p[pattern.n - 1] != '%')
 		return;
 	for (i = 0; i < name.n; i++) {
 		struct sv parent = sv_first(name, i);
@@ -136,49 +365,37 @@ lsub_parent(struct list *l, struct sv name)
 		if (name.p[i] != '/' || !pattern_matches(l, parent))
 			continue;
 		if (l->last_parent.p == NULL || !sv_eq(l->last_parent, parent))
-			put_line(l, "\\Noselect", parent);
+			lsub_line(l, " \\Noselect", parent);
 		l->last_parent = parent;
 		return;
 	}
 }
 
 static void
-lsub_one(struct list *l, const struct store_mailbox *m)
+lsub_all(struct list *l, const struct store_mailbox_list *all)
 {
-	struct sv name = sv_str(m->name);
-
-	if (!m->subscribed)
-		return;
-	if (pattern_matches(l, name)) {
-		put_line(
-		    l, m->exists && m->selectable ? "" : "\\Noselect", name);
-		l->last_parent = name;
-	} else {
-		lsub_parent(l, name);
-	}
-}
-
-static void
-list_all(struct imap_cmd *c, struct sv pattern, bool lsub)
-{
-	struct imap_session *s = c->s;
-	struct store_mailbox_list all;
-	struct list l = {.s = s, .word = lsub ? "LSUB" : "LIST"};
 	size_t i;
 
-	l.pattern = pattern;
-	store_mailbox_list(s->store, &all, &s->need);
-	for (i = 0; i < all.n; i++) {
-		if (lsub)
-			lsub_one(&l, &all.m[i]);
-		else
-			list_one(&l, &all.m[i]);
+	for (i = 0; i < all->n; i++) {
+		const struct store_mailbox *m = &all->m[i];
+		struct sv name = sv_str(m->name);
+
+		if (!m->subscribed)
+			continue;
+		if (!pattern_matches(l, name)) {
+			lsub_parent(l, name);
+			continue;
+		}
+		lsub_line(
+		    l, m->exists && m->selectable ? "" : " \\Noselect", name);
+		l->last_parent = name;
 	}
-	store_mailbox_list_fini(&all);
 }
 
-/* Reference and pattern are one behind the other, as a path.  A pattern that
- * is no modified UTF-7 matches nothing. */
+/* ---- the commands ---- */
+
+/* Reference and pattern are one behind the other, as a path.  False if that
+ * is no name in any encoding: it matches nothing. */
 static bool
 whole_pattern(
     struct imap_cmd *c, struct sv ref, struct sv pattern, struct sv *out)
@@ -190,7 +407,12 @@ whole_pattern(
 	buf_init(&text, 2 * (ref.n + pattern.n));
 	buf_addsv(&wire, ref);
 	buf_addsv(&wire, pattern);
-	ok = imap_utf7_decode(buf_sv(&wire), &text) == RC_OK;
+	if (c->in.utf8) {
+		ok = utf8_valid(buf_sv(&wire));
+		buf_addsv(&text, buf_sv(&wire));
+	} else {
+		ok = imap_utf7_decode(buf_sv(&wire), &text) == RC_OK;
+	}
 	if (ok)
 		*out = arena_dup(c->in.arena, buf_sv(&text));
 	buf_fini(&text);
@@ -198,19 +420,68 @@ whole_pattern(
 	return ok;
 }
 
-/*
- * list = "LIST" SP mailbox SP list-mailbox
- * lsub = "LSUB" SP mailbox SP list-mailbox
- */
 static void
-list(struct imap_cmd *c, bool lsub)
+list_names(struct imap_cmd *c, struct list *l)
 {
-	struct sv ref, pattern, whole;
+	struct imap_session *s = c->s;
+	struct store_mailbox_list all;
+	size_t i;
+
+	l->pattern =
+	    arena_array(&s->arena, l->what.npattern, sizeof *l->pattern);
+	for (i = 0; i < l->what.npattern; i++)
+		if (l->what.pattern[i].n > 0 &&
+		    whole_pattern(c, l->what.reference, l->what.pattern[i],
+			&l->pattern[l->npattern]))
+			l->npattern++;
+	if (l->npattern == 0)
+		return;
+	store_mailbox_list(s->store, &all, &s->need);
+	if (l->lsub)
+		lsub_all(l, &all);
+	else if (l->what.select & IMAP_LIST_RECURSIVEMATCH)
+		list_recursive(l, &all);
+	else
+		list_flat(l, &all);
+	store_mailbox_list_fini(&all);
+}
+
+static void
+list(struct imap_cmd *c, struct list *l)
+{
+	/* "" asks for the separator, in the old form only. */
+	if (!l->what.extended && l->what.pattern[0].n == 0)
+		stream_printf(
+		    c->s->st, "* %s (\\Noselect) \"/\" \"\"\r\n", l->word);
+	else
+		list_names(c, l);
+	imap_ok(c, "Mailboxes listed.");
+}
+
+void
+imap_cmd_list(struct imap_cmd *c)
+{
+	struct list l = {.s = c->s, .word = "LIST"};
 	int r = imap_sp(&c->in);
 
-	/* The reference is half a name: "Work/" or empty. */
 	if (r == RC_OK)
-		r = imap_astring(&c->in, &ref);
+		r = imap_list_args(&c->in, &l.what);
+	if (r != RC_OK)
+		imap_syntax(c, r);
+	else if (imap_status_allowed(c, l.what.status))
+		list(c, &l);
+}
+
+/* lsub = "LSUB" SP mailbox SP list-mailbox */
+void
+imap_cmd_lsub(struct imap_cmd *c)
+{
+	struct list l = {.s = c->s, .word = "LSUB", .lsub = true};
+	struct sv pattern;
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_astring(&c->in, &l.what.reference);
 	if (r == RC_OK)
 		r = imap_sp(&c->in);
 	if (r == RC_OK)
@@ -221,22 +492,7 @@ list(struct imap_cmd *c, bool lsub)
 		imap_syntax(c, r);
 		return;
 	}
-	if (pattern.n == 0)
-		stream_printf(c->s->st, "* %s (\\Noselect) \"/\" \"\"\r\n",
-		    lsub ? "LSUB" : "LIST");
-	else if (whole_pattern(c, ref, pattern, &whole))
-		list_all(c, whole, lsub);
-	imap_ok(c, "Mailboxes listed.");
-}
-
-void
-imap_cmd_list(struct imap_cmd *c)
-{
-	list(c, false);
-}
-
-void
-imap_cmd_lsub(struct imap_cmd *c)
-{
-	list(c, true);
+	l.what.pattern = &pattern;
+	l.what.npattern = 1;
+	list(c, &l);
 }

@@ -114,6 +114,11 @@ imap_cmd_delete(struct imap_cmd *c)
 	if (!one_mailbox(c, &name))
 		return;
 	r = store_mailbox_delete(s->store, name.p, &s->need, &err);
+	if (r == RC_DENIED && s->rev2 && !sv_eq(name, SV("INBOX"))) {
+		imap_no(c, "[HASCHILDREN] Mailboxes below it have to be "
+			   "deleted first.");
+		return;
+	}
 	if (r != RC_OK) {
 		imap_store_error(c, r, &err);
 		return;
@@ -131,6 +136,7 @@ imap_cmd_rename(struct imap_cmd *c)
 	struct imap_session *s = c->s;
 	struct err err = {0};
 	struct sv from, to;
+	const char *name;
 	int r = imap_sp(&c->in);
 
 	if (r == RC_OK)
@@ -145,12 +151,16 @@ imap_cmd_rename(struct imap_cmd *c)
 		imap_syntax(c, r);
 		return;
 	}
-	r = store_mailbox_rename(
-	    s->store, from.p, without_slash(c, to), &s->need, &err);
-	if (r != RC_OK)
+	name = without_slash(c, to);
+	r = store_mailbox_rename(s->store, from.p, name, &s->need, &err);
+	if (r != RC_OK) {
 		imap_store_error(c, r, &err);
-	else
-		imap_ok(c, "Mailbox renamed.");
+		return;
+	}
+	/* INBOX stays, empty: nothing has got another name. */
+	if (s->rev2 && !sv_eq(from, SV("INBOX")))
+		imap_tell_mailbox(s, sv_str(name), from);
+	imap_ok(c, "Mailbox renamed.");
 }
 
 static void
@@ -216,6 +226,27 @@ put_status(struct buf *out, unsigned bits, const struct store_status *st,
 	buf_addc(out, ')');
 }
 
+bool
+imap_status_allowed(struct imap_cmd *c, unsigned bits)
+{
+	if (!c->s->rev2 || !(bits & IMAP_STATUS_RECENT))
+		return true;
+	imap_bad(c, "IMAP4rev2 has no RECENT.");
+	return false;
+}
+
+void
+imap_tell_status(struct imap_session *s, struct sv name, unsigned bits,
+    const struct store_status *st)
+{
+	buf_reset(&s->scratch);
+	buf_adds(&s->scratch, "* STATUS ");
+	imap_put_mailbox(&s->scratch, name, s->rev2);
+	put_status(&s->scratch, bits, st, s->lim.append);
+	buf_adds(&s->scratch, "\r\n");
+	stream_putsv(s->st, buf_sv(&s->scratch));
+}
+
 /* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" */
 void
 imap_cmd_status(struct imap_cmd *c)
@@ -238,16 +269,13 @@ imap_cmd_status(struct imap_cmd *c)
 		imap_syntax(c, r);
 		return;
 	}
+	if (!imap_status_allowed(c, bits))
+		return;
 	r = store_status(s->store, name.p, &st, &s->need);
 	if (r != RC_OK) {
 		imap_store_error(c, r, NULL);
 		return;
 	}
-	buf_reset(&s->scratch);
-	buf_adds(&s->scratch, "* STATUS ");
-	imap_put_mailbox(&s->scratch, name);
-	put_status(&s->scratch, bits, &st, s->lim.append);
-	buf_adds(&s->scratch, "\r\n");
-	stream_putsv(s->st, buf_sv(&s->scratch));
+	imap_tell_status(s, name, bits, &st);
 	imap_ok(c, "Status told.");
 }

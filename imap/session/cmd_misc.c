@@ -69,11 +69,14 @@ imap_cmd_id(struct imap_cmd *c)
 
 /*
  * enable = "ENABLE" 1*(SP capability)  [RFC 5161 4]
- * Nothing that we offer has to be enabled; what is unknown is ignored.
+ * Only IMAP4rev2 has to be enabled; what is unknown is ignored.  The response
+ * names what was not enabled before.
  */
 void
 imap_cmd_enable(struct imap_cmd *c)
 {
+	struct imap_session *s = c->s;
+	bool rev2 = false;
 	struct sv name;
 	int r;
 
@@ -83,13 +86,17 @@ imap_cmd_enable(struct imap_cmd *c)
 			r = imap_element(&c->in);
 		if (r == RC_OK)
 			r = imap_atom(&c->in, &name);
+		if (r == RC_OK && sv_ieq(name, SV("IMAP4rev2")))
+			rev2 = true;
 	} while (r == RC_OK && c->in.s.n > 0);
 	if (r != RC_OK) {
 		imap_syntax(c, r);
 		return;
 	}
-	stream_puts(c->s->st, "* ENABLED\r\n");
-	imap_ok(c, "Nothing had to be enabled.");
+	rev2 = rev2 && !s->rev2;
+	stream_printf(s->st, "* ENABLED%s\r\n", rev2 ? " IMAP4rev2" : "");
+	s->rev2 = s->rev2 || rev2;
+	imap_ok(c, rev2 ? "Enabled." : "Nothing had to be enabled.");
 }
 
 /* [RFC 2342 5]: one personal namespace. */

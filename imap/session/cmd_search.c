@@ -105,6 +105,57 @@ tell_esearch(struct imap_cmd *c, unsigned what, const struct rangeset *found)
 	stream_putsv(s->st, buf_sv(b));
 }
 
+/*
+ * Sets "$" [RFC 5182 2.1, 2.4]: to all that was found, or with MIN and MAX
+ * alone to just those.  False if that is too much to be remembered.
+ */
+static bool
+save(struct imap_cmd *c, unsigned what, const struct rangeset *found)
+{
+	struct imap_session *s = c->s;
+	bool all = !(what & (IMAP_RETURN_MIN | IMAP_RETURN_MAX)) ||
+		   (what & (IMAP_RETURN_ALL | IMAP_RETURN_COUNT));
+	struct rangeset part = RANGESET_EMPTY;
+	size_t i;
+	uint32_t n;
+
+	if (!all && found->n > 0 && (what & IMAP_RETURN_MIN))
+		rangeset_add(&part, found->r[0].lo, found->r[0].lo);
+	if (!all && found->n > 0 && (what & IMAP_RETURN_MAX))
+		rangeset_add(&part, found->r[found->n - 1].hi,
+		    found->r[found->n - 1].hi);
+	if (!all)
+		found = &part;
+	rangeset_fini(&s->saved);
+	for (i = 0; i < found->n && s->saved.n <= s->lim.saved; i++) {
+		if (c->uid) {
+			rangeset_add(&s->saved, found->r[i].lo, found->r[i].hi);
+			continue;
+		}
+		for (n = found->r[i].lo; n <= found->r[i].hi; n++)
+			rangeset_add(&s->saved, view_uid(s->view, n),
+			    view_uid(s->view, n));
+	}
+	rangeset_fini(&part);
+	if (s->saved.n <= s->lim.saved)
+		return true;
+	rangeset_fini(&s->saved);
+	return false;
+}
+
+/* In the form that was asked for; IMAP4rev2 knows ESEARCH only. */
+static void
+tell(struct imap_cmd *c, const struct imap_search *what,
+    const struct rangeset *found)
+{
+	if (what->result == IMAP_RETURN_SAVE)
+		return;
+	if (what->esearch || c->s->rev2)
+		tell_esearch(c, what->result, found);
+	else
+		tell_search(c->s, found);
+}
+
 static bool
 charset_ok(struct sv charset)
 {
@@ -118,7 +169,7 @@ imap_cmd_search(struct imap_cmd *c)
 	struct imap_session *s = c->s;
 	struct rangeset found = RANGESET_EMPTY;
 	struct imap_search what;
-	bool whole;
+	bool whole, saved;
 	int r = imap_sp(&c->in);
 
 	if (r == RC_OK)
@@ -128,18 +179,22 @@ imap_cmd_search(struct imap_cmd *c)
 		return;
 	}
 	if (!charset_ok(what.charset)) {
+		if (what.result & IMAP_RETURN_SAVE)
+			rangeset_fini(&s->saved);
 		imap_no(c, "[BADCHARSET (US-ASCII UTF-8)] "
 			   "That charset is not known.");
 		return;
 	}
 	imap_search_prepare(s, what.key, what.charset);
 	whole = run(c, what.key, &found);
-	if (what.esearch)
-		tell_esearch(c, what.result, &found);
-	else
-		tell_search(s, &found);
+	saved =
+	    !(what.result & IMAP_RETURN_SAVE) || save(c, what.result, &found);
+	if (saved)
+		tell(c, &what, &found);
 	rangeset_fini(&found);
-	if (whole)
+	if (!saved)
+		imap_no(c, "[NOTSAVED] Too many messages to remember.");
+	else if (whole)
 		imap_ok(c, "Searched.");
 	else
 		imap_ok(c, "Searched, but some messages could not be read.");

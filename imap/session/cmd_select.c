@@ -16,7 +16,7 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 	/* Also a SELECT that fails leaves nothing selected
 	 * [RFC 3501 6.3.1]; one that is no command leaves it alone. */
 	if (r == RC_OK || r == RC_PERM)
-		imap_deselect(s);
+		imap_reselect(s);
 	if (r != RC_OK) {
 		imap_syntax(c, r);
 		return;
@@ -31,9 +31,10 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 	s->readonly = readonly;
 	imap_tell_flags(s);
 	view_info(s->view, &info, &s->need);
-	stream_printf(
-	    s->st, "* %u EXISTS\r\n* 0 RECENT\r\n", view_count(s->view));
-	if (info.first_unseen != 0)
+	imap_tell_exists(s, view_count(s->view));
+	if (s->rev2)
+		imap_tell_mailbox(s, name, SV(""));
+	else if (info.first_unseen != 0)
 		stream_printf(s->st,
 		    "* OK [UNSEEN %u] The first unseen message.\r\n",
 		    info.first_unseen);
@@ -102,7 +103,7 @@ imap_cmd_expunge(struct imap_cmd *c)
 {
 	struct imap_session *s = c->s;
 	struct rangeset uids = RANGESET_EMPTY;
-	struct imap_set set = {NULL, 0};
+	struct imap_set set = {0};
 	struct err err = {0};
 	int r = RC_OK;
 
@@ -121,7 +122,9 @@ imap_cmd_expunge(struct imap_cmd *c)
 		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
 		return;
 	}
-	if (c->uid) {
+	if (c->uid && set.saved) {
+		rangeset_copy(&uids, &s->saved);
+	} else if (c->uid) {
 		uint32_t n = view_count(s->view);
 
 		imap_set_resolve(&set, n > 0 ? view_uid(s->view, n) : 1, &uids);

@@ -13,7 +13,7 @@ tell(struct imap_cmd *c, const struct imap_store_att *att,
 	rangeset_copy(&both, seqnos);
 	for (i = 0; i < changed->n; i++)
 		rangeset_add(&both, changed->r[i].lo, changed->r[i].hi);
-	imap_tell_msg_flags(c->s, &both, c->uid);
+	imap_tell_msg_flags(c->s, &both, c->uid || c->s->rev2);
 	rangeset_fini(&both);
 }
 

@@ -185,6 +185,7 @@ begin(struct imap_cmd *c, struct imap_session *s, struct sv text)
 
 	*c = (struct imap_cmd){.s = s, .tag = SV("*")};
 	imap_in_init(&c->in, text, &s->lim, &s->arena);
+	c->in.utf8 = s->rev2;
 	r = imap_tag(&c->in, &c->tag);
 	if (r == RC_OK)
 		r = imap_sp(&c->in);

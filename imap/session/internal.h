@@ -6,6 +6,7 @@
 
 #include "imap/parse/fetch.h"
 #include "imap/parse/frame.h"
+#include "imap/parse/list.h"
 #include "imap/parse/parse.h"
 #include "imap/parse/search.h"
 #include "imap/session/session.h"
@@ -45,12 +46,14 @@ struct imap_session {
 	unsigned bad;	    /* BADs in a row */
 	int64_t last_input; /* of clk_mono() */
 	uint64_t commands;  /* for the log */
+	bool rev2;	    /* ENABLE IMAP4rev2 was said [RFC 9051 6.3.1] */
 	bool poisoned; /* the journal has failed: nothing is said any more */
 	bool broken;   /* it stopped amidst a literal: only closing is left */
 
 	/* The mailbox: valid in IMAP_ST_SELECTED. */
 	struct view *view;
 	bool readonly;
+	struct rangeset saved; /* "$": UIDs; one that is gone names nothing */
 
 	/* The command; all of it is given back while the session rests. */
 	enum imap_mode mode;
@@ -148,12 +151,16 @@ void imap_notify(void *arg);
 void imap_deselect(struct imap_session *s);
 /* Untagged responses for what has changed. */
 void imap_sync(struct imap_session *s, bool with_expunges);
+/* As deselect, for another SELECT: IMAP4rev2 hears of it. */
+void imap_reselect(struct imap_session *s);
+/* "* 23 EXISTS", and what IMAP4rev1 hears of \Recent. */
+void imap_tell_exists(struct imap_session *s, uint32_t count);
 /* "* FLAGS" and "* OK [PERMANENTFLAGS". */
 void imap_tell_flags(struct imap_session *s);
 /*
  * The sequence numbers that a set names.  False after having answered BAD: a
  * number is above the count [RFC 3501 9, seq-number].  UIDs that are not
- * there are left out.
+ * there are left out, also those of "$".
  */
 bool imap_resolve(
     struct imap_cmd *c, const struct imap_set *set, struct rangeset *out);
@@ -221,6 +228,38 @@ void imap_summary_unload(struct imap_summary *x);
  */
 bool imap_put_part(struct imap_session *s, const struct store_msg *m,
     struct imap_summary *x, const struct imap_section *sec);
+
+/*
+ * A part without its transfer encoding [RFC 3516 4.3], found and decoded by
+ * imap_binary_load: RC_NOSUPPORT if the encoding is not known; after any other
+ * error it is as if there were no such part.  Then it can be written, behind
+ * its name, with a space before it, as long as s->scratch is left alone.
+ * imap_put_binary returns false as imap_put_part does.
+ */
+struct imap_binary {
+	bool there;
+	bool decoded; /* into s->scratch; else the part is as it stands */
+	uint64_t off; /* in the message, where it is not decoded */
+	uint64_t len; /* of the whole, without regard to a partial */
+};
+
+int imap_binary_load(struct imap_session *s, const struct store_msg *m,
+    struct imap_summary *x, const struct imap_section *sec,
+    struct imap_binary *out) RC_USE_RESULT;
+bool imap_put_binary(struct imap_session *s, const struct store_msg *m,
+    const struct imap_section *sec, const struct imap_binary *b);
+
+/* ---- cmd_list.c, cmd_mailbox.c ---- */
+
+/*
+ * One LIST response for a mailbox with all its attributes; nothing if it is
+ * not there.  old: its name before, for OLDNAME [RFC 9051 6.3.9.7], or empty.
+ */
+void imap_tell_mailbox(struct imap_session *s, struct sv name, struct sv old);
+/* False after having answered: an item that IMAP4rev2 does not have. */
+bool imap_status_allowed(struct imap_cmd *c, unsigned bits);
+void imap_tell_status(struct imap_session *s, struct sv name, unsigned bits,
+    const struct store_status *st);
 
 /* ---- search_eval.c, search_text.c ---- */
 

@@ -11,8 +11,27 @@ void
 imap_deselect(struct imap_session *s)
 {
 	view_close(&s->view);
+	rangeset_fini(&s->saved);
 	if (s->state == IMAP_ST_SELECTED)
 		s->state = IMAP_ST_AUTH;
+}
+
+void
+imap_reselect(struct imap_session *s)
+{
+	/* What was said before is of the old mailbox [RFC 9051 7.1]. */
+	if (s->rev2 && s->state == IMAP_ST_SELECTED)
+		stream_puts(
+		    s->st, "* OK [CLOSED] The mailbox before is closed.\r\n");
+	imap_deselect(s);
+}
+
+void
+imap_tell_exists(struct imap_session *s, uint32_t count)
+{
+	stream_printf(s->st, "* %u EXISTS\r\n", count);
+	if (!s->rev2)
+		stream_puts(s->st, "* 0 RECENT\r\n");
 }
 
 static void
@@ -64,8 +83,7 @@ imap_sync(struct imap_session *s, bool with_expunges)
 	for (i = 0; i < ch.nexpunged; i++)
 		stream_printf(s->st, "* %u EXPUNGE\r\n", ch.expunged_seqno[i]);
 	if (ch.exists_changed)
-		stream_printf(
-		    s->st, "* %u EXISTS\r\n* 0 RECENT\r\n", ch.exists);
+		imap_tell_exists(s, ch.exists);
 	if (ch.keywords_changed)
 		imap_tell_flags(s);
 	imap_tell_msg_flags(s, &ch.flags, true);
@@ -74,24 +92,33 @@ imap_sync(struct imap_session *s, bool with_expunges)
 
 /* UIDs become the sequence numbers of those that are there. */
 static void
-uids_to_seqnos(struct view *v, const struct imap_set *set, struct rangeset *out)
+uids_to_seqnos(
+    struct view *v, const struct rangeset *uids, struct rangeset *out)
 {
-	uint32_t count = view_count(v);
-	struct rangeset uids = RANGESET_EMPTY;
 	size_t i;
 
-	if (count == 0)
-		return;
-	imap_set_resolve(set, view_uid(v, count), &uids);
-	for (i = 0; i < uids.n; i++) {
-		uint32_t lo = view_seqno_from(v, uids.r[i].lo);
-		uint32_t hi = uids.r[i].hi == UINT32_MAX
-				  ? count
-				  : view_seqno_from(v, uids.r[i].hi + 1) - 1;
+	for (i = 0; i < uids->n; i++) {
+		uint32_t lo = view_seqno_from(v, uids->r[i].lo);
+		uint32_t hi = uids->r[i].hi == UINT32_MAX
+				  ? view_count(v)
+				  : view_seqno_from(v, uids->r[i].hi + 1) - 1;
 
 		if (lo <= hi)
 			rangeset_add(out, lo, hi);
 	}
+}
+
+static void
+uid_set_to_seqnos(
+    struct view *v, const struct imap_set *set, struct rangeset *out)
+{
+	uint32_t count = view_count(v);
+	struct rangeset uids = RANGESET_EMPTY;
+
+	if (count == 0)
+		return;
+	imap_set_resolve(set, view_uid(v, count), &uids);
+	uids_to_seqnos(v, &uids, out);
 	rangeset_fini(&uids);
 }
 
@@ -102,8 +129,13 @@ imap_resolve(
 	struct view *v = c->s->view;
 	uint32_t count = view_count(v);
 
+	/* "$" is what it names, with UID and without [RFC 5182 2.1]. */
+	if (set->saved) {
+		uids_to_seqnos(v, &c->s->saved, out);
+		return true;
+	}
 	if (c->uid) {
-		uids_to_seqnos(v, set, out);
+		uid_set_to_seqnos(v, set, out);
 		return true;
 	}
 	if (imap_set_max(set) > count ||

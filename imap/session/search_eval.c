@@ -44,7 +44,11 @@ prepare_set(struct imap_session *s, const struct imap_set *set, uint32_t star,
 {
 	struct rangeset r = RANGESET_EMPTY;
 
-	imap_set_resolve(set, star, &r);
+	/* A copy: this search may set "$" anew. */
+	if (set->saved)
+		rangeset_copy(&r, &s->saved);
+	else
+		imap_set_resolve(set, star, &r);
 	out->n = r.n;
 	out->r = arena_array(&s->arena, r.n, sizeof *r.r);
 	if (r.n > 0)
@@ -145,6 +149,9 @@ imap_search_prepare(
 	struct imap_search_key *c;
 
 	k->prepared = p;
+	/* "$" is kept in UIDs, whichever way it is written. */
+	if (k->type == IMAP_SEARCH_SEQ && k->set.saved)
+		k->type = IMAP_SEARCH_UID;
 	if (is_text(k->type))
 		prepare_needle(s, charset, k->text, &p->needle);
 	else if (k->type == IMAP_SEARCH_SEQ)

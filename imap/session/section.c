@@ -72,17 +72,28 @@ whole_is_sound(
 	       store_verify(s->store, m->body) == RC_OK;
 }
 
+/* No literal holds a NUL; a literal8 does. */
+static void
+hide_nuls(char *p, size_t n)
+{
+	char *end = p + n;
+
+	while ((p = memchr(p, '\0', (size_t)(end - p))) != NULL)
+		*p++ = '?';
+}
+
 /*
  * A literal from the message's bytes, read straight into the output.  The
  * first piece is read before its size is announced, so that a message that
  * cannot be read gives NIL; later there is only the end of the connection.
+ * binary: a literal8.
  */
 static bool
-put_literal(struct imap_session *s, uint64_t body, struct extent e)
+put_literal(struct imap_session *s, uint64_t body, struct extent e, bool binary)
 {
 	char head[32];
-	int h = snprintf(
-	    head, sizeof head, " {%llu}\r\n", (unsigned long long)e.len);
+	int h = snprintf(head, sizeof head, " %s{%llu}\r\n", binary ? "~" : "",
+	    (unsigned long long)e.len);
 	size_t hn = (size_t)h;
 
 	do {
@@ -102,6 +113,8 @@ put_literal(struct imap_session *s, uint64_t body, struct extent e)
 			return false;
 		}
 		memcpy(p, head, hn);
+		if (!binary)
+			hide_nuls(p + hn, n);
 		stream_wrote(s->st, hn + n);
 		hn = 0;
 		e.off += n;
@@ -154,6 +167,7 @@ put_fields(struct imap_session *s, uint64_t body, struct extent e,
 			buf_addsv(&out, f.whole);
 	buf_add(&out, "\r\n", 2);
 	part = cut((struct extent){0, out.n}, sec);
+	hide_nuls(out.p, out.n);
 	put_text(s, sv_of(out.p + part.off, (size_t)part.len));
 	buf_fini(&out);
 	return true;
@@ -187,5 +201,160 @@ imap_put_part(struct imap_session *s, const struct store_msg *m,
 		stream_puts(s->st, " NIL");
 		return false;
 	}
-	return put_literal(s, m->body, e);
+	return put_literal(s, m->body, e, false);
+}
+
+/* ---- BINARY ---- */
+
+/* All of e, appended. */
+static int
+read_all(struct imap_session *s, uint64_t body, struct extent e, struct buf *to)
+{
+	char *p = buf_reserve(to, (size_t)e.len);
+
+	if (p == NULL)
+		return RC_TOOBIG;
+	if (e.len > 0) {
+		int r = store_read(s->store, body, e.off, p, (size_t)e.len);
+
+		if (r != RC_OK)
+			return r;
+	}
+	buf_added(to, (size_t)e.len);
+	return RC_OK;
+}
+
+/* A part's body into s->scratch, without its encoding. */
+static int
+decode(struct imap_session *s, uint64_t body, struct extent e, uint8_t encoding)
+{
+	struct buf raw;
+	int r;
+
+	buf_init(&raw, SIZE_MAX / 4);
+	r = read_all(s, body, e, &raw);
+	buf_reset(&s->scratch);
+	if (r == RC_OK && !store_parse_begin(s->store, body)) {
+		r = RC_NOSUPPORT;
+	} else if (r == RC_OK) {
+		mime_decode_body(
+		    buf_sv(&raw), (enum mime_encoding)encoding, &s->scratch);
+		store_parse_end(s->store, body);
+	}
+	buf_fini(&raw);
+	return r;
+}
+
+/* Where the structure knows no encoding there may be one that we do not
+ * know. */
+static int
+encoding_known(struct imap_session *s, uint64_t body, struct extent header)
+{
+	int r;
+
+	buf_reset(&s->scratch);
+	r = read_all(s, body, header, &s->scratch);
+	if (r == RC_OK && !mime_encoding_known(buf_sv(&s->scratch)))
+		r = RC_NOSUPPORT;
+	return r;
+}
+
+static struct extent
+inside(const struct store_msg *m, uint64_t off, uint64_t len)
+{
+	if (off > m->size)
+		off = m->size;
+	if (len > m->size - off)
+		len = m->size - off;
+	return (struct extent){off, len};
+}
+
+int
+imap_binary_load(struct imap_session *s, const struct store_msg *m,
+    struct imap_summary *x, const struct imap_section *sec,
+    struct imap_binary *out)
+{
+	struct extent e = {0, m->size};
+	const struct mime_part *p;
+	uint32_t i;
+	int r = RC_OK;
+
+	*out = (struct imap_binary){.there = sec->npart == 0, .len = m->size};
+	if (out->there) /* the whole message, which has no encoding itself */
+		return RC_OK;
+	if (!imap_summary_load(x, s->store, m))
+		return RC_DAMAGED;
+	i = mime_section(&x->sum.msg, sec->part, sec->npart);
+	if (i == MIME_NONE)
+		return RC_OK;
+	p = &x->sum.msg.part[i];
+	e = inside(m, p->body_off, p->body_len);
+	/* Only leaves are encoded [RFC 2045 6.4]. */
+	if (p->kind == MIME_KIND_TEXT || p->kind == MIME_KIND_OTHER) {
+		out->decoded = p->encoding != MIME_ENC_IDENTITY;
+		r = out->decoded ? decode(s, m->body, e, p->encoding)
+				 : encoding_known(s, m->body,
+				       inside(m, p->header_off, p->header_len));
+	}
+	if (r != RC_OK)
+		return r;
+	out->there = true;
+	out->off = e.off;
+	out->len = out->decoded ? s->scratch.n : e.len;
+	return RC_OK;
+}
+
+/* Is there a NUL in it?  Then it needs a literal8. */
+static int
+has_nul(struct imap_session *s, uint64_t body, struct extent e, bool *out)
+{
+	int r = RC_OK;
+
+	*out = false;
+	while (r == RC_OK && e.len > 0 && !*out) {
+		uint64_t n = e.len < READ_CHUNK ? e.len : READ_CHUNK;
+
+		buf_reset(&s->scratch);
+		r = read_all(s, body, (struct extent){e.off, n}, &s->scratch);
+		*out = memchr(s->scratch.p, '\0', s->scratch.n) != NULL;
+		e.off += n;
+		e.len -= n;
+	}
+	return r;
+}
+
+bool
+imap_put_binary(struct imap_session *s, const struct store_msg *m,
+    const struct imap_section *sec, const struct imap_binary *b)
+{
+	struct extent e =
+	    cut((struct extent){b->decoded ? 0 : b->off, b->len}, sec);
+	struct sv text;
+	bool nul;
+
+	if (sec->form == IMAP_FORM_BINARY_SIZE) {
+		stream_printf(
+		    s->st, " %llu", b->there ? (unsigned long long)b->len : 0);
+		return true;
+	}
+	if (!b->there) {
+		stream_puts(s->st, " NIL");
+		return true;
+	}
+	if (!b->decoded) {
+		if (!whole_is_sound(s, m, e) ||
+		    has_nul(s, m->body, e, &nul) != RC_OK) {
+			stream_puts(s->st, " NIL");
+			return false;
+		}
+		return put_literal(s, m->body, e, nul);
+	}
+	text = sv_of(s->scratch.p + e.off, (size_t)e.len);
+	if (memchr(text.p, '\0', text.n) != NULL)
+		stream_puts(s->st, " ~");
+	else
+		stream_puts(s->st, " ");
+	stream_printf(s->st, "{%zu}\r\n", text.n);
+	stream_putsv(s->st, text);
+	return true;
 }

@@ -57,6 +57,7 @@ session_end(struct pool_task *t)
 	imap_append_drop(s);
 	/* First of all the view: its notify uses the rest. */
 	view_close(&s->view);
+	rangeset_fini(&s->saved);
 	stream_free(&s->st);
 	imap_frame_fini(&s->frame);
 	arena_reset(&s->arena);

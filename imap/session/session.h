@@ -1,5 +1,12 @@
 /*
- * IMAP after login: a session on one account's store [RFC 3501 6.3, 6.4].
+ * IMAP after login: a session on one account's store [RFC 3501 6.3, 6.4,
+ * RFC 9051].
+ *
+ * It speaks IMAP4rev1 until ENABLE IMAP4rev2.  From then on mailbox names are
+ * UTF-8, searches are answered with ESEARCH, nothing is said of \Recent and
+ * UNSEEN, and SELECT says CLOSED and LIST.  What IMAP4rev2 has taken out of
+ * the commands (LSUB, CHECK, RFC822.TEXT, SEARCH NEW ...) is still understood,
+ * but for STATUS (RECENT).
  *
  * A session is a task of the worker pool.  It rests in epoll while its client
  * is silent and holds then a few hundred bytes and no thread, also in IDLE

@@ -66,6 +66,23 @@ mime_encoding_of(struct sv cte_value)
 	return MIME_ENC_IDENTITY;
 }
 
+bool
+mime_encoding_known(struct sv header)
+{
+	static const struct sv known[] = {{"7bit", 4}, {"8bit", 4},
+	    {"binary", 6}, {"base64", 6}, {"quoted-printable", 16}};
+	struct sv value, word;
+	size_t i;
+
+	if (!mime_field_find(header, SV("Content-Transfer-Encoding"), &value))
+		return true;
+	word = mime_word_parse(value).type;
+	for (i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (sv_ieq(word, known[i]))
+			return true;
+	return word.n == 0;
+}
+
 /* ---- parameters as they stand ---- */
 
 struct raw {

@@ -109,6 +109,9 @@ void mime_decode_header(struct sv value, struct buf *out);
 
 /* ---- bodies ---- */
 
+/* Whether the Content-Transfer-Encoding of a part with this header, if it has
+ * one, is known: of others MIME_ENC_IDENTITY is no more than a guess. */
+bool mime_encoding_known(struct sv header);
 /* Decodes a transfer encoding; broken input yields what can be read. */
 void mime_decode_body(struct sv body, enum mime_encoding enc, struct buf *out);
 /*

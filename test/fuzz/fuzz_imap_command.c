@@ -46,7 +46,7 @@ arguments(struct imap_in in, int which, struct buf *out)
 		break;
 	case 3:
 		if (imap_mailbox(&in, &s) == RC_OK) {
-			imap_put_mailbox(out, s);
+			imap_put_mailbox(out, s, in.utf8);
 			imap_put_astring(out, s);
 		}
 		break;

@@ -3,11 +3,16 @@
 #include <stdlib.h>
 
 #include "imap/parse/fetch.h"
+#include "imap/parse/list.h"
 #include "imap/parse/parse.h"
 #include "imap/parse/search.h"
 
-static const struct imap_limits lim = {
-    .line = 1000, .literal = 1000, .command = 2000, .depth = 4, .elements = 20};
+static const struct imap_limits lim = {.line = 1000,
+    .literal = 1000,
+    .command = 2000,
+    .depth = 4,
+    .elements = 20,
+    .patterns = 3};
 
 typedef int (*reader)(struct imap_in *in, struct buf *out);
 
@@ -65,11 +70,36 @@ read_mailbox(struct imap_in *in, struct buf *out)
 	return r;
 }
 
+static int
+read_mailbox_utf8(struct imap_in *in, struct buf *out)
+{
+	in->utf8 = true;
+	return read_mailbox(in, out);
+}
+
+static int
+read_list(struct imap_in *in, struct buf *out)
+{
+	struct imap_list l;
+	int r = imap_list_args(in, &l);
+	size_t i;
+
+	if (r != RC_OK)
+		return r;
+	buf_addf(out, "%s %x %x %x <%.*s>", l.extended ? "ext" : "basic",
+	    l.select, l.ret, l.status, SV_ARG(l.reference));
+	for (i = 0; i < l.npattern; i++)
+		buf_addf(out, " <%.*s>", SV_ARG(l.pattern[i]));
+	return r;
+}
+
 static void
 put_set(struct buf *out, const struct imap_set *s)
 {
 	size_t i;
 
+	if (s->saved)
+		buf_addc(out, '$');
 	for (i = 0; i < s->n; i++)
 		buf_addf(
 		    out, "%s%u:%u", i > 0 ? "," : "", s->r[i].lo, s->r[i].hi);
@@ -78,7 +108,7 @@ put_set(struct buf *out, const struct imap_set *s)
 static int
 read_set(struct imap_in *in, struct buf *out)
 {
-	struct imap_set s = {NULL, 0};
+	struct imap_set s = {0};
 	int r = imap_sequence_set(in, &s);
 
 	put_set(out, &s);
@@ -170,7 +200,8 @@ read_fetch(struct imap_in *in, struct buf *out)
 		buf_addc(out, ' ');
 		imap_put_section(out, &f.section[i]);
 		if (f.section[i].partial)
-			buf_addf(out, "(%u)", f.section[i].count);
+			buf_addf(out, "(%llu)",
+			    (unsigned long long)f.section[i].count);
 		buf_adds(out, f.section[i].peek ? "p" : "");
 	}
 	return r;
@@ -186,12 +217,12 @@ put_key(struct buf *out, const struct imap_search_key *k)
 	const struct imap_search_key *c;
 
 	buf_addf(out, "(%s", name[k->type]);
-	if (k->set.n > 0) {
+	if (k->set.n > 0 || k->set.saved) {
 		buf_addc(out, ' ');
 		put_set(out, &k->set);
 	}
 	if (k->number != 0)
-		buf_addf(out, " %u", k->number);
+		buf_addf(out, " %llu", (unsigned long long)k->number);
 	if (k->days != 0)
 		buf_addf(out, " %lld", (long long)k->days);
 	if (k->field.n > 0)
@@ -260,12 +291,55 @@ static const struct {
     {read_mailbox, "UTF-7", "Entw&APw-rfe", "Entw\xc3\xbcrfe"},
     {read_mailbox, "UTF-7: bad", "Entw&APw", NULL},
     {read_mailbox, "UTF-8 is no name", "\"\xc3\xa4\"", NULL},
+    {read_mailbox_utf8, "rev2: INBOX", "inbox", "INBOX"},
+    {read_mailbox_utf8, "rev2: UTF-8", "\"\xc3\xa4\"", "\xc3\xa4"},
+    {read_mailbox_utf8, "rev2: literal", "{2}\r\n\xc3\xa4", "\xc3\xa4"},
+    {read_mailbox_utf8, "rev2: ampersand", "R&D", "R&D"},
+    {read_mailbox_utf8, "rev2: no UTF-7", "&AOk-", "&AOk-"},
+    {read_mailbox_utf8, "rev2: no UTF-8", "\"\xc3\"", NULL},
+    {read_mailbox_utf8, "rev2: 8 bit in an atom", "\xc3\xa4", NULL},
+    {read_list, "list", "\"\" *", "basic 0 0 0 <> <*>"},
+    {read_list, "list: reference", "Work/ \"a %\"",
+	"basic 0 0 0 <Work/> <a %>"},
+    {read_list, "list: no options", "() \"\" %", "ext 0 0 0 <> <%>"},
+    {read_list, "list: patterns", "\"\" (INBOX {1}\r\nb \"c\")",
+	"ext 0 0 0 <> <INBOX> <b> <c>"},
+    {read_list, "list: select",
+	"(SUBSCRIBED remote RecursiveMatch SPECIAL-USE) \"\" *",
+	"ext f 0 0 <> <*>"},
+    {read_list, "list: option twice", "(SUBSCRIBED SUBSCRIBED) \"\" *",
+	"ext 1 0 0 <> <*>"},
+    {read_list, "list: return",
+	"\"\" * RETURN (SUBSCRIBED CHILDREN STATUS (MESSAGES SIZE) "
+	"SPECIAL-USE)",
+	"ext 0 39 21 <> <*>"},
+    {read_list, "list: return nothing", "\"\" * return ()", "ext 0 0 0 <> <*>"},
+    {read_list, "list: RECURSIVEMATCH alone", "(RECURSIVEMATCH) \"\" *", NULL},
+    {read_list, "list: RECURSIVEMATCH and independent ones",
+	"(REMOTE RECURSIVEMATCH SPECIAL-USE) \"\" *", NULL},
+    {read_list, "list: unknown selection", "(CHILDREN) \"\" *", NULL},
+    {read_list, "list: unknown return", "\"\" * RETURN (REMOTE)", NULL},
+    {read_list, "list: option without end", "(SUBSCRIBED \"\" *", NULL},
+    {read_list, "list: trailing space in options", "(REMOTE ) \"\" *", NULL},
+    {read_list, "list: no pattern", "\"\" ()", NULL},
+    {read_list, "list: one pattern too many", "\"\" (a b c d)", NULL},
+    {read_list, "list: open patterns", "\"\" (a", NULL},
+    {read_list, "list: two patterns without parentheses", "\"\" a b", NULL},
+    {read_list, "list: RETURN without a list", "\"\" a RETURN", NULL},
+    {read_list, "list: STATUS without items", "\"\" a RETURN (STATUS)", NULL},
+    {read_list, "list: STATUS of nothing", "\"\" a RETURN (STATUS ())", NULL},
+    {read_list, "list: more behind", "\"\" a RETURN () x", NULL},
     {read_set, "number", "1", "1:1"},
     {read_set, "star", "*", "0:0"},
     {read_set, "ranges", "2,4:7,9,12:*", "2:2,4:7,9:9,12:0"},
     {read_set, "range backwards", "7:4,*:2", "7:4,0:2"},
     {read_set, "largest", "4294967295", "4294967295:4294967295"},
     {read_set, "set: too large", "4294967296", NULL},
+    {read_set, "saved", "$", "$"},
+    {read_set, "set: saved and more", "$,1", NULL},
+    {read_set, "set: more and saved", "1,$", NULL},
+    {read_set, "set: range of saved", "$:*", NULL},
+    {read_set, "set: saved is no keyword", "$Junk", NULL},
     {read_set, "set: zero", "0", NULL},
     {read_set, "set: leading zero", "01", NULL},
     {read_set, "set: comma", "1,", NULL},
@@ -336,6 +410,20 @@ static const struct {
 	"00 seen BODY[1.HEADER.FIELDS.NOT (a)]"},
     {read_fetch, "old names", "(RFC822 RFC822.HEADER RFC822.TEXT RFC822.SIZE)",
 	"08 seen RFC822 RFC822.HEADERp RFC822.TEXT"},
+    {read_fetch, "partial of 63 bits", "BODY[]<4294967296.5000000000>",
+	"00 seen BODY[]<4294967296>(5000000000)"},
+    {read_fetch, "fetch: partial of 64 bits", "BODY[]<9223372036854775808.1>",
+	NULL},
+    {read_fetch, "BINARY", "BINARY[1.2]", "00 seen BINARY[1.2]"},
+    {read_fetch, "BINARY of all", "BINARY[]", "00 seen BINARY[]"},
+    {read_fetch, "BINARY.PEEK", "binary.peek[1]<2.3>", "00 BINARY[1]<2>(3)p"},
+    {read_fetch, "BINARY.SIZE", "(BINARY.SIZE[3] UID)", "01 BINARY.SIZE[3]p"},
+    {read_fetch, "fetch: BINARY alone", "BINARY", NULL},
+    {read_fetch, "fetch: BINARY of a header", "BINARY[1.MIME]", NULL},
+    {read_fetch, "fetch: BINARY of text", "BINARY[TEXT]", NULL},
+    {read_fetch, "fetch: BINARY dot at the end", "BINARY[1.]", NULL},
+    {read_fetch, "fetch: BINARY.SIZE with a partial", "BINARY.SIZE[1]<0.1>",
+	NULL},
     {read_fetch, "fetch: MIME of nothing", "BODY[MIME]", NULL},
     {read_fetch, "fetch: part zero", "BODY[0]", NULL},
     {read_fetch, "fetch: dot at the end", "BODY[1.]", NULL},
@@ -361,6 +449,14 @@ static const struct {
     {read_search, "star first", "*:2", "(and(seq 0:2))"},
     {read_search, "sizes", "LARGER 10 SMALLER 20",
 	"(and(larger 10)(smaller 20))"},
+    {read_search, "sizes of 63 bits", "LARGER 9223372036854775807",
+	"(and(larger 9223372036854775807))"},
+    {read_search, "saved", "$ UID $", "(and(seq $)(uid $))"},
+    {read_search, "saved or more", "OR $ 1,3000:3021",
+	"(and(or(seq $)(seq 1:1,3000:3021)))"},
+    {read_search, "save", "RETURN (SAVE MIN) KEYWORD $Junk",
+	"return 11 (and(keyword $Junk))"},
+    {read_search, "search: saved and more", "$,1", NULL},
     {read_search, "dates", "SINCE 1-Feb-1994 SENTON \"1-Feb-1994\"",
 	"(and(since 8797)(senton 8797))"},
     {read_search, "or", "OR SEEN NOT (FLAGGED DRAFT)",

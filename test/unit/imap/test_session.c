@@ -298,7 +298,7 @@ START_TEST(imap_session__refuses_bad_appends)
 	    "1> d NO ?TOOBIG] *\n"
 	    "1< e APPEND INBOX\n1> e BAD *\n"
 	    "1! f APPEND INBOX (\\Seen {5}\\n\n1> f BAD *\n"
-	    "1! g APPEND INBOX ~{5}\\n\n1> g BAD *\n"
+	    "1! g APPEND INBOX ~{41}\\n\n1> g NO ?TOOBIG] *\n"
 	    "1! h APPEND INBOX {5+}\\nhello junk\\n\n1> h BAD *\n"
 	    "1! i APPEND {5+}\\nINBOX {5+}\\nhello\\n\n1> i OK *\n"
 	    "1< j STATUS INBOX (MESSAGES)\n"
