@@ -11,6 +11,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/build.h"
+#include "cmd/notify.h"
 #include "cmd/super.h"
 #include "ipc/proto.h"
 
@@ -261,6 +262,7 @@ on_control(struct line *l, struct msg *m, void *arg)
 			mlog(LOG_INFO, "ready", "ms=%lld processes=%u",
 			    (long long)(clk_mono() - s->start_time),
 			    procs_running(s) + 1);
+			notify("READY=1");
 		}
 	} else if (m->type == CTL_START && p->role == ROLE_KEEPER) {
 		on_start(s, m);

@@ -20,6 +20,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/commands.h"
+#include "cmd/notify.h"
 #include "cmd/super.h"
 
 #define CERT_POLL_MS 2000
@@ -145,11 +146,15 @@ reload(struct super *s, struct err *err)
 static void
 reload_and_log(struct super *s, struct err *err)
 {
+	notify_reloading();
 	if (reload(s, err) != RC_OK)
 		mlog(LOG_ERROR, "reload.refused",
 		    "text=\"%s\" what=\"nothing "
 		    "has changed\"",
 		    err->text);
+	/* Either way: it serves. */
+	if (s->announced)
+		notify("READY=1");
 }
 
 static void
@@ -357,6 +362,7 @@ begin_stop(struct super *s)
 		return;
 	s->stopping = true;
 	mlog(LOG_INFO, "stop", "processes=%u", procs_running(s));
+	notify("STOPPING=1");
 	procs_stop_all(s);
 	(void)ev_timer_add(s->loop, STOP_MS, on_stop_late, s);
 	if (procs_running(s) == 0)
@@ -534,6 +540,7 @@ supervisor_run(const struct supervisor_opts *o)
 
 	log_setup(
 	    "supervisor", o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO);
+	notify_setup();
 	s.start_time = clk_mono();
 	s.loop = ev_loop_new();
 	read_test_switches(&s);
