@@ -292,6 +292,25 @@ END_TEST
 static const struct {
 	const char *yaml;
 	const char *error; /* NULL: there is none */
+} dns_keys[] = {
+    {"dns: { forward: 192.0.2.1 }\n", NULL},
+    {"dns: { forward: [192.0.2.1:54, '2001:db8::1'] }\n", NULL},
+    {"dns: { forward: ['[2001:db8::1]:54'], validate: no }\n", NULL},
+    {"dns: { root_hints: /h, trust_anchor: /a }\n", NULL},
+    {"dns: { forward: ns.example.org }\n", "is no numeric address"},
+    {"dns: { forward: [1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, "
+     "1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1] }\n",
+	"at most 8"},
+    {"dns: { root_hints: h }\n", "absolute path"},
+    {"dns: { validate: maybe }\n", "expected on or off"},
+    {"dns: { forwards: 192.0.2.1 }\n", "did you mean \"forward\""},
+    {"dns: { forward: 192.0.2.1, root_hints: /h }\n", "exclude"},
+    {"dns: 192.0.2.1\n", "expected a map"},
+};
+
+static const struct {
+	const char *yaml;
+	const char *error; /* NULL: there is none */
 } relays[] = {
     {"relay: smtp.example.net\n", NULL},
     {"relay: 192.0.2.1\n", NULL},
@@ -312,6 +331,55 @@ static const struct {
     {"relay: { host: a, tls: off, user: u, password_file: /p }\n",
 	"never sent without TLS"},
 };
+
+START_TEST(conf_dns__answers_each_row)
+{
+	struct conf_errors errors;
+	struct conf *c = NULL;
+	struct buf text;
+	int r;
+
+	buf_init(&text, 4096);
+	buf_addf(&text, "%s%s", HEAD, dns_keys[_i].yaml);
+	r = conf_parse(buf_sv(&text), "f", &c, &errors);
+	ck_assert_int_eq(r, dns_keys[_i].error == NULL ? RC_OK : RC_SYNTAX);
+	if (r != RC_OK)
+		ck_assert_msg(
+		    strstr(errors.e[0].text, dns_keys[_i].error) != NULL,
+		    "%s: %s", dns_keys[_i].yaml, errors.e[0].text);
+	conf_free(&c);
+	buf_fini(&text);
+}
+END_TEST
+
+START_TEST(conf_dns_same__sees_each_difference)
+{
+	static const char *const different[] = {"", "dns: { validate: no }\n",
+	    "dns: { forward: 192.0.2.1 }\n", "dns: { forward: 192.0.2.2 }\n",
+	    "dns: { forward: [192.0.2.1, 192.0.2.2] }\n",
+	    "dns: { root_hints: /h }\n", "dns: { trust_anchor: /a }\n"};
+	const size_t n = sizeof different / sizeof different[0];
+	size_t i, j;
+
+	for (i = 0; i < n; i++)
+		for (j = 0; j < n; j++) {
+			struct buf a, b;
+			struct conf *x, *y;
+
+			buf_init(&a, 4096);
+			buf_init(&b, 4096);
+			buf_addf(&a, "%s%s", HEAD, different[i]);
+			buf_addf(&b, "%s%s", HEAD, different[j]);
+			x = parse(a.p);
+			y = parse(b.p);
+			ck_assert(conf_dns_same(x, y) == (i == j));
+			conf_free(&x);
+			conf_free(&y);
+			buf_fini(&a);
+			buf_fini(&b);
+		}
+}
+END_TEST
 
 START_TEST(conf_relay__answers_each_row)
 {
@@ -372,6 +440,9 @@ conf_tests(void)
 	tcase_add_test(t, conf_parse__alias_loops_end);
 	tcase_add_test(t, conf_parse__survives_truncation);
 	tcase_add_test(t, conf_parse__collects_all_errors_and_counts_the_rest);
+	tcase_add_loop_test(t, conf_dns__answers_each_row, 0,
+	    sizeof dns_keys / sizeof dns_keys[0]);
+	tcase_add_test(t, conf_dns_same__sees_each_difference);
 	tcase_add_loop_test(t, conf_relay__answers_each_row, 0,
 	    sizeof relays / sizeof relays[0]);
 	tcase_add_test(t, conf_relay_for__finds_the_domains_own_first);

@@ -12,6 +12,8 @@ main(void)
 	suite_add_tcase(s, name_tests());
 	suite_add_tcase(s, packet_tests());
 	suite_add_tcase(s, record_tests());
+	suite_add_tcase(s, setup_tests());
+	suite_add_tcase(s, ladder_tests());
 	suite_add_tcase(s, client_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
