@@ -5,6 +5,7 @@
 
 #include "imap/parse/fetch.h"
 #include "imap/parse/frame.h"
+#include "imap/parse/list.h"
 #include "imap/parse/parse.h"
 #include "imap/parse/search.h"
 
@@ -14,7 +15,11 @@ static const struct imap_limits lim = {.line = 4096,
     .literal = 1024,
     .command = 8192,
     .depth = 8,
-    .elements = 200};
+    .elements = 200,
+    .patterns = 20};
+
+/* Productions that arguments() knows. */
+#define ARGUMENTS 10
 
 /* Reads a command with one production and writes what can be written. */
 static void
@@ -23,6 +28,7 @@ arguments(struct imap_in in, int which, struct buf *out)
 	struct imap_search search;
 	struct imap_store_att store;
 	struct imap_fetch fetch;
+	struct imap_list list;
 	struct imap_date_time date;
 	struct rangeset set = RANGESET_EMPTY;
 	struct imap_set seq;
@@ -65,6 +71,9 @@ arguments(struct imap_in in, int which, struct buf *out)
 	case 7:
 		(void)!imap_nstring(&in, &s, &nil);
 		break;
+	case 8:
+		(void)!imap_list_args(&in, &list);
+		break;
 	default:
 		(void)!imap_list_mailbox(&in, &s);
 		break;
@@ -83,11 +92,12 @@ command(struct sv text)
 	arena_init(&arena);
 	buf_init(&out, 1 << 20);
 	imap_in_init(&in, text, &lim, &arena);
-	for (i = 0; i < 9; i++)
+	in.utf8 = text.n % 2 == 1;
+	for (i = 0; i < ARGUMENTS; i++)
 		arguments(in, i, &out);
 	if (imap_tag(&in, &s) == RC_OK && imap_sp(&in) == RC_OK &&
 	    imap_atom(&in, &s) == RC_OK && imap_sp(&in) == RC_OK)
-		for (i = 0; i < 9; i++)
+		for (i = 0; i < ARGUMENTS; i++)
 			arguments(in, i, &out);
 	buf_fini(&out);
 	arena_reset(&arena);

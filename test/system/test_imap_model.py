@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """IMAP against a model: several sessions on two mailboxes do random things, one
 command at a time, and every response is compared with what a plain model of
-RFC 3501 in memory says.
+RFC 3501, or in sessions with ENABLE IMAP4rev2 of RFC 9051, in memory says.
 
   test_imap_model.py [--quick] [--seconds N] [--seed N] [DIR]
 
@@ -135,7 +135,14 @@ class Session:
         self.view = []      # UIDs by sequence number
         self.told_next = 1  # UIDs from here on are not known yet
         self.owed = set()   # UIDs whose flags others have changed
+        self.saved = set()  # UIDs: "$"
+        self.rev2 = False
         self.run(f'LOGIN {world.env["USER1"]} "{world.env["PASS1"]}"')
+
+    def enable(self):
+        rest, others = self.run("ENABLE IMAP4rev2")
+        check(others == [["ENABLED", "IMAP4rev2"]], f"ENABLE says {others}")
+        self.rev2 = True
 
     # -- commands and their responses --
 
@@ -178,7 +185,7 @@ class Session:
             elif w[:1] == ["FLAGS"] or w[:2] == ["OK", "[PERMANENTFLAGS"]:
                 pass
             else:
-                check(len(w) > 1 and w[1] == "RECENT", f"unexpected: {w}")
+                check(len(w) > 1 and w[1] == "RECENT" and not self.rev2, f"unexpected: {w}")
         if box is None:
             return
         if expunges:
@@ -219,6 +226,8 @@ class Session:
     def pick(self, uid):
         """A random set of messages: its text and their UIDs."""
         rnd = self.world.rnd
+        if rnd.random() < 0.2:
+            return "$", [u for u in self.view if u in self.saved]
         if rnd.random() < 0.1:
             return "1:*", list(self.view)
         n = rnd.randint(1, min(4, len(self.view)))
@@ -291,7 +300,7 @@ class Session:
                 return False
             left.discard(u)
             self.flags_told(w)
-            check(not uid or "UID" in w[2], "UID is missing")
+            check(not (uid or self.rev2) or "UID" in w[2], "UID is missing")
             return True
 
         _, others = self.run(f"{'UID ' * uid}STORE {text} {op}FLAGS{'.SILENT' * silent} "
@@ -305,7 +314,8 @@ class Session:
         text, uids = self.pick(uid)
         items = rnd.sample(["UID", "FLAGS", "RFC822.SIZE", "INTERNALDATE", "BODY.PEEK[]",
                             "BODY.PEEK[TEXT]", "BODY[]", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]",
-                            "BODY.PEEK[]<5.20>"], rnd.randint(1, 4))
+                            "BODY.PEEK[]<5.20>", "BINARY.PEEK[1]", "BINARY.SIZE[1]",
+                            "BINARY.PEEK[1]<3.9>"], rnd.randint(1, 4))
         newly = []
         if "BODY[]" in items and not self.readonly:
             for u in uids:
@@ -334,8 +344,10 @@ class Session:
         text = m.raw[m.raw.index(b"\r\n\r\n") + 4:]
         want = {"UID": str(uid), "RFC822.SIZE": str(len(m.raw)), "INTERNALDATE": m.date_text,
                 "BODY[]": m.raw, "BODY[TEXT]": text, "BODY[]<5>": m.raw[5:25],
+                "BINARY[1]": text, "BINARY[1]<3>": text[3:12], "BINARY.SIZE[1]": str(len(text)),
                 "BODY[HEADER.FIELDS (SUBJECT)]": f"Subject: {m.subject}\r\n\r\n".encode()}
-        names = {i.replace(".PEEK", "").replace("<5.20>", "<5>") for i in items}
+        names = {i.replace(".PEEK", "").replace("<5.20>", "<5>").replace("<3.9>", "<3>")
+                 for i in items}
         if by_uid:
             names.add("UID")
         if newly_seen:
@@ -394,10 +406,11 @@ class Session:
 
     def do_search(self):
         rnd = self.world.rnd
-        uid, extended = rnd.random() < 0.5, rnd.random() < 0.3
+        uid, extended = rnd.random() < 0.5, rnd.random() < 0.5
         text, means = self.key()
-        want = [u if uid else i + 1 for i, u in enumerate(self.view)
-                if means(self.box.messages[u], i + 1)]
+        found = [u for i, u in enumerate(self.view) if means(self.box.messages[u], i + 1)]
+        opts = rnd.sample(["MIN", "MAX", "COUNT", "ALL", "SAVE"], rnd.randint(0, 5)) \
+            if extended else []
         answers = []
 
         def handle(w):
@@ -405,25 +418,39 @@ class Session:
                 answers.append(w)
             return w[0] in ("SEARCH", "ESEARCH")
 
-        opts = "RETURN (MIN MAX COUNT ALL) " if extended else ""
-        _, others = self.run(f"{'UID ' * uid}SEARCH {opts}{text}", handle=handle)
+        ret = f"RETURN ({' '.join(opts)}) " if extended else ""
+        if rnd.random() < 0.05:  # fails, and with SAVE empties "$"
+            _, others = self.run(f"SEARCH {ret}CHARSET KLINGON {text}", want="NO", handle=handle)
+            check(not answers, f"an answer: {answers}")
+            self.saved = set() if "SAVE" in opts else self.saved
+            return self.changes(others, False)
+        _, others = self.run(f"{'UID ' * uid}SEARCH {ret}{text}", handle=handle)
+        if "SAVE" in opts:
+            ends = [found[0]] * ("MIN" in opts) + [found[-1]] * ("MAX" in opts) if found else []
+            some = ("MIN" in opts or "MAX" in opts) and not ("ALL" in opts or "COUNT" in opts)
+            self.saved = set(ends if some else found)
+        want = [u if uid else i + 1 for i, u in enumerate(self.view) if u in set(found)]
+        if opts == ["SAVE"]:
+            check(not answers, f"an answer: {answers}")
+            return self.changes(others, uid)
         check(len(answers) == 1, f"{len(answers)} answers")
-        if extended:
-            self.esearched(answers[0], want)
+        if extended or self.rev2:
+            self.esearched(answers[0], want, uid, set(opts) - {"SAVE"} or {"ALL"})
         else:
+            check(answers[0][0] == "SEARCH", f"{answers[0][0]} without RETURN")
             check(list(map(int, answers[0][1:])) == want, f"found {answers[0]}, not {want}")
         self.changes(others, uid)
 
-    @staticmethod
-    def esearched(words, want):
+    def esearched(self, words, want, uid, opts):
         flat = " ".join(words)
-        items = dict(re.findall(r" (MIN|MAX|COUNT|ALL) (\S+)", flat))
-        check(int(items["COUNT"]) == len(want), flat)
-        if not want:
-            check(len(items) == 1, flat)
-            return
-        check(numbers(items["ALL"]) == want and int(items["MIN"]) == want[0] and int(items["MAX"]) == want[-1],
-              f"{flat}, not {want}")
+        tag = f"s{self.number}n{self.counter}"
+        m = re.match(rf'ESEARCH \(TAG "{tag}"\)( UID)?((?: (?:MIN|MAX|COUNT|ALL) \S+)*)\Z', flat)
+        check(m and bool(m[1]) == uid, flat)
+        items = dict(re.findall(r"(MIN|MAX|COUNT|ALL) (\S+)", m[2]))
+        check(set(items) == (opts if want else opts & {"COUNT"}), f"{flat}, not {opts}")
+        right = {"COUNT": lambda v: int(v) == len(want), "ALL": lambda v: numbers(v) == want,
+                 "MIN": lambda v: int(v) == want[0], "MAX": lambda v: int(v) == want[-1]}
+        check(all(right[k](v) for k, v in items.items()), f"{flat}, not {want}")
 
     def do_copy(self, move=False):
         rnd = self.world.rnd
@@ -495,26 +522,31 @@ class Session:
         live = [box.messages[u] for u in box.live()]
         want = (f"* STATUS {box.name} (MESSAGES {len(live)} UIDNEXT {box.next} UIDVALIDITY "
                 f"{box.validity} UNSEEN {sum(1 for m in live if chr(92) + 'Seen' not in m.flags)} "
-                f"SIZE {sum(len(m.raw) for m in live)})")
+                f"SIZE {sum(len(m.raw) for m in live)} "
+                f"DELETED {sum(1 for m in live if chr(92) + 'Deleted' in m.flags)})")
+        by_list = self.world.rnd.random() < 0.4
+        wanted = [f'* LIST (\\HasNoChildren) "/" {box.name}'] * by_list + [want]
         got = []
 
         def handle(w):
-            if w[0] == "STATUS":
+            if w[0] in ("LIST", "STATUS"):
                 got.append("* " + " ".join(w))
-            return w[0] == "STATUS"
+            return w[0] in ("LIST", "STATUS")
 
-        _, others = self.run(f"STATUS {box.name} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN SIZE)",
-                             handle=handle)
-        check(got == [want], f"{got}, not {want}")
+        items = "(MESSAGES UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED)"
+        _, others = self.run(f'LIST "" {box.name} RETURN (STATUS {items})' if by_list
+                             else f"STATUS {box.name} {items}", handle=handle)
+        check(got == wanted, f"{got}, not {wanted}")
         self.changes(others, True)
 
     def leave(self):
-        self.box, self.view, self.owed = None, [], set()
+        self.box, self.view, self.owed, self.saved = None, [], set(), set()
 
     def do_select(self):
         rnd = self.world.rnd
         box = rnd.choice(self.world.boxes)
         readonly = rnd.random() < 0.2
+        closed = self.rev2 and self.box is not None
         self.leave()
         facts = {}
 
@@ -522,9 +554,12 @@ class Session:
             text = " ".join(w)
             for name, pattern in (("exists", r"(\d+) EXISTS"), ("next", r"OK \[UIDNEXT (\d+)\]"),
                                   ("validity", r"OK \[UIDVALIDITY (\d+)\]"),
-                                  ("unseen", r"OK \[UNSEEN (\d+)\]")):
+                                  ("unseen", r"OK \[UNSEEN (\d+)\]"), ("recent", r"(0) RECENT"),
+                                  ("closed", r"OK \[CLOSED()\]"),
+                                  ("list", rf'LIST \(\\HasNoChildren\) "/" {box.name}()\Z')):
                 if m := re.match(pattern, text):
-                    facts[name] = int(m[1])
+                    check(name != "closed" or not facts, "CLOSED is late")
+                    facts[name] = int(m[1] or 0)
             return True
 
         self.run(f"{'EXAMINE' if readonly else 'SELECT'} {box.name}", handle=handle)
@@ -533,8 +568,10 @@ class Session:
             box.validity = facts["validity"]
         unseen = [i + 1 for i, u in enumerate(live) if "\\Seen" not in box.messages[u].flags]
         want = {"exists": len(live), "next": box.next, "validity": box.validity}
-        if unseen:
-            want["unseen"] = unseen[0]
+        if self.rev2:
+            want |= {"list": 0} | ({"closed": 0} if closed else {})
+        else:
+            want |= {"recent": 0} | ({"unseen": unseen[0]} if unseen else {})
         check(facts == want, f"{facts}, not {want}")
         self.box, self.readonly, self.view, self.told_next = box, readonly, live, box.next
 
@@ -554,7 +591,8 @@ class Session:
     def do_bad(self):
         """Numbers that are not there; nothing happens."""
         n = len(self.view) + self.world.rnd.randint(1, 9)
-        what = self.world.rnd.choice(["FETCH {} FLAGS", "STORE 1:{} FLAGS ()", "COPY {} A"])
+        what = self.world.rnd.choice(["FETCH {} FLAGS", "STORE 1:{} FLAGS ()", "COPY {} A",
+                                        "SEARCH RETURN (SAVE) {} FOO", "FETCH $,{} FLAGS"])
         _, others = self.run(what.format(n), want="NO" if self.readonly and "STORE" in what
                              else "BAD")
         self.changes(others, "COPY" in what)
@@ -599,6 +637,9 @@ class World:
             _, others = first.run(f"STATUS {box.name} (UIDVALIDITY)")
             box.validity = int(re.search(r"UIDVALIDITY (\d+)", " ".join(others[0]))[1])
         self.sessions = [first] + [Session(self, i) for i in range(1, nsessions)]
+        for s in self.sessions:
+            if self.rnd.random() < 0.5:
+                s.enable()
 
     def run(self, seconds):
         end, n = time.monotonic() + seconds, 0
