@@ -144,6 +144,12 @@ set_servers(struct resolver *r, const struct resolver_opts *o)
 	size_t i;
 	int e = 0;
 
+	/* Servers and roots of one's own know the names of their own networks,
+	 * a router's server without signing them. */
+	if (o->forward != NULL || o->root->n > 0)
+		(void)set(r, "unblock-lan-zones:", "yes");
+	if (o->forward != NULL)
+		(void)set(r, "insecure-lan-zones:", "yes");
 	if (o->forward == NULL) {
 		/* As a zone to be primed from these addresses: that is what
 		 * hints are, and needs no file. */
@@ -157,9 +163,6 @@ set_servers(struct resolver *r, const struct resolver_opts *o)
 		if (dns_server_is_loopback(o->forward->address[i]))
 			(void)set(r, "do-not-query-localhost:", "no");
 	}
-	/* A router's server knows the names of its own network, unsigned. */
-	(void)set(r, "unblock-lan-zones:", "yes");
-	(void)set(r, "insecure-lan-zones:", "yes");
 	return e;
 }
 
