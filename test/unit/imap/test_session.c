@@ -602,6 +602,108 @@ START_TEST(imap_session__names_damage_and_goes_on)
 }
 END_TEST
 
+/* ---- IMAP4rev2 ---- */
+
+#define REV2(c)                                                              \
+	c "< e ENABLE IMAP4rev2\n" c "> [*] ENABLED IMAP4rev2\n" c "> e OK " \
+								   "*\n"
+#define SELECTED2(c, n)                                                   \
+	c "> [*] FLAGS *\n" c "> [*] OK ?PERMANENTFLAGS *\n" c "> [*] " n \
+	  " EXISTS\n" c "> [*] LIST *INBOX\n"
+#define THREE APPEND1 "1> a OK *\n" APPEND1 "1> a OK *\n" APPEND1 "1> a OK *\n"
+
+START_TEST(imap_session__speaks_rev2_once_it_is_enabled)
+{
+	play("1< a ENABLE FOO\n1= * ENABLED\n1> a OK *\n" REV2("1") APPEND1
+	    "1> a OK *\n"
+	    "1< b SELECT INBOX\n" SELECTED2("1", "1")
+		UIDS("1") "1> b OK *\n"
+			  "1< c SEARCH ALL\n"
+			  "1= * ESEARCH (TAG \"c\") ALL 1\n1> c OK *\n"
+			  "1< d SELECT Sent\n"
+			  "1> [*] OK ?CLOSED] *\n"
+			  "1> [*] FLAGS *\n1> [*] OK *\n1= * 0 EXISTS\n"
+			  "1= * LIST (\\HasNoChildren \\Sent \\Subscribed) "
+			  "\"/\" Sent\n" UIDS(
+			      "1") "1> d OK *\n"
+				   "1< f STATUS Sent (RECENT)\n1> f BAD *\n"
+				   "2< a SELECT INBOX\n" SELECTED("2", "1")
+				       UNSEEN("2") UIDS("2") "2> a OK *\n");
+}
+END_TEST
+
+START_TEST(imap_session__keeps_a_search_result)
+{
+	play(THREE "1< b SELECT INBOX\n" SELECTED("1", "3") UNSEEN("1") UIDS(
+	    "1") "1> b OK *\n"
+		 "1< c SEARCH RETURN (SAVE) 2:3\n1> c OK *\n"
+		 "1< d FETCH $ UID\n"
+		 "1= * 2 FETCH (UID 2)\n1= * 3 FETCH (UID 3)\n1> d OK *\n"
+		 "1< e UID STORE 1:2 +FLAGS.SILENT \\Deleted\n1> e OK *\n"
+		 "1< f EXPUNGE\n"
+		 "1= * 2 EXPUNGE\n1= * 1 EXPUNGE\n1> f OK *\n"
+		 "1< g FETCH $ UID\n1= * 1 FETCH (UID 3)\n1> g OK *\n"
+		 "1< h UID SEARCH RETURN (SAVE) CHARSET x ALL\n"
+		 "1> h NO ?BADCHARSET *\n"
+		 "1< i FETCH $ UID\n1> i OK *\n");
+}
+END_TEST
+
+/* Every second message: as many ranges as messages. */
+START_TEST(imap_session__refuses_to_save_too_much)
+{
+	struct imap_limits lim = IMAP_LIMITS_DEFAULT;
+
+	lim.saved = 1;
+	play_with(lim,
+	    THREE "1< b SELECT INBOX\n" SELECTED("1", "3") UNSEEN("1")
+		UIDS("1") "1> b OK *\n"
+			  "1< c SEARCH RETURN (SAVE) 1\n1> c OK *\n"
+			  "1< d SEARCH RETURN (SAVE COUNT) 1,3\n"
+			  "1> d NO ?NOTSAVED] *\n"
+			  "1< e FETCH $ UID\n1> e OK *\n"
+			  "1< f SEARCH RETURN (SAVE COUNT) ALL\n"
+			  "1= * ESEARCH (TAG \"f\") COUNT 3\n1> f OK *\n"
+			  "1< g UID SEARCH RETURN (ALL) $\n"
+			  "1= * ESEARCH (TAG \"g\") UID ALL 1:3\n1> g OK *\n");
+}
+END_TEST
+
+START_TEST(imap_session__bounds_the_patterns_of_list)
+{
+	struct imap_limits lim = IMAP_LIMITS_DEFAULT;
+
+	lim.patterns = 2;
+	play_with(lim,
+	    "1< a LIST \"\" (INBOX Sent)\n"
+	    "1> [*] LIST * INBOX\n1> [*] LIST * Sent\n1> a OK *\n"
+	    "1< b LIST \"\" (INBOX Sent Junk)\n1> b BAD ?LIMIT] *\n");
+}
+END_TEST
+
+START_TEST(imap_session__takes_encodings_off)
+{
+	play("1! a APPEND INBOX {73+}\\nContent-Type: text/plain\\n"
+	     "Content-Transfer-Encoding: base64\\n\\naGVsbG8=\\n\\n\n"
+	     "1> a OK *\n"
+	     "1! b APPEND INBOX {40+}\\nContent-Transfer-Encoding: x-foo\\n"
+	     "\\nhi\\n\\n\n"
+	     "1> b OK *\n"
+	     "1< c SELECT INBOX\n" SELECTED("1", "2") UNSEEN("1")
+		 UIDS("1") "1> c OK *\n"
+			   "1< d FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[1]<1.3>)\n"
+			   "1= * 1 FETCH (BINARY.SIZE[1] 5 BINARY[1]<1> {3}\n"
+			   "1= ell)\n1> d OK *\n"
+			   "1< e FETCH 1:2 BINARY.SIZE[1]\n"
+			   "1= * 1 FETCH (BINARY.SIZE[1] 5)\n"
+			   "1= * 2 FETCH (UID 2)\n"
+			   "1> e NO ?UNKNOWN-CTE] *\n"
+			   "1< f FETCH 1 BINARY[1]\n"
+			   "1= * 1 FETCH (FLAGS (\\Seen) BINARY[1] {5}\n"
+			   "1= hello)\n1> f OK *\n");
+}
+END_TEST
+
 TCase *
 imap_session_tests(void)
 {
@@ -626,5 +728,10 @@ imap_session_tests(void)
 	tcase_add_test(tc, imap_session__says_no_when_the_disk_is_full);
 	tcase_add_loop_test(tc, imap_session__names_damage_and_goes_on, 0,
 	    sizeof damaged_sizes / sizeof damaged_sizes[0]);
+	tcase_add_test(tc, imap_session__speaks_rev2_once_it_is_enabled);
+	tcase_add_test(tc, imap_session__keeps_a_search_result);
+	tcase_add_test(tc, imap_session__refuses_to_save_too_much);
+	tcase_add_test(tc, imap_session__bounds_the_patterns_of_list);
+	tcase_add_test(tc, imap_session__takes_encodings_off);
 	return tc;
 }
