@@ -394,8 +394,39 @@ lsub_all(struct list *l, const struct store_mailbox_list *all)
 
 /* ---- the commands ---- */
 
+/* No name is longer: a pattern with more than that beside its wildcards
+ * matches nothing. */
+#define NAME_MAX_BYTES 1000
+
+/*
+ * The same pattern without wildcards in a row, of which "*" covers the others,
+ * so that what it costs to compare is bounded by the names.  False if it
+ * matches nothing.
+ */
+static bool
+simplify(struct arena *arena, struct sv *pattern)
+{
+	char *p = arena_alloc(arena, pattern->n);
+	size_t n = 0, letters = 0, i;
+
+	for (i = 0; i < pattern->n; i++) {
+		char c = pattern->p[i];
+		bool wild = c == '*' || c == '%';
+
+		letters += !wild;
+		if (wild && n > 0 && (p[n - 1] == '*' || p[n - 1] == c))
+			continue;
+		if (wild && n > 0 && p[n - 1] == '%')
+			p[n - 1] = c;
+		else
+			p[n++] = c;
+	}
+	*pattern = sv_of(p, n);
+	return letters <= NAME_MAX_BYTES;
+}
+
 /* Reference and pattern are one behind the other, as a path.  False if that
- * is no name in any encoding: it matches nothing. */
+ * matches nothing: it is no name in any encoding, or too long. */
 static bool
 whole_pattern(
     struct imap_cmd *c, struct sv ref, struct sv pattern, struct sv *out)
@@ -413,8 +444,8 @@ whole_pattern(
 	} else {
 		ok = imap_utf7_decode(buf_sv(&wire), &text) == RC_OK;
 	}
-	if (ok)
-		*out = arena_dup(c->in.arena, buf_sv(&text));
+	*out = buf_sv(&text);
+	ok = ok && simplify(c->in.arena, out);
 	buf_fini(&text);
 	buf_fini(&wire);
 	return ok;

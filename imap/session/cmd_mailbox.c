@@ -1,5 +1,8 @@
 #include "imap/session/internal.h"
 
+#include "base/nfc.h"
+#include "base/utf8.h"
+
 /* SP mailbox and no more; false after having answered. */
 static bool
 one_mailbox(struct imap_cmd *c, struct sv *name)
@@ -23,6 +26,27 @@ without_slash(struct imap_cmd *c, struct sv name)
 	if (name.n > 1 && name.p[name.n - 1] == '/')
 		name.n--;
 	return arena_dup(c->in.arena, name).p;
+}
+
+/*
+ * May a mailbox be called so from now on?  IMAP4rev2 has names in Net-Unicode
+ * only [RFC 9051 5.1, RFC 5198 2]: in form C, without controls and without
+ * the separators of lines and paragraphs.  Older names, and those that
+ * IMAP4rev1 makes, are left as they are.  False after having answered.
+ */
+static bool
+may_be_new(struct imap_cmd *c, struct sv name)
+{
+	bool ok = !c->in.utf8 || nfc_is(name);
+	uint32_t cp;
+
+	while (c->in.utf8 && ok && name.n > 0)
+		ok = utf8_next(&name, &cp) == RC_OK &&
+		     (cp < 0x80 || cp > 0x9f) && cp != 0x2028 && cp != 0x2029;
+	if (!ok)
+		imap_no(c, "[CANNOT] The name is not in Net-Unicode, "
+			   "Unicode's form C without controls.");
+	return ok;
 }
 
 /*
@@ -95,6 +119,8 @@ imap_cmd_create(struct imap_cmd *c)
 		imap_syntax(c, r);
 		return;
 	}
+	if (!may_be_new(c, name))
+		return;
 	r = store_mailbox_create(
 	    s->store, without_slash(c, name), use, &s->need, &err);
 	if (r != RC_OK)
@@ -151,6 +177,8 @@ imap_cmd_rename(struct imap_cmd *c)
 		imap_syntax(c, r);
 		return;
 	}
+	if (!may_be_new(c, to))
+		return;
 	name = without_slash(c, to);
 	r = store_mailbox_rename(s->store, from.p, name, &s->need, &err);
 	if (r != RC_OK) {

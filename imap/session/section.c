@@ -72,7 +72,12 @@ whole_is_sound(
 	       store_verify(s->store, m->body) == RC_OK;
 }
 
-/* No literal holds a NUL; a literal8 does. */
+/*
+ * No literal holds a NUL; a literal8 does.
+ * [RFC 3516 6 DEVIATES: a part with NULs is not shown to BODY as if it were
+ * encoded: rewriting it would break signatures and change sizes.  BODY has
+ * '?' for each NUL, BINARY has the bytes.]
+ */
 static void
 hide_nuls(char *p, size_t n)
 {

@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/fold.h"
 #include "base/log.h"
+#include "base/nfc.h"
 #include "base/utf8.h"
 #include "test/unit/base/suites.h"
 
@@ -294,6 +295,37 @@ START_TEST(utf8__every_code_point_comes_back)
 }
 END_TEST
 
+static const struct {
+	const char *in;
+	bool ok;
+} nfc_rows[] = {
+    {"", true}, {"abc", true}, {"\xc3\xbc", true},	/* u diaeresis */
+    {"u\xcc\x88", false},				/* in two */
+    {"q\xcc\x83", true},				/* only in two */
+    {"a\xcc\x88\xcc\xa3", false},			/* wrong order */
+    {"q\xcc\xa3\xcc\x87", true},			/* right order */
+    {"q\xcc\x87\xcc\xa3", false},			/* wrong order */
+    {"\xc5\xbd\xcc\xa3", false},			/* under a caron */
+    {"e\xcc\xa7\xcc\x82", false},			/* the nearer one */
+    {"q\xcc\x88\xcc\x88u", true},			/* of no letter */
+    {"\xe2\x84\xab", false},				/* Angstrom sign */
+    {"\xe1\x84\x80\xe1\x85\xa1", false},		/* Hangul L V */
+    {"\xea\xb0\x80\xe1\x86\xa8", false},		/* Hangul LV T */
+    {"\xea\xb0\x81\xe1\x86\xa8", true},			/* Hangul LVT T */
+    {"\xe0\xa6\x95\xe0\xa6\xbe", true},			/* Bengali ka */
+    {"\xe0\xa7\x87\xe0\xa6\xbe", false},		/* Bengali o */
+    {"\xe4\xb8\xad\xe6\x96\x87\xf0\x9f\x98\x80", true}, /* no marks */
+    {"\xef\xa4\x80", false},				/* compatibility */
+    {"\xff", false},					/* no UTF-8 */
+};
+
+START_TEST(nfc_is__judges_each_row)
+{
+	ck_assert_msg(
+	    nfc_is(sv_str(nfc_rows[_i].in)) == nfc_rows[_i].ok, "row %d", _i);
+}
+END_TEST
+
 START_TEST(base64__round_trip_and_strictness)
 {
 	static const char *const bad[] = {"A", "AA", "AAA",
@@ -429,6 +461,8 @@ bytes_tests(void)
 	tcase_add_loop_test(t, utf8_valid__judges_each_row, 0,
 	    sizeof utf8_rows / sizeof utf8_rows[0]);
 	tcase_add_test(t, utf8__every_code_point_comes_back);
+	tcase_add_loop_test(t, nfc_is__judges_each_row, 0,
+	    sizeof nfc_rows / sizeof nfc_rows[0]);
 	tcase_add_test(t, base64__round_trip_and_strictness);
 	tcase_add_test(t, fold__folds_letters_and_keeps_rubbish);
 	tcase_add_test(t, log_q__is_safe_for_a_terminal);

@@ -600,6 +600,36 @@ START_TEST(imap_put_astring__picks_the_plainest_form)
 }
 END_TEST
 
+START_TEST(imap_put_mailbox__writes_utf7_or_utf8)
+{
+	static const struct {
+		const char *name, *utf7, *utf8;
+	} row[] = {
+	    {"INBOX", "INBOX", "INBOX"},
+	    {"NIL", "\"NIL\"", "\"NIL\""},
+	    {"R&D", "R&-D", "R&D"},
+	    {"a b", "\"a b\"", "\"a b\""},
+	    {"\xc3\xa4", "&AOQ-", "\"\xc3\xa4\""},
+	    {"\xc3\xa4\"", "\"&AOQ-\\\"\"", "\"\xc3\xa4\\\"\""},
+	    {"\xc3\xa4\n", "&AOQACg-", "{3}\r\n\xc3\xa4\n"},
+	    {"\xff", "&,,0-", "{1}\r\n\xff"},
+	};
+	struct buf out;
+	size_t i;
+
+	buf_init(&out, 100);
+	for (i = 0; i < sizeof row / sizeof row[0]; i++) {
+		buf_reset(&out);
+		imap_put_mailbox(&out, sv_str(row[i].name), false);
+		ck_assert_str_eq(out.p, row[i].utf7);
+		buf_reset(&out);
+		imap_put_mailbox(&out, sv_str(row[i].name), true);
+		ck_assert_str_eq(out.p, row[i].utf8);
+	}
+	buf_fini(&out);
+}
+END_TEST
+
 TCase *
 imap_grammar_tests(void)
 {
@@ -610,5 +640,6 @@ imap_grammar_tests(void)
 	tcase_add_loop_test(tc, imap_grammar__survives_truncation, 0, n);
 	tcase_add_test(tc, imap_set__resolves_star_and_disorder);
 	tcase_add_test(tc, imap_put_astring__picks_the_plainest_form);
+	tcase_add_test(tc, imap_put_mailbox__writes_utf7_or_utf8);
 	return tc;
 }

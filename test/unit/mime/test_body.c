@@ -104,11 +104,35 @@ START_TEST(mime_part_text__decodes_and_converts)
 }
 END_TEST
 
+static const struct {
+	const char *header;
+	bool known;
+} encodings[] = {
+    {"Subject: x\r\n\r\n", true},
+    {"", true},
+    {"Content-Transfer-Encoding: 7bit\r\n\r\n", true},
+    {"content-transfer-encoding: (c) Quoted-Printable\r\n\r\n", true},
+    {"Content-Transfer-Encoding: BINARY\r\n", true},
+    {"Content-Transfer-Encoding:\r\n\r\n", true},
+    {"Content-Transfer-Encoding: x-uuencode\r\n\r\n", false},
+    {"Content-Transfer-Encoding: base-64\r\n\r\n", false},
+};
+
+START_TEST(mime_encoding_known__reads_each_row)
+{
+	ck_assert_msg(mime_encoding_known(sv_str(encodings[_i].header)) ==
+			  encodings[_i].known,
+	    "%s", encodings[_i].header);
+}
+END_TEST
+
 TCase *
 body_tests(void)
 {
 	TCase *tc = tcase_create("body");
 
+	tcase_add_loop_test(tc, mime_encoding_known__reads_each_row, 0,
+	    sizeof encodings / sizeof encodings[0]);
 	tcase_add_loop_test(tc, mime_decode_body__reads_each_row, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(tc, mime_to_utf8__knows_its_charsets);

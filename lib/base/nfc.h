@@ -1,0 +1,16 @@
+/*
+ * Unicode's normalisation form C [RFC 5198 3, UAX #15]: of several ways to
+ * write a character the one with as few code points as there are.
+ */
+#ifndef BASE_NFC_H
+#define BASE_NFC_H
+
+#include <stdbool.h>
+
+#include "base/sv.h"
+
+/* Is it UTF-8 in form C?  Characters younger than our tables are taken to
+ * stand for themselves. */
+bool nfc_is(struct sv s);
+
+#endif
