@@ -128,6 +128,38 @@ print_certificate(const struct conf *conf)
 	return warnings;
 }
 
+/* How names are looked up. */
+static unsigned
+print_names(const struct conf *conf)
+{
+	const struct conf_dns *d = &conf->dns;
+	struct err err = {.text = ""};
+	size_t i;
+
+	puts("\nname service");
+	if (d->nforward > 0) {
+		printf("  asks");
+		for (i = 0; i < d->nforward; i++)
+			printf(" %s", d->forward[i]);
+		puts("");
+	} else {
+		printf("  own recursion from the root%s%s\n",
+		    d->root_hints != NULL ? " in " : "",
+		    d->root_hints != NULL ? d->root_hints : "");
+		if (d->root_hints == NULL)
+			puts("  (where the network forbids that: the servers "
+			     "of /etc/resolv.conf)");
+	}
+	if (d->trust_anchor != NULL)
+		printf("  trusts %s\n", d->trust_anchor);
+	puts(d->validate ? "  validates signatures (DNSSEC)"
+			 : "  does not validate: answers can be forged");
+	if (name_service_check(conf, &err) == RC_OK)
+		return 0;
+	printf("  WARNING: %s\n", err.text);
+	return 1;
+}
+
 static unsigned
 warn_passwords(const struct conf *conf)
 {
@@ -208,6 +240,7 @@ cmd_check(const char *config, int argc, char **argv)
 	print_ports(conf);
 	print_people(conf);
 	warnings = print_certificate(conf);
+	warnings += print_names(conf);
 	puts("");
 	warnings += warn_passwords(conf) + warn_folders(conf);
 	if (warnings == 0)

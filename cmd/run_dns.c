@@ -1,5 +1,6 @@
 /* The name service's process: sockets out to name servers, lines; no files. */
 #include "cmd/child.h"
+#include "cmd/super.h"
 #include "dns/server.h"
 
 #define PORTS_MAX 16
@@ -33,13 +34,35 @@ on_conf(struct child *c)
 
 static const struct child_ops ops = {.line = on_line, .conf = on_conf};
 
+static int
+load(const struct conf *conf, struct dns_server_opts *o, struct err *err)
+{
+	const struct conf_dns *d = &conf->dns;
+	int r = dns_server_opts_load(
+	    o, d->root_hints, d->trust_anchor, d->forward, d->nforward, err);
+
+	if (r == RC_OK)
+		o->validate = d->validate;
+	return r;
+}
+
+int
+name_service_check(const struct conf *conf, struct err *err)
+{
+	struct dns_server_opts o;
+	int r = load(conf, &o, err);
+
+	if (r == RC_OK)
+		dns_server_opts_fini(&o);
+	return r;
+}
+
 int
 run_dns(int control_fd)
 {
 	struct state st = {.server = NULL};
 	struct child *c = &st.child;
 	struct dns_server_opts o;
-	const struct conf_dns *d;
 	uint16_t ports[PORTS_MAX];
 	struct sandbox_profile walls = {
 	    .name = "dns", .connects = true, .ports = ports};
@@ -49,11 +72,8 @@ run_dns(int control_fd)
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
 	st.conf = child_conf(c);
-	d = &st.conf->dns;
-	if (dns_server_opts_load(&o, d->root_hints, d->trust_anchor, d->forward,
-		d->nforward, &err) != RC_OK)
+	if (load(st.conf, &o, &err) != RC_OK)
 		child_die(c, "dns.setup", &err);
-	o.validate = d->validate;
 	walls.nports = dns_server_opts_ports(&o, ports, PORTS_MAX);
 	if (dns_server_new(c->loop, &o, &st.server, &err) != RC_OK)
 		child_die(c, "dns.setup", &err);

@@ -57,6 +57,11 @@ uint64_t certificate_stamp(const struct conf *conf);
 void certificate_paths(
     const struct conf *conf, struct buf *cert, struct buf *key);
 
+/* ---- run_dns.c ---- */
+
+/* Reads the files of the key `dns` as the dns process will: are they fine? */
+int name_service_check(const struct conf *conf, struct err *err) RC_USE_RESULT;
+
 /* ---- procs.c: the processes ---- */
 
 struct proc {

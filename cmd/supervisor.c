@@ -119,6 +119,8 @@ reload(struct super *s, struct err *err)
 	if (r == RC_OK)
 		r = certificate_load(fresh, NULL, NULL, err);
 	if (r == RC_OK)
+		r = name_service_check(fresh, err);
+	if (r == RC_OK)
 		r = sockets_open(sockets, fresh, &changed, err);
 	other = certificate_stamp(fresh) != s->cert_stamp;
 	if (r == RC_OK)
@@ -495,6 +497,8 @@ prepare(struct super *s, int *lock, struct err *err)
 	}
 	if (r == RC_OK)
 		r = take_certificate(s, s->conf, err);
+	if (r == RC_OK)
+		r = name_service_check(s->conf, err);
 	if (r == RC_OK)
 		r = sockets_open(&s->sockets, s->conf, &changed, err);
 	return r;

@@ -84,8 +84,11 @@ works_unvalidated(struct dns_ladder *l, int rung, int64_t now)
 {
 	enum dns_ladder_news news = DNS_LADDER_SAME;
 
-	if (l->bad_since == 0)
+	/* That is worth saying, also where it was down before. */
+	if (l->bad_since == 0) {
 		l->bad_since = now;
+		news = DNS_LADDER_DOWN;
+	}
 	if (now - l->bad_since >= DNS_LADDER_DAY)
 		return take(l, rung);
 	/* Not yet: lookups go on failing where validation fails. */

@@ -79,7 +79,8 @@ enum dns_ladder_news {
 	DNS_LADDER_SAME,    /* nothing has changed */
 	DNS_LADDER_CHANGED, /* another way is in force, or the first */
 	DNS_LADDER_BACK,    /* the same way works again after an outage */
-	DNS_LADDER_DOWN	    /* nothing works any more */
+	DNS_LADDER_DOWN	    /* nothing works any more, or it turns out that
+			       only validation fails: see bad_since */
 };
 
 /* How the probe went. */

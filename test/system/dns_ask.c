@@ -170,7 +170,7 @@ struct load {
 	struct ask *a;
 	const char *prefix, *zone;
 	uint32_t n;
-	_Atomic uint32_t next, ok, none, temp, other;
+	_Atomic uint32_t next, ok, none, temp, late, other;
 	_Atomic uint32_t done;
 };
 
@@ -181,8 +181,10 @@ count(struct load *l, int rc)
 		l->ok++;
 	else if (rc == RC_NOTFOUND)
 		l->none++;
-	else if (rc == RC_TEMP || rc == RC_TIMEOUT)
+	else if (rc == RC_TEMP)
 		l->temp++;
+	else if (rc == RC_TIMEOUT)
+		l->late++;
 	else
 		l->other++;
 	l->done++;
@@ -219,8 +221,8 @@ print_load(struct load *l, int64_t start)
 {
 	int64_t ms = clk_mono() - start;
 
-	printf("ok=%u notfound=%u temp=%u other=%u ms=%lld rate=%lld\n", l->ok,
-	    l->none, l->temp, l->other, (long long)ms,
+	printf("ok=%u notfound=%u temp=%u late=%u other=%u ms=%lld rate=%lld\n",
+	    l->ok, l->none, l->temp, l->late, l->other, (long long)ms,
 	    (long long)(l->n * 1000LL / (ms > 0 ? ms : 1)));
 }
 

@@ -19,10 +19,15 @@ same without signatures).
 """
 import contextlib
 import ctypes
+import ipaddress
+import json
 import os
 import pwd
+import re
 import shutil
 import signal
+import smtplib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -72,7 +77,7 @@ class Zone:
 
 class SmallNet:
     def __init__(self, hosts=(), zones=None):
-        self.id = f"hm{os.getpid():x}{int(time.monotonic() * 1000) & 0xfff:x}"
+        self.id = f"hm{os.getpid()}x{int(time.monotonic() * 1000) & 0xfff:x}"
         self.names = SERVERS + list(hosts)
         self.zones = zones or {}
         self.ip, self.ip6 = {}, {}
@@ -86,7 +91,23 @@ class SmallNet:
 
     # ---- life ----
 
+    def _sweep(self):
+        """What runs have left that were killed without a chance to clean up."""
+        for word in self._ip("netns", "list", check=False).split():
+            m = re.match(r"hm(\d+)x[0-9a-f]+-", word)
+            if m and not os.path.exists(f"/proc/{m.group(1)}"):
+                self._remove(word)
+
+    def _remove(self, ns):
+        # Whoever is still in there (a daemon of Postfix) is ours.
+        for pid in self._ip("netns", "pids", ns, check=False).split():
+            with contextlib.suppress(OSError):
+                os.kill(int(pid), signal.SIGKILL)
+        self._ip("netns", "del", ns, check=False)
+        shutil.rmtree(f"/etc/netns/{ns}", ignore_errors=True)
+
     def __enter__(self):
+        self._sweep()
         self.dir = tempfile.mkdtemp(prefix="smallnet.")
         os.chmod(self.dir, 0o755)
         self.signals = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
@@ -121,12 +142,7 @@ class SmallNet:
                 p.wait()
         self.procs = []
         for name in ["wire"] + self.names:
-            # Whoever is left in there (a daemon of Postfix): these are ours.
-            for pid in self._ip("netns", "pids", self.ns(name), check=False).split():
-                with contextlib.suppress(OSError):
-                    os.kill(int(pid), signal.SIGKILL)
-            self._ip("netns", "del", self.ns(name), check=False)
-            shutil.rmtree(f"/etc/netns/{self.ns(name)}", ignore_errors=True)
+            self._remove(self.ns(name))
         if self.dir:
             shutil.rmtree(self.dir, ignore_errors=True)
         for s, old in getattr(self, "signals", {}).items():
@@ -296,7 +312,6 @@ class SmallNet:
 
     @staticmethod
     def _nibbles(ip6):
-        import ipaddress
         return ipaddress.ip_address(ip6).reverse_pointer.removesuffix(".ip6.arpa")
 
     # ---- name servers ----
@@ -415,7 +430,6 @@ class Postfix:
             raise RuntimeError("postfix does not answer: " + self.log())
 
     def _answers(self):
-        import socket
         try:
             with self.net.inside(self.host), \
                     socket.create_connection((self.net.ip[self.host], 25), timeout=2) as s:
@@ -486,7 +500,6 @@ queue_run_delay = 2s
 
     def send(self, sender, to, text):
         """Through its sendmail port on the loopback."""
-        import smtplib
         with self.net.inside(self.host):
             s = smtplib.SMTP("127.0.0.1", 25, timeout=20)
         s.sendmail(sender, to, text)
@@ -518,7 +531,6 @@ class BadHost:
 
     def events(self):
         """Everything it has seen: dicts with time, session, what, ..."""
-        import json
         try:
             return [json.loads(l) for l in open(os.path.join(self.dir, "events"))]
         except FileNotFoundError:
