@@ -46,7 +46,8 @@ struct demo {
 	char secrets[420]; /* the passwords, from one start to the next */
 	char password[2][PASSWORD_N + 1];
 	uint16_t port[CONF_SERVICES];
-	bool first; /* the folder is new */
+	const char *relay; /* HOST:PORT for mail to the outside, or NULL */
+	bool first;	   /* the folder is new */
 	int64_t began;
 };
 
@@ -100,7 +101,17 @@ write_config(const struct demo *d, struct buf *out)
 		      "  ben:  { addresses: [ben@" DOMAIN "] }\n"
 		      "aliases:\n"
 		      "  family@" DOMAIN ": [anna, ben]\n");
-	buf_addf(out, "data: %s/data\nlisten:\n", d->dir);
+	buf_addf(out, "data: %s/data\n", d->dir);
+	if (d->relay != NULL) {
+		struct sv relay = sv_str(d->relay);
+		size_t colon = sv_rchr(relay, ':');
+
+		buf_addf(out, "relay: { host: \"%.*s\", port: %s, tls: off }\n",
+		    SV_ARG(sv_first(relay, colon)), relay.p + colon + 1);
+	} else {
+		buf_adds(out, "relay: off  # nobody outside gets demo mail\n");
+	}
+	buf_adds(out, "listen:\n");
 	for (s = 0; s < CONF_SERVICES; s++)
 		buf_addf(out, "  %s: [\"" HOST ":%u\"]\n",
 		    conf_service_name((enum conf_service)s), d->port[s]);
@@ -471,11 +482,19 @@ parse_args(struct demo *d, int argc, char **argv)
 	char here[300];
 	const char *dir = NULL;
 
-	if (argc == 3 && strcmp(argv[1], "--dir") == 0)
-		dir = argv[2];
-	else if (argc != 1)
-		return command_fail(
-		    "try", EXIT_USAGE, "usage: try [--dir DIR]");
+	int i;
+
+	for (i = 1; i + 1 < argc; i += 2)
+		if (strcmp(argv[i], "--dir") == 0)
+			dir = argv[i + 1];
+		else if (strcmp(argv[i], "--relay") == 0 &&
+			 strchr(argv[i + 1], ':') != NULL)
+			d->relay = argv[i + 1];
+		else
+			break;
+	if (i != argc)
+		return command_fail("try", EXIT_USAGE,
+		    "usage: try [--dir DIR] [--relay HOST:PORT]");
 	if (dir == NULL)
 		(void)snprintf(
 		    d->dir, sizeof d->dir, "/tmp/hearthmail-try-%u", geteuid());

@@ -8,6 +8,7 @@ const struct role_info role_info[ROLE_COUNT] = {
 	false},
     [ROLE_QUEUE] = {"queue", "hearthmail-queue", "spool", run_queue, 0, false},
     [ROLE_DNS] = {"dns", "hearthmail-dns", "run/empty", run_dns, 0, false},
+    [ROLE_MX] = {"mx", "hearthmail-net", "run/empty", run_mx, 0, false},
     [ROLE_SMTP] = {"smtp", "hearthmail-net", "run/empty", run_smtp,
 	SERVES(CONF_SMTP), true},
     [ROLE_SUBMISSION] = {"submission", "hearthmail-net", "run/empty",
@@ -33,6 +34,8 @@ const struct wire house_wires[] = {
     {ROLE_POP3, ROLE_AUTH},
     {ROLE_AUTH, ROLE_KEEPER},
     {ROLE_QUEUE, ROLE_KEEPER},
+    {ROLE_QUEUE, ROLE_MX},
+    {ROLE_MX, ROLE_DNS},
     {ROLE_ACCOUNT, ROLE_KEEPER},
 };
 

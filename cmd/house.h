@@ -16,6 +16,7 @@ enum role {
 	ROLE_KEEPER,
 	ROLE_QUEUE,
 	ROLE_DNS,
+	ROLE_MX,
 	ROLE_SMTP,
 	ROLE_SUBMISSION,
 	ROLE_IMAP,
@@ -45,6 +46,7 @@ extern const size_t house_nwires;
 /* One function for each process, in run_NAME.c. */
 int run_auth(int control_fd);
 int run_keeper(int control_fd);
+int run_mx(int control_fd);
 int run_queue(int control_fd);
 int run_dns(int control_fd);
 int run_smtp(int control_fd);

@@ -79,6 +79,17 @@ house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
 	return r;
 }
 
+static bool
+house_may_leave(void *ctx)
+{
+	struct smtp_house *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool ok = c->outside;
+
+	conf_free(&c);
+	return ok;
+}
+
 /* ---- the queue ---- */
 
 static int
@@ -117,11 +128,21 @@ put_into_queue(struct smtp_house *h, const struct smtp_delivery *d,
 	msg_init(&m, QUEUE_PUT);
 	msg_put_sv(&m, sv_of(d->id, sizeof d->id));
 	msg_put_sv(&m, d->sender);
+	msg_put_str(&m, d->owner != NULL ? d->owner : "");
 	msg_put_u64(&m, d->size);
-	msg_put_u32(&m, n);
-	for (i = 0; i < d->naccount; i++)
-		if (!done[i])
-			msg_put_str(&m, d->account[i].name);
+	msg_put_u32(&m, d->bare ? SPOOL_BARE : 0);
+	msg_put_sv(&m, SV(""));
+	msg_put_u32(&m, n + (uint32_t)d->noutside);
+	for (i = 0; i < d->naccount; i++) {
+		if (done[i])
+			continue;
+		msg_put_u8(&m, true);
+		msg_put_str(&m, d->account[i].name);
+	}
+	for (i = 0; i < d->noutside; i++) {
+		msg_put_u8(&m, false);
+		msg_put_str(&m, d->outside[i]);
+	}
 	fd = dup(d->fd);
 	if (fd < 0) {
 		msg_fini(&m);
@@ -278,7 +299,8 @@ house_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 	bool full = false;
 	int r = RC_OK;
 
-	if (d->naccount > 1 && d->size * d->naccount > SPOOL_BYTES)
+	if (d->noutside > 0 ||
+	    (d->naccount > 1 && d->size * d->naccount > SPOOL_BYTES))
 		r = put_into_queue(h, d, done, err);
 	else if (try_accounts(h, d, done, &full) > 0)
 		/* A full disk is told at once: the sender's own queue is a
@@ -293,6 +315,7 @@ const struct smtp_ops smtp_house_ops = {
     .lookup = house_lookup,
     .login = house_login,
     .may_send = house_may_send,
+    .may_leave = house_may_leave,
     .file = house_file,
     .deliver = house_deliver,
 };

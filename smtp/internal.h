@@ -26,6 +26,9 @@ struct smtp_transaction {
 	struct buf sender; /* plain, without <> */
 	struct smtp_account *account;
 	size_t naccount, account_cap;
+	char **outside; /* submission: addresses of other domains */
+	size_t noutside, outside_cap;
+	size_t rcpt_bytes; /* of all recipients: they must fit a message */
 	uint32_t nrcpt;
 	struct buf first_rcpt; /* for the trace header's "for" */
 	uint8_t id[16];

@@ -125,7 +125,11 @@ deliver(struct smtp_session *s)
 	    .fd = t->body.fd,
 	    .size = t->body.size,
 	    .account = t->account,
-	    .naccount = t->naccount};
+	    .naccount = t->naccount,
+	    .outside = (const char *const *)t->outside,
+	    .noutside = t->noutside,
+	    .owner = s->authed ? s->login.account : NULL,
+	    .bare = t->noutside > 0};
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
 	struct err err = {.text = "try again later"};
 	size_t i;

@@ -24,6 +24,11 @@ struct smtp_delivery {
 	uint64_t size;
 	const struct smtp_account *account;
 	size_t naccount;
+	/* Submission only: */
+	const char *const *outside; /* addresses elsewhere */
+	size_t noutside;
+	const char *owner; /* the account that sends it, or NULL */
+	bool bare;	   /* without Return-Path: it goes outside, too */
 };
 
 struct smtp_login {
@@ -46,10 +51,13 @@ struct smtp_ops {
 	/* May this account write as that address? */
 	bool (*may_send)(
 	    void *ctx, const struct smtp_login *who, struct sv address);
+	/* May mail go to other domains at all?  NULL: no. */
+	bool (*may_leave)(void *ctx);
 	/* An empty unlinked file for a message above 1 MiB; RC_TEMP,
 	 * RC_NOSPACE. */
 	int (*file)(void *ctx, int *fd_out);
 	/* RC_OK only when each account has it on the disk, or the queue has.
+	 * With recipients outside, all go through the queue, in one step.
 	 * RC_TEMP, RC_NOSPACE.  fd stays the caller's. */
 	int (*deliver)(
 	    void *ctx, const struct smtp_delivery *d, struct err *err);

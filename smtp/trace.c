@@ -33,7 +33,10 @@ smtp_trace_header(const struct smtp_session *s, struct buf *out)
 	bool six = sv_chr(sv_str(s->c->peer), ':') < sv_str(s->c->peer).n;
 	size_t i;
 
-	buf_addf(out, "Return-Path: <%s>\r\nReceived: from ", t->sender.p);
+	/* [RFC 5321 4.4] it is put there by whoever delivers for good. */
+	if (t->noutside == 0)
+		buf_addf(out, "Return-Path: <%s>\r\n", t->sender.p);
+	buf_adds(out, "Received: from ");
 	add_helo(buf_sv(&s->helo), out);
 	/* Who writes through submission is not to be found by where he sits. */
 	if (!s->authed)

@@ -11,6 +11,7 @@ void
 smtp_transaction_reset(struct smtp_session *s)
 {
 	struct smtp_transaction *t = &s->t;
+	size_t i;
 
 	if (t->receiving) {
 		smtp_body_fini(&t->body);
@@ -19,12 +20,19 @@ smtp_transaction_reset(struct smtp_session *s)
 	t->receiving = false;
 	t->begun = false;
 	t->naccount = 0;
+	for (i = 0; i < t->noutside; i++)
+		free(t->outside[i]);
+	t->noutside = 0;
+	t->rcpt_bytes = 0;
 	t->nrcpt = 0;
 	t->too_big = false;
 	t->received = 0;
 	buf_reset(&t->sender);
 	buf_reset(&t->first_rcpt);
 }
+
+/* The recipients of a message fit one message to the queue. */
+#define RCPT_BYTES_MAX 48000
 
 /* An argument that does not parse. */
 static void
@@ -148,16 +156,43 @@ reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 		    address.p);
 	else if (s->c->o->submission)
 		smtp_refuse(s, 550, "5.7.1",
-		    "mail to other domains cannot be "
-		    "sent yet: this server delivers only to its own people");
+		    "mail to other domains is not sent from here: `relay` is "
+		    "off (the demo: start it with --relay HOST:PORT)");
 	else
 		smtp_refuse(s, 550, "5.7.1", "no mail is relayed here");
+}
+
+/* Twice the same address is one recipient. */
+static void
+add_outside(struct smtp_transaction *t, struct sv address)
+{
+	size_t i;
+
+	for (i = 0; i < t->noutside; i++)
+		if (sv_eq(sv_str(t->outside[i]), address))
+			return;
+	t->outside =
+	    xgrow(t->outside, &t->outside_cap, t->noutside + 1, sizeof(char *));
+	t->outside[t->noutside++] = sv_dup(address);
+}
+
+/* Ours, or somebody else's: RC_OK if it will be taken. */
+static int
+find_recipient(struct smtp_session *s, struct sv address, bool has_domain)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	int r = o->ops->lookup(o->ctx, address, add_account, &s->t);
+
+	if (r != RC_DENIED || !o->submission || !has_domain ||
+	    o->ops->may_leave == NULL || !o->ops->may_leave(o->ctx))
+		return r;
+	add_outside(&s->t, address);
+	return RC_OK;
 }
 
 void
 smtp_run_rcpt(struct smtp_session *s, struct sv args)
 {
-	const struct smtp_server_opts *o = s->c->o;
 	struct smtp_transaction *t = &s->t;
 	struct mail_path path;
 	enum smtp_arg_error e = smtp_rcpt_parse(args, &path);
@@ -168,18 +203,22 @@ smtp_run_rcpt(struct smtp_session *s, struct sv args)
 		refuse_argument(s, e, false);
 		return;
 	}
-	if (t->nrcpt >= s->c->limits.recipients) {
+	if (t->nrcpt >= s->c->limits.recipients ||
+	    t->rcpt_bytes > RCPT_BYTES_MAX) {
 		/* [RFC 5321 4.5.3.1.10] */
 		smtp_reply(s, 452, "4.5.3", "at most %u recipients at once",
-		    s->c->limits.recipients);
+		    t->nrcpt < s->c->limits.recipients
+			? t->nrcpt
+			: s->c->limits.recipients);
 		return;
 	}
 	buf_init(&address, 1024);
 	mail_path_plain(&path, &address);
-	r = o->ops->lookup(o->ctx, buf_sv(&address), add_account, t);
+	r = find_recipient(s, buf_sv(&address), path.domain.n > 0);
 	if (r != RC_OK) {
 		reject_rcpt(s, r, buf_sv(&address));
 	} else {
+		t->rcpt_bytes += address.n + SMTP_ACCOUNT_MAX;
 		if (t->nrcpt++ == 0)
 			buf_addsv(&t->first_rcpt, buf_sv(&address));
 		if (s->state == SMTP_ST_MAIL)

@@ -100,7 +100,8 @@ ARROWS = {
     "imap/session": ["base", "net", "store", "mail", "mime", "imap/parse"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
-    "queue/spool": ["base", "ipc", "journal"],
+    "queue/spool": ["base", "conf", "ipc", "journal", "mail", "mime"],
+    "queue/mx": ["base", "conf", "dns", "ipc", "net"],
 }
 
 

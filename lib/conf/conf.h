@@ -114,6 +114,7 @@ struct conf {
 	struct conf_dns dns;
 	struct conf_relay *relay;
 	size_t nrelay;
+	bool outside; /* mail may go to other domains (not `relay: off`) */
 	bool sandbox;
 
 	/* For lookups: all account addresses, sorted. */

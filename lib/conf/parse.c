@@ -934,6 +934,7 @@ set_defaults(struct conf *c, const char *file)
 	c->file = xstrdup(file);
 	c->data = xstrdup("/var/lib/hearthmail");
 	c->sandbox = true;
+	c->outside = true;
 	c->dns.validate = true;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,

@@ -166,7 +166,9 @@ has_host(struct conf_parser *p, yaml_node_t *n)
 void
 conf_set_relay(struct conf_parser *p, yaml_node_t *n)
 {
-	if (n->type == YAML_MAPPING_NODE && !has_host(p, n))
+	if (n->type == YAML_SCALAR_NODE && sv_ieq(conf_text_of(n), SV("off")))
+		p->c->outside = false;
+	else if (n->type == YAML_MAPPING_NODE && !has_host(p, n))
 		conf_each_pair(p, n, "a map of domains", domain_pair, NULL);
 	else
 		add_relay(p, n, NULL);

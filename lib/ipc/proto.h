@@ -60,8 +60,10 @@ enum proto {
 	/* ---- smtp, submission to queue ---- */
 
 	QUEUE_FILE, /* -> u32 rc; fd: an empty unlinked file */
-	/* 16 bytes delivery id, str sender, u64 size, u32 n, n times str
-	 * account; fd: body -> u32 rc, str text */
+	/* 16 bytes delivery id, str sender, str account that submits it, u64
+	 * size, u32 flags (SPOOL_*), sv bytes in front of the body, u32 n,
+	 * n times u8 local, str account or address;
+	 * fd: body -> u32 rc, str text */
 	QUEUE_PUT,
 
 	/* ---- whoever looks up names to dns (lib/dns/dns.h) ---- */
@@ -69,6 +71,19 @@ enum proto {
 	/* str name, u32 type -> u32 rc, u8 security, u32 ttl,
 	 * str canonical name, u32 n, n times sv data of a record */
 	DNS_QUERY,
+
+	/* ---- queue to mx ---- */
+
+	/*
+	 * One message for one destination: str domain, u8 with relay: (str
+	 * host, u32 port, u8 conf_tls, u8 implicit TLS, u8 fallback, str user,
+	 * str password), str sender, u64 size, u32 flags (SPOOL_*), u32 n, n
+	 * times str address; fd: body
+	 * -> u32 rc, u8 reached, str words on the destination,
+	 *    n times u32 reply code, str words
+	 * Not reached: no host took it up; there are no codes then.
+	 */
+	MX_JOB,
 
 	/* ---- command line to auth, on a control connection ---- */
 
@@ -78,6 +93,11 @@ enum proto {
 	CMD_APP_LIST,	/* str account -> rc, text (the lines) */
 	CMD_ACCOUNTS,	/* -> rc, text (the lines) */
 };
+
+/* Of a message in the spool, in QUEUE_PUT, MX_JOB and its records. */
+#define SPOOL_EIGHT_BIT 0x1u /* its body has bytes above 127 */
+#define SPOOL_BARE	0x2u /* without Return-Path: for the outside, too */
+#define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
 
 #define DELIVER_OPAQUE 0x01u /* do not parse it: its parser died of it */
 

@@ -397,16 +397,19 @@ stream_park(struct stream *s)
 		buf_release(&s->out);
 }
 
-int
-stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
-    size_t *dropped_out, struct err *err)
+static void
+drop_input(struct stream *s)
+{
+	buf_wipe(&s->in);
+	s->taken = 0;
+}
+
+/* s->ssl is new; does what its state says, accept or connect. */
+static int
+handshake(struct stream *s, int64_t timeout_ms, struct err *err)
 {
 	int64_t deadline = clk_mono() + timeout_ms;
 
-	*dropped_out = s->in.n - s->taken;
-	buf_wipe(&s->in);
-	s->taken = 0;
-	s->ssl = tls_ssl_new(ctx);
 	must(SSL_set_fd(s->ssl, s->fd) == 1);
 	for (;;) {
 		char why[80];
@@ -414,7 +417,7 @@ stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
 		short wants;
 
 		ERR_clear_error();
-		k = SSL_accept(s->ssl);
+		k = SSL_do_handshake(s->ssl);
 		if (k == 1)
 			break;
 		wants = ssl_wants(s->ssl, k, &rc);
@@ -429,6 +432,33 @@ stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
 	}
 	tls_describe(s->ssl, s->tls_name, sizeof s->tls_name);
 	return RC_OK;
+}
+
+int
+stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
+    size_t *dropped_out, struct err *err)
+{
+	*dropped_out = s->in.n - s->taken;
+	drop_input(s);
+	s->ssl = tls_ssl_new(ctx);
+	return handshake(s, timeout_ms, err);
+}
+
+int
+stream_start_tls_client(struct stream *s, struct tls_client *ctx,
+    const char *host, bool verify, int64_t timeout_ms, struct err *err)
+{
+	long bad;
+	int r;
+
+	drop_input(s);
+	s->ssl = tls_client_ssl(ctx, host, verify);
+	r = handshake(s, timeout_ms, err);
+	bad = SSL_get_verify_result(s->ssl);
+	if (r != RC_OK && verify && bad != X509_V_OK)
+		return err_set(err, RC_DENIED, "TLS: the certificate of %s: %s",
+		    host, X509_verify_cert_error_string(bad));
+	return r;
 }
 
 bool

@@ -21,6 +21,7 @@
 
 struct stream;
 struct tls_ctx;
+struct tls_client;
 
 /* Takes fd (a connected stream socket) and makes it non-blocking.  input_max
  * bounds the input buffer. */
@@ -71,6 +72,14 @@ void stream_park(struct stream *s);
  */
 int stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
     size_t *dropped_out, struct err *err) RC_USE_RESULT;
+/*
+ * Becomes the client of a TLS connection to that host.  Input that is already
+ * here is thrown away.  RC_DENIED: verify was asked for and the certificate is
+ * not good, or another host's.
+ */
+int stream_start_tls_client(struct stream *s, struct tls_client *ctx,
+    const char *host, bool verify, int64_t timeout_ms,
+    struct err *err) RC_USE_RESULT;
 bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in the clear. */
 const char *stream_tls_name(const struct stream *s);

@@ -1,6 +1,7 @@
 #include "net/tls.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -161,6 +162,87 @@ tls_ssl_new(struct tls_ctx *ctx)
 
 	must(ssl != NULL);
 	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+/* ---- as a client ---- */
+
+struct tls_client {
+	SSL_CTX *ssl_ctx;
+};
+
+static int
+use_authorities(SSL_CTX *ctx, struct sv pem, struct err *err)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	int r = RC_OK, n = 0;
+	X509 *x;
+
+	must(bio != NULL);
+	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		n += X509_STORE_add_cert(store, x) == 1;
+		X509_free(x);
+	}
+	ERR_clear_error(); /* the end of the file, or one given twice */
+	BIO_free(bio);
+	if (n == 0)
+		r = err_set(err, RC_SYNTAX,
+		    "the bundle of certificate authorities has none");
+	return r;
+}
+
+int
+tls_client_new(struct sv ca_pem, struct tls_client **out, struct err *err)
+{
+	SSL_CTX *c = SSL_CTX_new(TLS_client_method());
+	int r = RC_OK;
+
+	if (c == NULL)
+		return err_set(err, RC_IO, "OpenSSL cannot start");
+	(void)SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
+	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+				   SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS |
+				SSL_MODE_ENABLE_PARTIAL_WRITE |
+				SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+	if (ca_pem.n > 0)
+		r = use_authorities(c, ca_pem, err);
+	if (r != RC_OK) {
+		SSL_CTX_free(c);
+		return r;
+	}
+	*out = xcalloc(1, sizeof **out);
+	(*out)->ssl_ctx = c;
+	return RC_OK;
+}
+
+void
+tls_client_free(struct tls_client **c)
+{
+	if (*c == NULL)
+		return;
+	SSL_CTX_free((*c)->ssl_ctx);
+	free(*c);
+	*c = NULL;
+}
+
+SSL *
+tls_client_ssl(struct tls_client *c, const char *host, bool verify)
+{
+	SSL *ssl = SSL_new(c->ssl_ctx);
+
+	must(ssl != NULL);
+	SSL_set_connect_state(ssl);
+	/* What is no host name (an address) goes without. */
+	(void)SSL_set_tlsext_host_name(ssl, host);
+	if (verify) {
+		must(SSL_set1_host(ssl, host) == 1);
+		SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+		SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+	}
+	ERR_clear_error();
 	return ssl;
 }
 

@@ -1,8 +1,8 @@
 /*
- * TLS for servers: certificates, keys and the settings of OpenSSL that all
- * listeners share.  TLS 1.2 and 1.3 only, no renegotiation, the server's
- * order of ciphers, stateless tickets, buffers released while a connection
- * rests [RFC 8314, 9325].
+ * TLS: certificates, keys and the settings of OpenSSL that all
+ * listeners share, and the client's side.  TLS 1.2 and 1.3 only, no
+ * renegotiation, the server's order of ciphers, stateless tickets, buffers
+ * released while a connection rests [RFC 8314, 9325].
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -24,6 +24,20 @@ int tls_ctx_new(struct sv cert_pem, struct sv key_pem, struct tls_ctx **out,
 void tls_ctx_free(struct tls_ctx **ctx);
 /* A new server connection of this context, to be freed with SSL_free. */
 SSL *tls_ssl_new(struct tls_ctx *ctx);
+
+/* ---- as a client ---- */
+
+struct tls_client;
+
+/* ca_pem: whose signatures count when a certificate is to be verified; may be
+ * empty: then none does. */
+int tls_client_new(
+    struct sv ca_pem, struct tls_client **out, struct err *err) RC_USE_RESULT;
+void tls_client_free(struct tls_client **c);
+/* A new client connection to that host (also for SNI [RFC 6066 3]); verify:
+ * the handshake fails unless the certificate is good and the host's [RFC 6125].
+ */
+SSL *tls_client_ssl(struct tls_client *c, const char *host, bool verify);
 
 struct tls_cert_info {
 	int64_t not_after; /* seconds since 1970 */

@@ -6,41 +6,17 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "ipc/proto.h"
-#include "queue/spool/spool.h"
+#include "queue/spool/internal.h"
 
-#define KEEPER_TIMEOUT_MS 40000
-#define IN_HAND_MAX	  8
-#define RECIPIENTS_MAX	  1000
-
-struct queue_service {
-	struct ev_loop *loop;
-	struct spool *spool;
-	struct peer *keeper;
-	struct ev_timer *timer;
-	unsigned in_hand;
-	bool stopping;
-	void (*broken)(void *);
-	void *arg;
-	struct client *clients;
-};
-
-struct client {
-	struct queue_service *q;
-	struct line *line;
-	struct client *next;
-};
-
-struct attempt {
-	struct queue_service *q;
-	uint64_t item;
-	size_t rcpt;
-	char *account;
-};
-
-static void try_all(void *arg);
+#define RECIPIENTS_MAX 1000
+#define LOCAL_MOST     2  /* deliveries of one account at the same time */
+#define REMOTE_MOST    20 /* connections to one destination */
+#define SWEEP_MS       60000
+#define FIRST_SWEEP_MS 2000
 
 static void
 answer(struct line *l, uint32_t id, int rc, const char *text, int fd)
@@ -56,134 +32,111 @@ answer(struct line *l, uint32_t id, int rc, const char *text, int fd)
 	line_tell(l, &m);
 }
 
-/* ---- out ---- */
-
-static void
-on_delivered(int rc, struct msg *reply, void *arg)
+struct conf *
+queue_conf(struct queue_service *q)
 {
-	struct attempt *at = arg;
-	struct queue_service *q = at->q;
-	char text[ERR_TEXT_MAX] = "no answer";
-	int said = rc;
-
-	if (rc == RC_OK) {
-		said = (int)msg_get_u32(reply);
-		msg_get_str(reply, text, sizeof text);
-	}
-	mlog(said == RC_OK ? LOG_INFO : LOG_WARN, "queue.attempt",
-	    "item=%llu recipient=%zu rc=%s text=\"%s\"",
-	    (unsigned long long)at->item, at->rcpt, rc_name(said), text);
-	if (said == RC_NOTFOUND || said == RC_PERM || said == RC_SYNTAX)
-		mlog(LOG_ERROR, "queue.stuck",
-		    "item=%llu account=%s text=\"it waits for an account that "
-		    "is not in the configuration any more; put it back to get "
-		    "the mail\"",
-		    (unsigned long long)at->item, at->account);
-	q->in_hand--;
-	spool_outcome(q->spool, at->item, at->rcpt, said == RC_OK);
-	free(at->account);
-	free(at);
-	try_all(q);
+	return q->o.conf(q->o.arg);
 }
 
-static void
-try_one(struct queue_service *q, struct spool_item *it, size_t rcpt)
-{
-	struct attempt *at;
-	struct err err = {.text = ""};
-	struct msg m;
-	int fd;
+/* ---- the end of a turn ---- */
 
-	if (spool_body(q->spool, it, &fd, &err) != RC_OK) {
-		mlog(LOG_ERROR, "queue.body", "item=%llu text=\"%s\"",
-		    (unsigned long long)it->seq, err.text);
-		spool_outcome(q->spool, it->seq, rcpt, false);
+static void
+end_turn(void *arg)
+{
+	struct queue_service *q = arg;
+	struct answer *a;
+	int r;
+
+	q->posted = false;
+	if (q->stopping)
+		return;
+	r = spool_flush(q->spool);
+	while ((a = q->answers) != NULL) {
+		q->answers = a->next;
+		if (a->client != NULL)
+			answer(a->client->line, a->id, r,
+			    r == RC_OK ? "taken"
+				       : "the spool cannot be written",
+			    -1);
+		free(a);
+	}
+	if (r != RC_OK) {
+		mlog(LOG_ERROR, "spool.write",
+		    "text=\"the spool cannot be written\"");
+		q->o.broken(q->o.arg);
 		return;
 	}
-	at = xcalloc(1, sizeof *at);
-	*at =
-	    (struct attempt){q, it->seq, rcpt, xstrdup(it->rcpt[rcpt].account)};
-	it->rcpt[rcpt].in_hand = true;
-	q->in_hand++;
-	msg_init(&m, DELIVER);
-	msg_put_str(&m, it->rcpt[rcpt].account);
-	msg_put_sv(&m, sv_of(it->delivery_id, sizeof it->delivery_id));
-	msg_put_u64(&m, it->size);
-	msg_put_u8(&m, 0);
-	msg_put_fd(&m, fd);
-	peer_ask(q->keeper, &m, KEEPER_TIMEOUT_MS, on_delivered, at);
+	queue_run(q);
 }
 
-static void
-on_timer(void *arg)
+void
+queue_commit(struct queue_service *q)
 {
-	struct queue_service *q = arg;
-
-	q->timer = NULL;
-	try_all(q);
-}
-
-static void
-try_all(void *arg)
-{
-	struct queue_service *q = arg;
-	struct spool_item *it;
-	int64_t wait = -1;
-	size_t rcpt;
-
-	while (!q->stopping && q->in_hand < IN_HAND_MAX && peer_up(q->keeper) &&
-	       (it = spool_due(q->spool, &rcpt, &wait)) != NULL)
-		try_one(q, it, rcpt);
-	ev_timer_del(&q->timer);
-	if (wait >= 0)
-		q->timer = ev_timer_add(q->loop, wait + 10, on_timer, q);
-}
-
-static void
-on_keeper_up(void *arg)
-{
-	struct queue_service *q = arg;
-
-	spool_retry_all(q->spool);
-	try_all(q);
+	if (q->posted)
+		return;
+	q->posted = true;
+	ev_post(q->o.loop, end_turn, q);
 }
 
 /* ---- in ---- */
 
+/* The recipients of a QUEUE_PUT; slices point into the message. */
 static int
-put(struct queue_service *q, struct msg *m, struct err *err)
+read_recipients(struct msg *m, struct spool_to **to_out, size_t *n_out)
 {
-	const char **accounts = NULL;
-	struct spool_put p = {.naccount = 0};
-	uint32_t i, n;
+	uint32_t i, n = msg_get_u32(m);
+	struct spool_to *to;
+
+	if (m->bad || n == 0 || n > RECIPIENTS_MAX)
+		return RC_SYNTAX;
+	to = xcalloc(n, sizeof *to);
+	for (i = 0; i < n; i++) {
+		to[i].local = msg_get_u8(m) != 0;
+		to[i].address = msg_get_sv(m);
+		if (m->bad || to[i].address.n > SPOOL_ADDRESS_MAX ||
+		    sv_chr(to[i].address, '\0') < to[i].address.n) {
+			free(to);
+			return RC_SYNTAX;
+		}
+	}
+	*to_out = to;
+	*n_out = n;
+	return RC_OK;
+}
+
+static int
+put(struct queue_service *q, struct msg *m, struct spool_item **out,
+    struct err *err)
+{
+	struct spool_put p = {.fd = -1};
+	struct spool_to *to = NULL;
+	bool fresh;
 	int r;
 
 	msg_get_bytes(m, p.delivery_id, sizeof p.delivery_id);
 	p.sender = msg_get_sv(m);
+	p.owner = msg_get_sv(m);
 	p.size = msg_get_u64(m);
-	n = msg_get_u32(m);
-	if (m->bad || n == 0 || n > RECIPIENTS_MAX)
+	p.flags = msg_get_u32(m);
+	p.front = msg_get_sv(m);
+	if (read_recipients(m, &to, &p.nto) != RC_OK)
 		return err_set(err, RC_SYNTAX, "the envelope is garbled");
-	accounts = xcalloc(n, sizeof *accounts);
-	for (i = 0; i < n; i++) {
-		struct sv a = msg_get_sv(m);
-
-		/* Account names are short and have no NUL. */
-		accounts[i] = sv_dup(a);
-	}
-	p.account = accounts;
-	p.naccount = n;
+	p.to = to;
 	p.fd = msg_take_fd(m);
-	if (p.fd < 0)
+	if (p.fd < 0) {
 		r = err_set(err, RC_TEMP, "too many open files");
-	else if (msg_end(m) != RC_OK)
+	} else if (msg_end(m) != RC_OK || sv_chr(p.sender, '\0') < p.sender.n) {
 		r = err_set(err, RC_SYNTAX, "the envelope is garbled");
-	else
-		r = spool_put(q->spool, &p, err);
+	} else {
+		size_t before = spool_count(q->spool);
+
+		r = spool_put(q->spool, &p, out, err);
+		fresh = r == RC_OK && spool_count(q->spool) > before;
+		if (fresh)
+			queue_schedule(q, *out, false);
+	}
 	io_close(&p.fd);
-	for (i = 0; i < n; i++)
-		free((void *)(uintptr_t)accounts[i]);
-	free(accounts);
+	free(to);
 	return r;
 }
 
@@ -191,17 +144,28 @@ static void
 on_put(struct client *c, struct msg *m)
 {
 	struct queue_service *q = c->q;
-	struct err err = {.text = "taken"};
-	int r = put(q, m, &err);
+	struct spool_item *it = NULL;
+	struct err err = {.text = ""};
+	char from[LOG_Q_MAX];
+	struct answer *a;
+	int r = put(q, m, &it, &err);
 
-	mlog(r == RC_OK ? LOG_INFO : LOG_WARN, "queue.put",
-	    "rc=%s waiting=%zu text=\"%s\"", rc_name(r), spool_count(q->spool),
-	    r == RC_OK ? "taken" : err.text);
-	answer(c->line, m->id, r, err.text, -1);
-	if (r == RC_OK)
-		try_all(q);
-	else if (r == RC_IO)
-		ev_post(q->loop, q->broken, q->arg);
+	if (r != RC_OK) {
+		mlog(LOG_WARN, "queue.refused", "rc=%s text=\"%s\"", rc_name(r),
+		    err.text);
+		answer(c->line, m->id, r, err.text, -1);
+		if (r == RC_IO)
+			ev_post(q->o.loop, q->o.broken, q->o.arg);
+		return;
+	}
+	mlog(LOG_INFO, "queue.put",
+	    "item=%llu from=%s recipients=%zu size=%llu waiting=%zu",
+	    (unsigned long long)it->seq, log_q(from, sv_str(it->sender)),
+	    it->nrcpt, (unsigned long long)it->size, spool_count(q->spool));
+	a = xcalloc(1, sizeof *a);
+	*a = (struct answer){c, m->id, q->answers};
+	q->answers = a;
+	queue_commit(q);
 }
 
 static void
@@ -228,14 +192,26 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 }
 
 static void
-on_client_eof(struct line *l, void *arg)
+client_unlink(struct client *c)
 {
-	struct client *c = arg, **at = &c->q->clients;
+	struct client **at = &c->q->clients;
+	struct answer *a;
 
-	line_free(&l);
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
+	for (a = c->q->answers; a != NULL; a = a->next)
+		if (a->client == c)
+			a->client = NULL;
+}
+
+static void
+on_client_eof(struct line *l, void *arg)
+{
+	struct client *c = arg;
+
+	line_free(&l);
+	client_unlink(c);
 	free(c);
 }
 
@@ -247,7 +223,36 @@ queue_service_add_client(struct queue_service *q, int fd)
 	c->q = q;
 	c->next = q->clients;
 	q->clients = c;
-	c->line = line_new(q->loop, fd, on_client_msg, on_client_eof, c);
+	c->line = line_new(q->o.loop, fd, on_client_msg, on_client_eof, c);
+}
+
+/* ---- peers ---- */
+
+static void
+make_due(struct sched_unit *u, struct spool_item *it, void *arg)
+{
+	struct queue_service *q = arg;
+
+	if (queue_unit_is_local(it, u) && u->state == SCHED_WAITS)
+		sched_now(q->local, u);
+}
+
+/* It was away: local mail has waited for nothing else. */
+static void
+on_keeper_up(void *arg)
+{
+	struct queue_service *q = arg;
+	struct spool_item *it;
+
+	for (it = spool_first(q->spool); it != NULL; it = it->next)
+		queue_each_unit(it, make_due, q);
+	queue_run(q);
+}
+
+static void
+on_mx_up(void *arg)
+{
+	queue_run(arg);
 }
 
 void
@@ -256,24 +261,62 @@ queue_service_set_keeper(struct queue_service *q, int fd)
 	peer_connect(q->keeper, fd);
 }
 
+void
+queue_service_set_mx(struct queue_service *q, int fd)
+{
+	peer_connect(q->mx, fd);
+}
+
+/* ---- life ---- */
+
+static void
+on_sweep(void *arg)
+{
+	struct queue_service *q = arg;
+
+	q->sweep = ev_timer_add(q->o.loop, SWEEP_MS, on_sweep, q);
+	queue_sweep(q);
+	spool_tidy(q->spool);
+}
+
+static void
+on_place(void *arg, struct sv name, int64_t when, int64_t next,
+    unsigned failures, struct sv said)
+{
+	struct queue_service *q = arg;
+
+	(void)when;
+	sched_remember(q->remote, name,
+	    failures > 0 ? clk_mono() + (next - clk_now()) : 0, failures, said);
+}
+
 int
-queue_service_new(struct ev_loop *loop, void (*broken)(void *), void *arg,
+queue_service_new(const struct queue_service_opts *o,
     struct queue_service **out, struct err *err)
 {
 	struct queue_service *q = xcalloc(1, sizeof *q);
 	int dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct spool_item *it;
 	int r;
 
-	q->loop = loop;
-	q->broken = broken;
-	q->arg = arg;
-	r = spool_open(dirfd, NULL, &q->spool, err);
+	q->o = *o;
+	q->local = sched_new(LOCAL_MOST);
+	q->remote = sched_new(REMOTE_MOST);
+	r = spool_open(dirfd, NULL, on_place, q, &q->spool, err);
 	if (r != RC_OK) {
 		io_close(&dirfd);
+		sched_free(&q->local);
+		sched_free(&q->remote);
 		free(q);
 		return r;
 	}
-	q->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, q);
+	for (it = spool_first(q->spool); it != NULL; it = it->next)
+		queue_schedule(q, it, true);
+	sched_forget_empty(q->remote);
+	q->wall_minus_mono = clk_now() - clk_mono();
+	q->keeper = peer_new(o->loop, "keeper", NULL, on_keeper_up, q);
+	q->mx = peer_new(o->loop, "mx", NULL, on_mx_up, q);
+	q->sweep = ev_timer_add(o->loop, FIRST_SWEEP_MS, on_sweep, q);
 	if (spool_count(q->spool) > 0)
 		mlog(LOG_INFO, "queue.start", "waiting=%zu",
 		    spool_count(q->spool));
@@ -281,23 +324,41 @@ queue_service_new(struct ev_loop *loop, void (*broken)(void *), void *arg,
 	return RC_OK;
 }
 
+static void
+drop_unit(struct sched_unit *u, struct spool_item *it, void *arg)
+{
+	sched_remove(queue_sched_of(arg, it, u), &u);
+}
+
 void
 queue_service_free(struct queue_service **qp)
 {
 	struct queue_service *q = *qp;
+	struct spool_item *it;
 	struct client *c;
+	struct answer *a;
 
 	if (q == NULL)
 		return;
 	q->stopping = true;
 	/* Answers of open attempts come now, as failures. */
 	peer_free(&q->keeper);
+	peer_free(&q->mx);
 	ev_timer_del(&q->timer);
+	ev_timer_del(&q->sweep);
 	while ((c = q->clients) != NULL) {
-		q->clients = c->next;
+		client_unlink(c);
 		line_free(&c->line);
 		free(c);
 	}
+	while ((a = q->answers) != NULL) {
+		q->answers = a->next;
+		free(a);
+	}
+	for (it = spool_first(q->spool); it != NULL; it = it->next)
+		queue_each_unit(it, drop_unit, q);
+	sched_free(&q->local);
+	sched_free(&q->remote);
 	spool_close(&q->spool);
 	free(q);
 	*qp = NULL;

@@ -1,21 +1,38 @@
 /*
- * The queue on its lines: gives out temporary files, takes messages that must
- * wait, and tries to hand them to the keeper until each is done.
+ * The queue on its lines: gives out temporary files, takes messages from smtp
+ * and submission, and has keeper and mx try them until each recipient has an
+ * outcome.
+ *
+ * What comes in during one turn of the loop shares one flush; then it is
+ * acknowledged, then it is tried for the first time.
  */
 #ifndef QUEUE_SPOOL_SERVICE_H
 #define QUEUE_SPOOL_SERVICE_H
 
 #include "base/ev.h"
+#include "conf/conf.h"
 #include "ipc/line.h"
 
 struct queue_service;
 
+struct queue_service_opts {
+	struct ev_loop *loop;
+	/* The spool cannot be written any more: end the process. */
+	void (*broken)(void *arg);
+	/* A reference to the configuration in force. */
+	struct conf *(*conf)(void *arg);
+	/* The password of a smarthost, or NULL. */
+	const char *(*password)(void *arg, const struct conf_relay *relay);
+	void *arg;
+};
+
 /* Opens the spool in the working folder. */
-int queue_service_new(struct ev_loop *loop, void (*broken)(void *), void *arg,
+int queue_service_new(const struct queue_service_opts *o,
     struct queue_service **out, struct err *err) RC_USE_RESULT;
 void queue_service_free(struct queue_service **q);
 /* Take fd. */
 void queue_service_add_client(struct queue_service *q, int fd);
 void queue_service_set_keeper(struct queue_service *q, int fd);
+void queue_service_set_mx(struct queue_service *q, int fd);
 
 #endif

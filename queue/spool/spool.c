@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,174 +17,118 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "queue/spool/record.h"
 
-enum {
-	RECORD_BODY = 16,
-	RECORD_ITEM = 17,
-	RECORD_DONE = 18
-};
-
-#define TAG_MUST      0x8000u
-#define TAG_ID	      0x8001u
-#define TAG_BODY      0x8002u
-#define TAG_SIZE      0x8003u
-#define TAG_SENDER    0x8004u
-#define TAG_ACCOUNT   0x8005u
-#define TAG_ARRIVED   0x0010u
-#define CHUNK	      65536
-#define MEMFD_MAX     (1 << 20)
-#define ITEM_MAX      (1 << 20)
-#define RECIPIENT_MAX 10000
-#define LOW_WATER     (64u << 20) /* free bytes below which nothing comes in */
-#define LOCK_WAIT_MS  3000
+#define CHUNK	     65536
+#define MEMFD_MAX    (1 << 20)
+#define ITEM_MAX     (8 << 20)
+#define RECORDS_MAX  (2 + SPOOL_RECIPIENTS_MAX)
+#define LOW_WATER    (64u << 20) /* free bytes below which nothing comes in */
+#define LOCK_WAIT_MS 3000
 
 struct spool {
 	struct journal *journal;
 	int lock; /* of the folder: one process at a time */
-	struct spool_item *items;
+	struct spool_item *first, *last;
 	size_t n;
+	void *by_seq, *by_delivery; /* tsearch */
+	uint64_t appended, flushed;
+	spool_place_fn *place; /* during the replay */
+	void *place_arg;
 };
 
-static void
-item_free(struct spool_item *it)
-{
-	size_t i;
+/* ---- items ---- */
 
-	for (i = 0; i < it->nrcpt; i++)
-		free(it->rcpt[i].account);
-	free(it->rcpt);
-	free(it->sender);
-	free(it);
+static int
+compare_seq(const void *a, const void *b)
+{
+	const struct spool_item *x = a, *y = b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-static void
-item_add_recipient(struct spool_item *it, struct sv account)
+static int
+compare_delivery(const void *a, const void *b)
 {
-	it->rcpt = xreallocarray(it->rcpt, it->nrcpt + 1, sizeof *it->rcpt);
-	it->rcpt[it->nrcpt++] =
-	    (struct spool_recipient){.account = sv_dup(account)};
+	const struct spool_item *x = a, *y = b;
+
+	return memcmp(x->delivery_id, y->delivery_id, sizeof x->delivery_id);
 }
 
-static bool
-item_is_done(const struct spool_item *it)
+struct spool_item *
+spool_find(const struct spool *s, uint64_t seq)
 {
-	size_t i;
+	struct spool_item key = {.seq = seq}, **at;
 
-	for (i = 0; i < it->nrcpt; i++)
-		if (!it->rcpt[i].done)
-			return false;
-	return true;
+	at = tfind(&key, &s->by_seq, compare_seq);
+	return at != NULL ? *at : NULL;
 }
 
 static struct spool_item *
-find(struct spool *s, uint64_t seq)
+find_delivery(const struct spool *s, const uint8_t id[16])
 {
-	struct spool_item *it;
+	struct spool_item key = {.seq = 0}, **at;
 
-	for (it = s->items; it != NULL; it = it->next)
-		if (it->seq == seq)
-			return it;
-	return NULL;
+	memcpy(key.delivery_id, id, sizeof key.delivery_id);
+	at = tfind(&key, &s->by_delivery, compare_delivery);
+	return at != NULL ? *at : NULL;
 }
 
 /* The oldest first: the list is in the order of the journal. */
 static void
 item_link(struct spool *s, struct spool_item *it)
 {
-	struct spool_item **at = &s->items;
-
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = it;
+	it->prev = s->last;
+	if (s->last != NULL)
+		s->last->next = it;
+	else
+		s->first = it;
+	s->last = it;
 	s->n++;
+	must(tsearch(it, &s->by_seq, compare_seq) != NULL);
+	must(tsearch(it, &s->by_delivery, compare_delivery) != NULL);
 }
 
 static void
-item_drop_if_done(struct spool *s, struct spool_item *it)
+item_unlink(struct spool *s, struct spool_item *it)
 {
-	struct spool_item **at = &s->items;
+	struct spool_item **same;
 
-	if (!item_is_done(it))
-		return;
-	while (*at != it)
-		at = &(*at)->next;
-	*at = it->next;
+	*(it->prev != NULL ? &it->prev->next : &s->first) = it->next;
+	*(it->next != NULL ? &it->next->prev : &s->last) = it->prev;
 	s->n--;
+	(void)tdelete(it, &s->by_seq, compare_seq);
+	same = tfind(it, &s->by_delivery, compare_delivery);
+	if (same != NULL && *same == it)
+		(void)tdelete(it, &s->by_delivery, compare_delivery);
+}
+
+bool
+spool_drop_if_done(struct spool *s, struct spool_item *it)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].outcome == SPOOL_WAITS)
+			return false;
+	item_unlink(s, it);
 	item_free(it);
+	return true;
 }
 
-/* ---- records ---- */
-
-static void
-put_field(struct buf *b, uint16_t tag, const void *p, size_t n)
+struct spool_item *
+spool_first(const struct spool *s)
 {
-	char head[6];
-
-	be_put16(head, tag);
-	be_put32(head + 2, (uint32_t)n);
-	buf_add(b, head, sizeof head);
-	buf_add(b, p, n);
+	return s->first;
 }
 
-static void
-put_u64(struct buf *b, uint16_t tag, uint64_t v)
+size_t
+spool_count(const struct spool *s)
 {
-	char t[8];
-
-	be_put64(t, v);
-	put_field(b, tag, t, sizeof t);
+	return s->n;
 }
 
-static int
-take_field(struct spool_item *it, uint16_t tag, struct sv v)
-{
-	switch (tag) {
-	case TAG_ID:
-		if (v.n != sizeof it->delivery_id)
-			return RC_DAMAGED;
-		memcpy(it->delivery_id, v.p, v.n);
-		return RC_OK;
-	case TAG_BODY:
-	case TAG_SIZE:
-	case TAG_ARRIVED:
-		if (v.n != 8)
-			return RC_DAMAGED;
-		if (tag == TAG_BODY)
-			it->body = be_get64(v.p);
-		else if (tag == TAG_SIZE)
-			it->size = be_get64(v.p);
-		else
-			it->arrived = (int64_t)be_get64(v.p);
-		return RC_OK;
-	case TAG_SENDER:
-		free(it->sender);
-		it->sender = sv_dup(v);
-		return RC_OK;
-	case TAG_ACCOUNT:
-		item_add_recipient(it, v);
-		return RC_OK;
-	default:
-		return (tag & TAG_MUST) != 0 ? RC_NOSUPPORT : RC_OK;
-	}
-}
-
-static int
-parse_item(struct sv p, struct spool_item *it)
-{
-	while (p.n >= 6) {
-		uint16_t tag = be_get16(p.p);
-		uint32_t n = be_get32(p.p + 2);
-		int r;
-
-		if (n > p.n - 6 || it->nrcpt > RECIPIENT_MAX)
-			return RC_DAMAGED;
-		r = take_field(it, tag, sv_of(p.p + 6, n));
-		if (r != RC_OK)
-			return r;
-		p = sv_skip(p, 6 + (size_t)n);
-	}
-	return p.n == 0 && it->sender != NULL ? RC_OK : RC_DAMAGED;
-}
+/* ---- replay ---- */
 
 static int
 replay_item(struct spool *s, const struct journal_record *r)
@@ -192,7 +137,7 @@ replay_item(struct spool *s, const struct journal_record *r)
 	int rc;
 
 	it->seq = r->seq;
-	rc = parse_item(r->payload, it);
+	rc = record_item_parse(r->payload, it);
 	if (rc == RC_OK) {
 		item_link(s, it);
 		return RC_OK;
@@ -205,22 +150,90 @@ replay_item(struct spool *s, const struct journal_record *r)
 	return rc == RC_NOSUPPORT ? rc : RC_OK;
 }
 
+static void
+replay_done(struct spool *s, struct sv payload)
+{
+	struct record_done d;
+	struct spool_item *it;
+
+	if (!record_done_parse(payload, &d) ||
+	    (it = spool_find(s, d.item)) == NULL || d.rcpt >= it->nrcpt)
+		return;
+	it->rcpt[d.rcpt].outcome = d.outcome;
+	(void)spool_drop_if_done(s, it);
+}
+
+static void
+replay_tried(struct spool *s, struct sv payload)
+{
+	struct record_tried t;
+	struct spool_item *it;
+
+	if (!record_tried_parse(payload, &t) ||
+	    (it = spool_find(s, t.item)) == NULL || t.rcpt >= it->nrcpt)
+		return;
+	it->rcpt[t.rcpt].attempts = t.attempts;
+	it->rcpt[t.rcpt].next_try = t.next;
+	item_add_attempt(it, t.rcpt, t.when, t.said);
+}
+
+static void
+apply_mark(struct spool_item *it, uint32_t what)
+{
+	if (what == MARK_HELD || what == MARK_RELEASED)
+		it->held = what == MARK_HELD;
+	else if (what == MARK_TOLD)
+		it->told = true;
+}
+
+static void
+replay_mark(struct spool *s, struct sv payload)
+{
+	struct spool_item *it;
+
+	if (payload.n >= 12 &&
+	    (it = spool_find(s, be_get64(payload.p))) != NULL)
+		apply_mark(it, be_get32(payload.p + 8));
+}
+
+static void
+apply_step(struct spool *s, int64_t ms)
+{
+	struct spool_item *it;
+
+	for (it = s->first; it != NULL; it = it->next)
+		it->arrived += ms;
+}
+
 static int
 replay(void *arg, const struct journal_record *r)
 {
 	struct spool *s = arg;
-	struct spool_item *it;
-	uint32_t i;
+	struct record_place p;
 
-	if (r->type == RECORD_ITEM)
+	switch (r->type) {
+	case RECORD_ITEM:
 		return replay_item(s, r);
-	if (r->type == RECORD_DONE && r->payload.n >= 16) {
-		it = find(s, be_get64(r->payload.p));
-		i = be_get32(r->payload.p + 8);
-		if (it != NULL && i < it->nrcpt) {
-			it->rcpt[i].done = true;
-			item_drop_if_done(s, it);
-		}
+	case RECORD_DONE:
+		replay_done(s, r->payload);
+		break;
+	case RECORD_TRIED:
+		replay_tried(s, r->payload);
+		break;
+	case RECORD_PLACE:
+		if (s->place != NULL && record_place_parse(r->payload, &p))
+			s->place(s->place_arg, p.name, p.when, p.next,
+			    p.failures, p.said);
+		break;
+	case RECORD_MARK:
+		replay_mark(s, r->payload);
+		break;
+	case RECORD_STEP:
+		if (r->payload.n >= 8)
+			apply_step(s, (int64_t)be_get64(r->payload.p));
+		break;
+	default: /* a body, or a note of a newer version */
+		break;
 	}
 	return RC_OK;
 }
@@ -251,8 +264,8 @@ take_lock(int dirfd, int *lock_out, struct err *err)
 }
 
 int
-spool_open(
-    int dirfd, const struct journal_io *io, struct spool **out, struct err *err)
+spool_open(int dirfd, const struct journal_io *io, spool_place_fn *place,
+    void *arg, struct spool **out, struct err *err)
 {
 	struct spool *s = xcalloc(1, sizeof *s);
 	struct journal_opts o = {.io = io, .kind = {'s', 'p', 'o', 'l'}};
@@ -260,6 +273,8 @@ spool_open(
 	int r;
 
 	s->lock = -1;
+	s->place = place;
+	s->place_arg = arg;
 	r = take_lock(dirfd, &s->lock, err);
 	if (r == RC_OK)
 		r = journal_open(dirfd, &o, &s->journal, err);
@@ -277,6 +292,12 @@ spool_open(
 	return RC_OK;
 }
 
+static void
+keep(void *node)
+{
+	(void)node; /* the items are freed by their list */
+}
+
 void
 spool_close(struct spool **sp)
 {
@@ -285,8 +306,10 @@ spool_close(struct spool **sp)
 
 	if (s == NULL)
 		return;
-	while ((it = s->items) != NULL) {
-		s->items = it->next;
+	tdestroy(s->by_seq, keep);
+	tdestroy(s->by_delivery, keep);
+	while ((it = s->first) != NULL) {
+		s->first = it->next;
 		item_free(it);
 	}
 	journal_close(&s->journal);
@@ -297,8 +320,32 @@ spool_close(struct spool **sp)
 
 /* ---- in ---- */
 
+static bool
+has_eight_bit(const char *p, size_t n)
+{
+	size_t i;
+	unsigned char all = 0;
+
+	for (i = 0; i < n; i++)
+		all |= (unsigned char)p[i];
+	return (all & 0x80) != 0;
+}
+
+/* A journal's blob while a body goes into it. */
+struct intake {
+	struct journal_blob *blob;
+	bool eight_bit;
+};
+
 static int
-copy_body(struct journal_blob *blob, int fd, uint64_t size)
+intake_add(struct intake *in, const char *p, size_t n)
+{
+	in->eight_bit = in->eight_bit || has_eight_bit(p, n);
+	return journal_blob_add(in->blob, p, n);
+}
+
+static int
+copy_file(struct intake *in, int fd, uint64_t size)
 {
 	struct stat st;
 	uint64_t at = 0;
@@ -314,87 +361,281 @@ copy_body(struct journal_blob *blob, int fd, uint64_t size)
 
 		r = io_pread_all(fd, chunk, n, at);
 		if (r == RC_OK)
-			r = journal_blob_add(blob, chunk, n);
+			r = intake_add(in, chunk, n);
 		at += n;
 	}
 	free(chunk);
-	return r == RC_OK ? journal_blob_seal(blob) : r;
+	return r;
+}
+
+static int
+take_body(struct intake *in, const struct spool_put *p, struct err *err)
+{
+	int r = RC_OK;
+
+	if (p->front.n > 0)
+		r = intake_add(in, p->front.p, p->front.n);
+	if (r == RC_OK)
+		r = p->fd >= 0 ? copy_file(in, p->fd, p->size)
+			       : intake_add(in, p->bytes.p, p->bytes.n);
+	if (r == RC_OK)
+		r = journal_blob_seal(in->blob);
+	if (r != RC_OK)
+		return err_set(err, r,
+		    r == RC_NOSPACE ? "the disk is full"
+				    : "the message cannot be copied");
+	return RC_OK;
 }
 
 static void
-encode_item(
-    const struct spool_put *p, uint64_t body, int64_t now, struct buf *b)
+append(struct spool *s, const struct journal_item *rec, size_t n)
 {
-	size_t i;
-
-	put_field(b, TAG_ID, p->delivery_id, sizeof p->delivery_id);
-	put_u64(b, TAG_BODY, body);
-	put_u64(b, TAG_SIZE, p->size);
-	put_u64(b, TAG_ARRIVED, (uint64_t)now);
-	put_field(b, TAG_SENDER, p->sender.p, p->sender.n);
-	for (i = 0; i < p->naccount; i++)
-		put_field(b, TAG_ACCOUNT, p->account[i], strlen(p->account[i]));
+	s->appended = journal_append(s->journal, rec, n) + n - 1;
 }
 
-static struct spool_item *
-find_delivery(struct spool *s, const uint8_t id[16])
-{
-	struct spool_item *it;
-
-	for (it = s->items; it != NULL; it = it->next)
-		if (memcmp(it->delivery_id, id, 16) == 0)
-			return it;
-	return NULL;
-}
-
-/* Body and item become one batch: both or none. */
+/*
+ * Body, item and what goes with them become one batch: all or nothing.  rec
+ * has room for two in front of its n.
+ */
 static int
-append_item(struct spool *s, const struct spool_put *p,
-    struct journal_blob *blob, struct err *err)
+append_item(struct spool *s, const struct spool_put *p, struct intake *in,
+    struct journal_item *rec, size_t n, struct spool_item **out,
+    struct err *err)
 {
 	struct spool_item *it = xcalloc(1, sizeof *it);
-	struct journal_item rec[2] = {
-	    {.type = RECORD_BODY, .flags = JOURNAL_NAMED, .blob = blob},
-	    {.type = RECORD_ITEM}};
 	uint64_t body = journal_next(s->journal);
 	struct buf b;
 
 	buf_init(&b, ITEM_MAX);
-	encode_item(p, body, clk_now(), &b);
-	if (!buf_ok(&b) || parse_item(buf_sv(&b), it) != RC_OK) {
+	record_item(p, body, journal_blob_size(in->blob),
+	    p->flags | (in->eight_bit ? SPOOL_EIGHT_BIT : 0), clk_now(), &b);
+	if (!buf_ok(&b) || record_item_parse(buf_sv(&b), it) != RC_OK) {
 		buf_fini(&b);
 		item_free(it);
 		return err_set(err, RC_TOOBIG, "too many recipients");
 	}
-	rec[1].payload = buf_sv(&b);
-	it->seq = journal_append(s->journal, rec, 2) + 1;
+	rec[0] = (struct journal_item){
+	    .type = RECORD_BODY, .flags = JOURNAL_NAMED, .blob = in->blob};
+	rec[1] =
+	    (struct journal_item){.type = RECORD_ITEM, .payload = buf_sv(&b)};
+	append(s, rec, n + 2);
+	it->seq = body + 1;
 	buf_fini(&b);
 	item_link(s, it);
-	if (journal_flush(s->journal, it->seq) != RC_OK)
-		return err_set(err, RC_IO, "the spool cannot be written");
+	*out = it;
 	return RC_OK;
 }
 
 int
-spool_put(struct spool *s, const struct spool_put *p, struct err *err)
+spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
+    struct err *err)
 {
-	struct journal_blob *blob;
+	struct journal_item rec[2];
+	struct intake in = {.eight_bit = false};
 	int r;
 
-	if (find_delivery(s, p->delivery_id) != NULL)
+	*out = find_delivery(s, p->delivery_id);
+	if (*out != NULL)
 		return journal_poisoned(s->journal) ? RC_IO : RC_OK;
-	if (p->naccount == 0) /* it would never end */
+	if (p->nto == 0) /* it would never end */
 		return err_set(err, RC_SYNTAX, "a message for nobody");
-	blob = journal_blob_new(s->journal);
-	r = copy_body(blob, p->fd, p->size);
-	if (r != RC_OK)
-		(void)err_set(err, r,
-		    r == RC_NOSPACE ? "the disk is full"
-				    : "the message cannot be copied");
-	else
-		r = append_item(s, p, blob, err);
-	journal_blob_free(&blob);
+	in.blob = journal_blob_new(s->journal);
+	r = take_body(&in, p, err);
+	if (r == RC_OK)
+		r = append_item(s, p, &in, rec, 0, out, err);
+	journal_blob_free(&in.blob);
 	return r;
+}
+
+/* ---- what became of it ---- */
+
+static struct sv
+encode_mark(char out[12], uint64_t seq, uint32_t what)
+{
+	be_put64(out, seq);
+	be_put32(out + 8, what);
+	return sv_of(out, 12);
+}
+
+static void
+mark(struct spool *s, struct spool_item *it, uint32_t what)
+{
+	char payload[12];
+	struct journal_item rec = {.type = RECORD_MARK,
+	    .payload = encode_mark(payload, it->seq, what)};
+
+	append(s, &rec, 1);
+	apply_mark(it, what);
+}
+
+void
+spool_hold(struct spool *s, struct spool_item *it, bool held)
+{
+	mark(s, it, held ? MARK_HELD : MARK_RELEASED);
+}
+
+void
+spool_told(struct spool *s, struct spool_item *it)
+{
+	mark(s, it, MARK_TOLD);
+}
+
+/* The records behind a report's own: the outcomes, or the mark. */
+static size_t
+encode_about(const struct spool_item *about, const size_t *rcpt, size_t n,
+    enum spool_outcome outcome, struct buf *bytes, struct journal_item *rec)
+{
+	char payload[12];
+	size_t i, at;
+
+	if (outcome == SPOOL_WAITS) {
+		buf_addsv(bytes, encode_mark(payload, about->seq, MARK_TOLD));
+		rec[0] = (struct journal_item){
+		    .type = RECORD_MARK, .payload = buf_sv(bytes)};
+		return 1;
+	}
+	for (i = 0; i < n; i++) {
+		struct record_done d = {
+		    about->seq, (uint32_t)rcpt[i], outcome, SV("")};
+
+		record_done(&d, bytes);
+	}
+	must(buf_ok(bytes));
+	for (i = at = 0; i < n; i++, at += bytes->n / n)
+		rec[i] = (struct journal_item){.type = RECORD_DONE,
+		    .payload = sv_of(bytes->p + at, bytes->n / n)};
+	return n;
+}
+
+int
+spool_report(struct spool *s, const struct spool_put *p,
+    struct spool_item *about, const size_t *rcpt, size_t nrcpt,
+    enum spool_outcome outcome, struct spool_item **out, struct err *err)
+{
+	struct intake in = {.blob = journal_blob_new(s->journal)};
+	struct journal_item *rec = xcalloc(nrcpt + 3, sizeof *rec);
+	struct buf bytes;
+	size_t i, n;
+	int r;
+
+	buf_init(&bytes, ITEM_MAX);
+	r = take_body(&in, p, err);
+	if (r == RC_OK) {
+		n = encode_about(about, rcpt, nrcpt, outcome, &bytes, rec + 2);
+		r = append_item(s, p, &in, rec, n, out, err);
+	}
+	if (r == RC_OK && outcome == SPOOL_WAITS)
+		about->told = true;
+	for (i = 0; r == RC_OK && outcome != SPOOL_WAITS && i < nrcpt; i++)
+		about->rcpt[rcpt[i]].outcome = outcome;
+	buf_fini(&bytes);
+	free(rec);
+	journal_blob_free(&in.blob);
+	return r;
+}
+
+void
+spool_settle(struct spool *s, struct spool_item *it, size_t rcpt,
+    enum spool_outcome outcome, struct sv said)
+{
+	struct record_done d = {it->seq, (uint32_t)rcpt, outcome, said};
+	struct journal_item rec = {.type = RECORD_DONE};
+	struct buf b;
+
+	buf_init(&b, 1024);
+	record_done(&d, &b);
+	rec.payload = buf_sv(&b);
+	append(s, &rec, 1);
+	buf_fini(&b);
+	it->rcpt[rcpt].outcome = outcome;
+}
+
+void
+spool_tried(struct spool *s, struct spool_item *it, size_t rcpt, int64_t next,
+    struct sv said)
+{
+	struct spool_recipient *to = &it->rcpt[rcpt];
+	struct record_tried t = {.item = it->seq,
+	    .rcpt = (uint32_t)rcpt,
+	    .attempts = ++to->attempts,
+	    .when = clk_now(),
+	    .next = next,
+	    .said = said};
+	struct journal_item rec = {.type = RECORD_TRIED};
+	struct buf b;
+
+	buf_init(&b, 1024);
+	record_tried(&t, &b);
+	rec.payload = buf_sv(&b);
+	append(s, &rec, 1);
+	buf_fini(&b);
+	to->next_try = next;
+	item_add_attempt(it, (uint32_t)rcpt, t.when, said);
+}
+
+void
+spool_place(struct spool *s, const char *name, int64_t next, unsigned failures,
+    struct sv said)
+{
+	struct record_place p = {.when = clk_now(),
+	    .next = next,
+	    .failures = failures,
+	    .name = sv_str(name),
+	    .said = said};
+	struct journal_item rec = {.type = RECORD_PLACE};
+	struct buf b;
+
+	buf_init(&b, 2048);
+	record_place(&p, &b);
+	rec.payload = buf_sv(&b);
+	append(s, &rec, 1);
+	buf_fini(&b);
+}
+
+void
+spool_stepped(struct spool *s, int64_t ms)
+{
+	char payload[8];
+	struct journal_item rec = {
+	    .type = RECORD_STEP, .payload = sv_of(payload, sizeof payload)};
+
+	be_put64(payload, (uint64_t)ms);
+	append(s, &rec, 1);
+	apply_step(s, ms);
+}
+
+bool
+spool_pending(const struct spool *s)
+{
+	return s->flushed < s->appended;
+}
+
+int
+spool_flush(struct spool *s)
+{
+	int r = RC_OK;
+
+	if (spool_pending(s))
+		r = journal_flush(s->journal, s->appended);
+	if (r == RC_OK)
+		s->flushed = s->appended;
+	return r;
+}
+
+void
+spool_tidy(struct spool *s)
+{
+	if (journal_drop_before(s->journal,
+		s->first != NULL ? s->first->body : s->flushed) != RC_OK)
+		mlog(LOG_ERROR, "spool.tidy",
+		    "text=\"old segments of the spool cannot be removed\"");
+	journal_idle(s->journal);
+}
+
+uint64_t
+spool_free_bytes(struct spool *s)
+{
+	return journal_free_bytes(s->journal);
 }
 
 int
@@ -423,45 +664,13 @@ spool_tmpfile(int *fd_out, struct err *err)
 
 /* ---- out ---- */
 
-struct spool_item *
-spool_due(struct spool *s, size_t *rcpt, int64_t *wait_ms)
-{
-	int64_t now = clk_mono(), least = -1;
-	struct spool_item *it;
-	size_t i;
-
-	for (it = s->items; it != NULL; it = it->next)
-		for (i = 0; i < it->nrcpt; i++) {
-			const struct spool_recipient *rc = &it->rcpt[i];
-
-			if (rc->done || rc->in_hand)
-				continue;
-			if (rc->next_try <= now) {
-				*rcpt = i;
-				return it;
-			}
-			if (least < 0 || rc->next_try - now < least)
-				least = rc->next_try - now;
-		}
-	*wait_ms = least;
-	return NULL;
-}
-
-int
-spool_body(
-    struct spool *s, const struct spool_item *it, int *fd_out, struct err *err)
+static int
+copy_out(struct spool *s, const struct spool_item *it, int fd)
 {
 	char *chunk = xmalloc(CHUNK);
 	uint64_t at = 0;
-	int fd = -1, r = RC_OK;
+	int r = RC_OK;
 
-	if (it->size <= MEMFD_MAX) {
-		fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		if (fd < 0)
-			r = err_sys(err, RC_TEMP, errno, "no memory file");
-	} else {
-		r = spool_tmpfile(&fd, err);
-	}
 	while (r == RC_OK && at < it->size) {
 		size_t n =
 		    it->size - at < CHUNK ? (size_t)(it->size - at) : CHUNK;
@@ -469,81 +678,54 @@ spool_body(
 		r = journal_read(s->journal, it->body, at, chunk, n);
 		if (r == RC_OK)
 			r = io_write_all(fd, chunk, n);
-		if (r != RC_OK)
-			(void)err_set(err, r,
-			    "the message %llu cannot be "
-			    "copied",
-			    (unsigned long long)it->seq);
 		at += n;
 	}
 	free(chunk);
+	return r;
+}
+
+int
+spool_body(struct spool *s, const struct spool_item *it, struct sv front,
+    int *fd_out, struct err *err)
+{
+	bool memory = it->size + front.n <= MEMFD_MAX;
+	int fd = -1, r = RC_OK;
+
+	if (memory) {
+		fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (fd < 0)
+			return err_sys(err, RC_TEMP, errno, "no memory file");
+	} else {
+		r = spool_tmpfile(&fd, err);
+		if (r != RC_OK)
+			return r;
+	}
+	r = io_write_all(fd, front.p, front.n);
+	if (r == RC_OK)
+		r = copy_out(s, it, fd);
 	if (r != RC_OK) {
 		io_close(&fd);
-		return r;
+		return err_set(err, r, "the message %llu cannot be copied",
+		    (unsigned long long)it->seq);
 	}
-	if (it->size <= MEMFD_MAX)
+	if (memory)
 		(void)fcntl(fd, F_ADD_SEALS,
 		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 	*fd_out = fd;
 	return RC_OK;
 }
 
-/* 2 s, 4 s, 8 s ... 15 minutes: local mail waits for a process that is
- * starting or a disk that is full, not for a network. */
-static int64_t
-retry_delay(unsigned attempts)
+int
+spool_peek(struct spool *s, const struct spool_item *it, struct buf *out)
 {
-	int64_t ms = 1000LL << (attempts < 10 ? attempts : 10);
+	size_t n = it->size < out->max ? (size_t)it->size : out->max;
+	char *p = buf_reserve(out, n);
+	int r;
 
-	return ms < 15 * 60 * 1000 ? ms : 15 * 60 * 1000;
-}
-
-void
-spool_outcome(struct spool *s, uint64_t seq, size_t rcpt, bool done)
-{
-	struct spool_item *it = find(s, seq);
-	char payload[16] = {0};
-	struct journal_item rec = {.type = RECORD_DONE};
-	uint64_t at;
-
-	if (it == NULL || rcpt >= it->nrcpt)
-		return;
-	it->rcpt[rcpt].in_hand = false;
-	if (!done) {
-		it->rcpt[rcpt].attempts++;
-		it->rcpt[rcpt].next_try =
-		    clk_mono() + retry_delay(it->rcpt[rcpt].attempts);
-		return;
-	}
-	be_put64(payload, seq);
-	be_put32(payload + 8, (uint32_t)rcpt);
-	rec.payload = sv_of(payload, sizeof payload);
-	at = journal_append(s->journal, &rec, 1);
-	it->rcpt[rcpt].done = true;
-	item_drop_if_done(s, it);
-	/* A lost DONE only means one more attempt, which the account answers
-	 * as done. */
-	if (journal_flush(s->journal, at) != RC_OK ||
-	    journal_drop_before(
-		s->journal, s->items != NULL ? s->items->body : at) != RC_OK)
-		mlog(LOG_ERROR, "spool.write",
-		    "text=\"the spool cannot be "
-		    "written\"");
-}
-
-size_t
-spool_count(const struct spool *s)
-{
-	return s->n;
-}
-
-void
-spool_retry_all(struct spool *s)
-{
-	struct spool_item *it;
-	size_t i;
-
-	for (it = s->items; it != NULL; it = it->next)
-		for (i = 0; i < it->nrcpt; i++)
-			it->rcpt[i].next_try = 0;
+	if (p == NULL)
+		return RC_TOOBIG;
+	r = journal_read(s->journal, it->body, 0, p, n);
+	if (r == RC_OK)
+		buf_added(out, n);
+	return r;
 }

@@ -1,40 +1,77 @@
 /*
  * The spool: messages that this house has taken responsibility for and not
- * yet handed on, on a journal of their own.
+ * yet handed on, on a journal of their own.  It remembers; when and how things
+ * are tried is sched.h's and service.h's business.
  *
  * == Records (see journal/journal.h for the frame) ==
  *
+ * Fields are: 2 bytes tag, 4 bytes length, value, big-endian.  A tag with its
+ * highest bit set must be understood.
+ *
  * 16 BODY   NAMED; the message as it is to be delivered
- * 17 ITEM   fields, each: 2 bytes tag, 4 bytes length, value, big-endian.
- *           A tag with its highest bit set must be understood.
+ * 17 ITEM   fields:
  *      0x8001  16  delivery id
  *      0x8002   8  sequence number of the BODY
  *      0x8003   8  size of the body
  *      0x8004   n  reverse-path, without <>; empty: null
- *      0x8005   n  local account; once for each recipient, counted from 0
+ *      0x8005   n  recipient: a local account; recipients are counted from 0
+ *      0x8006   n  recipient: an address elsewhere
  *      0x0010   8  when it came, ms since 1970
+ *      0x0011   4  flags, SPOOL_*
+ *      0x0012   n  the account that submitted it
  *      0x0020 to 0x002f are kept for RET, ENVID, NOTIFY, ORCPT, hold-until
- *      and flags of remote recipients
- * 18 DONE   8 sequence number of the ITEM, 4 recipient, 4 outcome (0: was
- *           delivered)
+ *      and flags of the recipient in front
+ * 18 DONE   8 sequence number of the ITEM, 4 recipient, 4 outcome
+ *           (0 delivered, 1 failed, 2 removed), then the last words, if any
+ * 19 TRIED  8 ITEM, 4 recipient, 8 when (ms since 1970), 8 next try (ms since
+ *           1970), 4 how many attempts so far, then what was said
+ * 20 PLACE  a destination that could not be reached: 8 when, 8 next try, 4 how
+ *           often in a row (0: it can be reached again), 2 length of its
+ *           name, name, then why
+ * 21 MARK   8 ITEM, 4 what: 1 is held, 2 is released, 3 its sender was told
+ *           of the delay
+ * 22 STEP   8 milliseconds by which the clock has stepped: what came before
+ *           is as much younger
  *
  * An item ends when each of its recipients has an outcome.  State is in memory
  * and rebuilt from the journal at start; segments before the oldest living
  * item are removed.
+ *
+ * Everything appends; nothing waits for the disk but spool_flush.
  */
 #ifndef QUEUE_SPOOL_SPOOL_H
 #define QUEUE_SPOOL_SPOOL_H
 
+#include "ipc/proto.h"
 #include "journal/journal.h"
 
 struct spool;
+struct sched_unit;
+
+#define SPOOL_ADDRESS_MAX 512
+#define SPOOL_SAID_MAX	  400 /* bytes of a remote host's words that are kept */
+
+enum spool_outcome {
+	SPOOL_DELIVERED,
+	SPOOL_FAILED,
+	SPOOL_REMOVED,
+	SPOOL_WAITS /* none yet; never written */
+};
 
 struct spool_recipient {
-	char *account;
-	bool done;
-	bool in_hand; /* somebody tries right now */
+	char *address; /* or the account's name */
+	bool local;
+	enum spool_outcome outcome;
 	unsigned attempts;
-	int64_t next_try; /* clk_mono */
+	int64_t next_try; /* ms since 1970, as it was written; 0: at once */
+	struct sched_unit
+	    *unit; /* the scheduler's; NULL when it has an outcome */
+};
+
+struct spool_attempt {
+	int64_t when;  /* ms since 1970 */
+	uint32_t rcpt; /* which one */
+	char *said;
 };
 
 struct spool_item {
@@ -42,49 +79,106 @@ struct spool_item {
 	uint8_t delivery_id[16];
 	uint64_t body, size;
 	char *sender;
+	char *owner;	 /* the account that submitted it, or NULL */
 	int64_t arrived; /* ms since 1970 */
+	uint32_t flags;
+	bool held, told; /* told: of the delay */
 	struct spool_recipient *rcpt;
 	size_t nrcpt;
-	struct spool_item *next;
+	struct spool_attempt *attempt; /* the oldest first, at most 100 */
+	size_t nattempt, attempt_cap;
+	struct sched_unit *units;	/* the scheduler's chain of them */
+	struct spool_item *prev, *next; /* in the order of the journal */
 };
 
+/* What only the scheduler wants to know of the replay; may be NULL. */
+typedef void spool_place_fn(void *arg, struct sv name, int64_t when,
+    int64_t next, unsigned failures, struct sv said);
+
 /* dirfd: the spool's folder, which holds `log`. */
-int spool_open(int dirfd, const struct journal_io *io, struct spool **out,
-    struct err *err) RC_USE_RESULT;
+int spool_open(int dirfd, const struct journal_io *io, spool_place_fn *place,
+    void *arg, struct spool **out, struct err *err) RC_USE_RESULT;
 void spool_close(struct spool **s);
+
+/* ---- in ---- */
+
+struct spool_to {
+	struct sv address; /* or an account's name */
+	bool local;
+};
 
 struct spool_put {
 	uint8_t delivery_id[16];
 	struct sv sender;
-	const char *const *account;
-	size_t naccount;
-	int fd; /* the body: a regular file, read once from 0 */
-	uint64_t size;
+	struct sv owner; /* may be empty */
+	const struct spool_to *to;
+	size_t nto;
+	uint32_t flags;	 /* SPOOL_EIGHT_BIT is found out by itself */
+	struct sv front; /* bytes in front of the body: a signature */
+	int fd;		 /* the body: a regular file, read once from 0; -1: */
+	struct sv bytes; /* the body, in memory */
+	uint64_t size;	 /* of fd */
 };
 
 /*
- * Takes a message; on RC_OK it is on the disk.  A delivery id that is in the
- * spool already is RC_OK and adds nothing.  RC_NOSPACE, RC_IO, RC_SYNTAX (the
- * descriptor is not what was said, or there is no account).
+ * Takes a message; it is on the disk after the next spool_flush.  A delivery
+ * id that is in the spool already adds nothing: *out is the item that is
+ * there.  RC_NOSPACE, RC_IO, RC_SYNTAX (the descriptor is not what was said,
+ * or there is no recipient).
  */
-int spool_put(
-    struct spool *s, const struct spool_put *p, struct err *err) RC_USE_RESULT;
+int spool_put(struct spool *s, const struct spool_put *p,
+    struct spool_item **out, struct err *err) RC_USE_RESULT;
 
-/* The first item with a recipient whose next_try has come; *rcpt is its
- * place.  NULL: none; *wait_ms says when there will be one (-1: never). */
-struct spool_item *spool_due(struct spool *s, size_t *rcpt, int64_t *wait_ms);
-/* A copy of the body in a descriptor of its own, to be closed by the caller:
- * the journal's own descriptors never leave the process. */
-int spool_body(struct spool *s, const struct spool_item *it, int *fd_out,
+/*
+ * A report about some recipients of an item takes its place in one step: after
+ * a crash both the report and their outcome are there, or neither.  outcome
+ * SPOOL_WAITS: they go on waiting, and the item is marked as told.
+ */
+int spool_report(struct spool *s, const struct spool_put *p,
+    struct spool_item *about, const size_t *rcpt, size_t nrcpt,
+    enum spool_outcome outcome, struct spool_item **out,
     struct err *err) RC_USE_RESULT;
-/* What came of an attempt: done for good (flushed before it returns), or to
- * be tried again later.  The item may be gone afterwards. */
-void spool_outcome(struct spool *s, uint64_t item, size_t rcpt, bool done);
+
+/* ---- what became of it ---- */
+
+void spool_settle(struct spool *s, struct spool_item *it, size_t rcpt,
+    enum spool_outcome outcome, struct sv said);
+/* next: ms since 1970. */
+void spool_tried(struct spool *s, struct spool_item *it, size_t rcpt,
+    int64_t next, struct sv said);
+void spool_place(struct spool *s, const char *name, int64_t next,
+    unsigned failures, struct sv said);
+void spool_hold(struct spool *s, struct spool_item *it, bool held);
+/* The sender was told of the delay, or need not be. */
+void spool_told(struct spool *s, struct spool_item *it);
+/* The clock has stepped by that much: all items are as old as before. */
+void spool_stepped(struct spool *s, int64_t ms);
+/* Forgets an item whose recipients all have an outcome; true if so. */
+bool spool_drop_if_done(struct spool *s, struct spool_item *it);
+
+/* All that was appended is on the disk, or RC_IO: nothing will ever be. */
+int spool_flush(struct spool *s) RC_USE_RESULT;
+/* Is there something that was not flushed? */
+bool spool_pending(const struct spool *s);
+/* Segments that nobody needs any more go. */
+void spool_tidy(struct spool *s);
+
+/* ---- out ---- */
+
+struct spool_item *spool_first(const struct spool *s);
+struct spool_item *spool_find(const struct spool *s, uint64_t seq);
+size_t spool_count(const struct spool *s);
+/*
+ * A copy of the body in a descriptor of its own, with `front` before it, to be
+ * closed by the caller: the journal's own descriptors never leave the process.
+ */
+int spool_body(struct spool *s, const struct spool_item *it, struct sv front,
+    int *fd_out, struct err *err) RC_USE_RESULT;
+/* The first bytes of the body, at most out->max. */
+int spool_peek(struct spool *s, const struct spool_item *it,
+    struct buf *out) RC_USE_RESULT;
 /* An empty unlinked file in ./incoming for somebody's large message. */
 int spool_tmpfile(int *fd_out, struct err *err) RC_USE_RESULT;
-
-size_t spool_count(const struct spool *s);
-/* Makes everything due now: the keeper is back. */
-void spool_retry_all(struct spool *s);
+uint64_t spool_free_bytes(struct spool *s);
 
 #endif

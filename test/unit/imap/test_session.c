@@ -606,7 +606,7 @@ END_TEST
 
 #define REV2(c)                                                              \
 	c "< e ENABLE IMAP4rev2\n" c "> [*] ENABLED IMAP4rev2\n" c "> e OK " \
-								   "*\n"
+	  "*\n"
 #define SELECTED2(c, n)                                                   \
 	c "> [*] FLAGS *\n" c "> [*] OK ?PERMANENTFLAGS *\n" c "> [*] " n \
 	  " EXISTS\n" c "> [*] LIST *INBOX\n"

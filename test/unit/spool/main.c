@@ -9,6 +9,8 @@ main(void)
 	SRunner *r;
 	int failed;
 
+	suite_add_tcase(s, report_tests());
+	suite_add_tcase(s, sched_tests());
 	suite_add_tcase(s, spool_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -3,6 +3,8 @@
 
 #include <check.h>
 
+TCase *report_tests(void);
+TCase *sched_tests(void);
 TCase *spool_tests(void);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "base/clk.h"
 #include "base/io.h"
-#include "queue/spool/spool.h"
+#include "queue/spool/record.h"
 #include "test/unit/spool/suites.h"
 
 static char dir[64];
@@ -28,6 +28,20 @@ remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
 	return remove(path);
 }
 
+static char places[200];
+
+static void
+place(void *arg, struct sv name, int64_t when, int64_t next, unsigned failures,
+    struct sv said)
+{
+	size_t n = strlen(places);
+
+	(void)arg;
+	ck_assert_int_gt(when, 0);
+	(void)snprintf(places + n, sizeof places - n, "%.*s %u %lld %.*s;",
+	    SV_ARG(name), failures, (long long)next, SV_ARG(said));
+}
+
 static void
 again(void)
 {
@@ -35,7 +49,7 @@ again(void)
 	int r;
 
 	spool_close(&s);
-	r = spool_open(dirfd_, NULL, &s, &err);
+	r = spool_open(dirfd_, NULL, place, NULL, &s, &err);
 	ck_assert_msg(r == RC_OK, "%s: %s", rc_name(r), err.text);
 }
 
@@ -63,20 +77,30 @@ teardown(void)
 	io_close(&dirfd_);
 }
 
-static const char *const both[] = {"anna", "ben"};
+static const struct spool_to both[] = {
+    {{"anna", 4}, true}, {{"x@example.test", 14}, false}};
 
 static int
-put_fd(uint8_t id, int fd, uint64_t size, size_t naccount)
+put_fd(uint8_t id, int fd, uint64_t size, size_t nto)
 {
 	struct spool_put p = {.delivery_id = {id},
-	    .sender = SV("x@example.test"),
-	    .account = both,
-	    .naccount = naccount,
+	    .sender = SV("y@example.org"),
+	    .owner = SV("ben"),
+	    .flags = SPOOL_BARE,
+	    .front = id == 9 ? SV("front ") : SV(""),
+	    .to = both,
+	    .nto = nto,
 	    .fd = fd,
 	    .size = size};
 	struct err err = {0};
+	struct spool_item *it = NULL;
+	int r = spool_put(s, &p, &it, &err);
 
-	return spool_put(s, &p, &err);
+	if (r == RC_OK) {
+		ck_assert_ptr_nonnull(it);
+		ck_assert_int_eq(spool_flush(s), RC_OK);
+	}
+	return r;
 }
 
 static int
@@ -97,7 +121,7 @@ expect_body(const struct spool_item *it, const char *want)
 	char b[100] = "";
 	int fd = -1;
 
-	ck_assert_int_eq(spool_body(s, it, &fd, &err), RC_OK);
+	ck_assert_int_eq(spool_body(s, it, SV(""), &fd, &err), RC_OK);
 	ck_assert_int_eq(pread(fd, b, sizeof b - 1, 0), (ssize_t)strlen(want));
 	ck_assert_str_eq(b, want);
 	/* The receiver cannot change what the next one gets. */
@@ -105,49 +129,192 @@ expect_body(const struct spool_item *it, const char *want)
 	close(fd);
 }
 
+/* Settles, and forgets what is done. */
+static void
+settle(struct spool_item *it, size_t rcpt, enum spool_outcome outcome)
+{
+	spool_settle(s, it, rcpt, outcome, SV("250 fine"));
+	ck_assert(spool_pending(s));
+	(void)spool_drop_if_done(s, it);
+	ck_assert_int_eq(spool_flush(s), RC_OK);
+}
+
 START_TEST(spool__keeps_an_item_until_each_recipient_is_done)
 {
 	struct spool_item *it;
-	size_t who = 99;
-	int64_t wait = 0;
 
 	ck_assert_int_eq(put(1, "hello", 2), RC_OK);
-	ck_assert_uint_eq(spool_count(s), 1);
-	it = spool_due(s, &who, &wait);
-	ck_assert_ptr_nonnull(it);
-	ck_assert_uint_eq(who, 0);
-	ck_assert_str_eq(it->sender, "x@example.test");
+	it = spool_first(s);
+	ck_assert_str_eq(it->sender, "y@example.org");
 	ck_assert_uint_eq(it->size, 5);
 	expect_body(it, "hello");
-	spool_outcome(s, it->seq, 0, true);
+	settle(it, 0, SPOOL_DELIVERED);
 	again();
-	it = spool_due(s, &who, &wait);
+	it = spool_first(s);
 	ck_assert_ptr_nonnull(it);
-	ck_assert_uint_eq(who, 1);
-	ck_assert_str_eq(it->rcpt[1].account, "ben");
+	ck_assert_int_eq(it->rcpt[0].outcome, SPOOL_DELIVERED);
+	ck_assert_int_eq(it->rcpt[1].outcome, SPOOL_WAITS);
+	ck_assert_str_eq(it->rcpt[1].address, "x@example.test");
+	ck_assert(it->rcpt[0].local && !it->rcpt[1].local);
+	ck_assert_str_eq(it->owner, "ben");
+	ck_assert_uint_eq(it->flags, SPOOL_BARE);
 	ck_assert_uint_eq(it->delivery_id[0], 1);
 	expect_body(it, "hello");
-	spool_outcome(s, it->seq, 1, true);
+	settle(it, 1, SPOOL_FAILED);
 	ck_assert_uint_eq(spool_count(s), 0);
 	again();
 	ck_assert_uint_eq(spool_count(s), 0);
-	ck_assert_ptr_null(spool_due(s, &who, &wait));
-	ck_assert_int_eq(wait, -1);
+	ck_assert_ptr_null(spool_first(s));
+}
+END_TEST
+
+START_TEST(spool__remembers_tries_places_marks_and_steps)
+{
+	struct spool_item *it;
+	int64_t arrived;
+
+	ck_assert_int_eq(put(1, "hello", 2), RC_OK);
+	it = spool_first(s);
+	arrived = it->arrived;
+	spool_tried(s, it, 1, 12345, SV("450 later"));
+	spool_tried(s, it, 1, 23456, SV("451 later still"));
+	spool_place(s, "example.test", 34567, 3, SV("no answer"));
+	spool_hold(s, it, true);
+	spool_told(s, it);
+	spool_stepped(s, 1000000);
+	ck_assert_int_eq(put(2, "later", 1), RC_OK);
+	places[0] = '\0';
+	again();
+	it = spool_first(s);
+	ck_assert_uint_eq(it->nattempt, 2);
+	ck_assert_str_eq(it->attempt[0].said, "450 later");
+	ck_assert_str_eq(it->attempt[1].said, "451 later still");
+	ck_assert_uint_eq(it->rcpt[1].attempts, 2);
+	ck_assert_int_eq(it->rcpt[1].next_try, 23456);
+	ck_assert_str_eq(places, "example.test 3 34567 no answer;");
+	ck_assert(it->held && it->told);
+	ck_assert_int_eq(it->arrived, arrived + 1000000);
+	ck_assert(!it->next->held && !it->next->told);
+	ck_assert_int_lt(it->next->arrived, arrived + 500000);
+	spool_hold(s, it, false);
+	ck_assert_int_eq(spool_flush(s), RC_OK);
+	again();
+	ck_assert(!spool_first(s)->held);
+}
+END_TEST
+
+START_TEST(spool__keeps_the_first_and_the_newest_attempts)
+{
+	struct spool_item *it;
+	char text[20];
+	int i;
+
+	ck_assert_int_eq(put(1, "hello", 2), RC_OK);
+	it = spool_first(s);
+	for (i = 0; i < 250; i++) {
+		(void)snprintf(text, sizeof text, "%d", i);
+		spool_tried(s, it, 1, 0, sv_str(text));
+	}
+	ck_assert_uint_eq(it->nattempt, 100);
+	ck_assert_str_eq(it->attempt[0].said, "0");
+	ck_assert_str_eq(it->attempt[1].said, "151");
+	ck_assert_str_eq(it->attempt[99].said, "249");
+}
+END_TEST
+
+START_TEST(spool_report__takes_the_place_of_what_it_is_about)
+{
+	struct spool_to to = {SV("ben"), true};
+	struct spool_put p = {.delivery_id = {77},
+	    .sender = SV(""),
+	    .to = &to,
+	    .nto = 1,
+	    .fd = -1,
+	    .bytes = SV("sorry"),
+	    .flags = SPOOL_REPORT};
+	struct spool_item *it, *letter = NULL;
+	struct err err = {0};
+	size_t who = 1;
+
+	ck_assert_int_eq(put(1, "hello", 2), RC_OK);
+	it = spool_first(s);
+	ck_assert_int_eq(
+	    spool_report(s, &p, it, &who, 1, SPOOL_WAITS, &letter, &err),
+	    RC_OK);
+	ck_assert(it->told);
+	p.delivery_id[0] = 78;
+	ck_assert_int_eq(
+	    spool_report(s, &p, it, &who, 1, SPOOL_FAILED, &letter, &err),
+	    RC_OK);
+	ck_assert_int_eq(it->rcpt[1].outcome, SPOOL_FAILED);
+	ck_assert_int_eq(it->rcpt[0].outcome, SPOOL_WAITS);
+	ck_assert_int_eq(spool_flush(s), RC_OK);
+	again();
+	ck_assert_uint_eq(spool_count(s), 3);
+	it = spool_first(s);
+	ck_assert(it->told);
+	ck_assert_int_eq(it->rcpt[1].outcome, SPOOL_FAILED);
+	ck_assert_str_eq(it->next->sender, "");
+	expect_body(it->next->next, "sorry");
+	ck_assert_uint_eq(it->next->flags, SPOOL_REPORT);
+}
+END_TEST
+
+START_TEST(spool_put__sees_eight_bits_and_puts_the_front_before)
+{
+	ck_assert_int_eq(put(9,
+			     "gr\xc3\xbc\xc3\x9f"
+			     "e",
+			     2),
+	    RC_OK);
+	ck_assert_uint_eq(spool_first(s)->flags, SPOOL_BARE | SPOOL_EIGHT_BIT);
+	expect_body(spool_first(s), "front gr\xc3\xbc\xc3\x9f"
+				    "e");
+	again();
+	expect_body(spool_first(s), "front gr\xc3\xbc\xc3\x9f"
+				    "e");
+}
+END_TEST
+
+START_TEST(spool_open__a_record_of_a_newer_version_is_refused_by_name)
+{
+	/* Wrong lengths and unknown tags, straight into the parser. */
+	static const struct {
+		const char *bytes;
+		size_t n;
+		int rc;
+	} rows[] = {
+	    {"\x80\x04\0\0\0\0\x80\x05\0\0\0\1a", 13, RC_OK},
+	    {"\x80\x04\0\0\0\0", 6, RC_DAMAGED}, /* for nobody */
+	    {"\x80\x04\0\0\0\1", 6, RC_DAMAGED},
+	    {"\x80\x04\0\0\0", 5, RC_DAMAGED},
+	    {"\x80\x01\0\0\0\0", 6, RC_DAMAGED},
+	    {"\x80\x7f\0\0\0\0", 6, RC_NOSUPPORT},
+	    {"\x00\x7f\0\0\0\0\x80\x04\0\0\0\0\x80\x05\0\0\0\1a", 19, RC_OK},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct spool_item *it = calloc(1, sizeof *it);
+
+		ck_assert_int_eq(
+		    record_item_parse(sv_of(rows[i].bytes, rows[i].n), it),
+		    rows[i].rc);
+		item_free(it);
+	}
 }
 END_TEST
 
 START_TEST(spool__survives_an_end_without_close)
 {
-	struct spool_item *it;
 	struct err err = {0};
-	int64_t wait;
-	size_t who;
 	pid_t pid;
+	int status = -1;
 
 	spool_close(&s);
 	pid = fork();
 	if (pid == 0) {
-		int r = spool_open(dirfd_, NULL, &s, &err);
+		int r = spool_open(dirfd_, NULL, NULL, NULL, &s, &err);
 
 		_exit(r == RC_OK && put(1, "one", 1) == RC_OK &&
 			      put(2, "two", 2) == RC_OK
@@ -155,44 +322,12 @@ START_TEST(spool__survives_an_end_without_close)
 			  : 1);
 	}
 	ck_assert_int_gt(pid, 0);
-	{
-		int status = -1;
-
-		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-		ck_assert_int_eq(status, 0);
-	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
 	again();
 	ck_assert_uint_eq(spool_count(s), 2);
-	it = spool_due(s, &who, &wait);
-	expect_body(it, "one");
-	expect_body(it->next, "two");
-}
-END_TEST
-
-START_TEST(spool__failed_attempts_wait_longer_each_time)
-{
-	struct spool_item *it;
-	int64_t wait = 0, last = 0;
-	size_t who;
-	int i;
-
-	ck_assert_int_eq(put(1, "hello", 1), RC_OK);
-	it = spool_due(s, &who, &wait);
-	for (i = 0; i < 15; i++) {
-		spool_outcome(s, it->seq, 0, false);
-		ck_assert_ptr_null(spool_due(s, &who, &wait));
-		ck_assert_int_ge(wait, i == 0 ? 1000 : last - 100);
-		ck_assert_int_le(wait, 15 * 60 * 1000);
-		last = wait;
-	}
-	ck_assert_int_gt(last, 14 * 60 * 1000);
-	spool_retry_all(s);
-	ck_assert_ptr_eq(spool_due(s, &who, &wait), it);
-	it->rcpt[0].in_hand = true;
-	ck_assert_ptr_null(spool_due(s, &who, &wait));
-	/* A restart tries at once. */
-	again();
-	ck_assert_ptr_nonnull(spool_due(s, &who, &wait));
+	expect_body(spool_first(s), "one");
+	expect_body(spool_first(s)->next, "two");
 }
 END_TEST
 
@@ -219,7 +354,6 @@ START_TEST(spool_put__refuses_a_descriptor_that_is_not_what_was_said)
 	ck_assert_int_eq(put_fd(1, fd, 6, 1), RC_SYNTAX);
 	ck_assert_int_eq(put_fd(1, p[0], 5, 1), RC_SYNTAX);
 	ck_assert_int_eq(put_fd(1, dirfd_, 5, 1), RC_SYNTAX);
-	ck_assert_int_eq(put_fd(1, -1, 5, 1), RC_SYNTAX);
 	ck_assert_int_eq(put_fd(1, fd, 5, 0), RC_SYNTAX); /* for nobody */
 	ck_assert_uint_eq(spool_count(s), 0);
 	ck_assert_int_eq(put_fd(1, fd, 5, 1), RC_OK);
@@ -231,25 +365,6 @@ START_TEST(spool_put__refuses_a_descriptor_that_is_not_what_was_said)
 }
 END_TEST
 
-START_TEST(spool_outcome__of_what_is_not_there_does_nothing)
-{
-	struct spool_item *it;
-	int64_t wait;
-	size_t who;
-	uint64_t seq;
-
-	ck_assert_int_eq(put(1, "hello", 1), RC_OK);
-	it = spool_due(s, &who, &wait);
-	seq = it->seq;
-	spool_outcome(s, seq + 1000, 0, true);
-	spool_outcome(s, seq, 1, true);
-	ck_assert_uint_eq(spool_count(s), 1);
-	spool_outcome(s, seq, 0, true);
-	spool_outcome(s, seq, 0, true);
-	ck_assert_uint_eq(spool_count(s), 0);
-}
-END_TEST
-
 START_TEST(spool_body__a_large_one_has_a_file_without_a_name)
 {
 	uint64_t size = (2 << 20) + 17;
@@ -257,16 +372,15 @@ START_TEST(spool_body__a_large_one_has_a_file_without_a_name)
 	struct err err = {0};
 	struct stat st;
 	int fd = -1, out = -1;
-	int64_t wait;
-	size_t who;
 
 	ck_assert_int_eq(spool_tmpfile(&fd, &err), RC_OK);
 	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
 	ck_assert_int_eq(put_fd(1, fd, size, 1), RC_OK);
-	it = spool_due(s, &who, &wait);
-	ck_assert_int_eq(spool_body(s, it, &out, &err), RC_OK);
+	it = spool_first(s);
+	ck_assert_int_eq(
+	    spool_body(s, it, SV("Return-Path: <>\r\n"), &out, &err), RC_OK);
 	ck_assert_int_eq(fstat(out, &st), 0);
-	ck_assert_uint_eq((uint64_t)st.st_size, size);
+	ck_assert_uint_eq((uint64_t)st.st_size, size + 17);
 	ck_assert_uint_eq(st.st_nlink, 0);
 	ck_assert_int_eq(rmdir("incoming"), 0); /* it is empty */
 	close(fd);
@@ -283,11 +397,15 @@ spool_tests(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, spool__keeps_an_item_until_each_recipient_is_done);
 	tcase_add_test(t, spool__survives_an_end_without_close);
-	tcase_add_test(t, spool__failed_attempts_wait_longer_each_time);
+	tcase_add_test(t, spool__remembers_tries_places_marks_and_steps);
+	tcase_add_test(t, spool__keeps_the_first_and_the_newest_attempts);
+	tcase_add_test(t, spool_report__takes_the_place_of_what_it_is_about);
+	tcase_add_test(t, spool_put__sees_eight_bits_and_puts_the_front_before);
+	tcase_add_test(
+	    t, spool_open__a_record_of_a_newer_version_is_refused_by_name);
 	tcase_add_test(t, spool_put__a_repeated_delivery_id_adds_nothing);
 	tcase_add_test(
 	    t, spool_put__refuses_a_descriptor_that_is_not_what_was_said);
-	tcase_add_test(t, spool_outcome__of_what_is_not_there_does_nothing);
 	tcase_add_test(t, spool_body__a_large_one_has_a_file_without_a_name);
 	return t;
 }

@@ -1,0 +1,92 @@
+/*
+ * A connection to a remote mail host, from connect to QUIT, as the line of
+ * blocking steps that it is [RFC 5321, 2920, 3207, 4954, 6152, 1870].  For
+ * worker threads.
+ */
+#ifndef QUEUE_MX_CLIENT_H
+#define QUEUE_MX_CLIENT_H
+
+#include "net/tls.h"
+#include "queue/mx/reply.h"
+#include "queue/mx/route.h"
+
+#define CLIENT_SAID_MAX 500
+#define CLIENT_MESSAGES 100 /* on one connection */
+
+struct client;
+
+/* [RFC 5321 4.5.3.2], milliseconds. */
+struct client_timeouts {
+	int64_t connect, greeting, command, data, block, end;
+};
+
+#define CLIENT_TIMEOUTS                             \
+	((struct client_timeouts){.connect = 30000, \
+	    .greeting = 5 * 60000,                  \
+	    .command = 5 * 60000,                   \
+	    .data = 2 * 60000,                      \
+	    .block = 3 * 60000,                     \
+	    .end = 10 * 60000})
+
+enum client_tls {
+	CLIENT_TLS_OFFERED, /* if it is offered, with any certificate; if the
+			       handshake fails, without */
+	CLIENT_TLS_REQUIRE, /* with any certificate */
+	CLIENT_TLS_VERIFY,  /* with one of the host's name */
+	CLIENT_TLS_OFF
+};
+
+struct client_opts {
+	const char *hostname; /* ours, for EHLO */
+	struct tls_client *tls;
+	enum client_tls policy;
+	bool implicit_tls;
+	uint16_t port;
+	const char *user, *password; /* NULL: no login */
+	struct client_timeouts timeout;
+};
+
+/* Why there is no connection: the host's words, or ours. */
+struct client_why {
+	char said[CLIENT_SAID_MAX];
+};
+
+/* RC_OK; else *why says it.  RC_TEMP in all cases: another host, or later. */
+int client_open(const struct client_opts *o, const struct route_address *to,
+    struct client **out, struct client_why *why) RC_USE_RESULT;
+/* Says QUIT if nothing was wrong; does not wait for the answer. */
+void client_close(struct client **c);
+/* The other side still holds the line, as far as one can see. */
+bool client_alive(struct client *c);
+/* It has had enough messages. */
+bool client_worn(const struct client *c);
+
+struct client_rcpt {
+	const char *address;
+	unsigned code; /* out: the reply's, or 451 of our own */
+	char said[CLIENT_SAID_MAX];
+};
+
+struct client_message {
+	const char *sender;
+	int fd; /* the message, CR LF, not dot-stuffed */
+	uint64_t size;
+	bool eight_bit;
+	struct client_rcpt *rcpt;
+	size_t nrcpt;
+};
+
+/*
+ * One transaction.  RC_OK: each recipient has its code.  RC_TEMP: the line
+ * broke before the message was on its way; nothing was taken, it may be tried
+ * elsewhere; *why says it.
+ */
+int client_send(struct client *c, struct client_message *m,
+    struct client_why *why) RC_USE_RESULT;
+
+/* Writes the bytes with dots doubled and CR LF at the end [RFC 5321 4.5.2]:
+ * *state begins as 0 and goes from piece to piece.  Pure; for tests, too. */
+void client_stuff(struct sv piece, unsigned *state,
+    void (*put)(void *arg, struct sv bytes), void *arg);
+
+#endif

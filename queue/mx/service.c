@@ -1,0 +1,514 @@
+#include "queue/mx/service.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "ipc/proto.h"
+#include "queue/mx/client.h"
+
+#define JOBS_MAX       128
+#define JOB_RCPTS_MAX  1000
+#define STACK_BYTES    (256u << 10)
+#define REST_MS	       3000 /* a connection is kept so long */
+#define REST_MAX       64
+#define SECRET_MAX     1024
+#define REFUSED_PREFIX 24 /* where a status code stands */
+
+/* A connection that waits for the next message to its place. */
+struct rest {
+	char key[DNS_NAME_MAX + 16];
+	struct client *client;
+	int64_t until;
+	struct rest *next;
+};
+
+struct mx_service {
+	struct mx_service_opts o;
+	struct peer *queue, *dns;
+	struct ev_timer *timer;
+	pthread_mutex_t lock; /* of what follows */
+	unsigned queue_life;  /* how many queues there were */
+	struct rest *rests;
+	unsigned nrests, jobs;
+};
+
+struct relay {
+	bool set, fallback, implicit_tls;
+	char host[DNS_NAME_MAX];
+	uint16_t port;
+	enum conf_tls tls;
+	char user[256], password[SECRET_MAX];
+};
+
+struct job {
+	struct mx_service *s;
+	uint32_t id;   /* of the request */
+	unsigned life; /* of which queue */
+	char domain[DNS_NAME_MAX];
+	struct relay relay;
+	char *sender;
+	struct client_rcpt *rcpt;
+	struct client_message m;
+	bool reached;
+	struct client_why why;
+};
+
+/* ---- connections at rest ---- */
+
+static struct client *
+take_rest(struct mx_service *s, const char *key)
+{
+	struct client *c = NULL;
+	struct rest **at, *r;
+
+	pthread_mutex_lock(&s->lock);
+	for (at = &s->rests; *at != NULL; at = &(*at)->next)
+		if (strcmp((*at)->key, key) == 0)
+			break;
+	r = *at;
+	if (r != NULL) {
+		*at = r->next;
+		s->nrests--;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (r != NULL)
+		c = r->client;
+	free(r);
+	if (c != NULL && !client_alive(c))
+		client_close(&c);
+	return c;
+}
+
+/* Takes the client; in any thread. */
+static void
+put_rest(struct mx_service *s, const char *key, struct client *c)
+{
+	struct rest *r = xcalloc(1, sizeof *r);
+
+	(void)snprintf(r->key, sizeof r->key, "%s", key);
+	r->client = c;
+	r->until = clk_mono() + REST_MS;
+	pthread_mutex_lock(&s->lock);
+	if (!client_worn(c) && s->nrests < REST_MAX) {
+		r->next = s->rests;
+		s->rests = r;
+		s->nrests++;
+		r = NULL;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (r != NULL)
+		client_close(&r->client);
+	free(r);
+}
+
+/* Those that have waited long enough, or all. */
+static struct rest *
+expired(struct mx_service *s, bool all)
+{
+	struct rest **at, *r, *list = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	for (at = &s->rests; (r = *at) != NULL;) {
+		if (!all && r->until > clk_mono()) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		s->nrests--;
+		r->next = list;
+		list = r;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return list;
+}
+
+static void
+close_rests(struct rest *list)
+{
+	struct rest *r;
+
+	while ((r = list) != NULL) {
+		list = r->next;
+		client_close(&r->client);
+		free(r);
+	}
+}
+
+static void
+on_timer(void *arg)
+{
+	struct mx_service *s = arg;
+
+	s->timer = ev_timer_add(s->o.loop, 1000, on_timer, s);
+	close_rests(expired(s, false));
+}
+
+/* ---- one job ---- */
+
+static int
+send_over(struct job *j, const char *key, struct client *c)
+{
+	int r = client_send(c, &j->m, &j->why);
+
+	if (r == RC_OK) {
+		j->reached = true;
+		put_rest(j->s, key, c);
+	} else {
+		client_close(&c);
+	}
+	return r;
+}
+
+/* Goes through the addresses until one takes it up. */
+static void
+try_route(struct job *j, const struct client_opts *o, const char *key,
+    const struct route *route)
+{
+	struct client *c = take_rest(j->s, key);
+	size_t i;
+
+	if (c != NULL && send_over(j, key, c) == RC_OK)
+		return;
+	for (i = 0; i < route->n; i++) {
+		if (client_open(o, &route->address[i], &c, &j->why) != RC_OK)
+			continue;
+		if (send_over(j, key, c) == RC_OK)
+			return;
+	}
+}
+
+static void
+all_codes(struct job *j, unsigned code, const char *said)
+{
+	size_t i;
+
+	for (i = 0; i < j->m.nrcpt; i++) {
+		j->m.rcpt[i].code = code;
+		(void)snprintf(j->m.rcpt[i].said, sizeof j->m.rcpt[i].said,
+		    "%u %s", code, said);
+	}
+	j->reached = true;
+}
+
+static void
+try_direct(struct job *j, const char *hostname)
+{
+	struct client_opts o = {.hostname = hostname,
+	    .tls = j->s->o.tls,
+	    .policy = CLIENT_TLS_OFFERED,
+	    .port = j->s->o.port,
+	    .timeout = CLIENT_TIMEOUTS};
+	struct route *route = xcalloc(1, sizeof *route);
+
+	route_find(j->s->dns, sv_str(j->domain), hostname, route);
+	if (route->n > 0)
+		try_route(j, &o, j->domain, route);
+	else if (route->code != 0)
+		all_codes(j, route->code, route->said);
+	else
+		(void)snprintf(
+		    j->why.said, sizeof j->why.said, "%s", route->said);
+	free(route);
+}
+
+static void
+try_relay(struct job *j, const char *hostname)
+{
+	static const enum client_tls policy[] = {
+	    [CONF_TLS_VERIFY] = CLIENT_TLS_VERIFY,
+	    [CONF_TLS_REQUIRE] = CLIENT_TLS_REQUIRE,
+	    [CONF_TLS_OFF] = CLIENT_TLS_OFF};
+	const struct relay *r = &j->relay;
+	struct client_opts o = {.hostname = hostname,
+	    .tls = j->s->o.tls,
+	    .policy = policy[r->tls],
+	    .implicit_tls = r->implicit_tls,
+	    .port = r->port,
+	    .user = r->user[0] != '\0' ? r->user : NULL,
+	    .password = r->password,
+	    .timeout = CLIENT_TIMEOUTS};
+	struct route *route = xcalloc(1, sizeof *route);
+	char key[DNS_NAME_MAX + 16];
+
+	(void)snprintf(key, sizeof key, "relay %s:%u", r->host, r->port);
+	if (o.user != NULL && r->password[0] == '\0')
+		(void)snprintf(j->why.said, sizeof j->why.said,
+		    "there is no password for the smarthost %s; see "
+		    "relay.password_file",
+		    r->host);
+	else
+		route_find_host(j->s->dns, r->host, route);
+	if (route->n > 0)
+		try_route(j, &o, key, route);
+	else if (j->why.said[0] == '\0')
+		(void)snprintf(
+		    j->why.said, sizeof j->why.said, "%s", route->said);
+	free(route);
+}
+
+/* Refused for what we are, not for what was sent: "5.7.1", "5.7.26". */
+static bool
+is_policy(const struct client_rcpt *to)
+{
+	struct sv said = sv_first(sv_str(to->said), REFUSED_PREFIX);
+
+	return to->code / 100 == 5 && sv_find(said, SV("5.7.")) < said.n;
+}
+
+/* The smarthost gets what could not go the direct way. */
+static void
+try_fallback(struct job *j, const char *hostname)
+{
+	struct client_rcpt *all = j->m.rcpt, *some;
+	size_t n = j->m.nrcpt, i, k = 0;
+	bool *moved = xcalloc(n, sizeof *moved);
+	bool was_reached = j->reached;
+
+	some = xcalloc(n, sizeof *some);
+	for (i = 0; i < n; i++) {
+		moved[i] = !was_reached || is_policy(&all[i]);
+		if (moved[i])
+			some[k++].address = all[i].address;
+	}
+	if (k > 0) {
+		j->m.rcpt = some;
+		j->m.nrcpt = k;
+		j->reached = false;
+		try_relay(j, hostname);
+		for (i = k = 0; i < n; i++)
+			if (moved[i] && j->reached)
+				all[i] = some[k++];
+		j->reached |= was_reached;
+		j->m.rcpt = all;
+		j->m.nrcpt = n;
+	}
+	free(some);
+	free(moved);
+}
+
+/*
+ * Numbers of requests mean something to the queue that gave them only: one
+ * that was started anew must not take the answer for its own.  Consumes m.
+ */
+static void
+answer(struct mx_service *s, unsigned life, struct msg *m)
+{
+	pthread_mutex_lock(&s->lock);
+	if (life != s->queue_life)
+		msg_fini(m);
+	else if (peer_tell(s->queue, m) != RC_OK)
+		mlog(LOG_WARN, "mx.answer", "text=\"the queue is gone\"");
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+reply_job(const struct job *j)
+{
+	struct msg m;
+	size_t i;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = j->id;
+	msg_put_u32(&m, RC_OK);
+	msg_put_u8(&m, j->reached);
+	msg_put_str(&m, j->why.said);
+	for (i = 0; j->reached && i < j->m.nrcpt; i++) {
+		msg_put_u32(&m, j->m.rcpt[i].code);
+		msg_put_str(&m, j->m.rcpt[i].said);
+	}
+	answer(j->s, j->life, &m);
+}
+
+static void
+job_free(struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->m.nrcpt; i++)
+		free((void *)(uintptr_t)j->m.rcpt[i].address);
+	explicit_bzero(&j->relay, sizeof j->relay);
+	io_close(&j->m.fd);
+	free(j->rcpt);
+	free(j->sender);
+	free(j);
+}
+
+static void *
+run_job(void *arg)
+{
+	struct job *j = arg;
+	struct mx_service *s = j->s;
+	struct conf *c = s->o.conf(s->o.arg);
+
+	if (j->relay.set && !j->relay.fallback) {
+		try_relay(j, c->hostname);
+	} else {
+		try_direct(j, c->hostname);
+		if (j->relay.set)
+			try_fallback(j, c->hostname);
+	}
+	conf_free(&c);
+	reply_job(j);
+	job_free(j);
+	pthread_mutex_lock(&s->lock);
+	s->jobs--;
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* ---- the queue's line ---- */
+
+static void
+read_relay(struct msg *m, struct relay *r)
+{
+	uint8_t tls;
+
+	r->set = msg_get_u8(m) != 0;
+	if (!r->set)
+		return;
+	msg_get_str(m, r->host, sizeof r->host);
+	r->port = (uint16_t)msg_get_u32(m);
+	tls = msg_get_u8(m);
+	r->tls = tls <= CONF_TLS_OFF ? (enum conf_tls)tls : CONF_TLS_VERIFY;
+	r->implicit_tls = msg_get_u8(m) != 0;
+	r->fallback = msg_get_u8(m) != 0;
+	msg_get_str(m, r->user, sizeof r->user);
+	msg_get_str(m, r->password, sizeof r->password);
+}
+
+/* NULL: the message is garbled. */
+static struct job *
+read_job(struct mx_service *s, struct msg *m)
+{
+	struct job *j = xcalloc(1, sizeof *j);
+	uint32_t i, n;
+
+	j->s = s;
+	j->id = m->id;
+	j->life = s->queue_life;
+	msg_get_str(m, j->domain, sizeof j->domain);
+	read_relay(m, &j->relay);
+	j->sender = sv_dup(msg_get_sv(m));
+	j->m.sender = j->sender;
+	j->m.size = msg_get_u64(m);
+	j->m.eight_bit = (msg_get_u32(m) & SPOOL_EIGHT_BIT) != 0;
+	n = msg_get_u32(m);
+	if (m->bad || n == 0 || n > JOB_RCPTS_MAX)
+		n = 0;
+	j->rcpt = xcalloc(n + 1, sizeof *j->rcpt);
+	j->m.rcpt = j->rcpt;
+	j->m.nrcpt = n;
+	for (i = 0; i < n; i++)
+		j->rcpt[i].address = sv_dup(msg_get_sv(m));
+	j->m.fd = msg_take_fd(m);
+	if (n > 0 && msg_end(m) == RC_OK)
+		return j;
+	job_free(j);
+	return NULL;
+}
+
+/* The number of a reply code: none, it was not even tried. */
+static void
+refuse(struct mx_service *s, uint32_t id, int rc)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, (uint32_t)rc);
+	answer(s, s->queue_life, &m);
+}
+
+static int
+start_thread(struct job *j)
+{
+	pthread_attr_t attr;
+	pthread_t t;
+	int e;
+
+	must(pthread_attr_init(&attr) == 0);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	e = pthread_create(&t, &attr, run_job, j);
+	(void)pthread_attr_destroy(&attr);
+	return e == 0 ? RC_OK : RC_TEMP;
+}
+
+static void
+on_queue_msg(struct line *l, struct msg *m, void *arg)
+{
+	struct mx_service *s = arg;
+	struct job *j;
+	bool room;
+
+	(void)l;
+	if (m->type != MX_JOB)
+		return;
+	j = read_job(s, m);
+	if (j == NULL) {
+		mlog(LOG_ERROR, "mx.job", "text=\"a garbled job was refused\"");
+		refuse(s, m->id, RC_SYNTAX);
+		return;
+	}
+	pthread_mutex_lock(&s->lock);
+	room = s->jobs < JOBS_MAX;
+	s->jobs += room;
+	pthread_mutex_unlock(&s->lock);
+	if (room && start_thread(j) == RC_OK)
+		return;
+	if (room) {
+		pthread_mutex_lock(&s->lock);
+		s->jobs--;
+		pthread_mutex_unlock(&s->lock);
+	}
+	job_free(j);
+	refuse(s, m->id, RC_TEMP);
+}
+
+struct mx_service *
+mx_service_new(const struct mx_service_opts *o)
+{
+	struct mx_service *s = xcalloc(1, sizeof *s);
+
+	s->o = *o;
+	must(pthread_mutex_init(&s->lock, NULL) == 0);
+	s->queue = peer_new(o->loop, "queue", on_queue_msg, NULL, s);
+	s->dns = peer_new(o->loop, "dns", NULL, NULL, s);
+	s->timer = ev_timer_add(o->loop, 1000, on_timer, s);
+	return s;
+}
+
+void
+mx_service_free(struct mx_service **sp)
+{
+	struct mx_service *s = *sp;
+
+	if (s == NULL)
+		return;
+	ev_timer_del(&s->timer);
+	close_rests(expired(s, true));
+	/* Threads that still speak go with the process: their messages are the
+	 * queue's as long as it was told nothing. */
+	*sp = NULL;
+}
+
+void
+mx_service_set_queue(struct mx_service *s, int fd)
+{
+	pthread_mutex_lock(&s->lock);
+	s->queue_life++;
+	pthread_mutex_unlock(&s->lock);
+	peer_connect(s->queue, fd);
+}
+
+void
+mx_service_set_dns(struct mx_service *s, int fd)
+{
+	peer_connect(s->dns, fd);
+}

@@ -1,0 +1,532 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/alloc.h"
+#include "base/ascii.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "ipc/proto.h"
+#include "queue/spool/internal.h"
+
+#define KEEPER_TIMEOUT_MS 40000
+#define MX_TIMEOUT_MS	  (60 * 60 * 1000) /* it has its own, all shorter */
+#define LOCAL_FLYING_MAX  8
+#define REMOTE_FLYING_MAX 64
+#define JOB_RECIPIENTS	  100 /* [RFC 5321 4.5.3.1.8] every host takes so many */
+#define AWAY_MS		  1000
+#define TEXT_MAX	  600
+
+/* One try of one unit. */
+struct attempt {
+	struct queue_service *q;
+	struct spool_item *it;
+	struct sched_unit *u;
+	uint32_t rcpt[JOB_RECIPIENTS];
+	size_t n;
+};
+
+/* ---- units ---- */
+
+bool
+queue_unit_is_local(const struct spool_item *it, const struct sched_unit *u)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u)
+			return it->rcpt[i].local;
+	return false;
+}
+
+struct sched *
+queue_sched_of(struct queue_service *q, const struct spool_item *it,
+    const struct sched_unit *u)
+{
+	return queue_unit_is_local(it, u) ? q->local : q->remote;
+}
+
+void
+queue_each_unit(struct spool_item *it,
+    void (*fn)(struct sched_unit *u, struct spool_item *it, void *arg),
+    void *arg)
+{
+	struct sched_unit *u, *next;
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit != NULL)
+			break;
+	if (i == it->nrcpt)
+		return;
+	for (u = it->units; u != NULL; u = next) {
+		next = u->next_of_item;
+		fn(u, it, arg);
+	}
+}
+
+/* Where mail for that address goes: its domain, or the smarthost. */
+static void
+destination(const struct conf *c, struct sv address, struct buf *out)
+{
+	struct sv domain = sv_skip(address, sv_rchr(address, '@') + 1);
+	const struct conf_relay *r = conf_relay_for(c, domain);
+	size_t i;
+
+	buf_reset(out);
+	if (r != NULL && !r->fallback) {
+		buf_addf(out, "relay %s:%u", r->host, r->port);
+		return;
+	}
+	for (i = 0; i < domain.n; i++)
+		buf_addc(out, ascii_lower(domain.p[i]));
+}
+
+static struct sched_unit *
+unit_for(struct queue_service *q, struct spool_item *it,
+    struct spool_recipient *to, struct sv name, bool replayed)
+{
+	struct sched *s = to->local ? q->local : q->remote;
+	struct sched_dest *d = sched_dest(s, name);
+	int64_t now = clk_mono(), due = now;
+	unsigned tries = to->attempts;
+	struct sched_unit *u;
+
+	for (u = it->units; u != NULL; u = u->next_of_item)
+		if (u->dest == d)
+			return u;
+	if (replayed && d->failures > tries)
+		tries = d->failures; /* it waited behind others */
+	if (to->next_try > clk_now())
+		due = now + (to->next_try - clk_now());
+	/* After a clock that stepped nothing waits for years. */
+	if (due > now + sched_delay(100, 999))
+		due = now + sched_delay(100, 0);
+	u = sched_add(s, d, it, due, tries);
+	u->next_of_item = it->units;
+	it->units = u;
+	return u;
+}
+
+void
+queue_schedule(struct queue_service *q, struct spool_item *it, bool replayed)
+{
+	struct conf *c = queue_conf(q);
+	struct sched_unit *u;
+	struct buf name;
+	size_t i;
+
+	buf_init(&name, 2 * SPOOL_ADDRESS_MAX);
+	for (i = 0; i < it->nrcpt; i++) {
+		struct spool_recipient *to = &it->rcpt[i];
+
+		if (to->outcome != SPOOL_WAITS)
+			continue;
+		if (to->local) {
+			buf_reset(&name);
+			buf_adds(&name, to->address);
+		} else {
+			destination(c, sv_str(to->address), &name);
+		}
+		to->unit = unit_for(q, it, to, buf_sv(&name), replayed);
+	}
+	if (it->held)
+		for (u = it->units; u != NULL; u = u->next_of_item)
+			sched_hold(queue_sched_of(q, it, u), u);
+	buf_fini(&name);
+	conf_free(&c);
+}
+
+void
+queue_unit_done(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u)
+{
+	struct sched *s = queue_sched_of(q, it, u);
+	struct sched_unit **at = &it->units;
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u)
+			it->rcpt[i].unit = NULL;
+	while (*at != u)
+		at = &(*at)->next_of_item;
+	*at = u->next_of_item;
+	sched_remove(s, &u);
+}
+
+/* ---- what came of it ---- */
+
+static void
+attempt_free(struct attempt *a)
+{
+	if (a->it->rcpt[a->rcpt[0]].local)
+		a->q->local_flying--;
+	else
+		a->q->remote_flying--;
+	free(a);
+}
+
+static bool
+unit_has_waiting(const struct spool_item *it, const struct sched_unit *u)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u && it->rcpt[i].outcome == SPOOL_WAITS)
+			return true;
+	return false;
+}
+
+/* After all recipients of the try have been dealt with. */
+static void
+settle_unit(struct attempt *a, int64_t delay)
+{
+	struct queue_service *q = a->q;
+	struct spool_item *it = a->it;
+	struct sched_unit *u = a->u;
+
+	if (unit_has_waiting(it, u)) {
+		sched_later(queue_sched_of(q, it, u), u, clk_mono() + delay);
+		if (it->held)
+			sched_hold(queue_sched_of(q, it, u), u);
+		attempt_free(a);
+		queue_age(q, it);
+	} else {
+		queue_unit_done(q, it, u);
+		attempt_free(a);
+		(void)spool_drop_if_done(q->spool, it);
+	}
+	queue_commit(q);
+}
+
+static void
+on_delivered(int rc, struct msg *reply, void *arg)
+{
+	struct attempt *a = arg;
+	struct queue_service *q = a->q;
+	struct spool_recipient *to = &a->it->rcpt[a->rcpt[0]];
+	char text[ERR_TEXT_MAX] = "no answer";
+	int64_t delay = 0;
+	int said = rc;
+
+	if (rc == RC_OK) {
+		said = (int)msg_get_u32(reply);
+		msg_get_str(reply, text, sizeof text);
+	}
+	mlog(said == RC_OK ? LOG_INFO : LOG_WARN, "queue.attempt",
+	    "item=%llu account=%s rc=%s text=\"%s\"",
+	    (unsigned long long)a->it->seq, to->address, rc_name(said), text);
+	if (said == RC_NOTFOUND || said == RC_PERM || said == RC_SYNTAX)
+		mlog(LOG_ERROR, "queue.stuck",
+		    "item=%llu account=%s text=\"it waits for an account that "
+		    "is not in the configuration any more; put it back to get "
+		    "the mail\"",
+		    (unsigned long long)a->it->seq, to->address);
+	sched_reached(q->local, a->u);
+	if (said == RC_OK) {
+		q->delivered++;
+		spool_settle(
+		    q->spool, a->it, a->rcpt[0], SPOOL_DELIVERED, SV(""));
+	} else {
+		delay = sched_local_delay(sched_tries(a->u));
+		spool_tried(q->spool, a->it, a->rcpt[0], clk_now() + delay,
+		    sv_str(text));
+	}
+	settle_unit(a, delay);
+}
+
+/* Words by which hosts say "come again, then I believe you" [RFC 6647 5]. */
+static bool
+is_greylisting(uint32_t code, struct sv said)
+{
+	return (code == 450 || code == 451 || code == 421) &&
+	       (sv_ifind(said, SV("greylist")) < said.n ||
+		   sv_ifind(said, SV("graylist")) < said.n ||
+		   sv_ifind(said, SV("grey list")) < said.n ||
+		   sv_ifind(said, SV("grey-list")) < said.n);
+}
+
+static void
+log_remote(
+    const struct attempt *a, uint32_t rcpt, uint32_t code, struct sv said)
+{
+	char to[LOG_Q_MAX], words[LOG_Q_MAX];
+
+	mlog(code / 100 == 2 ? LOG_INFO : LOG_WARN, "queue.attempt",
+	    "item=%llu to=%s code=%u text=%s", (unsigned long long)a->it->seq,
+	    log_q(to, sv_str(a->it->rcpt[rcpt].address)), code,
+	    log_q(words, said));
+}
+
+static void
+not_reached(struct attempt *a, struct sv said)
+{
+	struct queue_service *q = a->q;
+	struct sched_unit *u = a->u;
+	struct spool_item *it;
+	int64_t delay =
+	    sched_delay(u->dest->failures + 1, randombytes_random());
+	int64_t next = clk_now() + delay;
+	size_t i;
+
+	sched_unreached(q->remote, u, clk_mono() + delay, said);
+	spool_place(q->spool, u->dest->name, next, u->dest->failures, said);
+	for (i = 0; i < a->n; i++) {
+		log_remote(a, a->rcpt[i], 0, said);
+		spool_tried(q->spool, a->it, a->rcpt[i], next, said);
+	}
+	if (a->it->held)
+		sched_hold(q->remote, u);
+	it = a->it;
+	attempt_free(a);
+	queue_age(q, it);
+	queue_commit(q);
+}
+
+/* What the host said of each recipient. */
+struct verdicts {
+	size_t bounced[JOB_RECIPIENTS];
+	struct sv why[JOB_RECIPIENTS];
+	size_t nbounced;
+	int64_t delay; /* of those that wait; 0: there are others to be tried */
+};
+
+static void
+one_verdict(struct attempt *a, uint32_t rcpt, uint32_t code, struct sv said,
+    struct verdicts *v)
+{
+	struct queue_service *q = a->q;
+	unsigned tries = sched_tries(a->u);
+	uint32_t chance = randombytes_random();
+
+	log_remote(a, rcpt, code, said);
+	if (code / 100 == 2) {
+		q->delivered++;
+		spool_settle(q->spool, a->it, rcpt, SPOOL_DELIVERED, said);
+	} else if (code / 100 == 5) {
+		v->why[v->nbounced] = said;
+		v->bounced[v->nbounced++] = rcpt;
+	} else {
+		int64_t delay = is_greylisting(code, said)
+				    ? sched_greylist_delay(tries, chance)
+				    : sched_delay(tries, chance);
+
+		if (delay > v->delay)
+			v->delay = delay;
+		spool_tried(q->spool, a->it, rcpt, clk_now() + delay, said);
+	}
+}
+
+static void
+reached(struct attempt *a, struct msg *reply)
+{
+	struct queue_service *q = a->q;
+	struct verdicts *v = xcalloc(1, sizeof *v);
+	bool was_away = a->u->dest->failures > 0;
+	size_t i;
+
+	sched_reached(q->remote, a->u);
+	if (was_away)
+		spool_place(q->spool, a->u->dest->name, 0, 0, SV(""));
+	for (i = 0; i < a->n; i++) {
+		uint32_t code = msg_get_u32(reply);
+		struct sv said = msg_get_sv(reply);
+
+		one_verdict(a, a->rcpt[i], reply->bad ? 451 : code,
+		    reply->bad ? SV("no answer") : said, v);
+	}
+	if (v->nbounced > 0)
+		queue_bounce(q, a->it, v->bounced, v->why, v->nbounced, false);
+	settle_unit(a, v->delay);
+	free(v);
+}
+
+static void
+on_mx_reply(int rc, struct msg *reply, void *arg)
+{
+	struct attempt *a = arg;
+	struct queue_service *q = a->q;
+	struct sv words = SV("the delivering process has ended");
+	size_t i;
+
+	if (q->stopping) {
+		sched_untried(q->remote, a->u, clk_mono());
+		attempt_free(a);
+		return;
+	}
+	if (rc == RC_OK && (rc = (int)msg_get_u32(reply)) == RC_OK) {
+		bool there = msg_get_u8(reply) != 0;
+		struct sv said = msg_get_sv(reply);
+
+		if (!there)
+			not_reached(a, said);
+		else
+			reached(a, reply);
+		return;
+	}
+	/* If it was this message that killed it, it must not do so at once
+	 * again and again. */
+	for (i = 0; i < a->n; i++) {
+		log_remote(a, a->rcpt[i], 0, words);
+		spool_tried(q->spool, a->it, a->rcpt[i],
+		    clk_now() + sched_local_delay(a->u->attempts + 1), words);
+	}
+	a->u->attempts++;
+	settle_unit(a, sched_local_delay(a->u->attempts));
+}
+
+/* ---- the try ---- */
+
+static struct attempt *
+attempt_new(struct queue_service *q, struct sched_unit *u)
+{
+	struct attempt *a = xcalloc(1, sizeof *a);
+	size_t i;
+
+	a->q = q;
+	a->it = u->item;
+	a->u = u;
+	for (i = 0; i < a->it->nrcpt && a->n < JOB_RECIPIENTS; i++)
+		if (a->it->rcpt[i].unit == u &&
+		    a->it->rcpt[i].outcome == SPOOL_WAITS)
+			a->rcpt[a->n++] = (uint32_t)i;
+	must(a->n > 0);
+	if (a->it->rcpt[a->rcpt[0]].local)
+		q->local_flying++;
+	else
+		q->remote_flying++;
+	return a;
+}
+
+/* The body cannot be had now. */
+static void
+body_failed(struct attempt *a, const struct err *err)
+{
+	int64_t delay = sched_local_delay(++a->u->attempts);
+
+	mlog(LOG_ERROR, "queue.body", "item=%llu text=\"%s\"",
+	    (unsigned long long)a->it->seq, err->text);
+	settle_unit(a, delay);
+}
+
+static void
+try_local(struct queue_service *q, struct sched_unit *u)
+{
+	struct attempt *a = attempt_new(q, u);
+	struct spool_item *it = a->it;
+	struct err err = {.text = ""};
+	struct buf front;
+	struct msg m;
+	int fd, r;
+
+	buf_init(&front, 1024);
+	if ((it->flags & SPOOL_BARE) != 0)
+		buf_addf(&front, "Return-Path: <%s>\r\n", it->sender);
+	r = spool_body(q->spool, it, buf_sv(&front), &fd, &err);
+	if (r == RC_OK) {
+		msg_init(&m, DELIVER);
+		msg_put_str(&m, it->rcpt[a->rcpt[0]].address);
+		msg_put_sv(&m, sv_of(it->delivery_id, sizeof it->delivery_id));
+		msg_put_u64(&m, it->size + front.n);
+		msg_put_u8(&m, 0);
+		msg_put_fd(&m, fd);
+		peer_ask(q->keeper, &m, KEEPER_TIMEOUT_MS, on_delivered, a);
+	} else {
+		body_failed(a, &err);
+	}
+	buf_fini(&front);
+}
+
+static void
+put_relay(struct queue_service *q, const struct conf_relay *r, struct msg *m)
+{
+	const char *password;
+
+	msg_put_u8(m, r != NULL);
+	if (r == NULL)
+		return;
+	password = r->user != NULL ? q->o.password(q->o.arg, r) : NULL;
+	msg_put_str(m, r->host);
+	msg_put_u32(m, r->port);
+	msg_put_u8(m, (uint8_t)r->tls);
+	msg_put_u8(m, r->implicit_tls);
+	msg_put_u8(m, r->fallback);
+	msg_put_str(m, r->user != NULL ? r->user : "");
+	msg_put_str(m, password != NULL ? password : "");
+}
+
+static void
+try_remote(struct queue_service *q, struct sched_unit *u)
+{
+	struct attempt *a = attempt_new(q, u);
+	struct spool_item *it = a->it;
+	struct sv first = sv_str(it->rcpt[a->rcpt[0]].address);
+	struct sv domain = sv_skip(first, sv_rchr(first, '@') + 1);
+	struct conf *c = queue_conf(q);
+	struct err err = {.text = ""};
+	struct msg m;
+	size_t i;
+	int fd;
+
+	if (spool_body(q->spool, it, SV(""), &fd, &err) != RC_OK) {
+		body_failed(a, &err);
+		conf_free(&c);
+		return;
+	}
+	msg_init(&m, MX_JOB);
+	msg_put_sv(&m, domain);
+	put_relay(q, conf_relay_for(c, domain), &m);
+	msg_put_str(&m, it->sender);
+	msg_put_u64(&m, it->size);
+	msg_put_u32(&m, it->flags);
+	msg_put_u32(&m, (uint32_t)a->n);
+	for (i = 0; i < a->n; i++)
+		msg_put_str(&m, it->rcpt[a->rcpt[i]].address);
+	msg_put_fd(&m, fd);
+	conf_free(&c);
+	peer_ask(q->mx, &m, MX_TIMEOUT_MS, on_mx_reply, a);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct queue_service *q = arg;
+
+	q->timer = NULL;
+	queue_run(q);
+}
+
+static int64_t
+run_one(struct queue_service *q, struct sched *s, struct peer *p,
+    const unsigned *flying, unsigned most,
+    void (*try)(struct queue_service *q, struct sched_unit *u))
+{
+	struct sched_unit *u;
+
+	while (*flying < most && peer_up(p) &&
+	       (u = sched_take(s, clk_mono())) != NULL)
+		try(q, u);
+	/* Full, or nobody is there: that there is room comes as news. */
+	return *flying < most && peer_up(p) ? sched_wait(s, clk_mono()) : -1;
+}
+
+void
+queue_run(struct queue_service *q)
+{
+	int64_t local, remote;
+
+	if (q->stopping)
+		return;
+	local = run_one(q, q->local, q->keeper, &q->local_flying,
+	    LOCAL_FLYING_MAX, try_local);
+	remote = run_one(q, q->remote, q->mx, &q->remote_flying,
+	    REMOTE_FLYING_MAX, try_remote);
+	if (local < 0 || (remote >= 0 && remote < local))
+		local = remote;
+	ev_timer_del(&q->timer);
+	if (local >= 0)
+		q->timer = ev_timer_add(q->o.loop, local + 1, on_timer, q);
+}

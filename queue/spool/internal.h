@@ -1,0 +1,83 @@
+/*
+ * Inside the queue's process: what its parts share.
+ *
+ *   service.c   lines, what comes in, the flush at the end of each turn
+ *   attempt.c   what goes out, and what became of it
+ *   notice.c    bounces and notices, age, the clock
+ *
+ * Everything runs in the loop's thread.
+ */
+#ifndef QUEUE_SPOOL_INTERNAL_H
+#define QUEUE_SPOOL_INTERNAL_H
+
+#include "queue/spool/sched.h"
+#include "queue/spool/service.h"
+#include "queue/spool/spool.h"
+
+struct answer {
+	struct client *client; /* NULL: it has gone meanwhile */
+	uint32_t id;
+	struct answer *next;
+};
+
+struct queue_service {
+	struct queue_service_opts o;
+	struct spool *spool;
+	struct peer *keeper, *mx;
+	struct sched *local, *remote;
+	unsigned local_flying, remote_flying;
+	struct ev_timer *timer, *sweep;
+	struct client *clients;
+	struct answer *answers; /* to be given after the flush */
+	bool posted, stopping;
+	int64_t wall_minus_mono;    /* as of the last look at the clock */
+	uint64_t delivered, failed; /* since the start, for status */
+};
+
+struct client {
+	struct queue_service *q;
+	struct line *line;
+	struct client *next;
+};
+
+/* ---- service.c ---- */
+
+/* Something was appended: at the end of the turn it is flushed, those who wait
+ * are answered, and what is due is tried. */
+void queue_commit(struct queue_service *q);
+struct conf *queue_conf(struct queue_service *q);
+
+/* ---- attempt.c ---- */
+
+/* Gives each waiting recipient of a new or replayed item its unit. */
+void queue_schedule(
+    struct queue_service *q, struct spool_item *it, bool replayed);
+/* Tries what is due, as far as there is room, and sets the timer. */
+void queue_run(struct queue_service *q);
+/* The recipient has its outcome: its unit goes, if it was the last. */
+void queue_unit_done(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+/* The item's units, by way of its recipients: each once.  fn may remove it. */
+void queue_each_unit(struct spool_item *it,
+    void (*fn)(struct sched_unit *u, struct spool_item *it, void *arg),
+    void *arg);
+bool queue_unit_is_local(
+    const struct spool_item *it, const struct sched_unit *u);
+struct sched *queue_sched_of(struct queue_service *q,
+    const struct spool_item *it, const struct sched_unit *u);
+
+/* ---- notice.c ---- */
+
+/*
+ * These recipients will not get it: writes the sender a report, unless there
+ * is none to write to, and settles them.  said[i] goes with rcpt[i].  The
+ * item's units are the caller's to finish; the item stays until then.
+ */
+void queue_bounce(struct queue_service *q, struct spool_item *it,
+    const size_t *rcpt, const struct sv *said, size_t n, bool expired);
+/* One item's age: it may be gone afterwards. */
+void queue_age(struct queue_service *q, struct spool_item *it);
+/* Age of all items: notices, what is given up; and the clock. */
+void queue_sweep(struct queue_service *q);
+
+#endif

@@ -1,0 +1,299 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "queue/spool/internal.h"
+#include "queue/spool/report.h"
+
+#define WHOLE_MAX  (256u << 10) /* larger messages come back as headers only */
+#define REPORT_MAX (2u << 20)
+#define STEP_MS	   (60LL * 60 * 1000)
+
+/* Nobody is told: it came from nobody, or is itself such a telling. */
+static bool
+is_silent(const struct spool_item *it)
+{
+	return it->sender[0] == '\0' || (it->flags & SPOOL_REPORT) != 0;
+}
+
+/* ---- reports ---- */
+
+/* Whose is the address: our people get it at home. */
+static struct spool_to *
+recipients_of(const struct conf *c, struct sv sender, size_t *n_out)
+{
+	const uint32_t *account;
+	struct spool_to *to;
+	size_t i, n = 0;
+
+	if (conf_lookup(c, sender, &account, &n) != RC_OK || n == 0) {
+		to = xcalloc(1, sizeof *to);
+		to[0] = (struct spool_to){sender, false};
+		*n_out = 1;
+		return to;
+	}
+	to = xcalloc(n, sizeof *to);
+	for (i = 0; i < n; i++)
+		to[i] = (struct spool_to){
+		    sv_str(c->account[account[i]].name), true};
+	*n_out = n;
+	return to;
+}
+
+static void
+compose(struct queue_service *q, const struct conf *c, struct report *r,
+    const struct spool_item *it, struct buf *out)
+{
+	struct buf original;
+
+	buf_init(&original, WHOLE_MAX);
+	if (spool_peek(q->spool, it, &original) != RC_OK)
+		buf_reset(&original);
+	r->hostname = c->hostname;
+	r->to = it->sender;
+	r->now = clk_now();
+	r->arrived = it->arrived;
+	r->original = buf_sv(&original);
+	r->whole = !r->delay && it->size <= WHOLE_MAX;
+	report_compose(r, out);
+	buf_fini(&original);
+}
+
+static int
+write_report(struct queue_service *q, struct spool_item *it, struct report *r,
+    const size_t *rcpt, enum spool_outcome outcome, struct err *err)
+{
+	struct conf *c = queue_conf(q);
+	struct spool_put p = {.fd = -1, .flags = SPOOL_REPORT};
+	struct spool_item *letter = NULL;
+	struct spool_to *to;
+	struct buf text;
+	int rc;
+
+	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
+	r->id = p.delivery_id;
+	buf_init(&text, REPORT_MAX);
+	compose(q, c, r, it, &text);
+	to = recipients_of(c, sv_str(it->sender), &p.nto);
+	p.to = to;
+	p.bytes = buf_sv(&text);
+	rc = buf_ok(&text) ? spool_report(q->spool, &p, it, rcpt, r->nrcpt,
+				 outcome, &letter, err)
+			   : RC_TOOBIG;
+	if (rc == RC_OK)
+		queue_schedule(q, letter, false);
+	buf_fini(&text);
+	free(to);
+	conf_free(&c);
+	return rc;
+}
+
+static struct report_rcpt *
+report_recipients(const struct spool_item *it, const size_t *rcpt,
+    const struct sv *said, size_t n)
+{
+	struct report_rcpt *to = xcalloc(n, sizeof *to);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		to[i] =
+		    (struct report_rcpt){.address = it->rcpt[rcpt[i]].address,
+			.said = said[i],
+			.tries = it->rcpt[rcpt[i]].attempts + 1};
+	return to;
+}
+
+void
+queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
+    const struct sv *said, size_t n, bool expired)
+{
+	struct report_rcpt *to = report_recipients(it, rcpt, said, n);
+	struct report r = {
+	    .delay = false, .expired = expired, .rcpt = to, .nrcpt = n};
+	struct err err = {.text = "its sender is nobody"};
+	int rc = RC_PERM;
+	size_t i;
+
+	q->failed += n;
+	if (!is_silent(it))
+		rc = write_report(q, it, &r, rcpt, SPOOL_FAILED, &err);
+	mlog(LOG_WARN, "queue.bounce", "item=%llu recipients=%zu told=%s%s%s%s",
+	    (unsigned long long)it->seq, n, rc == RC_OK ? "yes" : "no",
+	    rc == RC_OK ? "" : " text=\"", rc == RC_OK ? "" : err.text,
+	    rc == RC_OK ? "" : "\"");
+	/* Without room for a report it is still better to end than to go on
+	 * for ever; the log has it. */
+	for (i = 0; rc != RC_OK && i < n; i++)
+		spool_settle(q->spool, it, rcpt[i], SPOOL_FAILED, said[i]);
+	free(to);
+	queue_commit(q);
+}
+
+/* ---- age ---- */
+
+/* The last words on a recipient that waits. */
+static struct sv
+last_words(const struct spool_item *it, size_t rcpt)
+{
+	const struct sched_unit *u = it->rcpt[rcpt].unit;
+	size_t i;
+
+	if (u != NULL && u->dest->said != NULL)
+		return sv_str(u->dest->said);
+	for (i = it->nattempt; i-- > 0;)
+		if (it->attempt[i].rcpt == rcpt)
+			return sv_str(it->attempt[i].said);
+	return SV("");
+}
+
+/* Remote recipients that wait and whose unit ok() takes. */
+static size_t
+choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
+    size_t *rcpt, struct sv *said)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < it->nrcpt; i++) {
+		const struct spool_recipient *to = &it->rcpt[i];
+
+		if (to->local || to->outcome != SPOOL_WAITS ||
+		    to->unit == NULL || !ok(to->unit))
+			continue;
+		rcpt[n] = i;
+		said[n++] = last_words(it, i);
+	}
+	return n;
+}
+
+/*
+ * Age alone proves nothing: the clock may have stepped, or the house was dark
+ * for a week.  It must have been tried often enough, and since we started.
+ */
+static bool
+is_tried_out(const struct sched_unit *u)
+{
+	return u->state != SCHED_FLYING && u->state != SCHED_HELD &&
+	       sched_tries(u) >= SCHED_TRIES_MIN &&
+	       sched_tries(u) > u->restored;
+}
+
+static bool
+is_waiting(const struct sched_unit *u)
+{
+	return u->state != SCHED_HELD && sched_tries(u) > 0;
+}
+
+static void
+drop_settled(struct sched_unit *u, struct spool_item *it, void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u && it->rcpt[i].outcome == SPOOL_WAITS)
+			return;
+	queue_unit_done(arg, it, u);
+}
+
+static void
+expire(struct queue_service *q, struct spool_item *it, size_t *rcpt,
+    struct sv *said)
+{
+	size_t i, n = choose(it, is_tried_out, rcpt, said);
+	struct buf *words;
+
+	if (n == 0)
+		return;
+	/* The destination's words go with its last unit. */
+	words = xcalloc(n, sizeof *words);
+	for (i = 0; i < n; i++) {
+		buf_init(&words[i], SPOOL_SAID_MAX);
+		buf_addsv(&words[i], sv_first(said[i], SPOOL_SAID_MAX));
+		said[i] = buf_sv(&words[i]);
+	}
+	queue_bounce(q, it, rcpt, said, n, true);
+	queue_each_unit(it, drop_settled, q);
+	(void)spool_drop_if_done(q->spool, it);
+	for (i = 0; i < n; i++)
+		buf_fini(&words[i]);
+	free(words);
+}
+
+static void
+tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
+    struct sv *said)
+{
+	size_t n = choose(it, is_waiting, rcpt, said);
+	struct report_rcpt *to;
+	struct report r = {.delay = true, .nrcpt = n};
+	struct err err = {.text = ""};
+
+	if (n == 0)
+		return;
+	if (is_silent(it)) {
+		spool_told(q->spool, it);
+	} else {
+		to = report_recipients(it, rcpt, said, n);
+		r.rcpt = to;
+		if (write_report(q, it, &r, rcpt, SPOOL_WAITS, &err) != RC_OK)
+			mlog(LOG_WARN, "queue.notice", "item=%llu text=\"%s\"",
+			    (unsigned long long)it->seq, err.text);
+		else
+			mlog(LOG_INFO, "queue.notice",
+			    "item=%llu text=\"its sender was told that it "
+			    "waits\"",
+			    (unsigned long long)it->seq);
+		free(to);
+	}
+	queue_commit(q);
+}
+
+static void
+look_at_clock(struct queue_service *q)
+{
+	int64_t now = clk_now() - clk_mono(), step = now - q->wall_minus_mono;
+
+	q->wall_minus_mono = now;
+	if (step < STEP_MS && step > -STEP_MS)
+		return;
+	mlog(LOG_WARN, "queue.clock",
+	    "ms=%lld text=\"the clock has stepped; what waits is not made "
+	    "older by it\"",
+	    (long long)step);
+	spool_stepped(q->spool, step);
+	queue_commit(q);
+}
+
+void
+queue_age(struct queue_service *q, struct spool_item *it)
+{
+	int64_t age = clk_now() - it->arrived;
+	size_t *rcpt;
+	struct sv *said;
+
+	if (age < SCHED_NOTICE_MS || (it->told && age < SCHED_EXPIRY_MS))
+		return;
+	rcpt = xcalloc(it->nrcpt, sizeof *rcpt);
+	said = xcalloc(it->nrcpt, sizeof *said);
+	if (age >= SCHED_EXPIRY_MS)
+		expire(q, it, rcpt, said);
+	else
+		tell_delay(q, it, rcpt, said);
+	free(rcpt);
+	free(said);
+}
+
+void
+queue_sweep(struct queue_service *q)
+{
+	struct spool_item *it, *next;
+
+	look_at_clock(q);
+	for (it = spool_first(q->spool); it != NULL; it = next) {
+		next = it->next;
+		queue_age(q, it);
+	}
+}

@@ -1,0 +1,304 @@
+#include "queue/spool/report.h"
+
+#include <stdio.h>
+
+#include "base/ascii.h"
+#include "mail/date.h"
+#include "mail/field.h"
+#include "mime/mime.h"
+
+#define SUBJECT_MAX 200
+
+/* ---- codes and reasons ---- */
+
+/* "5.1.1" anywhere among the first words. */
+static bool
+find_enhanced(struct sv said, char out[12])
+{
+	size_t i;
+
+	for (i = 0; i + 5 <= said.n && i < 64; i++) {
+		struct sv rest = sv_skip(said, i);
+		uint64_t class, subject, detail;
+		bool start = i == 0 || !ascii_is_alnum(said.p[i - 1]);
+
+		if (!start || (i > 0 && said.p[i - 1] == '.') ||
+		    sv_take_u64(&rest, 5, &class) != RC_OK || rest.n == 0 ||
+		    rest.p[0] != '.' || (class != 4 && class != 5))
+			continue;
+		rest = sv_skip(rest, 1);
+		if (sv_take_u64(&rest, 999, &subject) != RC_OK || rest.n == 0 ||
+		    rest.p[0] != '.')
+			continue;
+		rest = sv_skip(rest, 1);
+		if (sv_take_u64(&rest, 999, &detail) != RC_OK ||
+		    (rest.n > 0 && rest.p[0] == '.'))
+			continue;
+		(void)snprintf(out, 12, "%u.%u.%u", (unsigned)class,
+		    (unsigned)subject, (unsigned)detail);
+		return true;
+	}
+	return false;
+}
+
+void
+report_status(struct sv said, bool failed, char out[12])
+{
+	if (!find_enhanced(said, out))
+		(void)snprintf(out, 12, failed ? "5.0.0" : "4.0.0");
+	/* What is given up is permanent, what waits is not [RFC 3463 2]. */
+	out[0] = failed ? '5' : '4';
+}
+
+/* What the usual codes mean to a person; %s is the domain. */
+static const struct {
+	const char *code; /* without its class */
+	const char *text;
+} reasons[] = {
+    {"1.0", "there is no such address at %s"},
+    {"1.1", "there is no such mailbox at %s"},
+    {"1.2", "the domain %s does not exist; is the address spelt right?"},
+    {"1.3", "the address is not written as %s wants it"},
+    {"1.6", "the person at %s has moved and left no new address"},
+    {"1.10", "%s takes no mail at all"},
+    {"2.1", "the mailbox at %s is closed"},
+    {"2.2", "the mailbox at %s is full"},
+    {"2.3", "the message is too large for the mailbox at %s"},
+    {"3.4", "the message is too large for %s"},
+    {"4.4", "the domain %s does not exist; is the address spelt right?"},
+    {"4.6", "the mail for %s goes round in circles"},
+    {"6.3", "the server of %s cannot take letters beyond plain ASCII as this "
+	    "message has them"},
+    {"7.0", "%s has refused it"},
+    {"7.1", "%s has refused it by its own rules"},
+    {"7.23", "%s finds that this server may not send for the sender's domain"},
+    {"7.25", "%s wants a name (a PTR record) for this server's address"},
+    {"7.26", "%s finds that the message is not authenticated well enough"},
+};
+
+void
+report_reason(
+    struct sv said, const char *address, bool expired, struct buf *out)
+{
+	size_t at = sv_rchr(sv_str(address), '@'), i;
+	const char *domain =
+	    at < strlen(address) ? address + at + 1 : "this server";
+	char code[12];
+
+	if (expired) {
+		buf_addf(out,
+		    "%s could not be reached, or would not take it, in five "
+		    "days",
+		    domain);
+		return;
+	}
+	report_status(said, true, code);
+	for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		if (strcmp(code + 2, reasons[i].code) == 0) {
+			/* One %s each, as the table says. */
+			struct sv t = sv_str(reasons[i].text);
+			size_t mark = sv_find(t, SV("%s"));
+
+			buf_addsv(out, sv_first(t, mark));
+			buf_adds(out, domain);
+			buf_addsv(out, sv_skip(t, mark + 2));
+			return;
+		}
+	buf_addf(out, "%s has refused it", domain);
+}
+
+/* ---- the parts ---- */
+
+static struct sv
+header_of(struct sv message)
+{
+	size_t end = sv_find(message, SV("\r\n\r\n"));
+
+	return end < message.n ? sv_first(message, end + 2) : message;
+}
+
+static void
+add_subject(const struct report *r, struct buf *out)
+{
+	struct mail_field f;
+	struct buf text;
+	size_t i, n;
+
+	buf_init(&text, 4096);
+	if (mail_field_find(header_of(r->original), SV("Subject"), &f))
+		mime_decode_header(f.value, &text);
+	n = text.n < SUBJECT_MAX ? text.n : SUBJECT_MAX;
+	while (n < text.n && n > 0 && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+		n--; /* not in the middle of a character */
+	if (n > 0)
+		buf_adds(out, " \"");
+	for (i = 0; i < n; i++)
+		buf_addc(
+		    out, (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f
+			     ? ' '
+			     : text.p[i]);
+	if (n > 0)
+		buf_adds(out, n < text.n ? "...\"" : "\"");
+	buf_fini(&text);
+}
+
+/* Words of a stranger on lines of our own: printable, indented, cut. */
+static void
+add_said(struct sv said, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < said.n && i < 400; i++)
+		buf_addc(out, ascii_is_print(said.p[i]) ? said.p[i] : ' ');
+}
+
+static void
+add_duration(int64_t ms, struct buf *out)
+{
+	int64_t minutes = ms / 60000;
+
+	if (minutes < 120)
+		buf_addf(out, "%lld minutes", (long long)minutes);
+	else if (minutes < 48 * 60)
+		buf_addf(out, "%lld hours", (long long)(minutes / 60));
+	else
+		buf_addf(out, "%lld days", (long long)(minutes / 60 / 24));
+}
+
+static void
+add_sentence(const struct report *r, struct buf *out)
+{
+	buf_adds(out, "Your message");
+	add_subject(r, out);
+	if (r->nrcpt == 1)
+		buf_addf(out, " to %s", r->rcpt[0].address);
+	else
+		buf_addf(out, " to %zu people", r->nrcpt);
+	if (r->delay) {
+		buf_adds(out, " has not been delivered yet, after ");
+		add_duration(r->now - r->arrived, out);
+		buf_adds(out, ". You need not do anything: it is tried "
+			      "again for five days.\r\n");
+	} else {
+		buf_adds(out, " was not delivered");
+		if (r->nrcpt == 1) {
+			buf_adds(out, ": ");
+			report_reason(r->rcpt[0].said, r->rcpt[0].address,
+			    r->expired, out);
+		}
+		buf_adds(out, out->p[out->n - 1] == '?' ? "\r\n" : ".\r\n");
+	}
+}
+
+static void
+add_explanation(const struct report *r, struct buf *out)
+{
+	size_t i;
+
+	add_sentence(r, out);
+	for (i = 0; i < r->nrcpt; i++) {
+		const struct report_rcpt *to = &r->rcpt[i];
+
+		buf_addf(out, "\r\n%s\r\n", to->address);
+		if (!r->delay && r->nrcpt > 1) {
+			buf_adds(out, "    ");
+			report_reason(to->said, to->address, r->expired, out);
+			buf_adds(out, "\r\n");
+		}
+		if (to->said.n > 0) {
+			buf_adds(out, "    what was said last: ");
+			add_said(to->said, out);
+			buf_adds(out, "\r\n");
+		}
+		if (to->tries > 1)
+			buf_addf(
+			    out, "    it was tried %u times\r\n", to->tries);
+	}
+	buf_addf(out, "\r\n%s\r\n\r\n-- \r\nThe mail server %s\r\n",
+	    r->whole ? "Your message is attached."
+		     : "The beginning of your message is attached.",
+	    r->hostname);
+}
+
+/* [RFC 3464 2.1] per message, [2.3] per recipient */
+static void
+add_status(const struct report *r, struct buf *out)
+{
+	char code[12];
+	size_t i;
+
+	buf_addf(out, "Reporting-MTA: dns; %s\r\nArrival-Date: ", r->hostname);
+	mail_date_print(r->arrived / 1000, 0, out);
+	buf_adds(out, "\r\n");
+	for (i = 0; i < r->nrcpt; i++) {
+		const struct report_rcpt *to = &r->rcpt[i];
+
+		report_status(to->said, !r->delay, code);
+		if (r->expired)
+			(void)snprintf(code, sizeof code, "5.4.7");
+		buf_addf(out,
+		    "\r\nFinal-Recipient: rfc822; %s\r\nAction: %s\r\n"
+		    "Status: %s\r\n",
+		    to->address, r->delay ? "delayed" : "failed", code);
+		if (to->said.n > 0) {
+			buf_adds(out, "Diagnostic-Code: smtp; ");
+			add_said(to->said, out);
+			buf_adds(out, "\r\n");
+		}
+	}
+}
+
+static void
+add_header(const struct report *r, const char *boundary, struct buf *out)
+{
+	size_t i;
+
+	buf_addf(out,
+	    "Return-Path: <>\r\nFrom: Mail server <postmaster@%s>\r\n"
+	    "To: <%s>\r\nSubject: %s\r\nDate: ",
+	    r->hostname, r->to,
+	    r->delay ? "Not delivered yet" : "Your message was not delivered");
+	mail_date_print(r->now / 1000, 0, out);
+	buf_adds(out, "\r\nMessage-ID: <");
+	for (i = 0; i < 16; i++)
+		buf_addf(out, "%02x", r->id[i]);
+	buf_addf(out,
+	    "@%s>\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+	    "\tboundary=\"%s\"\r\n\r\n",
+	    r->hostname, boundary);
+}
+
+void
+report_compose(const struct report *r, struct buf *out)
+{
+	char boundary[48];
+	size_t i, n;
+
+	n = (size_t)snprintf(boundary, sizeof boundary, "report-");
+	for (i = 0; i < 16; i++)
+		n += (size_t)snprintf(
+		    boundary + n, sizeof boundary - n, "%02x", r->id[i]);
+	add_header(r, boundary, out);
+	buf_addf(out,
+	    "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+	    "Content-Transfer-Encoding: 8bit\r\n\r\n",
+	    boundary);
+	add_explanation(r, out);
+	buf_addf(out,
+	    "\r\n--%s\r\nContent-Type: message/delivery-status\r\n\r\n",
+	    boundary);
+	add_status(r, out);
+	if (r->whole) {
+		buf_addf(out,
+		    "\r\n--%s\r\nContent-Type: message/rfc822\r\n\r\n",
+		    boundary);
+		buf_addsv(out, r->original);
+	} else {
+		buf_addf(out,
+		    "\r\n--%s\r\nContent-Type: text/rfc822-headers\r\n\r\n",
+		    boundary);
+		buf_addsv(out, header_of(r->original));
+	}
+	buf_addf(out, "\r\n--%s--\r\n", boundary);
+}

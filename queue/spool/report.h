@@ -1,0 +1,42 @@
+/*
+ * What we write to a sender whose message was not delivered, or not yet: a
+ * delivery status notification [RFC 3464] whose first sentence a person
+ * understands.  Pure.
+ */
+#ifndef QUEUE_SPOOL_REPORT_H
+#define QUEUE_SPOOL_REPORT_H
+
+#include "base/buf.h"
+
+struct report_rcpt {
+	const char *address;
+	struct sv said; /* the last words of whoever refused it */
+	unsigned tries;
+};
+
+struct report {
+	bool delay; /* it is still tried; else it is given up */
+	const char *hostname;
+	const char *to;	      /* the sender of the message */
+	const uint8_t *id;    /* 16 bytes, for the Message-ID */
+	int64_t now, arrived; /* ms since 1970 */
+	bool expired;	      /* given up because of its age */
+	const struct report_rcpt *rcpt;
+	size_t nrcpt;
+	struct sv original; /* the message, or its first part */
+	bool whole;	    /* original is all of it */
+};
+
+/* Writes the report as a message, lines ending with CR LF. */
+void report_compose(const struct report *r, struct buf *out);
+
+/*
+ * The status code [RFC 3463] for what was said: the enhanced code of the
+ * words, or one made of the reply's first digit.  "5.1.1"; out has 12 bytes.
+ */
+void report_status(struct sv said, bool failed, char out[12]);
+/* Why, as half a sentence: "there is no such mailbox at example.test". */
+void report_reason(
+    struct sv said, const char *address, bool expired, struct buf *out);
+
+#endif

@@ -1,0 +1,21 @@
+#include <stdlib.h>
+
+#include "test/unit/mx/suites.h"
+
+int
+main(void)
+{
+	Suite *s = suite_create("mx");
+	SRunner *r;
+	int failed;
+
+	suite_add_tcase(s, reply_tests());
+	suite_add_tcase(s, route_tests());
+	suite_add_tcase(s, stuff_tests());
+	suite_add_tcase(s, client_tests());
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

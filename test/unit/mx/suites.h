@@ -1,0 +1,11 @@
+#ifndef TEST_MX_SUITES_H
+#define TEST_MX_SUITES_H
+
+#include <check.h>
+
+TCase *reply_tests(void);
+TCase *route_tests(void);
+TCase *stuff_tests(void);
+TCase *client_tests(void);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * The client against a server that says what it is told to say: each row is
+ * the replies in order, and what the client must have made of them.
+ */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "queue/mx/client.h"
+#include "test/unit/mx/suites.h"
+
+#define EHLO  "250-x\r\n250-8BITMIME\r\n250-SIZE 1000\r\n250 PIPELINING\r\n"
+#define PLAIN "250 x\r\n"
+
+/* '<' reads a line, '.' reads to the lone dot, '!' hangs up; all else is
+ * sent. */
+static const struct {
+	const char *name, *script;
+	bool opens;
+	int rc;
+	unsigned code[2];
+	const char *said; /* within the first recipient's, or why */
+	bool eight_bit;
+} rows[] = {
+    {"pipelined",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c\r\n354 go"
+	"\r\n|.|250 2.0.0 taken\r\n",
+	true, RC_OK, {250, 250}, "2.0.0 taken", true},
+    {"step by step",
+	"220 x\r\n|<|" PLAIN "|<|250 a\r\n|<|250 b\r\n|<|250 c"
+	"\r\n|<|354 go\r\n|.|250 taken\r\n",
+	true, RC_OK, {250, 250}, "taken", false},
+    {"one refused",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n550 5.1.1 no\r\n250 c"
+	"\r\n354 go\r\n|.|250 taken\r\n",
+	true, RC_OK, {550, 250}, "5.1.1 no", false},
+    {"all refused, DATA goes on",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n"
+	"550 no\r\n451 later\r\n354 go\r\n|.|554 nobody\r\n",
+	true, RC_OK, {550, 451}, "550 no", false},
+    {"all refused, DATA, too",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n550 no\r\n"
+	"550 no\r\n503 nobody\r\n|<|250 reset\r\n",
+	true, RC_OK, {550, 550}, "550 no", false},
+    {"sender refused",
+	"220 x\r\n|<|" EHLO "|<<<<|553 not you\r\n503 x\r\n"
+	"503 x\r\n503 x\r\n|<|250 reset\r\n",
+	true, RC_OK, {553, 553}, "553 not you", false},
+    {"sender refused, step by step", "220 x\r\n|<|" PLAIN "|<|452 full\r\n",
+	true, RC_OK, {452, 452}, "452 full", false},
+    {"message refused",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c\r\n"
+	"354 go\r\n|.|554 5.7.1 spam\r\n",
+	true, RC_OK, {554, 554}, "5.7.1 spam", false},
+    {"gone after the dot",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c"
+	"\r\n354 go\r\n|.|!",
+	true, RC_OK, {451, 451}, "connection was lost", false},
+    {"gone after RCPT", "220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n|!", true,
+	RC_TEMP, {0, 0}, "lost at RCPT", false},
+    {"HELO only",
+	"220 x\r\n|<|502 what?\r\n|<|" PLAIN "|<|250 a\r\n|<|250 b"
+	"\r\n|<|250 c\r\n|<|354 go\r\n|.|250 taken\r\n",
+	true, RC_OK, {250, 250}, "taken", false},
+    {"no 8BITMIME", "220 x\r\n|<|" PLAIN, true, RC_OK, {554, 554}, "5.6.3",
+	true},
+    {"too large", "220 x\r\n|<|250-x\r\n250 SIZE 5\r\n", true, RC_OK,
+	{552, 552}, "5.3.4", false},
+    {"closed door", "554 no service\r\n|!", false, RC_TEMP, {0, 0},
+	"554 no service", false},
+    {"no SMTP", "HTTP/1.1 400\r\n|!", false, RC_TEMP, {0, 0}, "no SMTP reply",
+	false},
+    {"nothing", "!", false, RC_TEMP, {0, 0}, "lost at the greeting", false},
+    {"silence", "|", false, RC_TEMP, {0, 0}, "no answer to the greeting",
+	false},
+    {"EHLO 421", "220 x\r\n|<|421 busy\r\n|!", false, RC_TEMP, {0, 0},
+	"421 busy", false},
+};
+
+static int listener = -1;
+static uint16_t port;
+
+static void
+setup(void)
+{
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(listen(listener, 4), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&a, &len), 0);
+	port = ntohs(a.sin_port);
+}
+
+static void
+teardown(void)
+{
+	io_close(&listener);
+}
+
+static void
+read_to(FILE *f, const char *end)
+{
+	char line[2000];
+
+	while (fgets(line, sizeof line, f) != NULL)
+		if (end == NULL || strcmp(line, end) == 0)
+			return;
+}
+
+static void *
+serve(void *arg)
+{
+	struct sv script = sv_str(arg);
+	int fd = accept(listener, NULL, NULL);
+	FILE *f = fdopen(fd, "r");
+
+	while (script.n > 0) {
+		struct sv step = sv_split(&script, '|');
+
+		for (; step.n > 0 && step.p[0] == '<'; step = sv_skip(step, 1))
+			read_to(f, NULL);
+		if (sv_eq(step, SV(".")))
+			read_to(f, ".\r\n");
+		else if (sv_eq(step, SV("!")))
+			break;
+		else
+			(void)send(fd, step.p, step.n, MSG_NOSIGNAL);
+	}
+	if (script.p != NULL && script.n == 0 && ((char *)arg)[0] != '!')
+		read_to(f, "never");
+	fclose(f);
+	return NULL;
+}
+
+START_TEST(client__makes_of_each_row_what_it_must)
+{
+	char *script = strdup(rows[_i].script);
+	struct route_address to = {.host = "mx.example.test"};
+	struct client_opts o = {.hostname = "mail.example.org",
+	    .policy = CLIENT_TLS_OFF,
+	    .port = port,
+	    .timeout = {1000, 300, 2000, 2000, 2000, 2000}};
+	struct client_rcpt rcpt[2] = {
+	    {.address = "a@example.test"}, {.address = "b@example.test"}};
+	struct client_message m = {.sender = "x@example.org",
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	    .size = 13,
+	    .eight_bit = rows[_i].eight_bit,
+	    .rcpt = rcpt,
+	    .nrcpt = 2};
+	struct client_why why = {.said = ""};
+	struct client *c = NULL;
+	pthread_t t;
+	int r;
+
+	ck_assert_int_eq(io_write_all(m.fd, "Subject: x\r\n\n", 13), RC_OK);
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
+	ck_assert_int_eq(pthread_create(&t, NULL, serve, script), 0);
+	r = client_open(&o, &to, &c, &why);
+	ck_assert_msg(
+	    (r == RC_OK) == rows[_i].opens, "%s: %s", rows[_i].name, why.said);
+	if (r == RC_OK) {
+		r = client_send(c, &m, &why);
+		ck_assert_int_eq(r, rows[_i].rc);
+	}
+	if (r == RC_OK) {
+		ck_assert_msg(rcpt[0].code == rows[_i].code[0] &&
+				  rcpt[1].code == rows[_i].code[1],
+		    "%s: %u %u", rows[_i].name, rcpt[0].code, rcpt[1].code);
+		(void)snprintf(why.said, sizeof why.said, "%s", rcpt[0].said);
+	}
+	ck_assert_msg(strstr(why.said, rows[_i].said) != NULL, "%s: %s",
+	    rows[_i].name, why.said);
+	client_close(&c);
+	ck_assert_ptr_null(c);
+	pthread_join(t, NULL);
+	close(m.fd);
+	free(script);
+}
+END_TEST
+
+START_TEST(client_open__says_who_does_not_answer)
+{
+	struct route_address to = {.host = "mx.example.test"};
+	struct client_opts o = {
+	    .hostname = "x", .port = port, .timeout = CLIENT_TIMEOUTS};
+	struct client_why why = {.said = ""};
+	struct client *c = NULL;
+
+	io_close(&listener);
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
+	ck_assert_int_eq(client_open(&o, &to, &c, &why), RC_TEMP);
+	ck_assert_ptr_null(c);
+	ck_assert_str_eq(why.said,
+	    "cannot connect to mx.example.test[127.0.0.1]: Connection "
+	    "refused");
+}
+END_TEST
+
+TCase *
+client_tests(void)
+{
+	TCase *t = tcase_create("client");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, client__makes_of_each_row_what_it_must, 0,
+	    sizeof rows / sizeof rows[0]);
+	tcase_add_test(t, client_open__says_who_does_not_answer);
+	return t;
+}

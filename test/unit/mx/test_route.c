@@ -1,0 +1,89 @@
+/* The order of MX hosts. */
+#include <stdio.h>
+#include <string.h>
+
+#include "queue/mx/route.h"
+#include "test/unit/mx/suites.h"
+
+static const struct {
+	const char *in;	  /* name:preference:chance ... */
+	const char *want; /* names, for mail.example.org */
+} rows[] = {
+    {"", ""},
+    {"a:20:1 b:10:1", "b a"},
+    {"a:10:2 b:10:1 c:5:9", "c b a"},
+    /* Ourselves: only who is better counts. */
+    {"mail.example.org:10:1 a:5:1 b:10:1 c:20:1", "a"},
+    {"MAIL.example.org:5:1 a:10:1", ""},
+    {"a:10:1 mail.example.org:10:9", ""},
+    {"a:10:1 b:20:1 mail.example.org:30:1", "a b"},
+};
+
+START_TEST(route_sort__answers_each_row)
+{
+	struct route_host h[8] = {{.preference = 0}};
+	struct sv in = sv_str(rows[_i].in);
+	size_t n = 0, i;
+	struct buf out;
+
+	while (in.n > 0) {
+		struct sv one = sv_split(&in, ' ');
+		struct sv name = sv_split(&one, ':');
+		uint64_t v;
+
+		(void)snprintf(
+		    h[n].name, sizeof h[n].name, "%.*s", SV_ARG(name));
+		ck_assert_int_eq(
+		    sv_to_u64(sv_split(&one, ':'), 65535, &v), RC_OK);
+		h[n].preference = (uint16_t)v;
+		ck_assert_int_eq(sv_to_u64(one, 100, &v), RC_OK);
+		h[n++].chance = (uint32_t)v;
+	}
+	n = route_sort(h, n, "mail.example.org");
+	buf_init(&out, 1000);
+	for (i = 0; i < n; i++)
+		buf_addf(&out, "%s%s", i > 0 ? " " : "", h[i].name);
+	ck_assert_str_eq(out.p, rows[_i].want);
+	buf_fini(&out);
+}
+END_TEST
+
+static const struct {
+	const char *literal;
+	size_t n;
+	unsigned code;
+} literals[] = {
+    {"[192.0.2.1]", 1, 0},
+    {"[IPv6:2001:db8::1]", 1, 0},
+    {"[2001:db8::1]", 1, 0},
+    {"[192.0.2]", 0, 550},
+    {"[]", 0, 550},
+    {"[x]", 0, 550},
+    {"[192.0.2.1", 0, 550},
+    {"a b", 0, 550},
+    {"", 0, 550},
+};
+
+START_TEST(route_find__takes_address_literals_without_asking)
+{
+	struct route r;
+
+	route_find(NULL, sv_str(literals[_i].literal), "x", &r);
+	ck_assert_uint_eq(r.n, literals[_i].n);
+	ck_assert_uint_eq(r.code, literals[_i].code);
+	ck_assert((r.n == 0) == (r.said[0] != '\0'));
+}
+END_TEST
+
+TCase *
+route_tests(void)
+{
+	TCase *t = tcase_create("route");
+
+	tcase_add_loop_test(
+	    t, route_sort__answers_each_row, 0, sizeof rows / sizeof rows[0]);
+	tcase_add_loop_test(t,
+	    route_find__takes_address_literals_without_asking, 0,
+	    sizeof literals / sizeof literals[0]);
+	return t;
+}

@@ -1,0 +1,128 @@
+/* What we write to those whose mail did not arrive. */
+#include <check.h>
+#include <string.h>
+
+#include "queue/spool/report.h"
+#include "test/unit/spool/suites.h"
+
+static const struct {
+	const char *said, *address;
+	bool expired;
+	const char *status, *reason;
+} rows[] = {
+    {"550 5.1.1 no such user (mx[192.0.2.1])", "x@example.test", false, "5.1.1",
+	"there is no such mailbox at example.test"},
+    {"552-5.2.2 over quota", "x@example.test", false, "5.2.2",
+	"the mailbox at example.test is full"},
+    {"550 no", "x@example.test", false, "5.0.0", "example.test has refused it"},
+    {"556 5.1.10 takes no mail", "x@example.test", false, "5.1.10",
+	"example.test takes no mail at all"},
+    {"450 4.2.0 greylisted", "x@example.test", true, "5.2.0",
+	"example.test could not be reached, or would not take it, in five "
+	"days"},
+    {"no answer from 5.1.1.2", "x@example.test", false, "5.0.0",
+	"example.test has refused it"},
+    {"550 5.1.1.1", "x@example.test", false, "5.0.0",
+	"example.test has refused it"},
+    {"550 5.1000.1", "x@example.test", false, "5.0.0",
+	"example.test has refused it"},
+    {"", "anna", false, "5.0.0", "this server has refused it"},
+};
+
+START_TEST(report_reason__answers_each_row)
+{
+	struct buf b;
+	char code[12];
+
+	buf_init(&b, 400);
+	report_status(sv_str(rows[_i].said), true, code);
+	ck_assert_str_eq(code, rows[_i].status);
+	report_reason(
+	    sv_str(rows[_i].said), rows[_i].address, rows[_i].expired, &b);
+	ck_assert_str_eq(b.p, rows[_i].reason);
+	buf_fini(&b);
+}
+END_TEST
+
+static struct report_rcpt two[] = {
+    {.address = "x@example.test",
+	.said = {"550 5.1.1 no\r\nBcc: evil", 23},
+	.tries = 3},
+    {.address = "y@example.test", .said = {"", 0}, .tries = 1}};
+static const uint8_t id[16] = {0xab};
+
+static struct report
+simple(size_t n)
+{
+	return (struct report){.hostname = "mail.example.org",
+	    .to = "anna@example.org",
+	    .id = id,
+	    .now = 1795534980000,
+	    .arrived = 1795534980000 - 5LL * 3600000,
+	    .rcpt = two,
+	    .nrcpt = n,
+	    .original = SV("From: anna@example.org\r\n"
+			   "Subject: =?utf-8?q?gr=C3=BC=0D=0ABcc:_x?=\r\n"
+			   "\r\nbody\r\n"),
+	    .whole = true};
+}
+
+static bool
+has(const struct buf *b, const char *text)
+{
+	return strstr(b->p, text) != NULL;
+}
+
+START_TEST(report_compose__says_it_in_a_sentence_and_in_fields)
+{
+	struct report r = simple(1);
+	struct buf b;
+
+	buf_init(&b, 65536);
+	report_compose(&r, &b);
+	ck_assert(buf_ok(&b));
+	ck_assert(has(&b, "\r\n\r\nYour message \"gr\xc3\xbc  Bcc: x\" to "
+			  "x@example.test was not delivered: there is no such "
+			  "mailbox at example.test.\r\n"));
+	ck_assert(has(&b, "To: <anna@example.org>\r\n"));
+	ck_assert(
+	    has(&b, "Action: failed\r\nStatus: 5.1.1\r\n"
+		    "Diagnostic-Code: smtp; 550 5.1.1 no  Bcc: evil\r\n"));
+	ck_assert(has(&b, "Auto-Submitted: auto-replied\r\n"));
+	ck_assert(has(&b, "it was tried 3 times"));
+	ck_assert(has(&b, "Content-Type: message/rfc822\r\n\r\nFrom: anna"));
+	ck_assert(!has(&b, "\r\nBcc:"));
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(report_compose__a_delay_says_that_nothing_need_be_done)
+{
+	struct report r = simple(2);
+	struct buf b;
+
+	r.delay = true;
+	r.whole = false;
+	buf_init(&b, 65536);
+	report_compose(&r, &b);
+	ck_assert(has(&b, "to 2 people has not been delivered yet, after 5 "
+			  "hours. You need not do anything"));
+	ck_assert(has(&b, "Action: delayed\r\nStatus: 4.1.1"));
+	ck_assert(has(&b, "Content-Type: text/rfc822-headers"));
+	ck_assert(!has(&b, "\r\nbody"));
+	buf_fini(&b);
+}
+END_TEST
+
+TCase *
+report_tests(void)
+{
+	TCase *t = tcase_create("report");
+
+	tcase_add_loop_test(t, report_reason__answers_each_row, 0,
+	    sizeof rows / sizeof rows[0]);
+	tcase_add_test(t, report_compose__says_it_in_a_sentence_and_in_fields);
+	tcase_add_test(
+	    t, report_compose__a_delay_says_that_nothing_need_be_done);
+	return t;
+}
