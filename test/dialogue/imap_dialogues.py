@@ -43,10 +43,13 @@ def dialogues():
         "nonauth": boxes + "\nOPEN imaps\nS: * OK <*>",
         "auth": boxes + "\nOPEN imaps as USER1",
         "selected": boxes + "\nOPEN imaps as USER1\nC: s SELECT ${x}\nS*: s OK <*>",
+        "rev2": boxes + "\nOPEN imaps as USER1\nC: e ENABLE IMAP4rev2\nS*: e OK <*>\n"
+                "C: s SELECT ${x}\nS*: s OK <*>",
     }
     for verb, where, flags in after:
         legal = {"auth": where == "IMAP_ST_ANY",
                  "selected": where in ("IMAP_ST_ANY", "IMAP_ST_SELECTED"),
+                 "rev2": where in ("IMAP_ST_ANY", "IMAP_ST_SELECTED"),
                  "nonauth": verb in before}
         for state, prefix in states.items():
             # Wrong passwords and unknown mechanisms are NO.
@@ -55,4 +58,4 @@ def dialogues():
             yield one(state, prefix, verb, ARGS[verb], legal[state], answers)
             if "UID" in flags:
                 yield one(state, prefix, "UID " + verb, UID_ARGS.get(verb, ARGS[verb]),
-                          state == "selected")
+                          state in ("selected", "rev2"))
