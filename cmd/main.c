@@ -48,10 +48,37 @@ usage(FILE *to)
 	fputs("usage: hearthmail [-c FILE] COMMAND ...\n\n", to);
 	for (i = 0; i < NCOMMANDS; i++)
 		fprintf(
-		    to, "  %-42s %s\n", commands[i].usage, commands[i].what);
+		    to, "  %-42s  %s\n", commands[i].usage, commands[i].what);
 	fputs("\n  -c FILE   the configuration, else " HM_CONFIG "\n"
 	      "  -V        the version\n",
 	    to);
+}
+
+/* The lines of the table that begin with this name; false: there are none. */
+static bool
+usage_of(const char *name)
+{
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < NCOMMANDS; i++) {
+		if (strcmp(name, commands[i].name) != 0)
+			continue;
+		printf("%s hearthmail [-c FILE] %s\n",
+		    found ? "      " : "usage:", commands[i].usage);
+		printf("         %s\n", commands[i].what);
+		found = true;
+	}
+	if (found)
+		printf("\nMore: man hearthmail-%s\n", name);
+	return found;
+}
+
+static bool
+asks_for_help(const char *word)
+{
+	return strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0 ||
+	       strcmp(word, "help") == 0;
 }
 
 int
@@ -94,12 +121,14 @@ main(int argc, char **argv)
 		config = argv[i + 1];
 		i += 2;
 	}
-	if (i < argc &&
-	    (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0 ||
-		strcmp(argv[i], "help") == 0)) {
-		usage(stdout);
+	if (i < argc && asks_for_help(argv[i])) {
+		if (i + 1 >= argc || !usage_of(argv[i + 1]))
+			usage(stdout);
 		return EXIT_FINE;
 	}
+	if (i + 1 < argc && argv[i + 1][0] == '-' &&
+	    asks_for_help(argv[i + 1]) && usage_of(argv[i]))
+		return EXIT_FINE;
 	if (i < argc &&
 	    (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0)) {
 		puts(HM_BUILD);
