@@ -29,7 +29,7 @@ struct imap_limits {
 	    .depth = 32,                         \
 	    .elements = 16 * 1024,               \
 	    .patterns = 100,                     \
-	    .saved = 16 * 1024,                  \
+	    .saved = 64 * 1024,                  \
 	    .append = 64 << 20,                  \
 	    .bad = 20,                           \
 	    .idle_ms = 30 * 60 * 1000})

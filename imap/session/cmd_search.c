@@ -21,10 +21,20 @@ search_msg_fini(struct imap_search_msg *q)
 	imap_summary_fini(&q->x);
 }
 
-/* All messages, in order; numbers or UIDs go into *found. */
+static void
+note(const struct imap_search_msg *q, struct rangeset *seqnos,
+    struct rangeset *uids)
+{
+	rangeset_add(seqnos, q->seqno, q->seqno);
+	if (uids != NULL)
+		rangeset_add(uids, q->m->uid, q->m->uid);
+}
+
+/* All messages, in order; what matches goes into *seqnos, and for UID SEARCH
+ * into *uids. */
 static bool
 run(struct imap_cmd *c, const struct imap_search_key *key,
-    struct rangeset *found)
+    struct rangeset *seqnos, struct rangeset *uids)
 {
 	struct imap_session *s = c->s;
 	struct range whole = {1, view_count(s->view)};
@@ -36,14 +46,11 @@ run(struct imap_cmd *c, const struct imap_search_key *key,
 	search_msg_init(&q, s);
 	while (imap_walk_next(&walk)) {
 		for (i = 0; i < walk.n; i++) {
-			uint32_t v;
-
 			q.m = &walk.msg[i];
 			q.seqno = walk.first + i;
 			q.have_body = q.have_header = false;
-			v = c->uid ? q.m->uid : q.seqno;
 			if (imap_search_match(&q, key))
-				rangeset_add(found, v, v);
+				note(&q, seqnos, c->uid ? uids : NULL);
 			imap_summary_unload(&q.x);
 		}
 	}
@@ -108,35 +115,30 @@ tell_esearch(struct imap_cmd *c, unsigned what, const struct rangeset *found)
 /*
  * Sets "$" [RFC 5182 2.1, 2.4]: to all that was found, or with MIN and MAX
  * alone to just those.  False if that is too much to be remembered.
+ *
+ * Neighbours in the mailbox become one range of UIDs: what lies between has
+ * been expunged and does not come back.
  */
 static bool
-save(struct imap_cmd *c, unsigned what, const struct rangeset *found)
+save(struct imap_session *s, unsigned what, const struct rangeset *seqnos)
 {
-	struct imap_session *s = c->s;
 	bool all = !(what & (IMAP_RETURN_MIN | IMAP_RETURN_MAX)) ||
 		   (what & (IMAP_RETURN_ALL | IMAP_RETURN_COUNT));
-	struct rangeset part = RANGESET_EMPTY;
+	struct rangeset ends = RANGESET_EMPTY;
 	size_t i;
-	uint32_t n;
 
-	if (!all && found->n > 0 && (what & IMAP_RETURN_MIN))
-		rangeset_add(&part, found->r[0].lo, found->r[0].lo);
-	if (!all && found->n > 0 && (what & IMAP_RETURN_MAX))
-		rangeset_add(&part, found->r[found->n - 1].hi,
-		    found->r[found->n - 1].hi);
+	if (!all && seqnos->n > 0 && (what & IMAP_RETURN_MIN))
+		rangeset_add(&ends, seqnos->r[0].lo, seqnos->r[0].lo);
+	if (!all && seqnos->n > 0 && (what & IMAP_RETURN_MAX))
+		rangeset_add(&ends, seqnos->r[seqnos->n - 1].hi,
+		    seqnos->r[seqnos->n - 1].hi);
 	if (!all)
-		found = &part;
+		seqnos = &ends;
 	rangeset_fini(&s->saved);
-	for (i = 0; i < found->n && s->saved.n <= s->lim.saved; i++) {
-		if (c->uid) {
-			rangeset_add(&s->saved, found->r[i].lo, found->r[i].hi);
-			continue;
-		}
-		for (n = found->r[i].lo; n <= found->r[i].hi; n++)
-			rangeset_add(&s->saved, view_uid(s->view, n),
-			    view_uid(s->view, n));
-	}
-	rangeset_fini(&part);
+	for (i = 0; i < seqnos->n && s->saved.n <= s->lim.saved; i++)
+		rangeset_add(&s->saved, view_uid(s->view, seqnos->r[i].lo),
+		    view_uid(s->view, seqnos->r[i].hi));
+	rangeset_fini(&ends);
 	if (s->saved.n <= s->lim.saved)
 		return true;
 	rangeset_fini(&s->saved);
@@ -167,7 +169,7 @@ void
 imap_cmd_search(struct imap_cmd *c)
 {
 	struct imap_session *s = c->s;
-	struct rangeset found = RANGESET_EMPTY;
+	struct rangeset seqnos = RANGESET_EMPTY, uids = RANGESET_EMPTY;
 	struct imap_search what;
 	bool whole, saved;
 	int r = imap_sp(&c->in);
@@ -186,12 +188,13 @@ imap_cmd_search(struct imap_cmd *c)
 		return;
 	}
 	imap_search_prepare(s, what.key, what.charset);
-	whole = run(c, what.key, &found);
+	whole = run(c, what.key, &seqnos, &uids);
 	saved =
-	    !(what.result & IMAP_RETURN_SAVE) || save(c, what.result, &found);
+	    !(what.result & IMAP_RETURN_SAVE) || save(s, what.result, &seqnos);
 	if (saved)
-		tell(c, &what, &found);
-	rangeset_fini(&found);
+		tell(c, &what, c->uid ? &uids : &seqnos);
+	rangeset_fini(&uids);
+	rangeset_fini(&seqnos);
 	if (!saved)
 		imap_no(c, "[NOTSAVED] Too many messages to remember.");
 	else if (whole)

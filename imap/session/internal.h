@@ -53,7 +53,7 @@ struct imap_session {
 	/* The mailbox: valid in IMAP_ST_SELECTED. */
 	struct view *view;
 	bool readonly;
-	struct rangeset saved; /* "$": UIDs; one that is gone names nothing */
+	struct rangeset saved; /* "$": UIDs; those not in view mean nothing */
 
 	/* The command; all of it is given back while the session rests. */
 	enum imap_mode mode;

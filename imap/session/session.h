@@ -9,7 +9,8 @@
  * but for STATUS (RECENT).
  *
  * A session is a task of the worker pool.  It rests in epoll while its client
- * is silent and holds then a few hundred bytes and no thread, also in IDLE
+ * is silent and holds then a few hundred bytes (and "$", the saved result of
+ * a search: eight bytes a range) and no thread, also in IDLE
  * and in the middle of a message that comes slowly.  Long output (FETCH of
  * everything) occupies a worker for as long as the client takes it.
  *
