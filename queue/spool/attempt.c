@@ -270,6 +270,7 @@ not_reached(struct attempt *a, struct sv said)
 	int64_t delay =
 	    sched_delay(u->dest->failures + 1, randombytes_random());
 	int64_t next = clk_now() + delay;
+	char place[LOG_Q_MAX];
 	size_t i;
 
 	sched_unreached(q->remote, u, clk_mono() + delay, said);
@@ -278,6 +279,9 @@ not_reached(struct attempt *a, struct sv said)
 		log_remote(a, a->rcpt[i], 0, said);
 		spool_tried(q->spool, a->it, a->rcpt[i], next, said);
 	}
+	mlog(LOG_INFO, "queue.place", "place=%s failures=%u waiting=%zu ms=%lld",
+	    log_q(place, sv_str(u->dest->name)), u->dest->failures,
+	    u->dest->nunits, (long long)delay);
 	if (a->it->held)
 		sched_hold(q->remote, u);
 	it = a->it;

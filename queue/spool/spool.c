@@ -439,6 +439,9 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 		return journal_poisoned(s->journal) ? RC_IO : RC_OK;
 	if (p->nto == 0) /* it would never end */
 		return err_set(err, RC_SYNTAX, "a message for nobody");
+	/* What is left is for outcomes and reports. */
+	if (journal_free_bytes(s->journal) < LOW_WATER)
+		return err_set(err, RC_NOSPACE, "the disk is nearly full");
 	in.blob = journal_blob_new(s->journal);
 	r = take_body(&in, p, err);
 	if (r == RC_OK)

@@ -1,0 +1,459 @@
+#!/usr/bin/env python3
+"""Mail to the world, in a small Internet: letters that go round with real
+clients and servers, hosts and zones of every bad habit, smarthosts, the five
+days of the schedule, and processes killed under a ledger."""
+import email
+import os
+import re
+import signal
+import smtplib
+import subprocess
+import sys
+import threading
+import time
+
+from house import PASSWORD, finish, skip, verdict, wait_until
+from smallnet import SmallNet, Zone, missing
+
+QUICK = "--quick" in sys.argv
+
+ZONES = {
+    "a.test": Zone(["@ MX 10 mail", "mail A {a}", "mail AAAA {a/6}"]),
+    "b.test": Zone(["@ MX 10 mail", "mail A {b}", "mail AAAA {b/6}"]),
+    "c.test": Zone(["@ MX 10 mail", "mail A {c}"]),
+    "pf.test": Zone(["@ MX 10 mail", "mail A {pf}"]),
+    # A domain for each habit: a connection that was good is kept for a moment.
+    "bad.test": Zone(["@ MX 10 mail", "* MX 10 mail", "mail A {bad}"]),
+    # The way there has a hole: nobody at the first host, nobody on IPv6.
+    "second.test": Zone(["@ MX 10 nobody", "@ MX 20 mail", "nobody A {off}", "mail A {bad}"]),
+    "six.test": Zone(["@ MX 10 mail", "mail AAAA {off/6}", "mail A {bad}"]),
+    "implicit.test": Zone(["@ A {bad}"]),
+    "alias.test": Zone(["@ MX 10 mail", "mail CNAME mail.bad.test."]),
+    "off.test": Zone(["@ MX 10 mail", "mail A {off}"]),
+    "null.test": Zone(["@ MX 0 ."]),
+    "loop.test": Zone(["@ MX 10 mail.a.test."]),
+    "plain.test": Zone(["@ MX 10 mail", "mail A {bad}"], kind="unsigned"),
+    "bogus.test": Zone(["@ MX 10 mail", "mail A {bad}"], kind="bogus"),
+    "lame.test": Zone(["@ MX 10 mail", "mail A {bad}"], kind="lame"),
+    "servfail.test": Zone(["@ MX 10 mail", "mail A {bad}"], kind="servfail"),
+}
+
+
+def send(h, to, subject, user="anna", text="hello", extra="", options=()):
+    s = h.submit(user)
+    try:
+        return s.sendmail(f"{user}@{h.domains[0]}", to if isinstance(to, list) else [to],
+                          (f"From: {user}@{h.domains[0]}\r\nSubject: {subject}\r\n{extra}\r\n"
+                           f"{text}\r\n").encode(), mail_options=options)
+    finally:
+        s.quit()
+
+
+def mails(h, user="anna"):
+    m = h.imap(user)
+    m.select("INBOX", readonly=True)
+    ok, ids = m.search(None, "ALL")
+    out = []
+    for i in ids[0].split():
+        out.append(email.message_from_bytes(m.fetch(i, "(BODY.PEEK[])")[1][0][1]))
+    m.logout()
+    return out
+
+
+def arrived(h, subject, user="anna", seconds=15):
+    def look():
+        return [m for m in mails(h, user) if m["Subject"] == subject]
+    return wait_until(look, seconds, 0.1)
+
+
+def reports(h, text, user="anna", seconds=15):
+    """Reports whose readable part has the text."""
+    def look():
+        return [m for m in mails(h, user)
+                if m.get_content_type() == "multipart/report" and
+                text in m.get_payload()[0].get_payload(decode=True).decode()]
+    return wait_until(look, seconds, 0.1)
+
+
+def attempts(h, address):
+    """(code, words) of each attempt for an address, from the log."""
+    return [(int(c), w) for to, c, w in
+            re.findall(r'queue\.attempt item=\d+ to="([^"]*)" code=(\d+) text="((?:[^"\\]|\\.)*)"', h.log())
+            if to == address]
+
+
+def waits(h, address, words, seconds=30):
+    return wait_until(lambda: [w for c, w in attempts(h, address)
+                               if c // 100 in (0, 4) and words in w], seconds)
+
+
+# ---- letters ----
+
+def msmtp(net, h, user, to, text):
+    path = os.path.join(h.dir, "msmtprc")
+    with open(path, "w") as f:
+        f.write(f"account x\nhost 127.0.0.1\nport 587\ntls on\ntls_starttls on\n"
+                f"tls_certcheck off\nauth plain\nuser {user}\npassword {PASSWORD}\n"
+                f"from {user}@{h.domains[0]}\naccount default : x\n")
+    os.chmod(path, 0o600)
+    return net.run(h.host, ["msmtp", "-C", path, to], input=text)
+
+
+def swaks(net, h, user, to, subject):
+    return net.run(h.host, ["swaks", "--server", "127.0.0.1", "--port", "465", "--tls-on-connect",
+                            "--auth", "PLAIN", "--auth-user", user, "--auth-password", PASSWORD,
+                            "--from", f"{user}@{h.domains[0]}", "--to", to,
+                            "--header", f"Subject: {subject}"])
+
+
+def round_trip(net, a, b, pf):
+    r = msmtp(net, a, "anna", "ben@b.test", "From: anna@a.test\nSubject: msmtp out\n\nhello ben\n")
+    verdict(r.returncode == 0, "letter-msmtp-takes", r.stderr)
+    got = arrived(b, "msmtp out", "ben")
+    verdict(len(got) == 1 and "hello ben" in got[0].get_payload() and
+            got[0]["Return-Path"] == "<anna@a.test>" and got[0]["Message-ID"],
+            "letter-a-to-b", got and got[0].as_string())
+    verdict("2001:db8:" in a.log().split("code=250")[-1], "letter-goes-by-ipv6", a.log()[-500:])
+    r = swaks(net, b, "ben", "anna@a.test", "swaks back")
+    verdict(r.returncode == 0, "letter-swaks-takes", r.stdout[-400:])
+    verdict(len(arrived(a, "swaks back") or []) == 1, "letter-b-to-a", b.log()[-800:])
+    send(a, "anna@pf.test", "to postfix", text=".\r\n..\r\nend.")
+    got = wait_until(lambda: pf.messages("anna@pf.test"), 20, 0.1)
+    verdict(len(got) == 1 and b"\n.\n..\nend.\n" in got[0], "letter-a-to-postfix", pf.log()[-800:])
+    pf.send("anna@pf.test", ["anna@a.test"], "Subject: from postfix\n\nhello\n")
+    verdict(len(arrived(a, "from postfix") or []) == 1, "letter-postfix-to-a", pf.log()[-800:])
+    # At home and outside at once: each once.
+    send(a, ["ben@a.test", "anna@b.test", "ben@b.test"], "to three")
+    verdict(len(arrived(a, "to three", "ben") or []) == 1, "letter-mixed-at-home")
+    home = arrived(a, "to three", "ben")
+    verdict(home and home[0]["Return-Path"] == "<anna@a.test>", "letter-mixed-return-path")
+    for user in ("anna", "ben"):
+        verdict(len(arrived(b, "to three", user) or []) == 1, f"letter-mixed-{user}")
+    r = subprocess.run(["grep", "-c", "queue.attempt", a.log_path], capture_output=True, text=True)
+    sessions = len(re.findall(r"smtp.connect", b.log()))
+    verdict(sessions <= 2, "letter-one-transaction-for-two", sessions)
+
+
+def way(net, a, bad):
+    """All ways to a host that works."""
+    bad.become("ok")
+    for domain in ("second", "six", "implicit", "alias", "plain"):
+        subject = f"way {domain}"
+        send(a, f"x@{domain}.test", subject)
+        ok = wait_until(lambda: [m for m in bad.messages()
+                                 if m["to"] == [f"x@{domain}.test"]], 40, 0.1)
+        verdict(ok, f"way-{domain}", a.log()[-1200:])
+
+
+def habits(net, a, bad):
+    """Hosts that refuse: the sender is told in a sentence."""
+    rows = [("refuse", "there is no such mailbox at refuse.bad.test"),
+            ("refuse-data", "refuse-data.bad.test has refused it by its own rules")]
+    for how, words in rows:
+        bad.become(how)
+        send(a, f"x@{how}.bad.test", f"habit {how}")
+        got = reports(a, words)
+        verdict(got, f"habit-{how}", a.log()[-800:])
+    first = got and got[0].get_payload()[0].get_payload(decode=True).decode().splitlines()[0]
+    verdict(first and first.startswith(f'Your message "habit {how}" to x@{how}.bad.test was not delivered: '),
+            "habit-first-sentence", first)
+    verdict(got and got[0]["Return-Path"] == "<>" and got[0]["Auto-Submitted"] == "auto-replied",
+            "habit-report-is-automatic")
+    bad.become("refuse-some")
+    send(a, ["no1@some.bad.test", "yes@some.bad.test", "no2@some.bad.test"], "habit some")
+    got = reports(a, "to 2 people was not delivered")
+    verdict(got and "no1@some.bad.test" in got[0].as_string() and "yes@some.bad.test" not in
+            got[0].get_payload()[0].as_string(), "habit-some-refused", got and got[0].as_string())
+    verdict(wait_until(lambda: [m for m in bad.messages() if m["to"] == ["yes@some.bad.test"]], 10),
+            "habit-some-taken")
+    bad.become("no-8bitmime")
+    send(a, "x@eight.bad.test", "habit eight", text="gr\u00fc\u00dfe", options=["BODY=8BITMIME"])
+    verdict(reports(a, "cannot take letters beyond plain ASCII"), "habit-no-8bitmime", a.log()[-500:])
+    send(a, "x@eight.bad.test", "habit seven")
+    verdict(wait_until(lambda: [m for m in bad.messages() if m["to"] == ["x@eight.bad.test"]], 10),
+            "habit-seven-bits-go")
+    for how in ("bad-starttls", "refuse-starttls", "helo-only", "starttls"):
+        bad.become(how)
+        send(a, f"x@{how}.bad.test", f"habit {how}")
+        got = wait_until(lambda: [m for m in bad.messages() if m["to"] == [f"x@{how}.bad.test"]], 20)
+        verdict(got and got[0]["tls"] == (how == "starttls"), f"habit-{how}", a.log()[-800:])
+
+
+def later(net, a, bad):
+    """Hosts that make us wait: nothing is lost, the reason is known, and it
+    goes when its time has come."""
+    rows = [("defer", "450"), ("greylist", "451"), ("greet-4xx", "421"), ("greet-5xx", "554"),
+            ("defer-data", "451"), ("drop-after-dot", "lost at the message's end"),
+            ("close-after-ehlo", "lost"), ("garbage", "no SMTP reply")]
+    for how, words in rows:
+        bad.become(how)
+        send(a, f"x@{how}.bad.test", f"later {how}")
+        verdict(waits(a, f"x@{how}.bad.test", words), f"later-{how}-waits", a.log()[-1000:])
+        if how in ("greet-4xx", "greet-5xx", "close-after-ehlo", "garbage"):
+            # The place as a whole is at fault: wake it for the next row.
+            bad.become("ok")
+            jump(a, 3600 * 1000)
+            verdict(wait_until(lambda: [m for m in bad.messages() if m["to"] == [f"x@{how}.bad.test"]],
+                               20, 0.1), f"later-{how}-arrives", a.log()[-1000:])
+    bad.become("ok")
+    jump(a, 3 * 3600 * 1000)
+    for how in ("defer", "greylist", "defer-data", "drop-after-dot"):
+        verdict(wait_until(lambda: [m for m in bad.messages() if m["to"] == [f"x@{how}.bad.test"]
+                                    and m["accepted"]], 20, 0.1), f"later-{how}-arrives", a.log()[-1000:])
+    verdict("drop-after-dot" in str([m["to"] for m in bad.messages() if not m["accepted"]]),
+            "later-duplicate-only-after-a-lost-answer")
+    # By hand once more, with tarpits: slow is not broken.
+    bad.become("tarpit")
+    send(a, "x@tarpit.bad.test", "later tarpit")
+    verdict(wait_until(lambda: [m for m in bad.messages() if m["to"] == ["x@tarpit.bad.test"]], 60, 0.2),
+            "later-tarpit-arrives")
+    bad.become("ok")
+
+
+def jump(h, ms):
+    """The same house, so much later."""
+    h.offset = getattr(h, "offset", 0) + ms
+    h.stop()
+    h.env["HEARTHMAIL_TEST_CLOCK"] = str(h.offset)
+    h.start()
+
+
+def zones(net, a):
+    send(a, ["x@nosuch.test", "x@null.test", "x@loop.test"], "zones for good")
+    verdict(reports(a, "the domain nosuch.test does not exist"), "zone-nxdomain", a.log()[-800:])
+    verdict(reports(a, "null.test takes no mail at all"), "zone-null-mx")
+    verdict(reports(a, "the mail for loop.test goes round in circles"), "zone-loop")
+    send(a, ["x@bogus.test", "x@lame.test", "x@servfail.test"], "zones for now")
+    verdict(waits(a, "x@bogus.test", "not signed as it should be", 60), "zone-bogus-waits", a.log()[-900:])
+    verdict(waits(a, "x@lame.test", "name servers", 60), "zone-lame-waits", a.log()[-900:])
+    verdict(waits(a, "x@servfail.test", "name servers", 60), "zone-servfail-waits", a.log()[-900:])
+
+
+# ---- smarthosts ----
+
+def smarthosts(net, a, b, c, bad):
+    """c is a smarthost with AUTH over TLS, for a's people."""
+    secret = os.path.join(a.dir, "relay-password")
+    with open(secret, "w") as f:
+        f.write(PASSWORD + "\n")
+    os.chmod(secret, 0o600)
+    plain = a.extra
+
+    def relay(text):
+        a.extra = plain + text
+        a.write_config()
+        r = a.command("reload")
+        assert r.returncode == 0, r.stderr + r.stdout
+
+    login = f"user: anna, password_file: {secret}"
+    for port in (587, 465):
+        relay(f"relay: {{ host: mail.c.test, port: {port}, {login}, tls: require }}\n")
+        send(a, "ben@b.test", f"smart {port}")
+        verdict(len(arrived(b, f"smart {port}", "ben") or []) == 1, f"smarthost-{port}", a.log()[-900:])
+        got = arrived(b, f"smart {port}", "ben")
+        verdict(got and "mail.c.test" in str(got[0].get_all("Received")), f"smarthost-{port}-by-c")
+    verdict("account=anna" in c.log(), "smarthost-logged-in", c.log()[-500:])
+    verdict(PASSWORD not in a.log(), "smarthost-password-not-logged")
+    # A certificate of nobody's: with verification nothing is sent.
+    relay(f"relay: {{ host: mail.c.test, port: 587, {login} }}\n")
+    send(a, "verify@b.test", "smart verify")
+    verdict(waits(a, "verify@b.test", "certificate of mail.c.test"), "smarthost-verifies", a.log()[-900:])
+    # By domain, all others directly.
+    relay("relay: { pf.test: { host: mail.c.test, port: 587, tls: require, "
+          f"{login} }} }}\n")
+    bad.become("ok")
+    send(a, ["anna@pf.test", "x@domain.bad.test"], "smart domain")
+    got = wait_until(lambda: [m for m in bad.messages() if m["to"] == ["x@domain.bad.test"]], 10, 0.1)
+    verdict(got and b"mail.c.test" not in bad.bytes_of(got[0]), "smarthost-others-directly", a.log()[-900:])
+    verdict(wait_until(lambda: re.search(r'smtp.accept .*rcpt="anna@pf.test"', c.log()), 10),
+            "smarthost-by-domain", c.log()[-900:])
+    # As a fallback: the direct way is refused.
+    relay(f"relay: {{ host: mail.c.test, port: 587, {login}, tls: require, fallback: on }}\n")
+    send(a, "ben@b.test", "smart direct")
+    got = arrived(b, "smart direct", "ben")
+    verdict(got and "mail.c.test" not in str(got[0].get_all("Received")), "smarthost-fallback-unused")
+    bad.become("greet-5xx")
+    send(a, "x@fallback.bad.test", "smart fallback")
+    verdict(wait_until(lambda: re.search(r'smtp.accept .*rcpt="x@fallback.bad.test"', c.log()), 20),
+            "smarthost-fallback-used", a.log()[-900:])
+    bad.become("ok")
+    relay("relay: off\n")
+    try:
+        refused = send(a, "x@bad.test", "smart off")
+    except smtplib.SMTPRecipientsRefused as e:
+        refused = e.recipients
+    verdict(refused and refused["x@bad.test"][0] == 550, "relay-off-550", refused)
+    relay("")
+
+
+# ---- the five days ----
+
+STEPS = [1, 5, 10, 20, 40, 80, 120, 180, 240]
+
+
+def schedule(net, a):
+    """Each step of the schedule: what waits is tried when it should be, told of
+    after four hours, given up after five days."""
+    jump(a, 30 * 24 * 3600 * 1000)  # what other tests left is given up first
+    open(a.log_path, "w").close()
+    began = a.offset
+    send(a, "five@off.test", "five days")
+    told_at = given_up_at = None
+    tries = 0
+    for _ in range(80):
+        wait_until(lambda: re.findall(r'queue\.place place="off\.test"', a.log()) or
+                   "queue.bounce" in a.log(), 15, 0.05)
+        tries += 1
+        hours = (a.offset - began) / 3600e3
+        if told_at is None and "was told that it waits" in a.log():
+            told_at = hours
+        wait_until(lambda: hours < 120 or "queue.bounce" in a.log(), 5, 0.05)
+        if "queue.bounce" in a.log():
+            given_up_at = hours
+            break
+        ms = re.findall(r'queue\.place place="off\.test" failures=(\d+) waiting=\d+ ms=(\d+)', a.log())
+        if not ms:
+            break
+        want = STEPS[min(tries - 1, len(STEPS) - 1)] * 60000
+        failures, delay = map(int, ms[-1])
+        if tries <= len(STEPS) + 1:
+            verdict(failures == tries and 0.89 * want <= delay <= 1.11 * want,
+                    f"schedule-step-{tries}", (failures, delay, want))
+        open(a.log_path, "w").close()
+        jump(a, delay + 1000)
+    verdict(told_at is not None and 4 <= told_at < 9, "schedule-told-after-four-hours", told_at)
+    verdict(given_up_at is not None and 120 <= given_up_at < 126, "schedule-given-up-after-five-days",
+            given_up_at)
+    verdict(20 < tries < 50, "schedule-number-of-tries", tries)
+    got = reports(a, "has not been delivered yet")
+    verdict(got and len([r for r in got if "five@off.test" in r.as_string()]) == 1, "schedule-one-notice")
+    got = reports(a, "off.test could not be reached, or would not take it, in five days")
+    verdict(len(got or []) == 1, "schedule-one-bounce", a.log()[-500:])
+    status = got and got[0].get_payload()[1].as_string()
+    verdict(status and "Status: 5.4.7" in status and "Action: failed" in status,
+            "schedule-bounce-status", status)
+
+
+# ---- killed ----
+
+def killed(net, a, bad):
+    """queue, mx and dns killed again and again while mail goes out."""
+    bad.become("ok")
+    acked, stop = [], threading.Event()
+    lock = threading.Lock()
+
+    def sender(me):
+        n = 0
+        s = None
+        while not stop.is_set():
+            n += 1
+            key = f"kill-{me}-{n}@bad.test"
+            try:
+                if s is None:
+                    s = a.submit("anna")
+                s.sendmail("anna@a.test", [key], f"From: anna@a.test\r\nSubject: {key}\r\n\r\nx\r\n")
+                with lock:
+                    acked.append(key)
+            except (OSError, smtplib.SMTPException):
+                s = None
+                time.sleep(0.05)
+
+    before = len(bad.messages())
+    threads = [threading.Thread(target=sender, args=(i,)) for i in range(2)]
+    for t in threads:
+        t.start()
+    kills = 0
+    until = time.monotonic() + (4 if QUICK else 12)
+    for label in ["mx", "queue", "dns"] * 100:
+        if time.monotonic() > until:
+            break
+        time.sleep(0.2)
+        a.kill(label)
+        kills += 1
+    stop.set()
+    for t in threads:
+        t.join()
+
+    def missing_keys():
+        got = {m["to"][0] for m in bad.messages()[before:]}
+        return [k for k in acked if k not in got]
+
+    # What was in the air at a death is tried again by itself, soon.
+    jump(a, 3600 * 1000)
+    wait_until(lambda: not missing_keys(), 60, 0.3)
+    lost = missing_keys()
+    verdict(acked and not lost, f"killed-nothing-lost ({len(acked)} sent, {kills} kills)", lost[:5])
+    got = [m["to"][0] for m in bad.messages()[before:]]
+    twice = len(got) - len(set(got))
+    # Only what a process that died had in the air can come twice.
+    verdict(twice <= kills * 2 * 4, f"killed-duplicates ({twice} for {kills} kills)", twice)
+
+
+def disk_full(net):
+    """452, never a lie."""
+    h = net.hearthmail("d", "mail.d.test", ["d.test"])
+    img = os.path.join(h.dir, "disk.img")
+    subprocess.run(["truncate", "-s", "160M", img], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-F", img], check=True, capture_output=True)
+    subprocess.run(["rm", "-rf", h.data], check=True)
+    os.makedirs(h.data)
+    if subprocess.run(["mount", "-o", "loop", img, h.data], capture_output=True).returncode:
+        skip("disk-full-queue", "this machine cannot mount a loop device")
+        return
+    try:
+        h.command("passwd", "anna", "--stdin", input=PASSWORD + "\n")
+        h.start()
+        refusal, taken = None, 0
+        body = ("x" * 70 + "\r\n") * 9000
+        for i in range(400):
+            try:
+                send(h, f"full{i}@off.test", f"full {i}", text=body)
+                taken += 1
+            except smtplib.SMTPDataError as e:
+                refusal = e
+                break
+        verdict(taken > 0 and refusal is not None and refusal.smtp_code == 452, "disk-full-452",
+                (taken, refusal))
+        h.restart()
+        verdict(f"waiting={taken}" in h.log(), "disk-full-keeps-what-it-took",
+                (taken, re.findall("queue.*", h.log())))
+    finally:
+        h.stop()
+        subprocess.run(["umount", h.data])
+
+
+def main():
+    lacks = missing() or " ".join(t for t in ("postfix", "msmtp", "swaks") if subprocess.run(
+        ["sh", "-c", f"PATH=$PATH:/usr/sbin command -v {t}"], capture_output=True).returncode)
+    if lacks:
+        skip("all", f"there can be no small Internet here without: {lacks}")
+        finish()
+    with SmallNet(hosts=["a", "b", "c", "d", "pf", "bad", "off"], zones=ZONES) as net:
+        a = net.hearthmail("a", "mail.a.test", ["a.test"])
+        b = net.hearthmail("b", "mail.b.test", ["b.test"])
+        c = net.hearthmail("c", "mail.c.test", ["c.test", "a.test"], users=("anna",))
+        pf = net.postfix("pf", "mail.pf.test", ["pf.test"])
+        bad = net.badhost("bad", "ok")
+        with open(c.config) as f:
+            text = f.read().replace("anna@c.test", "anna@a.test")
+        c.write_config(text)
+        steps = sys.argv[1].split(",") if len(sys.argv) > 1 and sys.argv[1][0] != "-" else None
+        with a, b, c:
+            for name, fn in (("round", lambda: round_trip(net, a, b, pf)),
+                             ("way", lambda: way(net, a, bad)),
+                             ("habits", lambda: habits(net, a, bad)),
+                             ("zones", lambda: zones(net, a)),
+                             ("smart", lambda: smarthosts(net, a, b, c, bad)),
+                             ("later", lambda: later(net, a, bad)),
+                             ("killed", lambda: killed(net, a, bad)),
+                             ("schedule", lambda: schedule(net, a)),
+                             ("full", lambda: disk_full(net))):
+                if steps is None or name in steps:
+                    since = time.monotonic()
+                    fn()
+                    print(f"  ({name}: {time.monotonic() - since:.1f} s)")
+    finish()
+
+
+if __name__ == "__main__":
+    main()
