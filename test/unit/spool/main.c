@@ -11,6 +11,7 @@ main(void)
 
 	suite_add_tcase(s, report_tests());
 	suite_add_tcase(s, sched_tests());
+	suite_add_tcase(s, service_tests());
 	suite_add_tcase(s, spool_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -5,6 +5,7 @@
 
 TCase *report_tests(void);
 TCase *sched_tests(void);
+TCase *service_tests(void);
 TCase *spool_tests(void);
 
 #endif

@@ -1,0 +1,453 @@
+/* The queue's process without the process: lines of our own as smtp, keeper
+ * and mx. */
+#include <check.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "ipc/proto.h"
+#include "queue/spool/internal.h"
+#include "test/unit/spool/suites.h"
+
+static char dir[64];
+static int home = -1;
+static struct ev_loop *loop;
+static struct conf *conf;
+static struct queue_service *q;
+static int smtp = -1, mx = -1, keeper = -1;
+
+static int
+remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+{
+	(void)sb;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void
+never_broken(void *arg)
+{
+	(void)arg;
+	ck_abort_msg("the spool is broken");
+}
+
+static struct conf *
+give_conf(void *arg)
+{
+	(void)arg;
+	return conf_ref(conf);
+}
+
+static const char *
+no_password(void *arg, const struct conf_relay *relay)
+{
+	(void)arg;
+	(void)relay;
+	return NULL;
+}
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	ev_stop(loop);
+}
+
+/* Lets the service do what it has to do. */
+static void
+turn(int64_t ms)
+{
+	ev_timer_add(loop, ms, stop, NULL);
+	ev_run(loop);
+}
+
+static void
+start(void)
+{
+	struct queue_service_opts o = {.loop = loop,
+	    .broken = never_broken,
+	    .conf = give_conf,
+	    .password = no_password};
+	struct err err = {.text = ""};
+	int pair[2], r;
+
+	r = queue_service_new(&o, &q, &err);
+	ck_assert_msg(r == RC_OK, "%s", err.text);
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_add_client(q, pair[0]);
+	smtp = pair[1];
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_mx(q, pair[0]);
+	mx = pair[1];
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_keeper(q, pair[0]);
+	keeper = pair[1];
+}
+
+static void
+end(void)
+{
+	queue_service_free(&q);
+	io_close(&smtp);
+	io_close(&mx);
+	io_close(&keeper);
+}
+
+static void
+setup(void)
+{
+	struct conf_errors errors;
+
+	home = open(".", O_RDONLY | O_DIRECTORY);
+	strcpy(dir, "queue-test-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+	ck_assert_int_eq(mkdir("log", 0700), 0);
+	ck_assert_int_eq(mkdir("incoming", 0700), 0);
+	ck_assert_int_eq(conf_parse(SV("hostname: mail.example.org\n"
+				       "domains: [example.org]\n"
+				       "accounts: { anna: {}, ben: {} }\n"),
+			     "f", &conf, &errors),
+	    RC_OK);
+	loop = ev_loop_new();
+	start();
+}
+
+static void
+teardown(void)
+{
+	end();
+	ev_loop_free(&loop);
+	conf_free(&conf);
+	clk_set_offset(0);
+	ck_assert_int_eq(fchdir(home), 0);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	io_close(&home);
+}
+
+/* ---- being smtp, keeper and mx ---- */
+
+static void
+put_as(const char *sender, const char *to)
+{
+	int fd = memfd_create("m", MFD_CLOEXEC);
+	static uint8_t number;
+	uint8_t id[16] = {++number};
+	struct msg m;
+
+	ck_assert_int_eq(
+	    io_write_all(fd, "Subject: x\r\n\r\nhello\r\n", 21), RC_OK);
+	msg_init(&m, QUEUE_PUT);
+	m.id = number;
+	msg_put_sv(&m, sv_of(id, sizeof id));
+	msg_put_str(&m, sender);
+	msg_put_str(&m, "anna");
+	msg_put_u64(&m, 21);
+	msg_put_u32(&m, SPOOL_BARE);
+	msg_put_sv(&m, SV(""));
+	msg_put_u32(&m, 1);
+	msg_put_u8(&m, strchr(to, '@') == NULL);
+	msg_put_str(&m, to);
+	msg_put_fd(&m, fd);
+	ck_assert_int_eq(line_send_fd(smtp, &m), RC_OK);
+	turn(20);
+	ck_assert_int_eq(line_recv_fd(smtp, &m), RC_OK);
+	ck_assert_uint_eq(m.id, number);
+	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
+	msg_fini(&m);
+}
+
+/* The next message on a line; its id. */
+static uint32_t
+expect(int fd, uint16_t type)
+{
+	uint32_t id;
+	struct msg m;
+
+	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
+	ck_assert_uint_eq(m.type, type);
+	id = m.id;
+	msg_fini(&m);
+	return id;
+}
+
+static bool
+is_silent(int fd)
+{
+	char b;
+
+	return recv(fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+static void
+mx_says(uint32_t id, bool reached, unsigned code, const char *said)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, RC_OK);
+	msg_put_u8(&m, reached);
+	msg_put_str(&m, reached ? "" : said);
+	if (reached) {
+		msg_put_u32(&m, code);
+		msg_put_str(&m, said);
+	}
+	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
+	turn(20);
+}
+
+static void
+keeper_says(uint32_t id)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, RC_OK);
+	msg_put_str(&m, "delivered");
+	ck_assert_int_eq(line_send_fd(keeper, &m), RC_OK);
+	turn(20);
+}
+
+static struct spool_item *
+only(void)
+{
+	ck_assert_uint_eq(spool_count(q->spool), 1);
+	return spool_first(q->spool);
+}
+
+/* Makes what waits due. */
+static void
+hurry(void)
+{
+	struct sched_unit *u = only()->units;
+
+	sched_now(queue_sched_of(q, only(), u), u);
+	queue_run(q);
+}
+
+/* ---- tests ---- */
+
+START_TEST(queue__a_message_goes_out_and_is_forgotten)
+{
+	put_as("anna@example.org", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	end();
+	start();
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	ck_assert(is_silent(mx));
+}
+END_TEST
+
+START_TEST(queue__a_refusal_becomes_a_report_at_home)
+{
+	put_as("anna@example.org", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	ck_assert_str_eq(only()->rcpt[0].address, "anna");
+	ck_assert_str_eq(only()->sender, "");
+	keeper_says(expect(keeper, DELIVER));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+START_TEST(queue__nobody_is_told_of_what_came_from_nobody)
+{
+	put_as("", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	ck_assert(is_silent(keeper));
+}
+END_TEST
+
+START_TEST(queue__a_lost_mx_loses_no_message)
+{
+	int pair[2];
+
+	put_as("anna@example.org", "x@example.test");
+	(void)expect(mx, MX_JOB);
+	io_close(&mx);
+	turn(20);
+	ck_assert_uint_eq(only()->nattempt, 1);
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_mx(q, pair[0]);
+	mx = pair[1];
+	hurry();
+	turn(20);
+	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+START_TEST(queue__a_garbled_answer_is_no_delivery)
+{
+	struct msg m;
+
+	put_as("anna@example.org", "x@example.test");
+	msg_init(&m, MSG_REPLY);
+	m.id = expect(mx, MX_JOB);
+	msg_put_u32(&m, RC_OK);
+	msg_put_u8(&m, 1);
+	msg_put_str(&m, "");
+	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
+	turn(20);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+}
+END_TEST
+
+/* Many failures, as five days have. */
+static void
+fail_often(unsigned n)
+{
+	while (n-- > 0) {
+		mx_says(expect(mx, MX_JOB), true, 451, "451 4.3.0 later");
+		if (n > 0) {
+			hurry();
+			turn(5);
+		}
+	}
+}
+
+START_TEST(queue__a_clock_that_steps_makes_nothing_older)
+{
+	put_as("anna@example.org", "x@example.test");
+	fail_often(15);
+	clk_set_offset(10LL * 24 * 3600 * 1000);
+	queue_sweep(q);
+	turn(20);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	ck_assert(!only()->told);
+	/* Also after a restart, and when it steps back. */
+	end();
+	start();
+	queue_sweep(q);
+	ck_assert_int_lt(clk_now() - only()->arrived, 60000);
+	clk_set_offset(0);
+	queue_sweep(q);
+	turn(20);
+	ck_assert_int_lt(llabs(clk_now() - only()->arrived), 60000);
+}
+END_TEST
+
+START_TEST(queue__age_needs_tries_and_tries_need_age)
+{
+	put_as("anna@example.org", "x@example.test");
+	fail_often(3);
+	end();
+	/* Dark for six days: nothing is given up for that. */
+	clk_set_offset(6LL * 24 * 3600 * 1000);
+	start();
+	queue_sweep(q);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	turn(20);
+	fail_often(SCHED_TRIES_MIN - 3);
+	ck_assert_uint_eq(spool_count(q->spool), 1);
+	ck_assert_str_eq(only()->rcpt[0].address, "anna"); /* the report */
+}
+END_TEST
+
+START_TEST(queue__what_is_held_stays_over_a_restart)
+{
+	put_as("anna@example.org", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 450, "450 later");
+	spool_hold(q->spool, only(), true);
+	ck_assert_int_eq(spool_flush(q->spool), RC_OK);
+	end();
+	start();
+	turn(20);
+	ck_assert(is_silent(mx));
+	ck_assert_int_eq(only()->units->state, SCHED_HELD);
+}
+END_TEST
+
+static uint64_t
+resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long all = 0, pages = 0;
+
+	ck_assert_int_eq(fscanf(f, "%lu %lu", &all, &pages), 2);
+	fclose(f);
+	return (uint64_t)pages * 4096;
+}
+
+/* A spool as a long outage leaves it. */
+static void
+fill(size_t items, size_t places)
+{
+	char to[64];
+	struct spool_to t = {.local = false};
+	struct spool_put p = {.sender = SV("anna@example.org"),
+	    .to = &t,
+	    .nto = 1,
+	    .fd = -1,
+	    .bytes = SV("Subject: x\r\n\r\nhello\r\n")};
+	struct spool_item *it;
+	struct err err = {0};
+	size_t i;
+
+	for (i = 0; i < items; i++) {
+		(void)snprintf(to, sizeof to, "person%zu@d%zu.example.test", i,
+		    i % places);
+		memcpy(p.delivery_id, &i, sizeof i);
+		t.address = sv_str(to);
+		ck_assert_int_eq(spool_put(q->spool, &p, &it, &err), RC_OK);
+		if (i % 1000 == 999)
+			ck_assert_int_eq(spool_flush(q->spool), RC_OK);
+	}
+}
+
+START_TEST(queue__starts_with_a_hundred_thousand)
+{
+	int64_t began;
+	uint64_t before;
+
+	fill(100000, 1000);
+	end();
+	alloc_trim();
+	before = resident();
+	began = clk_mono();
+	start();
+	/* The first are in the air. */
+	turn(1);
+	(void)expect(mx, MX_JOB);
+	began = clk_mono() - began;
+	ck_assert_uint_eq(spool_count(q->spool), 100000);
+	printf("100000 waiting: started in %lld ms, %llu kB\n",
+	    (long long)began, (unsigned long long)(resident() - before) / 1024);
+#ifndef HM_SANITIZED
+	ck_assert_int_lt(began, 2000);
+	ck_assert_uint_lt(resident() - before, 100u << 20);
+#endif
+}
+END_TEST
+
+TCase *
+service_tests(void)
+{
+	TCase *t = tcase_create("service");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, queue__a_message_goes_out_and_is_forgotten);
+	tcase_add_test(t, queue__a_refusal_becomes_a_report_at_home);
+	tcase_add_test(t, queue__nobody_is_told_of_what_came_from_nobody);
+	tcase_add_test(t, queue__a_lost_mx_loses_no_message);
+	tcase_add_test(t, queue__a_garbled_answer_is_no_delivery);
+	tcase_add_test(t, queue__a_clock_that_steps_makes_nothing_older);
+	tcase_add_test(t, queue__age_needs_tries_and_tries_need_age);
+	tcase_add_test(t, queue__what_is_held_stays_over_a_restart);
+	tcase_add_test(t, queue__starts_with_a_hundred_thousand);
+	return t;
+}
