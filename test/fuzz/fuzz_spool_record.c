@@ -1,0 +1,31 @@
+/* The records of a spool that somebody has damaged. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "queue/spool/record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sv in = sv_of(data, size);
+	struct spool_item *it = xcalloc(1, sizeof *it);
+	struct record_tried t;
+	struct record_place p;
+	struct record_done d;
+
+	if (record_item_parse(in, it) == RC_OK)
+		must(it->sender != NULL && it->nrcpt > 0 &&
+		     it->nrcpt <= SPOOL_RECIPIENTS_MAX);
+	item_free(it);
+	if (record_done_parse(in, &d))
+		must(d.outcome < SPOOL_WAITS && d.said.n <= in.n);
+	if (record_tried_parse(in, &t))
+		must(t.said.n <= in.n);
+	if (record_place_parse(in, &p))
+		must(p.name.n + p.said.n <= in.n);
+	return 0;
+}
