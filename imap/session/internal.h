@@ -230,17 +230,20 @@ bool imap_put_part(struct imap_session *s, const struct store_msg *m,
     struct imap_summary *x, const struct imap_section *sec);
 
 /*
- * A part without its transfer encoding [RFC 3516 4.3], found and decoded by
+ * A part without its transfer encoding [RFC 3516 4.3], found and measured by
  * imap_binary_load: RC_NOSUPPORT if the encoding is not known; after any other
  * error it is as if there were no such part.  Then it can be written, behind
  * its name, with a space before it, as long as s->scratch is left alone.
- * imap_put_binary returns false as imap_put_part does.
+ * imap_put_binary returns false if the bytes cannot be read any more.
  */
 struct imap_binary {
 	bool there;
-	bool decoded; /* into s->scratch; else the part is as it stands */
-	uint64_t off; /* in the message, where it is not decoded */
-	uint64_t len; /* of the whole, without regard to a partial */
+	bool nul;  /* it needs a literal8 */
+	bool kept; /* all of it is in s->scratch */
+	enum mime_encoding encoding;
+	uint64_t off, stored; /* the bytes of the message to be decoded */
+	uint64_t at;	      /* where in the decoded part those begin */
+	uint64_t from, len;   /* what is wanted of the decoded part */
 };
 
 int imap_binary_load(struct imap_session *s, const struct store_msg *m,

@@ -216,38 +216,85 @@ static int
 read_all(struct imap_session *s, uint64_t body, struct extent e, struct buf *to)
 {
 	char *p = buf_reserve(to, (size_t)e.len);
+	int r = RC_OK;
 
 	if (p == NULL)
 		return RC_TOOBIG;
-	if (e.len > 0) {
-		int r = store_read(s->store, body, e.off, p, (size_t)e.len);
+	if (e.len > 0)
+		r = store_read(s->store, body, e.off, p, (size_t)e.len);
+	if (r == RC_OK)
+		buf_added(to, (size_t)e.len);
+	return r;
+}
 
-		if (r != RC_OK)
-			return r;
-	}
-	buf_added(to, (size_t)e.len);
+/* A part that is decoded piece by piece, so that a large one takes no
+ * memory. */
+struct walk {
+	struct imap_session *s;
+	uint64_t body;
+	struct extent left; /* of the part, not read yet */
+	struct mime_decoder decoder;
+	struct buf raw; /* read, not decoded yet */
+	uint64_t at;	/* where in the decoded part the piece begins */
+};
+
+static void
+walk_init(struct walk *w, struct imap_session *s, uint64_t body,
+    const struct imap_binary *b)
+{
+	*w = (struct walk){.s = s,
+	    .body = body,
+	    .left = {b->off, b->stored},
+	    .decoder = {.enc = b->encoding},
+	    .at = b->at};
+	buf_init(&w->raw, SIZE_MAX / 4);
+	buf_reset(&s->scratch);
+}
+
+static bool
+walk_over(const struct walk *w)
+{
+	return w->left.len == 0 && w->raw.n == 0;
+}
+
+/* The next piece into s->scratch; it may be empty. */
+static int
+walk_next(struct walk *w)
+{
+	struct extent e = w->left;
+	size_t used;
+	int r;
+
+	if (e.len > READ_CHUNK)
+		e.len = READ_CHUNK;
+	w->at += w->s->scratch.n;
+	buf_reset(&w->s->scratch);
+	r = read_all(w->s, w->body, e, &w->raw);
+	if (r != RC_OK)
+		return r;
+	w->left.off += e.len;
+	w->left.len -= e.len;
+	if (!store_parse_begin(w->s->store, w->body))
+		return RC_NOSUPPORT;
+	used = mime_decode_some(
+	    &w->decoder, buf_sv(&w->raw), w->left.len == 0, &w->s->scratch);
+	store_parse_end(w->s->store, w->body);
+	buf_consume(&w->raw, used);
 	return RC_OK;
 }
 
-/* A part's body into s->scratch, without its encoding. */
-static int
-decode(struct imap_session *s, uint64_t body, struct extent e, uint8_t encoding)
+/* What of the piece lies in the wanted range. */
+static struct sv
+walk_wanted(const struct walk *w, const struct imap_binary *b)
 {
-	struct buf raw;
-	int r;
+	struct sv piece = buf_sv(&w->s->scratch);
+	uint64_t end = b->from + b->len;
 
-	buf_init(&raw, SIZE_MAX / 4);
-	r = read_all(s, body, e, &raw);
-	buf_reset(&s->scratch);
-	if (r == RC_OK && !store_parse_begin(s->store, body)) {
-		r = RC_NOSUPPORT;
-	} else if (r == RC_OK) {
-		mime_decode_body(
-		    buf_sv(&raw), (enum mime_encoding)encoding, &s->scratch);
-		store_parse_end(s->store, body);
-	}
-	buf_fini(&raw);
-	return r;
+	if (w->at >= end)
+		return SV("");
+	piece = sv_first(
+	    piece, end - w->at < piece.n ? (size_t)(end - w->at) : piece.n);
+	return sv_skip(piece, b->from > w->at ? (size_t)(b->from - w->at) : 0);
 }
 
 /* Where the structure knows no encoding there may be one that we do not
@@ -274,8 +321,9 @@ inside(const struct store_msg *m, uint64_t off, uint64_t len)
 	return (struct extent){off, len};
 }
 
-int
-imap_binary_load(struct imap_session *s, const struct store_msg *m,
+/* Which bytes of the message, and in which encoding. */
+static int
+binary_find(struct imap_session *s, const struct store_msg *m,
     struct imap_summary *x, const struct imap_section *sec,
     struct imap_binary *out)
 {
@@ -284,47 +332,85 @@ imap_binary_load(struct imap_session *s, const struct store_msg *m,
 	uint32_t i;
 	int r = RC_OK;
 
-	*out = (struct imap_binary){.there = sec->npart == 0, .len = m->size};
-	if (out->there) /* the whole message, which has no encoding itself */
-		return RC_OK;
-	if (!imap_summary_load(x, s->store, m))
-		return RC_DAMAGED;
-	i = mime_section(&x->sum.msg, sec->part, sec->npart);
-	if (i == MIME_NONE)
-		return RC_OK;
-	p = &x->sum.msg.part[i];
-	e = inside(m, p->body_off, p->body_len);
-	/* Only leaves are encoded [RFC 2045 6.4]. */
-	if (p->kind == MIME_KIND_TEXT || p->kind == MIME_KIND_OTHER) {
-		out->decoded = p->encoding != MIME_ENC_IDENTITY;
-		r = out->decoded ? decode(s, m->body, e, p->encoding)
-				 : encoding_known(s, m->body,
-				       inside(m, p->header_off, p->header_len));
+	*out = (struct imap_binary){.encoding = MIME_ENC_IDENTITY};
+	if (sec->npart > 0) {
+		if (!imap_summary_load(x, s->store, m))
+			return RC_DAMAGED;
+		i = mime_section(&x->sum.msg, sec->part, sec->npart);
+		if (i == MIME_NONE)
+			return RC_OK;
+		p = &x->sum.msg.part[i];
+		e = inside(m, p->body_off, p->body_len);
+		/* Only leaves are encoded [RFC 2045 6.4]. */
+		if (p->kind == MIME_KIND_TEXT || p->kind == MIME_KIND_OTHER)
+			out->encoding = (enum mime_encoding)p->encoding;
+		if (out->encoding == MIME_ENC_IDENTITY &&
+		    p->kind != MIME_KIND_MULTIPART)
+			r = encoding_known(s, m->body,
+			    inside(m, p->header_off, p->header_len));
+	} else if (!whole_is_sound(s, m, e)) {
+		r = RC_DAMAGED;
 	}
-	if (r != RC_OK)
-		return r;
-	out->there = true;
+	out->there = r == RC_OK;
 	out->off = e.off;
-	out->len = out->decoded ? s->scratch.n : e.len;
-	return RC_OK;
+	out->stored = e.len;
+	return r;
 }
 
-/* Is there a NUL in it?  Then it needs a literal8. */
+/* How long it is, and whether a NUL is in what is wanted. */
 static int
-has_nul(struct imap_session *s, uint64_t body, struct extent e, bool *out)
+binary_measure(struct imap_session *s, uint64_t body, struct imap_binary *b)
 {
+	bool first = true;
+	struct walk w;
 	int r = RC_OK;
 
-	*out = false;
-	while (r == RC_OK && e.len > 0 && !*out) {
-		uint64_t n = e.len < READ_CHUNK ? e.len : READ_CHUNK;
+	walk_init(&w, s, body, b);
+	while (r == RC_OK && !walk_over(&w) &&
+	       w.at + s->scratch.n < b->from + b->len) {
+		struct sv piece;
 
-		buf_reset(&s->scratch);
-		r = read_all(s, body, (struct extent){e.off, n}, &s->scratch);
-		*out = memchr(s->scratch.p, '\0', s->scratch.n) != NULL;
-		e.off += n;
-		e.len -= n;
+		r = walk_next(&w);
+		piece = walk_wanted(&w, b);
+		if (memchr(piece.p, '\0', piece.n) != NULL)
+			b->nul = true;
+		b->kept = r == RC_OK && first && walk_over(&w);
+		first = false;
 	}
+	w.at += s->scratch.n;
+	if (r == RC_OK && w.at < b->from + b->len)
+		b->len = w.at > b->from ? w.at - b->from : 0;
+	buf_fini(&w.raw);
+	return r;
+}
+
+int
+imap_binary_load(struct imap_session *s, const struct store_msg *m,
+    struct imap_summary *x, const struct imap_section *sec,
+    struct imap_binary *out)
+{
+	int r = binary_find(s, m, x, sec, out);
+
+	if (r != RC_OK || !out->there)
+		return r;
+	out->len = INT64_MAX;
+	if (sec->partial) {
+		out->from = sec->from;
+		/* Both have 63 bits at most. */
+		out->len = sec->count;
+	}
+	if (out->encoding == MIME_ENC_IDENTITY) {
+		struct extent e =
+		    cut((struct extent){out->off, out->stored}, sec);
+
+		out->off = e.off;
+		out->stored = out->len = e.len;
+		out->at = out->from;
+		if (sec->form == IMAP_FORM_BINARY_SIZE)
+			return RC_OK;
+	}
+	r = binary_measure(s, m->body, out);
+	out->there = r == RC_OK;
 	return r;
 }
 
@@ -332,10 +418,9 @@ bool
 imap_put_binary(struct imap_session *s, const struct store_msg *m,
     const struct imap_section *sec, const struct imap_binary *b)
 {
-	struct extent e =
-	    cut((struct extent){b->decoded ? 0 : b->off, b->len}, sec);
-	struct sv text;
-	bool nul;
+	uint64_t sent = 0;
+	struct walk w;
+	int r = RC_OK;
 
 	if (sec->form == IMAP_FORM_BINARY_SIZE) {
 		stream_printf(
@@ -346,20 +431,25 @@ imap_put_binary(struct imap_session *s, const struct store_msg *m,
 		stream_puts(s->st, " NIL");
 		return true;
 	}
-	if (!b->decoded) {
-		if (!whole_is_sound(s, m, e) ||
-		    has_nul(s, m->body, e, &nul) != RC_OK) {
-			stream_puts(s->st, " NIL");
-			return false;
-		}
-		return put_literal(s, m->body, e, nul);
+	stream_printf(s->st, " %s{%llu}\r\n", b->nul ? "~" : "",
+	    (unsigned long long)b->len);
+	if (b->kept) {
+		w = (struct walk){.s = s, .at = b->at};
+		stream_putsv(s->st, walk_wanted(&w, b));
+		return true;
 	}
-	text = sv_of(s->scratch.p + e.off, (size_t)e.len);
-	if (memchr(text.p, '\0', text.n) != NULL)
-		stream_puts(s->st, " ~");
-	else
-		stream_puts(s->st, " ");
-	stream_printf(s->st, "{%zu}\r\n", text.n);
-	stream_putsv(s->st, text);
-	return true;
+	walk_init(&w, s, m->body, b);
+	while (r == RC_OK && sent < b->len && !walk_over(&w)) {
+		struct sv piece;
+
+		r = walk_next(&w);
+		piece = walk_wanted(&w, b);
+		if (r == RC_OK)
+			stream_putsv(s->st, piece);
+		sent += piece.n;
+	}
+	buf_fini(&w.raw);
+	/* What has been announced cannot be taken back. */
+	s->broken = s->broken || r != RC_OK || sent != b->len;
+	return r == RC_OK;
 }

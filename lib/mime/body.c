@@ -50,12 +50,12 @@ b64_fast(const unsigned char *p, size_t n, unsigned char **q)
  * follows starts a new one, since some glue encoded pieces together.
  */
 static void
-decode_base64(struct sv s, struct buf *out)
+decode_base64(struct mime_decoder *d, struct sv s, struct buf *out)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	unsigned char *start, *q;
-	uint32_t acc = 0;
-	unsigned have = 0;
+	uint32_t acc = d->acc;
+	unsigned have = d->have;
 	size_t i = 0;
 
 	start = (unsigned char *)buf_reserve(out, s.n / 4 * 3 + 3);
@@ -92,6 +92,8 @@ decode_base64(struct sv s, struct buf *out)
 		}
 	}
 	buf_added(out, (size_t)(q - start));
+	d->acc = acc;
+	d->have = have;
 }
 
 /* ---- quoted-printable ---- */
@@ -157,22 +159,72 @@ decode_qp(struct sv s, struct buf *out)
 	buf_added(out, (size_t)(q - start));
 }
 
+/* The part of a line of no end that can be decoded without the rest: no "="
+ * is cut off what belongs to it. */
+static size_t
+qp_some_of_line(struct sv s, struct buf *out)
+{
+	size_t n = s.n;
+	char *start, *q;
+
+	if (s.p[n - 1] == '=')
+		n -= 1;
+	else if (s.p[n - 2] == '=')
+		n -= 2;
+	start = q = buf_reserve(out, n);
+	if (start == NULL)
+		return s.n;
+	(void)qp_line(sv_first(s, n), &q);
+	buf_added(out, (size_t)(q - start));
+	return n;
+}
+
+/* Whole lines, if there is any. */
+static size_t
+decode_some_qp(struct sv s, bool last, struct buf *out)
+{
+	size_t end = sv_rchr(s, '\n');
+
+	if (last)
+		end = s.n;
+	else if (end < s.n)
+		end++;
+	else if (s.n >= MIME_DECODE_LEFT)
+		return qp_some_of_line(s, out);
+	else
+		return 0;
+	decode_qp(sv_first(s, end), out);
+	s = sv_skip(s, end);
+	if (s.n >= MIME_DECODE_LEFT)
+		end += qp_some_of_line(s, out);
+	return end;
+}
+
+size_t
+mime_decode_some(
+    struct mime_decoder *d, struct sv piece, bool last, struct buf *out)
+{
+	if (piece.n == 0)
+		return 0;
+	switch (d->enc) {
+	case MIME_ENC_IDENTITY:
+		buf_addsv(out, piece);
+		break;
+	case MIME_ENC_BASE64:
+		decode_base64(d, piece, out);
+		break;
+	case MIME_ENC_QP:
+		return decode_some_qp(piece, last, out);
+	}
+	return piece.n;
+}
+
 void
 mime_decode_body(struct sv body, enum mime_encoding enc, struct buf *out)
 {
-	if (body.n == 0)
-		return;
-	switch (enc) {
-	case MIME_ENC_IDENTITY:
-		buf_addsv(out, body);
-		break;
-	case MIME_ENC_BASE64:
-		decode_base64(body, out);
-		break;
-	case MIME_ENC_QP:
-		decode_qp(body, out);
-		break;
-	}
+	struct mime_decoder d = {.enc = enc};
+
+	(void)mime_decode_some(&d, body, true, out);
 }
 
 void

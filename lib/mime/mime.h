@@ -114,6 +114,25 @@ void mime_decode_header(struct sv value, struct buf *out);
 bool mime_encoding_known(struct sv header);
 /* Decodes a transfer encoding; broken input yields what can be read. */
 void mime_decode_body(struct sv body, enum mime_encoding enc, struct buf *out);
+
+/*
+ * The same in pieces, for bodies that are not to be in memory as a whole.
+ * Begin with enc set and all else zero.  mime_decode_some appends to out and
+ * returns how many bytes of the piece were used: what is left, always less
+ * than MIME_DECODE_LEFT bytes, belongs in front of the next piece.  With
+ * `last` all is used.  Only a quoted-printable line that is longer than that
+ * may come out otherwise than from mime_decode_body: blanks at such a cut stay.
+ */
+#define MIME_DECODE_LEFT 16384
+
+struct mime_decoder {
+	enum mime_encoding enc;
+	uint32_t acc; /* of base64: bits that are no byte yet */
+	unsigned have;
+};
+
+size_t mime_decode_some(
+    struct mime_decoder *d, struct sv piece, bool last, struct buf *out);
 /*
  * Converts to UTF-8.  Unknown charsets yield the ASCII bytes.  Only charsets
  * of the fixed list are known; mime_charset_setup() opens their converters

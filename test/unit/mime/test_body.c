@@ -104,6 +104,71 @@ START_TEST(mime_part_text__decodes_and_converts)
 }
 END_TEST
 
+/* In pieces of every size: the same as at once. */
+START_TEST(mime_decode_some__is_the_same_in_pieces)
+{
+	struct sv in = sv_str(rows[_i].in);
+	struct buf want, got, raw;
+	size_t step, at;
+
+	buf_init(&want, 4096);
+	buf_init(&got, 4096);
+	buf_init(&raw, 4096);
+	mime_decode_body(in, rows[_i].enc, &want);
+	for (step = 1; step <= in.n; step++) {
+		struct mime_decoder d = {.enc = rows[_i].enc};
+
+		buf_reset(&got);
+		buf_reset(&raw);
+		for (at = 0; at < in.n; at += step) {
+			buf_addsv(&raw, sv_first(sv_skip(in, at), step));
+			buf_consume(&raw, mime_decode_some(&d, buf_sv(&raw),
+					      at + step >= in.n, &got));
+		}
+		ck_assert_uint_eq(raw.n, 0);
+		ck_assert_msg(sv_eq(buf_sv(&got), buf_sv(&want)),
+		    "row %d in steps of %zu: %s", _i, step, got.p);
+	}
+	buf_fini(&raw);
+	buf_fini(&got);
+	buf_fini(&want);
+}
+END_TEST
+
+/* A line without end is not kept as a whole. */
+START_TEST(mime_decode_some__bounds_what_is_left)
+{
+	static const char *const fill[] = {"a", " ", "=", "=4", "=41", "a =\r"};
+	struct buf raw, got;
+	size_t i, k;
+
+	buf_init(&raw, 1 << 20);
+	buf_init(&got, 8 << 20);
+	for (i = 0; i < sizeof fill / sizeof fill[0]; i++) {
+		struct mime_decoder d = {.enc = MIME_ENC_QP};
+
+		buf_reset(&raw);
+		buf_reset(&got);
+		for (k = 0; k < 200000; k++) {
+			buf_adds(&raw, fill[i]);
+			if (k % 1000 != 0)
+				continue;
+			buf_consume(&raw,
+			    mime_decode_some(&d, buf_sv(&raw), false, &got));
+			ck_assert_uint_lt(raw.n, MIME_DECODE_LEFT);
+		}
+		buf_consume(
+		    &raw, mime_decode_some(&d, buf_sv(&raw), true, &got));
+		ck_assert_uint_eq(raw.n, 0);
+		ck_assert(buf_ok(&raw) && buf_ok(&got));
+		if (i == 4)
+			ck_assert_uint_eq(got.n, 200000);
+	}
+	buf_fini(&got);
+	buf_fini(&raw);
+}
+END_TEST
+
 static const struct {
 	const char *header;
 	bool known;
@@ -131,6 +196,9 @@ body_tests(void)
 {
 	TCase *tc = tcase_create("body");
 
+	tcase_add_loop_test(tc, mime_decode_some__is_the_same_in_pieces, 0,
+	    sizeof rows / sizeof rows[0]);
+	tcase_add_test(tc, mime_decode_some__bounds_what_is_left);
 	tcase_add_loop_test(tc, mime_encoding_known__reads_each_row, 0,
 	    sizeof encodings / sizeof encodings[0]);
 	tcase_add_loop_test(tc, mime_decode_body__reads_each_row, 0,
