@@ -18,6 +18,7 @@ import shlex
 import shutil
 import signal
 import smtplib
+import socket
 import ssl
 import subprocess
 import sys
@@ -304,6 +305,25 @@ class Machine:
 
 # ---- clients, in the machine's network ----
 
+def smarthost(f):
+    f.write(b"220 smart.example.test ESMTP\r\n")
+    f.flush()
+    for line in f:
+        verb = line[:4].upper()
+        if verb in (b"MAIL", b"RCPT"):
+            print(line.decode().strip(), flush=True)
+        if verb == b"DATA":
+            f.write(b"354 go on\r\n")
+            f.flush()
+            for text in iter(f.readline, b".\r\n"):
+                if text.startswith(b"Subject:"):
+                    print(text.decode().strip(), flush=True)
+        f.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 fine\r\n")
+        f.flush()
+        if verb == b"QUIT":
+            return
+
+
 def client(what, *args):
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
@@ -328,6 +348,13 @@ def client(what, *args):
             print("sent")
         except smtplib.SMTPRecipientsRefused as e:
             print(e)
+    elif what == "sink":
+        # The smarthost: takes one message and prints its envelope and subject.
+        with socket.create_server(("127.0.0.1", int(args[0]))) as server:
+            print("ready", flush=True)
+            server.settimeout(30)
+            with server.accept()[0].makefile("rwb") as f:
+                smarthost(f)
     elif what == "survives":
         # A session that is open while the order is given.
         m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=20)
@@ -417,6 +444,26 @@ def check_service(m, password):
     out = m.run("systemd-analyze verify /etc/systemd/system/hearthmail.service").stderr
     out = "".join(l for l in out.splitlines() if "'man " not in l)  # man itself is not there
     verdict(out == "", "unit-has-no-errors", out)
+
+
+def check_sending(m, password):
+    """To the world by way of a smarthost, since this machine has no way out."""
+    m.run("cp /etc/hearthmail.yaml /tmp/good; echo 'relay: { host: 127.0.0.1, port: 2626, tls: off }' "
+          ">>/etc/hearthmail.yaml")
+    r = m.run("hearthmail reload")
+    p = subprocess.Popen(["nsenter", "-t", m.leader, "-n", sys.executable, __file__, "--client",
+                          "sink", "2626"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p.stdout.readline()
+    sent = m.client("submit", "anna", password, "ben@far.example.test", "out")
+    try:
+        out, err = p.communicate(timeout=40)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        out, err = p.communicate()
+    verdict(r.returncode == 0 and sent == "sent" and "RCPT TO:<ben@far.example.test>" in out and
+            "Subject: out" in out, "service-sends",
+            (r.stderr, sent, out, err[-200:], m.journal()[-500:]))
+    m.run("cp /tmp/good /etc/hearthmail.yaml; hearthmail reload")
 
 
 def check_survival(m, password):
@@ -554,6 +601,7 @@ def check_machine():
         check_refusals(m)
         password = check_install(m)
         check_service(m, password)
+        check_sending(m, password)
         check_survival(m, password)
         check_update(m, password)
         check_uninstall(m)
