@@ -31,6 +31,8 @@
 #include "dns/dns.h"
 #include "dns/server.h"
 
+#define SERVER_FD 9
+
 struct ask {
 	const char *hints, *anchor;
 	char *forward[8];
@@ -38,6 +40,8 @@ struct ask {
 	bool validate;
 	struct dns_server_limits limits;
 
+	char **argv; /* of the server */
+	bool serve;
 	struct ev_loop *loop;
 	struct peer *peer;
 	pid_t server;
@@ -52,7 +56,7 @@ static const struct {
 
 /* ---- the server's process ---- */
 
-static void __attribute__((noreturn)) serve(const struct ask *a, int fd)
+static void __attribute__((noreturn)) serve(const struct ask *a)
 {
 	struct ev_loop *loop = ev_loop_new();
 	struct dns_server *s;
@@ -72,7 +76,7 @@ static void __attribute__((noreturn)) serve(const struct ask *a, int fd)
 		mlog(LOG_ERROR, "setup", "error=\"%s\"", err.text);
 		_exit(1);
 	}
-	dns_server_add_client(s, fd);
+	dns_server_add_client(s, SERVER_FD);
 	dns_server_start(s);
 	ev_run(loop);
 	_exit(0);
@@ -103,8 +107,10 @@ start_server(struct ask *a)
 	a->server = fork();
 	must(a->server >= 0);
 	if (a->server == 0) {
-		io_close(&fd[1]);
-		serve(a, fd[0]);
+		/* Only exec is safe behind a fork with threads around. */
+		if (dup2(fd[0], SERVER_FD) == SERVER_FD)
+			(void)execv("/proc/self/exe", a->argv);
+		_exit(127);
 	}
 	io_close(&fd[0]);
 	c->a = a;
@@ -363,7 +369,7 @@ read_options(struct ask *a, int argc, char **argv)
 	static const struct option options[] = {{"hints", 1, NULL, 'h'},
 	    {"anchor", 1, NULL, 'a'}, {"forward", 1, NULL, 'f'},
 	    {"no-validate", 0, NULL, 'n'}, {"per-line", 1, NULL, 'l'},
-	    {"all", 1, NULL, 'L'}, {NULL, 0, NULL, 0}};
+	    {"all", 1, NULL, 'L'}, {"serve", 0, NULL, 's'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -379,6 +385,8 @@ read_options(struct ask *a, int argc, char **argv)
 			a->limits.per_line = number(optarg);
 		else if (c == 'L')
 			a->limits.all = number(optarg);
+		else if (c == 's')
+			a->serve = true;
 		else
 			return false;
 	}
@@ -388,6 +396,7 @@ read_options(struct ask *a, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
+	static char serve_option[] = "--serve";
 	struct ask a = {.validate = true, .limits = DNS_SERVER_LIMITS};
 	pthread_t thread;
 
@@ -396,6 +405,11 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: see the file's first lines\n");
 		return 2;
 	}
+	if (a.serve)
+		serve(&a);
+	a.argv = xcalloc((size_t)argc + 2, sizeof *a.argv);
+	memcpy(a.argv, argv, (size_t)argc * sizeof *argv);
+	a.argv[argc] = serve_option;
 	a.loop = ev_loop_new();
 	a.peer = peer_new(a.loop, "dns", NULL, NULL, NULL);
 	must(pthread_create(&thread, NULL, run_loop, a.loop) == 0);
