@@ -61,6 +61,7 @@ conf_free(struct conf **cp)
 	for (i = 0; i < c->naccount; i++) {
 		free(c->account[i].name);
 		free_strings(c->account[i].address, c->account[i].naddress);
+		free_strings(c->account[i].send_as, c->account[i].nsend_as);
 	}
 	free(c->account);
 	for (i = 0; i < c->ndomain; i++)
@@ -293,12 +294,32 @@ conf_lookup_why(const struct conf *c, struct sv address)
 	return r == RC_OK ? f.why : r == RC_DENIED ? "not ours" : "nobody";
 }
 
+/* "anna@example.net", "@example.net", "*" */
+static bool
+is_sent_as(const struct conf_account *a, struct sv address)
+{
+	size_t i, at = sv_rchr(address, '@');
+
+	if (at == address.n || at == 0)
+		return false;
+	for (i = 0; i < a->nsend_as; i++) {
+		struct sv as = sv_str(a->send_as[i]);
+
+		if (sv_eq(as, SV("*")) || sv_ieq(as, address) ||
+		    (as.p[0] == '@' && sv_ieq(as, sv_skip(address, at))))
+			return true;
+	}
+	return false;
+}
+
 bool
 conf_may_send(const struct conf *c, uint32_t account, struct sv address)
 {
 	struct found f;
 	size_t i;
 
+	if (account < c->naccount && is_sent_as(&c->account[account], address))
+		return true;
 	if (lookup(c, address, &f) != RC_OK ||
 	    sv_eq(sv_str(f.why), SV("catch-all")))
 		return false;

@@ -42,6 +42,10 @@ struct conf_account {
 	char *name;
 	char **address; /* normalised */
 	size_t naddress;
+	/* Others' addresses that it may write as: normalised, or "@domain",
+	 * or "*" for any. */
+	char **send_as;
+	size_t nsend_as;
 };
 
 struct conf_domain {
@@ -171,7 +175,7 @@ int conf_lookup(const struct conf *c, struct sv address,
 const char *conf_lookup_why(const struct conf *c, struct sv address);
 bool conf_domain_is_local(const struct conf *c, struct sv domain);
 /* May this account send with this address?  Its own addresses, those with
- * +detail, and aliases that lead to it. */
+ * +detail, aliases that lead to it, and its send_as. */
 bool conf_may_send(const struct conf *c, uint32_t account, struct sv address);
 /* By name or any of its addresses, as people log in; -1 if there is none. */
 int conf_account_by_login(const struct conf *c, struct sv login);

@@ -399,16 +399,41 @@ add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
 }
 
 static void
+add_send_as(struct conf_parser *p, yaml_node_t *n, void *arg)
+{
+	struct conf_account *a = arg;
+	struct buf b;
+	struct sv v;
+
+	if (!conf_get_text(p, n, "an address, @domain or \"*\"", &v))
+		return;
+	buf_init(&b, 400);
+	if (sv_eq(v, SV("*")) ||
+	    (v.p[0] == '@' && conf_is_domain(sv_skip(v, 1))))
+		buf_addsv(&b, v);
+	else if (!conf_address_normalise(v, &b))
+		CONF_FAIL(p, n,
+		    "\"%.60s\" is no address, no @domain and not \"*\"", v.p);
+	if (b.n > 0) {
+		a->send_as = xreallocarray(
+		    a->send_as, a->nsend_as + 1, sizeof *a->send_as);
+		a->send_as[a->nsend_as++] = buf_take(&b);
+	}
+	buf_fini(&b);
+}
+
+static void
 account_pair(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
-	if (!sv_eq(conf_text_of(k), SV("addresses"))) {
-		static const struct conf_key known[] = {
-		    {"addresses", NULL}, {NULL, NULL}};
+	static const struct conf_key known[] = {
+	    {"addresses", NULL}, {"send_as", NULL}, {NULL, NULL}};
 
+	if (sv_eq(conf_text_of(k), SV("addresses")))
+		conf_each_item(p, v, "addresses", add_address, arg);
+	else if (sv_eq(conf_text_of(k), SV("send_as")))
+		conf_each_item(p, v, "addresses", add_send_as, arg);
+	else
 		unknown_key(p, k, known);
-		return;
-	}
-	conf_each_item(p, v, "addresses", add_address, arg);
 }
 
 static void

@@ -297,9 +297,12 @@ roll(struct journal *j, struct batch *b)
 static size_t
 zeros_ahead(struct journal *j, struct segment *s, struct batch *b)
 {
-	size_t n = AHEAD_BYTES;
+	/* A mailbox with little in it is not worth much room. */
+	size_t n = s->end / 2 < AHEAD_MIN ? AHEAD_MIN : (size_t)(s->end / 2);
 	char *p;
 
+	if (n > AHEAD_BYTES)
+		n = AHEAD_BYTES;
 	if (n > j->segment_bytes / 16)
 		n = (size_t)(j->segment_bytes / 16);
 	if (b->off + b->bytes.n <= s->allocated || b->bytes.n >= n)

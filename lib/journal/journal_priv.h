@@ -17,6 +17,7 @@
 #define RESERVE_BYTES	  (4ull << 20)
 #define ALLOCATE_BYTES	  (1ull << 20)
 #define AHEAD_BYTES	  (256u << 10)
+#define AHEAD_MIN	  (32u << 10)
 #define SCARCE_BYTES	  (256ull << 20) /* below: allocate before writing */
 #define TOC_PENDING_BYTES (256u << 10)
 #define OPEN_SEGMENTS	  64u

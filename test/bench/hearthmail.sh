@@ -8,7 +8,8 @@ hm_conf(){ [ -s "$HM_CONF" ] && return; local i
   { echo "hostname: mail.$SV_DOMAIN"; echo "domains: [$SV_DOMAIN]"; echo "data: $SV_DIR/mail"
     echo "tls: { certificate: $SV_CERT, key: $SV_KEY }"
     echo "limits: { connections: 10000, connections_per_peer: 10000 }"
-    echo "accounts:"; for i in $(seq 1 "$SV_USERS"); do echo "  user$i: { addresses: [user$i@$SV_DOMAIN] }"; done
+    echo "relay: { host: 127.0.0.1, port: $SV_SINK_PORT, tls: off }"
+    echo "accounts:"; for i in $(seq 1 "$SV_USERS"); do echo "  user$i: { addresses: [user$i@$SV_DOMAIN], send_as: [\"*\"] }"; done
     echo "listen:"; echo "  smtp: [\"127.0.0.1:$SV_PORT_SMTP\"]"; echo "  submission: [\"127.0.0.1:$SV_PORT_SUBMISSION\"]"
     echo "  submissions: []"; echo "  imap: [\"127.0.0.1:$SV_PORT_IMAP\"]"; echo "  imaps: [\"127.0.0.1:$SV_PORT_IMAPS\"]"
     echo "  pop3: [\"127.0.0.1:$SV_PORT_POP3\"]"; echo "  pop3s: [\"127.0.0.1:$SV_PORT_POP3S\"]"; } >"$HM_CONF"

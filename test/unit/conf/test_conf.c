@@ -289,6 +289,27 @@ START_TEST(conf_ref__the_last_one_frees)
 }
 END_TEST
 
+START_TEST(conf_may_send__send_as_opens_no_more_than_it_says)
+{
+	struct conf *c = parse(
+	    "hostname: mail.example.org\ndomains: [example.org]\naccounts:\n"
+	    "  anna: { send_as: [x@Example.net, \"@example.com\"] }\n"
+	    "  ben: { send_as: \"*\" }\n  eve: {}\n");
+
+	ck_assert(conf_may_send(c, 0, SV("X@example.NET")));
+	ck_assert(!conf_may_send(c, 0, SV("y@example.net")));
+	ck_assert(conf_may_send(c, 0, SV("any@EXAMPLE.com")));
+	ck_assert(!conf_may_send(c, 0, SV("any@sub.example.com")));
+	ck_assert(!conf_may_send(c, 0, SV("@example.com")));
+	ck_assert(!conf_may_send(c, 0, SV("ben@example.org")));
+	ck_assert(conf_may_send(c, 1, SV("anna@example.org")));
+	ck_assert(!conf_may_send(c, 1, SV("nobody")));
+	ck_assert(conf_may_send(c, 2, SV("eve@example.org")));
+	ck_assert(!conf_may_send(c, 2, SV("any@example.com")));
+	conf_free(&c);
+}
+END_TEST
+
 static const struct {
 	const char *yaml;
 	const char *error; /* NULL: there is none */
@@ -443,6 +464,7 @@ conf_tests(void)
 	tcase_add_loop_test(t, conf_dns__answers_each_row, 0,
 	    sizeof dns_keys / sizeof dns_keys[0]);
 	tcase_add_test(t, conf_dns_same__sees_each_difference);
+	tcase_add_test(t, conf_may_send__send_as_opens_no_more_than_it_says);
 	tcase_add_loop_test(t, conf_relay__answers_each_row, 0,
 	    sizeof relays / sizeof relays[0]);
 	tcase_add_test(t, conf_relay_for__finds_the_domains_own_first);
