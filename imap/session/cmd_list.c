@@ -107,41 +107,34 @@ put_line(struct imap_session *s, const struct line *l)
 	stream_putsv(s->st, buf_sv(b));
 }
 
-static const char *
-use_name(enum store_use use)
-{
-	switch (use) {
-	case STORE_USE_NONE:
-		return "";
-	case STORE_USE_DRAFTS:
-		return " \\Drafts";
-	case STORE_USE_SENT:
-		return " \\Sent";
-	case STORE_USE_JUNK:
-		return " \\Junk";
-	case STORE_USE_TRASH:
-		return " \\Trash";
-	case STORE_USE_ARCHIVE:
-		return " \\Archive";
-	case STORE_USE_ALL:
-		return " \\All";
-	case STORE_USE_FLAGGED:
-		return " \\Flagged";
-	}
-	return "";
-}
+static const struct {
+	unsigned use;
+	const char *attribute;
+} uses[] = {
+    {STORE_USE_DRAFTS, " \\Drafts"},
+    {STORE_USE_SENT, " \\Sent"},
+    {STORE_USE_JUNK, " \\Junk"},
+    {STORE_USE_TRASH, " \\Trash"},
+    {STORE_USE_ARCHIVE, " \\Archive"},
+    {STORE_USE_ALL, " \\All"},
+    {STORE_USE_FLAGGED, " \\Flagged"},
+};
 
 /* Attributes of [RFC 3501 7.2.2], [RFC 3348], [RFC 6154] and [RFC 5258 3]. */
 static void
 put_attributes(
     struct buf *out, const struct store_mailbox *m, bool extended, bool subs)
 {
+	size_t i;
+
 	if (!m->exists && extended)
 		buf_adds(out, " \\NonExistent");
 	else if (!m->selectable)
 		buf_adds(out, " \\Noselect");
 	buf_adds(out, m->has_children ? " \\HasChildren" : " \\HasNoChildren");
-	buf_adds(out, use_name(m->use));
+	for (i = 0; i < sizeof uses / sizeof uses[0]; i++)
+		if (m->use & uses[i].use)
+			buf_adds(out, uses[i].attribute);
 	if (subs && m->subscribed)
 		buf_adds(out, " \\Subscribed");
 }

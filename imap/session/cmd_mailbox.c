@@ -54,7 +54,7 @@ may_be_new(struct imap_cmd *c, struct sv name)
  * behind "(".
  */
 static int
-create_use(struct imap_in *in, enum store_use *out)
+create_use(struct imap_in *in, unsigned *out)
 {
 	static const struct {
 		struct sv name;
@@ -84,11 +84,10 @@ create_use(struct imap_in *in, enum store_use *out)
 		for (i = 0; i < sizeof row / sizeof row[0]; i++)
 			if (sv_ieq(name, row[i].name))
 				break;
-		/* One use a mailbox; \All and \Flagged are views that we do
-		 * not make. */
-		if (i == sizeof row / sizeof row[0] || *out != STORE_USE_NONE)
+		/* \All and \Flagged are views, which we do not make. */
+		if (i == sizeof row / sizeof row[0])
 			return RC_NOSUPPORT;
-		*out = row[i].use;
+		*out |= (unsigned)row[i].use;
 	}
 	return imap_ch(in, ')');
 }
@@ -97,7 +96,7 @@ void
 imap_cmd_create(struct imap_cmd *c)
 {
 	struct imap_session *s = c->s;
-	enum store_use use = STORE_USE_NONE;
+	unsigned use = STORE_USE_NONE;
 	struct err err = {0};
 	struct sv name;
 	int r = imap_sp(&c->in);

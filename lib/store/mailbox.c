@@ -290,6 +290,36 @@ subscription_set(struct store *st, struct sv name, bool on)
 	}
 }
 
+/* ---- special uses ---- */
+
+/*
+ * On the disk they are one byte: a single use is its number, from 1; several
+ * are their bits with the highest one set.
+ */
+#define USE_SEVERAL 0x80u
+
+static uint8_t
+use_pack(unsigned use)
+{
+	uint8_t n = 1;
+
+	if (use == STORE_USE_NONE)
+		return 0;
+	if (use & (use - 1))
+		return (uint8_t)(USE_SEVERAL | use);
+	while (use >> n != 0)
+		n++;
+	return n;
+}
+
+static unsigned
+use_unpack(uint8_t b)
+{
+	if (b & USE_SEVERAL)
+		return b & ~USE_SEVERAL;
+	return b >= 1 && b <= 7 ? 1u << (b - 1) : STORE_USE_NONE;
+}
+
 /* ---- listing ---- */
 
 static void
@@ -327,7 +357,7 @@ store_mailbox_list(
 		list_add(out, &cap, name);
 		m = &out->m[out->n - 1];
 		m->id = mb->id;
-		m->use = (enum store_use)mb->use;
+		m->use = use_unpack(mb->use);
 		m->exists = true;
 		m->selectable = mb->selectable;
 		m->subscribed = subscribed(st, name);
@@ -362,21 +392,21 @@ store_mailbox_list_fini(struct store_mailbox_list *l)
 
 void
 mailbox_plan(struct store *st, struct commit_set *cs, struct sv name,
-    enum store_use use, bool subscribe)
+    unsigned use, bool subscribe)
 {
 	struct change *c = commit_change(cs, CHANGE_MADE);
 
 	c->mailbox = ++st->last_mailbox;
 	c->uidvalidity = store_next_uidvalidity(st);
 	c->name = name;
-	c->use = (uint8_t)use;
+	c->use = use_pack(use);
 	c->selectable = true;
 	c->on = subscribe;
 }
 
 int
 mailbox_plan_levels(struct store *st, struct commit_set *cs, struct sv name,
-    enum store_use use, struct err *err)
+    unsigned use, struct err *err)
 {
 	if (st->nmailbox + NAME_DEPTH_MAX > MAILBOXES_MAX)
 		return err_set(err, RC_TOOBIG, "too many mailboxes");
@@ -391,7 +421,7 @@ mailbox_plan_levels(struct store *st, struct commit_set *cs, struct sv name,
 }
 
 int
-store_mailbox_create(struct store *st, const char *name, enum store_use use,
+store_mailbox_create(struct store *st, const char *name, unsigned use,
     uint64_t *need, struct err *err)
 {
 	struct commit_set cs;

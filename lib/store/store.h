@@ -129,21 +129,21 @@ int store_add_all(struct store *st, struct store_body **body,
 
 /* ---- mailboxes ---- */
 
-enum store_use { /* [RFC 6154] */
-	STORE_USE_NONE,
-	STORE_USE_DRAFTS,
-	STORE_USE_SENT,
-	STORE_USE_JUNK,
-	STORE_USE_TRASH,
-	STORE_USE_ARCHIVE,
-	STORE_USE_ALL,
-	STORE_USE_FLAGGED
+enum store_use { /* [RFC 6154]; bits, since a mailbox may have several */
+	STORE_USE_NONE = 0,
+	STORE_USE_DRAFTS = 1 << 0,
+	STORE_USE_SENT = 1 << 1,
+	STORE_USE_JUNK = 1 << 2,
+	STORE_USE_TRASH = 1 << 3,
+	STORE_USE_ARCHIVE = 1 << 4,
+	STORE_USE_ALL = 1 << 5,
+	STORE_USE_FLAGGED = 1 << 6
 };
 
 struct store_mailbox {
 	char *name; /* UTF-8 */
 	uint32_t id;
-	enum store_use use;
+	unsigned use;	 /* enum store_use */
 	bool exists;	 /* false: only a subscription, or only a parent */
 	bool selectable; /* false: \Noselect, a level above others */
 	bool subscribed;
@@ -161,7 +161,7 @@ void store_mailbox_list_fini(struct store_mailbox_list *l);
 
 /* RC_EXISTS, RC_SYNTAX, RC_TOOBIG (too many mailboxes).  Missing levels above
  * are made, too [RFC 3501 6.3.3]. */
-int store_mailbox_create(struct store *st, const char *name, enum store_use use,
+int store_mailbox_create(struct store *st, const char *name, unsigned use,
     uint64_t *need, struct err *err) RC_USE_RESULT;
 /* INBOX: RC_DENIED.  With children: it becomes not selectable; a mailbox that
  * is not selectable and has children: RC_DENIED [RFC 3501 6.3.4]. */

@@ -183,10 +183,10 @@ void subscription_set(struct store *st, struct sv name, bool on);
 int mailbox_name_check(const char *name, struct buf *out, struct err *err);
 /* Makes a CHANGE_MADE. */
 void mailbox_plan(struct store *st, struct commit_set *cs, struct sv name,
-    enum store_use use, bool subscribe);
+    unsigned use, bool subscribe);
 /* Plans a mailbox and the levels above that are missing. */
 int mailbox_plan_levels(struct store *st, struct commit_set *cs, struct sv name,
-    enum store_use use, struct err *err);
+    unsigned use, struct err *err);
 
 /* ---- keyword.c ---- */
 struct keyword *keyword_by_id(struct store *st, uint32_t id);

@@ -56,6 +56,34 @@ START_TEST(store_mailbox__new_account_has_the_usual_ones)
 }
 END_TEST
 
+START_TEST(store_mailbox__keeps_several_uses)
+{
+	static const unsigned uses[] = {STORE_USE_NONE, STORE_USE_DRAFTS,
+	    STORE_USE_FLAGGED, STORE_USE_DRAFTS | STORE_USE_SENT,
+	    STORE_USE_ALL | STORE_USE_FLAGGED | STORE_USE_JUNK};
+	struct store *st = kit_open();
+	struct store_mailbox_list l;
+	uint64_t need = 0;
+	struct err err;
+	size_t i;
+
+	for (i = 0; i < sizeof uses / sizeof uses[0]; i++) {
+		char name[] = "a0";
+
+		name[1] = (char)('0' + i);
+		ck_assert_int_eq(
+		    store_mailbox_create(st, name, uses[i], &need, &err),
+		    RC_OK);
+	}
+	kit_again(&st);
+	store_mailbox_list(st, &l, &need);
+	for (i = 0; i < sizeof uses / sizeof uses[0]; i++)
+		ck_assert_uint_eq(l.m[6 + i].use, uses[i]);
+	store_mailbox_list_fini(&l);
+	store_close(&st);
+}
+END_TEST
+
 START_TEST(store_mailbox__create_makes_the_levels_above)
 {
 	struct store *st = kit_open();
@@ -240,6 +268,7 @@ mailbox_tests(void)
 
 	tcase_add_checked_fixture(t, kit_make, kit_remove);
 	tcase_add_test(t, store_mailbox__new_account_has_the_usual_ones);
+	tcase_add_test(t, store_mailbox__keeps_several_uses);
 	tcase_add_test(t, store_mailbox__create_makes_the_levels_above);
 	tcase_add_test(t, store_mailbox__refuses_bad_names);
 	tcase_add_test(t, store_mailbox__delete_keeps_a_level_with_children);
