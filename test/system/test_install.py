@@ -516,6 +516,30 @@ def check_update(m, password):
             m.client("subjects", "ben", "correct horse battery") == "hello", "the-typed-password-works")
 
 
+def check_other_folder(m):
+    """Mail elsewhere: the unit is told where it may write."""
+    m.run("systemctl stop hearthmail; cp /etc/hearthmail.yaml /tmp/good; echo 'data: /srv/mail' "
+          ">>/etc/hearthmail.yaml")
+    p = m.run("etc/setup install --stdin", input="correct horse battery\n" * 2)
+    verdict(p.returncode == 0 and m.active() and m.client("send", "anna@example.org", "elsewhere") == "sent"
+            and m.client("subjects", "anna", "correct horse battery") == "elsewhere",
+            "data-in-another-folder", p.stdout + p.stderr + m.journal()[-300:])
+    m.run("systemctl stop hearthmail; cp /tmp/good /etc/hearthmail.yaml")
+    p = m.run("hearthmail-configure")
+    verdict(p.returncode == 0 and m.active() and
+            m.run("ls /etc/systemd/system/hearthmail.service.d").stdout == "", "data-back-again", p.stderr)
+
+
+def make_package(m):
+    p = m.run("etc/setup package", timeout=600)
+    debs = m.run("ls build/*.deb").stdout.split()
+    verdict(p.returncode == 0 and len(debs) == 1, "package", p.stdout + p.stderr)
+    p = m.run(f"dpkg -i {' '.join(debs)}")
+    verdict(p.returncode != 0 and "etc/setup uninstall first" in p.stderr and m.active(),
+            "package-refuses-beside-etc-setup", p.stderr)
+    return debs[0] if debs else None
+
+
 def check_uninstall(m):
     p = m.run("etc/setup uninstall")
     out = p.stdout + p.stderr
@@ -530,22 +554,17 @@ def check_uninstall(m):
     refused(m, "uninstall-twice", "etc/setup uninstall", 1, "nothing is installed")
 
 
-def check_package(m, password):
-    p = m.run("etc/setup package", timeout=600)
-    debs = m.run("ls build/*.deb").stdout.split()
-    verdict(p.returncode == 0 and len(debs) == 1, "package", p.stdout + p.stderr)
-    if len(debs) != 1:
-        return
-    info = m.run(f"dpkg-deb -I {debs[0]}; dpkg-deb -c {debs[0]}").stdout
+def check_package(m, deb, password):
+    info = m.run(f"dpkg-deb -I {deb}; dpkg-deb -c {deb}").stdout
     verdict("libssl3" in info and "libc6 (>=" in info and "./usr/bin/hearthmail" in info and
             "/usr/local" not in info, "package-content", info)
     apt = "DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o Dpkg::Use-Pty=0 "
-    p = m.run(f"{apt} install ./{debs[0]}")
+    p = m.run(f"{apt} install ./{deb}")
     verdict(p.returncode == 0 and m.active() and m.client("subjects", "anna", password) == "one two three",
             "package-takes-up-the-mail-of-etc-setup", p.stdout + p.stderr)
     refused(m, "install-beside-the-package", "etc/setup install", 1, "the package hearthmail is installed")
     pid = m.main_pid()
-    m.run(f"dpkg-deb -R {debs[0]} /tmp/next && sed -i 's/^Version: .*/&+1/' /tmp/next/DEBIAN/control && "
+    m.run(f"dpkg-deb -R {deb} /tmp/next && sed -i 's/^Version: .*/&+1/' /tmp/next/DEBIAN/control && "
           "dpkg-deb --root-owner-group -b /tmp/next /tmp/next.deb")
     p = m.run(f"{apt} install /tmp/next.deb")
     verdict(p.returncode == 0 and m.active() and m.main_pid() != pid and
@@ -560,7 +579,7 @@ def check_package(m, password):
     verdict(p.returncode == 0 and "/var/lib/hearthmail stays" in out, "package-purge-says-what-stays", out)
     verdict(m.run("ls /etc/hearthmail.yaml /var/lib/hearthmail/accounts/anna/log/*").returncode == 0,
             "package-purge-leaves-mail-and-configuration")
-    check_port_25(m, debs[0], apt)
+    check_port_25(m, deb, apt)
 
 
 def check_port_25(m, deb, apt):
@@ -604,8 +623,11 @@ def check_machine():
         check_sending(m, password)
         check_survival(m, password)
         check_update(m, password)
+        check_other_folder(m)
+        deb = make_package(m)
         check_uninstall(m)
-        check_package(m, password)
+        if deb:
+            check_package(m, deb, password)
     finally:
         m.close()
 
