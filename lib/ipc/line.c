@@ -10,10 +10,11 @@
 
 #include "base/alloc.h"
 #include "base/be.h"
+#include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 
-#define HEADER	     8
+#define HEADER	     16 /* type, descriptors, id, deadline */
 #define QUEUE_MAX    4096
 #define SOCKET_BYTES (512 * 1024)
 
@@ -67,6 +68,7 @@ send_now(int fd, const struct msg *m, int flags)
 	be_put16(head, m->type);
 	be_put16(head + 2, (uint16_t)m->nfd);
 	be_put32(head + 4, m->id);
+	be_put64(head + 8, (uint64_t)m->deadline);
 	if (m->nfd > 0) {
 		struct cmsghdr *c = &control.align;
 
@@ -118,6 +120,7 @@ recv_now(int fd, struct msg *m, int flags, char *body)
 	if (n >= HEADER) {
 		m->type = be_get16(head);
 		m->id = be_get32(head + 4);
+		m->deadline = (int64_t)be_get64(head + 8);
 		buf_add(&m->b, body, (size_t)n - HEADER);
 	}
 	explicit_bzero(body, (size_t)(n > HEADER ? n - HEADER : 0));
@@ -226,6 +229,12 @@ line_event(struct ev *e, uint32_t events, void *arg)
 			if (!line_callback(l, NULL))
 				line_destroy(l);
 			return;
+		}
+		/* Who asked has given up: work for nobody is not begun. */
+		if (m.deadline != 0 && m.deadline < clk_mono()) {
+			mlog(LOG_DEBUG, "line.late", "type=%u", m.type);
+			msg_fini(&m);
+			continue;
 		}
 		alive = line_callback(l, &m);
 		msg_fini(&m);

@@ -1,8 +1,8 @@
 /*
- * A message between processes of the house: a type, a request id, fields in
- * fixed order, and up to four descriptors.  Written and read with the calls
- * below, never as a raw struct, never with a pointer; both sides are of one
- * build (the first message on a line says so), so there is no versioning.
+ * A message between processes of the house: a type, a request id, a deadline,
+ * fields in fixed order, and up to four descriptors.  Written and read with the
+ * calls below, never as a raw struct, never with a pointer; both sides are of
+ * one build (the first message on a line says so), so there is no versioning.
  *
  * Reading is bounds-checked and sticky: read all fields, then ask msg_end().
  */
@@ -20,6 +20,9 @@
 struct msg {
 	uint16_t type;
 	uint32_t id; /* of the request; a reply has its request's */
+	/* clk_mono, which all processes share, after which nobody waits for
+	 * the answer any more; 0: none */
+	int64_t deadline;
 	struct buf b;
 	int fd[MSG_FD_MAX]; /* owned by the message, -1 when taken */
 	unsigned nfd;

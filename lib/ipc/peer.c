@@ -244,7 +244,7 @@ peer_ask(struct peer *p, struct msg *m, int64_t timeout_ms, peer_reply_fn *fn,
 	struct request *r = xcalloc(1, sizeof *r);
 	int rc = RC_TEMP;
 
-	r->deadline = clk_mono() + timeout_ms;
+	r->deadline = m->deadline = clk_mono() + timeout_ms;
 	r->fn = fn;
 	r->arg = arg;
 	/* The lock is held while sending, so that the line stays and the

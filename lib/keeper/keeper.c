@@ -303,7 +303,8 @@ account_ask(struct account *a, struct client *c, struct msg *m)
 
 	r->client = c;
 	r->client_id = m->id;
-	r->deadline = clk_mono() + DELIVERY_TIMEOUT_MS;
+	r->deadline =
+	    m->deadline != 0 ? m->deadline : clk_mono() + DELIVERY_TIMEOUT_MS;
 	r->delivery = m->type == DELIVER;
 	r->m = *m;
 	msg_init(m, 0);

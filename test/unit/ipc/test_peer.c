@@ -190,6 +190,31 @@ START_TEST(peer_ask__late_answers_are_dropped_with_their_descriptors)
 }
 END_TEST
 
+START_TEST(line__what_comes_after_its_deadline_is_thrown_away)
+{
+	struct msg m;
+
+	join();
+	msg_init(&m, 21);
+	m.deadline = clk_mono() - 1;
+	msg_put_fd(&m, open("/dev/null", O_RDONLY));
+	ck_assert_int_eq(line_send_fd(far, &m), RC_OK);
+	run_for(20);
+	ck_assert_uint_eq(news, 0);
+	msg_init(&m, 21);
+	m.deadline = clk_mono() + 10000;
+	ck_assert_int_eq(line_send_fd(far, &m), RC_OK);
+	run_for(20);
+	ck_assert_uint_eq(news, 1);
+	/* A request carries its own. */
+	ask(5000);
+	ck_assert_int_eq(line_recv_fd(far, &m), RC_OK);
+	ck_assert_int_gt(m.deadline, clk_mono() + 4000);
+	ck_assert_int_le(m.deadline, clk_mono() + 5000);
+	msg_fini(&m);
+}
+END_TEST
+
 START_TEST(peer_connect__a_new_line_fails_what_was_asked_on_the_old)
 {
 	int old;
@@ -357,6 +382,7 @@ peer_tests(void)
 	tcase_add_test(t, peer_ask__eof_fails_all_that_is_open);
 	tcase_add_test(
 	    t, peer_ask__late_answers_are_dropped_with_their_descriptors);
+	tcase_add_test(t, line__what_comes_after_its_deadline_is_thrown_away);
 	tcase_add_test(
 	    t, peer_connect__a_new_line_fails_what_was_asked_on_the_old);
 	tcase_add_test(t, peer__what_is_no_answer_goes_to_its_function);
