@@ -1,6 +1,6 @@
 /*
- * The grammar of IMAP commands [RFC 3501 9] as functions, each named after
- * its ABNF production.
+ * The grammar of IMAP commands [RFC 3501 9, RFC 9051 9] as functions, each
+ * named after its ABNF production.
  *
  * They read a whole command's text (imap/parse/frame.h) through a cursor,
  * struct imap_in.  On success the cursor stands behind what was read; after

@@ -139,17 +139,31 @@ put_attributes(
 		buf_adds(out, " \\Subscribed");
 }
 
+/* The store's name is "INBOX/x" for any spelling of INBOX. */
+static bool
+is_named(struct sv stored, struct sv given)
+{
+	const struct sv top = SV("INBOX/");
+
+	if (sv_istarts(given, top) && sv_starts(stored, top))
+		return sv_eq(sv_skip(stored, top.n), sv_skip(given, top.n));
+	return sv_eq(stored, given);
+}
+
 void
 imap_tell_mailbox(struct imap_session *s, struct sv name, struct sv old)
 {
-	struct line line = {.word = "LIST", .name = name, .old = old};
+	struct line line = {.word = "LIST", .old = old};
 	struct store_mailbox_list all;
 	size_t i = 0;
 
 	store_mailbox_list(s->store, &all, &s->need);
-	while (i < all.n && !sv_eq(sv_str(all.m[i].name), name))
+	while (i < all.n && !is_named(sv_str(all.m[i].name), name))
 		i++;
 	if (i < all.n && all.m[i].exists) {
+		line.name = sv_str(all.m[i].name);
+		if (old.n == 0 && !sv_eq(line.name, name))
+			line.old = name;
 		buf_init(&line.attributes, 200);
 		put_attributes(&line.attributes, &all.m[i], true, true);
 		put_line(s, &line);

@@ -122,10 +122,15 @@ imap_cmd_create(struct imap_cmd *c)
 		return;
 	r = store_mailbox_create(
 	    s->store, without_slash(c, name), use, &s->need, &err);
-	if (r != RC_OK)
+	if (r != RC_OK) {
 		imap_store_error(c, r, &err);
-	else
-		imap_ok(c, "Mailbox created.");
+		return;
+	}
+	/* It has got another name [RFC 9051 6.3.4]. */
+	if (s->rev2 && sv_istarts(name, SV("INBOX/")) &&
+	    !sv_starts(name, SV("INBOX/")))
+		imap_tell_mailbox(s, sv_str(without_slash(c, name)), SV(""));
+	imap_ok(c, "Mailbox created.");
 }
 
 void

@@ -256,7 +256,9 @@ bool imap_put_binary(struct imap_session *s, const struct store_msg *m,
 
 /*
  * One LIST response for a mailbox with all its attributes; nothing if it is
- * not there.  old: its name before, for OLDNAME [RFC 9051 6.3.9.7], or empty.
+ * not there.  old: its name before, for OLDNAME [RFC 9051 6.3.9.7], or empty:
+ * then OLDNAME is said if the store's name is not just the given one, which
+ * may write INBOX in any case.
  */
 void imap_tell_mailbox(struct imap_session *s, struct sv name, struct sv old);
 /* False after having answered: an item that IMAP4rev2 does not have. */
