@@ -1,7 +1,8 @@
 /*
  * Every bound of the IMAP code in one struct, given to the constructors, so
  * that what one peer can make us hold can be added up: about `command` bytes
- * of text, and for each of `elements` at most 100 bytes of parsed form.
+ * of text, for each of `elements` at most 100 bytes of parsed form, and eight
+ * bytes for each of `saved` as long as its mailbox is selected.
  */
 #ifndef IMAP_PARSE_LIMITS_H
 #define IMAP_PARSE_LIMITS_H
