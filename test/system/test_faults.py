@@ -136,7 +136,8 @@ def idle_news(h, seconds=2.0):
 
 
 def kill_each():
-    roles = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "account anna"]
+    roles = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx",
+             "account anna"]
     with House() as h:
         h.deliver("anna")
         idle_news(h)

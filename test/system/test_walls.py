@@ -7,9 +7,10 @@ import re
 
 from house import House, finish, skip, verdict, wait_until
 
-ROLES = {"auth", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns"}
+ROLES = {"auth", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
+         "mx"}
 PROBES = 26
-CONNECTS = {"dns"}  # may connect out: that is not probed there
+CONNECTS = {"dns", "mx"}  # may connect out: that is not probed there
 
 
 def probes(h):
