@@ -366,6 +366,13 @@ class SmallNet:
         self.closers.append(p.stop)
         return p
 
+    def dovecot(self, postfix):
+        """An IMAP server on port 143 for the mailboxes of a Postfix, any
+        password; stopped with the network."""
+        d = Dovecot(self, postfix)
+        self.closers.append(d.stop)
+        return d
+
     def badhost(self, host, behaviour="ok"):
         """An SMTP server of bad habits, see badhost.py."""
         return BadHost(self, host, behaviour)
@@ -507,6 +514,56 @@ queue_run_delay = 2s
 
     def stop(self):
         self.net.run(self.host, ["postfix", "-c", self.conf, "stop"], timeout=30)
+
+
+class Dovecot:
+    def __init__(self, net, postfix):
+        self.net, self.host = net, postfix.host
+        self.dir = os.path.dirname(net.path(f"dovecot-{self.host}", "x"))
+        self.conf = os.path.join(self.dir, "dovecot.conf")
+        with open(self.conf, "w") as f:
+            f.write(f"""base_dir = {self.dir}/run
+log_path = {self.dir}/log
+protocols = imap
+listen = *
+ssl = no
+disable_plaintext_auth = no
+mail_location = maildir:{postfix.mail}/%d/%n
+mail_uid = nobody
+mail_gid = nogroup
+first_valid_uid = 1
+first_valid_gid = 1
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={self.dir}/home/%u
+}}
+""")
+        self.proc = net.spawn(self.host, ["dovecot", "-F", "-c", self.conf])
+        if not wait_until(self._answers, 20):
+            raise RuntimeError("dovecot does not answer")
+
+    def _answers(self):
+        try:
+            self.imap("x@x").logout()
+            return True
+        except Exception:
+            return False
+
+    def imap(self, user):
+        import imaplib
+        with self.net.inside(self.host):
+            m = imaplib.IMAP4("127.0.0.1", 143, timeout=10)
+        if user != "x@x":
+            m.login(user, "any")
+        return m
+
+    def stop(self):
+        self.proc.terminate()
+        self.proc.wait(10)
 
 
 class BadHost:

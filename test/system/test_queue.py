@@ -5,7 +5,7 @@ days of the schedule, and processes killed under a ledger."""
 import email
 import os
 import re
-import signal
+import shutil
 import smtplib
 import subprocess
 import sys
@@ -120,6 +120,14 @@ def round_trip(net, a, b, pf):
     send(a, "anna@pf.test", "to postfix", text=".\r\n..\r\nend.")
     got = wait_until(lambda: pf.messages("anna@pf.test"), 20, 0.1)
     verdict(len(got) == 1 and b"\n.\n..\nend.\n" in got[0], "letter-a-to-postfix", pf.log()[-800:])
+    if shutil.which("dovecot", path=os.environ["PATH"] + ":/usr/sbin"):
+        m = net.dovecot(pf).imap("anna@pf.test")
+        m.select("INBOX")
+        ok, got = m.fetch("1", "(BODY[HEADER.FIELDS (SUBJECT)])")
+        verdict(b"to postfix" in got[0][1], "letter-read-with-dovecot", got)
+        m.logout()
+    else:
+        skip("letter-read-with-dovecot", "dovecot-imapd is not installed")
     pf.send("anna@pf.test", ["anna@a.test"], "Subject: from postfix\n\nhello\n")
     verdict(len(arrived(a, "from postfix") or []) == 1, "letter-postfix-to-a", pf.log()[-800:])
     # At home and outside at once: each once.
