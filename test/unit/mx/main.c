@@ -11,6 +11,7 @@ main(void)
 
 	suite_add_tcase(s, reply_tests());
 	suite_add_tcase(s, route_tests());
+	suite_add_tcase(s, service_tests());
 	suite_add_tcase(s, stuff_tests());
 	suite_add_tcase(s, client_tests());
 	r = srunner_create(s);

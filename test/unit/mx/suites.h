@@ -5,6 +5,7 @@
 
 TCase *reply_tests(void);
 TCase *route_tests(void);
+TCase *service_tests(void);
 TCase *stuff_tests(void);
 TCase *client_tests(void);
 

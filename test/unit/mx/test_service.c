@@ -1,0 +1,290 @@
+/* The service: jobs from a queue of our own, to a host of our own. */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "ipc/proto.h"
+#include "queue/mx/service.h"
+#include "test/unit/mx/suites.h"
+
+static struct ev_loop *loop;
+static struct mx_service *mx;
+static struct conf *conf;
+static int queue = -1, listener = -1;
+static uint16_t port;
+static unsigned connections;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static struct conf *
+give_conf(void *arg)
+{
+	(void)arg;
+	return conf_ref(conf);
+}
+
+static void
+set_queue(void)
+{
+	int pair[2];
+
+	io_close(&queue);
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	mx_service_set_queue(mx, pair[0]);
+	queue = pair[1];
+}
+
+static void
+setup(void)
+{
+	struct mx_service_opts o = {.conf = give_conf, .port = 25};
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	struct conf_errors errors;
+
+	ck_assert_int_eq(
+	    conf_parse(SV("hostname: mail.example.org\n"
+			  "domains: [example.org]\naccounts: { anna: {} }\n"),
+		"f", &conf, &errors),
+	    RC_OK);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(listen(listener, 64), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&a, &len), 0);
+	port = ntohs(a.sin_port);
+	o.loop = loop = ev_loop_new();
+	mx = mx_service_new(&o);
+	connections = 0;
+	set_queue();
+}
+
+/* The service lives as long as its process: this one ends with the test. */
+static void
+teardown(void)
+{
+	io_close(&listener);
+	io_close(&queue);
+	conf_free(&conf);
+}
+
+/* A host that takes everything; the gate holds its answer to the message. */
+static void *
+converse(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	FILE *in = fdopen(fd, "r");
+	char line[1000];
+	bool data = false;
+
+	dprintf(fd, "220 x\r\n");
+	while (fgets(line, sizeof line, in) != NULL) {
+		if (data && strcmp(line, ".\r\n") != 0)
+			continue;
+		if (data) {
+			pthread_mutex_lock(&gate);
+			pthread_mutex_unlock(&gate);
+			data = false;
+			dprintf(fd, "250 taken\r\n");
+		} else if (strncmp(line, "DATA", 4) == 0) {
+			data = true;
+			dprintf(fd, "354 go\r\n");
+		} else if (strncmp(line, "RCPT TO:<no", 11) == 0) {
+			dprintf(fd, "550 5.1.1 no\r\n");
+		} else {
+			dprintf(fd, "250 fine\r\n");
+		}
+	}
+	fclose(in);
+	return NULL;
+}
+
+static void *
+accept_all(void *arg)
+{
+	pthread_t t;
+	int fd;
+
+	(void)arg;
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		__atomic_add_fetch(&connections, 1, __ATOMIC_SEQ_CST);
+		pthread_create(&t, NULL, converse, (void *)(intptr_t)fd);
+		pthread_detach(t);
+	}
+	return NULL;
+}
+
+static void
+start_host(void)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, accept_all, NULL);
+	pthread_detach(t);
+}
+
+static void
+send_job(uint32_t id, const char *host, const char *to)
+{
+	int fd = memfd_create("m", MFD_CLOEXEC);
+	struct msg m;
+
+	ck_assert_int_eq(io_write_all(fd, "Subject: x\r\n\r\n", 14), RC_OK);
+	msg_init(&m, MX_JOB);
+	m.id = id;
+	msg_put_str(&m, "example.test");
+	msg_put_u8(&m, 1);
+	msg_put_str(&m, host);
+	msg_put_u32(&m, port);
+	msg_put_u8(&m, CONF_TLS_OFF);
+	msg_put_u8(&m, 0);
+	msg_put_u8(&m, 0);
+	msg_put_str(&m, "");
+	msg_put_str(&m, "");
+	msg_put_str(&m, "anna@example.org");
+	msg_put_u64(&m, 14);
+	msg_put_u32(&m, 0);
+	msg_put_u32(&m, 1);
+	msg_put_str(&m, to);
+	msg_put_fd(&m, fd);
+	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
+}
+
+struct waiting {
+	struct ev *ev;
+	bool timed_out;
+};
+
+static void
+on_readable(struct ev *e, uint32_t events, void *arg)
+{
+	(void)e;
+	(void)events;
+	(void)arg;
+	ev_stop(loop);
+}
+
+static void
+on_late(void *arg)
+{
+	struct waiting *w = arg;
+
+	w->timed_out = true;
+	ev_stop(loop);
+}
+
+/* Runs the service until it has an answer for us. */
+static bool
+answer(int64_t ms, struct msg *m)
+{
+	struct waiting w = {.timed_out = false};
+	struct ev_timer *t = ev_timer_add(loop, ms, on_late, &w);
+
+	w.ev = ev_add(loop, queue, 1 /* EPOLLIN */, on_readable, NULL);
+	ev_run(loop);
+	ev_del(&w.ev);
+	if (w.timed_out)
+		return false;
+	ev_timer_del(&t);
+	ck_assert_int_eq(line_recv_fd(queue, m), RC_OK);
+	ck_assert_uint_eq(m->type, MSG_REPLY);
+	return true;
+}
+
+START_TEST(mx__many_jobs_share_few_connections)
+{
+	bool seen[41] = {false};
+	struct msg m;
+	uint32_t i;
+
+	start_host();
+	for (i = 1; i <= 40; i++) {
+		send_job(i, "127.0.0.1", i % 4 == 0 ? "no@x" : "x@x");
+		if (i % 2 == 1)
+			continue;
+		/* Two at a time. */
+		for (int k = 0; k < 2; k++) {
+			ck_assert(answer(10000, &m));
+			ck_assert(m.id >= 1 && m.id <= 40 && !seen[m.id]);
+			seen[m.id] = true;
+			ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
+			ck_assert_uint_eq(msg_get_u8(&m), 1);
+			(void)msg_get_sv(&m);
+			ck_assert_uint_eq(
+			    msg_get_u32(&m), m.id % 4 == 0 ? 550 : 250);
+			msg_fini(&m);
+		}
+	}
+	ck_assert_uint_le(connections, 4);
+}
+END_TEST
+
+START_TEST(mx__a_host_that_is_not_there_is_not_reached)
+{
+	struct msg m;
+
+	io_close(&listener);
+	send_job(7, "127.0.0.1", "x@x");
+	ck_assert(answer(10000, &m));
+	ck_assert_uint_eq(m.id, 7);
+	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
+	ck_assert_uint_eq(msg_get_u8(&m), 0);
+	ck_assert(sv_find(msg_get_sv(&m), SV("Connection refused")) < 200);
+	msg_fini(&m);
+}
+END_TEST
+
+START_TEST(mx__a_new_queue_gets_no_answers_of_the_old_one)
+{
+	struct msg m;
+
+	start_host();
+	pthread_mutex_lock(&gate);
+	send_job(1, "127.0.0.1", "x@x");
+	ck_assert(!answer(300, &m)); /* it hangs at the gate */
+	set_queue();
+	pthread_mutex_unlock(&gate);
+	ck_assert(!answer(500, &m));
+	send_job(1, "127.0.0.1", "no@x");
+	ck_assert(answer(10000, &m));
+	(void)msg_get_u32(&m);
+	(void)msg_get_u8(&m);
+	(void)msg_get_sv(&m);
+	ck_assert_uint_eq(msg_get_u32(&m), 550);
+	msg_fini(&m);
+}
+END_TEST
+
+START_TEST(mx__a_garbled_job_is_refused)
+{
+	struct msg m;
+
+	msg_init(&m, MX_JOB);
+	m.id = 3;
+	msg_put_str(&m, "example.test");
+	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
+	ck_assert(answer(5000, &m));
+	ck_assert_uint_eq(m.id, 3);
+	ck_assert_int_eq((int)msg_get_u32(&m), RC_SYNTAX);
+	msg_fini(&m);
+}
+END_TEST
+
+TCase *
+service_tests(void)
+{
+	TCase *t = tcase_create("service");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, mx__many_jobs_share_few_connections);
+	tcase_add_test(t, mx__a_host_that_is_not_there_is_not_reached);
+	tcase_add_test(t, mx__a_new_queue_gets_no_answers_of_the_old_one);
+	tcase_add_test(t, mx__a_garbled_job_is_refused);
+	return t;
+}
