@@ -22,6 +22,31 @@ check(const struct mime_msg *m, size_t size)
 	}
 }
 
+/* The message as a body, decoded in pieces: the same as at once. */
+static void
+pieces(struct sv msg, enum mime_encoding enc)
+{
+	struct mime_decoder d = {.enc = enc};
+	size_t step = 1 + msg.n % 97, at;
+	struct buf raw, whole, got;
+
+	if (msg.n >= MIME_DECODE_LEFT)
+		return;
+	buf_init(&raw, MIME_DECODE_LEFT);
+	buf_init(&whole, 1 << 20);
+	buf_init(&got, 1 << 20);
+	mime_decode_body(msg, enc, &whole);
+	for (at = 0; at < msg.n; at += step) {
+		buf_addsv(&raw, sv_first(sv_skip(msg, at), step));
+		buf_consume(&raw, mime_decode_some(&d, buf_sv(&raw),
+				      at + step >= msg.n, &got));
+	}
+	must(raw.n == 0 && sv_eq(buf_sv(&got), buf_sv(&whole)));
+	buf_fini(&got);
+	buf_fini(&whole);
+	buf_fini(&raw);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -38,6 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		lim.header_bytes = 100;
 		lim.header_fields = 4;
 	}
+	pieces(msg, MIME_ENC_BASE64);
+	pieces(msg, MIME_ENC_QP);
 	buf_init(&out, 64u << 20);
 	mime_parse(msg, &lim, &m);
 	check(&m, size);
