@@ -128,6 +128,65 @@ print_certificate(const struct conf *conf)
 	return warnings;
 }
 
+static unsigned
+print_relay(const struct conf_relay *r)
+{
+	static const char *const tls[] = {
+	    [CONF_TLS_VERIFY] = "TLS, its certificate is checked",
+	    [CONF_TLS_REQUIRE] = "TLS, with any certificate",
+	    [CONF_TLS_OFF] = "without TLS"};
+	struct err err = {.text = ""};
+	struct buf password;
+	unsigned warnings = 0;
+
+	if (r->domain != NULL)
+		printf("  for %s: ", r->domain);
+	else
+		printf("  ");
+	printf("%sby way of %s:%u (%s%s%s)\n",
+	    r->fallback ? "what its hosts do not take from here, " : "",
+	    r->host, r->port, tls[r->tls], r->user != NULL ? ", as " : "",
+	    r->user != NULL ? r->user : "");
+	if (r->password_file == NULL)
+		return 0;
+	buf_init(&password, 1024);
+	if (io_read_file(r->password_file, &password, &err) != RC_OK) {
+		printf("  WARNING: %s: mail for %s will wait\n", err.text,
+		    r->host);
+		warnings++;
+	} else if (sv_trim(buf_sv(&password)).n == 0) {
+		printf("  WARNING: %s is empty: mail for %s will wait\n",
+		    r->password_file, r->host);
+		warnings++;
+	}
+	buf_wipe(&password);
+	return warnings;
+}
+
+/* Which way mail to other domains goes. */
+static unsigned
+print_outside(const struct conf *conf)
+{
+	unsigned warnings = 0;
+	bool direct = true;
+	size_t i;
+
+	puts("\nmail to the outside");
+	if (!conf->outside) {
+		puts("  none: relay is off");
+		return 0;
+	}
+	for (i = 0; i < conf->nrelay; i++) {
+		warnings += print_relay(&conf->relay[i]);
+		if (conf->relay[i].domain == NULL && !conf->relay[i].fallback)
+			direct = false;
+	}
+	if (direct)
+		printf("  %sto the recipients' mail hosts, port 25\n",
+		    conf->nrelay > 0 ? "all else directly " : "directly ");
+	return warnings;
+}
+
 /* How names are looked up. */
 static unsigned
 print_names(const struct conf *conf)
@@ -240,6 +299,7 @@ cmd_check(const char *config, int argc, char **argv)
 	print_ports(conf);
 	print_people(conf);
 	warnings = print_certificate(conf);
+	warnings += print_outside(conf);
 	warnings += print_names(conf);
 	puts("");
 	warnings += warn_passwords(conf) + warn_folders(conf);

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,13 +56,7 @@ queue_each_unit(struct spool_item *it,
     void *arg)
 {
 	struct sched_unit *u, *next;
-	size_t i;
 
-	for (i = 0; i < it->nrcpt; i++)
-		if (it->rcpt[i].unit != NULL)
-			break;
-	if (i == it->nrcpt)
-		return;
 	for (u = it->units; u != NULL; u = next) {
 		next = u->next_of_item;
 		fn(u, it, arg);
@@ -180,6 +175,20 @@ unit_has_waiting(const struct spool_item *it, const struct sched_unit *u)
 	return false;
 }
 
+/* Somebody of the unit was never tried: his turn is now. */
+static bool
+unit_has_untried(const struct spool_item *it, const struct sched_unit *u)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u &&
+		    it->rcpt[i].outcome == SPOOL_WAITS &&
+		    it->rcpt[i].attempts == 0)
+			return true;
+	return false;
+}
+
 /* After all recipients of the try have been dealt with. */
 static void
 settle_unit(struct attempt *a, int64_t delay)
@@ -189,6 +198,8 @@ settle_unit(struct attempt *a, int64_t delay)
 	struct sched_unit *u = a->u;
 
 	if (unit_has_waiting(it, u)) {
+		if (a->n == JOB_RECIPIENTS && unit_has_untried(it, u))
+			delay = 0;
 		sched_later(queue_sched_of(q, it, u), u, clk_mono() + delay);
 		if (it->held)
 			sched_hold(queue_sched_of(q, it, u), u);
@@ -279,7 +290,8 @@ not_reached(struct attempt *a, struct sv said)
 		log_remote(a, a->rcpt[i], 0, said);
 		spool_tried(q->spool, a->it, a->rcpt[i], next, said);
 	}
-	mlog(LOG_INFO, "queue.place", "place=%s failures=%u waiting=%zu ms=%lld",
+	mlog(LOG_INFO, "queue.place",
+	    "place=%s failures=%u waiting=%zu ms=%lld",
 	    log_q(place, sv_str(u->dest->name)), u->dest->failures,
 	    u->dest->nunits, (long long)delay);
 	if (a->it->held)
@@ -384,19 +396,38 @@ on_mx_reply(int rc, struct msg *reply, void *arg)
 
 /* ---- the try ---- */
 
+static bool
+is_open(const struct attempt *a, size_t rcpt)
+{
+	return a->it->rcpt[rcpt].unit == a->u &&
+	       a->it->rcpt[rcpt].outcome == SPOOL_WAITS;
+}
+
+/* Those that were tried least, so that in a long list nobody is for ever
+ * behind others that are not taken. */
+static void
+choose_recipients(struct attempt *a)
+{
+	unsigned least = UINT_MAX;
+	size_t i;
+
+	for (i = 0; i < a->it->nrcpt; i++)
+		if (is_open(a, i) && a->it->rcpt[i].attempts < least)
+			least = a->it->rcpt[i].attempts;
+	for (i = 0; i < a->it->nrcpt && a->n < JOB_RECIPIENTS; i++)
+		if (is_open(a, i) && a->it->rcpt[i].attempts == least)
+			a->rcpt[a->n++] = (uint32_t)i;
+}
+
 static struct attempt *
 attempt_new(struct queue_service *q, struct sched_unit *u)
 {
 	struct attempt *a = xcalloc(1, sizeof *a);
-	size_t i;
 
 	a->q = q;
 	a->it = u->item;
 	a->u = u;
-	for (i = 0; i < a->it->nrcpt && a->n < JOB_RECIPIENTS; i++)
-		if (a->it->rcpt[i].unit == u &&
-		    a->it->rcpt[i].outcome == SPOOL_WAITS)
-			a->rcpt[a->n++] = (uint32_t)i;
+	choose_recipients(a);
 	must(a->n > 0);
 	if (a->it->rcpt[a->rcpt[0]].local)
 		q->local_flying++;

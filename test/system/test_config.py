@@ -84,6 +84,14 @@ def check(h):
     for words in ("anna@home.test", "ben", "imaps", "self-signed", "until:", "postmaster@home.test"):
         verdict(words in r.stdout, f"check-says-{words}", r.stdout)
     verdict(r.returncode == 0, "check-code", r)
+    verdict("directly to the recipients' mail hosts" in r.stdout, "check-outside-directly", r.stdout)
+    whole = h.yaml()
+    h.write_config(whole + "relay: { host: smtp.example.net, user: me, password_file: /nonexistent }\n")
+    r = h.command("check")
+    verdict("by way of smtp.example.net:587 (TLS, its certificate is checked, as me)" in r.stdout and
+            "WARNING: " in r.stdout and "mail for smtp.example.net will wait" in r.stdout,
+            "check-smarthost", r.stdout)
+    h.write_config(whole)
     os.makedirs(os.path.join(h.data, "accounts/zoe"), exist_ok=True)
     r = h.command("check")
     verdict("zoe has mail but no account" in r.stdout, "check-folder-without-account", r.stdout)
