@@ -1,5 +1,6 @@
 #include "queue/mx/service.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define STACK_BYTES    (256u << 10)
 #define REST_MS	       3000 /* a connection is kept so long */
 #define REST_MAX       64
+#define IDLE_MS	       5000 /* a thread is kept so long */
 #define SECRET_MAX     1024
 #define REFUSED_PREFIX 24 /* where a status code stands */
 
@@ -36,6 +38,9 @@ struct mx_service {
 	unsigned queue_life;  /* how many queues there were */
 	struct rest *rests;
 	unsigned nrests, jobs;
+	struct job *todo, **todo_end; /* for workers that have nothing to do */
+	unsigned ntodo, idle;
+	pthread_cond_t more;
 };
 
 struct relay {
@@ -48,6 +53,7 @@ struct relay {
 
 struct job {
 	struct mx_service *s;
+	struct job *next;
 	uint32_t id;   /* of the request */
 	unsigned life; /* of which queue */
 	char domain[DNS_NAME_MAX];
@@ -339,10 +345,9 @@ job_free(struct job *j)
 	free(j);
 }
 
-static void *
-run_job(void *arg)
+static void
+run_job(struct job *j)
 {
-	struct job *j = arg;
 	struct mx_service *s = j->s;
 	struct conf *c = s->o.conf(s->o.arg);
 
@@ -356,9 +361,43 @@ run_job(void *arg)
 	conf_free(&c);
 	reply_job(j);
 	job_free(j);
-	pthread_mutex_lock(&s->lock);
-	s->jobs--;
-	pthread_mutex_unlock(&s->lock);
+}
+
+/* With the lock held: the next job, or NULL after a while without one. */
+static struct job *
+wait_for_job(struct mx_service *s)
+{
+	int64_t at = clk_mono() + IDLE_MS;
+	struct timespec until = {at / 1000, at % 1000 * 1000000};
+	struct job *j;
+	int e = 0;
+
+	s->idle++;
+	while (s->todo == NULL && e != ETIMEDOUT)
+		e = pthread_cond_timedwait(&s->more, &s->lock, &until);
+	s->idle--;
+	j = s->todo;
+	if (j != NULL) {
+		s->ntodo--;
+		if ((s->todo = j->next) == NULL)
+			s->todo_end = &s->todo;
+	}
+	return j;
+}
+
+static void *
+work(void *arg)
+{
+	struct job *j = arg;
+	struct mx_service *s = j->s;
+
+	while (j != NULL) {
+		run_job(j);
+		pthread_mutex_lock(&s->lock);
+		s->jobs--;
+		j = wait_for_job(s);
+		pthread_mutex_unlock(&s->lock);
+	}
 	return NULL;
 }
 
@@ -435,7 +474,7 @@ start_thread(struct job *j)
 	must(pthread_attr_init(&attr) == 0);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	e = pthread_create(&t, &attr, run_job, j);
+	e = pthread_create(&t, &attr, work, j);
 	(void)pthread_attr_destroy(&attr);
 	return e == 0 ? RC_OK : RC_TEMP;
 }
@@ -445,7 +484,7 @@ on_queue_msg(struct line *l, struct msg *m, void *arg)
 {
 	struct mx_service *s = arg;
 	struct job *j;
-	bool room;
+	bool room, taken = false;
 
 	(void)l;
 	if (m->type != MX_JOB)
@@ -459,8 +498,15 @@ on_queue_msg(struct line *l, struct msg *m, void *arg)
 	pthread_mutex_lock(&s->lock);
 	room = s->jobs < JOBS_MAX;
 	s->jobs += room;
+	if (room && s->idle > s->ntodo) {
+		*s->todo_end = j;
+		s->todo_end = &j->next;
+		s->ntodo++;
+		pthread_cond_signal(&s->more);
+		taken = true;
+	}
 	pthread_mutex_unlock(&s->lock);
-	if (room && start_thread(j) == RC_OK)
+	if (taken || (room && start_thread(j) == RC_OK))
 		return;
 	if (room) {
 		pthread_mutex_lock(&s->lock);
@@ -475,9 +521,15 @@ struct mx_service *
 mx_service_new(const struct mx_service_opts *o)
 {
 	struct mx_service *s = xcalloc(1, sizeof *s);
+	pthread_condattr_t attr;
 
 	s->o = *o;
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
+	must(pthread_condattr_init(&attr) == 0);
+	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	must(pthread_cond_init(&s->more, &attr) == 0);
+	(void)pthread_condattr_destroy(&attr);
+	s->todo_end = &s->todo;
 	s->queue = peer_new(o->loop, "queue", on_queue_msg, NULL, s);
 	s->dns = peer_new(o->loop, "dns", NULL, NULL, s);
 	s->timer = ev_timer_add(o->loop, 1000, on_timer, s);

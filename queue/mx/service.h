@@ -1,8 +1,8 @@
 /*
  * mx: takes jobs from the queue, finds hosts, speaks to them, and says what
- * became of each recipient.  One thread a job, bounded by what the queue has
- * in the air; a connection that worked is kept for a moment, for the next
- * message to the same place.
+ * became of each recipient.  One thread a job, as many as the queue has in the
+ * air, and kept for a moment when it is done; a connection that worked is kept
+ * for a moment, for the next message to the same place.
  */
 #ifndef QUEUE_MX_SERVICE_H
 #define QUEUE_MX_SERVICE_H
