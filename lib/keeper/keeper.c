@@ -154,16 +154,45 @@ request_send(struct account *a, struct request *r)
 	/* A delivery that could not be sent waits for the sweep or the EOF. */
 }
 
+/*
+ * A process died with several messages in hand: each is a suspect.  They go
+ * one by one, before anything new, so that the next death has one cause and
+ * nobody else's mail is stored unparsed for it.
+ */
+static struct request *
+first_suspect(const struct account *a)
+{
+	struct request *r;
+
+	for (r = a->requests; r != NULL; r = r->next)
+		if (r->delivery && r->deaths > 0)
+			return r;
+	return NULL;
+}
+
+static bool
+has_delivery_in_hand(const struct account *a)
+{
+	const struct request *r;
+
+	for (r = a->requests; r != NULL; r = r->next)
+		if (r->delivery && r->account_id != 0)
+			return true;
+	return false;
+}
+
 static void
 send_waiting(struct account *a)
 {
-	struct request *r, *next;
+	struct request *suspect = first_suspect(a), *r, *next;
 
 	for (r = a->requests; r != NULL; r = next) {
 		next = r->next;
-		if (r->account_id == 0)
+		if (r->account_id == 0 && (suspect == NULL || !r->delivery))
 			request_send(a, r);
 	}
+	if (suspect != NULL && !has_delivery_in_hand(a))
+		request_send(a, suspect);
 }
 
 static void
@@ -253,6 +282,7 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 	struct account *a = arg;
 	struct request *r;
 	struct msg answer;
+	bool suspicious;
 
 	(void)l;
 	if (m->type == ACCOUNT_LEAVE) {
@@ -274,7 +304,10 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 			mlog(LOG_DEBUG, "keeper.reply.lost", "account=%s",
 			    a->name);
 	}
+	suspicious = r->deaths > 0;
 	request_free(a, r);
+	if (suspicious && a->state == ACCOUNT_UP)
+		send_waiting(a);
 }
 
 /* ---- from clients ---- */
@@ -314,7 +347,7 @@ account_ask(struct account *a, struct client *c, struct msg *m)
 	c->open++;
 	switch (a->state) {
 	case ACCOUNT_UP:
-		request_send(a, r);
+		send_waiting(a);
 		break;
 	case ACCOUNT_DOWN:
 		account_start(a);

@@ -221,6 +221,41 @@ START_TEST(keeper__a_delivery_is_sent_again_and_opaque_after_two_deaths)
 }
 END_TEST
 
+START_TEST(keeper__only_the_guilty_message_is_stored_unparsed)
+{
+	ask(DELIVER, 7, "anna");
+	ask(DELIVER, 8, "anna");
+	ask(DELIVER, 9, "anna");
+	come_up();
+	turn();
+	(void)received(DELIVER, 0);
+	(void)received(DELIVER, 0);
+	(void)received(DELIVER, 0);
+	die();
+	come_up();
+	turn();
+	/* One at a time now, and nothing new between. */
+	ask(DELIVER, 10, "anna");
+	answer(received(DELIVER, 0));
+	expect_reply(client, 7, RC_OK);
+	(void)received(DELIVER, 0);
+	ck_assert(!has_message(account[naccount - 1]));
+	die(); /* of the second */
+	come_up();
+	turn();
+	answer(received(DELIVER, DELIVER_OPAQUE));
+	expect_reply(client, 8, RC_OK);
+	answer(received(DELIVER, 0));
+	expect_reply(client, 9, RC_OK);
+	answer(received(DELIVER, 0));
+	expect_reply(client, 10, RC_OK);
+	ask(DELIVER, 11, "anna");
+	ask(DELIVER, 12, "anna");
+	(void)received(DELIVER, 0);
+	(void)received(DELIVER, 0);
+}
+END_TEST
+
 START_TEST(keeper__a_death_without_a_message_in_hand_blames_none)
 {
 	ask(DELIVER, 7, "anna");
@@ -468,6 +503,7 @@ keeper_tests(void)
 	tcase_add_test(t, keeper__a_delivery_waits_until_the_account_is_up);
 	tcase_add_test(
 	    t, keeper__a_delivery_is_sent_again_and_opaque_after_two_deaths);
+	tcase_add_test(t, keeper__only_the_guilty_message_is_stored_unparsed);
 	tcase_add_test(
 	    t, keeper__a_death_without_a_message_in_hand_blames_none);
 	tcase_add_test(t, keeper__a_session_dies_with_its_process);
