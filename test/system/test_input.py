@@ -18,9 +18,12 @@ SLACK_KIB = 1024
 
 
 def memory(h):
-    """Private KiB of each process (root can read it of undumpable ones)."""
+    """Private KiB of each process (root can read it of undumpable ones); but
+    for dns: it goes on looking for the root by itself."""
     out = {}
     for pid, label in h.processes().items():
+        if label == "dns":
+            continue
         try:
             text = open(f"/proc/{pid}/smaps_rollup").read()
         except OSError:
