@@ -263,6 +263,7 @@ on_control(struct line *l, struct msg *m, void *arg)
 			    (long long)(clk_mono() - s->start_time),
 			    procs_running(s) + 1);
 			notify("READY=1");
+			alloc_trim(); /* what starting took */
 		}
 	} else if (m->type == CTL_START && p->role == ROLE_KEEPER) {
 		on_start(s, m);

@@ -29,13 +29,29 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		io_close(&fd);
 }
 
-/* Which ports may be reached is settled before the walls stand. */
+static bool
+wants_authorities(const struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nrelay; i++)
+		if (c->relay[i].tls == CONF_TLS_VERIFY)
+			return true;
+	return false;
+}
+
+/* Which ports may be reached, and whose certificates count, is settled before
+ * the walls stand: for more, whoever is started in our place. */
 static void
 on_conf(struct child *c)
 {
 	struct state *st = c->arg;
 	size_t i, j;
 
+	if (wants_authorities(c->conf_now) && !wants_authorities(st->conf)) {
+		child_stop(c, 0);
+		return;
+	}
 	for (i = 0; i < c->conf_now->nrelay; i++) {
 		for (j = 0; j < st->conf->nrelay; j++)
 			if (st->conf->relay[j].port ==
@@ -56,7 +72,8 @@ conf_now(void *arg)
 	return child_conf(arg);
 }
 
-/* Whose certificates a smarthost's may be signed with. */
+/* Whose signatures count on a smarthost's certificate: a megabyte that nobody
+ * else needs, since the world's mail hosts are not verified. */
 static struct tls_client *
 tls_setup(struct child *c)
 {
@@ -66,7 +83,8 @@ tls_setup(struct child *c)
 
 	tls_library_setup();
 	buf_init(&ca, CA_MAX);
-	if (io_read_file(CA_BUNDLE, &ca, &err) != RC_OK) {
+	if (wants_authorities(c->conf_now) &&
+	    io_read_file(CA_BUNDLE, &ca, &err) != RC_OK) {
 		mlog(LOG_WARN, "mx.ca",
 		    "text=\"%s; smarthosts cannot be verified: install "
 		    "ca-certificates\"",

@@ -6,7 +6,6 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/child.h"
-#include "mime/mime.h"
 #include "queue/spool/service.h"
 
 static const struct sandbox_profile walls = {
@@ -143,7 +142,6 @@ run_queue(int control_fd)
 	c->arg = &st;
 	st.conf = conf_ref(c->conf_now);
 	read_passwords(&st);
-	mime_charset_setup(); /* for the subject in a report */
 	child_enter(c, &walls);
 	o.loop = c->loop;
 	if (queue_service_new(&o, &st.queue, &err) != RC_OK)
