@@ -1,6 +1,8 @@
-/* The auth process: the credentials file in its own folder, nothing else. */
+/* The auth process: credentials and signing keys in its own folder, nothing
+ * else. */
 #include "auth/service.h"
 #include "cmd/child.h"
+#include "msgauth/key.h"
 
 static const struct sandbox_profile walls = {
     .name = "auth", .files = SANDBOX_FILES_WRITE};
@@ -12,7 +14,7 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	if (role == ROLE_KEEPER)
 		auth_service_set_keeper(c->arg, fd);
 	else
-		auth_service_add_client(c->arg, fd);
+		auth_service_add_client(c->arg, fd, role == ROLE_SUBMISSION);
 }
 
 static void
@@ -42,6 +44,7 @@ run_auth(int control_fd)
 	int code;
 
 	child_boot(&c, control_fd, &ops);
+	dkim_key_setup();
 	child_enter(&c, &walls);
 	if (auth_service_new(c.loop, c.conf_now, c.generation, &s, &err) !=
 	    RC_OK)

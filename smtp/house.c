@@ -7,14 +7,18 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/clk.h"
 #include "base/log.h"
 #include "ipc/proto.h"
+#include "smtp/sign.h"
 
-#define ANSWER_MS   10000 /* then the queue takes it */
-#define AUTH_MS	    30000
-#define QUEUE_MS    20000
-#define SPOOL_BYTES (32u << 20) /* size times accounts: rather spool once */
+#define ANSWER_MS      10000 /* then the queue takes it */
+#define AUTH_MS	       30000
+#define QUEUE_MS       20000
+#define SIGN_MS	       10000
+#define SIGN_FIELD_MAX 4096
+#define SPOOL_BYTES    (32u << 20) /* size times accounts: rather spool once */
 
 /* ---- addresses ---- */
 
@@ -90,6 +94,146 @@ house_may_leave(void *ctx)
 	return ok;
 }
 
+/* ---- signatures ---- */
+
+/*
+ * Whose signature: of the From's domain, since that is what others look for
+ * [RFC 7489 3.1].  One who writes in the name of another house (send_as) gets
+ * that of the envelope sender, or of the first domain: we answer for it all
+ * the same.
+ */
+static void
+signing_domain(const struct conf *c, const struct smtp_signing *g,
+    struct sv sender, struct buf *out)
+{
+	struct sv rest = buf_sv(&g->domains), d = SV("");
+	size_t i;
+
+	while (rest.n > 0 && !conf_domain_is_local(c, d))
+		d = sv_split(&rest, ' ');
+	if (!conf_domain_is_local(c, d))
+		d = sv_skip(sender, sv_rchr(sender, '@') + 1);
+	if (!conf_domain_is_local(c, d))
+		d = sv_str(c->domain[0].name);
+	for (i = 0; i < d.n; i++)
+		buf_addc(out, ascii_lower(d.p[i]));
+}
+
+/* The pair of keys in force, as auth says, and what it signs. */
+struct pair {
+	char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX];
+	struct buf field[DKIM_ALGORITHMS];
+};
+
+/* The fields but for the signatures, and their hashes into m. */
+static int
+put_hashes(const struct smtp_signing *g, struct sv domain, int64_t now,
+    struct pair *p, struct msg *m)
+{
+	uint8_t hash[DKIM_HASH];
+	int i, r = RC_OK;
+
+	for (i = 0; r == RC_OK && i < DKIM_ALGORITHMS; i++) {
+		struct dkim_signature s = {.algorithm = (enum dkim_algorithm)i,
+		    .domain = domain,
+		    .selector = sv_str(p->selector[i]),
+		    .time = now,
+		    .names = buf_sv(&g->names),
+		    .body_hash = g->body_hash};
+
+		buf_reset(&p->field[i]);
+		dkim_signature_begin(&s, &p->field[i]);
+		r = dkim_signature_hash(
+		    buf_sv(&g->canon), buf_sv(&p->field[i]), hash);
+		msg_put_str(m, p->selector[i]);
+		msg_put_sv(m, sv_of(hash, sizeof hash));
+	}
+	return r;
+}
+
+/* RC_OK: the fields are whole; RC_NOTFOUND: now the selectors are known. */
+static int
+take_signatures(struct msg *reply, struct pair *p)
+{
+	int i, r = (int)msg_get_u32(reply);
+	uint32_t n;
+
+	(void)msg_get_sv(reply); /* why not: for the log of auth */
+	n = msg_get_u32(reply);
+	for (i = 0; n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++) {
+		struct sv signature;
+
+		if (msg_get_u8(reply) != i)
+			reply->bad = true;
+		msg_get_str(reply, p->selector[i], sizeof p->selector[i]);
+		signature = msg_get_sv(reply);
+		if (r == RC_OK)
+			dkim_signature_end(signature, &p->field[i]);
+		if (!dkim_selector_valid(sv_str(p->selector[i])) ||
+		    !buf_ok(&p->field[i]))
+			reply->bad = true;
+	}
+	if (msg_end(reply) != RC_OK || (r == RC_OK && n != DKIM_ALGORITHMS))
+		return RC_TEMP;
+	return r;
+}
+
+/* Asks auth once; without selectors it says which. */
+static int
+ask_signer(struct smtp_house *h, const struct smtp_signing *g,
+    const char *domain, int64_t until, struct pair *p)
+{
+	bool known = p->selector[0][0] != '\0';
+	struct msg m, reply;
+	int r = RC_OK;
+
+	msg_init(&m, AUTH_SIGN);
+	msg_put_str(&m, domain);
+	msg_put_u32(&m, known ? DKIM_ALGORITHMS : 0);
+	if (known)
+		r = put_hashes(g, sv_str(domain), clk_now() / 1000, p, &m);
+	if (r == RC_OK)
+		r = peer_wait_up(h->auth, until - clk_mono());
+	if (r != RC_OK) {
+		msg_fini(&m);
+		return RC_TEMP;
+	}
+	r = peer_call(h->auth, &m, until - clk_mono(), &reply);
+	if (r == RC_OK)
+		r = take_signatures(&reply, p);
+	msg_fini(&reply);
+	return r;
+}
+
+static int
+house_sign(
+    void *ctx, const struct smtp_signing *g, struct sv sender, struct buf *out)
+{
+	struct smtp_house *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	int64_t until = clk_mono() + SIGN_MS;
+	struct pair p = {.selector = {""}};
+	struct buf domain;
+	int i, r = RC_NOTFOUND;
+
+	buf_init(&domain, 1024);
+	signing_domain(c, g, sender, &domain);
+	for (i = 0; i < DKIM_ALGORITHMS; i++)
+		buf_init(&p.field[i], SIGN_FIELD_MAX);
+	/* The first answer says which keys, the second is theirs; a third
+	 * if they have just changed. */
+	for (i = 0; r == RC_NOTFOUND && i < 3; i++)
+		r = ask_signer(h, g, domain.p, until, &p);
+	for (i = 0; i < DKIM_ALGORITHMS; i++) {
+		if (r == RC_OK)
+			buf_addsv(out, buf_sv(&p.field[i]));
+		buf_fini(&p.field[i]);
+	}
+	buf_fini(&domain);
+	conf_free(&c);
+	return r;
+}
+
 /* ---- the queue ---- */
 
 static int
@@ -131,7 +275,7 @@ put_into_queue(struct smtp_house *h, const struct smtp_delivery *d,
 	msg_put_str(&m, d->owner != NULL ? d->owner : "");
 	msg_put_u64(&m, d->size);
 	msg_put_u32(&m, d->bare ? SPOOL_BARE : 0);
-	msg_put_sv(&m, SV(""));
+	msg_put_sv(&m, d->front);
 	msg_put_u32(&m, n + (uint32_t)d->noutside);
 	for (i = 0; i < d->naccount; i++) {
 		if (done[i])
@@ -317,5 +461,6 @@ const struct smtp_ops smtp_house_ops = {
     .may_send = house_may_send,
     .may_leave = house_may_leave,
     .file = house_file,
+    .sign = house_sign,
     .deliver = house_deliver,
 };

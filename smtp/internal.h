@@ -6,6 +6,7 @@
 #include "smtp/command.h"
 #include "smtp/data.h"
 #include "smtp/session.h"
+#include "smtp/sign.h"
 #include "smtp/submit.h"
 
 /* [RFC 4954 4] an AUTH line may have 12288 octets. */
@@ -36,6 +37,8 @@ struct smtp_transaction {
 	struct smtp_body body;
 	bool receiving; /* body and filter are alive */
 	struct smtp_submit submit;
+	bool signs; /* it goes outside: `signing` is alive, too */
+	struct smtp_signing signing;
 	struct mail_field_counter hops; /* Received fields */
 	struct smtp_chunks chunks;
 	bool too_big;

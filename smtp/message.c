@@ -7,6 +7,7 @@
 
 #define PROGRESS_BYTES 16384
 #define FLOOD_BYTES    (16u << 20)
+#define SMTP_FRONT_MAX 8192
 
 /* ---- receiving ---- */
 
@@ -19,6 +20,10 @@ begin_message(struct smtp_session *s)
 	smtp_body_init(&t->body, s->c->budget, s->c->o->ops, s->c->o->ctx);
 	smtp_submit_init(&t->submit);
 	mail_field_counter_init(&t->hops, SV("received"));
+	t->signs = s->c->o->submission && t->noutside > 0 &&
+		   s->c->o->ops->sign != NULL;
+	if (t->signs)
+		smtp_signing_init(&t->signing);
 	t->receiving = true;
 	buf_init(&trace, 8192);
 	smtp_trace_header(s, &trace);
@@ -50,8 +55,11 @@ edit_header(struct smtp_session *s, struct err *err)
 
 	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + 4096);
 	r = smtp_submit_edit(&t->submit, &a, &out, err);
-	if (r == RC_OK)
+	if (r == RC_OK) {
 		smtp_body_add(&t->body, buf_sv(&out));
+		if (t->signs)
+			smtp_signing_header(&t->signing, buf_sv(&out));
+	}
 	buf_fini(&out);
 	buf_release(&t->submit.header);
 	return r;
@@ -86,6 +94,8 @@ take_bytes(
 			return;
 	}
 	smtp_body_add(&t->body, rest);
+	if (t->signs)
+		smtp_signing_body(&t->signing, rest);
 }
 
 /*
@@ -116,6 +126,25 @@ is_flood(struct smtp_session *s)
 
 /* ---- the end of a message ---- */
 
+/* The signatures of what goes outside.  Unsigned it does not leave: others
+ * would take it for forged. */
+static int
+sign(struct smtp_session *s, struct buf *out, struct err *err)
+{
+	struct smtp_transaction *t = &s->t;
+	const struct smtp_server_opts *o = s->c->o;
+
+	if (!t->signs)
+		return RC_OK;
+	if (smtp_signing_end(&t->signing) == RC_OK &&
+	    o->ops->sign(o->ctx, &t->signing, buf_sv(&t->sender), out) ==
+		RC_OK &&
+	    buf_ok(out))
+		return RC_OK;
+	return err_set(
+	    err, RC_TEMP, "the message cannot be signed now; try again");
+}
+
 static void
 deliver(struct smtp_session *s)
 {
@@ -132,11 +161,17 @@ deliver(struct smtp_session *s)
 	    .bare = t->noutside > 0};
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
 	struct err err = {.text = "try again later"};
+	struct buf front;
 	size_t i;
 	int r;
 
 	memcpy(d.id, t->id, sizeof d.id);
-	r = o->ops->deliver(o->ctx, &d, &err);
+	buf_init(&front, SMTP_FRONT_MAX);
+	r = sign(s, &front, &err);
+	d.front = buf_sv(&front);
+	if (r == RC_OK)
+		r = o->ops->deliver(o->ctx, &d, &err);
+	buf_fini(&front);
 	for (i = 0; i < sizeof t->id; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN,

@@ -29,6 +29,7 @@ struct smtp_delivery {
 	size_t noutside;
 	const char *owner; /* the account that sends it, or NULL */
 	bool bare;	   /* without Return-Path: it goes outside, too */
+	struct sv front;   /* goes before the message: its signatures */
 };
 
 struct smtp_login {
@@ -36,6 +37,8 @@ struct smtp_login {
 	uint32_t number;
 	uint64_t credential; /* what it logged in with: see smtp_server_kick */
 };
+
+struct smtp_signing;
 
 struct smtp_ops {
 	/*
@@ -56,6 +59,14 @@ struct smtp_ops {
 	/* An empty unlinked file for a message above 1 MiB; RC_TEMP,
 	 * RC_NOSPACE. */
 	int (*file)(void *ctx, int *fd_out);
+	/*
+	 * Submission, of a message that goes outside: appends its signatures,
+	 * header fields, to *out.  sender: of the envelope.  Whatever is not
+	 * RC_OK means that it cannot be signed now and must not leave.  NULL:
+	 * mail leaves unsigned.
+	 */
+	int (*sign)(void *ctx, const struct smtp_signing *g, struct sv sender,
+	    struct buf *out);
 	/* RC_OK only when each account has it on the disk, or the queue has.
 	 * With recipients outside, all go through the queue, in one step.
 	 * RC_TEMP, RC_NOSPACE.  fd stays the caller's. */

@@ -16,8 +16,10 @@ smtp_transaction_reset(struct smtp_session *s)
 	if (t->receiving) {
 		smtp_body_fini(&t->body);
 		smtp_submit_fini(&t->submit);
+		if (t->signs)
+			smtp_signing_fini(&t->signing);
 	}
-	t->receiving = false;
+	t->receiving = t->signs = false;
 	t->begun = false;
 	t->naccount = 0;
 	for (i = 0; i < t->noutside; i++)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "auth/server.h"
+#include "auth/signer.h"
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 
 #define KNOWN_FILE	  "known"
 #define CREDENTIALS_FILE  "credentials"
+#define DKIM_FOLDER	  "dkim"
 #define KEEPER_TIMEOUT_MS 20000
 
 /* A line that asks.  Freed when it is gone and no login names it any more. */
@@ -19,6 +21,7 @@ struct client {
 	struct auth_service *s;
 	struct line *line;
 	bool command; /* the owner's; else a process of the house */
+	bool may_sign;
 	unsigned open;
 	struct client *next;
 };
@@ -28,6 +31,7 @@ struct auth_service {
 	struct conf *conf;
 	uint32_t generation;
 	struct auth_server *server;
+	struct signer *signer;
 	struct peer *keeper;
 	struct client *clients;
 	struct kick *kicks; /* that wait for the keeper */
@@ -178,6 +182,129 @@ on_login(struct client *c, struct msg *m)
 	auth_server_login(c->s->server, &ask, on_login_done, l);
 }
 
+/* ---- signatures ---- */
+
+/* A question to the signer between question and answer. */
+struct signing {
+	struct client *client;
+	uint32_t id;
+};
+
+static struct signing *
+signing_new(struct client *c, uint32_t id)
+{
+	struct signing *g = xcalloc(1, sizeof *g);
+
+	g->client = c;
+	g->id = id;
+	c->open++;
+	return g;
+}
+
+/* The reply, if anybody still waits for it. */
+static void
+signing_end(struct signing *g, struct msg *m)
+{
+	struct client *c = g->client;
+
+	m->id = g->id;
+	if (c->line != NULL)
+		line_tell(c->line, m);
+	else
+		msg_fini(m);
+	c->open--;
+	client_maybe_free(c);
+	free(g);
+}
+
+static void
+on_signed(const struct signer_answer *a, void *arg)
+{
+	bool selectors = a->rc == RC_OK || a->rc == RC_NOTFOUND;
+	struct msg m;
+	unsigned i;
+
+	msg_init(&m, MSG_REPLY);
+	msg_put_u32(&m, (uint32_t)a->rc);
+	msg_put_str(&m, a->text);
+	msg_put_u32(&m, selectors ? DKIM_ALGORITHMS : 0);
+	for (i = 0; selectors && i < DKIM_ALGORITHMS; i++) {
+		msg_put_u8(&m, (uint8_t)i);
+		msg_put_str(&m, a->selector[i]);
+		msg_put_sv(&m, buf_sv(&a->value[i]));
+	}
+	signing_end(arg, &m);
+}
+
+static void
+on_sign(struct client *c, struct msg *m)
+{
+	struct signer_answer no = {.rc = RC_SYNTAX, .text = "not a question"};
+	struct signer_question q = {.records = false};
+	struct signing *g = signing_new(c, m->id);
+	unsigned i;
+
+	msg_get_str(m, q.domain, sizeof q.domain);
+	q.n = msg_get_u32(m);
+	for (i = 0; i < q.n && i < DKIM_ALGORITHMS; i++) {
+		struct sv hash;
+
+		msg_get_str(m, q.selector[i], sizeof q.selector[i]);
+		hash = msg_get_sv(m);
+		if (hash.n != DKIM_HASH)
+			m->bad = true;
+		else
+			memcpy(q.hash[i], hash.p, hash.n);
+	}
+	if (msg_end(m) != RC_OK) {
+		on_signed(&no, g);
+	} else if (!c->may_sign) {
+		/* Who reads mail for others does not write in their name. */
+		mlog(LOG_WARN, "dkim.refused", "domain=%s",
+		    conf_domain_is_local(c->s->conf, sv_str(q.domain))
+			? q.domain
+			: "?");
+		no = (struct signer_answer){
+		    .rc = RC_DENIED, .text = "signatures are for submission"};
+		on_signed(&no, g);
+	} else {
+		signer_ask(c->s->signer, &q, on_signed, g);
+	}
+}
+
+static void
+on_records(const struct signer_answer *a, void *arg)
+{
+	struct buf text;
+	struct msg m;
+	unsigned i;
+
+	buf_init(&text, 8192);
+	for (i = 0; a->rc == RC_OK && i < DKIM_ALGORITHMS; i++)
+		buf_addf(&text, "%s %s\n", a->selector[i], a->value[i].p);
+	msg_init(&m, MSG_REPLY);
+	msg_put_u32(&m, (uint32_t)a->rc);
+	msg_put_str(&m, a->rc == RC_OK ? text.p : a->text);
+	msg_put_str(&m, "");
+	signing_end(arg, &m);
+	buf_fini(&text);
+}
+
+/* The owner asks for what is to be published. */
+static void
+on_dkim_command(struct client *c, struct msg *m)
+{
+	struct signer_answer no = {.rc = RC_SYNTAX, .text = "not a question"};
+	struct signer_question q = {.records = true};
+	struct signing *g = signing_new(c, m->id);
+
+	msg_get_str(m, q.domain, sizeof q.domain);
+	if (msg_end(m) != RC_OK)
+		on_records(&no, g);
+	else
+		signer_ask(c->s->signer, &q, on_records, g);
+}
+
 /* ---- the owner's commands ---- */
 
 static void
@@ -326,10 +453,14 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 	struct client *c = arg;
 
 	(void)l;
-	if (c->command)
+	if (c->command && m->type == CMD_DKIM)
+		on_dkim_command(c, m);
+	else if (c->command)
 		on_command(c, m);
 	else if (m->type == AUTH_LOGIN)
 		on_login(c, m);
+	else if (m->type == AUTH_SIGN)
+		on_sign(c, m);
 }
 
 static void
@@ -343,27 +474,28 @@ on_client_eof(struct line *l, void *arg)
 }
 
 static void
-add_client(struct auth_service *s, int fd, bool command)
+add_client(struct auth_service *s, int fd, bool command, bool may_sign)
 {
 	struct client *c = xcalloc(1, sizeof *c);
 
 	c->s = s;
 	c->command = command;
+	c->may_sign = may_sign;
 	c->next = s->clients;
 	s->clients = c;
 	c->line = line_new(s->loop, fd, on_client_msg, on_client_eof, c);
 }
 
 void
-auth_service_add_client(struct auth_service *s, int fd)
+auth_service_add_client(struct auth_service *s, int fd, bool may_sign)
 {
-	add_client(s, fd, false);
+	add_client(s, fd, false, may_sign);
 }
 
 void
 auth_service_add_command(struct auth_service *s, int fd)
 {
-	add_client(s, fd, true);
+	add_client(s, fd, true, false);
 }
 
 void
@@ -381,6 +513,7 @@ auth_service_set_conf(
 	s->conf = conf_ref(conf);
 	s->generation = generation;
 	auth_server_set_conf(s->server, conf);
+	signer_set_domains(s->signer, conf);
 	conf_free(&old);
 }
 
@@ -403,6 +536,9 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
 	auth_server_remember(s->server, KNOWN_FILE);
 	auth_server_start(s->server);
+	s->signer = signer_new(loop, DKIM_FOLDER);
+	signer_set_domains(s->signer, conf);
+	signer_start(s->signer);
 	*out = s;
 	return RC_OK;
 }
@@ -416,6 +552,7 @@ auth_service_free(struct auth_service **sp)
 		return;
 	/* Open logins end with the process: their clients see an EOF. */
 	peer_free(&s->keeper);
+	signer_free(&s->signer);
 	auth_server_free(&s->server);
 	conf_free(&s->conf);
 	*sp = NULL;

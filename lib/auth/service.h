@@ -1,8 +1,8 @@
 /*
  * The auth server on its lines: logins from the listeners and submission,
- * whose sessions it forwards to the keeper by itself, and the commands of the
- * owner.  A listener learns yes or no; it never names an account to anybody
- * else.
+ * whose sessions it forwards to the keeper by itself, signatures for
+ * submission, and the commands of the owner.  A listener learns yes or no; it
+ * never names an account to anybody else.
  */
 #ifndef AUTH_SERVICE_H
 #define AUTH_SERVICE_H
@@ -13,7 +13,7 @@
 
 struct auth_service;
 
-/* Reads ./credentials and starts the hashing threads. */
+/* Reads ./credentials, starts the hashing threads and the signer on ./dkim. */
 int auth_service_new(struct ev_loop *loop, struct conf *conf,
     uint32_t generation, struct auth_service **out,
     struct err *err) RC_USE_RESULT;
@@ -21,8 +21,9 @@ void auth_service_free(struct auth_service **s);
 void auth_service_set_conf(
     struct auth_service *s, struct conf *conf, uint32_t generation);
 void auth_service_set_keeper(struct auth_service *s, int fd);
-/* Takes fd: a line to a listener or submission. */
-void auth_service_add_client(struct auth_service *s, int fd);
+/* Takes fd: a line to a listener or submission; may_sign: it is submission,
+ * which alone gets signatures. */
+void auth_service_add_client(struct auth_service *s, int fd, bool may_sign);
 /* Takes fd: a connection of the command line. */
 void auth_service_add_command(struct auth_service *s, int fd);
 

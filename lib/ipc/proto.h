@@ -39,6 +39,17 @@ enum proto {
 	 */
 	AUTH_KICK,
 
+	/*
+	 * Submission only.  str domain, u32 n, n times: str selector, sv
+	 * SHA-256 of what is signed
+	 * -> u32 rc, str text, u32 n, n times: u8 dkim_algorithm, str
+	 *    selector, sv signature
+	 * The hashes are those for the keys in force, in order; selectors that
+	 * are not, or none: RC_NOTFOUND, the right ones, and no signatures.
+	 * RC_DENIED: not a domain of ours.
+	 */
+	AUTH_SIGN,
+
 	/* ---- auth to keeper, keeper to account ---- */
 
 	/* str account, u8 conf_service, u64 credential, str peer, u8 tls,
@@ -92,6 +103,7 @@ enum proto {
 	CMD_APP_REVOKE, /* str account, str label -> rc, text */
 	CMD_APP_LIST,	/* str account -> rc, text (the lines) */
 	CMD_ACCOUNTS,	/* -> rc, text (the lines) */
+	CMD_DKIM,	/* str domain -> rc, text ("SELECTOR RECORD" lines) */
 };
 
 /* Of a message in the spool, in QUEUE_PUT, MX_JOB and its records. */

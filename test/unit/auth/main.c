@@ -12,6 +12,7 @@ main(void)
 	suite_add_tcase(s, credentials_tests());
 	suite_add_tcase(s, memory_tests());
 	suite_add_tcase(s, server_tests());
+	suite_add_tcase(s, signer_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -6,5 +6,6 @@
 TCase *credentials_tests(void);
 TCase *memory_tests(void);
 TCase *server_tests(void);
+TCase *signer_tests(void);
 
 #endif

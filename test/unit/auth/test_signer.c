@@ -1,0 +1,325 @@
+/* Signing keys, and who gets signatures. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "auth/service.h"
+#include "auth/signer.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "ipc/proto.h"
+#include "test/unit/auth/suites.h"
+
+static char dir[64], folder[96], path[128];
+static struct ev_loop *loop;
+static struct signer *s;
+static struct signer_answer last; /* values are in `value` */
+static struct buf value[DKIM_ALGORITHMS];
+static unsigned answers, late;
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	ev_stop(loop);
+}
+
+static void
+turn(void)
+{
+	ev_timer_add(loop, 5, stop, NULL);
+	ev_run(loop);
+}
+
+static struct conf *
+parse(const char *domains)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	struct buf b;
+
+	buf_init(&b, 1000);
+	buf_addf(&b,
+	    "hostname: mail.example.org\ndomains: %s\naccounts: { anna: {} }\n",
+	    domains);
+	ck_assert_int_eq(conf_parse(buf_sv(&b), "f", &c, &e), RC_OK);
+	buf_fini(&b);
+	return c;
+}
+
+static void
+set_domains(const char *domains)
+{
+	struct conf *c = parse(domains);
+
+	signer_set_domains(s, c);
+	conf_free(&c);
+}
+
+static void
+setup(void)
+{
+	int i;
+
+	dkim_key_setup();
+	strcpy(dir, "signer-test-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(folder, sizeof folder, "%s/dkim", dir);
+	(void)snprintf(path, sizeof path, "%s/example.org.pem", folder);
+	loop = ev_loop_new();
+	s = signer_new(loop, folder);
+	for (i = 0; i < DKIM_ALGORITHMS; i++)
+		buf_init(&value[i], 4096);
+	answers = late = 0;
+}
+
+static void
+teardown(void)
+{
+	char other[160];
+	int i;
+
+	signer_free(&s);
+	turn(); /* what the thread has posted */
+	ev_loop_free(&loop);
+	for (i = 0; i < DKIM_ALGORITHMS; i++)
+		buf_fini(&value[i]);
+	(void)unlink(path);
+	(void)snprintf(other, sizeof other, "%s/example.test.pem", folder);
+	(void)unlink(other);
+	(void)rmdir(folder);
+	(void)rmdir(dir);
+}
+
+static void
+on_answer(const struct signer_answer *a, void *arg)
+{
+	int i;
+
+	(void)arg;
+	last = *a;
+	for (i = 0; i < DKIM_ALGORITHMS; i++) {
+		buf_reset(&value[i]);
+		buf_addsv(&value[i], buf_sv(&a->value[i]));
+	}
+	answers++;
+	late += a->rc == RC_TEMP;
+}
+
+static void
+wait_for(unsigned n)
+{
+	int64_t until = clk_mono() + 60000;
+
+	while (answers < n && clk_mono() < until)
+		turn();
+	ck_assert_uint_eq(answers, n);
+}
+
+static int
+ask(struct signer_question *q, const char *domain)
+{
+	unsigned n = answers;
+
+	(void)snprintf(q->domain, sizeof q->domain, "%s", domain);
+	signer_ask(s, q, on_answer, NULL);
+	wait_for(n + 1);
+	return last.rc;
+}
+
+/* A question with the selectors of the last answer. */
+static void
+question(struct signer_question *q)
+{
+	*q = (struct signer_question){.n = DKIM_ALGORITHMS};
+	memcpy(q->selector, last.selector, sizeof q->selector);
+}
+
+START_TEST(signer__makes_keys_and_signs)
+{
+	struct signer_question q = {.n = 0};
+	struct stat st;
+
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	ck_assert(sv_starts(sv_str(last.selector[DKIM_RSA]), SV("hm-rsa-20")));
+	ck_assert_uint_eq(value[0].n, 0);
+	question(&q);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
+	ck_assert_uint_eq(value[DKIM_RSA].n, 256);
+	ck_assert_uint_eq(value[DKIM_ED25519].n, 64);
+	q.selector[1][0] = 'x';
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	ck_assert_int_eq(ask(&q, "example.net"), RC_DENIED);
+	ck_assert_int_eq(ask(&q, ""), RC_DENIED);
+	ck_assert_int_eq(ask(&q, "../example.org"), RC_DENIED);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+}
+END_TEST
+
+START_TEST(signer__keeps_keys)
+{
+	struct signer_question q = {.records = true};
+	struct buf first;
+
+	buf_init(&first, 4096);
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
+	ck_assert(sv_starts(buf_sv(&value[0]), SV("v=DKIM1; k=rsa; p=MII")));
+	buf_addsv(&first, buf_sv(&value[0]));
+	/* Another domain comes, goes; this one goes and comes again. */
+	set_domains("[example.org, example.test]");
+	ck_assert_int_eq(ask(&q, "example.test"), RC_OK);
+	ck_assert(!sv_eq(buf_sv(&value[0]), buf_sv(&first)));
+	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
+	ck_assert(sv_eq(buf_sv(&value[0]), buf_sv(&first)));
+	set_domains("[example.test]");
+	ck_assert_int_eq(ask(&q, "example.org"), RC_DENIED);
+	set_domains("[example.org]");
+	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
+	ck_assert(sv_eq(buf_sv(&value[0]), buf_sv(&first)));
+	buf_fini(&first);
+}
+END_TEST
+
+START_TEST(signer__leaves_what_it_cannot_read)
+{
+	struct signer_question q = {.records = true};
+	struct buf now;
+	struct err err;
+
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+	ck_assert_int_eq(
+	    io_replace_file(path, SV("hearthmail dkim 1\n"), 0600, &err),
+	    RC_OK);
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_TEMP);
+	buf_init(&now, 100);
+	ck_assert_int_eq(io_read_file(path, &now, &err), RC_OK);
+	ck_assert(sv_eq(buf_sv(&now), SV("hearthmail dkim 1\n")));
+	buf_fini(&now);
+}
+END_TEST
+
+/* The folder cannot be made: no key, and none that is only in memory. */
+START_TEST(signer__signs_with_nothing_that_is_not_on_the_disk)
+{
+	struct signer_question q = {.n = 0};
+	struct err err;
+
+	ck_assert_int_eq(io_replace_file(folder, SV("x"), 0600, &err), RC_OK);
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_TEMP);
+	ck_assert_int_eq(unlink(folder), 0);
+}
+END_TEST
+
+START_TEST(signer__is_bounded)
+{
+	struct signer_question q = {.n = 0, .domain = "example.org"};
+	unsigned i;
+
+	set_domains("[example.org]");
+	for (i = 0; i < SIGNER_WAITING_MAX + 10; i++)
+		signer_ask(s, &q, on_answer, NULL);
+	ck_assert_uint_eq(late, 10);
+	signer_start(s);
+	wait_for(SIGNER_WAITING_MAX + 10);
+	ck_assert_uint_eq(late, 10);
+}
+END_TEST
+
+/* ---- on lines: submission and nobody else ---- */
+
+static int got;
+
+static void
+on_reply(int rc, struct msg *reply, void *arg)
+{
+	(void)arg;
+	got = rc == RC_OK ? (int)msg_get_u32(reply) : rc;
+	answers++;
+}
+
+static int
+ask_line(struct peer *p, size_t hash_bytes)
+{
+	uint8_t hash[64] = {0};
+	struct msg m;
+	unsigned n = answers;
+
+	msg_init(&m, AUTH_SIGN);
+	msg_put_str(&m, "example.org");
+	msg_put_u32(&m, hash_bytes > 0 ? 1 : 0);
+	if (hash_bytes > 0) {
+		msg_put_str(&m, "x");
+		msg_put_sv(&m, sv_of(hash, hash_bytes));
+	}
+	peer_ask(p, &m, 60000, on_reply, NULL);
+	wait_for(n + 1);
+	return got;
+}
+
+static struct peer *
+connect_line(struct auth_service *a, bool may_sign)
+{
+	struct peer *p = peer_new(loop, "auth", NULL, NULL, NULL);
+	int fd[2];
+
+	ck_assert_int_eq(line_pair(fd), RC_OK);
+	auth_service_add_client(a, fd[0], may_sign);
+	peer_connect(p, fd[1]);
+	return p;
+}
+
+START_TEST(auth_service__signs_for_submission_only)
+{
+	struct conf *c = parse("[example.org]");
+	struct auth_service *a;
+	struct peer *imap, *submission;
+	struct err err;
+
+	ck_assert_int_ge(sodium_init(), 0);
+	ck_assert_int_eq(chdir(dir), 0);
+	ck_assert_int_eq(auth_service_new(loop, c, 1, &a, &err), RC_OK);
+	imap = connect_line(a, false);
+	submission = connect_line(a, true);
+	ck_assert_int_eq(ask_line(submission, 0), RC_NOTFOUND);
+	ck_assert_int_eq(ask_line(submission, 32), RC_NOTFOUND);
+	ck_assert_int_eq(ask_line(submission, 31), RC_SYNTAX);
+	ck_assert_int_eq(ask_line(submission, 33), RC_SYNTAX);
+	ck_assert_int_eq(ask_line(imap, 0), RC_DENIED);
+	ck_assert_int_eq(ask_line(imap, 32), RC_DENIED);
+	peer_free(&imap);
+	peer_free(&submission);
+	turn();
+	auth_service_free(&a);
+	conf_free(&c);
+	(void)unlink("known");
+	ck_assert_int_eq(chdir(".."), 0);
+}
+END_TEST
+
+TCase *
+signer_tests(void)
+{
+	TCase *tc = tcase_create("signer");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, signer__makes_keys_and_signs);
+	tcase_add_test(tc, signer__keeps_keys);
+	tcase_add_test(tc, signer__leaves_what_it_cannot_read);
+	tcase_add_test(tc, signer__signs_with_nothing_that_is_not_on_the_disk);
+	tcase_add_test(tc, signer__is_bounded);
+	tcase_add_test(tc, auth_service__signs_for_submission_only);
+	return tc;
+}
