@@ -34,7 +34,7 @@ static const struct command commands[] = {
 	"set an account's password"},
     {"app-password", cmd_app_password, "app-password NAME [LABEL [--revoke]]",
 	"make, list or revoke a password for one device"},
-    {"try", cmd_try, "try [--dir DIR]",
+    {"try", cmd_try, "try [--dir DIR] [--relay HOST:PORT]",
 	"a complete demo on the loopback, nothing installed"},
 };
 
