@@ -29,6 +29,7 @@ struct client {
 	struct reply reply;
 	unsigned messages;
 	bool broken;
+	int64_t until; /* clk_mono: the envelope's end, whatever they do */
 };
 
 /* ---- words ---- */
@@ -86,8 +87,8 @@ read_reply(
 			continue;
 		c->broken = true;
 		if (r == RC_TIMEOUT)
-			say(why, "no answer to %s in %lld s (%s)", what,
-			    (long long)(timeout / 1000), c->where);
+			say(why, "no answer to %s in time (%s)", what,
+			    c->where);
 		else if (r == RC_SYNTAX || r == RC_TOOBIG)
 			say(why, "the answer to %s is no SMTP reply (%s)", what,
 			    c->where);
@@ -101,12 +102,18 @@ read_reply(
 static int
 command(struct client *c, const char *what, struct client_why *why)
 {
+	int64_t left;
+
 	if (stream_flush(c->s) != RC_OK) {
 		c->broken = true;
 		say(why, "the connection was lost at %s (%s)", what, c->where);
 		return RC_TEMP;
 	}
-	return read_reply(c, c->timeout.command, what, why);
+	/* A host that answers each command at the last moment holds a thread
+	 * for hours: the whole has a limit, too. */
+	left = c->until - clk_mono();
+	return read_reply(c,
+	    left < c->timeout.command ? left : c->timeout.command, what, why);
 }
 
 /* The reply has another class than wanted: its words are why. */
@@ -317,6 +324,7 @@ open_once(const struct client_opts *o, const struct route_address *to,
 
 	c->o = o;
 	c->timeout = o->timeout;
+	c->until = clk_mono() + o->timeout.envelope;
 	reply_init(&c->reply);
 	describe(c, to);
 	if (dial(c, to, why) == RC_OK && greet(c, plain, why) == RC_OK) {
@@ -598,6 +606,7 @@ client_send(struct client *c, struct client_message *m, struct client_why *why)
 	if (!can_take(c, m))
 		return RC_OK;
 	c->messages++;
+	c->until = clk_mono() + c->timeout.envelope;
 	if (envelope(c, m, &go, &accepted, why) != RC_OK)
 		return RC_TEMP;
 	if (accepted > 0 && go) {
@@ -612,11 +621,10 @@ client_send(struct client *c, struct client_message *m, struct client_why *why)
 		quote_reply(c, said, sizeof said);
 		open_rcpts(m, c->reply.code, said);
 	}
-	if (!go || c->broken) {
+	if (!go && !c->broken) {
 		/* The transaction is still open, or half of it. */
 		stream_puts(c->s, "RSET\r\n");
-		if (!c->broken)
-			(void)command(c, "RSET", why);
+		(void)command(c, "RSET", why);
 	}
 	return RC_OK;
 }

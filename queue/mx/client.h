@@ -15,9 +15,10 @@
 
 struct client;
 
-/* [RFC 5321 4.5.3.2], milliseconds. */
+/* [RFC 5321 4.5.3.2], milliseconds; envelope: all commands from EHLO to login,
+ * and again from MAIL to DATA, together. */
 struct client_timeouts {
-	int64_t connect, greeting, command, data, block, end;
+	int64_t connect, greeting, command, data, block, end, envelope;
 };
 
 #define CLIENT_TIMEOUTS                             \
@@ -26,7 +27,8 @@ struct client_timeouts {
 	    .command = 5 * 60000,                   \
 	    .data = 2 * 60000,                      \
 	    .block = 3 * 60000,                     \
-	    .end = 10 * 60000})
+	    .end = 10 * 60000,                      \
+	    .envelope = 10 * 60000})
 
 enum client_tls {
 	CLIENT_TLS_OFFERED, /* if it is offered, with any certificate; if the

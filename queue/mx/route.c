@@ -169,7 +169,10 @@ find_addresses(struct peer *dns, const char *domain, struct route_host *host,
 	size_t i;
 	int r = RC_OK;
 
-	for (i = 0; i < n && out->n < ROUTE_ADDRESSES_MAX; i++) {
+	/* Hosts without addresses take time, too. */
+	for (i = 0; i < n && i < 2 * ROUTE_ADDRESSES_MAX &&
+		    out->n < ROUTE_ADDRESSES_MAX;
+	     i++) {
 		if (host[i].name[0] == '\0')
 			continue;
 		r = add_host(dns, host[i].name, out);

@@ -18,6 +18,7 @@
 #define STACK_BYTES    (256u << 10)
 #define REST_MS	       3000 /* a connection is kept so long */
 #define REST_MAX       64
+#define TRY_MS	       (20 * 60 * 1000)
 #define IDLE_MS	       5000 /* a thread is kept so long */
 #define SECRET_MAX     1024
 #define REFUSED_PREFIX 24 /* where a status code stands */
@@ -62,6 +63,7 @@ struct job {
 	struct client_rcpt *rcpt;
 	struct client_message m;
 	bool reached;
+	int64_t until; /* clk_mono: after that no further host is tried */
 	struct client_why why;
 };
 
@@ -181,7 +183,7 @@ try_route(struct job *j, const struct client_opts *o, const char *key,
 
 	if (c != NULL && send_over(j, key, c) == RC_OK)
 		return;
-	for (i = 0; i < route->n; i++) {
+	for (i = 0; i < route->n && clk_mono() < j->until; i++) {
 		if (client_open(o, &route->address[i], &c, &j->why) != RC_OK)
 			continue;
 		if (send_over(j, key, c) == RC_OK)
@@ -429,6 +431,7 @@ read_job(struct mx_service *s, struct msg *m)
 	uint32_t i, n;
 
 	j->s = s;
+	j->until = clk_mono() + TRY_MS;
 	j->id = m->id;
 	j->life = s->queue_life;
 	msg_get_str(m, j->domain, sizeof j->domain);

@@ -14,7 +14,7 @@
 #include "queue/spool/internal.h"
 
 #define KEEPER_TIMEOUT_MS 40000
-#define MX_TIMEOUT_MS	  (60 * 60 * 1000) /* it has its own, all shorter */
+#define MX_TIMEOUT_MS	  (4LL * 3600 * 1000) /* it has its own, all shorter */
 #define LOCAL_FLYING_MAX  8
 #define REMOTE_FLYING_MAX 64
 #define JOB_RECIPIENTS	  100 /* [RFC 5321 4.5.3.1.8] every host takes so many */

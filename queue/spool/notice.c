@@ -54,6 +54,7 @@ compose(struct queue_service *q, const struct conf *c, struct report *r,
 	if (spool_peek(q->spool, it, &original) != RC_OK)
 		buf_reset(&original);
 	r->hostname = c->hostname;
+	r->domain = c->domain[0].name;
 	r->to = it->sender;
 	r->now = clk_now();
 	r->arrived = it->arrived;

@@ -256,7 +256,7 @@ add_header(const struct report *r, const char *boundary, struct buf *out)
 	buf_addf(out,
 	    "Return-Path: <>\r\nFrom: Mail server <postmaster@%s>\r\n"
 	    "To: <%s>\r\nSubject: %s\r\nDate: ",
-	    r->hostname, r->to,
+	    r->domain, r->to,
 	    r->delay ? "Not delivered yet" : "Your message was not delivered");
 	mail_date_print(r->now / 1000, 0, out);
 	buf_adds(out, "\r\nMessage-ID: <");

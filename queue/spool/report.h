@@ -17,6 +17,7 @@ struct report_rcpt {
 struct report {
 	bool delay; /* it is still tried; else it is given up */
 	const char *hostname;
+	const char *domain;   /* of the postmaster who writes */
 	const char *to;	      /* the sender of the message */
 	const uint8_t *id;    /* 16 bytes, for the Message-ID */
 	int64_t now, arrived; /* ms since 1970 */

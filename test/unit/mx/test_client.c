@@ -148,7 +148,7 @@ START_TEST(client__makes_of_each_row_what_it_must)
 	struct client_opts o = {.hostname = "mail.example.org",
 	    .policy = CLIENT_TLS_OFF,
 	    .port = port,
-	    .timeout = {1000, 300, 2000, 2000, 2000, 2000}};
+	    .timeout = {1000, 300, 2000, 2000, 2000, 2000, 5000}};
 	struct client_rcpt rcpt[2] = {
 	    {.address = "a@example.test"}, {.address = "b@example.test"}};
 	struct client_message m = {.sender = "x@example.org",

@@ -55,6 +55,7 @@ static struct report
 simple(size_t n)
 {
 	return (struct report){.hostname = "mail.example.org",
+	    .domain = "example.org",
 	    .to = "anna@example.org",
 	    .id = id,
 	    .now = 1795534980000,
@@ -84,6 +85,7 @@ START_TEST(report_compose__says_it_in_a_sentence_and_in_fields)
 	ck_assert(has(&b, "\r\n\r\nYour message \"gr\xc3\xbc  Bcc: x\" to "
 			  "x@example.test was not delivered: there is no such "
 			  "mailbox at example.test.\r\n"));
+	ck_assert(has(&b, "From: Mail server <postmaster@example.org>\r\n"));
 	ck_assert(has(&b, "To: <anna@example.org>\r\n"));
 	ck_assert(
 	    has(&b, "Action: failed\r\nStatus: 5.1.1\r\n"
