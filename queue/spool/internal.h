@@ -20,6 +20,11 @@ struct answer {
 	struct answer *next;
 };
 
+/* What the loop calls at the end of a turn; it may outlive the service. */
+struct turn {
+	struct queue_service *q; /* NULL: it is gone */
+};
+
 struct queue_service {
 	struct queue_service_opts o;
 	struct spool *spool;
@@ -29,7 +34,8 @@ struct queue_service {
 	struct ev_timer *timer, *sweep;
 	struct client *clients;
 	struct answer *answers; /* to be given after the flush */
-	bool posted, stopping;
+	struct turn *turn; /* its end is on its way */
+	bool stopping;
 	int64_t wall_minus_mono;    /* as of the last look at the clock */
 	uint64_t delivered, failed; /* since the start, for status */
 };

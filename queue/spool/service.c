@@ -43,13 +43,15 @@ queue_conf(struct queue_service *q)
 static void
 end_turn(void *arg)
 {
-	struct queue_service *q = arg;
+	struct turn *t = arg;
+	struct queue_service *q = t->q;
 	struct answer *a;
 	int r;
 
-	q->posted = false;
-	if (q->stopping)
+	free(t);
+	if (q == NULL)
 		return;
+	q->turn = NULL;
 	r = spool_flush(q->spool);
 	while ((a = q->answers) != NULL) {
 		q->answers = a->next;
@@ -72,10 +74,11 @@ end_turn(void *arg)
 void
 queue_commit(struct queue_service *q)
 {
-	if (q->posted)
+	if (q->turn != NULL || q->stopping)
 		return;
-	q->posted = true;
-	ev_post(q->o.loop, end_turn, q);
+	q->turn = xcalloc(1, sizeof *q->turn);
+	q->turn->q = q;
+	ev_post(q->o.loop, end_turn, q->turn);
 }
 
 /* ---- in ---- */
@@ -346,6 +349,8 @@ queue_service_free(struct queue_service **qp)
 	peer_free(&q->mx);
 	ev_timer_del(&q->timer);
 	ev_timer_del(&q->sweep);
+	if (q->turn != NULL)
+		q->turn->q = NULL;
 	while ((c = q->clients) != NULL) {
 		client_unlink(c);
 		line_free(&c->line);
