@@ -17,6 +17,7 @@
 #define AUTH_MS	       30000
 #define QUEUE_MS       20000
 #define SIGN_MS	       10000
+#define SIGN_TRIES     6
 #define SIGN_FIELD_MAX 4096
 #define SPOOL_BYTES    (32u << 20) /* size times accounts: rather spool once */
 
@@ -98,13 +99,13 @@ house_may_leave(void *ctx)
 
 /*
  * Whose signature: of the From's domain, since that is what others look for
- * [RFC 7489 3.1].  One who writes in the name of another house (send_as) gets
- * that of the envelope sender, or of the first domain: we answer for it all
- * the same.
+ * [RFC 7489 3.1].  One who writes in the name of another house (send_as) goes
+ * without: we have not that house's key, and ours would prove nothing about
+ * it.  False: nothing is to be signed.
  */
-static void
-signing_domain(const struct conf *c, const struct smtp_signing *g,
-    struct sv sender, struct buf *out)
+static bool
+signing_domain(
+    const struct conf *c, const struct smtp_signing *g, struct buf *out)
 {
 	struct sv rest = buf_sv(&g->domains), d = SV("");
 	size_t i;
@@ -112,11 +113,10 @@ signing_domain(const struct conf *c, const struct smtp_signing *g,
 	while (rest.n > 0 && !conf_domain_is_local(c, d))
 		d = sv_split(&rest, ' ');
 	if (!conf_domain_is_local(c, d))
-		d = sv_skip(sender, sv_rchr(sender, '@') + 1);
-	if (!conf_domain_is_local(c, d))
-		d = sv_str(c->domain[0].name);
+		return false;
 	for (i = 0; i < d.n; i++)
 		buf_addc(out, ascii_lower(d.p[i]));
+	return true;
 }
 
 /* The pair of keys in force, as auth says, and what it signs. */
@@ -206,8 +206,7 @@ ask_signer(struct smtp_house *h, const struct smtp_signing *g,
 }
 
 static int
-house_sign(
-    void *ctx, const struct smtp_signing *g, struct sv sender, struct buf *out)
+house_sign(void *ctx, const struct smtp_signing *g, struct buf *out)
 {
 	struct smtp_house *h = ctx;
 	struct conf *c = h->conf(h->arg);
@@ -217,12 +216,15 @@ house_sign(
 	int i, r = RC_NOTFOUND;
 
 	buf_init(&domain, 1024);
-	signing_domain(c, g, sender, &domain);
+	if (!signing_domain(c, g, &domain))
+		r = RC_OK;
 	for (i = 0; i < DKIM_ALGORITHMS; i++)
 		buf_init(&p.field[i], SIGN_FIELD_MAX);
 	/* The first answer says which keys, the second is theirs; a third
-	 * if they have just changed. */
-	for (i = 0; r == RC_NOTFOUND && i < 3; i++)
+	 * if they have just changed; more while auth is started anew. */
+	for (i = 0; i < SIGN_TRIES && clk_mono() < until &&
+		    (r == RC_NOTFOUND || r == RC_TEMP);
+	     i++)
 		r = ask_signer(h, g, domain.p, until, &p);
 	for (i = 0; i < DKIM_ALGORITHMS; i++) {
 		if (r == RC_OK)

@@ -137,9 +137,7 @@ sign(struct smtp_session *s, struct buf *out, struct err *err)
 	if (!t->signs)
 		return RC_OK;
 	if (smtp_signing_end(&t->signing) == RC_OK &&
-	    o->ops->sign(o->ctx, &t->signing, buf_sv(&t->sender), out) ==
-		RC_OK &&
-	    buf_ok(out))
+	    o->ops->sign(o->ctx, &t->signing, out) == RC_OK && buf_ok(out))
 		return RC_OK;
 	return err_set(
 	    err, RC_TEMP, "the message cannot be signed now; try again");

@@ -61,12 +61,11 @@ struct smtp_ops {
 	int (*file)(void *ctx, int *fd_out);
 	/*
 	 * Submission, of a message that goes outside: appends its signatures,
-	 * header fields, to *out.  sender: of the envelope.  Whatever is not
+	 * header fields, to *out; none for another house's From.  What is not
 	 * RC_OK means that it cannot be signed now and must not leave.  NULL:
 	 * mail leaves unsigned.
 	 */
-	int (*sign)(void *ctx, const struct smtp_signing *g, struct sv sender,
-	    struct buf *out);
+	int (*sign)(void *ctx, const struct smtp_signing *g, struct buf *out);
 	/* RC_OK only when each account has it on the disk, or the queue has.
 	 * With recipients outside, all go through the queue, in one step.
 	 * RC_TEMP, RC_NOSPACE.  fd stays the caller's. */

@@ -149,12 +149,17 @@ def clear_text(h):
             code = 550
         verdict(code == want, f"submission-{sender}-as-{header}", code)
         s.rset()
+    whole = h.yaml()
+    h.write_config(whole + "relay: off\n")
+    h.command("reload")
     try:
         s.sendmail("ben@home.test", ["x@example.org"], "From: ben@home.test\r\n\r\nx\r\n")
         verdict(False, "submission-outside-is-refused")
     except smtplib.SMTPRecipientsRefused as e:
         code, text = list(e.recipients.values())[0]
         verdict(code == 550 and b"other domains" in text, "submission-outside-is-refused", text)
+    h.write_config(whole)
+    h.command("reload")
     s.quit()
     m = h.imap("anna")
     m.select()
