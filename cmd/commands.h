@@ -21,6 +21,8 @@ int cmd_reload(const char *config, int argc, char **argv);
 int cmd_account(const char *config, int argc, char **argv);
 int cmd_passwd(const char *config, int argc, char **argv);
 int cmd_app_password(const char *config, int argc, char **argv);
+int cmd_dns(const char *config, int argc, char **argv);
+int cmd_queue(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
 
 /* ---- what they share ---- */

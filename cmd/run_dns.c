@@ -34,8 +34,9 @@ on_conf(struct child *c)
 
 static const struct child_ops ops = {.line = on_line, .conf = on_conf};
 
-static int
-load(const struct conf *conf, struct dns_server_opts *o, struct err *err)
+int
+name_service_load(
+    const struct conf *conf, struct dns_server_opts *o, struct err *err)
 {
 	const struct conf_dns *d = &conf->dns;
 	int r = dns_server_opts_load(
@@ -50,7 +51,7 @@ int
 name_service_check(const struct conf *conf, struct err *err)
 {
 	struct dns_server_opts o;
-	int r = load(conf, &o, err);
+	int r = name_service_load(conf, &o, err);
 
 	if (r == RC_OK)
 		dns_server_opts_fini(&o);
@@ -72,7 +73,7 @@ run_dns(int control_fd)
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
 	st.conf = child_conf(c);
-	if (load(st.conf, &o, &err) != RC_OK)
+	if (name_service_load(st.conf, &o, &err) != RC_OK)
 		child_die(c, "dns.setup", &err);
 	walls.nports = dns_server_opts_ports(&o, ports, PORTS_MAX);
 	if (dns_server_new(c->loop, &o, &st.server, &err) != RC_OK)

@@ -59,6 +59,10 @@ void certificate_paths(
 
 /* ---- run_dns.c ---- */
 
+struct dns_server_opts;
+/* What the dns process begins with; to be given back as of dns/server.h. */
+int name_service_load(const struct conf *conf, struct dns_server_opts *o,
+    struct err *err) RC_USE_RESULT;
 /* Reads the files of the key `dns` as the dns process will: are they fine? */
 int name_service_check(const struct conf *conf, struct err *err) RC_USE_RESULT;
 
@@ -99,8 +103,8 @@ struct super {
 	int log_pipe[2]; /* children's log, if we copy it; else -1 */
 	struct ev *log_ev;
 	struct ev_timer *log_timer;
-	int reload_fd, auth_fd; /* control sockets */
-	struct ev *reload_ev, *auth_ev, *signal_ev;
+	int reload_fd, auth_fd, queue_fd; /* control sockets */
+	struct ev *reload_ev, *auth_ev, *queue_ev, *signal_ev;
 	int signal_fd;
 	int64_t start_time;
 	bool announced;

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""`hearthmail dns` in a small Internet: what it prints is published as it
+stands, found right, and good enough for others' verifiers; what is wrong is
+named; and looking up happens behind walls."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from house import BINARY, House, finish, skip, verdict, wait_until
+from smallnet import SmallNet, Zone, missing
+
+DOMAINS = ["a.test", "wrong.test", "none.test", "bogus.test", "gone.test"]
+
+
+class KeyHouse(House):
+    """The same house before there is a network: it makes its keys."""
+
+    def yaml(self):
+        return super().yaml().replace("mail.home.test", "mail.a.test").replace(
+            "[home.test]", "[" + ", ".join(DOMAINS) + "]").replace("@home.test", "@a.test")
+
+
+def published(h):
+    r = h.command("dns", "--print", "--json")
+    return json.loads(r.stdout)["records"]
+
+
+def before(d):
+    with KeyHouse(dir=d, users=("anna",)) as h:
+        first = h.command("dns", "--print")
+        verdict(first.returncode == 0, "print-before-keys", first.stderr)
+        wait_until(lambda: all(os.path.exists(os.path.join(h.data, "auth/dkim", x + ".pem"))
+                               for x in DOMAINS), 60)
+        running = published(h)
+        text = h.command("dns", "--print").stdout
+        h.stop()
+        still = published(h)
+        verdict(running == still and len([r for r in running if "_domainkey" in r["name"]]) == 2 * len(DOMAINS),
+                "same-without-a-server", (running, still))
+        verdict(h.command("dns", "--what").returncode == 2, "usage")
+    return running, text
+
+
+def zone_of(text, domain):
+    """The lines of the zone file that the command has printed, ports included."""
+    out = []
+    for line in text.split(f"; {domain}\n", 1)[1].split("\n\n")[0].splitlines():
+        if line and not line.startswith(";"):
+            out.append(line)
+    return out
+
+
+def zones(records, text):
+    key = next(r["value"] for r in records if r["name"].startswith("hm-rsa") and r["domain"] == "a.test")
+    names = [r["name"] for r in records if r["domain"] == "wrong.test" and "_domainkey" in r["name"]]
+    half = key[:200]
+    wrong = ["@ MX 5 other.a.test.", '@ TXT "v=spf1 mx -all"', '@ TXT "v=spf1 -all"', '@ TXT "hello"',
+             f'{names[0]}. TXT "{half}"', f'{names[1]}. TXT "v=DKIM1; p="', '_dmarc TXT "v=DMARC1; rua=mailto:x@a.test"',
+             "_imaps._tcp SRV 0 1 993 other.a.test."]
+    whole = zone_of(text, "a.test") + ["mail A {a}", "mail AAAA {a/6}", "other A {bad}"]
+    return {"a.test": Zone(whole), "wrong.test": Zone(wrong), "none.test": Zone(["@ TXT \"hello\""]),
+            "bogus.test": Zone(zone_of(text, "bogus.test"), kind="bogus"),
+            "gone.test": Zone(zone_of(text, "gone.test"), kind="dead"),
+            "bad.test": Zone(["@ MX 10 mail", "mail A {bad}"])}
+
+
+def states(out, domain):
+    return [r["state"] for r in out["records"] if r["domain"] == domain]
+
+
+def checks(net, h):
+    r = h.command("dns", "--json", timeout=60)
+    out = json.loads(r.stdout)
+    host = [x for x in out["records"] if x["domain"] is None]
+    verdict({x["type"] for x in host} == {"A", "AAAA", "PTR"} and
+            all(x["state"] == "right" for x in host), "host-right", host)
+    verdict(set(states(out, "a.test")) == {"right"} and len(states(out, "a.test")) == 9, "domain-right",
+            [x for x in out["records"] if x["domain"] == "a.test" and x["state"] != "right"])
+    verdict(r.returncode == 1 and out["complete"] is False, "exit-code-1")
+    w = [x for x in out["records"] if x["domain"] == "wrong.test"]
+    rows = [("MX", "another host", "5 other.a.test."), ("TXT", "more than one SPF", "v=spf1 -all"),
+            ("TXT", "another key", "v=DKIM1"), ("TXT", "no key", "v=DKIM1; p="),
+            ("TXT", "no policy", "v=DMARC1; rua"), ("SRV", "elsewhere", "993 other.a.test.")]
+    for kind, words, found in rows:
+        verdict([x for x in w if x["type"] == kind and x["state"] == "different" and
+                 words in x["text"] and found in x["found"]], f"different-{words.replace(' ', '-')}", w)
+    verdict("hello" not in json.dumps(w), "others-texts-are-no-matter", w)
+    verdict([x["state"] for x in w if x["type"] == "SRV"].count("missing") == 3, "missing-srv", w)
+    verdict(set(states(out, "none.test")) == {"missing"}, "none-missing", states(out, "none.test"))
+    # The zone's SRV records were not tampered with.
+    bogus = [x for x in out["records"] if x["domain"] == "bogus.test" and x["type"] != "SRV"]
+    verdict(len(bogus) == 5 and all(x["state"] == "different" and "DNSSEC" in x["text"] for x in bogus),
+            "bogus-is-said", bogus)
+    verdict(set(states(out, "gone.test")) <= {"unknown"}, "no-answer-is-unknown", states(out, "gone.test"))
+    text = h.command("dns", timeout=60).stdout
+    verdict(re.search(r"(?m)^  different +wrong\.test\. MX 10 mail\.a\.test\.\n +there is: 5 other\.a\.test\.$", text)
+            and re.search(r"\n\d+ of these \d+ records need you\.\n$", text), "as-text", text)
+
+
+def walls(h):
+    """While it waits for a name server it is nobody and can do nothing."""
+    p = subprocess.Popen([*h.prefix(), BINARY, "-c", h.config, "dns"], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    seen = ""
+
+    def look():
+        nonlocal seen
+        for pid in os.listdir("/proc"):
+            try:
+                if b"dns" in open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")[-2:-1] and \
+                        h.config in open(f"/proc/{pid}/cmdline").read():
+                    seen = open(f"/proc/{pid}/status").read()
+            except (OSError, ValueError):
+                pass
+        return "Seccomp:\t2" in seen and "Uid:\t0" not in seen
+
+    verdict(wait_until(look, 10), "walls-while-looking-up", seen)
+    p.communicate(timeout=60)
+
+
+def only_good(h):
+    """With the good domain only all is there."""
+    text = open(h.config).read()
+    h.write_config(text.replace("[" + ", ".join(DOMAINS) + "]", "[a.test]"))
+    r = h.command("dns", timeout=60)
+    verdict(r.returncode == 0 and r.stdout.endswith("All is there.\n"), "exit-code-0", r.stdout[-1500:])
+    h.stop()
+    r = h.command("dns", "--json", timeout=60)
+    verdict(r.returncode == 0 and json.loads(r.stdout)["complete"] is True, "without-a-server", r.stdout[-1500:])
+    h.write_config(open(h.config).read() + "dns: { forward: [198.51.100.254] }\n"
+                   if "dns:" not in text else
+                   re.sub(r"(?m)^dns:.*$", "dns: { forward: [198.51.100.254] }", open(h.config).read()))
+    since = time.monotonic()
+    r = h.command("dns", timeout=60)
+    took = time.monotonic() - since
+    verdict(r.returncode == 1 and "No name server answers" in r.stdout and took < 20, "no-network",
+            (took, r.stdout[-500:], r.stderr))
+
+
+def far_side(net, h, bad):
+    """The records as others see them: opendkim looks them up by itself."""
+    s = h.submit("anna")
+    s.sendmail("anna@a.test", ["x@bad.test"], b"From: anna@a.test\r\nSubject: hello\r\n\r\nhello  you\r\n\r\n")
+    s.quit()
+    got = wait_until(lambda: bad.messages(), 20, 0.1)
+    verdict(got, "far-arrives", h.log()[-800:])
+    message = bad.bytes_of(got[0])
+    if not shutil.which("opendkim-testmsg", path=os.environ["PATH"] + ":/usr/sbin"):
+        skip("far-opendkim", "opendkim-tools is not installed")
+        return
+    for text, ok in ((message, True), (message.replace(b"hello  you", b"hallo  you"), False)):
+        p = subprocess.run([*net.prefix("bad"), "opendkim-testmsg"], input=text.replace(b"\r\n", b"\n"),
+                           capture_output=True, timeout=60)
+        verdict((p.returncode == 0) == ok, f"far-opendkim-{'right' if ok else 'changed'}",
+                (p.returncode, p.stdout, p.stderr))
+
+
+def main():
+    gone = missing()
+    if gone:
+        skip("all", f"there can be no small Internet here without: {gone}")
+        finish()
+    d = tempfile.mkdtemp(prefix="hearthmail-test.")
+    try:
+        records, text = before(d)
+        # The ports of that house were free ones; in the net it has the real ones.
+        for service, port in (("submissions", 465), ("submission", 587), ("imaps", 993), ("pop3s", 995)):
+            text = re.sub(rf"(_{service}\._tcp\.\S+ SRV 0 1) \d+", rf"\1 {port}", text)
+        with SmallNet(hosts=["a", "bad"], zones=zones(records, text)) as net:
+            h = net.hearthmail("a", "mail.a.test", DOMAINS, users=("anna",), dir=d)
+            bad = net.badhost("bad", "ok")
+            with h:
+                checks(net, h)
+                far_side(net, h, bad)
+                walls(h)
+                only_good(h)
+    finally:
+        shutil.rmtree(d, ignore_errors=True)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
