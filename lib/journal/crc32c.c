@@ -161,3 +161,28 @@ crc32c(uint32_t crc, const void *p, size_t n)
 		return with_sse42(crc, p, n);
 	return crc32c_portable(crc, p, n);
 }
+
+bool
+crc32c_mend(void *p, size_t n, uint32_t want)
+{
+	unsigned char *q = p;
+	const unsigned char zero = 0;
+	uint32_t wrong = crc32c(0, p, n) ^ want, bit[8];
+
+	/* What each bit of the last byte would change, then of the one
+	 * before: the sum is linear. */
+	for (unsigned b = 0; b < 8; b++) {
+		const unsigned char one = (unsigned char)(1u << b);
+
+		bit[b] = ~crc32c(UINT32_MAX, &one, 1);
+	}
+	for (size_t i = n; i-- > 0;)
+		for (unsigned b = 0; b < 8; b++) {
+			if (bit[b] == wrong) {
+				q[i] ^= (unsigned char)(1u << b);
+				return true;
+			}
+			bit[b] = ~crc32c(~bit[b], &zero, 1);
+		}
+	return false;
+}

@@ -127,6 +127,22 @@ rec_header_decode(
 	return RC_OK;
 }
 
+int
+rec_header_mend(
+    const void *p, const unsigned char key[SEG_KEY], struct rec_header *h)
+{
+	unsigned char copy[REC_HEADER];
+
+	memcpy(copy, p, sizeof copy);
+	for (unsigned i = 0; i < 8 * REC_HEADER; i++) {
+		copy[i / 8] ^= (unsigned char)(1u << i % 8);
+		if (rec_header_decode(copy, key, h) == RC_OK)
+			return RC_OK;
+		copy[i / 8] ^= (unsigned char)(1u << i % 8);
+	}
+	return RC_DAMAGED;
+}
+
 void
 commit_encode(const struct commit *c, void *out)
 {

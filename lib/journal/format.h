@@ -79,6 +79,13 @@ void rec_header_encode(
 /* RC_DAMAGED if the hash does not fit, RC_EOF if all is zero. */
 int rec_header_decode(const void *p, const unsigned char key[SEG_KEY],
     struct rec_header *h) RC_USE_RESULT;
+/*
+ * The same for a place where a header must stand: one wrong bit anywhere in it
+ * is found by its hash and put right in *h.  Costs 320 hashes, so it is not
+ * for searching.  RC_DAMAGED.
+ */
+int rec_header_mend(const void *p, const unsigned char key[SEG_KEY],
+    struct rec_header *h) RC_USE_RESULT;
 
 void commit_encode(const struct commit *c, void *out);
 int commit_decode(struct sv payload, struct commit *c) RC_USE_RESULT;

@@ -111,9 +111,12 @@ struct scan {
 
 struct scanned {
 	struct rec_header h;
-	uint64_t off;	   /* of the record */
-	uint64_t gap;	   /* unreadable bytes before it */
-	bool ok;	   /* the payload fits its checksum */
+	uint64_t off; /* of the record */
+	uint64_t gap; /* unreadable bytes before it */
+	bool ok;      /* the payload fits its checksum */
+	/* One bit was wrong, and is right in here: of the header, of the
+	 * payload. */
+	bool head_mended, mended;
 	struct sv payload; /* valid until the next step */
 };
 
@@ -135,6 +138,17 @@ void journal_poison(struct journal *j, const char *what);
 void journal_trim(struct journal *j);
 
 /* ---- replay.c ---- */
+/* What the last segment is worth. */
+struct verdict {
+	uint64_t flushed;   /* F */
+	uint64_t keep;	    /* up to here all counts */
+	uint64_t tail_off;  /* where the first record behind F stands */
+	uint64_t clean_off; /* of the CLEAN commit, 0: none */
+	uint64_t void_off;  /* first byte that does not count */
+	uint64_t end;	    /* last byte that is not zero, plus one */
+};
+/* There must be a segment. */
+int segment_judge(struct journal *j, struct verdict *v) RC_USE_RESULT;
 /* Keeps room for a full disk, if there is room now. */
 void reserve_make(struct journal *j);
 

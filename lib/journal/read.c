@@ -6,6 +6,8 @@
 #include "journal/crc32c.h"
 #include "journal/journal_priv.h"
 
+#define MEND_BODY_MAX (64u << 10)
+
 /* The record's own header: nothing in a table of contents is believed. */
 static int
 header_read(struct journal *j, struct segment *s, const struct toc_entry *e,
@@ -16,7 +18,9 @@ header_read(struct journal *j, struct segment *s, const struct toc_entry *e,
 
 	if (r == RC_IO)
 		return r;
-	if (r != RC_OK || rec_header_decode(raw, s->h.key, h) != RC_OK ||
+	if (r != RC_OK ||
+	    (rec_header_decode(raw, s->h.key, h) != RC_OK &&
+		rec_header_mend(raw, s->h.key, h) != RC_OK) ||
 	    h->seq != e->seq || !(h->flags & JOURNAL_NAMED))
 		return RC_DAMAGED;
 	return RC_OK;
@@ -42,7 +46,8 @@ entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,
 		goto out;
 	}
 	r = disk_pread(j->io, s->fd, raw, sizeof raw, e->off + REC_HEADER);
-	if (r == RC_EOF || (r == RC_OK && crc32c(0, raw, sizeof raw) != h.crc))
+	if (r == RC_EOF || (r == RC_OK && crc32c(0, raw, sizeof raw) != h.crc &&
+			       !crc32c_mend(raw, sizeof raw, h.crc)))
 		r = RC_DAMAGED;
 	if (r == RC_OK)
 		r = body_ref_decode(sv_of(raw, sizeof raw), out);
@@ -115,6 +120,19 @@ locate(struct journal *j, uint64_t seq, struct segment **s_out,
 	return RC_OK;
 }
 
+/* A message that was read whole, of which one bit is wrong: no reader needs to
+ * know. */
+static bool
+whole_mend(struct segment *s, const struct toc_entry *e, void *p,
+    const struct rec_header *h)
+{
+	if (h->len > MEND_BODY_MAX || !crc32c_mend(p, h->len, h->crc))
+		return false;
+	mlog(LOG_WARN, "journal.mended", "segment=%06u offset=%llu",
+	    s->h.number, (unsigned long long)e->off);
+	return true;
+}
+
 int
 journal_read(struct journal *j, uint64_t seq, uint64_t off, void *p, size_t len)
 {
@@ -138,7 +156,8 @@ journal_read(struct journal *j, uint64_t seq, uint64_t off, void *p, size_t len)
 	}
 	r = disk_pread(j->io, s->fd, p, len, e.off + REC_HEADER + off);
 	if (r == RC_EOF ||
-	    (r == RC_OK && len == h.len && crc32c(0, p, len) != h.crc))
+	    (r == RC_OK && len == h.len && crc32c(0, p, len) != h.crc &&
+		!whole_mend(s, &e, p, &h)))
 		r = RC_DAMAGED;
 out:
 	segment_unref(j, s);

@@ -17,16 +17,6 @@ struct seen {
 	bool commit, ok;
 };
 
-/* What the last segment is worth. */
-struct verdict {
-	uint64_t flushed;   /* F */
-	uint64_t keep;	    /* up to here all counts */
-	uint64_t tail_off;  /* where the first record behind F stands */
-	uint64_t clean_off; /* of the CLEAN commit, 0: none */
-	uint64_t void_off;  /* first byte that does not count */
-	uint64_t end;	    /* last byte that is not zero, plus one */
-};
-
 struct seen_list {
 	struct seen *r;
 	size_t n, cap;
@@ -50,8 +40,9 @@ look(struct journal *j, struct segment *s, uint64_t from, struct seen_list *l)
 		e->seq = x.h.seq;
 		e->off = x.off;
 		e->end = sc.off;
-		e->ok = x.ok;
-		e->commit = x.h.type == JOURNAL_TYPE_COMMIT && x.ok &&
+		/* What may be torn is not mended: it would count as whole. */
+		e->ok = x.ok && !x.mended;
+		e->commit = x.h.type == JOURNAL_TYPE_COMMIT && e->ok &&
 			    commit_decode(x.payload, &e->c) == RC_OK &&
 			    e->c.flushed <= e->seq;
 	}
@@ -123,6 +114,21 @@ judge(const struct seen_list *l, uint64_t flushed, uint64_t from,
 	}
 	if (sabotaged(SABOTAGE_CLEAN_ALWAYS) && v->clean_off == 0)
 		v->clean_off = v->void_off;
+}
+
+int
+segment_judge(struct journal *j, struct verdict *v)
+{
+	struct segment *s = segment_last(j);
+	struct seen_list l = {0};
+	int r = segment_open(j, s);
+
+	if (r != RC_OK)
+		return r;
+	look(j, s, SEG_HEADER, &l);
+	judge(&l, s->h.prev_seq, SEG_HEADER, v);
+	free(l.r);
+	return RC_OK;
 }
 
 /* ---- handing the records out ---- */
@@ -199,6 +205,8 @@ replay_segment(struct replay *p, struct segment *s, uint64_t off)
 		if (x.h.seq > p->expect)
 			p->report->damaged_seq = x.h.seq - 1;
 		p->expect = x.h.seq + 1;
+		if (x.mended || x.head_mended)
+			damaged(p, s, x.off, sc.off - x.off);
 		if (x.ok) {
 			r = hand_out(p, &x);
 			continue;
@@ -342,7 +350,8 @@ make_ready(struct journal *j, const struct verdict *v,
 	segment_activate(j);
 	memcpy(j->plan_key, j->active->h.key, sizeof j->plan_key);
 	r = segment_open(j, j->active);
-	if (r == RC_OK && report->unclean && j->bodies)
+	/* With a damage, a file that nobody names may be the last copy. */
+	if (r == RC_OK && report->unclean && report->damaged == 0 && j->bodies)
 		r = bodies_sweep(j);
 	if (r == RC_OK)
 		reserve_make(j);

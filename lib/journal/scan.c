@@ -9,7 +9,8 @@
 
 #define WINDOW	 (256u << 10)
 #define SECTOR	 512u
-#define BAD_BYTE 0xdb /* stands where the disk gives nothing back */
+#define MEND_MAX 4096u /* larger: chance could find a bit that is none */
+#define BAD_BYTE 0xdb  /* stands where the disk gives nothing back */
 
 void
 scan_init(struct scan *s, const struct journal_io *io, int fd,
@@ -67,13 +68,41 @@ peek(struct scan *s, uint64_t off, size_t n)
 }
 
 static bool
-header_at(struct scan *s, uint64_t off, struct rec_header *h)
+fits(const struct scan *s, uint64_t off, const struct rec_header *h)
+{
+	return h->len <= JOURNAL_PAYLOAD_MAX &&
+	       rec_bytes(h->len) <= s->end - off;
+}
+
+static bool
+header_at(struct scan *s, uint64_t off, struct rec_header *h, bool *mended)
 {
 	const char *p = peek(s, off, REC_HEADER);
+	int r;
 
-	return p != NULL && rec_header_decode(p, s->key, h) == RC_OK &&
-	       h->len <= JOURNAL_PAYLOAD_MAX &&
-	       rec_bytes(h->len) <= s->end - off;
+	if (p == NULL)
+		return false;
+	r = rec_header_decode(p, s->key, h);
+	/* Only where one must stand: behind the one before. */
+	if (r == RC_DAMAGED && off == s->off &&
+	    rec_header_mend(p, s->key, h) == RC_OK) {
+		*mended = true;
+		r = RC_OK;
+	}
+	return r == RC_OK && fits(s, off, h);
+}
+
+/* A change of which one bit is wrong is as good as new; the window is ours.
+ * Messages are looked at when they are read. */
+static bool
+payload_mend(struct scan *s, const struct scanned *x)
+{
+	size_t at = (size_t)(x->off + REC_HEADER - s->win_off);
+
+	return !sabotaged(SABOTAGE_NO_PAYLOAD_CRC) && x->h.len <= MEND_MAX &&
+	       (!(x->h.flags & JOURNAL_NAMED) ||
+		   (x->h.flags & JOURNAL_ELSEWHERE)) &&
+	       crc32c_mend(s->win + at, x->h.len, x->h.crc);
 }
 
 /* The last byte behind off that is not zero, plus one; off if there is none. */
@@ -102,7 +131,8 @@ scan_next(struct scan *s, struct scanned *out)
 	const char *p;
 
 	memset(out, 0, sizeof *out);
-	while (!header_at(s, off, &out->h)) {
+	while (!header_at(s, off, &out->h, &out->head_mended)) {
+		out->head_mended = false;
 		if (off + REC_HEADER >= s->end) {
 			out->off = s->off;
 			out->gap = nonzero_end(s, s->off) - s->off;
@@ -116,6 +146,8 @@ scan_next(struct scan *s, struct scanned *out)
 	out->payload = sv_of(p + REC_HEADER, out->h.len);
 	out->ok = crc32c(0, out->payload.p, out->payload.n) == out->h.crc ||
 		  sabotaged(SABOTAGE_NO_PAYLOAD_CRC);
+	if (!out->ok && payload_mend(s, out))
+		out->ok = out->mended = true;
 	s->off = off + rec_bytes(out->h.len);
 	return RC_OK;
 }

@@ -1,0 +1,51 @@
+/* Inside fsck only: what a check knows in the end, for the repair. */
+#ifndef STORE_FSCK_PRIV_H
+#define STORE_FSCK_PRIV_H
+
+#include "store/fsck.h"
+#include "store/store_priv.h"
+
+/* A message's bytes as they were found in the log. */
+struct fsck_body {
+	uint64_t seq, off, size;
+	uint32_t segment, crc;
+	int64_t time;  /* ms */
+	uint64_t file; /* of one that has a file of its own */
+	bool elsewhere, ok;
+	bool used; /* some record has put it into a mailbox */
+	bool hit;  /* a finding names it */
+	/* Of a void one: where its own void batch would have put it. */
+	uint32_t mailbox;
+	struct msg msg;
+};
+
+struct fsck_bodies {
+	struct fsck_body *b;
+	size_t n, cap;
+};
+
+struct fsck {
+	const struct journal_io *io;
+	const struct fsck_opts *o;
+	int dirfd, lockfd;
+	struct fsck_report *rep;
+	struct fsck_bodies bodies; /* that count, by rising seq */
+	struct fsck_bodies voids;
+	struct store *all;   /* the state that the log alone gives */
+	struct store *point; /* the checkpoint, and what came after it */
+	struct journal_mark mark;
+	bool compared;
+	struct err *err;
+};
+
+void fsck_tell(struct fsck *k, enum audit_level level, const char *file,
+    uint64_t off, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Opens, locks, looks at everything.  fsck_end in any case. */
+int fsck_begin(struct fsck *k, const char *dir, const struct fsck_opts *o,
+    struct fsck_report *rep, struct err *err) RC_USE_RESULT;
+void fsck_end(struct fsck *k);
+/* The state that an opening would find. */
+struct store *fsck_state(struct fsck *k);
+struct fsck_body *fsck_body_find(struct fsck_bodies *l, uint64_t seq);
+
+#endif

@@ -1,0 +1,318 @@
+/*
+ * One bit wrong at every byte of a small account: it is named, every message
+ * can still be read, and no phone has to load anything again.
+ */
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "store/fsck.h"
+#include "test/unit/store/kit.h"
+#include "test/unit/store/suites.h"
+
+#define FILES_MAX 64
+#define MESSAGES  12
+#ifdef HM_SANITIZED
+#define STEP 13 /* all of them take minutes */
+#else
+#define STEP 1
+#endif
+
+struct file {
+	char path[160];
+	char *p;
+	size_t n;
+};
+
+static struct file files[FILES_MAX];
+static size_t nfile;
+static struct journal_io quick;
+
+static int
+no_sync(const struct journal_io *io, int fd)
+{
+	(void)io;
+	(void)fd;
+	return 0;
+}
+
+static const struct fsck_opts *
+fsck_opts(void)
+{
+	static struct fsck_opts o;
+
+	quick = journal_disk;
+	quick.datasync = no_sync;
+	quick.dirsync = no_sync;
+	o.io = &quick;
+	return &o;
+}
+
+static struct store *
+open_quick(void)
+{
+	struct store_opts o = {.io = fsck_opts()->io,
+	    .low_water_bytes = 1,
+	    .segment_bytes = 6000,
+	    .inline_body_max = 1200};
+
+	return kit_open_with(&o);
+}
+
+static void
+read_file(const char *path)
+{
+	struct file *f = &files[nfile++];
+	struct stat st;
+	int fd = open(path, O_RDONLY);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	(void)snprintf(f->path, sizeof f->path, "%s", path);
+	f->n = (size_t)st.st_size;
+	f->p = xmalloc(f->n + 1);
+	ck_assert_int_eq(read(fd, f->p, f->n), (ssize_t)f->n);
+	close(fd);
+}
+
+static void
+write_file(const struct file *f)
+{
+	int fd = open(f->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, f->p, f->n), (ssize_t)f->n);
+	close(fd);
+}
+
+static void
+each_in(const char *folder, void (*fn)(const char *path))
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+	char path[300];
+
+	ck_assert_ptr_nonnull(d);
+	while ((e = readdir(d)) != NULL) {
+		(void)snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+		if (e->d_type == DT_REG && strcmp(e->d_name, "lock") != 0 &&
+		    strcmp(e->d_name, "reserve") != 0 &&
+		    strcmp(e->d_name, "suspects") != 0)
+			fn(path);
+	}
+	closedir(d);
+}
+
+static void
+remove_file(const char *path)
+{
+	ck_assert_int_eq(unlink(path), 0);
+}
+
+static const char *
+log_folder(void)
+{
+	static char path[128];
+
+	(void)snprintf(path, sizeof path, "%s/log", kit_dir());
+	return path;
+}
+
+static void
+put_back(void)
+{
+	each_in(kit_dir(), remove_file);
+	each_in(log_folder(), remove_file);
+	for (size_t i = 0; i < nfile; i++)
+		write_file(&files[i]);
+}
+
+static const char *
+message(unsigned i)
+{
+	static char text[3000];
+	int n = snprintf(text, sizeof text,
+	    "From: anna@example.org\r\nSubject: number %u\r\n\r\n", i);
+
+	for (unsigned k = 0; k < 20 + (i == 5 ? 1500 : 40 * i % 300); k++)
+		text[n++] = (char)('a' + (i + k) % 26);
+	(void)snprintf(text + n, sizeof text - (size_t)n, "\r\nend %u\r\n", i);
+	return text;
+}
+
+static void
+make_account(void)
+{
+	struct store *st = open_quick();
+	struct view *v;
+
+	kit_create(st, "Work");
+	for (unsigned i = 0; i < MESSAGES; i++) {
+		kit_add(st, i % 3 == 0 ? "Work" : "INBOX", message(i),
+		    i % 2 ? STORE_SEEN : 0);
+		if (i == 4) {
+			v = kit_view(st, "INBOX");
+			kit_keyword(v, 1, 2, "$Forwarded");
+			view_close(&v);
+		}
+		if (i == 7)
+			store_checkpoint(st);
+	}
+	v = kit_view(st, "INBOX");
+	kit_flag(v, 2, 3, STORE_OP_ADD, STORE_FLAGGED);
+	view_close(&v);
+	store_close(&st);
+	nfile = 0;
+	each_in(kit_dir(), read_file);
+	each_in(log_folder(), read_file);
+}
+
+/* Bit i: message i can be read in this mailbox. */
+static unsigned
+readable_in(struct store *st, const char *mailbox)
+{
+	struct view *v = kit_view(st, mailbox);
+	unsigned found = 0;
+	uint64_t need = 0;
+
+	for (uint32_t i = 1; i <= view_count(v); i++) {
+		struct store_msg m;
+		char text[3000];
+
+		ck_assert_uint_eq(view_msgs(v, i, 1, &m, &need), 1);
+		if (m.size >= sizeof text ||
+		    store_read(st, m.body, 0, text, m.size) != RC_OK)
+			continue;
+		text[m.size] = '\0';
+		for (unsigned k = 0; k < MESSAGES; k++)
+			if (strcmp(text, message(k)) == 0)
+				found |= 1u << k;
+	}
+	view_close(&v);
+	return found;
+}
+
+static unsigned
+readable(struct store *st)
+{
+	struct store_mailbox_list l;
+	unsigned found = 0;
+	uint64_t need = 0;
+
+	store_mailbox_list(st, &l, &need);
+	for (size_t i = 0; i < l.n; i++)
+		found |= readable_in(st, l.m[i].name);
+	store_mailbox_list_fini(&l);
+	return found;
+}
+
+static bool
+names(const struct fsck_report *r, const char *path)
+{
+	const char *file = path + strlen(kit_dir()) + 1;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->f[i].file, file) == 0 ||
+		    strstr(r->f[i].text, file) != NULL)
+			return true;
+	return false;
+}
+
+static void
+try_flip(struct file *f, size_t at, uint32_t inbox, uint32_t work)
+{
+	struct fsck_report before, after;
+	struct fsck_repaired done;
+	struct err err = {.text = ""};
+	unsigned want = (1u << MESSAGES) - 1, got;
+	bool body = strstr(f->path, "/body-") != NULL;
+	struct store *st;
+
+	put_back();
+	f->p[at] ^= (char)(1 << at % 8);
+	write_file(f);
+	f->p[at] ^= (char)(1 << at % 8);
+	ck_assert_msg(
+	    fsck_check(kit_dir(), fsck_opts(), &before, &err) == RC_OK,
+	    "%s:%zu: %s", f->path, at, err.text);
+	ck_assert_msg(
+	    names(&before, f->path), "%s:%zu is not named", f->path, at);
+	fsck_report_fini(&before);
+	ck_assert_msg(fsck_repair(kit_dir(), fsck_opts(), &before, &after,
+			  &done, &err) == RC_OK,
+	    "%s:%zu: %s", f->path, at, err.text);
+	fsck_report_fini(&before);
+	fsck_report_fini(&after);
+	st = open_quick();
+	got = readable(st);
+	ck_assert_msg(
+	    got == (body ? want & ~(1u << 5) : want) || (body && got == want),
+	    "%s:%zu: readable %x", f->path, at, got);
+	ck_assert_msg(kit_status(st, "INBOX").uidvalidity == inbox &&
+			  kit_status(st, "Work").uidvalidity == work,
+	    "%s:%zu: UIDVALIDITY", f->path, at);
+	store_close(&st);
+}
+
+START_TEST(fsck_check__says_nothing_of_a_sound_account)
+{
+	struct fsck_report r;
+	struct err err = {.text = ""};
+
+	make_account();
+	ck_assert_msg(fsck_check(kit_dir(), fsck_opts(), &r, &err) == RC_OK,
+	    "%s", err.text);
+	for (size_t i = 0; i < r.n; i++)
+		ck_abort_msg("%s:%llu: %s", r.f[i].file,
+		    (unsigned long long)r.f[i].off, r.f[i].text);
+	ck_assert_uint_eq(r.messages, MESSAGES);
+	ck_assert_uint_eq(r.unreadable, 0);
+	ck_assert_uint_ge(r.segments, 2);
+	fsck_report_fini(&r);
+}
+END_TEST
+
+START_TEST(fsck_repair__loses_nothing_with_one_bit_wrong_anywhere)
+{
+	uint32_t inbox, work;
+	struct store *st;
+	int err, null;
+
+	make_account();
+	st = open_quick();
+	inbox = kit_status(st, "INBOX").uidvalidity;
+	work = kit_status(st, "Work").uidvalidity;
+	ck_assert_uint_eq(readable(st), (1u << MESSAGES) - 1);
+	store_close(&st);
+	/* It complains of each. */
+	err = dup(2);
+	null = open("/dev/null", O_WRONLY);
+	ck_assert(err >= 0 && null >= 0 && dup2(null, 2) == 2);
+	for (size_t i = 0; i < nfile; i++)
+		for (size_t at = 0; at < files[i].n; at += STEP)
+			try_flip(&files[i], at, inbox, work);
+	ck_assert_int_eq(dup2(err, 2), 2);
+	close(null);
+	close(err);
+}
+END_TEST
+
+TCase *
+fsck_tests(void)
+{
+	TCase *t = tcase_create("fsck");
+
+	tcase_set_timeout(t, 900);
+	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_test(t, fsck_check__says_nothing_of_a_sound_account);
+	tcase_add_test(
+	    t, fsck_repair__loses_nothing_with_one_bit_wrong_anywhere);
+	return t;
+}
