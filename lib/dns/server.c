@@ -23,7 +23,8 @@ struct client {
 
 struct query {
 	struct dns_server *s;
-	struct client *client; /* NULL: gone, or answered already */
+	struct client *client; /* NULL: gone */
+	bool answered;	       /* by its deadline: nobody waits any more */
 	uint32_t id;
 	char name[DNS_NAME_MAX];
 	enum dns_type type;
@@ -66,6 +67,8 @@ query_forget(struct query *q)
 		q->next->prev = q->prev;
 	else
 		s->last = q->prev;
+	if (q->client != NULL)
+		q->client->open--;
 	s->open--;
 	free(q);
 }
@@ -89,22 +92,17 @@ reply(struct line *l, uint32_t id, const struct dns_packet *p,
 	line_tell(l, &m);
 }
 
+/* The one reply that a query gets; p NULL: RC_TEMP.  The query counts as open
+ * until the resolver is done with it, for that is what costs. */
 static void
-reply_temp(struct line *l, uint32_t id, enum dns_security security)
+query_reply(
+    struct query *q, const struct dns_packet *p, enum dns_security security)
 {
-	struct dns_packet none = {.rc = RC_TEMP};
+	const struct dns_packet none = {.rc = RC_TEMP};
 
-	buf_init(&none.data, 0);
-	reply(l, id, &none, security);
-}
-
-/* The client has its answer; the query stays until the resolver is done. */
-static void
-query_answered(struct query *q)
-{
-	if (q->client != NULL)
-		q->client->open--;
-	q->client = NULL;
+	if (q->client != NULL && !q->answered)
+		reply(q->client->line, q->id, p != NULL ? p : &none, security);
+	q->answered = true;
 }
 
 static void
@@ -135,13 +133,9 @@ on_answer(const struct resolver_answer *a, void *arg)
 	    clk_mono());
 	if (a->security == DNS_BOGUS)
 		log_bogus(q, a->why != NULL ? a->why : "");
-	if (q->client != NULL && rc == RC_OK)
-		reply(q->client->line, q->id, &p, a->security);
-	else if (q->client != NULL)
-		reply_temp(q->client->line, q->id, a->security);
+	query_reply(q, rc == RC_OK ? &p : NULL, a->security);
 	if (rc == RC_OK)
 		buf_fini(&p.data);
-	query_answered(q);
 	query_forget(q);
 }
 
@@ -154,9 +148,7 @@ query_start(struct query *q)
 	q->asked = true;
 	if (resolver_ask(s->main, q->name, (int)q->type, on_answer, q) == RC_OK)
 		return;
-	if (q->client != NULL)
-		reply_temp(q->client->line, q->id, DNS_INSECURE);
-	query_answered(q);
+	query_reply(q, NULL, DNS_INSECURE);
 	query_forget(q);
 }
 
@@ -168,7 +160,7 @@ start_waiting(struct dns_server *s)
 
 	for (q = s->first; q != NULL; q = next) {
 		next = q->next;
-		if (!q->asked && q->client == NULL)
+		if (!q->asked && (q->answered || q->client == NULL))
 			query_forget(q);
 		else if (!q->asked)
 			query_start(q);
@@ -217,6 +209,7 @@ query_new(struct client *c, uint32_t id, const char *name, uint32_t type)
 static void
 on_question(struct line *l, struct msg *m, void *arg)
 {
+	const struct dns_packet none = {.rc = RC_TEMP};
 	struct client *c = arg;
 	struct dns_server *s = c->s;
 	char given[DNS_NAME_MAX], name[DNS_NAME_MAX];
@@ -229,7 +222,7 @@ on_question(struct line *l, struct msg *m, void *arg)
 	if (dns_name_normalise(sv_str(given), name) != RC_OK ||
 	    !is_known_type(type) || c->open >= s->o.limits.per_line ||
 	    s->open >= s->o.limits.all) {
-		reply_temp(l, m->id, DNS_INSECURE);
+		reply(l, m->id, &none, DNS_INSECURE);
 		return;
 	}
 	query_new(c, m->id, name, type);
@@ -488,12 +481,8 @@ on_tick(void *arg)
 	int64_t now = clk_mono();
 	struct query *q;
 
-	for (q = s->first; q != NULL && q->deadline <= now; q = q->next) {
-		if (q->client == NULL)
-			continue;
-		reply_temp(q->client->line, q->id, DNS_INSECURE);
-		query_answered(q);
-	}
+	for (q = s->first; q != NULL && q->deadline <= now; q = q->next)
+		query_reply(q, NULL, DNS_INSECURE);
 	probe_next(s);
 	s->tick = ev_timer_add(s->loop, TICK_MS, on_tick, s);
 }

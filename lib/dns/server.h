@@ -9,15 +9,19 @@
 #include "dns/setup.h"
 
 struct dns_server_limits {
-	unsigned per_line; /* questions open for one asking process */
-	unsigned all;	   /* and for all; above: RC_TEMP at once */
+	/* Questions open for one asking process, and for all; above: RC_TEMP at
+	 * once.  One counts until the resolver is done with it, so that who
+	 * asks for what nobody answers takes nothing from others: three
+	 * processes that do their worst leave room. */
+	unsigned per_line;
+	unsigned all;
 	int64_t answer_ms; /* after that the answer is RC_TEMP */
 	int64_t probe_ms;  /* a way that takes longer does not work */
 };
 
 #define DNS_SERVER_LIMITS                                         \
 	{                                                         \
-		.per_line = 500, .all = 1000, .answer_ms = 30000, \
+		.per_line = 300, .all = 1000, .answer_ms = 30000, \
 		.probe_ms = 8000                                  \
 	}
 

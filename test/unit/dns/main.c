@@ -15,6 +15,7 @@ main(void)
 	suite_add_tcase(s, setup_tests());
 	suite_add_tcase(s, ladder_tests());
 	suite_add_tcase(s, client_tests());
+	suite_add_tcase(s, server_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -8,6 +8,7 @@ TCase *ladder_tests(void);
 TCase *name_tests(void);
 TCase *packet_tests(void);
 TCase *record_tests(void);
+TCase *server_tests(void);
 TCase *setup_tests(void);
 
 #endif

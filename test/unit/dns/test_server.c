@@ -1,0 +1,278 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/be.h"
+#include "base/log.h"
+#include "dns/dns.h"
+#include "dns/packet.h"
+#include "dns/server.h"
+#include "test/unit/dns/suites.h"
+
+/*
+ * A name server on the loopback that knows a few names: the whole way of a
+ * question through line, server, libunbound and our event base, with no
+ * network.  (Recursion and validation: test/system/test_dns.py.)
+ */
+struct far {
+	int fd;
+	char address[64];
+	pthread_t thread;
+	_Atomic unsigned asked;
+	_Atomic bool mute;
+};
+
+static size_t
+far_answer(struct far *f, char *p, size_t n)
+{
+	static const char data[] = "\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1";
+	static const char ns[] = "\0\0\2\0\1\0\0\0\x3c\0\5\1n\1t\0";
+	struct dns_wire name;
+	char text[DNS_NAME_MAX] = "";
+	size_t at = 12;
+
+	if (dns_wire_read(sv_of(p, n), &at, &name) != RC_OK ||
+	    dns_wire_text(&name, text) != RC_OK || f->mute ||
+	    sv_starts(sv_str(text), SV("silent")))
+		return 0;
+	at += 4; /* type and class; what EDNS has added goes */
+	f->asked++;
+	be_put16(p + 2, 0x8180);
+	be_put16(p + 6, 1);
+	be_put16(p + 8, 0);
+	be_put16(p + 10, 0);
+	if (strcmp(text, "") == 0) {
+		memcpy(p + at, ns, sizeof ns - 1);
+		return at + sizeof ns - 1;
+	}
+	if (sv_starts(sv_str(text), SV("a"))) {
+		memcpy(p + at, data, sizeof data - 1);
+		return at + sizeof data - 1;
+	}
+	be_put16(
+	    p + 2, sv_starts(sv_str(text), SV("broken")) ? 0x8182 : 0x8183);
+	be_put16(p + 6, 0);
+	return at;
+}
+
+static void *
+far_run(void *arg)
+{
+	struct far *f = arg;
+	struct sockaddr_in from;
+	char p[2048];
+
+	for (;;) {
+		socklen_t len = sizeof from;
+		ssize_t n = recvfrom(
+		    f->fd, p, sizeof p - 64, 0, (struct sockaddr *)&from, &len);
+
+		if (n < 12)
+			return NULL;
+		n = (ssize_t)far_answer(f, p, (size_t)n);
+		if (n > 0)
+			(void)sendto(f->fd, p, (size_t)n, 0,
+			    (struct sockaddr *)&from, len);
+	}
+}
+
+static void
+far_start(struct far *f)
+{
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+
+	f->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(f->fd, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(getsockname(f->fd, (struct sockaddr *)&a, &len), 0);
+	(void)snprintf(
+	    f->address, sizeof f->address, "127.0.0.1:%u", ntohs(a.sin_port));
+	ck_assert_int_eq(pthread_create(&f->thread, NULL, far_run, f), 0);
+}
+
+static void
+far_stop(struct far *f)
+{
+	(void)shutdown(f->fd, SHUT_RDWR);
+	(void)pthread_join(f->thread, NULL);
+	(void)close(f->fd);
+}
+
+struct near {
+	struct ev_loop *loop;
+	struct dns_server *server;
+	struct peer *peer;
+	unsigned open, ok, none, temp;
+};
+
+static void
+near_start(
+    struct near *t, const struct far *f, const struct dns_server_limits *limits)
+{
+	struct dns_server_opts o = {.validate = false, .limits = *limits};
+	struct err err = {.text = ""};
+	int fd[2];
+
+	log_setup("test", LOG_ERROR);
+	buf_init(&o.anchors, 0);
+	ck_assert_int_eq(
+	    dns_servers_add(&o.forward, sv_str(f->address)), RC_OK);
+	t->loop = ev_loop_new();
+	ck_assert_msg(dns_server_new(t->loop, &o, &t->server, &err) == RC_OK,
+	    "%s", err.text);
+	ck_assert_int_eq(line_pair(fd), RC_OK);
+	dns_server_add_client(t->server, fd[0]);
+	t->peer = peer_new(t->loop, "dns", NULL, NULL, NULL);
+	peer_connect(t->peer, fd[1]);
+	dns_server_start(t->server);
+}
+
+static void
+near_stop(struct near *t)
+{
+	peer_free(&t->peer);
+	dns_server_free(&t->server);
+	ev_loop_free(&t->loop);
+}
+
+static void
+on_done(struct dns_answer *a, void *arg)
+{
+	struct near *t = arg;
+
+	t->ok += a->rc == RC_OK && a->n > 0;
+	t->none += a->rc == RC_NOTFOUND;
+	t->temp += a->rc == RC_TEMP;
+	if (--t->open == 0)
+		ev_stop(t->loop);
+}
+
+static void
+ask(struct near *t, const char *name)
+{
+	t->open++;
+	ck_assert_int_eq(
+	    dns_ask(t->peer, name, DNS_A, 20000, on_done, t), RC_OK);
+}
+
+static const struct dns_server_limits limits = {
+    .per_line = 8, .all = 20, .answer_ms = 500, .probe_ms = 3000};
+
+START_TEST(dns_server__answers)
+{
+	struct far f = {.asked = 0};
+	struct near t = {.open = 0};
+	unsigned asked;
+
+	far_start(&f);
+	near_start(&t, &f, &limits);
+	ask(&t, "a.test");
+	ask(&t, "a.test");
+	ask(&t, "nothing.test");
+	ask(&t, "broken.test");
+	ev_run(t.loop);
+	ck_assert_uint_eq(t.ok, 2);
+	ck_assert_uint_eq(t.none, 1);
+	ck_assert_uint_eq(t.temp, 1);
+	/* From the cache. */
+	asked = f.asked;
+	ask(&t, "a.test");
+	ev_run(t.loop);
+	ck_assert_uint_eq(t.ok, 3);
+	ck_assert_uint_eq(f.asked, asked);
+	near_stop(&t);
+	far_stop(&f);
+}
+END_TEST
+
+START_TEST(dns_server__caps_a_line_and_keeps_deadlines)
+{
+	struct far f = {.asked = 0};
+	struct near t = {.open = 0};
+	char name[64];
+	int i;
+
+	far_start(&f);
+	near_start(&t, &f, &limits);
+	ask(&t, "a.test");
+	ev_run(t.loop);
+	for (i = 0; i < 12; i++) {
+		(void)snprintf(name, sizeof name, "silent%d.test", i);
+		ask(&t, name);
+	}
+	/* Four refused at once, eight at their deadline. */
+	ev_run(t.loop);
+	ck_assert_uint_eq(t.temp, 12);
+	/* They are with the resolver still, and count. */
+	ask(&t, "a.test");
+	ev_run(t.loop);
+	ck_assert_uint_eq(t.ok, 1);
+	ck_assert_uint_eq(t.temp, 13);
+	/* Freed with questions open. */
+	near_stop(&t);
+	far_stop(&f);
+}
+END_TEST
+
+START_TEST(dns_server__goes_on_when_who_asks_is_gone)
+{
+	struct far f = {.asked = 0};
+	struct near t = {.open = 0};
+	struct peer *gone;
+	int fd[2];
+
+	far_start(&f);
+	near_start(&t, &f, &limits);
+	ck_assert_int_eq(line_pair(fd), RC_OK);
+	dns_server_add_client(t.server, fd[0]);
+	gone = peer_new(t.loop, "dns", NULL, NULL, NULL);
+	peer_connect(gone, fd[1]);
+	t.open++;
+	ck_assert_int_eq(
+	    dns_ask(gone, "a2.test", DNS_A, 20000, on_done, &t), RC_OK);
+	t.open++;
+	ck_assert_int_eq(
+	    dns_ask(gone, "silent.test", DNS_A, 20000, on_done, &t), RC_OK);
+	ask(&t, "a.test");
+	peer_free(&gone);
+	ev_run(t.loop);
+	ck_assert_uint_eq(t.ok, 1);
+	ck_assert_uint_eq(t.temp, 2);
+	near_stop(&t);
+	far_stop(&f);
+}
+END_TEST
+
+START_TEST(dns_server__answers_though_nothing_works)
+{
+	struct far f = {.asked = 0};
+	struct near t = {.open = 0};
+	struct dns_server_limits l = limits;
+
+	l.probe_ms = 300;
+	f.mute = true;
+	far_start(&f);
+	near_start(&t, &f, &l);
+	ask(&t, "a.test");
+	ev_run(t.loop);
+	ck_assert_uint_eq(t.temp, 1);
+	near_stop(&t);
+	far_stop(&f);
+}
+END_TEST
+
+TCase *
+server_tests(void)
+{
+	TCase *t = tcase_create("server");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, dns_server__answers);
+	tcase_add_test(t, dns_server__caps_a_line_and_keeps_deadlines);
+	tcase_add_test(t, dns_server__goes_on_when_who_asks_is_gone);
+	tcase_add_test(t, dns_server__answers_though_nothing_works);
+	return t;
+}
