@@ -36,6 +36,10 @@ static const struct command commands[] = {
 	"make, list or revoke a password for one device"},
     {"dns", cmd_dns, "dns [--print] [--json]",
 	"the DNS records to publish, and whether they are there"},
+    {"queue", cmd_queue, "queue list | show ID",
+	"what waits, why and until when; every attempt"},
+    {"queue", cmd_queue, "queue retry | hold | release | remove [--bounce]",
+	"with WHICH: an id, account, domain, address, or --all"},
     {"try", cmd_try, "try [--dir DIR] [--relay HOST:PORT]",
 	"a complete demo on the loopback, nothing installed"},
 };

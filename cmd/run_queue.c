@@ -73,7 +73,18 @@ on_conf(struct child *c)
 			child_stop(c, 0);
 }
 
-static const struct child_ops ops = {.line = on_line, .conf = on_conf};
+static void
+on_control(struct child *c, struct msg *m)
+{
+	struct state *st = c->arg;
+	int fd;
+
+	if (m->type == CTL_CONTROL && (fd = msg_take_fd(m)) >= 0)
+		queue_service_add_command(st->queue, fd);
+}
+
+static const struct child_ops ops = {
+    .line = on_line, .conf = on_conf, .control = on_control};
 
 static void
 on_broken(void *arg)

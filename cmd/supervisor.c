@@ -271,16 +271,32 @@ on_auth_socket(struct ev *e, uint32_t events, void *arg)
 }
 
 static void
+on_queue_socket(struct ev *e, uint32_t events, void *arg)
+{
+	struct super *s = arg;
+	int fd = accept_owner(s->queue_fd);
+
+	(void)e;
+	(void)events;
+	if (fd >= 0)
+		procs_pass_control(s, ROLE_QUEUE, fd);
+}
+
+static void
 open_control(struct super *s)
 {
 	s->reload_fd = control_socket(s, "reload.sock");
 	s->auth_fd = control_socket(s, "auth.sock");
+	s->queue_fd = control_socket(s, "queue.sock");
 	if (s->reload_fd >= 0)
 		s->reload_ev =
 		    ev_add(s->loop, s->reload_fd, EPOLLIN, on_reload_socket, s);
 	if (s->auth_fd >= 0)
 		s->auth_ev =
 		    ev_add(s->loop, s->auth_fd, EPOLLIN, on_auth_socket, s);
+	if (s->queue_fd >= 0)
+		s->queue_ev =
+		    ev_add(s->loop, s->queue_fd, EPOLLIN, on_queue_socket, s);
 }
 
 /*
@@ -513,11 +529,13 @@ release(struct super *s, int *lock)
 	sockets_close(&s->sockets);
 	ev_del(&s->reload_ev);
 	ev_del(&s->auth_ev);
+	ev_del(&s->queue_ev);
 	ev_timer_del(&s->log_timer);
 	ev_del(&s->log_ev);
 	ev_del(&s->signal_ev);
 	io_close(&s->reload_fd);
 	io_close(&s->auth_fd);
+	io_close(&s->queue_fd);
 	io_close(&s->log_pipe[0]);
 	io_close(&s->log_pipe[1]);
 	io_close(&s->signal_fd);
@@ -538,7 +556,8 @@ supervisor_run(const struct supervisor_opts *o)
 	    .cert_fd = -1,
 	    .key_fd = -1,
 	    .reload_fd = -1,
-	    .auth_fd = -1};
+	    .auth_fd = -1,
+	    .queue_fd = -1};
 	struct err err = {0};
 	int lock = -1, code, r;
 

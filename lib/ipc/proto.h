@@ -104,6 +104,24 @@ enum proto {
 	CMD_APP_LIST,	/* str account -> rc, text (the lines) */
 	CMD_ACCOUNTS,	/* -> rc, text (the lines) */
 	CMD_DKIM,	/* str domain -> rc, text ("SELECTOR RECORD" lines) */
+
+	/* ---- command line to queue, on a control connection ---- */
+
+	/* u8 with attempts, u32 n, n times a selector: u8 queue_pick, str
+	 * -> u32 rc, str text, u32 n; fd: n records (spool/listing.h) */
+	CMD_QUEUE_LIST,
+	/* u8 queue_action, selectors as above -> u32 rc, str text, u32
+	 * messages, u32 recipients, u32 being delivered now, u32 held */
+	CMD_QUEUE_ACT,
+};
+
+enum queue_action {
+	QUEUE_RETRY,
+	QUEUE_HOLD,
+	QUEUE_RELEASE,
+	QUEUE_REMOVE,
+	QUEUE_BOUNCE, /* remove with a report to the sender */
+	QUEUE_ACTIONS
 };
 
 /* Of a message in the spool, in QUEUE_PUT, MX_JOB and its records. */

@@ -249,15 +249,21 @@ on_delivered(int rc, struct msg *reply, void *arg)
 	settle_unit(a, delay);
 }
 
-/* Words by which hosts say "come again, then I believe you" [RFC 6647 5]. */
+/* [RFC 6647 5] */
+bool
+queue_is_greylisting(struct sv said)
+{
+	return sv_ifind(said, SV("greylist")) < said.n ||
+	       sv_ifind(said, SV("graylist")) < said.n ||
+	       sv_ifind(said, SV("grey list")) < said.n ||
+	       sv_ifind(said, SV("grey-list")) < said.n;
+}
+
 static bool
 is_greylisting(uint32_t code, struct sv said)
 {
 	return (code == 450 || code == 451 || code == 421) &&
-	       (sv_ifind(said, SV("greylist")) < said.n ||
-		   sv_ifind(said, SV("graylist")) < said.n ||
-		   sv_ifind(said, SV("grey list")) < said.n ||
-		   sv_ifind(said, SV("grey-list")) < said.n);
+	       queue_is_greylisting(said);
 }
 
 static void

@@ -3,6 +3,7 @@
  *
  *   service.c   lines, what comes in, the flush at the end of each turn
  *   attempt.c   what goes out, and what became of it
+ *   control.c   the owner's commands
  *   notice.c    bounces and notices, age, the clock
  *
  * Everything runs in the loop's thread.
@@ -14,9 +15,17 @@
 #include "queue/spool/service.h"
 #include "queue/spool/spool.h"
 
+/* What a command has done. */
+struct queue_done {
+	uint32_t messages, recipients;
+	uint32_t busy; /* being delivered now: left as they are */
+	uint32_t held; /* left, too: they are held */
+};
+
 struct answer {
 	struct client *client; /* NULL: it has gone meanwhile */
 	uint32_t id;
+	struct queue_done *done; /* a command's; NULL: a message was taken */
 	struct answer *next;
 };
 
@@ -34,7 +43,7 @@ struct queue_service {
 	struct ev_timer *timer, *sweep;
 	struct client *clients;
 	struct answer *answers; /* to be given after the flush */
-	struct turn *turn; /* its end is on its way */
+	struct turn *turn;	/* its end is on its way */
 	bool stopping;
 	int64_t wall_minus_mono;    /* as of the last look at the clock */
 	uint64_t delivered, failed; /* since the start, for status */
@@ -43,6 +52,7 @@ struct queue_service {
 struct client {
 	struct queue_service *q;
 	struct line *line;
+	bool command; /* the owner's; else a process of the house */
 	struct client *next;
 };
 
@@ -53,7 +63,19 @@ struct client {
 void queue_commit(struct queue_service *q);
 struct conf *queue_conf(struct queue_service *q);
 
+void queue_answer_command(struct client *c, uint32_t id, int rc,
+    const char *text, const struct queue_done *done);
+/* The same with success, after the flush; takes done. */
+void queue_answer_later(struct client *c, uint32_t id, struct queue_done *done);
+
+/* ---- control.c ---- */
+
+void queue_control(struct client *c, struct msg *m);
+
 /* ---- attempt.c ---- */
+
+/* Words by which hosts say "come again, then I believe you". */
+bool queue_is_greylisting(struct sv said);
 
 /* Gives each waiting recipient of a new or replayed item its unit. */
 void queue_schedule(

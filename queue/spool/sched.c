@@ -382,6 +382,13 @@ sched_hold(struct sched *s, struct sched_unit *u)
 }
 
 void
+sched_release(struct sched *s, struct sched_unit *u, int64_t due)
+{
+	if (u->state == SCHED_HELD)
+		sched_later(s, u, due);
+}
+
+void
 sched_now(struct sched *s, struct sched_unit *u)
 {
 	struct sched_dest *d = u->dest;

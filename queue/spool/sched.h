@@ -101,6 +101,9 @@ void sched_hold(struct sched *s, struct sched_unit *u);
 /* Ready at once; its destination is asked at once, too. */
 void sched_now(struct sched *s, struct sched_unit *u);
 
+/* The reverse of sched_hold: it waits until `due`, and for its destination. */
+void sched_release(struct sched *s, struct sched_unit *u, int64_t due);
+
 /* How often this unit was tried, by itself or by another that went first. */
 unsigned sched_tries(const struct sched_unit *u);
 

@@ -55,11 +55,16 @@ end_turn(void *arg)
 	r = spool_flush(q->spool);
 	while ((a = q->answers) != NULL) {
 		q->answers = a->next;
-		if (a->client != NULL)
+		if (a->client != NULL && a->done != NULL)
+			queue_answer_command(a->client, a->id, r,
+			    r == RC_OK ? "" : "the spool cannot be written",
+			    a->done);
+		else if (a->client != NULL)
 			answer(a->client->line, a->id, r,
 			    r == RC_OK ? "taken"
 				       : "the spool cannot be written",
 			    -1);
+		free(a->done);
 		free(a);
 	}
 	if (r != RC_OK) {
@@ -166,9 +171,36 @@ on_put(struct client *c, struct msg *m)
 	    (unsigned long long)it->seq, log_q(from, sv_str(it->sender)),
 	    it->nrcpt, (unsigned long long)it->size, spool_count(q->spool));
 	a = xcalloc(1, sizeof *a);
-	*a = (struct answer){c, m->id, q->answers};
+	*a = (struct answer){c, m->id, NULL, q->answers};
 	q->answers = a;
 	queue_commit(q);
+}
+
+void
+queue_answer_command(struct client *c, uint32_t id, int rc, const char *text,
+    const struct queue_done *done)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, (uint32_t)rc);
+	msg_put_str(&m, text);
+	msg_put_u32(&m, done->messages);
+	msg_put_u32(&m, done->recipients);
+	msg_put_u32(&m, done->busy);
+	msg_put_u32(&m, done->held);
+	line_tell(c->line, &m);
+}
+
+void
+queue_answer_later(struct client *c, uint32_t id, struct queue_done *done)
+{
+	struct answer *a = xcalloc(1, sizeof *a);
+
+	*a = (struct answer){c, id, done, c->q->answers};
+	c->q->answers = a;
+	queue_commit(c->q);
 }
 
 static void
@@ -186,7 +218,9 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 {
 	struct client *c = arg;
 
-	if (m->type == QUEUE_FILE)
+	if (c->command)
+		queue_control(c, m);
+	else if (m->type == QUEUE_FILE)
 		on_file(c, m);
 	else if (m->type == QUEUE_PUT)
 		on_put(c, m);
@@ -218,15 +252,28 @@ on_client_eof(struct line *l, void *arg)
 	free(c);
 }
 
-void
-queue_service_add_client(struct queue_service *q, int fd)
+static void
+add_client(struct queue_service *q, int fd, bool command)
 {
 	struct client *c = xcalloc(1, sizeof *c);
 
 	c->q = q;
+	c->command = command;
 	c->next = q->clients;
 	q->clients = c;
 	c->line = line_new(q->o.loop, fd, on_client_msg, on_client_eof, c);
+}
+
+void
+queue_service_add_client(struct queue_service *q, int fd)
+{
+	add_client(q, fd, false);
+}
+
+void
+queue_service_add_command(struct queue_service *q, int fd)
+{
+	add_client(q, fd, true);
 }
 
 /* ---- peers ---- */
@@ -358,6 +405,7 @@ queue_service_free(struct queue_service **qp)
 	}
 	while ((a = q->answers) != NULL) {
 		q->answers = a->next;
+		free(a->done);
 		free(a);
 	}
 	for (it = spool_first(q->spool); it != NULL; it = it->next)

@@ -9,6 +9,7 @@ main(void)
 	SRunner *r;
 	int failed;
 
+	suite_add_tcase(s, listing_tests());
 	suite_add_tcase(s, report_tests());
 	suite_add_tcase(s, sched_tests());
 	suite_add_tcase(s, service_tests());

@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+TCase *listing_tests(void);
 TCase *report_tests(void);
 TCase *sched_tests(void);
 TCase *service_tests(void);
