@@ -92,7 +92,8 @@ run(int control_fd, bool submission)
 	    .name = submission ? "submission" : "smtp",
 	    .accepts = true,
 	    .memfd = true};
-	struct state st = {.server = NULL};
+	struct state st = {
+	    .house = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;
 	struct smtp_server_opts o = {
 	    .submission = submission, .ops = &smtp_house_ops, .ctx = &st.house};

@@ -205,6 +205,31 @@ ask_signer(struct smtp_house *h, const struct smtp_signing *g,
 	return r;
 }
 
+/* What we know of a domain's keys: nothing, or what was true lately. */
+static void
+recall_keys(struct smtp_house *h, const char *domain, struct pair *p)
+{
+	struct smtp_house_keys *k = &h->keys;
+
+	pthread_mutex_lock(&k->lock);
+	if (strcmp(k->domain, domain) == 0)
+		memcpy(p->selector, k->selector, sizeof p->selector);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void
+remember_keys(struct smtp_house *h, struct sv domain, const struct pair *p)
+{
+	struct smtp_house_keys *k = &h->keys;
+
+	if (domain.n >= sizeof k->domain)
+		return;
+	pthread_mutex_lock(&k->lock);
+	memcpy(k->domain, domain.p, domain.n + 1);
+	memcpy(k->selector, p->selector, sizeof k->selector);
+	pthread_mutex_unlock(&k->lock);
+}
+
 static int
 house_sign(void *ctx, const struct smtp_signing *g, struct buf *out)
 {
@@ -220,12 +245,16 @@ house_sign(void *ctx, const struct smtp_signing *g, struct buf *out)
 		r = RC_OK;
 	for (i = 0; i < DKIM_ALGORITHMS; i++)
 		buf_init(&p.field[i], SIGN_FIELD_MAX);
-	/* The first answer says which keys, the second is theirs; a third
-	 * if they have just changed; more while auth is started anew. */
+	if (r != RC_OK)
+		recall_keys(h, domain.p, &p);
+	/* If need be the first answer says which keys and the second is
+	 * theirs; more while auth is started anew. */
 	for (i = 0; i < SIGN_TRIES && clk_mono() < until &&
 		    (r == RC_NOTFOUND || r == RC_TEMP);
 	     i++)
 		r = ask_signer(h, g, domain.p, until, &p);
+	if (r == RC_OK && domain.n > 0)
+		remember_keys(h, buf_sv(&domain), &p);
 	for (i = 0; i < DKIM_ALGORITHMS; i++) {
 		if (r == RC_OK)
 			buf_addsv(out, buf_sv(&p.field[i]));

@@ -9,14 +9,26 @@
 #ifndef SMTP_HOUSE_H
 #define SMTP_HOUSE_H
 
+#include <pthread.h>
+
 #include "conf/conf.h"
 #include "ipc/line.h"
+#include "msgauth/key.h"
 #include "smtp/ops.h"
+
+/* Which keys were in force when auth last said so: mostly they still are, and
+ * one question does instead of two. */
+struct smtp_house_keys {
+	pthread_mutex_t lock; /* of what follows; to be initialised */
+	char domain[256];     /* the last one that was signed for */
+	char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX];
+};
 
 struct smtp_house {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue;
 	enum conf_service service;
+	struct smtp_house_keys keys;
 	/* The configuration now; a reference for the caller. */
 	struct conf *(*conf)(void *arg);
 	void *arg;
