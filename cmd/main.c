@@ -40,6 +40,8 @@ static const struct command commands[] = {
 	"what waits, why and until when; every attempt"},
     {"queue", cmd_queue, "queue retry | hold | release | remove [--bounce]",
 	"with WHICH: an id, account, domain, address, or --all"},
+    {"fsck", cmd_fsck, "fsck [ACCOUNT...] [--rebuild | --repair] [--json]",
+	"read all mail on the disk: what is wrong, whom does it hit"},
     {"try", cmd_try, "try [--dir DIR] [--relay HOST:PORT]",
 	"a complete demo on the loopback, nothing installed"},
 };

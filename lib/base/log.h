@@ -13,6 +13,7 @@
 #include "base/sv.h"
 
 enum log_level {
+	LOG_NOTHING = -1, /* for log_setup only */
 	LOG_ERROR,
 	LOG_WARN,
 	LOG_INFO,

@@ -242,20 +242,23 @@ static void
 compare(struct fsck *k)
 {
 	struct store *a = k->all, *b = k->point;
+	/* It may well know more than a damaged log. */
+	enum audit_level level =
+	    k->rep->damage > 0 ? AUDIT_NOTE : AUDIT_DERIVED;
 
 	if (b == NULL || k->compared)
 		return;
 	k->compared = true;
 	if (a->nmailbox != b->nmailbox || a->nsubscribed != b->nsubscribed ||
 	    a->last_uidvalidity != b->last_uidvalidity)
-		fsck_tell(k, AUDIT_DERIVED, "state", 0,
+		fsck_tell(k, level, "state", 0,
 		    "the checkpoint's list of mailboxes is not what the log "
 		    "says");
 	for (size_t i = 0; i < b->nmailbox; i++) {
 		struct mailbox *mb = mailbox_by_id(a, b->by_id[i]->id);
 
 		if (mb == NULL || !mailboxes_equal(mb, b->by_id[i]))
-			fsck_tell(k, AUDIT_DERIVED, "state", 0,
+			fsck_tell(k, level, "state", 0,
 			    "the checkpoint's \"%s\" is not what the log says",
 			    b->by_id[i]->name);
 	}

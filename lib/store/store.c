@@ -200,6 +200,14 @@ raise_all(struct store *st, uint64_t upto, struct err *err)
 	return RC_OK;
 }
 
+int
+store_begin_anew(struct store *st, struct err *err)
+{
+	int r = store_check_writable(st, err);
+
+	return r == RC_OK ? raise_all(st, 0, err) : r;
+}
+
 static int
 make_defaults(struct store *st, struct err *err)
 {

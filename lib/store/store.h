@@ -51,6 +51,12 @@ struct store_opts {
  */
 int store_open(const char *dir, const struct store_opts *opts,
     struct store **out, struct err *err) RC_USE_RESULT;
+/*
+ * The account was copied from somewhere (a backup) and takes the place of
+ * another: a new epoch begins and every UIDVALIDITY rises, so that no client
+ * takes something for what it has already.  Right after store_open.
+ */
+int store_begin_anew(struct store *st, struct err *err) RC_USE_RESULT;
 /* Flushes, writes the checkpoint, gives everything back. */
 void store_close(struct store **st);
 

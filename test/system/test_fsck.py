@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""fsck: while the server runs and after, with damage to each kind of file, and
+the same messages in every folder afterwards."""
+import glob
+import json
+import os
+import sys
+import threading
+
+from house import House, finish, verdict
+
+
+def mail(house, user):
+    """{folder: (UIDVALIDITY, {UID: text})} as a client sees it."""
+    found = {}
+    m = house.imap(user)
+    for line in m.list()[1]:
+        name = line.decode().split('"/" ')[-1].strip('"')
+        m.select(f'"{name}"', readonly=True)
+        validity = m.response("UIDVALIDITY")[1][0]
+        data = m.uid("FETCH", "1:*", "(BODY.PEEK[])")[1]
+        found[name] = (validity, sorted(d[1] for d in data if isinstance(d, tuple)))
+    m.logout()
+    return found
+
+
+def fsck(house, *words):
+    r = house.command("fsck", *words, "--json", timeout=120)
+    try:
+        return r.returncode, json.loads(r.stdout)
+    except ValueError:
+        return r.returncode, [{"findings": [{"text": r.stdout + r.stderr}]}]
+
+
+def texts(found):
+    return " ".join(x["file"] + " " + x["text"] for o in found for x in o["findings"])
+
+
+def under_load(h):
+    stop = threading.Event()
+
+    def send():
+        while not stop.is_set():
+            h.deliver(body="x" * 3000)
+
+    t = threading.Thread(target=send)
+    t.start()
+    try:
+        results = [fsck(h) for _ in range(5)]
+    finally:
+        stop.set()
+        t.join()
+    bad = [texts(f) for code, f in results if code != 0]
+    verdict(not bad, "clean-while-mail-comes-in", bad[:2])
+    verdict(any(o["in_use"] for o in results[0][1]), "says-that-it-is-in-use", results[0])
+    r = h.command("fsck", "anna", "--repair")
+    verdict(r.returncode == 1 and "stop the server" in r.stderr, "no-repair-of-what-is-in-use", r.stderr)
+
+
+def hurt(path, at, data):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(data)
+
+
+def derived(h, before):
+    folder = os.path.join(h.data, "accounts/anna")
+    for name in ["state"] + [os.path.relpath(p, folder) for p in glob.glob(folder + "/log/*.toc")]:
+        path = os.path.join(folder, name)
+        hurt(path, os.path.getsize(path) // 2, b"\xa5\x5a\xa5")
+        code, found = fsck(h, "anna")
+        verdict(code == 1 and name in texts(found) and found[0]["damage"] == 0,
+                f"derived-damage-is-named-{os.path.basename(name)}", (code, found))
+        code, found = fsck(h, "anna", "--rebuild")
+        code2, found2 = fsck(h, "anna")
+        verdict(code == 0 and code2 == 0 and not found2[0]["findings"],
+                f"rebuilt-{os.path.basename(name)}", (code, found, code2, found2))
+        os.unlink(path)
+        code, found = fsck(h, "anna", "--rebuild")
+        verdict(code == 0 and os.path.exists(path), f"made-anew-{os.path.basename(name)}", found)
+    h.start()
+    verdict(mail(h, "anna") == before, "mail-is-the-same-after-rebuilds")
+    h.stop()
+
+
+def orphan(h, before):
+    """The record that put a message into INBOX goes, and the checkpoint."""
+    folder = os.path.join(h.data, "accounts/anna")
+    path = os.path.join(folder, "log/000001")
+    text = open(path, "rb").read()
+    at = text.index(b"the third message")
+    # Behind the message: its padding, then the header of the record that adds it.
+    end = (at + len("the third message\r\n") + 7) // 8 * 8
+    hurt(path, end, b"\xee" * 40)
+    os.unlink(os.path.join(folder, "state"))
+    code, found = fsck(h, "anna")
+    verdict(code == 1 and "lost+found" in texts(found), "orphan-is-found", (code, found))
+    code, found = fsck(h, "anna", "--repair")
+    verdict(found[0].get("put_back") == 1 and found[0].get("lost_found") == 1,
+            "orphan-is-put-back", found)
+    code, found = fsck(h, "anna", "--repair")
+    verdict(found[0].get("put_back") == 0, "second-repair-has-nothing-to-do", found)
+    h.start()
+    now = mail(h, "anna")
+    verdict(len(now.get("lost+found", (0, []))[1]) == 1 and
+            b"the third message" in now["lost+found"][1][0], "lost+found-has-it", now.keys())
+    verdict(sorted(now["lost+found"][1] + now["INBOX"][1]) == before["INBOX"][1],
+            "every-message-is-in-a-folder")
+    verdict(now["INBOX"][0] != before["INBOX"][0], "uidvalidity-rose-since-a-uid-is-lost")
+    h.stop()
+
+
+def main():
+    h = House()
+    with h:
+        for word in ("first", "second", "third", "fourth"):
+            h.deliver(body=f"the {word} message")
+        h.deliver(to="ben", body="for ben")
+        under_load(h)
+        before = mail(h, "anna")
+        h.stop()
+        code, found = fsck(h)
+        verdict(code == 0 and not any(o["findings"] for o in found), "clean-when-stopped", found)
+        derived(h, before)
+        orphan(h, before)
+        r = h.command("fsck", "nobody")
+        verdict(r.returncode == 1 and "nobody" in r.stderr, "unknown-account", r)
+        verdict(h.command("fsck", "--frob").returncode == 2, "usage")
+    finish()
+
+
+if __name__ == "__main__":
+    main()
