@@ -12,6 +12,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "cmd/build.h"
 
 static void on_control(struct line *l, struct msg *m, void *arg);
@@ -89,6 +90,7 @@ read_boot(struct child *c, struct msg *m)
 	if (msg_end(m) != RC_OK || c->role >= ROLE_COUNT)
 		broken("first message");
 	log_setup(role_info[c->role].name, level);
+	log_set_json(c->conf_now->log_json);
 }
 
 void
@@ -205,6 +207,7 @@ swap_conf(struct child *c, struct msg *m)
 	c->generation = generation;
 	pthread_mutex_unlock(&c->lock);
 	conf_free(&old);
+	log_set_json(fresh->log_json);
 	if (c->ops->conf != NULL)
 		c->ops->conf(c);
 }
@@ -224,13 +227,55 @@ take_line(struct child *c, struct msg *m)
 		io_close(&fd);
 }
 
+struct recent {
+	struct msg m;
+	uint32_t n;
+};
+
+static void
+put_recent(void *arg, enum log_level level, int64_t when, const char *text)
+{
+	struct recent *r = arg;
+
+	msg_put_u8(&r->m, (uint8_t)level);
+	msg_put_u64(&r->m, (uint64_t)when);
+	msg_put_str(&r->m, text);
+	r->n++;
+}
+
+static void
+say_status(struct child *c)
+{
+	struct recent r = {.n = 0};
+	struct buf text;
+	struct msg m;
+	int t;
+
+	buf_init(&text, 16384);
+	msg_init(&r.m, 0);
+	log_recent(put_recent, &r);
+	msg_init(&m, CTL_STATUS);
+	msg_put_u32(&m, c->ops->status != NULL ? c->ops->status(c, &text) : 0);
+	msg_put_sv(&m, buf_sv(&text));
+	msg_put_u32(&m, TALLIES);
+	for (t = 0; t < TALLIES; t++)
+		msg_put_u64(&m, tally_day((enum tally)t));
+	msg_put_u32(&m, r.n);
+	buf_addsv(&m.b, buf_sv(&r.m.b));
+	msg_fini(&r.m);
+	buf_fini(&text);
+	child_tell(c, &m);
+}
+
 static void
 on_control(struct line *l, struct msg *m, void *arg)
 {
 	struct child *c = arg;
 
 	(void)l;
-	if (m->type == CTL_LINE)
+	if (m->type == CTL_STATUS)
+		say_status(c);
+	else if (m->type == CTL_LINE)
 		take_line(c, m);
 	else if (m->type == CTL_CONFIG)
 		swap_conf(c, m);

@@ -35,6 +35,8 @@ struct child_ops {
 	/* Accept no more; call child_stop when the last session has ended.
 	 * NULL: stop at once. */
 	void (*drain)(struct child *c, int64_t ms);
+	/* Connections now; lines for people into *text. May be NULL. */
+	unsigned (*status)(struct child *c, struct buf *text);
 	/* Other messages of the control line; may be NULL. */
 	void (*control)(struct child *c, struct msg *m);
 };

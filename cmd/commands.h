@@ -17,6 +17,7 @@ enum exit_code {
 
 int cmd_run(const char *config, int argc, char **argv);
 int cmd_check(const char *config, int argc, char **argv);
+int cmd_status(const char *config, int argc, char **argv);
 int cmd_reload(const char *config, int argc, char **argv);
 int cmd_fsck(const char *config, int argc, char **argv);
 int cmd_account(const char *config, int argc, char **argv);

@@ -28,6 +28,8 @@ static const struct command commands[] = {
 	"read the configuration and say what the server would do"},
     {"reload", cmd_reload, "reload",
 	"have the running server take up the configuration"},
+    {"status", cmd_status, "status [--json]",
+	"what runs, what came and went, what waits and why"},
     {"account", cmd_account, "account list",
 	"who has an account, a password, which addresses"},
     {"passwd", cmd_passwd, "passwd NAME [--stdin] [--weak]",

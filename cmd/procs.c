@@ -265,6 +265,8 @@ on_control(struct line *l, struct msg *m, void *arg)
 			notify("READY=1");
 			alloc_trim(); /* what starting took */
 		}
+	} else if (m->type == CTL_STATUS) {
+		status_answer(p, m);
 	} else if (m->type == CTL_START && p->role == ROLE_KEEPER) {
 		on_start(s, m);
 	}
@@ -307,7 +309,9 @@ proc_run(struct proc *p)
 		return;
 	}
 	p->generation = s->generation;
+	p->restarts += p->started != 0 && p->role != ROLE_ACCOUNT;
 	p->started = clk_mono();
+	buf_reset(&p->status);
 	p->ready = false;
 	p->pid = fork();
 	if (p->pid == 0)
@@ -336,6 +340,7 @@ proc_add(struct super *s, enum role role, const char *account)
 
 	p->super = s;
 	p->role = role;
+	buf_init(&p->status, MSG_MAX);
 	if (account != NULL)
 		(void)strncat(p->account, account, sizeof p->account - 1);
 	p->next = s->procs;
@@ -375,6 +380,7 @@ proc_forget(struct proc *p)
 	*at = p->next;
 	ev_timer_del(&p->restart);
 	line_free(&p->control);
+	buf_fini(&p->status);
 	free(p);
 }
 

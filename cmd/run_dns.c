@@ -32,7 +32,17 @@ on_conf(struct child *c)
 		child_stop(c, 0);
 }
 
-static const struct child_ops ops = {.line = on_line, .conf = on_conf};
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	struct state *st = c->arg;
+
+	dns_server_status(st->server, text);
+	return 0;
+}
+
+static const struct child_ops ops = {
+    .status = on_status, .line = on_line, .conf = on_conf};
 
 int
 name_service_load(

@@ -47,8 +47,20 @@ on_drain(struct child *c, int64_t ms)
 	listener_drain(st->listener, ms, child_stop_soon, c);
 }
 
-static const struct child_ops ops = {
-    .line = on_line, .conf = on_conf, .drain = on_drain};
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	struct state *st = c->arg;
+
+	(void)text;
+	return st->listener != NULL ? listener_count(st->listener) : 0;
+}
+
+static const struct child_ops ops = {.status = on_status,
+
+    .line = on_line,
+    .conf = on_conf,
+    .drain = on_drain};
 
 static unsigned
 cores(void)

@@ -83,8 +83,21 @@ on_control(struct child *c, struct msg *m)
 		queue_service_add_command(st->queue, fd);
 }
 
-static const struct child_ops ops = {
-    .line = on_line, .conf = on_conf, .control = on_control};
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	struct state *st = c->arg;
+
+	if (st->queue != NULL)
+		queue_service_status(st->queue, text);
+	return 0;
+}
+
+static const struct child_ops ops = {.status = on_status,
+
+    .line = on_line,
+    .conf = on_conf,
+    .control = on_control};
 
 static void
 on_broken(void *arg)

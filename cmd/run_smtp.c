@@ -60,8 +60,20 @@ on_drain(struct child *c, int64_t ms)
 	smtp_server_drain(st->server, ms, child_stop_soon, c);
 }
 
-static const struct child_ops ops = {
-    .line = on_line, .conf = on_conf, .drain = on_drain};
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	struct state *st = c->arg;
+
+	(void)text;
+	return st->server != NULL ? smtp_server_count(st->server) : 0;
+}
+
+static const struct child_ops ops = {.status = on_status,
+
+    .line = on_line,
+    .conf = on_conf,
+    .drain = on_drain};
 
 static struct conf *
 conf_now(void *arg)

@@ -79,7 +79,9 @@ struct proc {
 	bool draining; /* replaced: is not started again */
 	uint32_t generation;
 	int64_t started;
-	unsigned deaths; /* in a row */
+	unsigned deaths;   /* in a row */
+	unsigned restarts; /* since the house was started */
+	struct buf status; /* its last answer to CTL_STATUS */
 	struct ev_timer *restart;
 	struct proc *next;
 };
@@ -103,7 +105,9 @@ struct super {
 	int log_pipe[2]; /* children's log, if we copy it; else -1 */
 	struct ev *log_ev;
 	struct ev_timer *log_timer;
-	int reload_fd, auth_fd, queue_fd; /* control sockets */
+	int reload_fd, auth_fd, queue_fd, status_fd; /* control sockets */
+	struct ev *status_ev;
+	struct super_status *status_waiting;
 	struct ev *reload_ev, *auth_ev, *queue_ev, *signal_ev;
 	int signal_fd;
 	int64_t start_time;
@@ -112,6 +116,14 @@ struct super {
 	bool kill_unknown, probe;
 	int64_t clock_offset; /* ms; tests move the wall clock */
 };
+
+/* ---- status.c ---- */
+
+/* Asks all processes; takes fd and answers on it within a second. */
+void status_begin(struct super *s, int fd);
+void status_answer(struct proc *p, struct msg *m);
+/* At the end: whoever still waits is told nothing. */
+void status_drop(struct super *s);
 
 /* Starts one process of each role but accounts. */
 void procs_start_all(struct super *s);

@@ -132,6 +132,7 @@ reload(struct super *s, struct err *err)
 	}
 	other = other || changed || needs_new_listeners(old, fresh);
 	s->conf = fresh;
+	log_set_json(fresh->log_json);
 	conf_free(&old);
 	io_close(&s->conf_fd);
 	s->conf_fd = fd;
@@ -283,11 +284,27 @@ on_queue_socket(struct ev *e, uint32_t events, void *arg)
 }
 
 static void
+on_status_socket(struct ev *e, uint32_t events, void *arg)
+{
+	struct super *s = arg;
+	int fd = accept_owner(s->status_fd);
+
+	(void)e;
+	(void)events;
+	if (fd >= 0)
+		status_begin(s, fd);
+}
+
+static void
 open_control(struct super *s)
 {
 	s->reload_fd = control_socket(s, "reload.sock");
 	s->auth_fd = control_socket(s, "auth.sock");
 	s->queue_fd = control_socket(s, "queue.sock");
+	s->status_fd = control_socket(s, "status.sock");
+	if (s->status_fd >= 0)
+		s->status_ev =
+		    ev_add(s->loop, s->status_fd, EPOLLIN, on_status_socket, s);
 	if (s->reload_fd >= 0)
 		s->reload_ev =
 		    ev_add(s->loop, s->reload_fd, EPOLLIN, on_reload_socket, s);
@@ -502,10 +519,11 @@ prepare(struct super *s, int *lock, struct err *err)
 	r = load(s, &s->conf, &s->conf_fd, err);
 	if (r != RC_OK)
 		return r;
+	log_set_json(s->conf->log_json);
 	users_find(s->user, &s->change_user, &how);
 	mlog(LOG_INFO, "start", "version=\"%s\" config=%s users=\"%s\"%s",
 	    HM_VERSION, s->o->config, how,
-	    s->conf->sandbox ? "" : " SANDBOX=OFF");
+	    s->conf->sandbox ? "" : " sandbox=OFF");
 	r = folders_make(s->conf, s->user, err);
 	if (r == RC_OK) {
 		*lock = take_lock(s->conf, err);
@@ -536,6 +554,8 @@ release(struct super *s, int *lock)
 	io_close(&s->reload_fd);
 	io_close(&s->auth_fd);
 	io_close(&s->queue_fd);
+	io_close(&s->status_fd);
+	status_drop(s);
 	io_close(&s->log_pipe[0]);
 	io_close(&s->log_pipe[1]);
 	io_close(&s->signal_fd);
@@ -557,7 +577,8 @@ supervisor_run(const struct supervisor_opts *o)
 	    .key_fd = -1,
 	    .reload_fd = -1,
 	    .auth_fd = -1,
-	    .queue_fd = -1};
+	    .queue_fd = -1,
+	    .status_fd = -1};
 	struct err err = {0};
 	int lock = -1, code, r;
 

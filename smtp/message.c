@@ -3,6 +3,7 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "smtp/internal.h"
 
 #define PROGRESS_BYTES 16384
@@ -181,6 +182,8 @@ deliver(struct smtp_session *s)
 	    (unsigned long long)d.size, stream_is_tls(s->st),
 	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
 	    rc_name(r));
+	if (r == RC_OK && s->authed)
+		tally_add(TALLY_SUBMITTED, 1);
 	if (r == RC_OK)
 		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
 	else if (r == RC_NOSPACE)

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "smtp/internal.h"
 
 void
@@ -149,6 +150,7 @@ reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 	    "sid=%llx peer=%s from=%s rcpt=%s rc=%s",
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(q, buf_sv(&s->t.sender)), log_q(q2, address), rc_name(rc));
+	tally_add(TALLY_REFUSED, 1);
 	if (rc != RC_NOTFOUND && rc != RC_DENIED)
 		smtp_reply(s, 451, "4.3.0", "try again later");
 	else if (rc == RC_NOTFOUND)

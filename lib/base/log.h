@@ -3,12 +3,17 @@
  *
  *   2026-11-24T11:36:46.123Z info smtp[812] smtp.rcpt.reject sid=4f peer=...
  *
- * written with one write(2) to descriptor 2, which the supervisor collects.
+ * or the same as a JSON object a line, its keys those of the text behind the
+ * fixed ones (time, level, process, pid, event); written with one write(2) to
+ * descriptor 2, which the supervisor collects.
  * Event names are stable: operators and tests rely on them.  What came from
  * a peer goes through log_q().  Pure code (parsers) does not log.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/sv.h"
 
@@ -22,6 +27,15 @@ enum log_level {
 
 /* The process's name in each line, and the least important level shown. */
 void log_setup(const char *process, enum log_level level);
+
+/* One JSON object a line instead of text. */
+void log_set_json(bool on);
+
+/* The newest errors and warnings of this process that need a look, the oldest
+ * first: at most 8, without what is everyday (a host that defers mail). */
+void log_recent(
+    void (*fn)(void *arg, enum log_level level, int64_t when, const char *text),
+    void *arg);
 
 void mlog(enum log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

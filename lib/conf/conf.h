@@ -120,6 +120,7 @@ struct conf {
 	size_t nrelay;
 	bool outside; /* mail may go to other domains (not `relay: off`) */
 	bool sandbox;
+	bool log_json; /* log.format */
 
 	/* For lookups: all account addresses, sorted. */
 	struct conf_address *by_address;

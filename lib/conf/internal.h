@@ -61,6 +61,9 @@ void conf_set_map(
 
 /* dns.c: the key `dns`. */
 void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
+/* log.c: the key `log`. */
+void conf_set_log(struct conf_parser *p, yaml_node_t *n);
+
 /* relay.c: the key `relay`. */
 void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
 

@@ -708,6 +708,7 @@ static const struct conf_key top_keys[] = {
     {"limits", set_limits},
     {"dns", conf_set_dns},
     {"relay", conf_set_relay},
+    {"log", conf_set_log},
     {"sandbox", set_sandbox},
     {NULL, NULL},
 };

@@ -340,6 +340,21 @@ log_mode(const struct dns_server *s)
 	    now == 0 ? "" : "; better ways are tried every five minutes");
 }
 
+void
+dns_server_status(const struct dns_server *s, struct buf *out)
+{
+	const struct dns_rung *g;
+
+	if (s->ladder.now < 0) {
+		buf_adds(out, "no way to the name servers is found yet\n");
+		return;
+	}
+	g = &s->ladder.rung[s->ladder.now];
+	buf_addf(out, "%s%s\n", path_text(g->path),
+	    g->validate ? ", validating"
+			: ", WITHOUT VALIDATION: answers can be forged");
+}
+
 /* The spare takes over; what was open is asked anew. */
 static void
 switch_over(struct dns_server *s)

@@ -46,6 +46,8 @@ int dns_server_new(struct ev_loop *loop, struct dns_server_opts *o,
 /* Within the walls: begins to probe and to answer. */
 void dns_server_start(struct dns_server *s);
 void dns_server_free(struct dns_server **s);
+/* The way that is in use, a line for people. */
+void dns_server_status(const struct dns_server *s, struct buf *out);
 
 /* A line whose other end may ask; takes fd. */
 void dns_server_add_client(struct dns_server *s, int fd);

@@ -27,6 +27,10 @@ enum proto {
 	CTL_START,   /* keeper: u32 generation, u32 account number */
 	CTL_REFUSED, /* -> keeper: str account: it cannot be started */
 	CTL_CONTROL, /* fd: a connection of the command line */
+	/* supervisor: how are you? -> CTL_STATUS: u32 connections, str what
+	 * only this role knows (lines for people), u32 n, n times u64 tally of
+	 * the last 24 hours, u32 n, n times u8 log_level, u64 when, str text */
+	CTL_STATUS,
 
 	/* ---- listeners and submission to auth ---- */
 

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/be.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "ipc/proto.h"
 
 #define DELIVERY_TIMEOUT_MS  30000
@@ -296,6 +298,8 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 			break;
 	if (r == NULL)
 		return; /* too late */
+	if (r->delivery && m->b.n >= 4 && be_get32(m->b.p) == RC_OK)
+		tally_add(TALLY_DELIVERED, 1);
 	if (r->client->line != NULL) {
 		msg_init(&answer, MSG_REPLY);
 		answer.id = r->client_id;

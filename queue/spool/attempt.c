@@ -10,6 +10,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "ipc/proto.h"
 #include "queue/spool/internal.h"
 
@@ -238,7 +239,6 @@ on_delivered(int rc, struct msg *reply, void *arg)
 		    (unsigned long long)a->it->seq, to->address);
 	sched_reached(q->local, a->u);
 	if (said == RC_OK) {
-		q->delivered++;
 		spool_settle(
 		    q->spool, a->it, a->rcpt[0], SPOOL_DELIVERED, SV(""));
 	} else {
@@ -326,7 +326,7 @@ one_verdict(struct attempt *a, uint32_t rcpt, uint32_t code, struct sv said,
 
 	log_remote(a, rcpt, code, said);
 	if (code / 100 == 2) {
-		q->delivered++;
+		tally_add(TALLY_SENT, 1);
 		spool_settle(q->spool, a->it, rcpt, SPOOL_DELIVERED, said);
 	} else if (code / 100 == 5) {
 		v->why[v->nbounced] = said;

@@ -45,8 +45,7 @@ struct queue_service {
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
 	bool stopping;
-	int64_t wall_minus_mono;    /* as of the last look at the clock */
-	uint64_t delivered, failed; /* since the start, for status */
+	int64_t wall_minus_mono; /* as of the last look at the clock */
 };
 
 struct client {

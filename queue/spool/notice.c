@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "queue/spool/internal.h"
 #include "queue/spool/report.h"
 
@@ -119,7 +120,7 @@ queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
 	int rc = RC_PERM;
 	size_t i;
 
-	q->failed += n;
+	tally_add(TALLY_RETURNED, n);
 	if (!is_silent(it))
 		rc = write_report(q, it, &r, rcpt, SPOOL_FAILED, &err);
 	mlog(LOG_WARN, "queue.bounce", "item=%llu recipients=%zu told=%s%s%s%s",

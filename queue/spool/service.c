@@ -416,3 +416,44 @@ queue_service_free(struct queue_service **qp)
 	free(q);
 	*qp = NULL;
 }
+
+/* ---- status ---- */
+
+#define PLACES_SHOWN 5
+
+struct places {
+	const struct sched_dest *d[PLACES_SHOWN];
+	size_t n;
+};
+
+/* Those with most units, in order. */
+static void
+note_place(struct sched_dest *d, void *arg)
+{
+	struct places *p = arg;
+	size_t i;
+
+	for (i = p->n; i > 0 && p->d[i - 1]->nunits < d->nunits; i--)
+		if (i < PLACES_SHOWN)
+			p->d[i] = p->d[i - 1];
+	if (i == PLACES_SHOWN)
+		return;
+	p->d[i] = d;
+	p->n += p->n < PLACES_SHOWN;
+}
+
+void
+queue_service_status(struct queue_service *q, struct buf *out)
+{
+	struct places p = {.n = 0};
+	char said[LOG_Q_MAX];
+	size_t i;
+
+	buf_addf(out, "%zu messages wait\n", spool_count(q->spool));
+	sched_each_dest(q->remote, note_place, &p);
+	for (i = 0; i < p.n; i++)
+		buf_addf(out, "  %zu for %s%s%s\n", p.d[i]->nunits,
+		    p.d[i]->name, p.d[i]->said != NULL ? ": " : "",
+		    p.d[i]->said != NULL ? log_q(said, sv_str(p.d[i]->said))
+					 : "");
+}

@@ -32,6 +32,9 @@ int queue_service_new(const struct queue_service_opts *o,
 void queue_service_free(struct queue_service **q);
 /* Take fd. */
 void queue_service_add_client(struct queue_service *q, int fd);
+/* How many messages wait, and the places that keep most of them waiting:
+ * lines for people. */
+void queue_service_status(struct queue_service *q, struct buf *out);
 /* A connection of the command line: CMD_QUEUE_*. */
 void queue_service_add_command(struct queue_service *q, int fd);
 void queue_service_set_keeper(struct queue_service *q, int fd);

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""What status says, and the log as JSON, strangers' bytes included."""
+import json
+import os
+import smtplib
+import socket
+import sys
+
+from house import House, finish, verdict, wait_until
+
+ROLES = {"auth", "keeper", "queue", "dns", "mx", "smtp", "submission", "imap", "pop3"}
+
+
+def status(h):
+    r = h.command("status", "--json")
+    try:
+        return r.returncode, json.loads(r.stdout)
+    except ValueError:
+        return r.returncode, {}
+
+
+def screen(h):
+    r = h.command("status")
+    verdict(r.returncode == 1 and "no server runs" in r.stderr, "no-server", r)
+    h.start()
+    h.deliver()
+    code, s = status(h)
+    verdict(code == 0 and s["well"], "well", s)
+    verdict({p["role"] for p in s["processes"] if not p["account"]} == ROLES, "every-process", s)
+    verdict(all(p["answers"] and p["pid"] in h.processes() for p in s["processes"]), "pids", s)
+    verdict(s["mail"]["delivered"] == 1 and s["mail"]["sent"] == 0, "counts-delivered", s["mail"])
+    m = h.smtp()
+    m.ehlo()
+    m.mail("x@example.test")
+    m.rcpt("nobody@home.test")
+    i = h.imap("anna", tls=False)
+    code, s = status(h)
+    at = {p["role"]: p["connections"] for p in s["processes"]}
+    verdict(s["mail"]["refused"] == 1, "counts-refused", s["mail"])
+    verdict(at["smtp"] == 1 and at["imap"] == 1, "counts-connections", at)
+    m.quit()
+    i.logout()
+    s = h.submit("ben")
+    s.sendmail("ben@home.test", ["anna@home.test"], "From: ben@home.test\r\n\r\nx\r\n")
+    s.quit()
+    code, s = status(h)
+    verdict(s["mail"]["submitted"] == 1 and s["mail"]["delivered"] == 2, "counts-submitted", s["mail"])
+    h.kill("pop3")
+    wait_until(lambda: h.pids("pop3"), 5)
+    wait_until(lambda: status(h)[1].get("well"), 5)
+    code, s = status(h)
+    verdict([p["restarts"] for p in s["processes"] if p["role"] == "pop3"] == [1], "counts-restarts", s)
+    out = h.command("status").stdout
+    for words in ("mail.home.test serves", "started anew 1 times", "connections", "mail since the start",
+                  "0 messages wait", "GB free", "certificate  until", "self-signed"):
+        verdict(words in out, f"screen-{words}", out)
+    verdict(len(out.splitlines()) <= 30, "one-screen", out)
+    r = h.command("status", "x")
+    verdict(r.returncode == 2, "usage", r)
+
+
+def silent(h):
+    """A process that hangs is named, and does not hold up the answer."""
+    import signal
+    pids = h.kill("mx", signal.SIGSTOP)
+    r = h.command("status", timeout=10)
+    verdict(r.returncode == 1 and "DOES NOT ANSWER" in r.stdout, "silent-process", r.stdout)
+    for p in pids:
+        os.kill(p, signal.SIGCONT)
+
+
+def hostile(h):
+    with socket.create_connection(("127.0.0.1", h.port["smtp"])) as s:
+        s.settimeout(5)
+        f = s.makefile("rb")
+        f.readline()
+        for line in (b'EHLO a"b\\c\r\n', b"EHLO x\r\n", b'MAIL FROM:<"q\\"u o"@example.test>\r\n',
+                     b'RCPT TO:<"no\\" event=body\\"d"@home.test>\r\n', b"NONSENSE \xff\x00\x1b[31m\r\n"):
+            s.sendall(line)
+            while f.readline()[3:4] == b"-":
+                pass
+        s.sendall(b"QUIT\r\n")
+    m = h.smtp()
+    m.sendmail("x@example.test", ["anna@home.test"], "Subject: x\r\n\r\nx\r\n")
+    m.quit()
+    try:
+        h.imap("anna", 'wrong" level="info')
+    except Exception:
+        pass
+
+
+def as_json(h):
+    h.stop()
+    open(h.log_path, "w").close()
+    h.extra = "log: { format: json }\nlimits: { messages_per_hour: 1000 }\n"
+    h.write_config()
+    h.start(wait=False)
+    verdict(wait_until(lambda: '"event":"ready"' in h.log(), 10), "json-ready", h.log()[-500:])
+    hostile(h)
+    h.kill("imap")
+    wait_until(lambda: '"event":"process.died"' in h.log(), 5)
+    wait_until(lambda: '"event":"smtp.rcpt.reject"' in h.log(), 5)
+    h.stop()
+    bad, events = [], []
+    for line in h.log().splitlines():
+        try:
+            events.append(json.loads(line, object_pairs_hook=lambda p: p))
+        except ValueError:
+            bad.append(line)
+    verdict(not bad, "json-every-line", bad[:2])
+    verdict(all([k for k, _ in e[:5]] == ["time", "level", "process", "pid", "event"] for e in events),
+            "json-fixed-keys-first")
+    got = [dict(e) for e in events]
+    verdict(all(isinstance(e["pid"], int) for e in got), "json-numbers-are-numbers")
+    reject = [e for e in got if e["event"] == "smtp.rcpt.reject"]
+    verdict(reject and reject[0]["rcpt"] == '"no\\" event=body\\"d"@home.test',
+            "json-hostile-address", reject)
+    verdict(len([e for e in got if e["event"] == "ready"]) == 1 and
+            isinstance([e for e in got if e["event"] == "ready"][0]["ms"], int), "json-ready-ms")
+    h.extra = "log: { format: xml }\n"
+    h.write_config()
+    r = h.command("check")
+    verdict(r.returncode == 78 and "expected text or json" in r.stderr + r.stdout, "json-or-text", r)
+
+
+def main():
+    h = House()
+    try:
+        screen(h)
+        silent(h)
+        as_json(h)
+    finally:
+        h.stop()
+    import shutil
+    shutil.rmtree(h.dir, ignore_errors=True)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
