@@ -19,6 +19,8 @@ int cmd_run(const char *config, int argc, char **argv);
 int cmd_check(const char *config, int argc, char **argv);
 int cmd_status(const char *config, int argc, char **argv);
 int cmd_reload(const char *config, int argc, char **argv);
+int cmd_backup(const char *config, int argc, char **argv);
+int cmd_restore(const char *config, int argc, char **argv);
 int cmd_fsck(const char *config, int argc, char **argv);
 int cmd_account(const char *config, int argc, char **argv);
 int cmd_passwd(const char *config, int argc, char **argv);

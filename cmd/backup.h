@@ -1,0 +1,80 @@
+/*
+ * Backups: what cmd_backup.c and cmd_restore.c share.
+ *
+ * DIR/backup-20261124T163000Z/ is one backup, whole in itself:
+ *
+ *    data/spool/log/...  data/accounts/NAME/log/...   segments and bodies
+ *    data/auth/...  data/tls/...                      passwords, keys
+ *    config/hearthmail.yaml  config/cert.pem  config/key.pem
+ *    manifest.json     every file with size and SHA-256
+ *    manifest.sha256   of manifest.json, as sha256sum -c reads it
+ *
+ * A file that can never change again, a sealed segment or a message's body, is
+ * a hard link to the backup before this one if that has it; only what is new
+ * is copied, and of the last segment the whole batches.  It is made as
+ * NAME.part, flushed, then renamed: a name without .part is a whole backup.
+ *
+ * Consistent by order.  Nobody is asked: what may be copied of a journal in
+ * use, and why that is the journal at one moment, is told in
+ * journal/extent.h.  The spool is copied before the accounts: mail that goes
+ * from the one to the other meanwhile is in both and not in none, and the
+ * accounts know its delivery id.  Small files are replaced by rename, so that
+ * each is read whole.  Derived files are left out.
+ *
+ * Folders below accounts/ belong to processes that parse strangers' bytes:
+ * nothing there is followed, and only regular files are read.
+ */
+#ifndef CMD_BACKUP_H
+#define CMD_BACKUP_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "conf/conf.h"
+
+#define BACKUP_PREFIX "backup-"
+#define BACKUP_PART   ".part"
+#define BACKUP_SHA    65 /* hexadecimal, with its NUL */
+
+/* ---- files.c ---- */
+
+/* A folder, never through a link at its end; -1 with errno. */
+int backup_folder(int dirfd, const char *path);
+/* All folders above path, 0700. */
+int backup_make_parents(int dirfd, const char *path) RC_USE_RESULT;
+/* Copies up to limit bytes; *bytes and sha are what was copied. */
+int backup_copy(int from, int dirfd, const char *path, uint64_t limit,
+    uint64_t *bytes, char sha[BACKUP_SHA], struct err *err) RC_USE_RESULT;
+int backup_sum(int fd, uint64_t *bytes, char sha[BACKUP_SHA]) RC_USE_RESULT;
+/* A file or a folder with all that is in it. */
+void backup_remove(int dirfd, const char *name);
+/* Gives it and all that is in it to somebody. */
+void backup_own(int dirfd, const char *name, uid_t uid, gid_t gid);
+/* "20261124T163000Z" */
+void backup_stamp(char out[24]);
+
+/* ---- manifest ---- */
+
+/* The backup in `dir` itself, or the newest below it; its folder and its
+ * name. */
+int backup_find(
+    const char *dir, int *fd, struct buf *name, struct err *err) RC_USE_RESULT;
+/* Checks its checksum; to be given back with json_decref. */
+int backup_manifest(int fd, json_t **out, struct err *err) RC_USE_RESULT;
+/*
+ * Copies the files whose path begins with prefix into `to`, below the same
+ * path without `strip` bytes, and compares each with the manifest.
+ */
+int backup_extract(int fd, const json_t *manifest, const char *prefix,
+    size_t strip, int to, struct err *err) RC_USE_RESULT;
+/* Names of the accounts in it: an array of strings. */
+json_t *backup_accounts(const json_t *manifest);
+
+/*
+ * As the account's user, in `folder`, which was copied from a backup: begins a
+ * new epoch.  An exit code.
+ */
+int backup_begin_anew(
+    const struct conf *conf, const char *command, const char *folder);
+
+#endif

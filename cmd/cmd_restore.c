@@ -1,0 +1,565 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/io.h"
+#include "cmd/backup.h"
+#include "cmd/commands.h"
+#include "cmd/confine.h"
+#include "store/store.h"
+
+#define USAGE                                                        \
+	"usage: restore DIR [--account NAME [--folder F [--message " \
+	"WHICH]]] [--force]"
+#define SCRATCH	    "restore.part"
+#define ASIDE	    "before-restore-"
+#define HEADER_MAX  (256u << 10)
+#define FLUSH_EVERY 100u
+
+struct restore {
+	const struct conf *conf;
+	const char *account, *folder, *message;
+	bool force;
+	int fd;	  /* the backup */
+	int data; /* the data folder */
+	json_t *manifest;
+	struct super_user user[ROLE_COUNT];
+	char aside[64];
+};
+
+/* ---- what is there already ---- */
+
+static bool
+has_entries(int dirfd, const char *path)
+{
+	int fd = backup_folder(dirfd, path);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	bool found = false;
+
+	while (d != NULL && !found && (e = readdir(d)) != NULL)
+		found = e->d_name[0] != '.';
+	if (d != NULL)
+		closedir(d);
+	return found;
+}
+
+/* Segments; a started server makes the folders. */
+static bool
+has_mail(int dirfd, const char *accounts)
+{
+	int fd = backup_folder(dirfd, accounts);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	struct buf b;
+	bool found = false;
+
+	buf_init(&b, 4096);
+	while (d != NULL && !found && (e = readdir(d)) != NULL) {
+		buf_reset(&b);
+		buf_addf(&b, "%s/%s/log", accounts, e->d_name);
+		found = e->d_name[0] != '.' && has_entries(dirfd, b.p);
+	}
+	if (d != NULL)
+		closedir(d);
+	buf_fini(&b);
+	return found;
+}
+
+/* Moves it to DATA/before-restore-.../path. */
+static int
+move_aside(struct restore *x, const char *path, struct err *err)
+{
+	struct buf to;
+	int r = RC_OK;
+
+	if (faccessat(x->data, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		return RC_OK;
+	buf_init(&to, 4096);
+	buf_addf(&to, "%s/%s", x->aside, path);
+	if (backup_make_parents(x->data, to.p) != RC_OK ||
+	    renameat(x->data, path, x->data, to.p) != 0)
+		r = err_sys(err, RC_IO, errno, "%s", to.p);
+	else
+		printf("what was there is in %s/%s\n", x->conf->data, to.p);
+	buf_fini(&to);
+	return r;
+}
+
+/* ---- the whole of an account, in scratch ---- */
+
+static int
+prepare_account(struct restore *x, const char *name, struct err *err)
+{
+	struct buf prefix, path;
+	int part = backup_folder(x->data, SCRATCH), r;
+
+	buf_init(&prefix, 4096);
+	buf_init(&path, 4096);
+	buf_addf(&prefix, "data/accounts/%s/", name);
+	r = backup_extract(
+	    x->fd, x->manifest, prefix.p, strlen("data/"), part, err);
+	buf_addf(&path, "accounts/%s", name);
+	backup_own(
+	    part, path.p, x->user[ROLE_ACCOUNT].uid, x->user[ROLE_ACCOUNT].gid);
+	buf_reset(&path);
+	buf_addf(&path, "%s/%s/accounts/%s", x->conf->data, SCRATCH, name);
+	if (r == RC_OK &&
+	    backup_begin_anew(x->conf, "restore", path.p) != EXIT_FINE)
+		r = err_set(err, RC_DAMAGED, "%s cannot be opened", name);
+	io_close(&part);
+	buf_fini(&path);
+	buf_fini(&prefix);
+	return r;
+}
+
+static int
+make_scratch(struct restore *x, struct err *err)
+{
+	backup_remove(x->data, SCRATCH);
+	if (mkdirat(x->data, SCRATCH, 0711) != 0 ||
+	    mkdirat(x->data, SCRATCH "/accounts", 0711) != 0)
+		return err_sys(err, RC_IO, errno, "%s/" SCRATCH, x->conf->data);
+	return RC_OK;
+}
+
+/* From scratch to its place. */
+static int
+move_in(struct restore *x, const char *path, struct err *err)
+{
+	struct buf from;
+	int r = RC_OK;
+
+	buf_init(&from, 4096);
+	buf_addf(&from, SCRATCH "/%s", path);
+	if (faccessat(x->data, from.p, F_OK, 0) == 0 &&
+	    renameat(x->data, from.p, x->data, path) != 0)
+		r = err_sys(err, RC_IO, errno, "%s", path);
+	buf_fini(&from);
+	return r;
+}
+
+/* ---- everything ---- */
+
+static const struct {
+	const char *name;
+	enum role role;
+	bool root;
+} parts[] = {
+    {"accounts", ROLE_ACCOUNT, true},
+    {"auth", ROLE_AUTH, false},
+    {"spool", ROLE_QUEUE, false},
+    {"tls", ROLE_AUTH, true},
+};
+#define NPARTS (sizeof parts / sizeof *parts)
+
+static int
+prepare_everything(struct restore *x, struct err *err)
+{
+	json_t *names = backup_accounts(x->manifest);
+	int r = make_scratch(x, err), part = -1;
+
+	for (size_t i = 0; i < json_array_size(names) && r == RC_OK; i++)
+		r = prepare_account(
+		    x, json_string_value(json_array_get(names, i)), err);
+	part = backup_folder(x->data, SCRATCH);
+	for (size_t i = 1; i < NPARTS && r == RC_OK; i++) {
+		struct buf prefix;
+
+		buf_init(&prefix, 64);
+		buf_addf(&prefix, "data/%s/", parts[i].name);
+		r = backup_extract(
+		    x->fd, x->manifest, prefix.p, strlen("data/"), part, err);
+		if (!parts[i].root)
+			backup_own(part, parts[i].name,
+			    x->user[parts[i].role].uid,
+			    x->user[parts[i].role].gid);
+		buf_fini(&prefix);
+	}
+	if (r == RC_OK && syncfs(part) != 0)
+		r = err_sys(err, RC_IO, errno, "flush");
+	io_close(&part);
+	if (r == RC_OK)
+		printf("%zu accounts are ready\n", json_array_size(names));
+	json_decref(names);
+	return r;
+}
+
+static int
+restore_everything(struct restore *x, struct err *err)
+{
+	int r;
+
+	if (!x->force &&
+	    (has_mail(x->data, "accounts") ||
+		faccessat(x->data, "auth/credentials", F_OK, 0) == 0))
+		return err_set(err, RC_EXISTS,
+		    "%.60s is not empty; --force moves what is there aside",
+		    x->conf->data);
+	r = prepare_everything(x, err);
+	for (size_t i = 0; i < NPARTS && r == RC_OK; i++) {
+		r = move_aside(x, parts[i].name, err);
+		if (r == RC_OK)
+			r = move_in(x, parts[i].name, err);
+	}
+	if (r == RC_OK && (fsync(x->data) != 0))
+		r = err_sys(err, RC_IO, errno, "flush");
+	if (r == RC_OK)
+		r = folders_make(x->conf, x->user, err);
+	return r;
+}
+
+/* ---- one account ---- */
+
+static int
+lock_account(struct restore *x, int *fd, struct err *err)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct buf path;
+	int r = RC_OK;
+
+	buf_init(&path, 4096);
+	buf_addf(&path, "accounts/%s/lock", x->account);
+	*fd = openat(x->data, path.p, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd >= 0 && fcntl(*fd, F_OFD_SETLK, &l) != 0)
+		r = err_set(err, RC_TEMP, "%s is in use; stop the server first",
+		    x->account);
+	buf_fini(&path);
+	return r;
+}
+
+static int
+restore_account(struct restore *x, struct err *err)
+{
+	struct buf path, log;
+	int lock = -1, r;
+
+	buf_init(&path, 4096);
+	buf_init(&log, 4096);
+	buf_addf(&path, "accounts/%s", x->account);
+	buf_addf(&log, "%s/log", path.p);
+	r = lock_account(x, &lock, err);
+	if (r == RC_OK && !x->force && has_entries(x->data, log.p))
+		r = err_set(err, RC_EXISTS,
+		    "%s has mail; --force moves it aside", x->account);
+	if (r == RC_OK)
+		r = make_scratch(x, err);
+	if (r == RC_OK)
+		r = prepare_account(x, x->account, err);
+	if (r == RC_OK && has_entries(x->data, log.p))
+		r = move_aside(x, path.p, err);
+	else if (r == RC_OK)
+		backup_remove(x->data, path.p);
+	if (r == RC_OK)
+		r = move_in(x, path.p, err);
+	if (r == RC_OK && syncfs(x->data) != 0)
+		r = err_sys(err, RC_IO, errno, "flush");
+	io_close(&lock);
+	buf_fini(&log);
+	buf_fini(&path);
+	return r;
+}
+
+/* ---- a folder, or a message ---- */
+
+struct picking {
+	struct restore *x;
+	struct store *from, *to;
+	struct view *v;
+	const char *keyword[64];
+	size_t nkeyword;
+	uint32_t done;
+	uint64_t need;
+};
+
+/* The UID, or a text in the header. */
+static bool
+is_wanted(const struct picking *p, const struct store_msg *m, struct sv bytes)
+{
+	const char *which = p->x->message;
+	struct sv header;
+	uint32_t uid;
+
+	if (which == NULL)
+		return true;
+	if (sv_to_u32(sv_str(which), UINT32_MAX, &uid) == RC_OK)
+		return m->uid == uid;
+	header = sv_first(bytes, sv_find(bytes, SV("\r\n\r\n")));
+	header = sv_first(header, HEADER_MAX);
+	return sv_ifind(header, sv_str(which)) < header.n;
+}
+
+static int
+pick_add(struct picking *p, const struct store_msg *m, struct sv bytes,
+    struct err *err)
+{
+	struct sv keyword[64];
+	struct store_add a = {.mailbox = p->x->folder,
+	    .flags = {.system = m->system & ~STORE_DELETED, .keyword = keyword},
+	    .internal_date = m->internal_date,
+	    .zone = m->zone};
+	struct store_body *b = store_body_new(p->to);
+	struct store_added out;
+	int r = store_body_add(b, bytes.p, bytes.n);
+
+	for (size_t i = 0; i < p->nkeyword; i++)
+		if (m->keywords >> i & 1)
+			keyword[a.flags.nkeyword++] = sv_str(p->keyword[i]);
+	if (r == RC_OK)
+		r = store_add(p->to, &b, &a, &out, &p->need, err);
+	else
+		(void)err_set(err, r, "the message cannot be written");
+	store_body_free(&b);
+	if (r == RC_OK && ++p->done % FLUSH_EVERY == 0)
+		r = store_flush(p->to, p->need);
+	return r;
+}
+
+static int
+pick_one(struct picking *p, uint32_t seqno, struct err *err)
+{
+	struct store_msg m;
+	uint64_t need = 0;
+	char *bytes;
+	int r;
+
+	if (view_msgs(p->v, seqno, 1, &m, &need) != 1)
+		return RC_OK;
+	bytes = xmalloc((size_t)m.size + 1);
+	r = store_read(p->from, m.body, 0, bytes, m.size);
+	if (r != RC_OK) {
+		fprintf(stderr, "UID %u of the backup cannot be read\n", m.uid);
+		r = RC_OK;
+	} else if (is_wanted(p, &m, sv_of(bytes, m.size))) {
+		r = pick_add(p, &m, sv_of(bytes, m.size), err);
+	}
+	free(bytes);
+	return r;
+}
+
+static int
+pick(struct picking *p, struct err *err)
+{
+	const char *folder = p->x->folder;
+	uint64_t need = 0;
+	int r = view_open(p->from, folder, true, NULL, NULL, &p->v, &need);
+
+	if (r != RC_OK)
+		return err_set(
+		    err, r, "the backup has no folder \"%s\"", folder);
+	p->nkeyword = view_keywords(p->v, p->keyword);
+	r = store_mailbox_create(p->to, folder, STORE_USE_NONE, &p->need, err);
+	if (r == RC_EXISTS)
+		r = RC_OK;
+	for (uint32_t i = 1; i <= view_count(p->v) && r == RC_OK; i++)
+		r = pick_one(p, i, err);
+	if (r == RC_OK && store_flush(p->to, p->need) != RC_OK)
+		r = err_set(err, RC_IO, "the journal cannot be written");
+	if (r == RC_OK && p->done == 0 && p->x->message != NULL)
+		r = err_set(err, RC_NOTFOUND,
+		    "no message in \"%s\" is that one", folder);
+	view_close(&p->v);
+	return r;
+}
+
+static int
+pick_inside(void *arg)
+{
+	const struct store_opts o = {.io = NULL};
+	struct picking p = {.x = arg};
+	struct err err = {.text = ""};
+	int r = store_open(".", &o, &p.to, &err);
+
+	if (r == RC_OK)
+		r = store_open(SCRATCH, &o, &p.from, &err);
+	if (r == RC_OK)
+		r = pick(&p, &err);
+	store_close(&p.from);
+	store_close(&p.to);
+	if (r == RC_OK)
+		printf("%u messages are in \"%s\" of %s again\n", p.done,
+		    p.x->folder, p.x->account);
+	return r == RC_OK
+		   ? EXIT_FINE
+		   : command_fail("restore", EXIT_FAILED, "%s%s", err.text,
+			 r == RC_TEMP ? "; stop the server first" : "");
+}
+
+static int
+restore_folder(struct restore *x, struct err *err)
+{
+	struct buf path, prefix;
+	int home, r = RC_OK;
+
+	buf_init(&path, 4096);
+	buf_init(&prefix, 4096);
+	buf_addf(&path, "accounts/%s", x->account);
+	buf_addf(&prefix, "data/%s/", path.p);
+	home = backup_folder(x->data, path.p);
+	if (home < 0)
+		r = err_sys(err, RC_IO, errno, "%s/%s", x->conf->data, path.p);
+	if (r == RC_OK) {
+		int part = -1;
+
+		backup_remove(home, SCRATCH);
+		if (mkdirat(home, SCRATCH, 0700) == 0)
+			part = backup_folder(home, SCRATCH);
+		r = part >= 0 ? backup_extract(x->fd, x->manifest, prefix.p,
+				    prefix.n, part, err)
+			      : err_sys(err, RC_IO, errno, SCRATCH);
+		io_close(&part);
+		backup_own(home, SCRATCH, x->user[ROLE_ACCOUNT].uid,
+		    x->user[ROLE_ACCOUNT].gid);
+	}
+	buf_reset(&prefix);
+	buf_addf(&prefix, "%s/%s", x->conf->data, path.p);
+	if (r == RC_OK && confined_run(x->conf, "restore", prefix.p,
+			      ROLE_ACCOUNT, pick_inside, x) != EXIT_FINE)
+		r = err_set(err, RC_IO, "nothing more was restored");
+	if (home >= 0)
+		backup_remove(home, SCRATCH);
+	io_close(&home);
+	buf_fini(&prefix);
+	buf_fini(&path);
+	return r;
+}
+
+/* ---- the command ---- */
+
+/* The server's own lock: held while we work. */
+static int
+lock_server(struct restore *x, int *fd, struct err *err)
+{
+	*fd = openat(
+	    x->data, "run/hearthmail.pid", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) != 0)
+		return err_set(err, RC_TEMP,
+		    "the server runs on %.80s; stop it first", x->conf->data);
+	return RC_OK;
+}
+
+static bool
+in_backup(const struct restore *x)
+{
+	json_t *names = backup_accounts(x->manifest);
+	bool found = false;
+
+	for (size_t i = 0; i < json_array_size(names); i++)
+		found =
+		    found || strcmp(json_string_value(json_array_get(names, i)),
+				 x->account) == 0;
+	json_decref(names);
+	return found;
+}
+
+static int
+work(struct restore *x, const char *dir, struct err *err)
+{
+	struct buf name;
+	const char *how;
+	bool change;
+	int lock = -1, r;
+
+	users_find(x->user, &change, &how);
+	(void)snprintf(x->aside, sizeof x->aside, ASIDE);
+	backup_stamp(x->aside + strlen(ASIDE));
+	buf_init(&name, 4096);
+	r = backup_find(dir, &x->fd, &name, err);
+	if (r == RC_OK)
+		r = backup_manifest(x->fd, &x->manifest, err);
+	if (r == RC_OK)
+		r = folders_make(x->conf, x->user, err);
+	if (r == RC_OK) {
+		x->data =
+		    open(x->conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (x->data < 0)
+			r = err_sys(err, RC_IO, errno, "%s", x->conf->data);
+	}
+	if (r == RC_OK && x->account != NULL && !in_backup(x))
+		r = err_set(err, RC_NOTFOUND,
+		    "the backup has no account \"%s\"", x->account);
+	if (r == RC_OK && x->account == NULL)
+		r = lock_server(x, &lock, err);
+	if (r == RC_OK)
+		r = x->account == NULL	? restore_everything(x, err)
+		    : x->folder == NULL ? restore_account(x, err)
+					: restore_folder(x, err);
+	if (x->data >= 0)
+		backup_remove(x->data, SCRATCH);
+	if (r == RC_OK)
+		printf("restored from %s\n", name.p);
+	io_close(&lock);
+	buf_fini(&name);
+	return r;
+}
+
+/* Without one the configuration comes from the backup, too. */
+static void
+take_config(const char *config, const char *dir)
+{
+	struct err err;
+	struct buf name;
+	char sha[BACKUP_SHA];
+	uint64_t n;
+	int fd = -1, in = -1;
+
+	if (access(config, F_OK) == 0 || errno != ENOENT)
+		return;
+	buf_init(&name, 4096);
+	if (backup_find(dir, &fd, &name, &err) == RC_OK)
+		in = openat(fd, "config/hearthmail.yaml", O_RDONLY | O_CLOEXEC);
+	if (in >= 0 && backup_copy(in, AT_FDCWD, config, UINT64_MAX, &n, sha,
+			   &err) == RC_OK)
+		printf("%s comes from the backup\n", config);
+	io_close(&in);
+	io_close(&fd);
+	buf_fini(&name);
+}
+
+int
+cmd_restore(const char *config, int argc, char **argv)
+{
+	struct restore x = {.fd = -1, .data = -1};
+	struct err err = {.text = ""};
+	const char *dir = NULL;
+	struct conf *conf;
+	int r;
+
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--force") == 0)
+			x.force = true;
+		else if (strcmp(argv[i], "--account") == 0 && i + 1 < argc)
+			x.account = argv[++i];
+		else if (strcmp(argv[i], "--folder") == 0 && i + 1 < argc)
+			x.folder = argv[++i];
+		else if (strcmp(argv[i], "--message") == 0 && i + 1 < argc)
+			x.message = argv[++i];
+		else if (dir == NULL && argv[i][0] != '-')
+			dir = argv[i];
+		else
+			return command_fail("restore", EXIT_USAGE, USAGE);
+	if (dir == NULL || (x.folder != NULL && x.account == NULL) ||
+	    (x.message != NULL && x.folder == NULL))
+		return command_fail("restore", EXIT_USAGE, USAGE);
+	take_config(config, dir);
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	log_setup("restore", LOG_NOTHING);
+	x.conf = conf;
+	r = work(&x, dir, &err);
+	json_decref(x.manifest);
+	io_close(&x.data);
+	io_close(&x.fd);
+	conf_free(&conf);
+	return r == RC_OK
+		   ? EXIT_FINE
+		   : command_fail("restore", EXIT_FAILED, "%s", err.text);
+}

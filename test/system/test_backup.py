@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""backup and restore: under load with a ledger of what was acknowledged, links
+for what is not new, every kind of restore, and a phone (mbsync) that is not
+confused by it."""
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+
+from house import PASSWORD, House, finish, skip, verdict
+
+
+def mail(house, user):
+    """{folder: (UIDVALIDITY, sorted [(flags, date, text)])}"""
+    found = {}
+    m = house.imap(user)
+    for line in m.list()[1]:
+        name = line.decode().split('"/" ')[-1].strip('"')
+        m.select(f'"{name}"', readonly=True)
+        validity = int(m.response("UIDVALIDITY")[1][0])
+        data = m.uid("FETCH", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
+        rows = []
+        for d in data:
+            if isinstance(d, tuple):
+                flags = re.search(rb"FLAGS \(([^)]*)\)", d[0]).group(1)
+                date = re.search(rb'INTERNALDATE "([^"]*)"', d[0]).group(1)
+                rows.append((flags.replace(b"\\Recent", b"").strip(), date, d[1]))
+        found[name] = (validity, sorted(rows))
+    m.logout()
+    return found
+
+
+def content(m):
+    return {k: v[1] for k, v in m.items()}
+
+
+def backup(h, folder, *words):
+    return h.command("backup", folder, *words, timeout=120)
+
+
+def newest(folder):
+    return sorted(p for p in glob.glob(folder + "/backup-*") if not p.endswith(".part"))[-1]
+
+
+def under_load(h, folder):
+    """Whatever was answered 250 before the backup began is in it."""
+    said, stop = [], threading.Event()
+
+    def send(n):
+        i = 0
+        while not stop.is_set():
+            word = f"ledger-{n}-{i}-end"
+            h.deliver(to=("anna", "ben")[i % 2], body=word + "\r\n" + "y" * 2000, subject=word)
+            said.append(word)
+            i += 1
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(3)]
+    for t in threads:
+        t.start()
+    missing, bad = [], []
+    try:
+        for _ in range(3):
+            before = list(said)
+            r = backup(h, folder)
+            if r.returncode:
+                bad.append(r.stderr)
+                continue
+            text = b"".join(open(p, "rb").read() for p in
+                            glob.glob(newest(folder) + "/data/accounts/*/log/*"))
+            missing += [w for w in before if w.encode() not in text]
+            v = backup(h, folder, "--verify")
+            if v.returncode:
+                bad.append(v.stderr + v.stdout)
+            threading.Event().wait(1.1)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    verdict(not bad, "backups-under-load-verify", bad[:1])
+    verdict(not missing and len(said) > 20, "all-that-was-acknowledged-is-in-it",
+            (len(said), missing[:3]))
+
+
+def phone(h, where):
+    """mbsync of anna's INBOX; its exit code and what it has."""
+    rc = os.path.join(where, "rc")
+    os.makedirs(os.path.join(where, "mail"), exist_ok=True)
+    with open(rc, "w") as f:
+        f.write(f"IMAPAccount a\nHost 127.0.0.1\nPort {h.port['imap']}\nUser anna\n"
+                f"Pass \"{PASSWORD}\"\nSSLType None\nAuthMechs LOGIN\n\n"
+                f"IMAPStore far\nAccount a\n\nMaildirStore near\nPath {where}/mail/\n"
+                f"Inbox {where}/mail/INBOX\n\nChannel c\nFar :far:\nNear :near:\n"
+                f"Patterns INBOX\nCreate Near\nSyncState *\n")
+    r = subprocess.run(["mbsync", "-c", rc, "-a"], capture_output=True, text=True, timeout=60)
+    texts = sorted(re.search(r"ledger-\S+|note \d+", open(p, errors="replace").read()).group(0)
+                   for p in glob.glob(where + "/mail/INBOX/*/*"))
+    return r, texts
+
+
+def pieces(h, folder, before):
+    """A folder and a message come back as new messages."""
+    m = h.imap("anna")
+    m.select("Work")
+    m.store("1:*", "+FLAGS", r"(\Deleted)")
+    m.expunge()
+    validity = int(m.response("UIDVALIDITY")[1][0] or 0)
+    m.logout()
+    h.stop()
+    r = h.command("restore", folder, "--account", "anna", "--folder", "Work")
+    verdict(r.returncode == 0 and "3 messages" in r.stdout, "restore-folder", r.stdout + r.stderr)
+    r = h.command("restore", folder, "--account", "anna", "--folder", "Work", "--message", "note 2")
+    verdict(r.returncode == 0 and "1 messages" in r.stdout, "restore-message", r.stdout + r.stderr)
+    r = h.command("restore", folder, "--account", "anna", "--folder", "Work", "--message", "nothing")
+    verdict(r.returncode == 1, "restore-of-no-message-fails", r.stdout)
+    h.start()
+    now = mail(h, "anna")
+    verdict(now["Work"][0] == before["Work"][0], "uidvalidity-stays-with-a-folder", validity)
+    texts = [re.search(rb"Subject: (note \d)", t).group(1) for _, _, t in now["Work"][1]]
+    verdict(sorted(texts) == [b"note 0", b"note 1", b"note 2", b"note 2"], "folder-is-back", texts)
+    back = {row for row in now["Work"][1]}
+    verdict(set(before["Work"][1]) <= back, "with-flags-and-dates", (before["Work"], now["Work"]))
+
+
+def whole(h, folder, before, where):
+    have_mbsync = shutil.which("mbsync")
+    if have_mbsync:
+        phone(h, where)
+    r = h.command("restore", folder)
+    verdict(r.returncode == 1 and "stop it first" in r.stderr, "not-under-a-running-server", r.stderr)
+    h.stop()
+    r = h.command("restore", folder)
+    verdict(r.returncode == 1 and "--force" in r.stderr, "refuses-what-is-not-empty", r.stderr)
+    r = h.command("restore", folder, "--account", "anna")
+    verdict(r.returncode == 1 and "--force" in r.stderr, "refuses-an-account-with-mail", r.stderr)
+    r = h.command("restore", folder, "--account", "anna", "--force")
+    aside = glob.glob(h.data + "/before-restore-*/accounts/anna/log/000001")
+    verdict(r.returncode == 0 and len(aside) == 1 and "before-restore-" in r.stdout,
+            "account-restored-and-the-old-one-named", (r.stdout, r.stderr, aside))
+    h.start()
+    now = mail(h, "anna")
+    verdict(content(now) == content(before), "account-is-as-it-was")
+    verdict(all(now[f][0] > before[f][0] for f in before), "uidvalidity-rose")
+    if have_mbsync:
+        r, texts = phone(h, where)
+        r, texts = phone(h, where)
+        want = len(now["INBOX"][1])
+        again = mail(h, "anna")
+        verdict(len(again["INBOX"][1]) == want, "phone-uploads-nothing-twice",
+                (len(again["INBOX"][1]), want, r.stderr))
+    else:
+        skip("phone", "mbsync is not installed")
+    h.stop()
+    r = h.command("restore", folder, "--force")
+    verdict(r.returncode == 0, "everything-restored", r.stdout + r.stderr)
+    r = h.command("fsck")
+    verdict(r.returncode == 0, "fsck-is-clean-afterwards", r.stdout)
+    h.start()
+    verdict(content(mail(h, "anna")) == content(before), "everything-is-as-it-was")
+    h.stop()
+
+
+def new_house(folder, before):
+    """Another machine: an empty folder, the same names."""
+    h = House(passwords=False)
+    try:
+        r = h.command("restore", folder)
+        verdict(r.returncode == 0, "restore-into-an-empty-house", r.stdout + r.stderr)
+        h.start()
+        verdict(content(mail(h, "anna")) == content(before), "the-same-mail-and-password-there")
+        h.stop()
+    finally:
+        shutil.rmtree(h.dir, ignore_errors=True)
+
+
+def broken(h, folder):
+    copy = folder + ".bad"
+    shutil.copytree(newest(folder), copy)
+    path = sorted(glob.glob(copy + "/data/accounts/anna/log/*"))[0]
+    with open(path, "r+b") as f:
+        f.seek(5000)
+        b = f.read(1)
+        f.seek(5000)
+        f.write(bytes([b[0] ^ 4]))
+    r = backup(h, copy, "--verify")
+    verdict(r.returncode == 1 and "checksum" in r.stderr, "verify-finds-a-wrong-bit", r.stdout + r.stderr)
+    r = h.command("restore", copy, "--account", "anna", "--force")
+    verdict(r.returncode == 1, "a-broken-backup-is-not-restored", r.stdout)
+    verdict(os.path.exists(h.data + "/accounts/anna/log/000001"), "and-nothing-is-moved-for-it")
+    os.unlink(copy + "/manifest.json")
+    verdict(backup(h, copy, "--verify").returncode == 1, "without-manifest-it-is-none")
+
+
+def main():
+    h = House()
+    folder = tempfile.mkdtemp(prefix="hearthmail-backup.")
+    where = tempfile.mkdtemp(prefix="hearthmail-phone.")
+    try:
+        with h:
+            m = h.imap("anna")
+            m.create("Work")
+            for i in range(3):
+                m.append("Work", r"(\Seen $Forwarded)" if i else None, '"01-Feb-2024 10:00:00 +0100"',
+                         f"Subject: note {i}\r\n\r\nnote {i}\r\n".encode())
+            m.append("Work", None, None, b"Subject: big\r\n\r\n" + b"big line\r\n" * 200000)
+            m.select("Work")
+            m.store("4", "+FLAGS", r"(\Deleted)")
+            m.expunge()
+            m.logout()
+            under_load(h, folder)
+            threading.Event().wait(1.1)
+            r = backup(h, folder, "--keep", "2")
+            verdict(r.returncode == 0, "backup", r.stderr)
+            verdict(len(glob.glob(folder + "/backup-*")) == 2, "keeps-two")
+            body = glob.glob(newest(folder) + "/data/accounts/anna/log/body-*")
+            verdict(len(body) == 1 and os.stat(body[0]).st_nlink == 2, "what-is-not-new-is-a-link", body)
+            paths = {f["path"] for f in json.load(open(newest(folder) + "/manifest.json"))["files"]}
+            verdict({"data/auth/credentials", "data/tls/key.pem", "config/hearthmail.yaml"} <= paths,
+                    "keys-and-configuration-are-in-it", sorted(paths))
+            before = mail(h, "anna")
+            h.deliver(body="note 99 after the backup")
+            pieces(h, folder, before)
+            whole(h, folder, before, where)
+            new_house(folder, before)
+            broken(h, folder)
+            verdict(h.command("restore").returncode == 2, "usage")
+    finally:
+        for d in (folder, folder + ".bad", where):
+            shutil.rmtree(d, ignore_errors=True)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
