@@ -86,6 +86,8 @@ struct proc {
 	struct proc *next;
 };
 
+struct schedule;
+
 struct super {
 	const struct supervisor_opts *o;
 	struct ev_loop *loop;
@@ -96,6 +98,7 @@ struct super {
 	struct super_user user[ROLE_COUNT];
 	bool change_user;
 	struct proc *procs;
+	struct schedule *schedule; /* of backups */
 	bool stopping;
 	uint64_t cert_stamp;
 	uint64_t cert_told; /* the stamp that the log has complained of */

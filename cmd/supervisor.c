@@ -21,6 +21,7 @@
 #include "base/io.h"
 #include "cmd/commands.h"
 #include "cmd/notify.h"
+#include "cmd/schedule.h"
 #include "cmd/super.h"
 
 #define CERT_POLL_MS 2000
@@ -411,7 +412,8 @@ reap(struct super *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		procs_reap(s, pid, status);
+		if (!schedule_reap(s->schedule, pid, status))
+			procs_reap(s, pid, status);
 	if (s->stopping && procs_running(s) == 0)
 		ev_stop(s->loop);
 }
@@ -544,6 +546,7 @@ release(struct super *s, int *lock)
 	/* The children's last words. */
 	while (s->log_pipe[0] >= 0 && copy_log(s))
 		;
+	schedule_free(&s->schedule);
 	sockets_close(&s->sockets);
 	ev_del(&s->reload_ev);
 	ev_del(&s->auth_ev);
@@ -594,6 +597,7 @@ supervisor_run(const struct supervisor_opts *o)
 	if (r == RC_OK) {
 		open_control(&s);
 		procs_start_all(&s);
+		s.schedule = schedule_new(&s);
 		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
 		ev_run(s.loop);
 		mlog(LOG_INFO, "stopped", "uptime_s=%lld",

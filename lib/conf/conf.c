@@ -74,6 +74,7 @@ conf_free(struct conf **cp)
 		free(c->relay[i].password_file);
 	}
 	free(c->relay);
+	free(c->backup.folder);
 	free_strings(c->dns.forward, c->dns.nforward);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);

@@ -88,6 +88,15 @@ struct conf_dns {
 	bool validate;
 };
 
+#define CONF_BACKUP_MINUTE (3 * 60 + 30)
+
+/* A backup every day. */
+struct conf_backup {
+	char *folder;	 /* NULL: none */
+	uint32_t minute; /* of the day, local time */
+	uint32_t keep;	 /* how many, 0: all */
+};
+
 struct conf_limits {
 	uint64_t message_size;	       /* bytes, default 50 MiB */
 	uint32_t recipients;	       /* of one message, default 100 */
@@ -116,6 +125,7 @@ struct conf {
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
 	struct conf_dns dns;
+	struct conf_backup backup;
 	struct conf_relay *relay;
 	size_t nrelay;
 	bool outside; /* mail may go to other domains (not `relay: off`) */

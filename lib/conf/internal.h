@@ -59,6 +59,8 @@ void conf_each_item(struct conf_parser *p, yaml_node_t *list,
 void conf_set_map(
     struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys);
 
+/* backup.c: the key `backup`. */
+void conf_set_backup(struct conf_parser *p, yaml_node_t *n);
 /* dns.c: the key `dns`. */
 void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
 /* log.c: the key `log`. */

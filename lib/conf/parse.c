@@ -706,6 +706,7 @@ static const struct conf_key top_keys[] = {
     {"tls", set_tls},
     {"listen", set_listens},
     {"limits", set_limits},
+    {"backup", conf_set_backup},
     {"dns", conf_set_dns},
     {"relay", conf_set_relay},
     {"log", conf_set_log},

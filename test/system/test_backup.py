@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 
-from house import PASSWORD, House, finish, skip, verdict
+from house import PASSWORD, House, finish, skip, verdict, wait_until
 
 
 def mail(house, user):
@@ -194,7 +195,30 @@ def broken(h, folder):
     verdict(backup(h, copy, "--verify").returncode == 1, "without-manifest-it-is-none")
 
 
+def scheduled():
+    """The key `backup`, at a clock ten seconds before its time."""
+    folder = tempfile.mkdtemp(prefix="hearthmail-backup.")
+    now = time.time()
+    t = time.localtime(now)
+    wanted = time.mktime((t.tm_year, t.tm_mon, t.tm_mday + 1, 4, 59, 55, 0, 0, -1))
+    h = House(extra=f'backup: {{ folder: {folder}, at: "05:00", keep: 3 }}\n',
+              env={"HEARTHMAIL_TEST_CLOCK": str(int((wanted - now) * 1000))})
+    try:
+        with h:
+            h.deliver(body="before five o'clock")
+            wait_until(lambda: "backup.done" in h.log() or "backup.fail" in h.log(), 30)
+            verdict("backup.done" in h.log() and len(glob.glob(folder + "/backup-*")) == 1,
+                    "daily-backup-is-made", h.log()[-600:])
+            verdict(backup(h, folder, "--verify").returncode == 0, "and-is-whole")
+            h.write_config(h.yaml().replace('"05:00"', '"25:00"'))
+            r = h.command("check")
+            verdict(r.returncode == 78 and "time of day" in r.stderr + r.stdout, "at-must-be-a-time", r)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
+    scheduled()
     h = House()
     folder = tempfile.mkdtemp(prefix="hearthmail-backup.")
     where = tempfile.mkdtemp(prefix="hearthmail-phone.")

@@ -327,6 +327,14 @@ static const struct {
     {"dns: { forwards: 192.0.2.1 }\n", "did you mean \"forward\""},
     {"dns: { forward: 192.0.2.1, root_hints: /h }\n", "exclude"},
     {"dns: 192.0.2.1\n", "expected a map"},
+    {"backup: { folder: /b, at: \"03:30\", keep: 7 }\n", NULL},
+    {"backup: { folder: /b, at: 3:05 }\n", NULL},
+    {"backup: { folder: b }\n", "absolute path"},
+    {"backup: { folder: /b, at: 24:00 }\n", "no time of day"},
+    {"backup: { folder: /b, at: 330 }\n", "no time of day"},
+    {"backup: { folder: /b, at: \"03:3\" }\n", "no time of day"},
+    {"backup: { folder: /b, keep: 0 }\n", "a number from 1"},
+    {"backup: { at: \"03:30\" }\n", "needs a folder"},
 };
 
 static const struct {
