@@ -304,6 +304,149 @@ START_TEST(fsck_repair__loses_nothing_with_one_bit_wrong_anywhere)
 }
 END_TEST
 
+static struct file *
+file_named(const char *name)
+{
+	for (size_t i = 0; i < nfile; i++)
+		if (sv_ends(sv_str(files[i].path), sv_str(name)))
+			return &files[i];
+	ck_abort_msg("no file %s", name);
+	return NULL;
+}
+
+/* Repairs twice: the second time there is nothing to do. */
+static void
+repair(uint64_t back, uint64_t in_lost_found)
+{
+	struct fsck_report before, after;
+	struct fsck_repaired done;
+	struct err err = {.text = ""};
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_msg(fsck_repair(kit_dir(), fsck_opts(), &before,
+				  &after, &done, &err) == RC_OK,
+		    "%s", err.text);
+		fsck_report_fini(&before);
+		fsck_report_fini(&after);
+		ck_assert_uint_eq(done.back, i == 0 ? back : 0);
+		ck_assert_uint_eq(done.lost_found, i == 0 ? in_lost_found : 0);
+	}
+}
+
+/* The last batch loses its commit: a message that was never whole. */
+static void
+void_last_message(struct file *f)
+{
+	size_t end = f->n;
+
+	while (end > 0 && f->p[end - 1] == 0)
+		end--;
+	end = (end + 7) / 8 * 8;
+	memset(f->p + end - 112, 0, 112);
+}
+
+START_TEST(fsck_repair__puts_a_void_message_where_it_was_meant_for)
+{
+	struct store *st = open_quick();
+	struct file *f;
+
+	kit_add(st, "INBOX", message(0), 0);
+	kit_add(st, "INBOX", message(1), STORE_FLAGGED);
+	store_close(&st);
+	nfile = 0;
+	each_in(kit_dir(), read_file);
+	each_in(log_folder(), read_file);
+	f = file_named("/log/000001");
+	void_last_message(f);
+	put_back();
+	kit_forget_checkpoint();
+	repair(1, 0);
+	st = open_quick();
+	ck_assert_uint_eq(readable_in(st, "INBOX"), 3);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(fsck_repair__finds_a_message_by_the_table_of_contents)
+{
+	struct store *st;
+	struct file *f;
+	struct sv all;
+	size_t at;
+
+	make_account();
+	f = file_named("/log/000001");
+	all = sv_of(f->p, f->n);
+	at = sv_find(all, sv_str(message(2)));
+	ck_assert_uint_lt(at, all.n);
+	memset(f->p + at - 40, 0xee, 40);
+	put_back();
+	repair(1, 0);
+	st = open_quick();
+	ck_assert_uint_eq(readable(st), (1u << MESSAGES) - 1);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(fsck_repair__makes_lost_and_found)
+{
+	struct store *st;
+	struct file *f;
+	struct sv all;
+	size_t at;
+
+	/* The record that puts message 2 into INBOX, and all that knows of
+	 * it. */
+	make_account();
+	f = file_named("/log/000001");
+	all = sv_of(f->p, f->n);
+	at = sv_find(all, sv_str(message(2)));
+	ck_assert_uint_lt(at, all.n);
+	at = (at + strlen(message(2)) + 7) / 8 * 8;
+	memset(f->p + at, 0xee, 48);
+	put_back();
+	kit_forget_checkpoint();
+	repair(1, 1);
+	st = open_quick();
+	ck_assert_uint_eq(readable_in(st, FSCK_LOST_FOUND), 1u << 2);
+	ck_assert_uint_eq(readable(st), (1u << MESSAGES) - 1);
+	store_close(&st);
+}
+END_TEST
+
+START_TEST(fsck_check__does_not_take_another_accounts_checkpoint)
+{
+	struct fsck_report r;
+	struct err err;
+	struct file *f, other;
+	struct store *st;
+
+	make_account();
+	f = file_named("/state");
+	other = *f;
+	/* The same once more, of another epoch. */
+	each_in(kit_dir(), remove_file);
+	each_in(log_folder(), remove_file);
+	make_account();
+	f = file_named("/state");
+	*f = other;
+	put_back();
+	ck_assert_int_eq(fsck_check(kit_dir(), fsck_opts(), &r, &err), RC_OK);
+	ck_assert_uint_eq(r.damage, 0);
+	ck_assert_uint_eq(r.derived, 1);
+	ck_assert(names(&r, f->path));
+	fsck_report_fini(&r);
+	ck_assert_int_eq(fsck_rebuild(kit_dir(), fsck_opts(), &r, &err), RC_OK);
+	fsck_report_fini(&r);
+	ck_assert_int_eq(fsck_check(kit_dir(), fsck_opts(), &r, &err), RC_OK);
+	ck_assert_uint_eq(r.n, 0);
+	fsck_report_fini(&r);
+	st = open_quick();
+	ck_assert_uint_eq(readable(st), (1u << MESSAGES) - 1);
+	store_close(&st);
+}
+END_TEST
+
 TCase *
 fsck_tests(void)
 {
@@ -312,6 +455,13 @@ fsck_tests(void)
 	tcase_set_timeout(t, 900);
 	tcase_add_checked_fixture(t, kit_make, kit_remove);
 	tcase_add_test(t, fsck_check__says_nothing_of_a_sound_account);
+	tcase_add_test(
+	    t, fsck_check__does_not_take_another_accounts_checkpoint);
+	tcase_add_test(
+	    t, fsck_repair__puts_a_void_message_where_it_was_meant_for);
+	tcase_add_test(
+	    t, fsck_repair__finds_a_message_by_the_table_of_contents);
+	tcase_add_test(t, fsck_repair__makes_lost_and_found);
 	tcase_add_test(
 	    t, fsck_repair__loses_nothing_with_one_bit_wrong_anywhere);
 	return t;
