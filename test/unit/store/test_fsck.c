@@ -83,6 +83,13 @@ read_file(const char *path)
 }
 
 static void
+forget_files(void)
+{
+	while (nfile > 0)
+		free(files[--nfile].p);
+}
+
+static void
 write_file(const struct file *f)
 {
 	int fd = open(f->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -169,7 +176,7 @@ make_account(void)
 	kit_flag(v, 2, 3, STORE_OP_ADD, STORE_FLAGGED);
 	view_close(&v);
 	store_close(&st);
-	nfile = 0;
+	forget_files();
 	each_in(kit_dir(), read_file);
 	each_in(log_folder(), read_file);
 }
@@ -353,7 +360,7 @@ START_TEST(fsck_repair__puts_a_void_message_where_it_was_meant_for)
 	kit_add(st, "INBOX", message(0), 0);
 	kit_add(st, "INBOX", message(1), STORE_FLAGGED);
 	store_close(&st);
-	nfile = 0;
+	forget_files();
 	each_in(kit_dir(), read_file);
 	each_in(log_folder(), read_file);
 	f = file_named("/log/000001");
@@ -424,11 +431,13 @@ START_TEST(fsck_check__does_not_take_another_accounts_checkpoint)
 	make_account();
 	f = file_named("/state");
 	other = *f;
+	other.p = xmemdup0(f->p, f->n);
 	/* The same once more, of another epoch. */
 	each_in(kit_dir(), remove_file);
 	each_in(log_folder(), remove_file);
 	make_account();
 	f = file_named("/state");
+	free(f->p);
 	*f = other;
 	put_back();
 	ck_assert_int_eq(fsck_check(kit_dir(), fsck_opts(), &r, &err), RC_OK);
@@ -454,6 +463,7 @@ fsck_tests(void)
 
 	tcase_set_timeout(t, 900);
 	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_checked_fixture(t, NULL, forget_files);
 	tcase_add_test(t, fsck_check__says_nothing_of_a_sound_account);
 	tcase_add_test(
 	    t, fsck_check__does_not_take_another_accounts_checkpoint);
