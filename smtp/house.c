@@ -16,6 +16,7 @@
 #define ANSWER_MS      10000 /* then the queue takes it */
 #define AUTH_MS	       30000
 #define QUEUE_MS       20000
+#define QUEUE_TRIES    5
 #define SIGN_MS	       10000
 #define SIGN_TRIES     6
 #define SIGN_FIELD_MAX 4096
@@ -289,63 +290,85 @@ house_file(void *ctx, int *fd_out)
 	return r;
 }
 
+/* The order to the queue; false: no descriptor is left for it. */
+static bool
+put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
+{
+	int fd = dup(d->fd);
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < d->naccount; i++)
+		n += !done[i];
+	msg_init(m, QUEUE_PUT);
+	msg_put_sv(m, sv_of(d->id, sizeof d->id));
+	msg_put_sv(m, d->sender);
+	msg_put_str(m, d->owner != NULL ? d->owner : "");
+	msg_put_u64(m, d->size);
+	msg_put_u32(m, d->bare ? SPOOL_BARE : 0);
+	msg_put_sv(m, d->front);
+	msg_put_u32(m, n + (uint32_t)d->noutside);
+	for (i = 0; i < d->naccount; i++) {
+		if (done[i])
+			continue;
+		msg_put_u8(m, true);
+		msg_put_str(m, d->account[i].name);
+	}
+	for (i = 0; i < d->noutside; i++) {
+		msg_put_u8(m, false);
+		msg_put_str(m, d->outside[i]);
+	}
+	if (fd >= 0)
+		msg_put_fd(m, fd);
+	else
+		msg_fini(m);
+	return fd >= 0;
+}
+
+/*
+ * A queue that is being started anew is waited for, and asked again: it says
+ * yes before it does anything with the message, so one that died without a
+ * word has sent nothing.  RC_MORE: that is what happened.
+ */
+static int
+ask_queue(struct smtp_house *h, struct msg *m, int64_t until, struct err *err)
+{
+	char text[ERR_TEXT_MAX] = "the queue does not answer; try again";
+	struct msg reply;
+	int r = peer_wait_up(h->queue, until - clk_mono());
+
+	if (r != RC_OK) {
+		msg_fini(m);
+		return err_set(
+		    err, RC_TEMP, "the queue is not there; try again");
+	}
+	r = peer_call(h->queue, m, until - clk_mono(), &reply);
+	if (r == RC_OK) {
+		r = (int)msg_get_u32(&reply);
+		msg_get_str(&reply, text, sizeof text);
+		if (r != RC_OK && r != RC_NOSPACE)
+			r = RC_PERM;
+	}
+	msg_fini(&reply);
+	if (r == RC_OK)
+		return RC_OK;
+	(void)err_set(err, r == RC_NOSPACE ? r : RC_TEMP, "%s", text);
+	return r == RC_TEMP ? RC_MORE : err->code;
+}
+
 static int
 put_into_queue(struct smtp_house *h, const struct smtp_delivery *d,
     const bool *done, struct err *err)
 {
-	struct msg m, reply;
-	uint32_t n = 0;
-	size_t i;
-	int fd, r;
+	int64_t until = clk_mono() + QUEUE_MS;
+	int r = RC_MORE, tries;
+	struct msg m;
 
-	for (i = 0; i < d->naccount; i++)
-		n += !done[i];
-	msg_init(&m, QUEUE_PUT);
-	msg_put_sv(&m, sv_of(d->id, sizeof d->id));
-	msg_put_sv(&m, d->sender);
-	msg_put_str(&m, d->owner != NULL ? d->owner : "");
-	msg_put_u64(&m, d->size);
-	msg_put_u32(&m, d->bare ? SPOOL_BARE : 0);
-	msg_put_sv(&m, d->front);
-	msg_put_u32(&m, n + (uint32_t)d->noutside);
-	for (i = 0; i < d->naccount; i++) {
-		if (done[i])
-			continue;
-		msg_put_u8(&m, true);
-		msg_put_str(&m, d->account[i].name);
-	}
-	for (i = 0; i < d->noutside; i++) {
-		msg_put_u8(&m, false);
-		msg_put_str(&m, d->outside[i]);
-	}
-	fd = dup(d->fd);
-	if (fd < 0) {
-		msg_fini(&m);
-		return err_set(err, RC_TEMP, "too many open files");
-	}
-	msg_put_fd(&m, fd);
-	r = peer_wait_up(h->queue, QUEUE_MS);
-	if (r != RC_OK) {
-		msg_fini(&m);
-		return err_set(err, RC_TEMP,
-		    "the queue is not there; try "
-		    "again");
-	}
-	r = peer_call(h->queue, &m, QUEUE_MS, &reply);
-	if (r == RC_OK) {
-		char text[ERR_TEXT_MAX];
-
-		r = (int)msg_get_u32(&reply);
-		msg_get_str(&reply, text, sizeof text);
-		if (r != RC_OK)
-			(void)err_set(err, r, "%s", text);
-	} else {
-		r = err_set(err, RC_TEMP,
-		    "the queue does not answer; try "
-		    "again");
-	}
-	msg_fini(&reply);
-	return r == RC_OK || r == RC_NOSPACE ? r : RC_TEMP;
+	for (tries = 0; r == RC_MORE && tries < QUEUE_TRIES; tries++)
+		r = put_message(d, done, &m)
+			? ask_queue(h, &m, until, err)
+			: err_set(err, RC_TEMP, "too many open files");
+	return r == RC_MORE ? RC_TEMP : r;
 }
 
 /* ---- delivery ---- */
