@@ -73,6 +73,25 @@ has_mail(int dirfd, const char *accounts)
 	return found;
 }
 
+/* A folder that nobody has used: two restores may fall into one second. */
+static int
+make_aside(struct restore *x)
+{
+	size_t n = strlen(ASIDE);
+
+	if (x->aside[0] != '\0')
+		return RC_OK;
+	(void)snprintf(x->aside, sizeof x->aside, ASIDE);
+	backup_stamp(x->aside + n);
+	n = strlen(x->aside);
+	for (unsigned i = 2; mkdirat(x->data, x->aside, 0711) != 0; i++) {
+		if (errno != EEXIST)
+			return RC_IO;
+		(void)snprintf(x->aside + n, sizeof x->aside - n, "-%u", i);
+	}
+	return RC_OK;
+}
+
 /* Moves it to DATA/before-restore-.../path. */
 static int
 move_aside(struct restore *x, const char *path, struct err *err)
@@ -83,8 +102,9 @@ move_aside(struct restore *x, const char *path, struct err *err)
 	if (faccessat(x->data, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
 		return RC_OK;
 	buf_init(&to, 4096);
+	r = make_aside(x);
 	buf_addf(&to, "%s/%s", x->aside, path);
-	if (backup_make_parents(x->data, to.p) != RC_OK ||
+	if (r != RC_OK || backup_make_parents(x->data, to.p) != RC_OK ||
 	    renameat(x->data, path, x->data, to.p) != 0)
 		r = err_sys(err, RC_IO, errno, "%s", to.p);
 	else
@@ -468,8 +488,6 @@ work(struct restore *x, const char *dir, struct err *err)
 	int lock = -1, r;
 
 	users_find(x->user, &change, &how);
-	(void)snprintf(x->aside, sizeof x->aside, ASIDE);
-	backup_stamp(x->aside + strlen(ASIDE));
 	buf_init(&name, 4096);
 	r = backup_find(dir, &x->fd, &name, err);
 	if (r == RC_OK)
