@@ -187,6 +187,10 @@ check_commit(struct audit *a, const struct scanned *x)
 static void
 check_number(struct audit *a, const struct scanned *x)
 {
+	if (a->s->h.compacted) {
+		a->batch++;
+		return;
+	}
 	if (a->expect != 0 && x->h.seq > a->expect) {
 		struct audit_finding f = {
 		    .level = AUDIT_DAMAGE, .off = x->off, .seq = a->expect};
@@ -371,7 +375,7 @@ check_segment(struct audit *a, struct segment *s)
 	a->max = a->last ? a->v.keep : s->max_seq;
 	a->end = a->last ? a->v.void_off : s->end;
 	/* What a compaction has written does not count one by one. */
-	if (s->h.replaces.n > 0 || a->expect == 0)
+	if (s->h.compacted)
 		a->expect = 0;
 	(void)snprintf(a->file, sizeof a->file, "log/%06u", s->h.number);
 	if (segment_open(a->j, s) != RC_OK ||
@@ -383,6 +387,8 @@ check_segment(struct audit *a, struct segment *s)
 	a->sum->bytes += size;
 	check_header(a);
 	check_records(a, size);
+	if (s->h.compacted)
+		a->expect = s->max_seq + 1;
 	check_toc(a);
 }
 

@@ -20,7 +20,7 @@ seg_header_encode(const struct seg_header *h, void *out)
 	must(h->replaces.n <= SEG_RANGES_MAX);
 	memset(p, 0, SEG_HEADER);
 	memcpy(p, magic, sizeof magic);
-	be_put16(p + 8, SEG_VERSION);
+	be_put16(p + 8, h->compacted ? SEG_COMPACTED : SEG_VERSION);
 	be_put16(p + 10, (uint16_t)len);
 	memcpy(p + 12, h->kind, 4);
 	be_put32(p + 16, h->number);
@@ -45,6 +45,7 @@ static int
 copy_decode(const unsigned char *p, struct seg_header *h)
 {
 	size_t len;
+	unsigned version;
 	uint32_t n;
 
 	if (memcmp(p, magic, sizeof magic) != 0)
@@ -53,11 +54,13 @@ copy_decode(const unsigned char *p, struct seg_header *h)
 	if (len < SEG_FIXED || len > SEG_COPY - 4 ||
 	    be_get32(p + len) != crc32c(0, p, len))
 		return RC_DAMAGED;
-	if (be_get16(p + 8) != SEG_VERSION)
+	version = be_get16(p + 8);
+	if (version != SEG_VERSION && version != SEG_COMPACTED)
 		return RC_NOSUPPORT;
 	n = be_get32(p + 96);
 	if (n > SEG_RANGES_MAX || len != SEG_FIXED + 8 * (size_t)n)
 		return RC_DAMAGED;
+	h->compacted = version == SEG_COMPACTED;
 	memcpy(h->kind, p + 12, 4);
 	h->number = be_get32(p + 16);
 	h->prev = be_get32(p + 20);

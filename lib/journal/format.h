@@ -13,6 +13,7 @@
 #include "base/sv.h"
 
 #define SEG_VERSION    1
+#define SEG_COMPACTED  2 /* the version of a compacted one */
 #define SEG_HEADER     4096u /* both copies */
 #define SEG_COPY       2048u
 #define SEG_FIXED      104u
@@ -24,6 +25,7 @@
 #define COMMIT_BYTES  16u
 #define COMMIT_RECORD (REC_HEADER + COMMIT_BYTES)
 #define COMMIT_CLEAN  1u
+#define COMMIT_GAPS   2u
 #define REF_BYTES     20u
 
 struct seg_header {
@@ -35,6 +37,7 @@ struct seg_header {
 	uint64_t first_seq;
 	uint64_t prev_epoch, prev_seq, prev_off;
 	struct rangeset replaces;
+	bool compacted; /* begins with a snapshot, numbers have gaps */
 };
 
 struct rec_header {

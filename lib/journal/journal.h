@@ -12,7 +12,7 @@
  * good copy is enough.  Records follow, the first at 4096.
  *
  *    0  8  "hmjrnl\r\n"
- *    8  2  format version, 1
+ *    8  2  format version: 1; 2 of a compacted segment, see below
  *   10  2  length of this copy without its checksum: 104 + 8 * number at 96
  *   12  4  who uses the journal: "mail" or "spol"
  *   16  4  number of the segment, as in its name
@@ -36,7 +36,7 @@
  * multiple of 8.
  *
  *    0  4  length of the payload
- *    4  2  type: 1 commit; 16 and above are the user's
+ *    4  2  type: 1 commit, 2 snapshot; 16 and above are the user's
  *    6  1  flags: 1 NAMED (its bytes are asked for by sequence number),
  *          2 ELSEWHERE (the payload is a reference to a file of its own)
  *    7  1  codec of the payload, 0: none
@@ -55,7 +55,8 @@
  *    0  8  up to which sequence number its writer knew the log to be flushed
  *    8  4  how many records the batch has, itself not counted
  *   12  4  flags: 1 CLEAN (end of an orderly shutdown; the next writer puts
- *          its first batch over this record)
+ *          its first batch over this record), 2 GAPS (numbers rise, but some
+ *          are left out)
  *
  * A batch of n records is whole if they and their commit are intact and the
  * numbers have no gap.  Zeros, or the end of the file, are the end.
@@ -63,6 +64,20 @@
  * Reference (flag ELSEWHERE); payload: 8 name, 8 length, 4 CRC-32C of the
  * bytes, which are the file log/body-XXXXXXXXXXXXXXXX (name in hexadecimal).
  * The file and the folder were flushed before the record was written.
+ *
+ * Compacted segment (version 2).  It stands in the place and under the number
+ * of the last of the segments that it was made of, has the predecessor of the
+ * first of them, and names the others as replaced.  It is one batch: snapshot
+ * records, then those NAMED records of the old ones that are still wanted, as
+ * they were, under the new key; then a commit with GAPS whose sequence number
+ * is the last that may stand in it, and which ends the segment (what its
+ * successor says about a place is about the segment that was).
+ * Snapshot record (type 2, sequence number 0); payload: 8 sequence number for
+ * which it stands, 4 index of this piece, from 0, 4 how many pieces there are,
+ * then bytes of the user's: his state after all records up to that number,
+ * each of which had been flushed before the segment was.  The one with the
+ * highest number counts; records up to it, wherever they stand, give their
+ * bytes only.
  *
  * log/NNNNNN.toc is derived (see toc.h), log/NNNNNN.new a segment that was
  * not finished, log/reserve room for a full disk; each may be removed while
@@ -95,8 +110,9 @@
 struct journal;
 struct journal_blob;
 
-#define JOURNAL_TYPE_COMMIT 1
-#define JOURNAL_TYPE_USER   16 /* the lowest that the user may use */
+#define JOURNAL_TYPE_COMMIT   1
+#define JOURNAL_TYPE_SNAPSHOT 2
+#define JOURNAL_TYPE_USER     16 /* the lowest that the user may use */
 
 #define JOURNAL_NAMED	  0x01u
 #define JOURNAL_ELSEWHERE 0x02u
@@ -156,6 +172,10 @@ typedef int (*journal_replay_fn)(void *arg, const struct journal_record *r);
  * RC_DAMAGED: the journal ends before `from`; nothing was changed, the caller
  * may try again from elsewhere.  Payloads of NAMED records are empty unless
  * they are short: they are not looked at.
+ *
+ * After a compaction the first that fn gets may be a snapshot in pieces of
+ * type JOURNAL_TYPE_SNAPSHOT, seq being the number for which it stands and
+ * flags 1 with the last piece: whatever fn has made of `from` is void then.
  */
 int journal_replay(struct journal *j, const struct journal_mark *from,
     journal_replay_fn fn, void *arg, struct journal_report *report,
@@ -261,5 +281,38 @@ int journal_drop_before(struct journal *j, uint64_t seq) RC_USE_RESULT;
 /* How many bytes the segments have that journal_drop_before could remove
  * at most, and the first number behind the oldest of them. */
 uint64_t journal_oldest_end(struct journal *j, uint64_t *bytes_out);
+
+/* ---- compaction ---- */
+
+struct journal_compaction {
+	uint64_t snapshot_seq; /* for which it stands */
+	struct sv snapshot;
+	/* Whether the bytes of this record are still wanted; from any thread,
+	 * with locks held. */
+	bool (*keep)(void *arg, uint64_t seq);
+	/* After every few bytes that were read or written: a place to wait.
+	 * May be NULL. */
+	void (*pause)(void *arg, uint64_t bytes);
+	void *arg;
+	/* Segments count of which so many per cent are dead, 0: of which
+	 * anything is no longer wanted; and so many bytes must come free. */
+	unsigned share;
+	uint64_t min_bytes;
+	bool all; /* whatever they hold: every segment but the one in use */
+};
+
+struct journal_compacted {
+	uint64_t segments, before, after; /* bytes */
+	uint64_t dropped, dropped_bytes;  /* NAMED records */
+};
+
+/*
+ * Rewrites one row of closed segments without what is no longer wanted, in the
+ * caller's thread and beside everything else; one call at a time.  RC_NOTFOUND:
+ * nothing is worth it.  RC_DAMAGED: something in them cannot be read, and they
+ * stay as they are.  RC_NOSPACE, RC_IO.
+ */
+int journal_compact(struct journal *j, const struct journal_compaction *c,
+    struct journal_compacted *out) RC_USE_RESULT;
 
 #endif

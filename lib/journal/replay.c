@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
+#include "base/be.h"
 #include "base/log.h"
 #include "journal/crc32c.h"
 #include "journal/journal_priv.h"
@@ -62,7 +63,9 @@ whole(const struct seen_list *l, size_t i)
 	for (uint32_t k = 1; k <= count; k++) {
 		const struct seen *e = &l->r[i - k];
 
-		if (e->commit || !e->ok || e->seq != l->r[i].seq - (k - 1))
+		if (e->commit || !e->ok ||
+		    (e->seq != l->r[i].seq - (k - 1) &&
+			!(l->r[i].c.flags & COMMIT_GAPS)))
 			return false;
 	}
 	return true;
@@ -193,7 +196,8 @@ replay_segment(struct replay *p, struct segment *s, uint64_t off)
 		    p->err, r, "log/%06u cannot be opened", s->h.number);
 	scan_init(&sc, p->j->io, s->fd, s->h.key, off, s->end);
 	while (r == RC_OK && scan_next(&sc, &x) == RC_OK) {
-		if (x.h.type == JOURNAL_TYPE_COMMIT || x.h.seq > max) {
+		if (x.h.type == JOURNAL_TYPE_COMMIT ||
+		    x.h.type == JOURNAL_TYPE_SNAPSHOT || x.h.seq > max) {
 			if (x.gap > 0 && x.h.seq <= max)
 				damaged(p, s, x.off - x.gap, x.gap);
 			continue;
@@ -375,6 +379,87 @@ start_at(struct journal *j, const struct journal_mark *from, uint64_t *off)
 	return 0;
 }
 
+/* ---- a snapshot ---- */
+
+#define SNAPSHOT_HEAD 16u
+
+/* Walks through a segment's snapshot; RC_DAMAGED if a piece is missing. */
+static int
+snapshot_walk(struct replay *p, struct segment *s, uint64_t *seq, bool hand)
+{
+	uint32_t index = 0, count = 1;
+	struct scanned x;
+	struct scan sc;
+	int r = segment_open(p->j, s);
+
+	if (r != RC_OK)
+		return r;
+	scan_init(&sc, p->j->io, s->fd, s->h.key, SEG_HEADER, s->end);
+	for (; r == RC_OK && index < count; index++) {
+		struct journal_record rec = {.type = JOURNAL_TYPE_SNAPSHOT};
+
+		if (scan_next(&sc, &x) != RC_OK || !x.ok || x.gap > 0 ||
+		    x.h.type != JOURNAL_TYPE_SNAPSHOT ||
+		    x.payload.n < SNAPSHOT_HEAD ||
+		    be_get32(x.payload.p + 8) != index) {
+			r = RC_DAMAGED;
+			break;
+		}
+		*seq = be_get64(x.payload.p);
+		count = be_get32(x.payload.p + 12);
+		rec.seq = *seq;
+		rec.time = (int64_t)x.h.time;
+		rec.flags = index + 1 == count;
+		rec.payload = sv_skip(x.payload, SNAPSHOT_HEAD);
+		if (hand)
+			r = p->fn(p->arg, &rec);
+	}
+	scan_fini(&sc);
+	return r;
+}
+
+/* Hands out the highest snapshot that is whole and behind p->from. */
+static int
+snapshot_replay(struct replay *p, uint64_t *found)
+{
+	struct segment *best = NULL;
+	uint64_t seq, top = p->from;
+
+	*found = 0;
+	for (size_t i = 0; i < p->j->nseg; i++) {
+		struct segment *s = p->j->seg[i];
+
+		if (!s->h.compacted)
+			continue;
+		if (snapshot_walk(p, s, &seq, false) != RC_OK) {
+			damaged(p, s, SEG_HEADER, 0);
+			if (p->report->damaged_seq < s->h.prev_seq)
+				p->report->damaged_seq = s->h.prev_seq;
+		} else if (seq > top) {
+			best = s;
+			top = seq;
+		}
+	}
+	if (best == NULL)
+		return RC_OK;
+	*found = top;
+	return snapshot_walk(p, best, &seq, true);
+}
+
+/* The snapshot was flushed after all that it stands for: where the journal
+ * ends before it, something is lost. */
+static void
+snapshot_verdict(struct replay *p, uint64_t seq, struct verdict *v)
+{
+	if (seq <= v->keep)
+		return;
+	v->keep = seq;
+	v->flushed = seq;
+	v->tail_off = v->void_off;
+	v->clean_off = 0;
+	p->report->damaged_seq = seq;
+}
+
 int
 journal_replay(struct journal *j, const struct journal_mark *from,
     journal_replay_fn fn, void *arg, struct journal_report *report,
@@ -384,7 +469,7 @@ journal_replay(struct journal *j, const struct journal_mark *from,
 	    .j = j, .fn = fn, .arg = arg, .report = report, .err = err};
 	struct seen_list l = {0};
 	struct verdict v = {0};
-	uint64_t off;
+	uint64_t off, snapshot;
 	size_t first;
 	int r = RC_OK;
 
@@ -410,9 +495,22 @@ journal_replay(struct journal *j, const struct journal_mark *from,
 		return err_set(err, RC_DAMAGED,
 		    "the journal ends before the "
 		    "checkpoint");
+	r = snapshot_replay(&p, &snapshot);
+	if (r != RC_OK)
+		return r;
+	if (snapshot > 0) {
+		p.from = snapshot;
+		snapshot_verdict(&p, snapshot, &v);
+		first = 0;
+		off = SEG_HEADER;
+		while (first + 1 < j->nseg &&
+		       j->seg[first]->max_seq <= snapshot)
+			first++;
+	}
 	p.keep = v.keep;
-	p.expect =
-	    from != NULL || j->nseg == 0 ? p.from + 1 : j->seg[0]->h.first_seq;
+	p.expect = from != NULL || snapshot > 0 || j->nseg == 0
+		       ? p.from + 1
+		       : j->seg[0]->h.first_seq;
 	for (size_t i = first; i < j->nseg && r == RC_OK; i++)
 		r = replay_segment(
 		    &p, j->seg[i], i == first ? off : SEG_HEADER);

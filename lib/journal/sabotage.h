@@ -27,6 +27,10 @@ enum sabotage {
 	SABOTAGE_CHECKPOINT_AHEAD, /* it holds what is not flushed */
 	SABOTAGE_MOVE_FIRST,	   /* MOVE expunges before it adds */
 	SABOTAGE_CLEAN_ALWAYS,	   /* the end is taken for a clean one */
+	SABOTAGE_UNLINK_EARLY,	   /* before the rename was flushed */
+	SABOTAGE_COMPACT_UNSYNCED, /* renamed, but not flushed before */
+	SABOTAGE_COMPACT_AHEAD,	   /* the snapshot holds what is not flushed */
+	SABOTAGE_FORGET_PINNED,	   /* what a view still shows goes */
 	SABOTAGE_N
 };
 

@@ -281,6 +281,8 @@ struct listing {
 	struct journal *j;
 	uint32_t *number;
 	size_t n, cap;
+	uint32_t *replaced;
+	size_t nreplaced, replaced_cap;
 	uint32_t unfinished; /* one NNNNNN.new; there are never more */
 };
 
@@ -368,24 +370,60 @@ fail:
 
 /* Takes what was replaced off the table. */
 static void
-drop_replaced(struct journal *j)
+drop_replaced(struct journal *j, struct listing *l)
 {
 	size_t k = 0;
 
+	for (size_t i = 0; i < j->nseg; i++)
+		for (size_t n = 0; n < j->nseg; n++)
+			if (n != i && rangeset_has(&j->seg[n]->h.replaces,
+					  j->seg[i]->h.number))
+				j->seg[i]->dropped = true;
 	for (size_t i = 0; i < j->nseg; i++) {
 		struct segment *s = j->seg[i];
-		bool gone = false;
 
-		for (size_t n = 0; n < j->nseg; n++)
-			if (n != i &&
-			    rangeset_has(&j->seg[n]->h.replaces, s->h.number))
-				gone = true;
-		if (gone)
-			segment_free(j, s);
-		else
+		if (!s->dropped) {
 			j->seg[k++] = s;
+			continue;
+		}
+		l->replaced = xgrow(l->replaced, &l->replaced_cap,
+		    l->nreplaced + 1, sizeof *l->replaced);
+		l->replaced[l->nreplaced++] = s->h.number;
+		segment_free(j, s);
 	}
 	j->nseg = k;
+}
+
+/*
+ * What a compaction that was cut short has left behind.  Its new segment may
+ * have its name in the page cache only: that is flushed first, or the old
+ * ones could go without it.
+ */
+static int
+sweep(struct journal *j, const struct listing *l, struct err *err)
+{
+	const struct journal_io *io = j->io;
+	char name[SEG_NAME_MAX];
+
+	if (j->readonly || (l->nreplaced == 0 && l->unfinished == 0))
+		return RC_OK;
+	if (l->unfinished != 0) {
+		seg_name(l->unfinished, ".new", name);
+		(void)io->unlink(io, j->logfd, name);
+	}
+	if (l->nreplaced == 0)
+		return RC_OK;
+	if (!sabotaged(SABOTAGE_UNLINK_EARLY) && io->dirsync(io, j->logfd) < 0)
+		return err_sys(err, RC_IO, errno, "log");
+	for (size_t i = 0; i < l->nreplaced; i++) {
+		seg_name(l->replaced[i], ".toc", name);
+		(void)io->unlink(io, j->logfd, name);
+		seg_name(l->replaced[i], "", name);
+		(void)io->unlink(io, j->logfd, name);
+	}
+	if (io->dirsync(io, j->logfd) < 0)
+		return err_sys(err, RC_IO, errno, "log");
+	return RC_OK;
 }
 
 /* Each says where its predecessor ended. */
@@ -405,7 +443,8 @@ chain(struct journal *j, struct err *err)
 			    "continue log/%06u: another journal's file",
 			    b->h.number, a->h.number);
 		a->max_seq = b->h.prev_seq;
-		if (b->h.prev_off <= a->end)
+		/* The place is of the segment before it was compacted. */
+		if (!a->h.compacted && b->h.prev_off <= a->end)
 			a->end = b->h.prev_off;
 		a->scan_to = a->end;
 	}
@@ -416,7 +455,6 @@ int
 segments_load(struct journal *j, struct err *err)
 {
 	struct listing l = {.j = j};
-	char name[SEG_NAME_MAX];
 	int r = RC_OK;
 
 	if (j->io->list(j->io, j->logfd, listing_add, &l) < 0) {
@@ -433,13 +471,12 @@ segments_load(struct journal *j, struct err *err)
 		r = err_set(err, RC_DAMAGED, "no segment in log/ can be read");
 		goto out;
 	}
-	drop_replaced(j);
+	drop_replaced(j, &l);
 	r = chain(j, err);
-	if (r == RC_OK && l.unfinished != 0 && !j->readonly) {
-		seg_name(l.unfinished, ".new", name);
-		(void)j->io->unlink(j->io, j->logfd, name);
-	}
+	if (r == RC_OK)
+		r = sweep(j, &l, err);
 out:
+	free(l.replaced);
 	free(l.number);
 	return r;
 }

@@ -71,9 +71,15 @@ count_out(struct mailbox *mb, const struct msg *m)
 	mb->size -= m->size;
 }
 
+/* Where what is removed is to be buried; NULL: it has only moved. */
+struct removed {
+	struct store *st;
+	int64_t at;
+};
+
 static void
 remove_uids(struct mailbox *mb, const struct rangeset *uids, uint64_t seq,
-    const struct view *by)
+    const struct view *by, struct removed *out)
 {
 	struct msg *gone = NULL;
 	size_t first, n;
@@ -92,6 +98,8 @@ remove_uids(struct mailbox *mb, const struct rangeset *uids, uint64_t seq,
 	if (sabotaged(SABOTAGE_REUSE_UID) && n > 0 &&
 	    gone[n - 1].uid + 1 == mb->uidnext)
 		mb->uidnext = gone[n - 1].uid;
+	if (out != NULL)
+		graves_add(out->st, mb->id, gone, n, out->at);
 	version_removed(mb, &gone, n);
 	touch(mb, seq);
 	views_dirty(mb, by, seq);
@@ -136,7 +144,7 @@ apply_added(struct store *st, const struct change *c, uint64_t seq,
 	}
 	source = mailbox_by_id(st, c->source);
 	if (source != NULL)
-		remove_uids(source, &c->source_uids, seq, by);
+		remove_uids(source, &c->source_uids, seq, by, NULL);
 }
 
 static void
@@ -190,12 +198,13 @@ apply_flags(struct store *st, const struct change *c, uint64_t seq,
 
 static void
 apply_expunged(struct store *st, const struct change *c, uint64_t seq,
-    const struct view *by)
+    int64_t time_ms, const struct view *by)
 {
 	struct mailbox *mb = mailbox_by_id(st, c->mailbox);
+	struct removed out = {st, time_ms};
 
 	if (mb != NULL)
-		remove_uids(mb, &c->uids, seq, by);
+		remove_uids(mb, &c->uids, seq, by, &out);
 }
 
 static void
@@ -239,7 +248,8 @@ apply_renamed(struct store *st, const struct change *c, uint64_t seq)
 }
 
 static void
-apply_deleted(struct store *st, const struct change *c, uint64_t seq)
+apply_deleted(
+    struct store *st, const struct change *c, uint64_t seq, int64_t time_ms)
 {
 	struct mailbox *mb = mailbox_by_id(st, c->mailbox), *level;
 	char *name;
@@ -247,6 +257,8 @@ apply_deleted(struct store *st, const struct change *c, uint64_t seq)
 	if (mb == NULL)
 		return;
 	name = xstrdup(mb->name);
+	for (size_t i = 0; i < table_count(&mb->t); i++)
+		graves_add(st, mb->id, table_at(&mb->t, i), 1, time_ms);
 	mailbox_detach(st, mb, seq);
 	if (c->keep_name) {
 		level = mailbox_new(st, c->mailbox, sv_str(name));
@@ -286,7 +298,7 @@ change_apply(struct store *st, const struct change *c, uint64_t seq,
 		apply_flags(st, c, seq, by);
 		break;
 	case CHANGE_EXPUNGED:
-		apply_expunged(st, c, seq, by);
+		apply_expunged(st, c, seq, time_ms, by);
 		break;
 	case CHANGE_MADE:
 		apply_made(st, c, seq);
@@ -295,7 +307,7 @@ change_apply(struct store *st, const struct change *c, uint64_t seq,
 		apply_renamed(st, c, seq);
 		break;
 	case CHANGE_DELETED:
-		apply_deleted(st, c, seq);
+		apply_deleted(st, c, seq, time_ms);
 		break;
 	case CHANGE_SUBSCRIBED:
 		subscription_set(st, c->name, c->on);
@@ -306,6 +318,9 @@ change_apply(struct store *st, const struct change *c, uint64_t seq,
 		break;
 	case CHANGE_VALIDITY:
 		apply_validity(st, c, seq);
+		break;
+	case CHANGE_PURGED:
+		graves_remove(st, c->mailbox, &c->uids);
 		break;
 	case CHANGE_MESSAGE:
 	case CHANGE_METADATA:

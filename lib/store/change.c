@@ -344,7 +344,8 @@ change_decode(uint16_t type, struct sv payload, struct change *c)
 	int r = RC_OK;
 
 	change_init(c, type);
-	if (type <= CHANGE_MESSAGE || type >= CHANGE_METADATA)
+	if (type <= CHANGE_MESSAGE || type > CHANGE_PURGED ||
+	    type == CHANGE_METADATA || type == CHANGE_SCRIPT)
 		return RC_NOSUPPORT;
 	while (payload.n > 0 && r == RC_OK) {
 		unsigned tag;

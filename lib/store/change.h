@@ -47,7 +47,8 @@ enum change_type {
 	CHANGE_KEYWORD,	 /* the account has a new keyword */
 	CHANGE_VALIDITY, /* new UIDVALIDITYs, after a loss */
 	CHANGE_METADATA, /* numbers taken for what is to come */
-	CHANGE_SCRIPT
+	CHANGE_SCRIPT,
+	CHANGE_PURGED /* expunged messages that must not come back */
 };
 
 #define CHANGE_MUST 0x8000u

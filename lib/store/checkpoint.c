@@ -25,10 +25,13 @@
 
 #define HEAD	   128u
 #define TABLES_OFF 4096u
-#define VERSION	   1u
+#define VERSION	   2u
 #define ORDER	   0x01020304u
 #define STEP	   (sizeof(struct msg) * 5000)
 #define META_MAX   (256u << 20)
+#define MSG_BYTES  48u /* as everybody writes them */
+#define SNAPSHOT_VERSION 1u
+#define SNAPSHOT_HEAD 12u
 
 static const char magic[8] = {'h', 'm', 's', 't', 'a', 't', 'e', '\n'};
 
@@ -60,6 +63,38 @@ head_encode(const struct head *h, void *out)
 	be_put32(p + 60, h->meta_crc);
 	be_put64(p + 64, h->meta_len);
 	be_put32(p + HEAD - 4, crc32c(0, p, HEAD - 4));
+}
+
+static void
+msg_put(struct buf *out, const struct msg *m)
+{
+	unsigned char p[MSG_BYTES];
+
+	be_put64(p, m->modseq);
+	be_put64(p + 8, m->body);
+	be_put64(p + 16, m->keywords);
+	be_put64(p + 24, (uint64_t)m->internal_date);
+	be_put32(p + 32, m->uid);
+	be_put32(p + 36, m->size);
+	be_put32(p + 40, m->save_date);
+	be_put16(p + 44, (uint16_t)m->zone);
+	p[46] = m->system;
+	p[47] = 0;
+	buf_add(out, p, sizeof p);
+}
+
+static void
+msg_get(const char *p, struct msg *m)
+{
+	*m = (struct msg){.modseq = be_get64(p),
+	    .body = be_get64(p + 8),
+	    .keywords = be_get64(p + 16),
+	    .internal_date = (int64_t)be_get64(p + 24),
+	    .uid = be_get32(p + 32),
+	    .size = be_get32(p + 36),
+	    .save_date = be_get32(p + 40),
+	    .zone = (int16_t)be_get16(p + 44),
+	    .system = (uint8_t)p[46]};
 }
 
 static void
@@ -110,6 +145,12 @@ meta_encode(struct store *st, struct buf *out)
 	wire_put(out, st->nmailbox);
 	for (size_t i = 0; i < st->nmailbox; i++)
 		mailbox_encode(st->by_id[i], out);
+	wire_put(out, st->ngrave);
+	for (size_t i = 0; i < st->ngrave; i++) {
+		wire_put(out, st->grave[i].mailbox);
+		wire_put(out, wire_zigzag(st->grave[i].at));
+		msg_put(out, &st->grave[i].m);
+	}
 }
 
 void
@@ -206,8 +247,34 @@ tables_check(struct store *st, int fd, const struct head *h)
 	return r == RC_OK && crc == h->tables_crc ? RC_OK : RC_DAMAGED;
 }
 
+/* All mailboxes' messages, one after the other: mapped, or as a snapshot has
+ * them. */
+struct tables {
+	struct msg *mapped;
+	const char *plain;
+	uint64_t n;
+};
+
+static void
+table_fill(struct mailbox *mb, const struct tables *t, uint64_t at, size_t n)
+{
+	struct msg m;
+
+	if (t->mapped != NULL) {
+		mb->t.nbase = n;
+		if (n > 0)
+			mb->t.base = t->mapped + at;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		msg_get(t->plain + (at + i) * MSG_BYTES, &m);
+		table_append(&mb->t, &m, 1);
+	}
+}
+
 static bool
-mailbox_decode(struct store *st, struct wire *w, uint64_t *at, uint64_t all)
+mailbox_decode(struct store *st, struct wire *w, const struct tables *t,
+    uint64_t *at)
 {
 	uint32_t id = wire_get32(w);
 	struct sv name = wire_text(w);
@@ -229,15 +296,12 @@ mailbox_decode(struct store *st, struct wire *w, uint64_t *at, uint64_t all)
 	mb->size = wire_get(w);
 	mb->seen_below = wire_get(w);
 	mb->nkeyword = wire_get32(w);
-	if (w->bad || n > all - *at || mb->seen_below > n ||
+	if (w->bad || n > t->n - *at || mb->seen_below > n ||
 	    mb->nkeyword > KEYWORDS_MAX)
 		return false;
 	for (uint32_t i = 0; i < mb->nkeyword; i++)
 		mb->keyword[i] = keyword_by_id(st, wire_get32(w));
-	mb->t.nbase = (size_t)n;
-	if (n > 0)
-		mb->t.base =
-		    (struct msg *)(void *)((char *)st->map + TABLES_OFF) + *at;
+	table_fill(mb, t, *at, (size_t)n);
 	*at += n;
 	return !w->bad;
 }
@@ -261,7 +325,7 @@ delivery_decode(struct store *st, struct wire *w)
 }
 
 static bool
-meta_decode(struct store *st, struct sv meta, uint64_t messages)
+meta_decode(struct store *st, struct sv meta, const struct tables *t)
 {
 	struct wire w = {meta, false};
 	uint64_t n, at = 0;
@@ -292,14 +356,27 @@ meta_decode(struct store *st, struct sv meta, uint64_t messages)
 			return false;
 	n = wire_get(&w);
 	for (uint64_t i = 0; i < n; i++)
-		if (!mailbox_decode(st, &w, &at, messages))
+		if (!mailbox_decode(st, &w, t, &at))
 			return false;
-	return !w.bad && w.s.n == 0 && at == messages;
+	n = wire_get(&w);
+	for (uint64_t i = 0; i < n && !w.bad; i++) {
+		uint32_t mailbox = wire_get32(&w);
+		int64_t when = wire_gets(&w);
+		struct sv raw = wire_bytes(&w, MSG_BYTES);
+		struct msg m;
+
+		if (w.bad)
+			break;
+		msg_get(raw.p, &m);
+		graves_add(st, mailbox, &m, 1, when);
+	}
+	return !w.bad && w.s.n == 0 && at == t->n;
 }
 
 static int
 load_from(struct store *st, int fd, struct journal_mark *mark)
 {
+	struct tables t = {NULL, NULL, 0};
 	char raw[HEAD];
 	struct head h;
 	uint64_t size;
@@ -325,8 +402,11 @@ load_from(struct store *st, int fd, struct journal_mark *mark)
 	st->map_len = (size_t)size;
 	st->map = st->io->map(st->io, fd, st->map_len);
 	r = RC_DAMAGED;
-	if (st->map == NULL || !meta_decode(st, sv_of(meta, (size_t)h.meta_len),
-				   h.tables_len / sizeof(struct msg)))
+	if (st->map == NULL)
+		goto out;
+	t.mapped = (struct msg *)(void *)((char *)st->map + TABLES_OFF);
+	t.n = h.tables_len / sizeof(struct msg);
+	if (!meta_decode(st, sv_of(meta, (size_t)h.meta_len), &t))
 		goto out;
 	*mark = h.mark;
 	st->checkpoint_seq = h.mark.seq;
@@ -352,4 +432,48 @@ checkpoint_load(struct store *st, struct journal_mark *mark)
 	mlog(LOG_WARN, "store.checkpoint_unusable", "rc=%s", rc_name(r));
 	store_state_reset(st);
 	return RC_NOTFOUND;
+}
+
+/* ---- snapshots ---- */
+
+void
+snapshot_encode(struct store *st, struct buf *out)
+{
+	unsigned char head[SNAPSHOT_HEAD];
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < st->nmailbox; i++)
+		n += table_count(&st->by_id[i]->t);
+	be_put32(head, SNAPSHOT_VERSION);
+	be_put64(head + 4, n);
+	buf_add(out, head, sizeof head);
+	for (size_t i = 0; i < st->nmailbox; i++) {
+		struct table *t = &st->by_id[i]->t;
+
+		for (size_t k = 0; k < table_count(t); k++)
+			msg_put(out, table_at(t, k));
+	}
+	meta_encode(st, out);
+	must(buf_ok(out));
+}
+
+int
+snapshot_decode(struct store *st, struct sv in)
+{
+	struct tables t = {NULL, NULL, 0};
+
+	store_state_reset(st);
+	if (in.n < SNAPSHOT_HEAD)
+		return RC_DAMAGED;
+	if (be_get32(in.p) != SNAPSHOT_VERSION)
+		return RC_NOSUPPORT;
+	t.n = be_get64(in.p + 4);
+	in = sv_skip(in, SNAPSHOT_HEAD);
+	t.plain = in.p;
+	if (t.n > in.n / MSG_BYTES)
+		return RC_DAMAGED;
+	if (meta_decode(st, sv_skip(in, (size_t)t.n * MSG_BYTES), &t))
+		return RC_OK;
+	store_state_reset(st);
+	return RC_DAMAGED;
 }

@@ -264,6 +264,25 @@ compare(struct fsck *k)
 	}
 }
 
+/* What a compaction has left of the past. */
+static int
+on_snapshot(struct fsck *k, const struct journal_record *rec)
+{
+	int r;
+
+	buf_addsv(&k->snapshot, rec->payload);
+	if (!(rec->flags & 1))
+		return RC_OK;
+	r = snapshot_decode(k->all, buf_sv(&k->snapshot));
+	if (r == RC_OK && k->point != NULL && rec->seq > k->mark.seq)
+		r = snapshot_decode(k->point, buf_sv(&k->snapshot));
+	buf_release(&k->snapshot);
+	return r == RC_OK ? r
+			  : err_set(k->err, r,
+				"the snapshot of record %llu makes no sense",
+				(unsigned long long)rec->seq);
+}
+
 static int
 on_change(void *arg, const struct journal_record *rec)
 {
@@ -271,6 +290,8 @@ on_change(void *arg, const struct journal_record *rec)
 	struct change c;
 	int r;
 
+	if (rec->type == JOURNAL_TYPE_SNAPSHOT)
+		return on_snapshot(k, rec);
 	if (rec->type == CHANGE_MESSAGE)
 		return RC_OK;
 	if (rec->seq > k->mark.seq)
@@ -472,6 +493,7 @@ replay(struct fsck *k, const struct journal_opts *jo, struct err *err)
 	if (r != RC_OK)
 		return r;
 	checkpoint_place(k, j);
+	buf_init(&k->snapshot, SIZE_MAX / 4);
 	k->all = state_new(k);
 	r = journal_replay(j, NULL, on_change, k, &report, err);
 	if (r == RC_OK && k->point != NULL && k->mark.seq >= journal_next(j)) {

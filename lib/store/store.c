@@ -74,6 +74,9 @@ store_state_reset(struct store *st)
 		free(st->subscribed[i]);
 	free(st->subscribed);
 	deliveries_fini(&st->deliveries);
+	free(st->grave);
+	st->grave = NULL;
+	st->ngrave = st->grave_cap = 0;
 	if (st->map != NULL)
 		st->io->unmap(st->io, st->map, st->map_len);
 	st->by_id = NULL;
@@ -93,6 +96,7 @@ store_state_reset(struct store *st)
 
 struct replaying {
 	struct store *st;
+	struct buf snapshot; /* as far as it has come */
 	struct err *err;
 };
 
@@ -103,6 +107,18 @@ replay_one(void *arg, const struct journal_record *rec)
 	struct change c;
 	int r;
 
+	if (rec->type == JOURNAL_TYPE_SNAPSHOT) {
+		buf_addsv(&p->snapshot, rec->payload);
+		if (!(rec->flags & 1))
+			return RC_OK;
+		r = snapshot_decode(p->st, buf_sv(&p->snapshot));
+		buf_release(&p->snapshot);
+		return r == RC_OK ? r
+				  : err_set(p->err, r,
+					"the snapshot of record %llu makes no "
+					"sense",
+					(unsigned long long)rec->seq);
+	}
 	if (rec->type == CHANGE_MESSAGE)
 		return RC_OK;
 	r = change_decode(rec->type, rec->payload, &c);
@@ -144,11 +160,12 @@ static int
 load(struct store *st, struct journal_report *report, uint64_t *lost,
     struct err *err)
 {
-	struct replaying p = {st, err};
+	struct replaying p = {.st = st, .err = err};
 	struct journal_mark mark;
 	bool have = checkpoint_load(st, &mark) == RC_OK;
 	int r = journal_start(st, err);
 
+	buf_init(&p.snapshot, SIZE_MAX / 4);
 	*lost = 0;
 	if (r != RC_OK)
 		return r;

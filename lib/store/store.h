@@ -40,6 +40,7 @@ struct store_opts {
 	uint64_t segment_bytes;	     /* 0: default, 64 MiB */
 	uint64_t inline_body_max;    /* 0: default, 1 MiB */
 	uint64_t low_water_bytes;    /* 0: default, 64 MiB free */
+	int64_t retention_ms;	     /* of expunged mail; 0: none is kept */
 	bool readonly;
 };
 
@@ -329,6 +330,58 @@ int store_summary(
  */
 bool store_parse_begin(struct store *st, uint64_t body);
 void store_parse_end(struct store *st, uint64_t body);
+/* ---- what was expunged ---- */
+
+/*
+ * Expunged messages stay for the retention and can be brought back; then a
+ * compaction gives their room back.  It runs in the caller's thread, takes the
+ * lock only to write down the state, and leaves alone what any view still
+ * shows.
+ */
+struct store_compact {
+	/* Segments count of which so many per cent are dead, if together they
+	 * give so many bytes; 0: all that hold anything unwanted. */
+	unsigned share;
+	uint64_t min_bytes;
+	bool all;				/* every closed segment */
+	void (*pause)(void *arg, uint64_t bytes); /* may be NULL: no throttle */
+	void *arg;
+};
+
+/* Once; RC_NOTFOUND: nothing is worth it.  RC_TEMP: another one is at it, or
+ * the store is poisoned.  RC_DAMAGED: run fsck.  RC_NOSPACE, RC_IO. */
+int store_compact(struct store *st, const struct store_compact *c,
+    struct journal_compacted *out) RC_USE_RESULT;
+
+struct store_expunged {
+	struct store_msg msg;
+	uint32_t mailbox;  /* id */
+	const char *name;  /* its name; NULL: it was deleted */
+	int64_t at;	   /* ms */
+};
+/*
+ * Calls fn for each expunged message whose bytes are not in a mailbox
+ * elsewhere, oldest first, without the lock, until fn returns false.  Names
+ * are valid during the call.
+ */
+void store_expunged_each(struct store *st,
+    bool (*fn)(void *arg, const struct store_expunged *e), void *arg,
+    uint64_t *need);
+
+/* Names an expunged message. */
+struct store_grave {
+	uint32_t mailbox, uid;
+};
+/* Removes them for good: they cannot come back from here on, and the next
+ * compaction with share 0 removes their bytes.  *gone gets how many. */
+int store_purge(struct store *st, const struct store_grave *g, size_t n,
+    size_t *gone, uint64_t *need, struct err *err) RC_USE_RESULT;
+/* Puts them into a mailbox, which is made if need be, as new messages with
+ * their flags and dates. *back gets how many. */
+int store_undelete(struct store *st, const struct store_grave *g, size_t n,
+    const char *mailbox, size_t *back, uint64_t *need,
+    struct err *err) RC_USE_RESULT;
+
 /* The journal's epoch: with body it makes EMAILID. */
 uint64_t store_epoch(struct store *st);
 

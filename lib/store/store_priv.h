@@ -83,6 +83,13 @@ struct mailbox {
 	uint64_t flog_floor; /* what is older is not in the log */
 };
 
+/* What was expunged and may come back, until a compaction forgets it. */
+struct grave {
+	struct msg m;
+	int64_t at; /* ms */
+	uint32_t mailbox;
+};
+
 struct view {
 	struct store *st;
 	struct mailbox *mb;
@@ -115,6 +122,8 @@ struct store {
 	char **subscribed; /* sorted */
 	size_t nsubscribed, subscribed_cap;
 	struct deliveries deliveries;
+	struct grave *grave; /* oldest first */
+	size_t ngrave, grave_cap;
 	uint32_t last_uidvalidity, last_mailbox;
 	uint64_t names_seq;  /* last change of names or subscriptions */
 	uint64_t raised_seq; /* last time that UIDVALIDITYs were raised */
@@ -124,6 +133,7 @@ struct store {
 	size_t map_len;
 	uint64_t checkpoint_seq;
 	uint32_t checkpoint_segment;
+	bool compacting;
 	bool checkpointing; /* somebody writes one */
 	struct suspects suspects;
 };
@@ -246,5 +256,18 @@ int checkpoint_load(struct store *st, struct journal_mark *mark);
 void checkpoint_encode(
     struct store *st, const struct journal_mark *mark, struct buf *out);
 int checkpoint_write(struct store *st, const struct buf *bytes);
+/* The same for a journal's snapshot, in an order of bytes that is every
+ * machine's: 4 version, 8 number of messages, 48 for each, then as in the
+ * checkpoint. */
+void snapshot_encode(struct store *st, struct buf *out);
+/* In place of the state.  RC_DAMAGED: the state is then empty. */
+int snapshot_decode(struct store *st, struct sv in);
+
+/* ---- compact.c ---- */
+void graves_add(struct store *st, uint32_t mailbox, const struct msg *m,
+    size_t n, int64_t at);
+/* Those of a mailbox with these UIDs. */
+void graves_remove(
+    struct store *st, uint32_t mailbox, const struct rangeset *uids);
 
 #endif

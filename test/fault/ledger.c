@@ -430,6 +430,9 @@ struct step {
 		RENAME,
 		SUBSCRIBE,
 		CHECKPOINT,
+		COMPACT,
+		COMPACT_UNWANTED,
+		PINNED,
 		BURST
 	} what;
 	const char *box, *to;
@@ -455,8 +458,10 @@ static const struct step script[] = {
     {DELIVER, "INBOX", NULL, 100, 0},
     {MANY, "INBOX", NULL, 12, 400},
     {CHECKPOINT, NULL, NULL, 0, 0},
+    {COMPACT, NULL, NULL, 0, 0},
     {MOVE, "INBOX", "Archive", 3, 8},
     {UNFLAG, "INBOX", NULL, 1, 5},
+    {PINNED, "INBOX", NULL, 1, 1},
     {RENAME, "work", "play", 0, 0},
     {CREATE, "work", NULL, 0, 0},
     {APPEND, "work", NULL, 60, 0},
@@ -467,16 +472,21 @@ static const struct step script[] = {
     {FLAG, "INBOX", NULL, 5, 30},
     {BURST, "INBOX", NULL, 4, 200},
     {EXPUNGE, "INBOX", NULL, 10, 20},
+    {COMPACT_UNWANTED, NULL, NULL, 0, 0},
     {CREATE, LEVEL "/" LEVEL "/" LEVEL, NULL, 0, 0},
     {COPY, "INBOX", "play", 1, 30},
     {COPY, "play", "INBOX", 1, 30},
     {RENAME, "INBOX", "old/" LEVEL, 0, 0},
     {BIG, "INBOX", NULL, 20000, 0},
     {DELIVER, "INBOX", NULL, 2000, 0},
+    {COMPACT, NULL, NULL, 0, 0},
     {SUBSCRIBE, "somewhere", NULL, 0, 0},
     {MOVE, "old/" LEVEL, "Trash", 2, 40},
     {DELETE, "Junk", NULL, 0, 0},
     {EXPUNGE_LAST, "INBOX", NULL, 0, 0},
+    {CHECKPOINT, NULL, NULL, 0, 0},
+    {COMPACT_UNWANTED, NULL, NULL, 0, 0},
+    {COMPACT, NULL, NULL, 0, 0},
     {APPEND, "INBOX", NULL, 50, 0},
 };
 
@@ -652,6 +662,46 @@ do_name(struct ledger *l, struct store *st, const struct step *s)
 	return flush(l, st, need);
 }
 
+/* Nothing that can be seen may change. */
+static bool
+do_compact(struct store *st, const struct step *s)
+{
+	struct store_compact c = {.all = s->what != COMPACT_UNWANTED};
+	struct journal_compacted out;
+	int r = store_compact(st, &c, &out);
+
+	return r == RC_OK || r == RC_NOTFOUND;
+}
+
+/* One session looks, another expunges, then all is compacted: the first can
+ * still read what it was not told of. */
+static bool
+do_pinned(struct ledger *l, struct store *st, const struct step *s)
+{
+	struct step compact = {COMPACT, NULL, NULL, 0, 0};
+	struct step expunge = *s;
+	struct view *v = NULL;
+	struct store_msg m;
+	uint64_t need = 0;
+	char *bytes;
+	bool ok;
+
+	expunge.what = EXPUNGE;
+	if (view_open(st, s->box, true, NULL, NULL, &v, &need) != RC_OK)
+		return false;
+	if (view_msgs(v, s->lo, 1, &m, &need) != 1) {
+		view_close(&v);
+		return false;
+	}
+	ok = do_view(l, st, &expunge) && do_compact(st, &compact);
+	bytes = xmalloc(m.size + 1u);
+	if (ok && store_read(st, m.body, 0, bytes, m.size) != RC_OK)
+		broken(l, "a pinned message cannot be read", "", "");
+	free(bytes);
+	view_close(&v);
+	return ok;
+}
+
 bool
 script_step(struct ledger *l, struct store *st, unsigned i)
 {
@@ -679,6 +729,11 @@ script_step(struct ledger *l, struct store *st, unsigned i)
 	case RENAME:
 	case SUBSCRIBE:
 		return do_name(l, st, s);
+	case COMPACT:
+	case COMPACT_UNWANTED:
+		return do_compact(st, s);
+	case PINNED:
+		return do_pinned(l, st, s);
 	case CHECKPOINT:
 		store_checkpoint(st);
 		return !store_poisoned(st);

@@ -297,6 +297,9 @@ static const struct {
     {SABOTAGE_FORGET_DELIVERY, "forget delivery ids"},
     {SABOTAGE_MOVE_FIRST, "MOVE expunges first"},
     {SABOTAGE_CLEAN_ALWAYS, "take every end for clean"},
+    {SABOTAGE_UNLINK_EARLY, "compact: unlink too early"},
+    {SABOTAGE_COMPACT_UNSYNCED, "compact: rename unflushed"},
+    {SABOTAGE_FORGET_PINNED, "compact: forget the pinned"},
 };
 
 START_TEST(fault_sabotage__is_noticed)
