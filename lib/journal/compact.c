@@ -47,8 +47,7 @@ survey_entry(void *arg, const struct toc_entry *e)
 	struct survey *v = arg;
 
 	/* Notes that came later repeat their entries. */
-	if (e->seq <= v->last || e->off >= v->s->end ||
-	    e->seq > v->s->max_seq)
+	if (e->seq <= v->last || e->off >= v->s->end || e->seq > v->s->max_seq)
 		return;
 	v->last = e->seq;
 	if (v->c->keep(v->c->arg, e->seq)) {
@@ -223,8 +222,7 @@ dropped(struct compaction *x, const struct scanned *r)
 	if (body_ref_decode(r->payload, &ref) != RC_OK)
 		return;
 	x->sum->dropped_bytes += ref.size;
-	x->body =
-	    xgrow(x->body, &x->body_cap, x->nbody + 1, sizeof *x->body);
+	x->body = xgrow(x->body, &x->body_cap, x->nbody + 1, sizeof *x->body);
 	x->body[x->nbody++] = ref.name;
 }
 
@@ -300,8 +298,8 @@ head_fill(struct compaction *x)
 	*h = a->h;
 	h->replaces = RANGESET_EMPTY;
 	for (size_t i = 0; i + 1 < x->n; i++)
-		rangeset_add(&h->replaces, x->run[i]->h.number,
-		    x->run[i]->h.number);
+		rangeset_add(
+		    &h->replaces, x->run[i]->h.number, x->run[i]->h.number);
 	h->number = b->h.number;
 	h->epoch = b->h.epoch;
 	h->compacted = true;
@@ -313,8 +311,7 @@ head_fill(struct compaction *x)
 static int
 write_new(struct compaction *x, const char *temp)
 {
-	struct commit c = {
-	    .flushed = x->out->max_seq, .flags = COMMIT_GAPS};
+	struct commit c = {.flushed = x->out->max_seq, .flags = COMMIT_GAPS};
 	const struct journal_io *io = x->j->io;
 	char *p;
 	int r;

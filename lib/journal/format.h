@@ -13,7 +13,7 @@
 #include "base/sv.h"
 
 #define SEG_VERSION    1
-#define SEG_COMPACTED  2 /* the version of a compacted one */
+#define SEG_COMPACTED  2     /* the version of a compacted one */
 #define SEG_HEADER     4096u /* both copies */
 #define SEG_COPY       2048u
 #define SEG_FIXED      104u

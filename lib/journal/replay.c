@@ -503,8 +503,8 @@ journal_replay(struct journal *j, const struct journal_mark *from,
 		snapshot_verdict(&p, snapshot, &v);
 		first = 0;
 		off = SEG_HEADER;
-		while (first + 1 < j->nseg &&
-		       j->seg[first]->max_seq <= snapshot)
+		while (
+		    first + 1 < j->nseg && j->seg[first]->max_seq <= snapshot)
 			first++;
 	}
 	p.keep = v.keep;

@@ -23,15 +23,15 @@
 #include "store/store_priv.h"
 #include "store/wire.h"
 
-#define HEAD	   128u
-#define TABLES_OFF 4096u
-#define VERSION	   2u
-#define ORDER	   0x01020304u
-#define STEP	   (sizeof(struct msg) * 5000)
-#define META_MAX   (256u << 20)
-#define MSG_BYTES  48u /* as everybody writes them */
+#define HEAD		 128u
+#define TABLES_OFF	 4096u
+#define VERSION		 2u
+#define ORDER		 0x01020304u
+#define STEP		 (sizeof(struct msg) * 5000)
+#define META_MAX	 (256u << 20)
+#define MSG_BYTES	 48u /* as everybody writes them */
 #define SNAPSHOT_VERSION 1u
-#define SNAPSHOT_HEAD 12u
+#define SNAPSHOT_HEAD	 12u
 
 static const char magic[8] = {'h', 'm', 's', 't', 'a', 't', 'e', '\n'};
 
@@ -273,8 +273,8 @@ table_fill(struct mailbox *mb, const struct tables *t, uint64_t at, size_t n)
 }
 
 static bool
-mailbox_decode(struct store *st, struct wire *w, const struct tables *t,
-    uint64_t *at)
+mailbox_decode(
+    struct store *st, struct wire *w, const struct tables *t, uint64_t *at)
 {
 	uint32_t id = wire_get32(w);
 	struct sv name = wire_text(w);

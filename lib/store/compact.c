@@ -121,6 +121,7 @@ bodies_live(struct store *st, struct bodies *b)
 struct compacting {
 	const struct store_compact *c;
 	struct bodies wanted;
+	uint64_t raised;
 };
 
 static bool
@@ -128,7 +129,8 @@ keep(void *arg, uint64_t seq)
 {
 	const struct compacting *x = arg;
 
-	return bodies_has(&x->wanted, seq);
+	/* What a loss has left without a mailbox is for fsck to bring back. */
+	return seq <= x->raised || bodies_has(&x->wanted, seq);
 }
 
 static void
@@ -166,6 +168,7 @@ store_compact(struct store *st, const struct store_compact *c,
 		bodies_live(st, &x.wanted);
 		for (size_t i = 0; i < st->ngrave; i++)
 			bodies_add(&x.wanted, &st->grave[i].m, 1);
+		x.raised = st->raised_seq;
 		snapshot_encode(st, &snapshot);
 		jc.snapshot_seq = journal_next(st->j) - 1;
 	}

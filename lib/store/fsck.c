@@ -274,6 +274,12 @@ on_snapshot(struct fsck *k, const struct journal_record *rec)
 	if (!(rec->flags & 1))
 		return RC_OK;
 	r = snapshot_decode(k->all, buf_sv(&k->snapshot));
+	/* The compaction has kept what it knew of, and what a loss before it
+	 * may have left without a mailbox. */
+	for (size_t i = 0; r == RC_OK && i < k->bodies.n; i++)
+		if (k->bodies.b[i].seq <= rec->seq &&
+		    k->bodies.b[i].seq > k->all->raised_seq)
+			k->bodies.b[i].used = true;
 	if (r == RC_OK && k->point != NULL && rec->seq > k->mark.seq)
 		r = snapshot_decode(k->point, buf_sv(&k->snapshot));
 	buf_release(&k->snapshot);

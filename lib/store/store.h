@@ -343,7 +343,7 @@ struct store_compact {
 	 * give so many bytes; 0: all that hold anything unwanted. */
 	unsigned share;
 	uint64_t min_bytes;
-	bool all;				/* every closed segment */
+	bool all;				  /* every closed segment */
 	void (*pause)(void *arg, uint64_t bytes); /* may be NULL: no throttle */
 	void *arg;
 };
@@ -355,9 +355,9 @@ int store_compact(struct store *st, const struct store_compact *c,
 
 struct store_expunged {
 	struct store_msg msg;
-	uint32_t mailbox;  /* id */
-	const char *name;  /* its name; NULL: it was deleted */
-	int64_t at;	   /* ms */
+	uint32_t mailbox; /* id */
+	const char *name; /* its name; NULL: it was deleted */
+	int64_t at;	  /* ms */
 };
 /*
  * Calls fn for each expunged message whose bytes are not in a mailbox

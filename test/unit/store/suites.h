@@ -10,6 +10,7 @@ TCase *change_tests(void);
 TCase *change_codec_tests(void);
 TCase *start_tests(void);
 TCase *suspect_tests(void);
+TCase *compact_tests(void);
 TCase *fsck_tests(void);
 
 #endif

@@ -1,0 +1,306 @@
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "store/fsck.h"
+#include "test/unit/store/kit.h"
+#include "test/unit/store/suites.h"
+
+#define DAY_MS (24 * 3600 * 1000ll)
+
+static const struct store_opts keeps = {.segment_bytes = 16384,
+    .inline_body_max = 4096,
+    .low_water_bytes = 1,
+    .retention_ms = 30 * DAY_MS};
+static const struct store_opts forgets = {
+    .segment_bytes = 16384, .inline_body_max = 4096, .low_water_bytes = 1};
+
+static uint64_t seed;
+
+static uint32_t
+dice(uint32_t n)
+{
+	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(seed >> 33) % n;
+}
+
+static void
+add(struct store *st, const char *mailbox)
+{
+	static unsigned serial;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_addf(&b, "Subject: %u\r\n\r\n", ++serial);
+	for (uint32_t i = dice(300); i > 0; i--)
+		buf_addf(&b, "line %u of %u\r\n", i, serial);
+	(void)kit_add(st, mailbox, b.p, dice(2) ? STORE_SEEN : 0);
+	buf_fini(&b);
+}
+
+static void
+change(struct store *st)
+{
+	static const char *const box[] = {"INBOX", "Archive", "Trash"};
+	const char *from = box[dice(3)], *to = box[dice(3)];
+	struct rangeset set = RANGESET_EMPTY, src = RANGESET_EMPTY,
+			dst = RANGESET_EMPTY;
+	struct view *v = kit_view(st, from);
+	uint32_t n = view_count(v), lo, validity;
+	uint64_t need = 0;
+	struct err err;
+
+	if (n > 0) {
+		lo = 1 + dice(n);
+		rangeset_add(&set, lo, lo);
+		if (dice(2) && strcmp(from, to) != 0)
+			ck_assert_int_eq(
+			    view_copy(v, &set, to, dice(2) == 0, &validity,
+				&src, &dst, &need, &err),
+			    RC_OK);
+		else if (dice(2))
+			kit_keyword(v, lo, lo, dice(2) ? "$a" : "$b");
+		else
+			kit_flag(v, lo, lo, STORE_OP_ADD,
+			    dice(2) ? STORE_FLAGGED : STORE_DELETED);
+		if (dice(3) == 0)
+			kit_expunge(v);
+	}
+	ck_assert_int_eq(store_flush(st, need), RC_OK);
+	rangeset_fini(&set);
+	rangeset_fini(&src);
+	rangeset_fini(&dst);
+	view_close(&v);
+}
+
+static struct journal_compacted
+compact(struct store *st, bool all)
+{
+	struct store_compact c = {.all = all};
+	struct journal_compacted out;
+	int r = store_compact(st, &c, &out);
+
+	ck_assert_msg(r == RC_OK || r == RC_NOTFOUND, "%s", rc_name(r));
+	return out;
+}
+
+static void
+clean(void)
+{
+	struct fsck_opts o = {.online = false};
+	struct fsck_report rep = {.n = 0};
+	struct err err = {0, ""};
+
+	ck_assert_int_eq(fsck_check(kit_dir(), &o, &rep, &err), RC_OK);
+	for (size_t i = 0; i < rep.n; i++)
+		ck_assert_msg(rep.f[i].level == AUDIT_NOTE, "%s: %s",
+		    rep.f[i].file, rep.f[i].text);
+	fsck_report_fini(&rep);
+}
+
+/* With the checkpoint, and from the log alone. */
+static void
+same_after_restart(struct store **st, const struct store_opts *o)
+{
+	char *was = kit_dump(*st), *now;
+
+	for (int i = 0; i < 2; i++) {
+		store_close(st);
+		if (i == 1)
+			kit_forget_checkpoint();
+		clean();
+		*st = kit_open_with(o);
+		now = kit_dump(*st);
+		ck_assert_str_eq(was, now);
+		free(now);
+	}
+	free(was);
+}
+
+START_TEST(store_compact__is_equal_in_replay)
+{
+	const struct store_opts *o = _i % 2 ? &keeps : &forgets;
+	struct store *st;
+	uint64_t freed = 0;
+
+	seed = (uint64_t)_i;
+	kit_make();
+	st = kit_open_with(o);
+	for (int i = 0; i < 400; i++) {
+		if (dice(3) == 0)
+			add(st, dice(3) ? "INBOX" : "Archive");
+		else
+			change(st);
+		if (dice(40) == 0) {
+			struct journal_compacted c;
+			char *was = kit_dump(st), *now;
+
+			c = compact(st, dice(2) == 0);
+			freed += c.before - c.after;
+			now = kit_dump(st);
+			ck_assert_str_eq(was, now);
+			free(was);
+			free(now);
+		}
+		if (dice(100) == 0)
+			same_after_restart(&st, o);
+	}
+	compact(st, true);
+	same_after_restart(&st, o);
+	ck_assert_uint_gt(freed, 0);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
+struct found {
+	struct store_grave g[64];
+	size_t n;
+};
+
+static bool
+on_expunged(void *arg, const struct store_expunged *e)
+{
+	struct found *f = arg;
+
+	f->g[f->n++] = (struct store_grave){e->mailbox, e->msg.uid};
+	return f->n < 64;
+}
+
+static struct found
+expunged(struct store *st)
+{
+	struct found f = {.n = 0};
+	uint64_t need = 0;
+
+	store_expunged_each(st, on_expunged, &f, &need);
+	return f;
+}
+
+static struct store *
+with_three_expunged(void)
+{
+	struct store *st;
+	struct view *v;
+
+	seed = 7;
+	kit_make();
+	st = kit_open_with(&keeps);
+	for (int i = 0; i < 20; i++)
+		add(st, "INBOX");
+	v = kit_view(st, "INBOX");
+	kit_flag(v, 2, 4, STORE_OP_ADD, STORE_DELETED | STORE_FLAGGED);
+	kit_expunge(v);
+	view_close(&v);
+	for (int i = 0; i < 20; i++)
+		add(st, "Archive");
+	return st;
+}
+
+START_TEST(store_undelete__after_compaction_and_restart)
+{
+	struct store *st = with_three_expunged();
+	struct store_msg m;
+	struct found f;
+	struct view *v;
+	uint64_t need = 0;
+	struct err err;
+	size_t back;
+	char *p;
+
+	compact(st, true);
+	store_close(&st);
+	kit_forget_checkpoint();
+	st = kit_open_with(&keeps);
+	f = expunged(st);
+	ck_assert_uint_eq(f.n, 3);
+	ck_assert_int_eq(
+	    store_undelete(st, f.g, f.n, "Restored", &back, &need, &err),
+	    RC_OK);
+	ck_assert_uint_eq(back, 3);
+	v = kit_view(st, "Restored");
+	ck_assert_uint_eq(view_count(v), 3);
+	for (uint32_t i = 1; i <= 3; i++) {
+		ck_assert_uint_eq(view_msgs(v, i, 1, &m, &need), 1);
+		ck_assert_uint_eq(m.system & ~STORE_SEEN, STORE_FLAGGED);
+		p = xmalloc(m.size + 1u);
+		ck_assert_int_eq(store_read(st, m.body, 0, p, m.size), RC_OK);
+		free(p);
+	}
+	view_close(&v);
+	ck_assert_uint_eq(expunged(st).n, 0);
+	same_after_restart(&st, &keeps);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
+START_TEST(store_purge__removes_for_good)
+{
+	struct store *st = with_three_expunged();
+	struct journal_compacted c;
+	struct found f = expunged(st);
+	uint64_t need = 0;
+	struct err err;
+	size_t gone;
+
+	ck_assert_uint_eq(f.n, 3);
+	ck_assert_uint_eq(compact(st, false).dropped, 0);
+	ck_assert_int_eq(store_purge(st, f.g, 2, &gone, &need, &err), RC_OK);
+	ck_assert_uint_eq(gone, 2);
+	c = compact(st, false);
+	ck_assert_uint_eq(c.dropped, 2);
+	ck_assert_uint_eq(expunged(st).n, 1);
+	same_after_restart(&st, &keeps);
+	ck_assert_uint_eq(expunged(st).n, 1);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
+START_TEST(store_compact__keeps_what_a_view_shows)
+{
+	struct store *st;
+	struct view *v, *w;
+	struct store_msg m;
+	uint64_t need = 0;
+	char *p;
+
+	seed = 9;
+	kit_make();
+	st = kit_open_with(&forgets);
+	for (int i = 0; i < 20; i++)
+		add(st, "INBOX");
+	v = kit_view(st, "INBOX");
+	w = kit_view(st, "INBOX");
+	kit_flag(w, 1, 1, STORE_OP_ADD, STORE_DELETED);
+	kit_expunge(w);
+	view_close(&w);
+	ck_assert_uint_gt(compact(st, true).segments, 0);
+	ck_assert_uint_eq(view_msgs(v, 1, 1, &m, &need), 1);
+	ck_assert(m.expunged);
+	p = xmalloc(m.size + 1u);
+	ck_assert_int_eq(store_read(st, m.body, 0, p, m.size), RC_OK);
+	view_close(&v);
+	ck_assert_uint_eq(compact(st, false).dropped, 1);
+	ck_assert_int_eq(store_read(st, m.body, 0, p, m.size), RC_NOTFOUND);
+	free(p);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
+TCase *
+compact_tests(void)
+{
+	TCase *t = tcase_create("compact");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, store_compact__is_equal_in_replay, 0, 12);
+	tcase_add_test(t, store_undelete__after_compaction_and_restart);
+	tcase_add_test(t, store_purge__removes_for_good);
+	tcase_add_test(t, store_compact__keeps_what_a_view_shows);
+	return t;
+}
