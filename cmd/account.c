@@ -1,8 +1,10 @@
 #include "cmd/account.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -27,6 +29,26 @@ struct pending {
 	struct pending *next;
 };
 
+/*
+ * Compaction, in a thread of its own: soon after the start, since an account
+ * that is seldom used does not live long, and then now and then.  At the end
+ * it no longer rests and so is soon done.
+ */
+#define GARDEN_FIRST_S	  20
+#define GARDEN_EVERY_S	  600
+#define GARDEN_SHARE	  30 /* per cent of a segment */
+#define GARDEN_BYTES	  (16ull << 20)
+#define GARDEN_BYTES_A_MS 8192 /* 8 MB a second */
+
+struct gardener {
+	struct store *store;
+	pthread_t thread;
+	pthread_mutex_t mu;
+	pthread_cond_t wake;
+	bool started, stop;
+	uint64_t owed; /* bytes since the last rest */
+};
+
 struct account {
 	struct ev_loop *loop;
 	struct store *store;
@@ -37,6 +59,7 @@ struct account {
 	struct pool *pool;
 	struct pop3_gate pop3;
 	struct ev_timer *tick;
+	struct gardener garden;
 	int64_t busy_at; /* the last time that something was to be done */
 	bool asked;	 /* for leave */
 	bool stopped;
@@ -352,6 +375,91 @@ on_tick(void *arg)
 	}
 }
 
+/* ---- compaction ---- */
+
+/* Sleeps for so many milliseconds; true if it is to stop. */
+static bool
+garden_rest(struct gardener *g, uint64_t ms)
+{
+	struct timespec until;
+	bool stop;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(ms / 1000);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&g->mu);
+	while (!g->stop &&
+	       pthread_cond_timedwait(&g->wake, &g->mu, &until) == 0)
+		;
+	stop = g->stop;
+	pthread_mutex_unlock(&g->mu);
+	return stop;
+}
+
+static void
+garden_pause(void *arg, uint64_t bytes)
+{
+	struct gardener *g = arg;
+
+	g->owed += bytes;
+	if (g->owed < GARDEN_BYTES_A_MS * 8)
+		return;
+	(void)garden_rest(g, g->owed / GARDEN_BYTES_A_MS);
+	g->owed = 0;
+}
+
+static void *
+garden_main(void *arg)
+{
+	struct gardener *g = arg;
+	struct store_compact c = {.share = GARDEN_SHARE,
+	    .min_bytes = GARDEN_BYTES,
+	    .pause = garden_pause,
+	    .arg = g};
+	struct journal_compacted done;
+	uint64_t wait = GARDEN_FIRST_S;
+
+	while (!garden_rest(g, wait * 1000)) {
+		int r = store_compact(g->store, &c, &done);
+
+		if (r != RC_OK && r != RC_NOTFOUND)
+			mlog(LOG_WARN, "store.compact", "rc=%s", rc_name(r));
+		wait = r == RC_OK ? 1 : GARDEN_EVERY_S;
+	}
+	return NULL;
+}
+
+static void
+garden_start(struct gardener *g, struct store *store)
+{
+	pthread_condattr_t attr;
+
+	g->store = store;
+	pthread_mutex_init(&g->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&g->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	g->started = pthread_create(&g->thread, NULL, garden_main, g) == 0;
+}
+
+static void
+garden_stop(struct gardener *g)
+{
+	if (!g->started)
+		return;
+	pthread_mutex_lock(&g->mu);
+	g->stop = true;
+	pthread_cond_signal(&g->wake);
+	pthread_mutex_unlock(&g->mu);
+	(void)pthread_join(g->thread, NULL);
+	g->started = false;
+}
+
 /* ---- life ---- */
 
 struct account *
@@ -376,6 +484,7 @@ account_start(struct account *a)
 {
 	a->pool = pool_new(a->o.sessions_max);
 	a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+	garden_start(&a->garden, a->store);
 }
 
 void
@@ -390,6 +499,7 @@ account_stop(struct account *a)
 	bool clean;
 
 	ev_timer_del(&a->tick);
+	garden_stop(&a->garden);
 	clean = pool_stop(a->pool, SESSIONS_END_MS);
 	flush_pending(a);
 	return clean;

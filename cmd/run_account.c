@@ -41,7 +41,8 @@ open_store(struct child *c)
 {
 	const int64_t until = clk_mono() + LOCK_WAIT_MS;
 	const struct timespec pause = {0, 10 * 1000 * 1000};
-	const struct store_opts opts = {.io = NULL};
+	const struct store_opts opts = {
+	    .retention_ms = conf_ref(c->conf_now)->retention_ms};
 	struct store *store = NULL;
 	struct err err = {0};
 	int r;

@@ -472,6 +472,7 @@ static const struct step script[] = {
     {MANY, "INBOX", NULL, 40, 100},
     {FLAG, "INBOX", NULL, 5, 30},
     {BURST, "INBOX", NULL, 4, 200},
+    {BURST, "INBOX", "compact", 3, 100},
     {EXPUNGE, "INBOX", NULL, 10, 20},
     {COMPACT_UNWANTED, NULL, NULL, 0, 0},
     {CREATE, LEVEL "/" LEVEL "/" LEVEL, NULL, 0, 0},
@@ -566,6 +567,20 @@ do_many(struct ledger *l, struct store *st, const struct step *s)
 	return flush(l, st, need);
 }
 
+/* Nothing that can be seen may change. */
+static bool
+do_compact(struct store *st, const struct step *s)
+{
+	struct store_compact c = {.all = s->what != COMPACT_UNWANTED};
+	struct journal_compacted out;
+	int r = store_compact(st, &c, &out);
+
+	/* Who answers early also gets wrong where a segment ends. */
+	if (r == RC_DAMAGED && sabotaged(SABOTAGE_ANSWER_EARLY))
+		return true;
+	return r == RC_OK || r == RC_NOTFOUND;
+}
+
 /* Several changes, one wait: any beginning of them may survive. */
 static bool
 do_burst(struct ledger *l, struct store *st, const struct step *s)
@@ -585,6 +600,9 @@ do_burst(struct ledger *l, struct store *st, const struct step *s)
 		expect_last(l, st, s->box, &crc, 1);
 		pend(l, st);
 	}
+	/* What its snapshot holds was not flushed before. */
+	if (s->to != NULL && !do_compact(st, s))
+		return false;
 	return flush(l, st, need);
 }
 
@@ -661,20 +679,6 @@ do_name(struct ledger *l, struct store *st, const struct step *s)
 		return false;
 	pend(l, st);
 	return flush(l, st, need);
-}
-
-/* Nothing that can be seen may change. */
-static bool
-do_compact(struct store *st, const struct step *s)
-{
-	struct store_compact c = {.all = s->what != COMPACT_UNWANTED};
-	struct journal_compacted out;
-	int r = store_compact(st, &c, &out);
-
-	/* Who answers early also gets wrong where a segment ends. */
-	if (r == RC_DAMAGED && sabotaged(SABOTAGE_ANSWER_EARLY))
-		return true;
-	return r == RC_OK || r == RC_NOTFOUND;
 }
 
 /* One session looks, another expunges, then all is compacted: the first can

@@ -299,6 +299,7 @@ static const struct {
     {SABOTAGE_CLEAN_ALWAYS, "take every end for clean"},
     {SABOTAGE_UNLINK_EARLY, "compact: unlink too early"},
     {SABOTAGE_COMPACT_UNSYNCED, "compact: rename unflushed"},
+    {SABOTAGE_COMPACT_AHEAD, "compact: before the flush"},
     {SABOTAGE_FORGET_PINNED, "compact: forget the pinned"},
 };
 

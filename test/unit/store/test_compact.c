@@ -1,7 +1,9 @@
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "store/fsck.h"
@@ -292,6 +294,97 @@ START_TEST(store_compact__keeps_what_a_view_shows)
 }
 END_TEST
 
+/* ---- beside sessions ---- */
+
+struct beside {
+	struct store *st;
+	_Atomic bool stop;
+	unsigned done;
+};
+
+static void *
+compact_always(void *arg)
+{
+	struct beside *b = arg;
+
+	while (!b->stop) {
+		compact(b->st, true);
+		b->done++;
+	}
+	return NULL;
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ll + ts.tv_nsec / 1000;
+}
+
+/* Reads all messages some times; the slowest of a hundred, microseconds. */
+static int64_t
+read_all(struct store *st)
+{
+	static int64_t took[40000];
+	struct view *v = kit_view(st, "INBOX");
+	static char text[65536];
+	size_t n = 0;
+
+	for (int round = 0; round < 20; round++)
+		for (uint32_t i = 1; i <= view_count(v); i++) {
+			int64_t t = now_us();
+			struct store_msg m;
+			uint64_t need = 0;
+
+			ck_assert_uint_eq(view_msgs(v, i, 1, &m, &need), 1);
+			ck_assert_int_eq(
+			    store_read(st, m.body, 0, text, m.size), RC_OK);
+			if (n < sizeof took / sizeof *took)
+				took[n++] = now_us() - t;
+		}
+	view_close(&v);
+	qsort(took, n, sizeof *took, by_time);
+	return took[n * 99 / 100];
+}
+
+START_TEST(store_compact__beside_sessions)
+{
+	struct beside b = {.stop = false};
+	int64_t alone, beside;
+	pthread_t t;
+
+	seed = 11;
+	kit_make();
+	b.st = kit_open_with(&keeps);
+	for (int i = 0; i < 500; i++)
+		add(b.st, "INBOX");
+	alone = read_all(b.st);
+	ck_assert_int_eq(pthread_create(&t, NULL, compact_always, &b), 0);
+	for (int i = 0; i < 100; i++) {
+		add(b.st, "INBOX");
+		change(b.st);
+	}
+	beside = read_all(b.st);
+	b.stop = true;
+	pthread_join(t, NULL);
+	printf("p99 of a read: %lld us alone, %lld us beside %u compactions\n",
+	    (long long)alone, (long long)beside, b.done);
+	same_after_restart(&b.st, &keeps);
+	store_close(&b.st);
+	kit_remove();
+}
+END_TEST
+
 TCase *
 compact_tests(void)
 {
@@ -301,6 +394,7 @@ compact_tests(void)
 	tcase_add_loop_test(t, store_compact__is_equal_in_replay, 0, 12);
 	tcase_add_test(t, store_undelete__after_compaction_and_restart);
 	tcase_add_test(t, store_purge__removes_for_good);
+	tcase_add_test(t, store_compact__beside_sessions);
 	tcase_add_test(t, store_compact__keeps_what_a_view_shows);
 	return t;
 }
