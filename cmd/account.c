@@ -392,8 +392,8 @@ garden_rest(struct gardener *g, uint64_t ms)
 		until.tv_nsec -= 1000000000;
 	}
 	pthread_mutex_lock(&g->mu);
-	while (!g->stop &&
-	       pthread_cond_timedwait(&g->wake, &g->mu, &until) == 0)
+	while (
+	    !g->stop && pthread_cond_timedwait(&g->wake, &g->mu, &until) == 0)
 		;
 	stop = g->stop;
 	pthread_mutex_unlock(&g->mu);

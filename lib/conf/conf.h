@@ -129,6 +129,7 @@ struct conf {
 	struct conf_relay *relay;
 	size_t nrelay;
 	bool outside; /* mail may go to other domains (not `relay: off`) */
+	int64_t retention_ms; /* of expunged mail; 0: none is kept */
 	bool sandbox;
 	bool log_json; /* log.format */
 

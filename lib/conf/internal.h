@@ -68,5 +68,7 @@ void conf_set_log(struct conf_parser *p, yaml_node_t *n);
 
 /* relay.c: the key `relay`. */
 void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
+/* store.c: the key `retention`. */
+void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
 
 #endif

@@ -710,6 +710,7 @@ static const struct conf_key top_keys[] = {
     {"dns", conf_set_dns},
     {"relay", conf_set_relay},
     {"log", conf_set_log},
+    {"retention", conf_set_retention},
     {"sandbox", set_sandbox},
     {NULL, NULL},
 };
@@ -961,6 +962,7 @@ set_defaults(struct conf *c, const char *file)
 	c->file = xstrdup(file);
 	c->data = xstrdup("/var/lib/hearthmail");
 	c->sandbox = true;
+	c->retention_ms = 30ll * 24 * 3600 * 1000;
 	c->outside = true;
 	c->dns.validate = true;
 	c->limits = (struct conf_limits){

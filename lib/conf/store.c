@@ -1,0 +1,29 @@
+/* The key `retention`: how long expunged mail can be brought back. */
+#include "conf/internal.h"
+
+#define HOUR_MS	 (3600 * 1000ll)
+#define DAYS_MAX 3650
+
+static const char expected[] = "30d, 12h, or 0 for none";
+
+void
+conf_set_retention(struct conf_parser *p, yaml_node_t *n)
+{
+	int64_t unit = 0;
+	uint64_t v;
+	struct sv s;
+
+	if (!conf_get_text(p, n, expected, &s))
+		return;
+	if (s.n > 1 && s.p[s.n - 1] == 'd')
+		unit = 24 * HOUR_MS;
+	else if (s.n > 1 && s.p[s.n - 1] == 'h')
+		unit = HOUR_MS;
+	if (sv_to_u64(unit != 0 ? sv_first(s, s.n - 1) : s, DAYS_MAX, &v) !=
+		RC_OK ||
+	    (unit == 0 && v != 0)) {
+		CONF_FAIL(p, n, "retention is %s", expected);
+		return;
+	}
+	p->c->retention_ms = (int64_t)v * unit;
+}
