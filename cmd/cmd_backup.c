@@ -170,14 +170,12 @@ take_segments(struct making *m, int logfd, const char *path,
 	if (r == RC_OK)
 		r = take_bodies(m, logfd, path, err);
 	/* Bodies go before their segment does. */
-	for (size_t i = 0; i < n && r == RC_OK; i++) {
-		seg_name(e[i].number, "", name);
-		if (faccessat(logfd, name, F_OK, 0) != 0)
+	for (size_t i = 0; i < n && r == RC_OK; i++)
+		if (!journal_extent_holds(&journal_disk, logfd, &e[i]))
 			r = err_set(err, RC_NOTFOUND,
 			    "%s/log changes all the "
 			    "time",
 			    path);
-	}
 	buf_fini(&b);
 	return r;
 }

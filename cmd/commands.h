@@ -27,6 +27,8 @@ int cmd_passwd(const char *config, int argc, char **argv);
 int cmd_app_password(const char *config, int argc, char **argv);
 int cmd_dns(const char *config, int argc, char **argv);
 int cmd_queue(const char *config, int argc, char **argv);
+int cmd_undelete(const char *config, int argc, char **argv);
+int cmd_purge(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
 
 /* ---- what they share ---- */

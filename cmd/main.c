@@ -52,6 +52,10 @@ static const struct command commands[] = {
 	"bring back everything; with --account NAME one account"},
     {"restore", cmd_restore, "restore DIR --account NAME --folder F",
 	"a folder; with --message WHICH one message"},
+    {"undelete", cmd_undelete, "undelete ACCOUNT [--since 3d] [--apply]",
+	"expunged mail: --from and --subject choose, --apply restores"},
+    {"purge", cmd_purge, "purge ACCOUNT --message ID | --all-expunged",
+	"remove expunged mail for good, now"},
     {"try", cmd_try, "try [--dir DIR] [--relay HOST:PORT]",
 	"a complete demo on the loopback, nothing installed"},
 };

@@ -1,6 +1,8 @@
 #include "journal/extent.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -75,6 +77,7 @@ journal_extents(int dirfd, const struct journal_opts *opts,
 		struct segment *s = j->seg[i];
 
 		e[i].number = s->h.number;
+		memcpy(e[i].key, s->h.key, sizeof e[i].key);
 		e[i].last = s == segment_last(j);
 		if (e[i].last)
 			r = last_end(j, s, &e[i].bytes);
@@ -90,4 +93,25 @@ journal_extents(int dirfd, const struct journal_opts *opts,
 	}
 	*out = e;
 	return RC_OK;
+}
+
+bool
+journal_extent_holds(
+    const struct journal_io *io, int logfd, const struct journal_extent *e)
+{
+	struct seg_header h = {.replaces = RANGESET_EMPTY};
+	char raw[SEG_HEADER], name[SEG_NAME_MAX];
+	bool same = false;
+	int fd;
+
+	seg_name(e->number, "", name);
+	fd = io->open(io, logfd, name, O_RDONLY);
+	if (fd < 0)
+		return false;
+	if (disk_pread(io, fd, raw, sizeof raw, 0) == RC_OK &&
+	    seg_header_decode(raw, &h) == RC_OK)
+		same = memcmp(h.key, e->key, sizeof e->key) == 0;
+	rangeset_fini(&h.replaces);
+	io->close(io, fd);
+	return same;
 }

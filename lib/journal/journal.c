@@ -176,7 +176,9 @@ commit_put(struct buf *b, const struct commit *c, uint64_t seq,
 static void
 batch_begin(struct journal *j, struct batch *b)
 {
-	b->roll = j->plan_off >= j->segment_bytes;
+	b->roll = j->plan_off >= j->segment_bytes ||
+		  (j->roll_asked && j->plan_off > SEG_HEADER);
+	j->roll_asked = false;
 	if (b->roll) {
 		j->plan_off = SEG_HEADER;
 		randombytes_buf(j->plan_key, sizeof j->plan_key);
@@ -530,6 +532,14 @@ journal_skip_to(struct journal *j, uint64_t seq)
 		j->last = seq;
 		j->flushed = seq;
 	}
+	pthread_mutex_unlock(&j->mu);
+}
+
+void
+journal_roll(struct journal *j)
+{
+	pthread_mutex_lock(&j->mu);
+	j->roll_asked = true;
 	pthread_mutex_unlock(&j->mu);
 }
 

@@ -218,6 +218,9 @@ bool journal_mark(struct journal *j, struct journal_mark *out);
 uint64_t journal_epoch(struct journal *j);
 /* The next batch begins a new segment with a new epoch (flushes first). */
 int journal_new_epoch(struct journal *j) RC_USE_RESULT;
+/* The next batch begins a new segment, so that what stands in this one can be
+ * compacted. */
+void journal_roll(struct journal *j);
 /* Numbers up to seq are taken: the next record gets a higher one.  Before the
  * first append only. */
 void journal_skip_to(struct journal *j, uint64_t seq);

@@ -58,6 +58,7 @@ struct journal {
 	uint32_t company;   /* records in the last batch */
 	bool clean_on_disk; /* nothing was written since the CLEAN commit */
 	uint64_t last, flushed;
+	bool roll_asked;   /* the next batch begins a new segment */
 	uint64_t plan_off; /* where the next record of this segment goes */
 	unsigned char plan_key[SEG_KEY];
 	uint64_t epoch;

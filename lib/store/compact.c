@@ -277,6 +277,9 @@ store_purge(struct store *st, const struct store_grave *g, size_t n,
 			++*gone;
 		rangeset_add(&c->uids, g[i].uid, g[i].uid);
 	}
+	/* Their bytes may stand in the segment in use. */
+	if (r == RC_OK && cs.n > 0)
+		journal_roll(st->j);
 	if (r == RC_OK)
 		commit_run(st, &cs, NULL, need);
 	store_unlock(st);

@@ -262,6 +262,37 @@ START_TEST(store_purge__removes_for_good)
 }
 END_TEST
 
+START_TEST(store_purge__also_in_the_segment_in_use)
+{
+	const struct store_opts o = {
+	    .low_water_bytes = 1, .retention_ms = 30 * DAY_MS};
+	struct store *st;
+	struct found f;
+	struct view *v;
+	uint64_t need = 0;
+	struct err err;
+	size_t gone;
+
+	seed = 3;
+	kit_make();
+	st = kit_open_with(&o);
+	for (int i = 0; i < 5; i++)
+		add(st, "INBOX");
+	v = kit_view(st, "INBOX");
+	kit_flag(v, 2, 3, STORE_OP_ADD, STORE_DELETED);
+	kit_expunge(v);
+	view_close(&v);
+	f = expunged(st);
+	ck_assert_uint_eq(f.n, 2);
+	ck_assert_int_eq(store_purge(st, f.g, 2, &gone, &need, &err), RC_OK);
+	ck_assert_int_eq(store_flush(st, need), RC_OK);
+	ck_assert_uint_eq(compact(st, false).dropped, 2);
+	same_after_restart(&st, &o);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
 START_TEST(store_compact__keeps_what_a_view_shows)
 {
 	struct store *st;
@@ -395,6 +426,7 @@ compact_tests(void)
 	tcase_add_test(t, store_undelete__after_compaction_and_restart);
 	tcase_add_test(t, store_purge__removes_for_good);
 	tcase_add_test(t, store_compact__beside_sessions);
+	tcase_add_test(t, store_purge__also_in_the_segment_in_use);
 	tcase_add_test(t, store_compact__keeps_what_a_view_shows);
 	return t;
 }
