@@ -258,6 +258,10 @@ store_purge(struct store *st, const struct store_grave *g, size_t n,
 	int r;
 
 	*gone = 0;
+	/* So that the purge begins a segment: the bytes may stand in the one
+	 * that is in use.  Who comes between leaves them for the next time. */
+	if (!st->opts.readonly && journal_flush(st->j, UINT64_MAX) != RC_OK)
+		return err_set(err, RC_TEMP, "the disk refuses to write");
 	commit_init(&cs);
 	store_lock(st);
 	r = store_check_writable(st, err);
@@ -277,7 +281,6 @@ store_purge(struct store *st, const struct store_grave *g, size_t n,
 			++*gone;
 		rangeset_add(&c->uids, g[i].uid, g[i].uid);
 	}
-	/* Their bytes may stand in the segment in use. */
 	if (r == RC_OK && cs.n > 0)
 		journal_roll(st->j);
 	if (r == RC_OK)
