@@ -84,7 +84,7 @@ start(void)
 	r = queue_service_new(&o, &q, &err);
 	ck_assert_msg(r == RC_OK, "%s", err.text);
 	ck_assert_int_eq(line_pair(pair), RC_OK);
-	queue_service_add_client(q, pair[0]);
+	queue_service_add_client(q, pair[0], true);
 	smtp = pair[1];
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_set_mx(q, pair[0]);
