@@ -5,7 +5,8 @@
  *
  *    data/spool/log/...  data/accounts/NAME/log/...   segments and bodies
  *    data/auth/...  data/tls/...                      passwords, keys
- *    config/hearthmail.yaml  config/cert.pem  config/key.pem
+ *    config/hearthmail.yaml      (what its keys name elsewhere, a certificate
+ *                                or a smarthost's password, is not in it)
  *    manifest.json     every file with size and SHA-256
  *    manifest.sha256   of manifest.json, as sha256sum -c reads it
  *

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/be.h"
 #include "base/clk.h"
 #include "base/io.h"
@@ -54,6 +55,16 @@ struct picture {
 
 /* ---- reading ---- */
 
+/* What a process says of itself is shown on a terminal: if it was taken over,
+ * it may say anything. */
+static void
+make_printable(char *p)
+{
+	for (; *p != '\0'; p++)
+		if (*p != '\n' && !ascii_is_print(*p))
+			*p = '?';
+}
+
 static void
 read_answer(struct picture *p, struct one *o, struct msg *m)
 {
@@ -63,6 +74,7 @@ read_answer(struct picture *p, struct one *o, struct msg *m)
 	o->connections = msg_get_u32(m);
 	text = msg_get_sv(m);
 	o->text = sv_dup(text);
+	make_printable(o->text);
 	n = msg_get_u32(m);
 	for (i = 0; i < n && !m->bad; i++) {
 		uint64_t v = msg_get_u64(m);
@@ -81,6 +93,7 @@ read_answer(struct picture *p, struct one *o, struct msg *m)
 		e->level = msg_get_u8(m);
 		e->when = (int64_t)msg_get_u64(m);
 		msg_get_str(m, e->text, sizeof e->text);
+		make_printable(e->text);
 	}
 }
 

@@ -31,7 +31,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	else if (role == ROLE_MX)
 		queue_service_set_mx(st->queue, fd);
 	else
-		queue_service_add_client(st->queue, fd);
+		queue_service_add_client(
+		    st->queue, fd, role == ROLE_SUBMISSION);
 }
 
 static bool

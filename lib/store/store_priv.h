@@ -104,6 +104,7 @@ struct view {
 	uint64_t dirty; /* first change it was not told of, 0: none */
 	bool told;	/* notify was called */
 	unsigned notifying;
+	bool closing; /* nobody is told any more */
 };
 
 struct store {

@@ -13,7 +13,7 @@ views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq)
 		if (v == by || v->dirty != 0)
 			continue;
 		v->dirty = seq;
-		if (v->notify != NULL && !v->told)
+		if (v->notify != NULL && !v->closing && !v->told)
 			v->st->ndirty++;
 	}
 }
@@ -72,7 +72,7 @@ collect(struct mailbox *mb, uint64_t flushed, struct telling *t)
 {
 	for (struct view *v = mb->views; v != NULL; v = v->next) {
 		if (v->dirty == 0 || v->told || v->notify == NULL ||
-		    v->dirty > flushed)
+		    v->closing || v->dirty > flushed)
 			continue;
 		t->v = xgrow(t->v, &t->cap, t->n + 1, sizeof *t->v);
 		t->v[t->n++] = v;
@@ -167,7 +167,7 @@ view_close(struct view **vp)
 	mb = v->mb;
 	store_lock(st);
 	settle(v);
-	v->notify = NULL;
+	v->closing = true; /* the function itself may be called right now */
 	while (v->notifying > 0)
 		pthread_cond_wait(&st->notified, &st->mu);
 	for (p = &mb->views; *p != v; p = &(*p)->next)

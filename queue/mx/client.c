@@ -618,8 +618,11 @@ client_send(struct client *c, struct client_message *m, struct client_why *why)
 		stream_puts(c->s, ".\r\n");
 		(void)command(c, "the empty message", why);
 	} else if (accepted > 0) {
+		/* A yes to DATA that is no 354 has taken nothing. */
 		quote_reply(c, said, sizeof said);
-		open_rcpts(m, c->reply.code, said);
+		if (c->reply.code / 100 < 4)
+			c->broken = true;
+		open_rcpts(m, c->broken ? 451 : c->reply.code, said);
 	}
 	if (!go && !c->broken) {
 		/* The transaction is still open, or half of it. */

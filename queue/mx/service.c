@@ -289,9 +289,16 @@ try_fallback(struct job *j, const char *hostname)
 		j->m.nrcpt = k;
 		j->reached = false;
 		try_relay(j, hostname);
+		/* As long as the smarthost does not answer, its no is not the
+		 * last word. */
 		for (i = k = 0; i < n; i++)
-			if (moved[i] && j->reached)
+			if (moved[i] && j->reached) {
 				all[i] = some[k++];
+			} else if (moved[i]) {
+				all[i].code = 451;
+				(void)snprintf(all[i].said, sizeof all[i].said,
+				    "%s", j->why.said);
+			}
 		j->reached |= was_reached;
 		j->m.rcpt = all;
 		j->m.nrcpt = n;

@@ -29,6 +29,7 @@ struct attempt {
 	struct sched_unit *u;
 	uint32_t rcpt[JOB_RECIPIENTS];
 	size_t n;
+	bool spoken; /* a host has answered for each of them */
 };
 
 /* ---- units ---- */
@@ -199,7 +200,8 @@ settle_unit(struct attempt *a, int64_t delay)
 	struct sched_unit *u = a->u;
 
 	if (unit_has_waiting(it, u)) {
-		if (a->n == JOB_RECIPIENTS && unit_has_untried(it, u))
+		if (a->spoken && a->n == JOB_RECIPIENTS &&
+		    unit_has_untried(it, u))
 			delay = 0;
 		sched_later(queue_sched_of(q, it, u), u, clk_mono() + delay);
 		if (it->held)
@@ -351,6 +353,7 @@ reached(struct attempt *a, struct msg *reply)
 	size_t i;
 
 	sched_reached(q->remote, a->u);
+	a->spoken = true;
 	if (was_away)
 		spool_place(q->spool, a->u->dest->name, 0, 0, SV(""));
 	for (i = 0; i < a->n; i++) {
@@ -561,6 +564,11 @@ queue_run(struct queue_service *q)
 
 	if (q->stopping)
 		return;
+	/* Nothing leaves before it is on the disk. */
+	if (spool_pending(q->spool)) {
+		queue_commit(q);
+		return;
+	}
 	local = run_one(q, q->local, q->keeper, &q->local_flying,
 	    LOCAL_FLYING_MAX, try_local);
 	remote = run_one(q, q->remote, q->mx, &q->remote_flying,

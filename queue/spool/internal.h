@@ -50,6 +50,7 @@ struct queue_service {
 
 struct client {
 	struct queue_service *q;
+	bool outside; /* may send to other houses */
 	struct line *line;
 	bool command; /* the owner's; else a process of the house */
 	struct client *next;

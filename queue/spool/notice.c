@@ -272,10 +272,13 @@ look_at_clock(struct queue_service *q)
 void
 queue_age(struct queue_service *q, struct spool_item *it)
 {
-	int64_t age = clk_now() - it->arrived;
 	size_t *rcpt;
 	struct sv *said;
+	int64_t age;
 
+	/* A step since the last sweep must not count. */
+	look_at_clock(q);
+	age = clk_now() - it->arrived;
 	if (age < SCHED_NOTICE_MS || (it->told && age < SCHED_EXPIRY_MS))
 		return;
 	rcpt = xcalloc(it->nrcpt, sizeof *rcpt);

@@ -161,9 +161,11 @@ detach(struct sched *s, struct sched_unit *u)
 {
 	if (u->state == SCHED_WAITS)
 		heap_remove(&s->units, &u->node);
-	else if (u->state == SCHED_READY)
+	else if (u->state == SCHED_READY) {
 		unlink_ready(u);
-	else if (u->state == SCHED_FLYING)
+		if (u->dest->ready == NULL)
+			unlink_runnable(s, u->dest);
+	} else if (u->state == SCHED_FLYING)
 		u->dest->flying--;
 }
 

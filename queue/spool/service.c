@@ -112,10 +112,38 @@ read_recipients(struct msg *m, struct spool_to **to_out, size_t *n_out)
 	return RC_OK;
 }
 
-static int
-put(struct queue_service *q, struct msg *m, struct spool_item **out,
-    struct err *err)
+/* No line break gets from an envelope into a command or a header. */
+static bool
+is_clean(struct sv s)
 {
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* Port 25 brings mail for our people only, whatever has become of it. */
+static bool
+is_allowed(const struct client *c, const struct spool_put *p)
+{
+	size_t i;
+
+	if (!is_clean(p->sender) || !is_clean(p->owner) ||
+	    (p->flags & ~SPOOL_BARE) != 0)
+		return false;
+	for (i = 0; i < p->nto; i++)
+		if (!is_clean(p->to[i].address) ||
+		    (!c->outside && !p->to[i].local))
+			return false;
+	return c->outside || (p->owner.n == 0 && p->front.n == 0);
+}
+
+static int
+put(struct client *c, struct msg *m, struct spool_item **out, struct err *err)
+{
+	struct queue_service *q = c->q;
 	struct spool_put p = {.fd = -1};
 	struct spool_to *to = NULL;
 	bool fresh;
@@ -135,6 +163,9 @@ put(struct queue_service *q, struct msg *m, struct spool_item **out,
 		r = err_set(err, RC_TEMP, "too many open files");
 	} else if (msg_end(m) != RC_OK || sv_chr(p.sender, '\0') < p.sender.n) {
 		r = err_set(err, RC_SYNTAX, "the envelope is garbled");
+	} else if (!is_allowed(c, &p)) {
+		mlog(LOG_ERROR, "queue.forbidden", "outside=%d", c->outside);
+		r = err_set(err, RC_DENIED, "that is not for this process");
 	} else {
 		size_t before = spool_count(q->spool);
 
@@ -156,7 +187,7 @@ on_put(struct client *c, struct msg *m)
 	struct err err = {.text = ""};
 	char from[LOG_Q_MAX];
 	struct answer *a;
-	int r = put(q, m, &it, &err);
+	int r = put(c, m, &it, &err);
 
 	if (r != RC_OK) {
 		mlog(LOG_WARN, "queue.refused", "rc=%s text=\"%s\"", rc_name(r),
@@ -265,9 +296,10 @@ add_client(struct queue_service *q, int fd, bool command)
 }
 
 void
-queue_service_add_client(struct queue_service *q, int fd)
+queue_service_add_client(struct queue_service *q, int fd, bool outside)
 {
 	add_client(q, fd, false);
+	q->clients->outside = outside;
 }
 
 void

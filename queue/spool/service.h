@@ -31,7 +31,8 @@ int queue_service_new(const struct queue_service_opts *o,
     struct queue_service **out, struct err *err) RC_USE_RESULT;
 void queue_service_free(struct queue_service **q);
 /* Take fd. */
-void queue_service_add_client(struct queue_service *q, int fd);
+/* outside: it may send to other houses, in its accounts' names (submission). */
+void queue_service_add_client(struct queue_service *q, int fd, bool outside);
 /* How many messages wait, and the places that keep most of them waiting:
  * lines for people. */
 void queue_service_status(struct queue_service *q, struct buf *out);

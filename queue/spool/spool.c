@@ -641,18 +641,14 @@ spool_free_bytes(struct spool *s)
 	return journal_free_bytes(s->journal);
 }
 
-int
-spool_tmpfile(int *fd_out, struct err *err)
+/* By name and unlinked: not every file system has O_TMPFILE. */
+static int
+make_file(int *fd_out, struct err *err)
 {
 	static unsigned number;
-	struct statvfs disk;
 	char name[64];
 	int fd;
 
-	if (statvfs(".", &disk) == 0 &&
-	    (uint64_t)disk.f_bavail * disk.f_frsize < LOW_WATER)
-		return err_set(err, RC_NOSPACE, "the disk is nearly full");
-	/* By name and unlinked: not every file system has O_TMPFILE. */
 	(void)snprintf(name, sizeof name, "incoming/%08x%08x",
 	    (unsigned)getpid(), number++);
 	fd = open(
@@ -663,6 +659,17 @@ spool_tmpfile(int *fd_out, struct err *err)
 	(void)unlink(name);
 	*fd_out = fd;
 	return RC_OK;
+}
+
+int
+spool_tmpfile(int *fd_out, struct err *err)
+{
+	struct statvfs disk;
+
+	if (statvfs(".", &disk) == 0 &&
+	    (uint64_t)disk.f_bavail * disk.f_frsize < LOW_WATER)
+		return err_set(err, RC_NOSPACE, "the disk is nearly full");
+	return make_file(fd_out, err);
 }
 
 /* ---- out ---- */
@@ -699,7 +706,7 @@ spool_body(struct spool *s, const struct spool_item *it, struct sv front,
 		if (fd < 0)
 			return err_sys(err, RC_TEMP, errno, "no memory file");
 	} else {
-		r = spool_tmpfile(&fd, err);
+		r = make_file(&fd, err);
 		if (r != RC_OK)
 			return r;
 	}

@@ -29,7 +29,17 @@ from house import BINARY, TOP, House, finish, skip, verdict, wait_until
 
 IMAGES = os.environ.get("HEARTHMAIL_IMAGES", "/var/cache/hearthmail-test")
 SUITE = os.environ.get("HEARTHMAIL_SUITE", "bookworm")
-MIRROR = os.environ.get("HEARTHMAIL_MIRROR", "http://deb.debian.org/debian")
+
+
+def this_machines_mirror():
+    """Where this machine has its own packages from."""
+    r = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+                       capture_output=True, text=True)
+    uris = [u.rstrip("/") for u in r.stdout.split() if u.rstrip("/").endswith("/debian")]
+    return uris[0] if uris else ""
+
+
+MIRROR = os.environ.get("HEARTHMAIL_MIRROR") or this_machines_mirror()
 NAMES = "--hostname mail.example.org --domain example.org --account anna"
 UNIT = os.path.join(TOP, "etc/hearthmail.service.in")
 
@@ -197,7 +207,7 @@ def image():
         fresh = tempfile.mkdtemp(prefix=SUITE + ".", dir=IMAGES)
         os.chmod(fresh, 0o755)
         p = sh(["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus",
-                SUITE, fresh, MIRROR])
+                SUITE, fresh, *([MIRROR] if MIRROR else [])])
         if p.returncode:
             shutil.rmtree(fresh, ignore_errors=True)
             raise Unfit("debootstrap failed: " + (p.stdout + p.stderr)[-200:].replace("\n", " "))

@@ -84,7 +84,7 @@ start(void)
 	r = queue_service_new(&o, &q, &err);
 	ck_assert_msg(r == RC_OK, "%s", err.text);
 	ck_assert_int_eq(line_pair(pair), RC_OK);
-	queue_service_add_client(q, pair[0]);
+	queue_service_add_client(q, pair[0], true);
 	smtp = pair[1];
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_set_mx(q, pair[0]);
@@ -324,6 +324,11 @@ START_TEST(queue__a_clock_that_steps_makes_nothing_older)
 	put_as("anna@example.org", "x@example.test");
 	fail_often(15);
 	clk_set_offset(10LL * 24 * 3600 * 1000);
+	/* An attempt right after the step, before any sweep. */
+	hurry();
+	turn(5);
+	mx_says(expect(mx, MX_JOB), true, 451, "451 4.3.0 later");
+	ck_assert_str_eq(only()->rcpt[0].address, "x@example.test");
 	queue_sweep(q);
 	turn(20);
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
