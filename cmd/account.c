@@ -295,6 +295,46 @@ has_credential(struct pool_task *t, void *arg)
 	return t->owner == *(uint64_t *)arg;
 }
 
+/*
+ * A session of the command line.  `who` takes a credential's place, and what
+ * it asks for is done in order: as long as an earlier session of the same who
+ * may still have a command in hand, there is no new one, so that an import
+ * that was broken off can count what came and nothing comes afterwards.
+ */
+static void
+on_local_session(struct account *a, struct msg *m)
+{
+	struct imap_session_args args = {.store = a->store,
+	    .account = a->o.name,
+	    .hostname = a->o.hostname,
+	    .peer = "command-line",
+	    .tls = true,
+	    .tag = SV("local"),
+	    .limits = IMAP_LIMITS_DEFAULT};
+	char name[CONF_NAME_MAX];
+	struct pool_task *t;
+	uint64_t who;
+
+	msg_get_str(m, name, sizeof name);
+	who = msg_get_u64(m);
+	args.fd = msg_take_fd(m);
+	if (msg_end(m) != RC_OK || strcmp(name, a->o.name) != 0 || who == 0) {
+		io_close(&args.fd);
+		answer(a, m->id, RC_DENIED, "not this account");
+		return;
+	}
+	if (pool_count(a->pool) >= a->o.sessions_max ||
+	    pool_has(a->pool, has_credential, &who)) {
+		io_close(&args.fd);
+		answer(a, m->id, RC_TEMP, "an earlier session still ends");
+		return;
+	}
+	answer(a, m->id, RC_OK, "");
+	t = imap_session_new(&args);
+	t->owner = who;
+	pool_add(a->pool, t);
+}
+
 static void
 on_kick(struct account *a, struct msg *m)
 {
@@ -322,6 +362,9 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 		break;
 	case SESSION_OPEN:
 		on_session(a, m);
+		break;
+	case SESSION_LOCAL:
+		on_local_session(a, m);
 		break;
 	case SESSION_KICK:
 		on_kick(a, m);

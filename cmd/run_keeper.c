@@ -27,7 +27,10 @@ static void
 on_control(struct child *c, struct msg *m)
 {
 	char account[CONF_NAME_MAX];
+	int fd;
 
+	if (m->type == CTL_CONTROL && (fd = msg_take_fd(m)) >= 0)
+		keeper_add_client(c->arg, fd, KEEPER_MAY_LOCAL);
 	if (m->type != CTL_REFUSED)
 		return;
 	msg_get_str(m, account, sizeof account);

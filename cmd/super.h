@@ -108,10 +108,10 @@ struct super {
 	int log_pipe[2]; /* children's log, if we copy it; else -1 */
 	struct ev *log_ev;
 	struct ev_timer *log_timer;
-	int reload_fd, auth_fd, queue_fd, status_fd; /* control sockets */
+	int reload_fd, auth_fd, queue_fd, status_fd, keeper_fd; /* control */
 	struct ev *status_ev;
 	struct super_status *status_waiting;
-	struct ev *reload_ev, *auth_ev, *queue_ev, *signal_ev;
+	struct ev *reload_ev, *auth_ev, *queue_ev, *keeper_ev, *signal_ev;
 	int signal_fd;
 	int64_t start_time;
 	bool announced;

@@ -285,6 +285,18 @@ on_queue_socket(struct ev *e, uint32_t events, void *arg)
 }
 
 static void
+on_keeper_socket(struct ev *e, uint32_t events, void *arg)
+{
+	struct super *s = arg;
+	int fd = accept_owner(s->keeper_fd);
+
+	(void)e;
+	(void)events;
+	if (fd >= 0)
+		procs_pass_control(s, ROLE_KEEPER, fd);
+}
+
+static void
 on_status_socket(struct ev *e, uint32_t events, void *arg)
 {
 	struct super *s = arg;
@@ -303,6 +315,10 @@ open_control(struct super *s)
 	s->auth_fd = control_socket(s, "auth.sock");
 	s->queue_fd = control_socket(s, "queue.sock");
 	s->status_fd = control_socket(s, "status.sock");
+	s->keeper_fd = control_socket(s, "keeper.sock");
+	if (s->keeper_fd >= 0)
+		s->keeper_ev =
+		    ev_add(s->loop, s->keeper_fd, EPOLLIN, on_keeper_socket, s);
 	if (s->status_fd >= 0)
 		s->status_ev =
 		    ev_add(s->loop, s->status_fd, EPOLLIN, on_status_socket, s);
@@ -551,12 +567,14 @@ release(struct super *s, int *lock)
 	ev_del(&s->reload_ev);
 	ev_del(&s->auth_ev);
 	ev_del(&s->queue_ev);
+	ev_del(&s->keeper_ev);
 	ev_timer_del(&s->log_timer);
 	ev_del(&s->log_ev);
 	ev_del(&s->signal_ev);
 	io_close(&s->reload_fd);
 	io_close(&s->auth_fd);
 	io_close(&s->queue_fd);
+	io_close(&s->keeper_fd);
 	io_close(&s->status_fd);
 	status_drop(s);
 	io_close(&s->log_pipe[0]);
@@ -581,6 +599,7 @@ supervisor_run(const struct supervisor_opts *o)
 	    .reload_fd = -1,
 	    .auth_fd = -1,
 	    .queue_fd = -1,
+	    .keeper_fd = -1,
 	    .status_fd = -1};
 	struct err err = {0};
 	int lock = -1, code, r;

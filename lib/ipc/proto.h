@@ -62,6 +62,14 @@ enum proto {
 	/* str account, u64 credential: sessions that logged in with it end */
 	SESSION_KICK,
 
+	/*
+	 * The command line to keeper, on a control connection, and keeper to
+	 * account: an IMAP session of the machine's owner.  str account, u64
+	 * who (not 0): one session at a time for each; fd: its end
+	 * -> u32 rc, str text; RC_TEMP: an earlier one of that who still ends
+	 */
+	SESSION_LOCAL,
+
 	/* ---- smtp, submission, queue to keeper, keeper to account ---- */
 
 	/* str account, 16 bytes delivery id, u64 size, u8 flags; fd: body

@@ -21,6 +21,9 @@ struct keeper;
  * mailbox, and a process that talks to strangers must not open it. */
 #define KEEPER_MAY_DELIVER 0x1u /* DELIVER */
 #define KEEPER_MAY_SESSION 0x2u /* SESSION_OPEN, SESSION_KICK: auth alone */
+/* SESSION_LOCAL: a connection of the command line, whose peer the supervisor
+ * has found to be root or the server's own user. */
+#define KEEPER_MAY_LOCAL 0x4u
 
 struct keeper_ops {
 	/* Asks the supervisor for the process of this account. */
@@ -33,8 +36,8 @@ void keeper_free(struct keeper **k);
 /* Takes a reference of its own. */
 void keeper_set_conf(struct keeper *k, struct conf *conf);
 
-/* A line to someone who asks: auth, smtp, submission, queue. Takes fd.  It is
- * cut at the first message that is not in `may`. */
+/* A line to someone who asks: auth, smtp, submission, queue, a command.  Takes
+ * fd.  It is cut at the first message that is not in `may`. */
 void keeper_add_client(struct keeper *k, int fd, unsigned may);
 /* The line to an account's process, new or after the keeper's own death. */
 void keeper_add_account(struct keeper *k, const char *account, int fd);

@@ -296,6 +296,19 @@ pool_stop_some(
 	pthread_mutex_unlock(&p->lock);
 }
 
+bool
+pool_has(struct pool *p, bool (*match)(struct pool_task *, void *), void *arg)
+{
+	bool found = false;
+	size_t i;
+
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < p->nslot && !found; i++)
+		found = p->slot[i].task != NULL && match(p->slot[i].task, arg);
+	pthread_mutex_unlock(&p->lock);
+	return found;
+}
+
 unsigned
 pool_count(struct pool *p)
 {

@@ -57,5 +57,8 @@ void pool_tick(struct pool *p);
 void pool_stop_some(
     struct pool *p, bool (*match)(struct pool_task *, void *), void *arg);
 unsigned pool_count(struct pool *p);
+/* Is there a task for which match() says yes? */
+bool pool_has(
+    struct pool *p, bool (*match)(struct pool_task *, void *), void *arg);
 
 #endif
