@@ -97,8 +97,10 @@ ARROWS = {
     "lib/front": ["base", "conf", "ipc", "net"],
     "smtp": ["base", "conf", "ipc", "mail", "msgauth", "net"],
     "imap/parse": ["base"],
+    "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
     "imap/session": ["base", "net", "store", "mail", "mime", "imap/parse"],
+    "exchange": ["base", "imap/client", "imap/parse", "ipc", "mail", "net"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
     "queue/spool": ["base", "conf", "ipc", "journal", "mail", "mime"],
@@ -108,7 +110,7 @@ ARROWS = {
 
 def folder_of(path):
     parts = path.split("/")
-    return "/".join(parts[:1] if parts[0] in ("smtp", "cmd") else parts[:2])
+    return "/".join(parts[:1] if parts[0] in ("smtp", "cmd", "exchange") else parts[:2])
 
 
 def check_arrows(res):

@@ -11,6 +11,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -477,6 +478,44 @@ stream_start_tls_client(struct stream *s, struct tls_client *ctx,
 		return err_set(err, RC_DENIED, "TLS: the certificate of %s: %s",
 		    host, X509_verify_cert_error_string(bad));
 	return r;
+}
+
+/* The host by its name or its numeric address [RFC 6125 6]. */
+static bool
+is_of_host(X509 *x, const char *host)
+{
+	return X509_check_ip_asc(x, host, 0) == 1 ||
+	       X509_check_host(
+		   x, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+}
+
+int
+stream_tls_peer(const struct stream *s, const char *host, char sha256_out[65],
+    struct err *err)
+{
+	X509 *x = s->ssl != NULL ? SSL_get1_peer_certificate(s->ssl) : NULL;
+	unsigned char md[32];
+	unsigned n = 0, i;
+	bool ours;
+	long bad;
+
+	sha256_out[0] = '\0';
+	if (x == NULL)
+		return err_set(err, RC_DENIED, "%s has no certificate", host);
+	if (X509_digest(x, EVP_sha256(), md, &n) == 1 && n == sizeof md)
+		for (i = 0; i < n; i++)
+			(void)snprintf(sha256_out + 2 * i, 3, "%02x", md[i]);
+	ours = is_of_host(x, host);
+	X509_free(x);
+	ERR_clear_error();
+	bad = SSL_get_verify_result(s->ssl);
+	if (bad != X509_V_OK)
+		return err_set(err, RC_DENIED, "the certificate of %s: %s",
+		    host, X509_verify_cert_error_string(bad));
+	if (!ours)
+		return err_set(
+		    err, RC_DENIED, "the certificate is not one of %s", host);
+	return RC_OK;
 }
 
 bool

@@ -86,6 +86,13 @@ int stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
 int stream_start_tls_client(struct stream *s, struct tls_client *ctx,
     const char *host, bool verify, int64_t timeout_ms,
     struct err *err) RC_USE_RESULT;
+/*
+ * For a client that has not asked stream_start_tls_client to verify: is the
+ * peer's certificate good, and that host's?  RC_DENIED with the reason.  The
+ * certificate's SHA-256 in hex, small letters, into sha256_out in either case.
+ */
+int stream_tls_peer(const struct stream *s, const char *host,
+    char sha256_out[65], struct err *err) RC_USE_RESULT;
 bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in the clear. */
 const char *stream_tls_name(const struct stream *s);
