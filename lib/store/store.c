@@ -74,9 +74,7 @@ store_state_reset(struct store *st)
 		free(st->subscribed[i]);
 	free(st->subscribed);
 	deliveries_fini(&st->deliveries);
-	free(st->grave);
-	st->grave = NULL;
-	st->ngrave = st->grave_cap = 0;
+	graves_fini(st);
 	if (st->map != NULL)
 		st->io->unmap(st->io, st->map, st->map_len);
 	st->by_id = NULL;
