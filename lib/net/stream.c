@@ -27,6 +27,7 @@ struct stream {
 	int (*gate)(void *arg);
 	void *gate_arg;
 	int64_t write_timeout;
+	int64_t deadline; /* of everything; 0: none */
 
 	struct buf in;
 	size_t taken; /* bytes at the front of `in` that are consumed */
@@ -82,6 +83,21 @@ void
 stream_set_write_timeout(struct stream *s, int64_t ms)
 {
 	s->write_timeout = ms;
+}
+
+void
+stream_set_deadline(struct stream *s, int64_t at)
+{
+	s->deadline = at;
+}
+
+/* ms from now, or the end of everything. */
+static int64_t
+deadline_in(const struct stream *s, int64_t ms)
+{
+	int64_t at = clk_mono() + ms;
+
+	return s->deadline != 0 && s->deadline < at ? s->deadline : at;
 }
 
 /* Waits for events until the deadline of clk_mono(). */
@@ -176,7 +192,7 @@ make_room(struct stream *s, size_t *n)
 int
 stream_fill(struct stream *s, int64_t timeout_ms)
 {
-	int64_t deadline = clk_mono() + timeout_ms;
+	int64_t deadline = deadline_in(s, timeout_ms);
 
 	for (;;) {
 		size_t n, got = 0;
@@ -279,8 +295,10 @@ send_all(struct stream *s)
 		}
 		if (r != RC_MORE)
 			return r;
+		if (s->deadline != 0 && s->deadline <= clk_mono())
+			return RC_TIMEOUT;
 		if (deadline == 0)
-			deadline = clk_mono() + s->write_timeout;
+			deadline = deadline_in(s, s->write_timeout);
 		r = wait_for(s->fd, wants, deadline);
 		if (r != RC_OK)
 			return r;
@@ -408,7 +426,7 @@ drop_input(struct stream *s)
 static int
 handshake(struct stream *s, int64_t timeout_ms, struct err *err)
 {
-	int64_t deadline = clk_mono() + timeout_ms;
+	int64_t deadline = deadline_in(s, timeout_ms);
 
 	must(SSL_set_fd(s->ssl, s->fd) == 1);
 	for (;;) {

@@ -31,9 +31,15 @@ void stream_free(struct stream **s);
 int stream_fd(const struct stream *s);
 
 void stream_set_gate(struct stream *s, int (*gate)(void *arg), void *arg);
-/* For output that takes longer than this the peer is given up.
+/* For output that makes no progress for so long the peer is given up.
  * Default 5 minutes. */
 void stream_set_write_timeout(struct stream *s, int64_t ms);
+/*
+ * Nothing waits beyond this time of clk_mono(), neither for input nor for
+ * output, whatever progress there is: who takes a byte a minute holds a thread
+ * no longer than that.  0: no such end (the default).
+ */
+void stream_set_deadline(struct stream *s, int64_t at);
 
 /*
  * Waits up to timeout_ms (0: do not wait) for more input.  RC_OK: there is

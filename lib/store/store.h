@@ -228,8 +228,13 @@ struct view_info {
 	uint32_t uidvalidity, uidnext;
 	uint32_t first_unseen; /* sequence number, 0: none */
 	uint32_t unseen;
+	/* All that happened up to here has been told to this view; what it was
+	 * told may be newer while an expunge waits [RFC 7162 3.2]. */
 	uint64_t highest_modseq;
+	bool expunge_waits; /* one that is not told yet */
 	bool keywords_full; /* 64 are in use: \* leaves PERMANENTFLAGS */
+	uint64_t epoch;	    /* with id: MAILBOXID */
+	uint32_t id;
 };
 void view_info(struct view *v, struct view_info *out, uint64_t *need);
 
@@ -292,12 +297,13 @@ enum store_op {
  * STORE on the messages with these sequence numbers.  *changed_out gets the
  * sequence numbers whose flags are to be reported (those that others changed
  * meanwhile included); the change is not reported again to this view by
- * view_sync.  With unchanged_since > 0 messages with a higher modseq are left
- * alone and their UIDs put into *failed_out [RFC 7162 3.1.3].  RC_TOOBIG if
- * the keywords do not fit into 64; nothing is changed then.
+ * view_sync.  With unchanged_since (NULL: without) messages with a higher
+ * modseq are left alone and their UIDs put into *failed_out
+ * [RFC 7162 3.1.3].  RC_TOOBIG if the keywords do not fit into 64; nothing is
+ * changed then.
  */
 int view_store(struct view *v, const struct rangeset *seqnos, enum store_op op,
-    const struct store_flags *flags, uint64_t unchanged_since,
+    const struct store_flags *flags, const uint64_t *unchanged_since,
     struct rangeset *changed_out, struct rangeset *failed_out, uint64_t *need,
     struct err *err) RC_USE_RESULT;
 

@@ -47,7 +47,8 @@ struct keyword {
 struct version {
 	struct version *newer;
 	unsigned views;
-	uint32_t *uid; /* NULL: the newest, as the table */
+	uint64_t removed; /* sequence number of the first removal after it */
+	uint32_t *uid;	  /* NULL: the newest, as the table */
 	size_t n, cap;
 	struct msg *ghost; /* by UID: removed between this and the newer */
 	size_t nghost, ghost_cap;
@@ -251,8 +252,8 @@ void slot_plan_put(const struct slot_plan *plan, struct change *c);
 struct version *version_join(struct mailbox *mb);
 void version_leave(struct mailbox *mb, struct version *ver);
 void version_added(struct mailbox *mb, const struct msg *m, size_t n);
-/* Before uids are taken out of the table. */
-void version_before_remove(struct mailbox *mb);
+/* Before uids are taken out of the table by the change `seq`. */
+void version_before_remove(struct mailbox *mb, uint64_t seq);
 /* After: takes *removed. */
 void version_removed(struct mailbox *mb, struct msg **removed, size_t n);
 void versions_free(struct mailbox *mb);

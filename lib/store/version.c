@@ -109,7 +109,7 @@ version_added(struct mailbox *mb, const struct msg *m, size_t n)
 }
 
 void
-version_before_remove(struct mailbox *mb)
+version_before_remove(struct mailbox *mb, uint64_t seq)
 {
 	struct version *v = mb->newest;
 
@@ -118,6 +118,7 @@ version_before_remove(struct mailbox *mb)
 	v->n = table_count(&mb->t);
 	v->uid = table_uids(&mb->t);
 	v->cap = v->n;
+	v->removed = seq;
 	v->newer = xcalloc(1, sizeof *v->newer);
 	mb->newest = v->newer;
 }

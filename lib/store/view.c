@@ -273,7 +273,12 @@ view_info(struct view *v, struct view_info *out, uint64_t *need)
 		out->uidvalidity = mb->uidvalidity;
 		out->uidnext = mb->uidnext;
 		out->unseen = mb->unseen;
-		out->highest_modseq = mb->modseq;
+		out->highest_modseq = v->flags_seen;
+		out->expunge_waits = v->ver != mb->newest;
+		if (out->expunge_waits && v->ver->removed <= v->flags_seen)
+			out->highest_modseq = v->ver->removed - 1;
+		out->epoch = journal_epoch(v->st->j);
+		out->id = mb->id;
 		out->keywords_full = mb->nkeyword == KEYWORDS_MAX;
 		i = first_unseen(mb);
 		if (i < table_count(&mb->t)) {

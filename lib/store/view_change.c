@@ -113,9 +113,23 @@ would_change(const struct msg *m, const struct change *c)
 	return false;
 }
 
+/*
+ * The test of UNCHANGEDSINCE [RFC 7162 3.1.3].  A keyword that the message
+ * does not have is no metadata item of it: adding it passes even with 0, which
+ * makes $MDNSent a test-and-set; a system flag is always there.
+ */
+static bool
+unchanged(const struct msg *m, const struct change *c, const uint64_t *since)
+{
+	if (since == NULL || m->modseq <= *since)
+		return true;
+	return *since == 0 && c->op == STORE_OP_ADD && c->system == 0 &&
+	       c->keywords != 0 && (m->keywords & c->keywords) == 0;
+}
+
 static void
 store_pick(struct view *v, const struct rangeset *seqnos, struct change *c,
-    uint64_t unchanged_since, struct rangeset *changed_out,
+    const uint64_t *unchanged_since, struct rangeset *changed_out,
     struct rangeset *failed_out)
 {
 	struct walk w = {.v = v, .set = seqnos};
@@ -124,7 +138,7 @@ store_pick(struct view *v, const struct rangeset *seqnos, struct change *c,
 	while (walk_next(&w)) {
 		if (w.ghost)
 			continue;
-		if (unchanged_since > 0 && w.m->modseq > unchanged_since) {
+		if (!unchanged(w.m, c, unchanged_since)) {
 			rangeset_add(failed_out, w.m->uid, w.m->uid);
 			continue;
 		}
@@ -137,7 +151,7 @@ store_pick(struct view *v, const struct rangeset *seqnos, struct change *c,
 
 int
 view_store(struct view *v, const struct rangeset *seqnos, enum store_op op,
-    const struct store_flags *flags, uint64_t unchanged_since,
+    const struct store_flags *flags, const uint64_t *unchanged_since,
     struct rangeset *changed_out, struct rangeset *failed_out, uint64_t *need,
     struct err *err)
 {

@@ -29,8 +29,16 @@ struct client {
 	struct reply reply;
 	unsigned messages;
 	bool broken;
-	int64_t until; /* clk_mono: the envelope's end, whatever they do */
+	int64_t until; /* clk_mono: the step's end, whatever they do */
 };
+
+static void
+set_end(struct client *c, int64_t ms)
+{
+	c->until = clk_mono() + ms;
+	if (c->s != NULL)
+		stream_set_deadline(c->s, c->until);
+}
 
 /* ---- words ---- */
 
@@ -187,6 +195,7 @@ dial(struct client *c, const struct route_address *to, struct client_why *why)
 	}
 	c->s = stream_new(fd, INPUT_MAX);
 	stream_set_write_timeout(c->s, c->timeout.block);
+	stream_set_deadline(c->s, c->until);
 	return RC_OK;
 }
 
@@ -324,7 +333,7 @@ open_once(const struct client_opts *o, const struct route_address *to,
 
 	c->o = o;
 	c->timeout = o->timeout;
-	c->until = clk_mono() + o->timeout.envelope;
+	set_end(c, o->timeout.envelope);
 	reply_init(&c->reply);
 	describe(c, to);
 	if (dial(c, to, why) == RC_OK && greet(c, plain, why) == RC_OK) {
@@ -369,6 +378,7 @@ client_close(struct client **cp)
 		return;
 	if (c->s != NULL && !c->broken) {
 		stream_set_write_timeout(c->s, 1000);
+		set_end(c, 1000);
 		stream_puts(c->s, "QUIT\r\n");
 		stream_close(c->s);
 	}
@@ -569,17 +579,32 @@ open_rcpts(struct client_message *m, unsigned code, const char *said)
 	}
 }
 
+static int64_t
+body_time(const struct client *c, uint64_t size)
+{
+	uint64_t more = size / CLIENT_RATE_MIN;
+	uint64_t most = (uint64_t)(c->timeout.body_most - c->timeout.body);
+
+	return c->timeout.body + (int64_t)(more < most ? more : most);
+}
+
 /* The message is on its way, or its end is: what comes now is final. */
 static void
 transfer(struct client *c, struct client_message *m)
 {
 	struct client_why why = {.said = ""};
 	char said[CLIENT_SAID_MAX];
+	int r;
 
-	if (send_body(c, m) != RC_OK) {
+	set_end(c, body_time(c, m->size));
+	r = send_body(c, m);
+	set_end(c, c->timeout.end);
+	if (r != RC_OK) {
 		c->broken = true;
 		(void)snprintf(said, sizeof said,
-		    "the connection was lost within the message (%s)",
+		    r == RC_TIMEOUT
+			? "the message was not taken in time (%s)"
+			: "the connection was lost within the message (%s)",
 		    c->where);
 		open_rcpts(m, 451, said);
 	} else if (read_reply(c, c->timeout.end, "the message's end", &why) !=
@@ -606,7 +631,7 @@ client_send(struct client *c, struct client_message *m, struct client_why *why)
 	if (!can_take(c, m))
 		return RC_OK;
 	c->messages++;
-	c->until = clk_mono() + c->timeout.envelope;
+	set_end(c, c->timeout.envelope);
 	if (envelope(c, m, &go, &accepted, why) != RC_OK)
 		return RC_TEMP;
 	if (accepted > 0 && go) {

@@ -15,11 +15,19 @@
 
 struct client;
 
-/* [RFC 5321 4.5.3.2], milliseconds; envelope: all commands from EHLO to login,
- * and again from MAIL to DATA, together. */
+/*
+ * [RFC 5321 4.5.3.2], milliseconds.  Each is for one step, but a host that does
+ * each at the last moment, or a byte a minute, would hold a thread for days.
+ * So there are ends, too, whatever progress is made: envelope for all from
+ * connect to login, and again from MAIL to DATA; for the message body and its
+ * size at CLIENT_RATE_MIN, but never more than body_most.
+ */
 struct client_timeouts {
-	int64_t connect, greeting, command, data, block, end, envelope;
+	int64_t connect, greeting, command, data, block, end;
+	int64_t envelope, body, body_most;
 };
+
+#define CLIENT_RATE_MIN 2 /* bytes per millisecond */
 
 #define CLIENT_TIMEOUTS                             \
 	((struct client_timeouts){.connect = 30000, \
@@ -28,7 +36,9 @@ struct client_timeouts {
 	    .data = 2 * 60000,                      \
 	    .block = 3 * 60000,                     \
 	    .end = 10 * 60000,                      \
-	    .envelope = 10 * 60000})
+	    .envelope = 10 * 60000,                 \
+	    .body = 10 * 60000,                     \
+	    .body_most = 60 * 60000})
 
 enum client_tls {
 	CLIENT_TLS_OFFERED, /* if it is offered, with any certificate; if the

@@ -134,7 +134,7 @@ change(struct store *st, struct view *v, uint32_t lo, uint32_t hi,
 	struct err err;
 
 	rangeset_add(&all, lo, hi);
-	must(view_store(v, &all, op, &f, 0, &a, &b, &need, &err) == RC_OK);
+	must(view_store(v, &all, op, &f, NULL, &a, &b, &need, &err) == RC_OK);
 	must(store_flush(st, need) == RC_OK);
 	rangeset_fini(&all);
 	rangeset_fini(&a);

@@ -3,6 +3,7 @@
  * the replies in order, and what the client must have made of them.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clk.h"
 #include "base/io.h"
 #include "queue/mx/client.h"
 #include "test/unit/mx/suites.h"
@@ -148,7 +150,7 @@ START_TEST(client__makes_of_each_row_what_it_must)
 	struct client_opts o = {.hostname = "mail.example.org",
 	    .policy = CLIENT_TLS_OFF,
 	    .port = port,
-	    .timeout = {1000, 300, 2000, 2000, 2000, 2000, 5000}};
+	    .timeout = {1000, 300, 2000, 2000, 2000, 2000, 5000, 5000, 5000}};
 	struct client_rcpt rcpt[2] = {
 	    {.address = "a@example.test"}, {.address = "b@example.test"}};
 	struct client_message m = {.sender = "x@example.org",
@@ -206,14 +208,109 @@ START_TEST(client_open__says_who_does_not_answer)
 }
 END_TEST
 
+static struct client_opts
+impatient(void)
+{
+	return (struct client_opts){.hostname = "mail.example.org",
+	    .policy = CLIENT_TLS_OFF,
+	    .port = port,
+	    .timeout = {
+		1000, 60000, 60000, 60000, 60000, 60000, 500, 500, 500}};
+}
+
+/* A host that never rests and never gets anywhere: what it says after its
+ * script it repeats, a byte at a time, and it reads as slowly. */
+struct dribble {
+	const char *script, *for_ever;
+};
+
+static bool enough; /* the client is through */
+
+static void *
+dribble(void *arg)
+{
+	const struct dribble *d = arg;
+	const struct timespec pause = {0, 5 * 1000 * 1000};
+	int fd = accept(listener, NULL, NULL), i;
+	char some[4096];
+
+	(void)send(fd, d->script, strlen(d->script), MSG_NOSIGNAL);
+	/* Ten seconds: far beyond what the client may wait. */
+	for (i = 0; i < 2000 && !__atomic_load_n(&enough, __ATOMIC_SEQ_CST);
+	     i++) {
+		if (d->for_ever[0] != '\0' &&
+		    send(fd, d->for_ever + (size_t)i % strlen(d->for_ever), 1,
+			MSG_NOSIGNAL) < 0)
+			break;
+		if (recv(fd, some, sizeof some, MSG_DONTWAIT) <= 0 &&
+		    errno != EAGAIN)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	close(fd);
+	return NULL;
+}
+
+START_TEST(client__a_host_that_gets_nowhere_is_given_up)
+{
+	static const struct {
+		struct dribble d;
+		bool opens;
+		const char *said;
+	} slow[] = {
+	    {{"", "220-x\r\n"}, false, "greeting"},
+	    {{"220 x\r\n", "250-x\r\n"}, false, "EHLO"},
+	    {{"220 x\r\n250 x\r\n", "250-x\r\n"}, true, "MAIL"},
+	    {{"220 x\r\n250 x\r\n250 a\r\n250 b\r\n", "3"}, true, "DATA"},
+	    {{"220 x\r\n250 x\r\n250 a\r\n250 b\r\n354 go\r\n", ""}, true,
+		"not taken in time"},
+	};
+	const uint64_t size = 16u << 20;
+	struct route_address to = {.host = "mx.example.test"};
+	struct client_opts o = impatient();
+	struct client_rcpt rcpt = {.address = "a@example.test"};
+	struct client_message m = {.sender = "x@example.org",
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	    .size = size,
+	    .rcpt = &rcpt,
+	    .nrcpt = 1};
+	struct client_why why = {.said = ""};
+	struct client *c = NULL;
+	int64_t began = clk_mono();
+	pthread_t t;
+	int r;
+
+	ck_assert_int_eq(ftruncate(m.fd, (off_t)size), 0);
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
+	ck_assert_int_eq(
+	    pthread_create(&t, NULL, dribble, (void *)(uintptr_t)&slow[_i].d),
+	    0);
+	r = client_open(&o, &to, &c, &why);
+	ck_assert_msg((r == RC_OK) == slow[_i].opens, "%s", why.said);
+	if (r == RC_OK && client_send(c, &m, &why) == RC_OK) {
+		ck_assert_uint_eq(rcpt.code, 451);
+		(void)snprintf(why.said, sizeof why.said, "%s", rcpt.said);
+	}
+	ck_assert_msg(strstr(why.said, slow[_i].said) != NULL, "%s", why.said);
+	client_close(&c);
+	ck_assert_int_lt(clk_mono() - began, 4000);
+	__atomic_store_n(&enough, true, __ATOMIC_SEQ_CST);
+	pthread_join(t, NULL);
+	close(m.fd);
+}
+END_TEST
+
 TCase *
 client_tests(void)
 {
 	TCase *t = tcase_create("client");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, client__makes_of_each_row_what_it_must, 0,
 	    sizeof rows / sizeof rows[0]);
+	tcase_add_loop_test(
+	    t, client__a_host_that_gets_nowhere_is_given_up, 0, 5);
 	tcase_add_test(t, client_open__says_who_does_not_answer);
 	return t;
 }

@@ -126,7 +126,7 @@ store_flags(struct view *v, uint32_t lo, uint32_t hi, enum store_op op,
 
 	rangeset_add(&set, lo, hi);
 	ck_assert_int_eq(
-	    view_store(v, &set, op, f, 0, &changed, &failed, &need, &err),
+	    view_store(v, &set, op, f, NULL, &changed, &failed, &need, &err),
 	    RC_OK);
 	rangeset_fini(&set);
 	rangeset_fini(&changed);

@@ -59,7 +59,7 @@ START_TEST(store_change__unchanged_since)
 
 	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_FLAGGED);
 	rangeset_add(&all, 1, 3);
-	ck_assert_int_eq(view_store(v, &all, STORE_OP_ADD, &f, since, &changed,
+	ck_assert_int_eq(view_store(v, &all, STORE_OP_ADD, &f, &since, &changed,
 			     &failed, &need, &err),
 	    RC_OK);
 	ck_assert_str_eq(kit_set(&changed), "1,3");
@@ -92,8 +92,8 @@ START_TEST(store_change__sixty_four_keywords_and_no_more)
 
 		(void)snprintf(text, sizeof text, "key%d", i);
 		k = sv_str(text);
-		ck_assert_int_eq(view_store(v, &all, STORE_OP_ADD, &fl, 0, &c,
-				     &f, &need, &err),
+		ck_assert_int_eq(view_store(v, &all, STORE_OP_ADD, &fl, NULL,
+				     &c, &f, &need, &err),
 		    i < 64 ? RC_OK : RC_TOOBIG);
 	}
 	view_info(v, &info, &need);
@@ -166,7 +166,7 @@ START_TEST(store_change__readonly_view_changes_nothing)
 	ck_assert_int_eq(
 	    view_open(st, "INBOX", true, NULL, NULL, &v, &need), RC_OK);
 	ck_assert_int_eq(
-	    view_store(v, &all, STORE_OP_ADD, &f, 0, &c, &d, &need, &err),
+	    view_store(v, &all, STORE_OP_ADD, &f, NULL, &c, &d, &need, &err),
 	    RC_DENIED);
 	ck_assert_int_eq(view_expunge(v, NULL, &need, &err), RC_DENIED);
 	ck_assert_int_eq(
