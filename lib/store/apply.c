@@ -90,7 +90,7 @@ remove_uids(struct store *st, struct mailbox *mb, const struct rangeset *uids,
 	first = table_from(&mb->t, uids->r[0].lo);
 	if (first == table_count(&mb->t))
 		return;
-	version_before_remove(mb, seq);
+	version_before_remove(mb, why->seq);
 	n = table_remove(&mb->t, uids, &gone);
 	for (size_t i = 0; i < n; i++)
 		count_out(mb, &gone[i]);
@@ -286,6 +286,8 @@ apply_validity(struct store *st, const struct change *c, uint64_t seq)
 			st->last_uidvalidity = mb->uidvalidity;
 	}
 	st->raised_seq = seq;
+	if (!c->on)
+		st->lost_seq = seq;
 	st->names_seq = seq;
 }
 

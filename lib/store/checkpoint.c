@@ -149,6 +149,10 @@ meta_encode(struct store *st, struct buf *out)
 	wire_put(out, st->last_mailbox);
 	wire_put(out, st->names_seq);
 	wire_put(out, st->raised_seq);
+	wire_put(out, st->lost_seq);
+	wire_put(out, st->purged.n);
+	for (size_t i = 0; i < st->purged.n; i++)
+		wire_put(out, st->purged.v[i]);
 	wire_put(out, st->nkeyword);
 	for (size_t i = 0; i < st->nkeyword; i++)
 		wire_put_text(out, st->keyword[i] != NULL
@@ -404,6 +408,10 @@ meta_decode(struct store *st, struct sv meta, const struct tables *t)
 	st->last_mailbox = wire_get32(&w);
 	st->names_seq = wire_get(&w);
 	st->raised_seq = wire_get(&w);
+	st->lost_seq = wire_get(&w);
+	n = wire_get(&w);
+	for (uint64_t i = 0; i < n && !w.bad; i++)
+		bodies_add(&st->purged, wire_get(&w));
 	n = wire_get(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++) {
 		struct sv name = wire_text(&w);

@@ -11,7 +11,8 @@ struct compacting {
 	struct store *st;
 	const struct store_compact *c;
 	struct bodies wanted;
-	uint64_t raised;
+	struct bodies purged;
+	uint64_t lost;
 };
 
 static bool
@@ -20,7 +21,8 @@ keep(void *arg, uint64_t seq)
 	const struct compacting *x = arg;
 
 	/* What a loss has left without a mailbox is for fsck to bring back. */
-	return seq <= x->raised || bodies_has(&x->wanted, seq);
+	return (seq <= x->lost && !bodies_has(&x->purged, seq)) ||
+	       bodies_has(&x->wanted, seq);
 }
 
 static void
@@ -64,7 +66,9 @@ begin(struct compacting *x, uint64_t *messages)
 	*messages = x->wanted.n;
 	for (size_t i = 0; i < st->ngrave; i++)
 		bodies_add(&x->wanted, st->grave[i].m.body);
-	x->raised = st->raised_seq;
+	for (size_t i = 0; i < st->purged.n; i++)
+		bodies_add(&x->purged, st->purged.v[i]);
+	x->lost = st->lost_seq;
 	return RC_OK;
 }
 
@@ -90,6 +94,7 @@ store_compact(struct store *st, const struct store_compact *c,
 	if (r != RC_OK)
 		goto out;
 	bodies_sort(&x.wanted);
+	bodies_sort(&x.purged);
 	jc.snapshot_bytes = messages * sizeof(struct msg);
 	r = journal_compact(st->j, &jc, out);
 	if (r == RC_OK)
@@ -103,6 +108,7 @@ store_compact(struct store *st, const struct store_compact *c,
 	st->compacting = false;
 	store_unlock(st);
 out:
+	free(x.purged.v);
 	free(x.wanted.v);
 	return r;
 }

@@ -95,6 +95,8 @@ graves_remove(struct store *st, uint32_t mailbox, const struct rangeset *uids)
 		    rangeset_has(uids, st->grave[i].m.uid))
 			bodies_add(&b, st->grave[i].m.body);
 	bodies_sort(&b);
+	for (size_t i = 0; i < b.n && b.v[i] <= st->lost_seq; i++)
+		bodies_add(&st->purged, b.v[i]);
 	for (size_t i = 0; i < st->ngrave; i++)
 		if (!bodies_has(&b, st->grave[i].m.body))
 			st->grave[k++] = st->grave[i];

@@ -393,7 +393,7 @@ past_take(struct view *v, const struct rangeset *uids, uint64_t seq)
 
 	if (uids->n == 0)
 		return;
-	version_before_remove(mb);
+	version_before_remove(mb, seq);
 	n = table_remove(&mb->t, uids, &gone);
 	for (size_t i = 0; i < n; i++) {
 		mb->size -= gone[i].size;
@@ -403,6 +403,15 @@ past_take(struct view *v, const struct rangeset *uids, uint64_t seq)
 	version_removed(mb, &gone, n);
 	if (mb->modseq < seq)
 		mb->modseq = seq;
+}
+
+void
+store_set_past(struct store *st, int64_t retention_ms, bool tree)
+{
+	store_lock(st);
+	st->opts.retention_ms = retention_ms;
+	st->opts.past_tree = tree;
+	store_unlock(st);
 }
 
 bool

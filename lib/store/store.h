@@ -367,6 +367,9 @@ void store_parse_end(struct store *st, uint64_t body);
  */
 #define STORE_PAST "Restore"
 
+/* Changes these two of store_opts. */
+void store_set_past(struct store *st, int64_t retention_ms, bool tree);
+
 bool view_past(const struct view *v);
 /* The mailboxes that held anything at that time, by their names as of "@". */
 void store_mailbox_list_at(struct store *st, int64_t at,

@@ -112,6 +112,11 @@ struct gone_name {
 	char *name;
 };
 
+/* Numbers of bytes, to be looked up. */
+struct bodies {
+	uint64_t *v;
+	size_t n, cap;
+};
 struct view {
 	struct store *st;
 	struct mailbox *mb;
@@ -153,7 +158,11 @@ struct store {
 	uint32_t last_uidvalidity, last_mailbox;
 	uint64_t names_seq;  /* last change of names or subscriptions */
 	uint64_t raised_seq; /* last time that UIDVALIDITYs were raised */
-	unsigned ndirty;     /* views that wait for their notify */
+	/* Up to here a loss may have left bytes without a mailbox: a compaction
+	 * keeps them for fsck, but for those that were purged. */
+	uint64_t lost_seq;
+	struct bodies purged;
+	unsigned ndirty; /* views that wait for their notify */
 
 	void *map; /* the checkpoint's file */
 	size_t map_len;
@@ -321,11 +330,6 @@ void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
 /* Names that cannot be given to mailboxes. */
 bool past_reserves(struct store *st, struct sv name);
 
-/* Numbers of bytes, to be looked up. */
-struct bodies {
-	uint64_t *v;
-	size_t n, cap;
-};
 void bodies_add(struct bodies *b, uint64_t body);
 /* Of all messages that are in a mailbox or still in some view's sight. */
 void bodies_live(struct store *st, struct bodies *b);
