@@ -531,6 +531,12 @@ account_start(struct account *a)
 }
 
 void
+account_set_conf(struct account *a, const struct conf *conf)
+{
+	store_set_past(a->store, conf->retention_ms, conf->restore_folder);
+}
+
+void
 account_set_keeper(struct account *a, int fd)
 {
 	peer_connect(a->keeper, fd);

@@ -10,6 +10,7 @@
 #define CMD_ACCOUNT_H
 
 #include "base/ev.h"
+#include "conf/conf.h"
 #include "ipc/line.h"
 #include "store/store.h"
 
@@ -34,6 +35,9 @@ void account_start(struct account *a);
 /* Ends sessions, flushes, answers; does not close the store.  false:
  * some session is still at work with the store, which must not be closed. */
 bool account_stop(struct account *a) RC_USE_RESULT;
+/* What of the configuration may change: how long expunged mail stays, and
+ * whether it is shown. */
+void account_set_conf(struct account *a, const struct conf *conf);
 /* A fresh line to the keeper. Takes fd. */
 void account_set_keeper(struct account *a, int fd);
 

@@ -32,7 +32,15 @@ on_leave(void *arg, int exit_code)
 	child_stop(arg, exit_code);
 }
 
-static const struct child_ops ops = {.line = on_line};
+static void
+on_conf(struct child *c)
+{
+	/* While it starts, the store takes it from the configuration itself. */
+	if (c->arg != NULL)
+		account_set_conf(c->arg, c->conf_now);
+}
+
+static const struct child_ops ops = {.line = on_line, .conf = on_conf};
 static const struct account_ops account_calls = {.leave = on_leave};
 
 /* The process before us may need a moment to let go of the lock. */
@@ -42,7 +50,8 @@ open_store(struct child *c)
 	const int64_t until = clk_mono() + LOCK_WAIT_MS;
 	const struct timespec pause = {0, 10 * 1000 * 1000};
 	const struct store_opts opts = {
-	    .retention_ms = conf_ref(c->conf_now)->retention_ms};
+	    .retention_ms = c->conf_now->retention_ms,
+	    .past_tree = c->conf_now->restore_folder};
 	struct store *store = NULL;
 	struct err err = {0};
 	int r;

@@ -458,11 +458,29 @@ whole_pattern(
 	return ok;
 }
 
+/* LIST "" "Restore/@1795000000/%": what was there at that time. */
+static bool
+asks_as_of(const struct list *l, int64_t *at)
+{
+	const struct sv top = SV(STORE_PAST "/@");
+	struct sv s = l->pattern[0];
+	uint64_t v;
+
+	if (!sv_starts(s, top))
+		return false;
+	s = sv_skip(s, top.n);
+	if (sv_to_u64(sv_first(s, sv_chr(s, '/')), UINT32_MAX, &v) != RC_OK)
+		return false;
+	*at = (int64_t)v;
+	return true;
+}
+
 static void
 list_names(struct imap_cmd *c, struct list *l)
 {
 	struct imap_session *s = c->s;
 	struct store_mailbox_list all;
+	int64_t at;
 	size_t i;
 
 	l->pattern =
@@ -474,7 +492,10 @@ list_names(struct imap_cmd *c, struct list *l)
 			l->npattern++;
 	if (l->npattern == 0)
 		return;
-	store_mailbox_list(s->store, &all, &s->need);
+	if (asks_as_of(l, &at))
+		store_mailbox_list_at(s->store, at, &all, &s->need);
+	else
+		store_mailbox_list(s->store, &all, &s->need);
 	if (l->lsub)
 		lsub_all(l, &all);
 	else if (l->what.select & IMAP_LIST_RECURSIVEMATCH)

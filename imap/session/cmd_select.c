@@ -27,6 +27,7 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 		imap_store_error(c, r, NULL);
 		return;
 	}
+	readonly = readonly || view_past(s->view);
 	s->state = IMAP_ST_SELECTED;
 	s->readonly = readonly;
 	imap_tell_flags(s);

@@ -130,6 +130,7 @@ struct conf {
 	size_t nrelay;
 	bool outside; /* mail may go to other domains (not `relay: off`) */
 	int64_t retention_ms; /* of expunged mail; 0: none is kept */
+	bool restore_folder;  /* clients see it by day, below Restore */
 	bool sandbox;
 	bool log_json; /* log.format */
 

@@ -68,7 +68,8 @@ void conf_set_log(struct conf_parser *p, yaml_node_t *n);
 
 /* relay.c: the key `relay`. */
 void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
-/* store.c: the key `retention`. */
+/* store.c: the keys `retention` and `restore_folder`. */
 void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
+void conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n);
 
 #endif

@@ -711,6 +711,7 @@ static const struct conf_key top_keys[] = {
     {"relay", conf_set_relay},
     {"log", conf_set_log},
     {"retention", conf_set_retention},
+    {"restore_folder", conf_set_restore_folder},
     {"sandbox", set_sandbox},
     {NULL, NULL},
 };
@@ -962,6 +963,7 @@ set_defaults(struct conf *c, const char *file)
 	c->file = xstrdup(file);
 	c->data = xstrdup("/var/lib/hearthmail");
 	c->sandbox = true;
+	c->restore_folder = true;
 	c->retention_ms = 30ll * 24 * 3600 * 1000;
 	c->outside = true;
 	c->dns.validate = true;

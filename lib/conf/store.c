@@ -1,4 +1,4 @@
-/* The key `retention`: how long expunged mail can be brought back. */
+/* The keys `retention` and `restore_folder`: what becomes of expunged mail. */
 #include "conf/internal.h"
 
 #define HOUR_MS	 (3600 * 1000ll)
@@ -26,4 +26,10 @@ conf_set_retention(struct conf_parser *p, yaml_node_t *n)
 		return;
 	}
 	p->c->retention_ms = (int64_t)v * unit;
+}
+
+void
+conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n)
+{
+	(void)conf_get_bool(p, n, &p->c->restore_folder);
 }

@@ -24,6 +24,8 @@ struct compaction {
 	struct segment **run; /* with a reference each */
 	size_t n;
 	struct segment *out;
+	struct buf snapshot;
+	uint64_t snapshot_seq; /* for which it stands */
 	int fd;
 	uint64_t off; /* what is written of the new file */
 	struct buf buf;
@@ -104,8 +106,8 @@ best_run(
 		}
 	}
 	if (best > 0 && !x->c->all && x->c->share > 0 &&
-	    (most < x->c->snapshot.n ||
-		most - x->c->snapshot.n < x->c->min_bytes))
+	    (most < x->c->snapshot_bytes ||
+		most - x->c->snapshot_bytes < x->c->min_bytes))
 		best = 0;
 	return best;
 }
@@ -125,7 +127,7 @@ choose(struct compaction *x)
 		struct segment *s = j->seg[n];
 		struct survey v = {.c = x->c, .j = j, .s = s};
 
-		if (s == j->active || s->max_seq > x->c->snapshot_seq)
+		if (s == j->active)
 			break;
 		r = segment_index(j, s);
 		if (r == RC_OK)
@@ -180,7 +182,7 @@ put_out(struct compaction *x)
 static int
 put_snapshot(struct compaction *x)
 {
-	struct sv s = x->c->snapshot;
+	struct sv s = buf_sv(&x->snapshot);
 	uint32_t count = (uint32_t)((s.n + PIECE - 1) / PIECE);
 	char *p = xmalloc(SNAPSHOT_HEAD + PIECE);
 	int r = RC_OK;
@@ -193,7 +195,7 @@ put_snapshot(struct compaction *x)
 		    .len = (uint32_t)(SNAPSHOT_HEAD + n),
 		    .time = (uint64_t)clk_now()};
 
-		be_put64(p, x->c->snapshot_seq);
+		be_put64(p, x->snapshot_seq);
 		be_put32(p + 8, i);
 		be_put32(p + 12, count);
 		if (n > 0)
@@ -454,9 +456,11 @@ journal_compact(struct journal *j, const struct journal_compaction *c,
 	memset(out, 0, sizeof *out);
 	must(j->ready && !j->readonly);
 	buf_init(&x.buf, SIZE_MAX / 4);
+	buf_init(&x.snapshot, SIZE_MAX / 4);
 	r = choose(&x);
 	if (r != RC_OK)
 		goto out;
+	c->snapshot(c->arg, &x.snapshot, &x.snapshot_seq);
 	x.out = xcalloc(1, sizeof *x.out);
 	toc_init(&x.out->toc);
 	x.out->fd = -1;
@@ -465,7 +469,7 @@ journal_compact(struct journal *j, const struct journal_compaction *c,
 	r = write_new(&x, temp);
 	/* Nothing that the snapshot knows may be less durable than it is. */
 	if (r == RC_OK && !sabotaged(SABOTAGE_COMPACT_AHEAD))
-		r = journal_flush(j, c->snapshot_seq);
+		r = journal_flush(j, x.snapshot_seq);
 	out->segments = x.n;
 	out->after = x.off;
 	if (r == RC_OK)
@@ -483,6 +487,7 @@ out:
 	}
 	free(x.body);
 	free(x.run);
+	buf_fini(&x.snapshot);
 	buf_fini(&x.buf);
 	return r;
 }

@@ -288,8 +288,11 @@ uint64_t journal_oldest_end(struct journal *j, uint64_t *bytes_out);
 /* ---- compaction ---- */
 
 struct journal_compaction {
-	uint64_t snapshot_seq; /* for which it stands */
-	struct sv snapshot;
+	/* The state as it is now and the last number in it: asked for once,
+	 * when there is something to do.  All that the state then needs of
+	 * closed segments must be what `keep` keeps. */
+	void (*snapshot)(void *arg, struct buf *out, uint64_t *seq);
+	uint64_t snapshot_bytes; /* about how much that will be */
 	/* Whether the bytes of this record are still wanted; from any thread,
 	 * with locks held. */
 	bool (*keep)(void *arg, uint64_t seq);

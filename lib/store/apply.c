@@ -71,15 +71,16 @@ count_out(struct mailbox *mb, const struct msg *m)
 	mb->size -= m->size;
 }
 
-/* Where what is removed is to be buried; NULL: it has only moved. */
-struct removed {
-	struct store *st;
+/* Which change does it, when and for whom. */
+struct removal {
+	uint64_t seq;
 	int64_t at;
+	const struct view *by;
 };
 
 static void
-remove_uids(struct mailbox *mb, const struct rangeset *uids, uint64_t seq,
-    const struct view *by, struct removed *out)
+remove_uids(struct store *st, struct mailbox *mb, const struct rangeset *uids,
+    const struct removal *why)
 {
 	struct msg *gone = NULL;
 	size_t first, n;
@@ -89,7 +90,7 @@ remove_uids(struct mailbox *mb, const struct rangeset *uids, uint64_t seq,
 	first = table_from(&mb->t, uids->r[0].lo);
 	if (first == table_count(&mb->t))
 		return;
-	version_before_remove(mb, seq);
+	version_before_remove(mb, why->seq);
 	n = table_remove(&mb->t, uids, &gone);
 	for (size_t i = 0; i < n; i++)
 		count_out(mb, &gone[i]);
@@ -98,11 +99,11 @@ remove_uids(struct mailbox *mb, const struct rangeset *uids, uint64_t seq,
 	if (sabotaged(SABOTAGE_REUSE_UID) && n > 0 &&
 	    gone[n - 1].uid + 1 == mb->uidnext)
 		mb->uidnext = gone[n - 1].uid;
-	if (out != NULL)
-		graves_add(out->st, mb->id, gone, n, out->at);
+	graves_add(st, mb->id, gone, n, why->at, why->seq);
+	vanished_add(mb, gone, n, why->seq);
 	version_removed(mb, &gone, n);
-	touch(mb, seq);
-	views_dirty(mb, by, seq);
+	touch(mb, why->seq);
+	views_dirty(mb, why->by, why->seq);
 }
 
 static void
@@ -144,7 +145,8 @@ apply_added(struct store *st, const struct change *c, uint64_t seq,
 	}
 	source = mailbox_by_id(st, c->source);
 	if (source != NULL)
-		remove_uids(source, &c->source_uids, seq, by, NULL);
+		remove_uids(st, source, &c->source_uids,
+		    &(struct removal){seq, time_ms, by});
 }
 
 static void
@@ -201,10 +203,10 @@ apply_expunged(struct store *st, const struct change *c, uint64_t seq,
     int64_t time_ms, const struct view *by)
 {
 	struct mailbox *mb = mailbox_by_id(st, c->mailbox);
-	struct removed out = {st, time_ms};
 
 	if (mb != NULL)
-		remove_uids(mb, &c->uids, seq, by, &out);
+		remove_uids(
+		    st, mb, &c->uids, &(struct removal){seq, time_ms, by});
 }
 
 static void
@@ -258,7 +260,8 @@ apply_deleted(
 		return;
 	name = xstrdup(mb->name);
 	for (size_t i = 0; i < table_count(&mb->t); i++)
-		graves_add(st, mb->id, table_at(&mb->t, i), 1, time_ms);
+		graves_add(st, mb->id, table_at(&mb->t, i), 1, time_ms, seq);
+	gone_name_set(st, mb->id, sv_str(name));
 	mailbox_detach(st, mb, seq);
 	if (c->keep_name) {
 		level = mailbox_new(st, c->mailbox, sv_str(name));
@@ -283,6 +286,8 @@ apply_validity(struct store *st, const struct change *c, uint64_t seq)
 			st->last_uidvalidity = mb->uidvalidity;
 	}
 	st->raised_seq = seq;
+	if (!c->on)
+		st->lost_seq = seq;
 	st->names_seq = seq;
 }
 

@@ -102,7 +102,8 @@ struct change {
 	struct sv name; /* borrowed */
 	uint32_t uidvalidity, keyword_id;
 	uint8_t use;
-	bool selectable, on, keep_name;
+	bool selectable, keep_name;
+	bool on; /* subscribed; VALIDITY: nothing was lost */
 	struct change_pair *pair;
 	size_t npair;
 };

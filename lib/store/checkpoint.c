@@ -25,7 +25,7 @@
 
 #define HEAD		 128u
 #define TABLES_OFF	 4096u
-#define VERSION		 2u
+#define VERSION		 3u
 #define ORDER		 0x01020304u
 #define STEP		 (sizeof(struct msg) * 5000)
 #define META_MAX	 (256u << 20)
@@ -115,6 +115,31 @@ mailbox_encode(struct mailbox *mb, struct buf *out)
 	wire_put(out, mb->nkeyword);
 	for (uint32_t i = 0; i < mb->nkeyword; i++)
 		wire_put(out, mb->keyword[i] != NULL ? mb->keyword[i]->id : 0);
+	wire_put(out, mb->vanished_floor);
+	wire_put(out, mb->nvanished);
+	for (size_t i = 0; i < mb->nvanished; i++) {
+		wire_put(out, mb->vanished[i].seq);
+		wire_put(out, mb->vanished[i].lo);
+		wire_put(out, mb->vanished[i].hi);
+	}
+}
+
+static void
+graves_encode(const struct store *st, struct buf *out)
+{
+	wire_put(out, st->last_grave);
+	wire_put(out, st->ngrave);
+	for (size_t i = 0; i < st->ngrave; i++) {
+		wire_put(out, st->grave[i].mailbox);
+		wire_put(out, st->grave[i].number);
+		wire_put(out, wire_zigzag(st->grave[i].at));
+		msg_put(out, &st->grave[i].m);
+	}
+	wire_put(out, st->ngone);
+	for (size_t i = 0; i < st->ngone; i++) {
+		wire_put(out, st->gone[i].mailbox);
+		wire_put_text(out, sv_str(st->gone[i].name));
+	}
 }
 
 static void
@@ -124,6 +149,10 @@ meta_encode(struct store *st, struct buf *out)
 	wire_put(out, st->last_mailbox);
 	wire_put(out, st->names_seq);
 	wire_put(out, st->raised_seq);
+	wire_put(out, st->lost_seq);
+	wire_put(out, st->purged.n);
+	for (size_t i = 0; i < st->purged.n; i++)
+		wire_put(out, st->purged.v[i]);
 	wire_put(out, st->nkeyword);
 	for (size_t i = 0; i < st->nkeyword; i++)
 		wire_put_text(out, st->keyword[i] != NULL
@@ -145,12 +174,7 @@ meta_encode(struct store *st, struct buf *out)
 	wire_put(out, st->nmailbox);
 	for (size_t i = 0; i < st->nmailbox; i++)
 		mailbox_encode(st->by_id[i], out);
-	wire_put(out, st->ngrave);
-	for (size_t i = 0; i < st->ngrave; i++) {
-		wire_put(out, st->grave[i].mailbox);
-		wire_put(out, wire_zigzag(st->grave[i].at));
-		msg_put(out, &st->grave[i].m);
-	}
+	graves_encode(st, out);
 }
 
 void
@@ -272,6 +296,25 @@ table_fill(struct mailbox *mb, const struct tables *t, uint64_t at, size_t n)
 	}
 }
 
+static void
+vanished_decode(struct mailbox *mb, struct wire *w)
+{
+	uint64_t n;
+
+	mb->vanished_floor = wire_get(w);
+	n = wire_get(w);
+	for (uint64_t i = 0; i < n && !w->bad; i++) {
+		struct vanished v = {.seq = wire_get(w)};
+
+		v.lo = wire_get32(w);
+		v.hi = wire_get32(w);
+		if (v.lo == 0 || v.lo > v.hi)
+			w->bad = true;
+		if (!w->bad)
+			vanished_put(mb, &v);
+	}
+}
+
 static bool
 mailbox_decode(
     struct store *st, struct wire *w, const struct tables *t, uint64_t *at)
@@ -303,6 +346,37 @@ mailbox_decode(
 		mb->keyword[i] = keyword_by_id(st, wire_get32(w));
 	table_fill(mb, t, *at, (size_t)n);
 	*at += n;
+	vanished_decode(mb, w);
+	return !w->bad;
+}
+
+static bool
+graves_decode(struct store *st, struct wire *w)
+{
+	uint32_t last = wire_get32(w);
+	uint64_t n = wire_get(w);
+
+	for (uint64_t i = 0; i < n && !w->bad; i++) {
+		uint32_t mailbox = wire_get32(w), number = wire_get32(w);
+		int64_t when = wire_gets(w);
+		struct sv raw = wire_bytes(w, MSG_BYTES);
+		struct msg m;
+
+		if (w->bad)
+			break;
+		msg_get(raw.p, &m);
+		graves_add(st, mailbox, &m, 1, when, m.modseq);
+		st->grave[st->ngrave - 1].number = number;
+	}
+	st->last_grave = last;
+	n = wire_get(w);
+	for (uint64_t i = 0; i < n && !w->bad; i++) {
+		uint32_t mailbox = wire_get32(w);
+		struct sv name = wire_text(w);
+
+		if (!w->bad)
+			gone_name_set(st, mailbox, name);
+	}
 	return !w->bad;
 }
 
@@ -334,6 +408,10 @@ meta_decode(struct store *st, struct sv meta, const struct tables *t)
 	st->last_mailbox = wire_get32(&w);
 	st->names_seq = wire_get(&w);
 	st->raised_seq = wire_get(&w);
+	st->lost_seq = wire_get(&w);
+	n = wire_get(&w);
+	for (uint64_t i = 0; i < n && !w.bad; i++)
+		bodies_add(&st->purged, wire_get(&w));
 	n = wire_get(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++) {
 		struct sv name = wire_text(&w);
@@ -358,18 +436,8 @@ meta_decode(struct store *st, struct sv meta, const struct tables *t)
 	for (uint64_t i = 0; i < n; i++)
 		if (!mailbox_decode(st, &w, t, &at))
 			return false;
-	n = wire_get(&w);
-	for (uint64_t i = 0; i < n && !w.bad; i++) {
-		uint32_t mailbox = wire_get32(&w);
-		int64_t when = wire_gets(&w);
-		struct sv raw = wire_bytes(&w, MSG_BYTES);
-		struct msg m;
-
-		if (w.bad)
-			break;
-		msg_get(raw.p, &m);
-		graves_add(st, mailbox, &m, 1, when);
-	}
+	if (!graves_decode(st, &w))
+		return false;
 	return !w.bad && w.s.n == 0 && at == t->n;
 }
 

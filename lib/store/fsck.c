@@ -278,7 +278,7 @@ on_snapshot(struct fsck *k, const struct journal_record *rec)
 	 * may have left without a mailbox. */
 	for (size_t i = 0; r == RC_OK && i < k->bodies.n; i++)
 		if (k->bodies.b[i].seq <= rec->seq &&
-		    k->bodies.b[i].seq > k->all->raised_seq)
+		    k->bodies.b[i].seq > k->all->lost_seq)
 			k->bodies.b[i].used = true;
 	if (r == RC_OK && k->point != NULL && rec->seq > k->mark.seq)
 		r = snapshot_decode(k->point, buf_sv(&k->snapshot));

@@ -6,7 +6,8 @@
 #include "base/utf8.h"
 #include "store/store_priv.h"
 
-#define INBOX "INBOX"
+#define INBOX	 "INBOX"
+#define RESERVED STORE_PAST " shows deleted mail: choose another name"
 
 /* ---- the two lists ---- */
 
@@ -142,6 +143,7 @@ mailbox_free(struct mailbox *mb)
 	for (size_t i = 0; i < mb->nflog; i++)
 		rangeset_fini(&mb->flog[i].uids);
 	free(mb->flog);
+	free(mb->vanished);
 	versions_free(mb);
 	table_fini(&mb->t);
 	free(mb->name);
@@ -373,6 +375,7 @@ store_mailbox_list(
 		out->m[out->n - 1].has_children =
 		    child_of(st, name) < st->nmailbox;
 	}
+	past_list(st, out, &cap);
 	raise_need(need, st->names_seq);
 	store_unlock(st);
 	if (out->n > 0)
@@ -443,7 +446,9 @@ store_mailbox_create(struct store *st, const char *name, unsigned use,
 		r = err_set(err, RC_EXISTS, "the mailbox exists already");
 		goto out;
 	}
-	r = mailbox_plan_levels(st, &cs, buf_sv(&b), use, err);
+	r = past_reserves(st, buf_sv(&b))
+		? err_set(err, RC_DENIED, RESERVED)
+		: mailbox_plan_levels(st, &cs, buf_sv(&b), use, err);
 	if (r == RC_OK)
 		commit_run(st, &cs, NULL, need);
 out:
@@ -595,6 +600,8 @@ store_mailbox_rename(struct store *st, const char *from, const char *to,
 		r = err_set(err, RC_NOTFOUND, "no such mailbox");
 	else if (mailbox_named(st, buf_sv(&name)) != NULL)
 		r = err_set(err, RC_EXISTS, "the mailbox exists already");
+	else if (past_reserves(st, buf_sv(&name)))
+		r = err_set(err, RC_DENIED, RESERVED);
 	else if (strcmp(mb->name, INBOX) == 0)
 		r = rename_inbox(st, mb, &cs, buf_sv(&name), err);
 	else
@@ -654,6 +661,8 @@ store_status(struct store *st, const char *name, struct store_status *out,
 	store_lock(st);
 	raise_need(need, st->names_seq);
 	mb = mailbox_by_name(st, name);
+	if (mb == NULL)
+		mb = past_open(st, name);
 	if (mb != NULL && mb->selectable) {
 		*out = (struct store_status){
 		    .messages = (uint32_t)table_count(&mb->t),
@@ -667,6 +676,8 @@ store_status(struct store *st, const char *name, struct store_status *out,
 		    .deleted = mb->deleted};
 		raise_need(need, mb->modseq);
 		r = RC_OK;
+		if (mb->past)
+			mailbox_bury(st, mb);
 	}
 	store_unlock(st);
 	return r;

@@ -74,9 +74,7 @@ store_state_reset(struct store *st)
 		free(st->subscribed[i]);
 	free(st->subscribed);
 	deliveries_fini(&st->deliveries);
-	free(st->grave);
-	st->grave = NULL;
-	st->ngrave = st->grave_cap = 0;
+	graves_fini(st);
 	if (st->map != NULL)
 		st->io->unmap(st->io, st->map, st->map_len);
 	st->by_id = NULL;
@@ -91,6 +89,9 @@ store_state_reset(struct store *st)
 	st->last_mailbox = 0;
 	st->names_seq = 0;
 	st->raised_seq = 0;
+	st->lost_seq = 0;
+	free(st->purged.v);
+	st->purged = (struct bodies){NULL, 0, 0};
 	st->checkpoint_seq = 0;
 }
 
@@ -189,7 +190,7 @@ load(struct store *st, struct journal_report *report, uint64_t *lost,
 
 /* What a client has cached may now mean something else: it must forget. */
 static int
-raise_all(struct store *st, uint64_t upto, struct err *err)
+raise_all(struct store *st, uint64_t upto, bool lost, struct err *err)
 {
 	struct commit_set cs;
 	struct change *c;
@@ -204,6 +205,7 @@ raise_all(struct store *st, uint64_t upto, struct err *err)
 		return err_set(err, r, "a new segment cannot be made");
 	commit_init(&cs);
 	c = commit_change(&cs, CHANGE_VALIDITY);
+	c->on = !lost;
 	c->pair = xcalloc(st->nmailbox + 1, sizeof *c->pair);
 	for (size_t i = 0; i < st->nmailbox; i++)
 		if (st->by_id[i]->selectable)
@@ -222,7 +224,7 @@ store_begin_anew(struct store *st, struct err *err)
 {
 	int r = store_check_writable(st, err);
 
-	return r == RC_OK ? raise_all(st, 0, err) : r;
+	return r == RC_OK ? raise_all(st, 0, false, err) : r;
 }
 
 static int
@@ -281,7 +283,8 @@ start(struct store *st, struct err *err)
 		return r;
 	if (report.damaged_seq > st->raised_seq || lost > 0)
 		r = raise_all(st,
-		    lost > report.damaged_seq ? lost : report.damaged_seq, err);
+		    lost > report.damaged_seq ? lost : report.damaged_seq, true,
+		    err);
 	if (r == RC_OK)
 		r = make_defaults(st, err);
 	return r;

@@ -41,6 +41,7 @@ struct store_opts {
 	uint64_t inline_body_max;    /* 0: default, 1 MiB */
 	uint64_t low_water_bytes;    /* 0: default, 64 MiB free */
 	int64_t retention_ms;	     /* of expunged mail; 0: none is kept */
+	bool past_tree;		     /* show it, see STORE_PAST */
 	bool readonly;
 };
 
@@ -276,6 +277,16 @@ void view_sync(struct view *v, bool with_expunges, struct view_changes *out,
     uint64_t *need);
 void view_changes_fini(struct view_changes *c);
 
+/*
+ * The UIDs of those of `known` (NULL: all that ever were) that left the
+ * mailbox with a change above `since`, for VANISHED (EARLIER) [RFC 7162
+ * 3.2.10].  Where memory does not reach back so far: all UIDs below UIDNEXT
+ * that the view does not show, which is right, too.  What the view still
+ * shows though it is expunged is for view_sync to report.
+ */
+void view_vanished(struct view *v, uint64_t since, const struct rangeset *known,
+    struct rangeset *out, uint64_t *need);
+
 enum store_op {
 	STORE_OP_SET,
 	STORE_OP_ADD,
@@ -336,13 +347,37 @@ int store_summary(
  */
 bool store_parse_begin(struct store *st, uint64_t body);
 void store_parse_end(struct store *st, uint64_t body);
-/* ---- what was expunged ---- */
+
+/* ---- the past ---- */
 
 /*
- * Expunged messages stay for the retention and can be brought back; then a
- * compaction gives their room back.  It runs in the caller's thread, takes the
- * lock only to write down the state, and leaves alone what any view still
- * shows.
+ * What leaves a mailbox is remembered for the retention, and what was expunged
+ * can be brought back; then a compaction gives its room back.
+ *
+ * With opts.past_tree it is shown as mailboxes, one for each day (UTC) on
+ * which something was expunged: "Restore/2026-11-24".  They are read-only,
+ * subscribed, and hold what is in no mailbox any more; their UIDs stay.  A
+ * COPY or MOVE out of them restores.  A view of them shows what was there when
+ * it was opened.  The name is not to be had for other mailboxes; if there is
+ * one called Restore already, the tree is not shown.
+ *
+ * "Restore/@SECONDS/NAME" is mailbox NAME as it was at that time (seconds
+ * since 1970), as far as the retention reaches: what was in it then, with the
+ * flags of today.  It is in no list but store_mailbox_list_at's.
+ */
+#define STORE_PAST "Restore"
+
+/* Changes these two of store_opts. */
+void store_set_past(struct store *st, int64_t retention_ms, bool tree);
+
+bool view_past(const struct view *v);
+/* The mailboxes that held anything at that time, by their names as of "@". */
+void store_mailbox_list_at(struct store *st, int64_t at,
+    struct store_mailbox_list *out, uint64_t *need);
+
+/*
+ * A compaction runs in the caller's thread, takes the lock only to write down
+ * the state, and leaves alone what any view still shows.
  */
 struct store_compact {
 	/* Segments count of which so many per cent are dead, if together they

@@ -54,6 +54,12 @@ struct version {
 	size_t nghost, ghost_cap;
 };
 
+/* A row of UIDs that left the mailbox with one change. */
+struct vanished {
+	uint64_t seq;
+	uint32_t lo, hi;
+};
+
 /* Who changed which messages' flags: for the other views. */
 struct flag_log {
 	uint64_t seq;
@@ -67,6 +73,7 @@ struct mailbox {
 	uint8_t use;
 	bool selectable;
 	bool dead; /* deleted, but views are left: on st->dead */
+	bool past; /* made for one view of the tree Restore/: dead, too */
 	struct mailbox *next_dead;
 	uint32_t uidvalidity, uidnext;
 	uint64_t modseq; /* highest of any change to it */
@@ -82,15 +89,34 @@ struct mailbox {
 	struct flag_log *flog;
 	size_t nflog, flog_cap;
 	uint64_t flog_floor; /* what is older is not in the log */
+
+	struct vanished *vanished; /* by seq */
+	size_t nvanished, vanished_cap;
+	uint64_t vanished_floor; /* up to here some are forgotten */
 };
 
-/* What was expunged and may come back, until a compaction forgets it. */
+/*
+ * What has left a mailbox, expunged or moved, until a compaction forgets it.
+ * An expunged one may come back, as long as its bytes are in no mailbox.
+ */
 struct grave {
 	struct msg m;
 	int64_t at; /* ms */
 	uint32_t mailbox;
+	uint32_t number; /* of the account's, rising */
 };
 
+/* The name of a mailbox that is gone, for its graves. */
+struct gone_name {
+	uint32_t mailbox;
+	char *name;
+};
+
+/* Numbers of bytes, to be looked up. */
+struct bodies {
+	uint64_t *v;
+	size_t n, cap;
+};
 struct view {
 	struct store *st;
 	struct mailbox *mb;
@@ -126,10 +152,17 @@ struct store {
 	struct deliveries deliveries;
 	struct grave *grave; /* oldest first */
 	size_t ngrave, grave_cap;
+	uint32_t last_grave;
+	struct gone_name *gone; /* by mailbox */
+	size_t ngone, gone_cap;
 	uint32_t last_uidvalidity, last_mailbox;
 	uint64_t names_seq;  /* last change of names or subscriptions */
 	uint64_t raised_seq; /* last time that UIDVALIDITYs were raised */
-	unsigned ndirty;     /* views that wait for their notify */
+	/* Up to here a loss may have left bytes without a mailbox: a compaction
+	 * keeps them for fsck, but for those that were purged. */
+	uint64_t lost_seq;
+	struct bodies purged;
+	unsigned ndirty; /* views that wait for their notify */
 
 	void *map; /* the checkpoint's file */
 	size_t map_len;
@@ -244,6 +277,7 @@ struct msg *version_msg(struct mailbox *mb, const struct version *ver,
     uint32_t uid, size_t hint, bool *ghost);
 
 /* ---- view.c ---- */
+void msg_fill(const struct msg *m, bool ghost, struct store_msg *out);
 /* Other views than `by` have something to be told. */
 void views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq);
 void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
@@ -265,11 +299,42 @@ void snapshot_encode(struct store *st, struct buf *out);
 /* In place of the state.  RC_DAMAGED: the state is then empty. */
 int snapshot_decode(struct store *st, struct sv in);
 
-/* ---- compact.c ---- */
+/* ---- vanished.c ---- */
+/* n messages by rising UID have left. */
+void vanished_add(
+    struct mailbox *mb, const struct msg *gone, size_t n, uint64_t seq);
+void vanished_put(struct mailbox *mb, const struct vanished *v);
+
+/* ---- grave.c ---- */
+/* Their modseq becomes that of the change that removed them. */
 void graves_add(struct store *st, uint32_t mailbox, const struct msg *m,
-    size_t n, int64_t at);
-/* Those of a mailbox with these UIDs. */
+    size_t n, int64_t at, uint64_t seq);
+/* Those of a mailbox with these UIDs, and all others of the same bytes. */
 void graves_remove(
     struct store *st, uint32_t mailbox, const struct rangeset *uids);
+/* Those whose retention is over. */
+void graves_expire(struct store *st);
+void graves_fini(struct store *st);
+/* A mailbox goes: its name stays while graves need it. */
+void gone_name_set(struct store *st, uint32_t mailbox, struct sv name);
+/* Under the lock, while it is held: where it was; NULL: not known. */
+const char *grave_mailbox(struct store *st, const struct grave *g);
+
+/* ---- past.c ---- */
+/* A mailbox of the tree Restore/, made for one view or look, on st->dead:
+ * mailbox_bury gives it back.  NULL: there is none. */
+struct mailbox *past_open(struct store *st, const char *name);
+/* These have been moved out of it. */
+void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
+void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
+/* Names that cannot be given to mailboxes. */
+bool past_reserves(struct store *st, struct sv name);
+
+void bodies_add(struct bodies *b, uint64_t body);
+/* Of all messages that are in a mailbox or still in some view's sight. */
+void bodies_live(struct store *st, struct bodies *b);
+void bodies_sort(struct bodies *b);
+/* After bodies_sort. */
+bool bodies_has(const struct bodies *b, uint64_t body);
 
 #endif

@@ -129,6 +129,8 @@ view_open(struct store *st, const char *mailbox, bool readonly,
 	raise_need(need, st->names_seq);
 	mb = mailbox_by_name(st, mailbox);
 	if (mb == NULL)
+		mb = past_open(st, mailbox);
+	if (mb == NULL)
 		r = RC_NOTFOUND;
 	else if (!mb->selectable)
 		r = RC_DENIED;
@@ -138,7 +140,7 @@ view_open(struct store *st, const char *mailbox, bool readonly,
 	v->st = st;
 	v->mb = mb;
 	v->ver = version_join(mb);
-	v->readonly = readonly || st->opts.readonly;
+	v->readonly = readonly || st->opts.readonly || mb->past;
 	v->notify = notify;
 	v->arg = arg;
 	v->count = (uint32_t)table_count(&mb->t);
@@ -303,7 +305,7 @@ view_keywords(struct view *v, const char *name[64])
 	return n;
 }
 
-static void
+void
 msg_fill(const struct msg *m, bool ghost, struct store_msg *out)
 {
 	*out = (struct store_msg){.uid = m->uid,

@@ -331,6 +331,7 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	struct store *st = v->st;
 	struct copying x = {
 	    .v = v, .move = move, .src = src_out, .dst = dst_out};
+	struct rangeset taken = RANGESET_EMPTY;
 	struct commit_set cs;
 	int r;
 
@@ -339,7 +340,8 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	r = store_check_writable(st, err);
 	if (r == RC_OK && v->gone)
 		r = err_set(err, RC_NOTFOUND, "the mailbox is gone");
-	if (r == RC_OK && move)
+	/* Out of the past one may move: it is how things come back. */
+	if (r == RC_OK && move && !v->mb->past)
 		r = check_change(v, err);
 	if (r == RC_OK)
 		r = store_check_space(st, err);
@@ -365,13 +367,19 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 		goto out;
 	rangeset_add(dst_out, x.c->msg[0].uid, x.c->msg[x.c->nmsg - 1].uid);
 	slot_plan_put(&x.plan, x.c);
-	if (move)
+	if (move && v->mb->past) {
+		taken = x.c->source_uids;
+		x.c->source_uids = RANGESET_EMPTY;
+	} else if (move) {
 		x.c->source = v->mb->id;
+	}
 	if (sabotaged(SABOTAGE_MOVE_FIRST) || sabotaged(SABOTAGE_SPLIT_COPY))
 		copy_sabotage(&x, need);
 	commit_run(st, &cs, v, need);
+	past_take(v, &taken, *need);
 out:
 	store_unlock(st);
+	rangeset_fini(&taken);
 	commit_fini(&cs);
 	return r;
 }

@@ -19,6 +19,7 @@ main(void)
 	suite_add_tcase(s, start_tests());
 	suite_add_tcase(s, suspect_tests());
 	suite_add_tcase(s, compact_tests());
+	suite_add_tcase(s, past_tests());
 	suite_add_tcase(s, fsck_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -11,6 +11,7 @@ TCase *change_codec_tests(void);
 TCase *start_tests(void);
 TCase *suspect_tests(void);
 TCase *compact_tests(void);
+TCase *past_tests(void);
 TCase *fsck_tests(void);
 
 #endif

@@ -1,0 +1,602 @@
+/*
+ * The past: what was expunged and can still be looked at, brought back, or
+ * listed as it was at some time.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "store/store_priv.h"
+
+/* ---- which graves are shown ---- */
+
+struct shown {
+	uint64_t body;
+	size_t grave;
+	bool live;
+};
+
+static int
+by_body(const void *a, const void *b)
+{
+	const struct shown *x = a, *y = b;
+
+	if (x->body != y->body)
+		return x->body < y->body ? -1 : 1;
+	return x->grave < y->grave ? -1 : x->grave > y->grave;
+}
+
+#define FILTER_BITS 65536u
+
+static unsigned
+filter_bit(uint64_t body)
+{
+	return (unsigned)(body * 0x9e3779b97f4a7c15u >> 48) % FILTER_BITS;
+}
+
+static void
+mark_live(struct shown *s, size_t n, uint64_t body)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s[mid].body < body)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < n && s[lo].body == body; lo++)
+		s[lo].live = true;
+}
+
+/* A filter first, since there are far more messages than graves. */
+static void
+mark_all_live(struct store *st, struct shown *s, size_t n)
+{
+	uint64_t *filter = xcalloc(FILTER_BITS / 64, sizeof *filter);
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned bit = filter_bit(s[i].body);
+
+		filter[bit / 64] |= 1ull << bit % 64;
+	}
+	for (size_t b = 0; b < st->nmailbox; b++) {
+		struct table *t = &st->by_id[b]->t;
+
+		for (size_t i = 0; i < table_count(t); i++) {
+			uint64_t body = table_at(t, i)->body;
+			unsigned bit = filter_bit(body);
+
+			if (filter[bit / 64] >> bit % 64 & 1)
+				mark_live(s, n, body);
+		}
+	}
+	free(filter);
+}
+
+/*
+ * For each grave, whether it is shown: the last of its bytes, which are in no
+ * mailbox, and its retention not over.  To be freed.
+ */
+static bool *
+graves_shown(struct store *st)
+{
+	int64_t after = clk_now() - st->opts.retention_ms;
+	struct shown *s = xcalloc(st->ngrave + 1, sizeof *s);
+	bool *out = xcalloc(st->ngrave + 1, sizeof *out);
+	size_t n = st->ngrave;
+
+	for (size_t i = 0; i < n; i++)
+		s[i] = (struct shown){st->grave[i].m.body, i, false};
+	if (n > 0) {
+		qsort(s, n, sizeof *s, by_body);
+		mark_all_live(st, s, n);
+	}
+	for (size_t i = 0; i < n; i++)
+		out[s[i].grave] = !s[i].live && st->opts.retention_ms > 0 &&
+				  st->grave[s[i].grave].at > after &&
+				  (i + 1 == n || s[i + 1].body != s[i].body);
+	free(s);
+	return out;
+}
+
+/* ---- looking at them ---- */
+
+static void
+expunged_fill(struct store *st, const struct grave *g, struct store_expunged *e)
+{
+	const char *name = grave_mailbox(st, g);
+
+	*e = (struct store_expunged){.mailbox = g->mailbox,
+	    .at = g->at,
+	    .name = name != NULL ? xstrdup(name) : NULL};
+	msg_fill(&g->m, true, &e->msg);
+}
+
+void
+store_expunged_each(struct store *st,
+    bool (*fn)(void *arg, const struct store_expunged *e), void *arg,
+    uint64_t *need)
+{
+	struct store_expunged *e;
+	bool *shown, more = true;
+	size_t n = 0;
+
+	store_lock(st);
+	shown = graves_shown(st);
+	e = xcalloc(st->ngrave + 1, sizeof *e);
+	for (size_t i = 0; i < st->ngrave; i++)
+		if (shown[i])
+			expunged_fill(st, &st->grave[i], &e[n++]);
+	raise_need(need, journal_next(st->j) - 1);
+	store_unlock(st);
+	for (size_t i = 0; i < n; i++) {
+		more = more && fn(arg, &e[i]);
+		free((char *)(uintptr_t)e[i].name);
+	}
+	free(e);
+	free(shown);
+}
+
+/* ---- mailboxes of the past ---- */
+
+#define DAY_S	   (24 * 3600)
+#define DAY_CHARS  10u /* 2026-11-24 */
+#define ID_OF_DAY  0xff000000u
+#define ID_AS_OF   0xfe000000u
+#define UNDER_TREE STORE_PAST "/"
+#define AS_OF	   UNDER_TREE "@"
+
+static int64_t
+day_of(const struct grave *g)
+{
+	return g->at / 1000 / DAY_S;
+}
+
+static void
+day_name(int64_t day, struct buf *out)
+{
+	struct clk_tm t;
+
+	clk_civil(day * DAY_S, &t);
+	buf_addf(out, UNDER_TREE "%04d-%02d-%02d", t.year, t.month, t.day);
+}
+
+static bool
+tree_is_shown(struct store *st)
+{
+	return st->opts.past_tree && mailbox_named(st, SV(STORE_PAST)) == NULL;
+}
+
+bool
+past_reserves(struct store *st, struct sv name)
+{
+	return tree_is_shown(st) &&
+	       (sv_eq(name, SV(STORE_PAST)) || sv_starts(name, SV(UNDER_TREE)));
+}
+
+/* It lives as long as the one view that it is made for. */
+static struct mailbox *
+past_new(struct store *st, const char *name, uint32_t id)
+{
+	struct mailbox *inbox = mailbox_named(st, SV("INBOX"));
+	struct mailbox *mb = xcalloc(1, sizeof *mb);
+
+	mb->id = id;
+	mb->name = xstrdup(name);
+	mb->uidvalidity = inbox != NULL ? inbox->uidvalidity : 1;
+	mb->uidnext = 1;
+	mb->selectable = true;
+	mb->past = true;
+	mb->dead = true;
+	mb->vanished_floor = UINT64_MAX; /* it has no history of its own */
+	mb->next_dead = st->dead;
+	st->dead = mb;
+	return mb;
+}
+
+/* A keyword's bit is a matter of its mailbox. */
+static uint64_t
+past_keywords(struct mailbox *from, uint64_t bits, struct mailbox *to)
+{
+	uint64_t out = 0;
+
+	for (uint32_t i = 0; from != NULL && i < from->nkeyword; i++) {
+		uint32_t k = 0;
+
+		if (!(bits >> i & 1) || from->keyword[i] == NULL)
+			continue;
+		while (k < to->nkeyword && to->keyword[k] != from->keyword[i])
+			k++;
+		if (k == KEYWORDS_MAX)
+			continue;
+		if (k == to->nkeyword)
+			to->keyword[to->nkeyword++] = from->keyword[i];
+		out |= 1ull << k;
+	}
+	return out;
+}
+
+static void
+past_add(struct store *st, struct mailbox *mb, const struct msg *m,
+    uint32_t from, uint32_t uid)
+{
+	struct msg copy = *m;
+
+	copy.uid = uid;
+	copy.system = (uint8_t)(m->system & ~STORE_DELETED);
+	if (m->keywords != 0)
+		copy.keywords =
+		    past_keywords(mailbox_by_id(st, from), m->keywords, mb);
+	table_append(&mb->t, &copy, 1);
+	if (!(copy.system & STORE_SEEN))
+		mb->unseen++;
+	mb->size += copy.size;
+	mb->uidnext = uid + 1;
+	if (mb->modseq < copy.modseq)
+		mb->modseq = copy.modseq;
+}
+
+static struct mailbox *
+open_day(struct store *st, const char *name)
+{
+	struct mailbox *mb = NULL;
+	int64_t last = -1;
+	bool *shown;
+	struct buf b;
+
+	if (!tree_is_shown(st) ||
+	    strlen(name) != strlen(UNDER_TREE) + DAY_CHARS)
+		return NULL;
+	shown = graves_shown(st);
+	buf_init(&b, NAME_BYTES_MAX);
+	for (size_t i = 0; i < st->ngrave; i++) {
+		const struct grave *g = &st->grave[i];
+
+		if (!shown[i])
+			continue;
+		if (day_of(g) != last) {
+			last = day_of(g);
+			buf_reset(&b);
+			day_name(last, &b);
+		}
+		if (strcmp(b.p, name) != 0)
+			continue;
+		if (mb == NULL)
+			mb = past_new(st, name, ID_OF_DAY | (uint32_t)last);
+		/* A clock that steps back mixes days, but not their order. */
+		past_add(st, mb, &g->m, g->mailbox, g->number);
+	}
+	buf_fini(&b);
+	free(shown);
+	return mb;
+}
+
+/* ---- as it was at some time ---- */
+
+struct then {
+	struct msg m;
+	uint32_t mailbox;
+};
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct then *x = a, *y = b;
+
+	if (x->mailbox != y->mailbox)
+		return x->mailbox < y->mailbox ? -1 : 1;
+	return x->m.uid < y->m.uid ? -1 : x->m.uid > y->m.uid;
+}
+
+/* Everything that was in a mailbox at `at`; to be freed. */
+static struct then *
+collect_then(struct store *st, int64_t at, size_t *n_out)
+{
+	struct then *t = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t b = 0; b < st->nmailbox; b++) {
+		struct mailbox *mb = st->by_id[b];
+
+		for (size_t i = 0; i < table_count(&mb->t); i++) {
+			const struct msg *m = table_at(&mb->t, i);
+
+			if ((int64_t)m->save_date > at)
+				continue;
+			t = xgrow(t, &cap, n + 1, sizeof *t);
+			t[n++] = (struct then){*m, mb->id};
+		}
+	}
+	for (size_t i = 0; i < st->ngrave; i++) {
+		const struct grave *g = &st->grave[i];
+
+		if ((int64_t)g->m.save_date > at || g->at / 1000 <= at)
+			continue;
+		t = xgrow(t, &cap, n + 1, sizeof *t);
+		t[n++] = (struct then){g->m, g->mailbox};
+	}
+	if (n > 0)
+		qsort(t, n, sizeof *t, by_place);
+	*n_out = n;
+	return t;
+}
+
+static const char *
+then_name(struct store *st, const struct then *t)
+{
+	const struct grave g = {.mailbox = t->mailbox};
+
+	return grave_mailbox(st, &g);
+}
+
+static bool
+parse_as_of(const char *name, int64_t *at, const char **rest)
+{
+	struct sv s = sv_str(name), digits;
+	uint64_t v;
+
+	if (!sv_starts(s, SV(AS_OF)))
+		return false;
+	s = sv_skip(s, strlen(AS_OF));
+	digits = sv_first(s, sv_chr(s, '/'));
+	if (sv_to_u64(digits, UINT32_MAX, &v) != RC_OK || digits.n == s.n)
+		return false;
+	*at = (int64_t)v;
+	*rest = sv_skip(s, digits.n + 1).p;
+	return true;
+}
+
+static struct mailbox *
+open_as_of(struct store *st, const char *name)
+{
+	struct mailbox *mb = NULL;
+	const char *wanted;
+	struct then *t;
+	uint32_t uid = 0;
+	int64_t at;
+	size_t n;
+
+	if (!parse_as_of(name, &at, &wanted))
+		return NULL;
+	t = collect_then(st, at, &n);
+	for (size_t i = 0; i < n; i++) {
+		const char *is = then_name(st, &t[i]);
+
+		if (is == NULL || strcmp(is, wanted) != 0)
+			continue;
+		if (mb == NULL)
+			mb = past_new(st, name, ID_AS_OF);
+		past_add(st, mb, &t[i].m, t[i].mailbox, ++uid);
+	}
+	free(t);
+	return mb;
+}
+
+struct mailbox *
+past_open(struct store *st, const char *name)
+{
+	struct mailbox *mb = open_as_of(st, name);
+
+	return mb != NULL ? mb : open_day(st, name);
+}
+
+void
+past_take(struct view *v, const struct rangeset *uids, uint64_t seq)
+{
+	struct mailbox *mb = v->mb;
+	struct msg *gone = NULL;
+	size_t n;
+
+	if (uids->n == 0)
+		return;
+	version_before_remove(mb, seq);
+	n = table_remove(&mb->t, uids, &gone);
+	for (size_t i = 0; i < n; i++) {
+		mb->size -= gone[i].size;
+		if (!(gone[i].system & STORE_SEEN))
+			mb->unseen--;
+	}
+	version_removed(mb, &gone, n);
+	if (mb->modseq < seq)
+		mb->modseq = seq;
+}
+
+void
+store_set_past(struct store *st, int64_t retention_ms, bool tree)
+{
+	store_lock(st);
+	st->opts.retention_ms = retention_ms;
+	st->opts.past_tree = tree;
+	store_unlock(st);
+}
+
+bool
+view_past(const struct view *v)
+{
+	return v->mb->past;
+}
+
+/* ---- listing ---- */
+
+static struct store_mailbox *
+list_past(struct store_mailbox_list *l, size_t *cap, const char *name)
+{
+	struct store_mailbox *m;
+
+	l->m = xgrow(l->m, cap, l->n + 1, sizeof *l->m);
+	m = &l->m[l->n++];
+	*m = (struct store_mailbox){.name = xstrdup(name),
+	    .exists = true,
+	    .selectable = true,
+	    .subscribed = true};
+	return m;
+}
+
+void
+past_list(struct store *st, struct store_mailbox_list *l, size_t *cap)
+{
+	size_t first = l->n;
+	struct buf b;
+	bool *shown;
+
+	if (!tree_is_shown(st) || st->ngrave == 0)
+		return;
+	shown = graves_shown(st);
+	buf_init(&b, NAME_BYTES_MAX);
+	for (size_t i = 0; i < st->ngrave; i++) {
+		size_t k = first;
+
+		if (!shown[i])
+			continue;
+		buf_reset(&b);
+		day_name(day_of(&st->grave[i]), &b);
+		while (k < l->n && strcmp(l->m[k].name, b.p) != 0)
+			k++;
+		if (k == l->n)
+			(void)list_past(l, cap, b.p);
+	}
+	if (l->n > first) {
+		struct store_mailbox *m = list_past(l, cap, STORE_PAST);
+
+		m->selectable = false;
+		m->has_children = true;
+	}
+	buf_fini(&b);
+	free(shown);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	const struct store_mailbox *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+void
+store_mailbox_list_at(struct store *st, int64_t at,
+    struct store_mailbox_list *out, uint64_t *need)
+{
+	size_t cap = 0, n, k = 0;
+	struct then *t;
+	struct buf b;
+
+	*out = (struct store_mailbox_list){NULL, 0};
+	buf_init(&b, SIZE_MAX / 4);
+	store_lock(st);
+	raise_need(need, journal_next(st->j) - 1);
+	t = collect_then(st, at, &n);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = then_name(st, &t[i]);
+
+		if (name == NULL || (i > 0 && t[i].mailbox == t[i - 1].mailbox))
+			continue;
+		buf_reset(&b);
+		buf_addf(&b, AS_OF "%lld/%s", (long long)at, name);
+		(void)list_past(out, &cap, b.p);
+	}
+	store_unlock(st);
+	free(t);
+	buf_fini(&b);
+	if (out->n > 0)
+		qsort(out->m, out->n, sizeof *out->m, by_text);
+	for (size_t i = 0; i < out->n; i++)
+		if (k > 0 && strcmp(out->m[k - 1].name, out->m[i].name) == 0)
+			free(out->m[i].name);
+		else
+			out->m[k++] = out->m[i];
+	out->n = k;
+}
+
+/* ---- back ---- */
+
+static struct grave *
+grave_find(struct store *st, const struct store_grave *g)
+{
+	for (size_t i = 0; i < st->ngrave; i++)
+		if (st->grave[i].mailbox == g->mailbox &&
+		    st->grave[i].m.uid == g->uid)
+			return &st->grave[i];
+	return NULL;
+}
+
+/* Under the lock: the mailbox to put them into, made if need be. */
+static int
+destination(struct store *st, const char *name, struct mailbox **out,
+    uint64_t *need, struct err *err)
+{
+	struct mailbox *mb = mailbox_by_name(st, name);
+	struct commit_set cs;
+	int r = RC_OK;
+
+	if (mb == NULL || !mb->selectable) {
+		commit_init(&cs);
+		r = mailbox_plan_levels(
+		    st, &cs, sv_str(name), STORE_USE_NONE, err);
+		if (r == RC_OK)
+			commit_run(st, &cs, NULL, need);
+		commit_fini(&cs);
+		mb = mailbox_by_name(st, name);
+	}
+	if (r == RC_OK && mb == NULL)
+		r = err_set(err, RC_NOTFOUND, "no such mailbox");
+	*out = mb;
+	return r;
+}
+
+int
+store_undelete(struct store *st, const struct store_grave *g, size_t n,
+    const char *mailbox, size_t *back, uint64_t *need, struct err *err)
+{
+	uint32_t now = (uint32_t)(clk_now() / 1000);
+	struct slot_plan plan = {.n = 0};
+	struct mailbox *to = NULL;
+	struct commit_set cs;
+	struct change *c;
+	size_t cap = 0;
+	int r;
+
+	*back = 0;
+	commit_init(&cs);
+	store_lock(st);
+	r = store_check_writable(st, err);
+	if (r == RC_OK)
+		r = destination(st, mailbox, &to, need, err);
+	if (r != RC_OK)
+		goto out;
+	c = commit_change(&cs, CHANGE_ADDED);
+	c->mailbox = to->id;
+	for (size_t i = 0; i < n && c->nmsg < UINT32_MAX - to->uidnext; i++) {
+		struct grave *from = grave_find(st, &g[i]);
+		struct mailbox *mb;
+		struct msg *m;
+
+		if (from == NULL)
+			continue;
+		c->msg = xgrow(c->msg, &cap, c->nmsg + 1, sizeof *c->msg);
+		m = &c->msg[c->nmsg];
+		*m = from->m;
+		m->uid = to->uidnext + (uint32_t)c->nmsg++;
+		m->save_date = now;
+		m->system = (uint8_t)(m->system & ~STORE_DELETED);
+		/* A keyword's bit is a matter of its mailbox. */
+		mb = mailbox_by_id(st, from->mailbox);
+		if (m->keywords != 0 &&
+		    (mb == NULL || keyword_translate(mb, m->keywords, to, &plan,
+				       &m->keywords) != RC_OK))
+			m->keywords = 0;
+	}
+	*back = c->nmsg;
+	if (c->nmsg == 0)
+		goto out;
+	slot_plan_put(&plan, c);
+	commit_run(st, &cs, NULL, need);
+out:
+	store_unlock(st);
+	commit_fini(&cs);
+	return r;
+}
