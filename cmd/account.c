@@ -1,16 +1,15 @@
 #include "cmd/account.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "cmd/garden.h"
 #include "conf/conf.h"
 #include "imap/session/session.h"
 #include "ipc/proto.h"
@@ -29,26 +28,6 @@ struct pending {
 	struct pending *next;
 };
 
-/*
- * Compaction, in a thread of its own: soon after the start, since an account
- * that is seldom used does not live long, and then now and then.  At the end
- * it no longer rests and so is soon done.
- */
-#define GARDEN_FIRST_S	  20
-#define GARDEN_EVERY_S	  600
-#define GARDEN_SHARE	  30 /* per cent of a segment */
-#define GARDEN_BYTES	  (16ull << 20)
-#define GARDEN_BYTES_A_MS 8192 /* 8 MB a second */
-
-struct gardener {
-	struct store *store;
-	pthread_t thread;
-	pthread_mutex_t mu;
-	pthread_cond_t wake;
-	bool started, stop;
-	uint64_t owed; /* bytes since the last rest */
-};
-
 struct account {
 	struct ev_loop *loop;
 	struct store *store;
@@ -59,7 +38,7 @@ struct account {
 	struct pool *pool;
 	struct pop3_gate pop3;
 	struct ev_timer *tick;
-	struct gardener garden;
+	struct garden *garden;
 	int64_t busy_at; /* the last time that something was to be done */
 	bool asked;	 /* for leave */
 	bool stopped;
@@ -350,6 +329,30 @@ on_kick(struct account *a, struct msg *m)
 }
 
 static void
+past_answer(void *arg, uint32_t id, struct msg *reply)
+{
+	struct account *a = arg;
+
+	reply->id = id;
+	if (peer_tell(a->keeper, reply) != RC_OK)
+		mlog(LOG_DEBUG, "account.reply.lost", "type=PAST");
+	if (store_poisoned(a->store))
+		leave_broken(a);
+}
+
+static void
+on_past(struct account *a, struct msg *m)
+{
+	char name[CONF_NAME_MAX];
+
+	msg_get_str(m, name, sizeof name);
+	if (m->bad || strcmp(name, a->o.name) != 0)
+		answer(a, m->id, RC_DENIED, "not this account");
+	else
+		garden_ask(a->garden, m);
+}
+
+static void
 on_keeper(struct line *l, struct msg *m, void *arg)
 {
 	struct account *a = arg;
@@ -369,6 +372,9 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 	case SESSION_KICK:
 		on_kick(a, m);
 		break;
+	case PAST:
+		on_past(a, m);
+		break;
 	default:
 		break;
 	}
@@ -379,7 +385,8 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 static bool
 is_busy(struct account *a)
 {
-	return a->pending != NULL || pool_count(a->pool) > 0;
+	return a->pending != NULL || pool_count(a->pool) > 0 ||
+	       garden_busy(a->garden);
 }
 
 static void
@@ -418,91 +425,6 @@ on_tick(void *arg)
 	}
 }
 
-/* ---- compaction ---- */
-
-/* Sleeps for so many milliseconds; true if it is to stop. */
-static bool
-garden_rest(struct gardener *g, uint64_t ms)
-{
-	struct timespec until;
-	bool stop;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(ms / 1000);
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	pthread_mutex_lock(&g->mu);
-	while (
-	    !g->stop && pthread_cond_timedwait(&g->wake, &g->mu, &until) == 0)
-		;
-	stop = g->stop;
-	pthread_mutex_unlock(&g->mu);
-	return stop;
-}
-
-static void
-garden_pause(void *arg, uint64_t bytes)
-{
-	struct gardener *g = arg;
-
-	g->owed += bytes;
-	if (g->owed < GARDEN_BYTES_A_MS * 8)
-		return;
-	(void)garden_rest(g, g->owed / GARDEN_BYTES_A_MS);
-	g->owed = 0;
-}
-
-static void *
-garden_main(void *arg)
-{
-	struct gardener *g = arg;
-	struct store_compact c = {.share = GARDEN_SHARE,
-	    .min_bytes = GARDEN_BYTES,
-	    .pause = garden_pause,
-	    .arg = g};
-	struct journal_compacted done;
-	uint64_t wait = GARDEN_FIRST_S;
-
-	while (!garden_rest(g, wait * 1000)) {
-		int r = store_compact(g->store, &c, &done);
-
-		if (r != RC_OK && r != RC_NOTFOUND)
-			mlog(LOG_WARN, "store.compact", "rc=%s", rc_name(r));
-		wait = r == RC_OK ? 1 : GARDEN_EVERY_S;
-	}
-	return NULL;
-}
-
-static void
-garden_start(struct gardener *g, struct store *store)
-{
-	pthread_condattr_t attr;
-
-	g->store = store;
-	pthread_mutex_init(&g->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&g->wake, &attr);
-	pthread_condattr_destroy(&attr);
-	g->started = pthread_create(&g->thread, NULL, garden_main, g) == 0;
-}
-
-static void
-garden_stop(struct gardener *g)
-{
-	if (!g->started)
-		return;
-	pthread_mutex_lock(&g->mu);
-	g->stop = true;
-	pthread_cond_signal(&g->wake);
-	pthread_mutex_unlock(&g->mu);
-	(void)pthread_join(g->thread, NULL);
-	g->started = false;
-}
-
 /* ---- life ---- */
 
 struct account *
@@ -519,6 +441,7 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->busy_at = clk_mono();
 	a->pending_end = &a->pending;
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
+	a->garden = garden_new(loop, store, past_answer, a);
 	return a;
 }
 
@@ -527,7 +450,7 @@ account_start(struct account *a)
 {
 	a->pool = pool_new(a->o.sessions_max);
 	a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
-	garden_start(&a->garden, a->store);
+	garden_start(a->garden);
 }
 
 void
@@ -548,7 +471,7 @@ account_stop(struct account *a)
 	bool clean;
 
 	ev_timer_del(&a->tick);
-	garden_stop(&a->garden);
+	garden_free(&a->garden);
 	clean = pool_stop(a->pool, SESSIONS_END_MS);
 	flush_pending(a);
 	return clean;

@@ -1,186 +1,233 @@
 /* What was expunged: `undelete` brings it back, `purge` removes it for good. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
-#include "base/ascii.h"
+#include <jansson.h>
+
 #include "base/clk.h"
+#include "base/io.h"
 #include "cmd/commands.h"
 #include "cmd/confine.h"
-#include "mime/mime.h"
-#include "store/store.h"
+#include "cmd/expunged.h"
+#include "ipc/line.h"
+#include "ipc/proto.h"
 
-#define RESTORED   "Restored"
-#define HEAD_BYTES 65536u
 #define HOUR_MS	   (3600 * 1000ll)
 #define DAYS_MAX   36500
+#define ASK_MS	   (60 * 60 * 1000ll)
+#define LISTED_MAX (64u << 20)
 
-#define UNDELETE_USAGE                                        \
-	"usage: undelete ACCOUNT [--since 3d] [--from TEXT] " \
-	"[--subject TEXT] [--apply]"
-#define PURGE_USAGE "usage: purge ACCOUNT --message ID | --all-expunged"
+#define CHOICE "[--since 3d] [--from TEXT] [--subject TEXT] [--folder NAME]"
+#define UNDELETE_USAGE                                                      \
+	"usage: undelete ACCOUNT " CHOICE " [--message ID] [--to FOLDER]\n" \
+	"                [--list] [--json]"
+#define PURGE_USAGE                                        \
+	"usage: purge ACCOUNT " CHOICE " [--message ID]\n" \
+	"             [--all-expunged] [--list] [--json]"
 
 struct work {
 	const char *command;
 	const struct conf *conf;
 	const char *account;
-	bool purge, apply, all;
-	int64_t since_ms;
-	const char *from, *subject, *message;
+	struct expunged_query q;
+	bool chosen, list, json;
 
-	struct store *st;
-	struct store_grave *g;
-	size_t n, cap;
-	uint64_t bytes;
+	struct buf lines;
+	struct expunged_sum sum;
+	uint64_t freed;
 };
 
-/* ---- which ---- */
+/* ---- what is printed ---- */
 
-/* Without its line ends and what a terminal could take for a command. */
+struct line {
+	struct sv id, folder, from, subject;
+	uint64_t at, size;
+};
+
+static struct line
+line_split(struct sv text)
+{
+	struct line l = {.at = 0};
+	struct sv number;
+
+	l.id = sv_split(&text, '\t');
+	number = sv_split(&text, '\t');
+	(void)!sv_to_u64(number, INT64_MAX, &l.at);
+	number = sv_split(&text, '\t');
+	(void)!sv_to_u64(number, INT64_MAX, &l.size);
+	l.folder = sv_split(&text, '\t');
+	l.from = sv_split(&text, '\t');
+	l.subject = text;
+	return l;
+}
+
+/* At most so many bytes, and never half a character. */
+static int
+fit(struct sv s, size_t n)
+{
+	if (s.n <= n)
+		return (int)s.n;
+	while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--;
+	return (int)n;
+}
+
 static void
-field(struct sv head, struct sv name, struct buf *out)
+print_line(const struct line *l)
 {
-	bool in = false;
+	struct sv folder = l->folder.n > 0 ? l->folder : SV("(deleted)");
+	struct clk_tm t;
 
-	buf_reset(out);
-	while (head.n > 0) {
-		struct sv line = sv_split(&head, '\n');
+	clk_civil((int64_t)(l->at / 1000), &t);
+	printf("%-10.*s %04d-%02d-%02d %02d:%02d  %8" PRIu64
+	       "  %-12.*s  %.*s  %.*s\n",
+	    (int)l->id.n, l->id.p, t.year, t.month, t.day, t.hour, t.minute,
+	    l->size, fit(folder, 24), folder.p, fit(l->from, 40),
+	    l->from.n > 0 ? l->from.p : "", fit(l->subject, 60),
+	    l->subject.n > 0 ? l->subject.p : "");
+}
 
-		if (line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t')) {
-			if (!in)
-				continue;
-		} else {
-			size_t colon = sv_chr(line, ':');
+static json_t *
+text_json(struct sv s)
+{
+	json_t *j = json_stringn(s.n > 0 ? s.p : "", s.n);
 
-			if (in)
-				break;
-			in = colon < line.n &&
-			     sv_ieq(sv_first(line, colon), name);
-			if (!in)
-				continue;
-			line = sv_skip(line, colon + 1);
-		}
-		for (size_t i = 0; i < line.n; i++)
-			if (ascii_is_print(line.p[i]))
-				buf_addc(out, line.p[i]);
+	return j != NULL ? j : json_string("?");
+}
+
+static void
+print_json(const struct work *w, const char *done)
+{
+	struct sv rest = buf_sv(&w->lines);
+	json_t *o = json_object(), *list = json_array();
+	char *text;
+
+	while (rest.n > 0) {
+		struct line l = line_split(sv_split(&rest, '\n'));
+		json_t *x = json_object();
+
+		json_object_set_new(x, "id", text_json(l.id));
+		json_object_set_new(
+		    x, "expunged", json_integer((json_int_t)(l.at / 1000)));
+		json_object_set_new(
+		    x, "size", json_integer((json_int_t)l.size));
+		json_object_set_new(x, "folder",
+		    l.folder.n > 0 ? text_json(l.folder) : json_null());
+		json_object_set_new(x, "from", text_json(l.from));
+		json_object_set_new(x, "subject", text_json(l.subject));
+		json_array_append_new(list, x);
 	}
+	json_object_set_new(o, "account", json_string(w->account));
+	json_object_set_new(o, "done", json_string(done));
+	json_object_set_new(o, "messages", list);
+	json_object_set_new(
+	    o, "count", json_integer((json_int_t)w->sum.messages));
+	json_object_set_new(o, "bytes", json_integer((json_int_t)w->sum.bytes));
+	json_object_set_new(
+	    o, "disk_bytes_freed", json_integer((json_int_t)w->freed));
+	text = json_dumps(o, JSON_COMPACT);
+	puts(text != NULL ? text : "{}");
+	free(text);
+	json_decref(o);
 }
 
-static bool
-contains(const struct buf *b, const char *what)
+static void
+print_text(const struct work *w)
 {
-	struct sv w = sv_str(what);
+	struct sv rest = buf_sv(&w->lines);
 
-	if (what == NULL || w.n == 0)
-		return true;
-	for (size_t i = 0; i + w.n <= b->n; i++)
-		if (sv_ieq(sv_of(b->p + i, w.n), w))
-			return true;
-	return false;
-}
+	while (rest.n > 0) {
+		struct line l = line_split(sv_split(&rest, '\n'));
 
-static bool
-is_named(const struct work *w, const struct store_expunged *e)
-{
-	char id[32];
-
-	if (w->message == NULL)
-		return true;
-	(void)snprintf(id, sizeof id, "%u.%u", e->mailbox, e->msg.uid);
-	return strcmp(id, w->message) == 0;
-}
-
-static bool
-consider(void *arg, const struct store_expunged *e)
-{
-	struct work *w = arg;
-	uint32_t n = e->msg.size < HEAD_BYTES ? e->msg.size : HEAD_BYTES;
-	struct buf from, subject;
-	char *head;
-	char id[32];
-
-	if (!is_named(w, e) ||
-	    (w->since_ms > 0 && e->at < clk_now() - w->since_ms))
-		return true;
-	head = xmalloc(n + 1u);
-	if (store_read(w->st, e->msg.body, 0, head, n) != RC_OK)
-		n = 0;
-	for (uint32_t i = 0; i + 3 < n; i++)
-		if (memcmp(head + i, "\r\n\r\n", 4) == 0)
-			n = i;
-	buf_init(&from, HEAD_BYTES);
-	buf_init(&subject, HEAD_BYTES);
-	field(sv_of(head, n), SV("From"), &from);
-	field(sv_of(head, n), SV("Subject"), &subject);
-	if (contains(&from, w->from) && contains(&subject, w->subject)) {
-		w->g = xgrow(w->g, &w->cap, w->n + 1, sizeof *w->g);
-		w->g[w->n++] = (struct store_grave){e->mailbox, e->msg.uid};
-		w->bytes += e->msg.size;
-		(void)snprintf(id, sizeof id, "%u.%u", e->mailbox, e->msg.uid);
-		printf("%-12s %-16s %8u %.40s  %.60s\n", id,
-		    e->name != NULL ? e->name : "(deleted)", e->msg.size,
-		    from.n > 0 ? from.p : "", subject.n > 0 ? subject.p : "");
+		print_line(&l);
 	}
-	buf_fini(&subject);
-	buf_fini(&from);
-	free(head);
-	return true;
-}
-
-/* ---- what is done with them ---- */
-
-/* Until nothing that was purged stands on the disk. */
-static int
-compact(struct store *st, uint64_t *freed)
-{
-	struct store_compact c = {.share = 0};
-	struct journal_compacted done;
-	int r;
-
-	while ((r = store_compact(st, &c, &done)) == RC_OK)
-		*freed +=
-		    done.before > done.after ? done.before - done.after : 0;
-	return r == RC_NOTFOUND ? RC_OK : r;
-}
-
-static int
-act(struct work *w, struct err *err)
-{
-	uint64_t need = 0, freed = 0;
-	size_t n = 0;
-	int r;
-
-	if (!w->purge && !w->apply) {
-		printf("%zu messages, %llu bytes; --apply brings them back\n",
-		    w->n, (unsigned long long)w->bytes);
-		return RC_OK;
-	}
-	if (w->purge)
-		r = store_purge(w->st, w->g, w->n, &n, &need, err);
+	printf("%" PRIu64 " messages, %" PRIu64 " bytes", w->sum.messages,
+	    w->sum.bytes);
+	if (w->q.action == EXPUNGED_PURGE)
+		printf(" were removed for good; the disk has %" PRIu64
+		       " bytes back. Backups may still hold them.\n",
+		    w->freed);
+	else if (w->q.action == EXPUNGED_UNDELETE)
+		printf(" were brought back\n");
 	else
-		r = store_undelete(w->st, w->g, w->n, RESTORED, &n, &need, err);
-	if (r == RC_OK && store_flush(w->st, need) != RC_OK)
-		r = err_set(err, RC_IO, "the disk refuses to write");
-	if (r == RC_OK && w->purge) {
-		r = compact(w->st, &freed);
-		if (r != RC_OK)
-			(void)err_set(err, r,
-			    "they cannot come back, but their room was not "
-			    "given back: %s",
-			    rc_name(r));
+		printf(" can be brought back\n");
+}
+
+static void
+print(const struct work *w)
+{
+	static const char *const done[] = {"listed", "undeleted", "purged"};
+
+	if (w->json)
+		print_json(w, done[w->q.action]);
+	else
+		print_text(w);
+}
+
+/* ---- through the server ---- */
+
+static int
+ask(struct work *w, int fd, struct err *err)
+{
+	int lines = memfd_create("expunged", MFD_CLOEXEC), copy, r;
+	char text[ERR_TEXT_MAX];
+	struct msg m;
+
+	copy = lines >= 0 ? dup(lines) : -1;
+	if (copy < 0) {
+		io_close(&lines);
+		return err_set(err, RC_TEMP, "too many open files");
 	}
+	msg_init(&m, PAST);
+	m.deadline = clk_mono() + ASK_MS;
+	msg_put_str(&m, w->account);
+	expunged_query_put(&w->q, &m);
+	msg_put_fd(&m, copy);
+	r = line_send_fd(fd, &m);
+	if (r == RC_OK)
+		r = line_recv_fd(fd, &m);
+	if (r != RC_OK) {
+		io_close(&lines);
+		return err_set(err, RC_TEMP,
+		    "the server does not answer; try again, and see the log");
+	}
+	r = (int)msg_get_u32(&m);
+	msg_get_str(&m, text, sizeof text);
+	if (r == RC_OK) {
+		w->sum.messages = msg_get_u64(&m);
+		w->sum.bytes = msg_get_u64(&m);
+		w->freed = msg_get_u64(&m);
+		r = msg_end(&m);
+	} else {
+		(void)err_set(err, r, "%s", text);
+	}
+	msg_fini(&m);
+	if (r == RC_OK && (lseek(lines, 0, SEEK_SET) != 0 ||
+			      io_read_rest(lines, &w->lines) != RC_OK))
+		r = err_set(err, RC_IO, "the answer cannot be read");
+	io_close(&lines);
+	return r;
+}
+
+static int
+online(struct work *w, int fd)
+{
+	struct err err = {.text = ""};
+	int r = ask(w, fd, &err);
+
+	io_close(&fd);
 	if (r != RC_OK)
-		return r;
-	if (w->purge)
-		printf("%zu messages, %llu bytes were removed for good; the "
-		       "disk has %llu bytes back\n",
-		    n, (unsigned long long)w->bytes, (unsigned long long)freed);
-	else
-		printf("%zu messages are in " RESTORED "\n", n);
-	return RC_OK;
+		return command_fail(
+		    w->command, EXIT_FAILED, "%s: %s", w->account, err.text);
+	print(w);
+	return EXIT_FINE;
 }
+
+/* ---- without a server ---- */
 
 static int
 inside(void *arg)
@@ -188,85 +235,35 @@ inside(void *arg)
 	struct work *w = arg;
 	const struct store_opts o = {.retention_ms = w->conf->retention_ms};
 	struct err err = {.text = ""};
-	uint64_t need = 0;
-	int r = store_open(".", &o, &w->st, &err);
+	struct store *st = NULL;
+	int r = store_open(".", &o, &st, &err);
 
-	if (r == RC_OK) {
-		store_expunged_each(w->st, consider, w, &need);
-		r = act(w, &err);
-	}
-	store_close(&w->st);
-	free(w->g);
 	if (r == RC_OK)
-		return EXIT_FINE;
-	return command_fail(w->command, EXIT_FAILED, "%s: %s%s", w->account,
-	    err.text, r == RC_TEMP ? "; stop the server first" : "");
-}
-
-/* ---- the command line ---- */
-
-static bool
-duration(const char *text, int64_t *out)
-{
-	struct sv s = sv_str(text);
-	uint64_t v;
-
-	if (s.n < 2 || (s.p[s.n - 1] != 'd' && s.p[s.n - 1] != 'h') ||
-	    sv_to_u64(sv_first(s, s.n - 1), DAYS_MAX, &v) != RC_OK)
-		return false;
-	*out = (int64_t)v * (s.p[s.n - 1] == 'd' ? 24 : 1) * HOUR_MS;
-	return true;
-}
-
-static bool
-parse(struct work *w, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
-
-		if (a[0] != '-' && w->account == NULL) {
-			w->account = a;
-		} else if (w->purge && strcmp(a, "--all-expunged") == 0) {
-			w->all = true;
-		} else if (!w->purge && strcmp(a, "--apply") == 0) {
-			w->apply = true;
-		} else if (v == NULL) {
-			return false;
-		} else {
-			i++;
-			if (w->purge && strcmp(a, "--message") == 0)
-				w->message = v;
-			else if (!w->purge && strcmp(a, "--from") == 0)
-				w->from = v;
-			else if (!w->purge && strcmp(a, "--subject") == 0)
-				w->subject = v;
-			else if (w->purge || strcmp(a, "--since") != 0 ||
-				 !duration(v, &w->since_ms))
-				return false;
-		}
+		r = expunged_run(st, &w->q, &w->lines, &w->sum, &err);
+	if (r == RC_OK && w->q.action == EXPUNGED_PURGE) {
+		r = expunged_reclaim(st, &w->freed);
+		if (r != RC_OK)
+			(void)err_set(&err, r,
+			    "they cannot come back, but their room was not "
+			    "given back: %s",
+			    rc_name(r));
 	}
-	return w->account != NULL &&
-	       (!w->purge || w->all != (w->message != NULL));
+	store_close(&st);
+	if (r != RC_OK)
+		return command_fail(
+		    w->command, EXIT_FAILED, "%s: %s", w->account, err.text);
+	print(w);
+	return EXIT_FINE;
 }
 
 static int
-run(struct work *w, const char *config, int argc, char **argv)
+offline(struct work *w)
 {
-	struct conf *conf;
 	struct buf path;
 	int code;
 
-	if (!parse(w, argc, argv)) {
-		fprintf(
-		    stderr, "%s\n", w->purge ? PURGE_USAGE : UNDELETE_USAGE);
-		return EXIT_USAGE;
-	}
-	conf = command_conf(config);
-	if (conf == NULL)
-		return EXIT_CONFIG;
-	w->conf = conf;
 	buf_init(&path, 4096);
-	buf_addf(&path, "%s/accounts/%s/log", conf->data, w->account);
+	buf_addf(&path, "%s/accounts/%s/log", w->conf->data, w->account);
 	if (w->account[0] == '.' || strchr(w->account, '/') != NULL ||
 	    access(path.p, F_OK) != 0) {
 		code = command_fail(w->command, EXIT_FAILED,
@@ -274,9 +271,108 @@ run(struct work *w, const char *config, int argc, char **argv)
 	} else {
 		buf_truncate(&path, path.n - strlen("/log"));
 		code = confined_run(
-		    conf, w->command, path.p, ROLE_ACCOUNT, inside, w);
+		    w->conf, w->command, path.p, ROLE_ACCOUNT, inside, w);
 	}
 	buf_fini(&path);
+	return code;
+}
+
+/* ---- the command line ---- */
+
+/* "3d" or "12h" ago, or a day: "2026-11-24" (UTC). */
+static bool
+since(const char *text, int64_t *out)
+{
+	struct sv s = sv_str(text), rest = s, part;
+	uint64_t v, d[3];
+
+	if (s.n >= 2 && (s.p[s.n - 1] == 'd' || s.p[s.n - 1] == 'h')) {
+		if (sv_to_u64(sv_first(s, s.n - 1), DAYS_MAX, &v) != RC_OK)
+			return false;
+		*out = clk_now() -
+		       (int64_t)v * (s.p[s.n - 1] == 'd' ? 24 : 1) * HOUR_MS;
+		return true;
+	}
+	for (int i = 0; i < 3; i++) {
+		part = sv_split(&rest, '-');
+		if (sv_to_u64(part, 9999, &d[i]) != RC_OK)
+			return false;
+	}
+	if (s.n != strlen("2026-11-24") || d[1] < 1 || d[1] > 12 || d[2] < 1 ||
+	    d[2] > 31)
+		return false;
+	*out = clk_secs(&(struct clk_tm){
+		   .year = (int)d[0], .month = (int)d[1], .day = (int)d[2]}) *
+	       1000;
+	return true;
+}
+
+static bool
+option(struct work *w, const char *a, const char *v)
+{
+	if (strcmp(a, "--since") == 0)
+		return since(v, &w->q.since);
+	if (strcmp(a, "--from") == 0)
+		w->q.from = sv_str(v);
+	else if (strcmp(a, "--subject") == 0)
+		w->q.subject = sv_str(v);
+	else if (strcmp(a, "--folder") == 0)
+		w->q.folder = sv_str(v);
+	else if (strcmp(a, "--message") == 0)
+		w->q.id = sv_str(v);
+	else if (strcmp(a, "--to") == 0 && w->q.action == EXPUNGED_UNDELETE)
+		w->q.to = sv_str(v);
+	else
+		return false;
+	return v[0] != '\0';
+}
+
+static bool
+parse(struct work *w, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *a = argv[i];
+
+		if (a[0] != '-' && w->account == NULL) {
+			w->account = a;
+		} else if (strcmp(a, "--list") == 0) {
+			w->list = true;
+		} else if (strcmp(a, "--json") == 0) {
+			w->json = true;
+		} else if (w->q.action == EXPUNGED_PURGE &&
+			   strcmp(a, "--all-expunged") == 0) {
+			w->chosen = true;
+		} else if (i + 1 < argc && option(w, a, argv[i + 1])) {
+			w->chosen = w->chosen || strcmp(a, "--to") != 0;
+			i++;
+		} else {
+			return false;
+		}
+	}
+	if (w->list)
+		w->q.action = EXPUNGED_LIST;
+	return w->account != NULL && (w->list || w->chosen);
+}
+
+static int
+run(struct work *w, const char *config, int argc, char **argv)
+{
+	bool purges = w->q.action == EXPUNGED_PURGE;
+	struct conf *conf;
+	int code, fd;
+
+	if (!parse(w, argc, argv)) {
+		fprintf(stderr, "%s\n", purges ? PURGE_USAGE : UNDELETE_USAGE);
+		return EXIT_USAGE;
+	}
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	w->conf = conf;
+	buf_init(&w->lines, LISTED_MAX);
+	fd = command_connect(conf, "keeper.sock");
+	code = fd >= 0 ? online(w, fd) : offline(w);
+	buf_fini(&w->lines);
 	conf_free(&conf);
 	return code;
 }
@@ -284,7 +380,8 @@ run(struct work *w, const char *config, int argc, char **argv)
 int
 cmd_undelete(const char *config, int argc, char **argv)
 {
-	struct work w = {.command = "undelete"};
+	struct work w = {
+	    .command = "undelete", .q = {.action = EXPUNGED_UNDELETE}};
 
 	return run(&w, config, argc, argv);
 }
@@ -292,7 +389,7 @@ cmd_undelete(const char *config, int argc, char **argv)
 int
 cmd_purge(const char *config, int argc, char **argv)
 {
-	struct work w = {.command = "purge", .purge = true};
+	struct work w = {.command = "purge", .q = {.action = EXPUNGED_PURGE}};
 
 	return run(&w, config, argc, argv);
 }

@@ -70,6 +70,13 @@ enum proto {
 	 */
 	SESSION_LOCAL,
 
+	/*
+	 * The command line to keeper to account: what was expunged.  str
+	 * account, then a query (cmd/expunged.h); fd: where the lines go
+	 * -> u32 rc, str text, u64 messages, u64 bytes, u64 bytes freed
+	 */
+	PAST,
+
 	/* ---- smtp, submission, queue to keeper, keeper to account ---- */
 
 	/* str account, 16 bytes delivery id, u64 size, u8 flags; fd: body

@@ -531,19 +531,27 @@ destination(struct store *st, const char *name, struct mailbox **out,
 {
 	struct mailbox *mb = mailbox_by_name(st, name);
 	struct commit_set cs;
+	struct buf b;
 	int r = RC_OK;
 
+	commit_init(&cs);
+	buf_init(&b, NAME_BYTES_MAX);
 	if (mb == NULL || !mb->selectable) {
-		commit_init(&cs);
-		r = mailbox_plan_levels(
-		    st, &cs, sv_str(name), STORE_USE_NONE, err);
+		r = mailbox_name_check(name, &b, err);
+		if (r == RC_OK && past_reserves(st, buf_sv(&b)))
+			r = err_set(err, RC_DENIED,
+			    "folders below " STORE_PAST " can only be read");
+		if (r == RC_OK)
+			r = mailbox_plan_levels(
+			    st, &cs, buf_sv(&b), STORE_USE_NONE, err);
 		if (r == RC_OK)
 			commit_run(st, &cs, NULL, need);
-		commit_fini(&cs);
 		mb = mailbox_by_name(st, name);
 	}
 	if (r == RC_OK && mb == NULL)
 		r = err_set(err, RC_NOTFOUND, "no such mailbox");
+	commit_fini(&cs);
+	buf_fini(&b);
 	*out = mb;
 	return r;
 }

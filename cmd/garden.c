@@ -1,0 +1,290 @@
+#include "cmd/garden.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "cmd/expunged.h"
+#include "ipc/line.h"
+#include "ipc/proto.h"
+
+/* Soon after the start, since an account that is seldom used does not live
+ * long, and then now and then. */
+#define FIRST_S	     20
+#define EVERY_S	     600
+#define SHARE	     30 /* per cent of a segment */
+#define WORTH_BYTES  (16ull << 20)
+#define BYTES_A_MS   8192 /* 8 MB a second */
+#define REST_EACH_MS 8
+
+struct job {
+	struct garden *g;
+	struct msg m, reply;
+	struct job *next;
+};
+
+struct garden {
+	struct ev_loop *loop;
+	struct store *store;
+	garden_reply_fn *reply;
+	void *arg;
+	pthread_t thread;
+	pthread_mutex_t mu;
+	pthread_cond_t wake;
+	bool started, stop;
+	struct job *jobs; /* to be done, then to be answered */
+	unsigned open;	  /* in the loop's thread: not answered yet */
+	unsigned posted;  /* on their way to the loop */
+	bool freed;	  /* the last of those gives it back */
+	uint64_t owed;	  /* bytes since the last rest */
+};
+
+/* ---- resting ---- */
+
+/* For so many milliseconds, or until there is something to do. */
+static void
+rest(struct garden *g, uint64_t ms)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(ms / 1000);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&g->mu);
+	while (!g->stop && g->jobs == NULL &&
+	       pthread_cond_timedwait(&g->wake, &g->mu, &until) == 0)
+		;
+	pthread_mutex_unlock(&g->mu);
+}
+
+static void
+throttle(void *arg, uint64_t bytes)
+{
+	struct garden *g = arg;
+
+	g->owed += bytes;
+	if (g->owed < BYTES_A_MS * REST_EACH_MS)
+		return;
+	rest(g, g->owed / BYTES_A_MS);
+	g->owed = 0;
+}
+
+/* ---- the past ---- */
+
+static void
+answer(struct job *j, int rc, const char *text, const struct expunged_sum *sum,
+    uint64_t freed)
+{
+	msg_init(&j->reply, MSG_REPLY);
+	j->reply.id = j->m.id;
+	msg_put_u32(&j->reply, (uint32_t)rc);
+	msg_put_str(&j->reply, text);
+	msg_put_u64(&j->reply, sum->messages);
+	msg_put_u64(&j->reply, sum->bytes);
+	msg_put_u64(&j->reply, freed);
+}
+
+static void
+do_job(struct garden *g, struct job *j)
+{
+	struct expunged_sum sum = {0, 0};
+	struct expunged_query q;
+	struct err err = {.text = ""};
+	uint64_t freed = 0;
+	struct buf lines;
+	int fd, r;
+
+	expunged_query_get(&j->m, &q);
+	fd = msg_take_fd(&j->m);
+	buf_init(&lines, 0);
+	if (msg_end(&j->m) != RC_OK || q.action >= EXPUNGED_ACTIONS || fd < 0)
+		r = err_set(&err, RC_SYNTAX, "not a request");
+	else
+		r = expunged_run(g->store, &q, &lines, &sum, &err);
+	if (r == RC_OK && q.action == EXPUNGED_PURGE) {
+		r = expunged_reclaim(g->store, &freed);
+		if (r != RC_OK)
+			(void)err_set(&err, r,
+			    "they cannot come back, but their room was not "
+			    "given back yet (%s); see the log",
+			    rc_name(r));
+	}
+	if (r == RC_OK && io_write_all(fd, lines.p, lines.n) != RC_OK)
+		r = err_set(&err, RC_IO, "the answer cannot be written");
+	answer(j, r, err.text, &sum, freed);
+	io_close(&fd);
+	buf_fini(&lines);
+}
+
+static void
+dispose(struct garden *g)
+{
+	pthread_cond_destroy(&g->wake);
+	pthread_mutex_destroy(&g->mu);
+	free(g);
+}
+
+static void
+on_done(void *arg)
+{
+	struct job *j = arg;
+	struct garden *g = j->g;
+
+	g->open--;
+	pthread_mutex_lock(&g->mu);
+	g->posted--;
+	pthread_mutex_unlock(&g->mu);
+	if (!g->freed)
+		g->reply(g->arg, j->reply.id, &j->reply);
+	else if (g->posted == 0)
+		dispose(g);
+	msg_fini(&j->reply);
+	msg_fini(&j->m);
+	free(j);
+}
+
+/* ---- the thread ---- */
+
+static bool
+next(struct garden *g, struct job **out)
+{
+	bool go_on;
+
+	pthread_mutex_lock(&g->mu);
+	go_on = !g->stop;
+	*out = g->jobs;
+	if (*out != NULL)
+		g->jobs = (*out)->next;
+	pthread_mutex_unlock(&g->mu);
+	return go_on;
+}
+
+static uint64_t
+compact(struct garden *g)
+{
+	const struct store_compact c = {.share = SHARE,
+	    .min_bytes = WORTH_BYTES,
+	    .pause = throttle,
+	    .arg = g};
+	struct journal_compacted done;
+	int r = store_compact(g->store, &c, &done);
+
+	if (r != RC_OK && r != RC_NOTFOUND)
+		mlog(LOG_WARN, "store.compact", "rc=%s", rc_name(r));
+	return r == RC_OK ? 1 : EVERY_S;
+}
+
+static void *
+garden_main(void *arg)
+{
+	struct garden *g = arg;
+	int64_t due = clk_mono() + FIRST_S * 1000;
+	struct job *j;
+
+	while (next(g, &j)) {
+		int64_t now = clk_mono();
+
+		if (j != NULL) {
+			do_job(g, j);
+			pthread_mutex_lock(&g->mu);
+			g->posted++;
+			pthread_mutex_unlock(&g->mu);
+			ev_post(g->loop, on_done, j);
+		} else if (now < due) {
+			rest(g, (uint64_t)(due - now));
+		} else {
+			due = now + (int64_t)compact(g) * 1000;
+		}
+	}
+	return NULL;
+}
+
+/* ---- for the loop's thread ---- */
+
+struct garden *
+garden_new(struct ev_loop *loop, struct store *store, garden_reply_fn *reply,
+    void *arg)
+{
+	struct garden *g = xcalloc(1, sizeof *g);
+	pthread_condattr_t attr;
+
+	g->loop = loop;
+	g->store = store;
+	g->reply = reply;
+	g->arg = arg;
+	pthread_mutex_init(&g->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&g->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	return g;
+}
+
+void
+garden_start(struct garden *g)
+{
+	int e = pthread_create(&g->thread, NULL, garden_main, g);
+
+	g->started = e == 0;
+	if (e != 0)
+		mlog(LOG_WARN, "store.compact", "text=\"no thread for it: %s\"",
+		    strerror(e));
+}
+
+void
+garden_ask(struct garden *g, struct msg *m)
+{
+	struct job *j = xcalloc(1, sizeof *j), **end;
+
+	j->g = g;
+	j->m = *m;
+	msg_init(m, 0);
+	g->open++;
+	pthread_mutex_lock(&g->mu);
+	for (end = &g->jobs; *end != NULL; end = &(*end)->next)
+		;
+	*end = j;
+	pthread_cond_signal(&g->wake);
+	pthread_mutex_unlock(&g->mu);
+}
+
+bool
+garden_busy(struct garden *g)
+{
+	return g->open > 0;
+}
+
+void
+garden_free(struct garden **gp)
+{
+	struct garden *g = *gp;
+	struct job *j;
+
+	if (g == NULL)
+		return;
+	*gp = NULL;
+	pthread_mutex_lock(&g->mu);
+	g->stop = true;
+	pthread_cond_signal(&g->wake);
+	pthread_mutex_unlock(&g->mu);
+	if (g->started)
+		(void)pthread_join(g->thread, NULL);
+	while ((j = g->jobs) != NULL) {
+		g->jobs = j->next;
+		msg_fini(&j->m);
+		free(j);
+	}
+	if (g->posted > 0)
+		g->freed = true;
+	else
+		dispose(g);
+}

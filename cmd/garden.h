@@ -1,0 +1,33 @@
+/*
+ * What an account's process does beside its sessions, in a thread of its own:
+ * compaction now and then, and what the machine's owner asks of the past
+ * (PAST), which may take longer than the loop can wait.
+ */
+#ifndef CMD_GARDEN_H
+#define CMD_GARDEN_H
+
+#include "base/ev.h"
+#include "ipc/msg.h"
+#include "store/store.h"
+
+struct garden;
+
+/* Called in the loop's thread with the reply to request `id`. */
+typedef void garden_reply_fn(void *arg, uint32_t id, struct msg *reply);
+
+struct garden *garden_new(struct ev_loop *loop, struct store *store,
+    garden_reply_fn *reply, void *arg);
+/* Starts the thread: after the sandbox. */
+void garden_start(struct garden *g);
+/*
+ * A request PAST whose first field, the account, was read; takes *m.  It is
+ * done soon: a compaction that is under way no longer rests.
+ */
+void garden_ask(struct garden *g, struct msg *m);
+/* Requests that are not answered yet. */
+bool garden_busy(struct garden *g);
+/* Ends what is being done without resting, then the thread; the store may be
+ * closed afterwards.  What waits is not answered. */
+void garden_free(struct garden **g);
+
+#endif

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""What was expunged: the tree Restore/ in a client, undelete and purge with the
+server running and without, compaction in the account's process."""
+import glob
+import json
+import os
+import re
+import time
+
+from house import House, finish, verdict, wait_until
+
+
+def folders(m, pattern="*"):
+    """{name: attributes} as LIST shows it."""
+    found = {}
+    for line in m.list('""', pattern)[1]:
+        if line:
+            attributes, name = re.match(rb'\(([^)]*)\) "/" "?([^"]*)"?', line).groups()
+            found[name.decode()] = attributes.decode()
+    return found
+
+
+def subjects(m, folder, readonly=True):
+    status, data = m.select(f'"{folder}"', readonly=readonly)
+    if status != "OK" or data == [b"0"]:
+        return []
+    data = m.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+    return [d[1].decode().split(":", 1)[1].strip() for d in data if isinstance(d, tuple)]
+
+
+def expunge(m, folder, which):
+    m.select(f'"{folder}"')
+    m.store(which, "+FLAGS", r"(\Deleted)")
+    m.expunge()
+
+
+def log_bytes(h, user):
+    return sum(os.stat(p).st_size for p in glob.glob(f"{h.dir}/data/accounts/{user}/log/[0-9]*[0-9]"))
+
+
+def log_text(h, user):
+    return b"".join(open(p, "rb").read() for p in
+                    glob.glob(f"{h.dir}/data/accounts/{user}/log/*"))
+
+
+def tree(h):
+    for i in range(6):
+        h.deliver(subject=f"letter {i}", body=f"body-{i}-end", sender="ben@example.test")
+    wait_until(lambda: h.count() == 6)
+    m = h.imap()
+    verdict(not folders(m, "Restore*"), "no-tree-before-anything-was-expunged")
+    expunge(m, "INBOX", "1:3")
+    shown = folders(m, "Restore*")
+    days = [n for n in shown if n.startswith("Restore/")]
+    verdict(len(days) == 1 and re.fullmatch(r"Restore/\d{4}-\d\d-\d\d", days[0]) and
+            r"\Noselect" in shown["Restore"], "a-folder-for-the-day", shown)
+    day = days[0]
+    lsub = b" ".join(x or b"" for x in m.lsub()[1]).decode()
+    verdict(day in lsub, "and-subscribed", lsub)
+    verdict(subjects(m, day) == ["letter 0", "letter 1", "letter 2"], "it-has-what-was-expunged")
+    try:
+        m.select(f'"{day}"')
+        verdict(False, "it-is-read-only")
+    except m.readonly:
+        verdict(True, "it-is-read-only")
+    m.select(f'"{day}"', readonly=True)
+    verdict(m.store("1", "+FLAGS", r"(\Seen)")[0] == "NO", "no-flags-there")
+    verdict(m.create('"Restore/mine"')[0] == "NO", "no-folders-there")
+    verdict(m.append('"Restore/x"', None, None, b"Subject: x\r\n\r\n")[0] == "NO",
+            "no-append-there")
+    verdict(m.copy("1", "INBOX")[0] == "OK", "a-copy-restores")
+    r = m.xatom("MOVE", "2", "INBOX")
+    verdict(r[0] == "OK", "a-move-restores", r)
+    verdict(subjects(m, "INBOX") == ["letter 3", "letter 4", "letter 5", "letter 0", "letter 1"],
+            "they-are-back", subjects(m, "INBOX"))
+    verdict(subjects(m, day) == ["letter 2"], "and-no-longer-in-the-tree")
+    validity = m.response("UIDVALIDITY")
+    m.logout()
+    h.restart()
+    m = h.imap()
+    verdict(subjects(m, day) == ["letter 2"] and m.response("UIDVALIDITY") == validity,
+            "the-same-after-a-restart")
+    h.write_config(h.yaml() + "restore_folder: no\n")
+    r = h.command("reload")
+    verdict(wait_until(lambda: not folders(m, "Restore*")), "one-key-turns-it-off", r.stderr)
+    h.write_config()
+    h.command("reload")
+    verdict(wait_until(lambda: day in folders(m, "Restore*")), "and-on-again")
+    m.logout()
+
+
+def as_of(h):
+    m = h.imap()
+    now = int(time.time())
+    wait_until(lambda: int(time.time()) > now + 1)
+    expunge(m, "INBOX", "1")
+    shown = folders(m, f"Restore/@{now}/*")
+    verdict(f"Restore/@{now}/INBOX" in shown, "folders-as-they-were", shown)
+    verdict(len(subjects(m, f"Restore/@{now}/INBOX")) == 5 and len(subjects(m, "INBOX")) == 4,
+            "and-their-messages")
+    m.logout()
+
+
+def undelete(h):
+    r = h.command("undelete", "anna", "--list", "--json")
+    listed = json.loads(r.stdout)
+    names = sorted(x["subject"] for x in listed["messages"])
+    verdict(names == ["letter 2", "letter 3"] and
+            all(x["folder"] == "INBOX" and "ben@example.test" in x["from"]
+                for x in listed["messages"]), "undelete-lists", r.stdout)
+    r = h.command("undelete", "anna", "--subject", "LETTER 3", "--since", "1d")
+    verdict(r.returncode == 0 and "1 messages" in r.stdout and "letter 3" in r.stdout,
+            "undelete-by-subject", r.stdout + r.stderr)
+    m = h.imap()
+    verdict("letter 3" in subjects(m, "INBOX"), "where-it-was")
+    m.create("Trip")
+    m.append("Trip", r"(\Flagged)", None, b"From: anna@example.test\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\n\r\nx\r\n")
+    m.delete("Trip")
+    r = h.command("undelete", "anna", "--subject", "caf\u00e9")
+    verdict(r.returncode == 0 and subjects(m, "Trip") == ["=?utf-8?q?caf=C3=A9?="],
+            "out-of-a-deleted-folder-which-comes-back", r.stdout + r.stderr)
+    r = h.command("undelete", "anna", "--since", "1d", "--to", "Restore/x")
+    verdict(r.returncode == 1 and "only be read" in r.stderr, "not-into-the-tree", r.stderr)
+    r = h.command("undelete", "anna", "--from", "ben", "--to", "Found/Again")
+    verdict(r.returncode == 0 and subjects(m, "Found/Again") == ["letter 2"],
+            "into-another-folder", r.stdout + r.stderr)
+    r = h.command("undelete", "anna", "--from", "ben")
+    verdict(r.returncode == 0 and r.stdout.startswith("0 messages"), "nothing-left", r.stdout)
+    for words in (("anna",), (), ("anna", "--since", "yesterday"), ("anna", "--json")):
+        verdict(h.command("undelete", *words).returncode == 2, "undelete-usage-" + "-".join(words))
+    r = h.command("undelete", "carl", "--list")
+    verdict(r.returncode != 0 and "carl" in r.stderr, "no-such-account", r.stderr)
+    m.logout()
+
+
+def purge(h):
+    m = h.imap()
+    for word in ("secret-one-end", "secret-two-end"):
+        m.append("INBOX", None, None, f"Subject: {word}\r\n\r\n{word}\r\n".encode())
+    m.select("INBOX")
+    m.store(m.search(None, "SUBJECT", "secret-one-end")[1][0].decode(), "+FLAGS", r"(\Deleted)")
+    m.store(m.search(None, "SUBJECT", "secret-two-end")[1][0].decode(), "+FLAGS", r"(\Deleted)")
+    m.expunge()
+    m.select("Archive")
+    listed = json.loads(h.command("purge", "anna", "--subject", "secret", "--list", "--json").stdout)
+    verdict(listed["count"] == 2, "purge-lists-only", listed)
+    one = [x["id"] for x in listed["messages"] if x["subject"] == "secret-one-end"][0]
+    r = h.command("purge", "anna", "--message", one)
+    verdict(r.returncode == 0 and "1 messages" in r.stdout and "secret-one-end" in r.stdout,
+            "purge-says-what-was-removed", r.stdout + r.stderr)
+    text = log_text(h, "anna")
+    verdict(b"secret-one-end" not in text and b"secret-two-end" in text,
+            "not-a-byte-of-it-is-left")
+    verdict(h.command("undelete", "anna", "--message", one).stdout.startswith("0 messages"),
+            "it-cannot-come-back")
+    h.stop()
+    r = h.command("purge", "anna", "--subject", "secret-two")
+    verdict(r.returncode == 0 and b"secret-two-end" not in log_text(h, "anna"),
+            "also-while-no-server-runs", r.stdout + r.stderr)
+    r = h.command("fsck", "anna")
+    verdict(r.returncode == 0 and "clean" in r.stdout, "and-fsck-finds-nothing", r.stdout)
+    h.start()
+    verdict(len(subjects(h.imap(), "INBOX")) == 5, "all-else-is-there")
+
+
+def compaction():
+    """Space comes back by itself, beside a session that reads all the time."""
+    with House(extra="retention: 0\n") as h:
+        m = h.imap()
+        body = b"Subject: big\r\n\r\n" + (b"z" * 74 + b"\r\n") * 9000
+        for i in range(110):
+            m.append("INBOX", None, None, body)
+        keep = b"Subject: keep\r\n\r\nkept-end\r\n"
+        m.append("INBOX", None, None, keep)
+        before = log_bytes(h, "anna")
+        expunge(m, "INBOX", "1:110")
+        slowest = 0.0
+
+        def smaller():
+            nonlocal slowest
+            start = time.monotonic()
+            m.select("INBOX")
+            ok = m.fetch("1", "(BODY.PEEK[])")[1][0][1] == keep
+            slowest = max(slowest, time.monotonic() - start)
+            return ok and log_bytes(h, "anna") < before - (50 << 20)
+
+        verdict(wait_until(smaller, 60), "compaction-gives-room-back",
+                f"{before} to {log_bytes(h, 'anna')}")
+        verdict(slowest < 1, "beside-a-session", f"{slowest:.3f} s")
+        m.logout()
+        h.restart()
+        verdict(subjects(h.imap(), "INBOX") == ["keep"], "the-rest-is-there-after-a-restart")
+        h.stop()
+        r = h.command("fsck", "anna")
+        verdict(r.returncode == 0 and "clean" in r.stdout, "compacted-and-clean", r.stdout)
+
+
+def main():
+    with House() as h:
+        tree(h)
+        as_of(h)
+        undelete(h)
+        purge(h)
+    compaction()
+    finish()
+
+
+main()
