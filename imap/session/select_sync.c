@@ -68,33 +68,6 @@ tell_changed(
 	rangeset_fini(&seqnos);
 }
 
-/* All of `known` that is not there: what may be told at any time
- * [RFC 7162 5.1]. */
-static void
-not_there(struct view *v, const struct rangeset *known, struct rangeset *out)
-{
-	struct view_info info;
-	uint64_t need = 0;
-	size_t i;
-
-	view_info(v, &info, &need);
-	for (i = 0; i < known->n; i++) {
-		uint64_t lo = known->r[i].lo, hi = known->r[i].hi;
-		uint32_t n = view_seqno_from(v, known->r[i].lo);
-
-		if (hi >= info.uidnext)
-			hi = info.uidnext - 1;
-		for (; n <= view_count(v) && view_uid(v, n) <= hi; n++) {
-			if (lo < view_uid(v, n))
-				rangeset_add(
-				    out, (uint32_t)lo, view_uid(v, n) - 1);
-			lo = (uint64_t)view_uid(v, n) + 1;
-		}
-		if (lo <= hi)
-			rangeset_add(out, (uint32_t)lo, (uint32_t)hi);
-	}
-}
-
 void
 imap_tell_vanished(struct imap_session *s, const struct rangeset *uids,
     uint64_t modseq, uint32_t above)
@@ -105,8 +78,7 @@ imap_tell_vanished(struct imap_session *s, const struct rangeset *uids,
 	if (above < UINT32_MAX)
 		rangeset_add(&known, above + 1, UINT32_MAX);
 	rangeset_intersect(&known, uids);
-	(void)modseq;
-	not_there(s->view, &known, &gone);
+	view_vanished(s->view, modseq, &known, &gone, &s->need);
 	if (gone.n > 0) {
 		buf_reset(&s->scratch);
 		rangeset_print(&gone, &s->scratch);

@@ -21,7 +21,9 @@
  * CONDSTORE [RFC 7162 3.1]: a message has one MODSEQ for all of it, the
  * sequence number of the record that changed it last.  HIGHESTMODSEQ is said
  * with every SELECT, UID and MODSEQ in every FETCH only to clients that have
- * shown that they know of them.
+ * shown that they know of them.  QRESYNC [RFC 7162 3.2]: what has gone is
+ * remembered by the store as far back as it can; before that, all UIDs that are
+ * not there count as gone.
  *
  * EXPUNGE is told at the end of each command but FETCH, STORE and SEARCH
  * (their UID forms may, but for a UID SEARCH with sequence numbers), never in
