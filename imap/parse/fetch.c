@@ -123,6 +123,10 @@ static const struct {
     {{"RFC822.SIZE", 11}, IMAP_FETCH_SIZE},
     {{"ENVELOPE", 8}, IMAP_FETCH_ENVELOPE},
     {{"BODYSTRUCTURE", 13}, IMAP_FETCH_BODYSTRUCTURE},
+    {{"MODSEQ", 6}, IMAP_FETCH_MODSEQ},
+    {{"EMAILID", 7}, IMAP_FETCH_EMAILID},
+    {{"THREADID", 8}, IMAP_FETCH_THREADID},
+    {{"SAVEDATE", 8}, IMAP_FETCH_SAVEDATE},
 };
 
 static const struct {
@@ -196,7 +200,8 @@ att_name(struct imap_in *in)
  *             "BODY" section ["<" number "." nz-number ">"] /
  *             "BODY.PEEK" section ["<" number "." nz-number ">"] /
  *             "BINARY" [".PEEK"] section-binary [partial] /
- *             "BINARY.SIZE" section-binary
+ *             "BINARY.SIZE" section-binary / "MODSEQ" /
+ *             "EMAILID" / "THREADID" / "SAVEDATE"
  */
 int
 imap_fetch_att(struct imap_in *in, struct imap_fetch *add)
@@ -262,6 +267,42 @@ imap_fetch_atts(struct imap_in *in, struct imap_fetch *out)
 		if (r != RC_OK)
 			return r;
 	} while (imap_take(in, ' '));
+	return imap_ch(in, ')');
+}
+
+/*
+ * fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"
+ * fetch-modifier  = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"
+ * Each at most once [RFC 4466 2.4, RFC 7162 7].
+ */
+int
+imap_fetch_modifiers(struct imap_in *in, struct imap_fetch *add)
+{
+	int r;
+
+	if (!imap_take(in, ' '))
+		return RC_OK;
+	r = imap_ch(in, '(');
+	if (r != RC_OK)
+		return r;
+	do {
+		if (!add->vanished && imap_take_word(in, SV("VANISHED"))) {
+			add->vanished = true;
+			continue;
+		}
+		if (add->changed_since ||
+		    !imap_take_word(in, SV("CHANGEDSINCE")))
+			return imap_expected(in, "CHANGEDSINCE or VANISHED");
+		add->changed_since = true;
+		r = imap_sp(in);
+		if (r == RC_OK)
+			r = imap_modseq(in, &add->since);
+		if (r != RC_OK)
+			return r;
+	} while (imap_take(in, ' '));
+	if (add->vanished && !add->changed_since)
+		return imap_expected(in, "CHANGEDSINCE with VANISHED");
+	add->items |= IMAP_FETCH_MODSEQ;
 	return imap_ch(in, ')');
 }
 

@@ -1,5 +1,6 @@
 /*
- * What FETCH asks for [RFC 3501 6.4.5, RFC 3516 4.2].
+ * What FETCH asks for [RFC 3501 6.4.5, RFC 3516 4.2, RFC 7162 3.1.4, RFC
+ * 8474 5.3, RFC 8514 4.2].
  */
 #ifndef IMAP_PARSE_FETCH_H
 #define IMAP_PARSE_FETCH_H
@@ -13,7 +14,11 @@ enum imap_fetch_item {
 	IMAP_FETCH_SIZE = 1 << 3,
 	IMAP_FETCH_ENVELOPE = 1 << 4,
 	IMAP_FETCH_BODYSTRUCTURE = 1 << 5,
-	IMAP_FETCH_BODY = 1 << 6
+	IMAP_FETCH_BODY = 1 << 6,
+	IMAP_FETCH_MODSEQ = 1 << 7,
+	IMAP_FETCH_EMAILID = 1 << 8,
+	IMAP_FETCH_THREADID = 1 << 9,
+	IMAP_FETCH_SAVEDATE = 1 << 10
 };
 
 enum imap_section_what {
@@ -51,10 +56,17 @@ struct imap_fetch {
 	size_t nsection;
 	size_t cap;
 	bool sets_seen; /* a section without PEEK is asked for */
+	/* Modifiers. */
+	bool changed_since; /* only what has a MODSEQ above since */
+	bool vanished;	    /* and what has gone [RFC 7162 3.2.6] */
+	uint64_t since;
 };
 
 /* What stands behind the sequence set: a macro, an item, or a list. */
 int imap_fetch_atts(struct imap_in *in, struct imap_fetch *out) RC_USE_RESULT;
+/* [SP fetch-modifiers], behind that; MODSEQ joins the items. */
+int imap_fetch_modifiers(
+    struct imap_in *in, struct imap_fetch *add) RC_USE_RESULT;
 int imap_fetch_att(struct imap_in *in, struct imap_fetch *add) RC_USE_RESULT;
 /* From "[" to "]"; leaves form, peek, partial and name alone.  With a binary
  * form only part numbers may stand there. */

@@ -76,6 +76,10 @@ int imap_mailbox(struct imap_in *in, struct sv *out) RC_USE_RESULT;
 /* The arguments of ID, which are read and forgotten. */
 int imap_id(struct imap_in *in) RC_USE_RESULT;
 
+/* A MODSEQ [RFC 7162 7, mod-sequence-valzer]: 63 bits. */
+int imap_modseq(struct imap_in *in, uint64_t *out) RC_USE_RESULT;
+int imap_objectid(struct imap_in *in, struct sv *out) RC_USE_RESULT;
+
 /* ---- sets, flags, dates ---- */
 
 struct imap_range {
@@ -121,9 +125,12 @@ enum imap_store_op {
 struct imap_store_att {
 	enum imap_store_op op;
 	bool silent;
+	bool conditional;	  /* UNCHANGEDSINCE was given ... */
+	uint64_t unchanged_since; /* ... with this, which may be 0 */
 	struct imap_flags flags;
 };
 
+/* What stands behind the sequence set: the modifier, if any, and the flags. */
 int imap_store_att_flags(
     struct imap_in *in, struct imap_store_att *out) RC_USE_RESULT;
 
@@ -144,9 +151,12 @@ enum imap_status_att {
 	IMAP_STATUS_UIDNEXT = 1 << 2,
 	IMAP_STATUS_UIDVALIDITY = 1 << 3,
 	IMAP_STATUS_UNSEEN = 1 << 4,
-	IMAP_STATUS_SIZE = 1 << 5,	 /* [RFC 8438] */
-	IMAP_STATUS_DELETED = 1 << 6,	 /* [RFC 9051 6.3.11] */
-	IMAP_STATUS_APPENDLIMIT = 1 << 7 /* [RFC 7889] */
+	IMAP_STATUS_SIZE = 1 << 5,	      /* [RFC 8438] */
+	IMAP_STATUS_DELETED = 1 << 6,	      /* [RFC 9051 6.3.11] */
+	IMAP_STATUS_APPENDLIMIT = 1 << 7,     /* [RFC 7889] */
+	IMAP_STATUS_HIGHESTMODSEQ = 1 << 8,   /* [RFC 7162 3.1.7] */
+	IMAP_STATUS_MAILBOXID = 1 << 9,	      /* [RFC 8474 4.3] */
+	IMAP_STATUS_DELETED_STORAGE = 1 << 10 /* [RFC 9208 4.1.4] */
 };
 
 /* The parenthesised list of STATUS. */

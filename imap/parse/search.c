@@ -13,6 +13,8 @@ enum arg {
 	ARG_DATE,
 	ARG_SET,
 	ARG_HEADER,
+	ARG_MODSEQ,
+	ARG_OBJECTID,
 	ARG_KEY,
 	ARG_TWO_KEYS
 };
@@ -36,17 +38,23 @@ static const struct search_word {
     {NAME("CC"), IMAP_SEARCH_CC, ARG_STRING, 0},
     {NAME("DELETED"), IMAP_SEARCH_FLAG, ARG_FLAG, IMAP_DELETED},
     {NAME("DRAFT"), IMAP_SEARCH_FLAG, ARG_FLAG, IMAP_DRAFT},
+    {NAME("EMAILID"), IMAP_SEARCH_EMAILID, ARG_OBJECTID, 0},
     {NAME("FLAGGED"), IMAP_SEARCH_FLAG, ARG_FLAG, IMAP_FLAGGED},
     {NAME("FROM"), IMAP_SEARCH_FROM, ARG_STRING, 0},
     {NAME("HEADER"), IMAP_SEARCH_HEADER, ARG_HEADER, 0},
     {NAME("KEYWORD"), IMAP_SEARCH_KEYWORD, ARG_KEYWORD, 0},
     {NAME("LARGER"), IMAP_SEARCH_LARGER, ARG_NUMBER, 0},
+    {NAME("MODSEQ"), IMAP_SEARCH_MODSEQ, ARG_MODSEQ, 0},
     {NAME("NEW"), IMAP_SEARCH_NONE, ARG_NONE, 0},
     {NAME("NOT"), IMAP_SEARCH_NOT, ARG_KEY, 0},
     {NAME("OLD"), IMAP_SEARCH_ALL, ARG_NONE, 0},
     {NAME("ON"), IMAP_SEARCH_ON, ARG_DATE, 0},
     {NAME("OR"), IMAP_SEARCH_OR, ARG_TWO_KEYS, 0},
     {NAME("RECENT"), IMAP_SEARCH_NONE, ARG_NONE, 0},
+    {NAME("SAVEDATESUPPORTED"), IMAP_SEARCH_ALL, ARG_NONE, 0},
+    {NAME("SAVEDBEFORE"), IMAP_SEARCH_SAVEDBEFORE, ARG_DATE, 0},
+    {NAME("SAVEDON"), IMAP_SEARCH_SAVEDON, ARG_DATE, 0},
+    {NAME("SAVEDSINCE"), IMAP_SEARCH_SAVEDSINCE, ARG_DATE, 0},
     {NAME("SEEN"), IMAP_SEARCH_FLAG, ARG_FLAG, IMAP_SEEN},
     {NAME("SENTBEFORE"), IMAP_SEARCH_SENTBEFORE, ARG_DATE, 0},
     {NAME("SENTON"), IMAP_SEARCH_SENTON, ARG_DATE, 0},
@@ -55,6 +63,7 @@ static const struct search_word {
     {NAME("SMALLER"), IMAP_SEARCH_SMALLER, ARG_NUMBER, 0},
     {NAME("SUBJECT"), IMAP_SEARCH_SUBJECT, ARG_STRING, 0},
     {NAME("TEXT"), IMAP_SEARCH_TEXT, ARG_STRING, 0},
+    {NAME("THREADID"), IMAP_SEARCH_NONE, ARG_OBJECTID, 0},
     {NAME("TO"), IMAP_SEARCH_TO, ARG_STRING, 0},
     {NAME("UID"), IMAP_SEARCH_UID, ARG_SET, 0},
     {NAME("UNANSWERED"), IMAP_SEARCH_FLAG, ARG_NOT_FLAG, IMAP_ANSWERED},
@@ -91,6 +100,35 @@ sp_key(struct imap_in *in, struct imap_search_key **out)
 	return r == RC_OK ? imap_search_key(in, out) : r;
 }
 
+/*
+ * search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer
+ * search-modseq-ext  = SP entry-name SP entry-type-req
+ * entry-name         = DQUOTE "/flags/" attr-flag DQUOTE
+ * entry-type-req     = "priv" / "shared" / "all"
+ * behind the first space.  A message has one MODSEQ for all its flags: which
+ * of them is asked for is read and forgotten [RFC 7162 3.1.5].
+ */
+static int
+modseq(struct imap_in *in, uint64_t *out)
+{
+	struct sv entry;
+	int r;
+
+	if (imap_peek(in) != '"')
+		return imap_modseq(in, out);
+	r = imap_string(in, &entry);
+	if (r == RC_OK && (!sv_istarts(entry, SV("/flags/")) || entry.n < 8))
+		r = imap_expected(in, "\"/flags/...\"");
+	if (r == RC_OK)
+		r = imap_sp(in);
+	if (r == RC_OK && !imap_take_word(in, SV("priv")) &&
+	    !imap_take_word(in, SV("shared")) && !imap_take_word(in, SV("all")))
+		r = imap_expected(in, "priv, shared or all");
+	if (r == RC_OK)
+		r = imap_sp(in);
+	return r == RC_OK ? imap_modseq(in, out) : r;
+}
+
 /* The argument of a word, behind the space that must be there. */
 static int
 argument(struct imap_in *in, enum arg arg, struct imap_search_key *k)
@@ -120,6 +158,10 @@ argument(struct imap_in *in, enum arg arg, struct imap_search_key *k)
 		if (r == RC_OK)
 			r = imap_sp(in);
 		return r == RC_OK ? imap_astring(in, &k->text) : r;
+	case ARG_MODSEQ:
+		return modseq(in, &k->number);
+	case ARG_OBJECTID:
+		return imap_objectid(in, &k->text);
 	case ARG_KEY:
 		return imap_search_key(in, &k->child);
 	case ARG_TWO_KEYS:
@@ -237,6 +279,20 @@ return_opts(struct imap_in *in, unsigned *out)
 	return imap_ch(in, ')');
 }
 
+/* What the response has to know of the keys.  No deeper than they were
+ * parsed. */
+static void
+survey(const struct imap_search_key *k, struct imap_search *out)
+{
+	for (; k != NULL; k = k->next) {
+		if (k->type == IMAP_SEARCH_MODSEQ)
+			out->modseq = true;
+		if (k->type == IMAP_SEARCH_SEQ && !k->set.saved)
+			out->seqnos = true;
+		survey(k->child, out);
+	}
+}
+
 /*
  * search = "SEARCH" [search-return-opts] [SP "CHARSET" SP astring]
  *          1*(SP search-key)
@@ -268,5 +324,8 @@ imap_search_program(struct imap_in *in, struct imap_search *out)
 			return r;
 	}
 	r = key_list(in, &out->key);
-	return r == RC_OK ? imap_end(in) : r;
+	if (r != RC_OK)
+		return r;
+	survey(out->key, out);
+	return imap_end(in);
 }

@@ -1,5 +1,6 @@
 /*
- * What SEARCH asks for, as a tree [RFC 3501 6.4.4, RFC 4731, RFC 5182].
+ * What SEARCH asks for, as a tree [RFC 3501 6.4.4, RFC 4731, RFC 5182,
+ * RFC 7162 3.1.5, RFC 8474 6, RFC 8514 4.3].
  */
 #ifndef IMAP_PARSE_SEARCH_H
 #define IMAP_PARSE_SEARCH_H
@@ -14,10 +15,15 @@ enum imap_search_type {
 	IMAP_SEARCH_SEQ,     /* set */
 	IMAP_SEARCH_UID,     /* set */
 	IMAP_SEARCH_FLAG,    /* number: a bit of IMAP_SEEN...; NOT for UNSEEN */
-	IMAP_SEARCH_NONE,    /* RECENT, NEW: no message */
+	IMAP_SEARCH_NONE,    /* RECENT, NEW, THREADID: no message */
 	IMAP_SEARCH_KEYWORD, /* text */
 	IMAP_SEARCH_LARGER,  /* number */
 	IMAP_SEARCH_SMALLER,
+	IMAP_SEARCH_MODSEQ,	 /* number: as high or higher */
+	IMAP_SEARCH_EMAILID,	 /* text */
+	IMAP_SEARCH_SAVEDBEFORE, /* days; by the save date */
+	IMAP_SEARCH_SAVEDON,
+	IMAP_SEARCH_SAVEDSINCE,
 	IMAP_SEARCH_BEFORE, /* days; by internal date */
 	IMAP_SEARCH_ON,
 	IMAP_SEARCH_SINCE,
@@ -57,6 +63,8 @@ struct imap_search {
 	bool esearch;		     /* RETURN was given */
 	unsigned result;	     /* enum imap_search_return, or ALL */
 	struct sv charset;	     /* empty: none given */
+	bool modseq;		     /* MODSEQ is among the keys */
+	bool seqnos;		     /* sequence numbers are; not "$" */
 	struct imap_search_key *key; /* an AND */
 };
 

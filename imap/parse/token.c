@@ -177,6 +177,36 @@ imap_number64(struct imap_in *in, uint64_t *out)
 	return RC_OK;
 }
 
+/*
+ * mod-sequence-valzer = "0" / mod-sequence-value
+ * mod-sequence-value  = 1*DIGIT, above 0
+ * Leniency: 0 is taken everywhere, as "since ever".
+ */
+int
+imap_modseq(struct imap_in *in, uint64_t *out)
+{
+	if (imap_number64(in, out) != RC_OK)
+		return imap_expected(in, "a mod-sequence");
+	return RC_OK;
+}
+
+/* objectid = 1*255(ALPHA / DIGIT / "_" / "-")  [RFC 8474 7] */
+int
+imap_objectid(struct imap_in *in, struct sv *out)
+{
+	size_t n = 0;
+
+	while (n < in->s.n && n < 256 &&
+	       (ascii_is_alnum(in->s.p[n]) || in->s.p[n] == '_' ||
+		   in->s.p[n] == '-'))
+		n++;
+	if (n == 0 || n > 255)
+		return imap_expected(in, "an object identifier");
+	*out = sv_first(in->s, n);
+	in->s = sv_skip(in->s, n);
+	return RC_OK;
+}
+
 /* nz-number = digit-nz *DIGIT */
 int
 imap_nz_number(struct imap_in *in, uint32_t *out)

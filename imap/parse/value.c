@@ -186,6 +186,30 @@ imap_flag_list(struct imap_in *in, struct imap_flags *out)
 }
 
 /*
+ * store-modifiers = "(" store-modifier *(SP store-modifier) ")" SP, and the
+ * only one is
+ * store-modifier  = "UNCHANGEDSINCE" SP mod-sequence-valzer  [RFC 7162 7]
+ */
+static int
+store_modifiers(struct imap_in *in, struct imap_store_att *out)
+{
+	int r;
+
+	if (!imap_take(in, '('))
+		return RC_OK;
+	if (!imap_take_word(in, SV("UNCHANGEDSINCE")))
+		return imap_expected(in, "UNCHANGEDSINCE");
+	out->conditional = true;
+	r = imap_sp(in);
+	if (r == RC_OK)
+		r = imap_modseq(in, &out->unchanged_since);
+	if (r == RC_OK)
+		r = imap_ch(in, ')');
+	return r == RC_OK ? imap_sp(in) : r;
+}
+
+/*
+ * [store-modifiers SP]
  * store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP
  *                   (flag-list / (flag *(SP flag)))
  */
@@ -195,6 +219,9 @@ imap_store_att_flags(struct imap_in *in, struct imap_store_att *out)
 	int r;
 
 	*out = (struct imap_store_att){.op = IMAP_STORE_SET};
+	r = store_modifiers(in, out);
+	if (r != RC_OK)
+		return r;
 	if (imap_take(in, '+'))
 		out->op = IMAP_STORE_ADD;
 	else if (imap_take(in, '-'))
@@ -373,6 +400,9 @@ imap_status_atts(struct imap_in *in, unsigned *bits_out)
 	    {{"SIZE", 4}, IMAP_STATUS_SIZE},
 	    {{"DELETED", 7}, IMAP_STATUS_DELETED},
 	    {{"APPENDLIMIT", 11}, IMAP_STATUS_APPENDLIMIT},
+	    {{"HIGHESTMODSEQ", 13}, IMAP_STATUS_HIGHESTMODSEQ},
+	    {{"MAILBOXID", 9}, IMAP_STATUS_MAILBOXID},
+	    {{"DELETED-STORAGE", 15}, IMAP_STATUS_DELETED_STORAGE},
 	};
 	unsigned bits = 0;
 	int r = imap_ch(in, '(');

@@ -32,7 +32,8 @@ copied_to(struct imap_cmd *c, const struct copied *d, bool move)
 	/* Before the EXPUNGEs, so untagged [RFC 6851 4.3]. */
 	if (d->src.n > 0)
 		stream_printf(s->st, "* OK %sMoved.\r\n", s->scratch.p);
-	imap_ok(c, "Moved.");
+	imap_sync(s, true);
+	imap_ok(c, "%sMoved.", imap_modseq_code(s));
 }
 
 /*

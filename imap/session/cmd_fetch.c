@@ -4,6 +4,7 @@ struct fetch {
 	struct imap_session *s;
 	const struct imap_fetch *what;
 	unsigned items;
+	uint64_t epoch;
 	const char **label; /* of each section */
 	struct imap_msg_writer w;
 	struct imap_summary x;
@@ -57,6 +58,35 @@ put_date(struct fetch *f, const struct store_msg *m)
 	stream_putsv(f->s->st, buf_sv(b));
 }
 
+/* Save dates have no zone of their own: they are told in UTC. */
+static void
+put_savedate(struct fetch *f, const struct store_msg *m)
+{
+	struct buf *b = &f->s->scratch;
+
+	item(f, "SAVEDATE ");
+	buf_reset(b);
+	imap_put_date_time(b, m->save_date, 0);
+	stream_putsv(f->s->st, buf_sv(b));
+}
+
+/* [RFC 8474 5.3]; threads are not calculated. */
+static void
+put_ids(struct fetch *f, const struct store_msg *m)
+{
+	struct buf *b = &f->s->scratch;
+
+	if (f->items & IMAP_FETCH_EMAILID) {
+		item(f, "EMAILID (");
+		buf_reset(b);
+		imap_put_emailid(b, f->epoch, m->body);
+		buf_addc(b, ')');
+		stream_putsv(f->s->st, buf_sv(b));
+	}
+	if (f->items & IMAP_FETCH_THREADID)
+		item(f, "THREADID NIL");
+}
+
 /* BINARY and BINARY.SIZE; not told where the encoding is not known. */
 static void
 put_binary(struct fetch *f, const struct store_msg *m, size_t i)
@@ -78,14 +108,17 @@ static void
 fetch_one(
     struct fetch *f, uint32_t seqno, const struct store_msg *m, bool flags)
 {
-	unsigned head = f->items | (flags ? IMAP_FETCH_FLAGS : 0);
+	unsigned head = f->items | (flags ? imap_news_items(f->s) : 0);
 	size_t i;
 
 	imap_put_msg_head(&f->w, seqno, m, head);
-	f->any =
-	    (head & (IMAP_FETCH_UID | IMAP_FETCH_SIZE | IMAP_FETCH_FLAGS)) != 0;
+	f->any = (head & IMAP_HEAD_ITEMS) != 0;
 	if (f->items & IMAP_FETCH_INTERNALDATE)
 		put_date(f, m);
+	if (f->items & IMAP_FETCH_SAVEDATE)
+		put_savedate(f, m);
+	if (f->items & (IMAP_FETCH_EMAILID | IMAP_FETCH_THREADID))
+		put_ids(f, m);
 	if (f->items & FROM_SUMMARY)
 		put_summary(f, m);
 	for (i = 0; i < f->what->nsection; i++) {
@@ -104,26 +137,34 @@ fetch_one(
 	stream_write(f->s->st, ")\r\n", 3);
 }
 
+/* CHANGEDSINCE [RFC 7162 3.1.4.1]. */
+static bool
+is_asked_for(const struct fetch *f, const struct store_msg *m)
+{
+	return !f->what->changed_since || m->modseq > f->what->since;
+}
+
 /*
  * \Seen for those of the chunk that do not have it yet [RFC 3501 6.4.5,
  * BODY[]].  *changed gets the sequence numbers whose flags are told with the
  * message.
  */
 static int
-mark_seen(struct imap_walk *walk, struct rangeset *changed, struct err *err)
+mark_seen(const struct fetch *f, struct imap_walk *walk,
+    struct rangeset *changed, struct err *err)
 {
 	static const struct store_flags seen = {STORE_SEEN, NULL, 0};
-	struct imap_session *s = walk->s;
+	struct imap_session *s = f->s;
 	struct rangeset unseen = RANGESET_EMPTY, failed = RANGESET_EMPTY;
 	uint32_t i;
 	int r = RC_OK;
 
 	for (i = 0; i < walk->n; i++)
 		if (!(walk->msg[i].system & STORE_SEEN) &&
-		    !walk->msg[i].expunged)
+		    !walk->msg[i].expunged && is_asked_for(f, &walk->msg[i]))
 			rangeset_add(&unseen, walk->first + i, walk->first + i);
 	if (unseen.n > 0)
-		r = view_store(s->view, &unseen, STORE_OP_ADD, &seen, 0,
+		r = view_store(s->view, &unseen, STORE_OP_ADD, &seen, NULL,
 		    changed, &failed, &s->need, err);
 	if (unseen.n > 0 && r == RC_OK)
 		walk->n = view_msgs(
@@ -141,10 +182,13 @@ fetch_chunk(struct fetch *f, struct imap_walk *walk, struct err *err)
 	int r = RC_OK;
 
 	if (f->what->sets_seen && !f->s->readonly)
-		r = mark_seen(walk, &changed, err);
-	for (i = 0; r == RC_OK && i < walk->n && !f->s->broken; i++)
+		r = mark_seen(f, walk, &changed, err);
+	for (i = 0; r == RC_OK && i < walk->n && !f->s->broken; i++) {
+		if (!is_asked_for(f, &walk->msg[i]))
+			continue;
 		fetch_one(f, walk->first + i, &walk->msg[i],
 		    changed.n > 0 && rangeset_has(&changed, walk->first + i));
+	}
 	rangeset_fini(&changed);
 	return r;
 }
@@ -154,7 +198,10 @@ fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
     const struct rangeset *seqnos)
 {
 	struct imap_session *s = c->s;
-	struct fetch f = {.s = s, .what = what, .items = what->items};
+	struct fetch f = {.s = s,
+	    .what = what,
+	    .items = what->items,
+	    .epoch = store_epoch(s->store)};
 	struct imap_walk walk = {.s = s, .seqnos = seqnos};
 	struct err err = {0};
 	size_t i;
@@ -183,9 +230,20 @@ fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
 		imap_ok(c, "Fetched.");
 }
 
+/* VANISHED [RFC 7162 3.2.6], which comes before all FETCHes. */
+static void
+vanished(struct imap_cmd *c, const struct imap_set *set, uint64_t since)
+{
+	struct rangeset uids = RANGESET_EMPTY;
+
+	imap_uid_set(c->s, set, &uids);
+	imap_tell_vanished(c->s, &uids, since, 0);
+	rangeset_fini(&uids);
+}
+
 /*
  * fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" /
- *         fetch-att / "(" fetch-att *(SP fetch-att) ")")
+ *         fetch-att / "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers]
  */
 void
 imap_cmd_fetch(struct imap_cmd *c)
@@ -202,12 +260,24 @@ imap_cmd_fetch(struct imap_cmd *c)
 	if (r == RC_OK)
 		r = imap_fetch_atts(&c->in, &what);
 	if (r == RC_OK)
+		r = imap_fetch_modifiers(&c->in, &what);
+	if (r == RC_OK)
 		r = imap_end(&c->in);
 	if (r != RC_OK) {
 		imap_syntax(c, r);
 		return;
 	}
-	if (imap_resolve(c, &set, &seqnos))
-		fetch_all(c, &what, &seqnos);
+	if (what.vanished && (!c->uid || !c->s->qresync)) {
+		imap_bad(c, "VANISHED is for UID FETCH, after ENABLE QRESYNC.");
+		return;
+	}
+	if (!imap_resolve(c, &set, &seqnos))
+		goto out;
+	if (what.items & IMAP_FETCH_MODSEQ)
+		imap_condstore(c->s);
+	if (what.vanished)
+		vanished(c, &set, what.since);
+	fetch_all(c, &what, &seqnos);
+out:
 	rangeset_fini(&seqnos);
 }

@@ -92,6 +92,22 @@ create_use(struct imap_in *in, unsigned *out)
 	return imap_ch(in, ')');
 }
 
+/* [RFC 8474 4.1] */
+static void
+created(struct imap_cmd *c, const char *name)
+{
+	struct imap_session *s = c->s;
+	struct store_status st;
+
+	if (store_status(s->store, name, &st, &s->need) != RC_OK) {
+		imap_ok(c, "Mailbox created, and gone again.");
+		return;
+	}
+	buf_reset(&s->scratch);
+	imap_put_mailboxid(&s->scratch, st.epoch, st.id);
+	imap_ok(c, "[MAILBOXID (%s)] Mailbox created.", s->scratch.p);
+}
+
 void
 imap_cmd_create(struct imap_cmd *c)
 {
@@ -130,7 +146,7 @@ imap_cmd_create(struct imap_cmd *c)
 	if (s->rev2 && sv_istarts(name, SV("INBOX/")) &&
 	    !sv_starts(name, SV("INBOX/")))
 		imap_tell_mailbox(s, sv_str(without_slash(c, name)), SV(""));
-	imap_ok(c, "Mailbox created.");
+	created(c, without_slash(c, name));
 }
 
 void
@@ -242,6 +258,8 @@ put_status(struct buf *out, unsigned bits, const struct store_status *st,
 	    {IMAP_STATUS_SIZE, "SIZE", st->size},
 	    {IMAP_STATUS_DELETED, "DELETED", st->deleted},
 	    {IMAP_STATUS_APPENDLIMIT, "APPENDLIMIT", append_limit},
+	    {IMAP_STATUS_HIGHESTMODSEQ, "HIGHESTMODSEQ", st->modseq},
+	    {IMAP_STATUS_DELETED_STORAGE, "DELETED-STORAGE", st->deleted_size},
 	};
 	const char *sep = " (";
 	size_t i;
@@ -255,12 +273,20 @@ put_status(struct buf *out, unsigned bits, const struct store_status *st,
 		buf_addu(out, row[i].value);
 		sep = " ";
 	}
+	if (bits & IMAP_STATUS_MAILBOXID) {
+		buf_adds(out, sep);
+		buf_adds(out, "MAILBOXID (");
+		imap_put_mailboxid(out, st->epoch, st->id);
+		buf_addc(out, ')');
+	}
 	buf_addc(out, ')');
 }
 
 bool
 imap_status_allowed(struct imap_cmd *c, unsigned bits)
 {
+	if (bits & IMAP_STATUS_HIGHESTMODSEQ)
+		imap_condstore(c->s);
 	if (!c->s->rev2 || !(bits & IMAP_STATUS_RECENT))
 		return true;
 	imap_bad(c, "IMAP4rev2 has no RECENT.");

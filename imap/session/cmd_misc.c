@@ -69,14 +69,14 @@ imap_cmd_id(struct imap_cmd *c)
 
 /*
  * enable = "ENABLE" 1*(SP capability)  [RFC 5161 4]
- * Only IMAP4rev2 has to be enabled; what is unknown is ignored.  The response
- * names what was not enabled before.
+ * What is unknown is ignored.  The response names what was not enabled
+ * before.  QRESYNC brings CONDSTORE with it [RFC 7162 3.2.3].
  */
 void
 imap_cmd_enable(struct imap_cmd *c)
 {
 	struct imap_session *s = c->s;
-	bool rev2 = false;
+	bool rev2 = false, condstore = false, qresync = false;
 	struct sv name;
 	int r;
 
@@ -88,15 +88,26 @@ imap_cmd_enable(struct imap_cmd *c)
 			r = imap_atom(&c->in, &name);
 		if (r == RC_OK && sv_ieq(name, SV("IMAP4rev2")))
 			rev2 = true;
+		if (r == RC_OK && sv_ieq(name, SV("CONDSTORE")))
+			condstore = true;
+		if (r == RC_OK && sv_ieq(name, SV("QRESYNC")))
+			qresync = true;
 	} while (r == RC_OK && c->in.s.n > 0);
 	if (r != RC_OK) {
 		imap_syntax(c, r);
 		return;
 	}
 	rev2 = rev2 && !s->rev2;
-	stream_printf(s->st, "* ENABLED%s\r\n", rev2 ? " IMAP4rev2" : "");
+	condstore = condstore && !s->condstore;
+	qresync = qresync && !s->qresync;
+	stream_printf(s->st, "* ENABLED%s%s%s\r\n", rev2 ? " IMAP4rev2" : "",
+	    condstore ? " CONDSTORE" : "", qresync ? " QRESYNC" : "");
 	s->rev2 = s->rev2 || rev2;
-	imap_ok(c, rev2 ? "Enabled." : "Nothing had to be enabled.");
+	s->qresync = s->qresync || qresync;
+	if (condstore || qresync)
+		imap_condstore(s);
+	imap_ok(c, rev2 || condstore || qresync ? "Enabled."
+						: "Nothing had to be enabled.");
 }
 
 /* [RFC 2342 5]: one personal namespace. */

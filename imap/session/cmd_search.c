@@ -21,20 +21,29 @@ search_msg_fini(struct imap_search_msg *q)
 	imap_summary_fini(&q->x);
 }
 
+/* What was found, in rising order. */
+struct found {
+	struct rangeset seqnos;
+	struct rangeset uids;	      /* for UID SEARCH */
+	uint64_t first, last, modseq; /* MODSEQs of the ends, the highest */
+};
+
 static void
-note(const struct imap_search_msg *q, struct rangeset *seqnos,
-    struct rangeset *uids)
+note(const struct imap_search_msg *q, bool uid, struct found *f)
 {
-	rangeset_add(seqnos, q->seqno, q->seqno);
-	if (uids != NULL)
-		rangeset_add(uids, q->m->uid, q->m->uid);
+	if (f->seqnos.n == 0)
+		f->first = q->m->modseq;
+	f->last = q->m->modseq;
+	if (f->modseq < q->m->modseq)
+		f->modseq = q->m->modseq;
+	rangeset_add(&f->seqnos, q->seqno, q->seqno);
+	if (uid)
+		rangeset_add(&f->uids, q->m->uid, q->m->uid);
 }
 
-/* All messages, in order; what matches goes into *seqnos, and for UID SEARCH
- * into *uids. */
+/* All messages, in order; what matches goes into *f. */
 static bool
-run(struct imap_cmd *c, const struct imap_search_key *key,
-    struct rangeset *seqnos, struct rangeset *uids)
+run(struct imap_cmd *c, const struct imap_search_key *key, struct found *f)
 {
 	struct imap_session *s = c->s;
 	struct range whole = {1, view_count(s->view)};
@@ -50,7 +59,7 @@ run(struct imap_cmd *c, const struct imap_search_key *key,
 			q.seqno = walk.first + i;
 			q.have_body = q.have_header = false;
 			if (imap_search_match(&q, key))
-				note(&q, seqnos, c->uid ? uids : NULL);
+				note(&q, c->uid, f);
 			imap_summary_unload(&q.x);
 		}
 	}
@@ -58,9 +67,11 @@ run(struct imap_cmd *c, const struct imap_search_key *key,
 	return !q.damaged;
 }
 
-/* "* SEARCH 2 84 882" */
+/* "* SEARCH 2 84 882 (MODSEQ 917162500)" [RFC 7162 3.1.6]; modseq 0: not
+ * told. */
 static void
-tell_search(struct imap_session *s, const struct rangeset *found)
+tell_search(
+    struct imap_session *s, const struct rangeset *found, uint64_t modseq)
 {
 	struct buf *b = &s->scratch;
 	size_t i;
@@ -75,6 +86,11 @@ tell_search(struct imap_session *s, const struct rangeset *found)
 			buf_addu(b, found->r[i].lo + k);
 		}
 	}
+	if (found->n > 0 && modseq > 0) {
+		buf_adds(b, " (MODSEQ ");
+		buf_addu(b, modseq);
+		buf_addc(b, ')');
+	}
 	buf_add(b, "\r\n", 2);
 	stream_putsv(s->st, buf_sv(b));
 }
@@ -84,7 +100,8 @@ tell_search(struct imap_session *s, const struct rangeset *found)
  *                    *(SP search-return-data)  [RFC 4466 2.6, RFC 4731]
  */
 static void
-tell_esearch(struct imap_cmd *c, unsigned what, const struct rangeset *found)
+tell_esearch(struct imap_cmd *c, unsigned what, const struct rangeset *found,
+    uint64_t modseq)
 {
 	struct imap_session *s = c->s;
 	struct buf *b = &s->scratch;
@@ -107,6 +124,10 @@ tell_esearch(struct imap_cmd *c, unsigned what, const struct rangeset *found)
 	if (found->n > 0 && (what & IMAP_RETURN_ALL)) {
 		buf_adds(b, " ALL ");
 		rangeset_print(found, b);
+	}
+	if (found->n > 0 && modseq > 0) {
+		buf_adds(b, " MODSEQ ");
+		buf_addu(b, modseq);
 	}
 	buf_add(b, "\r\n", 2);
 	stream_putsv(s->st, buf_sv(b));
@@ -145,17 +166,36 @@ save(struct imap_session *s, unsigned what, const struct rangeset *seqnos)
 	return false;
 }
 
+/* Which MODSEQ goes with the response: of MIN and MAX alone just theirs
+ * [RFC 4731 3.2]. */
+static uint64_t
+modseq_of(const struct found *f, unsigned what)
+{
+	const unsigned min = IMAP_RETURN_MIN, max = IMAP_RETURN_MAX;
+
+	what &= min | max | IMAP_RETURN_ALL | IMAP_RETURN_COUNT;
+	if (what == min)
+		return f->first;
+	if (what == max)
+		return f->last;
+	if (what == (min | max))
+		return f->first > f->last ? f->first : f->last;
+	return f->modseq;
+}
+
 /* In the form that was asked for; IMAP4rev2 knows ESEARCH only. */
 static void
-tell(struct imap_cmd *c, const struct imap_search *what,
-    const struct rangeset *found)
+tell(struct imap_cmd *c, const struct imap_search *what, const struct found *f)
 {
+	const struct rangeset *found = c->uid ? &f->uids : &f->seqnos;
+	uint64_t modseq = what->modseq ? modseq_of(f, what->result) : 0;
+
 	if (what->result == IMAP_RETURN_SAVE)
 		return;
 	if (what->esearch || c->s->rev2)
-		tell_esearch(c, what->result, found);
+		tell_esearch(c, what->result, found, modseq);
 	else
-		tell_search(c->s, found);
+		tell_search(c->s, found, modseq);
 }
 
 static bool
@@ -169,7 +209,7 @@ void
 imap_cmd_search(struct imap_cmd *c)
 {
 	struct imap_session *s = c->s;
-	struct rangeset seqnos = RANGESET_EMPTY, uids = RANGESET_EMPTY;
+	struct found f = {.seqnos = RANGESET_EMPTY};
 	struct imap_search what;
 	bool whole, saved;
 	int r = imap_sp(&c->in);
@@ -187,14 +227,18 @@ imap_cmd_search(struct imap_cmd *c)
 			   "That charset is not known.");
 		return;
 	}
+	/* [RFC 7162 3.2.10.2]: the client speaks in numbers. */
+	c->keeps = what.seqnos;
+	if (what.modseq)
+		imap_condstore(s);
 	imap_search_prepare(s, what.key, what.charset);
-	whole = run(c, what.key, &seqnos, &uids);
-	saved =
-	    !(what.result & IMAP_RETURN_SAVE) || save(s, what.result, &seqnos);
+	whole = run(c, what.key, &f);
+	saved = !(what.result & IMAP_RETURN_SAVE) ||
+		save(s, what.result, &f.seqnos);
 	if (saved)
-		tell(c, &what, c->uid ? &uids : &seqnos);
-	rangeset_fini(&uids);
-	rangeset_fini(&seqnos);
+		tell(c, &what, &f);
+	rangeset_fini(&f.uids);
+	rangeset_fini(&f.seqnos);
 	if (!saved)
 		imap_no(c, "[NOTSAVED] Too many messages to remember.");
 	else if (whole)

@@ -1,18 +1,55 @@
 #include "imap/session/internal.h"
 
-/* select = "SELECT" SP mailbox; examine likewise */
+/* What SELECT says of the mailbox [RFC 3501 6.3.1, RFC 9051 6.3.2]. */
+static void
+tell_opened(struct imap_session *s, struct sv name)
+{
+	struct view_info info;
+
+	imap_tell_flags(s);
+	view_info(s->view, &info, &s->need);
+	imap_tell_exists(s, view_count(s->view));
+	if (s->rev2)
+		imap_tell_mailbox(s, name, SV(""));
+	else if (info.first_unseen != 0)
+		stream_printf(s->st,
+		    "* OK [UNSEEN %u] The first unseen message.\r\n",
+		    info.first_unseen);
+	stream_printf(s->st,
+	    "* OK [UIDVALIDITY %u] UIDs are valid.\r\n"
+	    "* OK [UIDNEXT %u] The next UID.\r\n"
+	    "* OK [HIGHESTMODSEQ %llu] The highest mod-sequence.\r\n",
+	    info.uidvalidity, info.uidnext,
+	    (unsigned long long)info.highest_modseq);
+	buf_reset(&s->scratch);
+	buf_adds(&s->scratch, "* OK [MAILBOXID (");
+	imap_put_mailboxid(&s->scratch, info.epoch, info.id);
+	buf_adds(&s->scratch, ")] Its identity.\r\n");
+	stream_putsv(s->st, buf_sv(&s->scratch));
+}
+
+/* select = "SELECT" SP mailbox [select-params]; examine likewise */
 static void
 select_mailbox(struct imap_cmd *c, bool readonly)
 {
 	struct imap_session *s = c->s;
-	struct view_info info;
+	struct imap_select what;
 	struct sv name;
-	int r = imap_sp(&c->in);
+	int named, r = imap_sp(&c->in);
 
 	if (r == RC_OK)
 		r = imap_mailbox(&c->in, &name);
+	named = r;
+	if (r == RC_OK || r == RC_PERM)
+		r = imap_select_params(&c->in, &what);
 	if (r == RC_OK)
 		r = imap_end(&c->in);
+	if (r == RC_OK && what.qresync && !s->qresync) {
+		imap_bad(c, "QRESYNC has to be enabled first.");
+		return;
+	}
+	if (r == RC_OK)
+		r = named;
 	/* Also a SELECT that fails leaves nothing selected
 	 * [RFC 3501 6.3.1]; one that is no command leaves it alone. */
 	if (r == RC_OK || r == RC_PERM)
@@ -30,19 +67,11 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 	readonly = readonly || view_past(s->view);
 	s->state = IMAP_ST_SELECTED;
 	s->readonly = readonly;
-	imap_tell_flags(s);
-	view_info(s->view, &info, &s->need);
-	imap_tell_exists(s, view_count(s->view));
-	if (s->rev2)
-		imap_tell_mailbox(s, name, SV(""));
-	else if (info.first_unseen != 0)
-		stream_printf(s->st,
-		    "* OK [UNSEEN %u] The first unseen message.\r\n",
-		    info.first_unseen);
-	stream_printf(s->st,
-	    "* OK [UIDVALIDITY %u] UIDs are valid.\r\n"
-	    "* OK [UIDNEXT %u] The next UID.\r\n",
-	    info.uidvalidity, info.uidnext);
+	tell_opened(s, name);
+	/* HIGHESTMODSEQ has just been said. */
+	s->condstore = s->condstore || what.condstore || what.qresync;
+	if (what.qresync)
+		imap_resync(s, &what);
 	imap_ok(c, readonly ? "[READ-ONLY] Mailbox opened to read."
 			    : "[READ-WRITE] Mailbox opened.");
 }
@@ -123,17 +152,14 @@ imap_cmd_expunge(struct imap_cmd *c)
 		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
 		return;
 	}
-	if (c->uid && set.saved) {
-		rangeset_copy(&uids, &s->saved);
-	} else if (c->uid) {
-		uint32_t n = view_count(s->view);
-
-		imap_set_resolve(&set, n > 0 ? view_uid(s->view, n) : 1, &uids);
-	}
+	if (c->uid)
+		imap_uid_set(s, &set, &uids);
 	r = view_expunge(s->view, c->uid ? &uids : NULL, &s->need, &err);
 	rangeset_fini(&uids);
-	if (r != RC_OK)
+	if (r != RC_OK) {
 		imap_store_error(c, r, &err);
-	else
-		imap_ok(c, "Expunged.");
+		return;
+	}
+	imap_sync(s, true);
+	imap_ok(c, "%sExpunged.", imap_modseq_code(s));
 }

@@ -1,20 +1,38 @@
 #include "imap/session/internal.h"
 
-/* What was asked for, as if by FETCH, and what others changed meanwhile. */
+/*
+ * What was asked for, as if by FETCH: all of seqnos, or NULL for silence.  A
+ * client that knows of mod-sequences learns the new ones also where it wants
+ * silence [RFC 7162 3.1.3], and the flags of what it could not change.
+ */
 static void
-tell(struct imap_cmd *c, const struct imap_store_att *att,
-    const struct rangeset *seqnos, const struct rangeset *changed)
+tell(struct imap_cmd *c, const struct rangeset *seqnos,
+    const struct rangeset *changed, const struct rangeset *failed)
 {
-	struct rangeset both = RANGESET_EMPTY;
-	size_t i;
+	struct imap_session *s = c->s;
+	unsigned items = imap_news_items(s);
 
-	if (att->silent)
+	if (c->uid || s->rev2)
+		items |= IMAP_FETCH_UID;
+	imap_tell_msgs(s, seqnos != NULL ? seqnos : failed, items);
+	if (seqnos == NULL && s->condstore)
+		imap_tell_msgs(s, changed, IMAP_FETCH_UID | IMAP_FETCH_MODSEQ);
+}
+
+/* "[MODIFIED 7,9] " in the numbers of the command. */
+static void
+stored(struct imap_cmd *c, const struct rangeset *seqnos,
+    const struct rangeset *uids)
+{
+	struct buf *b = &c->s->scratch;
+
+	if (uids->n == 0) {
+		imap_ok(c, "Flags stored.");
 		return;
-	rangeset_copy(&both, seqnos);
-	for (i = 0; i < changed->n; i++)
-		rangeset_add(&both, changed->r[i].lo, changed->r[i].hi);
-	imap_tell_msg_flags(c->s, &both, c->uid || c->s->rev2);
-	rangeset_fini(&both);
+	}
+	buf_reset(b);
+	rangeset_print(c->uid ? uids : seqnos, b);
+	imap_ok(c, "[MODIFIED %s] Not all flags were stored.", b->p);
 }
 
 static void
@@ -28,7 +46,7 @@ store(struct imap_cmd *c, const struct imap_set *set,
 	};
 	struct imap_session *s = c->s;
 	struct rangeset seqnos = RANGESET_EMPTY, changed = RANGESET_EMPTY;
-	struct rangeset failed = RANGESET_EMPTY;
+	struct rangeset failed = RANGESET_EMPTY, failed_uids = RANGESET_EMPTY;
 	struct store_flags flags;
 	struct err err = {0};
 	int r;
@@ -36,21 +54,26 @@ store(struct imap_cmd *c, const struct imap_set *set,
 	if (!imap_resolve(c, set, &seqnos) ||
 	    !imap_store_flags(c, &att->flags, &flags))
 		goto out;
-	r = view_store(s->view, &seqnos, op[att->op], &flags, 0, &changed,
-	    &failed, &s->need, &err);
+	if (att->conditional)
+		imap_condstore(s);
+	r = view_store(s->view, &seqnos, op[att->op], &flags,
+	    att->conditional ? &att->unchanged_since : NULL, &changed,
+	    &failed_uids, &s->need, &err);
 	if (r != RC_OK) {
 		imap_store_error(c, r, &err);
 		goto out;
 	}
-	tell(c, att, &seqnos, &changed);
-	imap_ok(c, "Flags stored.");
+	imap_uids_to_seqnos(s->view, &failed_uids, &failed);
+	tell(c, att->silent ? NULL : &seqnos, &changed, &failed);
+	stored(c, &failed, &failed_uids);
 out:
+	rangeset_fini(&failed_uids);
 	rangeset_fini(&failed);
 	rangeset_fini(&changed);
 	rangeset_fini(&seqnos);
 }
 
-/* store = "STORE" SP sequence-set SP store-att-flags */
+/* store = "STORE" SP sequence-set [SP store-modifiers] SP store-att-flags */
 void
 imap_cmd_store(struct imap_cmd *c)
 {

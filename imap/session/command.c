@@ -152,7 +152,7 @@ imap_command_finish(struct imap_cmd *c)
 	if (c->status == IMAP_PENDING || s->broken)
 		return;
 	if (s->state == IMAP_ST_SELECTED && !(flags & IMAP_VERB_NO_SYNC))
-		imap_sync(s, !(flags & KEEPS) || c->uid);
+		imap_sync(s, (!(flags & KEEPS) || c->uid) && !c->keeps);
 	stream_putsv(s->st, c->tag);
 	stream_puts(s->st, word[c->status]);
 	stream_putsv(s->st, buf_sv(&s->reply));

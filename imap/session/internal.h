@@ -9,6 +9,7 @@
 #include "imap/parse/list.h"
 #include "imap/parse/parse.h"
 #include "imap/parse/search.h"
+#include "imap/parse/select.h"
 #include "imap/session/session.h"
 #include "mime/mime.h"
 #include "net/stream.h"
@@ -47,6 +48,8 @@ struct imap_session {
 	int64_t last_input; /* of clk_mono() */
 	uint64_t commands;  /* for the log */
 	bool rev2;	    /* ENABLE IMAP4rev2 was said [RFC 9051 6.3.1] */
+	bool condstore;	    /* it knows of MODSEQ: every FETCH has it */
+	bool qresync;	    /* likewise, and of VANISHED instead of EXPUNGE */
 	bool poisoned; /* the journal has failed: nothing is said any more */
 	bool broken;   /* it stopped amidst a literal: only closing is left */
 
@@ -80,7 +83,8 @@ struct imap_cmd {
 	struct imap_session *s;
 	const struct imap_verb *verb;
 	struct sv tag;
-	bool uid; /* UID FETCH and so on */
+	bool uid;   /* UID FETCH and so on */
+	bool keeps; /* as IMAP_VERB_KEEPS_NUMBERS, also with UID */
 	struct imap_in in;
 	enum imap_status status; /* IMAP_PENDING: answered later */
 };
@@ -151,12 +155,29 @@ void imap_notify(void *arg);
 void imap_deselect(struct imap_session *s);
 /* Untagged responses for what has changed. */
 void imap_sync(struct imap_session *s, bool with_expunges);
-/* As deselect, for another SELECT: IMAP4rev2 hears of it. */
+/* As deselect, for another SELECT: the client hears of it. */
 void imap_reselect(struct imap_session *s);
 /* "* 23 EXISTS", and what IMAP4rev1 hears of \Recent. */
 void imap_tell_exists(struct imap_session *s, uint32_t count);
+/*
+ * The client knows of mod-sequences from now on; the first time, with a
+ * mailbox selected, it is told HIGHESTMODSEQ [RFC 7162 3.1].
+ */
+void imap_condstore(struct imap_session *s);
+/* Up to which MODSEQ the client has been told everything. */
+uint64_t imap_told_modseq(struct imap_session *s);
+/* "[HIGHESTMODSEQ 715194045007] " for the tagged OK of what expunges, or
+ * nothing without QRESYNC; stays until scratch is used. */
+const char *imap_modseq_code(struct imap_session *s);
 /* "* FLAGS" and "* OK [PERMANENTFLAGS". */
 void imap_tell_flags(struct imap_session *s);
+/* Adds the sequence numbers of those UIDs that are there. */
+void imap_uids_to_seqnos(
+    struct view *v, const struct rangeset *uids, struct rangeset *out);
+/* The UIDs that a set of UIDs names, whether they are there or not; "*" is the
+ * highest in the mailbox, 1 if it is empty. */
+void imap_uid_set(
+    struct imap_session *s, const struct imap_set *set, struct rangeset *out);
 /*
  * The sequence numbers that a set names.  False after having answered BAD: a
  * number is above the count [RFC 3501 9, seq-number].  UIDs that are not
@@ -177,13 +198,19 @@ struct imap_msg_writer {
 };
 
 void imap_msg_writer_init(struct imap_msg_writer *w, struct imap_session *s);
-/* "* 5 FETCH (UID 12 FLAGS (\Seen)" of items UID, SIZE and FLAGS, without a
- * space at the end. */
+/* Which the client is told of any message whose flags have changed: FLAGS,
+ * and what its extensions want [RFC 7162 3.2.4]. */
+unsigned imap_news_items(const struct imap_session *s);
+/* "* 5 FETCH (UID 12 FLAGS (\Seen)" of items UID, SIZE, MODSEQ and FLAGS,
+ * without a space at the end. */
+#define IMAP_HEAD_ITEMS                                         \
+	(IMAP_FETCH_UID | IMAP_FETCH_SIZE | IMAP_FETCH_MODSEQ | \
+	    IMAP_FETCH_FLAGS)
 void imap_put_msg_head(const struct imap_msg_writer *w, uint32_t seqno,
     const struct store_msg *m, unsigned items);
-/* "* 5 FETCH (FLAGS (\Seen))" for each of them. */
-void imap_tell_msg_flags(
-    struct imap_session *s, const struct rangeset *seqnos, bool uid);
+/* "* 5 FETCH (FLAGS (\Seen))" with these items for each of them. */
+void imap_tell_msgs(
+    struct imap_session *s, const struct rangeset *seqnos, unsigned items);
 
 /* How many messages are copied out of the store at once. */
 #define IMAP_CHUNK 256
@@ -219,6 +246,23 @@ void imap_summary_fini(struct imap_summary *x);
 bool imap_summary_load(
     struct imap_summary *x, struct store *st, const struct store_msg *m);
 void imap_summary_unload(struct imap_summary *x);
+
+/* ---- select_sync.c ---- */
+
+/* What has happened since the client was here last [RFC 7162 3.2.5]. */
+void imap_resync(struct imap_session *s, const struct imap_select *what);
+/* "* VANISHED (EARLIER)" for those of these UIDs that went after modseq. */
+void imap_tell_vanished(struct imap_session *s, const struct rangeset *uids,
+    uint64_t modseq, uint32_t above);
+
+/* ---- identity.c: object identifiers [RFC 8474] ---- */
+
+/* "M65b8a01fc4d7e902-7": unique in the house, and never used again. */
+void imap_put_mailboxid(struct buf *out, uint64_t epoch, uint32_t id);
+/* "E65b8a01fc4d7e902-1234", the same for all copies of a message. */
+void imap_put_emailid(struct buf *out, uint64_t epoch, uint64_t body);
+/* The `body` that an EMAILID of this epoch names; 0: none. */
+uint64_t imap_emailid_body(struct sv id, uint64_t epoch);
 
 /* ---- section.c ---- */
 
@@ -261,7 +305,8 @@ bool imap_put_binary(struct imap_session *s, const struct store_msg *m,
  * may write INBOX in any case.
  */
 void imap_tell_mailbox(struct imap_session *s, struct sv name, struct sv old);
-/* False after having answered: an item that IMAP4rev2 does not have. */
+/* False after having answered: an item that IMAP4rev2 does not have.
+ * HIGHESTMODSEQ enables CONDSTORE. */
 bool imap_status_allowed(struct imap_cmd *c, unsigned bits);
 void imap_tell_status(struct imap_session *s, struct sv name, unsigned bits,
     const struct store_status *st);

@@ -19,8 +19,9 @@ imap_deselect(struct imap_session *s)
 void
 imap_reselect(struct imap_session *s)
 {
-	/* What was said before is of the old mailbox [RFC 9051 7.1]. */
-	if (s->rev2 && s->state == IMAP_ST_SELECTED)
+	/* What was said before is of the old mailbox [RFC 9051 7.1], [RFC 7162
+	 * 3.2.11]: also for those who have enabled nothing. */
+	if (s->state == IMAP_ST_SELECTED)
 		stream_puts(
 		    s->st, "* OK [CLOSED] The mailbox before is closed.\r\n");
 	imap_deselect(s);
@@ -64,11 +65,76 @@ imap_tell_flags(struct imap_session *s)
 	stream_puts(s->st, ")] Flags that are kept.\r\n");
 }
 
+uint64_t
+imap_told_modseq(struct imap_session *s)
+{
+	struct view_info info;
+
+	view_info(s->view, &info, &s->need);
+	return info.highest_modseq;
+}
+
+void
+imap_condstore(struct imap_session *s)
+{
+	if (!s->condstore && s->state == IMAP_ST_SELECTED)
+		stream_printf(s->st,
+		    "* OK [HIGHESTMODSEQ %llu] Mod-sequences are told.\r\n",
+		    (unsigned long long)imap_told_modseq(s));
+	s->condstore = true;
+}
+
+const char *
+imap_modseq_code(struct imap_session *s)
+{
+	buf_reset(&s->scratch);
+	if (s->qresync && s->state == IMAP_ST_SELECTED)
+		buf_addf(&s->scratch, "[HIGHESTMODSEQ %llu] ",
+		    (unsigned long long)imap_told_modseq(s));
+	return s->scratch.p;
+}
+
+/* EXPUNGEs, or what stands for them [RFC 7162 3.2.10]. */
+static void
+tell_expunged(struct imap_session *s, const struct view_changes *ch)
+{
+	uint32_t i;
+
+	if (ch->nexpunged > 0 && s->qresync) {
+		buf_reset(&s->scratch);
+		rangeset_print(&ch->expunged, &s->scratch);
+		stream_puts(s->st, "* VANISHED ");
+		stream_putsv(s->st, buf_sv(&s->scratch));
+		stream_puts(s->st, "\r\n");
+		return;
+	}
+	for (i = 0; i < ch->nexpunged; i++)
+		stream_printf(s->st, "* %u EXPUNGE\r\n", ch->expunged_seqno[i]);
+}
+
+/*
+ * The client takes the highest MODSEQ that it hears for the one up to which
+ * it knows all, unless it is told better: an expunge that must not be told
+ * yet would be lost to it if the connection broke now [RFC 7162 3.2, 6].
+ */
+static void
+tell_waiting(struct imap_session *s)
+{
+	struct view_info info;
+
+	if (!s->condstore)
+		return;
+	view_info(s->view, &info, &s->need);
+	if (info.expunge_waits)
+		stream_printf(s->st,
+		    "* OK [HIGHESTMODSEQ %llu] An expunge waits.\r\n",
+		    (unsigned long long)info.highest_modseq);
+}
+
 void
 imap_sync(struct imap_session *s, bool with_expunges)
 {
 	struct view_changes ch;
-	uint32_t i;
 
 	if (s->state != IMAP_ST_SELECTED)
 		return;
@@ -80,19 +146,19 @@ imap_sync(struct imap_session *s, bool with_expunges)
 		view_changes_fini(&ch);
 		return;
 	}
-	for (i = 0; i < ch.nexpunged; i++)
-		stream_printf(s->st, "* %u EXPUNGE\r\n", ch.expunged_seqno[i]);
+	tell_expunged(s, &ch);
 	if (ch.exists_changed)
 		imap_tell_exists(s, ch.exists);
 	if (ch.keywords_changed)
 		imap_tell_flags(s);
-	imap_tell_msg_flags(s, &ch.flags, true);
+	imap_tell_msgs(s, &ch.flags, IMAP_FETCH_UID | imap_news_items(s));
+	if (!with_expunges)
+		tell_waiting(s);
 	view_changes_fini(&ch);
 }
 
-/* UIDs become the sequence numbers of those that are there. */
-static void
-uids_to_seqnos(
+void
+imap_uids_to_seqnos(
     struct view *v, const struct rangeset *uids, struct rangeset *out)
 {
 	size_t i;
@@ -118,8 +184,20 @@ uid_set_to_seqnos(
 	if (count == 0)
 		return;
 	imap_set_resolve(set, view_uid(v, count), &uids);
-	uids_to_seqnos(v, &uids, out);
+	imap_uids_to_seqnos(v, &uids, out);
 	rangeset_fini(&uids);
+}
+
+void
+imap_uid_set(
+    struct imap_session *s, const struct imap_set *set, struct rangeset *out)
+{
+	uint32_t n = view_count(s->view);
+
+	if (set->saved)
+		rangeset_copy(out, &s->saved);
+	else
+		imap_set_resolve(set, n > 0 ? view_uid(s->view, n) : 1, out);
 }
 
 bool
@@ -131,7 +209,7 @@ imap_resolve(
 
 	/* "$" is what it names, with UID and without [RFC 5182 2.1]. */
 	if (set->saved) {
-		uids_to_seqnos(v, &c->s->saved, out);
+		imap_uids_to_seqnos(v, &c->s->saved, out);
 		return true;
 	}
 	if (c->uid) {

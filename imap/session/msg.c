@@ -15,9 +15,9 @@ put_text(char *p, const char *s, size_t n)
 #define PUT(p, lit) put_text(p, lit, sizeof(lit) - 1)
 
 static char *
-put_number(char *p, uint32_t v)
+put_number(char *p, uint64_t v)
 {
-	char t[10];
+	char t[20];
 	size_t i = sizeof t;
 
 	do {
@@ -69,7 +69,7 @@ void
 imap_put_msg_head(const struct imap_msg_writer *w, uint32_t seqno,
     const struct store_msg *m, unsigned items)
 {
-	char t[160], *p = t, *flags;
+	char t[200], *p = t, *flags;
 
 	p = PUT(p, "* ");
 	p = put_number(p, seqno);
@@ -83,6 +83,11 @@ imap_put_msg_head(const struct imap_msg_writer *w, uint32_t seqno,
 		p = PUT(p, "RFC822.SIZE ");
 		p = put_number(p, m->size);
 		*p++ = ' ';
+	}
+	if (items & IMAP_FETCH_MODSEQ) {
+		p = PUT(p, "MODSEQ (");
+		p = put_number(p, m->modseq);
+		p = PUT(p, ") ");
 	}
 	if (items & IMAP_FETCH_FLAGS) {
 		p = PUT(p, "FLAGS (");
@@ -126,9 +131,16 @@ imap_walk_next(struct imap_walk *w)
 	return w->n > 0;
 }
 
+unsigned
+imap_news_items(const struct imap_session *s)
+{
+	return IMAP_FETCH_FLAGS |
+	       (s->condstore ? IMAP_FETCH_UID | IMAP_FETCH_MODSEQ : 0);
+}
+
 void
-imap_tell_msg_flags(
-    struct imap_session *s, const struct rangeset *seqnos, bool uid)
+imap_tell_msgs(
+    struct imap_session *s, const struct rangeset *seqnos, unsigned items)
 {
 	struct imap_walk walk = {.s = s, .seqnos = seqnos};
 	struct imap_msg_writer w;
@@ -139,8 +151,8 @@ imap_tell_msg_flags(
 	imap_msg_writer_init(&w, s);
 	while (imap_walk_next(&walk)) {
 		for (i = 0; i < walk.n; i++) {
-			imap_put_msg_head(&w, walk.first + i, &walk.msg[i],
-			    IMAP_FETCH_FLAGS | (uid ? IMAP_FETCH_UID : 0));
+			imap_put_msg_head(
+			    &w, walk.first + i, &walk.msg[i], items);
 			stream_write(s->st, ")\r\n", 3);
 		}
 	}

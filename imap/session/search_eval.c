@@ -8,6 +8,7 @@ struct prepared {
 	struct rangeset set; /* SEQ, UID: in the arena */
 	struct imap_needle needle;
 	uint64_t keyword; /* bits */
+	uint64_t body;	  /* EMAILID; 0: of no message */
 };
 
 static bool
@@ -92,6 +93,11 @@ cost(const struct imap_search_key *k)
 	case IMAP_SEARCH_KEYWORD:
 	case IMAP_SEARCH_LARGER:
 	case IMAP_SEARCH_SMALLER:
+	case IMAP_SEARCH_MODSEQ:
+	case IMAP_SEARCH_EMAILID:
+	case IMAP_SEARCH_SAVEDBEFORE:
+	case IMAP_SEARCH_SAVEDON:
+	case IMAP_SEARCH_SAVEDSINCE:
 	case IMAP_SEARCH_BEFORE:
 	case IMAP_SEARCH_ON:
 	case IMAP_SEARCH_SINCE:
@@ -159,6 +165,8 @@ imap_search_prepare(
 	else if (k->type == IMAP_SEARCH_UID)
 		prepare_set(s, &k->set,
 		    count > 0 ? view_uid(s->view, count) : 1, &p->set);
+	else if (k->type == IMAP_SEARCH_EMAILID)
+		p->body = imap_emailid_body(k->text, store_epoch(s->store));
 	else if (k->type == IMAP_SEARCH_KEYWORD)
 		p->keyword = keyword_bits(s->view, k->text);
 	for (c = k->child; c != NULL; c = c->next)
@@ -198,17 +206,22 @@ sent_day(struct imap_search_msg *q, int64_t *out)
 static bool
 match_dates(struct imap_search_msg *q, const struct imap_search_key *k)
 {
+	enum imap_search_type t = k->type;
 	int64_t day;
 
-	if (k->type >= IMAP_SEARCH_SENTBEFORE) {
+	if (t >= IMAP_SEARCH_SENTBEFORE) {
 		if (!sent_day(q, &day))
 			return false;
-	} else {
+	} else if (t >= IMAP_SEARCH_BEFORE) {
 		day = day_of(q->m->internal_date, q->m->zone);
+	} else {
+		day = day_of(q->m->save_date, 0);
 	}
-	if (k->type == IMAP_SEARCH_BEFORE || k->type == IMAP_SEARCH_SENTBEFORE)
+	if (t == IMAP_SEARCH_BEFORE || t == IMAP_SEARCH_SENTBEFORE ||
+	    t == IMAP_SEARCH_SAVEDBEFORE)
 		return day < k->days;
-	if (k->type == IMAP_SEARCH_ON || k->type == IMAP_SEARCH_SENTON)
+	if (t == IMAP_SEARCH_ON || t == IMAP_SEARCH_SENTON ||
+	    t == IMAP_SEARCH_SAVEDON)
 		return day == k->days;
 	return day >= k->days;
 }
@@ -250,6 +263,13 @@ imap_search_match(struct imap_search_msg *q, const struct imap_search_key *k)
 		return q->m->size > k->number;
 	case IMAP_SEARCH_SMALLER:
 		return q->m->size < k->number;
+	case IMAP_SEARCH_MODSEQ:
+		return q->m->modseq >= k->number;
+	case IMAP_SEARCH_EMAILID:
+		return q->m->body == p->body;
+	case IMAP_SEARCH_SAVEDBEFORE:
+	case IMAP_SEARCH_SAVEDON:
+	case IMAP_SEARCH_SAVEDSINCE:
 	case IMAP_SEARCH_BEFORE:
 	case IMAP_SEARCH_ON:
 	case IMAP_SEARCH_SINCE:

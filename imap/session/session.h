@@ -18,8 +18,16 @@
  * stream's gate waits until the journal is flushed up to there before a byte
  * goes out.
  *
+ * CONDSTORE [RFC 7162 3.1]: a message has one MODSEQ for all of it, the
+ * sequence number of the record that changed it last.  HIGHESTMODSEQ is said
+ * with every SELECT, UID and MODSEQ in every FETCH only to clients that have
+ * shown that they know of them.  QRESYNC [RFC 7162 3.2]: what has gone is
+ * remembered by the store as far back as it can; before that, all UIDs that are
+ * not there count as gone.
+ *
  * EXPUNGE is told at the end of each command but FETCH, STORE and SEARCH
- * (their UID forms may), never in between [RFC 3501 7.4.1].
+ * (their UID forms may, but for a UID SEARCH with sequence numbers), never in
+ * between [RFC 3501 7.4.1].
  *
  * [RFC 3501 2.3.2 DEVIATES: \Recent is never set and RECENT is always 0.
  * IMAP4rev2 has dropped the flag; a server that keeps it needs a write for

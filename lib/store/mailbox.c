@@ -651,6 +651,18 @@ out:
 	return r;
 }
 
+static uint64_t
+deleted_size(struct mailbox *mb)
+{
+	uint64_t size = 0;
+	size_t i, n = mb->deleted > 0 ? table_count(&mb->t) : 0;
+
+	for (i = 0; i < n; i++)
+		if (table_at(&mb->t, i)->system & STORE_DELETED)
+			size += table_at(&mb->t, i)->size;
+	return size;
+}
+
 int
 store_status(struct store *st, const char *name, struct store_status *out,
     uint64_t *need)
@@ -673,7 +685,8 @@ store_status(struct store *st, const char *name, struct store_status *out,
 		    .modseq = mb->modseq,
 		    .epoch = journal_epoch(st->j),
 		    .id = mb->id,
-		    .deleted = mb->deleted};
+		    .deleted = mb->deleted,
+		    .deleted_size = deleted_size(mb)};
 		raise_need(need, mb->modseq);
 		r = RC_OK;
 		if (mb->past)

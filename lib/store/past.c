@@ -192,7 +192,10 @@ past_new(struct store *st, const char *name, uint32_t id)
 	mb->selectable = true;
 	mb->past = true;
 	mb->dead = true;
-	mb->vanished_floor = UINT64_MAX; /* it has no history of its own */
+	/* It has no history of its own: whatever happens anywhere may have
+	 * changed it. */
+	mb->vanished_floor = UINT64_MAX;
+	mb->modseq = journal_next(st->j) - 1;
 	mb->next_dead = st->dead;
 	st->dead = mb;
 	return mb;

@@ -189,7 +189,8 @@ struct store_status {
 	uint64_t modseq; /* highest */
 	uint64_t epoch;	 /* journal epoch, for MAILBOXID and UIDL */
 	uint32_t id;
-	uint32_t deleted; /* messages with \Deleted */
+	uint32_t deleted;      /* messages with \Deleted */
+	uint64_t deleted_size; /* and the sum of their sizes */
 };
 
 int store_status(struct store *st, const char *name, struct store_status *out,

@@ -395,6 +395,7 @@ class Session:
             if not self.view:
                 return "ALL", lambda m, n: True
             text, uids = self.pick(uid)
+            self.by_number |= not uid and text != "$"
             return ("UID " if uid else "") + text, lambda m, n: m.uid in uids
         a, fa = self.key(depth + 1)
         if kind == 9:
@@ -407,6 +408,7 @@ class Session:
     def do_search(self):
         rnd = self.world.rnd
         uid, extended = rnd.random() < 0.5, rnd.random() < 0.5
+        self.by_number = False
         text, means = self.key()
         found = [u for i, u in enumerate(self.view) if means(self.box.messages[u], i + 1)]
         opts = rnd.sample(["MIN", "MAX", "COUNT", "ALL", "SAVE"], rnd.randint(0, 5)) \
@@ -430,16 +432,17 @@ class Session:
             some = ("MIN" in opts or "MAX" in opts) and not ("ALL" in opts or "COUNT" in opts)
             self.saved = set(ends if some else found)
         want = [u if uid else i + 1 for i, u in enumerate(self.view) if u in set(found)]
+        uid_only = uid and not self.by_number
         if opts == ["SAVE"]:
             check(not answers, f"an answer: {answers}")
-            return self.changes(others, uid)
+            return self.changes(others, uid_only)
         check(len(answers) == 1, f"{len(answers)} answers")
         if extended or self.rev2:
             self.esearched(answers[0], want, uid, set(opts) - {"SAVE"} or {"ALL"})
         else:
             check(answers[0][0] == "SEARCH", f"{answers[0][0]} without RETURN")
             check(list(map(int, answers[0][1:])) == want, f"found {answers[0]}, not {want}")
-        self.changes(others, uid)
+        self.changes(others, uid_only)
 
     def esearched(self, words, want, uid, opts):
         flat = " ".join(words)
@@ -546,7 +549,7 @@ class Session:
         rnd = self.world.rnd
         box = rnd.choice(self.world.boxes)
         readonly = rnd.random() < 0.2
-        closed = self.rev2 and self.box is not None
+        closed = self.box is not None
         self.leave()
         facts = {}
 
@@ -569,9 +572,10 @@ class Session:
         unseen = [i + 1 for i, u in enumerate(live) if "\\Seen" not in box.messages[u].flags]
         want = {"exists": len(live), "next": box.next, "validity": box.validity}
         if self.rev2:
-            want |= {"list": 0} | ({"closed": 0} if closed else {})
+            want |= {"list": 0}
         else:
             want |= {"recent": 0} | ({"unseen": unseen[0]} if unseen else {})
+        want |= {"closed": 0} if closed else {}
         check(facts == want, f"{facts}, not {want}")
         self.box, self.readonly, self.view, self.told_next = box, readonly, live, box.next
 

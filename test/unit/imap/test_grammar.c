@@ -6,6 +6,7 @@
 #include "imap/parse/list.h"
 #include "imap/parse/parse.h"
 #include "imap/parse/search.h"
+#include "imap/parse/select.h"
 
 static const struct imap_limits lim = {.line = 1000,
     .literal = 1000,
@@ -146,6 +147,8 @@ read_store(struct imap_in *in, struct buf *out)
 
 	if (r != RC_OK)
 		return r;
+	if (a.conditional)
+		buf_addf(out, "<%llu ", (unsigned long long)a.unchanged_since);
 	buf_addf(out, "%c%s ", "=+-"[a.op], a.silent ? " silent" : "");
 	put_flags(out, &a.flags);
 	return r;
@@ -193,6 +196,8 @@ read_fetch(struct imap_in *in, struct buf *out)
 	int r = imap_fetch_atts(in, &f);
 	size_t i;
 
+	if (r == RC_OK)
+		r = imap_fetch_modifiers(in, &f);
 	if (r != RC_OK)
 		return r;
 	buf_addf(out, "%02x%s", f.items, f.sets_seen ? " seen" : "");
@@ -204,6 +209,9 @@ read_fetch(struct imap_in *in, struct buf *out)
 			    (unsigned long long)f.section[i].count);
 		buf_adds(out, f.section[i].peek ? "p" : "");
 	}
+	if (f.changed_since)
+		buf_addf(out, " >%llu%s", (unsigned long long)f.since,
+		    f.vanished ? " vanished" : "");
 	return r;
 }
 
@@ -211,9 +219,10 @@ static void
 put_key(struct buf *out, const struct imap_search_key *k)
 {
 	static const char *const name[] = {"all", "and", "or", "not", "seq",
-	    "uid", "flag", "none", "keyword", "larger", "smaller", "before",
-	    "on", "since", "sentbefore", "senton", "sentsince", "subject",
-	    "from", "to", "cc", "bcc", "header", "body", "text"};
+	    "uid", "flag", "none", "keyword", "larger", "smaller", "modseq",
+	    "emailid", "savedbefore", "savedon", "savedsince", "before", "on",
+	    "since", "sentbefore", "senton", "sentsince", "subject", "from",
+	    "to", "cc", "bcc", "header", "body", "text"};
 	const struct imap_search_key *c;
 
 	buf_addf(out, "(%s", name[k->type]);
@@ -246,7 +255,36 @@ read_search(struct imap_in *in, struct buf *out)
 		buf_addf(out, "return %x ", s.result);
 	if (s.charset.n > 0)
 		buf_addf(out, "charset %.*s ", SV_ARG(s.charset));
+	if (s.modseq || s.seqnos)
+		buf_addf(
+		    out, "%s%s ", s.modseq ? "M" : "", s.seqnos ? "N" : "");
 	put_key(out, s.key);
+	return r;
+}
+
+static int
+read_select(struct imap_in *in, struct buf *out)
+{
+	struct imap_select s;
+	int r = imap_select_params(in, &s);
+
+	if (r != RC_OK)
+		return r;
+	buf_adds(out, s.condstore ? "condstore" : "-");
+	if (!s.qresync)
+		return r;
+	buf_addf(out, " qresync %u %llu", s.uidvalidity,
+	    (unsigned long long)s.modseq);
+	if (s.some) {
+		buf_adds(out, " known ");
+		put_set(out, &s.known);
+	}
+	if (s.seqno.n > 0) {
+		buf_adds(out, " match ");
+		put_set(out, &s.seqno);
+		buf_addc(out, ' ');
+		put_set(out, &s.uid);
+	}
 	return r;
 }
 
@@ -364,6 +402,16 @@ static const struct {
     {read_store, "set to nothing", "FLAGS ()", "= 00"},
     {read_store, "add silently", "+flags.silent (\\Deleted)", "+ silent 08"},
     {read_store, "remove, no parentheses", "-FLAGS \\Seen x", "- 01 x"},
+    {read_store, "conditional", "(UNCHANGEDSINCE 12) +FLAGS.silent (\\Seen)",
+	"<12 + silent 01"},
+    {read_store, "conditional on 0", "(unchangedsince 0) FLAGS ()", "<0 = 00"},
+    {read_store, "store: no modifier", "() FLAGS ()", NULL},
+    {read_store, "store: modifier without a value", "(UNCHANGEDSINCE) FLAGS ()",
+	NULL},
+    {read_store, "store: unknown modifier", "(CHANGEDSINCE 1) FLAGS ()", NULL},
+    {read_store, "store: modifier twice",
+	"(UNCHANGEDSINCE 1 UNCHANGEDSINCE 1) FLAGS ()", NULL},
+    {read_store, "store: no space", "(UNCHANGEDSINCE 1)FLAGS ()", NULL},
     {read_store, "store: no flags", "FLAGS ", NULL},
     {read_store, "store: word", "FLAG (\\Seen)", NULL},
     {read_date, "date", "1-Feb-1994", "8797"},
@@ -387,6 +435,8 @@ static const struct {
     {read_date_time, "date-time: quote", "17-Jul-1996 02:44:25 -0700", NULL},
     {read_status, "status", "(MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE)",
 	"3f"},
+    {read_status, "status: what is new",
+	"(HIGHESTMODSEQ MAILBOXID DELETED-STORAGE)", "700"},
     {read_status, "status: empty", "()", NULL},
     {read_status, "status: unknown", "(FOO)", NULL},
     {read_fetch, "FAST", "fast", "0e"},
@@ -418,6 +468,22 @@ static const struct {
     {read_fetch, "BINARY of all", "BINARY[]", "00 seen BINARY[]"},
     {read_fetch, "BINARY.PEEK", "binary.peek[1]<2.3>", "00 BINARY[1]<2>(3)p"},
     {read_fetch, "BINARY.SIZE", "(BINARY.SIZE[3] UID)", "01 BINARY.SIZE[3]p"},
+    {read_fetch, "identity and dates", "(MODSEQ EMAILID THREADID SAVEDATE)",
+	"780"},
+    {read_fetch, "CHANGEDSINCE", "FLAGS (CHANGEDSINCE 7)", "82 >7"},
+    {read_fetch, "VANISHED", "(UID) (VANISHED changedsince 7)",
+	"81 >7 vanished"},
+    {read_fetch, "VANISHED behind", "FAST (CHANGEDSINCE 7 VANISHED)",
+	"8e >7 vanished"},
+    {read_fetch, "fetch: VANISHED alone", "FLAGS (VANISHED)", NULL},
+    {read_fetch, "fetch: VANISHED twice",
+	"FLAGS (VANISHED CHANGEDSINCE 1 VANISHED)", NULL},
+    {read_fetch, "fetch: CHANGEDSINCE twice",
+	"FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 1)", NULL},
+    {read_fetch, "fetch: CHANGEDSINCE of 64 bits",
+	"FLAGS (CHANGEDSINCE 9223372036854775808)", NULL},
+    {read_fetch, "fetch: no modifier", "FLAGS ()", NULL},
+    {read_fetch, "fetch: open modifier", "FLAGS (CHANGEDSINCE 1", NULL},
     {read_fetch, "fetch: BINARY alone", "BINARY", NULL},
     {read_fetch, "fetch: BINARY of a header", "BINARY[1.MIME]", NULL},
     {read_fetch, "fetch: BINARY of text", "BINARY[TEXT]", NULL},
@@ -445,18 +511,62 @@ static const struct {
     {read_search, "empty string", "SUBJECT \"\"", "(and(subject))"},
     {read_search, "header", "HEADER Message-ID <x>",
 	"(and(header Message-ID <x>))"},
-    {read_search, "sets", "1:5,* UID 7:*", "(and(seq 1:5,0:0)(uid 7:0))"},
-    {read_search, "star first", "*:2", "(and(seq 0:2))"},
+    {read_search, "sets", "1:5,* UID 7:*", "N (and(seq 1:5,0:0)(uid 7:0))"},
+    {read_search, "star first", "*:2", "N (and(seq 0:2))"},
     {read_search, "sizes", "LARGER 10 SMALLER 20",
 	"(and(larger 10)(smaller 20))"},
     {read_search, "sizes of 63 bits", "LARGER 9223372036854775807",
 	"(and(larger 9223372036854775807))"},
     {read_search, "saved", "$ UID $", "(and(seq $)(uid $))"},
     {read_search, "saved or more", "OR $ 1,3000:3021",
-	"(and(or(seq $)(seq 1:1,3000:3021)))"},
+	"N (and(or(seq $)(seq 1:1,3000:3021)))"},
     {read_search, "save", "RETURN (SAVE MIN) KEYWORD $Junk",
 	"return 11 (and(keyword $Junk))"},
     {read_search, "search: saved and more", "$,1", NULL},
+    {read_search, "modseq", "MODSEQ 0 MODSEQ 620162338",
+	"M (and(modseq)(modseq 620162338))"},
+    {read_search, "modseq of a flag",
+	"OR NOT MODSEQ \"/flags/\\\\draft\" all 7 SEEN",
+	"M (and(or(not(modseq 7))(flag 1)))"},
+    {read_search, "search: modseq of no flag", "MODSEQ \"/flags/\" all 7",
+	NULL},
+    {read_search, "search: modseq of an atom", "MODSEQ /flags/x all 7", NULL},
+    {read_search, "search: modseq without a type", "MODSEQ \"/flags/x\" 7",
+	NULL},
+    {read_search, "object identifiers", "EMAILID M_6-d THREADID T64",
+	"(and(emailid M_6-d)(none T64))"},
+    {read_search, "search: bad identifier", "EMAILID M$", NULL},
+    {read_search, "save dates",
+	"SAVEDBEFORE 1-Feb-1994 SAVEDON 1-Feb-1994 SAVEDSINCE 1-Feb-1994",
+	"(and(savedbefore 8797)(savedon 8797)(savedsince 8797))"},
+    {read_search, "SAVEDATESUPPORTED", "SAVEDATESUPPORTED", "(and(all))"},
+    {read_select, "no parameters", "", "-"},
+    {read_select, "CONDSTORE", " (condstore)", "condstore"},
+    {read_select, "QRESYNC", " (QRESYNC (67890007 20050715194045000))",
+	"- qresync 67890007 20050715194045000"},
+    {read_select, "QRESYNC, some",
+	" (QRESYNC (67890007 200 41,43:211,214:541) CONDSTORE)",
+	"condstore qresync 67890007 200 known 41:41,43:211,214:541"},
+    {read_select, "QRESYNC, some with pairs",
+	" (QRESYNC (67890007 200 1:29997 (5000,7500:7501 15,22:23)))",
+	"- qresync 67890007 200 known 1:29997 match 5000:5000,7500:7501 "
+	"15:15,22:23"},
+    {read_select, "QRESYNC, all with pairs", " (QRESYNC (1 2 (3 4)))",
+	"- qresync 1 2 match 3:3 4:4"},
+    {read_select, "select: nothing", " ()", NULL},
+    {read_select, "select: unknown", " (FOO)", NULL},
+    {read_select, "select: CONDSTORE twice", " (CONDSTORE CONDSTORE)", NULL},
+    {read_select, "select: QRESYNC twice", " (QRESYNC (1 2) QRESYNC (1 2))",
+	NULL},
+    {read_select, "select: QRESYNC alone", " (QRESYNC)", NULL},
+    {read_select, "select: no modseq", " (QRESYNC (1))", NULL},
+    {read_select, "select: uidvalidity 0", " (QRESYNC (0 1))", NULL},
+    {read_select, "select: star", " (QRESYNC (1 2 1:*))", NULL},
+    {read_select, "select: saved", " (QRESYNC (1 2 $))", NULL},
+    {read_select, "select: star in a pair", " (QRESYNC (1 2 (* 4)))", NULL},
+    {read_select, "select: half a pair", " (QRESYNC (1 2 (3)))", NULL},
+    {read_select, "select: no pair", " (QRESYNC (1 2 ()))", NULL},
+    {read_select, "select: open", " (QRESYNC (1 2 (3 4))", NULL},
     {read_search, "dates", "SINCE 1-Feb-1994 SENTON \"1-Feb-1994\"",
 	"(and(since 8797)(senton 8797))"},
     {read_search, "or", "OR SEEN NOT (FLAGGED DRAFT)",

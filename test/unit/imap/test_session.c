@@ -205,7 +205,9 @@ play(const char *text)
 	c "> [*] FLAGS *\n" c "> [*] OK ?PERMANENTFLAGS *\n" c "> [*] " n \
 	  " EXISTS\n" c "> [*] 0 RECENT\n"
 #define UNSEEN(c) c "> [*] OK ?UNSEEN *\n"
-#define UIDS(c)	  c "> [*] OK ?UIDVALIDITY *\n" c "> [*] OK ?UIDNEXT *\n"
+#define UIDS(c)                                                   \
+	c "> [*] OK ?UIDVALIDITY *\n" c "> [*] OK ?UIDNEXT *\n" c \
+	  "> [*] OK ?HIGHESTMODSEQ *\n" c "> [*] OK ?MAILBOXID *\n"
 #define APPEND1                                               \
 	"1! a APPEND INBOX {34+}\\nSubject: one\\n\\nHello, " \
 	"world.\\n1\\n\\n\n"
@@ -253,10 +255,10 @@ START_TEST(imap_session__sets_seen_unless_it_peeks)
 		     "1< d FETCH 1 BODY[TEXT]<0.1>\n"
 		     "1= * 1 FETCH (FLAGS (\\Seen) BODY[TEXT]<0> {1}\n1= H)\n"
 		     "1> d OK *\n"
-		     "1< e EXAMINE INBOX\n" SELECTED("1", "1")
-			 UIDS("1") "1> e OK ?READ-ONLY] *\n"
-				   "1< f STORE 1 -FLAGS \\Seen\n"
-				   "1> f NO ?READ-ONLY] *\n");
+		     "1< e EXAMINE INBOX\n1> [*] OK ?CLOSED] *\n" SELECTED(
+			 "1", "1") UIDS("1") "1> e OK ?READ-ONLY] *\n"
+					     "1< f STORE 1 -FLAGS \\Seen\n"
+					     "1> f NO ?READ-ONLY] *\n");
 }
 END_TEST
 
