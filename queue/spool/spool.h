@@ -3,7 +3,7 @@
  * yet handed on, on a journal of their own.  It remembers; when and how things
  * are tried is sched.h's and service.h's business.
  *
- * == Records (see journal/journal.h for the frame) ==
+ * == Records (see store/format.h for the frame) ==
  *
  * Fields are: 2 bytes tag, 4 bytes length, value, big-endian.  A tag with its
  * highest bit set must be understood.
