@@ -132,6 +132,23 @@ enum proto {
 	/* u8 queue_action, selectors as above -> u32 rc, str text, u32
 	 * messages, u32 recipients, u32 being delivered now, u32 held */
 	CMD_QUEUE_ACT,
+
+	/* ---- the worker of an import or export to its command, which is its
+	 * broker (exchange/broker.h); but for SAY: -> u32 rc, str text, ...
+	 * Paths are relative to the one folder. ---- */
+
+	XCHG_SAY,	/* u8 broker_say, sv text; no answer */
+	XCHG_LIST,	/* str path -> u8 more, u32 n, n times u8 broker_type,
+			 * sv name */
+	XCHG_LIST_MORE, /* -> as above */
+	XCHG_OPEN,	/* str path -> fd to read */
+	XCHG_MAKE,	/* str path: a folder; fine if there is one */
+	XCHG_CREATE,	/* str path -> fd to write */
+	XCHG_FINISH,	/* str from, str to, u64 mtime: renames */
+	XCHG_SCRATCH,	/* str "" -> fd of a file without a name */
+	XCHG_LOG,	/* sv: appended to the state's file and flushed */
+	XCHG_SESSION,	/* str "" -> fd of a session of the account */
+	XCHG_CONNECT,	/* str "" -> fd of a connection to the other server */
 };
 
 enum queue_action {
