@@ -64,8 +64,8 @@ spool_find(const struct spool *s, uint64_t seq)
 	return at != NULL ? *at : NULL;
 }
 
-static struct spool_item *
-find_delivery(const struct spool *s, const uint8_t id[16])
+struct spool_item *
+spool_find_delivery(const struct spool *s, const uint8_t id[16])
 {
 	struct spool_item key = {.seq = 0}, **at;
 
@@ -434,7 +434,7 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 	struct intake in = {.eight_bit = false};
 	int r;
 
-	*out = find_delivery(s, p->delivery_id);
+	*out = spool_find_delivery(s, p->delivery_id);
 	if (*out != NULL)
 		return journal_poisoned(s->journal) ? RC_IO : RC_OK;
 	if (p->nto == 0) /* it would never end */

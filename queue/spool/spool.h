@@ -167,6 +167,9 @@ void spool_tidy(struct spool *s);
 
 struct spool_item *spool_first(const struct spool *s);
 struct spool_item *spool_find(const struct spool *s, uint64_t seq);
+/* By its delivery id; NULL: it is not, or no longer, here. */
+struct spool_item *spool_find_delivery(
+    const struct spool *s, const uint8_t id[16]);
 size_t spool_count(const struct spool *s);
 /*
  * A copy of the body in a descriptor of its own, with `front` before it, to be
