@@ -361,10 +361,14 @@ on_place(void *arg, struct sv name, int64_t when, int64_t next,
     unsigned failures, struct sv said)
 {
 	struct queue_service *q = arg;
+	int64_t wait = next - clk_now(), most = sched_delay(100, 999);
 
 	(void)when;
-	sched_remember(q->remote, name,
-	    failures > 0 ? clk_mono() + (next - clk_now()) : 0, failures, said);
+	/* By another clock it may be years. */
+	if (wait > most)
+		wait = most;
+	sched_remember(q->remote, name, failures > 0 ? clk_mono() + wait : 0,
+	    failures, said);
 }
 
 int

@@ -2,7 +2,9 @@
 """Mail to the world, in a small Internet: letters that go round with real
 clients and servers, hosts and zones of every bad habit, smarthosts, the five
 days of the schedule, and processes killed under a ledger."""
+import datetime
 import email
+import json
 import os
 import re
 import shutil
@@ -344,6 +346,94 @@ def schedule(net, a):
 
 # ---- killed ----
 
+DAY = 24 * 3600 * 1000
+YEAR = 365 * DAY
+
+
+class StepClock:
+    """A clock for a house that is stepped while it runs."""
+
+    def __init__(self, h):
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.h, self.path = h, os.path.join(h.dir, "clock")
+        shim = os.path.join(h.dir, "clock.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O", "-o", shim, os.path.join(here, "clock_shim.c"),
+                        "-ldl"], check=True)
+        self.step(0)
+        h.env.update(LD_PRELOAD=shim, HEARTHMAIL_SHIM_CLOCK=self.path,
+                     ASAN_OPTIONS="verify_asan_link_order=0")
+
+    def step(self, ms):
+        with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as f:
+            f.write(ms.to_bytes(8, sys.byteorder, signed=True))
+
+    def close(self):
+        for k in ("LD_PRELOAD", "HEARTHMAIL_SHIM_CLOCK", "ASAN_OPTIONS"):
+            self.h.env.pop(k, None)
+
+
+def came(h, address):
+    """Seconds since 1970 by which a message came, or None."""
+    r = h.command("queue", "list", "--json")
+    for m in json.loads(r.stdout)["messages"] if r.returncode == 0 else []:
+        if any(r["address"] == address for r in m["recipients"]):
+            return datetime.datetime.fromisoformat(m["arrived"].replace("Z", "+00:00")).timestamp()
+    return None
+
+
+def tried(h, address, n):
+    """Has it tried until the nth attempt for that address is known."""
+    def look():
+        h.command("queue", "retry", "--all")
+        return len(attempts(h, address)) >= n
+    return wait_until(look, 20, 0.05)
+
+
+def clock(net, b, bad):
+    """The clock is set while mail waits: nothing is older for it, nothing newer."""
+    bad.become("defer")
+    b.stop()
+    shim = StepClock(b)
+    b.start()
+    send(b, "old@defer.bad.test", "clock old")
+    real = lambda: time.time() + getattr(b, "offset", 0) / 1000
+    verdict(tried(b, "old@defer.bad.test", 14) and abs(came(b, "old@defer.bad.test") - real()) < 60,
+            "clock-before", came(b, "old@defer.bad.test"))
+    shim.step(10 * DAY)
+    tried(b, "old@defer.bad.test", 16)
+    verdict("queue.clock" in b.log() and "queue.bounce" not in b.log() and
+            "queue.notice" not in b.log(), "clock-ahead-makes-nothing-old", b.log()[-500:])
+    verdict(abs(came(b, "old@defer.bad.test") - real() - 10 * 86400) < 60, "clock-ahead-moves",
+            came(b, "old@defer.bad.test"))
+    shim.step(0)
+    tried(b, "old@defer.bad.test", 18)
+    verdict(abs(came(b, "old@defer.bad.test") - real()) < 60, "clock-back-moves",
+            came(b, "old@defer.bad.test"))
+    # A machine without a battery for its clock begins in 1970 and learns the time.
+    b.stop()
+    shim.step(-56 * YEAR)
+    b.start()
+    send(b, "new@defer.bad.test", "clock new")
+    tried(b, "new@defer.bad.test", 1)
+    verdict(came(b, "new@defer.bad.test") < real() - 50 * 365 * 86400 and
+            abs(came(b, "old@defer.bad.test") - real()) < 120, "clock-begins-in-1970")
+    shim.step(0)
+    tried(b, "new@defer.bad.test", 3)
+    for again in ("", "-over-a-kill"):
+        verdict(all(abs(came(b, f"{x}@defer.bad.test") - real()) < 120 for x in ("old", "new")),
+                "clock-set-moves-only-what-it-stamped" + again,
+                [came(b, f"{x}@defer.bad.test") - real() for x in ("old", "new")])
+        if not again:
+            b.kill("queue")
+            wait_until(lambda: came(b, "new@defer.bad.test"), 10, 0.1)
+    verdict("queue.bounce" not in b.log() and "queue.notice" not in b.log(), "clock-tells-nobody")
+    b.command("queue", "remove", "--all")
+    b.stop()
+    shim.close()
+    b.start()
+    bad.become("ok")
+
+
 class Senders:
     """People who send one letter after the other, each to a person of its own,
     and keep a ledger of what was taken; with Senders(h) as s: ..."""
@@ -515,6 +605,7 @@ def main():
                              ("habits", lambda: habits(net, a, bad)),
                              ("zones", lambda: zones(net, a)),
                              ("smart", lambda: smarthosts(net, a, b, c, bad)),
+                             ("clock", lambda: clock(net, b, bad)),
                              ("later", lambda: later(net, a, bad)),
                              ("killed", lambda: killed(net, a, bad)),
                              ("schedule", lambda: schedule(net, b)),

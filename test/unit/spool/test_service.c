@@ -519,6 +519,56 @@ START_TEST(queue__a_clock_that_steps_makes_nothing_older)
 }
 END_TEST
 
+#define YEAR (365LL * 24 * 3600 * 1000)
+
+/* A house that begins in 1970 until it has found the time. */
+START_TEST(queue__a_clock_that_is_set_moves_only_what_it_has_stamped)
+{
+	struct spool_item *old, *fresh;
+	int64_t came;
+
+	put_as("anna@example.org", "x@example.test");
+	came = only()->arrived;
+	mx_says(expect(mx, MX_JOB), false, 0, "no route to host");
+	end();
+	clk_set_offset(-56 * YEAR);
+	start();
+	put_as("anna@example.org", "y@other.test");
+	(void)expect(mx, MX_JOB);
+	old = spool_first(q->spool);
+	fresh = old->next;
+	ck_assert_int_eq(old->arrived, came);
+	ck_assert_int_lt(fresh->arrived, came - 55 * YEAR);
+	/* Nor does what could not be reached wait for the right year. */
+	ck_assert_int_lt(
+	    old->units->dest->wake - clk_mono(), 5LL * 3600 * 1000);
+	clk_set_offset(0);
+	queue_sweep(q);
+	ck_assert_int_eq(old->arrived, came);
+	ck_assert_int_lt(llabs(clk_now() - fresh->arrived), 60000);
+	turn(20);
+	end();
+	start();
+	ck_assert_int_eq(spool_first(q->spool)->arrived, came);
+	ck_assert_int_lt(
+	    llabs(clk_now() - spool_first(q->spool)->next->arrived), 60000);
+}
+END_TEST
+
+START_TEST(queue__nothing_has_come_later_than_now)
+{
+	put_as("anna@example.org", "x@example.test");
+	(void)expect(mx, MX_JOB);
+	end();
+	/* Back for good: what it was before was the wrong one. */
+	clk_set_offset(-2 * YEAR);
+	start();
+	clk_set_offset(-2 * YEAR - 24LL * 3600 * 1000);
+	queue_sweep(q);
+	ck_assert_int_le(only()->arrived, clk_now());
+}
+END_TEST
+
 START_TEST(queue__age_needs_tries_and_tries_need_age)
 {
 	put_as("anna@example.org", "x@example.test");
@@ -629,6 +679,9 @@ service_tests(void)
 	tcase_add_loop_test(t, queue__a_late_failure_is_one_try, 0, 2);
 	tcase_add_test(t, queue__what_it_adopted_is_lost_with_mx);
 	tcase_add_test(t, queue__a_clock_that_steps_makes_nothing_older);
+	tcase_add_test(
+	    t, queue__a_clock_that_is_set_moves_only_what_it_has_stamped);
+	tcase_add_test(t, queue__nothing_has_come_later_than_now);
 	tcase_add_test(t, queue__age_needs_tries_and_tries_need_age);
 	tcase_add_test(t, queue__what_is_held_stays_over_a_restart);
 	tcase_add_test(t, queue__starts_with_a_hundred_thousand);
