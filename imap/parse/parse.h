@@ -92,6 +92,8 @@ struct imap_set {
 	bool saved; /* "$", the search result variable; n is 0 then */
 };
 
+/* One number or "*", as a set. */
+int imap_seq_number(struct imap_in *in, struct imap_set *out) RC_USE_RESULT;
 int imap_sequence_set(struct imap_in *in, struct imap_set *out) RC_USE_RESULT;
 /* The highest number written, "*" apart. */
 uint32_t imap_set_max(const struct imap_set *s);

@@ -19,6 +19,18 @@ seq_number(struct imap_in *in, uint32_t *out)
 	return imap_nz_number(in, out);
 }
 
+int
+imap_seq_number(struct imap_in *in, struct imap_set *out)
+{
+	struct imap_range *r = arena_array(in->arena, 1, sizeof *r);
+	int rc = seq_number(in, &r->lo);
+
+	r->hi = r->lo;
+	if (rc == RC_OK)
+		*out = (struct imap_set){.r = r, .n = 1};
+	return rc;
+}
+
 /*
  * sequence-set     = (seq-number / seq-range) *("," sequence-set) /
  *                    seq-last-command  [RFC 9051 9]

@@ -1,7 +1,8 @@
 #include "imap/session/internal.h"
 
 /*
- * append = "APPEND" SP mailbox 1*append-message  [RFC 3502 6.3.11]
+ * append  = "APPEND" SP mailbox 1*append-message  [RFC 3502 6.3.11]
+ * replace = "REPLACE" SP seq-number SP mailbox append-message  [RFC 8508 5]
  * append-message = [SP flag-list] [SP date-time] SP (literal / literal8)
  *
  * A message is put into a store_body as it comes, so a slow client holds no
@@ -17,6 +18,9 @@ struct append_msg {
 struct imap_append {
 	const struct imap_verb *verb;
 	struct sv tag, mailbox;
+	bool uid;
+	bool replace;	   /* REPLACE: of the message ... */
+	uint32_t replaces; /* ... with this UID */
 	struct append_msg *msg;
 	size_t n, cap;
 	uint64_t total; /* bytes of all messages */
@@ -92,6 +96,19 @@ may_come(struct imap_cmd *c, const struct imap_literal *lit,
 	return imap_store_flags(c, &m->flags, &flags);
 }
 
+/* The quota, as far as it is known by now; of REPLACE only the difference
+ * counts [RFC 8508 3.4], which the store looks at in the end. */
+static bool
+has_room(struct imap_cmd *c, const struct imap_literal *lit, uint64_t total)
+{
+	struct err err = {0};
+	int r = store_room(c->s->store, total + lit->size, &err);
+
+	if (r != RC_OK)
+		imap_store_error(c, r, &err);
+	return r == RC_OK;
+}
+
 static void
 message_begin(struct imap_session *s, const struct append_msg *m,
     const struct imap_literal *lit)
@@ -118,6 +135,8 @@ next_message(struct imap_cmd *c, const struct imap_literal *lit)
 	struct append_msg m = {0};
 	int r = imap_element(&c->in);
 
+	if (a->replace)
+		r = imap_expected(&c->in, "the end of the command");
 	/* One counter for the whole command, whose text comes in pieces. */
 	if (a->n >= c->s->lim.elements)
 		r = RC_TOOBIG;
@@ -127,54 +146,129 @@ next_message(struct imap_cmd *c, const struct imap_literal *lit)
 		imap_syntax(c, r);
 		return IMAP_LITERAL_REFUSED;
 	}
-	if (!may_come(c, lit, &m, a->total))
+	if (!may_come(c, lit, &m, a->total) || !has_room(c, lit, a->total))
 		return IMAP_LITERAL_REFUSED;
 	message_begin(c->s, &m, lit);
 	return IMAP_LITERAL_STREAM;
 }
 
+/* Refused now, a message need not be sent at all. */
+static bool
+is_there(struct imap_cmd *c, struct sv mailbox)
+{
+	struct imap_session *s = c->s;
+	struct store_status st;
+	int r = store_status(s->store, mailbox.p, &st, &s->need);
+
+	if (r == RC_NOTFOUND)
+		imap_no(c, "[TRYCREATE] There is no such mailbox.");
+	else if (r != RC_OK)
+		imap_store_error(c, r, NULL);
+	return r == RC_OK;
+}
+
+/* Up to the literal, which may be the mailbox's name (RC_MORE). */
+static int
+append_head(struct imap_in *in, struct sv *mailbox, struct append_msg *m)
+{
+	int r = imap_sp(in);
+
+	if (r == RC_OK && in->s.n == 0)
+		return RC_MORE;
+	if (r == RC_OK)
+		r = imap_mailbox(in, mailbox);
+	return r == RC_OK ? append_options(in, m) : r;
+}
+
+static struct imap_append *
+append_begin(struct imap_cmd *c, struct sv mailbox)
+{
+	struct imap_session *s = c->s;
+	struct imap_append *a = arena_alloc(&s->arena, sizeof *a);
+
+	a->verb = c->verb;
+	a->uid = c->uid;
+	a->tag = arena_dup(&s->arena, c->tag);
+	a->mailbox = arena_dup(&s->arena, mailbox);
+	s->append = a;
+	s->mode = IMAP_MODE_APPEND;
+	return a;
+}
+
 enum imap_literal_use
 imap_append_literal(struct imap_cmd *c, const struct imap_literal *lit)
 {
-	struct imap_session *s = c->s;
 	struct append_msg m = {0};
-	struct store_status st;
-	struct imap_append *a;
 	struct sv name;
 	int r;
 
-	if (s->append != NULL)
+	if (c->s->append != NULL)
 		return next_message(c, lit);
-	r = imap_sp(&c->in);
-	if (r == RC_OK && c->in.s.n == 0)
-		return IMAP_LITERAL_TEXT; /* the mailbox's name */
-	if (r == RC_OK)
-		r = imap_mailbox(&c->in, &name);
-	if (r == RC_OK)
-		r = append_options(&c->in, &m);
+	r = append_head(&c->in, &name, &m);
+	if (r == RC_MORE)
+		return IMAP_LITERAL_TEXT;
 	if (r != RC_OK) {
 		imap_syntax(c, r);
 		return IMAP_LITERAL_REFUSED;
 	}
-	/* Refused now, a message need not be sent at all. */
-	r = store_status(s->store, name.p, &st, &s->need);
-	if (r == RC_NOTFOUND) {
-		imap_no(c, "[TRYCREATE] There is no such mailbox.");
+	if (!is_there(c, name) || !may_come(c, lit, &m, 0) ||
+	    !has_room(c, lit, 0))
 		return IMAP_LITERAL_REFUSED;
+	(void)append_begin(c, name);
+	message_begin(c->s, &m, lit);
+	return IMAP_LITERAL_STREAM;
+}
+
+/* The message that REPLACE takes out; false after having answered. */
+static bool
+find_replaced(struct imap_cmd *c, const struct imap_set *set, uint32_t *uid)
+{
+	struct imap_session *s = c->s;
+	struct rangeset seqnos = RANGESET_EMPTY;
+	bool ok = imap_resolve(c, set, &seqnos);
+
+	if (ok && seqnos.n == 0) {
+		imap_no(c, "[NONEXISTENT] There is no such message.");
+		ok = false;
 	}
+	if (ok)
+		*uid = view_uid(s->view, seqnos.r[0].lo);
+	rangeset_fini(&seqnos);
+	if (ok && s->readonly)
+		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
+	return ok && !s->readonly;
+}
+
+enum imap_literal_use
+imap_replace_literal(struct imap_cmd *c, const struct imap_literal *lit)
+{
+	struct append_msg m = {0};
+	struct imap_append *a;
+	struct imap_set set;
+	struct sv name;
+	uint32_t uid;
+	int r;
+
+	if (c->s->append != NULL)
+		return next_message(c, lit);
+	r = imap_sp(&c->in);
+	if (r == RC_OK)
+		r = imap_seq_number(&c->in, &set);
+	if (r == RC_OK)
+		r = append_head(&c->in, &name, &m);
+	if (r == RC_MORE)
+		return IMAP_LITERAL_TEXT;
 	if (r != RC_OK) {
-		imap_store_error(c, r, NULL);
+		imap_syntax(c, r);
 		return IMAP_LITERAL_REFUSED;
 	}
-	if (!may_come(c, lit, &m, 0))
+	if (!find_replaced(c, &set, &uid) || !is_there(c, name) ||
+	    !may_come(c, lit, &m, 0))
 		return IMAP_LITERAL_REFUSED;
-	a = arena_alloc(&s->arena, sizeof *a);
-	a->verb = c->verb;
-	a->tag = arena_dup(&s->arena, c->tag);
-	a->mailbox = arena_dup(&s->arena, name);
-	s->append = a;
-	s->mode = IMAP_MODE_APPEND;
-	message_begin(s, &m, lit);
+	a = append_begin(c, name);
+	a->replace = true;
+	a->replaces = uid;
+	message_begin(c->s, &m, lit);
 	return IMAP_LITERAL_STREAM;
 }
 
@@ -183,6 +277,13 @@ void
 imap_cmd_append(struct imap_cmd *c)
 {
 	imap_bad(c, "Expected a mailbox and a message as a literal.");
+}
+
+void
+imap_cmd_replace(struct imap_cmd *c)
+{
+	imap_bad(c, "Expected a message's number, a mailbox and a message as a "
+		    "literal.");
 }
 
 /* ---- the message's bytes ---- */
@@ -265,6 +366,8 @@ add_all(struct imap_session *s, struct rangeset *uids, uint32_t *uidvalidity,
 			m->flags.nkeyword},
 		    .internal_date = m->date.secs,
 		    .zone = m->date.zone,
+		    .replaces_in = a->replace ? s->view : NULL,
+		    .replaces = a->replaces,
 		};
 		body[i] = m->body;
 		m->body = NULL;
@@ -278,6 +381,25 @@ add_all(struct imap_session *s, struct rangeset *uids, uint32_t *uidvalidity,
 }
 
 static void
+appended(struct imap_cmd *c, uint32_t uidvalidity, const struct rangeset *uids)
+{
+	struct imap_session *s = c->s;
+
+	buf_reset(&s->scratch);
+	rangeset_print(uids, &s->scratch);
+	if (!s->append->replace) {
+		imap_ok(c, "[APPENDUID %u %s] Appended.", uidvalidity,
+		    s->scratch.p);
+		return;
+	}
+	/* Before the EXPUNGE, so untagged [RFC 8508 4.3]. */
+	stream_printf(s->st, "* OK [APPENDUID %u %s] Replaced by this.\r\n",
+	    uidvalidity, s->scratch.p);
+	imap_sync(s, true);
+	imap_ok(c, "%sReplaced.", imap_modseq_code(s));
+}
+
+static void
 commit(struct imap_cmd *c)
 {
 	struct imap_session *s = c->s;
@@ -286,24 +408,24 @@ commit(struct imap_cmd *c)
 	struct err err = {0};
 	int r = add_all(s, &uids, &uidvalidity, &err);
 
-	if (r == RC_NOTFOUND) {
+	if (r == RC_NOTFOUND)
 		imap_no(c, "[TRYCREATE] The mailbox is gone.");
-	} else if (r != RC_OK) {
+	else if (r == RC_PERM)
+		imap_no(c, "[EXPUNGEISSUED] The message has been expunged.");
+	else if (r != RC_OK)
 		imap_store_error(c, r, &err);
-	} else {
-		buf_reset(&s->scratch);
-		rangeset_print(&uids, &s->scratch);
-		imap_ok(c, "[APPENDUID %u %s] Appended.", uidvalidity,
-		    s->scratch.p);
-	}
+	else
+		appended(c, uidvalidity, &uids);
 	rangeset_fini(&uids);
 }
 
 void
 imap_append_cmd(struct imap_session *s, struct sv text, struct imap_cmd *out)
 {
-	*out = (struct imap_cmd){
-	    .s = s, .verb = s->append->verb, .tag = s->append->tag};
+	*out = (struct imap_cmd){.s = s,
+	    .verb = s->append->verb,
+	    .tag = s->append->tag,
+	    .uid = s->append->uid};
 	imap_in_init(&out->in, text, &s->lim, &s->arena);
 	out->in.utf8 = s->rev2;
 }

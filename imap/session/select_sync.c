@@ -34,13 +34,16 @@ static uint32_t
 matched(struct imap_session *s, const struct imap_select *what)
 {
 	uint32_t count = view_count(s->view), best = 0, seqno, uid;
-	uint32_t seqno_k = 0, uid_k = 0;
+	uint32_t seqno_k = 0, uid_k = 0, last = 0;
 	size_t seqno_i = 0, uid_i = 0;
 
 	while (next_number(&what->seqno, &seqno_i, &seqno_k, &seqno) &&
-	       next_number(&what->uid, &uid_i, &uid_k, &uid) && seqno <= count)
+	       next_number(&what->uid, &uid_i, &uid_k, &uid) && seqno > last &&
+	       seqno <= count) {
+		last = seqno;
 		if (view_uid(s->view, seqno) == uid && uid > best)
 			best = uid;
+	}
 	return best;
 }
 

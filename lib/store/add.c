@@ -164,6 +164,43 @@ add_msg(struct store *st, struct mailbox *mb, const struct store_add *a,
 	return RC_OK;
 }
 
+/* The message that is to go with this commit, if any; it may have gone by
+ * itself meanwhile. */
+static int
+find_replaced(const struct store_add *a, struct msg **out, struct err *err)
+{
+	struct view *v = a->replaces_in;
+	int r;
+
+	*out = NULL;
+	if (v == NULL)
+		return RC_OK;
+	r = view_check_change(v, err);
+	if (r != RC_OK)
+		return r;
+	*out = table_find(&v->mb->t, a->replaces);
+	if (*out == NULL)
+		return err_set(
+		    err, RC_PERM, "the message to be replaced is gone");
+	return RC_OK;
+}
+
+/* Room for what comes, less what it replaces; deliveries always have. */
+static int
+check_room(struct store *st, const struct store_add *a,
+    struct store_body *const *body, size_t n, const struct msg *replaced,
+    struct err *err)
+{
+	uint64_t more = 0;
+
+	if (a[0].delivery_id != NULL)
+		return RC_OK;
+	for (size_t i = 0; i < n; i++)
+		more += store_body_size(body[i]);
+	return quota_check(
+	    st, more, replaced != NULL ? replaced->size : 0, err);
+}
+
 /* Under the lock, all is ready: keywords, bytes, and the record that adds. */
 static int
 add_locked(struct store *st, struct store_body **body,
@@ -173,7 +210,7 @@ add_locked(struct store *st, struct store_body **body,
 	struct slot_plan plan = {.n = 0};
 	struct mailbox *mb = mailbox_by_name(st, a[0].mailbox);
 	struct commit_set cs;
-	struct msg *m = xcalloc(n, sizeof *m);
+	struct msg *m = xcalloc(n, sizeof *m), *replaced = NULL;
 	struct change *c;
 	uint64_t seq;
 	int r = RC_OK;
@@ -183,6 +220,10 @@ add_locked(struct store *st, struct store_body **body,
 		r = err_set(err, RC_NOTFOUND, "no such mailbox");
 	else if (n >= UINT32_MAX - mb->uidnext)
 		r = err_set(err, RC_TOOBIG, "no UIDs are left");
+	if (r == RC_OK)
+		r = find_replaced(&a[0], &replaced, err);
+	if (r == RC_OK)
+		r = check_room(st, a, body, n, replaced, err);
 	for (size_t i = 0; i < n && r == RC_OK; i++)
 		r = add_msg(st, mb, &a[i], &cs, &plan, &m[i], err);
 	if (r != RC_OK)
@@ -200,12 +241,16 @@ add_locked(struct store *st, struct store_body **body,
 	c->msg = m;
 	c->nmsg = n;
 	m = NULL;
+	if (replaced != NULL) {
+		c->source = a[0].replaces_in->mb->id;
+		rangeset_add(&c->source_uids, replaced->uid, replaced->uid);
+	}
 	slot_plan_put(&plan, c);
 	if (a[0].delivery_id != NULL) {
 		c->has_delivery = true;
 		memcpy(c->delivery, a[0].delivery_id, sizeof c->delivery);
 	}
-	commit_run(st, &cs, NULL, need);
+	commit_run(st, &cs, a[0].replaces_in, need);
 out:
 	commit_fini(&cs);
 	free(m);

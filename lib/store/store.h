@@ -34,6 +34,7 @@
 #include "journal/journal.h"
 
 struct store;
+struct view;
 
 struct store_opts {
 	const struct journal_io *io; /* NULL: the real disk */
@@ -42,6 +43,7 @@ struct store_opts {
 	uint64_t low_water_bytes;    /* 0: default, 64 MiB free */
 	int64_t retention_ms;	     /* of expunged mail; 0: none is kept */
 	bool past_tree;		     /* show it, see STORE_PAST */
+	uint64_t quota;		     /* bytes, 0: unlimited */
 	bool readonly;
 };
 
@@ -110,6 +112,10 @@ struct store_add {
 	int32_t zone;		    /* minutes east of UTC, for INTERNALDATE */
 	const uint8_t *delivery_id; /* 16 bytes, or NULL for APPEND */
 	bool opaque; /* do not parse: see mime_summarise_opaque */
+	/* REPLACE [RFC 8508]: the message with this UID, which the view must
+	 * show, is expunged with the same commit.  NULL: none. */
+	struct view *replaces_in;
+	uint32_t replaces;
 };
 
 struct store_added {
@@ -120,7 +126,7 @@ struct store_added {
 /*
  * Adds a message and consumes *body, also on error.  A delivery id that was
  * seen in the last 7 days is answered RC_OK with `repeated`, with a need that
- * covers the first delivery.
+ * covers the first delivery.  RC_PERM: what it was to replace is gone.
  */
 int store_add(struct store *st, struct store_body **body,
     const struct store_add *a, struct store_added *out, uint64_t *need,
@@ -196,9 +202,30 @@ struct store_status {
 int store_status(struct store *st, const char *name, struct store_status *out,
     uint64_t *need) RC_USE_RESULT; /* RC_NOTFOUND */
 
-/* ---- views: one session's sight of one mailbox ---- */
+/* ---- quota ---- */
 
-struct view;
+/*
+ * What an account uses is the sum of the sizes of all messages in all of its
+ * mailboxes: a copy counts like its original, and what was expunged does not
+ * count any more, though its bytes stay on the disk for a while.
+ *
+ * Above the quota APPEND and COPY get RC_NOSPACE with a text that says so.
+ * Deliveries are kept, since somebody has taken the responsibility for them;
+ * flags, expunges and moves go on.
+ */
+struct store_usage {
+	uint64_t bytes;
+	uint64_t messages;
+	uint64_t quota; /* bytes, 0: unlimited */
+};
+
+void store_usage(struct store *st, struct store_usage *out, uint64_t *need);
+/* Changes store_opts.quota. */
+void store_set_quota(struct store *st, uint64_t bytes);
+/* Would so many bytes more fit?  RC_OK, RC_NOSPACE. */
+int store_room(struct store *st, uint64_t bytes, struct err *err) RC_USE_RESULT;
+
+/* ---- views: one session's sight of one mailbox ---- */
 
 /*
  * What a client of this view numbers 1..count stays as it is until view_sync

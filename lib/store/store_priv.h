@@ -186,6 +186,11 @@ raise_need(uint64_t *need, uint64_t seq)
 	if (*need < seq)
 		*need = seq;
 }
+/* ---- quota.c ---- */
+/* RC_NOSPACE if so many bytes more, and those less, are above the quota. */
+int quota_check(
+    struct store *st, uint64_t more, uint64_t less, struct err *err);
+
 /* UIDVALIDITY for something new: grows strictly, for the whole account. */
 uint32_t store_next_uidvalidity(struct store *st);
 void store_state_reset(struct store *st);
@@ -278,6 +283,8 @@ struct msg *version_msg(struct mailbox *mb, const struct version *ver,
 
 /* ---- view.c ---- */
 void msg_fill(const struct msg *m, bool ghost, struct store_msg *out);
+/* May the view change its mailbox now?  RC_DENIED, RC_NOTFOUND, RC_TEMP. */
+int view_check_change(struct view *v, struct err *err);
 /* Other views than `by` have something to be told. */
 void views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq);
 void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,

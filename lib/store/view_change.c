@@ -81,8 +81,8 @@ walk_next(struct walk *w)
 	return true;
 }
 
-static int
-check_change(struct view *v, struct err *err)
+int
+view_check_change(struct view *v, struct err *err)
 {
 	int r = store_check_writable(v->st, err);
 
@@ -164,7 +164,7 @@ view_store(struct view *v, const struct rangeset *seqnos, enum store_op op,
 
 	commit_init(&cs);
 	store_lock(st);
-	r = check_change(v, err);
+	r = view_check_change(v, err);
 	if (r == RC_OK)
 		r = keyword_bits(st, v->mb, flags,
 		    op == STORE_OP_REMOVE ? NULL : &cs, &plan, &keywords, err);
@@ -202,7 +202,7 @@ expunge(struct view *v, const struct rangeset *uids, bool marked_only,
 
 	commit_init(&cs);
 	store_lock(v->st);
-	r = check_change(v, err);
+	r = view_check_change(v, err);
 	if (r != RC_OK)
 		goto out;
 	raise_need(need, v->mb->modseq);
@@ -294,6 +294,16 @@ copy_collect(struct copying *x, const struct rangeset *seqnos)
 	return RC_OK;
 }
 
+static uint64_t
+added_size(const struct change *c)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < c->nmsg; i++)
+		size += c->msg[i].size;
+	return size;
+}
+
 /* For the tests of the tests: what must be one record becomes two commits. */
 static void
 copy_sabotage(struct copying *x, uint64_t *need)
@@ -342,7 +352,7 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 		r = err_set(err, RC_NOTFOUND, "the mailbox is gone");
 	/* Out of the past one may move: it is how things come back. */
 	if (r == RC_OK && move && !v->mb->past)
-		r = check_change(v, err);
+		r = view_check_change(v, err);
 	if (r == RC_OK)
 		r = store_check_space(st, err);
 	if (r != RC_OK)
@@ -366,6 +376,13 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	if (x.c->nmsg == 0)
 		goto out;
 	rangeset_add(dst_out, x.c->msg[0].uid, x.c->msg[x.c->nmsg - 1].uid);
+	if (!move || v->mb->past)
+		r = quota_check(st, added_size(x.c), 0, err);
+	if (r != RC_OK) {
+		rangeset_reset(src_out);
+		rangeset_reset(dst_out);
+		goto out;
+	}
 	slot_plan_put(&x.plan, x.c);
 	if (move && v->mb->past) {
 		taken = x.c->source_uids;

@@ -73,6 +73,7 @@ end_turn(void *arg)
 		q->o.broken(q->o.arg);
 		return;
 	}
+	queue_remote_flushed(q);
 	queue_run(q);
 }
 
@@ -331,12 +332,6 @@ on_keeper_up(void *arg)
 	queue_run(q);
 }
 
-static void
-on_mx_up(void *arg)
-{
-	queue_run(arg);
-}
-
 void
 queue_service_set_keeper(struct queue_service *q, int fd)
 {
@@ -366,10 +361,14 @@ on_place(void *arg, struct sv name, int64_t when, int64_t next,
     unsigned failures, struct sv said)
 {
 	struct queue_service *q = arg;
+	int64_t wait = next - clk_now(), most = sched_delay(100, 999);
 
 	(void)when;
-	sched_remember(q->remote, name,
-	    failures > 0 ? clk_mono() + (next - clk_now()) : 0, failures, said);
+	/* By another clock it may be years. */
+	if (wait > most)
+		wait = most;
+	sched_remember(q->remote, name, failures > 0 ? clk_mono() + wait : 0,
+	    failures, said);
 }
 
 int
@@ -397,7 +396,7 @@ queue_service_new(const struct queue_service_opts *o,
 	sched_forget_empty(q->remote);
 	q->wall_minus_mono = clk_now() - clk_mono();
 	q->keeper = peer_new(o->loop, "keeper", NULL, on_keeper_up, q);
-	q->mx = peer_new(o->loop, "mx", NULL, on_mx_up, q);
+	q->mx = peer_new(o->loop, "mx", queue_on_mx, queue_on_mx_up, q);
 	q->sweep = ev_timer_add(o->loop, FIRST_SWEEP_MS, on_sweep, q);
 	if (spool_count(q->spool) > 0)
 		mlog(LOG_INFO, "queue.start", "waiting=%zu",
@@ -426,6 +425,7 @@ queue_service_free(struct queue_service **qp)
 	/* Answers of open attempts come now, as failures. */
 	peer_free(&q->keeper);
 	peer_free(&q->mx);
+	queue_remote_stop(q);
 	ev_timer_del(&q->timer);
 	ev_timer_del(&q->sweep);
 	if (q->turn != NULL)

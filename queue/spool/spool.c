@@ -25,6 +25,8 @@
 #define RECORDS_MAX  (2 + SPOOL_RECIPIENTS_MAX)
 #define LOW_WATER    (64u << 20) /* free bytes below which nothing comes in */
 #define LOCK_WAIT_MS 3000
+#define STEP_BYTES   16
+#define AGE_MAX	     (10LL * 24 * 3600 * 1000) /* nothing waits longer */
 
 struct spool {
 	struct journal *journal;
@@ -64,8 +66,8 @@ spool_find(const struct spool *s, uint64_t seq)
 	return at != NULL ? *at : NULL;
 }
 
-static struct spool_item *
-find_delivery(const struct spool *s, const uint8_t id[16])
+struct spool_item *
+spool_find_delivery(const struct spool *s, const uint8_t id[16])
 {
 	struct spool_item key = {.seq = 0}, **at;
 
@@ -196,13 +198,26 @@ replay_mark(struct spool *s, struct sv payload)
 		apply_mark(it, be_get32(payload.p + 8));
 }
 
+/*
+ * What came by the clock that has stepped is as old as before.  What came by
+ * another stays where it is: a house without a battery for its clock begins in
+ * 1970, with mail in its spool that came in the right year; when the clock is
+ * set, that must not move into the future, where it would never age.
+ */
 static void
-apply_step(struct spool *s, int64_t ms)
+apply_step(struct spool *s, int64_t ms, int64_t now)
 {
+	int64_t before = now - ms;
 	struct spool_item *it;
 
-	for (it = s->first; it != NULL; it = it->next)
-		it->arrived += ms;
+	for (it = s->first; it != NULL; it = it->next) {
+		int64_t age = before - it->arrived;
+
+		if (age >= 0 && age < AGE_MAX)
+			it->arrived += ms;
+		if (it->arrived > now)
+			it->arrived = now;
+	}
 }
 
 static int
@@ -229,8 +244,9 @@ replay(void *arg, const struct journal_record *r)
 		replay_mark(s, r->payload);
 		break;
 	case RECORD_STEP:
-		if (r->payload.n >= 8)
-			apply_step(s, (int64_t)be_get64(r->payload.p));
+		if (r->payload.n >= STEP_BYTES)
+			apply_step(s, (int64_t)be_get64(r->payload.p),
+			    (int64_t)be_get64(r->payload.p + 8));
 		break;
 	default: /* a body, or a note of a newer version */
 		break;
@@ -434,7 +450,7 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 	struct intake in = {.eight_bit = false};
 	int r;
 
-	*out = find_delivery(s, p->delivery_id);
+	*out = spool_find_delivery(s, p->delivery_id);
 	if (*out != NULL)
 		return journal_poisoned(s->journal) ? RC_IO : RC_OK;
 	if (p->nto == 0) /* it would never end */
@@ -598,13 +614,15 @@ spool_place(struct spool *s, const char *name, int64_t next, unsigned failures,
 void
 spool_stepped(struct spool *s, int64_t ms)
 {
-	char payload[8];
+	char payload[STEP_BYTES];
 	struct journal_item rec = {
 	    .type = RECORD_STEP, .payload = sv_of(payload, sizeof payload)};
+	int64_t now = clk_now();
 
 	be_put64(payload, (uint64_t)ms);
+	be_put64(payload + 8, (uint64_t)now);
 	append(s, &rec, 1);
-	apply_step(s, ms);
+	apply_step(s, ms, now);
 }
 
 bool

@@ -30,8 +30,10 @@
  *           name, name, then why
  * 21 MARK   8 ITEM, 4 what: 1 is held, 2 is released, 3 its sender was told
  *           of the delay
- * 22 STEP   8 milliseconds by which the clock has stepped: what came before
- *           is as much younger
+ * 22 STEP   8 milliseconds by which the clock has stepped, 8 what it showed
+ *           then (ms since 1970): what came by the clock before is as much
+ *           younger; what seems to have come ten days before or later than that
+ *           has come by another clock
  *
  * An item ends when each of its recipients has an outcome.  State is in memory
  * and rebuilt from the journal at start; segments before the oldest living
@@ -151,7 +153,8 @@ void spool_place(struct spool *s, const char *name, int64_t next,
 void spool_hold(struct spool *s, struct spool_item *it, bool held);
 /* The sender was told of the delay, or need not be. */
 void spool_told(struct spool *s, struct spool_item *it);
-/* The clock has stepped by that much: all items are as old as before. */
+/* The clock has stepped by that much: items that came by it are as old as
+ * before, and none has come later than now. */
 void spool_stepped(struct spool *s, int64_t ms);
 /* Forgets an item whose recipients all have an outcome; true if so. */
 bool spool_drop_if_done(struct spool *s, struct spool_item *it);
@@ -167,6 +170,9 @@ void spool_tidy(struct spool *s);
 
 struct spool_item *spool_first(const struct spool *s);
 struct spool_item *spool_find(const struct spool *s, uint64_t seq);
+/* By its delivery id; NULL: it is not, or no longer, here. */
+struct spool_item *spool_find_delivery(
+    const struct spool *s, const uint8_t id[16]);
 size_t spool_count(const struct spool *s);
 /*
  * A copy of the body in a descriptor of its own, with `front` before it, to be

@@ -14,6 +14,8 @@ ARGS = {
     "EXAMINE": "${x}", "SELECT": "${x}", "FETCH": "1 FLAGS", "ID": "NIL", "LIST": '"" ${x}',
     "LSUB": '"" ${x}', "LOGIN": "nobody wrong", "RENAME": "${y} ${own}other", "SEARCH": "ALL",
     "STATUS": "${x} (MESSAGES)", "STORE": "1 +FLAGS (\\Seen)", "SUBSCRIBE": "${x}",
+    "GETQUOTA": '""', "GETQUOTAROOT": "${x}", "SETQUOTA": '"" (STORAGE 510)',
+    "REPLACE": "1 ${x} {3+}\\r\\nab\\n",
     "UNSUBSCRIBE": "${x}", "AUTHENTICATE": "GSSAPI", "APPEND": "${x} {3+}\\r\\nab\\n",
 }
 UID_ARGS = {"EXPUNGE": "1"}
@@ -52,8 +54,9 @@ def dialogues():
                  "rev2": where in ("IMAP_ST_ANY", "IMAP_ST_SELECTED"),
                  "nonauth": verb in before}
         for state, prefix in states.items():
-            # Wrong passwords and unknown mechanisms are NO.
-            answers = "NO" if verb in ("LOGIN", "AUTHENTICATE") else \
+            # Wrong passwords, unknown mechanisms and quotas, which nobody has
+            # here, are NO.
+            answers = "NO" if verb in ("LOGIN", "AUTHENTICATE", "GETQUOTA", "SETQUOTA") else \
                 "BAD" if verb == "STARTTLS" else "OK"
             yield one(state, prefix, verb, ARGS[verb], legal[state], answers)
             if "UID" in flags:

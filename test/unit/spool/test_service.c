@@ -71,8 +71,29 @@ turn(int64_t ms)
 	ev_run(loop);
 }
 
+/* The supervisor brings a line to mx. */
 static void
-start(void)
+connect_mx(void)
+{
+	int pair[2];
+
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_mx(q, pair[0]);
+	mx = pair[1];
+}
+
+/* mx says that it has nothing more in hand. */
+static void
+listed(void)
+{
+	struct msg m;
+
+	msg_init(&m, MX_LISTED);
+	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
+}
+
+static void
+start_alone(void)
 {
 	struct queue_service_opts o = {.loop = loop,
 	    .broken = never_broken,
@@ -87,11 +108,16 @@ start(void)
 	queue_service_add_client(q, pair[0], true);
 	smtp = pair[1];
 	ck_assert_int_eq(line_pair(pair), RC_OK);
-	queue_service_set_mx(q, pair[0]);
-	mx = pair[1];
-	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_set_keeper(q, pair[0]);
 	keeper = pair[1];
+	connect_mx();
+}
+
+static void
+start(void)
+{
+	start_alone();
+	listed();
 }
 
 static void
@@ -197,6 +223,7 @@ mx_says(uint32_t id, bool reached, unsigned code, const char *said)
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
 	msg_put_u32(&m, RC_OK);
+	msg_put_u64(&m, 1000 + id);
 	msg_put_u8(&m, reached);
 	msg_put_str(&m, reached ? "" : said);
 	if (reached) {
@@ -205,6 +232,11 @@ mx_says(uint32_t id, bool reached, unsigned code, const char *said)
 	}
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
+	/* It is on the disk: mx may forget it. */
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_NOTED);
+	ck_assert_uint_eq(msg_get_u64(&m), 1000 + id);
+	msg_fini(&m);
 }
 
 static void
@@ -273,16 +305,13 @@ END_TEST
 
 START_TEST(queue__a_lost_mx_loses_no_message)
 {
-	int pair[2];
-
 	put_as("anna@example.org", "x@example.test");
 	(void)expect(mx, MX_JOB);
 	io_close(&mx);
 	turn(20);
 	ck_assert_uint_eq(only()->nattempt, 1);
-	ck_assert_int_eq(line_pair(pair), RC_OK);
-	queue_service_set_mx(q, pair[0]);
-	mx = pair[1];
+	connect_mx();
+	listed();
 	hurry();
 	turn(20);
 	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
@@ -298,11 +327,156 @@ START_TEST(queue__a_garbled_answer_is_no_delivery)
 	msg_init(&m, MSG_REPLY);
 	m.id = expect(mx, MX_JOB);
 	msg_put_u32(&m, RC_OK);
+	msg_put_u64(&m, 1);
 	msg_put_u8(&m, 1);
 	msg_put_str(&m, "");
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+}
+END_TEST
+
+static void
+put_job(struct msg *m, uint16_t type, uint64_t job, const uint8_t id[16])
+{
+	msg_init(m, type);
+	msg_put_u64(m, job);
+	msg_put_sv(m, sv_of(id, 16));
+}
+
+static void
+mx_has_open(uint64_t job, const uint8_t id[16], uint32_t rcpt)
+{
+	struct msg m;
+
+	put_job(&m, MX_OPEN, job, id);
+	msg_put_u32(&m, 1);
+	msg_put_u32(&m, rcpt);
+	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
+}
+
+static void
+mx_says_late(uint64_t job, const uint8_t id[16], uint32_t rcpt, unsigned code)
+{
+	struct msg m;
+
+	put_job(&m, MX_LATE, job, id);
+	msg_put_u8(&m, code != 0);
+	msg_put_str(&m, code != 0 ? "" : "no route to host");
+	msg_put_u32(&m, code != 0);
+	if (code != 0) {
+		msg_put_u32(&m, rcpt);
+		msg_put_u32(&m, code);
+		msg_put_str(&m, code == 250 ? "250 taken" : "451 later");
+	}
+	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
+	turn(20);
+}
+
+static void
+expect_noted(uint64_t job)
+{
+	struct msg m;
+
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_NOTED);
+	ck_assert_uint_eq(msg_get_u64(&m), job);
+	msg_fini(&m);
+}
+
+/* One message is in the air when the queue's process ends; another queue
+ * starts and has heard nothing of mx yet. */
+static void
+start_anew(uint8_t id[16])
+{
+	put_as("anna@example.org", "x@example.test");
+	(void)expect(mx, MX_JOB);
+	memcpy(id, only()->delivery_id, 16);
+	end();
+	start_alone();
+}
+
+START_TEST(queue__waits_for_what_mx_has_in_hand)
+{
+	uint8_t id[16];
+
+	start_anew(id);
+	turn(50);
+	ck_assert(is_silent(mx)); /* not before the list has come */
+	mx_has_open(77, id, 0);
+	listed();
+	put_as("anna@example.org", "y@example.test");
+	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
+	ck_assert(is_silent(mx));
+	ck_assert_int_eq(only()->units->state, SCHED_FLYING);
+	mx_says_late(77, id, 0, 250);
+	expect_noted(77);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	end();
+	start();
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+START_TEST(queue__takes_an_outcome_of_before_its_time)
+{
+	uint8_t id[16];
+
+	start_anew(id);
+	mx_says_late(78, id, 0, 250);
+	listed();
+	turn(20);
+	expect_noted(78);
+	ck_assert(is_silent(mx));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	/* Once more, and for what nobody knows: noted, and that is all. */
+	mx_says_late(78, id, 0, 250);
+	expect_noted(78);
+	put_as("anna@example.org", "y@example.test");
+	mx_says_late(79, only()->delivery_id, 5, 250);
+	(void)expect(mx, MX_JOB);
+	expect_noted(79);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+}
+END_TEST
+
+START_TEST(queue__a_late_failure_is_one_try)
+{
+	static const unsigned code[] = {451, 0};
+	uint8_t id[16];
+
+	start_anew(id);
+	mx_has_open(80, id, 0);
+	listed();
+	mx_says_late(80, id, 0, code[_i]);
+	expect_noted(80);
+	ck_assert(is_silent(mx));
+	ck_assert_uint_eq(only()->rcpt[0].attempts, 1);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	ck_assert_uint_eq(only()->units->dest->failures, 0);
+	ck_assert_uint_eq(q->remote_flying, 0);
+}
+END_TEST
+
+START_TEST(queue__what_it_adopted_is_lost_with_mx)
+{
+	uint8_t id[16];
+
+	start_anew(id);
+	mx_has_open(81, id, 0);
+	listed();
+	turn(20);
+	io_close(&mx);
+	turn(20);
+	connect_mx();
+	listed();
+	turn(20);
+	ck_assert_uint_eq(only()->nattempt, 1);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	hurry();
+	turn(20);
+	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
+	ck_assert_uint_eq(spool_count(q->spool), 0);
 }
 END_TEST
 
@@ -342,6 +516,56 @@ START_TEST(queue__a_clock_that_steps_makes_nothing_older)
 	queue_sweep(q);
 	turn(20);
 	ck_assert_int_lt(llabs(clk_now() - only()->arrived), 60000);
+}
+END_TEST
+
+#define YEAR (365LL * 24 * 3600 * 1000)
+
+/* A house that begins in 1970 until it has found the time. */
+START_TEST(queue__a_clock_that_is_set_moves_only_what_it_has_stamped)
+{
+	struct spool_item *old, *fresh;
+	int64_t came;
+
+	put_as("anna@example.org", "x@example.test");
+	came = only()->arrived;
+	mx_says(expect(mx, MX_JOB), false, 0, "no route to host");
+	end();
+	clk_set_offset(-56 * YEAR);
+	start();
+	put_as("anna@example.org", "y@other.test");
+	(void)expect(mx, MX_JOB);
+	old = spool_first(q->spool);
+	fresh = old->next;
+	ck_assert_int_eq(old->arrived, came);
+	ck_assert_int_lt(fresh->arrived, came - 55 * YEAR);
+	/* Nor does what could not be reached wait for the right year. */
+	ck_assert_int_lt(
+	    old->units->dest->wake - clk_mono(), 5LL * 3600 * 1000);
+	clk_set_offset(0);
+	queue_sweep(q);
+	ck_assert_int_eq(old->arrived, came);
+	ck_assert_int_lt(llabs(clk_now() - fresh->arrived), 60000);
+	turn(20);
+	end();
+	start();
+	ck_assert_int_eq(spool_first(q->spool)->arrived, came);
+	ck_assert_int_lt(
+	    llabs(clk_now() - spool_first(q->spool)->next->arrived), 60000);
+}
+END_TEST
+
+START_TEST(queue__nothing_has_come_later_than_now)
+{
+	put_as("anna@example.org", "x@example.test");
+	(void)expect(mx, MX_JOB);
+	end();
+	/* Back for good: what it was before was the wrong one. */
+	clk_set_offset(-2 * YEAR);
+	start();
+	clk_set_offset(-2 * YEAR - 24LL * 3600 * 1000);
+	queue_sweep(q);
+	ck_assert_int_le(only()->arrived, clk_now());
 }
 END_TEST
 
@@ -450,7 +674,14 @@ service_tests(void)
 	tcase_add_test(t, queue__nobody_is_told_of_what_came_from_nobody);
 	tcase_add_test(t, queue__a_lost_mx_loses_no_message);
 	tcase_add_test(t, queue__a_garbled_answer_is_no_delivery);
+	tcase_add_test(t, queue__waits_for_what_mx_has_in_hand);
+	tcase_add_test(t, queue__takes_an_outcome_of_before_its_time);
+	tcase_add_loop_test(t, queue__a_late_failure_is_one_try, 0, 2);
+	tcase_add_test(t, queue__what_it_adopted_is_lost_with_mx);
 	tcase_add_test(t, queue__a_clock_that_steps_makes_nothing_older);
+	tcase_add_test(
+	    t, queue__a_clock_that_is_set_moves_only_what_it_has_stamped);
+	tcase_add_test(t, queue__nothing_has_come_later_than_now);
 	tcase_add_test(t, queue__age_needs_tries_and_tries_need_age);
 	tcase_add_test(t, queue__what_is_held_stays_over_a_restart);
 	tcase_add_test(t, queue__starts_with_a_hundred_thousand);

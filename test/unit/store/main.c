@@ -20,6 +20,7 @@ main(void)
 	suite_add_tcase(s, suspect_tests());
 	suite_add_tcase(s, compact_tests());
 	suite_add_tcase(s, past_tests());
+	suite_add_tcase(s, quota_tests());
 	suite_add_tcase(s, fsck_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

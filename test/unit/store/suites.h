@@ -12,6 +12,7 @@ TCase *start_tests(void);
 TCase *suspect_tests(void);
 TCase *compact_tests(void);
 TCase *past_tests(void);
+TCase *quota_tests(void);
 TCase *fsck_tests(void);
 
 #endif

@@ -201,6 +201,61 @@ START_TEST(store_add__summary_is_kept_and_made_anew)
 }
 END_TEST
 
+START_TEST(store_add__replaces_in_one_commit)
+{
+	struct store *st = kit_open();
+	struct store_add a = {.mailbox = "INBOX", .replaces = 2};
+	struct store_added out;
+	struct view_changes ch;
+	struct view *v, *other;
+	uint64_t need = 0, before, seq;
+
+	for (int i = 0; i < 3; i++)
+		kit_add(st, "INBOX", MAIL, 0);
+	v = kit_view(st, "INBOX");
+	other = kit_view(st, "INBOX");
+	a.replaces_in = v;
+	before = kit_status(st, "INBOX").modseq;
+	ck_assert_int_eq(kit_try_add(st, &a, MAIL MAIL, &out), RC_OK);
+	ck_assert_uint_eq(out.uid, 4);
+	/* Bytes and one change: what came has the MODSEQ of what went. */
+	seq = kit_status(st, "INBOX").modseq;
+	ck_assert_uint_gt(seq, before);
+	view_sync(other, true, &ch, &need);
+	ck_assert_uint_eq(ch.nexpunged, 1);
+	ck_assert_uint_eq(ch.expunged_seqno[0], 2);
+	ck_assert_uint_eq(ch.exists, 3);
+	view_changes_fini(&ch);
+	/* Gone already: nothing is added. */
+	ck_assert_int_eq(kit_try_add(st, &a, MAIL, &out), RC_PERM);
+	view_close(&other);
+	view_close(&v);
+	kit_forget_checkpoint();
+	kit_again(&st);
+	ck_assert_uint_eq(kit_status(st, "INBOX").modseq, seq);
+	v = kit_view(st, "INBOX");
+	ck_assert_str_eq(kit_uids(v), "1,3,4");
+	/* Into another mailbox. */
+	a.replaces_in = v;
+	a.replaces = 1;
+	a.mailbox = "Sent";
+	ck_assert_int_eq(kit_try_add(st, &a, MAIL, &out), RC_OK);
+	view_close(&v);
+	kit_again(&st);
+	v = kit_view(st, "INBOX");
+	ck_assert_str_eq(kit_uids(v), "3,4");
+	ck_assert_uint_eq(kit_status(st, "Sent").messages, 1);
+	view_close(&v);
+	ck_assert_int_eq(
+	    view_open(st, "INBOX", true, NULL, NULL, &v, &need), RC_OK);
+	a.replaces_in = v;
+	a.replaces = 3;
+	ck_assert_int_eq(kit_try_add(st, &a, MAIL, &out), RC_DENIED);
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
 TCase *
 add_tests(void)
 {
@@ -208,6 +263,7 @@ add_tests(void)
 
 	tcase_add_checked_fixture(t, kit_make, kit_remove);
 	tcase_add_test(t, store_add__bytes_come_back);
+	tcase_add_test(t, store_add__replaces_in_one_commit);
 	tcase_add_test(t, store_add__unknown_mailbox);
 	tcase_add_test(t, store_add__large_body_has_its_own_file);
 	tcase_add_test(t, store_add__delivery_id_is_remembered_for_seven_days);

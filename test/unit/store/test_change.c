@@ -65,9 +65,54 @@ START_TEST(store_change__unchanged_since)
 	ck_assert_str_eq(kit_set(&changed), "1,3");
 	ck_assert_str_eq(kit_set(&failed), "2");
 	ck_assert_uint_eq(msg(v, 2).system, STORE_FLAGGED);
+	/* 0 is a value like others: all have been changed since. */
+	rangeset_reset(&changed);
+	rangeset_reset(&failed);
+	since = 0;
+	ck_assert_int_eq(view_store(v, &all, STORE_OP_REMOVE, &f, &since,
+			     &changed, &failed, &need, &err),
+	    RC_OK);
+	ck_assert_uint_eq(changed.n, 0);
+	ck_assert_str_eq(kit_set(&failed), "1:3");
 	rangeset_fini(&failed);
 	rangeset_fini(&changed);
 	rangeset_fini(&all);
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
+/* What a view was told of, while an expunge waits and after it. */
+START_TEST(store_change__highest_modseq_is_what_was_told)
+{
+	struct store *st = with_messages(4);
+	struct view *v = kit_view(st, "INBOX"), *w = kit_view(st, "INBOX");
+	struct view_changes ch;
+	struct view_info i;
+	uint64_t need = 0, at, deleted;
+
+	view_info(v, &i, &need);
+	at = i.highest_modseq;
+	ck_assert_uint_eq(at, kit_status(st, "INBOX").modseq);
+	kit_flag(w, 2, 2, STORE_OP_ADD, STORE_DELETED);
+	view_info(v, &i, &need);
+	ck_assert_uint_eq(i.highest_modseq, at);
+	ck_assert(!i.expunge_waits);
+	deleted = kit_status(st, "INBOX").modseq;
+	kit_expunge(w);
+	kit_flag(w, 1, 1, STORE_OP_ADD, STORE_SEEN);
+	view_sync(v, false, &ch, &need);
+	view_changes_fini(&ch);
+	view_info(v, &i, &need);
+	ck_assert(i.expunge_waits);
+	ck_assert_uint_ge(i.highest_modseq, deleted);
+	ck_assert_uint_lt(i.highest_modseq, kit_status(st, "INBOX").modseq - 1);
+	view_sync(v, true, &ch, &need);
+	view_changes_fini(&ch);
+	view_info(v, &i, &need);
+	ck_assert(!i.expunge_waits);
+	ck_assert_uint_eq(i.highest_modseq, kit_status(st, "INBOX").modseq);
+	view_close(&w);
 	view_close(&v);
 	store_close(&st);
 }
@@ -276,6 +321,7 @@ change_tests(void)
 	tcase_add_checked_fixture(t, kit_make, kit_remove);
 	tcase_add_test(t, store_change__set_add_remove);
 	tcase_add_test(t, store_change__unchanged_since);
+	tcase_add_test(t, store_change__highest_modseq_is_what_was_told);
 	tcase_add_test(t, store_change__sixty_four_keywords_and_no_more);
 	tcase_add_test(t, store_change__expunge_only_what_is_named_and_marked);
 	tcase_add_test(t, store_change__readonly_view_changes_nothing);
