@@ -10,6 +10,7 @@
 Written for people who want to get at their mail with nothing but Python, and
 for the tests, which compare it with what the server says.
 """
+import bisect
 import hashlib
 import os
 import re
@@ -308,6 +309,13 @@ class Mailbox:
         self.validity, self.uidnext, self.modseq = 0, 1, 0
         self.messages, self.slots = [], {}
 
+    def parts(self, uids):
+        """Where they stand; messages stand by rising UID."""
+        def place(uid):
+            return bisect.bisect_left(self.messages, uid, key=lambda x: x.uid)
+
+        return [slice(place(lo), place(hi + 1)) for lo, hi in uids]
+
 
 class Account:
     def __init__(self, folder):
@@ -372,14 +380,11 @@ class Account:
         return next((m for m in self.boxes.values() if m.name == name), None)
 
     def remove(self, m, uids, r):
-        def leaves(uid):
-            return any(lo <= uid <= hi for lo, hi in uids)
-
-        gone = [x for x in m.messages if leaves(x.uid)]
-        if gone:
-            m.messages = [x for x in m.messages if not leaves(x.uid)]
-            m.modseq = max(m.modseq, r.seq)
-        self.graves += [(m.id, None, r.time, x) for x in gone]
+        for part in reversed(m.parts(uids)):
+            self.graves += [(m.id, None, r.time, x) for x in m.messages[part]]
+            if m.messages[part]:
+                m.modseq = max(m.modseq, r.seq)
+            del m.messages[part]
 
     def apply(self, r, c):
         m = self.boxes.get(c.mailbox)
@@ -411,9 +416,7 @@ class Account:
         if m is None:
             return
         m.slots.update(c.slots)
-        for x in m.messages:
-            if not any(lo <= x.uid <= hi for lo, hi in c.uids):
-                continue
+        for x in (x for part in m.parts(c.uids) for x in m.messages[part]):
             if c.op == 0:
                 x.system, x.keywords = c.system, c.keywords
             elif c.op == 1:
