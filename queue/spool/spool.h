@@ -19,6 +19,13 @@
  *      0x0010   8  when it came, ms since 1970
  *      0x0011   4  flags, SPOOL_*
  *      0x0012   n  the account that submitted it
+ *      0x8013   8  the item is written anew: the number of the ITEM that it
+ *                  was first, which is its name; that one, if it is still
+ *                  there, is it no more.  TRIED records follow.
+ *      0x8014  20  what became of the recipient in front: 4 outcome as in
+ *                  DONE (3: none yet), 4 attempts, 8 next try, 4 flags (1:
+ *                  held)
+ *      0x8015   4  marks of the item: 1 its sender was told of the delay
  *      0x0020 to 0x002f are kept for RET, ENVID, NOTIFY, ORCPT, hold-until
  *      and flags of the recipient in front
  * 18 DONE   8 sequence number of the ITEM, 4 recipient, 4 outcome
@@ -37,7 +44,8 @@
  *
  * An item ends when each of its recipients has an outcome.  State is in memory
  * and rebuilt from the journal at start; segments before the oldest living
- * item are removed.
+ * item are removed, and items that alone hold many back are written anew (see
+ * renew.c).
  *
  * Everything appends; nothing waits for the disk but spool_flush.
  */
@@ -77,7 +85,7 @@ struct spool_attempt {
 };
 
 struct spool_item {
-	uint64_t seq; /* of its ITEM record: its name */
+	uint64_t seq; /* of its first ITEM record: its name */
 	uint8_t delivery_id[16];
 	uint64_t body, size;
 	char *sender;
@@ -163,7 +171,8 @@ bool spool_drop_if_done(struct spool *s, struct spool_item *it);
 int spool_flush(struct spool *s) RC_USE_RESULT;
 /* Is there something that was not flushed? */
 bool spool_pending(const struct spool *s);
-/* Segments that nobody needs any more go. */
+/* Segments that nobody needs any more go, and what holds others back is written
+ * anew: something may wait for a flush afterwards. */
 void spool_tidy(struct spool *s);
 
 /* ---- out ---- */
