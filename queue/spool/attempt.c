@@ -51,6 +51,21 @@ queue_each_unit(struct spool_item *it,
 	}
 }
 
+/* A smarthost is another place for another user, or with other demands: one
+ * may work where the other does not. */
+static void
+relay_name(const struct conf_relay *r, struct buf *out)
+{
+	static const char *const tls[] = {[CONF_TLS_VERIFY] = "",
+	    [CONF_TLS_REQUIRE] = " (tls require)",
+	    [CONF_TLS_OFF] = " (tls off)"};
+
+	buf_addf(out, "relay %s:%u", r->host, r->port);
+	if (r->user != NULL)
+		buf_addf(out, " as %s", r->user);
+	buf_adds(out, tls[r->tls]);
+}
+
 /* Where mail for that address goes: its domain, or the smarthost. */
 static void
 destination(const struct conf *c, struct sv address, struct buf *out)
@@ -61,7 +76,7 @@ destination(const struct conf *c, struct sv address, struct buf *out)
 
 	buf_reset(out);
 	if (r != NULL && !r->fallback) {
-		buf_addf(out, "relay %s:%u", r->host, r->port);
+		relay_name(r, out);
 		return;
 	}
 	for (i = 0; i < domain.n; i++)

@@ -130,21 +130,29 @@ end(void)
 }
 
 static void
-setup(void)
+configure(const char *more)
 {
 	struct conf_errors errors;
+	char text[1000];
 
+	conf_free(&conf);
+	(void)snprintf(text, sizeof text,
+	    "hostname: mail.example.org\ndomains: [example.org]\n"
+	    "accounts: { anna: {}, ben: {} }\n%s",
+	    more);
+	ck_assert_int_eq(conf_parse(sv_str(text), "f", &conf, &errors), RC_OK);
+}
+
+static void
+setup(void)
+{
 	home = open(".", O_RDONLY | O_DIRECTORY);
 	strcpy(dir, "queue-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_int_eq(mkdir("log", 0700), 0);
 	ck_assert_int_eq(mkdir("incoming", 0700), 0);
-	ck_assert_int_eq(conf_parse(SV("hostname: mail.example.org\n"
-				       "domains: [example.org]\n"
-				       "accounts: { anna: {}, ben: {} }\n"),
-			     "f", &conf, &errors),
-	    RC_OK);
+	configure("");
 	loop = ev_loop_new();
 	start();
 }
@@ -480,6 +488,35 @@ START_TEST(queue__what_it_adopted_is_lost_with_mx)
 }
 END_TEST
 
+START_TEST(queue__a_smarthost_is_another_place_for_another_user)
+{
+	static const char *const to[] = {
+	    "x@a.test", "x@b.test", "x@c.test", "x@d.test", "x@e.test"};
+	static const char *const place[] = {"relay r.test:587 as u",
+	    "relay r.test:587 as v", "relay r.test:587 as u (tls require)",
+	    "relay r.test:587 as u", "relay r.test:465 as u"};
+	size_t i;
+
+	configure("relay:\n"
+		  "  a.test: { host: r.test, user: u, password_file: /x }\n"
+		  "  b.test: { host: r.test, user: v, password_file: /x }\n"
+		  "  c.test: { host: r.test, user: u, password_file: /x, "
+		  "tls: require }\n"
+		  "  d.test: { host: r.test, user: u, password_file: /x }\n"
+		  "  e.test: { host: r.test, user: u, password_file: /x, "
+		  "port: 465 }\n");
+	for (i = 0; i < sizeof to / sizeof to[0]; i++) {
+		struct spool_item *it;
+
+		put_as("anna@example.org", to[i]);
+		it = spool_first(q->spool);
+		while (it->next != NULL)
+			it = it->next;
+		ck_assert_str_eq(it->units->dest->name, place[i]);
+	}
+}
+END_TEST
+
 /* Many failures, as five days have. */
 static void
 fail_often(unsigned n)
@@ -678,6 +715,7 @@ service_tests(void)
 	tcase_add_test(t, queue__takes_an_outcome_of_before_its_time);
 	tcase_add_loop_test(t, queue__a_late_failure_is_one_try, 0, 2);
 	tcase_add_test(t, queue__what_it_adopted_is_lost_with_mx);
+	tcase_add_test(t, queue__a_smarthost_is_another_place_for_another_user);
 	tcase_add_test(t, queue__a_clock_that_steps_makes_nothing_older);
 	tcase_add_test(
 	    t, queue__a_clock_that_is_set_moves_only_what_it_has_stamped);
