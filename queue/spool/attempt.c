@@ -110,6 +110,19 @@ unit_for(struct queue_service *q, struct spool_item *it,
 }
 
 void
+queue_hold_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u &&
+		    it->rcpt[i].outcome == SPOOL_WAITS && !it->rcpt[i].held)
+			return;
+	sched_hold(queue_sched_of(q, it, u), u);
+}
+
+void
 queue_schedule(struct queue_service *q, struct spool_item *it, bool replayed)
 {
 	struct conf *c = queue_conf(q);
@@ -131,9 +144,8 @@ queue_schedule(struct queue_service *q, struct spool_item *it, bool replayed)
 		}
 		to->unit = unit_for(q, it, to, buf_sv(&name), replayed);
 	}
-	if (it->held)
-		for (u = it->units; u != NULL; u = u->next_of_item)
-			sched_hold(queue_sched_of(q, it, u), u);
+	for (u = it->units; u != NULL; u = u->next_of_item)
+		queue_hold_unit(q, it, u);
 	buf_fini(&name);
 	conf_free(&c);
 }
@@ -192,7 +204,7 @@ unit_has_untried(const struct spool_item *it, const struct sched_unit *u)
 
 	for (i = 0; i < it->nrcpt; i++)
 		if (it->rcpt[i].unit == u &&
-		    it->rcpt[i].outcome == SPOOL_WAITS &&
+		    it->rcpt[i].outcome == SPOOL_WAITS && !it->rcpt[i].held &&
 		    it->rcpt[i].attempts == 0)
 			return true;
 	return false;
@@ -224,8 +236,7 @@ attempt_settle(struct attempt *a, int64_t delay)
 		    unit_has_untried(it, u))
 			delay = 0;
 		sched_later(queue_sched_of(q, it, u), u, clk_mono() + delay);
-		if (it->held)
-			sched_hold(queue_sched_of(q, it, u), u);
+		queue_hold_unit(q, it, u);
 		attempt_free(a);
 		queue_age(q, it);
 	} else {
@@ -276,8 +287,9 @@ on_delivered(int rc, struct msg *reply, void *arg)
 static bool
 is_open(const struct attempt *a, size_t rcpt)
 {
-	return a->it->rcpt[rcpt].unit == a->u &&
-	       a->it->rcpt[rcpt].outcome == SPOOL_WAITS;
+	const struct spool_recipient *to = &a->it->rcpt[rcpt];
+
+	return to->unit == a->u && to->outcome == SPOOL_WAITS && !to->held;
 }
 
 /* Those that were tried least, so that in a long list nobody is for ever

@@ -94,15 +94,14 @@ record_item(const struct spool_put *p, uint64_t body, uint64_t size,
 }
 
 static void
-put_state(const struct spool_item *it, const struct spool_recipient *to,
-    struct buf *out)
+put_state(const struct spool_recipient *to, struct buf *out)
 {
 	char t[STATE_BYTES];
 
 	be_put32(t, (uint32_t)to->outcome);
 	be_put32(t + 4, to->attempts);
 	be_put64(t + 8, (uint64_t)to->next_try);
-	be_put32(t + 16, it->held ? STATE_HELD : 0);
+	be_put32(t + 16, to->held ? STATE_HELD : 0);
 	put_field(out, TAG_STATE, sv_of(t, sizeof t));
 }
 
@@ -126,7 +125,7 @@ record_renewed(const struct spool_item *it, uint64_t body, struct buf *out)
 
 		put_field(out, to->local ? TAG_ACCOUNT : TAG_ADDRESS,
 		    sv_str(to->address));
-		put_state(it, to, out);
+		put_state(to, out);
 	}
 }
 
@@ -145,7 +144,7 @@ take_state(struct spool_item *it, struct sv v)
 	to->outcome = (enum spool_outcome)outcome;
 	to->attempts = be_get32(v.p + 4);
 	to->next_try = (int64_t)be_get64(v.p + 8);
-	it->held |= (be_get32(v.p + 16) & STATE_HELD) != 0;
+	to->held = (be_get32(v.p + 16) & STATE_HELD) != 0;
 	return RC_OK;
 }
 

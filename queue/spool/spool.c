@@ -25,6 +25,8 @@
 #define LOW_WATER    (64u << 20) /* free bytes below which nothing comes in */
 #define LOCK_WAIT_MS 3000
 #define STEP_BYTES   16
+#define TOLD_BYTES   12
+#define MARK_BYTES   16
 #define AGE_MAX	     (10LL * 24 * 3600 * 1000) /* nothing waits longer */
 
 /* ---- items ---- */
@@ -193,13 +195,23 @@ replay_tried(struct spool *s, struct sv payload)
 	item_add_attempt(it, t.rcpt, t.when, t.said);
 }
 
+/* payload: 8 ITEM, 4 what, and maybe 4 recipient. */
 static void
-apply_mark(struct spool_item *it, uint32_t what)
+apply_mark(struct spool_item *it, struct sv payload)
 {
-	if (what == MARK_HELD || what == MARK_RELEASED)
-		it->held = what == MARK_HELD;
-	else if (what == MARK_TOLD)
+	uint32_t what = be_get32(payload.p + 8);
+	size_t i, first = 0, n = it->nrcpt;
+
+	if (what == MARK_TOLD)
 		it->told = true;
+	if (what != MARK_HELD && what != MARK_RELEASED)
+		return;
+	if (payload.n >= MARK_BYTES) {
+		first = be_get32(payload.p + 12);
+		n = first < n ? first + 1 : 0;
+	}
+	for (i = first; i < n; i++)
+		it->rcpt[i].held = what == MARK_HELD;
 }
 
 static void
@@ -207,9 +219,9 @@ replay_mark(struct spool *s, struct sv payload)
 {
 	struct spool_item *it;
 
-	if (payload.n >= 12 &&
+	if (payload.n >= TOLD_BYTES &&
 	    (it = spool_find(s, be_get64(payload.p))) != NULL)
-		apply_mark(it, be_get32(payload.p + 8));
+		apply_mark(it, payload);
 }
 
 /*
@@ -501,34 +513,39 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 /* ---- what became of it ---- */
 
 static struct sv
-encode_mark(char out[12], uint64_t seq, uint32_t what)
+encode_told(char out[TOLD_BYTES], uint64_t seq)
 {
 	be_put64(out, seq);
-	be_put32(out + 8, what);
-	return sv_of(out, 12);
+	be_put32(out + 8, MARK_TOLD);
+	return sv_of(out, TOLD_BYTES);
 }
 
 static void
-mark(struct spool *s, struct spool_item *it, uint32_t what)
+mark(struct spool *s, struct spool_item *it, struct sv payload)
 {
-	char payload[12];
-	struct journal_item rec = {.type = RECORD_MARK,
-	    .payload = encode_mark(payload, it->seq, what)};
+	struct journal_item rec = {.type = RECORD_MARK, .payload = payload};
 
 	spool_append(s, &rec, 1);
-	apply_mark(it, what);
+	apply_mark(it, payload);
 }
 
 void
-spool_hold(struct spool *s, struct spool_item *it, bool held)
+spool_hold(struct spool *s, struct spool_item *it, size_t rcpt, bool held)
 {
-	mark(s, it, held ? MARK_HELD : MARK_RELEASED);
+	char payload[MARK_BYTES];
+
+	be_put64(payload, it->seq);
+	be_put32(payload + 8, held ? MARK_HELD : MARK_RELEASED);
+	be_put32(payload + 12, (uint32_t)rcpt);
+	mark(s, it, sv_of(payload, sizeof payload));
 }
 
 void
 spool_told(struct spool *s, struct spool_item *it)
 {
-	mark(s, it, MARK_TOLD);
+	char payload[TOLD_BYTES];
+
+	mark(s, it, encode_told(payload, it->seq));
 }
 
 /* The records behind a report's own: the outcomes, or the mark. */
@@ -536,11 +553,11 @@ static size_t
 encode_about(const struct spool_item *about, const size_t *rcpt, size_t n,
     enum spool_outcome outcome, struct buf *bytes, struct journal_item *rec)
 {
-	char payload[12];
+	char payload[TOLD_BYTES];
 	size_t i, at;
 
 	if (outcome == SPOOL_WAITS) {
-		buf_addsv(bytes, encode_mark(payload, about->seq, MARK_TOLD));
+		buf_addsv(bytes, encode_told(payload, about->seq));
 		rec[0] = (struct journal_item){
 		    .type = RECORD_MARK, .payload = buf_sv(bytes)};
 		return 1;

@@ -36,7 +36,7 @@
  *           often in a row (0: it can be reached again), 2 length of its
  *           name, name, then why
  * 21 MARK   8 ITEM, 4 what: 1 is held, 2 is released, 3 its sender was told
- *           of the delay
+ *           of the delay; behind 1 and 2: 4 recipient, or nothing: all of them
  * 22 STEP   8 milliseconds by which the clock has stepped, 8 what it showed
  *           then (ms since 1970): what came by the clock before is as much
  *           younger; what seems to have come ten days before or later than that
@@ -71,6 +71,7 @@ enum spool_outcome {
 struct spool_recipient {
 	char *address; /* or the account's name */
 	bool local;
+	bool held; /* by a person */
 	enum spool_outcome outcome;
 	unsigned attempts;
 	int64_t next_try; /* ms since 1970, as it was written; 0: at once */
@@ -92,7 +93,7 @@ struct spool_item {
 	char *owner;	 /* the account that submitted it, or NULL */
 	int64_t arrived; /* ms since 1970 */
 	uint32_t flags;
-	bool held, told; /* told: of the delay */
+	bool told; /* of the delay */
 	struct spool_recipient *rcpt;
 	size_t nrcpt;
 	struct spool_attempt *attempt; /* the oldest first, at most 100 */
@@ -158,7 +159,7 @@ void spool_tried(struct spool *s, struct spool_item *it, size_t rcpt,
     int64_t next, struct sv said);
 void spool_place(struct spool *s, const char *name, int64_t next,
     unsigned failures, struct sv said);
-void spool_hold(struct spool *s, struct spool_item *it, bool held);
+void spool_hold(struct spool *s, struct spool_item *it, size_t rcpt, bool held);
 /* The sender was told of the delay, or need not be. */
 void spool_told(struct spool *s, struct spool_item *it);
 /* The clock has stepped by that much: items that came by it are as old as

@@ -181,7 +181,7 @@ START_TEST(spool__remembers_tries_places_marks_and_steps)
 	spool_tried(s, it, 1, 12345, SV("450 later"));
 	spool_tried(s, it, 1, 23456, SV("451 later still"));
 	spool_place(s, "example.test", 34567, 3, SV("no answer"));
-	spool_hold(s, it, true);
+	spool_hold(s, it, 1, true);
 	spool_told(s, it);
 	clk_set_offset(1000000);
 	spool_stepped(s, 1000000);
@@ -195,15 +195,15 @@ START_TEST(spool__remembers_tries_places_marks_and_steps)
 	ck_assert_uint_eq(it->rcpt[1].attempts, 2);
 	ck_assert_int_eq(it->rcpt[1].next_try, 23456);
 	ck_assert_str_eq(places, "example.test 3 34567 no answer;");
-	ck_assert(it->held && it->told);
+	ck_assert(it->rcpt[1].held && !it->rcpt[0].held && it->told);
 	ck_assert_int_eq(it->arrived, arrived + 1000000);
-	ck_assert(!it->next->held && !it->next->told);
+	ck_assert(!it->next->rcpt[0].held && !it->next->told);
 	ck_assert_int_lt(it->next->arrived, arrived + 1500000);
 	clk_set_offset(0);
-	spool_hold(s, it, false);
+	spool_hold(s, it, 1, false);
 	ck_assert_int_eq(spool_flush(s), RC_OK);
 	again();
-	ck_assert(!spool_first(s)->held);
+	ck_assert(!spool_first(s)->rcpt[1].held);
 }
 END_TEST
 
@@ -429,7 +429,7 @@ outlive(void)
 	spool_tried(s, it, 1, 12345, SV("450 later"));
 	spool_tried(s, it, 1, 23456, SV("451 later still"));
 	spool_told(s, it);
-	spool_hold(s, it, true);
+	spool_hold(s, it, 1, true);
 	settle(it, 0, SPOOL_DELIVERED);
 	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
 	for (i = 0; i < 25; i++) {
@@ -460,7 +460,7 @@ expect_outlived(uint64_t name)
 	ck_assert_uint_eq(it->nattempt, 2);
 	ck_assert_str_eq(it->attempt[0].said, "450 later");
 	ck_assert_str_eq(it->attempt[1].said, "451 later still");
-	ck_assert(it->told && it->held);
+	ck_assert(it->told && it->rcpt[1].held && !it->rcpt[0].held);
 	ck_assert_uint_eq(it->flags, SPOOL_BARE);
 	expect_body(it, "hello");
 }
