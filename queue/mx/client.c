@@ -202,11 +202,14 @@ dial(struct client *c, const struct route_address *to, struct client_why *why)
 static int
 handshake(struct client *c, struct client_why *why)
 {
+	static const enum tls_demand demand[] = {[CLIENT_TLS_OFFERED] = TLS_ANY,
+	    [CLIENT_TLS_REQUIRE] = TLS_STRONG,
+	    [CLIENT_TLS_VERIFY] = TLS_VERIFIED,
+	    [CLIENT_TLS_OFF] = TLS_STRONG};
 	struct err err = {.text = ""};
 
 	if (stream_start_tls_client(c->s, c->o->tls, c->host_name,
-		c->o->policy == CLIENT_TLS_VERIFY, c->timeout.command,
-		&err) == RC_OK)
+		demand[c->o->policy], c->timeout.command, &err) == RC_OK)
 		return RC_OK;
 	c->broken = true;
 	say(why, "%s (%s)", err.text, c->where);
