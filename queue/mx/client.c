@@ -486,7 +486,7 @@ can_take(const struct client *c, struct client_message *m)
 
 	if (c->offers.size_max > 0 && m->size > c->offers.size_max) {
 		(void)snprintf(said, sizeof said,
-		    "552 5.3.4 at most %llu bytes, the message has %llu (%s)",
+		    "5.3.4 at most %llu bytes, the message has %llu (%s)",
 		    (unsigned long long)c->offers.size_max,
 		    (unsigned long long)m->size, c->where);
 		all_rcpts(m, 552, said);
@@ -494,7 +494,7 @@ can_take(const struct client *c, struct client_message *m)
 	}
 	if (m->eight_bit && !c->offers.eight_bit) {
 		(void)snprintf(said, sizeof said,
-		    "554 5.6.3 8BITMIME is not offered (%s)", c->where);
+		    "5.6.3 8BITMIME is not offered (%s)", c->where);
 		all_rcpts(m, 554, said);
 		return false;
 	}

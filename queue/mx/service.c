@@ -218,8 +218,8 @@ all_codes(struct job *j, unsigned code, const char *said)
 
 	for (i = 0; i < j->m.nrcpt; i++) {
 		j->m.rcpt[i].code = code;
-		(void)snprintf(j->m.rcpt[i].said, sizeof j->m.rcpt[i].said,
-		    "%u %s", code, said);
+		(void)snprintf(
+		    j->m.rcpt[i].said, sizeof j->m.rcpt[i].said, "%s", said);
 	}
 	j->reached = true;
 }

@@ -14,7 +14,7 @@
 #define SELECTORS_MAX 1000
 #define RECORD_MAX    (8u << 20)
 #define CHUNK	      32768
-#define REMOVED	      "550 5.7.1 removed by the postmaster"
+#define REMOVED	      "5.7.1 removed by the postmaster"
 
 /* ---- which ---- */
 

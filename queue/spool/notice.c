@@ -70,7 +70,7 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
     const size_t *rcpt, enum spool_outcome outcome, struct err *err)
 {
 	struct conf *c = queue_conf(q);
-	struct spool_put p = {.fd = -1, .flags = SPOOL_REPORT};
+	struct spool_put p = {.fd = -1, .flags = SPOOL_REPORT | SPOOL_BARE};
 	struct spool_item *letter = NULL;
 	struct spool_to *to;
 	struct buf text;
