@@ -24,6 +24,65 @@
 
 /* ---- addresses ---- */
 
+/* ---- who is full ---- */
+
+static size_t
+find_full(const struct smtp_house_full *f, const char *account)
+{
+	size_t i = 0;
+
+	while (i < f->n && strcmp(f->name[i], account) != 0)
+		i++;
+	return i;
+}
+
+void
+smtp_house_set_full(struct smtp_house *h, const char *account, bool full)
+{
+	struct smtp_house_full *f = &h->full;
+	size_t i;
+
+	pthread_mutex_lock(&f->lock);
+	i = find_full(f, account);
+	if (full && i == f->n) {
+		f->name = xgrow(f->name, &f->cap, f->n + 1, sizeof *f->name);
+		f->name[f->n++] = xstrdup(account);
+	} else if (!full && i < f->n) {
+		free(f->name[i]);
+		f->name[i] = f->name[--f->n];
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+void
+smtp_house_forget_full(struct smtp_house *h)
+{
+	struct smtp_house_full *f = &h->full;
+
+	pthread_mutex_lock(&f->lock);
+	while (f->n > 0)
+		free(f->name[--f->n]);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* An address of several people is full when all of them are. */
+static bool
+all_full(struct smtp_house *h, const struct conf *c, const uint32_t *account,
+    size_t n)
+{
+	struct smtp_house_full *f = &h->full;
+	size_t i = 0;
+
+	pthread_mutex_lock(&f->lock);
+	while (i < n && f->n > 0 &&
+	       find_full(f, c->account[account[i]].name) < f->n)
+		i++;
+	pthread_mutex_unlock(&f->lock);
+	return n > 0 && i == n;
+}
+
+/* ---- addresses ---- */
+
 static int
 house_lookup(void *ctx, struct sv address,
     void (*add)(void *arg, const char *account), void *arg)
@@ -34,6 +93,8 @@ house_lookup(void *ctx, struct sv address,
 	size_t i, n = 0;
 	int r = conf_lookup(c, address, &account, &n);
 
+	if (r == RC_OK && all_full(h, c, account, n))
+		r = RC_NOSPACE;
 	for (i = 0; r == RC_OK && i < n; i++)
 		add(arg, c->account[account[i]].name);
 	conf_free(&c);

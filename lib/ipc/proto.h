@@ -86,6 +86,12 @@ enum proto {
 	/* ---- account to keeper ---- */
 
 	ACCOUNT_LEAVE, /* may I go? -> u32 rc: RC_OK or RC_TEMP */
+	ACCOUNT_USAGE, /* u64 bytes, u64 quota (0: none) */
+
+	/* ---- keeper to those who deliver ---- */
+
+	/* str account, u8 full: above its quota, nobody is to send it mail */
+	ACCOUNT_FULL,
 
 	/* ---- smtp, submission to queue ---- */
 

@@ -198,6 +198,12 @@ void journal_idle(struct journal *j);
  * use always stays.
  */
 int journal_drop_before(struct journal *j, uint64_t seq) RC_USE_RESULT;
+/* The first numbers that may stand in the oldest segment, in the one behind it
+ * and in the one in use; and how many bytes those before that one have. */
+struct journal_span {
+	uint64_t first, second, active, bytes;
+};
+void journal_span(struct journal *j, struct journal_span *out);
 /* How many bytes the segments have that journal_drop_before could remove
  * at most, and the first number behind the oldest of them. */
 uint64_t journal_oldest_end(struct journal *j, uint64_t *bytes_out);

@@ -24,12 +24,14 @@
 #define TRY_MS	       (20 * 60 * 1000)
 #define IDLE_MS	       5000 /* a thread is kept so long */
 #define SECRET_MAX     1024
+#define USER_MAX       256
+#define KEY_MAX	       (DNS_NAME_MAX + USER_MAX + 32)
 #define DRAIN_LOOK_MS  50
 #define REFUSED_PREFIX 24 /* where a status code stands */
 
 /* A connection that waits for the next message to its place. */
 struct rest {
-	char key[DNS_NAME_MAX + 16];
+	char key[KEY_MAX];
 	struct client *client;
 	int64_t until;
 	struct rest *next;
@@ -62,7 +64,7 @@ struct relay {
 	char host[DNS_NAME_MAX];
 	uint16_t port;
 	enum conf_tls tls;
-	char user[256], password[SECRET_MAX];
+	char user[USER_MAX], password[SECRET_MAX];
 };
 
 struct job {
@@ -216,8 +218,8 @@ all_codes(struct job *j, unsigned code, const char *said)
 
 	for (i = 0; i < j->m.nrcpt; i++) {
 		j->m.rcpt[i].code = code;
-		(void)snprintf(j->m.rcpt[i].said, sizeof j->m.rcpt[i].said,
-		    "%u %s", code, said);
+		(void)snprintf(
+		    j->m.rcpt[i].said, sizeof j->m.rcpt[i].said, "%s", said);
 	}
 	j->reached = true;
 }
@@ -260,9 +262,12 @@ try_relay(struct job *j, const char *hostname)
 	    .password = r->password,
 	    .timeout = CLIENT_TIMEOUTS};
 	struct route *route = xcalloc(1, sizeof *route);
-	char key[DNS_NAME_MAX + 16];
+	char key[KEY_MAX];
 
-	(void)snprintf(key, sizeof key, "relay %s:%u", r->host, r->port);
+	/* Who has logged in, and what was asked of TLS, belong to a
+	 * connection: it is nobody else's. */
+	(void)snprintf(key, sizeof key, "relay %s:%u %u%u %s", r->host, r->port,
+	    (unsigned)r->tls, r->implicit_tls, r->user);
 	if (o.user != NULL && r->password[0] == '\0')
 		(void)snprintf(j->why.said, sizeof j->why.said,
 		    "there is no password for the smarthost %s; see "

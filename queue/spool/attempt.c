@@ -51,6 +51,21 @@ queue_each_unit(struct spool_item *it,
 	}
 }
 
+/* A smarthost is another place for another user, or with other demands: one
+ * may work where the other does not. */
+static void
+relay_name(const struct conf_relay *r, struct buf *out)
+{
+	static const char *const tls[] = {[CONF_TLS_VERIFY] = "",
+	    [CONF_TLS_REQUIRE] = " (tls require)",
+	    [CONF_TLS_OFF] = " (tls off)"};
+
+	buf_addf(out, "relay %s:%u", r->host, r->port);
+	if (r->user != NULL)
+		buf_addf(out, " as %s", r->user);
+	buf_adds(out, tls[r->tls]);
+}
+
 /* Where mail for that address goes: its domain, or the smarthost. */
 static void
 destination(const struct conf *c, struct sv address, struct buf *out)
@@ -61,7 +76,7 @@ destination(const struct conf *c, struct sv address, struct buf *out)
 
 	buf_reset(out);
 	if (r != NULL && !r->fallback) {
-		buf_addf(out, "relay %s:%u", r->host, r->port);
+		relay_name(r, out);
 		return;
 	}
 	for (i = 0; i < domain.n; i++)
@@ -95,6 +110,19 @@ unit_for(struct queue_service *q, struct spool_item *it,
 }
 
 void
+queue_hold_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u &&
+		    it->rcpt[i].outcome == SPOOL_WAITS && !it->rcpt[i].held)
+			return;
+	sched_hold(queue_sched_of(q, it, u), u);
+}
+
+void
 queue_schedule(struct queue_service *q, struct spool_item *it, bool replayed)
 {
 	struct conf *c = queue_conf(q);
@@ -116,9 +144,8 @@ queue_schedule(struct queue_service *q, struct spool_item *it, bool replayed)
 		}
 		to->unit = unit_for(q, it, to, buf_sv(&name), replayed);
 	}
-	if (it->held)
-		for (u = it->units; u != NULL; u = u->next_of_item)
-			sched_hold(queue_sched_of(q, it, u), u);
+	for (u = it->units; u != NULL; u = u->next_of_item)
+		queue_hold_unit(q, it, u);
 	buf_fini(&name);
 	conf_free(&c);
 }
@@ -177,7 +204,7 @@ unit_has_untried(const struct spool_item *it, const struct sched_unit *u)
 
 	for (i = 0; i < it->nrcpt; i++)
 		if (it->rcpt[i].unit == u &&
-		    it->rcpt[i].outcome == SPOOL_WAITS &&
+		    it->rcpt[i].outcome == SPOOL_WAITS && !it->rcpt[i].held &&
 		    it->rcpt[i].attempts == 0)
 			return true;
 	return false;
@@ -209,8 +236,7 @@ attempt_settle(struct attempt *a, int64_t delay)
 		    unit_has_untried(it, u))
 			delay = 0;
 		sched_later(queue_sched_of(q, it, u), u, clk_mono() + delay);
-		if (it->held)
-			sched_hold(queue_sched_of(q, it, u), u);
+		queue_hold_unit(q, it, u);
 		attempt_free(a);
 		queue_age(q, it);
 	} else {
@@ -261,8 +287,9 @@ on_delivered(int rc, struct msg *reply, void *arg)
 static bool
 is_open(const struct attempt *a, size_t rcpt)
 {
-	return a->it->rcpt[rcpt].unit == a->u &&
-	       a->it->rcpt[rcpt].outcome == SPOOL_WAITS;
+	const struct spool_recipient *to = &a->it->rcpt[rcpt];
+
+	return to->unit == a->u && to->outcome == SPOOL_WAITS && !to->held;
 }
 
 /* Those that were tried least, so that in a long list nobody is for ever

@@ -105,6 +105,9 @@ void queue_run(struct queue_service *q);
 /* The recipient has its outcome: its unit goes, if it was the last. */
 void queue_unit_done(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+/* If all whom it is for are held, so is it; unless it flies: then later. */
+void queue_hold_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u);
 /* The item's units, by way of its recipients: each once.  fn may remove it. */
 void queue_each_unit(struct spool_item *it,
     void (*fn)(struct sched_unit *u, struct spool_item *it, void *arg),

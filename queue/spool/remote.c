@@ -108,8 +108,7 @@ not_reached(struct attempt *a, struct sv said)
 	    "place=%s failures=%u waiting=%zu ms=%lld",
 	    log_q(place, sv_str(u->dest->name)), u->dest->failures,
 	    u->dest->nunits, (long long)delay);
-	if (a->it->held)
-		sched_hold(q->remote, u);
+	queue_hold_unit(q, a->it, u);
 	it = a->it;
 	attempt_free(a);
 	queue_age(q, it);
@@ -223,8 +222,7 @@ on_mx_reply(int rc, struct msg *reply, void *arg)
 	if (q->stopping || (rc == RC_TEMP && reply != NULL)) {
 		/* There is no room, or it leaves: its successor has it. */
 		sched_untried(q->remote, a->u, clk_mono() + AWAY_MS);
-		if (a->it->held)
-			sched_hold(q->remote, a->u);
+		queue_hold_unit(q, a->it, a->u);
 		attempt_free(a);
 		queue_commit(q);
 		return;

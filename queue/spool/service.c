@@ -354,6 +354,8 @@ on_sweep(void *arg)
 	q->sweep = ev_timer_add(q->o.loop, SWEEP_MS, on_sweep, q);
 	queue_sweep(q);
 	spool_tidy(q->spool);
+	if (spool_pending(q->spool))
+		queue_commit(q);
 }
 
 static void

@@ -140,7 +140,7 @@ start_host(void)
 }
 
 static void
-send_job(uint32_t id, const char *host, const char *to)
+send_job_as(uint32_t id, const char *host, enum conf_tls tls, const char *to)
 {
 	uint8_t delivery[16] = {(uint8_t)id};
 	int fd = memfd_create("m", MFD_CLOEXEC);
@@ -154,7 +154,7 @@ send_job(uint32_t id, const char *host, const char *to)
 	msg_put_u8(&m, 1);
 	msg_put_str(&m, host);
 	msg_put_u32(&m, port);
-	msg_put_u8(&m, CONF_TLS_OFF);
+	msg_put_u8(&m, (uint8_t)tls);
 	msg_put_u8(&m, 0);
 	msg_put_u8(&m, 0);
 	msg_put_str(&m, "");
@@ -167,6 +167,12 @@ send_job(uint32_t id, const char *host, const char *to)
 	msg_put_str(&m, to);
 	msg_put_fd(&m, fd);
 	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
+}
+
+static void
+send_job(uint32_t id, const char *host, const char *to)
+{
+	send_job_as(id, host, CONF_TLS_OFF, to);
 }
 
 struct waiting {
@@ -400,6 +406,25 @@ START_TEST(mx_drain__has_an_end)
 }
 END_TEST
 
+START_TEST(mx__a_connection_serves_those_who_ask_the_same_of_it)
+{
+	struct msg m;
+
+	start_host();
+	send_job_as(1, "127.0.0.1", CONF_TLS_OFF, "x@x");
+	(void)answer(&m);
+	msg_fini(&m);
+	/* The one at rest is in the clear. */
+	send_job_as(2, "127.0.0.1", CONF_TLS_REQUIRE, "x@x");
+	ck_assert(hear(10000, MSG_REPLY, &m));
+	(void)msg_get_u32(&m);
+	(void)msg_get_u64(&m);
+	ck_assert_uint_eq(msg_get_u8(&m), 0);
+	ck_assert(sv_starts(msg_get_sv(&m), SV("STARTTLS is not offered")));
+	msg_fini(&m);
+}
+END_TEST
+
 START_TEST(mx__a_garbled_job_is_refused)
 {
 	struct msg m;
@@ -428,6 +453,7 @@ service_tests(void)
 	tcase_add_test(t, mx__an_outcome_is_told_until_it_is_noted);
 	tcase_add_test(t, mx_drain__waits_for_what_is_in_the_air);
 	tcase_add_test(t, mx_drain__has_an_end);
+	tcase_add_test(t, mx__a_connection_serves_those_who_ask_the_same_of_it);
 	tcase_add_test(t, mx__a_garbled_job_is_refused);
 	return t;
 }

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "ipc/proto.h"
 #include "queue/spool/internal.h"
+#include "queue/spool/listing.h"
 #include "test/unit/spool/suites.h"
 
 static char dir[64];
@@ -130,21 +131,29 @@ end(void)
 }
 
 static void
-setup(void)
+configure(const char *more)
 {
 	struct conf_errors errors;
+	char text[1000];
 
+	conf_free(&conf);
+	(void)snprintf(text, sizeof text,
+	    "hostname: mail.example.org\ndomains: [example.org]\n"
+	    "accounts: { anna: {}, ben: {} }\n%s",
+	    more);
+	ck_assert_int_eq(conf_parse(sv_str(text), "f", &conf, &errors), RC_OK);
+}
+
+static void
+setup(void)
+{
 	home = open(".", O_RDONLY | O_DIRECTORY);
 	strcpy(dir, "queue-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_int_eq(mkdir("log", 0700), 0);
 	ck_assert_int_eq(mkdir("incoming", 0700), 0);
-	ck_assert_int_eq(conf_parse(SV("hostname: mail.example.org\n"
-				       "domains: [example.org]\n"
-				       "accounts: { anna: {}, ben: {} }\n"),
-			     "f", &conf, &errors),
-	    RC_OK);
+	configure("");
 	loop = ev_loop_new();
 	start();
 }
@@ -164,8 +173,9 @@ teardown(void)
 /* ---- being smtp, keeper and mx ---- */
 
 static void
-put_as(const char *sender, const char *to)
+put_to(const char *sender, const char *const *to, uint32_t n)
 {
+	uint32_t i;
 	int fd = memfd_create("m", MFD_CLOEXEC);
 	static uint8_t number;
 	uint8_t id[16] = {++number};
@@ -181,9 +191,11 @@ put_as(const char *sender, const char *to)
 	msg_put_u64(&m, 21);
 	msg_put_u32(&m, SPOOL_BARE);
 	msg_put_sv(&m, SV(""));
-	msg_put_u32(&m, 1);
-	msg_put_u8(&m, strchr(to, '@') == NULL);
-	msg_put_str(&m, to);
+	msg_put_u32(&m, n);
+	for (i = 0; i < n; i++) {
+		msg_put_u8(&m, strchr(to[i], '@') == NULL);
+		msg_put_str(&m, to[i]);
+	}
 	msg_put_fd(&m, fd);
 	ck_assert_int_eq(line_send_fd(smtp, &m), RC_OK);
 	turn(20);
@@ -191,6 +203,12 @@ put_as(const char *sender, const char *to)
 	ck_assert_uint_eq(m.id, number);
 	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
 	msg_fini(&m);
+}
+
+static void
+put_as(const char *sender, const char *to)
+{
+	put_to(sender, &to, 1);
 }
 
 /* The next message on a line; its id. */
@@ -480,6 +498,161 @@ START_TEST(queue__what_it_adopted_is_lost_with_mx)
 }
 END_TEST
 
+START_TEST(queue__a_smarthost_is_another_place_for_another_user)
+{
+	static const char *const to[] = {
+	    "x@a.test", "x@b.test", "x@c.test", "x@d.test", "x@e.test"};
+	static const char *const place[] = {"relay r.test:587 as u",
+	    "relay r.test:587 as v", "relay r.test:587 as u (tls require)",
+	    "relay r.test:587 as u", "relay r.test:465 as u"};
+	size_t i;
+
+	configure("relay:\n"
+		  "  a.test: { host: r.test, user: u, password_file: /x }\n"
+		  "  b.test: { host: r.test, user: v, password_file: /x }\n"
+		  "  c.test: { host: r.test, user: u, password_file: /x, "
+		  "tls: require }\n"
+		  "  d.test: { host: r.test, user: u, password_file: /x }\n"
+		  "  e.test: { host: r.test, user: u, password_file: /x, "
+		  "port: 465 }\n");
+	for (i = 0; i < sizeof to / sizeof to[0]; i++) {
+		struct spool_item *it;
+
+		put_as("anna@example.org", to[i]);
+		it = spool_first(q->spool);
+		while (it->next != NULL)
+			it = it->next;
+		ck_assert_str_eq(it->units->dest->name, place[i]);
+	}
+}
+END_TEST
+
+/* The owner's command; how many recipients it was for. */
+static uint32_t
+act(enum queue_action action, enum queue_pick pick, const char *text)
+{
+	uint32_t recipients;
+	struct msg m;
+	int pair[2];
+
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_add_command(q, pair[0]);
+	msg_init(&m, CMD_QUEUE_ACT);
+	m.id = 1;
+	msg_put_u8(&m, (uint8_t)action);
+	msg_put_u32(&m, 1);
+	msg_put_u8(&m, (uint8_t)pick);
+	msg_put_str(&m, text);
+	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
+	turn(20);
+	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
+	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
+	(void)msg_get_sv(&m);
+	(void)msg_get_u32(&m);
+	recipients = msg_get_u32(&m);
+	msg_fini(&m);
+	close(pair[1]);
+	turn(5);
+	return recipients;
+}
+
+/* Whom a job is for, in order, a blank behind each; its id. */
+static uint32_t
+expect_job(char *to, size_t size)
+{
+	uint32_t id, i, n;
+	struct msg m;
+
+	to[0] = '\0';
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_JOB);
+	id = m.id;
+	(void)msg_get_sv(&m); /* delivery id */
+	(void)msg_get_sv(&m); /* domain */
+	if (msg_get_u8(&m) != 0) {
+		(void)msg_get_sv(&m);
+		(void)msg_get_u32(&m);
+		(void)msg_get_u8(&m);
+		(void)msg_get_u8(&m);
+		(void)msg_get_u8(&m);
+		(void)msg_get_sv(&m);
+		(void)msg_get_sv(&m);
+	}
+	(void)msg_get_sv(&m);
+	(void)msg_get_u64(&m);
+	(void)msg_get_u32(&m);
+	n = msg_get_u32(&m);
+	for (i = 0; i < n; i++) {
+		size_t at = strlen(to);
+		struct sv address;
+
+		(void)msg_get_u32(&m);
+		address = msg_get_sv(&m);
+		(void)snprintf(to + at, size - at, "%.*s ", SV_ARG(address));
+	}
+	ck_assert(!m.bad);
+	msg_fini(&m);
+	return id;
+}
+
+/* They go to one place, so that they are one unit; or to two. */
+START_TEST(queue_hold__is_for_those_who_are_meant)
+{
+	static const char *const to[] = {"x@a.test", "y@b.test"};
+	char got[200];
+
+	if (_i == 1)
+		configure("relay: { host: r.test, tls: off }\n");
+	io_close(&mx);
+	turn(10);
+	put_to("anna@example.org", to, 2);
+	ck_assert_uint_eq(act(QUEUE_HOLD, QUEUE_PICK_DOMAIN, "a.test"), 1);
+	ck_assert(only()->rcpt[0].held && !only()->rcpt[1].held);
+	end();
+	start();
+	turn(20);
+	mx_says(expect_job(got, sizeof got), true, 250, "250 taken");
+	ck_assert_str_eq(got, "y@b.test ");
+	ck_assert(is_silent(mx));
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	ck_assert_int_eq(only()->rcpt[0].unit->state, SCHED_HELD);
+	ck_assert_uint_eq(act(QUEUE_RETRY, QUEUE_PICK_ALL, ""), 0);
+	ck_assert(is_silent(mx));
+	ck_assert_uint_eq(act(QUEUE_RELEASE, QUEUE_PICK_DOMAIN, "b.test"), 0);
+	ck_assert(is_silent(mx));
+	ck_assert_uint_eq(act(QUEUE_RELEASE, QUEUE_PICK_DOMAIN, "a.test"), 1);
+	mx_says(expect_job(got, sizeof got), true, 250, "250 taken");
+	ck_assert_str_eq(got, "x@a.test ");
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+/* One of two in the air is held: he is so when it lands; and those who are
+ * left of a place when others are removed. */
+START_TEST(queue_hold__waits_for_the_landing)
+{
+	static const char *const to[] = {"x@a.test", "y@a.test"};
+	char got[200];
+	uint32_t id;
+
+	put_to("anna@example.org", to, 2);
+	id = expect_job(got, sizeof got);
+	ck_assert_str_eq(got, "x@a.test y@a.test ");
+	ck_assert_uint_eq(act(QUEUE_HOLD, QUEUE_PICK_ADDRESS, "y@a.test"), 1);
+	mx_says(id, false, 0, "no route to host");
+	ck_assert_int_ne(only()->units->state, SCHED_HELD);
+	ck_assert_uint_eq(act(QUEUE_REMOVE, QUEUE_PICK_ADDRESS, "x@a.test"), 1);
+	ck_assert_int_eq(only()->units->state, SCHED_HELD);
+	ck_assert_uint_eq(act(QUEUE_RELEASE, QUEUE_PICK_ALL, ""), 1);
+	ck_assert_uint_eq(act(QUEUE_RETRY, QUEUE_PICK_ALL, ""), 1);
+	id = expect_job(got, sizeof got);
+	ck_assert_str_eq(got, "y@a.test ");
+	ck_assert_uint_eq(act(QUEUE_HOLD, QUEUE_PICK_ALL, ""), 1);
+	mx_says(id, false, 0, "no route to host");
+	ck_assert_int_eq(only()->units->state, SCHED_HELD);
+}
+END_TEST
+
 /* Many failures, as five days have. */
 static void
 fail_often(unsigned n)
@@ -590,7 +763,7 @@ START_TEST(queue__what_is_held_stays_over_a_restart)
 {
 	put_as("anna@example.org", "x@example.test");
 	mx_says(expect(mx, MX_JOB), true, 450, "450 later");
-	spool_hold(q->spool, only(), true);
+	spool_hold(q->spool, only(), 0, true);
 	ck_assert_int_eq(spool_flush(q->spool), RC_OK);
 	end();
 	start();
@@ -678,11 +851,14 @@ service_tests(void)
 	tcase_add_test(t, queue__takes_an_outcome_of_before_its_time);
 	tcase_add_loop_test(t, queue__a_late_failure_is_one_try, 0, 2);
 	tcase_add_test(t, queue__what_it_adopted_is_lost_with_mx);
+	tcase_add_test(t, queue__a_smarthost_is_another_place_for_another_user);
 	tcase_add_test(t, queue__a_clock_that_steps_makes_nothing_older);
 	tcase_add_test(
 	    t, queue__a_clock_that_is_set_moves_only_what_it_has_stamped);
 	tcase_add_test(t, queue__nothing_has_come_later_than_now);
 	tcase_add_test(t, queue__age_needs_tries_and_tries_need_age);
+	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
+	tcase_add_test(t, queue_hold__waits_for_the_landing);
 	tcase_add_test(t, queue__what_is_held_stays_over_a_restart);
 	tcase_add_test(t, queue__starts_with_a_hundred_thousand);
 	return t;
