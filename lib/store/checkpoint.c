@@ -25,7 +25,6 @@
 
 #define HEAD		 128u
 #define TABLES_OFF	 4096u
-#define VERSION		 3u
 #define ORDER		 0x01020304u
 #define STEP		 (sizeof(struct msg) * 5000)
 #define META_MAX	 (256u << 20)
@@ -51,7 +50,7 @@ head_encode(const struct head *h, void *out)
 
 	memset(p, 0, HEAD);
 	memcpy(p, magic, sizeof magic);
-	be_put32(p + 8, VERSION);
+	be_put32(p + 8, CHECKPOINT_VERSION);
 	memcpy(p + 12, &order, sizeof order);
 	be_put64(p + 16, h->mark.epoch);
 	be_put64(p + 24, h->mark.seq);
@@ -236,7 +235,7 @@ head_decode(const void *in, struct head *h)
 	memcpy(&order, p + 12, sizeof order);
 	if (memcmp(p, magic, sizeof magic) != 0 ||
 	    be_get32(p + HEAD - 4) != crc32c(0, p, HEAD - 4) ||
-	    be_get32(p + 8) != VERSION || order != ORDER ||
+	    be_get32(p + 8) != CHECKPOINT_VERSION || order != ORDER ||
 	    be_get32(p + 44) != sizeof(struct msg))
 		return RC_DAMAGED;
 	h->mark.epoch = be_get64(p + 16);
@@ -320,7 +319,7 @@ mailbox_decode(
     struct store *st, struct wire *w, const struct tables *t, uint64_t *at)
 {
 	uint32_t id = wire_get32(w);
-	struct sv name = wire_text(w);
+	struct sv name = wire_name(w);
 	struct mailbox *mb;
 	uint64_t n;
 
@@ -372,7 +371,7 @@ graves_decode(struct store *st, struct wire *w)
 	n = wire_get(w);
 	for (uint64_t i = 0; i < n && !w->bad; i++) {
 		uint32_t mailbox = wire_get32(w);
-		struct sv name = wire_text(w);
+		struct sv name = wire_name(w);
 
 		if (!w->bad)
 			gone_name_set(st, mailbox, name);
@@ -414,7 +413,7 @@ meta_decode(struct store *st, struct sv meta, const struct tables *t)
 		bodies_add(&st->purged, wire_get(&w));
 	n = wire_get(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++) {
-		struct sv name = wire_text(&w);
+		struct sv name = wire_name(&w);
 
 		if (i >= ALL_KEYWORDS_MAX)
 			return false;
@@ -423,7 +422,7 @@ meta_decode(struct store *st, struct sv meta, const struct tables *t)
 	}
 	n = wire_get(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++) {
-		struct sv name = wire_text(&w);
+		struct sv name = wire_name(&w);
 
 		if (!w.bad)
 			subscription_set(st, name, true);

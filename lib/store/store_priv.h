@@ -292,6 +292,7 @@ void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
 void store_notify(struct store *st, uint64_t flushed);
 
 /* ---- checkpoint.c ---- */
+#define CHECKPOINT_VERSION 3u
 /* Fills the empty state from the file; RC_NOTFOUND if there is none that
  * fits, the state is then empty. */
 int checkpoint_load(struct store *st, struct journal_mark *mark);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/be.h"
 #include "base/buf.h"
@@ -104,6 +105,17 @@ static inline struct sv
 wire_text(struct wire *w)
 {
 	return wire_bytes(w, wire_get(w));
+}
+
+/* A text that becomes a C string: without a NUL. */
+static inline struct sv
+wire_name(struct wire *w)
+{
+	struct sv s = wire_text(w);
+
+	if (s.n > 0 && memchr(s.p, '\0', s.n) != NULL)
+		w->bad = true;
+	return s;
 }
 
 #endif

@@ -36,7 +36,7 @@ build(const uint8_t *p, size_t n, struct buf *out)
 	memset(q, 0, TABLES_OFF);
 	memcpy(q + TABLES_OFF, p, n);
 	memcpy(q, "hmstate\n", 8);
-	be_put32(q + 8, 1);
+	be_put32(q + 8, CHECKPOINT_VERSION);
 	memcpy(q + 12, &order, 4);
 	be_put64(q + 16, 1);
 	be_put32(q + 44, sizeof(struct msg));

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/clk.h"
 #include "store/fsck.h"
 #include "test/unit/store/kit.h"
 #include "test/unit/store/suites.h"
@@ -416,6 +417,37 @@ START_TEST(store_compact__beside_sessions)
 }
 END_TEST
 
+/* Whoever delivers again what was delivered before the compaction is told so,
+ * for seven days. */
+START_TEST(store_compact__remembers_deliveries)
+{
+	const uint8_t id[16] = "sixteen bytes...";
+	struct store_add a = {.mailbox = "INBOX", .delivery_id = id};
+	struct store_added first, again;
+	struct store *st;
+
+	seed = 5;
+	kit_make();
+	st = kit_open_with(&forgets);
+	ck_assert_int_eq(kit_try_add(st, &a, "x\r\n", &first), RC_OK);
+	for (int i = 0; i < 30; i++)
+		add(st, "Archive");
+	ck_assert_uint_gt(compact(st, true).segments, 0);
+	store_close(&st);
+	kit_forget_checkpoint();
+	st = kit_open_with(&forgets);
+	ck_assert_int_eq(kit_try_add(st, &a, "x\r\n", &again), RC_OK);
+	ck_assert(again.repeated);
+	ck_assert_uint_eq(again.uid, first.uid);
+	clk_set_offset(8 * DAY_MS);
+	ck_assert_int_eq(kit_try_add(st, &a, "x\r\n", &again), RC_OK);
+	ck_assert(!again.repeated);
+	clk_set_offset(0);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
 TCase *
 compact_tests(void)
 {
@@ -425,6 +457,7 @@ compact_tests(void)
 	tcase_add_loop_test(t, store_compact__is_equal_in_replay, 0, 12);
 	tcase_add_test(t, store_undelete__after_compaction_and_restart);
 	tcase_add_test(t, store_purge__removes_for_good);
+	tcase_add_test(t, store_compact__remembers_deliveries);
 	tcase_add_test(t, store_compact__beside_sessions);
 	tcase_add_test(t, store_purge__also_in_the_segment_in_use);
 	tcase_add_test(t, store_compact__keeps_what_a_view_shows);
