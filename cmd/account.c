@@ -9,6 +9,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "cmd/quota.h"
 #include "cmd/garden.h"
 #include "conf/conf.h"
 #include "imap/session/session.h"
@@ -39,6 +40,7 @@ struct account {
 	struct pop3_gate pop3;
 	struct ev_timer *tick;
 	struct garden *garden;
+	struct quota_watch quota;
 	int64_t busy_at; /* the last time that something was to be done */
 	bool asked;	 /* for leave */
 	bool stopped;
@@ -118,6 +120,21 @@ enqueue(struct account *a, uint32_t id, uint64_t need)
 	a->pending_end = &p->next;
 }
 
+/* ---- quota ---- */
+
+/* The quota is looked at once a second and after each delivery: the keeper
+ * hears of it before the delivery is answered. */
+static void
+look_at_quota(struct account *a, uint64_t *need)
+{
+	struct msg m;
+
+	if (!quota_watch_look(&a->quota, &m, need))
+		return;
+	if (peer_tell(a->keeper, &m) != RC_OK)
+		quota_watch_forget(&a->quota);
+}
+
 /* ---- delivery ---- */
 
 /* The descriptor comes from a process that has talked to strangers: it must
@@ -192,6 +209,7 @@ on_deliver(struct account *a, struct msg *m)
 	int r = deliver(a, m, &need, &err);
 
 	if (r == RC_OK) {
+		look_at_quota(a, &need);
 		enqueue(a, m->id, need);
 		return;
 	}
@@ -404,11 +422,17 @@ on_tick(void *arg)
 {
 	struct account *a = arg;
 	int64_t now = clk_mono();
+	uint64_t need = 0;
 	struct msg m;
 
 	a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
 	pool_tick(a->pool);
 	if (store_poisoned(a->store)) {
+		leave_broken(a);
+		return;
+	}
+	look_at_quota(a, &need);
+	if (need > 0 && store_flush(a->store, need) != RC_OK) {
 		leave_broken(a);
 		return;
 	}
@@ -440,6 +464,7 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->arg = arg;
 	a->busy_at = clk_mono();
 	a->pending_end = &a->pending;
+	quota_watch_init(&a->quota, store);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
 	a->garden = garden_new(loop, store, past_answer, a);
 	return a;
@@ -454,14 +479,16 @@ account_start(struct account *a)
 }
 
 void
-account_set_conf(struct account *a, const struct conf *conf)
+account_set_conf(struct account *a, struct conf *conf)
 {
 	store_set_past(a->store, conf->retention_ms, conf->restore_folder);
+	quota_watch_conf(&a->quota, conf, a->o.name);
 }
 
 void
 account_set_keeper(struct account *a, int fd)
 {
+	quota_watch_forget(&a->quota);
 	peer_connect(a->keeper, fd);
 }
 
@@ -474,5 +501,6 @@ account_stop(struct account *a)
 	garden_free(&a->garden);
 	clean = pool_stop(a->pool, SESSIONS_END_MS);
 	flush_pending(a);
+	quota_watch_fini(&a->quota);
 	return clean;
 }

@@ -35,9 +35,9 @@ void account_start(struct account *a);
 /* Ends sessions, flushes, answers; does not close the store.  false:
  * some session is still at work with the store, which must not be closed. */
 bool account_stop(struct account *a) RC_USE_RESULT;
-/* What of the configuration may change: how long expunged mail stays, and
- * whether it is shown. */
-void account_set_conf(struct account *a, const struct conf *conf);
+/* What of the configuration may change: how long expunged mail stays, whether
+ * it is shown, and the quota.  Also once at the start. */
+void account_set_conf(struct account *a, struct conf *conf);
 /* A fresh line to the keeper. Takes fd. */
 void account_set_keeper(struct account *a, int fd);
 

@@ -135,8 +135,8 @@ read_line(struct buf *out)
 	}
 }
 
-static bool
-prompt(const char *text, struct buf *out)
+bool
+command_prompt(const char *text, struct buf *out)
 {
 	struct termios old, quiet;
 	bool tty = tcgetattr(0, &old) == 0, ok;
@@ -167,10 +167,10 @@ get_password(const char *name, bool from_stdin, struct buf *out)
 				      : command_fail("passwd", EXIT_FAILED,
 					    "no password on standard input");
 	(void)snprintf(text, sizeof text, "New password for %s: ", name);
-	if (!prompt(text, out))
+	if (!command_prompt(text, out))
 		return command_fail("passwd", EXIT_FAILED, "no password");
 	buf_init(&again, PASSWORD_MAX);
-	same = prompt("The same again: ", &again) &&
+	same = command_prompt("The same again: ", &again) &&
 	       sv_eq(buf_sv(out), buf_sv(&again));
 	buf_wipe(&again);
 	return same ? EXIT_FINE

@@ -460,11 +460,35 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 
 /* ---- verify ---- */
 
+struct counted {
+	/* The backup may have been made in the very moment in which the account
+	 * was: then its first folders are the restore's. */
+	bool folders;
+	uint8_t digest[FSCK_DIGEST];
+};
+
 struct rehearsal {
 	const char *name;
-	const uint8_t *want; /* the digest, NULL: print nothing yet */
-	int out;	     /* where the digest goes */
+	const struct counted *want; /* NULL: print nothing yet */
+	int out;		    /* where it goes then */
 };
+
+static bool
+is_same(const struct counted *want, const struct fsck_report *r)
+{
+	return !want->folders ||
+	       memcmp(want->digest, r->digest, FSCK_DIGEST) == 0;
+}
+
+static int
+hand_over(int fd, const struct fsck_report *r)
+{
+	struct counted c = {.folders = r->mailboxes > 0};
+
+	memcpy(c.digest, r->digest, FSCK_DIGEST);
+	return io_write_all(fd, &c, sizeof c) == RC_OK ? EXIT_FINE
+						       : EXIT_FAILED;
+}
 
 static int
 count_inside(void *arg)
@@ -482,14 +506,13 @@ count_inside(void *arg)
 		(void)command_fail("backup", EXIT_FAILED,
 		    "%s: %s, byte %llu: %s", x->name, r.f[0].file,
 		    (unsigned long long)r.f[0].off, r.f[0].text);
-	else if (x->want != NULL && memcmp(x->want, r.digest, FSCK_DIGEST) != 0)
+	else if (x->want != NULL && !is_same(x->want, &r))
 		(void)command_fail("backup", EXIT_FAILED,
 		    "%s: what was restored is not what was backed up", x->name);
+	else if (x->want == NULL)
+		code = hand_over(x->out, &r);
 	else
 		code = EXIT_FINE;
-	if (code == EXIT_FINE && x->want == NULL &&
-	    io_write_all(x->out, r.digest, FSCK_DIGEST) != RC_OK)
-		code = EXIT_FAILED;
 	if (code == EXIT_FINE && x->want != NULL)
 		printf("%s: %llu messages in %llu folders, restored as they "
 		       "were; %02x%02x%02x%02x%02x%02x%02x%02x\n",
@@ -506,7 +529,7 @@ static int
 rehearse(const struct conf *conf, const char *scratch, const char *name)
 {
 	struct rehearsal x = {.name = name};
-	uint8_t digest[FSCK_DIGEST];
+	struct counted counted;
 	struct buf path;
 	int p[2], code;
 
@@ -518,11 +541,11 @@ rehearse(const struct conf *conf, const char *scratch, const char *name)
 	code = confined_run(
 	    conf, "backup", path.p, ROLE_ACCOUNT, count_inside, &x);
 	if (code == EXIT_FINE &&
-	    read(p[0], digest, sizeof digest) != (ssize_t)sizeof digest)
+	    read(p[0], &counted, sizeof counted) != (ssize_t)sizeof counted)
 		code = EXIT_FAILED;
 	if (code == EXIT_FINE)
 		code = backup_begin_anew(conf, "backup", path.p);
-	x.want = digest;
+	x.want = &counted;
 	if (code == EXIT_FINE)
 		code = confined_run(
 		    conf, "backup", path.p, ROLE_ACCOUNT, count_inside, &x);

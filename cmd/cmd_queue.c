@@ -367,7 +367,9 @@ print_recipient(const struct listing *l, const struct queue_entry *e, size_t i)
 	if (r->local)
 		buf_adds(&b, " (account)");
 	buf_adds(&b, ": ");
-	if (r->unit != UINT32_MAX)
+	if (r->unit != UINT32_MAX && r->held)
+		buf_adds(&b, "held by you");
+	else if (r->unit != UINT32_MAX)
 		queue_unit_words(&e->unit[r->unit], &l->clock, &b);
 	else
 		buf_adds(&b, outcomes[r->outcome < 4 ? r->outcome : 3]);
@@ -481,13 +483,13 @@ json_entry(const struct listing *l, const struct queue_entry *e, bool attempts)
 	for (i = 0; i < e->nunit; i++)
 		(void)json_array_append_new(units, json_unit(l, &e->unit[i]));
 	for (i = 0; i < e->nrcpt; i++)
-		(void)json_array_append_new(
-		    to, json_pack("{s:o, s:b, s:s, s:i}", "address",
-			    json_words(e->rcpt[i].address), "local",
-			    e->rcpt[i].local, "outcome",
-			    outcomes[e->rcpt[i].outcome < 4 ? e->rcpt[i].outcome
-							    : 3],
-			    "attempts", (int)e->rcpt[i].attempts));
+		(void)json_array_append_new(to,
+		    json_pack("{s:o, s:b, s:b, s:s, s:i}", "address",
+			json_words(e->rcpt[i].address), "local",
+			e->rcpt[i].local, "held", e->rcpt[i].held, "outcome",
+			outcomes[e->rcpt[i].outcome < 4 ? e->rcpt[i].outcome
+							: 3],
+			"attempts", (int)e->rcpt[i].attempts));
 	all = json_pack("{s:I, s:I, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "id",
 	    (json_int_t)e->id, "size", (json_int_t)e->size, "arrived",
 	    json_time(e->arrived), "sender", json_words(e->sender), "account",

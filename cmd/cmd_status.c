@@ -348,6 +348,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_connections(p);
 	print_mail(p);
 	print_text(p, "queue", "queue");
+	print_text(p, "keeper", "quota");
 	print_text(p, "dns", "names");
 	print_surroundings(conf, p);
 	print_events(p);

@@ -21,6 +21,8 @@ int cmd_status(const char *config, int argc, char **argv);
 int cmd_reload(const char *config, int argc, char **argv);
 int cmd_backup(const char *config, int argc, char **argv);
 int cmd_restore(const char *config, int argc, char **argv);
+int cmd_import(const char *config, int argc, char **argv);
+int cmd_export(const char *config, int argc, char **argv);
 int cmd_fsck(const char *config, int argc, char **argv);
 int cmd_account(const char *config, int argc, char **argv);
 int cmd_passwd(const char *config, int argc, char **argv);
@@ -41,6 +43,8 @@ int command_connect(const struct conf *conf, const char *socket);
  * stays it, effectively. */
 int command_passwd_offline(const struct conf *conf, struct sv name,
     struct sv password, bool weak, struct err *err) RC_USE_RESULT;
+/* Asks for a secret, without echo on a terminal; false: none came. */
+bool command_prompt(const char *text, struct buf *out);
 /* Prints "hearthmail COMMAND: ..." to standard error, returns code. */
 int command_fail(const char *command, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -82,6 +82,7 @@ run_account(int control_fd)
 	o.name = c.account_name;
 	o.hostname = conf_ref(c.conf_now)->hostname;
 	a = account_new(c.loop, store, &o, &account_calls, &c);
+	account_set_conf(a, c.conf_now);
 	account_start(a);
 	c.arg = a;
 	code = child_serve(&c);

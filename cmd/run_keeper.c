@@ -50,8 +50,18 @@ start_account(void *arg, uint32_t account)
 	child_tell(c, &m);
 }
 
-static const struct child_ops ops = {
-    .line = on_line, .conf = on_conf, .control = on_control};
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	if (c->arg != NULL)
+		keeper_status(c->arg, text);
+	return 0;
+}
+
+static const struct child_ops ops = {.status = on_status,
+    .line = on_line,
+    .conf = on_conf,
+    .control = on_control};
 static const struct keeper_ops keeper_calls = {.start = start_account};
 
 int

@@ -4,10 +4,11 @@
 #include "cmd/child.h"
 #include "queue/mx/service.h"
 
-#define SMTP_PORT 25
-#define PORTS_MAX 32
-#define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
-#define CA_MAX	  (8u << 20)
+#define SMTP_PORT  25
+#define PORTS_MAX  32
+#define LANDING_MS 60000
+#define CA_BUNDLE  "/etc/ssl/certs/ca-certificates.crt"
+#define CA_MAX	   (8u << 20)
 
 struct state {
 	struct child child;
@@ -29,6 +30,14 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		io_close(&fd);
 }
 
+static void
+leave(struct child *c)
+{
+	struct state *st = c->arg;
+
+	mx_service_drain(st->mx, LANDING_MS, child_stop_soon, c);
+}
+
 static bool
 wants_authorities(const struct conf *c)
 {
@@ -41,7 +50,8 @@ wants_authorities(const struct conf *c)
 }
 
 /* Which ports may be reached, and whose certificates count, is settled before
- * the walls stand: for more, whoever is started in our place. */
+ * the walls stand: for more, whoever is started in our place.  What is in the
+ * air lands before that: else it would be sent twice. */
 static void
 on_conf(struct child *c)
 {
@@ -49,7 +59,7 @@ on_conf(struct child *c)
 	size_t i, j;
 
 	if (wants_authorities(c->conf_now) && !wants_authorities(st->conf)) {
-		child_stop(c, 0);
+		leave(c);
 		return;
 	}
 	for (i = 0; i < c->conf_now->nrelay; i++) {
@@ -58,7 +68,7 @@ on_conf(struct child *c)
 			    c->conf_now->relay[i].port)
 				break;
 		if (j == st->conf->nrelay) {
-			child_stop(c, 0);
+			leave(c);
 			return;
 		}
 	}

@@ -28,6 +28,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	(void)account;
 	if (role == ROLE_KEEPER)
 		queue_service_set_keeper(st->queue, fd);
+	else if (role == ROLE_AUTH)
+		queue_service_set_auth(st->queue, fd);
 	else if (role == ROLE_MX)
 		queue_service_set_mx(st->queue, fd);
 	else
@@ -56,6 +58,7 @@ same_relays(const struct conf *a, const struct conf *b)
 		    !same_text(x->user, y->user) ||
 		    !same_text(x->password_file, y->password_file) ||
 		    x->port != y->port || x->tls != y->tls ||
+		    x->implicit_tls != y->implicit_tls ||
 		    x->fallback != y->fallback)
 			return false;
 	}
@@ -119,10 +122,14 @@ password_of(void *arg, const struct conf_relay *relay)
 	struct state *st = c->arg;
 	size_t i;
 
-	for (i = 0; i < st->conf->nrelay; i++)
-		if (same_text(st->conf->relay[i].domain, relay->domain) &&
-		    same_text(st->conf->relay[i].host, relay->host))
+	for (i = 0; i < st->conf->nrelay; i++) {
+		const struct conf_relay *r = &st->conf->relay[i];
+
+		if (same_text(r->domain, relay->domain) &&
+		    same_text(r->host, relay->host) && r->port == relay->port &&
+		    same_text(r->user, relay->user))
 			return st->password[i];
+	}
 	return NULL;
 }
 

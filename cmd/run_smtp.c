@@ -81,6 +81,31 @@ conf_now(void *arg)
 	return child_conf(arg);
 }
 
+/* The keeper tells who is full; a new one begins with nobody. */
+static void
+on_keeper(struct line *l, struct msg *m, void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+	char account[CONF_NAME_MAX];
+	bool full;
+
+	(void)l;
+	msg_get_str(m, account, sizeof account);
+	full = msg_get_u8(m) != 0;
+	if (m->type == ACCOUNT_FULL && msg_end(m) == RC_OK)
+		smtp_house_set_full(&st->house, account, full);
+}
+
+static void
+on_keeper_up(void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+
+	smtp_house_forget_full(&st->house);
+}
+
 /* Auth tells whose sessions are over. */
 static void
 on_auth(struct line *l, struct msg *m, void *arg)
@@ -105,7 +130,8 @@ run(int control_fd, bool submission)
 	    .accepts = true,
 	    .memfd = true};
 	struct state st = {
-	    .house = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
+	    .house = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
+		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;
 	struct smtp_server_opts o = {
 	    .submission = submission, .ops = &smtp_house_ops, .ctx = &st.house};
@@ -117,7 +143,8 @@ run(int control_fd, bool submission)
 	o.hostname = conf_ref(c->conf_now)->hostname;
 	o.limits = limits_of(c->conf_now);
 	child_enter(c, &walls);
-	st.house.keeper = peer_new(c->loop, "keeper", NULL, NULL, c);
+	st.house.keeper =
+	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
 	st.house.queue = peer_new(c->loop, "queue", NULL, NULL, c);
 	if (submission)
 		st.house.auth = peer_new(c->loop, "auth", on_auth, NULL, c);

@@ -24,15 +24,27 @@ struct smtp_house_keys {
 	char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX];
 };
 
+/* Accounts above their quota, as the keeper has told: few, if any. */
+struct smtp_house_full {
+	pthread_mutex_t lock; /* of what follows; to be initialised */
+	char **name;
+	size_t n, cap;
+};
+
 struct smtp_house {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue;
 	enum conf_service service;
 	struct smtp_house_keys keys;
+	struct smtp_house_full full;
 	/* The configuration now; a reference for the caller. */
 	struct conf *(*conf)(void *arg);
 	void *arg;
 };
+
+/* The keeper's word on an account, or a new keeper, who knows of none. */
+void smtp_house_set_full(struct smtp_house *h, const char *account, bool full);
+void smtp_house_forget_full(struct smtp_house *h);
 
 /* ctx is a struct smtp_house. */
 extern const struct smtp_ops smtp_house_ops;

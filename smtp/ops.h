@@ -44,7 +44,7 @@ struct smtp_ops {
 	/*
 	 * Who gets mail for this address (local@domain, or "postmaster"):
 	 * calls add() for each account.  RC_NOTFOUND: ours, but nobody's;
-	 * RC_DENIED: not ours.
+	 * RC_DENIED: not ours; RC_NOSPACE: above its quota.
 	 */
 	int (*lookup)(void *ctx, struct sv address,
 	    void (*add)(void *arg, const char *account), void *arg);

@@ -151,7 +151,11 @@ reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(q, buf_sv(&s->t.sender)), log_q(q2, address), rc_name(rc));
 	tally_add(TALLY_REFUSED, 1);
-	if (rc != RC_NOTFOUND && rc != RC_DENIED)
+	if (rc == RC_NOSPACE)
+		smtp_reply(s, 452, "4.2.2",
+		    "the mailbox of <%.200s> is full; try again later",
+		    address.p);
+	else if (rc != RC_NOTFOUND && rc != RC_DENIED)
 		smtp_reply(s, 451, "4.3.0", "try again later");
 	else if (rc == RC_NOTFOUND)
 		smtp_refuse(s, 550, "5.1.1",

@@ -38,6 +38,8 @@ struct conf_listen {
 	uint16_t port;
 };
 
+#define CONF_QUOTA_DEFAULT UINT64_MAX
+
 struct conf_account {
 	char *name;
 	char **address; /* normalised */
@@ -46,6 +48,7 @@ struct conf_account {
 	 * or "*" for any. */
 	char **send_as;
 	size_t nsend_as;
+	uint64_t quota; /* see conf_quota */
 };
 
 struct conf_domain {
@@ -128,7 +131,8 @@ struct conf {
 	struct conf_backup backup;
 	struct conf_relay *relay;
 	size_t nrelay;
-	bool outside; /* mail may go to other domains (not `relay: off`) */
+	bool outside;	/* mail may go to other domains (not `relay: off`) */
+	uint64_t quota; /* of accounts without one of their own */
 	int64_t retention_ms; /* of expunged mail; 0: none is kept */
 	bool restore_folder;  /* clients see it by day, below Restore */
 	bool sandbox;
@@ -193,6 +197,8 @@ bool conf_may_send(const struct conf *c, uint32_t account, struct sv address);
 /* By name or any of its addresses, as people log in; -1 if there is none. */
 int conf_account_by_login(const struct conf *c, struct sv login);
 int conf_account_by_name(const struct conf *c, struct sv name);
+/* Bytes of mail that an account may hold; 0: any. */
+uint64_t conf_quota(const struct conf *c, uint32_t account);
 /* The smarthost for recipients of that domain; NULL: none. */
 const struct conf_relay *conf_relay_for(const struct conf *c, struct sv domain);
 

@@ -66,6 +66,9 @@ void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
 /* log.c: the key `log`. */
 void conf_set_log(struct conf_parser *p, yaml_node_t *n);
 
+/* quota.c: the keys `quota`, of all and of an account. */
+void conf_set_quota(struct conf_parser *p, yaml_node_t *n);
+void conf_set_quota_of(struct conf_parser *p, yaml_node_t *n, uint64_t *at);
 /* relay.c: the key `relay`. */
 void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
 /* store.c: the keys `retention` and `restore_folder`. */

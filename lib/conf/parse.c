@@ -425,13 +425,16 @@ add_send_as(struct conf_parser *p, yaml_node_t *n, void *arg)
 static void
 account_pair(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
-	static const struct conf_key known[] = {
-	    {"addresses", NULL}, {"send_as", NULL}, {NULL, NULL}};
+	static const struct conf_key known[] = {{"addresses", NULL},
+	    {"send_as", NULL}, {"quota", NULL}, {NULL, NULL}};
+	struct conf_account *a = arg;
 
 	if (sv_eq(conf_text_of(k), SV("addresses")))
 		conf_each_item(p, v, "addresses", add_address, arg);
 	else if (sv_eq(conf_text_of(k), SV("send_as")))
 		conf_each_item(p, v, "addresses", add_send_as, arg);
+	else if (sv_eq(conf_text_of(k), SV("quota")))
+		conf_set_quota_of(p, v, &a->quota);
 	else
 		unknown_key(p, k, known);
 }
@@ -453,7 +456,8 @@ add_account(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	c->account =
 	    xreallocarray(c->account, c->naccount + 1, sizeof *c->account);
 	a = &c->account[c->naccount++];
-	*a = (struct conf_account){.name = sv_dup(conf_text_of(k))};
+	*a = (struct conf_account){
+	    .name = sv_dup(conf_text_of(k)), .quota = CONF_QUOTA_DEFAULT};
 	if (v->type == YAML_SCALAR_NODE && conf_text_of(v).n == 0)
 		return; /* "anna:" alone */
 	conf_each_pair(
@@ -710,6 +714,7 @@ static const struct conf_key top_keys[] = {
     {"dns", conf_set_dns},
     {"relay", conf_set_relay},
     {"log", conf_set_log},
+    {"quota", conf_set_quota},
     {"retention", conf_set_retention},
     {"restore_folder", conf_set_restore_folder},
     {"sandbox", set_sandbox},

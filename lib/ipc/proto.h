@@ -44,8 +44,8 @@ enum proto {
 	AUTH_KICK,
 
 	/*
-	 * Submission only.  str domain, u32 n, n times: str selector, sv
-	 * SHA-256 of what is signed
+	 * Submission and queue only.  str domain, u32 n, n times: str selector,
+	 * sv SHA-256 of what is signed
 	 * -> u32 rc, str text, u32 n, n times: u8 dkim_algorithm, str
 	 *    selector, sv signature
 	 * The hashes are those for the keys in force, in order; selectors that
@@ -86,6 +86,12 @@ enum proto {
 	/* ---- account to keeper ---- */
 
 	ACCOUNT_LEAVE, /* may I go? -> u32 rc: RC_OK or RC_TEMP */
+	ACCOUNT_USAGE, /* u64 bytes, u64 quota (0: none) */
+
+	/* ---- keeper to those who deliver ---- */
+
+	/* str account, u8 full: above its quota, nobody is to send it mail */
+	ACCOUNT_FULL,
 
 	/* ---- smtp, submission to queue ---- */
 
@@ -105,15 +111,29 @@ enum proto {
 	/* ---- queue to mx ---- */
 
 	/*
-	 * One message for one destination: str domain, u8 with relay: (str
-	 * host, u32 port, u8 conf_tls, u8 implicit TLS, u8 fallback, str user,
-	 * str password), str sender, u64 size, u32 flags (SPOOL_*), u32 n, n
-	 * times str address; fd: body
-	 * -> u32 rc, u8 reached, str words on the destination,
-	 *    n times u32 reply code, str words
+	 * One message for one destination: 16 bytes delivery id, str domain,
+	 * u8 with relay: (str host, u32 port, u8 conf_tls, u8 implicit TLS,
+	 * u8 fallback, str user, str password), str sender, u64 size, u32 flags
+	 * (SPOOL_*), u32 n, n times (u32 which recipient of the message, str
+	 * address); fd: body
+	 * -> u32 rc (unless RC_OK, that is all; RC_TEMP: no room now), u64
+	 *    number of the job, u8 reached, str words on the destination,
+	 *    n times (u32 reply code, str words)
 	 * Not reached: no host took it up; there are no codes then.
 	 */
 	MX_JOB,
+	/* u64 number of a job: what became of it is on the disk.  Until then
+	 * mx keeps that, also for a queue that is started anew. */
+	MX_NOTED,
+	/* mx, first of all: a job that another queue has given it and that is
+	 * in the air: u64 number, 16 bytes delivery id, u32 n, n times u32
+	 * recipient */
+	MX_OPEN,
+	/* What became of such a job, at once or later: u64 number, 16 bytes
+	 * delivery id, u8 reached, str words on the destination, u32 n, n times
+	 * (u32 recipient, u32 reply code, str words) */
+	MX_LATE,
+	MX_LISTED, /* mx: these were all; once */
 
 	/* ---- command line to auth, on a control connection ---- */
 
@@ -132,6 +152,23 @@ enum proto {
 	/* u8 queue_action, selectors as above -> u32 rc, str text, u32
 	 * messages, u32 recipients, u32 being delivered now, u32 held */
 	CMD_QUEUE_ACT,
+
+	/* ---- the worker of an import or export to its command, which is its
+	 * broker (exchange/broker.h); but for SAY: -> u32 rc, str text, ...
+	 * Paths are relative to the one folder. ---- */
+
+	XCHG_SAY,	/* u8 broker_say, sv text; no answer */
+	XCHG_LIST,	/* str path -> u8 more, u32 n, n times u8 broker_type,
+			 * sv name */
+	XCHG_LIST_MORE, /* -> as above */
+	XCHG_OPEN,	/* str path -> fd to read */
+	XCHG_MAKE,	/* str path: a folder; fine if there is one */
+	XCHG_CREATE,	/* str path -> fd to write */
+	XCHG_FINISH,	/* str from, str to, u64 mtime: renames */
+	XCHG_SCRATCH,	/* str "" -> fd of a file without a name */
+	XCHG_LOG,	/* sv: appended to the state's file and flushed */
+	XCHG_SESSION,	/* str "" -> fd of a session of the account */
+	XCHG_CONNECT,	/* str "" -> fd of a connection to the other server */
 };
 
 enum queue_action {

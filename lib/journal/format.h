@@ -1,6 +1,6 @@
 /*
  * The journal's bytes: segment headers, record headers, commits, references.
- * Pure; the layout is described in journal.h.
+ * Pure; the layout is described in store/format.h.
  */
 #ifndef JOURNAL_FORMAT_H
 #define JOURNAL_FORMAT_H

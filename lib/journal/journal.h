@@ -5,92 +5,9 @@
  *
  * == The format ==
  *
- * A journal is a folder `log` with segments 000001, 000002, ... (decimal, at
- * least six digits).  All integers are big-endian.  Bytes stand in the clear.
- *
- * Segment.  The first 4096 bytes hold the header twice, at 0 and at 2048; one
- * good copy is enough.  Records follow, the first at 4096.
- *
- *    0  8  "hmjrnl\r\n"
- *    8  2  format version: 1; 2 of a compacted segment, see below
- *   10  2  length of this copy without its checksum: 104 + 8 * number at 96
- *   12  4  who uses the journal: "mail" or "spol"
- *   16  4  number of the segment, as in its name
- *   20  4  number of the predecessor, 0: none
- *   24  8  epoch: random, new only when a journal is replaced as a whole or
- *          something that clients remember may have been lost
- *   32 16  random key of SipHash-2-4 for the records of this segment
- *   48  8  when it was begun, ms since 1970
- *   56  8  lowest sequence number that may stand in it
- *   64  8  predecessor's epoch
- *   72  8  predecessor's last valid sequence number
- *   80  8  predecessor's last valid place: offset behind that record; what
- *          stands behind it there is void (it was copied here if it was whole)
- *   88  8  reserved, 0
- *   96  4  how many ranges of segments this one replaces (compaction)
- *  100  4  reserved, 0
- *  104  8  for each range: first and last number
- *   ..  4  CRC-32C of all before it
- *
- * Record.  Begins at a multiple of 8; header, payload, zeros up to the next
- * multiple of 8.
- *
- *    0  4  length of the payload
- *    4  2  type: 1 commit, 2 snapshot; 16 and above are the user's
- *    6  1  flags: 1 NAMED (its bytes are asked for by sequence number),
- *          2 ELSEWHERE (the payload is a reference to a file of its own)
- *    7  1  codec of the payload, 0: none
- *    8  8  sequence number, rising by one (a commit has its predecessor's)
- *   16  8  time, ms since 1970
- *   24  4  CRC-32C of the payload
- *   28  4  length of the payload once decoded by its codec
- *   32  8  SipHash of the 32 bytes before, under the segment's key
- *   40 ..  payload
- *
- * Bodies are strangers' bytes: without the key nobody can write a mail that
- * looks like a record to a program that searches behind a damage.
- *
- * Commit record (type 1), at the end of each batch; payload:
- *
- *    0  8  up to which sequence number its writer knew the log to be flushed
- *    8  4  how many records the batch has, itself not counted
- *   12  4  flags: 1 CLEAN (end of an orderly shutdown; the next writer puts
- *          its first batch over this record), 2 GAPS (numbers rise, but some
- *          are left out)
- *
- * A batch of n records is whole if they and their commit are intact and the
- * numbers have no gap.  Zeros, or the end of the file, are the end.
- *
- * Reference (flag ELSEWHERE); payload: 8 name, 8 length, 4 CRC-32C of the
- * bytes, which are the file log/body-XXXXXXXXXXXXXXXX (name in hexadecimal).
- * The file and the folder were flushed before the record was written.
- *
- * Compacted segment (version 2).  It stands in the place and under the number
- * of the last of the segments that it was made of, has the predecessor of the
- * first of them, and names the others as replaced.  It is one batch: snapshot
- * records, then those NAMED records of the old ones that are still wanted, as
- * they were, under the new key; then a commit with GAPS whose sequence number
- * is the last that may stand in it, and which ends the segment (what its
- * successor says about a place is about the segment that was).
- * Snapshot record (type 2, sequence number 0); payload: 8 sequence number for
- * which it stands, 4 index of this piece, from 0, 4 how many pieces there are,
- * then bytes of the user's: his state after all records up to that number,
- * each of which had been flushed before the segment was.  The one with the
- * highest number counts; records up to it, wherever they stand, give their
- * bytes only.
- *
- * log/NNNNNN.toc is derived (see toc.h), log/NNNNNN.new a segment that was
- * not finished, log/reserve room for a full disk; each may be removed while
- * nobody has the journal open.
- *
- * == Reading it back ==
- *
- * Let F be the highest "known to be flushed" of all commit records.  Up to F
- * each record stands on its own checksum: what cannot be read is skipped and
- * reported, all else is kept.  Behind F follow the batches that may have been
- * only in the page cache: as far as they are whole and have no gap they count,
- * and are copied into a new segment and flushed before anything is answered;
- * the rest is void, left in place and reported.
+ * A journal is a folder `log` of segments, each a header and records.  All of
+ * it is described in store/format.h, together with what the store puts into
+ * it; queue/spool/record.h has the spool's records.
  *
  * == Threads ==
  *
@@ -282,6 +199,12 @@ void journal_idle(struct journal *j);
  * use always stays.
  */
 int journal_drop_before(struct journal *j, uint64_t seq) RC_USE_RESULT;
+/* The first numbers that may stand in the oldest segment, in the one behind it
+ * and in the one in use; and how many bytes those before that one have. */
+struct journal_span {
+	uint64_t first, second, active, bytes;
+};
+void journal_span(struct journal *j, struct journal_span *out);
 /* How many bytes the segments have that journal_drop_before could remove
  * at most, and the first number behind the oldest of them. */
 uint64_t journal_oldest_end(struct journal *j, uint64_t *bytes_out);

@@ -18,6 +18,8 @@
 #define ALLOCATE_BYTES	  (1ull << 20)
 #define AHEAD_BYTES	  (256u << 10)
 #define AHEAD_MIN	  (32u << 10)
+#define SMALL_BYTES	  2048u
+#define HURRY_MS	  20
 #define SCARCE_BYTES	  (256ull << 20) /* below: allocate before writing */
 #define TOC_PENDING_BYTES (256u << 10)
 #define OPEN_SEGMENTS	  64u
@@ -56,6 +58,7 @@ struct journal {
 	struct batch batch[2], *filling, *spare;
 	bool leading, poisoned;
 	uint32_t company;   /* records in the last batch */
+	int64_t written_at; /* the leader's: when that was on the disk */
 	bool clean_on_disk; /* nothing was written since the CLEAN commit */
 	uint64_t last, flushed;
 	bool roll_asked;   /* the next batch begins a new segment */

@@ -361,6 +361,21 @@ journal_drop_before(struct journal *j, uint64_t seq)
 	return r;
 }
 
+void
+journal_span(struct journal *j, struct journal_span *out)
+{
+	*out = (struct journal_span){.bytes = 0};
+	pthread_mutex_lock(&j->index);
+	if (j->nseg > 0) {
+		out->first = j->seg[0]->h.first_seq;
+		out->active = segment_last(j)->h.first_seq;
+		out->second = j->seg[j->nseg > 1 ? 1 : 0]->h.first_seq;
+	}
+	for (size_t i = 0; i + 1 < j->nseg; i++)
+		out->bytes += j->seg[i]->end;
+	pthread_mutex_unlock(&j->index);
+}
+
 uint64_t
 journal_oldest_end(struct journal *j, uint64_t *bytes_out)
 {

@@ -51,6 +51,7 @@ struct account {
 	uint32_t next_id;
 	struct request *requests, **end;
 	unsigned nrequests;
+	uint64_t bytes, quota; /* as it last said; 0: none that we know of */
 	struct account *next;
 };
 
@@ -278,6 +279,63 @@ on_leave(struct account *a, struct msg *m)
 	reply(a->line, m->id, RC_OK, "go");
 }
 
+/* ---- quota ---- */
+
+static bool
+is_full(const struct account *a)
+{
+	return a->quota != 0 && a->bytes >= a->quota;
+}
+
+static void
+tell_full(struct client *c, const struct account *a)
+{
+	struct msg m;
+
+	if (c->line == NULL || !(c->may & KEEPER_MAY_DELIVER))
+		return;
+	msg_init(&m, ACCOUNT_FULL);
+	msg_put_str(&m, a->name);
+	msg_put_u8(&m, is_full(a));
+	/* Lost, it costs some mail that is taken above the quota. */
+	line_tell(c->line, &m);
+}
+
+static void
+set_usage(struct account *a, uint64_t bytes, uint64_t quota)
+{
+	bool was = is_full(a);
+	struct client *c;
+
+	a->bytes = bytes;
+	a->quota = quota;
+	for (c = a->k->clients; c != NULL && is_full(a) != was; c = c->next)
+		tell_full(c, a);
+}
+
+static void
+on_usage(struct account *a, struct msg *m)
+{
+	uint64_t bytes = msg_get_u64(m), quota = msg_get_u64(m);
+
+	if (msg_end(m) == RC_OK)
+		set_usage(a, bytes, quota);
+}
+
+void
+keeper_status(const struct keeper *k, struct buf *text)
+{
+	const struct account *a;
+
+	for (a = k->accounts; a != NULL; a = a->next)
+		if (a->quota != 0)
+			buf_addf(text, "%s: %.1f of %.1f MB (%llu %%)%s\n",
+			    a->name, (double)a->bytes / 1e6,
+			    (double)a->quota / 1e6,
+			    (unsigned long long)(a->bytes * 100 / a->quota),
+			    is_full(a) ? ": FULL, gets no mail" : "");
+}
+
 static void
 on_account_msg(struct line *l, struct msg *m, void *arg)
 {
@@ -289,6 +347,10 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 	(void)l;
 	if (m->type == ACCOUNT_LEAVE) {
 		on_leave(a, m);
+		return;
+	}
+	if (m->type == ACCOUNT_USAGE) {
+		on_usage(a, m);
 		return;
 	}
 	if (m->type != MSG_REPLY)
@@ -459,12 +521,16 @@ void
 keeper_add_client(struct keeper *k, int fd, unsigned may)
 {
 	struct client *c = xcalloc(1, sizeof *c);
+	struct account *a;
 
 	c->k = k;
 	c->may = may;
 	c->next = k->clients;
 	k->clients = c;
 	c->line = line_new(k->loop, fd, on_client_msg, on_client_eof, c);
+	for (a = k->accounts; a != NULL; a = a->next)
+		if (is_full(a))
+			tell_full(c, a);
 }
 
 void
@@ -538,10 +604,14 @@ keeper_set_conf(struct keeper *k, struct conf *conf)
 
 	k->conf = conf_ref(conf);
 	conf_free(&old);
-	/* A start asked for with the old generation's number was refused. */
-	for (a = k->accounts; a != NULL; a = a->next)
+	/* A start asked for with the old generation's number was refused.
+	 * Quotas may have changed: who is full now says so when it is at
+	 * work. */
+	for (a = k->accounts; a != NULL; a = a->next) {
 		if (a->state == ACCOUNT_STARTING)
 			account_start(a);
+		set_usage(a, 0, 0);
+	}
 }
 
 void

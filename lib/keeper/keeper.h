@@ -7,6 +7,9 @@
  * When the account's process dies meanwhile it is sent to the next one; after
  * two deaths with the same message in hand it goes with DELIVER_OPAQUE: store
  * it, do not parse it.  Its delivery id makes a repetition harmless.
+ *
+ * It remembers what accounts last said of their quotas, and tells those who
+ * deliver which are full: port 25 refuses their recipients then.
  */
 #ifndef KEEPER_KEEPER_H
 #define KEEPER_KEEPER_H
@@ -41,6 +44,8 @@ void keeper_set_conf(struct keeper *k, struct conf *conf);
 void keeper_add_client(struct keeper *k, int fd, unsigned may);
 /* The line to an account's process, new or after the keeper's own death. */
 void keeper_add_account(struct keeper *k, const char *account, int fd);
+/* What is known of quotas: lines for people. */
+void keeper_status(const struct keeper *k, struct buf *text);
 /* The supervisor cannot start it: all that waits fails for now. */
 void keeper_account_refused(struct keeper *k, const char *account);
 

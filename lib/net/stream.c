@@ -465,16 +465,17 @@ stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
 
 int
 stream_start_tls_client(struct stream *s, struct tls_client *ctx,
-    const char *host, bool verify, int64_t timeout_ms, struct err *err)
+    const char *host, enum tls_demand demand, int64_t timeout_ms,
+    struct err *err)
 {
 	long bad;
 	int r;
 
 	drop_input(s);
-	s->ssl = tls_client_ssl(ctx, host, verify);
+	s->ssl = tls_client_ssl(ctx, host, demand);
 	r = handshake(s, timeout_ms, err);
 	bad = SSL_get_verify_result(s->ssl);
-	if (r != RC_OK && verify && bad != X509_V_OK)
+	if (r != RC_OK && demand == TLS_VERIFIED && bad != X509_V_OK)
 		return err_set(err, RC_DENIED, "TLS: the certificate of %s: %s",
 		    host, X509_verify_cert_error_string(bad));
 	return r;

@@ -18,10 +18,9 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "net/tls.h"
 
 struct stream;
-struct tls_ctx;
-struct tls_client;
 
 /* Takes fd (a connected stream socket) and makes it non-blocking.  input_max
  * bounds the input buffer. */
@@ -80,11 +79,11 @@ int stream_start_tls(struct stream *s, struct tls_ctx *ctx, int64_t timeout_ms,
     size_t *dropped_out, struct err *err) RC_USE_RESULT;
 /*
  * Becomes the client of a TLS connection to that host.  Input that is already
- * here is thrown away.  RC_DENIED: verify was asked for and the certificate is
- * not good, or another host's.
+ * here is thrown away.  RC_DENIED: TLS_VERIFIED was asked for and the
+ * certificate is not good, or another host's.
  */
 int stream_start_tls_client(struct stream *s, struct tls_client *ctx,
-    const char *host, bool verify, int64_t timeout_ms,
+    const char *host, enum tls_demand demand, int64_t timeout_ms,
     struct err *err) RC_USE_RESULT;
 /*
  * For a client that has not asked stream_start_tls_client to verify: is the

@@ -229,7 +229,7 @@ tls_client_free(struct tls_client **c)
 }
 
 SSL *
-tls_client_ssl(struct tls_client *c, const char *host, bool verify)
+tls_client_ssl(struct tls_client *c, const char *host, enum tls_demand demand)
 {
 	SSL *ssl = SSL_new(c->ssl_ctx);
 
@@ -237,7 +237,9 @@ tls_client_ssl(struct tls_client *c, const char *host, bool verify)
 	SSL_set_connect_state(ssl);
 	/* What is no host name (an address) goes without. */
 	(void)SSL_set_tlsext_host_name(ssl, host);
-	if (verify) {
+	if (demand == TLS_ANY)
+		SSL_set_security_level(ssl, 0);
+	if (demand == TLS_VERIFIED) {
 		must(SSL_set1_host(ssl, host) == 1);
 		SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 		SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);

@@ -34,10 +34,20 @@ struct tls_client;
 int tls_client_new(
     struct sv ca_pem, struct tls_client **out, struct err *err) RC_USE_RESULT;
 void tls_client_free(struct tls_client **c);
-/* A new client connection to that host (also for SNI [RFC 6066 3]); verify:
- * the handshake fails unless the certificate is good and the host's [RFC 6125].
- */
-SSL *tls_client_ssl(struct tls_client *c, const char *host, bool verify);
+/* What is asked of the other side. */
+enum tls_demand {
+	/* Nothing: else it would be spoken to in the clear, and short keys and
+	 * old hashes are better than that [RFC 7435 3]. */
+	TLS_ANY,
+	TLS_STRONG, /* keys and hashes of today, whosever they are */
+	/* The handshake fails unless the certificate is good and the host's
+	 * [RFC 6125]. */
+	TLS_VERIFIED
+};
+
+/* A new client connection to that host (also for SNI [RFC 6066 3]). */
+SSL *tls_client_ssl(
+    struct tls_client *c, const char *host, enum tls_demand demand);
 
 struct tls_cert_info {
 	int64_t not_after; /* seconds since 1970 */

@@ -3,10 +3,7 @@
  * Encoding and decoding are pure.  The same struct is applied to the state in
  * memory when it happens and when it is read back, so that the two agree.
  *
- * A payload is a row of fields: tag (16 bits), length (32), value; big-endian.
- * Tags with the high bit must be understood: a version that does not know one
- * refuses to open.  Others may be skipped.  Values are numbers (varints, see
- * wire.h) or bytes; ranges are pairs (distance from the last end, length - 1).
+ * How they stand on the disk is described in store/format.h.
  */
 #ifndef STORE_CHANGE_H
 #define STORE_CHANGE_H

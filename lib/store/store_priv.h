@@ -300,8 +300,7 @@ void checkpoint_encode(
     struct store *st, const struct journal_mark *mark, struct buf *out);
 int checkpoint_write(struct store *st, const struct buf *bytes);
 /* The same for a journal's snapshot, in an order of bytes that is every
- * machine's: 4 version, 8 number of messages, 48 for each, then as in the
- * checkpoint. */
+ * machine's: store/format.h. */
 void snapshot_encode(struct store *st, struct buf *out);
 /* In place of the state.  RC_DAMAGED: the state is then empty. */
 int snapshot_decode(struct store *st, struct sv in);

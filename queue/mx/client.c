@@ -202,11 +202,14 @@ dial(struct client *c, const struct route_address *to, struct client_why *why)
 static int
 handshake(struct client *c, struct client_why *why)
 {
+	static const enum tls_demand demand[] = {[CLIENT_TLS_OFFERED] = TLS_ANY,
+	    [CLIENT_TLS_REQUIRE] = TLS_STRONG,
+	    [CLIENT_TLS_VERIFY] = TLS_VERIFIED,
+	    [CLIENT_TLS_OFF] = TLS_STRONG};
 	struct err err = {.text = ""};
 
 	if (stream_start_tls_client(c->s, c->o->tls, c->host_name,
-		c->o->policy == CLIENT_TLS_VERIFY, c->timeout.command,
-		&err) == RC_OK)
+		demand[c->o->policy], c->timeout.command, &err) == RC_OK)
 		return RC_OK;
 	c->broken = true;
 	say(why, "%s (%s)", err.text, c->where);
@@ -483,7 +486,7 @@ can_take(const struct client *c, struct client_message *m)
 
 	if (c->offers.size_max > 0 && m->size > c->offers.size_max) {
 		(void)snprintf(said, sizeof said,
-		    "552 5.3.4 at most %llu bytes, the message has %llu (%s)",
+		    "5.3.4 at most %llu bytes, the message has %llu (%s)",
 		    (unsigned long long)c->offers.size_max,
 		    (unsigned long long)m->size, c->where);
 		all_rcpts(m, 552, said);
@@ -491,7 +494,7 @@ can_take(const struct client *c, struct client_message *m)
 	}
 	if (m->eight_bit && !c->offers.eight_bit) {
 		(void)snprintf(said, sizeof said,
-		    "554 5.6.3 8BITMIME is not offered (%s)", c->where);
+		    "5.6.3 8BITMIME is not offered (%s)", c->where);
 		all_rcpts(m, 554, said);
 		return false;
 	}

@@ -75,7 +75,8 @@ bool client_worn(const struct client *c);
 
 struct client_rcpt {
 	const char *address;
-	unsigned code; /* out: the reply's, or 451 of our own */
+	unsigned code; /* out: the reply's, or one of our own */
+	/* The host's words begin with its code; ours do not. */
 	char said[CLIENT_SAID_MAX];
 };
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
@@ -14,6 +16,7 @@
 #include "queue/mx/client.h"
 
 #define JOBS_MAX       128
+#define KNOWN_MAX      512 /* with those whose outcome is not noted yet */
 #define JOB_RCPTS_MAX  1000
 #define STACK_BYTES    (256u << 10)
 #define REST_MS	       3000 /* a connection is kept so long */
@@ -21,11 +24,14 @@
 #define TRY_MS	       (20 * 60 * 1000)
 #define IDLE_MS	       5000 /* a thread is kept so long */
 #define SECRET_MAX     1024
+#define USER_MAX       256
+#define KEY_MAX	       (DNS_NAME_MAX + USER_MAX + 32)
+#define DRAIN_LOOK_MS  50
 #define REFUSED_PREFIX 24 /* where a status code stands */
 
 /* A connection that waits for the next message to its place. */
 struct rest {
-	char key[DNS_NAME_MAX + 16];
+	char key[KEY_MAX];
 	struct client *client;
 	int64_t until;
 	struct rest *next;
@@ -39,9 +45,18 @@ struct mx_service {
 	unsigned queue_life;  /* how many queues there were */
 	struct rest *rests;
 	unsigned nrests, jobs;
+	struct job *known; /* all, until their outcome is noted */
+	unsigned nknown;
+	uint64_t last_number;
 	struct job *todo, **todo_end; /* for workers that have nothing to do */
 	unsigned ntodo, idle;
 	pthread_cond_t more;
+	bool leaving; /* no more jobs */
+	/* the loop's */
+	struct ev_timer *draining;
+	int64_t drain_until;
+	void (*drained)(void *arg);
+	void *drained_arg;
 };
 
 struct relay {
@@ -49,12 +64,17 @@ struct relay {
 	char host[DNS_NAME_MAX];
 	uint16_t port;
 	enum conf_tls tls;
-	char user[256], password[SECRET_MAX];
+	char user[USER_MAX], password[SECRET_MAX];
 };
 
 struct job {
 	struct mx_service *s;
 	struct job *next;
+	struct job *next_known;
+	uint64_t number;
+	uint8_t delivery_id[16];
+	uint32_t *which; /* recipients of the message */
+	bool finished;
 	uint32_t id;   /* of the request */
 	unsigned life; /* of which queue */
 	char domain[DNS_NAME_MAX];
@@ -198,8 +218,8 @@ all_codes(struct job *j, unsigned code, const char *said)
 
 	for (i = 0; i < j->m.nrcpt; i++) {
 		j->m.rcpt[i].code = code;
-		(void)snprintf(j->m.rcpt[i].said, sizeof j->m.rcpt[i].said,
-		    "%u %s", code, said);
+		(void)snprintf(
+		    j->m.rcpt[i].said, sizeof j->m.rcpt[i].said, "%s", said);
 	}
 	j->reached = true;
 }
@@ -242,9 +262,12 @@ try_relay(struct job *j, const char *hostname)
 	    .password = r->password,
 	    .timeout = CLIENT_TIMEOUTS};
 	struct route *route = xcalloc(1, sizeof *route);
-	char key[DNS_NAME_MAX + 16];
+	char key[KEY_MAX];
 
-	(void)snprintf(key, sizeof key, "relay %s:%u", r->host, r->port);
+	/* Who has logged in, and what was asked of TLS, belong to a
+	 * connection: it is nobody else's. */
+	(void)snprintf(key, sizeof key, "relay %s:%u %u%u %s", r->host, r->port,
+	    (unsigned)r->tls, r->implicit_tls, r->user);
 	if (o.user != NULL && r->password[0] == '\0')
 		(void)snprintf(j->why.said, sizeof j->why.said,
 		    "there is no password for the smarthost %s; see "
@@ -307,19 +330,21 @@ try_fallback(struct job *j, const char *hostname)
 	free(moved);
 }
 
-/*
- * Numbers of requests mean something to the queue that gave them only: one
- * that was started anew must not take the answer for its own.  Consumes m.
- */
+/* ---- what became of it ---- */
+
+/* With the lock held; consumes m. */
 static void
-answer(struct mx_service *s, unsigned life, struct msg *m)
+tell_queue(struct mx_service *s, struct msg *m)
 {
-	pthread_mutex_lock(&s->lock);
-	if (life != s->queue_life)
-		msg_fini(m);
-	else if (peer_tell(s->queue, m) != RC_OK)
+	if (peer_tell(s->queue, m) != RC_OK)
 		mlog(LOG_WARN, "mx.answer", "text=\"the queue is gone\"");
-	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+put_verdict(const struct job *j, size_t i, struct msg *m)
+{
+	msg_put_u32(m, j->m.rcpt[i].code);
+	msg_put_str(m, j->m.rcpt[i].said);
 }
 
 static void
@@ -331,27 +356,129 @@ reply_job(const struct job *j)
 	msg_init(&m, MSG_REPLY);
 	m.id = j->id;
 	msg_put_u32(&m, RC_OK);
+	msg_put_u64(&m, j->number);
 	msg_put_u8(&m, j->reached);
 	msg_put_str(&m, j->why.said);
+	for (i = 0; j->reached && i < j->m.nrcpt; i++)
+		put_verdict(j, i, &m);
+	tell_queue(j->s, &m);
+}
+
+/*
+ * Numbers of requests mean something to the queue that gave them only.  One
+ * that was started anew hears of the job by its message.
+ */
+static void
+tell_late(const struct job *j)
+{
+	struct msg m;
+	size_t i;
+
+	msg_init(&m, MX_LATE);
+	msg_put_u64(&m, j->number);
+	msg_put_sv(&m, sv_of(j->delivery_id, sizeof j->delivery_id));
+	msg_put_u8(&m, j->reached);
+	msg_put_str(&m, j->why.said);
+	msg_put_u32(&m, j->reached ? (uint32_t)j->m.nrcpt : 0);
 	for (i = 0; j->reached && i < j->m.nrcpt; i++) {
-		msg_put_u32(&m, j->m.rcpt[i].code);
-		msg_put_str(&m, j->m.rcpt[i].said);
+		msg_put_u32(&m, j->which[i]);
+		put_verdict(j, i, &m);
 	}
-	answer(j->s, j->life, &m);
+	tell_queue(j->s, &m);
+}
+
+static void
+tell_open(const struct job *j)
+{
+	struct msg m;
+	size_t i;
+
+	msg_init(&m, MX_OPEN);
+	msg_put_u64(&m, j->number);
+	msg_put_sv(&m, sv_of(j->delivery_id, sizeof j->delivery_id));
+	msg_put_u32(&m, (uint32_t)j->m.nrcpt);
+	for (i = 0; i < j->m.nrcpt; i++)
+		msg_put_u32(&m, j->which[i]);
+	tell_queue(j->s, &m);
+}
+
+/* What is not needed once it was tried; the rest is kept for the queue. */
+static void
+drop_inputs(struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->m.nrcpt; i++) {
+		free((void *)(uintptr_t)j->m.rcpt[i].address);
+		j->m.rcpt[i].address = NULL;
+	}
+	explicit_bzero(&j->relay, sizeof j->relay);
+	io_close(&j->m.fd);
+	free(j->sender);
+	j->sender = NULL;
 }
 
 static void
 job_free(struct job *j)
 {
-	size_t i;
-
-	for (i = 0; i < j->m.nrcpt; i++)
-		free((void *)(uintptr_t)j->m.rcpt[i].address);
-	explicit_bzero(&j->relay, sizeof j->relay);
-	io_close(&j->m.fd);
+	drop_inputs(j);
+	free(j->which);
 	free(j->rcpt);
-	free(j->sender);
 	free(j);
+}
+
+static void
+finish_job(struct job *j)
+{
+	struct mx_service *s = j->s;
+
+	drop_inputs(j);
+	pthread_mutex_lock(&s->lock);
+	j->finished = true;
+	if (j->life == s->queue_life)
+		reply_job(j);
+	else
+		tell_late(j);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Jobs with an outcome that the queue has, or that it asks for again. */
+static void
+forget(struct mx_service *s,
+    bool (*meant)(const struct job *j, const void *arg), const void *arg)
+{
+	struct job **at, *j;
+
+	pthread_mutex_lock(&s->lock);
+	for (at = &s->known; (j = *at) != NULL;) {
+		if (!j->finished || !meant(j, arg)) {
+			at = &j->next_known;
+			continue;
+		}
+		*at = j->next_known;
+		s->nknown--;
+		job_free(j);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static bool
+has_number(const struct job *j, const void *arg)
+{
+	const uint64_t *number = arg;
+
+	return j->number == *number;
+}
+
+/* The queue has waited for it no longer. */
+static bool
+is_same(const struct job *j, const void *arg)
+{
+	const struct job *fresh = arg;
+
+	return memcmp(j->delivery_id, fresh->delivery_id,
+		   sizeof j->delivery_id) == 0 &&
+	       j->which[0] == fresh->which[0];
 }
 
 static void
@@ -368,8 +495,7 @@ run_job(struct job *j)
 			try_fallback(j, c->hostname);
 	}
 	conf_free(&c);
-	reply_job(j);
-	job_free(j);
+	finish_job(j);
 }
 
 /* With the lock held: the next job, or NULL after a while without one. */
@@ -441,6 +567,7 @@ read_job(struct mx_service *s, struct msg *m)
 	j->until = clk_mono() + TRY_MS;
 	j->id = m->id;
 	j->life = s->queue_life;
+	msg_get_bytes(m, j->delivery_id, sizeof j->delivery_id);
 	msg_get_str(m, j->domain, sizeof j->domain);
 	read_relay(m, &j->relay);
 	j->sender = sv_dup(msg_get_sv(m));
@@ -451,10 +578,13 @@ read_job(struct mx_service *s, struct msg *m)
 	if (m->bad || n == 0 || n > JOB_RCPTS_MAX)
 		n = 0;
 	j->rcpt = xcalloc(n + 1, sizeof *j->rcpt);
+	j->which = xcalloc(n + 1, sizeof *j->which);
 	j->m.rcpt = j->rcpt;
 	j->m.nrcpt = n;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		j->which[i] = msg_get_u32(m);
 		j->rcpt[i].address = sv_dup(msg_get_sv(m));
+	}
 	j->m.fd = msg_take_fd(m);
 	if (n > 0 && msg_end(m) == RC_OK)
 		return j;
@@ -471,7 +601,9 @@ refuse(struct mx_service *s, uint32_t id, int rc)
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
 	msg_put_u32(&m, (uint32_t)rc);
-	answer(s, s->queue_life, &m);
+	pthread_mutex_lock(&s->lock);
+	tell_queue(s, &m);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static int
@@ -489,25 +621,21 @@ start_thread(struct job *j)
 	return e == 0 ? RC_OK : RC_TEMP;
 }
 
-static void
-on_queue_msg(struct line *l, struct msg *m, void *arg)
+/* A thread for the job, or a place behind one that has nothing to do. */
+static bool
+take_up(struct mx_service *s, struct job *j)
 {
-	struct mx_service *s = arg;
-	struct job *j;
 	bool room, taken = false;
 
-	(void)l;
-	if (m->type != MX_JOB)
-		return;
-	j = read_job(s, m);
-	if (j == NULL) {
-		mlog(LOG_ERROR, "mx.job", "text=\"a garbled job was refused\"");
-		refuse(s, m->id, RC_SYNTAX);
-		return;
-	}
 	pthread_mutex_lock(&s->lock);
-	room = s->jobs < JOBS_MAX;
-	s->jobs += room;
+	room = !s->leaving && s->jobs < JOBS_MAX && s->nknown < KNOWN_MAX;
+	if (room) {
+		s->jobs++;
+		j->number = ++s->last_number;
+		j->next_known = s->known;
+		s->known = j;
+		s->nknown++;
+	}
 	if (room && s->idle > s->ntodo) {
 		*s->todo_end = j;
 		s->todo_end = &j->next;
@@ -516,15 +644,46 @@ on_queue_msg(struct line *l, struct msg *m, void *arg)
 		taken = true;
 	}
 	pthread_mutex_unlock(&s->lock);
-	if (taken || (room && start_thread(j) == RC_OK))
+	if (!room || taken || start_thread(j) == RC_OK)
+		return room;
+	pthread_mutex_lock(&s->lock);
+	s->jobs--;
+	s->nknown--;
+	s->known = j->next_known; /* only this thread adds */
+	pthread_mutex_unlock(&s->lock);
+	return false;
+}
+
+static void
+on_job(struct mx_service *s, struct msg *m)
+{
+	struct job *j = read_job(s, m);
+
+	if (j == NULL) {
+		mlog(LOG_ERROR, "mx.job", "text=\"a garbled job was refused\"");
+		refuse(s, m->id, RC_SYNTAX);
 		return;
-	if (room) {
-		pthread_mutex_lock(&s->lock);
-		s->jobs--;
-		pthread_mutex_unlock(&s->lock);
 	}
-	job_free(j);
-	refuse(s, m->id, RC_TEMP);
+	forget(s, is_same, j);
+	if (!take_up(s, j)) {
+		job_free(j);
+		refuse(s, m->id, RC_TEMP);
+	}
+}
+
+static void
+on_queue_msg(struct line *l, struct msg *m, void *arg)
+{
+	struct mx_service *s = arg;
+	uint64_t number;
+
+	(void)l;
+	if (m->type == MX_JOB) {
+		on_job(s, m);
+	} else if (m->type == MX_NOTED) {
+		number = msg_get_u64(m);
+		forget(s, has_number, &number);
+	}
 }
 
 struct mx_service *
@@ -540,6 +699,8 @@ mx_service_new(const struct mx_service_opts *o)
 	must(pthread_cond_init(&s->more, &attr) == 0);
 	(void)pthread_condattr_destroy(&attr);
 	s->todo_end = &s->todo;
+	/* No queue takes a number of ours for one of another mx. */
+	randombytes_buf(&s->last_number, sizeof s->last_number);
 	s->queue = peer_new(o->loop, "queue", on_queue_msg, NULL, s);
 	s->dns = peer_new(o->loop, "dns", NULL, NULL, s);
 	s->timer = ev_timer_add(o->loop, 1000, on_timer, s);
@@ -554,6 +715,7 @@ mx_service_free(struct mx_service **sp)
 	if (s == NULL)
 		return;
 	ev_timer_del(&s->timer);
+	ev_timer_del(&s->draining);
 	close_rests(expired(s, true));
 	/* Threads that still speak go with the process: their messages are the
 	 * queue's as long as it was told nothing. */
@@ -563,10 +725,60 @@ mx_service_free(struct mx_service **sp)
 void
 mx_service_set_queue(struct mx_service *s, int fd)
 {
+	const struct job *j;
+	struct msg m;
+
+	/* Under the lock, so that each job's end comes before the list or
+	 * after it. */
 	pthread_mutex_lock(&s->lock);
 	s->queue_life++;
-	pthread_mutex_unlock(&s->lock);
 	peer_connect(s->queue, fd);
+	for (j = s->known; j != NULL; j = j->next_known)
+		if (j->finished)
+			tell_late(j);
+		else
+			tell_open(j);
+	msg_init(&m, MX_LISTED);
+	tell_queue(s, &m);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+on_drain(void *arg)
+{
+	struct mx_service *s = arg;
+	unsigned open;
+
+	s->draining = NULL;
+	pthread_mutex_lock(&s->lock);
+	open = s->nknown;
+	pthread_mutex_unlock(&s->lock);
+	if (open > 0 && clk_mono() < s->drain_until) {
+		s->draining =
+		    ev_timer_add(s->o.loop, DRAIN_LOOK_MS, on_drain, s);
+		return;
+	}
+	if (open > 0)
+		mlog(LOG_WARN, "mx.drain", "left=%u", open);
+	s->drained(s->drained_arg);
+}
+
+void
+mx_service_drain(
+    struct mx_service *s, int64_t ms, void (*fn)(void *arg), void *arg)
+{
+	bool again;
+
+	pthread_mutex_lock(&s->lock);
+	again = s->leaving;
+	s->leaving = true;
+	pthread_mutex_unlock(&s->lock);
+	if (again)
+		return;
+	s->drained = fn;
+	s->drained_arg = arg;
+	s->drain_until = clk_mono() + ms;
+	s->draining = ev_timer_add(s->o.loop, 0, on_drain, s);
 }
 
 void

@@ -3,6 +3,10 @@
  * became of each recipient.  One thread a job, as many as the queue has in the
  * air, and kept for a moment when it is done; a connection that worked is kept
  * for a moment, for the next message to the same place.
+ *
+ * What became of a job is kept until the queue has said that it is on the disk:
+ * a queue that is started anew first hears what is in the air and what has
+ * landed meanwhile, so that nothing is sent twice.
  */
 #ifndef QUEUE_MX_SERVICE_H
 #define QUEUE_MX_SERVICE_H
@@ -26,6 +30,12 @@ struct mx_service_opts {
 struct mx_service *mx_service_new(const struct mx_service_opts *o);
 /* Waits for no job: for the end of the process. */
 void mx_service_free(struct mx_service **s);
+/*
+ * Takes no more jobs; calls fn in the loop's thread when what became of all
+ * those in the air is on the queue's disk, or after ms.
+ */
+void mx_service_drain(
+    struct mx_service *s, int64_t ms, void (*fn)(void *arg), void *arg);
 /* Take fd. */
 void mx_service_set_queue(struct mx_service *s, int fd);
 void mx_service_set_dns(struct mx_service *s, int fd);

@@ -15,22 +15,8 @@
 #include "queue/spool/internal.h"
 
 #define KEEPER_TIMEOUT_MS 40000
-#define MX_TIMEOUT_MS	  (4LL * 3600 * 1000) /* it has its own, all shorter */
 #define LOCAL_FLYING_MAX  8
 #define REMOTE_FLYING_MAX 64
-#define JOB_RECIPIENTS	  100 /* [RFC 5321 4.5.3.1.8] every host takes so many */
-#define AWAY_MS		  1000
-#define TEXT_MAX	  600
-
-/* One try of one unit. */
-struct attempt {
-	struct queue_service *q;
-	struct spool_item *it;
-	struct sched_unit *u;
-	uint32_t rcpt[JOB_RECIPIENTS];
-	size_t n;
-	bool spoken; /* a host has answered for each of them */
-};
 
 /* ---- units ---- */
 
@@ -65,6 +51,21 @@ queue_each_unit(struct spool_item *it,
 	}
 }
 
+/* A smarthost is another place for another user, or with other demands: one
+ * may work where the other does not. */
+static void
+relay_name(const struct conf_relay *r, struct buf *out)
+{
+	static const char *const tls[] = {[CONF_TLS_VERIFY] = "",
+	    [CONF_TLS_REQUIRE] = " (tls require)",
+	    [CONF_TLS_OFF] = " (tls off)"};
+
+	buf_addf(out, "relay %s:%u", r->host, r->port);
+	if (r->user != NULL)
+		buf_addf(out, " as %s", r->user);
+	buf_adds(out, tls[r->tls]);
+}
+
 /* Where mail for that address goes: its domain, or the smarthost. */
 static void
 destination(const struct conf *c, struct sv address, struct buf *out)
@@ -75,7 +76,7 @@ destination(const struct conf *c, struct sv address, struct buf *out)
 
 	buf_reset(out);
 	if (r != NULL && !r->fallback) {
-		buf_addf(out, "relay %s:%u", r->host, r->port);
+		relay_name(r, out);
 		return;
 	}
 	for (i = 0; i < domain.n; i++)
@@ -109,6 +110,19 @@ unit_for(struct queue_service *q, struct spool_item *it,
 }
 
 void
+queue_hold_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u &&
+		    it->rcpt[i].outcome == SPOOL_WAITS && !it->rcpt[i].held)
+			return;
+	sched_hold(queue_sched_of(q, it, u), u);
+}
+
+void
 queue_schedule(struct queue_service *q, struct spool_item *it, bool replayed)
 {
 	struct conf *c = queue_conf(q);
@@ -130,9 +144,8 @@ queue_schedule(struct queue_service *q, struct spool_item *it, bool replayed)
 		}
 		to->unit = unit_for(q, it, to, buf_sv(&name), replayed);
 	}
-	if (it->held)
-		for (u = it->units; u != NULL; u = u->next_of_item)
-			sched_hold(queue_sched_of(q, it, u), u);
+	for (u = it->units; u != NULL; u = u->next_of_item)
+		queue_hold_unit(q, it, u);
 	buf_fini(&name);
 	conf_free(&c);
 }
@@ -156,9 +169,15 @@ queue_unit_done(
 
 /* ---- what came of it ---- */
 
-static void
+void
 attempt_free(struct attempt *a)
 {
+	struct attempt **at = &a->q->adopted;
+
+	while (*at != NULL && *at != a)
+		at = &(*at)->next;
+	if (*at == a)
+		*at = a->next;
 	if (a->it->rcpt[a->rcpt[0]].local)
 		a->q->local_flying--;
 	else
@@ -185,27 +204,39 @@ unit_has_untried(const struct spool_item *it, const struct sched_unit *u)
 
 	for (i = 0; i < it->nrcpt; i++)
 		if (it->rcpt[i].unit == u &&
-		    it->rcpt[i].outcome == SPOOL_WAITS &&
+		    it->rcpt[i].outcome == SPOOL_WAITS && !it->rcpt[i].held &&
 		    it->rcpt[i].attempts == 0)
 			return true;
 	return false;
 }
 
-/* After all recipients of the try have been dealt with. */
-static void
-settle_unit(struct attempt *a, int64_t delay)
+/* Another try of the unit is in the air: see remote.c. */
+static bool
+is_shared(const struct attempt *a)
+{
+	const struct attempt *b;
+
+	for (b = a->q->adopted; b != NULL; b = b->next)
+		if (b != a && b->u == a->u)
+			return true;
+	return false;
+}
+
+void
+attempt_settle(struct attempt *a, int64_t delay)
 {
 	struct queue_service *q = a->q;
 	struct spool_item *it = a->it;
 	struct sched_unit *u = a->u;
 
-	if (unit_has_waiting(it, u)) {
+	if (is_shared(a)) {
+		attempt_free(a);
+	} else if (unit_has_waiting(it, u)) {
 		if (a->spoken && a->n == JOB_RECIPIENTS &&
 		    unit_has_untried(it, u))
 			delay = 0;
 		sched_later(queue_sched_of(q, it, u), u, clk_mono() + delay);
-		if (it->held)
-			sched_hold(queue_sched_of(q, it, u), u);
+		queue_hold_unit(q, it, u);
 		attempt_free(a);
 		queue_age(q, it);
 	} else {
@@ -248,159 +279,7 @@ on_delivered(int rc, struct msg *reply, void *arg)
 		spool_tried(q->spool, a->it, a->rcpt[0], clk_now() + delay,
 		    sv_str(text));
 	}
-	settle_unit(a, delay);
-}
-
-/* [RFC 6647 5] */
-bool
-queue_is_greylisting(struct sv said)
-{
-	return sv_ifind(said, SV("greylist")) < said.n ||
-	       sv_ifind(said, SV("graylist")) < said.n ||
-	       sv_ifind(said, SV("grey list")) < said.n ||
-	       sv_ifind(said, SV("grey-list")) < said.n;
-}
-
-static bool
-is_greylisting(uint32_t code, struct sv said)
-{
-	return (code == 450 || code == 451 || code == 421) &&
-	       queue_is_greylisting(said);
-}
-
-static void
-log_remote(
-    const struct attempt *a, uint32_t rcpt, uint32_t code, struct sv said)
-{
-	char to[LOG_Q_MAX], words[LOG_Q_MAX];
-
-	mlog(code / 100 == 2 ? LOG_INFO : LOG_WARN, "queue.attempt",
-	    "item=%llu to=%s code=%u text=%s", (unsigned long long)a->it->seq,
-	    log_q(to, sv_str(a->it->rcpt[rcpt].address)), code,
-	    log_q(words, said));
-}
-
-static void
-not_reached(struct attempt *a, struct sv said)
-{
-	struct queue_service *q = a->q;
-	struct sched_unit *u = a->u;
-	struct spool_item *it;
-	int64_t delay =
-	    sched_delay(u->dest->failures + 1, randombytes_random());
-	int64_t next = clk_now() + delay;
-	char place[LOG_Q_MAX];
-	size_t i;
-
-	sched_unreached(q->remote, u, clk_mono() + delay, said);
-	spool_place(q->spool, u->dest->name, next, u->dest->failures, said);
-	for (i = 0; i < a->n; i++) {
-		log_remote(a, a->rcpt[i], 0, said);
-		spool_tried(q->spool, a->it, a->rcpt[i], next, said);
-	}
-	mlog(LOG_INFO, "queue.place",
-	    "place=%s failures=%u waiting=%zu ms=%lld",
-	    log_q(place, sv_str(u->dest->name)), u->dest->failures,
-	    u->dest->nunits, (long long)delay);
-	if (a->it->held)
-		sched_hold(q->remote, u);
-	it = a->it;
-	attempt_free(a);
-	queue_age(q, it);
-	queue_commit(q);
-}
-
-/* What the host said of each recipient. */
-struct verdicts {
-	size_t bounced[JOB_RECIPIENTS];
-	struct sv why[JOB_RECIPIENTS];
-	size_t nbounced;
-	int64_t delay; /* of those that wait; 0: there are others to be tried */
-};
-
-static void
-one_verdict(struct attempt *a, uint32_t rcpt, uint32_t code, struct sv said,
-    struct verdicts *v)
-{
-	struct queue_service *q = a->q;
-	unsigned tries = sched_tries(a->u);
-	uint32_t chance = randombytes_random();
-
-	log_remote(a, rcpt, code, said);
-	if (code / 100 == 2) {
-		tally_add(TALLY_SENT, 1);
-		spool_settle(q->spool, a->it, rcpt, SPOOL_DELIVERED, said);
-	} else if (code / 100 == 5) {
-		v->why[v->nbounced] = said;
-		v->bounced[v->nbounced++] = rcpt;
-	} else {
-		int64_t delay = is_greylisting(code, said)
-				    ? sched_greylist_delay(tries, chance)
-				    : sched_delay(tries, chance);
-
-		if (delay > v->delay)
-			v->delay = delay;
-		spool_tried(q->spool, a->it, rcpt, clk_now() + delay, said);
-	}
-}
-
-static void
-reached(struct attempt *a, struct msg *reply)
-{
-	struct queue_service *q = a->q;
-	struct verdicts *v = xcalloc(1, sizeof *v);
-	bool was_away = a->u->dest->failures > 0;
-	size_t i;
-
-	sched_reached(q->remote, a->u);
-	a->spoken = true;
-	if (was_away)
-		spool_place(q->spool, a->u->dest->name, 0, 0, SV(""));
-	for (i = 0; i < a->n; i++) {
-		uint32_t code = msg_get_u32(reply);
-		struct sv said = msg_get_sv(reply);
-
-		one_verdict(a, a->rcpt[i], reply->bad ? 451 : code,
-		    reply->bad ? SV("no answer") : said, v);
-	}
-	if (v->nbounced > 0)
-		queue_bounce(q, a->it, v->bounced, v->why, v->nbounced, false);
-	settle_unit(a, v->delay);
-	free(v);
-}
-
-static void
-on_mx_reply(int rc, struct msg *reply, void *arg)
-{
-	struct attempt *a = arg;
-	struct queue_service *q = a->q;
-	struct sv words = SV("the delivering process has ended");
-	size_t i;
-
-	if (q->stopping) {
-		sched_untried(q->remote, a->u, clk_mono());
-		attempt_free(a);
-		return;
-	}
-	if (rc == RC_OK && (rc = (int)msg_get_u32(reply)) == RC_OK) {
-		bool there = msg_get_u8(reply) != 0;
-		struct sv said = msg_get_sv(reply);
-
-		if (!there)
-			not_reached(a, said);
-		else
-			reached(a, reply);
-		return;
-	}
-	/* If it was this message that killed it, it must not do so at once
-	 * again and again. */
-	for (i = 0; i < a->n; i++) {
-		log_remote(a, a->rcpt[i], 0, words);
-		spool_tried(q->spool, a->it, a->rcpt[i],
-		    clk_now() + sched_local_delay(a->u->attempts + 1), words);
-	}
-	a->u->attempts++;
-	settle_unit(a, sched_local_delay(a->u->attempts));
+	attempt_settle(a, delay);
 }
 
 /* ---- the try ---- */
@@ -408,8 +287,9 @@ on_mx_reply(int rc, struct msg *reply, void *arg)
 static bool
 is_open(const struct attempt *a, size_t rcpt)
 {
-	return a->it->rcpt[rcpt].unit == a->u &&
-	       a->it->rcpt[rcpt].outcome == SPOOL_WAITS;
+	const struct spool_recipient *to = &a->it->rcpt[rcpt];
+
+	return to->unit == a->u && to->outcome == SPOOL_WAITS && !to->held;
 }
 
 /* Those that were tried least, so that in a long list nobody is for ever
@@ -428,7 +308,7 @@ choose_recipients(struct attempt *a)
 			a->rcpt[a->n++] = (uint32_t)i;
 }
 
-static struct attempt *
+struct attempt *
 attempt_new(struct queue_service *q, struct sched_unit *u)
 {
 	struct attempt *a = xcalloc(1, sizeof *a);
@@ -445,15 +325,14 @@ attempt_new(struct queue_service *q, struct sched_unit *u)
 	return a;
 }
 
-/* The body cannot be had now. */
-static void
-body_failed(struct attempt *a, const struct err *err)
+void
+attempt_bodiless(struct attempt *a, const struct err *err)
 {
 	int64_t delay = sched_local_delay(++a->u->attempts);
 
 	mlog(LOG_ERROR, "queue.body", "item=%llu text=\"%s\"",
 	    (unsigned long long)a->it->seq, err->text);
-	settle_unit(a, delay);
+	attempt_settle(a, delay);
 }
 
 static void
@@ -479,59 +358,9 @@ try_local(struct queue_service *q, struct sched_unit *u)
 		msg_put_fd(&m, fd);
 		peer_ask(q->keeper, &m, KEEPER_TIMEOUT_MS, on_delivered, a);
 	} else {
-		body_failed(a, &err);
+		attempt_bodiless(a, &err);
 	}
 	buf_fini(&front);
-}
-
-static void
-put_relay(struct queue_service *q, const struct conf_relay *r, struct msg *m)
-{
-	const char *password;
-
-	msg_put_u8(m, r != NULL);
-	if (r == NULL)
-		return;
-	password = r->user != NULL ? q->o.password(q->o.arg, r) : NULL;
-	msg_put_str(m, r->host);
-	msg_put_u32(m, r->port);
-	msg_put_u8(m, (uint8_t)r->tls);
-	msg_put_u8(m, r->implicit_tls);
-	msg_put_u8(m, r->fallback);
-	msg_put_str(m, r->user != NULL ? r->user : "");
-	msg_put_str(m, password != NULL ? password : "");
-}
-
-static void
-try_remote(struct queue_service *q, struct sched_unit *u)
-{
-	struct attempt *a = attempt_new(q, u);
-	struct spool_item *it = a->it;
-	struct sv first = sv_str(it->rcpt[a->rcpt[0]].address);
-	struct sv domain = sv_skip(first, sv_rchr(first, '@') + 1);
-	struct conf *c = queue_conf(q);
-	struct err err = {.text = ""};
-	struct msg m;
-	size_t i;
-	int fd;
-
-	if (spool_body(q->spool, it, SV(""), &fd, &err) != RC_OK) {
-		body_failed(a, &err);
-		conf_free(&c);
-		return;
-	}
-	msg_init(&m, MX_JOB);
-	msg_put_sv(&m, domain);
-	put_relay(q, conf_relay_for(c, domain), &m);
-	msg_put_str(&m, it->sender);
-	msg_put_u64(&m, it->size);
-	msg_put_u32(&m, it->flags);
-	msg_put_u32(&m, (uint32_t)a->n);
-	for (i = 0; i < a->n; i++)
-		msg_put_str(&m, it->rcpt[a->rcpt[i]].address);
-	msg_put_fd(&m, fd);
-	conf_free(&c);
-	peer_ask(q->mx, &m, MX_TIMEOUT_MS, on_mx_reply, a);
 }
 
 static void
@@ -544,17 +373,23 @@ on_timer(void *arg)
 }
 
 static int64_t
-run_one(struct queue_service *q, struct sched *s, struct peer *p,
-    const unsigned *flying, unsigned most,
+run_one(struct queue_service *q, struct sched *s,
+    bool (*up)(struct queue_service *q), const unsigned *flying, unsigned most,
     void (*try)(struct queue_service *q, struct sched_unit *u))
 {
 	struct sched_unit *u;
 
-	while (*flying < most && peer_up(p) &&
-	       (u = sched_take(s, clk_mono())) != NULL)
+	while (
+	    *flying < most && up(q) && (u = sched_take(s, clk_mono())) != NULL)
 		try(q, u);
 	/* Full, or nobody is there: that there is room comes as news. */
-	return *flying < most && peer_up(p) ? sched_wait(s, clk_mono()) : -1;
+	return *flying < most && up(q) ? sched_wait(s, clk_mono()) : -1;
+}
+
+static bool
+is_keeper_up(struct queue_service *q)
+{
+	return peer_up(q->keeper);
 }
 
 void
@@ -569,10 +404,10 @@ queue_run(struct queue_service *q)
 		queue_commit(q);
 		return;
 	}
-	local = run_one(q, q->local, q->keeper, &q->local_flying,
+	local = run_one(q, q->local, is_keeper_up, &q->local_flying,
 	    LOCAL_FLYING_MAX, try_local);
-	remote = run_one(q, q->remote, q->mx, &q->remote_flying,
-	    REMOTE_FLYING_MAX, try_remote);
+	remote = run_one(q, q->remote, queue_remote_up, &q->remote_flying,
+	    REMOTE_FLYING_MAX, queue_try_remote);
 	if (local < 0 || (remote >= 0 && remote < local))
 		local = remote;
 	ev_timer_del(&q->timer);

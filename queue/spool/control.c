@@ -14,7 +14,7 @@
 #define SELECTORS_MAX 1000
 #define RECORD_MAX    (8u << 20)
 #define CHUNK	      32768
-#define REMOVED	      "550 5.7.1 removed by the postmaster"
+#define REMOVED	      "5.7.1 removed by the postmaster"
 
 /* ---- which ---- */
 
@@ -150,7 +150,6 @@ put_item(const struct spool_item *it, bool attempts, struct msg *m)
 	msg_put_u64(m, it->size);
 	msg_put_u64(m, (uint64_t)it->arrived);
 	msg_put_u32(m, it->flags);
-	msg_put_u8(m, it->held);
 	msg_put_str(m, it->sender);
 	msg_put_sv(m, sv_str(it->owner));
 	for (u = it->units; u != NULL; u = u->next_of_item)
@@ -162,6 +161,7 @@ put_item(const struct spool_item *it, bool attempts, struct msg *m)
 	for (i = 0; i < it->nrcpt; i++) {
 		msg_put_str(m, it->rcpt[i].address);
 		msg_put_u8(m, it->rcpt[i].local);
+		msg_put_u8(m, it->rcpt[i].held);
 		msg_put_u8(m, (uint8_t)it->rcpt[i].outcome);
 		msg_put_u32(m, it->rcpt[i].attempts);
 		msg_put_u32(m, number_of(it, it->rcpt[i].unit));
@@ -244,26 +244,18 @@ struct work {
 	struct queue_done *done;
 };
 
+/* A recipient of the unit that is meant, and held or not. */
 static bool
-unit_is_meant(const struct selection *sel, const struct spool_item *it,
-    const struct sched_unit *u)
+unit_has(const struct work *w, const struct spool_item *it,
+    const struct sched_unit *u, bool held)
 {
 	size_t i;
 
 	for (i = 0; i < it->nrcpt; i++)
-		if (it->rcpt[i].unit == u && is_meant(sel, it, i))
+		if (it->rcpt[i].unit == u && it->rcpt[i].held == held &&
+		    is_meant(w->sel, it, i))
 			return true;
 	return false;
-}
-
-static void
-count_recipients(const struct work *w, const struct spool_item *it)
-{
-	size_t i;
-
-	w->done->messages++;
-	for (i = 0; i < it->nrcpt; i++)
-		w->done->recipients += is_meant(w->sel, it, i);
 }
 
 static void
@@ -271,19 +263,38 @@ retry_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 {
 	struct work *w = arg;
 
-	if (unit_is_meant(w->sel, it, u))
+	if (unit_has(w, it, u, false))
 		sched_now(queue_sched_of(w->q, it, u), u);
 }
 
 static void
 retry(struct work *w, struct spool_item *it)
 {
-	if (it->held) {
-		w->done->held++;
-		return;
-	}
-	count_recipients(w, it);
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		n += !it->rcpt[i].held && is_meant(w->sel, it, i);
+	w->done->messages += n > 0;
+	w->done->recipients += n;
+	w->done->held += n == 0;
 	queue_each_unit(it, retry_unit, w);
+}
+
+/* Those that are meant, and are not so yet; their number. */
+static uint32_t
+set_held(struct work *w, struct spool_item *it, bool held)
+{
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++) {
+		if (!is_meant(w->sel, it, i) || it->rcpt[i].held == held)
+			continue;
+		spool_hold(w->q->spool, it, i, held);
+		n++;
+	}
+	return n;
 }
 
 static void
@@ -291,17 +302,20 @@ hold_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 {
 	struct work *w = arg;
 
-	if (u->state == SCHED_FLYING)
-		w->done->busy++; /* held as soon as it has landed */
-	sched_hold(queue_sched_of(w->q, it, u), u);
+	/* Held as soon as it has landed. */
+	w->done->busy += u->state == SCHED_FLYING && unit_has(w, it, u, true);
+	queue_hold_unit(w->q, it, u);
 }
 
 static void
 hold(struct work *w, struct spool_item *it)
 {
-	count_recipients(w, it);
-	if (!it->held)
-		spool_hold(w->q->spool, it, true);
+	size_t i;
+
+	(void)set_held(w, it, true);
+	w->done->messages++;
+	for (i = 0; i < it->nrcpt; i++)
+		w->done->recipients += is_meant(w->sel, it, i);
 	queue_each_unit(it, hold_unit, w);
 }
 
@@ -310,22 +324,23 @@ release_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 {
 	struct work *w = arg;
 
-	if (u->state == SCHED_HELD)
+	if (u->state == SCHED_HELD && unit_has(w, it, u, false))
 		sched_release(queue_sched_of(w->q, it, u), u, clk_mono());
 }
 
 static void
 release(struct work *w, struct spool_item *it)
 {
-	if (!it->held)
-		return;
-	count_recipients(w, it);
-	spool_hold(w->q->spool, it, false);
+	uint32_t n = set_held(w, it, false);
+
+	w->done->messages += n > 0;
+	w->done->recipients += n;
 	queue_each_unit(it, release_unit, w);
 }
 
 /* ---- remove ---- */
 
+/* Those that are left of the unit may all be held. */
 static void
 drop_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 {
@@ -333,8 +348,11 @@ drop_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 	size_t i;
 
 	for (i = 0; i < it->nrcpt; i++)
-		if (it->rcpt[i].unit == u && it->rcpt[i].outcome == SPOOL_WAITS)
+		if (it->rcpt[i].unit == u &&
+		    it->rcpt[i].outcome == SPOOL_WAITS) {
+			queue_hold_unit(w->q, it, u);
 			return;
+		}
 	queue_unit_done(w->q, it, u);
 }
 

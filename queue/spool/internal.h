@@ -2,7 +2,9 @@
  * Inside the queue's process: what its parts share.
  *
  *   service.c   lines, what comes in, the flush at the end of each turn
- *   attempt.c   what goes out, and what became of it
+ *   attempt.c   units, their turn, tries of accounts
+ *   remote.c    tries of other houses
+ *   sign.c      signatures for reports
  *   control.c   the owner's commands
  *   notice.c    bounces and notices, age, the clock
  *
@@ -34,12 +36,31 @@ struct turn {
 	struct queue_service *q; /* NULL: it is gone */
 };
 
+#define JOB_RECIPIENTS 100 /* [RFC 5321 4.5.3.1.8] every host takes so many */
+
+/* One try of one unit. */
+struct attempt {
+	struct queue_service *q;
+	struct spool_item *it;
+	struct sched_unit *u;
+	uint32_t rcpt[JOB_RECIPIENTS];
+	size_t n;
+	bool spoken;	      /* a host has answered for each of them */
+	uint64_t job;	      /* adopted: mx's number for it */
+	struct attempt *next; /* adopted: in the list of those */
+};
+
 struct queue_service {
 	struct queue_service_opts o;
 	struct spool *spool;
-	struct peer *keeper, *mx;
+	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
 	unsigned local_flying, remote_flying;
+	bool listed; /* mx has said what it had in hand */
+	struct ev_timer *listing;
+	struct attempt *adopted; /* tries that an earlier queue has begun */
+	uint64_t *noted;	 /* jobs whose outcome waits for the flush */
+	size_t nnoted, noted_cap;
 	struct ev_timer *timer, *sweep;
 	struct client *clients;
 	struct answer *answers; /* to be given after the flush */
@@ -85,6 +106,9 @@ void queue_run(struct queue_service *q);
 /* The recipient has its outcome: its unit goes, if it was the last. */
 void queue_unit_done(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+/* If all whom it is for are held, so is it; unless it flies: then later. */
+void queue_hold_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u);
 /* The item's units, by way of its recipients: each once.  fn may remove it. */
 void queue_each_unit(struct spool_item *it,
     void (*fn)(struct sched_unit *u, struct spool_item *it, void *arg),
@@ -93,6 +117,34 @@ bool queue_unit_is_local(
     const struct spool_item *it, const struct sched_unit *u);
 struct sched *queue_sched_of(struct queue_service *q,
     const struct spool_item *it, const struct sched_unit *u);
+
+/* Whom the unit is for, as many as a try may have; it counts as flying. */
+struct attempt *attempt_new(struct queue_service *q, struct sched_unit *u);
+/* All recipients of the try have been dealt with: the unit goes, or waits as
+ * long as that.  Frees it; the item may be gone. */
+void attempt_settle(struct attempt *a, int64_t delay);
+/* The body cannot be had now.  Frees it. */
+void attempt_bodiless(struct attempt *a, const struct err *err);
+void attempt_free(struct attempt *a);
+
+/* ---- remote.c ---- */
+
+void queue_try_remote(struct queue_service *q, struct sched_unit *u);
+/* mx is there and has said what it has in hand. */
+bool queue_remote_up(struct queue_service *q);
+/* What was appended is on the disk: mx may forget it. */
+void queue_remote_flushed(struct queue_service *q);
+void queue_on_mx(struct line *l, struct msg *m, void *arg);
+void queue_on_mx_up(void *arg);
+/* After the lines are gone. */
+void queue_remote_stop(struct queue_service *q);
+
+/* ---- sign.c ---- */
+
+/* RC_OK: what is to stand in front of the report; valid during the call. */
+typedef void queue_signed_fn(struct attempt *a, int rc, struct sv fields);
+/* The attempt is of a report of ours.  done may be called at once. */
+void queue_sign(struct attempt *a, queue_signed_fn *done);
 
 /* ---- notice.c ---- */
 

@@ -51,6 +51,7 @@ read_recipients(struct msg *m, struct queue_entry *e)
 {
 	size_t i;
 
+	e->held = true;
 	e->nrcpt = get_count(m);
 	e->rcpt = xcalloc(e->nrcpt + 1, sizeof *e->rcpt);
 	for (i = 0; i < e->nrcpt; i++) {
@@ -58,11 +59,14 @@ read_recipients(struct msg *m, struct queue_entry *e)
 
 		r->address = msg_get_sv(m);
 		r->local = msg_get_u8(m) != 0;
+		r->held = msg_get_u8(m) != 0;
 		r->outcome = msg_get_u8(m);
 		r->attempts = msg_get_u32(m);
 		r->unit = msg_get_u32(m);
 		if (r->unit != UINT32_MAX && r->unit >= e->nunit)
 			m->bad = true;
+		if (r->outcome == SPOOL_WAITS && !r->held)
+			e->held = false;
 	}
 }
 
@@ -76,7 +80,6 @@ queue_entry_read(struct msg *m, struct queue_entry *e)
 	e->size = msg_get_u64(m);
 	e->arrived = (int64_t)msg_get_u64(m);
 	e->flags = msg_get_u32(m);
-	e->held = msg_get_u8(m) != 0;
 	e->sender = msg_get_sv(m);
 	e->owner = msg_get_sv(m);
 	read_units(m, e);

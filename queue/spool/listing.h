@@ -6,13 +6,13 @@
  * sealed memory file, since a hundred thousand do not fit a message:
  *
  *   u64 item, u64 size, u64 when it came (ms since 1970), u32 flags (SPOOL_*),
- *   u8 held, str sender, str account that sent it,
+ *   str sender, str account that sent it,
  *   u32 n, n times a unit: u8 queue_state, u8 local, str destination,
  *      u64 next try (ms since 1970; 0: none is set), u32 tries, str last words,
  *   u32 n, n times a recipient: str address or account, u8 local,
- *      u8 outcome, u32 attempts, u32 number of its unit (UINT32_MAX: none),
- *   u32 n, n times an attempt: u64 when, u32 recipient, str words
- *      (only when they were asked for)
+ *      u8 held, u8 outcome, u32 attempts, u32 number of its unit (UINT32_MAX:
+ * none), u32 n, n times an attempt: u64 when, u32 recipient, str words (only
+ * when they were asked for)
  */
 #ifndef QUEUE_SPOOL_LISTING_H
 #define QUEUE_SPOOL_LISTING_H
@@ -41,7 +41,7 @@ struct queue_unit {
 
 struct queue_rcpt {
 	struct sv address;
-	bool local;
+	bool local, held;
 	uint8_t outcome; /* spool_outcome */
 	uint32_t attempts, unit;
 };
@@ -56,7 +56,7 @@ struct queue_entry {
 	uint64_t id, size;
 	int64_t arrived;
 	uint32_t flags;
-	bool held;
+	bool held; /* all whom it waits for are */
 	struct sv sender, owner;
 	struct queue_unit *unit;
 	size_t nunit;

@@ -70,7 +70,7 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
     const size_t *rcpt, enum spool_outcome outcome, struct err *err)
 {
 	struct conf *c = queue_conf(q);
-	struct spool_put p = {.fd = -1, .flags = SPOOL_REPORT};
+	struct spool_put p = {.fd = -1, .flags = SPOOL_REPORT | SPOOL_BARE};
 	struct spool_item *letter = NULL;
 	struct spool_to *to;
 	struct buf text;
@@ -162,7 +162,7 @@ choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
 	for (i = 0; i < it->nrcpt; i++) {
 		const struct spool_recipient *to = &it->rcpt[i];
 
-		if (to->local || to->outcome != SPOOL_WAITS ||
+		if (to->local || to->outcome != SPOOL_WAITS || to->held ||
 		    to->unit == NULL || !ok(to->unit))
 			continue;
 		rcpt[n] = i;
@@ -195,8 +195,11 @@ drop_settled(struct sched_unit *u, struct spool_item *it, void *arg)
 	size_t i;
 
 	for (i = 0; i < it->nrcpt; i++)
-		if (it->rcpt[i].unit == u && it->rcpt[i].outcome == SPOOL_WAITS)
+		if (it->rcpt[i].unit == u &&
+		    it->rcpt[i].outcome == SPOOL_WAITS) {
+			queue_hold_unit(arg, it, u);
 			return;
+		}
 	queue_unit_done(arg, it, u);
 }
 

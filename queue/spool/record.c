@@ -16,6 +16,12 @@
 #define TAG_ARRIVED   0x0010u
 #define TAG_FLAGS     0x0011u
 #define TAG_OWNER     0x0012u
+#define TAG_NAME      0x8013u
+#define TAG_STATE     0x8014u
+#define TAG_MARKS     0x8015u
+#define STATE_BYTES   20
+#define STATE_HELD    1u
+#define MARKS_TOLD    1u
 #define ATTEMPTS_MAX  100
 #define OUTCOME_WORDS 16 /* bytes of a DONE before what was said */
 
@@ -59,25 +65,87 @@ put_u64(struct buf *b, uint16_t tag, uint64_t v)
 	put_field(b, tag, sv_of(t, sizeof t));
 }
 
+static void
+put_u32(struct buf *b, uint16_t tag, uint32_t v)
+{
+	char t[4];
+
+	be_put32(t, v);
+	put_field(b, tag, sv_of(t, sizeof t));
+}
+
 void
 record_item(const struct spool_put *p, uint64_t body, uint64_t size,
     uint32_t flags, int64_t arrived, struct buf *out)
 {
-	char t[4];
 	size_t i;
 
 	put_field(out, TAG_ID, sv_of(p->delivery_id, sizeof p->delivery_id));
 	put_u64(out, TAG_BODY, body);
 	put_u64(out, TAG_SIZE, size);
 	put_u64(out, TAG_ARRIVED, (uint64_t)arrived);
-	be_put32(t, flags);
-	put_field(out, TAG_FLAGS, sv_of(t, sizeof t));
+	put_u32(out, TAG_FLAGS, flags);
 	put_field(out, TAG_SENDER, p->sender);
 	if (p->owner.n > 0)
 		put_field(out, TAG_OWNER, p->owner);
 	for (i = 0; i < p->nto; i++)
 		put_field(out, p->to[i].local ? TAG_ACCOUNT : TAG_ADDRESS,
 		    p->to[i].address);
+}
+
+static void
+put_state(const struct spool_recipient *to, struct buf *out)
+{
+	char t[STATE_BYTES];
+
+	be_put32(t, (uint32_t)to->outcome);
+	be_put32(t + 4, to->attempts);
+	be_put64(t + 8, (uint64_t)to->next_try);
+	be_put32(t + 16, to->held ? STATE_HELD : 0);
+	put_field(out, TAG_STATE, sv_of(t, sizeof t));
+}
+
+void
+record_renewed(const struct spool_item *it, uint64_t body, struct buf *out)
+{
+	size_t i;
+
+	put_u64(out, TAG_NAME, it->seq);
+	put_field(out, TAG_ID, sv_of(it->delivery_id, sizeof it->delivery_id));
+	put_u64(out, TAG_BODY, body);
+	put_u64(out, TAG_SIZE, it->size);
+	put_u64(out, TAG_ARRIVED, (uint64_t)it->arrived);
+	put_u32(out, TAG_FLAGS, it->flags);
+	put_u32(out, TAG_MARKS, it->told ? MARKS_TOLD : 0);
+	put_field(out, TAG_SENDER, sv_str(it->sender));
+	if (it->owner != NULL)
+		put_field(out, TAG_OWNER, sv_str(it->owner));
+	for (i = 0; i < it->nrcpt; i++) {
+		const struct spool_recipient *to = &it->rcpt[i];
+
+		put_field(out, to->local ? TAG_ACCOUNT : TAG_ADDRESS,
+		    sv_str(to->address));
+		put_state(to, out);
+	}
+}
+
+static int
+take_state(struct spool_item *it, struct sv v)
+{
+	struct spool_recipient *to;
+	uint32_t outcome;
+
+	if (v.n < STATE_BYTES || it->nrcpt == 0)
+		return RC_DAMAGED;
+	outcome = be_get32(v.p);
+	if (outcome > SPOOL_WAITS)
+		return RC_DAMAGED;
+	to = &it->rcpt[it->nrcpt - 1];
+	to->outcome = (enum spool_outcome)outcome;
+	to->attempts = be_get32(v.p + 4);
+	to->next_try = (int64_t)be_get64(v.p + 8);
+	to->held = (be_get32(v.p + 16) & STATE_HELD) != 0;
+	return RC_OK;
 }
 
 static int
@@ -89,6 +157,8 @@ take_number(struct spool_item *it, uint16_t tag, struct sv v)
 		it->body = be_get64(v.p);
 	else if (tag == TAG_SIZE)
 		it->size = be_get64(v.p);
+	else if (tag == TAG_NAME)
+		it->seq = be_get64(v.p);
 	else
 		it->arrived = (int64_t)be_get64(v.p);
 	return RC_OK;
@@ -113,12 +183,19 @@ take_field(struct spool_item *it, uint16_t tag, struct sv v)
 	case TAG_BODY:
 	case TAG_SIZE:
 	case TAG_ARRIVED:
+	case TAG_NAME:
 		return take_number(it, tag, v);
 	case TAG_FLAGS:
+	case TAG_MARKS:
 		if (v.n != 4)
 			return RC_DAMAGED;
-		it->flags = be_get32(v.p);
+		if (tag == TAG_FLAGS)
+			it->flags = be_get32(v.p);
+		else
+			it->told = (be_get32(v.p) & MARKS_TOLD) != 0;
 		return RC_OK;
+	case TAG_STATE:
+		return take_state(it, v);
 	case TAG_SENDER:
 		take_text(&it->sender, v);
 		return RC_OK;

@@ -25,7 +25,11 @@ enum spool_mark {
 /* body, arrived and size as in the record, not as in p. */
 void record_item(const struct spool_put *p, uint64_t body, uint64_t size,
     uint32_t flags, int64_t arrived, struct buf *out);
-/* RC_DAMAGED, or RC_NOSUPPORT: a newer version has written it. */
+/* The item as it is now, with another body. */
+void record_renewed(
+    const struct spool_item *it, uint64_t body, struct buf *out);
+/* it->seq stays as it is unless the item was written anew.
+ * RC_DAMAGED, or RC_NOSUPPORT: a newer version has written it. */
 int record_item_parse(struct sv payload, struct spool_item *it) RC_USE_RESULT;
 /* A new recipient at the end of the item's. */
 void item_add_recipient(struct spool_item *it, struct sv address, bool local);

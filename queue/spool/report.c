@@ -220,6 +220,15 @@ add_explanation(const struct report *r, struct buf *out)
 	    r->hostname);
 }
 
+/* Words of a host begin with its reply code; ours never do. */
+static bool
+is_reply(struct sv said)
+{
+	return said.n > 3 && said.p[0] >= '2' && said.p[0] <= '5' &&
+	       ascii_is_digit(said.p[1]) && ascii_is_digit(said.p[2]) &&
+	       (said.p[3] == ' ' || said.p[3] == '-');
+}
+
 /* [RFC 3464 2.1] per message, [2.3] per recipient */
 static void
 add_status(const struct report *r, struct buf *out)
@@ -236,25 +245,32 @@ add_status(const struct report *r, struct buf *out)
 		report_status(to->said, !r->delay, code);
 		if (r->expired)
 			(void)snprintf(code, sizeof code, "5.4.7");
-		buf_addf(out,
-		    "\r\nFinal-Recipient: rfc822; %s\r\nAction: %s\r\n"
-		    "Status: %s\r\n",
-		    to->address, r->delay ? "delayed" : "failed", code);
+		buf_adds(out, "\r\nFinal-Recipient: rfc822; ");
+		add_said(sv_str(to->address), out);
+		buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n",
+		    r->delay ? "delayed" : "failed", code);
 		if (to->said.n > 0) {
-			buf_adds(out, "Diagnostic-Code: smtp; ");
+			/* What no host has said is not SMTP [RFC 3464 2.3.6].
+			 */
+			buf_adds(out, is_reply(to->said)
+					  ? "Diagnostic-Code: smtp; "
+					  : "Diagnostic-Code: X-Hearthmail; ");
 			add_said(to->said, out);
 			buf_adds(out, "\r\n");
 		}
 	}
 }
 
+/* No Return-Path: that is added where it is delivered at last [RFC 5321 4.4].
+ */
 static void
-add_header(const struct report *r, const char *boundary, struct buf *out)
+add_header(const struct report *r, const char *boundary, const char *encoding,
+    struct buf *out)
 {
 	size_t i;
 
 	buf_addf(out,
-	    "Return-Path: <>\r\nFrom: Mail server <postmaster@%s>\r\n"
+	    "From: Mail server <postmaster@%s>\r\n"
 	    "To: <%s>\r\nSubject: %s\r\nDate: ",
 	    r->domain, r->to,
 	    r->delay ? "Not delivered yet" : "Your message was not delivered");
@@ -264,41 +280,62 @@ add_header(const struct report *r, const char *boundary, struct buf *out)
 		buf_addf(out, "%02x", r->id[i]);
 	buf_addf(out,
 	    "@%s>\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+	    "Content-Transfer-Encoding: %s\r\n"
 	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
 	    "\tboundary=\"%s\"\r\n\r\n",
-	    r->hostname, boundary);
+	    r->hostname, encoding, boundary);
+}
+
+static void
+add_part(const char *boundary, const char *type, const char *encoding,
+    struct sv content, struct buf *out)
+{
+	buf_addf(out,
+	    "\r\n--%s\r\nContent-Type: %s\r\n"
+	    "Content-Transfer-Encoding: %s\r\n\r\n",
+	    boundary, type, encoding);
+	buf_addsv(out, content);
+}
+
+/* [RFC 2045 6.2]; no part may be more than what holds it says [6.4]. */
+static const char *
+encoding_of(struct sv bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes.n; i++)
+		if ((unsigned char)bytes.p[i] > 0x7f)
+			return "8bit";
+	return "7bit";
 }
 
 void
 report_compose(const struct report *r, struct buf *out)
 {
+	struct sv original = r->whole ? r->original : header_of(r->original);
+	const char *encoding, *text_encoding;
 	char boundary[48];
+	struct buf text;
 	size_t i, n;
 
 	n = (size_t)snprintf(boundary, sizeof boundary, "report-");
 	for (i = 0; i < 16; i++)
 		n += (size_t)snprintf(
 		    boundary + n, sizeof boundary - n, "%02x", r->id[i]);
-	add_header(r, boundary, out);
-	buf_addf(out,
-	    "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-	    "Content-Transfer-Encoding: 8bit\r\n\r\n",
-	    boundary);
-	add_explanation(r, out);
-	buf_addf(out,
-	    "\r\n--%s\r\nContent-Type: message/delivery-status\r\n\r\n",
-	    boundary);
-	add_status(r, out);
-	if (r->whole) {
-		buf_addf(out,
-		    "\r\n--%s\r\nContent-Type: message/rfc822\r\n\r\n",
-		    boundary);
-		buf_addsv(out, r->original);
-	} else {
-		buf_addf(out,
-		    "\r\n--%s\r\nContent-Type: text/rfc822-headers\r\n\r\n",
-		    boundary);
-		buf_addsv(out, header_of(r->original));
-	}
+	buf_init(&text, out->max);
+	add_explanation(r, &text);
+	text_encoding = encoding_of(buf_sv(&text));
+	encoding = encoding_of(original);
+	add_header(
+	    r, boundary, encoding[0] == '8' ? encoding : text_encoding, out);
+	add_part(boundary, "text/plain; charset=utf-8", text_encoding,
+	    buf_sv(&text), out);
+	buf_reset(&text);
+	add_status(r, &text);
+	add_part(
+	    boundary, "message/delivery-status", "7bit", buf_sv(&text), out);
+	add_part(boundary, r->whole ? "message/rfc822" : "text/rfc822-headers",
+	    encoding, original, out);
+	buf_fini(&text);
 	buf_addf(out, "\r\n--%s--\r\n", boundary);
 }

@@ -10,7 +10,9 @@
 
 struct report_rcpt {
 	const char *address;
-	struct sv said; /* the last words of whoever refused it */
+	/* The last words on it: a host's begin with its reply code, ours
+	 * do not. */
+	struct sv said;
 	unsigned tries;
 };
 

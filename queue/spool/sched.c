@@ -294,6 +294,17 @@ sched_take(struct sched *s, int64_t now)
 	return u;
 }
 
+void
+sched_adopt(struct sched *s, struct sched_unit *u)
+{
+	must(u->state != SCHED_FLYING);
+	detach(s, u);
+	u->state = SCHED_FLYING;
+	u->dest->flying++;
+	if (u->dest->flying >= u->dest->limit)
+		unlink_runnable(s, u->dest);
+}
+
 int64_t
 sched_wait(struct sched *s, int64_t now)
 {

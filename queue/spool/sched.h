@@ -81,6 +81,8 @@ void sched_remove(struct sched *s, struct sched_unit **u);
 
 /* The next unit to be tried, now FLYING; NULL: none now. */
 struct sched_unit *sched_take(struct sched *s, int64_t now);
+/* Somebody tries it already: FLYING, whatever it has waited for. */
+void sched_adopt(struct sched *s, struct sched_unit *u);
 /* Milliseconds until sched_take may have one; -1: never by itself. */
 int64_t sched_wait(struct sched *s, int64_t now);
 

@@ -73,6 +73,7 @@ end_turn(void *arg)
 		q->o.broken(q->o.arg);
 		return;
 	}
+	queue_remote_flushed(q);
 	queue_run(q);
 }
 
@@ -331,12 +332,6 @@ on_keeper_up(void *arg)
 	queue_run(q);
 }
 
-static void
-on_mx_up(void *arg)
-{
-	queue_run(arg);
-}
-
 void
 queue_service_set_keeper(struct queue_service *q, int fd)
 {
@@ -349,6 +344,12 @@ queue_service_set_mx(struct queue_service *q, int fd)
 	peer_connect(q->mx, fd);
 }
 
+void
+queue_service_set_auth(struct queue_service *q, int fd)
+{
+	peer_connect(q->auth, fd);
+}
+
 /* ---- life ---- */
 
 static void
@@ -359,6 +360,8 @@ on_sweep(void *arg)
 	q->sweep = ev_timer_add(q->o.loop, SWEEP_MS, on_sweep, q);
 	queue_sweep(q);
 	spool_tidy(q->spool);
+	if (spool_pending(q->spool))
+		queue_commit(q);
 }
 
 static void
@@ -366,10 +369,14 @@ on_place(void *arg, struct sv name, int64_t when, int64_t next,
     unsigned failures, struct sv said)
 {
 	struct queue_service *q = arg;
+	int64_t wait = next - clk_now(), most = sched_delay(100, 999);
 
 	(void)when;
-	sched_remember(q->remote, name,
-	    failures > 0 ? clk_mono() + (next - clk_now()) : 0, failures, said);
+	/* By another clock it may be years. */
+	if (wait > most)
+		wait = most;
+	sched_remember(q->remote, name, failures > 0 ? clk_mono() + wait : 0,
+	    failures, said);
 }
 
 int
@@ -397,7 +404,8 @@ queue_service_new(const struct queue_service_opts *o,
 	sched_forget_empty(q->remote);
 	q->wall_minus_mono = clk_now() - clk_mono();
 	q->keeper = peer_new(o->loop, "keeper", NULL, on_keeper_up, q);
-	q->mx = peer_new(o->loop, "mx", NULL, on_mx_up, q);
+	q->mx = peer_new(o->loop, "mx", queue_on_mx, queue_on_mx_up, q);
+	q->auth = peer_new(o->loop, "auth", NULL, NULL, q);
 	q->sweep = ev_timer_add(o->loop, FIRST_SWEEP_MS, on_sweep, q);
 	if (spool_count(q->spool) > 0)
 		mlog(LOG_INFO, "queue.start", "waiting=%zu",
@@ -426,6 +434,8 @@ queue_service_free(struct queue_service **qp)
 	/* Answers of open attempts come now, as failures. */
 	peer_free(&q->keeper);
 	peer_free(&q->mx);
+	peer_free(&q->auth);
+	queue_remote_stop(q);
 	ev_timer_del(&q->timer);
 	ev_timer_del(&q->sweep);
 	if (q->turn != NULL)

@@ -17,25 +17,17 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "queue/spool/record.h"
+#include "queue/spool/spool_priv.h"
 
-#define CHUNK	     65536
 #define MEMFD_MAX    (1 << 20)
 #define ITEM_MAX     (8 << 20)
 #define RECORDS_MAX  (2 + SPOOL_RECIPIENTS_MAX)
 #define LOW_WATER    (64u << 20) /* free bytes below which nothing comes in */
 #define LOCK_WAIT_MS 3000
-
-struct spool {
-	struct journal *journal;
-	int lock; /* of the folder: one process at a time */
-	struct spool_item *first, *last;
-	size_t n;
-	void *by_seq, *by_delivery; /* tsearch */
-	uint64_t appended, flushed;
-	spool_place_fn *place; /* during the replay */
-	void *place_arg;
-};
+#define STEP_BYTES   16
+#define TOLD_BYTES   12
+#define MARK_BYTES   16
+#define AGE_MAX	     (10LL * 24 * 3600 * 1000) /* nothing waits longer */
 
 /* ---- items ---- */
 
@@ -64,8 +56,8 @@ spool_find(const struct spool *s, uint64_t seq)
 	return at != NULL ? *at : NULL;
 }
 
-static struct spool_item *
-find_delivery(const struct spool *s, const uint8_t id[16])
+struct spool_item *
+spool_find_delivery(const struct spool *s, const uint8_t id[16])
 {
 	struct spool_item key = {.seq = 0}, **at;
 
@@ -76,14 +68,35 @@ find_delivery(const struct spool *s, const uint8_t id[16])
 
 /* The oldest first: the list is in the order of the journal. */
 static void
-item_link(struct spool *s, struct spool_item *it)
+list_add(struct spool *s, struct spool_item *it)
 {
 	it->prev = s->last;
+	it->next = NULL;
 	if (s->last != NULL)
 		s->last->next = it;
 	else
 		s->first = it;
 	s->last = it;
+}
+
+static void
+list_remove(struct spool *s, struct spool_item *it)
+{
+	*(it->prev != NULL ? &it->prev->next : &s->first) = it->next;
+	*(it->next != NULL ? &it->next->prev : &s->last) = it->prev;
+}
+
+void
+spool_to_end(struct spool *s, struct spool_item *it)
+{
+	list_remove(s, it);
+	list_add(s, it);
+}
+
+static void
+item_link(struct spool *s, struct spool_item *it)
+{
+	list_add(s, it);
 	s->n++;
 	must(tsearch(it, &s->by_seq, compare_seq) != NULL);
 	must(tsearch(it, &s->by_delivery, compare_delivery) != NULL);
@@ -94,8 +107,7 @@ item_unlink(struct spool *s, struct spool_item *it)
 {
 	struct spool_item **same;
 
-	*(it->prev != NULL ? &it->prev->next : &s->first) = it->next;
-	*(it->next != NULL ? &it->next->prev : &s->last) = it->prev;
+	list_remove(s, it);
 	s->n--;
 	(void)tdelete(it, &s->by_seq, compare_seq);
 	same = tfind(it, &s->by_delivery, compare_delivery);
@@ -133,12 +145,18 @@ spool_count(const struct spool *s)
 static int
 replay_item(struct spool *s, const struct journal_record *r)
 {
-	struct spool_item *it = xcalloc(1, sizeof *it);
+	struct spool_item *it = xcalloc(1, sizeof *it), *old;
 	int rc;
 
 	it->seq = r->seq;
 	rc = record_item_parse(r->payload, it);
 	if (rc == RC_OK) {
+		/* Written anew, and its old place is still there. */
+		old = spool_find(s, it->seq);
+		if (old != NULL) {
+			item_unlink(s, old);
+			item_free(old);
+		}
 		item_link(s, it);
 		return RC_OK;
 	}
@@ -177,13 +195,23 @@ replay_tried(struct spool *s, struct sv payload)
 	item_add_attempt(it, t.rcpt, t.when, t.said);
 }
 
+/* payload: 8 ITEM, 4 what, and maybe 4 recipient. */
 static void
-apply_mark(struct spool_item *it, uint32_t what)
+apply_mark(struct spool_item *it, struct sv payload)
 {
-	if (what == MARK_HELD || what == MARK_RELEASED)
-		it->held = what == MARK_HELD;
-	else if (what == MARK_TOLD)
+	uint32_t what = be_get32(payload.p + 8);
+	size_t i, first = 0, n = it->nrcpt;
+
+	if (what == MARK_TOLD)
 		it->told = true;
+	if (what != MARK_HELD && what != MARK_RELEASED)
+		return;
+	if (payload.n >= MARK_BYTES) {
+		first = be_get32(payload.p + 12);
+		n = first < n ? first + 1 : 0;
+	}
+	for (i = first; i < n; i++)
+		it->rcpt[i].held = what == MARK_HELD;
 }
 
 static void
@@ -191,18 +219,31 @@ replay_mark(struct spool *s, struct sv payload)
 {
 	struct spool_item *it;
 
-	if (payload.n >= 12 &&
+	if (payload.n >= TOLD_BYTES &&
 	    (it = spool_find(s, be_get64(payload.p))) != NULL)
-		apply_mark(it, be_get32(payload.p + 8));
+		apply_mark(it, payload);
 }
 
+/*
+ * What came by the clock that has stepped is as old as before.  What came by
+ * another stays where it is: a house without a battery for its clock begins in
+ * 1970, with mail in its spool that came in the right year; when the clock is
+ * set, that must not move into the future, where it would never age.
+ */
 static void
-apply_step(struct spool *s, int64_t ms)
+apply_step(struct spool *s, int64_t ms, int64_t now)
 {
+	int64_t before = now - ms;
 	struct spool_item *it;
 
-	for (it = s->first; it != NULL; it = it->next)
-		it->arrived += ms;
+	for (it = s->first; it != NULL; it = it->next) {
+		int64_t age = before - it->arrived;
+
+		if (age >= 0 && age < AGE_MAX)
+			it->arrived += ms;
+		if (it->arrived > now)
+			it->arrived = now;
+	}
 }
 
 static int
@@ -212,6 +253,9 @@ replay(void *arg, const struct journal_record *r)
 	struct record_place p;
 
 	switch (r->type) {
+	case RECORD_BODY:
+		spool_add_large(s, r->seq, r->size);
+		break;
 	case RECORD_ITEM:
 		return replay_item(s, r);
 	case RECORD_DONE:
@@ -229,10 +273,11 @@ replay(void *arg, const struct journal_record *r)
 		replay_mark(s, r->payload);
 		break;
 	case RECORD_STEP:
-		if (r->payload.n >= 8)
-			apply_step(s, (int64_t)be_get64(r->payload.p));
+		if (r->payload.n >= STEP_BYTES)
+			apply_step(s, (int64_t)be_get64(r->payload.p),
+			    (int64_t)be_get64(r->payload.p + 8));
 		break;
-	default: /* a body, or a note of a newer version */
+	default: /* a note of a newer version */
 		break;
 	}
 	return RC_OK;
@@ -268,7 +313,9 @@ spool_open(int dirfd, const struct journal_io *io, spool_place_fn *place,
     void *arg, struct spool **out, struct err *err)
 {
 	struct spool *s = xcalloc(1, sizeof *s);
-	struct journal_opts o = {.io = io, .kind = {'s', 'p', 'o', 'l'}};
+	struct journal_opts o = {.io = io,
+	    .kind = {'s', 'p', 'o', 'l'},
+	    .inline_max = SPOOL_INLINE_MAX};
 	struct journal_report report = {0};
 	int r;
 
@@ -312,6 +359,7 @@ spool_close(struct spool **sp)
 		s->first = it->next;
 		item_free(it);
 	}
+	free(s->large);
 	journal_close(&s->journal);
 	io_close(&s->lock);
 	free(s);
@@ -355,9 +403,10 @@ copy_file(struct intake *in, int fd, uint64_t size)
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
 	    (uint64_t)st.st_size != size)
 		return RC_SYNTAX;
-	chunk = xmalloc(CHUNK);
+	chunk = xmalloc(SPOOL_CHUNK);
 	while (r == RC_OK && at < size) {
-		size_t n = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
+		size_t n =
+		    size - at < SPOOL_CHUNK ? (size_t)(size - at) : SPOOL_CHUNK;
 
 		r = io_pread_all(fd, chunk, n, at);
 		if (r == RC_OK)
@@ -387,10 +436,20 @@ take_body(struct intake *in, const struct spool_put *p, struct err *err)
 	return RC_OK;
 }
 
-static void
-append(struct spool *s, const struct journal_item *rec, size_t n)
+void
+spool_append(struct spool *s, const struct journal_item *rec, size_t n)
 {
 	s->appended = journal_append(s->journal, rec, n) + n - 1;
+}
+
+void
+spool_add_large(struct spool *s, uint64_t seq, uint64_t size)
+{
+	if (size <= SPOOL_INLINE_MAX)
+		return;
+	s->large =
+	    xgrow(s->large, &s->large_cap, s->nlarge + 1, sizeof *s->large);
+	s->large[s->nlarge++] = (struct spool_large){seq, size};
 }
 
 /*
@@ -418,8 +477,9 @@ append_item(struct spool *s, const struct spool_put *p, struct intake *in,
 	    .type = RECORD_BODY, .flags = JOURNAL_NAMED, .blob = in->blob};
 	rec[1] =
 	    (struct journal_item){.type = RECORD_ITEM, .payload = buf_sv(&b)};
-	append(s, rec, n + 2);
+	spool_append(s, rec, n + 2);
 	it->seq = body + 1;
+	spool_add_large(s, body, it->size);
 	buf_fini(&b);
 	item_link(s, it);
 	*out = it;
@@ -434,7 +494,7 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 	struct intake in = {.eight_bit = false};
 	int r;
 
-	*out = find_delivery(s, p->delivery_id);
+	*out = spool_find_delivery(s, p->delivery_id);
 	if (*out != NULL)
 		return journal_poisoned(s->journal) ? RC_IO : RC_OK;
 	if (p->nto == 0) /* it would never end */
@@ -453,34 +513,39 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 /* ---- what became of it ---- */
 
 static struct sv
-encode_mark(char out[12], uint64_t seq, uint32_t what)
+encode_told(char out[TOLD_BYTES], uint64_t seq)
 {
 	be_put64(out, seq);
-	be_put32(out + 8, what);
-	return sv_of(out, 12);
+	be_put32(out + 8, MARK_TOLD);
+	return sv_of(out, TOLD_BYTES);
 }
 
 static void
-mark(struct spool *s, struct spool_item *it, uint32_t what)
+mark(struct spool *s, struct spool_item *it, struct sv payload)
 {
-	char payload[12];
-	struct journal_item rec = {.type = RECORD_MARK,
-	    .payload = encode_mark(payload, it->seq, what)};
+	struct journal_item rec = {.type = RECORD_MARK, .payload = payload};
 
-	append(s, &rec, 1);
-	apply_mark(it, what);
+	spool_append(s, &rec, 1);
+	apply_mark(it, payload);
 }
 
 void
-spool_hold(struct spool *s, struct spool_item *it, bool held)
+spool_hold(struct spool *s, struct spool_item *it, size_t rcpt, bool held)
 {
-	mark(s, it, held ? MARK_HELD : MARK_RELEASED);
+	char payload[MARK_BYTES];
+
+	be_put64(payload, it->seq);
+	be_put32(payload + 8, held ? MARK_HELD : MARK_RELEASED);
+	be_put32(payload + 12, (uint32_t)rcpt);
+	mark(s, it, sv_of(payload, sizeof payload));
 }
 
 void
 spool_told(struct spool *s, struct spool_item *it)
 {
-	mark(s, it, MARK_TOLD);
+	char payload[TOLD_BYTES];
+
+	mark(s, it, encode_told(payload, it->seq));
 }
 
 /* The records behind a report's own: the outcomes, or the mark. */
@@ -488,11 +553,11 @@ static size_t
 encode_about(const struct spool_item *about, const size_t *rcpt, size_t n,
     enum spool_outcome outcome, struct buf *bytes, struct journal_item *rec)
 {
-	char payload[12];
+	char payload[TOLD_BYTES];
 	size_t i, at;
 
 	if (outcome == SPOOL_WAITS) {
-		buf_addsv(bytes, encode_mark(payload, about->seq, MARK_TOLD));
+		buf_addsv(bytes, encode_told(payload, about->seq));
 		rec[0] = (struct journal_item){
 		    .type = RECORD_MARK, .payload = buf_sv(bytes)};
 		return 1;
@@ -548,7 +613,7 @@ spool_settle(struct spool *s, struct spool_item *it, size_t rcpt,
 	buf_init(&b, 1024);
 	record_done(&d, &b);
 	rec.payload = buf_sv(&b);
-	append(s, &rec, 1);
+	spool_append(s, &rec, 1);
 	buf_fini(&b);
 	it->rcpt[rcpt].outcome = outcome;
 }
@@ -570,7 +635,7 @@ spool_tried(struct spool *s, struct spool_item *it, size_t rcpt, int64_t next,
 	buf_init(&b, 1024);
 	record_tried(&t, &b);
 	rec.payload = buf_sv(&b);
-	append(s, &rec, 1);
+	spool_append(s, &rec, 1);
 	buf_fini(&b);
 	to->next_try = next;
 	item_add_attempt(it, (uint32_t)rcpt, t.when, said);
@@ -591,20 +656,22 @@ spool_place(struct spool *s, const char *name, int64_t next, unsigned failures,
 	buf_init(&b, 2048);
 	record_place(&p, &b);
 	rec.payload = buf_sv(&b);
-	append(s, &rec, 1);
+	spool_append(s, &rec, 1);
 	buf_fini(&b);
 }
 
 void
 spool_stepped(struct spool *s, int64_t ms)
 {
-	char payload[8];
+	char payload[STEP_BYTES];
 	struct journal_item rec = {
 	    .type = RECORD_STEP, .payload = sv_of(payload, sizeof payload)};
+	int64_t now = clk_now();
 
 	be_put64(payload, (uint64_t)ms);
-	append(s, &rec, 1);
-	apply_step(s, ms);
+	be_put64(payload + 8, (uint64_t)now);
+	spool_append(s, &rec, 1);
+	apply_step(s, ms, now);
 }
 
 bool
@@ -628,11 +695,15 @@ spool_flush(struct spool *s)
 void
 spool_tidy(struct spool *s)
 {
+	/* What takes the place of something is on the disk before that goes. */
+	if (spool_pending(s))
+		return;
 	if (journal_drop_before(s->journal,
 		s->first != NULL ? s->first->body : s->flushed) != RC_OK)
 		mlog(LOG_ERROR, "spool.tidy",
 		    "text=\"old segments of the spool cannot be removed\"");
 	journal_idle(s->journal);
+	spool_renew(s);
 }
 
 uint64_t
@@ -677,13 +748,13 @@ spool_tmpfile(int *fd_out, struct err *err)
 static int
 copy_out(struct spool *s, const struct spool_item *it, int fd)
 {
-	char *chunk = xmalloc(CHUNK);
+	char *chunk = xmalloc(SPOOL_CHUNK);
 	uint64_t at = 0;
 	int r = RC_OK;
 
 	while (r == RC_OK && at < it->size) {
-		size_t n =
-		    it->size - at < CHUNK ? (size_t)(it->size - at) : CHUNK;
+		size_t n = it->size - at < SPOOL_CHUNK ? (size_t)(it->size - at)
+						       : SPOOL_CHUNK;
 
 		r = journal_read(s->journal, it->body, at, chunk, n);
 		if (r == RC_OK)
@@ -711,6 +782,9 @@ spool_body(struct spool *s, const struct spool_item *it, struct sv front,
 			return r;
 	}
 	r = io_write_all(fd, front.p, front.n);
+	/* A read of the whole is checked by itself. */
+	if (r == RC_OK && it->size > SPOOL_CHUNK)
+		r = journal_verify(s->journal, it->body);
 	if (r == RC_OK)
 		r = copy_out(s, it, fd);
 	if (r != RC_OK) {

@@ -3,7 +3,7 @@
  * yet handed on, on a journal of their own.  It remembers; when and how things
  * are tried is sched.h's and service.h's business.
  *
- * == Records (see journal/journal.h for the frame) ==
+ * == Records (see store/format.h for the frame) ==
  *
  * Fields are: 2 bytes tag, 4 bytes length, value, big-endian.  A tag with its
  * highest bit set must be understood.
@@ -19,6 +19,13 @@
  *      0x0010   8  when it came, ms since 1970
  *      0x0011   4  flags, SPOOL_*
  *      0x0012   n  the account that submitted it
+ *      0x8013   8  the item is written anew: the number of the ITEM that it
+ *                  was first, which is its name; that one, if it is still
+ *                  there, is it no more.  TRIED records follow.
+ *      0x8014  20  what became of the recipient in front: 4 outcome as in
+ *                  DONE (3: none yet), 4 attempts, 8 next try, 4 flags (1:
+ *                  held)
+ *      0x8015   4  marks of the item: 1 its sender was told of the delay
  *      0x0020 to 0x002f are kept for RET, ENVID, NOTIFY, ORCPT, hold-until
  *      and flags of the recipient in front
  * 18 DONE   8 sequence number of the ITEM, 4 recipient, 4 outcome
@@ -29,13 +36,16 @@
  *           often in a row (0: it can be reached again), 2 length of its
  *           name, name, then why
  * 21 MARK   8 ITEM, 4 what: 1 is held, 2 is released, 3 its sender was told
- *           of the delay
- * 22 STEP   8 milliseconds by which the clock has stepped: what came before
- *           is as much younger
+ *           of the delay; behind 1 and 2: 4 recipient, or nothing: all of them
+ * 22 STEP   8 milliseconds by which the clock has stepped, 8 what it showed
+ *           then (ms since 1970): what came by the clock before is as much
+ *           younger; what seems to have come ten days before or later than that
+ *           has come by another clock
  *
  * An item ends when each of its recipients has an outcome.  State is in memory
  * and rebuilt from the journal at start; segments before the oldest living
- * item are removed.
+ * item are removed, and items that alone hold many back are written anew (see
+ * renew.c).
  *
  * Everything appends; nothing waits for the disk but spool_flush.
  */
@@ -61,6 +71,7 @@ enum spool_outcome {
 struct spool_recipient {
 	char *address; /* or the account's name */
 	bool local;
+	bool held; /* by a person */
 	enum spool_outcome outcome;
 	unsigned attempts;
 	int64_t next_try; /* ms since 1970, as it was written; 0: at once */
@@ -75,14 +86,14 @@ struct spool_attempt {
 };
 
 struct spool_item {
-	uint64_t seq; /* of its ITEM record: its name */
+	uint64_t seq; /* of its first ITEM record: its name */
 	uint8_t delivery_id[16];
 	uint64_t body, size;
 	char *sender;
 	char *owner;	 /* the account that submitted it, or NULL */
 	int64_t arrived; /* ms since 1970 */
 	uint32_t flags;
-	bool held, told; /* told: of the delay */
+	bool told; /* of the delay */
 	struct spool_recipient *rcpt;
 	size_t nrcpt;
 	struct spool_attempt *attempt; /* the oldest first, at most 100 */
@@ -148,10 +159,11 @@ void spool_tried(struct spool *s, struct spool_item *it, size_t rcpt,
     int64_t next, struct sv said);
 void spool_place(struct spool *s, const char *name, int64_t next,
     unsigned failures, struct sv said);
-void spool_hold(struct spool *s, struct spool_item *it, bool held);
+void spool_hold(struct spool *s, struct spool_item *it, size_t rcpt, bool held);
 /* The sender was told of the delay, or need not be. */
 void spool_told(struct spool *s, struct spool_item *it);
-/* The clock has stepped by that much: all items are as old as before. */
+/* The clock has stepped by that much: items that came by it are as old as
+ * before, and none has come later than now. */
 void spool_stepped(struct spool *s, int64_t ms);
 /* Forgets an item whose recipients all have an outcome; true if so. */
 bool spool_drop_if_done(struct spool *s, struct spool_item *it);
@@ -160,13 +172,17 @@ bool spool_drop_if_done(struct spool *s, struct spool_item *it);
 int spool_flush(struct spool *s) RC_USE_RESULT;
 /* Is there something that was not flushed? */
 bool spool_pending(const struct spool *s);
-/* Segments that nobody needs any more go. */
+/* Segments that nobody needs any more go, and what holds others back is written
+ * anew: something may wait for a flush afterwards. */
 void spool_tidy(struct spool *s);
 
 /* ---- out ---- */
 
 struct spool_item *spool_first(const struct spool *s);
 struct spool_item *spool_find(const struct spool *s, uint64_t seq);
+/* By its delivery id; NULL: it is not, or no longer, here. */
+struct spool_item *spool_find_delivery(
+    const struct spool *s, const uint8_t id[16]);
 size_t spool_count(const struct spool *s);
 /*
  * A copy of the body in a descriptor of its own, with `front` before it, to be

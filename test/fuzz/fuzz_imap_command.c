@@ -8,6 +8,7 @@
 #include "imap/parse/list.h"
 #include "imap/parse/parse.h"
 #include "imap/parse/search.h"
+#include "imap/parse/select.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,7 +20,7 @@ static const struct imap_limits lim = {.line = 4096,
     .patterns = 20};
 
 /* Productions that arguments() knows. */
-#define ARGUMENTS 10
+#define ARGUMENTS 12
 
 /* Reads a command with one production and writes what can be written. */
 static void
@@ -29,6 +30,7 @@ arguments(struct imap_in in, int which, struct buf *out)
 	struct imap_store_att store;
 	struct imap_fetch fetch;
 	struct imap_list list;
+	struct imap_select select;
 	struct imap_date_time date;
 	struct rangeset set = RANGESET_EMPTY;
 	struct imap_set seq;
@@ -43,7 +45,8 @@ arguments(struct imap_in in, int which, struct buf *out)
 		(void)!imap_search_program(&in, &search);
 		break;
 	case 1:
-		if (imap_fetch_atts(&in, &fetch) == RC_OK)
+		if (imap_fetch_atts(&in, &fetch) == RC_OK &&
+		    imap_fetch_modifiers(&in, &fetch) == RC_OK)
 			for (i = 0; i < fetch.nsection; i++)
 				imap_put_section(out, &fetch.section[i]);
 		break;
@@ -73,6 +76,15 @@ arguments(struct imap_in in, int which, struct buf *out)
 		break;
 	case 8:
 		(void)!imap_list_args(&in, &list);
+		break;
+	case 9:
+		if (imap_mailbox(&in, &s) == RC_OK)
+			(void)!imap_select_params(&in, &select);
+		break;
+	case 10:
+		if (imap_seq_number(&in, &seq) == RC_OK)
+			imap_set_resolve(&seq, 77, &set);
+		rangeset_fini(&set);
 		break;
 	default:
 		(void)!imap_list_mailbox(&in, &s);

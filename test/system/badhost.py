@@ -15,6 +15,7 @@ listens on port 25.  The file DIR/behaviour is read at each connection:
   refuse-some    550 to recipients that begin with "no"
   defer-data     451 after the dot
   refuse-data    554 after the dot
+  slow-dot       a third of a second before the answer to a message
   tarpit         three seconds before each reply
   silent         no greeting at all
   drop-after-dot takes the message and hangs up without an answer
@@ -190,6 +191,8 @@ class Session:
         if self.how == "drop-after-dot":
             self.w.transport.abort()
             return False
+        if self.how == "slow-dot":
+            await asyncio.sleep(0.33)
         await self.say({"defer-data": "451 4.3.0 not now", "refuse-data": "554 5.7.1 not wanted"}
                        .get(self.how, f"250 2.0.0 taken as {name}"))
         return True

@@ -5,6 +5,7 @@ removed at the end; only processes that the server itself started are killed.
 """
 import glob
 import imaplib
+import json
 import os
 import poplib
 import re
@@ -19,10 +20,14 @@ import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "test", "format"))
+import reader  # noqa: E402
+
 BINARY = os.environ.get("HEARTHMAIL", next(
     (b for b in (os.path.join(TOP, d, "cmd/hearthmail") for d in ("build-test", "build"))
      if os.path.exists(b)), "hearthmail"))
 SERVICES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
+READER_MAX = 4 << 20  # bytes of a log: it is plain Python
 PASSWORD = "correct horse battery"
 
 _results = {"FAIL": 0}
@@ -139,8 +144,32 @@ class House:
     def __enter__(self):
         return self.start()
 
+    def compare_reader(self):
+        """What test/format/reader.py finds in each account is what the server has in it."""
+        accounts = os.path.join(self.data, "accounts")
+        if self.as_user or not os.path.isdir(accounts):
+            return
+        self.extra = ""
+        self.write_config()  # the test may have left one that is wrong
+        for name in sorted(os.listdir(accounts)):
+            log = os.path.join(accounts, name, "log")
+            if name not in self.users or not os.path.isdir(log) or \
+                    sum(e.stat().st_size for e in os.scandir(log)) > READER_MAX:
+                continue
+            r = self.command("fsck", name, "--json")
+            try:
+                want = json.loads(r.stdout)[0]
+                got = reader.Account(os.path.join(accounts, name)).digest()
+            except (ValueError, reader.Damaged) as e:
+                verdict(False, "format-reader", f"{name}: {e} {r.stdout} {r.stderr}")
+                continue
+            if want["damage"] == 0 and want["digest"] != got:
+                verdict(False, "format-reader", f"{name}: {want['digest']} is not {got}")
+
     def __exit__(self, kind, value, trace):
         self.stop()
+        if kind is None and self.own_dir:
+            self.compare_reader()
         if kind is not None and self.own_dir:
             print("log of the server:\n" + self.log()[-6000:], file=sys.stderr)
         if self.own_dir:

@@ -21,6 +21,8 @@ def mail(house, user):
     m = house.imap(user)
     for line in m.list()[1]:
         name = line.decode().split('"/" ')[-1].strip('"')
+        if name.split("/")[0] == "Restore":
+            continue
         m.select(f'"{name}"', readonly=True)
         validity = int(m.response("UIDVALIDITY")[1][0])
         data = m.uid("FETCH", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
@@ -217,8 +219,34 @@ def scheduled():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def newborn():
+    """An account in whose log nothing had been flushed when the backup was made."""
+    folder = tempfile.mkdtemp(prefix="hearthmail-backup.")
+    try:
+        with House() as h:
+            h.deliver()
+            wait_until(lambda: h.count() == 1)
+            h.stop()
+            log = f"{h.data}/accounts/anna/log/"
+            with open(log + "000001", "rb") as f:
+                head = f.read(4096)
+            for name in os.listdir(log):
+                os.unlink(log + name)
+            os.unlink(f"{h.data}/accounts/anna/state")
+            with open(log + "000001", "wb") as f:
+                f.write(head)
+            shutil.chown(log + "000001", os.stat(log).st_uid, os.stat(log).st_gid)
+            r = backup(h, folder)
+            v = backup(h, folder, "--verify")
+            verdict(r.returncode == 0 and v.returncode == 0, "an-account-that-was-just-born",
+                    r.stderr + v.stderr)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     scheduled()
+    newborn()
     h = House()
     folder = tempfile.mkdtemp(prefix="hearthmail-backup.")
     where = tempfile.mkdtemp(prefix="hearthmail-phone.")

@@ -3,6 +3,11 @@
 command at a time, and every response is compared with what a plain model of
 RFC 3501, or in sessions with ENABLE IMAP4rev2 of RFC 9051, in memory says.
 
+Sessions with ENABLE QRESYNC besides keep a cache as a phone does, from nothing
+but what the server says.  Now and then their connection breaks, the account's
+process is killed, its journal compacted or the server started anew; then they
+come back with SELECT (QRESYNC), and the cache must be what the model is.
+
   test_imap_model.py [--quick] [--seconds N] [--seed N] [DIR]
 
 DIR: a server of `hearthmail try --dir DIR` (mailboxes A and B of USER1 are
@@ -106,6 +111,19 @@ class Message:
         self.uid, self.flags, self.date = uid, set(flags), date
         self.raw, self.subject, self.body = raw, subject, body
         self.live = True
+        self.modseq, self.floor = None, 0  # once told; the next is above floor
+        self.content = {}  # shared by all copies: its EMAILID
+
+    def touch(self):
+        """Its MODSEQ is another one from now on."""
+        self.floor, self.modseq = max(self.floor, self.modseq or 0), None
+
+    def told_modseq(self, text):
+        n = int(text.strip("()"))
+        if self.modseq is None:
+            check(n > self.floor, f"UID {self.uid}: MODSEQ {n} is not above {self.floor}")
+            self.modseq = n
+        check(n == self.modseq, f"UID {self.uid}: MODSEQ {n}, not {self.modseq}")
 
 
 class Mailbox:
@@ -114,6 +132,7 @@ class Mailbox:
         self.messages = {}  # uid -> Message, the expunged ones, too
         self.next = 1
         self.validity = None
+        self.mailboxid = None
 
     def live(self):
         return [u for u, m in self.messages.items() if m.live]
@@ -121,9 +140,29 @@ class Mailbox:
     def add(self, like, flags=None):
         m = Message(self.next, like.flags if flags is None else flags, like.date, like.raw,
                     like.subject, like.body)
+        m.content = like.content
         self.messages[m.uid] = m
         self.next += 1
         return m.uid
+
+
+class Cache:
+    """What a phone keeps of one mailbox."""
+
+    def __init__(self):
+        self.validity, self.modseq, self.next = None, 0, 1
+        self.flags = {}  # by UID
+
+
+def uid_set(uids):
+    """"1:3,7": as few ranges as there are."""
+    out = []
+    for u in sorted(uids):
+        if out and out[-1][1] == u - 1:
+            out[-1][1] = u
+        else:
+            out.append([u, u])
+    return ",".join(f"{a}:{b}" if a < b else str(a) for a, b in out)
 
 
 class Session:
@@ -136,13 +175,155 @@ class Session:
         self.told_next = 1  # UIDs from here on are not known yet
         self.owed = set()   # UIDs whose flags others have changed
         self.saved = set()  # UIDs: "$"
-        self.rev2 = False
-        self.run(f'LOGIN {world.env["USER1"]} "{world.env["PASS1"]}"')
+        self.rev2 = self.condstore = self.qresync = False
+        self.wants = []     # what it enables
+        self.caches = {}    # by mailbox: a phone's
+        self.cache = None   # of the one that is open
+        self.order = []     # UIDs by sequence number, as the phone knows; None: not yet
+        self.heard = [None, 0]  # HIGHESTMODSEQ and the largest MODSEQ of this command
+        self.login()
 
-    def enable(self):
-        rest, others = self.run("ENABLE IMAP4rev2")
-        check(others == [["ENABLED", "IMAP4rev2"]], f"ENABLE says {others}")
-        self.rev2 = True
+    def login(self):
+        """A process that has just been killed may cost the first try."""
+        text = f'LOGIN {self.world.env["USER1"]} "{self.world.env["PASS1"]}"'
+        for _ in range(50):
+            try:
+                return self.run(text)
+            except Wrong as e:
+                if "UNAVAILABLE" not in str(e):
+                    raise
+                self.wire = Wire(self.world.env)
+        raise Wrong("no login any more")
+
+    def enable(self, wants):
+        self.wants = wants
+        if not wants:
+            return
+        rest, others = self.run("ENABLE " + " ".join(wants))
+        order = [w for w in ("IMAP4rev2", "CONDSTORE", "QRESYNC") if w in wants]
+        check(others == [["ENABLED", *order]], f"ENABLE says {others}")
+        self.rev2, self.qresync = "IMAP4rev2" in wants, "QRESYNC" in wants
+        self.condstore = self.qresync or "CONDSTORE" in wants
+
+    # -- the phone --
+
+    def hear(self, words):
+        """One untagged response of an open mailbox, into the cache."""
+        c = self.cache
+        if words[0] == "VANISHED":
+            gone = numbers(words[-1])
+            if words[1] != "(EARLIER)":
+                for u in gone:
+                    self.order.pop(self.place(u))
+            else:
+                check(not set(gone) & set(self.order) - {None}, f"{words}, but {self.order}")
+            for u in gone:
+                c.flags.pop(u, None)
+        elif words[0] == "OK" and words[1] == "[HIGHESTMODSEQ":
+            self.heard[0] = int(words[2].strip("]"))
+        elif len(words) > 1 and words[1] == "EXISTS":
+            check(int(words[0]) >= len(self.order), f"{words}, but there are {len(self.order)}")
+            self.order += [None] * (int(words[0]) - len(self.order))
+        elif len(words) > 1 and words[1] == "FETCH":
+            items = dict(zip(words[2][::2], words[2][1::2]))
+            n = int(words[0]) - 1
+            if "UID" in items:
+                check(self.order[n] in (None, int(items["UID"])), f"{words}: it was {self.order[n]}")
+                self.order[n] = int(items["UID"])
+            if "MODSEQ" in items:
+                self.heard[1] = max(self.heard[1], int(items["MODSEQ"][0]))
+            if "FLAGS" in items and self.order[n] is not None:
+                c.flags[self.order[n]] = set(items["FLAGS"])
+
+    def place(self, uid):
+        """Where a UID stands: one that is not known yet stands for any such
+        between its neighbours."""
+        if uid in self.order:
+            return self.order.index(uid)
+        free = [i for i, u in enumerate(self.order) if u is None and
+                all(v is None or v < uid for v in self.order[:i]) and
+                all(v is None or v > uid for v in self.order[i:])]
+        check(free, f"VANISHED {uid}, known are {self.order}")
+        return free[0]
+
+    def settle(self, rest):
+        """The tagged reply [RFC 7162 6]: up to where the phone knows all."""
+        m = re.match(r"\[HIGHESTMODSEQ (\d+)\]", rest)
+        if m:
+            self.heard[0] = int(m[1])
+        if self.heard[0] is not None:
+            self.cache.modseq = self.heard[0]
+        elif self.heard[1] > self.cache.modseq:
+            self.cache.modseq = self.heard[1]
+        self.heard = [None, 0]
+
+    def learn_new(self):
+        """Fetches what it does not know yet, as a phone does now and then."""
+        c = self.cache
+        new = [u for u in self.view if u >= c.next]
+        if not new:
+            return
+
+        def handle(w):
+            mine = len(w) > 1 and w[1] == "FETCH" and self.view[int(w[0]) - 1] >= c.next
+            if mine:
+                self.owed.discard(self.view[int(w[0]) - 1])
+            return mine
+
+        _, others = self.run(f"UID FETCH {c.next}:{new[-1]} (FLAGS)", handle=handle)
+        c.next = new[-1] + 1
+        self.changes(others, True)
+
+    def come_back(self, box):
+        """Reconnects with what the cache has, and compares."""
+        rnd = self.world.rnd
+        c = self.cache = self.caches[box.name]
+        self.order, self.heard = [], [None, 0]
+        # Of newer ones it knows some by chance, but not where they stand.
+        c.flags = {u: f for u, f in c.flags.items() if u < c.next}
+        known = sorted(c.flags)
+        text = f"{c.validity} {c.modseq}"
+        if rnd.random() < 0.5:
+            text += " " + (uid_set(known) or f"1:{max(1, c.next - 1)}")
+        if known and rnd.random() < 0.5:
+            pairs = sorted(rnd.sample(range(len(known)), rnd.randint(1, len(known))))
+            text += f" ({uid_set(p + 1 for p in pairs)} {','.join(str(known[p]) for p in pairs)})"
+        earlier = []
+
+        def handle(w):
+            if w[0] == "VANISHED":
+                check(w[1] == "(EARLIER)" and not earlier, f"{w} after {earlier}")
+                earlier.append(w)
+                check(not set(numbers(w[2])) & set(box.live()), f"{w}, live are {box.live()}")
+            if len(w) > 1 and w[1] == "FETCH":
+                check({"UID", "FLAGS", "MODSEQ"} == set(w[2][::2]), f"{w}")
+            return True
+
+        self.readonly = rnd.random() < 0.2
+        self.run(f"{'EXAMINE' if self.readonly else 'SELECT'} {box.name} (QRESYNC ({text}))",
+                 handle=handle)
+        self.box, self.view, self.told_next = box, box.live(), box.next
+        self.learn_new()
+        self.compare()
+
+    def compare(self):
+        want = {u: self.box.messages[u].flags for u in self.box.live()}
+        have = self.cache.flags
+        wrong = {u: (have.get(u), want.get(u)) for u in set(have) | set(want)
+                 if have.get(u) != want.get(u)}
+        check(not wrong, f"in the cache and in the mailbox: {wrong}")
+
+    def broken(self):
+        """The connection has broken: a new one, and what the phone kept."""
+        box = self.box
+        self.wire.s.close()
+        self.leave()
+        self.rev2 = self.condstore = self.qresync = False
+        self.wire = Wire(self.world.env)
+        self.login()
+        self.enable(self.wants)
+        if self.qresync and box and box.name in self.caches:
+            self.come_back(box)
 
     # -- commands and their responses --
 
@@ -162,9 +343,13 @@ class Session:
             if line.startswith(tag.encode() + b" "):
                 status, rest = line[len(tag) + 1:].decode().split(" ", 1)
                 check(status == want, f"wanted {want}, got {line!r}")
+                if self.cache:
+                    self.settle(rest)
                 return rest, others
             check(line.startswith(b"* "), f"not a response: {line!r}")
             words = tokens(line[2:]) if b" FETCH " in line[:24] else line[2:].decode().split(" ")
+            if self.cache:
+                self.hear(words)
             if not (handle and handle(words)):
                 others.append(words)
 
@@ -178,6 +363,15 @@ class Session:
                 check(1 <= n <= len(self.view), f"EXPUNGE {n} of {len(self.view)}")
                 uid = self.view.pop(n - 1)
                 check(not box.messages[uid].live, f"UID {uid} is not expunged")
+                check(not self.qresync, "EXPUNGE after ENABLE QRESYNC")
+            elif w[0] == "VANISHED":
+                check(expunges and self.qresync and w[1] != "(EARLIER)", f"{w} is not allowed here")
+                for uid in numbers(w[1]):
+                    check(uid in self.view, f"VANISHED {uid}, view is {self.view}")
+                    check(not box.messages[uid].live, f"UID {uid} is not expunged")
+                    self.view.remove(uid)
+            elif w[:2] == ["OK", "[HIGHESTMODSEQ"]:
+                check(self.condstore, "HIGHESTMODSEQ is news to one who does not know it")
             elif len(w) > 1 and w[1] == "EXISTS":
                 self.exists(int(w[0]))
             elif len(w) > 1 and w[1] == "FETCH":
@@ -211,6 +405,11 @@ class Session:
     def flags_told(self, words):
         uid = self.view[int(words[0]) - 1]
         items = dict(zip(words[2][::2], words[2][1::2]))
+        if self.condstore:
+            check({"UID", "MODSEQ"} <= set(items), f"{words} without UID or MODSEQ")
+            self.box.messages[uid].told_modseq(items["MODSEQ"][0])
+        else:
+            check("MODSEQ" not in items, f"{words} to one who does not know it")
         check(set(items["FLAGS"]) == self.box.messages[uid].flags,
               f"flags of UID {uid}: {items['FLAGS']}, not {self.box.messages[uid].flags}")
         check("UID" not in items or int(items["UID"]) == uid, f"UID {items.get('UID')} for {uid}")
@@ -251,6 +450,8 @@ class Session:
 
     def changed(self, uids):
         """We changed these flags: all others in this mailbox are to be told."""
+        for u in uids:
+            self.box.messages[u].touch()
         for s in self.world.sessions:
             if s is not self and s.box is self.box:
                 s.owed |= set(uids) & set(s.view) if uids else set()
@@ -281,32 +482,105 @@ class Session:
         text, uids = self.pick(uid)
         op, silent = rnd.choice(["", "+", "-"]), rnd.random() < 0.3
         flags = set(rnd.sample(SYSTEM + KEYWORDS, rnd.randint(0, 3)))
+        since = self.since(uids) if rnd.random() < 0.3 else None
+        old = {u: set(self.box.messages[u].flags) for u in uids}
+        live = [u for u in uids if self.box.messages[u].live]
+        told, over = {}, []
+
+        def handle(w):
+            # Numbers mean something else behind these.
+            over.extend(w[:2] if "VANISHED" in w[:1] or "EXPUNGE" in w[1:2] else [])
+            if over or len(w) < 2 or w[1] != "FETCH" or self.view[int(w[0]) - 1] not in old:
+                return False
+            u = self.view[int(w[0]) - 1]
+            items = dict(zip(w[2][::2], w[2][1::2]))
+            if u in told and "FLAGS" in told[u]:
+                return False
+            told[u] = items
+            return True
+
+        rest, others = self.run(
+            f"{'UID ' * uid}STORE {text} {f'(UNCHANGEDSINCE {since}) ' * (since is not None)}"
+            f"{op}FLAGS{'.SILENT' * silent} ({' '.join(flags)})", handle=handle)
+        m = re.match(r"\[MODIFIED (\S+)\]", rest)
+        failed = numbers(m[1]) if m else []
+        failed = set(failed if uid else [self.view[n - 1] for n in failed])
+        self.judge_failed(failed, live, since, op)
         changed = []
-        for u in uids:
+        for u in live:
             m = self.box.messages[u]
-            old = set(m.flags)
-            new = flags if op == "" else old | flags if op == "+" else old - flags
-            if m.live and new != old:
+            new = flags if op == "" else m.flags | flags if op == "+" else m.flags - flags
+            if u not in failed and new != m.flags:
                 m.flags = set(new)
                 changed.append(u)
         self.changed(changed)
-        left = set() if silent else set(uids)
+        if silent and self.cache:  # a phone knows what it has asked for
+            for u in set(live) - failed & set(self.cache.flags):
+                had = self.cache.flags.get(u, set())
+                self.cache.flags[u] = set(flags) if op == "" else \
+                    had | flags if op == "+" else had - flags
+        need = set(uids) if not silent else (set(live) if self.condstore else failed)
+        check(need <= set(told), f"no FETCH for UIDs {need - set(told)}")
+        for u, items in told.items():
+            self.stored(u, items, silent and u not in failed, uid)
+        self.changes(others, uid)
+
+    def since(self, uids):
+        """A value for UNCHANGEDSINCE: from it on the session knows MODSEQs."""
+        self.condstore = True
+        known = [self.box.messages[u].modseq or 1 for u in uids] + [0, 1 << 60]
+        return self.world.rnd.choice(known)
+
+    def judge_failed(self, failed, live, since, op):
+        check(failed <= set(live), f"MODIFIED {failed} of {live}")
+        for u in live:
+            modseq = self.box.messages[u].modseq
+            if since is None or (modseq is not None and modseq <= since):
+                check(u not in failed, f"UID {u} with MODSEQ {modseq} fails {since}")
+            elif modseq is not None and op == "":
+                check(u in failed, f"UID {u} with MODSEQ {modseq} passes {since}")
+
+    def stored(self, u, items, silent, uid):
+        m = self.box.messages[u]
+        check(not (uid or self.rev2 or self.condstore) or "UID" in items, f"no UID for {u}")
+        check(silent or "FLAGS" in items, f"no FLAGS for {u}")
+        if self.condstore:
+            check("MODSEQ" in items, f"no MODSEQ for {u}")
+            m.told_modseq(items["MODSEQ"][0])
+        if "FLAGS" in items:
+            check(set(items["FLAGS"]) == m.flags, f"UID {u}: {items['FLAGS']}, not {m.flags}")
+            self.owed.discard(u)
+
+    def do_replace(self):
+        rnd = self.world.rnd
+        uid = rnd.random() < 0.5
+        box, u = rnd.choice(self.world.boxes), rnd.choice(self.view)
+        gone = not self.box.messages[u].live
+        raw = f"Subject: {rnd.choice(WORDS)}\r\n\r\n{rnd.choice(WORDS)}\r\n".encode()
+        subject, body = raw.decode()[9:].split("\r\n\r\n", 1)
+        appended = []
 
         def handle(w):
-            if len(w) < 2 or w[1] != "FETCH":
-                return False
-            u = self.view[int(w[0]) - 1]
-            if u not in left:
-                return False
-            left.discard(u)
-            self.flags_told(w)
-            check(not (uid or self.rev2) or "UID" in w[2], "UID is missing")
-            return True
+            if w[:2] == ["OK", "[APPENDUID"]:
+                appended.append(w[2:4])
+            return w[:2] == ["OK", "[APPENDUID"]
 
-        _, others = self.run(f"{'UID ' * uid}STORE {text} {op}FLAGS{'.SILENT' * silent} "
-                             f"({' '.join(flags)})", handle=handle)
-        check(not left, f"no FETCH for UIDs {left}")
-        self.changes(others, uid)
+        number = u if uid else self.view.index(u) + 1
+        if not gone:
+            m = Message(0, ["\\Draft"], (1990, 0, 1), raw, subject, body)
+            m.date_text = b" 1-Jan-1990 12:34:56 +0130"
+            new = box.add(m)
+            box.messages[new].date_text = m.date_text
+            self.box.messages[u].live = False
+        rest, others = self.run(
+            f'{"UID " * uid}REPLACE {number} {box.name} (\\Draft) " 1-Jan-1990 12:34:56 +0130"',
+            want="NO" if gone else "OK", literal=raw, handle=handle)
+        if gone:
+            check(rest.startswith("[EXPUNGEISSUED]") and not appended, f"{rest} {appended}")
+        else:
+            check(appended == [[str(box.validity), f"{new}]"]], f"APPENDUID: {appended}, not {new}")
+            check(not self.qresync or rest.startswith("[HIGHESTMODSEQ "), rest)
+        self.changes(others, True)
 
     def do_fetch(self):
         rnd = self.world.rnd
@@ -315,7 +589,9 @@ class Session:
         items = rnd.sample(["UID", "FLAGS", "RFC822.SIZE", "INTERNALDATE", "BODY.PEEK[]",
                             "BODY.PEEK[TEXT]", "BODY[]", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]",
                             "BODY.PEEK[]<5.20>", "BINARY.PEEK[1]", "BINARY.SIZE[1]",
-                            "BINARY.PEEK[1]<3.9>"], rnd.randint(1, 4))
+                            "BINARY.PEEK[1]<3.9>", "EMAILID", "THREADID", "SAVEDATE", "MODSEQ"],
+                           rnd.randint(1, 4))
+        self.condstore |= "MODSEQ" in items
         newly = []
         if "BODY[]" in items and not self.readonly:
             for u in uids:
@@ -345,25 +621,32 @@ class Session:
         want = {"UID": str(uid), "RFC822.SIZE": str(len(m.raw)), "INTERNALDATE": m.date_text,
                 "BODY[]": m.raw, "BODY[TEXT]": text, "BODY[]<5>": m.raw[5:25],
                 "BINARY[1]": text, "BINARY[1]<3>": text[3:12], "BINARY.SIZE[1]": str(len(text)),
+                "THREADID": "NIL",
                 "BODY[HEADER.FIELDS (SUBJECT)]": f"Subject: {m.subject}\r\n\r\n".encode()}
         names = {i.replace(".PEEK", "").replace("<5.20>", "<5>").replace("<3.9>", "<3>")
                  for i in items}
         if by_uid:
             names.add("UID")
         if newly_seen:
-            names.add("FLAGS")
+            names |= {"FLAGS", "UID", "MODSEQ"} if self.condstore else {"FLAGS"}
         check(names <= set(got), f"{names - set(got)} is missing")
         for name, value in got.items():
             if name == "FLAGS":
                 check(set(value) == m.flags, f"flags of UID {uid}: {value}, not {m.flags}")
                 self.owed.discard(uid)
+            elif name == "MODSEQ":
+                m.told_modseq(value[0])
+            elif name == "EMAILID":
+                check(m.content.setdefault("id", value) == value, f"UID {uid}: {value}")
+            elif name == "SAVEDATE":
+                check(value > b"", f"UID {uid}: no save date")
             else:
                 check(value == want[name], f"UID {uid} {name}: {value!r}, not {want[name]!r}")
 
     def key(self, depth=0):
         """A random search key and what it means."""
         rnd = self.world.rnd
-        kind = rnd.randint(0, 11 if depth < 3 else 8)
+        kind = rnd.randint(0, 12 if depth < 3 else 8)
         if kind == 0:
             f = rnd.choice(SYSTEM)
             return f[1:].upper(), lambda m, n: f in m.flags
@@ -397,6 +680,13 @@ class Session:
             text, uids = self.pick(uid)
             self.by_number |= not uid and text != "$"
             return ("UID " if uid else "") + text, lambda m, n: m.uid in uids
+        if kind == 12:
+            known = [self.box.messages[u].modseq for u in self.view]
+            if None in known or not known:
+                return "SAVEDATESUPPORTED", lambda m, n: True
+            self.by_modseq = self.condstore = True
+            least = rnd.choice(known) + rnd.randint(-1, 1)
+            return f"MODSEQ {least}", lambda m, n: m.modseq >= least
         a, fa = self.key(depth + 1)
         if kind == 9:
             return f"NOT {a}", lambda m, n: not fa(m, n)
@@ -408,7 +698,7 @@ class Session:
     def do_search(self):
         rnd = self.world.rnd
         uid, extended = rnd.random() < 0.5, rnd.random() < 0.5
-        self.by_number = False
+        self.by_number = self.by_modseq = False
         text, means = self.key()
         found = [u for i, u in enumerate(self.view) if means(self.box.messages[u], i + 1)]
         opts = rnd.sample(["MIN", "MAX", "COUNT", "ALL", "SAVE"], rnd.randint(0, 5)) \
@@ -432,15 +722,27 @@ class Session:
             some = ("MIN" in opts or "MAX" in opts) and not ("ALL" in opts or "COUNT" in opts)
             self.saved = set(ends if some else found)
         want = [u if uid else i + 1 for i, u in enumerate(self.view) if u in set(found)]
+        highest = 0
+        if self.by_modseq and found:
+            ends = set(opts) - {"SAVE"}
+            of = {"MIN": found[:1], "MAX": found[-1:], "MINMAX": [found[0], found[-1]]}.get(
+                "".join(sorted(ends, reverse=True)), found)
+            highest = max(self.box.messages[u].modseq for u in of)
         uid_only = uid and not self.by_number
         if opts == ["SAVE"]:
             check(not answers, f"an answer: {answers}")
             return self.changes(others, uid_only)
         check(len(answers) == 1, f"{len(answers)} answers")
         if extended or self.rev2:
+            if highest:
+                check(answers[0][-2:] == ["MODSEQ", str(highest)], f"{answers[0]}, not {highest}")
+                del answers[0][-2:]
             self.esearched(answers[0], want, uid, set(opts) - {"SAVE"} or {"ALL"})
         else:
             check(answers[0][0] == "SEARCH", f"{answers[0][0]} without RETURN")
+            if highest:
+                check(answers[0][-2:] == ["(MODSEQ", f"{highest})"], f"{answers[0]}, not {highest}")
+                del answers[0][-2:]
             check(list(map(int, answers[0][1:])) == want, f"found {answers[0]}, not {want}")
         self.changes(others, uid_only)
 
@@ -502,7 +804,8 @@ class Session:
         for u in uids:
             if "\\Deleted" in self.box.messages[u].flags:
                 self.box.messages[u].live = False
-        self.simple(f"UID EXPUNGE {text}" if uid else "EXPUNGE")
+        rest = self.simple(f"UID EXPUNGE {text}" if uid else "EXPUNGE")
+        check(not self.qresync or rest.startswith("[HIGHESTMODSEQ "), rest)
 
     def do_noop(self):
         self.simple(self.world.rnd.choice(["NOOP", "CHECK"])
@@ -518,6 +821,10 @@ class Session:
             if not line.startswith(b"+"):
                 others.append(tokens(line[2:]) if b" FETCH " in line[:24]
                               else line[2:].decode().split(" "))
+                if self.cache:
+                    self.hear(others[-1])
+        if self.cache:
+            self.settle(line.decode().split(" ", 2)[2])
         self.changes(others, True)
 
     def do_status(self):
@@ -544,6 +851,7 @@ class Session:
 
     def leave(self):
         self.box, self.view, self.owed, self.saved = None, [], set(), set()
+        self.cache, self.order, self.heard = None, [], [None, 0]
 
     def do_select(self):
         rnd = self.world.rnd
@@ -551,6 +859,8 @@ class Session:
         readonly = rnd.random() < 0.2
         closed = self.box is not None
         self.leave()
+        if self.qresync and box.name in self.caches and rnd.random() < 0.7:
+            return self.come_back(box)
         facts = {}
 
         def handle(w):
@@ -559,13 +869,19 @@ class Session:
                                   ("validity", r"OK \[UIDVALIDITY (\d+)\]"),
                                   ("unseen", r"OK \[UNSEEN (\d+)\]"), ("recent", r"(0) RECENT"),
                                   ("closed", r"OK \[CLOSED()\]"),
+                                  ("modseq", r"OK \[HIGHESTMODSEQ (\d+)\]"),
                                   ("list", rf'LIST \(\\HasNoChildren\) "/" {box.name}()\Z')):
                 if m := re.match(pattern, text):
                     check(name != "closed" or not facts, "CLOSED is late")
                     facts[name] = int(m[1] or 0)
+            if m := re.match(r"OK \[MAILBOXID \((\S+)\)\]", text):
+                box.mailboxid = box.mailboxid or m[1]
+                check(box.mailboxid == m[1], f"{text}, not {box.mailboxid}")
             return True
 
-        self.run(f"{'EXAMINE' if readonly else 'SELECT'} {box.name}", handle=handle)
+        more = " (CONDSTORE)" if rnd.random() < 0.1 else ""
+        self.run(f"{'EXAMINE' if readonly else 'SELECT'} {box.name}{more}", handle=handle)
+        self.condstore |= more != ""
         live = box.live()
         if box.validity is None:
             box.validity = facts["validity"]
@@ -576,8 +892,21 @@ class Session:
         else:
             want |= {"recent": 0} | ({"unseen": unseen[0]} if unseen else {})
         want |= {"closed": 0} if closed else {}
+        modseq = facts.pop("modseq")
+        check(all((box.messages[u].modseq or 0) <= modseq for u in live), f"HIGHESTMODSEQ {modseq}")
         check(facts == want, f"{facts}, not {want}")
         self.box, self.readonly, self.view, self.told_next = box, readonly, live, box.next
+        if self.qresync:
+            self.first_time(modseq)
+
+    def first_time(self, modseq):
+        """A phone that knows nothing of the mailbox yet, or throws all away."""
+        c = self.cache = self.caches[self.box.name] = Cache()
+        c.validity, c.modseq, c.next = self.box.validity, modseq, 1
+        self.order = [None] * len(self.view)
+        self.learn_new()
+        c.next = self.box.next
+        self.compare()
 
     def do_close(self):
         if self.world.rnd.random() < 0.5:
@@ -591,6 +920,13 @@ class Session:
         _, others = self.run(text)
         check(not others, f"{text} says {others}")
         self.leave()
+
+    def do_new(self):
+        if self.cache:
+            self.learn_new()
+
+    def do_broken(self):
+        self.broken()
 
     def do_bad(self):
         """Numbers that are not there; nothing happens."""
@@ -606,7 +942,8 @@ class Session:
                ("search", 12, 1, 0, 0), ("copy", 5, 1, 1, 0), ("move", 5, 1, 1, 1),
                ("expunge", 8, 1, 1, 1), ("noop", 8, 0, 0, 0), ("idle", 3, 0, 0, 0),
                ("status", 4, 0, 0, 0), ("select", 4, 0, 0, 0), ("close", 2, 1, 0, 0),
-               ("bad", 2, 1, 0, 0)]
+               ("bad", 2, 1, 0, 0), ("replace", 3, 1, 1, 1), ("new", 4, 1, 0, 0),
+               ("broken", 2, 0, 0, 0)]
 
     def act(self):
         can = [(name, weight) for name, weight, box, messages, write in self.ACTIONS
@@ -642,12 +979,22 @@ class World:
             box.validity = int(re.search(r"UIDVALIDITY (\d+)", " ".join(others[0]))[1])
         self.sessions = [first] + [Session(self, i) for i in range(1, nsessions)]
         for s in self.sessions:
-            if self.rnd.random() < 0.5:
-                s.enable()
+            s.enable([w for w in ("QRESYNC", "IMAP4rev2", "CONDSTORE") if self.rnd.random() < 0.4])
+
+    def disturb(self):
+        """Something happens to the server; what was acknowledged stays."""
+        what = self.rnd.choice(list(self.env["disturb"].items()))
+        self.log.append(f"-- {what[0]}")
+        what[1]()
+        if what[0] != "purge":
+            for s in self.sessions:
+                s.broken()
 
     def run(self, seconds):
         end, n = time.monotonic() + seconds, 0
         while time.monotonic() < end:
+            if self.env.get("disturb") and self.rnd.random() < 0.004:
+                self.disturb()
             session = self.rnd.choice(self.sessions)
             session.act()
             n += 1
@@ -674,6 +1021,20 @@ def rounds(env, seconds, seed):
     return total, ""
 
 
+def disturbances(h):
+    def kill():
+        pids = h.kill("account anna")
+        end = time.monotonic() + 10
+        while pids and set(pids) & set(h.processes()) and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def purge():
+        r = h.command("purge", "anna", "--all-expunged")
+        check(r.returncode == 0, f"purge: {r.stdout} {r.stderr}")
+
+    return {"kill -9": kill, "restart": h.restart, "purge": purge}
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--quick", action="store_true")
@@ -690,7 +1051,7 @@ def main():
         import house
         with house.House() as h:
             env = {"HOST": "127.0.0.1", "IMAP_PORT": str(h.port["imap"]), "USER1": "anna",
-                   "PASS1": house.PASSWORD}
+                   "PASS1": house.PASSWORD, "disturb": disturbances(h)}
             total, text = rounds(env, seconds, args.seed)
     print(f"{'FAIL' if text else 'PASS'} imap-model: {text or f'{total} commands'}", flush=True)
     sys.exit(1 if text else 0)

@@ -2,7 +2,9 @@
 """Mail to the world, in a small Internet: letters that go round with real
 clients and servers, hosts and zones of every bad habit, smarthosts, the five
 days of the schedule, and processes killed under a ledger."""
+import datetime
 import email
+import json
 import os
 import re
 import shutil
@@ -113,7 +115,8 @@ def round_trip(net, a, b, pf):
     verdict(len(got) == 1 and "hello ben" in got[0].get_payload() and
             got[0]["Return-Path"] == "<anna@a.test>" and got[0]["Message-ID"],
             "letter-a-to-b", got and got[0].as_string())
-    verdict("2001:db8:" in a.log().split("code=250")[-1], "letter-goes-by-ipv6", a.log()[-500:])
+    verdict(wait_until(lambda: "2001:db8:" in a.log().split("code=250")[-1], 5), "letter-goes-by-ipv6",
+            a.log()[-500:])
     r = swaks(net, b, "ben", "anna@a.test", "swaks back")
     verdict(r.returncode == 0, "letter-swaks-takes", r.stdout[-400:])
     verdict(len(arrived(a, "swaks back") or []) == 1, "letter-b-to-a", b.log()[-800:])
@@ -344,57 +347,201 @@ def schedule(net, a):
 
 # ---- killed ----
 
-def killed(net, a, bad):
-    """queue, mx and dns killed again and again while mail goes out."""
-    bad.become("ok")
-    acked, stop = [], threading.Event()
-    lock = threading.Lock()
+DAY = 24 * 3600 * 1000
+YEAR = 365 * DAY
 
-    def sender(me):
-        n = 0
-        s = None
-        while not stop.is_set():
+
+class StepClock:
+    """A clock for a house that is stepped while it runs."""
+
+    def __init__(self, h):
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.h, self.path = h, os.path.join(h.dir, "clock")
+        shim = os.path.join(h.dir, "clock.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O", "-o", shim, os.path.join(here, "clock_shim.c"),
+                        "-ldl"], check=True)
+        self.step(0)
+        h.env.update(LD_PRELOAD=shim, HEARTHMAIL_SHIM_CLOCK=self.path,
+                     ASAN_OPTIONS="verify_asan_link_order=0")
+
+    def step(self, ms):
+        with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as f:
+            f.write(ms.to_bytes(8, sys.byteorder, signed=True))
+
+    def close(self):
+        for k in ("LD_PRELOAD", "HEARTHMAIL_SHIM_CLOCK", "ASAN_OPTIONS"):
+            self.h.env.pop(k, None)
+
+
+def came(h, address):
+    """Seconds since 1970 by which a message came, or None."""
+    r = h.command("queue", "list", "--json")
+    for m in json.loads(r.stdout)["messages"] if r.returncode == 0 else []:
+        if any(r["address"] == address for r in m["recipients"]):
+            return datetime.datetime.fromisoformat(m["arrived"].replace("Z", "+00:00")).timestamp()
+    return None
+
+
+def tried(h, address, n):
+    """Has it tried until the nth attempt for that address is known."""
+    def look():
+        h.command("queue", "retry", "--all")
+        return len(attempts(h, address)) >= n
+    return wait_until(look, 20, 0.05)
+
+
+def clock(net, b, bad):
+    """The clock is set while mail waits: nothing is older for it, nothing newer."""
+    bad.become("defer")
+    b.stop()
+    shim = StepClock(b)
+    b.start()
+    send(b, "old@defer.bad.test", "clock old")
+    real = lambda: time.time() + getattr(b, "offset", 0) / 1000
+    verdict(tried(b, "old@defer.bad.test", 14) and abs(came(b, "old@defer.bad.test") - real()) < 60,
+            "clock-before", came(b, "old@defer.bad.test"))
+    shim.step(10 * DAY)
+    tried(b, "old@defer.bad.test", 16)
+    verdict("queue.clock" in b.log() and "queue.bounce" not in b.log() and
+            "queue.notice" not in b.log(), "clock-ahead-makes-nothing-old", b.log()[-500:])
+    verdict(abs(came(b, "old@defer.bad.test") - real() - 10 * 86400) < 60, "clock-ahead-moves",
+            came(b, "old@defer.bad.test"))
+    shim.step(0)
+    tried(b, "old@defer.bad.test", 18)
+    verdict(abs(came(b, "old@defer.bad.test") - real()) < 60, "clock-back-moves",
+            came(b, "old@defer.bad.test"))
+    # A machine without a battery for its clock begins in 1970 and learns the time.
+    b.stop()
+    shim.step(-56 * YEAR)
+    b.start()
+    send(b, "new@defer.bad.test", "clock new")
+    tried(b, "new@defer.bad.test", 1)
+    verdict(came(b, "new@defer.bad.test") < real() - 50 * 365 * 86400 and
+            abs(came(b, "old@defer.bad.test") - real()) < 120, "clock-begins-in-1970")
+    shim.step(0)
+    tried(b, "new@defer.bad.test", 3)
+    for again in ("", "-over-a-kill"):
+        verdict(all(abs(came(b, f"{x}@defer.bad.test") - real()) < 120 for x in ("old", "new")),
+                "clock-set-moves-only-what-it-stamped" + again,
+                [came(b, f"{x}@defer.bad.test") - real() for x in ("old", "new")])
+        if not again:
+            b.kill("queue")
+            wait_until(lambda: came(b, "new@defer.bad.test"), 10, 0.1)
+    verdict("queue.bounce" not in b.log() and "queue.notice" not in b.log(), "clock-tells-nobody")
+    b.command("queue", "remove", "--all")
+    b.stop()
+    shim.close()
+    b.start()
+    bad.become("ok")
+
+
+class Senders:
+    """People who send one letter after the other, each to a person of its own,
+    and keep a ledger of what was taken; with Senders(h) as s: ..."""
+
+    def __init__(self, h, name, n=2):
+        self.h, self.name, self.acked, self.stop = h, name, [], threading.Event()
+        self.threads = [threading.Thread(target=self.send, args=(i,)) for i in range(n)]
+
+    def send(self, me):
+        s, n = None, 0
+        while not self.stop.is_set():
             n += 1
-            key = f"kill-{me}-{n}@bad.test"
+            key = f"{self.name}-{me}-{n}@bad.test"
             try:
                 if s is None:
-                    s = a.submit("anna")
+                    s = self.h.submit("anna")
                 s.sendmail("anna@a.test", [key], f"From: anna@a.test\r\nSubject: {key}\r\n\r\nx\r\n")
-                with lock:
-                    acked.append(key)
+                self.acked.append(key)
+                time.sleep(0.03)
             except (OSError, smtplib.SMTPException):
                 s = None
                 time.sleep(0.05)
 
-    before = len(bad.messages())
-    threads = [threading.Thread(target=sender, args=(i,)) for i in range(2)]
-    for t in threads:
-        t.start()
-    kills = 0
-    until = time.monotonic() + (4 if QUICK else 12)
-    for label in ["mx", "queue", "dns"] * 100:
-        if time.monotonic() > until:
-            break
-        time.sleep(0.2)
-        a.kill(label)
-        kills += 1
-    stop.set()
-    for t in threads:
-        t.join()
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
 
-    def missing_keys():
-        got = {m["to"][0] for m in bad.messages()[before:]}
-        return [k for k in acked if k not in got]
+    def __exit__(self, *_):
+        self.stop.set()
+        for t in self.threads:
+            t.join()
 
-    # What was in the air at a death is tried again by itself, soon.
+
+def in_the_air(h):
+    return '"delivering"' in h.command("queue", "list", "--json").stdout
+
+
+def ledger(a, bad, name, faults):
+    """Mail goes out while faults happen; {key: times of the far side's 250s}."""
+    bad.become("slow-dot")
+    since = len(bad.messages())
+    with Senders(a, name) as s:
+        faults(time.monotonic() + (4 if QUICK else 10))
+
+    def taken():
+        out = {}
+        for m in bad.messages()[since:]:
+            if m["accepted"]:
+                out.setdefault(m["to"][0], []).append(m["time"])
+        return out
+
+    # What is in the air is not cut by our stop; what was put off has its turn
+    # an hour later.
+    wait_until(lambda: not in_the_air(a), 30, 0.2)
     jump(a, 3600 * 1000)
-    wait_until(lambda: not missing_keys(), 60, 0.3)
-    lost = missing_keys()
-    verdict(acked and not lost, f"killed-nothing-lost ({len(acked)} sent, {kills} kills)", lost[:5])
-    got = [m["to"][0] for m in bad.messages()[before:]]
-    twice = len(got) - len(set(got))
-    # Only what a process that died had in the air can come twice.
-    verdict(twice <= kills * 2 * 4, f"killed-duplicates ({twice} for {kills} kills)", twice)
+    wait_until(lambda: not set(s.acked) - set(taken()), 60, 0.3)
+    wait_until(lambda: not in_the_air(a), 30, 0.2)
+    got = taken()
+    lost = sorted(set(s.acked) - set(got))
+    verdict(len(s.acked) > 20 and not lost, f"killed-{name}-nothing-lost ({len(s.acked)} sent)", lost[:5])
+    bad.become("ok")
+    return got
+
+
+def killed(net, a, bad):
+    """Processes killed again and again while mail goes out."""
+    plain, kills = a.extra, []
+
+    def kill(*labels):
+        def faults(until):
+            for label in list(labels) * 1000:
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.25)
+                if label == "reload":
+                    # The queue is started anew for other relays, mx for other ports.
+                    a.extra = plain + f"relay: {{ nobody.test: {{ host: mail.c.test, port: " \
+                                      f"{2000 + len(kills)}, tls: off }} }}\n"
+                    a.write_config()
+                    a.command("reload")
+                else:
+                    a.kill(label)
+                kills.append((label, time.time()))
+        return faults
+
+    # Whatever dies but mx: what the far side has taken is known to us.
+    got = ledger(a, bad, "queue", kill("queue", "dns", "queue"))
+    twice = [k for k, v in got.items() if len(v) > 1]
+    verdict(not twice, f"killed-queue-once-each ({len(got)} taken, {len(kills)} kills)", twice[:5])
+    kills.clear()
+    got = ledger(a, bad, "reload", kill("reload", "queue", "reload"))
+    a.extra = plain
+    a.write_config()
+    twice = [k for k, v in got.items() if len(v) > 1]
+    verdict(not twice, f"killed-reload-once-each ({len(got)} taken, {len(kills)} kills)", twice[:5])
+    # When mx dies, an answer that was on its way to it is lost: only that comes
+    # twice, and an mx has died between the two.
+    kills.clear()
+    got = ledger(a, bad, "mx", kill("mx", "queue", "mx", "dns"))
+    deaths = [t for label, t in kills if label == "mx"]
+    twice = {k: v for k, v in got.items() if len(v) > 1}
+    by_mx = [k for k, v in twice.items()
+             if all(any(x - 0.5 <= t <= y for t in deaths) for x, y in zip(v, v[1:]))]
+    verdict(len(by_mx) == len(twice), f"killed-mx-twice-only-what-mx-had-in-hand "
+            f"({len(got)} taken, {len(twice)} twice, {len(deaths)} deaths of mx)",
+            [(k, v) for k, v in twice.items() if k not in by_mx][:3])
 
 
 def disk_full(net):
@@ -459,6 +606,7 @@ def main():
                              ("habits", lambda: habits(net, a, bad)),
                              ("zones", lambda: zones(net, a)),
                              ("smart", lambda: smarthosts(net, a, b, c, bad)),
+                             ("clock", lambda: clock(net, b, bad)),
                              ("later", lambda: later(net, a, bad)),
                              ("killed", lambda: killed(net, a, bad)),
                              ("schedule", lambda: schedule(net, b)),

@@ -163,6 +163,17 @@ def bounce(h, sink):
     b.logout()
     verdict("two@other.test" in text and "removed by the postmaster" in text and
             "one@example.test" not in text, "queue-remove-bounce-words", text)
+    r = queue(h, "hold", "@example.test")
+    m = of(h, "one@example.test")
+    verdict(r.returncode == 0 and m["recipients"][0]["held"], "queue-hold-one-recipient", m)
+    send(h, ["one@example.test", "late@other.test"])
+    r = queue(h, "hold", "one@example.test")
+    arrives = wait_until(lambda: "late@other.test" in sink.taken)
+    m = [x for x in listed(h) if len(x["recipients"]) == 2][-1]
+    verdict(arrives and [x["held"] for x in m["recipients"]] == [True, False] and
+            m["recipients"][1]["outcome"] == "delivered", "queue-hold-lets-the-others-go", m)
+    verdict("one@example.test: held by you" in queue(h, "show", str(m["id"])).stdout,
+            "queue-hold-one-recipient-words")
     sink.slow.add("slow")
     send(h, "slow@example.test")
     verdict(waits_as(h, "slow@example.test", "delivering"), "queue-list-delivering", listed(h))

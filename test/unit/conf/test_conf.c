@@ -310,6 +310,25 @@ START_TEST(conf_may_send__send_as_opens_no_more_than_it_says)
 }
 END_TEST
 
+START_TEST(conf_quota__of_an_account_or_of_all)
+{
+	struct conf *c = parse(
+	    "hostname: mail.example.org\ndomains: [example.org]\nquota: 2G\n"
+	    "accounts:\n  anna: { quota: 500M }\n  ben: { quota: none }\n"
+	    "  eve: {}\n");
+
+	ck_assert_uint_eq(conf_quota(c, 0), 500ull << 20);
+	ck_assert_uint_eq(conf_quota(c, 1), 0);
+	ck_assert_uint_eq(conf_quota(c, 2), 2ull << 30);
+	conf_free(&c);
+	c = parse("hostname: mail.example.org\ndomains: [example.org]\n"
+		  "accounts:\n  anna: { quota: 1K }\n  ben: {}\n");
+	ck_assert_uint_eq(conf_quota(c, 0), 1024);
+	ck_assert_uint_eq(conf_quota(c, 1), 0);
+	conf_free(&c);
+}
+END_TEST
+
 static const struct {
 	const char *yaml;
 	const char *error; /* NULL: there is none */
@@ -327,6 +346,14 @@ static const struct {
     {"dns: { forwards: 192.0.2.1 }\n", "did you mean \"forward\""},
     {"dns: { forward: 192.0.2.1, root_hints: /h }\n", "exclude"},
     {"dns: 192.0.2.1\n", "expected a map"},
+    {"quota: 2G\n", NULL},
+    {"quota: none\n", NULL},
+    {"quota: 0\n", "expected a number from 1024"},
+    {"quota: 2X\n", "expected a number from 1024"},
+    {"quota: -1\n", "expected a number"},
+    {"quota: 99999999G\n", "expected a number"},
+    {"quota: [1G]\n", "expected"},
+    {"quote: 1G\n", "did you mean \"quota\""},
     {"backup: { folder: /b, at: \"03:30\", keep: 7 }\n", NULL},
     {"backup: { folder: /b, at: 3:05 }\n", NULL},
     {"backup: { folder: b }\n", "absolute path"},
@@ -473,6 +500,7 @@ conf_tests(void)
 	    sizeof dns_keys / sizeof dns_keys[0]);
 	tcase_add_test(t, conf_dns_same__sees_each_difference);
 	tcase_add_test(t, conf_may_send__send_as_opens_no_more_than_it_says);
+	tcase_add_test(t, conf_quota__of_an_account_or_of_all);
 	tcase_add_loop_test(t, conf_relay__answers_each_row, 0,
 	    sizeof relays / sizeof relays[0]);
 	tcase_add_test(t, conf_relay_for__finds_the_domains_own_first);

@@ -84,7 +84,8 @@ main(int argc, char **argv)
 	buf_init(&got, 1 << 20);
 	must(mkdtemp(dir) != NULL);
 	write_all(dir, &want);
-	(void)snprintf(cmd, sizeof cmd, "python3 '%s' '%s/log'", argv[1], dir);
+	(void)snprintf(
+	    cmd, sizeof cmd, "python3 '%s' records '%s/log'", argv[1], dir);
 	f = popen(cmd, "r");
 	must(f != NULL);
 	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)

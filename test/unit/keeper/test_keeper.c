@@ -499,6 +499,77 @@ START_TEST(keeper__a_kick_reaches_a_living_account_only)
 }
 END_TEST
 
+static void
+use(uint64_t bytes, uint64_t quota)
+{
+	struct msg m;
+
+	msg_init(&m, ACCOUNT_USAGE);
+	msg_put_u64(&m, bytes);
+	msg_put_u64(&m, quota);
+	ck_assert_int_eq(line_send_fd(account[naccount - 1], &m), RC_OK);
+	turn();
+}
+
+static void
+expect_full(int fd, bool full)
+{
+	char name[64];
+	struct msg m;
+
+	ck_assert(has_message(fd));
+	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
+	ck_assert_uint_eq(m.type, ACCOUNT_FULL);
+	msg_get_str(&m, name, sizeof name);
+	ck_assert_str_eq(name, "anna");
+	ck_assert_uint_eq(msg_get_u8(&m), full);
+	ck_assert_int_eq(msg_end(&m), RC_OK);
+	msg_fini(&m);
+}
+
+START_TEST(keeper__who_delivers_hears_who_is_full)
+{
+	struct conf *other = parse("{ anna: { quota: 1M }, ben: {} }");
+	struct buf text;
+	int late[2], auth[2];
+
+	ck_assert_int_eq(line_pair(auth), RC_OK);
+	keeper_add_client(keeper, auth[0], KEEPER_MAY_SESSION);
+	come_up();
+	use(99, 100);
+	ck_assert(!has_message(client));
+	use(100, 100);
+	expect_full(client, true);
+	use(150, 100);
+	ck_assert(!has_message(client));
+	/* Who comes later hears it, too, also when the account has gone. */
+	die();
+	ck_assert_int_eq(line_pair(late), RC_OK);
+	keeper_add_client(keeper, late[0], KEEPER_MAY_DELIVER);
+	turn();
+	expect_full(late[1], true);
+	buf_init(&text, 1000);
+	keeper_status(keeper, &text);
+	ck_assert_str_eq(
+	    text.p, "anna: 0.0 of 0.0 MB (150 %): FULL, gets no mail\n");
+	buf_fini(&text);
+	come_up();
+	use(50, 100);
+	expect_full(client, false);
+	expect_full(late[1], false);
+	/* Another configuration: nobody is full until he says so. */
+	use(100, 100);
+	expect_full(client, true);
+	keeper_set_conf(keeper, other);
+	turn();
+	expect_full(client, false);
+	ck_assert(!has_message(auth[1]));
+	conf_free(&other);
+	close(late[1]);
+	close(auth[1]);
+}
+END_TEST
+
 TCase *
 keeper_tests(void)
 {
@@ -521,6 +592,7 @@ keeper_tests(void)
 	tcase_add_test(t, keeper__a_kick_fails_sessions_that_wait);
 	tcase_add_test(t, keeper__a_removed_account_is_told_for_good);
 	tcase_add_test(t, keeper__an_account_may_leave_when_nothing_waits);
+	tcase_add_test(t, keeper__who_delivers_hears_who_is_full);
 	tcase_add_test(t, keeper__what_waits_is_bounded);
 	tcase_add_test(t, keeper__a_client_may_leave_before_its_answer);
 	tcase_add_test(t, keeper__a_kick_reaches_a_living_account_only);

@@ -28,6 +28,15 @@ give_conf(void *arg)
 	return conf_ref(conf);
 }
 
+/* The next message to the queue. */
+static void
+take(uint16_t type, struct msg *m)
+{
+	ck_assert_int_eq(line_recv_fd(queue, m), RC_OK);
+	ck_assert_uint_eq(m->type, type);
+}
+
+/* A queue that is started anew; the list is still to be read. */
 static void
 set_queue(void)
 {
@@ -47,6 +56,7 @@ setup(void)
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof a;
 	struct conf_errors errors;
+	struct msg m;
 
 	ck_assert_int_eq(
 	    conf_parse(SV("hostname: mail.example.org\n"
@@ -62,6 +72,8 @@ setup(void)
 	mx = mx_service_new(&o);
 	connections = 0;
 	set_queue();
+	take(MX_LISTED, &m);
+	msg_fini(&m);
 }
 
 /* The service lives as long as its process: this one ends with the test. */
@@ -128,19 +140,21 @@ start_host(void)
 }
 
 static void
-send_job(uint32_t id, const char *host, const char *to)
+send_job_as(uint32_t id, const char *host, enum conf_tls tls, const char *to)
 {
+	uint8_t delivery[16] = {(uint8_t)id};
 	int fd = memfd_create("m", MFD_CLOEXEC);
 	struct msg m;
 
 	ck_assert_int_eq(io_write_all(fd, "Subject: x\r\n\r\n", 14), RC_OK);
 	msg_init(&m, MX_JOB);
 	m.id = id;
+	msg_put_sv(&m, sv_of(delivery, sizeof delivery));
 	msg_put_str(&m, "example.test");
 	msg_put_u8(&m, 1);
 	msg_put_str(&m, host);
 	msg_put_u32(&m, port);
-	msg_put_u8(&m, CONF_TLS_OFF);
+	msg_put_u8(&m, (uint8_t)tls);
 	msg_put_u8(&m, 0);
 	msg_put_u8(&m, 0);
 	msg_put_str(&m, "");
@@ -149,9 +163,16 @@ send_job(uint32_t id, const char *host, const char *to)
 	msg_put_u64(&m, 14);
 	msg_put_u32(&m, 0);
 	msg_put_u32(&m, 1);
+	msg_put_u32(&m, 7);
 	msg_put_str(&m, to);
 	msg_put_fd(&m, fd);
 	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
+}
+
+static void
+send_job(uint32_t id, const char *host, const char *to)
+{
+	send_job_as(id, host, CONF_TLS_OFF, to);
 }
 
 struct waiting {
@@ -177,9 +198,9 @@ on_late(void *arg)
 	ev_stop(loop);
 }
 
-/* Runs the service until it has an answer for us. */
+/* Runs the service until it has something for us. */
 static bool
-answer(int64_t ms, struct msg *m)
+hear(int64_t ms, uint16_t type, struct msg *m)
 {
 	struct waiting w = {.timed_out = false};
 	struct ev_timer *t = ev_timer_add(loop, ms, on_late, &w);
@@ -190,9 +211,44 @@ answer(int64_t ms, struct msg *m)
 	if (w.timed_out)
 		return false;
 	ev_timer_del(&t);
-	ck_assert_int_eq(line_recv_fd(queue, m), RC_OK);
-	ck_assert_uint_eq(m->type, MSG_REPLY);
+	take(type, m);
 	return true;
+}
+
+/* An answer up to the codes; the job's number. */
+static uint64_t
+answer(struct msg *m)
+{
+	uint64_t number;
+
+	ck_assert(hear(10000, MSG_REPLY, m));
+	ck_assert_int_eq((int)msg_get_u32(m), RC_OK);
+	number = msg_get_u64(m);
+	ck_assert_uint_eq(msg_get_u8(m), 1);
+	(void)msg_get_sv(m);
+	return number;
+}
+
+/* It begins with the job's number and the message's id. */
+static uint64_t
+number_of(struct msg *m, uint8_t id)
+{
+	uint64_t number = msg_get_u64(m);
+	uint8_t delivery[16];
+
+	msg_get_bytes(m, delivery, sizeof delivery);
+	ck_assert_uint_eq(delivery[0], id);
+	return number;
+}
+
+static void
+note(uint64_t number)
+{
+	struct msg m;
+
+	msg_init(&m, MX_NOTED);
+	msg_put_u64(&m, number);
+	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
 }
 
 START_TEST(mx__many_jobs_share_few_connections)
@@ -208,12 +264,9 @@ START_TEST(mx__many_jobs_share_few_connections)
 			continue;
 		/* Two at a time. */
 		for (int k = 0; k < 2; k++) {
-			ck_assert(answer(10000, &m));
+			note(answer(&m));
 			ck_assert(m.id >= 1 && m.id <= 40 && !seen[m.id]);
 			seen[m.id] = true;
-			ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
-			ck_assert_uint_eq(msg_get_u8(&m), 1);
-			(void)msg_get_sv(&m);
 			ck_assert_uint_eq(
 			    msg_get_u32(&m), m.id % 4 == 0 ? 550 : 250);
 			msg_fini(&m);
@@ -229,32 +282,145 @@ START_TEST(mx__a_host_that_is_not_there_is_not_reached)
 
 	io_close(&listener);
 	send_job(7, "127.0.0.1", "x@x");
-	ck_assert(answer(10000, &m));
+	ck_assert(hear(10000, MSG_REPLY, &m));
 	ck_assert_uint_eq(m.id, 7);
 	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
+	(void)msg_get_u64(&m);
 	ck_assert_uint_eq(msg_get_u8(&m), 0);
 	ck_assert(sv_find(msg_get_sv(&m), SV("Connection refused")) < 200);
 	msg_fini(&m);
 }
 END_TEST
 
-START_TEST(mx__a_new_queue_gets_no_answers_of_the_old_one)
+START_TEST(mx__a_new_queue_hears_of_what_is_in_the_air)
 {
+	uint64_t number;
 	struct msg m;
 
 	start_host();
 	pthread_mutex_lock(&gate);
 	send_job(1, "127.0.0.1", "x@x");
-	ck_assert(!answer(300, &m)); /* it hangs at the gate */
+	ck_assert(!hear(300, MSG_REPLY, &m)); /* it hangs at the gate */
 	set_queue();
+	take(MX_OPEN, &m);
+	number = number_of(&m, 1);
+	ck_assert_uint_eq(msg_get_u32(&m), 1);
+	ck_assert_uint_eq(msg_get_u32(&m), 7);
+	ck_assert_int_eq(msg_end(&m), RC_OK);
+	msg_fini(&m);
+	take(MX_LISTED, &m);
+	msg_fini(&m);
 	pthread_mutex_unlock(&gate);
-	ck_assert(!answer(500, &m));
-	send_job(1, "127.0.0.1", "no@x");
-	ck_assert(answer(10000, &m));
-	(void)msg_get_u32(&m);
-	(void)msg_get_u8(&m);
+	ck_assert(hear(10000, MX_LATE, &m));
+	ck_assert_uint_eq(number_of(&m, 1), number);
+	ck_assert_uint_eq(msg_get_u8(&m), 1);
 	(void)msg_get_sv(&m);
+	ck_assert_uint_eq(msg_get_u32(&m), 1);
+	ck_assert_uint_eq(msg_get_u32(&m), 7);
+	ck_assert_uint_eq(msg_get_u32(&m), 250);
+	msg_fini(&m);
+	/* And numbers of requests are the new one's own. */
+	send_job(1, "127.0.0.1", "no@x");
+	(void)answer(&m);
 	ck_assert_uint_eq(msg_get_u32(&m), 550);
+	msg_fini(&m);
+}
+END_TEST
+
+START_TEST(mx__an_outcome_is_told_until_it_is_noted)
+{
+	uint64_t first, second;
+	struct msg m;
+
+	start_host();
+	send_job(1, "127.0.0.1", "x@x");
+	first = answer(&m);
+	msg_fini(&m);
+	send_job(2, "127.0.0.1", "x@x");
+	second = answer(&m);
+	msg_fini(&m);
+	note(first);
+	ck_assert(!hear(100, MX_LATE, &m));
+	set_queue(); /* the old one has died before it noted the second */
+	take(MX_LATE, &m);
+	ck_assert_uint_eq(number_of(&m, 2), second);
+	msg_fini(&m);
+	take(MX_LISTED, &m);
+	msg_fini(&m);
+	note(second);
+	ck_assert(!hear(100, MX_LATE, &m));
+	set_queue();
+	take(MX_LISTED, &m);
+	msg_fini(&m);
+}
+END_TEST
+
+static void
+on_drained(void *arg)
+{
+	*(bool *)arg = true;
+	ev_stop(loop);
+}
+
+START_TEST(mx_drain__waits_for_what_is_in_the_air)
+{
+	bool drained = false;
+	uint64_t number;
+	struct msg m;
+
+	start_host();
+	pthread_mutex_lock(&gate);
+	send_job(1, "127.0.0.1", "x@x");
+	ck_assert(!hear(300, MSG_REPLY, &m));
+	mx_service_drain(mx, 10000, on_drained, &drained);
+	send_job(2, "127.0.0.1", "x@x");
+	ck_assert(hear(10000, MSG_REPLY, &m)); /* no more of them */
+	ck_assert_uint_eq(m.id, 2);
+	ck_assert_int_eq((int)msg_get_u32(&m), RC_TEMP);
+	msg_fini(&m);
+	ck_assert(!drained);
+	pthread_mutex_unlock(&gate);
+	number = answer(&m);
+	msg_fini(&m);
+	ck_assert(!hear(200, MSG_REPLY, &m));
+	ck_assert(!drained); /* it is not on the queue's disk */
+	note(number);
+	ev_run(loop);
+	ck_assert(drained);
+}
+END_TEST
+
+START_TEST(mx_drain__has_an_end)
+{
+	bool drained = false;
+	struct msg m;
+
+	start_host();
+	pthread_mutex_lock(&gate);
+	send_job(1, "127.0.0.1", "x@x");
+	ck_assert(!hear(300, MSG_REPLY, &m));
+	mx_service_drain(mx, 200, on_drained, &drained);
+	ev_run(loop);
+	ck_assert(drained);
+	pthread_mutex_unlock(&gate);
+}
+END_TEST
+
+START_TEST(mx__a_connection_serves_those_who_ask_the_same_of_it)
+{
+	struct msg m;
+
+	start_host();
+	send_job_as(1, "127.0.0.1", CONF_TLS_OFF, "x@x");
+	(void)answer(&m);
+	msg_fini(&m);
+	/* The one at rest is in the clear. */
+	send_job_as(2, "127.0.0.1", CONF_TLS_REQUIRE, "x@x");
+	ck_assert(hear(10000, MSG_REPLY, &m));
+	(void)msg_get_u32(&m);
+	(void)msg_get_u64(&m);
+	ck_assert_uint_eq(msg_get_u8(&m), 0);
+	ck_assert(sv_starts(msg_get_sv(&m), SV("STARTTLS is not offered")));
 	msg_fini(&m);
 }
 END_TEST
@@ -267,7 +433,7 @@ START_TEST(mx__a_garbled_job_is_refused)
 	m.id = 3;
 	msg_put_str(&m, "example.test");
 	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
-	ck_assert(answer(5000, &m));
+	ck_assert(hear(5000, MSG_REPLY, &m));
 	ck_assert_uint_eq(m.id, 3);
 	ck_assert_int_eq((int)msg_get_u32(&m), RC_SYNTAX);
 	msg_fini(&m);
@@ -283,7 +449,11 @@ service_tests(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, mx__many_jobs_share_few_connections);
 	tcase_add_test(t, mx__a_host_that_is_not_there_is_not_reached);
-	tcase_add_test(t, mx__a_new_queue_gets_no_answers_of_the_old_one);
+	tcase_add_test(t, mx__a_new_queue_hears_of_what_is_in_the_air);
+	tcase_add_test(t, mx__an_outcome_is_told_until_it_is_noted);
+	tcase_add_test(t, mx_drain__waits_for_what_is_in_the_air);
+	tcase_add_test(t, mx_drain__has_an_end);
+	tcase_add_test(t, mx__a_connection_serves_those_who_ask_the_same_of_it);
 	tcase_add_test(t, mx__a_garbled_job_is_refused);
 	return t;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "base/clk.h"
 #include "base/io.h"
@@ -348,6 +349,71 @@ START_TEST(stream_start_tls__refuses_rubbish)
 }
 END_TEST
 
+/* A server of the nineties: a key exchange with 1024 bits. */
+static SSL_CTX *
+weak_context(void)
+{
+	SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+	EVP_PKEY_CTX *dh = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+	EVP_PKEY *key = EVP_RSA_gen(2048), *params = NULL;
+	X509 *x = X509_new();
+
+	ck_assert(X509_gmtime_adj(X509_getm_notBefore(x), -60) != NULL);
+	ck_assert(X509_gmtime_adj(X509_getm_notAfter(x), 600) != NULL);
+	ck_assert_int_eq(X509_set_pubkey(x, key), 1);
+	ck_assert_int_gt(X509_sign(x, key, EVP_sha256()), 0);
+	SSL_CTX_set_security_level(c, 0);
+	SSL_CTX_set_max_proto_version(c, TLS1_2_VERSION);
+	ck_assert_int_eq(SSL_CTX_use_certificate(c, x), 1);
+	ck_assert_int_eq(SSL_CTX_use_PrivateKey(c, key), 1);
+	ck_assert_int_eq(EVP_PKEY_paramgen_init(dh), 1);
+	ck_assert_int_eq(EVP_PKEY_CTX_set_group_name(dh, "dh_1024_160"), 1);
+	ck_assert_int_eq(EVP_PKEY_paramgen(dh, &params), 1);
+	ck_assert_int_eq(SSL_CTX_set0_tmp_dh_pkey(c, params), 1);
+	ck_assert_int_eq(SSL_CTX_set_cipher_list(c, "DHE-RSA-AES128-SHA"), 1);
+	EVP_PKEY_CTX_free(dh);
+	EVP_PKEY_free(key);
+	X509_free(x);
+	return c;
+}
+
+static void *
+weak_server(void *arg)
+{
+	SSL *ssl = SSL_new(arg);
+
+	SSL_set_fd(ssl, far);
+	(void)SSL_accept(ssl);
+	shutdown(far, SHUT_WR);
+	SSL_free(ssl);
+	return NULL;
+}
+
+START_TEST(stream_start_tls_client__takes_weak_keys_only_where_none_will_do)
+{
+	static const struct {
+		enum tls_demand demand;
+		bool ok;
+	} rows[] = {
+	    {TLS_ANY, true}, {TLS_STRONG, false}, {TLS_VERIFIED, false}};
+	SSL_CTX *weak = weak_context();
+	struct tls_client *c = NULL;
+	struct err err = {0};
+	pthread_t t;
+	int r;
+
+	ck_assert_int_eq(tls_client_new(SV(""), &c, &err), RC_OK);
+	ck_assert_int_eq(pthread_create(&t, NULL, weak_server, weak), 0);
+	r = stream_start_tls_client(
+	    st, c, "mx.example.test", rows[_i].demand, 5000, &err);
+	ck_assert_msg((r == RC_OK) == rows[_i].ok, "%d: %s", _i, err.text);
+	stream_free(&st);
+	pthread_join(t, NULL);
+	tls_client_free(&c);
+	SSL_CTX_free(weak);
+}
+END_TEST
+
 START_TEST(tls_ctx_new__names_what_does_not_fit)
 {
 	struct buf c[2], k[2];
@@ -401,6 +467,9 @@ stream_tests(void)
 	tcase_add_test(t, stream_start_tls__drops_what_came_in_the_clear);
 	tcase_add_test(t, stream_start_tls__times_out);
 	tcase_add_test(t, stream_start_tls__refuses_rubbish);
+	tcase_add_loop_test(t,
+	    stream_start_tls_client__takes_weak_keys_only_where_none_will_do, 0,
+	    3);
 	tcase_add_test(t, tls_ctx_new__names_what_does_not_fit);
 	return t;
 }

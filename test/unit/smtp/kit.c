@@ -27,6 +27,8 @@ fake_lookup(void *ctx, struct sv address,
 		add(arg, "ben");
 	} else if (sv_ieq(address, SV("later@example.org")))
 		return RC_TEMP;
+	else if (sv_ieq(address, SV("full@example.org")))
+		return RC_NOSPACE;
 	else if (sv_ieq(sv_skip(address, at + 1), SV("example.org")))
 		return RC_NOTFOUND;
 	else

@@ -36,6 +36,8 @@ static const struct {
 	"220 250 250/2.1.0 550/5.1.1"},
     {"lookup fails for now", EHLO MAIL "RCPT TO:<later@example.org>\r\n",
 	"220 250 250/2.1.0 451/4.3.0"},
+    {"above its quota", EHLO MAIL "RCPT TO:<full@example.org>\r\n" RCPT,
+	"220 250 250/2.1.0 452/4.2.2 250/2.1.5"},
     {"one good and one bad recipient",
 	EHLO MAIL "RCPT TO:<x@example.org>\r\n" RCPT "DATA\r\n" MSG ".\r\n",
 	"220 250 250/2.1.0 550/5.1.1 250/2.1.5 354 250/2.0.0"},

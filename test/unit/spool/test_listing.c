@@ -96,7 +96,6 @@ put_entry(struct msg *m)
 	msg_put_u64(m, 21);
 	msg_put_u64(m, NOW);
 	msg_put_u32(m, 0);
-	msg_put_u8(m, 0);
 	msg_put_str(m, "anna@home.test");
 	msg_put_str(m, "anna");
 	msg_put_u32(m, 1);
@@ -109,6 +108,7 @@ put_entry(struct msg *m)
 	msg_put_u32(m, 1);
 	msg_put_str(m, "x@example.test");
 	msg_put_u8(m, 0);
+	msg_put_u8(m, 1);
 	msg_put_u8(m, SPOOL_WAITS);
 	msg_put_u32(m, 0);
 	msg_put_u32(m, 0);
@@ -127,6 +127,7 @@ START_TEST(queue_entry__is_read_whole_or_not_at_all)
 	ck_assert_int_eq(msg_end(&m), RC_OK);
 	ck_assert_uint_eq(e.id, 17);
 	ck_assert(sv_eq(e.rcpt[0].address, SV("x@example.test")));
+	ck_assert(e.rcpt[0].held && e.held);
 	queue_entry_fini(&e);
 	for (n = 0; n < m.b.n; n++) {
 		msg_init(&cut, 0);

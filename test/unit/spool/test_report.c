@@ -1,5 +1,6 @@
 /* What we write to those whose mail did not arrive. */
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "queue/spool/report.h"
@@ -92,7 +93,10 @@ START_TEST(report_compose__says_it_in_a_sentence_and_in_fields)
 		    "Diagnostic-Code: smtp; 550 5.1.1 no  Bcc: evil\r\n"));
 	ck_assert(has(&b, "Auto-Submitted: auto-replied\r\n"));
 	ck_assert(has(&b, "it was tried 3 times"));
-	ck_assert(has(&b, "Content-Type: message/rfc822\r\n\r\nFrom: anna"));
+	ck_assert(has(&b, "Content-Type: message/rfc822\r\n"
+			  "Content-Transfer-Encoding: 7bit\r\n\r\nFrom: anna"));
+	ck_assert(!has(&b, "Return-Path"));
+	ck_assert(sv_starts(buf_sv(&b), SV("From: ")));
 	ck_assert(!has(&b, "\r\nBcc:"));
 	buf_fini(&b);
 }
@@ -116,6 +120,69 @@ START_TEST(report_compose__a_delay_says_that_nothing_need_be_done)
 }
 END_TEST
 
+/* Whether the whole and its parts are 8 bits: explanation, status, original. */
+START_TEST(report_compose__says_how_it_is_encoded)
+{
+	static const struct {
+		const char *original;
+		bool whole;
+		const char *want; /* the first digit of each, the whole first */
+	} mails[] = {
+	    {"Subject: x\r\n\r\nbody\r\n", true, "7777"},
+	    {"Subject: x\r\n\r\nb\xc3\xb6rt\r\n", true, "8778"},
+	    {"Subject: x\r\n\r\nb\xc3\xb6rt\r\n", false, "7777"},
+	    {"Subject: x\r\nX: \xe4\r\n\r\nb\r\n", false, "8778"},
+	    {"Subject: =?utf-8?q?gr=C3=BC?=\r\n\r\nb\r\n", true, "8877"},
+	};
+	struct report r = simple(1);
+	struct sv rest, key = SV("\r\nContent-Transfer-Encoding: ");
+	char got[8] = "";
+	struct buf b;
+	size_t i;
+
+	r.original = sv_str(mails[_i].original);
+	r.whole = mails[_i].whole;
+	buf_init(&b, 65536);
+	report_compose(&r, &b);
+	rest = buf_sv(&b);
+	for (i = 0; i < 7 && sv_find(rest, key) < rest.n; i++) {
+		rest = sv_skip(rest, sv_find(rest, key) + key.n);
+		got[i] = rest.p[0];
+	}
+	ck_assert_str_eq(got, mails[_i].want);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(report_compose__calls_smtp_what_a_host_has_said)
+{
+	static const struct {
+		const char *said;
+		const char *want;
+	} words[] = {
+	    {"550 5.1.1 no (mx[192.0.2.1])", "smtp; 550 5.1.1 no (mx"},
+	    {"421-busy", "smtp; 421-busy"},
+	    {"5.1.2 the domain x does not exist", "X-Hearthmail; 5.1.2 the"},
+	    {"no answer to RCPT in time (x)", "X-Hearthmail; no answer"},
+	    {"2500 mails", "X-Hearthmail; 2500"},
+	    {"650 x", "X-Hearthmail; 650"},
+	};
+	struct report_rcpt to = {
+	    .address = "x@example.test", .said = sv_str(words[_i].said)};
+	struct report r = simple(1);
+	char want[100];
+	struct buf b;
+
+	r.rcpt = &to;
+	(void)snprintf(
+	    want, sizeof want, "\r\nDiagnostic-Code: %s", words[_i].want);
+	buf_init(&b, 65536);
+	report_compose(&r, &b);
+	ck_assert_msg(has(&b, want), "%s", b.p);
+	buf_fini(&b);
+}
+END_TEST
+
 TCase *
 report_tests(void)
 {
@@ -126,5 +193,8 @@ report_tests(void)
 	tcase_add_test(t, report_compose__says_it_in_a_sentence_and_in_fields);
 	tcase_add_test(
 	    t, report_compose__a_delay_says_that_nothing_need_be_done);
+	tcase_add_loop_test(t, report_compose__says_how_it_is_encoded, 0, 5);
+	tcase_add_loop_test(
+	    t, report_compose__calls_smtp_what_a_host_has_said, 0, 6);
 	return t;
 }

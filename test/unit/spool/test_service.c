@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "ipc/proto.h"
 #include "queue/spool/internal.h"
+#include "queue/spool/listing.h"
 #include "test/unit/spool/suites.h"
 
 static char dir[64];
@@ -23,7 +24,7 @@ static int home = -1;
 static struct ev_loop *loop;
 static struct conf *conf;
 static struct queue_service *q;
-static int smtp = -1, mx = -1, keeper = -1;
+static int smtp = -1, mx = -1, keeper = -1, auth = -1;
 
 static int
 remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
@@ -71,8 +72,29 @@ turn(int64_t ms)
 	ev_run(loop);
 }
 
+/* The supervisor brings a line to mx. */
 static void
-start(void)
+connect_mx(void)
+{
+	int pair[2];
+
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_mx(q, pair[0]);
+	mx = pair[1];
+}
+
+/* mx says that it has nothing more in hand. */
+static void
+listed(void)
+{
+	struct msg m;
+
+	msg_init(&m, MX_LISTED);
+	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
+}
+
+static void
+start_alone(void)
 {
 	struct queue_service_opts o = {.loop = loop,
 	    .broken = never_broken,
@@ -87,11 +109,19 @@ start(void)
 	queue_service_add_client(q, pair[0], true);
 	smtp = pair[1];
 	ck_assert_int_eq(line_pair(pair), RC_OK);
-	queue_service_set_mx(q, pair[0]);
-	mx = pair[1];
-	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_set_keeper(q, pair[0]);
 	keeper = pair[1];
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_auth(q, pair[0]);
+	auth = pair[1];
+	connect_mx();
+}
+
+static void
+start(void)
+{
+	start_alone();
+	listed();
 }
 
 static void
@@ -101,24 +131,33 @@ end(void)
 	io_close(&smtp);
 	io_close(&mx);
 	io_close(&keeper);
+	io_close(&auth);
+}
+
+static void
+configure(const char *more)
+{
+	struct conf_errors errors;
+	char text[1000];
+
+	conf_free(&conf);
+	(void)snprintf(text, sizeof text,
+	    "hostname: mail.example.org\ndomains: [example.org]\n"
+	    "accounts: { anna: {}, ben: {} }\n%s",
+	    more);
+	ck_assert_int_eq(conf_parse(sv_str(text), "f", &conf, &errors), RC_OK);
 }
 
 static void
 setup(void)
 {
-	struct conf_errors errors;
-
 	home = open(".", O_RDONLY | O_DIRECTORY);
 	strcpy(dir, "queue-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_int_eq(mkdir("log", 0700), 0);
 	ck_assert_int_eq(mkdir("incoming", 0700), 0);
-	ck_assert_int_eq(conf_parse(SV("hostname: mail.example.org\n"
-				       "domains: [example.org]\n"
-				       "accounts: { anna: {}, ben: {} }\n"),
-			     "f", &conf, &errors),
-	    RC_OK);
+	configure("");
 	loop = ev_loop_new();
 	start();
 }
@@ -138,8 +177,9 @@ teardown(void)
 /* ---- being smtp, keeper and mx ---- */
 
 static void
-put_as(const char *sender, const char *to)
+put_to(const char *sender, const char *const *to, uint32_t n)
 {
+	uint32_t i;
 	int fd = memfd_create("m", MFD_CLOEXEC);
 	static uint8_t number;
 	uint8_t id[16] = {++number};
@@ -155,9 +195,11 @@ put_as(const char *sender, const char *to)
 	msg_put_u64(&m, 21);
 	msg_put_u32(&m, SPOOL_BARE);
 	msg_put_sv(&m, SV(""));
-	msg_put_u32(&m, 1);
-	msg_put_u8(&m, strchr(to, '@') == NULL);
-	msg_put_str(&m, to);
+	msg_put_u32(&m, n);
+	for (i = 0; i < n; i++) {
+		msg_put_u8(&m, strchr(to[i], '@') == NULL);
+		msg_put_str(&m, to[i]);
+	}
 	msg_put_fd(&m, fd);
 	ck_assert_int_eq(line_send_fd(smtp, &m), RC_OK);
 	turn(20);
@@ -165,6 +207,12 @@ put_as(const char *sender, const char *to)
 	ck_assert_uint_eq(m.id, number);
 	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
 	msg_fini(&m);
+}
+
+static void
+put_as(const char *sender, const char *to)
+{
+	put_to(sender, &to, 1);
 }
 
 /* The next message on a line; its id. */
@@ -197,6 +245,7 @@ mx_says(uint32_t id, bool reached, unsigned code, const char *said)
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
 	msg_put_u32(&m, RC_OK);
+	msg_put_u64(&m, 1000 + id);
 	msg_put_u8(&m, reached);
 	msg_put_str(&m, reached ? "" : said);
 	if (reached) {
@@ -205,6 +254,11 @@ mx_says(uint32_t id, bool reached, unsigned code, const char *said)
 	}
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
+	/* It is on the disk: mx may forget it. */
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_NOTED);
+	ck_assert_uint_eq(msg_get_u64(&m), 1000 + id);
+	msg_fini(&m);
 }
 
 static void
@@ -273,16 +327,13 @@ END_TEST
 
 START_TEST(queue__a_lost_mx_loses_no_message)
 {
-	int pair[2];
-
 	put_as("anna@example.org", "x@example.test");
 	(void)expect(mx, MX_JOB);
 	io_close(&mx);
 	turn(20);
 	ck_assert_uint_eq(only()->nattempt, 1);
-	ck_assert_int_eq(line_pair(pair), RC_OK);
-	queue_service_set_mx(q, pair[0]);
-	mx = pair[1];
+	connect_mx();
+	listed();
 	hurry();
 	turn(20);
 	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
@@ -298,11 +349,412 @@ START_TEST(queue__a_garbled_answer_is_no_delivery)
 	msg_init(&m, MSG_REPLY);
 	m.id = expect(mx, MX_JOB);
 	msg_put_u32(&m, RC_OK);
+	msg_put_u64(&m, 1);
 	msg_put_u8(&m, 1);
 	msg_put_str(&m, "");
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+}
+END_TEST
+
+static void
+put_job(struct msg *m, uint16_t type, uint64_t job, const uint8_t id[16])
+{
+	msg_init(m, type);
+	msg_put_u64(m, job);
+	msg_put_sv(m, sv_of(id, 16));
+}
+
+static void
+mx_has_open(uint64_t job, const uint8_t id[16], uint32_t rcpt)
+{
+	struct msg m;
+
+	put_job(&m, MX_OPEN, job, id);
+	msg_put_u32(&m, 1);
+	msg_put_u32(&m, rcpt);
+	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
+}
+
+static void
+mx_says_late(uint64_t job, const uint8_t id[16], uint32_t rcpt, unsigned code)
+{
+	struct msg m;
+
+	put_job(&m, MX_LATE, job, id);
+	msg_put_u8(&m, code != 0);
+	msg_put_str(&m, code != 0 ? "" : "no route to host");
+	msg_put_u32(&m, code != 0);
+	if (code != 0) {
+		msg_put_u32(&m, rcpt);
+		msg_put_u32(&m, code);
+		msg_put_str(&m, code == 250 ? "250 taken" : "451 later");
+	}
+	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
+	turn(20);
+}
+
+static void
+expect_noted(uint64_t job)
+{
+	struct msg m;
+
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_NOTED);
+	ck_assert_uint_eq(msg_get_u64(&m), job);
+	msg_fini(&m);
+}
+
+/* One message is in the air when the queue's process ends; another queue
+ * starts and has heard nothing of mx yet. */
+static void
+start_anew(uint8_t id[16])
+{
+	put_as("anna@example.org", "x@example.test");
+	(void)expect(mx, MX_JOB);
+	memcpy(id, only()->delivery_id, 16);
+	end();
+	start_alone();
+}
+
+START_TEST(queue__waits_for_what_mx_has_in_hand)
+{
+	uint8_t id[16];
+
+	start_anew(id);
+	turn(50);
+	ck_assert(is_silent(mx)); /* not before the list has come */
+	mx_has_open(77, id, 0);
+	listed();
+	put_as("anna@example.org", "y@example.test");
+	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
+	ck_assert(is_silent(mx));
+	ck_assert_int_eq(only()->units->state, SCHED_FLYING);
+	mx_says_late(77, id, 0, 250);
+	expect_noted(77);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	end();
+	start();
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+START_TEST(queue__takes_an_outcome_of_before_its_time)
+{
+	uint8_t id[16];
+
+	start_anew(id);
+	mx_says_late(78, id, 0, 250);
+	listed();
+	turn(20);
+	expect_noted(78);
+	ck_assert(is_silent(mx));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	/* Once more, and for what nobody knows: noted, and that is all. */
+	mx_says_late(78, id, 0, 250);
+	expect_noted(78);
+	put_as("anna@example.org", "y@example.test");
+	mx_says_late(79, only()->delivery_id, 5, 250);
+	(void)expect(mx, MX_JOB);
+	expect_noted(79);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+}
+END_TEST
+
+START_TEST(queue__a_late_failure_is_one_try)
+{
+	static const unsigned code[] = {451, 0};
+	uint8_t id[16];
+
+	start_anew(id);
+	mx_has_open(80, id, 0);
+	listed();
+	mx_says_late(80, id, 0, code[_i]);
+	expect_noted(80);
+	ck_assert(is_silent(mx));
+	ck_assert_uint_eq(only()->rcpt[0].attempts, 1);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	ck_assert_uint_eq(only()->units->dest->failures, 0);
+	ck_assert_uint_eq(q->remote_flying, 0);
+}
+END_TEST
+
+START_TEST(queue__what_it_adopted_is_lost_with_mx)
+{
+	uint8_t id[16];
+
+	start_anew(id);
+	mx_has_open(81, id, 0);
+	listed();
+	turn(20);
+	io_close(&mx);
+	turn(20);
+	connect_mx();
+	listed();
+	turn(20);
+	ck_assert_uint_eq(only()->nattempt, 1);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	hurry();
+	turn(20);
+	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+START_TEST(queue__a_smarthost_is_another_place_for_another_user)
+{
+	static const char *const to[] = {
+	    "x@a.test", "x@b.test", "x@c.test", "x@d.test", "x@e.test"};
+	static const char *const place[] = {"relay r.test:587 as u",
+	    "relay r.test:587 as v", "relay r.test:587 as u (tls require)",
+	    "relay r.test:587 as u", "relay r.test:465 as u"};
+	size_t i;
+
+	configure("relay:\n"
+		  "  a.test: { host: r.test, user: u, password_file: /x }\n"
+		  "  b.test: { host: r.test, user: v, password_file: /x }\n"
+		  "  c.test: { host: r.test, user: u, password_file: /x, "
+		  "tls: require }\n"
+		  "  d.test: { host: r.test, user: u, password_file: /x }\n"
+		  "  e.test: { host: r.test, user: u, password_file: /x, "
+		  "port: 465 }\n");
+	for (i = 0; i < sizeof to / sizeof to[0]; i++) {
+		struct spool_item *it;
+
+		put_as("anna@example.org", to[i]);
+		it = spool_first(q->spool);
+		while (it->next != NULL)
+			it = it->next;
+		ck_assert_str_eq(it->units->dest->name, place[i]);
+	}
+}
+END_TEST
+
+/* The owner's command; how many recipients it was for. */
+static uint32_t
+act(enum queue_action action, enum queue_pick pick, const char *text)
+{
+	uint32_t recipients;
+	struct msg m;
+	int pair[2];
+
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_add_command(q, pair[0]);
+	msg_init(&m, CMD_QUEUE_ACT);
+	m.id = 1;
+	msg_put_u8(&m, (uint8_t)action);
+	msg_put_u32(&m, 1);
+	msg_put_u8(&m, (uint8_t)pick);
+	msg_put_str(&m, text);
+	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
+	turn(20);
+	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
+	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
+	(void)msg_get_sv(&m);
+	(void)msg_get_u32(&m);
+	recipients = msg_get_u32(&m);
+	msg_fini(&m);
+	close(pair[1]);
+	turn(5);
+	return recipients;
+}
+
+/* Whom a job is for, in order, a blank behind each; its id. */
+static uint32_t
+expect_job(char *to, size_t size)
+{
+	uint32_t id, i, n;
+	struct msg m;
+
+	to[0] = '\0';
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_JOB);
+	id = m.id;
+	(void)msg_get_sv(&m); /* delivery id */
+	(void)msg_get_sv(&m); /* domain */
+	if (msg_get_u8(&m) != 0) {
+		(void)msg_get_sv(&m);
+		(void)msg_get_u32(&m);
+		(void)msg_get_u8(&m);
+		(void)msg_get_u8(&m);
+		(void)msg_get_u8(&m);
+		(void)msg_get_sv(&m);
+		(void)msg_get_sv(&m);
+	}
+	(void)msg_get_sv(&m);
+	(void)msg_get_u64(&m);
+	(void)msg_get_u32(&m);
+	n = msg_get_u32(&m);
+	for (i = 0; i < n; i++) {
+		size_t at = strlen(to);
+		struct sv address;
+
+		(void)msg_get_u32(&m);
+		address = msg_get_sv(&m);
+		(void)snprintf(to + at, size - at, "%.*s ", SV_ARG(address));
+	}
+	ck_assert(!m.bad);
+	msg_fini(&m);
+	return id;
+}
+
+/* They go to one place, so that they are one unit; or to two. */
+START_TEST(queue_hold__is_for_those_who_are_meant)
+{
+	static const char *const to[] = {"x@a.test", "y@b.test"};
+	char got[200];
+
+	if (_i == 1)
+		configure("relay: { host: r.test, tls: off }\n");
+	io_close(&mx);
+	turn(10);
+	put_to("anna@example.org", to, 2);
+	ck_assert_uint_eq(act(QUEUE_HOLD, QUEUE_PICK_DOMAIN, "a.test"), 1);
+	ck_assert(only()->rcpt[0].held && !only()->rcpt[1].held);
+	end();
+	start();
+	turn(20);
+	mx_says(expect_job(got, sizeof got), true, 250, "250 taken");
+	ck_assert_str_eq(got, "y@b.test ");
+	ck_assert(is_silent(mx));
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	ck_assert_int_eq(only()->rcpt[0].unit->state, SCHED_HELD);
+	ck_assert_uint_eq(act(QUEUE_RETRY, QUEUE_PICK_ALL, ""), 0);
+	ck_assert(is_silent(mx));
+	ck_assert_uint_eq(act(QUEUE_RELEASE, QUEUE_PICK_DOMAIN, "b.test"), 0);
+	ck_assert(is_silent(mx));
+	ck_assert_uint_eq(act(QUEUE_RELEASE, QUEUE_PICK_DOMAIN, "a.test"), 1);
+	mx_says(expect_job(got, sizeof got), true, 250, "250 taken");
+	ck_assert_str_eq(got, "x@a.test ");
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+/* One of two in the air is held: he is so when it lands; and those who are
+ * left of a place when others are removed. */
+START_TEST(queue_hold__waits_for_the_landing)
+{
+	static const char *const to[] = {"x@a.test", "y@a.test"};
+	char got[200];
+	uint32_t id;
+
+	put_to("anna@example.org", to, 2);
+	id = expect_job(got, sizeof got);
+	ck_assert_str_eq(got, "x@a.test y@a.test ");
+	ck_assert_uint_eq(act(QUEUE_HOLD, QUEUE_PICK_ADDRESS, "y@a.test"), 1);
+	mx_says(id, false, 0, "no route to host");
+	ck_assert_int_ne(only()->units->state, SCHED_HELD);
+	ck_assert_uint_eq(act(QUEUE_REMOVE, QUEUE_PICK_ADDRESS, "x@a.test"), 1);
+	ck_assert_int_eq(only()->units->state, SCHED_HELD);
+	ck_assert_uint_eq(act(QUEUE_RELEASE, QUEUE_PICK_ALL, ""), 1);
+	ck_assert_uint_eq(act(QUEUE_RETRY, QUEUE_PICK_ALL, ""), 1);
+	id = expect_job(got, sizeof got);
+	ck_assert_str_eq(got, "y@a.test ");
+	ck_assert_uint_eq(act(QUEUE_HOLD, QUEUE_PICK_ALL, ""), 1);
+	mx_says(id, false, 0, "no route to host");
+	ck_assert_int_eq(only()->units->state, SCHED_HELD);
+}
+END_TEST
+
+/* auth's part: says which keys, signs (known), or does not. */
+static void
+auth_says(int rc, bool known)
+{
+	static const char *const selector[] = {"r", "e"};
+	uint32_t i;
+	struct msg m, q_;
+
+	ck_assert_int_eq(line_recv_fd(auth, &q_), RC_OK);
+	ck_assert_uint_eq(q_.type, AUTH_SIGN);
+	ck_assert(sv_eq(msg_get_sv(&q_), SV("example.org")));
+	ck_assert_uint_eq(msg_get_u32(&q_), known ? 2 : 0);
+	msg_init(&m, MSG_REPLY);
+	m.id = q_.id;
+	msg_fini(&q_);
+	msg_put_u32(&m, (uint32_t)rc);
+	msg_put_str(&m, "");
+	msg_put_u32(&m, rc == RC_OK || rc == RC_NOTFOUND ? 2 : 0);
+	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++) {
+		msg_put_u8(&m, (uint8_t)i);
+		msg_put_str(&m, selector[i]);
+		msg_put_str(&m, rc == RC_OK ? "SIGNED" : "");
+	}
+	ck_assert_int_eq(line_send_fd(auth, &m), RC_OK);
+	turn(20);
+}
+
+/* The body of a job, from its beginning; its id. */
+static uint32_t
+expect_body_of_job(char *out, size_t size)
+{
+	uint32_t id;
+	struct msg m;
+	int fd;
+
+	memset(out, 0, size);
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_JOB);
+	id = m.id;
+	fd = msg_take_fd(&m);
+	ck_assert_int_ge(pread(fd, out, size - 1, 0), 0);
+	close(fd);
+	msg_fini(&m);
+	return id;
+}
+
+START_TEST(queue__a_report_that_goes_outside_is_signed)
+{
+	char text[4000];
+
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	ck_assert_str_eq(only()->rcpt[0].address, "y@other.test");
+	auth_says(RC_NOTFOUND, false);
+	auth_says(RC_OK, true);
+	mx_says(expect_body_of_job(text, sizeof text), true, 250, "250 ok");
+	ck_assert_ptr_eq(strstr(text, "DKIM-Signature: v=1; "), text);
+	ck_assert_ptr_nonnull(strstr(text, "s=e;"));
+	ck_assert_ptr_nonnull(strstr(text, "\r\nFrom: Mail server"));
+	ck_assert_ptr_null(strstr(text, "Return-Path"));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+START_TEST(queue__a_report_waits_for_its_signature)
+{
+	char text[4000];
+
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	auth_says(RC_TEMP, false);
+	ck_assert(is_silent(mx));
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	hurry();
+	turn(20);
+	/* mx goes away while auth signs: nobody has tried. */
+	io_close(&mx);
+	turn(20);
+	auth_says(RC_NOTFOUND, false);
+	auth_says(RC_OK, true);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	ck_assert_uint_eq(only()->rcpt[0].attempts, 0);
+	connect_mx();
+	listed();
+	turn(20);
+	hurry();
+	turn(20);
+	auth_says(RC_NOTFOUND, false);
+	/* The domain is not ours any more. */
+	auth_says(RC_DENIED, true);
+	mx_says(expect_body_of_job(text, sizeof text), true, 250, "250 ok");
+	ck_assert_ptr_eq(strstr(text, "From: Mail server"), text);
+	/* And the process may end in the middle of it. */
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	end();
+	start();
+	ck_assert_uint_eq(spool_count(q->spool), 1);
 }
 END_TEST
 
@@ -345,6 +797,56 @@ START_TEST(queue__a_clock_that_steps_makes_nothing_older)
 }
 END_TEST
 
+#define YEAR (365LL * 24 * 3600 * 1000)
+
+/* A house that begins in 1970 until it has found the time. */
+START_TEST(queue__a_clock_that_is_set_moves_only_what_it_has_stamped)
+{
+	struct spool_item *old, *fresh;
+	int64_t came;
+
+	put_as("anna@example.org", "x@example.test");
+	came = only()->arrived;
+	mx_says(expect(mx, MX_JOB), false, 0, "no route to host");
+	end();
+	clk_set_offset(-56 * YEAR);
+	start();
+	put_as("anna@example.org", "y@other.test");
+	(void)expect(mx, MX_JOB);
+	old = spool_first(q->spool);
+	fresh = old->next;
+	ck_assert_int_eq(old->arrived, came);
+	ck_assert_int_lt(fresh->arrived, came - 55 * YEAR);
+	/* Nor does what could not be reached wait for the right year. */
+	ck_assert_int_lt(
+	    old->units->dest->wake - clk_mono(), 5LL * 3600 * 1000);
+	clk_set_offset(0);
+	queue_sweep(q);
+	ck_assert_int_eq(old->arrived, came);
+	ck_assert_int_lt(llabs(clk_now() - fresh->arrived), 60000);
+	turn(20);
+	end();
+	start();
+	ck_assert_int_eq(spool_first(q->spool)->arrived, came);
+	ck_assert_int_lt(
+	    llabs(clk_now() - spool_first(q->spool)->next->arrived), 60000);
+}
+END_TEST
+
+START_TEST(queue__nothing_has_come_later_than_now)
+{
+	put_as("anna@example.org", "x@example.test");
+	(void)expect(mx, MX_JOB);
+	end();
+	/* Back for good: what it was before was the wrong one. */
+	clk_set_offset(-2 * YEAR);
+	start();
+	clk_set_offset(-2 * YEAR - 24LL * 3600 * 1000);
+	queue_sweep(q);
+	ck_assert_int_le(only()->arrived, clk_now());
+}
+END_TEST
+
 START_TEST(queue__age_needs_tries_and_tries_need_age)
 {
 	put_as("anna@example.org", "x@example.test");
@@ -366,7 +868,7 @@ START_TEST(queue__what_is_held_stays_over_a_restart)
 {
 	put_as("anna@example.org", "x@example.test");
 	mx_says(expect(mx, MX_JOB), true, 450, "450 later");
-	spool_hold(q->spool, only(), true);
+	spool_hold(q->spool, only(), 0, true);
 	ck_assert_int_eq(spool_flush(q->spool), RC_OK);
 	end();
 	start();
@@ -450,8 +952,20 @@ service_tests(void)
 	tcase_add_test(t, queue__nobody_is_told_of_what_came_from_nobody);
 	tcase_add_test(t, queue__a_lost_mx_loses_no_message);
 	tcase_add_test(t, queue__a_garbled_answer_is_no_delivery);
+	tcase_add_test(t, queue__waits_for_what_mx_has_in_hand);
+	tcase_add_test(t, queue__takes_an_outcome_of_before_its_time);
+	tcase_add_loop_test(t, queue__a_late_failure_is_one_try, 0, 2);
+	tcase_add_test(t, queue__what_it_adopted_is_lost_with_mx);
+	tcase_add_test(t, queue__a_smarthost_is_another_place_for_another_user);
 	tcase_add_test(t, queue__a_clock_that_steps_makes_nothing_older);
+	tcase_add_test(
+	    t, queue__a_clock_that_is_set_moves_only_what_it_has_stamped);
+	tcase_add_test(t, queue__nothing_has_come_later_than_now);
 	tcase_add_test(t, queue__age_needs_tries_and_tries_need_age);
+	tcase_add_test(t, queue__a_report_that_goes_outside_is_signed);
+	tcase_add_test(t, queue__a_report_waits_for_its_signature);
+	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
+	tcase_add_test(t, queue_hold__waits_for_the_landing);
 	tcase_add_test(t, queue__what_is_held_stays_over_a_restart);
 	tcase_add_test(t, queue__starts_with_a_hundred_thousand);
 	return t;

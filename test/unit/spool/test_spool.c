@@ -18,6 +18,7 @@
 static char dir[64];
 static int home = -1, dirfd_ = -1;
 static struct spool *s;
+static const struct journal_io *disk; /* NULL: the real one */
 
 static int
 remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
@@ -49,13 +50,14 @@ again(void)
 	int r;
 
 	spool_close(&s);
-	r = spool_open(dirfd_, NULL, place, NULL, &s, &err);
+	r = spool_open(dirfd_, disk, place, NULL, &s, &err);
 	ck_assert_msg(r == RC_OK, "%s: %s", rc_name(r), err.text);
 }
 
 static void
 setup(void)
 {
+	disk = NULL;
 	home = open(".", O_RDONLY | O_DIRECTORY);
 	strcpy(dir, "spool-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
@@ -179,8 +181,9 @@ START_TEST(spool__remembers_tries_places_marks_and_steps)
 	spool_tried(s, it, 1, 12345, SV("450 later"));
 	spool_tried(s, it, 1, 23456, SV("451 later still"));
 	spool_place(s, "example.test", 34567, 3, SV("no answer"));
-	spool_hold(s, it, true);
+	spool_hold(s, it, 1, true);
 	spool_told(s, it);
+	clk_set_offset(1000000);
 	spool_stepped(s, 1000000);
 	ck_assert_int_eq(put(2, "later", 1), RC_OK);
 	places[0] = '\0';
@@ -192,14 +195,15 @@ START_TEST(spool__remembers_tries_places_marks_and_steps)
 	ck_assert_uint_eq(it->rcpt[1].attempts, 2);
 	ck_assert_int_eq(it->rcpt[1].next_try, 23456);
 	ck_assert_str_eq(places, "example.test 3 34567 no answer;");
-	ck_assert(it->held && it->told);
+	ck_assert(it->rcpt[1].held && !it->rcpt[0].held && it->told);
 	ck_assert_int_eq(it->arrived, arrived + 1000000);
-	ck_assert(!it->next->held && !it->next->told);
-	ck_assert_int_lt(it->next->arrived, arrived + 500000);
-	spool_hold(s, it, false);
+	ck_assert(!it->next->rcpt[0].held && !it->next->told);
+	ck_assert_int_lt(it->next->arrived, arrived + 1500000);
+	clk_set_offset(0);
+	spool_hold(s, it, 1, false);
 	ck_assert_int_eq(spool_flush(s), RC_OK);
 	again();
-	ck_assert(!spool_first(s)->held);
+	ck_assert(!spool_first(s)->rcpt[1].held);
 }
 END_TEST
 
@@ -388,6 +392,218 @@ START_TEST(spool_body__a_large_one_has_a_file_without_a_name)
 }
 END_TEST
 
+/* ---- what holds others back is written anew ---- */
+
+static uint64_t used;
+
+static int
+add_size(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+{
+	(void)path;
+	(void)type;
+	(void)ftw;
+	used += (uint64_t)sb->st_size;
+	return 0;
+}
+
+static uint64_t
+log_bytes(void)
+{
+	used = 0;
+	ck_assert_int_eq(nftw("log", add_size, 16, FTW_PHYS), 0);
+	return used;
+}
+
+/* One that waits since long ago, and after it a hundred megabytes of letters
+ * that are delivered. */
+static void
+outlive(void)
+{
+	uint64_t size = 4 << 20;
+	int fd = memfd_create("m", MFD_CLOEXEC);
+	struct spool_item *it;
+	int i;
+
+	ck_assert_int_eq(put(1, "hello", 2), RC_OK);
+	it = spool_first(s);
+	spool_tried(s, it, 1, 12345, SV("450 later"));
+	spool_tried(s, it, 1, 23456, SV("451 later still"));
+	spool_told(s, it);
+	spool_hold(s, it, 1, true);
+	settle(it, 0, SPOOL_DELIVERED);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	for (i = 0; i < 25; i++) {
+		ck_assert_int_eq(
+		    put_fd((uint8_t)(100 + i), fd, size, 1), RC_OK);
+		settle(spool_first(s)->next, 0, SPOOL_DELIVERED);
+	}
+	close(fd);
+	ck_assert_uint_gt(log_bytes(), 90u << 20);
+}
+
+static void
+expect_outlived(uint64_t name)
+{
+	struct spool_item *it = spool_first(s);
+
+	ck_assert_uint_eq(spool_count(s), 1);
+	ck_assert_uint_eq(it->seq, name);
+	ck_assert_uint_eq(it->delivery_id[0], 1);
+	ck_assert_str_eq(it->sender, "y@example.org");
+	ck_assert_str_eq(it->owner, "ben");
+	ck_assert_uint_eq(it->nrcpt, 2);
+	ck_assert_int_eq(it->rcpt[0].outcome, SPOOL_DELIVERED);
+	ck_assert(it->rcpt[0].local && !it->rcpt[1].local);
+	ck_assert_int_eq(it->rcpt[1].outcome, SPOOL_WAITS);
+	ck_assert_uint_eq(it->rcpt[1].attempts, 2);
+	ck_assert_int_eq(it->rcpt[1].next_try, 23456);
+	ck_assert_uint_eq(it->nattempt, 2);
+	ck_assert_str_eq(it->attempt[0].said, "450 later");
+	ck_assert_str_eq(it->attempt[1].said, "451 later still");
+	ck_assert(it->told && it->rcpt[1].held && !it->rcpt[0].held);
+	ck_assert_uint_eq(it->flags, SPOOL_BARE);
+	expect_body(it, "hello");
+}
+
+static void
+tidy(void)
+{
+	spool_tidy(s);
+	ck_assert_int_eq(spool_flush(s), RC_OK);
+}
+
+START_TEST(spool_tidy__gives_back_what_one_message_held_back)
+{
+	uint64_t name;
+	int64_t arrived;
+
+	outlive();
+	name = spool_first(s)->seq;
+	arrived = spool_first(s)->arrived;
+	tidy();
+	tidy();
+	tidy();
+	ck_assert_uint_lt(log_bytes(), 8u << 20);
+	expect_outlived(name);
+	again();
+	expect_outlived(name);
+	ck_assert_int_eq(spool_first(s)->arrived, arrived);
+	/* And it ends like any other. */
+	settle(spool_first(s), 1, SPOOL_FAILED);
+	again();
+	ck_assert_uint_eq(spool_count(s), 0);
+}
+END_TEST
+
+/* rounds of tidying, and then the power fails: before the last one's flush, or
+ * behind it. */
+START_TEST(spool_tidy__is_one_message_after_a_crash)
+{
+	static const struct {
+		int rounds;
+		bool flush;
+	} rows[] = {{1, false}, {1, true}, {2, false}, {2, true}, {3, true}};
+	struct err err = {0};
+	int status = -1, i;
+	uint64_t name;
+	pid_t pid;
+
+	outlive();
+	name = spool_first(s)->seq;
+	spool_close(&s);
+	pid = fork();
+	if (pid == 0) {
+		if (spool_open(dirfd_, NULL, NULL, NULL, &s, &err) != RC_OK)
+			_exit(1);
+		for (i = 1; i <= rows[_i].rounds; i++) {
+			spool_tidy(s);
+			if ((i < rows[_i].rounds || rows[_i].flush) &&
+			    spool_flush(s) != RC_OK)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	again();
+	expect_outlived(name);
+	for (i = 0; i < 4; i++)
+		tidy();
+	ck_assert_uint_lt(log_bytes(), 8u << 20);
+	expect_outlived(name);
+	again();
+	expect_outlived(name);
+}
+END_TEST
+
+static int
+nothing_free(const struct journal_io *io, int fd, uint64_t *out)
+{
+	(void)io;
+	(void)fd;
+	*out = 1 << 20;
+	return 0;
+}
+
+START_TEST(spool_tidy__writes_nothing_anew_on_a_full_disk)
+{
+	struct journal_io full = journal_disk;
+	uint64_t name, body;
+	int i;
+
+	outlive();
+	full.free_bytes = nothing_free;
+	disk = &full;
+	again();
+	name = spool_first(s)->seq;
+	body = spool_first(s)->body;
+	for (i = 0; i < 4; i++)
+		tidy();
+	ck_assert_uint_eq(spool_first(s)->body, body);
+	expect_outlived(name);
+	spool_close(&s);
+}
+END_TEST
+
+START_TEST(spool_tidy__leaves_the_damaged_where_it_is)
+{
+	char name[300] = "", byte;
+	uint64_t body, size = 2 << 20;
+	struct err err = {0};
+	int fd = memfd_create("m", MFD_CLOEXEC), i;
+	FILE *p;
+
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	ck_assert_int_eq(put_fd(50, fd, size, 2), RC_OK);
+	body = spool_first(s)->body;
+	p = popen("ls log/body-*", "r");
+	ck_assert_ptr_nonnull(fgets(name, sizeof name, p));
+	pclose(p);
+	name[strcspn(name, "\n")] = '\0';
+	close(fd);
+	fd = open(name, O_RDWR);
+	ck_assert_int_eq(pread(fd, &byte, 1, 1 << 20), 1);
+	byte ^= 1;
+	ck_assert_int_eq(pwrite(fd, &byte, 1, 1 << 20), 1);
+	close(fd);
+	/* Nor is it sent to anybody. */
+	ck_assert_int_eq(
+	    spool_body(s, spool_first(s), SV(""), &fd, &err), RC_DAMAGED);
+	fd = memfd_create("m", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	for (i = 0; i < 60; i++) {
+		ck_assert_int_eq(
+		    put_fd((uint8_t)(100 + i), fd, size, 1), RC_OK);
+		settle(spool_first(s)->next, 0, SPOOL_DELIVERED);
+	}
+	close(fd);
+	for (i = 0; i < 4; i++)
+		tidy();
+	ck_assert_uint_eq(spool_count(s), 1);
+	ck_assert_uint_eq(spool_first(s)->body, body);
+}
+END_TEST
+
 TCase *
 spool_tests(void)
 {
@@ -407,5 +623,9 @@ spool_tests(void)
 	tcase_add_test(
 	    t, spool_put__refuses_a_descriptor_that_is_not_what_was_said);
 	tcase_add_test(t, spool_body__a_large_one_has_a_file_without_a_name);
+	tcase_add_test(t, spool_tidy__gives_back_what_one_message_held_back);
+	tcase_add_loop_test(t, spool_tidy__is_one_message_after_a_crash, 0, 5);
+	tcase_add_test(t, spool_tidy__writes_nothing_anew_on_a_full_disk);
+	tcase_add_test(t, spool_tidy__leaves_the_damaged_where_it_is);
 	return t;
 }

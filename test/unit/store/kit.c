@@ -27,9 +27,44 @@ kit_make(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 
+/*
+ * Every account that a test leaves is read by the program that knows the
+ * format from its description only, and must look the same to it.
+ */
+static void
+compare_reader(const char *reader)
+{
+	const struct store_opts o = {.readonly = true};
+	struct store *st = NULL;
+	struct err err = {0, ""};
+	char cmd[600], chunk[4096], *want;
+	struct buf got;
+	size_t n;
+	FILE *f;
+
+	if (store_open(dir, &o, &st, &err) != RC_OK)
+		return; /* the test has made it so */
+	want = kit_dump(st);
+	store_close(&st);
+	buf_init(&got, 64 << 20);
+	(void)snprintf(cmd, sizeof cmd, "python3 '%s' dump '%s'", reader, dir);
+	f = popen(cmd, "r");
+	ck_assert_ptr_nonnull(f);
+	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		buf_add(&got, chunk, n);
+	ck_assert_int_eq(pclose(f), 0);
+	ck_assert_str_eq(want, got.n > 0 ? got.p : "");
+	buf_fini(&got);
+	free(want);
+}
+
 void
 kit_remove(void)
 {
+	const char *reader = getenv("ACCOUNT_READER");
+
+	if (reader != NULL)
+		compare_reader(reader);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -7,7 +7,8 @@
 
 #include "store/store.h"
 
-/* Makes a folder under the working one; kit_remove takes it away. */
+/* Makes a folder under the working one; kit_remove takes it away, after it has
+ * compared it with what test/format/reader.py reads. */
 void kit_make(void);
 void kit_remove(void);
 const char *kit_dir(void);

@@ -1,0 +1,212 @@
+/*
+ * Folders of files, one message each.  Flags and dates are in a file
+ * index.tsv of the folder, where an export has written it; else the date is
+ * that of the message's Date field, else the file's.
+ */
+#include "base/ascii.h"
+#include "exchange/file.h"
+#include "exchange/index.h"
+#include "mail/date.h"
+
+#define DEPTH_MAX 32
+#define INDEX_MAX (64u << 20)
+
+struct walk {
+	struct exchange *x;
+	const struct sink *to;
+	struct folder_map map;
+	bool counting;
+	struct file_index index;
+	struct sv file;
+	int64_t date; /* of the Date field */
+	int32_t zone;
+};
+
+/* The Date field, if it is among the first bytes. */
+static void
+look_at_head(void *arg, struct sv s)
+{
+	struct walk *w = arg;
+
+	w->date = 0;
+	while (s.n > 0) {
+		struct sv line = sv_trim(sv_split(&s, '\n'));
+
+		if (line.n == 0)
+			return;
+		if (sv_istarts(line, SV("Date:"))) {
+			if (mail_date_parse(
+				sv_skip(line, 5), &w->date, &w->zone) != RC_OK)
+				w->date = 0;
+			return;
+		}
+	}
+}
+
+static void
+fill(void *arg, struct exchange_msg *m)
+{
+	struct walk *w = arg;
+	struct file_entry e;
+
+	if (file_index_find(&w->index, w->file, &e)) {
+		m->flags = e.flags;
+		m->date = e.date;
+		m->zone = e.zone;
+	} else if (w->date != 0) {
+		m->date = w->date;
+		m->zone = w->zone;
+	}
+}
+
+static bool
+is_message(const struct broker_names *names, size_t i)
+{
+	struct sv name = broker_name(names, i), end;
+
+	end = sv_skip(name, sv_rchr(name, '.'));
+	return name.p[0] != '.' &&
+	       broker_name_type(names, i) != BROKER_FOLDER &&
+	       (sv_ieq(end, SV(".eml")) || sv_ieq(end, SV(".msg")) ||
+		   sv_ieq(end, SV(".txt")) || sv_ieq(end, SV(".mail")));
+}
+
+static int
+files(struct walk *w, struct sv dir, const struct broker_names *names,
+    struct err *err)
+{
+	struct file_source f = {.x = w->x,
+	    .to = w->to,
+	    .fill = fill,
+	    .head = look_at_head,
+	    .arg = w};
+	struct buf path;
+	size_t i;
+	int r = RC_OK;
+
+	buf_init(&path, EXCHANGE_PATH_MAX);
+	for (i = 0; i < names->n && r == RC_OK; i++) {
+		struct exchange_msg m = {.date = 0};
+
+		if (!is_message(names, i))
+			continue;
+		buf_reset(&path);
+		buf_addsv(&path, dir);
+		buf_addsv(&path, broker_name(names, i));
+		m.name = buf_sv(&path);
+		w->file = broker_name(names, i);
+		w->date = 0;
+		report_advance(w->x->report, 1);
+		r = file_push(&f, path.p, &m, err);
+	}
+	buf_fini(&path);
+	return r;
+}
+
+static void
+load_index(struct walk *w, struct sv dir)
+{
+	struct buf path;
+	struct err why;
+
+	file_index_reset(&w->index);
+	buf_init(&path, EXCHANGE_PATH_MAX);
+	buf_addsv(&path, dir);
+	buf_adds(&path, INDEX_FILE);
+	if (broker_read(w->x->broker, path.p, &w->index.text, &why) == RC_OK)
+		file_index_sort(&w->index);
+	else if (why.code != RC_NOTFOUND)
+		report_skip(w->x->report, buf_sv(&path), why.text);
+	buf_fini(&path);
+}
+
+static int
+mailbox(struct walk *w, struct sv dir, struct sv name,
+    const struct broker_names *names, struct err *err)
+{
+	struct exchange_folder f = {.name = name.n > 0 ? name : SV("INBOX")};
+	size_t i, n = 0;
+	int r;
+
+	for (i = 0; i < names->n; i++)
+		n += is_message(names, i);
+	(void)folder_map_find(
+	    &w->map, dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), &f);
+	if (!exchange_wants_folder(w->x, f.name))
+		return RC_OK;
+	if (w->counting)
+		report_expect(w->x->report, n);
+	/* A folder without messages is one if an export says so. */
+	if (w->counting ||
+	    (n == 0 && !folder_map_find(&w->map,
+			   dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), &f)))
+		return RC_OK;
+	report_folder(w->x->report, f.name);
+	load_index(w, dir);
+	r = w->to->folder(w->to->arg, &f, err);
+	if (r != RC_OK)
+		return r == RC_DENIED ? RC_OK : r;
+	r = files(w, dir, names, err);
+	if (r == RC_OK)
+		r = w->to->folder_end(w->to->arg, err);
+	if (r == RC_OK)
+		report_folder_end(w->x->report);
+	return r;
+}
+
+static int
+visit(struct walk *w, struct sv dir, unsigned depth, struct err *err)
+{
+	struct broker_names names;
+	struct buf path;
+	struct err why;
+	size_t i;
+	int r;
+
+	buf_init(&path, EXCHANGE_PATH_MAX);
+	buf_addsv(&path, dir);
+	if (broker_list(w->x->broker, path.p, &names, &why) != RC_OK) {
+		if (!w->counting)
+			report_skip(w->x->report, dir, why.text);
+		buf_fini(&path);
+		return RC_OK;
+	}
+	r = mailbox(
+	    w, dir, dir.n > 0 ? sv_first(dir, dir.n - 1) : dir, &names, err);
+	for (i = 0; i < names.n && r == RC_OK; i++) {
+		struct sv entry = broker_name(&names, i);
+
+		if (broker_name_type(&names, i) != BROKER_FOLDER ||
+		    entry.p[0] == '.')
+			continue;
+		buf_reset(&path);
+		buf_addsv(&path, dir);
+		buf_addsv(&path, entry);
+		buf_addc(&path, '/');
+		if (depth < DEPTH_MAX && buf_ok(&path))
+			r = visit(w, buf_sv(&path), depth + 1, err);
+		else if (!w->counting)
+			report_skip(w->x->report, buf_sv(&path),
+			    "folders are too deep");
+	}
+	broker_names_fini(&names);
+	buf_fini(&path);
+	return r;
+}
+
+int
+from_eml(struct exchange *x, const struct sink *to, struct err *err)
+{
+	struct walk w = {.x = x, .to = to, .counting = true};
+	int r;
+
+	folder_map_load(&w.map, x->broker);
+	file_index_init(&w.index, INDEX_MAX);
+	r = visit(&w, SV(""), 0, err);
+	w.counting = false;
+	if (r == RC_OK)
+		r = visit(&w, SV(""), 0, err);
+	file_index_fini(&w.index);
+	folder_map_fini(&w.map);
+	return r;
+}

@@ -1,0 +1,58 @@
+/*
+ * The names of Maildir and Maildir++, pure:
+ *
+ *   cur/1700000000.M1P2.host,S=123:2,FRS   flags behind ":2,"
+ *   new/1700000000.M1P2.host               not looked at yet
+ *   .Sub.Folder/                           levels after dots, modified UTF-7
+ *   dovecot-keywords                       "0 $Label1": what "a" stands for
+ */
+#ifndef EXCHANGE_MAILDIR_H
+#define EXCHANGE_MAILDIR_H
+
+#include "base/buf.h"
+
+#define MAILDIR_KEYWORDS    26
+#define MAILDIR_KEYWORD_MAX 200
+
+/* The keywords of a folder; name[0] is "a". */
+struct maildir_keywords {
+	char *name[MAILDIR_KEYWORDS]; /* NULL: none */
+};
+
+void maildir_keywords_fini(struct maildir_keywords *k);
+/*
+ * Reads a file dovecot-keywords: "NUMBER NAME" a line.  What is no such line,
+ * or names no keyword of IMAP, is left out; *bad_out counts those.
+ */
+void maildir_keywords_parse(
+    struct sv text, struct maildir_keywords *out, unsigned *bad_out);
+/* The letter of that keyword, which is added if there is room; NUL if not. */
+char maildir_keyword_letter(struct maildir_keywords *k, struct sv name);
+void maildir_keywords_print(const struct maildir_keywords *k, struct buf *out);
+
+/* The name without its flags: what stays as long as the message does. */
+struct sv maildir_base(struct sv name);
+
+/*
+ * The flags of a file name as those of IMAP, separated by spaces: D \Draft,
+ * F \Flagged, P $Forwarded, R \Answered, S \Seen, T \Deleted, small letters
+ * keywords.  *unknown_out: letters that mean nothing here.
+ */
+void maildir_flags(struct sv name, const struct maildir_keywords *k,
+    struct buf *out, unsigned *unknown_out);
+/*
+ * The reverse, ":2," included, in the order of the alphabet.  *lost_out
+ * counts keywords for which there is no letter left.
+ */
+void maildir_info(struct sv flags, struct maildir_keywords *k, struct buf *out,
+    unsigned *lost_out);
+
+/*
+ * ".Sub.Folder" as a mailbox's name, "Sub/Folder", and back.  What is no
+ * modified UTF-7 is taken as UTF-8.  RC_SYNTAX: no such name.
+ */
+int maildir_folder_name(struct sv dir, struct buf *out) RC_USE_RESULT;
+/* RC_NOSUPPORT: a dot in the name cannot be written. */
+int maildir_folder_dir(struct sv name, struct buf *out) RC_USE_RESULT;
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * How mail passes through an import or export: a source pushes folder after
+ * folder and message after message into a sink.
+ *
+ *   folder, { want, begin, bytes ..., end | drop } ..., folder_end
+ *
+ * Every function that returns int ends the run with what it returns, but
+ * folder: RC_DENIED there leaves that folder out (the sink has said why).
+ * A source says itself what it cannot read (report_skip) and goes on.
+ * Message bytes have CR LF.
+ */
+#ifndef EXCHANGE_MESSAGE_H
+#define EXCHANGE_MESSAGE_H
+
+#include "exchange/broker.h"
+#include "exchange/report.h"
+#include "imap/client/client.h"
+
+#define EXCHANGE_MESSAGE_MAX (64u << 20) /* what APPEND takes */
+#define EXCHANGE_PATH_MAX    4096
+
+struct exchange_folder {
+	struct sv name; /* UTF-8, '/' between levels, "INBOX" */
+	unsigned uses;	/* IMAP_LIST_DRAFTS ... */
+};
+
+struct exchange_msg {
+	struct sv name;	 /* for people */
+	struct sv key;	 /* as want() got it; empty: its content is the key */
+	struct sv flags; /* of IMAP, separated by spaces */
+	int64_t date;	 /* INTERNALDATE; 0: none */
+	int32_t zone;	 /* minutes east of UTC */
+};
+
+struct sink {
+	int (*folder)(
+	    void *arg, const struct exchange_folder *f, struct err *err);
+	/* false: it is there already; not called for messages without key. */
+	bool (*want)(void *arg, struct sv key);
+	int (*begin)(void *arg, struct err *err);
+	int (*bytes)(void *arg, struct sv bytes, struct err *err);
+	int (*end)(void *arg, const struct exchange_msg *m, struct err *err);
+	/* The message that was begun could not be read to its end. */
+	void (*drop)(void *arg);
+	int (*folder_end)(void *arg, struct err *err);
+	void *arg;
+};
+
+/* What all sources and sinks work with. */
+struct exchange {
+	struct broker *broker;
+	struct report *report;
+	const char *into;  /* the folder that all goes below, or NULL */
+	const char **only; /* if not empty: these folders only */
+	size_t nonly;
+};
+
+/* Is that folder one of those that were asked for? */
+bool exchange_wants_folder(const struct exchange *x, struct sv name);
+
+/* ---- sources (from_NAME.c) ---- */
+
+int from_maildir(
+    struct exchange *x, const struct sink *to, struct err *err) RC_USE_RESULT;
+/* A file, or with path "" all files of the folder and those below. */
+int from_mbox(struct exchange *x, const char *path, const struct sink *to,
+    struct err *err) RC_USE_RESULT;
+int from_eml(
+    struct exchange *x, const struct sink *to, struct err *err) RC_USE_RESULT;
+/* All mailboxes of a session that is logged in. */
+int from_imap(struct exchange *x, struct imap_client *c, const struct sink *to,
+    struct err *err) RC_USE_RESULT;
+
+/* ---- sinks (to_NAME.c) ---- */
+
+enum files_format {
+	FILES_MAILDIR,
+	FILES_MBOX,
+	FILES_EML
+};
+
+struct to_files;
+struct to_files *to_files_new(struct exchange *x, enum files_format format);
+void to_files_free(struct to_files **t);
+void to_files_sink(struct to_files *t, struct sink *out);
+/* Writes what is to be written at the end. */
+int to_files_end(struct to_files *t, struct err *err) RC_USE_RESULT;
+
+struct state;
+struct to_imap;
+/* All are borrowed. */
+struct to_imap *to_imap_new(
+    struct exchange *x, struct imap_client *c, struct state *state);
+void to_imap_free(struct to_imap **t);
+/*
+ * To be called first: learns the folders, and finds out what came of a run
+ * that was broken off.
+ */
+int to_imap_begin(struct to_imap *t, struct err *err) RC_USE_RESULT;
+void to_imap_sink(struct to_imap *t, struct sink *out);
+int to_imap_end(struct to_imap *t, struct err *err) RC_USE_RESULT;
+
+/* ---- folders.tsv: what no format of files can say ---- */
+
+/*
+ * An export writes a file folders.tsv: one line for each folder, its path, its
+ * name, and its special uses.  An import reads it, if it is there.
+ */
+#define FOLDERS_FILE "folders.tsv"
+
+struct folder_map {
+	struct buf text;
+};
+
+/* Fine if there is none. */
+void folder_map_load(struct folder_map *m, struct broker *b);
+void folder_map_fini(struct folder_map *m);
+/* False: it is not listed. */
+bool folder_map_find(
+    const struct folder_map *m, struct sv path, struct exchange_folder *out);
+void folder_map_put(
+    struct buf *out, struct sv path, const struct exchange_folder *f);
+
+#endif

@@ -1,0 +1,79 @@
+/* Inside to_imap.c, to_imap_folders.c and to_imap_recover.c only. */
+#ifndef EXCHANGE_TO_IMAP_H
+#define EXCHANGE_TO_IMAP_H
+
+#include <sodium.h>
+
+#include "exchange/area.h"
+#include "exchange/message.h"
+#include "exchange/state.h"
+
+#define BATCH_BYTES (1u << 20)
+#define BATCH_TEXT  (64u << 10)
+
+/* A mailbox of the server. */
+struct to_folder {
+	char *name;
+	unsigned uses;
+};
+
+struct batch_msg {
+	uint64_t off, size; /* in the area */
+	int64_t date;
+	int32_t zone;
+	bool nul;
+	size_t flags, nflags, name, nname; /* in the batch's texts */
+};
+
+struct to_imap {
+	struct exchange *x;
+	struct imap_client *c;
+	struct state *state;
+	struct to_folder *folder;
+	size_t nfolder, cap;
+	char delimiter;	       /* of the server, NUL: not known */
+	struct state_set pass; /* keys by content that this run has met */
+
+	/* The folder that is being read, and where it goes. */
+	struct buf source, dest;
+	bool virtual; /* shows what other folders hold */
+	uint32_t uidvalidity, uidnext;
+	bool uidnext_known;
+
+	/* The batch. */
+	struct area area;
+	struct state_try try;
+	struct batch_msg msg[STATE_BATCH];
+	struct buf flags, names;
+	struct buf log; /* what the state's file is to get */
+
+	/* The message that is coming. */
+	uint64_t start; /* in the area */
+	bool nul;
+	crypto_generichash_state hash;
+};
+
+/* ---- to_imap.c ---- */
+
+/* Sends the batch. */
+int to_imap_flush(struct to_imap *t, struct err *err) RC_USE_RESULT;
+/* Writes what waits for the state's file. */
+int to_imap_log(struct to_imap *t, struct err *err) RC_USE_RESULT;
+
+/* ---- to_imap_folders.c ---- */
+
+int to_imap_list(struct to_imap *t, struct err *err) RC_USE_RESULT;
+/* UIDVALIDITY and UIDNEXT of a mailbox; RC_PERM: there is none. */
+int to_imap_status(
+    struct to_imap *t, struct sv name, struct err *err) RC_USE_RESULT;
+/* The sink's. */
+int to_imap_folder(void *arg, const struct exchange_folder *f, struct err *err);
+/* A mailbox's name as the server writes it. */
+void to_imap_put_name(struct to_imap *t, struct sv name, struct buf *out);
+
+/* ---- to_imap_recover.c ---- */
+
+/* Ends the try that a run before has left open. */
+int to_imap_recover(struct to_imap *t, struct err *err) RC_USE_RESULT;
+
+#endif

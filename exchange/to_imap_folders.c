@@ -1,0 +1,234 @@
+/* Which mailbox of the server a folder's messages go into. */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+#include "exchange/to_imap.h"
+
+#define FOLDERS_MAX 20000
+/* Uses that a person has one mailbox for. */
+#define OWN_USES                                              \
+	(IMAP_LIST_DRAFTS | IMAP_LIST_SENT | IMAP_LIST_JUNK | \
+	    IMAP_LIST_TRASH | IMAP_LIST_ARCHIVE)
+#define VIRTUAL_USES (IMAP_LIST_ALL | IMAP_LIST_FLAGGED)
+
+/* The server's delimiter for ours.  A delimiter inside a level would make two
+ * of it. */
+void
+to_imap_put_name(struct to_imap *t, struct sv name, struct buf *out)
+{
+	char d = t->delimiter;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, name.n + 1);
+	for (i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (c == '/' && d != '\0')
+			c = d;
+		else if (c == d && d != '\0')
+			c = '_';
+		buf_addc(&b, c);
+	}
+	imap_put_mailbox(out, buf_sv(&b), false);
+	buf_fini(&b);
+}
+
+static void
+add_folder(struct to_imap *t, struct sv name, unsigned uses)
+{
+	t->folder =
+	    xgrow(t->folder, &t->cap, t->nfolder + 1, sizeof *t->folder);
+	t->folder[t->nfolder++] = (struct to_folder){sv_dup(name), uses};
+}
+
+static void
+on_list(void *arg, const struct imap_response *r)
+{
+	struct to_imap *t = arg;
+
+	if (r->kind != IMAP_RESPONSE_LIST || t->nfolder == FOLDERS_MAX)
+		return;
+	if (r->list.delimiter != '\0')
+		t->delimiter = r->list.delimiter;
+	if ((r->list.attributes & IMAP_LIST_NOSELECT) == 0)
+		add_folder(
+		    t, r->list.name, r->list.attributes & IMAP_LIST_USES);
+}
+
+int
+to_imap_list(struct to_imap *t, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_list, .arg = t};
+
+	if (imap_client_can(t->c, SV("LIST-EXTENDED")) &&
+	    imap_client_can(t->c, SV("SPECIAL-USE")))
+		return imap_client_command(t->c, &ops,
+		    SV("LIST \"\" \"*\" RETURN (SPECIAL-USE)"), err);
+	return imap_client_command(t->c, &ops, SV("LIST \"\" \"*\""), err);
+}
+
+static void
+on_status(void *arg, const struct imap_response *r)
+{
+	struct to_imap *t = arg;
+
+	if (r->kind != IMAP_RESPONSE_STATUS)
+		return;
+	t->uidvalidity = r->status.uidvalidity;
+	t->uidnext = r->status.uidnext;
+}
+
+int
+to_imap_status(struct to_imap *t, struct sv name, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_status, .arg = t};
+	struct buf b;
+	int r;
+
+	t->uidvalidity = t->uidnext = 0;
+	t->uidnext_known = false;
+	buf_init(&b, 16384);
+	buf_adds(&b, "STATUS ");
+	to_imap_put_name(t, name, &b);
+	buf_adds(&b, " (UIDNEXT UIDVALIDITY)");
+	r = imap_client_command(t->c, &ops, buf_sv(&b), err);
+	buf_fini(&b);
+	if (r == RC_OK && (t->uidvalidity == 0 || t->uidnext == 0))
+		r = err_set(err, RC_SYNTAX,
+		    "the server does not say UIDVALIDITY and UIDNEXT");
+	t->uidnext_known = r == RC_OK;
+	return r;
+}
+
+/* ---- choosing ---- */
+
+static const struct to_folder *
+find_use(const struct to_imap *t, unsigned use)
+{
+	size_t i;
+
+	for (i = 0; i < t->nfolder; i++)
+		if ((t->folder[i].uses & use) != 0)
+			return &t->folder[i];
+	return NULL;
+}
+
+static bool
+exists(const struct to_imap *t, struct sv name)
+{
+	size_t i;
+
+	for (i = 0; i < t->nfolder; i++)
+		if (sv_eq(sv_str(t->folder[i].name), name))
+			return true;
+	return false;
+}
+
+/* "Sent Items" that is \Sent goes into what is \Sent here. */
+static void
+choose(struct to_imap *t, const struct exchange_folder *f)
+{
+	unsigned use = f->uses & OWN_USES;
+	const struct to_folder *own = use != 0 ? find_use(t, use) : NULL;
+
+	buf_reset(&t->dest);
+	if (t->x->into != NULL) {
+		buf_adds(&t->dest, t->x->into);
+		if (sv_eq(f->name, SV("INBOX")))
+			return;
+		buf_addc(&t->dest, '/');
+		buf_addsv(&t->dest, f->name);
+	} else if (own != NULL) {
+		buf_adds(&t->dest, own->name);
+	} else {
+		utf8_repair(&t->dest, f->name);
+	}
+}
+
+static int
+command_name(
+    struct to_imap *t, const char *verb, const char *more, struct err *err)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, 16384);
+	buf_adds(&b, verb);
+	buf_addc(&b, ' ');
+	to_imap_put_name(t, buf_sv(&t->dest), &b);
+	buf_adds(&b, more);
+	r = imap_client_command(t->c, NULL, buf_sv(&b), err);
+	buf_fini(&b);
+	return r;
+}
+
+static int
+create(struct to_imap *t, unsigned uses, struct err *err)
+{
+	static const struct {
+		unsigned use;
+		const char *words;
+	} how[] = {
+	    {IMAP_LIST_DRAFTS, " (USE (\\Drafts))"},
+	    {IMAP_LIST_SENT, " (USE (\\Sent))"},
+	    {IMAP_LIST_JUNK, " (USE (\\Junk))"},
+	    {IMAP_LIST_TRASH, " (USE (\\Trash))"},
+	    {IMAP_LIST_ARCHIVE, " (USE (\\Archive))"},
+	};
+	const char *words = "";
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof how / sizeof how[0]; i++)
+		if ((uses & how[i].use) != 0 && t->x->into == NULL &&
+		    imap_client_can(t->c, SV("CREATE-SPECIAL-USE")))
+			words = how[i].words;
+	r = command_name(t, "CREATE", words, err);
+	if (r == RC_PERM && words[0] != '\0')
+		r = command_name(t, "CREATE", "", err);
+	if (r != RC_OK)
+		return r;
+	add_folder(t, buf_sv(&t->dest), words[0] != '\0' ? uses : 0);
+	/* So that mail programs show it.  Not worth a failure. */
+	r = command_name(t, "SUBSCRIBE", "", err);
+	return r == RC_PERM ? RC_OK : r;
+}
+
+int
+to_imap_folder(void *arg, const struct exchange_folder *f, struct err *err)
+{
+	struct to_imap *t = arg;
+	struct err why = {.text = ""};
+	uint32_t before;
+	int r = RC_OK;
+
+	buf_reset(&t->source);
+	buf_addsv(&t->source, f->name);
+	t->virtual = (f->uses & VIRTUAL_USES) != 0;
+	choose(t, f);
+	if (!buf_ok(&t->dest) || !buf_ok(&t->source)) {
+		report_skip(t->x->report, f->name, "its name is too long");
+		return RC_DENIED;
+	}
+	if (!exists(t, buf_sv(&t->dest)))
+		r = create(t, f->uses & OWN_USES, err);
+	/* "It exists" is a refusal, too: some names are written otherwise. */
+	if (r == RC_PERM)
+		why = *err;
+	if (r == RC_OK || r == RC_PERM)
+		r = to_imap_status(t, buf_sv(&t->dest), err);
+	if (r == RC_PERM) {
+		report_skip(t->x->report, f->name,
+		    why.text[0] != '\0' ? why.text : err->text);
+		return RC_DENIED;
+	}
+	before = state_uidvalidity(t->state, buf_sv(&t->dest));
+	if (r == RC_OK && before != 0 && before != t->uidvalidity)
+		report_note(t->x->report,
+		    "%s is not the mailbox that an earlier run filled: what "
+		    "came then is not brought again (--again does)",
+		    t->dest.p);
+	return r;
+}

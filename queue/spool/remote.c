@@ -1,0 +1,526 @@
+/*
+ * Tries of mail for other houses: what mx is given, and what it answers.
+ *
+ * mx lives on when the queue's process does not: what it has in the air then
+ * must not be sent again by the next one.  So a queue asks nothing of mx before
+ * it has heard what that has in hand (MX_OPEN, MX_LATE, MX_LISTED), and adopts
+ * those tries as if they were its own.  mx keeps an outcome until it hears that
+ * it is on the disk (MX_NOTED).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/tally.h"
+#include "queue/spool/internal.h"
+
+#define MX_TIMEOUT_MS (4LL * 3600 * 1000) /* it has its own, all shorter */
+#define LIST_MS	      5000 /* a list that takes longer does not come */
+#define AWAY_MS	      1000
+
+/* What was said of one recipient. */
+struct verdict {
+	uint32_t code;
+	struct sv said;
+};
+
+/* ---- acknowledgements ---- */
+
+static void
+note_later(struct queue_service *q, uint64_t job)
+{
+	q->noted =
+	    xgrow(q->noted, &q->noted_cap, q->nnoted + 1, sizeof *q->noted);
+	q->noted[q->nnoted++] = job;
+	queue_commit(q);
+}
+
+void
+queue_remote_flushed(struct queue_service *q)
+{
+	struct msg m;
+	size_t i;
+
+	for (i = 0; i < q->nnoted; i++) {
+		msg_init(&m, MX_NOTED);
+		msg_put_u64(&m, q->noted[i]);
+		/* If it is lost, the outcome comes once more and finds nobody
+		 * who waits for it. */
+		(void)!peer_tell(q->mx, &m);
+	}
+	q->nnoted = 0;
+}
+
+/* ---- what came of it ---- */
+
+/* [RFC 6647 5] */
+bool
+queue_is_greylisting(struct sv said)
+{
+	return sv_ifind(said, SV("greylist")) < said.n ||
+	       sv_ifind(said, SV("graylist")) < said.n ||
+	       sv_ifind(said, SV("grey list")) < said.n ||
+	       sv_ifind(said, SV("grey-list")) < said.n;
+}
+
+static bool
+is_greylisting(uint32_t code, struct sv said)
+{
+	return (code == 450 || code == 451 || code == 421) &&
+	       queue_is_greylisting(said);
+}
+
+static void
+log_remote(
+    const struct attempt *a, uint32_t rcpt, uint32_t code, struct sv said)
+{
+	char to[LOG_Q_MAX], words[LOG_Q_MAX];
+
+	mlog(code / 100 == 2 ? LOG_INFO : LOG_WARN, "queue.attempt",
+	    "item=%llu to=%s code=%u text=%s", (unsigned long long)a->it->seq,
+	    log_q(to, sv_str(a->it->rcpt[rcpt].address)), code,
+	    log_q(words, said));
+}
+
+static void
+not_reached(struct attempt *a, struct sv said)
+{
+	struct queue_service *q = a->q;
+	struct sched_unit *u = a->u;
+	struct spool_item *it;
+	int64_t delay =
+	    sched_delay(u->dest->failures + 1, randombytes_random());
+	int64_t next = clk_now() + delay;
+	char place[LOG_Q_MAX];
+	size_t i;
+
+	sched_unreached(q->remote, u, clk_mono() + delay, said);
+	spool_place(q->spool, u->dest->name, next, u->dest->failures, said);
+	for (i = 0; i < a->n; i++) {
+		log_remote(a, a->rcpt[i], 0, said);
+		spool_tried(q->spool, a->it, a->rcpt[i], next, said);
+	}
+	mlog(LOG_INFO, "queue.place",
+	    "place=%s failures=%u waiting=%zu ms=%lld",
+	    log_q(place, sv_str(u->dest->name)), u->dest->failures,
+	    u->dest->nunits, (long long)delay);
+	queue_hold_unit(q, a->it, u);
+	it = a->it;
+	attempt_free(a);
+	queue_age(q, it);
+	queue_commit(q);
+}
+
+/* The try failed without a word on the recipients, and not because of the
+ * place. */
+static void
+failed(struct attempt *a, int64_t delay, struct sv said)
+{
+	size_t i;
+
+	for (i = 0; i < a->n; i++) {
+		log_remote(a, a->rcpt[i], 0, said);
+		spool_tried(
+		    a->q->spool, a->it, a->rcpt[i], clk_now() + delay, said);
+	}
+	a->u->attempts++;
+	attempt_settle(a, delay);
+}
+
+/* As if nothing had been; soon again. */
+static void
+not_tried(struct attempt *a)
+{
+	struct queue_service *q = a->q;
+
+	sched_untried(q->remote, a->u, clk_mono() + AWAY_MS);
+	queue_hold_unit(q, a->it, a->u);
+	attempt_free(a);
+	queue_commit(q);
+}
+
+/* mx is gone.  If it was this message that killed it, it must not do so at
+ * once again and again. */
+static void
+lost(struct attempt *a)
+{
+	failed(a, sched_local_delay(a->u->attempts + 1),
+	    SV("the delivering process has ended"));
+}
+
+/* What the host said of each recipient. */
+struct verdicts {
+	size_t bounced[JOB_RECIPIENTS];
+	struct sv why[JOB_RECIPIENTS];
+	size_t nbounced;
+	int64_t delay; /* of those that wait; 0: there are others to be tried */
+};
+
+static void
+one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *said,
+    struct verdicts *v)
+{
+	struct queue_service *q = a->q;
+	unsigned tries = sched_tries(a->u);
+	uint32_t chance = randombytes_random();
+
+	log_remote(a, rcpt, said->code, said->said);
+	if (said->code / 100 == 2) {
+		tally_add(TALLY_SENT, 1);
+		spool_settle(
+		    q->spool, a->it, rcpt, SPOOL_DELIVERED, said->said);
+	} else if (said->code / 100 == 5) {
+		v->why[v->nbounced] = said->said;
+		v->bounced[v->nbounced++] = rcpt;
+	} else {
+		int64_t delay = is_greylisting(said->code, said->said)
+				    ? sched_greylist_delay(tries, chance)
+				    : sched_delay(tries, chance);
+
+		if (delay > v->delay)
+			v->delay = delay;
+		spool_tried(
+		    q->spool, a->it, rcpt, clk_now() + delay, said->said);
+	}
+}
+
+/* said: as many as a has recipients, in their order. */
+static void
+reached(struct attempt *a, const struct verdict *said)
+{
+	struct queue_service *q = a->q;
+	struct verdicts *v = xcalloc(1, sizeof *v);
+	bool was_away = a->u->dest->failures > 0;
+	size_t i;
+
+	sched_reached(q->remote, a->u);
+	a->spoken = true;
+	if (was_away)
+		spool_place(q->spool, a->u->dest->name, 0, 0, SV(""));
+	for (i = 0; i < a->n; i++)
+		one_verdict(a, a->rcpt[i], &said[i], v);
+	if (v->nbounced > 0)
+		queue_bounce(q, a->it, v->bounced, v->why, v->nbounced, false);
+	attempt_settle(a, v->delay);
+	free(v);
+}
+
+static void
+read_verdict(struct msg *m, struct verdict *out)
+{
+	uint32_t code = msg_get_u32(m);
+	struct sv said = msg_get_sv(m);
+
+	*out = m->bad ? (struct verdict){451, SV("no answer")}
+		      : (struct verdict){code, said};
+}
+
+static void
+on_mx_reply(int rc, struct msg *reply, void *arg)
+{
+	struct attempt *a = arg;
+	struct queue_service *q = a->q;
+	struct verdict said[JOB_RECIPIENTS];
+	struct sv why;
+	bool there;
+	size_t i;
+
+	if (rc == RC_OK)
+		rc = (int)msg_get_u32(reply);
+	if (q->stopping || (rc == RC_TEMP && reply != NULL)) {
+		/* There is no room, or it leaves: its successor has it. */
+		not_tried(a);
+		return;
+	}
+	if (rc != RC_OK) {
+		lost(a);
+		return;
+	}
+	note_later(q, msg_get_u64(reply));
+	there = msg_get_u8(reply) != 0;
+	why = msg_get_sv(reply);
+	for (i = 0; there && i < a->n; i++)
+		read_verdict(reply, &said[i]);
+	if (there)
+		reached(a, said);
+	else
+		not_reached(a, why);
+}
+
+/* ---- what mx has in hand of an earlier queue ---- */
+
+static struct attempt *
+adopted_of(struct queue_service *q, uint64_t job, const struct sched_unit *u)
+{
+	struct attempt *a;
+
+	for (a = q->adopted; a != NULL; a = a->next)
+		if (a->job == job && (u == NULL || a->u == u))
+			return a;
+	return NULL;
+}
+
+/* Its unit is in the air; after a new configuration the recipients of one job
+ * may be in several, and those of several in one. */
+static void
+adopt(
+    struct queue_service *q, uint64_t job, struct spool_item *it, uint32_t rcpt)
+{
+	struct sched_unit *u = it->rcpt[rcpt].unit;
+	struct attempt *a = adopted_of(q, job, u);
+
+	if (a == NULL) {
+		a = xcalloc(1, sizeof *a);
+		a->q = q;
+		a->it = it;
+		a->u = u;
+		a->job = job;
+		a->next = q->adopted;
+		q->adopted = a;
+		q->remote_flying++;
+		if (u->state != SCHED_FLYING)
+			sched_adopt(q->remote, u);
+	}
+	if (a->n < JOB_RECIPIENTS)
+		a->rcpt[a->n++] = rcpt;
+}
+
+static bool
+is_adoptable(const struct spool_item *it, uint32_t rcpt)
+{
+	return it != NULL && rcpt < it->nrcpt && !it->rcpt[rcpt].local &&
+	       it->rcpt[rcpt].outcome == SPOOL_WAITS &&
+	       it->rcpt[rcpt].unit != NULL;
+}
+
+static struct spool_item *
+get_item(struct queue_service *q, struct msg *m)
+{
+	uint8_t id[16];
+
+	msg_get_bytes(m, id, sizeof id);
+	return m->bad ? NULL : spool_find_delivery(q->spool, id);
+}
+
+static void
+on_open(struct queue_service *q, struct msg *m)
+{
+	uint64_t job = msg_get_u64(m);
+	struct spool_item *it = get_item(q, m);
+	uint32_t i, n = msg_get_u32(m);
+
+	for (i = 0; i < n && !m->bad; i++) {
+		uint32_t rcpt = msg_get_u32(m);
+
+		if (!m->bad && is_adoptable(it, rcpt))
+			adopt(q, job, it, rcpt);
+	}
+	if (it != NULL)
+		mlog(LOG_INFO, "queue.adopt",
+		    "item=%llu text=\"it is on its way already\"",
+		    (unsigned long long)it->seq);
+}
+
+struct late {
+	uint32_t n;
+	uint32_t rcpt[JOB_RECIPIENTS];
+	struct verdict said[JOB_RECIPIENTS];
+};
+
+/* Those of the attempt, in its order. */
+static void
+pick_verdicts(
+    const struct attempt *a, const struct late *l, struct verdict *out)
+{
+	size_t i, k;
+
+	for (i = 0; i < a->n; i++) {
+		out[i] = (struct verdict){451, SV("no answer")};
+		for (k = 0; k < l->n; k++)
+			if (l->rcpt[k] == a->rcpt[i])
+				out[i] = l->said[k];
+	}
+}
+
+static void
+on_late(struct queue_service *q, struct msg *m)
+{
+	uint64_t job = msg_get_u64(m);
+	struct spool_item *it = get_item(q, m);
+	bool there = msg_get_u8(m) != 0,
+	     known = adopted_of(q, job, NULL) != NULL;
+	struct sv why = msg_get_sv(m);
+	struct late *l = xcalloc(1, sizeof *l);
+	struct verdict said[JOB_RECIPIENTS];
+	uint32_t i, n = msg_get_u32(m);
+	struct attempt *a;
+
+	for (i = 0; i < n && i < JOB_RECIPIENTS && !m->bad; i++) {
+		l->rcpt[i] = msg_get_u32(m);
+		read_verdict(m, &l->said[i]);
+		l->n++;
+		if (!known && !m->bad && is_adoptable(it, l->rcpt[i]))
+			adopt(q, job, it, l->rcpt[i]);
+	}
+	note_later(q, job);
+	while ((a = adopted_of(q, job, NULL)) != NULL) {
+		pick_verdicts(a, l, said);
+		/* The place may have been another: it is not to blame. */
+		if (there)
+			reached(a, said);
+		else
+			failed(a,
+			    sched_delay(
+				a->u->attempts + 1, randombytes_random()),
+			    why);
+	}
+	free(l);
+}
+
+static void
+on_listed(struct queue_service *q)
+{
+	ev_timer_del(&q->listing);
+	q->listed = true;
+	queue_run(q);
+}
+
+static void
+on_no_list(void *arg)
+{
+	struct queue_service *q = arg;
+
+	q->listing = NULL;
+	mlog(LOG_ERROR, "queue.list",
+	    "text=\"mx does not say what it has in hand\"");
+	on_listed(q);
+}
+
+void
+queue_on_mx(struct line *l, struct msg *m, void *arg)
+{
+	struct queue_service *q = arg;
+
+	(void)l;
+	if (m->type == MX_OPEN)
+		on_open(q, m);
+	else if (m->type == MX_LATE)
+		on_late(q, m);
+	else if (m->type == MX_LISTED)
+		on_listed(q);
+}
+
+void
+queue_on_mx_up(void *arg)
+{
+	struct queue_service *q = arg;
+
+	/* Another mx knows nothing of what the one before it had. */
+	q->nnoted = 0;
+	while (q->adopted != NULL)
+		lost(q->adopted);
+	q->listed = false;
+	ev_timer_del(&q->listing);
+	q->listing = ev_timer_add(q->o.loop, LIST_MS, on_no_list, q);
+}
+
+bool
+queue_remote_up(struct queue_service *q)
+{
+	return q->listed && peer_up(q->mx);
+}
+
+void
+queue_remote_stop(struct queue_service *q)
+{
+	ev_timer_del(&q->listing);
+	while (q->adopted != NULL)
+		attempt_free(q->adopted);
+	free(q->noted);
+	q->noted = NULL;
+}
+
+/* ---- the try ---- */
+
+static void
+put_relay(struct queue_service *q, const struct conf_relay *r, struct msg *m)
+{
+	const char *password;
+
+	msg_put_u8(m, r != NULL);
+	if (r == NULL)
+		return;
+	password = r->user != NULL ? q->o.password(q->o.arg, r) : NULL;
+	msg_put_str(m, r->host);
+	msg_put_u32(m, r->port);
+	msg_put_u8(m, (uint8_t)r->tls);
+	msg_put_u8(m, r->implicit_tls);
+	msg_put_u8(m, r->fallback);
+	msg_put_str(m, r->user != NULL ? r->user : "");
+	msg_put_str(m, password != NULL ? password : "");
+}
+
+static void
+send_job(struct attempt *a, struct sv front)
+{
+	struct queue_service *q = a->q;
+	struct spool_item *it = a->it;
+	struct sv first = sv_str(it->rcpt[a->rcpt[0]].address);
+	struct sv domain = sv_skip(first, sv_rchr(first, '@') + 1);
+	struct conf *c;
+	struct err err = {.text = ""};
+	struct msg m;
+	size_t i;
+	int fd;
+
+	if (spool_body(q->spool, it, front, &fd, &err) != RC_OK) {
+		attempt_bodiless(a, &err);
+		return;
+	}
+	c = queue_conf(q);
+	msg_init(&m, MX_JOB);
+	msg_put_sv(&m, sv_of(it->delivery_id, sizeof it->delivery_id));
+	msg_put_sv(&m, domain);
+	put_relay(q, conf_relay_for(c, domain), &m);
+	msg_put_str(&m, it->sender);
+	msg_put_u64(&m, it->size + front.n);
+	msg_put_u32(&m, it->flags);
+	msg_put_u32(&m, (uint32_t)a->n);
+	for (i = 0; i < a->n; i++) {
+		msg_put_u32(&m, a->rcpt[i]);
+		msg_put_str(&m, it->rcpt[a->rcpt[i]].address);
+	}
+	msg_put_fd(&m, fd);
+	conf_free(&c);
+	peer_ask(q->mx, &m, MX_TIMEOUT_MS, on_mx_reply, a);
+}
+
+static void
+on_signed(struct attempt *a, int rc, struct sv fields)
+{
+	struct err err;
+
+	if (a->q->stopping || (rc == RC_OK && !queue_remote_up(a->q))) {
+		not_tried(a);
+	} else if (rc == RC_OK) {
+		send_job(a, fields);
+	} else {
+		(void)err_set(&err, rc, "the report cannot be signed now");
+		attempt_bodiless(a, &err);
+	}
+}
+
+void
+queue_try_remote(struct queue_service *q, struct sched_unit *u)
+{
+	struct attempt *a = attempt_new(q, u);
+
+	if ((a->it->flags & SPOOL_REPORT) != 0)
+		queue_sign(a, on_signed);
+	else
+		send_job(a, SV(""));
+}

@@ -1,0 +1,190 @@
+/*
+ * Segments go from the oldest on, when nobody in them waits any more.  One
+ * message that waits for five days, or is held for a year, would keep all that
+ * came behind it on the disk.  So when most of what stands there is dead, those
+ * who live in the oldest segment are written anew at the end, body and all that
+ * is known of them, in one batch: after a crash the item is there as it was, or
+ * anew, or both, which a replay takes for one.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/be.h"
+#include "base/log.h"
+#include "queue/spool/spool_priv.h"
+
+#define DEAD_MIN   (64u << 20) /* less is not worth the writing */
+#define STEP_MAX   (32u << 20) /* bytes at a time */
+#define MARGIN	   (16u << 20) /* free bytes that are left in any case */
+#define ITEM_BYTES 512	       /* beside the body, about */
+#define ITEM_MAX   (8u << 20)
+
+/* ---- one item ---- */
+
+static int
+copy_body(struct spool *s, const struct spool_item *it, struct journal_blob *b)
+{
+	char *chunk = xmalloc(SPOOL_CHUNK);
+	uint64_t at = 0;
+	/* What is damaged must not get a checksum that fits. */
+	int r = journal_verify(s->journal, it->body);
+
+	while (r == RC_OK && at < it->size) {
+		size_t n = it->size - at < SPOOL_CHUNK ? (size_t)(it->size - at)
+						       : SPOOL_CHUNK;
+
+		r = journal_read(s->journal, it->body, at, chunk, n);
+		if (r == RC_OK)
+			r = journal_blob_add(b, chunk, n);
+		at += n;
+	}
+	free(chunk);
+	return r == RC_OK ? journal_blob_seal(b) : r;
+}
+
+/* Its attempts, one after the other in b; their ends in end. */
+static void
+put_attempts(const struct spool_item *it, struct buf *b, size_t *end)
+{
+	size_t i;
+
+	for (i = 0; i < it->nattempt; i++) {
+		const struct spool_attempt *a = &it->attempt[i];
+		struct record_tried t = {.item = it->seq,
+		    .rcpt = a->rcpt,
+		    .attempts = it->rcpt[a->rcpt].attempts,
+		    .when = a->when,
+		    .next = it->rcpt[a->rcpt].next_try,
+		    .said = sv_str(a->said)};
+
+		record_tried(&t, b);
+		end[i] = b->n;
+	}
+}
+
+static int
+renew(struct spool *s, struct spool_item *it)
+{
+	struct journal_blob *blob = journal_blob_new(s->journal);
+	struct journal_item *rec = xcalloc(it->nattempt + 2, sizeof *rec);
+	size_t *end = xcalloc(it->nattempt + 1, sizeof *end), i;
+	uint64_t body = journal_next(s->journal);
+	struct buf item, tried;
+	int r;
+
+	buf_init(&item, ITEM_MAX);
+	buf_init(&tried, ITEM_MAX);
+	r = copy_body(s, it, blob);
+	if (r != RC_OK)
+		goto out;
+	record_renewed(it, body, &item);
+	put_attempts(it, &tried, end);
+	if (!buf_ok(&item) || !buf_ok(&tried)) {
+		r = RC_TOOBIG;
+		goto out;
+	}
+	rec[0] = (struct journal_item){
+	    .type = RECORD_BODY, .flags = JOURNAL_NAMED, .blob = blob};
+	rec[1] = (struct journal_item){
+	    .type = RECORD_ITEM, .payload = buf_sv(&item)};
+	for (i = 0; i < it->nattempt; i++) {
+		size_t from = i > 0 ? end[i - 1] : 0;
+
+		rec[2 + i] = (struct journal_item){.type = RECORD_TRIED,
+		    .payload = sv_of(tried.p + from, end[i] - from)};
+	}
+	spool_append(s, rec, it->nattempt + 2);
+	it->body = body;
+	spool_add_large(s, body, it->size);
+	spool_to_end(s, it);
+out:
+	buf_fini(&tried);
+	buf_fini(&item);
+	free(end);
+	free(rec);
+	journal_blob_free(&blob);
+	return r;
+}
+
+/* ---- when ---- */
+
+/* What stands where: before the segment in use, and in it. */
+struct weight {
+	uint64_t old, old_living;
+	uint64_t large, large_living; /* files of the segment in use */
+};
+
+static void
+weigh(const struct spool *s, const struct journal_span *span, struct weight *w)
+{
+	const struct spool_item *it;
+	size_t i;
+
+	*w = (struct weight){.old = span->bytes};
+	for (i = 0; i < s->nlarge; i++)
+		if (s->large[i].seq < span->active)
+			w->old += s->large[i].size;
+		else
+			w->large += s->large[i].size;
+	for (it = s->first; it != NULL; it = it->next)
+		if (it->body < span->active)
+			w->old_living += it->size + ITEM_BYTES;
+		else if (it->size > SPOOL_INLINE_MAX)
+			w->large_living += it->size;
+}
+
+/* Files of segments that are gone. */
+static void
+forget_large(struct spool *s, uint64_t first)
+{
+	size_t n = 0;
+
+	while (n < s->nlarge && s->large[n].seq < first)
+		n++;
+	s->nlarge -= n;
+	memmove(s->large, s->large + n, s->nlarge * sizeof *s->large);
+}
+
+/* A segment with few records may stand for gigabytes in files: it is ended, by
+ * a record that says nothing. */
+static void
+end_segment(struct spool *s)
+{
+	char payload[12] = {0};
+	struct journal_item rec = {
+	    .type = RECORD_MARK, .payload = sv_of(payload, sizeof payload)};
+
+	journal_roll(s->journal);
+	spool_append(s, &rec, 1);
+}
+
+void
+spool_renew(struct spool *s)
+{
+	struct journal_span span;
+	struct spool_item *it, *next;
+	struct weight w;
+	uint64_t done = 0;
+	size_t n = 0;
+
+	journal_span(s->journal, &span);
+	forget_large(s, span.first);
+	weigh(s, &span, &w);
+	if (w.large - w.large_living > DEAD_MIN)
+		end_segment(s);
+	if (w.old < 2 * w.old_living || w.old - w.old_living < DEAD_MIN)
+		return;
+	for (it = s->first; it != NULL && it->body < span.second; it = next) {
+		next = it->next;
+		if (done > STEP_MAX ||
+		    journal_free_bytes(s->journal) < it->size + MARGIN)
+			break;
+		if (renew(s, it) != RC_OK)
+			continue; /* it holds its segment */
+		done += it->size;
+		n++;
+	}
+	if (n > 0)
+		mlog(LOG_INFO, "spool.renew", "messages=%zu bytes=%llu", n,
+		    (unsigned long long)done);
+}

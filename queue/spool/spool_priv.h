@@ -1,0 +1,44 @@
+/* Inside the spool only: spool.c, and renew.c, which keeps it small. */
+#ifndef QUEUE_SPOOL_SPOOL_PRIV_H
+#define QUEUE_SPOOL_SPOOL_PRIV_H
+
+#include "queue/spool/record.h"
+
+#define SPOOL_INLINE_MAX                                    \
+	(1u << 20) /* larger bodies have files of their own \
+		    */
+#define SPOOL_CHUNK 65536
+
+/* A body with a file of its own, living or not, as long as its segment. */
+struct spool_large {
+	uint64_t seq, size;
+};
+
+struct spool {
+	struct journal *journal;
+	int lock; /* of the folder: one process at a time */
+	struct spool_item *first, *last;
+	size_t n;
+	void *by_seq, *by_delivery; /* tsearch */
+	uint64_t appended, flushed;
+	struct spool_large *large; /* by their number */
+	size_t nlarge, large_cap;
+	spool_place_fn *place; /* during the replay */
+	void *place_arg;
+};
+
+/* Appends records in one batch. */
+void spool_append(struct spool *s, const struct journal_item *rec, size_t n);
+/* There is such a body. */
+void spool_add_large(struct spool *s, uint64_t seq, uint64_t size);
+/* The item's body is the newest now. */
+void spool_to_end(struct spool *s, struct spool_item *it);
+/*
+ * Gives back what is held by few who have waited long: writes those of the
+ * oldest segment anew, at most so much at a time that nobody waits for it, so
+ * that the next spool_tidy can remove it.  Does nothing as long as that would
+ * cost more than it gives.
+ */
+void spool_renew(struct spool *s);
+
+#endif
