@@ -359,7 +359,9 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	/* Out of the past one may move: it is how things come back. */
 	if (r == RC_OK && move && !v->mb->past)
 		r = view_check_change(v, err);
-	if (r == RC_OK)
+	/* A MOVE takes no more room than a flag, and is how most programs
+	 * delete. */
+	if (r == RC_OK && !move)
 		r = store_check_space(st, err);
 	if (r != RC_OK)
 		goto out;
