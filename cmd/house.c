@@ -33,6 +33,7 @@ const struct wire house_wires[] = {
     {ROLE_IMAP, ROLE_AUTH},
     {ROLE_POP3, ROLE_AUTH},
     {ROLE_AUTH, ROLE_KEEPER},
+    {ROLE_QUEUE, ROLE_AUTH},
     {ROLE_QUEUE, ROLE_KEEPER},
     {ROLE_QUEUE, ROLE_MX},
     {ROLE_MX, ROLE_DNS},

@@ -13,6 +13,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	(void)account;
 	if (role == ROLE_KEEPER)
 		auth_service_set_keeper(c->arg, fd);
+	else if (role == ROLE_QUEUE)
+		auth_service_add_signer(c->arg, fd);
 	else
 		auth_service_add_client(c->arg, fd, role == ROLE_SUBMISSION);
 }

@@ -28,6 +28,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	(void)account;
 	if (role == ROLE_KEEPER)
 		queue_service_set_keeper(st->queue, fd);
+	else if (role == ROLE_AUTH)
+		queue_service_set_auth(st->queue, fd);
 	else if (role == ROLE_MX)
 		queue_service_set_mx(st->queue, fd);
 	else

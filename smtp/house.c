@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "auth/ask.h"
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/clk.h"
@@ -13,14 +14,13 @@
 #include "ipc/proto.h"
 #include "smtp/sign.h"
 
-#define ANSWER_MS      10000 /* then the queue takes it */
-#define AUTH_MS	       30000
-#define QUEUE_MS       20000
-#define QUEUE_TRIES    5
-#define SIGN_MS	       10000
-#define SIGN_TRIES     6
-#define SIGN_FIELD_MAX 4096
-#define SPOOL_BYTES    (32u << 20) /* size times accounts: rather spool once */
+#define ANSWER_MS   10000 /* then the queue takes it */
+#define AUTH_MS	    30000
+#define QUEUE_MS    20000
+#define QUEUE_TRIES 5
+#define SIGN_MS	    10000
+#define SIGN_TRIES  6
+#define SPOOL_BYTES (32u << 20) /* size times accounts: rather spool once */
 
 /* ---- addresses ---- */
 
@@ -181,79 +181,16 @@ signing_domain(
 	return true;
 }
 
-/* The pair of keys in force, as auth says, and what it signs. */
-struct pair {
-	char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX];
-	struct buf field[DKIM_ALGORITHMS];
-};
-
-/* The fields but for the signatures, and their hashes into m. */
-static int
-put_hashes(const struct smtp_signing *g, struct sv domain, int64_t now,
-    struct pair *p, struct msg *m)
-{
-	uint8_t hash[DKIM_HASH];
-	int i, r = RC_OK;
-
-	for (i = 0; r == RC_OK && i < DKIM_ALGORITHMS; i++) {
-		struct dkim_signature s = {.algorithm = (enum dkim_algorithm)i,
-		    .domain = domain,
-		    .selector = sv_str(p->selector[i]),
-		    .time = now,
-		    .names = buf_sv(&g->names),
-		    .body_hash = g->body_hash};
-
-		buf_reset(&p->field[i]);
-		dkim_signature_begin(&s, &p->field[i]);
-		r = dkim_signature_hash(
-		    buf_sv(&g->canon), buf_sv(&p->field[i]), hash);
-		msg_put_str(m, p->selector[i]);
-		msg_put_sv(m, sv_of(hash, sizeof hash));
-	}
-	return r;
-}
-
-/* RC_OK: the fields are whole; RC_NOTFOUND: now the selectors are known. */
-static int
-take_signatures(struct msg *reply, struct pair *p)
-{
-	int i, r = (int)msg_get_u32(reply);
-	uint32_t n;
-
-	(void)msg_get_sv(reply); /* why not: for the log of auth */
-	n = msg_get_u32(reply);
-	for (i = 0; n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++) {
-		struct sv signature;
-
-		if (msg_get_u8(reply) != i)
-			reply->bad = true;
-		msg_get_str(reply, p->selector[i], sizeof p->selector[i]);
-		signature = msg_get_sv(reply);
-		if (r == RC_OK)
-			dkim_signature_end(signature, &p->field[i]);
-		if (!dkim_selector_valid(sv_str(p->selector[i])) ||
-		    !buf_ok(&p->field[i]))
-			reply->bad = true;
-	}
-	if (msg_end(reply) != RC_OK || (r == RC_OK && n != DKIM_ALGORITHMS))
-		return RC_TEMP;
-	return r;
-}
-
 /* Asks auth once; without selectors it says which. */
 static int
 ask_signer(struct smtp_house *h, const struct smtp_signing *g,
-    const char *domain, int64_t until, struct pair *p)
+    const char *domain, int64_t until, struct auth_pair *p)
 {
-	bool known = p->selector[0][0] != '\0';
+	struct auth_signed what = {
+	    buf_sv(&g->names), buf_sv(&g->canon), g->body_hash};
 	struct msg m, reply;
-	int r = RC_OK;
+	int r = auth_pair_ask(p, domain, &what, clk_now() / 1000, &m);
 
-	msg_init(&m, AUTH_SIGN);
-	msg_put_str(&m, domain);
-	msg_put_u32(&m, known ? DKIM_ALGORITHMS : 0);
-	if (known)
-		r = put_hashes(g, sv_str(domain), clk_now() / 1000, p, &m);
 	if (r == RC_OK)
 		r = peer_wait_up(h->auth, until - clk_mono());
 	if (r != RC_OK) {
@@ -262,14 +199,14 @@ ask_signer(struct smtp_house *h, const struct smtp_signing *g,
 	}
 	r = peer_call(h->auth, &m, until - clk_mono(), &reply);
 	if (r == RC_OK)
-		r = take_signatures(&reply, p);
+		r = auth_pair_take(p, &reply);
 	msg_fini(&reply);
 	return r;
 }
 
 /* What we know of a domain's keys: nothing, or what was true lately. */
 static void
-recall_keys(struct smtp_house *h, const char *domain, struct pair *p)
+recall_keys(struct smtp_house *h, const char *domain, struct auth_pair *p)
 {
 	struct smtp_house_keys *k = &h->keys;
 
@@ -280,7 +217,7 @@ recall_keys(struct smtp_house *h, const char *domain, struct pair *p)
 }
 
 static void
-remember_keys(struct smtp_house *h, struct sv domain, const struct pair *p)
+remember_keys(struct smtp_house *h, struct sv domain, const struct auth_pair *p)
 {
 	struct smtp_house_keys *k = &h->keys;
 
@@ -298,15 +235,14 @@ house_sign(void *ctx, const struct smtp_signing *g, struct buf *out)
 	struct smtp_house *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	int64_t until = clk_mono() + SIGN_MS;
-	struct pair p = {.selector = {""}};
+	struct auth_pair p;
 	struct buf domain;
 	int i, r = RC_NOTFOUND;
 
 	buf_init(&domain, 1024);
 	if (!signing_domain(c, g, &domain))
 		r = RC_OK;
-	for (i = 0; i < DKIM_ALGORITHMS; i++)
-		buf_init(&p.field[i], SIGN_FIELD_MAX);
+	auth_pair_init(&p);
 	if (r != RC_OK)
 		recall_keys(h, domain.p, &p);
 	/* If need be the first answer says which keys and the second is
@@ -317,11 +253,9 @@ house_sign(void *ctx, const struct smtp_signing *g, struct buf *out)
 		r = ask_signer(h, g, domain.p, until, &p);
 	if (r == RC_OK && domain.n > 0)
 		remember_keys(h, buf_sv(&domain), &p);
-	for (i = 0; i < DKIM_ALGORITHMS; i++) {
-		if (r == RC_OK)
-			buf_addsv(out, buf_sv(&p.field[i]));
-		buf_fini(&p.field[i]);
-	}
+	for (i = 0; r == RC_OK && i < DKIM_ALGORITHMS; i++)
+		buf_addsv(out, buf_sv(&p.field[i]));
+	auth_pair_fini(&p);
 	buf_fini(&domain);
 	conf_free(&c);
 	return r;

@@ -95,7 +95,7 @@ ARROWS = {
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
-    "smtp": ["base", "conf", "ipc", "mail", "msgauth", "net"],
+    "smtp": ["auth", "base", "conf", "ipc", "mail", "msgauth", "net"],
     "imap/parse": ["base"],
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
@@ -103,7 +103,7 @@ ARROWS = {
     "exchange": ["base", "imap/client", "imap/parse", "ipc", "mail", "net"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
-    "queue/spool": ["base", "conf", "ipc", "journal", "mail", "mime"],
+    "queue/spool": ["auth", "base", "conf", "ipc", "journal", "mail", "mime", "msgauth"],
     "queue/mx": ["base", "conf", "dns", "ipc", "net"],
 }
 

@@ -21,7 +21,7 @@ struct client {
 	struct auth_service *s;
 	struct line *line;
 	bool command; /* the owner's; else a process of the house */
-	bool may_sign;
+	bool may_sign, may_login;
 	unsigned open;
 	struct client *next;
 };
@@ -457,7 +457,7 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 		on_dkim_command(c, m);
 	else if (c->command)
 		on_command(c, m);
-	else if (m->type == AUTH_LOGIN)
+	else if (m->type == AUTH_LOGIN && c->may_login)
 		on_login(c, m);
 	else if (m->type == AUTH_SIGN)
 		on_sign(c, m);
@@ -490,6 +490,13 @@ void
 auth_service_add_client(struct auth_service *s, int fd, bool may_sign)
 {
 	add_client(s, fd, false, may_sign);
+	s->clients->may_login = true;
+}
+
+void
+auth_service_add_signer(struct auth_service *s, int fd)
+{
+	add_client(s, fd, false, true);
 }
 
 void

@@ -1,8 +1,8 @@
 /*
  * The auth server on its lines: logins from the listeners and submission,
  * whose sessions it forwards to the keeper by itself, signatures for
- * submission, and the commands of the owner.  A listener learns yes or no; it
- * never names an account to anybody else.
+ * submission and the queue's reports, and the commands of the owner.  A
+ * listener learns yes or no; it never names an account to anybody else.
  */
 #ifndef AUTH_SERVICE_H
 #define AUTH_SERVICE_H
@@ -22,8 +22,10 @@ void auth_service_set_conf(
     struct auth_service *s, struct conf *conf, uint32_t generation);
 void auth_service_set_keeper(struct auth_service *s, int fd);
 /* Takes fd: a line to a listener or submission; may_sign: it is submission,
- * which alone gets signatures. */
+ * which gets signatures, too. */
 void auth_service_add_client(struct auth_service *s, int fd, bool may_sign);
+/* Takes fd: a line to the queue, which gets signatures and no logins. */
+void auth_service_add_signer(struct auth_service *s, int fd);
 /* Takes fd: a connection of the command line. */
 void auth_service_add_command(struct auth_service *s, int fd);
 

@@ -44,8 +44,8 @@ enum proto {
 	AUTH_KICK,
 
 	/*
-	 * Submission only.  str domain, u32 n, n times: str selector, sv
-	 * SHA-256 of what is signed
+	 * Submission and queue only.  str domain, u32 n, n times: str selector,
+	 * sv SHA-256 of what is signed
 	 * -> u32 rc, str text, u32 n, n times: u8 dkim_algorithm, str
 	 *    selector, sv signature
 	 * The hashes are those for the keys in force, in order; selectors that

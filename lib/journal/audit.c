@@ -282,7 +282,9 @@ check_records(struct audit *a, uint64_t size)
 		    (unsigned long long)voids);
 	if (x.gap > 0)
 		tell(a,
-		    a->last && !a->sum->clean_end ? AUDIT_NOTE : AUDIT_DAMAGE,
+		    (a->last ? !a->sum->clean_end : x.off >= a->end)
+			? AUDIT_NOTE
+			: AUDIT_DAMAGE,
 		    a->file, x.off, x.gap,
 		    "these bytes behind the last record are no record");
 }

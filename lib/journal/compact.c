@@ -299,9 +299,18 @@ head_fill(struct compaction *x)
 
 	*h = a->h;
 	h->replaces = RANGESET_EMPTY;
-	for (size_t i = 0; i + 1 < x->n; i++)
-		rangeset_add(
-		    &h->replaces, x->run[i]->h.number, x->run[i]->h.number);
+	for (size_t i = 0; i < x->n; i++) {
+		const struct rangeset *before = &x->run[i]->h.replaces;
+
+		/* One that could not be removed then must not come back. */
+		for (size_t k = 0;
+		     k < before->n && h->replaces.n < SEG_RANGES_MAX / 2; k++)
+			rangeset_add(
+			    &h->replaces, before->r[k].lo, before->r[k].hi);
+		if (i + 1 < x->n)
+			rangeset_add(&h->replaces, x->run[i]->h.number,
+			    x->run[i]->h.number);
+	}
 	h->number = b->h.number;
 	h->epoch = b->h.epoch;
 	h->compacted = true;

@@ -195,7 +195,7 @@ append_one(struct journal *j, struct batch *b, const struct journal_item *it,
 	struct rec_header h = {.type = it->type,
 	    .flags = it->flags,
 	    .seq = ++j->last,
-	    .time = (uint64_t)now};
+	    .time = (uint64_t)(it->time != 0 ? it->time : now)};
 	struct sv payload = it->payload;
 	char ref_bytes[REF_BYTES];
 	bool elsewhere = false;
@@ -318,22 +318,29 @@ zeros_ahead(struct journal *j, struct segment *s, struct batch *b)
 	return n;
 }
 
+static bool
+allocate(struct journal *j, struct segment *s, uint64_t upto)
+{
+	if (j->io->allocate(j->io, s->fd, s->end, upto - s->end) != 0)
+		return false;
+	s->allocated = upto;
+	return true;
+}
+
 /* When room is scarce, finds out before the write whether there is some. */
 static int
 find_room(struct journal *j, struct segment *s, uint64_t upto)
 {
-	if (j->io->allocate(
-		j->io, s->fd, s->end, upto - s->end + ALLOCATE_BYTES) == 0) {
-		s->allocated = upto + ALLOCATE_BYTES;
+	/* The last of it is for the segment that a new start needs. */
+	if (journal_free_bytes(j) > 2 * ALLOCATE_BYTES &&
+	    allocate(j, s, upto + ALLOCATE_BYTES))
 		return RC_OK;
-	}
-	if (j->io->allocate(j->io, s->fd, s->end, upto - s->end) == 0)
+	if (allocate(j, s, upto))
 		return RC_OK;
-	if (j->io->unlink(j->io, j->logfd, RESERVE_NAME) < 0)
+	if (!reserve_use(j))
 		return RC_NOSPACE;
-	mlog(LOG_WARN, "journal.reserve_used", "free=%llu",
-	    (unsigned long long)journal_free_bytes(j));
-	return j->io->allocate(j->io, s->fd, s->end, upto - s->end) == 0
+	/* Half of it now, before somebody else has it. */
+	return allocate(j, s, upto + RESERVE_BYTES / 2) || allocate(j, s, upto)
 		   ? RC_OK
 		   : RC_NOSPACE;
 }

@@ -109,6 +109,7 @@ struct journal_item {
 	struct sv payload;	   /* or: */
 	struct journal_blob *blob; /* sealed; the caller frees it afterwards */
 	struct sv note;		   /* see journal_note; NAMED only */
+	int64_t time;		   /* ms since 1970; 0: now */
 };
 
 /*

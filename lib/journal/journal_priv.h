@@ -155,6 +155,8 @@ struct verdict {
 int segment_judge(struct journal *j, struct verdict *v) RC_USE_RESULT;
 /* Keeps room for a full disk, if there is room now. */
 void reserve_make(struct journal *j);
+/* Gives it up; false: there is none. */
+bool reserve_use(struct journal *j);
 
 /* ---- blob.c ---- */
 void blob_reference(const struct journal_blob *b, struct body_ref *out,

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,10 @@ new_segment(struct journal *j, const struct verdict *v,
 	struct buf tail;
 	int r;
 
+	/* The last one's name may be in the page cache only: it must not be
+	 * the successor alone that is left. */
+	if (j->io->dirsync(j->io, j->logfd) < 0)
+		return err_sys(err, RC_IO, errno, "log");
 	segment_header_next(j, j->epoch, &h);
 	buf_init(&tail, SIZE_MAX / 4);
 	h.first_seq = v->flushed + 1;
@@ -321,6 +326,17 @@ reserve_make(struct journal *j)
 		return;
 	(void)io->allocate(io, fd, 0, RESERVE_BYTES);
 	io->close(io, fd);
+}
+
+bool
+reserve_use(struct journal *j)
+{
+	if (sabotaged(SABOTAGE_NO_RESERVE) ||
+	    j->io->unlink(j->io, j->logfd, RESERVE_NAME) < 0)
+		return false;
+	mlog(LOG_WARN, "journal.reserve_used", "free=%llu",
+	    (unsigned long long)journal_free_bytes(j));
+	return true;
 }
 
 static int

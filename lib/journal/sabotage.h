@@ -31,6 +31,11 @@ enum sabotage {
 	SABOTAGE_COMPACT_UNSYNCED, /* renamed, but not flushed before */
 	SABOTAGE_COMPACT_AHEAD,	   /* the snapshot holds what is not flushed */
 	SABOTAGE_FORGET_PINNED,	   /* what a view still shows goes */
+	SABOTAGE_NO_RESERVE,	   /* the reserve is not used */
+	SABOTAGE_FORGET_VANISHED,  /* a checkpoint has no memory of it */
+	SABOTAGE_FORGET_GRAVES,	   /* likewise, of what was expunged */
+	SABOTAGE_UNPURGE,	   /* a purge is not read back */
+	SABOTAGE_UNHELD,	   /* a backup does not look again */
 	SABOTAGE_N
 };
 

@@ -192,13 +192,11 @@ file_make(struct journal *j, uint32_t number, struct sv bytes, int *fd_out)
 	seg_name(number, ".new", temp);
 	seg_name(number, "", name);
 	fd = io->open(io, j->logfd, temp, O_RDWR | O_CREAT | O_TRUNC);
-	if (fd < 0 && errno == ENOSPC &&
-	    io->unlink(io, j->logfd, RESERVE_NAME) == 0)
+	if (fd < 0 && errno == ENOSPC && reserve_use(j))
 		fd = io->open(io, j->logfd, temp, O_RDWR | O_CREAT | O_TRUNC);
 	if (fd < 0)
 		return RC_IO;
-	if (io->allocate(io, fd, 0, bytes.n) < 0 &&
-	    io->unlink(io, j->logfd, RESERVE_NAME) < 0)
+	if (io->allocate(io, fd, 0, bytes.n) < 0 && !reserve_use(j))
 		goto fail;
 	if (disk_pwrite(io, fd, bytes.p, bytes.n, 0) != RC_OK)
 		goto fail;

@@ -194,7 +194,7 @@ apply_flags(struct store *st, const struct change *c, uint64_t seq,
 		}
 	}
 	touch(mb, seq);
-	flag_log_add(mb, seq, by, &c->uids);
+	flag_log_add(mb, seq, by, c);
 	views_dirty(mb, by, seq);
 }
 

@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "journal/crc32c.h"
+#include "journal/sabotage.h"
 #include "store/store_priv.h"
 #include "store/wire.h"
 
@@ -309,7 +310,7 @@ vanished_decode(struct mailbox *mb, struct wire *w)
 		v.hi = wire_get32(w);
 		if (v.lo == 0 || v.lo > v.hi)
 			w->bad = true;
-		if (!w->bad)
+		if (!w->bad && !sabotaged(SABOTAGE_FORGET_VANISHED))
 			vanished_put(mb, &v);
 	}
 }
@@ -364,6 +365,8 @@ graves_decode(struct store *st, struct wire *w)
 		if (w->bad)
 			break;
 		msg_get(raw.p, &m);
+		if (sabotaged(SABOTAGE_FORGET_GRAVES))
+			continue;
 		graves_add(st, mailbox, &m, 1, when, m.modseq);
 		st->grave[st->ngrave - 1].number = number;
 	}

@@ -67,6 +67,9 @@ commit_run(struct store *st, struct commit_set *cs, const struct view *by,
 		change_encode(&cs->change[i], &cs->bytes[i]);
 		cs->item[i].payload = buf_sv(&cs->bytes[i]);
 	}
+	/* The same for those who read it back as for us. */
+	for (size_t i = 0; i < cs->n; i++)
+		cs->item[i].time = now;
 	seq = journal_append(st->j, cs->item, cs->n);
 	for (size_t i = 0; i < cs->n; i++)
 		if (cs->item[i].type != CHANGE_MESSAGE)

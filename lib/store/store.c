@@ -135,7 +135,8 @@ replay_one(void *arg, const struct journal_record *rec)
 	}
 	if (sabotaged(SABOTAGE_FORGET_DELIVERY))
 		c.has_delivery = false;
-	change_apply(p->st, &c, rec->seq, rec->time, NULL);
+	if (!sabotaged(SABOTAGE_UNPURGE) || rec->type != CHANGE_PURGED)
+		change_apply(p->st, &c, rec->seq, rec->time, NULL);
 	change_fini(&c);
 	return RC_OK;
 }

@@ -32,6 +32,7 @@
 #define NAME_BYTES_MAX	  1000u
 #define NAME_DEPTH_MAX	  32u
 #define FLAG_LOG_MAX	  1024u
+#define FLAG_LOG_KEPT	  64u /* of what all views know already */
 #define LOW_WATER_BYTES	  (64ull << 20)
 #define CHECKPOINT_BYTES  (16ull << 20) /* of a segment, then one is written */
 #define SYSTEM_FLAGS                                                   \
@@ -60,11 +61,14 @@ struct vanished {
 	uint32_t lo, hi;
 };
 
-/* Who changed which messages' flags: for the other views. */
+/* Who changed which flags of which messages: for the other views, and for
+ * STORE that asks whether they are unchanged. */
 struct flag_log {
 	uint64_t seq;
 	const struct view *by;
 	struct rangeset uids;
+	uint64_t keywords; /* those that it may have changed */
+	uint8_t system;
 };
 
 struct mailbox {
@@ -124,6 +128,8 @@ struct view {
 	struct view *next; /* of the mailbox */
 	bool readonly, gone;
 	uint32_t count;
+	uint64_t opened;	 /* the mailbox's modseq then */
+	uint32_t opened_uidnext; /* and its UIDNEXT */
 	uint64_t flags_seen;
 	uint32_t keywords_seen;
 	void (*notify)(void *arg);
@@ -288,7 +294,11 @@ int view_check_change(struct view *v, struct err *err);
 /* Other views than `by` have something to be told. */
 void views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq);
 void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
-    const struct rangeset *uids);
+    const struct change *c);
+/* Has nobody changed the flags that c is about since then?  false also where
+ * that is not known. */
+bool flags_untouched(const struct view *v, const struct msg *m,
+    const struct change *c, uint64_t since);
 void store_notify(struct store *st, uint64_t flushed);
 
 /* ---- checkpoint.c ---- */

@@ -18,33 +18,73 @@ views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq)
 	}
 }
 
+/* Forgets the k oldest. */
+static void
+flag_log_cut(struct mailbox *mb, size_t k)
+{
+	if (k == 0)
+		return;
+	mb->flog_floor = mb->flog[k - 1].seq;
+	for (size_t i = 0; i < k; i++)
+		rangeset_fini(&mb->flog[i].uids);
+	mb->nflog -= k;
+	memmove(mb->flog, mb->flog + k, mb->nflog * sizeof *mb->flog);
+}
+
 void
 flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
-    const struct rangeset *uids)
+    const struct change *c)
 {
+	bool set = c->op == STORE_OP_SET;
 	struct flag_log *f;
 
-	/* Whoever made it needs no telling; nobody else looks: no log. */
-	if (mb->views == NULL || (mb->views == by && by->next == NULL))
+	/* Nobody looks: no log. */
+	if (mb->views == NULL) {
+		flag_log_cut(mb, mb->nflog);
+		mb->flog_floor = seq;
 		return;
-	if (mb->nflog == FLAG_LOG_MAX) {
-		size_t half = FLAG_LOG_MAX / 2;
-
-		mb->flog_floor = mb->flog[half - 1].seq;
-		for (size_t i = 0; i < half; i++)
-			rangeset_fini(&mb->flog[i].uids);
-		mb->nflog -= half;
-		memmove(
-		    mb->flog, mb->flog + half, mb->nflog * sizeof *mb->flog);
 	}
+	if (mb->nflog == FLAG_LOG_MAX)
+		flag_log_cut(mb, FLAG_LOG_MAX / 2);
 	mb->flog =
 	    xgrow(mb->flog, &mb->flog_cap, mb->nflog + 1, sizeof *mb->flog);
 	f = &mb->flog[mb->nflog++];
-	*f = (struct flag_log){.seq = seq, .by = by};
-	rangeset_copy(&f->uids, uids);
+	*f = (struct flag_log){.seq = seq,
+	    .by = by,
+	    .keywords = set ? UINT64_MAX : c->keywords,
+	    .system = set ? UINT8_MAX : c->system};
+	rangeset_copy(&f->uids, &c->uids);
 }
 
-/* What all views know needs no log. */
+bool
+flags_untouched(const struct view *v, const struct msg *m,
+    const struct change *c, uint64_t since)
+{
+	const struct mailbox *mb = v->mb;
+	bool last = false;
+
+	/* It was there by then, and the log goes back so far. */
+	if (since < v->opened || m->uid >= v->opened_uidnext ||
+	    since < mb->flog_floor)
+		return false;
+	for (size_t i = mb->nflog, n = 0; i-- > 0; n++) {
+		const struct flag_log *f = &mb->flog[i];
+
+		if (f->seq <= since)
+			break;
+		if (n == FLAG_LOG_KEPT)
+			return false;
+		if (!rangeset_has(&f->uids, m->uid))
+			continue;
+		if ((f->system & c->system) != 0 ||
+		    (f->keywords & c->keywords) != 0)
+			return false;
+		last = last || f->seq == m->modseq;
+	}
+	return last;
+}
+
+/* What all views know needs no long log. */
 static void
 flag_log_trim(struct mailbox *mb)
 {
@@ -55,11 +95,9 @@ flag_log_trim(struct mailbox *mb)
 		if (v->flags_seen < known)
 			known = v->flags_seen;
 	while (k < mb->nflog && mb->flog[k].seq <= known)
-		rangeset_fini(&mb->flog[k++].uids);
-	if (k == 0)
-		return;
-	mb->nflog -= k;
-	memmove(mb->flog, mb->flog + k, mb->nflog * sizeof *mb->flog);
+		k++;
+	if (k > FLAG_LOG_KEPT)
+		flag_log_cut(mb, k - FLAG_LOG_KEPT);
 }
 
 struct telling {
@@ -144,7 +182,10 @@ view_open(struct store *st, const char *mailbox, bool readonly,
 	v->notify = notify;
 	v->arg = arg;
 	v->count = (uint32_t)table_count(&mb->t);
-	v->flags_seen = mb->modseq;
+	v->opened = v->flags_seen = mb->modseq;
+	v->opened_uidnext = mb->uidnext;
+	if (mb->views == NULL && mb->nflog == 0)
+		mb->flog_floor = mb->modseq;
 	v->keywords_seen = mb->nkeyword;
 	v->next = mb->views;
 	mb->views = v;

@@ -116,15 +116,21 @@ would_change(const struct msg *m, const struct change *c)
 /*
  * The test of UNCHANGEDSINCE [RFC 7162 3.1.3].  A keyword that the message
  * does not have is no metadata item of it: adding it passes even with 0, which
- * makes $MDNSent a test-and-set; a system flag is always there.
+ * makes $MDNSent a test-and-set; a system flag is always there.  A message of
+ * which only other flags have changed passes, too [RFC 7162 3.1.12].
  */
 static bool
-unchanged(const struct msg *m, const struct change *c, const uint64_t *since)
+unchanged(const struct view *v, const struct msg *m, const struct change *c,
+    const uint64_t *since)
 {
 	if (since == NULL || m->modseq <= *since)
 		return true;
-	return *since == 0 && c->op == STORE_OP_ADD && c->system == 0 &&
-	       c->keywords != 0 && (m->keywords & c->keywords) == 0;
+	if (c->op == STORE_OP_SET)
+		return false;
+	if (*since == 0)
+		return c->op == STORE_OP_ADD && c->system == 0 &&
+		       c->keywords != 0 && (m->keywords & c->keywords) == 0;
+	return flags_untouched(v, m, c, *since);
 }
 
 static void
@@ -138,7 +144,7 @@ store_pick(struct view *v, const struct rangeset *seqnos, struct change *c,
 	while (walk_next(&w)) {
 		if (w.ghost)
 			continue;
-		if (!unchanged(w.m, c, unchanged_since)) {
+		if (!unchanged(v, w.m, c, unchanged_since)) {
 			rangeset_add(failed_out, w.m->uid, w.m->uid);
 			continue;
 		}
@@ -353,7 +359,9 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	/* Out of the past one may move: it is how things come back. */
 	if (r == RC_OK && move && !v->mb->past)
 		r = view_check_change(v, err);
-	if (r == RC_OK)
+	/* A MOVE takes no more room than a flag, and is how most programs
+	 * delete. */
+	if (r == RC_OK && !move)
 		r = store_check_space(st, err);
 	if (r != RC_OK)
 		goto out;

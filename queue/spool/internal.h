@@ -4,6 +4,7 @@
  *   service.c   lines, what comes in, the flush at the end of each turn
  *   attempt.c   units, their turn, tries of accounts
  *   remote.c    tries of other houses
+ *   sign.c      signatures for reports
  *   control.c   the owner's commands
  *   notice.c    bounces and notices, age, the clock
  *
@@ -52,7 +53,7 @@ struct attempt {
 struct queue_service {
 	struct queue_service_opts o;
 	struct spool *spool;
-	struct peer *keeper, *mx;
+	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
 	unsigned local_flying, remote_flying;
 	bool listed; /* mx has said what it had in hand */
@@ -137,6 +138,13 @@ void queue_on_mx(struct line *l, struct msg *m, void *arg);
 void queue_on_mx_up(void *arg);
 /* After the lines are gone. */
 void queue_remote_stop(struct queue_service *q);
+
+/* ---- sign.c ---- */
+
+/* RC_OK: what is to stand in front of the report; valid during the call. */
+typedef void queue_signed_fn(struct attempt *a, int rc, struct sv fields);
+/* The attempt is of a report of ours.  done may be called at once. */
+void queue_sign(struct attempt *a, queue_signed_fn *done);
 
 /* ---- notice.c ---- */
 

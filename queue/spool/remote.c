@@ -131,6 +131,18 @@ failed(struct attempt *a, int64_t delay, struct sv said)
 	attempt_settle(a, delay);
 }
 
+/* As if nothing had been; soon again. */
+static void
+not_tried(struct attempt *a)
+{
+	struct queue_service *q = a->q;
+
+	sched_untried(q->remote, a->u, clk_mono() + AWAY_MS);
+	queue_hold_unit(q, a->it, a->u);
+	attempt_free(a);
+	queue_commit(q);
+}
+
 /* mx is gone.  If it was this message that killed it, it must not do so at
  * once again and again. */
 static void
@@ -221,10 +233,7 @@ on_mx_reply(int rc, struct msg *reply, void *arg)
 		rc = (int)msg_get_u32(reply);
 	if (q->stopping || (rc == RC_TEMP && reply != NULL)) {
 		/* There is no room, or it leaves: its successor has it. */
-		sched_untried(q->remote, a->u, clk_mono() + AWAY_MS);
-		queue_hold_unit(q, a->it, a->u);
-		attempt_free(a);
-		queue_commit(q);
+		not_tried(a);
 		return;
 	}
 	if (rc != RC_OK) {
@@ -455,30 +464,30 @@ put_relay(struct queue_service *q, const struct conf_relay *r, struct msg *m)
 	msg_put_str(m, password != NULL ? password : "");
 }
 
-void
-queue_try_remote(struct queue_service *q, struct sched_unit *u)
+static void
+send_job(struct attempt *a, struct sv front)
 {
-	struct attempt *a = attempt_new(q, u);
+	struct queue_service *q = a->q;
 	struct spool_item *it = a->it;
 	struct sv first = sv_str(it->rcpt[a->rcpt[0]].address);
 	struct sv domain = sv_skip(first, sv_rchr(first, '@') + 1);
-	struct conf *c = queue_conf(q);
+	struct conf *c;
 	struct err err = {.text = ""};
 	struct msg m;
 	size_t i;
 	int fd;
 
-	if (spool_body(q->spool, it, SV(""), &fd, &err) != RC_OK) {
+	if (spool_body(q->spool, it, front, &fd, &err) != RC_OK) {
 		attempt_bodiless(a, &err);
-		conf_free(&c);
 		return;
 	}
+	c = queue_conf(q);
 	msg_init(&m, MX_JOB);
 	msg_put_sv(&m, sv_of(it->delivery_id, sizeof it->delivery_id));
 	msg_put_sv(&m, domain);
 	put_relay(q, conf_relay_for(c, domain), &m);
 	msg_put_str(&m, it->sender);
-	msg_put_u64(&m, it->size);
+	msg_put_u64(&m, it->size + front.n);
 	msg_put_u32(&m, it->flags);
 	msg_put_u32(&m, (uint32_t)a->n);
 	for (i = 0; i < a->n; i++) {
@@ -488,4 +497,30 @@ queue_try_remote(struct queue_service *q, struct sched_unit *u)
 	msg_put_fd(&m, fd);
 	conf_free(&c);
 	peer_ask(q->mx, &m, MX_TIMEOUT_MS, on_mx_reply, a);
+}
+
+static void
+on_signed(struct attempt *a, int rc, struct sv fields)
+{
+	struct err err;
+
+	if (a->q->stopping || (rc == RC_OK && !queue_remote_up(a->q))) {
+		not_tried(a);
+	} else if (rc == RC_OK) {
+		send_job(a, fields);
+	} else {
+		(void)err_set(&err, rc, "the report cannot be signed now");
+		attempt_bodiless(a, &err);
+	}
+}
+
+void
+queue_try_remote(struct queue_service *q, struct sched_unit *u)
+{
+	struct attempt *a = attempt_new(q, u);
+
+	if ((a->it->flags & SPOOL_REPORT) != 0)
+		queue_sign(a, on_signed);
+	else
+		send_job(a, SV(""));
 }

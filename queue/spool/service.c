@@ -344,6 +344,12 @@ queue_service_set_mx(struct queue_service *q, int fd)
 	peer_connect(q->mx, fd);
 }
 
+void
+queue_service_set_auth(struct queue_service *q, int fd)
+{
+	peer_connect(q->auth, fd);
+}
+
 /* ---- life ---- */
 
 static void
@@ -399,6 +405,7 @@ queue_service_new(const struct queue_service_opts *o,
 	q->wall_minus_mono = clk_now() - clk_mono();
 	q->keeper = peer_new(o->loop, "keeper", NULL, on_keeper_up, q);
 	q->mx = peer_new(o->loop, "mx", queue_on_mx, queue_on_mx_up, q);
+	q->auth = peer_new(o->loop, "auth", NULL, NULL, q);
 	q->sweep = ev_timer_add(o->loop, FIRST_SWEEP_MS, on_sweep, q);
 	if (spool_count(q->spool) > 0)
 		mlog(LOG_INFO, "queue.start", "waiting=%zu",
@@ -427,6 +434,7 @@ queue_service_free(struct queue_service **qp)
 	/* Answers of open attempts come now, as failures. */
 	peer_free(&q->keeper);
 	peer_free(&q->mx);
+	peer_free(&q->auth);
 	queue_remote_stop(q);
 	ev_timer_del(&q->timer);
 	ev_timer_del(&q->sweep);

@@ -40,5 +40,6 @@ void queue_service_status(struct queue_service *q, struct buf *out);
 void queue_service_add_command(struct queue_service *q, int fd);
 void queue_service_set_keeper(struct queue_service *q, int fd);
 void queue_service_set_mx(struct queue_service *q, int fd);
+void queue_service_set_auth(struct queue_service *q, int fd);
 
 #endif

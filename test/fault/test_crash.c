@@ -15,6 +15,8 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "journal/sabotage.h"
+#include "store/fsck.h"
+#include "test/fault/backup.h"
 #include "test/fault/ledger.h"
 #include "test/fault/testdisk.h"
 
@@ -32,8 +34,9 @@ note(struct result *res, const struct ledger *l, const char *scene, uint64_t at)
 	if (l->why[0] == '\0')
 		return;
 	if (res->broken++ == 0)
-		(void)snprintf(res->why, sizeof res->why, "%s at %llu: %s",
-		    scene, (unsigned long long)at, l->why);
+		(void)snprintf(res->why, sizeof res->why,
+		    "%s at %llu, step %u: %s", scene, (unsigned long long)at,
+		    l->step, l->why);
 }
 
 static struct store *
@@ -41,8 +44,15 @@ open_on(struct testdisk *d, struct ledger *l, bool must_open)
 {
 	struct store *st = NULL;
 	struct err err = {0, ""};
-	int r = store_open(".", script_opts(testdisk_io(d)), &st, &err);
+	int r;
 
+	l->disk = d;
+	r = store_open(".", script_opts(l, testdisk_io(d)), &st, &err);
+	if (r != RC_OK && must_open && l->full && l->hampered) {
+		testdisk_capacity(d, UINT64_MAX);
+		l->full = false;
+		r = store_open(".", script_opts(l, testdisk_io(d)), &st, &err);
+	}
 	if (r != RC_OK && must_open && l->why[0] == '\0')
 		(void)snprintf(l->why, sizeof l->why, "does not open: %s %s",
 		    rc_name(r), err.text);
@@ -53,18 +63,59 @@ open_on(struct testdisk *d, struct ledger *l, bool must_open)
 static bool
 script_run(struct testdisk *d, struct ledger *l)
 {
-	struct store *st = open_on(d, l, false);
-	unsigned i = 0;
+	struct store *st;
 
+	l->disk = d;
+	l->step = 0;
+	script_disk(l);
+	st = open_on(d, l, false);
 	if (st == NULL)
 		return false;
 	ledger_shown(l, st);
 	/* What the start shows it has flushed; but if it was stopped in the
 	 * middle of showing, nobody has seen it. */
-	while (i < script_length() && script_step(l, st, i))
-		i++;
+	while (l->step < script_length(l) && script_step(l, st, l->step))
+		l->step++;
 	store_close(&st);
-	return i == script_length();
+	return l->step == script_length(l);
+}
+
+/* All that the log alone gives is the same: what was derived from it has
+ * added and lost nothing. */
+static void
+verify_log_alone(const struct testdisk *d, struct ledger *l, const char *dump)
+{
+	struct testdisk *c = testdisk_clone(d);
+	struct store *st;
+	char *alone;
+
+	testdisk_remove_derived(c);
+	st = open_on(c, l, true);
+	if (st == NULL)
+		goto out;
+	alone = ledger_dump(l, st, true);
+	if (alone == NULL || strcmp(alone, dump) != 0)
+		ledger_broken(l, "the log alone gives something else", dump,
+		    alone != NULL ? alone : "nothing");
+	free(alone);
+	store_close(&st);
+out:
+	testdisk_free(&c);
+}
+
+static void
+verify_fsck(struct testdisk *d, struct ledger *l)
+{
+	const struct fsck_opts o = {.io = testdisk_io(d)};
+	struct fsck_report r = {0};
+	struct err err = {0, ""};
+
+	if (fsck_check(".", &o, &r, &err) != RC_OK)
+		ledger_broken(l, "fsck cannot look", err.text, "");
+	for (size_t i = 0; i < r.n && r.damage > 0; i++)
+		if (r.f[i].level == AUDIT_DAMAGE)
+			ledger_broken(l, "fsck", r.f[i].file, r.f[i].text);
+	fsck_report_fini(&r);
 }
 
 /* Opens, checks, goes on for a while, and checks again after a power cut that
@@ -73,6 +124,7 @@ static void
 verify(struct testdisk *d, struct ledger *l)
 {
 	struct store *st = open_on(d, l, true);
+	char *dump;
 
 	if (st == NULL)
 		return;
@@ -87,9 +139,15 @@ verify(struct testdisk *d, struct ledger *l)
 	store_close(&st);
 	testdisk_power_cut(d, CUT_NOTHING, 0);
 	st = open_on(d, l, true);
-	if (st != NULL)
-		(void)ledger_check(l, st);
+	if (st == NULL || !ledger_check(l, st)) {
+		store_close(&st);
+		return;
+	}
+	dump = ledger_dump(l, st, true);
 	store_close(&st);
+	verify_log_alone(d, l, dump);
+	verify_fsck(d, l);
+	free(dump);
 }
 
 /* The power fails before call n. */
@@ -168,14 +226,21 @@ second_cut(const struct testdisk *stopped, const struct ledger *l, uint64_t n,
 
 /* How many calls the script makes when nothing happens. */
 static uint64_t
-script_ops(struct result *res)
+script_ops(enum script which, bool enough, struct result *res)
 {
 	struct testdisk *d = testdisk_new();
 	struct ledger l;
 	uint64_t n;
 
 	ledger_init(&l);
-	ck_assert_msg(script_run(d, &l), "the script itself");
+	l.script = which;
+	if (!script_run(d, &l)) {
+		char step[32];
+
+		(void)snprintf(step, sizeof step, "step %u", l.step);
+		ledger_broken(&l, "the script ends early", step, "");
+	}
+	ck_assert_msg(enough || l.why[0] == '\0', "%s", l.why);
 	note(res, &l, "script", 0);
 	n = testdisk_ops(d);
 	ledger_fini(&l);
@@ -184,16 +249,16 @@ script_ops(struct result *res)
 }
 
 static void
-stops(uint64_t step, struct result *res, bool enough)
+stops(enum script which, struct result *res, bool enough)
 {
-	uint64_t end = script_ops(res) + 1;
+	uint64_t end = script_ops(which, enough, res) + 1;
 
-	for (uint64_t n = 0; n < end && !(enough && res->broken > 0);
-	     n += step) {
+	for (uint64_t n = 0; n < end && !(enough && res->broken > 0); n++) {
 		struct testdisk *d = testdisk_new();
 		struct ledger l;
 
 		ledger_init(&l);
+		l.script = which;
 		testdisk_stop_at(d, n);
 		(void)script_run(d, &l);
 		power_cuts(d, &l, n, res);
@@ -207,20 +272,47 @@ stops(uint64_t step, struct result *res, bool enough)
 /* Call n fails; the process sees it, ends, and starts again on a machine that
  * goes on. */
 static void
-failures(int e, uint64_t step, struct result *res, bool enough)
+failures(enum script which, int e, struct result *res, bool enough)
 {
-	uint64_t end = script_ops(res) + 1;
+	uint64_t end = script_ops(which, enough, res) + 1;
 
-	for (uint64_t n = 0; n < end && !(enough && res->broken > 0);
-	     n += step) {
+	for (uint64_t n = 0; n < end && !(enough && res->broken > 0); n++) {
 		struct testdisk *d = testdisk_new();
 		struct ledger l;
 
 		ledger_init(&l);
+		l.script = which;
+		l.hampered = true;
 		testdisk_fail_at(d, n, e);
 		(void)script_run(d, &l);
 		power_cuts(d, &l, n, res);
 		killed(d, &l, n, res);
+		ledger_fini(&l);
+		testdisk_free(&d);
+	}
+}
+
+/* The script runs to its end, with a backup beside it. */
+static void
+backups(enum script which, struct result *res, bool enough)
+{
+	uint64_t end = script_ops(which, enough, res);
+
+	for (uint64_t n = 0; n < end && !(enough && res->broken > 0); n++) {
+		struct testdisk *d = testdisk_new();
+		struct ledger l, out;
+		struct backup b;
+
+		ledger_init(&l);
+		ledger_init(&out);
+		l.script = which;
+		backup_plan(&b, &l, d, n, n + 1 + n * 7 % 41);
+		(void)script_run(d, &l);
+		backup_end(&b);
+		backup_check(&b, &out);
+		note(res, &out, "backup", n);
+		backup_fini(&b);
+		ledger_fini(&out);
 		ledger_fini(&l);
 		testdisk_free(&d);
 	}
@@ -239,9 +331,9 @@ START_TEST(fault_crash__stop_at_every_call)
 {
 	struct result res = {0};
 
-	stops(1, &res, false);
+	stops((enum script)_i, &res, false);
 	ck_unbroken(&res);
-	printf("stops: %llu runs\n", (unsigned long long)res.runs);
+	printf("stops %d: %llu runs\n", _i, (unsigned long long)res.runs);
 }
 END_TEST
 
@@ -249,10 +341,10 @@ START_TEST(fault_crash__every_call_fails)
 {
 	struct result res = {0};
 
-	failures(EIO, 1, &res, false);
-	failures(ENOSPC, 1, &res, false);
+	failures((enum script)_i, EIO, &res, false);
+	failures((enum script)_i, ENOSPC, &res, false);
 	ck_unbroken(&res);
-	printf("failures: %llu runs\n", (unsigned long long)res.runs);
+	printf("failures %d: %llu runs\n", _i, (unsigned long long)res.runs);
 }
 END_TEST
 
@@ -274,6 +366,16 @@ START_TEST(fault_crash__disk_fills_up)
 		testdisk_free(&d);
 	}
 	ck_unbroken(&res);
+}
+END_TEST
+
+START_TEST(fault_backup__at_every_call)
+{
+	struct result res = {0};
+
+	backups((enum script)_i, &res, false);
+	ck_unbroken(&res);
+	printf("backups %d: %llu runs\n", _i, (unsigned long long)res.runs);
 }
 END_TEST
 
@@ -301,6 +403,11 @@ static const struct {
     {SABOTAGE_COMPACT_UNSYNCED, "compact: rename unflushed"},
     {SABOTAGE_COMPACT_AHEAD, "compact: before the flush"},
     {SABOTAGE_FORGET_PINNED, "compact: forget the pinned"},
+    {SABOTAGE_NO_RESERVE, "a full disk: no reserve"},
+    {SABOTAGE_FORGET_VANISHED, "forget what vanished"},
+    {SABOTAGE_FORGET_GRAVES, "forget what was expunged"},
+    {SABOTAGE_UNPURGE, "a purge is undone"},
+    {SABOTAGE_UNHELD, "backup: no second look"},
 };
 
 START_TEST(fault_sabotage__is_noticed)
@@ -308,9 +415,13 @@ START_TEST(fault_sabotage__is_noticed)
 	struct result res = {0};
 
 	journal_sabotage = sabotages[_i].s;
-	stops(1, &res, true);
-	if (res.broken == 0)
-		failures(EIO, 1, &res, true);
+	for (int i = 0; i < SCRIPTS && res.broken == 0; i++) {
+		stops((enum script)i, &res, true);
+		if (res.broken == 0)
+			failures((enum script)i, EIO, &res, true);
+		if (res.broken == 0)
+			backups((enum script)i, &res, true);
+	}
 	journal_sabotage = SABOTAGE_NONE;
 	ck_assert_msg(res.broken > 0, "%s: nobody has noticed in %llu runs",
 	    sabotages[_i].name, (unsigned long long)res.runs);
@@ -331,8 +442,9 @@ main(void)
 		must(freopen("/dev/null", "w", stderr) != NULL);
 	tcase_set_timeout(t, 1200);
 	tcase_set_timeout(u, 1200);
-	tcase_add_test(t, fault_crash__stop_at_every_call);
-	tcase_add_test(t, fault_crash__every_call_fails);
+	tcase_add_loop_test(t, fault_crash__stop_at_every_call, 0, SCRIPTS);
+	tcase_add_loop_test(t, fault_crash__every_call_fails, 0, SCRIPTS);
+	tcase_add_loop_test(t, fault_backup__at_every_call, 0, SCRIPT_FULL);
 	tcase_add_test(t, fault_crash__disk_fills_up);
 	tcase_add_loop_test(u, fault_sabotage__is_noticed, 0,
 	    (int)(sizeof sabotages / sizeof *sabotages));

@@ -44,6 +44,7 @@ struct name_op {
 
 struct node {
 	bool dir, locked;
+	uint64_t room; /* allocated: up to here writes need no more */
 	struct buf seen, durable;
 	struct write_op *w;
 	size_t nw, wcap;
@@ -59,6 +60,9 @@ struct testdisk {
 	int fd[FDS]; /* node + 1 */
 	uint64_t ops, stop_at, fail_at, capacity;
 	int fail_errno;
+	uint64_t hook_at;
+	void (*hook)(void *arg);
+	void *hook_arg;
 	uint64_t random;
 };
 
@@ -192,6 +196,8 @@ tick(struct testdisk *d)
 {
 	uint64_t me = d->ops++;
 
+	if (me == d->hook_at)
+		d->hook(d->hook_arg);
 	if (me >= d->stop_at) {
 		errno = EIO;
 		return true;
@@ -293,13 +299,42 @@ td_pread(const struct journal_io *io, int fd, void *p, size_t n, uint64_t off)
 }
 
 static uint64_t
-used(struct testdisk *d)
+blocks(const struct node *f)
 {
+	return f->seen.n > f->room ? f->seen.n : f->room;
+}
+
+/* Of files that have a name or are open. */
+static uint64_t
+used(const struct testdisk *d)
+{
+	bool *there = xcalloc(d->n + 1, sizeof *there);
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < d->n; i++)
-		sum += d->node[i].seen.n;
+		for (size_t k = 0; k < d->node[i].names.n; k++)
+			there[d->node[i].names.e[k].node] = true;
+	for (size_t i = 0; i < FDS; i++)
+		if (d->fd[i] != 0)
+			there[d->fd[i] - 1] = true;
+	for (size_t i = 0; i < d->n; i++)
+		if (there[i])
+			sum += blocks(&d->node[i]);
+	free(there);
 	return sum;
+}
+
+/* How many bytes more the file may get up to this end. */
+static uint64_t
+fits(const struct testdisk *d, const struct node *f, uint64_t end)
+{
+	uint64_t u = used(d), has = blocks(f);
+
+	if (end <= has)
+		return end;
+	return u + (end - has) <= d->capacity ? end
+	       : u < d->capacity	      ? has + (d->capacity - u)
+					      : has;
 }
 
 static ssize_t
@@ -309,18 +344,18 @@ td_pwrite(
 	struct testdisk *d = disk_of(io);
 	struct node *f = node_of(d, fd);
 	struct write_op *w;
+	uint64_t end;
 
 	if (tick(d))
 		return -1;
-	if (off + n > f->seen.n &&
-	    used(d) + (off + n - f->seen.n) > d->capacity) {
-		/* As far as it goes. */
-		n /= 2;
-		if (n == 0 || used(d) + n > d->capacity) {
-			errno = ENOSPC;
-			return -1;
-		}
+	f = node_of(d, fd);
+	end = fits(d, f, off + n);
+	if (end <= off && n > 0) {
+		errno = ENOSPC;
+		return -1;
 	}
+	/* As far as it goes. */
+	n = (size_t)(end - off);
 	f->w = xgrow(f->w, &f->wcap, f->nw + 1, sizeof *f->w);
 	w = &f->w[f->nw++];
 	w->off = off;
@@ -383,11 +418,12 @@ td_allocate(const struct journal_io *io, int fd, uint64_t off, uint64_t n)
 
 	if (tick(d))
 		return -1;
-	if (off + n > f->seen.n &&
-	    used(d) + off + n - f->seen.n > d->capacity) {
+	if (fits(d, f, off + n) < off + n) {
 		errno = ENOSPC;
 		return -1;
 	}
+	if (f->room < off + n)
+		f->room = off + n;
 	return 0;
 }
 
@@ -444,12 +480,11 @@ static int
 td_free_bytes(const struct journal_io *io, int dirfd, uint64_t *out)
 {
 	struct testdisk *d = disk_of(io);
-	uint64_t u = used(d);
 
 	(void)dirfd;
 	if (dead(d))
 		return -1;
-	*out = u < d->capacity ? d->capacity - u : 0;
+	*out = testdisk_free_bytes(d);
 	return 0;
 }
 
@@ -496,6 +531,7 @@ counters_reset(struct testdisk *d)
 	d->ops = 0;
 	d->stop_at = UINT64_MAX;
 	d->fail_at = UINT64_MAX;
+	d->hook_at = UINT64_MAX;
 }
 
 struct testdisk *
@@ -572,6 +608,7 @@ testdisk_clone(const struct testdisk *d)
 		struct node *t = &c->node[i];
 
 		t->dir = f->dir;
+		t->room = f->room;
 		buf_addsv(&t->seen, buf_sv(&f->seen));
 		buf_addsv(&t->durable, buf_sv(&f->durable));
 		t->w = xgrow(NULL, &t->wcap, f->nw + 1, sizeof *t->w);
@@ -613,6 +650,29 @@ testdisk_fail_at(struct testdisk *d, uint64_t n, int e)
 {
 	d->fail_at = n;
 	d->fail_errno = e;
+}
+
+void
+testdisk_hook_at(
+    struct testdisk *d, uint64_t n, void (*fn)(void *arg), void *arg)
+{
+	d->hook_at = n;
+	d->hook = fn;
+	d->hook_arg = arg;
+}
+
+uint64_t
+testdisk_free_bytes(const struct testdisk *d)
+{
+	uint64_t u = used(d);
+
+	return u < d->capacity ? d->capacity - u : 0;
+}
+
+void
+testdisk_fill(struct testdisk *d)
+{
+	d->capacity = used(d);
 }
 
 void
@@ -750,6 +810,24 @@ testdisk_size(struct testdisk *d, const char *dir, const char *name)
 	struct node *f = file_of(d, dir, name);
 
 	return f != NULL ? f->seen.n : UINT64_MAX;
+}
+
+void
+testdisk_remove_derived(struct testdisk *d)
+{
+	struct node *log = dir_of(d, "log");
+
+	testdisk_remove(d, ".", "state");
+	if (log == NULL)
+		return;
+	for (size_t i = log->names.n; i-- > 0;) {
+		char name[NAME_SIZE];
+		size_t n = strlen(log->names.e[i].name);
+
+		memcpy(name, log->names.e[i].name, n + 1);
+		if (n > 4 && strcmp(name + n - 4, ".toc") == 0)
+			testdisk_remove(d, "log", name);
+	}
 }
 
 void

@@ -34,6 +34,13 @@ uint64_t testdisk_ops(const struct testdisk *d);
 void testdisk_stop_at(struct testdisk *d, uint64_t n);
 /* The call number n fails with this errno; once. */
 void testdisk_fail_at(struct testdisk *d, uint64_t n, int e);
+/* Before the call number n fn is called, once: what another process does at
+ * that moment. It may read and not write. */
+void testdisk_hook_at(
+    struct testdisk *d, uint64_t n, void (*fn)(void *arg), void *arg);
+uint64_t testdisk_free_bytes(const struct testdisk *d);
+/* Somebody else takes all that is free. */
+void testdisk_fill(struct testdisk *d);
 /* Bytes that fit on it. */
 void testdisk_capacity(struct testdisk *d, uint64_t bytes);
 
@@ -56,6 +63,8 @@ void testdisk_put(struct testdisk *d, const char *dir, const char *name,
     const void *p, size_t n);
 /* Size of a file as it is seen; UINT64_MAX: none. */
 uint64_t testdisk_size(struct testdisk *d, const char *dir, const char *name);
+/* Checkpoint and tables of contents: only the log is left. */
+void testdisk_remove_derived(struct testdisk *d);
 void testdisk_remove(struct testdisk *d, const char *dir, const char *name);
 
 #endif

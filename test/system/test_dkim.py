@@ -251,6 +251,22 @@ def keys(net, a, bad):
     verdict(good(verify(a, arrived(bad, "mended@bad.test"))), "keys-mended-signs")
 
 
+def reports(net, a, bad):
+    """What we write to senders elsewhere is signed, too."""
+    bad.become("refuse-some")
+    letter = FROM + b"Subject: returned\r\n\r\ngr\xc3\xbc\xc3\x9fe\r\n"
+    submit(a, "no1@refuse.bad.test", letter, sender="anna@back.bad.test")
+    got = arrived(bad, "anna@back.bad.test")
+    verdict(b"was not delivered" in got and good(verify(a, got)), "report-signed", verify(a, got))
+    verdict(b"Return-Path" not in got and got.startswith(b"DKIM-Signature:") and
+            b"\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: multipart/report" in got,
+            "report-fit-for-outside", got[:800])
+    line = [m["mail"] for m in bad.messages() if m["to"] == ["anna@back.bad.test"]]
+    verdict(line and line[0].startswith("MAIL FROM:<> ") and "BODY=8BITMIME" in line[0],
+            "report-from-nobody", line)
+    bad.become("ok")
+
+
 def auth_away(net, a, bad):
     """auth is there no more, or does not answer: 451 within the deadline; later
     it goes."""
@@ -279,7 +295,8 @@ def auth_away(net, a, bad):
 
 ZONES = {
     "a.test": Zone(["@ MX 10 mail", "mail A {a}", "mail AAAA {a/6}"]),
-    "bad.test": Zone(["@ MX 10 mail", "mail A {bad}"]),
+    # A domain for each habit: a connection that was good is kept for a moment.
+    "bad.test": Zone(["@ MX 10 mail", "* MX 10 mail", "mail A {bad}"]),
 }
 
 
@@ -291,7 +308,7 @@ def main():
     with SmallNet(hosts=["a", "bad"], zones=ZONES) as net:
         a = net.hearthmail("a", "mail.a.test", ["a.test", "a2.test"])
         text = open(a.config).read().replace(
-            "anna@a.test]", 'anna@a.test, anna@a2.test], send_as: ["@elsewhere.test"]')
+            "anna@a.test]", 'anna@a.test, anna@a2.test], send_as: ["@elsewhere.test", "@back.bad.test"]')
         a.write_config(text)
         bad = net.badhost("bad", "ok")
         steps = sys.argv[1].split(",") if len(sys.argv) > 1 and sys.argv[1][0] != "-" else None
@@ -299,6 +316,7 @@ def main():
             for name, fn in (("odd", lambda: odd_messages(net, a, bad)),
                              ("tampered", lambda: tampered(a, bad)),
                              ("who", lambda: who(net, a, bad)),
+                             ("reports", lambda: reports(net, a, bad)),
                              ("away", lambda: auth_away(net, a, bad)),
                              ("keys", lambda: keys(net, a, bad))):
                 if steps is None or name in steps:

@@ -115,7 +115,8 @@ def round_trip(net, a, b, pf):
     verdict(len(got) == 1 and "hello ben" in got[0].get_payload() and
             got[0]["Return-Path"] == "<anna@a.test>" and got[0]["Message-ID"],
             "letter-a-to-b", got and got[0].as_string())
-    verdict("2001:db8:" in a.log().split("code=250")[-1], "letter-goes-by-ipv6", a.log()[-500:])
+    verdict(wait_until(lambda: "2001:db8:" in a.log().split("code=250")[-1], 5), "letter-goes-by-ipv6",
+            a.log()[-500:])
     r = swaks(net, b, "ben", "anna@a.test", "swaks back")
     verdict(r.returncode == 0, "letter-swaks-takes", r.stdout[-400:])
     verdict(len(arrived(a, "swaks back") or []) == 1, "letter-b-to-a", b.log()[-800:])

@@ -24,7 +24,7 @@ static int home = -1;
 static struct ev_loop *loop;
 static struct conf *conf;
 static struct queue_service *q;
-static int smtp = -1, mx = -1, keeper = -1;
+static int smtp = -1, mx = -1, keeper = -1, auth = -1;
 
 static int
 remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
@@ -111,6 +111,9 @@ start_alone(void)
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_set_keeper(q, pair[0]);
 	keeper = pair[1];
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_auth(q, pair[0]);
+	auth = pair[1];
 	connect_mx();
 }
 
@@ -128,6 +131,7 @@ end(void)
 	io_close(&smtp);
 	io_close(&mx);
 	io_close(&keeper);
+	io_close(&auth);
 }
 
 static void
@@ -653,6 +657,107 @@ START_TEST(queue_hold__waits_for_the_landing)
 }
 END_TEST
 
+/* auth's part: says which keys, signs (known), or does not. */
+static void
+auth_says(int rc, bool known)
+{
+	static const char *const selector[] = {"r", "e"};
+	uint32_t i;
+	struct msg m, q_;
+
+	ck_assert_int_eq(line_recv_fd(auth, &q_), RC_OK);
+	ck_assert_uint_eq(q_.type, AUTH_SIGN);
+	ck_assert(sv_eq(msg_get_sv(&q_), SV("example.org")));
+	ck_assert_uint_eq(msg_get_u32(&q_), known ? 2 : 0);
+	msg_init(&m, MSG_REPLY);
+	m.id = q_.id;
+	msg_fini(&q_);
+	msg_put_u32(&m, (uint32_t)rc);
+	msg_put_str(&m, "");
+	msg_put_u32(&m, rc == RC_OK || rc == RC_NOTFOUND ? 2 : 0);
+	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++) {
+		msg_put_u8(&m, (uint8_t)i);
+		msg_put_str(&m, selector[i]);
+		msg_put_str(&m, rc == RC_OK ? "SIGNED" : "");
+	}
+	ck_assert_int_eq(line_send_fd(auth, &m), RC_OK);
+	turn(20);
+}
+
+/* The body of a job, from its beginning; its id. */
+static uint32_t
+expect_body_of_job(char *out, size_t size)
+{
+	uint32_t id;
+	struct msg m;
+	int fd;
+
+	memset(out, 0, size);
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_JOB);
+	id = m.id;
+	fd = msg_take_fd(&m);
+	ck_assert_int_ge(pread(fd, out, size - 1, 0), 0);
+	close(fd);
+	msg_fini(&m);
+	return id;
+}
+
+START_TEST(queue__a_report_that_goes_outside_is_signed)
+{
+	char text[4000];
+
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	ck_assert_str_eq(only()->rcpt[0].address, "y@other.test");
+	auth_says(RC_NOTFOUND, false);
+	auth_says(RC_OK, true);
+	mx_says(expect_body_of_job(text, sizeof text), true, 250, "250 ok");
+	ck_assert_ptr_eq(strstr(text, "DKIM-Signature: v=1; "), text);
+	ck_assert_ptr_nonnull(strstr(text, "s=e;"));
+	ck_assert_ptr_nonnull(strstr(text, "\r\nFrom: Mail server"));
+	ck_assert_ptr_null(strstr(text, "Return-Path"));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
+START_TEST(queue__a_report_waits_for_its_signature)
+{
+	char text[4000];
+
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	auth_says(RC_TEMP, false);
+	ck_assert(is_silent(mx));
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	hurry();
+	turn(20);
+	/* mx goes away while auth signs: nobody has tried. */
+	io_close(&mx);
+	turn(20);
+	auth_says(RC_NOTFOUND, false);
+	auth_says(RC_OK, true);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	ck_assert_uint_eq(only()->rcpt[0].attempts, 0);
+	connect_mx();
+	listed();
+	turn(20);
+	hurry();
+	turn(20);
+	auth_says(RC_NOTFOUND, false);
+	/* The domain is not ours any more. */
+	auth_says(RC_DENIED, true);
+	mx_says(expect_body_of_job(text, sizeof text), true, 250, "250 ok");
+	ck_assert_ptr_eq(strstr(text, "From: Mail server"), text);
+	/* And the process may end in the middle of it. */
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	end();
+	start();
+	ck_assert_uint_eq(spool_count(q->spool), 1);
+}
+END_TEST
+
 /* Many failures, as five days have. */
 static void
 fail_often(unsigned n)
@@ -857,6 +962,8 @@ service_tests(void)
 	    t, queue__a_clock_that_is_set_moves_only_what_it_has_stamped);
 	tcase_add_test(t, queue__nothing_has_come_later_than_now);
 	tcase_add_test(t, queue__age_needs_tries_and_tries_need_age);
+	tcase_add_test(t, queue__a_report_that_goes_outside_is_signed);
+	tcase_add_test(t, queue__a_report_waits_for_its_signature);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
 	tcase_add_test(t, queue_hold__waits_for_the_landing);
 	tcase_add_test(t, queue__what_is_held_stays_over_a_restart);

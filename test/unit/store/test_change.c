@@ -57,14 +57,16 @@ START_TEST(store_change__unchanged_since)
 	uint64_t need = 0, since = kit_status(st, "INBOX").modseq;
 	struct err err;
 
-	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_FLAGGED);
+	/* Another flag of 3 matters not [RFC 7162 3.1.12]. */
+	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_SEEN);
+	kit_flag(v, 3, 3, STORE_OP_ADD, STORE_FLAGGED);
 	rangeset_add(&all, 1, 3);
 	ck_assert_int_eq(view_store(v, &all, STORE_OP_ADD, &f, &since, &changed,
 			     &failed, &need, &err),
 	    RC_OK);
 	ck_assert_str_eq(kit_set(&changed), "1,3");
 	ck_assert_str_eq(kit_set(&failed), "2");
-	ck_assert_uint_eq(msg(v, 2).system, STORE_FLAGGED);
+	ck_assert_uint_eq(msg(v, 3).system, STORE_FLAGGED | STORE_SEEN);
 	/* 0 is a value like others: all have been changed since. */
 	rangeset_reset(&changed);
 	rangeset_reset(&failed);
