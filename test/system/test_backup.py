@@ -104,8 +104,55 @@ def phone(h, where):
     return r, texts
 
 
+class Qresync:
+    """A client that keeps a folder and asks only for what is new [RFC 7162 3.2]."""
+
+    def __init__(self, folder):
+        self.folder, self.validity, self.modseq, self.flags = folder, 0, 0, {}
+
+    def sync(self, h, user):
+        """What the server told of the folder as it was known."""
+        m = h.imap(user)
+        m.enable("QRESYNC")
+        m.untagged_responses.clear()
+        m.xatom("SELECT", self.folder,
+                f"(QRESYNC ({self.validity} {self.modseq}))" if self.validity else "(CONDSTORE)")
+        told = {k: m.untagged_responses.pop(k, []) for k in ("VANISHED", "FETCH")}
+        number = {k: int(m.untagged_responses[k][0]) for k in ("UIDVALIDITY", "HIGHESTMODSEQ")}
+        for v in told["VANISHED"]:
+            for part in v.decode().split()[-1].split(","):
+                lo, _, hi = part.partition(":")
+                self.flags = {u: f for u, f in self.flags.items()
+                              if not int(lo) <= u <= int(hi or lo)}
+        if number["UIDVALIDITY"] != self.validity:
+            self.flags = {}
+            m.xatom("UID FETCH", "1:*", "(FLAGS)")
+        for x in told["FETCH"] + m.untagged_responses.pop("FETCH", []):
+            x = (x[0] if isinstance(x, tuple) else x).decode()
+            self.flags[int(re.search(r"UID (\d+)", x).group(1))] = \
+                set(re.search(r"FLAGS \(([^)]*)\)", x).group(1).split()) - {r"\Recent"}
+        self.validity, self.modseq = number["UIDVALIDITY"], number["HIGHESTMODSEQ"]
+        m.logout()
+        return told
+
+    def is_right(self, h, user):
+        m = h.imap(user)
+        m.select(self.folder, readonly=True)
+        have = {}
+        for x in m.uid("FETCH", "1:*", "(FLAGS)")[1]:
+            if x:
+                x = x.decode()
+                have[int(re.search(r"UID (\d+)", x).group(1))] = \
+                    set(re.search(r"FLAGS \(([^)]*)\)", x).group(1).split()) - {r"\Recent"}
+        m.logout()
+        return have == self.flags
+
+
 def pieces(h, folder, before):
     """A folder and a message come back as new messages."""
+    client = Qresync("Work")
+    client.sync(h, "anna")
+    verdict(client.is_right(h, "anna"), "qresync-client-begins")
     m = h.imap("anna")
     m.select("Work")
     m.store("1:*", "+FLAGS", r"(\Deleted)")
@@ -120,6 +167,9 @@ def pieces(h, folder, before):
     r = h.command("restore", folder, "--account", "anna", "--folder", "Work", "--message", "nothing")
     verdict(r.returncode == 1, "restore-of-no-message-fails", r.stdout)
     h.start()
+    told = client.sync(h, "anna")
+    verdict(client.is_right(h, "anna") and told["VANISHED"] and len(told["FETCH"]) == 4,
+            "qresync-client-after-a-folder-came-back", (told, client.flags))
     now = mail(h, "anna")
     verdict(now["Work"][0] == before["Work"][0], "uidvalidity-stays-with-a-folder", validity)
     texts = [re.search(rb"Subject: (note \d)", t).group(1) for _, _, t in now["Work"][1]]
@@ -132,6 +182,8 @@ def whole(h, folder, before, where):
     have_mbsync = shutil.which("mbsync")
     if have_mbsync:
         phone(h, where)
+    client = Qresync("INBOX")
+    client.sync(h, "anna")
     r = h.command("restore", folder)
     verdict(r.returncode == 1 and "stop it first" in r.stderr, "not-under-a-running-server", r.stderr)
     h.stop()
@@ -147,6 +199,10 @@ def whole(h, folder, before, where):
     now = mail(h, "anna")
     verdict(content(now) == content(before), "account-is-as-it-was")
     verdict(all(now[f][0] > before[f][0] for f in before), "uidvalidity-rose")
+    known = client.validity
+    told = client.sync(h, "anna")
+    verdict(client.validity > known and not told["VANISHED"] and not told["FETCH"] and
+            client.is_right(h, "anna"), "qresync-client-begins-anew-after-a-restore", told)
     if have_mbsync:
         r, texts = phone(h, where)
         r, texts = phone(h, where)
