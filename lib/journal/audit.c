@@ -412,8 +412,9 @@ on_name(void *arg, const char *name)
 	(void)snprintf(file, sizeof file, "log/%06u", v);
 	if (!there && !replaced)
 		tell(a, AUDIT_DAMAGE, file, 0, SEG_HEADER,
-		    "both copies of its header are damaged: nothing in it can "
-		    "be read");
+		    "both copies of its header are damaged: only --repair "
+		    "finds "
+		    "what messages are in it");
 }
 
 static void
@@ -505,5 +506,89 @@ journal_audit_tocs(int dirfd, const struct journal_opts *opts,
 		toc_fini(&t, &id);
 	}
 	journal_close(&j);
+	return RC_OK;
+}
+
+/* ---- segments without a header ---- */
+
+struct headless {
+	struct journal *j;
+	struct each x;
+	uint32_t *segment;
+	size_t n, cap;
+};
+
+static bool
+is_headless(const struct journal *j, uint32_t number)
+{
+	for (size_t i = 0; i < j->nseg; i++)
+		if (j->seg[i]->h.number == number ||
+		    rangeset_has(&j->seg[i]->h.replaces, number))
+			return false;
+	return true;
+}
+
+static void
+headless_name(void *arg, const char *name)
+{
+	struct headless *l = arg;
+	uint32_t v;
+
+	if (!seg_name_parse(name, "", &v) || !is_headless(l->j, v))
+		return;
+	l->segment = xgrow(l->segment, &l->cap, l->n + 1, sizeof *l->segment);
+	l->segment[l->n++] = v;
+}
+
+static void
+headless_scan(struct headless *l, uint32_t number)
+{
+	const struct journal_io *io = l->j->io;
+	char name[SEG_NAME_MAX];
+	struct scanned r;
+	struct scan sc;
+	uint64_t size;
+	int fd;
+
+	seg_name(number, "", name);
+	fd = io->open(io, l->j->logfd, name, O_RDONLY);
+	if (fd < 0)
+		return;
+	if (io->size(io, fd, &size) == 0) {
+		scan_init(&sc, io, fd, NULL, SEG_HEADER, size);
+		while (scan_next(&sc, &r) == RC_OK) {
+			struct toc_entry e = {.seq = r.h.seq,
+			    .off = r.off,
+			    .len = r.h.len,
+			    .type = r.h.type,
+			    .flags = r.h.flags,
+			    .note_len = TOC_NO_NOTE};
+
+			if (r.h.flags & JOURNAL_NAMED)
+				l->x.fn(l->x.arg, &e, number);
+		}
+		scan_fini(&sc);
+	}
+	io->close(io, fd);
+}
+
+int
+journal_audit_headless(int dirfd, const struct journal_opts *opts,
+    void (*fn)(void *arg, const struct toc_entry *e, uint32_t segment),
+    void *arg)
+{
+	struct headless l = {.x = {fn, arg, 0}};
+	struct journal_opts o = *opts;
+	int r;
+
+	o.readonly = true;
+	r = journal_open(dirfd, &o, &l.j, NULL);
+	if (r != RC_OK)
+		return r;
+	(void)l.j->io->list(l.j->io, l.j->logfd, headless_name, &l);
+	for (size_t i = 0; i < l.n; i++)
+		headless_scan(&l, l.segment[i]);
+	free(l.segment);
+	journal_close(&l.j);
 	return RC_OK;
 }

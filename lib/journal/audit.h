@@ -64,4 +64,13 @@ int journal_audit_tocs(int dirfd, const struct journal_opts *opts,
     void (*fn)(void *arg, const struct toc_entry *e, uint32_t segment),
     void *arg) RC_USE_RESULT;
 
+/*
+ * The same for each NAMED record in segments of which both headers are
+ * damaged, as far as can be told without their key: what looks like a record
+ * and has its checksum.  A mail may have bytes in it that look so.
+ */
+int journal_audit_headless(int dirfd, const struct journal_opts *opts,
+    void (*fn)(void *arg, const struct toc_entry *e, uint32_t segment),
+    void *arg) RC_USE_RESULT;
+
 #endif

@@ -132,7 +132,8 @@ choose(struct compaction *x)
 		r = segment_index(j, s);
 		if (r == RC_OK)
 			toc_each(&s->toc, survey_entry, &v);
-		k[n].good = worth_it(x, &v, &k[n].dead);
+		k[n].good = worth_it(x, &v, &k[n].dead) &&
+			    (!x->c->last || n + 2 == j->nseg);
 		k[n].kept = v.kept;
 		/* Readers come in between. */
 		pthread_mutex_unlock(&j->index);

@@ -107,8 +107,7 @@ rec_header_encode(
 }
 
 int
-rec_header_decode(
-    const void *p, const unsigned char key[SEG_KEY], struct rec_header *h)
+rec_header_decode(const void *p, const unsigned char *key, struct rec_header *h)
 {
 	static const unsigned char zero[REC_HEADER];
 	const unsigned char *q = p;
@@ -118,9 +117,11 @@ rec_header_decode(
 	h->type = be_get16(q + 4);
 	if (h->type == 0)
 		return memcmp(q, zero, REC_HEADER) == 0 ? RC_EOF : RC_DAMAGED;
-	crypto_shorthash(hash, q, 32, key);
-	if (memcmp(hash, q + 32, sizeof hash) != 0)
-		return RC_DAMAGED;
+	if (key != NULL) {
+		crypto_shorthash(hash, q, 32, key);
+		if (memcmp(hash, q + 32, sizeof hash) != 0)
+			return RC_DAMAGED;
+	}
 	h->flags = q[6];
 	h->codec = q[7];
 	h->seq = be_get64(q + 8);

@@ -79,8 +79,9 @@ int seg_header_decode(const void *p, struct seg_header *h) RC_USE_RESULT;
 
 void rec_header_encode(
     const struct rec_header *h, const unsigned char key[SEG_KEY], void *out);
-/* RC_DAMAGED if the hash does not fit, RC_EOF if all is zero. */
-int rec_header_decode(const void *p, const unsigned char key[SEG_KEY],
+/* RC_DAMAGED if the hash does not fit, RC_EOF if all is zero.  Without a key
+ * (NULL) the hash is not looked at. */
+int rec_header_decode(const void *p, const unsigned char *key,
     struct rec_header *h) RC_USE_RESULT;
 /*
  * The same for a place where a header must stand: one wrong bit anywhere in it

@@ -228,7 +228,8 @@ struct journal_compaction {
 	 * anything is no longer wanted; and so many bytes must come free. */
 	unsigned share;
 	uint64_t min_bytes;
-	bool all; /* whatever they hold: every segment but the one in use */
+	bool all;  /* whatever they hold: every segment but the one in use */
+	bool last; /* with all: only the last of them */
 };
 
 struct journal_compacted {

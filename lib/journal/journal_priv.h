@@ -106,7 +106,7 @@ int segments_load(struct journal *j, struct err *err);
 struct scan {
 	const struct journal_io *io;
 	int fd;
-	const unsigned char *key;
+	const unsigned char *key; /* NULL: it is lost */
 	uint64_t off, end;
 	char *win;
 	size_t win_cap, win_n;

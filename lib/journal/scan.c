@@ -74,6 +74,20 @@ fits(const struct scan *s, uint64_t off, const struct rec_header *h)
 	       rec_bytes(h->len) <= s->end - off;
 }
 
+/* Without the key: is it what we write, and has the payload its checksum? */
+static bool
+could_be(struct scan *s, uint64_t off, const struct rec_header *h)
+{
+	const char *p;
+
+	if (h->type < JOURNAL_TYPE_USER || h->codec != 0 ||
+	    h->decoded_len != h->len || h->len == 0 ||
+	    (h->flags & ~(JOURNAL_NAMED | JOURNAL_ELSEWHERE)) != 0)
+		return false;
+	p = peek(s, off, (size_t)rec_bytes(h->len));
+	return crc32c(0, p + REC_HEADER, h->len) == h->crc;
+}
+
 static bool
 header_at(struct scan *s, uint64_t off, struct rec_header *h, bool *mended)
 {
@@ -83,6 +97,8 @@ header_at(struct scan *s, uint64_t off, struct rec_header *h, bool *mended)
 	if (p == NULL)
 		return false;
 	r = rec_header_decode(p, s->key, h);
+	if (s->key == NULL)
+		return r == RC_OK && fits(s, off, h) && could_be(s, off, h);
 	/* Only where one must stand: behind the one before. */
 	if (r == RC_DAMAGED && off == s->off &&
 	    rec_header_mend(p, s->key, h) == RC_OK) {

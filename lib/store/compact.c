@@ -72,8 +72,8 @@ begin(struct compacting *x, uint64_t *messages)
 	return RC_OK;
 }
 
-int
-store_compact(struct store *st, const struct store_compact *c,
+static int
+compact(struct store *st, const struct store_compact *c, bool last,
     struct journal_compacted *out)
 {
 	struct compacting x = {.st = st, .c = c};
@@ -83,7 +83,8 @@ store_compact(struct store *st, const struct store_compact *c,
 	    .arg = &x,
 	    .share = c->share,
 	    .min_bytes = c->min_bytes,
-	    .all = c->all};
+	    .all = c->all,
+	    .last = last};
 	uint64_t messages;
 	int r;
 
@@ -111,4 +112,39 @@ out:
 	free(x.purged.v);
 	free(x.wanted.v);
 	return r;
+}
+
+int
+store_compact(struct store *st, const struct store_compact *c,
+    struct journal_compacted *out)
+{
+	return compact(st, c, false, out);
+}
+
+int
+store_settle(struct store *st, struct err *err)
+{
+	const struct store_compact c = {.all = true};
+	struct journal_compacted done;
+	struct commit_set cs;
+	uint64_t need = 0;
+	int r = journal_flush(st->j, UINT64_MAX);
+
+	commit_init(&cs);
+	if (r == RC_OK) {
+		store_lock(st);
+		/* Nothing is purged, but the segment in use is closed. */
+		(void)commit_change(&cs, CHANGE_PURGED);
+		journal_roll(st->j);
+		commit_run(st, &cs, NULL, &need);
+		store_unlock(st);
+		r = store_flush(st, need);
+	}
+	commit_fini(&cs);
+	if (r == RC_OK)
+		r = compact(st, &c, true, &done);
+	return r == RC_OK ? r
+			  : err_set(err, r,
+				"what is known of the mailboxes cannot be "
+				"written to the log");
 }

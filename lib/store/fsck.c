@@ -250,17 +250,21 @@ compare(struct fsck *k)
 		return;
 	k->compared = true;
 	if (a->nmailbox != b->nmailbox || a->nsubscribed != b->nsubscribed ||
-	    a->last_uidvalidity != b->last_uidvalidity)
+	    a->last_uidvalidity != b->last_uidvalidity) {
+		k->knows_more = level == AUDIT_NOTE;
 		fsck_tell(k, level, "state", 0,
 		    "the checkpoint's list of mailboxes is not what the log "
 		    "says");
+	}
 	for (size_t i = 0; i < b->nmailbox; i++) {
 		struct mailbox *mb = mailbox_by_id(a, b->by_id[i]->id);
 
-		if (mb == NULL || !mailboxes_equal(mb, b->by_id[i]))
-			fsck_tell(k, level, "state", 0,
-			    "the checkpoint's \"%s\" is not what the log says",
-			    b->by_id[i]->name);
+		if (mb != NULL && mailboxes_equal(mb, b->by_id[i]))
+			continue;
+		k->knows_more = level == AUDIT_NOTE;
+		fsck_tell(k, level, "state", 0,
+		    "the checkpoint's \"%s\" is not what the log says",
+		    b->by_id[i]->name);
 	}
 }
 

@@ -35,6 +35,7 @@ struct fsck {
 	struct store *point; /* the checkpoint, and what came after it */
 	struct journal_mark mark;
 	bool compared;
+	bool knows_more;     /* the checkpoint, than a log that is damaged */
 	struct buf snapshot; /* as far as it has come */
 	struct err *err;
 };

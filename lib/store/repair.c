@@ -266,7 +266,8 @@ rescue_find(struct rescue *x)
 		return;
 	find_orphans(x);
 	(void)k->io->list(k->io, x->logfd, on_file, x);
-	if (journal_audit_tocs(k->dirfd, &jo, on_entry, x) != RC_OK)
+	if (journal_audit_tocs(k->dirfd, &jo, on_entry, x) != RC_OK ||
+	    journal_audit_headless(k->dirfd, &jo, on_entry, x) != RC_OK)
 		mlog(LOG_WARN, "fsck.toc", "text=\"they cannot be read\"");
 }
 
@@ -399,6 +400,8 @@ fsck_repair(const char *dir, const struct fsck_opts *o,
 	r = store_open(dir, &so, &st, err);
 	for (size_t i = 0; i < x.n && r == RC_OK; i++)
 		r = bring_back(&x, st, &x.l[i], err);
+	if (r == RC_OK && k.knows_more)
+		r = store_settle(st, err);
 	if (r == RC_OK && summarise_all(st) != RC_OK)
 		r = err_set(err, RC_IO, "the log cannot be read");
 	store_close(&st);

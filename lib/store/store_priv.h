@@ -337,6 +337,11 @@ void gone_name_set(struct store *st, uint32_t mailbox, struct sv name);
 /* Under the lock, while it is held: where it was; NULL: not known. */
 const char *grave_mailbox(struct store *st, const struct grave *g);
 
+/* ---- compact.c ---- */
+/* Writes the whole state into the log, as a snapshot, for when a checkpoint
+ * knows more than a damaged log does. */
+int store_settle(struct store *st, struct err *err) RC_USE_RESULT;
+
 /* ---- past.c ---- */
 /* A mailbox of the tree Restore/, made for one view or look, on st->dead:
  * mailbox_bury gives it back.  NULL: there is none. */

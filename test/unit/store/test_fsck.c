@@ -421,6 +421,25 @@ START_TEST(fsck_repair__makes_lost_and_found)
 }
 END_TEST
 
+START_TEST(fsck_repair__finds_messages_in_a_segment_without_header)
+{
+	struct store *st;
+	struct file *f;
+
+	make_account();
+	f = file_named("/log/000001");
+	memset(f->p, 0xee, 4096);
+	put_back();
+	repair(4, 0);
+	/* What only the checkpoint knew is in the log now. */
+	kit_forget_checkpoint();
+	st = open_quick();
+	ck_assert_uint_eq(readable_in(st, "INBOX") | readable_in(st, "Work"),
+	    (1u << MESSAGES) - 1);
+	store_close(&st);
+}
+END_TEST
+
 START_TEST(fsck_check__does_not_take_another_accounts_checkpoint)
 {
 	struct fsck_report r;
@@ -472,6 +491,8 @@ fsck_tests(void)
 	tcase_add_test(
 	    t, fsck_repair__finds_a_message_by_the_table_of_contents);
 	tcase_add_test(t, fsck_repair__makes_lost_and_found);
+	tcase_add_test(
+	    t, fsck_repair__finds_messages_in_a_segment_without_header);
 	tcase_add_test(
 	    t, fsck_repair__loses_nothing_with_one_bit_wrong_anywhere);
 	return t;
