@@ -8,7 +8,6 @@ import smtplib
 import house
 from house import verdict, wait_until
 
-QUOTA = 100 * 1024
 
 
 def message(size):
@@ -129,6 +128,8 @@ def check_full(h, m):
     p = h.pop3("anna")
     verdict(len(p.list()[1]) == 2 and p.retr(1), "quota-pop3-reads")
     p.quit()
+    r = h.command("fsck")
+    verdict(r.returncode == 0, "quota-fsck", r.stdout + r.stderr)
     text = h.command("status").stdout
     verdict(re.search(r"quota +anna: 0\.1 of 0\.1 MB \(1\d\d %\): FULL", text), "quota-status", text)
 
