@@ -626,6 +626,24 @@ start_thread(struct job *j)
 	return e == 0 ? RC_OK : RC_TEMP;
 }
 
+/* With the lock held.  An outcome that nobody has noted for so long is of a
+ * request that the queue has given up. */
+static void
+forget_oldest(struct mx_service *s)
+{
+	struct job **at, **oldest = NULL, *j;
+
+	for (at = &s->known; *at != NULL; at = &(*at)->next_known)
+		if ((*at)->finished)
+			oldest = at;
+	if (oldest == NULL)
+		return;
+	j = *oldest;
+	*oldest = j->next_known;
+	s->nknown--;
+	job_free(j);
+}
+
 /* A thread for the job, or a place behind one that has nothing to do. */
 static bool
 take_up(struct mx_service *s, struct job *j)
@@ -633,6 +651,8 @@ take_up(struct mx_service *s, struct job *j)
 	bool room, taken = false;
 
 	pthread_mutex_lock(&s->lock);
+	if (s->nknown >= KNOWN_MAX)
+		forget_oldest(s);
 	room = !s->leaving && s->jobs < JOBS_MAX && s->nknown < KNOWN_MAX;
 	if (room) {
 		s->jobs++;

@@ -153,7 +153,7 @@ struct way {
 static void
 send_job_by(uint32_t id, const struct way *w, const char *to)
 {
-	uint8_t delivery[16] = {(uint8_t)id};
+	uint8_t delivery[16] = {(uint8_t)id, (uint8_t)(id >> 8)};
 	int fd = memfd_create("m", MFD_CLOEXEC);
 	struct msg m;
 
@@ -374,6 +374,23 @@ START_TEST(mx__an_outcome_is_told_until_it_is_noted)
 }
 END_TEST
 
+/* A queue that has waited for an answer no longer notes it no more. */
+START_TEST(mx__what_nobody_notes_is_forgotten_at_last)
+{
+	struct msg m;
+	uint32_t i;
+
+	start_host();
+	for (i = 1; i <= 600; i++) {
+		send_job(i, "127.0.0.1", "x@x");
+		(void)answer(&m);
+		ck_assert_uint_eq(m.id, i);
+		ck_assert_uint_eq(msg_get_u32(&m), 250);
+		msg_fini(&m);
+	}
+}
+END_TEST
+
 static void
 on_drained(void *arg)
 {
@@ -514,6 +531,7 @@ service_tests(void)
 	tcase_add_test(t, mx__a_host_that_is_not_there_is_not_reached);
 	tcase_add_test(t, mx__a_new_queue_hears_of_what_is_in_the_air);
 	tcase_add_test(t, mx__an_outcome_is_told_until_it_is_noted);
+	tcase_add_test(t, mx__what_nobody_notes_is_forgotten_at_last);
 	tcase_add_test(t, mx_drain__waits_for_what_is_in_the_air);
 	tcase_add_test(t, mx_drain__has_an_end);
 	tcase_add_test(t, mx__a_connection_serves_those_who_ask_the_same_of_it);

@@ -406,6 +406,33 @@ expect_noted(uint64_t job)
 	msg_fini(&m);
 }
 
+/* auth's part: says which keys, signs (known), or does not. */
+static void
+auth_says(int rc, bool known)
+{
+	static const char *const selector[] = {"r", "e"};
+	uint32_t i;
+	struct msg m, q_;
+
+	ck_assert_int_eq(line_recv_fd(auth, &q_), RC_OK);
+	ck_assert_uint_eq(q_.type, AUTH_SIGN);
+	ck_assert(sv_eq(msg_get_sv(&q_), SV("example.org")));
+	ck_assert_uint_eq(msg_get_u32(&q_), known ? 2 : 0);
+	msg_init(&m, MSG_REPLY);
+	m.id = q_.id;
+	msg_fini(&q_);
+	msg_put_u32(&m, (uint32_t)rc);
+	msg_put_str(&m, "");
+	msg_put_u32(&m, rc == RC_OK || rc == RC_NOTFOUND ? 2 : 0);
+	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++) {
+		msg_put_u8(&m, (uint8_t)i);
+		msg_put_str(&m, selector[i]);
+		msg_put_str(&m, rc == RC_OK ? "SIGNED" : "");
+	}
+	ck_assert_int_eq(line_send_fd(auth, &m), RC_OK);
+	turn(20);
+}
+
 /* One message is in the air when the queue's process ends; another queue
  * starts and has heard nothing of mx yet. */
 static void
@@ -459,6 +486,57 @@ START_TEST(queue__takes_an_outcome_of_before_its_time)
 	(void)expect(mx, MX_JOB);
 	expect_noted(79);
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+}
+END_TEST
+
+/* An mx that is not itself any more. */
+START_TEST(queue__believes_mx_nothing_of_tries_of_its_own)
+{
+	uint8_t id[16];
+	uint32_t job;
+
+	put_as("anna@example.org", "x@example.test");
+	job = expect(mx, MX_JOB);
+	memcpy(id, only()->delivery_id, sizeof id);
+	mx_has_open(90, id, 0);
+	turn(20);
+	mx_says_late(90, id, 0, 250);
+	expect_noted(90);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	mx_says(job, true, 250, "250 taken");
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	ck_assert_uint_eq(q->remote_flying, 0);
+}
+END_TEST
+
+/* The same while a report of ours is being signed, and mx is another. */
+START_TEST(queue__believes_mx_nothing_of_what_is_being_signed)
+{
+	uint8_t id[16];
+	struct msg m;
+
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	memcpy(id, only()->delivery_id, sizeof id);
+	connect_mx();
+	mx_has_open(91, id, 0);
+	mx_has_open(91, id, 0);
+	mx_says_late(91, id, 0, 250);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	listed();
+	turn(20);
+	auth_says(RC_NOTFOUND, false);
+	auth_says(RC_OK, true);
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	while (m.type == MX_NOTED) {
+		msg_fini(&m);
+		ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	}
+	ck_assert_uint_eq(m.type, MX_JOB);
+	mx_says(m.id, true, 250, "250 taken");
+	msg_fini(&m);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	ck_assert_uint_eq(q->remote_flying, 0);
 }
 END_TEST
 
@@ -656,33 +734,6 @@ START_TEST(queue_hold__waits_for_the_landing)
 	ck_assert_int_eq(only()->units->state, SCHED_HELD);
 }
 END_TEST
-
-/* auth's part: says which keys, signs (known), or does not. */
-static void
-auth_says(int rc, bool known)
-{
-	static const char *const selector[] = {"r", "e"};
-	uint32_t i;
-	struct msg m, q_;
-
-	ck_assert_int_eq(line_recv_fd(auth, &q_), RC_OK);
-	ck_assert_uint_eq(q_.type, AUTH_SIGN);
-	ck_assert(sv_eq(msg_get_sv(&q_), SV("example.org")));
-	ck_assert_uint_eq(msg_get_u32(&q_), known ? 2 : 0);
-	msg_init(&m, MSG_REPLY);
-	m.id = q_.id;
-	msg_fini(&q_);
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, "");
-	msg_put_u32(&m, rc == RC_OK || rc == RC_NOTFOUND ? 2 : 0);
-	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++) {
-		msg_put_u8(&m, (uint8_t)i);
-		msg_put_str(&m, selector[i]);
-		msg_put_str(&m, rc == RC_OK ? "SIGNED" : "");
-	}
-	ck_assert_int_eq(line_send_fd(auth, &m), RC_OK);
-	turn(20);
-}
 
 /* The body of a job, from its beginning; its id. */
 static uint32_t
@@ -1096,6 +1147,8 @@ service_tests(void)
 	tcase_add_test(t, queue__a_garbled_answer_is_no_delivery);
 	tcase_add_test(t, queue__waits_for_what_mx_has_in_hand);
 	tcase_add_test(t, queue__takes_an_outcome_of_before_its_time);
+	tcase_add_test(t, queue__believes_mx_nothing_of_tries_of_its_own);
+	tcase_add_test(t, queue__believes_mx_nothing_of_what_is_being_signed);
 	tcase_add_loop_test(t, queue__a_late_failure_is_one_try, 0, 2);
 	tcase_add_test(t, queue__what_it_adopted_is_lost_with_mx);
 	tcase_add_test(t, queue__a_smarthost_is_another_place_for_another_user);
