@@ -163,13 +163,14 @@ is_news(const struct quota_watch *q, const struct store_usage *u)
 bool
 quota_watch_look(struct quota_watch *q, struct msg *news, uint64_t *need)
 {
-	struct store_usage u;
+	struct store_usage u = {.quota = 0};
 	uint64_t seen = 0;
 	bool high;
 
 	if (q->account < 0)
 		return false;
-	store_usage(q->store, &u, &seen);
+	if (conf_quota(q->conf, (uint32_t)q->account) != 0)
+		store_usage(q->store, &u, &seen);
 	if (u.quota == 0) {
 		if (q->told && q->told_quota == 0)
 			return false;

@@ -96,7 +96,9 @@ add_host(struct peer *dns, const char *host, struct route *out)
 
 	if (six == RC_OK || four == RC_OK)
 		return RC_OK;
-	return six == RC_TEMP || four == RC_TEMP ? RC_TEMP : RC_NOTFOUND;
+	/* Only who knows both for sure knows that there is none. */
+	return six == RC_NOTFOUND && four == RC_NOTFOUND ? RC_NOTFOUND
+							 : RC_TEMP;
 }
 
 static bool

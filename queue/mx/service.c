@@ -22,6 +22,7 @@
 #define REST_MS	       3000 /* a connection is kept so long */
 #define REST_MAX       64
 #define TRY_MS	       (20 * 60 * 1000)
+#define FALLBACK_MS    (10 * 60 * 1000)
 #define IDLE_MS	       5000 /* a thread is kept so long */
 #define SECRET_MAX     1024
 #define USER_MAX       256
@@ -83,7 +84,9 @@ struct job {
 	struct client_rcpt *rcpt;
 	struct client_message m;
 	bool reached;
-	int64_t until; /* clk_mono: after that no further host is tried */
+	/* clk_mono: after that no further host is tried; the direct way and
+	 * the smarthost behind it have their own. */
+	int64_t until;
 	struct client_why why;
 };
 
@@ -264,6 +267,7 @@ try_relay(struct job *j, const char *hostname)
 	struct route *route = xcalloc(1, sizeof *route);
 	char key[KEY_MAX];
 
+	j->why.said[0] = '\0'; /* of the direct way */
 	/* Who has logged in, and what was asked of TLS, belong to a
 	 * connection: it is nobody else's. */
 	(void)snprintf(key, sizeof key, "relay %s:%u %u%u %s", r->host, r->port,
@@ -311,6 +315,7 @@ try_fallback(struct job *j, const char *hostname)
 		j->m.rcpt = some;
 		j->m.nrcpt = k;
 		j->reached = false;
+		j->until = clk_mono() + FALLBACK_MS;
 		try_relay(j, hostname);
 		/* As long as the smarthost does not answer, its no is not the
 		 * last word. */
@@ -621,6 +626,24 @@ start_thread(struct job *j)
 	return e == 0 ? RC_OK : RC_TEMP;
 }
 
+/* With the lock held.  An outcome that nobody has noted for so long is of a
+ * request that the queue has given up. */
+static void
+forget_oldest(struct mx_service *s)
+{
+	struct job **at, **oldest = NULL, *j;
+
+	for (at = &s->known; *at != NULL; at = &(*at)->next_known)
+		if ((*at)->finished)
+			oldest = at;
+	if (oldest == NULL)
+		return;
+	j = *oldest;
+	*oldest = j->next_known;
+	s->nknown--;
+	job_free(j);
+}
+
 /* A thread for the job, or a place behind one that has nothing to do. */
 static bool
 take_up(struct mx_service *s, struct job *j)
@@ -628,6 +651,8 @@ take_up(struct mx_service *s, struct job *j)
 	bool room, taken = false;
 
 	pthread_mutex_lock(&s->lock);
+	if (s->nknown >= KNOWN_MAX)
+		forget_oldest(s);
 	room = !s->leaving && s->jobs < JOBS_MAX && s->nknown < KNOWN_MAX;
 	if (room) {
 		s->jobs++;

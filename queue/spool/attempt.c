@@ -328,10 +328,15 @@ attempt_new(struct queue_service *q, struct sched_unit *u)
 void
 attempt_bodiless(struct attempt *a, const struct err *err)
 {
-	int64_t delay = sched_local_delay(++a->u->attempts);
+	int64_t delay = sched_local_delay(++a->u->stumbles);
+	size_t i;
 
 	mlog(LOG_ERROR, "queue.body", "item=%llu text=\"%s\"",
 	    (unsigned long long)a->it->seq, err->text);
+	/* No fault of the other side: it does not bring the end nearer. */
+	for (i = 0; i < a->n; i++)
+		spool_stumbled(a->q->spool, a->it, a->rcpt[i],
+		    clk_now() + delay, sv_str(err->text));
 	attempt_settle(a, delay);
 }
 

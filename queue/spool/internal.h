@@ -123,7 +123,7 @@ struct attempt *attempt_new(struct queue_service *q, struct sched_unit *u);
 /* All recipients of the try have been dealt with: the unit goes, or waits as
  * long as that.  Frees it; the item may be gone. */
 void attempt_settle(struct attempt *a, int64_t delay);
-/* The body cannot be had now.  Frees it. */
+/* It failed at home: the body cannot be had now.  Frees it. */
 void attempt_bodiless(struct attempt *a, const struct err *err);
 void attempt_free(struct attempt *a);
 

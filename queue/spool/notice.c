@@ -186,7 +186,8 @@ is_tried_out(const struct sched_unit *u)
 static bool
 is_waiting(const struct sched_unit *u)
 {
-	return u->state != SCHED_HELD && sched_tries(u) > 0;
+	return u->state != SCHED_HELD &&
+	       (sched_tries(u) > 0 || u->stumbles > 0);
 }
 
 static void

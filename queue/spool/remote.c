@@ -272,6 +272,7 @@ adopt(
 {
 	struct sched_unit *u = it->rcpt[rcpt].unit;
 	struct attempt *a = adopted_of(q, job, u);
+	size_t i;
 
 	if (a == NULL) {
 		a = xcalloc(1, sizeof *a);
@@ -285,16 +286,39 @@ adopt(
 		if (u->state != SCHED_FLYING)
 			sched_adopt(q->remote, u);
 	}
+	for (i = 0; i < a->n; i++)
+		if (a->rcpt[i] == rcpt)
+			return;
 	if (a->n < JOB_RECIPIENTS)
 		a->rcpt[a->n++] = rcpt;
 }
 
 static bool
-is_adoptable(const struct spool_item *it, uint32_t rcpt)
+is_adopted(const struct queue_service *q, const struct sched_unit *u)
 {
-	return it != NULL && rcpt < it->nrcpt && !it->rcpt[rcpt].local &&
-	       it->rcpt[rcpt].outcome == SPOOL_WAITS &&
-	       it->rcpt[rcpt].unit != NULL;
+	const struct attempt *a;
+
+	for (a = q->adopted; a != NULL && a->u != u; a = a->next)
+		;
+	return a != NULL;
+}
+
+/*
+ * mx speaks to strangers and may not be itself any more: what it says can only
+ * be of mail that waits, and only before its list has ended.  A try of our own
+ * is nobody else's.
+ */
+static bool
+is_adoptable(
+    const struct queue_service *q, const struct spool_item *it, uint32_t rcpt)
+{
+	const struct spool_recipient *to;
+
+	if (q->listed || it == NULL || rcpt >= it->nrcpt)
+		return false;
+	to = &it->rcpt[rcpt];
+	return !to->local && to->outcome == SPOOL_WAITS && to->unit != NULL &&
+	       (to->unit->state != SCHED_FLYING || is_adopted(q, to->unit));
 }
 
 static struct spool_item *
@@ -316,7 +340,7 @@ on_open(struct queue_service *q, struct msg *m)
 	for (i = 0; i < n && !m->bad; i++) {
 		uint32_t rcpt = msg_get_u32(m);
 
-		if (!m->bad && is_adoptable(it, rcpt))
+		if (!m->bad && is_adoptable(q, it, rcpt))
 			adopt(q, job, it, rcpt);
 	}
 	if (it != NULL)
@@ -363,7 +387,7 @@ on_late(struct queue_service *q, struct msg *m)
 		l->rcpt[i] = msg_get_u32(m);
 		read_verdict(m, &l->said[i]);
 		l->n++;
-		if (!known && !m->bad && is_adoptable(it, l->rcpt[i]))
+		if (!known && !m->bad && is_adoptable(q, it, l->rcpt[i]))
 			adopt(q, job, it, l->rcpt[i]);
 	}
 	note_later(q, job);

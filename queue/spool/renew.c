@@ -141,6 +141,8 @@ forget_large(struct spool *s, uint64_t first)
 
 	while (n < s->nlarge && s->large[n].seq < first)
 		n++;
+	if (n == 0)
+		return;
 	s->nlarge -= n;
 	memmove(s->large, s->large + n, s->nlarge * sizeof *s->large);
 }
@@ -170,7 +172,7 @@ spool_renew(struct spool *s)
 	journal_span(s->journal, &span);
 	forget_large(s, span.first);
 	weigh(s, &span, &w);
-	if (w.large - w.large_living > DEAD_MIN)
+	if (w.large > w.large_living + DEAD_MIN)
 		end_segment(s);
 	if (w.old < 2 * w.old_living || w.old - w.old_living < DEAD_MIN)
 		return;

@@ -50,6 +50,7 @@ struct sched_unit {
 	enum sched_state state;
 	unsigned attempts; /* that reached the destination */
 	unsigned restored; /* of sched_tries, those of before a restart */
+	unsigned stumbles; /* the caller's: tries that failed at home */
 	struct sched_unit *next_of_item; /* the caller's chain */
 	/* sched.c's own */
 	unsigned place_failures; /* the destination's, while it waited */

@@ -622,10 +622,18 @@ void
 spool_tried(struct spool *s, struct spool_item *it, size_t rcpt, int64_t next,
     struct sv said)
 {
+	it->rcpt[rcpt].attempts++;
+	spool_stumbled(s, it, rcpt, next, said);
+}
+
+void
+spool_stumbled(struct spool *s, struct spool_item *it, size_t rcpt,
+    int64_t next, struct sv said)
+{
 	struct spool_recipient *to = &it->rcpt[rcpt];
 	struct record_tried t = {.item = it->seq,
 	    .rcpt = (uint32_t)rcpt,
-	    .attempts = ++to->attempts,
+	    .attempts = to->attempts,
 	    .when = clk_now(),
 	    .next = next,
 	    .said = said};

@@ -157,6 +157,9 @@ void spool_settle(struct spool *s, struct spool_item *it, size_t rcpt,
 /* next: ms since 1970. */
 void spool_tried(struct spool *s, struct spool_item *it, size_t rcpt,
     int64_t next, struct sv said);
+/* The same for what failed at home: it is seen, but counts for nothing. */
+void spool_stumbled(struct spool *s, struct spool_item *it, size_t rcpt,
+    int64_t next, struct sv said);
 void spool_place(struct spool *s, const char *name, int64_t next,
     unsigned failures, struct sv said);
 void spool_hold(struct spool *s, struct spool_item *it, size_t rcpt, bool held);

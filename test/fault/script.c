@@ -91,6 +91,7 @@ struct step {
 		EXPUNGE_LAST,
 		COPY,
 		MOVE,
+		REPLACE,
 		CREATE,
 		DELETE,
 		RENAME,
@@ -135,6 +136,8 @@ static const struct step life[] = {
     {PINNED, "INBOX", NULL, 3, 3},
     {MOVE, "INBOX", "Archive", 3, 8},
     {UNFLAG, "INBOX", NULL, 1, 5},
+    {REPLACE, "INBOX", "INBOX", 900, 0},
+    {REPLACE, "INBOX", "Drafts", 9000, 0},
     {RENAME, "work", "play", 0, 0},
     {CREATE, "work", NULL, 0, 0},
     {APPEND, "work", NULL, 60, 0},
@@ -298,6 +301,35 @@ do_add(struct ledger *l, struct store *st, const struct step *s)
 		l->delivery[l->ndelivery++].acked = false;
 	}
 	expect_last(l, st, s->box, &crc, 1);
+	ledger_pend(l, st);
+	return taken(l, st, need, room);
+}
+
+/* The last message of one mailbox by a new one in another, or in the same. */
+static bool
+do_replace(struct ledger *l, struct store *st, const struct step *s)
+{
+	struct store_add a = {.mailbox = s->to, .internal_date = 1700000000};
+	struct store_added out;
+	uint64_t room = testdisk_free_bytes(l->disk);
+	uint32_t crc;
+	struct store_body *b = body(st, ++l->serial, s->lo, &crc);
+	uint64_t need = 0;
+	struct err err;
+	int r;
+
+	if (b == NULL)
+		return l->full;
+	r = view_open(st, s->box, false, NULL, NULL, &a.replaces_in, &need);
+	if (r == RC_OK) {
+		a.replaces = view_uid(a.replaces_in, view_count(a.replaces_in));
+		r = store_add(st, &b, &a, &out, &need, &err);
+	}
+	store_body_free(&b);
+	view_close(&a.replaces_in);
+	if (r != RC_OK)
+		return refused(l, r);
+	expect_last(l, st, s->to, &crc, 1);
 	ledger_pend(l, st);
 	return taken(l, st, need, room);
 }
@@ -586,6 +618,8 @@ script_step(struct ledger *l, struct store *st, unsigned i)
 	case APPEND:
 	case BIG:
 		return do_add(l, st, s);
+	case REPLACE:
+		return do_replace(l, st, s);
 	case MANY:
 		return do_many(l, st, s);
 	case BURST:

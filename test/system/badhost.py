@@ -18,6 +18,7 @@ listens on port 25.  The file DIR/behaviour is read at each connection:
   slow-dot       a third of a second before the answer to a message
   tarpit         three seconds before each reply
   silent         no greeting at all
+  ok-to-data     250 to DATA
   drop-after-dot takes the message and hangs up without an answer
   close-after-ehlo
   bad-starttls   offers STARTTLS, says 220 and then speaks nonsense
@@ -168,6 +169,9 @@ class Session:
     async def do_data(self, text):
         if not self.to:
             await self.say("503 5.5.1 nobody to send it to")
+            return True
+        if self.how == "ok-to-data":
+            await self.say("250 2.0.0 fine")
             return True
         await self.say("354 go on")
         body = bytearray()

@@ -60,6 +60,10 @@ static const struct {
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c\r\n"
 	"354 go\r\n|.|554 5.7.1 spam\r\n",
 	true, RC_OK, {554, 554}, "5.7.1 spam", false},
+    {"a yes to DATA is no 354",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c\r\n"
+	"250 fine\r\n|!",
+	true, RC_OK, {451, 451}, "250 fine", false},
     {"gone after the dot",
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c"
 	"\r\n354 go\r\n|.|!",

@@ -1,7 +1,10 @@
 /* The order of MX hosts. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "ipc/line.h"
+#include "ipc/proto.h"
 #include "queue/mx/route.h"
 #include "test/unit/mx/suites.h"
 
@@ -75,6 +78,95 @@ START_TEST(route_find__takes_address_literals_without_asking)
 }
 END_TEST
 
+/* ---- with name servers of our own ---- */
+
+/* What they say of MX, AAAA and A; none has records. */
+static const struct {
+	int mx, six, four;
+	unsigned code; /* 0: again later */
+} answers[] = {
+    {RC_NOTFOUND, RC_NOTFOUND, RC_NOTFOUND, 550}, /* no such domain */
+    {RC_TEMP, RC_OK, RC_OK, 0},
+    {RC_TIMEOUT, RC_OK, RC_OK, 0},
+    {RC_OK, RC_NOTFOUND, RC_NOTFOUND, 550}, /* and no address either */
+    {RC_OK, RC_NOTFOUND, RC_TEMP, 0},
+    {RC_OK, RC_TEMP, RC_NOTFOUND, 0},
+    {RC_OK, RC_NOTFOUND, RC_TIMEOUT, 0},
+    {RC_OK, RC_TIMEOUT, RC_NOTFOUND, 0},
+    {RC_OK, RC_TIMEOUT, RC_TIMEOUT, 0},
+};
+
+static struct ev_loop *loop;
+static struct peer *dns;
+static int row;
+
+static void
+on_question(struct line *l, struct msg *m, void *arg)
+{
+	uint32_t type;
+	struct msg r;
+
+	(void)arg;
+	(void)msg_get_sv(m);
+	type = msg_get_u32(m);
+	msg_init(&r, MSG_REPLY);
+	r.id = m->id;
+	msg_put_u32(&r, (uint32_t)(type == DNS_MX     ? answers[row].mx
+				   : type == DNS_AAAA ? answers[row].six
+						      : answers[row].four));
+	msg_put_u8(&r, 0);
+	msg_put_u32(&r, 60);
+	msg_put_str(&r, "");
+	msg_put_u32(&r, 0);
+	line_tell(l, &r);
+}
+
+static void
+on_eof(struct line *l, void *arg)
+{
+	(void)arg;
+	line_free(&l);
+}
+
+static void
+stop(void *arg)
+{
+	ev_stop(arg);
+}
+
+static void *
+find(void *arg)
+{
+	route_find(dns, SV("example.test"), "mail.example.org", arg);
+	ev_post(loop, stop, loop);
+	return NULL;
+}
+
+START_TEST(route_find__gives_up_only_what_is_known_for_sure)
+{
+	struct route r = {.n = 99};
+	struct line *far;
+	pthread_t t;
+	int pair[2];
+
+	row = _i;
+	loop = ev_loop_new();
+	dns = peer_new(loop, "dns", NULL, NULL, NULL);
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	peer_connect(dns, pair[0]);
+	far = line_new(loop, pair[1], on_question, on_eof, NULL);
+	ck_assert_int_eq(pthread_create(&t, NULL, find, &r), 0);
+	ev_run(loop);
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(r.n, 0);
+	ck_assert_msg(
+	    r.code == answers[_i].code, "%d: %u %s", _i, r.code, r.said);
+	line_free(&far);
+	peer_free(&dns);
+	ev_loop_free(&loop);
+}
+END_TEST
+
 TCase *
 route_tests(void)
 {
@@ -85,5 +177,7 @@ route_tests(void)
 	tcase_add_loop_test(t,
 	    route_find__takes_address_literals_without_asking, 0,
 	    sizeof literals / sizeof literals[0]);
+	tcase_add_loop_test(t, route_find__gives_up_only_what_is_known_for_sure,
+	    0, sizeof answers / sizeof answers[0]);
 	return t;
 }

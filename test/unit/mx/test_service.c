@@ -51,7 +51,7 @@ set_queue(void)
 static void
 setup(void)
 {
-	struct mx_service_opts o = {.conf = give_conf, .port = 25};
+	struct mx_service_opts o = {.conf = give_conf};
 	struct sockaddr_in a = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof a;
@@ -68,6 +68,7 @@ setup(void)
 	ck_assert_int_eq(listen(listener, 64), 0);
 	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&a, &len), 0);
 	port = ntohs(a.sin_port);
+	o.port = port;
 	o.loop = loop = ev_loop_new();
 	mx = mx_service_new(&o);
 	connections = 0;
@@ -106,6 +107,8 @@ converse(void *arg)
 		} else if (strncmp(line, "DATA", 4) == 0) {
 			data = true;
 			dprintf(fd, "354 go\r\n");
+		} else if (strncmp(line, "RCPT TO:<policy", 15) == 0) {
+			dprintf(fd, "550 5.7.1 not from you\r\n");
 		} else if (strncmp(line, "RCPT TO:<no", 11) == 0) {
 			dprintf(fd, "550 5.1.1 no\r\n");
 		} else {
@@ -139,10 +142,18 @@ start_host(void)
 	pthread_detach(t);
 }
 
+struct way {
+	const char *domain; /* an address literal: there is no dns here */
+	const char *host;   /* of the relay */
+	uint16_t port;
+	enum conf_tls tls;
+	bool fallback;
+};
+
 static void
-send_job_as(uint32_t id, const char *host, enum conf_tls tls, const char *to)
+send_job_by(uint32_t id, const struct way *w, const char *to)
 {
-	uint8_t delivery[16] = {(uint8_t)id};
+	uint8_t delivery[16] = {(uint8_t)id, (uint8_t)(id >> 8)};
 	int fd = memfd_create("m", MFD_CLOEXEC);
 	struct msg m;
 
@@ -150,13 +161,13 @@ send_job_as(uint32_t id, const char *host, enum conf_tls tls, const char *to)
 	msg_init(&m, MX_JOB);
 	m.id = id;
 	msg_put_sv(&m, sv_of(delivery, sizeof delivery));
-	msg_put_str(&m, "example.test");
+	msg_put_str(&m, w->domain);
 	msg_put_u8(&m, 1);
-	msg_put_str(&m, host);
-	msg_put_u32(&m, port);
-	msg_put_u8(&m, (uint8_t)tls);
+	msg_put_str(&m, w->host);
+	msg_put_u32(&m, w->port);
+	msg_put_u8(&m, (uint8_t)w->tls);
 	msg_put_u8(&m, 0);
-	msg_put_u8(&m, 0);
+	msg_put_u8(&m, w->fallback);
 	msg_put_str(&m, "");
 	msg_put_str(&m, "");
 	msg_put_str(&m, "anna@example.org");
@@ -167,6 +178,14 @@ send_job_as(uint32_t id, const char *host, enum conf_tls tls, const char *to)
 	msg_put_str(&m, to);
 	msg_put_fd(&m, fd);
 	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
+}
+
+static void
+send_job_as(uint32_t id, const char *host, enum conf_tls tls, const char *to)
+{
+	struct way w = {"example.test", host, port, tls, false};
+
+	send_job_by(id, &w, to);
 }
 
 static void
@@ -355,6 +374,23 @@ START_TEST(mx__an_outcome_is_told_until_it_is_noted)
 }
 END_TEST
 
+/* A queue that has waited for an answer no longer notes it no more. */
+START_TEST(mx__what_nobody_notes_is_forgotten_at_last)
+{
+	struct msg m;
+	uint32_t i;
+
+	start_host();
+	for (i = 1; i <= 600; i++) {
+		send_job(i, "127.0.0.1", "x@x");
+		(void)answer(&m);
+		ck_assert_uint_eq(m.id, i);
+		ck_assert_uint_eq(msg_get_u32(&m), 250);
+		msg_fini(&m);
+	}
+}
+END_TEST
+
 static void
 on_drained(void *arg)
 {
@@ -425,6 +461,50 @@ START_TEST(mx__a_connection_serves_those_who_ask_the_same_of_it)
 }
 END_TEST
 
+/* What a smarthost behind the direct way makes of each. */
+START_TEST(mx__a_fallback_that_is_away_is_not_the_last_word)
+{
+	static const struct {
+		const char *domain, *to;
+		const char *relay;
+		unsigned code; /* 0: not reached */
+		const char *said;
+	} rows[] = {
+	    {"[127.0.0.1]", "x@x", "127.0.0.3", 250, "250 taken"},
+	    {"[127.0.0.1]", "no@x", "127.0.0.3", 550, "550 5.1.1 no"},
+	    {"[127.0.0.1]", "policy@x", "127.0.0.3", 451,
+		"cannot connect to 127.0.0.3"},
+	    {"[127.0.0.1]", "policy@x", "127.0.0.1", 550,
+		"550 5.7.1 not from you"},
+	    /* Nobody is there directly: the words are the smarthost's. */
+	    {"[127.0.0.2]", "x@x", "127.0.0.3", 0,
+		"cannot connect to 127.0.0.3"},
+	    {"[127.0.0.2]", "x@x", "r.test", 0,
+		"the smarthost r.test has no address"},
+	    {"[127.0.0.2]", "x@x", "127.0.0.1", 250, "250 taken"},
+	};
+	struct way w = {
+	    rows[_i].domain, rows[_i].relay, port, CONF_TLS_OFF, true};
+	struct sv said;
+	struct msg m;
+
+	start_host();
+	send_job_by(1, &w, rows[_i].to);
+	ck_assert(hear(10000, MSG_REPLY, &m));
+	(void)msg_get_u32(&m);
+	(void)msg_get_u64(&m);
+	ck_assert_uint_eq(msg_get_u8(&m), rows[_i].code != 0);
+	said = msg_get_sv(&m);
+	if (rows[_i].code != 0) {
+		ck_assert_uint_eq(msg_get_u32(&m), rows[_i].code);
+		said = msg_get_sv(&m);
+	}
+	ck_assert_msg(sv_starts(said, sv_str(rows[_i].said)), "%d: %.*s", _i,
+	    SV_ARG(said));
+	msg_fini(&m);
+}
+END_TEST
+
 START_TEST(mx__a_garbled_job_is_refused)
 {
 	struct msg m;
@@ -451,9 +531,12 @@ service_tests(void)
 	tcase_add_test(t, mx__a_host_that_is_not_there_is_not_reached);
 	tcase_add_test(t, mx__a_new_queue_hears_of_what_is_in_the_air);
 	tcase_add_test(t, mx__an_outcome_is_told_until_it_is_noted);
+	tcase_add_test(t, mx__what_nobody_notes_is_forgotten_at_last);
 	tcase_add_test(t, mx_drain__waits_for_what_is_in_the_air);
 	tcase_add_test(t, mx_drain__has_an_end);
 	tcase_add_test(t, mx__a_connection_serves_those_who_ask_the_same_of_it);
+	tcase_add_loop_test(
+	    t, mx__a_fallback_that_is_away_is_not_the_last_word, 0, 7);
 	tcase_add_test(t, mx__a_garbled_job_is_refused);
 	return t;
 }
