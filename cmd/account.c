@@ -482,6 +482,7 @@ void
 account_set_conf(struct account *a, struct conf *conf)
 {
 	store_set_past(a->store, conf->retention_ms, conf->restore_folder);
+	garden_set_retention(a->garden, conf->retention_ms);
 	quota_watch_conf(&a->quota, conf, a->o.name);
 }
 

@@ -20,6 +20,8 @@
 #define SHARE	     30 /* per cent of a segment */
 #define WORTH_BYTES  (16ull << 20)
 #define BYTES_A_MS   8192 /* 8 MB a second */
+#define LOOK_S	     30	  /* how full the disk is */
+#define LEAST_MS     (3600 * 1000ll)
 #define REST_EACH_MS 8
 
 struct job {
@@ -37,11 +39,13 @@ struct garden {
 	pthread_mutex_t mu;
 	pthread_cond_t wake;
 	bool started, stop;
-	struct job *jobs; /* to be done, then to be answered */
-	unsigned open;	  /* in the loop's thread: not answered yet */
-	unsigned posted;  /* on their way to the loop */
-	bool freed;	  /* the last of those gives it back */
-	uint64_t owed;	  /* bytes since the last rest */
+	_Atomic int64_t retention_ms;
+	int64_t shrunk_ms; /* what of that was said to be left */
+	struct job *jobs;  /* to be done, then to be answered */
+	unsigned open;	   /* in the loop's thread: not answered yet */
+	unsigned posted;   /* on their way to the loop */
+	bool freed;	   /* the last of those gives it back */
+	uint64_t owed;	   /* bytes since the last rest */
 };
 
 /* ---- resting ---- */
@@ -168,26 +172,55 @@ next(struct garden *g, struct job **out)
 	return go_on;
 }
 
-static uint64_t
-compact(struct garden *g)
+static int
+compact(struct garden *g, const struct store_compact *c)
 {
-	const struct store_compact c = {.share = SHARE,
-	    .min_bytes = WORTH_BYTES,
-	    .pause = throttle,
-	    .arg = g};
 	struct journal_compacted done;
-	int r = store_compact(g->store, &c, &done);
+	int r = store_compact(g->store, c, &done);
 
 	if (r != RC_OK && r != RC_NOTFOUND)
 		mlog(LOG_WARN, "store.compact", "rc=%s", rc_name(r));
-	return r == RC_OK ? 1 : EVERY_S;
+	return r;
+}
+
+/*
+ * The disk is nearly full.  What is no longer wanted goes at once; if that is
+ * not enough, expunged mail is kept for less and less long: better that than
+ * to refuse mail.
+ */
+static void
+give_room(struct garden *g)
+{
+	struct store_compact c = {.retention_ms = 0};
+	int64_t ms = g->retention_ms;
+
+	if (!store_is_pressed(g->store) || g->shrunk_ms > ms)
+		g->shrunk_ms = ms;
+	for (; ms >= LEAST_MS && store_is_pressed(g->store); ms /= 2) {
+		if (ms < g->retention_ms)
+			c.retention_ms = ms;
+		if (ms < g->shrunk_ms) {
+			g->shrunk_ms = ms;
+			mlog(LOG_WARN, "store.retention_shrunk",
+			    "hours=%lld text=\"the disk is nearly full: what "
+			    "was expunged before cannot be brought back; make "
+			    "room\"",
+			    (long long)(ms / LEAST_MS));
+		}
+		while (store_is_pressed(g->store) && compact(g, &c) == RC_OK)
+			;
+	}
 }
 
 static void *
 garden_main(void *arg)
 {
+	const struct store_compact now_and_then = {.share = SHARE,
+	    .min_bytes = WORTH_BYTES,
+	    .pause = throttle,
+	    .arg = arg};
 	struct garden *g = arg;
-	int64_t due = clk_mono() + FIRST_S * 1000;
+	int64_t due = clk_mono() + FIRST_S * 1000, look = due;
 	struct job *j;
 
 	while (next(g, &j)) {
@@ -199,16 +232,28 @@ garden_main(void *arg)
 			g->posted++;
 			pthread_mutex_unlock(&g->mu);
 			ev_post(g->loop, on_done, j);
-		} else if (now < due) {
-			rest(g, (uint64_t)(due - now));
+		} else if (now >= due) {
+			due =
+			    now +
+			    (compact(g, &now_and_then) == RC_OK ? 1 : EVERY_S) *
+				1000;
+		} else if (now >= look) {
+			give_room(g);
+			look = now + LOOK_S * 1000;
 		} else {
-			due = now + (int64_t)compact(g) * 1000;
+			rest(g, (uint64_t)((due < look ? due : look) - now));
 		}
 	}
 	return NULL;
 }
 
 /* ---- for the loop's thread ---- */
+
+void
+garden_set_retention(struct garden *g, int64_t ms)
+{
+	g->retention_ms = ms;
+}
 
 struct garden *
 garden_new(struct ev_loop *loop, struct store *store, garden_reply_fn *reply,

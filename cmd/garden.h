@@ -17,6 +17,8 @@ typedef void garden_reply_fn(void *arg, uint32_t id, struct msg *reply);
 
 struct garden *garden_new(struct ev_loop *loop, struct store *store,
     garden_reply_fn *reply, void *arg);
+/* The store's, from which it goes down when the disk is nearly full. */
+void garden_set_retention(struct garden *g, int64_t ms);
 /* Starts the thread: after the sandbox. */
 void garden_start(struct garden *g);
 /*

@@ -61,7 +61,10 @@ begin(struct compacting *x, uint64_t *messages)
 	if (r != RC_OK)
 		return r;
 	st->compacting = true;
-	graves_expire(st);
+	graves_expire(st,
+	    x->c->retention_ms > 0 && x->c->retention_ms < st->opts.retention_ms
+		? x->c->retention_ms
+		: st->opts.retention_ms);
 	bodies_live(st, &x->wanted);
 	*messages = x->wanted.n;
 	for (size_t i = 0; i < st->ngrave; i++)
@@ -112,6 +115,12 @@ out:
 	free(x.purged.v);
 	free(x.wanted.v);
 	return r;
+}
+
+bool
+store_is_pressed(struct store *st)
+{
+	return journal_free_bytes(st->j) < 2 * st->opts.low_water_bytes;
 }
 
 int

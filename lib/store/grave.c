@@ -105,13 +105,13 @@ graves_remove(struct store *st, uint32_t mailbox, const struct rangeset *uids)
 }
 
 void
-graves_expire(struct store *st)
+graves_expire(struct store *st, int64_t retention_ms)
 {
-	int64_t before = clk_now() - st->opts.retention_ms;
+	int64_t before = clk_now() - retention_ms;
 	size_t k = 0;
 
 	for (size_t i = 0; i < st->ngrave; i++)
-		if (st->opts.retention_ms > 0 && st->grave[i].at > before)
+		if (retention_ms > 0 && st->grave[i].at > before)
 			st->grave[k++] = st->grave[i];
 	st->ngrave = k;
 	for (size_t i = k = 0; i < st->ngone; i++) {

@@ -412,10 +412,15 @@ struct store_compact {
 	 * give so many bytes; 0: all that hold anything unwanted. */
 	unsigned share;
 	uint64_t min_bytes;
-	bool all;				  /* every closed segment */
+	bool all;	      /* every closed segment */
+	int64_t retention_ms; /* shorter than the store's; 0: as that */
 	void (*pause)(void *arg, uint64_t bytes); /* may be NULL: no throttle */
 	void *arg;
 };
+
+/* The disk has less than twice the low-water mark: time to give room back, and
+ * to keep expunged mail for less long. */
+bool store_is_pressed(struct store *st);
 
 /* Once; RC_NOTFOUND: nothing is worth it.  RC_TEMP: another one is at it, or
  * the store is poisoned.  RC_DAMAGED: run fsck.  RC_NOSPACE, RC_IO. */

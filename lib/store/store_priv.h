@@ -329,8 +329,8 @@ void graves_add(struct store *st, uint32_t mailbox, const struct msg *m,
 /* Those of a mailbox with these UIDs, and all others of the same bytes. */
 void graves_remove(
     struct store *st, uint32_t mailbox, const struct rangeset *uids);
-/* Those whose retention is over. */
-void graves_expire(struct store *st);
+/* Those whose retention is over go. */
+void graves_expire(struct store *st, int64_t retention_ms);
 void graves_fini(struct store *st);
 /* A mailbox goes: its name stays while graves need it. */
 void gone_name_set(struct store *st, uint32_t mailbox, struct sv name);

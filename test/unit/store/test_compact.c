@@ -417,6 +417,26 @@ START_TEST(store_compact__beside_sessions)
 }
 END_TEST
 
+/* When room is scarce a compaction may forget earlier than the store would. */
+START_TEST(store_compact__for_a_shorter_retention)
+{
+	struct store_compact c = {.retention_ms = DAY_MS};
+	struct journal_compacted out;
+	struct store *st = with_three_expunged();
+
+	clk_set_offset(2 * DAY_MS);
+	ck_assert_uint_eq(expunged(st).n, 3);
+	ck_assert_int_eq(store_compact(st, &c, &out), RC_OK);
+	ck_assert_uint_eq(out.dropped, 3);
+	ck_assert_uint_eq(expunged(st).n, 0);
+	same_after_restart(&st, &keeps);
+	ck_assert_uint_eq(expunged(st).n, 0);
+	clk_set_offset(0);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
 /* Whoever delivers again what was delivered before the compaction is told so,
  * for seven days. */
 START_TEST(store_compact__remembers_deliveries)
@@ -457,6 +477,7 @@ compact_tests(void)
 	tcase_add_loop_test(t, store_compact__is_equal_in_replay, 0, 12);
 	tcase_add_test(t, store_undelete__after_compaction_and_restart);
 	tcase_add_test(t, store_purge__removes_for_good);
+	tcase_add_test(t, store_compact__for_a_shorter_retention);
 	tcase_add_test(t, store_compact__remembers_deliveries);
 	tcase_add_test(t, store_compact__beside_sessions);
 	tcase_add_test(t, store_purge__also_in_the_segment_in_use);
