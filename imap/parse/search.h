@@ -15,12 +15,13 @@ enum imap_search_type {
 	IMAP_SEARCH_SEQ,     /* set */
 	IMAP_SEARCH_UID,     /* set */
 	IMAP_SEARCH_FLAG,    /* number: a bit of IMAP_SEEN...; NOT for UNSEEN */
-	IMAP_SEARCH_NONE,    /* RECENT, NEW, THREADID: no message */
+	IMAP_SEARCH_NONE,    /* RECENT, NEW: no message */
 	IMAP_SEARCH_KEYWORD, /* text */
 	IMAP_SEARCH_LARGER,  /* number */
 	IMAP_SEARCH_SMALLER,
 	IMAP_SEARCH_MODSEQ,	 /* number: as high or higher */
 	IMAP_SEARCH_EMAILID,	 /* text */
+	IMAP_SEARCH_THREADID,	 /* text */
 	IMAP_SEARCH_SAVEDBEFORE, /* days; by the save date */
 	IMAP_SEARCH_SAVEDON,
 	IMAP_SEARCH_SAVEDSINCE,

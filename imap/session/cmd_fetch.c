@@ -8,6 +8,7 @@ struct fetch {
 	const char **label; /* of each section */
 	struct imap_msg_writer w;
 	struct imap_summary x;
+	struct buf header;
 	bool any;     /* the response has an item already */
 	bool damaged; /* something could not be read */
 	bool unknown; /* some transfer encoding is not known */
@@ -70,7 +71,7 @@ put_savedate(struct fetch *f, const struct store_msg *m)
 	stream_putsv(f->s->st, buf_sv(b));
 }
 
-/* [RFC 8474 5.3]; threads are not calculated. */
+/* [RFC 8474 5.3] */
 static void
 put_ids(struct fetch *f, const struct store_msg *m)
 {
@@ -83,8 +84,18 @@ put_ids(struct fetch *f, const struct store_msg *m)
 		buf_addc(b, ')');
 		stream_putsv(f->s->st, buf_sv(b));
 	}
-	if (f->items & IMAP_FETCH_THREADID)
+	if (!(f->items & IMAP_FETCH_THREADID))
+		return;
+	if (!imap_load_header(f->s, m, &f->x, &f->header)) {
 		item(f, "THREADID NIL");
+		f->damaged = true;
+		return;
+	}
+	item(f, "THREADID (");
+	buf_reset(b);
+	imap_put_threadid(b, buf_sv(&f->header), f->epoch, m->body);
+	buf_addc(b, ')');
+	stream_putsv(f->s->st, buf_sv(b));
 }
 
 /* BINARY and BINARY.SIZE; not told where the encoding is not known. */
@@ -217,8 +228,10 @@ fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
 	}
 	imap_msg_writer_init(&f.w, s);
 	imap_summary_init(&f.x);
+	buf_init(&f.header, UINT32_MAX);
 	while (r == RC_OK && !s->broken && imap_walk_next(&walk))
 		r = fetch_chunk(&f, &walk, &err);
+	buf_fini(&f.header);
 	imap_summary_fini(&f.x);
 	if (r != RC_OK)
 		imap_store_error(c, r, &err);

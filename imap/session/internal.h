@@ -264,6 +264,16 @@ void imap_put_emailid(struct buf *out, uint64_t epoch, uint64_t body);
 /* The `body` that an EMAILID of this epoch names; 0: none. */
 uint64_t imap_emailid_body(struct sv id, uint64_t epoch);
 
+/* ---- thread.c ---- */
+
+/* The bytes of the top header, in place of *out; false if they cannot be
+ * read. */
+bool imap_load_header(struct imap_session *s, const struct store_msg *m,
+    struct imap_summary *x, struct buf *out);
+/* "T5f0c3a81b2e4d697" of a message with this header [RFC 8474 5.2]. */
+void imap_put_threadid(
+    struct buf *out, struct sv header, uint64_t epoch, uint64_t body);
+
 /* ---- section.c ---- */
 
 /*
@@ -338,6 +348,8 @@ bool imap_needle_in(
 /* A field of the top header: name, or any if name is empty. */
 bool imap_search_header(
     struct imap_search_msg *q, struct sv name, const struct imap_needle *n);
+/* Is its THREADID this one? */
+bool imap_search_thread(struct imap_search_msg *q, struct sv id);
 bool imap_search_body(struct imap_search_msg *q, const struct imap_needle *n);
 
 /*

@@ -112,6 +112,7 @@ cost(const struct imap_search_key *k)
 	case IMAP_SEARCH_BCC:
 		return 1;
 	case IMAP_SEARCH_HEADER:
+	case IMAP_SEARCH_THREADID:
 		return 2;
 	case IMAP_SEARCH_BODY:
 	case IMAP_SEARCH_TEXT:
@@ -267,6 +268,8 @@ imap_search_match(struct imap_search_msg *q, const struct imap_search_key *k)
 		return q->m->modseq >= k->number;
 	case IMAP_SEARCH_EMAILID:
 		return q->m->body == p->body;
+	case IMAP_SEARCH_THREADID:
+		return imap_search_thread(q, k->text);
 	case IMAP_SEARCH_SAVEDBEFORE:
 	case IMAP_SEARCH_SAVEDON:
 	case IMAP_SEARCH_SAVEDSINCE:

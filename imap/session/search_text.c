@@ -74,21 +74,33 @@ in_header(struct imap_search_msg *q, struct sv header, struct sv name,
 	return false;
 }
 
+static bool
+have_header(struct imap_search_msg *q)
+{
+	if (!q->have_header)
+		q->have_header =
+		    imap_load_header(q->s, q->m, &q->x, &q->header);
+	if (!q->have_header)
+		q->damaged = true;
+	return q->have_header;
+}
+
 bool
 imap_search_header(
     struct imap_search_msg *q, struct sv name, const struct imap_needle *n)
 {
-	if (!q->have_header) {
-		const struct mime_part *p;
+	return have_header(q) && in_header(q, buf_sv(&q->header), name, n);
+}
 
-		if (!imap_summary_load(&q->x, q->s->store, q->m))
-			q->damaged = true;
-		p = &q->x.sum.msg.part[0];
-		if (!load(q, &q->header, p->header_off, p->header_len))
-			return false;
-		q->have_header = true;
-	}
-	return in_header(q, buf_sv(&q->header), name, n);
+bool
+imap_search_thread(struct imap_search_msg *q, struct sv id)
+{
+	if (!have_header(q))
+		return false;
+	buf_reset(&q->text);
+	imap_put_threadid(
+	    &q->text, buf_sv(&q->header), store_epoch(q->s->store), q->m->body);
+	return sv_eq(buf_sv(&q->text), id);
 }
 
 static struct sv

@@ -621,7 +621,6 @@ class Session:
         want = {"UID": str(uid), "RFC822.SIZE": str(len(m.raw)), "INTERNALDATE": m.date_text,
                 "BODY[]": m.raw, "BODY[TEXT]": text, "BODY[]<5>": m.raw[5:25],
                 "BINARY[1]": text, "BINARY[1]<3>": text[3:12], "BINARY.SIZE[1]": str(len(text)),
-                "THREADID": "NIL",
                 "BODY[HEADER.FIELDS (SUBJECT)]": f"Subject: {m.subject}\r\n\r\n".encode()}
         names = {i.replace(".PEEK", "").replace("<5.20>", "<5>").replace("<3.9>", "<3>")
                  for i in items}
@@ -638,6 +637,8 @@ class Session:
                 m.told_modseq(value[0])
             elif name == "EMAILID":
                 check(m.content.setdefault("id", value) == value, f"UID {uid}: {value}")
+            elif name == "THREADID":
+                check(m.content.setdefault("thread", value) == value, f"UID {uid}: {value}")
             elif name == "SAVEDATE":
                 check(value > b"", f"UID {uid}: no save date")
             else:

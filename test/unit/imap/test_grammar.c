@@ -220,9 +220,9 @@ put_key(struct buf *out, const struct imap_search_key *k)
 {
 	static const char *const name[] = {"all", "and", "or", "not", "seq",
 	    "uid", "flag", "none", "keyword", "larger", "smaller", "modseq",
-	    "emailid", "savedbefore", "savedon", "savedsince", "before", "on",
-	    "since", "sentbefore", "senton", "sentsince", "subject", "from",
-	    "to", "cc", "bcc", "header", "body", "text"};
+	    "emailid", "threadid", "savedbefore", "savedon", "savedsince",
+	    "before", "on", "since", "sentbefore", "senton", "sentsince",
+	    "subject", "from", "to", "cc", "bcc", "header", "body", "text"};
 	const struct imap_search_key *c;
 
 	buf_addf(out, "(%s", name[k->type]);
@@ -534,7 +534,7 @@ static const struct {
     {read_search, "search: modseq without a type", "MODSEQ \"/flags/x\" 7",
 	NULL},
     {read_search, "object identifiers", "EMAILID M_6-d THREADID T64",
-	"(and(emailid M_6-d)(none T64))"},
+	"(and(emailid M_6-d)(threadid T64))"},
     {read_search, "search: bad identifier", "EMAILID M$", NULL},
     {read_search, "save dates",
 	"SAVEDBEFORE 1-Feb-1994 SAVEDON 1-Feb-1994 SAVEDSINCE 1-Feb-1994",
