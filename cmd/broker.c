@@ -413,43 +413,10 @@ on_log(struct serving *s, struct msg *m)
 
 /* ---- the others ---- */
 
-/* Asks the keeper for a session of the account. */
 static int
 open_session(const struct broker_job *job, int *fd_out, struct err *err)
 {
-	int line = command_connect(job->conf, "keeper.sock"), pair[2], r;
-	char text[ERR_TEXT_MAX];
-	struct msg m, reply;
-
-	if (line < 0)
-		return err_set(err, RC_TEMP,
-		    "no server runs on %.100s; start it first",
-		    job->conf->data);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-		io_close(&line);
-		return because(err);
-	}
-	msg_init(&m, SESSION_LOCAL);
-	m.id = 1;
-	msg_put_str(&m, job->account);
-	msg_put_u64(&m, job->who);
-	msg_put_fd(&m, pair[1]);
-	r = line_send_fd(line, &m);
-	if (r == RC_OK)
-		r = line_recv_fd(line, &reply);
-	io_close(&line);
-	if (r != RC_OK) {
-		io_close(&pair[0]);
-		return err_set(err, RC_TEMP, "the server does not answer");
-	}
-	r = (int)msg_get_u32(&reply);
-	msg_get_str(&reply, text, sizeof text);
-	msg_fini(&reply);
-	if (r == RC_OK)
-		*fd_out = pair[0];
-	else
-		io_close(&pair[0]);
-	return r == RC_OK ? RC_OK : err_set(err, r, "%s", text);
+	return command_session(job->conf, job->account, job->who, fd_out, err);
 }
 
 static int

@@ -12,27 +12,12 @@
 #include "base/io.h"
 #include "cmd/backup.h"
 #include "cmd/commands.h"
-#include "cmd/confine.h"
-#include "store/store.h"
+#include "cmd/restore.h"
 
 #define USAGE                                                        \
 	"usage: restore DIR [--account NAME [--folder F [--message " \
 	"WHICH]]] [--force]"
-#define SCRATCH	    "restore.part"
-#define ASIDE	    "before-restore-"
-#define HEADER_MAX  (256u << 10)
-#define FLUSH_EVERY 100u
-
-struct restore {
-	const struct conf *conf;
-	const char *account, *folder, *message;
-	bool force;
-	int fd;	  /* the backup */
-	int data; /* the data folder */
-	json_t *manifest;
-	struct super_user user[ROLE_COUNT];
-	char aside[64];
-};
+#define ASIDE "before-restore-"
 
 /* ---- what is there already ---- */
 
@@ -287,170 +272,6 @@ restore_account(struct restore *x, struct err *err)
 	return r;
 }
 
-/* ---- a folder, or a message ---- */
-
-struct picking {
-	struct restore *x;
-	struct store *from, *to;
-	struct view *v;
-	const char *keyword[64];
-	size_t nkeyword;
-	uint32_t done;
-	uint64_t need;
-};
-
-/* The UID, or a text in the header. */
-static bool
-is_wanted(const struct picking *p, const struct store_msg *m, struct sv bytes)
-{
-	const char *which = p->x->message;
-	struct sv header;
-	uint32_t uid;
-
-	if (which == NULL)
-		return true;
-	if (sv_to_u32(sv_str(which), UINT32_MAX, &uid) == RC_OK)
-		return m->uid == uid;
-	header = sv_first(bytes, sv_find(bytes, SV("\r\n\r\n")));
-	header = sv_first(header, HEADER_MAX);
-	return sv_ifind(header, sv_str(which)) < header.n;
-}
-
-static int
-pick_add(struct picking *p, const struct store_msg *m, struct sv bytes,
-    struct err *err)
-{
-	struct sv keyword[64];
-	struct store_add a = {.mailbox = p->x->folder,
-	    .flags = {.system = m->system & ~STORE_DELETED, .keyword = keyword},
-	    .internal_date = m->internal_date,
-	    .zone = m->zone};
-	struct store_body *b = store_body_new(p->to);
-	struct store_added out;
-	int r = store_body_add(b, bytes.p, bytes.n);
-
-	for (size_t i = 0; i < p->nkeyword; i++)
-		if (m->keywords >> i & 1)
-			keyword[a.flags.nkeyword++] = sv_str(p->keyword[i]);
-	if (r == RC_OK)
-		r = store_add(p->to, &b, &a, &out, &p->need, err);
-	else
-		(void)err_set(err, r, "the message cannot be written");
-	store_body_free(&b);
-	if (r == RC_OK && ++p->done % FLUSH_EVERY == 0)
-		r = store_flush(p->to, p->need);
-	return r;
-}
-
-static int
-pick_one(struct picking *p, uint32_t seqno, struct err *err)
-{
-	struct store_msg m;
-	uint64_t need = 0;
-	char *bytes;
-	int r;
-
-	if (view_msgs(p->v, seqno, 1, &m, &need) != 1)
-		return RC_OK;
-	bytes = xmalloc((size_t)m.size + 1);
-	r = store_read(p->from, m.body, 0, bytes, m.size);
-	if (r != RC_OK) {
-		fprintf(stderr, "UID %u of the backup cannot be read\n", m.uid);
-		r = RC_OK;
-	} else if (is_wanted(p, &m, sv_of(bytes, m.size))) {
-		r = pick_add(p, &m, sv_of(bytes, m.size), err);
-	}
-	free(bytes);
-	return r;
-}
-
-static int
-pick(struct picking *p, struct err *err)
-{
-	const char *folder = p->x->folder;
-	uint64_t need = 0;
-	int r = view_open(p->from, folder, true, NULL, NULL, &p->v, &need);
-
-	if (r != RC_OK)
-		return err_set(
-		    err, r, "the backup has no folder \"%s\"", folder);
-	p->nkeyword = view_keywords(p->v, p->keyword);
-	r = store_mailbox_create(p->to, folder, STORE_USE_NONE, &p->need, err);
-	if (r == RC_EXISTS)
-		r = RC_OK;
-	for (uint32_t i = 1; i <= view_count(p->v) && r == RC_OK; i++)
-		r = pick_one(p, i, err);
-	if (r == RC_OK && store_flush(p->to, p->need) != RC_OK)
-		r = err_set(err, RC_IO, "the journal cannot be written");
-	if (r == RC_OK && p->done == 0 && p->x->message != NULL)
-		r = err_set(err, RC_NOTFOUND,
-		    "no message in \"%s\" is that one", folder);
-	view_close(&p->v);
-	return r;
-}
-
-static int
-pick_inside(void *arg)
-{
-	const struct store_opts o = {.io = NULL};
-	struct picking p = {.x = arg};
-	struct err err = {.text = ""};
-	int r = store_open(".", &o, &p.to, &err);
-
-	if (r == RC_OK)
-		r = store_open(SCRATCH, &o, &p.from, &err);
-	if (r == RC_OK)
-		r = pick(&p, &err);
-	store_close(&p.from);
-	store_close(&p.to);
-	if (r == RC_OK)
-		printf("%u messages are in \"%s\" of %s again\n", p.done,
-		    p.x->folder, p.x->account);
-	return r == RC_OK
-		   ? EXIT_FINE
-		   : command_fail("restore", EXIT_FAILED, "%s%s", err.text,
-			 r == RC_TEMP ? "; stop the server first" : "");
-}
-
-static int
-restore_folder(struct restore *x, struct err *err)
-{
-	struct buf path, prefix;
-	int home, r = RC_OK;
-
-	buf_init(&path, 4096);
-	buf_init(&prefix, 4096);
-	buf_addf(&path, "accounts/%s", x->account);
-	buf_addf(&prefix, "data/%s/", path.p);
-	home = backup_folder(x->data, path.p);
-	if (home < 0)
-		r = err_sys(err, RC_IO, errno, "%s/%s", x->conf->data, path.p);
-	if (r == RC_OK) {
-		int part = -1;
-
-		backup_remove(home, SCRATCH);
-		if (mkdirat(home, SCRATCH, 0700) == 0)
-			part = backup_folder(home, SCRATCH);
-		r = part >= 0 ? backup_extract(x->fd, x->manifest, prefix.p,
-				    prefix.n, part, err)
-			      : err_sys(err, RC_IO, errno, SCRATCH);
-		io_close(&part);
-		backup_own(home, SCRATCH, x->user[ROLE_ACCOUNT].uid,
-		    x->user[ROLE_ACCOUNT].gid);
-	}
-	buf_reset(&prefix);
-	buf_addf(&prefix, "%s/%s", x->conf->data, path.p);
-	if (r == RC_OK && confined_run(x->conf, "restore", prefix.p,
-			      ROLE_ACCOUNT, pick_inside, x) != EXIT_FINE)
-		r = err_set(err, RC_IO, "nothing more was restored");
-	if (home >= 0)
-		backup_remove(home, SCRATCH);
-	io_close(&home);
-	buf_fini(&prefix);
-	buf_fini(&path);
-	return r;
-}
-
 /* ---- the command ---- */
 
 /* The server's own lock: held while we work. */
@@ -508,7 +329,7 @@ work(struct restore *x, const char *dir, struct err *err)
 	if (r == RC_OK)
 		r = x->account == NULL	? restore_everything(x, err)
 		    : x->folder == NULL ? restore_account(x, err)
-					: restore_folder(x, err);
+					: restore_pieces(x, err);
 	if (x->data >= 0)
 		backup_remove(x->data, SCRATCH);
 	if (r == RC_OK)

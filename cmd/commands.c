@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "ipc/line.h"
+#include "ipc/proto.h"
 
 struct conf *
 command_conf(const char *config)
@@ -66,4 +68,42 @@ command_fail(const char *command, int code, const char *fmt, ...)
 	va_end(ap);
 	fputc('\n', stderr);
 	return code;
+}
+
+int
+command_session(const struct conf *conf, const char *account, uint64_t who,
+    int *fd_out, struct err *err)
+{
+	int line = command_connect(conf, "keeper.sock"), pair[2], r;
+	char text[ERR_TEXT_MAX];
+	struct msg m, reply;
+
+	if (line < 0)
+		return err_set(err, RC_TEMP,
+		    "no server runs on %.100s; start it first", conf->data);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		io_close(&line);
+		return err_sys(err, RC_TEMP, errno, "a session");
+	}
+	msg_init(&m, SESSION_LOCAL);
+	m.id = 1;
+	msg_put_str(&m, account);
+	msg_put_u64(&m, who);
+	msg_put_fd(&m, pair[1]);
+	r = line_send_fd(line, &m);
+	if (r == RC_OK)
+		r = line_recv_fd(line, &reply);
+	io_close(&line);
+	if (r != RC_OK) {
+		io_close(&pair[0]);
+		return err_set(err, RC_TEMP, "the server does not answer");
+	}
+	r = (int)msg_get_u32(&reply);
+	msg_get_str(&reply, text, sizeof text);
+	msg_fini(&reply);
+	if (r == RC_OK)
+		*fd_out = pair[0];
+	else
+		io_close(&pair[0]);
+	return r == RC_OK ? RC_OK : err_set(err, r, "%s", text);
 }

@@ -39,6 +39,13 @@ int cmd_try(const char *config, int argc, char **argv);
 struct conf *command_conf(const char *config);
 /* A connection to DATA/run/NAME, -1 if no server runs there. */
 int command_connect(const struct conf *conf, const char *socket);
+/*
+ * An IMAP session of the account with the server that runs, whose login ends
+ * with the tag "local".  `who` is a number for the sessions of this purpose:
+ * one at a time.  RC_TEMP: no server runs, or not now.
+ */
+int command_session(const struct conf *conf, const char *account, uint64_t who,
+    int *fd_out, struct err *err) RC_USE_RESULT;
 /* Sets a password while no server runs; becomes the auth user for that and
  * stays it, effectively. */
 int command_passwd_offline(const struct conf *conf, struct sv name,
