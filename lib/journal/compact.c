@@ -82,9 +82,10 @@ struct candidate {
 
 /* The row that gives most; *first and the number of its segments. */
 static size_t
-best_run(
-    const struct compaction *x, const struct candidate *k, size_t n, size_t *at)
+best_run(const struct compaction *x, const struct candidate *k, size_t n,
+    uint64_t room, size_t *at)
 {
+	uint64_t limit = x->c->all ? UINT64_MAX : x->j->segment_bytes;
 	uint64_t most = 0;
 	size_t best = 0;
 
@@ -93,8 +94,8 @@ best_run(
 		size_t m = 0;
 
 		while (i + m < n && k[i + m].good &&
-		       (m == 0 || x->c->all ||
-			   kept + k[i + m].kept <= x->j->segment_bytes)) {
+		       (m == 0 || kept + k[i + m].kept <= limit) &&
+		       kept + k[i + m].kept <= room) {
 			kept += k[i + m].kept;
 			dead += k[i + m].dead;
 			m++;
@@ -112,11 +113,22 @@ best_run(
 	return best;
 }
 
-/* Takes references on the row of segments; RC_NOTFOUND. */
+/* What the new segment may take of the disk, beside the snapshot. */
+static uint64_t
+room_for(const struct compaction *x)
+{
+	uint64_t spoken_for = SPARE_BYTES + SEG_HEADER + x->c->snapshot_bytes;
+	uint64_t room = journal_free_bytes(x->j);
+
+	return room > spoken_for ? room - spoken_for : 0;
+}
+
+/* Takes references on the row of segments; RC_NOTFOUND, RC_NOSPACE. */
 static int
 choose(struct compaction *x)
 {
 	struct journal *j = x->j;
+	uint64_t room = room_for(x);
 	struct candidate *k;
 	size_t n = 0, at = 0;
 	int r = RC_OK;
@@ -140,9 +152,12 @@ choose(struct compaction *x)
 		pthread_mutex_lock(&j->index);
 	}
 	if (r == RC_OK) {
-		x->n = best_run(x, k, n, &at);
+		if (room > 0)
+			x->n = best_run(x, k, n, room, &at);
 		if (x->n == 0)
-			r = RC_NOTFOUND;
+			r = best_run(x, k, n, UINT64_MAX, &at) > 0
+				? RC_NOSPACE
+				: RC_NOTFOUND;
 	}
 	x->run = xcalloc(x->n + 1, sizeof *x->run);
 	for (size_t i = 0; i < x->n; i++) {

@@ -127,6 +127,19 @@ journal_has(struct journal *j, const struct journal_mark *m)
 	return false;
 }
 
+bool
+journal_replaced(struct journal *j, uint32_t segment)
+{
+	for (size_t i = 0; i < j->nseg; i++) {
+		const struct seg_header *h = &j->seg[i]->h;
+
+		if (rangeset_has(&h->replaces, segment) ||
+		    (h->compacted && h->number == segment))
+			return true;
+	}
+	return false;
+}
+
 void
 journal_poison(struct journal *j, const char *what)
 {
@@ -449,6 +462,7 @@ toc_relax(struct journal *j)
 	pthread_mutex_lock(&j->index);
 	s = j->active;
 	if (toc_pending(&s->toc) > TOC_PENDING_BYTES &&
+	    journal_spare(j, toc_pending(&s->toc)) &&
 	    segment_index(j, s) == RC_OK) {
 		id = segment_toc_id(j, s);
 		toc_write(&s->toc, &id);
@@ -592,6 +606,12 @@ journal_free_bytes(struct journal *j)
 	uint64_t v;
 
 	return j->io->free_bytes(j->io, j->logfd, &v) == 0 ? v : UINT64_MAX;
+}
+
+bool
+journal_spare(struct journal *j, uint64_t bytes)
+{
+	return journal_free_bytes(j) > bytes + SPARE_BYTES;
 }
 
 void

@@ -80,6 +80,8 @@ int journal_open(int dirfd, const struct journal_opts *opts,
     struct journal **out, struct err *err) RC_USE_RESULT;
 /* True if the mark lies in this journal, so that a replay may begin there. */
 bool journal_has(struct journal *j, const struct journal_mark *m);
+/* Whether a compaction has put something else in that segment's place. */
+bool journal_replaced(struct journal *j, uint32_t segment);
 
 typedef int (*journal_replay_fn)(void *arg, const struct journal_record *r);
 
@@ -144,6 +146,9 @@ void journal_roll(struct journal *j);
 void journal_skip_to(struct journal *j, uint64_t seq);
 /* Free bytes of the disk. */
 uint64_t journal_free_bytes(struct journal *j);
+/* Whether so many bytes may be spent on what can be made anew or later: on a
+ * full disk what is left is for flags and expunges. */
+bool journal_spare(struct journal *j, uint64_t bytes);
 
 /* ---- blobs: bytes that come in pieces ---- */
 

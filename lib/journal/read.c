@@ -292,7 +292,9 @@ journal_idle(struct journal *j)
 		struct segment *s = j->seg[i];
 		struct toc_id id = segment_toc_id(j, s);
 
-		if (toc_pending(&s->toc) > 0 && segment_index(j, s) == RC_OK)
+		if (toc_pending(&s->toc) > 0 &&
+		    journal_spare(j, toc_pending(&s->toc)) &&
+		    segment_index(j, s) == RC_OK)
 			toc_write(&s->toc, &id);
 	}
 	pthread_mutex_unlock(&j->index);

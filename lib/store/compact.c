@@ -111,6 +111,9 @@ compact(struct store *st, const struct store_compact *c, bool last,
 	store_lock(st);
 	st->compacting = false;
 	store_unlock(st);
+	/* The one of before may stand for a place that is no more. */
+	if (r == RC_OK)
+		store_checkpoint(st);
 out:
 	free(x.purged.v);
 	free(x.wanted.v);

@@ -361,11 +361,16 @@ checkpoint_place(struct fsck *k, struct journal *j)
 {
 	if (k->point == NULL)
 		return;
-	if (k->mark.epoch != journal_epoch(j) || !journal_has(j, &k->mark)) {
+	if (k->mark.epoch == journal_epoch(j) && journal_has(j, &k->mark))
+		return;
+	if (k->mark.epoch == journal_epoch(j) &&
+	    journal_replaced(j, k->mark.segment))
+		fsck_tell(k, AUDIT_NOTE, "state", 0,
+		    "the checkpoint is older than a compaction, and not used");
+	else
 		fsck_tell(k, AUDIT_DERIVED, "state", 0,
 		    "the checkpoint is of another log, or of an older epoch");
-		state_free(&k->point);
-	}
+	state_free(&k->point);
 }
 
 /* ---- what it means for whom ---- */

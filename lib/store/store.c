@@ -361,7 +361,8 @@ checkpoint(struct store *st)
 	}
 	store_unlock(st);
 	if (want) {
-		if (checkpoint_write(st, &bytes) != RC_OK)
+		if (!journal_spare(st->j, bytes.n) ||
+		    checkpoint_write(st, &bytes) != RC_OK)
 			mlog(LOG_WARN, "store.checkpoint_unwritten", "errno=%d",
 			    errno);
 		store_lock(st);

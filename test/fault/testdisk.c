@@ -645,6 +645,12 @@ testdisk_stop_at(struct testdisk *d, uint64_t n)
 	d->stop_at = n;
 }
 
+bool
+testdisk_stopped(struct testdisk *d)
+{
+	return dead(d);
+}
+
 void
 testdisk_fail_at(struct testdisk *d, uint64_t n, int e)
 {

@@ -32,6 +32,7 @@ uint64_t testdisk_ops(const struct testdisk *d);
 /* The process stops before the call number n: this one and all that follow
  * fail with EIO and change nothing.  UINT64_MAX: never. */
 void testdisk_stop_at(struct testdisk *d, uint64_t n);
+bool testdisk_stopped(struct testdisk *d);
 /* The call number n fails with this errno; once. */
 void testdisk_fail_at(struct testdisk *d, uint64_t n, int e);
 /* Before the call number n fn is called, once: what another process does at

@@ -468,6 +468,33 @@ START_TEST(store_compact__remembers_deliveries)
 }
 END_TEST
 
+/* While the account is in use: nothing that does not fit is left behind. */
+START_TEST(store_compact__leaves_a_checkpoint_that_fits)
+{
+	struct fsck_opts o = {.online = true};
+	struct fsck_report rep = {.n = 0};
+	struct err err = {0, ""};
+	struct store *st;
+
+	seed = 6;
+	kit_make();
+	st = kit_open_with(&forgets);
+	for (int i = 0; i < 10; i++)
+		add(st, "INBOX");
+	store_checkpoint(st);
+	for (int i = 0; i < 30; i++)
+		add(st, "Archive");
+	ck_assert_uint_gt(compact(st, true).segments, 0);
+	ck_assert_int_eq(fsck_check(kit_dir(), &o, &rep, &err), RC_OK);
+	for (size_t i = 0; i < rep.n; i++)
+		ck_assert_msg(rep.f[i].file[0] != 's', "%s", rep.f[i].text);
+	ck_assert_uint_eq(rep.derived, 0);
+	fsck_report_fini(&rep);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
 TCase *
 compact_tests(void)
 {
@@ -479,6 +506,7 @@ compact_tests(void)
 	tcase_add_test(t, store_purge__removes_for_good);
 	tcase_add_test(t, store_compact__for_a_shorter_retention);
 	tcase_add_test(t, store_compact__remembers_deliveries);
+	tcase_add_test(t, store_compact__leaves_a_checkpoint_that_fits);
 	tcase_add_test(t, store_compact__beside_sessions);
 	tcase_add_test(t, store_purge__also_in_the_segment_in_use);
 	tcase_add_test(t, store_compact__keeps_what_a_view_shows);
