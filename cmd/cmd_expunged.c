@@ -240,14 +240,8 @@ inside(void *arg)
 
 	if (r == RC_OK)
 		r = expunged_run(st, &w->q, &w->lines, &w->sum, &err);
-	if (r == RC_OK && w->q.action == EXPUNGED_PURGE) {
-		r = expunged_reclaim(st, &w->freed);
-		if (r != RC_OK)
-			(void)err_set(&err, r,
-			    "they cannot come back, but their room was not "
-			    "given back: %s",
-			    rc_name(r));
-	}
+	if (r == RC_OK && w->q.action == EXPUNGED_PURGE)
+		r = expunged_reclaim(st, &w->freed, &err);
 	store_close(&st);
 	if (r != RC_OK)
 		return command_fail(

@@ -233,7 +233,7 @@ expunged_run(struct store *st, const struct expunged_query *q,
 }
 
 int
-expunged_reclaim(struct store *st, uint64_t *freed)
+expunged_reclaim(struct store *st, uint64_t *freed, struct err *err)
 {
 	struct store_compact c = {.share = 0};
 	struct journal_compacted done;
@@ -243,7 +243,12 @@ expunged_reclaim(struct store *st, uint64_t *freed)
 	while ((r = store_compact(st, &c, &done)) == RC_OK)
 		*freed +=
 		    done.before > done.after ? done.before - done.after : 0;
-	return r == RC_NOTFOUND ? RC_OK : r;
+	if (r == RC_NOTFOUND)
+		return RC_OK;
+	return err_set(err, r,
+	    "they cannot come back, but their room was not given back yet "
+	    "(%s); see the log",
+	    rc_name(r));
 }
 
 /* ---- as a message ---- */

@@ -43,7 +43,8 @@ int expunged_run(struct store *st, const struct expunged_query *q,
 
 /* After a purge, until nothing that is unwanted stands on the disk; *freed
  * gets the bytes that came free. */
-int expunged_reclaim(struct store *st, uint64_t *freed) RC_USE_RESULT;
+int expunged_reclaim(
+    struct store *st, uint64_t *freed, struct err *err) RC_USE_RESULT;
 
 /* The fields of a request, without the account.  Slices point into m. */
 void expunged_query_put(const struct expunged_query *q, struct msg *m);

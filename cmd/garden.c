@@ -114,14 +114,8 @@ do_job(struct garden *g, struct job *j)
 		r = err_set(&err, RC_SYNTAX, "not a request");
 	else
 		r = expunged_run(g->store, &q, &lines, &sum, &err);
-	if (r == RC_OK && q.action == EXPUNGED_PURGE) {
-		r = expunged_reclaim(g->store, &freed);
-		if (r != RC_OK)
-			(void)err_set(&err, r,
-			    "they cannot come back, but their room was not "
-			    "given back yet (%s); see the log",
-			    rc_name(r));
-	}
+	if (r == RC_OK && q.action == EXPUNGED_PURGE)
+		r = expunged_reclaim(g->store, &freed, &err);
 	if (r == RC_OK && io_write_all(fd, lines.p, lines.n) != RC_OK)
 		r = err_set(&err, RC_IO, "the answer cannot be written");
 	answer(j, r, err.text, &sum, freed);
