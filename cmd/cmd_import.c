@@ -54,6 +54,8 @@ once(struct exchange_order *o, struct err *err)
 		r = from_source(o, &sink, err);
 	if (r == RC_OK)
 		r = to_imap_end(to, err);
+	else
+		to_imap_save(to);
 	to_imap_free(&to);
 	return r;
 }

@@ -342,6 +342,7 @@ open_here(struct exchange_order *o, struct err *err)
 	if (r != RC_OK)
 		return r;
 	o->here = imap_client_new(fd, LOCAL_MS);
+	o->x.own = o->here;
 	r = imap_client_join(o->here, SV("local"), err);
 	/* Between us and our own server nothing is for good. */
 	return r == RC_PERM ? RC_TEMP : r;

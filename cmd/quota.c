@@ -137,10 +137,12 @@ deliver_letter(
 	return r == RC_OK;
 }
 
+/* The mark comes when the letter is on the disk, not before: rather two
+ * letters than none. */
 static void
 warn(struct quota_watch *q, const struct store_usage *u, uint64_t *need)
 {
-	if (deliver_letter(q, u, need))
+	if (deliver_letter(q, u, need) && store_flush(q->store, *need) == RC_OK)
 		set_warned(q, true);
 	else
 		q->again_at = clk_mono() + RETRY_MS;

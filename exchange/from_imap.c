@@ -360,7 +360,8 @@ fetch(struct reader *d, const struct sv set, struct err *err)
 	buf_init(&b, 16384);
 	buf_adds(&b, "UID FETCH ");
 	buf_addsv(&b, set);
-	buf_adds(&b, " (UID BODY.PEEK[])");
+	buf_adds(&b,
+	    d->c == d->x->own ? " (UID BINARY.PEEK[])" : " (UID BODY.PEEK[])");
 	d->err = err;
 	d->rc = RC_OK;
 	d->begun = false;

@@ -20,6 +20,7 @@ struct walk {
 	const struct sink *to;
 	struct folder_map map;
 	bool counting;
+	bool single; /* file: no tree */
 
 	/* The message that is being read. */
 	struct sv path;
@@ -158,7 +159,8 @@ file(struct walk *w, const char *path, struct sv name, struct err *err)
 
 	if (sv_ends(f.name, SV(".mbox")))
 		f.name.n -= strlen(".mbox");
-	if (is_inbox(f.name))
+	/* A single file goes right into the folder that was named. */
+	if (is_inbox(f.name) || (w->single && w->x->into != NULL))
 		f.name = SV("INBOX");
 	(void)folder_map_find(&w->map, sv_str(path), &f);
 	if (!exchange_wants_folder(w->x, f.name))
@@ -217,6 +219,8 @@ visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
 		if (below && sv_ends(entry, SV(".sbd")))
 			entry.n -= strlen(".sbd");
 		buf_reset(&name);
+		if (above.n == 0 && is_inbox(entry))
+			entry = SV("INBOX");
 		buf_addsv(&name, above);
 		if (above.n > 0)
 			buf_addc(&name, '/');
@@ -241,7 +245,7 @@ int
 from_mbox(struct exchange *x, const char *path, const struct sink *to,
     struct err *err)
 {
-	struct walk w = {.x = x, .to = to};
+	struct walk w = {.x = x, .to = to, .single = path[0] != '\0'};
 	int pass, r = RC_OK;
 
 	folder_map_load(&w.map, x->broker);

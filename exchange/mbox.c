@@ -6,10 +6,9 @@
 #include "mail/date.h"
 
 #define FROM	    SV("From ")
+#define WHOLE_FIELD SV("X-Hearthmail: whole lines")
 #define BARE_FIELD  SV("X-Hearthmail: no line end at the end")
 #define KEYWORD_MAX 200
-/* A line with more '>' at its beginning is neither quoted nor unquoted. */
-#define MARKS_MAX 1000
 
 void
 mbox_init(struct mbox *m, const struct mbox_ops *ops)
@@ -193,13 +192,13 @@ take_field(struct mbox *m, enum field f, struct sv line)
 		m->info.internal = true;
 }
 
-/* The three fields of ours; false: it is somebody else's file. */
+/* The fields of ours; false: it is somebody else's file. */
 static bool
 take_ours(struct mbox *m, struct sv *head)
 {
 	static const enum field want[] = {
 	    FIELD_STATUS, FIELD_X_STATUS, FIELD_X_KEYWORDS};
-	struct sv s = *head, line[3];
+	struct sv s = *head, line[3], last;
 	size_t i;
 
 	for (i = 0; i < 3; i++) {
@@ -207,13 +206,13 @@ take_ours(struct mbox *m, struct sv *head)
 		if (field_of(line[i]) != want[i])
 			return false;
 	}
+	last = sv_trim(take_line(&s));
+	m->bare = sv_eq(last, BARE_FIELD);
+	if (!m->bare && !sv_eq(last, WHOLE_FIELD))
+		return false;
 	for (i = 0; i < 3; i++)
 		take_field(m, want[i], line[i]);
 	*head = s;
-	if (sv_eq(sv_trim(take_line(&s)), BARE_FIELD)) {
-		m->bare = true;
-		*head = s;
-	}
 	return true;
 }
 
@@ -241,6 +240,70 @@ header_over(struct mbox *m)
 	return r;
 }
 
+/* ---- quoting ---- */
+
+static int
+deliver(struct mbox *m, struct sv s)
+{
+	int r = RC_OK;
+
+	if (m->header && s.n > m->head.max - m->head.n)
+		r = header_over(m);
+	if (r == RC_OK && m->header)
+		buf_addsv(&m->head, s);
+	else if (r == RC_OK)
+		r = emit_line(m, s);
+	return r;
+}
+
+static size_t
+count_marks(struct sv s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] == '>')
+		n++;
+	return n;
+}
+
+/*
+ * A line, or a piece of a very long one, of the open message.  The '>' right
+ * before "From " is not the message's; marks of a line that has nothing else
+ * yet pass, but for one.
+ */
+static int
+content(struct mbox *m, struct sv line, bool first)
+{
+	size_t n;
+	int r = RC_OK;
+
+	if (first)
+		m->marks = true;
+	if (!m->marks)
+		return deliver(m, line);
+	n = count_marks(line);
+	if (m->mark_held && (n > 0 || !sv_starts(line, FROM)))
+		r = deliver(m, SV(">"));
+	m->marks = n == line.n;
+	m->mark_held = n > 0 && (m->marks || sv_starts(sv_skip(line, n), FROM));
+	if (r == RC_OK && n > 0)
+		r = deliver(m, sv_first(line, n - m->mark_held));
+	if (m->marks || r != RC_OK)
+		return r;
+	m->mark_held = false;
+	return deliver(m, sv_skip(line, n));
+}
+
+/* What was held back of a line that ends with the file. */
+static int
+release_mark(struct mbox *m)
+{
+	bool held = m->mark_held;
+
+	m->mark_held = m->marks = false;
+	return held ? deliver(m, SV(">")) : RC_OK;
+}
+
 /* ---- lines ---- */
 
 static int
@@ -250,7 +313,8 @@ message_over(struct mbox *m)
 
 	if (!m->open)
 		return RC_OK;
-	if (m->header)
+	r = release_mark(m);
+	if (r == RC_OK && m->header)
 		r = header_over(m);
 	if (r == RC_OK && m->ended && !m->bare)
 		r = emit(m, SV("\r\n"));
@@ -269,35 +333,6 @@ message_begin(struct mbox *m, int64_t date, int32_t zone)
 	m->info = (struct mbox_info){.date = date, .zone = zone};
 	buf_reset(&m->flags);
 	return r == RC_OK ? m->ops->begin(m->ops->arg) : r;
-}
-
-static struct sv
-unquoted(struct sv line)
-{
-	size_t n = 0;
-
-	while (n < line.n && line.p[n] == '>')
-		n++;
-	return n > 0 && n <= MARKS_MAX + 1 && sv_starts(sv_skip(line, n), FROM)
-		   ? sv_skip(line, 1)
-		   : line;
-}
-
-/* A line, or a piece of a very long one, of the open message. */
-static int
-content(struct mbox *m, struct sv line, bool first)
-{
-	int r = RC_OK;
-
-	if (first)
-		line = unquoted(line);
-	if (m->header && line.n > m->head.max - m->head.n)
-		r = header_over(m);
-	if (r == RC_OK && m->header)
-		buf_addsv(&m->head, line);
-	else if (r == RC_OK)
-		r = emit_line(m, line);
-	return r;
 }
 
 /* `whole`: it ends in LF. */
@@ -333,6 +368,18 @@ on_line(struct mbox *m, struct sv line, bool first, bool whole)
 	return r == RC_OK ? content(m, line, first) : r;
 }
 
+/* Of a piece of a line without its end: how much at its end may be the
+ * beginning of "From " behind marks. */
+static size_t
+undecided(const struct mbox *m, struct sv piece, bool first)
+{
+	struct sv rest = sv_skip(piece, count_marks(piece));
+
+	if ((!first && !m->marks) || rest.n >= FROM.n || !sv_starts(FROM, rest))
+		return 0;
+	return rest.n;
+}
+
 int
 mbox_feed(struct mbox *m, struct sv piece)
 {
@@ -352,9 +399,12 @@ mbox_feed(struct mbox *m, struct sv piece)
 		piece = sv_skip(piece, n);
 		if (!whole && m->line.n < m->line.max)
 			break;
-		r = on_line(m, buf_sv(&m->line), first, whole);
+		n = m->line.n;
+		if (!whole)
+			n -= undecided(m, buf_sv(&m->line), first);
+		r = on_line(m, sv_first(buf_sv(&m->line), n), first, whole);
 		m->line_began = !whole;
-		buf_reset(&m->line);
+		buf_consume(&m->line, n);
 	}
 	return r;
 }
@@ -423,23 +473,16 @@ mbox_put_head(struct buf *out, int64_t date, struct sv flags, bool bare)
 		buf_addsv(out, f);
 	}
 	buf_addc(out, '\n');
-	if (bare) {
-		buf_addsv(out, BARE_FIELD);
-		buf_addc(out, '\n');
-	}
+	buf_addsv(out, bare ? BARE_FIELD : WHOLE_FIELD);
+	buf_addc(out, '\n');
 }
 
-/* What was held back of a line's beginning turns out not to be "From ". */
+/* What was held back is no "From ", or is quoted by now. */
 static void
-put_held(struct mbox_quote *q, struct buf *out)
+release_word(struct mbox_quote *q, struct buf *out)
 {
-	while (q->marks > 0) {
-		buf_addc(out, '>');
-		q->marks--;
-	}
 	buf_add(out, FROM.p, q->word);
 	q->word = 0;
-	q->inside = true;
 }
 
 void
@@ -448,24 +491,25 @@ mbox_put(struct mbox_quote *q, struct sv piece, struct buf *out)
 	while (piece.n > 0) {
 		size_t n;
 
-		if (!q->inside && piece.p[0] == '>' && q->word == 0 &&
-		    q->marks <= MARKS_MAX) {
-			q->marks++;
-			piece = sv_skip(piece, 1);
+		/* One '>' more is as good before "From " as before the
+		 * others, and none has to wait. */
+		if (!q->inside && q->word == 0 && piece.p[0] == '>') {
+			n = count_marks(piece);
+			buf_add(out, piece.p, n);
+			piece = sv_skip(piece, n);
 			continue;
 		}
-		if (!q->inside && q->marks <= MARKS_MAX &&
-		    piece.p[0] == FROM.p[q->word]) {
-			q->word++;
+		if (!q->inside && piece.p[0] == FROM.p[q->word]) {
 			piece = sv_skip(piece, 1);
-			if (q->word == FROM.n) {
-				q->marks++;
-				put_held(q, out);
-			}
+			if (++q->word < FROM.n)
+				continue;
+			buf_addc(out, '>');
+			release_word(q, out);
+			q->inside = true;
 			continue;
 		}
 		if (!q->inside)
-			put_held(q, out);
+			release_word(q, out);
 		n = sv_chr(piece, '\n');
 		q->inside = n == piece.n;
 		n += !q->inside;
@@ -475,8 +519,13 @@ mbox_put(struct mbox_quote *q, struct sv piece, struct buf *out)
 }
 
 void
-mbox_put_end(struct mbox_quote *q, struct buf *out)
+mbox_put_end(struct mbox_quote *q, int last, struct buf *out)
 {
-	put_held(q, out);
+	release_word(q, out);
 	q->inside = false;
+	if (last == '\r')
+		buf_addc(out, '\r');
+	if (last != '\n' && last >= 0)
+		buf_addc(out, '\n');
+	buf_addc(out, '\n');
 }

@@ -14,9 +14,10 @@
  *
  * Flags are in header fields, as other programs write them: Status: R (seen);
  * X-Status: A (answered) F (flagged) T (draft) D (deleted); X-Keywords: words.
- * Ours are the first three fields of a message, always all three and in that
- * order; where they are so, fields of those names further down are the
- * message's own and stay.  Else they are taken out wherever they are, and so
+ * Ours are the first three fields of a message, in that order and with
+ * X-Hearthmail behind them, which says whether the last line has an end; where
+ * they are so, fields of those names further down are the message's own and
+ * stay.  Else they are taken out wherever they are, and so
  * are X-UID, X-IMAPbase and Content-Length, which speak of the file.
  */
 #ifndef EXCHANGE_MBOX_H
@@ -47,7 +48,9 @@ struct mbox_ops {
 struct mbox {
 	const struct mbox_ops *ops;
 	struct buf line;
-	bool line_began; /* a part of this line has been dealt with */
+	bool line_began; /* a part of this line has been dealt with ... */
+	bool marks;	 /* ... which was nothing but '>', */
+	bool mark_held;	 /* of which one is held back */
 
 	bool open;   /* a message is being read */
 	bool blank;  /* the line before was empty, and is held back */
@@ -73,14 +76,17 @@ int mbox_end(struct mbox *m) RC_USE_RESULT;
 void mbox_put_head(struct buf *out, int64_t date, struct sv flags, bool bare);
 
 struct mbox_quote {
-	bool inside;	/* a line, behind its beginning */
-	unsigned marks; /* '>' at its beginning */
-	unsigned word;	/* bytes of "From " behind them */
+	bool inside; /* a line, behind its marks and what may be "From " */
+	size_t word; /* bytes of "From " that have come, held back */
 };
 
 /* Bytes of a message, quoted. */
 void mbox_put(struct mbox_quote *q, struct sv piece, struct buf *out);
-/* The end of the message: what is held back. */
-void mbox_put_end(struct mbox_quote *q, struct buf *out);
+/*
+ * The end of the message: what is held back, and the empty line behind it.
+ * last: the message's last byte, -1 if it has none; a CR there needs one more
+ * so as not to be taken for a part of the line's end.
+ */
+void mbox_put_end(struct mbox_quote *q, int last, struct buf *out);
 
 #endif

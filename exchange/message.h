@@ -50,6 +50,9 @@ struct sink {
 struct exchange {
 	struct broker *broker;
 	struct report *report;
+	/* The session of our own server, whose BINARY[] is the message to the
+	 * last byte, while BODY[] has '?' for NUL. */
+	const struct imap_client *own;
 	const char *into;  /* the folder that all goes below, or NULL */
 	const char **only; /* if not empty: these folders only */
 	size_t nonly;
@@ -99,6 +102,8 @@ void to_imap_free(struct to_imap **t);
 int to_imap_begin(struct to_imap *t, struct err *err) RC_USE_RESULT;
 void to_imap_sink(struct to_imap *t, struct sink *out);
 int to_imap_end(struct to_imap *t, struct err *err) RC_USE_RESULT;
+/* The source has broken off: what came whole is sent, if that can be. */
+void to_imap_save(struct to_imap *t);
 
 /* ---- folders.tsv: what no format of files can say ---- */
 

@@ -354,7 +354,10 @@ write_body(struct to_files *t, struct writing *w, struct err *err)
 		(void)lines_to_lf_end(&w->lines, &w->lf);
 		if (w->quote) {
 			mbox_put(&w->marks, buf_sv(&w->lf), &w->out);
-			mbox_put_end(&w->marks, &w->out);
+			mbox_put_end(&w->marks,
+			    t->area.size > 0 ? (unsigned char)t->check.last
+					     : -1,
+			    &w->out);
 			buf_reset(&w->lf);
 			r = write_out(w, &w->out);
 		} else {
@@ -467,8 +470,6 @@ end_mbox(struct to_files *t, const struct exchange_msg *m, struct err *err)
 	r = disk(io_write_all(t->fd, head.p, head.n), errno, err);
 	if (r == RC_OK)
 		r = write_body(t, &w, err);
-	if (r == RC_OK)
-		r = disk(io_write_all(t->fd, "\n\n", bare ? 2 : 1), errno, err);
 	buf_fini(&head);
 	return r;
 }

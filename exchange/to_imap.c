@@ -468,3 +468,15 @@ to_imap_end(struct to_imap *t, struct err *err)
 
 	return r == RC_OK ? to_imap_log(t, err) : r;
 }
+
+void
+to_imap_save(struct to_imap *t)
+{
+	struct err err;
+
+	/* Not over a connection that may have done it already. */
+	if (!imap_client_usable(t->c) || state_open_try(t->state) != NULL)
+		return;
+	if (to_imap_end(t, &err) != RC_OK)
+		buf_reset(&t->log);
+}

@@ -129,7 +129,8 @@ compare_bodies(struct search *s, struct err *err)
 	buf_init(&b, 256);
 	for (i = 0; i < s->n && (r == RC_OK || r == RC_PERM); i++) {
 		buf_reset(&b);
-		buf_addf(&b, "UID FETCH %u (UID BODY.PEEK[])", s->uid[i]);
+		buf_addf(&b, "UID FETCH %u (UID %s.PEEK[])", s->uid[i],
+		    s->t->c == s->t->x->own ? "BINARY" : "BODY");
 		r = imap_client_command(s->t->c, &ops, buf_sv(&b), err);
 	}
 	buf_fini(&b);

@@ -282,7 +282,7 @@ def step_fuzz(res, args):
     os.makedirs(out_dir, exist_ok=True)
     # The journal's and the checkpoint's targets run on the disk that forgets.
     libs = [s for s in sources(".c") if s == "test/fault/testdisk.c" or
-            (s.startswith(("lib/", "smtp/", "imap/", "pop3/", "queue/"))
+            (s.startswith(("exchange/", "lib/", "smtp/", "imap/", "pop3/", "queue/"))
              and not s.startswith("lib/sandbox/"))]
     objects = []
     flags = ["-std=gnu17", "-D_GNU_SOURCE", "-DHM_SANITIZED=1", "-Ilib", "-I.", "-g", "-O1",

@@ -25,6 +25,7 @@ struct imap_client {
 	unsigned serial;
 	char tag[16];
 	struct buf capabilities;
+	bool broken;
 
 	/* The end of the last command. */
 	struct buf code, code_args;
@@ -153,9 +154,8 @@ on_literal(struct imap_client *c, struct reading *g,
 	return RC_OK;
 }
 
-/* The next response into g->r; its slices live until the next. */
 static int
-next_response(struct imap_client *c, struct reading *g,
+read_response(struct imap_client *c, struct reading *g,
     const struct imap_client_ops *ops, struct err *err)
 {
 	*g = (struct reading){.rest = false};
@@ -170,6 +170,9 @@ next_response(struct imap_client *c, struct reading *g,
 		    &c->frame, stream_input(c->st), &used, &lit)) {
 		case IMAP_FRAME_MORE:
 			stream_consume(c->st, used);
+			/* A line that is too long may never end. */
+			if (c->frame.overflow)
+				return garbled(err);
 			r = stream_fill(c->st, c->timeout);
 			if (r != RC_OK)
 				return lost(r, err);
@@ -188,6 +191,17 @@ next_response(struct imap_client *c, struct reading *g,
 			return garbled(err);
 		}
 	}
+}
+
+/* The next response into g->r; its slices live until the next. */
+static int
+next_response(struct imap_client *c, struct reading *g,
+    const struct imap_client_ops *ops, struct err *err)
+{
+	int r = read_response(c, g, ops, err);
+
+	c->broken = c->broken || r != RC_OK;
+	return r;
 }
 
 static void
@@ -229,8 +243,10 @@ await(struct imap_client *c, const struct imap_client_ops *ops,
 	struct reading g;
 	int r = stream_flush(c->st);
 
-	if (r != RC_OK)
+	if (r != RC_OK) {
+		c->broken = true;
 		return lost(r, err);
+	}
 	for (;;) {
 		r = next_response(c, &g, ops, err);
 		if (r != RC_OK)
@@ -242,8 +258,10 @@ await(struct imap_client *c, const struct imap_client_ops *ops,
 			continue;
 		}
 		if (g.r.tag.n > 0) {
-			if (!sv_eq(g.r.tag, sv_str(c->tag)))
+			if (!sv_eq(g.r.tag, sv_str(c->tag))) {
+				c->broken = true;
 				return garbled(err);
+			}
 			return conclude(c, &g.r, err);
 		}
 		if (ops != NULL && ops->response != NULL)
@@ -459,6 +477,12 @@ imap_client_join(struct imap_client *c, struct sv tag, struct err *err)
 	if (r == RC_OK)
 		r = imap_client_capabilities(c, err);
 	return r;
+}
+
+bool
+imap_client_usable(const struct imap_client *c)
+{
+	return !c->broken;
 }
 
 bool

@@ -20,8 +20,9 @@ struct imap_client_ops {
 	/* An untagged response; slices live until it returns. */
 	void (*response)(void *arg, const struct imap_response *r);
 	/*
-	 * The bytes of a BODY[], in order: first with begin and the size of
-	 * all, at last the response itself.  NULL: they are thrown away.
+	 * The bytes of a BODY[] or BINARY[], in order: first with begin and the
+	 * size of all, at last the response itself.  NULL: they are thrown
+	 * away.
 	 */
 	int (*body_begin)(void *arg, uint64_t size);
 	int (*body)(void *arg, struct sv bytes);
@@ -55,6 +56,8 @@ int imap_client_join(
 /* Asks for the capabilities of a session that is logged in. */
 int imap_client_capabilities(
     struct imap_client *c, struct err *err) RC_USE_RESULT;
+/* False after anything that has left it unknown what the server did. */
+bool imap_client_usable(const struct imap_client *c);
 bool imap_client_can(const struct imap_client *c, struct sv capability);
 void imap_client_logout(struct imap_client *c);
 

@@ -205,12 +205,16 @@ static int
 fetch_body(struct imap_in *in, struct imap_fetch_data *f)
 {
 	bool nil;
+	int r;
 
-	f->has_body = true;
 	f->body = SV("");
-	if (literal_begins(in, &f->literal))
+	if (literal_begins(in, &f->literal)) {
+		f->has_body = true;
 		return RC_MORE;
-	return imap_nstring(in, &f->body, &nil);
+	}
+	r = imap_nstring(in, &f->body, &nil);
+	f->has_body = f->has_body || !nil;
+	return r;
 }
 
 /* A date that is none is no reason to lose the message. */
@@ -268,7 +272,7 @@ fetch_item(struct imap_in *in, struct imap_fetch_data *f)
 		return fetch_flags(in, f);
 	if (sv_ieq(name, SV("INTERNALDATE")))
 		return fetch_date(in, f);
-	if (sv_ieq(name, SV("BODY[]")))
+	if (sv_ieq(name, SV("BODY[]")) || sv_ieq(name, SV("BINARY[]")))
 		return fetch_body(in, f);
 	return skip_value(in);
 }

@@ -4,9 +4,9 @@
  * bytes and limits in, values out.
  *
  * A message's bytes do not pass through here.  Where FETCH is about to give
- * BODY[] as a literal, imap_response_parse on what came so far says RC_MORE
- * with the literal's size; the caller takes the bytes off the stream and
- * gives what stands behind them to imap_response_rest.
+ * BODY[] or BINARY[] as a literal, imap_response_parse on what came so far says
+ * RC_MORE with the literal's size; the caller takes the bytes off the stream
+ * and gives what stands behind them to imap_response_rest.
  *
  * Leniency: what is not understood is OTHER, and data items of FETCH that
  * nobody asked for are skipped, as clients must [RFC 3501 2.2.2].  Keywords
@@ -57,9 +57,9 @@ struct imap_fetch_data {
 	struct sv flags;	    /* separated by spaces, without \Recent */
 	unsigned strange;	    /* keywords left out */
 	struct imap_date_time date; /* secs 0: was not said */
-	bool has_body;
-	struct sv body;	  /* of a BODY[] that came as a string */
-	uint64_t literal; /* with RC_MORE: the bytes that follow */
+	bool has_body;		    /* BODY[] or BINARY[], and not NIL */
+	struct sv body;		    /* of one that came as a string */
+	uint64_t literal;	    /* with RC_MORE: the bytes that follow */
 };
 
 struct imap_response {

@@ -221,6 +221,7 @@ class Worker(threading.Thread):
         self.number, self.serial = number, 0
         self.c = None
         self.pending = None  # what was asked for: {box: new state}
+        self.listed, self.list_pending, self.top_validity = {}, None, 0  # mailboxes: UIDVALIDITY
         self.done = 0
 
     def key(self):
@@ -267,6 +268,7 @@ class Worker(threading.Thread):
                 self.c.do(f"CREATE {b.name}")
             except Refused:
                 pass
+        self.list(self.c)
         self.tops = {b: b.top for b in self.boxes}
         self.settle({b: b.look(self.c) for b in self.boxes})
         self.selected = self.boxes[-1]
@@ -360,6 +362,53 @@ class Worker(threading.Thread):
         self.ask(f"UID EXPUNGE {names}", change={box: rest})
         box.messages = rest
 
+    def replace(self, box):
+        """One goes and one comes, in one step [RFC 8508]."""
+        if not box.messages:
+            return
+        uid, key = self.random.choice(sorted(box.messages)), self.key()
+        rest = {u: m for u, m in box.messages.items() if u != uid}
+        entries = [(key, frozenset())]
+        lines, ok = self.ask(f"UID REPLACE {uid} {box.name} \0", body(key),
+                             change={box: {**rest, (None, 0): entries[0]}})
+        m = re.search(r"\[APPENDUID (\d+) ([\d:,]+)\]",
+                      ok + " ".join(l.decode(errors="replace") for l in lines))
+        must(m and int(m[1]) == box.validity, "APPENDUID of REPLACE", ok, lines)
+        box.messages = rest
+        self.promised(box, uid_set(m[2]), entries)
+
+    def names(self, box):
+        """Makes, renames or removes one of a few mailboxes."""
+        prefix = f"n{self.number}-"
+        name = prefix + self.random.choice("abc")
+        free = [prefix + c for c in "abcdef" if prefix + c not in self.listed]
+        if name not in self.listed:
+            command, then = f"CREATE {name}", {**self.listed, name: None}
+        elif self.random.random() < 0.5:
+            rest = {n: v for n, v in self.listed.items() if n != name}
+            command, then = f"RENAME {name} {free[0]}", {**rest, free[0]: self.listed[name]}
+        else:
+            command, then = f"DELETE {name}", {n: v for n, v in self.listed.items() if n != name}
+        self.list_pending = then
+        self.ask(command, change={})
+        self.list(self.c, certain=True)
+
+    def list(self, c, certain=False):
+        """The mailboxes are as they were, or as the pending command makes
+        them; a new one has a UIDVALIDITY that none had before."""
+        lines, _ = c.do(f'LIST "" n{self.number}-* RETURN (STATUS (UIDVALIDITY))')
+        text = b"\n".join(lines).decode()
+        found = {n.strip('"'): int(v) for n, v in re.findall(r"STATUS (\S+) \(UIDVALIDITY (\d+)\)", text)}
+        outcomes = [self.list_pending] if certain else [self.listed, self.list_pending]
+
+        def fits(then):
+            return then is not None and set(then) == set(found) and all(
+                found[n] == v if v else found[n] > self.top_validity for n, v in then.items())
+        must(any(map(fits, outcomes)), "mailboxes are", found, "and not one of", outcomes, "after",
+             self.top_validity)
+        self.listed, self.list_pending = found, None
+        self.top_validity = max([self.top_validity, *found.values()])
+
     def read(self, box):
         """Bytes, not only names."""
         uids = self.some(box)[:5]
@@ -376,8 +425,8 @@ class Worker(threading.Thread):
 
     def step(self):
         what = self.random.choices(
-            [self.append, self.store, self.copy, self.move, self.expunge, self.read],
-            [6, 6, 2, 3, 3, 1])[0]
+            [self.append, self.store, self.copy, self.move, self.expunge, self.replace, self.names,
+             self.read], [6, 6, 2, 3, 3, 2, 2, 1])[0]
         box = self.random.choice(self.boxes)
         if box is not self.selected:
             box.select(self.c)
@@ -499,6 +548,7 @@ class Sender(threading.Thread):
         if self.random.random() < 0.1:
             self.c.close()
             raise Lost
+        time.sleep(self.random.random() * 0.03)  # the others have work, too
 
     def run(self):
         self.soak.serve(self)
@@ -629,6 +679,7 @@ class Soak:
             c = self.patiently(lambda u=w.user: Imap(self.h, u))
             w.tops = {b: b.top for b in w.boxes}
             if w.boxes[0].validity is not None:
+                w.list(c)
                 w.settle({b: b.look(c) for b in w.boxes})
             w.c = None
             c.close()

@@ -1,0 +1,726 @@
+#!/usr/bin/env python3
+"""Import and export: every format there and back, foreign files, a real
+Dovecot on the other side, and breaks at random moments, after which nothing
+may be lost or doubled."""
+import calendar
+import collections
+import imaplib
+import mailbox
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from house import BINARY, PASSWORD, House, finish, free_ports, skip, verdict, wait_until
+
+QUICK = "--quick" in sys.argv
+RANDOM = random.Random(int(os.environ.get("SEED", "1")))
+
+
+def run(h, *words, timeout=120, env=None, input=None):
+    return subprocess.run([BINARY, "-c", h.config, *words], capture_output=True, text=True,
+                          timeout=timeout, env=dict(h.env, **(env or {})), input=input)
+
+
+# ---- what an account holds ----
+
+FETCH = re.compile(rb'^(\d+) \((?:UID (\d+) ?|FLAGS \(([^)]*)\) ?|INTERNALDATE "([^"]*)" ?|BODY\[\] \{\d+\}$)*')
+
+
+def instant(text, zone):
+    """INTERNALDATE as a point in time, with its zone if that is to count."""
+    m = re.match(r" ?(\d+)-(\w+)-(\d+) (\d+):(\d+):(\d+) ([+-])(\d\d)(\d\d)", text)
+    month = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split().index(m[2]) + 1
+    offset = (int(m[8]) * 60 + int(m[9])) * (1 if m[7] == "+" else -1)
+    t = calendar.timegm((int(m[3]), month, int(m[1]), int(m[4]), int(m[5]), int(m[6]))) - offset * 60
+    return (t, offset if zone else 0)
+
+
+def folders(m):
+    """{wire name: set of special uses}"""
+    found = {}
+    for line in m.list()[1]:
+        a, name = re.match(rb'\(([^)]*)\) "." (.*)', line).groups()
+        if b"noselect" not in a.lower():
+            found[name.decode().strip('"')] = {
+                u for u in a.decode().split() if u in ("\\Sent", "\\Drafts", "\\Junk", "\\Trash", "\\Archive")}
+    return found
+
+
+def dump(m, zone=False, dates=True):
+    """{folder: multiset of (bytes, flags, date)}"""
+    out = {}
+    for name in folders(m):
+        t, d = m.select(f'"{name}"', readonly=True)
+        assert t == "OK", d
+        c = collections.Counter()
+        if int(d[0]):
+            t, d = m.uid("FETCH", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")
+            assert t == "OK", d
+            for i, item in enumerate(d):
+                if not isinstance(item, tuple):
+                    continue
+                head = item[0] + (d[i + 1] if i + 1 < len(d) and isinstance(d[i + 1], bytes) else b"")
+                flags = frozenset(re.search(rb"FLAGS \(([^)]*)\)", head)[1].decode().split()) - {"\\Recent"}
+                date = instant(re.search(rb'INTERNALDATE "([^"]*)"', head)[1].decode(), zone)
+                c[(item[1], flags, date if dates else None)] += 1
+        out[name] = c
+    return out
+
+
+def account(h, user, **kw):
+    m = h.imap(user)
+    d = dump(m, **kw)
+    m.logout()
+    return d
+
+
+def difference(a, b):
+    for name in sorted(set(a) | set(b)):
+        x, y = a.get(name, collections.Counter()), b.get(name, collections.Counter())
+        if x != y:
+            return (name, sum(x.values()), sum(y.values()), list((x - y).items())[:2], list((y - x).items())[:2])
+    return None
+
+
+def without_empty(d):
+    return {k: v for k, v in d.items() if v}
+
+
+# ---- there and back ----
+
+ODD = [
+    b"Subject: no end of the last line\r\n\r\nhere",
+    b"Status: RO\r\nX-Status: A\r\nX-Keywords: own\r\nSubject: fields of its own\r\n\r\nx\r\n",
+    b"X-Hearthmail: no line end at the end\r\nSubject: a clash\r\n\r\nx\r\n",
+    b"\r\n",
+    b"\r\n\r\n\r\n",
+    b"Subject: a header alone\r\n",
+    b"Subject: empty body\r\n\r\n",
+    b"From nobody Tue Nov 24 11:36:46 2026\r\nSubject: begins like an mbox\r\n\r\nx\r\n",
+    b"Subject: quotes\r\n\r\nFrom a\r\n>From b\r\n>>From c\r\n> From d\r\nFrom\r\n\r\n"
+    b"From x@example.test Tue Nov 24 11:36:46 2026\r\nend\r\n",
+    b"Subject: CR CR LF\r\n\r\na\r\r\nb\r\n",
+    b"Subject: lonely CR\r\n\r\na\rb\r\rc\r\n",
+    b"Subject: eight bits\r\n\r\n\xff\xfe\x80\r\n",
+    b"Subject: long\r\n\r\n" + b"x" * 300000 + b"\r\n" + b"From " * 50000 + b"\r\n",
+    b"Subject: marks\r\n\r\n" + b">" * 999 + b"From x\r\n" + b">" * 1000 + b"From y\r\n" +
+    b">" * 1001 + b"From z\r\n" + b">" * 1002 + b"From z\r\n" + b">" * 2000 + b"From z\r\n",
+    b" begins with a continuation\r\nSubject: x\r\n\r\ny\r\n",
+    b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 200000,
+]
+FLAGS = ["", "\\Seen", "\\Seen \\Answered", "\\Flagged $Label1", "\\Draft", "\\Deleted \\Seen",
+         "$Forwarded Work", "\\Seen \\Answered \\Flagged \\Draft \\Deleted $Forwarded NonJunk a"]
+NAMES = ["Sub", "Sub/Entw&APw-rfe", "a.b", "&2D3cCQ-", "..", "x.mbox", "x", "INBOX/below", "a\\\\b"]
+
+
+def fill(h, user, n=40):
+    m = h.imap(user)
+    for name in NAMES:
+        t, d = m.create(f'"{name}"')
+        assert t == "OK", (name, d)
+    place = ["INBOX", "Sent", *NAMES]
+    for i in range(n):
+        b = b"Subject: %d\r\nFrom: a@example.test\r\n\r\ntext %d\r\n" % (i, i)
+        t, d = m.append(f'"{place[i % len(place)]}"', FLAGS[i % len(FLAGS)],
+                        '"%02d-Feb-%04d %02d:00:00 +0%d00"' % (i % 28 + 1, 1999 + i % 27, i % 24, i % 10), b)
+        assert t == "OK", d
+    for i, b in enumerate(ODD):
+        t, d = m.append("INBOX", FLAGS[i % len(FLAGS)], '"01-Jan-2020 10:00:%02d -0330"' % i, b)
+        assert t == "OK", d
+    m.append("INBOX", "\\Seen", '"01-Jan-2020 10:00:00 -0330"', ODD[1])  # twice the same
+    m.append("INBOX", "\\Seen", '"01-Jan-2020 10:00:00 -0330"', ODD[1])
+    m.logout()
+
+
+def there_and_back():
+    with House(users=("anna", "maildir", "mbox", "eml")) as h:
+        fill(h, "anna")
+        want = account(h, "anna")
+        uses = folders(h.imap("anna"))
+        for fmt in ("maildir", "mbox", "eml"):
+            first, second = f"{h.dir}/1-{fmt}", f"{h.dir}/2-{fmt}"
+            r = run(h, "export", "anna", first, "--format", fmt)
+            verdict(r.returncode == 0, f"export-{fmt}", r)
+            r = run(h, "import", fmt, first)
+            verdict(r.returncode == 0, f"import-{fmt}", r)
+            if fmt == "eml":
+                verdict(account(h, fmt, zone=True) == account(h, "anna", zone=True), "eml-keeps-zones",
+                        difference(account(h, "anna", zone=True), account(h, fmt, zone=True)))
+            got = account(h, fmt)
+            verdict(got == want, f"{fmt}-there-and-back", difference(want, got))
+            verdict(folders(h.imap(fmt)) == uses, f"{fmt}-special-uses", folders(h.imap(fmt)))
+            r = run(h, "import", fmt, first)
+            verdict(r.returncode == 0 and r.stdout.startswith("0 messages imported"),
+                    f"{fmt}-second-run-brings-nothing", r)
+            verdict(account(h, fmt) == want, f"{fmt}-second-run-changes-nothing")
+            r = run(h, "export", fmt, second, "--format", fmt)
+            # Order and UIDs may differ; what the files hold may not.
+            a, b = (sorted(open(os.path.join(d, f), "rb").read() for d, _, fs in os.walk(x) for f in fs
+                           if f.endswith(".eml") or "hearthmail" in f) for x in (first, second))
+            verdict(a == b and (a or fmt == "mbox"), f"{fmt}-exported-again", (len(a), len(b)))
+            r = run(h, "export", "anna", first, "--format", fmt)
+            verdict(r.returncode == 1 and "is there already" in r.stderr, f"{fmt}-export-spares-what-is-there", r)
+        mode = {oct(os.stat(os.path.join(d, f)).st_mode & 0o777) for d, _, fs in os.walk(f"{h.dir}/1-eml") for f in fs}
+        verdict(mode == {"0o600"}, "exported-files-are-private", mode)
+        # Other programs read them, too.
+        md = mailbox.Maildir(f"{h.dir}/1-maildir", create=False)
+        verdict(len(md) == sum(want["INBOX"].values()) and "Sub" in md.list_folders(), "python-reads-the-maildir",
+                (len(md), md.list_folders()))
+        mb = mailbox.mbox(f"{h.dir}/1-mbox/Sub.mbox", create=False)
+        verdict(len(mb) == sum(want["Sub"].values()) and
+                sorted(m.get_flags() for m in mb) == sorted(m.get_flags() for m in mb), "python-reads-the-mbox", len(mb))
+        r = run(h, "export", "anna", f"{h.dir}/one", "--folder", "Sub")
+        verdict(r.returncode == 0 and sorted(os.listdir(f"{h.dir}/one")) == [".Sub", "folders.tsv"],
+                "export-of-one-folder", r)
+
+
+# ---- files of others ----
+
+def write(path, data, mtime=None):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(data)
+    if mtime:
+        os.utime(path, (mtime, mtime))
+
+
+MSG = b"Subject: %d\nFrom: a@example.test\nDate: Wed, 01 Feb 2023 10:00:00 +0100\n\nbody %d\n"
+
+
+def crlf(b):
+    return b.replace(b"\n", b"\r\n")
+
+
+def foreign_maildir(h, d):
+    write(f"{d}/cur/1000.M1P1.host,S=1:2,RS", MSG % (1, 1), 1500000000)
+    write(f"{d}/cur/1001.M1P1.host:2,Sabz", MSG % (2, 2), 1500000001)
+    write(f"{d}/new/1002.M1P1.host", MSG % (3, 3), 1500000002)
+    write(f"{d}/cur/.hidden", b"no message")
+    write(f"{d}/tmp/1003", b"unfinished")
+    write(f"{d}/dovecot-uidlist", b"3 V1 N4\n")
+    write(f"{d}/dovecot-keywords", b"0 $Label1\n1 Work\n")
+    write(f"{d}/.Entw&APw-rfe.2023/cur/1.a:2,DFPT", MSG % (4, 4), 1500000003)
+    write(f"{d}/.Sent/cur/1.b:2,S", crlf(MSG % (5, 5)), 1500000004)
+    r = run(h, "import", "anna", d)
+    got = without_empty(account(h, "anna"))
+    want = {"INBOX": {(crlf(MSG % (1, 1)), frozenset({"\\Answered", "\\Seen"}), (1500000000, 0)): 1,
+                      (crlf(MSG % (2, 2)), frozenset({"\\Seen", "$Label1", "Work"}), (1500000001, 0)): 1,
+                      (crlf(MSG % (3, 3)), frozenset(), (1500000002, 0)): 1},
+            "Entw&APw-rfe/2023": {(crlf(MSG % (4, 4)), frozenset({"\\Draft", "\\Flagged", "$Forwarded", "\\Deleted"}),
+                                   (1500000003, 0)): 1},
+            "Sent": {(crlf(MSG % (5, 5)), frozenset({"\\Seen"}), (1500000004, 0)): 1}}
+    verdict(r.returncode == 0 and got == {k: collections.Counter(v) for k, v in want.items()},
+            "foreign-maildir", (r, difference(want, got)))
+    verdict("1 flags in names" in r.stderr, "unknown-flags-are-named", r.stderr)
+    # Moved from new to cur and flagged, and one more: only that comes.
+    os.rename(f"{d}/new/1002.M1P1.host", f"{d}/cur/1002.M1P1.host:2,S")
+    write(f"{d}/new/1004.M1P1.host", MSG % (6, 6), 1500000005)
+    r = run(h, "import", "anna", d)
+    verdict(r.stdout.startswith("1 message imported") and h.count("anna") == 4, "maildir-second-run-brings-what-is-new", r)
+    m = h.imap("anna")
+    m.select("INBOX")
+    m.store("1", "+FLAGS", "\\Deleted")
+    m.expunge()
+    m.logout()
+    r = run(h, "import", "anna", d)
+    verdict(h.count("anna") == 3, "what-was-deleted-stays-deleted", r)
+    r = run(h, "import", "anna", d, "--again")
+    verdict(r.returncode == 0 and h.count("anna") == 7, "again-brings-all", r)
+
+
+def foreign_mbox(h, d):
+    post = b"From anna@example.test Tue Nov 24 11:36:46 2026\n"
+    text = (post + b"Subject: 1\nStatus: RO\nX-Status: AF\nX-Keywords: Work $Label1    \nX-UID: 7\n\n>From here\n>>From there\n\n" +
+            post.replace(b"2026", b"+0100 2026") + b"Subject: 2\nContent-Length: 5\n\nFrom me to you\nbody\n\n" +
+            b"From - Tue Nov 24 11:36:47 2026\nSubject: 3\n\n\nFrom now on it is text\n\n")
+    write(f"{d}/Inbox", text)
+    write(f"{d}/Inbox.msf", b"index")
+    write(f"{d}/Inbox.sbd/Below", crlf(post + b"Subject: 4\n\nx\n"))
+    write(f"{d}/empty", b"")
+    write(f"{d}/Sent.mbox", post + b"Subject: 5\n\nno empty line at the end of the file\n")
+    r = run(h, "import", "ben", d, "--format", "mbox")
+    got = without_empty(account(h, "ben", dates=False))
+    when = {b"Subject: 1": 0}
+    want = {"INBOX": [(b"Subject: 1\r\n\r\nFrom here\r\n>From there\r\n", {"\\Seen", "\\Answered", "\\Flagged", "Work", "$Label1"}),
+                      (b"Subject: 2\r\n\r\nFrom me to you\r\nbody\r\n", set()),
+                      (b"Subject: 3\r\n\r\n\r\nFrom now on it is text\r\n", set())],
+            "INBOX/Below": [(b"Subject: 4\r\n\r\nx\r\n", set())],
+            "Sent": [(b"Subject: 5\r\n\r\nno empty line at the end of the file\r\n", set())]}
+    want = {k: collections.Counter({(b, frozenset(f), None): 1 for b, f in v}) for k, v in want.items()}
+    verdict(r.returncode == 0 and got == want, "foreign-mbox", (r, difference(want, got)))
+    dates = {b[:10]: t for b, _, t in account(h, "ben")["INBOX"]}
+    at = calendar.timegm((2026, 11, 24, 11, 36, 46))
+    verdict(dates[b"Subject: 1"] == (at, 0) and dates[b"Subject: 3"] == (at + 1, 0), "mbox-dates", dates)
+    # One more at its end.
+    with open(f"{d}/Inbox", "ab") as f:
+        f.write(post + b"Subject: 6\n\nnew\n\n")
+    r = run(h, "import", "ben", d, "--format", "mbox")
+    verdict(r.stdout.startswith("1 message imported") and h.count("ben") == 4, "mbox-second-run-brings-what-is-new", r)
+    r = run(h, "import", "ben", f"{d}/Inbox", "--into", "Old/one")
+    verdict(r.returncode == 0 and h.count("ben", "Old/one") == 4, "one-mbox-into-a-folder", r)
+
+
+def foreign_eml(h, d):
+    write(f"{d}/a.eml", MSG % (1, 1), 1500000000)
+    write(f"{d}/b.EML", b"Subject: no date\n\nx\n", 1500000000)
+    write(f"{d}/work/c.eml", crlf(MSG % (2, 2)))
+    write(f"{d}/notes.pdf", b"%PDF")
+    r = run(h, "import", "cara", d)
+    got = without_empty(account(h, "cara"))
+    at = calendar.timegm((2023, 2, 1, 9, 0, 0))
+    want = {"INBOX": collections.Counter({(crlf(MSG % (1, 1)), frozenset(), (at, 0)): 1,
+                                          (b"Subject: no date\r\n\r\nx\r\n", frozenset(), (1500000000, 0)): 1}),
+            "work": collections.Counter({(crlf(MSG % (2, 2)), frozenset(), (at, 0)): 1})}
+    verdict(r.returncode == 0 and got == want, "foreign-eml", (r, difference(want, got)))
+
+
+def what_cannot_be_read(h, d):
+    write(f"{d}/cur/1.good:2,", MSG % (1, 1))
+    os.makedirs(f"{d}/cur/2.folder")
+    os.symlink("/etc/passwd", f"{d}/cur/3.outside")
+    os.symlink("1.good:2,", f"{d}/cur/4.inside")
+    os.mkfifo(f"{d}/cur/5.pipe")
+    write(f"{d}/cur/6.nul", b"Subject: nul\n\na\0b\n")
+    with open(f"{d}/cur/7.huge", "wb") as f:
+        f.truncate((64 << 20) + 1)
+    write(f"{d}/cur/8.\x1b[31mred", b"Subject: red\n\nx\n")
+    r = run(h, "import", "dora", d)
+    out = r.stdout
+    verdict(r.returncode == 1, "unreadable-exit-code", r)
+    for name, why in (("3.outside", "link"), ("5.pipe", "no file"), ("7.huge", "larger than 64 MiB")):
+        verdict(any(name in l and why in l and l.startswith("left out") for l in out.splitlines()), f"unreadable-{name}", out)
+    verdict(out.startswith("4 messages imported") and "3 left out" in out.splitlines()[0], "unreadable-summary", out)
+    run(h, "export", "dora", f"{d}-out", "--format", "eml")
+    got = [open(f"{d}-out/INBOX/{f}", "rb").read() for f in os.listdir(f"{d}-out/INBOX")]
+    verdict(b"Subject: nul\n\na\0b\n" in got, "nul-comes-and-goes", got)
+    verdict("\x1b" not in r.stdout + r.stderr, "nothing-harmful-reaches-the-terminal", r)
+    write(f"{d}-x/no.mbox", b"this is no mbox\n")
+    r = run(h, "import", "dora", f"{d}-x/no.mbox")
+    verdict(r.returncode == 1 and "no.mbox: it is no mbox" in r.stdout, "no-mbox-is-named", r)
+    r = run(h, "import", "dora", f"{d}-x/not-there")
+    verdict(r.returncode == 1 and "No such file" in r.stderr, "no-source-is-named", r)
+    r = run(h, "import", "nobody", d)
+    verdict(r.returncode == 1 and '"nobody"' in r.stderr, "no-account-is-named", r)
+    for words in (["dora"], [], ["dora", d, "--frobnicate"], ["dora", d, "--format", "pst"], ["dora", d, "--into"],
+                  ["dora", "imaps://a:secret@host"], ["dora", "imaps://host"], ["dora", d, "--fingerprint", "abc"]):
+        r = run(h, "import", *words)
+        if r.returncode != 2:
+            verdict(False, "wrong-usage", (words, r))
+    verdict(True, "wrong-usage")
+
+
+def files_of_others():
+    with House(users=("anna", "ben", "cara", "dora")) as h:
+        foreign_maildir(h, f"{h.dir}/md")
+        foreign_mbox(h, f"{h.dir}/mb")
+        foreign_eml(h, f"{h.dir}/eml")
+        what_cannot_be_read(h, f"{h.dir}/bad")
+        h.stop()
+        r = run(h, "import", "anna", f"{h.dir}/md", timeout=200)
+        verdict(r.returncode == 1 and "no server runs" in r.stderr, "without-a-server-says-so", r)
+
+
+# ---- breaks ----
+
+def many(path, n, size=300):
+    """An mbox of n messages; their bytes."""
+    out = []
+    with open(path, "wb") as f:
+        for i in range(n):
+            b = b"Subject: %d\n\n%s\n" % (i, b"x" * (i % size))
+            f.write(b"From a@example.test Tue Nov 24 11:36:46 2026\n" + b + b"\n")
+            out.append(crlf(b))
+    return collections.Counter(out)
+
+
+def bodies(h, user, name="INBOX"):
+    c = collections.Counter()
+    for (b, _, _), n in account(h, user)[name].items():
+        c[b] += n
+    return c
+
+
+def start(h, *words, env=None):
+    return subprocess.Popen([BINARY, "-c", h.config, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env=dict(h.env, **(env or {})), start_new_session=True)
+
+
+def children(pid):
+    try:
+        return [int(p) for p in open(f"/proc/{pid}/task/{pid}/children").read().split()]
+    except OSError:
+        return []
+
+
+def broken_imports():
+    n = 2000 if QUICK else 6000
+    with House(users=("anna", "ben", "cara")) as h:
+        want = many(f"{h.dir}/INBOX", n)
+        kills = 0
+        while kills < 200:
+            p = start(h, "import", "anna", f"{h.dir}/INBOX")
+            try:
+                p.wait(RANDOM.uniform(0.01, 0.12))
+                break
+            except subprocess.TimeoutExpired:
+                # Either the command, its worker, or both.
+                which = RANDOM.choice([[p.pid], children(p.pid), [p.pid, *children(p.pid)]])
+                for q in which:
+                    os.kill(q, signal.SIGKILL)
+                p.communicate()
+                kills += 1
+        got = bodies(h, "anna")
+        verdict(p.returncode == 0 and kills > 2 and got == want, "import-killed-at-random",
+                (p.returncode, kills, sum(got.values()), list((got - want).items())[:3], list((want - got).items())[:3]))
+        print(f"  import killed {kills} times")
+
+        # The account's process dies, and the import goes on by itself.
+        p = start(h, "import", "ben", f"{h.dir}/INBOX")
+        kills = 0
+        while p.poll() is None and kills < 8:
+            time.sleep(RANDOM.uniform(0.02, 0.1))
+            kills += len(h.kill("account ben"))
+        out, err = p.communicate(timeout=120)
+        got = bodies(h, "ben")
+        verdict(p.returncode == 0 and kills > 0 and got == want, "account-killed-at-random",
+                (p.returncode, kills, out, err[-500:], sum(got.values())))
+
+        # The whole house dies.
+        rounds = 0
+        while rounds < 60:
+            p = start(h, "import", "cara", f"{h.dir}/INBOX")
+            try:
+                p.wait(RANDOM.uniform(0.01, 0.04 + 0.01 * rounds))
+                break
+            except subprocess.TimeoutExpired:
+                rounds += 1
+                for q in [*h.processes(), h.proc.pid]:
+                    os.kill(q, signal.SIGKILL)
+                h.proc.wait()
+                os.killpg(p.pid, signal.SIGKILL)
+                p.communicate()
+                h.start()
+        got = bodies(h, "cara")
+        verdict(p.returncode == 0 and rounds > 0 and got == want, "house-killed-at-random",
+                (p.returncode, rounds, sum(got.values()), list((got - want).items())[:3]))
+
+
+def walls_and_memory():
+    n = 5000 if QUICK else 20000
+    with House() as h:
+        many(f"{h.dir}/INBOX", n)
+        p = start(h, "import", "anna", f"{h.dir}/INBOX")
+        peak, status = 0, ""
+        while p.poll() is None:
+            for q in [p.pid, *children(p.pid)]:
+                try:
+                    text = open(f"/proc/{q}/status").read()
+                except OSError:
+                    continue
+                peak = max(peak, int((re.search(r"VmHWM:\s+(\d+)", text) or [0, 0])[1]))
+                if q != p.pid and "Seccomp:\t2" in text:
+                    status = text
+            time.sleep(0.005)
+        out, err = p.communicate()
+        verdict(p.returncode == 0 and out.startswith(f"{n} messages imported"), "large-mbox", (out, err))
+        verdict(0 < peak < 64 * 1024, "memory-is-bounded", f"{peak} KiB")
+        print(f"  {n} messages: at most {peak} KiB in one process")
+        if "sanitize" in os.path.realpath(BINARY) or "asan" in BINARY:
+            skip("worker-has-walls", "no seccomp in a sanitizer build")
+        else:
+            verdict(re.search(r"NoNewPrivs:\s+1", status) and re.search(r"CapEff:\s+0+\n", status), "worker-has-walls", status)
+        if os.geteuid() == 0:
+            uid = re.search(r"Uid:\s+(\d+)\s+(\d+)", status)
+            verdict(uid and uid[1] != "0" and uid[2] != "0" or
+                    subprocess.run(["getent", "passwd", "hearthmail-net"], capture_output=True).returncode != 0,
+                    "worker-is-not-root", status)
+
+
+# ---- a real Dovecot ----
+
+class Dovecot:
+    """imaps and imap with STARTTLS on free ports, users anna, ben."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="hearthmail-test.")
+        d = self.dir
+        os.chmod(d, 0o755)
+        self.imap_port, self.imaps_port = free_ports(2)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", f"{d}/key.pem", "-out", f"{d}/cert.pem", "-days", "30", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+        os.makedirs(f"{d}/mail")
+        shutil.chown(f"{d}/mail", "nobody", "nogroup")
+        os.makedirs(f"{d}/run")
+        with open(f"{d}/dovecot.conf", "w") as f:
+            f.write(f"""
+base_dir = {d}/run
+log_path = {d}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <{d}/cert.pem
+ssl_key = <{d}/key.pem
+mail_location = maildir:{d}/mail/%u
+mail_uid = nobody
+mail_gid = nogroup
+first_valid_uid = 1
+passdb {{
+  driver = static
+  args = password=secret
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={d}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+  mailbox Gesendet {{
+    special_use = \\Sent
+    auto = create
+  }}
+  mailbox Papierkorb {{
+    special_use = \\Trash
+    auto = create
+  }}
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {self.imap_port}
+  }}
+  inet_listener imaps {{
+    port = {self.imaps_port}
+    ssl = yes
+  }}
+}}
+mail_max_userip_connections = 100
+""")
+        self.proc = subprocess.Popen(["dovecot", "-F", "-c", f"{d}/dovecot.conf"], stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.PIPE)
+
+        def up():
+            try:
+                socket.create_connection(("127.0.0.1", self.imaps_port), 1).close()
+                return True
+            except OSError:
+                return False
+        assert wait_until(up, 10), open(f"{d}/log").read() if os.path.exists(f"{d}/log") else self.proc.stderr.read()
+
+    def imap(self, user="anna"):
+        import ssl
+        m = imaplib.IMAP4_SSL("localhost", self.imaps_port, ssl_context=ssl.create_default_context(cafile=f"{self.dir}/cert.pem"))
+        m.login(user, "secret")
+        return m
+
+    def fingerprint(self):
+        out = subprocess.run(["openssl", "x509", "-in", f"{self.dir}/cert.pem", "-noout", "-fingerprint", "-sha256"],
+                             capture_output=True, text=True).stdout
+        return out.strip().split("=")[1]
+
+    def stop(self):
+        self.proc.terminate()
+        self.proc.wait(10)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Cutter:
+    """Passes bytes on to a port, and cuts after so many."""
+
+    def __init__(self, port, limits):
+        self.port, self.limits, self.cuts = port, list(limits), 0
+        self.s = socket.create_server(("127.0.0.1", 0))
+        self.own = self.s.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.s.accept()
+            except OSError:
+                return
+            limit = self.limits.pop(0) if self.limits else None
+            far = socket.create_connection(("127.0.0.1", self.port))
+            left = [limit]
+            for a, b in ((c, far), (far, c)):
+                threading.Thread(target=self.pump, args=(a, b, left), daemon=True).start()
+
+    def pump(self, a, b, left):
+        try:
+            while True:
+                d = a.recv(8192)
+                if not d:
+                    break
+                if left[0] is not None:
+                    d = d[:max(left[0], 0)]
+                    left[0] -= len(d)
+                b.sendall(d)
+                if left[0] is not None and left[0] <= 0:
+                    self.cuts += 1
+                    break
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def renamed(d):
+    """Dovecot's special folders as ours are called."""
+    return {{"Gesendet": "Sent", "Papierkorb": "Trash"}.get(k, k): v for k, v in d.items()}
+
+
+def certificates(h, dc, secret):
+    url = f"imaps://anna@localhost:{dc.imaps_port}"
+    r = run(h, "import", "anna", url, "--password-file", secret)
+    seen = dc.fingerprint().replace(":", "").lower()
+    verdict(r.returncode == 1 and "self" in r.stderr and f"--fingerprint {seen}" in r.stderr and
+            h.count("anna") == 0, "unknown-certificate-is-refused", r)
+    r = run(h, "import", "anna", url.replace("localhost", "127.0.0.1"), "--password-file", secret,
+            env={"SSL_CERT_FILE": f"{dc.dir}/cert.pem"})
+    verdict(r.returncode == 1 and "127.0.0.1" in r.stderr and "certificate" in r.stderr, "certificate-of-another-host-is-refused", r)
+    r = run(h, "import", "anna", url, "--password-file", secret, "--fingerprint", "00" * 32)
+    verdict(r.returncode == 1 and "another fingerprint" in r.stderr, "another-fingerprint-is-refused", r)
+    with open(f"{dc.dir}/log") as f:
+        verdict("Login: user" not in f.read(), "no-password-before-the-certificate-is-known")
+    r = run(h, "import", "ben", url, "--fingerprint", dc.fingerprint(), input="wrong\n")
+    verdict(r.returncode == 1 and "the server says" in r.stderr and "Password of anna" in r.stderr, "wrong-password-is-said", r)
+
+
+def fill_dovecot(dc):
+    m = dc.imap()
+    for name in ("Sub", "Sub/Entw&APw-rfe", '"two words"'):
+        m.create(name)
+    for i in range(300):
+        b = b"Subject: %d\r\n\r\n%s\r\n" % (i, b"x" * (i * 37 % 3000))
+        m.append(["INBOX", "Sub", "Gesendet", "Sub/Entw&APw-rfe", '"two words"'][i % 5], FLAGS[i % len(FLAGS)],
+                 '"%02d-Mar-2021 12:00:%02d +0%d30"' % (i % 28 + 1, i % 60, i % 10), b)
+    m.append("INBOX", "", None, b"Subject: big\r\n\r\n" + b"0123456789\r\n" * 500000)
+    m.logout()
+
+
+def with_dovecot():
+    if not shutil.which("dovecot") or os.geteuid() != 0:
+        skip("dovecot", "dovecot is not installed, or this is not root")
+        return
+    dc = Dovecot()
+    try:
+        with House(users=("anna", "ben", "cara")) as h:
+            secret = f"{h.dir}/secret"
+            write(secret, b"secret\n")
+            trust = {"SSL_CERT_FILE": f"{dc.dir}/cert.pem"}
+            certificates(h, dc, secret)
+            fill_dovecot(dc)
+            want = without_empty(renamed(dump(dc.imap(), zone=True)))
+            r = run(h, "import", "anna", f"imaps://anna@localhost:{dc.imaps_port}", "--password-file", secret, env=trust)
+            got = without_empty(account(h, "anna", zone=True))
+            verdict(r.returncode == 0 and got == want, "from-dovecot", (r, difference(want, got)))
+            verdict("Gesendet" not in folders(h.imap("anna")), "special-uses-meet", folders(h.imap("anna")))
+            m = dc.imap()
+            m.append("Sub", "\\Seen", None, b"Subject: new\r\n\r\nx\r\n")
+            m.select("INBOX")
+            m.store("1:5", "+FLAGS", "\\Deleted")
+            m.expunge()
+            m.logout()
+            r = run(h, "import", "anna", f"imaps://anna@localhost:{dc.imaps_port}", "--password-file", secret,
+                    "--fingerprint", dc.fingerprint())
+            verdict(r.returncode == 0 and r.stdout.startswith("1 message imported"), "dovecot-second-run-brings-what-is-new", r)
+            verdict(h.count("anna", "Sub") == sum(want["Sub"].values()) + 1, "dovecot-second-run-count", r)
+
+            # STARTTLS, through a line that breaks.
+            want = without_empty(renamed(dump(dc.imap(), zone=True)))
+            cut = Cutter(dc.imap_port, [RANDOM.randrange(20000, 900000) for _ in range(5)] + [100, 3000])
+            r = run(h, "import", "ben", f"imap://anna@localhost:{cut.own}", "--password-file", secret, env=trust)
+            for _ in range(5):
+                if r.returncode == 0:
+                    break
+                r = run(h, "import", "ben", f"imap://anna@localhost:{cut.own}", "--password-file", secret, env=trust)
+            got = without_empty(account(h, "ben", zone=True))
+            verdict(r.returncode == 0 and cut.cuts >= 5 and got == want, "from-dovecot-over-a-line-that-breaks",
+                    (r, cut.cuts, difference(want, got)))
+
+            # There, and a second run.
+            r = run(h, "export", "anna", f"imaps://ben@localhost:{dc.imaps_port}", "--password-file", secret, env=trust)
+            want = without_empty(account(h, "anna", zone=True))
+            got = without_empty(renamed(dump(dc.imap("ben"), zone=True)))
+            verdict(r.returncode == 0 and got == want, "into-dovecot", (r, difference(want, got)))
+            r = run(h, "export", "anna", f"imaps://ben@localhost:{dc.imaps_port}", "--password-file", secret, env=trust)
+            verdict(r.returncode == 0 and r.stdout.startswith("0 messages exported"), "into-dovecot-second-run", r)
+
+            # There, over a line that breaks, and killed.
+            cut = Cutter(dc.imap_port, [RANDOM.randrange(20000, 900000) for _ in range(6)])
+            words = ["export", "anna", f"imap://cara@localhost:{cut.own}", "--password-file", secret]
+            kills = 0
+            while True:
+                p = start(h, *words, env=trust)
+                try:
+                    out = p.communicate(timeout=RANDOM.uniform(0.2, 0.6) if kills < 6 else 120)
+                    if p.returncode == 0 or kills > 40:
+                        break
+                except subprocess.TimeoutExpired:
+                    os.killpg(p.pid, signal.SIGKILL)
+                    out = p.communicate()
+                kills += 1
+            got = without_empty(renamed(dump(dc.imap("cara"), zone=True)))
+            verdict(p.returncode == 0 and got == want, "into-dovecot-broken-off-at-random",
+                    (p.returncode, kills, out, difference(want, got)))
+    finally:
+        dc.stop()
+
+
+def hostile_server():
+    """A server that says the worst: the import ends with an error, and the
+    worker with an exit code."""
+    # In the clear behind a refused STARTTLS: no password may follow.
+    for name, lines in (("no-starttls", [b"* OK hello\r\n", b"h1 NO no\r\n"]),
+                        ("no-imap", [b"220 smtp.example.test ESMTP\r\n"]),
+                        ("endless-line", [b"* OK " + b"x" * (1 << 20)]),
+                        ("bye", [b"* BYE go away\r\n"])):
+        got = []
+        s = socket.create_server(("127.0.0.1", 0))
+
+        def serve():
+            while True:
+                try:
+                    c, _ = s.accept()
+                    for l in lines:
+                        c.sendall(l)
+                        if l.startswith(b"* OK hello"):
+                            got.append(c.recv(1000))
+                    c.settimeout(2)
+                    got.append(c.recv(1000))
+                    c.close()
+                except OSError:
+                    if s.fileno() < 0:
+                        return
+        threading.Thread(target=serve, daemon=True).start()
+        with House() as h:
+            write(f"{h.dir}/secret", b"secret\n")
+            r = run(h, "import", "anna", f"imap://anna@127.0.0.1:{s.getsockname()[1]}", "--password-file", f"{h.dir}/secret",
+                    "--fingerprint", "00" * 32)
+            verdict(r.returncode == 1 and "stopped:" in r.stderr and "died" not in r.stderr, f"hostile-{name}", r)
+            verdict(b"secret" not in b"".join(got) and b"LOGIN" not in b"".join(got) and b"AUTH" not in b"".join(got),
+                    f"hostile-{name}-gets-no-password", got)
+        s.close()
+
+
+def main():
+    steps = [there_and_back, files_of_others, broken_imports, walls_and_memory, with_dovecot, hostile_server]
+    only = [a for a in sys.argv[1:] if not a.startswith("-")]
+    for s in steps:
+        if not only or s.__name__ in only:
+            s()
+    finish()
+
+
+main()
