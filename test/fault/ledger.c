@@ -221,14 +221,18 @@ ledger_dump(struct ledger *l, struct store *st, bool read)
 static void
 fact_add(struct ledger *l, const char *key, const char *value)
 {
+	uint32_t hash = crc32c(0, key, strlen(key));
+
 	for (size_t i = 0; i < l->nfact; i++)
-		if (strcmp(l->fact[i].key, key) == 0) {
+		if (l->fact[i].hash == hash &&
+		    strcmp(l->fact[i].key, key) == 0) {
 			if (strcmp(l->fact[i].value, value) != 0)
 				ledger_broken(l, key, l->fact[i].value, value);
 			return;
 		}
 	l->fact = xgrow(l->fact, &l->cap, l->nfact + 1, sizeof *l->fact);
 	memset(&l->fact[l->nfact], 0, sizeof *l->fact);
+	l->fact[l->nfact].hash = hash;
 	(void)snprintf(l->fact[l->nfact].key, sizeof l->fact->key, "%s", key);
 	(void)snprintf(
 	    l->fact[l->nfact++].value, sizeof l->fact->value, "%s", value);

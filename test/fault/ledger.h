@@ -30,6 +30,7 @@ enum script {
 struct testdisk;
 
 struct fact {
+	uint32_t hash;	/* of the key */
 	char key[96];	/* mailbox, UIDVALIDITY, UID */
 	char value[64]; /* hash of the bytes */
 };

@@ -380,11 +380,11 @@ class Worker(threading.Thread):
     def names(self, box):
         """Makes, renames or removes one of a few mailboxes."""
         prefix = f"n{self.number}-"
-        name = prefix + self.random.choice("abc")
+        name = prefix + self.random.choice("abcdef")
         free = [prefix + c for c in "abcdef" if prefix + c not in self.listed]
         if name not in self.listed:
             command, then = f"CREATE {name}", {**self.listed, name: None}
-        elif self.random.random() < 0.5:
+        elif free and self.random.random() < 0.5:
             rest = {n: v for n, v in self.listed.items() if n != name}
             command, then = f"RENAME {name} {free[0]}", {**rest, free[0]: self.listed[name]}
         else:

@@ -184,6 +184,7 @@ def fills_up(h, disk, world):
 def dies_and_starts(h, disk, model):
     h.kill("account anna")
     verdict(state(h) == model, "full-killed-account-comes-back", h.log()[-1500:])
+    verdict("journal.reserve_used" in h.log(), "full-the-reserve-is-used", h.log()[-500:])
     h.kill("queue")
     verdict(wait_until(lambda: h.command("queue", "list").stdout.startswith("1 "), 10) or
             "waits-for" in h.command("queue", "list", "--json").stdout or
@@ -195,6 +196,7 @@ def dies_and_starts(h, disk, model):
     c.do("SELECT INBOX")
     changes(c, model, "full-restarted", 30)
     c.close()
+    verdict(disk.free() < 8 * MB, "full-is-still-full", disk.free())
     h.stop()
     h.start()
     verdict(state(h) == model, "full-restarted-again-nothing-lost")
