@@ -151,6 +151,16 @@ is_fatal(struct to_imap *t)
 	return false;
 }
 
+/* Was this message, or one of the batch, refused for itself?  A BAD is no
+ * better; but bytes that are no IMAP say nothing of what has come. */
+static bool
+is_own_fault(struct to_imap *t, int r)
+{
+	if (!imap_client_usable(t->c))
+		return false;
+	return r == RC_SYNTAX || (r == RC_PERM && !is_fatal(t));
+}
+
 static bool
 has_keywords(const struct to_imap *t, const struct batch_msg *m)
 {
@@ -189,7 +199,7 @@ append_one_by_one(struct to_imap *t, bool *missing, struct err *err)
 				    "server does not take them",
 				    SV_ARG(batch_name(t, i)));
 		}
-		if ((r == RC_PERM && !is_fatal(t)) || r == RC_SYNTAX) {
+		if (is_own_fault(t, r)) {
 			missing[i] = true;
 			report_skip(t->x->report, batch_name(t, i), err->text);
 			r = RC_OK;
@@ -253,7 +263,7 @@ to_imap_flush(struct to_imap *t, struct err *err)
 		r = append_all(t, err);
 	if (r == RC_OK && !many)
 		r = append_one_by_one(t, missing, err);
-	else if ((r == RC_PERM && !is_fatal(t)) || (r == RC_SYNTAX && many))
+	else if (is_own_fault(t, r))
 		r = append_one_by_one(t, missing, err);
 	if (r == RC_PERM)
 		r = err_set(err, RC_DENIED, "%.140s", err->text);

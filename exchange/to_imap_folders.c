@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "exchange/to_imap.h"
 
@@ -196,6 +197,17 @@ create(struct to_imap *t, unsigned uses, struct err *err)
 	return r == RC_PERM ? RC_OK : r;
 }
 
+static bool
+has_control(struct sv s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (ascii_is_ctl(s.p[i]))
+			return true;
+	return false;
+}
+
 int
 to_imap_folder(void *arg, const struct exchange_folder *f, struct err *err)
 {
@@ -210,6 +222,12 @@ to_imap_folder(void *arg, const struct exchange_folder *f, struct err *err)
 	choose(t, f);
 	if (!buf_ok(&t->dest) || !buf_ok(&t->source)) {
 		report_skip(t->x->report, f->name, "its name is too long");
+		return RC_DENIED;
+	}
+	/* They would be lines of their own in the state. */
+	if (has_control(buf_sv(&t->dest))) {
+		report_skip(
+		    t->x->report, f->name, "its name has control characters");
 		return RC_DENIED;
 	}
 	if (!exists(t, buf_sv(&t->dest)))

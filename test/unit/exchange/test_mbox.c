@@ -219,6 +219,36 @@ START_TEST(mbox__gives_back_what_was_written)
 }
 END_TEST
 
+/* Each has an empty line behind it, or the next would be a part of it. */
+START_TEST(mbox__a_message_may_end_in_any_byte)
+{
+	int last;
+
+	for (last = -1; last < 256; last++) {
+		char byte = (char)last;
+		struct mbox_quote q = {.inside = false};
+		struct buf file;
+		struct got g;
+		int i;
+
+		buf_init(&file, 10000);
+		for (i = 0; i < 2; i++) {
+			mbox_put_head(&file, 1795520206, SV(""),
+			    last >= 0 && last != '\n');
+			mbox_put(&q, sv_of(&byte, last >= 0), &file);
+			mbox_put_end(&q, last, &file);
+		}
+		ck_assert_int_eq(read_mbox(buf_sv(&file), 100, &g), RC_OK);
+		ck_assert_msg(g.text.n == (last < 0	     ? 6
+					      : last == '\n' ? 10
+							     : 8),
+		    "%d: %s", last, g.text.p);
+		buf_fini(&g.text);
+		buf_fini(&file);
+	}
+}
+END_TEST
+
 /* Marks and "From " around the size of what is looked at in one piece. */
 START_TEST(mbox__gives_back_lines_of_any_length)
 {
@@ -252,6 +282,7 @@ exchange_mbox_tests(void)
 	tcase_add_loop_test(t, mbox__survives_truncation, 0, COUNT(rows));
 	tcase_add_loop_test(
 	    t, mbox__gives_back_what_was_written, 0, COUNT(messages));
+	tcase_add_test(t, mbox__a_message_may_end_in_any_byte);
 	tcase_add_test(t, mbox__gives_back_lines_of_any_length);
 	return t;
 }
