@@ -6,8 +6,8 @@
 #define CMD_EXCHANGE_H
 
 #include "cmd/broker.h"
-#include "exchange/message.h"
-#include "exchange/state.h"
+#include "imap/exchange/message.h"
+#include "imap/exchange/state.h"
 #include "net/tls.h"
 
 #define EXCHANGE_FOLDERS 100 /* named with --folder */

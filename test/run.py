@@ -100,7 +100,7 @@ ARROWS = {
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
     "imap/session": ["base", "net", "store", "mail", "mime", "imap/parse"],
-    "exchange": ["base", "imap/client", "imap/parse", "ipc", "mail", "net"],
+    "imap/exchange": ["base", "imap/client", "imap/parse", "ipc", "mail", "net"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
     "queue/spool": ["auth", "base", "conf", "ipc", "journal", "mail", "mime", "msgauth"],
@@ -110,7 +110,7 @@ ARROWS = {
 
 def folder_of(path):
     parts = path.split("/")
-    return "/".join(parts[:1] if parts[0] in ("smtp", "cmd", "exchange") else parts[:2])
+    return "/".join(parts[:1] if parts[0] in ("smtp", "cmd") else parts[:2])
 
 
 def check_arrows(res):
@@ -282,7 +282,7 @@ def step_fuzz(res, args):
     os.makedirs(out_dir, exist_ok=True)
     # The journal's and the checkpoint's targets run on the disk that forgets.
     libs = [s for s in sources(".c") if s == "test/fault/testdisk.c" or
-            (s.startswith(("exchange/", "lib/", "smtp/", "imap/", "pop3/", "queue/"))
+            (s.startswith(("lib/", "smtp/", "imap/", "pop3/", "queue/"))
              and not s.startswith("lib/sandbox/"))]
     objects = []
     flags = ["-std=gnu17", "-D_GNU_SOURCE", "-DHM_SANITIZED=1", "-Ilib", "-I.", "-g", "-O1",

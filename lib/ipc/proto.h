@@ -154,7 +154,7 @@ enum proto {
 	CMD_QUEUE_ACT,
 
 	/* ---- the worker of an import or export to its command, which is its
-	 * broker (exchange/broker.h); but for SAY: -> u32 rc, str text, ...
+	 * broker (imap/exchange/broker.h); but for SAY: -> u32 rc, str text, ...
 	 * Paths are relative to the one folder. ---- */
 
 	XCHG_SAY,	/* u8 broker_say, sv text; no answer */

@@ -3,10 +3,10 @@
  */
 #include <stdint.h>
 
-#include "exchange/index.h"
-#include "exchange/lines.h"
-#include "exchange/maildir.h"
-#include "exchange/state.h"
+#include "imap/exchange/index.h"
+#include "imap/exchange/lines.h"
+#include "imap/exchange/maildir.h"
+#include "imap/exchange/state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,9 +1,9 @@
 /* Maildir's names, line ends, the index. */
 #include "suites.h"
 
-#include "exchange/index.h"
-#include "exchange/lines.h"
-#include "exchange/maildir.h"
+#include "imap/exchange/index.h"
+#include "imap/exchange/lines.h"
+#include "imap/exchange/maildir.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

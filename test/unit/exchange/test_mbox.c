@@ -1,7 +1,7 @@
 #include "suites.h"
 
-#include "exchange/lines.h"
-#include "exchange/mbox.h"
+#include "imap/exchange/lines.h"
+#include "imap/exchange/mbox.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define POST	 "From a@example.test Tue Nov 24 11:36:46 2026\n"

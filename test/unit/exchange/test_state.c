@@ -1,7 +1,7 @@
 /* What makes an import resumable. */
 #include "suites.h"
 
-#include "exchange/state.h"
+#include "imap/exchange/state.h"
 
 static struct state_try try;
 

@@ -21,8 +21,8 @@
  * KEY is what makes a message of the source this message: its UID, its name
  * in a Maildir, or its content and a count.
  */
-#ifndef EXCHANGE_STATE_H
-#define EXCHANGE_STATE_H
+#ifndef IMAP_EXCHANGE_STATE_H
+#define IMAP_EXCHANGE_STATE_H
 
 #include <stdint.h>
 

@@ -10,12 +10,12 @@
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/io.h"
-#include "exchange/area.h"
-#include "exchange/index.h"
-#include "exchange/lines.h"
-#include "exchange/maildir.h"
-#include "exchange/mbox.h"
-#include "exchange/message.h"
+#include "imap/exchange/area.h"
+#include "imap/exchange/index.h"
+#include "imap/exchange/lines.h"
+#include "imap/exchange/maildir.h"
+#include "imap/exchange/mbox.h"
+#include "imap/exchange/message.h"
 
 #define LEVEL_MAX     120 /* bytes of one level in a path */
 #define MAP_MAX	      (4u << 20)

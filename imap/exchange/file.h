@@ -1,8 +1,8 @@
 /* A message that is a file, pushed into a sink. */
-#ifndef EXCHANGE_FILE_H
-#define EXCHANGE_FILE_H
+#ifndef IMAP_EXCHANGE_FILE_H
+#define IMAP_EXCHANGE_FILE_H
 
-#include "exchange/message.h"
+#include "imap/exchange/message.h"
 
 /*
  * Opens and pushes the bytes, line ends made CR LF; fill() sets what is known

@@ -5,12 +5,12 @@
  * Progress counts units, whatever the source knows beforehand: messages, or
  * bytes of a file.
  */
-#ifndef EXCHANGE_REPORT_H
-#define EXCHANGE_REPORT_H
+#ifndef IMAP_EXCHANGE_REPORT_H
+#define IMAP_EXCHANGE_REPORT_H
 
 #include <stdint.h>
 
-#include "exchange/broker.h"
+#include "imap/exchange/broker.h"
 
 struct report {
 	struct broker *broker;

@@ -3,8 +3,8 @@
  * One line each: the file's name, its INTERNALDATE (seconds since 1970 and
  * the zone in minutes), its flags.
  */
-#ifndef EXCHANGE_INDEX_H
-#define EXCHANGE_INDEX_H
+#ifndef IMAP_EXCHANGE_INDEX_H
+#define IMAP_EXCHANGE_INDEX_H
 
 #include <stdint.h>
 

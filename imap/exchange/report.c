@@ -1,4 +1,4 @@
-#include "exchange/report.h"
+#include "imap/exchange/report.h"
 
 #include <stdarg.h>
 

@@ -9,11 +9,11 @@
  * A source says itself what it cannot read (report_skip) and goes on.
  * Message bytes have CR LF.
  */
-#ifndef EXCHANGE_MESSAGE_H
-#define EXCHANGE_MESSAGE_H
+#ifndef IMAP_EXCHANGE_MESSAGE_H
+#define IMAP_EXCHANGE_MESSAGE_H
 
-#include "exchange/broker.h"
-#include "exchange/report.h"
+#include "imap/exchange/broker.h"
+#include "imap/exchange/report.h"
 #include "imap/client/client.h"
 
 #define EXCHANGE_MESSAGE_MAX (64u << 20) /* what APPEND takes */

@@ -1,4 +1,4 @@
-#include "exchange/index.h"
+#include "imap/exchange/index.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "exchange/to_imap.h"
+#include "imap/exchange/to_imap.h"
 
 #define CANDIDATES_MAX 100000
 

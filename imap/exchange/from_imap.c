@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "exchange/message.h"
+#include "imap/exchange/message.h"
 #include "imap/parse/parse.h"
 
 #define WINDOW	     200

@@ -7,8 +7,8 @@
  *
  * Paths are relative to the folder; none leads out of it.
  */
-#ifndef EXCHANGE_BROKER_H
-#define EXCHANGE_BROKER_H
+#ifndef IMAP_EXCHANGE_BROKER_H
+#define IMAP_EXCHANGE_BROKER_H
 
 #include <stdint.h>
 

@@ -1,12 +1,12 @@
 /* Inside to_imap.c, to_imap_folders.c and to_imap_recover.c only. */
-#ifndef EXCHANGE_TO_IMAP_H
-#define EXCHANGE_TO_IMAP_H
+#ifndef IMAP_EXCHANGE_TO_IMAP_H
+#define IMAP_EXCHANGE_TO_IMAP_H
 
 #include <sodium.h>
 
-#include "exchange/area.h"
-#include "exchange/message.h"
-#include "exchange/state.h"
+#include "imap/exchange/area.h"
+#include "imap/exchange/message.h"
+#include "imap/exchange/state.h"
 
 #define BATCH_BYTES (1u << 20)
 #define BATCH_TEXT  (64u << 10)

@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/utf8.h"
-#include "exchange/to_imap.h"
+#include "imap/exchange/to_imap.h"
 
 #define FOLDERS_MAX 20000
 /* Uses that a person has one mailbox for. */

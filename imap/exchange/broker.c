@@ -1,4 +1,4 @@
-#include "exchange/broker.h"
+#include "imap/exchange/broker.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  *   .Sub.Folder/                           levels after dots, modified UTF-7
  *   dovecot-keywords                       "0 $Label1": what "a" stands for
  */
-#ifndef EXCHANGE_MAILDIR_H
-#define EXCHANGE_MAILDIR_H
+#ifndef IMAP_EXCHANGE_MAILDIR_H
+#define IMAP_EXCHANGE_MAILDIR_H
 
 #include "base/buf.h"
 

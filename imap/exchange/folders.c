@@ -1,6 +1,6 @@
 #include "base/ascii.h"
 #include "base/utf8.h"
-#include "exchange/message.h"
+#include "imap/exchange/message.h"
 
 #define MAP_MAX (4u << 20)
 

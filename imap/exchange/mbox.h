@@ -20,8 +20,8 @@
  * stay.  Else they are taken out wherever they are, and so
  * are X-UID, X-IMAPbase and Content-Length, which speak of the file.
  */
-#ifndef EXCHANGE_MBOX_H
-#define EXCHANGE_MBOX_H
+#ifndef IMAP_EXCHANGE_MBOX_H
+#define IMAP_EXCHANGE_MBOX_H
 
 #include <stdint.h>
 

@@ -4,8 +4,8 @@
  * that of the message's Date field, else the file's.
  */
 #include "base/ascii.h"
-#include "exchange/file.h"
-#include "exchange/index.h"
+#include "imap/exchange/file.h"
+#include "imap/exchange/index.h"
 #include "mail/date.h"
 
 #define DEPTH_MAX 32

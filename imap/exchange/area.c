@@ -1,4 +1,4 @@
-#include "exchange/area.h"
+#include "imap/exchange/area.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
-#include "exchange/broker.h"
+#include "imap/exchange/broker.h"
 
 #define MEMORY_MAX (2u << 20)
 #define PIECE	   65536

@@ -3,8 +3,8 @@
  * the first two megabytes in memory and the rest in a file without a name, so
  * that a message of any size costs no more than that.
  */
-#ifndef EXCHANGE_AREA_H
-#define EXCHANGE_AREA_H
+#ifndef IMAP_EXCHANGE_AREA_H
+#define IMAP_EXCHANGE_AREA_H
 
 #include <stdint.h>
 

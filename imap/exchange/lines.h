@@ -2,8 +2,8 @@
  * Line ends, both ways, over a stream of pieces.  Mail has CR LF; files of
  * Unix have LF.
  */
-#ifndef EXCHANGE_LINES_H
-#define EXCHANGE_LINES_H
+#ifndef IMAP_EXCHANGE_LINES_H
+#define IMAP_EXCHANGE_LINES_H
 
 #include "base/buf.h"
 

@@ -1,4 +1,4 @@
-#include "exchange/maildir.h"
+#include "imap/exchange/maildir.h"
 
 #include <stdlib.h>
 

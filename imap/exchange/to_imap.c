@@ -8,9 +8,9 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
-#include "exchange/area.h"
-#include "exchange/state.h"
-#include "exchange/to_imap.h"
+#include "imap/exchange/area.h"
+#include "imap/exchange/state.h"
+#include "imap/exchange/to_imap.h"
 
 /* The name of a key's kind; the state's files have hashes over them. */
 #define BY_KEY	   "source"

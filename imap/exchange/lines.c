@@ -1,4 +1,4 @@
-#include "exchange/lines.h"
+#include "imap/exchange/lines.h"
 
 bool
 lines_to_crlf(struct lines_in *l, struct sv piece, struct buf *out)

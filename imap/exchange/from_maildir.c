@@ -2,8 +2,8 @@
  * Maildir, Maildir++ and Maildir below folders (Dovecot's LAYOUT=fs): every
  * folder that has cur or new is one.
  */
-#include "exchange/file.h"
-#include "exchange/maildir.h"
+#include "imap/exchange/file.h"
+#include "imap/exchange/maildir.h"
 
 #define DEPTH_MAX     32
 #define KEYWORDS_FILE "dovecot-keywords"

@@ -1,4 +1,4 @@
-#include "exchange/state.h"
+#include "imap/exchange/state.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "exchange/mbox.h"
+#include "imap/exchange/mbox.h"
 
 #include "base/ascii.h"
 #include "base/clk.h"

@@ -9,8 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
-#include "exchange/mbox.h"
-#include "exchange/message.h"
+#include "imap/exchange/mbox.h"
+#include "imap/exchange/message.h"
 
 #define PIECE	  65536
 #define DEPTH_MAX 32

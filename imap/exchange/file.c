@@ -1,4 +1,4 @@
-#include "exchange/file.h"
+#include "imap/exchange/file.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
-#include "exchange/lines.h"
+#include "imap/exchange/lines.h"
 
 #define PIECE 65536
 
