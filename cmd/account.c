@@ -306,6 +306,7 @@ on_local_session(struct account *a, struct msg *m)
 	    .hostname = a->o.hostname,
 	    .peer = "command-line",
 	    .tls = true,
+	    .local = true,
 	    .tag = SV("local"),
 	    .limits = IMAP_LIMITS_DEFAULT};
 	char name[CONF_NAME_MAX];

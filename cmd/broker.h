@@ -1,6 +1,6 @@
 /*
- * The other side of imap/exchange/broker.h: a command that has an import or export
- * done by a worker behind walls, and opens for it what it may have.
+ * The other side of imap/exchange/broker.h: a command that has an import or
+ * export done by a worker behind walls, and opens for it what it may have.
  *
  * The worker has no files, no network and its own user.  What it asks for is
  * held below one folder (by the kernel: openat2), goes to one host, or is a

@@ -11,14 +11,16 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/commands.h"
 #include "cmd/exchange.h"
 
-#define USAGE                                                          \
-	"usage: export ACCOUNT DIR | imaps://USER@HOST "               \
-	"[--format maildir|mbox|eml] [--folder F]... [--into FOLDER] " \
+#define USAGE                                            \
+	"usage: export ACCOUNT DIR | imaps://USER@HOST " \
+	"[--format maildir|mbox|eml] [--as-of DATE] "    \
+	"[--folder F]... [--into FOLDER] "               \
 	"[--password-file FILE] [--fingerprint SHA256] [--again]"
 
 /* ---- the worker ---- */
@@ -185,6 +187,25 @@ to_folder(struct exchange_order *o)
 	return code;
 }
 
+/* Only what the retention has kept can be shown as it was. */
+static int
+check_as_of(const struct exchange_order *o, struct err *err)
+{
+	int64_t now = clk_now();
+
+	if (o->as_of == 0)
+		return RC_OK;
+	if (o->as_of > now)
+		return err_set(
+		    err, RC_SYNTAX, "--as-of is a time that is still to come");
+	if (o->as_of < now - o->conf->retention_ms)
+		return err_set(err, RC_NOTFOUND,
+		    "what has left the folders is kept for %lld hours "
+		    "(`retention`), and that is longer ago; see backups",
+		    (long long)(o->conf->retention_ms / 3600000));
+	return RC_OK;
+}
+
 int
 cmd_export(const char *config, int argc, char **argv)
 {
@@ -208,9 +229,16 @@ cmd_export(const char *config, int argc, char **argv)
 		    o.account);
 		goto out;
 	}
+	if (check_as_of(&o, &err) != RC_OK) {
+		code = command_fail("export", EXIT_FAILED, "%s", err.text);
+		goto out;
+	}
 	switch (exchange_server_parse(o.place, &o.server, &err)) {
 	case RC_OK:
-		code = to_server(&o);
+		/* UIDs, by which a second run knows what came, are of today. */
+		code = o.as_of != 0 ? command_fail("export", EXIT_USAGE,
+					  "--as-of is for files only")
+				    : to_server(&o);
 		break;
 	case RC_NOTFOUND:
 		code = to_folder(&o);

@@ -16,8 +16,6 @@
 #include "ipc/line.h"
 #include "ipc/proto.h"
 
-#define HOUR_MS	   (3600 * 1000ll)
-#define DAYS_MAX   36500
 #define ASK_MS	   (60 * 60 * 1000ll)
 #define LISTED_MAX (64u << 20)
 
@@ -273,39 +271,11 @@ offline(struct work *w)
 
 /* ---- the command line ---- */
 
-/* "3d" or "12h" ago, or a day: "2026-11-24" (UTC). */
-static bool
-since(const char *text, int64_t *out)
-{
-	struct sv s = sv_str(text), rest = s, part;
-	uint64_t v, d[3];
-
-	if (s.n >= 2 && (s.p[s.n - 1] == 'd' || s.p[s.n - 1] == 'h')) {
-		if (sv_to_u64(sv_first(s, s.n - 1), DAYS_MAX, &v) != RC_OK)
-			return false;
-		*out = clk_now() -
-		       (int64_t)v * (s.p[s.n - 1] == 'd' ? 24 : 1) * HOUR_MS;
-		return true;
-	}
-	for (int i = 0; i < 3; i++) {
-		part = sv_split(&rest, '-');
-		if (sv_to_u64(part, 9999, &d[i]) != RC_OK)
-			return false;
-	}
-	if (s.n != strlen("2026-11-24") || d[1] < 1 || d[1] > 12 || d[2] < 1 ||
-	    d[2] > 31)
-		return false;
-	*out = clk_secs(&(struct clk_tm){
-		   .year = (int)d[0], .month = (int)d[1], .day = (int)d[2]}) *
-	       1000;
-	return true;
-}
-
 static bool
 option(struct work *w, const char *a, const char *v)
 {
 	if (strcmp(a, "--since") == 0)
-		return since(v, &w->q.since);
+		return command_when(v, false, &w->q.since);
 	if (strcmp(a, "--from") == 0)
 		w->q.from = sv_str(v);
 	else if (strcmp(a, "--subject") == 0)

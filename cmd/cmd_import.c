@@ -245,7 +245,7 @@ cmd_import(const char *config, int argc, char **argv)
 	int n, i, code = EXIT_FINE;
 	struct conf *conf;
 
-	if (!exchange_words(&o, argc, argv, &n) || n < 2)
+	if (!exchange_words(&o, argc, argv, &n) || n < 2 || o.as_of != 0)
 		return command_fail("import", EXIT_USAGE, USAGE);
 	conf = command_conf(config);
 	if (conf == NULL)

@@ -46,6 +46,12 @@ int command_connect(const struct conf *conf, const char *socket);
  */
 int command_session(const struct conf *conf, const char *account, uint64_t who,
     int *fd_out, struct err *err) RC_USE_RESULT;
+/*
+ * A time in words, in ms since 1970: "3d" or "12h" ago; a day, "2026-11-24",
+ * at its beginning or its end; or a minute, "2026-11-24T17:30"; UTC.  false:
+ * something else.
+ */
+bool command_when(const char *text, bool end_of_day, int64_t *out);
 /* Sets a password while no server runs; becomes the auth user for that and
  * stays it, effectively. */
 int command_passwd_offline(const struct conf *conf, struct sv name,

@@ -79,6 +79,8 @@ exchange_words(struct exchange_order *o, int argc, char **argv, int *n_out)
 			ok = false;
 		else if (strcmp(w, "--format") == 0)
 			ok = read_format(value, &o->format);
+		else if (strcmp(w, "--as-of") == 0)
+			ok = command_when(value, true, &o->as_of);
 		else if (strcmp(w, "--into") == 0)
 			o->into = value;
 		else if (strcmp(w, "--folder") == 0) {
@@ -455,6 +457,7 @@ exchange_work(struct exchange_order *o, struct broker *b, const char *verb,
 	o->x = (struct exchange){.broker = b,
 	    .report = &o->report,
 	    .into = o->into,
+	    .as_of = o->as_of / 1000,
 	    .only = o->only,
 	    .nonly = o->nonly};
 	report_init(&o->report, b, verb);

@@ -38,6 +38,7 @@ struct exchange_order {
 	const char *path;  /* of a single mbox below the folder; else "" */
 	bool again;
 	const char *password_file, *into;
+	int64_t as_of; /* ms, 0: now; export only */
 	const char *only[EXCHANGE_FOLDERS];
 	size_t nonly;
 	struct exchange_server server;

@@ -119,8 +119,24 @@ compare(const void *a, const void *b)
 	return d != 0 ? d : strcmp(x->name, y->name);
 }
 
+/* As they were at some time: they are shown below a name of their own. */
 static int
-list_mailboxes(struct reader *d, struct err *err)
+list_past(struct reader *d, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_list, .arg = d};
+	struct buf b;
+	int r;
+
+	buf_addf(&d->prefix, "Restore/@%lld/", (long long)d->x->as_of);
+	buf_init(&b, 256);
+	buf_addf(&b, "LIST \"\" \"%s*\"", d->prefix.p);
+	r = imap_client_command(d->c, &ops, buf_sv(&b), err);
+	buf_fini(&b);
+	return r;
+}
+
+static int
+list_all(struct reader *d, struct err *err)
 {
 	struct imap_client_ops ops = {.response = on_namespace, .arg = d};
 	bool extended = imap_client_can(d->c, SV("LIST-EXTENDED")) &&
@@ -147,6 +163,15 @@ list_mailboxes(struct reader *d, struct err *err)
 	if (r == RC_OK)
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
 	buf_fini(&b);
+	return r;
+}
+
+static int
+list_mailboxes(struct reader *d, struct err *err)
+{
+	int r = d->x->as_of > 0 && d->c == d->x->own ? list_past(d, err)
+						     : list_all(d, err);
+
 	if (d->nfolder > 0)
 		qsort(d->folder, d->nfolder, sizeof *d->folder, compare);
 	if (r == RC_OK && d->too_many)

@@ -53,7 +53,8 @@ struct exchange {
 	/* The session of our own server, whose BINARY[] is the message to the
 	 * last byte, while BODY[] has '?' for NUL. */
 	const struct imap_client *own;
-	const char *into;  /* the folder that all goes below, or NULL */
+	const char *into; /* the folder that all goes below, or NULL */
+	int64_t as_of; /* of our own server: as it was then, seconds; 0: now */
 	const char **only; /* if not empty: these folders only */
 	size_t nonly;
 };

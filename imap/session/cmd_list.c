@@ -475,6 +475,20 @@ asks_as_of(const struct list *l, int64_t *at)
 	return true;
 }
 
+/* An export is of what is there. */
+static void
+leave_out_past(struct store_mailbox_list *all)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (all->m[i].past)
+			free(all->m[i].name);
+		else
+			all->m[k++] = all->m[i];
+	all->n = k;
+}
+
 static void
 list_names(struct imap_cmd *c, struct list *l)
 {
@@ -496,6 +510,8 @@ list_names(struct imap_cmd *c, struct list *l)
 		store_mailbox_list_at(s->store, at, &all, &s->need);
 	else
 		store_mailbox_list(s->store, &all, &s->need);
+	if (s->local && !asks_as_of(l, &at))
+		leave_out_past(&all);
 	if (l->lsub)
 		lsub_all(l, &all);
 	else if (l->what.select & IMAP_LIST_RECURSIVEMATCH)

@@ -38,6 +38,7 @@ struct imap_session {
 	struct stream *st;
 	char *account, *hostname, *peer;
 	bool tls;
+	bool local;
 	struct imap_limits lim;
 	struct buf login_tag; /* empty once answered */
 	uint64_t need;	      /* journal position of what was told */

@@ -84,6 +84,7 @@ imap_session_new(const struct imap_session_args *args)
 	s->hostname = xstrdup(args->hostname);
 	s->peer = xstrdup(args->peer);
 	s->tls = args->tls;
+	s->local = args->local;
 	s->lim = args->limits;
 	s->st = stream_new(args->fd, INPUT_MAX);
 	stream_set_gate(s->st, gate, s);

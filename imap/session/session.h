@@ -46,6 +46,7 @@ struct imap_session_args {
 	const char *account, *hostname;
 	const char *peer; /* for the log */
 	bool tls;	  /* the client's side of the connection */
+	bool local;	  /* of the command line: LIST leaves Restore/ out */
 	struct sv tag;	  /* of the login, answered at first */
 	struct imap_limits limits;
 };

@@ -435,7 +435,8 @@ list_past(struct store_mailbox_list *l, size_t *cap, const char *name)
 	*m = (struct store_mailbox){.name = xstrdup(name),
 	    .exists = true,
 	    .selectable = true,
-	    .subscribed = true};
+	    .subscribed = true,
+	    .past = true};
 	return m;
 }
 

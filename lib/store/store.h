@@ -162,6 +162,7 @@ struct store_mailbox {
 	bool selectable; /* false: \Noselect, a level above others */
 	bool subscribed;
 	bool has_children;
+	bool past; /* of the tree Restore/ */
 };
 
 struct store_mailbox_list {

@@ -99,6 +99,46 @@ def as_of(h):
     verdict(len(subjects(m, f"Restore/@{now}/INBOX")) == 5 and len(subjects(m, "INBOX")) == 4,
             "and-their-messages")
     m.logout()
+    when = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(now - 60))
+    for words, want, name in ((("--as-of", "0h"), 4, "export-as-of-now"),
+                              (("--as-of", when), 0, "export-as-of-before-all"),
+                              ((), 4, "export-of-today")):
+        out = f"{h.dir}/{name}"
+        r = h.command("export", "anna", out, "--format", "eml", *words, timeout=60)
+        found = glob.glob(out + "/**/*.eml", recursive=True)
+        verdict(r.returncode == 0 and len(found) == want and "Restore" not in os.listdir(out),
+                name, (r.stdout, r.stderr, found))
+    out = f"{h.dir}/export-as-of"
+    r = h.command("export", "anna", out, "--format", "eml", "--as-of", "@%d" % now)
+    verdict(r.returncode == 2, "export-as-of-usage", r.stderr)
+    for word in ("90d", "2099-01-01"):
+        r = h.command("export", "anna", out, "--as-of", word)
+        verdict(r.returncode == 1 and not os.path.exists(out), "export-as-of-" + word, r.stderr)
+
+
+def export_past(h):
+    """What was moved and expunged since a minute ago is where it was."""
+    h.stop()
+    h.env["HEARTHMAIL_TEST_CLOCK"] = str(-300 * 1000)
+    h.start()
+    m = h.imap("ben")
+    for i in range(3):
+        m.append("INBOX", None, None, f"Subject: past {i}\r\n\r\nx\r\n".encode())
+    m.logout()
+    h.stop()
+    del h.env["HEARTHMAIL_TEST_CLOCK"]
+    h.start()
+    m = h.imap("ben")
+    m.select("INBOX")
+    m.xatom("MOVE", "1", "Archive")
+    expunge(m, "INBOX", "1")
+    m.logout()
+    when = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() - 120))
+    out = f"{h.dir}/ben-past"
+    r = h.command("export", "ben", out, "--as-of", when, timeout=60)
+    names = sorted(os.path.relpath(p, out) for p in glob.glob(out + "/**/cur/*", recursive=True))
+    verdict(r.returncode == 0 and len(names) == 3 and all(n.startswith("cur/") for n in names),
+            "export-as-of-minutes-ago", (r.stdout, r.stderr, names))
 
 
 def undelete(h):
@@ -201,6 +241,7 @@ def main():
         as_of(h)
         undelete(h)
         purge(h)
+        export_past(h)
     compaction()
     finish()
 
