@@ -5,6 +5,7 @@
  *
  *    data/spool/log/...  data/accounts/NAME/log/...   segments and bodies
  *    data/auth/...  data/tls/...                      passwords, keys
+ *    data/import/...                                  what imports brought
  *    config/hearthmail.yaml      (what its keys name elsewhere, a certificate
  *                                or a smarthost's password, is not in it)
  *    manifest.json     every file with size and SHA-256

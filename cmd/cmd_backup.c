@@ -306,6 +306,9 @@ take_all(struct making *m, const char *config, struct err *err)
 	if (spool >= 0)
 		r = take_journal(m, spool, "spol", "data/spool", err);
 	io_close(&spool);
+	/* What imports have brought, too: less is known of than is there. */
+	if (r == RC_OK)
+		r = take_tree(m, data, "import", "data/import", err);
 	if (r == RC_OK)
 		r = take_accounts(m, data, err);
 	if (r == RC_OK)

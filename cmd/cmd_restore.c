@@ -160,6 +160,7 @@ static const struct {
 } parts[] = {
     {"accounts", ROLE_ACCOUNT, true},
     {"auth", ROLE_AUTH, false},
+    {"import", ROLE_AUTH, true},
     {"spool", ROLE_QUEUE, false},
     {"tls", ROLE_AUTH, true},
 };

@@ -154,8 +154,8 @@ enum proto {
 	CMD_QUEUE_ACT,
 
 	/* ---- the worker of an import or export to its command, which is its
-	 * broker (imap/exchange/broker.h); but for SAY: -> u32 rc, str text, ...
-	 * Paths are relative to the one folder. ---- */
+	 * broker (imap/exchange/broker.h); but for SAY: -> u32 rc, str text,
+	 * ... Paths are relative to the one folder. ---- */
 
 	XCHG_SAY,	/* u8 broker_say, sv text; no answer */
 	XCHG_LIST,	/* str path -> u8 more, u32 n, n times u8 broker_type,

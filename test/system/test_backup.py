@@ -191,6 +191,17 @@ def pieces(h, folder, before):
     verdict(set(before["Work"][1]) <= back, "with-flags-and-dates", (before["Work"], now["Work"]))
 
 
+def letter_count(h):
+    m = h.imap("ben")
+    found = 0
+    for line in m.list()[1]:
+        name = line.decode().split('"/" ')[-1].strip('"')
+        if m.select(f'"{name}"', readonly=True)[0] == "OK":
+            found += len(m.search(None, "SUBJECT", "letter")[1][0].split())
+    m.logout()
+    return found
+
+
 def whole(h, folder, before, where):
     have_mbsync = shutil.which("mbsync")
     if have_mbsync:
@@ -319,6 +330,7 @@ def main():
     h = House()
     folder = tempfile.mkdtemp(prefix="hearthmail-backup.")
     where = tempfile.mkdtemp(prefix="hearthmail-phone.")
+    letters = where + "/letters"
     try:
         with h:
             m = h.imap("anna")
@@ -331,6 +343,12 @@ def main():
             m.store("4", "+FLAGS", r"(\Deleted)")
             m.expunge()
             m.logout()
+            os.mkdir(letters)
+            for i in range(2):
+                with open(f"{letters}/{i}.eml", "w") as f:
+                    f.write(f"Subject: letter {i}\n\nx\n")
+            r = h.command("import", "ben", letters)
+            verdict(r.returncode == 0 and letter_count(h) == 2, "imported", r.stdout + r.stderr)
             under_load(h, folder)
             threading.Event().wait(1.1)
             r = backup(h, folder, "--keep", "2")
@@ -345,6 +363,11 @@ def main():
             h.deliver(body="note 99 after the backup")
             pieces(h, folder, before)
             whole(h, folder, before, where)
+            h.start()
+            r = h.command("import", "ben", letters)
+            verdict(r.returncode == 0 and letter_count(h) == 2, "what-was-imported-is-still-known",
+                    r.stdout + r.stderr)
+            h.stop()
             new_house(folder, before)
             broken(h, folder)
             verdict(h.command("restore").returncode == 2, "usage")
