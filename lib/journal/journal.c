@@ -303,6 +303,18 @@ roll(struct journal *j, struct batch *b)
 	return r;
 }
 
+/* How far to reach out: a mailbox with little in it is not worth much room,
+ * and a crash leaves it behind. */
+static size_t
+ahead_bytes(const struct segment *s)
+{
+	uint64_t n = s->end / 2;
+
+	return n < AHEAD_MIN	 ? AHEAD_MIN
+	       : n > AHEAD_BYTES ? AHEAD_BYTES
+				 : (size_t)n;
+}
+
 /*
  * A write that makes the file longer costs the file system a commit of its
  * own at each flush, which halves the rate of a lone writer of small records,
@@ -314,12 +326,9 @@ roll(struct journal *j, struct batch *b)
 static size_t
 zeros_ahead(struct journal *j, struct segment *s, struct batch *b)
 {
-	/* A mailbox with little in it is not worth much room. */
-	size_t n = s->end / 2 < AHEAD_MIN ? AHEAD_MIN : (size_t)(s->end / 2);
+	size_t n = ahead_bytes(s);
 	char *p;
 
-	if (n > AHEAD_BYTES)
-		n = AHEAD_BYTES;
 	if (n > j->segment_bytes / 16)
 		n = (size_t)(j->segment_bytes / 16);
 	if (b->off + b->bytes.n <= s->allocated || b->bytes.n >= n ||
@@ -345,8 +354,8 @@ static int
 find_room(struct journal *j, struct segment *s, uint64_t upto)
 {
 	/* The last of it is for the segment that a new start needs. */
-	if (journal_free_bytes(j) > 2 * ALLOCATE_BYTES &&
-	    allocate(j, s, upto + ALLOCATE_BYTES))
+	if (journal_spare(j, ahead_bytes(s)) &&
+	    allocate(j, s, upto + ahead_bytes(s)))
 		return RC_OK;
 	if (allocate(j, s, upto))
 		return RC_OK;

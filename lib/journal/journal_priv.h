@@ -16,7 +16,6 @@
 #define INLINE_MAX	  (1ull << 20)
 #define RESERVE_BYTES	  (4ull << 20)
 #define SPARE_BYTES	  (2 * RESERVE_BYTES)
-#define ALLOCATE_BYTES	  (1ull << 20)
 #define AHEAD_BYTES	  (256u << 10)
 #define AHEAD_MIN	  (32u << 10)
 #define SMALL_BYTES	  2048u

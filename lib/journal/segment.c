@@ -93,7 +93,9 @@ open_locked(struct journal *j, struct segment *s)
 	if (s->fd < 0)
 		return RC_IO;
 	j->open_fds++;
+	s->users++; /* not this one */
 	close_some(j);
+	s->users--;
 	return RC_OK;
 }
 

@@ -372,6 +372,31 @@ START_TEST(fault_crash__disk_fills_up)
 }
 END_TEST
 
+/* On a disk that is not full yet each start after a crash begins a segment:
+ * what was allocated for the ones before must not add up. */
+START_TEST(fault_disk__restarts_take_little)
+{
+	const uint64_t room = 128 << 20;
+	struct testdisk *d = testdisk_new();
+	struct ledger l;
+
+	ledger_init(&l);
+	testdisk_capacity(d, room);
+	for (int i = 0; i < 100; i++) {
+		struct store *st = open_on(d, &l, true);
+
+		ck_assert_msg(st != NULL && ledger_check(&l, st), "%s", l.why);
+		ck_assert(script_step(&l, st, 0));
+		testdisk_stop_at(d, 0);
+		store_close(&st);
+		testdisk_kill(d);
+	}
+	ck_assert_uint_gt(testdisk_free_bytes(d), room - (16 << 20));
+	ledger_fini(&l);
+	testdisk_free(&d);
+}
+END_TEST
+
 START_TEST(fault_backup__at_every_call)
 {
 	struct result res = {0};
@@ -449,6 +474,7 @@ main(void)
 	tcase_add_loop_test(t, fault_crash__every_call_fails, 0, SCRIPTS);
 	tcase_add_loop_test(t, fault_backup__at_every_call, 0, SCRIPT_FULL);
 	tcase_add_loop_test(t, fault_crash__disk_fills_up, 0, 2);
+	tcase_add_test(t, fault_disk__restarts_take_little);
 	tcase_add_loop_test(u, fault_sabotage__is_noticed, 0,
 	    (int)(sizeof sabotages / sizeof *sabotages));
 	suite_add_tcase(s, t);
