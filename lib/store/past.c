@@ -203,9 +203,7 @@ past_new(struct store *st, const char *name, uint32_t id)
 	mb->selectable = true;
 	mb->past = true;
 	mb->dead = true;
-	/* It has no history of its own: what has left it is not known.  Its
-	 * mod-sequence is the highest of its messages, and whatever comes into
-	 * it is newer than all that was there. */
+	/* It has no history of its own: what has left it is not known. */
 	mb->vanished_floor = UINT64_MAX;
 	mb->modseq = 1;
 	mb->next_dead = st->dead;
@@ -255,11 +253,18 @@ past_add(struct store *st, struct mailbox *mb, const struct msg *m,
 		mb->modseq = copy.modseq;
 }
 
+/*
+ * One day.  UIDNEXT and the mod-sequence are of all that left a mailbox on it,
+ * whether it is shown or back somewhere, so that they never fall: what has gone
+ * from the end is still below them, and what comes is not.
+ */
 static struct mailbox *
 open_day(struct store *st, const char *name)
 {
 	struct mailbox *mb = NULL;
 	int64_t last = -1;
+	uint32_t uidnext = 1;
+	uint64_t modseq = 1;
 	bool *shown;
 	struct buf b;
 
@@ -271,8 +276,6 @@ open_day(struct store *st, const char *name)
 	for (size_t i = 0; i < st->ngrave; i++) {
 		const struct grave *g = &st->grave[i];
 
-		if (!shown[i])
-			continue;
 		if (day_of(g) != last) {
 			last = day_of(g);
 			buf_reset(&b);
@@ -280,10 +283,19 @@ open_day(struct store *st, const char *name)
 		}
 		if (strcmp(b.p, name) != 0)
 			continue;
+		uidnext = g->number + 1;
+		if (modseq < g->m.modseq)
+			modseq = g->m.modseq;
+		if (!shown[i])
+			continue;
 		if (mb == NULL)
 			mb = past_new(st, name, ID_OF_DAY | (uint32_t)last);
 		/* A clock that steps back mixes days, but not their order. */
 		past_add(st, mb, &g->m, g->mailbox, g->number);
+	}
+	if (mb != NULL) {
+		mb->uidnext = uidnext;
+		mb->modseq = modseq;
 	}
 	buf_fini(&b);
 	free(shown);

@@ -265,6 +265,47 @@ START_TEST(past_tree__has_the_modseq_of_its_messages)
 }
 END_TEST
 
+/* What has gone from the end is asked for below UIDNEXT [RFC 7162 3.2.5]. */
+START_TEST(past_tree__never_takes_numbers_back)
+{
+	const char *day = "Restore/2026-03-30";
+	struct rangeset last = RANGESET_EMPTY, src = RANGESET_EMPTY,
+			dst = RANGESET_EMPTY;
+	struct store_status before, now;
+	uint64_t need = 0;
+	uint32_t validity;
+	struct store *st;
+	struct err err;
+	struct view *v;
+
+	set_clock(2026, 3, 30);
+	st = with(3);
+	expunge(st, "INBOX", 1, 1);
+	expunge(st, "INBOX", 1, 1);
+	before = kit_status(st, day);
+	ck_assert_uint_eq(before.uidnext, 3);
+	v = kit_view(st, day);
+	rangeset_add(&last, 2, 2);
+	ck_assert_int_eq(view_copy(v, &last, "Archive", true, &validity, &src,
+			     &dst, &need, &err),
+	    RC_OK);
+	view_close(&v);
+	for (int round = 0; round < 3; round++) {
+		now = kit_status(st, day);
+		ck_assert_uint_eq(now.messages, 1);
+		ck_assert_uint_eq(now.uidnext, before.uidnext);
+		ck_assert_uint_eq(now.modseq, before.modseq);
+		again(&st, round == 1);
+	}
+	rangeset_fini(&last);
+	rangeset_fini(&src);
+	rangeset_fini(&dst);
+	store_close(&st);
+	kit_remove();
+	clk_set_offset(0);
+}
+END_TEST
+
 START_TEST(past_tree__is_read_only_and_its_name_is_taken)
 {
 	struct store_flags seen = {.system = STORE_SEEN};
@@ -398,6 +439,7 @@ past_tests(void)
 	    t, view_vanished__what_is_forgotten_is_all_that_is_not_there);
 	tcase_add_test(t, past_tree__by_day_and_back_again);
 	tcase_add_test(t, past_tree__has_the_modseq_of_its_messages);
+	tcase_add_test(t, past_tree__never_takes_numbers_back);
 	tcase_add_test(t, past_tree__is_read_only_and_its_name_is_taken);
 	tcase_add_test(t, past_tree__hides_behind_a_folder_of_that_name);
 	tcase_add_test(t, store_as_of__moves_expunges_and_deleted_mailboxes);
