@@ -202,10 +202,11 @@ past_new(struct store *st, const char *name, uint32_t id)
 	mb->selectable = true;
 	mb->past = true;
 	mb->dead = true;
-	/* It has no history of its own: whatever happens anywhere may have
-	 * changed it. */
+	/* It has no history of its own: what has left it is not known.  Its
+	 * mod-sequence is the highest of its messages, and whatever comes into
+	 * it is newer than all that was there. */
 	mb->vanished_floor = UINT64_MAX;
-	mb->modseq = journal_next(st->j) - 1;
+	mb->modseq = 1;
 	mb->next_dead = st->dead;
 	st->dead = mb;
 	return mb;
@@ -391,11 +392,16 @@ open_as_of(struct store *st, const char *name)
 }
 
 struct mailbox *
-past_open(struct store *st, const char *name)
+past_open(struct store *st, const char *name, uint64_t *need)
 {
 	struct mailbox *mb = open_as_of(st, name);
 
-	return mb != NULL ? mb : open_day(st, name);
+	if (mb == NULL)
+		mb = open_day(st, name);
+	/* Whatever happens anywhere may have changed what is in it. */
+	if (mb != NULL)
+		raise_need(need, journal_next(st->j) - 1);
+	return mb;
 }
 
 void

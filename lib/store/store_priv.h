@@ -376,7 +376,7 @@ int store_settle(struct store *st, struct err *err) RC_USE_RESULT;
 /* ---- past.c ---- */
 /* A mailbox of the tree Restore/, made for one view or look, on st->dead:
  * mailbox_bury gives it back.  NULL: there is none. */
-struct mailbox *past_open(struct store *st, const char *name);
+struct mailbox *past_open(struct store *st, const char *name, uint64_t *need);
 /* These have been moved out of it. */
 void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
 void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);

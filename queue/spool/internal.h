@@ -106,6 +106,14 @@ void queue_run(struct queue_service *q);
 /* The recipient has its outcome: its unit goes, if it was the last. */
 void queue_unit_done(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+bool queue_unit_has_waiting(
+    const struct spool_item *it, const struct sched_unit *u);
+/* Some of the unit have their outcome now: it goes, if nobody waits any more,
+ * or is held, if all that are left are.  One that flies stays as it is. */
+void queue_drop_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+/* The item goes, if nobody waits any more and nothing of it is in the air. */
+void queue_drop_if_done(struct queue_service *q, struct spool_item *it);
 /* If all whom it is for are held, so is it; unless it flies: then later. */
 void queue_hold_unit(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
@@ -155,6 +163,8 @@ void queue_sign(struct attempt *a, queue_signed_fn *done);
  */
 void queue_bounce(struct queue_service *q, struct spool_item *it,
     const size_t *rcpt, const struct sv *said, size_t n, bool expired);
+/* Has the clock stepped?  Before anything is stamped or measured by it. */
+void queue_look_at_clock(struct queue_service *q);
 /* One item's age: it may be gone afterwards. */
 void queue_age(struct queue_service *q, struct spool_item *it);
 /* Age of all items: notices, what is given up; and the clock. */

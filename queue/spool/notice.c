@@ -193,15 +193,7 @@ is_waiting(const struct sched_unit *u)
 static void
 drop_settled(struct sched_unit *u, struct spool_item *it, void *arg)
 {
-	size_t i;
-
-	for (i = 0; i < it->nrcpt; i++)
-		if (it->rcpt[i].unit == u &&
-		    it->rcpt[i].outcome == SPOOL_WAITS) {
-			queue_hold_unit(arg, it, u);
-			return;
-		}
-	queue_unit_done(arg, it, u);
+	queue_drop_unit(arg, it, u);
 }
 
 static void
@@ -222,7 +214,7 @@ expire(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 	}
 	queue_bounce(q, it, rcpt, said, n, true);
 	queue_each_unit(it, drop_settled, q);
-	(void)spool_drop_if_done(q->spool, it);
+	queue_drop_if_done(q, it);
 	for (i = 0; i < n; i++)
 		buf_fini(&words[i]);
 	free(words);
@@ -257,8 +249,8 @@ tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 	queue_commit(q);
 }
 
-static void
-look_at_clock(struct queue_service *q)
+void
+queue_look_at_clock(struct queue_service *q)
 {
 	int64_t now = clk_now() - clk_mono(), step = now - q->wall_minus_mono;
 
@@ -281,7 +273,7 @@ queue_age(struct queue_service *q, struct spool_item *it)
 	int64_t age;
 
 	/* A step since the last sweep must not count. */
-	look_at_clock(q);
+	queue_look_at_clock(q);
 	age = clk_now() - it->arrived;
 	if (age < SCHED_NOTICE_MS || (it->told && age < SCHED_EXPIRY_MS))
 		return;
@@ -300,7 +292,7 @@ queue_sweep(struct queue_service *q)
 {
 	struct spool_item *it, *next;
 
-	look_at_clock(q);
+	queue_look_at_clock(q);
 	for (it = spool_first(q->spool); it != NULL; it = next) {
 		next = it->next;
 		queue_age(q, it);

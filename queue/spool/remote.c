@@ -168,6 +168,9 @@ one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *said,
 	unsigned tries = sched_tries(a->u);
 	uint32_t chance = randombytes_random();
 
+	/* Who has an outcome keeps it: no report of what was delivered. */
+	if (a->it->rcpt[rcpt].outcome != SPOOL_WAITS)
+		return;
 	log_remote(a, rcpt, said->code, said->said);
 	if (said->code / 100 == 2) {
 		tally_add(TALLY_SENT, 1);
@@ -303,14 +306,29 @@ is_adopted(const struct queue_service *q, const struct sched_unit *u)
 	return a != NULL;
 }
 
+/* Nobody is in two jobs: what one of them says would end the other's. */
+static bool
+is_of_another(const struct queue_service *q, uint64_t job,
+    const struct spool_item *it, uint32_t rcpt)
+{
+	const struct attempt *a;
+	size_t i;
+
+	for (a = q->adopted; a != NULL; a = a->next)
+		for (i = 0; a->it == it && a->job != job && i < a->n; i++)
+			if (a->rcpt[i] == rcpt)
+				return true;
+	return false;
+}
+
 /*
  * mx speaks to strangers and may not be itself any more: what it says can only
  * be of mail that waits, and only before its list has ended.  A try of our own
  * is nobody else's.
  */
 static bool
-is_adoptable(
-    const struct queue_service *q, const struct spool_item *it, uint32_t rcpt)
+is_adoptable(const struct queue_service *q, uint64_t job,
+    const struct spool_item *it, uint32_t rcpt)
 {
 	const struct spool_recipient *to;
 
@@ -318,7 +336,8 @@ is_adoptable(
 		return false;
 	to = &it->rcpt[rcpt];
 	return !to->local && to->outcome == SPOOL_WAITS && to->unit != NULL &&
-	       (to->unit->state != SCHED_FLYING || is_adopted(q, to->unit));
+	       (to->unit->state != SCHED_FLYING || is_adopted(q, to->unit)) &&
+	       !is_of_another(q, job, it, rcpt);
 }
 
 static struct spool_item *
@@ -340,7 +359,7 @@ on_open(struct queue_service *q, struct msg *m)
 	for (i = 0; i < n && !m->bad; i++) {
 		uint32_t rcpt = msg_get_u32(m);
 
-		if (!m->bad && is_adoptable(q, it, rcpt))
+		if (!m->bad && is_adoptable(q, job, it, rcpt))
 			adopt(q, job, it, rcpt);
 	}
 	if (it != NULL)
@@ -387,7 +406,7 @@ on_late(struct queue_service *q, struct msg *m)
 		l->rcpt[i] = msg_get_u32(m);
 		read_verdict(m, &l->said[i]);
 		l->n++;
-		if (!known && !m->bad && is_adoptable(q, it, l->rcpt[i]))
+		if (!known && !m->bad && is_adoptable(q, job, it, l->rcpt[i]))
 			adopt(q, job, it, l->rcpt[i]);
 	}
 	note_later(q, job);

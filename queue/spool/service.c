@@ -150,6 +150,8 @@ put(struct client *c, struct msg *m, struct spool_item **out, struct err *err)
 	bool fresh;
 	int r;
 
+	/* What comes after a step must not be taken for older than that. */
+	queue_look_at_clock(q);
 	msg_get_bytes(m, p.delivery_id, sizeof p.delivery_id);
 	p.sender = msg_get_sv(m);
 	p.owner = msg_get_sv(m);

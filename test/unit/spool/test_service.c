@@ -489,6 +489,51 @@ START_TEST(queue__takes_an_outcome_of_before_its_time)
 }
 END_TEST
 
+/* Two jobs for one recipient: at most one of them can be true. */
+static void
+start_with_two_jobs_for_one(uint8_t id[16])
+{
+	static const char *const to[] = {"x@a.test", "y@b.test"};
+
+	put_to("anna@example.org", to, 2);
+	memcpy(id, only()->delivery_id, 16);
+	end();
+	start_alone();
+	turn(20);
+	mx_has_open(1, id, 0);
+	mx_has_open(2, id, 0);
+	mx_has_open(3, id, 1);
+	listed();
+	turn(20);
+}
+
+START_TEST(queue__a_recipient_is_in_one_job)
+{
+	uint8_t id[16];
+
+	start_with_two_jobs_for_one(id);
+	ck_assert_uint_eq(q->remote_flying, 2);
+	mx_says_late(1, id, 0, 250);
+	mx_says_late(3, id, 1, 250);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	mx_says_late(2, id, 0, 250);
+	ck_assert_uint_eq(q->remote_flying, 0);
+}
+END_TEST
+
+START_TEST(queue__what_is_delivered_is_not_refused_afterwards)
+{
+	uint8_t id[16];
+
+	start_with_two_jobs_for_one(id);
+	mx_says_late(1, id, 0, 250);
+	mx_says_late(2, id, 0, 550);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_DELIVERED);
+	ck_assert_int_eq(only()->rcpt[1].outcome, SPOOL_WAITS);
+	ck_assert(is_silent(keeper));
+}
+END_TEST
+
 /* An mx that is not itself any more. */
 START_TEST(queue__believes_mx_nothing_of_tries_of_its_own)
 {
@@ -1040,6 +1085,15 @@ START_TEST(queue__nothing_has_come_later_than_now)
 }
 END_TEST
 
+START_TEST(queue__what_comes_after_a_step_is_not_older)
+{
+	clk_set_offset(-48LL * 3600 * 1000);
+	put_as("anna@example.org", "x@example.test");
+	queue_sweep(q);
+	ck_assert_int_lt(llabs(clk_now() - only()->arrived), 60000);
+}
+END_TEST
+
 START_TEST(queue__age_needs_tries_and_tries_need_age)
 {
 	put_as("anna@example.org", "x@example.test");
@@ -1140,6 +1194,9 @@ service_tests(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, queue__a_recipient_is_in_one_job);
+	tcase_add_test(t, queue__what_is_delivered_is_not_refused_afterwards);
+	tcase_add_test(t, queue__what_comes_after_a_step_is_not_older);
 	tcase_add_test(t, queue__a_message_goes_out_and_is_forgotten);
 	tcase_add_test(t, queue__a_refusal_becomes_a_report_at_home);
 	tcase_add_test(t, queue__nobody_is_told_of_what_came_from_nobody);

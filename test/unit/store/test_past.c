@@ -270,6 +270,35 @@ START_TEST(past_tree__by_day_and_back_again)
 }
 END_TEST
 
+/* A client that comes back asks by it whether there is anything new. */
+START_TEST(past_tree__has_the_modseq_of_its_messages)
+{
+	const char *day = "Restore/2026-03-30";
+	struct view_info info;
+	uint64_t before, need = 0;
+	struct store *st;
+	struct view *v;
+
+	set_clock(2026, 3, 30);
+	st = with(3);
+	expunge(st, "INBOX", 1, 1);
+	before = kit_status(st, day).modseq;
+	(void)kit_add(st, "Archive", "x\r\n", 0);
+	ck_assert_uint_eq(kit_status(st, day).modseq, before);
+	v = kit_view(st, day);
+	view_info(v, &info, &need);
+	ck_assert_uint_eq(info.highest_modseq, before);
+	view_close(&v);
+	again(&st, true);
+	ck_assert_uint_eq(kit_status(st, day).modseq, before);
+	expunge(st, "INBOX", 1, 1);
+	ck_assert_uint_gt(kit_status(st, day).modseq, before);
+	store_close(&st);
+	kit_remove();
+	clk_set_offset(0);
+}
+END_TEST
+
 START_TEST(past_tree__is_read_only_and_its_name_is_taken)
 {
 	struct store_flags seen = {.system = STORE_SEEN};
@@ -403,6 +432,7 @@ past_tests(void)
 	    t, view_vanished__what_is_forgotten_is_all_that_is_not_there);
 	tcase_add_test(t, graves__of_moves_are_bounded);
 	tcase_add_test(t, past_tree__by_day_and_back_again);
+	tcase_add_test(t, past_tree__has_the_modseq_of_its_messages);
 	tcase_add_test(t, past_tree__is_read_only_and_its_name_is_taken);
 	tcase_add_test(t, past_tree__hides_behind_a_folder_of_that_name);
 	tcase_add_test(t, store_as_of__moves_expunges_and_deleted_mailboxes);
