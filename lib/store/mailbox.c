@@ -674,7 +674,7 @@ store_status(struct store *st, const char *name, struct store_status *out,
 	raise_need(need, st->names_seq);
 	mb = mailbox_by_name(st, name);
 	if (mb == NULL)
-		mb = past_open(st, name);
+		mb = past_open(st, name, need);
 	if (mb != NULL && mb->selectable) {
 		*out = (struct store_status){
 		    .messages = (uint32_t)table_count(&mb->t),

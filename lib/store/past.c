@@ -77,30 +77,40 @@ mark_all_live(struct store *st, struct shown *s, size_t n)
 	free(filter);
 }
 
-/*
- * For each grave, whether it is shown: the last of its bytes, which are in no
- * mailbox, and its retention not over.  To be freed.
- */
-static bool *
-graves_shown(struct store *st)
-{
-	int64_t after = clk_now() - st->opts.retention_ms;
-	struct shown *s = xcalloc(st->ngrave + 1, sizeof *s);
-	bool *out = xcalloc(st->ngrave + 1, sizeof *out);
-	size_t n = st->ngrave;
+#define SHOWN_MS 60000 /* as long as that may be late for the retention */
 
-	for (size_t i = 0; i < n; i++)
-		s[i] = (struct shown){st->grave[i].m.body, i, false};
+static void
+find_shown(struct store *st, int64_t cut)
+{
+	struct shown *s = xcalloc(st->ngrave + 1, sizeof *s);
+	size_t n = 0;
+
+	free(st->shown);
+	st->shown = xcalloc(st->ngrave + 1, sizeof *st->shown);
+	for (size_t i = 0; i < st->ngrave; i++)
+		s[n++] = (struct shown){st->grave[i].m.body, i, false};
 	if (n > 0) {
 		qsort(s, n, sizeof *s, by_body);
 		mark_all_live(st, s, n);
 	}
 	for (size_t i = 0; i < n; i++)
-		out[s[i].grave] = !s[i].live && st->opts.retention_ms > 0 &&
-				  st->grave[s[i].grave].at > after &&
-				  (i + 1 == n || s[i + 1].body != s[i].body);
+		st->shown[s[i].grave] =
+		    !s[i].live && st->grave[s[i].grave].at > cut &&
+		    (i + 1 == n || s[i + 1].body != s[i].body);
 	free(s);
-	return out;
+}
+
+const bool *
+graves_shown(struct store *st)
+{
+	int64_t now = clk_now();
+
+	if (st->shown_at == 0 || now < st->shown_at ||
+	    now - st->shown_at > SHOWN_MS) {
+		find_shown(st, graves_cut(st));
+		st->shown_at = now;
+	}
+	return st->shown;
 }
 
 /* ---- looking at them ---- */
@@ -122,7 +132,8 @@ store_expunged_each(struct store *st,
     uint64_t *need)
 {
 	struct store_expunged *e;
-	bool *shown, more = true;
+	const bool *shown;
+	bool more = true;
 	size_t n = 0;
 
 	store_lock(st);
@@ -138,7 +149,6 @@ store_expunged_each(struct store *st,
 		free((char *)(uintptr_t)e[i].name);
 	}
 	free(e);
-	free(shown);
 }
 
 /* ---- mailboxes of the past ---- */
@@ -178,6 +188,17 @@ past_reserves(struct store *st, struct sv name)
 	       (sv_eq(name, SV(STORE_PAST)) || sv_starts(name, SV(UNDER_TREE)));
 }
 
+bool
+store_past_reserves(struct store *st, struct sv name)
+{
+	bool is;
+
+	store_lock(st);
+	is = past_reserves(st, name);
+	store_unlock(st);
+	return is;
+}
+
 /* It lives as long as the one view that it is made for. */
 static struct mailbox *
 past_new(struct store *st, const char *name, uint32_t id)
@@ -192,10 +213,11 @@ past_new(struct store *st, const char *name, uint32_t id)
 	mb->selectable = true;
 	mb->past = true;
 	mb->dead = true;
-	/* It has no history of its own: whatever happens anywhere may have
-	 * changed it. */
+	/* It has no history of its own: what has left it is not known.  Its
+	 * mod-sequence is the highest of its messages, and whatever comes into
+	 * it is newer than all that was there. */
 	mb->vanished_floor = UINT64_MAX;
-	mb->modseq = journal_next(st->j) - 1;
+	mb->modseq = 1;
 	mb->next_dead = st->dead;
 	st->dead = mb;
 	return mb;
@@ -248,7 +270,7 @@ open_day(struct store *st, const char *name)
 {
 	struct mailbox *mb = NULL;
 	int64_t last = -1;
-	bool *shown;
+	const bool *shown;
 	struct buf b;
 
 	if (!tree_is_shown(st) ||
@@ -274,7 +296,6 @@ open_day(struct store *st, const char *name)
 		past_add(st, mb, &g->m, g->mailbox, g->number);
 	}
 	buf_fini(&b);
-	free(shown);
 	return mb;
 }
 
@@ -299,6 +320,7 @@ by_place(const void *a, const void *b)
 static struct then *
 collect_then(struct store *st, int64_t at, size_t *n_out)
 {
+	const int64_t cut = graves_cut(st);
 	struct then *t = NULL;
 	size_t n = 0, cap = 0;
 
@@ -317,7 +339,8 @@ collect_then(struct store *st, int64_t at, size_t *n_out)
 	for (size_t i = 0; i < st->ngrave; i++) {
 		const struct grave *g = &st->grave[i];
 
-		if ((int64_t)g->m.save_date > at || g->at / 1000 <= at)
+		if ((int64_t)g->m.save_date > at || g->at / 1000 <= at ||
+		    g->at <= cut)
 			continue;
 		t = xgrow(t, &cap, n + 1, sizeof *t);
 		t[n++] = (struct then){g->m, g->mailbox};
@@ -380,11 +403,16 @@ open_as_of(struct store *st, const char *name)
 }
 
 struct mailbox *
-past_open(struct store *st, const char *name)
+past_open(struct store *st, const char *name, uint64_t *need)
 {
 	struct mailbox *mb = open_as_of(st, name);
 
-	return mb != NULL ? mb : open_day(st, name);
+	if (mb == NULL)
+		mb = open_day(st, name);
+	/* Whatever happens anywhere may have changed what is in it. */
+	if (mb != NULL)
+		raise_need(need, journal_next(st->j) - 1);
+	return mb;
 }
 
 void
@@ -445,7 +473,7 @@ past_list(struct store *st, struct store_mailbox_list *l, size_t *cap)
 {
 	size_t first = l->n;
 	struct buf b;
-	bool *shown;
+	const bool *shown;
 
 	if (!tree_is_shown(st) || st->ngrave == 0)
 		return;
@@ -470,7 +498,6 @@ past_list(struct store *st, struct store_mailbox_list *l, size_t *cap)
 		m->has_children = true;
 	}
 	buf_fini(&b);
-	free(shown);
 }
 
 static int
@@ -518,16 +545,6 @@ store_mailbox_list_at(struct store *st, int64_t at,
 
 /* ---- back ---- */
 
-static struct grave *
-grave_find(struct store *st, const struct store_grave *g)
-{
-	for (size_t i = 0; i < st->ngrave; i++)
-		if (st->grave[i].mailbox == g->mailbox &&
-		    st->grave[i].m.uid == g->uid)
-			return &st->grave[i];
-	return NULL;
-}
-
 /* Under the lock: the mailbox to put them into, made if need be. */
 static int
 destination(struct store *st, const char *name, struct mailbox **out,
@@ -566,9 +583,12 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 {
 	uint32_t now = (uint32_t)(clk_now() / 1000);
 	struct slot_plan plan = {.n = 0};
+	struct grave_ref *ref = NULL;
 	struct mailbox *to = NULL;
+	const bool *shown;
 	struct commit_set cs;
 	struct change *c;
+	uint64_t bytes = 0;
 	size_t cap = 0;
 	int r;
 
@@ -577,18 +597,23 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 	store_lock(st);
 	r = store_check_writable(st, err);
 	if (r == RC_OK)
+		r = store_check_space(st, err);
+	if (r == RC_OK)
 		r = destination(st, mailbox, &to, need, err);
 	if (r != RC_OK)
 		goto out;
+	ref = graves_index(st);
+	shown = graves_shown(st);
 	c = commit_change(&cs, CHANGE_ADDED);
 	c->mailbox = to->id;
 	for (size_t i = 0; i < n && c->nmsg < UINT32_MAX - to->uidnext; i++) {
-		struct grave *from = grave_find(st, &g[i]);
+		struct grave *from = grave_find(st, ref, &g[i]);
 		struct mailbox *mb;
 		struct msg *m;
 
-		if (from == NULL)
+		if (from == NULL || !shown[from - st->grave])
 			continue;
+		bytes += from->m.size;
 		c->msg = xgrow(c->msg, &cap, c->nmsg + 1, sizeof *c->msg);
 		m = &c->msg[c->nmsg];
 		*m = from->m;
@@ -602,13 +627,16 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 				       &m->keywords) != RC_OK))
 			m->keywords = 0;
 	}
-	*back = c->nmsg;
-	if (c->nmsg == 0)
+	if (c->nmsg > 0)
+		r = quota_check(st, bytes, 0, err);
+	if (c->nmsg == 0 || r != RC_OK)
 		goto out;
+	*back = c->nmsg;
 	slot_plan_put(&plan, c);
 	commit_run(st, &cs, NULL, need);
 out:
 	store_unlock(st);
 	commit_fini(&cs);
+	free(ref);
 	return r;
 }

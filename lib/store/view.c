@@ -167,7 +167,7 @@ view_open(struct store *st, const char *mailbox, bool readonly,
 	raise_need(need, st->names_seq);
 	mb = mailbox_by_name(st, mailbox);
 	if (mb == NULL)
-		mb = past_open(st, mailbox);
+		mb = past_open(st, mailbox, need);
 	if (mb == NULL)
 		r = RC_NOTFOUND;
 	else if (!mb->selectable)

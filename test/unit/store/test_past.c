@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clk.h"
+#include "store/store_priv.h"
 #include "test/unit/store/kit.h"
 #include "test/unit/store/suites.h"
 
@@ -151,6 +152,39 @@ START_TEST(view_vanished__what_is_forgotten_is_all_that_is_not_there)
 }
 END_TEST
 
+/* Whoever moves mail to and fro does not fill the memory with it. */
+START_TEST(graves__of_moves_are_bounded)
+{
+	struct store *st = with(200);
+	struct rangeset all = RANGESET_EMPTY;
+	uint64_t need = 0;
+	uint32_t validity;
+	struct err err;
+
+	rangeset_add(&all, 1, 200);
+	for (int i = 0; i < 300; i++) {
+		struct rangeset src = RANGESET_EMPTY, dst = RANGESET_EMPTY;
+		struct view *v = kit_view(st, i % 2 ? "Archive" : "INBOX");
+
+		ck_assert_int_eq(view_copy(v, &all, i % 2 ? "INBOX" : "Archive",
+				     true, &validity, &src, &dst, &need, &err),
+		    RC_OK);
+		view_close(&v);
+		rangeset_fini(&src);
+		rangeset_fini(&dst);
+	}
+	ck_assert_uint_le(st->ngrave, MOVED_MAX);
+	again(&st, false);
+	ck_assert_uint_le(st->ngrave, MOVED_MAX);
+	again(&st, true);
+	ck_assert_uint_le(st->ngrave, MOVED_MAX);
+	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 200);
+	rangeset_fini(&all);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
 /* ---- the tree ---- */
 
 /* The names below Restore, one line each. */
@@ -230,6 +264,35 @@ START_TEST(past_tree__by_day_and_back_again)
 	rangeset_fini(&some);
 	rangeset_fini(&src);
 	rangeset_fini(&dst);
+	store_close(&st);
+	kit_remove();
+	clk_set_offset(0);
+}
+END_TEST
+
+/* A client that comes back asks by it whether there is anything new. */
+START_TEST(past_tree__has_the_modseq_of_its_messages)
+{
+	const char *day = "Restore/2026-03-30";
+	struct view_info info;
+	uint64_t before, need = 0;
+	struct store *st;
+	struct view *v;
+
+	set_clock(2026, 3, 30);
+	st = with(3);
+	expunge(st, "INBOX", 1, 1);
+	before = kit_status(st, day).modseq;
+	(void)kit_add(st, "Archive", "x\r\n", 0);
+	ck_assert_uint_eq(kit_status(st, day).modseq, before);
+	v = kit_view(st, day);
+	view_info(v, &info, &need);
+	ck_assert_uint_eq(info.highest_modseq, before);
+	view_close(&v);
+	again(&st, true);
+	ck_assert_uint_eq(kit_status(st, day).modseq, before);
+	expunge(st, "INBOX", 1, 1);
+	ck_assert_uint_gt(kit_status(st, day).modseq, before);
 	store_close(&st);
 	kit_remove();
 	clk_set_offset(0);
@@ -367,7 +430,9 @@ past_tests(void)
 	tcase_add_test(t, view_vanished__not_what_the_view_still_shows);
 	tcase_add_test(
 	    t, view_vanished__what_is_forgotten_is_all_that_is_not_there);
+	tcase_add_test(t, graves__of_moves_are_bounded);
 	tcase_add_test(t, past_tree__by_day_and_back_again);
+	tcase_add_test(t, past_tree__has_the_modseq_of_its_messages);
 	tcase_add_test(t, past_tree__is_read_only_and_its_name_is_taken);
 	tcase_add_test(t, past_tree__hides_behind_a_folder_of_that_name);
 	tcase_add_test(t, store_as_of__moves_expunges_and_deleted_mailboxes);
