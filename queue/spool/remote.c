@@ -21,6 +21,7 @@
 #define MX_TIMEOUT_MS (4LL * 3600 * 1000) /* it has its own, all shorter */
 #define LIST_MS	      5000 /* a list that takes longer does not come */
 #define AWAY_MS	      1000
+#define SIGN_STUMBLES 10
 
 /* What was said of one recipient. */
 struct verdict {
@@ -542,6 +543,28 @@ send_job(struct attempt *a, struct sv front)
 	peer_ask(q->mx, &m, MX_TIMEOUT_MS, on_mx_reply, a);
 }
 
+/* It is not auth that fails, but what is to be signed. */
+static bool
+is_beyond_signing(const struct attempt *a, int rc)
+{
+	return (rc == RC_DAMAGED || rc == RC_SYNTAX || rc == RC_TOOBIG) &&
+	       a->u->stumbles + 1 >= SIGN_STUMBLES;
+}
+
+static void
+give_up(struct attempt *a, struct sv why)
+{
+	struct sv said[JOB_RECIPIENTS];
+	size_t rcpt[JOB_RECIPIENTS], i;
+
+	for (i = 0; i < a->n; i++) {
+		rcpt[i] = a->rcpt[i];
+		said[i] = why;
+	}
+	queue_bounce(a->q, a->it, rcpt, said, a->n, false);
+	attempt_settle(a, 0);
+}
+
 static void
 on_signed(struct attempt *a, int rc, struct sv fields)
 {
@@ -551,6 +574,8 @@ on_signed(struct attempt *a, int rc, struct sv fields)
 		not_tried(a);
 	} else if (rc == RC_OK) {
 		send_job(a, fields);
+	} else if (is_beyond_signing(a, rc)) {
+		give_up(a, SV("5.3.0 the report cannot be signed"));
 	} else {
 		(void)err_set(&err, rc, "the report cannot be signed now");
 		attempt_bodiless(a, &err);

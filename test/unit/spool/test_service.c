@@ -84,6 +84,16 @@ connect_mx(void)
 	mx = pair[1];
 }
 
+static void
+connect_keeper(void)
+{
+	int pair[2];
+
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_keeper(q, pair[0]);
+	keeper = pair[1];
+}
+
 /* mx says that it has nothing more in hand. */
 static void
 listed(void)
@@ -109,9 +119,7 @@ start_alone(void)
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_add_client(q, pair[0], true);
 	smtp = pair[1];
-	ck_assert_int_eq(line_pair(pair), RC_OK);
-	queue_service_set_keeper(q, pair[0]);
-	keeper = pair[1];
+	connect_keeper();
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_set_auth(q, pair[0]);
 	auth = pair[1];
@@ -862,12 +870,16 @@ spoil(void)
 	static char all[1 << 20];
 	int fd = open("log/000001", O_RDWR);
 	ssize_t n = pread(fd, all, sizeof all, 0);
-	size_t at;
+	size_t at = 0, found = 0;
 
 	ck_assert_int_gt(n, 0);
-	at = sv_find(sv_of(all, (size_t)n), SV("hello"));
-	ck_assert_uint_lt(at, (size_t)n);
-	ck_assert_int_eq(pwrite(fd, "\x17\x29", 2, (off_t)at), 2);
+	while ((at += sv_find(sv_of(all + at, (size_t)n - at), SV("hello"))) <
+	       (size_t)n) {
+		ck_assert_int_eq(pwrite(fd, "\x17\x29", 2, (off_t)at), 2);
+		at += 5;
+		found++;
+	}
+	ck_assert_uint_gt(found, 0);
 	close(fd);
 }
 
@@ -916,6 +928,72 @@ START_TEST(queue__an_unreadable_message_is_seen_and_not_given_up)
 	ck_assert_int_eq(it->units->state, SCHED_WAITS);
 	/* It waits longer and longer. */
 	ck_assert_int_gt(it->units->node.key - clk_mono(), 10 * 60000);
+}
+END_TEST
+
+/* At home and elsewhere. */
+START_TEST(queue__an_unreadable_message_ends_after_five_days)
+{
+	static const char *const to[] = {"ben", "x@example.test"};
+	struct buf text;
+	int i;
+
+	io_close(&mx);
+	io_close(&keeper);
+	turn(5);
+	put_to("anna@example.org", to, 2);
+	spoil();
+	connect_mx();
+	listed();
+	connect_keeper();
+	for (i = 0; i < SCHED_TRIES_MIN; i++) {
+		(void)act(QUEUE_RETRY, QUEUE_PICK_ALL, "");
+		turn(5);
+	}
+	ck_assert_uint_eq(only()->nrcpt, 2);
+	ck_assert(is_silent(keeper));
+	only()->arrived -= SCHED_EXPIRY_MS;
+	only()->told = true;
+	queue_sweep(q);
+	turn(20);
+	ck_assert_str_eq(only()->sender, "");
+	ck_assert_str_eq(only()->rcpt[0].address, "anna");
+	buf_init(&text, 65536);
+	ck_assert_int_eq(spool_peek(q->spool, only(), &text), RC_OK);
+	ck_assert_uint_lt(
+	    sv_find(buf_sv(&text), SV("Status: 5.3.0\r\n")), text.n);
+	ck_assert_uint_lt(
+	    sv_find(buf_sv(&text), SV("no longer be read on our disk")),
+	    text.n);
+	ck_assert_uint_lt(
+	    sv_find(buf_sv(&text), SV("Nothing of your message is attached")),
+	    text.n);
+	ck_assert_uint_eq(sv_find(buf_sv(&text), SV("message/rfc822")), text.n);
+	buf_fini(&text);
+	keeper_says(expect(keeper, DELIVER));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	ck_assert(is_silent(mx));
+}
+END_TEST
+
+START_TEST(queue__a_report_that_cannot_be_signed_ends)
+{
+	int i;
+
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	auth_says(RC_TEMP, false);
+	spoil();
+	for (i = 1; i < 9; i++) {
+		hurry();
+		turn(5);
+	}
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	hurry();
+	turn(20);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	ck_assert(is_silent(mx));
+	ck_assert(is_silent(keeper));
 }
 END_TEST
 
@@ -1226,6 +1304,8 @@ service_tests(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, queue__a_recipient_is_in_one_job);
+	tcase_add_test(t, queue__an_unreadable_message_ends_after_five_days);
+	tcase_add_test(t, queue__a_report_that_cannot_be_signed_ends);
 	tcase_add_test(
 	    t, queue__remembers_a_place_longer_than_its_first_letter);
 	tcase_add_test(t, queue__what_is_delivered_is_not_refused_afterwards);
