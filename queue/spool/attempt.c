@@ -210,6 +210,7 @@ attempt_free(struct attempt *a)
 		at = &(*at)->next;
 	if (*at == a)
 		*at = a->next;
+	ev_timer_del(&a->end);
 	if (a->it->rcpt[a->rcpt[0]].local)
 		a->q->local_flying--;
 	else
@@ -405,8 +406,10 @@ run_one(struct queue_service *q, struct sched *s,
 {
 	struct sched_unit *u;
 
-	while (
-	    *flying < most && up(q) && (u = sched_take(s, clk_mono())) != NULL)
+	/* A try may end at once, with a report: that is on the disk before
+	 * anybody gets it. */
+	while (*flying < most && up(q) && !spool_pending(q->spool) &&
+	       (u = sched_take(s, clk_mono())) != NULL)
 		try(q, u);
 	/* Full, or nobody is there: that there is room comes as news. */
 	return *flying < most && up(q) ? sched_wait(s, clk_mono()) : -1;

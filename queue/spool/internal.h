@@ -48,6 +48,7 @@ struct attempt {
 	bool spoken;	      /* a host has answered for each of them */
 	uint64_t job;	      /* adopted: mx's number for it */
 	struct attempt *next; /* adopted: in the list of those */
+	struct ev_timer *end; /* adopted: mx says nothing of it any more */
 };
 
 struct queue_service {
@@ -59,6 +60,7 @@ struct queue_service {
 	bool listed; /* mx has said what it had in hand */
 	struct ev_timer *listing;
 	struct attempt *adopted; /* tries that an earlier queue has begun */
+	int64_t try_ms;		 /* how long mx may take for one */
 	uint64_t *noted;	 /* jobs whose outcome waits for the flush */
 	size_t nnoted, noted_cap;
 	struct ev_timer *timer, *sweep;
@@ -139,6 +141,8 @@ void attempt_free(struct attempt *a);
 /* ---- remote.c ---- */
 
 void queue_try_remote(struct queue_service *q, struct sched_unit *u);
+/* At the start. */
+void queue_remote_init(struct queue_service *q);
 /* mx is there and has said what it has in hand. */
 bool queue_remote_up(struct queue_service *q);
 /* What was appended is on the disk: mx may forget it. */

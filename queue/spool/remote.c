@@ -268,6 +268,16 @@ adopted_of(struct queue_service *q, uint64_t job, const struct sched_unit *u)
 	return NULL;
 }
 
+static void
+on_adopted_late(void *arg)
+{
+	struct attempt *a = arg;
+
+	a->end = NULL;
+	failed(a, sched_delay(a->u->attempts + 1, randombytes_random()),
+	    SV("the delivering process has not answered"));
+}
+
 /* Its unit is in the air; after a new configuration the recipients of one job
  * may be in several, and those of several in one. */
 static void
@@ -284,6 +294,7 @@ adopt(
 		a->it = it;
 		a->u = u;
 		a->job = job;
+		a->end = ev_timer_add(q->o.loop, q->try_ms, on_adopted_late, a);
 		a->next = q->adopted;
 		q->adopted = a;
 		q->remote_flying++;
@@ -472,6 +483,12 @@ queue_on_mx_up(void *arg)
 	q->listing = ev_timer_add(q->o.loop, LIST_MS, on_no_list, q);
 }
 
+void
+queue_remote_init(struct queue_service *q)
+{
+	q->try_ms = MX_TIMEOUT_MS;
+}
+
 bool
 queue_remote_up(struct queue_service *q)
 {
@@ -540,7 +557,7 @@ send_job(struct attempt *a, struct sv front)
 	}
 	msg_put_fd(&m, fd);
 	conf_free(&c);
-	peer_ask(q->mx, &m, MX_TIMEOUT_MS, on_mx_reply, a);
+	peer_ask(q->mx, &m, q->try_ms, on_mx_reply, a);
 }
 
 /* It is not auth that fails, but what is to be signed. */

@@ -436,6 +436,7 @@ queue_service_new(const struct queue_service_opts *o,
 		queue_schedule(q, it, true);
 	sched_forget_empty(q->remote);
 	q->wall_minus_mono = clk_now() - clk_mono();
+	queue_remote_init(q);
 	q->keeper = peer_new(o->loop, "keeper", NULL, on_keeper_up, q);
 	q->mx = peer_new(o->loop, "mx", queue_on_mx, queue_on_mx_up, q);
 	q->auth = peer_new(o->loop, "auth", NULL, NULL, q);

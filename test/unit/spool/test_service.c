@@ -530,6 +530,29 @@ START_TEST(queue__a_recipient_is_in_one_job)
 }
 END_TEST
 
+START_TEST(queue__what_it_adopted_has_an_end)
+{
+	uint8_t id[16];
+	int i;
+
+	start_anew(id);
+	q->try_ms = 50;
+	mx_has_open(77, id, 0);
+	listed();
+	turn(20);
+	ck_assert_int_eq(only()->units->state, SCHED_FLYING);
+	for (i = 0; i < 100 && q->remote_flying > 0; i++)
+		turn(20);
+	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	ck_assert_uint_eq(only()->rcpt[0].attempts, 1);
+	/* It may be late all the same. */
+	mx_says_late(77, id, 0, 250);
+	expect_noted(77);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+}
+END_TEST
+
 START_TEST(queue__what_is_delivered_is_not_refused_afterwards)
 {
 	uint8_t id[16];
@@ -931,6 +954,27 @@ START_TEST(queue__an_unreadable_message_is_seen_and_not_given_up)
 }
 END_TEST
 
+/* The notice that it waits is written within a turn of tries. */
+START_TEST(queue__a_notice_is_on_the_disk_before_it_leaves)
+{
+	static const char *const to[] = {"ben", "x@example.test"};
+
+	io_close(&keeper);
+	turn(5);
+	put_to("anna@example.org", to, 2);
+	spoil();
+	mx_says(expect(mx, MX_JOB), true, 451, "451 later");
+	only()->arrived -= SCHED_NOTICE_MS;
+	connect_keeper();
+	while (spool_count(q->spool) < 2)
+		turn(0);
+	ck_assert(spool_pending(q->spool));
+	ck_assert(is_silent(keeper));
+	turn(20);
+	(void)expect(keeper, DELIVER);
+}
+END_TEST
+
 /* At home and elsewhere. */
 START_TEST(queue__an_unreadable_message_ends_after_five_days)
 {
@@ -1304,6 +1348,8 @@ service_tests(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, queue__a_recipient_is_in_one_job);
+	tcase_add_test(t, queue__what_it_adopted_has_an_end);
+	tcase_add_test(t, queue__a_notice_is_on_the_disk_before_it_leaves);
 	tcase_add_test(t, queue__an_unreadable_message_ends_after_five_days);
 	tcase_add_test(t, queue__a_report_that_cannot_be_signed_ends);
 	tcase_add_test(
