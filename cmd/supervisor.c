@@ -152,6 +152,11 @@ reload(struct super *s, struct err *err)
 static void
 reload_and_log(struct super *s, struct err *err)
 {
+	/* mx may be landing still: nobody new comes. */
+	if (s->stopping) {
+		(void)err_set(err, RC_TEMP, "the server is stopping");
+		return;
+	}
 	notify_reloading();
 	if (reload(s, err) != RC_OK)
 		mlog(LOG_ERROR, "reload.refused",
