@@ -158,10 +158,13 @@ is_there(struct imap_cmd *c, struct sv mailbox)
 {
 	struct imap_session *s = c->s;
 	struct store_status st;
-	int r = store_status(s->store, mailbox.p, &st, &s->need);
+	int r = RC_NOTFOUND;
 
+	if (!store_past_reserves(s->store, mailbox) &&
+	    !imap_is_hidden(s, mailbox))
+		r = store_status(s->store, mailbox.p, &st, &s->need);
 	if (r == RC_NOTFOUND)
-		imap_no(c, "[TRYCREATE] There is no such mailbox.");
+		imap_no_target(c, mailbox);
 	else if (r != RC_OK)
 		imap_store_error(c, r, NULL);
 	return r == RC_OK;
@@ -409,7 +412,7 @@ commit(struct imap_cmd *c)
 	int r = add_all(s, &uids, &uidvalidity, &err);
 
 	if (r == RC_NOTFOUND)
-		imap_no(c, "[TRYCREATE] The mailbox is gone.");
+		imap_no_target(c, s->append->mailbox);
 	else if (r == RC_PERM)
 		imap_no(c, "[EXPUNGEISSUED] The message has been expunged.");
 	else if (r != RC_OK)

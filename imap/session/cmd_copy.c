@@ -73,7 +73,7 @@ copy(struct imap_cmd *c, bool move)
 	r = view_copy(s->view, &seqnos, name.p, move, &d.uidvalidity, &d.src,
 	    &d.dst, &s->need, &err);
 	if (r == RC_NOTFOUND)
-		imap_no(c, "[TRYCREATE] There is no such mailbox.");
+		imap_no_target(c, name);
 	else if (r != RC_OK)
 		imap_store_error(c, r, &err);
 	else

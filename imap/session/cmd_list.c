@@ -458,7 +458,8 @@ whole_pattern(
 	return ok;
 }
 
-/* LIST "" "Restore/@1795000000/%": what was there at that time. */
+/* LIST "" "Restore/@1795000000/%": what was there at that time, in an
+ * export. */
 static bool
 asks_as_of(const struct list *l, int64_t *at)
 {
@@ -466,7 +467,7 @@ asks_as_of(const struct list *l, int64_t *at)
 	struct sv s = l->pattern[0];
 	uint64_t v;
 
-	if (!sv_starts(s, top))
+	if (!l->s->local || !sv_starts(s, top))
 		return false;
 	s = sv_skip(s, top.n);
 	if (sv_to_u64(sv_first(s, sv_chr(s, '/')), UINT32_MAX, &v) != RC_OK)

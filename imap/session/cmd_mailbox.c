@@ -329,7 +329,9 @@ imap_cmd_status(struct imap_cmd *c)
 	}
 	if (!imap_status_allowed(c, bits))
 		return;
-	r = store_status(s->store, name.p, &st, &s->need);
+	r = RC_NOTFOUND;
+	if (!imap_is_hidden(s, name))
+		r = store_status(s->store, name.p, &st, &s->need);
 	if (r != RC_OK) {
 		imap_store_error(c, r, NULL);
 		return;

@@ -58,8 +58,10 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 		imap_syntax(c, r);
 		return;
 	}
-	r = view_open(
-	    s->store, name.p, readonly, imap_notify, s, &s->view, &s->need);
+	r = RC_NOTFOUND;
+	if (!imap_is_hidden(s, name))
+		r = view_open(s->store, name.p, readonly, imap_notify, s,
+		    &s->view, &s->need);
 	if (r != RC_OK) {
 		imap_store_error(c, r, NULL);
 		return;

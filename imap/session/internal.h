@@ -186,6 +186,15 @@ void imap_uid_set(
  */
 bool imap_resolve(
     struct imap_cmd *c, const struct imap_set *set, struct rangeset *out);
+/*
+ * "Restore/@SECONDS/INBOX", an account as it was then, is for exports alone:
+ * for the sessions of people there is no such mailbox, unless somebody has
+ * made one of that very name.
+ */
+bool imap_is_hidden(struct imap_session *s, struct sv name);
+/* The reply for something that was to be put into a mailbox which is not
+ * there: TRYCREATE, if it can be created. */
+void imap_no_target(struct imap_cmd *c, struct sv name);
 /* The parser's flags for the store; borrows.  False after having answered. */
 bool imap_store_flags(
     struct imap_cmd *c, const struct imap_flags *in, struct store_flags *out);

@@ -27,6 +27,33 @@ imap_reselect(struct imap_session *s)
 	imap_deselect(s);
 }
 
+bool
+imap_is_hidden(struct imap_session *s, struct sv name)
+{
+	struct store_mailbox_list all;
+	size_t i = 0;
+	bool made;
+
+	if (s->local || !sv_starts(name, SV(STORE_PAST "/@")))
+		return false;
+	store_mailbox_list(s->store, &all, &s->need);
+	while (i < all.n && !sv_eq(sv_str(all.m[i].name), name))
+		i++;
+	made = i < all.n && all.m[i].exists;
+	store_mailbox_list_fini(&all);
+	return !made;
+}
+
+void
+imap_no_target(struct imap_cmd *c, struct sv name)
+{
+	if (store_past_reserves(c->s->store, name))
+		imap_no(c, "[CANNOT] " STORE_PAST " and the folders below it "
+			   "can only be read; nothing can be put there.");
+	else
+		imap_no(c, "[TRYCREATE] There is no such mailbox.");
+}
+
 void
 imap_tell_exists(struct imap_session *s, uint32_t count)
 {

@@ -46,7 +46,8 @@ struct imap_session_args {
 	const char *account, *hostname;
 	const char *peer; /* for the log */
 	bool tls;	  /* the client's side of the connection */
-	bool local;	  /* of the command line: LIST leaves Restore/ out */
+	bool local;	  /* of the command line: LIST leaves Restore/ out,
+			   * and what was at a time can be read */
 	struct sv tag;	  /* of the login, answered at first */
 	struct imap_limits limits;
 };

@@ -188,6 +188,17 @@ past_reserves(struct store *st, struct sv name)
 	       (sv_eq(name, SV(STORE_PAST)) || sv_starts(name, SV(UNDER_TREE)));
 }
 
+bool
+store_past_reserves(struct store *st, struct sv name)
+{
+	bool is;
+
+	store_lock(st);
+	is = past_reserves(st, name);
+	store_unlock(st);
+	return is;
+}
+
 /* It lives as long as the one view that it is made for. */
 static struct mailbox *
 past_new(struct store *st, const char *name, uint32_t id)

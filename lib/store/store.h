@@ -396,6 +396,10 @@ void store_parse_end(struct store *st, uint64_t body);
  */
 #define STORE_PAST "Restore"
 
+/* Is that the tree's root, or a name below it, while it is shown?  Then nothing
+ * can be put there. */
+bool store_past_reserves(struct store *st, struct sv name);
+
 /* Changes these two of store_opts. */
 void store_set_past(struct store *st, int64_t retention_ms, bool tree);
 

@@ -65,6 +65,7 @@ struct queue_service {
 	struct client *clients;
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
+	bool untidy;		/* spool_tidy waits for the flush */
 	bool stopping;
 	int64_t wall_minus_mono; /* as of the last look at the clock */
 };

@@ -40,6 +40,8 @@ queue_conf(struct queue_service *q)
 
 /* ---- the end of a turn ---- */
 
+static void tidy(struct queue_service *q);
+
 static void
 end_turn(void *arg)
 {
@@ -74,6 +76,8 @@ end_turn(void *arg)
 		return;
 	}
 	queue_remote_flushed(q);
+	if (q->untidy)
+		tidy(q);
 	queue_run(q);
 }
 
@@ -354,6 +358,27 @@ queue_service_set_auth(struct queue_service *q, int fd)
 
 /* ---- life ---- */
 
+/* What is known of a place that fails stands in no item. */
+static void
+note_place_anew(struct sched_dest *d, void *arg)
+{
+	struct queue_service *q = arg;
+
+	if (d->failures > 0)
+		spool_place(q->spool, d->name,
+		    clk_now() + (d->wake - clk_mono()), d->failures,
+		    d->said != NULL ? sv_str(d->said) : SV(""));
+}
+
+static void
+tidy(struct queue_service *q)
+{
+	q->untidy = false;
+	spool_tidy(q->spool);
+	if (spool_pending(q->spool))
+		queue_commit(q);
+}
+
 static void
 on_sweep(void *arg)
 {
@@ -361,9 +386,15 @@ on_sweep(void *arg)
 
 	q->sweep = ev_timer_add(q->o.loop, SWEEP_MS, on_sweep, q);
 	queue_sweep(q);
-	spool_tidy(q->spool);
-	if (spool_pending(q->spool))
+	if (spool_outgrown(q->spool))
+		sched_each_dest(q->remote, note_place_anew, q);
+	if (spool_pending(q->spool)) {
+		/* It is on the disk before what it replaces goes. */
+		q->untidy = true;
 		queue_commit(q);
+	} else {
+		tidy(q);
+	}
 }
 
 static void

@@ -66,8 +66,10 @@ def tree(h):
     m.select(f'"{day}"', readonly=True)
     verdict(m.store("1", "+FLAGS", r"(\Seen)")[0] == "NO", "no-flags-there")
     verdict(m.create('"Restore/mine"')[0] == "NO", "no-folders-there")
-    verdict(m.append('"Restore/x"', None, None, b"Subject: x\r\n\r\n")[0] == "NO",
-            "no-append-there")
+    for name in (day, "Restore/x", "Restore"):
+        cannot_put(m, name)
+    status, data = m.append("Nowhere", None, None, b"Subject: x\r\n\r\n")
+    verdict(b"[TRYCREATE]" in data[0], "elsewhere-one-may", data)
     verdict(m.copy("1", "INBOX")[0] == "OK", "a-copy-restores")
     r = m.xatom("MOVE", "2", "INBOX")
     verdict(r[0] == "OK", "a-move-restores", r)
@@ -89,15 +91,37 @@ def tree(h):
     m.logout()
 
 
+def only_for_exports(m, name):
+    """To a mail program it is a mailbox that is not there."""
+    verdict(len(subjects(m, "INBOX")) == 4, "one-is-gone")
+    top = name.rsplit("/", 1)[0]
+    shown = [folders(m, f"{top}/{x}") for x in ("*", "%", "INBOX")]
+    verdict(not any(shown), "as-of-not-listed", shown)
+    for word, args in (("SELECT", ()), ("EXAMINE", ()), ("STATUS", ("(MESSAGES)",))):
+        status, data = m.xatom(word, f'"{name}"', *args)
+        verdict(status == "NO" and b"[NONEXISTENT]" in data[0], f"as-of-no-{word.lower()}", data)
+    m.select("INBOX")
+    cannot_put(m, name)
+    m.select("INBOX")
+    status, data = m.create(f'"{name}"')
+    verdict(status == "NO" and b"[CANNOT]" in data[0], "as-of-no-create", data)
+
+
+def cannot_put(m, name):
+    """Nor need one try to create it."""
+    for word, args in (("COPY", ("1", f'"{name}"')), ("MOVE", ("1", f'"{name}"'))):
+        status, data = m.xatom(word, *args)
+        verdict(status == "NO" and b"[CANNOT]" in data[0], f"no-{word.lower()}-to-{name}", data)
+    status, data = m.append(f'"{name}"', None, None, b"Subject: x\r\n\r\n")
+    verdict(status == "NO" and b"[CANNOT]" in data[0], f"no-append-to-{name}", data)
+
+
 def as_of(h):
     m = h.imap()
     now = int(time.time())
     wait_until(lambda: int(time.time()) > now + 1)
     expunge(m, "INBOX", "1")
-    shown = folders(m, f"Restore/@{now}/*")
-    verdict(f"Restore/@{now}/INBOX" in shown, "folders-as-they-were", shown)
-    verdict(len(subjects(m, f"Restore/@{now}/INBOX")) == 5 and len(subjects(m, "INBOX")) == 4,
-            "and-their-messages")
+    only_for_exports(m, f"Restore/@{now}/INBOX")
     m.logout()
     when = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(now - 60))
     for words, want, name in ((("--as-of", "0h"), 4, "export-as-of-now"),

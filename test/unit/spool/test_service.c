@@ -17,6 +17,7 @@
 #include "ipc/proto.h"
 #include "queue/spool/internal.h"
 #include "queue/spool/listing.h"
+#include "queue/spool/spool_priv.h"
 #include "test/unit/spool/suites.h"
 
 static char dir[64];
@@ -1111,6 +1112,36 @@ START_TEST(queue__age_needs_tries_and_tries_need_age)
 }
 END_TEST
 
+/* The segment goes in which it was said that the place fails. */
+START_TEST(queue__remembers_a_place_longer_than_its_first_letter)
+{
+	const struct sched_dest *d;
+	int64_t wake;
+	int i;
+
+	put_as("anna@example.org", "x@example.test");
+	mx_says(expect(mx, MX_JOB), false, 0, "no route to host");
+	journal_roll(q->spool->journal);
+	put_as("anna@example.org", "y@example.test");
+	wake = spool_first(q->spool)->next->units->dest->wake;
+	ck_assert_uint_eq(
+	    act(QUEUE_REMOVE, QUEUE_PICK_ADDRESS, "x@example.test"), 1);
+	(void)only();
+	ck_assert(spool_outgrown(q->spool));
+	for (i = 0; i < 100 && spool_outgrown(q->spool); i++)
+		turn(50); /* the first sweep */
+	ck_assert(!spool_outgrown(q->spool));
+	end();
+	start();
+	turn(20);
+	d = only()->units->dest;
+	ck_assert_uint_eq(d->failures, 1);
+	ck_assert_int_lt(llabs(d->wake - wake), 1000);
+	ck_assert_str_eq(d->said, "no route to host");
+	ck_assert(is_silent(mx));
+}
+END_TEST
+
 START_TEST(queue__what_is_held_stays_over_a_restart)
 {
 	put_as("anna@example.org", "x@example.test");
@@ -1195,6 +1226,8 @@ service_tests(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, queue__a_recipient_is_in_one_job);
+	tcase_add_test(
+	    t, queue__remembers_a_place_longer_than_its_first_letter);
 	tcase_add_test(t, queue__what_is_delivered_is_not_refused_afterwards);
 	tcase_add_test(t, queue__what_comes_after_a_step_is_not_older);
 	tcase_add_test(t, queue__a_message_goes_out_and_is_forgotten);
