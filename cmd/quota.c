@@ -167,7 +167,6 @@ quota_watch_look(struct quota_watch *q, struct msg *news, uint64_t *need)
 {
 	struct store_usage u = {.quota = 0};
 	uint64_t seen = 0;
-	bool high;
 
 	if (q->account < 0)
 		return false;
@@ -178,10 +177,10 @@ quota_watch_look(struct quota_watch *q, struct msg *news, uint64_t *need)
 			return false;
 		set_warned(q, false);
 	} else {
-		high = u.bytes >= u.quota - u.quota / 10;
-		if (!high)
+		if (u.bytes < u.quota - u.quota / 5)
 			set_warned(q, false);
-		else if (!q->warned && clk_mono() >= q->again_at)
+		else if (u.bytes >= u.quota - u.quota / 10 && !q->warned &&
+			 clk_mono() >= q->again_at)
 			warn(q, &u, need);
 		if (!is_news(q, &u))
 			return false;

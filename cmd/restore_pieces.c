@@ -27,22 +27,29 @@ struct picking {
 	struct view *v;
 	const char *keyword[64];
 	size_t nkeyword;
-	uint32_t done;
+	uint32_t done, unread;
 	uint64_t need;
 };
 
-/* The UID, or a text in the header. */
+/* Before it is read: only one UID may be wanted. */
 static bool
-is_wanted(const struct picking *p, const struct store_msg *m, struct sv bytes)
+may_be_wanted(const struct picking *p, const struct store_msg *m, bool *sure)
+{
+	const char *which = p->x->message;
+	uint32_t uid;
+
+	*sure = which == NULL ||
+		sv_to_u32(sv_str(which), UINT32_MAX, &uid) == RC_OK;
+	return which == NULL || !*sure || m->uid == uid;
+}
+
+/* A text in the header. */
+static bool
+is_wanted(const struct picking *p, struct sv bytes)
 {
 	const char *which = p->x->message;
 	struct sv header;
-	uint32_t uid;
 
-	if (which == NULL)
-		return true;
-	if (sv_to_u32(sv_str(which), UINT32_MAX, &uid) == RC_OK)
-		return m->uid == uid;
 	header = sv_first(bytes, sv_find(bytes, SV("\r\n\r\n")));
 	header = sv_first(header, HEADER_MAX);
 	return sv_ifind(header, sv_str(which)) < header.n;
@@ -163,16 +170,19 @@ pick_one(struct picking *p, uint32_t seqno, struct err *err)
 	struct store_msg m;
 	uint64_t need = 0;
 	char *bytes;
+	bool sure;
 	int r;
 
-	if (view_msgs(p->v, seqno, 1, &m, &need) != 1)
+	if (view_msgs(p->v, seqno, 1, &m, &need) != 1 ||
+	    !may_be_wanted(p, &m, &sure))
 		return RC_OK;
 	bytes = xmalloc((size_t)m.size + 1);
 	r = store_read(p->from, m.body, 0, bytes, m.size);
 	if (r != RC_OK) {
 		fprintf(stderr, "UID %u of the backup cannot be read\n", m.uid);
+		p->unread++;
 		r = RC_OK;
-	} else if (is_wanted(p, &m, sv_of(bytes, m.size))) {
+	} else if (sure || is_wanted(p, sv_of(bytes, m.size))) {
 		r = pick_add(p, &m, sv_of(bytes, m.size), err);
 	}
 	free(bytes);
@@ -195,7 +205,7 @@ pick(struct picking *p, struct err *err)
 		r = pick_one(p, i, err);
 	if (r == RC_OK && p->to != NULL && store_flush(p->to, p->need) != RC_OK)
 		r = err_set(err, RC_IO, "the journal cannot be written");
-	if (r == RC_OK && p->done == 0 && p->x->message != NULL)
+	if (r == RC_OK && p->done + p->unread == 0 && p->x->message != NULL)
 		r = err_set(err, RC_NOTFOUND,
 		    "no message in \"%s\" is that one", folder);
 	view_close(&p->v);
@@ -225,13 +235,15 @@ pick_inside(void *arg)
 	buf_fini(&p.line);
 	store_close(&p.from);
 	store_close(&p.to);
-	if (r == RC_OK)
-		printf("%u messages are in \"%s\" of %s again\n", p.done,
-		    p.x->folder, p.x->account);
-	return r == RC_OK
-		   ? EXIT_FINE
-		   : command_fail("restore", EXIT_FAILED, "%s%s", err.text,
-			 r == RC_TEMP ? "; stop the server first" : "");
+	if (r != RC_OK)
+		return command_fail("restore", EXIT_FAILED, "%s%s", err.text,
+		    r == RC_TEMP ? "; stop the server first" : "");
+	printf("%u messages are in \"%s\" of %s again", p.done, p.x->folder,
+	    p.x->account);
+	if (p.unread > 0)
+		printf("; %u of the backup could not be read", p.unread);
+	printf("\n");
+	return p.unread == 0 ? EXIT_FINE : EXIT_FAILED;
 }
 
 int

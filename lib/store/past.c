@@ -415,6 +415,26 @@ past_open(struct store *st, const char *name, uint64_t *need)
 	return mb;
 }
 
+bool
+past_has(const struct view *v, uint32_t uid)
+{
+	struct store *st = v->st;
+	const bool *shown = graves_shown(st);
+	size_t lo = 0, hi = st->ngrave;
+
+	if (v->mb->id == ID_AS_OF)
+		return true;
+	while (lo < hi) { /* a day's UIDs are graves' numbers */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (st->grave[mid].number < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < st->ngrave && st->grave[lo].number == uid && shown[lo];
+}
+
 void
 past_take(struct view *v, const struct rangeset *uids, uint64_t seq)
 {

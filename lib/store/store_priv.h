@@ -377,6 +377,8 @@ int store_settle(struct store *st, struct err *err) RC_USE_RESULT;
 /* A mailbox of the tree Restore/, made for one view or look, on st->dead:
  * mailbox_bury gives it back.  NULL: there is none. */
 struct mailbox *past_open(struct store *st, const char *name, uint64_t *need);
+/* Whether what it shows under that UID is still in no mailbox. */
+bool past_has(const struct view *v, uint32_t uid);
 /* These have been moved out of it. */
 void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
 void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);

@@ -191,6 +191,42 @@ def pieces(h, folder, before):
     verdict(set(before["Work"][1]) <= back, "with-flags-and-dates", (before["Work"], now["Work"]))
 
 
+def unreadable():
+    """What was damaged when the backup was made cannot come out of it."""
+    where = tempfile.mkdtemp(prefix="hearthmail-backup.")
+    try:
+        with House() as h:
+            m = h.imap("anna")
+            m.create("Work")
+            for word in (b"first", b"second", b"third"):
+                m.append("Work", None, None,
+                         b"Subject: " + word + b"\r\n\r\n" + word + b"-end" * 500 + b"\r\n")
+            m.logout()
+            h.stop()
+            path = h.data + "/accounts/anna/log/000001"
+            with open(path, "r+b") as f:
+                f.seek(f.read().index(b"second-end") + 400)
+                f.write(b"#")
+            r = backup(h, where)
+            verdict(r.returncode == 0, "a-backup-of-what-is-damaged", r.stdout + r.stderr)
+            for running in (False, True):
+                words = ("restore", where, "--account", "anna", "--folder", "Work")
+                r = h.command(*words)
+                verdict(r.returncode == 1 and "UID 2 " in r.stderr and
+                        '2 messages are in "Work" of anna again; 1 of the backup could not be read'
+                        in r.stdout, f"unreadable-is-counted-{running}", r.stdout + r.stderr)
+                r = h.command(*words, "--message", "3")
+                verdict(r.returncode == 0 and "1 messages" in r.stdout and not r.stderr,
+                        f"another-by-its-uid-{running}", r.stdout + r.stderr)
+                r = h.command(*words, "--message", "2")
+                verdict(r.returncode == 1 and "0 messages" in r.stdout and "UID 2 " in r.stderr,
+                        f"that-one-by-its-uid-{running}", r.stdout + r.stderr)
+                if not running:
+                    h.start()
+    finally:
+        shutil.rmtree(where, ignore_errors=True)
+
+
 def letter_count(h):
     m = h.imap("ben")
     found = 0
@@ -374,6 +410,7 @@ def main():
     finally:
         for d in (folder, folder + ".bad", where):
             shutil.rmtree(d, ignore_errors=True)
+    unreadable()
     finish()
 
 

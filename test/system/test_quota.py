@@ -103,6 +103,16 @@ def check_full(h, m):
     letter = m.fetch("1", "(BODY[])")[1][0][1].decode()
     verdict("You" in letter and "To: <anna@home.test>" in letter and "Auto-Submitted:" in letter,
             "quota-warning-letter", letter)
+    # A little less, and more again, is no news.
+    m.select("Archive")
+    m.store("1", "+FLAGS.SILENT", "\\Deleted")
+    m.expunge()
+    h.deliver("anna")
+    verdict(80 < used(m)[0] < 90, "quota-a-little-below-90", used(m))
+    append(m, 10240)
+    h.deliver("anna")
+    verdict(90 < used(m)[0] < 100 and warnings(m) == 1, "quota-no-second-letter",
+            (used(m), warnings(m)))
     m.select("Archive")
     got = ask(m, "COPY 1 Sent")
     verdict(got[0] == "NO" and "[OVERQUOTA]" in got[1], "quota-copy-over", got)
@@ -126,7 +136,7 @@ def check_full(h, m):
     verdict(s.rcpt("anna@home.test")[0] == 452, "quota-submission-452")
     s.quit()
     p = h.pop3("anna")
-    verdict(len(p.list()[1]) == 2 and p.retr(1), "quota-pop3-reads")
+    verdict(len(p.list()[1]) == 4 and p.retr(1), "quota-pop3-reads")
     p.quit()
     r = h.command("fsck")
     verdict(r.returncode == 0, "quota-fsck", r.stdout + r.stderr)
