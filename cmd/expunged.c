@@ -237,10 +237,10 @@ expunged_reclaim(struct store *st, uint64_t *freed, struct err *err)
 {
 	struct store_compact c = {.share = 0};
 	struct journal_compacted done;
-	int r;
+	int r = store_roll(st);
 
 	*freed = 0;
-	while ((r = store_compact(st, &c, &done)) == RC_OK)
+	while (r == RC_OK && (r = store_compact(st, &c, &done)) == RC_OK)
 		*freed +=
 		    done.before > done.after ? done.before - done.after : 0;
 	if (r == RC_NOTFOUND)

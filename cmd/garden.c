@@ -22,6 +22,7 @@
 #define BYTES_A_MS   8192 /* 8 MB a second */
 #define LOOK_S	     30	  /* how full the disk is */
 #define LEAST_MS     (3600 * 1000ll)
+#define LEAST_BYTES  (64u << 10)
 #define REST_EACH_MS 8
 
 struct job {
@@ -40,7 +41,7 @@ struct garden {
 	pthread_cond_t wake;
 	bool started, stop;
 	_Atomic int64_t retention_ms;
-	int64_t shrunk_ms; /* what of that was said to be left */
+	int64_t shrunk_ms; /* what is left of that, 0: all */
 	struct job *jobs;  /* to be done, then to be answered */
 	unsigned open;	   /* in the loop's thread: not answered yet */
 	unsigned posted;   /* on their way to the loop */
@@ -70,16 +71,22 @@ rest(struct garden *g, uint64_t ms)
 	pthread_mutex_unlock(&g->mu);
 }
 
-static void
+/* Whoever asks for something comes first, but does not undo what is done. */
+static bool
 throttle(void *arg, uint64_t bytes)
 {
 	struct garden *g = arg;
+	bool stop;
 
 	g->owed += bytes;
 	if (g->owed < BYTES_A_MS * REST_EACH_MS)
-		return;
+		return true;
 	rest(g, g->owed / BYTES_A_MS);
 	g->owed = 0;
+	pthread_mutex_lock(&g->mu);
+	stop = g->stop;
+	pthread_mutex_unlock(&g->mu);
+	return !stop;
 }
 
 /* ---- the past ---- */
@@ -166,53 +173,85 @@ next(struct garden *g, struct job **out)
 	return go_on;
 }
 
+/* Gets how many bytes came free. */
 static int
-compact(struct garden *g, const struct store_compact *c)
+compact(struct garden *g, const struct store_compact *c, uint64_t *freed)
 {
 	struct journal_compacted done;
 	int r = store_compact(g->store, c, &done);
 
-	if (r != RC_OK && r != RC_NOTFOUND)
+	*freed = done.before > done.after ? done.before - done.after : 0;
+	if (r != RC_OK && r != RC_NOTFOUND && r != RC_TEMP)
 		mlog(LOG_WARN, "store.compact", "rc=%s", rc_name(r));
 	return r;
 }
 
+/* Soon again, if that was worth it. */
+static int64_t
+now_and_then(struct garden *g)
+{
+	const struct store_compact c = {.share = SHARE,
+	    .min_bytes = WORTH_BYTES,
+	    .pause = throttle,
+	    .arg = g};
+	uint64_t freed;
+
+	return compact(g, &c, &freed) == RC_OK && freed >= WORTH_BYTES / 2
+		   ? 1000
+		   : EVERY_S * 1000;
+}
+
+static bool
+not_stopped(void *arg, uint64_t bytes)
+{
+	struct garden *g = arg;
+	bool stop;
+
+	(void)bytes;
+	pthread_mutex_lock(&g->mu);
+	stop = g->stop;
+	pthread_mutex_unlock(&g->mu);
+	return !stop;
+}
+
 /*
- * The disk is nearly full.  What is no longer wanted goes at once; if that is
- * not enough, expunged mail is kept for less and less long: better that than
- * to refuse mail.
+ * The disk is nearly full.  What is no longer wanted goes at once, as far as
+ * that frees more than it takes; if the disk is still full at the next look,
+ * expunged mail is kept for half as long, and so on: better that than to
+ * refuse mail.
  */
 static void
 give_room(struct garden *g)
 {
-	struct store_compact c = {.retention_ms = 0};
-	int64_t ms = g->retention_ms;
+	struct store_compact c = {.share = 1,
+	    .min_bytes = LEAST_BYTES,
+	    .pause = not_stopped,
+	    .arg = g};
+	uint64_t freed;
 
-	if (!store_is_pressed(g->store) || g->shrunk_ms > ms)
-		g->shrunk_ms = ms;
-	for (; ms >= LEAST_MS && store_is_pressed(g->store); ms /= 2) {
-		if (ms < g->retention_ms)
-			c.retention_ms = ms;
-		if (ms < g->shrunk_ms) {
-			g->shrunk_ms = ms;
-			mlog(LOG_WARN, "store.retention_shrunk",
-			    "hours=%lld text=\"the disk is nearly full: what "
-			    "was expunged before cannot be brought back; make "
-			    "room\"",
-			    (long long)(ms / LEAST_MS));
-		}
-		while (store_is_pressed(g->store) && compact(g, &c) == RC_OK)
-			;
+	if (!store_is_pressed(g->store)) {
+		g->shrunk_ms = 0;
+		return;
 	}
+	if (g->shrunk_ms > 0) {
+		c.retention_ms = g->shrunk_ms;
+		mlog(LOG_WARN, "store.retention_shrunk",
+		    "hours=%lld text=\"the disk is nearly full: what was "
+		    "expunged before cannot be brought back; make room\"",
+		    (long long)(g->shrunk_ms / LEAST_MS));
+	}
+	while (store_is_pressed(g->store) && compact(g, &c, &freed) == RC_OK &&
+	       freed > 0)
+		;
+	if (g->shrunk_ms == 0)
+		g->shrunk_ms = g->retention_ms / 2;
+	else if (g->shrunk_ms / 2 >= LEAST_MS)
+		g->shrunk_ms /= 2;
 }
 
 static void *
 garden_main(void *arg)
 {
-	const struct store_compact now_and_then = {.share = SHARE,
-	    .min_bytes = WORTH_BYTES,
-	    .pause = throttle,
-	    .arg = arg};
 	struct garden *g = arg;
 	int64_t due = clk_mono() + FIRST_S * 1000, look = due;
 	struct job *j;
@@ -227,10 +266,7 @@ garden_main(void *arg)
 			pthread_mutex_unlock(&g->mu);
 			ev_post(g->loop, on_done, j);
 		} else if (now >= due) {
-			due =
-			    now +
-			    (compact(g, &now_and_then) == RC_OK ? 1 : EVERY_S) *
-				1000;
+			due = now + now_and_then(g);
 		} else if (now >= look) {
 			give_room(g);
 			look = now + LOOK_S * 1000;

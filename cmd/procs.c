@@ -587,6 +587,30 @@ procs_pass_control(struct super *s, enum role role, int fd)
 
 /* ---- all of them ---- */
 
+bool
+procs_land(struct super *s, uint64_t ms)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (role_info[p->role].listener)
+			line_free(&p->control);
+		else if (p->role == ROLE_MX)
+			drain(p, ms);
+	return procs_landing(s);
+}
+
+bool
+procs_landing(const struct super *s)
+{
+	const struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->role == ROLE_MX && p->pid > 0)
+			return true;
+	return false;
+}
+
 void
 procs_stop_all(struct super *s)
 {

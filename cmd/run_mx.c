@@ -74,7 +74,17 @@ on_conf(struct child *c)
 	}
 }
 
-static const struct child_ops ops = {.line = on_line, .conf = on_conf};
+/* The house stops: what a host is about to take must not come once more. */
+static void
+on_drain(struct child *c, int64_t ms)
+{
+	struct state *st = c->arg;
+
+	mx_service_stop(st->mx, ms, child_stop_soon, c);
+}
+
+static const struct child_ops ops = {
+    .line = on_line, .conf = on_conf, .drain = on_drain};
 
 static struct conf *
 conf_now(void *arg)

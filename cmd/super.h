@@ -100,6 +100,7 @@ struct super {
 	struct proc *procs;
 	struct schedule *schedule; /* of backups */
 	bool stopping;
+	struct ev_timer *landing; /* stopping: mx ends first */
 	uint64_t cert_stamp;
 	uint64_t cert_told; /* the stamp that the log has complained of */
 	/* The last pair that fitted, sealed: whoever starts while the files
@@ -142,6 +143,11 @@ void procs_send_conf(struct super *s);
 void procs_stop_removed(struct super *s);
 /* Passes a connection of the command line on, unread; takes fd. */
 void procs_pass_control(struct super *s, enum role role, int fd);
+/* Nothing comes in any more, and mx, if there is one, ends what it has begun,
+ * in so many ms; false: there is nobody to wait for. */
+bool procs_land(struct super *s, uint64_t ms);
+/* mx has not ended yet. */
+bool procs_landing(const struct super *s);
 /* EOF for all: they flush and leave. */
 void procs_stop_all(struct super *s);
 void procs_kill_all(struct super *s);

@@ -25,6 +25,8 @@
 #include "cmd/super.h"
 
 #define CERT_POLL_MS 2000
+#define LAND_MS	     4000 /* mail that a host is about to take */
+#define LAND_MORE_MS 500
 #define STOP_MS	     5000
 
 /* A text as a sealed memory file, for the children. */
@@ -150,6 +152,11 @@ reload(struct super *s, struct err *err)
 static void
 reload_and_log(struct super *s, struct err *err)
 {
+	/* mx may be landing still: nobody new comes. */
+	if (s->stopping) {
+		(void)err_set(err, RC_TEMP, "the server is stopping");
+		return;
+	}
 	notify_reloading();
 	if (reload(s, err) != RC_OK)
 		mlog(LOG_ERROR, "reload.refused",
@@ -408,6 +415,27 @@ on_stop_late(void *arg)
 }
 
 static void
+stop_rest(struct super *s)
+{
+	ev_timer_del(&s->landing);
+	procs_stop_all(s);
+	(void)ev_timer_add(s->loop, STOP_MS, on_stop_late, s);
+	if (procs_running(s) == 0)
+		ev_stop(s->loop);
+}
+
+static void
+on_land_late(void *arg)
+{
+	struct super *s = arg;
+
+	s->landing = NULL;
+	stop_rest(s);
+}
+
+/* mx first, as long as the queue can note what came of its mail: else a host
+ * would get once more what it has just taken. */
+static void
 begin_stop(struct super *s)
 {
 	if (s->stopping)
@@ -415,10 +443,11 @@ begin_stop(struct super *s)
 	s->stopping = true;
 	mlog(LOG_INFO, "stop", "processes=%u", procs_running(s));
 	notify("STOPPING=1");
-	procs_stop_all(s);
-	(void)ev_timer_add(s->loop, STOP_MS, on_stop_late, s);
-	if (procs_running(s) == 0)
-		ev_stop(s->loop);
+	if (procs_land(s, LAND_MS))
+		s->landing = ev_timer_add(
+		    s->loop, LAND_MS + LAND_MORE_MS, on_land_late, s);
+	else
+		stop_rest(s);
 }
 
 static void
@@ -430,7 +459,9 @@ reap(struct super *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!schedule_reap(s->schedule, pid, status))
 			procs_reap(s, pid, status);
-	if (s->stopping && procs_running(s) == 0)
+	if (s->landing != NULL && !procs_landing(s))
+		stop_rest(s);
+	else if (s->stopping && procs_running(s) == 0)
 		ev_stop(s->loop);
 }
 
@@ -569,6 +600,7 @@ release(struct super *s, int *lock)
 	ev_del(&s->queue_ev);
 	ev_del(&s->keeper_ev);
 	ev_timer_del(&s->log_timer);
+	ev_timer_del(&s->landing);
 	ev_del(&s->log_ev);
 	ev_del(&s->signal_ev);
 	io_close(&s->reload_fd);

@@ -8,6 +8,7 @@ fault (crash points), tsan (races), fuzz (a few seconds each), dialogue, system.
 Every test prints PASS, FAIL or SKIP with its name as soon as it is known.
 """
 import argparse
+import concurrent.futures
 import glob
 import json
 import os
@@ -197,9 +198,23 @@ def step_style(res, args):
 
 # ---- unit and fault ----
 
+SLOW = ("fault-crash", "unit-store", "unit-auth")
+
+
 def unit_tests(folder):
     code, out = run(["meson", "introspect", "--tests", folder])
     return json.loads(out) if code == 0 else []
+
+
+def side_by_side(tests, env):
+    """Runs as many at a time as there are processors: (test, (exit code, output)) as they end."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Those that take longest first.
+        slow = sorted(tests, key=lambda t: t["name"] not in SLOW)
+        done = {pool.submit(run, t["cmd"], timeout=900, env=dict(env, **t.get("env", {}))): t
+                for t in slow}
+        for f in concurrent.futures.as_completed(done):
+            yield done[f], f.result()
 
 
 def run_unit(res, folder, label, env=None, skip=()):
@@ -208,12 +223,9 @@ def run_unit(res, folder, label, env=None, skip=()):
     res.check(ok, f"build{label}", tail(out))
     if not ok:
         return
-    for t in unit_tests(folder):
+    tests = [t for t in unit_tests(folder) if not any(s in t["suite"][0] for s in skip)]
+    for t, (code, out) in side_by_side(tests, dict(os.environ, **(env or {}))):
         name = t["name"] + label
-        if any(s in t["suite"][0] for s in skip):
-            continue
-        e = dict(os.environ, **t.get("env", {}), **(env or {}))
-        code, out = run(t["cmd"], timeout=900, env=e)
         m = re.search(r"\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", out)
         if m and code == 0:
             n = int(m.group(1))
@@ -255,8 +267,7 @@ def step_tsan(res, args):
         return
     # Check forks for each test; the child's code becomes an error of that test.
     env = dict(os.environ, TSAN_OPTIONS="halt_on_error=1:exitcode=66")
-    for t in tests:
-        code, out = run(t["cmd"], timeout=300, env=dict(env, **t.get("env", {})))
+    for t, (code, out) in side_by_side(tests, env):
         res.check(code == 0 and "WARNING: ThreadSanitizer" not in out, t["name"] + "-tsan",
                   tail(out, 40))
 
@@ -305,15 +316,14 @@ def step_fuzz(res, args):
         os.unlink(archive)
     code, out = run(["ar", "rcs", archive, *objects])
     res.check(code == 0, "fuzz-build", tail(out))
-    for src in sorted(glob.glob(os.path.join(TOP, "test/fuzz/fuzz_*.c"))):
+    def fuzz(src):
         name = os.path.basename(src)[:-2]
         exe = os.path.join(out_dir, name)
         code, out = run([cc, *flags[:-2], "-fsanitize=fuzzer,address,undefined",
                          "-fno-sanitize-recover=all", src, archive, "-o", exe, "-lssl",
                          "-lcrypto", "-lsodium", "-lyaml", "-lpthread"])
         if code:
-            res.check(False, name, tail(out))
-            continue
+            return name, code, tail(out)
         corpus = tempfile.mkdtemp(prefix="fuzz.")
         seeds = os.path.join(TOP, "test/data/fuzz", name[5:])
         words = os.path.join(TOP, "test/fuzz", name[5:] + ".dict")
@@ -323,8 +333,13 @@ def step_fuzz(res, args):
                          "-detect_leaks=0", "-print_final_stats=0",
                          *([f"-dict={words}"] if os.path.exists(words) else []),
                          f"-artifact_prefix={out_dir}/{name}-"], timeout=seconds + 60)
-        res.check(code == 0, name, tail(out, 40))
         shutil.rmtree(corpus, ignore_errors=True)
+        return name, code, tail(out, 40)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, code, text in pool.map(fuzz, sorted(glob.glob(
+                os.path.join(TOP, "test/fuzz/fuzz_*.c")))):
+            res.check(code == 0, name, text)
 
 
 # ---- dialogues and systems ----

@@ -130,22 +130,24 @@ choose(struct compaction *x)
 	struct journal *j = x->j;
 	uint64_t room = room_for(x);
 	struct candidate *k;
-	size_t n = 0, at = 0;
+	size_t n = 0, at = 0, closed;
 	int r = RC_OK;
 
 	pthread_mutex_lock(&j->index);
-	k = xcalloc(j->nseg + 1, sizeof *k);
-	for (; n + 1 < j->nseg && r == RC_OK; n++) {
+	/* More may be closed meanwhile; they come behind these. */
+	closed = j->nseg > 0 ? j->nseg - 1 : 0;
+	k = xcalloc(closed + 1, sizeof *k);
+	for (; n < closed && r == RC_OK; n++) {
 		struct segment *s = j->seg[n];
 		struct survey v = {.c = x->c, .j = j, .s = s};
 
-		if (s == j->active)
+		if (s->max_seq > x->c->upto)
 			break;
 		r = segment_index(j, s);
 		if (r == RC_OK)
 			toc_each(&s->toc, survey_entry, &v);
-		k[n].good = worth_it(x, &v, &k[n].dead) &&
-			    (!x->c->last || n + 2 == j->nseg);
+		k[n].good = worth_it(x, &v, &k[n].dead) && !s->spoiled &&
+			    (!x->c->last || n + 1 == closed);
 		k[n].kept = v.kept;
 		/* Readers come in between. */
 		pthread_mutex_unlock(&j->index);
@@ -171,11 +173,11 @@ choose(struct compaction *x)
 
 /* ---- writing ---- */
 
-static void
+static int
 rest(struct compaction *x, uint64_t bytes)
 {
-	if (x->c->pause != NULL)
-		x->c->pause(x->c->arg, bytes);
+	return x->c->pause == NULL || x->c->pause(x->c->arg, bytes) ? RC_OK
+								    : RC_TEMP;
 }
 
 static int
@@ -191,8 +193,7 @@ put_out(struct compaction *x)
 		r = RC_NOSPACE;
 	x->off += n;
 	buf_reset(&x->buf);
-	rest(x, n);
-	return r;
+	return r == RC_OK ? rest(x, n) : r;
 }
 
 static int
@@ -291,19 +292,21 @@ copy_segment(struct compaction *x, struct segment *s)
 			r = RC_DAMAGED;
 			break;
 		}
-		rest(x, rec_bytes(a.h.len));
+		r = rest(x, rec_bytes(a.h.len));
 		if (!(a.h.flags & JOURNAL_NAMED) || a.h.seq > s->max_seq)
 			continue;
 		if (x->c->keep(x->c->arg, a.h.seq))
 			copied(x, s, &a);
 		else
 			dropped(x, &a);
-		if (x->buf.n >= WRITE_BYTES)
+		if (r == RC_OK && x->buf.n >= WRITE_BYTES)
 			r = put_out(x);
 	}
 	if (r == RC_OK && a.gap > 0)
 		r = RC_DAMAGED;
 	scan_fini(&sc);
+	if (r == RC_DAMAGED)
+		s->spoiled = true;
 	return r;
 }
 
@@ -470,8 +473,8 @@ take_place(struct compaction *x, const char *temp)
 	return r;
 }
 
-int
-journal_compact(struct journal *j, const struct journal_compaction *c,
+static int
+compact_once(struct journal *j, const struct journal_compaction *c,
     struct journal_compacted *out)
 {
 	struct compaction x = {.j = j, .c = c, .sum = out, .fd = -1};
@@ -514,5 +517,18 @@ out:
 	free(x.run);
 	buf_fini(&x.snapshot);
 	buf_fini(&x.buf);
+	return r;
+}
+
+int
+journal_compact(struct journal *j, const struct journal_compaction *c,
+    struct journal_compacted *out)
+{
+	int r;
+
+	/* What cannot be read does not keep the others from it. */
+	do
+		r = compact_once(j, c, out);
+	while (r == RC_DAMAGED);
 	return r;
 }

@@ -104,12 +104,22 @@ real_size(const struct journal_io *io, int fd, uint64_t *out)
 static int
 real_allocate(const struct journal_io *io, int fd, uint64_t off, uint64_t n)
 {
+	struct stat st;
+	int e;
+
 	(void)io;
 	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)n) == 0)
 		return 0;
 	/* Only a full disk is news; the rest is a file system or a sandbox
 	 * that does not know how. */
-	return errno == ENOSPC || errno == EDQUOT ? -1 : 0;
+	if (errno != ENOSPC && errno != EDQUOT)
+		return 0;
+	/* ext4 keeps what it has found until then: the last of the disk. */
+	e = errno;
+	if (fstat(fd, &st) == 0)
+		(void)!ftruncate(fd, st.st_size);
+	errno = e;
+	return -1;
 }
 
 static int

@@ -35,7 +35,8 @@ struct journal_io {
 	int (*dirsync)(const struct journal_io *io, int dirfd);
 	int (*size)(const struct journal_io *io, int fd, uint64_t *out);
 	/* Makes sure that writes into this range find room; the file's size
-	 * does not change.  A file system that cannot: success. */
+	 * does not change.  A file system that cannot: success.  Without
+	 * room, all that lay behind the file's end is given back. */
 	int (*allocate)(
 	    const struct journal_io *io, int fd, uint64_t off, uint64_t n);
 	int (*rename)(const struct journal_io *io, int dirfd, const char *from,

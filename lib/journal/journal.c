@@ -343,8 +343,10 @@ zeros_ahead(struct journal *j, struct segment *s, struct batch *b)
 static bool
 allocate(struct journal *j, struct segment *s, uint64_t upto)
 {
-	if (j->io->allocate(j->io, s->fd, s->end, upto - s->end) != 0)
+	if (j->io->allocate(j->io, s->fd, s->end, upto - s->end) != 0) {
+		s->allocated = s->end;
 		return false;
+	}
 	s->allocated = upto;
 	return true;
 }

@@ -226,9 +226,10 @@ struct journal_compaction {
 	 * with locks held. */
 	bool (*keep)(void *arg, uint64_t seq);
 	/* After every few bytes that were read or written: a place to wait.
-	 * May be NULL. */
-	void (*pause)(void *arg, uint64_t bytes);
+	 * false: give up.  May be NULL. */
+	bool (*pause)(void *arg, uint64_t bytes);
 	void *arg;
+	uint64_t upto; /* segments with later records are left alone */
 	/* Segments count of which so many per cent are dead, 0: of which
 	 * anything is no longer wanted; and so many bytes must come free. */
 	unsigned share;
@@ -245,8 +246,8 @@ struct journal_compacted {
 /*
  * Rewrites one row of closed segments without what is no longer wanted, in the
  * caller's thread and beside everything else; one call at a time.  RC_NOTFOUND:
- * nothing is worth it.  RC_DAMAGED: something in them cannot be read, and they
- * stay as they are.  RC_NOSPACE, RC_IO.
+ * nothing is worth it.  RC_TEMP: pause said so.  Segments in which something
+ * cannot be read stay as they are.  RC_NOSPACE, RC_IO.
  */
 int journal_compact(struct journal *j, const struct journal_compaction *c,
     struct journal_compacted *out) RC_USE_RESULT;

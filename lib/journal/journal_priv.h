@@ -33,6 +33,7 @@ struct segment {
 	int fd;		    /* -1: closed meanwhile */
 	unsigned users;
 	bool dropped; /* off the table; freed by its last user */
+	bool spoiled; /* a compaction could not read all of it */
 	struct toc toc;
 	uint64_t scan_to; /* toc: what this process did not write itself */
 };

@@ -434,32 +434,78 @@ snapshot_walk(struct replay *p, struct segment *s, uint64_t *seq, bool hand)
 	return r;
 }
 
-/* Hands out the highest snapshot that is whole and behind p->from. */
+/* For which number it stands; its first piece says so. */
 static int
-snapshot_replay(struct replay *p, uint64_t *found)
+snapshot_peek(struct replay *p, struct segment *s, uint64_t *seq)
+{
+	struct scanned x;
+	struct scan sc;
+	int r = segment_open(p->j, s);
+
+	if (r != RC_OK)
+		return r;
+	scan_init(&sc, p->j->io, s->fd, s->h.key, SEG_HEADER, s->end);
+	if (scan_next(&sc, &x) != RC_OK || !x.ok || x.gap > 0 ||
+	    x.h.type != JOURNAL_TYPE_SNAPSHOT || x.payload.n < SNAPSHOT_HEAD)
+		r = RC_DAMAGED;
+	else
+		*seq = be_get64(x.payload.p);
+	scan_fini(&sc);
+	return r;
+}
+
+static void
+snapshot_damaged(struct replay *p, struct segment *s)
+{
+	damaged(p, s, SEG_HEADER, 0);
+	if (p->report->damaged_seq < s->h.prev_seq)
+		p->report->damaged_seq = s->h.prev_seq;
+}
+
+/* The one with the highest number between two; NULL: none.  Those that cannot
+ * be read are named, once. */
+static struct segment *
+snapshot_best(
+    struct replay *p, uint64_t from, uint64_t below, bool first, uint64_t *top)
 {
 	struct segment *best = NULL;
-	uint64_t seq, top = p->from;
+	uint64_t seq;
 
-	*found = 0;
+	*top = from;
 	for (size_t i = 0; i < p->j->nseg; i++) {
 		struct segment *s = p->j->seg[i];
 
 		if (!s->h.compacted)
 			continue;
-		if (snapshot_walk(p, s, &seq, false) != RC_OK) {
-			damaged(p, s, SEG_HEADER, 0);
-			if (p->report->damaged_seq < s->h.prev_seq)
-				p->report->damaged_seq = s->h.prev_seq;
-		} else if (seq > top) {
+		if (snapshot_peek(p, s, &seq) != RC_OK) {
+			if (first)
+				snapshot_damaged(p, s);
+		} else if (seq > *top && seq < below) {
 			best = s;
-			top = seq;
+			*top = seq;
 		}
 	}
-	if (best == NULL)
-		return RC_OK;
-	*found = top;
-	return snapshot_walk(p, best, &seq, true);
+	return best;
+}
+
+/* Hands out the highest snapshot that is whole and behind p->from. */
+static int
+snapshot_replay(struct replay *p, uint64_t *found)
+{
+	uint64_t below = UINT64_MAX, top, seq;
+	struct segment *s;
+
+	*found = 0;
+	while ((s = snapshot_best(
+		    p, p->from, below, below == UINT64_MAX, &top)) != NULL) {
+		if (snapshot_walk(p, s, &seq, false) == RC_OK) {
+			*found = top;
+			return snapshot_walk(p, s, &seq, true);
+		}
+		snapshot_damaged(p, s);
+		below = top;
+	}
+	return RC_OK;
 }
 
 /* The snapshot was flushed after all that it stands for: where the journal

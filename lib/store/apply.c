@@ -76,6 +76,7 @@ struct removal {
 	uint64_t seq;
 	int64_t at;
 	const struct view *by;
+	bool moved;
 };
 
 static void
@@ -99,11 +100,26 @@ remove_uids(struct store *st, struct mailbox *mb, const struct rangeset *uids,
 	if (sabotaged(SABOTAGE_REUSE_UID) && n > 0 &&
 	    gone[n - 1].uid + 1 == mb->uidnext)
 		mb->uidnext = gone[n - 1].uid;
-	graves_add(st, mb->id, gone, n, why->at, why->seq);
+	graves_add(st, gone, n,
+	    &(struct burial){mb->id, why->at, why->seq, why->moved});
 	vanished_add(mb, gone, n, why->seq);
 	version_removed(mb, &gone, n);
 	touch(mb, why->seq);
 	views_dirty(mb, why->by, why->seq);
+}
+
+/* The bytes stay: a MOVE, not a REPLACE. */
+static bool
+only_moves(struct mailbox *source, const struct change *c)
+{
+	size_t i = c->source_uids.n > 0
+		       ? table_from(&source->t, c->source_uids.r[0].lo)
+		       : SIZE_MAX;
+
+	for (size_t k = 0; i < table_count(&source->t) && k < c->nmsg; k++)
+		if (c->msg[k].body == table_at(&source->t, i)->body)
+			return true;
+	return false;
 }
 
 static void
@@ -130,6 +146,7 @@ apply_added(struct store *st, const struct change *c, uint64_t seq,
 			count_in(mb, m);
 		}
 		mb->uidnext = c->msg[c->nmsg - 1].uid + 1;
+		graves_look_again(st, c->msg + first, n);
 		version_added(mb, c->msg + first, n);
 		touch(mb, seq);
 		views_dirty(mb, NULL, seq);
@@ -146,7 +163,7 @@ apply_added(struct store *st, const struct change *c, uint64_t seq,
 	source = mailbox_by_id(st, c->source);
 	if (source != NULL)
 		remove_uids(st, source, &c->source_uids,
-		    &(struct removal){seq, time_ms, by});
+		    &(struct removal){seq, time_ms, by, only_moves(source, c)});
 }
 
 static void
@@ -205,8 +222,8 @@ apply_expunged(struct store *st, const struct change *c, uint64_t seq,
 	struct mailbox *mb = mailbox_by_id(st, c->mailbox);
 
 	if (mb != NULL)
-		remove_uids(
-		    st, mb, &c->uids, &(struct removal){seq, time_ms, by});
+		remove_uids(st, mb, &c->uids,
+		    &(struct removal){seq, time_ms, by, false});
 }
 
 static void
@@ -260,7 +277,8 @@ apply_deleted(
 		return;
 	name = xstrdup(mb->name);
 	for (size_t i = 0; i < table_count(&mb->t); i++)
-		graves_add(st, mb->id, table_at(&mb->t, i), 1, time_ms, seq);
+		graves_add(st, table_at(&mb->t, i), 1,
+		    &(struct burial){mb->id, time_ms, seq, false});
 	gone_name_set(st, mb->id, sv_str(name));
 	mailbox_detach(st, mb, seq);
 	if (c->keep_name) {

@@ -132,6 +132,7 @@ graves_encode(const struct store *st, struct buf *out)
 	for (size_t i = 0; i < st->ngrave; i++) {
 		wire_put(out, st->grave[i].mailbox);
 		wire_put(out, st->grave[i].number);
+		wire_put(out, st->grave[i].moved);
 		wire_put(out, wire_zigzag(st->grave[i].at));
 		msg_put(out, &st->grave[i].m);
 	}
@@ -358,6 +359,7 @@ graves_decode(struct store *st, struct wire *w)
 
 	for (uint64_t i = 0; i < n && !w->bad; i++) {
 		uint32_t mailbox = wire_get32(w), number = wire_get32(w);
+		bool moved = wire_get(w) != 0;
 		int64_t when = wire_gets(w);
 		struct sv raw = wire_bytes(w, MSG_BYTES);
 		struct msg m;
@@ -367,7 +369,8 @@ graves_decode(struct store *st, struct wire *w)
 		msg_get(raw.p, &m);
 		if (sabotaged(SABOTAGE_FORGET_GRAVES))
 			continue;
-		graves_add(st, mailbox, &m, 1, when, m.modseq);
+		graves_add(st, &m, 1,
+		    &(struct burial){mailbox, when, m.modseq, moved});
 		st->grave[st->ngrave - 1].number = number;
 	}
 	st->last_grave = last;
@@ -414,6 +417,7 @@ meta_decode(struct store *st, struct sv meta, const struct tables *t)
 	n = wire_get(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++)
 		bodies_add(&st->purged, wire_get(&w));
+	bodies_sort(&st->purged);
 	n = wire_get(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++) {
 		struct sv name = wire_name(&w);

@@ -10,9 +10,9 @@
 struct compacting {
 	struct store *st;
 	const struct store_compact *c;
-	struct bodies wanted;
-	struct bodies purged;
-	uint64_t lost;
+	struct bodies wanted, purged;
+	uint64_t upto, lost;
+	int64_t cut;
 };
 
 static bool
@@ -20,23 +20,24 @@ keep(void *arg, uint64_t seq)
 {
 	const struct compacting *x = arg;
 
+	if (seq > x->upto || bodies_has(&x->wanted, seq))
+		return true;
 	/* What a loss has left without a mailbox is for fsck to bring back. */
-	return (seq <= x->lost && !bodies_has(&x->purged, seq)) ||
-	       bodies_has(&x->wanted, seq);
+	return seq <= x->lost && !bodies_has(&x->purged, seq);
 }
 
-static void
+static bool
 rest(void *arg, uint64_t bytes)
 {
 	const struct compacting *x = arg;
 
-	if (x->c->pause != NULL)
-		x->c->pause(x->c->arg, bytes);
+	return x->c->pause == NULL || x->c->pause(x->c->arg, bytes);
 }
 
 /*
  * Later than the list of what is wanted, and right all the same: what stands
- * in closed segments and is in a mailbox now was in one or in a grave then.
+ * in segments that were closed then and is in a mailbox now was in one or in a
+ * grave then, and graves behind the cut cannot be brought back meanwhile.
  */
 static void
 snapshot(void *arg, struct buf *out, uint64_t *seq)
@@ -44,16 +45,35 @@ snapshot(void *arg, struct buf *out, uint64_t *seq)
 	struct compacting *x = arg;
 
 	store_lock(x->st);
+	graves_expire(x->st, x->cut);
 	snapshot_encode(x->st, out);
 	*seq = journal_next(x->st->j) - 1;
 	store_unlock(x->st);
 }
 
+/* A bit more than snapshot_encode will make. */
+static uint64_t
+snapshot_size(const struct store *st)
+{
+	uint64_t n = 4096 + st->ngrave * (sizeof(struct grave) + 16) +
+		     st->purged.n * 10 + st->deliveries.n * 48 +
+		     (st->ngone + st->nsubscribed + st->nkeyword) * 100;
+
+	for (size_t i = 0; i < st->nmailbox; i++) {
+		const struct mailbox *mb = st->by_id[i];
+
+		n += table_count(&mb->t) * sizeof(struct msg) +
+		     mb->nvanished * 20 + 200;
+	}
+	return n;
+}
+
 /* Takes the one place; under the lock. */
 static int
-begin(struct compacting *x, uint64_t *messages)
+begin(struct compacting *x, uint64_t *snapshot_bytes)
 {
 	struct store *st = x->st;
+	int64_t sooner = clk_now() - x->c->retention_ms;
 	int r = store_check_writable(st, NULL);
 
 	if (r == RC_OK && st->compacting)
@@ -61,17 +81,20 @@ begin(struct compacting *x, uint64_t *messages)
 	if (r != RC_OK)
 		return r;
 	st->compacting = true;
-	graves_expire(st,
-	    x->c->retention_ms > 0 && x->c->retention_ms < st->opts.retention_ms
-		? x->c->retention_ms
-		: st->opts.retention_ms);
+	x->upto = journal_next(st->j) - 1;
+	x->cut = graves_cut(st);
+	if (x->c->retention_ms > 0 && sooner > x->cut)
+		x->cut = sooner;
+	st->grave_cut = x->cut;
+	st->shown_at = 0;
 	bodies_live(st, &x->wanted);
-	*messages = x->wanted.n;
 	for (size_t i = 0; i < st->ngrave; i++)
-		bodies_add(&x->wanted, st->grave[i].m.body);
+		if (st->grave[i].at > x->cut)
+			bodies_add(&x->wanted, st->grave[i].m.body);
 	for (size_t i = 0; i < st->purged.n; i++)
 		bodies_add(&x->purged, st->purged.v[i]);
 	x->lost = st->lost_seq;
+	*snapshot_bytes = snapshot_size(st);
 	return RC_OK;
 }
 
@@ -88,18 +111,17 @@ compact(struct store *st, const struct store_compact *c, bool last,
 	    .min_bytes = c->min_bytes,
 	    .all = c->all,
 	    .last = last};
-	uint64_t messages;
 	int r;
 
 	memset(out, 0, sizeof *out);
 	store_lock(st);
-	r = begin(&x, &messages);
+	r = begin(&x, &jc.snapshot_bytes);
 	store_unlock(st);
 	if (r != RC_OK)
 		goto out;
 	bodies_sort(&x.wanted);
 	bodies_sort(&x.purged);
-	jc.snapshot_bytes = messages * sizeof(struct msg);
+	jc.upto = x.upto;
 	r = journal_compact(st->j, &jc, out);
 	if (r == RC_OK)
 		mlog(LOG_INFO, "store.compacted",
@@ -110,6 +132,8 @@ compact(struct store *st, const struct store_compact *c, bool last,
 		    (unsigned long long)out->dropped);
 	store_lock(st);
 	st->compacting = false;
+	st->grave_cut = 0;
+	st->shown_at = 0;
 	store_unlock(st);
 	/* The one of before may stand for a place that is no more. */
 	if (r == RC_OK)
@@ -133,26 +157,43 @@ store_compact(struct store *st, const struct store_compact *c,
 	return compact(st, c, false, out);
 }
 
+/* Nothing is purged, but the segment in use ends before or with this batch. */
+static int
+roll_once(struct store *st)
+{
+	struct commit_set cs;
+	uint64_t need = 0;
+	int r;
+
+	commit_init(&cs);
+	store_lock(st);
+	r = store_check_writable(st, NULL);
+	if (r == RC_OK) {
+		(void)commit_change(&cs, CHANGE_PURGED);
+		journal_roll(st->j);
+		commit_run(st, &cs, NULL, &need);
+	}
+	store_unlock(st);
+	commit_fini(&cs);
+	return r == RC_OK ? store_flush(st, need) : r;
+}
+
+int
+store_roll(struct store *st)
+{
+	int r = roll_once(st);
+
+	/* The first may have joined a batch that others had begun. */
+	return r == RC_OK ? roll_once(st) : r;
+}
+
 int
 store_settle(struct store *st, struct err *err)
 {
 	const struct store_compact c = {.all = true};
 	struct journal_compacted done;
-	struct commit_set cs;
-	uint64_t need = 0;
-	int r = journal_flush(st->j, UINT64_MAX);
+	int r = store_roll(st);
 
-	commit_init(&cs);
-	if (r == RC_OK) {
-		store_lock(st);
-		/* Nothing is purged, but the segment in use is closed. */
-		(void)commit_change(&cs, CHANGE_PURGED);
-		journal_roll(st->j);
-		commit_run(st, &cs, NULL, &need);
-		store_unlock(st);
-		r = store_flush(st, need);
-	}
-	commit_fini(&cs);
 	if (r == RC_OK)
 		r = compact(st, &c, true, &done);
 	return r == RC_OK ? r

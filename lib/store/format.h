@@ -190,8 +190,8 @@
  *      slots, the keyword id of each; the MODSEQ up to which it does not know
  *      all that vanished, how many rows of UIDs vanished, each as MODSEQ,
  *      first and last UID;
- *    last grave number; how many graves: mailbox, number, time (ms, s),
- *      48 bytes of message;
+ *    last grave number; how many graves: mailbox, number, whether it was only
+ *      moved (0 or 1), time (ms, s), 48 bytes of message;
  *    how many names of mailboxes that are gone: id, name.
  *
  * A message in 48 bytes: 8 MODSEQ, 8 record of its bytes, 8 keyword bits,

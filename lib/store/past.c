@@ -77,30 +77,40 @@ mark_all_live(struct store *st, struct shown *s, size_t n)
 	free(filter);
 }
 
-/*
- * For each grave, whether it is shown: the last of its bytes, which are in no
- * mailbox, and its retention not over.  To be freed.
- */
-static bool *
-graves_shown(struct store *st)
-{
-	int64_t after = clk_now() - st->opts.retention_ms;
-	struct shown *s = xcalloc(st->ngrave + 1, sizeof *s);
-	bool *out = xcalloc(st->ngrave + 1, sizeof *out);
-	size_t n = st->ngrave;
+#define SHOWN_MS 60000 /* as long as that may be late for the retention */
 
-	for (size_t i = 0; i < n; i++)
-		s[i] = (struct shown){st->grave[i].m.body, i, false};
+static void
+find_shown(struct store *st, int64_t cut)
+{
+	struct shown *s = xcalloc(st->ngrave + 1, sizeof *s);
+	size_t n = 0;
+
+	free(st->shown);
+	st->shown = xcalloc(st->ngrave + 1, sizeof *st->shown);
+	for (size_t i = 0; i < st->ngrave; i++)
+		s[n++] = (struct shown){st->grave[i].m.body, i, false};
 	if (n > 0) {
 		qsort(s, n, sizeof *s, by_body);
 		mark_all_live(st, s, n);
 	}
 	for (size_t i = 0; i < n; i++)
-		out[s[i].grave] = !s[i].live && st->opts.retention_ms > 0 &&
-				  st->grave[s[i].grave].at > after &&
-				  (i + 1 == n || s[i + 1].body != s[i].body);
+		st->shown[s[i].grave] =
+		    !s[i].live && st->grave[s[i].grave].at > cut &&
+		    (i + 1 == n || s[i + 1].body != s[i].body);
 	free(s);
-	return out;
+}
+
+const bool *
+graves_shown(struct store *st)
+{
+	int64_t now = clk_now();
+
+	if (st->shown_at == 0 || now < st->shown_at ||
+	    now - st->shown_at > SHOWN_MS) {
+		find_shown(st, graves_cut(st));
+		st->shown_at = now;
+	}
+	return st->shown;
 }
 
 /* ---- looking at them ---- */
@@ -122,7 +132,8 @@ store_expunged_each(struct store *st,
     uint64_t *need)
 {
 	struct store_expunged *e;
-	bool *shown, more = true;
+	const bool *shown;
+	bool more = true;
 	size_t n = 0;
 
 	store_lock(st);
@@ -138,7 +149,6 @@ store_expunged_each(struct store *st,
 		free((char *)(uintptr_t)e[i].name);
 	}
 	free(e);
-	free(shown);
 }
 
 /* ---- mailboxes of the past ---- */
@@ -265,7 +275,7 @@ open_day(struct store *st, const char *name)
 	int64_t last = -1;
 	uint32_t uidnext = 1;
 	uint64_t modseq = 1;
-	bool *shown;
+	const bool *shown;
 	struct buf b;
 
 	if (!tree_is_shown(st) ||
@@ -298,7 +308,6 @@ open_day(struct store *st, const char *name)
 		mb->modseq = modseq;
 	}
 	buf_fini(&b);
-	free(shown);
 	return mb;
 }
 
@@ -323,6 +332,7 @@ by_place(const void *a, const void *b)
 static struct then *
 collect_then(struct store *st, int64_t at, size_t *n_out)
 {
+	const int64_t cut = graves_cut(st);
 	struct then *t = NULL;
 	size_t n = 0, cap = 0;
 
@@ -341,7 +351,8 @@ collect_then(struct store *st, int64_t at, size_t *n_out)
 	for (size_t i = 0; i < st->ngrave; i++) {
 		const struct grave *g = &st->grave[i];
 
-		if ((int64_t)g->m.save_date > at || g->at / 1000 <= at)
+		if ((int64_t)g->m.save_date > at || g->at / 1000 <= at ||
+		    g->at <= cut)
 			continue;
 		t = xgrow(t, &cap, n + 1, sizeof *t);
 		t[n++] = (struct then){g->m, g->mailbox};
@@ -416,6 +427,26 @@ past_open(struct store *st, const char *name, uint64_t *need)
 	return mb;
 }
 
+bool
+past_has(const struct view *v, uint32_t uid)
+{
+	struct store *st = v->st;
+	const bool *shown = graves_shown(st);
+	size_t lo = 0, hi = st->ngrave;
+
+	if (v->mb->id == ID_AS_OF)
+		return true;
+	while (lo < hi) { /* a day's UIDs are graves' numbers */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (st->grave[mid].number < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < st->ngrave && st->grave[lo].number == uid && shown[lo];
+}
+
 void
 past_take(struct view *v, const struct rangeset *uids, uint64_t seq)
 {
@@ -474,7 +505,7 @@ past_list(struct store *st, struct store_mailbox_list *l, size_t *cap)
 {
 	size_t first = l->n;
 	struct buf b;
-	bool *shown;
+	const bool *shown;
 
 	if (!tree_is_shown(st) || st->ngrave == 0)
 		return;
@@ -499,7 +530,6 @@ past_list(struct store *st, struct store_mailbox_list *l, size_t *cap)
 		m->has_children = true;
 	}
 	buf_fini(&b);
-	free(shown);
 }
 
 static int
@@ -547,16 +577,6 @@ store_mailbox_list_at(struct store *st, int64_t at,
 
 /* ---- back ---- */
 
-static struct grave *
-grave_find(struct store *st, const struct store_grave *g)
-{
-	for (size_t i = 0; i < st->ngrave; i++)
-		if (st->grave[i].mailbox == g->mailbox &&
-		    st->grave[i].m.uid == g->uid)
-			return &st->grave[i];
-	return NULL;
-}
-
 /* Under the lock: the mailbox to put them into, made if need be. */
 static int
 destination(struct store *st, const char *name, struct mailbox **out,
@@ -595,9 +615,12 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 {
 	uint32_t now = (uint32_t)(clk_now() / 1000);
 	struct slot_plan plan = {.n = 0};
+	struct grave_ref *ref = NULL;
 	struct mailbox *to = NULL;
+	const bool *shown;
 	struct commit_set cs;
 	struct change *c;
+	uint64_t bytes = 0;
 	size_t cap = 0;
 	int r;
 
@@ -606,18 +629,23 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 	store_lock(st);
 	r = store_check_writable(st, err);
 	if (r == RC_OK)
+		r = store_check_space(st, err);
+	if (r == RC_OK)
 		r = destination(st, mailbox, &to, need, err);
 	if (r != RC_OK)
 		goto out;
+	ref = graves_index(st);
+	shown = graves_shown(st);
 	c = commit_change(&cs, CHANGE_ADDED);
 	c->mailbox = to->id;
 	for (size_t i = 0; i < n && c->nmsg < UINT32_MAX - to->uidnext; i++) {
-		struct grave *from = grave_find(st, &g[i]);
+		struct grave *from = grave_find(st, ref, &g[i]);
 		struct mailbox *mb;
 		struct msg *m;
 
-		if (from == NULL)
+		if (from == NULL || !shown[from - st->grave])
 			continue;
+		bytes += from->m.size;
 		c->msg = xgrow(c->msg, &cap, c->nmsg + 1, sizeof *c->msg);
 		m = &c->msg[c->nmsg];
 		*m = from->m;
@@ -631,13 +659,16 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 				       &m->keywords) != RC_OK))
 			m->keywords = 0;
 	}
-	*back = c->nmsg;
-	if (c->nmsg == 0)
+	if (c->nmsg > 0)
+		r = quota_check(st, bytes, 0, err);
+	if (c->nmsg == 0 || r != RC_OK)
 		goto out;
+	*back = c->nmsg;
 	slot_plan_put(&plan, c);
 	commit_run(st, &cs, NULL, need);
 out:
 	store_unlock(st);
 	commit_fini(&cs);
+	free(ref);
 	return r;
 }

@@ -419,13 +419,17 @@ struct store_compact {
 	uint64_t min_bytes;
 	bool all;	      /* every closed segment */
 	int64_t retention_ms; /* shorter than the store's; 0: as that */
-	void (*pause)(void *arg, uint64_t bytes); /* may be NULL: no throttle */
+	/* A place to wait; false: give up.  NULL: no throttle. */
+	bool (*pause)(void *arg, uint64_t bytes);
 	void *arg;
 };
 
 /* The disk has less than twice the low-water mark: time to give room back, and
  * to keep expunged mail for less long. */
 bool store_is_pressed(struct store *st);
+
+/* Ends the segment in use, so that compactions may have what is in it. */
+int store_roll(struct store *st) RC_USE_RESULT;
 
 /* Once; RC_NOTFOUND: nothing is worth it.  RC_TEMP: another one is at it, or
  * the store is poisoned.  RC_DAMAGED: run fsck.  RC_NOSPACE, RC_IO. */

@@ -108,7 +108,14 @@ struct grave {
 	int64_t at; /* ms */
 	uint32_t mailbox;
 	uint32_t number; /* of the account's, rising */
+	bool moved;	 /* it was not expunged: kept for looks back only */
 };
+
+/* So that no client can fill the memory: the older ones go first, and before
+ * them those that were only moved. */
+#define GRAVES_MAX 500000u
+#define MOVED_MAX  20000u
+#define GONE_MAX   2000u
 
 /* The name of a mailbox that is gone, for its graves. */
 struct gone_name {
@@ -158,17 +165,23 @@ struct store {
 	struct deliveries deliveries;
 	struct grave *grave; /* oldest first */
 	size_t ngrave, grave_cap;
+	size_t nmoved; /* of those */
 	uint32_t last_grave;
+	int64_t grave_cut; /* ms: a compaction that runs forgets up to here */
+	/* Which graves are shown, as long as nothing has changed that. */
+	bool *shown;
+	uint64_t shown_body;	/* bytes up to here are somebody's grave */
+	int64_t shown_at;	/* ms, 0: to be found out */
 	struct gone_name *gone; /* by mailbox */
 	size_t ngone, gone_cap;
 	uint32_t last_uidvalidity, last_mailbox;
 	uint64_t names_seq;  /* last change of names or subscriptions */
 	uint64_t raised_seq; /* last time that UIDVALIDITYs were raised */
 	/* Up to here a loss may have left bytes without a mailbox: a compaction
-	 * keeps them for fsck, but for those that were purged. */
+	 * keeps them for fsck. */
 	uint64_t lost_seq;
-	struct bodies purged;
-	unsigned ndirty; /* views that wait for their notify */
+	struct bodies purged; /* whatever still shows them; sorted */
+	unsigned ndirty;      /* views that wait for their notify */
 
 	void *map; /* the checkpoint's file */
 	size_t map_len;
@@ -302,7 +315,7 @@ bool flags_untouched(const struct view *v, const struct msg *m,
 void store_notify(struct store *st, uint64_t flushed);
 
 /* ---- checkpoint.c ---- */
-#define CHECKPOINT_VERSION 3u
+#define CHECKPOINT_VERSION 4u
 /* Fills the empty state from the file; RC_NOTFOUND if there is none that
  * fits, the state is then empty. */
 int checkpoint_load(struct store *st, struct journal_mark *mark);
@@ -323,17 +336,35 @@ void vanished_add(
 void vanished_put(struct mailbox *mb, const struct vanished *v);
 
 /* ---- grave.c ---- */
-/* Their modseq becomes that of the change that removed them. */
-void graves_add(struct store *st, uint32_t mailbox, const struct msg *m,
-    size_t n, int64_t at, uint64_t seq);
+struct burial {
+	uint32_t mailbox;
+	int64_t at;
+	uint64_t seq; /* becomes their modseq */
+	bool moved;
+};
+void graves_add(
+    struct store *st, const struct msg *m, size_t n, const struct burial *b);
 /* Those of a mailbox with these UIDs, and all others of the same bytes. */
 void graves_remove(
     struct store *st, uint32_t mailbox, const struct rangeset *uids);
-/* Those whose retention is over go. */
-void graves_expire(struct store *st, int64_t retention_ms);
+/* Those up to that time go (ms). */
+void graves_expire(struct store *st, int64_t cut);
+/* What is older is not to be had any more. */
+int64_t graves_cut(const struct store *st);
+/* Messages came in that were somewhere before. */
+void graves_look_again(struct store *st, const struct msg *m, size_t n);
 void graves_fini(struct store *st);
 /* A mailbox goes: its name stays while graves need it. */
 void gone_name_set(struct store *st, uint32_t mailbox, struct sv name);
+/* Graves by mailbox and UID; to be freed, and good until one is added or goes.
+ * Of two with one name any. */
+struct grave_ref {
+	uint32_t mailbox, uid;
+	size_t grave;
+};
+struct grave_ref *graves_index(const struct store *st);
+struct grave *grave_find(
+    struct store *st, const struct grave_ref *ref, const struct store_grave *g);
 /* Under the lock, while it is held: where it was; NULL: not known. */
 const char *grave_mailbox(struct store *st, const struct grave *g);
 
@@ -346,9 +377,14 @@ int store_settle(struct store *st, struct err *err) RC_USE_RESULT;
 /* A mailbox of the tree Restore/, made for one view or look, on st->dead:
  * mailbox_bury gives it back.  NULL: there is none. */
 struct mailbox *past_open(struct store *st, const char *name, uint64_t *need);
+/* Whether what it shows under that UID is still in no mailbox. */
+bool past_has(const struct view *v, uint32_t uid);
 /* These have been moved out of it. */
 void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
 void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
+/* For each grave, whether it is shown: the last of its bytes, which are in no
+ * mailbox, and not too old.  The store's; good while the lock is held. */
+const bool *graves_shown(struct store *st);
 /* Names that cannot be given to mailboxes. */
 bool past_reserves(struct store *st, struct sv name);
 

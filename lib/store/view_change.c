@@ -276,6 +276,13 @@ copy_collect(struct copying *x, const struct rangeset *seqnos)
 		 * and can be copied, but it cannot move: it is gone. */
 		if (w.ghost && x->move)
 			continue;
+		/* A purge is for good, whoever still shows it. */
+		if ((w.ghost || x->v->mb->past) &&
+		    bodies_has(&x->v->st->purged, w.m->body))
+			continue;
+		/* Somebody else has moved it out already. */
+		if (x->move && x->v->mb->past && !past_has(x->v, w.m->uid))
+			continue;
 		if (x->c->nmsg >= UINT32_MAX - x->to->uidnext)
 			return RC_TOOBIG;
 		x->c->msg =

@@ -462,6 +462,8 @@ send_body(struct client *c, const struct client_message *m)
 		stream_puts(c->s, "\n");
 	else if (state == STUFF_TEXT)
 		stream_puts(c->s, "\r\n");
+	if (m->may_end != NULL && !m->may_end(m->arg))
+		return RC_TEMP;
 	stream_puts(c->s, ".\r\n");
 	return stream_flush(c->s);
 }

@@ -87,6 +87,10 @@ struct client_message {
 	bool eight_bit;
 	struct client_rcpt *rcpt;
 	size_t nrcpt;
+	/* May it be ended?  From then on the host may have taken it.  False:
+	 * the line breaks instead.  NULL: it may. */
+	bool (*may_end)(void *arg);
+	void *arg;
 };
 
 /*

@@ -52,7 +52,8 @@ struct mx_service {
 	struct job *todo, **todo_end; /* for workers that have nothing to do */
 	unsigned ntodo, idle;
 	pthread_cond_t more;
-	bool leaving; /* no more jobs */
+	bool leaving;  /* no more jobs */
+	bool stopping; /* no more ends of messages */
 	/* the loop's */
 	struct ev_timer *draining;
 	int64_t drain_until;
@@ -76,8 +77,10 @@ struct job {
 	uint8_t delivery_id[16];
 	uint32_t *which; /* recipients of the message */
 	bool finished;
-	uint32_t id;   /* of the request */
-	unsigned life; /* of which queue */
+	bool ending;	/* the host may have taken it */
+	bool abandoned; /* for the next mx; the queue was told */
+	uint32_t id;	/* of the request */
+	unsigned life;	/* of which queue */
 	char domain[DNS_NAME_MAX];
 	struct relay relay;
 	char *sender;
@@ -181,6 +184,20 @@ on_timer(void *arg)
 }
 
 /* ---- one job ---- */
+
+/* In the job's thread. */
+static bool
+may_end(void *arg)
+{
+	struct job *j = arg;
+	bool may;
+
+	pthread_mutex_lock(&j->s->lock);
+	may = !j->s->stopping;
+	j->ending = j->ending || may;
+	pthread_mutex_unlock(&j->s->lock);
+	return may;
+}
 
 static int
 send_over(struct job *j, const char *key, struct client *c)
@@ -440,7 +457,9 @@ finish_job(struct job *j)
 	drop_inputs(j);
 	pthread_mutex_lock(&s->lock);
 	j->finished = true;
-	if (j->life == s->queue_life)
+	if (j->abandoned)
+		; /* as if it had not been */
+	else if (j->life == s->queue_life)
 		reply_job(j);
 	else
 		tell_late(j);
@@ -586,6 +605,8 @@ read_job(struct mx_service *s, struct msg *m)
 	j->which = xcalloc(n + 1, sizeof *j->which);
 	j->m.rcpt = j->rcpt;
 	j->m.nrcpt = n;
+	j->m.may_end = may_end;
+	j->m.arg = j;
 	for (i = 0; i < n; i++) {
 		j->which[i] = msg_get_u32(m);
 		j->rcpt[i].address = sv_dup(msg_get_sv(m));
@@ -597,17 +618,24 @@ read_job(struct mx_service *s, struct msg *m)
 	return NULL;
 }
 
-/* The number of a reply code: none, it was not even tried. */
+/* With the lock held.  The number of a reply code: none, it was not even
+ * tried. */
 static void
-refuse(struct mx_service *s, uint32_t id, int rc)
+reply_refused(struct mx_service *s, uint32_t id, int rc)
 {
 	struct msg m;
 
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
 	msg_put_u32(&m, (uint32_t)rc);
-	pthread_mutex_lock(&s->lock);
 	tell_queue(s, &m);
+}
+
+static void
+refuse(struct mx_service *s, uint32_t id, int rc)
+{
+	pthread_mutex_lock(&s->lock);
+	reply_refused(s, id, rc);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -759,7 +787,9 @@ mx_service_set_queue(struct mx_service *s, int fd)
 	s->queue_life++;
 	peer_connect(s->queue, fd);
 	for (j = s->known; j != NULL; j = j->next_known)
-		if (j->finished)
+		if (j->abandoned)
+			continue;
+		else if (j->finished)
 			tell_late(j);
 		else
 			tell_open(j);
@@ -768,16 +798,26 @@ mx_service_set_queue(struct mx_service *s, int fd)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static unsigned
+open_jobs(struct mx_service *s)
+{
+	const struct job *j;
+	unsigned n = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (j = s->known; j != NULL; j = j->next_known)
+		n += !j->abandoned;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
 static void
 on_drain(void *arg)
 {
 	struct mx_service *s = arg;
-	unsigned open;
+	unsigned open = open_jobs(s);
 
 	s->draining = NULL;
-	pthread_mutex_lock(&s->lock);
-	open = s->nknown;
-	pthread_mutex_unlock(&s->lock);
 	if (open > 0 && clk_mono() < s->drain_until) {
 		s->draining =
 		    ev_timer_add(s->o.loop, DRAIN_LOOK_MS, on_drain, s);
@@ -803,6 +843,30 @@ mx_service_drain(
 	s->drained = fn;
 	s->drained_arg = arg;
 	s->drain_until = clk_mono() + ms;
+	s->draining = ev_timer_add(s->o.loop, 0, on_drain, s);
+}
+
+void
+mx_service_stop(
+    struct mx_service *s, int64_t ms, void (*fn)(void *arg), void *arg)
+{
+	struct job *j;
+
+	pthread_mutex_lock(&s->lock);
+	s->leaving = true;
+	s->stopping = true;
+	for (j = s->known; j != NULL; j = j->next_known) {
+		if (j->finished || j->ending || j->abandoned)
+			continue;
+		j->abandoned = true;
+		if (j->life == s->queue_life)
+			reply_refused(s, j->id, RC_TEMP);
+	}
+	pthread_mutex_unlock(&s->lock);
+	s->drained = fn;
+	s->drained_arg = arg;
+	s->drain_until = clk_mono() + ms;
+	ev_timer_del(&s->draining);
 	s->draining = ev_timer_add(s->o.loop, 0, on_drain, s);
 }
 

@@ -36,6 +36,12 @@ void mx_service_free(struct mx_service **s);
  */
 void mx_service_drain(
     struct mx_service *s, int64_t ms, void (*fn)(void *arg), void *arg);
+/*
+ * The same for those only whose message a host may have taken already: what
+ * has not come so far is given back to the queue, as if it had not been tried.
+ */
+void mx_service_stop(
+    struct mx_service *s, int64_t ms, void (*fn)(void *arg), void *arg);
 /* Take fd. */
 void mx_service_set_queue(struct mx_service *s, int fd);
 void mx_service_set_dns(struct mx_service *s, int fd);

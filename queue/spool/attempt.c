@@ -158,6 +158,7 @@ queue_unit_done(
 	struct sched_unit **at = &it->units;
 	size_t i;
 
+	must(u->item == it);
 	for (i = 0; i < it->nrcpt; i++)
 		if (it->rcpt[i].unit == u)
 			it->rcpt[i].unit = NULL;
@@ -165,6 +166,37 @@ queue_unit_done(
 		at = &(*at)->next_of_item;
 	*at = u->next_of_item;
 	sched_remove(s, &u);
+}
+
+bool
+queue_unit_has_waiting(const struct spool_item *it, const struct sched_unit *u)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		if (it->rcpt[i].unit == u && it->rcpt[i].outcome == SPOOL_WAITS)
+			return true;
+	return false;
+}
+
+void
+queue_drop_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u)
+{
+	/* An attempt points at it, and ends it when it lands. */
+	if (u->state == SCHED_FLYING)
+		return;
+	if (queue_unit_has_waiting(it, u))
+		queue_hold_unit(q, it, u);
+	else
+		queue_unit_done(q, it, u);
+}
+
+void
+queue_drop_if_done(struct queue_service *q, struct spool_item *it)
+{
+	if (it->units == NULL)
+		(void)spool_drop_if_done(q->spool, it);
 }
 
 /* ---- what came of it ---- */
@@ -178,22 +210,12 @@ attempt_free(struct attempt *a)
 		at = &(*at)->next;
 	if (*at == a)
 		*at = a->next;
+	ev_timer_del(&a->end);
 	if (a->it->rcpt[a->rcpt[0]].local)
 		a->q->local_flying--;
 	else
 		a->q->remote_flying--;
 	free(a);
-}
-
-static bool
-unit_has_waiting(const struct spool_item *it, const struct sched_unit *u)
-{
-	size_t i;
-
-	for (i = 0; i < it->nrcpt; i++)
-		if (it->rcpt[i].unit == u && it->rcpt[i].outcome == SPOOL_WAITS)
-			return true;
-	return false;
 }
 
 /* Somebody of the unit was never tried: his turn is now. */
@@ -231,7 +253,7 @@ attempt_settle(struct attempt *a, int64_t delay)
 
 	if (is_shared(a)) {
 		attempt_free(a);
-	} else if (unit_has_waiting(it, u)) {
+	} else if (queue_unit_has_waiting(it, u)) {
 		if (a->spoken && a->n == JOB_RECIPIENTS &&
 		    unit_has_untried(it, u))
 			delay = 0;
@@ -242,7 +264,7 @@ attempt_settle(struct attempt *a, int64_t delay)
 	} else {
 		queue_unit_done(q, it, u);
 		attempt_free(a);
-		(void)spool_drop_if_done(q->spool, it);
+		queue_drop_if_done(q, it);
 	}
 	queue_commit(q);
 }
@@ -384,8 +406,10 @@ run_one(struct queue_service *q, struct sched *s,
 {
 	struct sched_unit *u;
 
-	while (
-	    *flying < most && up(q) && (u = sched_take(s, clk_mono())) != NULL)
+	/* A try may end at once, with a report: that is on the disk before
+	 * anybody gets it. */
+	while (*flying < most && up(q) && !spool_pending(q->spool) &&
+	       (u = sched_take(s, clk_mono())) != NULL)
 		try(q, u);
 	/* Full, or nobody is there: that there is room comes as news. */
 	return *flying < most && up(q) ? sched_wait(s, clk_mono()) : -1;

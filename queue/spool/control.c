@@ -340,20 +340,12 @@ release(struct work *w, struct spool_item *it)
 
 /* ---- remove ---- */
 
-/* Those that are left of the unit may all be held. */
 static void
 drop_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 {
 	struct work *w = arg;
-	size_t i;
 
-	for (i = 0; i < it->nrcpt; i++)
-		if (it->rcpt[i].unit == u &&
-		    it->rcpt[i].outcome == SPOOL_WAITS) {
-			queue_hold_unit(w->q, it, u);
-			return;
-		}
-	queue_unit_done(w->q, it, u);
+	queue_drop_unit(w->q, it, u);
 }
 
 static void
@@ -382,7 +374,7 @@ remove_item(struct work *w, struct spool_item *it, bool bounce)
 		spool_settle(w->q->spool, it, rcpt[i], SPOOL_REMOVED, said[i]);
 	if (n > 0) {
 		queue_each_unit(it, drop_unit, w);
-		(void)spool_drop_if_done(w->q->spool, it);
+		queue_drop_if_done(w->q, it);
 	}
 	free(said);
 	free(rcpt);

@@ -48,6 +48,7 @@ struct attempt {
 	bool spoken;	      /* a host has answered for each of them */
 	uint64_t job;	      /* adopted: mx's number for it */
 	struct attempt *next; /* adopted: in the list of those */
+	struct ev_timer *end; /* adopted: mx says nothing of it any more */
 };
 
 struct queue_service {
@@ -59,12 +60,14 @@ struct queue_service {
 	bool listed; /* mx has said what it had in hand */
 	struct ev_timer *listing;
 	struct attempt *adopted; /* tries that an earlier queue has begun */
+	int64_t try_ms;		 /* how long mx may take for one */
 	uint64_t *noted;	 /* jobs whose outcome waits for the flush */
 	size_t nnoted, noted_cap;
 	struct ev_timer *timer, *sweep;
 	struct client *clients;
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
+	bool untidy;		/* spool_tidy waits for the flush */
 	bool stopping;
 	int64_t wall_minus_mono; /* as of the last look at the clock */
 };
@@ -106,6 +109,14 @@ void queue_run(struct queue_service *q);
 /* The recipient has its outcome: its unit goes, if it was the last. */
 void queue_unit_done(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+bool queue_unit_has_waiting(
+    const struct spool_item *it, const struct sched_unit *u);
+/* Some of the unit have their outcome now: it goes, if nobody waits any more,
+ * or is held, if all that are left are.  One that flies stays as it is. */
+void queue_drop_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+/* The item goes, if nobody waits any more and nothing of it is in the air. */
+void queue_drop_if_done(struct queue_service *q, struct spool_item *it);
 /* If all whom it is for are held, so is it; unless it flies: then later. */
 void queue_hold_unit(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
@@ -130,6 +141,8 @@ void attempt_free(struct attempt *a);
 /* ---- remote.c ---- */
 
 void queue_try_remote(struct queue_service *q, struct sched_unit *u);
+/* At the start. */
+void queue_remote_init(struct queue_service *q);
 /* mx is there and has said what it has in hand. */
 bool queue_remote_up(struct queue_service *q);
 /* What was appended is on the disk: mx may forget it. */
@@ -155,6 +168,8 @@ void queue_sign(struct attempt *a, queue_signed_fn *done);
  */
 void queue_bounce(struct queue_service *q, struct spool_item *it,
     const size_t *rcpt, const struct sv *said, size_t n, bool expired);
+/* Has the clock stepped?  Before anything is stamped or measured by it. */
+void queue_look_at_clock(struct queue_service *q);
 /* One item's age: it may be gone afterwards. */
 void queue_age(struct queue_service *q, struct spool_item *it);
 /* Age of all items: notices, what is given up; and the clock. */

@@ -50,9 +50,11 @@ compose(struct queue_service *q, const struct conf *c, struct report *r,
     const struct spool_item *it, struct buf *out)
 {
 	struct buf original;
+	bool readable;
 
 	buf_init(&original, WHOLE_MAX);
-	if (spool_peek(q->spool, it, &original) != RC_OK)
+	readable = spool_peek(q->spool, it, &original) == RC_OK;
+	if (!readable)
 		buf_reset(&original);
 	r->hostname = c->hostname;
 	r->domain = c->domain[0].name;
@@ -60,7 +62,7 @@ compose(struct queue_service *q, const struct conf *c, struct report *r,
 	r->now = clk_now();
 	r->arrived = it->arrived;
 	r->original = buf_sv(&original);
-	r->whole = !r->delay && it->size <= WHOLE_MAX;
+	r->whole = readable && !r->delay && it->size <= WHOLE_MAX;
 	report_compose(r, out);
 	buf_fini(&original);
 }
@@ -152,18 +154,18 @@ last_words(const struct spool_item *it, size_t rcpt)
 	return SV("");
 }
 
-/* Remote recipients that wait and whose unit ok() takes. */
+/* Recipients that wait and whose unit ok() takes; local ones, too, or not. */
 static size_t
 choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
-    size_t *rcpt, struct sv *said)
+    bool local, size_t *rcpt, struct sv *said)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < it->nrcpt; i++) {
 		const struct spool_recipient *to = &it->rcpt[i];
 
-		if (to->local || to->outcome != SPOOL_WAITS || to->held ||
-		    to->unit == NULL || !ok(to->unit))
+		if ((to->local && !local) || to->outcome != SPOOL_WAITS ||
+		    to->held || to->unit == NULL || !ok(to->unit))
 			continue;
 		rcpt[n] = i;
 		said[n++] = last_words(it, i);
@@ -183,6 +185,14 @@ is_tried_out(const struct sched_unit *u)
 	       sched_tries(u) > u->restored;
 }
 
+/* There is nothing to be tried with, since we started. */
+static bool
+is_unreadable(const struct sched_unit *u)
+{
+	return u->state != SCHED_FLYING && u->state != SCHED_HELD &&
+	       u->stumbles >= SCHED_TRIES_MIN;
+}
+
 static bool
 is_waiting(const struct sched_unit *u)
 {
@@ -193,22 +203,26 @@ is_waiting(const struct sched_unit *u)
 static void
 drop_settled(struct sched_unit *u, struct spool_item *it, void *arg)
 {
-	size_t i;
-
-	for (i = 0; i < it->nrcpt; i++)
-		if (it->rcpt[i].unit == u &&
-		    it->rcpt[i].outcome == SPOOL_WAITS) {
-			queue_hold_unit(arg, it, u);
-			return;
-		}
-	queue_unit_done(arg, it, u);
+	queue_drop_unit(arg, it, u);
 }
 
 static void
-expire(struct queue_service *q, struct spool_item *it, size_t *rcpt,
+end_unreadable(struct queue_service *q, struct spool_item *it, size_t *rcpt,
     struct sv *said)
 {
-	size_t i, n = choose(it, is_tried_out, rcpt, said);
+	size_t i, n = choose(it, is_unreadable, true, rcpt, said);
+
+	for (i = 0; i < n; i++)
+		said[i] = SV(REPORT_UNREADABLE);
+	if (n > 0)
+		queue_bounce(q, it, rcpt, said, n, false);
+}
+
+static void
+end_tried_out(struct queue_service *q, struct spool_item *it, size_t *rcpt,
+    struct sv *said)
+{
+	size_t i, n = choose(it, is_tried_out, false, rcpt, said);
 	struct buf *words;
 
 	if (n == 0)
@@ -221,18 +235,26 @@ expire(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 		said[i] = buf_sv(&words[i]);
 	}
 	queue_bounce(q, it, rcpt, said, n, true);
-	queue_each_unit(it, drop_settled, q);
-	(void)spool_drop_if_done(q->spool, it);
 	for (i = 0; i < n; i++)
 		buf_fini(&words[i]);
 	free(words);
 }
 
 static void
+expire(struct queue_service *q, struct spool_item *it, size_t *rcpt,
+    struct sv *said)
+{
+	end_unreadable(q, it, rcpt, said);
+	end_tried_out(q, it, rcpt, said);
+	queue_each_unit(it, drop_settled, q);
+	queue_drop_if_done(q, it);
+}
+
+static void
 tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
     struct sv *said)
 {
-	size_t n = choose(it, is_waiting, rcpt, said);
+	size_t n = choose(it, is_waiting, false, rcpt, said);
 	struct report_rcpt *to;
 	struct report r = {.delay = true, .nrcpt = n};
 	struct err err = {.text = ""};
@@ -257,8 +279,8 @@ tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 	queue_commit(q);
 }
 
-static void
-look_at_clock(struct queue_service *q)
+void
+queue_look_at_clock(struct queue_service *q)
 {
 	int64_t now = clk_now() - clk_mono(), step = now - q->wall_minus_mono;
 
@@ -281,7 +303,7 @@ queue_age(struct queue_service *q, struct spool_item *it)
 	int64_t age;
 
 	/* A step since the last sweep must not count. */
-	look_at_clock(q);
+	queue_look_at_clock(q);
 	age = clk_now() - it->arrived;
 	if (age < SCHED_NOTICE_MS || (it->told && age < SCHED_EXPIRY_MS))
 		return;
@@ -300,7 +322,7 @@ queue_sweep(struct queue_service *q)
 {
 	struct spool_item *it, *next;
 
-	look_at_clock(q);
+	queue_look_at_clock(q);
 	for (it = spool_first(q->spool); it != NULL; it = next) {
 		next = it->next;
 		queue_age(q, it);

@@ -21,6 +21,7 @@
 #define MX_TIMEOUT_MS (4LL * 3600 * 1000) /* it has its own, all shorter */
 #define LIST_MS	      5000 /* a list that takes longer does not come */
 #define AWAY_MS	      1000
+#define SIGN_STUMBLES 10
 
 /* What was said of one recipient. */
 struct verdict {
@@ -168,6 +169,9 @@ one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *said,
 	unsigned tries = sched_tries(a->u);
 	uint32_t chance = randombytes_random();
 
+	/* Who has an outcome keeps it: no report of what was delivered. */
+	if (a->it->rcpt[rcpt].outcome != SPOOL_WAITS)
+		return;
 	log_remote(a, rcpt, said->code, said->said);
 	if (said->code / 100 == 2) {
 		tally_add(TALLY_SENT, 1);
@@ -264,6 +268,16 @@ adopted_of(struct queue_service *q, uint64_t job, const struct sched_unit *u)
 	return NULL;
 }
 
+static void
+on_adopted_late(void *arg)
+{
+	struct attempt *a = arg;
+
+	a->end = NULL;
+	failed(a, sched_delay(a->u->attempts + 1, randombytes_random()),
+	    SV("the delivering process has not answered"));
+}
+
 /* Its unit is in the air; after a new configuration the recipients of one job
  * may be in several, and those of several in one. */
 static void
@@ -280,6 +294,7 @@ adopt(
 		a->it = it;
 		a->u = u;
 		a->job = job;
+		a->end = ev_timer_add(q->o.loop, q->try_ms, on_adopted_late, a);
 		a->next = q->adopted;
 		q->adopted = a;
 		q->remote_flying++;
@@ -303,14 +318,29 @@ is_adopted(const struct queue_service *q, const struct sched_unit *u)
 	return a != NULL;
 }
 
+/* Nobody is in two jobs: what one of them says would end the other's. */
+static bool
+is_of_another(const struct queue_service *q, uint64_t job,
+    const struct spool_item *it, uint32_t rcpt)
+{
+	const struct attempt *a;
+	size_t i;
+
+	for (a = q->adopted; a != NULL; a = a->next)
+		for (i = 0; a->it == it && a->job != job && i < a->n; i++)
+			if (a->rcpt[i] == rcpt)
+				return true;
+	return false;
+}
+
 /*
  * mx speaks to strangers and may not be itself any more: what it says can only
  * be of mail that waits, and only before its list has ended.  A try of our own
  * is nobody else's.
  */
 static bool
-is_adoptable(
-    const struct queue_service *q, const struct spool_item *it, uint32_t rcpt)
+is_adoptable(const struct queue_service *q, uint64_t job,
+    const struct spool_item *it, uint32_t rcpt)
 {
 	const struct spool_recipient *to;
 
@@ -318,7 +348,8 @@ is_adoptable(
 		return false;
 	to = &it->rcpt[rcpt];
 	return !to->local && to->outcome == SPOOL_WAITS && to->unit != NULL &&
-	       (to->unit->state != SCHED_FLYING || is_adopted(q, to->unit));
+	       (to->unit->state != SCHED_FLYING || is_adopted(q, to->unit)) &&
+	       !is_of_another(q, job, it, rcpt);
 }
 
 static struct spool_item *
@@ -340,7 +371,7 @@ on_open(struct queue_service *q, struct msg *m)
 	for (i = 0; i < n && !m->bad; i++) {
 		uint32_t rcpt = msg_get_u32(m);
 
-		if (!m->bad && is_adoptable(q, it, rcpt))
+		if (!m->bad && is_adoptable(q, job, it, rcpt))
 			adopt(q, job, it, rcpt);
 	}
 	if (it != NULL)
@@ -387,7 +418,7 @@ on_late(struct queue_service *q, struct msg *m)
 		l->rcpt[i] = msg_get_u32(m);
 		read_verdict(m, &l->said[i]);
 		l->n++;
-		if (!known && !m->bad && is_adoptable(q, it, l->rcpt[i]))
+		if (!known && !m->bad && is_adoptable(q, job, it, l->rcpt[i]))
 			adopt(q, job, it, l->rcpt[i]);
 	}
 	note_later(q, job);
@@ -450,6 +481,12 @@ queue_on_mx_up(void *arg)
 	q->listed = false;
 	ev_timer_del(&q->listing);
 	q->listing = ev_timer_add(q->o.loop, LIST_MS, on_no_list, q);
+}
+
+void
+queue_remote_init(struct queue_service *q)
+{
+	q->try_ms = MX_TIMEOUT_MS;
 }
 
 bool
@@ -520,7 +557,29 @@ send_job(struct attempt *a, struct sv front)
 	}
 	msg_put_fd(&m, fd);
 	conf_free(&c);
-	peer_ask(q->mx, &m, MX_TIMEOUT_MS, on_mx_reply, a);
+	peer_ask(q->mx, &m, q->try_ms, on_mx_reply, a);
+}
+
+/* It is not auth that fails, but what is to be signed. */
+static bool
+is_beyond_signing(const struct attempt *a, int rc)
+{
+	return (rc == RC_DAMAGED || rc == RC_SYNTAX || rc == RC_TOOBIG) &&
+	       a->u->stumbles + 1 >= SIGN_STUMBLES;
+}
+
+static void
+give_up(struct attempt *a, struct sv why)
+{
+	struct sv said[JOB_RECIPIENTS];
+	size_t rcpt[JOB_RECIPIENTS], i;
+
+	for (i = 0; i < a->n; i++) {
+		rcpt[i] = a->rcpt[i];
+		said[i] = why;
+	}
+	queue_bounce(a->q, a->it, rcpt, said, a->n, false);
+	attempt_settle(a, 0);
 }
 
 static void
@@ -532,6 +591,8 @@ on_signed(struct attempt *a, int rc, struct sv fields)
 		not_tried(a);
 	} else if (rc == RC_OK) {
 		send_job(a, fields);
+	} else if (is_beyond_signing(a, rc)) {
+		give_up(a, SV("5.3.0 the report cannot be signed"));
 	} else {
 		(void)err_set(&err, rc, "the report cannot be signed now");
 		attempt_bodiless(a, &err);

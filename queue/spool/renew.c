@@ -15,7 +15,6 @@
 
 #define DEAD_MIN   (64u << 20) /* less is not worth the writing */
 #define STEP_MAX   (32u << 20) /* bytes at a time */
-#define MARGIN	   (16u << 20) /* free bytes that are left in any case */
 #define ITEM_BYTES 512	       /* beside the body, about */
 #define ITEM_MAX   (8u << 20)
 
@@ -178,8 +177,9 @@ spool_renew(struct spool *s)
 		return;
 	for (it = s->first; it != NULL && it->body < span.second; it = next) {
 		next = it->next;
+		/* What is scarce is for outcomes and reports. */
 		if (done > STEP_MAX ||
-		    journal_free_bytes(s->journal) < it->size + MARGIN)
+		    spool_room(s) < it->size + SPOOL_LOW_WATER)
 			break;
 		if (renew(s, it) != RC_OK)
 			continue; /* it holds its segment */

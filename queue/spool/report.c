@@ -92,6 +92,10 @@ report_reason(
 		    domain);
 		return;
 	}
+	if (sv_eq(said, SV(REPORT_UNREADABLE))) {
+		buf_adds(out, "it can no longer be read on our disk");
+		return;
+	}
 	report_status(said, true, code);
 	for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
 		if (strcmp(code + 2, reasons[i].code) == 0) {
@@ -190,6 +194,13 @@ add_sentence(const struct report *r, struct buf *out)
 	}
 }
 
+/* Nothing of it could be read. */
+static bool
+is_lost(const struct report *r)
+{
+	return !r->whole && r->original.n == 0;
+}
+
 static void
 add_explanation(const struct report *r, struct buf *out)
 {
@@ -215,8 +226,9 @@ add_explanation(const struct report *r, struct buf *out)
 			    out, "    it was tried %u times\r\n", to->tries);
 	}
 	buf_addf(out, "\r\n%s\r\n\r\n-- \r\nThe mail server %s\r\n",
-	    r->whole ? "Your message is attached."
-		     : "The beginning of your message is attached.",
+	    r->whole	 ? "Your message is attached."
+	    : is_lost(r) ? "Nothing of your message is attached."
+			 : "The beginning of your message is attached.",
 	    r->hostname);
 }
 
@@ -334,8 +346,10 @@ report_compose(const struct report *r, struct buf *out)
 	add_status(r, &text);
 	add_part(
 	    boundary, "message/delivery-status", "7bit", buf_sv(&text), out);
-	add_part(boundary, r->whole ? "message/rfc822" : "text/rfc822-headers",
-	    encoding, original, out);
+	if (!is_lost(r)) /* that part is optional [RFC 6522 3] */
+		add_part(boundary,
+		    r->whole ? "message/rfc822" : "text/rfc822-headers",
+		    encoding, original, out);
 	buf_fini(&text);
 	buf_addf(out, "\r\n--%s--\r\n", boundary);
 }

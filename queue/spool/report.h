@@ -8,6 +8,9 @@
 
 #include "base/buf.h"
 
+/* Ours: the last words on a message that the disk has lost. */
+#define REPORT_UNREADABLE "5.3.0 the message can no longer be read on our disk"
+
 struct report_rcpt {
 	const char *address;
 	/* The last words on it: a host's begin with its reply code, ours
@@ -26,7 +29,7 @@ struct report {
 	bool expired;	      /* given up because of its age */
 	const struct report_rcpt *rcpt;
 	size_t nrcpt;
-	struct sv original; /* the message, or its first part */
+	struct sv original; /* the message, or its first part, or nothing */
 	bool whole;	    /* original is all of it */
 };
 

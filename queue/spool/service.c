@@ -40,6 +40,8 @@ queue_conf(struct queue_service *q)
 
 /* ---- the end of a turn ---- */
 
+static void tidy(struct queue_service *q);
+
 static void
 end_turn(void *arg)
 {
@@ -74,6 +76,8 @@ end_turn(void *arg)
 		return;
 	}
 	queue_remote_flushed(q);
+	if (q->untidy)
+		tidy(q);
 	queue_run(q);
 }
 
@@ -150,6 +154,8 @@ put(struct client *c, struct msg *m, struct spool_item **out, struct err *err)
 	bool fresh;
 	int r;
 
+	/* What comes after a step must not be taken for older than that. */
+	queue_look_at_clock(q);
 	msg_get_bytes(m, p.delivery_id, sizeof p.delivery_id);
 	p.sender = msg_get_sv(m);
 	p.owner = msg_get_sv(m);
@@ -352,6 +358,27 @@ queue_service_set_auth(struct queue_service *q, int fd)
 
 /* ---- life ---- */
 
+/* What is known of a place that fails stands in no item. */
+static void
+note_place_anew(struct sched_dest *d, void *arg)
+{
+	struct queue_service *q = arg;
+
+	if (d->failures > 0)
+		spool_place(q->spool, d->name,
+		    clk_now() + (d->wake - clk_mono()), d->failures,
+		    d->said != NULL ? sv_str(d->said) : SV(""));
+}
+
+static void
+tidy(struct queue_service *q)
+{
+	q->untidy = false;
+	spool_tidy(q->spool);
+	if (spool_pending(q->spool))
+		queue_commit(q);
+}
+
 static void
 on_sweep(void *arg)
 {
@@ -359,9 +386,15 @@ on_sweep(void *arg)
 
 	q->sweep = ev_timer_add(q->o.loop, SWEEP_MS, on_sweep, q);
 	queue_sweep(q);
-	spool_tidy(q->spool);
-	if (spool_pending(q->spool))
+	if (spool_outgrown(q->spool))
+		sched_each_dest(q->remote, note_place_anew, q);
+	if (spool_pending(q->spool)) {
+		/* It is on the disk before what it replaces goes. */
+		q->untidy = true;
 		queue_commit(q);
+	} else {
+		tidy(q);
+	}
 }
 
 static void
@@ -403,6 +436,7 @@ queue_service_new(const struct queue_service_opts *o,
 		queue_schedule(q, it, true);
 	sched_forget_empty(q->remote);
 	q->wall_minus_mono = clk_now() - clk_mono();
+	queue_remote_init(q);
 	q->keeper = peer_new(o->loop, "keeper", NULL, on_keeper_up, q);
 	q->mx = peer_new(o->loop, "mx", queue_on_mx, queue_on_mx_up, q);
 	q->auth = peer_new(o->loop, "auth", NULL, NULL, q);

@@ -22,11 +22,11 @@
 #define MEMFD_MAX    (1 << 20)
 #define ITEM_MAX     (8 << 20)
 #define RECORDS_MAX  (2 + SPOOL_RECIPIENTS_MAX)
-#define LOW_WATER    (64u << 20) /* free bytes below which nothing comes in */
 #define LOCK_WAIT_MS 3000
 #define STEP_BYTES   16
 #define TOLD_BYTES   12
 #define MARK_BYTES   16
+#define RECORD_BYTES 64			       /* beside its payload, about */
 #define AGE_MAX	     (10LL * 24 * 3600 * 1000) /* nothing waits longer */
 
 /* ---- items ---- */
@@ -439,7 +439,25 @@ take_body(struct intake *in, const struct spool_put *p, struct err *err)
 void
 spool_append(struct spool *s, const struct journal_item *rec, size_t n)
 {
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t body =
+		    rec[i].blob != NULL ? journal_blob_size(rec[i].blob) : 0;
+
+		/* A large one is in its file already. */
+		s->unwritten += RECORD_BYTES + rec[i].payload.n +
+				(body <= SPOOL_INLINE_MAX ? body : 0);
+	}
 	s->appended = journal_append(s->journal, rec, n) + n - 1;
+}
+
+uint64_t
+spool_room(struct spool *s)
+{
+	uint64_t free_bytes = journal_free_bytes(s->journal);
+
+	return free_bytes > s->unwritten ? free_bytes - s->unwritten : 0;
 }
 
 void
@@ -500,7 +518,7 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 	if (p->nto == 0) /* it would never end */
 		return err_set(err, RC_SYNTAX, "a message for nobody");
 	/* What is left is for outcomes and reports. */
-	if (journal_free_bytes(s->journal) < LOW_WATER)
+	if (spool_room(s) < SPOOL_LOW_WATER)
 		return err_set(err, RC_NOSPACE, "the disk is nearly full");
 	in.blob = journal_blob_new(s->journal);
 	r = take_body(&in, p, err);
@@ -695,9 +713,27 @@ spool_flush(struct spool *s)
 
 	if (spool_pending(s))
 		r = journal_flush(s->journal, s->appended);
-	if (r == RC_OK)
+	if (r == RC_OK) {
 		s->flushed = s->appended;
+		s->unwritten = 0;
+	}
 	return r;
+}
+
+/* All before that can go. */
+static uint64_t
+first_needed(const struct spool *s)
+{
+	return s->first != NULL ? s->first->body : s->flushed;
+}
+
+bool
+spool_outgrown(struct spool *s)
+{
+	struct journal_span span;
+
+	journal_span(s->journal, &span);
+	return span.second > span.first && first_needed(s) >= span.second;
 }
 
 void
@@ -706,8 +742,7 @@ spool_tidy(struct spool *s)
 	/* What takes the place of something is on the disk before that goes. */
 	if (spool_pending(s))
 		return;
-	if (journal_drop_before(s->journal,
-		s->first != NULL ? s->first->body : s->flushed) != RC_OK)
+	if (journal_drop_before(s->journal, first_needed(s)) != RC_OK)
 		mlog(LOG_ERROR, "spool.tidy",
 		    "text=\"old segments of the spool cannot be removed\"");
 	journal_idle(s->journal);
@@ -746,7 +781,7 @@ spool_tmpfile(int *fd_out, struct err *err)
 	struct statvfs disk;
 
 	if (statvfs(".", &disk) == 0 &&
-	    (uint64_t)disk.f_bavail * disk.f_frsize < LOW_WATER)
+	    (uint64_t)disk.f_bavail * disk.f_frsize < SPOOL_LOW_WATER)
 		return err_set(err, RC_NOSPACE, "the disk is nearly full");
 	return make_file(fd_out, err);
 }

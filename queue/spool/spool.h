@@ -175,6 +175,9 @@ bool spool_drop_if_done(struct spool *s, struct spool_item *it);
 int spool_flush(struct spool *s) RC_USE_RESULT;
 /* Is there something that was not flushed? */
 bool spool_pending(const struct spool *s);
+/* spool_tidy will remove segments.  What spool_place has said in them goes with
+ * them: what still holds is to be said anew before. */
+bool spool_outgrown(struct spool *s);
 /* Segments that nobody needs any more go, and what holds others back is written
  * anew: something may wait for a flush afterwards. */
 void spool_tidy(struct spool *s);

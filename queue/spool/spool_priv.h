@@ -8,6 +8,8 @@
 	(1u << 20) /* larger bodies have files of their own \
 		    */
 #define SPOOL_CHUNK 65536
+/* Free bytes below which nothing comes in, nor is written anew. */
+#define SPOOL_LOW_WATER (64u << 20)
 
 /* A body with a file of its own, living or not, as long as its segment. */
 struct spool_large {
@@ -21,6 +23,7 @@ struct spool {
 	size_t n;
 	void *by_seq, *by_delivery; /* tsearch */
 	uint64_t appended, flushed;
+	uint64_t unwritten;	   /* bytes appended and not flushed, about */
 	struct spool_large *large; /* by their number */
 	size_t nlarge, large_cap;
 	spool_place_fn *place; /* during the replay */
@@ -29,6 +32,8 @@ struct spool {
 
 /* Appends records in one batch. */
 void spool_append(struct spool *s, const struct journal_item *rec, size_t n);
+/* Free bytes of the disk when all that was appended will be written. */
+uint64_t spool_room(struct spool *s);
 /* There is such a body. */
 void spool_add_large(struct spool *s, uint64_t seq, uint64_t size);
 /* The item's body is the newest now. */

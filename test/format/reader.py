@@ -353,7 +353,7 @@ class Account:
             at = self.load_mailbox(w, plain, at)
         w.number()
         for _ in range(w.number()):
-            mailbox, number, when = w.number(), w.number(), w.signed()
+            mailbox, number, _, when = w.number(), w.number(), w.number(), w.signed()
             self.graves.append((mailbox, number, when, Message.from_48(w.bytes(48))))
         for _ in range(w.number()):
             ident = w.number()

@@ -205,7 +205,6 @@ class Box:
         for uid, (key, flags, modseq) in found.items():
             must(self.meant.setdefault((uid, modseq), flags) == flags, self.name, "UID", uid,
                  "MODSEQ", modseq, "was", self.meant[uid, modseq], "is", flags)
-        self.top = max([self.top, *found])
         return {u: (k, f) for u, (k, f, _) in found.items()}
 
 
@@ -250,6 +249,7 @@ class Worker(threading.Thread):
             raise Wrong(f"{text} after {self.asked if self.pending else 'nothing'}")
         for b in self.boxes:
             b.messages = found[b]
+            b.top = max([b.top, *found[b]])
         self.pending = None
 
     def named(self, box, state, found):
@@ -257,7 +257,7 @@ class Worker(threading.Thread):
         known = {u: m for u, m in state.items() if isinstance(u, int)}
         fresh = [m for u, m in state.items() if not isinstance(u, int)]
         uids = sorted(u for u in found if u not in box.messages)
-        if len(uids) != len(fresh) or any(u <= self.tops[box] for u in uids):
+        if len(uids) != len(fresh) or any(u <= box.top for u in uids):
             return None
         return {**known, **dict(zip(uids, fresh))}
 
@@ -269,7 +269,6 @@ class Worker(threading.Thread):
             except Refused:
                 pass
         self.list(self.c)
-        self.tops = {b: b.top for b in self.boxes}
         self.settle({b: b.look(self.c) for b in self.boxes})
         self.selected = self.boxes[-1]
 
@@ -433,7 +432,6 @@ class Worker(threading.Thread):
             self.selected = box
         what(box)
         if self.random.random() < 0.02:
-            self.tops = {b: b.top for b in self.boxes}
             self.settle({b: b.look(self.c) for b in self.boxes})
             self.selected = self.boxes[-1]
 
@@ -677,7 +675,6 @@ class Soak:
             self.inbox(user)
         for w in self.workers:
             c = self.patiently(lambda u=w.user: Imap(self.h, u))
-            w.tops = {b: b.top for b in w.boxes}
             if w.boxes[0].validity is not None:
                 w.list(c)
                 w.settle({b: b.look(c) for b in w.boxes})

@@ -595,6 +595,49 @@ def disk_full(net):
         subprocess.run(["umount", h.data])
 
 
+def stopped(net, a, bad):
+    """An ordinary stop: what a host is about to take is not sent once more."""
+    def seconds():
+        since = time.monotonic()
+        a.stop()
+        return time.monotonic() - since
+
+    a.command("queue", "remove", "--all")
+    bad.become("slow-dot")
+    since, sent, longest = len(bad.messages()), [], 0
+    for k in range(3 if QUICK else 6):
+        before = len(bad.messages())
+        for i in range(3):
+            sent.append(f"stop{k}.{i}@bad.test")
+            send(a, sent[-1], f"stop {k}")
+        wait_until(lambda: len(bad.messages()) > before, 10)  # before its 250
+        longest = max(longest, seconds())
+        a.start()
+
+    def taken():
+        a.command("queue", "retry", "--all")
+        return [t for m in bad.messages()[since:] for t in m["to"]]
+    wait_until(lambda: not set(sent) - set(taken()), 20, 0.1)
+    wait_until(lambda: not in_the_air(a), 10, 0.1)
+    got = taken()
+    verdict(sorted(got) == sorted(sent), f"stop-once-each ({len(sent)} sent)",
+            [t for t in sent if got.count(t) != 1])
+    verdict(longest < 2, f"stop-waits-for-the-answer ({longest:.1f} s at most)")
+    idle = seconds()
+    verdict(idle < 1, f"stop-of-nothing-is-fast ({idle:.2f} s)")
+    # Who has not come to the message's end is not waited for, nor counts it.
+    bad.become("silent")
+    a.start()
+    send(a, "unheard@bad.test", "unheard")
+    wait_until(lambda: in_the_air(a), 10)
+    early = seconds()
+    bad.become("ok")
+    a.start()
+    left = [x for x in attempts(a, "unheard@bad.test") if x[0] != 250]
+    verdict(early < 1 and not left, f"stop-before-the-end-is-no-try ({early:.2f} s)", left)
+    verdict(wait_until(lambda: "unheard@bad.test" in taken(), 15, 0.2), "stop-before-the-end-comes-later")
+
+
 def main():
     lacks = missing() or " ".join(t for t in ("postfix", "msmtp", "swaks") if subprocess.run(
         ["sh", "-c", f"PATH=$PATH:/usr/sbin command -v {t}"], capture_output=True).returncode)
@@ -620,6 +663,7 @@ def main():
                              ("clock", lambda: clock(net, b, bad)),
                              ("later", lambda: later(net, a, bad)),
                              ("killed", lambda: killed(net, a, bad)),
+                             ("stopped", lambda: stopped(net, a, bad)),
                              ("schedule", lambda: schedule(net, b)),
                              ("full", lambda: disk_full(net))):
                 if steps is None or name in steps:

@@ -391,6 +391,114 @@ write_many(void *arg)
 	return NULL;
 }
 
+/* ---- compaction ---- */
+
+static bool
+keep_none(void *arg, uint64_t seq)
+{
+	(void)arg;
+	(void)seq;
+	return false;
+}
+
+static void
+small_snapshot(void *arg, struct buf *out, uint64_t *seq)
+{
+	buf_adds(out, "state");
+	*seq = *(uint64_t *)arg;
+}
+
+static bool
+give_up(void *arg, uint64_t bytes)
+{
+	(void)arg;
+	(void)bytes;
+	return false;
+}
+
+/* Ten records, a segment each. */
+static void
+fill_segments(struct world *w, uint64_t seq[10])
+{
+	char text[900];
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	for (int i = 0; i < 10; i++) {
+		journal_roll(w->j);
+		seq[i] = put(w, text, JOURNAL_NAMED);
+		ck_assert_int_eq(journal_flush(w->j, seq[i]), RC_OK);
+	}
+}
+
+START_TEST(journal_compact__leaves_what_is_later_than_its_list)
+{
+	uint64_t seq[10], last;
+	struct journal_compaction c = {
+	    .keep = keep_none, .snapshot = small_snapshot, .arg = &last};
+	struct journal_compacted out;
+	struct world w;
+	char byte;
+
+	setup(&w);
+	fill_segments(&w, seq);
+	last = seq[9];
+	c.upto = seq[4];
+	ck_assert_int_eq(journal_compact(w.j, &c, &out), RC_OK);
+	ck_assert_uint_eq(out.dropped, 5);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(journal_read(w.j, seq[i], 0, &byte, 1),
+		    i < 5 ? RC_NOTFOUND : RC_OK);
+	ck_assert_int_eq(journal_compact(w.j, &c, &out), RC_NOTFOUND);
+	teardown(&w);
+}
+END_TEST
+
+START_TEST(journal_compact__can_be_given_up)
+{
+	uint64_t seq[10], last;
+	struct journal_compaction c = {.keep = keep_none,
+	    .snapshot = small_snapshot,
+	    .pause = give_up,
+	    .arg = &last};
+	struct journal_compacted out;
+	struct world w;
+	char byte;
+
+	setup(&w);
+	fill_segments(&w, seq);
+	last = c.upto = seq[9];
+	ck_assert_int_eq(journal_compact(w.j, &c, &out), RC_TEMP);
+	again(&w);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(journal_read(w.j, seq[i], 0, &byte, 1), RC_OK);
+	teardown(&w);
+}
+END_TEST
+
+/* One segment that cannot be read stays, and only that one. */
+START_TEST(journal_compact__goes_around_a_damage)
+{
+	uint64_t seq[10], last;
+	struct journal_compaction c = {
+	    .keep = keep_none, .snapshot = small_snapshot, .arg = &last};
+	struct journal_compacted out;
+	unsigned dropped = 0;
+	struct world w;
+	char byte;
+
+	setup(&w);
+	fill_segments(&w, seq);
+	last = c.upto = seq[9];
+	ck_assert(testdisk_damage(w.d, "log", "000004", 4096 + 60, 1));
+	while (journal_compact(w.j, &c, &out) == RC_OK)
+		dropped += (unsigned)out.dropped;
+	ck_assert_uint_eq(dropped, 8);
+	ck_assert_int_eq(journal_read(w.j, seq[9], 0, &byte, 1), RC_OK);
+	teardown(&w);
+}
+END_TEST
+
 START_TEST(journal__writers_share)
 {
 	pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
@@ -581,6 +689,9 @@ damage_tests(void)
 	TCase *t = tcase_create("damage");
 
 	tcase_set_timeout(t, 60);
+	tcase_add_test(t, journal_compact__leaves_what_is_later_than_its_list);
+	tcase_add_test(t, journal_compact__can_be_given_up);
+	tcase_add_test(t, journal_compact__goes_around_a_damage);
 	tcase_add_test(t, journal_damage__costs_one_record);
 	tcase_add_test(t, journal_damage__large_hole);
 	tcase_add_test(t, journal_damage__table_of_contents_is_made_anew);

@@ -442,6 +442,48 @@ START_TEST(mx_drain__has_an_end)
 }
 END_TEST
 
+/* One message is with a host that has not answered yet; with another host no
+ * message has come that far. */
+START_TEST(mx_stop__waits_for_what_a_host_may_have_taken)
+{
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof a;
+	struct way w = {"example.test", "127.0.0.1", 0, CONF_TLS_OFF, false};
+	bool stopped = false;
+	uint64_t number;
+	struct msg m;
+
+	ck_assert_int_eq(bind(silent, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(listen(silent, 64), 0);
+	ck_assert_int_eq(getsockname(silent, (struct sockaddr *)&a, &len), 0);
+	w.port = ntohs(a.sin_port);
+	start_host();
+	pthread_mutex_lock(&gate);
+	send_job(1, "127.0.0.1", "x@x");
+	send_job_by(2, &w, "x@x");
+	ck_assert(!hear(300, MSG_REPLY, &m));
+	mx_service_stop(mx, 10000, on_drained, &stopped);
+	/* That one is nobody's now, and can be tried by anybody. */
+	take(MSG_REPLY, &m);
+	ck_assert_uint_eq(m.id, 2);
+	ck_assert_int_eq((int)msg_get_u32(&m), RC_TEMP);
+	msg_fini(&m);
+	ck_assert(!hear(200, MSG_REPLY, &m));
+	ck_assert(!stopped);
+	pthread_mutex_unlock(&gate);
+	number = answer(&m);
+	ck_assert_uint_eq(m.id, 1);
+	msg_fini(&m);
+	note(number);
+	ev_run(loop);
+	ck_assert(stopped);
+	io_close(&silent);
+	ck_assert(!hear(300, MSG_REPLY, &m)); /* nothing more of the other */
+}
+END_TEST
+
 START_TEST(mx__a_connection_serves_those_who_ask_the_same_of_it)
 {
 	struct msg m;
@@ -534,6 +576,7 @@ service_tests(void)
 	tcase_add_test(t, mx__what_nobody_notes_is_forgotten_at_last);
 	tcase_add_test(t, mx_drain__waits_for_what_is_in_the_air);
 	tcase_add_test(t, mx_drain__has_an_end);
+	tcase_add_test(t, mx_stop__waits_for_what_a_host_may_have_taken);
 	tcase_add_test(t, mx__a_connection_serves_those_who_ask_the_same_of_it);
 	tcase_add_loop_test(
 	    t, mx__a_fallback_that_is_away_is_not_the_last_word, 0, 7);

@@ -17,6 +17,7 @@
 #include "ipc/proto.h"
 #include "queue/spool/internal.h"
 #include "queue/spool/listing.h"
+#include "queue/spool/spool_priv.h"
 #include "test/unit/spool/suites.h"
 
 static char dir[64];
@@ -83,6 +84,16 @@ connect_mx(void)
 	mx = pair[1];
 }
 
+static void
+connect_keeper(void)
+{
+	int pair[2];
+
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_set_keeper(q, pair[0]);
+	keeper = pair[1];
+}
+
 /* mx says that it has nothing more in hand. */
 static void
 listed(void)
@@ -108,9 +119,7 @@ start_alone(void)
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_add_client(q, pair[0], true);
 	smtp = pair[1];
-	ck_assert_int_eq(line_pair(pair), RC_OK);
-	queue_service_set_keeper(q, pair[0]);
-	keeper = pair[1];
+	connect_keeper();
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_set_auth(q, pair[0]);
 	auth = pair[1];
@@ -489,6 +498,74 @@ START_TEST(queue__takes_an_outcome_of_before_its_time)
 }
 END_TEST
 
+/* Two jobs for one recipient: at most one of them can be true. */
+static void
+start_with_two_jobs_for_one(uint8_t id[16])
+{
+	static const char *const to[] = {"x@a.test", "y@b.test"};
+
+	put_to("anna@example.org", to, 2);
+	memcpy(id, only()->delivery_id, 16);
+	end();
+	start_alone();
+	turn(20);
+	mx_has_open(1, id, 0);
+	mx_has_open(2, id, 0);
+	mx_has_open(3, id, 1);
+	listed();
+	turn(20);
+}
+
+START_TEST(queue__a_recipient_is_in_one_job)
+{
+	uint8_t id[16];
+
+	start_with_two_jobs_for_one(id);
+	ck_assert_uint_eq(q->remote_flying, 2);
+	mx_says_late(1, id, 0, 250);
+	mx_says_late(3, id, 1, 250);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	mx_says_late(2, id, 0, 250);
+	ck_assert_uint_eq(q->remote_flying, 0);
+}
+END_TEST
+
+START_TEST(queue__what_it_adopted_has_an_end)
+{
+	uint8_t id[16];
+	int i;
+
+	start_anew(id);
+	q->try_ms = 50;
+	mx_has_open(77, id, 0);
+	listed();
+	turn(20);
+	ck_assert_int_eq(only()->units->state, SCHED_FLYING);
+	for (i = 0; i < 100 && q->remote_flying > 0; i++)
+		turn(20);
+	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	ck_assert_uint_eq(only()->rcpt[0].attempts, 1);
+	/* It may be late all the same. */
+	mx_says_late(77, id, 0, 250);
+	expect_noted(77);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+}
+END_TEST
+
+START_TEST(queue__what_is_delivered_is_not_refused_afterwards)
+{
+	uint8_t id[16];
+
+	start_with_two_jobs_for_one(id);
+	mx_says_late(1, id, 0, 250);
+	mx_says_late(2, id, 0, 550);
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_DELIVERED);
+	ck_assert_int_eq(only()->rcpt[1].outcome, SPOOL_WAITS);
+	ck_assert(is_silent(keeper));
+}
+END_TEST
+
 /* An mx that is not itself any more. */
 START_TEST(queue__believes_mx_nothing_of_tries_of_its_own)
 {
@@ -816,12 +893,16 @@ spoil(void)
 	static char all[1 << 20];
 	int fd = open("log/000001", O_RDWR);
 	ssize_t n = pread(fd, all, sizeof all, 0);
-	size_t at;
+	size_t at = 0, found = 0;
 
 	ck_assert_int_gt(n, 0);
-	at = sv_find(sv_of(all, (size_t)n), SV("hello"));
-	ck_assert_uint_lt(at, (size_t)n);
-	ck_assert_int_eq(pwrite(fd, "\x17\x29", 2, (off_t)at), 2);
+	while ((at += sv_find(sv_of(all + at, (size_t)n - at), SV("hello"))) <
+	       (size_t)n) {
+		ck_assert_int_eq(pwrite(fd, "\x17\x29", 2, (off_t)at), 2);
+		at += 5;
+		found++;
+	}
+	ck_assert_uint_gt(found, 0);
 	close(fd);
 }
 
@@ -870,6 +951,93 @@ START_TEST(queue__an_unreadable_message_is_seen_and_not_given_up)
 	ck_assert_int_eq(it->units->state, SCHED_WAITS);
 	/* It waits longer and longer. */
 	ck_assert_int_gt(it->units->node.key - clk_mono(), 10 * 60000);
+}
+END_TEST
+
+/* The notice that it waits is written within a turn of tries. */
+START_TEST(queue__a_notice_is_on_the_disk_before_it_leaves)
+{
+	static const char *const to[] = {"ben", "x@example.test"};
+
+	io_close(&keeper);
+	turn(5);
+	put_to("anna@example.org", to, 2);
+	spoil();
+	mx_says(expect(mx, MX_JOB), true, 451, "451 later");
+	only()->arrived -= SCHED_NOTICE_MS;
+	connect_keeper();
+	while (spool_count(q->spool) < 2)
+		turn(0);
+	ck_assert(spool_pending(q->spool));
+	ck_assert(is_silent(keeper));
+	turn(20);
+	(void)expect(keeper, DELIVER);
+}
+END_TEST
+
+/* At home and elsewhere. */
+START_TEST(queue__an_unreadable_message_ends_after_five_days)
+{
+	static const char *const to[] = {"ben", "x@example.test"};
+	struct buf text;
+	int i;
+
+	io_close(&mx);
+	io_close(&keeper);
+	turn(5);
+	put_to("anna@example.org", to, 2);
+	spoil();
+	connect_mx();
+	listed();
+	connect_keeper();
+	for (i = 0; i < SCHED_TRIES_MIN; i++) {
+		(void)act(QUEUE_RETRY, QUEUE_PICK_ALL, "");
+		turn(5);
+	}
+	ck_assert_uint_eq(only()->nrcpt, 2);
+	ck_assert(is_silent(keeper));
+	only()->arrived -= SCHED_EXPIRY_MS;
+	only()->told = true;
+	queue_sweep(q);
+	turn(20);
+	ck_assert_str_eq(only()->sender, "");
+	ck_assert_str_eq(only()->rcpt[0].address, "anna");
+	buf_init(&text, 65536);
+	ck_assert_int_eq(spool_peek(q->spool, only(), &text), RC_OK);
+	ck_assert_uint_lt(
+	    sv_find(buf_sv(&text), SV("Status: 5.3.0\r\n")), text.n);
+	ck_assert_uint_lt(
+	    sv_find(buf_sv(&text), SV("no longer be read on our disk")),
+	    text.n);
+	ck_assert_uint_lt(
+	    sv_find(buf_sv(&text), SV("Nothing of your message is attached")),
+	    text.n);
+	ck_assert_uint_eq(sv_find(buf_sv(&text), SV("message/rfc822")), text.n);
+	buf_fini(&text);
+	keeper_says(expect(keeper, DELIVER));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	ck_assert(is_silent(mx));
+}
+END_TEST
+
+START_TEST(queue__a_report_that_cannot_be_signed_ends)
+{
+	int i;
+
+	put_as("y@other.test", "x@example.test");
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	auth_says(RC_TEMP, false);
+	spoil();
+	for (i = 1; i < 9; i++) {
+		hurry();
+		turn(5);
+	}
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	hurry();
+	turn(20);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	ck_assert(is_silent(mx));
+	ck_assert(is_silent(keeper));
 }
 END_TEST
 
@@ -1040,6 +1208,15 @@ START_TEST(queue__nothing_has_come_later_than_now)
 }
 END_TEST
 
+START_TEST(queue__what_comes_after_a_step_is_not_older)
+{
+	clk_set_offset(-48LL * 3600 * 1000);
+	put_as("anna@example.org", "x@example.test");
+	queue_sweep(q);
+	ck_assert_int_lt(llabs(clk_now() - only()->arrived), 60000);
+}
+END_TEST
+
 START_TEST(queue__age_needs_tries_and_tries_need_age)
 {
 	put_as("anna@example.org", "x@example.test");
@@ -1054,6 +1231,36 @@ START_TEST(queue__age_needs_tries_and_tries_need_age)
 	fail_often(SCHED_TRIES_MIN - 3);
 	ck_assert_uint_eq(spool_count(q->spool), 1);
 	ck_assert_str_eq(only()->rcpt[0].address, "anna"); /* the report */
+}
+END_TEST
+
+/* The segment goes in which it was said that the place fails. */
+START_TEST(queue__remembers_a_place_longer_than_its_first_letter)
+{
+	const struct sched_dest *d;
+	int64_t wake;
+	int i;
+
+	put_as("anna@example.org", "x@example.test");
+	mx_says(expect(mx, MX_JOB), false, 0, "no route to host");
+	journal_roll(q->spool->journal);
+	put_as("anna@example.org", "y@example.test");
+	wake = spool_first(q->spool)->next->units->dest->wake;
+	ck_assert_uint_eq(
+	    act(QUEUE_REMOVE, QUEUE_PICK_ADDRESS, "x@example.test"), 1);
+	(void)only();
+	ck_assert(spool_outgrown(q->spool));
+	for (i = 0; i < 100 && spool_outgrown(q->spool); i++)
+		turn(50); /* the first sweep */
+	ck_assert(!spool_outgrown(q->spool));
+	end();
+	start();
+	turn(20);
+	d = only()->units->dest;
+	ck_assert_uint_eq(d->failures, 1);
+	ck_assert_int_lt(llabs(d->wake - wake), 1000);
+	ck_assert_str_eq(d->said, "no route to host");
+	ck_assert(is_silent(mx));
 }
 END_TEST
 
@@ -1140,6 +1347,15 @@ service_tests(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, queue__a_recipient_is_in_one_job);
+	tcase_add_test(t, queue__what_it_adopted_has_an_end);
+	tcase_add_test(t, queue__a_notice_is_on_the_disk_before_it_leaves);
+	tcase_add_test(t, queue__an_unreadable_message_ends_after_five_days);
+	tcase_add_test(t, queue__a_report_that_cannot_be_signed_ends);
+	tcase_add_test(
+	    t, queue__remembers_a_place_longer_than_its_first_letter);
+	tcase_add_test(t, queue__what_is_delivered_is_not_refused_afterwards);
+	tcase_add_test(t, queue__what_comes_after_a_step_is_not_older);
 	tcase_add_test(t, queue__a_message_goes_out_and_is_forgotten);
 	tcase_add_test(t, queue__a_refusal_becomes_a_report_at_home);
 	tcase_add_test(t, queue__nobody_is_told_of_what_came_from_nobody);

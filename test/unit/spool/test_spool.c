@@ -12,7 +12,7 @@
 
 #include "base/clk.h"
 #include "base/io.h"
-#include "queue/spool/record.h"
+#include "queue/spool/spool_priv.h"
 #include "test/unit/spool/suites.h"
 
 static char dir[64];
@@ -565,6 +565,100 @@ START_TEST(spool_tidy__writes_nothing_anew_on_a_full_disk)
 }
 END_TEST
 
+static int64_t left;
+
+static int
+little_free(const struct journal_io *io, int fd, uint64_t *out)
+{
+	(void)io;
+	(void)fd;
+	*out = (uint64_t)left;
+	return 0;
+}
+
+static int
+little_allocate(const struct journal_io *io, int fd, uint64_t off, uint64_t n)
+{
+	(void)io;
+	(void)fd;
+	(void)off;
+	return (int64_t)n > left ? -1 : 0;
+}
+
+/* What a batch holds is not on the disk yet, and is missing there all the
+ * same when it is looked at for the next one. */
+static void
+fill(size_t n, size_t living)
+{
+	uint64_t size = 900000;
+	int fd = memfd_create("m", MFD_CLOEXEC);
+	struct spool_item *it, *next;
+	size_t i;
+
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	for (i = 0; i < n; i++)
+		ck_assert_int_eq(put_fd((uint8_t)(20 + i), fd, size, 1), RC_OK);
+	close(fd);
+	for (i = 0, it = spool_first(s); it != NULL; it = next, i++) {
+		next = it->next;
+		if (i >= living)
+			settle(it, 0, SPOOL_DELIVERED);
+	}
+	ck_assert_int_eq(spool_flush(s), RC_OK);
+}
+
+START_TEST(spool_tidy__leaves_what_is_scarce_to_others)
+{
+	static const int64_t rows[] = {20 << 20, 40 << 20, 70 << 20, 80 << 20};
+	struct journal_io full = journal_disk;
+	struct spool_item *it;
+	uint64_t last, bytes = 0;
+
+	fill(200, 40);
+	full.free_bytes = little_free;
+	full.allocate = little_allocate;
+	left = rows[_i];
+	disk = &full;
+	again();
+	last = journal_next(s->journal);
+	spool_tidy(s);
+	ck_assert_int_eq(spool_flush(s), RC_OK);
+	for (it = spool_first(s); it != NULL; it = it->next)
+		bytes += it->body > last ? it->size : 0;
+	ck_assert_uint_le(
+	    bytes, left > 64 << 20 ? (uint64_t)left - (64 << 20) : 0);
+	ck_assert_int_eq(bytes > 0, left > 64 << 20);
+	ck_assert_uint_eq(spool_count(s), 40);
+	spool_close(&s);
+}
+END_TEST
+
+START_TEST(spool_put__counts_what_is_not_written_yet)
+{
+	struct journal_io full = journal_disk;
+	struct spool_put p = {.bytes = SV(""), .fd = -1, .to = both, .nto = 1};
+	char *text = calloc(1, 900000);
+	struct err err = {0};
+	struct spool_item *it;
+	int i, r = RC_OK;
+
+	full.free_bytes = little_free;
+	left = 70 << 20;
+	disk = &full;
+	again();
+	p.bytes = sv_of(text, 900000);
+	for (i = 0; i < 20 && r == RC_OK; i++) {
+		p.delivery_id[0] = (uint8_t)(50 + i);
+		r = spool_put(s, &p, &it, &err);
+	}
+	ck_assert_int_eq(r, RC_NOSPACE);
+	ck_assert_int_gt(i, 5);
+	ck_assert_int_eq(spool_flush(s), RC_OK);
+	spool_close(&s);
+	free(text);
+}
+END_TEST
+
 START_TEST(spool_tidy__leaves_the_damaged_where_it_is)
 {
 	char name[300] = "", byte;
@@ -610,6 +704,9 @@ spool_tests(void)
 	TCase *t = tcase_create("spool");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(
+	    t, spool_tidy__leaves_what_is_scarce_to_others, 0, 4);
+	tcase_add_test(t, spool_put__counts_what_is_not_written_yet);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, spool__keeps_an_item_until_each_recipient_is_done);
 	tcase_add_test(t, spool__survives_an_end_without_close);

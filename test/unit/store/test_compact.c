@@ -287,6 +287,7 @@ START_TEST(store_purge__also_in_the_segment_in_use)
 	ck_assert_uint_eq(f.n, 2);
 	ck_assert_int_eq(store_purge(st, f.g, 2, &gone, &need, &err), RC_OK);
 	ck_assert_int_eq(store_flush(st, need), RC_OK);
+	ck_assert_int_eq(store_roll(st), RC_OK);
 	ck_assert_uint_eq(compact(st, false).dropped, 2);
 	same_after_restart(&st, &o);
 	store_close(&st);
@@ -417,6 +418,147 @@ START_TEST(store_compact__beside_sessions)
 }
 END_TEST
 
+struct adding {
+	struct store *st;
+	_Atomic bool stop;
+};
+
+static void *
+add_always(void *arg)
+{
+	struct adding *a = arg;
+
+	while (!a->stop)
+		(void)kit_add(
+		    a->st, "Archive", "Subject: y\r\n\r\nyyyy\r\n", 0);
+	return NULL;
+}
+
+/* Segments are closed while a compaction looks for what is unwanted: what is
+ * in those was not in its list. */
+START_TEST(store_compact__beside_deliveries)
+{
+	const struct store_opts o = {.segment_bytes = 16384,
+	    .low_water_bytes = 1,
+	    .retention_ms = 30 * DAY_MS};
+	const struct store_compact c = {.share = 0};
+	struct adding a = {.stop = false};
+	const int64_t until = clk_mono() + 1500;
+	struct journal_compacted out;
+	pthread_t t[2];
+
+	kit_make();
+	a.st = kit_open_with(&o);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(
+		    pthread_create(&t[i], NULL, add_always, &a), 0);
+	while (clk_mono() < until) {
+		int r = store_compact(a.st, &c, &out);
+
+		ck_assert_msg(r == RC_NOTFOUND, "%s", rc_name(r));
+	}
+	a.stop = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	(void)read_all(a.st);
+	store_close(&a.st);
+	kit_remove();
+}
+END_TEST
+
+/* What is still in sight goes all the same, and cannot be copied from there. */
+START_TEST(store_purge__though_a_view_shows_it)
+{
+	struct rangeset all = RANGESET_EMPTY, src = RANGESET_EMPTY,
+			dst = RANGESET_EMPTY;
+	struct store *st;
+	struct view *v, *w;
+	struct store_msg m;
+	struct found f;
+	uint64_t need = 0;
+	uint32_t validity;
+	struct err err;
+	size_t gone;
+	char byte;
+
+	seed = 11;
+	kit_make();
+	st = kit_open_with(&keeps);
+	for (int i = 0; i < 5; i++)
+		add(st, "INBOX");
+	v = kit_view(st, "INBOX");
+	w = kit_view(st, "INBOX");
+	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_DELETED);
+	kit_expunge(v);
+	ck_assert_uint_eq(view_msgs(w, 2, 1, &m, &need), 1);
+	ck_assert(m.expunged);
+	f = expunged(st);
+	ck_assert_int_eq(store_purge(st, f.g, f.n, &gone, &need, &err), RC_OK);
+	ck_assert_uint_eq(gone, 1);
+	ck_assert_int_eq(store_roll(st), RC_OK);
+	ck_assert_uint_eq(compact(st, false).dropped, 1);
+	ck_assert_int_ne(store_read(st, m.body, 0, &byte, 1), RC_OK);
+	rangeset_add(&all, 1, 5);
+	ck_assert_int_eq(view_copy(w, &all, "Archive", false, &validity, &src,
+			     &dst, &need, &err),
+	    RC_OK);
+	ck_assert_uint_eq(rangeset_count(&src), 4);
+	view_close(&v);
+	view_close(&w);
+	rangeset_fini(&all);
+	rangeset_fini(&src);
+	rangeset_fini(&dst);
+	same_after_restart(&st, &keeps);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
+/* Restored between the list and the purge: it stays. */
+START_TEST(store_purge__not_what_is_back)
+{
+	struct store *st = with_three_expunged();
+	struct found f = expunged(st);
+	uint64_t need = 0;
+	struct err err;
+	size_t n;
+
+	ck_assert_int_eq(
+	    store_undelete(st, f.g, 1, "Archive", &n, &need, &err), RC_OK);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_int_eq(store_purge(st, f.g, 3, &n, &need, &err), RC_OK);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_int_eq(store_roll(st), RC_OK);
+	ck_assert_uint_eq(compact(st, false).dropped, 2);
+	(void)read_all(st);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
+/* A round that won nothing is not tried again at once. */
+START_TEST(store_compact__ends)
+{
+	const struct store_compact c = {.share = 30, .min_bytes = 1};
+	struct store *st = with_three_expunged();
+	struct journal_compacted out;
+	struct view *v;
+	int rounds = 0;
+
+	v = kit_view(st, "INBOX");
+	kit_flag(v, 1, 15, STORE_OP_ADD, STORE_DELETED);
+	kit_expunge(v);
+	view_close(&v);
+	clk_set_offset(40 * DAY_MS);
+	while (store_compact(st, &c, &out) == RC_OK)
+		ck_assert_int_lt(++rounds, 10);
+	ck_assert_int_gt(rounds, 0);
+	clk_set_offset(0);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
 /* When room is scarce a compaction may forget earlier than the store would. */
 START_TEST(store_compact__for_a_shorter_retention)
 {
@@ -504,6 +646,10 @@ compact_tests(void)
 	tcase_add_loop_test(t, store_compact__is_equal_in_replay, 0, 12);
 	tcase_add_test(t, store_undelete__after_compaction_and_restart);
 	tcase_add_test(t, store_purge__removes_for_good);
+	tcase_add_test(t, store_compact__beside_deliveries);
+	tcase_add_test(t, store_purge__though_a_view_shows_it);
+	tcase_add_test(t, store_purge__not_what_is_back);
+	tcase_add_test(t, store_compact__ends);
 	tcase_add_test(t, store_compact__for_a_shorter_retention);
 	tcase_add_test(t, store_compact__remembers_deliveries);
 	tcase_add_test(t, store_compact__leaves_a_checkpoint_that_fits);

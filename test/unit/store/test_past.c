@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clk.h"
+#include "store/store_priv.h"
 #include "test/unit/store/kit.h"
 #include "test/unit/store/suites.h"
 
@@ -146,6 +147,39 @@ START_TEST(view_vanished__what_is_forgotten_is_all_that_is_not_there)
 	ck_assert_str_eq(vanished(v, old, &all), "1,3,5");
 	rangeset_fini(&all);
 	view_close(&v);
+	store_close(&st);
+	kit_remove();
+}
+END_TEST
+
+/* Whoever moves mail to and fro does not fill the memory with it. */
+START_TEST(graves__of_moves_are_bounded)
+{
+	struct store *st = with(200);
+	struct rangeset all = RANGESET_EMPTY;
+	uint64_t need = 0;
+	uint32_t validity;
+	struct err err;
+
+	rangeset_add(&all, 1, 200);
+	for (int i = 0; i < 300; i++) {
+		struct rangeset src = RANGESET_EMPTY, dst = RANGESET_EMPTY;
+		struct view *v = kit_view(st, i % 2 ? "Archive" : "INBOX");
+
+		ck_assert_int_eq(view_copy(v, &all, i % 2 ? "INBOX" : "Archive",
+				     true, &validity, &src, &dst, &need, &err),
+		    RC_OK);
+		view_close(&v);
+		rangeset_fini(&src);
+		rangeset_fini(&dst);
+	}
+	ck_assert_uint_le(st->ngrave, MOVED_MAX);
+	again(&st, false);
+	ck_assert_uint_le(st->ngrave, MOVED_MAX);
+	again(&st, true);
+	ck_assert_uint_le(st->ngrave, MOVED_MAX);
+	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 200);
+	rangeset_fini(&all);
 	store_close(&st);
 	kit_remove();
 }
@@ -306,6 +340,41 @@ START_TEST(past_tree__never_takes_numbers_back)
 }
 END_TEST
 
+/* Two who move the same message out of the past make it one. */
+START_TEST(past_tree__two_who_move)
+{
+	struct rangeset one = RANGESET_EMPTY;
+	uint64_t need = 0;
+	uint32_t validity;
+	struct store *st;
+	struct view *v[2];
+	struct err err;
+
+	set_clock(2026, 3, 30);
+	st = with(2);
+	expunge(st, "INBOX", 1, 1);
+	rangeset_add(&one, 1, 1);
+	for (int i = 0; i < 2; i++)
+		v[i] = kit_view(st, "Restore/2026-03-30");
+	for (int i = 0; i < 2; i++) {
+		struct rangeset src = RANGESET_EMPTY, dst = RANGESET_EMPTY;
+
+		ck_assert_int_eq(view_copy(v[i], &one, "Archive", true,
+				     &validity, &src, &dst, &need, &err),
+		    RC_OK);
+		ck_assert_uint_eq(rangeset_count(&src), i == 0);
+		view_close(&v[i]);
+		rangeset_fini(&src);
+		rangeset_fini(&dst);
+	}
+	ck_assert_uint_eq(kit_status(st, "Archive").messages, 1);
+	rangeset_fini(&one);
+	store_close(&st);
+	kit_remove();
+	clk_set_offset(0);
+}
+END_TEST
+
 START_TEST(past_tree__is_read_only_and_its_name_is_taken)
 {
 	struct store_flags seen = {.system = STORE_SEEN};
@@ -437,9 +506,11 @@ past_tests(void)
 	tcase_add_test(t, view_vanished__not_what_the_view_still_shows);
 	tcase_add_test(
 	    t, view_vanished__what_is_forgotten_is_all_that_is_not_there);
+	tcase_add_test(t, graves__of_moves_are_bounded);
 	tcase_add_test(t, past_tree__by_day_and_back_again);
 	tcase_add_test(t, past_tree__has_the_modseq_of_its_messages);
 	tcase_add_test(t, past_tree__never_takes_numbers_back);
+	tcase_add_test(t, past_tree__two_who_move);
 	tcase_add_test(t, past_tree__is_read_only_and_its_name_is_taken);
 	tcase_add_test(t, past_tree__hides_behind_a_folder_of_that_name);
 	tcase_add_test(t, store_as_of__moves_expunges_and_deleted_mailboxes);
