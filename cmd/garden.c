@@ -71,22 +71,29 @@ rest(struct garden *g, uint64_t ms)
 	pthread_mutex_unlock(&g->mu);
 }
 
+static bool
+is_stopped(struct garden *g)
+{
+	bool stop;
+
+	pthread_mutex_lock(&g->mu);
+	stop = g->stop;
+	pthread_mutex_unlock(&g->mu);
+	return stop;
+}
+
 /* Whoever asks for something comes first, but does not undo what is done. */
 static bool
 throttle(void *arg, uint64_t bytes)
 {
 	struct garden *g = arg;
-	bool stop;
 
 	g->owed += bytes;
 	if (g->owed < BYTES_A_MS * REST_EACH_MS)
 		return true;
 	rest(g, g->owed / BYTES_A_MS);
 	g->owed = 0;
-	pthread_mutex_lock(&g->mu);
-	stop = g->stop;
-	pthread_mutex_unlock(&g->mu);
-	return !stop;
+	return !is_stopped(g);
 }
 
 /* ---- the past ---- */
@@ -181,7 +188,8 @@ compact(struct garden *g, const struct store_compact *c, uint64_t *freed)
 	int r = store_compact(g->store, c, &done);
 
 	*freed = done.before > done.after ? done.before - done.after : 0;
-	if (r != RC_OK && r != RC_NOTFOUND && r != RC_TEMP)
+	/* A full disk is told of where it turns mail away. */
+	if (r != RC_OK && r != RC_NOTFOUND && r != RC_TEMP && r != RC_NOSPACE)
 		mlog(LOG_WARN, "store.compact", "rc=%s", rc_name(r));
 	return r;
 }
@@ -202,16 +210,19 @@ now_and_then(struct garden *g)
 }
 
 static bool
-not_stopped(void *arg, uint64_t bytes)
+go_on(void *arg, uint64_t bytes)
 {
-	struct garden *g = arg;
-	bool stop;
-
 	(void)bytes;
-	pthread_mutex_lock(&g->mu);
-	stop = g->stop;
-	pthread_mutex_unlock(&g->mu);
-	return !stop;
+	return !is_stopped(arg);
+}
+
+static void
+say_shrunk(int64_t retention_ms)
+{
+	mlog(LOG_WARN, "store.retention_shrunk",
+	    "hours=%lld text=\"the disk is nearly full: what was expunged "
+	    "before cannot be brought back; make room\"",
+	    (long long)(retention_ms / LEAST_MS));
 }
 
 /*
@@ -223,26 +234,22 @@ not_stopped(void *arg, uint64_t bytes)
 static void
 give_room(struct garden *g)
 {
-	struct store_compact c = {.share = 1,
+	const struct store_compact c = {.share = 1,
 	    .min_bytes = LEAST_BYTES,
-	    .pause = not_stopped,
-	    .arg = g};
-	uint64_t freed;
+	    .pause = go_on,
+	    .arg = g,
+	    .retention_ms = g->shrunk_ms};
+	uint64_t freed, all = 0;
 
 	if (!store_is_pressed(g->store)) {
 		g->shrunk_ms = 0;
 		return;
 	}
-	if (g->shrunk_ms > 0) {
-		c.retention_ms = g->shrunk_ms;
-		mlog(LOG_WARN, "store.retention_shrunk",
-		    "hours=%lld text=\"the disk is nearly full: what was "
-		    "expunged before cannot be brought back; make room\"",
-		    (long long)(g->shrunk_ms / LEAST_MS));
-	}
 	while (store_is_pressed(g->store) && compact(g, &c, &freed) == RC_OK &&
 	       freed > 0)
-		;
+		all += freed;
+	if (all > 0 && g->shrunk_ms > 0)
+		say_shrunk(g->shrunk_ms);
 	if (g->shrunk_ms == 0)
 		g->shrunk_ms = g->retention_ms / 2;
 	else if (g->shrunk_ms / 2 >= LEAST_MS)
