@@ -60,6 +60,7 @@ struct conn {
 	void *front;	    /* the protocol's state, freed at hand-over */
 	struct buf in;	    /* client's bytes not yet taken */
 	struct buf out;	    /* bytes (under TLS: cipher text) not yet sent */
+	bool held;	    /* OpenSSL may have bytes of the client's */
 	bool client_eof;    /* the client sends no more */
 	bool session_eof;   /* the session sends no more */
 	bool client_shut;   /* the session was told client_eof */

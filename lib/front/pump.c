@@ -26,7 +26,8 @@ update_watch(struct conn *c)
 
 	if (c->in.n == 0 && !c->client_eof)
 		client |= EPOLLIN;
-	if (c->out.n > 0)
+	/* What OpenSSL has read ahead makes no event; being writable does. */
+	if (c->out.n > 0 || (c->held && c->in.n == 0 && !c->client_eof))
 		client |= EPOLLOUT;
 	if (c->out.n == 0 && !c->session_eof)
 		session |= EPOLLIN;
@@ -68,12 +69,17 @@ pass_client_eof(struct conn *c)
 	(void)shutdown(c->session_fd, SHUT_WR);
 }
 
-/* Reads from the client while there is something and the session takes it. */
+/*
+ * Reads from the client while there is something and the session takes it, but
+ * a few turns at most, for the others' sake.  What then may be left inside
+ * OpenSSL is noted: the socket will not tell of it again.
+ */
 static bool
 read_client(struct conn *c)
 {
 	int turns;
 
+	c->held = false;
 	for (turns = 0; turns < 4 && c->in.n == 0 && !c->client_eof; turns++) {
 		long k = wire_read(c, c->shard->flow, FLOW_BYTES);
 
@@ -91,6 +97,7 @@ read_client(struct conn *c)
 		    (c->ssl == NULL || !SSL_has_pending(c->ssl)))
 			return true;
 	}
+	c->held = c->ssl != NULL && !c->client_eof;
 	return true;
 }
 
@@ -171,7 +178,7 @@ pump_client(struct conn *c, uint32_t events)
 		conn_kill(c);
 		return;
 	}
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 &&
+	if (((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 || c->held) &&
 	    !read_client(c)) {
 		conn_kill(c);
 		return;

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Real clients: curl, swaks, mbsync, fetchmail, neomutt, Python's libraries;
 IDLE; state over kill -9."""
+import array
+import fcntl
 import os
 import re
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
+import termios
 import time
 
 from house import PASSWORD, House, Raw, finish, skip, verdict, wait_until
@@ -215,9 +220,45 @@ def idle(h):
     verdict(m.until(b"c ")[-1].startswith(b"c OK"), "idle-done")
 
 
+def held_back(h):
+    """Bytes that TLS has read ahead while the session did not take them reach it
+    all the same, when it does: sizes around what the sockets between hold."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    stuck = []
+    for size in range(100000, 700000, 6000):
+        sock = socket.create_connection(("127.0.0.1", h.port["imaps"]), timeout=10)
+        s = context.wrap_socket(sock)
+        f = s.makefile("rb")
+        f.readline()
+        s.sendall(f'a LOGIN anna "{PASSWORD}"\r\nb APPEND Archive {{{size}}}\r\n'.encode())
+        while not f.readline().startswith(b"+"):
+            pass
+        pid = h.pids("account anna")[0]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            s.sendall(b"\r\n" + b"x" * (size - 2) + b"\r\n")
+            left = array.array("i", [1])
+
+            def gone():
+                fcntl.ioctl(s.fileno(), termios.TIOCOUTQ, left)
+                return left[0] == 0
+            wait_until(gone, 0.1, 0.001)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        s.settimeout(2)
+        try:
+            while not f.readline().startswith(b"b OK"):
+                pass
+        except OSError:
+            stuck.append(size)
+        s.close()
+    verdict(not stuck, "what-tls-has-read-ahead-arrives", stuck)
+
+
 def main():
     with House() as h:
-        for part in (curl, swaks, idle, python_libraries, mbsync, fetchmail, neomutt):
+        for part in (curl, swaks, idle, held_back, python_libraries, mbsync, fetchmail, neomutt):
             try:
                 part(h)
             except Exception as e:
