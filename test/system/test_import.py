@@ -271,14 +271,14 @@ def foreign_mbox(h, d):
 def foreign_eml(h, d):
     write(f"{d}/a.eml", MSG % (1, 1), 1500000000)
     write(f"{d}/b.EML", b"Subject: no date\n\nx\n", 1500000000)
-    write(f"{d}/work/c.eml", crlf(MSG % (2, 2)))
+    write(f"{d}/trips/c.eml", crlf(MSG % (2, 2)))
     write(f"{d}/notes.pdf", b"%PDF")
     r = run(h, "import", "cara", d)
     got = without_empty(account(h, "cara"))
     at = calendar.timegm((2023, 2, 1, 9, 0, 0))
     want = {"INBOX": collections.Counter({(crlf(MSG % (1, 1)), frozenset(), (at, 0)): 1,
                                           (b"Subject: no date\r\n\r\nx\r\n", frozenset(), (1500000000, 0)): 1}),
-            "work": collections.Counter({(crlf(MSG % (2, 2)), frozenset(), (at, 0)): 1})}
+            "trips": collections.Counter({(crlf(MSG % (2, 2)), frozenset(), (at, 0)): 1})}
     verdict(r.returncode == 0 and got == want, "foreign-eml", (r, difference(want, got)))
 
 
