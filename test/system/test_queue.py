@@ -617,7 +617,8 @@ def stopped(net, a, bad):
     def taken():
         a.command("queue", "retry", "--all")
         # What was on its way before this step may still arrive.
-        return [t for m in bad.messages()[since:] for t in m["to"] if t.startswith("stop")]
+        return [t for m in bad.messages()[since:] for t in m["to"]
+                if t.startswith(("stop", "unheard"))]
     wait_until(lambda: not set(sent) - set(taken()), 20, 0.1)
     wait_until(lambda: not in_the_air(a), 10, 0.1)
     got = taken()
