@@ -184,6 +184,11 @@ class House:
         except FileNotFoundError:
             return ""
 
+    def logged(self, pattern, seconds=5):
+        """Is there a line that the pattern fits?  A line goes through the supervisor, so that
+        it may come later than what its process told a client."""
+        return wait_until(lambda: re.search(pattern, self.log()), seconds)
+
     # ---- processes ----
 
     def processes(self):

@@ -184,7 +184,7 @@ def fills_up(h, disk, world):
 def dies_and_starts(h, disk, model):
     h.kill("account anna")
     verdict(state(h) == model, "full-killed-account-comes-back", h.log()[-1500:])
-    verdict("journal.reserve_used" in h.log(), "full-the-reserve-is-used", h.log()[-500:])
+    verdict(h.logged("journal.reserve_used"), "full-the-reserve-is-used", h.log()[-500:])
     h.kill("queue")
     verdict(wait_until(lambda: h.command("queue", "list").stdout.startswith("1 "), 10) or
             "waits-for" in h.command("queue", "list", "--json").stdout or

@@ -189,7 +189,7 @@ def attack_smtp(h, attack):
         r = c.reply()
         return r.startswith(b"250") or r
     attack("smtp-starttls-with-bytes-behind", starttls_injection)
-    verdict("starttls.dropped" in h.log(), "smtp-starttls-injection-is-logged")
+    verdict(h.logged("starttls.dropped"), "smtp-starttls-injection-is-logged")
 
     def too_big():
         c = Raw(port, 60)
