@@ -336,7 +336,7 @@ void imap_tell_status(struct imap_session *s, struct sv name, unsigned bits,
 /* What a search looks for in text, folded. */
 struct imap_needle {
 	struct sv text;
-	bool ascii; /* all 7 bit */
+	bool ascii; /* it was all 7 bit: text is folded as ASCII */
 };
 
 /* Of one message, loaded as far as the keys ask for it. */

@@ -33,7 +33,7 @@ prepare_needle(struct imap_session *s, struct sv charset, struct sv text,
 		mime_to_utf8(charset, text, &utf8);
 	fold_utf8(buf_sv(&utf8), &folded);
 	out->text = arena_dup(&s->arena, buf_sv(&folded));
-	out->ascii = !utf8_has_8bit(out->text);
+	out->ascii = !utf8_has_8bit(buf_sv(&utf8));
 	buf_fini(&folded);
 	buf_fini(&utf8);
 }

@@ -26,7 +26,8 @@ imap_needle_in(
 		fold_ascii(text, p);
 		buf_added(f, text.n);
 	} else {
-		if (!utf8_has_8bit(text))
+		/* A needle's 8 bit letters may fold to 7 bit ones. */
+		if (utf8_has_8bit(n->text) && !utf8_has_8bit(text))
 			return false;
 		fold_utf8(text, f);
 	}

@@ -9,8 +9,11 @@
 
 #include "base/sv.h"
 
-/* Is it UTF-8 in form C?  Characters younger than our tables are taken to
- * stand for themselves. */
+/*
+ * Is it UTF-8 in form C?  Characters younger than the library's tables are
+ * taken to stand for themselves.  False, too, if memory runs out; for short
+ * texts such as names: it takes several times their size for a moment.
+ */
 bool nfc_is(struct sv s);
 
 #endif
