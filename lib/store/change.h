@@ -105,6 +105,10 @@ struct change {
 	size_t npair;
 };
 
+/* As many as one change may add, with as many ranges of source_uids: whatever
+ * is in them they fit into JOURNAL_PAYLOAD_MAX. */
+#define CHANGE_MESSAGES_MAX 1000000u
+
 void change_init(struct change *c, uint16_t type);
 /* Frees what decode has made: msg, pair and the sets. */
 void change_fini(struct change *c);

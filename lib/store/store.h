@@ -347,7 +347,8 @@ int view_remove(struct view *v, const struct rangeset *uids, uint64_t *need,
 /*
  * COPY or MOVE [RFC 3501 6.4.7, RFC 6851]: all or nothing, one commit.
  * *src_out and *dst_out get the UIDs, in the order of COPYUID [RFC 4315 3].
- * RC_NOTFOUND: no such mailbox.
+ * RC_NOTFOUND: no such mailbox.  RC_TOOBIG: more than a million messages, or
+ * more than 64 different keywords there.
  */
 int view_copy(struct view *v, const struct rangeset *seqnos,
     const char *mailbox, bool move, uint32_t *uidvalidity_out,

@@ -283,7 +283,8 @@ copy_collect(struct copying *x, const struct rangeset *seqnos)
 		/* Somebody else has moved it out already. */
 		if (x->move && x->v->mb->past && !past_has(x->v, w.m->uid))
 			continue;
-		if (x->c->nmsg >= UINT32_MAX - x->to->uidnext)
+		if (x->c->nmsg >= CHANGE_MESSAGES_MAX ||
+		    x->c->nmsg >= UINT32_MAX - x->to->uidnext)
 			return RC_TOOBIG;
 		x->c->msg =
 		    xgrow(x->c->msg, &cap, x->c->nmsg + 1, sizeof *x->c->msg);
@@ -383,7 +384,8 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	x.c->mailbox = x.to->id;
 	r = copy_collect(&x, seqnos);
 	if (r != RC_OK) {
-		err_set(err, r, "too many different keywords or messages");
+		err_set(err, r,
+		    "too many different keywords, or over a million messages");
 		rangeset_reset(src_out);
 		goto out;
 	}

@@ -421,7 +421,9 @@ def check_install(m):
     out = p.stdout + p.stderr
     verdict(len(out.splitlines()) <= 24 and max(map(len, p.stdout.splitlines())) <= 100,
             "install-fits-a-screen", out)
-    verdict(all(w in out for w in ("MX", "forward port 25", "Certificate", "journalctl -u hearthmail",
+    verdict(len(p.stdout[p.stdout.find("Hearthmail runs."):].splitlines()) == 10,
+            "install-says-it-in-ten-lines", p.stdout)
+    verdict(all(w in out for w in ("hearthmail dns", "forward port 25", "Certificate", "journalctl -u hearthmail",
                                    "wrote /etc/hearthmail.yaml")), "install-says-what-is-left", out)
     verdict(m.active() and m.run("systemctl is-enabled hearthmail").stdout == "enabled\n",
             "service-runs")

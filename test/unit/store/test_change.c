@@ -287,6 +287,44 @@ START_TEST(store_change__copy_and_move)
 }
 END_TEST
 
+/* Each copy doubles the mailbox, until one is too large: nothing of it. */
+START_TEST(store_change__copies_at_most_a_million)
+{
+	struct store *st;
+	struct view *v;
+	struct rangeset all = RANGESET_EMPTY, src = RANGESET_EMPTY,
+			dst = RANGESET_EMPTY;
+	struct view_changes c;
+	uint32_t validity, have = 1;
+	uint64_t need = 0;
+	struct err err;
+
+	/* The reader in Python would take minutes for this one. */
+	(void)unsetenv("ACCOUNT_READER");
+	st = with_messages(1);
+	v = kit_view(st, "INBOX");
+	rangeset_add(&all, 1, UINT32_MAX);
+	while (view_copy(v, &all, "INBOX", false, &validity, &src, &dst, &need,
+		   &err) == RC_OK) {
+		have *= 2;
+		view_sync(v, true, &c, &need);
+		ck_assert_uint_eq(c.exists, have);
+		view_changes_fini(&c);
+		rangeset_reset(&src);
+		rangeset_reset(&dst);
+	}
+	ck_assert_uint_eq(have, 1u << 20);
+	ck_assert_ptr_nonnull(strstr(err.text, "over a million"));
+	ck_assert(src.n == 0 && dst.n == 0);
+	ck_assert_uint_eq(kit_status(st, "INBOX").messages, have);
+	rangeset_fini(&all);
+	rangeset_fini(&src);
+	rangeset_fini(&dst);
+	view_close(&v);
+	store_close(&st);
+}
+END_TEST
+
 START_TEST(store_change__move_into_the_same_mailbox)
 {
 	struct store *st = with_messages(3);
@@ -328,6 +366,7 @@ change_tests(void)
 	tcase_add_test(t, store_change__expunge_only_what_is_named_and_marked);
 	tcase_add_test(t, store_change__readonly_view_changes_nothing);
 	tcase_add_test(t, store_change__copy_and_move);
+	tcase_add_test(t, store_change__copies_at_most_a_million);
 	tcase_add_test(t, store_change__move_into_the_same_mailbox);
 	return t;
 }

@@ -33,6 +33,37 @@ START_TEST(store_codec__varints)
 }
 END_TEST
 
+/* The largest change that may be: no field is as short as it could be. */
+START_TEST(store_codec__a_million_messages_fit_into_a_record)
+{
+	struct change c;
+	struct buf b;
+
+	change_init(&c, CHANGE_ADDED);
+	c.nmsg = CHANGE_MESSAGES_MAX;
+	c.msg = xcalloc(c.nmsg, sizeof *c.msg);
+	for (uint32_t i = 0; i < c.nmsg; i++) {
+		bool odd = i % 2 == 1;
+
+		c.msg[i] = (struct msg){.uid = 1 + i * 4000,
+		    .system = UINT8_MAX,
+		    .keywords = UINT64_MAX - i,
+		    .internal_date = odd ? INT64_MAX / 4 : INT64_MIN / 4,
+		    .zone = odd ? INT16_MAX : INT16_MIN,
+		    .save_date = odd ? UINT32_MAX : 0,
+		    .body = odd ? UINT64_MAX / 4 : 0,
+		    .size = UINT32_MAX};
+		rangeset_add(&c.source_uids, 1 + i * 4000, 3000 + i * 4000);
+	}
+	buf_init(&b, JOURNAL_PAYLOAD_MAX);
+	change_encode(&c, &b);
+	ck_assert_uint_gt(b.n, 40 * CHANGE_MESSAGES_MAX);
+	ck_assert_uint_lt(b.n, JOURNAL_PAYLOAD_MAX - 100000);
+	change_fini(&c);
+	buf_fini(&b);
+}
+END_TEST
+
 /* One of everything. */
 static void
 sample(struct change *c)
@@ -142,6 +173,7 @@ change_codec_tests(void)
 	TCase *t = tcase_create("codec");
 
 	tcase_add_test(t, store_codec__varints);
+	tcase_add_test(t, store_codec__a_million_messages_fit_into_a_record);
 	tcase_add_test(t, store_codec__change_comes_back);
 	tcase_add_test(t, store_codec__unknown_fields);
 	tcase_add_test(t, store_codec__many_messages_are_compact);
