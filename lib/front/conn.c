@@ -255,12 +255,14 @@ front_run(struct conn *c)
 		start_tls(c);
 	front_action_fini(&act);
 	if (c->state == CONN_FRONT || c->state == CONN_HANDSHAKE)
-		conn_watch(c, EPOLLIN | (c->out.n > 0 ? EPOLLOUT : 0), 0);
+		conn_watch(
+		    c, EPOLLIN | (c->out.n > 0 || c->held ? EPOLLOUT : 0), 0);
 }
 
 static void
 front_read(struct conn *c)
 {
+	size_t room = FRONT_INPUT - c->in.n;
 	long k;
 
 	if (c->in.n >= FRONT_INPUT) {
@@ -268,7 +270,9 @@ front_read(struct conn *c)
 		conn_bye(c, "too many bytes before login");
 		return;
 	}
-	k = wire_read(c, c->shard->flow, FRONT_INPUT - c->in.n);
+	k = wire_read(c, c->shard->flow, room);
+	/* Cut short: the rest makes no event, see update_watch(). */
+	c->held = c->ssl != NULL && k > 0 && (size_t)k == room;
 	if (k == 0)
 		return;
 	if (k == -2) {

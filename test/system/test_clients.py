@@ -246,7 +246,7 @@ def held_back(h):
             wait_until(gone, 0.1, 0.001)
         finally:
             os.kill(pid, signal.SIGCONT)
-        s.settimeout(2)
+        s.settimeout(5)
         try:
             while not f.readline().startswith(b"b OK"):
                 pass
@@ -256,9 +256,50 @@ def held_back(h):
     verdict(not stuck, "what-tls-has-read-ahead-arrives", stuck)
 
 
+def tls_in_one_packet(port, *records):
+    """A connection whose first bytes inside TLS arrive at once, a record each; its lines."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    sock = socket.create_connection(("127.0.0.1", port), timeout=5)
+    come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(come, go)
+
+    def until_done(what):
+        while True:
+            try:
+                return what()
+            except ssl.SSLWantReadError:
+                sock.sendall(go.read())
+                come.write(sock.recv(65536))
+    until_done(tls.do_handshake)
+    for r in records:
+        tls.write(r)
+    text = b""
+    try:
+        while not text.endswith(b"\r\nlast OK Nothing done.\r\n"):
+            text += until_done(lambda: tls.read(65536))
+    except (OSError, ssl.SSLError):
+        pass
+    sock.close()
+    return text.decode().split("\r\n")
+
+
+def ahead_of_login(h):
+    """More than is read at once before login, and the rest is in OpenSSL's hands: answered."""
+    for size in (16380, 16384, 17000):
+        first = b"".join(b"%06d NOOP\r\n" % i for i in range(1200))
+        first = b"a" * (size - len(first) - 7) + b" NOOP\r\n" + first
+        got = tls_in_one_packet(h.port["imaps"], first, b"last NOOP\r\n")
+        verdict(len(got) == 1 + 1201 + 1 + 1, f"ahead-of-login-{size}", got[-3:])
+    login = f'a LOGIN anna "{PASSWORD}"\r\nb APPEND Archive {{16384+}}\r\n'.encode()
+    got = tls_in_one_packet(h.port["imaps"], login + b"x" * (16384 - len(login)),
+                            b"x" * len(login) + b"\r\n", b"last NOOP\r\n")
+    verdict(any(l.startswith("b OK") for l in got), "ahead-of-login-append", got[-3:])
+
+
 def main():
     with House() as h:
-        for part in (curl, swaks, idle, held_back, python_libraries, mbsync, fetchmail, neomutt):
+        for part in (curl, swaks, idle, held_back, ahead_of_login, python_libraries, mbsync, fetchmail, neomutt):
             try:
                 part(h)
             except Exception as e:
