@@ -1,5 +1,4 @@
-#include <sodium.h>
-
+#include "base/base64.h"
 #include "base/log.h"
 #include "smtp/internal.h"
 
@@ -66,20 +65,6 @@ smtp_may_auth(const struct smtp_session *s)
 	       (stream_is_tls(s->st) || s->c->loopback);
 }
 
-static bool
-decode(struct sv b64, struct buf *out)
-{
-	char *p = buf_reserve(out, b64.n);
-	size_t n;
-
-	if (p == NULL ||
-	    sodium_base642bin((unsigned char *)p, b64.n, b64.p, b64.n, NULL, &n,
-		NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
-		return false;
-	buf_added(out, n);
-	return true;
-}
-
 /* Asks the client for one more line of the exchange; decoded into out. */
 static bool
 challenge(struct smtp_session *s, const char *prompt, struct buf *out)
@@ -97,7 +82,7 @@ challenge(struct smtp_session *s, const char *prompt, struct buf *out)
 		smtp_refuse(s, 501, "5.7.0", "cancelled");
 		return false;
 	}
-	ok = decode(line, out);
+	ok = base64_decode(line, out) == RC_OK;
 	smtp_line_done(s);
 	stream_wipe_consumed(s->st);
 	if (!ok)
@@ -149,7 +134,8 @@ auth_plain(struct smtp_session *s, struct sv initial)
 	buf_init(&sasl, SMTP_LINE_MAX);
 	if (initial.n > 0) {
 		/* [RFC 4954 4] "=" is an empty initial response */
-		ok = decode(sv_eq(initial, SV("=")) ? SV("") : initial, &sasl);
+		ok = base64_decode(sv_eq(initial, SV("=")) ? SV("") : initial,
+			 &sasl) == RC_OK;
 		smtp_line_done(s);
 		stream_wipe_consumed(s->st);
 		if (!ok)
@@ -172,7 +158,7 @@ auth_login(struct smtp_session *s, struct sv initial)
 	buf_init(&sasl, SMTP_LINE_MAX);
 	buf_init(&part, SMTP_LINE_MAX);
 	if (initial.n > 0) {
-		ok = decode(initial, &part);
+		ok = base64_decode(initial, &part) == RC_OK;
 		smtp_line_done(s);
 		if (!ok)
 			smtp_refuse(s, 501, "5.5.2", "that is no base64");

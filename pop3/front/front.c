@@ -2,9 +2,8 @@
 
 #include <stdlib.h>
 
-#include <sodium.h>
-
 #include "base/alloc.h"
+#include "base/base64.h"
 
 #define BAD_MAX	   10
 #define FAIL_MAX   3
@@ -142,25 +141,10 @@ do_pass(struct input *in)
 	f->have_user = false;
 }
 
-/* Strict base64 [RFC 4648 4]; the result may hold NULs. */
-static bool
-decode(struct sv b64, struct buf *out)
-{
-	char *p = buf_reserve(out, b64.n);
-	size_t n;
-
-	if (p == NULL ||
-	    sodium_base642bin((unsigned char *)p, b64.n, b64.p, b64.n, NULL, &n,
-		NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
-		return false;
-	buf_added(out, n);
-	return true;
-}
-
 static void
 take_plain(struct input *in, struct sv b64)
 {
-	if (decode(b64, &in->act->sasl)) {
+	if (base64_decode(b64, &in->act->sasl) == RC_OK) {
 		in->act->what = FRONT_LOGIN;
 	} else {
 		buf_wipe(&in->act->sasl);
@@ -256,7 +240,7 @@ run_sasl(struct input *in, struct sv line)
 	}
 	if (step == STEP_LOGIN_ID) {
 		buf_wipe(&f->user);
-		if (!decode(line, &f->user)) {
+		if (base64_decode(line, &f->user) != RC_OK) {
 			buf_adds(in->out, "-ERR that is no base64\r\n");
 			return;
 		}
@@ -265,7 +249,7 @@ run_sasl(struct input *in, struct sv line)
 		return;
 	}
 	buf_init(&pass, POP3_LINE_MAX);
-	if (decode(line, &pass))
+	if (base64_decode(line, &pass) == RC_OK)
 		ask_auth(in, buf_sv(&f->user), buf_sv(&pass));
 	else
 		buf_adds(in->out, "-ERR that is no base64\r\n");
