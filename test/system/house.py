@@ -8,6 +8,7 @@ import imaplib
 import json
 import os
 import poplib
+import random
 import re
 import shutil
 import signal
@@ -50,13 +51,26 @@ def finish():
     sys.exit(1 if _results["FAIL"] else 0)
 
 
+_reserved = []
+
+
 def free_ports(n):
-    socks = [socket.socket() for _ in range(n)]
-    for s in socks:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in socks]
-    for s in socks:
-        s.close()
+    """Ports that are this process's while it runs: below those that the kernel gives to clients,
+    one of which would else sit on a port while its server restarts.  An abstract name beside each
+    keeps other tests off."""
+    ports = []
+    while len(ports) < n:
+        port = random.randrange(10000, 32000)
+        name, probe = socket.socket(socket.AF_UNIX), socket.socket()
+        try:
+            name.bind(f"\0hearthmail-test-port-{port}")
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            name.close()
+        else:
+            _reserved.append(name)
+            ports.append(port)
+        probe.close()
     return ports
 
 
