@@ -469,7 +469,19 @@ class Senders:
 
 
 def in_the_air(h):
-    return '"delivering"' in h.command("queue", "list", "--json").stdout
+    r = h.command("queue", "list", "--json")
+    return r.returncode != 0 or '"delivering"' in r.stdout
+
+
+def landed(h):
+    """Nothing is in the air, nor unknown to a queue that is only starting."""
+    quiet = 0
+
+    def look():
+        nonlocal quiet
+        quiet = 0 if in_the_air(h) else quiet + 1
+        return quiet == 5
+    return wait_until(look, 30, 0.1)
 
 
 def ledger(a, bad, name, faults):
@@ -488,10 +500,10 @@ def ledger(a, bad, name, faults):
 
     # What is in the air is not cut by our stop; what was put off has its turn
     # an hour later.
-    wait_until(lambda: not in_the_air(a), 30, 0.2)
+    landed(a)
     jump(a, 3600 * 1000)
     wait_until(lambda: not set(s.acked) - set(taken()), 60, 0.3)
-    wait_until(lambda: not in_the_air(a), 30, 0.2)
+    landed(a)
     got = taken()
     lost = sorted(set(s.acked) - set(got))
     verdict(len(s.acked) > 20 and not lost, f"killed-{name}-nothing-lost ({len(s.acked)} sent)", lost[:5])
@@ -620,7 +632,7 @@ def stopped(net, a, bad):
         return [t for m in bad.messages()[since:] for t in m["to"]
                 if t.startswith(("stop", "unheard"))]
     wait_until(lambda: not set(sent) - set(taken()), 20, 0.1)
-    wait_until(lambda: not in_the_air(a), 10, 0.1)
+    landed(a)
     got = taken()
     verdict(sorted(got) == sorted(sent), f"stop-once-each ({len(sent)} sent)",
             [t for t in sent if got.count(t) != 1])
