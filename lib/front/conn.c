@@ -63,6 +63,9 @@ conn_kill(struct conn *c)
 	c->prev = NULL;
 	c->next = s->dead;
 	s->dead = c;
+	/* At once: who comes again and again has one connection. */
+	peers_leave(s->l, c->peer);
+	s->l->count--;
 }
 
 void
@@ -72,8 +75,6 @@ conn_reap(struct shard *s)
 
 	while ((c = s->dead) != NULL) {
 		s->dead = c->next;
-		peers_leave(s->l, c->peer);
-		s->l->count--;
 		free(c);
 	}
 }

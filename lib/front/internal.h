@@ -51,6 +51,7 @@ struct conn {
 	struct ev *ev;
 	uint32_t watch; /* epoll events asked for now */
 	SSL *ssl;
+	size_t share; /* bytes that it may still read in this turn */
 
 	/* The session's socket, from login on. */
 	int session_fd;

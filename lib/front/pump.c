@@ -42,6 +42,14 @@ update_watch(struct conn *c)
 	conn_watch(c, client, session);
 }
 
+/* It reads no more: the client's bytes lead nowhere, what it says counts. */
+static void
+session_is_deaf(struct conn *c)
+{
+	buf_release(&c->in);
+	c->client_eof = c->client_shut = true;
+}
+
 /*
  * The session has ended and its last bytes wait in its socket, but the client
  * does not take what it was sent before.  epoll reports the end whatever is
@@ -54,9 +62,7 @@ park_session(struct conn *c)
 	ev_del(&c->session_ev);
 	if (c->deadline == 0)
 		c->deadline = clk_mono() + STALLED_MS;
-	/* Nobody reads what the client still says. */
-	buf_release(&c->in);
-	c->client_eof = c->client_shut = true;
+	session_is_deaf(c);
 	conn_watch(c, EPOLLOUT, 0);
 }
 
@@ -67,6 +73,17 @@ pass_client_eof(struct conn *c)
 		return;
 	c->client_shut = true;
 	(void)shutdown(c->session_fd, SHUT_WR);
+}
+
+static bool
+to_session(struct conn *c, size_t n)
+{
+	if (flow_send(c->session_fd, &c->in, c->shard->flow, n))
+		return true;
+	if (!buf_ok(&c->in))
+		return false;
+	session_is_deaf(c);
+	return true;
 }
 
 /*
@@ -89,8 +106,7 @@ read_client(struct conn *c)
 			return true;
 		if (k == -1)
 			c->client_eof = true;
-		else if (!flow_send(
-			     c->session_fd, &c->in, c->shard->flow, (size_t)k))
+		else if (!to_session(c, (size_t)k))
 			return false;
 		/* A short read: there is no more now. */
 		if (k < FLOW_BYTES &&
@@ -105,6 +121,10 @@ static void
 session_ended(struct conn *c)
 {
 	c->session_eof = true;
+	/* epoll would go on to report its end while the client still has to
+	 * take the last bytes. */
+	ev_del(&c->session_ev);
+	io_close(&c->session_fd);
 	if (!c->session_spoke) {
 		/* It died before its first word: the client learns why. */
 		struct buf out;
@@ -141,11 +161,8 @@ pump_session(struct ev *e, uint32_t events, void *arg)
 	(void)e;
 	if (c->state != CONN_PUMP)
 		return;
-	if ((events & EPOLLOUT) != 0 && !flow_flush(c->session_fd, &c->in)) {
-		/* The session reads no more; what it says still counts. */
-		buf_release(&c->in);
-		c->client_eof = c->client_shut = true;
-	}
+	if ((events & EPOLLOUT) != 0 && !flow_flush(c->session_fd, &c->in))
+		session_is_deaf(c);
 	pass_client_eof(c);
 	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && c->out.n > 0) {
 		park_session(c);

@@ -7,6 +7,8 @@
 
 #include "front/internal.h"
 
+#define SHARE_BYTES (FLOW_BYTES + 16384) /* what a turn reads from a client */
+
 /*
  * OpenSSL writes each record with a call of its own.  Here it writes into the
  * loop's buffer through a BIO of ours, and one send(2) carries what one turn
@@ -33,31 +35,66 @@ collect_ctrl(BIO *b, int cmd, long num, void *ptr)
 	       cmd == BIO_CTRL_POP;
 }
 
+/*
+ * OpenSSL goes on reading until it has bytes for us, and records that bring
+ * none may come without an end.  So the client's socket is read through a
+ * filter that says "nothing now" once a turn's share is used up: the socket
+ * stays readable, and the others of this loop have their turn before it.
+ */
 static int
-collect_create(BIO *b)
+share_read(BIO *b, char *p, size_t n, size_t *done)
+{
+	struct conn *c = BIO_get_data(b);
+	int ok;
+
+	BIO_clear_retry_flags(b);
+	*done = 0;
+	if (c->share == 0) {
+		BIO_set_retry_read(b);
+		return 0;
+	}
+	ok = BIO_read_ex(BIO_next(b), p, n < c->share ? n : c->share, done);
+	BIO_copy_next_retry(b);
+	c->share -= *done;
+	return ok;
+}
+
+static long
+share_ctrl(BIO *b, int cmd, long num, void *ptr)
+{
+	return BIO_ctrl(BIO_next(b), cmd, num, ptr);
+}
+
+static int
+bio_create(BIO *b)
 {
 	BIO_set_init(b, 1);
 	return 1;
 }
 
-static BIO *
-collect_new(struct conn *c)
-{
-	static BIO_METHOD *method;
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	BIO *b;
+static BIO_METHOD *collect, *share;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	pthread_mutex_lock(&lock);
-	if (method == NULL) {
-		method = BIO_meth_new(
-		    BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "collect");
-		must(method != NULL);
-		(void)BIO_meth_set_write_ex(method, collect_write);
-		(void)BIO_meth_set_ctrl(method, collect_ctrl);
-		(void)BIO_meth_set_create(method, collect_create);
-	}
-	pthread_mutex_unlock(&lock);
-	b = BIO_new(method);
+static void
+make_methods(void)
+{
+	collect =
+	    BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "collect");
+	share = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_FILTER, "share");
+	must(collect != NULL && share != NULL);
+	(void)BIO_meth_set_write_ex(collect, collect_write);
+	(void)BIO_meth_set_ctrl(collect, collect_ctrl);
+	(void)BIO_meth_set_create(collect, bio_create);
+	(void)BIO_meth_set_read_ex(share, share_read);
+	(void)BIO_meth_set_ctrl(share, share_ctrl);
+	(void)BIO_meth_set_create(share, bio_create);
+}
+
+static BIO *
+bio_of(struct conn *c, const BIO_METHOD *method)
+{
+	BIO *b = BIO_new(method);
+
 	must(b != NULL);
 	BIO_set_data(b, c);
 	return b;
@@ -69,9 +106,10 @@ wire_start_tls(struct conn *c)
 	BIO *r = BIO_new_socket(c->fd, BIO_NOCLOSE);
 
 	must(r != NULL);
+	must(pthread_once(&once, make_methods) == 0);
 	c->ssl = tls_ssl_new(c->shard->l->o.tls);
-	SSL_set0_rbio(c->ssl, r);
-	SSL_set0_wbio(c->ssl, collect_new(c));
+	SSL_set0_rbio(c->ssl, BIO_push(bio_of(c, share), r));
+	SSL_set0_wbio(c->ssl, bio_of(c, collect));
 }
 
 static bool
@@ -90,6 +128,7 @@ wire_handshake(struct conn *c)
 	int k, e;
 
 	ERR_clear_error();
+	c->share = SHARE_BYTES;
 	k = SSL_accept(c->ssl);
 	if (k != 1) {
 		e = SSL_get_error(c->ssl, k);
@@ -106,6 +145,7 @@ read_tls(struct conn *c, char *p, size_t n)
 	size_t got = 0, total = 0;
 	int k;
 
+	c->share = SHARE_BYTES;
 	/* Until the buffer is full or OpenSSL has nothing any more: what it
 	 * has decrypted already makes no epoll event. */
 	while (total < n) {
@@ -155,8 +195,11 @@ wire_write(struct conn *c, const char *p, size_t n)
 		return flow_send(c->fd, &c->out, p, n);
 	while (n > 0) {
 		ERR_clear_error();
-		if (SSL_write_ex(c->ssl, p, n, &put) != 1)
+		if (SSL_write_ex(c->ssl, p, n, &put) != 1) {
+			/* It is the whole loop's: nothing for the next one. */
+			buf_reset(&c->shard->cipher);
 			return false;
+		}
 		p += put;
 		n -= put;
 	}

@@ -20,7 +20,8 @@ struct tls_ctx {
 	SSL_CTX *ssl_ctx;
 };
 
-#define READ_BUFFER (32 * 1024)
+#define READ_BUFFER	(32 * 1024)
+#define KEY_UPDATES_MAX 64 /* in the life of a connection */
 
 void
 tls_library_setup(void)
@@ -155,12 +156,43 @@ tls_ctx_free(struct tls_ctx **ctx)
 	*ctx = NULL;
 }
 
+/*
+ * Either side of TLS 1.3 may ask for new keys whenever it likes [RFC 8446
+ * 4.6.3], and honest ones do after gigabytes.  Each costs us many times what
+ * it costs the sender, so after too many it counts as having said goodbye.
+ */
+static void
+count_key_updates(int written, int version, int type, const void *p, size_t n,
+    SSL *ssl, void *arg)
+{
+	uintptr_t seen = (uintptr_t)arg + 1;
+
+	(void)version;
+	if (written || type != SSL3_RT_HANDSHAKE || n == 0 ||
+	    *(const unsigned char *)p != SSL3_MT_KEY_UPDATE)
+		return;
+	SSL_set_msg_callback_arg(ssl, (void *)seen);
+	if (seen > KEY_UPDATES_MAX)
+		SSL_set_shutdown(
+		    ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
+static SSL *
+ssl_new(SSL_CTX *ctx)
+{
+	SSL *ssl = SSL_new(ctx);
+
+	must(ssl != NULL);
+	SSL_set_msg_callback(ssl, count_key_updates);
+	SSL_set_msg_callback_arg(ssl, NULL);
+	return ssl;
+}
+
 SSL *
 tls_ssl_new(struct tls_ctx *ctx)
 {
-	SSL *ssl = SSL_new(ctx->ssl_ctx);
+	SSL *ssl = ssl_new(ctx->ssl_ctx);
 
-	must(ssl != NULL);
 	SSL_set_accept_state(ssl);
 	return ssl;
 }
@@ -231,9 +263,8 @@ tls_client_free(struct tls_client **c)
 SSL *
 tls_client_ssl(struct tls_client *c, const char *host, enum tls_demand demand)
 {
-	SSL *ssl = SSL_new(c->ssl_ctx);
+	SSL *ssl = ssl_new(c->ssl_ctx);
 
-	must(ssl != NULL);
 	SSL_set_connect_state(ssl);
 	/* What is no host name (an address) goes without. */
 	(void)SSL_set_tlsext_host_name(ssl, host);

@@ -22,7 +22,9 @@ typedef struct ssl_st SSL;
 int tls_ctx_new(struct sv cert_pem, struct sv key_pem, struct tls_ctx **out,
     struct err *err) RC_USE_RESULT;
 void tls_ctx_free(struct tls_ctx **ctx);
-/* A new server connection of this context, to be freed with SSL_free. */
+/* A new server connection of this context, to be freed with SSL_free.  A peer
+ * that asks for new keys again and again is taken as one that has said
+ * goodbye; the message callback counts that and is not for others. */
 SSL *tls_ssl_new(struct tls_ctx *ctx);
 
 /* ---- as a client ---- */

@@ -10,6 +10,7 @@ main(void)
 	int failed;
 
 	suite_add_tcase(s, peers_tests());
+	suite_add_tcase(s, listener_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
