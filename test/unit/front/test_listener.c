@@ -21,7 +21,7 @@
 #include <openssl/ssl.h>
 
 #include "base/io.h"
-#include "front/listener.h"
+#include "front/internal.h"
 #include "ipc/proto.h"
 #include "test/unit/front/suites.h"
 
@@ -231,6 +231,7 @@ teardown(void)
 	listener_drain(listener, 0, on_drained, &drained);
 	while (sem_wait(&drained) != 0)
 		;
+	pthread_join(listener->shard[0].thread, NULL);
 	ev_post(loop, stop_loop, loop);
 	pthread_join(loop_thread, NULL);
 	peer_free(&auth);
