@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+TCase *exchange_client_tests(void);
 TCase *exchange_formats_tests(void);
 TCase *exchange_mbox_tests(void);
 TCase *exchange_response_tests(void);
