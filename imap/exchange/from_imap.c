@@ -18,6 +18,8 @@
 #define GROUP	     64
 #define GROUP_BYTES  (1u << 20)
 #define FOLDERS_MAX  20000
+#define NAMES_MAX    (8u << 20) /* bytes of their names */
+#define UNFIT_NAMED  20
 #define FLAGS_MAX    (1u << 20)
 #define VIRTUAL_USES (IMAP_LIST_ALL | IMAP_LIST_FLAGGED)
 
@@ -43,6 +45,9 @@ struct reader {
 	struct buf prefix; /* of our own namespace, in UTF-8 */
 	struct buf prefix_wire;
 	char delimiter;
+	unsigned hidden; /* attributes of what is not to come */
+	size_t names;	 /* bytes of all folders' names */
+	size_t unfit;	 /* folders left out for their names */
 	bool too_many;
 
 	/* The mailbox that is open. */
@@ -68,22 +73,32 @@ on_namespace(void *arg, const struct imap_response *r)
 
 	if (r->kind != IMAP_RESPONSE_NAMESPACE || r->list.delimiter == '\0')
 		return;
+	buf_reset(&d->prefix);
+	buf_reset(&d->prefix_wire);
 	buf_addsv(&d->prefix, r->list.name);
 	buf_addsv(&d->prefix_wire, r->list.wire);
 	d->delimiter = r->list.delimiter;
 }
 
-static void
-on_list(void *arg, const struct imap_response *r)
+/* Why a name is none that could be worked with, or NULL. */
+static const char *
+unfit(const struct imap_response *r)
 {
-	struct reader *d = arg;
-	struct sv name = r->list.name;
-	size_t i;
+	if (r->list.name.n > EXCHANGE_PATH_MAX ||
+	    r->list.wire.n > EXCHANGE_PATH_MAX)
+		return "its name is too long";
+	if (sv_chr(r->list.wire, '\0') < r->list.wire.n)
+		return "its name has a NUL";
+	return NULL;
+}
 
-	if (r->kind != IMAP_RESPONSE_LIST ||
-	    (r->list.attributes & IMAP_LIST_NOSELECT) != 0)
-		return;
-	if (d->nfolder == FOLDERS_MAX) {
+static void
+add_folder(struct reader *d, const struct imap_response *r)
+{
+	struct sv name = r->list.name;
+
+	d->names += name.n + r->list.wire.n;
+	if (d->nfolder == FOLDERS_MAX || d->names > NAMES_MAX) {
 		d->too_many = true;
 		return;
 	}
@@ -91,15 +106,57 @@ on_list(void *arg, const struct imap_response *r)
 	if (d->prefix.n > 0 && name.n > d->prefix.n &&
 	    sv_istarts(name, buf_sv(&d->prefix)))
 		name = sv_skip(name, d->prefix.n);
-	for (i = 0; i < d->nfolder; i++)
-		if (sv_eq(sv_str(d->folder[i].wire), r->list.wire)) {
-			d->folder[i].attributes |= r->list.attributes;
-			return;
-		}
 	d->folder =
 	    xgrow(d->folder, &d->cap, d->nfolder + 1, sizeof *d->folder);
 	d->folder[d->nfolder++] = (struct folder){
 	    sv_dup(r->list.wire), sv_dup(name), r->list.attributes};
+}
+
+static void
+on_list(void *arg, const struct imap_response *r)
+{
+	struct reader *d = arg;
+	const char *why;
+
+	if (r->kind != IMAP_RESPONSE_LIST ||
+	    (r->list.attributes & d->hidden) != 0)
+		return;
+	why = unfit(r);
+	if (why == NULL)
+		add_folder(d, r);
+	else if (d->unfit++ < UNFIT_NAMED)
+		report_skip(d->x->report, sv_first(r->list.name, 100), why);
+}
+
+static int
+compare_wire(const void *a, const void *b)
+{
+	const struct folder *x = a, *y = b;
+
+	return strcmp(x->wire, y->wire);
+}
+
+/* Some are listed twice, INBOX always. */
+static void
+merge_folders(struct reader *d)
+{
+	size_t k = 0, i;
+
+	if (d->nfolder == 0)
+		return;
+	qsort(d->folder, d->nfolder, sizeof *d->folder, compare_wire);
+	for (i = 1; i < d->nfolder; i++) {
+		struct folder *f = &d->folder[i];
+
+		if (strcmp(d->folder[k].wire, f->wire) != 0) {
+			d->folder[++k] = *f;
+			continue;
+		}
+		d->folder[k].attributes |= f->attributes;
+		free(f->wire);
+		free(f->name);
+	}
+	d->nfolder = k + 1;
 }
 
 static int
@@ -127,6 +184,7 @@ list_past(struct reader *d, struct err *err)
 	struct buf b;
 	int r;
 
+	d->hidden = IMAP_LIST_NOSELECT;
 	buf_addf(&d->prefix, "Restore/@%lld/", (long long)d->x->as_of);
 	buf_init(&b, 256);
 	buf_addf(&b, "LIST \"\" \"%s*\"", d->prefix.p);
@@ -144,6 +202,11 @@ list_all(struct reader *d, struct err *err)
 	struct buf b;
 	int r = RC_OK;
 
+	/* Expunged mail that another Hearthmail shows comes only where it is
+	 * asked for by its name. */
+	d->hidden = IMAP_LIST_NOSELECT;
+	if (d->x->nonly == 0)
+		d->hidden |= IMAP_LIST_EXPUNGED;
 	if (imap_client_can(d->c, SV("NAMESPACE")))
 		r = imap_client_command(d->c, &ops, SV("NAMESPACE"), err);
 	if (r != RC_OK)
@@ -166,18 +229,43 @@ list_all(struct reader *d, struct err *err)
 	return r;
 }
 
+static void
+report_left_out(struct reader *d)
+{
+	struct buf b;
+
+	if (d->too_many)
+		report_skip(d->x->report, SV("mailboxes"),
+		    "there are more than twenty thousand, or their names are "
+		    "longer than 8 MiB together");
+	if (d->unfit <= UNFIT_NAMED)
+		return;
+	buf_init(&b, 100);
+	buf_addf(&b, "%zu more mailboxes", d->unfit - UNFIT_NAMED);
+	report_skip(d->x->report, buf_sv(&b), "for their names, too");
+	buf_fini(&b);
+}
+
 static int
 list_mailboxes(struct reader *d, struct err *err)
 {
 	int r = d->x->as_of > 0 && d->c == d->x->own ? list_past(d, err)
 						     : list_all(d, err);
 
+	merge_folders(d);
 	if (d->nfolder > 0)
 		qsort(d->folder, d->nfolder, sizeof *d->folder, compare);
-	if (r == RC_OK && d->too_many)
-		report_skip(d->x->report, SV("mailboxes"),
-		    "there are more than twenty thousand");
+	if (r == RC_OK)
+		report_left_out(d);
 	return r;
+}
+
+/* Was this mailbox refused for itself?  A BAD is no better: some servers do
+ * not take back the names that they list. */
+static bool
+is_refused(const struct reader *d, int r)
+{
+	return r == RC_PERM || (r == RC_SYNTAX && imap_client_usable(d->c));
 }
 
 static void
@@ -198,7 +286,7 @@ count_messages(struct reader *d, struct err *err)
 	int r = RC_OK;
 
 	buf_init(&b, 16384);
-	for (i = 0; i < d->nfolder && (r == RC_OK || r == RC_PERM); i++) {
+	for (i = 0; i < d->nfolder && (r == RC_OK || is_refused(d, r)); i++) {
 		if (!exchange_wants_folder(d->x, sv_str(d->folder[i].name)))
 			continue;
 		buf_reset(&b);
@@ -208,7 +296,7 @@ count_messages(struct reader *d, struct err *err)
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
 	}
 	buf_fini(&b);
-	return r == RC_PERM ? RC_OK : r;
+	return is_refused(d, r) ? RC_OK : r;
 }
 
 /* ---- a window: what there is ---- */
@@ -534,7 +622,7 @@ mailbox(struct reader *d, const struct folder *f, struct err *err)
 		return RC_OK;
 	report_folder(d->x->report, to.name);
 	r = examine(d, f, err);
-	if (r == RC_PERM) {
+	if (is_refused(d, r)) {
 		report_skip(d->x->report, to.name, err->text);
 		return RC_OK;
 	}
