@@ -5,6 +5,11 @@
  * of it: first UIDs, flags, dates and sizes, then the messages that are
  * wanted, by their UIDs, as many in one command as make about a megabyte.
  *
+ * Others may be at work in it meanwhile.  What comes stands behind all that was
+ * there at first: the next run brings it.  What goes moves the numbers of what
+ * is behind it; where that happens while a window is listed, or the listing has
+ * a gap, the window is listed once more.
+ *
  * A mailbox that shows what other mailboxes hold (\All, \Flagged) comes last,
  * so that the sink can leave out what has come already.
  */
@@ -51,8 +56,10 @@ struct reader {
 	bool too_many;
 
 	/* The mailbox that is open. */
-	uint32_t exists, uidvalidity;
-	uint32_t next; /* sequence number */
+	uint32_t exists; /* of the messages that were there at first */
+	uint32_t uidvalidity;
+	uint32_t next, last; /* sequence numbers: the window, or behind it */
+	bool moved;	     /* something up to last has gone */
 	struct item item[WINDOW];
 	size_t n;
 	struct buf flags;
@@ -301,22 +308,42 @@ count_messages(struct reader *d, struct err *err)
 
 /* ---- a window: what there is ---- */
 
+/* Whatever goes moves what is behind it.  What has come since EXAMINE stands
+ * above `exists`: it is none of ours, and goes without a trace. */
+static void
+on_expunge(struct reader *d, const struct imap_response *r)
+{
+	if (r->kind != IMAP_RESPONSE_EXPUNGE || r->number == 0 ||
+	    r->number > d->exists)
+		return;
+	d->exists--;
+	if (r->number < d->next)
+		d->next--;
+	if (r->number <= d->last)
+		d->moved = true;
+}
+
+static bool
+is_listed(const struct reader *d, uint32_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < d->n; i++)
+		if (d->item[i].uid == uid)
+			return true;
+	return false;
+}
+
 static void
 on_window(void *arg, const struct imap_response *r)
 {
 	struct reader *d = arg;
 	struct item *it;
 
-	/* Whatever goes moves what is behind it. */
-	if (r->kind == IMAP_RESPONSE_EXPUNGE) {
-		if (r->number > 0 && r->number < d->next)
-			d->next--;
-		if (d->exists > 0)
-			d->exists--;
-		return;
-	}
-	if (r->kind != IMAP_RESPONSE_FETCH || r->fetch.uid == 0 ||
-	    !r->fetch.has_size || d->n == WINDOW)
+	on_expunge(d, r);
+	if (r->kind != IMAP_RESPONSE_FETCH || r->number < d->next ||
+	    r->number > d->last || r->fetch.uid == 0 || !r->fetch.has_size ||
+	    d->n == WINDOW || is_listed(d, r->fetch.uid))
 		return;
 	it = &d->item[d->n++];
 	*it = (struct item){.uid = r->fetch.uid,
@@ -435,7 +462,7 @@ on_message(void *arg, const struct imap_response *r)
 	struct reader *d = arg;
 	struct item *it;
 
-	on_window(d, r);
+	on_expunge(d, r);
 	if (r->kind != IMAP_RESPONSE_FETCH || !r->fetch.has_body)
 		return;
 	it = item_of(d, r->fetch.uid);
@@ -459,7 +486,7 @@ on_message(void *arg, const struct imap_response *r)
 	}
 }
 
-/* UID FETCH of those; the window's list must not grow meanwhile. */
+/* UID FETCH of those. */
 static int
 fetch(struct reader *d, const struct sv set, struct err *err)
 {
@@ -554,6 +581,7 @@ on_examine(void *arg, const struct imap_response *r)
 {
 	struct reader *d = arg;
 
+	on_expunge(d, r);
 	if (r->kind == IMAP_RESPONSE_EXISTS)
 		d->exists = r->number;
 	if (r->kind == IMAP_RESPONSE_CONDITION &&
@@ -570,6 +598,8 @@ examine(struct reader *d, const struct folder *f, struct err *err)
 	int r;
 
 	d->exists = d->uidvalidity = 0;
+	d->next = 1;
+	d->last = 0;
 	buf_init(&b, 16384);
 	buf_adds(&b, "EXAMINE ");
 	imap_put_astring(&b, sv_str(f->wire));
@@ -581,33 +611,84 @@ examine(struct reader *d, const struct folder *f, struct err *err)
 	return r;
 }
 
+/*
+ * What others have expunged cannot be told during FETCH [RFC 3501 7.4.1]: it is
+ * left out, or the whole is refused, until it can be told [RFC 2180 4.1].
+ */
+static int
+ask_what_has_gone(struct reader *d, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_window, .arg = d};
+
+	return imap_client_command(d->c, &ops, SV("NOOP"), err);
+}
+
+static void
+report_gap(struct reader *d, uint32_t asked)
+{
+	struct buf b;
+
+	buf_init(&b, EXCHANGE_PATH_MAX + 100);
+	buf_addsv(&b, buf_sv(&d->x->report->folder.name));
+	buf_addf(&b, ", %zu of the messages %u to %u", asked - d->n, d->next,
+	    d->last);
+	report_skip(
+	    d->x->report, buf_sv(&b), "the server says nothing of them");
+	report_advance(d->x->report, asked - d->n);
+	buf_fini(&b);
+}
+
+/* The next window's items.  RC_MORE: it has moved, and is to be listed once
+ * more; each time there is a message less in the mailbox. */
+static int
+list_window(struct reader *d, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_window, .arg = d};
+	uint32_t left = d->exists - d->next;
+	uint32_t asked = left < WINDOW ? left + 1 : WINDOW;
+	struct err quiet = {.text = ""};
+	struct buf b;
+	int r, told = RC_OK;
+
+	d->last = d->next + asked - 1;
+	d->moved = false;
+	d->n = 0;
+	buf_reset(&d->flags);
+	buf_init(&b, 256);
+	buf_addf(&b, "FETCH %u:%u (UID FLAGS INTERNALDATE RFC822.SIZE)",
+	    d->next, d->last);
+	r = imap_client_command(d->c, &ops, buf_sv(&b), err);
+	buf_fini(&b);
+	if (r == RC_PERM || (r == RC_OK && d->n < asked && !d->moved))
+		told = ask_what_has_gone(d, &quiet);
+	if (told != RC_OK) {
+		*err = quiet;
+		return told;
+	}
+	if (d->moved && (r == RC_OK || r == RC_PERM))
+		return RC_MORE;
+	if (r == RC_OK && d->n < asked)
+		report_gap(d, asked);
+	return r;
+}
+
 static int
 read_windows(struct reader *d, struct err *err)
 {
-	const struct imap_client_ops ops = {.response = on_window, .arg = d};
-	struct buf b;
 	int r = RC_OK;
 
-	buf_init(&b, 256);
-	d->next = 1;
 	while (r == RC_OK && d->next <= d->exists) {
-		uint32_t last = d->next + WINDOW - 1;
-
-		if (last > d->exists)
-			last = d->exists;
-		buf_reset(&b);
-		buf_addf(&b, "FETCH %u:%u (UID FLAGS INTERNALDATE RFC822.SIZE)",
-		    d->next, last);
-		d->next = last + 1;
-		d->n = 0;
-		buf_reset(&d->flags);
-		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
+		r = list_window(d, err);
+		if (r == RC_MORE) {
+			r = RC_OK;
+			continue;
+		}
+		d->next = d->last + 1;
 		if (r == RC_OK) {
 			choose(d);
 			r = fetch_wanted(d, err);
 		}
 	}
-	buf_fini(&b);
 	return r;
 }
 

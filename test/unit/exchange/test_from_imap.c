@@ -434,6 +434,109 @@ run(struct err *err)
 	return r;
 }
 
+/* ---- mail that comes and goes ---- */
+
+/* Whatever was there at first and has stayed has come, once; what has gone may
+ * have come; what is new comes with the next run. */
+static void
+check_event(const struct event *e)
+{
+	bool stays[UID_MAX] = {false};
+	struct err err = {.text = ""};
+	char what[100];
+	uint32_t uid;
+	size_t i;
+	int r;
+
+	begin();
+	far.event = *e;
+	r = run(&err);
+	(void)snprintf(what, sizeof what,
+	    "phase %d, command %u, after %u: %u new, EXPUNGE %u", (int)e->at,
+	    e->nth, e->after, e->arrive, e->expunge);
+	ck_assert_msg(r == RC_OK, "%s: %s", what, err.text);
+	for (i = 0; i < far.n; i++)
+		stays[far.uid[i]] = far.uid[i] != far.gone;
+	for (uid = 1; uid <= MESSAGES; uid++) {
+		ck_assert_msg(came.times[uid] <= 1, "%s: UID %u came %u times",
+		    what, uid, came.times[uid]);
+		ck_assert_msg(!stays[uid] || came.times[uid] == 1,
+		    "%s: UID %u did not come: %s", what, uid, told.notes.p);
+	}
+	ck_assert_msg(report.skipped <= (e->at == AT_BODIES),
+	    "%s: was told: %s", what, told.notes.p);
+	end();
+}
+
+START_TEST(from_imap__mail_that_comes_and_goes_costs_no_other)
+{
+	static const unsigned nth[PHASES][3] = {
+	    {0, 0, 0}, {0, 1, 2}, {0, 3, 5}};
+	static const unsigned after[] = {0, 30, UINT32_MAX};
+	/* Read already, in the first window and the second, the last; with
+	 * one that has come, above all. */
+	static const uint32_t number[] = {
+	    1, 20, 100, 200, 201, 330, MESSAGES, MESSAGES + 1};
+	unsigned i, k, n;
+	int p;
+
+	for (p = AT_EXAMINE; p < PHASES; p++)
+		for (i = 0; i < (p == AT_EXAMINE ? 1 : 3); i++)
+			for (k = 0; k < 3; k++)
+				for (n = 0; n < 8; n++)
+					check_event(
+					    &(struct event){.at = (enum phase)p,
+						.nth = nth[p][i],
+						.after = after[k],
+						.arrive = number[n] > MESSAGES,
+						.expunge = number[n]});
+}
+END_TEST
+
+/* New mail is the next run's, and nothing that people are told of. */
+START_TEST(from_imap__new_mail_is_no_error)
+{
+	int p;
+
+	for (p = AT_EXAMINE; p < PHASES; p++)
+		check_event(&(struct event){
+		    .at = (enum phase)p, .after = 3, .arrive = 7});
+}
+END_TEST
+
+/* What another session has expunged cannot be told during FETCH
+ * [RFC 3501 7.4.1]: its row is not there, or the whole is refused. */
+START_TEST(from_imap__what_is_gone_untold_costs_no_other)
+{
+	static const uint32_t number[] = {1, 200, 201, 400, MESSAGES};
+	unsigned i, n;
+
+	for (i = 0; i < 3; i++)
+		for (n = 0; n < 10; n++)
+			check_event(&(struct event){.at = AT_ROWS,
+			    .nth = i,
+			    .expunge = number[n / 2],
+			    .untold = true,
+			    .refused = n % 2 == 1});
+}
+END_TEST
+
+/* A message that is there and of which the server says nothing is named. */
+START_TEST(from_imap__what_is_never_listed_is_named)
+{
+	struct err err = {.text = ""};
+
+	begin();
+	far.mute = 420;
+	ck_assert_int_eq(run(&err), RC_OK);
+	ck_assert_uint_eq(report.skipped, 1);
+	ck_assert_msg(sv_find(buf_sv(&told.notes),
+			  SV("1 of the messages 401 to 450")) < told.notes.n,
+	    "%s", told.notes.p);
+	end();
+}
+END_TEST
+
 /* ---- names ---- */
 
 static long
@@ -584,6 +687,10 @@ exchange_from_imap_tests(void)
 	TCase *t = tcase_create("from_imap");
 
 	tcase_set_timeout(t, 120);
+	tcase_add_test(t, from_imap__mail_that_comes_and_goes_costs_no_other);
+	tcase_add_test(t, from_imap__new_mail_is_no_error);
+	tcase_add_test(t, from_imap__what_is_gone_untold_costs_no_other);
+	tcase_add_test(t, from_imap__what_is_never_listed_is_named);
 	tcase_add_test(t, from_imap__long_names_are_left_out_and_counted);
 	tcase_add_test(t, from_imap__all_names_together_are_bounded);
 	tcase_add_test(t, from_imap__a_name_that_just_fits_is_read);
