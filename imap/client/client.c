@@ -350,7 +350,10 @@ int
 imap_client_tls(struct imap_client *c, struct tls_client *tls, const char *host,
     const char *pin, char seen_out[65], struct err *err)
 {
-	int r = stream_start_tls_client(c->st, tls, host, false, TLS_MS, err);
+	/* A password follows: nothing that could be broken on the way.  Whose
+	 * certificate it is, is looked at below, since a pin may do. */
+	int r =
+	    stream_start_tls_client(c->st, tls, host, TLS_STRONG, TLS_MS, err);
 
 	if (r != RC_OK)
 		return r;

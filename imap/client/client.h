@@ -39,7 +39,9 @@ void imap_client_free(struct imap_client **c);
 /*
  * TLS with that host.  pin: the SHA-256 of its certificate in hex, small
  * letters, which then suffices; NULL: it must be good.  RC_DENIED with a text
- * that has the reason; *seen_out gets the fingerprint in either case.
+ * that has the reason; *seen_out gets the fingerprint in either case.  RC_IO:
+ * no handshake, as where its keys and hashes are not of today; no pin makes
+ * them better.
  */
 int imap_client_tls(struct imap_client *c, struct tls_client *tls,
     const char *host, const char *pin, char seen_out[65],

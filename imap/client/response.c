@@ -2,6 +2,7 @@
 
 #include "base/ascii.h"
 #include "base/utf8.h"
+#include "imap/parse/capability.h"
 #include "imap/parse/utf7.h"
 
 #define KEYWORD_MAX 200
@@ -303,6 +304,7 @@ static const struct {
 } attributes[] = {
     {{"\\Noselect", 9}, IMAP_LIST_NOSELECT},
     {{"\\NonExistent", 12}, IMAP_LIST_NOSELECT},
+    {{IMAP_LIST_RESTORE, sizeof IMAP_LIST_RESTORE - 1}, IMAP_LIST_EXPUNGED},
     {{"\\Drafts", 7}, IMAP_LIST_DRAFTS},
     {{"\\Sent", 5}, IMAP_LIST_SENT},
     {{"\\Junk", 5}, IMAP_LIST_JUNK},

@@ -5,6 +5,11 @@
  * of it: first UIDs, flags, dates and sizes, then the messages that are
  * wanted, by their UIDs, as many in one command as make about a megabyte.
  *
+ * Others may be at work in it meanwhile.  What comes stands behind all that was
+ * there at first: the next run brings it.  What goes moves the numbers of what
+ * is behind it; where that happens while a window is listed, or the listing has
+ * a gap, the window is listed once more.
+ *
  * A mailbox that shows what other mailboxes hold (\All, \Flagged) comes last,
  * so that the sink can leave out what has come already.
  */
@@ -18,6 +23,8 @@
 #define GROUP	     64
 #define GROUP_BYTES  (1u << 20)
 #define FOLDERS_MAX  20000
+#define NAMES_MAX    (8u << 20) /* bytes of their names */
+#define UNFIT_NAMED  20
 #define FLAGS_MAX    (1u << 20)
 #define VIRTUAL_USES (IMAP_LIST_ALL | IMAP_LIST_FLAGGED)
 
@@ -43,11 +50,16 @@ struct reader {
 	struct buf prefix; /* of our own namespace, in UTF-8 */
 	struct buf prefix_wire;
 	char delimiter;
+	unsigned hidden; /* attributes of what is not to come */
+	size_t names;	 /* bytes of all folders' names */
+	size_t unfit;	 /* folders left out for their names */
 	bool too_many;
 
 	/* The mailbox that is open. */
-	uint32_t exists, uidvalidity;
-	uint32_t next; /* sequence number */
+	uint32_t exists; /* of the messages that were there at first */
+	uint32_t uidvalidity;
+	uint32_t next, last; /* sequence numbers: the window, or behind it */
+	bool moved;	     /* something up to last has gone */
 	struct item item[WINDOW];
 	size_t n;
 	struct buf flags;
@@ -68,22 +80,32 @@ on_namespace(void *arg, const struct imap_response *r)
 
 	if (r->kind != IMAP_RESPONSE_NAMESPACE || r->list.delimiter == '\0')
 		return;
+	buf_reset(&d->prefix);
+	buf_reset(&d->prefix_wire);
 	buf_addsv(&d->prefix, r->list.name);
 	buf_addsv(&d->prefix_wire, r->list.wire);
 	d->delimiter = r->list.delimiter;
 }
 
-static void
-on_list(void *arg, const struct imap_response *r)
+/* Why a name is none that could be worked with, or NULL. */
+static const char *
+unfit(const struct imap_response *r)
 {
-	struct reader *d = arg;
-	struct sv name = r->list.name;
-	size_t i;
+	if (r->list.name.n > EXCHANGE_PATH_MAX ||
+	    r->list.wire.n > EXCHANGE_PATH_MAX)
+		return "its name is too long";
+	if (sv_chr(r->list.wire, '\0') < r->list.wire.n)
+		return "its name has a NUL";
+	return NULL;
+}
 
-	if (r->kind != IMAP_RESPONSE_LIST ||
-	    (r->list.attributes & IMAP_LIST_NOSELECT) != 0)
-		return;
-	if (d->nfolder == FOLDERS_MAX) {
+static void
+add_folder(struct reader *d, const struct imap_response *r)
+{
+	struct sv name = r->list.name;
+
+	d->names += name.n + r->list.wire.n;
+	if (d->nfolder == FOLDERS_MAX || d->names > NAMES_MAX) {
 		d->too_many = true;
 		return;
 	}
@@ -91,15 +113,57 @@ on_list(void *arg, const struct imap_response *r)
 	if (d->prefix.n > 0 && name.n > d->prefix.n &&
 	    sv_istarts(name, buf_sv(&d->prefix)))
 		name = sv_skip(name, d->prefix.n);
-	for (i = 0; i < d->nfolder; i++)
-		if (sv_eq(sv_str(d->folder[i].wire), r->list.wire)) {
-			d->folder[i].attributes |= r->list.attributes;
-			return;
-		}
 	d->folder =
 	    xgrow(d->folder, &d->cap, d->nfolder + 1, sizeof *d->folder);
 	d->folder[d->nfolder++] = (struct folder){
 	    sv_dup(r->list.wire), sv_dup(name), r->list.attributes};
+}
+
+static void
+on_list(void *arg, const struct imap_response *r)
+{
+	struct reader *d = arg;
+	const char *why;
+
+	if (r->kind != IMAP_RESPONSE_LIST ||
+	    (r->list.attributes & d->hidden) != 0)
+		return;
+	why = unfit(r);
+	if (why == NULL)
+		add_folder(d, r);
+	else if (d->unfit++ < UNFIT_NAMED)
+		report_skip(d->x->report, sv_first(r->list.name, 100), why);
+}
+
+static int
+compare_wire(const void *a, const void *b)
+{
+	const struct folder *x = a, *y = b;
+
+	return strcmp(x->wire, y->wire);
+}
+
+/* Some are listed twice, INBOX always. */
+static void
+merge_folders(struct reader *d)
+{
+	size_t k = 0, i;
+
+	if (d->nfolder == 0)
+		return;
+	qsort(d->folder, d->nfolder, sizeof *d->folder, compare_wire);
+	for (i = 1; i < d->nfolder; i++) {
+		struct folder *f = &d->folder[i];
+
+		if (strcmp(d->folder[k].wire, f->wire) != 0) {
+			d->folder[++k] = *f;
+			continue;
+		}
+		d->folder[k].attributes |= f->attributes;
+		free(f->wire);
+		free(f->name);
+	}
+	d->nfolder = k + 1;
 }
 
 static int
@@ -127,6 +191,7 @@ list_past(struct reader *d, struct err *err)
 	struct buf b;
 	int r;
 
+	d->hidden = IMAP_LIST_NOSELECT;
 	buf_addf(&d->prefix, "Restore/@%lld/", (long long)d->x->as_of);
 	buf_init(&b, 256);
 	buf_addf(&b, "LIST \"\" \"%s*\"", d->prefix.p);
@@ -144,6 +209,11 @@ list_all(struct reader *d, struct err *err)
 	struct buf b;
 	int r = RC_OK;
 
+	/* Expunged mail that another Hearthmail shows comes only where it is
+	 * asked for by its name. */
+	d->hidden = IMAP_LIST_NOSELECT;
+	if (d->x->nonly == 0)
+		d->hidden |= IMAP_LIST_EXPUNGED;
 	if (imap_client_can(d->c, SV("NAMESPACE")))
 		r = imap_client_command(d->c, &ops, SV("NAMESPACE"), err);
 	if (r != RC_OK)
@@ -166,18 +236,43 @@ list_all(struct reader *d, struct err *err)
 	return r;
 }
 
+static void
+report_left_out(struct reader *d)
+{
+	struct buf b;
+
+	if (d->too_many)
+		report_skip(d->x->report, SV("mailboxes"),
+		    "there are more than twenty thousand, or their names are "
+		    "longer than 8 MiB together");
+	if (d->unfit <= UNFIT_NAMED)
+		return;
+	buf_init(&b, 100);
+	buf_addf(&b, "%zu more mailboxes", d->unfit - UNFIT_NAMED);
+	report_skip(d->x->report, buf_sv(&b), "for their names, too");
+	buf_fini(&b);
+}
+
 static int
 list_mailboxes(struct reader *d, struct err *err)
 {
 	int r = d->x->as_of > 0 && d->c == d->x->own ? list_past(d, err)
 						     : list_all(d, err);
 
+	merge_folders(d);
 	if (d->nfolder > 0)
 		qsort(d->folder, d->nfolder, sizeof *d->folder, compare);
-	if (r == RC_OK && d->too_many)
-		report_skip(d->x->report, SV("mailboxes"),
-		    "there are more than twenty thousand");
+	if (r == RC_OK)
+		report_left_out(d);
 	return r;
+}
+
+/* Was this mailbox refused for itself?  A BAD is no better: some servers do
+ * not take back the names that they list. */
+static bool
+is_refused(const struct reader *d, int r)
+{
+	return r == RC_PERM || (r == RC_SYNTAX && imap_client_usable(d->c));
 }
 
 static void
@@ -198,7 +293,7 @@ count_messages(struct reader *d, struct err *err)
 	int r = RC_OK;
 
 	buf_init(&b, 16384);
-	for (i = 0; i < d->nfolder && (r == RC_OK || r == RC_PERM); i++) {
+	for (i = 0; i < d->nfolder && (r == RC_OK || is_refused(d, r)); i++) {
 		if (!exchange_wants_folder(d->x, sv_str(d->folder[i].name)))
 			continue;
 		buf_reset(&b);
@@ -208,10 +303,36 @@ count_messages(struct reader *d, struct err *err)
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
 	}
 	buf_fini(&b);
-	return r == RC_PERM ? RC_OK : r;
+	return is_refused(d, r) ? RC_OK : r;
 }
 
 /* ---- a window: what there is ---- */
+
+/* Whatever goes moves what is behind it.  What has come since EXAMINE stands
+ * above `exists`: it is none of ours, and goes without a trace. */
+static void
+on_expunge(struct reader *d, const struct imap_response *r)
+{
+	if (r->kind != IMAP_RESPONSE_EXPUNGE || r->number == 0 ||
+	    r->number > d->exists)
+		return;
+	d->exists--;
+	if (r->number < d->next)
+		d->next--;
+	if (r->number <= d->last)
+		d->moved = true;
+}
+
+static bool
+is_listed(const struct reader *d, uint32_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < d->n; i++)
+		if (d->item[i].uid == uid)
+			return true;
+	return false;
+}
 
 static void
 on_window(void *arg, const struct imap_response *r)
@@ -219,16 +340,10 @@ on_window(void *arg, const struct imap_response *r)
 	struct reader *d = arg;
 	struct item *it;
 
-	/* Whatever goes moves what is behind it. */
-	if (r->kind == IMAP_RESPONSE_EXPUNGE) {
-		if (r->number > 0 && r->number < d->next)
-			d->next--;
-		if (d->exists > 0)
-			d->exists--;
-		return;
-	}
-	if (r->kind != IMAP_RESPONSE_FETCH || r->fetch.uid == 0 ||
-	    !r->fetch.has_size || d->n == WINDOW)
+	on_expunge(d, r);
+	if (r->kind != IMAP_RESPONSE_FETCH || r->number < d->next ||
+	    r->number > d->last || r->fetch.uid == 0 || !r->fetch.has_size ||
+	    d->n == WINDOW || is_listed(d, r->fetch.uid))
 		return;
 	it = &d->item[d->n++];
 	*it = (struct item){.uid = r->fetch.uid,
@@ -347,7 +462,7 @@ on_message(void *arg, const struct imap_response *r)
 	struct reader *d = arg;
 	struct item *it;
 
-	on_window(d, r);
+	on_expunge(d, r);
 	if (r->kind != IMAP_RESPONSE_FETCH || !r->fetch.has_body)
 		return;
 	it = item_of(d, r->fetch.uid);
@@ -371,7 +486,7 @@ on_message(void *arg, const struct imap_response *r)
 	}
 }
 
-/* UID FETCH of those; the window's list must not grow meanwhile. */
+/* UID FETCH of those. */
 static int
 fetch(struct reader *d, const struct sv set, struct err *err)
 {
@@ -466,6 +581,7 @@ on_examine(void *arg, const struct imap_response *r)
 {
 	struct reader *d = arg;
 
+	on_expunge(d, r);
 	if (r->kind == IMAP_RESPONSE_EXISTS)
 		d->exists = r->number;
 	if (r->kind == IMAP_RESPONSE_CONDITION &&
@@ -482,6 +598,8 @@ examine(struct reader *d, const struct folder *f, struct err *err)
 	int r;
 
 	d->exists = d->uidvalidity = 0;
+	d->next = 1;
+	d->last = 0;
 	buf_init(&b, 16384);
 	buf_adds(&b, "EXAMINE ");
 	imap_put_astring(&b, sv_str(f->wire));
@@ -493,33 +611,84 @@ examine(struct reader *d, const struct folder *f, struct err *err)
 	return r;
 }
 
+/*
+ * What others have expunged cannot be told during FETCH [RFC 3501 7.4.1]: it is
+ * left out, or the whole is refused, until it can be told [RFC 2180 4.1].
+ */
+static int
+ask_what_has_gone(struct reader *d, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_window, .arg = d};
+
+	return imap_client_command(d->c, &ops, SV("NOOP"), err);
+}
+
+static void
+report_gap(struct reader *d, uint32_t asked)
+{
+	struct buf b;
+
+	buf_init(&b, EXCHANGE_PATH_MAX + 100);
+	buf_addsv(&b, buf_sv(&d->x->report->folder.name));
+	buf_addf(&b, ", %zu of the messages %u to %u", asked - d->n, d->next,
+	    d->last);
+	report_skip(
+	    d->x->report, buf_sv(&b), "the server says nothing of them");
+	report_advance(d->x->report, asked - d->n);
+	buf_fini(&b);
+}
+
+/* The next window's items.  RC_MORE: it has moved, and is to be listed once
+ * more; each time there is a message less in the mailbox. */
+static int
+list_window(struct reader *d, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_window, .arg = d};
+	uint32_t left = d->exists - d->next;
+	uint32_t asked = left < WINDOW ? left + 1 : WINDOW;
+	struct err quiet = {.text = ""};
+	struct buf b;
+	int r, told = RC_OK;
+
+	d->last = d->next + asked - 1;
+	d->moved = false;
+	d->n = 0;
+	buf_reset(&d->flags);
+	buf_init(&b, 256);
+	buf_addf(&b, "FETCH %u:%u (UID FLAGS INTERNALDATE RFC822.SIZE)",
+	    d->next, d->last);
+	r = imap_client_command(d->c, &ops, buf_sv(&b), err);
+	buf_fini(&b);
+	if (r == RC_PERM || (r == RC_OK && d->n < asked && !d->moved))
+		told = ask_what_has_gone(d, &quiet);
+	if (told != RC_OK) {
+		*err = quiet;
+		return told;
+	}
+	if (d->moved && (r == RC_OK || r == RC_PERM))
+		return RC_MORE;
+	if (r == RC_OK && d->n < asked)
+		report_gap(d, asked);
+	return r;
+}
+
 static int
 read_windows(struct reader *d, struct err *err)
 {
-	const struct imap_client_ops ops = {.response = on_window, .arg = d};
-	struct buf b;
 	int r = RC_OK;
 
-	buf_init(&b, 256);
-	d->next = 1;
 	while (r == RC_OK && d->next <= d->exists) {
-		uint32_t last = d->next + WINDOW - 1;
-
-		if (last > d->exists)
-			last = d->exists;
-		buf_reset(&b);
-		buf_addf(&b, "FETCH %u:%u (UID FLAGS INTERNALDATE RFC822.SIZE)",
-		    d->next, last);
-		d->next = last + 1;
-		d->n = 0;
-		buf_reset(&d->flags);
-		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
+		r = list_window(d, err);
+		if (r == RC_MORE) {
+			r = RC_OK;
+			continue;
+		}
+		d->next = d->last + 1;
 		if (r == RC_OK) {
 			choose(d);
 			r = fetch_wanted(d, err);
 		}
 	}
-	buf_fini(&b);
 	return r;
 }
 
@@ -534,7 +703,7 @@ mailbox(struct reader *d, const struct folder *f, struct err *err)
 		return RC_OK;
 	report_folder(d->x->report, to.name);
 	r = examine(d, f, err);
-	if (r == RC_PERM) {
+	if (is_refused(d, r)) {
 		report_skip(d->x->report, to.name, err->text);
 		return RC_OK;
 	}

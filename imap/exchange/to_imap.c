@@ -456,9 +456,9 @@ to_imap_free(struct to_imap **tp)
 
 	if (t == NULL)
 		return;
-	for (i = 0; i < t->nfolder; i++)
-		free(t->folder[i].name);
-	free(t->folder);
+	for (i = 0; i < t->nspecial; i++)
+		free(t->special[i].name);
+	state_set_fini(&t->there);
 	state_set_fini(&t->pass);
 	buf_fini(&t->log);
 	buf_fini(&t->names);

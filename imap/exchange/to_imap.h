@@ -8,10 +8,11 @@
 #include "imap/exchange/message.h"
 #include "imap/exchange/state.h"
 
-#define BATCH_BYTES (1u << 20)
-#define BATCH_TEXT  (64u << 10)
+#define BATCH_BYTES  (1u << 20)
+#define BATCH_TEXT   (64u << 10)
+#define TO_IMAP_USES 7 /* bits of IMAP_LIST_USES */
 
-/* A mailbox of the server. */
+/* A mailbox of the server that has special uses. */
 struct to_folder {
 	char *name;
 	unsigned uses;
@@ -29,8 +30,9 @@ struct to_imap {
 	struct exchange *x;
 	struct imap_client *c;
 	struct state *state;
-	struct to_folder *folder;
-	size_t nfolder, cap;
+	struct state_set there; /* the names of its mailboxes, hashed */
+	struct to_folder special[TO_IMAP_USES]; /* the first for each use */
+	size_t nspecial;
 	char delimiter;	       /* of the server, NUL: not known */
 	struct state_set pass; /* keys by content that this run has met */
 

@@ -36,12 +36,49 @@ to_imap_put_name(struct to_imap *t, struct sv name, struct buf *out)
 	buf_fini(&b);
 }
 
+/* Names that are not held themselves: a server may have any number of them, of
+ * any length. */
+static void
+name_key(struct sv name, struct state_key *out)
+{
+	state_key_make(out, "mailbox", &name, 1);
+}
+
+static bool
+exists(const struct to_imap *t, struct sv name)
+{
+	struct state_key k;
+
+	name_key(name, &k);
+	return state_set_has(&t->there, &k);
+}
+
+static const struct to_folder *
+find_use(const struct to_imap *t, unsigned use)
+{
+	size_t i;
+
+	for (i = 0; i < t->nspecial; i++)
+		if ((t->special[i].uses & use) != 0)
+			return &t->special[i];
+	return NULL;
+}
+
 static void
 add_folder(struct to_imap *t, struct sv name, unsigned uses)
 {
-	t->folder =
-	    xgrow(t->folder, &t->cap, t->nfolder + 1, sizeof *t->folder);
-	t->folder[t->nfolder++] = (struct to_folder){sv_dup(name), uses};
+	struct state_key k;
+	unsigned known = 0;
+	size_t i;
+
+	name_key(name, &k);
+	(void)state_set_add(&t->there, &k);
+	for (i = 0; i < t->nspecial; i++)
+		known |= t->special[i].uses;
+	if ((uses & ~known) == 0)
+		return;
+	must(t->nspecial < TO_IMAP_USES); /* each has a use of its own */
+	t->special[t->nspecial++] = (struct to_folder){sv_dup(name), uses};
 }
 
 static void
@@ -49,11 +86,13 @@ on_list(void *arg, const struct imap_response *r)
 {
 	struct to_imap *t = arg;
 
-	if (r->kind != IMAP_RESPONSE_LIST || t->nfolder == FOLDERS_MAX)
+	if (r->kind != IMAP_RESPONSE_LIST || t->there.n >= FOLDERS_MAX)
 		return;
 	if (r->list.delimiter != '\0')
 		t->delimiter = r->list.delimiter;
-	if ((r->list.attributes & IMAP_LIST_NOSELECT) == 0)
+	/* No name that is longer is ever asked for. */
+	if ((r->list.attributes & IMAP_LIST_NOSELECT) == 0 &&
+	    r->list.name.n <= EXCHANGE_PATH_MAX)
 		add_folder(
 		    t, r->list.name, r->list.attributes & IMAP_LIST_USES);
 }
@@ -104,28 +143,6 @@ to_imap_status(struct to_imap *t, struct sv name, struct err *err)
 }
 
 /* ---- choosing ---- */
-
-static const struct to_folder *
-find_use(const struct to_imap *t, unsigned use)
-{
-	size_t i;
-
-	for (i = 0; i < t->nfolder; i++)
-		if ((t->folder[i].uses & use) != 0)
-			return &t->folder[i];
-	return NULL;
-}
-
-static bool
-exists(const struct to_imap *t, struct sv name)
-{
-	size_t i;
-
-	for (i = 0; i < t->nfolder; i++)
-		if (sv_eq(sv_str(t->folder[i].name), name))
-			return true;
-	return false;
-}
 
 /* "Sent Items" that is \Sent goes into what is \Sent here. */
 static void

@@ -13,6 +13,14 @@
 	"QUOTA=RES-STORAGE "                                             \
 	"APPENDLIMIT=67108864"
 
+/*
+ * An attribute of ours in LIST [RFC 9051 9, flag-extension]: expunged mail
+ * that is shown for a while.  So that another Hearthmail which imports from
+ * this one knows it from a mailbox of that name; ID is not to be used for
+ * such things [RFC 2971 3].
+ */
+#define IMAP_LIST_RESTORE "\\HearthmailRestore"
+
 /* The number in APPENDLIMIT [RFC 7889]. */
 #define IMAP_APPEND_LIMIT 67108864
 

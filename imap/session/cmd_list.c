@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/utf8.h"
+#include "imap/parse/capability.h"
 #include "imap/parse/utf7.h"
 
 /*
@@ -135,6 +136,8 @@ put_attributes(
 	for (i = 0; i < sizeof uses / sizeof uses[0]; i++)
 		if (m->use & uses[i].use)
 			buf_adds(out, uses[i].attribute);
+	if (m->past)
+		buf_adds(out, " " IMAP_LIST_RESTORE);
 	if (subs && m->subscribed)
 		buf_adds(out, " \\Subscribed");
 }

@@ -678,6 +678,44 @@ def with_dovecot():
         dc.stop()
 
 
+# ---- another Hearthmail ----
+
+def from_hearthmail():
+    """The tree of expunged mail does not come along; a folder of its name does."""
+    with House(users=("anna", "ben", "cara")) as h:
+        pem = subprocess.run(["openssl", "x509", "-in", f"{h.data}/tls/cert.pem", "-noout", "-fingerprint", "-sha256"],
+                             capture_output=True, text=True).stdout.strip().split("=")[1]
+        write(f"{h.dir}/secret", PASSWORD.encode() + b"\n")
+        words = [f"imaps://anna@127.0.0.1:{h.port['imaps']}", "--password-file", f"{h.dir}/secret", "--fingerprint", pem]
+        m = h.imap("anna")
+        for i in range(5):
+            m.append("INBOX", "", None, b"Subject: %d\r\n\r\nx\r\n" % i)
+        m.select("INBOX")
+        m.store("1:2", "+FLAGS", "\\Deleted")
+        m.expunge()
+        shown = [line.decode() for line in m.list('""', "Restore*")[1]]
+        verdict(len(shown) == 2 and all("\\HearthmailRestore" in s for s in shown), "restore-has-a-sign", shown)
+        day = shown[1].split('"')[-1].strip()
+        r = run(h, "import", "ben", *words)
+        got = without_empty(account(h, "ben"))
+        verdict(r.returncode == 0 and r.stdout.startswith("3 messages imported") and list(got) == ["INBOX"],
+                "restore-is-not-imported", (r, list(got)))
+        r = run(h, "import", "ben", *words, "--folder", day, "--into", "Old")
+        verdict(r.returncode == 0 and r.stdout.startswith("2 messages imported"), "but-where-it-is-named", r)
+
+        # Who has a folder of that name has no such tree.
+        h.write_config(h.yaml() + "restore_folder: no\n")
+        run(h, "reload")
+        verdict(wait_until(lambda: m.create("Restore")[0] == "OK"), "a-folder-called-restore")
+        h.write_config(h.yaml())
+        run(h, "reload")
+        m.append("Restore", "", None, b"Subject: mine\r\n\r\nx\r\n")
+        r = run(h, "import", "cara", *words)
+        verdict(r.returncode == 1 and "left out: Restore: " in r.stdout, "a-folder-called-restore-is-not-forgotten", r)
+        r = run(h, "import", "cara", *words, "--into", "Old")
+        verdict(r.returncode == 0 and h.count("cara", "Old/Restore") == 1, "a-folder-called-restore-comes", r)
+
+
 def hostile_server():
     """A server that says the worst: the import ends with an error, and the
     worker with an exit code."""
@@ -715,7 +753,8 @@ def hostile_server():
 
 
 def main():
-    steps = [there_and_back, files_of_others, broken_imports, walls_and_memory, with_dovecot, hostile_server]
+    steps = [there_and_back, files_of_others, broken_imports, walls_and_memory, with_dovecot, from_hearthmail,
+             hostile_server]
     only = [a for a in sys.argv[1:] if not a.startswith("-")]
     for s in steps:
         if not only or s.__name__ in only:

@@ -13,7 +13,9 @@ main(void)
 
 	if (sodium_init() < 0)
 		return EXIT_FAILURE;
+	suite_add_tcase(s, exchange_client_tests());
 	suite_add_tcase(s, exchange_formats_tests());
+	suite_add_tcase(s, exchange_from_imap_tests());
 	suite_add_tcase(s, exchange_mbox_tests());
 	suite_add_tcase(s, exchange_response_tests());
 	suite_add_tcase(s, exchange_state_tests());

@@ -3,7 +3,9 @@
 
 #include <check.h>
 
+TCase *exchange_client_tests(void);
 TCase *exchange_formats_tests(void);
+TCase *exchange_from_imap_tests(void);
 TCase *exchange_mbox_tests(void);
 TCase *exchange_response_tests(void);
 TCase *exchange_state_tests(void);
