@@ -58,6 +58,8 @@ int command_passwd_offline(const struct conf *conf, struct sv name,
     struct sv password, bool weak, struct err *err) RC_USE_RESULT;
 /* Asks for a secret, without echo on a terminal; false: none came. */
 bool command_prompt(const char *text, struct buf *out);
+/* Has all that was printed gone out?  If not, says why it could not. */
+bool command_written(const char *command);
 /* Prints "hearthmail COMMAND: ..." to standard error, returns code. */
 int command_fail(const char *command, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -139,39 +139,125 @@ child(struct sv label)
 	return EXIT_USAGE;
 }
 
-int
-main(int argc, char **argv)
+/* The distance at which a word is taken for a typing error. */
+#define NEAR 3
+
+static int
+no_such_command(const char *word)
+{
+	const char *best = NULL;
+	unsigned least = NEAR + 1;
+	size_t i;
+
+	for (i = 0; i < NCOMMANDS; i++) {
+		unsigned d =
+		    sv_distance(sv_str(commands[i].name), sv_str(word));
+
+		if (d < least) {
+			least = d;
+			best = commands[i].name;
+		}
+	}
+	fprintf(stderr, "hearthmail: there is no command \"%s\"", word);
+	if (best != NULL)
+		fprintf(stderr, "; did you mean \"%s\"?\n", best);
+	else
+		fputs("; hearthmail help lists them\n", stderr);
+	return EXIT_USAGE;
+}
+
+static int
+help(const char *name)
+{
+	if (name == NULL)
+		usage(stdout);
+	else if (!usage_of(name))
+		return no_such_command(name);
+	return EXIT_FINE;
+}
+
+/* "queue -h", "queue list --help"; further on it may be an option's value. */
+static bool
+wants_usage(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && i <= 2; i++)
+		if (argv[i][0] == '-' && asks_for_help(argv[i]))
+			return true;
+	return false;
+}
+
+/* argv[0] is the command. */
+static int
+command(const char *config, int argc, char **argv)
+{
+	const char *name = argv[0];
+	size_t k = 0;
+	int i;
+
+	while (k < NCOMMANDS && strcmp(name, commands[k].name) != 0)
+		k++;
+	if (k == NCOMMANDS)
+		return no_such_command(name);
+	if (wants_usage(argc, argv))
+		return help(name);
+	for (i = 1; i < argc; i++)
+		if (strcmp(argv[i], "-c") == 0)
+			return command_fail(name, EXIT_USAGE,
+			    "-c FILE stands before the command: "
+			    "hearthmail -c FILE %s ...",
+			    name);
+	return commands[k].run(config, argc, argv);
+}
+
+static int
+owner(int argc, char **argv)
 {
 	const char *config = HM_CONFIG;
 	int i = 1;
-	size_t k;
+
+	if (i < argc && strcmp(argv[i], "-c") == 0) {
+		if (i + 1 >= argc) {
+			fputs("hearthmail: -c needs a file\n", stderr);
+			return EXIT_USAGE;
+		}
+		config = argv[i + 1];
+		i += 2;
+	}
+	if (i >= argc) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (asks_for_help(argv[i]))
+		return help(argv[i + 1]);
+	if (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0) {
+		puts(HM_BUILD);
+		return EXIT_FINE;
+	}
+	return command(config, argc - i, argv + i);
+}
+
+/* The command's, behind -c FILE. */
+static const char *
+name_of(int argc, char **argv)
+{
+	int i = argc > 3 && strcmp(argv[1], "-c") == 0 ? 3 : 1;
+
+	return i < argc ? argv[i] : "";
+}
+
+int
+main(int argc, char **argv)
+{
+	int code;
 
 	alloc_setup();
 	if (argc == 1 && sv_starts(sv_str(argv[0]), SV(CHILD_LABEL)))
 		return child(sv_skip(sv_str(argv[0]), strlen(CHILD_LABEL)));
-	if (i + 1 < argc && strcmp(argv[i], "-c") == 0) {
-		config = argv[i + 1];
-		i += 2;
-	}
-	if (i < argc && asks_for_help(argv[i])) {
-		if (i + 1 >= argc || !usage_of(argv[i + 1]))
-			usage(stdout);
-		return EXIT_FINE;
-	}
-	if (i + 1 < argc && argv[i + 1][0] == '-' &&
-	    asks_for_help(argv[i + 1]) && usage_of(argv[i]))
-		return EXIT_FINE;
-	if (i < argc &&
-	    (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0)) {
-		puts(HM_BUILD);
-		return EXIT_FINE;
-	}
-	for (k = 0; i < argc && k < NCOMMANDS; k++)
-		if (strcmp(argv[i], commands[k].name) == 0)
-			return commands[k].run(config, argc - i, argv + i);
-	if (i < argc)
-		fprintf(stderr, "hearthmail: there is no command \"%s\"\n\n",
-		    argv[i]);
-	usage(stderr);
-	return EXIT_USAGE;
+	code = owner(argc, argv);
+	/* What nobody could read has not been done well. */
+	if (!command_written(name_of(argc, argv)) && code == EXIT_FINE)
+		code = EXIT_FAILED;
+	return code;
 }

@@ -75,6 +75,14 @@ def usage(h):
         verdict(r.returncode == code and r.stderr, f"usage-{'-'.join(words) or 'none'}", r)
     r = subprocess.run([BINARY, "--help"], capture_output=True, text=True)
     verdict(r.returncode == 0 and "passwd" in r.stdout, "help")
+    for words, code, said in ((["stats"], 2, 'did you mean "status"?'), (["frobnicate"], 2, "hearthmail help"),
+                              (["help", "foo"], 2, 'no command "foo"'), (["help", "quue"], 2, '"queue"'),
+                              (["status", "-c", h.config], 2, "-c FILE stands before the command"),
+                              (["queue", "-h"], 0, "queue list"), (["queue", "list", "--help"], 0, "queue list")):
+        r = run(h.config, *words)
+        verdict(r.returncode == code and said in r.stdout + r.stderr, "says-" + "-".join(words[:2]), r)
+    r = subprocess.run([BINARY, "-c"], capture_output=True, text=True)
+    verdict(r.returncode == 2 and "-c needs a file" in r.stderr, "c-without-a-file", r)
     verdict(subprocess.run([BINARY, "-V"], capture_output=True, text=True).stdout.startswith("hearthmail "),
             "version")
 
