@@ -51,6 +51,8 @@ int command_session(const struct conf *conf, const char *account, uint64_t who,
  * at its beginning or its end; or a minute, "2026-11-24T17:30"; UTC.  false:
  * something else.
  */
+#define COMMAND_WHEN \
+	"a time is 3d or 12h (ago), 2026-11-24, or 2026-11-24T17:30 (UTC)"
 bool command_when(const char *text, bool end_of_day, int64_t *out);
 /* Sets a password while no server runs; becomes the auth user for that and
  * stays it, effectively. */
