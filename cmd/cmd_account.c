@@ -162,13 +162,17 @@ get_password(const char *name, bool from_stdin, struct buf *out)
 	char text[128];
 	bool same;
 
+	(void)snprintf(text, sizeof text, "New password for %.60s: ", name);
+	if (!(from_stdin ? read_line(out) : command_prompt(text, out))) {
+		if (!buf_ok(out))
+			return command_fail("passwd", EXIT_FAILED,
+			    "the password is too long: it has at most %d bytes",
+			    PASSWORD_MAX);
+		return command_fail("passwd", EXIT_FAILED, "no password%s",
+		    from_stdin ? " on standard input" : "");
+	}
 	if (from_stdin)
-		return read_line(out) ? EXIT_FINE
-				      : command_fail("passwd", EXIT_FAILED,
-					    "no password on standard input");
-	(void)snprintf(text, sizeof text, "New password for %s: ", name);
-	if (!command_prompt(text, out))
-		return command_fail("passwd", EXIT_FAILED, "no password");
+		return EXIT_FINE;
 	buf_init(&again, PASSWORD_MAX);
 	same = command_prompt("The same again: ", &again) &&
 	       sv_eq(buf_sv(out), buf_sv(&again));
@@ -222,9 +226,15 @@ cmd_passwd(const char *config, int argc, char **argv)
 			weak = true;
 		else if (name == NULL && argv[i][0] != '-')
 			name = argv[i];
+		else if (argv[i][0] == '-')
+			return command_fail("passwd", EXIT_USAGE,
+			    "there is no option %s; usage: passwd NAME "
+			    "[--stdin] [--weak]",
+			    argv[i]);
 		else
 			return command_fail("passwd", EXIT_USAGE,
-			    "usage: passwd NAME [--stdin] [--weak]");
+			    "one account at a time, and the password is asked "
+			    "for; usage: passwd NAME [--stdin] [--weak]");
 	if (name == NULL)
 		return command_fail("passwd", EXIT_USAGE,
 		    "whose? usage: "

@@ -14,6 +14,7 @@
 
 #define CHILD_LABEL "hearthmail: "
 #define CONTROL_FD  3
+#define USAGE_WIDTH 42
 
 struct command {
 	const char *name;
@@ -38,10 +39,13 @@ static const struct command commands[] = {
 	"make, list or revoke a password for one device"},
     {"dns", cmd_dns, "dns [--print] [--json]",
 	"the DNS records to publish, and whether they are there"},
-    {"queue", cmd_queue, "queue list | show ID",
+    {"queue", cmd_queue, "queue list [WHICH...] | show ID [--json]",
 	"what waits, why and until when; every attempt"},
-    {"queue", cmd_queue, "queue retry | hold | release | remove [--bounce]",
-	"with WHICH: an id, account, domain, address, or --all"},
+    {"queue", cmd_queue,
+	"queue retry | hold | release | remove [--bounce] WHICH... [--json]",
+	"WHICH: an id, account, domain or address, or --all"},
+    {"queue", cmd_queue, "queue ... [--account NAME] [--domain NAME]",
+	"the same, where a word could be either"},
     {"fsck", cmd_fsck, "fsck [ACCOUNT...] [--rebuild | --repair] [--json]",
 	"read all mail on the disk: what is wrong, whom does it hit"},
     {"backup", cmd_backup, "backup DIR [--keep N]",
@@ -53,19 +57,40 @@ static const struct command commands[] = {
     {"restore", cmd_restore, "restore DIR --account NAME --folder F",
 	"a folder; with --message WHICH one message"},
     {"undelete", cmd_undelete,
-	"undelete ACCOUNT --since 3d | --from TEXT | ...",
-	"bring expunged mail back; --list only shows it"},
-    {"purge", cmd_purge, "purge ACCOUNT --message ID | --all-expunged | ...",
-	"remove expunged mail for good, now; --list only shows it"},
-    {"import", cmd_import, "import NAME SOURCE... [--into FOLDER]",
+	"undelete ACCOUNT [--since 3d] [--from TEXT] [--subject TEXT]",
+	"bring expunged mail back: all that is given must hold"},
+    {"undelete", cmd_undelete,
+	"undelete ACCOUNT [--folder F] [--message ID] [--to FOLDER]",
+	"of a folder, or one message; into another folder"},
+    {"undelete", cmd_undelete, "undelete ACCOUNT [--list] [--json]",
+	"only show it; for programs"},
+    {"purge", cmd_purge,
+	"purge ACCOUNT [--since 3d] [--from TEXT] [--subject TEXT]",
+	"remove expunged mail for good, now"},
+    {"purge", cmd_purge,
+	"purge ACCOUNT [--folder F] [--message ID] [--all-expunged]",
+	"of a folder, one message, all of it"},
+    {"purge", cmd_purge, "purge ACCOUNT [--list] [--json]",
+	"only show it; for programs"},
+    {"import", cmd_import,
+	"import NAME SOURCE... [--format maildir | mbox | eml]",
 	"mail into an account, from Maildir, mbox or .eml files"},
-    {"import", cmd_import, "import NAME imaps://USER@HOST",
-	"from another server; only what is new, when said again"},
+    {"import", cmd_import,
+	"import NAME imaps://USER@HOST [--password-file FILE] "
+	"[--fingerprint SHA256]",
+	"from another server"},
+    {"import", cmd_import,
+	"import NAME SOURCE... [--folder F] [--into FOLDER] [--again]",
+	"some folders; below another one; not only what is new"},
     {"export", cmd_export,
-	"export NAME DIR [--format mbox | eml] [--as-of DATE]",
+	"export NAME DIR [--format maildir | mbox | eml] [--as-of DATE]",
 	"an account's mail into a Maildir, mbox or .eml files"},
-    {"export", cmd_export, "export NAME imaps://USER@HOST",
-	"to another server"},
+    {"export", cmd_export,
+	"export NAME imaps://USER@HOST [--password-file FILE] "
+	"[--fingerprint SHA256] [--into FOLDER] [--again]",
+	"to another server; only what is new, when said again"},
+    {"export", cmd_export, "export NAME ... [--folder F]",
+	"some folders; may be said more than once"},
     {"try", cmd_try, "try [--dir DIR] [--relay HOST:PORT]",
 	"a complete demo on the loopback, nothing installed"},
 };
@@ -78,9 +103,14 @@ usage(FILE *to)
 	size_t i;
 
 	fputs("usage: hearthmail [-c FILE] COMMAND ...\n\n", to);
+	/* What is too long for its column has a line of its own. */
 	for (i = 0; i < NCOMMANDS; i++)
-		fprintf(
-		    to, "  %-42s  %s\n", commands[i].usage, commands[i].what);
+		if (strlen(commands[i].usage) <= USAGE_WIDTH)
+			fprintf(to, "  %-*s  %s\n", USAGE_WIDTH,
+			    commands[i].usage, commands[i].what);
+		else
+			fprintf(to, "  %s\n%*s%s\n", commands[i].usage,
+			    USAGE_WIDTH + 4, "", commands[i].what);
 	fputs("\n  -c FILE   the configuration, else " HM_CONFIG "\n"
 	      "  -V        the version\n",
 	    to);
