@@ -153,6 +153,22 @@ take_bodies(struct making *m, int logfd, const char *path, struct err *err)
 }
 
 static int
+seal(struct making *m, const char *path, const struct journal_extent *e,
+    struct err *err)
+{
+	char sha[BACKUP_SHA];
+	uint64_t bytes;
+	int r = backup_seal(m->dir, path, e, &bytes, sha, err);
+
+	if (r != RC_OK)
+		return r == RC_NOTFOUND ? RC_OK : r;
+	json_object_set_new(m->files, path,
+	    json_pack("{s:s,s:I,s:s}", "path", path, "bytes", (json_int_t)bytes,
+		"sha256", sha));
+	return RC_OK;
+}
+
+static int
 take_segments(struct making *m, int logfd, const char *path,
     const struct journal_extent *e, size_t n, struct err *err)
 {
@@ -166,6 +182,8 @@ take_segments(struct making *m, int logfd, const char *path,
 		buf_reset(&b);
 		buf_addf(&b, "%s/log/%s", path, name);
 		r = take(m, logfd, name, b.p, e[i].bytes, !e[i].last, err);
+		if (r == RC_OK && e[i].last)
+			r = seal(m, b.p, &e[i], err);
 	}
 	if (r == RC_OK)
 		r = take_bodies(m, logfd, path, err);

@@ -317,6 +317,8 @@ def refusals(h, folder):
     r = subprocess.run([BINARY, "-c", config, "restore", folder, "--account", "nobody"], capture_output=True, text=True)
     verdict(r.returncode == 1 and "nobody" in r.stderr and not os.path.exists(config), "nor-one-of-nobody", r)
     r = subprocess.run([BINARY, "-c", config, "restore", folder, "--force"], capture_output=True, text=True)
+    found = h.command("fsck")
+    verdict(found.returncode == 0 and "note" not in found.stdout, "a-restored-journal-has-nothing-to-note", found)
     verdict(r.returncode == 0 and open(config).read() == open(h.config).read(),
             "a-restore-without-configuration-takes-it-from-the-backup", r)
 
