@@ -167,6 +167,9 @@ def pieces(h, folder, before):
             (before["Work"], now["Work"]))
     r = h.command("restore", folder, "--account", "anna", "--folder", "Work", "--message", "nothing")
     verdict(r.returncode == 1 and "is that one" in r.stderr, "no-such-message-there", r.stderr)
+    for name, said in (("Wrok", 'no folder "Wrok"; did you mean "Work"?'), ("elsewhere", "it has of anna: INBOX, ")):
+        r = h.command("restore", folder, "--account", "anna", "--folder", name)
+        verdict(r.returncode == 1 and said in r.stderr and name not in mail(h, "anna"), "no-such-folder-there", r)
     m = h.imap("anna")
     m.select("Work")
     m.store("1:*", "+FLAGS", r"(\Deleted)")
