@@ -539,23 +539,15 @@ print_json_list(const struct listing *l)
 
 /* ---- the commands ---- */
 
-/* An account for sure, or a name that can be no domain's. */
-static bool
-means_account(const struct queue_selector *s)
-{
-	return s->pick == QUEUE_PICK_ACCOUNT ||
-	       (s->pick == QUEUE_PICK_NAME &&
-		   sv_chr(s->text, '.') == s->text.n);
-}
-
-/* Nothing is there for an account: because there is no such account? */
+/* Nothing is there for an account: because there is no such account?  A word
+ * alone may be a domain. */
 static int
 check_accounts(const struct conf *conf, const struct order *o)
 {
 	size_t i;
 
 	for (i = 0; i < o->n; i++)
-		if (means_account(&o->s[i]) &&
+		if (o->s[i].pick == QUEUE_PICK_ACCOUNT &&
 		    conf_account_by_name(conf, o->s[i].text) < 0)
 			return command_fail("queue", EXIT_FAILED,
 			    "there is no account \"%.*s\" in the "

@@ -436,7 +436,7 @@ say_missing(struct exchange_order *o, const struct names *n, const char *name)
 		struct sv line = sv_split(&rest, '\n');
 		unsigned d = sv_distance(line, sv_str(name));
 
-		if (d < least) {
+		if (d < least && d < strlen(name)) {
 			least = d;
 			best = line;
 		}

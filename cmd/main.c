@@ -183,7 +183,7 @@ no_such_command(const char *word)
 		unsigned d =
 		    sv_distance(sv_str(commands[i].name), sv_str(word));
 
-		if (d < least) {
+		if (d < least && d < strlen(word)) {
 			least = d;
 			best = commands[i].name;
 		}

@@ -209,7 +209,7 @@ no_such_folder(struct picking *p, struct err *err)
 
 		if (!l.m[i].exists || !l.m[i].selectable || l.m[i].past)
 			continue;
-		if (d < least) {
+		if (d < least && d < folder.n) {
 			least = d;
 			best = l.m[i].name;
 		}

@@ -109,7 +109,7 @@ def look(h, sink):
                   ["list", "--bounce"], ["retry", "--all", "17"], ["remove", ""], ["remove", "@"]):
         r = queue(h, *words)
         verdict(r.returncode == 2 and "usage" in r.stderr, "queue-usage " + " ".join(words), r.stderr)
-    for words in (["--account", "nobody"], ["nobody"], ["--json", "nobody"]):
+    for words in (["--account", "nobody"], ["--json", "--account", "nobody"]):
         r = queue(h, "list", *words)
         verdict(r.returncode == 1 and 'no account "nobody"' in r.stderr and "Nothing" not in r.stdout,
                 "queue-list-of-nobody " + " ".join(words), r)
