@@ -13,8 +13,9 @@
  *
  * A file that can never change again, a sealed segment or a message's body, is
  * a hard link to the backup before this one if that has it; only what is new
- * is copied, and of the last segment the whole batches.  It is made as
- * NAME.part, flushed, then renamed: a name without .part is a whole backup.
+ * is copied, and of the last segment the whole batches and a clean end.  It is
+ * made as NAME.part, flushed, then renamed: a name without .part is a whole
+ * backup.
  *
  * Consistent by order.  Nobody is asked: what may be copied of a journal in
  * use, and why that is the journal at one moment, is told in
@@ -33,6 +34,7 @@
 
 #include "base/buf.h"
 #include "conf/conf.h"
+#include "journal/extent.h"
 
 #define BACKUP_PREFIX "backup-"
 #define BACKUP_PART   ".part"
@@ -54,6 +56,16 @@ void backup_remove(int dirfd, const char *name);
 void backup_own(int dirfd, const char *name, uid_t uid, gid_t gid);
 /* "20261124T163000Z" */
 void backup_stamp(char out[24]);
+
+/* ---- seal.c ---- */
+
+/*
+ * Ends the copy of a journal's last segment as a server that has stopped ends
+ * it; *bytes and sha are what it is then.  RC_NOTFOUND: it has no whole batch,
+ * and stays as it is.
+ */
+int backup_seal(int dirfd, const char *path, const struct journal_extent *e,
+    uint64_t *bytes, char sha[BACKUP_SHA], struct err *err) RC_USE_RESULT;
 
 /* ---- manifest ---- */
 

@@ -162,13 +162,17 @@ get_password(const char *name, bool from_stdin, struct buf *out)
 	char text[128];
 	bool same;
 
+	(void)snprintf(text, sizeof text, "New password for %.60s: ", name);
+	if (!(from_stdin ? read_line(out) : command_prompt(text, out))) {
+		if (!buf_ok(out))
+			return command_fail("passwd", EXIT_FAILED,
+			    "the password is too long: it has at most %d bytes",
+			    PASSWORD_MAX);
+		return command_fail("passwd", EXIT_FAILED, "no password%s",
+		    from_stdin ? " on standard input" : "");
+	}
 	if (from_stdin)
-		return read_line(out) ? EXIT_FINE
-				      : command_fail("passwd", EXIT_FAILED,
-					    "no password on standard input");
-	(void)snprintf(text, sizeof text, "New password for %s: ", name);
-	if (!command_prompt(text, out))
-		return command_fail("passwd", EXIT_FAILED, "no password");
+		return EXIT_FINE;
 	buf_init(&again, PASSWORD_MAX);
 	same = command_prompt("The same again: ", &again) &&
 	       sv_eq(buf_sv(out), buf_sv(&again));
@@ -222,9 +226,15 @@ cmd_passwd(const char *config, int argc, char **argv)
 			weak = true;
 		else if (name == NULL && argv[i][0] != '-')
 			name = argv[i];
+		else if (argv[i][0] == '-')
+			return command_fail("passwd", EXIT_USAGE,
+			    "there is no option %s; usage: passwd NAME "
+			    "[--stdin] [--weak]",
+			    argv[i]);
 		else
 			return command_fail("passwd", EXIT_USAGE,
-			    "usage: passwd NAME [--stdin] [--weak]");
+			    "one account at a time, and the password is asked "
+			    "for; usage: passwd NAME [--stdin] [--weak]");
 	if (name == NULL)
 		return command_fail("passwd", EXIT_USAGE,
 		    "whose? usage: "
@@ -265,35 +275,76 @@ need_server(const char *command, const struct conf *conf, struct msg *m,
 	return EXIT_FINE;
 }
 
+#define APP_USAGE "usage: app-password NAME [LABEL [--revoke]]"
+
+/* label NULL: the list. */
+static int
+ask_app(const struct conf *conf, uint16_t type, const char *name,
+    const char *label, struct answer *a)
+{
+	struct msg m;
+
+	msg_init(&m, type);
+	msg_put_str(&m, name);
+	if (label != NULL)
+		msg_put_str(&m, label);
+	return need_server("app-password", conf, &m, a);
+}
+
+/* One that nobody has seen must not let anybody in. */
+static int
+show_secret(const struct conf *conf, const char *name, const char *label,
+    const struct answer *made)
+{
+	int code = EXIT_FAILED;
+	struct answer a;
+
+	printf("%s\n", made->secret.p);
+	if (command_written("app-password"))
+		return EXIT_FINE;
+	answer_init(&a);
+	if (ask_app(conf, CMD_APP_REVOKE, name, label, &a) == EXIT_FINE)
+		(void)command_fail("app-password", code,
+		    "the password could not be shown and is revoked again");
+	else
+		(void)command_fail("app-password", code,
+		    "the password could not be shown, but it is valid: say "
+		    "app-password %s \"%s\" --revoke",
+		    name, label);
+	answer_fini(&a);
+	return code;
+}
+
 int
 cmd_app_password(const char *config, int argc, char **argv)
 {
 	bool revoke = argc == 4 && strcmp(argv[3], "--revoke") == 0;
+	const char *label = argc > 2 ? argv[2] : NULL;
 	struct conf *conf;
 	struct answer a;
-	struct msg m;
 	int r;
 
-	if (argc < 2 || argc > 4 || (argc == 4 && !revoke))
+	if (argc < 2 || argc > 4 || argv[1][0] == '-' || (argc == 4 && !revoke))
+		return command_fail("app-password", EXIT_USAGE, APP_USAGE);
+	/* An option whose label was forgotten is no label. */
+	if (label != NULL && label[0] == '-' && !revoke)
 		return command_fail("app-password", EXIT_USAGE,
-		    "usage: app-password NAME [LABEL [--revoke]]");
+		    "\"%s\" cannot be a label; " APP_USAGE, label);
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
 	answer_init(&a);
-	msg_init(&m, argc == 2 ? CMD_APP_LIST
-		     : revoke  ? CMD_APP_REVOKE
-			       : CMD_APP_ADD);
-	msg_put_str(&m, argv[1]);
-	if (argc > 2)
-		msg_put_str(&m, argv[2]);
-	r = need_server("app-password", conf, &m, &a);
-	if (r == EXIT_FINE && argc == 2)
+	r = ask_app(conf,
+	    label == NULL ? CMD_APP_LIST
+	    : revoke	  ? CMD_APP_REVOKE
+			  : CMD_APP_ADD,
+	    argv[1], label, &a);
+	if (r == EXIT_FINE && label == NULL)
 		fputs(a.text.n > 0 ? a.text.p : "no app passwords\n", stdout);
 	else if (r == EXIT_FINE && revoke)
 		printf("revoked; its sessions end now\n");
 	else if (r == EXIT_FINE)
-		printf("%s\n", a.secret.p);
+		r = show_secret(conf, argv[1], label, &a);
 	answer_fini(&a);
 	conf_free(&conf);
 	return r;

@@ -153,6 +153,22 @@ take_bodies(struct making *m, int logfd, const char *path, struct err *err)
 }
 
 static int
+seal(struct making *m, const char *path, const struct journal_extent *e,
+    struct err *err)
+{
+	char sha[BACKUP_SHA];
+	uint64_t bytes;
+	int r = backup_seal(m->dir, path, e, &bytes, sha, err);
+
+	if (r != RC_OK)
+		return r == RC_NOTFOUND ? RC_OK : r;
+	json_object_set_new(m->files, path,
+	    json_pack("{s:s,s:I,s:s}", "path", path, "bytes", (json_int_t)bytes,
+		"sha256", sha));
+	return RC_OK;
+}
+
+static int
 take_segments(struct making *m, int logfd, const char *path,
     const struct journal_extent *e, size_t n, struct err *err)
 {
@@ -166,6 +182,8 @@ take_segments(struct making *m, int logfd, const char *path,
 		buf_reset(&b);
 		buf_addf(&b, "%s/log/%s", path, name);
 		r = take(m, logfd, name, b.p, e[i].bytes, !e[i].last, err);
+		if (r == RC_OK && e[i].last)
+			r = seal(m, b.p, &e[i], err);
 	}
 	if (r == RC_OK)
 		r = take_bodies(m, logfd, path, err);
@@ -418,6 +436,19 @@ clear_up(int fd, long keep)
 	free(e);
 }
 
+/* Of several in one second the later ones get names that sort behind it. */
+static void
+new_name(int fd, const char *stamp, struct buf *name)
+{
+	unsigned i;
+
+	buf_addf(name, "%s%s", BACKUP_PREFIX, stamp);
+	for (i = 2; faccessat(fd, name->p, F_OK, 0) == 0 && i < 100; i++) {
+		buf_reset(name);
+		buf_addf(name, "%s%s-%02u", BACKUP_PREFIX, stamp, i);
+	}
+}
+
 static int
 make(const struct conf *conf, const char *config, const char *dir, int fd,
     struct err *err)
@@ -430,14 +461,12 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 	backup_stamp(stamp);
 	buf_init(&name, 256);
 	buf_init(&part, 256);
-	buf_addf(&name, "%s%s", BACKUP_PREFIX, stamp);
+	new_name(fd, stamp, &name);
 	buf_addf(&part, "%s%s", name.p, BACKUP_PART);
 	know_before(&m, dir);
 	m.files = json_object();
-	if (faccessat(fd, name.p, F_OK, 0) == 0)
-		r = err_set(err, RC_TEMP, "one was made this very second");
-	else if (mkdirat(fd, part.p, 0700) != 0 ||
-		 (m.dir = backup_folder(fd, part.p)) < 0)
+	if (mkdirat(fd, part.p, 0700) != 0 ||
+	    (m.dir = backup_folder(fd, part.p)) < 0)
 		r = err_sys(err, RC_IO, errno, "%s/%s", dir, part.p);
 	if (r == RC_OK)
 		r = take_all(&m, config, err);
@@ -645,36 +674,54 @@ make_in(const struct conf *conf, const char *config, const char *dir,
 	return r;
 }
 
+struct words {
+	const char *dir;
+	bool verify;
+	uint32_t keep; /* 0: all */
+};
+
+static int
+read_words(struct words *w, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--verify") == 0)
+			w->verify = true;
+		else if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc) {
+			if (sv_to_u32(sv_str(argv[++i]), 100000, &w->keep) !=
+				RC_OK ||
+			    w->keep == 0)
+				return command_fail("backup", EXIT_USAGE,
+				    "--keep \"%s\": how many backups stay, at "
+				    "least 1; without it all do",
+				    argv[i]);
+		} else if (w->dir == NULL && argv[i][0] != '-')
+			w->dir = argv[i];
+		else
+			return command_fail("backup", EXIT_USAGE, USAGE);
+	if (w->dir == NULL)
+		return command_fail("backup", EXIT_USAGE, USAGE);
+	if (w->verify && w->keep > 0)
+		return command_fail("backup", EXIT_USAGE,
+		    "--keep does not go with --verify, which removes nothing");
+	return EXIT_FINE;
+}
+
 int
 cmd_backup(const char *config, int argc, char **argv)
 {
 	struct err err = {.text = ""};
-	const char *dir = NULL;
-	bool only_verify = false;
+	struct words w = {.keep = 0};
 	struct conf *conf;
-	uint32_t keep = 0;
-	int r;
+	int r = read_words(&w, argc, argv);
 
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--verify") == 0)
-			only_verify = true;
-		else if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc &&
-			 sv_to_u32(sv_str(argv[i + 1]), 100000, &keep) ==
-			     RC_OK &&
-			 keep > 0)
-			i++;
-		else if (dir == NULL && argv[i][0] != '-')
-			dir = argv[i];
-		else
-			return command_fail("backup", EXIT_USAGE, USAGE);
-	if (dir == NULL)
-		return command_fail("backup", EXIT_USAGE, USAGE);
+	if (r != EXIT_FINE)
+		return r;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
 	log_setup("backup", LOG_NOTHING);
-	r = only_verify ? verify(conf, dir, &err)
-			: make_in(conf, config, dir, keep, &err);
+	r = w.verify ? verify(conf, w.dir, &err)
+		     : make_in(conf, config, w.dir, w.keep, &err);
 	conf_free(&conf);
 	return r == RC_OK ? EXIT_FINE
 			  : command_fail("backup", EXIT_FAILED, "%s", err.text);

@@ -26,18 +26,27 @@
 /* ---- the worker ---- */
 
 static int
+from_here(struct exchange_order *o, const struct sink *to, struct err *err)
+{
+	return from_imap(&o->x, o->here, to, err);
+}
+
+static int
 once_to_files(struct exchange_order *o, struct err *err)
 {
 	static const enum files_format formats[] = {
 	    [FORMAT_MAILDIR] = FILES_MAILDIR,
 	    [FORMAT_MBOX] = FILES_MBOX,
 	    [FORMAT_EML] = FILES_EML};
-	struct to_files *to = to_files_new(&o->x, formats[o->format]);
+	struct to_files *to;
 	struct sink sink;
-	int r;
+	int r = exchange_find_folders(o, from_here, err);
 
+	if (r != RC_OK)
+		return r;
+	to = to_files_new(&o->x, formats[o->format]);
 	to_files_sink(to, &sink);
-	r = from_imap(&o->x, o->here, &sink, err);
+	r = from_here(o, &sink, err);
 	if (r == RC_OK)
 		r = to_files_end(to, err);
 	to_files_free(&to);
@@ -47,13 +56,17 @@ once_to_files(struct exchange_order *o, struct err *err)
 static int
 once_to_server(struct exchange_order *o, struct err *err)
 {
-	struct to_imap *to = to_imap_new(&o->x, o->there, o->state);
+	struct to_imap *to;
 	struct sink sink;
-	int r = to_imap_begin(to, err);
+	int r = exchange_find_folders(o, from_here, err);
 
+	if (r != RC_OK)
+		return r;
+	to = to_imap_new(&o->x, o->there, o->state);
+	r = to_imap_begin(to, err);
 	to_imap_sink(to, &sink);
 	if (r == RC_OK)
-		r = from_imap(&o->x, o->here, &sink, err);
+		r = from_here(o, &sink, err);
 	if (r == RC_OK)
 		r = to_imap_end(to, err);
 	else
@@ -177,7 +190,7 @@ to_folder(struct exchange_order *o)
 		code = broker_run(&job);
 		if (faccessat(job.folder, FOLDERS_FILE, F_OK, 0) == 0)
 			code = finish(dir.p, part.p, job.folder, code);
-		else
+		else if (rmdir(part.p) != 0) /* nothing came: nothing stays */
 			(void)command_fail("export", code,
 			    "what there is of it is in %s", part.p);
 	}
@@ -212,10 +225,12 @@ cmd_export(const char *config, int argc, char **argv)
 	struct exchange_order o = {.command = "export", .state_read = -1};
 	struct conf *conf;
 	struct err err;
-	int n, code;
+	int n, code = exchange_words(&o, argc, argv, &n);
 
-	if (!exchange_words(&o, argc, argv, &n) || n != 2)
-		return command_fail("export", EXIT_USAGE, USAGE);
+	if (code == EXIT_FINE && n != 2)
+		code = command_fail("export", EXIT_USAGE, USAGE);
+	if (code != EXIT_FINE)
+		return code;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -223,25 +238,20 @@ cmd_export(const char *config, int argc, char **argv)
 	o.conf = conf;
 	o.account = argv[1];
 	o.place = argv[2];
-	if (conf_account_by_name(conf, sv_str(o.account)) < 0) {
-		code = command_fail("export", EXIT_FAILED,
-		    "there is no account \"%s\" in the configuration",
-		    o.account);
+	code = exchange_check_account(&o);
+	if (code != EXIT_FINE)
 		goto out;
-	}
 	if (check_as_of(&o, &err) != RC_OK) {
 		code = command_fail("export", EXIT_FAILED, "%s", err.text);
 		goto out;
 	}
 	switch (exchange_server_parse(o.place, &o.server, &err)) {
 	case RC_OK:
-		/* UIDs, by which a second run knows what came, are of today. */
-		code = o.as_of != 0 ? command_fail("export", EXIT_USAGE,
-					  "--as-of is for files only")
-				    : to_server(&o);
-		break;
 	case RC_NOTFOUND:
-		code = to_folder(&o);
+		code = exchange_check_options(&o);
+		if (code == EXIT_FINE)
+			code = o.server.host != NULL ? to_server(&o)
+						     : to_folder(&o);
 		break;
 	default:
 		code = command_fail("export", EXIT_USAGE, "%s", err.text);

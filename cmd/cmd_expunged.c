@@ -155,15 +155,30 @@ print_text(const struct work *w)
 		printf(" can be brought back\n");
 }
 
-static void
+/* The exit code: a folder or a message that was named must be there. */
+static int
 print(const struct work *w)
 {
 	static const char *const done[] = {"listed", "undeleted", "purged"};
+	struct sv named = w->q.id.n > 0 ? w->q.id : w->q.folder;
+	char all[128];
 
 	if (w->json)
 		print_json(w, done[w->q.action]);
 	else
 		print_text(w);
+	if (w->sum.messages > 0 || named.n == 0)
+		return EXIT_FINE;
+	(void)snprintf(all, sizeof all, "%s %.80s --list shows what there is",
+	    w->command, w->account);
+	return w->q.id.n > 0
+		   ? command_fail(w->command, EXIT_FAILED,
+			 "no expunged message %.*s is like that; %s",
+			 SV_ARG(named), all)
+		   : command_fail(w->command, EXIT_FAILED,
+			 "no expunged message like that was in the folder "
+			 "\"%.*s\"; %s",
+			 SV_ARG(named), all);
 }
 
 /* ---- through the server ---- */
@@ -221,8 +236,7 @@ online(struct work *w, int fd)
 	if (r != RC_OK)
 		return command_fail(
 		    w->command, EXIT_FAILED, "%s: %s", w->account, err.text);
-	print(w);
-	return EXIT_FINE;
+	return print(w);
 }
 
 /* ---- without a server ---- */
@@ -244,8 +258,7 @@ inside(void *arg)
 	if (r != RC_OK)
 		return command_fail(
 		    w->command, EXIT_FAILED, "%s: %s", w->account, err.text);
-	print(w);
-	return EXIT_FINE;
+	return print(w);
 }
 
 static int
@@ -271,31 +284,70 @@ offline(struct work *w)
 
 /* ---- the command line ---- */
 
+/* MAILBOX.UID, as the list has it. */
 static bool
+is_id(struct sv s)
+{
+	uint32_t n;
+
+	return sv_to_u32(sv_split(&s, '.'), UINT32_MAX, &n) == RC_OK &&
+	       sv_to_u32(s, UINT32_MAX, &n) == RC_OK;
+}
+
+static bool
+is_option(const struct work *w, const char *a)
+{
+	static const char *const known[] = {
+	    "--since", "--from", "--subject", "--folder", "--message"};
+	size_t i;
+
+	for (i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcmp(a, known[i]) == 0)
+			return true;
+	return strcmp(a, "--to") == 0 && w->q.action == EXPUNGED_UNDELETE;
+}
+
+/* An option with its value; NULL, or what is wrong with that. */
+static const char *
 option(struct work *w, const char *a, const char *v)
 {
+	/* [RFC 9051 5.1] */
+	struct sv folder =
+	    sv_ieq(sv_str(v), SV("INBOX")) ? SV("INBOX") : sv_str(v);
+
+	if (v[0] == '\0')
+		return "it is empty";
 	if (strcmp(a, "--since") == 0)
-		return command_when(v, false, &w->q.since);
+		return command_when(v, false, &w->q.since) ? NULL
+							   : COMMAND_WHEN;
+	if (strcmp(a, "--message") == 0) {
+		w->q.id = sv_str(v);
+		return is_id(w->q.id) ? NULL : "an id is like 3.17, see --list";
+	}
 	if (strcmp(a, "--from") == 0)
 		w->q.from = sv_str(v);
 	else if (strcmp(a, "--subject") == 0)
 		w->q.subject = sv_str(v);
 	else if (strcmp(a, "--folder") == 0)
-		w->q.folder = sv_str(v);
-	else if (strcmp(a, "--message") == 0)
-		w->q.id = sv_str(v);
-	else if (strcmp(a, "--to") == 0 && w->q.action == EXPUNGED_UNDELETE)
-		w->q.to = sv_str(v);
+		w->q.folder = folder;
 	else
-		return false;
-	return v[0] != '\0';
+		w->q.to = folder;
+	return NULL;
 }
 
-static bool
+static int
+usage(const struct work *w)
+{
+	fprintf(stderr, "%s\n",
+	    w->q.action == EXPUNGED_PURGE ? PURGE_USAGE : UNDELETE_USAGE);
+	return EXIT_USAGE;
+}
+
+static int
 parse(struct work *w, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		const char *a = argv[i];
+		const char *a = argv[i], *why;
 
 		if (a[0] != '-' && w->account == NULL) {
 			w->account = a;
@@ -306,29 +358,31 @@ parse(struct work *w, int argc, char **argv)
 		} else if (w->q.action == EXPUNGED_PURGE &&
 			   strcmp(a, "--all-expunged") == 0) {
 			w->chosen = true;
-		} else if (i + 1 < argc && option(w, a, argv[i + 1])) {
+		} else if (i + 1 < argc && is_option(w, a)) {
+			why = option(w, a, argv[++i]);
+			if (why != NULL)
+				return command_fail(w->command, EXIT_USAGE,
+				    "%s \"%s\": %s", a, argv[i], why);
 			w->chosen = w->chosen || strcmp(a, "--to") != 0;
-			i++;
 		} else {
-			return false;
+			return usage(w);
 		}
 	}
+	if (w->account == NULL || (!w->list && !w->chosen))
+		return usage(w);
 	if (w->list)
 		w->q.action = EXPUNGED_LIST;
-	return w->account != NULL && (w->list || w->chosen);
+	return EXIT_FINE;
 }
 
 static int
 run(struct work *w, const char *config, int argc, char **argv)
 {
-	bool purges = w->q.action == EXPUNGED_PURGE;
 	struct conf *conf;
-	int code, fd;
+	int code = parse(w, argc, argv), fd;
 
-	if (!parse(w, argc, argv)) {
-		fprintf(stderr, "%s\n", purges ? PURGE_USAGE : UNDELETE_USAGE);
-		return EXIT_USAGE;
-	}
+	if (code != EXIT_FINE)
+		return code;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

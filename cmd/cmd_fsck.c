@@ -102,12 +102,17 @@ print_sum(const struct outcome *o)
 {
 	const struct fsck_report *r = o->repair ? &o->after : &o->before;
 
-	printf("%s: %llu messages in %llu folders, %llu records in %llu "
-	       "segments, %.1f MB%s: ",
-	    o->name, (unsigned long long)r->messages,
-	    (unsigned long long)r->mailboxes, (unsigned long long)r->records,
-	    (unsigned long long)r->segments, (double)r->bytes / 1e6,
-	    o->online ? " (in use)" : "");
+	if (strcmp(o->name, SPOOL_NAME) == 0)
+		printf("%s: %llu messages, those that are done and still in "
+		       "the files, too",
+		    o->name, (unsigned long long)r->messages);
+	else
+		printf("%s: %llu messages in %llu folders", o->name,
+		    (unsigned long long)r->messages,
+		    (unsigned long long)r->mailboxes);
+	printf(", %llu records in %llu segments, %.1f MB%s: ",
+	    (unsigned long long)r->records, (unsigned long long)r->segments,
+	    (double)r->bytes / 1e6, o->online ? " (in use)" : "");
 	if (r->damage == 0 && (r->derived == 0 || o->rebuilt))
 		puts("clean");
 	else

@@ -45,10 +45,14 @@ from_source(struct exchange_order *o, const struct sink *sink, struct err *err)
 static int
 once(struct exchange_order *o, struct err *err)
 {
-	struct to_imap *to = to_imap_new(&o->x, o->here, o->state);
+	struct to_imap *to;
 	struct sink sink;
-	int r = to_imap_begin(to, err);
+	int r = exchange_find_folders(o, from_source, err);
 
+	if (r != RC_OK)
+		return r;
+	to = to_imap_new(&o->x, o->here, o->state);
+	r = to_imap_begin(to, err);
 	to_imap_sink(to, &sink);
 	if (r == RC_OK)
 		r = from_source(o, &sink, err);
@@ -112,13 +116,39 @@ guess(int folder)
 		       : FORMAT_NONE;
 }
 
+/* Its first bytes only; no folder is made for what is none.  An empty file is
+ * an empty mbox. */
+static int
+check_mbox(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char start[512];
+	struct sv s;
+	ssize_t n;
+
+	if (fd < 0)
+		return err_sys(err, RC_IO, errno, "%.100s", path);
+	n = read(fd, start, sizeof start);
+	io_close(&fd);
+	if (n < 0)
+		return err_sys(err, RC_IO, errno, "%.100s", path);
+	s = sv_of(start, (size_t)n);
+	while (s.n > 0 && (s.p[0] == '\n' || s.p[0] == '\r'))
+		s = sv_skip(s, 1);
+	if (s.n > 0 && !sv_starts(s, SV("From ")))
+		return err_set(err, RC_PERM,
+		    "%.90s: it is no mbox: it does not begin with \"From \"",
+		    path);
+	return RC_OK;
+}
+
 /* The folder, and for a file the name in it; path_out is to be freed. */
 static int
 open_place(
     struct exchange_order *o, char *real, int *folder_out, struct err *err)
 {
 	struct stat st;
-	int fd;
+	int fd, r;
 
 	if (stat(real, &st) != 0)
 		return err_sys(err, RC_NOTFOUND, errno, "%s", real);
@@ -129,6 +159,9 @@ open_place(
 		if (o->format != FORMAT_NONE && o->format != FORMAT_MBOX)
 			return err_set(err, RC_PERM,
 			    "%s is a file, and only an mbox is one", real);
+		r = check_mbox(real, err);
+		if (r != RC_OK)
+			return r;
 		o->format = FORMAT_MBOX;
 		o->path = slash + 1;
 		*slash = '\0';
@@ -225,10 +258,11 @@ one(const struct exchange_order *order, const char *place)
 	o.state_read = -1;
 	switch (exchange_server_parse(place, &o.server, &err)) {
 	case RC_OK:
-		code = one_server(&o);
-		break;
 	case RC_NOTFOUND:
-		code = one_place(&o);
+		code = exchange_check_options(&o);
+		if (code == EXIT_FINE)
+			code = o.server.host != NULL ? one_server(&o)
+						     : one_place(&o);
 		break;
 	default:
 		code = command_fail("import", EXIT_USAGE, "%s", err.text);
@@ -242,11 +276,14 @@ int
 cmd_import(const char *config, int argc, char **argv)
 {
 	struct exchange_order o = {.command = "import"};
-	int n, i, code = EXIT_FINE;
+	int n, i, code;
 	struct conf *conf;
 
-	if (!exchange_words(&o, argc, argv, &n) || n < 2 || o.as_of != 0)
-		return command_fail("import", EXIT_USAGE, USAGE);
+	code = exchange_words(&o, argc, argv, &n);
+	if (code == EXIT_FINE && n < 2)
+		code = command_fail("import", EXIT_USAGE, USAGE);
+	if (code != EXIT_FINE)
+		return code;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -254,10 +291,7 @@ cmd_import(const char *config, int argc, char **argv)
 	log_setup("import", LOG_NOTHING);
 	o.conf = conf;
 	o.account = argv[1];
-	if (conf_account_by_name(conf, sv_str(o.account)) < 0)
-		code = command_fail("import", EXIT_FAILED,
-		    "there is no account \"%s\" in the configuration",
-		    o.account);
+	code = exchange_check_account(&o);
 	for (i = 2; i <= n && code != EXIT_USAGE; i++) {
 		int one_code =
 		    code == EXIT_FINE || i > 2 ? one(&o, argv[i]) : code;

@@ -39,6 +39,7 @@ enum verb {
 struct order {
 	enum verb verb;
 	bool json, all, bounce;
+	bool told; /* what is wrong */
 	struct queue_selector *s;
 	size_t n;
 };
@@ -78,6 +79,13 @@ read_words(int argc, char **argv, struct order *o)
 		else
 			ok = argv[i][0] != '-' &&
 			     add_selector(o, QUEUE_PICKS, argv[i]);
+	if (ok && o->n > QUEUE_SELECTORS_MAX) {
+		(void)command_fail("queue", EXIT_USAGE,
+		    "these are %zu words, and one command takes %d", o->n,
+		    QUEUE_SELECTORS_MAX);
+		o->told = true;
+		return false;
+	}
 	if (!ok || (o->bounce && o->verb != REMOVE) || (o->all && o->n > 0))
 		return false;
 	if (o->verb == SHOW)
@@ -531,6 +539,23 @@ print_json_list(const struct listing *l)
 
 /* ---- the commands ---- */
 
+/* Nothing is there for an account: because there is no such account?  A word
+ * alone may be a domain. */
+static int
+check_accounts(const struct conf *conf, const struct order *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n; i++)
+		if (o->s[i].pick == QUEUE_PICK_ACCOUNT &&
+		    conf_account_by_name(conf, o->s[i].text) < 0)
+			return command_fail("queue", EXIT_FAILED,
+			    "there is no account \"%.*s\" in the "
+			    "configuration",
+			    SV_ARG(o->s[i].text));
+	return EXIT_FINE;
+}
+
 static int
 look(const struct conf *conf, const struct order *o)
 {
@@ -557,8 +582,13 @@ look(const struct conf *conf, const struct order *o)
 		print_show(&l, &l.e[0]);
 	else if (o->json)
 		print_json_list(&l);
-	else
+	else if (l.n > 0 || check_accounts(conf, o) == EXIT_FINE)
 		print_list(&l);
+	else
+		r = EXIT_FAILED;
+	/* A list that is empty is one for programs, too. */
+	if (r == EXIT_FINE && o->json && o->verb == LIST && l.n == 0)
+		r = check_accounts(conf, o);
 	msg_fini(&reply);
 	listing_fini(&l);
 	return r;
@@ -633,7 +663,8 @@ cmd_queue(const char *config, int argc, char **argv)
 
 	if (!read_words(argc, argv, &o)) {
 		free(o.s);
-		return command_fail("queue", EXIT_USAGE, USAGE);
+		return o.told ? EXIT_USAGE
+			      : command_fail("queue", EXIT_USAGE, USAGE);
 	}
 	conf = command_conf(config);
 	if (conf == NULL)

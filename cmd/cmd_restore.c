@@ -17,7 +17,8 @@
 #define USAGE                                                        \
 	"usage: restore DIR [--account NAME [--folder F [--message " \
 	"WHICH]]] [--force]"
-#define ASIDE "before-restore-"
+#define ASIDE	    "before-restore-"
+#define CONFIG_FILE "config/hearthmail.yaml"
 
 /* ---- what is there already ---- */
 
@@ -193,7 +194,10 @@ prepare_everything(struct restore *x, struct err *err)
 		r = err_sys(err, RC_IO, errno, "flush");
 	io_close(&part);
 	if (r == RC_OK)
-		printf("%zu accounts are ready\n", json_array_size(names));
+		printf(json_array_size(names) == 1
+			   ? "%zu account with mail is ready\n"
+			   : "%zu accounts with mail are ready\n",
+		    json_array_size(names));
 	json_decref(names);
 	return r;
 }
@@ -203,12 +207,6 @@ restore_everything(struct restore *x, struct err *err)
 {
 	int r;
 
-	if (!x->force &&
-	    (has_mail(x->data, "accounts") ||
-		faccessat(x->data, "auth/credentials", F_OK, 0) == 0))
-		return err_set(err, RC_EXISTS,
-		    "%.60s is not empty; --force moves what is there aside",
-		    x->conf->data);
 	r = prepare_everything(x, err);
 	for (size_t i = 0; i < NPARTS && r == RC_OK; i++) {
 		r = move_aside(x, parts[i].name, err);
@@ -301,6 +299,30 @@ in_backup(const struct restore *x)
 	return found;
 }
 
+/* Before anything is written: is there a reason not to? */
+static int
+check(struct restore *x, int *lock, struct err *err)
+{
+	int r;
+
+	x->data = open(x->conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (x->account != NULL)
+		return in_backup(x) ? RC_OK
+				    : err_set(err, RC_NOTFOUND,
+					  "the backup has no account \"%s\"",
+					  x->account);
+	if (x->data < 0)
+		return RC_OK;
+	r = lock_server(x, lock, err);
+	if (r == RC_OK && !x->force &&
+	    (has_mail(x->data, "accounts") ||
+		faccessat(x->data, "auth/credentials", F_OK, 0) == 0))
+		r = err_set(err, RC_EXISTS,
+		    "%.60s is not empty; --force moves what is there aside",
+		    x->conf->data);
+	return r;
+}
+
 static int
 work(struct restore *x, const char *dir, struct err *err)
 {
@@ -315,18 +337,15 @@ work(struct restore *x, const char *dir, struct err *err)
 	if (r == RC_OK)
 		r = backup_manifest(x->fd, &x->manifest, err);
 	if (r == RC_OK)
+		r = check(x, &lock, err);
+	if (r == RC_OK)
 		r = folders_make(x->conf, x->user, err);
-	if (r == RC_OK) {
+	if (r == RC_OK && x->data < 0) {
 		x->data =
 		    open(x->conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (x->data < 0)
 			r = err_sys(err, RC_IO, errno, "%s", x->conf->data);
 	}
-	if (r == RC_OK && x->account != NULL && !in_backup(x))
-		r = err_set(err, RC_NOTFOUND,
-		    "the backup has no account \"%s\"", x->account);
-	if (r == RC_OK && x->account == NULL)
-		r = lock_server(x, &lock, err);
 	if (r == RC_OK)
 		r = x->account == NULL	? restore_everything(x, err)
 		    : x->folder == NULL ? restore_account(x, err)
@@ -340,27 +359,45 @@ work(struct restore *x, const char *dir, struct err *err)
 	return r;
 }
 
-/* Without one the configuration comes from the backup, too. */
-static void
-take_config(const char *config, const char *dir)
+/* Without one the configuration comes from the backup, too: that is the one
+ * that counts then. */
+static struct conf *
+load_conf(const char *config, const char *dir, bool *from_backup)
 {
+	struct conf *conf;
+	struct buf path;
 	struct err err;
-	struct buf name;
+	int fd = -1;
+
+	*from_backup = access(config, F_OK) != 0 && errno == ENOENT;
+	if (!*from_backup)
+		return command_conf(config);
+	buf_init(&path, 4096);
+	if (backup_find(dir, &fd, &path, &err) == RC_OK) {
+		buf_adds(&path, "/" CONFIG_FILE);
+		conf = command_conf(path.p);
+	} else {
+		conf = command_conf(config);
+	}
+	io_close(&fd);
+	buf_fini(&path);
+	return conf;
+}
+
+static int
+take_config(const struct restore *x, const char *config, struct err *err)
+{
 	char sha[BACKUP_SHA];
 	uint64_t n;
-	int fd = -1, in = -1;
+	int in = openat(x->fd, CONFIG_FILE, O_RDONLY | O_CLOEXEC), r;
 
-	if (access(config, F_OK) == 0 || errno != ENOENT)
-		return;
-	buf_init(&name, 4096);
-	if (backup_find(dir, &fd, &name, &err) == RC_OK)
-		in = openat(fd, "config/hearthmail.yaml", O_RDONLY | O_CLOEXEC);
-	if (in >= 0 && backup_copy(in, AT_FDCWD, config, UINT64_MAX, &n, sha,
-			   &err) == RC_OK)
-		printf("%s comes from the backup\n", config);
+	if (in < 0)
+		return err_sys(err, RC_IO, errno, CONFIG_FILE);
+	r = backup_copy(in, AT_FDCWD, config, UINT64_MAX, &n, sha, err);
 	io_close(&in);
-	io_close(&fd);
-	buf_fini(&name);
+	if (r == RC_OK)
+		printf("%s comes from the backup\n", config);
+	return r;
 }
 
 int
@@ -369,6 +406,7 @@ cmd_restore(const char *config, int argc, char **argv)
 	struct restore x = {.fd = -1, .data = -1};
 	struct err err = {.text = ""};
 	const char *dir = NULL;
+	bool from_backup;
 	struct conf *conf;
 	int r;
 
@@ -388,13 +426,15 @@ cmd_restore(const char *config, int argc, char **argv)
 	if (dir == NULL || (x.folder != NULL && x.account == NULL) ||
 	    (x.message != NULL && x.folder == NULL))
 		return command_fail("restore", EXIT_USAGE, USAGE);
-	take_config(config, dir);
-	conf = command_conf(config);
+	conf = load_conf(config, dir, &from_backup);
 	if (conf == NULL)
 		return EXIT_CONFIG;
 	log_setup("restore", LOG_NOTHING);
 	x.conf = conf;
 	r = work(&x, dir, &err);
+	/* Last: what is refused writes nothing. */
+	if (r == RC_OK && from_backup)
+		r = take_config(&x, config, &err);
 	json_decref(x.manifest);
 	io_close(&x.data);
 	io_close(&x.fd);

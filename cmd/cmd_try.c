@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -487,11 +488,13 @@ parse_args(struct demo *d, int argc, char **argv)
 	for (i = 1; i + 1 < argc; i += 2)
 		if (strcmp(argv[i], "--dir") == 0)
 			dir = argv[i + 1];
-		else if (strcmp(argv[i], "--relay") == 0 &&
-			 strchr(argv[i + 1], ':') != NULL)
-			d->relay = argv[i + 1];
-		else
+		else if (strcmp(argv[i], "--relay") != 0)
 			break;
+		else if (strchr(argv[i + 1], ':') == NULL)
+			return command_fail("try", EXIT_USAGE,
+			    "--relay \"%s\": it is HOST:PORT", argv[i + 1]);
+		else
+			d->relay = argv[i + 1];
 	if (i != argc)
 		return command_fail("try", EXIT_USAGE,
 		    "usage: try [--dir DIR] [--relay HOST:PORT]");
@@ -529,42 +532,115 @@ make_dir(const struct demo *d)
 	return EXIT_FINE;
 }
 
+static int
+running(const struct demo *d)
+{
+	return command_fail("try", EXIT_FAILED,
+	    "a server is already running in %s; Ctrl-C there stops it, or "
+	    "take another --dir",
+	    d->dir);
+}
+
+/* Held until this process ends; before anything in the folder is touched. */
+static int
+lock_dir(const struct demo *d, int *lock_out)
+{
+	int fd = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return command_fail("try", EXIT_FAILED, "cannot open %s: %s",
+		    d->dir, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		io_close(&fd);
+		return running(d);
+	}
+	*lock_out = fd;
+	return EXIT_FINE;
+}
+
+/* Somebody may have said `run` with the demo's configuration. */
+static bool
+is_served(const struct conf *conf)
+{
+	struct buf path;
+	bool served;
+	int fd;
+
+	buf_init(&path, 4096);
+	buf_addf(&path, "%s/run/hearthmail.pid", conf->data);
+	fd = open(path.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	served = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+	io_close(&fd);
+	buf_fini(&path);
+	return served;
+}
+
+/* What is in the folder of an earlier start counts. */
+static int
+prepare_later(struct demo *d, const struct conf *conf)
+{
+	struct err err = {.text = ""};
+
+	if (d->relay != NULL)
+		return command_fail("try", EXIT_USAGE,
+		    "--relay is for a new folder only; change `relay` in %s",
+		    d->config);
+	if (is_served(conf))
+		return running(d);
+	if (later_start(d, conf, &err) != RC_OK)
+		return command_fail("try", EXIT_FAILED,
+		    "%s (remove %s to begin anew)", err.text, d->dir);
+	return EXIT_FINE;
+}
+
+static int
+prepare(struct demo *d, struct conf **conf_out)
+{
+	struct err err = {.text = ""};
+
+	if (access(d->config, F_OK) != 0 && first_start(d, &err) != RC_OK)
+		return command_fail("try", EXIT_FAILED, "%s", err.text);
+	*conf_out = command_conf(d->config);
+	if (*conf_out == NULL)
+		return EXIT_CONFIG;
+	if (!d->first)
+		return prepare_later(d, *conf_out);
+	if (set_passwords(d, *conf_out) != RC_OK)
+		return command_fail(
+		    "try", EXIT_FAILED, "the passwords cannot be set");
+	return EXIT_FINE;
+}
+
 int
 cmd_try(const char *config, int argc, char **argv)
 {
 	struct demo d = {.began = clk_mono()};
 	struct supervisor_opts o = {.config = d.config};
 	struct conf *conf = NULL;
-	struct err err = {.text = ""};
 	pid_t self = getpid(), pid;
-	int r;
+	int lock = -1, r;
 
 	(void)config;
 	must(sodium_init() >= 0);
 	r = parse_args(&d, argc, argv);
 	if (r == EXIT_FINE)
 		r = make_dir(&d);
-	if (r != EXIT_FINE)
-		return r;
-	if (access(d.config, F_OK) != 0 && first_start(&d, &err) != RC_OK)
-		return command_fail("try", EXIT_FAILED, "%s", err.text);
-	conf = command_conf(d.config);
-	if (conf == NULL)
-		return EXIT_CONFIG;
-	if (!d.first && later_start(&d, conf, &err) != RC_OK)
-		return command_fail("try", EXIT_FAILED,
-		    "%s (remove %s to "
-		    "begin anew)",
-		    err.text, d.dir);
-	if (d.first && set_passwords(&d, conf) != RC_OK)
-		return command_fail(
-		    "try", EXIT_FAILED, "the passwords cannot be set");
-	pid = fork();
-	if (pid == 0)
-		_exit(guest(&d, conf, self));
+	if (r == EXIT_FINE)
+		r = lock_dir(&d, &lock);
+	if (r == EXIT_FINE)
+		r = prepare(&d, &conf);
+	if (r == EXIT_FINE) {
+		pid = fork();
+		if (pid == 0) {
+			io_close(&lock);
+			_exit(guest(&d, conf, self));
+		}
+		conf_free(&conf);
+		log_to_file(&d);
+		r = supervisor_run(&o);
+		(void)unlink(d.env); /* it says that the server answers */
+	}
 	conf_free(&conf);
-	log_to_file(&d);
-	r = supervisor_run(&o);
-	(void)unlink(d.env); /* it says that the server answers */
+	io_close(&lock);
 	return r;
 }

@@ -70,6 +70,20 @@ command_fail(const char *command, int code, const char *fmt, ...)
 	return code;
 }
 
+bool
+command_written(const char *command)
+{
+	int why = fflush(stdout) != 0 ? errno : 0;
+
+	if (why == 0 && !ferror(stdout))
+		return true;
+	/* Once is enough: what fails again is the same. */
+	clearerr(stdout);
+	(void)command_fail(command, EXIT_FAILED, "cannot write the output: %s",
+	    why != 0 ? strerror(why) : "an earlier part was lost");
+	return false;
+}
+
 int
 command_session(const struct conf *conf, const char *account, uint64_t who,
     int *fd_out, struct err *err)

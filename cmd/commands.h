@@ -51,6 +51,8 @@ int command_session(const struct conf *conf, const char *account, uint64_t who,
  * at its beginning or its end; or a minute, "2026-11-24T17:30"; UTC.  false:
  * something else.
  */
+#define COMMAND_WHEN \
+	"a time is 3d or 12h (ago), 2026-11-24, or 2026-11-24T17:30 (UTC)"
 bool command_when(const char *text, bool end_of_day, int64_t *out);
 /* Sets a password while no server runs; becomes the auth user for that and
  * stays it, effectively. */
@@ -58,6 +60,8 @@ int command_passwd_offline(const struct conf *conf, struct sv name,
     struct sv password, bool weak, struct err *err) RC_USE_RESULT;
 /* Asks for a secret, without echo on a terminal; false: none came. */
 bool command_prompt(const char *text, struct buf *out);
+/* Has all that was printed gone out?  If not, says why it could not. */
+bool command_written(const char *command);
 /* Prints "hearthmail COMMAND: ..." to standard error, returns code. */
 int command_fail(const char *command, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -32,7 +32,8 @@ inside(const struct conf *conf, const char *command, const char *folder,
 		code = command_fail(command, EXIT_FAILED, "%s", err.text);
 	else
 		code = fn(arg);
-	fflush(stdout);
+	if (!command_written(command) && code == EXIT_FINE)
+		code = EXIT_FAILED;
 	_exit(code);
 }
 

@@ -22,6 +22,7 @@
 #define REMOTE_MS     300000
 #define BREAKS_MAX    6
 #define BREAK_WAIT_MS 500
+#define NAMES_MAX     (16u << 20)
 
 /* ---- words ---- */
 
@@ -56,15 +57,53 @@ read_format(const char *text, enum exchange_format *out)
 	return false;
 }
 
-bool
+/* An option with its value; NULL, or what is wrong with it. */
+static const char *
+read_option(struct exchange_order *o, const char *w, const char *value)
+{
+	if (strcmp(w, "--format") == 0)
+		return read_format(value, &o->format)
+			   ? NULL
+			   : "known are maildir, mbox and eml";
+	if (strcmp(w, "--as-of") == 0)
+		return command_when(value, true, &o->as_of) ? NULL
+							    : COMMAND_WHEN;
+	if (strcmp(w, "--fingerprint") == 0)
+		return read_pin(value, o->server.pin)
+			   ? NULL
+			   : "a SHA-256 has 64 hexadecimal digits";
+	if (strcmp(w, "--folder") == 0) {
+		if (o->nonly == EXCHANGE_FOLDERS)
+			return "no more than 100 folders are named";
+		o->only[o->nonly++] = value;
+	} else if (strcmp(w, "--into") == 0) {
+		o->into = value;
+	} else {
+		o->password_file = value;
+	}
+	return NULL;
+}
+
+static bool
+is_option(const struct exchange_order *o, const char *w)
+{
+	static const char *const known[] = {"--format", "--into", "--folder",
+	    "--password-file", "--fingerprint"};
+	size_t i;
+
+	for (i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcmp(w, known[i]) == 0)
+			return true;
+	return strcmp(w, "--as-of") == 0 && strcmp(o->command, "export") == 0;
+}
+
+int
 exchange_words(struct exchange_order *o, int argc, char **argv, int *n_out)
 {
-	bool ok = true;
 	int i, n = 0;
 
-	for (i = 1; ok && i < argc; i++) {
-		const char *w = argv[i];
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+	for (i = 1; i < argc; i++) {
+		const char *w = argv[i], *why;
 
 		if (w[0] != '-') {
 			argv[1 + n++] = argv[i];
@@ -74,28 +113,68 @@ exchange_words(struct exchange_order *o, int argc, char **argv, int *n_out)
 			o->again = true;
 			continue;
 		}
-		i++;
-		if (value == NULL)
-			ok = false;
-		else if (strcmp(w, "--format") == 0)
-			ok = read_format(value, &o->format);
-		else if (strcmp(w, "--as-of") == 0)
-			ok = command_when(value, true, &o->as_of);
-		else if (strcmp(w, "--into") == 0)
-			o->into = value;
-		else if (strcmp(w, "--folder") == 0) {
-			ok = o->nonly < EXCHANGE_FOLDERS;
-			if (ok)
-				o->only[o->nonly++] = value;
-		} else if (strcmp(w, "--password-file") == 0)
-			o->password_file = value;
-		else if (strcmp(w, "--fingerprint") == 0)
-			ok = read_pin(value, o->server.pin);
-		else
-			ok = false;
+		if (!is_option(o, w))
+			return command_fail(o->command, EXIT_USAGE,
+			    "there is no option %s; hearthmail help %s", w,
+			    o->command);
+		if (++i == argc)
+			return command_fail(
+			    o->command, EXIT_USAGE, "%s needs a value", w);
+		why = read_option(o, w, argv[i]);
+		if (why != NULL)
+			return command_fail(o->command, EXIT_USAGE,
+			    "%s \"%s\": %s", w, argv[i], why);
 	}
 	*n_out = n;
-	return ok;
+	return EXIT_FINE;
+}
+
+int
+exchange_check_account(const struct exchange_order *o)
+{
+	struct buf empty; /* where the worker is shut in */
+	int code = EXIT_FINE;
+
+	buf_init(&empty, 4096);
+	buf_addf(&empty, "%s/run/empty", o->conf->data);
+	if (conf_account_by_name(o->conf, sv_str(o->account)) < 0)
+		code = command_fail(o->command, EXIT_FAILED,
+		    "there is no account \"%s\" in the configuration",
+		    o->account);
+	else if (access(empty.p, F_OK) != 0 && errno == ENOENT)
+		code = command_fail(o->command, EXIT_FAILED,
+		    "there is no data of a server in %s; start it first",
+		    o->conf->data);
+	buf_fini(&empty);
+	return code;
+}
+
+int
+exchange_check_options(const struct exchange_order *o)
+{
+	bool server = o->server.host != NULL;
+	bool from_files = !server && strcmp(o->command, "import") == 0;
+	const char *option = NULL;
+
+	if (server && o->format != FORMAT_NONE)
+		option = "--format";
+	else if (server && o->as_of != 0)
+		/* UIDs, by which a second run knows what came, are of today. */
+		option = "--as-of";
+	else if (!server && o->password_file != NULL)
+		option = "--password-file";
+	else if (!server && o->server.pin[0] != '\0')
+		option = "--fingerprint";
+	else if (!server && !from_files && o->into != NULL)
+		option = "--into";
+	else if (!server && !from_files && o->again)
+		option = "--again";
+	if (option == NULL)
+		return EXIT_FINE;
+	return command_fail(o->command, EXIT_USAGE, "%s is for %s only", option,
+	    server	 ? "files"
+	    : from_files ? "servers"
+			 : "an export to a server");
 }
 
 /* ---- the other server ---- */
@@ -312,6 +391,104 @@ exchange_state_open(struct exchange_order *o, const char *identity, int *fd_out,
 	return r;
 }
 
+/* ---- which folders ---- */
+
+/* What a source has, learnt by a pass that takes nothing. */
+struct names {
+	struct buf text; /* a line each */
+};
+
+static int
+note_name(void *arg, const struct exchange_folder *f, struct err *err)
+{
+	struct names *n = arg;
+
+	(void)err;
+	buf_addsv(&n->text, f->name);
+	buf_addc(&n->text, '\n');
+	return RC_DENIED; /* leave it out */
+}
+
+static bool
+has_name(const struct names *n, struct sv name)
+{
+	struct sv rest = buf_sv(&n->text);
+
+	while (rest.n > 0)
+		if (sv_eq(sv_split(&rest, '\n'), name))
+			return true;
+	return false;
+}
+
+#define NEAR	    3
+#define NAMES_SHOWN 400
+
+/* The nearest name, else the first ones. */
+static void
+say_missing(struct exchange_order *o, const struct names *n, const char *name)
+{
+	struct sv rest = buf_sv(&n->text), best = SV("");
+	unsigned least = NEAR + 1;
+	struct buf b;
+
+	buf_init(&b, 8192);
+	while (rest.n > 0) {
+		struct sv line = sv_split(&rest, '\n');
+		unsigned d = sv_distance(line, sv_str(name));
+
+		if (d < least && d < strlen(name)) {
+			least = d;
+			best = line;
+		}
+		if (b.n < NAMES_SHOWN && b.n + line.n < 2 * NAMES_SHOWN) {
+			buf_adds(&b, b.n > 0 ? ", " : "");
+			buf_addsv(&b, line);
+		}
+	}
+	if (best.n > 0)
+		report_note(&o->report,
+		    "there is no folder \"%s\"; did you mean \"%.*s\"?", name,
+		    SV_ARG(best));
+	else
+		report_note(&o->report,
+		    "there is no folder \"%s\"; there are: %s", name,
+		    b.n > 0 ? b.p : "none");
+	buf_fini(&b);
+}
+
+int
+exchange_find_folders(struct exchange_order *o,
+    int (*source)(
+	struct exchange_order *o, const struct sink *to, struct err *err),
+    struct err *err)
+{
+	struct names n;
+	struct sink sink = {.folder = note_name, .arg = &n};
+	size_t i, missing = 0;
+	int r;
+
+	if (o->nonly == 0)
+		return RC_OK;
+	buf_init(&n.text, NAMES_MAX);
+	o->x.nonly = 0;
+	r = source(o, &sink, err);
+	o->x.nonly = o->nonly;
+	report_begin(&o->report);
+	for (i = 0; i < o->nonly && r == RC_OK; i++) {
+		/* [RFC 9051 5.1] */
+		if (sv_ieq(sv_str(o->only[i]), SV("INBOX")))
+			o->only[i] = "INBOX";
+		if (has_name(&n, sv_str(o->only[i])))
+			continue;
+		say_missing(o, &n, o->only[i]);
+		missing++;
+	}
+	buf_fini(&n.text);
+	if (r == RC_OK && missing > 0)
+		r = err_set(err, RC_NOTFOUND, "not all folders are there");
+	return r;
+}
+
 /* ---- in the worker ---- */
 
 static int
@@ -391,6 +568,22 @@ open_there(struct exchange_order *o, struct err *err)
 	return r;
 }
 
+/* What our own server says of a quota is said to the owner, who sets it. */
+static int
+explain(const struct exchange_order *o, int r, struct err *err)
+{
+	struct sv text = sv_str(err->text);
+
+	if (r == RC_DENIED &&
+	    sv_ieq(imap_client_code(o->here), SV("OVERQUOTA")) &&
+	    sv_find(text, SV("quota does")) < text.n)
+		return err_set(err, r,
+		    "the quota of %.60s is used up; give it more, or remove "
+		    "mail, and say this again",
+		    o->account);
+	return r;
+}
+
 static int
 one_run(struct exchange_order *o,
     int (*once)(struct exchange_order *o, struct err *err), struct err *err)
@@ -400,7 +593,7 @@ one_run(struct exchange_order *o,
 	if (r == RC_OK && o->server.host != NULL)
 		r = open_there(o, err);
 	if (r == RC_OK)
-		r = once(o, err);
+		r = explain(o, once(o, err), err);
 	if (r == RC_OK && o->there != NULL)
 		imap_client_logout(o->there);
 	if (r == RC_OK)

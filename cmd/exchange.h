@@ -51,10 +51,13 @@ struct exchange_order {
 	struct imap_client *here, *there;
 };
 
-/* Takes the words of both commands out of argv; false: wrong usage.  What is
- * left are *n_out words from argv[1] on. */
-bool exchange_words(
-    struct exchange_order *o, int argc, char **argv, int *n_out);
+/* Takes the options of both commands out of argv and says what is wrong with
+ * them: an exit code.  What is left are *n_out words from argv[1] on. */
+int exchange_words(struct exchange_order *o, int argc, char **argv, int *n_out);
+/* Is there such an account, and data that a server has made? */
+int exchange_check_account(const struct exchange_order *o);
+/* When it is known whether o->place is a server: do the options fit? */
+int exchange_check_options(const struct exchange_order *o);
 
 /* Is it the address of a server?  *server_out then; RC_NOTFOUND: no.
  * RC_SYNTAX with a text. */
@@ -77,6 +80,14 @@ uint64_t exchange_who(const struct exchange_order *o, const char *identity);
 
 /* Before the walls: what is opened by path. */
 int exchange_before(void *arg, struct err *err) RC_USE_RESULT;
+/*
+ * Before anything is made: are the folders there that --folder names?
+ * RC_NOTFOUND: no, and what there is has been said.
+ */
+int exchange_find_folders(struct exchange_order *o,
+    int (*source)(
+	struct exchange_order *o, const struct sink *to, struct err *err),
+    struct err *err) RC_USE_RESULT;
 /*
  * Opens the sessions that are needed and calls once(); again after a break
  * that may pass, as long as anything comes.  Prints the summary.  Returns the

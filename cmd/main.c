@@ -14,6 +14,7 @@
 
 #define CHILD_LABEL "hearthmail: "
 #define CONTROL_FD  3
+#define USAGE_WIDTH 42
 
 struct command {
 	const char *name;
@@ -38,10 +39,13 @@ static const struct command commands[] = {
 	"make, list or revoke a password for one device"},
     {"dns", cmd_dns, "dns [--print] [--json]",
 	"the DNS records to publish, and whether they are there"},
-    {"queue", cmd_queue, "queue list | show ID",
+    {"queue", cmd_queue, "queue list [WHICH...] | show ID [--json]",
 	"what waits, why and until when; every attempt"},
-    {"queue", cmd_queue, "queue retry | hold | release | remove [--bounce]",
-	"with WHICH: an id, account, domain, address, or --all"},
+    {"queue", cmd_queue,
+	"queue retry | hold | release | remove [--bounce] WHICH... [--json]",
+	"WHICH: an id, account, domain or address, or --all"},
+    {"queue", cmd_queue, "queue ... [--account NAME] [--domain NAME]",
+	"the same, where a word could be either"},
     {"fsck", cmd_fsck, "fsck [ACCOUNT...] [--rebuild | --repair] [--json]",
 	"read all mail on the disk: what is wrong, whom does it hit"},
     {"backup", cmd_backup, "backup DIR [--keep N]",
@@ -53,19 +57,40 @@ static const struct command commands[] = {
     {"restore", cmd_restore, "restore DIR --account NAME --folder F",
 	"a folder; with --message WHICH one message"},
     {"undelete", cmd_undelete,
-	"undelete ACCOUNT --since 3d | --from TEXT | ...",
-	"bring expunged mail back; --list only shows it"},
-    {"purge", cmd_purge, "purge ACCOUNT --message ID | --all-expunged | ...",
-	"remove expunged mail for good, now; --list only shows it"},
-    {"import", cmd_import, "import NAME SOURCE... [--into FOLDER]",
+	"undelete ACCOUNT [--since 3d] [--from TEXT] [--subject TEXT]",
+	"bring expunged mail back: all that is given must hold"},
+    {"undelete", cmd_undelete,
+	"undelete ACCOUNT [--folder F] [--message ID] [--to FOLDER]",
+	"of a folder, or one message; into another folder"},
+    {"undelete", cmd_undelete, "undelete ACCOUNT [--list] [--json]",
+	"only show it; for programs"},
+    {"purge", cmd_purge,
+	"purge ACCOUNT [--since 3d] [--from TEXT] [--subject TEXT]",
+	"remove expunged mail for good, now"},
+    {"purge", cmd_purge,
+	"purge ACCOUNT [--folder F] [--message ID] [--all-expunged]",
+	"of a folder, one message, all of it"},
+    {"purge", cmd_purge, "purge ACCOUNT [--list] [--json]",
+	"only show it; for programs"},
+    {"import", cmd_import,
+	"import NAME SOURCE... [--format maildir | mbox | eml]",
 	"mail into an account, from Maildir, mbox or .eml files"},
-    {"import", cmd_import, "import NAME imaps://USER@HOST",
-	"from another server; only what is new, when said again"},
+    {"import", cmd_import,
+	"import NAME imaps://USER@HOST [--password-file FILE] "
+	"[--fingerprint SHA256]",
+	"from another server"},
+    {"import", cmd_import,
+	"import NAME SOURCE... [--folder F] [--into FOLDER] [--again]",
+	"some folders; below another one; not only what is new"},
     {"export", cmd_export,
-	"export NAME DIR [--format mbox | eml] [--as-of DATE]",
+	"export NAME DIR [--format maildir | mbox | eml] [--as-of DATE]",
 	"an account's mail into a Maildir, mbox or .eml files"},
-    {"export", cmd_export, "export NAME imaps://USER@HOST",
-	"to another server"},
+    {"export", cmd_export,
+	"export NAME imaps://USER@HOST [--password-file FILE] "
+	"[--fingerprint SHA256] [--into FOLDER] [--again]",
+	"to another server; only what is new, when said again"},
+    {"export", cmd_export, "export NAME ... [--folder F]",
+	"some folders; may be said more than once"},
     {"try", cmd_try, "try [--dir DIR] [--relay HOST:PORT]",
 	"a complete demo on the loopback, nothing installed"},
 };
@@ -78,9 +103,14 @@ usage(FILE *to)
 	size_t i;
 
 	fputs("usage: hearthmail [-c FILE] COMMAND ...\n\n", to);
+	/* What is too long for its column has a line of its own. */
 	for (i = 0; i < NCOMMANDS; i++)
-		fprintf(
-		    to, "  %-42s  %s\n", commands[i].usage, commands[i].what);
+		if (strlen(commands[i].usage) <= USAGE_WIDTH)
+			fprintf(to, "  %-*s  %s\n", USAGE_WIDTH,
+			    commands[i].usage, commands[i].what);
+		else
+			fprintf(to, "  %s\n%*s%s\n", commands[i].usage,
+			    USAGE_WIDTH + 4, "", commands[i].what);
 	fputs("\n  -c FILE   the configuration, else " HM_CONFIG "\n"
 	      "  -V        the version\n",
 	    to);
@@ -139,39 +169,125 @@ child(struct sv label)
 	return EXIT_USAGE;
 }
 
-int
-main(int argc, char **argv)
+/* The distance at which a word is taken for a typing error. */
+#define NEAR 3
+
+static int
+no_such_command(const char *word)
+{
+	const char *best = NULL;
+	unsigned least = NEAR + 1;
+	size_t i;
+
+	for (i = 0; i < NCOMMANDS; i++) {
+		unsigned d =
+		    sv_distance(sv_str(commands[i].name), sv_str(word));
+
+		if (d < least && d < strlen(word)) {
+			least = d;
+			best = commands[i].name;
+		}
+	}
+	fprintf(stderr, "hearthmail: there is no command \"%s\"", word);
+	if (best != NULL)
+		fprintf(stderr, "; did you mean \"%s\"?\n", best);
+	else
+		fputs("; hearthmail help lists them\n", stderr);
+	return EXIT_USAGE;
+}
+
+static int
+help(const char *name)
+{
+	if (name == NULL)
+		usage(stdout);
+	else if (!usage_of(name))
+		return no_such_command(name);
+	return EXIT_FINE;
+}
+
+/* "queue -h", "queue list --help"; further on it may be an option's value. */
+static bool
+wants_usage(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && i <= 2; i++)
+		if (argv[i][0] == '-' && asks_for_help(argv[i]))
+			return true;
+	return false;
+}
+
+/* argv[0] is the command. */
+static int
+command(const char *config, int argc, char **argv)
+{
+	const char *name = argv[0];
+	size_t k = 0;
+	int i;
+
+	while (k < NCOMMANDS && strcmp(name, commands[k].name) != 0)
+		k++;
+	if (k == NCOMMANDS)
+		return no_such_command(name);
+	if (wants_usage(argc, argv))
+		return help(name);
+	for (i = 1; i < argc; i++)
+		if (strcmp(argv[i], "-c") == 0)
+			return command_fail(name, EXIT_USAGE,
+			    "-c FILE stands before the command: "
+			    "hearthmail -c FILE %s ...",
+			    name);
+	return commands[k].run(config, argc, argv);
+}
+
+static int
+owner(int argc, char **argv)
 {
 	const char *config = HM_CONFIG;
 	int i = 1;
-	size_t k;
+
+	if (i < argc && strcmp(argv[i], "-c") == 0) {
+		if (i + 1 >= argc) {
+			fputs("hearthmail: -c needs a file\n", stderr);
+			return EXIT_USAGE;
+		}
+		config = argv[i + 1];
+		i += 2;
+	}
+	if (i >= argc) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (asks_for_help(argv[i]))
+		return help(argv[i + 1]);
+	if (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0) {
+		puts(HM_BUILD);
+		return EXIT_FINE;
+	}
+	return command(config, argc - i, argv + i);
+}
+
+/* The command's, behind -c FILE. */
+static const char *
+name_of(int argc, char **argv)
+{
+	int i = argc > 3 && strcmp(argv[1], "-c") == 0 ? 3 : 1;
+
+	return i < argc ? argv[i] : "";
+}
+
+int
+main(int argc, char **argv)
+{
+	int code;
 
 	alloc_setup();
 	if (argc == 1 && sv_starts(sv_str(argv[0]), SV(CHILD_LABEL)))
 		return child(sv_skip(sv_str(argv[0]), strlen(CHILD_LABEL)));
-	if (i + 1 < argc && strcmp(argv[i], "-c") == 0) {
-		config = argv[i + 1];
-		i += 2;
-	}
-	if (i < argc && asks_for_help(argv[i])) {
-		if (i + 1 >= argc || !usage_of(argv[i + 1]))
-			usage(stdout);
-		return EXIT_FINE;
-	}
-	if (i + 1 < argc && argv[i + 1][0] == '-' &&
-	    asks_for_help(argv[i + 1]) && usage_of(argv[i]))
-		return EXIT_FINE;
-	if (i < argc &&
-	    (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0)) {
-		puts(HM_BUILD);
-		return EXIT_FINE;
-	}
-	for (k = 0; i < argc && k < NCOMMANDS; k++)
-		if (strcmp(argv[i], commands[k].name) == 0)
-			return commands[k].run(config, argc - i, argv + i);
-	if (i < argc)
-		fprintf(stderr, "hearthmail: there is no command \"%s\"\n\n",
-		    argv[i]);
-	usage(stderr);
-	return EXIT_USAGE;
+	code = owner(argc, argv);
+	/* What nobody could read has not been done well. */
+	if (!command_written(name_of(argc, argv)) && code == EXIT_FINE)
+		code = EXIT_FAILED;
+	return code;
 }

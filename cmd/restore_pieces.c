@@ -189,6 +189,46 @@ pick_one(struct picking *p, uint32_t seqno, struct err *err)
 	return r;
 }
 
+/* The distance at which a name is taken for a typing error. */
+#define NEAR 3
+
+static int
+no_such_folder(struct picking *p, struct err *err)
+{
+	struct sv folder = sv_str(p->x->folder);
+	struct store_mailbox_list l;
+	const char *best = NULL;
+	unsigned least = NEAR + 1;
+	struct buf names;
+	uint64_t need = 0;
+
+	buf_init(&names, 4096);
+	store_mailbox_list(p->from, &l, &need);
+	for (size_t i = 0; i < l.n; i++) {
+		unsigned d = sv_distance(sv_str(l.m[i].name), folder);
+
+		if (!l.m[i].exists || !l.m[i].selectable || l.m[i].past)
+			continue;
+		if (d < least && d < folder.n) {
+			least = d;
+			best = l.m[i].name;
+		}
+		buf_addf(&names, "%s%s", names.n > 0 ? ", " : "", l.m[i].name);
+	}
+	if (best != NULL)
+		(void)command_fail("restore", EXIT_FAILED,
+		    "the backup has no folder \"%.*s\"; did you mean \"%s\"?",
+		    SV_ARG(folder), best);
+	else
+		(void)command_fail("restore", EXIT_FAILED,
+		    "the backup has no folder \"%.*s\"; it has of %s: %s",
+		    SV_ARG(folder), p->x->account,
+		    names.n > 0 ? names.p : "none");
+	store_mailbox_list_fini(&l);
+	buf_fini(&names);
+	return err_set(err, RC_NOTFOUND, "no such folder");
+}
+
 static int
 pick(struct picking *p, struct err *err)
 {
@@ -197,8 +237,12 @@ pick(struct picking *p, struct err *err)
 	int r = view_open(p->from, folder, true, NULL, NULL, &p->v, &need);
 
 	if (r != RC_OK)
-		return err_set(
-		    err, r, "the backup has no folder \"%s\"", folder);
+		return r == RC_NOTFOUND
+			   ? no_such_folder(p, err)
+			   : err_set(err, r,
+				 "the folder \"%s\" of the backup cannot be "
+				 "opened",
+				 folder);
 	p->nkeyword = view_keywords(p->v, p->keyword);
 	r = p->client != NULL ? make_by_session(p, err) : make_directly(p, err);
 	for (uint32_t i = 1; i <= view_count(p->v) && r == RC_OK; i++)

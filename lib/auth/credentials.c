@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/utf8.h"
 
 #define FILE_MAX  (1 << 20)
 #define FILE_HEAD "hearthmail credentials 1"
@@ -335,6 +336,30 @@ app_hash(struct sv password, unsigned char out[32])
 	sodium_memzero(plain, sizeof plain);
 }
 
+/* Words of one line, as they are typed and shown: nothing that a terminal
+ * obeys, nothing that turns the direction or breaks the line. */
+static int
+check_label(struct sv label, struct err *err)
+{
+	struct sv rest = label;
+	uint32_t cp;
+
+	if (label.n == 0 || label.n > LABEL_MAX)
+		return err_set(
+		    err, RC_SYNTAX, "a label has 1 to %d bytes", LABEL_MAX);
+	if (label.p[0] == '-')
+		return err_set(
+		    err, RC_SYNTAX, "a label does not begin with \"-\"");
+	while (rest.n > 0)
+		if (utf8_next(&rest, &cp) != RC_OK || cp < ' ' ||
+		    (cp >= 0x7f && cp <= 0x9f) ||
+		    (cp >= 0x2028 && cp <= 0x202e) ||
+		    (cp >= 0x2066 && cp <= 0x2069))
+			return err_set(err, RC_SYNTAX,
+			    "a label is UTF-8 without control characters");
+	return RC_OK;
+}
+
 int
 credentials_app_add(struct credentials *c, struct sv account, struct sv label,
     struct buf *password_out, struct err *err)
@@ -345,13 +370,8 @@ credentials_app_add(struct credentials *c, struct sv account, struct sv label,
 	struct app *a;
 	size_t i;
 
-	for (i = 0; i < label.n; i++)
-		if (!ascii_is_print(label.p[i]))
-			return err_set(err, RC_SYNTAX,
-			    "a label is made of printable ASCII characters");
-	if (label.n == 0 || label.n > LABEL_MAX)
-		return err_set(err, RC_SYNTAX, "a label has 1 to %d characters",
-		    LABEL_MAX);
+	if (check_label(label, err) != RC_OK)
+		return RC_SYNTAX;
 	for (i = 0; i < e->napp; i++)
 		if (sv_eq(label, sv_str(e->app[i].label)))
 			return err_set(err, RC_EXISTS,

@@ -5,7 +5,7 @@
  *   hearthmail credentials 1
  *   password anna $argon2id$v=19$m=...        Argon2id of the password
  *   app anna 5f1c... 1732451803 <hash> phone  app password: id, made at
- *                                             (seconds), SHA-256, label
+ *                                             (seconds), SHA-256, label (UTF-8)
  *
  * App passwords are 120 random bits, so a fast hash keeps them safe and no
  * guessing is possible; people's passwords get Argon2id.  Secrets given to

@@ -410,6 +410,10 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 			kick(s, account, id);
 		return r;
 	case CMD_APP_LIST:
+		if (conf_account_by_name(s->conf, account) < 0)
+			return err_set(err, RC_NOTFOUND,
+			    "there is no account \"%.*s\" in the configuration",
+			    SV_ARG(account));
 		credentials_app_list(
 		    auth_server_credentials(s->server), account, text);
 		return RC_OK;

@@ -16,35 +16,38 @@ text_make_safe(char *s)
 int
 err_set(struct err *err, int code, const char *fmt, ...)
 {
+	struct err new = {.code = code};
 	va_list ap;
 
 	if (err == NULL)
 		return code;
-	err->code = code;
+	/* Beside it: the old text may be one of the arguments. */
 	va_start(ap, fmt);
-	(void)vsnprintf(err->text, sizeof err->text, fmt, ap);
+	(void)vsnprintf(new.text, sizeof new.text, fmt, ap);
 	va_end(ap);
-	text_make_safe(err->text);
+	text_make_safe(new.text);
+	*err = new;
 	return code;
 }
 
 int
 err_sys(struct err *err, int code, int e, const char *fmt, ...)
 {
+	struct err new = {.code = code};
 	char why[80];
 	va_list ap;
 	size_t n;
 
 	if (err == NULL)
 		return code;
-	err->code = code;
 	va_start(ap, fmt);
-	(void)vsnprintf(err->text, sizeof err->text, fmt, ap);
+	(void)vsnprintf(new.text, sizeof new.text, fmt, ap);
 	va_end(ap);
-	n = strlen(err->text);
-	(void)snprintf(err->text + n, sizeof err->text - n, ": %s",
+	n = strlen(new.text);
+	(void)snprintf(new.text + n, sizeof new.text - n, ": %s",
 	    strerror_r(e, why, sizeof why));
-	text_make_safe(err->text);
+	text_make_safe(new.text);
+	*err = new;
 	return code;
 }
 

@@ -191,3 +191,33 @@ sv_dup(struct sv s)
 {
 	return xmemdup0(s.p, s.n);
 }
+
+unsigned
+sv_distance(struct sv a, struct sv b)
+{
+	unsigned row[SV_DISTANCE_MAX];
+	size_t i, j;
+
+	if (a.n >= SV_DISTANCE_MAX || b.n >= SV_DISTANCE_MAX)
+		return SV_DISTANCE_MAX;
+	for (j = 0; j <= b.n; j++)
+		row[j] = (unsigned)j;
+	for (i = 1; i <= a.n; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i;
+		for (j = 1; j <= b.n; j++) {
+			unsigned up = row[j];
+			unsigned best = diagonal + (ascii_lower(a.p[i - 1]) !=
+						       ascii_lower(b.p[j - 1]));
+
+			if (up + 1 < best)
+				best = up + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = up;
+			row[j] = best;
+		}
+	}
+	return row[b.n];
+}

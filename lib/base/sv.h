@@ -51,6 +51,10 @@ size_t sv_rchr(struct sv s, char c);
 /* First place of needle, or s.n. */
 size_t sv_find(struct sv s, struct sv needle);
 /* As sv_find, ASCII case folded. */
+/* How many letters must be added, left out or replaced to make b of a, without
+ * regard to case.  Of long texts (SV_DISTANCE_MAX) only that they are far. */
+#define SV_DISTANCE_MAX 64
+unsigned sv_distance(struct sv a, struct sv b);
 size_t sv_ifind(struct sv s, struct sv needle);
 
 /* Clamped to the slice: never reads outside it. */

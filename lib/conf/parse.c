@@ -60,36 +60,6 @@ conf_get_text(
 /* The distance at which two keys are taken for a typing error. */
 #define NEAR 3
 
-static unsigned
-distance(const char *a, struct sv b)
-{
-	unsigned row[CONF_NAME_MAX + 1];
-	size_t i, j, n = strlen(a);
-
-	if (b.n >= CONF_NAME_MAX)
-		return NEAR + 1;
-	for (j = 0; j <= b.n; j++)
-		row[j] = (unsigned)j;
-	for (i = 1; i <= n; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
-		for (j = 1; j <= b.n; j++) {
-			unsigned up = row[j];
-			unsigned best = diagonal + (ascii_lower(a[i - 1]) !=
-						       ascii_lower(b.p[j - 1]));
-
-			if (up + 1 < best)
-				best = up + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = up;
-			row[j] = best;
-		}
-	}
-	return row[b.n];
-}
-
 static void
 unknown_key(struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys)
 {
@@ -100,7 +70,7 @@ unknown_key(struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys)
 
 	buf_init(&all, 200);
 	for (i = 0; keys[i].name != NULL; i++) {
-		unsigned d = distance(keys[i].name, conf_text_of(n));
+		unsigned d = sv_distance(sv_str(keys[i].name), conf_text_of(n));
 
 		if (d < least) {
 			least = d;

@@ -10,11 +10,10 @@
 #include "base/log.h"
 #include "queue/spool/internal.h"
 #include "queue/spool/listing.h"
+#include "queue/spool/report.h"
 
-#define SELECTORS_MAX 1000
-#define RECORD_MAX    (8u << 20)
-#define CHUNK	      32768
-#define REMOVED	      "5.7.1 removed by the postmaster"
+#define RECORD_MAX (8u << 20)
+#define CHUNK	   32768
 
 /* ---- which ---- */
 
@@ -28,7 +27,7 @@ read_selection(struct msg *m, struct selection *out)
 {
 	uint32_t i, n = msg_get_u32(m);
 
-	if (m->bad || n == 0 || n > SELECTORS_MAX)
+	if (m->bad || n == 0 || n > QUEUE_SELECTORS_MAX)
 		return RC_SYNTAX;
 	out->s = xcalloc(n, sizeof *out->s);
 	out->n = n;
@@ -364,7 +363,7 @@ remove_item(struct work *w, struct spool_item *it, bool bounce)
 			continue;
 		}
 		rcpt[n] = i;
-		said[n++] = SV(REMOVED);
+		said[n++] = SV(REPORT_REMOVED);
 	}
 	w->done->messages += n > 0;
 	w->done->recipients += (uint32_t)n;

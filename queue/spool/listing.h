@@ -101,6 +101,7 @@ enum queue_pick {
 	QUEUE_PICKS
 };
 
+#define QUEUE_SELECTORS_MAX 1000 /* in one command */
 struct queue_selector {
 	enum queue_pick pick;
 	struct sv text;

@@ -96,6 +96,12 @@ report_reason(
 		buf_adds(out, "it can no longer be read on our disk");
 		return;
 	}
+	if (sv_eq(said, SV(REPORT_REMOVED))) {
+		buf_adds(out,
+		    "the postmaster of this mail server has taken it out of "
+		    "the queue");
+		return;
+	}
 	report_status(said, true, code);
 	for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
 		if (strcmp(code + 2, reasons[i].code) == 0) {

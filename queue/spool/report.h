@@ -11,6 +11,9 @@
 /* Ours: the last words on a message that the disk has lost. */
 #define REPORT_UNREADABLE "5.3.0 the message can no longer be read on our disk"
 
+/* Ours: what the owner has taken out of the queue. */
+#define REPORT_REMOVED "5.7.1 removed by the postmaster"
+
 struct report_rcpt {
 	const char *address;
 	/* The last words on it: a host's begin with its reply code, ours

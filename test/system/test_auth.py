@@ -5,11 +5,12 @@ import imaplib
 import os
 import re
 import smtplib
+import subprocess
 import sys
 import threading
 import time
 
-from house import PASSWORD, House, Raw, finish, verdict, wait_until
+from house import BINARY, PASSWORD, House, Raw, finish, verdict, wait_until
 
 QUICK = "--quick" in sys.argv
 
@@ -34,6 +35,10 @@ def passwords(h):
         verdict(r.returncode == 1 and r.stderr, f"passwd-refuses-{weak}", r.stderr)
     r = h.command("passwd", "zoe", "--stdin", input="a good password\n")
     verdict(r.returncode == 1 and "no account" in r.stderr, "passwd-unknown-account", r.stderr)
+    r = h.command("passwd", "anna", "--stdin", input="x" * 100000 + "\n")
+    verdict(r.returncode == 1 and "too long: it has at most 1024 bytes" in r.stderr, "passwd-too-long", r.stderr)
+    r = h.command("passwd", "anna", "--foo")
+    verdict(r.returncode == 2 and "no option --foo" in r.stderr, "passwd-unknown-option", r.stderr)
     session = h.imap("anna")
     r = h.command("passwd", "anna", "--stdin", input="a new good password\n")
     verdict(r.returncode == 0, "passwd", r.stderr)
@@ -121,8 +126,40 @@ def app_passwords(h):
     verdict(wait_until(ended, 3, 0.1), "a-revoked-app-password-ends-its-sessions")
     verdict(other.noop()[0] == "OK", "and-no-others")
     verdict(not login(h, "anna", secret), "a-revoked-app-password-is-dead")
+    for words in (["--revoke"], ["--list"], ["-x"]):
+        r = h.command("app-password", "anna", *words)
+        verdict(r.returncode == 2 and not r.stdout and "usage" in r.stderr,
+                f"app-password-{words[0]}-is-no-label", r)
+    verdict(h.command("app-password", "anna").stdout == "no app passwords\n", "and-makes-none")
+    label = "K\u00e4thes Handy"
+    secret = h.command("app-password", "ben", label).stdout.strip()
+    verdict(login(h, "ben", secret) and label in h.command("app-password", "ben").stdout, "app-password-label-utf-8")
+    r = h.command("app-password", "ben", "a\u009bb")
+    verdict(r.returncode == 1 and "control" in r.stderr, "app-password-label-without-controls", r)
+    h.restart()
+    verdict(login(h, "ben", secret), "app-password-label-utf-8-after-a-restart")
+    r = h.command("app-password", "ben", label, "--revoke")
+    verdict(r.returncode == 0 and not login(h, "ben", secret), "app-password-label-utf-8-revoked", r)
+    r = h.command("app-password", "nobody")
+    verdict(r.returncode == 1 and 'no account "nobody"' in r.stderr, "app-password-of-nobody", r)
     listing = h.command("account", "list").stdout
     verdict("anna" in listing and "anna@home.test" in listing, "account-list", listing)
+
+
+def unwritable(h):
+    """A full disk behind standard output: a command says so, and what nobody has seen is not valid."""
+    def full(*words):
+        with open("/dev/full", "w") as f:
+            return subprocess.run([BINARY, "-c", h.config, *words], stdout=f, stderr=subprocess.PIPE, text=True)
+    r = full("app-password", "anna", "disk")
+    verdict(r.returncode == 1 and "No space left" in r.stderr and "revoked again" in r.stderr,
+            "app-password-that-cannot-be-shown", r)
+    verdict(h.command("app-password", "anna").stdout == "no app passwords\n", "and-is-not-valid")
+    for words in (["status"], ["check"], ["queue", "list", "--json"], ["undelete", "anna", "--list"],
+                  ["dns", "--print"], ["fsck"], ["account", "list"], ["--help"], ["help", "run"], ["-V"]):
+        r = full(*words)
+        verdict(r.returncode == 1 and "cannot write the output: No space left on device" in r.stderr,
+                "output-that-cannot-be-written " + " ".join(words), r)
 
 
 def clear_text(h):
@@ -228,7 +265,7 @@ def flood(h):
 
 def main():
     with House("limits: { connections: 20000 }\n") as h:
-        for part in (passwords, busy_session_ends, submission_session_ends, app_passwords, clear_text, flood):
+        for part in (passwords, busy_session_ends, submission_session_ends, app_passwords, unwritable, clear_text, flood):
             try:
                 part(h)
             except Exception as e:

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-from house import PASSWORD, House, finish, skip, verdict, wait_until
+from house import BINARY, PASSWORD, House, finish, skip, verdict, wait_until
 
 
 def mail(house, user):
@@ -167,6 +167,9 @@ def pieces(h, folder, before):
             (before["Work"], now["Work"]))
     r = h.command("restore", folder, "--account", "anna", "--folder", "Work", "--message", "nothing")
     verdict(r.returncode == 1 and "is that one" in r.stderr, "no-such-message-there", r.stderr)
+    for name, said in (("Wrok", 'no folder "Wrok"; did you mean "Work"?'), ("elsewhere", "it has of anna: INBOX, ")):
+        r = h.command("restore", folder, "--account", "anna", "--folder", name)
+        verdict(r.returncode == 1 and said in r.stderr and name not in mail(h, "anna"), "no-such-folder-there", r)
     m = h.imap("anna")
     m.select("Work")
     m.store("1:*", "+FLAGS", r"(\Deleted)")
@@ -295,6 +298,34 @@ def new_house(folder, before):
         shutil.rmtree(h.dir, ignore_errors=True)
 
 
+def refusals(h, folder):
+    """What is refused has written nothing, and says what is wrong."""
+    for words, said in ((["--verify", "--keep", "3"], "--keep does not go with --verify"),
+                        (["--keep", "0"], '--keep "0"'), (["--keep", "x"], '--keep "x"')):
+        r = backup(h, folder, *words)
+        verdict(r.returncode == 2 and said in r.stderr, "backup-usage " + " ".join(words), r)
+    three = folder + ".three"
+    try:
+        for _ in range(3):
+            r = backup(h, three)
+            verdict(r.returncode == 0, "backup-at-once-after-another", r)
+        made = sorted(os.listdir(three), key=lambda n: os.stat(f"{three}/{n}").st_ino)
+        verdict(len(made) == 3 and r.stdout.startswith(newest(three) + ":"), "three-backups-the-last-is-newest", made)
+    finally:
+        shutil.rmtree(three, ignore_errors=True)
+    config = f"{h.dir}/other.yaml"
+    r = subprocess.run([BINARY, "-c", config, "restore", folder], capture_output=True, text=True)
+    verdict(r.returncode == 1 and "not empty" in r.stderr and not os.path.exists(config),
+            "a-refused-restore-writes-no-configuration", r)
+    r = subprocess.run([BINARY, "-c", config, "restore", folder, "--account", "nobody"], capture_output=True, text=True)
+    verdict(r.returncode == 1 and "nobody" in r.stderr and not os.path.exists(config), "nor-one-of-nobody", r)
+    r = subprocess.run([BINARY, "-c", config, "restore", folder, "--force"], capture_output=True, text=True)
+    found = h.command("fsck")
+    verdict(found.returncode == 0 and "note" not in found.stdout, "a-restored-journal-has-nothing-to-note", found)
+    verdict(r.returncode == 0 and open(config).read() == open(h.config).read(),
+            "a-restore-without-configuration-takes-it-from-the-backup", r)
+
+
 def broken(h, folder):
     copy = folder + ".bad"
     shutil.copytree(newest(folder), copy)
@@ -406,6 +437,7 @@ def main():
             h.stop()
             new_house(folder, before)
             broken(h, folder)
+            refusals(h, folder)
             verdict(h.command("restore").returncode == 2, "usage")
     finally:
         for d in (folder, folder + ".bad", where):

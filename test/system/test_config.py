@@ -75,6 +75,22 @@ def usage(h):
         verdict(r.returncode == code and r.stderr, f"usage-{'-'.join(words) or 'none'}", r)
     r = subprocess.run([BINARY, "--help"], capture_output=True, text=True)
     verdict(r.returncode == 0 and "passwd" in r.stdout, "help")
+    for words, code, said in ((["stats"], 2, 'did you mean "status"?'), (["frobnicate"], 2, "hearthmail help"),
+                              (["help", "foo"], 2, 'no command "foo"'), (["help", "quue"], 2, '"queue"'),
+                              (["status", "-c", h.config], 2, "-c FILE stands before the command"),
+                              (["queue", "-h"], 0, "queue list"), (["queue", "list", "--help"], 0, "queue list")):
+        r = run(h.config, *words)
+        verdict(r.returncode == code and said in r.stdout + r.stderr, "says-" + "-".join(words[:2]), r)
+    shown = {"export": "--folder --format maildir --as-of --password-file --fingerprint --into --again",
+             "import": "--format --folder --into --password-file --fingerprint --again",
+             "undelete": "--since --from --folder --subject --message --to --list --json",
+             "purge": "--since --from --folder --subject --message --all-expunged --list --json",
+             "queue": "--json --account --domain --bounce --all"}
+    for name, options in shown.items():
+        text = run(h.config, name, "--help").stdout
+        verdict(not [o for o in options.split() if o not in text], f"help-has-the-options-of-{name}", text)
+    r = subprocess.run([BINARY, "-c"], capture_output=True, text=True)
+    verdict(r.returncode == 2 and "-c needs a file" in r.stderr, "c-without-a-file", r)
     verdict(subprocess.run([BINARY, "-V"], capture_output=True, text=True).stdout.startswith("hearthmail "),
             "version")
 
@@ -205,12 +221,18 @@ def demo():
             verdict(set(e) == {"HOST", "SMTP_PORT", "SUBMISSION_PORT", "SUBMISSIONS_PORT", "IMAP_PORT", "IMAPS_PORT",
                                "POP3_PORT", "POP3S_PORT", "USER1", "PASS1", "USER2", "PASS2", "CERT", "CONFIG"},
                     f"try-{turn}-env", e)
-            time.sleep(0.2)
+            second = subprocess.run([BINARY, "try", "--dir", d], capture_output=True, text=True, timeout=20)
+            verdict(second.returncode == 1 and f"already running in {d}" in second.stderr and not second.stdout
+                    and dict(l.strip().split("=", 1) for l in open(env)) == e, f"try-{turn}-beside-another", second)
             p.send_signal(signal.SIGINT)
             out, _ = p.communicate(timeout=10)
             verdict(p.returncode == 0 and not os.path.exists(env), f"try-{turn}-stops", p.returncode)
             lines = [l for l in out.splitlines() if l.strip().startswith(("printf", "curl"))]
             verdict(len(lines) == 2 and len(out.splitlines()) < 26, f"try-{turn}-screen", out)
+        for words, said in ((["--relay", "192.0.2.1:25"], "--relay is for a new folder only"),
+                            (["--relay", "192.0.2.1"], "HOST:PORT")):
+            r = subprocess.run([BINARY, "try", "--dir", d, *words], capture_output=True, text=True, timeout=20)
+            verdict(r.returncode == 2 and said in r.stderr, "try-usage " + " ".join(words), r)
         # The commands work as printed.
         p = subprocess.Popen([BINARY, "try", "--dir", d], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              text=True, stdin=subprocess.DEVNULL)

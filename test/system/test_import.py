@@ -4,6 +4,7 @@ Dovecot on the other side, and breaks at random moments, after which nothing
 may be lost or doubled."""
 import calendar
 import collections
+import glob
 import imaplib
 import mailbox
 import os
@@ -304,7 +305,13 @@ def what_cannot_be_read(h, d):
     verdict("\x1b" not in r.stdout + r.stderr, "nothing-harmful-reaches-the-terminal", r)
     write(f"{d}-x/no.mbox", b"this is no mbox\n")
     r = run(h, "import", "dora", f"{d}-x/no.mbox")
-    verdict(r.returncode == 1 and "no.mbox: it is no mbox" in r.stdout, "no-mbox-is-named", r)
+    verdict(r.returncode == 1 and "no.mbox: it is no mbox" in r.stderr, "no-mbox-is-named", r)
+    m = h.imap("dora")
+    verdict("no" not in folders(m), "no-mbox-no-folder", folders(m))
+    m.logout()
+    r = subprocess.run([BINARY, "-c", h.config, "import", "dora", d, "--again"], stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, timeout=120)
+    verdict(r.stdout.count("left out: ") == 3, "left-out-is-said-once", r.stdout)
     r = run(h, "import", "dora", f"{d}-x/not-there")
     verdict(r.returncode == 1 and "No such file" in r.stderr, "no-source-is-named", r)
     r = run(h, "import", "nobody", d)
@@ -315,6 +322,36 @@ def what_cannot_be_read(h, d):
         if r.returncode != 2:
             verdict(False, "wrong-usage", (words, r))
     verdict(True, "wrong-usage")
+    out = f"{h.dir}/misfit"
+    server = "imaps://a@127.0.0.1:1"
+    for words, said in ((["import", "dora", d, "--fingerprint", "0" * 64], "--fingerprint is for servers only"),
+                        (["import", "dora", server, "--format", "eml"], "--format is for files only"),
+                        (["export", "dora", out, "--into", "X"], "--into is for an export to a server only"),
+                        (["export", "dora", out, "--again"], "--again is for an export to a server only"),
+                        (["export", "dora", server, "--as-of", "1h"], "--as-of is for files only"),
+                        (["export", "dora", out, "--format", "zip"], '--format "zip": known are maildir, mbox and eml'),
+                        (["export", "dora", out, "--as-of", "yesterday"], "3d or 12h (ago), 2026-11-24"),
+                        (["import", "dora", d, "--as-of", "1h"], "there is no option --as-of")):
+        r = run(h, *words)
+        verdict(r.returncode == 2 and said in r.stderr and not os.path.exists(out),
+                "misfit " + " ".join(w for w in words if w[0] == "-") + f" {words[0]}", r)
+
+
+def which_folders(h, d):
+    """--folder: INBOX in any case, and a name that is not there is said before anything is made."""
+    for words, made in ((["export", "dora", f"{d}-none"], f"{d}-none"), (["import", "cara", d], None)):
+        r = run(h, *words, "--folder", "INBOX", "--folder", "Nope")
+        verdict(r.returncode == 1 and 'there is no folder "Nope"' in r.stderr and "INBOX" in r.stderr
+                and r.stdout.startswith("0 messages"), f"{words[0]}-unknown-folder", r)
+        verdict(not made or not os.path.exists(made) and not os.path.exists(made + ".part"),
+                "unknown-folder-nothing-is-made")
+    r = run(h, "export", "dora", f"{d}-near", "--folder", "Snet")
+    verdict(r.returncode == 1 and 'did you mean "Sent"?' in r.stderr, "export-near-folder", r)
+    r = run(h, "export", "dora", f"{d}-inbox", "--folder", "inbox")
+    verdict(r.returncode == 0 and not r.stdout.startswith("0 "), "export-inbox-in-any-case", r)
+    before = h.count("cara")
+    r = run(h, "import", "cara", f"{d}-inbox", "--folder", "iNbOx")
+    verdict(r.returncode == 0 and h.count("cara") > before, "import-inbox-in-any-case", r)
 
 
 def files_of_others():
@@ -323,9 +360,22 @@ def files_of_others():
         foreign_mbox(h, f"{h.dir}/mb")
         foreign_eml(h, f"{h.dir}/eml")
         what_cannot_be_read(h, f"{h.dir}/bad")
+        which_folders(h, f"{h.dir}/bad")
         h.stop()
         r = run(h, "import", "anna", f"{h.dir}/md", timeout=200)
         verdict(r.returncode == 1 and "no server runs" in r.stderr, "without-a-server-says-so", r)
+        out = f"{h.dir}/without"
+        r = run(h, "export", "anna", out)
+        verdict(r.returncode == 1 and "no server runs" in r.stderr and not glob.glob(out + "*"),
+                "export-without-a-server-leaves-nothing", r)
+        h.data += "-none"
+        h.write_config()
+        for words in (["export", "anna", out], ["import", "anna", f"{h.dir}/md"]):
+            r = run(h, *words)
+            verdict(r.returncode == 1 and f"no data of a server in {h.data}" in r.stderr and not glob.glob(out + "*")
+                    and not os.path.exists(h.data), f"{words[0]}-without-data", r)
+        h.data = h.data.removesuffix("-none")
+        h.write_config()
 
 
 # ---- breaks ----

@@ -192,6 +192,14 @@ def undelete(h):
     verdict(r.returncode == 0 and r.stdout.startswith("0 messages"), "nothing-left", r.stdout)
     for words in (("anna",), (), ("anna", "--since", "yesterday"), ("anna", "--json")):
         verdict(h.command("undelete", *words).returncode == 2, "undelete-usage-" + "-".join(words))
+    for words, code, said in ((["--since", "foo"], 2, '--since "foo": a time is 3d'),
+                              (["--message", "abc"], 2, '--message "abc": an id is like'),
+                              (["--message", "1.99999"], 1, "no expunged message 1.99999"),
+                              (["--folder", "Nope"], 1, 'the folder "Nope"; undelete anna --list')):
+        for command in ("undelete", "purge"):
+            r = h.command(command, "anna", *words)
+            verdict(r.returncode == code and said.replace("undelete", command) in r.stderr,
+                    f"{command}-says " + " ".join(words), r)
     r = h.command("undelete", "carl", "--list")
     verdict(r.returncode != 0 and "carl" in r.stderr, "no-such-account", r.stderr)
     m.logout()

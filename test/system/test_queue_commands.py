@@ -109,6 +109,12 @@ def look(h, sink):
                   ["list", "--bounce"], ["retry", "--all", "17"], ["remove", ""], ["remove", "@"]):
         r = queue(h, *words)
         verdict(r.returncode == 2 and "usage" in r.stderr, "queue-usage " + " ".join(words), r.stderr)
+    for words in (["--account", "nobody"], ["--json", "--account", "nobody"]):
+        r = queue(h, "list", *words)
+        verdict(r.returncode == 1 and 'no account "nobody"' in r.stderr and "Nothing" not in r.stdout,
+                "queue-list-of-nobody " + " ".join(words), r)
+    r = queue(h, "list", *map(str, range(1, 3001)))
+    verdict(r.returncode == 2 and "3000 words" in r.stderr, "queue-too-many-words", r.stderr)
     for words, n in ((["anna"], 1), (["--account", "ben"], 1), (["example.test"], 2),
                      (["@EXAMPLE.test"], 2), (["--domain", "home.test"], 0), (["anna@home.test"], 1),
                      (["grey@example.test"], 1), ([str(m["id"]), "ben"], 2), (["nobody"], 0)):
@@ -163,6 +169,8 @@ def bounce(h, sink):
     b.logout()
     verdict("two@other.test" in text and "removed by the postmaster" in text and
             "one@example.test" not in text, "queue-remove-bounce-words", text)
+    verdict("not delivered: the postmaster of this mail server has taken it out of the queue." in
+            " ".join(text.split()), "queue-remove-bounce-first-sentence", text)
     r = queue(h, "hold", "@example.test")
     m = of(h, "one@example.test")
     verdict(r.returncode == 0 and m["recipients"][0]["held"], "queue-hold-one-recipient", m)

@@ -113,6 +113,11 @@ def check_full(h, m):
     h.deliver("anna")
     verdict(90 < used(m)[0] < 100 and warnings(m) == 1, "quota-no-second-letter",
             (used(m), warnings(m)))
+    with open(f"{h.dir}/big.mbox", "wb") as f:
+        f.write(b"From x@example.test Thu Jan  1 00:00:00 2026\n" + message(20000))
+    r = h.command("import", "anna", f"{h.dir}/big.mbox")
+    verdict(r.returncode == 1 and "stopped: the quota of anna is used up; " in r.stderr
+            and "not finished" in r.stdout, "quota-import", r)
     m.select("Archive")
     got = ask(m, "COPY 1 Sent")
     verdict(got[0] == "NO" and "[OVERQUOTA]" in got[1], "quota-copy-over", got)

@@ -244,6 +244,17 @@ START_TEST(credentials_app__labels)
 	ck_assert_int_eq(
 	    credentials_app_add(c, SV("anna"), SV("a\nb"), &b, NULL),
 	    RC_SYNTAX);
+	ck_assert_int_eq(
+	    credentials_app_add(c, SV("anna"), SV("-x"), &b, NULL), RC_SYNTAX);
+	ck_assert_int_eq(
+	    credentials_app_add(c, SV("anna"), SV("a\x80"), &b, NULL),
+	    RC_SYNTAX);
+	ck_assert_int_eq(
+	    credentials_app_add(c, SV("anna"), SV("a\xc2\x9b"), &b, NULL),
+	    RC_SYNTAX);
+	ck_assert_int_eq(
+	    credentials_app_add(c, SV("anna"), SV("a\xe2\x80\xae"), &b, NULL),
+	    RC_SYNTAX);
 	ck_assert_int_eq(credentials_app_add(c, SV("anna"),
 			     sv_of(longer, sizeof longer), &b, NULL),
 	    RC_SYNTAX);

@@ -432,6 +432,10 @@ START_TEST(err_set__is_safe_for_a_reply)
 	ck_assert_int_eq(err_set(NULL, RC_IO, "x"), RC_IO);
 	ck_assert_int_eq(err_sys(&e, RC_IO, 2, "cannot"), RC_IO);
 	ck_assert_str_eq(e.text, "cannot: No such file or directory");
+	ck_assert_int_eq(err_set(&e, RC_DENIED, "so %s", e.text), RC_DENIED);
+	ck_assert_str_eq(e.text, "so cannot: No such file or directory");
+	ck_assert_int_eq(err_sys(&e, RC_IO, 2, "%s", e.text), RC_IO);
+	ck_assert(sv_starts(sv_str(e.text), SV("so cannot: No such file")));
 }
 END_TEST
 

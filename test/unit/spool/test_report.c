@@ -27,6 +27,10 @@ static const struct {
 	"example.test has refused it"},
     {"550 5.1000.1", "x@example.test", false, "5.0.0",
 	"example.test has refused it"},
+    {REPORT_REMOVED, "x@example.test", false, "5.7.1",
+	"the postmaster of this mail server has taken it out of the queue"},
+    {"550 " REPORT_REMOVED, "x@example.test", false, "5.7.1",
+	"example.test has refused it by its own rules"},
     {"", "anna", false, "5.0.0", "this server has refused it"},
 };
 
