@@ -283,7 +283,10 @@ struct listing {
 	size_t n, cap;
 	uint32_t *replaced;
 	size_t nreplaced, replaced_cap;
-	uint32_t unfinished; /* one NNNNNN.new; there are never more */
+	/* NNNNNN.new: of a compaction, and of what was to be the next segment
+	 * meanwhile. */
+	uint32_t *unfinished;
+	size_t nunfinished, unfinished_cap;
 };
 
 static void
@@ -298,7 +301,9 @@ listing_add(void *arg, const char *name)
 		    xgrow(l->number, &l->cap, l->n + 1, sizeof *l->number);
 		l->number[l->n++] = v;
 	} else if (seg_name_parse(name, ".new", &v)) {
-		l->unfinished = v;
+		l->unfinished = xgrow(l->unfinished, &l->unfinished_cap,
+		    l->nunfinished + 1, sizeof *l->unfinished);
+		l->unfinished[l->nunfinished++] = v;
 	} else if (body_name_parse(name, &body)) {
 		l->j->bodies = true;
 	}
@@ -395,9 +400,9 @@ drop_replaced(struct journal *j, struct listing *l)
 }
 
 /*
- * What a compaction that was cut short has left behind.  Its new segment may
- * have its name in the page cache only: that is flushed first, or the old
- * ones could go without it.
+ * What a crash has left behind.  A compaction's new segment may have its name
+ * in the page cache only: that is flushed first, or the old ones could go
+ * without it.
  */
 static int
 sweep(struct journal *j, const struct listing *l, struct err *err)
@@ -405,10 +410,10 @@ sweep(struct journal *j, const struct listing *l, struct err *err)
 	const struct journal_io *io = j->io;
 	char name[SEG_NAME_MAX];
 
-	if (j->readonly || (l->nreplaced == 0 && l->unfinished == 0))
+	if (j->readonly)
 		return RC_OK;
-	if (l->unfinished != 0) {
-		seg_name(l->unfinished, ".new", name);
+	for (size_t i = 0; i < l->nunfinished; i++) {
+		seg_name(l->unfinished[i], ".new", name);
 		(void)io->unlink(io, j->logfd, name);
 	}
 	if (l->nreplaced == 0)
@@ -477,6 +482,7 @@ segments_load(struct journal *j, struct err *err)
 		r = sweep(j, &l, err);
 out:
 	free(l.replaced);
+	free(l.unfinished);
 	free(l.number);
 	return r;
 }

@@ -107,21 +107,47 @@ read_reply(
 	}
 }
 
+/* Nothing can be written any more, but what the host has said before that is
+ * here: it may be why.  RC_OK with c->reply. */
 static int
-command(struct client *c, const char *what, struct client_why *why)
+last_words(struct client *c)
+{
+	int r;
+
+	c->broken = true;
+	do {
+		struct sv in = stream_input(c->s);
+		size_t had = in.n;
+
+		r = reply_parse(&in, &c->reply);
+		if (r == RC_OK)
+			stream_consume(c->s, had - in.n);
+	} while (r == RC_MORE && stream_fill(c->s, 0) == RC_OK);
+	return r == RC_OK ? RC_OK : RC_TEMP;
+}
+
+/* Sends what was put and waits for the answer. */
+static int
+ask(struct client *c, int64_t timeout, const char *what, struct client_why *why)
 {
 	int64_t left;
 
 	if (stream_flush(c->s) != RC_OK) {
-		c->broken = true;
+		if (last_words(c) == RC_OK)
+			return RC_OK;
 		say(why, "the connection was lost at %s (%s)", what, c->where);
 		return RC_TEMP;
 	}
 	/* A host that answers each command at the last moment holds a thread
 	 * for hours: the whole has a limit, too. */
 	left = c->until - clk_mono();
-	return read_reply(c,
-	    left < c->timeout.command ? left : c->timeout.command, what, why);
+	return read_reply(c, left < timeout ? left : timeout, what, why);
+}
+
+static int
+command(struct client *c, const char *what, struct client_why *why)
+{
+	return ask(c, c->timeout.command, what, why);
 }
 
 /* The reply has another class than wanted: its words are why. */
@@ -279,6 +305,7 @@ login(struct client *c, struct client_why *why)
 {
 	struct buf plain;
 	bool use_plain = c->offers.auth_plain || !c->offers.auth_login;
+	int r = RC_TEMP;
 
 	if (c->o->user == NULL)
 		return RC_OK;
@@ -303,15 +330,12 @@ login(struct client *c, struct client_why *why)
 			goto out;
 		put_base64(c, sv_str(c->o->password));
 	}
-	if (command(c, "AUTH", why) == RC_OK && c->reply.code / 100 == 2) {
-		buf_wipe(&plain);
-		return RC_OK;
-	}
-	if (!c->broken)
-		(void)refused(c, why);
+	r = command(c, "AUTH", why);
+	if (r == RC_OK && c->reply.code / 100 != 2)
+		r = refused(c, why);
 out:
 	buf_wipe(&plain);
-	return RC_TEMP;
+	return r;
 }
 
 static int
@@ -514,10 +538,62 @@ put_mail(struct client *c, const struct client_message *m)
 	stream_puts(c->s, "\r\n");
 }
 
+/* Those without a code get this one. */
+static void
+open_rcpts(struct client_message *m, unsigned code, const char *said)
+{
+	size_t i;
+
+	for (i = 0; i < m->nrcpt; i++) {
+		if (m->rcpt[i].code != 0)
+			continue;
+		m->rcpt[i].code = code;
+		(void)snprintf(
+		    m->rcpt[i].said, sizeof m->rcpt[i].said, "%s", said);
+	}
+}
+
+/* The host ends the line with this answer [RFC 5321 3.8]: nothing is said or
+ * heard on it any more. */
+static bool
+hangs_up(struct client *c)
+{
+	if (c->reply.code != 421)
+		return false;
+	c->broken = true;
+	return true;
+}
+
+/* The answers to RCPT, each asked for first if it was not pipelined; in
+ * *accepted, for how many the message is taken. */
+static int
+recipients(struct client *c, struct client_message *m, size_t *accepted,
+    struct client_why *why)
+{
+	for (size_t i = 0; i < m->nrcpt; i++) {
+		struct client_rcpt *to = &m->rcpt[i];
+		bool mail_failed = to->code != 0;
+
+		if (!c->offers.pipelining)
+			stream_printf(c->s, "RCPT TO:<%s>\r\n", to->address);
+		if (command(c, "RCPT", why) != RC_OK)
+			return RC_TEMP;
+		if (!mail_failed && c->reply.code / 100 == 2) {
+			(*accepted)++;
+		} else if (!mail_failed) {
+			to->code = c->reply.code;
+			quote_reply(c, to->said, sizeof to->said);
+		}
+		if (hangs_up(c))
+			return refused(c, why);
+	}
+	return RC_OK;
+}
+
 /*
  * MAIL, all RCPT and DATA; pipelined where that is offered [RFC 2920].
  * *go: the host waits for the message; accepted: for how many.  RC_TEMP: the
- * line broke.
+ * line broke; those who were refused by then have their code.
  */
 static int
 envelope(struct client *c, struct client_message *m, bool *go, size_t *accepted,
@@ -536,52 +612,44 @@ envelope(struct client *c, struct client_message *m, bool *go, size_t *accepted,
 	if (command(c, "MAIL", why) != RC_OK)
 		return RC_TEMP;
 	if (c->reply.code / 100 != 2) {
-		quote_reply(c, why->said, sizeof why->said);
+		(void)refused(c, why);
+		/* A line that has had its messages: not of this one. */
+		if (hangs_up(c) && c->messages > 1)
+			return RC_TEMP;
 		all_rcpts(m, c->reply.code, why->said);
-		if (!pipe)
+		if (!pipe || c->broken)
 			return RC_OK;
 	}
-	for (i = 0; i < m->nrcpt; i++) {
-		struct client_rcpt *to = &m->rcpt[i];
-		bool mail_failed = to->code != 0;
-
-		if (!pipe)
-			stream_printf(c->s, "RCPT TO:<%s>\r\n", to->address);
-		if (command(c, "RCPT", why) != RC_OK)
-			return RC_TEMP;
-		if (mail_failed)
-			continue;
-		if (c->reply.code / 100 == 2) {
-			(*accepted)++;
-		} else {
-			to->code = c->reply.code;
-			quote_reply(c, to->said, sizeof to->said);
-		}
-	}
+	if (recipients(c, m, accepted, why) != RC_OK)
+		return RC_TEMP;
 	if (!pipe && *accepted == 0)
 		return RC_OK;
 	if (!pipe)
 		stream_puts(c->s, "DATA\r\n");
-	if (stream_flush(c->s) != RC_OK ||
-	    read_reply(c, c->timeout.data, "DATA", why) != RC_OK)
+	if (ask(c, c->timeout.data, "DATA", why) != RC_OK)
 		return RC_TEMP;
 	*go = c->reply.code / 100 == 3;
 	return RC_OK;
 }
 
-/* Those without a code get this one. */
-static void
-open_rcpts(struct client_message *m, unsigned code, const char *said)
+/*
+ * The line broke before the message was on its way.  Who was refused by then
+ * stays so, 5xx for good [RFC 5321 4.2.1]; for the others it is as if 451 had
+ * been said [RFC 5321 3.8].  RC_TEMP: nobody was told anything.
+ */
+static int
+cut_short(
+    struct client *c, struct client_message *m, const struct client_why *why)
 {
-	size_t i;
+	bool told = false;
 
-	for (i = 0; i < m->nrcpt; i++) {
-		if (m->rcpt[i].code != 0)
-			continue;
-		m->rcpt[i].code = code;
-		(void)snprintf(
-		    m->rcpt[i].said, sizeof m->rcpt[i].said, "%s", said);
-	}
+	c->broken = true;
+	for (size_t i = 0; i < m->nrcpt; i++)
+		told = told || m->rcpt[i].code != 0;
+	if (!told)
+		return RC_TEMP;
+	open_rcpts(m, 451, why->said);
+	return RC_OK;
 }
 
 static int64_t
@@ -591,6 +659,27 @@ body_time(const struct client *c, uint64_t size)
 	uint64_t most = (uint64_t)(c->timeout.body_most - c->timeout.body);
 
 	return c->timeout.body + (int64_t)(more < most ? more : most);
+}
+
+/* Not all of the message was sent.  The host may have said why, but a yes to
+ * half of it is none. */
+static void
+not_sent(struct client *c, struct client_message *m, int r)
+{
+	char said[CLIENT_SAID_MAX];
+	unsigned code = 451;
+
+	if (last_words(c) == RC_OK && c->reply.code / 100 >= 4) {
+		code = c->reply.code;
+		quote_reply(c, said, sizeof said);
+	} else {
+		(void)snprintf(said, sizeof said,
+		    r == RC_TIMEOUT
+			? "the message was not taken in time (%s)"
+			: "the connection was lost within the message (%s)",
+		    c->where);
+	}
+	open_rcpts(m, code, said);
 }
 
 /* The message is on its way, or its end is: what comes now is final. */
@@ -605,13 +694,7 @@ transfer(struct client *c, struct client_message *m)
 	r = send_body(c, m);
 	set_end(c, c->timeout.end);
 	if (r != RC_OK) {
-		c->broken = true;
-		(void)snprintf(said, sizeof said,
-		    r == RC_TIMEOUT
-			? "the message was not taken in time (%s)"
-			: "the connection was lost within the message (%s)",
-		    c->where);
-		open_rcpts(m, 451, said);
+		not_sent(c, m, r);
 	} else if (read_reply(c, c->timeout.end, "the message's end", &why) !=
 		   RC_OK) {
 		/* It may have been taken: then it comes twice, which is
@@ -621,6 +704,7 @@ transfer(struct client *c, struct client_message *m)
 		quote_reply(c, said, sizeof said);
 		open_rcpts(
 		    m, c->reply.code / 100 == 3 ? 451 : c->reply.code, said);
+		(void)hangs_up(c);
 	}
 }
 
@@ -638,7 +722,7 @@ client_send(struct client *c, struct client_message *m, struct client_why *why)
 	c->messages++;
 	set_end(c, c->timeout.envelope);
 	if (envelope(c, m, &go, &accepted, why) != RC_OK)
-		return RC_TEMP;
+		return cut_short(c, m, why);
 	if (accepted > 0 && go) {
 		transfer(c, m);
 		return RC_OK;
@@ -649,11 +733,13 @@ client_send(struct client *c, struct client_message *m, struct client_why *why)
 		(void)command(c, "the empty message", why);
 	} else if (accepted > 0) {
 		/* A yes to DATA that is no 354 has taken nothing. */
+		bool odd = c->reply.code / 100 < 4;
+
 		quote_reply(c, said, sizeof said);
-		if (c->reply.code / 100 < 4)
-			c->broken = true;
-		open_rcpts(m, c->broken ? 451 : c->reply.code, said);
+		open_rcpts(m, odd ? 451 : c->reply.code, said);
+		c->broken = c->broken || odd;
 	}
+	(void)hangs_up(c);
 	if (!go && !c->broken) {
 		/* The transaction is still open, or half of it. */
 		stream_puts(c->s, "RSET\r\n");

@@ -94,8 +94,9 @@ struct client_message {
 };
 
 /*
- * One transaction.  RC_OK: each recipient has its code.  RC_TEMP: the line
- * broke before the message was on its way; nothing was taken, it may be tried
+ * One transaction.  RC_OK: each recipient has its code, also where the line
+ * broke after some had been refused: the others then have 451.  RC_TEMP: the
+ * line broke before anything was said of them or taken, it may be tried
  * elsewhere; *why says it.
  */
 int client_send(struct client *c, struct client_message *m,

@@ -12,6 +12,8 @@ listens on port 25.  The file DIR/behaviour is read at each connection:
   defer          450 to each RCPT
   greylist       451 to the first try of a sender and recipient, then takes it
   refuse         550 to each RCPT
+  refuse-close   550 to the first RCPT, and hangs up
+  refuse-mail    554 to MAIL, and hangs up
   refuse-some    550 to recipients that begin with "no"
   defer-data     451 after the dot
   refuse-data    554 after the dot
@@ -148,6 +150,9 @@ class Session:
         self.reset()
         self.sender = text[10:].split(">")[0].lstrip("<")
         self.mail_line = text
+        if self.how == "refuse-mail":
+            await self.say("554 5.7.1 not wanted")
+            return False
         await self.say("250 2.1.0 ok")
         return True
 
@@ -159,6 +164,9 @@ class Session:
         elif self.how == "greylist" and pair not in seen_pairs:
             seen_pairs.add(pair)
             await self.say("451 4.7.1 greylisted, try again in 5 minutes")
+        elif self.how == "refuse-close":
+            await self.say("550 5.1.1 no such person here")
+            return False
         elif self.how == "refuse" or self.how == "refuse-some" and rcpt.startswith("no"):
             await self.say("550 5.1.1 no such person here")
         else:

@@ -158,6 +158,8 @@ def way(net, a, bad):
 def habits(net, a, bad):
     """Hosts that refuse: the sender is told in a sentence."""
     rows = [("refuse", "there is no such mailbox at refuse.bad.test"),
+            ("refuse-close", "there is no such mailbox at refuse-close.bad.test"),
+            ("refuse-mail", "refuse-mail.bad.test has refused it by its own rules"),
             ("refuse-data", "refuse-data.bad.test has refused it by its own rules")]
     for how, words in rows:
         bad.become(how)

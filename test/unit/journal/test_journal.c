@@ -476,6 +476,27 @@ START_TEST(journal_compact__can_be_given_up)
 }
 END_TEST
 
+/* Killed while a compaction wrote and the next segment was begun: neither of
+ * the files takes room any longer. */
+START_TEST(journal__a_start_removes_all_that_is_unfinished)
+{
+	uint64_t seq[10];
+	struct world w;
+	char byte;
+
+	setup(&w);
+	fill_segments(&w, seq);
+	testdisk_put(w.d, "log", "000003.new", "half", 4);
+	testdisk_put(w.d, "log", "000011.new", "half", 4);
+	again(&w);
+	ck_assert_uint_eq(testdisk_size(w.d, "log", "000003.new"), UINT64_MAX);
+	ck_assert_uint_eq(testdisk_size(w.d, "log", "000011.new"), UINT64_MAX);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(journal_read(w.j, seq[i], 0, &byte, 1), RC_OK);
+	teardown(&w);
+}
+END_TEST
+
 /* One segment that cannot be read stays, and only that one. */
 START_TEST(journal_compact__goes_around_a_damage)
 {
@@ -691,6 +712,7 @@ damage_tests(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, journal_compact__leaves_what_is_later_than_its_list);
 	tcase_add_test(t, journal_compact__can_be_given_up);
+	tcase_add_test(t, journal__a_start_removes_all_that_is_unfinished);
 	tcase_add_test(t, journal_compact__goes_around_a_damage);
 	tcase_add_test(t, journal_damage__costs_one_record);
 	tcase_add_test(t, journal_damage__large_hole);

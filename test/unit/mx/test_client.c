@@ -28,65 +28,119 @@ static const struct {
 	int rc;
 	unsigned code[2];
 	const char *said; /* within the first recipient's, or why */
-	bool eight_bit;
+	enum {
+		SHORT,
+		EIGHT_BIT,
+		LARGE
+	} message;
 } rows[] = {
     {"pipelined",
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c\r\n354 go"
 	"\r\n|.|250 2.0.0 taken\r\n",
-	true, RC_OK, {250, 250}, "2.0.0 taken", true},
+	true, RC_OK, {250, 250}, "2.0.0 taken", EIGHT_BIT},
     {"step by step",
 	"220 x\r\n|<|" PLAIN "|<|250 a\r\n|<|250 b\r\n|<|250 c"
 	"\r\n|<|354 go\r\n|.|250 taken\r\n",
-	true, RC_OK, {250, 250}, "taken", false},
+	true, RC_OK, {250, 250}, "taken", SHORT},
     {"one refused",
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n550 5.1.1 no\r\n250 c"
 	"\r\n354 go\r\n|.|250 taken\r\n",
-	true, RC_OK, {550, 250}, "5.1.1 no", false},
+	true, RC_OK, {550, 250}, "5.1.1 no", SHORT},
     {"all refused, DATA goes on",
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n"
 	"550 no\r\n451 later\r\n354 go\r\n|.|554 nobody\r\n",
-	true, RC_OK, {550, 451}, "550 no", false},
+	true, RC_OK, {550, 451}, "550 no", SHORT},
     {"all refused, DATA, too",
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n550 no\r\n"
 	"550 no\r\n503 nobody\r\n|<|250 reset\r\n",
-	true, RC_OK, {550, 550}, "550 no", false},
+	true, RC_OK, {550, 550}, "550 no", SHORT},
     {"sender refused",
 	"220 x\r\n|<|" EHLO "|<<<<|553 not you\r\n503 x\r\n"
 	"503 x\r\n503 x\r\n|<|250 reset\r\n",
-	true, RC_OK, {553, 553}, "553 not you", false},
+	true, RC_OK, {553, 553}, "553 not you", SHORT},
     {"sender refused, step by step", "220 x\r\n|<|" PLAIN "|<|452 full\r\n",
-	true, RC_OK, {452, 452}, "452 full", false},
+	true, RC_OK, {452, 452}, "452 full", SHORT},
     {"message refused",
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c\r\n"
 	"354 go\r\n|.|554 5.7.1 spam\r\n",
-	true, RC_OK, {554, 554}, "5.7.1 spam", false},
+	true, RC_OK, {554, 554}, "5.7.1 spam", SHORT},
     {"a yes to DATA is no 354",
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c\r\n"
 	"250 fine\r\n|!",
-	true, RC_OK, {451, 451}, "250 fine", false},
+	true, RC_OK, {451, 451}, "250 fine", SHORT},
     {"gone after the dot",
 	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c"
 	"\r\n354 go\r\n|.|!",
-	true, RC_OK, {451, 451}, "connection was lost", false},
+	true, RC_OK, {451, 451}, "connection was lost", SHORT},
     {"gone after RCPT", "220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n|!", true,
-	RC_TEMP, {0, 0}, "lost at RCPT", false},
+	RC_TEMP, {0, 0}, "lost at RCPT", SHORT},
+    {"554 to MAIL, close", "220 x\r\n|<|" EHLO "|<<<<|554 5.7.1 not you\r\n|!",
+	true, RC_OK, {554, 554}, "554 5.7.1 not you", SHORT},
+    {"554 to MAIL, close, step by step",
+	"220 x\r\n|<|" PLAIN "|<|554 5.7.1 not you\r\n|!", true, RC_OK,
+	{554, 554}, "554 5.7.1 not you", SHORT},
+    {"452 to MAIL, close", "220 x\r\n|<|" EHLO "|<<<<|452 full\r\n|!", true,
+	RC_OK, {452, 452}, "452 full", SHORT},
+    {"421 to MAIL", "220 x\r\n|<|" EHLO "|<<<<|421 bye\r\n", true, RC_OK,
+	{421, 421}, "421 bye", SHORT},
+    {"550 to RCPT, close",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n550 5.1.1 no\r\n|!", true, RC_OK,
+	{550, 451}, "550 5.1.1 no", SHORT},
+    {"550 to RCPT, close, step by step",
+	"220 x\r\n|<|" PLAIN "|<|250 a\r\n|<|550 5.1.1 no\r\n|!", true, RC_OK,
+	{550, 451}, "550 5.1.1 no", SHORT},
+    {"550 to all, close before DATA's",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n550 no\r\n450 no\r\n|!", true,
+	RC_OK, {550, 450}, "550 no", SHORT},
+    {"one 250, one 550, close",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n550 no\r\n|!", true, RC_OK,
+	{451, 550}, "connection was lost at DATA", SHORT},
+    {"one 250, one 550, close, step by step",
+	"220 x\r\n|<|" PLAIN "|<|250 a\r\n|<|250 b\r\n|<|550 no\r\n|!", true,
+	RC_OK, {451, 550}, "connection was lost at DATA", SHORT},
+    {"one 451, silence",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n451 4.7.1 grey\r\n|", true, RC_OK,
+	{451, 451}, "451 4.7.1 grey", SHORT},
+    {"one 550, 421",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n550 no\r\n421 bye\r\n|", true,
+	RC_OK, {550, 421}, "550 no", SHORT},
+    {"one 250, 421", "220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n421 bye\r\n|",
+	true, RC_OK, {451, 421}, "421 bye", SHORT},
+    {"421 to DATA",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n550 no\r\n421 bye\r\n|",
+	true, RC_OK, {421, 550}, "421 bye", SHORT},
+    {"gone after one 550 and 354",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n550 no\r\n354 go\r\n|.|!",
+	true, RC_OK, {451, 550}, "lost at the message's end", SHORT},
+    {"421 after the dot",
+	"220 x\r\n|<|" EHLO "|<<<<|250 a\r\n250 b\r\n250 c\r\n"
+	"354 go\r\n|.|421 bye\r\n|",
+	true, RC_OK, {421, 421}, "421 bye", SHORT},
+    {"552 within the message, close",
+	"220 x\r\n|<|" PLAIN "|<|250 a\r\n|<|250 b\r\n|<|250 c\r\n"
+	"|<|354 go\r\n552 5.3.4 too large\r\n|!",
+	true, RC_OK, {552, 552}, "552 5.3.4 too large", LARGE},
+    {"a yes within the message, close",
+	"220 x\r\n|<|" PLAIN "|<|250 a\r\n|<|250 b\r\n|<|250 c\r\n"
+	"|<|354 go\r\n250 taken\r\n|!",
+	true, RC_OK, {451, 451}, "lost within the message", LARGE},
     {"HELO only",
 	"220 x\r\n|<|502 what?\r\n|<|" PLAIN "|<|250 a\r\n|<|250 b"
 	"\r\n|<|250 c\r\n|<|354 go\r\n|.|250 taken\r\n",
-	true, RC_OK, {250, 250}, "taken", false},
+	true, RC_OK, {250, 250}, "taken", SHORT},
     {"no 8BITMIME", "220 x\r\n|<|" PLAIN, true, RC_OK, {554, 554}, "5.6.3",
-	true},
+	EIGHT_BIT},
     {"too large", "220 x\r\n|<|250-x\r\n250 SIZE 5\r\n", true, RC_OK,
-	{552, 552}, "5.3.4", false},
+	{552, 552}, "5.3.4", SHORT},
     {"closed door", "554 no service\r\n|!", false, RC_TEMP, {0, 0},
-	"554 no service", false},
+	"554 no service", SHORT},
     {"no SMTP", "HTTP/1.1 400\r\n|!", false, RC_TEMP, {0, 0}, "no SMTP reply",
-	false},
-    {"nothing", "!", false, RC_TEMP, {0, 0}, "lost at the greeting", false},
+	SHORT},
+    {"nothing", "!", false, RC_TEMP, {0, 0}, "lost at the greeting", SHORT},
     {"silence", "|", false, RC_TEMP, {0, 0}, "no answer to the greeting",
-	false},
+	SHORT},
     {"EHLO 421", "220 x\r\n|<|421 busy\r\n|!", false, RC_TEMP, {0, 0},
-	"421 busy", false},
+	"421 busy", SHORT},
 };
 
 static int listener = -1;
@@ -147,6 +201,16 @@ serve(void *arg)
 	return NULL;
 }
 
+/* Nothing more can be said to whoever has gone, or is about to. */
+static bool
+is_over(const char *script)
+{
+	size_t n = strlen(script);
+
+	return script[n - 1] == '!' || script[n - 1] == '|' ||
+	       strstr(script, "421 ") != NULL;
+}
+
 START_TEST(client__makes_of_each_row_what_it_must)
 {
 	char *script = strdup(rows[_i].script);
@@ -159,8 +223,8 @@ START_TEST(client__makes_of_each_row_what_it_must)
 	    {.address = "a@example.test"}, {.address = "b@example.test"}};
 	struct client_message m = {.sender = "x@example.org",
 	    .fd = memfd_create("m", MFD_CLOEXEC),
-	    .size = 13,
-	    .eight_bit = rows[_i].eight_bit,
+	    .size = rows[_i].message == LARGE ? 32u << 20 : 13,
+	    .eight_bit = rows[_i].message == EIGHT_BIT,
 	    .rcpt = rcpt,
 	    .nrcpt = 2};
 	struct client_why why = {.said = ""};
@@ -169,6 +233,7 @@ START_TEST(client__makes_of_each_row_what_it_must)
 	int r;
 
 	ck_assert_int_eq(io_write_all(m.fd, "Subject: x\r\n\n", 13), RC_OK);
+	ck_assert_int_eq(ftruncate(m.fd, (off_t)m.size), 0);
 	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
 	ck_assert_int_eq(pthread_create(&t, NULL, serve, script), 0);
 	r = client_open(&o, &to, &c, &why);
@@ -176,7 +241,10 @@ START_TEST(client__makes_of_each_row_what_it_must)
 	    (r == RC_OK) == rows[_i].opens, "%s: %s", rows[_i].name, why.said);
 	if (r == RC_OK) {
 		r = client_send(c, &m, &why);
-		ck_assert_int_eq(r, rows[_i].rc);
+		ck_assert_msg(r == rows[_i].rc, "%s: %s: %s", rows[_i].name,
+		    rc_name(r), why.said);
+		ck_assert_msg(!is_over(rows[_i].script) || client_worn(c), "%s",
+		    rows[_i].name);
 	}
 	if (r == RC_OK) {
 		ck_assert_msg(rcpt[0].code == rows[_i].code[0] &&
@@ -188,6 +256,45 @@ START_TEST(client__makes_of_each_row_what_it_must)
 	    rows[_i].name, why.said);
 	client_close(&c);
 	ck_assert_ptr_null(c);
+	pthread_join(t, NULL);
+	close(m.fd);
+	free(script);
+}
+END_TEST
+
+/* A host that has had enough of a connection says so with the next MAIL. */
+START_TEST(client__421_to_a_second_message_is_for_another_connection)
+{
+	char *script =
+	    strdup("220 x\r\n|<|" EHLO
+		   "|<<<<|250 a\r\n250 b\r\n550 c\r\n354 go\r\n|.|250 taken"
+		   "\r\n|<<<<|421 enough\r\n|!");
+	struct route_address to = {.host = "mx.example.test"};
+	struct client_opts o = {.hostname = "mail.example.org",
+	    .policy = CLIENT_TLS_OFF,
+	    .port = port,
+	    .timeout = {1000, 300, 2000, 2000, 2000, 2000, 5000, 5000, 5000}};
+	struct client_rcpt rcpt[2] = {
+	    {.address = "a@example.test"}, {.address = "b@example.test"}};
+	struct client_message m = {.sender = "x@example.org",
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	    .size = 13,
+	    .rcpt = rcpt,
+	    .nrcpt = 2};
+	struct client_why why = {.said = ""};
+	struct client *c = NULL;
+	pthread_t t;
+
+	ck_assert_int_eq(io_write_all(m.fd, "Subject: x\r\n\n", 13), RC_OK);
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
+	ck_assert_int_eq(pthread_create(&t, NULL, serve, script), 0);
+	ck_assert_int_eq(client_open(&o, &to, &c, &why), RC_OK);
+	ck_assert_int_eq(client_send(c, &m, &why), RC_OK);
+	ck_assert(!client_worn(c));
+	ck_assert_int_eq(client_send(c, &m, &why), RC_TEMP);
+	ck_assert_ptr_nonnull(strstr(why.said, "421 enough"));
+	ck_assert(client_worn(c));
+	client_close(&c);
 	pthread_join(t, NULL);
 	close(m.fd);
 	free(script);
@@ -316,6 +423,8 @@ client_tests(void)
 	    sizeof rows / sizeof rows[0]);
 	tcase_add_loop_test(
 	    t, client__a_host_that_gets_nowhere_is_given_up, 0, 5);
+	tcase_add_test(
+	    t, client__421_to_a_second_message_is_for_another_connection);
 	tcase_add_test(t, client_open__says_who_does_not_answer);
 	return t;
 }
