@@ -467,7 +467,7 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->pending_end = &a->pending;
 	quota_watch_init(&a->quota, store);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
-	a->garden = garden_new(loop, store, past_answer, a);
+	a->garden = garden_new(loop, store, &garden_pace, past_answer, a);
 	return a;
 }
 

@@ -253,7 +253,7 @@ inside(void *arg)
 	if (r == RC_OK)
 		r = expunged_run(st, &w->q, &w->lines, &w->sum, &err);
 	if (r == RC_OK && w->q.action == EXPUNGED_PURGE)
-		r = expunged_reclaim(st, &w->freed, &err);
+		r = expunged_reclaim(st, NULL, NULL, &w->freed, &err);
 	store_close(&st);
 	if (r != RC_OK)
 		return command_fail(

@@ -233,9 +233,10 @@ expunged_run(struct store *st, const struct expunged_query *q,
 }
 
 int
-expunged_reclaim(struct store *st, uint64_t *freed, struct err *err)
+expunged_reclaim(struct store *st, bool (*pause)(void *arg, uint64_t bytes),
+    void *arg, uint64_t *freed, struct err *err)
 {
-	struct store_compact c = {.share = 0};
+	const struct store_compact c = {.share = 0, .pause = pause, .arg = arg};
 	struct journal_compacted done;
 	int r = store_roll(st);
 

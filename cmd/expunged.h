@@ -42,9 +42,10 @@ int expunged_run(struct store *st, const struct expunged_query *q,
     struct buf *lines, struct expunged_sum *sum, struct err *err) RC_USE_RESULT;
 
 /* After a purge, until nothing that is unwanted stands on the disk; *freed
- * gets the bytes that came free. */
-int expunged_reclaim(
-    struct store *st, uint64_t *freed, struct err *err) RC_USE_RESULT;
+ * gets the bytes that came free.  pause as in store_compact: false gives up,
+ * RC_TEMP; NULL: on to the end. */
+int expunged_reclaim(struct store *st, bool (*pause)(void *arg, uint64_t bytes),
+    void *arg, uint64_t *freed, struct err *err) RC_USE_RESULT;
 
 /* The fields of a request, without the account.  Slices point into m. */
 void expunged_query_put(const struct expunged_query *q, struct msg *m);

@@ -13,17 +13,17 @@
 #include "ipc/line.h"
 #include "ipc/proto.h"
 
-/* Soon after the start, since an account that is seldom used does not live
- * long, and then now and then. */
-#define FIRST_S	     20
-#define EVERY_S	     600
 #define SHARE	     30 /* per cent of a segment */
-#define WORTH_BYTES  (16ull << 20)
-#define BYTES_A_MS   8192 /* 8 MB a second */
-#define LOOK_S	     30	  /* how full the disk is */
 #define LEAST_MS     (3600 * 1000ll)
 #define LEAST_BYTES  (64u << 10)
 #define REST_EACH_MS 8
+#define SOON_MS	     1000
+
+const struct garden_pace garden_pace = {.first_ms = 20 * 1000,
+    .every_ms = 600 * 1000,
+    .look_ms = 30 * 1000,
+    .worth_bytes = 16ull << 20,
+    .bytes_a_ms = 8192};
 
 struct job {
 	struct garden *g;
@@ -34,6 +34,7 @@ struct job {
 struct garden {
 	struct ev_loop *loop;
 	struct store *store;
+	struct garden_pace pace;
 	garden_reply_fn *reply;
 	void *arg;
 	pthread_t thread;
@@ -89,11 +90,19 @@ throttle(void *arg, uint64_t bytes)
 	struct garden *g = arg;
 
 	g->owed += bytes;
-	if (g->owed < BYTES_A_MS * REST_EACH_MS)
+	if (g->owed < g->pace.bytes_a_ms * REST_EACH_MS)
 		return true;
-	rest(g, g->owed / BYTES_A_MS);
+	rest(g, g->owed / g->pace.bytes_a_ms);
 	g->owed = 0;
 	return !is_stopped(g);
+}
+
+/* At full speed, but not beyond the end. */
+static bool
+go_on(void *arg, uint64_t bytes)
+{
+	(void)bytes;
+	return !is_stopped(arg);
 }
 
 /* ---- the past ---- */
@@ -129,7 +138,7 @@ do_job(struct garden *g, struct job *j)
 	else
 		r = expunged_run(g->store, &q, &lines, &sum, &err);
 	if (r == RC_OK && q.action == EXPUNGED_PURGE)
-		r = expunged_reclaim(g->store, &freed, &err);
+		r = expunged_reclaim(g->store, go_on, g, &freed, &err);
 	if (r == RC_OK && io_write_all(fd, lines.p, lines.n) != RC_OK)
 		r = err_set(&err, RC_IO, "the answer cannot be written");
 	answer(j, r, err.text, &sum, freed);
@@ -173,7 +182,7 @@ next(struct garden *g, struct job **out)
 
 	pthread_mutex_lock(&g->mu);
 	go_on = !g->stop;
-	*out = g->jobs;
+	*out = go_on ? g->jobs : NULL;
 	if (*out != NULL)
 		g->jobs = (*out)->next;
 	pthread_mutex_unlock(&g->mu);
@@ -199,21 +208,15 @@ static int64_t
 now_and_then(struct garden *g)
 {
 	const struct store_compact c = {.share = SHARE,
-	    .min_bytes = WORTH_BYTES,
+	    .min_bytes = g->pace.worth_bytes,
 	    .pause = throttle,
 	    .arg = g};
 	uint64_t freed;
 
-	return compact(g, &c, &freed) == RC_OK && freed >= WORTH_BYTES / 2
-		   ? 1000
-		   : EVERY_S * 1000;
-}
-
-static bool
-go_on(void *arg, uint64_t bytes)
-{
-	(void)bytes;
-	return !is_stopped(arg);
+	return compact(g, &c, &freed) == RC_OK &&
+		       freed >= g->pace.worth_bytes / 2
+		   ? SOON_MS
+		   : g->pace.every_ms;
 }
 
 static void
@@ -260,7 +263,7 @@ static void *
 garden_main(void *arg)
 {
 	struct garden *g = arg;
-	int64_t due = clk_mono() + FIRST_S * 1000, look = due;
+	int64_t due = clk_mono() + g->pace.first_ms, look = due;
 	struct job *j;
 
 	while (next(g, &j)) {
@@ -276,7 +279,7 @@ garden_main(void *arg)
 			due = now + now_and_then(g);
 		} else if (now >= look) {
 			give_room(g);
-			look = now + LOOK_S * 1000;
+			look = now + g->pace.look_ms;
 		} else {
 			rest(g, (uint64_t)((due < look ? due : look) - now));
 		}
@@ -293,14 +296,15 @@ garden_set_retention(struct garden *g, int64_t ms)
 }
 
 struct garden *
-garden_new(struct ev_loop *loop, struct store *store, garden_reply_fn *reply,
-    void *arg)
+garden_new(struct ev_loop *loop, struct store *store,
+    const struct garden_pace *pace, garden_reply_fn *reply, void *arg)
 {
 	struct garden *g = xcalloc(1, sizeof *g);
 	pthread_condattr_t attr;
 
 	g->loop = loop;
 	g->store = store;
+	g->pace = *pace;
 	g->reply = reply;
 	g->arg = arg;
 	pthread_mutex_init(&g->mu, NULL);

@@ -12,11 +12,22 @@
 
 struct garden;
 
+/* When it does what, and how hard: tests are in more of a hurry. */
+struct garden_pace {
+	int64_t first_ms; /* soon after the start: an account that is seldom
+			     used does not live long */
+	int64_t every_ms; /* whether a compaction is worth it */
+	int64_t look_ms;  /* how full the disk is */
+	uint64_t worth_bytes;
+	uint64_t bytes_a_ms;
+};
+extern const struct garden_pace garden_pace;
+
 /* Called in the loop's thread with the reply to request `id`. */
 typedef void garden_reply_fn(void *arg, uint32_t id, struct msg *reply);
 
 struct garden *garden_new(struct ev_loop *loop, struct store *store,
-    garden_reply_fn *reply, void *arg);
+    const struct garden_pace *pace, garden_reply_fn *reply, void *arg);
 /* The store's, from which it goes down when the disk is nearly full. */
 void garden_set_retention(struct garden *g, int64_t ms);
 /* Starts the thread: after the sandbox. */

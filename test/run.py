@@ -250,7 +250,7 @@ def step_sanitized(res, args):
 
 
 # Those with threads of their own; the others have nothing to race.
-RACING = ("auth", "base", "dns", "front", "imap", "ipc", "journal", "mx", "net", "pop3", "smtp", "store")
+RACING = ("auth", "base", "cmd", "dns", "front", "imap", "ipc", "journal", "mx", "net", "pop3", "smtp", "store")
 
 
 def step_tsan(res, args):

@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+TCase *garden_tests(void);
 TCase *publish_tests(void);
 
 #endif

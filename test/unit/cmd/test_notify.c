@@ -151,6 +151,7 @@ main(void)
 	tcase_add_test(t, notify__to_a_path);
 	tcase_add_test(t, notify_send__refuses_what_is_no_address);
 	suite_add_tcase(s, t);
+	suite_add_tcase(s, garden_tests());
 	suite_add_tcase(s, publish_tests());
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
