@@ -55,6 +55,17 @@ def screen(h):
                   "0 messages wait", "GB free", "certificate  until", "self-signed"):
         verdict(words in out, f"screen-{words}", out)
     verdict(len(out.splitlines()) <= 30, "one-screen", out)
+    h.extra += "relay: off\ndns: { validate: off }\n"
+    h.write_config()
+    r = h.command("reload")
+    verdict(r.returncode == 0, "reload-of-dns", r)
+    wait_until(lambda: " process.again process=dns" in h.log(), 10)
+    wait_until(lambda: all(p["answers"] for p in status(h)[1].get("processes", [{"answers": 0}])), 10)
+    s = status(h)[1]
+    verdict([p["restarts"] for p in s["processes"] if p["role"] == "dns"] == [0], "only-deaths-count-as-restarts", s)
+    h.extra = ""
+    h.write_config()
+    h.command("reload")
     r = h.command("status", "x")
     verdict(r.returncode == 2, "usage", r)
 
