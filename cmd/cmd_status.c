@@ -16,6 +16,7 @@
 #include "cmd/backup.h"
 #include "cmd/commands.h"
 #include "cmd/super.h"
+#include "dns/server.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
 #include "net/tls.h"
@@ -134,7 +135,10 @@ read_record(struct picture *p, struct sv bytes)
 	o->answered = msg_get_u8(&m) != 0;
 	if (o->answered)
 		read_answer(p, o, &m);
-	else
+	if (o->text != NULL && strcmp(o->role, "dns") == 0 &&
+	    sv_starts(sv_str(o->text), SV(DNS_STATUS_DOWN)))
+		p->worries++;
+	if (!o->answered)
 		p->worries++;
 	msg_fini(&m);
 }
