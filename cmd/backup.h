@@ -73,6 +73,10 @@ int backup_seal(int dirfd, const char *path, const struct journal_extent *e,
  * name. */
 int backup_find(
     const char *dir, int *fd, struct buf *name, struct err *err) RC_USE_RESULT;
+/* When the newest whole backup in `dir` was made, seconds since 1970; 0: there
+ * is none, or no such folder. */
+int backup_newest(
+    const char *dir, int64_t *when_out, struct err *err) RC_USE_RESULT;
 /* Checks its checksum; to be given back with json_decref. */
 int backup_manifest(int fd, json_t **out, struct err *err) RC_USE_RESULT;
 /*

@@ -8,6 +8,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/commands.h"
+#include "cmd/preflight.h"
 #include "cmd/super.h"
 #include "net/tls.h"
 
@@ -136,8 +137,6 @@ print_relay(const struct conf_relay *r)
 	    [CONF_TLS_REQUIRE] = "TLS, with any certificate",
 	    [CONF_TLS_OFF] = "without TLS"};
 	struct err err = {.text = ""};
-	struct buf password;
-	unsigned warnings = 0;
 
 	if (r->domain != NULL)
 		printf("  for %s: ", r->domain);
@@ -147,20 +146,10 @@ print_relay(const struct conf_relay *r)
 	    r->fallback ? "what its hosts do not take from here, " : "",
 	    r->host, r->port, tls[r->tls], r->user != NULL ? ", as " : "",
 	    r->user != NULL ? r->user : "");
-	if (r->password_file == NULL)
+	if (!preflight_relay(r, &err))
 		return 0;
-	buf_init(&password, 1024);
-	if (io_read_file(r->password_file, &password, &err) != RC_OK) {
-		printf("  WARNING: %s: mail for %s will wait\n", err.text,
-		    r->host);
-		warnings++;
-	} else if (sv_trim(buf_sv(&password)).n == 0) {
-		printf("  WARNING: %s is empty: mail for %s will wait\n",
-		    r->password_file, r->host);
-		warnings++;
-	}
-	buf_wipe(&password);
-	return warnings;
+	printf("  WARNING: %s: mail for %s will wait\n", err.text, r->host);
+	return 1;
 }
 
 /* Which way mail to other domains goes. */
@@ -216,6 +205,24 @@ print_names(const struct conf *conf)
 	if (name_service_check(conf, &err) == RC_OK)
 		return 0;
 	printf("  WARNING: %s\n", err.text);
+	return 1;
+}
+
+static unsigned
+print_backup(const struct conf *conf)
+{
+	const struct conf_backup *b = &conf->backup;
+	char place[CONF_PLACE_MAX];
+	struct err err;
+
+	if (b->folder == NULL)
+		return 0;
+	printf("\nbackup\n  every day at %02u:%02u, local time, into %s\n",
+	    b->minute / 60, b->minute % 60, b->folder);
+	if (!preflight_backup(conf, &err))
+		return 0;
+	printf("  WARNING: %s%s\n", conf_place_print(conf, b->folder_at, place),
+	    err.text);
 	return 1;
 }
 
@@ -277,6 +284,21 @@ warn_folders(const struct conf *conf)
 	return warnings;
 }
 
+/* What the server would refuse; false: nothing. */
+static bool
+is_refused(const struct conf *conf, const char *config)
+{
+	struct conf_errors errors = {.n = 0};
+	struct buf out;
+
+	preflight(conf, &errors);
+	buf_init(&out, 65536);
+	conf_errors_print(&errors, config, &out);
+	fputs(out.p != NULL ? out.p : "", stderr);
+	buf_fini(&out);
+	return errors.n > 0;
+}
+
 int
 cmd_check(const char *config, int argc, char **argv)
 {
@@ -291,6 +313,10 @@ cmd_check(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
+	if (is_refused(conf, config)) {
+		conf_free(&conf);
+		return EXIT_CONFIG;
+	}
 	printf("%s is fine.\n\n%s serves", config, conf->hostname);
 	for (i = 0; i < conf->ndomain; i++)
 		printf(" %s", conf->domain[i].name);
@@ -301,6 +327,7 @@ cmd_check(const char *config, int argc, char **argv)
 	warnings = print_certificate(conf);
 	warnings += print_outside(conf);
 	warnings += print_names(conf);
+	warnings += print_backup(conf);
 	puts("");
 	warnings += warn_passwords(conf) + warn_folders(conf);
 	if (warnings == 0)

@@ -368,13 +368,15 @@ count_wrong(const struct publish_list *l)
 	return n;
 }
 
+/* Reverse names of private addresses are answered without any name server. */
 static bool
 nothing_known(const struct publish_list *l)
 {
 	size_t i;
 
 	for (i = 0; i < l->n; i++)
-		if (l->p[i].lookup && l->p[i].state != PUBLISH_UNKNOWN)
+		if (l->p[i].lookup && l->p[i].type != DNS_PTR &&
+		    l->p[i].state != PUBLISH_UNKNOWN)
 			return false;
 	return true;
 }
@@ -393,7 +395,8 @@ print_text(const struct conf *conf, const struct publish_list *l, bool checked)
 	if (checked && wrong == 0)
 		puts("\nAll is there.");
 	else if (checked && nothing_known(l))
-		puts("\nNo name server answers: is this machine on the "
+		puts("\nNothing could be looked up, no name server answers: is "
+		     "this machine on the "
 		     "network, does a firewall let port 53 out?");
 	else if (checked)
 		printf("\n%zu of these %zu records need you.\n", wrong, l->n);
@@ -413,9 +416,12 @@ print_json(const struct conf *conf, const struct publish_list *l, bool checked)
 	    "{s:s, s:o}", "hostname", conf->hostname, "records", records);
 	size_t i;
 
-	if (checked)
+	if (checked) {
 		(void)json_object_set_new(
 		    all, "complete", json_boolean(count_wrong(l) == 0));
+		(void)json_object_set_new(
+		    all, "looked_up", json_boolean(!nothing_known(l)));
+	}
 	for (i = 0; i < l->n; i++) {
 		const struct publish *p = &l->p[i];
 		json_t *r = json_pack("{s:s?, s:s, s:s, s:o, s:b}", "domain",

@@ -13,8 +13,10 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/tally.h"
+#include "cmd/backup.h"
 #include "cmd/commands.h"
 #include "cmd/super.h"
+#include "dns/server.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
 #include "net/tls.h"
@@ -24,6 +26,7 @@
 #define EVENTS_MAX  400
 #define LOW_DISK    (256ull << 20)
 #define SOON_DAYS   14
+#define LATE_DAYS   2 /* a daily backup that was not made */
 
 struct one {
 	char role[32], account[CONF_NAME_MAX];
@@ -40,6 +43,14 @@ struct event {
 	char text[400];
 };
 
+/* The daily backup. */
+struct backups {
+	int64_t good;	/* the last one, seconds since 1970; 0: none is seen */
+	int64_t failed; /* since then; 0: none */
+	char reason[ERR_TEXT_MAX];
+	char unseen[ERR_TEXT_MAX]; /* why the folder could not be looked at */
+};
+
 struct picture {
 	struct one *proc;
 	size_t nproc, proc_cap;
@@ -50,6 +61,7 @@ struct picture {
 	uint64_t disk_free, disk_size;
 	struct tls_cert_info cert;
 	bool has_cert;
+	struct backups backup;
 	unsigned worries;
 };
 
@@ -63,6 +75,25 @@ make_printable(char *p)
 	for (; *p != '\0'; p++)
 		if (*p != '\n' && !ascii_is_print(*p))
 			*p = '?';
+}
+
+static void
+read_events(struct picture *p, const char *process, struct msg *m)
+{
+	uint32_t i, n = msg_get_u32(m);
+
+	for (i = 0; i < n && !m->bad && p->nevent < EVENTS_MAX; i++) {
+		struct event *e;
+
+		p->event = xgrow(
+		    p->event, &p->event_cap, p->nevent + 1, sizeof *p->event);
+		e = &p->event[p->nevent++];
+		(void)snprintf(e->process, sizeof e->process, "%s", process);
+		e->level = msg_get_u8(m);
+		e->when = (int64_t)msg_get_u64(m);
+		msg_get_str(m, e->text, sizeof e->text);
+		make_printable(e->text);
+	}
 }
 
 static void
@@ -82,19 +113,7 @@ read_answer(struct picture *p, struct one *o, struct msg *m)
 		if (i < TALLIES)
 			p->tally[i] += v;
 	}
-	n = msg_get_u32(m);
-	for (i = 0; i < n && !m->bad && p->nevent < EVENTS_MAX; i++) {
-		struct event *e;
-
-		p->event = xgrow(
-		    p->event, &p->event_cap, p->nevent + 1, sizeof *p->event);
-		e = &p->event[p->nevent++];
-		memcpy(e->process, o->role, sizeof e->process);
-		e->level = msg_get_u8(m);
-		e->when = (int64_t)msg_get_u64(m);
-		msg_get_str(m, e->text, sizeof e->text);
-		make_printable(e->text);
-	}
+	read_events(p, o->role, m);
 }
 
 static void
@@ -116,7 +135,10 @@ read_record(struct picture *p, struct sv bytes)
 	o->answered = msg_get_u8(&m) != 0;
 	if (o->answered)
 		read_answer(p, o, &m);
-	else
+	if (o->text != NULL && strcmp(o->role, "dns") == 0 &&
+	    sv_starts(sv_str(o->text), SV(DNS_STATUS_DOWN)))
+		p->worries++;
+	if (!o->answered)
 		p->worries++;
 	msg_fini(&m);
 }
@@ -147,16 +169,22 @@ static int
 ask(const struct conf *conf, struct picture *p)
 {
 	int fd = command_connect(conf, "status.sock"), file = -1, r;
+	struct err err;
 	struct msg m;
 
-	if (fd < 0)
-		return command_fail(
-		    "status", EXIT_FAILED, "no server runs on %s", conf->data);
+	if (fd < 0) {
+		(void)command_unreached(conf, &err);
+		return command_fail("status", EXIT_FAILED, "%s", err.text);
+	}
 	r = line_recv_fd(fd, &m);
 	io_close(&fd);
 	if (r == RC_OK) {
 		r = (int)msg_get_u32(&m);
 		p->ms = msg_get_u64(&m);
+		p->backup.failed = (int64_t)msg_get_u64(&m) / 1000;
+		msg_get_str(&m, p->backup.reason, sizeof p->backup.reason);
+		make_printable(p->backup.reason);
+		read_events(p, "supervisor", &m);
 		file = msg_take_fd(&m);
 		msg_fini(&m);
 	}
@@ -168,6 +196,25 @@ ask(const struct conf *conf, struct picture *p)
 	return r == RC_OK ? EXIT_FINE
 			  : command_fail("status", EXIT_FAILED,
 				"the server's answer is garbled");
+}
+
+/* The backups in the folder, whoever has made them. */
+static void
+look_at_backups(const struct conf *conf, struct picture *p)
+{
+	struct backups *b = &p->backup;
+	const char *folder = conf->backup.folder;
+	struct err err;
+
+	if (folder == NULL)
+		return;
+	if (backup_newest(folder, &b->good, &err) != RC_OK)
+		(void)snprintf(b->unseen, sizeof b->unseen, "%s", err.text);
+	if (b->failed <= b->good)
+		b->failed = 0;
+	p->worries +=
+	    b->failed != 0 ||
+	    (b->good != 0 && b->good + LATE_DAYS * 86400 < clk_now() / 1000);
 }
 
 static void
@@ -194,6 +241,7 @@ look_around(const struct conf *conf, struct picture *p)
 	buf_fini(&pem);
 	buf_fini(&key);
 	buf_fini(&cert);
+	look_at_backups(conf, p);
 }
 
 /* ---- for people ---- */
@@ -312,6 +360,49 @@ print_surroundings(const struct conf *conf, const struct picture *p)
 		: "");
 }
 
+static void
+print_stamp(int64_t secs)
+{
+	struct clk_tm t;
+
+	clk_civil(secs, &t);
+	printf("%04d-%02d-%02d %02d:%02d UTC", t.year, t.month, t.day, t.hour,
+	    t.minute);
+}
+
+static void
+print_backup(const struct conf *conf, const struct backups *b)
+{
+	const struct conf_backup *c = &conf->backup;
+
+	printf("backup       ");
+	if (c->folder == NULL) {
+		puts("none every day; see hearthmail.yaml(5), backup");
+		return;
+	}
+	if (b->failed != 0) {
+		printf("THE LAST ONE FAILED at ");
+		print_stamp(b->failed);
+		printf(": %s; mend that, then: hearthmail backup %s\n"
+		       "             ",
+		    b->reason, c->folder);
+	}
+	if (b->good != 0) {
+		printf("last good one ");
+		print_stamp(b->good);
+		printf(", in %s%s\n", c->folder,
+		    b->failed == 0 &&
+			    b->good + LATE_DAYS * 86400 < clk_now() / 1000
+			? ": TOO LONG AGO, see the log"
+			: "");
+	} else if (b->unseen[0] != '\0') {
+		printf("last good one unknown: %s\n", b->unseen);
+	} else {
+		printf("none yet in %s; every day at %02u:%02u\n", c->folder,
+		    c->minute / 60, c->minute % 60);
+	}
+}
+
 static int
 compare_event(const void *a, const void *b)
 {
@@ -351,10 +442,22 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_text(p, "keeper", "quota");
 	print_text(p, "dns", "names");
 	print_surroundings(conf, p);
+	print_backup(conf, &p->backup);
 	print_events(p);
 }
 
 /* ---- for programs ---- */
+
+/* null: none is configured. */
+static json_t *
+json_backup(const struct conf *conf, const struct backups *b)
+{
+	if (conf->backup.folder == NULL)
+		return json_null();
+	return json_pack("{s:s, s:I, s:I, s:s}", "folder", conf->backup.folder,
+	    "last_good", (json_int_t)b->good, "failed", (json_int_t)b->failed,
+	    "reason", b->failed != 0 ? b->reason : "");
+}
 
 static void
 print_json(const struct conf *conf, const struct picture *p)
@@ -393,6 +496,7 @@ print_json(const struct conf *conf, const struct picture *p)
 	    (json_int_t)p->disk_size, "certificate_until",
 	    (json_int_t)(p->has_cert ? p->cert.not_after : 0));
 	must(all != NULL);
+	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");
 	json_decref(all);

@@ -36,7 +36,7 @@ command_connect(const struct conf *conf, const char *name)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	struct buf dir;
-	int fd, here;
+	int fd, here, why = 0;
 
 	/* Socket paths have 107 bytes: go there and use a short one. */
 	buf_init(&dir, 4096);
@@ -45,16 +45,32 @@ command_connect(const struct conf *conf, const char *name)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	(void)strncat(a.sun_path, name, sizeof a.sun_path - 1);
 	if (here < 0 || fd < 0 || chdir(dir.p) != 0) {
+		why = errno;
 		io_close(&fd);
 	} else {
-		if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
+		if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
+			why = errno;
 			io_close(&fd);
+		}
 		if (fchdir(here) != 0)
 			io_close(&fd);
 	}
 	io_close(&here);
 	buf_fini(&dir);
+	errno = why;
 	return fd;
+}
+
+int
+command_unreached(const struct conf *conf, struct err *err)
+{
+	if (errno == EACCES || errno == EPERM)
+		return err_set(err, RC_DENIED,
+		    "%.100s/run is closed to uid %u: only root and the user "
+		    "that runs the server may speak to it",
+		    conf->data, geteuid());
+	return err_set(err, RC_TEMP, "no server runs on %.100s; start it first",
+	    conf->data);
 }
 
 int
@@ -93,8 +109,7 @@ command_session(const struct conf *conf, const char *account, uint64_t who,
 	struct msg m, reply;
 
 	if (line < 0)
-		return err_set(err, RC_TEMP,
-		    "no server runs on %.100s; start it first", conf->data);
+		return command_unreached(conf, err);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
 		io_close(&line);
 		return err_sys(err, RC_TEMP, errno, "a session");

@@ -37,8 +37,11 @@ int cmd_try(const char *config, int argc, char **argv);
 
 /* Loads the configuration or prints what is wrong with it; NULL then. */
 struct conf *command_conf(const char *config);
-/* A connection to DATA/run/NAME, -1 if no server runs there. */
+/* A connection to DATA/run/NAME, -1 with errno if no server runs there or this
+ * user may not speak to it. */
 int command_connect(const struct conf *conf, const char *socket);
+/* Right behind that: which of the two it is.  RC_TEMP or RC_DENIED. */
+int command_unreached(const struct conf *conf, struct err *err);
 /*
  * An IMAP session of the account with the server that runs, whose login ends
  * with the tag "local".  `who` is a number for the sessions of this purpose:

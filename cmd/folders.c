@@ -212,6 +212,13 @@ certificate_load(const struct conf *conf, struct buf *cert_out,
 	return r;
 }
 
+struct conf_place
+certificate_place(const struct conf *conf)
+{
+	return conf->tls_certificate != NULL ? conf->certificate_at
+					     : (struct conf_place){0, 0};
+}
+
 static uint64_t
 stamp_file(const char *path)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clk.h"
 #include "base/io.h"
 #include "cmd/backup.h"
 #include "cmd/commands.h"
@@ -52,6 +53,47 @@ backup_find(const char *dir, int *fd, struct buf *name, struct err *err)
 	}
 	buf_fini(&path);
 	return r;
+}
+
+/* "20261124T163000Z", as backup_stamp() writes it; 0: something else. */
+static int64_t
+read_stamp(struct sv s)
+{
+	static const struct {
+		size_t at, n;
+	} field[] = {{0, 4}, {4, 2}, {6, 2}, {9, 2}, {11, 2}, {13, 2}};
+	uint64_t v[6];
+
+	if (s.n != 16 || s.p[8] != 'T' || s.p[15] != 'Z')
+		return 0;
+	for (size_t i = 0; i < 6; i++)
+		if (sv_to_u64(sv_first(sv_skip(s, field[i].at), field[i].n),
+			9999, &v[i]) != RC_OK)
+			return 0;
+	return clk_secs(&(struct clk_tm){.year = (int)v[0],
+	    .month = (int)v[1],
+	    .day = (int)v[2],
+	    .hour = (int)v[3],
+	    .minute = (int)v[4],
+	    .second = (int)v[5]});
+}
+
+int
+backup_newest(const char *dir, int64_t *when_out, struct err *err)
+{
+	struct dirent **e = NULL;
+	int n = scandir(dir, &e, only_backups, alphasort), i;
+
+	*when_out = 0;
+	if (n < 0)
+		return errno == ENOENT ? RC_OK
+				       : err_sys(err, RC_IO, errno, "%s", dir);
+	for (i = n; i-- > 0; free(e[i]))
+		if (*when_out == 0)
+			*when_out = read_stamp(sv_skip(
+			    sv_str(e[i]->d_name), sizeof BACKUP_PREFIX - 1));
+	free(e);
+	return RC_OK;
 }
 
 static int

@@ -309,7 +309,8 @@ proc_run(struct proc *p)
 		return;
 	}
 	p->generation = s->generation;
-	p->restarts += p->started != 0 && p->role != ROLE_ACCOUNT;
+	p->restarts += p->died && p->role != ROLE_ACCOUNT;
+	p->died = false;
 	p->started = clk_mono();
 	buf_reset(&p->status);
 	p->ready = false;
@@ -484,6 +485,7 @@ procs_reap(struct super *s, pid_t pid, int status)
 		proc_forget(p);
 		return;
 	}
+	p->died = !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	lived = clk_mono() - p->started;
 	if (lived > LONG_LIFE_MS || (lived > BACKOFF_MAX && WIFEXITED(status) &&
 					WEXITSTATUS(status) == 0))

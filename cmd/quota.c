@@ -8,6 +8,7 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/size.h"
 #include "ipc/proto.h"
 #include "mail/date.h"
 
@@ -84,6 +85,7 @@ put_letter(
 {
 	const struct conf_account *a = &q->conf->account[q->account];
 	unsigned long long percent = u->bytes * 100 / u->quota;
+	char used[SIZE_TEXT], all[SIZE_TEXT];
 	uint64_t id[2];
 
 	randombytes_buf(id, sizeof id);
@@ -95,17 +97,19 @@ put_letter(
 	    "Subject: Your mailbox is %llu %% full\r\n"
 	    "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
 	    "Content-Type: text/plain; charset=us-ascii\r\n\r\n",
-	    q->conf->hostname, a->naddress > 0 ? a->address[0] : a->name,
+	    /* One that may be answered: the host's name is no domain of ours.
+	     */
+	    q->conf->domain[0].name, a->naddress > 0 ? a->address[0] : a->name,
 	    (unsigned long long)id[0], (unsigned long long)id[1],
 	    q->conf->hostname, percent);
 	buf_addf(out,
-	    "All your folders together hold %.1f MB of mail, and you may have "
-	    "%.1f MB.\r\n\r\n"
+	    "All your folders together hold %sB of mail, and you may have "
+	    "%sB.\r\n\r\n"
 	    "When that is used up, new mail is turned away until there is "
 	    "room again:\r\n"
 	    "delete what you do not need, and empty the trash.  Large "
 	    "attachments help most.\r\n",
-	    (double)u->bytes / 1e6, (double)u->quota / 1e6);
+	    size_print(u->bytes, used), size_print(u->quota, all));
 }
 
 /* As a delivery, which no quota refuses.  False: it is tried again. */

@@ -1,4 +1,6 @@
 /* The name service's process: sockets out to name servers, lines; no files. */
+#include <string.h>
+
 #include "cmd/child.h"
 #include "cmd/super.h"
 #include "dns/server.h"
@@ -66,6 +68,18 @@ name_service_check(const struct conf *conf, struct err *err)
 	if (r == RC_OK)
 		dns_server_opts_fini(&o);
 	return r;
+}
+
+struct conf_place
+name_service_place(const struct conf *conf, const struct err *err)
+{
+	const struct conf_dns *d = &conf->dns;
+
+	return d->trust_anchor != NULL &&
+		       (d->root_hints == NULL ||
+			   strstr(err->text, d->trust_anchor) != NULL)
+		   ? d->anchor_at
+		   : d->hints_at;
 }
 
 int

@@ -1,17 +1,22 @@
 #include "cmd/schedule.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/io.h"
 
-#define LOOK_MS 10000 /* the clock may be set meanwhile */
+#define LOOK_MS	 10000 /* the clock may be set meanwhile */
+#define SAID_MAX 4096  /* bytes of what it says that are kept */
 
 struct schedule {
 	struct super *s;
@@ -19,6 +24,12 @@ struct schedule {
 	int64_t due; /* 0: none */
 	uint32_t minute;
 	pid_t pid;
+	/* What the backup at work says, for the event of its end. */
+	int out;
+	struct ev *ev;
+	struct buf said;
+	int64_t failed; /* the last one did, ms since 1970; 0: it did not */
+	char reason[ERR_TEXT_MAX];
 };
 
 int64_t
@@ -44,7 +55,7 @@ schedule_next(int64_t now, uint32_t minute_of_day)
 }
 
 static void __attribute__((noreturn))
-become_backup(const struct super *s, const struct conf_backup *b)
+become_backup(const struct super *s, const struct conf_backup *b, int out)
 {
 	char keep[16];
 	sigset_t none;
@@ -55,18 +66,92 @@ become_backup(const struct super *s, const struct conf_backup *b)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
-	/* What it says goes to the log, like everybody's. */
-	(void)dup2(s->log_pipe[1] >= 0 ? s->log_pipe[1] : 2, 1);
-	(void)dup2(1, 2);
+	(void)dup2(out, 1);
+	(void)dup2(out, 2);
 	closefrom(3);
 	(void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
 	_exit(127);
+}
+
+/* More than is kept is read all the same: it must not wait for us. */
+static ssize_t
+hear(struct schedule *sc)
+{
+	char b[1024];
+	ssize_t n = read(sc->out, b, sizeof b);
+
+	if (n > 0 && sc->said.n + (size_t)n <= SAID_MAX)
+		buf_add(&sc->said, b, (size_t)n);
+	return n;
+}
+
+static void
+hang_up(struct schedule *sc)
+{
+	ev_del(&sc->ev);
+	io_close(&sc->out);
+}
+
+static void
+on_words(struct ev *e, uint32_t events, void *arg)
+{
+	struct schedule *sc = arg;
+	ssize_t n = hear(sc);
+
+	(void)e;
+	(void)events;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		hang_up(sc);
+}
+
+/* The last line is what it came to; what stands before it is detail. */
+static struct sv
+last_line(const struct buf *said)
+{
+	struct sv rest = sv_trim(buf_sv(said));
+
+	return sv_trim(sv_skip(
+	    rest, sv_rchr(rest, '\n') == rest.n ? 0 : sv_rchr(rest, '\n') + 1));
+}
+
+static void
+note_failure(struct schedule *sc, int status, struct sv reason)
+{
+	const char *folder = sc->s->conf->backup.folder;
+	char q[LOG_Q_MAX];
+
+	if (sv_starts(reason, SV("hearthmail backup: ")))
+		reason = sv_skip(reason, SV("hearthmail backup: ").n);
+	if (reason.n == 0)
+		reason = SV("it ended without a word");
+	sc->failed = clk_now();
+	(void)snprintf(sc->reason, sizeof sc->reason, "%.*s", SV_ARG(reason));
+	if (WIFSIGNALED(status))
+		mlog(LOG_ERROR, "backup.fail",
+		    "folder=%s signal=%d text=%s what=\"there is no new "
+		    "backup\"",
+		    folder != NULL ? folder : "", WTERMSIG(status),
+		    log_q(q, reason));
+	else
+		mlog(LOG_ERROR, "backup.fail",
+		    "folder=%s exit=%d text=%s what=\"there is no new "
+		    "backup\"",
+		    folder != NULL ? folder : "", WEXITSTATUS(status),
+		    log_q(q, reason));
+}
+
+/* Not even begun. */
+static void
+note_errno(struct schedule *sc, int e)
+{
+	note_failure(sc, 1 << 8, sv_str(strerror(e)));
 }
 
 static void
 start(struct schedule *sc)
 {
 	const struct conf_backup *b = &sc->s->conf->backup;
+	int fd[2];
 	pid_t pid;
 
 	if (sc->pid > 0) {
@@ -74,13 +159,24 @@ start(struct schedule *sc)
 		    "text=\"the last one is still at work\"");
 		return;
 	}
-	pid = fork();
-	if (pid == 0)
-		become_backup(sc->s, b);
-	if (pid < 0) {
-		mlog(LOG_ERROR, "backup.fail", "errno=%d", errno);
+	if (pipe2(fd, O_CLOEXEC) != 0) {
+		note_errno(sc, errno);
 		return;
 	}
+	pid = fork();
+	if (pid == 0)
+		become_backup(sc->s, b, fd[1]);
+	io_close(&fd[1]);
+	if (pid < 0) {
+		io_close(&fd[0]);
+		note_errno(sc, errno);
+		return;
+	}
+	hang_up(sc); /* a child of the one before may still hold its end */
+	(void)fcntl(fd[0], F_SETFL, O_NONBLOCK);
+	buf_reset(&sc->said);
+	sc->out = fd[0];
+	sc->ev = ev_add(sc->s->loop, sc->out, EPOLLIN, on_words, sc);
 	sc->pid = pid;
 	mlog(LOG_INFO, "backup.start", "folder=%s", b->folder);
 }
@@ -110,6 +206,8 @@ schedule_new(struct super *s)
 	struct schedule *sc = xcalloc(1, sizeof *sc);
 
 	sc->s = s;
+	sc->out = -1;
+	buf_init(&sc->said, SAID_MAX);
 	sc->timer = ev_timer_add(s->loop, 0, on_time, sc);
 	return sc;
 }
@@ -123,22 +221,37 @@ schedule_free(struct schedule **sp)
 		return;
 	*sp = NULL;
 	ev_timer_del(&sc->timer);
+	hang_up(sc);
+	buf_fini(&sc->said);
 	free(sc);
 }
 
 bool
 schedule_reap(struct schedule *sc, pid_t pid, int status)
 {
+	const char *folder;
+	char q[LOG_Q_MAX];
+
 	if (sc == NULL || pid != sc->pid)
 		return false;
 	sc->pid = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		mlog(LOG_INFO, "backup.done", "folder=%s",
-		    sc->s->conf->backup.folder != NULL
-			? sc->s->conf->backup.folder
-			: "");
-	else
-		mlog(LOG_ERROR, "backup.fail",
-		    "status=%d text=\"there is no new backup\"", status);
+	while (sc->out >= 0 && hear(sc) > 0)
+		;
+	hang_up(sc);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		note_failure(sc, status, last_line(&sc->said));
+		return true;
+	}
+	sc->failed = 0;
+	folder = sc->s->conf->backup.folder;
+	mlog(LOG_INFO, "backup.done", "folder=%s text=%s",
+	    folder != NULL ? folder : "", log_q(q, last_line(&sc->said)));
 	return true;
+}
+
+int64_t
+schedule_failed(const struct schedule *sc, const char **reason)
+{
+	*reason = sc != NULL ? sc->reason : "";
+	return sc != NULL ? sc->failed : 0;
 }

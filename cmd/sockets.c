@@ -94,9 +94,9 @@ hint(int e)
 {
 	switch (e) {
 	case EADDRINUSE:
-		return "; another program has this port (ss -ltnp shows "
-		       "which), or this server has it on another address: "
-		       "then restart it";
+		return "; another program has this port (ss -ltnp says "
+		       "which), or this server on another address: then "
+		       "restart it";
 	case EACCES:
 		return "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
 	case EADDRNOTAVAIL:
@@ -106,18 +106,33 @@ hint(int e)
 	}
 }
 
-static int
-open_one(enum conf_service service, const char *host, uint16_t port,
-    int *fd_out, struct err *err)
+int
+sockets_check(const struct conf_listen *l, struct err *err)
 {
+	struct address a;
+	int fd, r = RC_OK;
+
+	if (l->host == NULL || !to_address(l->host, 0, &a))
+		return RC_OK; /* the parser has seen to that */
+	fd = socket(a.a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&a.a, a.n) != 0)
+		r = err_set(err, RC_IO, "cannot listen on %s:%u: %s%s", l->host,
+		    l->port, strerror(errno), hint(errno));
+	io_close(&fd);
+	return r;
+}
+
+static int
+open_one(const struct conf *conf, enum conf_service service,
+    const struct conf_listen *l, int *fd_out, struct err *err)
+{
+	const char *host = l->host != NULL ? l->host : "";
+	uint16_t port = l->port;
+	char place[CONF_PLACE_MAX];
 	struct address a;
 	int fd;
 
-	if (!to_address(host, port, &a))
-		return err_set(err, RC_SYNTAX,
-		    "listen.%s: \"%s\" is no "
-		    "numeric address",
-		    conf_service_name(service), host);
+	must(to_address(host, port, &a));
 	fd = listen_patiently(&a);
 	if (fd < 0 && host[0] == '\0' && errno == EAFNOSUPPORT) {
 		(void)to_address("0.0.0.0", port, &a); /* no IPv6 here */
@@ -125,8 +140,9 @@ open_one(enum conf_service service, const char *host, uint16_t port,
 	}
 	if (fd < 0)
 		return err_set(err, RC_IO,
-		    "listen.%s: cannot listen on "
+		    "%slisten.%s: cannot listen on "
 		    "%s:%u: %s%s",
+		    conf_place_print(conf, l->at, place),
 		    conf_service_name(service), host[0] != '\0' ? host : "*",
 		    port, strerror(errno), hint(errno));
 	*fd_out = fd;
@@ -211,7 +227,7 @@ sockets_open(struct super_sockets *set, const struct conf *conf, bool *changed,
 				s->wanted = true;
 				continue;
 			}
-			r = open_one(sv, host, l->port, &fd, err);
+			r = open_one(conf, sv, l, &fd, err);
 			if (r != RC_OK) {
 				(void)drop(set, true, old);
 				return r;

@@ -4,7 +4,10 @@
  *
  * What the command gets is one sealed file of records: 4 bytes length, then a
  * message's fields: str role, str account, u32 pid, u64 ms since its start,
- * u32 restarts, u8 has answered, then the answer as child.c writes it.
+ * u32 restarts, u8 has answered, then the answer as child.c writes it.  The
+ * message that brings it has u32 rc, u64 ms since the start, u64 when the last
+ * daily backup failed, str why, and the supervisor's own errors and warnings:
+ * u32 how many, each u8 level, u64 when, str text.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +18,7 @@
 #include "base/be.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "cmd/schedule.h"
 #include "cmd/super.h"
 #include "ipc/proto.h"
 
@@ -69,6 +73,37 @@ records_file(const struct super *s)
 	return fd;
 }
 
+struct own_events {
+	struct msg m;
+	uint32_t n;
+};
+
+static void
+put_event(void *arg, enum log_level level, int64_t when, const char *text)
+{
+	struct own_events *o = arg;
+
+	msg_put_u8(&o->m, (uint8_t)level);
+	msg_put_u64(&o->m, (uint64_t)when);
+	msg_put_str(&o->m, text);
+	o->n++;
+}
+
+static void
+put_own(const struct super *s, struct msg *m)
+{
+	struct own_events o = {.n = 0};
+	const char *reason;
+
+	msg_put_u64(m, (uint64_t)schedule_failed(s->schedule, &reason));
+	msg_put_str(m, reason);
+	msg_init(&o.m, 0);
+	log_recent(put_event, &o);
+	msg_put_u32(m, o.n);
+	buf_addsv(&m->b, buf_sv(&o.m.b));
+	msg_fini(&o.m);
+}
+
 /* All have answered, or have had their time. */
 static void
 finish(struct super_status *w)
@@ -84,6 +119,7 @@ finish(struct super_status *w)
 	msg_init(&m, MSG_REPLY);
 	msg_put_u32(&m, fd >= 0 ? (uint32_t)RC_OK : (uint32_t)RC_TEMP);
 	msg_put_u64(&m, (uint64_t)(clk_mono() - w->s->start_time));
+	put_own(w->s, &m);
 	if (fd >= 0)
 		msg_put_fd(&m, fd);
 	if (line_send_fd(w->fd, &m) != RC_OK)

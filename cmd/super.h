@@ -31,6 +31,8 @@ struct super_sockets {
  */
 int sockets_open(struct super_sockets *set, const struct conf *conf,
     bool *changed, struct err *err) RC_USE_RESULT;
+/* Has this machine that address?  Nothing stays open. */
+int sockets_check(const struct conf_listen *l, struct err *err) RC_USE_RESULT;
 void sockets_close(struct super_sockets *set);
 
 /* ---- folders.c: what has to be on the disk before anybody starts ---- */
@@ -51,6 +53,8 @@ int folders_make(const struct conf *conf,
  * 1 MiB, the key to be wiped) may be NULL: only check. */
 int certificate_load(const struct conf *conf, struct buf *cert, struct buf *key,
     struct err *err) RC_USE_RESULT;
+/* Where the file names them; nowhere for the self-signed one. */
+struct conf_place certificate_place(const struct conf *conf);
 /* Changes whenever one of the two files does. */
 uint64_t certificate_stamp(const struct conf *conf);
 /* Paths of the certificate and key in force, appended. */
@@ -65,6 +69,9 @@ int name_service_load(const struct conf *conf, struct dns_server_opts *o,
     struct err *err) RC_USE_RESULT;
 /* Reads the files of the key `dns` as the dns process will: are they fine? */
 int name_service_check(const struct conf *conf, struct err *err) RC_USE_RESULT;
+/* Where the file names what *err speaks of. */
+struct conf_place name_service_place(
+    const struct conf *conf, const struct err *err);
 
 /* ---- procs.c: the processes ---- */
 
@@ -80,7 +87,8 @@ struct proc {
 	uint32_t generation;
 	int64_t started;
 	unsigned deaths;   /* in a row */
-	unsigned restarts; /* since the house was started */
+	bool died;	   /* not by its own wish */
+	unsigned restarts; /* for that, since the house was started */
 	struct buf status; /* its last answer to CTL_STATUS */
 	struct ev_timer *restart;
 	struct proc *next;

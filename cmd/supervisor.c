@@ -41,11 +41,33 @@ seal(const char *name, struct sv text)
 	return fd;
 }
 
+/* Before the house runs somebody sits before it; then the log is events. */
+static void
+tell_errors(const struct super *s, const struct conf_errors *errors)
+{
+	char q[LOG_Q_MAX];
+	struct buf out;
+	size_t i;
+
+	if (s->conf == NULL) {
+		buf_init(&out, 65536);
+		conf_errors_print(errors, s->o->config, &out);
+		(void)!io_write_all(2, out.p, out.n);
+		buf_fini(&out);
+		return;
+	}
+	for (i = 0; i < errors->n && i < CONF_ERRORS_MAX; i++)
+		mlog(LOG_ERROR, "reload.error",
+		    "file=%s line=%u column=%u text=%s", s->o->config,
+		    errors->e[i].line, errors->e[i].column,
+		    log_q(q, sv_str(errors->e[i].text)));
+}
+
 static int
 load(struct super *s, struct conf **conf_out, int *fd_out, struct err *err)
 {
 	struct conf_errors errors;
-	struct buf text, out;
+	struct buf text;
 	int r;
 
 	buf_init(&text, CONF_FILE_MAX);
@@ -53,13 +75,9 @@ load(struct super *s, struct conf **conf_out, int *fd_out, struct err *err)
 	if (r == RC_OK) {
 		*fd_out = seal("configuration", buf_sv(&text));
 	} else {
-		buf_init(&out, 65536);
-		conf_errors_print(&errors, s->o->config, &out);
-		if (write(2, out.p, out.n) < 0)
-			r = RC_SYNTAX;
-		buf_fini(&out);
-		(void)err_set(err, RC_SYNTAX, "%s:%u: %s", s->o->config,
-		    errors.e[0].line, errors.e[0].text);
+		tell_errors(s, &errors);
+		(void)err_set(err, RC_SYNTAX, "%s:%u:%u: %s", s->o->config,
+		    errors.e[0].line, errors.e[0].column, errors.e[0].text);
 	}
 	buf_fini(&text);
 	return r;
@@ -89,6 +107,33 @@ take_certificate(struct super *s, const struct conf *conf, struct err *err)
 	return r;
 }
 
+/* Puts the place before what was wrong with it. */
+static int
+at_place(const struct conf *conf, struct conf_place at, int r, struct err *err)
+{
+	struct err plain = *err;
+	char place[CONF_PLACE_MAX];
+
+	if (r != RC_OK && at.line > 0)
+		(void)err_set(err, r, "%s%s", conf_place_print(conf, at, place),
+		    plain.text);
+	return r;
+}
+
+/* Name service and certificate as this configuration wants them. */
+static int
+check_files(const struct conf *conf, struct err *err)
+{
+	int r = at_place(conf, certificate_place(conf),
+	    certificate_load(conf, NULL, NULL, err), err);
+
+	if (r == RC_OK) {
+		r = name_service_check(conf, err);
+		r = at_place(conf, name_service_place(conf, err), r, err);
+	}
+	return r;
+}
+
 /* ---- reload ---- */
 
 /* Old and new differ in what a listener cannot swap while it runs. */
@@ -110,9 +155,11 @@ reload(struct super *s, struct err *err)
 	if (r != RC_OK)
 		return r;
 	if (strcmp(fresh->data, old->data) != 0)
-		r = err_set(err, RC_PERM,
-		    "data: the folder cannot be changed "
-		    "while the server runs; restart it");
+		r = at_place(fresh, fresh->data_at,
+		    err_set(err, RC_PERM,
+			"data: the folder cannot be changed while the server "
+			"runs; restart it"),
+		    err);
 	if (r == RC_OK && fresh->sandbox != old->sandbox)
 		r = err_set(err, RC_PERM,
 		    "sandbox: walls are raised at the "
@@ -120,9 +167,7 @@ reload(struct super *s, struct err *err)
 	if (r == RC_OK)
 		r = folders_make(fresh, s->user, err);
 	if (r == RC_OK)
-		r = certificate_load(fresh, NULL, NULL, err);
-	if (r == RC_OK)
-		r = name_service_check(fresh, err);
+		r = check_files(fresh, err);
 	if (r == RC_OK)
 		r = sockets_open(sockets, fresh, &changed, err);
 	other = certificate_stamp(fresh) != s->cert_stamp;
@@ -573,15 +618,16 @@ prepare(struct super *s, int *lock, struct err *err)
 	mlog(LOG_INFO, "start", "version=\"%s\" config=%s users=\"%s\"%s",
 	    HM_VERSION, s->o->config, how,
 	    s->conf->sandbox ? "" : " sandbox=OFF");
-	r = folders_make(s->conf, s->user, err);
+	r = at_place(s->conf, s->conf->data_at,
+	    folders_make(s->conf, s->user, err), err);
 	if (r == RC_OK) {
 		*lock = take_lock(s->conf, err);
 		r = *lock >= 0 ? RC_OK : RC_TEMP;
 	}
 	if (r == RC_OK)
-		r = take_certificate(s, s->conf, err);
+		r = check_files(s->conf, err);
 	if (r == RC_OK)
-		r = name_service_check(s->conf, err);
+		r = take_certificate(s, s->conf, err);
 	if (r == RC_OK)
 		r = sockets_open(&s->sockets, s->conf, &changed, err);
 	return r;

@@ -150,7 +150,8 @@ reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 	    "sid=%llx peer=%s from=%s rcpt=%s rc=%s",
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(q, buf_sv(&s->t.sender)), log_q(q2, address), rc_name(rc));
-	tally_add(TALLY_REFUSED, 1);
+	if (rc == RC_NOTFOUND || rc == RC_DENIED)
+		tally_add(TALLY_REFUSED, 1);
 	if (rc == RC_NOSPACE)
 		smtp_reply(s, 452, "4.2.2",
 		    "the mailbox of <%.200s> is full; try again later",

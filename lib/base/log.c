@@ -46,7 +46,7 @@ static bool
 is_everyday(const char *event)
 {
 	static const char *const events[] = {"queue.attempt", "queue.bounce",
-	    "smtp.defer", "auth.fail", "dns.bogus"};
+	    "smtp.defer", "auth.fail", "dns.bogus", "tls.self-signed"};
 	size_t i;
 
 	for (i = 0; i < sizeof events / sizeof events[0]; i++)

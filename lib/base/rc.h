@@ -32,7 +32,7 @@ enum rc {
 
 #define RC_USE_RESULT __attribute__((warn_unused_result))
 
-#define ERR_TEXT_MAX 160
+#define ERR_TEXT_MAX 400
 
 struct err {
 	int code; /* an enum rc */

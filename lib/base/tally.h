@@ -12,7 +12,7 @@ enum tally {
 	TALLY_SUBMITTED, /* taken from our people */
 	TALLY_SENT,	 /* taken by other houses */
 	TALLY_RETURNED,	 /* given up or refused: its sender was told */
-	TALLY_REFUSED,	 /* recipients and messages that we did not take */
+	TALLY_REFUSED,	 /* recipients that nobody here has */
 	TALLIES
 };
 

@@ -8,7 +8,7 @@
 static void
 set_folder(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_path(p, n, &p->c->backup.folder);
+	conf_set_path(p, n, &p->c->backup.folder, &p->c->backup.folder_at);
 }
 
 static void

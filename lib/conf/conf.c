@@ -1,5 +1,6 @@
 #include "conf/conf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,17 @@ conf_free(struct conf **cp)
 	free(c->hostname);
 	free(c->file);
 	free(c);
+}
+
+const char *
+conf_place_print(
+    const struct conf *c, struct conf_place at, char out[CONF_PLACE_MAX])
+{
+	out[0] = '\0';
+	if (at.line > 0)
+		(void)snprintf(out, CONF_PLACE_MAX, "%.160s:%u:%u: ", c->file,
+		    at.line, at.column);
+	return out;
 }
 
 void

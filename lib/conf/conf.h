@@ -33,9 +33,15 @@ enum conf_service {
 	CONF_SERVICES /* how many */
 };
 
+/* Where something stands in the file, from 1; line 0: nowhere. */
+struct conf_place {
+	unsigned line, column;
+};
+
 struct conf_listen {
 	char *host; /* numeric, NULL: all addresses */
 	uint16_t port;
+	struct conf_place at;
 };
 
 #define CONF_QUOTA_DEFAULT UINT64_MAX
@@ -79,6 +85,7 @@ struct conf_relay {
 	enum conf_tls tls;
 	char *user, *password_file; /* NULL: no login */
 	bool fallback;		    /* only where direct delivery is refused */
+	struct conf_place password_at;
 };
 
 #define CONF_FORWARD_MAX 8
@@ -88,6 +95,7 @@ struct conf_dns {
 	char **forward; /* "address@port"; none: own recursion */
 	size_t nforward;
 	char *root_hints, *trust_anchor; /* files; NULL: built in */
+	struct conf_place hints_at, anchor_at;
 	bool validate;
 };
 
@@ -98,6 +106,7 @@ struct conf_backup {
 	char *folder;	 /* NULL: none */
 	uint32_t minute; /* of the day, local time */
 	uint32_t keep;	 /* how many, 0: all */
+	struct conf_place folder_at;
 };
 
 struct conf_limits {
@@ -122,8 +131,10 @@ struct conf {
 	size_t nalias;
 	uint32_t admin; /* account number */
 	char *data;
+	struct conf_place data_at;
 	char *tls_certificate; /* NULL: the self-signed one in data/tls */
 	char *tls_key;
+	struct conf_place certificate_at, key_at;
 	struct conf_listen *listen[CONF_SERVICES];
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
@@ -145,7 +156,7 @@ struct conf {
 
 struct conf_error {
 	unsigned line, column; /* from 1; 0: the file as a whole */
-	char text[240];
+	char text[320];
 };
 
 #define CONF_ERRORS_MAX 20
@@ -164,9 +175,17 @@ int conf_load(const char *file, struct buf *text_out, struct conf **out,
  * frees. */
 struct conf *conf_ref(struct conf *c);
 void conf_free(struct conf **c);
+/* One more of them. */
+void conf_error_add(struct conf_errors *e, struct conf_place at,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* "hearthmail.yaml:3:1: text" lines. */
 void conf_errors_print(
     const struct conf_errors *e, const char *file, struct buf *out);
+
+#define CONF_PLACE_MAX 200
+/* "hearthmail.yaml:3:1: ", to stand before an error; nothing for nowhere. */
+const char *conf_place_print(
+    const struct conf *c, struct conf_place at, char out[CONF_PLACE_MAX]);
 
 /* "smtp" ...: the key under `listen`. */
 const char *conf_service_name(enum conf_service s);

@@ -40,13 +40,13 @@ set_forward(struct conf_parser *p, yaml_node_t *n)
 static void
 set_root_hints(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_path(p, n, &p->c->dns.root_hints);
+	conf_set_path(p, n, &p->c->dns.root_hints, &p->c->dns.hints_at);
 }
 
 static void
 set_trust_anchor(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_path(p, n, &p->c->dns.trust_anchor);
+	conf_set_path(p, n, &p->c->dns.trust_anchor, &p->c->dns.anchor_at);
 }
 
 static void

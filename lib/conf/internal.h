@@ -12,12 +12,26 @@
 
 #include "conf/conf.h"
 
+/* An address as it stands in the file. */
+struct conf_written {
+	uint32_t account;
+	yaml_node_t *node;
+};
+
 struct conf_parser {
 	yaml_document_t doc;
 	struct conf *c;
 	struct conf_errors *errors;
 	/* Nodes whose meaning needs the whole file: looked at in the end. */
 	yaml_node_t *aliases, *catch_all, *admin;
+	/* The same for places: of the accounts' names, of their addresses in
+	 * the order of the file, of the aliases' addresses. */
+	yaml_node_t **account;
+	struct conf_written *address;
+	yaml_node_t **alias;
+	size_t naccount, account_cap, naddress, address_cap;
+	size_t nalias, alias_cap;
+	bool has_domains, has_accounts; /* the keys are there */
 };
 
 struct conf_key {
@@ -32,17 +46,21 @@ void conf_fail_at(struct conf_errors *errors, size_t line, size_t column,
 	conf_fail_at((p)->errors, (n)->start_mark.line + 1, \
 	    (n)->start_mark.column + 1, __VA_ARGS__)
 
+struct conf_place conf_place_of(const yaml_node_t *n);
 yaml_node_t *conf_node(struct conf_parser *p, int id);
 struct sv conf_text_of(const yaml_node_t *n);
 /* A scalar without NUL bytes, or an error that says what was expected. */
 bool conf_get_text(struct conf_parser *p, yaml_node_t *n, const char *expected,
     struct sv *out);
 bool conf_get_bool(struct conf_parser *p, yaml_node_t *n, bool *out);
-/* K, M and G behind it multiply. */
+/* K, M and G behind it multiply; false: it is none, or out of range. */
+bool conf_number(struct sv s, uint64_t least, uint64_t most, uint64_t *out);
+/* As that, with an error that says what is allowed. */
 bool conf_get_number(struct conf_parser *p, yaml_node_t *n, uint64_t least,
     uint64_t most, uint64_t *out);
-/* An absolute path, in place of what *at was. */
-void conf_set_path(struct conf_parser *p, yaml_node_t *n, char **at);
+/* An absolute path, in place of what *path was; at (may be NULL): its place. */
+void conf_set_path(
+    struct conf_parser *p, yaml_node_t *n, char **path, struct conf_place *at);
 /* A domain name in ASCII: letters, digits, hyphens, dots between. */
 bool conf_is_domain(struct sv d);
 /* Calls fn for each well-formed pair of a map. */
@@ -58,6 +76,11 @@ void conf_each_item(struct conf_parser *p, yaml_node_t *list,
 /* A map whose keys are in the table, which ends with a NULL name. */
 void conf_set_map(
     struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys);
+
+/* listen.c: one item of a service's list; and no two that exclude each
+ * other. */
+void conf_add_listen(struct conf_parser *p, yaml_node_t *n, void *service);
+void conf_check_listens(struct conf_parser *p);
 
 /* backup.c: the key `backup`. */
 void conf_set_backup(struct conf_parser *p, yaml_node_t *n);

@@ -9,21 +9,48 @@
 #include "base/io.h"
 #include "conf/internal.h"
 
-void
-conf_fail_at(struct conf_errors *errors, size_t line, size_t column,
-    const char *fmt, ...)
+static void __attribute__((format(printf, 3, 0)))
+add_error(struct conf_errors *errors, struct conf_place at, const char *fmt,
+    va_list ap)
 {
 	struct conf_error *e;
-	va_list ap;
 
 	if (errors->n++ >= CONF_ERRORS_MAX)
 		return;
 	e = &errors->e[errors->n - 1];
-	e->line = (unsigned)line;
-	e->column = (unsigned)column;
-	va_start(ap, fmt);
+	e->line = at.line;
+	e->column = at.column;
 	(void)vsnprintf(e->text, sizeof e->text, fmt, ap);
+}
+
+void
+conf_error_add(
+    struct conf_errors *errors, struct conf_place at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_error(errors, at, fmt, ap);
 	va_end(ap);
+}
+
+void
+conf_fail_at(struct conf_errors *errors, size_t line, size_t column,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_error(errors, (struct conf_place){(unsigned)line, (unsigned)column},
+	    fmt, ap);
+	va_end(ap);
+}
+
+struct conf_place
+conf_place_of(const yaml_node_t *n)
+{
+	return (struct conf_place){(unsigned)n->start_mark.line + 1,
+	    (unsigned)n->start_mark.column + 1};
 }
 
 /* ---- nodes ---- */
@@ -57,8 +84,17 @@ conf_get_text(
 	return true;
 }
 
-/* The distance at which two keys are taken for a typing error. */
+/* The distance at which two keys are taken for a typing error; short ones have
+ * to have more in common. */
 #define NEAR 3
+
+static bool
+is_near(unsigned d, size_t a, size_t b)
+{
+	size_t shorter = a < b ? a : b, longer = a < b ? b : a;
+
+	return d <= NEAR && d < shorter && 2 * d <= longer + 1;
+}
 
 static void
 unknown_key(struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys)
@@ -72,7 +108,8 @@ unknown_key(struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys)
 	for (i = 0; keys[i].name != NULL; i++) {
 		unsigned d = sv_distance(sv_str(keys[i].name), conf_text_of(n));
 
-		if (d < least) {
+		if (d < least &&
+		    is_near(d, strlen(keys[i].name), conf_text_of(n).n)) {
 			least = d;
 			best = keys[i].name;
 		}
@@ -189,14 +226,10 @@ conf_get_bool(struct conf_parser *p, yaml_node_t *n, bool *out)
 }
 
 bool
-conf_get_number(struct conf_parser *p, yaml_node_t *n, uint64_t least,
-    uint64_t most, uint64_t *out)
+conf_number(struct sv s, uint64_t least, uint64_t most, uint64_t *out)
 {
 	uint64_t unit = 1, v = 0;
-	struct sv s;
 
-	if (!conf_get_text(p, n, "a number", &s))
-		return false;
 	if (s.n > 1) {
 		char u = ascii_upper(s.p[s.n - 1]);
 
@@ -207,14 +240,27 @@ conf_get_number(struct conf_parser *p, yaml_node_t *n, uint64_t least,
 		if (unit > 1)
 			s.n--;
 	}
-	if (sv_to_u64(s, most / unit, &v) != RC_OK || v * unit < least) {
+	if (sv_to_u64(s, most / unit, &v) != RC_OK || v * unit < least)
+		return false;
+	*out = v * unit;
+	return true;
+}
+
+bool
+conf_get_number(struct conf_parser *p, yaml_node_t *n, uint64_t least,
+    uint64_t most, uint64_t *out)
+{
+	struct sv s;
+
+	if (!conf_get_text(p, n, "a number", &s))
+		return false;
+	if (!conf_number(s, least, most, out)) {
 		CONF_FAIL(p, n,
 		    "expected a number from %llu to %llu (K, M and G "
 		    "behind it multiply)",
 		    (unsigned long long)least, (unsigned long long)most);
 		return false;
 	}
-	*out = v * unit;
 	return true;
 }
 
@@ -241,6 +287,18 @@ conf_is_domain(struct sv d)
 			return false;
 	}
 	return label > 0 && d.p[d.n - 1] != '-';
+}
+
+/* An address, or the like: no top-level domain is a number. */
+static bool
+ends_in_number(struct sv d)
+{
+	size_t dot = sv_rchr(d, '.'), i;
+	struct sv top = dot == d.n ? d : sv_skip(d, dot + 1);
+
+	for (i = 0; i < top.n && ascii_is_digit(top.p[i]); i++)
+		;
+	return i == top.n;
 }
 
 static bool
@@ -284,7 +342,7 @@ set_hostname(struct conf_parser *p, yaml_node_t *n)
 	if (!conf_get_text(
 		p, n, "the server's name, as in mail.example.org", &v))
 		return;
-	if (!conf_is_domain(v) || sv_chr(v, '.') == v.n) {
+	if (!conf_is_domain(v) || sv_chr(v, '.') == v.n || ends_in_number(v)) {
 		CONF_FAIL(p, n,
 		    "expected a full name with a dot, as in "
 		    "mail.example.org, not \"%.60s\"",
@@ -303,7 +361,7 @@ add_domain(struct conf_parser *p, yaml_node_t *n)
 
 	if (!conf_get_text(p, n, "a domain, as in example.org", &v))
 		return NULL;
-	if (!conf_is_domain(v)) {
+	if (!conf_is_domain(v) || ends_in_number(v)) {
 		CONF_FAIL(p, n,
 		    "\"%.60s\" is no domain name (international names "
 		    "are written in their xn-- form)",
@@ -342,6 +400,7 @@ add_domain_pair(
 static void
 set_domains(struct conf_parser *p, yaml_node_t *n)
 {
+	p->has_domains = true;
 	if (n->type == YAML_MAPPING_NODE)
 		conf_each_pair(p, n, "domains", add_domain_pair, NULL);
 	else
@@ -364,6 +423,10 @@ add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
 		a->address = xreallocarray(
 		    a->address, a->naddress + 1, sizeof *a->address);
 		a->address[a->naddress++] = buf_take(&b);
+		p->address = xgrow(p->address, &p->address_cap, p->naddress + 1,
+		    sizeof *p->address);
+		p->address[p->naddress++] =
+		    (struct conf_written){(uint32_t)(a - p->c->account), n};
 	}
 	buf_fini(&b);
 }
@@ -426,6 +489,9 @@ add_account(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	c->account =
 	    xreallocarray(c->account, c->naccount + 1, sizeof *c->account);
 	a = &c->account[c->naccount++];
+	p->account = xgrow(
+	    p->account, &p->account_cap, p->naccount + 1, sizeof *p->account);
+	p->account[p->naccount++] = k;
 	*a = (struct conf_account){
 	    .name = sv_dup(conf_text_of(k)), .quota = CONF_QUOTA_DEFAULT};
 	if (v->type == YAML_SCALAR_NODE && conf_text_of(v).n == 0)
@@ -437,6 +503,7 @@ add_account(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 static void
 set_accounts(struct conf_parser *p, yaml_node_t *n)
 {
+	p->has_accounts = true;
 	conf_each_pair(p, n, "a map of accounts", add_account, NULL);
 }
 
@@ -459,7 +526,8 @@ set_admin(struct conf_parser *p, yaml_node_t *n)
 }
 
 void
-conf_set_path(struct conf_parser *p, yaml_node_t *n, char **at)
+conf_set_path(
+    struct conf_parser *p, yaml_node_t *n, char **path, struct conf_place *at)
 {
 	struct sv v;
 
@@ -469,66 +537,33 @@ conf_set_path(struct conf_parser *p, yaml_node_t *n, char **at)
 		CONF_FAIL(
 		    p, n, "expected an absolute path, not \"%.60s\"", v.p);
 	else
-		replace(at, v);
+		replace(path, v);
+	if (at != NULL)
+		*at = conf_place_of(n);
 }
 
 static void
 set_data(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_path(p, n, &p->c->data);
+	conf_set_path(p, n, &p->c->data, &p->c->data_at);
 }
 
 static void
 set_certificate(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_path(p, n, &p->c->tls_certificate);
+	conf_set_path(p, n, &p->c->tls_certificate, &p->c->certificate_at);
 }
 
 static void
 set_tls_key(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_path(p, n, &p->c->tls_key);
+	conf_set_path(p, n, &p->c->tls_key, &p->c->key_at);
 }
 
 static void
 set_sandbox(struct conf_parser *p, yaml_node_t *n)
 {
 	(void)conf_get_bool(p, n, &p->c->sandbox);
-}
-
-/* "25", "192.0.2.1:25", "[2001:db8::1]:25" */
-static void
-add_listen(struct conf_parser *p, yaml_node_t *n, void *arg)
-{
-	enum conf_service s = *(enum conf_service *)arg;
-	struct conf *c = p->c;
-	struct sv v, host = {NULL, 0};
-	uint64_t port;
-	size_t colon;
-
-	if (!conf_get_text(p, n, "a port or address:port", &v))
-		return;
-	colon = sv_rchr(v, ':');
-	if (colon < v.n) {
-		host = sv_first(v, colon);
-		v = sv_skip(v, colon + 1);
-		if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-			host = sv_first(sv_skip(host, 1), host.n - 2);
-		else if (sv_chr(host, ':') < host.n)
-			host.n = 0;
-	}
-	if (sv_to_u64(v, 65535, &port) != RC_OK ||
-	    (colon < conf_text_of(n).n && host.n == 0)) {
-		CONF_FAIL(p, n,
-		    "expected a port, address:port or [v6]:port, not "
-		    "\"%.60s\"",
-		    conf_text_of(n).p);
-		return;
-	}
-	c->listen[s] = xreallocarray(
-	    c->listen[s], c->nlisten[s] + 1, sizeof *c->listen[s]);
-	c->listen[s][c->nlisten[s]++] = (struct conf_listen){
-	    host.p != NULL ? sv_dup(host) : NULL, (uint16_t)port};
 }
 
 static void
@@ -539,7 +574,7 @@ set_listen(struct conf_parser *p, yaml_node_t *n, enum conf_service s)
 	for (i = 0; i < p->c->nlisten[s]; i++)
 		free(p->c->listen[s][i].host);
 	p->c->nlisten[s] = 0;
-	conf_each_item(p, n, "ports", add_listen, &s);
+	conf_each_item(p, n, "ports", conf_add_listen, &s);
 }
 
 #define LISTEN(fn, service)                                   \
@@ -661,6 +696,7 @@ static void
 set_listens(struct conf_parser *p, yaml_node_t *n)
 {
 	conf_set_map(p, n, listen_keys);
+	conf_check_listens(p);
 }
 
 static void
@@ -751,6 +787,15 @@ add_target(struct conf_parser *p, yaml_node_t *n, void *arg)
 	a->target[a->ntarget++] = sv_dup(v);
 }
 
+/* An address of one of the domains. */
+static bool
+is_ours(const struct conf *c, const char *address)
+{
+	struct sv a = sv_str(address);
+
+	return conf_domain_is_local(c, sv_skip(a, sv_rchr(a, '@') + 1));
+}
+
 static void
 add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
@@ -765,6 +810,14 @@ add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 		buf_fini(&b);
 		return;
 	}
+	if (!is_ours(c, b.p) && c->ndomain > 0)
+		CONF_FAIL(p, k,
+		    "the alias %.80s is in none of the domains: no mail for "
+		    "it comes here",
+		    b.p);
+	p->alias =
+	    xgrow(p->alias, &p->alias_cap, p->nalias + 1, sizeof *p->alias);
+	p->alias[p->nalias++] = k;
 	c->alias = xreallocarray(c->alias, c->nalias + 1, sizeof *c->alias);
 	a = &c->alias[c->nalias++];
 	*a = (struct conf_alias){.address = buf_take(&b)};
@@ -832,7 +885,7 @@ resolve_aliases(struct conf_parser *p)
 		for (j = 0; j < c->alias[i].ntarget; j++)
 			if (!expand_target(
 				c, &c->alias[i], c->alias[i].target[j], 0))
-				CONF_FAIL(p, p->aliases,
+				CONF_FAIL(p, p->alias[i],
 				    "the alias %.60s leads to "
 				    "\"%.60s\", which is no account, no "
 				    "address of one and no other alias",
@@ -869,8 +922,50 @@ give_default_addresses(struct conf *c)
 	}
 }
 
+/* Where an account's address stands: it, or the account that has it by
+ * default. */
+static yaml_node_t *
+node_of(const struct conf_parser *p, uint32_t account, const char *address)
+{
+	const struct conf_account *a = &p->c->account[account];
+	size_t i, j;
+
+	for (i = 0; i < p->naddress && p->address[i].account != account; i++)
+		;
+	for (j = 0; j < a->naddress && i + j < p->naddress; j++)
+		if (a->address[j] == address &&
+		    p->address[i + j].account == account)
+			return p->address[i + j].node;
+	return p->account[account];
+}
+
 static void
-index_addresses(struct conf_parser *p, yaml_node_t *root)
+fail_twice(struct conf_parser *p, const struct conf_address *x,
+    const struct conf_address *y)
+{
+	yaml_node_t *n = node_of(p, x->account, x->address);
+	yaml_node_t *m = node_of(p, y->account, y->address);
+
+	/* Sorting has no memory: the one that stands further down. */
+	if (m->start_mark.index < n->start_mark.index) {
+		const struct conf_address *z = x;
+
+		x = y;
+		y = z;
+		m = n;
+	}
+	if (x->account == y->account)
+		CONF_FAIL(p, m, "%.80s stands here twice", y->address);
+	else
+		CONF_FAIL(p, m,
+		    "%.80s belongs to two accounts, %s and %s; use an alias "
+		    "for that",
+		    y->address, p->c->account[x->account].name,
+		    p->c->account[y->account].name);
+}
+
+static void
+index_addresses(struct conf_parser *p)
 {
 	struct conf *c = p->c;
 	size_t i, j, cap = 0;
@@ -879,10 +974,8 @@ index_addresses(struct conf_parser *p, yaml_node_t *root)
 		for (j = 0; j < c->account[i].naddress; j++) {
 			const char *a = c->account[i].address[j];
 
-			if (!conf_domain_is_local(
-				c, sv_skip(
-				       sv_str(a), sv_rchr(sv_str(a), '@') + 1)))
-				CONF_FAIL(p, root,
+			if (!is_ours(c, a) && c->ndomain > 0)
+				CONF_FAIL(p, node_of(p, (uint32_t)i, a),
 				    "%.80s of the account %s is in "
 				    "none of the domains",
 				    a, c->account[i].name);
@@ -897,12 +990,7 @@ index_addresses(struct conf_parser *p, yaml_node_t *root)
 	for (i = 1; i < c->nby_address; i++)
 		if (strcmp(c->by_address[i - 1].address,
 			c->by_address[i].address) == 0)
-			CONF_FAIL(p, root,
-			    "%.80s belongs to two accounts, %s and "
-			    "%s; use an alias for that",
-			    c->by_address[i].address,
-			    c->account[c->by_address[i - 1].account].name,
-			    c->account[c->by_address[i].account].name);
+			fail_twice(p, &c->by_address[i - 1], &c->by_address[i]);
 }
 
 static void
@@ -915,12 +1003,13 @@ check_whole(struct conf_parser *p, yaml_node_t *root)
 		CONF_FAIL(p, root,
 		    "hostname is missing: the name under which the "
 		    "Internet finds this server");
-	if (c->ndomain == 0)
+	/* What is there but wrong has its error already. */
+	if (c->ndomain == 0 && (!p->has_domains || p->errors->n == 0))
 		CONF_FAIL(p, root, "domains is missing: whose mail is this?");
-	if (c->naccount == 0)
+	if (c->naccount == 0 && (!p->has_accounts || p->errors->n == 0))
 		CONF_FAIL(p, root, "accounts is missing: who gets the mail?");
 	give_default_addresses(c);
-	index_addresses(p, root);
+	index_addresses(p);
 	resolve_aliases(p);
 	resolve_catch_all(p);
 	a = p->admin != NULL ? get_account(p, p->admin) : 0;
@@ -984,6 +1073,20 @@ scan_tokens(struct sv yaml, struct conf_errors *errors)
 	return ok;
 }
 
+/* Is a tab where only blanks may be: before the text of that line? */
+static bool
+is_tabbed(struct sv yaml, size_t line)
+{
+	struct sv l = {NULL, 0};
+	size_t i;
+
+	for (i = 0; i <= line; i++)
+		l = sv_split(&yaml, '\n');
+	for (i = 0; i < l.n && l.p[i] == ' '; i++)
+		;
+	return i < l.n && l.p[i] == '\t';
+}
+
 static bool
 load_document(struct conf_parser *p, struct sv yaml)
 {
@@ -993,7 +1096,12 @@ load_document(struct conf_parser *p, struct sv yaml)
 	must(yaml_parser_initialize(&y) == 1);
 	yaml_parser_set_input_string(&y, (const unsigned char *)yaml.p, yaml.n);
 	ok = yaml_parser_load(&y, &p->doc) == 1;
-	if (!ok)
+	if (!ok && is_tabbed(yaml, y.problem_mark.line))
+		conf_fail_at(p->errors, y.problem_mark.line + 1,
+		    y.problem_mark.column + 1,
+		    "YAML: a tab; lines are indented with blanks, never with "
+		    "tabs");
+	else if (!ok)
 		conf_fail_at(p->errors, y.problem_mark.line + 1,
 		    y.problem_mark.column + 1, "YAML: %s%s%s",
 		    y.problem != NULL ? y.problem : "unreadable",
@@ -1025,6 +1133,9 @@ conf_parse(struct sv yaml, const char *file, struct conf **out,
 		check_whole(&p, root);
 	}
 	yaml_document_delete(&p.doc);
+	free(p.account);
+	free(p.address);
+	free(p.alias);
 	if (errors->n > 0) {
 		conf_free(&p.c);
 		return RC_SYNTAX;

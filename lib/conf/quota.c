@@ -15,8 +15,11 @@ conf_set_quota_of(struct conf_parser *p, yaml_node_t *n, uint64_t *at)
 		return;
 	if (sv_eq(s, SV("none")))
 		*at = 0;
-	else
-		(void)conf_get_number(p, n, 1024, QUOTA_MAX, at);
+	else if (!conf_number(s, 1024, QUOTA_MAX, at))
+		CONF_FAIL(p, n,
+		    "expected %s, not \"%.60s\"; K, M and G behind the number "
+		    "multiply, 1K is the least",
+		    expected, s.p);
 }
 
 void

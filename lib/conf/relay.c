@@ -83,7 +83,7 @@ relay_pair(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	} else if (sv_eq(name, SV("user")))
 		set_text(p, v, "a user name", &r->user);
 	else if (sv_eq(name, SV("password_file")))
-		conf_set_path(p, v, &r->password_file);
+		conf_set_path(p, v, &r->password_file, &r->password_at);
 	else if (sv_eq(name, SV("tls")))
 		set_tls(p, v, r);
 	else if (sv_eq(name, SV("fallback")))

@@ -350,6 +350,17 @@ dns_server_status(const struct dns_server *s, struct buf *out)
 		return;
 	}
 	g = &s->ladder.rung[s->ladder.now];
+	if (s->ladder.down) {
+		buf_addf(out,
+		    DNS_STATUS_DOWN "%s%s; mail to other domains "
+				    "waits\n",
+		    s->ladder.bad_since != 0
+			? "answers come, but they cannot be validated, by way "
+			  "of "
+			: "no answers by way of ",
+		    path_text(s->ladder.rung[0].path));
+		return;
+	}
 	buf_addf(out, "%s%s\n", path_text(g->path),
 	    g->validate ? ", validating"
 			: ", WITHOUT VALIDATION: answers can be forged");

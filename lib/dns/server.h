@@ -46,7 +46,9 @@ int dns_server_new(struct ev_loop *loop, struct dns_server_opts *o,
 /* Within the walls: begins to probe and to answer. */
 void dns_server_start(struct dns_server *s);
 void dns_server_free(struct dns_server **s);
-/* The way that is in use, a line for people. */
+/* The way that is in use, a line for people; while nothing works it begins with
+ * DNS_STATUS_DOWN. */
+#define DNS_STATUS_DOWN "DOWN: "
 void dns_server_status(const struct dns_server *s, struct buf *out);
 
 /* A line whose other end may ask; takes fd. */

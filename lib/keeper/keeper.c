@@ -8,6 +8,7 @@
 #include "base/be.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/size.h"
 #include "base/tally.h"
 #include "ipc/proto.h"
 
@@ -325,13 +326,14 @@ on_usage(struct account *a, struct msg *m)
 void
 keeper_status(const struct keeper *k, struct buf *text)
 {
+	char used[SIZE_TEXT], all[SIZE_TEXT];
 	const struct account *a;
 
 	for (a = k->accounts; a != NULL; a = a->next)
 		if (a->quota != 0)
-			buf_addf(text, "%s: %.1f of %.1f MB (%llu %%)%s\n",
-			    a->name, (double)a->bytes / 1e6,
-			    (double)a->quota / 1e6,
+			buf_addf(text, "%s: %s of %s (%llu %%)%s\n", a->name,
+			    size_print(a->bytes, used),
+			    size_print(a->quota, all),
 			    (unsigned long long)(a->bytes * 100 / a->quota),
 			    is_full(a) ? ": FULL, gets no mail" : "");
 }

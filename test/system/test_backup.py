@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -344,14 +345,54 @@ def broken(h, folder):
     verdict(backup(h, copy, "--verify").returncode == 1, "without-manifest-it-is-none")
 
 
-def scheduled():
-    """The key `backup`, at a clock ten seconds before its time."""
-    folder = tempfile.mkdtemp(prefix="hearthmail-backup.")
+def before_five():
+    """A clock five seconds before five, local time."""
     now = time.time()
     t = time.localtime(now)
     wanted = time.mktime((t.tm_year, t.tm_mon, t.tm_mday + 1, 4, 59, 55, 0, 0, -1))
-    h = House(extra=f'backup: {{ folder: {folder}, at: "05:00", keep: 3 }}\n',
-              env={"HEARTHMAIL_TEST_CLOCK": str(int((wanted - now) * 1000))})
+    return {"HEARTHMAIL_TEST_CLOCK": str(int((wanted - now) * 1000))}
+
+
+def scheduled_fails():
+    """It is seen in the status, and its reason is in one event."""
+    d = tempfile.mkdtemp(prefix="hearthmail-backup.")
+    open(d + "/file", "w").close()
+    h = House(extra=f'backup: {{ folder: {d}/file/y, at: "05:00" }}\nlog: {{ format: json }}\n', env=before_five())
+    try:
+        h.start(wait=False)
+        wait_until(lambda: "backup.fail" in h.log() and h.log().endswith("\n"), 30)
+        lines = []
+        for line in h.log().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                verdict(False, "every-line-is-one-object", line)
+        fail = [e for e in lines if e["event"] == "backup.fail"]
+        verdict(len(fail) == 1 and fail[0]["text"] == f"{d}/file/y: Not a directory" and fail[0]["exit"] == 1,
+                "the-reason-is-in-the-event", fail)
+        r = h.command("status")
+        verdict(r.returncode == 1 and "THE LAST ONE FAILED at " in r.stdout and
+                f"{d}/file/y: Not a directory; mend that, then: hearthmail backup {d}/file/y" in r.stdout,
+                "status-says-that-it-failed", r.stdout)
+        verdict("ERROR supervisor: backup.fail" in r.stdout, "status-lists-the-error", r.stdout)
+        s = json.loads(h.command("status", "--json").stdout)
+        verdict(not s["well"] and s["backup"]["failed"] > 0 and s["backup"]["last_good"] == 0 and
+                "Not a directory" in s["backup"]["reason"], "status-says-it-in-json", s)
+        h.write_config(h.yaml() + "x: y\n")
+        r = h.command("reload")
+        os.kill(h.proc.pid, signal.SIGHUP)
+        wait_until(lambda: "reload.refused" in h.log(), 10)
+        verdict(all(l.startswith("{") for l in h.log().splitlines()), "errors-of-a-reload-are-events", h.log()[-600:])
+    finally:
+        h.stop()
+        shutil.rmtree(h.dir, ignore_errors=True)
+        shutil.rmtree(d, ignore_errors=True)
+
+
+def scheduled():
+    """The key `backup`, at a clock ten seconds before its time."""
+    folder = tempfile.mkdtemp(prefix="hearthmail-backup.")
+    h = House(extra=f'backup: {{ folder: {folder}, at: "05:00", keep: 3 }}\n', env=before_five())
     try:
         with h:
             h.deliver(body="before five o'clock")
@@ -359,6 +400,19 @@ def scheduled():
             verdict("backup.done" in h.log() and len(glob.glob(folder + "/backup-*")) == 1,
                     "daily-backup-is-made", h.log()[-600:])
             verdict(backup(h, folder, "--verify").returncode == 0, "and-is-whole")
+            verdict(" files copied" in h.log().split("backup.done")[1].split("\n")[0], "its-words-are-in-the-event",
+                    h.log()[-600:])
+            r = h.command("status")
+            verdict("last good one " in r.stdout and f"UTC, in {folder}\n" in r.stdout and "FAILED" not in r.stdout,
+                    "status-knows-the-last-one", r.stdout)
+            s = json.loads(h.command("status", "--json").stdout)
+            verdict(abs(s["backup"]["last_good"] - time.time()) < 600 and s["backup"]["failed"] == 0,
+                    "status-knows-it-in-json", s["backup"])
+            old = glob.glob(folder + "/backup-*")[0]
+            os.rename(old, folder + "/backup-20200229T235960Z")
+            r = h.command("status")
+            verdict(r.returncode == 1 and "last good one 2020-03-01 00:00 UTC" in r.stdout and
+                    "TOO LONG AGO" in r.stdout, "status-says-that-it-is-old", r.stdout)
             h.write_config(h.yaml().replace('"05:00"', '"25:00"'))
             r = h.command("check")
             verdict(r.returncode == 78 and "time of day" in r.stderr + r.stdout, "at-must-be-a-time", r)
@@ -393,6 +447,7 @@ def newborn():
 
 def main():
     scheduled()
+    scheduled_fails()
     newborn()
     h = House()
     folder = tempfile.mkdtemp(prefix="hearthmail-backup.")

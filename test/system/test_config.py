@@ -28,9 +28,20 @@ BAD = [
     ("bad-domain", GOOD.replace("[example.org]", "[exa_mple.org]"), "2:11", ["no domain name"]),
     ("domain-twice", GOOD.replace("[example.org]", "[example.org, example.org]"), "2:24", ["twice"]),
     ("bad-account-name", GOOD.replace("ben:", "Ben!:"), "5:3", ["cannot be an account's name"]),
-    ("address-not-ours", GOOD.replace("mum@example.org", "mum@example.net"), "1:1", ["in none of the domains"]),
-    ("address-twice", GOOD.replace("[ben@", "[anna@"), "1:1", ["belongs to two accounts"]),
+    ("address-not-ours", GOOD.replace("mum@example.org", "mum@example.net"), "4:41", ["in none of the domains"]),
+    ("address-twice", GOOD.replace("[ben@", "[anna@"), "5:22", ["belongs to two accounts"]),
     ("alias-to-nobody", GOOD.replace("[anna, ben]", "[anna, zoe]"), "7:3", ["leads to", "zoe"]),
+    ("address-twice-by-default", GOOD.replace("mum@", "ben@").replace("{ addresses: [ben@example.org] }", "{}"),
+     "5:3", ["belongs to two accounts, anna and ben"]),
+    ("alias-not-ours", GOOD + "  family@example.net: [anna, ben]\n", "8:3", ["family@example.net", "none of the domains"]),
+    ("numeric-hostname", GOOD.replace("mail.example.org", "127.0.0.1"), "1:11", ["full name with a dot"]),
+    ("numeric-domain", GOOD.replace("[example.org]", "5"), "2:10", ['"5" is no domain name']),
+    ("key-nothing-like-any", GOOD + "tls: { x: y }\n", "8:8", ["unknown key", "known here: certificate, key"]),
+    ("short-key-near", GOOD + "tsl: {}\n", "8:1", ['did you mean "tls"']),
+    ("quota-unit", GOOD + "quota: 50MB\n", "8:8", ["500M or 2G, or none", '"50MB"']),
+    ("listen-name", GOOD + "listen: { imap: [localhost:12025] }\n", "8:18", ["no numeric address"]),
+    ("listen-twice", GOOD + "listen:\n  imap: 12143\n  pop3: [127.0.0.1:12143]\n", "10:10", ["listen.imap", "already"]),
+    ("listen-default-twice", GOOD + "listen:\n  imap: 25\n", "9:9", ["listen.smtp", "by default"]),
     ("key-twice", GOOD + "domains: [example.org]\n", "8:1", ["twice", "line 2"]),
     ("admin-unknown", GOOD + "admin: zoe\n", "8:8", ["no account"]),
     ("bad-port", GOOD + "listen: { imap: [70000] }\n", "8:18", ["expected a port"]),
@@ -42,7 +53,7 @@ BAD = [
     ("yaml-broken", "hostname: [\n", "2:1", ["YAML"]),
     ("yaml-bomb", "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n", "1:4", ["anchors and aliases"]),
     ("empty", "", "1:1", ["empty"]),
-    ("tab", "hostname:\tmail.example.org\n\tdomains: x\n", None, ["YAML"]),
+    ("tab", "hostname:\tmail.example.org\n\tdomains: x\n", "2:1", ["YAML", "never with tabs"]),
     ("nul", "hostname: \"mail\\0.example.org\"\n", "1:11", ["NUL"]),
 ]
 
@@ -61,6 +72,15 @@ def errors(h):
         if place:
             ok = ok and f"{path}:{place}: " in r.stderr
         verdict(ok, f"error-{name}", f"{r.returncode} {r.stderr}")
+    with open(path, "w") as f:
+        f.write(GOOD.replace("[example.org]", "5"))
+    verdict(len(run(path, "check").stderr.splitlines()) == 1, "one-error-for-one-mistake", run(path, "check").stderr)
+    for listen in ("{ imap: [127.0.0.1:12143], pop3: [127.0.0.2:12143, '[::1]:12143'] }", "{ imap: 0, pop3: 0 }",
+                   "{ imap: [12143, 12143] }", "{ smtp: [], imap: 25 }"):
+        with open(path, "w") as f:
+            f.write(GOOD + f"data: {h.dir}/none\nlisten: {listen}\n")
+        r = run(path, "check")
+        verdict(r.returncode == 0, f"listen-{listen}", r.stderr)
     with open(path, "w") as f:
         f.write("x" * (2 << 20))
     verdict(run(path, "check").returncode == 78, "error-too-large")
@@ -93,6 +113,75 @@ def usage(h):
     verdict(r.returncode == 2 and "-c needs a file" in r.stderr, "c-without-a-file", r)
     verdict(subprocess.run([BINARY, "-V"], capture_output=True, text=True).stdout.startswith("hearthmail "),
             "version")
+
+
+def machine(h):
+    """What the parser cannot see and run would refuse is an error with its place; the rest a warning."""
+    garbage, missing = os.path.join(h.dir, "garbage"), os.path.join(h.dir, "missing")
+    with open(garbage, "w") as f:
+        f.write("garbage\n")
+    path = os.path.join(h.dir, "machine.yaml")
+    whole = h.yaml() + "#\n"
+    line = len(whole.splitlines()) + 1
+    for name, text, column, words in (
+            ("tls-missing", f"tls: {{ certificate: {missing}, key: {missing} }}", 21, [missing, "No such file"]),
+            ("tls-garbage", f"tls: {{ certificate: {garbage}, key: {garbage} }}", 21, [garbage]),
+            ("hints-missing", f"dns: {{ root_hints: {missing} }}", 20, [missing, "No such file"]),
+            ("anchor-garbage", f"dns: {{ trust_anchor: {garbage} }}", 22, [garbage]),
+            ("foreign-address", "listen: { imap: [192.0.2.1:12143] }", 18, ["this machine does not have"])):
+        base = whole
+        if "listen" in text:
+            base = re.sub(r"listen:\n(  .*\n)*", "", whole)
+        with open(path, "w") as f:
+            f.write(base + text + "\n")
+        r = run(path, "check")
+        at = f"{path}:{len(base.splitlines()) + 1}:{column}: "
+        verdict(r.returncode == 78 and at in r.stderr and "is fine" not in r.stdout and all(w in r.stderr for w in words),
+                f"check-refuses-{name}", (r.returncode, r.stdout, r.stderr))
+        h.write_config(base + text + "\n")
+        r = h.command("reload")
+        verdict(r.returncode == 1 and f"{h.config}:{len(base.splitlines()) + 1}:{column}: " in r.stderr,
+                f"reload-refuses-{name}", r)
+    with open(path, "w") as f:
+        f.write(whole.replace(f"data: {h.data}", f"data: {garbage}"))
+    r = run(path, "check")
+    verdict(r.returncode == 78 and f"{path}:{whole[:whole.index('data: ')].count(chr(10)) + 1}:7: " in r.stderr,
+            "check-refuses-data-that-is-a-file", r)
+    for name, folder, words in (("file", f"{garbage}", "is a file"), ("below-a-file", f"{garbage}/y", "is a file"),
+                                ("no-parent", f"{missing}/y", "is the disk mounted"),
+                                ("in-data", f"{h.data}/backup", "inside the data folder")):
+        with open(path, "w") as f:
+            f.write(whole + f"backup: {{ folder: {folder} }}\n")
+        r = run(path, "check")
+        verdict(r.returncode == 0 and f"WARNING: {path}:{line}:19: " in r.stdout and words in r.stdout,
+                f"check-warns-of-backup-folder-{name}", r)
+    h.write_config(whole + f"relay: {{ host: smtp.example.net, user: me, password_file: {missing} }}\n")
+    r = h.command("reload")
+    verdict(r.returncode == 0 and "WARNING: " in r.stdout and "mail for smtp.example.net will wait" in r.stdout,
+            "reload-says-that-mail-will-wait", r)
+    h.write_config(whole.replace(f"data: {h.data}", f"data: {h.data}-2"))
+    r = h.command("reload")
+    verdict(r.returncode == 1 and "takes a restart" in r.stderr, "reload-of-other-data-takes-a-restart", r)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", free_ports(1)[0]))
+        s.listen()
+        h.write_config(whole.replace(f"127.0.0.1:{h.port['pop3s']}", "127.0.0.1:%d" % s.getsockname()[1]))
+        r = h.command("reload")
+        verdict(r.returncode == 1 and "another program has this port" in r.stderr and
+                r.stderr.rstrip().endswith("then restart it"), "reload-says-all-of-it", r)
+    h.write_config()
+    verdict(h.command("reload").returncode == 0, "and-is-well-again")
+
+
+def stranger(h):
+    """Another user is told that it is not his, not that no server runs."""
+    if os.geteuid() != 0:
+        return
+    for words in (["status"], ["reload"]):
+        r = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BINARY, "-c", h.config,
+                            *words], capture_output=True, text=True, timeout=30)
+        verdict(r.returncode == 1 and "uid 65534" in r.stderr and "no server runs" not in r.stderr,
+                f"not-yours-{words[0]}", r)
 
 
 def check(h):
@@ -150,7 +239,7 @@ def wrong_key():
         r = h.command("run", timeout=20)
         verdict(r.returncode == 1 and "does not belong" in r.stderr, "certificate-that-does-not-fit", r.stderr)
         r = h.command("check")
-        verdict("does not belong" in r.stdout, "check-certificate-that-does-not-fit", r.stdout)
+        verdict(r.returncode == 78 and "does not belong" in r.stderr, "check-certificate-that-does-not-fit", r)
         h.extra = f"tls: {{ certificate: {h.dir}/none.pem, key: {h.dir}/b.key }}\n"
         h.write_config()
         r = h.command("run", timeout=20)
@@ -252,7 +341,7 @@ def demo():
 
 def main():
     with House() as h:
-        for part in (errors, usage, check, second_server, addresses):
+        for part in (errors, usage, check, machine, stranger, second_server, addresses):
             try:
                 part(h)
             except Exception as e:

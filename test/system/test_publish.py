@@ -138,7 +138,7 @@ def only_good(h):
     since = time.monotonic()
     r = h.command("dns", timeout=60)
     took = time.monotonic() - since
-    verdict(r.returncode == 1 and "No name server answers" in r.stdout and took < 20, "no-network",
+    verdict(r.returncode == 1 and "no name server answers" in r.stdout and took < 20, "no-network",
             (took, r.stdout[-500:], r.stderr))
 
 

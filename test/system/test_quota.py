@@ -2,12 +2,12 @@
 """Quota: what IMAP says of it, who is refused and who is not, the warning
 letter, and that all of it survives restarts and reloads."""
 import imaplib
+import json
 import re
 import smtplib
 
 import house
 from house import verdict, wait_until
-
 
 
 def message(size):
@@ -101,6 +101,8 @@ def check_full(h, m):
     verdict(append(m, 10240).startswith("OK [APPENDUID"), "quota-append-below")
     verdict(wait_until(lambda: warnings(m) == 1, 10), "quota-warning-at-90", warnings(m))
     letter = m.fetch("1", "(BODY[])")[1][0][1].decode()
+    verdict("From: Mail server <postmaster@home.test>" in letter and "and you may have 100KB" in letter,
+            "quota-letter-can-be-answered", letter)
     verdict("You" in letter and "To: <anna@home.test>" in letter and "Auto-Submitted:" in letter,
             "quota-warning-letter", letter)
     # A little less, and more again, is no news.
@@ -146,7 +148,9 @@ def check_full(h, m):
     r = h.command("fsck")
     verdict(r.returncode == 0, "quota-fsck", r.stdout + r.stderr)
     text = h.command("status").stdout
-    verdict(re.search(r"quota +anna: 0\.1 of 0\.1 MB \(1\d\d %\): FULL", text), "quota-status", text)
+    verdict(re.search(r"quota +anna: 1\d\d(\.\d)?K of 100K \(1\d\d %\): FULL", text), "quota-status", text)
+    mail = json.loads(h.command("status", "--json").stdout)["mail"]
+    verdict(mail["refused"] == 0, "quota-refuses-nobody-for-good", mail)
 
 
 def check_restarts(h):

@@ -5,8 +5,28 @@ import os
 import smtplib
 import socket
 import sys
+import threading
 
-from house import House, finish, verdict, wait_until
+from house import House, finish, free_ports, verdict, wait_until
+
+
+
+class Names(threading.Thread):
+    """A name server that knows nothing, and says so to whoever asks."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.s.bind(("127.0.0.1", 0))
+        self.port = self.s.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            q, peer = self.s.recvfrom(4096)
+            end = q.index(b"\0", 12) + 5
+            self.s.sendto(q[:2] + b"\x81\x80\0\1\0\0\0\0\0\0" + q[12:end], peer)
+
 
 ROLES = {"auth", "keeper", "queue", "dns", "mx", "smtp", "submission", "imap", "pop3"}
 
@@ -55,8 +75,41 @@ def screen(h):
                   "0 messages wait", "GB free", "certificate  until", "self-signed"):
         verdict(words in out, f"screen-{words}", out)
     verdict(len(out.splitlines()) <= 30, "one-screen", out)
+    was = h.extra
+    h.extra = "relay: off\n"
+    h.write_config()
+    r = h.command("reload")
+    verdict(r.returncode == 0, "reload-of-dns", r)
+    wait_until(lambda: " process.again process=dns" in h.log(), 10)
+    wait_until(lambda: all(p["answers"] for p in status(h)[1].get("processes", [{"answers": 0}])), 10)
+    s = status(h)[1]
+    verdict([p["restarts"] for p in s["processes"] if p["role"] == "dns"] == [0], "only-deaths-count-as-restarts", s)
+    h.extra = was
+    h.write_config()
+    h.command("reload")
     r = h.command("status", "x")
     verdict(r.returncode == 2, "usage", r)
+
+
+def names_down(h):
+    """Without a name service not all is well, and dns does not say that records are missing."""
+    [port] = free_ports(1)
+    was = h.extra
+    h.extra = f"dns: {{ forward: 127.0.0.1:{port}, validate: off }}\n"
+    h.write_config()
+    h.command("reload")
+    wait_until(lambda: "dns.down" in h.log(), 30)
+    r = h.command("status")
+    verdict(r.returncode == 1 and "names        DOWN: no answers by way of" in r.stdout, "names-are-down", r.stdout)
+    code, s = status(h)
+    verdict(code == 1 and not s["well"], "names-down-is-not-well", s)
+    r = h.command("dns", timeout=60)
+    verdict(r.returncode == 1 and "Nothing could be looked up" in r.stdout and "need you" not in r.stdout,
+            "dns-says-that-nothing-is-known", r.stdout)
+    h.extra = was
+    h.write_config()
+    h.command("reload")
+    verdict(wait_until(lambda: status(h)[0] == 0, 20), "names-are-back", h.command("status").stdout)
 
 
 def silent(h):
@@ -124,9 +177,11 @@ def as_json(h):
 
 
 def main():
-    h = House()
+    names = Names()
+    h = House(extra=f"dns: {{ forward: 127.0.0.1:{names.port}, validate: off }}\n")
     try:
         screen(h)
+        names_down(h)
         silent(h)
         as_json(h)
     finally:

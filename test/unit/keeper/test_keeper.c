@@ -551,7 +551,7 @@ START_TEST(keeper__who_delivers_hears_who_is_full)
 	buf_init(&text, 1000);
 	keeper_status(keeper, &text);
 	ck_assert_str_eq(
-	    text.p, "anna: 0.0 of 0.0 MB (150 %): FULL, gets no mail\n");
+	    text.p, "anna: 150 of 100 (150 %): FULL, gets no mail\n");
 	buf_fini(&text);
 	come_up();
 	use(50, 100);
