@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include "cmd/super.h"
 
 #define CERT_POLL_MS 2000
+#define LOCK_MS	     1000
 #define LAND_MS	     4000 /* mail that a host is about to take */
 #define LAND_MORE_MS 500
 #define STOP_MS	     5000
@@ -552,6 +554,21 @@ open_signals(struct super *s)
 
 /* ---- start ---- */
 
+/* A process that one before us had just forked when it was killed has the lock
+ * for some milliseconds more. */
+static bool
+lock_soon(int fd)
+{
+	int64_t until = clk_mono() + LOCK_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK || clk_mono() >= until)
+			return false;
+		(void)poll(NULL, 0, 10);
+	}
+	return true;
+}
+
 /* One server a data folder: the lock is held as long as we live. */
 static int
 take_lock(const struct conf *conf, struct err *err)
@@ -563,7 +580,7 @@ take_lock(const struct conf *conf, struct err *err)
 	buf_init(&path, 4096);
 	buf_addf(&path, "%s/run/hearthmail.pid", conf->data);
 	fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	if (fd < 0 || !lock_soon(fd)) {
 		(void)err_set(err, RC_TEMP,
 		    errno == EWOULDBLOCK
 			? "another hearthmail serves %s already"

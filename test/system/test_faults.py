@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Each process killed in turn under load, with a ledger of what clients were
 told; a hundred reloads under load; the supervisor killed; a full disk."""
+import fcntl
 import os
 import re
 import signal
@@ -415,8 +416,22 @@ def removed_account():
         verdict(h.count("carl") == 1, "removed-account-comes-back-with-its-mail")
 
 
+def lock_of_a_dying_one():
+    """What a killed supervisor had just forked may have its lock for a moment."""
+    with House() as h:
+        h.stop()
+        lock = open(os.path.join(h.data, "run/hearthmail.pid"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        threading.Timer(0.3, lock.close).start()
+        h.start()
+        h.deliver("anna")
+        verdict(h.count() == 1, "lock-is-waited-for-a-moment")
+        r = h.command("run")
+        verdict(r.returncode != 0 and "already" in r.stderr, "lock-is-one-servers", r)
+
+
 def main():
-    for t in (clock_jumps, removed_account, kill_each, kill_supervisor, kill_all_at_once, reloads, certificate, full_disk):
+    for t in (lock_of_a_dying_one, clock_jumps, removed_account, kill_each, kill_supervisor, kill_all_at_once, reloads, certificate, full_disk):
         try:
             t()
         except Exception as e:

@@ -418,7 +418,7 @@ def broken_imports():
         while kills < 200:
             p = start(h, "import", "anna", f"{h.dir}/INBOX")
             try:
-                p.wait(RANDOM.uniform(0.005, 0.03 + 0.005 * kills))
+                p.wait(RANDOM.uniform(0.005, 0.02 + 0.004 * kills))
                 break
             except subprocess.TimeoutExpired:
                 # Either the command, its worker, or both.
