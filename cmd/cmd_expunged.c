@@ -1,4 +1,5 @@
 /* What was expunged: `undelete` brings it back, `purge` removes it for good. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -378,6 +379,7 @@ parse(struct work *w, int argc, char **argv)
 static int
 run(struct work *w, const char *config, int argc, char **argv)
 {
+	struct err err = {.text = ""};
 	struct conf *conf;
 	int code = parse(w, argc, argv), fd;
 
@@ -389,7 +391,12 @@ run(struct work *w, const char *config, int argc, char **argv)
 	w->conf = conf;
 	buf_init(&w->lines, LISTED_MAX);
 	fd = command_connect(conf, "keeper.sock");
-	code = fd >= 0 ? online(w, fd) : offline(w);
+	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
+		(void)command_unreached(conf, &err);
+		code = command_fail(w->command, EXIT_FAILED, "%s", err.text);
+	} else {
+		code = fd >= 0 ? online(w, fd) : offline(w);
+	}
 	buf_fini(&w->lines);
 	conf_free(&conf);
 	return code;

@@ -117,12 +117,13 @@ static int
 ask(const struct conf *conf, struct msg *m, struct msg *reply)
 {
 	char text[ERR_TEXT_MAX];
+	struct err err = {.text = ""};
 	int fd = command_connect(conf, "queue.sock"), r;
 
 	if (fd < 0) {
+		(void)command_unreached(conf, &err);
 		msg_fini(m);
-		return command_fail("queue", EXIT_FAILED,
-		    "no server runs on %s; start it first", conf->data);
+		return command_fail("queue", EXIT_FAILED, "%s", err.text);
 	}
 	r = line_send_fd(fd, m);
 	if (r == RC_OK)

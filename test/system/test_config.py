@@ -177,7 +177,7 @@ def stranger(h):
     """Another user is told that it is not his, not that no server runs."""
     if os.geteuid() != 0:
         return
-    for words in (["status"], ["reload"]):
+    for words in (["status"], ["reload"], ["queue", "list"], ["undelete", "anna", "--list"]):
         r = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BINARY, "-c", h.config,
                             *words], capture_output=True, text=True, timeout=30)
         verdict(r.returncode == 1 and "uid 65534" in r.stderr and "no server runs" not in r.stderr,
