@@ -100,14 +100,19 @@ ask(const char *name, const char *password, const char *peer)
 }
 
 static void
+turn(void)
+{
+	ev_timer_add(loop, 5, stop, NULL);
+	ev_run(loop);
+}
+
+static void
 wait_for(unsigned n)
 {
 	int64_t until = clk_mono() + 30000;
 
-	while (answers < n && clk_mono() < until) {
-		ev_timer_add(loop, 5, stop, NULL);
-		ev_run(loop);
-	}
+	while (answers < n && clk_mono() < until)
+		turn();
 	ck_assert_uint_eq(answers, n);
 }
 
@@ -209,8 +214,9 @@ START_TEST(auth_server__a_household_passes_a_queue_of_strangers)
 		ask("zoe", "whatever else", peer);
 	}
 	ask("anna", "good weekend", "192.0.2.1");
-	while (granted < 2)
-		wait_for(answers + 1);
+	/* Several may be answered in one turn. */
+	while (granted < 2 && answers < 22)
+		turn();
 	ck_assert_uint_lt(denied, 15);
 	wait_for(22);
 }
