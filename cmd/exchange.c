@@ -471,7 +471,9 @@ exchange_find_folders(struct exchange_order *o,
 		return RC_OK;
 	buf_init(&n.text, NAMES_MAX);
 	o->x.nonly = 0;
+	o->x.hidden = true;
 	r = source(o, &sink, err);
+	o->x.hidden = false;
 	o->x.nonly = o->nonly;
 	report_begin(&o->report);
 	for (i = 0; i < o->nonly && r == RC_OK; i++) {

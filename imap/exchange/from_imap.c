@@ -212,7 +212,7 @@ list_all(struct reader *d, struct err *err)
 	/* Expunged mail that another Hearthmail shows comes only where it is
 	 * asked for by its name. */
 	d->hidden = IMAP_LIST_NOSELECT;
-	if (d->x->nonly == 0)
+	if (d->x->nonly == 0 && !d->x->hidden)
 		d->hidden |= IMAP_LIST_EXPUNGED;
 	if (imap_client_can(d->c, SV("NAMESPACE")))
 		r = imap_client_command(d->c, &ops, SV("NAMESPACE"), err);

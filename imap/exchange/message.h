@@ -57,6 +57,7 @@ struct exchange {
 	int64_t as_of; /* of our own server: as it was then, seconds; 0: now */
 	const char **only; /* if not empty: these folders only */
 	size_t nonly;
+	bool hidden; /* also folders that come only when they are named */
 };
 
 /* Is that folder one of those that were asked for? */
