@@ -11,6 +11,7 @@ struct fetch {
 	struct buf header;
 	bool any;     /* the response has an item already */
 	bool damaged; /* something could not be read */
+	bool purged;  /* it was expunged and is gone for good */
 	bool unknown; /* some transfer encoding is not known */
 };
 
@@ -23,6 +24,17 @@ item(struct fetch *f, const char *name)
 	stream_puts(f->s->st, name);
 }
 
+/* A session may show what was expunged elsewhere and read it, too, unless it
+ * was purged [RFC 2180 4.1]. */
+static void
+unread(struct fetch *f, const struct store_msg *m)
+{
+	if (m->expunged)
+		f->purged = true;
+	else
+		f->damaged = true;
+}
+
 #define FROM_SUMMARY \
 	(IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODYSTRUCTURE | IMAP_FETCH_BODY)
 
@@ -33,7 +45,7 @@ put_summary(struct fetch *f, const struct store_msg *m)
 	struct stream *st = f->s->st;
 
 	if (!imap_summary_load(&f->x, f->s->store, m))
-		f->damaged = true;
+		unread(f, m);
 	if (f->items & IMAP_FETCH_ENVELOPE) {
 		item(f, "ENVELOPE ");
 		stream_putsv(st, f->x.sum.envelope);
@@ -88,7 +100,7 @@ put_ids(struct fetch *f, const struct store_msg *m)
 		return;
 	if (!imap_load_header(f->s, m, &f->x, &f->header)) {
 		item(f, "THREADID NIL");
-		f->damaged = true;
+		unread(f, m);
 		return;
 	}
 	item(f, "THREADID (");
@@ -112,7 +124,7 @@ put_binary(struct fetch *f, const struct store_msg *m, size_t i)
 	}
 	item(f, f->label[i]);
 	if (!imap_put_binary(f->s, m, sec, &b) || r != RC_OK)
-		f->damaged = true;
+		unread(f, m);
 }
 
 static void
@@ -139,7 +151,7 @@ fetch_one(
 		}
 		item(f, f->label[i]);
 		if (!imap_put_part(f->s, m, &f->x, &f->what->section[i]))
-			f->damaged = true;
+			unread(f, m);
 	}
 	/* A response has one item at least. */
 	if (!f->any)
@@ -239,6 +251,9 @@ fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
 		imap_no(c, "[UNKNOWN-CTE] Some parts could not be decoded.");
 	else if (f.damaged)
 		imap_no(c, "[CORRUPTION] Some messages could not be read.");
+	else if (f.purged)
+		imap_no(c, "[EXPUNGEISSUED] Some messages have been removed "
+			   "for good.");
 	else
 		imap_ok(c, "Fetched.");
 }

@@ -55,11 +55,16 @@ run(struct imap_cmd *c, const struct imap_search_key *key, struct found *f)
 	search_msg_init(&q, s);
 	while (imap_walk_next(&walk)) {
 		for (i = 0; i < walk.n; i++) {
+			bool damaged = q.damaged;
+
 			q.m = &walk.msg[i];
 			q.seqno = walk.first + i;
 			q.have_body = q.have_header = false;
 			if (imap_search_match(&q, key))
 				note(&q, c->uid, f);
+			/* Expunged elsewhere and purged: no damage. */
+			if (q.m->expunged)
+				q.damaged = damaged;
 			imap_summary_unload(&q.x);
 		}
 	}

@@ -188,7 +188,8 @@ imap_put_part(struct imap_session *s, const struct store_msg *m,
 	if (sec->npart > 0 || sec->what != IMAP_SECTION_ALL) {
 		bool good = imap_summary_load(x, s->store, m);
 
-		if (!locate(&x->sum.msg, sec, &e)) {
+		/* Where it is not known, an empty header would be a lie. */
+		if (!good || !locate(&x->sum.msg, sec, &e)) {
 			stream_puts(s->st, " NIL");
 			return good;
 		}

@@ -985,6 +985,11 @@ class World:
     def disturb(self):
         """Something happens to the server; what was acknowledged stays."""
         what = self.rnd.choice(list(self.env["disturb"].items()))
+        if what[0] == "purge":
+            # What a session still shows is gone for it, too (test_past.py):
+            # here they all know of it.
+            for s in self.sessions:
+                s.simple("NOOP")
         self.log.append(f"-- {what[0]}")
         what[1]()
         if what[0] != "purge":

@@ -235,6 +235,25 @@ def purge(h):
     verdict(len(subjects(h.imap(), "INBOX")) == 5, "all-else-is-there")
 
 
+def purged_while_shown(h):
+    """Another session still shows what is purged: it is told so, and nothing is damaged."""
+    m, other = h.imap(), h.imap()
+    m.append("INBOX", None, None, b"Subject: shown-end\r\n\r\nshown-end\r\n")
+    n = m.select("INBOX")[1][0].decode()
+    other.select("INBOX")
+    m.store(n, "+FLAGS", r"(\Deleted)")
+    m.expunge()
+    verdict(other.fetch(n, "(BODY.PEEK[TEXT])")[1][0][1] == b"shown-end\r\n", "expunged-elsewhere-is-still-read")
+    r = h.command("purge", "anna", "--subject", "shown-end")
+    verdict(r.returncode == 0, "purge-while-it-is-shown", r)
+    for items in ("(BODY.PEEK[HEADER.FIELDS (SUBJECT)])", "(BODY.PEEK[])", "(ENVELOPE)", "(BINARY.PEEK[1])"):
+        code, got = other.fetch(n, items)
+        verdict(code == "NO" and b"[EXPUNGEISSUED]" in got[0], f"purged-is-told {items}", (code, got))
+    code, got = other.search(None, "OR", "BODY", "shown-end", "SUBJECT", "shown-end")
+    verdict(code == "OK" and got == [b""], "purged-is-not-found", (code, got))
+    verdict("damage" not in h.log(), "purged-is-no-damage", re.findall(".*damage.*", h.log())[:3])
+
+
 def compaction():
     """Space comes back by itself, beside a session that reads all the time."""
     with House(extra="retention: 0\n") as h:
@@ -273,6 +292,7 @@ def main():
         as_of(h)
         undelete(h)
         purge(h)
+        purged_while_shown(h)
         export_past(h)
     compaction()
     finish()
