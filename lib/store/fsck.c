@@ -125,6 +125,8 @@ on_record(void *arg, const struct audit_record *r)
 	struct fsck_bodies *l = r->counts ? &k->bodies : &k->voids;
 	struct fsck_body *b;
 
+	if (r->counts && r->h.seq > k->last)
+		k->last = r->h.seq;
 	if (!(r->h.flags & JOURNAL_NAMED)) {
 		if (!r->counts)
 			void_added(k, r);
@@ -404,6 +406,9 @@ look_at_messages(struct fsck *k)
 			if (b != NULL)
 				b->used = true;
 			if (b != NULL && b->ok)
+				continue;
+			/* It came after the log was read. */
+			if (k->o->online && b == NULL && m->body > k->last)
 				continue;
 			k->rep->unreadable++;
 			if (named++ < NAMED_MAX)

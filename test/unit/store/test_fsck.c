@@ -475,6 +475,38 @@ START_TEST(fsck_check__does_not_take_another_accounts_checkpoint)
 }
 END_TEST
 
+static struct store *busy;
+
+/* Between the reading of the log and that of the checkpoint mail comes in. */
+static int
+open_while_mail_comes(
+    const struct journal_io *io, int dirfd, const char *name, int flags)
+{
+	if (strcmp(name, "state") == 0 && busy != NULL) {
+		kit_add(busy, "INBOX", "meanwhile\r\n", 0);
+		kit_add(busy, "INBOX", "and once more\r\n", 0);
+	}
+	return journal_disk.open(io, dirfd, name, flags);
+}
+
+START_TEST(fsck_check__misses_nothing_that_came_meanwhile)
+{
+	struct journal_io io = journal_disk;
+	struct fsck_opts o = {.io = &io, .online = true};
+	struct fsck_report r;
+	struct err err;
+
+	busy = kit_open();
+	kit_add(busy, "INBOX", "before\r\n", 0);
+	io.open = open_while_mail_comes;
+	ck_assert_int_eq(fsck_check(kit_dir(), &o, &r, &err), RC_OK);
+	ck_assert_uint_eq(r.messages, 3);
+	ck_assert_uint_eq(r.damage + r.unreadable, 0);
+	fsck_report_fini(&r);
+	store_close(&busy);
+}
+END_TEST
+
 TCase *
 fsck_tests(void)
 {
@@ -484,6 +516,7 @@ fsck_tests(void)
 	tcase_add_checked_fixture(t, kit_make, kit_remove);
 	tcase_add_checked_fixture(t, NULL, forget_files);
 	tcase_add_test(t, fsck_check__says_nothing_of_a_sound_account);
+	tcase_add_test(t, fsck_check__misses_nothing_that_came_meanwhile);
 	tcase_add_test(
 	    t, fsck_check__does_not_take_another_accounts_checkpoint);
 	tcase_add_test(
