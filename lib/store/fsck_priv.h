@@ -31,8 +31,8 @@ struct fsck {
 	struct fsck_report *rep;
 	struct fsck_bodies bodies; /* that count, by rising seq */
 	struct fsck_bodies voids;
-	uint64_t last; /* record that counts, as far as the log was read */
-	struct store *all;   /* the state that the log alone gives */
+	uint64_t last;	   /* record that counts, as far as the log was read */
+	struct store *all; /* the state that the log alone gives */
 	struct store *point; /* the checkpoint, and what came after it */
 	struct journal_mark mark;
 	bool compared;
