@@ -418,7 +418,8 @@ def broken_imports():
         while kills < 200:
             p = start(h, "import", "anna", f"{h.dir}/INBOX")
             try:
-                p.wait(RANDOM.uniform(0.005, 0.02 + 0.004 * kills))
+                # The first ones come before it can have ended.
+                p.wait(RANDOM.uniform(0.002, 0.006 * (kills + 1)))
                 break
             except subprocess.TimeoutExpired:
                 # Either the command, its worker, or both.
