@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 
 #include "test/unit/auth/suites.h"
@@ -13,6 +14,8 @@ main(void)
 	suite_add_tcase(s, memory_tests());
 	suite_add_tcase(s, server_tests());
 	suite_add_tcase(s, signer_tests());
+	/* As the supervisor does for all processes. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 
 #include <sodium.h>
@@ -19,6 +20,8 @@ main(void)
 	suite_add_tcase(s, exchange_mbox_tests());
 	suite_add_tcase(s, exchange_response_tests());
 	suite_add_tcase(s, exchange_state_tests());
+	/* As the supervisor does for all processes. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);

@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 
 #include "suites.h"
@@ -14,6 +15,8 @@ main(void)
 	suite_add_tcase(s, imap_utf7_tests());
 	suite_add_tcase(s, imap_front_tests());
 	suite_add_tcase(s, imap_session_tests());
+	/* As the supervisor does for all processes. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);

@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 
 #include "test/unit/ipc/suites.h"
@@ -12,6 +13,8 @@ main(void)
 	suite_add_tcase(s, msg_tests());
 	suite_add_tcase(s, line_tests());
 	suite_add_tcase(s, peer_tests());
+	/* As the supervisor does for all processes. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 
 #include "test/unit/spool/suites.h"
@@ -14,6 +15,8 @@ main(void)
 	suite_add_tcase(s, sched_tests());
 	suite_add_tcase(s, service_tests());
 	suite_add_tcase(s, spool_tests());
+	/* As the supervisor does for all processes. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
