@@ -4,10 +4,10 @@
  *
  * What the command gets is one sealed file of records: 4 bytes length, then a
  * message's fields: str role, str account, u32 pid, u64 ms since its start,
- * u32 restarts, u8 has answered, then the answer as run/process.c writes it.  The
- * message that brings it has u32 rc, u64 ms since the start, u64 when the last
- * daily backup failed, str why, and the supervisor's own errors and warnings:
- * u32 how many, each u8 level, u64 when, str text.
+ * u32 restarts, u8 has answered, then the answer as run/process.c writes it.
+ * The message that brings it has u32 rc, u64 ms since the start, u64 when the
+ * last daily backup failed, str why, and the supervisor's own errors and
+ * warnings: u32 how many, each u8 level, u64 when, str text.
  */
 #include <fcntl.h>
 #include <stdlib.h>
