@@ -28,7 +28,7 @@
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/supervisor_priv.h"
 
-#define CERT_POLL_MS 2000
+#define CERT_POLL_MS 5000
 #define LOCK_MS	     1000
 #define LAND_MS	     4000 /* mail that a host is about to take */
 #define LAND_MORE_MS 500

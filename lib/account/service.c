@@ -17,6 +17,8 @@
 
 #define COPY_CHUNK	65536
 #define TICK_MS		1000
+#define REST_MS		20000 /* instead, while nothing happens */
+#define QUIET_TICKS	4
 #define SESSIONS_END_MS 700
 #define LEAVE_ASK_MS	5000
 
@@ -39,6 +41,7 @@ struct account {
 	struct garden *garden;
 	struct quota_watch quota;
 	int64_t busy_at; /* the last time that something was to be done */
+	unsigned quiet;	 /* ticks since then, but for sessions that rest */
 	bool asked;	 /* for leave */
 	bool stopped;
 
@@ -70,6 +73,43 @@ leave_broken(void *arg)
 	    "journal failed; the process ends and the next one recovers\"",
 	    a->o.name);
 	a->ops->leave(a->arg, 1);
+}
+
+/* ---- the tick ---- */
+
+static void on_tick(void *arg);
+
+/* There is work: the ticks come every second again. */
+static void
+wake_up(void *arg)
+{
+	struct account *a = arg;
+
+	if (a->quiet > QUIET_TICKS && a->tick != NULL) {
+		ev_timer_del(&a->tick);
+		a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+	}
+	a->quiet = 0;
+}
+
+/* From any thread. */
+static void
+on_work(void *arg)
+{
+	struct account *a = arg;
+
+	ev_post(a->loop, wake_up, a);
+}
+
+static void
+next_tick(struct account *a)
+{
+	if (a->quiet++ < QUIET_TICKS || a->pending != NULL ||
+	    garden_busy(a->garden))
+		a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+	else
+		a->tick = ev_timer_add(a->loop, REST_MS, on_tick, a);
+	pool_watch(a->pool, on_work, a);
 }
 
 /* ---- the flush ---- */
@@ -352,6 +392,7 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 
 	(void)l;
 	a->busy_at = clk_mono();
+	wake_up(a);
 	switch (m->type) {
 	case DELIVER:
 		on_deliver(a, m);
@@ -400,7 +441,7 @@ on_tick(void *arg)
 	uint64_t need = 0;
 	struct msg m;
 
-	a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+	next_tick(a);
 	pool_tick(a->pool);
 	if (store_poisoned(a->store)) {
 		leave_broken(a);
@@ -449,7 +490,7 @@ void
 account_start(struct account *a)
 {
 	a->pool = pool_new(a->o.sessions_max);
-	a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+	next_tick(a);
 	garden_start(a->garden);
 }
 
