@@ -12,8 +12,9 @@
 #include "mime/mime.h"
 #include "sandbox/sandbox.h"
 
-static const struct sandbox_profile walls = {
-    .name = "command", .files = SANDBOX_FILES_WRITE};
+static const struct sandbox_profile walls = {.name = "command",
+    .files = SANDBOX_FILES_WRITE,
+    .file_max = SANDBOX_ANY_SIZE};
 
 static void __attribute__((noreturn))
 inside(const struct conf *conf, const char *command, const char *folder,

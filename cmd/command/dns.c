@@ -252,7 +252,7 @@ raise_walls(
 {
 	uint16_t ports[PORTS_MAX];
 	struct sandbox_profile walls = {
-	    .name = "dns", .connects = true, .ports = ports};
+	    .name = "dns", .connects = true, .datagrams = true, .ports = ports};
 	struct sandbox_opts opts = {.off = !conf->sandbox, .landlock_max = -1};
 	struct super_user user[ROLE_COUNT];
 	struct buf folder;

@@ -15,8 +15,10 @@
 #define IDLE_MS	     60000
 #define LOCK_WAIT_MS 3000
 
-static const struct sandbox_profile walls = {
-    .name = "account", .files = SANDBOX_FILES_WRITE};
+static const struct sandbox_profile walls = {.name = "account",
+    .files = SANDBOX_FILES_WRITE,
+    .threads = SANDBOX_THREADS_MANY,
+    .file_max = SANDBOX_ANY_SIZE};
 
 static void
 on_line(struct child *c, enum role role, const char *account, int fd)

@@ -4,8 +4,12 @@
 #include "cmd/run/process.h"
 #include "msgauth/key.h"
 
-static const struct sandbox_profile walls = {
-    .name = "auth", .files = SANDBOX_FILES_WRITE};
+#define FILE_MAX (64u << 20) /* of credentials, keys, known networks */
+
+static const struct sandbox_profile walls = {.name = "auth",
+    .files = SANDBOX_FILES_WRITE,
+    .threads = SANDBOX_THREADS_FEW,
+    .file_max = FILE_MAX};
 
 static void
 on_line(struct child *c, enum role role, const char *account, int fd)
@@ -51,6 +55,7 @@ run_auth(int control_fd)
 	if (auth_service_new(c.loop, c.conf_now, c.generation, &s, &err) !=
 	    RC_OK)
 		child_die(&c, "auth.start", &err);
+	child_no_more_threads(&c);
 	c.arg = s;
 	code = child_serve(&c);
 	auth_service_free(&s);

@@ -52,7 +52,7 @@ run_dns(int control_fd)
 	struct dns_server_opts o;
 	uint16_t ports[PORTS_MAX];
 	struct sandbox_profile walls = {
-	    .name = "dns", .connects = true, .ports = ports};
+	    .name = "dns", .connects = true, .datagrams = true, .ports = ports};
 	struct err err = {0};
 	int code;
 

@@ -73,8 +73,10 @@ cores(void)
 int
 run_listener(int control_fd, const struct front_proto *proto)
 {
-	const struct sandbox_profile walls = {
-	    .name = proto->name, .accepts = true};
+	const struct sandbox_profile walls = {.name = proto->name,
+	    .accepts = true,
+	    .pairs = true,
+	    .threads = SANDBOX_THREADS_FEW};
 	struct state st = {0};
 	struct child *c = &st.child;
 	struct listener_opts o = {.proto = proto, .threads = cores()};
@@ -96,6 +98,7 @@ run_listener(int control_fd, const struct front_proto *proto)
 	for (i = 0; i < c->nsock; i++)
 		listener_add(st.listener, c->sock[i].service, c->sock[i].fd);
 	listener_start(st.listener);
+	child_no_more_threads(c);
 	return child_serve(c);
 }
 

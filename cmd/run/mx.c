@@ -125,8 +125,11 @@ run_mx(int control_fd)
 	struct mx_service_opts o = {
 	    .conf = conf_now, .arg = c, .port = SMTP_PORT};
 	uint16_t ports[PORTS_MAX] = {SMTP_PORT};
-	struct sandbox_profile walls = {
-	    .name = "mx", .connects = true, .ports = ports, .nports = 1};
+	struct sandbox_profile walls = {.name = "mx",
+	    .connects = true,
+	    .threads = SANDBOX_THREADS_MANY,
+	    .ports = ports,
+	    .nports = 1};
 	size_t i;
 	int code;
 

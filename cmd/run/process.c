@@ -183,6 +183,15 @@ child_enter(struct child *c, const struct sandbox_profile *p)
 		sandbox_probe(p, c->other[0] != '\0' ? c->other : NULL);
 }
 
+void
+child_no_more_threads(struct child *c)
+{
+	struct err err = {0};
+
+	if (sandbox_no_more_threads(&c->walls, &err) != RC_OK)
+		child_die(c, "sandbox.fail", &err);
+}
+
 struct conf *
 child_conf(struct child *c)
 {

@@ -8,8 +8,10 @@
 #include "cmd/run/process.h"
 #include "queue/spool/service.h"
 
-static const struct sandbox_profile walls = {
-    .name = "queue", .files = SANDBOX_FILES_WRITE, .memfd = true};
+static const struct sandbox_profile walls = {.name = "queue",
+    .files = SANDBOX_FILES_WRITE,
+    .memfd = true,
+    .file_max = SANDBOX_ANY_SIZE};
 
 #define PASSWORD_MAX 1024
 

@@ -125,8 +125,9 @@ on_auth(struct line *l, struct msg *m, void *arg)
 static int
 run(int control_fd, bool submission)
 {
-	const struct sandbox_profile walls = {
+	struct sandbox_profile walls = {
 	    .name = submission ? "submission" : "smtp",
+	    .threads = SANDBOX_THREADS_MANY,
 	    .accepts = true,
 	    .memfd = true};
 	struct state st = {
@@ -142,6 +143,7 @@ run(int control_fd, bool submission)
 	o.tls = child_tls(c);
 	o.hostname = conf_ref(c->conf_now)->hostname;
 	o.limits = limits_of(c->conf_now);
+	walls.file_max = conf_message_max(c->conf_now);
 	child_enter(c, &walls);
 	st.house.keeper =
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
