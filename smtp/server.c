@@ -410,6 +410,8 @@ smtp_server_add(struct smtp_server *s, int fd, bool implicit_tls)
 void
 smtp_server_start(struct smtp_server *s)
 {
+	if (s->draining)
+		return; /* it was never to be */
 	must(pthread_create(&s->accepting, NULL, accept_main, s) == 0);
 	s->started = true;
 }
