@@ -107,6 +107,24 @@ conn_bye(struct conn *c, const char *text)
 	buf_fini(&out);
 }
 
+void
+conn_idle(struct conn *c)
+{
+	struct sv text = sv_str(c->shard->l->o.proto->idle_bye);
+
+	if (!wire_write(c, text.p, text.n))
+		conn_kill(c);
+	else
+		conn_close(c);
+}
+
+/* It has said something: its time begins anew. */
+static void
+not_idle(struct conn *c)
+{
+	c->deadline = clk_mono() + c->shard->l->o.proto->idle_ms;
+}
+
 /* ---- login ---- */
 
 struct login {
@@ -130,7 +148,7 @@ login_failed(struct conn *c, const struct login *lg)
 	what = c->shard->l->o.proto->failed(c->front,
 	    lg->rc == RC_DENIED ? FRONT_DENIED : FRONT_TEMP, lg->text, &out);
 	c->state = CONN_FRONT;
-	c->deadline = clk_mono() + FRONT_IDLE_MS;
+	not_idle(c);
 	if (!wire_write(c, out.p, out.n))
 		conn_kill(c);
 	else if (what == FRONT_CLOSE)
@@ -222,6 +240,7 @@ start_tls(struct conn *c)
 	buf_wipe(&c->in);
 	c->shard->l->o.proto->tls_started(c->front);
 	c->state = CONN_HANDSHAKE;
+	c->deadline = clk_mono() + HANDSHAKE_MS;
 	wire_start_tls(c);
 }
 
@@ -241,6 +260,9 @@ front_run(struct conn *c)
 	if (took > 0)
 		explicit_bzero(c->in.p, took);
 	buf_consume(&c->in, took);
+	/* An answer means that a whole command came, not just some bytes. */
+	if (out.n > 0)
+		not_idle(c);
 	if (c->in.n == 0)
 		buf_wipe(&c->in);
 	ok = buf_ok(&out) && wire_write(c, out.p, out.n);
@@ -302,6 +324,7 @@ handshake(struct conn *c)
 	if (k == 0)
 		return;
 	c->state = CONN_FRONT;
+	not_idle(c);
 	if (c->front == NULL) {
 		struct front_opts o = {
 		    c->shard->l->o.hostname, false, true, false};
@@ -383,7 +406,7 @@ conn_accept(
 	if (s->conns != NULL)
 		s->conns->prev = c;
 	s->conns = c;
-	c->deadline = clk_mono() + FRONT_IDLE_MS;
+	c->deadline = clk_mono() + HANDSHAKE_MS;
 	c->watch = EPOLLIN;
 	c->ev = ev_add(s->loop, fd, EPOLLIN, conn_event, c);
 	if (conf_service_tls(service)) {
@@ -392,6 +415,7 @@ conn_accept(
 		return;
 	}
 	c->state = CONN_FRONT;
+	not_idle(c);
 	buf_init(&out, 4096);
 	c->front = s->l->o.proto->open(&o, &out);
 	if (!wire_write(c, out.p, out.n))

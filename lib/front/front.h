@@ -39,6 +39,10 @@ enum front_failure {
 
 struct front_proto {
 	const char *name; /* "imap" */
+	/* How long a client may be silent before login: people look for their
+	 * passwords meanwhile; and what is said at the end. */
+	int64_t idle_ms;
+	const char *idle_bye;
 	/* Writes the greeting. */
 	void *(*open)(const struct front_opts *o, struct buf *out);
 	/* Takes commands off `in`, as many as there are up to one that needs

@@ -108,6 +108,67 @@ START_TEST(buf_take__hands_the_bytes_over)
 }
 END_TEST
 
+START_TEST(buf__adds_and_sets_parts_of_itself)
+{
+	struct buf b;
+	int i;
+
+	buf_init(&b, 10000);
+	buf_adds(&b, "ab");
+	for (i = 0; i < 10; i++) /* it grows and moves meanwhile */
+		buf_addsv(&b, buf_sv(&b));
+	ck_assert_uint_eq(b.n, 2048);
+	for (i = 0; i < 2048; i++)
+		ck_assert_int_eq(b.p[i], "ab"[i % 2]);
+	buf_truncate(&b, 5);
+	buf_set(&b, buf_sv(&b));
+	ck_assert_str_eq(b.p, "ababa");
+	buf_set(&b, sv_skip(buf_sv(&b), 2));
+	ck_assert_str_eq(b.p, "aba");
+	buf_set(&b, sv_first(buf_sv(&b), 2));
+	ck_assert_str_eq(b.p, "ab");
+	buf_set(&b, sv_skip(buf_sv(&b), 2));
+	ck_assert_str_eq(b.p, "");
+	buf_set(&b, SV("of another"));
+	ck_assert_str_eq(b.p, "of another");
+	check_buf(&b);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(buf_set__replaces_the_content_and_clears_the_error)
+{
+	struct buf b;
+
+	buf_init(&b, 4);
+	buf_set(&b, SV("12345"));
+	ck_assert(!buf_ok(&b) && b.n == 0);
+	buf_set(&b, SV("1234"));
+	ck_assert(buf_ok(&b));
+	buf_addc(&b, '5');
+	buf_set(&b, buf_sv(&b));
+	ck_assert(buf_ok(&b));
+	ck_assert_str_eq(b.p, "1234");
+	buf_set(&b, (struct sv){NULL, 0});
+	ck_assert_str_eq(b.p, "");
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(buf__catches_a_slice_of_what_it_held_before)
+{
+	struct buf b;
+	struct sv old;
+
+	buf_init(&b, 100);
+	buf_adds(&b, "tag");
+	old = buf_sv(&b);
+	buf_reset(&b);
+	buf_addsv(&b, old); /* aborts */
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(buf_addu__writes_both_ends_of_the_range)
 {
 	struct buf b;

@@ -93,7 +93,8 @@ stub_bye(void *f, const char *text, struct buf *out)
 	buf_addf(out, "bye, %s\r\n", text);
 }
 
-static const struct front_proto stub = {.name = "stub",
+static struct front_proto stub = {.name = "stub",
+    .idle_bye = "idle\r\n",
     .open = stub_open,
     .input = stub_input,
     .tls_started = stub_tls_started,
@@ -183,7 +184,7 @@ make_tls(void)
 }
 
 static void
-setup(void)
+setup_for(int64_t idle_ms)
 {
 	struct listener_opts o = {.proto = &stub,
 	    .hostname = "mail.example.org",
@@ -192,6 +193,7 @@ setup(void)
 	    .connections_per_peer = PER_PEER,
 	    .limit_loopback = true};
 
+	stub.idle_ms = idle_ms;
 	(void)signal(SIGPIPE, SIG_IGN);
 	make_tls();
 	ck_assert_int_eq(line_pair(auth_fd), RC_OK);
@@ -211,6 +213,18 @@ setup(void)
 	secure = listen_on(CONF_IMAPS, 0);
 	narrow = listen_on(CONF_IMAPS, NARROW);
 	listener_start(listener);
+}
+
+static void
+setup(void)
+{
+	setup_for(600000);
+}
+
+static void
+setup_impatient(void)
+{
+	setup_for(1);
 }
 
 static void
@@ -492,6 +506,34 @@ START_TEST(listener__a_full_client_costs_nothing)
 	}
 }
 END_TEST
+
+START_TEST(listener__who_is_silent_for_too_long_hears_the_protocols_word)
+{
+	int fd = dial(plain, 0), under_tls = dial(secure, 0);
+	SSL *ssl = tls_client(under_tls);
+	char got[7];
+
+	expect_last(fd, "hello\r\nidle\r\n");
+	ck_assert_int_eq(SSL_read(ssl, got, sizeof got), 6);
+	ck_assert_int_eq(memcmp(got, "idle\r\n", 6), 0);
+	ck_assert_int_eq(SSL_read(ssl, got, sizeof got), 0);
+	SSL_free(ssl);
+	close(under_tls);
+	close(fd);
+}
+END_TEST
+
+TCase *
+listener_idle_tests(void)
+{
+	TCase *t = tcase_create("listener-idle");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup_impatient, teardown);
+	tcase_add_test(
+	    t, listener__who_is_silent_for_too_long_hears_the_protocols_word);
+	return t;
+}
 
 TCase *
 listener_tests(void)
