@@ -64,16 +64,29 @@ struct list {
 	struct sv last_parent; /* of LSUB's "%" */
 };
 
+/* apart: only a pattern that begins with the namespace's name is meant for it,
+ * as a wildcard is not [RFC 3501 6.3.8]. */
 static bool
-pattern_matches(const struct list *l, struct sv name)
+pattern_matches(const struct list *l, struct sv name, bool apart)
 {
 	bool inbox = sv_eq(name, SV("INBOX")) || sv_starts(name, SV("INBOX/"));
 	size_t i;
 
 	for (i = 0; i < l->npattern; i++)
-		if (matches(l->pattern[i], name, inbox ? 5 : 0))
+		if ((!apart || sv_starts(l->pattern[i], SV(STORE_PAST))) &&
+		    matches(l->pattern[i], name, inbox ? 5 : 0))
 			return true;
 	return false;
+}
+
+/* Of subscriptions all are meant: somebody made them. */
+static bool
+is_apart(const struct list *l, const struct store_mailbox *m)
+{
+	bool subscriptions =
+	    l->lsub || (l->what.select & IMAP_LIST_SUBSCRIBED) != 0;
+
+	return m->apart && !(subscriptions && m->subscribed);
 }
 
 /* ---- responses ---- */
@@ -223,7 +236,8 @@ list_flat(struct list *l, const struct store_mailbox_list *all)
 
 	for (i = 0; i < all->n; i++)
 		if (is_selected(l, &all->m[i]) &&
-		    pattern_matches(l, sv_str(all->m[i].name)))
+		    pattern_matches(
+			l, sv_str(all->m[i].name), is_apart(l, &all->m[i])))
 			list_one(l, &all->m[i], false);
 }
 
@@ -291,7 +305,8 @@ nodes_new(
 		if (kept > 0 && sv_eq(node[kept - 1].name, node[i].name))
 			continue;
 		node[kept] = node[i];
-		node[kept].matches = pattern_matches(l, node[i].name);
+		node[kept].matches = pattern_matches(l, node[i].name,
+		    node[i].m != NULL && is_apart(l, node[i].m));
 		kept++;
 	}
 	*n_out = kept;
@@ -372,7 +387,7 @@ lsub_parent(struct list *l, struct sv name)
 	for (i = 0; i < name.n; i++) {
 		struct sv parent = sv_first(name, i);
 
-		if (name.p[i] != '/' || !pattern_matches(l, parent))
+		if (name.p[i] != '/' || !pattern_matches(l, parent, false))
 			continue;
 		if (l->last_parent.p == NULL || !sv_eq(l->last_parent, parent))
 			lsub_line(l, " \\Noselect", parent);
@@ -392,7 +407,7 @@ lsub_all(struct list *l, const struct store_mailbox_list *all)
 
 		if (!m->subscribed)
 			continue;
-		if (!pattern_matches(l, name)) {
+		if (!pattern_matches(l, name, is_apart(l, m))) {
 			lsub_parent(l, name);
 			continue;
 		}

@@ -36,14 +36,21 @@
 struct store;
 struct view;
 
+/* How the tree of expunged mail is shown, see STORE_PAST. */
+enum store_past_tree {
+	STORE_PAST_HIDDEN,
+	STORE_PAST_APART, /* to those who ask for it by its name */
+	STORE_PAST_LISTED /* among the mailboxes, and subscribed */
+};
+
 struct store_opts {
 	const struct journal_io *io; /* NULL: the real disk */
 	uint64_t segment_bytes;	     /* 0: default, 64 MiB */
 	uint64_t inline_body_max;    /* 0: default, 1 MiB */
 	uint64_t low_water_bytes;    /* 0: default, 64 MiB free */
 	int64_t retention_ms;	     /* of expunged mail; 0: none is kept */
-	bool past_tree;		     /* show it, see STORE_PAST */
-	uint64_t quota;		     /* bytes, 0: unlimited */
+	enum store_past_tree past_tree;
+	uint64_t quota; /* bytes, 0: unlimited */
 	bool readonly;
 };
 
@@ -162,7 +169,8 @@ struct store_mailbox {
 	bool selectable; /* false: \Noselect, a level above others */
 	bool subscribed;
 	bool has_children;
-	bool past; /* of the tree Restore/ */
+	bool past;  /* of the tree Restore/ */
+	bool apart; /* likewise, and to be listed only by its name */
 };
 
 struct store_mailbox_list {
@@ -385,8 +393,11 @@ void store_parse_end(struct store *st, uint64_t body);
  * can be brought back; then a compaction gives its room back.
  *
  * With opts.past_tree it is shown as mailboxes, one for each day (UTC) on
- * which something was expunged: "Restore/2026-11-24".  They are read-only,
- * subscribed, and hold what is in no mailbox any more; their UIDs stay.  A
+ * which something was expunged: "Restore/2026-11-24".  They are read-only and
+ * hold what is in no mailbox any more; their UIDs stay.  Programs that keep
+ * copies of all mailboxes would take them for real ones, whose mail they bring
+ * back when a day is over; so usually they stand apart, and are subscribed
+ * only where somebody did that.  A
  * COPY or MOVE out of them restores.  A view of them shows what was there when
  * it was opened.  The name is not to be had for other mailboxes; if there is
  * one called Restore already, the tree is not shown.
@@ -401,8 +412,12 @@ void store_parse_end(struct store *st, uint64_t body);
  * can be put there. */
 bool store_past_reserves(struct store *st, struct sv name);
 
+/* Does the tree stand apart, in a namespace of its own, now? */
+bool store_past_apart(struct store *st);
+
 /* Changes these two of store_opts. */
-void store_set_past(struct store *st, int64_t retention_ms, bool tree);
+void store_set_past(
+    struct store *st, int64_t retention_ms, enum store_past_tree tree);
 
 bool view_past(const struct view *v);
 /* The mailboxes that held anything at that time, by their names as of "@". */

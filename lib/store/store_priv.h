@@ -382,6 +382,8 @@ bool past_has(const struct view *v, uint32_t uid);
 /* These have been moved out of it. */
 void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
 void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
+/* Is it a day that is shown, or the level above? */
+bool past_is_listed(struct store *st, struct sv name);
 /* For each grave, whether it is shown: the last of its bytes, which are in no
  * mailbox, and not too old.  The store's; good while the lock is held. */
 const bool *graves_shown(struct store *st);
