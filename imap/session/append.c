@@ -443,7 +443,10 @@ imap_append_command(struct imap_session *s)
 	if (s->frame.text.n > 0)
 		imap_bad(&c, "Expected the end of the command.");
 	else if (a->nul)
-		imap_bad(&c, "A message has no NUL, but in a literal8.");
+		/* Of content, not of the command's syntax: whoever copies many
+		 * messages goes on with the next. */
+		imap_no(&c, "[CANNOT] A message with a NUL is taken only as a "
+			    "literal8.");
 	else if (a->rc == RC_TOOBIG)
 		imap_no(&c, "[TOOBIG] A message has at most %llu bytes.",
 		    (unsigned long long)s->lim.append);

@@ -206,6 +206,9 @@ fetch_chunk(struct fetch *f, struct imap_walk *walk, struct err *err)
 
 	if (f->what->sets_seen && !f->s->readonly)
 		r = mark_seen(f, walk, &changed, err);
+	/* For each chunk: others may make new keywords meanwhile. */
+	imap_msg_writer_init(
+	    &f->w, f->s, f->items | (changed.n > 0 ? IMAP_FETCH_FLAGS : 0));
 	for (i = 0; r == RC_OK && i < walk->n && !f->s->broken; i++) {
 		if (!is_asked_for(f, &walk->msg[i]))
 			continue;
@@ -238,7 +241,6 @@ fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
 		imap_put_section(&s->scratch, &what->section[i]);
 		f.label[i] = arena_dup(&s->arena, buf_sv(&s->scratch)).p;
 	}
-	imap_msg_writer_init(&f.w, s);
 	imap_summary_init(&f.x);
 	buf_init(&f.header, UINT32_MAX);
 	while (r == RC_OK && !s->broken && imap_walk_next(&walk))
@@ -264,7 +266,7 @@ vanished(struct imap_cmd *c, const struct imap_set *set, uint64_t since)
 {
 	struct rangeset uids = RANGESET_EMPTY;
 
-	imap_uid_set(c->s, set, &uids);
+	imap_uid_set_of_gone(c->s, set, &uids);
 	imap_tell_vanished(c->s, &uids, since, 0);
 	rangeset_fini(&uids);
 }

@@ -175,9 +175,15 @@ void imap_tell_flags(struct imap_session *s);
 /* Adds the sequence numbers of those UIDs that are there. */
 void imap_uids_to_seqnos(
     struct view *v, const struct rangeset *uids, struct rangeset *out);
-/* The UIDs that a set of UIDs names, whether they are there or not; "*" is the
- * highest in the mailbox, 1 if it is empty. */
+/* What "*" means among UIDs: the highest in the mailbox, and where there is
+ * none UIDNEXT [RFC 9051 9, seq-number]. */
+uint32_t imap_star_uid(struct imap_session *s);
+/* The UIDs that a set of UIDs names, whether they are there or not. */
 void imap_uid_set(
+    struct imap_session *s, const struct imap_set *set, struct rangeset *out);
+/* The same for what is gone: "*" reaches up to all that ever were, since the
+ * highest may be among them. */
+void imap_uid_set_of_gone(
     struct imap_session *s, const struct imap_set *set, struct rangeset *out);
 /*
  * The sequence numbers that a set names.  False after having answered BAD: a
@@ -207,7 +213,10 @@ struct imap_msg_writer {
 	size_t nkeyword;
 };
 
-void imap_msg_writer_init(struct imap_msg_writer *w, struct imap_session *s);
+/* For responses with these items; tells FLAGS first, if there is something new
+ * and they have it. */
+void imap_msg_writer_init(
+    struct imap_msg_writer *w, struct imap_session *s, unsigned items);
 /* Which the client is told of any message whose flags have changed: FLAGS,
  * and what its extensions want [RFC 7162 3.2.4]. */
 unsigned imap_news_items(const struct imap_session *s);

@@ -81,9 +81,12 @@ cost(const struct imap_search_key *k)
 	case IMAP_SEARCH_AND:
 	case IMAP_SEARCH_OR:
 	case IMAP_SEARCH_NOT:
-		for (c = k->child; c != NULL; c = c->next)
-			if (cost(c) > most)
-				most = cost(c);
+		/* Once for each: twice would be exponential in the depth. */
+		for (c = k->child; c != NULL; c = c->next) {
+			int one = cost(c);
+
+			most = one > most ? one : most;
+		}
 		return most;
 	case IMAP_SEARCH_ALL:
 	case IMAP_SEARCH_NONE:
@@ -151,7 +154,6 @@ void
 imap_search_prepare(
     struct imap_session *s, struct imap_search_key *k, struct sv charset)
 {
-	uint32_t count = view_count(s->view);
 	struct prepared *p = arena_alloc(&s->arena, sizeof *p);
 	struct imap_search_key *c;
 
@@ -162,10 +164,9 @@ imap_search_prepare(
 	if (is_text(k->type))
 		prepare_needle(s, charset, k->text, &p->needle);
 	else if (k->type == IMAP_SEARCH_SEQ)
-		prepare_set(s, &k->set, count, &p->set);
+		prepare_set(s, &k->set, view_count(s->view), &p->set);
 	else if (k->type == IMAP_SEARCH_UID)
-		prepare_set(s, &k->set,
-		    count > 0 ? view_uid(s->view, count) : 1, &p->set);
+		prepare_set(s, &k->set, imap_star_uid(s), &p->set);
 	else if (k->type == IMAP_SEARCH_EMAILID)
 		p->body = imap_emailid_body(k->text, store_epoch(s->store));
 	else if (k->type == IMAP_SEARCH_KEYWORD)

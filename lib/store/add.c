@@ -207,7 +207,7 @@ add_locked(struct store *st, struct store_body **body,
     const struct store_add *a, size_t n, const struct buf *summary,
     struct store_added *out, uint64_t *need, struct err *err)
 {
-	struct slot_plan plan = {.n = 0};
+	struct slot_plan plan = {.leave_out = true};
 	struct mailbox *mb = mailbox_by_name(st, a[0].mailbox);
 	struct commit_set cs;
 	struct msg *m = xcalloc(n, sizeof *m), *replaced = NULL;

@@ -703,10 +703,9 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 		m->system = (uint8_t)(m->system & ~STORE_DELETED);
 		/* A keyword's bit is a matter of its mailbox. */
 		mb = mailbox_by_id(st, from->mailbox);
-		if (m->keywords != 0 &&
-		    (mb == NULL || keyword_translate(mb, m->keywords, to, &plan,
-				       &m->keywords) != RC_OK))
-			m->keywords = 0;
+		m->keywords =
+		    mb != NULL ? keyword_translate(mb, m->keywords, to, &plan)
+			       : 0;
 	}
 	if (c->nmsg > 0)
 		r = quota_check(st, bytes, 0, err);

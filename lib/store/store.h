@@ -269,7 +269,7 @@ struct view_info {
 	 * told may be newer while an expunge waits [RFC 7162 3.2]. */
 	uint64_t highest_modseq;
 	bool expunge_waits; /* one that is not told yet */
-	bool keywords_full; /* 64 are in use: \* leaves PERMANENTFLAGS */
+	bool keywords_full; /* messages have 64: \* leaves PERMANENTFLAGS */
 	uint64_t epoch;	    /* with id: MAILBOXID */
 	uint32_t id;
 };
@@ -278,6 +278,8 @@ void view_info(struct view *v, struct view_info *out, uint64_t *need);
 /* The names of the mailbox's keywords; bit i of store_msg.keywords is
  * name[i].  Names stay valid until the store is closed.  Returns how many. */
 size_t view_keywords(struct view *v, const char *name[64]);
+/* Are there names that view_sync has not told of, nor this? */
+bool view_keyword_news(struct view *v);
 
 struct store_msg {
 	uint32_t uid;
@@ -355,8 +357,8 @@ int view_remove(struct view *v, const struct rangeset *uids, uint64_t *need,
 /*
  * COPY or MOVE [RFC 3501 6.4.7, RFC 6851]: all or nothing, one commit.
  * *src_out and *dst_out get the UIDs, in the order of COPYUID [RFC 4315 3].
- * RC_NOTFOUND: no such mailbox.  RC_TOOBIG: more than a million messages, or
- * more than 64 different keywords there.
+ * RC_NOTFOUND: no such mailbox.  RC_TOOBIG: more than a million messages.
+ * Keywords beyond 64 there are left out.
  */
 int view_copy(struct view *v, const struct rangeset *seqnos,
     const char *mailbox, bool move, uint32_t *uidvalidity_out,
