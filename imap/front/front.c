@@ -410,7 +410,9 @@ tag_of(const struct imap_fe *f)
 
 	arena_init(&none);
 	imap_in_init(&in, buf_sv(&f->frame.text), &limits, &none);
-	return imap_tag(&in, &tag) == RC_OK ? tag : SV("*");
+	/* What has no end may not be all of it. */
+	return imap_tag(&in, &tag) == RC_OK && imap_peek(&in) == ' ' ? tag
+								     : SV("*");
 }
 
 static void

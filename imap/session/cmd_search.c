@@ -206,7 +206,7 @@ tell(struct imap_cmd *c, const struct imap_search *what, const struct found *f)
 static bool
 charset_ok(struct sv charset)
 {
-	return charset.n == 0 || sv_ieq(charset, SV("US-ASCII")) ||
+	return charset.p == NULL || sv_ieq(charset, SV("US-ASCII")) ||
 	       sv_ieq(charset, SV("UTF-8")) || mime_charset_known(charset);
 }
 

@@ -345,7 +345,8 @@ void imap_tell_status(struct imap_session *s, struct sv name, unsigned bits,
 /* What a search looks for in text, folded. */
 struct imap_needle {
 	struct sv text;
-	bool ascii; /* it was all 7 bit: text is folded as ASCII */
+	struct sv narrow; /* likewise, for header text: see mime_header_text */
+	bool ascii;	  /* it was all 7 bit: text is folded as ASCII */
 };
 
 /* Of one message, loaded as far as the keys ask for it. */
@@ -361,10 +362,10 @@ struct imap_search_msg {
 	bool damaged;		 /* some message could not be read */
 };
 
-/* Does the needle occur in the UTF-8 text? */
-bool imap_needle_in(
+/* Does the needle occur in header text, from mime_header_text? */
+bool imap_needle_in_header(
     struct imap_search_msg *q, const struct imap_needle *n, struct sv text);
-/* A field of the top header: name, or any if name is empty. */
+/* A field of the top header: name, or any line of it if name is empty. */
 bool imap_search_header(
     struct imap_search_msg *q, struct sv name, const struct imap_needle *n);
 /* Is its THREADID this one? */

@@ -22,10 +22,11 @@ static void
 prepare_needle(struct imap_session *s, struct sv charset, struct sv text,
     struct imap_needle *out)
 {
-	struct buf utf8, folded;
+	struct buf utf8, narrow, folded;
 
 	buf_init(&utf8, 8 * text.n + 64);
-	buf_init(&folded, 16 * text.n + 64);
+	buf_init(&narrow, 8 * text.n + 64);
+	buf_init(&folded, 32 * text.n + 64);
 	if (charset.n == 0 || sv_ieq(charset, SV("UTF-8")) ||
 	    sv_ieq(charset, SV("US-ASCII")))
 		utf8_repair(&utf8, text);
@@ -33,8 +34,13 @@ prepare_needle(struct imap_session *s, struct sv charset, struct sv text,
 		mime_to_utf8(charset, text, &utf8);
 	fold_utf8(buf_sv(&utf8), &folded);
 	out->text = arena_dup(&s->arena, buf_sv(&folded));
+	buf_reset(&folded);
+	mime_narrow(buf_sv(&utf8), true, &narrow);
+	fold_utf8(buf_sv(&narrow), &folded);
+	out->narrow = arena_dup(&s->arena, buf_sv(&folded));
 	out->ascii = !utf8_has_8bit(buf_sv(&utf8));
 	buf_fini(&folded);
+	buf_fini(&narrow);
 	buf_fini(&utf8);
 }
 
@@ -282,15 +288,16 @@ imap_search_match(struct imap_search_msg *q, const struct imap_search_key *k)
 	case IMAP_SEARCH_SENTSINCE:
 		return match_dates(q, k);
 	case IMAP_SEARCH_SUBJECT:
-		return imap_needle_in(q, &p->needle, summary(q)->subject);
+		return imap_needle_in_header(
+		    q, &p->needle, summary(q)->subject);
 	case IMAP_SEARCH_FROM:
-		return imap_needle_in(q, &p->needle, summary(q)->from);
+		return imap_needle_in_header(q, &p->needle, summary(q)->from);
 	case IMAP_SEARCH_TO:
-		return imap_needle_in(q, &p->needle, summary(q)->to);
+		return imap_needle_in_header(q, &p->needle, summary(q)->to);
 	case IMAP_SEARCH_CC:
-		return imap_needle_in(q, &p->needle, summary(q)->cc);
+		return imap_needle_in_header(q, &p->needle, summary(q)->cc);
 	case IMAP_SEARCH_BCC:
-		return imap_needle_in(q, &p->needle, summary(q)->bcc);
+		return imap_needle_in_header(q, &p->needle, summary(q)->bcc);
 	case IMAP_SEARCH_HEADER:
 		return imap_search_header(q, k->field, &p->needle);
 	case IMAP_SEARCH_BODY:

@@ -119,6 +119,9 @@ store_summary(struct store *st, uint64_t body, struct buf *out)
 	size_t had = out->n;
 	int r = journal_note_get(st->j, body, out);
 
+	/* An older version did not say all that is asked for now. */
+	if (r == RC_OK && !mime_summary_is_current(sv_skip(buf_sv(out), had)))
+		r = RC_NOTFOUND;
 	if (r == RC_OK || r == RC_IO || r == RC_TOOBIG)
 		return r;
 	buf_truncate(out, had);

@@ -298,21 +298,48 @@ START_TEST(imap_front__announces_how_to_log_in)
 }
 END_TEST
 
-START_TEST(imap_front__bounds_a_line)
+/* Answered by its tag, however it was cut: that comes first. */
+static void
+check_long(const char *before, const char *want)
 {
+	static const size_t cut[] = {1, 7, 1000, 8191, 8192, 8193, 8194, 8200,
+	    12000, 16384, 16385, 60000};
+	size_t len, i;
 	struct buf in, out;
 
 	buf_init(&in, 100000);
 	buf_init(&out, 100000);
-	buf_adds(&in, "a ");
-	while (in.n < 20000)
-		buf_adds(&in, "xxxxxxxxxx");
-	buf_adds(&in, "\r\nb NOOP\r\n");
-	talk('t', buf_sv(&in), 1000, &out);
-	ck_assert_str_eq(
-	    out.p, "a BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	for (len = 8230; len <= 40000; len += len < 8260 ? 1 : 5003) {
+		buf_reset(&in);
+		buf_adds(&in, before);
+		while (in.n < len)
+			buf_addc(&in, 'x');
+		buf_adds(&in, "\r\nb NOOP\r\n");
+		for (i = 0; i < sizeof cut / sizeof cut[0]; i++) {
+			buf_reset(&out);
+			talk('t', buf_sv(&in), cut[i], &out);
+			ck_assert_msg(strcmp(out.p, want) == 0,
+			    "%zu by %zu: %s", len, cut[i], out.p);
+		}
+	}
 	buf_fini(&out);
 	buf_fini(&in);
+}
+
+START_TEST(imap_front__bounds_a_line)
+{
+	check_long(
+	    "a1 ", "a1 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	check_long("A1 ID (\"a\" \"",
+	    "A1 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	check_long("c2 LOGIN {4+}\r\nanna ",
+	    "c2 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	check_long("d3 AUTHENTICATE PLAIN\r\n",
+	    "+ \r\nd3 BAD The command is too long.\r\n"
+	    "b OK Nothing done.\r\n");
+	/* Without an end it may be longer than what is known of it. */
+	check_long(
+	    "", "* BAD The command is too long.\r\nb OK Nothing done.\r\n");
 }
 END_TEST
 
