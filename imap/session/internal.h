@@ -47,6 +47,8 @@ struct imap_session {
 	enum imap_state state;
 	unsigned bad;	    /* BADs in a row */
 	int64_t last_input; /* of clk_mono() */
+	int64_t last_look;  /* likewise, of imap_goes_on() ... */
+	int64_t last_sign;  /* ... and of its sign of life */
 	uint64_t commands;  /* for the log */
 	bool rev2;	    /* ENABLE IMAP4rev2 was said [RFC 9051 6.3.1] */
 	bool condstore;	    /* it knows of MODSEQ: every FETCH has it */
@@ -148,6 +150,15 @@ void imap_store_error(struct imap_cmd *c, int rc, const struct err *err);
 
 /* "* BYE text", and nothing more is read. */
 void imap_bye(struct imap_session *s, const char *text);
+/*
+ * Long commands ask between their steps, which may be short: is there anybody
+ * left to work for?  False: the client is gone (`broken` is set), or the
+ * session is to end, as its password was revoked; then leave, and answer with
+ * imap_ended() if a response is whole.  `between`: no response has begun.
+ */
+bool imap_goes_on(struct imap_session *s, bool between);
+/* The answer of a command that imap_goes_on() has ended. */
+void imap_ended(struct imap_cmd *c);
 /* view_open's notify. */
 void imap_notify(void *arg);
 
@@ -360,6 +371,8 @@ struct imap_search_msg {
 	bool have_body, have_header;
 	struct buf text, folded; /* scratch */
 	bool damaged;		 /* some message could not be read */
+	bool over;		 /* imap_goes_on() said no */
+	uint64_t number;	 /* of the message, for what keys remember */
 };
 
 /* Does the needle occur in header text, from mime_header_text? */

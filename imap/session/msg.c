@@ -153,7 +153,7 @@ imap_tell_msgs(
 
 	if (seqnos->n == 0)
 		return;
-	while (imap_walk_next(&walk)) {
+	while (imap_goes_on(s, true) && imap_walk_next(&walk)) {
 		imap_msg_writer_init(&w, s, items);
 		for (i = 0; i < walk.n; i++) {
 			imap_put_msg_head(

@@ -202,8 +202,10 @@ imap_search_body(struct imap_search_msg *q, const struct imap_needle *n)
 		return true;
 	if (!store_parse_begin(q->s->store, q->m->body))
 		return in_body(q, n, buf_sv(&q->body));
-	for (i = 0; !found && i < q->x.sum.msg.n; i++)
+	for (i = 0; !found && !q->over && i < q->x.sum.msg.n; i++) {
 		found = in_part(q, i, n);
+		q->over = !imap_goes_on(q->s, true);
+	}
 	store_parse_end(q->s->store, q->m->body);
 	return found;
 }

@@ -87,6 +87,13 @@ void store_checkpoint(struct store *st);
  */
 struct store_body;
 struct store_body *store_body_new(struct store *st);
+/*
+ * For what a client sends, which may take its time or never end: what all such
+ * bodies of the account together hold in memory is bounded, above that they go
+ * into files, and when there are too many of those, store_body_add says
+ * RC_TEMP.
+ */
+struct store_body *store_body_new_bounded(struct store *st);
 int store_body_add(struct store_body *b, const void *p,
     size_t n) RC_USE_RESULT; /* RC_NOSPACE, RC_IO */
 uint64_t store_body_size(const struct store_body *b);

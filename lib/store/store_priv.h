@@ -16,6 +16,7 @@
 #define STORE_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "journal/journal.h"
 #include "store/change.h"
@@ -155,6 +156,9 @@ struct store {
 	struct journal *j;
 	pthread_mutex_t mu;
 	pthread_cond_t notified;
+	/* Of all bounded bodies. */
+	_Atomic size_t bodies_memory;
+	_Atomic unsigned bodies_files;
 
 	struct mailbox **by_id, **by_name; /* the same, sorted */
 	size_t nmailbox, id_cap, name_cap;
