@@ -484,7 +484,7 @@ input(void *fp, struct sv in, struct buf *out, struct front_action *act)
 	size_t start = in.n;
 
 	act->what = FRONT_GO_ON;
-	while (in.n > 0 && act->what == FRONT_GO_ON) {
+	while (in.n > 0 && act->what == FRONT_GO_ON && out->n < FRONT_OUTPUT) {
 		one_step(&c, &in);
 		if (f->bad >= limits.bad) {
 			buf_adds(out, "* BYE Too many bad commands.\r\n");

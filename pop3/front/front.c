@@ -263,7 +263,7 @@ pop3_input(
 	struct input in = {.f = arg, .out = out, .act = act};
 	size_t took = 0;
 
-	while (act->what == FRONT_GO_ON) {
+	while (act->what == FRONT_GO_ON && out->n < FRONT_OUTPUT) {
 		struct sv rest = sv_skip(bytes, took), line;
 		size_t n = sv_chr(rest, '\n');
 

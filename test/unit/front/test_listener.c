@@ -26,6 +26,7 @@
 #include "test/unit/front/suites.h"
 
 #define PER_PEER 20
+#define TALK	 1000 /* bytes of an answer */
 #define NARROW	 4608 /* bytes that a socket of the narrow port holds */
 
 static struct listener *listener;
@@ -54,12 +55,14 @@ stub_input(void *f, struct sv in, struct buf *out, struct front_action *act)
 	size_t took = 0, n;
 
 	(void)f;
-	(void)out;
-	while ((n = sv_chr(in, '\n')) < in.n && act->what == FRONT_GO_ON) {
+	while ((n = sv_chr(in, '\n')) < in.n && act->what == FRONT_GO_ON &&
+	       out->n < FRONT_OUTPUT) {
 		if (sv_eq(sv_first(in, n), SV("wait"))) {
 			sem_post(&waiting);
 			while (sem_wait(&go) != 0)
 				;
+		} else if (sv_eq(sv_first(in, n), SV("talk"))) {
+			buf_addf(out, "%0*d", TALK, 0);
 		} else if (sv_eq(sv_first(in, n), SV("login"))) {
 			act->what = FRONT_LOGIN;
 			buf_adds(&act->sasl, "x");
@@ -507,6 +510,45 @@ START_TEST(listener__a_full_client_costs_nothing)
 }
 END_TEST
 
+/* Many commands at once have more answers than fit anywhere: they come, and the
+ * next commands wait for it; a login among them is seen, too. */
+START_TEST(listener__many_commands_at_once_are_all_answered)
+{
+	enum {
+		COUNT = 3000
+	};
+	static char all[COUNT * 5 + 6], got[COUNT * TALK];
+	int fd, under_tls, s;
+	size_t n = 0;
+	SSL *ssl;
+	int i;
+
+	for (i = 0; i < COUNT; i++)
+		memcpy(all + 5 * i, "talk\n", 5);
+	memcpy(all + 5 * COUNT, "login\n", 6);
+	fd = dial(plain, 0);
+	expect(fd, "hello\r\n");
+	ck_assert_int_eq(write(fd, all, sizeof all), sizeof all);
+	ck_assert_uint_eq(hear(fd, got, sizeof got), sizeof got);
+	s = session();
+	close(s);
+	close(fd);
+	under_tls = dial(secure, 0);
+	ssl = tls_client(under_tls);
+	ck_assert_int_eq(SSL_write(ssl, all, sizeof all), sizeof all);
+	while (n < sizeof got) {
+		int k = SSL_read(ssl, got + n, (int)(sizeof got - n));
+
+		ck_assert_int_gt(k, 0);
+		n += (size_t)k;
+	}
+	s = session();
+	close(s);
+	SSL_free(ssl);
+	close(under_tls);
+}
+END_TEST
+
 START_TEST(listener__who_is_silent_for_too_long_hears_the_protocols_word)
 {
 	int fd = dial(plain, 0), under_tls = dial(secure, 0);
@@ -551,5 +593,6 @@ listener_tests(void)
 	tcase_add_test(t, listener__a_flood_of_new_keys_is_ended);
 	tcase_add_test(t, listener__some_new_keys_are_nothing_bad);
 	tcase_add_test(t, listener__a_full_client_costs_nothing);
+	tcase_add_test(t, listener__many_commands_at_once_are_all_answered);
 	return t;
 }
