@@ -2,7 +2,8 @@
 #include "base/log.h"
 #include "smtp/internal.h"
 
-#define AUTH_FAILURES_MAX 3
+/* A mail program tries what was typed by up to three ways, more than once. */
+#define AUTH_FAILURES_MAX 10
 #define HANDSHAKE_MS	  60000
 
 /* ---- TLS ---- */

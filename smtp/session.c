@@ -202,8 +202,7 @@ run_ehlo(struct smtp_session *s, struct sv args, bool esmtp)
 		return;
 	}
 	smtp_transaction_reset(s);
-	buf_reset(&s->helo);
-	buf_addsv(&s->helo, args);
+	buf_set(&s->helo, args);
 	s->esmtp = esmtp;
 	smtp_set_state(s, SMTP_ST_READY);
 	if (!esmtp) {

@@ -66,8 +66,7 @@ check_addresses(struct sv value, const char *field,
 	while (r == RC_OK && mail_addrlist_next(&list, &addr)) {
 		if (addr.kind != MAIL_ADDR_MAILBOX)
 			continue;
-		buf_reset(&whole);
-		buf_addsv(&whole, addr.local);
+		buf_set(&whole, addr.local);
 		buf_addc(&whole, '@');
 		buf_addsv(&whole, addr.domain);
 		if (addr.broken || addr.domain.n == 0)

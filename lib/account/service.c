@@ -472,11 +472,25 @@ account_start(struct account *a)
 	garden_start(a->garden);
 }
 
+enum store_past_tree
+account_past_tree(const struct conf *conf)
+{
+	switch (conf->restore_folder) {
+	case CONF_RESTORE_NO:
+		return STORE_PAST_HIDDEN;
+	case CONF_RESTORE_NAMESPACE:
+		return STORE_PAST_APART;
+	case CONF_RESTORE_YES:
+		return STORE_PAST_LISTED;
+	}
+	return STORE_PAST_HIDDEN;
+}
+
 void
 account_set_conf(struct account *a, struct conf *conf)
 {
 	a->message_max = conf_message_max(conf);
-	store_set_past(a->store, conf->retention_ms, conf->restore_folder);
+	store_set_past(a->store, conf->retention_ms, account_past_tree(conf));
 	garden_set_retention(a->garden, conf->retention_ms);
 	quota_watch_conf(&a->quota, conf, a->o.name);
 }

@@ -145,7 +145,12 @@ struct conf {
 	bool outside;	/* mail may go to other domains (not `relay: off`) */
 	uint64_t quota; /* of accounts without one of their own */
 	int64_t retention_ms; /* of expunged mail; 0: none is kept */
-	bool restore_folder;  /* clients see it by day, below Restore */
+	/* How clients see it, by day, below Restore. */
+	enum conf_restore {
+		CONF_RESTORE_NO,
+		CONF_RESTORE_NAMESPACE,
+		CONF_RESTORE_YES
+	} restore_folder;
 	bool sandbox;
 	bool log_json; /* log.format */
 

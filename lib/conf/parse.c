@@ -1027,7 +1027,7 @@ set_defaults(struct conf *c, const char *file)
 	c->file = xstrdup(file);
 	c->data = xstrdup("/var/lib/hearthmail");
 	c->sandbox = true;
-	c->restore_folder = true;
+	c->restore_folder = CONF_RESTORE_NAMESPACE;
 	c->retention_ms = 30ll * 24 * 3600 * 1000;
 	c->outside = true;
 	c->dns.validate = true;

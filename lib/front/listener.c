@@ -162,8 +162,8 @@ sweep_conns(struct shard *s, int64_t now)
 			pump_end(c, now + LAST_WORDS_MS);
 		else if (c->state == CONN_FRONT &&
 			 (late || (c->deadline != 0 && c->deadline <= now)))
-			conn_bye(c,
-			    late ? "the server restarts" : "too long silent");
+			late ? conn_bye(c, "the server restarts")
+			     : conn_idle(c);
 		else if (c->deadline != 0 && c->deadline <= now)
 			conn_kill(c);
 		any = any || c->deadline != 0;

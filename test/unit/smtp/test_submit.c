@@ -3,11 +3,14 @@
 #include "smtp/submit.h"
 #include "test/unit/smtp/kit.h"
 
-#define LOGIN "EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"
-#define HI    "220 250 235/2.7.0 "
-#define MAIL  "MAIL FROM:<anna@example.org>\r\n"
-#define RCPT  "RCPT TO:<ben@example.org>\r\n"
-#define FROM  "From: anna@example.org\r\n"
+#define LOGIN	 "EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"
+#define HI	 "220 250 235/2.7.0 "
+#define MAIL	 "MAIL FROM:<anna@example.org>\r\n"
+#define RCPT	 "RCPT TO:<ben@example.org>\r\n"
+#define NO_PLAIN "AUTH PLAIN AGFubmEAd3Jvbmc=\r\n"
+#define NO3	 NO_PLAIN NO_PLAIN NO_PLAIN
+#define RE3	 "535/5.7.8 535/5.7.8 535/5.7.8 "
+#define FROM	 "From: anna@example.org\r\n"
 
 static const struct {
 	const char *name, *in, *want;
@@ -27,11 +30,18 @@ static const struct {
 	"220 250 334 235/2.7.0"},
     {"wrong password", "EHLO c\r\nAUTH PLAIN AGFubmEAd3Jvbmc=\r\n",
 	"220 250 535/5.7.8"},
-    {"three wrong passwords",
-	"EHLO c\r\nAUTH PLAIN AGFubmEAd3Jvbmc=\r\n"
-	"AUTH PLAIN AGFubmEAd3Jvbmc=\r\nAUTH PLAIN "
-	"AGFubmEAd3Jvbmc=\r\nNOOP\r\n",
-	"220 250 535/5.7.8 535/5.7.8 535/5.7.8 421/4.3.2"},
+    {"every way to be refused, and the right one",
+	"EHLO c\r\n" NO_PLAIN "AUTH PLAIN\r\nAGFubmEAd3Jvbmc=\r\n"
+	"AUTH LOGIN\r\nYW5uYQ==\r\nd3Jvbmc=\r\n"
+	"AUTH LOGIN YW5uYQ==\r\nd3Jvbmc=\r\n"
+	"AUTH PLAIN AGFubmEAc2VjcmV0\r\n",
+	"220 250 535/5.7.8 334 535/5.7.8 334 334 535/5.7.8 334 535/5.7.8 "
+	"235/2.7.0"},
+    {"nine wrong passwords and the right one",
+	"EHLO c\r\n" NO3 NO3 NO3 "AUTH PLAIN AGFubmEAc2VjcmV0\r\n",
+	"220 250 " RE3 RE3 RE3 "235/2.7.0"},
+    {"ten wrong passwords", "EHLO c\r\n" NO3 NO3 NO3 NO_PLAIN "NOOP\r\n",
+	"220 250 " RE3 RE3 RE3 "535/5.7.8 421/4.7.0"},
     {"cancelled", "EHLO c\r\nAUTH PLAIN\r\n*\r\nNOOP\r\n",
 	"220 250 334 501/5.7.0 250/2.0.0"},
     {"no base64", "EHLO c\r\nAUTH PLAIN !!!\r\nAUTH LOGIN\r\n=\r\n",
@@ -109,13 +119,21 @@ END_TEST
 START_TEST(smtp_submission__auth_that_cannot_answer)
 {
 	struct kit k;
-	struct buf out;
+	struct buf out, codes;
 
 	kit_init(&k, true);
 	k.login_rc = RC_TEMP;
+	buf_init(&codes, 10000);
 	buf_init(&out, 1 << 20);
-	kit_talk(&k, SV(LOGIN), 0, &out);
-	ck_assert(sv_find(buf_sv(&out), SV("\r\n454 4.7.0 ")) < out.n);
+	kit_talk(&k,
+	    SV(LOGIN "AUTH PLAIN\r\nAGFubmEAc2VjcmV0\r\n"
+		     "AUTH LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n"
+		     "AUTH LOGIN YW5uYQ==\r\nc2VjcmV0\r\nNOOP\r\n"),
+	    0, &out);
+	kit_codes(buf_sv(&out), &codes);
+	ck_assert_str_eq(codes.p, "220 250 454/4.7.0 334 454/4.7.0 334 334 "
+				  "454/4.7.0 334 454/4.7.0 250/2.0.0");
+	buf_fini(&codes);
 	buf_fini(&out);
 	kit_fini(&k);
 }
