@@ -51,15 +51,19 @@ edit_header(struct smtp_session *s, struct err *err)
 	    .id = t->id,
 	    .may_send = may_send,
 	    .arg = s};
+	struct sv text = smtp_submit_text(&t->submit);
 	struct buf out;
 	int r;
 
-	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + 4096);
+	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + SMTP_SUBMIT_ADDED_MAX);
 	r = smtp_submit_edit(&t->submit, &a, &out, err);
 	if (r == RC_OK) {
 		smtp_body_add(&t->body, buf_sv(&out));
-		if (t->signs)
+		smtp_body_add(&t->body, text);
+		if (t->signs) {
 			smtp_signing_header(&t->signing, buf_sv(&out));
+			smtp_signing_body(&t->signing, text);
+		}
 	}
 	buf_fini(&out);
 	buf_release(&t->submit.header);
@@ -99,20 +103,17 @@ take_bytes(
 		smtp_signing_body(&t->signing, rest);
 }
 
-/*
- * A submitted message that is all header has no empty line, and in BDAT
- * perhaps no line end.
- */
+/* A submitted message that is all header has no empty line. */
 static void
 end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 {
 	struct smtp_transaction *t = &s->t;
-	int i;
 
-	for (i = 0; i < 2; i++)
-		if (s->c->o->submission && !t->submit.over &&
-		    *verdict == RC_OK && !t->too_big)
-			take_bytes(s, SV("\r\n"), verdict, err);
+	if (!s->c->o->submission || t->submit.over || *verdict != RC_OK ||
+	    t->too_big)
+		return;
+	smtp_submit_end(&t->submit);
+	*verdict = edit_header(s, err);
 }
 
 /* A peer that goes on and on far above the limit is not read to its end. */

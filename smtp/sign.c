@@ -3,7 +3,6 @@
 #include "mail/addrlist.h"
 #include "smtp/submit.h"
 
-#define ADDED_MAX   4096 /* to a header, by smtp_submit_edit */
 #define DOMAINS_MAX 8192
 
 void
@@ -11,7 +10,7 @@ smtp_signing_init(struct smtp_signing *g)
 {
 	g->body = dkim_hash_new();
 	buf_init(&g->names, 4096);
-	buf_init(&g->canon, SMTP_SUBMIT_HEADER_MAX + ADDED_MAX);
+	buf_init(&g->canon, SMTP_SUBMIT_HEADER_MAX + SMTP_SUBMIT_ADDED_MAX);
 	buf_init(&g->domains, DOMAINS_MAX);
 }
 

@@ -17,38 +17,29 @@ smtp_submit_fini(struct smtp_submit *f)
 	buf_fini(&f->header);
 }
 
-/* The length of the header with its empty line, 0 while that is missing;
- * nothing ends before `from`. */
-static size_t
-header_end(struct sv h, size_t from)
-{
-	size_t i;
-
-	if (sv_starts(h, SV("\r\n")))
-		return 2;
-	from = from < 3 ? 0 : from - 3;
-	i = from + sv_find(sv_skip(h, from), SV("\r\n\r\n"));
-	return i < h.n ? i + 4 : 0;
-}
-
 bool
 smtp_submit_feed(struct smtp_submit *f, struct sv bytes, struct sv *rest)
 {
-	size_t before = f->header.n, end;
-	struct sv head = bytes;
+	struct sv head = sv_first(bytes, f->header.max - f->header.n);
 
-	if (head.n > f->header.max - before)
-		head.n = f->header.max - before;
 	buf_addsv(&f->header, head);
-	end = header_end(buf_sv(&f->header), before);
-	if (end == 0) {
-		f->too_big = head.n < bytes.n;
-		return f->too_big;
-	}
-	*rest = sv_skip(bytes, end - before);
-	buf_truncate(&f->header, end);
+	*rest = sv_skip(bytes, head.n);
+	f->over = mail_header_scan(&f->scan, buf_sv(&f->header));
+	f->too_big = !f->over && rest->n > 0;
+	return f->over || f->too_big;
+}
+
+void
+smtp_submit_end(struct smtp_submit *f)
+{
+	mail_header_scan_end(&f->scan, buf_sv(&f->header));
 	f->over = true;
-	return true;
+}
+
+struct sv
+smtp_submit_text(const struct smtp_submit *f)
+{
+	return sv_skip(buf_sv(&f->header), f->scan.body);
 }
 
 /* Every address of the field must be one that the account may use. */
@@ -137,26 +128,50 @@ add_missing(
 	}
 }
 
-int
-smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
-    struct buf *out, struct err *err)
+/* All bytes of the header go out as they are, but the fields that are dropped;
+ * what is no field at all was found to be text before. */
+static int
+copy_fields(struct sv header, const struct smtp_submit_args *a,
+    struct seen *seen, struct buf *out, struct err *err)
 {
-	struct sv header = buf_sv(&f->header);
-	struct seen seen = {0};
+	struct sv at = header;
 	struct mail_field field;
 	int r = RC_OK;
 
 	while (r == RC_OK && mail_field_next(&header, &field)) {
-		r = check_field(&field, a, &seen, err);
+		r = check_field(&field, a, seen, err);
 		if (!is_dropped(field.name))
-			buf_addsv(out, field.whole);
+			continue;
+		buf_add(out, at.p, (size_t)(field.whole.p - at.p));
+		at = sv_skip(at, (size_t)(header.p - at.p));
 	}
+	buf_addsv(out, at);
+	return r;
+}
+
+int
+smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
+    struct buf *out, struct err *err)
+{
+	struct sv header = sv_first(buf_sv(&f->header), f->scan.header);
+	struct seen seen = {0};
+	int r;
+
+	/* The first line of an mbox file is no text either; the name is that
+	 * under which Postfix keeps it. */
+	if (f->scan.mbox > 0) {
+		buf_adds(out, "X-Mailbox-Line: ");
+		buf_addsv(out, sv_first(header, f->scan.mbox));
+	}
+	r = copy_fields(sv_skip(header, f->scan.mbox), a, &seen, out, err);
 	if (r != RC_OK)
 		return r;
 	if (seen.from != 1 || seen.from_addresses == 0)
 		return err_set(err, RC_SYNTAX,
 		    "the message needs exactly one "
 		    "From field with an address");
+	if (header.n > 0 && header.p[header.n - 1] != '\n')
+		buf_adds(out, "\r\n");
 	add_missing(&seen, a, out);
 	buf_adds(out, "\r\n");
 	return buf_ok(out) ? RC_OK : RC_TOOBIG;
