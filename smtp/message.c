@@ -352,15 +352,33 @@ refuse_chunk(struct smtp_session *s, uint64_t size)
 		smtp_refuse(s, 503, "5.5.1", "no valid recipients");
 }
 
+/* Its size is known, but not what it is meant to be: it is read, too, and the
+ * message that lacks it is given up. */
+static void
+refuse_lost_chunk(struct smtp_session *s, uint64_t size)
+{
+	s->t.received = 0;
+	if (!read_chunk(s, size, NULL))
+		return;
+	smtp_transaction_reset(s);
+	if (s->state != SMTP_ST_START)
+		smtp_set_state(s, SMTP_ST_READY);
+	smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+}
+
 void
 smtp_run_bdat(struct smtp_session *s, struct sv args)
 {
 	struct smtp_chunks *ch = &s->t.chunks;
-	uint64_t size;
+	uint64_t size = 0;
 	bool last, legal = (s->state & (SMTP_ST_RCPT | SMTP_ST_BDAT)) != 0;
 	enum smtp_arg_error e = smtp_bdat_parse(args, &size, &last);
 
 	smtp_line_done(s);
+	if (e == SMTP_ARG_PARAM) {
+		refuse_lost_chunk(s, size);
+		return;
+	}
 	if (e != SMTP_ARG_OK) {
 		/* Where its bytes end is unknown: nothing behind it can be
 		 * trusted. */

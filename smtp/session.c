@@ -11,6 +11,7 @@
 #include "smtp/internal.h"
 
 #define SKIP_READS 1024 /* of an over-long line */
+#define HELO_MAX   255	/* is kept of a name */
 #define IDLE_MAX   100	/* commands between two messages that do nothing */
 
 /* ---- replies ---- */
@@ -115,15 +116,15 @@ skip_line(struct smtp_session *s)
 	return RC_EOF;
 }
 
-/* CR LF and nothing else ends a command; NUL, CR and 8-bit bytes have no
- * place in one. */
+/* CR LF and nothing else ends a command; control characters have no place in
+ * one.  8-bit bytes have: in names of computers. */
 static bool
 line_is_clean(struct sv line)
 {
 	size_t i;
 
 	for (i = 0; i < line.n; i++)
-		if (!ascii_is_print(line.p[i]) && line.p[i] != '\t')
+		if (ascii_is_ctl(line.p[i]) && line.p[i] != '\t')
 			return false;
 	return true;
 }
@@ -152,11 +153,15 @@ smtp_line(struct smtp_session *s, struct sv *out)
 	    !line_is_clean(sv_first(in, n - 1))) {
 		stream_consume(s->st, n + 1);
 		smtp_refuse(s, 500, "5.5.2",
-		    "a command is printable ASCII "
-		    "and ends with CR LF");
+		    "a command has no control characters and ends with "
+		    "CR LF");
 		return RC_SYNTAX;
 	}
+	/* [RFC 5321 4.1.1] white space at the end is tolerated */
 	*out = sv_first(in, n - 1);
+	while (out->n > 0 &&
+	       (out->p[out->n - 1] == ' ' || out->p[out->n - 1] == '\t'))
+		out->n--;
 	return RC_OK;
 }
 
@@ -203,7 +208,7 @@ run_ehlo(struct smtp_session *s, struct sv args, bool esmtp)
 	}
 	smtp_transaction_reset(s);
 	buf_reset(&s->helo);
-	buf_addsv(&s->helo, args);
+	buf_addsv(&s->helo, sv_first(args, HELO_MAX));
 	s->esmtp = esmtp;
 	smtp_set_state(s, SMTP_ST_READY);
 	if (!esmtp) {
@@ -397,8 +402,8 @@ smtp_session_run(struct smtp_conn *c)
 	stream_set_write_timeout(s->st, c->limits.data_timeout);
 	s->state = SMTP_ST_START;
 	buf_init(&s->helo, 256);
-	buf_init(&s->t.sender, 1024);
-	buf_init(&s->t.first_rcpt, 1024);
+	buf_init(&s->t.sender, 2 * MAIL_ADDRESS_MAX);
+	buf_init(&s->t.first_rcpt, 2 * MAIL_ADDRESS_MAX);
 	mlog(LOG_INFO, "smtp.connect", "sid=%llx peer=%s",
 	    (unsigned long long)c->id, c->peer);
 	if (!begin(s))

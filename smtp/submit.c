@@ -2,7 +2,7 @@
 
 #include "mail/addrlist.h"
 #include "mail/date.h"
-#include "mail/field.h"
+#include "mail/path.h"
 
 void
 smtp_submit_init(struct smtp_submit *f)
@@ -53,7 +53,7 @@ check_addresses(struct sv value, const char *field,
 	int r = RC_OK;
 
 	mail_addrlist_init(&list, value);
-	buf_init(&whole, 1024);
+	buf_init(&whole, 2 * MAIL_ADDRESS_MAX);
 	while (r == RC_OK && mail_addrlist_next(&list, &addr)) {
 		if (addr.kind != MAIL_ADDR_MAILBOX)
 			continue;

@@ -49,8 +49,12 @@ refuse_argument(struct smtp_session *s, enum smtp_arg_error e, bool sender)
 			   : "as in RCPT TO:<you@example.org>");
 		break;
 	case SMTP_ARG_ADDRESS:
-		smtp_refuse(
-		    s, 501, sender ? "5.1.7" : "5.1.3", "that is no address");
+		smtp_refuse(s, 501, sender ? "5.1.7" : "5.1.3",
+		    "that is not a valid address");
+		break;
+	case SMTP_ARG_INTERNATIONAL:
+		smtp_refuse(s, 553, "5.6.7",
+		    "addresses with letters beyond ASCII are not supported");
 		break;
 	case SMTP_ARG_LONG:
 		smtp_refuse(s, 501, sender ? "5.1.7" : "5.1.3",
@@ -221,7 +225,7 @@ smtp_run_rcpt(struct smtp_session *s, struct sv args)
 			: s->c->limits.recipients);
 		return;
 	}
-	buf_init(&address, 1024);
+	buf_init(&address, 2 * MAIL_ADDRESS_MAX);
 	mail_path_plain(&path, &address);
 	r = find_recipient(s, buf_sv(&address), path.domain.n > 0);
 	if (r != RC_OK) {

@@ -122,7 +122,7 @@ conf_address_normalise(struct sv address, struct buf *out)
 	size_t at = sv_rchr(address, '@'), i;
 
 	if (at == address.n || at == 0 || at + 1 == address.n ||
-	    address.n > 320)
+	    address.n > CONF_ADDRESS_MAX)
 		return false;
 	for (i = 0; i < address.n; i++) {
 		if (ascii_is_ctl(address.p[i]) || address.p[i] == ' ')
@@ -183,7 +183,7 @@ conf_account_by_login(const struct conf *c, struct sv login)
 
 	if (i >= 0)
 		return i;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (conf_address_normalise(login, &b))
 		a = find_address(c, buf_sv(&b));
 	buf_fini(&b);
@@ -225,7 +225,7 @@ find_without_detail(
 
 	if (plus == local.n || plus == 0)
 		return false;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	buf_addsv(&b, sv_first(local, plus));
 	buf_addc(&b, '@');
 	buf_addsv(&b, domain);
@@ -272,7 +272,7 @@ lookup(const struct conf *c, struct sv address, struct found *f)
 	struct buf b;
 	int r = RC_DENIED;
 
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	/* [RFC 5321 2.3.5] "postmaster" may come without a domain. */
 	if (sv_ieq(address, SV("postmaster"))) {
 		*f = (struct found){&c->admin, 1, "admin"};

@@ -197,6 +197,7 @@ bool conf_service_tls(enum conf_service s); /* TLS from the first byte */
  * Trims nothing; folds the case of both parts; false if it has no '@', an
  * empty part, or is too long.
  */
+#define CONF_ADDRESS_MAX 1000
 bool conf_address_normalise(struct sv address, struct buf *out);
 
 /*

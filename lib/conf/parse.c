@@ -416,7 +416,7 @@ add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
 
 	if (!conf_get_text(p, n, "an address, as in anna@example.org", &v))
 		return;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(v, &b)) {
 		CONF_FAIL(p, n, "\"%.60s\" is no address", v.p);
 	} else {
@@ -440,7 +440,7 @@ add_send_as(struct conf_parser *p, yaml_node_t *n, void *arg)
 
 	if (!conf_get_text(p, n, "an address, @domain or \"*\"", &v))
 		return;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (sv_eq(v, SV("*")) ||
 	    (v.p[0] == '@' && conf_is_domain(sv_skip(v, 1))))
 		buf_addsv(&b, v);
@@ -804,7 +804,7 @@ add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	struct buf b;
 
 	(void)arg;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(conf_text_of(k), &b)) {
 		CONF_FAIL(p, k, "\"%.60s\" is no address", conf_text_of(k).p);
 		buf_fini(&b);
@@ -857,7 +857,7 @@ expand_target(
 		alias_add_account(a, (uint32_t)n);
 		return true;
 	}
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (depth < ALIAS_DEPTH && conf_address_normalise(sv_str(target), &b))
 		for (i = 0; i < c->nalias; i++) {
 			if (!sv_eq(buf_sv(&b), sv_str(c->alias[i].address)))
@@ -915,7 +915,7 @@ give_default_addresses(struct conf *c)
 		for (j = 0; j < c->ndomain; j++) {
 			struct buf b;
 
-			buf_init(&b, 400);
+			buf_init(&b, CONF_ADDRESS_MAX + 1);
 			buf_addf(&b, "%s@%s", a->name, c->domain[j].name);
 			a->address[a->naddress++] = buf_take(&b);
 		}

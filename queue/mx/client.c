@@ -13,6 +13,7 @@
 #include "base/base64.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "mail/path.h"
 #include "net/stream.h"
 
 #define INPUT_MAX 65536
@@ -528,9 +529,29 @@ can_take(const struct client *c, struct client_message *m)
 }
 
 static void
+put_path(struct client *c, const char *command, const char *address)
+{
+	struct buf b;
+
+	buf_init(&b, 2 * MAIL_ADDRESS_MAX);
+	mail_address_write(sv_str(address), &b);
+	stream_printf(c->s, "%s:<", command);
+	stream_putsv(c->s, buf_sv(&b));
+	stream_puts(c->s, ">");
+	buf_fini(&b);
+}
+
+static void
+put_rcpt(struct client *c, const struct client_rcpt *to)
+{
+	put_path(c, "RCPT TO", to->address);
+	stream_puts(c->s, "\r\n");
+}
+
+static void
 put_mail(struct client *c, const struct client_message *m)
 {
-	stream_printf(c->s, "MAIL FROM:<%s>", m->sender);
+	put_path(c, "MAIL FROM", m->sender);
 	if (c->offers.size)
 		stream_printf(c->s, " SIZE=%llu", (unsigned long long)m->size);
 	if (m->eight_bit)
@@ -575,7 +596,7 @@ recipients(struct client *c, struct client_message *m, size_t *accepted,
 		bool mail_failed = to->code != 0;
 
 		if (!c->offers.pipelining)
-			stream_printf(c->s, "RCPT TO:<%s>\r\n", to->address);
+			put_rcpt(c, to);
 		if (command(c, "RCPT", why) != RC_OK)
 			return RC_TEMP;
 		if (!mail_failed && c->reply.code / 100 == 2) {
@@ -606,7 +627,7 @@ envelope(struct client *c, struct client_message *m, bool *go, size_t *accepted,
 	*go = false;
 	put_mail(c, m);
 	for (i = 0; pipe && i < m->nrcpt; i++)
-		stream_printf(c->s, "RCPT TO:<%s>\r\n", m->rcpt[i].address);
+		put_rcpt(c, &m->rcpt[i]);
 	if (pipe)
 		stream_puts(c->s, "DATA\r\n");
 	if (command(c, "MAIL", why) != RC_OK)
