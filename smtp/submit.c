@@ -42,41 +42,65 @@ smtp_submit_text(const struct smtp_submit *f)
 	return sv_skip(buf_sv(&f->header), f->scan.body);
 }
 
-/* Every address of the field must be one that the account may use. */
+/* One field whose addresses must all be the account's. */
+struct check {
+	const struct smtp_submit_args *a;
+	const char *field;
+	unsigned count;
+	struct err *err;
+};
+
+static int
+check_address(void *arg, const struct mail_addr *addr)
+{
+	struct check *c = arg;
+	struct buf whole;
+	int r = RC_OK;
+
+	buf_init(&whole, 2 * MAIL_ADDRESS_MAX);
+	buf_addsv(&whole, addr->local);
+	buf_addc(&whole, '@');
+	buf_addsv(&whole, addr->domain);
+	if (!buf_ok(&whole) || !c->a->may_send(c->a->arg, buf_sv(&whole)))
+		r = err_set(c->err, RC_DENIED,
+		    "this account may not write as %.80s (%s)", whole.p,
+		    c->field);
+	c->count++;
+	buf_fini(&whole);
+	return r;
+}
+
 static int
 check_addresses(struct sv value, const char *field,
     const struct smtp_submit_args *a, unsigned *count, struct err *err)
 {
-	struct mail_addrlist list;
-	struct mail_addr addr;
-	struct buf whole;
-	int r = RC_OK;
+	struct check c = {.a = a, .field = field, .err = err};
+	int r = mail_author_each(value, check_address, &c);
 
-	mail_addrlist_init(&list, value);
-	buf_init(&whole, 2 * MAIL_ADDRESS_MAX);
-	while (r == RC_OK && mail_addrlist_next(&list, &addr)) {
-		if (addr.kind != MAIL_ADDR_MAILBOX)
-			continue;
-		buf_reset(&whole);
-		buf_addsv(&whole, addr.local);
-		buf_addc(&whole, '@');
-		buf_addsv(&whole, addr.domain);
-		if (addr.broken || addr.domain.n == 0)
-			r = err_set(err, RC_SYNTAX,
-			    "the %s field has no usable address", field);
-		else if (!buf_ok(&whole) ||
-			 !a->may_send(a->arg, buf_sv(&whole)))
-			r = err_set(err, RC_DENIED,
-			    "this account may not write as %.80s (%s)", whole.p,
-			    field);
-		(*count)++;
-	}
-	buf_fini(&whole);
-	mail_addrlist_fini(&list);
-	return r;
+	*count += c.count;
+	return r == RC_SYNTAX ? err_set(err, RC_SYNTAX,
+				    "the %s field has no usable address", field)
+			      : r;
+}
+
+/*
+ * Somebody resends what others have written [RFC 5322 3.6.6]: then the last
+ * Resent-From, which is the first in the header, tells who sends it, and From
+ * and Sender are as they were.
+ */
+static bool
+is_resent(struct sv header, const struct smtp_submit_args *a)
+{
+	struct mail_field f;
+	unsigned n = 0;
+	struct err err;
+
+	return mail_field_find(header, SV("Resent-From"), &f) &&
+	       check_addresses(f.value, "Resent-From", a, &n, &err) == RC_OK;
 }
 
 struct seen {
+	bool resent; /* by the account */
 	unsigned from, sender, date, message_id;
 	unsigned from_addresses, sender_addresses;
 };
@@ -87,11 +111,15 @@ check_field(const struct mail_field *f, const struct smtp_submit_args *a,
 {
 	if (sv_ieq(f->name, SV("From"))) {
 		seen->from++;
+		if (seen->resent)
+			return RC_OK;
 		return check_addresses(
 		    f->value, "From", a, &seen->from_addresses, err);
 	}
 	if (sv_ieq(f->name, SV("Sender"))) {
 		seen->sender++;
+		if (seen->resent)
+			return RC_OK;
 		return check_addresses(
 		    f->value, "Sender", a, &seen->sender_addresses, err);
 	}
@@ -154,6 +182,7 @@ smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
     struct buf *out, struct err *err)
 {
 	struct sv header = sv_first(buf_sv(&f->header), f->scan.header);
+	struct sv fields;
 	struct seen seen = {0};
 	int r;
 
@@ -163,10 +192,12 @@ smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
 		buf_adds(out, "X-Mailbox-Line: ");
 		buf_addsv(out, sv_first(header, f->scan.mbox));
 	}
-	r = copy_fields(sv_skip(header, f->scan.mbox), a, &seen, out, err);
+	fields = sv_skip(header, f->scan.mbox);
+	seen.resent = is_resent(fields, a);
+	r = copy_fields(fields, a, &seen, out, err);
 	if (r != RC_OK)
 		return r;
-	if (seen.from != 1 || seen.from_addresses == 0)
+	if (seen.from != 1 || (seen.from_addresses == 0 && !seen.resent))
 		return err_set(err, RC_SYNTAX,
 		    "the message needs exactly one "
 		    "From field with an address");
