@@ -70,6 +70,8 @@ int client_open(const struct client_opts *o, const struct route_address *to,
 void client_close(struct client **c);
 /* The other side still holds the line, as far as one can see. */
 bool client_alive(struct client *c);
+/* Where it goes. */
+const struct in6_addr *client_ip(const struct client *c);
 /* It has had enough messages. */
 bool client_worn(const struct client *c);
 
@@ -78,6 +80,7 @@ struct client_rcpt {
 	unsigned code; /* out: the reply's, or one of our own */
 	/* The host's words begin with its code; ours do not. */
 	char said[CLIENT_SAID_MAX];
+	bool unsure; /* out: 451, but the host may have taken it */
 };
 
 struct client_message {
@@ -98,6 +101,10 @@ struct client_message {
  * broke after some had been refused: the others then have 451.  RC_TEMP: the
  * line broke before anything was said of them or taken, it may be tried
  * elsewhere; *why says it.
+ *
+ * Too many recipients is 452, also where the host says 552 [RFC 5321
+ * 4.5.3.1.10].  A 5xx is 451 where it may be owed to us: encryption was
+ * offered, failed, and we went on without.
  */
 int client_send(struct client *c, struct client_message *m,
     struct client_why *why) RC_USE_RESULT;

@@ -13,22 +13,21 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "ipc/proto.h"
-#include "queue/mx/client.h"
+#include "queue/mx/deliver.h"
 
-#define JOBS_MAX       128
-#define KNOWN_MAX      512 /* with those whose outcome is not noted yet */
-#define JOB_RCPTS_MAX  1000
-#define STACK_BYTES    (256u << 10)
-#define REST_MS	       3000 /* a connection is kept so long */
-#define REST_MAX       64
-#define TRY_MS	       (20 * 60 * 1000)
-#define FALLBACK_MS    (10 * 60 * 1000)
-#define IDLE_MS	       5000 /* a thread is kept so long */
-#define SECRET_MAX     1024
-#define USER_MAX       256
-#define KEY_MAX	       (DNS_NAME_MAX + USER_MAX + 32)
-#define DRAIN_LOOK_MS  50
-#define REFUSED_PREFIX 24 /* where a status code stands */
+#define JOBS_MAX      128
+#define KNOWN_MAX     512 /* with those whose outcome is not noted yet */
+#define JOB_RCPTS_MAX 1000
+#define STACK_BYTES   (256u << 10)
+#define REST_MS	      3000 /* a connection is kept so long */
+#define REST_MAX      64
+#define TRY_MS	      (20 * 60 * 1000)
+#define FALLBACK_MS   (10 * 60 * 1000)
+#define IDLE_MS	      5000 /* a thread is kept so long */
+#define SECRET_MAX    1024
+#define USER_MAX      256
+#define KEY_MAX	      (DNS_NAME_MAX + USER_MAX + 32)
+#define DRAIN_LOOK_MS 50
 
 /* A connection that waits for the next message to its place. */
 struct rest {
@@ -199,36 +198,57 @@ may_end(void *arg)
 	return may;
 }
 
-static int
-send_over(struct job *j, const char *key, struct client *c)
-{
-	int r = client_send(c, &j->m, &j->why);
+/* What the way through a route needs of a job and its connections. */
+struct way_of {
+	struct job *j;
+	const char *key;
+};
 
-	if (r == RC_OK) {
-		j->reached = true;
-		put_rest(j->s, key, c);
-	} else {
-		client_close(&c);
-	}
-	return r;
+static struct client *
+rested(void *arg)
+{
+	struct way_of *w = arg;
+
+	return take_rest(w->j->s, w->key);
 }
 
-/* Goes through the addresses until one takes it up. */
+static void
+rest(void *arg, struct client *c)
+{
+	struct way_of *w = arg;
+
+	put_rest(w->j->s, w->key, c);
+}
+
+static bool
+may_go_on(void *arg)
+{
+	struct job *j = ((struct way_of *)arg)->j;
+	bool may;
+
+	pthread_mutex_lock(&j->s->lock);
+	may = !j->s->stopping;
+	pthread_mutex_unlock(&j->s->lock);
+	return may && clk_mono() < j->until;
+}
+
+/* Goes through the addresses until one takes it. */
 static void
 try_route(struct job *j, const struct client_opts *o, const char *key,
     const struct route *route)
 {
-	struct client *c = take_rest(j->s, key);
-	size_t i;
+	struct way_of w = {j, key};
+	struct deliver d = {.o = o,
+	    .route = route,
+	    .m = &j->m,
+	    .why = &j->why,
+	    .rested = rested,
+	    .rest = rest,
+	    .may_go_on = may_go_on,
+	    .arg = &w};
 
-	if (c != NULL && send_over(j, key, c) == RC_OK)
-		return;
-	for (i = 0; i < route->n && clk_mono() < j->until; i++) {
-		if (client_open(o, &route->address[i], &c, &j->why) != RC_OK)
-			continue;
-		if (send_over(j, key, c) == RC_OK)
-			return;
-	}
+	if (deliver_route(&d))
+		j->reached = true;
 }
 
 static void
@@ -304,15 +324,6 @@ try_relay(struct job *j, const char *hostname)
 	free(route);
 }
 
-/* Refused for what we are, not for what was sent: "5.7.1", "5.7.26". */
-static bool
-is_policy(const struct client_rcpt *to)
-{
-	struct sv said = sv_first(sv_str(to->said), REFUSED_PREFIX);
-
-	return to->code / 100 == 5 && sv_find(said, SV("5.7.")) < said.n;
-}
-
 /* The smarthost gets what could not go the direct way. */
 static void
 try_fallback(struct job *j, const char *hostname)
@@ -324,7 +335,7 @@ try_fallback(struct job *j, const char *hostname)
 
 	some = xcalloc(n, sizeof *some);
 	for (i = 0; i < n; i++) {
-		moved[i] = !was_reached || is_policy(&all[i]);
+		moved[i] = !was_reached || deliver_is_policy(&all[i]);
 		if (moved[i])
 			some[k++].address = all[i].address;
 	}
