@@ -75,6 +75,8 @@ conf_free(struct conf **cp)
 		free(c->relay[i].password_file);
 	}
 	free(c->relay);
+	free(c->outbound.source4);
+	free(c->outbound.source6);
 	free(c->backup.folder);
 	free_strings(c->dns.forward, c->dns.nforward);
 	free(c->dns.root_hints);

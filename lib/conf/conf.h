@@ -99,6 +99,13 @@ struct conf_dns {
 	bool validate;
 };
 
+/* From where mail leaves for other servers. */
+struct conf_outbound {
+	bool ipv6;		 /* theirs are tried, too */
+	char *source4, *source6; /* numeric; NULL: as the system has it */
+	struct conf_place source_at;
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -139,6 +146,7 @@ struct conf {
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
 	struct conf_dns dns;
+	struct conf_outbound outbound;
 	struct conf_backup backup;
 	struct conf_relay *relay;
 	size_t nrelay;

@@ -718,6 +718,7 @@ static const struct conf_key top_keys[] = {
     {"limits", set_limits},
     {"backup", conf_set_backup},
     {"dns", conf_set_dns},
+    {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
     {"log", conf_set_log},
     {"quota", conf_set_quota},
@@ -1031,6 +1032,7 @@ set_defaults(struct conf *c, const char *file)
 	c->retention_ms = 30ll * 24 * 3600 * 1000;
 	c->outside = true;
 	c->dns.validate = true;
+	c->outbound.ipv6 = true;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,
 	    .recipients = 100,

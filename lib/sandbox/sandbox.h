@@ -36,6 +36,7 @@ struct sandbox_profile {
 	bool accepts;  /* takes connections from listening sockets */
 	bool memfd;    /* makes memory files for messages */
 	bool connects; /* makes sockets and connects out: mx and dns only */
+	bool binds;    /* and says from which address */
 	/* If not NULL: TCP goes to these ports only (Landlock ABI 4). */
 	const uint16_t *ports;
 	size_t nports;

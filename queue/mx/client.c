@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/base64.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/network.h"
 
 #define INPUT_MAX 65536
 
@@ -190,6 +192,46 @@ describe(struct client *c, const struct route_address *to)
 	(void)snprintf(c->where, sizeof c->where, "%s[%s]", to->host, ip);
 }
 
+/* The port is chosen when it connects. */
+static int
+bind_source(int fd, bool v4, const struct client_opts *o)
+{
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	const char *source = v4 ? o->source4 : o->source6;
+	int one = 1, r;
+
+	if (source == NULL)
+		return RC_OK;
+	(void)setsockopt(
+	    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+	if (v4)
+		r = inet_pton(AF_INET, source, &four.sin_addr) == 1
+			? bind(fd, (struct sockaddr *)&four, sizeof four)
+			: -1;
+	else
+		r = inet_pton(AF_INET6, source, &six.sin6_addr) == 1
+			? bind(fd, (struct sockaddr *)&six, sizeof six)
+			: -1;
+	return r == 0 ? RC_OK : RC_IO;
+}
+
+/* Whoever connects to an address of this machine comes from there. */
+static bool
+is_self(int fd)
+{
+	struct sockaddr_storage here, there;
+	socklen_t n = sizeof here, k = sizeof there;
+	char a[NETWORK_PEER_MAX], b[NETWORK_PEER_MAX];
+
+	if (getsockname(fd, (struct sockaddr *)&here, &n) != 0 ||
+	    getpeername(fd, (struct sockaddr *)&there, &k) != 0)
+		return false;
+	network_peer_name((struct sockaddr *)&here, a);
+	network_peer_name((struct sockaddr *)&there, b);
+	return strcmp(a, b) == 0 || network_is_loopback(b);
+}
+
 static int
 dial(struct client *c, const struct route_address *to, struct client_why *why)
 {
@@ -202,12 +244,23 @@ dial(struct client *c, const struct route_address *to, struct client_why *why)
 		client_say(why, "no socket: %s", strerror(errno));
 		return RC_TEMP;
 	}
+	if (bind_source(fd, v4, c->o) != RC_OK) {
+		client_say(why, "cannot connect from %s (outbound.source): %s",
+		    v4 ? c->o->source4 : c->o->source6, strerror(errno));
+		io_close(&fd);
+		return RC_TEMP;
+	}
 	e = connect_within(fd, to, c->o->port, c->timeout.connect);
 	if (e != 0) {
 		io_close(&fd);
 		client_say(
 		    why, "cannot connect to %s: %s", c->where, strerror(e));
 		return RC_TEMP;
+	}
+	if (c->o->may_be_self && is_self(fd)) {
+		io_close(&fd);
+		client_say(why, ROUTE_SELF " (%s)", c->host_name, c->where);
+		return RC_PERM;
 	}
 	c->s = stream_new(fd, INPUT_MAX);
 	stream_set_write_timeout(c->s, c->timeout.block);
@@ -342,6 +395,16 @@ out:
 	return r;
 }
 
+/* A router between may have brought us back to ourselves. */
+static bool
+greets_as(const struct client *c, const char *name)
+{
+	struct sv rest = buf_sv(&c->reply.text);
+	struct sv line = sv_split(&rest, '\n');
+
+	return sv_ieq(sv_split(&line, ' '), sv_str(name));
+}
+
 static int
 greet(struct client *c, bool plain, struct client_why *why)
 {
@@ -351,6 +414,10 @@ greet(struct client *c, bool plain, struct client_why *why)
 		return RC_TEMP;
 	if (c->reply.code / 100 != 2)
 		return client_refused(c, why);
+	if (c->o->may_be_self && greets_as(c, c->o->hostname)) {
+		client_say(why, ROUTE_SELF " (%s)", c->host_name, c->where);
+		return RC_PERM;
+	}
 	if (hello(c, why) != RC_OK || start_tls(c, plain, why) != RC_OK)
 		return RC_TEMP;
 	return login(c, why);
@@ -364,6 +431,7 @@ open_once(const struct client_opts *o, const struct route_address *to,
 {
 	struct client *c = xcalloc(1, sizeof *c);
 	bool plain = failed != NULL;
+	int r;
 
 	c->o = o;
 	if (plain)
@@ -372,12 +440,11 @@ open_once(const struct client_opts *o, const struct route_address *to,
 	client_set_end(c, o->timeout.envelope);
 	reply_init(&c->reply);
 	describe(c, to);
-	if (dial(c, to, why) == RC_OK && greet(c, plain, why) == RC_OK) {
-		*out = c;
-		return RC_OK;
-	}
+	r = dial(c, to, why);
+	if (r == RC_OK)
+		r = greet(c, plain, why);
 	*out = c; /* for whoever wants to know how far it came */
-	return RC_TEMP;
+	return r;
 }
 
 int
@@ -401,7 +468,7 @@ client_open(const struct client_opts *o, const struct route_address *to,
 	if (r != RC_OK) {
 		client_explain(c, why->said);
 		client_close(&c);
-		return RC_TEMP;
+		return r == RC_PERM ? RC_PERM : RC_TEMP;
 	}
 	c->o = NULL; /* the caller's; not needed any more */
 	*out = c;

@@ -55,6 +55,11 @@ struct client_opts {
 	bool implicit_tls;
 	uint16_t port;
 	const char *user, *password; /* NULL: no login */
+	/* Our own addresses, numeric, to come from; NULL: the system's. */
+	const char *source4, *source6;
+	/* The world's hosts are on the port where we are one ourselves: a
+	 * connection that comes back to us is noticed. */
+	bool may_be_self;
 	struct client_timeouts timeout;
 };
 
@@ -63,7 +68,8 @@ struct client_why {
 	char said[CLIENT_SAID_MAX];
 };
 
-/* RC_OK; else *why says it.  RC_TEMP in all cases: another host, or later. */
+/* RC_OK; else *why says it: RC_PERM: that is ourselves; RC_TEMP in all other
+ * cases: another host, or later. */
 int client_open(const struct client_opts *o, const struct route_address *to,
     struct client **out, struct client_why *why) RC_USE_RESULT;
 /* Says QUIT if nothing was wrong; does not wait for the answer. */

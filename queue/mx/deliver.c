@@ -149,6 +149,28 @@ is_wanted(const struct way *w, const struct route_address *a,
 	       (!w->four_only || is_four(&a->ip));
 }
 
+/* One of the host that comes first. */
+static bool
+is_best(const struct route *route, const struct route_address *a)
+{
+	return strcmp(route->address[0].host, a->host) == 0;
+}
+
+/* The best host is ourselves. */
+static bool
+refuse_all(const struct deliver *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->m->nrcpt; i++) {
+		struct client_rcpt *to = &d->m->rcpt[i];
+
+		to->code = 550;
+		memcpy(to->said, d->why->said, sizeof to->said);
+	}
+	return true;
+}
+
 bool
 deliver_route(const struct deliver *d)
 {
@@ -171,10 +193,21 @@ deliver_route(const struct deliver *d)
 	}
 	for (i = 0; i < d->route->n && go_on && d->may_go_on(d->arg); i++) {
 		const struct route_address *a = &d->route->address[i];
+		struct client_why before = *d->why;
+		int r;
 
-		if (is_wanted(&w, a, &tried) &&
-		    client_open(d->o, a, &c, d->why) == RC_OK &&
-		    send_over(&w, c, &go_on) == RC_OK)
+		if (!is_wanted(&w, a, &tried))
+			continue;
+		r = client_open(d->o, a, &c, d->why);
+		if (r == RC_PERM) {
+			/* Those behind us are worse than we. */
+			if (reached || !is_best(d->route, a))
+				*d->why = before;
+			else
+				reached = refuse_all(d);
+			break;
+		}
+		if (r == RC_OK && send_over(&w, c, &go_on) == RC_OK)
 			reached = true;
 	}
 	free(w.open);

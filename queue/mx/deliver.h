@@ -7,6 +7,9 @@
  * IPv6 is not for good as long as there is an IPv4 address: many a network has
  * IPv6 without the name that others ask for.
  *
+ * A route that leads back to this server ends there: if that is its best
+ * address, for good [RFC 5321 5.1].
+ *
  * As soon as anybody has the message, the way ends: the queue hears of that
  * before the others are tried again.
  */

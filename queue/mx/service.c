@@ -264,17 +264,39 @@ all_codes(struct job *j, unsigned code, const char *said)
 	j->reached = true;
 }
 
-static void
-try_direct(struct job *j, const char *hostname)
+static struct route_opts
+route_opts(const struct job *j, const struct conf *c)
 {
-	struct client_opts o = {.hostname = hostname,
+	return (struct route_opts){j->s->dns, c->hostname, c->outbound.ipv6};
+}
+
+/* Are we ourselves a mail host on that port? */
+static bool
+listens_on(const struct conf *c, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < c->nlisten[CONF_SMTP]; i++)
+		if (c->listen[CONF_SMTP][i].port == port)
+			return true;
+	return false;
+}
+
+static void
+try_direct(struct job *j, const struct conf *c)
+{
+	struct route_opts ro = route_opts(j, c);
+	struct client_opts o = {.hostname = c->hostname,
+	    .source4 = c->outbound.source4,
+	    .source6 = c->outbound.source6,
 	    .tls = j->s->o.tls,
 	    .policy = CLIENT_TLS_OFFERED,
 	    .port = j->s->o.port,
+	    .may_be_self = listens_on(c, j->s->o.port),
 	    .timeout = CLIENT_TIMEOUTS};
 	struct route *route = xcalloc(1, sizeof *route);
 
-	route_find(j->s->dns, sv_str(j->domain), hostname, route);
+	route_find(&ro, sv_str(j->domain), route);
 	if (route->n > 0)
 		try_route(j, &o, j->domain, route);
 	else if (route->code != 0)
@@ -286,14 +308,17 @@ try_direct(struct job *j, const char *hostname)
 }
 
 static void
-try_relay(struct job *j, const char *hostname)
+try_relay(struct job *j, const struct conf *c)
 {
 	static const enum client_tls policy[] = {
 	    [CONF_TLS_VERIFY] = CLIENT_TLS_VERIFY,
 	    [CONF_TLS_REQUIRE] = CLIENT_TLS_REQUIRE,
 	    [CONF_TLS_OFF] = CLIENT_TLS_OFF};
 	const struct relay *r = &j->relay;
-	struct client_opts o = {.hostname = hostname,
+	struct route_opts ro = route_opts(j, c);
+	struct client_opts o = {.hostname = c->hostname,
+	    .source4 = c->outbound.source4,
+	    .source6 = c->outbound.source6,
 	    .tls = j->s->o.tls,
 	    .policy = policy[r->tls],
 	    .implicit_tls = r->implicit_tls,
@@ -315,7 +340,7 @@ try_relay(struct job *j, const char *hostname)
 		    "relay.password_file",
 		    r->host);
 	else
-		route_find_host(j->s->dns, r->host, route);
+		route_find_host(&ro, r->host, route);
 	if (route->n > 0)
 		try_route(j, &o, key, route);
 	else if (j->why.said[0] == '\0')
@@ -326,7 +351,7 @@ try_relay(struct job *j, const char *hostname)
 
 /* The smarthost gets what could not go the direct way. */
 static void
-try_fallback(struct job *j, const char *hostname)
+try_fallback(struct job *j, const struct conf *c)
 {
 	struct client_rcpt *all = j->m.rcpt, *some;
 	size_t n = j->m.nrcpt, i, k = 0;
@@ -344,7 +369,7 @@ try_fallback(struct job *j, const char *hostname)
 		j->m.nrcpt = k;
 		j->reached = false;
 		j->until = clk_mono() + FALLBACK_MS;
-		try_relay(j, hostname);
+		try_relay(j, c);
 		/* As long as the smarthost does not answer, its no is not the
 		 * last word. */
 		for (i = k = 0; i < n; i++)
@@ -523,11 +548,11 @@ run_job(struct job *j)
 	struct conf *c = s->o.conf(s->o.arg);
 
 	if (j->relay.set && !j->relay.fallback) {
-		try_relay(j, c->hostname);
+		try_relay(j, c);
 	} else {
-		try_direct(j, c->hostname);
+		try_direct(j, c);
 		if (j->relay.set)
-			try_fallback(j, c->hostname);
+			try_fallback(j, c);
 	}
 	conf_free(&c);
 	finish_job(j);
