@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/tally.h"
 #include "cmd/build.h"
 #include "cmd/notify.h"
 #include "cmd/super.h"
@@ -145,6 +146,10 @@ send_boot(struct proc *p)
 		msg_fini(&m);
 		return false;
 	}
+	p->tally = tally_table_new(&fd);
+	msg_put_u8(&m, p->tally != NULL);
+	if (p->tally != NULL)
+		msg_put_fd(&m, fd);
 	return line_send(p->control, &m) == RC_OK;
 }
 
@@ -380,6 +385,7 @@ proc_forget(struct proc *p)
 		at = &(*at)->next;
 	*at = p->next;
 	ev_timer_del(&p->restart);
+	tally_merge(&p->tally);
 	line_free(&p->control);
 	buf_fini(&p->status);
 	free(p);
@@ -476,6 +482,7 @@ procs_reap(struct super *s, pid_t pid, int status)
 		return;
 	log_end(p, status);
 	p->pid = 0;
+	tally_merge(&p->tally);
 	line_free(&p->control);
 	if (p->role == ROLE_ACCOUNT) {
 		account_ended(p, WIFEXITED(status) && WEXITSTATUS(status) == 0);

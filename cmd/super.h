@@ -90,6 +90,7 @@ struct proc {
 	bool died;	   /* not by its own wish */
 	unsigned restarts; /* for that, since the house was started */
 	struct buf status; /* its last answer to CTL_STATUS */
+	struct tally_table *tally; /* where it counts */
 	struct ev_timer *restart;
 	struct proc *next;
 };

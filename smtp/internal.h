@@ -57,6 +57,8 @@ struct smtp_session {
 	bool authed;
 	struct smtp_login login;
 
+	/* What MAIL or RCPT had, while its refusal is answered. */
+	struct sv refused_mail, refused_rcpt;
 	unsigned errors, auth_failures;
 	unsigned idle; /* commands since the last message that led nowhere */
 	struct smtp_transaction t;

@@ -199,12 +199,8 @@ end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
     const struct err *err)
 {
 	struct smtp_transaction *t = &s->t;
-	char q[LOG_Q_MAX];
 
 	if (data->bare) {
-		mlog(LOG_INFO, "smtp.bare", "sid=%llx peer=%s from=%s",
-		    (unsigned long long)s->c->id, s->c->peer,
-		    log_q(q, buf_sv(&t->sender)));
 		smtp_refuse(s, 550, "5.6.0",
 		    "the message has a CR without "
 		    "LF or an LF without CR; lines end with CR LF");

@@ -16,6 +16,40 @@
 
 /* ---- replies ---- */
 
+/*
+ * One line for each refusal, so that an owner whose friend says "your server
+ * refuses me" finds who was refused, as whom, and why.
+ */
+static void
+log_refusal(
+    struct smtp_session *s, int code, const char *enhanced, const char *text)
+{
+	char helo[LOG_Q_MAX], from[LOG_Q_MAX], rcpt[LOG_Q_MAX], q[LOG_Q_MAX];
+	bool is_rcpt = s->refused_rcpt.n > 0;
+	struct buf words;
+	unsigned missed;
+
+	if (!log_peer_may(s->c->peer, &missed))
+		return;
+	if (missed > 0)
+		mlog(LOG_INFO, "smtp.refuse.more", "peer=%s lines=%u",
+		    s->c->peer, missed);
+	buf_init(&words, 1024);
+	buf_addf(
+	    &words, "%s%s%s", enhanced, enhanced[0] != '\0' ? " " : "", text);
+	mlog(LOG_INFO, is_rcpt ? "smtp.rcpt.reject" : "smtp.refuse",
+	    "sid=%llx peer=%s helo=%s from=%s%s%s%s%s code=%d text=%s",
+	    (unsigned long long)s->c->id, s->c->peer,
+	    log_q(helo, buf_sv(&s->helo)),
+	    log_q(from,
+		s->refused_mail.n > 0 ? s->refused_mail : buf_sv(&s->t.sender)),
+	    is_rcpt ? " rcpt=" : "",
+	    is_rcpt ? log_q(rcpt, s->refused_rcpt) : "",
+	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
+	    code, log_q(q, buf_sv(&words)));
+	buf_fini(&words);
+}
+
 static void
 reply_lines(struct smtp_session *s, int code, const char *enhanced,
     const char *fmt, va_list ap)
@@ -24,6 +58,8 @@ reply_lines(struct smtp_session *s, int code, const char *enhanced,
 	struct sv rest;
 
 	(void)vsnprintf(text, sizeof text, fmt, ap);
+	if (code >= 400)
+		log_refusal(s, code, enhanced, text);
 	rest = sv_str(text);
 	do {
 		struct sv line = sv_split(&rest, '\n');
@@ -63,8 +99,6 @@ smtp_refuse(struct smtp_session *s, int code, const char *enhanced,
 	va_end(ap);
 	if (++s->errors < s->c->limits.errors || s->over)
 		return;
-	mlog(LOG_INFO, "smtp.errors", "sid=%llx peer=%s errors=%u",
-	    (unsigned long long)s->c->id, s->c->peer, s->errors);
 	smtp_reply(s, 421, "4.7.0", "%s too many errors", s->c->o->hostname);
 	s->over = true;
 }
