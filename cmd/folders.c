@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clk.h"
 #include "base/io.h"
 #include "cmd/super.h"
 #include "net/tls.h"
@@ -121,8 +122,36 @@ certificate_paths(const struct conf *conf, struct buf *cert, struct buf *key)
 	}
 }
 
-static int
-make_certificate(const struct conf *conf, struct err *err)
+#define DAY_S	   86400
+#define RENEW_DAYS 30
+/* An older clock has not been set yet: 2026-01-01. */
+#define CLOCK_MIN_S 1767225600
+
+/* Is it missing, or of a clock that was wrong, or over soon?  One that cannot
+ * be read is somebody's work, and left alone. */
+static bool
+is_wanted(const char *path)
+{
+	int64_t now = clk_now() / 1000;
+	struct tls_cert_info info;
+	struct buf pem;
+	struct err err;
+	bool wanted = false;
+
+	if (access(path, F_OK) != 0)
+		return true;
+	buf_init(&pem, 65536);
+	if (now >= CLOCK_MIN_S && io_read_file(path, &pem, &err) == RC_OK &&
+	    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK)
+		wanted = info.self_signed &&
+			 (info.not_after < now + RENEW_DAYS * DAY_S ||
+			     info.not_before > now + DAY_S);
+	buf_fini(&pem);
+	return wanted;
+}
+
+int
+certificate_make(const struct conf *conf, struct err *err)
 {
 	struct buf cert, key, cert_path, key_path;
 	int r = RC_OK;
@@ -132,7 +161,7 @@ make_certificate(const struct conf *conf, struct err *err)
 	buf_init(&cert_path, 4096);
 	buf_init(&key_path, 4096);
 	certificate_paths(conf, &cert_path, &key_path);
-	if (conf->tls_certificate == NULL && access(cert_path.p, F_OK) != 0) {
+	if (conf->tls_certificate == NULL && is_wanted(cert_path.p)) {
 		r = tls_self_signed(conf->hostname, &cert, &key, err);
 		if (r == RC_OK)
 			r = io_replace_file(
@@ -173,7 +202,7 @@ folders_make(const struct conf *conf, const struct super_user user[ROLE_COUNT],
 		r = make_account_folders(conf, &user[ROLE_ACCOUNT], &path, err);
 	buf_fini(&path);
 	if (r == RC_OK)
-		r = make_certificate(conf, err);
+		r = certificate_make(conf, err);
 	return r;
 }
 

@@ -49,6 +49,9 @@ void users_find(
  * self-signed certificate where none is configured. */
 int folders_make(const struct conf *conf,
     const struct super_user user[ROLE_COUNT], struct err *err) RC_USE_RESULT;
+/* Makes the self-signed certificate, if none is configured and there is none or
+ * its time is over. */
+int certificate_make(const struct conf *conf, struct err *err) RC_USE_RESULT;
 /* Reads certificate and key and checks that they fit.  cert and key (room for
  * 1 MiB, the key to be wiped) may be NULL: only check. */
 int certificate_load(const struct conf *conf, struct buf *cert, struct buf *key,

@@ -843,33 +843,56 @@ alias_add_account(struct conf_alias *a, uint32_t account)
 
 #define ALIAS_DEPTH 8
 
-/* Follows one target; false if it leads nowhere or in a circle. */
+/* The aliases that have led to a target. */
+struct way {
+	const char *alias;
+	const struct way *from;
+	int depth;
+};
+
 static bool
-expand_target(
-    struct conf *c, struct conf_alias *a, const char *target, int depth)
+is_on_way(const struct way *w, const char *alias)
 {
+	while (w != NULL && strcmp(w->alias, alias) != 0)
+		w = w->from;
+	return w != NULL;
+}
+
+/* Follows one target; NULL, or what is wrong with it. */
+static const char *
+expand_target(struct conf *c, struct conf_alias *a, const char *target,
+    const struct way *from)
+{
+	const char *wrong = "which is not an account, not an address of one "
+			    "and not another alias";
 	struct buf b;
-	bool ok = false;
 	size_t i, j;
 	int n;
 
 	n = conf_account_by_login(c, sv_str(target));
 	if (n >= 0) {
 		alias_add_account(a, (uint32_t)n);
-		return true;
+		return NULL;
 	}
 	buf_init(&b, CONF_ADDRESS_MAX + 1);
-	if (depth < ALIAS_DEPTH && conf_address_normalise(sv_str(target), &b))
-		for (i = 0; i < c->nalias; i++) {
-			if (!sv_eq(buf_sv(&b), sv_str(c->alias[i].address)))
-				continue;
-			ok = true;
-			for (j = 0; j < c->alias[i].ntarget; j++)
-				ok &= expand_target(
-				    c, a, c->alias[i].target[j], depth + 1);
-		}
+	if (!conf_address_normalise(sv_str(target), &b))
+		buf_reset(&b);
+	for (i = 0; i < c->nalias && b.n > 0; i++) {
+		struct way here = {c->alias[i].address, from, from->depth + 1};
+
+		if (!sv_eq(buf_sv(&b), sv_str(c->alias[i].address)))
+			continue;
+		wrong = NULL;
+		if (is_on_way(from, here.alias))
+			wrong = "which leads back to it: they go in a circle";
+		else if (here.depth > ALIAS_DEPTH)
+			wrong = "which leads through too many other aliases";
+		for (j = 0; j < c->alias[i].ntarget && wrong == NULL; j++)
+			wrong =
+			    expand_target(c, a, c->alias[i].target[j], &here);
+	}
 	buf_fini(&b);
-	return ok;
+	return wrong;
 }
 
 static void
@@ -883,14 +906,17 @@ resolve_aliases(struct conf_parser *p)
 	conf_each_pair(
 	    p, p->aliases, "a map from addresses to accounts", add_alias, NULL);
 	for (i = 0; i < c->nalias; i++)
-		for (j = 0; j < c->alias[i].ntarget; j++)
-			if (!expand_target(
-				c, &c->alias[i], c->alias[i].target[j], 0))
+		for (j = 0; j < c->alias[i].ntarget; j++) {
+			struct conf_alias *al = &c->alias[i];
+			struct way here = {al->address, NULL, 0};
+			const char *wrong =
+			    expand_target(c, al, al->target[j], &here);
+
+			if (wrong != NULL)
 				CONF_FAIL(p, p->alias[i],
-				    "the alias %.60s leads to "
-				    "\"%.60s\", which is no account, no "
-				    "address of one and no other alias",
-				    c->alias[i].address, c->alias[i].target[j]);
+				    "the alias %.60s leads to \"%.60s\", %s",
+				    al->address, al->target[j], wrong);
+		}
 }
 
 static int

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 from house import BINARY, House, Raw, finish, verdict, wait_until
 
@@ -145,6 +146,42 @@ def journal():
     ours.close()
 
 
+def wrong_clock():
+    """A certificate that was made in 1970 is made anew when the clock is right, before and
+    after a start; while the clock is wrong none is."""
+    ms = int(time.time() * 1000)
+    h = House(env={"HEARTHMAIL_TEST_CLOCK": str(-ms + 3600000)})
+    path = os.path.join(h.data, "tls/cert.pem")
+    if os.path.exists(path):  # of the commands before the start
+        os.remove(path)
+    h.start()
+    first = open(path).read()
+    h.restart()
+    verdict(open(path).read() == first, "clock-of-1970-keeps-it")
+    h.stop()
+    for name, days in (("1970", 0), ("future", 4000)):
+        h.env = dict(os.environ, HEARTHMAIL_TEST_CLOCK=str(days * 86400000))
+        h.start()
+        now = open(path).read()
+        verdict(now != first, f"clock-of-{name}-makes-a-new-one")
+        first = now
+        h.stop()
+    h.env = dict(os.environ)
+    h.start()
+    now = open(path).read()
+    verdict(now != first, "clock-back-from-the-future")
+    r = h.command("status")
+    verdict("RENEW" not in r.stdout, "clock-status", r.stdout)
+    old = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                          "-days", "5", "-subj", "/CN=mail.home.test", "-keyout", os.path.join(h.data, "tls/key.pem"),
+                          "-out", path], capture_output=True)
+    verdict(old.returncode == 0 and wait_until(lambda: "tls.changed " in h.log() and open(path).read() != now, 60),
+            "clock-while-it-runs")
+    s = h.submit("ben")
+    s.quit()
+    h.__exit__(None, None, None)
+
+
 def main():
     with House() as h:
         refusals(h)
@@ -152,6 +189,7 @@ def main():
     with House() as h:
         counts(h)
     journal()
+    wrong_clock()
     finish()
 
 

@@ -217,6 +217,52 @@ START_TEST(conf_parse__reads_places_to_listen)
 }
 END_TEST
 
+/* What is wrong with an alias that leads nowhere. */
+static const struct {
+	const char *aliases, *error; /* NULL: it is fine */
+} alias_rows[] = {
+    {"  x@example.org: [y@example.org]\n  y@example.org: [x@example.org]\n",
+	"the alias x@example.org leads to \"y@example.org\", which leads back "
+	"to it: they go in a circle"},
+    {"  x@example.org: [x@example.org]\n", "circle"},
+    {"  x@example.org: [y@example.org]\n  y@example.org: [z@example.org]\n"
+     "  z@example.org: [anna, y@example.org]\n",
+	"circle"},
+    {"  x@example.org: [zoe]\n",
+	"which is not an account, not an address of one and not another "
+	"alias"},
+    {"  x@example.org: [y@example.org]\n  y@example.org: [zoe]\n",
+	"not an account"},
+    {"  x@example.org: [y@example.org, z@example.org]\n"
+     "  y@example.org: [z@example.org]\n  z@example.org: [anna]\n",
+	NULL},
+    {"  a1@example.org: [a2@example.org]\n  a2@example.org: [a3@example.org]\n"
+     "  a3@example.org: [a4@example.org]\n  a4@example.org: [a5@example.org]\n"
+     "  a5@example.org: [a6@example.org]\n  a6@example.org: [a7@example.org]\n"
+     "  a7@example.org: [a8@example.org]\n  a8@example.org: [a9@example.org]\n"
+     "  a9@example.org: [a10@example.org]\n  a10@example.org: [anna]\n",
+	"too many other aliases"},
+};
+
+START_TEST(conf_parse__says_what_is_wrong_with_an_alias)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	struct buf text;
+	int r;
+
+	buf_init(&text, 4096);
+	buf_addf(&text, "%saliases:\n%s", HEAD, alias_rows[_i].aliases);
+	r = conf_parse(buf_sv(&text), "test.yaml", &c, &e);
+	ck_assert_int_eq(r, alias_rows[_i].error == NULL ? RC_OK : RC_SYNTAX);
+	if (r != RC_OK)
+		ck_assert_msg(strstr(e.e[0].text, alias_rows[_i].error) != NULL,
+		    "%s", e.e[0].text);
+	conf_free(&c);
+	buf_fini(&text);
+}
+END_TEST
+
 START_TEST(conf_parse__alias_loops_end)
 {
 	struct conf_errors e = {0};
@@ -505,6 +551,8 @@ conf_tests(void)
 	tcase_add_test(
 	    t, conf_parse__an_account_without_any_address_can_catch_all);
 	tcase_add_test(t, conf_parse__reads_places_to_listen);
+	tcase_add_loop_test(t, conf_parse__says_what_is_wrong_with_an_alias, 0,
+	    sizeof alias_rows / sizeof alias_rows[0]);
 	tcase_add_test(t, conf_parse__alias_loops_end);
 	tcase_add_test(t, conf_parse__survives_truncation);
 	tcase_add_test(t, conf_parse__collects_all_errors_and_counts_the_rest);
