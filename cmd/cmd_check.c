@@ -60,6 +60,8 @@ print_people(const struct conf *conf)
 			printf("  anything else @%s: %s\n", d->name,
 			    conf->account[d->catch_all].name);
 	}
+	printf(
+	    "  root@%s: %s\n", conf->hostname, conf->account[conf->admin].name);
 }
 
 /* Names in the certificate that clients would accept for the host name. */

@@ -236,6 +236,20 @@ find_without_detail(
 	return ok;
 }
 
+/* Of the machine itself: those who write to it as others do [RFC 5321 4.5.1],
+ * and its own programs, which write to root. */
+static int
+find_of_host(
+    const struct conf *c, struct sv local, struct sv domain, struct found *f)
+{
+	if (!sv_ieq(domain, sv_str(c->hostname)) ||
+	    (!sv_eq(local, SV("postmaster")) && !sv_eq(local, SV("abuse")) &&
+		!sv_eq(local, SV("root"))))
+		return RC_DENIED;
+	*f = (struct found){&c->admin, 1, "admin"};
+	return RC_OK;
+}
+
 /* a is normalised. */
 static int
 find(const struct conf *c, struct sv a, struct found *f)
@@ -244,8 +258,9 @@ find(const struct conf *c, struct sv a, struct found *f)
 	struct sv local = sv_first(a, at), domain = sv_skip(a, at + 1);
 
 	if (!conf_domain_is_local(c, domain))
-		return RC_DENIED;
-	if (find_exact(c, a, f) || find_without_detail(c, local, domain, f))
+		return find_of_host(c, local, domain, f);
+	if (find_exact(c, a, f) || find_without_detail(c, local, domain, f) ||
+	    find_of_host(c, local, domain, f) == RC_OK)
 		return RC_OK;
 	/* [RFC 5321 4.5.1] postmaster, [RFC 2142 4] abuse */
 	if (sv_eq(local, SV("postmaster")) || sv_eq(local, SV("abuse"))) {

@@ -210,7 +210,8 @@ bool conf_address_normalise(struct sv address, struct buf *out);
 
 /*
  * The accounts that get mail for an address: exact, alias, without +detail,
- * postmaster@ and abuse@ (the admin's), catch-all, in this order.
+ * postmaster@ and abuse@ (the admin's), catch-all, in this order.  Of the host
+ * name there are postmaster@, abuse@ and root@, also if it is not a domain.
  * RC_NOTFOUND: the domain is ours, the address is nobody's.  RC_DENIED: the
  * domain is not ours.  The numbers live as long as c.
  */
