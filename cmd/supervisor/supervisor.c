@@ -222,9 +222,14 @@ static void
 on_cert_poll(void *arg)
 {
 	struct super *s = arg;
-	uint64_t stamp = certificate_stamp(s->conf);
+	uint64_t stamp;
 	struct err err;
 
+	/* The clock may have been set right since it was made. */
+	if (!s->stopping && certificate_make(s->conf, &err) != RC_OK)
+		mlog(
+		    LOG_ERROR, "tls.self-signed.fail", "text=\"%s\"", err.text);
+	stamp = certificate_stamp(s->conf);
 	(void)ev_timer_add(s->loop, CERT_POLL_MS, on_cert_poll, s);
 	if (stamp == s->cert_stamp || s->stopping)
 		return;
