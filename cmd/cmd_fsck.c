@@ -98,6 +98,23 @@ print_report(const char *name, const struct fsck_report *r)
 }
 
 static void
+print_repaired(const struct outcome *o)
+{
+	printf("%s: %llu messages were put back, %llu of them into %s\n",
+	    o->name, (unsigned long long)o->repaired.back,
+	    (unsigned long long)o->repaired.lost_found, FSCK_LOST_FOUND);
+	if (o->repaired.unverified > 0)
+		printf("%s: %llu of those are in %s: they may not be as they "
+		       "came, no checksum vouches for them\n",
+		    o->name, (unsigned long long)o->repaired.unverified,
+		    FSCK_UNVERIFIED);
+	if (o->repaired.failed > 0)
+		printf("%s: %llu messages cannot be read and were not put "
+		       "back; they are named above\n",
+		    o->name, (unsigned long long)o->repaired.failed);
+}
+
+static void
 print_sum(const struct outcome *o)
 {
 	const struct fsck_report *r = o->repair ? &o->after : &o->before;
@@ -122,11 +139,7 @@ print_sum(const struct outcome *o)
 		    (unsigned long long)(o->rebuilt ? 0 : r->derived),
 		    (unsigned long long)r->unreadable);
 	if (o->repair)
-		printf("%s: %llu messages were put back, %llu of them into "
-		       "%s\n",
-		    o->name, (unsigned long long)o->repaired.back,
-		    (unsigned long long)o->repaired.lost_found,
-		    FSCK_LOST_FOUND);
+		print_repaired(o);
 }
 
 static json_t *
@@ -187,6 +200,8 @@ print_json(const struct outcome *o)
 	    {"bytes", r->bytes},
 	    {"put_back", o->repaired.back},
 	    {"lost_found", o->repaired.lost_found},
+	    {"unverified", o->repaired.unverified},
+	    {"not_put_back", o->repaired.failed},
 	};
 	char digest[2 * FSCK_DIGEST + 1];
 	json_t *x = json_object();
@@ -286,10 +301,13 @@ account_inside(void *arg)
 
 	if (r == RC_OK)
 		return conclude(f, &o);
-	fsck_report_fini(&o.before);
-	fsck_report_fini(&o.after);
+	/* What was found before it failed says why. */
 	if (f->json)
 		printf("{\"name\":\"%s\",\"failed\":true}", f->name);
+	else
+		print_report(f->name, &o.before);
+	fsck_report_fini(&o.before);
+	fsck_report_fini(&o.after);
 	return command_fail("fsck", EXIT_FAILED, "%s: %s%s", f->name, err.text,
 	    r == RC_TEMP ? "; stop the server first" : "");
 }
@@ -370,7 +388,7 @@ spool_look_once(struct spool_look *l, struct err *err)
 
 	fsck_report_fini(&l->o.before);
 	l->nbody = 0;
-	r = journal_audit(dirfd, &jo, &ops, l, &sum, err);
+	r = journal_audit(dirfd, &jo, 0, &ops, l, &sum, err);
 	l->o.before.segments = sum.segments;
 	l->o.before.records = sum.records;
 	l->o.before.bytes = sum.bytes;
@@ -415,19 +433,23 @@ static int
 account(struct fsck_run *f, const char *name)
 {
 	struct buf path;
+	bool there;
 	int code;
 
 	buf_init(&path, 4096);
 	buf_addf(&path, "%s/accounts/%s/log", f->conf->data, name);
-	if (name[0] == '.' || strchr(name, '/') != NULL ||
-	    access(path.p, F_OK) != 0) {
+	there = access(path.p, F_OK) == 0;
+	buf_truncate(&path, path.n - strlen("/log"));
+	/* Without a log, but with a checkpoint, it is lost. */
+	buf_adds(&path, "/state");
+	there = there || access(path.p, F_OK) == 0;
+	buf_truncate(&path, path.n - strlen("/state"));
+	if (name[0] == '.' || strchr(name, '/') != NULL || !there)
 		code = command_fail("fsck", EXIT_FAILED,
 		    "there is no mail of an account \"%s\" in %s/accounts",
 		    name, f->conf->data);
-	} else {
-		buf_truncate(&path, path.n - strlen("/log"));
+	else
 		code = one(f, name, path.p, ROLE_ACCOUNT, account_inside);
-	}
 	buf_fini(&path);
 	return code;
 }

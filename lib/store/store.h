@@ -45,6 +45,7 @@ struct store_opts {
 	bool past_tree;		     /* show it, see STORE_PAST */
 	uint64_t quota;		     /* bytes, 0: unlimited */
 	bool readonly;
+	bool salvage; /* a repair: see journal_opts */
 };
 
 /*
@@ -52,6 +53,11 @@ struct store_opts {
  * if there is nothing yet: INBOX, Drafts, Sent, Junk, Trash, Archive, with
  * their special uses, subscribed.  Takes the lock file first: RC_TEMP with a
  * text if another process holds it.  Replays what came after the checkpoint.
+ *
+ * Where the log's end is lost, so that UIDs might be given a second time, every
+ * UIDVALIDITY rises.  An account whose log is gone as a whole is not opened
+ * (RC_DAMAGED): clients would take it for empty and forget their copies.  Nor
+ * is one that the disk refuses to read (RC_IO): it may be there tomorrow.
  */
 int store_open(const char *dir, const struct store_opts *opts,
     struct store **out, struct err *err) RC_USE_RESULT;
