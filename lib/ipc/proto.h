@@ -72,7 +72,7 @@ enum proto {
 
 	/*
 	 * The command line to keeper to account: what was expunged.  str
-	 * account, then a query (cmd/expunged.h); fd: where the lines go
+	 * account, then a query (account/expunged.h); fd: where the lines go
 	 * -> u32 rc, str text, u64 messages, u64 bytes, u64 bytes freed
 	 */
 	PAST,
