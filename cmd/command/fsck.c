@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
+#include "cmd/lost.h"
 #include "queue/spool/record.h"
 #include "store/fsck.h"
 
@@ -430,22 +431,34 @@ one(struct fsck_run *f, const char *name, const char *folder, enum role role,
 	return confined_run(f->conf, "fsck", folder, role, fn, f);
 }
 
+/* Without a log, but with a checkpoint, it is lost. */
+static bool
+has_mail(const struct fsck_run *f, const char *name)
+{
+	static const char *const witness[] = {"log", "state"};
+	bool there = false;
+	struct buf path;
+
+	buf_init(&path, 4096);
+	for (size_t i = 0; i < 2 && !there; i++) {
+		buf_reset(&path);
+		buf_addf(&path, "%s/accounts/%s/%s", f->conf->data, name,
+		    witness[i]);
+		there = access(path.p, F_OK) == 0;
+	}
+	buf_fini(&path);
+	return there;
+}
+
 static int
 account(struct fsck_run *f, const char *name)
 {
 	struct buf path;
-	bool there;
 	int code;
 
 	buf_init(&path, 4096);
-	buf_addf(&path, "%s/accounts/%s/log", f->conf->data, name);
-	there = access(path.p, F_OK) == 0;
-	buf_truncate(&path, path.n - strlen("/log"));
-	/* Without a log, but with a checkpoint, it is lost. */
-	buf_adds(&path, "/state");
-	there = there || access(path.p, F_OK) == 0;
-	buf_truncate(&path, path.n - strlen("/state"));
-	if (name[0] == '.' || strchr(name, '/') != NULL || !there)
+	buf_addf(&path, "%s/accounts/%s", f->conf->data, name);
+	if (name[0] == '.' || strchr(name, '/') != NULL || !has_mail(f, name))
 		code = command_fail("fsck", EXIT_FAILED,
 		    "there is no mail of an account \"%s\" in %s/accounts",
 		    name, f->conf->data);
@@ -459,6 +472,13 @@ static int
 by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void
+print_lost(void *arg, const char *text)
+{
+	(void)arg;
+	puts(text);
 }
 
 static int
@@ -475,16 +495,16 @@ everything(struct fsck_run *f)
 		code = command_fail(
 		    "fsck", EXIT_FAILED, "%s cannot be read", path.p);
 	for (int i = 0; i < n; i++) {
-		buf_reset(&path);
-		buf_addf(&path, "%s/accounts/%s/log/000001", f->conf->data,
-		    e[i]->d_name);
 		if (e[i]->d_name[0] != '.' &&
 		    conf_account_by_name(f->conf, sv_str(e[i]->d_name)) >= 0 &&
+		    has_mail(f, e[i]->d_name) &&
 		    account(f, e[i]->d_name) != EXIT_FINE)
 			code = EXIT_FAILED;
 		free(e[i]);
 	}
 	free(e);
+	if (!f->json && lost_each(f->conf, print_lost, NULL) > 0)
+		code = EXIT_FAILED;
 	buf_reset(&path);
 	buf_addf(&path, "%s/spool", f->conf->data);
 	if (access(path.p, F_OK) == 0 &&

@@ -160,6 +160,17 @@ journal_start(struct store *st, struct err *err)
 
 /* A checkpoint without a log: whoever was served an empty account would forget
  * the copies that clients have. */
+static bool
+has_log(const struct store *st)
+{
+	int fd = st->io->opendir(st->io, st->dirfd, "log", false);
+	bool gone = fd < 0 && errno == ENOENT;
+
+	if (fd >= 0)
+		st->io->close(st->io, fd);
+	return !gone;
+}
+
 static int
 log_is_gone(struct err *err)
 {
@@ -182,6 +193,8 @@ load(struct store *st, struct journal_report *report, struct err *err)
 	bool have = there == RC_OK && checkpoint_load(st, &mark) == RC_OK;
 	uint32_t validity;
 
+	if (there != RC_NOTFOUND && !st->opts.salvage && !has_log(st))
+		return log_is_gone(err);
 	r = journal_start(st, err);
 	buf_init(&p.snapshot, SIZE_MAX / 4);
 	if (r != RC_OK)
@@ -344,6 +357,31 @@ store_open(const char *dir, const struct store_opts *opts, struct store **out,
 	if (r == RC_OK) {
 		*out = st;
 		return RC_OK;
+	}
+	store_close(&st);
+	return r;
+}
+
+int
+store_count(const char *dir, struct store_counts *out, struct err *err)
+{
+	struct store *st = xcalloc(1, sizeof *st);
+	struct journal_report report = {.damaged = 0};
+	int r;
+
+	st->opts.readonly = true;
+	st->io = &journal_disk;
+	st->lockfd = -1;
+	pthread_mutex_init(&st->mu, NULL);
+	pthread_cond_init(&st->notified, NULL);
+	st->dirfd = st->io->opendir(st->io, AT_FDCWD, dir, false);
+	r = st->dirfd < 0 ? err_sys(err, RC_IO, errno, "%s", dir)
+			  : load(st, &report, err);
+	if (r == RC_OK) {
+		*out = (struct store_counts){.mailboxes = st->nmailbox,
+		    .hurt = report.damaged_seq > st->raised_seq};
+		for (size_t i = 0; i < st->nmailbox; i++)
+			out->messages += table_count(&st->by_id[i]->t);
 	}
 	store_close(&st);
 	return r;

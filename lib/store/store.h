@@ -61,6 +61,16 @@ struct store_opts {
  */
 int store_open(const char *dir, const struct store_opts *opts,
     struct store **out, struct err *err) RC_USE_RESULT;
+struct store_counts {
+	uint64_t messages, mailboxes;
+	bool hurt; /* a damage has taken records that were never given up */
+};
+/*
+ * What is in an account, read without its lock and without changing anything,
+ * also while a server has it open.  What store_open refuses is refused.
+ */
+int store_count(
+    const char *dir, struct store_counts *out, struct err *err) RC_USE_RESULT;
 /*
  * The account was copied from somewhere (a backup) and takes the place of
  * another: a new epoch begins and every UIDVALIDITY rises, so that no client
