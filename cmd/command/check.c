@@ -8,6 +8,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/command/command.h"
+#include "cmd/lost.h"
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/preflight.h"
 #include "cmd/supervisor/certificate.h"
@@ -297,6 +298,13 @@ warn_folders(const struct conf *conf)
 	return warnings;
 }
 
+static void
+warn_lost(void *arg, const char *text)
+{
+	(void)arg;
+	printf("  WARNING: %s\n", text);
+}
+
 /* What the server would refuse; false: nothing. */
 static bool
 is_refused(const struct conf *conf, const char *config)
@@ -343,6 +351,7 @@ cmd_check(const char *config, int argc, char **argv)
 	warnings += print_backup(conf);
 	puts("");
 	warnings += warn_passwords(conf) + warn_folders(conf);
+	warnings += lost_each(conf, warn_lost, NULL);
 	if (warnings == 0)
 		puts("  nothing to warn of");
 	conf_free(&conf);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/tally.h"
 #include "cmd/backup.h"
+#include "cmd/lost.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
 #include "dns/server.h"
@@ -62,6 +63,7 @@ struct picture {
 	struct tls_cert_info cert;
 	bool has_cert;
 	struct backups backup;
+	json_t *lost; /* sentences about mail that is not there any more */
 	unsigned worries;
 };
 
@@ -225,6 +227,12 @@ look_at_backups(const struct conf *conf, struct picture *p)
 }
 
 static void
+note_lost(void *arg, const char *text)
+{
+	json_array_append_new(arg, json_string(text));
+}
+
+static void
 look_around(const struct conf *conf, struct picture *p)
 {
 	struct buf cert, key, pem;
@@ -249,6 +257,7 @@ look_around(const struct conf *conf, struct picture *p)
 	buf_fini(&key);
 	buf_fini(&cert);
 	look_at_backups(conf, p);
+	p->worries += lost_each(conf, note_lost, p->lost);
 }
 
 /* ---- for people ---- */
@@ -440,6 +449,7 @@ static void
 print_all(const struct conf *conf, const struct picture *p)
 {
 	char t[40];
+	size_t i;
 
 	printf("%s serves for %s\n", conf->hostname, span(p->ms, t));
 	print_processes(p);
@@ -449,6 +459,9 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_text(p, "keeper", "quota");
 	print_text(p, "dns", "names");
 	print_surroundings(conf, p);
+	for (i = 0; i < json_array_size(p->lost); i++)
+		printf("LOST MAIL    %s\n",
+		    json_string_value(json_array_get(p->lost, i)));
 	print_backup(conf, &p->backup);
 	print_events(p);
 }
@@ -504,6 +517,7 @@ print_json(const struct conf *conf, const struct picture *p)
 	    (json_int_t)(p->has_cert ? p->cert.not_after : 0));
 	must(all != NULL);
 	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
+	json_object_set(all, "lost", p->lost);
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");
 	json_decref(all);
@@ -524,6 +538,7 @@ cmd_status(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
+	p.lost = json_array();
 	code = ask(conf, &p);
 	if (code == EXIT_FINE) {
 		look_around(conf, &p);
@@ -539,6 +554,7 @@ cmd_status(const char *config, int argc, char **argv)
 	}
 	for (i = 0; i < p.nproc; i++)
 		free(p.proc[i].text);
+	json_decref(p.lost);
 	free(p.proc);
 	free(p.event);
 	conf_free(&conf);

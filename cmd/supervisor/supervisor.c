@@ -20,6 +20,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/exit_code.h"
+#include "cmd/lost.h"
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/datadir.h"
@@ -548,6 +549,15 @@ read_test_switches(struct super *s)
 	s->probe = getenv("HEARTHMAIL_TEST_PROBE") != NULL;
 }
 
+static void
+log_lost(void *arg, const char *text)
+{
+	char q[LOG_Q_MAX];
+
+	(void)arg;
+	mlog(LOG_ERROR, "data.lost", "text=%s", log_q(q, sv_str(text)));
+}
+
 static int
 prepare(struct super *s, int *lock, struct err *err)
 {
@@ -563,8 +573,15 @@ prepare(struct super *s, int *lock, struct err *err)
 	mlog(LOG_INFO, "start", "version=\"%s\" config=%s users=\"%s\"%s",
 	    HM_VERSION, s->o->config, how,
 	    s->conf->sandbox ? "" : " sandbox=OFF");
-	r = at_place(s->conf, s->conf->data_at,
-	    folders_make(s->conf, s->user, err), err);
+	r = at_place(
+	    s->conf, s->conf->data_at, lost_everything(s->conf, err), err);
+	if (r == RC_OK) {
+		(void)lost_each(s->conf, log_lost, NULL);
+		lost_remember(s->conf);
+	}
+	if (r == RC_OK)
+		r = at_place(s->conf, s->conf->data_at,
+		    folders_make(s->conf, s->user, err), err);
 	if (r == RC_OK) {
 		*lock = take_lock(s->conf, err);
 		r = *lock >= 0 ? RC_OK : RC_TEMP;
@@ -631,6 +648,7 @@ supervisor_run(const struct supervisor_opts *o)
 		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);
 		ev_run(s.loop);
+		lost_remember(s.conf);
 		mlog(LOG_INFO, "stopped", "uptime_s=%lld",
 		    (long long)(clk_mono() - s.start_time) / 1000);
 	} else if (s.conf != NULL) {
