@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/tally.h"
+#include "base/trace.h"
 #include "cmd/build.h"
 
 static void on_control(struct line *l, struct msg *m, void *arg);
@@ -309,6 +310,21 @@ say_status(struct child *c)
 }
 
 static void
+set_debug(struct msg *m)
+{
+	uint8_t level = msg_get_u8(m);
+	struct sv what = msg_get_sv(m);
+	uint64_t ms = msg_get_u64(m);
+
+	if (msg_end(m) != RC_OK)
+		return;
+	if (level <= LOG_DEBUG)
+		log_set_level((enum log_level)level);
+	else
+		trace_set(what, (int64_t)ms);
+}
+
+static void
 say_alive(void *arg)
 {
 	struct child *c = arg;
@@ -340,6 +356,8 @@ on_control(struct line *l, struct msg *m, void *arg)
 		c->ops->alive(c);
 	else if (m->type == CTL_ALIVE)
 		say_alive(c);
+	else if (m->type == CTL_DEBUG)
+		set_debug(m);
 	else if (m->type == CTL_LET_IN && c->ops->let_in != NULL)
 		c->ops->let_in(c);
 	else if (m->type == CTL_DRAIN && c->ops->drain != NULL)

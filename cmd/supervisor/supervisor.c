@@ -326,6 +326,7 @@ static const struct {
 } controls[SUPER_CONTROLS] = {
     {"reload.sock", ROLE_COUNT, reload_ordered},
     {"status.sock", ROLE_COUNT, status_begin},
+    {"debug.sock", ROLE_COUNT, debug_ordered},
     {"auth.sock", ROLE_AUTH, NULL},
     {"queue.sock", ROLE_QUEUE, NULL},
     {"keeper.sock", ROLE_KEEPER, NULL},

@@ -12,7 +12,7 @@
 #include "base/network.h"
 
 static const char *log_process = "hearthmail";
-static enum log_level log_max = LOG_INFO;
+static _Atomic enum log_level log_max = LOG_INFO;
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -51,6 +51,12 @@ priority(enum log_level level)
 	static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"};
 
 	return log_journal ? priorities[level] : "";
+}
+
+void
+log_set_level(enum log_level level)
+{
+	log_max = level;
 }
 
 void

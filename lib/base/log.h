@@ -30,6 +30,9 @@ enum log_level {
  * its priority, as in <4> [sd-daemon(3)]. */
 void log_setup(const char *process, enum log_level level);
 
+/* The level alone, from any thread. */
+void log_set_level(enum log_level level);
+
 /* One JSON object a line instead of text. */
 void log_set_json(bool on);
 

@@ -264,6 +264,7 @@ dial(struct client *c, const struct route_address *to, struct client_why *why)
 	}
 	c->s = stream_new(fd, INPUT_MAX);
 	stream_set_write_timeout(c->s, c->timeout.block);
+	stream_set_names(c->s, NULL, c->host_name);
 	stream_set_deadline(c->s, c->until);
 	return RC_OK;
 }
