@@ -463,6 +463,7 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->o = *o;
 	a->ops = ops;
 	a->arg = arg;
+	a->pop3 = (struct pop3_gate)POP3_GATE_INIT;
 	a->busy_at = clk_mono();
 	a->pending_end = &a->pending;
 	quota_watch_init(&a->quota, store);

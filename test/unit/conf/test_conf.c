@@ -150,6 +150,15 @@ START_TEST(conf_account_by_login__takes_names_and_addresses)
 	    conf_account_by_login(c, SV("family@example.org")), -1);
 	ck_assert_int_eq(
 	    conf_account_by_login(c, SV("anna+x@example.org")), -1);
+	/* In any case, and by a local part that only one account has. */
+	ck_assert_int_eq(conf_account_by_login(c, SV("Anna")), 0);
+	ck_assert_int_eq(conf_account_by_login(c, SV("BEN")), 1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("mum")), 0);
+	ck_assert_int_eq(conf_account_by_login(c, SV("Mum")), 0);
+	ck_assert_int_eq(conf_account_by_login(c, SV("family")), -1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("nobody")), -1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("mum@")), -1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("@example.org")), -1);
 	ck_assert_int_eq(conf_account_by_login(c, SV("")), -1);
 	ck_assert_int_eq(conf_account_by_login(c, sv_of("anna\0", 5)), -1);
 	ck_assert_int_eq(conf_account_by_name(c, SV("Anna")), -1);
