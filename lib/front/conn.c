@@ -63,6 +63,7 @@ conn_kill(struct conn *c)
 	c->prev = NULL;
 	c->next = s->dead;
 	s->dead = c;
+	shard_sweep_soon(s);
 	/* At once: who comes again and again has one connection. */
 	peers_leave(s->l, c->peer);
 	s->l->count--;
@@ -90,6 +91,7 @@ conn_close(struct conn *c)
 	}
 	c->state = CONN_CLOSING;
 	c->deadline = clk_mono() + 10000;
+	shard_sweep_soon(c->shard);
 	conn_watch(c, EPOLLOUT, 0);
 }
 
@@ -123,6 +125,7 @@ static void
 not_idle(struct conn *c)
 {
 	c->deadline = clk_mono() + c->shard->l->o.proto->idle_ms;
+	shard_sweep_soon(c->shard);
 }
 
 /* ---- login ---- */
@@ -250,6 +253,7 @@ start_tls(struct conn *c)
 	c->shard->l->o.proto->tls_started(c->front);
 	c->state = CONN_HANDSHAKE;
 	c->deadline = clk_mono() + HANDSHAKE_MS;
+	shard_sweep_soon(c->shard);
 	wire_start_tls(c);
 }
 
@@ -435,6 +439,7 @@ conn_accept(
 		s->conns->prev = c;
 	s->conns = c;
 	c->deadline = clk_mono() + HANDSHAKE_MS;
+	shard_sweep_soon(s);
 	c->watch = EPOLLIN;
 	c->ev = ev_add(s->loop, fd, EPOLLIN, conn_event, c);
 	if (conf_service_tls(service)) {

@@ -216,6 +216,7 @@ setup_for(int64_t idle_ms)
 	secure = listen_on(CONF_IMAPS, 0);
 	narrow = listen_on(CONF_IMAPS, NARROW);
 	listener_start(listener);
+	listener_let_in(listener);
 }
 
 static void
