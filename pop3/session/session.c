@@ -221,7 +221,7 @@ send_message(struct pop3_session *s, const struct store_msg *m, uint64_t lines)
 	char *buf = xmalloc(CHUNK);
 	uint64_t at = 0;
 
-	while (at < m->size && !d.done) {
+	while (at < m->size && !d.done && !s->over) {
 		size_t n =
 		    m->size - at < CHUNK ? (size_t)(m->size - at) : CHUNK;
 
@@ -238,8 +238,12 @@ send_message(struct pop3_session *s, const struct store_msg *m, uint64_t lines)
 		}
 		send_chunk(s, &d, sv_of(buf, n));
 		at += n;
+		/* A slow client must not outlive its revoked password. */
+		s->over = atomic_load(&s->task.stopping);
 	}
 	free(buf);
+	if (s->over)
+		return;
 	REPLY(s, d.line_start ? ".\r\n" : "\r\n.\r\n");
 }
 

@@ -177,6 +177,7 @@ START_TEST(conf_parse__knows_its_defaults)
 	ck_assert_uint_eq(c->account[1].naddress, 2);
 	ck_assert_str_eq(c->data, "/var/lib/hearthmail");
 	ck_assert_ptr_null(c->tls_certificate);
+	ck_assert_int_eq(c->restore_folder, CONF_RESTORE_NAMESPACE);
 	ck_assert(c->sandbox);
 	ck_assert_uint_eq(c->limits.message_size, 50u << 20);
 	ck_assert_uint_eq(c->limits.recipients, 100);
