@@ -36,17 +36,30 @@
 #include "conf/conf.h"
 #include "journal/extent.h"
 
-#define BACKUP_PREFIX "backup-"
-#define BACKUP_PART   ".part"
-#define BACKUP_SHA    65 /* hexadecimal, with its NUL */
+#define BACKUP_PREFIX  "backup-"
+#define BACKUP_PART    ".part"
+#define BACKUP_SHA     65 /* hexadecimal, with its NUL */
+#define BACKUP_DAMAGED ".damaged"
+/* So the last line begins of one that is whole, but of which something must be
+ * said. */
+#define BACKUP_MADE_BUT "it is made, but: "
+/* Beside the backups: one of them did not stand a --verify, so that the next
+ * one reads all that it links. */
+#define BACKUP_SUSPECT ".read-all"
 
 /* ---- files.c ---- */
 
 /* A folder, never through a link at its end; -1 with errno. */
 int backup_folder(int dirfd, const char *path);
+/* A regular file to read, never through a link at its end, and never waiting
+ * for one that is a pipe; -1 with *err. */
+int backup_open_file(int dirfd, const char *path, struct err *err);
 /* All folders above path, 0700. */
 int backup_make_parents(int dirfd, const char *path) RC_USE_RESULT;
-/* Copies up to limit bytes; *bytes and sha are what was copied. */
+/*
+ * Copies up to limit bytes; *bytes and sha are what was copied.  RC_DAMAGED:
+ * the disk could not read all, there are zeros in its place.
+ */
 int backup_copy(int from, int dirfd, const char *path, uint64_t limit,
     uint64_t *bytes, char sha[BACKUP_SHA], struct err *err) RC_USE_RESULT;
 int backup_sum(int fd, uint64_t *bytes, char sha[BACKUP_SHA]) RC_USE_RESULT;
@@ -77,14 +90,27 @@ int backup_find(
  * is none, or no such folder. */
 int backup_newest(
     const char *dir, int64_t *when_out, struct err *err) RC_USE_RESULT;
-/* Checks its checksum; to be given back with json_decref. */
+/* Checks its checksum; to be given back with json_decref.  RC_DAMAGED,
+ * RC_NOSUPPORT. */
 int backup_manifest(int fd, json_t **out, struct err *err) RC_USE_RESULT;
+/* One of what files there are, of a backup whose own is lost or damaged: then
+ * nothing can be compared. */
+int backup_manifest_anew(int fd, json_t **out, struct err *err) RC_USE_RESULT;
+/* Whether a file is what the manifest says. */
+bool backup_fits(const json_t *file, uint64_t bytes, const char *sha);
 /*
  * Copies the files whose path begins with prefix into `to`, below the same
- * path without `strip` bytes, and compares each with the manifest.
+ * path without `strip` bytes (-1: only reads them), and compares each with the
+ * manifest.
+ *
+ * One that does not fit, or cannot be read, costs what is in it and nothing
+ * else: it is named on standard error and counted in *bad.  What can be read of
+ * a journal's file takes its place, since the journal knows what of it is good;
+ * any other gets the suffix BACKUP_DAMAGED.  With bad NULL nothing is said.
+ * Not RC_OK: `to` cannot be written.
  */
 int backup_extract(int fd, const json_t *manifest, const char *prefix,
-    size_t strip, int to, struct err *err) RC_USE_RESULT;
+    size_t strip, int to, unsigned *bad, struct err *err) RC_USE_RESULT;
 /* Names of the accounts in it: an array of strings. */
 json_t *backup_accounts(const json_t *manifest);
 
@@ -93,6 +119,9 @@ json_t *backup_accounts(const json_t *manifest);
  * new epoch.  An exit code.
  */
 int backup_begin_anew(
+    const struct conf *conf, const char *command, const char *folder);
+/* Likewise: brings back what is left of an account of which a file was bad. */
+int backup_mend(
     const struct conf *conf, const char *command, const char *folder);
 
 #endif

@@ -15,12 +15,31 @@
 #include "cmd/backup.h"
 
 #define PIECE (256u << 10)
+#define BLOCK 4096u
 
 int
 backup_folder(int dirfd, const char *path)
 {
 	return openat(
 	    dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int
+backup_open_file(int dirfd, const char *path, struct err *err)
+{
+	int fd =
+	    openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0) {
+		(void)err_sys(err, errno == ENOENT ? RC_NOTFOUND : RC_IO, errno,
+		    "%s", path);
+	} else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		(void)err_set(
+		    err, RC_DAMAGED, "%s is not a regular file", path);
+		io_close(&fd);
+	}
+	return fd;
 }
 
 int
@@ -42,10 +61,28 @@ backup_make_parents(int dirfd, const char *path)
 	return r;
 }
 
-/* Reads from in, writes to out unless that is -1. */
-static int
-pump(int in, int out, uint64_t limit, uint64_t *bytes, char sha[BACKUP_SHA])
+/* What cannot be read of n bytes at off is zero then. */
+static void
+read_around(int in, char *p, size_t n, uint64_t off)
 {
+	for (size_t i = 0; i < n; i += BLOCK) {
+		size_t k = n - i < BLOCK ? n - i : BLOCK;
+
+		if (io_pread_all(in, p + i, k, off + i) != RC_OK)
+			memset(p + i, 0, k);
+	}
+}
+
+/*
+ * Reads from in, writes to out unless that is -1.  RC_DAMAGED: not all could be
+ * read; the rest was written, up to size bytes (0: up to the first that could
+ * not).  RC_IO: it cannot be written.
+ */
+static int
+pump(int in, int out, uint64_t limit, uint64_t size, uint64_t *bytes,
+    char sha[BACKUP_SHA])
+{
+	bool gaps = false;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	unsigned char md[EVP_MAX_MD_SIZE];
 	char *p = xmalloc(PIECE);
@@ -61,7 +98,11 @@ pump(int in, int out, uint64_t limit, uint64_t *bytes, char sha[BACKUP_SHA])
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			r = RC_IO;
+			gaps = true;
+		if (n < 0 && off < size) {
+			n = (ssize_t)(size - off < want ? size - off : want);
+			read_around(in, p, (size_t)n, off);
+		}
 		if (n <= 0)
 			break;
 		must(EVP_DigestUpdate(ctx, p, (size_t)n) == 1);
@@ -75,7 +116,7 @@ pump(int in, int out, uint64_t limit, uint64_t *bytes, char sha[BACKUP_SHA])
 	for (size_t i = 0; i < 32; i++)
 		(void)snprintf(sha + 2 * i, 3, "%02x", md[i]);
 	*bytes = off;
-	return r;
+	return r == RC_OK && gaps ? RC_DAMAGED : r;
 }
 
 int
@@ -83,6 +124,8 @@ backup_copy(int from, int dirfd, const char *path, uint64_t limit,
     uint64_t *bytes, char sha[BACKUP_SHA], struct err *err)
 {
 	int to, r = backup_make_parents(dirfd, path);
+	struct stat st;
+	uint64_t size;
 
 	if (r != RC_OK)
 		return err_sys(err, r, errno, "%s", path);
@@ -90,10 +133,16 @@ backup_copy(int from, int dirfd, const char *path, uint64_t limit,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (to < 0)
 		return err_sys(err, RC_IO, errno, "%s", path);
-	r = pump(from, to, limit, bytes, sha);
-	if (r == RC_OK && fsync(to) != 0)
+	if (fstat(from, &st) != 0)
+		st.st_size = 0;
+	size = (uint64_t)st.st_size < limit ? (uint64_t)st.st_size : limit;
+	r = pump(from, to, limit, size, bytes, sha);
+	if ((r == RC_OK || r == RC_DAMAGED) && fsync(to) != 0)
 		r = RC_IO;
-	if (r != RC_OK)
+	if (r == RC_DAMAGED)
+		(void)err_set(
+		    err, r, "%s: the disk cannot read all of it", path);
+	else if (r != RC_OK)
 		(void)err_sys(err, r, errno, "%s", path);
 	io_close(&to);
 	return r;
@@ -102,7 +151,7 @@ backup_copy(int from, int dirfd, const char *path, uint64_t limit,
 int
 backup_sum(int fd, uint64_t *bytes, char sha[BACKUP_SHA])
 {
-	return pump(fd, -1, UINT64_MAX, bytes, sha);
+	return pump(fd, -1, UINT64_MAX, 0, bytes, sha);
 }
 
 /* Calls fn for each name in a folder. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clk.h"
@@ -11,6 +12,7 @@
 #include "cmd/backup.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
+#include "store/fsck.h"
 #include "store/store.h"
 
 #define MANIFEST_MAX (256u << 20)
@@ -99,13 +101,14 @@ backup_newest(const char *dir, int64_t *when_out, struct err *err)
 static int
 read_at(int dirfd, const char *name, struct buf *out, struct err *err)
 {
-	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC), r;
+	int fd = backup_open_file(dirfd, name, err), r;
 
 	if (fd < 0)
-		return err_sys(err, RC_IO, errno, "%s", name);
+		return RC_DAMAGED;
 	r = io_read_rest(fd, out);
 	io_close(&fd);
-	return r == RC_OK ? r : err_set(err, r, "%s cannot be read", name);
+	return r == RC_OK ? r
+			  : err_set(err, RC_DAMAGED, "%s cannot be read", name);
 }
 
 int
@@ -115,11 +118,13 @@ backup_manifest(int fd, json_t **out, struct err *err)
 	char sha[BACKUP_SHA];
 	json_t *m = NULL;
 	uint64_t n;
-	int file = openat(fd, "manifest.json", O_RDONLY | O_CLOEXEC), r;
+	int file = backup_open_file(fd, "manifest.json", err);
+	int r = file >= 0 ? RC_OK : RC_DAMAGED;
 
 	buf_init(&text, MANIFEST_MAX);
 	buf_init(&want, 4096);
-	r = read_at(fd, "manifest.json", &text, err);
+	if (r == RC_OK)
+		r = read_at(fd, "manifest.json", &text, err);
 	if (r == RC_OK)
 		r = read_at(fd, "manifest.sha256", &want, err);
 	if (r == RC_OK && (backup_sum(file, &n, sha) != RC_OK ||
@@ -153,52 +158,142 @@ is_tame(const char *path)
 	       !sv_ends(sv_str(path), SV("/.."));
 }
 
-static int
-extract_one(int fd, const json_t *file, const char *path, size_t strip, int to,
-    struct err *err)
+bool
+backup_fits(const json_t *file, uint64_t bytes, const char *sha)
 {
 	const char *want = json_string_value(json_object_get(file, "sha256"));
-	uint64_t size =
-	    (uint64_t)json_integer_value(json_object_get(file, "bytes"));
-	char sha[BACKUP_SHA];
-	uint64_t n = 0;
-	int r, in = openat(fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (in < 0)
-		return err_sys(err, RC_DAMAGED, errno, "%s", path);
-	r = to >= 0
-		? backup_copy(in, to, path + strip, UINT64_MAX, &n, sha, err)
-		: backup_sum(in, &n, sha);
-	io_close(&in);
-	if (r != RC_OK)
+	return want != NULL && strcmp(sha, want) == 0 &&
+	       (uint64_t)json_integer_value(json_object_get(file, "bytes")) ==
+		   bytes;
+}
+
+/* A journal knows itself what of a file is good. */
+static bool
+is_journal(const char *path)
+{
+	return strstr(path, "/log/") != NULL;
+}
+
+static int
+put_aside(int to, const char *path, struct err *err)
+{
+	struct buf name;
+	int r = RC_OK;
+
+	buf_init(&name, 4096);
+	buf_addf(&name, "%s" BACKUP_DAMAGED, path);
+	if (renameat(to, path, to, name.p) != 0)
+		r = err_sys(err, RC_IO, errno, "%s", name.p);
+	buf_fini(&name);
+	return r;
+}
+
+static int
+extract_one(int fd, const json_t *file, const char *path, size_t strip, int to,
+    unsigned *bad, struct err *err)
+{
+	struct err why = {.text = ""};
+	char sha[BACKUP_SHA] = "";
+	uint64_t n = 0;
+	int r = RC_OK, in = backup_open_file(fd, path, &why);
+
+	if (in >= 0)
+		r = to >= 0 ? backup_copy(in, to, path + strip, UINT64_MAX, &n,
+				  sha, err)
+			    : backup_sum(in, &n, sha);
+	if (r != RC_OK && r != RC_DAMAGED) {
+		io_close(&in);
 		return r;
-	if (want == NULL || n != size || strcmp(sha, want) != 0)
-		return err_set(
-		    err, RC_DAMAGED, "%s does not fit its checksum", path);
-	return RC_OK;
+	}
+	if (in >= 0 && r == RC_OK &&
+	    !json_is_true(json_object_get(file, "unlisted")) &&
+	    !backup_fits(file, n, sha))
+		r = err_set(
+		    &why, RC_DAMAGED, "%s does not fit its checksum", path);
+	else if (r == RC_DAMAGED)
+		(void)err_set(
+		    &why, r, "%s: the disk cannot read all of it", path);
+	if (in >= 0 && r == RC_OK)
+		goto out;
+	if (bad != NULL) {
+		fprintf(stderr, "%s\n", why.text);
+		++*bad;
+	}
+	r = RC_OK;
+	if (in >= 0 && to >= 0 && !is_journal(path))
+		r = put_aside(to, path + strip, err);
+out:
+	io_close(&in);
+	return r;
 }
 
 int
 backup_extract(int fd, const json_t *manifest, const char *prefix, size_t strip,
-    int to, struct err *err)
+    int to, unsigned *bad, struct err *err)
 {
 	const json_t *files = json_object_get(manifest, "files");
 	size_t n = json_array_size(files);
+	int r = RC_OK;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && r == RC_OK; i++) {
 		const json_t *f = json_array_get(files, i);
 		const char *path =
 		    json_string_value(json_object_get(f, "path"));
-		int r;
 
 		if (!is_tame(path))
 			return err_set(err, RC_DAMAGED, "a path is not one");
-		if (!sv_starts(sv_str(path), sv_str(prefix)))
-			continue;
-		r = extract_one(fd, f, path, strip, to, err);
-		if (r != RC_OK)
-			return r;
+		if (sv_starts(sv_str(path), sv_str(prefix)))
+			r = extract_one(fd, f, path, strip, to, bad, err);
 	}
+	return r;
+}
+
+/* ---- without a manifest ---- */
+
+static void
+list_files(int above, const char *name, struct buf *path, json_t *files)
+{
+	int fd = backup_folder(above, name), n;
+	struct dirent **e = NULL;
+	size_t had = path->n;
+
+	if (fd < 0)
+		return;
+	n = scandirat(fd, ".", &e, NULL, alphasort);
+	for (int i = 0; i < n; free(e[i++])) {
+		struct stat st;
+
+		if (e[i]->d_name[0] == '.' ||
+		    fstatat(fd, e[i]->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			continue;
+		buf_addf(path, "%s%s", had > 0 ? "/" : "", e[i]->d_name);
+		if (S_ISDIR(st.st_mode))
+			list_files(fd, e[i]->d_name, path, files);
+		else if (S_ISREG(st.st_mode))
+			json_array_append_new(
+			    files, json_pack("{s:s,s:b}", "path", path->p,
+				       "unlisted", 1));
+		buf_truncate(path, had);
+	}
+	free(e);
+	io_close(&fd);
+}
+
+int
+backup_manifest_anew(int fd, json_t **out, struct err *err)
+{
+	json_t *files = json_array();
+	struct buf path;
+
+	buf_init(&path, 4096);
+	list_files(fd, ".", &path, files);
+	buf_fini(&path);
+	if (json_array_size(files) == 0) {
+		json_decref(files);
+		return err_set(err, RC_NOTFOUND, "the backup is empty");
+	}
+	*out = json_pack("{s:o}", "files", files);
 	return RC_OK;
 }
 
@@ -244,17 +339,44 @@ anew_inside(void *arg)
 			  : command_fail(arg, EXIT_FAILED, "%s", err.text);
 }
 
-int
-backup_begin_anew(
-    const struct conf *conf, const char *command, const char *folder)
+static int
+mend_inside(void *arg)
+{
+	const struct fsck_opts o = {.online = false};
+	struct fsck_report before = {0}, after = {0};
+	struct fsck_repaired done = {0};
+	struct err err = {.text = ""};
+	int r = fsck_repair(".", &o, &before, &after, &done, &err);
+
+	fsck_report_fini(&before);
+	fsck_report_fini(&after);
+	return r == RC_OK ? EXIT_FINE
+			  : command_fail(arg, EXIT_FAILED, "%s", err.text);
+}
+
+static int
+in_account(const struct conf *conf, const char *command, const char *folder,
+    int (*fn)(void *arg))
 {
 	struct buf name;
 	int code;
 
 	buf_init(&name, 64);
 	buf_adds(&name, command);
-	code = confined_run(
-	    conf, command, folder, ROLE_ACCOUNT, anew_inside, name.p);
+	code = confined_run(conf, command, folder, ROLE_ACCOUNT, fn, name.p);
 	buf_fini(&name);
 	return code;
+}
+
+int
+backup_begin_anew(
+    const struct conf *conf, const char *command, const char *folder)
+{
+	return in_account(conf, command, folder, anew_inside);
+}
+
+int
+backup_mend(const struct conf *conf, const char *command, const char *folder)
+{
+	return in_account(conf, command, folder, mend_inside);
 }

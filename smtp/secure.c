@@ -113,8 +113,6 @@ finish_auth(struct smtp_session *s, struct sv sasl)
 		smtp_reply(s, 235, "2.7.0", "welcome");
 		return;
 	case RC_DENIED:
-		mlog(LOG_INFO, "smtp.auth.fail", "sid=%llx peer=%s",
-		    (unsigned long long)c->id, c->peer);
 		smtp_refuse(s, 535, "5.7.8", "wrong name or password");
 		break;
 	default:

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,24 +12,53 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/backup.h"
+#include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
-#include "cmd/command/confine.h"
-#include "cmd/supervisor/users.h"
+#include "journal/crc32c.h"
 #include "journal/extent.h"
 #include "journal/format.h"
-#include "store/fsck.h"
 
 #define USAGE	 "usage: backup DIR [--keep N] | backup DIR --verify"
 #define ATTEMPTS 5 /* at a journal whose files go while they are copied */
+#define ROUNDS	 7 /* backups, in which all that is linked is read once */
+/* If it is not more, all of it is read each time. */
+#define READ_ALL (2ull << 30)
 
 struct making {
 	const struct conf *conf;
 	int dir;  /* the new backup */
 	int prev; /* the one before, or -1 */
 	json_t *files;
-	json_t *before; /* path: entry of the one before */
+	json_t *before;	      /* path: entry of the one before */
+	json_t *accounts;     /* name: how many messages; null: not known */
+	json_t *had_accounts; /* the same of the one before */
+	uint64_t round;	      /* rises by one with each backup */
+	bool read_all;	      /* what is linked is read first, all of it */
+	bool full;	      /* the backup's own disk: no use going on */
 	uint64_t copied, linked, bytes;
+	struct buf notes;    /* printed when it is done */
+	unsigned complaints; /* that were printed */
+	struct err first;
 };
+
+/* Said at once; the backup goes on, and its exit code says so, too. */
+static void __attribute__((format(printf, 2, 3)))
+complain(struct making *m, const char *fmt, ...)
+{
+	struct buf b;
+	va_list ap;
+
+	fflush(stdout);
+	buf_init(&b, 4096);
+	va_start(ap, fmt);
+	buf_addv(&b, fmt, ap);
+	va_end(ap);
+	(void)fputs(b.p, stderr);
+	if (m->complaints++ == 0)
+		(void)err_set(&m->first, RC_OK, "%s", b.p);
+	buf_fini(&b);
+	(void)fputc('\n', stderr);
+}
 
 /* ---- one file ---- */
 
@@ -42,21 +72,58 @@ same_start(int a, int b)
 	       memcmp(p, q, (size_t)n) == 0;
 }
 
+/* Whether it is the turn of this file to be read before it is linked. */
+static bool
+is_due(const struct making *m, const char *path)
+{
+	return m->read_all ||
+	       crc32c(0, path, strlen(path)) % ROUNDS == m->round % ROUNDS;
+}
+
+/*
+ * The old backup's file, and the server's own, against what the manifest says:
+ * these files never change, so whichever differs has rotted.  false: the
+ * backup's has, and is copied anew.
+ */
+static bool
+is_sound(
+    struct making *m, int from, int old, const char *path, const json_t *entry)
+{
+	char sha[BACKUP_SHA];
+	uint64_t n;
+
+	if (backup_sum(old, &n, sha) != RC_OK || !backup_fits(entry, n, sha)) {
+		buf_addf(&m->notes,
+		    "%s: the file in the backup before has rotted; it is "
+		    "copied anew\n",
+		    path);
+		return false;
+	}
+	if (backup_sum(from, &n, sha) != RC_OK || !backup_fits(entry, n, sha))
+		complain(m,
+		    "%s: the server's file is not any more what it was; the "
+		    "backup keeps the one that it has: hearthmail fsck",
+		    path);
+	return true;
+}
+
 /* A link to the backup before, if it has the same; else false. */
 static bool
 link_before(struct making *m, int from, const char *path, uint64_t size)
 {
 	const json_t *e = json_object_get(m->before, path);
+	struct err err;
 	bool same;
 	int fd;
 
 	if (e == NULL ||
 	    (uint64_t)json_integer_value(json_object_get(e, "bytes")) != size)
 		return false;
-	fd = openat(m->prev, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = backup_open_file(m->prev, path, &err);
 	if (fd < 0)
 		return false;
-	same = same_start(from, fd);
+	same = same_start(from, fd) &&
+	       (!is_due(m, path) || is_sound(m, from, fd, path, e));
 	io_close(&fd);
 	return same && backup_make_parents(m->dir, path) == RC_OK &&
 	       linkat(m->prev, path, m->dir, path, 0) == 0;
@@ -70,8 +137,7 @@ static int
 take(struct making *m, int dirfd, const char *name, const char *path,
     uint64_t limit, bool final, struct err *err)
 {
-	int from =
-	    openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int from = backup_open_file(dirfd, name, err);
 	char sha[BACKUP_SHA] = "";
 	uint64_t bytes;
 	struct stat st;
@@ -79,12 +145,9 @@ take(struct making *m, int dirfd, const char *name, const char *path,
 	int r = RC_OK;
 
 	if (from < 0)
-		return err_sys(err, errno == ENOENT ? RC_NOTFOUND : RC_IO,
-		    errno, "%s", path);
-	if (fstat(from, &st) != 0 || !S_ISREG(st.st_mode)) {
-		r = err_set(err, RC_IO, "%s is no regular file", path);
-		goto out;
-	}
+		return err->code == RC_NOTFOUND ? RC_NOTFOUND : RC_IO;
+	if (fstat(from, &st) != 0)
+		st.st_size = 0;
 	bytes = (uint64_t)st.st_size < limit ? (uint64_t)st.st_size : limit;
 	(void)unlinkat(m->dir, path, 0);
 	if (final && link_before(m, from, path, bytes)) {
@@ -92,8 +155,14 @@ take(struct making *m, int dirfd, const char *name, const char *path,
 		m->linked++;
 	} else {
 		r = backup_copy(from, m->dir, path, bytes, &bytes, sha, err);
-		if (r != RC_OK)
+		if (r == RC_DAMAGED) {
+			complain(m, "%s", err->text);
+			r = RC_OK;
+		}
+		if (r != RC_OK) {
+			m->full = true;
 			goto out;
+		}
 		e = json_pack("{s:s,s:I,s:s}", "path", path, "bytes",
 		    (json_int_t)bytes, "sha256", sha);
 		m->copied++;
@@ -126,29 +195,65 @@ readonly_open(
 	    dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 }
 
+/* A segment that no reader finds any more: what is in it may be brought back
+ * one day.  One that can be read is new, or was replaced by a compaction. */
+static bool
+is_wreck(int logfd, const char *name)
+{
+	struct seg_header h = {.replaces = RANGESET_EMPTY};
+	char raw[SEG_HEADER];
+	struct err err;
+	uint32_t v;
+	int fd;
+	bool wreck;
+
+	if (seg_name_parse(name, SEG_ASIDE, &v))
+		return true;
+	if (!seg_name_parse(name, "", &v))
+		return false;
+	fd = backup_open_file(logfd, name, &err);
+	wreck = fd >= 0 && io_pread_all(fd, raw, sizeof raw, 0) == RC_OK &&
+		seg_header_decode(raw, &h) == RC_DAMAGED;
+	rangeset_fini(&h.replaces);
+	io_close(&fd);
+	return wreck;
+}
+
+/* all: whatever there is but what is derived. */
 static int
-take_bodies(struct making *m, int logfd, const char *path, struct err *err)
+take_others(
+    struct making *m, int logfd, const char *path, bool all, struct err *err)
 {
 	int copy = openat(logfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
 	struct dirent *e;
 	struct buf b;
 	uint64_t v;
+	uint32_t n;
 	int r = RC_OK;
 
 	if (d == NULL)
 		return err_sys(err, RC_IO, errno, "%s", path);
 	buf_init(&b, 4096);
-	while (r == RC_OK && (e = readdir(d)) != NULL) {
-		if (!body_name_parse(e->d_name, &v))
+	while (r == RC_OK && (errno = 0, e = readdir(d)) != NULL) {
+		bool body = body_name_parse(e->d_name, &v);
+
+		if (!body && !is_wreck(logfd, e->d_name) &&
+		    !(all && seg_name_parse(e->d_name, "", &n)))
 			continue;
 		buf_reset(&b);
 		buf_addf(&b, "%s/log/%s", path, e->d_name);
-		r = take(m, logfd, e->d_name, b.p, UINT64_MAX, true, err);
+		r = take(m, logfd, e->d_name, b.p, UINT64_MAX, body, err);
 		/* One that was not needed, or a segment is gone, too. */
 		if (r == RC_NOTFOUND)
 			r = RC_OK;
+		if (r == RC_IO && !m->full) {
+			complain(m, "%s", err->text);
+			r = RC_OK;
+		}
 	}
+	if (r == RC_OK && errno != 0)
+		r = err_sys(err, RC_IO, errno, "%s", path);
 	buf_fini(&b);
 	closedir(d);
 	return r;
@@ -188,7 +293,7 @@ take_segments(struct making *m, int logfd, const char *path,
 			r = seal(m, b.p, &e[i], err);
 	}
 	if (r == RC_OK)
-		r = take_bodies(m, logfd, path, err);
+		r = take_others(m, logfd, path, false, err);
 	/* Bodies go before their segment does. */
 	for (size_t i = 0; i < n && r == RC_OK; i++)
 		if (!journal_extent_holds(&journal_disk, logfd, &e[i]))
@@ -248,7 +353,28 @@ take_journal(struct making *m, int folder, const char *kind, const char *path,
 
 /* ---- all of it ---- */
 
-/* Small files, each replaced by rename. */
+static int take_tree(struct making *m, int dirfd, const char *name,
+    const char *path, struct err *err);
+
+/* By what it is, not by what the folder says: not every file system does. */
+static int
+take_entry(struct making *m, int fd, const char *name, const char *path,
+    struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? RC_OK
+				       : err_sys(err, RC_IO, errno, "%s", path);
+	if (S_ISDIR(st.st_mode))
+		return take_tree(m, fd, name, path, err);
+	return S_ISREG(st.st_mode)
+		   ? take(m, fd, name, path, UINT64_MAX, false, err)
+		   : RC_OK;
+}
+
+/* Small files, each replaced by rename.  One that cannot be read, or is gone in
+ * this moment, does not keep the others out. */
 static int
 take_tree(struct making *m, int dirfd, const char *name, const char *path,
     struct err *err)
@@ -263,23 +389,153 @@ take_tree(struct making *m, int dirfd, const char *name, const char *path,
 				       : err_sys(err, RC_IO, errno, "%s", path);
 	copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	d = copy >= 0 ? fdopendir(copy) : NULL;
+	if (d == NULL)
+		r = err_sys(err, RC_IO, errno, "%s", path);
 	buf_init(&b, 4096);
-	while (d != NULL && r == RC_OK && (e = readdir(d)) != NULL) {
+	while (r == RC_OK && (errno = 0, e = readdir(d)) != NULL) {
 		struct sv n = sv_str(e->d_name);
 
 		if (n.p[0] == '.' || sv_ends(n, SV(".tmp")))
 			continue;
 		buf_reset(&b);
 		buf_addf(&b, "%s/%s", path, e->d_name);
-		if (e->d_type == DT_DIR)
-			r = take_tree(m, fd, e->d_name, b.p, err);
-		else if (e->d_type == DT_REG)
-			r = take(m, fd, e->d_name, b.p, UINT64_MAX, false, err);
+		r = take_entry(m, fd, e->d_name, b.p, err);
+		if (r != RC_OK && r != RC_NOTFOUND && !m->full)
+			complain(m, "%s", err->text);
+		if (!m->full)
+			r = RC_OK;
 	}
+	if (r == RC_OK && errno != 0)
+		r = err_sys(err, RC_IO, errno, "%s", path);
 	if (d != NULL)
 		closedir(d);
 	buf_fini(&b);
 	io_close(&fd);
+	return r;
+}
+
+static const char *
+plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* How many messages more or fewer than in the backup before. */
+static void
+compare_account(struct making *m, const char *name, int64_t n)
+{
+	const json_t *had = json_object_get(m->had_accounts, name);
+	int64_t before = json_integer_value(had);
+
+	buf_addf(
+	    &m->notes, "%s: %lld message%s", name, (long long)n, plural(n));
+	if (!json_is_integer(had))
+		buf_addc(&m->notes, '\n');
+	else if (n >= before)
+		buf_addf(&m->notes, ", %lld more than in the backup before\n",
+		    (long long)(n - before));
+	else
+		buf_addf(&m->notes, ", %lld FEWER than in the backup before\n",
+		    (long long)(before - n));
+	if (json_is_integer(had) && n == 0 && before > 0)
+		complain(m,
+		    "%s has no mail any more; in the backup before it had %lld "
+		    "message%s",
+		    name, (long long)before, plural(before));
+}
+
+static void
+count_account(struct making *m, int folder, const char *name)
+{
+	struct store_counts c;
+	struct err err = {.text = ""};
+	int r;
+
+	if (faccessat(folder, "log", F_OK, 0) != 0 &&
+	    faccessat(folder, "state", F_OK, 0) != 0)
+		return; /* no mail yet */
+	r = backup_count(m->conf, name, &c, &err);
+	if (r != RC_OK) {
+		json_object_set_new(m->accounts, name, json_null());
+		if (r == RC_DAMAGED)
+			complain(m, "%s: %s", name, err.text);
+		else
+			buf_addf(&m->notes, "%s: %s\n", name, err.text);
+		return;
+	}
+	json_object_set_new(
+	    m->accounts, name, json_integer((json_int_t)c.messages));
+	compare_account(m, name, (int64_t)c.messages);
+	if (c.hurt)
+		complain(m, "%s: a part of its log is lost: hearthmail fsck %s",
+		    name, name);
+}
+
+/* Accounts that the backup before has, and the data folder has not. */
+static void
+missing_accounts(struct making *m)
+{
+	const char *name;
+	json_t *had;
+
+	json_object_foreach(m->had_accounts, name, had)
+	{
+		if (json_object_get(m->accounts, name) != NULL)
+			continue;
+		if (conf_account_by_name(m->conf, sv_str(name)) < 0)
+			buf_addf(&m->notes,
+			    "%s: not in this backup any more, it is not an "
+			    "account\n",
+			    name);
+		else if (!json_is_integer(had) || json_integer_value(had) > 0)
+			complain(m,
+			    "%s: its mail is gone, %s/accounts/%s is not there "
+			    "or empty; in the backup before it had %lld "
+			    "message%s",
+			    name, m->conf->data, name,
+			    (long long)json_integer_value(had),
+			    plural((int64_t)json_integer_value(had)));
+	}
+}
+
+/* Not by its rules, but file by file: better than nothing. */
+static int
+take_raw(struct making *m, int folder, const char *path, struct err *err)
+{
+	int logfd = backup_folder(folder, "log"), r;
+
+	forget(m, path);
+	if (logfd < 0)
+		return RC_OK;
+	r = take_others(m, logfd, path, true, err);
+	io_close(&logfd);
+	return r;
+}
+
+static int
+take_account(struct making *m, int folder, const char *name, struct err *err)
+{
+	struct buf path;
+	int r;
+
+	buf_init(&path, 4096);
+	buf_addf(&path, "data/accounts/%s", name);
+	r = take_journal(m, folder, "mail", path.p, err);
+	if (r == RC_OK) {
+		count_account(m, folder, name);
+	} else if (!m->full) {
+		complain(m,
+		    "%s: %s; its files are copied as they are, and the other "
+		    "accounts are backed up",
+		    name, err->text);
+		json_object_set_new(m->accounts, name, json_null());
+		r = take_raw(m, folder, path.p, err);
+		if (r != RC_OK && !m->full) {
+			complain(m, "%s: %s", name, err->text);
+			r = RC_OK;
+		}
+	}
+	buf_fini(&path);
 	return r;
 }
 
@@ -288,28 +544,55 @@ take_accounts(struct making *m, int data, struct err *err)
 {
 	int fd = backup_folder(data, "accounts"), r = RC_OK, n;
 	struct dirent **e = NULL;
-	struct buf b;
 
 	if (fd < 0)
 		return err_sys(err, RC_IO, errno, "accounts");
-	buf_init(&b, 4096);
 	n = scandirat(fd, ".", &e, NULL, alphasort);
+	if (n < 0)
+		r = err_sys(err, RC_IO, errno, "accounts");
 	for (int i = 0; i < n; i++) {
 		int folder = -1;
 
-		if (r == RC_OK && e[i]->d_name[0] != '.')
+		if (r == RC_OK && e[i]->d_name[0] != '.') {
 			folder = backup_folder(fd, e[i]->d_name);
-		if (folder >= 0) {
-			buf_reset(&b);
-			buf_addf(&b, "data/accounts/%s", e[i]->d_name);
-			r = take_journal(m, folder, "mail", b.p, err);
+			if (folder < 0 && errno != ENOTDIR && errno != ELOOP &&
+			    errno != ENOENT)
+				complain(m, "%s: it cannot be backed up: %s",
+				    e[i]->d_name, strerror(errno));
 		}
+		if (folder >= 0)
+			r = take_account(m, folder, e[i]->d_name, err);
 		io_close(&folder);
 		free(e[i]);
 	}
 	free(e);
-	buf_fini(&b);
+	if (r == RC_OK)
+		missing_accounts(m);
 	io_close(&fd);
+	return r;
+}
+
+/* Whether to go on after this part. */
+static bool
+part_done(struct making *m, int r, const char *what, const struct err *err)
+{
+	if (r != RC_OK && !m->full)
+		complain(m, "%s: %s", what, err->text);
+	return !m->full;
+}
+
+static int
+take_spool(struct making *m, int data, struct err *err)
+{
+	int spool = backup_folder(data, "spool"), r;
+
+	if (spool < 0)
+		return errno == ENOENT ? RC_OK
+				       : err_sys(err, RC_IO, errno, "spool");
+	r = take_journal(m, spool, "spol", "data/spool", err);
+	if (r != RC_OK && part_done(m, r, "the queue", err))
+		r = take_raw(m, spool, "data/spool", err);
+	io_close(&spool);
 	return r;
 }
 
@@ -317,29 +600,27 @@ static int
 take_all(struct making *m, const char *config, struct err *err)
 {
 	int data = open(m->conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int spool, r = RC_OK;
+	bool on;
 
 	if (data < 0)
 		return err_sys(err, RC_IO, errno, "%s", m->conf->data);
 	/* Before the accounts: see backup.h. */
-	spool = backup_folder(data, "spool");
-	if (spool >= 0)
-		r = take_journal(m, spool, "spol", "data/spool", err);
-	io_close(&spool);
+	on = part_done(m, take_spool(m, data, err), "the queue", err);
 	/* What imports have brought, too: less is known of than is there. */
-	if (r == RC_OK)
-		r = take_tree(m, data, "import", "data/import", err);
-	if (r == RC_OK)
-		r = take_accounts(m, data, err);
-	if (r == RC_OK)
-		r = take_tree(m, data, "auth", "data/auth", err);
-	if (r == RC_OK)
-		r = take_tree(m, data, "tls", "data/tls", err);
-	if (r == RC_OK)
-		r = take(m, AT_FDCWD, config, "config/hearthmail.yaml",
-		    UINT64_MAX, false, err);
+	on =
+	    on && part_done(m, take_tree(m, data, "import", "data/import", err),
+		      "import", err);
+	on = on && part_done(m, take_accounts(m, data, err), "accounts", err);
+	on = on && part_done(m, take_tree(m, data, "auth", "data/auth", err),
+		       "auth", err);
+	on = on && part_done(m, take_tree(m, data, "tls", "data/tls", err),
+		       "tls", err);
+	on = on && part_done(m,
+		       take(m, AT_FDCWD, config, "config/hearthmail.yaml",
+			   UINT64_MAX, false, err),
+		       "the configuration", err);
 	io_close(&data);
-	return r;
+	return on ? RC_OK : err->code;
 }
 
 static int
@@ -354,9 +635,10 @@ write_manifest(struct making *m, const char *stamp, struct err *err)
 	int fd, r;
 
 	json_object_foreach(m->files, key, v) json_array_append(list, v);
-	top = json_pack("{s:i,s:s,s:s,s:s,s:o}", "hearthmail_backup", 1,
+	top = json_pack("{s:i,s:s,s:s,s:s,s:I,s:O,s:o}", "hearthmail_backup", 1,
 	    "created", stamp, "hostname", m->conf->hostname, "version",
-	    HM_VERSION, "files", list);
+	    HM_VERSION, "round", (json_int_t)m->round, "accounts", m->accounts,
+	    "files", list);
 	dump = json_dumps(top, JSON_INDENT(1));
 	fd = openat(m->dir, "manifest.json",
 	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -384,8 +666,9 @@ write_manifest(struct making *m, const char *stamp, struct err *err)
 }
 
 static void
-know_before(struct making *m, const char *dir)
+know_before(struct making *m, const char *dir, int fd)
 {
+	uint64_t bytes = 0;
 	struct err err;
 	json_t *manifest = NULL, *files;
 	struct buf name;
@@ -403,39 +686,19 @@ know_before(struct making *m, const char *dir)
 
 			if (path != NULL)
 				json_object_set(m->before, path, f);
+			bytes += (uint64_t)json_integer_value(
+			    json_object_get(f, "bytes"));
 		}
+		m->round = (uint64_t)json_integer_value(
+			       json_object_get(manifest, "round")) +
+			   1;
 	}
+	m->had_accounts =
+	    manifest != NULL ? backup_messages(manifest) : json_object();
+	m->read_all =
+	    bytes <= READ_ALL || faccessat(fd, BACKUP_SUSPECT, F_OK, 0) == 0;
 	json_decref(manifest);
 	buf_fini(&name);
-}
-
-/* Unfinished ones of before, and whole ones that are too many. */
-static void
-clear_up(int fd, long keep)
-{
-	struct dirent **e = NULL;
-	int n = scandirat(fd, ".", &e, NULL, alphasort), whole = 0;
-
-	for (int i = n; i-- > 0; free(e[i])) {
-		struct sv name = sv_str(e[i]->d_name);
-		struct buf part;
-
-		if (!sv_starts(name, SV(BACKUP_PREFIX)))
-			continue;
-		if (sv_ends(name, SV(BACKUP_PART))) {
-			backup_remove(fd, name.p);
-			continue;
-		}
-		if (keep == 0 || ++whole <= keep)
-			continue;
-		/* Half removed it must not look whole. */
-		buf_init(&part, 512);
-		buf_addf(&part, "%s%s", name.p, BACKUP_PART);
-		if (renameat(fd, name.p, fd, part.p) == 0)
-			backup_remove(fd, part.p);
-		buf_fini(&part);
-	}
-	free(e);
 }
 
 /* Of several in one second the later ones get names that sort behind it. */
@@ -453,7 +716,7 @@ new_name(int fd, const char *stamp, struct buf *name)
 
 static int
 make(const struct conf *conf, const char *config, const char *dir, int fd,
-    struct err *err)
+    unsigned *complaints, struct err *err)
 {
 	struct making m = {.conf = conf, .dir = -1, .prev = -1};
 	char stamp[24];
@@ -465,8 +728,10 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 	buf_init(&part, 256);
 	new_name(fd, stamp, &name);
 	buf_addf(&part, "%s%s", name.p, BACKUP_PART);
-	know_before(&m, dir);
+	know_before(&m, dir, fd);
 	m.files = json_object();
+	m.accounts = json_object();
+	buf_init(&m.notes, 1 << 20);
 	if (mkdirat(fd, part.p, 0700) != 0 ||
 	    (m.dir = backup_folder(fd, part.p)) < 0)
 		r = err_sys(err, RC_IO, errno, "%s/%s", dir, part.p);
@@ -477,12 +742,23 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 	if (r == RC_OK &&
 	    (renameat(fd, part.p, fd, name.p) != 0 || fsync(fd) != 0))
 		r = err_sys(err, RC_IO, errno, "%s/%s", dir, name.p);
-	if (r == RC_OK)
-		printf("%s/%s: %llu files copied (%.1f MB), %llu as before\n",
+	if (r == RC_OK) {
+		(void)unlinkat(fd, BACKUP_SUSPECT, 0);
+		printf("%s/%s: %llu files copied (%.1f MB), %llu as before\n"
+		       "%s",
 		    dir, name.p, (unsigned long long)m.copied,
-		    (double)m.bytes / 1e6, (unsigned long long)m.linked);
-	else if (m.dir >= 0)
+		    (double)m.bytes / 1e6, (unsigned long long)m.linked,
+		    m.notes.p);
+	} else if (m.dir >= 0) {
 		backup_remove(fd, part.p);
+	}
+	if (r == RC_OK && m.complaints > 0) {
+		*complaints = m.complaints;
+		(void)err_set(err, RC_OK, "%s", m.first.text);
+	}
+	buf_fini(&m.notes);
+	json_decref(m.had_accounts);
+	json_decref(m.accounts);
 	json_decref(m.before);
 	json_decref(m.files);
 	io_close(&m.prev);
@@ -492,170 +768,22 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 	return r;
 }
 
-/* ---- verify ---- */
-
-struct counted {
-	/* The backup may have been made in the very moment in which the account
-	 * was: then its first folders are the restore's. */
-	bool folders;
-	uint8_t digest[FSCK_DIGEST];
-};
-
-struct rehearsal {
-	const char *name;
-	const struct counted *want; /* NULL: print nothing yet */
-	int out;		    /* where it goes then */
-};
-
-static bool
-is_same(const struct counted *want, const struct fsck_report *r)
+static struct err *
+made_but(struct err *out, const char *first, unsigned complaints)
 {
-	return !want->folders ||
-	       memcmp(want->digest, r->digest, FSCK_DIGEST) == 0;
-}
-
-static int
-hand_over(int fd, const struct fsck_report *r)
-{
-	struct counted c = {.folders = r->mailboxes > 0};
-
-	memcpy(c.digest, r->digest, FSCK_DIGEST);
-	return io_write_all(fd, &c, sizeof c) == RC_OK ? EXIT_FINE
-						       : EXIT_FAILED;
-}
-
-static int
-count_inside(void *arg)
-{
-	const struct rehearsal *x = arg;
-	const struct fsck_opts o = {.online = false};
-	struct fsck_report r = {0};
-	struct err err = {.text = ""};
-	int code = EXIT_FAILED;
-
-	if (fsck_check(".", &o, &r, &err) != RC_OK)
-		(void)command_fail(
-		    "backup", EXIT_FAILED, "%s: %s", x->name, err.text);
-	else if (r.damage > 0)
-		(void)command_fail("backup", EXIT_FAILED,
-		    "%s: %s, byte %llu: %s", x->name, r.f[0].file,
-		    (unsigned long long)r.f[0].off, r.f[0].text);
-	else if (x->want != NULL && !is_same(x->want, &r))
-		(void)command_fail("backup", EXIT_FAILED,
-		    "%s: what was restored is not what was backed up", x->name);
-	else if (x->want == NULL)
-		code = hand_over(x->out, &r);
+	if (complaints == 1)
+		(void)err_set(out, RC_OK, BACKUP_MADE_BUT "%.120s", first);
 	else
-		code = EXIT_FINE;
-	if (code == EXIT_FINE && x->want != NULL)
-		printf("%s: %llu messages in %llu folders, restored as they "
-		       "were; %02x%02x%02x%02x%02x%02x%02x%02x\n",
-		    x->name, (unsigned long long)r.messages,
-		    (unsigned long long)r.mailboxes, r.digest[0], r.digest[1],
-		    r.digest[2], r.digest[3], r.digest[4], r.digest[5],
-		    r.digest[6], r.digest[7]);
-	fsck_report_fini(&r);
-	return code;
-}
-
-/* Copied, looked at, given a new epoch as a restore does, looked at again. */
-static int
-rehearse(const struct conf *conf, const char *scratch, const char *name)
-{
-	struct rehearsal x = {.name = name};
-	struct counted counted;
-	struct buf path;
-	int p[2], code;
-
-	if (pipe2(p, O_CLOEXEC) != 0)
-		return EXIT_FAILED;
-	buf_init(&path, 4096);
-	buf_addf(&path, "%s/data/accounts/%s", scratch, name);
-	x.out = p[1];
-	code = confined_run(
-	    conf, "backup", path.p, ROLE_ACCOUNT, count_inside, &x);
-	if (code == EXIT_FINE &&
-	    read(p[0], &counted, sizeof counted) != (ssize_t)sizeof counted)
-		code = EXIT_FAILED;
-	if (code == EXIT_FINE)
-		code = backup_begin_anew(conf, "backup", path.p);
-	x.want = &counted;
-	if (code == EXIT_FINE)
-		code = confined_run(
-		    conf, "backup", path.p, ROLE_ACCOUNT, count_inside, &x);
-	io_close(&p[0]);
-	io_close(&p[1]);
-	buf_fini(&path);
-	return code;
-}
-
-static int
-verify_in(const struct conf *conf, int fd, const json_t *manifest,
-    const char *scratch, struct err *err)
-{
-	json_t *names = backup_accounts(manifest);
-	struct super_user user[ROLE_COUNT];
-	int to = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const char *how;
-	bool change;
-	int r = backup_extract(fd, manifest, "", 0, -1, err);
-
-	users_find(user, &change, &how);
-	for (size_t i = 0; i < json_array_size(names) && r == RC_OK; i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-		struct buf b;
-
-		buf_init(&b, 4096);
-		buf_addf(&b, "data/accounts/%s/", name);
-		r = backup_extract(fd, manifest, b.p, 0, to, err);
-		backup_own(
-		    to, b.p, user[ROLE_ACCOUNT].uid, user[ROLE_ACCOUNT].gid);
-		if (r == RC_OK && rehearse(conf, scratch, name) != EXIT_FINE)
-			r = err_set(err, RC_DAMAGED,
-			    "the rehearsed restore of %s failed", name);
-		backup_remove(to, b.p);
-		buf_fini(&b);
-	}
-	io_close(&to);
-	json_decref(names);
-	return r;
-}
-
-static int
-verify(const struct conf *conf, const char *dir, struct err *err)
-{
-	struct buf name, scratch;
-	json_t *manifest = NULL;
-	int fd = -1, r;
-
-	buf_init(&name, 4096);
-	buf_init(&scratch, 4096);
-	r = backup_find(dir, &fd, &name, err);
-	if (r == RC_OK)
-		r = backup_manifest(fd, &manifest, err);
-	buf_addf(&scratch, "%s/../.scratch-XXXXXX", name.p);
-	if (r == RC_OK && mkdtemp(scratch.p) == NULL)
-		r = err_sys(err, RC_IO, errno, "%s", scratch.p);
-	else if (r == RC_OK) {
-		r = verify_in(conf, fd, manifest, scratch.p, err);
-		backup_remove(AT_FDCWD, scratch.p);
-	}
-	if (r == RC_OK)
-		printf("%s: %zu files, each as its checksum says\n", name.p,
-		    json_array_size(json_object_get(manifest, "files")));
-	else if (name.n > 0)
-		fprintf(stderr, "%s is not whole\n", name.p);
-	json_decref(manifest);
-	io_close(&fd);
-	buf_fini(&scratch);
-	buf_fini(&name);
-	return r;
+		(void)err_set(out, RC_OK, BACKUP_MADE_BUT "%.100s; and %u more",
+		    first, complaints - 1);
+	return out;
 }
 
 static int
 make_in(const struct conf *conf, const char *config, const char *dir,
     uint32_t keep, struct err *err)
 {
+	unsigned complaints = 0;
 	int fd, r;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
@@ -668,11 +796,15 @@ make_in(const struct conf *conf, const char *config, const char *dir,
 		return err_set(
 		    err, RC_TEMP, "another backup into %s is going on", dir);
 	}
-	clear_up(fd, 0);
-	r = make(conf, config, dir, fd, err);
+	backup_clear_up(conf, fd, 0);
+	r = make(conf, config, dir, fd, &complaints, err);
 	if (r == RC_OK)
-		clear_up(fd, (long)keep);
+		backup_clear_up(conf, fd, keep);
 	io_close(&fd);
+	/* The last line is what a status shows. */
+	if (r == RC_OK && complaints > 0)
+		r = err_set(err, RC_DAMAGED, "%s",
+		    made_but(&(struct err){0}, err->text, complaints)->text);
 	return r;
 }
 
@@ -722,7 +854,7 @@ cmd_backup(const char *config, int argc, char **argv)
 	if (conf == NULL)
 		return EXIT_CONFIG;
 	log_setup("backup", LOG_NOTHING);
-	r = w.verify ? verify(conf, w.dir, &err)
+	r = w.verify ? backup_verify(conf, w.dir, &err)
 		     : make_in(conf, config, w.dir, w.keep, &err);
 	conf_free(&conf);
 	return r == RC_OK ? EXIT_FINE

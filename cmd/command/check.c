@@ -8,6 +8,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/command/command.h"
+#include "cmd/lost.h"
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/preflight.h"
 #include "cmd/supervisor/certificate.h"
@@ -61,6 +62,8 @@ print_people(const struct conf *conf)
 			printf("  anything else @%s: %s\n", d->name,
 			    conf->account[d->catch_all].name);
 	}
+	printf(
+	    "  root@%s: %s\n", conf->hostname, conf->account[conf->admin].name);
 }
 
 /* Names in the certificate that clients would accept for the host name. */
@@ -157,6 +160,7 @@ print_relay(const struct conf_relay *r)
 static unsigned
 print_outside(const struct conf *conf)
 {
+	struct err err = {.text = ""};
 	unsigned warnings = 0;
 	bool direct = true;
 	size_t i;
@@ -172,8 +176,17 @@ print_outside(const struct conf *conf)
 			direct = false;
 	}
 	if (direct)
-		printf("  %sto the recipients' mail hosts, port 25\n",
-		    conf->nrelay > 0 ? "all else directly " : "directly ");
+		printf("  %sto the recipients' mail hosts, port 25%s\n",
+		    conf->nrelay > 0 ? "all else directly " : "directly ",
+		    conf->outbound.ipv6 ? "" : ", over IPv4 only");
+	if (conf->outbound.source4 != NULL)
+		printf("  from %s\n", conf->outbound.source4);
+	if (conf->outbound.source6 != NULL)
+		printf("  from %s\n", conf->outbound.source6);
+	if (preflight_outbound(conf, &err)) {
+		printf("  WARNING: %s: mail will wait\n", err.text);
+		warnings++;
+	}
 	return warnings;
 }
 
@@ -285,6 +298,13 @@ warn_folders(const struct conf *conf)
 	return warnings;
 }
 
+static void
+warn_lost(void *arg, const char *text)
+{
+	(void)arg;
+	printf("  WARNING: %s\n", text);
+}
+
 /* What the server would refuse; false: nothing. */
 static bool
 is_refused(const struct conf *conf, const char *config)
@@ -331,6 +351,7 @@ cmd_check(const char *config, int argc, char **argv)
 	warnings += print_backup(conf);
 	puts("");
 	warnings += warn_passwords(conf) + warn_folders(conf);
+	warnings += lost_each(conf, warn_lost, NULL);
 	if (warnings == 0)
 		puts("  nothing to warn of");
 	conf_free(&conf);

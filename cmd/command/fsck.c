@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
+#include "cmd/lost.h"
 #include "queue/spool/record.h"
 #include "store/fsck.h"
 
@@ -99,6 +100,23 @@ print_report(const char *name, const struct fsck_report *r)
 }
 
 static void
+print_repaired(const struct outcome *o)
+{
+	printf("%s: %llu messages were put back, %llu of them into %s\n",
+	    o->name, (unsigned long long)o->repaired.back,
+	    (unsigned long long)o->repaired.lost_found, FSCK_LOST_FOUND);
+	if (o->repaired.unverified > 0)
+		printf("%s: %llu of those are in %s: they may not be as they "
+		       "came, no checksum vouches for them\n",
+		    o->name, (unsigned long long)o->repaired.unverified,
+		    FSCK_UNVERIFIED);
+	if (o->repaired.failed > 0)
+		printf("%s: %llu messages cannot be read and were not put "
+		       "back; they are named above\n",
+		    o->name, (unsigned long long)o->repaired.failed);
+}
+
+static void
 print_sum(const struct outcome *o)
 {
 	const struct fsck_report *r = o->repair ? &o->after : &o->before;
@@ -123,11 +141,7 @@ print_sum(const struct outcome *o)
 		    (unsigned long long)(o->rebuilt ? 0 : r->derived),
 		    (unsigned long long)r->unreadable);
 	if (o->repair)
-		printf("%s: %llu messages were put back, %llu of them into "
-		       "%s\n",
-		    o->name, (unsigned long long)o->repaired.back,
-		    (unsigned long long)o->repaired.lost_found,
-		    FSCK_LOST_FOUND);
+		print_repaired(o);
 }
 
 static json_t *
@@ -188,6 +202,8 @@ print_json(const struct outcome *o)
 	    {"bytes", r->bytes},
 	    {"put_back", o->repaired.back},
 	    {"lost_found", o->repaired.lost_found},
+	    {"unverified", o->repaired.unverified},
+	    {"not_put_back", o->repaired.failed},
 	};
 	char digest[2 * FSCK_DIGEST + 1];
 	json_t *x = json_object();
@@ -287,10 +303,13 @@ account_inside(void *arg)
 
 	if (r == RC_OK)
 		return conclude(f, &o);
-	fsck_report_fini(&o.before);
-	fsck_report_fini(&o.after);
+	/* What was found before it failed says why. */
 	if (f->json)
 		printf("{\"name\":\"%s\",\"failed\":true}", f->name);
+	else
+		print_report(f->name, &o.before);
+	fsck_report_fini(&o.before);
+	fsck_report_fini(&o.after);
 	return command_fail("fsck", EXIT_FAILED, "%s: %s%s", f->name, err.text,
 	    r == RC_TEMP ? "; stop the server first" : "");
 }
@@ -371,7 +390,7 @@ spool_look_once(struct spool_look *l, struct err *err)
 
 	fsck_report_fini(&l->o.before);
 	l->nbody = 0;
-	r = journal_audit(dirfd, &jo, &ops, l, &sum, err);
+	r = journal_audit(dirfd, &jo, 0, &ops, l, &sum, err);
 	l->o.before.segments = sum.segments;
 	l->o.before.records = sum.records;
 	l->o.before.bytes = sum.bytes;
@@ -412,6 +431,25 @@ one(struct fsck_run *f, const char *name, const char *folder, enum role role,
 	return confined_run(f->conf, "fsck", folder, role, fn, f);
 }
 
+/* Without a log, but with a checkpoint, it is lost. */
+static bool
+has_mail(const struct fsck_run *f, const char *name)
+{
+	static const char *const witness[] = {"log", "state"};
+	bool there = false;
+	struct buf path;
+
+	buf_init(&path, 4096);
+	for (size_t i = 0; i < 2 && !there; i++) {
+		buf_reset(&path);
+		buf_addf(&path, "%s/accounts/%s/%s", f->conf->data, name,
+		    witness[i]);
+		there = access(path.p, F_OK) == 0;
+	}
+	buf_fini(&path);
+	return there;
+}
+
 static int
 account(struct fsck_run *f, const char *name)
 {
@@ -419,16 +457,13 @@ account(struct fsck_run *f, const char *name)
 	int code;
 
 	buf_init(&path, 4096);
-	buf_addf(&path, "%s/accounts/%s/log", f->conf->data, name);
-	if (name[0] == '.' || strchr(name, '/') != NULL ||
-	    access(path.p, F_OK) != 0) {
+	buf_addf(&path, "%s/accounts/%s", f->conf->data, name);
+	if (name[0] == '.' || strchr(name, '/') != NULL || !has_mail(f, name))
 		code = command_fail("fsck", EXIT_FAILED,
 		    "there is no mail of an account \"%s\" in %s/accounts",
 		    name, f->conf->data);
-	} else {
-		buf_truncate(&path, path.n - strlen("/log"));
+	else
 		code = one(f, name, path.p, ROLE_ACCOUNT, account_inside);
-	}
 	buf_fini(&path);
 	return code;
 }
@@ -437,6 +472,13 @@ static int
 by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void
+print_lost(void *arg, const char *text)
+{
+	(void)arg;
+	puts(text);
 }
 
 static int
@@ -453,16 +495,16 @@ everything(struct fsck_run *f)
 		code = command_fail(
 		    "fsck", EXIT_FAILED, "%s cannot be read", path.p);
 	for (int i = 0; i < n; i++) {
-		buf_reset(&path);
-		buf_addf(&path, "%s/accounts/%s/log/000001", f->conf->data,
-		    e[i]->d_name);
 		if (e[i]->d_name[0] != '.' &&
 		    conf_account_by_name(f->conf, sv_str(e[i]->d_name)) >= 0 &&
+		    has_mail(f, e[i]->d_name) &&
 		    account(f, e[i]->d_name) != EXIT_FINE)
 			code = EXIT_FAILED;
 		free(e[i]);
 	}
 	free(e);
+	if (!f->json && lost_each(f->conf, print_lost, NULL) > 0)
+		code = EXIT_FAILED;
 	buf_reset(&path);
 	buf_addf(&path, "%s/spool", f->conf->data);
 	if (access(path.p, F_OK) == 0 &&

@@ -13,7 +13,10 @@
 #include "base/log.h"
 #include "cmd/backup.h"
 #include "cmd/command/command.h"
+#include "cmd/command/confine.h"
 #include "cmd/command/restore.h"
+#include "journal/journal.h"
+#include "store/fsck.h"
 
 #define USAGE                                                        \
 	"usage: restore DIR [--account NAME [--folder F [--message " \
@@ -60,6 +63,26 @@ has_mail(int dirfd, const char *accounts)
 	return found;
 }
 
+/* Anything but folders: a server that was never used leaves those. */
+static bool
+has_files(int above, const char *path)
+{
+	int fd = backup_folder(above, path);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	bool found = false;
+
+	if (fd < 0)
+		return errno != ENOENT;
+	while (d != NULL && !found && (e = readdir(d)) != NULL)
+		found = strcmp(e->d_name, ".") != 0 &&
+			strcmp(e->d_name, "..") != 0 &&
+			has_files(dirfd(d), e->d_name);
+	if (d != NULL)
+		closedir(d);
+	return found;
+}
+
 /* A folder that nobody has used: two restores may fall into one second. */
 static int
 make_aside(struct restore *x)
@@ -88,6 +111,10 @@ move_aside(struct restore *x, const char *path, struct err *err)
 
 	if (faccessat(x->data, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
 		return RC_OK;
+	if (!has_files(x->data, path)) {
+		backup_remove(x->data, path);
+		return RC_OK;
+	}
 	buf_init(&to, 4096);
 	r = make_aside(x);
 	buf_addf(&to, "%s/%s", x->aside, path);
@@ -107,20 +134,28 @@ prepare_account(struct restore *x, const char *name, struct err *err)
 {
 	struct buf prefix, path;
 	int part = backup_folder(x->data, SCRATCH), r;
+	unsigned bad = 0;
 
 	buf_init(&prefix, 4096);
 	buf_init(&path, 4096);
 	buf_addf(&prefix, "data/accounts/%s/", name);
 	r = backup_extract(
-	    x->fd, x->manifest, prefix.p, strlen("data/"), part, err);
+	    x->fd, x->manifest, prefix.p, strlen("data/"), part, &bad, err);
 	buf_addf(&path, "accounts/%s", name);
 	backup_own(
 	    part, path.p, x->user[ROLE_ACCOUNT].uid, x->user[ROLE_ACCOUNT].gid);
 	buf_reset(&path);
 	buf_addf(&path, "%s/%s/accounts/%s", x->conf->data, SCRATCH, name);
+	/* What a bad file has hidden of the others comes back. */
+	if (r == RC_OK && bad > 0 &&
+	    backup_mend(x->conf, "restore", path.p) == EXIT_FINE)
+		printf("%s: all that can be read of it is there; what lost its "
+		       "folder is in " FSCK_LOST_FOUND "\n",
+		    name);
 	if (r == RC_OK &&
 	    backup_begin_anew(x->conf, "restore", path.p) != EXIT_FINE)
 		r = err_set(err, RC_DAMAGED, "%s cannot be opened", name);
+	x->bad += bad;
 	io_close(&part);
 	buf_fini(&path);
 	buf_fini(&prefix);
@@ -169,28 +204,108 @@ static const struct {
 #define NPARTS (sizeof parts / sizeof *parts)
 
 static int
+any_record(void *arg, const struct journal_record *rec)
+{
+	(void)arg;
+	(void)rec;
+	return RC_OK;
+}
+
+static int
+open_spool(void *arg)
+{
+	const struct journal_opts o = {
+	    .kind = {'s', 'p', 'o', 'l'}, .readonly = true};
+	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct journal_report report;
+	struct journal *j = NULL;
+	struct err err;
+	int r = journal_open(fd, &o, &j, &err);
+
+	if (r == RC_OK)
+		r = journal_replay(j, NULL, any_record, arg, &report, &err);
+	journal_close(&j);
+	io_close(&fd);
+	return r == RC_OK ? EXIT_FINE : EXIT_FAILED;
+}
+
+/* Of a queue that does not open no mail would leave any more. */
+static void
+queue_only(const struct restore *x, int part)
+{
+	struct buf path;
+
+	if (faccessat(part, "spool/log", F_OK, 0) != 0)
+		return;
+	buf_init(&path, 4096);
+	buf_addf(&path, "%s/" SCRATCH "/spool", x->conf->data);
+	if (confined_run(x->conf, "restore", path.p, ROLE_QUEUE, open_spool,
+		NULL) != EXIT_FINE &&
+	    renameat(part, "spool", part, "auth/spool" BACKUP_DAMAGED) == 0)
+		fprintf(stderr, "the queue cannot be opened: it begins empty, "
+				"and its files "
+				"are in auth/spool" BACKUP_DAMAGED "\n");
+	buf_fini(&path);
+}
+
+/* A key without its certificate, or that without the key, would keep the server
+ * from starting; without both it makes new ones. */
+static void
+pair_only(int part)
+{
+	static const char *const name[] = {"tls/cert.pem", "tls/key.pem"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct buf aside;
+
+		if (faccessat(part, name[1 - i], F_OK, 0) == 0)
+			continue;
+		buf_init(&aside, 64);
+		buf_addf(&aside, "%s" BACKUP_DAMAGED, name[i]);
+		(void)!renameat(part, name[i], part, aside.p);
+		buf_fini(&aside);
+	}
+}
+
+static int
 prepare_everything(struct restore *x, struct err *err)
 {
 	json_t *names = backup_accounts(x->manifest);
 	int r = make_scratch(x, err), part = -1;
 
-	for (size_t i = 0; i < json_array_size(names) && r == RC_OK; i++)
+	for (size_t i = 0; i < json_array_size(names) && r == RC_OK; i++) {
 		r = prepare_account(
 		    x, json_string_value(json_array_get(names, i)), err);
+		if (r != RC_DAMAGED)
+			continue;
+		/* That one stays as its files are, for a later repair; it
+		 * keeps nobody else's from coming back. */
+		fprintf(stderr,
+		    "%s; its files are restored as they are: hearthmail fsck "
+		    "--repair\n",
+		    err->text);
+		x->bad++;
+		r = RC_OK;
+	}
 	part = backup_folder(x->data, SCRATCH);
 	for (size_t i = 1; i < NPARTS && r == RC_OK; i++) {
+		unsigned had = x->bad;
 		struct buf prefix;
 
 		buf_init(&prefix, 64);
 		buf_addf(&prefix, "data/%s/", parts[i].name);
-		r = backup_extract(
-		    x->fd, x->manifest, prefix.p, strlen("data/"), part, err);
+		r = backup_extract(x->fd, x->manifest, prefix.p,
+		    strlen("data/"), part, &x->bad, err);
 		if (!parts[i].root)
 			backup_own(part, parts[i].name,
 			    x->user[parts[i].role].uid,
 			    x->user[parts[i].role].gid);
+		if (r == RC_OK && x->bad > had && parts[i].role == ROLE_QUEUE)
+			queue_only(x, part);
 		buf_fini(&prefix);
 	}
+	if (r == RC_OK)
+		pair_only(part);
 	if (r == RC_OK && syncfs(part) != 0)
 		r = err_sys(err, RC_IO, errno, "flush");
 	io_close(&part);
@@ -325,6 +440,19 @@ check(struct restore *x, int *lock, struct err *err)
 }
 
 static int
+manifest(struct restore *x, const char *name, struct err *err)
+{
+	int r = backup_manifest(x->fd, &x->manifest, err);
+
+	if (r != RC_DAMAGED && r != RC_NOTFOUND)
+		return r;
+	fprintf(stderr, "%s/%s: what it says cannot be relied on\n", name,
+	    err->text);
+	x->bad++;
+	return backup_manifest_anew(x->fd, &x->manifest, err);
+}
+
+static int
 work(struct restore *x, const char *dir, struct err *err)
 {
 	struct buf name;
@@ -335,12 +463,14 @@ work(struct restore *x, const char *dir, struct err *err)
 	users_find(x->user, &change, &how);
 	buf_init(&name, 4096);
 	r = backup_find(dir, &x->fd, &name, err);
-	if (r == RC_OK)
-		r = backup_manifest(x->fd, &x->manifest, err);
+	if (r == RC_OK && x->manifest == NULL)
+		r = manifest(x, name.p, err);
 	if (r == RC_OK)
 		r = check(x, &lock, err);
+	/* Of everything the folders come from the backup. */
 	if (r == RC_OK)
-		r = folders_make(x->conf, x->user, err);
+		r = x->account == NULL ? folders_make_top(x->conf, err)
+				       : folders_make(x->conf, x->user, err);
 	if (r == RC_OK && x->data < 0) {
 		x->data =
 		    open(x->conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -353,49 +483,96 @@ work(struct restore *x, const char *dir, struct err *err)
 					: restore_pieces(x, err);
 	if (x->data >= 0)
 		backup_remove(x->data, SCRATCH);
+	x->restored = r == RC_OK;
 	if (r == RC_OK)
 		printf("restored from %s\n", name.p);
+	if (r == RC_OK && x->bad > 0 && !x->found)
+		r = err_set(err, RC_DAMAGED,
+		    "%u files of the backup are bad; they are named above, all "
+		    "else is restored",
+		    x->bad);
 	io_close(&lock);
+	buf_fini(&name);
+	return r;
+}
+
+static const json_t *
+entry_of(const json_t *manifest, const char *path)
+{
+	const json_t *files = json_object_get(manifest, "files");
+
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		const json_t *f = json_array_get(files, i);
+		const char *p = json_string_value(json_object_get(f, "path"));
+
+		if (p != NULL && strcmp(p, path) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+/* The backup's, if it is the one that was backed up: a changed one could send
+ * everything anywhere. */
+static int
+read_config(struct restore *x, const char *dir, struct err *err)
+{
+	char sha[BACKUP_SHA];
+	struct buf name;
+	uint64_t n;
+	int fd = -1, r;
+
+	buf_init(&name, 4096);
+	r = backup_find(dir, &x->fd, &name, err);
+	if (r == RC_OK)
+		r = backup_manifest(x->fd, &x->manifest, err);
+	if (r == RC_OK) {
+		fd = backup_open_file(x->fd, CONFIG_FILE, err);
+		r = fd < 0 ? RC_IO : io_read_rest(fd, &x->config);
+	}
+	if (r == RC_OK &&
+	    (backup_sum(fd, &n, sha) != RC_OK || n != x->config.n ||
+		!backup_fits(entry_of(x->manifest, CONFIG_FILE), n, sha)))
+		r = err_set(err, RC_DAMAGED,
+		    "%.60s/" CONFIG_FILE " does not fit its checksum", name.p);
+	io_close(&fd);
+	io_close(&x->fd);
 	buf_fini(&name);
 	return r;
 }
 
 /* Without one the configuration comes from the backup, too: that is the one
  * that counts then. */
-static struct conf *
-load_conf(const char *config, const char *dir, bool *from_backup)
+static int
+load_conf(struct restore *x, const char *config, const char *dir,
+    struct conf **conf, bool *from_backup)
 {
-	struct conf *conf;
-	struct buf path;
-	struct err err;
-	int fd = -1;
+	struct conf_errors errors;
+	struct err err = {.text = ""};
+	struct buf out;
 
 	*from_backup = access(config, F_OK) != 0 && errno == ENOENT;
-	if (!*from_backup)
-		return command_conf(config);
-	buf_init(&path, 4096);
-	if (backup_find(dir, &fd, &path, &err) == RC_OK) {
-		buf_adds(&path, "/" CONFIG_FILE);
-		conf = command_conf(path.p);
-	} else {
-		conf = command_conf(config);
+	if (!*from_backup) {
+		*conf = command_conf(config);
+		return *conf != NULL ? EXIT_FINE : EXIT_CONFIG;
 	}
-	io_close(&fd);
-	buf_fini(&path);
-	return conf;
+	if (read_config(x, dir, &err) != RC_OK)
+		return command_fail("restore", EXIT_FAILED,
+		    "there is no %s, and the backup's cannot be taken: %s",
+		    config, err.text);
+	if (conf_parse(buf_sv(&x->config), CONFIG_FILE, conf, &errors) == RC_OK)
+		return EXIT_FINE;
+	buf_init(&out, 65536);
+	conf_errors_print(&errors, CONFIG_FILE, &out);
+	fputs(out.p, stderr);
+	buf_fini(&out);
+	return EXIT_CONFIG;
 }
 
 static int
 take_config(const struct restore *x, const char *config, struct err *err)
 {
-	char sha[BACKUP_SHA];
-	uint64_t n;
-	int in = openat(x->fd, CONFIG_FILE, O_RDONLY | O_CLOEXEC), r;
+	int r = io_replace_file(config, buf_sv(&x->config), 0644, err);
 
-	if (in < 0)
-		return err_sys(err, RC_IO, errno, CONFIG_FILE);
-	r = backup_copy(in, AT_FDCWD, config, UINT64_MAX, &n, sha, err);
-	io_close(&in);
 	if (r == RC_OK)
 		printf("%s comes from the backup\n", config);
 	return r;
@@ -408,7 +585,7 @@ cmd_restore(const char *config, int argc, char **argv)
 	struct err err = {.text = ""};
 	const char *dir = NULL;
 	bool from_backup;
-	struct conf *conf;
+	struct conf *conf = NULL;
 	int r;
 
 	for (int i = 1; i < argc; i++)
@@ -427,16 +604,28 @@ cmd_restore(const char *config, int argc, char **argv)
 	if (dir == NULL || (x.folder != NULL && x.account == NULL) ||
 	    (x.message != NULL && x.folder == NULL))
 		return command_fail("restore", EXIT_USAGE, USAGE);
-	conf = load_conf(config, dir, &from_backup);
-	if (conf == NULL)
-		return EXIT_CONFIG;
+	buf_init(&x.config, CONF_FILE_MAX);
+	r = load_conf(&x, config, dir, &conf, &from_backup);
+	if (r != EXIT_FINE) {
+		json_decref(x.manifest);
+		buf_fini(&x.config);
+		return r;
+	}
 	log_setup("restore", LOG_NOTHING);
 	x.conf = conf;
 	r = work(&x, dir, &err);
 	/* Last: what is refused writes nothing. */
-	if (r == RC_OK && from_backup)
-		r = take_config(&x, config, &err);
+	if ((r == RC_OK || (r == RC_DAMAGED && x.restored)) && from_backup) {
+		struct err why = {.text = ""};
+		int c = take_config(&x, config, &why);
+
+		if (c != RC_OK) {
+			r = c;
+			err = why;
+		}
+	}
 	json_decref(x.manifest);
+	buf_fini(&x.config);
 	io_close(&x.data);
 	io_close(&x.fd);
 	conf_free(&conf);

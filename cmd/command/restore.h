@@ -15,6 +15,10 @@ struct restore {
 	int data;    /* the data folder */
 	int session; /* of the account, -1: none */
 	json_t *manifest;
+	bool restored;
+	bool found;   /* the one message that was asked for */
+	unsigned bad; /* files of the backup that do not fit their checksums */
+	struct buf config; /* what of it comes from the backup */
 	struct super_user user[ROLE_COUNT];
 	char aside[64];
 };

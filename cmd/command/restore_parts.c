@@ -12,6 +12,7 @@
 #include "cmd/command/restore.h"
 #include "imap/client/client.h"
 #include "imap/parse/parse.h"
+#include "store/fsck.h"
 #include "store/store.h"
 
 #define HEADER_MAX  (256u << 10)
@@ -256,6 +257,26 @@ pick(struct picking *p, struct err *err)
 	return r;
 }
 
+/* What a bad file has hidden is brought back first. */
+static int
+open_backup(const struct restore *x, struct store **from, struct err *err)
+{
+	const struct store_opts o = {.io = NULL};
+	const struct fsck_opts f = {.online = false};
+	struct fsck_report before = {0}, after = {0};
+	struct fsck_repaired done = {0};
+
+	if (x->bad > 0 &&
+	    fsck_repair(SCRATCH, &f, &before, &after, &done, err) == RC_OK &&
+	    done.lost_found > 0)
+		printf("%llu messages of the backup have lost their folder: "
+		       "--folder " FSCK_LOST_FOUND "\n",
+		    (unsigned long long)(done.lost_found - done.unverified));
+	fsck_report_fini(&before);
+	fsck_report_fini(&after);
+	return store_open(SCRATCH, &o, from, err);
+}
+
 static int
 pick_inside(void *arg)
 {
@@ -270,7 +291,7 @@ pick_inside(void *arg)
 	else
 		r = store_open(".", &o, &p.to, &err);
 	if (r == RC_OK)
-		r = store_open(SCRATCH, &o, &p.from, &err);
+		r = open_backup(p.x, &p.from, &err);
 	if (r == RC_OK)
 		r = pick(&p, &err);
 	if (p.client != NULL)
@@ -316,7 +337,7 @@ restore_pieces(struct restore *x, struct err *err)
 		if (mkdirat(home, SCRATCH, 0700) == 0)
 			part = backup_folder(home, SCRATCH);
 		r = part >= 0 ? backup_extract(x->fd, x->manifest, prefix.p,
-				    prefix.n, part, err)
+				    prefix.n, part, &x->bad, err)
 			      : err_sys(err, RC_IO, errno, SCRATCH);
 		io_close(&part);
 		backup_own(home, SCRATCH, x->user[ROLE_ACCOUNT].uid,
@@ -327,6 +348,7 @@ restore_pieces(struct restore *x, struct err *err)
 	if (r == RC_OK && confined_run(x->conf, "restore", prefix.p,
 			      ROLE_ACCOUNT, pick_inside, x) != EXIT_FINE)
 		r = err_set(err, RC_IO, "nothing more was restored");
+	x->found = r == RC_OK && x->message != NULL;
 	if (home >= 0)
 		backup_remove(home, SCRATCH);
 	io_close(&home);

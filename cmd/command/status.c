@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/tally.h"
 #include "cmd/backup.h"
+#include "cmd/lost.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
 #include "dns/server.h"
@@ -62,6 +63,7 @@ struct picture {
 	struct tls_cert_info cert;
 	bool has_cert;
 	struct backups backup;
+	json_t *lost; /* sentences about mail that is not there any more */
 	unsigned worries;
 };
 
@@ -97,22 +99,28 @@ read_events(struct picture *p, const char *process, struct msg *m)
 }
 
 static void
-read_answer(struct picture *p, struct one *o, struct msg *m)
+read_tallies(struct picture *p, struct msg *m)
 {
-	uint32_t i, n;
-	struct sv text;
+	uint32_t i, n = msg_get_u32(m);
 
-	o->connections = msg_get_u32(m);
-	text = msg_get_sv(m);
-	o->text = sv_dup(text);
-	make_printable(o->text);
-	n = msg_get_u32(m);
 	for (i = 0; i < n && !m->bad; i++) {
 		uint64_t v = msg_get_u64(m);
 
 		if (i < TALLIES)
 			p->tally[i] += v;
 	}
+}
+
+static void
+read_answer(struct picture *p, struct one *o, struct msg *m)
+{
+	struct sv text;
+
+	o->connections = msg_get_u32(m);
+	text = msg_get_sv(m);
+	o->text = sv_dup(text);
+	make_printable(o->text);
+	read_tallies(p, m);
 	read_events(p, o->role, m);
 }
 
@@ -184,6 +192,7 @@ ask(const struct conf *conf, struct picture *p)
 		p->backup.failed = (int64_t)msg_get_u64(&m) / 1000;
 		msg_get_str(&m, p->backup.reason, sizeof p->backup.reason);
 		make_printable(p->backup.reason);
+		read_tallies(p, &m);
 		read_events(p, "supervisor", &m);
 		file = msg_take_fd(&m);
 		msg_fini(&m);
@@ -218,6 +227,12 @@ look_at_backups(const struct conf *conf, struct picture *p)
 }
 
 static void
+note_lost(void *arg, const char *text)
+{
+	json_array_append_new(arg, json_string(text));
+}
+
+static void
 look_around(const struct conf *conf, struct picture *p)
 {
 	struct buf cert, key, pem;
@@ -242,6 +257,7 @@ look_around(const struct conf *conf, struct picture *p)
 	buf_fini(&key);
 	buf_fini(&cert);
 	look_at_backups(conf, p);
+	p->worries += lost_each(conf, note_lost, p->lost);
 }
 
 /* ---- for people ---- */
@@ -433,6 +449,7 @@ static void
 print_all(const struct conf *conf, const struct picture *p)
 {
 	char t[40];
+	size_t i;
 
 	printf("%s serves for %s\n", conf->hostname, span(p->ms, t));
 	print_processes(p);
@@ -442,6 +459,9 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_text(p, "keeper", "quota");
 	print_text(p, "dns", "names");
 	print_surroundings(conf, p);
+	for (i = 0; i < json_array_size(p->lost); i++)
+		printf("LOST MAIL    %s\n",
+		    json_string_value(json_array_get(p->lost, i)));
 	print_backup(conf, &p->backup);
 	print_events(p);
 }
@@ -497,6 +517,7 @@ print_json(const struct conf *conf, const struct picture *p)
 	    (json_int_t)(p->has_cert ? p->cert.not_after : 0));
 	must(all != NULL);
 	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
+	json_object_set(all, "lost", p->lost);
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");
 	json_decref(all);
@@ -517,6 +538,7 @@ cmd_status(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
+	p.lost = json_array();
 	code = ask(conf, &p);
 	if (code == EXIT_FINE) {
 		look_around(conf, &p);
@@ -532,6 +554,7 @@ cmd_status(const char *config, int argc, char **argv)
 	}
 	for (i = 0; i < p.nproc; i++)
 		free(p.proc[i].text);
+	json_decref(p.lost);
 	free(p.proc);
 	free(p.event);
 	conf_free(&conf);

@@ -87,6 +87,8 @@ read_boot(struct child *c, struct msg *m)
 		c->cert_fd = msg_take_fd(m);
 		c->key_fd = msg_take_fd(m);
 	}
+	if (msg_get_u8(m) != 0)
+		tally_use(msg_take_fd(m));
 	if (msg_end(m) != RC_OK || c->role >= ROLE_COUNT)
 		broken("first message");
 	log_setup(role_info[c->role].name, level);

@@ -82,6 +82,12 @@ make_account_folders(const struct conf *conf, const struct super_user *owner,
 }
 
 int
+folders_make_top(const struct conf *conf, struct err *err)
+{
+	return make_parents(conf->data, err);
+}
+
+int
 folders_make(const struct conf *conf, const struct super_user user[ROLE_COUNT],
     struct err *err)
 {

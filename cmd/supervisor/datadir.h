@@ -5,6 +5,8 @@
 #include "cmd/supervisor/users.h"
 #include "conf/conf.h"
 
+/* Makes the data folder itself, and those above it. */
+int folders_make_top(const struct conf *conf, struct err *err) RC_USE_RESULT;
 /* Makes the data folder and all below it with the right owners, and a
  * self-signed certificate where none is configured.  What is there stays. */
 int folders_make(const struct conf *conf,

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/tally.h"
 #include "cmd/build.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
@@ -146,6 +147,10 @@ send_boot(struct proc *p)
 		msg_fini(&m);
 		return false;
 	}
+	p->tally = tally_table_new(&fd);
+	msg_put_u8(&m, p->tally != NULL);
+	if (p->tally != NULL)
+		msg_put_fd(&m, fd);
 	return line_send(p->control, &m) == RC_OK;
 }
 
@@ -566,6 +571,7 @@ proc_forget(struct proc *p)
 	*at = p->next;
 	ev_timer_del(&p->restart);
 	ev_timer_del(&p->kill_timer);
+	tally_merge(&p->tally);
 	line_free(&p->control);
 	child_log_end(&p->log);
 	buf_fini(&p->status);
@@ -678,6 +684,7 @@ procs_reap(struct super *s, pid_t pid, int status)
 	p->pid = 0;
 	p->asked_at = 0;
 	ev_timer_del(&p->kill_timer);
+	tally_merge(&p->tally);
 	line_free(&p->control);
 	if (p->role == ROLE_ACCOUNT) {
 		account_ended(p, WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "cmd/backup.h"
 
 #define LOOK_MS	 10000 /* the clock may be set meanwhile */
 #define SAID_MAX 4096  /* bytes of what it says that are kept */
@@ -104,7 +105,16 @@ on_words(struct ev *e, uint32_t events, void *arg)
 		hang_up(sc);
 }
 
-/* The last line is what it came to; what stands before it is detail. */
+/* Of one that is made: the line about the whole; accounts follow. */
+static struct sv
+first_line(const struct buf *said)
+{
+	struct sv all = sv_trim(buf_sv(said));
+
+	return sv_trim(sv_first(all, sv_chr(all, '\n')));
+}
+
+/* Of one that failed the last line says why. */
 static struct sv
 last_line(const struct buf *said)
 {
@@ -134,10 +144,12 @@ note_failure(struct schedule *sc, int status, struct sv reason)
 		    log_q(q, reason));
 	else
 		mlog(LOG_ERROR, "backup.fail",
-		    "folder=%s exit=%d text=%s what=\"there is no new "
-		    "backup\"",
+		    "folder=%s exit=%d text=%s what=\"%s\"",
 		    folder != NULL ? folder : "", WEXITSTATUS(status),
-		    log_q(q, reason));
+		    log_q(q, reason),
+		    sv_starts(reason, SV(BACKUP_MADE_BUT))
+			? "there is a new backup, but not all is well"
+			: "there is no new backup");
 }
 
 /* Not even begun. */
@@ -245,7 +257,7 @@ schedule_reap(struct schedule *sc, pid_t pid, int status)
 	sc->failed = 0;
 	folder = sc->s->conf->backup.folder;
 	mlog(LOG_INFO, "backup.done", "folder=%s text=%s",
-	    folder != NULL ? folder : "", log_q(q, last_line(&sc->said)));
+	    folder != NULL ? folder : "", log_q(q, first_line(&sc->said)));
 	return true;
 }
 

@@ -20,6 +20,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/exit_code.h"
+#include "cmd/lost.h"
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/datadir.h"
@@ -222,9 +223,14 @@ static void
 on_cert_poll(void *arg)
 {
 	struct super *s = arg;
-	uint64_t stamp = certificate_stamp(s->conf);
+	uint64_t stamp;
 	struct err err;
 
+	/* The clock may have been set right since it was made. */
+	if (!s->stopping && certificate_make(s->conf, &err) != RC_OK)
+		mlog(
+		    LOG_ERROR, "tls.self-signed.fail", "text=\"%s\"", err.text);
+	stamp = certificate_stamp(s->conf);
 	(void)ev_timer_add(s->loop, CERT_POLL_MS, on_cert_poll, s);
 	if (stamp == s->cert_stamp || s->stopping)
 		return;
@@ -543,6 +549,15 @@ read_test_switches(struct super *s)
 	s->probe = getenv("HEARTHMAIL_TEST_PROBE") != NULL;
 }
 
+static void
+log_lost(void *arg, const char *text)
+{
+	char q[LOG_Q_MAX];
+
+	(void)arg;
+	mlog(LOG_ERROR, "data.lost", "text=%s", log_q(q, sv_str(text)));
+}
+
 static int
 prepare(struct super *s, int *lock, struct err *err)
 {
@@ -558,8 +573,15 @@ prepare(struct super *s, int *lock, struct err *err)
 	mlog(LOG_INFO, "start", "version=\"%s\" config=%s users=\"%s\"%s",
 	    HM_VERSION, s->o->config, how,
 	    s->conf->sandbox ? "" : " sandbox=OFF");
-	r = at_place(s->conf, s->conf->data_at,
-	    folders_make(s->conf, s->user, err), err);
+	r = at_place(
+	    s->conf, s->conf->data_at, lost_everything(s->conf, err), err);
+	if (r == RC_OK) {
+		(void)lost_each(s->conf, log_lost, NULL);
+		lost_remember(s->conf);
+	}
+	if (r == RC_OK)
+		r = at_place(s->conf, s->conf->data_at,
+		    folders_make(s->conf, s->user, err), err);
 	if (r == RC_OK) {
 		*lock = take_lock(s->conf, err);
 		r = *lock >= 0 ? RC_OK : RC_TEMP;
@@ -626,6 +648,7 @@ supervisor_run(const struct supervisor_opts *o)
 		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);
 		ev_run(s.loop);
+		lost_remember(s.conf);
 		mlog(LOG_INFO, "stopped", "uptime_s=%lld",
 		    (long long)(clk_mono() - s.start_time) / 1000);
 	} else if (s.conf != NULL) {

@@ -25,10 +25,11 @@ struct proc {
 	bool draining; /* replaced: is not started again */
 	uint32_t generation;
 	int64_t started;
-	unsigned deaths;   /* in a row */
-	bool died;	   /* not by its own wish */
-	unsigned restarts; /* for that, since the house was started */
-	struct buf status; /* its last answer to CTL_STATUS */
+	unsigned deaths;	   /* in a row */
+	bool died;		   /* not by its own wish */
+	unsigned restarts;	   /* for that, since the house was started */
+	struct buf status;	   /* its last answer to CTL_STATUS */
+	struct tally_table *tally; /* where it counts */
 	struct ev_timer *restart;
 	struct ev_timer *kill_timer; /* it was told to leave */
 	int64_t kill_at;

@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,12 +72,21 @@ io_read_rest(int fd, struct buf *out)
 int
 io_read_file(const char *path, struct buf *out, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
 	int r;
 
 	if (fd < 0)
 		return err_sys(err, errno == ENOENT ? RC_NOTFOUND : RC_IO,
 		    errno, "cannot open %s", path);
+	/* Another, such as a pipe, might never give anything; but a name in
+	 * /dev, such as /dev/stdin, is meant that way. */
+	if (strncmp(path, "/dev/", 5) == 0) {
+		(void)fcntl(fd, F_SETFL, 0);
+	} else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		io_close(&fd);
+		return err_set(err, RC_IO, "%s is not a regular file", path);
+	}
 	r = io_read_rest(fd, out);
 	if (r == RC_IO)
 		r = err_sys(err, r, errno, "cannot read %s", path);

@@ -15,6 +15,7 @@ int io_write_all(int fd, const void *p, size_t n) RC_USE_RESULT;
 int io_pread_all(int fd, void *p, size_t n, uint64_t off) RC_USE_RESULT;
 /* Appends all that is left; RC_TOOBIG above out->max. */
 int io_read_rest(int fd, struct buf *out) RC_USE_RESULT;
+/* Of a regular file only, so that it never waits; or of one in /dev. */
 int io_read_file(
     const char *path, struct buf *out, struct err *err) RC_USE_RESULT;
 /*

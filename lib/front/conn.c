@@ -134,6 +134,7 @@ struct login {
 	struct conn *c;
 	int fd; /* our end of the session's pair */
 	int rc;
+	bool answered; /* by auth */
 	char text[ERR_TEXT_MAX];
 };
 
@@ -144,9 +145,12 @@ login_failed(struct conn *c, const struct login *lg)
 	enum front_do what;
 	char q[LOG_Q_MAX];
 
-	mlog(LOG_INFO, "login.fail", "service=%s peer=%s rc=%s reason=%s",
-	    conf_service_name(c->service), c->peer, rc_name(lg->rc),
-	    log_q(q, sv_str(lg->text)));
+	/* What auth has answered it has logged. */
+	if (!lg->answered)
+		mlog(LOG_WARN, "login.fail",
+		    "service=%s peer=%s account=unknown reason=%s",
+		    conf_service_name(c->service), c->peer,
+		    log_q(q, sv_str(lg->text)));
 	buf_init(&out, 4096);
 	what = c->shard->l->o.proto->failed(c->front,
 	    lg->rc == RC_DENIED ? FRONT_DENIED : FRONT_TEMP, lg->text, &out);
@@ -193,6 +197,7 @@ login_reply(int rc, struct msg *reply, void *arg)
 		int said = (int)msg_get_u32(reply);
 
 		msg_get_str(reply, lg->text, sizeof lg->text);
+		lg->answered = !reply->bad;
 		if (!reply->bad)
 			lg->rc = said;
 	}

@@ -25,6 +25,7 @@ struct audit {
 	void *arg;
 	struct audit_sum *sum;
 	struct verdict v; /* of the last segment */
+	uint64_t ends;	  /* the last number that it has itself */
 
 	/* The segment in hand. */
 	struct segment *s;
@@ -270,6 +271,10 @@ check_records(struct audit *a, uint64_t size)
 		check_record(a, &x);
 	}
 	scan_fini(&sc);
+	if (sc.unread)
+		tell(a, AUDIT_DAMAGE, a->file, 0, 0,
+		    "the disk cannot read all of it; if that does not pass, "
+		    "--repair brings back the rest");
 	if (a->max >= a->expect && a->expect != 0) {
 		tell(a, AUDIT_DAMAGE, a->file, x.off, x.gap,
 		    "records %llu to %llu are missing at the end",
@@ -382,7 +387,8 @@ check_segment(struct audit *a, struct segment *s)
 	(void)snprintf(a->file, sizeof a->file, "log/%06u", s->h.number);
 	if (segment_open(a->j, s) != RC_OK ||
 	    a->j->io->size(a->j->io, s->fd, &size) < 0) {
-		tell(a, AUDIT_DAMAGE, a->file, 0, 0, "it cannot be opened");
+		tell(a, AUDIT_DAMAGE, a->file, 0, 0,
+		    "it cannot be opened any more");
 		return;
 	}
 	a->sum->segments++;
@@ -394,27 +400,53 @@ check_segment(struct audit *a, struct segment *s)
 	check_toc(a);
 }
 
+/* Segments that are there and cannot be used, or are not there any more. */
 static void
-on_name(void *arg, const char *name)
+check_unusable(struct audit *a)
 {
-	struct audit *a = arg;
-	bool there = false, replaced = false;
+	const struct journal *j = a->j;
+	uint32_t last = j->nseg > 0 ? j->seg[j->nseg - 1]->h.number : 0;
 	char file[AUDIT_FILE_MAX];
-	uint32_t v;
 
-	if (!seg_name_parse(name, "", &v))
-		return;
-	for (size_t i = 0; i < a->j->nseg; i++) {
-		there = there || a->j->seg[i]->h.number == v;
-		replaced =
-		    replaced || rangeset_has(&a->j->seg[i]->h.replaces, v);
+	for (size_t i = 0; i < j->nunusable; i++) {
+		const struct unusable *u = &j->unusable[i];
+
+		(void)snprintf(file, sizeof file, "log/%06u%s", u->number,
+		    u->aside ? SEG_ASIDE : "");
+		if (u->aside)
+			tell(a, AUDIT_DAMAGE, file, 0, 0,
+			    "a repair could not read it and has put it aside; "
+			    "if it can be read again, another --repair brings "
+			    "back what is in it");
+		else if (u->headless)
+			tell(a, AUDIT_DAMAGE, file, 0, SEG_HEADER,
+			    "both copies of its header are damaged: only "
+			    "--repair finds what messages are in it");
+		else
+			tell(a, AUDIT_DAMAGE, file, 0, 0,
+			    "it cannot be read: %s; if that cannot be mended, "
+			    "--repair goes on without it",
+			    u->why);
 	}
-	(void)snprintf(file, sizeof file, "log/%06u", v);
-	if (!there && !replaced)
-		tell(a, AUDIT_DAMAGE, file, 0, SEG_HEADER,
-		    "both copies of its header are damaged: only --repair "
-		    "finds "
-		    "what messages are in it");
+	for (size_t i = 0; i < j->ntoc_only; i++) {
+		if (j->toc_only[i] <= last)
+			continue;
+		(void)snprintf(file, sizeof file, "log/%06u", j->toc_only[i]);
+		tell(a, AUDIT_DAMAGE, file, 0, 0,
+		    "it is gone: its table of contents is still there");
+	}
+	if (j->nseg == 0)
+		tell(a, AUDIT_DAMAGE, "log", 0, 0,
+		    "there is no segment %s: the mail is gone, or its disk is "
+		    "not mounted",
+		    j->nunusable > 0 ? "that can be read" : "in it");
+	else if (journal_beheaded(j)) {
+		(void)snprintf(
+		    file, sizeof file, "log/%06u", j->seg[0]->h.number);
+		tell(a, AUDIT_DAMAGE, file, 0, 0,
+		    "it follows log/%06u, which is not there",
+		    j->seg[0]->h.prev);
+	}
 }
 
 static void
@@ -435,7 +467,7 @@ check_chain(struct audit *a)
 }
 
 int
-journal_audit(int dirfd, const struct journal_opts *opts,
+journal_audit(int dirfd, const struct journal_opts *opts, uint64_t vouched,
     const struct audit_ops *ops, void *arg, struct audit_sum *sum,
     struct err *err)
 {
@@ -445,17 +477,19 @@ journal_audit(int dirfd, const struct journal_opts *opts,
 
 	memset(sum, 0, sizeof *sum);
 	o.readonly = true;
+	o.salvage = true;
 	r = journal_open(dirfd, &o, &a.j, err);
 	if (r != RC_OK)
 		return r;
-	if (a.j->nseg > 0)
-		r = segment_judge(a.j, &a.v);
+	journal_vouch(a.j, vouched);
+	r = segment_judge(a.j, &a.v, &a.ends);
 	if (r != RC_OK) {
 		r = err_set(err, r, "the last segment cannot be read");
 		goto out;
 	}
 	sum->clean_end = a.v.clean_off != 0;
-	(void)a.j->io->list(a.j->io, a.j->logfd, on_name, &a);
+	sum->ends = a.ends;
+	check_unusable(&a);
 	check_chain(&a);
 	if (a.j->nseg > 0)
 		a.expect = a.j->seg[0]->h.first_seq;
@@ -465,130 +499,4 @@ out:
 	free(a.named);
 	journal_close(&a.j);
 	return r;
-}
-
-struct each {
-	void (*fn)(void *arg, const struct toc_entry *e, uint32_t segment);
-	void *arg;
-	uint32_t segment;
-};
-
-static void
-each_entry(void *arg, const struct toc_entry *e)
-{
-	struct each *x = arg;
-
-	x->fn(x->arg, e, x->segment);
-}
-
-int
-journal_audit_tocs(int dirfd, const struct journal_opts *opts,
-    void (*fn)(void *arg, const struct toc_entry *e, uint32_t segment),
-    void *arg)
-{
-	struct journal_opts o = *opts;
-	struct each x = {fn, arg, 0};
-	struct journal *j = NULL;
-	int r;
-
-	o.readonly = true;
-	r = journal_open(dirfd, &o, &j, NULL);
-	if (r != RC_OK)
-		return r;
-	for (size_t i = 0; i < j->nseg; i++) {
-		struct toc_id id = segment_toc_id(j, j->seg[i]);
-		struct toc t;
-
-		x.segment = j->seg[i]->h.number;
-		toc_init(&t);
-		toc_load(&t, &id);
-		toc_each(&t, each_entry, &x);
-		toc_fini(&t, &id);
-	}
-	journal_close(&j);
-	return RC_OK;
-}
-
-/* ---- segments without a header ---- */
-
-struct headless {
-	struct journal *j;
-	struct each x;
-	uint32_t *segment;
-	size_t n, cap;
-};
-
-static bool
-is_headless(const struct journal *j, uint32_t number)
-{
-	for (size_t i = 0; i < j->nseg; i++)
-		if (j->seg[i]->h.number == number ||
-		    rangeset_has(&j->seg[i]->h.replaces, number))
-			return false;
-	return true;
-}
-
-static void
-headless_name(void *arg, const char *name)
-{
-	struct headless *l = arg;
-	uint32_t v;
-
-	if (!seg_name_parse(name, "", &v) || !is_headless(l->j, v))
-		return;
-	l->segment = xgrow(l->segment, &l->cap, l->n + 1, sizeof *l->segment);
-	l->segment[l->n++] = v;
-}
-
-static void
-headless_scan(struct headless *l, uint32_t number)
-{
-	const struct journal_io *io = l->j->io;
-	char name[SEG_NAME_MAX];
-	struct scanned r;
-	struct scan sc;
-	uint64_t size;
-	int fd;
-
-	seg_name(number, "", name);
-	fd = io->open(io, l->j->logfd, name, O_RDONLY);
-	if (fd < 0)
-		return;
-	if (io->size(io, fd, &size) == 0) {
-		scan_init(&sc, io, fd, NULL, SEG_HEADER, size);
-		while (scan_next(&sc, &r) == RC_OK) {
-			struct toc_entry e = {.seq = r.h.seq,
-			    .off = r.off,
-			    .len = r.h.len,
-			    .type = r.h.type,
-			    .flags = r.h.flags,
-			    .note_len = TOC_NO_NOTE};
-
-			if (r.h.flags & JOURNAL_NAMED)
-				l->x.fn(l->x.arg, &e, number);
-		}
-		scan_fini(&sc);
-	}
-	io->close(io, fd);
-}
-
-int
-journal_audit_headless(int dirfd, const struct journal_opts *opts,
-    void (*fn)(void *arg, const struct toc_entry *e, uint32_t segment),
-    void *arg)
-{
-	struct headless l = {.x = {fn, arg, 0}};
-	struct journal_opts o = *opts;
-	int r;
-
-	o.readonly = true;
-	r = journal_open(dirfd, &o, &l.j, NULL);
-	if (r != RC_OK)
-		return r;
-	(void)l.j->io->list(l.j->io, l.j->logfd, headless_name, &l);
-	for (size_t i = 0; i < l.n; i++)
-		headless_scan(&l, l.segment[i]);
-	free(l.segment);
-	journal_close(&l.j);
-	return RC_OK;
 }

@@ -12,7 +12,6 @@
 
 #include "journal/format.h"
 #include "journal/journal.h"
-#include "journal/toc.h"
 
 enum audit_level {
 	AUDIT_NOTE,    /* as a crash leaves it; nothing is wrong */
@@ -48,29 +47,17 @@ struct audit_ops {
 
 struct audit_sum {
 	uint64_t segments, records, bytes;
+	uint64_t ends;	/* the last number that the segments themselves have */
 	bool clean_end; /* its last writer has closed it */
 };
 
 /*
- * dirfd: the folder that holds `log`.  RC_OK however much was found; else the
- * journal cannot be opened at all, and *err says why.
+ * dirfd: the folder that holds `log`.  vouched: as for journal_vouch, 0: none.
+ * RC_OK however much was found, or cannot be read; else the journal cannot be
+ * opened at all, and *err says why.
  */
-int journal_audit(int dirfd, const struct journal_opts *opts,
+int journal_audit(int dirfd, const struct journal_opts *opts, uint64_t vouched,
     const struct audit_ops *ops, void *arg, struct audit_sum *sum,
     struct err *err) RC_USE_RESULT;
-
-/* Calls fn for each entry of each table of contents that can be read. */
-int journal_audit_tocs(int dirfd, const struct journal_opts *opts,
-    void (*fn)(void *arg, const struct toc_entry *e, uint32_t segment),
-    void *arg) RC_USE_RESULT;
-
-/*
- * The same for each NAMED record in segments of which both headers are
- * damaged, as far as can be told without their key: what looks like a record
- * and has its checksum.  A mail may have bytes in it that look so.
- */
-int journal_audit_headless(int dirfd, const struct journal_opts *opts,
-    void (*fn)(void *arg, const struct toc_entry *e, uint32_t segment),
-    void *arg) RC_USE_RESULT;
 
 #endif

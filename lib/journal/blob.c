@@ -232,6 +232,8 @@ body_read(struct journal *j, const struct body_ref *r, uint64_t off, void *p,
 
 /* ---- orphans ---- */
 
+#define GRACE_MS (3600 * 1000) /* sealed, and its record not yet written */
+
 struct names {
 	struct journal *j;
 	struct segment *s;
@@ -262,8 +264,7 @@ in_use(void *arg, const struct toc_entry *e)
 	struct names *l = arg;
 	struct body_ref ref;
 
-	/* An entry behind the segment's end is void. */
-	if (!(e->flags & JOURNAL_ELSEWHERE) || e->off >= l->s->end)
+	if (!(e->flags & JOURNAL_ELSEWHERE))
 		return;
 	if (entry_ref(l->j, l->s, e, &ref) == RC_OK)
 		name_add(l, ref.name);
@@ -279,8 +280,41 @@ by_name(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+/* What a void record names may be wanted by a repair. */
+static int
+voids_in_use(struct names *l)
+{
+	struct journal *j = l->j;
+	struct body_ref ref;
+	struct scanned x;
+	struct scan sc;
+	uint64_t size;
+
+	if (j->io->size(j->io, l->s->fd, &size) < 0)
+		return RC_IO;
+	if (size <= l->s->end)
+		return RC_OK;
+	scan_init(&sc, j->io, l->s->fd, l->s->h.key, l->s->end, size);
+	while (scan_next(&sc, &x) == RC_OK)
+		if ((x.h.flags & JOURNAL_ELSEWHERE) && x.ok &&
+		    body_ref_decode(x.payload, &ref) == RC_OK)
+			name_add(l, ref.name);
+	scan_fini(&sc);
+	return RC_OK;
+}
+
+static bool
+is_young(struct journal *j, const char *name, uint64_t last_record)
+{
+	int64_t mtime;
+
+	return j->io->changed != NULL &&
+	       j->io->changed(j->io, j->logfd, name, &mtime) == 0 &&
+	       mtime + GRACE_MS >= (int64_t)last_record;
+}
+
 int
-bodies_sweep(struct journal *j)
+bodies_sweep(struct journal *j, uint64_t last_record)
 {
 	struct names used = {.j = j}, have = {.j = j};
 	char name[SEG_NAME_MAX];
@@ -292,6 +326,10 @@ bodies_sweep(struct journal *j)
 		r = segment_index(j, used.s);
 		if (r == RC_OK)
 			toc_each(&used.s->toc, in_use, &used);
+		if (r == RC_OK)
+			r = voids_in_use(&used);
+		if (used.s->holes)
+			used.r = RC_DAMAGED;
 	}
 	pthread_mutex_unlock(&j->index);
 	/* While anything is unclear nothing is removed. */
@@ -308,7 +346,12 @@ bodies_sweep(struct journal *j)
 				      sizeof *used.v, by_name) != NULL)
 			continue;
 		body_name(have.v[i], name);
-		mlog(LOG_INFO, "journal.orphan", "file=log/%s", name);
+		if (is_young(j, name, last_record)) {
+			mlog(LOG_INFO, "journal.orphan_kept", "file=log/%s",
+			    name);
+			continue;
+		}
+		mlog(LOG_WARN, "journal.orphan", "file=log/%s", name);
 		(void)j->io->unlink(j->io, j->logfd, name);
 	}
 out:

@@ -257,6 +257,7 @@ copied(struct compaction *x, struct segment *from, const struct scanned *r)
 	    .type = r->h.type,
 	    .flags = r->h.flags,
 	    .codec = r->h.codec,
+	    .crc = r->h.crc,
 	    .note_len = TOC_NO_NOTE};
 	struct buf note;
 

@@ -165,6 +165,19 @@ real_list(const struct journal_io *io, int dirfd,
 }
 
 static int
+real_changed(
+    const struct journal_io *io, int dirfd, const char *name, int64_t *out)
+{
+	struct stat st;
+
+	(void)io;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	*out = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	return 0;
+}
+
+static int
 real_free_bytes(const struct journal_io *io, int dirfd, uint64_t *out)
 {
 	struct statvfs v;
@@ -214,6 +227,7 @@ const struct journal_io journal_disk = {
     .rename = real_rename,
     .unlink = real_unlink,
     .list = real_list,
+    .changed = real_changed,
     .free_bytes = real_free_bytes,
     .map = real_map,
     .unmap = real_unmap,

@@ -45,6 +45,10 @@ struct journal_io {
 	/* Every name but . and .. */
 	int (*list)(const struct journal_io *io, int dirfd,
 	    void (*fn)(void *arg, const char *name), void *arg);
+	/* When the file was last written to, ms since 1970; may be NULL: a
+	 * disk that cannot tell. */
+	int (*changed)(const struct journal_io *io, int dirfd, const char *name,
+	    int64_t *out);
 	/* What an ordinary user can still write. */
 	int (*free_bytes)(
 	    const struct journal_io *io, int dirfd, uint64_t *out);

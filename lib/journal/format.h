@@ -98,6 +98,7 @@ int body_ref_decode(struct sv payload, struct body_ref *r) RC_USE_RESULT;
 
 /* "000012", with a suffix such as ".toc" or "". */
 #define SEG_NAME_MAX 32
+#define SEG_ASIDE    ".bad"
 void seg_name(uint32_t number, const char *suffix, char out[SEG_NAME_MAX]);
 /* The number of a name with exactly this suffix; false if it is none. */
 bool seg_name_parse(const char *name, const char *suffix, uint32_t *out);

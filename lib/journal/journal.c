@@ -71,6 +71,7 @@ journal_open(int dirfd, const struct journal_opts *opts, struct journal **out,
 	if (j->inline_max > JOURNAL_PAYLOAD_MAX)
 		j->inline_max = JOURNAL_PAYLOAD_MAX;
 	j->readonly = opts->readonly;
+	j->salvage = opts->salvage;
 	pthread_mutex_init(&j->mu, NULL);
 	pthread_mutex_init(&j->index, NULL);
 	pthread_cond_init(&j->done, NULL);
@@ -79,6 +80,10 @@ journal_open(int dirfd, const struct journal_opts *opts, struct journal **out,
 	j->filling = &j->batch[0];
 	j->spare = &j->batch[1];
 	j->logfd = j->io->opendir(j->io, dirfd, "log", !j->readonly);
+	if (j->logfd < 0 && errno == ENOENT && j->readonly && j->salvage) {
+		*out = j;
+		return RC_OK; /* as if it were empty */
+	}
 	if (j->logfd < 0) {
 		r = err_sys(err, RC_IO, errno, "log");
 		goto out;
@@ -86,6 +91,12 @@ journal_open(int dirfd, const struct journal_opts *opts, struct journal **out,
 	r = segments_load(j, err);
 	if (r != RC_OK)
 		goto out;
+	if (j->nseg == 0 && j->emptied && !j->salvage) {
+		r = err_set(err, RC_DAMAGED,
+		    "log/ has no segment any more, though files are left that "
+		    "belong to some");
+		goto out;
+	}
 	if (j->nseg == 0 && !j->readonly && j->io->dirsync(j->io, dirfd) < 0) {
 		r = err_sys(err, RC_IO, errno, "flush of the folder");
 		goto out;
@@ -138,6 +149,20 @@ journal_replaced(struct journal *j, uint32_t segment)
 			return true;
 	}
 	return false;
+}
+
+bool
+journal_is_empty(struct journal *j)
+{
+	return j->nseg == 0;
+}
+
+void
+journal_vouch(struct journal *j, uint64_t seq)
+{
+	must(!j->ready);
+	if (seq > j->vouched)
+		j->vouched = seq;
 }
 
 void
@@ -236,6 +261,7 @@ append_one(struct journal *j, struct batch *b, const struct journal_item *it,
 		    .len = h.len,
 		    .type = h.type,
 		    .flags = h.flags,
+		    .crc = h.crc,
 		    .note_len = TOC_NO_NOTE};
 		char raw[TOC_ENTRY];
 
@@ -672,6 +698,8 @@ journal_close(struct journal **jp)
 	for (size_t i = 0; i < j->nseg; i++)
 		segment_free(j, j->seg[i]);
 	free(j->seg);
+	free(j->unusable);
+	free(j->toc_only);
 	if (j->logfd >= 0)
 		j->io->close(j->io, j->logfd);
 	batch_fini(&j->batch[1]);

@@ -43,6 +43,11 @@ struct journal_opts {
 	uint64_t segment_bytes;	     /* 0: 64 MiB */
 	uint64_t inline_max;	     /* larger blobs get a file; 0: 1 MiB */
 	bool readonly;		     /* no append; nothing is written */
+	/* Goes on past segments that the disk or their mode keeps from us, and
+	 * past the loss of all of them: for a check and for a repair.  Anybody
+	 * else does not open such a journal: it may be there again tomorrow,
+	 * and what was written meanwhile would be in its way. */
+	bool salvage;
 };
 
 /* A place in the journal: a checkpoint stands for all up to seq. */
@@ -83,14 +88,25 @@ bool journal_has(struct journal *j, const struct journal_mark *m);
 /* Whether a compaction has put something else in that segment's place. */
 bool journal_replaced(struct journal *j, uint32_t segment);
 
+/* Whether there is no segment that can be used. */
+bool journal_is_empty(struct journal *j);
+/*
+ * Before the replay: somebody knows that all records up to seq were flushed.
+ * If the journal ends before, its end is lost: the records that are left of it
+ * count one by one, the rest is a damage, and no number up to seq is given
+ * again.  What the journal's own files tell is taken into account anyway.
+ */
+void journal_vouch(struct journal *j, uint64_t seq);
+
 typedef int (*journal_replay_fn)(void *arg, const struct journal_record *r);
 
 /*
  * Reads all records behind `from` (NULL: all), in order, and makes the journal
  * ready for append.  A negative return of fn ends the replay and is returned.
  * RC_DAMAGED: the journal ends before `from`; nothing was changed, the caller
- * may try again from elsewhere.  Payloads of NAMED records are empty unless
- * they are short: they are not looked at.
+ * may try again from elsewhere.  RC_IO: the disk has refused to read something,
+ * and nothing was changed either: read again later it may be there.  Payloads
+ * of NAMED records are empty unless they are short: they are not looked at.
  *
  * After a compaction the first that fn gets may be a snapshot in pieces of
  * type JOURNAL_TYPE_SNAPSHOT, seq being the number for which it stands and

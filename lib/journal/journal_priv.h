@@ -32,10 +32,21 @@ struct segment {
 	uint64_t allocated; /* up to here a write needs no new blocks */
 	int fd;		    /* -1: closed meanwhile */
 	unsigned users;
-	bool dropped; /* off the table; freed by its last user */
-	bool spoiled; /* a compaction could not read all of it */
+	bool dropped;	/* off the table; freed by its last user */
+	bool spoiled;	/* a compaction could not read all of it */
+	bool holes;	/* the index's scan did not see all that was there */
+	bool toc_wrong; /* its file's entries led nowhere: not read again */
 	struct toc toc;
 	uint64_t scan_to; /* toc: what this process did not write itself */
+};
+
+/* A segment that cannot be used, though it is there. */
+struct unusable {
+	uint32_t number;
+	uint64_t bytes; /* its size, 0: not known */
+	bool headless;	/* it can be read, but both its headers are damaged */
+	bool aside;	/* NNNNNN.bad: a repair has put it there */
+	char why[64];
 };
 
 struct batch {
@@ -52,7 +63,7 @@ struct journal {
 	int dirfd, logfd;
 	char kind[4];
 	uint64_t segment_bytes, inline_max;
-	bool readonly, ready;
+	bool readonly, salvage, ready;
 
 	pthread_mutex_t mu;
 	pthread_cond_t done; /* a flush has ended */
@@ -72,8 +83,14 @@ struct journal {
 	struct segment **seg; /* by number */
 	size_t nseg, seg_cap;
 	unsigned open_fds;
-	uint32_t top_number; /* highest in use, also by unreadable ones */
-	bool bodies;	     /* there were body files at start */
+	uint32_t top_number;	   /* highest in use, also by unreadable ones */
+	bool bodies;		   /* there were body files at start */
+	bool emptied;		   /* there are files, but no segment */
+	struct unusable *unusable; /* by number */
+	size_t nunusable, unusable_cap;
+	uint32_t *toc_only; /* tables of contents without their segment */
+	size_t ntoc_only, toc_only_cap;
+	uint64_t vouched; /* see journal_vouch */
 };
 
 /* ---- segment.c ---- */
@@ -102,6 +119,21 @@ int segment_create(
 void segment_header_next(
     struct journal *j, uint64_t epoch, struct seg_header *h);
 int segments_load(struct journal *j, struct err *err);
+/*
+ * A number that nothing has passed that stood in segments behind the last
+ * usable one, as far as what is left of them tells; 0: nothing stood there.
+ * keep: the last number before them.
+ */
+uint64_t segments_lost(struct journal *j, uint64_t keep);
+/* Whether the first segments are missing: of mail none is ever dropped. */
+bool journal_beheaded(const struct journal *j);
+/* Whether segments follow one another from the first on without a gap, and all
+ * can be used: then what no record names is needed by nobody. */
+bool segments_complete(struct journal *j);
+/* The whole table, whether or not its segment is there and can be used. */
+bool toc_of_number(struct journal *j, uint32_t number,
+    void (*fn)(void *arg, const struct toc_entry *e), void *arg,
+    uint64_t *reach);
 
 /* ---- scan.c ---- */
 struct scan {
@@ -109,6 +141,8 @@ struct scan {
 	int fd;
 	const unsigned char *key; /* NULL: it is lost */
 	uint64_t off, end;
+	uint64_t step; /* records begin at multiples of it; 1: anywhere */
+	bool unread;   /* the disk has refused something: it may be passing */
 	char *win;
 	size_t win_cap, win_n;
 	uint64_t win_off;
@@ -151,9 +185,12 @@ struct verdict {
 	uint64_t clean_off; /* of the CLEAN commit, 0: none */
 	uint64_t void_off;  /* first byte that does not count */
 	uint64_t end;	    /* last byte that is not zero, plus one */
+	uint64_t time;	    /* of the last record that counts, ms; 0: none */
 };
-/* There must be a segment. */
-int segment_judge(struct journal *j, struct verdict *v) RC_USE_RESULT;
+/* *ends: the last number that the segment itself has; v->keep is higher where
+ * its end is known to be lost. */
+int segment_judge(
+    struct journal *j, struct verdict *v, uint64_t *ends) RC_USE_RESULT;
 /* Keeps room for a full disk, if there is room now. */
 void reserve_make(struct journal *j);
 /* Gives it up; false: there is none. */
@@ -166,8 +203,12 @@ uint32_t blob_crc(const struct journal_blob *b);
 void blob_committed(struct journal_blob *b);
 int body_read(struct journal *j, const struct body_ref *r, uint64_t off,
     void *p, size_t len);
-/* Removes body files that no record names. */
-int bodies_sweep(struct journal *j);
+/*
+ * Removes body files that no record names, void ones included.  Of those that
+ * are hardly older than the last record (ms since 1970) nobody can tell whether
+ * there was one that a damage has taken without a trace: they stay.
+ */
+int bodies_sweep(struct journal *j, uint64_t last_record);
 
 /* ---- read.c ---- */
 int entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,

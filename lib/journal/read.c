@@ -68,7 +68,8 @@ lookup(struct journal *j, struct segment *s, uint64_t seq, struct toc_entry *e)
 	return r;
 }
 
-/* The table of contents has told us something wrong: away with it. */
+/* The table of contents has told us something wrong: it is made anew, in
+ * memory only if it is the segment that is damaged. */
 static void
 distrust(struct journal *j, struct segment *s)
 {
@@ -80,6 +81,7 @@ distrust(struct journal *j, struct segment *s)
 	pthread_mutex_lock(&j->index);
 	toc_discard(&s->toc, &id);
 	s->toc.loaded = false;
+	s->toc_wrong = true;
 	s->scan_to = s->end;
 	pthread_mutex_unlock(&j->index);
 }

@@ -14,7 +14,7 @@
 
 /* One record of the last segment, as its end is being judged. */
 struct seen {
-	uint64_t seq, off, end;
+	uint64_t seq, off, end, time;
 	struct commit c;
 	bool commit, ok;
 };
@@ -26,7 +26,7 @@ struct seen_list {
 	uint64_t end;
 };
 
-static void
+static int
 look(struct journal *j, struct segment *s, uint64_t from, struct seen_list *l)
 {
 	struct scanned x;
@@ -40,6 +40,7 @@ look(struct journal *j, struct segment *s, uint64_t from, struct seen_list *l)
 		e = &l->r[l->n++];
 		memset(e, 0, sizeof *e);
 		e->seq = x.h.seq;
+		e->time = x.h.time;
 		e->off = x.off;
 		e->end = sc.off;
 		/* What may be torn is not mended: it would count as whole. */
@@ -51,6 +52,7 @@ look(struct journal *j, struct segment *s, uint64_t from, struct seen_list *l)
 	l->trailing = x.gap;
 	l->end = x.off + x.gap;
 	scan_fini(&sc);
+	return sc.unread && !j->salvage ? RC_IO : RC_OK;
 }
 
 /* True if the commit at l->r[i] has all its records before it. */
@@ -103,6 +105,8 @@ judge(const struct seen_list *l, uint64_t flushed, uint64_t from,
 			v->void_off = l->r[i].off;
 		if (l->r[i].seq > v->flushed)
 			v->tail_off = l->r[i].off;
+		if (l->r[i].seq <= v->keep && l->r[i].time > v->time)
+			v->time = l->r[i].time;
 	}
 	if (v->void_off == v->end)
 		v->void_off = v->end - l->trailing;
@@ -120,19 +124,72 @@ judge(const struct seen_list *l, uint64_t flushed, uint64_t from,
 		v->clean_off = v->void_off;
 }
 
-int
-segment_judge(struct journal *j, struct verdict *v)
+/*
+ * Up to which number records were flushed, as far as anything but the last
+ * segment's own records tells: its table of contents, segments behind it that
+ * are lost, somebody who has vouched for it.  Not more than v->keep: its end is
+ * its end.
+ */
+static uint64_t
+flushed_elsewhere(struct journal *j, struct segment *s, const struct verdict *v)
+{
+	uint64_t seq = segments_lost(j, v->keep);
+
+	if (s != NULL && !s->toc_wrong) {
+		struct toc_id id = segment_toc_id(j, s);
+		uint64_t reach;
+
+		pthread_mutex_lock(&j->index);
+		toc_load(&s->toc, &id);
+		reach = toc_reach(&s->toc, s->h.first_seq);
+		if (reach <= v->keep)
+			reach = v->keep + 1;
+		if ((s->toc.upto > v->void_off ||
+			toc_last(&s->toc) > v->keep) &&
+		    reach > seq)
+			seq = reach;
+		/* It is read when it is wanted, with what it lacks. */
+		toc_fini(&s->toc, &id);
+		pthread_mutex_unlock(&j->index);
+	}
+	return seq > j->vouched ? seq : j->vouched;
+}
+
+/* base: what was flushed before `from`.  *ends: the last number, as the
+ * segment itself has it. */
+static int
+judge_last(struct journal *j, uint64_t base, uint64_t from, struct verdict *v,
+    uint64_t *ends)
 {
 	struct segment *s = segment_last(j);
-	struct seen_list l = {0};
-	int r = segment_open(j, s);
+	struct seen_list l = {.end = from};
+	uint64_t seq;
+	int r = RC_OK;
 
-	if (r != RC_OK)
-		return r;
-	look(j, s, SEG_HEADER, &l);
-	judge(&l, s->h.prev_seq, SEG_HEADER, v);
+	if (s != NULL)
+		r = segment_open(j, s);
+	if (s != NULL && r == RC_OK)
+		r = look(j, s, from, &l);
+	if (r == RC_OK) {
+		judge(&l, base, from, v);
+		if (v->time == 0 && s != NULL)
+			v->time = s->h.time;
+		*ends = v->keep;
+		seq = flushed_elsewhere(j, s, v);
+		if (seq > v->keep)
+			judge(&l, seq, from, v);
+	}
 	free(l.r);
-	return RC_OK;
+	return r;
+}
+
+int
+segment_judge(struct journal *j, struct verdict *v, uint64_t *ends)
+{
+	const struct segment *s = segment_last(j);
+
+	return judge_last(
+	    j, s != NULL ? s->h.prev_seq : 0, SEG_HEADER, v, ends);
 }
 
 /* ---- handing the records out ---- */
@@ -184,6 +241,19 @@ hand_out(struct replay *p, const struct scanned *x)
 	return p->fn(p->arg, &r);
 }
 
+/* A damage is for good, and those who have seen it begin anew: what the disk
+ * may give back the next time is none. */
+static int
+unread(struct replay *p, const struct segment *s)
+{
+	if (p->j->salvage)
+		return RC_OK;
+	return err_set(p->err, RC_IO,
+	    "log/%06u: the disk cannot read all of it (if it stays so: fsck "
+	    "--repair)",
+	    s->h.number);
+}
+
 static int
 replay_segment(struct replay *p, struct segment *s, uint64_t off)
 {
@@ -226,7 +296,7 @@ replay_segment(struct replay *p, struct segment *s, uint64_t off)
 		p->expect = max + 1;
 	}
 	scan_fini(&sc);
-	return r;
+	return r == RC_OK && sc.unread ? unread(p, s) : r;
 }
 
 /* ---- the unclean end ---- */
@@ -296,6 +366,7 @@ new_segment(struct journal *j, const struct verdict *v,
 	return r;
 }
 
+/* The first of all, or after the loss of all. */
 static int
 first_segment(struct journal *j, struct err *err)
 {
@@ -305,7 +376,8 @@ first_segment(struct journal *j, struct err *err)
 		randombytes_buf(&j->epoch, sizeof j->epoch);
 	while (j->epoch == 0);
 	segment_header_next(j, j->epoch, &h);
-	h.first_seq = 1;
+	h.prev = h.number - 1; /* 0, or one that is lost */
+	h.first_seq = j->last + 1;
 	j->plan_off = SEG_HEADER;
 	if (segment_create(j, &h, SV("")) != RC_OK)
 		return err_set(err, RC_IO, "the first segment cannot be made");
@@ -371,8 +443,9 @@ make_ready(struct journal *j, const struct verdict *v,
 	memcpy(j->plan_key, j->active->h.key, sizeof j->plan_key);
 	r = segment_open(j, j->active);
 	/* With a damage, a file that nobody names may be the last copy. */
-	if (r == RC_OK && report->unclean && report->damaged == 0 && j->bodies)
-		r = bodies_sweep(j);
+	if (r == RC_OK && report->unclean && report->damaged == 0 &&
+	    report->damaged_seq == 0 && j->bodies && segments_complete(j))
+		r = bodies_sweep(j, v->time);
 	if (r == RC_OK)
 		reserve_make(j);
 	j->ready = r == RC_OK;
@@ -431,7 +504,7 @@ snapshot_walk(struct replay *p, struct segment *s, uint64_t *seq, bool hand)
 			r = p->fn(p->arg, &rec);
 	}
 	scan_fini(&sc);
-	return r;
+	return r == RC_DAMAGED && sc.unread && !p->j->salvage ? RC_IO : r;
 }
 
 /* For which number it stands; its first piece says so. */
@@ -451,7 +524,7 @@ snapshot_peek(struct replay *p, struct segment *s, uint64_t *seq)
 	else
 		*seq = be_get64(x.payload.p);
 	scan_fini(&sc);
-	return r;
+	return r == RC_DAMAGED && sc.unread && !p->j->salvage ? RC_IO : r;
 }
 
 static void
@@ -464,28 +537,31 @@ snapshot_damaged(struct replay *p, struct segment *s)
 
 /* The one with the highest number between two; NULL: none.  Those that cannot
  * be read are named, once. */
-static struct segment *
-snapshot_best(
-    struct replay *p, uint64_t from, uint64_t below, bool first, uint64_t *top)
+static int
+snapshot_best(struct replay *p, uint64_t below, bool first, uint64_t *top,
+    struct segment **best)
 {
-	struct segment *best = NULL;
 	uint64_t seq;
 
-	*top = from;
+	*best = NULL;
+	*top = p->from;
 	for (size_t i = 0; i < p->j->nseg; i++) {
 		struct segment *s = p->j->seg[i];
+		int r;
 
 		if (!s->h.compacted)
 			continue;
-		if (snapshot_peek(p, s, &seq) != RC_OK) {
-			if (first)
-				snapshot_damaged(p, s);
-		} else if (seq > *top && seq < below) {
-			best = s;
+		r = snapshot_peek(p, s, &seq);
+		if (r == RC_IO)
+			return unread(p, s);
+		if (r != RC_OK && first)
+			snapshot_damaged(p, s);
+		else if (r == RC_OK && seq > *top && seq < below) {
+			*best = s;
 			*top = seq;
 		}
 	}
-	return best;
+	return RC_OK;
 }
 
 /* Hands out the highest snapshot that is whole and behind p->from. */
@@ -494,18 +570,23 @@ snapshot_replay(struct replay *p, uint64_t *found)
 {
 	uint64_t below = UINT64_MAX, top, seq;
 	struct segment *s;
+	int r;
 
 	*found = 0;
-	while ((s = snapshot_best(
-		    p, p->from, below, below == UINT64_MAX, &top)) != NULL) {
-		if (snapshot_walk(p, s, &seq, false) == RC_OK) {
+	for (;;) {
+		r = snapshot_best(p, below, below == UINT64_MAX, &top, &s);
+		if (r != RC_OK || s == NULL)
+			return r;
+		r = snapshot_walk(p, s, &seq, false);
+		if (r == RC_OK) {
 			*found = top;
 			return snapshot_walk(p, s, &seq, true);
 		}
+		if (r == RC_IO)
+			return unread(p, s);
 		snapshot_damaged(p, s);
 		below = top;
 	}
-	return RC_OK;
 }
 
 /* The snapshot was flushed after all that it stands for: where the journal
@@ -522,6 +603,50 @@ snapshot_verdict(struct replay *p, uint64_t seq, struct verdict *v)
 	p->report->damaged_seq = seq;
 }
 
+static int
+replay_judge(struct replay *p, size_t first, uint64_t off, struct verdict *v,
+    uint64_t *ends)
+{
+	struct segment *s = segment_last(p->j);
+	uint64_t from = SEG_HEADER, base = 0;
+	int r;
+
+	if (s != NULL) {
+		base = s->h.prev_seq;
+		if (first == p->j->nseg - 1)
+			from = off;
+		if (from > SEG_HEADER && p->from > base)
+			base = p->from;
+	}
+	r = judge_last(p->j, base, from, v, ends);
+	return r == RC_OK ? r
+			  : err_set(p->err, r,
+				"log/%06u: the disk cannot read its end (if it "
+				"stays so: fsck --repair)",
+				s != NULL ? s->h.number : 0);
+}
+
+/* A log of mail begins at its beginning. */
+static void
+beginning(struct replay *p)
+{
+	const struct segment *s = p->j->nseg > 0 ? p->j->seg[0] : NULL;
+
+	if (s == NULL) {
+		p->expect = p->j->salvage ? p->keep + 1 : 1;
+		if (p->keep > 0) {
+			p->report->damaged++;
+			p->report->damaged_seq = p->keep;
+		}
+		return;
+	}
+	p->expect = s->h.first_seq;
+	if (!journal_beheaded(p->j))
+		return;
+	p->report->damaged_seq = s->h.first_seq - 1;
+	damaged(p, s, 0, 0);
+}
+
 int
 journal_replay(struct journal *j, const struct journal_mark *from,
     journal_replay_fn fn, void *arg, struct journal_report *report,
@@ -529,31 +654,19 @@ journal_replay(struct journal *j, const struct journal_mark *from,
 {
 	struct replay p = {
 	    .j = j, .fn = fn, .arg = arg, .report = report, .err = err};
-	struct seen_list l = {0};
-	struct verdict v = {0};
-	uint64_t off, snapshot;
+	struct verdict v;
+	uint64_t off, snapshot, ends;
 	size_t first;
-	int r = RC_OK;
+	int r;
 
 	must(!j->ready);
 	memset(report, 0, sizeof *report);
 	first = start_at(j, from, &off);
 	p.from = from != NULL ? from->seq : 0;
-	if (j->nseg > 0) {
-		struct segment *s = segment_last(j);
-		uint64_t o = first == j->nseg - 1 ? off : SEG_HEADER;
-
-		r = segment_open(j, s);
-		if (r != RC_OK)
-			return err_set(err, r, "the last segment");
-		look(j, s, o, &l);
-		judge(&l,
-		    o > SEG_HEADER && p.from > s->h.prev_seq ? p.from
-							     : s->h.prev_seq,
-		    o, &v);
-		free(l.r);
-	}
-	if (p.from > v.keep)
+	r = replay_judge(&p, first, off, &v, &ends);
+	if (r != RC_OK)
+		return r;
+	if (p.from > ends)
 		return err_set(err, RC_DAMAGED,
 		    "the journal ends before the "
 		    "checkpoint");
@@ -570,9 +683,9 @@ journal_replay(struct journal *j, const struct journal_mark *from,
 			first++;
 	}
 	p.keep = v.keep;
-	p.expect = from != NULL || snapshot > 0 || j->nseg == 0
-		       ? p.from + 1
-		       : j->seg[0]->h.first_seq;
+	p.expect = p.from + 1;
+	if (from == NULL && snapshot == 0)
+		beginning(&p);
 	for (size_t i = first; i < j->nseg && r == RC_OK; i++)
 		r = replay_segment(
 		    &p, j->seg[i], i == first ? off : SEG_HEADER);

@@ -22,6 +22,7 @@ scan_init(struct scan *s, const struct journal_io *io, int fd,
 	s->key = key;
 	s->off = off;
 	s->end = end;
+	s->step = REC_ALIGN;
 }
 
 void
@@ -37,10 +38,12 @@ read_by_sectors(struct scan *s)
 {
 	for (size_t i = 0; i < s->win_n; i += SECTOR) {
 		size_t n = s->win_n - i < SECTOR ? s->win_n - i : SECTOR;
+		int r = disk_pread(s->io, s->fd, s->win + i, n, s->win_off + i);
 
-		if (disk_pread(s->io, s->fd, s->win + i, n, s->win_off + i) !=
-		    RC_OK)
-			memset(s->win + i, BAD_BYTE, n);
+		if (r == RC_OK)
+			continue;
+		s->unread = s->unread || r == RC_IO;
+		memset(s->win + i, BAD_BYTE, n);
 	}
 }
 
@@ -154,7 +157,7 @@ scan_next(struct scan *s, struct scanned *out)
 			out->gap = nonzero_end(s, s->off) - s->off;
 			return RC_EOF;
 		}
-		off += REC_ALIGN;
+		off += s->step;
 	}
 	out->off = off;
 	out->gap = off - s->off;

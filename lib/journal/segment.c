@@ -147,7 +147,10 @@ segment_index(struct journal *j, struct segment *s)
 	notes = s->toc.notes;
 	buf_init(&s->toc.entries, mine.max);
 	buf_init(&s->toc.notes, notes.max);
-	toc_load(&s->toc, &id);
+	if (s->toc_wrong)
+		s->toc.loaded = true;
+	else
+		toc_load(&s->toc, &id);
 	last = toc_last(&s->toc);
 	scan_init(&sc, j->io, s->fd, s->h.key, s->toc.upto, s->scan_to);
 	while (scan_next(&sc, &x) == RC_OK) {
@@ -156,8 +159,10 @@ segment_index(struct journal *j, struct segment *s)
 		    .len = x.h.len,
 		    .type = x.h.type,
 		    .flags = x.h.flags,
-		    .codec = x.h.codec};
+		    .codec = x.h.codec,
+		    .crc = x.h.crc};
 
+		s->holes = s->holes || x.gap > 0;
 		/* Numbers rise; what does not belongs to nobody. */
 		if (x.h.type == JOURNAL_TYPE_COMMIT || x.h.seq <= last)
 			continue;
@@ -166,6 +171,10 @@ segment_index(struct journal *j, struct segment *s)
 			toc_add(&s->toc, &e, SV(""), sc.off);
 	}
 	scan_fini(&sc);
+	/* What a damage hides only an older table knows: it is not written
+	 * over. */
+	s->holes = s->holes || x.gap > 0 || sc.unread;
+	s->toc.broken = s->toc.broken || s->holes;
 	toc_advance(&s->toc, s->scan_to);
 	for (size_t i = 0; i < mine.n; i += TOC_ENTRY) {
 		struct toc_entry e;
@@ -287,7 +296,28 @@ struct listing {
 	 * meanwhile. */
 	uint32_t *unfinished;
 	size_t nunfinished, unfinished_cap;
+	uint32_t *toc;
+	size_t ntoc, toc_cap;
 };
+
+static void
+number_add(uint32_t **v, size_t *n, size_t *cap, uint32_t number)
+{
+	*v = xgrow(*v, cap, *n + 1, sizeof **v);
+	(*v)[(*n)++] = number;
+}
+
+static struct unusable *
+unusable_add(struct journal *j, uint32_t number, uint64_t bytes)
+{
+	struct unusable *u;
+
+	j->unusable =
+	    xgrow(j->unusable, &j->unusable_cap, j->nunusable + 1, sizeof *u);
+	u = &j->unusable[j->nunusable++];
+	*u = (struct unusable){.number = number, .bytes = bytes};
+	return u;
+}
 
 static void
 listing_add(void *arg, const char *name)
@@ -297,16 +327,21 @@ listing_add(void *arg, const char *name)
 	uint64_t body;
 
 	if (seg_name_parse(name, "", &v)) {
-		l->number =
-		    xgrow(l->number, &l->cap, l->n + 1, sizeof *l->number);
-		l->number[l->n++] = v;
+		number_add(&l->number, &l->n, &l->cap, v);
 	} else if (seg_name_parse(name, ".new", &v)) {
-		l->unfinished = xgrow(l->unfinished, &l->unfinished_cap,
-		    l->nunfinished + 1, sizeof *l->unfinished);
-		l->unfinished[l->nunfinished++] = v;
+		number_add(
+		    &l->unfinished, &l->nunfinished, &l->unfinished_cap, v);
+		return;
+	} else if (seg_name_parse(name, ".toc", &v)) {
+		number_add(&l->toc, &l->ntoc, &l->toc_cap, v);
+	} else if (seg_name_parse(name, SEG_ASIDE, &v)) {
+		unusable_add(l->j, v, 0)->aside = true;
 	} else if (body_name_parse(name, &body)) {
 		l->j->bodies = true;
+	} else {
+		return;
 	}
+	l->j->emptied = true;
 }
 
 static int
@@ -315,6 +350,41 @@ by_number(const void *a, const void *b)
 	const uint32_t *x = a, *y = b;
 
 	return *x < *y ? -1 : *x > *y;
+}
+
+static int
+by_unusable(const void *a, const void *b)
+{
+	const struct unusable *x = a, *y = b;
+
+	return by_number(&x->number, &y->number);
+}
+
+/* One that is there, and of which nothing can be told. */
+static void
+unusable(struct journal *j, uint32_t number, uint64_t bytes, bool headless,
+    const char *why)
+{
+	struct unusable *u = unusable_add(j, number, bytes);
+
+	mlog(LOG_ERROR, "journal.segment_unreadable",
+	    "segment=%u bytes=%llu why=\"%s\"", number,
+	    (unsigned long long)bytes, why);
+	u->headless = headless;
+	(void)snprintf(u->why, sizeof u->why, "%s", why);
+}
+
+/* What the disk refuses today it may give tomorrow: nobody goes on without it
+ * but a repair. */
+static int
+refused(struct journal *j, uint32_t number, uint64_t bytes, struct err *err)
+{
+	int e = errno;
+
+	if (!j->salvage)
+		return err_sys(err, RC_IO, e, "log/%06u", number);
+	unusable(j, number, bytes, false, strerrordesc_np(e));
+	return RC_OK;
 }
 
 /* Reads one segment's header and puts the segment on the table. */
@@ -331,17 +401,21 @@ segment_load(struct journal *j, uint32_t number, struct err *err)
 	s->fd = io->open(io, j->logfd, name, O_RDWR);
 	if (s->fd < 0 && j->readonly)
 		s->fd = io->open(io, j->logfd, name, O_RDONLY);
+	j->top_number = number;
 	if (s->fd < 0) {
-		r = err_sys(err, RC_IO, errno, "log/%s", name);
+		r = refused(j, number, 0, err);
 		goto fail;
 	}
 	j->open_fds++;
-	j->top_number = number;
 	if (io->size(io, s->fd, &s->end) < 0) {
-		r = err_sys(err, RC_IO, errno, "log/%s", name);
+		r = refused(j, number, 0, err);
 		goto fail;
 	}
 	r = disk_pread(io, s->fd, raw, sizeof raw, 0);
+	if (r == RC_IO) {
+		r = refused(j, number, s->end, err);
+		goto fail;
+	}
 	if (r == RC_OK)
 		r = seg_header_decode(raw, &s->h);
 	if (r == RC_NOSUPPORT) {
@@ -349,9 +423,8 @@ segment_load(struct journal *j, uint32_t number, struct err *err)
 		goto fail;
 	}
 	if (r != RC_OK || s->h.number != number) {
-		mlog(LOG_ERROR, "journal.segment_unreadable",
-		    "segment=%u bytes=%llu", number,
-		    (unsigned long long)s->end);
+		unusable(j, number, s->end, true,
+		    "both copies of its header are damaged");
 		r = RC_OK;
 		goto fail;
 	}
@@ -399,6 +472,128 @@ drop_replaced(struct journal *j, struct listing *l)
 	j->nseg = k;
 }
 
+/* Segments of which nothing is left but a table of contents, and the highest
+ * number that was ever in use. */
+static void
+leftovers(struct journal *j, const struct listing *l)
+{
+	size_t kept = 0;
+
+	if (j->nunusable > 0)
+		qsort(j->unusable, j->nunusable, sizeof *j->unusable,
+		    by_unusable);
+	for (size_t i = 0; i < j->nunusable; i++) {
+		if (j->unusable[i].number > j->top_number)
+			j->top_number = j->unusable[i].number;
+		if (!journal_replaced(j, j->unusable[i].number))
+			j->unusable[kept++] = j->unusable[i];
+	}
+	j->nunusable = kept;
+	for (size_t i = 0; i < l->ntoc; i++) {
+		uint32_t v = l->toc[i];
+		bool there = false;
+
+		for (size_t n = 0; n < l->n; n++)
+			there = there || l->number[n] == v;
+		if (!there)
+			number_add(
+			    &j->toc_only, &j->ntoc_only, &j->toc_only_cap, v);
+		if (v > j->top_number)
+			j->top_number = v;
+	}
+}
+
+/* Every compacted segment is one batch, flushed before it got its name. */
+static bool
+compacted_whole(struct journal *j)
+{
+	bool whole = true;
+
+	for (size_t i = 0; i < j->nseg && whole; i++) {
+		struct segment *s = j->seg[i];
+		struct scanned x;
+		struct scan sc;
+
+		if (s->h.replaces.n == 0)
+			continue;
+		if (segment_open(j, s) != RC_OK)
+			return false;
+		scan_init(&sc, j->io, s->fd, s->h.key, SEG_HEADER, s->end);
+		while (scan_next(&sc, &x) == RC_OK)
+			whole = whole && x.ok && x.gap == 0;
+		whole = whole && x.gap == 0 && !sc.unread;
+		scan_fini(&sc);
+	}
+	return whole;
+}
+
+bool
+toc_of_number(struct journal *j, uint32_t number,
+    void (*fn)(void *arg, const struct toc_entry *e), void *arg,
+    uint64_t *reach)
+{
+	struct seg_header h = {.number = number};
+	struct toc_id id = {j->io, j->logfd, &h};
+	struct toc t;
+	bool found;
+
+	toc_init(&t);
+	found = toc_load_keyless(&t, &id);
+	if (found && fn != NULL)
+		toc_each(&t, fn, arg);
+	if (reach != NULL)
+		*reach = found ? toc_reach(&t, 0) : 0;
+	toc_fini(&t, &id);
+	return found;
+}
+
+uint64_t
+segments_lost(struct journal *j, uint64_t keep)
+{
+	uint32_t last = j->nseg > 0 ? segment_last(j)->h.number : 0;
+	uint64_t room = 0, reach, most = 0;
+
+	for (size_t i = 0; i < j->nunusable; i++)
+		if (j->unusable[i].number > last) {
+			room += j->unusable[i].bytes / REC_HEADER + 1;
+			if (toc_of_number(
+				j, j->unusable[i].number, NULL, NULL, &reach) &&
+			    reach > most)
+				most = reach;
+		}
+	for (size_t i = 0; i < j->ntoc_only; i++)
+		if (j->toc_only[i] > last) {
+			room++;
+			if (toc_of_number(
+				j, j->toc_only[i], NULL, NULL, &reach) &&
+			    reach > most)
+				most = reach;
+		}
+	if (room == 0)
+		return 0;
+	return most > keep + room ? most : keep + room;
+}
+
+bool
+journal_beheaded(const struct journal *j)
+{
+	return j->nseg > 0 && j->seg[0]->h.prev != 0 &&
+	       memcmp(j->kind, "mail", 4) == 0;
+}
+
+bool
+segments_complete(struct journal *j)
+{
+	if (j->nunusable > 0)
+		return false;
+	if (journal_beheaded(j))
+		return false;
+	for (size_t i = 1; i < j->nseg; i++)
+		if (j->seg[i]->h.prev != j->seg[i - 1]->h.number)
+			return false;
+	return true;
+}
+
 /*
  * What a crash has left behind.  A compaction's new segment may have its name
  * in the page cache only: that is flushed first, or the old ones could go
@@ -416,7 +611,8 @@ sweep(struct journal *j, const struct listing *l, struct err *err)
 		seg_name(l->unfinished[i], ".new", name);
 		(void)io->unlink(io, j->logfd, name);
 	}
-	if (l->nreplaced == 0)
+	/* Those that have replaced them may be damaged meanwhile. */
+	if (l->nreplaced == 0 || !compacted_whole(j))
 		return RC_OK;
 	if (!sabotaged(SABOTAGE_UNLINK_EARLY) && io->dirsync(io, j->logfd) < 0)
 		return err_sys(err, RC_IO, errno, "log");
@@ -472,15 +668,17 @@ segments_load(struct journal *j, struct err *err)
 		r = segment_load(j, l.number[i], err);
 	if (r != RC_OK)
 		goto out;
-	if (l.n > 0 && j->nseg == 0) {
+	if (l.n > 0 && j->nseg == 0 && !j->salvage) {
 		r = err_set(err, RC_DAMAGED, "no segment in log/ can be read");
 		goto out;
 	}
 	drop_replaced(j, &l);
+	leftovers(j, &l);
 	r = chain(j, err);
 	if (r == RC_OK)
 		r = sweep(j, &l, err);
 out:
+	free(l.toc);
 	free(l.replaced);
 	free(l.unfinished);
 	free(l.number);

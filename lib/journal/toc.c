@@ -33,7 +33,7 @@ toc_entry_encode(const struct toc_entry *e, void *out)
 	be_put32(p + 24, e->note_off);
 	be_put32(p + 28, e->note_len);
 	be_put32(p + 32, e->note_crc);
-	be_put32(p + 36, 0);
+	be_put32(p + 36, e->crc);
 }
 
 void
@@ -50,6 +50,7 @@ toc_entry_decode(const void *p, struct toc_entry *e)
 	e->note_off = be_get32(q + 24);
 	e->note_len = be_get32(q + 28);
 	e->note_crc = be_get32(q + 32);
+	e->crc = be_get32(q + 36);
 }
 
 void
@@ -177,6 +178,56 @@ toc_load(struct toc *t, const struct toc_id *id)
 	while (block_load(t))
 		;
 	t->pending_upto = t->upto;
+}
+
+bool
+toc_load_keyless(struct toc *t, const struct toc_id *id)
+{
+	const unsigned char *p;
+
+	must(!t->loaded);
+	t->loaded = true;
+	map_file(t, id);
+	p = t->map;
+	if (p == NULL || memcmp(p, magic, sizeof magic) != 0 ||
+	    be_get32(p + 8) != VERSION || be_get32(p + 12) != id->seg->number ||
+	    be_get32(p + 32) != crc32c(0, p, 32))
+		return false;
+	t->size = HEAD;
+	while (block_load(t))
+		;
+	return t->upto > SEG_HEADER;
+}
+
+/* The last entry of all blocks. */
+static bool
+last_entry(const struct toc *t, struct toc_entry *out)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < t->nblock; i++) {
+		const struct toc_block *b = &t->block[i];
+		struct toc_entry e;
+
+		toc_entry_decode(b->raw + (size_t)(b->n - 1) * TOC_ENTRY, &e);
+		if (!found || e.seq > out->seq)
+			*out = e;
+		found = true;
+	}
+	return found;
+}
+
+uint64_t
+toc_reach(const struct toc *t, uint64_t first)
+{
+	uint64_t seq = first > 0 ? first - 1 : 0, off = SEG_HEADER;
+	struct toc_entry e;
+
+	if (last_entry(t, &e)) {
+		seq = e.seq;
+		off = e.off + rec_bytes(e.len);
+	}
+	return t->upto > off ? seq + (t->upto - off) / REC_HEADER : seq;
 }
 
 uint64_t
@@ -468,11 +519,7 @@ fail:
 void
 toc_discard(struct toc *t, const struct toc_id *id)
 {
-	char name[SEG_NAME_MAX];
-
 	toc_fini(t, id);
-	seg_name(id->seg->number, ".toc", name);
-	(void)id->io->unlink(id->io, id->dirfd, name);
 	t->loaded = true;
 }
 

@@ -18,11 +18,16 @@
  *            0 8 sequence  8 8 offset of the record  16 4 payload's length
  *            20 2 type  22 1 flags  23 1 codec
  *            24 4 note's offset in the block's notes  28 4 its length,
- *            2^32-1: none  32 4 its CRC-32C  36 4 zero
+ *            2^32-1: none  32 4 its CRC-32C
+ *            36 4 CRC-32C of the payload, 0: not known (older versions)
  *   ..     notes
  *
- * Nothing is believed: the record's own header is checked at each read.  All
- * calls are made under the journal's index lock.
+ * Nothing is believed: the record's own header is checked at each read.  But
+ * where a damage has taken that, the table alone knows where the record stood
+ * and what it was: a table that does not fit a damaged segment is kept.
+ * An entry is made after its record was flushed, so a table that reaches
+ * further than its segment proves that the segment's end is lost.  All calls
+ * are made under the journal's index lock.
  */
 #ifndef JOURNAL_TOC_H
 #define JOURNAL_TOC_H
@@ -43,6 +48,7 @@ struct toc_entry {
 	uint16_t type;
 	uint8_t flags, codec;
 	uint32_t note_off, note_len, note_crc;
+	uint32_t crc; /* of the payload; 0: not known */
 };
 
 struct toc_block {
@@ -83,8 +89,19 @@ void toc_fini(struct toc *t, const struct toc_id *id);
 
 /* Reads what the file has; never fails.  Blocks end at t->upto. */
 void toc_load(struct toc *t, const struct toc_id *id);
+/*
+ * The same for a segment whose header is lost, or which is gone itself: what
+ * has its checksums is taken, though nobody can tell any more whether it was
+ * this segment's.  false: there is nothing to be read.
+ */
+bool toc_load_keyless(struct toc *t, const struct toc_id *id);
 /* The highest number in it, 0: none. */
 uint64_t toc_last(const struct toc *t);
+/*
+ * A number that no record of those has passed that stood before t->upto.
+ * first: the lowest that may stand in the segment.
+ */
+uint64_t toc_reach(const struct toc *t, uint64_t first);
 /* An entry behind all others, found at segment offset e->off; what stands
  * up to `upto` is then known. note may be empty: none. */
 void toc_add(
@@ -100,7 +117,8 @@ int toc_note_get(
 /* Writes what is pending. */
 void toc_write(struct toc *t, const struct toc_id *id);
 size_t toc_pending(const struct toc *t);
-/* Forgets everything and removes the file: it was wrong. */
+/* Forgets everything, as if there were no file; the next block makes it anew
+ * unless t->broken is set. */
 void toc_discard(struct toc *t, const struct toc_id *id);
 /* Calls fn for each entry. */
 void toc_each(

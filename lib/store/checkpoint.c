@@ -492,6 +492,25 @@ out:
 }
 
 int
+checkpoint_peek(struct store *st, struct journal_mark *mark)
+{
+	int fd = st->io->open(st->io, st->dirfd, "state", O_RDONLY), r;
+	char raw[HEAD];
+	struct head h;
+
+	if (fd < 0)
+		return errno == ENOENT ? RC_NOTFOUND : RC_DAMAGED;
+	r = disk_pread(st->io, fd, raw, sizeof raw, 0);
+	if (r == RC_OK)
+		r = head_decode(raw, &h);
+	st->io->close(st->io, fd);
+	if (r != RC_OK)
+		return RC_DAMAGED;
+	*mark = h.mark;
+	return RC_OK;
+}
+
+int
 checkpoint_load(struct store *st, struct journal_mark *mark)
 {
 	int fd = st->io->open(st->io, st->dirfd, "state", O_RDONLY);

@@ -12,6 +12,8 @@
  * log/body-XXXXXXXXXXXXXXXX  the bytes of one big message (name hexadecimal)
  * log/NNNNNN.toc           a table of contents: derived, see journal/toc.h
  * log/NNNNNN.new           a segment that was not finished
+ * log/NNNNNN.bad           a segment that a repair could not read, or not all
+ *                          of it: then NNNNNN is what could be read
  * log/reserve              room for the day on which the disk is full
  *
  * Derived files, .new and the reserve may be removed while nobody has the

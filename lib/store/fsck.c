@@ -357,32 +357,79 @@ checkpoint_read(struct fsck *k)
 	k->io->close(k->io, fd);
 }
 
-/* Does it belong to this log? */
-static void
-checkpoint_place(struct fsck *k, struct journal *j)
-{
-	if (k->point == NULL)
-		return;
-	if (k->mark.epoch == journal_epoch(j) && journal_has(j, &k->mark))
-		return;
-	if (k->mark.epoch == journal_epoch(j) &&
-	    journal_replaced(j, k->mark.segment))
-		fsck_tell(k, AUDIT_NOTE, "state", 0,
-		    "the checkpoint is older than a compaction, and not used");
-	else
-		fsck_tell(k, AUDIT_DERIVED, "state", 0,
-		    "the checkpoint is of another log, or of an older epoch");
-	state_free(&k->point);
-}
-
-/* ---- what it means for whom ---- */
-
 static void
 name_message(struct buf *b, const struct mailbox *mb, const struct msg *m)
 {
 	buf_addf(b, "%s\"%s\" UID %u (%u bytes)", b->n > 0 ? ", " : "",
 	    mb->name, m->uid, m->size);
 }
+
+/* Does it belong to this log? */
+static void
+checkpoint_place(struct fsck *k, struct journal *j)
+{
+	if (k->point == NULL || journal_has(j, &k->mark))
+		return;
+	k->known = k->point;
+	k->point = NULL;
+}
+
+/* Messages that the checkpoint has, and nobody else. */
+static void
+name_gone(struct fsck *k)
+{
+	unsigned long long n = 0;
+	struct buf b;
+
+	buf_init(&b, TEXT_MAX);
+	for (size_t i = 0; i < k->known->nmailbox; i++) {
+		struct mailbox *mb = k->known->by_id[i];
+		struct mailbox *now = mailbox_by_id(k->all, mb->id);
+
+		for (size_t m = 0; m < table_count(&mb->t); m++) {
+			const struct msg *msg = table_at(&mb->t, m);
+
+			if (now != NULL &&
+			    table_find(&now->t, msg->uid) != NULL)
+				continue;
+			if (n++ < NAMED_MAX)
+				name_message(&b, mb, msg);
+		}
+	}
+	if (n > 0)
+		fsck_tell(k, AUDIT_DAMAGE, "state", 0,
+		    "%llu messages were in a folder and are not any more: "
+		    "%s%s",
+		    n, b.p, n > NAMED_MAX ? ", ..." : "");
+	buf_fini(&b);
+}
+
+/* What it means that the checkpoint does not fit. */
+static void
+checkpoint_misfit(struct fsck *k, struct journal *j)
+{
+	if (k->known == NULL)
+		return;
+	if (k->mark.seq > k->ends) {
+		fsck_tell(k, AUDIT_DAMAGE, "state", 0,
+		    "the checkpoint knows changes up to record %llu, the log "
+		    "ends at %llu: its end is lost; the next start, or "
+		    "--rebuild or --repair, gives each folder a new "
+		    "UIDVALIDITY",
+		    (unsigned long long)k->mark.seq,
+		    (unsigned long long)k->ends);
+		name_gone(k);
+		return;
+	}
+	if (journal_replaced(j, k->mark.segment))
+		fsck_tell(k, AUDIT_NOTE, "state", 0,
+		    "the checkpoint is older than a compaction, and not used");
+	else
+		fsck_tell(k, AUDIT_DERIVED, "state", 0,
+		    "the checkpoint is of another log, or of an older epoch");
+}
+
+/* ---- what it means for whom ---- */
 
 static void
 look_at_messages(struct fsck *k)
@@ -503,6 +550,18 @@ open_and_lock(struct fsck *k, const char *dir, struct err *err)
 	    "another process has the account open");
 }
 
+/* What a checkpoint knows was flushed.  Of a log in use it may be newer than
+ * what is about to be read. */
+static uint64_t
+flushed(struct fsck *k)
+{
+	struct store st = {.io = k->io, .dirfd = k->dirfd};
+	struct journal_mark mark = {.seq = 0};
+
+	return !k->o->online && checkpoint_peek(&st, &mark) == RC_OK ? mark.seq
+								     : 0;
+}
+
 static int
 replay(struct fsck *k, const struct journal_opts *jo, struct err *err)
 {
@@ -515,16 +574,19 @@ replay(struct fsck *k, const struct journal_opts *jo, struct err *err)
 	checkpoint_place(k, j);
 	buf_init(&k->snapshot, SIZE_MAX / 4);
 	k->all = state_new(k);
+	if (!k->o->online)
+		journal_vouch(j, flushed(k));
 	r = journal_replay(j, NULL, on_change, k, &report, err);
-	if (r == RC_OK && k->point != NULL && k->mark.seq >= journal_next(j)) {
-		fsck_tell(k, AUDIT_DAMAGE, "", 0,
-		    "the log ends before the checkpoint: changes up to record "
-		    "%llu are gone",
-		    (unsigned long long)k->mark.seq);
-		state_free(&k->point);
+	if (r == RC_OK && k->o->online)
+		k->ends = journal_next(j) - 1;
+	if (r == RC_OK && k->point != NULL && k->mark.seq > k->ends) {
+		k->known = k->point;
+		k->point = NULL;
 	}
-	if (r == RC_OK)
+	if (r == RC_OK) {
+		checkpoint_misfit(k, j);
 		compare(k);
+	}
 	journal_close(&j);
 	return r;
 }
@@ -535,7 +597,7 @@ fsck_begin(struct fsck *k, const char *dir, const struct fsck_opts *o,
 {
 	static const struct audit_ops ops = {on_finding, on_record};
 	struct journal_opts jo = {
-	    .kind = {'m', 'a', 'i', 'l'}, .readonly = true};
+	    .kind = {'m', 'a', 'i', 'l'}, .readonly = true, .salvage = true};
 	struct audit_sum sum;
 	int r;
 
@@ -549,9 +611,11 @@ fsck_begin(struct fsck *k, const char *dir, const struct fsck_opts *o,
 	jo.io = k->io;
 	r = open_and_lock(k, dir, err);
 	if (r == RC_OK)
-		r = journal_audit(k->dirfd, &jo, &ops, k, &sum, err);
+		r = journal_audit(
+		    k->dirfd, &jo, flushed(k), &ops, k, &sum, err);
 	if (r != RC_OK)
 		return r;
+	k->ends = sum.ends;
 	rep->segments = sum.segments;
 	rep->records = sum.records;
 	rep->bytes = sum.bytes;
@@ -568,6 +632,7 @@ fsck_begin(struct fsck *k, const char *dir, const struct fsck_opts *o,
 void
 fsck_end(struct fsck *k)
 {
+	state_free(&k->known);
 	state_free(&k->point);
 	state_free(&k->all);
 	free(k->bodies.b);

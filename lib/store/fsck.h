@@ -20,6 +20,7 @@
 #define FSCK_DIGEST	32
 #define FSCK_FINDINGS	1000 /* more are counted but not kept */
 #define FSCK_LOST_FOUND "lost+found"
+#define FSCK_UNVERIFIED FSCK_LOST_FOUND "/unverified"
 
 struct fsck_opts {
 	const struct journal_io *io; /* NULL: the real disk */
@@ -49,8 +50,9 @@ int fsck_check(const char *dir, const struct fsck_opts *o,
 
 /*
  * Derived files that are missing or do not fit are made anew: the checkpoint,
- * and summaries of all messages.  A checkpoint that knows what a damaged log
- * no longer does is kept.  *out is what was found before.
+ * and summaries of all messages.  Those of a damaged log are kept, since they
+ * may know what it does not any more; then this is a start, which gives new
+ * UIDVALIDITYs where the log's end is lost.  *out is what was found before.
  */
 int fsck_rebuild(const char *dir, const struct fsck_opts *o,
     struct fsck_report *out, struct err *err) RC_USE_RESULT;
@@ -58,6 +60,10 @@ int fsck_rebuild(const char *dir, const struct fsck_opts *o,
 struct fsck_repaired {
 	uint64_t back;	     /* messages that were put into a folder */
 	uint64_t lost_found; /* of these, into lost+found */
+	/* Of those in lost+found, in FSCK_UNVERIFIED: nothing can tell whether
+	 * they are as they came, or they are not. */
+	uint64_t unverified;
+	uint64_t failed; /* that could not be read; *before names them */
 };
 
 /*
@@ -65,6 +71,8 @@ struct fsck_repaired {
  * the one that it was meant for, if that is known, else lost+found.  Only
  * appends; a second repair finds nothing more to do.  Ends with a rebuild.
  * *before and *after are what was found.
+ *
+ * What cannot be read is named and passed by: see journal/salvage.h.
  */
 int fsck_repair(const char *dir, const struct fsck_opts *o,
     struct fsck_report *before, struct fsck_report *after,

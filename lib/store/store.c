@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
 #include "journal/sabotage.h"
 #include "store/store_priv.h"
+
+#define LEAP_MAX 65536u /* seconds, less than a day */
 
 void
 store_lock(struct store *st)
@@ -148,29 +152,56 @@ journal_start(struct store *st, struct err *err)
 	    .kind = {'m', 'a', 'i', 'l'},
 	    .segment_bytes = st->opts.segment_bytes,
 	    .inline_max = st->opts.inline_body_max,
-	    .readonly = st->opts.readonly};
+	    .readonly = st->opts.readonly,
+	    .salvage = st->opts.salvage};
 
 	return journal_open(st->dirfd, &o, &st->j, err);
 }
 
+/* A checkpoint without a log: whoever was served an empty account would forget
+ * the copies that clients have. */
+static bool
+has_log(const struct store *st)
+{
+	int fd = st->io->opendir(st->io, st->dirfd, "log", false);
+	bool gone = fd < 0 && errno == ENOENT;
+
+	if (fd >= 0)
+		st->io->close(st->io, fd);
+	return !gone;
+}
+
+static int
+log_is_gone(struct err *err)
+{
+	return err_set(err, RC_DAMAGED,
+	    "log/ is empty, but there was mail: restore it, or mount its disk "
+	    "(to begin anew without it: fsck --repair)");
+}
+
 /*
  * The checkpoint, and the journal behind it; or, if the two do not fit, the
- * journal alone.  *lost gets a sequence number that a checkpoint knew and the
- * journal does not: something is gone for good.
+ * journal alone.  If the checkpoint knows what the journal does not, something
+ * is gone for good, and the journal's report says so.
  */
 static int
-load(struct store *st, struct journal_report *report, uint64_t *lost,
-    struct err *err)
+load(struct store *st, struct journal_report *report, struct err *err)
 {
 	struct replaying p = {.st = st, .err = err};
-	struct journal_mark mark;
-	bool have = checkpoint_load(st, &mark) == RC_OK;
-	int r = journal_start(st, err);
+	struct journal_mark mark = {.seq = 0};
+	int there = checkpoint_peek(st, &mark), r;
+	bool have = there == RC_OK && checkpoint_load(st, &mark) == RC_OK;
+	uint32_t validity;
 
+	if (there != RC_NOTFOUND && !st->opts.salvage && !has_log(st))
+		return log_is_gone(err);
+	r = journal_start(st, err);
 	buf_init(&p.snapshot, SIZE_MAX / 4);
-	*lost = 0;
 	if (r != RC_OK)
 		return r;
+	if (there != RC_NOTFOUND && journal_is_empty(st->j) &&
+	    !st->opts.salvage)
+		return log_is_gone(err);
 	if (have && journal_has(st->j, &mark)) {
 		r = journal_replay(st->j, &mark, replay_one, &p, report, err);
 		if (r != RC_DAMAGED)
@@ -180,13 +211,22 @@ load(struct store *st, struct journal_report *report, uint64_t *lost,
 		if (r != RC_OK)
 			return r;
 	}
-	if (have && mark.epoch == journal_epoch(st->j))
-		*lost = mark.seq;
+	/* Only what was flushed is in a checkpoint. */
+	journal_vouch(st->j, mark.seq);
+	validity = st->last_uidvalidity;
 	store_state_reset(st);
 	r = journal_replay(st->j, NULL, replay_one, &p, report, err);
-	if (r == RC_OK && *lost < journal_next(st->j))
-		*lost = 0;
+	if (st->last_uidvalidity < validity)
+		st->last_uidvalidity = validity;
 	return r;
+}
+
+/* A loss may have taken UIDVALIDITYs, too, that were given a moment ago. */
+static void
+leap(struct store *st)
+{
+	(void)store_next_uidvalidity(st);
+	st->last_uidvalidity += randombytes_uniform(LEAP_MAX);
 }
 
 /* What a client has cached may now mean something else: it must forget. */
@@ -204,6 +244,8 @@ raise_all(struct store *st, uint64_t upto, bool lost, struct err *err)
 	r = journal_new_epoch(st->j);
 	if (r != RC_OK)
 		return err_set(err, r, "a new segment cannot be made");
+	if (lost)
+		leap(st);
 	commit_init(&cs);
 	c = commit_change(&cs, CHANGE_VALIDITY);
 	c->on = !lost;
@@ -277,15 +319,12 @@ static int
 start(struct store *st, struct err *err)
 {
 	struct journal_report report;
-	uint64_t lost;
-	int r = load(st, &report, &lost, err);
+	int r = load(st, &report, err);
 
 	if (r != RC_OK || st->opts.readonly)
 		return r;
-	if (report.damaged_seq > st->raised_seq || lost > 0)
-		r = raise_all(st,
-		    lost > report.damaged_seq ? lost : report.damaged_seq, true,
-		    err);
+	if (report.damaged_seq > st->raised_seq)
+		r = raise_all(st, report.damaged_seq, true, err);
 	if (r == RC_OK)
 		r = make_defaults(st, err);
 	return r;
@@ -318,6 +357,31 @@ store_open(const char *dir, const struct store_opts *opts, struct store **out,
 	if (r == RC_OK) {
 		*out = st;
 		return RC_OK;
+	}
+	store_close(&st);
+	return r;
+}
+
+int
+store_count(const char *dir, struct store_counts *out, struct err *err)
+{
+	struct store *st = xcalloc(1, sizeof *st);
+	struct journal_report report = {.damaged = 0};
+	int r;
+
+	st->opts.readonly = true;
+	st->io = &journal_disk;
+	st->lockfd = -1;
+	pthread_mutex_init(&st->mu, NULL);
+	pthread_cond_init(&st->notified, NULL);
+	st->dirfd = st->io->opendir(st->io, AT_FDCWD, dir, false);
+	r = st->dirfd < 0 ? err_sys(err, RC_IO, errno, "%s", dir)
+			  : load(st, &report, err);
+	if (r == RC_OK) {
+		*out = (struct store_counts){.mailboxes = st->nmailbox,
+		    .hurt = report.damaged_seq > st->raised_seq};
+		for (size_t i = 0; i < st->nmailbox; i++)
+			out->messages += table_count(&st->by_id[i]->t);
 	}
 	store_close(&st);
 	return r;

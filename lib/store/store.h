@@ -52,6 +52,7 @@ struct store_opts {
 	enum store_past_tree past_tree;
 	uint64_t quota; /* bytes, 0: unlimited */
 	bool readonly;
+	bool salvage; /* a repair: see journal_opts */
 };
 
 /*
@@ -59,9 +60,24 @@ struct store_opts {
  * if there is nothing yet: INBOX, Drafts, Sent, Junk, Trash, Archive, with
  * their special uses, subscribed.  Takes the lock file first: RC_TEMP with a
  * text if another process holds it.  Replays what came after the checkpoint.
+ *
+ * Where the log's end is lost, so that UIDs might be given a second time, every
+ * UIDVALIDITY rises.  An account whose log is gone as a whole is not opened
+ * (RC_DAMAGED): clients would take it for empty and forget their copies.  Nor
+ * is one that the disk refuses to read (RC_IO): it may be there tomorrow.
  */
 int store_open(const char *dir, const struct store_opts *opts,
     struct store **out, struct err *err) RC_USE_RESULT;
+struct store_counts {
+	uint64_t messages, mailboxes;
+	bool hurt; /* a damage has taken records that were never given up */
+};
+/*
+ * What is in an account, read without its lock and without changing anything,
+ * also while a server has it open.  What store_open refuses is refused.
+ */
+int store_count(
+    const char *dir, struct store_counts *out, struct err *err) RC_USE_RESULT;
 /*
  * The account was copied from somewhere (a backup) and takes the place of
  * another: a new epoch begins and every UIDVALIDITY rises, so that no client

@@ -332,6 +332,9 @@ void store_notify(struct store *st, uint64_t flushed);
 /* Fills the empty state from the file; RC_NOTFOUND if there is none that
  * fits, the state is then empty. */
 int checkpoint_load(struct store *st, struct journal_mark *mark);
+/* For which place it stands, also of one that is damaged behind its head;
+ * RC_NOTFOUND: there is none, RC_DAMAGED: nobody can tell. */
+int checkpoint_peek(struct store *st, struct journal_mark *mark);
 /* Under the lock: the file's bytes. */
 void checkpoint_encode(
     struct store *st, const struct journal_mark *mark, struct buf *out);

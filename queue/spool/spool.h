@@ -58,7 +58,7 @@
 struct spool;
 struct sched_unit;
 
-#define SPOOL_ADDRESS_MAX 512
+#define SPOOL_ADDRESS_MAX 1024
 #define SPOOL_SAID_MAX	  400 /* bytes of a remote host's words that are kept */
 
 enum spool_outcome {

@@ -22,6 +22,7 @@ main(void)
 	suite_add_tcase(s, past_tests());
 	suite_add_tcase(s, quota_tests());
 	suite_add_tcase(s, fsck_tests());
+	suite_add_tcase(s, loss_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

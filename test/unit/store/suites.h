@@ -14,5 +14,6 @@ TCase *compact_tests(void);
 TCase *past_tests(void);
 TCase *quota_tests(void);
 TCase *fsck_tests(void);
+TCase *loss_tests(void);
 
 #endif

@@ -367,6 +367,8 @@ START_TEST(fsck_repair__puts_a_void_message_where_it_was_meant_for)
 	void_last_message(f);
 	put_back();
 	kit_forget_checkpoint();
+	/* It would know that the batch was flushed, and the message count. */
+	remove_file(file_named("/log/000001.toc")->path);
 	repair(1, 0);
 	st = open_quick();
 	ck_assert_uint_eq(readable_in(st, "INBOX"), 3);

@@ -1,0 +1,32 @@
+/*
+ * Mail that was there and is not any more: a folder that is not mounted, a log
+ * that was emptied.  A server without it looks like a new one, so somebody has
+ * to say it.
+ *
+ * The witnesses are an account's checkpoint, whose log is gone; a segment that
+ * cannot be read; and of what has vanished as a whole the newest backup, and
+ * the empty files accounts/.known/NAME, which the supervisor makes for whoever
+ * has mail when it starts or stops.
+ */
+#ifndef CMD_LOST_H
+#define CMD_LOST_H
+
+#include "conf/conf.h"
+
+typedef void (*lost_fn)(void *arg, const char *text);
+
+/* One sentence for each; how many.  What this user may not look into is passed
+ * by. */
+unsigned lost_each(const struct conf *conf, lost_fn fn, void *arg);
+
+/* Makes those files.  As the supervisor. */
+void lost_remember(const struct conf *conf);
+
+/*
+ * Nothing at all is in the data folder, but the newest backup has mail: RC_PERM
+ * with a text.  A server that began there would take mail to where nobody
+ * looks for it once the disk is mounted.  Before anything is made.
+ */
+int lost_everything(const struct conf *conf, struct err *err) RC_USE_RESULT;
+
+#endif
