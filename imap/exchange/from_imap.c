@@ -200,17 +200,6 @@ list_past(struct reader *d, struct err *err)
 	return r;
 }
 
-static bool
-names_expunged(const struct reader *d)
-{
-	size_t i;
-
-	for (i = 0; i < d->x->nonly; i++)
-		if (sv_starts(sv_str(d->x->only[i]), SV("Restore")))
-			return true;
-	return false;
-}
-
 static int
 list_all(struct reader *d, struct err *err)
 {
@@ -244,7 +233,7 @@ list_all(struct reader *d, struct err *err)
 	if (r == RC_OK)
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
 	/* There it stands in a namespace of its own, which no star finds. */
-	if (r == RC_OK && names_expunged(d))
+	if (r == RC_OK && !(d->hidden & IMAP_LIST_EXPUNGED))
 		r = imap_client_command(
 		    d->c, &ops, SV("LIST \"\" \"Restore*\""), err);
 	buf_fini(&b);
