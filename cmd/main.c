@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/alloc.h"
 #include "base/sv.h"
@@ -181,8 +182,12 @@ cmd_run(const char *config, int argc, char **argv)
 static int
 child(struct sv label)
 {
+	char name[16];
 	size_t i;
 
+	/* ps and top show this; the kernel cuts it to 15 bytes. */
+	(void)snprintf(name, sizeof name, "hm-%.*s", SV_ARG(label));
+	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 	label = sv_split(&label, ' ');
 	for (i = 0; i < ROLE_COUNT; i++)
 		if (sv_eq(label, sv_str(role_info[i].name)))

@@ -560,7 +560,8 @@ on_request(struct serving *s, struct msg *m)
 static void __attribute__((noreturn)) inside(const struct broker_job *job,
     int line, const struct super_user *user, bool change)
 {
-	const struct sandbox_profile walls = {.name = job->command};
+	const struct sandbox_profile walls = {
+	    .name = job->command, .file_max = SANDBOX_ANY_SIZE};
 	struct sandbox_opts o = {.off = !job->conf->sandbox,
 	    .landlock_max = -1,
 	    .change_user = change,

@@ -68,7 +68,8 @@ open_store(struct child *c)
 	return store;
 }
 
-static struct pop3_gate pop3_gate; /* one account, one POP3 session */
+/* One account, one POP3 session. */
+static struct pop3_gate pop3_gate = POP3_GATE_INIT;
 
 static struct pool_task *
 session_new(const struct account_session *s)

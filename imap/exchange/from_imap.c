@@ -232,6 +232,10 @@ list_all(struct reader *d, struct err *err)
 		buf_adds(&b, " RETURN (SPECIAL-USE)");
 	if (r == RC_OK)
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
+	/* There it stands in a namespace of its own, which no star finds. */
+	if (r == RC_OK && !(d->hidden & IMAP_LIST_EXPUNGED))
+		r = imap_client_command(
+		    d->c, &ops, SV("LIST \"\" \"Restore*\""), err);
 	buf_fini(&b);
 	return r;
 }

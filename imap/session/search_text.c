@@ -18,7 +18,9 @@ is_in(struct imap_search_msg *q, struct sv needle, bool ascii, struct sv text)
 	if (text.n == 0)
 		return false;
 	buf_reset(f);
-	if (ascii) {
+	/* Letters lie within those with marks, so ASCII finds more than ASCII;
+	 * where there is nothing else it is all. */
+	if (ascii && !utf8_has_8bit(text)) {
 		p = buf_reserve(f, text.n);
 		if (p == NULL)
 			return false;
@@ -150,16 +152,16 @@ extent(struct sv msg, uint64_t off, uint64_t len)
 }
 
 /*
- * Text as it stands, when it is looked for in ASCII: no decoding and no
- * charset changes what memmem finds, unless the text switches its charset
- * with escapes (ISO-2022) or has NULs (UTF-16).
+ * Text as it stands, when it is looked for in ASCII and has nothing else: no
+ * decoding and no charset changes what memmem finds, unless the text switches
+ * its charset with escapes (ISO-2022) or has NULs (UTF-16).
  */
 static bool
 as_it_stands(
     const struct mime_part *p, const struct imap_needle *n, struct sv body)
 {
 	return n->ascii && p->encoding == MIME_ENC_IDENTITY &&
-	       memchr(body.p, 0x1b, body.n) == NULL &&
+	       !utf8_has_8bit(body) && memchr(body.p, 0x1b, body.n) == NULL &&
 	       memchr(body.p, '\0', body.n) == NULL;
 }
 

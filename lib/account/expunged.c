@@ -28,6 +28,18 @@ struct search {
 
 /* ---- which ---- */
 
+/* Blanks as in what it is looked for in. */
+static void
+fold_needle(struct sv text, struct buf *out)
+{
+	struct buf narrow;
+
+	buf_init(&narrow, text.n + 1);
+	mime_narrow(text, true, &narrow);
+	fold_utf8(buf_sv(&narrow), out);
+	buf_fini(&narrow);
+}
+
 static bool
 contains(struct search *s, struct sv text, const struct buf *what)
 {
@@ -216,8 +228,8 @@ expunged_run(struct store *st, const struct expunged_query *q,
 	buf_init(&s.subject, LINES_MAX);
 	buf_init(&s.summary, LINES_MAX);
 	buf_init(&s.folded, LINES_MAX);
-	fold_utf8(q->from, &s.from);
-	fold_utf8(q->subject, &s.subject);
+	fold_needle(q->from, &s.from);
+	fold_needle(q->subject, &s.subject);
 	store_expunged_each(st, consider, &s, &need);
 	r = store_flush(st, need);
 	r = r == RC_OK ? act(&s, err)

@@ -1,9 +1,9 @@
 /*
  * Case folding for searches that ignore case: Unicode's full folding of
- * canonically decomposed text, so that "STRASSE" is found by "Straße" and a
- * letter with its mark in one character by the same in two, which is what
- * i;unicode-casemap asks for [RFC 5051 2].  Marks of one letter stay in the
- * order that they are written in.
+ * decomposed text, so that "STRASSE" is found by "Straße", a letter with its
+ * mark in one character by the same in two, and by the letter alone, a ligature
+ * by its letters: what i;unicode-casemap asks for [RFC 5051 2].  Marks of one
+ * letter stay in the order that they are written in.
  */
 #ifndef BASE_FOLD_H
 #define BASE_FOLD_H

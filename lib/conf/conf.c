@@ -176,15 +176,39 @@ find_address(const struct conf *c, struct sv a)
 	return NULL;
 }
 
+/* The account that has all the addresses with this local part: mail programs
+ * that guess a user name take it. */
+static int
+find_local(const struct conf *c, struct sv local)
+{
+	int found = -1;
+	size_t i;
+
+	for (i = 0; i < c->nby_address; i++) {
+		struct sv a = sv_str(c->by_address[i].address);
+
+		if (!sv_ieq(sv_first(a, sv_rchr(a, '@')), local))
+			continue;
+		if (found >= 0 && found != (int)c->by_address[i].account)
+			return -1;
+		found = (int)c->by_address[i].account;
+	}
+	return found;
+}
+
 int
 conf_account_by_login(const struct conf *c, struct sv login)
 {
 	const struct conf_address *a = NULL;
 	struct buf b;
-	int i = conf_account_by_name(c, login);
+	size_t i;
 
-	if (i >= 0)
-		return i;
+	/* Phones begin with a capital; names have none. */
+	for (i = 0; i < c->naccount; i++)
+		if (sv_ieq(login, sv_str(c->account[i].name)))
+			return (int)i;
+	if (login.n > 0 && sv_chr(login, '@') == login.n)
+		return find_local(c, login);
 	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (conf_address_normalise(login, &b))
 		a = find_address(c, buf_sv(&b));

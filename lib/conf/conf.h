@@ -235,7 +235,11 @@ bool conf_domain_is_local(const struct conf *c, struct sv domain);
 /* May this account send with this address?  Its own addresses, those with
  * +detail, aliases that lead to it, and its send_as. */
 bool conf_may_send(const struct conf *c, uint32_t account, struct sv address);
-/* By name or any of its addresses, as people log in; -1 if there is none. */
+/*
+ * By name or any of its addresses, as people log in: in any case, and also by
+ * the local part of addresses that belong to one account only, which is what
+ * mail programs guess.  -1 if there is none.
+ */
 int conf_account_by_login(const struct conf *c, struct sv login);
 int conf_account_by_name(const struct conf *c, struct sv name);
 /* Bytes of mail that an account may hold; 0: any. */

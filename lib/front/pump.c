@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -118,6 +120,19 @@ read_client(struct conn *c)
 	return true;
 }
 
+/*
+ * A client that writes a message and the end of its command separately, without
+ * TCP_NODELAY, sends the second only when the first is acknowledged, which
+ * waits for an answer that will not come before: 40 ms for each message.
+ */
+static void
+acknowledge(struct conn *c)
+{
+	const int one = 1;
+
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+}
+
 static void
 session_ended(struct conn *c)
 {
@@ -196,10 +211,12 @@ pump_client(struct conn *c, uint32_t events)
 		conn_kill(c);
 		return;
 	}
-	if (((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 || c->held) &&
-	    !read_client(c)) {
-		conn_kill(c);
-		return;
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 || c->held) {
+		if (!read_client(c)) {
+			conn_kill(c);
+			return;
+		}
+		acknowledge(c);
 	}
 	pass_client_eof(c);
 	/* Both directions are over: nobody is there to be told anything. */

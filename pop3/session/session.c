@@ -11,6 +11,7 @@
 
 #define LINE_MAX_N 1024
 #define IDLE_MS	   (10 * 60 * 1000) /* [RFC 1939 3] at least 10 minutes */
+#define SILENT_MS  (30 * 1000)
 #define BAD_MAX	   20
 #define CHUNK	   32768
 
@@ -22,7 +23,9 @@ struct pop3_session {
 	struct view *view;
 	uint64_t need;
 	bool greeted, over;
-	bool has_gate;
+	atomic_bool lost;      /* another one has taken the mailbox over */
+	atomic_bool at_work;   /* it is not parked: never silent */
+	_Atomic int64_t heard; /* of clk_mono(): the last command's end */
 	unsigned bad;
 
 	/* Fixed at login. */
@@ -63,17 +66,67 @@ open_mailbox(struct pop3_session *s)
 	return true;
 }
 
+static bool
+is_silent(struct pop3_session *s, int64_t ms)
+{
+	return !atomic_load(&s->at_work) &&
+	       clk_mono() - atomic_load(&s->heard) >= ms;
+}
+
+/* Nothing that the other one has marked is deleted: it has not said QUIT. */
+static bool
+take_gate(struct pop3_session *s)
+{
+	struct pop3_gate *g = s->a.gate;
+	bool mine;
+
+	pthread_mutex_lock(&g->lock);
+	mine = g->holder == NULL || is_silent(g->holder, s->a.silent_ms);
+	if (mine && g->holder != NULL) {
+		mlog(LOG_INFO, "pop3.takeover", "account=%s peer=%s from=%s",
+		    s->account, s->peer, g->holder->peer);
+		atomic_store(&g->holder->lost, true);
+		pool_wake(&g->holder->task);
+	}
+	if (mine)
+		g->holder = s;
+	pthread_mutex_unlock(&g->lock);
+	return mine;
+}
+
+static void
+leave_gate(struct pop3_session *s)
+{
+	struct pop3_gate *g = s->a.gate;
+
+	pthread_mutex_lock(&g->lock);
+	if (g->holder == s)
+		g->holder = NULL;
+	pthread_mutex_unlock(&g->lock);
+}
+
+/* From here on nobody takes the mailbox over; false if somebody has. */
+static bool
+begin_work(struct pop3_session *s)
+{
+	struct pop3_gate *g = s->a.gate;
+
+	pthread_mutex_lock(&g->lock);
+	atomic_store(&s->at_work, true);
+	pthread_mutex_unlock(&g->lock);
+	return !atomic_load(&s->lost);
+}
+
 static void
 greet(struct pop3_session *s)
 {
 	s->greeted = true;
-	if (atomic_exchange(&s->a.gate->taken, true)) {
+	if (!take_gate(s)) {
 		REPLY(s, "-ERR [IN-USE] another POP3 session has this "
 			 "mailbox; try again\r\n");
 		s->over = true;
 		return;
 	}
-	s->has_gate = true;
 	if (!open_mailbox(s)) {
 		REPLY(s, "-ERR [SYS/TEMP] the mailbox is not available\r\n");
 		s->over = true;
@@ -168,7 +221,7 @@ send_message(struct pop3_session *s, const struct store_msg *m, uint64_t lines)
 	char *buf = xmalloc(CHUNK);
 	uint64_t at = 0;
 
-	while (at < m->size && !d.done) {
+	while (at < m->size && !d.done && !s->over) {
 		size_t n =
 		    m->size - at < CHUNK ? (size_t)(m->size - at) : CHUNK;
 
@@ -185,8 +238,12 @@ send_message(struct pop3_session *s, const struct store_msg *m, uint64_t lines)
 		}
 		send_chunk(s, &d, sv_of(buf, n));
 		at += n;
+		/* A slow client must not outlive its revoked password. */
+		s->over = atomic_load(&s->task.stopping);
 	}
 	free(buf);
+	if (s->over)
+		return;
 	REPLY(s, d.line_start ? ".\r\n" : "\r\n.\r\n");
 }
 
@@ -420,6 +477,8 @@ pop3_run(struct pool_task *t)
 	bool heard = false; /* then it is not idle, however long it took */
 	int r;
 
+	if (!begin_work(s))
+		return finish(s);
 	if (!s->greeted)
 		greet(s);
 	for (;;) {
@@ -446,8 +505,13 @@ pop3_run(struct pool_task *t)
 			REPLY(s, "-ERR [SYS/TEMP] the session ends\r\n");
 		return finish(s);
 	}
-	atomic_store(&t->deadline, clk_mono() + IDLE_MS);
 	stream_park(s->st);
+	/* A wake that brought nothing is no sign of life. */
+	if (heard || atomic_load(&t->deadline) == 0) {
+		atomic_store(&t->deadline, clk_mono() + IDLE_MS);
+		atomic_store(&s->heard, clk_mono());
+	}
+	atomic_store(&s->at_work, false);
 	return POOL_WAIT;
 }
 
@@ -457,8 +521,7 @@ pop3_end(struct pool_task *t)
 	struct pop3_session *s = (struct pop3_session *)t;
 
 	view_close(&s->view);
-	if (s->has_gate)
-		atomic_store(&s->a.gate->taken, false);
+	leave_gate(s);
 	mlog(LOG_INFO, "session.end",
 	    "service=pop3 account=%s peer=%s "
 	    "out=%llu",
@@ -477,6 +540,8 @@ pop3_session_new(const struct pop3_session_args *a)
 	struct pop3_session *s = xcalloc(1, sizeof *s);
 
 	s->a = *a;
+	if (s->a.silent_ms == 0)
+		s->a.silent_ms = SILENT_MS;
 	s->account = xstrdup(a->account);
 	s->peer = xstrdup(a->peer);
 	s->st = stream_new(a->fd, LINE_MAX_N);

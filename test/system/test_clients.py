@@ -2,6 +2,7 @@
 """Real clients: curl, swaks, mbsync, fetchmail, neomutt, Python's libraries;
 IDLE; state over kill -9."""
 import array
+import base64
 import fcntl
 import os
 import re
@@ -190,6 +191,39 @@ def python_libraries(h):
     p.quit()
 
 
+def logins(h):
+    """One typing error, as Thunderbird tries it, and the right password on the same connection; names as phones and
+    guessing programs write them."""
+    r = Raw(h.port["imap"])
+    r.line()
+    plain, user, wrong = (base64.b64encode(x).decode() for x in (b"\0anna\0wrong", b"anna", b"wrong"))
+    for tag, lines in (("t1", ["t1 AUTHENTICATE PLAIN", plain]), ("t2", ["t2 AUTHENTICATE LOGIN", user, wrong]),
+                       ("t3", ['t3 LOGIN anna "wrong"'])):
+        for line in lines:
+            r.send(line + "\r\n")
+            answer = r.line()
+        verdict(answer.startswith(f"{tag} NO [AUTHENTICATIONFAILED]".encode()), f"typing-error-{tag}", answer)
+    r.send(f'ok LOGIN anna "{PASSWORD}"\r\n')
+    answer = r.line()
+    verdict(answer.startswith(b"ok OK"), "then-the-right-password", answer)
+    for name in ("Anna", "ANNA@Home.Test"):
+        verdict(h.imap(name).noop()[0] == "OK", f"login-as-{name}")
+        verdict(h.pop3(name).stat()[0] >= 0, f"pop3-login-as-{name}")
+
+
+def append_in_pieces(h):
+    """imaplib sends a message and the end of its command in two pieces: neither waits for a timer.  The least of many, since
+    the machine may be busy."""
+    m = h.imap("anna")
+    times = []
+    for i in range(30):
+        t = time.monotonic()
+        m.append("Archive", None, None, b"Subject: x\r\n\r\nx\r\n")
+        times.append(time.monotonic() - t)
+    verdict(min(times) < 0.035, "append-in-pieces", sorted(times))
+    m.logout()
+
+
 def idle(h):
     m = Raw(h.port["imaps"], tls=h.tls())
     m.line()
@@ -295,7 +329,7 @@ def ahead_of_login(h):
 
 def main():
     with House() as h:
-        for part in (curl, swaks, idle, held_back, ahead_of_login, python_libraries, mbsync, fetchmail, neomutt):
+        for part in (curl, swaks, logins, append_in_pieces, idle, held_back, ahead_of_login, python_libraries, mbsync, fetchmail, neomutt):
             try:
                 part(h)
             except Exception as e:

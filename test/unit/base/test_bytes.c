@@ -434,7 +434,10 @@ static const struct {
     {"caf\xc3\xa9", "CAFE\xcc\x81", true},		/* in one, in two */
     {"\xea\xb0\x80", "\xe1\x84\x80\xe1\x85\xa1", true}, /* Hangul */
     {"caf\xc3\xa9", "cafe", false},
-    {"\xff 1", "\xff 1", true}, /* no UTF-8 */
+    {"\xef\xac\x81sh", "FISH", true},	    /* ligature fi */
+    {"\xef\xbc\xa1", "a", true},	    /* full width A */
+    {"\xef\xb7\xba", "\xef\xb7\xba", true}, /* a sentence in one sign */
+    {"\xff 1", "\xff 1", true},		    /* no UTF-8 */
     {"\xff", "\xfe", false},
     {"a", "\xff", false},
 };

@@ -155,6 +155,15 @@ START_TEST(conf_account_by_login__takes_names_and_addresses)
 	    conf_account_by_login(c, SV("family@example.org")), -1);
 	ck_assert_int_eq(
 	    conf_account_by_login(c, SV("anna+x@example.org")), -1);
+	/* In any case, and by a local part that only one account has. */
+	ck_assert_int_eq(conf_account_by_login(c, SV("Anna")), 0);
+	ck_assert_int_eq(conf_account_by_login(c, SV("BEN")), 1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("mum")), 0);
+	ck_assert_int_eq(conf_account_by_login(c, SV("Mum")), 0);
+	ck_assert_int_eq(conf_account_by_login(c, SV("family")), -1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("nobody")), -1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("mum@")), -1);
+	ck_assert_int_eq(conf_account_by_login(c, SV("@example.org")), -1);
 	ck_assert_int_eq(conf_account_by_login(c, SV("")), -1);
 	ck_assert_int_eq(conf_account_by_login(c, sv_of("anna\0", 5)), -1);
 	ck_assert_int_eq(conf_account_by_name(c, SV("Anna")), -1);
@@ -173,6 +182,7 @@ START_TEST(conf_parse__knows_its_defaults)
 	ck_assert_uint_eq(c->account[1].naddress, 2);
 	ck_assert_str_eq(c->data, "/var/lib/hearthmail");
 	ck_assert_ptr_null(c->tls_certificate);
+	ck_assert_int_eq(c->restore_folder, CONF_RESTORE_NAMESPACE);
 	ck_assert(c->sandbox);
 	ck_assert_uint_eq(c->limits.message_size, 50u << 20);
 	ck_assert_uint_eq(c->limits.recipients, 100);

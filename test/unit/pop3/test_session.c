@@ -14,7 +14,7 @@
 static char dir[64];
 static struct store *st;
 static struct pool *pool;
-static struct pop3_gate gate;
+static struct pop3_gate gate = POP3_GATE_INIT;
 static int fd = -1;
 
 static int
@@ -39,17 +39,37 @@ add(const char *text, size_t n)
 	ck_assert_int_eq(store_flush(st, need), RC_OK);
 }
 
-static int
-join(void)
+static bool
+gate_taken(void)
 {
-	struct pop3_session_args a = {
-	    .store = st, .gate = &gate, .account = "anna", .peer = "192.0.2.1"};
+	bool is;
+
+	pthread_mutex_lock(&gate.lock);
+	is = gate.holder != NULL;
+	pthread_mutex_unlock(&gate.lock);
+	return is;
+}
+
+static int
+join_after(int64_t silent_ms)
+{
+	struct pop3_session_args a = {.store = st,
+	    .gate = &gate,
+	    .account = "anna",
+	    .peer = "192.0.2.1",
+	    .silent_ms = silent_ms};
 	int pair[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	a.fd = pair[0];
 	pool_add(pool, pop3_session_new(&a));
 	return pair[1];
+}
+
+static int
+join(void)
+{
+	return join_after(0);
 }
 
 /* Reads until exactly `want` has come; more or less is an error. */
@@ -118,7 +138,6 @@ setup(void)
 	add(two, sizeof two - 1);
 	add(three, sizeof three - 1);
 	pool = pool_new(4);
-	atomic_store(&gate.taken, false);
 	fd = join();
 	hear("+OK 3 messages\r\n");
 }
@@ -196,7 +215,7 @@ START_TEST(pop3_session__quit_deletes_what_is_marked)
 	    "+OK marked for deletion\r\n+OK marked for deletion\r\n"
 	    "+OK goodbye, 2 deleted\r\n");
 	hear_end();
-	while (atomic_load(&gate.taken))
+	while (gate_taken())
 		usleep(1000);
 	fd = join();
 	hear("+OK 1 messages\r\n");
@@ -208,7 +227,7 @@ START_TEST(pop3_session__an_end_without_quit_deletes_nothing)
 {
 	ask("DELE 2\r\n", "+OK marked for deletion\r\n");
 	io_close(&fd);
-	while (atomic_load(&gate.taken))
+	while (gate_taken())
 		usleep(1000);
 	fd = join();
 	hear("+OK 3 messages\r\n");
@@ -225,7 +244,32 @@ START_TEST(pop3_session__one_at_a_time)
 	ck_assert_int_eq(read(other, &c, 1), 0);
 	close(other);
 	ask("NOOP\r\n", "+OK\r\n");
-	ck_assert(atomic_load(&gate.taken));
+	ck_assert(gate_taken());
+}
+END_TEST
+
+/* What it has marked stays, since it has not said QUIT; and it ends. */
+START_TEST(pop3_session__a_silent_one_makes_room)
+{
+	int other, was = fd;
+	char line[40] = "";
+	char c;
+
+	ask("DELE 1\r\n", "+OK marked for deletion\r\n");
+	/* Silence is a matter of time: until it is taken for silent. */
+	for (;;) {
+		other = join_after(20);
+		ck_assert_int_gt(read(other, line, 12), 0);
+		if (line[0] == '+')
+			break;
+		close(other);
+	}
+	while (read(other, &c, 1) == 1 && c != '\n')
+		;
+	ck_assert_int_eq(read(was, &c, 1), 0); /* without a word */
+	close(was);
+	fd = other;
+	ask("STAT\r\n", "+OK 3 80\r\n");
 }
 END_TEST
 
@@ -251,7 +295,7 @@ START_TEST(pop3_session__uidl_stays)
 	say("QUIT\r\n");
 	hear("+OK goodbye, 0 deleted\r\n");
 	hear_end();
-	for (i = 0; atomic_load(&gate.taken) && i < 1000; i++)
+	for (i = 0; gate_taken() && i < 1000; i++)
 		usleep(1000);
 	fd = join();
 	hear("+OK 3 messages\r\n");
@@ -308,7 +352,7 @@ START_TEST(pop3_session__top_finds_the_headers_end_anywhere)
 	say("QUIT\r\n");
 	hear("+OK goodbye, 0 deleted\r\n");
 	hear_end();
-	while (atomic_load(&gate.taken))
+	while (gate_taken())
 		usleep(1000);
 	fd = join();
 	hear("+OK 4 messages\r\n");
@@ -336,6 +380,7 @@ session_tests(void)
 	tcase_add_test(t, pop3_session__quit_deletes_what_is_marked);
 	tcase_add_test(t, pop3_session__an_end_without_quit_deletes_nothing);
 	tcase_add_test(t, pop3_session__one_at_a_time);
+	tcase_add_test(t, pop3_session__a_silent_one_makes_room);
 	tcase_add_test(t, pop3_session__sees_the_mailbox_of_its_login);
 	tcase_add_test(t, pop3_session__uidl_stays);
 	tcase_add_test(t, pop3_session__ends_after_too_many_bad_commands);

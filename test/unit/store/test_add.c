@@ -257,6 +257,33 @@ START_TEST(store_add__replaces_in_one_commit)
 }
 END_TEST
 
+/* What an older version has derived is made anew, and stays so. */
+START_TEST(store_summary__of_an_older_version_is_made_anew)
+{
+	struct store *st = kit_open();
+	struct store_msg m;
+	struct mime_summary sum;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	(void)kit_add(st, "INBOX", MAIL, 0);
+	m = first_msg(st, "INBOX");
+	journal_note_put(st->j, m.body, SV("\x01 of an older version"));
+	for (int round = 0; round < 2; round++) {
+		buf_reset(&b);
+		buf_adds(&b, "x");
+		ck_assert_int_eq(store_summary(st, m.body, &b), RC_OK);
+		ck_assert_int_eq(
+		    mime_summary_decode(sv_skip(buf_sv(&b), 1), &sum), RC_OK);
+		ck_assert(sv_eq(sum.subject, SV("Hello")));
+		mime_summary_fini(&sum);
+		kit_again(&st);
+	}
+	store_close(&st);
+	buf_fini(&b);
+}
+END_TEST
+
 /* What clients send without an end is bounded in memory, then in files, and
  * makes room when they are gone; deliveries are not refused meanwhile. */
 START_TEST(store_body__what_all_clients_hold_is_bounded)
@@ -313,6 +340,7 @@ add_tests(void)
 	tcase_add_test(t, store_add__delivery_id_is_remembered_for_seven_days);
 	tcase_add_test(t, store_add__many_are_one_commit);
 	tcase_add_test(t, store_add__full_disk_refuses_mail_but_not_flags);
+	tcase_add_test(t, store_summary__of_an_older_version_is_made_anew);
 	tcase_add_test(t, store_body__what_all_clients_hold_is_bounded);
 	tcase_add_test(t, store_add__summary_is_kept_and_made_anew);
 	return t;
