@@ -1,5 +1,5 @@
 /*
- * Backups: what cmd_backup.c and cmd_restore.c share.
+ * Backups: what the commands backup and restore share.
  *
  * DIR/backup-20261124T163000Z/ is one backup, whole in itself:
  *

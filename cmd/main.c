@@ -4,9 +4,9 @@
 #include "base/alloc.h"
 #include "base/sv.h"
 #include "cmd/build.h"
-#include "cmd/commands.h"
-#include "cmd/house.h"
-#include "cmd/supervisor.h"
+#include "cmd/command/command.h"
+#include "cmd/run/wiring.h"
+#include "cmd/supervisor/supervisor.h"
 
 #ifndef HM_CONFIG
 #define HM_CONFIG "/etc/hearthmail.yaml"
@@ -99,6 +99,19 @@ static const struct command commands[] = {
 
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
 
+static int (*const processes[ROLE_COUNT])(int control_fd) = {
+    [ROLE_AUTH] = run_auth,
+    [ROLE_KEEPER] = run_keeper,
+    [ROLE_QUEUE] = run_queue,
+    [ROLE_DNS] = run_dns,
+    [ROLE_MX] = run_mx,
+    [ROLE_SMTP] = run_smtp,
+    [ROLE_SUBMISSION] = run_submission,
+    [ROLE_IMAP] = run_imap,
+    [ROLE_POP3] = run_pop3,
+    [ROLE_ACCOUNT] = run_account,
+};
+
 static void
 usage(FILE *to)
 {
@@ -167,7 +180,7 @@ child(struct sv label)
 	label = sv_split(&label, ' ');
 	for (i = 0; i < ROLE_COUNT; i++)
 		if (sv_eq(label, sv_str(role_info[i].name)))
-			return role_info[i].main(CONTROL_FD);
+			return processes[i](CONTROL_FD);
 	return EXIT_USAGE;
 }
 

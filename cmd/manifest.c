@@ -9,8 +9,8 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/backup.h"
-#include "cmd/commands.h"
-#include "cmd/confine.h"
+#include "cmd/command/command.h"
+#include "cmd/command/confine.h"
 #include "store/store.h"
 
 #define MANIFEST_MAX (256u << 20)

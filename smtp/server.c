@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ struct smtp_server {
 		bool implicit_tls;
 	} sock[SOCKETS_MAX];
 	unsigned nsock;
-	int wake[2]; /* a byte ends the accepting threads */
+	int wake; /* an eventfd: ends the accepting thread */
 	pthread_attr_t attr;
 	pthread_t accepting;
 	bool started;
@@ -366,7 +367,7 @@ accept_main(void *arg)
 
 	for (i = 0; i < s->nsock; i++)
 		p[i] = (struct pollfd){.fd = s->sock[i].fd, .events = POLLIN};
-	p[s->nsock] = (struct pollfd){.fd = s->wake[0], .events = POLLIN};
+	p[s->nsock] = (struct pollfd){.fd = s->wake, .events = POLLIN};
 	for (;;) {
 		if (poll(p, s->nsock + 1, -1) < 0)
 			continue;
@@ -393,7 +394,8 @@ smtp_server_new(const struct smtp_server_opts *o)
 	s->budget.files.max = o->limits.files;
 	must(pthread_mutex_init(&s->budget.lock, NULL) == 0);
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
-	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->wake) == 0);
+	s->wake = eventfd(0, EFD_CLOEXEC);
+	must(s->wake >= 0);
 	must(pthread_attr_init(&s->attr) == 0);
 	must(pthread_attr_setstacksize(&s->attr, STACK_SIZE) == 0);
 	must(pthread_attr_setdetachstate(&s->attr, PTHREAD_CREATE_DETACHED) ==
@@ -413,6 +415,8 @@ smtp_server_add(struct smtp_server *s, int fd, bool implicit_tls)
 void
 smtp_server_start(struct smtp_server *s)
 {
+	if (s->draining)
+		return; /* it was never to be */
 	must(pthread_create(&s->accepting, NULL, accept_main, s) == 0);
 	s->started = true;
 }
@@ -421,6 +425,7 @@ void
 smtp_server_drain(
     struct smtp_server *s, int64_t ms, void (*drained)(void *), void *arg)
 {
+	const uint64_t one = 1;
 	bool none;
 
 	pthread_mutex_lock(&s->lock);
@@ -430,7 +435,7 @@ smtp_server_drain(
 	s->draining = true;
 	s->drain_until = clk_mono() + ms;
 	pthread_mutex_unlock(&s->lock);
-	if (write(s->wake[1], "", 1) < 0)
+	if (write(s->wake, &one, sizeof one) < 0)
 		mlog(LOG_ERROR, "smtp.drain", "errno=%d", errno);
 	if (none)
 		drained(arg);
@@ -449,8 +454,7 @@ smtp_server_free(struct smtp_server **sp)
 		(void)pthread_join(s->accepting, NULL);
 	for (i = 0; i < s->nsock; i++)
 		io_close(&s->sock[i].fd);
-	io_close(&s->wake[0]);
-	io_close(&s->wake[1]);
+	io_close(&s->wake);
 	(void)pthread_attr_destroy(&s->attr);
 	(void)pthread_mutex_destroy(&s->lock);
 	(void)pthread_mutex_destroy(&s->budget.lock);

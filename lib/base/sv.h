@@ -1,6 +1,7 @@
 /*
  * struct sv: a borrowed slice of bytes, not NUL-terminated, never owned.
- * The integer readers here are the only ones in the tree (see banned.h).
+ * The integer readers here are the only ones in the tree; test/run.py
+ * refuses the others.
  */
 #ifndef BASE_SV_H
 #define BASE_SV_H

@@ -374,3 +374,14 @@ conf_dns_same(const struct conf *a, const struct conf *b)
 			return false;
 	return true;
 }
+
+#define APPEND_MAX (64u << 20) /* IMAP's */
+#define FRONT_MAX  (1u << 20)  /* header fields that are put in front */
+
+uint64_t
+conf_message_max(const struct conf *c)
+{
+	uint64_t most = c->limits.message_size;
+
+	return (most > APPEND_MAX ? most : APPEND_MAX) + FRONT_MAX;
+}

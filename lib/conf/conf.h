@@ -199,6 +199,13 @@ const char *conf_place_print(
 const char *conf_service_name(enum conf_service s);
 bool conf_service_tls(enum conf_service s); /* TLS from the first byte */
 
+/*
+ * The largest message, in bytes, that one process may hand to another: what
+ * limits.message_size or an APPEND lets in, and some for what is put in front.
+ * Whoever gets more has it from a process that has been taken over.
+ */
+uint64_t conf_message_max(const struct conf *c);
+
 /* ---- who gets what ---- */
 
 /*

@@ -63,6 +63,7 @@ conn_kill(struct conn *c)
 	c->prev = NULL;
 	c->next = s->dead;
 	s->dead = c;
+	shard_sweep_soon(s);
 	/* At once: who comes again and again has one connection. */
 	peers_leave(s->l, c->peer);
 	s->l->count--;
@@ -90,6 +91,7 @@ conn_close(struct conn *c)
 	}
 	c->state = CONN_CLOSING;
 	c->deadline = clk_mono() + 10000;
+	shard_sweep_soon(c->shard);
 	conn_watch(c, EPOLLOUT, 0);
 }
 
@@ -135,6 +137,7 @@ login_failed(struct conn *c, const struct login *lg)
 	    lg->rc == RC_DENIED ? FRONT_DENIED : FRONT_TEMP, lg->text, &out);
 	c->state = CONN_FRONT;
 	c->deadline = clk_mono() + FRONT_IDLE_MS;
+	shard_sweep_soon(c->shard);
 	if (!wire_write(c, out.p, out.n))
 		conn_kill(c);
 	else if (what == FRONT_CLOSE)
@@ -389,6 +392,7 @@ conn_accept(
 		s->conns->prev = c;
 	s->conns = c;
 	c->deadline = clk_mono() + FRONT_IDLE_MS;
+	shard_sweep_soon(s);
 	c->watch = EPOLLIN;
 	c->ev = ev_add(s->loop, fd, EPOLLIN, conn_event, c);
 	if (conf_service_tls(service)) {

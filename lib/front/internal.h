@@ -31,7 +31,7 @@ struct shard {
 	struct buf cipher;  /* what OpenSSL wants to send just now */
 	struct conn *conns; /* all of this loop */
 	struct conn *dead;
-	struct ev_timer *sweep;
+	struct ev_timer *sweep; /* NULL: nothing has a deadline */
 	struct ev **accepts;
 	unsigned naccepts;
 	bool draining;
@@ -87,6 +87,13 @@ struct listener {
 	} * peers;
 	size_t npeers, peers_cap;
 };
+
+/* listener.c */
+
+/* There is a connection with a deadline, or a dead one: they are looked after
+ * every second until there is none.  A listener whose clients rest does not
+ * wake up. */
+void shard_sweep_soon(struct shard *s);
 
 /* conn.c */
 void conn_accept(

@@ -18,6 +18,7 @@
 
 #define LAST_WORDS_MS	10000
 #define SWEEP_MS	1000
+#define DRAIN_SWEEP_MS	100
 #define ACCEPT_PAUSE_MS 100
 #define ACCEPTS_A_TURN	16
 #define STACK_SIZE	(512 * 1024)
@@ -145,11 +146,13 @@ stop_accepting(struct shard *s)
 	s->naccepts = 0;
 }
 
-static void
+/* True: some have a deadline. */
+static bool
 sweep_conns(struct shard *s, int64_t now)
 {
 	struct conn *c, *next;
 	bool late = s->draining && now >= s->drain_until;
+	bool any = false;
 
 	for (c = s->conns; c != NULL; c = next) {
 		next = c->next;
@@ -163,18 +166,26 @@ sweep_conns(struct shard *s, int64_t now)
 			    late ? "the server restarts" : "too long silent");
 		else if (c->deadline != 0 && c->deadline <= now)
 			conn_kill(c);
+		any = any || c->deadline != 0;
 	}
+	return any;
 }
 
 static void
 on_sweep(void *arg)
 {
 	struct shard *s = arg;
+	bool any;
 
-	s->sweep =
-	    ev_timer_add(s->loop, s->draining ? 100 : SWEEP_MS, on_sweep, s);
-	sweep_conns(s, clk_mono());
+	s->sweep = NULL;
+	any = sweep_conns(s, clk_mono());
 	conn_reap(s);
+	if (s->draining) {
+		ev_timer_del(&s->sweep);
+		s->sweep = ev_timer_add(s->loop, DRAIN_SWEEP_MS, on_sweep, s);
+	} else if (any) {
+		shard_sweep_soon(s);
+	}
 	if (s->draining && s->conns == NULL) {
 		ev_stop(s->loop);
 		if (--s->l->running == 0 && s->l->drained != NULL)
@@ -182,12 +193,21 @@ on_sweep(void *arg)
 	}
 }
 
-static void *
-shard_main(void *arg)
+void
+shard_sweep_soon(struct shard *s)
+{
+	if (s->sweep == NULL)
+		s->sweep = ev_timer_add(s->loop, SWEEP_MS, on_sweep, s);
+}
+
+static void
+shard_let_in(void *arg)
 {
 	struct shard *s = arg;
 	unsigned i;
 
+	if (s->draining)
+		return;
 	s->accepts = xcalloc(s->l->nsock, sizeof(struct ev *));
 	for (i = 0; i < s->l->nsock; i++) {
 		struct accept_arg *a = xcalloc(1, sizeof *a);
@@ -197,9 +217,54 @@ shard_main(void *arg)
 		s->accepts[s->naccepts++] = ev_add(
 		    s->loop, a->fd, EPOLLIN | EPOLLEXCLUSIVE, on_accept, a);
 	}
-	s->sweep = ev_timer_add(s->loop, SWEEP_MS, on_sweep, s);
+}
+
+static void *
+shard_main(void *arg)
+{
+	struct shard *s = arg;
+
 	ev_run(s->loop);
 	return NULL;
+}
+
+void
+listener_let_in(struct listener *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->o.threads; i++)
+		ev_post(l->shard[i].loop, shard_let_in, &l->shard[i]);
+}
+
+struct alive {
+	atomic_uint left; /* loops */
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static void
+shard_alive(void *arg)
+{
+	struct alive *a = arg;
+
+	if (--a->left > 0)
+		return;
+	a->fn(a->arg);
+	free(a);
+}
+
+void
+listener_alive(struct listener *l, void (*alive)(void *arg), void *arg)
+{
+	struct alive *a = xcalloc(1, sizeof *a);
+	unsigned i;
+
+	a->left = l->o.threads;
+	a->fn = alive;
+	a->arg = arg;
+	for (i = 0; i < l->o.threads; i++)
+		ev_post(l->shard[i].loop, shard_alive, a);
 }
 
 void

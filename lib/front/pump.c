@@ -62,6 +62,7 @@ park_session(struct conn *c)
 	ev_del(&c->session_ev);
 	if (c->deadline == 0)
 		c->deadline = clk_mono() + STALLED_MS;
+	shard_sweep_soon(c->shard);
 	session_is_deaf(c);
 	conn_watch(c, EPOLLOUT, 0);
 }
@@ -213,6 +214,7 @@ void
 pump_end(struct conn *c, int64_t deadline)
 {
 	c->deadline = deadline;
+	shard_sweep_soon(c->shard);
 	c->client_eof = true;
 	buf_release(&c->in);
 	pass_client_eof(c);

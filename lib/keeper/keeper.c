@@ -15,6 +15,7 @@
 #define DELIVERY_TIMEOUT_MS  30000
 #define OPEN_MAX_PER_ACCOUNT 1000
 #define DEATHS_TO_OPAQUE     2
+#define SWEEP_MS	     1000
 
 /* Somebody who asks.  Lives until its line is gone and nothing is open. */
 struct client {
@@ -63,8 +64,10 @@ struct keeper {
 	void *arg;
 	struct client *clients;
 	struct account *accounts;
-	struct ev_timer *sweep;
+	struct ev_timer *sweep; /* runs while there are requests */
 };
+
+static void on_sweep(void *arg);
 
 /* ---- answers ---- */
 
@@ -404,6 +407,9 @@ account_ask(struct account *a, struct client *c, struct msg *m)
 
 	r->client = c;
 	r->client_id = m->id;
+	if (a->k->sweep == NULL)
+		a->k->sweep =
+		    ev_timer_add(a->k->loop, SWEEP_MS, on_sweep, a->k);
 	r->deadline =
 	    m->deadline != 0 ? m->deadline : clk_mono() + DELIVERY_TIMEOUT_MS;
 	r->delivery = m->type == DELIVER;
@@ -486,6 +492,7 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 		/* No process of ours says that: it has been taken over. */
 		mlog(LOG_ERROR, "keeper.forbidden", "type=%u may=%u", m->type,
 		    c->may);
+		line_accuse(l);
 		on_client_eof(l, c);
 		return;
 	}
@@ -570,11 +577,13 @@ on_sweep(void *arg)
 	struct keeper *k = arg;
 	int64_t now = clk_mono();
 	struct account *a;
+	bool any = false;
 
-	k->sweep = ev_timer_add(k->loop, 1000, on_sweep, k);
+	k->sweep = NULL;
 	for (a = k->accounts; a != NULL; a = a->next) {
 		struct request *r, *next;
 
+		any = any || a->requests != NULL;
 		for (r = a->requests; r != NULL; r = next) {
 			next = r->next;
 			if (r->deadline <= now)
@@ -582,6 +591,9 @@ on_sweep(void *arg)
 				    "the account's process does not answer");
 		}
 	}
+	/* A server at rest does not wake up. */
+	if (any)
+		k->sweep = ev_timer_add(k->loop, SWEEP_MS, on_sweep, k);
 }
 
 struct keeper *
@@ -594,7 +606,6 @@ keeper_new(struct ev_loop *loop, struct conf *conf,
 	k->conf = conf_ref(conf);
 	k->ops = ops;
 	k->arg = arg;
-	k->sweep = ev_timer_add(loop, 1000, on_sweep, k);
 	return k;
 }
 

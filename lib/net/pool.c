@@ -49,6 +49,8 @@ struct pool {
 	struct slot *slot;
 	size_t nslot, slot_cap;
 	unsigned ntasks;
+	void (*watch)(void *arg); /* see pool_watch */
+	void *watch_arg;
 };
 
 static void start_thread(struct pool *p);
@@ -81,7 +83,8 @@ task_end(struct pool *p, struct pool_task *t)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* The task of an event, now running here; NULL if there is nothing to do. */
+/* With the lock held: the task of an event, now running here; NULL if there is
+ * nothing to do. */
 static struct pool_task *
 task_claim(struct pool *p, uint64_t id)
 {
@@ -95,6 +98,9 @@ task_claim(struct pool *p, uint64_t id)
 		return NULL;
 	}
 	t->state = TASK_RUNNING;
+	if (p->watch != NULL)
+		p->watch(p->watch_arg);
+	p->watch = NULL;
 	return t;
 }
 
@@ -147,11 +153,14 @@ static void *
 worker(void *arg)
 {
 	struct pool *p = arg;
+	bool alone = false;
 
 	for (;;) {
 		struct pool_task *t = NULL;
 		struct epoll_event ev;
-		int n = epoll_wait(p->epoll, &ev, 1, IDLE_SPARE_MS);
+		/* One always waits, and need not look whether it is alone. */
+		int n =
+		    epoll_wait(p->epoll, &ev, 1, alone ? -1 : IDLE_SPARE_MS);
 
 		pthread_mutex_lock(&p->lock);
 		if (worker_should_leave(p, n)) {
@@ -164,7 +173,7 @@ worker(void *arg)
 		if (t != NULL)
 			task_run(p, t);
 		pthread_mutex_lock(&p->lock);
-		p->waiting++;
+		alone = p->waiting++ == 0 && n == 0;
 		pthread_mutex_unlock(&p->lock);
 	}
 }
@@ -274,6 +283,15 @@ pool_tick(struct pool *p)
 		    now - t->stop_at > STOP_GRACE_MS)
 			(void)shutdown(t->fd, SHUT_RDWR);
 	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+pool_watch(struct pool *p, void (*fn)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&p->lock);
+	p->watch = fn;
+	p->watch_arg = arg;
 	pthread_mutex_unlock(&p->lock);
 }
 

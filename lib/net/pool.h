@@ -49,9 +49,12 @@ void pool_add(struct pool *p, struct pool_task *t);
 /* From any thread, while the caller knows that t has not ended; calls during
  * run() lead to one more run(). */
 void pool_wake(struct pool_task *t);
-/* Once a second by the owner: wakes tasks whose deadline has passed, and cuts
- * the connection of those that were to stop 3 seconds ago: they may be held up
- * by a client that takes nothing. */
+/* Calls fn(arg) once, from any thread, when a task runs next: who watches for
+ * work need not look for it while there is none. */
+void pool_watch(struct pool *p, void (*fn)(void *arg), void *arg);
+/* By the owner, once a second while there is work: wakes tasks whose deadline
+ * has passed, and cuts the connection of those that were to stop 3 seconds ago:
+ * they may be held up by a client that takes nothing. */
 void pool_tick(struct pool *p);
 /* Sets `stopping` of those tasks for which match() says yes, and wakes them. */
 void pool_stop_some(

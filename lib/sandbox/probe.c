@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -305,39 +306,251 @@ probe_io_uring(const char *other)
 	       errno == EINVAL;
 }
 
+/* A socket of ours that listens, or one that could: the lowest there is. */
+static int
+stream_socket(void)
+{
+	int fd, kind;
+	socklen_t n = sizeof kind;
+
+	for (fd = 3; fd < 64; fd++) {
+		struct sockaddr_storage a;
+		socklen_t m = sizeof a;
+
+		n = sizeof kind;
+		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &n) == 0 &&
+		    kind == SOCK_STREAM &&
+		    getsockname(fd, (struct sockaddr *)&a, &m) == 0 &&
+		    (a.ss_family == AF_INET || a.ss_family == AF_INET6))
+			return dup(fd);
+	}
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+/* Was the call itself let through?  What the socket thinks of it, being no
+ * client's, does not matter. */
+static bool
+was_tried(long r)
+{
+	return r >= 0 || (errno != ENOSYS && errno != EBADF && errno != EACCES);
+}
+
+/* A connection without connect(): Landlock does not look at it. */
+static bool
+probe_fastopen(const char *other)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+	    .sin_port = htons(9),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = stream_socket();
+	bool ok;
+
+	(void)other;
+	ok = was_tried(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+	    (struct sockaddr *)&a, sizeof a));
+	if (fd >= 0)
+		(void)close(fd);
+	return ok;
+}
+
+static bool
+probe_fastopen_message(const char *other)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+	    .sin_port = htons(9),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	char x[] = "x";
+	struct iovec v = {.iov_base = x, .iov_len = 1};
+	struct msghdr m = {.msg_name = &a,
+	    .msg_namelen = sizeof a,
+	    .msg_iov = &v,
+	    .msg_iovlen = 1};
+	int fd = stream_socket();
+	bool ok;
+
+	(void)other;
+	ok = was_tried(sendmsg(fd, &m, MSG_FASTOPEN | MSG_NOSIGNAL));
+	if (fd >= 0)
+		(void)close(fd);
+	return ok;
+}
+
+/* Streams and datagrams that ports' rules do not see. */
+static bool
+can_make(int type, int protocol)
+{
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, protocol);
+
+	if (fd >= 0)
+		(void)close(fd);
+	/* A kernel without it has looked, too. */
+	return was_tried(fd);
+}
+
+static bool
+probe_mptcp(const char *other)
+{
+	(void)other;
+	return can_make(SOCK_STREAM, 262 /* IPPROTO_MPTCP */);
+}
+
+static bool
+probe_sctp(const char *other)
+{
+	(void)other;
+	return can_make(SOCK_STREAM, IPPROTO_SCTP);
+}
+
+static bool
+probe_udplite(const char *other)
+{
+	(void)other;
+	return can_make(SOCK_DGRAM, IPPROTO_UDPLITE);
+}
+
+static bool
+probe_udp(const char *other)
+{
+	(void)other;
+	return can_make(SOCK_DGRAM, 0);
+}
+
+/* A filter that drops all clients of a socket that others hold, too. */
+static bool
+probe_socket_filter(const char *other)
+{
+	int fd = stream_socket(), one = 1;
+	bool ok;
+
+	(void)other;
+	ok = was_tried(
+	    setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &one, sizeof one));
+	if (fd >= 0)
+		(void)close(fd);
+	return ok;
+}
+
+static bool
+probe_fastopen_connect(const char *other)
+{
+	int fd = stream_socket(), one = 1;
+	bool ok;
+
+	(void)other;
+	ok = was_tried(setsockopt(
+	    fd, IPPROTO_TCP, 30 /* TCP_FASTOPEN_CONNECT */, &one, sizeof one));
+	if (fd >= 0)
+		(void)close(fd);
+	return ok;
+}
+
+/* More threads than it needs: they count for all processes together. */
+static bool
+probe_thread(const char *other)
+{
+	(void)other;
+	/* Without CLONE_SIGHAND: never made, but looked at. */
+	return syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0) >= 0 ||
+	       errno != ENOSYS;
+}
+
+static bool
+probe_pair(const char *other)
+{
+	int fd[2];
+
+	(void)other;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
+		return false;
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	return true;
+}
+
+static bool
+probe_big_file(const char *other)
+{
+	struct rlimit l;
+
+	(void)other;
+	return getrlimit(RLIMIT_FSIZE, &l) != 0 || l.rlim_max == RLIM_INFINITY;
+}
+
 struct probe {
 	const char *name;
 	bool (*run)(const char *other);
-	bool connects_may; /* part of what mx and dns are for */
+	/* Whose part it is; NULL: nobody's. */
+	bool (*may)(const struct sandbox_profile *p);
 };
 
+static bool
+may_connect(const struct sandbox_profile *p)
+{
+	return p->connects;
+}
+
+static bool
+may_datagram(const struct sandbox_profile *p)
+{
+	return p->datagrams;
+}
+
+static bool
+may_thread(const struct sandbox_profile *p)
+{
+	return p->threads != SANDBOX_THREADS_NONE;
+}
+
+static bool
+may_pair(const struct sandbox_profile *p)
+{
+	return p->pairs;
+}
+
+static bool
+may_write_any_size(const struct sandbox_profile *p)
+{
+	return p->file_max == SANDBOX_ANY_SIZE;
+}
+
 static const struct probe probes[] = {
-    {"etc-shadow", probe_shadow, false},
-    {"etc-passwd", probe_passwd, false},
-    {"other-folder", probe_other_folder, false},
-    {"dotdot", probe_dotdot, false},
-    {"write-tmp", probe_write_tmp, false},
-    {"connect", probe_connect, true},
-    {"socket", probe_socket, false},
-    {"netlink", probe_netlink, false},
-    {"listen", probe_listen, false},
-    {"exec", probe_exec, false},
-    {"fork", probe_fork, false},
-    {"ptrace", probe_ptrace, false},
-    {"signal", probe_signal, false},
-    {"truncate", probe_truncate, false},
-    {"chmod", probe_chmod, false},
-    {"chown", probe_chown, false},
-    {"utime", probe_utime, false},
-    {"xattr", probe_xattr, false},
-    {"symlink", probe_symlink, false},
-    {"link", probe_link, false},
-    {"chroot", probe_chroot, false},
-    {"namespace", probe_namespace, false},
-    {"exec-memory", probe_exec_memory, false},
-    {"setuid", probe_setuid, false},
-    {"bpf", probe_bpf, false},
-    {"io-uring", probe_io_uring, false},
+    {"etc-shadow", probe_shadow, NULL},
+    {"etc-passwd", probe_passwd, NULL},
+    {"other-folder", probe_other_folder, NULL},
+    {"dotdot", probe_dotdot, NULL},
+    {"write-tmp", probe_write_tmp, NULL},
+    {"connect", probe_connect, may_connect},
+    {"socket", probe_socket, NULL},
+    {"netlink", probe_netlink, NULL},
+    {"listen", probe_listen, NULL},
+    {"fastopen", probe_fastopen, NULL},
+    {"fastopen-message", probe_fastopen_message, NULL},
+    {"fastopen-connect", probe_fastopen_connect, NULL},
+    {"socket-filter", probe_socket_filter, NULL},
+    {"mptcp", probe_mptcp, NULL},
+    {"sctp", probe_sctp, NULL},
+    {"udplite", probe_udplite, NULL},
+    {"udp", probe_udp, may_datagram},
+    {"pair", probe_pair, may_pair},
+    {"thread", probe_thread, may_thread},
+    {"big-file", probe_big_file, may_write_any_size},
+    {"exec", probe_exec, NULL},
+    {"fork", probe_fork, NULL},
+    {"ptrace", probe_ptrace, NULL},
+    {"signal", probe_signal, NULL},
+    {"truncate", probe_truncate, NULL},
+    {"chmod", probe_chmod, NULL},
+    {"chown", probe_chown, NULL},
+    {"utime", probe_utime, NULL},
+    {"xattr", probe_xattr, NULL},
+    {"symlink", probe_symlink, NULL},
+    {"link", probe_link, NULL},
+    {"chroot", probe_chroot, NULL},
+    {"namespace", probe_namespace, NULL},
+    {"exec-memory", probe_exec_memory, NULL},
+    {"setuid", probe_setuid, NULL},
+    {"bpf", probe_bpf, NULL},
+    {"io-uring", probe_io_uring, NULL},
 };
 
 void
@@ -348,7 +561,7 @@ sandbox_probe(const struct sandbox_profile *p, const char *other)
 	for (i = 0; i < sizeof probes / sizeof probes[0]; i++) {
 		bool possible;
 
-		if (probes[i].connects_may && p->connects)
+		if (probes[i].may != NULL && probes[i].may(p))
 			continue;
 		errno = 0;
 		possible = probes[i].run(other);

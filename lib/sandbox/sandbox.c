@@ -93,14 +93,21 @@ prove_no_way_back(const struct sandbox_opts *o, struct err *err)
 }
 
 static int
-set_limits(struct err *err)
+set_limits(const struct sandbox_profile *p, struct err *err)
 {
+	const struct rlimit size = {p->file_max, p->file_max};
 	struct rlimit none = {0, 0}, files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
+#ifndef HM_SANITIZED /* whose reports are files */
+	if (setrlimit(RLIMIT_FSIZE, &size) != 0)
+		return err_sys(err, RC_IO, errno, "cannot bound the files");
+#else
+	(void)size;
+#endif
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		return err_sys(err, RC_IO, errno, "cannot forbid core files");
 #ifndef HM_SANITIZED
@@ -172,7 +179,7 @@ sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o,
 #endif
 	r = change_root_and_user(o, folder, &how, err);
 	if (r == RC_OK)
-		r = set_limits(err);
+		r = set_limits(p, err);
 	if (r == RC_OK)
 		r = prove_no_way_back(o, err);
 	abi = landlock_abi(o->landlock_max);

@@ -30,13 +30,27 @@ enum sandbox_files {
 			      */
 };
 
+enum sandbox_threads {
+	SANDBOX_THREADS_NONE,
+	SANDBOX_THREADS_FEW, /* at the start: sandbox_no_more_threads ends it */
+	SANDBOX_THREADS_MANY /* at any time */
+};
+
+#define SANDBOX_ANY_SIZE UINT64_MAX
+
 struct sandbox_profile {
 	const char *name;
 	enum sandbox_files files;
-	bool accepts;  /* takes connections from listening sockets */
-	bool memfd;    /* makes memory files for messages */
-	bool connects; /* makes sockets and connects out: mx and dns only */
-	bool binds;    /* and says from which address */
+	enum sandbox_threads threads;
+	bool accepts;	/* takes connections from listening sockets */
+	bool pairs;	/* makes socket pairs, to hand one end on */
+	bool memfd;	/* makes memory files for messages */
+	bool connects;	/* makes sockets and connects out: mx and dns only */
+	bool binds;	/* and says from which address */
+	bool datagrams; /* and UDP sockets: dns only */
+	/* Bytes of the largest file, also of one in memory, that it may
+	 * write: what it claims a message has, it must not be able to have. */
+	uint64_t file_max;
 	/* If not NULL: TCP goes to these ports only (Landlock ABI 4). */
 	const uint16_t *ports;
 	size_t nports;
@@ -58,6 +72,10 @@ struct sandbox_opts {
  */
 int sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o,
     const char *folder, struct err *err) RC_USE_RESULT;
+
+/* For SANDBOX_THREADS_FEW, when all threads run: there will be no more. */
+int sandbox_no_more_threads(
+    const struct sandbox_opts *o, struct err *err) RC_USE_RESULT;
 
 /*
  * Tries what a taken-over process would try: files outside, another account's

@@ -33,7 +33,7 @@ import sys
 import tempfile
 import time
 
-from house import House, wait_until
+from house import House, lacking, wait_until
 
 TLD = "test"
 SERVERS = ["root", "tld", "hoster", "resolver", "stripper"]
@@ -43,13 +43,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def missing():
-    """What this machine lacks for a small Internet; empty: nothing."""
+    """What this machine lacks for a small Internet; empty: nothing.  A program that
+    is not installed is a failure."""
     if os.geteuid() != 0:
         return "root"
-    gone = [t for t in ("ip", "nsd", "ldns-signzone", "ldns-keygen")
-            if not shutil.which(t, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
-    if gone:
-        return " ".join(gone)
+    if lacking("small-internet", "ip", "nsd", "ldns-signzone", "ldns-keygen"):
+        return "what is named above"
     probe = f"hmprobe{os.getpid()}"
     if subprocess.run(["ip", "netns", "add", probe], capture_output=True).returncode:
         return "network namespaces"
@@ -155,7 +154,7 @@ class SmallNet:
         return f"{self.id}-{name}"
 
     def _ip(self, *words, check=True, batch=None):
-        p = subprocess.run(["ip", *words], capture_output=True, text=True, input=batch, timeout=60)
+        p = subprocess.run(["ip", *words], capture_output=True, text=True, input=batch, timeout=120)
         if check and p.returncode:
             raise RuntimeError(f"ip {' '.join(words)}: {p.stderr}{batch or ''}")
         return p.stdout
@@ -188,7 +187,7 @@ class SmallNet:
     def prefix(self, name):
         return ["ip", "netns", "exec", self.ns(name)]
 
-    def run(self, name, words, timeout=60, **kw):
+    def run(self, name, words, timeout=120, **kw):
         """A program in a host, to its end; its output is text."""
         return subprocess.run([*self.prefix(name), *words], capture_output=True, text=True,
                               timeout=timeout, **kw)
@@ -237,7 +236,7 @@ class SmallNet:
     def _keygen(self, zone, *options):
         d = os.path.dirname(self.path("keys", "x"))
         p = subprocess.run(["ldns-keygen", "-a", KEY_ALGORITHM, *options, (zone or "") + "."],
-                           cwd=d, capture_output=True, text=True, timeout=30)
+                           cwd=d, capture_output=True, text=True, timeout=120)
         if p.returncode:
             raise RuntimeError(p.stderr)
         return os.path.join(d, p.stdout.split()[0])
@@ -246,7 +245,7 @@ class SmallNet:
         """Signs it into PATH.signed and returns the DS record's line."""
         key = self._keygen(zone, "-k")
         p = subprocess.run(["ldns-signzone", *options, path, key], capture_output=True, text=True,
-                           timeout=60)
+                           timeout=120)
         if p.returncode:
             raise RuntimeError(p.stderr)
         return open(key + ".ds").read().strip(), open(key + ".key").read().strip()
@@ -430,7 +429,7 @@ class Postfix:
         os.chown(self.mail, nobody.pw_uid, nobody.pw_gid)
         self._write_main(hostname, domains, users, extra, nobody)
         self._write_master()
-        p = net.run(host, ["postfix", "-c", self.conf, "start"], timeout=60)
+        p = net.run(host, ["postfix", "-c", self.conf, "start"], timeout=120)
         if p.returncode:
             raise RuntimeError(f"postfix start: {p.stdout}{p.stderr}{self.log()}")
         if not wait_until(self._answers, 20):
@@ -508,12 +507,12 @@ queue_run_delay = 2s
     def send(self, sender, to, text):
         """Through its sendmail port on the loopback."""
         with self.net.inside(self.host):
-            s = smtplib.SMTP("127.0.0.1", 25, timeout=20)
+            s = smtplib.SMTP("127.0.0.1", 25, timeout=120)
         s.sendmail(sender, to, text)
         s.quit()
 
     def stop(self):
-        self.net.run(self.host, ["postfix", "-c", self.conf, "stop"], timeout=30)
+        self.net.run(self.host, ["postfix", "-c", self.conf, "stop"], timeout=120)
 
 
 class Dovecot:
@@ -556,7 +555,7 @@ userdb {{
     def imap(self, user):
         import imaplib
         with self.net.inside(self.host):
-            m = imaplib.IMAP4("127.0.0.1", 143, timeout=10)
+            m = imaplib.IMAP4("127.0.0.1", 143, timeout=120)
         if user != "x@x":
             m.login(user, "any")
         return m

@@ -78,7 +78,7 @@ class Imap:
         self.n = 0
         self.buf = b""
         try:
-            self.s = socket.create_connection(("127.0.0.1", h.port["imap"]), timeout=30)
+            self.s = socket.create_connection(("127.0.0.1", h.port["imap"]), timeout=120)
         except OSError as e:
             raise Lost from e
         self.line()
@@ -523,7 +523,7 @@ class Sender(threading.Thread):
 
     def connect(self):
         try:
-            self.c = self.h.submit("ben") if self.submits else self.h.smtp(timeout=30)
+            self.c = self.h.submit("ben") if self.submits else self.h.smtp(timeout=120)
         except (OSError, smtplib.SMTPException) as e:
             raise Lost from e
 

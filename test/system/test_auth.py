@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from house import BINARY, PASSWORD, House, Raw, finish, verdict, wait_until
+from house import BINARY, PASSWORD, House, Raw, finish, verdict, wait_until, wide
 
 QUICK = "--quick" in sys.argv
 
@@ -167,7 +167,7 @@ def clear_text(h):
     s = h.smtp()
     verdict(not s.has_extn("auth"), "no-auth-on-port-25")
     s.close()
-    s = smtplib.SMTP("127.0.0.1", h.port["submission"], timeout=10)
+    s = smtplib.SMTP("127.0.0.1", h.port["submission"], timeout=120)
     s.ehlo("x")
     code, _ = s.docmd("MAIL FROM:<anna@home.test>")
     verdict(code == 530, "submission-needs-login", code)
@@ -216,6 +216,7 @@ def memory_of(h, label):
 def flood(h):
     """1,000 addresses of 127/8 guess; a known device logs in within 1 s."""
     login(h, "anna", PASSWORD)
+    limit = wide(1.0)
     stop = []
     tries = [0]
 
@@ -229,7 +230,7 @@ def flood(h):
             time.sleep(max(0, begin + n / 150 - time.monotonic()))
             try:
                 s = socket.socket()
-                s.settimeout(10)
+                s.settimeout(120)
                 s.bind((f"127.{1 + me}.{n // 250 % 250}.{1 + n % 250}", 0))
                 s.connect(("127.0.0.1", h.port["imap"]))
                 s.recv(200)
@@ -256,7 +257,7 @@ def flood(h):
         t.join()
     print(f"# {tries[0] / seconds:.0f} guesses a second, worst login {worst:.3f} s", flush=True)
     verdict(failed == 0, "flood-locks-nobody-out", failed)
-    verdict(worst < 1.0, "flood-known-device-in-a-second", worst)
+    verdict(worst < limit, "flood-known-device-in-a-second", worst)
     if os.geteuid() == 0:
         peak = memory_of(h, "auth")
         verdict(peak < (2 * 32 + 24) * 1024, "flood-memory-of-two-hashes", f"{peak} KiB")

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-from house import BINARY, PASSWORD, House, finish, skip, verdict, wait_until
+from house import BINARY, PASSWORD, House, finish, lacking, verdict, wait_until
 
 
 def mail(house, user):
@@ -99,7 +99,7 @@ def phone(h, where):
                 f"IMAPStore far\nAccount a\n\nMaildirStore near\nPath {where}/mail/\n"
                 f"Inbox {where}/mail/INBOX\n\nChannel c\nFar :far:\nNear :near:\n"
                 f"Patterns INBOX\nCreate Near\nSyncState *\n")
-    r = subprocess.run(["mbsync", "-c", rc, "-a"], capture_output=True, text=True, timeout=60)
+    r = subprocess.run(["mbsync", "-c", rc, "-a"], capture_output=True, text=True, timeout=120)
     texts = sorted(re.search(r"ledger-\S+|note \d+", open(p, errors="replace").read()).group(0)
                    for p in glob.glob(where + "/mail/INBOX/*/*"))
     return r, texts
@@ -243,7 +243,7 @@ def letter_count(h):
 
 
 def whole(h, folder, before, where):
-    have_mbsync = shutil.which("mbsync")
+    have_mbsync = not lacking("phone", "mbsync")
     if have_mbsync:
         phone(h, where)
     client = Qresync("INBOX")
@@ -274,8 +274,6 @@ def whole(h, folder, before, where):
         again = mail(h, "anna")
         verdict(len(again["INBOX"][1]) == want, "phone-uploads-nothing-twice",
                 (len(again["INBOX"][1]), want, r.stderr))
-    else:
-        skip("phone", "mbsync is not installed")
     h.stop()
     r = h.command("restore", folder, "--force")
     verdict(r.returncode == 0, "everything-restored", r.stdout + r.stderr)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from house import BINARY, House, finish, free_ports, verdict, wait_until
+from house import BINARY, House, finish, free_ports, verdict, wait_until, wide
 
 GOOD = """hostname: mail.example.org
 domains: [example.org]
@@ -59,7 +59,7 @@ BAD = [
 
 
 def run(config, *words, **kw):
-    return subprocess.run([BINARY, "-c", config, *words], capture_output=True, text=True, timeout=30, **kw)
+    return subprocess.run([BINARY, "-c", config, *words], capture_output=True, text=True, timeout=120, **kw)
 
 
 def errors(h):
@@ -189,7 +189,7 @@ def stranger(h):
         return
     for words in (["status"], ["reload"], ["queue", "list"], ["undelete", "anna", "--list"]):
         r = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BINARY, "-c", h.config,
-                            *words], capture_output=True, text=True, timeout=30)
+                            *words], capture_output=True, text=True, timeout=120)
         verdict(r.returncode == 1 and "uid 65534" in r.stderr and "no server runs" not in r.stderr,
                 f"not-yours-{words[0]}", r)
 
@@ -219,7 +219,7 @@ def check(h):
 
 
 def second_server(h):
-    r = h.command("run", timeout=20)
+    r = h.command("run", timeout=120)
     verdict(r.returncode == 1 and "another hearthmail" in r.stderr, "second-server-on-the-same-folder", r.stderr)
 
 
@@ -229,7 +229,7 @@ def port_in_use():
     s.bind(("127.0.0.1", h.port["imap"]))
     s.listen()
     try:
-        r = h.command("run", timeout=20)
+        r = h.command("run", timeout=120)
         verdict(r.returncode == 1 and "listen.imap" in r.stderr and "another program has this port" in r.stderr,
                 "port-in-use", r.stderr)
     finally:
@@ -246,13 +246,13 @@ def wrong_key():
                             "-subj", "/CN=mail.home.test"], capture_output=True, check=True)
         h.extra = f"tls: {{ certificate: {h.dir}/a.pem, key: {h.dir}/b.key }}\n"
         h.write_config()
-        r = h.command("run", timeout=20)
+        r = h.command("run", timeout=120)
         verdict(r.returncode == 1 and "does not belong" in r.stderr, "certificate-that-does-not-fit", r.stderr)
         r = h.command("check")
         verdict(r.returncode == 78 and "does not belong" in r.stderr, "check-certificate-that-does-not-fit", r)
         h.extra = f"tls: {{ certificate: {h.dir}/none.pem, key: {h.dir}/b.key }}\n"
         h.write_config()
-        r = h.command("run", timeout=20)
+        r = h.command("run", timeout=120)
         verdict(r.returncode == 1 and "none.pem" in r.stderr, "certificate-that-is-not-there", r.stderr)
     finally:
         h.__exit__(None, None, None)
@@ -263,7 +263,7 @@ def read_only():
     h.extra = ""
     text = h.yaml().replace(h.data, "/proc/hearthmail")
     h.write_config(text)
-    r = h.command("run", timeout=20)
+    r = h.command("run", timeout=120)
     verdict(r.returncode == 1 and "cannot make the folder /proc/hearthmail" in r.stderr, "read-only-folder", r.stderr)
     h.__exit__(None, None, None)
 
@@ -315,36 +315,36 @@ def demo():
             took = time.monotonic() - start
             verdict(ok, f"try-{turn}-start")
             if turn == "second":
-                verdict(took < 1.0, "try-second-start-in-a-second", took)
+                verdict(took < wide(1.0), "try-second-start-in-a-second", took)
             e = dict(l.strip().split("=", 1) for l in open(env))
             verdict(set(e) == {"HOST", "SMTP_PORT", "SUBMISSION_PORT", "SUBMISSIONS_PORT", "IMAP_PORT", "IMAPS_PORT",
                                "POP3_PORT", "POP3S_PORT", "USER1", "PASS1", "USER2", "PASS2", "CERT", "CONFIG"},
                     f"try-{turn}-env", e)
-            second = subprocess.run([BINARY, "try", "--dir", d], capture_output=True, text=True, timeout=20)
+            second = subprocess.run([BINARY, "try", "--dir", d], capture_output=True, text=True, timeout=120)
             verdict(second.returncode == 1 and f"already running in {d}" in second.stderr and not second.stdout
                     and dict(l.strip().split("=", 1) for l in open(env)) == e, f"try-{turn}-beside-another", second)
             p.send_signal(signal.SIGINT)
-            out, _ = p.communicate(timeout=10)
+            out, _ = p.communicate(timeout=120)
             verdict(p.returncode == 0 and not os.path.exists(env), f"try-{turn}-stops", p.returncode)
             lines = [l for l in out.splitlines() if l.strip().startswith(("printf", "curl"))]
             verdict(len(lines) == 2 and len(out.splitlines()) < 26, f"try-{turn}-screen", out)
         for words, said in ((["--relay", "192.0.2.1:25"], "--relay is for a new folder only"),
                             (["--relay", "192.0.2.1"], "HOST:PORT")):
-            r = subprocess.run([BINARY, "try", "--dir", d, *words], capture_output=True, text=True, timeout=20)
+            r = subprocess.run([BINARY, "try", "--dir", d, *words], capture_output=True, text=True, timeout=120)
             verdict(r.returncode == 2 and said in r.stderr, "try-usage " + " ".join(words), r)
         # The commands work as printed.
         p = subprocess.Popen([BINARY, "try", "--dir", d], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              text=True, stdin=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(env), 10)
-        sent = subprocess.run(["sh", "-c", lines[0]], capture_output=True, text=True, timeout=20)
+        sent = subprocess.run(["sh", "-c", lines[0]], capture_output=True, text=True, timeout=120)
         verdict(sent.returncode == 0, "try-printed-send-works", sent.stderr)
-        read = subprocess.run(["sh", "-c", lines[1]], capture_output=True, text=True, timeout=20)
+        read = subprocess.run(["sh", "-c", lines[1]], capture_output=True, text=True, timeout=120)
         verdict("Hello anna!" in read.stdout, "try-printed-read-works", read.stdout + read.stderr)
         welcome = subprocess.run(["sh", "-c", lines[1].replace("MAILINDEX=*", "MAILINDEX=1")], capture_output=True,
-                                 text=True, timeout=20)
+                                 text=True, timeout=120)
         verdict("Welcome home" in welcome.stdout, "try-welcome-mail-is-kept", welcome.stdout)
         p.send_signal(signal.SIGINT)
-        p.communicate(timeout=10)
+        p.communicate(timeout=120)
     finally:
         shutil.rmtree(d, ignore_errors=True)
 

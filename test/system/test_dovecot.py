@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from house import TOP, House, finish, skip, verdict
+from house import TOP, House, finish, lacking, skip, verdict
 
 DOVECOT = "/usr/lib/dovecot/imap"
 # Messages of test/data/mime in which we differ on purpose.
@@ -125,8 +125,10 @@ def ask_us(msgs):
 
 
 def main():
-    if not os.path.exists(DOVECOT) or os.geteuid() != 0:
-        skip("all", "dovecot-imapd is not installed, or we are not root")
+    if os.geteuid() != 0:
+        skip("all", "needs root")
+        finish()
+    if lacking("all", "dovecot"):
         finish()
     msgs = messages()
     theirs, ours = ask_dovecot(msgs), ask_us(msgs)

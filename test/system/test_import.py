@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 
-from house import BINARY, PASSWORD, House, finish, free_ports, skip, verdict, wait_until
+from house import BINARY, PASSWORD, House, finish, free_ports, lacking, skip, verdict, wait_until
 
 QUICK = "--quick" in sys.argv
 RANDOM = random.Random(int(os.environ.get("SEED", "1")))
@@ -491,7 +491,7 @@ def walls_and_memory():
         if os.geteuid() == 0:
             uid = re.search(r"Uid:\s+(\d+)\s+(\d+)", status)
             verdict(uid and uid[1] != "0" and uid[2] != "0" or
-                    subprocess.run(["getent", "passwd", "hearthmail-net"], capture_output=True).returncode != 0,
+                    subprocess.run(["getent", "passwd", "hearthmail-imap"], capture_output=True).returncode != 0,
                     "worker-is-not-root", status)
 
 
@@ -661,8 +661,10 @@ def fill_dovecot(dc):
 
 
 def with_dovecot():
-    if not shutil.which("dovecot") or os.geteuid() != 0:
-        skip("dovecot", "dovecot is not installed, or this is not root")
+    if os.geteuid() != 0:
+        skip("dovecot", "needs root")
+        return
+    if lacking("dovecot", "dovecot"):
         return
     dc = Dovecot()
     try:

@@ -25,21 +25,9 @@ import sys
 import tempfile
 import time
 
-from house import BINARY, TOP, House, finish, skip, verdict, wait_until
+from debian import SUITE, Unfit, copy_tree, image, packages, sh
+from house import BINARY, TOP, House, finish, lacking, skip, verdict, wait_until
 
-IMAGES = os.environ.get("HEARTHMAIL_IMAGES", "/var/cache/hearthmail-test")
-SUITE = os.environ.get("HEARTHMAIL_SUITE", "bookworm")
-
-
-def this_machines_mirror():
-    """Where this machine has its own packages from."""
-    r = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
-                       capture_output=True, text=True)
-    uris = [u.rstrip("/") for u in r.stdout.split() if u.rstrip("/").endswith("/debian")]
-    return uris[0] if uris else ""
-
-
-MIRROR = os.environ.get("HEARTHMAIL_MIRROR") or this_machines_mirror()
 NAMES = "--hostname mail.example.org --domain example.org --account anna"
 UNIT = os.path.join(TOP, "etc/hearthmail.service.in")
 
@@ -72,8 +60,7 @@ def check_manuals():
     main = open(f"{TOP}/etc/hearthmail.8").read()
     verdict(all(f".Xr hearthmail-{n} 8" in main for n in names), "hearthmail.8-names-them-all",
             [n for n in names if f".Xr hearthmail-{n} 8" not in main])
-    if not shutil.which("groff"):
-        skip("man-pages-render", "groff is not installed")
+    if lacking("man-pages-render", "groff"):
         return
     bad = []
     for page in sorted(glob.glob(f"{TOP}/etc/*.[58]")):
@@ -190,68 +177,14 @@ def check_capabilities():
 
 # ---- the machine ----
 
-class Unfit(Exception):
-    pass
-
-
-def sh(cmd, timeout=600):
-    return subprocess.run(cmd, shell=isinstance(cmd, str), capture_output=True, text=True,
-                          errors="replace", stdin=subprocess.DEVNULL, timeout=timeout)
-
-
-def build_packages():
-    text = open(f"{TOP}/etc/setup").read()
-    return re.search(r'^BUILD="([^"]*)"', text, re.M).group(1).split()
-
-
-def image():
-    """The folder with a fresh Debian; made if need be."""
-    names = build_packages()
-    path = os.path.join(IMAGES, SUITE)
-    stamp = os.path.join(path, "var/cache/apt/for-hearthmail")
-    try:
-        if open(stamp).read().split() == names:
-            return path
-    except OSError:
-        pass
-    for tool in ("debootstrap", "systemd-nspawn"):
-        if not shutil.which(tool):
-            raise Unfit(f"{tool} is not installed")
-    os.makedirs(IMAGES, exist_ok=True)
-    began = time.time()
-    if not os.path.isdir(path):
-        fresh = tempfile.mkdtemp(prefix=SUITE + ".", dir=IMAGES)
-        os.chmod(fresh, 0o755)
-        p = sh(["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus",
-                SUITE, fresh, *([MIRROR] if MIRROR else [])])
-        if p.returncode:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise Unfit("debootstrap failed: " + (p.stdout + p.stderr)[-200:].replace("\n", " "))
-        os.rename(fresh, path)
-    p = sh(["chroot", path, "sh", "-c", "apt-get -qq update && apt-get -qq install -y "
-            "--no-install-recommends --download-only " + " ".join(names)])
-    if p.returncode:
-        raise Unfit("apt-get failed: " + p.stderr[-200:].replace("\n", " "))
-    with open(stamp, "w") as f:
-        f.write(" ".join(names))
-    print(f"  (image made in {time.time() - began:.0f} s: {path})", flush=True)
-    return path
-
-
 class Machine:
     def __init__(self):
-        base = image()
+        base = image(SUITE, packages("BUILD"))
         self.dir = tempfile.mkdtemp(prefix="hm-install.")
         self.root = os.path.join(self.dir, "root")
         self.leader = None
         sh(["cp", "-a", "--reflink=auto", base, self.root])
-        tree = os.path.join(self.root, "root/hearthmail")
-        os.makedirs(tree)
-        files = sh(["git", "-C", TOP, "ls-files"]).stdout.splitlines()
-        for f in files or []:
-            if os.path.exists(os.path.join(TOP, f)):
-                os.makedirs(os.path.dirname(os.path.join(tree, f)), exist_ok=True)
-                shutil.copy2(os.path.join(TOP, f), os.path.join(tree, f))
+        copy_tree(os.path.join(self.root, "root/hearthmail"))
         self.log = open(os.path.join(self.dir, "log"), "w+")
         self.nspawn = subprocess.Popen(
             ["unshare", "-m", "--propagation", "private", "sh", "-ec", BOOT, self.root],
@@ -305,7 +238,7 @@ class Machine:
     def client(self, what, *args):
         """Runs a client of this file in the machine's network; its output."""
         p = subprocess.run(["nsenter", "-t", self.leader, "-n", sys.executable, __file__,
-                            "--client", what, *args], capture_output=True, text=True, timeout=60)
+                            "--client", what, *args], capture_output=True, text=True, timeout=120)
         return p.stdout.strip() + p.stderr[-300:]
 
     def main_pid(self):
@@ -354,18 +287,18 @@ def client(what, *args):
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     if what == "send":
-        s = smtplib.SMTP("127.0.0.1", 25, timeout=10)
+        s = smtplib.SMTP("127.0.0.1", 25, timeout=120)
         s.sendmail("x@example.test", [args[0]], f"Subject: {args[1]}\r\n\r\nhello\r\n")
         s.quit()
         print("sent")
     elif what == "subjects":
-        m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=10)
+        m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=120)
         m.login(args[0], args[1])
         m.select("INBOX", readonly=True)
         t, d = m.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         print(" ".join(re.findall(r"Subject: (\w+)", str(d))))
     elif what == "submit":
-        s = smtplib.SMTP("127.0.0.1", 587, timeout=10)
+        s = smtplib.SMTP("127.0.0.1", 587, timeout=120)
         s.starttls(context=tls)
         s.login(args[0], args[1])
         try:
@@ -383,7 +316,7 @@ def client(what, *args):
                 smarthost(f)
     elif what == "survives":
         # A session that is open while the order is given.
-        m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=20)
+        m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=120)
         m.login(args[0], args[1])
         print("ready", flush=True)
         sys.stdin.readline()
@@ -484,7 +417,7 @@ def check_sending(m, password):
     p.stdout.readline()
     sent = m.client("submit", "anna", password, "ben@far.example.test", "out")
     try:
-        out, err = p.communicate(timeout=40)
+        out, err = p.communicate(timeout=120)
     except subprocess.TimeoutExpired:
         p.kill()
         out, err = p.communicate()
@@ -501,7 +434,7 @@ def check_survival(m, password):
     p.stdout.readline()
     pid = m.main_pid()
     r = m.run("systemctl reload hearthmail")
-    out, _ = p.communicate("go\n", timeout=30)
+    out, _ = p.communicate("go\n", timeout=120)
     verdict(r.returncode == 0 and out == "OK\n" and m.main_pid() == pid and m.active(),
             "survives-reload", (r.stderr, out))
     m.run("cp /etc/hearthmail.yaml /tmp/good; echo nonsense: 1 >>/etc/hearthmail.yaml")
@@ -636,8 +569,7 @@ def check_machine():
     if os.geteuid() != 0:
         skip("booted", "needs root")
         return
-    if not shutil.which("nsenter") or not shutil.which("unshare"):
-        skip("booted", "util-linux is not installed")
+    if lacking("booted", "nsenter", "unshare", "debootstrap", "systemd-nspawn"):
         return
     try:
         m = Machine()

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from house import BINARY, House, finish, skip, verdict, wait_until
+from house import BINARY, House, finish, lacking, skip, verdict, wait_until, wide
 from smallnet import SmallNet, Zone, missing
 
 DOMAINS = ["a.test", "wrong.test", "none.test", "bogus.test", "gone.test"]
@@ -74,7 +74,7 @@ def states(out, domain):
 
 
 def checks(net, h):
-    r = h.command("dns", "--json", timeout=60)
+    r = h.command("dns", "--json", timeout=120)
     out = json.loads(r.stdout)
     host = [x for x in out["records"] if x["domain"] is None]
     verdict({x["type"] for x in host} == {"A", "AAAA", "PTR"} and
@@ -97,7 +97,7 @@ def checks(net, h):
     verdict(len(bogus) == 5 and all(x["state"] == "different" and "DNSSEC" in x["text"] for x in bogus),
             "bogus-is-said", bogus)
     verdict(set(states(out, "gone.test")) <= {"unknown"}, "no-answer-is-unknown", states(out, "gone.test"))
-    text = h.command("dns", timeout=60).stdout
+    text = h.command("dns", timeout=120).stdout
     verdict(re.search(r"(?m)^  different +wrong\.test\. MX 10 mail\.a\.test\.\n +there is: 5 other\.a\.test\.$", text)
             and re.search(r"\n\d+ of these \d+ records need you\.\n$", text), "as-text", text)
 
@@ -120,25 +120,25 @@ def walls(h):
         return "Seccomp:\t2" in seen and "Uid:\t0" not in seen
 
     verdict(wait_until(look, 10), "walls-while-looking-up", seen)
-    p.communicate(timeout=60)
+    p.communicate(timeout=120)
 
 
 def only_good(h):
     """With the good domain only all is there."""
     text = open(h.config).read()
     h.write_config(text.replace("[" + ", ".join(DOMAINS) + "]", "[a.test]"))
-    r = h.command("dns", timeout=60)
+    r = h.command("dns", timeout=120)
     verdict(r.returncode == 0 and r.stdout.endswith("All is there.\n"), "exit-code-0", r.stdout[-1500:])
     h.stop()
-    r = h.command("dns", "--json", timeout=60)
+    r = h.command("dns", "--json", timeout=120)
     verdict(r.returncode == 0 and json.loads(r.stdout)["complete"] is True, "without-a-server", r.stdout[-1500:])
     h.write_config(open(h.config).read() + "dns: { forward: [198.51.100.254] }\n"
                    if "dns:" not in text else
                    re.sub(r"(?m)^dns:.*$", "dns: { forward: [198.51.100.254] }", open(h.config).read()))
     since = time.monotonic()
-    r = h.command("dns", timeout=60)
+    r = h.command("dns", timeout=120)
     took = time.monotonic() - since
-    verdict(r.returncode == 1 and "no name server answers" in r.stdout and took < 20, "no-network",
+    verdict(r.returncode == 1 and "no name server answers" in r.stdout and took < wide(20), "no-network",
             (took, r.stdout[-500:], r.stderr))
 
 
@@ -150,12 +150,11 @@ def far_side(net, h, bad):
     got = wait_until(lambda: bad.messages(), 20, 0.1)
     verdict(got, "far-arrives", h.log()[-800:])
     message = bad.bytes_of(got[0])
-    if not shutil.which("opendkim-testmsg", path=os.environ["PATH"] + ":/usr/sbin"):
-        skip("far-opendkim", "opendkim-tools is not installed")
+    if lacking("far-opendkim", "opendkim-testmsg"):
         return
     for text, ok in ((message, True), (message.replace(b"hello  you", b"hallo  you"), False)):
         p = subprocess.run([*net.prefix("bad"), "opendkim-testmsg"], input=text.replace(b"\r\n", b"\n"),
-                           capture_output=True, timeout=60)
+                           capture_output=True, timeout=120)
         verdict((p.returncode == 0) == ok, f"far-opendkim-{'right' if ok else 'changed'}",
                 (p.returncode, p.stdout, p.stderr))
 

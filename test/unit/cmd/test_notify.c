@@ -7,8 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cmd/notify.h"
-#include "test/unit/cmd/suites.h"
+#include "cmd/supervisor/sd_notify.h"
+#include "test/unit/unit.h"
 
 static int manager;
 static char name[64];
@@ -135,13 +135,11 @@ START_TEST(notify_send__refuses_what_is_no_address)
 }
 END_TEST
 
-int
-main(void)
+Suite *
+unit_suite(void)
 {
 	Suite *s = suite_create("cmd");
 	TCase *t = tcase_create("notify");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, notify__sends_what_it_is_told);
@@ -151,10 +149,5 @@ main(void)
 	tcase_add_test(t, notify__to_a_path);
 	tcase_add_test(t, notify_send__refuses_what_is_no_address);
 	suite_add_tcase(s, t);
-	suite_add_tcase(s, garden_tests());
-	suite_add_tcase(s, publish_tests());
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return s;
 }

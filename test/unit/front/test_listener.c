@@ -211,6 +211,7 @@ setup(void)
 	secure = listen_on(CONF_IMAPS, 0);
 	narrow = listen_on(CONF_IMAPS, NARROW);
 	listener_start(listener);
+	listener_let_in(listener);
 }
 
 static void

@@ -1,0 +1,339 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "auth/credentials.h"
+#include "base/io.h"
+#include "cmd/command/command.h"
+#include "cmd/supervisor/datadir.h"
+#include "ipc/line.h"
+#include "ipc/proto.h"
+
+#define PASSWORD_MAX 1024
+
+/* What the server or we ourselves answered. */
+struct answer {
+	int rc;
+	struct buf text, secret;
+};
+
+static void
+answer_init(struct answer *a)
+{
+	buf_init(&a->text, MSG_MAX);
+	buf_init(&a->secret, 256);
+}
+
+static void
+answer_fini(struct answer *a)
+{
+	buf_wipe(&a->secret);
+	buf_fini(&a->text);
+}
+
+/* Asks the running server; RC_NOTFOUND: none runs. Consumes m. */
+static int
+ask_server(const struct conf *conf, struct msg *m, struct answer *a)
+{
+	int fd = command_connect(conf, "auth.sock");
+	struct msg r;
+	int rc;
+
+	if (fd < 0) {
+		msg_fini(m);
+		return RC_NOTFOUND;
+	}
+	rc = line_send_fd(fd, m);
+	if (rc == RC_OK)
+		rc = line_recv_fd(fd, &r);
+	io_close(&fd);
+	if (rc != RC_OK)
+		return RC_TEMP;
+	a->rc = (int)msg_get_u32(&r);
+	buf_addsv(&a->text, msg_get_sv(&r));
+	buf_addsv(&a->secret, msg_get_sv(&r));
+	rc = msg_end(&r);
+	msg_fini(&r);
+	return rc;
+}
+
+/*
+ * Without a server the file is changed here, as the user that owns it.  The
+ * effective user only: this process is the owner's own and ends right away.
+ */
+static int
+open_offline(const struct conf *conf, struct credentials **c, struct buf *path,
+    struct err *err)
+{
+	struct super_user user[ROLE_COUNT];
+	const char *how;
+	bool change;
+	int r;
+
+	users_find(user, &change, &how);
+	r = folders_make(conf, user, err);
+	if (r != RC_OK)
+		return r;
+	/* Entered first: the folders above may be closed to that user. */
+	buf_addf(path, "%s/auth", conf->data);
+	if (chdir(path->p) != 0)
+		return err_set(err, RC_IO, "cannot enter %s", path->p);
+	buf_reset(path);
+	buf_adds(path, "credentials");
+	if (change && (setegid(user[ROLE_AUTH].gid) != 0 ||
+			  seteuid(user[ROLE_AUTH].uid) != 0))
+		return err_set(err, RC_IO, "cannot become the auth user");
+	return credentials_load(path->p, c, err);
+}
+
+int
+command_passwd_offline(const struct conf *conf, struct sv name,
+    struct sv password, bool weak, struct err *err)
+{
+	struct credentials *c = NULL;
+	struct buf path;
+	int r = RC_OK;
+
+	buf_init(&path, 4096);
+	if (conf_account_by_name(conf, name) < 0)
+		r = err_set(err, RC_NOTFOUND,
+		    "there is no account \"%.*s\" "
+		    "in the configuration",
+		    SV_ARG(name));
+	if (r == RC_OK && !weak)
+		r = credentials_check_strength(name, password, err);
+	if (r == RC_OK)
+		r = open_offline(conf, &c, &path, err);
+	if (r == RC_OK)
+		r = credentials_set_password(c, name, password, err);
+	if (r == RC_OK)
+		r = credentials_save(c, path.p, err);
+	credentials_free(&c);
+	buf_fini(&path);
+	return r;
+}
+
+/* ---- passwords ---- */
+
+static int
+get_password(const char *name, bool from_stdin, struct buf *out)
+{
+	struct buf again;
+	char text[128];
+	bool same;
+
+	(void)snprintf(text, sizeof text, "New password for %.60s: ", name);
+	if (!(from_stdin ? command_read_line(out)
+			 : command_prompt(text, out))) {
+		if (!buf_ok(out))
+			return command_fail("passwd", EXIT_FAILED,
+			    "the password is too long: it has at most %d bytes",
+			    PASSWORD_MAX);
+		return command_fail("passwd", EXIT_FAILED, "no password%s",
+		    from_stdin ? " on standard input" : "");
+	}
+	if (from_stdin)
+		return EXIT_FINE;
+	buf_init(&again, PASSWORD_MAX);
+	same = command_prompt("The same again: ", &again) &&
+	       sv_eq(buf_sv(out), buf_sv(&again));
+	buf_wipe(&again);
+	return same ? EXIT_FINE
+		    : command_fail("passwd", EXIT_FAILED,
+			  "the two are not the same; nothing has changed");
+}
+
+static int
+set_password(
+    const struct conf *conf, const char *name, struct sv password, bool weak)
+{
+	struct answer a;
+	struct err err = {.text = ""};
+	struct msg m;
+	int r;
+
+	answer_init(&a);
+	msg_init(&m, CMD_PASSWD);
+	msg_put_str(&m, name);
+	msg_put_sv(&m, password);
+	msg_put_u8(&m, weak);
+	r = ask_server(conf, &m, &a);
+	if (r == RC_NOTFOUND)
+		r = command_passwd_offline(
+		    conf, sv_str(name), password, weak, &err);
+	else if (r == RC_OK && (r = a.rc) != RC_OK)
+		(void)err_set(&err, r, "%s", a.text.p);
+	else if (r != RC_OK)
+		(void)err_set(&err, r, "the server does not answer");
+	answer_fini(&a);
+	if (r != RC_OK)
+		return command_fail("passwd", EXIT_FAILED, "%s", err.text);
+	return EXIT_FINE;
+}
+
+int
+cmd_passwd(const char *config, int argc, char **argv)
+{
+	bool from_stdin = false, weak = false;
+	const char *name = NULL;
+	struct buf password;
+	struct conf *conf;
+	int i, r;
+
+	for (i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--stdin") == 0)
+			from_stdin = true;
+		else if (strcmp(argv[i], "--weak") == 0)
+			weak = true;
+		else if (name == NULL && argv[i][0] != '-')
+			name = argv[i];
+		else if (argv[i][0] == '-')
+			return command_fail("passwd", EXIT_USAGE,
+			    "there is no option %s; usage: passwd NAME "
+			    "[--stdin] [--weak]",
+			    argv[i]);
+		else
+			return command_fail("passwd", EXIT_USAGE,
+			    "one account at a time, and the password is asked "
+			    "for; usage: passwd NAME [--stdin] [--weak]");
+	if (name == NULL)
+		return command_fail("passwd", EXIT_USAGE,
+		    "whose? usage: "
+		    "passwd NAME [--stdin] [--weak]");
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	must(sodium_init() >= 0);
+	buf_init(&password, PASSWORD_MAX);
+	r = get_password(name, from_stdin, &password);
+	if (r == EXIT_FINE)
+		r = set_password(conf, name, buf_sv(&password), weak);
+	buf_wipe(&password);
+	conf_free(&conf);
+	if (r == EXIT_FINE)
+		printf("the password of %s is set\n", name);
+	return r;
+}
+
+/* ---- app passwords and the list ---- */
+
+static int
+need_server(const char *command, const struct conf *conf, struct msg *m,
+    struct answer *a)
+{
+	int r = ask_server(conf, m, a);
+
+	if (r == RC_NOTFOUND)
+		return command_fail(command, EXIT_FAILED,
+		    "no server runs on "
+		    "%s; start it first",
+		    conf->data);
+	if (r != RC_OK)
+		return command_fail(
+		    command, EXIT_FAILED, "the server does not answer");
+	if (a->rc != RC_OK)
+		return command_fail(command, EXIT_FAILED, "%s", a->text.p);
+	return EXIT_FINE;
+}
+
+#define APP_USAGE "usage: app-password NAME [LABEL [--revoke]]"
+
+/* label NULL: the list. */
+static int
+ask_app(const struct conf *conf, uint16_t type, const char *name,
+    const char *label, struct answer *a)
+{
+	struct msg m;
+
+	msg_init(&m, type);
+	msg_put_str(&m, name);
+	if (label != NULL)
+		msg_put_str(&m, label);
+	return need_server("app-password", conf, &m, a);
+}
+
+/* One that nobody has seen must not let anybody in. */
+static int
+show_secret(const struct conf *conf, const char *name, const char *label,
+    const struct answer *made)
+{
+	int code = EXIT_FAILED;
+	struct answer a;
+
+	printf("%s\n", made->secret.p);
+	if (command_written("app-password"))
+		return EXIT_FINE;
+	answer_init(&a);
+	if (ask_app(conf, CMD_APP_REVOKE, name, label, &a) == EXIT_FINE)
+		(void)command_fail("app-password", code,
+		    "the password could not be shown and is revoked again");
+	else
+		(void)command_fail("app-password", code,
+		    "the password could not be shown, but it is valid: say "
+		    "app-password %s \"%s\" --revoke",
+		    name, label);
+	answer_fini(&a);
+	return code;
+}
+
+int
+cmd_app_password(const char *config, int argc, char **argv)
+{
+	bool revoke = argc == 4 && strcmp(argv[3], "--revoke") == 0;
+	const char *label = argc > 2 ? argv[2] : NULL;
+	struct conf *conf;
+	struct answer a;
+	int r;
+
+	if (argc < 2 || argc > 4 || argv[1][0] == '-' || (argc == 4 && !revoke))
+		return command_fail("app-password", EXIT_USAGE, APP_USAGE);
+	/* An option whose label was forgotten is no label. */
+	if (label != NULL && label[0] == '-' && !revoke)
+		return command_fail("app-password", EXIT_USAGE,
+		    "\"%s\" cannot be a label; " APP_USAGE, label);
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	answer_init(&a);
+	r = ask_app(conf,
+	    label == NULL ? CMD_APP_LIST
+	    : revoke	  ? CMD_APP_REVOKE
+			  : CMD_APP_ADD,
+	    argv[1], label, &a);
+	if (r == EXIT_FINE && label == NULL)
+		fputs(a.text.n > 0 ? a.text.p : "no app passwords\n", stdout);
+	else if (r == EXIT_FINE && revoke)
+		printf("revoked; its sessions end now\n");
+	else if (r == EXIT_FINE)
+		r = show_secret(conf, argv[1], label, &a);
+	answer_fini(&a);
+	conf_free(&conf);
+	return r;
+}
+
+int
+cmd_account(const char *config, int argc, char **argv)
+{
+	struct conf *conf;
+	struct answer a;
+	struct msg m;
+	int r;
+
+	if (argc != 2 || strcmp(argv[1], "list") != 0)
+		return command_fail(
+		    "account", EXIT_USAGE, "usage: account list");
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	answer_init(&a);
+	msg_init(&m, CMD_ACCOUNTS);
+	r = need_server("account", conf, &m, &a);
+	if (r == EXIT_FINE)
+		fputs(a.text.p, stdout);
+	answer_fini(&a);
+	conf_free(&conf);
+	return r;
+}

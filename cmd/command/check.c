@@ -1,0 +1,350 @@
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "auth/credentials.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "cmd/command/command.h"
+#include "cmd/run/name_service.h"
+#include "cmd/supervisor/preflight.h"
+#include "cmd/supervisor/certificate.h"
+#include "net/tls.h"
+
+static void
+print_ports(const struct conf *conf)
+{
+	size_t i;
+	int s;
+
+	puts("\nports");
+	for (s = 0; s < CONF_SERVICES; s++) {
+		printf("  %-12s", conf_service_name((enum conf_service)s));
+		if (conf->nlisten[s] == 0)
+			printf(" off");
+		for (i = 0; i < conf->nlisten[s]; i++) {
+			const struct conf_listen *l = &conf->listen[s][i];
+
+			printf(
+			    " %s:%u", l->host != NULL ? l->host : "*", l->port);
+		}
+		printf("%s\n",
+		    conf_service_tls((enum conf_service)s) ? "  (TLS)" : "");
+	}
+}
+
+static void
+print_people(const struct conf *conf)
+{
+	size_t i, j;
+
+	puts("\nwho gets which mail");
+	for (i = 0; i < conf->naccount; i++)
+		for (j = 0; j < conf->account[i].naddress; j++)
+			printf("  %-32s %s\n", conf->account[i].address[j],
+			    conf->account[i].name);
+	for (i = 0; i < conf->nalias; i++) {
+		printf("  %-32s", conf->alias[i].address);
+		for (j = 0; j < conf->alias[i].naccount; j++)
+			printf(" %s",
+			    conf->account[conf->alias[i].account[j]].name);
+		puts("  (alias)");
+	}
+	for (i = 0; i < conf->ndomain; i++) {
+		const struct conf_domain *d = &conf->domain[i];
+
+		printf("  postmaster@%s, abuse@%s: %s\n", d->name, d->name,
+		    conf->account[conf->admin].name);
+		if (d->catch_all >= 0)
+			printf("  anything else @%s: %s\n", d->name,
+			    conf->account[d->catch_all].name);
+	}
+	printf(
+	    "  root@%s: %s\n", conf->hostname, conf->account[conf->admin].name);
+}
+
+/* Names in the certificate that clients would accept for the host name. */
+static bool
+names_host(const struct tls_cert_info *info, const char *host)
+{
+	struct sv names = sv_str(info->names), h = sv_str(host);
+
+	while (names.n > 0) {
+		struct sv n = sv_split(&names, ' ');
+
+		if (sv_ieq(n, h) ||
+		    (sv_starts(n, SV("*.")) &&
+			sv_ieq(sv_skip(n, 1), sv_skip(h, sv_chr(h, '.')))))
+			return true;
+	}
+	return false;
+}
+
+static unsigned
+print_certificate(const struct conf *conf)
+{
+	struct buf pem, cert, key;
+	struct tls_cert_info info;
+	struct err err = {.text = ""};
+	struct clk_tm t;
+	unsigned warnings = 0;
+
+	buf_init(&pem, 1 << 20);
+	buf_init(&cert, 4096);
+	buf_init(&key, 4096);
+	certificate_paths(conf, &cert, &key);
+	puts("\ncertificate");
+	if (conf->tls_certificate == NULL &&
+	    io_read_file(cert.p, &pem, &err) == RC_NOTFOUND) {
+		printf("  none configured: a self-signed one for %s is made "
+		       "at the first start\n",
+		    conf->hostname);
+	} else if (certificate_load(conf, NULL, NULL, &err) != RC_OK) {
+		printf("  WARNING: %s\n", err.text);
+		warnings++;
+	} else {
+		buf_reset(&pem);
+		if (io_read_file(cert.p, &pem, &err) == RC_OK &&
+		    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK) {
+			clk_civil(info.not_after, &t);
+			printf("  %s%s\n  names: %s\n  until: "
+			       "%04d-%02d-%02d %02d:%02d UTC\n",
+			    cert.p, info.self_signed ? " (self-signed)" : "",
+			    info.names, t.year, t.month, t.day, t.hour,
+			    t.minute);
+			if (!names_host(&info, conf->hostname)) {
+				printf("  WARNING: it is not for %s\n",
+				    conf->hostname);
+				warnings++;
+			}
+			if (info.not_after < clk_now() / 1000 + 14 * 86400) {
+				printf("  WARNING: it has expired or will "
+				       "within two weeks\n");
+				warnings++;
+			}
+		}
+	}
+	buf_fini(&key);
+	buf_fini(&cert);
+	buf_fini(&pem);
+	return warnings;
+}
+
+static unsigned
+print_relay(const struct conf_relay *r)
+{
+	static const char *const tls[] = {
+	    [CONF_TLS_VERIFY] = "TLS, its certificate is checked",
+	    [CONF_TLS_REQUIRE] = "TLS, with any certificate",
+	    [CONF_TLS_OFF] = "without TLS"};
+	struct err err = {.text = ""};
+
+	if (r->domain != NULL)
+		printf("  for %s: ", r->domain);
+	else
+		printf("  ");
+	printf("%sby way of %s:%u (%s%s%s)\n",
+	    r->fallback ? "what its hosts do not take from here, " : "",
+	    r->host, r->port, tls[r->tls], r->user != NULL ? ", as " : "",
+	    r->user != NULL ? r->user : "");
+	if (!preflight_relay(r, &err))
+		return 0;
+	printf("  WARNING: %s: mail for %s will wait\n", err.text, r->host);
+	return 1;
+}
+
+/* Which way mail to other domains goes. */
+static unsigned
+print_outside(const struct conf *conf)
+{
+	struct err err = {.text = ""};
+	unsigned warnings = 0;
+	bool direct = true;
+	size_t i;
+
+	puts("\nmail to the outside");
+	if (!conf->outside) {
+		puts("  none: relay is off");
+		return 0;
+	}
+	for (i = 0; i < conf->nrelay; i++) {
+		warnings += print_relay(&conf->relay[i]);
+		if (conf->relay[i].domain == NULL && !conf->relay[i].fallback)
+			direct = false;
+	}
+	if (direct)
+		printf("  %sto the recipients' mail hosts, port 25%s\n",
+		    conf->nrelay > 0 ? "all else directly " : "directly ",
+		    conf->outbound.ipv6 ? "" : ", over IPv4 only");
+	if (conf->outbound.source4 != NULL)
+		printf("  from %s\n", conf->outbound.source4);
+	if (conf->outbound.source6 != NULL)
+		printf("  from %s\n", conf->outbound.source6);
+	if (preflight_outbound(conf, &err)) {
+		printf("  WARNING: %s: mail will wait\n", err.text);
+		warnings++;
+	}
+	return warnings;
+}
+
+/* How names are looked up. */
+static unsigned
+print_names(const struct conf *conf)
+{
+	const struct conf_dns *d = &conf->dns;
+	struct err err = {.text = ""};
+	size_t i;
+
+	puts("\nname service");
+	if (d->nforward > 0) {
+		printf("  asks");
+		for (i = 0; i < d->nforward; i++)
+			printf(" %s", d->forward[i]);
+		puts("");
+	} else {
+		printf("  own recursion from the root%s%s\n",
+		    d->root_hints != NULL ? " in " : "",
+		    d->root_hints != NULL ? d->root_hints : "");
+		if (d->root_hints == NULL)
+			puts("  (where the network forbids that: the servers "
+			     "of /etc/resolv.conf)");
+	}
+	if (d->trust_anchor != NULL)
+		printf("  trusts %s\n", d->trust_anchor);
+	puts(d->validate ? "  validates signatures (DNSSEC)"
+			 : "  does not validate: answers can be forged");
+	if (name_service_check(conf, &err) == RC_OK)
+		return 0;
+	printf("  WARNING: %s\n", err.text);
+	return 1;
+}
+
+static unsigned
+print_backup(const struct conf *conf)
+{
+	const struct conf_backup *b = &conf->backup;
+	char place[CONF_PLACE_MAX];
+	struct err err;
+
+	if (b->folder == NULL)
+		return 0;
+	printf("\nbackup\n  every day at %02u:%02u, local time, into %s\n",
+	    b->minute / 60, b->minute % 60, b->folder);
+	if (!preflight_backup(conf, &err))
+		return 0;
+	printf("  WARNING: %s%s\n", conf_place_print(conf, b->folder_at, place),
+	    err.text);
+	return 1;
+}
+
+static unsigned
+warn_passwords(const struct conf *conf)
+{
+	struct credentials *c = NULL;
+	struct err err = {.text = ""};
+	struct buf path;
+	unsigned warnings = 0;
+	size_t i;
+
+	buf_init(&path, 4096);
+	buf_addf(&path, "%s/auth/credentials", conf->data);
+	if (credentials_load(path.p, &c, &err) != RC_OK) {
+		printf("  WARNING: %s\n", err.text);
+		warnings++;
+	} else {
+		for (i = 0; i < conf->naccount; i++) {
+			struct sv n = sv_str(conf->account[i].name);
+
+			if (credentials_password_hash(c, n) != NULL ||
+			    credentials_app_count(c, n) > 0)
+				continue;
+			printf("  WARNING: %s has no password and cannot log "
+			       "in: hearthmail passwd %s\n",
+			    conf->account[i].name, conf->account[i].name);
+			warnings++;
+		}
+	}
+	credentials_free(&c);
+	buf_fini(&path);
+	return warnings;
+}
+
+static unsigned
+warn_folders(const struct conf *conf)
+{
+	struct buf path;
+	struct dirent *e;
+	unsigned warnings = 0;
+	DIR *d;
+
+	buf_init(&path, 4096);
+	buf_addf(&path, "%s/accounts", conf->data);
+	d = opendir(path.p);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.' ||
+		    conf_account_by_name(conf, sv_str(e->d_name)) >= 0)
+			continue;
+		printf("  WARNING: %s/%s has mail but no account in the "
+		       "configuration\n",
+		    path.p, e->d_name);
+		warnings++;
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	buf_fini(&path);
+	return warnings;
+}
+
+/* What the server would refuse; false: nothing. */
+static bool
+is_refused(const struct conf *conf, const char *config)
+{
+	struct conf_errors errors = {.n = 0};
+	struct buf out;
+
+	preflight(conf, &errors);
+	buf_init(&out, 65536);
+	conf_errors_print(&errors, config, &out);
+	fputs(out.p != NULL ? out.p : "", stderr);
+	buf_fini(&out);
+	return errors.n > 0;
+}
+
+int
+cmd_check(const char *config, int argc, char **argv)
+{
+	struct conf *conf;
+	unsigned warnings;
+	size_t i;
+
+	(void)argv;
+	if (argc != 1)
+		return command_fail(
+		    "check", EXIT_USAGE, "it takes no arguments");
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	if (is_refused(conf, config)) {
+		conf_free(&conf);
+		return EXIT_CONFIG;
+	}
+	printf("%s is fine.\n\n%s serves", config, conf->hostname);
+	for (i = 0; i < conf->ndomain; i++)
+		printf(" %s", conf->domain[i].name);
+	printf("\nmail is kept in %s%s\n", conf->data,
+	    conf->sandbox ? "" : "\nWARNING: sandbox is off");
+	print_ports(conf);
+	print_people(conf);
+	warnings = print_certificate(conf);
+	warnings += print_outside(conf);
+	warnings += print_names(conf);
+	warnings += print_backup(conf);
+	puts("");
+	warnings += warn_passwords(conf) + warn_folders(conf);
+	if (warnings == 0)
+		puts("  nothing to warn of");
+	conf_free(&conf);
+	return EXIT_FINE;
+}

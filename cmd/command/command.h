@@ -1,0 +1,70 @@
+/*
+ * The subcommands.  Each gets the configuration's path and its own words
+ * (argv[0] is the subcommand's name) and returns an exit code.
+ */
+#ifndef CMD_COMMAND_COMMAND_H
+#define CMD_COMMAND_COMMAND_H
+
+#include "cmd/exit_code.h"
+#include "conf/conf.h"
+#include "ipc/msg.h"
+
+int cmd_run(const char *config, int argc, char **argv);
+int cmd_check(const char *config, int argc, char **argv);
+int cmd_status(const char *config, int argc, char **argv);
+int cmd_reload(const char *config, int argc, char **argv);
+int cmd_backup(const char *config, int argc, char **argv);
+int cmd_restore(const char *config, int argc, char **argv);
+int cmd_import(const char *config, int argc, char **argv);
+int cmd_export(const char *config, int argc, char **argv);
+int cmd_fsck(const char *config, int argc, char **argv);
+int cmd_account(const char *config, int argc, char **argv);
+int cmd_passwd(const char *config, int argc, char **argv);
+int cmd_app_password(const char *config, int argc, char **argv);
+int cmd_dns(const char *config, int argc, char **argv);
+int cmd_queue(const char *config, int argc, char **argv);
+int cmd_undelete(const char *config, int argc, char **argv);
+int cmd_purge(const char *config, int argc, char **argv);
+int cmd_sendmail(const char *config, int argc, char **argv);
+int cmd_try(const char *config, int argc, char **argv);
+
+/* ---- what they share ---- */
+
+/* Loads the configuration or prints what is wrong with it; NULL then. */
+struct conf *command_conf(const char *config);
+/* A connection to DATA/run/NAME, -1 with errno if no server runs there or this
+ * user may not speak to it. */
+int command_connect(const struct conf *conf, const char *socket);
+/* Right behind that: which of the two it is.  RC_TEMP or RC_DENIED. */
+int command_unreached(const struct conf *conf, struct err *err);
+/*
+ * An IMAP session of the account with the server that runs, whose login ends
+ * with the tag "local".  `who` is a number for the sessions of this purpose:
+ * one at a time.  RC_TEMP: no server runs, or not now.
+ */
+int command_session(const struct conf *conf, const char *account, uint64_t who,
+    int *fd_out, struct err *err) RC_USE_RESULT;
+/*
+ * A time in words, in ms since 1970: "3d" or "12h" ago; a day, "2026-11-24",
+ * at its beginning or its end; or a minute, "2026-11-24T17:30"; UTC.  false:
+ * something else.
+ */
+#define COMMAND_WHEN \
+	"a time is 3d or 12h (ago), 2026-11-24, or 2026-11-24T17:30 (UTC)"
+bool command_when(const char *text, bool end_of_day, int64_t *out);
+/* Sets a password while no server runs; becomes the auth user for that and
+ * stays it, effectively. */
+int command_passwd_offline(const struct conf *conf, struct sv name,
+    struct sv password, bool weak, struct err *err) RC_USE_RESULT;
+/* A line of standard input, byte by byte, so that what follows it is not
+ * taken; false: none came, or it is too long for out. */
+bool command_read_line(struct buf *out);
+/* Asks for a secret, without echo on a terminal; false: none came. */
+bool command_prompt(const char *text, struct buf *out);
+/* Has all that was printed gone out?  If not, says why it could not. */
+bool command_written(const char *command);
+/* Prints "hearthmail COMMAND: ..." to standard error, returns code. */
+int command_fail(const char *command, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

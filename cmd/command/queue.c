@@ -1,0 +1,680 @@
+/* The owner's view of what waits, and his wishes about it. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "cmd/command/command.h"
+#include "ipc/line.h"
+#include "ipc/proto.h"
+#include "queue/spool/listing.h"
+#include "queue/spool/spool.h"
+
+#define LISTING_MAX (1u << 30)
+#define WIDTH	    80
+#define USAGE                                                     \
+	"usage: queue list | show ID | retry | hold | release | " \
+	"remove [--bounce], each with WHICH or --all; --json"
+
+/* ---- words ---- */
+
+static const char *const verbs[] = {
+    "list", "show", "retry", "hold", "release", "remove"};
+
+enum verb {
+	LIST,
+	SHOW,
+	RETRY,
+	HOLD,
+	RELEASE,
+	REMOVE,
+	VERBS
+};
+
+struct order {
+	enum verb verb;
+	bool json, all, bounce;
+	bool told; /* what is wrong */
+	struct queue_selector *s;
+	size_t n;
+};
+
+static bool
+add_selector(struct order *o, enum queue_pick pick, const char *word)
+{
+	struct queue_selector s = {.pick = pick, .text = sv_str(word)};
+
+	if (pick == QUEUE_PICKS && queue_selector_parse(s.text, &s) != RC_OK)
+		return false;
+	o->s = xreallocarray(o->s, o->n + 1, sizeof *o->s);
+	o->s[o->n++] = s;
+	return s.text.n > 0;
+}
+
+static bool
+read_words(int argc, char **argv, struct order *o)
+{
+	bool ok = argc >= 2;
+	int i;
+
+	while (ok && o->verb < VERBS && strcmp(argv[1], verbs[o->verb]) != 0)
+		o->verb++;
+	ok = ok && o->verb < VERBS;
+	for (i = 2; ok && i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			o->json = true;
+		else if (strcmp(argv[i], "--all") == 0)
+			o->all = true;
+		else if (strcmp(argv[i], "--bounce") == 0)
+			o->bounce = true;
+		else if (strcmp(argv[i], "--account") == 0 && i + 1 < argc)
+			ok = add_selector(o, QUEUE_PICK_ACCOUNT, argv[++i]);
+		else if (strcmp(argv[i], "--domain") == 0 && i + 1 < argc)
+			ok = add_selector(o, QUEUE_PICK_DOMAIN, argv[++i]);
+		else
+			ok = argv[i][0] != '-' &&
+			     add_selector(o, QUEUE_PICKS, argv[i]);
+	if (ok && o->n > QUEUE_SELECTORS_MAX) {
+		(void)command_fail("queue", EXIT_USAGE,
+		    "these are %zu words, and one command takes %d", o->n,
+		    QUEUE_SELECTORS_MAX);
+		o->told = true;
+		return false;
+	}
+	if (!ok || (o->bounce && o->verb != REMOVE) || (o->all && o->n > 0))
+		return false;
+	if (o->verb == SHOW)
+		return o->n == 1 && o->s[0].pick == QUEUE_PICK_ID;
+	if (o->verb == LIST && o->n == 0)
+		o->all = true;
+	if (o->all)
+		return add_selector(o, QUEUE_PICK_ALL, "all");
+	return o->n > 0;
+}
+
+/* ---- asking ---- */
+
+static void
+put_selectors(const struct order *o, struct msg *m)
+{
+	size_t i;
+
+	msg_put_u32(m, (uint32_t)o->n);
+	for (i = 0; i < o->n; i++) {
+		msg_put_u8(m, (uint8_t)o->s[i].pick);
+		msg_put_sv(m, o->s[i].text);
+	}
+}
+
+/* Sends m and waits; prints what went wrong.  On EXIT_FINE *reply, behind
+ * its first two fields, is the caller's to fini. */
+static int
+ask(const struct conf *conf, struct msg *m, struct msg *reply)
+{
+	char text[ERR_TEXT_MAX];
+	struct err err = {.text = ""};
+	int fd = command_connect(conf, "queue.sock"), r;
+
+	if (fd < 0) {
+		(void)command_unreached(conf, &err);
+		msg_fini(m);
+		return command_fail("queue", EXIT_FAILED, "%s", err.text);
+	}
+	r = line_send_fd(fd, m);
+	if (r == RC_OK)
+		r = line_recv_fd(fd, reply);
+	io_close(&fd);
+	if (r != RC_OK)
+		return command_fail("queue", EXIT_FAILED,
+		    "the queue's process does not answer; try again, and see "
+		    "the log");
+	r = (int)msg_get_u32(reply);
+	msg_get_str(reply, text, sizeof text);
+	if (r == RC_OK)
+		return EXIT_FINE;
+	msg_fini(reply);
+	return command_fail("queue", EXIT_FAILED, "%s", text);
+}
+
+static struct queue_clock
+local_clock(void)
+{
+	struct queue_clock c = {.now = clk_now()};
+	time_t now = (time_t)(c.now / 1000);
+	struct tm tm;
+
+	if (localtime_r(&now, &tm) != NULL)
+		c.offset = (int)tm.tm_gmtoff;
+	return c;
+}
+
+/* ---- the list ---- */
+
+struct listing {
+	struct msg m; /* holds the bytes */
+	struct queue_entry *e;
+	size_t n;
+	struct queue_clock clock;
+};
+
+static void
+listing_fini(struct listing *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		queue_entry_fini(&l->e[i]);
+	free(l->e);
+	msg_fini(&l->m);
+}
+
+static int
+listing_read(struct listing *l, struct msg *reply)
+{
+	uint32_t n = msg_get_u32(reply);
+	int fd = msg_take_fd(reply), r = msg_end(reply);
+	size_t cap = 0;
+
+	msg_init(&l->m, 0);
+	l->m.b.max = LISTING_MAX;
+	if (r == RC_OK)
+		r = lseek(fd, 0, SEEK_SET) == 0 ? io_read_rest(fd, &l->m.b)
+						: RC_IO;
+	io_close(&fd);
+	while (r == RC_OK && l->n < n) {
+		l->e = xgrow(l->e, &cap, l->n + 1, sizeof *l->e);
+		r = queue_entry_read(&l->m, &l->e[l->n]);
+		l->n += r == RC_OK;
+	}
+	l->clock = local_clock();
+	return r;
+}
+
+/* One line of the list: a message at a destination. */
+struct row {
+	const struct queue_entry *e;
+	const struct queue_unit *u;
+};
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int d = sv_cmp(x->u->place, y->u->place);
+
+	if (d == 0)
+		d = (int)x->u->state - (int)y->u->state;
+	if (d == 0)
+		d = sv_cmp(x->u->said, y->u->said);
+	if (d == 0 && x->u->next / 60000 != y->u->next / 60000)
+		d = x->u->next < y->u->next ? -1 : 1;
+	if (d == 0 && x->e->id != y->e->id)
+		d = x->e->id < y->e->id ? -1 : 1;
+	return d;
+}
+
+/* Breaks a text at blanks. */
+static void
+print_wrapped(struct sv text, unsigned indent)
+{
+	const size_t room = WIDTH - indent;
+
+	while (text.n > 0) {
+		size_t n = text.n;
+
+		if (n > room) {
+			n = sv_rchr(sv_first(text, room + 1), ' ');
+			if (n == 0 || n > room)
+				n = room;
+		}
+		printf("%*s%.*s\n", (int)indent, "", (int)n, text.p);
+		text = sv_skip(text, n);
+		if (text.n > 0 && text.p[0] == ' ')
+			text = sv_skip(text, 1);
+	}
+}
+
+static void
+size_words(uint64_t n, char out[16])
+{
+	if (n < 10000)
+		(void)snprintf(out, 16, "%llu", (unsigned long long)n);
+	else if (n < 10000000)
+		(void)snprintf(out, 16, "%lluK", (unsigned long long)n >> 10);
+	else
+		(void)snprintf(out, 16, "%lluM", (unsigned long long)n >> 20);
+}
+
+static void
+sender_words(const struct queue_entry *e, struct buf *out)
+{
+	if (e->sender.n > 0)
+		queue_escape(e->sender, out);
+	else
+		buf_adds(out,
+		    (e->flags & SPOOL_REPORT) != 0 ? "(a report)" : "(nobody)");
+}
+
+static void
+print_row(const struct listing *l, const struct row *r)
+{
+	uint32_t unit = (uint32_t)(r->u - r->e->unit);
+	size_t i, others = 0;
+	bool first = true;
+	char size[16];
+	struct buf b;
+
+	buf_init(&b, 8192);
+	sender_words(r->e, &b);
+	buf_adds(&b, " -> ");
+	for (i = 0; i < r->e->nrcpt; i++) {
+		if (r->e->rcpt[i].unit != unit)
+			continue;
+		if (first)
+			queue_escape(r->e->rcpt[i].address, &b);
+		others += !first;
+		first = false;
+	}
+	if (others > 0)
+		buf_addf(&b, " and %zu more", others);
+	size_words(r->e->size, size);
+	printf("  %10llu %6s  ", (unsigned long long)r->e->id, size);
+	if (b.n <= WIDTH - 21)
+		printf("%s\n", b.p);
+	else
+		printf("%.*s...\n", WIDTH - 24, b.p);
+	buf_fini(&b);
+	(void)l;
+}
+
+static size_t
+count_place(const struct row *row, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && sv_eq(row[i].u->place, row[0].u->place))
+		i++;
+	return i;
+}
+
+static void
+print_rows(const struct listing *l, const struct row *row, size_t n)
+{
+	struct buf words, last;
+	size_t i, left = 0;
+
+	buf_init(&words, 4096);
+	buf_init(&last, 4096);
+	for (i = 0; i < n; i++) {
+		if (left == 0) {
+			left = count_place(row + i, n - i);
+			buf_reset(&words);
+			queue_escape(row[i].u->place, &words);
+			printf("\n%s%.*s: %zu message%s\n",
+			    row[i].u->local ? "account " : "",
+			    words.n > 60 ? 60 : (int)words.n, words.p, left,
+			    left == 1 ? "" : "s");
+			buf_reset(&last);
+		}
+		left--;
+		buf_reset(&words);
+		queue_unit_words(row[i].u, &l->clock, &words);
+		if (!sv_eq(buf_sv(&words), buf_sv(&last)))
+			print_wrapped(buf_sv(&words), 2);
+		buf_reset(&last);
+		buf_addsv(&last, buf_sv(&words));
+		print_row(l, &row[i]);
+	}
+	buf_fini(&last);
+	buf_fini(&words);
+}
+
+static void
+print_list(const struct listing *l)
+{
+	struct row *row = NULL;
+	size_t i, j, n = 0, cap = 0;
+	struct buf b;
+
+	if (l->n == 0) {
+		puts("Nothing waits.");
+		return;
+	}
+	for (i = 0; i < l->n; i++)
+		for (j = 0; j < l->e[i].nunit; j++) {
+			row = xgrow(row, &cap, n + 1, sizeof *row);
+			row[n++] = (struct row){&l->e[i], &l->e[i].unit[j]};
+		}
+	if (n > 0)
+		qsort(row, n, sizeof *row, compare_rows);
+	buf_init(&b, 256);
+	queue_span_words(l->clock.now - l->e[0].arrived, &b);
+	printf("%zu message%s, the oldest for %s.\n", l->n,
+	    l->n == 1 ? " waits" : "s wait", b.p);
+	buf_fini(&b);
+	print_rows(l, row, n);
+	free(row);
+}
+
+/* ---- show ---- */
+
+static void
+print_recipient(const struct listing *l, const struct queue_entry *e, size_t i)
+{
+	static const char *const outcomes[] = {
+	    "delivered", "returned", "removed", "waits"};
+	const struct queue_rcpt *r = &e->rcpt[i];
+	struct buf b;
+
+	buf_init(&b, 8192);
+	queue_escape(r->address, &b);
+	if (r->local)
+		buf_adds(&b, " (account)");
+	buf_adds(&b, ": ");
+	if (r->unit != UINT32_MAX && r->held)
+		buf_adds(&b, "held by you");
+	else if (r->unit != UINT32_MAX)
+		queue_unit_words(&e->unit[r->unit], &l->clock, &b);
+	else
+		buf_adds(&b, outcomes[r->outcome < 4 ? r->outcome : 3]);
+	print_wrapped(buf_sv(&b), 2);
+	buf_fini(&b);
+}
+
+static void
+print_attempts(const struct listing *l, const struct queue_entry *e)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 8192);
+	puts(e->nattempt > 0 ? "\nattempts" : "\nno attempt has failed yet");
+	for (i = 0; i < e->nattempt; i++) {
+		buf_reset(&b);
+		queue_time_words(&l->clock, e->attempt[i].when, &b);
+		buf_addc(&b, ' ');
+		queue_escape(e->rcpt[e->attempt[i].rcpt].address, &b);
+		buf_adds(&b, ": ");
+		queue_escape(e->attempt[i].said, &b);
+		print_wrapped(buf_sv(&b), 2);
+	}
+	buf_fini(&b);
+}
+
+static void
+print_show(const struct listing *l, const struct queue_entry *e)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 8192);
+	printf("message %llu\n", (unsigned long long)e->id);
+	sender_words(e, &b);
+	if (e->owner.n > 0) {
+		buf_adds(&b, ", sent by the account ");
+		queue_escape(e->owner, &b);
+	}
+	printf("  from  %s\n  size  %llu bytes\n", b.p,
+	    (unsigned long long)e->size);
+	buf_reset(&b);
+	queue_time_words(&l->clock, e->arrived, &b);
+	buf_adds(&b, ", ");
+	queue_span_words(l->clock.now - e->arrived, &b);
+	printf("  came  %s ago\n%s\nrecipients\n", b.p,
+	    e->held ? "  held  until you release it\n" : "");
+	for (i = 0; i < e->nrcpt; i++)
+		print_recipient(l, e, i);
+	print_attempts(l, e);
+	buf_fini(&b);
+}
+
+/* ---- JSON ---- */
+
+/* Bytes that are no UTF-8, or could harm a terminal, are escaped. */
+static json_t *
+json_words(struct sv s)
+{
+	struct buf b;
+	json_t *j;
+
+	buf_init(&b, 1 << 20);
+	queue_escape(s, &b);
+	j = json_stringn(b.p, b.n);
+	buf_fini(&b);
+	return j;
+}
+
+/* RFC 3339, UTC; null: none. */
+static json_t *
+json_time(int64_t ms)
+{
+	char text[32];
+	struct clk_tm t;
+
+	if (ms == 0)
+		return json_null();
+	clk_civil(ms / 1000, &t);
+	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ",
+	    t.year, t.month, t.day, t.hour, t.minute, t.second);
+	return json_string(text);
+}
+
+static json_t *
+json_unit(const struct listing *l, const struct queue_unit *u)
+{
+	struct buf b;
+	json_t *j;
+
+	buf_init(&b, 8192);
+	queue_unit_words(u, &l->clock, &b);
+	j = json_pack("{s:o, s:b, s:s, s:s, s:o, s:i, s:o}", "destination",
+	    json_words(u->place), "local", u->local, "state",
+	    queue_state_name(u->state), "why", b.p, "next_try",
+	    json_time(u->next), "tries", (int)u->tries, "said",
+	    json_words(u->said));
+	buf_fini(&b);
+	return j;
+}
+
+static json_t *
+json_entry(const struct listing *l, const struct queue_entry *e, bool attempts)
+{
+	static const char *const outcomes[] = {
+	    "delivered", "failed", "removed", "waits"};
+	json_t *units = json_array(), *to = json_array(), *tries, *all;
+	size_t i;
+
+	for (i = 0; i < e->nunit; i++)
+		(void)json_array_append_new(units, json_unit(l, &e->unit[i]));
+	for (i = 0; i < e->nrcpt; i++)
+		(void)json_array_append_new(to,
+		    json_pack("{s:o, s:b, s:b, s:s, s:i}", "address",
+			json_words(e->rcpt[i].address), "local",
+			e->rcpt[i].local, "held", e->rcpt[i].held, "outcome",
+			outcomes[e->rcpt[i].outcome < 4 ? e->rcpt[i].outcome
+							: 3],
+			"attempts", (int)e->rcpt[i].attempts));
+	all = json_pack("{s:I, s:I, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "id",
+	    (json_int_t)e->id, "size", (json_int_t)e->size, "arrived",
+	    json_time(e->arrived), "sender", json_words(e->sender), "account",
+	    e->owner.n > 0 ? json_words(e->owner) : json_null(), "held",
+	    e->held, "report", (e->flags & SPOOL_REPORT) != 0, "waits", units,
+	    "recipients", to);
+	if (!attempts)
+		return all;
+	tries = json_array();
+	for (i = 0; i < e->nattempt; i++)
+		(void)json_array_append_new(
+		    tries, json_pack("{s:o, s:o, s:o}", "time",
+			       json_time(e->attempt[i].when), "recipient",
+			       json_words(e->rcpt[e->attempt[i].rcpt].address),
+			       "said", json_words(e->attempt[i].said)));
+	(void)json_object_set_new(all, "attempts", tries);
+	return all;
+}
+
+static void
+print_json(json_t *j)
+{
+	(void)json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	(void)putchar('\n');
+	json_decref(j);
+}
+
+static void
+print_json_list(const struct listing *l)
+{
+	json_t *all = json_array();
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		(void)json_array_append_new(
+		    all, json_entry(l, &l->e[i], false));
+	print_json(json_pack("{s:o}", "messages", all));
+}
+
+/* ---- the commands ---- */
+
+/* Nothing is there for an account: because there is no such account?  A word
+ * alone may be a domain. */
+static int
+check_accounts(const struct conf *conf, const struct order *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n; i++)
+		if (o->s[i].pick == QUEUE_PICK_ACCOUNT &&
+		    conf_account_by_name(conf, o->s[i].text) < 0)
+			return command_fail("queue", EXIT_FAILED,
+			    "there is no account \"%.*s\" in the "
+			    "configuration",
+			    SV_ARG(o->s[i].text));
+	return EXIT_FINE;
+}
+
+static int
+look(const struct conf *conf, const struct order *o)
+{
+	struct listing l = {.n = 0};
+	struct msg m, reply;
+	int r;
+
+	msg_init(&m, CMD_QUEUE_LIST);
+	msg_put_u8(&m, o->verb == SHOW);
+	put_selectors(o, &m);
+	r = ask(conf, &m, &reply);
+	if (r != EXIT_FINE)
+		return r;
+	if (listing_read(&l, &reply) != RC_OK)
+		r = command_fail(
+		    "queue", EXIT_FAILED, "the queue's answer is garbled");
+	else if (o->verb == SHOW && l.n == 0)
+		r = command_fail("queue", EXIT_FAILED,
+		    "no message %llu waits; hearthmail queue list",
+		    (unsigned long long)o->s[0].id);
+	else if (o->verb == SHOW && o->json)
+		print_json(json_entry(&l, &l.e[0], true));
+	else if (o->verb == SHOW)
+		print_show(&l, &l.e[0]);
+	else if (o->json)
+		print_json_list(&l);
+	else if (l.n > 0 || check_accounts(conf, o) == EXIT_FINE)
+		print_list(&l);
+	else
+		r = EXIT_FAILED;
+	/* A list that is empty is one for programs, too. */
+	if (r == EXIT_FINE && o->json && o->verb == LIST && l.n == 0)
+		r = check_accounts(conf, o);
+	msg_fini(&reply);
+	listing_fini(&l);
+	return r;
+}
+
+static int
+print_done(const struct order *o, struct msg *reply)
+{
+	static const char *const done[VERBS] = {[RETRY] = "tried now",
+	    [HOLD] = "held",
+	    [RELEASE] = "released",
+	    [REMOVE] = "removed"};
+	uint32_t messages = msg_get_u32(reply);
+	uint32_t recipients = msg_get_u32(reply);
+	uint32_t busy = msg_get_u32(reply), held = msg_get_u32(reply);
+
+	if (msg_end(reply) != RC_OK)
+		return command_fail(
+		    "queue", EXIT_FAILED, "the queue's answer is garbled");
+	if (o->json)
+		print_json(json_pack("{s:s, s:i, s:i, s:i, s:i}", "action",
+		    verbs[o->verb], "messages", (int)messages, "recipients",
+		    (int)recipients, "busy", (int)busy, "held", (int)held));
+	else if (messages > 0 || o->all)
+		printf("%u message%s for %u recipient%s: %s%s\n", messages,
+		    messages == 1 ? "" : "s", recipients,
+		    recipients == 1 ? "" : "s", done[o->verb],
+		    o->bounce ? ", with a report to the sender" : "");
+	if (!o->json && held > 0)
+		printf("%u held: release first\n", held);
+	if (!o->json && busy > 0 && o->verb == HOLD)
+		printf("%u being delivered now: held if it comes back\n", busy);
+	if (busy > 0 && o->verb == REMOVE)
+		return command_fail("queue", EXIT_FAILED,
+		    "%u being delivered now, and left as %s; ask again in a "
+		    "moment",
+		    busy, busy == 1 ? "it is" : "they are");
+	if (messages == 0 && held == 0 && !o->all)
+		return command_fail("queue", EXIT_FAILED,
+		    o->verb == RELEASE ? "nothing like that is held"
+				       : "nothing like that waits");
+	return EXIT_FINE;
+}
+
+static int
+act(const struct conf *conf, const struct order *o)
+{
+	static const enum queue_action actions[VERBS] = {[RETRY] = QUEUE_RETRY,
+	    [HOLD] = QUEUE_HOLD,
+	    [RELEASE] = QUEUE_RELEASE,
+	    [REMOVE] = QUEUE_REMOVE};
+	struct msg m, reply;
+	int r;
+
+	msg_init(&m, CMD_QUEUE_ACT);
+	msg_put_u8(&m, (uint8_t)(o->bounce ? QUEUE_BOUNCE : actions[o->verb]));
+	put_selectors(o, &m);
+	r = ask(conf, &m, &reply);
+	if (r != EXIT_FINE)
+		return r;
+	r = print_done(o, &reply);
+	msg_fini(&reply);
+	return r;
+}
+
+int
+cmd_queue(const char *config, int argc, char **argv)
+{
+	struct order o = {.verb = LIST};
+	struct conf *conf;
+	int r;
+
+	if (!read_words(argc, argv, &o)) {
+		free(o.s);
+		return o.told ? EXIT_USAGE
+			      : command_fail("queue", EXIT_USAGE, USAGE);
+	}
+	conf = command_conf(config);
+	if (conf == NULL)
+		r = EXIT_CONFIG;
+	else if (o.verb == LIST || o.verb == SHOW)
+		r = look(conf, &o);
+	else
+		r = act(conf, &o);
+	conf_free(&conf);
+	free(o.s);
+	return r;
+}

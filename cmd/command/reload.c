@@ -1,0 +1,84 @@
+#include <stdio.h>
+
+#include "base/io.h"
+#include "cmd/command/command.h"
+#include "cmd/supervisor/preflight.h"
+#include "ipc/line.h"
+
+/* Taken up, and yet not all is well. */
+static void
+print_warnings(const struct conf *conf)
+{
+	char place[CONF_PLACE_MAX];
+	struct err err;
+	size_t i;
+
+	for (i = 0; i < conf->nrelay; i++)
+		if (preflight_relay(&conf->relay[i], &err))
+			printf("WARNING: %s%s: mail for %s will wait\n",
+			    conf_place_print(
+				conf, conf->relay[i].password_at, place),
+			    err.text, conf->relay[i].host);
+	if (preflight_outbound(conf, &err))
+		printf("WARNING: %s%s: mail to the outside will wait\n",
+		    conf_place_print(conf, conf->outbound.source_at, place),
+		    err.text);
+	if (preflight_backup(conf, &err))
+		printf("WARNING: %s%s\n",
+		    conf_place_print(conf, conf->backup.folder_at, place),
+		    err.text);
+}
+
+/* Connecting is the order. */
+static int
+order(const struct conf *conf, struct err *err)
+{
+	char text[ERR_TEXT_MAX];
+	struct msg m;
+	int fd = command_connect(conf, "reload.sock"), r;
+
+	if (fd < 0) {
+		r = command_unreached(conf, err);
+		if (r == RC_TEMP)
+			(void)err_set(err, r,
+			    "no server runs on %.100s; if the key \"data\" has "
+			    "changed: that takes a restart",
+			    conf->data);
+		return r;
+	}
+	r = line_recv_fd(fd, &m);
+	io_close(&fd);
+	if (r != RC_OK)
+		return err_set(
+		    err, r, "the server has ended; its log says why");
+	r = (int)msg_get_u32(&m);
+	msg_get_str(&m, text, sizeof text);
+	msg_fini(&m);
+	return r == RC_OK
+		   ? r
+		   : err_set(err, r, "refused, nothing has changed: %s", text);
+}
+
+int
+cmd_reload(const char *config, int argc, char **argv)
+{
+	struct err err = {.text = ""};
+	struct conf *conf;
+	int r;
+
+	(void)argv;
+	if (argc != 1)
+		return command_fail(
+		    "reload", EXIT_USAGE, "it takes no arguments");
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	r = order(conf, &err);
+	if (r == RC_OK) {
+		puts("reloaded");
+		print_warnings(conf);
+	}
+	conf_free(&conf);
+	return r == RC_OK ? EXIT_FINE
+			  : command_fail("reload", EXIT_FAILED, "%s", err.text);
+}

@@ -1,0 +1,446 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "cmd/backup.h"
+#include "cmd/command/command.h"
+#include "cmd/command/restore.h"
+
+#define USAGE                                                        \
+	"usage: restore DIR [--account NAME [--folder F [--message " \
+	"WHICH]]] [--force]"
+#define ASIDE	    "before-restore-"
+#define CONFIG_FILE "config/hearthmail.yaml"
+
+/* ---- what is there already ---- */
+
+static bool
+has_entries(int dirfd, const char *path)
+{
+	int fd = backup_folder(dirfd, path);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	bool found = false;
+
+	while (d != NULL && !found && (e = readdir(d)) != NULL)
+		found = e->d_name[0] != '.';
+	if (d != NULL)
+		closedir(d);
+	return found;
+}
+
+/* Segments; a started server makes the folders. */
+static bool
+has_mail(int dirfd, const char *accounts)
+{
+	int fd = backup_folder(dirfd, accounts);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	struct buf b;
+	bool found = false;
+
+	buf_init(&b, 4096);
+	while (d != NULL && !found && (e = readdir(d)) != NULL) {
+		buf_reset(&b);
+		buf_addf(&b, "%s/%s/log", accounts, e->d_name);
+		found = e->d_name[0] != '.' && has_entries(dirfd, b.p);
+	}
+	if (d != NULL)
+		closedir(d);
+	buf_fini(&b);
+	return found;
+}
+
+/* A folder that nobody has used: two restores may fall into one second. */
+static int
+make_aside(struct restore *x)
+{
+	size_t n = strlen(ASIDE);
+
+	if (x->aside[0] != '\0')
+		return RC_OK;
+	(void)snprintf(x->aside, sizeof x->aside, ASIDE);
+	backup_stamp(x->aside + n);
+	n = strlen(x->aside);
+	for (unsigned i = 2; mkdirat(x->data, x->aside, 0711) != 0; i++) {
+		if (errno != EEXIST)
+			return RC_IO;
+		(void)snprintf(x->aside + n, sizeof x->aside - n, "-%u", i);
+	}
+	return RC_OK;
+}
+
+/* Moves it to DATA/before-restore-.../path. */
+static int
+move_aside(struct restore *x, const char *path, struct err *err)
+{
+	struct buf to;
+	int r = RC_OK;
+
+	if (faccessat(x->data, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		return RC_OK;
+	buf_init(&to, 4096);
+	r = make_aside(x);
+	buf_addf(&to, "%s/%s", x->aside, path);
+	if (r != RC_OK || backup_make_parents(x->data, to.p) != RC_OK ||
+	    renameat(x->data, path, x->data, to.p) != 0)
+		r = err_sys(err, RC_IO, errno, "%s", to.p);
+	else
+		printf("what was there is in %s/%s\n", x->conf->data, to.p);
+	buf_fini(&to);
+	return r;
+}
+
+/* ---- the whole of an account, in scratch ---- */
+
+static int
+prepare_account(struct restore *x, const char *name, struct err *err)
+{
+	struct buf prefix, path;
+	int part = backup_folder(x->data, SCRATCH), r;
+
+	buf_init(&prefix, 4096);
+	buf_init(&path, 4096);
+	buf_addf(&prefix, "data/accounts/%s/", name);
+	r = backup_extract(
+	    x->fd, x->manifest, prefix.p, strlen("data/"), part, err);
+	buf_addf(&path, "accounts/%s", name);
+	backup_own(
+	    part, path.p, x->user[ROLE_ACCOUNT].uid, x->user[ROLE_ACCOUNT].gid);
+	buf_reset(&path);
+	buf_addf(&path, "%s/%s/accounts/%s", x->conf->data, SCRATCH, name);
+	if (r == RC_OK &&
+	    backup_begin_anew(x->conf, "restore", path.p) != EXIT_FINE)
+		r = err_set(err, RC_DAMAGED, "%s cannot be opened", name);
+	io_close(&part);
+	buf_fini(&path);
+	buf_fini(&prefix);
+	return r;
+}
+
+static int
+make_scratch(struct restore *x, struct err *err)
+{
+	backup_remove(x->data, SCRATCH);
+	if (mkdirat(x->data, SCRATCH, 0711) != 0 ||
+	    mkdirat(x->data, SCRATCH "/accounts", 0711) != 0)
+		return err_sys(err, RC_IO, errno, "%s/" SCRATCH, x->conf->data);
+	return RC_OK;
+}
+
+/* From scratch to its place. */
+static int
+move_in(struct restore *x, const char *path, struct err *err)
+{
+	struct buf from;
+	int r = RC_OK;
+
+	buf_init(&from, 4096);
+	buf_addf(&from, SCRATCH "/%s", path);
+	if (faccessat(x->data, from.p, F_OK, 0) == 0 &&
+	    renameat(x->data, from.p, x->data, path) != 0)
+		r = err_sys(err, RC_IO, errno, "%s", path);
+	buf_fini(&from);
+	return r;
+}
+
+/* ---- everything ---- */
+
+static const struct {
+	const char *name;
+	enum role role;
+	bool root;
+} parts[] = {
+    {"accounts", ROLE_ACCOUNT, true},
+    {"auth", ROLE_AUTH, false},
+    {"import", ROLE_AUTH, true},
+    {"spool", ROLE_QUEUE, false},
+    {"tls", ROLE_AUTH, true},
+};
+#define NPARTS (sizeof parts / sizeof *parts)
+
+static int
+prepare_everything(struct restore *x, struct err *err)
+{
+	json_t *names = backup_accounts(x->manifest);
+	int r = make_scratch(x, err), part = -1;
+
+	for (size_t i = 0; i < json_array_size(names) && r == RC_OK; i++)
+		r = prepare_account(
+		    x, json_string_value(json_array_get(names, i)), err);
+	part = backup_folder(x->data, SCRATCH);
+	for (size_t i = 1; i < NPARTS && r == RC_OK; i++) {
+		struct buf prefix;
+
+		buf_init(&prefix, 64);
+		buf_addf(&prefix, "data/%s/", parts[i].name);
+		r = backup_extract(
+		    x->fd, x->manifest, prefix.p, strlen("data/"), part, err);
+		if (!parts[i].root)
+			backup_own(part, parts[i].name,
+			    x->user[parts[i].role].uid,
+			    x->user[parts[i].role].gid);
+		buf_fini(&prefix);
+	}
+	if (r == RC_OK && syncfs(part) != 0)
+		r = err_sys(err, RC_IO, errno, "flush");
+	io_close(&part);
+	if (r == RC_OK)
+		printf(json_array_size(names) == 1
+			   ? "%zu account with mail is ready\n"
+			   : "%zu accounts with mail are ready\n",
+		    json_array_size(names));
+	json_decref(names);
+	return r;
+}
+
+static int
+restore_everything(struct restore *x, struct err *err)
+{
+	int r;
+
+	r = prepare_everything(x, err);
+	for (size_t i = 0; i < NPARTS && r == RC_OK; i++) {
+		r = move_aside(x, parts[i].name, err);
+		if (r == RC_OK)
+			r = move_in(x, parts[i].name, err);
+	}
+	if (r == RC_OK && (fsync(x->data) != 0))
+		r = err_sys(err, RC_IO, errno, "flush");
+	if (r == RC_OK)
+		r = folders_make(x->conf, x->user, err);
+	return r;
+}
+
+/* ---- one account ---- */
+
+static int
+lock_account(struct restore *x, int *fd, struct err *err)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct buf path;
+	int r = RC_OK;
+
+	buf_init(&path, 4096);
+	buf_addf(&path, "accounts/%s/lock", x->account);
+	*fd = openat(x->data, path.p, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd >= 0 && fcntl(*fd, F_OFD_SETLK, &l) != 0)
+		r = err_set(err, RC_TEMP, "%s is in use; stop the server first",
+		    x->account);
+	buf_fini(&path);
+	return r;
+}
+
+static int
+restore_account(struct restore *x, struct err *err)
+{
+	struct buf path, log;
+	int lock = -1, r;
+
+	buf_init(&path, 4096);
+	buf_init(&log, 4096);
+	buf_addf(&path, "accounts/%s", x->account);
+	buf_addf(&log, "%s/log", path.p);
+	r = lock_account(x, &lock, err);
+	if (r == RC_OK && !x->force && has_entries(x->data, log.p))
+		r = err_set(err, RC_EXISTS,
+		    "%s has mail; --force moves it aside", x->account);
+	if (r == RC_OK)
+		r = make_scratch(x, err);
+	if (r == RC_OK)
+		r = prepare_account(x, x->account, err);
+	if (r == RC_OK && has_entries(x->data, log.p))
+		r = move_aside(x, path.p, err);
+	else if (r == RC_OK)
+		backup_remove(x->data, path.p);
+	if (r == RC_OK)
+		r = move_in(x, path.p, err);
+	if (r == RC_OK && syncfs(x->data) != 0)
+		r = err_sys(err, RC_IO, errno, "flush");
+	io_close(&lock);
+	buf_fini(&log);
+	buf_fini(&path);
+	return r;
+}
+
+/* ---- the command ---- */
+
+/* The server's own lock: held while we work. */
+static int
+lock_server(struct restore *x, int *fd, struct err *err)
+{
+	*fd = openat(
+	    x->data, "run/hearthmail.pid", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) != 0)
+		return err_set(err, RC_TEMP,
+		    "the server runs on %.80s; stop it first", x->conf->data);
+	return RC_OK;
+}
+
+static bool
+in_backup(const struct restore *x)
+{
+	json_t *names = backup_accounts(x->manifest);
+	bool found = false;
+
+	for (size_t i = 0; i < json_array_size(names); i++)
+		found =
+		    found || strcmp(json_string_value(json_array_get(names, i)),
+				 x->account) == 0;
+	json_decref(names);
+	return found;
+}
+
+/* Before anything is written: is there a reason not to? */
+static int
+check(struct restore *x, int *lock, struct err *err)
+{
+	int r;
+
+	x->data = open(x->conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (x->account != NULL)
+		return in_backup(x) ? RC_OK
+				    : err_set(err, RC_NOTFOUND,
+					  "the backup has no account \"%s\"",
+					  x->account);
+	if (x->data < 0)
+		return RC_OK;
+	r = lock_server(x, lock, err);
+	if (r == RC_OK && !x->force &&
+	    (has_mail(x->data, "accounts") ||
+		faccessat(x->data, "auth/credentials", F_OK, 0) == 0))
+		r = err_set(err, RC_EXISTS,
+		    "%.60s is not empty; --force moves what is there aside",
+		    x->conf->data);
+	return r;
+}
+
+static int
+work(struct restore *x, const char *dir, struct err *err)
+{
+	struct buf name;
+	const char *how;
+	bool change;
+	int lock = -1, r;
+
+	users_find(x->user, &change, &how);
+	buf_init(&name, 4096);
+	r = backup_find(dir, &x->fd, &name, err);
+	if (r == RC_OK)
+		r = backup_manifest(x->fd, &x->manifest, err);
+	if (r == RC_OK)
+		r = check(x, &lock, err);
+	if (r == RC_OK)
+		r = folders_make(x->conf, x->user, err);
+	if (r == RC_OK && x->data < 0) {
+		x->data =
+		    open(x->conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (x->data < 0)
+			r = err_sys(err, RC_IO, errno, "%s", x->conf->data);
+	}
+	if (r == RC_OK)
+		r = x->account == NULL	? restore_everything(x, err)
+		    : x->folder == NULL ? restore_account(x, err)
+					: restore_pieces(x, err);
+	if (x->data >= 0)
+		backup_remove(x->data, SCRATCH);
+	if (r == RC_OK)
+		printf("restored from %s\n", name.p);
+	io_close(&lock);
+	buf_fini(&name);
+	return r;
+}
+
+/* Without one the configuration comes from the backup, too: that is the one
+ * that counts then. */
+static struct conf *
+load_conf(const char *config, const char *dir, bool *from_backup)
+{
+	struct conf *conf;
+	struct buf path;
+	struct err err;
+	int fd = -1;
+
+	*from_backup = access(config, F_OK) != 0 && errno == ENOENT;
+	if (!*from_backup)
+		return command_conf(config);
+	buf_init(&path, 4096);
+	if (backup_find(dir, &fd, &path, &err) == RC_OK) {
+		buf_adds(&path, "/" CONFIG_FILE);
+		conf = command_conf(path.p);
+	} else {
+		conf = command_conf(config);
+	}
+	io_close(&fd);
+	buf_fini(&path);
+	return conf;
+}
+
+static int
+take_config(const struct restore *x, const char *config, struct err *err)
+{
+	char sha[BACKUP_SHA];
+	uint64_t n;
+	int in = openat(x->fd, CONFIG_FILE, O_RDONLY | O_CLOEXEC), r;
+
+	if (in < 0)
+		return err_sys(err, RC_IO, errno, CONFIG_FILE);
+	r = backup_copy(in, AT_FDCWD, config, UINT64_MAX, &n, sha, err);
+	io_close(&in);
+	if (r == RC_OK)
+		printf("%s comes from the backup\n", config);
+	return r;
+}
+
+int
+cmd_restore(const char *config, int argc, char **argv)
+{
+	struct restore x = {.fd = -1, .data = -1};
+	struct err err = {.text = ""};
+	const char *dir = NULL;
+	bool from_backup;
+	struct conf *conf;
+	int r;
+
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--force") == 0)
+			x.force = true;
+		else if (strcmp(argv[i], "--account") == 0 && i + 1 < argc)
+			x.account = argv[++i];
+		else if (strcmp(argv[i], "--folder") == 0 && i + 1 < argc)
+			x.folder = argv[++i];
+		else if (strcmp(argv[i], "--message") == 0 && i + 1 < argc)
+			x.message = argv[++i];
+		else if (dir == NULL && argv[i][0] != '-')
+			dir = argv[i];
+		else
+			return command_fail("restore", EXIT_USAGE, USAGE);
+	if (dir == NULL || (x.folder != NULL && x.account == NULL) ||
+	    (x.message != NULL && x.folder == NULL))
+		return command_fail("restore", EXIT_USAGE, USAGE);
+	conf = load_conf(config, dir, &from_backup);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	log_setup("restore", LOG_NOTHING);
+	x.conf = conf;
+	r = work(&x, dir, &err);
+	/* Last: what is refused writes nothing. */
+	if (r == RC_OK && from_backup)
+		r = take_config(&x, config, &err);
+	json_decref(x.manifest);
+	io_close(&x.data);
+	io_close(&x.fd);
+	conf_free(&conf);
+	return r == RC_OK
+		   ? EXIT_FINE
+		   : command_fail("restore", EXIT_FAILED, "%s", err.text);
+}

@@ -1,0 +1,546 @@
+/* How the house is: one screen, or JSON. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/ascii.h"
+#include "base/be.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/tally.h"
+#include "cmd/backup.h"
+#include "cmd/command/command.h"
+#include "cmd/supervisor/certificate.h"
+#include "dns/server.h"
+#include "ipc/line.h"
+#include "ipc/proto.h"
+#include "net/tls.h"
+
+#define RECORDS_MAX (64u << 20)
+#define PROCS_MAX   4096
+#define EVENTS_MAX  400
+#define LOW_DISK    (256ull << 20)
+#define SOON_DAYS   14
+#define LATE_DAYS   2 /* a daily backup that was not made */
+
+struct one {
+	char role[32], account[CONF_NAME_MAX];
+	uint32_t pid, restarts, connections;
+	uint64_t ms;
+	bool answered;
+	char *text; /* what only this role knows */
+};
+
+struct event {
+	char process[32];
+	uint8_t level;
+	int64_t when;
+	char text[400];
+};
+
+/* The daily backup. */
+struct backups {
+	int64_t good;	/* the last one, seconds since 1970; 0: none is seen */
+	int64_t failed; /* since then; 0: none */
+	char reason[ERR_TEXT_MAX];
+	char unseen[ERR_TEXT_MAX]; /* why the folder could not be looked at */
+};
+
+struct picture {
+	struct one *proc;
+	size_t nproc, proc_cap;
+	struct event *event;
+	size_t nevent, event_cap;
+	uint64_t tally[TALLIES];
+	uint64_t ms; /* since the start */
+	uint64_t disk_free, disk_size;
+	struct tls_cert_info cert;
+	bool has_cert;
+	struct backups backup;
+	unsigned worries;
+};
+
+/* ---- reading ---- */
+
+/* What a process says of itself is shown on a terminal: if it was taken over,
+ * it may say anything. */
+static void
+make_printable(char *p)
+{
+	for (; *p != '\0'; p++)
+		if (*p != '\n' && !ascii_is_print(*p))
+			*p = '?';
+}
+
+static void
+read_events(struct picture *p, const char *process, struct msg *m)
+{
+	uint32_t i, n = msg_get_u32(m);
+
+	for (i = 0; i < n && !m->bad && p->nevent < EVENTS_MAX; i++) {
+		struct event *e;
+
+		p->event = xgrow(
+		    p->event, &p->event_cap, p->nevent + 1, sizeof *p->event);
+		e = &p->event[p->nevent++];
+		(void)snprintf(e->process, sizeof e->process, "%s", process);
+		e->level = msg_get_u8(m);
+		e->when = (int64_t)msg_get_u64(m);
+		msg_get_str(m, e->text, sizeof e->text);
+		make_printable(e->text);
+	}
+}
+
+static void
+read_tallies(struct picture *p, struct msg *m)
+{
+	uint32_t i, n = msg_get_u32(m);
+
+	for (i = 0; i < n && !m->bad; i++) {
+		uint64_t v = msg_get_u64(m);
+
+		if (i < TALLIES)
+			p->tally[i] += v;
+	}
+}
+
+static void
+read_answer(struct picture *p, struct one *o, struct msg *m)
+{
+	struct sv text;
+
+	o->connections = msg_get_u32(m);
+	text = msg_get_sv(m);
+	o->text = sv_dup(text);
+	make_printable(o->text);
+	read_tallies(p, m);
+	read_events(p, o->role, m);
+}
+
+static void
+read_record(struct picture *p, struct sv bytes)
+{
+	struct one *o;
+	struct msg m;
+
+	p->proc = xgrow(p->proc, &p->proc_cap, p->nproc + 1, sizeof *p->proc);
+	o = &p->proc[p->nproc++];
+	memset(o, 0, sizeof *o);
+	msg_init(&m, 0);
+	buf_addsv(&m.b, bytes);
+	msg_get_str(&m, o->role, sizeof o->role);
+	msg_get_str(&m, o->account, sizeof o->account);
+	o->pid = msg_get_u32(&m);
+	o->ms = msg_get_u64(&m);
+	o->restarts = msg_get_u32(&m);
+	o->answered = msg_get_u8(&m) != 0;
+	if (o->answered)
+		read_answer(p, o, &m);
+	if (o->text != NULL && strcmp(o->role, "dns") == 0 &&
+	    sv_starts(sv_str(o->text), SV(DNS_STATUS_DOWN)))
+		p->worries++;
+	if (!o->answered)
+		p->worries++;
+	msg_fini(&m);
+}
+
+static int
+read_records(struct picture *p, int fd)
+{
+	struct buf all;
+	struct sv rest;
+	int r;
+
+	buf_init(&all, RECORDS_MAX);
+	(void)lseek(fd, 0, SEEK_SET);
+	r = io_read_rest(fd, &all);
+	rest = buf_sv(&all);
+	while (r == RC_OK && rest.n >= 4 && p->nproc < PROCS_MAX) {
+		uint32_t n = be_get32(rest.p);
+
+		rest = sv_skip(rest, 4);
+		read_record(p, sv_first(rest, n));
+		rest = sv_skip(rest, n);
+	}
+	buf_fini(&all);
+	return r;
+}
+
+static int
+ask(const struct conf *conf, struct picture *p)
+{
+	int fd = command_connect(conf, "status.sock"), file = -1, r;
+	struct err err;
+	struct msg m;
+
+	if (fd < 0) {
+		(void)command_unreached(conf, &err);
+		return command_fail("status", EXIT_FAILED, "%s", err.text);
+	}
+	r = line_recv_fd(fd, &m);
+	io_close(&fd);
+	if (r == RC_OK) {
+		r = (int)msg_get_u32(&m);
+		p->ms = msg_get_u64(&m);
+		p->backup.failed = (int64_t)msg_get_u64(&m) / 1000;
+		msg_get_str(&m, p->backup.reason, sizeof p->backup.reason);
+		make_printable(p->backup.reason);
+		read_tallies(p, &m);
+		read_events(p, "supervisor", &m);
+		file = msg_take_fd(&m);
+		msg_fini(&m);
+	}
+	if (r != RC_OK || file < 0)
+		return command_fail("status", EXIT_FAILED,
+		    "the server does not answer; see its log");
+	r = read_records(p, file);
+	io_close(&file);
+	return r == RC_OK ? EXIT_FINE
+			  : command_fail("status", EXIT_FAILED,
+				"the server's answer is garbled");
+}
+
+/* The backups in the folder, whoever has made them. */
+static void
+look_at_backups(const struct conf *conf, struct picture *p)
+{
+	struct backups *b = &p->backup;
+	const char *folder = conf->backup.folder;
+	struct err err;
+
+	if (folder == NULL)
+		return;
+	if (backup_newest(folder, &b->good, &err) != RC_OK)
+		(void)snprintf(b->unseen, sizeof b->unseen, "%s", err.text);
+	if (b->failed <= b->good)
+		b->failed = 0;
+	p->worries +=
+	    b->failed != 0 ||
+	    (b->good != 0 && b->good + LATE_DAYS * 86400 < clk_now() / 1000);
+}
+
+static void
+look_around(const struct conf *conf, struct picture *p)
+{
+	struct buf cert, key, pem;
+	struct err err = {.text = ""};
+	struct statvfs v;
+
+	if (statvfs(conf->data, &v) == 0) {
+		p->disk_free = (uint64_t)v.f_bavail * v.f_frsize;
+		p->disk_size = (uint64_t)v.f_blocks * v.f_frsize;
+		p->worries += p->disk_free < LOW_DISK;
+	}
+	buf_init(&cert, 4096);
+	buf_init(&key, 4096);
+	buf_init(&pem, 1 << 20);
+	certificate_paths(conf, &cert, &key);
+	p->has_cert = io_read_file(cert.p, &pem, &err) == RC_OK &&
+		      tls_cert_info(buf_sv(&pem), &p->cert, &err) == RC_OK;
+	if (p->has_cert &&
+	    p->cert.not_after < clk_now() / 1000 + SOON_DAYS * 86400)
+		p->worries++;
+	buf_fini(&pem);
+	buf_fini(&key);
+	buf_fini(&cert);
+	look_at_backups(conf, p);
+}
+
+/* ---- for people ---- */
+
+static const char *
+span(uint64_t ms, char out[40])
+{
+	uint64_t m = ms / 60000;
+
+	if (m < 1)
+		(void)snprintf(
+		    out, 40, "%llu s", (unsigned long long)(ms / 1000));
+	else if (m < 120)
+		(void)snprintf(out, 40, "%llu min", (unsigned long long)m);
+	else if (m < 2880)
+		(void)snprintf(out, 40, "%llu h", (unsigned long long)(m / 60));
+	else
+		(void)snprintf(
+		    out, 40, "%llu days", (unsigned long long)(m / 1440));
+	return out;
+}
+
+static void
+print_processes(const struct picture *p)
+{
+	unsigned accounts = 0;
+	char t[40];
+	size_t i;
+
+	puts("processes");
+	for (i = p->nproc; i-- > 0;) {
+		const struct one *o = &p->proc[i];
+
+		if (o->account[0] != '\0') {
+			accounts++;
+			continue;
+		}
+		printf("  %-11s for %s", o->role, span(o->ms, t));
+		if (o->restarts > 0)
+			printf(", started anew %u times", o->restarts);
+		if (!o->answered)
+			printf("  DOES NOT ANSWER");
+		puts("");
+	}
+	printf("  accounts    %u in use\n", accounts);
+}
+
+static void
+print_connections(const struct picture *p)
+{
+	bool first = true;
+	size_t i;
+
+	printf("connections ");
+	for (i = p->nproc; i-- > 0;) {
+		const char *r = p->proc[i].role;
+
+		if (strcmp(r, "smtp") != 0 && strcmp(r, "submission") != 0 &&
+		    strcmp(r, "imap") != 0 && strcmp(r, "pop3") != 0)
+			continue;
+		printf("%s %s %u", first ? "" : ",", r, p->proc[i].connections);
+		first = false;
+	}
+	puts("");
+}
+
+/* A role's own lines, the first behind a heading. */
+static void
+print_text(const struct picture *p, const char *role, const char *heading)
+{
+	size_t i;
+
+	for (i = 0; i < p->nproc; i++) {
+		struct sv rest = sv_str(p->proc[i].text);
+
+		if (strcmp(p->proc[i].role, role) != 0)
+			continue;
+		for (; rest.n > 0; heading = "") {
+			struct sv line = sv_split(&rest, '\n');
+
+			printf("%-12s %.*s\n", heading, SV_ARG(line));
+		}
+	}
+}
+
+static void
+print_mail(const struct picture *p)
+{
+	int t;
+
+	printf("mail %s\n ",
+	    p->ms >= 86400000 ? "in the last 24 hours" : "since the start");
+	for (t = 0; t < TALLIES; t++)
+		printf("%s %llu %s", t > 0 ? "," : "",
+		    (unsigned long long)p->tally[t], tally_name((enum tally)t));
+	puts("");
+}
+
+static void
+print_surroundings(const struct conf *conf, const struct picture *p)
+{
+	struct clk_tm t;
+
+	printf("disk         %.1f GB free of %.1f GB at %s%s\n",
+	    (double)p->disk_free / 1e9, (double)p->disk_size / 1e9, conf->data,
+	    p->disk_free < LOW_DISK ? ": NEARLY FULL, make room" : "");
+	if (!p->has_cert) {
+		puts("certificate  cannot be read; see hearthmail check");
+		return;
+	}
+	clk_civil(p->cert.not_after, &t);
+	printf("certificate  until %04d-%02d-%02d%s%s\n", t.year, t.month,
+	    t.day, p->cert.self_signed ? ", self-signed" : "",
+	    p->cert.not_after < clk_now() / 1000 + SOON_DAYS * 86400
+		? ": RENEW IT"
+		: "");
+}
+
+static void
+print_stamp(int64_t secs)
+{
+	struct clk_tm t;
+
+	clk_civil(secs, &t);
+	printf("%04d-%02d-%02d %02d:%02d UTC", t.year, t.month, t.day, t.hour,
+	    t.minute);
+}
+
+static void
+print_backup(const struct conf *conf, const struct backups *b)
+{
+	const struct conf_backup *c = &conf->backup;
+
+	printf("backup       ");
+	if (c->folder == NULL) {
+		puts("none every day; see hearthmail.yaml(5), backup");
+		return;
+	}
+	if (b->failed != 0) {
+		printf("THE LAST ONE FAILED at ");
+		print_stamp(b->failed);
+		printf(": %s; mend that, then: hearthmail backup %s\n"
+		       "             ",
+		    b->reason, c->folder);
+	}
+	if (b->good != 0) {
+		printf("last good one ");
+		print_stamp(b->good);
+		printf(", in %s%s\n", c->folder,
+		    b->failed == 0 &&
+			    b->good + LATE_DAYS * 86400 < clk_now() / 1000
+			? ": TOO LONG AGO, see the log"
+			: "");
+	} else if (b->unseen[0] != '\0') {
+		printf("last good one unknown: %s\n", b->unseen);
+	} else {
+		printf("none yet in %s; every day at %02u:%02u\n", c->folder,
+		    c->minute / 60, c->minute % 60);
+	}
+}
+
+static int
+compare_event(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	return x->when < y->when ? -1 : x->when > y->when;
+}
+
+static void
+print_events(const struct picture *p)
+{
+	struct clk_tm t;
+	size_t i;
+
+	puts(p->nevent > 0 ? "last errors and warnings"
+			   : "no errors, no warnings");
+	for (i = p->nevent > 8 ? p->nevent - 8 : 0; i < p->nevent; i++) {
+		const struct event *e = &p->event[i];
+
+		clk_civil(e->when / 1000, &t);
+		printf("  %02d-%02d %02d:%02d %s %s: %s\n", t.month, t.day,
+		    t.hour, t.minute, e->level == LOG_ERROR ? "ERROR" : "warn",
+		    e->process, e->text);
+	}
+}
+
+static void
+print_all(const struct conf *conf, const struct picture *p)
+{
+	char t[40];
+
+	printf("%s serves for %s\n", conf->hostname, span(p->ms, t));
+	print_processes(p);
+	print_connections(p);
+	print_mail(p);
+	print_text(p, "queue", "queue");
+	print_text(p, "keeper", "quota");
+	print_text(p, "dns", "names");
+	print_surroundings(conf, p);
+	print_backup(conf, &p->backup);
+	print_events(p);
+}
+
+/* ---- for programs ---- */
+
+/* null: none is configured. */
+static json_t *
+json_backup(const struct conf *conf, const struct backups *b)
+{
+	if (conf->backup.folder == NULL)
+		return json_null();
+	return json_pack("{s:s, s:I, s:I, s:s}", "folder", conf->backup.folder,
+	    "last_good", (json_int_t)b->good, "failed", (json_int_t)b->failed,
+	    "reason", b->failed != 0 ? b->reason : "");
+}
+
+static void
+print_json(const struct conf *conf, const struct picture *p)
+{
+	json_t *procs = json_array(), *events = json_array();
+	json_t *mail = json_object(), *all;
+	size_t i;
+	int t;
+
+	for (i = 0; i < p->nproc; i++) {
+		const struct one *o = &p->proc[i];
+
+		json_array_append_new(procs,
+		    json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s}",
+			"role", o->role, "account", o->account, "pid",
+			(json_int_t)o->pid, "seconds",
+			(json_int_t)(o->ms / 1000), "restarts",
+			(json_int_t)o->restarts, "connections",
+			(json_int_t)o->connections, "answers", o->answered,
+			"text", o->text != NULL ? o->text : ""));
+	}
+	for (i = 0; i < p->nevent; i++)
+		json_array_append_new(events,
+		    json_pack("{s:I, s:s, s:s, s:s}", "time_ms",
+			(json_int_t)p->event[i].when, "level",
+			p->event[i].level == LOG_ERROR ? "error" : "warn",
+			"process", p->event[i].process, "text",
+			p->event[i].text));
+	for (t = 0; t < TALLIES; t++)
+		json_object_set_new(mail, tally_name((enum tally)t),
+		    json_integer((json_int_t)p->tally[t]));
+	all = json_pack("{s:s, s:I, s:b, s:o, s:o, s:o, s:I, s:I, s:I}",
+	    "hostname", conf->hostname, "seconds", (json_int_t)(p->ms / 1000),
+	    "well", p->worries == 0, "processes", procs, "mail", mail, "events",
+	    events, "disk_free", (json_int_t)p->disk_free, "disk_size",
+	    (json_int_t)p->disk_size, "certificate_until",
+	    (json_int_t)(p->has_cert ? p->cert.not_after : 0));
+	must(all != NULL);
+	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
+	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	puts("");
+	json_decref(all);
+}
+
+int
+cmd_status(const char *config, int argc, char **argv)
+{
+	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	struct picture p = {.nproc = 0};
+	struct conf *conf;
+	size_t i;
+	int code;
+
+	if (argc != 1 && !json)
+		return command_fail(
+		    "status", EXIT_USAGE, "usage: status [--json]");
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	code = ask(conf, &p);
+	if (code == EXIT_FINE) {
+		look_around(conf, &p);
+		if (p.nevent > 0)
+			qsort(
+			    p.event, p.nevent, sizeof *p.event, compare_event);
+		if (json)
+			print_json(conf, &p);
+		else
+			print_all(conf, &p);
+		if (p.worries > 0)
+			code = EXIT_FAILED;
+	}
+	for (i = 0; i < p.nproc; i++)
+		free(p.proc[i].text);
+	free(p.proc);
+	free(p.event);
+	conf_free(&conf);
+	return code;
+}

@@ -1,0 +1,63 @@
+/* The auth process: credentials and signing keys in its own folder, nothing
+ * else. */
+#include "auth/service.h"
+#include "cmd/run/process.h"
+#include "msgauth/key.h"
+
+#define FILE_MAX (64u << 20) /* of credentials, keys, known networks */
+
+static const struct sandbox_profile walls = {.name = "auth",
+    .files = SANDBOX_FILES_WRITE,
+    .threads = SANDBOX_THREADS_FEW,
+    .file_max = FILE_MAX};
+
+static void
+on_line(struct child *c, enum role role, const char *account, int fd)
+{
+	(void)account;
+	if (role == ROLE_KEEPER)
+		auth_service_set_keeper(c->arg, fd);
+	else if (role == ROLE_QUEUE)
+		auth_service_add_signer(c->arg, fd);
+	else
+		auth_service_add_client(c->arg, fd, role == ROLE_SUBMISSION);
+}
+
+static void
+on_conf(struct child *c)
+{
+	auth_service_set_conf(c->arg, c->conf_now, c->generation);
+}
+
+static void
+on_control(struct child *c, struct msg *m)
+{
+	int fd;
+
+	if (m->type == CTL_CONTROL && (fd = msg_take_fd(m)) >= 0)
+		auth_service_add_command(c->arg, fd);
+}
+
+static const struct child_ops ops = {
+    .line = on_line, .conf = on_conf, .control = on_control};
+
+int
+run_auth(int control_fd)
+{
+	struct child c = {0};
+	struct auth_service *s = NULL;
+	struct err err;
+	int code;
+
+	child_boot(&c, control_fd, &ops);
+	dkim_key_setup();
+	child_enter(&c, &walls);
+	if (auth_service_new(c.loop, c.conf_now, c.generation, &s, &err) !=
+	    RC_OK)
+		child_die(&c, "auth.start", &err);
+	child_no_more_threads(&c);
+	c.arg = s;
+	code = child_serve(&c);
+	auth_service_free(&s);
+	return code;
+}

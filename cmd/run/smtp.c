@@ -1,0 +1,181 @@
+/* Port 25 and submission: sockets in, TLS, lines; no files, no connection
+ * out.  Submission asks auth; port 25 has no line to it. */
+#include <unistd.h>
+
+#include "cmd/run/process.h"
+#include "smtp/house.h"
+#include "smtp/server.h"
+
+struct state {
+	struct child child;
+	struct smtp_house house;
+	struct smtp_server *server;
+};
+
+static void
+on_line(struct child *c, enum role role, const char *account, int fd)
+{
+	struct state *st = c->arg;
+
+	(void)account;
+	if (role == ROLE_KEEPER)
+		peer_connect(st->house.keeper, fd);
+	else if (role == ROLE_QUEUE)
+		peer_connect(st->house.queue, fd);
+	else if (role == ROLE_AUTH && st->house.auth != NULL)
+		peer_connect(st->house.auth, fd);
+	else
+		(void)close(fd);
+}
+
+static struct smtp_limits
+limits_of(const struct conf *conf)
+{
+	struct smtp_limits l = SMTP_LIMITS_DEFAULT;
+
+	l.message_size = conf->limits.message_size;
+	l.recipients = conf->limits.recipients;
+	l.connections = conf->limits.connections;
+	l.connections_per_peer = conf->limits.connections_per_peer;
+	l.errors = conf->limits.errors;
+	l.messages_per_hour = conf->limits.messages_per_hour;
+	l.loopback = conf->limits.loopback;
+	return l;
+}
+
+static void
+on_conf(struct child *c)
+{
+	struct state *st = c->arg;
+	struct smtp_limits l = limits_of(c->conf_now);
+
+	smtp_server_set_limits(st->server, &l);
+}
+
+static void
+on_drain(struct child *c, int64_t ms)
+{
+	struct state *st = c->arg;
+
+	smtp_server_drain(st->server, ms, child_stop_soon, c);
+}
+
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	struct state *st = c->arg;
+
+	(void)text;
+	return st->server != NULL ? smtp_server_count(st->server) : 0;
+}
+
+static void
+on_let_in(struct child *c)
+{
+	struct state *st = c->arg;
+
+	smtp_server_start(st->server);
+}
+
+static const struct child_ops ops = {.status = on_status,
+    .let_in = on_let_in,
+    .line = on_line,
+    .conf = on_conf,
+    .drain = on_drain};
+
+static struct conf *
+conf_now(void *arg)
+{
+	return child_conf(arg);
+}
+
+/* The keeper tells who is full; a new one begins with nobody. */
+static void
+on_keeper(struct line *l, struct msg *m, void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+	char account[CONF_NAME_MAX];
+	bool full;
+
+	(void)l;
+	msg_get_str(m, account, sizeof account);
+	full = msg_get_u8(m) != 0;
+	if (m->type == ACCOUNT_FULL && msg_end(m) == RC_OK)
+		smtp_house_set_full(&st->house, account, full);
+}
+
+static void
+on_keeper_up(void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+
+	smtp_house_forget_full(&st->house);
+}
+
+/* Auth tells whose sessions are over. */
+static void
+on_auth(struct line *l, struct msg *m, void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+	char account[CONF_NAME_MAX];
+	uint64_t credential;
+
+	(void)l;
+	msg_get_str(m, account, sizeof account);
+	credential = msg_get_u64(m);
+	if (m->type == AUTH_KICK && msg_end(m) == RC_OK)
+		smtp_server_kick(st->server, account, credential);
+}
+
+static int
+run(int control_fd, bool submission)
+{
+	struct sandbox_profile walls = {
+	    .name = submission ? "submission" : "smtp",
+	    .threads = SANDBOX_THREADS_MANY,
+	    .accepts = true,
+	    .memfd = true};
+	struct state st = {
+	    .house = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
+		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
+	struct child *c = &st.child;
+	struct smtp_server_opts o = {
+	    .submission = submission, .ops = &smtp_house_ops, .ctx = &st.house};
+	unsigned i;
+
+	child_boot(c, control_fd, &ops);
+	c->arg = &st;
+	o.tls = child_tls(c);
+	o.hostname = conf_ref(c->conf_now)->hostname;
+	o.limits = limits_of(c->conf_now);
+	walls.file_max = conf_message_max(c->conf_now);
+	child_enter(c, &walls);
+	st.house.keeper =
+	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
+	st.house.queue = peer_new(c->loop, "queue", NULL, NULL, c);
+	if (submission)
+		st.house.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
+	st.house.service = CONF_SUBMISSION;
+	st.house.conf = conf_now;
+	st.house.arg = c;
+	st.server = smtp_server_new(&o);
+	for (i = 0; i < c->nsock; i++)
+		smtp_server_add(st.server, c->sock[i].fd,
+		    conf_service_tls(c->sock[i].service));
+	return child_serve(c);
+}
+
+int
+run_smtp(int control_fd)
+{
+	return run(control_fd, false);
+}
+
+int
+run_submission(int control_fd)
+{
+	return run(control_fd, true);
+}

@@ -1,0 +1,59 @@
+/*
+ * The house: its processes, who they are, and who may speak to whom.  These
+ * two tables are the whole wiring; the supervisor does nothing that is not in
+ * them.
+ */
+#ifndef CMD_RUN_WIRING_H
+#define CMD_RUN_WIRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conf/conf.h"
+
+enum role {
+	ROLE_AUTH,
+	ROLE_KEEPER,
+	ROLE_QUEUE,
+	ROLE_DNS,
+	ROLE_MX,
+	ROLE_SMTP,
+	ROLE_SUBMISSION,
+	ROLE_IMAP,
+	ROLE_POP3,
+	ROLE_ACCOUNT, /* one for each account in use */
+	ROLE_COUNT
+};
+
+struct role_info {
+	const char *name;
+	const char *user;   /* service user when started as root */
+	const char *folder; /* under the data folder; "%s": the account */
+	unsigned services;  /* bit (1 << conf_service) of its sockets */
+	bool listener;	    /* replaced as a whole when sockets change */
+	int oom_score; /* oom_score_adj: the higher, the sooner it is ended */
+};
+
+extern const struct role_info role_info[ROLE_COUNT];
+
+struct wire {
+	enum role a, b;
+};
+
+extern const struct wire house_wires[];
+extern const size_t house_nwires;
+
+/* One function for each process, in NAME.c; main.c calls it with the control
+ * line's descriptor.  Returns the exit code. */
+int run_auth(int control_fd);
+int run_keeper(int control_fd);
+int run_mx(int control_fd);
+int run_queue(int control_fd);
+int run_dns(int control_fd);
+int run_smtp(int control_fd);
+int run_submission(int control_fd);
+int run_imap(int control_fd);
+int run_pop3(int control_fd);
+int run_account(int control_fd);
+
+#endif

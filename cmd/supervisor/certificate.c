@@ -1,0 +1,150 @@
+#include "cmd/supervisor/certificate.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "net/tls.h"
+
+void
+certificate_paths(const struct conf *conf, struct buf *cert, struct buf *key)
+{
+	if (conf->tls_certificate != NULL) {
+		buf_adds(cert, conf->tls_certificate);
+		buf_adds(key, conf->tls_key);
+	} else {
+		buf_addf(cert, "%s/tls/cert.pem", conf->data);
+		buf_addf(key, "%s/tls/key.pem", conf->data);
+	}
+}
+
+#define DAY_S	   86400
+#define RENEW_DAYS 30
+/* An older clock has not been set yet: 2026-01-01. */
+#define CLOCK_MIN_S 1767225600
+
+/* Is it missing, or of a clock that was wrong, or over soon?  One that cannot
+ * be read is somebody's work, and left alone. */
+static bool
+is_wanted(const char *path)
+{
+	int64_t now = clk_now() / 1000;
+	struct tls_cert_info info;
+	struct buf pem;
+	struct err err;
+	bool wanted = false;
+
+	if (access(path, F_OK) != 0)
+		return true;
+	buf_init(&pem, 65536);
+	if (now >= CLOCK_MIN_S && io_read_file(path, &pem, &err) == RC_OK &&
+	    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK)
+		wanted = info.self_signed &&
+			 (info.not_after < now + RENEW_DAYS * DAY_S ||
+			     info.not_before > now + DAY_S);
+	buf_fini(&pem);
+	return wanted;
+}
+
+int
+certificate_make(const struct conf *conf, struct err *err)
+{
+	struct buf cert, key, cert_path, key_path;
+	int r = RC_OK;
+
+	buf_init(&cert, 65536);
+	buf_init(&key, 65536);
+	buf_init(&cert_path, 4096);
+	buf_init(&key_path, 4096);
+	certificate_paths(conf, &cert_path, &key_path);
+	if (conf->tls_certificate == NULL && is_wanted(cert_path.p)) {
+		r = tls_self_signed(conf->hostname, &cert, &key, err);
+		if (r == RC_OK)
+			r = io_replace_file(
+			    key_path.p, buf_sv(&key), 0600, err);
+		if (r == RC_OK)
+			r = io_replace_file(
+			    cert_path.p, buf_sv(&cert), 0644, err);
+		if (r == RC_OK)
+			mlog(LOG_WARN, "tls.self-signed",
+			    "hostname=%s file=%s text=\"clients will warn; "
+			    "set tls.certificate and tls.key\"",
+			    conf->hostname, cert_path.p);
+	}
+	buf_fini(&key_path);
+	buf_fini(&cert_path);
+	buf_wipe(&key);
+	buf_fini(&cert);
+	return r;
+}
+
+int
+certificate_load(const struct conf *conf, struct buf *cert_out,
+    struct buf *key_out, struct err *err)
+{
+	struct buf cert, key, cert_path, key_path;
+	struct tls_ctx *ctx = NULL;
+	struct err why;
+	int r;
+
+	buf_init(&cert, 1 << 20);
+	buf_init(&key, 1 << 20);
+	buf_init(&cert_path, 4096);
+	buf_init(&key_path, 4096);
+	certificate_paths(conf, &cert_path, &key_path);
+	r = io_read_file(cert_path.p, &cert, err);
+	if (r == RC_OK)
+		r = io_read_file(key_path.p, &key, err);
+	if (r == RC_OK) {
+		r = tls_ctx_new(buf_sv(&cert), buf_sv(&key), &ctx, &why);
+		if (r != RC_OK)
+			(void)err_set(err, r, "%.60s with %.60s: %.100s",
+			    cert_path.p, key_path.p, why.text);
+	}
+	if (r == RC_OK && cert_out != NULL)
+		buf_addsv(cert_out, buf_sv(&cert));
+	if (r == RC_OK && key_out != NULL)
+		buf_addsv(key_out, buf_sv(&key));
+	tls_ctx_free(&ctx);
+	buf_fini(&key_path);
+	buf_fini(&cert_path);
+	buf_wipe(&key);
+	buf_fini(&cert);
+	return r;
+}
+
+struct conf_place
+certificate_place(const struct conf *conf)
+{
+	return conf->tls_certificate != NULL ? conf->certificate_at
+					     : (struct conf_place){0, 0};
+}
+
+static uint64_t
+stamp_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return 0;
+	return (uint64_t)st.st_mtim.tv_sec * 1000003 +
+	       (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_ino * 7919 +
+	       (uint64_t)st.st_size;
+}
+
+uint64_t
+certificate_stamp(const struct conf *conf)
+{
+	struct buf cert, key;
+	uint64_t stamp;
+
+	buf_init(&cert, 4096);
+	buf_init(&key, 4096);
+	certificate_paths(conf, &cert, &key);
+	stamp = stamp_file(cert.p) * 31 + stamp_file(key.p);
+	buf_fini(&key);
+	buf_fini(&cert);
+	return stamp;
+}

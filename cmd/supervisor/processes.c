@@ -1,0 +1,878 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/tally.h"
+#include "cmd/build.h"
+#include "cmd/supervisor/sd_notify.h"
+#include "cmd/supervisor/supervisor_priv.h"
+#include "ipc/proto.h"
+
+#define CONTROL_FD     3
+#define DRAIN_MS       (60 * 60 * 1000)
+#define LONG_LIFE_MS   60000
+#define BACKOFF_MS     50
+#define BACKOFF_MAX    1000
+#define WATCH_GRACE_MS 500
+#define LEAVE_MS       5000 /* to end when it has been told, then it is killed */
+
+static void proc_run(struct proc *p);
+static void on_restart(void *arg);
+static void kill_later(struct proc *p, int64_t ms);
+static void say_refused(struct super *s, const char *account);
+
+/* ---- the wiring ---- */
+
+static void
+send_line(struct proc *to, const struct proc *end, int fd)
+{
+	struct msg m;
+
+	msg_init(&m, CTL_LINE);
+	msg_put_u8(&m, (uint8_t)end->role);
+	msg_put_str(&m, end->account);
+	msg_put_fd(&m, fd);
+	if (line_send(to->control, &m) != RC_OK)
+		mlog(LOG_WARN, "wire.fail", "to=%s end=%s",
+		    role_info[to->role].name, role_info[end->role].name);
+}
+
+static bool
+may_speak(enum role a, enum role b)
+{
+	size_t i;
+
+	for (i = 0; i < house_nwires; i++)
+		if ((house_wires[i].a == a && house_wires[i].b == b) ||
+		    (house_wires[i].a == b && house_wires[i].b == a))
+			return true;
+	return false;
+}
+
+/* A fresh line from a newborn to each living process it may speak to.  Those
+ * that are replaced keep their peers: they have sessions to finish. */
+static bool
+wire_up(struct proc *p)
+{
+	struct proc *q;
+	int pair[2];
+
+	for (q = p->super->procs; q != NULL; q = q->next) {
+		if (q == p || q->control == NULL ||
+		    !may_speak(p->role, q->role))
+			continue;
+		if (line_pair(pair) != RC_OK)
+			return false;
+		send_line(p, q, pair[0]);
+		send_line(q, p, pair[1]);
+	}
+	return true;
+}
+
+/* ---- start ---- */
+
+static const char *
+other_folder(const struct super *s, const struct proc *p, char out[512])
+{
+	size_t i;
+
+	out[0] = '\0';
+	for (i = 0; i < s->conf->naccount; i++)
+		if (strcmp(s->conf->account[i].name, p->account) != 0) {
+			(void)snprintf(out, 512, "%s/accounts/%s",
+			    s->conf->data, s->conf->account[i].name);
+			break;
+		}
+	return out;
+}
+
+static bool
+put_copy(struct msg *m, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0)
+		msg_put_fd(m, copy);
+	return copy >= 0;
+}
+
+static bool
+send_boot(struct proc *p)
+{
+	struct super *s = p->super;
+	const struct role_info *info = &role_info[p->role];
+	char folder[512], other[512];
+	struct msg m;
+	int n = (int)snprintf(folder, sizeof folder, "%s/", s->conf->data);
+	int fd = fcntl(s->conf_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	if (p->role == ROLE_ACCOUNT)
+		(void)snprintf(folder + n, sizeof folder - (size_t)n,
+		    "accounts/%s", p->account);
+	else
+		(void)snprintf(
+		    folder + n, sizeof folder - (size_t)n, "%s", info->folder);
+	msg_init(&m, CTL_BOOT);
+	msg_put_str(&m, HM_BUILD);
+	msg_put_u8(&m, (uint8_t)p->role);
+	msg_put_u32(&m, s->generation);
+	n = conf_account_by_name(s->conf, sv_str(p->account));
+	msg_put_u32(&m, n >= 0 ? (uint32_t)n : 0);
+	msg_put_str(&m, p->account);
+	msg_put_u8(&m, !s->conf->sandbox);
+	msg_put_u32(&m, (uint32_t)s->landlock_max);
+	msg_put_u8(&m, s->kill_unknown);
+	msg_put_u8(&m, s->change_user);
+	msg_put_u32(&m, s->user[p->role].uid);
+	msg_put_u32(&m, s->user[p->role].gid);
+	msg_put_u8(&m, s->probe);
+	msg_put_str(&m, folder);
+	msg_put_str(&m, other_folder(s, p, other));
+	msg_put_u8(&m, s->o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO);
+	msg_put_u8(&m, log_is_journal());
+	msg_put_u64(&m, (uint64_t)s->clock_offset);
+	msg_put_fd(&m, fd);
+	/* Certificate and key, for those who speak TLS. */
+	if (info->services != 0 &&
+	    (!put_copy(&m, s->cert_fd) || !put_copy(&m, s->key_fd))) {
+		msg_fini(&m);
+		return false;
+	}
+	p->tally = tally_table_new(&fd);
+	msg_put_u8(&m, p->tally != NULL);
+	if (p->tally != NULL)
+		msg_put_fd(&m, fd);
+	return line_send(p->control, &m) == RC_OK;
+}
+
+static bool
+send_sockets(struct proc *p)
+{
+	struct super *s = p->super;
+	struct msg m;
+	size_t i;
+
+	for (i = 0; i < s->sockets.n; i++) {
+		int fd;
+
+		if ((role_info[p->role].services &
+			(1u << s->sockets.s[i].service)) == 0)
+			continue;
+		fd = fcntl(s->sockets.s[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return false;
+		msg_init(&m, CTL_LISTEN);
+		msg_put_u8(&m, (uint8_t)s->sockets.s[i].service);
+		msg_put_fd(&m, fd);
+		if (line_send(p->control, &m) != RC_OK)
+			return false;
+	}
+	msg_init(&m, CTL_READY);
+	return line_send(p->control, &m) == RC_OK;
+}
+
+/* What of our environment a process gets: the time zone, and what sanitizers
+ * are told.  Who started us may have secrets in the rest. */
+static char **
+clean_environment(void)
+{
+	static const char *const names[] = {"TZ", "JOURNAL_STREAM",
+	    "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
+	static char *kept[sizeof names / sizeof names[0] + 1];
+	size_t i, n = 0;
+	char *v;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if ((v = getenv(names[i])) != NULL)
+			kept[n++] = v - strlen(names[i]) - 1;
+	kept[n] = NULL;
+	return kept;
+}
+
+/* Whom the kernel ends first when memory runs out: not us, and those that
+ * strangers can make grow before those that hold mail. */
+static void
+set_oom_score(enum role role)
+{
+	char text[16];
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int n = snprintf(text, sizeof text, "%d\n", role_info[role].oom_score);
+
+	if (fd >= 0)
+		(void)!write(fd, text, (size_t)n);
+	io_close(&fd);
+}
+
+/* In the forked child: nothing of the supervisor's goes along but the control
+ * line and a place to log. */
+static void __attribute__((noreturn))
+become(const struct proc *p, int control, int log)
+{
+	char label[96];
+	char *const argv[] = {label, NULL};
+	sigset_t none;
+	int none_fd;
+
+	(void)snprintf(label, sizeof label, "hearthmail: %s%s%s",
+	    role_info[p->role].name, p->account[0] != '\0' ? " " : "",
+	    p->account);
+	(void)setsid(); /* away from the terminal */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* The duplicate of a descriptor onto itself would keep its flag. */
+	if (control == CONTROL_FD)
+		(void)fcntl(control, F_SETFD, 0);
+	else if (dup2(control, CONTROL_FD) < 0)
+		_exit(1);
+	if (dup2(log, 2) < 0)
+		_exit(1);
+	none_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (none_fd < 0 || dup2(none_fd, 0) < 0 || dup2(none_fd, 1) < 0)
+		_exit(1);
+	set_oom_score(p->role);
+	(void)execve("/proc/self/exe", argv, clean_environment());
+	_exit(127);
+}
+
+static struct conf_account *
+account_named(struct super *s, const char *name)
+{
+	int n = conf_account_by_name(s->conf, sv_str(name));
+
+	return n >= 0 ? &s->conf->account[n] : NULL;
+}
+
+static struct proc *
+find_account(struct super *s, const char *name)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->role == ROLE_ACCOUNT && !p->draining &&
+		    strcmp(p->account, name) == 0)
+			return p;
+	return NULL;
+}
+
+/* The keeper asks for an account's process. */
+static void
+on_start(struct super *s, struct msg *m)
+{
+	uint32_t generation = msg_get_u32(m), number = msg_get_u32(m);
+	struct proc *p;
+
+	if (msg_end(m) != RC_OK || generation != s->generation ||
+	    number >= s->conf->naccount) {
+		mlog(LOG_WARN, "start.refused",
+		    "generation=%u now=%u "
+		    "account=%u",
+		    generation, s->generation, number);
+		return;
+	}
+	p = find_account(s, s->conf->account[number].name);
+	if (p != NULL && p->pid > 0) {
+		/* The keeper has seen its line end before we saw it die. */
+		p->wanted = true;
+		return;
+	}
+	proc_start(s, ROLE_ACCOUNT, s->conf->account[number].name);
+}
+
+/*
+ * Listeners let nobody in before whoever answers for them is there: a port
+ * answers when a login can succeed and a message be taken.
+ */
+static void
+let_in(struct super *s)
+{
+	struct proc *p;
+	struct msg m;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (!role_info[p->role].listener && p->role != ROLE_ACCOUNT &&
+		    !p->draining && !p->ready)
+			return;
+	for (p = s->procs; p != NULL; p = p->next) {
+		if (!role_info[p->role].listener || !p->ready || p->let_in ||
+		    p->control == NULL)
+			continue;
+		p->let_in = true;
+		msg_init(&m, CTL_LET_IN);
+		line_tell(p->control, &m);
+	}
+}
+
+/* ---- those that do not leave, do not answer, or do what they may not ---- */
+
+static void
+on_kill_time(void *arg)
+{
+	struct proc *p = arg;
+
+	p->kill_timer = NULL;
+	if (p->pid <= 0)
+		return;
+	mlog(LOG_WARN, "process.killed",
+	    "process=%s account=%s pid=%d text=\"it does not leave\"",
+	    role_info[p->role].name, p->account, (int)p->pid);
+	(void)kill(p->pid, SIGKILL);
+}
+
+/* Unless it has ended by then; an earlier time that is set stays. */
+static void
+kill_later(struct proc *p, int64_t ms)
+{
+	int64_t at = clk_mono() + ms;
+
+	if (p->pid <= 0 || (p->kill_timer != NULL && p->kill_at <= at))
+		return;
+	ev_timer_del(&p->kill_timer);
+	p->kill_at = at;
+	p->kill_timer = ev_timer_add(p->super->loop, ms, on_kill_time, p);
+}
+
+/* A process says of another's kind that it asked for what it may not have, or
+ * sent what is not a message: one of them has been taken over. */
+static void
+on_accused(struct proc *by, struct msg *m)
+{
+	enum role role = (enum role)msg_get_u8(m);
+	struct proc *p;
+
+	if (msg_end(m) != RC_OK || role >= ROLE_COUNT ||
+	    !may_speak(by->role, role))
+		return;
+	for (p = by->super->procs; p != NULL; p = p->next) {
+		if (p->role != role || p->pid <= 0)
+			continue;
+		mlog(LOG_ERROR, "process.accused",
+		    "process=%s pid=%d by=%s text=\"it did what it may not do; "
+		    "it is killed and started anew\"",
+		    role_info[role].name, (int)p->pid,
+		    role_info[by->role].name);
+		(void)kill(p->pid, SIGKILL);
+	}
+}
+
+/* One that has not answered since the look before hangs. */
+static void
+look_at(struct proc *p, int64_t now)
+{
+	struct msg m;
+
+	if (p->control == NULL || !p->ready || p->pid <= 0)
+		return;
+	if (p->asked_at == 0) {
+		p->asked_at = now;
+		msg_init(&m, CTL_ALIVE);
+		line_tell(p->control, &m);
+	} else if (now - p->asked_at >= p->super->watch_ms) {
+		p->hangs++;
+		mlog(LOG_ERROR, "process.hangs",
+		    "process=%s account=%s pid=%d ms=%lld text=\"it does not "
+		    "answer; it is killed and started anew\"",
+		    role_info[p->role].name, p->account, (int)p->pid,
+		    (long long)(now - p->asked_at));
+		(void)kill(p->pid, SIGKILL);
+		p->asked_at = 0;
+	}
+}
+
+static void
+judge(void *arg)
+{
+	struct super *s = arg;
+	int64_t now = clk_mono();
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->asked_at != 0)
+			look_at(p, now);
+}
+
+void
+procs_watch(void *arg)
+{
+	struct super *s = arg;
+	int64_t now = clk_mono();
+	bool late = false;
+	struct proc *p;
+
+	(void)ev_timer_add(s->loop, s->watch_ms, procs_watch, s);
+	if (s->stopping)
+		return;
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->asked_at != 0)
+			late = true;
+		else
+			look_at(p, now);
+	/* Were we ourselves away, the answers are there and come first. */
+	if (late)
+		(void)ev_timer_add(s->loop, WATCH_GRACE_MS, judge, s);
+}
+
+static void
+on_control(struct line *l, struct msg *m, void *arg)
+{
+	struct proc *p = arg;
+	struct super *s = p->super;
+
+	(void)l;
+	if (m->type == CTL_READY) {
+		p->ready = true;
+		let_in(s);
+		if (!s->announced && procs_ready(s)) {
+			s->announced = true;
+			mlog(LOG_INFO, "ready", "ms=%lld processes=%u",
+			    (long long)(clk_mono() - s->start_time),
+			    procs_running(s) + 1);
+			notify("READY=1");
+			alloc_trim(); /* what starting took */
+		}
+	} else if (m->type == CTL_STATUS) {
+		status_answer(p, m);
+	} else if (m->type == CTL_START && p->role == ROLE_KEEPER) {
+		on_start(s, m);
+	} else if (m->type == CTL_ALIVE) {
+		p->asked_at = 0;
+	} else if (m->type == CTL_ACCUSE) {
+		on_accused(p, m);
+	}
+}
+
+static void
+on_control_eof(struct line *l, void *arg)
+{
+	struct proc *p = arg;
+
+	line_free(&l);
+	/* Its end comes as SIGCHLD: soon, if it is honest. */
+	p->control = NULL;
+	kill_later(p, LEAVE_MS);
+}
+
+/* No process could be made now: the machine is short of something.  An
+ * account's clients are told; who must always be there is tried again. */
+static void
+start_failed(struct proc *p)
+{
+	mlog(LOG_ERROR, "start.fail",
+	    "process=%s account=%s text=\"%s; it is "
+	    "tried again\"",
+	    role_info[p->role].name, p->account, strerror(errno));
+	if (p->role == ROLE_ACCOUNT)
+		say_refused(p->super, p->account);
+	else if (p->restart == NULL)
+		p->restart =
+		    ev_timer_add(p->super->loop, BACKOFF_MAX, on_restart, p);
+}
+
+static void
+proc_run(struct proc *p)
+{
+	struct super *s = p->super;
+	int pair[2], log;
+
+	p->pid = 0;
+	if (line_pair(pair) != RC_OK) {
+		start_failed(p);
+		return;
+	}
+	p->generation = s->generation;
+	p->restarts += p->died && p->role != ROLE_ACCOUNT;
+	p->died = false;
+	p->started = clk_mono();
+	buf_reset(&p->status);
+	p->ready = p->let_in = false;
+	p->asked_at = 0;
+	child_log_end(&p->log);
+	p->log = child_log_new(s->logs, role_info[p->role].name, &log);
+	if (p->log == NULL) {
+		io_close(&pair[0]);
+		io_close(&pair[1]);
+		start_failed(p);
+		return;
+	}
+	p->pid = fork();
+	if (p->pid == 0)
+		become(p, pair[1], log);
+	io_close(&pair[1]);
+	io_close(&log);
+	child_log_set_pid(p->log, p->pid);
+	if (p->pid < 0) {
+		p->pid = 0;
+		io_close(&pair[0]);
+		start_failed(p);
+		return;
+	}
+	p->control = line_new(s->loop, pair[0], on_control, on_control_eof, p);
+	/* Half a process is none: it dies and is started anew. */
+	if (!send_boot(p) || !send_sockets(p) || !wire_up(p)) {
+		mlog(LOG_ERROR, "start.fail",
+		    "process=%s text=\"its first messages cannot be sent\"",
+		    role_info[p->role].name);
+		(void)kill(p->pid, SIGKILL);
+	}
+}
+
+static struct proc *
+proc_add(struct super *s, enum role role, const char *account)
+{
+	struct proc *p = xcalloc(1, sizeof *p);
+
+	p->super = s;
+	p->role = role;
+	buf_init(&p->status, MSG_MAX);
+	if (account != NULL)
+		(void)strncat(p->account, account, sizeof p->account - 1);
+	p->next = s->procs;
+	s->procs = p;
+	return p;
+}
+
+void
+proc_start(struct super *s, enum role role, const char *account)
+{
+	struct proc *p = role == ROLE_ACCOUNT ? find_account(s, account) : NULL;
+
+	if (p == NULL)
+		p = proc_add(s, role, account);
+	proc_run(p);
+}
+
+void
+procs_start_all(struct super *s)
+{
+	int r;
+
+	for (r = 0; r < ROLE_COUNT; r++)
+		if (r != ROLE_ACCOUNT)
+			proc_start(s, (enum role)r, NULL);
+}
+
+/* ---- end and restart ---- */
+
+static void
+proc_forget(struct proc *p)
+{
+	struct proc **at = &p->super->procs;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	ev_timer_del(&p->restart);
+	tally_merge(&p->tally);
+	ev_timer_del(&p->kill_timer);
+	line_free(&p->control);
+	child_log_end(&p->log);
+	buf_fini(&p->status);
+	free(p);
+}
+
+static void
+on_restart(void *arg)
+{
+	struct proc *p = arg;
+
+	p->restart = NULL;
+	if (!p->super->stopping)
+		proc_run(p);
+}
+
+static void
+say_refused(struct super *s, const char *account)
+{
+	struct proc *q;
+	struct msg m;
+
+	for (q = s->procs; q != NULL; q = q->next)
+		if (q->role == ROLE_KEEPER && q->control != NULL) {
+			msg_init(&m, CTL_REFUSED);
+			msg_put_str(&m, account);
+			line_tell(q->control, &m);
+		}
+}
+
+/* An account that went by itself is started when it is asked for; one that
+ * dies as soon as it starts is not, for a while. */
+static void
+account_ended(struct proc *p, bool well)
+{
+	struct super *s = p->super;
+	bool young = clk_mono() - p->started < 2000;
+
+	bool wanted = p->wanted;
+
+	p->wanted = false;
+	if (s->stopping || account_named(s, p->account) == NULL ||
+	    (well && !wanted)) {
+		proc_forget(p);
+		return;
+	}
+	if (!well)
+		p->deaths = young ? p->deaths + 1 : 1;
+	/* It stays in the list, so that its deaths count. */
+	if (p->deaths < 5) {
+		if (wanted)
+			proc_run(p);
+		return;
+	}
+	mlog(LOG_ERROR, "account.fails",
+	    "account=%s deaths=%u text=\"it dies "
+	    "at its start; see the lines above\"",
+	    p->account, p->deaths);
+	p->deaths = 0;
+	say_refused(s, p->account);
+}
+
+static void
+log_end(const struct proc *p, int status)
+{
+	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	if (well &&
+	    (p->draining || p->super->stopping || p->role == ROLE_ACCOUNT)) {
+		mlog(LOG_DEBUG, "process.end", "process=%s account=%s pid=%d",
+		    role_info[p->role].name, p->account, (int)p->pid);
+		return;
+	}
+	if (well) {
+		mlog(LOG_INFO, "process.again",
+		    "process=%s pid=%d text=\"it wants to be started anew\"",
+		    role_info[p->role].name, (int)p->pid);
+		return;
+	}
+	mlog(LOG_WARN, "process.died", "process=%s account=%s pid=%d %s=%d",
+	    role_info[p->role].name, p->account, (int)p->pid,
+	    WIFSIGNALED(status) ? "signal" : "exit",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Whoever held a socket can have shut it for all who hold it: what does not
+ * listen any more is made anew. */
+static void
+mend_sockets(struct super *s)
+{
+	struct err err;
+	bool changed;
+
+	if (sockets_open(&s->sockets, s->conf, &changed, &err) != RC_OK)
+		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
+}
+
+void
+procs_reap(struct super *s, pid_t pid, int status)
+{
+	struct proc *p;
+	int64_t lived, wait;
+
+	for (p = s->procs; p != NULL && p->pid != pid; p = p->next)
+		;
+	if (p == NULL)
+		return;
+	child_log_end(&p->log);
+	log_end(p, status);
+	p->pid = 0;
+	tally_merge(&p->tally);
+	p->asked_at = 0;
+	ev_timer_del(&p->kill_timer);
+	line_free(&p->control);
+	if (p->role == ROLE_ACCOUNT) {
+		account_ended(p, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		return;
+	}
+	if (p->draining || s->stopping) {
+		proc_forget(p);
+		return;
+	}
+	p->died = !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	if (p->died && role_info[p->role].listener)
+		mend_sockets(s);
+	lived = clk_mono() - p->started;
+	if (lived > LONG_LIFE_MS || (lived > BACKOFF_MAX && WIFEXITED(status) &&
+					WEXITSTATUS(status) == 0))
+		p->deaths = 0;
+	wait = p->deaths == 0
+		   ? 0
+		   : (int64_t)BACKOFF_MS << (p->deaths < 6 ? p->deaths : 6);
+	if (wait > BACKOFF_MAX)
+		wait = BACKOFF_MAX;
+	p->deaths++;
+	p->restart = ev_timer_add(s->loop, wait, on_restart, p);
+}
+
+/* ---- reload ---- */
+
+static void
+drain(struct proc *p, uint64_t ms)
+{
+	struct msg m;
+
+	p->draining = true;
+	/* It may be deaf, or hold on to what it has: by then it is gone. */
+	kill_later(p, (int64_t)ms + LEAVE_MS);
+	if (p->control == NULL)
+		return;
+	msg_init(&m, CTL_DRAIN);
+	msg_put_u64(&m, ms);
+	line_tell(p->control, &m);
+}
+
+void
+procs_replace_listeners(struct super *s)
+{
+	struct proc *p, *next;
+	int r;
+
+	for (p = s->procs; p != NULL; p = next) {
+		next = p->next;
+		if (!role_info[p->role].listener)
+			continue;
+		if (p->pid == 0) {
+			proc_forget(p);
+			continue;
+		}
+		/* At most two generations live: the one before goes now. */
+		drain(p, p->draining ? 0 : DRAIN_MS);
+	}
+	for (r = 0; r < ROLE_COUNT; r++)
+		if (role_info[r].listener)
+			proc_start(s, (enum role)r, NULL);
+}
+
+void
+procs_send_conf(struct super *s)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next) {
+		struct msg m;
+		int fd;
+
+		if (p->control == NULL || p->generation == s->generation)
+			continue;
+		fd = fcntl(s->conf_fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			continue;
+		msg_init(&m, CTL_CONFIG);
+		msg_put_u32(&m, s->generation);
+		msg_put_fd(&m, fd);
+		if (line_send(p->control, &m) == RC_OK)
+			p->generation = s->generation;
+	}
+}
+
+void
+procs_stop_removed(struct super *s)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->role == ROLE_ACCOUNT &&
+		    account_named(s, p->account) == NULL)
+			drain(p, 0);
+}
+
+void
+procs_pass_control(struct super *s, enum role role, int fd)
+{
+	struct proc *p;
+	struct msg m;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->role == role && p->control != NULL && !p->draining)
+			break;
+	if (p == NULL) {
+		io_close(&fd);
+		return;
+	}
+	msg_init(&m, CTL_CONTROL);
+	msg_put_fd(&m, fd);
+	line_tell(p->control, &m);
+}
+
+/* ---- all of them ---- */
+
+void
+procs_free(struct super *s)
+{
+	while (s->procs != NULL)
+		proc_forget(s->procs);
+}
+
+bool
+procs_land(struct super *s, uint64_t ms)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (role_info[p->role].listener)
+			line_free(&p->control);
+		else if (p->role == ROLE_MX)
+			drain(p, ms);
+	return procs_landing(s);
+}
+
+bool
+procs_landing(const struct super *s)
+{
+	const struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->role == ROLE_MX && p->pid > 0)
+			return true;
+	return false;
+}
+
+void
+procs_stop_all(struct super *s)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next) {
+		ev_timer_del(&p->restart);
+		line_free(&p->control);
+	}
+}
+
+void
+procs_kill_all(struct super *s)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->pid > 0)
+			(void)kill(p->pid, SIGKILL);
+}
+
+unsigned
+procs_running(const struct super *s)
+{
+	const struct proc *p;
+	unsigned n = 0;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		n += p->pid > 0;
+	return n;
+}
+
+bool
+procs_ready(const struct super *s)
+{
+	const struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->role != ROLE_ACCOUNT && !p->draining && !p->ready)
+			return false;
+	return true;
+}

@@ -1,0 +1,124 @@
+/* Inside the supervisor: its processes, their status, its own state. */
+#ifndef CMD_SUPERVISOR_SUPERVISOR_PRIV_H
+#define CMD_SUPERVISOR_SUPERVISOR_PRIV_H
+
+#include "base/ev.h"
+#include "base/log.h"
+#include "cmd/supervisor/child_log.h"
+#include "cmd/supervisor/listen.h"
+#include "cmd/supervisor/supervisor.h"
+#include "cmd/supervisor/users.h"
+#include "ipc/line.h"
+
+struct super;
+
+/* ---- processes.c ---- */
+
+struct proc {
+	struct super *super;
+	enum role role;
+	char account[CONF_NAME_MAX];
+	pid_t pid; /* 0: not running, waits for its restart */
+	struct line *control;
+	bool ready;
+	bool wanted;   /* an account: asked for while its end is on its way */
+	bool draining; /* replaced: is not started again */
+	uint32_t generation;
+	int64_t started;
+	unsigned deaths;	   /* in a row */
+	bool died;		   /* not by its own wish */
+	unsigned restarts;	   /* for that, since the house was started */
+	struct buf status;	   /* its last answer to CTL_STATUS */
+	struct tally_table *tally; /* where it counts */
+	struct ev_timer *restart;
+	struct ev_timer *kill_timer; /* it was told to leave */
+	int64_t kill_at;
+	bool let_in;	  /* a listener: lets clients in */
+	int64_t asked_at; /* whether it is alive, clk_mono; 0: has answered */
+	unsigned hangs;	  /* times that it did not */
+	struct child_log *log;
+	struct proc *next;
+};
+
+struct schedule;
+
+/* A socket on which the command line gives orders. */
+#define SUPER_CONTROLS 5
+
+struct super_control {
+	struct super *super;
+	int fd;
+	struct ev *ev;
+};
+
+struct super {
+	const struct supervisor_opts *o;
+	struct ev_loop *loop;
+	struct conf *conf;
+	int conf_fd; /* its text, sealed */
+	uint32_t generation;
+	struct super_sockets sockets;
+	struct super_user user[ROLE_COUNT];
+	bool change_user;
+	struct proc *procs;
+	struct schedule *schedule; /* of backups */
+	bool stopping;
+	struct ev_timer *landing; /* stopping: mx ends first */
+	uint64_t cert_stamp;
+	uint64_t cert_told; /* the stamp that the log has complained of */
+	/* The last pair that fitted, sealed: whoever starts while the files
+	 * are being replaced gets this one. */
+	int cert_fd, key_fd;
+	struct child_logs *logs;
+	struct super_control control[SUPER_CONTROLS];
+	struct super_status *status_waiting;
+	struct ev *signal_ev;
+	int signal_fd;
+	int64_t start_time;
+	bool announced;
+	int landlock_max;
+	bool kill_unknown, probe;
+	int64_t watch_ms;
+	int64_t clock_offset; /* ms; tests move the wall clock */
+};
+
+/* ---- status.c ---- */
+
+/* Asks all processes; takes fd and answers on it within a second. */
+void status_begin(struct super *s, int fd);
+void status_answer(struct proc *p, struct msg *m);
+/* At the end: whoever still waits is told nothing. */
+void status_drop(struct super *s);
+
+/* Starts one process of each role but accounts. */
+void procs_start_all(struct super *s);
+/* Starts one; account NULL but for ROLE_ACCOUNT. */
+void proc_start(struct super *s, enum role role, const char *account);
+/* Forgets all; they have ended. */
+void procs_free(struct super *s);
+/* Asks each process whether it is alive, now and from now on every watch_ms;
+ * one that has not answered by the next time is killed.  arg is s. */
+void procs_watch(void *arg);
+/* A child has ended. */
+void procs_reap(struct super *s, pid_t pid, int status);
+/* Replaces listeners by new ones; the old ones drain. */
+void procs_replace_listeners(struct super *s);
+/* Hands the configuration to all who swap it. */
+void procs_send_conf(struct super *s);
+/* Ends sessions of accounts that are gone from the configuration. */
+void procs_stop_removed(struct super *s);
+/* Passes a connection of the command line on, unread; takes fd. */
+void procs_pass_control(struct super *s, enum role role, int fd);
+/* Nothing comes in any more, and mx, if there is one, ends what it has begun,
+ * in so many ms; false: there is nobody to wait for. */
+bool procs_land(struct super *s, uint64_t ms);
+/* mx has not ended yet. */
+bool procs_landing(const struct super *s);
+/* EOF for all: they flush and leave. */
+void procs_stop_all(struct super *s);
+void procs_kill_all(struct super *s);
+unsigned procs_running(const struct super *s);
+/* All roles are served. */
+bool procs_ready(const struct super *s);
+
+#endif

@@ -1,0 +1,279 @@
+#include "account/expunged.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fold.h"
+#include "mime/mime.h"
+
+#define LINES_MAX (64u << 20)
+#define ID_CHARS  24u
+
+struct found {
+	struct store_grave grave;
+	char *folder; /* NULL: it is gone */
+};
+
+struct search {
+	struct store *st;
+	const struct expunged_query *q;
+	struct buf *lines;
+	struct buf from, subject; /* folded */
+	struct buf summary, folded;
+	struct expunged_sum *sum;
+	struct found *f;
+	size_t n, cap;
+};
+
+/* ---- which ---- */
+
+static bool
+contains(struct search *s, struct sv text, const struct buf *what)
+{
+	if (what->n == 0)
+		return true;
+	buf_reset(&s->folded);
+	fold_utf8(text, &s->folded);
+	return s->folded.n > 0 &&
+	       memmem(s->folded.p, s->folded.n, what->p, what->n) != NULL;
+}
+
+static void
+id_print(const struct store_expunged *e, struct buf *out)
+{
+	buf_addf(out, "%u.%u", e->mailbox, e->msg.uid);
+}
+
+static bool
+is_meant(struct search *s, const struct store_expunged *e)
+{
+	const struct expunged_query *q = s->q;
+	struct buf id;
+	bool is;
+
+	if (e->at < q->since)
+		return false;
+	if (q->folder.n > 0 &&
+	    (e->name == NULL || !sv_eq(sv_str(e->name), q->folder)))
+		return false;
+	if (q->id.n == 0)
+		return true;
+	buf_init(&id, ID_CHARS);
+	id_print(e, &id);
+	is = sv_eq(buf_sv(&id), q->id);
+	buf_fini(&id);
+	return is;
+}
+
+/* A field of the line: nothing in it ends it or orders a terminal about. */
+static void
+put_field(struct buf *out, struct sv text)
+{
+	buf_addc(out, '\t');
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+		/* C1 controls are two bytes in UTF-8. */
+		bool c1 = c == 0xc2 && i + 1 < text.n &&
+			  (unsigned char)text.p[i + 1] < 0xa0;
+
+		buf_addc(out, c < 0x20 || c == 0x7f || c1 ? ' ' : (char)c);
+		i += c1;
+	}
+}
+
+static void
+take(struct search *s, const struct store_expunged *e,
+    const struct mime_summary *sum)
+{
+	s->f = xgrow(s->f, &s->cap, s->n + 1, sizeof *s->f);
+	s->f[s->n++] = (struct found){{e->mailbox, e->msg.uid},
+	    e->name != NULL ? xstrdup(e->name) : NULL};
+	s->sum->messages++;
+	s->sum->bytes += e->msg.size;
+	id_print(e, s->lines);
+	buf_addf(s->lines, "\t%lld\t%u", (long long)e->at, e->msg.size);
+	put_field(s->lines, sv_str(e->name != NULL ? e->name : ""));
+	put_field(s->lines, sum->from);
+	put_field(s->lines, sum->subject);
+	buf_addc(s->lines, '\n');
+}
+
+static bool
+consider(void *arg, const struct store_expunged *e)
+{
+	struct search *s = arg;
+	struct mime_summary sum = {.subject = {NULL, 0}};
+	bool good;
+
+	if (!is_meant(s, e))
+		return true;
+	buf_reset(&s->summary);
+	/* What cannot be read has no sender, but can still be purged. */
+	good = store_summary(s->st, e->msg.body, &s->summary) == RC_OK &&
+	       mime_summary_decode(buf_sv(&s->summary), &sum) == RC_OK;
+	if (contains(s, sum.from, &s->from) &&
+	    contains(s, sum.subject, &s->subject))
+		take(s, e, &sum);
+	if (good)
+		mime_summary_fini(&sum);
+	return buf_ok(s->lines);
+}
+
+/* ---- what is done ---- */
+
+/* In the order of their folders, so that each folder is one commit. */
+static int
+by_folder(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+	int d = strcmp(x->folder, y->folder);
+
+	if (d != 0)
+		return d;
+	if (x->grave.mailbox != y->grave.mailbox)
+		return x->grave.mailbox < y->grave.mailbox ? -1 : 1;
+	return x->grave.uid < y->grave.uid ? -1 : x->grave.uid > y->grave.uid;
+}
+
+static int
+undelete(struct search *s, uint64_t *need, struct err *err)
+{
+	struct store_grave *g = xcalloc(s->n + 1, sizeof *g);
+	size_t end, back, restored = 0;
+	int r = RC_OK;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->q->to.n > 0 || s->f[i].folder == NULL) {
+			free(s->f[i].folder);
+			s->f[i].folder = s->q->to.n > 0
+					     ? sv_dup(s->q->to)
+					     : xstrdup(EXPUNGED_FALLBACK);
+		}
+	}
+	if (s->n > 0)
+		qsort(s->f, s->n, sizeof *s->f, by_folder);
+	for (size_t i = 0; i < s->n && r == RC_OK; i = end) {
+		size_t k = 0;
+
+		for (end = i; end < s->n &&
+			      strcmp(s->f[end].folder, s->f[i].folder) == 0;
+		     end++)
+			g[k++] = s->f[end].grave;
+		r = store_undelete(
+		    s->st, g, k, s->f[i].folder, &back, need, err);
+		restored += back;
+	}
+	s->sum->messages = restored;
+	free(g);
+	return r;
+}
+
+static int
+purge(struct search *s, uint64_t *need, struct err *err)
+{
+	struct store_grave *g = xcalloc(s->n + 1, sizeof *g);
+	size_t gone;
+	int r;
+
+	for (size_t i = 0; i < s->n; i++)
+		g[i] = s->f[i].grave;
+	r = store_purge(s->st, g, s->n, &gone, need, err);
+	s->sum->messages = gone;
+	free(g);
+	return r;
+}
+
+static int
+act(struct search *s, struct err *err)
+{
+	uint64_t need = 0;
+	int r = RC_OK;
+
+	if (!buf_ok(s->lines))
+		return err_set(err, RC_TOOBIG,
+		    "too many messages at once; choose fewer, with --since");
+	if (s->q->action == EXPUNGED_UNDELETE)
+		r = undelete(s, &need, err);
+	else if (s->q->action == EXPUNGED_PURGE)
+		r = purge(s, &need, err);
+	if (r == RC_OK && store_flush(s->st, need) != RC_OK)
+		r = err_set(err, RC_IO, "the disk refuses to write");
+	return r;
+}
+
+int
+expunged_run(struct store *st, const struct expunged_query *q,
+    struct buf *lines, struct expunged_sum *sum, struct err *err)
+{
+	struct search s = {.st = st, .q = q, .lines = lines, .sum = sum};
+	uint64_t need = 0;
+	int r;
+
+	*sum = (struct expunged_sum){0, 0};
+	lines->max = LINES_MAX;
+	buf_init(&s.from, LINES_MAX);
+	buf_init(&s.subject, LINES_MAX);
+	buf_init(&s.summary, LINES_MAX);
+	buf_init(&s.folded, LINES_MAX);
+	fold_utf8(q->from, &s.from);
+	fold_utf8(q->subject, &s.subject);
+	store_expunged_each(st, consider, &s, &need);
+	r = store_flush(st, need);
+	r = r == RC_OK ? act(&s, err)
+		       : err_set(err, r, "the disk refuses to write");
+	for (size_t i = 0; i < s.n; i++)
+		free(s.f[i].folder);
+	free(s.f);
+	buf_fini(&s.from);
+	buf_fini(&s.subject);
+	buf_fini(&s.summary);
+	buf_fini(&s.folded);
+	return r;
+}
+
+int
+expunged_reclaim(struct store *st, bool (*pause)(void *arg, uint64_t bytes),
+    void *arg, uint64_t *freed, struct err *err)
+{
+	const struct store_compact c = {.share = 0, .pause = pause, .arg = arg};
+	struct journal_compacted done;
+	int r = store_roll(st);
+
+	*freed = 0;
+	while (r == RC_OK && (r = store_compact(st, &c, &done)) == RC_OK)
+		*freed +=
+		    done.before > done.after ? done.before - done.after : 0;
+	if (r == RC_NOTFOUND)
+		return RC_OK;
+	return err_set(err, r,
+	    "they cannot come back, but their room was not given back yet "
+	    "(%s); see the log",
+	    rc_name(r));
+}
+
+/* ---- as a message ---- */
+
+void
+expunged_query_put(const struct expunged_query *q, struct msg *m)
+{
+	msg_put_u8(m, q->action);
+	msg_put_u64(m, (uint64_t)q->since);
+	msg_put_sv(m, q->from);
+	msg_put_sv(m, q->subject);
+	msg_put_sv(m, q->id);
+	msg_put_sv(m, q->folder);
+	msg_put_sv(m, q->to);
+}
+
+void
+expunged_query_get(struct msg *m, struct expunged_query *q)
+{
+	q->action = msg_get_u8(m);
+	q->since = (int64_t)msg_get_u64(m);
+	q->from = msg_get_sv(m);
+	q->subject = msg_get_sv(m);
+	q->id = msg_get_sv(m);
+	q->folder = msg_get_sv(m);
+	q->to = msg_get_sv(m);
+}

@@ -1,0 +1,502 @@
+#include "account/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "account/quota.h"
+#include "account/maintenance.h"
+#include "conf/conf.h"
+#include "ipc/proto.h"
+#include "net/pool.h"
+
+#define TICK_MS		1000
+#define REST_MS		20000 /* instead, while nothing happens */
+#define QUIET_TICKS	4
+#define SESSIONS_END_MS 700
+#define LEAVE_ASK_MS	5000
+
+/* A delivery that is in the journal but perhaps not on the disk. */
+struct pending {
+	uint32_t id; /* of the keeper's request */
+	uint64_t need;
+	struct pending *next;
+};
+
+struct account {
+	struct ev_loop *loop;
+	struct store *store;
+	struct account_opts o;
+	const struct account_ops *ops;
+	void *arg;
+	struct peer *keeper;
+	struct pool *pool;
+	struct ev_timer *tick;
+	struct garden *garden;
+	struct quota_watch quota;
+	int64_t busy_at; /* the last time that something was to be done */
+	unsigned quiet;	 /* ticks since then, but for sessions that rest */
+	bool asked;	 /* for leave */
+	bool stopped;
+	uint64_t message_max; /* bytes of a delivery */
+
+	struct pending *pending, **pending_end;
+};
+
+static void
+answer(struct account *a, uint32_t id, int rc, const char *text)
+{
+	struct msg m;
+
+	msg_init(&m, MSG_REPLY);
+	m.id = id;
+	msg_put_u32(&m, (uint32_t)rc);
+	msg_put_str(&m, text);
+	/* A keeper that died is asked again by its clients, with the same
+	 * delivery id. */
+	if (peer_tell(a->keeper, &m) != RC_OK)
+		mlog(LOG_DEBUG, "account.reply.lost", "rc=%s", rc_name(rc));
+}
+
+static void
+leave_broken(void *arg)
+{
+	struct account *a = arg;
+
+	mlog(LOG_ERROR, "store.poisoned",
+	    "account=%s text=\"writing to the "
+	    "journal failed; the process ends and the next one recovers\"",
+	    a->o.name);
+	a->ops->leave(a->arg, 1);
+}
+
+/* ---- the tick ---- */
+
+static void on_tick(void *arg);
+
+/* There is work: the ticks come every second again. */
+static void
+wake_up(void *arg)
+{
+	struct account *a = arg;
+
+	if (a->quiet > QUIET_TICKS && a->tick != NULL) {
+		ev_timer_del(&a->tick);
+		a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+	}
+	a->quiet = 0;
+}
+
+/* From any thread. */
+static void
+on_work(void *arg)
+{
+	struct account *a = arg;
+
+	ev_post(a->loop, wake_up, a);
+}
+
+static void
+next_tick(struct account *a)
+{
+	if (a->quiet++ < QUIET_TICKS || a->pending != NULL ||
+	    garden_busy(a->garden))
+		a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
+	else
+		a->tick = ev_timer_add(a->loop, REST_MS, on_tick, a);
+	pool_watch(a->pool, on_work, a);
+}
+
+/* ---- the flush ---- */
+
+/*
+ * All deliveries that came since the last flush share the next one: while the
+ * disk works, more of them wait in the line's socket.  It runs in the loop's
+ * own thread, behind the messages that are there already, because handing a
+ * lone delivery to another thread and back costs more than its flush.
+ */
+static void
+flush_pending(void *arg)
+{
+	struct account *a = arg;
+	struct pending *p = a->pending, *next;
+	uint64_t need = 0;
+	int r;
+
+	a->pending = NULL;
+	a->pending_end = &a->pending;
+	for (next = p; next != NULL; next = next->next)
+		if (next->need > need)
+			need = next->need;
+	r = p != NULL ? store_flush(a->store, need) : RC_OK;
+	for (; p != NULL; p = next) {
+		next = p->next;
+		answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
+		    r == RC_OK ? "delivered" : "the disk refuses to write");
+		free(p);
+	}
+	if (r != RC_OK)
+		leave_broken(a);
+}
+
+static void
+enqueue(struct account *a, uint32_t id, uint64_t need)
+{
+	struct pending *p = xcalloc(1, sizeof *p);
+
+	p->id = id;
+	p->need = need;
+	if (a->pending == NULL)
+		ev_post(a->loop, flush_pending, a);
+	*a->pending_end = p;
+	a->pending_end = &p->next;
+}
+
+/* ---- quota ---- */
+
+/* The quota is looked at once a second and after each delivery: the keeper
+ * hears of it before the delivery is answered. */
+static void
+look_at_quota(struct account *a, uint64_t *need)
+{
+	struct msg m;
+
+	if (!quota_watch_look(&a->quota, &m, need))
+		return;
+	if (peer_tell(a->keeper, &m) != RC_OK)
+		quota_watch_forget(&a->quota);
+}
+
+/* ---- delivery ---- */
+
+static int
+add_to_body(void *arg, const char *p, size_t n)
+{
+	return store_body_add(arg, p, n);
+}
+
+static int
+deliver(struct account *a, struct msg *m, uint64_t *need, struct err *err)
+{
+	struct store_add add = {.mailbox = "INBOX"};
+	struct store_added added;
+	char name[CONF_NAME_MAX];
+	uint8_t id[16], flags;
+	struct store_body *body;
+	uint64_t size;
+	int fd, r;
+
+	msg_get_str(m, name, sizeof name);
+	msg_get_bytes(m, id, sizeof id);
+	size = msg_get_u64(m);
+	flags = msg_get_u8(m);
+	if (msg_end(m) != RC_OK || strcmp(name, a->o.name) != 0)
+		return err_set(err, RC_SYNTAX, "not for this account");
+	fd = msg_take_fd(m);
+	if (fd < 0)
+		return err_set(err, RC_TEMP, "too many open files");
+	body = store_body_new(a->store);
+	r = io_copy_fd(fd, size, a->message_max, add_to_body, body);
+	io_close(&fd);
+	if (r != RC_OK)
+		(void)err_set(err, r, "the message cannot be read or kept");
+	add.delivery_id = id;
+	add.opaque = (flags & DELIVER_OPAQUE) != 0;
+	if (r == RC_OK)
+		r = store_add(a->store, &body, &add, &added, need, err);
+	store_body_free(&body);
+	if (r == RC_OK)
+		mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s",
+		    a->o.name, added.uid, (unsigned long long)size,
+		    added.repeated ? " repeated=1" : "");
+	return r;
+}
+
+static void
+on_deliver(struct account *a, struct msg *m)
+{
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+	int r = deliver(a, m, &need, &err);
+
+	if (r == RC_OK) {
+		look_at_quota(a, &need);
+		enqueue(a, m->id, need);
+		return;
+	}
+	mlog(LOG_WARN, "deliver.fail", "account=%s rc=%s text=\"%s\"",
+	    a->o.name, rc_name(r), err.text);
+	answer(a, m->id, r, err.text);
+	if (store_poisoned(a->store))
+		ev_post(a->loop, leave_broken, a);
+}
+
+/* ---- sessions ---- */
+
+static void
+start_session(struct account *a, struct account_session *s, uint64_t owner)
+{
+	struct pool_task *t;
+
+	s->store = a->store;
+	s->account = a->o.name;
+	s->hostname = a->o.hostname;
+	t = a->o.session_new(s);
+	t->owner = owner;
+	pool_add(a->pool, t);
+}
+
+static void
+on_session(struct account *a, struct msg *m)
+{
+	struct account_session s = {.local = false};
+	char name[CONF_NAME_MAX], peer[64];
+	uint64_t credential;
+	uint8_t service;
+
+	msg_get_str(m, name, sizeof name);
+	service = msg_get_u8(m);
+	s.fd = msg_take_fd(m);
+	/* What auth forwarded must be about this account: the last check
+	 * before anybody sees its mail. */
+	if (m->bad || strcmp(name, a->o.name) != 0 || s.fd < 0 ||
+	    service < CONF_IMAP || service >= CONF_SERVICES) {
+		io_close(&s.fd);
+		answer(a, m->id, RC_DENIED, "not this account");
+		return;
+	}
+	if (pool_count(a->pool) >= a->o.sessions_max) {
+		io_close(&s.fd);
+		answer(a, m->id, RC_TEMP, "too many sessions");
+		return;
+	}
+	answer(a, m->id, RC_OK, "");
+	s.service = (enum conf_service)service;
+	credential = msg_get_u64(m);
+	msg_get_str(m, peer, sizeof peer);
+	s.peer = peer;
+	s.tls = msg_get_u8(m) != 0;
+	s.tag = msg_get_sv(m);
+	start_session(a, &s, credential);
+}
+
+static bool
+has_credential(struct pool_task *t, void *arg)
+{
+	return t->owner == *(uint64_t *)arg;
+}
+
+/*
+ * A session of the command line.  `who` takes a credential's place, and what
+ * it asks for is done in order: as long as an earlier session of the same who
+ * may still have a command in hand, there is no new one, so that an import
+ * that was broken off can count what came and nothing comes afterwards.
+ */
+static void
+on_local_session(struct account *a, struct msg *m)
+{
+	struct account_session s = {.service = CONF_IMAP,
+	    .peer = "command-line",
+	    .tls = true,
+	    .local = true,
+	    .tag = SV("local")};
+	char name[CONF_NAME_MAX];
+	uint64_t who;
+
+	msg_get_str(m, name, sizeof name);
+	who = msg_get_u64(m);
+	s.fd = msg_take_fd(m);
+	if (msg_end(m) != RC_OK || strcmp(name, a->o.name) != 0 || who == 0) {
+		io_close(&s.fd);
+		answer(a, m->id, RC_DENIED, "not this account");
+		return;
+	}
+	if (pool_count(a->pool) >= a->o.sessions_max ||
+	    pool_has(a->pool, has_credential, &who)) {
+		io_close(&s.fd);
+		answer(a, m->id, RC_TEMP, "an earlier session still ends");
+		return;
+	}
+	answer(a, m->id, RC_OK, "");
+	start_session(a, &s, who);
+}
+
+static void
+on_kick(struct account *a, struct msg *m)
+{
+	char name[CONF_NAME_MAX];
+	uint64_t credential;
+
+	msg_get_str(m, name, sizeof name);
+	credential = msg_get_u64(m);
+	if (m->bad || strcmp(name, a->o.name) != 0)
+		return;
+	mlog(LOG_INFO, "session.kick", "account=%s", name);
+	pool_stop_some(a->pool, has_credential, &credential);
+}
+
+static void
+past_answer(void *arg, uint32_t id, struct msg *reply)
+{
+	struct account *a = arg;
+
+	reply->id = id;
+	if (peer_tell(a->keeper, reply) != RC_OK)
+		mlog(LOG_DEBUG, "account.reply.lost", "type=PAST");
+	if (store_poisoned(a->store))
+		leave_broken(a);
+}
+
+static void
+on_past(struct account *a, struct msg *m)
+{
+	char name[CONF_NAME_MAX];
+
+	msg_get_str(m, name, sizeof name);
+	if (m->bad || strcmp(name, a->o.name) != 0)
+		answer(a, m->id, RC_DENIED, "not this account");
+	else
+		garden_ask(a->garden, m);
+}
+
+static void
+on_keeper(struct line *l, struct msg *m, void *arg)
+{
+	struct account *a = arg;
+
+	(void)l;
+	a->busy_at = clk_mono();
+	wake_up(a);
+	switch (m->type) {
+	case DELIVER:
+		on_deliver(a, m);
+		break;
+	case SESSION_OPEN:
+		on_session(a, m);
+		break;
+	case SESSION_LOCAL:
+		on_local_session(a, m);
+		break;
+	case SESSION_KICK:
+		on_kick(a, m);
+		break;
+	case PAST:
+		on_past(a, m);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- leaving ---- */
+
+static bool
+is_busy(struct account *a)
+{
+	return a->pending != NULL || pool_count(a->pool) > 0 ||
+	       garden_busy(a->garden);
+}
+
+static void
+on_may_leave(int rc, struct msg *reply, void *arg)
+{
+	struct account *a = arg;
+
+	a->asked = false;
+	if (rc == RC_OK && (int)msg_get_u32(reply) == RC_OK)
+		a->ops->leave(a->arg, 0);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct account *a = arg;
+	int64_t now = clk_mono();
+	uint64_t need = 0;
+	struct msg m;
+
+	next_tick(a);
+	pool_tick(a->pool);
+	if (store_poisoned(a->store)) {
+		leave_broken(a);
+		return;
+	}
+	look_at_quota(a, &need);
+	if (need > 0 && store_flush(a->store, need) != RC_OK) {
+		leave_broken(a);
+		return;
+	}
+	if (is_busy(a)) {
+		a->busy_at = now;
+		return;
+	}
+	if (now - a->busy_at >= 2 * TICK_MS)
+		store_checkpoint(a->store);
+	if (now - a->busy_at >= a->o.idle_ms && !a->asked) {
+		a->asked = true;
+		msg_init(&m, ACCOUNT_LEAVE);
+		peer_ask(a->keeper, &m, LEAVE_ASK_MS, on_may_leave, a);
+	}
+}
+
+/* ---- life ---- */
+
+struct account *
+account_new(struct ev_loop *loop, struct store *store,
+    const struct account_opts *o, const struct account_ops *ops, void *arg)
+{
+	struct account *a = xcalloc(1, sizeof *a);
+
+	a->loop = loop;
+	a->store = store;
+	a->o = *o;
+	a->ops = ops;
+	a->arg = arg;
+	a->busy_at = clk_mono();
+	a->pending_end = &a->pending;
+	quota_watch_init(&a->quota, store);
+	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
+	a->garden = garden_new(loop, store, &garden_pace, past_answer, a);
+	return a;
+}
+
+void
+account_start(struct account *a)
+{
+	a->pool = pool_new(a->o.sessions_max);
+	next_tick(a);
+	garden_start(a->garden);
+}
+
+void
+account_set_conf(struct account *a, struct conf *conf)
+{
+	a->message_max = conf_message_max(conf);
+	store_set_past(a->store, conf->retention_ms, conf->restore_folder);
+	garden_set_retention(a->garden, conf->retention_ms);
+	quota_watch_conf(&a->quota, conf, a->o.name);
+}
+
+void
+account_set_keeper(struct account *a, int fd)
+{
+	quota_watch_forget(&a->quota);
+	peer_connect(a->keeper, fd);
+}
+
+bool
+account_stop(struct account *a)
+{
+	bool clean;
+
+	ev_timer_del(&a->tick);
+	garden_free(&a->garden);
+	clean = pool_stop(a->pool, SESSIONS_END_MS);
+	flush_pending(a);
+	quota_watch_fini(&a->quota);
+	return clean;
+}

@@ -1,0 +1,62 @@
+/*
+ * The account's process without its process: one account's store, the
+ * sessions that look at it, and the deliveries that come in.
+ *
+ * A delivery is copied once from its descriptor into the store's own memory
+ * (never mapped, never read twice), added, and answered when the journal has
+ * it on the disk; those that came together share the flush.
+ */
+#ifndef ACCOUNT_SERVICE_H
+#define ACCOUNT_SERVICE_H
+
+#include "base/ev.h"
+#include "conf/conf.h"
+#include "ipc/line.h"
+#include "net/pool.h"
+#include "store/store.h"
+
+struct account;
+
+struct account_ops {
+	/* The store is broken or there is nothing to do: end the process. */
+	void (*leave)(void *arg, int exit_code);
+};
+
+/* A session that auth, or the command line, opens on the account. */
+struct account_session {
+	enum conf_service service;
+	struct store *store;
+	int fd; /* the session's from here on */
+	const char *account, *hostname;
+	const char *peer; /* for the log */
+	bool tls;	  /* the client's side of the connection */
+	bool local;	  /* of the command line */
+	struct sv tag;	  /* of the login, answered at first */
+};
+
+/* Makes a session's task; copies the strings.  So this library knows no
+ * protocol: the process says which there are. */
+typedef struct pool_task *account_session_fn(const struct account_session *s);
+
+struct account_opts {
+	const char *name;
+	const char *hostname;
+	account_session_fn *session_new;
+	unsigned sessions_max;
+	int64_t idle_ms; /* without sessions and deliveries, before leaving */
+};
+
+struct account *account_new(struct ev_loop *loop, struct store *store,
+    const struct account_opts *o, const struct account_ops *ops, void *arg);
+/* Starts the threads: after the sandbox. */
+void account_start(struct account *a);
+/* Ends sessions, flushes, answers; does not close the store.  false:
+ * some session is still at work with the store, which must not be closed. */
+bool account_stop(struct account *a) RC_USE_RESULT;
+/* What of the configuration may change: how long expunged mail stays, whether
+ * it is shown, and the quota.  Also once at the start. */
+void account_set_conf(struct account *a, struct conf *conf);
+/* A fresh line to the keeper. Takes fd. */
+void account_set_keeper(struct account *a, int fd);
+
+#endif
