@@ -64,6 +64,7 @@ read_boot(struct child *c, struct msg *m)
 {
 	char build[64];
 	enum log_level level;
+	bool journal;
 
 	msg_get_str(m, build, sizeof build);
 	if (m->type != CTL_BOOT || !sv_eq(sv_str(build), SV(HM_BUILD)))
@@ -82,6 +83,7 @@ read_boot(struct child *c, struct msg *m)
 	msg_get_str(m, c->folder, sizeof c->folder);
 	msg_get_str(m, c->other, sizeof c->other);
 	level = (enum log_level)msg_get_u8(m);
+	journal = msg_get_u8(m) != 0;
 	clk_set_offset((int64_t)msg_get_u64(m));
 	c->conf_now = conf_from_fd(msg_take_fd(m), "configuration");
 	if (c->role < ROLE_COUNT && role_info[c->role].services != 0) {
@@ -93,6 +95,7 @@ read_boot(struct child *c, struct msg *m)
 	if (msg_end(m) != RC_OK || c->role >= ROLE_COUNT)
 		broken("first message");
 	log_setup(role_info[c->role].name, level);
+	log_set_journal(journal);
 	log_set_json(c->conf_now->log_json);
 }
 

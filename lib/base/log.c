@@ -44,6 +44,18 @@ log_setup(const char *process, enum log_level level)
 	log_journal = is_journal();
 }
 
+bool
+log_is_journal(void)
+{
+	return log_journal;
+}
+
+void
+log_set_journal(bool on)
+{
+	log_journal = on;
+}
+
 /* What stands before each line. */
 static const char *
 priority(enum log_level level)

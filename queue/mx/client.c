@@ -192,19 +192,16 @@ describe(struct client *c, const struct route_address *to)
 	(void)snprintf(c->where, sizeof c->where, "%s[%s]", to->host, ip);
 }
 
-/* The port is chosen when it connects. */
 static int
 bind_source(int fd, bool v4, const struct client_opts *o)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
 	struct sockaddr_in four = {.sin_family = AF_INET};
 	const char *source = v4 ? o->source4 : o->source6;
-	int one = 1, r;
+	int r;
 
 	if (source == NULL)
 		return RC_OK;
-	(void)setsockopt(
-	    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
 	if (v4)
 		r = inet_pton(AF_INET, source, &four.sin_addr) == 1
 			? bind(fd, (struct sockaddr *)&four, sizeof four)
