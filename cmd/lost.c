@@ -227,6 +227,12 @@ is_empty(const char *folder)
 	return empty;
 }
 
+bool
+lost_is_empty(const struct conf *conf)
+{
+	return is_empty(conf->data);
+}
+
 int
 lost_everything(const struct conf *conf, struct err *err)
 {

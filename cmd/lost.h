@@ -28,5 +28,7 @@ void lost_remember(const struct conf *conf);
  * looks for it once the disk is mounted.  Before anything is made.
  */
 int lost_everything(const struct conf *conf, struct err *err) RC_USE_RESULT;
+/* Nothing at all is in it: a first start, or something is not mounted. */
+bool lost_is_empty(const struct conf *conf);
 
 #endif
