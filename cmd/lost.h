@@ -11,7 +11,13 @@
 #ifndef CMD_LOST_H
 #define CMD_LOST_H
 
+#include <jansson.h>
+
 #include "conf/conf.h"
+
+/* How many messages of each account the newest backup has: an object, empty if
+ * nobody can tell. */
+json_t *lost_newest(const struct conf *conf);
 
 typedef void (*lost_fn)(void *arg, const char *text);
 
