@@ -91,6 +91,8 @@ static const struct command commands[] = {
 	"to another server; only what is new, when said again"},
     {"export", cmd_export, "export NAME ... [--folder F]",
 	"some folders; may be said more than once"},
+    {"sendmail", cmd_sendmail, "sendmail [-t] [-i] [-f SENDER] [ADDRESS...]",
+	"mail of this machine's programs, from standard input"},
     {"try", cmd_try, "try [--dir DIR] [--relay HOST:PORT]",
 	"a complete demo on the loopback, nothing installed"},
 };
@@ -290,6 +292,15 @@ name_of(int argc, char **argv)
 	return i < argc ? argv[i] : "";
 }
 
+/* By the name under which others look for it: a link to us. */
+static bool
+is_sendmail(const char *name)
+{
+	struct sv s = sv_str(name);
+
+	return sv_eq(s, SV("sendmail")) || sv_ends(s, SV("/sendmail"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -298,7 +309,10 @@ main(int argc, char **argv)
 	alloc_setup();
 	if (argc == 1 && sv_starts(sv_str(argv[0]), SV(CHILD_LABEL)))
 		return child(sv_skip(sv_str(argv[0]), strlen(CHILD_LABEL)));
-	code = owner(argc, argv);
+	if (is_sendmail(argv[0]))
+		code = cmd_sendmail(HM_CONFIG, argc, argv);
+	else
+		code = owner(argc, argv);
 	/* What nobody could read has not been done well. */
 	if (!command_written(name_of(argc, argv)) && code == EXIT_FINE)
 		code = EXIT_FAILED;

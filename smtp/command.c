@@ -24,15 +24,42 @@ const struct smtp_command smtp_commands[] = {
 
 const size_t smtp_ncommands = sizeof smtp_commands / sizeof smtp_commands[0];
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static void
+skip_blanks(struct sv *s)
+{
+	while (s->n > 0 && is_blank(s->p[0]))
+		*s = sv_skip(*s, 1);
+}
+
+/* Up to a blank; the blanks behind it go, too. */
+static struct sv
+take_word(struct sv *s)
+{
+	struct sv all = *s;
+	size_t n = 0;
+
+	while (n < all.n && !is_blank(all.p[n]))
+		n++;
+	*s = sv_skip(all, n);
+	skip_blanks(s);
+	return sv_first(all, n);
+}
+
 const struct smtp_command *
 smtp_command_find(struct sv line, struct sv *args)
 {
-	struct sv rest = line, verb = sv_split(&rest, ' ');
+	struct sv rest = line, verb = take_word(&rest);
 	size_t i;
 
 	for (i = 0; i < smtp_ncommands; i++)
 		if (sv_ieq(verb, sv_str(smtp_commands[i].name))) {
-			*args = rest.p != NULL ? rest : SV("");
+			*args = rest;
 			return &smtp_commands[i];
 		}
 	return NULL;
@@ -51,7 +78,7 @@ take_param(struct sv *s, struct sv *key, struct sv *value)
 
 	if (s->n == 0)
 		return false;
-	word = sv_split(s, ' ');
+	word = take_word(s);
 	eq = sv_chr(word, '=');
 	*key = sv_first(word, eq);
 	*value = eq < word.n ? sv_skip(word, eq + 1) : SV("");
@@ -92,7 +119,7 @@ mail_param(struct sv key, struct sv value, struct smtp_mail *m)
 	return SMTP_ARG_PARAM;
 }
 
-/* "FROM:" or "TO:", with the blanks behind it that many clients send. */
+/* "FROM:" or "TO:", with the blanks around it that many clients send. */
 static enum smtp_arg_error
 path_arg(
     struct sv *args, struct sv keyword, bool null_ok, struct mail_path *out)
@@ -102,21 +129,24 @@ path_arg(
 	if (!sv_istarts(*args, keyword))
 		return SMTP_ARG_SYNTAX;
 	*args = sv_skip(*args, keyword.n);
-	while (args->n > 0 && args->p[0] == ' ')
-		*args = sv_skip(*args, 1);
+	skip_blanks(args);
+	if (args->n == 0 || args->p[0] != ':')
+		return SMTP_ARG_SYNTAX;
+	*args = sv_skip(*args, 1);
+	skip_blanks(args);
 	switch (mail_path_parse(args, &lim, null_ok, out)) {
 	case RC_OK:
 		break;
 	case RC_TOOBIG:
 		return SMTP_ARG_LONG;
+	case RC_NOSUPPORT:
+		return SMTP_ARG_INTERNATIONAL;
 	default:
 		return SMTP_ARG_ADDRESS;
 	}
-	while (args->n > 0 && args->p[args->n - 1] == ' ')
-		args->n--;
-	if (args->n > 0 && args->p[0] != ' ')
+	if (args->n > 0 && !is_blank(args->p[0]))
 		return SMTP_ARG_SYNTAX;
-	*args = sv_skip(*args, args->n > 0);
+	skip_blanks(args);
 	return SMTP_ARG_OK;
 }
 
@@ -125,7 +155,7 @@ smtp_mail_parse(struct sv args, struct smtp_mail *out)
 {
 	struct smtp_mail m = {.has_size = false};
 	struct sv key, value;
-	enum smtp_arg_error e = path_arg(&args, SV("FROM:"), true, &m.path);
+	enum smtp_arg_error e = path_arg(&args, SV("FROM"), true, &m.path);
 
 	while (e == SMTP_ARG_OK && args.n > 0) {
 		if (!take_param(&args, &key, &value))
@@ -141,7 +171,7 @@ enum smtp_arg_error
 smtp_rcpt_parse(struct sv args, struct mail_path *out)
 {
 	struct sv key, value;
-	enum smtp_arg_error e = path_arg(&args, SV("TO:"), false, out);
+	enum smtp_arg_error e = path_arg(&args, SV("TO"), false, out);
 
 	if (e != SMTP_ARG_OK || args.n == 0)
 		return e;
@@ -152,15 +182,15 @@ smtp_rcpt_parse(struct sv args, struct mail_path *out)
 enum smtp_arg_error
 smtp_bdat_parse(struct sv args, uint64_t *size, bool *last)
 {
+	struct sv word = take_word(&args);
+
 	*last = false;
-	if (sv_take_u64(&args, INT64_MAX, size) != RC_OK)
+	if (sv_to_u64(word, INT64_MAX, size) != RC_OK)
 		return SMTP_ARG_SYNTAX;
-	if (args.n == 0)
-		return SMTP_ARG_OK;
-	if (!sv_ieq(args, SV(" LAST")))
-		return SMTP_ARG_SYNTAX;
-	*last = true;
-	return SMTP_ARG_OK;
+	word = take_word(&args);
+	*last = sv_ieq(word, SV("LAST"));
+	return args.n == 0 && (word.n == 0 || *last) ? SMTP_ARG_OK
+						     : SMTP_ARG_PARAM;
 }
 
 bool
@@ -168,10 +198,8 @@ smtp_helo_valid(struct sv args)
 {
 	size_t i;
 
-	if (args.n == 0 || args.n > 255)
-		return false;
 	for (i = 0; i < args.n; i++)
-		if (!ascii_is_graph(args.p[i]))
+		if (ascii_is_ctl(args.p[i]) && args.p[i] != '\t')
 			return false;
-	return true;
+	return args.n > 0;
 }

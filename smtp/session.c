@@ -11,9 +11,44 @@
 #include "smtp/internal.h"
 
 #define SKIP_READS 1024 /* of an over-long line */
+#define HELO_MAX   255	/* is kept of a name */
 #define IDLE_MAX   100	/* commands between two messages that do nothing */
 
 /* ---- replies ---- */
+
+/*
+ * One line for each refusal, so that an owner whose friend says "your server
+ * refuses me" finds who was refused, as whom, and why.
+ */
+static void
+log_refusal(
+    struct smtp_session *s, int code, const char *enhanced, const char *text)
+{
+	char helo[LOG_Q_MAX], from[LOG_Q_MAX], rcpt[LOG_Q_MAX], q[LOG_Q_MAX];
+	bool is_rcpt = s->refused_rcpt.n > 0;
+	struct buf words;
+	unsigned missed;
+
+	if (!log_peer_may(s->c->peer, &missed))
+		return;
+	if (missed > 0)
+		mlog(LOG_INFO, "smtp.refuse.more", "peer=%s lines=%u",
+		    s->c->peer, missed);
+	buf_init(&words, 1024);
+	buf_addf(
+	    &words, "%s%s%s", enhanced, enhanced[0] != '\0' ? " " : "", text);
+	mlog(LOG_INFO, is_rcpt ? "smtp.rcpt.reject" : "smtp.refuse",
+	    "sid=%llx peer=%s helo=%s from=%s%s%s%s%s code=%d text=%s",
+	    (unsigned long long)s->c->id, s->c->peer,
+	    log_q(helo, buf_sv(&s->helo)),
+	    log_q(from,
+		s->refused_mail.n > 0 ? s->refused_mail : buf_sv(&s->t.sender)),
+	    is_rcpt ? " rcpt=" : "",
+	    is_rcpt ? log_q(rcpt, s->refused_rcpt) : "",
+	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
+	    code, log_q(q, buf_sv(&words)));
+	buf_fini(&words);
+}
 
 static void
 reply_lines(struct smtp_session *s, int code, const char *enhanced,
@@ -23,6 +58,8 @@ reply_lines(struct smtp_session *s, int code, const char *enhanced,
 	struct sv rest;
 
 	(void)vsnprintf(text, sizeof text, fmt, ap);
+	if (code >= 400)
+		log_refusal(s, code, enhanced, text);
 	rest = sv_str(text);
 	do {
 		struct sv line = sv_split(&rest, '\n');
@@ -62,8 +99,6 @@ smtp_refuse(struct smtp_session *s, int code, const char *enhanced,
 	va_end(ap);
 	if (++s->errors < s->c->limits.errors || s->over)
 		return;
-	mlog(LOG_INFO, "smtp.errors", "sid=%llx peer=%s errors=%u",
-	    (unsigned long long)s->c->id, s->c->peer, s->errors);
 	smtp_reply(s, 421, "4.7.0", "%s too many errors", s->c->o->hostname);
 	s->over = true;
 }
@@ -115,15 +150,15 @@ skip_line(struct smtp_session *s)
 	return RC_EOF;
 }
 
-/* CR LF and nothing else ends a command; NUL, CR and 8-bit bytes have no
- * place in one. */
+/* CR LF and nothing else ends a command; control characters have no place in
+ * one.  8-bit bytes have: in names of computers. */
 static bool
 line_is_clean(struct sv line)
 {
 	size_t i;
 
 	for (i = 0; i < line.n; i++)
-		if (!ascii_is_print(line.p[i]) && line.p[i] != '\t')
+		if (ascii_is_ctl(line.p[i]) && line.p[i] != '\t')
 			return false;
 	return true;
 }
@@ -152,11 +187,15 @@ smtp_line(struct smtp_session *s, struct sv *out)
 	    !line_is_clean(sv_first(in, n - 1))) {
 		stream_consume(s->st, n + 1);
 		smtp_refuse(s, 500, "5.5.2",
-		    "a command is printable ASCII "
-		    "and ends with CR LF");
+		    "a command has no control characters and ends with "
+		    "CR LF");
 		return RC_SYNTAX;
 	}
+	/* [RFC 5321 4.1.1] white space at the end is tolerated */
 	*out = sv_first(in, n - 1);
+	while (out->n > 0 &&
+	       (out->p[out->n - 1] == ' ' || out->p[out->n - 1] == '\t'))
+		out->n--;
 	return RC_OK;
 }
 
@@ -202,8 +241,7 @@ run_ehlo(struct smtp_session *s, struct sv args, bool esmtp)
 		return;
 	}
 	smtp_transaction_reset(s);
-	buf_reset(&s->helo);
-	buf_addsv(&s->helo, args);
+	buf_set(&s->helo, sv_first(args, HELO_MAX));
 	s->esmtp = esmtp;
 	smtp_set_state(s, SMTP_ST_READY);
 	if (!esmtp) {
@@ -397,8 +435,8 @@ smtp_session_run(struct smtp_conn *c)
 	stream_set_write_timeout(s->st, c->limits.data_timeout);
 	s->state = SMTP_ST_START;
 	buf_init(&s->helo, 256);
-	buf_init(&s->t.sender, 1024);
-	buf_init(&s->t.first_rcpt, 1024);
+	buf_init(&s->t.sender, 2 * MAIL_ADDRESS_MAX);
+	buf_init(&s->t.first_rcpt, 2 * MAIL_ADDRESS_MAX);
 	mlog(LOG_INFO, "smtp.connect", "sid=%llx peer=%s",
 	    (unsigned long long)c->id, c->peer);
 	if (!begin(s))

@@ -3,7 +3,6 @@
 #include "mail/addrlist.h"
 #include "smtp/submit.h"
 
-#define ADDED_MAX   4096 /* to a header, by smtp_submit_edit */
 #define DOMAINS_MAX 8192
 
 void
@@ -11,7 +10,7 @@ smtp_signing_init(struct smtp_signing *g)
 {
 	g->body = dkim_hash_new();
 	buf_init(&g->names, 4096);
-	buf_init(&g->canon, SMTP_SUBMIT_HEADER_MAX + ADDED_MAX);
+	buf_init(&g->canon, SMTP_SUBMIT_HEADER_MAX + SMTP_SUBMIT_ADDED_MAX);
 	buf_init(&g->domains, DOMAINS_MAX);
 }
 
@@ -24,21 +23,15 @@ smtp_signing_fini(struct smtp_signing *g)
 	buf_fini(&g->domains);
 }
 
-static void
-add_domains(struct sv value, struct buf *out)
+static int
+add_domain(void *arg, const struct mail_addr *a)
 {
-	struct mail_addrlist list;
-	struct mail_addr a;
+	struct buf *out = arg;
 
-	mail_addrlist_init(&list, value);
+	buf_addsv(out, a->domain);
+	buf_addc(out, ' ');
 	/* Those that do not fit any more come too late to matter. */
-	while (buf_ok(out) && mail_addrlist_next(&list, &a)) {
-		if (a.kind != MAIL_ADDR_MAILBOX || a.domain.n == 0)
-			continue;
-		buf_addsv(out, a.domain);
-		buf_addc(out, ' ');
-	}
-	mail_addrlist_fini(&list);
+	return buf_ok(out) ? RC_OK : RC_TOOBIG;
 }
 
 void
@@ -48,7 +41,7 @@ smtp_signing_header(struct smtp_signing *g, struct sv header)
 
 	dkim_header_choose(header, &g->names, &g->canon);
 	if (mail_field_find(header, SV("From"), &from))
-		add_domains(from.value, &g->domains);
+		(void)!mail_author_each(from.value, add_domain, &g->domains);
 }
 
 void

@@ -2,7 +2,7 @@
 
 #include "mail/addrlist.h"
 #include "mail/date.h"
-#include "mail/field.h"
+#include "mail/path.h"
 
 void
 smtp_submit_init(struct smtp_submit *f)
@@ -17,75 +17,90 @@ smtp_submit_fini(struct smtp_submit *f)
 	buf_fini(&f->header);
 }
 
-/* The length of the header with its empty line, 0 while that is missing;
- * nothing ends before `from`. */
-static size_t
-header_end(struct sv h, size_t from)
-{
-	size_t i;
-
-	if (sv_starts(h, SV("\r\n")))
-		return 2;
-	from = from < 3 ? 0 : from - 3;
-	i = from + sv_find(sv_skip(h, from), SV("\r\n\r\n"));
-	return i < h.n ? i + 4 : 0;
-}
-
 bool
 smtp_submit_feed(struct smtp_submit *f, struct sv bytes, struct sv *rest)
 {
-	size_t before = f->header.n, end;
-	struct sv head = bytes;
+	struct sv head = sv_first(bytes, f->header.max - f->header.n);
 
-	if (head.n > f->header.max - before)
-		head.n = f->header.max - before;
 	buf_addsv(&f->header, head);
-	end = header_end(buf_sv(&f->header), before);
-	if (end == 0) {
-		f->too_big = head.n < bytes.n;
-		return f->too_big;
-	}
-	*rest = sv_skip(bytes, end - before);
-	buf_truncate(&f->header, end);
-	f->over = true;
-	return true;
+	*rest = sv_skip(bytes, head.n);
+	f->over = mail_header_scan(&f->scan, buf_sv(&f->header));
+	f->too_big = !f->over && rest->n > 0;
+	return f->over || f->too_big;
 }
 
-/* Every address of the field must be one that the account may use. */
+void
+smtp_submit_end(struct smtp_submit *f)
+{
+	mail_header_scan_end(&f->scan, buf_sv(&f->header));
+	f->over = true;
+}
+
+struct sv
+smtp_submit_text(const struct smtp_submit *f)
+{
+	return sv_skip(buf_sv(&f->header), f->scan.body);
+}
+
+/* One field whose addresses must all be the account's. */
+struct check {
+	const struct smtp_submit_args *a;
+	const char *field;
+	unsigned count;
+	struct err *err;
+};
+
+static int
+check_address(void *arg, const struct mail_addr *addr)
+{
+	struct check *c = arg;
+	struct buf whole;
+	int r = RC_OK;
+
+	buf_init(&whole, 2 * MAIL_ADDRESS_MAX);
+	buf_addsv(&whole, addr->local);
+	buf_addc(&whole, '@');
+	buf_addsv(&whole, addr->domain);
+	if (!buf_ok(&whole) || !c->a->may_send(c->a->arg, buf_sv(&whole)))
+		r = err_set(c->err, RC_DENIED,
+		    "this account may not write as %.80s (%s)", whole.p,
+		    c->field);
+	c->count++;
+	buf_fini(&whole);
+	return r;
+}
+
 static int
 check_addresses(struct sv value, const char *field,
     const struct smtp_submit_args *a, unsigned *count, struct err *err)
 {
-	struct mail_addrlist list;
-	struct mail_addr addr;
-	struct buf whole;
-	int r = RC_OK;
+	struct check c = {.a = a, .field = field, .err = err};
+	int r = mail_author_each(value, check_address, &c);
 
-	mail_addrlist_init(&list, value);
-	buf_init(&whole, 1024);
-	while (r == RC_OK && mail_addrlist_next(&list, &addr)) {
-		if (addr.kind != MAIL_ADDR_MAILBOX)
-			continue;
-		buf_reset(&whole);
-		buf_addsv(&whole, addr.local);
-		buf_addc(&whole, '@');
-		buf_addsv(&whole, addr.domain);
-		if (addr.broken || addr.domain.n == 0)
-			r = err_set(err, RC_SYNTAX,
-			    "the %s field has no usable address", field);
-		else if (!buf_ok(&whole) ||
-			 !a->may_send(a->arg, buf_sv(&whole)))
-			r = err_set(err, RC_DENIED,
-			    "this account may not write as %.80s (%s)", whole.p,
-			    field);
-		(*count)++;
-	}
-	buf_fini(&whole);
-	mail_addrlist_fini(&list);
-	return r;
+	*count += c.count;
+	return r == RC_SYNTAX ? err_set(err, RC_SYNTAX,
+				    "the %s field has no usable address", field)
+			      : r;
+}
+
+/*
+ * Somebody resends what others have written [RFC 5322 3.6.6]: then the last
+ * Resent-From, which is the first in the header, tells who sends it, and From
+ * and Sender are as they were.
+ */
+static bool
+is_resent(struct sv header, const struct smtp_submit_args *a)
+{
+	struct mail_field f;
+	unsigned n = 0;
+	struct err err;
+
+	return mail_field_find(header, SV("Resent-From"), &f) &&
+	       check_addresses(f.value, "Resent-From", a, &n, &err) == RC_OK;
 }
 
 struct seen {
+	bool resent; /* by the account */
 	unsigned from, sender, date, message_id;
 	unsigned from_addresses, sender_addresses;
 };
@@ -96,11 +111,15 @@ check_field(const struct mail_field *f, const struct smtp_submit_args *a,
 {
 	if (sv_ieq(f->name, SV("From"))) {
 		seen->from++;
+		if (seen->resent)
+			return RC_OK;
 		return check_addresses(
 		    f->value, "From", a, &seen->from_addresses, err);
 	}
 	if (sv_ieq(f->name, SV("Sender"))) {
 		seen->sender++;
+		if (seen->resent)
+			return RC_OK;
 		return check_addresses(
 		    f->value, "Sender", a, &seen->sender_addresses, err);
 	}
@@ -137,26 +156,53 @@ add_missing(
 	}
 }
 
-int
-smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
-    struct buf *out, struct err *err)
+/* All bytes of the header go out as they are, but the fields that are dropped;
+ * what is no field at all was found to be text before. */
+static int
+copy_fields(struct sv header, const struct smtp_submit_args *a,
+    struct seen *seen, struct buf *out, struct err *err)
 {
-	struct sv header = buf_sv(&f->header);
-	struct seen seen = {0};
+	struct sv at = header;
 	struct mail_field field;
 	int r = RC_OK;
 
 	while (r == RC_OK && mail_field_next(&header, &field)) {
-		r = check_field(&field, a, &seen, err);
+		r = check_field(&field, a, seen, err);
 		if (!is_dropped(field.name))
-			buf_addsv(out, field.whole);
+			continue;
+		buf_add(out, at.p, (size_t)(field.whole.p - at.p));
+		at = sv_skip(at, (size_t)(header.p - at.p));
 	}
+	buf_addsv(out, at);
+	return r;
+}
+
+int
+smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
+    struct buf *out, struct err *err)
+{
+	struct sv header = sv_first(buf_sv(&f->header), f->scan.header);
+	struct sv fields;
+	struct seen seen = {0};
+	int r;
+
+	/* The first line of an mbox file is no text either; the name is that
+	 * under which Postfix keeps it. */
+	if (f->scan.mbox > 0) {
+		buf_adds(out, "X-Mailbox-Line: ");
+		buf_addsv(out, sv_first(header, f->scan.mbox));
+	}
+	fields = sv_skip(header, f->scan.mbox);
+	seen.resent = is_resent(fields, a);
+	r = copy_fields(fields, a, &seen, out, err);
 	if (r != RC_OK)
 		return r;
-	if (seen.from != 1 || seen.from_addresses == 0)
+	if (seen.from != 1 || (seen.from_addresses == 0 && !seen.resent))
 		return err_set(err, RC_SYNTAX,
 		    "the message needs exactly one "
 		    "From field with an address");
+	if (header.n > 0 && header.p[header.n - 1] != '\n')
+		buf_adds(out, "\r\n");
 	add_missing(&seen, a, out);
 	buf_adds(out, "\r\n");
 	return buf_ok(out) ? RC_OK : RC_TOOBIG;

@@ -34,8 +34,11 @@ smtp_trace_header(const struct smtp_session *s, struct buf *out)
 	size_t i;
 
 	/* [RFC 5321 4.4] it is put there by whoever delivers for good. */
-	if (t->noutside == 0)
-		buf_addf(out, "Return-Path: <%s>\r\n", t->sender.p);
+	if (t->noutside == 0) {
+		buf_adds(out, "Return-Path: <");
+		mail_address_write(buf_sv(&t->sender), out);
+		buf_adds(out, ">\r\n");
+	}
 	buf_adds(out, "Received: from ");
 	add_helo(buf_sv(&s->helo), out);
 	/* Who writes through submission is not to be found by where he sits. */
@@ -47,8 +50,11 @@ smtp_trace_header(const struct smtp_session *s, struct buf *out)
 		buf_addf(out, "%02x", t->id[i]);
 	if (stream_is_tls(s->st))
 		buf_addf(out, "\r\n\t(%s)", stream_tls_name(s->st));
-	if (t->nrcpt == 1)
-		buf_addf(out, "\r\n\tfor <%s>", t->first_rcpt.p);
+	if (t->nrcpt == 1) {
+		buf_adds(out, "\r\n\tfor <");
+		mail_address_write(buf_sv(&t->first_rcpt), out);
+		buf_addc(out, '>');
+	}
 	buf_adds(out, ";\r\n\t");
 	mail_date_print(clk_now() / 1000, 0, out);
 	buf_adds(out, "\r\n");

@@ -4,7 +4,6 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "base/tally.h"
 #include "smtp/internal.h"
 
@@ -49,8 +48,12 @@ refuse_argument(struct smtp_session *s, enum smtp_arg_error e, bool sender)
 			   : "as in RCPT TO:<you@example.org>");
 		break;
 	case SMTP_ARG_ADDRESS:
-		smtp_refuse(
-		    s, 501, sender ? "5.1.7" : "5.1.3", "that is no address");
+		smtp_refuse(s, 501, sender ? "5.1.7" : "5.1.3",
+		    "that is not a valid address");
+		break;
+	case SMTP_ARG_INTERNATIONAL:
+		smtp_refuse(s, 553, "5.6.7",
+		    "addresses with letters beyond ASCII are not supported");
 		break;
 	case SMTP_ARG_LONG:
 		smtp_refuse(s, 501, sender ? "5.1.7" : "5.1.3",
@@ -87,8 +90,6 @@ mail_check(struct smtp_session *s, const struct smtp_mail *m, struct sv sender)
 			return false;
 		}
 	} else if (c->may_take != NULL && !c->may_take(c->arg, c->peer)) {
-		mlog(LOG_INFO, "smtp.rate", "sid=%llx peer=%s",
-		    (unsigned long long)c->id, c->peer);
 		smtp_refuse(s, 451, "4.7.1",
 		    "too many messages from your network; try again later");
 		return false;
@@ -104,11 +105,15 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 	struct smtp_transaction *t = &s->t;
 
 	if (e != SMTP_ARG_OK) {
+		s->refused_mail = args;
 		refuse_argument(s, e, true);
+		s->refused_mail = SV("");
 		return;
 	}
 	if (!m.path.null && m.path.domain.n == 0) {
+		s->refused_mail = args;
 		refuse_argument(s, SMTP_ARG_ADDRESS, true);
+		s->refused_mail = SV("");
 		return;
 	}
 	smtp_transaction_reset(s);
@@ -144,12 +149,7 @@ add_account(void *arg, const char *account)
 static void
 reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 {
-	char q[LOG_Q_MAX], q2[LOG_Q_MAX];
-
-	mlog(LOG_INFO, "smtp.rcpt.reject",
-	    "sid=%llx peer=%s from=%s rcpt=%s rc=%s",
-	    (unsigned long long)s->c->id, s->c->peer,
-	    log_q(q, buf_sv(&s->t.sender)), log_q(q2, address), rc_name(rc));
+	s->refused_rcpt = address;
 	if (rc == RC_NOTFOUND || rc == RC_DENIED)
 		tally_add(TALLY_REFUSED, 1);
 	if (rc == RC_NOSPACE)
@@ -169,6 +169,7 @@ reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 		    "off (the demo: start it with --relay HOST:PORT)");
 	else
 		smtp_refuse(s, 550, "5.7.1", "no mail is relayed here");
+	s->refused_rcpt = SV("");
 }
 
 /* Twice the same address is one recipient. */
@@ -209,19 +210,23 @@ smtp_run_rcpt(struct smtp_session *s, struct sv args)
 	int r;
 
 	if (e != SMTP_ARG_OK) {
+		s->refused_rcpt = args;
 		refuse_argument(s, e, false);
+		s->refused_rcpt = SV("");
 		return;
 	}
 	if (t->nrcpt >= s->c->limits.recipients ||
 	    t->rcpt_bytes > RCPT_BYTES_MAX) {
 		/* [RFC 5321 4.5.3.1.10] */
+		s->refused_rcpt = path.mailbox;
 		smtp_reply(s, 452, "4.5.3", "at most %u recipients at once",
 		    t->nrcpt < s->c->limits.recipients
 			? t->nrcpt
 			: s->c->limits.recipients);
+		s->refused_rcpt = SV("");
 		return;
 	}
-	buf_init(&address, 1024);
+	buf_init(&address, 2 * MAIL_ADDRESS_MAX);
 	mail_path_plain(&path, &address);
 	r = find_recipient(s, buf_sv(&address), path.domain.n > 0);
 	if (r != RC_OK) {

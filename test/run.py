@@ -121,7 +121,7 @@ ARROWS = {
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
     "queue/spool": ["auth", "base", "conf", "ipc", "journal", "mail", "mime", "msgauth"],
-    "queue/mx": ["base", "conf", "dns", "ipc", "net"],
+    "queue/mx": ["base", "conf", "dns", "ipc", "mail", "net"],
 }
 
 

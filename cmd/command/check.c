@@ -64,6 +64,8 @@ print_people(const struct conf *conf)
 			printf("  anything else @%s: %s\n", d->name,
 			    conf->account[d->catch_all].name);
 	}
+	printf(
+	    "  root@%s: %s\n", conf->hostname, conf->account[conf->admin].name);
 }
 
 /* Names in the certificate that clients would accept for the host name. */
@@ -160,6 +162,7 @@ print_relay(const struct conf_relay *r)
 static unsigned
 print_outside(const struct conf *conf)
 {
+	struct err err = {.text = ""};
 	unsigned warnings = 0;
 	bool direct = true;
 	size_t i;
@@ -175,8 +178,17 @@ print_outside(const struct conf *conf)
 			direct = false;
 	}
 	if (direct)
-		printf("  %sto the recipients' mail hosts, port 25\n",
-		    conf->nrelay > 0 ? "all else directly " : "directly ");
+		printf("  %sto the recipients' mail hosts, port 25%s\n",
+		    conf->nrelay > 0 ? "all else directly " : "directly ",
+		    conf->outbound.ipv6 ? "" : ", over IPv4 only");
+	if (conf->outbound.source4 != NULL)
+		printf("  from %s\n", conf->outbound.source4);
+	if (conf->outbound.source6 != NULL)
+		printf("  from %s\n", conf->outbound.source6);
+	if (preflight_outbound(conf, &err)) {
+		printf("  WARNING: %s: mail will wait\n", err.text);
+		warnings++;
+	}
 	return warnings;
 }
 

@@ -25,6 +25,7 @@ int cmd_dns(const char *config, int argc, char **argv);
 int cmd_queue(const char *config, int argc, char **argv);
 int cmd_undelete(const char *config, int argc, char **argv);
 int cmd_purge(const char *config, int argc, char **argv);
+int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
 
 /* ---- what they share ---- */

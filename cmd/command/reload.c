@@ -19,6 +19,10 @@ print_warnings(const struct conf *conf)
 			    conf_place_print(
 				conf, conf->relay[i].password_at, place),
 			    err.text, conf->relay[i].host);
+	if (preflight_outbound(conf, &err))
+		printf("WARNING: %s%s: mail to the outside will wait\n",
+		    conf_place_print(conf, conf->outbound.source_at, place),
+		    err.text);
 	if (preflight_backup(conf, &err))
 		printf("WARNING: %s%s\n",
 		    conf_place_print(conf, conf->backup.folder_at, place),

@@ -99,22 +99,28 @@ read_events(struct picture *p, const char *process, struct msg *m)
 }
 
 static void
-read_answer(struct picture *p, struct one *o, struct msg *m)
+read_tallies(struct picture *p, struct msg *m)
 {
-	uint32_t i, n;
-	struct sv text;
+	uint32_t i, n = msg_get_u32(m);
 
-	o->connections = msg_get_u32(m);
-	text = msg_get_sv(m);
-	o->text = sv_dup(text);
-	make_printable(o->text);
-	n = msg_get_u32(m);
 	for (i = 0; i < n && !m->bad; i++) {
 		uint64_t v = msg_get_u64(m);
 
 		if (i < TALLIES)
 			p->tally[i] += v;
 	}
+}
+
+static void
+read_answer(struct picture *p, struct one *o, struct msg *m)
+{
+	struct sv text;
+
+	o->connections = msg_get_u32(m);
+	text = msg_get_sv(m);
+	o->text = sv_dup(text);
+	make_printable(o->text);
+	read_tallies(p, m);
 	read_events(p, o->role, m);
 }
 
@@ -186,6 +192,7 @@ ask(const struct conf *conf, struct picture *p)
 		p->backup.failed = (int64_t)msg_get_u64(&m) / 1000;
 		msg_get_str(&m, p->backup.reason, sizeof p->backup.reason);
 		make_printable(p->backup.reason);
+		read_tallies(p, &m);
 		read_events(p, "supervisor", &m);
 		file = msg_take_fd(&m);
 		msg_fini(&m);

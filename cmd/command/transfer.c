@@ -15,7 +15,6 @@
 #include "base/io.h"
 #include "cmd/command/command.h"
 
-#define CA_BUNDLE     "/etc/ssl/certs/ca-certificates.crt"
 #define CA_MAX	      (8u << 20)
 #define PASSWORD_MAX  1024
 #define LOCAL_MS      600000
@@ -301,7 +300,8 @@ exchange_before(void *arg, struct err *err)
 	buf_init(&ca, CA_MAX);
 	/* With a pinned certificate nobody else's word counts. */
 	if (o->server.pin[0] == '\0')
-		r = io_read_file(bundle != NULL ? bundle : CA_BUNDLE, &ca, err);
+		r = io_read_file(
+		    bundle != NULL ? bundle : TLS_CA_BUNDLE, &ca, err);
 	if (r == RC_OK)
 		r = tls_client_new(buf_sv(&ca), &o->server.tls, err);
 	buf_fini(&ca);

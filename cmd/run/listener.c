@@ -56,8 +56,31 @@ on_status(struct child *c, struct buf *text)
 	return st->listener != NULL ? listener_count(st->listener) : 0;
 }
 
-static const struct child_ops ops = {.status = on_status,
+static void
+on_let_in(struct child *c)
+{
+	struct state *st = c->arg;
 
+	listener_let_in(st->listener);
+}
+
+static void
+all_alive(void *arg)
+{
+	child_alive(arg);
+}
+
+static void
+on_alive(struct child *c)
+{
+	struct state *st = c->arg;
+
+	listener_alive(st->listener, all_alive, c);
+}
+
+static const struct child_ops ops = {.status = on_status,
+    .let_in = on_let_in,
+    .alive = on_alive,
     .line = on_line,
     .conf = on_conf,
     .drain = on_drain};

@@ -7,7 +7,6 @@
 #define SMTP_PORT  25
 #define PORTS_MAX  32
 #define LANDING_MS 60000
-#define CA_BUNDLE  "/etc/ssl/certs/ca-certificates.crt"
 #define CA_MAX	   (8u << 20)
 
 struct state {
@@ -49,6 +48,12 @@ wants_authorities(const struct conf *c)
 	return false;
 }
 
+static bool
+has_source(const struct conf *c)
+{
+	return c->outbound.source4 != NULL || c->outbound.source6 != NULL;
+}
+
 /* Which ports may be reached, and whose certificates count, is settled before
  * the walls stand: for more, whoever is started in our place.  What is in the
  * air lands before that: else it would be sent twice. */
@@ -58,7 +63,8 @@ on_conf(struct child *c)
 	struct state *st = c->arg;
 	size_t i, j;
 
-	if (wants_authorities(c->conf_now) && !wants_authorities(st->conf)) {
+	if ((wants_authorities(c->conf_now) && !wants_authorities(st->conf)) ||
+	    (has_source(c->conf_now) && !has_source(st->conf))) {
 		leave(c);
 		return;
 	}
@@ -104,7 +110,7 @@ tls_setup(struct child *c)
 	tls_library_setup();
 	buf_init(&ca, CA_MAX);
 	if (wants_authorities(c->conf_now) &&
-	    io_read_file(CA_BUNDLE, &ca, &err) != RC_OK) {
+	    io_read_file(TLS_CA_BUNDLE, &ca, &err) != RC_OK) {
 		mlog(LOG_WARN, "mx.ca",
 		    "text=\"%s; smarthosts cannot be verified: install "
 		    "ca-certificates\"",
@@ -136,6 +142,7 @@ run_mx(int control_fd)
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
 	st.conf = child_conf(c);
+	walls.binds = has_source(st.conf);
 	for (i = 0; i < st.conf->nrelay && walls.nports < PORTS_MAX; i++)
 		ports[walls.nports++] = st.conf->relay[i].port;
 	o.tls = tls_setup(c);

@@ -87,10 +87,39 @@ read_boot(struct child *c, struct msg *m)
 		c->cert_fd = msg_take_fd(m);
 		c->key_fd = msg_take_fd(m);
 	}
+	if (msg_get_u8(m) != 0)
+		tally_use(msg_take_fd(m));
 	if (msg_end(m) != RC_OK || c->role >= ROLE_COUNT)
 		broken("first message");
 	log_setup(role_info[c->role].name, level);
 	log_set_json(c->conf_now->log_json);
+}
+
+/* Whose line is this?  ROLE_COUNT: none of ours. */
+static void
+remember_line(struct child *c, int fd, enum role role)
+{
+	while (fd >= c->nline_role) {
+		c->line_role =
+		    xreallocarray(c->line_role, (size_t)c->nline_role + 1, 1);
+		c->line_role[c->nline_role++] = ROLE_COUNT;
+	}
+	if (fd >= 0)
+		c->line_role[fd] = (uint8_t)role;
+}
+
+/* The supervisor ends who sent us what it may not. */
+static void
+accuse(int fd, void *arg)
+{
+	struct child *c = arg;
+	struct msg m;
+
+	if (fd >= c->nline_role || c->line_role[fd] == ROLE_COUNT)
+		return; /* a command's */
+	msg_init(&m, CTL_ACCUSE);
+	msg_put_u8(&m, c->line_role[fd]);
+	child_tell(c, &m);
 }
 
 void
@@ -127,6 +156,7 @@ child_boot(struct child *c, int control_fd, const struct child_ops *ops)
 		broken("socket list");
 	msg_fini(&m);
 	c->loop = ev_loop_new();
+	line_set_judge(accuse, c);
 }
 
 /* All of a sealed file that the supervisor has given. */
@@ -230,10 +260,12 @@ take_line(struct child *c, struct msg *m)
 
 	msg_get_str(m, account, sizeof account);
 	fd = msg_take_fd(m);
-	if (fd >= 0 && !m->bad)
-		c->ops->line(c, role, account, fd);
-	else
+	if (fd < 0 || m->bad || role >= ROLE_COUNT) {
 		io_close(&fd);
+		return;
+	}
+	remember_line(c, fd, role);
+	c->ops->line(c, role, account, fd);
 }
 
 struct recent {
@@ -277,6 +309,22 @@ say_status(struct child *c)
 }
 
 static void
+say_alive(void *arg)
+{
+	struct child *c = arg;
+	struct msg m;
+
+	msg_init(&m, CTL_ALIVE);
+	child_tell(c, &m);
+}
+
+void
+child_alive(struct child *c)
+{
+	ev_post(c->loop, say_alive, c);
+}
+
+static void
 on_control(struct line *l, struct msg *m, void *arg)
 {
 	struct child *c = arg;
@@ -288,12 +336,21 @@ on_control(struct line *l, struct msg *m, void *arg)
 		take_line(c, m);
 	else if (m->type == CTL_CONFIG)
 		swap_conf(c, m);
+	else if (m->type == CTL_ALIVE && c->ops->alive != NULL)
+		c->ops->alive(c);
+	else if (m->type == CTL_ALIVE)
+		say_alive(c);
+	else if (m->type == CTL_LET_IN && c->ops->let_in != NULL)
+		c->ops->let_in(c);
 	else if (m->type == CTL_DRAIN && c->ops->drain != NULL)
 		c->ops->drain(c, (int64_t)msg_get_u64(m));
 	else if (m->type == CTL_DRAIN)
 		child_stop(c, 0);
-	else if (c->ops->control != NULL)
+	else if (c->ops->control != NULL) {
+		if (m->type == CTL_CONTROL && m->nfd > 0)
+			remember_line(c, m->fd[0], ROLE_COUNT);
 		c->ops->control(c, m);
+	}
 }
 
 /* The supervisor is gone: flush and leave. */

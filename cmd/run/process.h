@@ -35,6 +35,11 @@ struct child_ops {
 	/* Accept no more; call child_stop when the last session has ended.
 	 * NULL: stop at once. */
 	void (*drain)(struct child *c, int64_t ms);
+	/* A listener: the others serve, clients may come. May be NULL. */
+	void (*let_in)(struct child *c);
+	/* Does all of it still work?  Calls child_alive, at once or later,
+	 * from any thread.  NULL: the loop answers for all. */
+	void (*alive)(struct child *c);
 	/* Connections now; lines for people into *text. May be NULL. */
 	unsigned (*status)(struct child *c, struct buf *text);
 	/* Other messages of the control line; may be NULL. */
@@ -60,6 +65,9 @@ struct child {
 		int fd;
 	} sock[CHILD_SOCKETS];
 	unsigned nsock;
+	uint8_t *line_role; /* of each descriptor that is a line; else
+			     * ROLE_COUNT */
+	int nline_role;
 	const struct child_ops *ops;
 	void *arg; /* the process's own */
 	int exit_code;
@@ -85,6 +93,9 @@ void child_die(struct child *c, const char *what, const struct err *err)
     __attribute__((noreturn));
 /* From any thread: a reference, to be given back with conf_free. */
 struct conf *child_conf(struct child *c);
+
+/* The process works: see child_ops. */
+void child_alive(struct child *c);
 
 /* Sends a message to the supervisor; consumes it. */
 void child_tell(struct child *c, struct msg *m);

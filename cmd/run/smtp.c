@@ -69,8 +69,16 @@ on_status(struct child *c, struct buf *text)
 	return st->server != NULL ? smtp_server_count(st->server) : 0;
 }
 
-static const struct child_ops ops = {.status = on_status,
+static void
+on_let_in(struct child *c)
+{
+	struct state *st = c->arg;
 
+	smtp_server_start(st->server);
+}
+
+static const struct child_ops ops = {.status = on_status,
+    .let_in = on_let_in,
     .line = on_line,
     .conf = on_conf,
     .drain = on_drain};
@@ -157,7 +165,6 @@ run(int control_fd, bool submission)
 	for (i = 0; i < c->nsock; i++)
 		smtp_server_add(st.server, c->sock[i].fd,
 		    conf_service_tls(c->sock[i].service));
-	smtp_server_start(st.server);
 	return child_serve(c);
 }
 

@@ -1,22 +1,56 @@
 #include "cmd/run/wiring.h"
 
 #define SERVES(s) (1u << (s))
+#define EMPTY	  "run/empty"
 
+/*
+ * Each has a user of its own, so that none can touch another or use up what
+ * the kernel grants per user.  Out of memory, the accounts' mail and those who
+ * speak with strangers go before those on whom all depend.
+ */
 const struct role_info role_info[ROLE_COUNT] = {
-    [ROLE_AUTH] = {"auth", "hearthmail-auth", "auth", 0, false},
-    [ROLE_KEEPER] = {"keeper", "hearthmail-keeper", "run/empty", 0, false},
-    [ROLE_QUEUE] = {"queue", "hearthmail-queue", "spool", 0, false},
-    [ROLE_DNS] = {"dns", "hearthmail-dns", "run/empty", 0, false},
-    [ROLE_MX] = {"mx", "hearthmail-net", "run/empty", 0, false},
-    [ROLE_SMTP] = {"smtp", "hearthmail-net", "run/empty", SERVES(CONF_SMTP),
-	true},
-    [ROLE_SUBMISSION] = {"submission", "hearthmail-net", "run/empty",
-	SERVES(CONF_SUBMISSION) | SERVES(CONF_SUBMISSIONS), true},
-    [ROLE_IMAP] = {"imap", "hearthmail-net", "run/empty",
-	SERVES(CONF_IMAP) | SERVES(CONF_IMAPS), true},
-    [ROLE_POP3] = {"pop3", "hearthmail-net", "run/empty",
-	SERVES(CONF_POP3) | SERVES(CONF_POP3S), true},
-    [ROLE_ACCOUNT] = {"account", "hearthmail", "accounts/%s", 0, false},
+    [ROLE_AUTH] = {.name = "auth",
+	.user = "hearthmail-auth",
+	.folder = "auth",
+	.oom_score = -200},
+    [ROLE_KEEPER] = {.name = "keeper",
+	.user = "hearthmail-keeper",
+	.folder = EMPTY,
+	.oom_score = -200},
+    [ROLE_QUEUE] = {.name = "queue",
+	.user = "hearthmail-queue",
+	.folder = "spool",
+	.oom_score = -200},
+    [ROLE_DNS] = {.name = "dns", .user = "hearthmail-dns", .folder = EMPTY},
+    [ROLE_MX] = {.name = "mx", .user = "hearthmail-mx", .folder = EMPTY},
+    [ROLE_SMTP] = {.name = "smtp",
+	.user = "hearthmail-smtp",
+	.folder = EMPTY,
+	.services = SERVES(CONF_SMTP),
+	.listener = true,
+	.oom_score = 200},
+    [ROLE_SUBMISSION] = {.name = "submission",
+	.user = "hearthmail-submit",
+	.folder = EMPTY,
+	.services = SERVES(CONF_SUBMISSION) | SERVES(CONF_SUBMISSIONS),
+	.listener = true,
+	.oom_score = 200},
+    [ROLE_IMAP] = {.name = "imap",
+	.user = "hearthmail-imap",
+	.folder = EMPTY,
+	.services = SERVES(CONF_IMAP) | SERVES(CONF_IMAPS),
+	.listener = true,
+	.oom_score = 200},
+    [ROLE_POP3] = {.name = "pop3",
+	.user = "hearthmail-pop3",
+	.folder = EMPTY,
+	.services = SERVES(CONF_POP3) | SERVES(CONF_POP3S),
+	.listener = true,
+	.oom_score = 200},
+    [ROLE_ACCOUNT] = {.name = "account",
+	.user = "hearthmail",
+	.folder = "accounts/%s",
+	.oom_score = 100},
 };
 
 const struct wire house_wires[] = {

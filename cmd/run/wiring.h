@@ -31,6 +31,7 @@ struct role_info {
 	const char *folder; /* under the data folder; "%s": the account */
 	unsigned services;  /* bit (1 << conf_service) of its sockets */
 	bool listener;	    /* replaced as a whole when sockets change */
+	int oom_score; /* oom_score_adj: the higher, the sooner it is ended */
 };
 
 extern const struct role_info role_info[ROLE_COUNT];

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "net/tls.h"
@@ -19,6 +20,34 @@ certificate_paths(const struct conf *conf, struct buf *cert, struct buf *key)
 	}
 }
 
+#define DAY_S	   86400
+#define RENEW_DAYS 30
+/* An older clock has not been set yet: 2026-01-01. */
+#define CLOCK_MIN_S 1767225600
+
+/* Is it missing, or of a clock that was wrong, or over soon?  One that cannot
+ * be read is somebody's work, and left alone. */
+static bool
+is_wanted(const char *path)
+{
+	int64_t now = clk_now() / 1000;
+	struct tls_cert_info info;
+	struct buf pem;
+	struct err err;
+	bool wanted = false;
+
+	if (access(path, F_OK) != 0)
+		return true;
+	buf_init(&pem, 65536);
+	if (now >= CLOCK_MIN_S && io_read_file(path, &pem, &err) == RC_OK &&
+	    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK)
+		wanted = info.self_signed &&
+			 (info.not_after < now + RENEW_DAYS * DAY_S ||
+			     info.not_before > now + DAY_S);
+	buf_fini(&pem);
+	return wanted;
+}
+
 int
 certificate_make(const struct conf *conf, struct err *err)
 {
@@ -30,7 +59,7 @@ certificate_make(const struct conf *conf, struct err *err)
 	buf_init(&cert_path, 4096);
 	buf_init(&key_path, 4096);
 	certificate_paths(conf, &cert_path, &key_path);
-	if (conf->tls_certificate == NULL && access(cert_path.p, F_OK) != 0) {
+	if (conf->tls_certificate == NULL && is_wanted(cert_path.p)) {
 		r = tls_self_signed(conf->hostname, &cert, &key, err);
 		if (r == RC_OK)
 			r = io_replace_file(

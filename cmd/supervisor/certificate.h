@@ -5,8 +5,8 @@
 
 #include "conf/conf.h"
 
-/* Makes a self-signed certificate where none is configured and none is there.
- */
+/* Makes the self-signed certificate, if none is configured and there is none or
+ * its time is over. */
 int certificate_make(const struct conf *conf, struct err *err) RC_USE_RESULT;
 /* Reads certificate and key and checks that they fit.  cert and key (room for
  * 1 MiB, the key to be wiped) may be NULL: only check. */

@@ -189,6 +189,41 @@ find(struct super_sockets *set, enum conf_service service, const char *host,
 	return NULL;
 }
 
+/* Whoever was given a socket can have shut it down, for us, too. */
+static bool
+is_listening(int fd)
+{
+	int yes = 0;
+	socklen_t n = sizeof yes;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes;
+}
+
+/* True: there were such sockets, and they are forgotten. */
+static bool
+forget_deaf(struct super_sockets *set)
+{
+	bool any = false;
+	size_t i = 0;
+
+	while (i < set->n) {
+		struct super_socket *s = &set->s[i];
+
+		if (is_listening(s->fd)) {
+			i++;
+			continue;
+		}
+		mlog(LOG_ERROR, "listen.lost",
+		    "service=%s port=%u text=\"one of our processes has shut "
+		    "this socket down; it is opened anew\"",
+		    conf_service_name(s->service), s->port);
+		io_close(&s->fd);
+		*s = set->s[--set->n];
+		any = true;
+	}
+	return any;
+}
+
 /* Drops sockets by whether they are wanted. */
 static bool
 drop(struct super_sockets *set, bool wanted, size_t from)
@@ -211,10 +246,11 @@ int
 sockets_open(struct super_sockets *set, const struct conf *conf, bool *changed,
     struct err *err)
 {
-	size_t i, old = set->n;
+	size_t i, old;
 	int service;
 
-	*changed = false;
+	*changed = forget_deaf(set);
+	old = set->n;
 	for (i = 0; i < set->n; i++)
 		set->s[i].wanted = false;
 	for (service = 0; service < CONF_SERVICES; service++)

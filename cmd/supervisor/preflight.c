@@ -1,8 +1,10 @@
 #include "cmd/supervisor/preflight.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/listen.h"
+#include "net/tls.h"
 
 /* Is it there, but closed to this user? */
 static bool
@@ -165,6 +168,13 @@ preflight_relay(const struct conf_relay *r, struct err *err)
 	struct buf password;
 	bool waits = false;
 
+	if (r->tls == CONF_TLS_VERIFY && access(TLS_CA_BUNDLE, R_OK) != 0) {
+		(void)err_set(err, RC_NOTFOUND,
+		    "no certificate can be verified "
+		    "without " TLS_CA_BUNDLE
+		    "; \"apt install ca-certificates\"");
+		return true;
+	}
 	if (r->password_file == NULL)
 		return false;
 	buf_init(&password, 1024);
@@ -177,4 +187,39 @@ preflight_relay(const struct conf_relay *r, struct err *err)
 	}
 	buf_wipe(&password);
 	return waits;
+}
+
+static bool
+is_ours(int family, const char *address)
+{
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int r;
+
+	(void)inet_pton(family, address,
+	    family == AF_INET ? (void *)&four.sin_addr
+			      : (void *)&six.sin6_addr);
+	r = family == AF_INET ? bind(fd, (struct sockaddr *)&four, sizeof four)
+			      : bind(fd, (struct sockaddr *)&six, sizeof six);
+	r = r != 0 ? errno : 0;
+	io_close(&fd);
+	return r == 0;
+}
+
+bool
+preflight_outbound(const struct conf *conf, struct err *err)
+{
+	const struct conf_outbound *o = &conf->outbound;
+	const char *bad = NULL;
+
+	if (o->source4 != NULL && !is_ours(AF_INET, o->source4))
+		bad = o->source4;
+	else if (o->source6 != NULL && !is_ours(AF_INET6, o->source6))
+		bad = o->source6;
+	if (bad != NULL)
+		(void)err_set(err, RC_NOTFOUND,
+		    "outbound.source: %s is not an address of this machine",
+		    bad);
+	return bad != NULL;
 }

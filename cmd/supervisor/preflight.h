@@ -12,7 +12,10 @@
 void preflight(const struct conf *conf, struct conf_errors *errors);
 /* The folder of the daily backup cannot be; *err says why. */
 bool preflight_backup(const struct conf *conf, struct err *err);
-/* Mail to this smarthost will wait for its password; *err says why. */
+/* Mail to this smarthost will wait, for its password or for those who vouch for
+ * its certificate; *err says why. */
 bool preflight_relay(const struct conf_relay *r, struct err *err);
+/* Mail cannot leave from the address that was named; *err says why. */
+bool preflight_outbound(const struct conf *conf, struct err *err);
 
 #endif

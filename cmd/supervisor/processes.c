@@ -10,21 +10,23 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/tally.h"
 #include "cmd/build.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/proto.h"
 
-#define CONTROL_FD   3
-#define DRAIN_MS     (60 * 60 * 1000)
-#define LONG_LIFE_MS 60000
-#define BACKOFF_MS   50
-#define BACKOFF_MAX  1000
-
-extern char **environ;
+#define CONTROL_FD     3
+#define DRAIN_MS       (60 * 60 * 1000)
+#define LONG_LIFE_MS   60000
+#define BACKOFF_MS     50
+#define BACKOFF_MAX    1000
+#define WATCH_GRACE_MS 500
+#define LEAVE_MS       5000 /* to end when it has been told, then it is killed */
 
 static void proc_run(struct proc *p);
 static void on_restart(void *arg);
+static void kill_later(struct proc *p, int64_t ms);
 static void say_refused(struct super *s, const char *account);
 
 /* ---- the wiring ---- */
@@ -145,6 +147,10 @@ send_boot(struct proc *p)
 		msg_fini(&m);
 		return false;
 	}
+	p->tally = tally_table_new(&fd);
+	msg_put_u8(&m, p->tally != NULL);
+	if (p->tally != NULL)
+		msg_put_fd(&m, fd);
 	return line_send(p->control, &m) == RC_OK;
 }
 
@@ -174,10 +180,42 @@ send_sockets(struct proc *p)
 	return line_send(p->control, &m) == RC_OK;
 }
 
+/* What of our environment a process gets: the time zone, and what sanitizers
+ * are told.  Who started us may have secrets in the rest. */
+static char **
+clean_environment(void)
+{
+	static const char *const names[] = {"TZ", "JOURNAL_STREAM",
+	    "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
+	static char *kept[sizeof names / sizeof names[0] + 1];
+	size_t i, n = 0;
+	char *v;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if ((v = getenv(names[i])) != NULL)
+			kept[n++] = v - strlen(names[i]) - 1;
+	kept[n] = NULL;
+	return kept;
+}
+
+/* Whom the kernel ends first when memory runs out: not us, and those that
+ * strangers can make grow before those that hold mail. */
+static void
+set_oom_score(enum role role)
+{
+	char text[16];
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int n = snprintf(text, sizeof text, "%d\n", role_info[role].oom_score);
+
+	if (fd >= 0)
+		(void)!write(fd, text, (size_t)n);
+	io_close(&fd);
+}
+
 /* In the forked child: nothing of the supervisor's goes along but the control
  * line and a place to log. */
 static void __attribute__((noreturn))
-become(const struct super *s, const struct proc *p, int control)
+become(const struct proc *p, int control, int log)
 {
 	char label[96];
 	char *const argv[] = {label, NULL};
@@ -195,12 +233,13 @@ become(const struct super *s, const struct proc *p, int control)
 		(void)fcntl(control, F_SETFD, 0);
 	else if (dup2(control, CONTROL_FD) < 0)
 		_exit(1);
-	if (s->log_pipe[1] >= 0 && dup2(s->log_pipe[1], 2) < 0)
+	if (dup2(log, 2) < 0)
 		_exit(1);
 	none_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (none_fd < 0 || dup2(none_fd, 0) < 0 || dup2(none_fd, 1) < 0)
 		_exit(1);
-	(void)execve("/proc/self/exe", argv, environ);
+	set_oom_score(p->role);
+	(void)execve("/proc/self/exe", argv, clean_environment());
 	_exit(127);
 }
 
@@ -248,6 +287,139 @@ on_start(struct super *s, struct msg *m)
 	proc_start(s, ROLE_ACCOUNT, s->conf->account[number].name);
 }
 
+/*
+ * Listeners let nobody in before whoever answers for them is there: a port
+ * answers when a login can succeed and a message be taken.
+ */
+static void
+let_in(struct super *s)
+{
+	struct proc *p;
+	struct msg m;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (!role_info[p->role].listener && p->role != ROLE_ACCOUNT &&
+		    !p->draining && !p->ready)
+			return;
+	for (p = s->procs; p != NULL; p = p->next) {
+		if (!role_info[p->role].listener || !p->ready || p->let_in ||
+		    p->control == NULL)
+			continue;
+		p->let_in = true;
+		msg_init(&m, CTL_LET_IN);
+		line_tell(p->control, &m);
+	}
+}
+
+/* ---- those that do not leave, do not answer, or do what they may not ---- */
+
+static void
+on_kill_time(void *arg)
+{
+	struct proc *p = arg;
+
+	p->kill_timer = NULL;
+	if (p->pid <= 0)
+		return;
+	mlog(LOG_WARN, "process.killed",
+	    "process=%s account=%s pid=%d text=\"it does not leave\"",
+	    role_info[p->role].name, p->account, (int)p->pid);
+	(void)kill(p->pid, SIGKILL);
+}
+
+/* Unless it has ended by then; an earlier time that is set stays. */
+static void
+kill_later(struct proc *p, int64_t ms)
+{
+	int64_t at = clk_mono() + ms;
+
+	if (p->pid <= 0 || (p->kill_timer != NULL && p->kill_at <= at))
+		return;
+	ev_timer_del(&p->kill_timer);
+	p->kill_at = at;
+	p->kill_timer = ev_timer_add(p->super->loop, ms, on_kill_time, p);
+}
+
+/* A process says of another's kind that it asked for what it may not have, or
+ * sent what is not a message: one of them has been taken over. */
+static void
+on_accused(struct proc *by, struct msg *m)
+{
+	enum role role = (enum role)msg_get_u8(m);
+	struct proc *p;
+
+	if (msg_end(m) != RC_OK || role >= ROLE_COUNT ||
+	    !may_speak(by->role, role))
+		return;
+	for (p = by->super->procs; p != NULL; p = p->next) {
+		if (p->role != role || p->pid <= 0)
+			continue;
+		mlog(LOG_ERROR, "process.accused",
+		    "process=%s pid=%d by=%s text=\"it did what it may not do; "
+		    "it is killed and started anew\"",
+		    role_info[role].name, (int)p->pid,
+		    role_info[by->role].name);
+		(void)kill(p->pid, SIGKILL);
+	}
+}
+
+/* One that has not answered since the look before hangs. */
+static void
+look_at(struct proc *p, int64_t now)
+{
+	struct msg m;
+
+	if (p->control == NULL || !p->ready || p->pid <= 0)
+		return;
+	if (p->asked_at == 0) {
+		p->asked_at = now;
+		msg_init(&m, CTL_ALIVE);
+		line_tell(p->control, &m);
+	} else if (now - p->asked_at >= p->super->watch_ms) {
+		p->hangs++;
+		mlog(LOG_ERROR, "process.hangs",
+		    "process=%s account=%s pid=%d ms=%lld text=\"it does not "
+		    "answer; it is killed and started anew\"",
+		    role_info[p->role].name, p->account, (int)p->pid,
+		    (long long)(now - p->asked_at));
+		(void)kill(p->pid, SIGKILL);
+		p->asked_at = 0;
+	}
+}
+
+static void
+judge(void *arg)
+{
+	struct super *s = arg;
+	int64_t now = clk_mono();
+	struct proc *p;
+
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->asked_at != 0)
+			look_at(p, now);
+}
+
+void
+procs_watch(void *arg)
+{
+	struct super *s = arg;
+	int64_t now = clk_mono();
+	bool late = false;
+	struct proc *p;
+
+	(void)ev_timer_add(s->loop, s->watch_ms, procs_watch, s);
+	if (s->stopping)
+		return;
+	for (p = s->procs; p != NULL; p = p->next)
+		if (p->asked_at != 0)
+			late = true;
+		else
+			look_at(p, now);
+	/* Were we ourselves away, the answers are there and come first. */
+	if (late)
+		(void)ev_timer_add(s->loop, WATCH_GRACE_MS, judge, s);
+}
+
 static void
 on_control(struct line *l, struct msg *m, void *arg)
 {
@@ -257,6 +429,7 @@ on_control(struct line *l, struct msg *m, void *arg)
 	(void)l;
 	if (m->type == CTL_READY) {
 		p->ready = true;
+		let_in(s);
 		if (!s->announced && procs_ready(s)) {
 			s->announced = true;
 			mlog(LOG_INFO, "ready", "ms=%lld processes=%u",
@@ -269,6 +442,10 @@ on_control(struct line *l, struct msg *m, void *arg)
 		status_answer(p, m);
 	} else if (m->type == CTL_START && p->role == ROLE_KEEPER) {
 		on_start(s, m);
+	} else if (m->type == CTL_ALIVE) {
+		p->asked_at = 0;
+	} else if (m->type == CTL_ACCUSE) {
+		on_accused(p, m);
 	}
 }
 
@@ -278,7 +455,9 @@ on_control_eof(struct line *l, void *arg)
 	struct proc *p = arg;
 
 	line_free(&l);
-	p->control = NULL; /* its end comes as SIGCHLD */
+	/* Its end comes as SIGCHLD: soon, if it is honest. */
+	p->control = NULL;
+	kill_later(p, LEAVE_MS);
 }
 
 /* No process could be made now: the machine is short of something.  An
@@ -301,7 +480,7 @@ static void
 proc_run(struct proc *p)
 {
 	struct super *s = p->super;
-	int pair[2];
+	int pair[2], log;
 
 	p->pid = 0;
 	if (line_pair(pair) != RC_OK) {
@@ -313,11 +492,22 @@ proc_run(struct proc *p)
 	p->died = false;
 	p->started = clk_mono();
 	buf_reset(&p->status);
-	p->ready = false;
+	p->ready = p->let_in = false;
+	p->asked_at = 0;
+	child_log_end(&p->log);
+	p->log = child_log_new(s->logs, role_info[p->role].name, &log);
+	if (p->log == NULL) {
+		io_close(&pair[0]);
+		io_close(&pair[1]);
+		start_failed(p);
+		return;
+	}
 	p->pid = fork();
 	if (p->pid == 0)
-		become(s, p, pair[1]);
+		become(p, pair[1], log);
 	io_close(&pair[1]);
+	io_close(&log);
+	child_log_set_pid(p->log, p->pid);
 	if (p->pid < 0) {
 		p->pid = 0;
 		io_close(&pair[0]);
@@ -380,7 +570,10 @@ proc_forget(struct proc *p)
 		at = &(*at)->next;
 	*at = p->next;
 	ev_timer_del(&p->restart);
+	ev_timer_del(&p->kill_timer);
+	tally_merge(&p->tally);
 	line_free(&p->control);
+	child_log_end(&p->log);
 	buf_fini(&p->status);
 	free(p);
 }
@@ -464,6 +657,18 @@ log_end(const struct proc *p, int status)
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* Whoever held a socket can have shut it for all who hold it: what does not
+ * listen any more is made anew. */
+static void
+mend_sockets(struct super *s)
+{
+	struct err err;
+	bool changed;
+
+	if (sockets_open(&s->sockets, s->conf, &changed, &err) != RC_OK)
+		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
+}
+
 void
 procs_reap(struct super *s, pid_t pid, int status)
 {
@@ -474,8 +679,12 @@ procs_reap(struct super *s, pid_t pid, int status)
 		;
 	if (p == NULL)
 		return;
+	child_log_end(&p->log);
 	log_end(p, status);
 	p->pid = 0;
+	p->asked_at = 0;
+	ev_timer_del(&p->kill_timer);
+	tally_merge(&p->tally);
 	line_free(&p->control);
 	if (p->role == ROLE_ACCOUNT) {
 		account_ended(p, WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -486,6 +695,8 @@ procs_reap(struct super *s, pid_t pid, int status)
 		return;
 	}
 	p->died = !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	if (p->died && role_info[p->role].listener)
+		mend_sockets(s);
 	lived = clk_mono() - p->started;
 	if (lived > LONG_LIFE_MS || (lived > BACKOFF_MAX && WIFEXITED(status) &&
 					WEXITSTATUS(status) == 0))
@@ -507,6 +718,8 @@ drain(struct proc *p, uint64_t ms)
 	struct msg m;
 
 	p->draining = true;
+	/* It may be deaf, or hold on to what it has: by then it is gone. */
+	kill_later(p, (int64_t)ms + LEAVE_MS);
 	if (p->control == NULL)
 		return;
 	msg_init(&m, CTL_DRAIN);
@@ -588,6 +801,13 @@ procs_pass_control(struct super *s, enum role role, int fd)
 }
 
 /* ---- all of them ---- */
+
+void
+procs_free(struct super *s)
+{
+	while (s->procs != NULL)
+		proc_forget(s->procs);
+}
 
 bool
 procs_land(struct super *s, uint64_t ms)

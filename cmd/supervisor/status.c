@@ -6,8 +6,9 @@
  * message's fields: str role, str account, u32 pid, u64 ms since its start,
  * u32 restarts, u8 has answered, then the answer as run/process.c writes it.
  * The message that brings it has u32 rc, u64 ms since the start, u64 when the
- * last daily backup failed, str why, and the supervisor's own errors and
- * warnings: u32 how many, each u8 level, u64 when, str text.
+ * last daily backup failed, str why, the counts of processes that are gone (u32
+ * how many, each u64), and the supervisor's own errors and warnings: u32 how
+ * many, each u8 level, u64 when, str text.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "base/be.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/tally.h"
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/proto.h"
@@ -94,9 +96,14 @@ put_own(const struct super *s, struct msg *m)
 {
 	struct own_events o = {.n = 0};
 	const char *reason;
+	int t;
 
 	msg_put_u64(m, (uint64_t)schedule_failed(s->schedule, &reason));
 	msg_put_str(m, reason);
+	/* What processes have counted that are gone. */
+	msg_put_u32(m, TALLIES);
+	for (t = 0; t < TALLIES; t++)
+		msg_put_u64(m, tally_day((enum tally)t));
 	msg_init(&o.m, 0);
 	log_recent(put_event, &o);
 	msg_put_u32(m, o.n);

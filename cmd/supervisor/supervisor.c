@@ -17,7 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/ascii.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/exit_code.h"
@@ -34,6 +33,7 @@
 #define LAND_MS	     4000 /* mail that a host is about to take */
 #define LAND_MORE_MS 500
 #define STOP_MS	     5000
+#define WATCH_MS     60000 /* twice that, and who does not answer is killed */
 
 /* A text as a sealed memory file, for the children. */
 static int
@@ -223,9 +223,14 @@ static void
 on_cert_poll(void *arg)
 {
 	struct super *s = arg;
-	uint64_t stamp = certificate_stamp(s->conf);
+	uint64_t stamp;
 	struct err err;
 
+	/* The clock may have been set right since it was made. */
+	if (!s->stopping && certificate_make(s->conf, &err) != RC_OK)
+		mlog(
+		    LOG_ERROR, "tls.self-signed.fail", "text=\"%s\"", err.text);
+	stamp = certificate_stamp(s->conf);
 	(void)ev_timer_add(s->loop, CERT_POLL_MS, on_cert_poll, s);
 	if (stamp == s->cert_stamp || s->stopping)
 		return;
@@ -296,19 +301,13 @@ accept_owner(int listener)
 	return fd;
 }
 
+/* A connection is the order; nothing is read from it. */
 static void
-on_reload_socket(struct ev *e, uint32_t events, void *arg)
+reload_ordered(struct super *s, int fd)
 {
-	struct super *s = arg;
-	int fd = accept_owner(s->reload_fd);
 	struct err err = {.code = RC_OK};
 	struct msg m;
 
-	(void)e;
-	(void)events;
-	if (fd < 0)
-		return;
-	/* A connection is the order; nothing is read from it. */
 	reload_and_log(s, &err);
 	msg_init(&m, MSG_REPLY);
 	msg_put_u32(&m, (uint32_t)err.code);
@@ -318,140 +317,62 @@ on_reload_socket(struct ev *e, uint32_t events, void *arg)
 	io_close(&fd);
 }
 
+/* Each socket's name below DATA/run, and whose connections are passed on,
+ * unread; else what is done here. */
+static const struct {
+	const char *name;
+	enum role role;
+	void (*here)(struct super *s, int fd); /* takes fd */
+} controls[SUPER_CONTROLS] = {
+    {"reload.sock", ROLE_COUNT, reload_ordered},
+    {"status.sock", ROLE_COUNT, status_begin},
+    {"auth.sock", ROLE_AUTH, NULL},
+    {"queue.sock", ROLE_QUEUE, NULL},
+    {"keeper.sock", ROLE_KEEPER, NULL},
+};
+
 static void
-on_auth_socket(struct ev *e, uint32_t events, void *arg)
+on_control_socket(struct ev *e, uint32_t events, void *arg)
 {
-	struct super *s = arg;
-	int fd = accept_owner(s->auth_fd);
+	struct super_control *c = arg;
+	size_t i = (size_t)(c - c->super->control);
+	int fd = accept_owner(c->fd);
 
 	(void)e;
 	(void)events;
-	if (fd >= 0)
-		procs_pass_control(s, ROLE_AUTH, fd);
-}
-
-static void
-on_queue_socket(struct ev *e, uint32_t events, void *arg)
-{
-	struct super *s = arg;
-	int fd = accept_owner(s->queue_fd);
-
-	(void)e;
-	(void)events;
-	if (fd >= 0)
-		procs_pass_control(s, ROLE_QUEUE, fd);
-}
-
-static void
-on_keeper_socket(struct ev *e, uint32_t events, void *arg)
-{
-	struct super *s = arg;
-	int fd = accept_owner(s->keeper_fd);
-
-	(void)e;
-	(void)events;
-	if (fd >= 0)
-		procs_pass_control(s, ROLE_KEEPER, fd);
-}
-
-static void
-on_status_socket(struct ev *e, uint32_t events, void *arg)
-{
-	struct super *s = arg;
-	int fd = accept_owner(s->status_fd);
-
-	(void)e;
-	(void)events;
-	if (fd >= 0)
-		status_begin(s, fd);
+	if (fd < 0)
+		return;
+	if (controls[i].here != NULL)
+		controls[i].here(c->super, fd);
+	else
+		procs_pass_control(c->super, controls[i].role, fd);
 }
 
 static void
 open_control(struct super *s)
 {
-	s->reload_fd = control_socket(s, "reload.sock");
-	s->auth_fd = control_socket(s, "auth.sock");
-	s->queue_fd = control_socket(s, "queue.sock");
-	s->status_fd = control_socket(s, "status.sock");
-	s->keeper_fd = control_socket(s, "keeper.sock");
-	if (s->keeper_fd >= 0)
-		s->keeper_ev =
-		    ev_add(s->loop, s->keeper_fd, EPOLLIN, on_keeper_socket, s);
-	if (s->status_fd >= 0)
-		s->status_ev =
-		    ev_add(s->loop, s->status_fd, EPOLLIN, on_status_socket, s);
-	if (s->reload_fd >= 0)
-		s->reload_ev =
-		    ev_add(s->loop, s->reload_fd, EPOLLIN, on_reload_socket, s);
-	if (s->auth_fd >= 0)
-		s->auth_ev =
-		    ev_add(s->loop, s->auth_fd, EPOLLIN, on_auth_socket, s);
-	if (s->queue_fd >= 0)
-		s->queue_ev =
-		    ev_add(s->loop, s->queue_fd, EPOLLIN, on_queue_socket, s);
-}
+	size_t i;
 
-/*
- * ---- the log of children ----
- *
- * Unless our own log goes into a pipe or socket (as a service manager gives
- * us), children get a pipe and we copy: a terminal must not get to see more
- * than text, and a file could be truncated by who holds it.  When we are slow,
- * lines are lost rather than mail held up.
- */
+	for (i = 0; i < SUPER_CONTROLS; i++) {
+		struct super_control *c = &s->control[i];
 
-#define LOG_PIPE_BYTES (1 << 20)
-#define LOG_PAUSE_MS   20
-#define LOG_CHUNK      32768
-
-/* Copies what is there now; false: nothing was. */
-static bool
-copy_log(struct super *s)
-{
-	static char b[LOG_CHUNK];
-	ssize_t i, n = read(s->log_pipe[0], b, sizeof b);
-
-	for (i = 0; i < n; i++)
-		if (!ascii_is_print(b[i]) && b[i] != '\n')
-			b[i] = '?';
-	return n > 0 && io_write_all(2, b, (size_t)n) == RC_OK;
+		c->super = s;
+		c->fd = control_socket(s, controls[i].name);
+		if (c->fd >= 0)
+			c->ev = ev_add(
+			    s->loop, c->fd, EPOLLIN, on_control_socket, c);
+	}
 }
 
 static void
-on_log_time(void *arg)
+close_control(struct super *s)
 {
-	struct super *s = arg;
+	size_t i;
 
-	s->log_timer = NULL;
-	while (copy_log(s))
-		;
-	ev_set(s->log_ev, EPOLLIN);
-}
-
-/* Under load every line would wake us: look again in a moment, for all. */
-static void
-on_log(struct ev *e, uint32_t events, void *arg)
-{
-	struct super *s = arg;
-
-	(void)events;
-	(void)copy_log(s);
-	ev_set(e, 0);
-	s->log_timer = ev_timer_add(s->loop, LOG_PAUSE_MS, on_log_time, s);
-}
-
-static void
-open_log(struct super *s)
-{
-	struct stat st;
-
-	s->log_pipe[0] = s->log_pipe[1] = -1;
-	if (fstat(2, &st) != 0 || S_ISFIFO(st.st_mode) ||
-	    S_ISSOCK(st.st_mode) ||
-	    pipe2(s->log_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
-		return;
-	(void)fcntl(s->log_pipe[1], F_SETPIPE_SZ, LOG_PIPE_BYTES);
-	s->log_ev = ev_add(s->loop, s->log_pipe[0], EPOLLIN, on_log, s);
+	for (i = 0; i < SUPER_CONTROLS; i++) {
+		ev_del(&s->control[i].ev);
+		io_close(&s->control[i].fd);
+	}
 }
 
 /* ---- signals ---- */
@@ -607,6 +528,7 @@ read_test_switches(struct super *s)
 {
 	const char *abi = getenv("HEARTHMAIL_TEST_LANDLOCK");
 	const char *clock = getenv("HEARTHMAIL_TEST_CLOCK");
+	const char *watch = getenv("HEARTHMAIL_TEST_WATCH");
 	uint64_t ms;
 	uint32_t n;
 
@@ -620,6 +542,9 @@ read_test_switches(struct super *s)
 		 sv_to_u64(sv_str(clock), INT64_MAX, &ms) == RC_OK)
 		s->clock_offset = (int64_t)ms;
 	clk_set_offset(s->clock_offset);
+	s->watch_ms = WATCH_MS;
+	if (watch != NULL && sv_to_u32(sv_str(watch), WATCH_MS, &n) == RC_OK)
+		s->watch_ms = n;
 	s->kill_unknown = getenv("HEARTHMAIL_TEST_KILL") != NULL;
 	s->probe = getenv("HEARTHMAIL_TEST_PROBE") != NULL;
 }
@@ -678,27 +603,14 @@ prepare(struct super *s, int *lock, struct err *err)
 static void
 release(struct super *s, int *lock)
 {
-	/* The children's last words. */
-	while (s->log_pipe[0] >= 0 && copy_log(s))
-		;
+	procs_free(s);
+	child_logs_free(&s->logs);
 	schedule_free(&s->schedule);
 	sockets_close(&s->sockets);
-	ev_del(&s->reload_ev);
-	ev_del(&s->auth_ev);
-	ev_del(&s->queue_ev);
-	ev_del(&s->keeper_ev);
-	ev_timer_del(&s->log_timer);
+	close_control(s);
 	ev_timer_del(&s->landing);
-	ev_del(&s->log_ev);
 	ev_del(&s->signal_ev);
-	io_close(&s->reload_fd);
-	io_close(&s->auth_fd);
-	io_close(&s->queue_fd);
-	io_close(&s->keeper_fd);
-	io_close(&s->status_fd);
 	status_drop(s);
-	io_close(&s->log_pipe[0]);
-	io_close(&s->log_pipe[1]);
 	io_close(&s->signal_fd);
 	io_close(&s->conf_fd);
 	io_close(&s->cert_fd);
@@ -716,14 +628,15 @@ supervisor_run(const struct supervisor_opts *o)
 	    .conf_fd = -1,
 	    .cert_fd = -1,
 	    .key_fd = -1,
-	    .reload_fd = -1,
-	    .auth_fd = -1,
-	    .queue_fd = -1,
-	    .keeper_fd = -1,
-	    .status_fd = -1};
+	    .signal_fd = -1};
 	struct err err = {0};
 	int lock = -1, code, r;
+	size_t i;
 
+	for (i = 0; i < SUPER_CONTROLS; i++)
+		s.control[i].fd = -1;
+	/* What somebody left open is not for the processes. */
+	(void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	log_setup(
 	    "supervisor", o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO);
 	notify_setup();
@@ -731,13 +644,14 @@ supervisor_run(const struct supervisor_opts *o)
 	s.loop = ev_loop_new();
 	read_test_switches(&s);
 	open_signals(&s);
-	open_log(&s);
+	s.logs = child_logs_new(s.loop);
 	r = prepare(&s, &lock, &err);
 	if (r == RC_OK) {
 		open_control(&s);
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
 		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
+		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);
 		ev_run(s.loop);
 		lost_remember(s.conf);
 		mlog(LOG_INFO, "stopped", "uptime_s=%lld",

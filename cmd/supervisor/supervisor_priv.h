@@ -4,6 +4,7 @@
 
 #include "base/ev.h"
 #include "base/log.h"
+#include "cmd/supervisor/child_log.h"
 #include "cmd/supervisor/listen.h"
 #include "cmd/supervisor/supervisor.h"
 #include "cmd/supervisor/users.h"
@@ -24,15 +25,31 @@ struct proc {
 	bool draining; /* replaced: is not started again */
 	uint32_t generation;
 	int64_t started;
-	unsigned deaths;   /* in a row */
-	bool died;	   /* not by its own wish */
-	unsigned restarts; /* for that, since the house was started */
-	struct buf status; /* its last answer to CTL_STATUS */
+	unsigned deaths;	   /* in a row */
+	bool died;		   /* not by its own wish */
+	unsigned restarts;	   /* for that, since the house was started */
+	struct buf status;	   /* its last answer to CTL_STATUS */
+	struct tally_table *tally; /* where it counts */
 	struct ev_timer *restart;
+	struct ev_timer *kill_timer; /* it was told to leave */
+	int64_t kill_at;
+	bool let_in;	  /* a listener: lets clients in */
+	int64_t asked_at; /* whether it is alive, clk_mono; 0: has answered */
+	unsigned hangs;	  /* times that it did not */
+	struct child_log *log;
 	struct proc *next;
 };
 
 struct schedule;
+
+/* A socket on which the command line gives orders. */
+#define SUPER_CONTROLS 5
+
+struct super_control {
+	struct super *super;
+	int fd;
+	struct ev *ev;
+};
 
 struct super {
 	const struct supervisor_opts *o;
@@ -52,18 +69,16 @@ struct super {
 	/* The last pair that fitted, sealed: whoever starts while the files
 	 * are being replaced gets this one. */
 	int cert_fd, key_fd;
-	int log_pipe[2]; /* children's log, if we copy it; else -1 */
-	struct ev *log_ev;
-	struct ev_timer *log_timer;
-	int reload_fd, auth_fd, queue_fd, status_fd, keeper_fd; /* control */
-	struct ev *status_ev;
+	struct child_logs *logs;
+	struct super_control control[SUPER_CONTROLS];
 	struct super_status *status_waiting;
-	struct ev *reload_ev, *auth_ev, *queue_ev, *keeper_ev, *signal_ev;
+	struct ev *signal_ev;
 	int signal_fd;
 	int64_t start_time;
 	bool announced;
 	int landlock_max;
 	bool kill_unknown, probe;
+	int64_t watch_ms;
 	int64_t clock_offset; /* ms; tests move the wall clock */
 };
 
@@ -79,6 +94,11 @@ void status_drop(struct super *s);
 void procs_start_all(struct super *s);
 /* Starts one; account NULL but for ROLE_ACCOUNT. */
 void proc_start(struct super *s, enum role role, const char *account);
+/* Forgets all; they have ended. */
+void procs_free(struct super *s);
+/* Asks each process whether it is alive, now and from now on every watch_ms;
+ * one that has not answered by the next time is killed.  arg is s. */
+void procs_watch(void *arg);
 /* A child has ended. */
 void procs_reap(struct super *s, pid_t pid, int status);
 /* Replaces listeners by new ones; the old ones drain. */

@@ -216,18 +216,15 @@ note_capabilities(struct imap_client *c, const struct imap_response *r)
 		list = r->code_args;
 	else
 		return;
-	buf_reset(&c->capabilities);
-	buf_addsv(&c->capabilities, list);
+	buf_set(&c->capabilities, list);
 }
 
 /* What the end of a command means; says why not. */
 static int
 conclude(struct imap_client *c, const struct imap_response *r, struct err *err)
 {
-	buf_reset(&c->code);
-	buf_addsv(&c->code, r->code);
-	buf_reset(&c->code_args);
-	buf_addsv(&c->code_args, r->code_args);
+	buf_set(&c->code, r->code);
+	buf_set(&c->code_args, r->code_args);
 	if (r->cond == IMAP_COND_OK)
 		return RC_OK;
 	return err_set(err, r->cond == IMAP_COND_NO ? RC_PERM : RC_SYNTAX,

@@ -90,8 +90,7 @@ files(struct walk *w, struct sv dir, const struct broker_names *names,
 
 		if (!is_message(names, i))
 			continue;
-		buf_reset(&path);
-		buf_addsv(&path, dir);
+		buf_set(&path, dir);
 		buf_addsv(&path, broker_name(names, i));
 		m.name = buf_sv(&path);
 		w->file = broker_name(names, i);
@@ -179,8 +178,7 @@ visit(struct walk *w, struct sv dir, unsigned depth, struct err *err)
 		if (broker_name_type(&names, i) != BROKER_FOLDER ||
 		    entry.p[0] == '.')
 			continue;
-		buf_reset(&path);
-		buf_addsv(&path, dir);
+		buf_set(&path, dir);
 		buf_addsv(&path, entry);
 		buf_addc(&path, '/');
 		if (depth < DEPTH_MAX && buf_ok(&path))

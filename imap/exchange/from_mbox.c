@@ -211,8 +211,7 @@ visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
 
 		if (is_index(entry))
 			continue;
-		buf_reset(&path);
-		buf_addsv(&path, dir);
+		buf_set(&path, dir);
 		buf_addsv(&path, entry);
 		if (below)
 			buf_addc(&path, '/');

@@ -98,8 +98,7 @@ report_advance(struct report *r, uint64_t units)
 void
 report_folder(struct report *r, struct sv name)
 {
-	buf_reset(&r->folder.name);
-	buf_addsv(&r->folder.name, name);
+	buf_set(&r->folder.name, name);
 	r->folder.came = r->folder.known = r->folder.skipped = 0;
 }
 

@@ -209,8 +209,7 @@ read_try(struct state *s, struct sv line)
 	    sv_to_u32(next, UINT32_MAX, &s->open.uidnext) != RC_OK ||
 	    line.n == 0)
 		return;
-	buf_reset(&s->open.folder);
-	buf_addsv(&s->open.folder, line);
+	buf_set(&s->open.folder, line);
 	s->open.n = 0;
 	s->is_open = true;
 	note_folder(s, line, s->open.uidvalidity);
@@ -389,8 +388,7 @@ state_put_try(struct state *s, const struct state_try *t, struct buf *out)
 		buf_addu(out, t->msg[i].size);
 		buf_addc(out, '\n');
 	}
-	buf_reset(&s->open.folder);
-	buf_addsv(&s->open.folder, buf_sv(&t->folder));
+	buf_set(&s->open.folder, buf_sv(&t->folder));
 	s->open.uidvalidity = t->uidvalidity;
 	s->open.uidnext = t->uidnext;
 	memcpy(s->open.msg, t->msg, t->n * sizeof t->msg[0]);

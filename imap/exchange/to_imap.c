@@ -255,8 +255,7 @@ to_imap_flush(struct to_imap *t, struct err *err)
 		return r;
 	t->try.uidvalidity = t->uidvalidity;
 	t->try.uidnext = t->uidnext;
-	buf_reset(&t->try.folder);
-	buf_addsv(&t->try.folder, buf_sv(&t->dest));
+	buf_set(&t->try.folder, buf_sv(&t->dest));
 	state_put_try(t->state, &t->try, &t->log);
 	r = to_imap_log(t, err);
 	if (r == RC_OK && many)

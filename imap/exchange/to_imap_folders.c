@@ -233,8 +233,7 @@ to_imap_folder(void *arg, const struct exchange_folder *f, struct err *err)
 	uint32_t before;
 	int r = RC_OK;
 
-	buf_reset(&t->source);
-	buf_addsv(&t->source, f->name);
+	buf_set(&t->source, f->name);
 	t->virtual = (f->uses & VIRTUAL_USES) != 0;
 	choose(t, f);
 	if (!buf_ok(&t->dest) || !buf_ok(&t->source)) {

@@ -8,7 +8,8 @@
 #include "imap/parse/frame.h"
 #include "imap/parse/parse.h"
 
-#define FAILED_LOGINS_MAX 3
+/* A mail program tries what was typed by up to three ways, more than once. */
+#define FAILED_LOGINS_MAX 10
 #define SASL_MAX	  4096
 
 static const struct imap_limits limits = {
@@ -33,7 +34,7 @@ struct imap_fe {
 
 	enum state state;
 	unsigned bad;	 /* in a row */
-	unsigned failed; /* logins */
+	unsigned failed; /* logins, for whatever reason */
 	struct buf tag;	 /* of AUTHENTICATE, or of the login asked for */
 	struct buf user; /* of AUTHENTICATE LOGIN */
 	struct imap_frame frame;
@@ -152,10 +153,8 @@ cmd_starttls(struct call *c)
 static void
 ask_login(struct call *c)
 {
-	buf_reset(&c->act->tag);
-	buf_addsv(&c->act->tag, c->tag);
-	buf_reset(&c->f->tag);
-	buf_addsv(&c->f->tag, c->tag);
+	buf_set(&c->act->tag, c->tag);
+	buf_set(&c->f->tag, c->tag);
 	c->act->what = FRONT_LOGIN;
 }
 
@@ -299,8 +298,7 @@ cmd_authenticate(struct call *c)
 	}
 	if (sv_eq(first, SV("=")))
 		first = SV("");
-	buf_reset(&c->f->tag);
-	buf_addsv(&c->f->tag, c->tag);
+	buf_set(&c->f->tag, c->tag);
 	if (plain && initial) {
 		plain_response(c, first);
 	} else if (plain) {
@@ -412,7 +410,9 @@ tag_of(const struct imap_fe *f)
 
 	arena_init(&none);
 	imap_in_init(&in, buf_sv(&f->frame.text), &limits, &none);
-	return imap_tag(&in, &tag) == RC_OK ? tag : SV("*");
+	/* What has no end may not be all of it. */
+	return imap_tag(&in, &tag) == RC_OK && imap_peek(&in) == ' ' ? tag
+								     : SV("*");
 }
 
 static void
@@ -484,7 +484,7 @@ input(void *fp, struct sv in, struct buf *out, struct front_action *act)
 	size_t start = in.n;
 
 	act->what = FRONT_GO_ON;
-	while (in.n > 0 && act->what == FRONT_GO_ON) {
+	while (in.n > 0 && act->what == FRONT_GO_ON && out->n < FRONT_OUTPUT) {
 		one_step(&c, &in);
 		if (f->bad >= limits.bad) {
 			buf_adds(out, "* BYE Too many bad commands.\r\n");
@@ -538,8 +538,7 @@ failed(void *fp, enum front_failure why, const char *text, struct buf *out)
 	buf_addsv(out, buf_sv(&f->tag));
 	buf_addf(out, " NO [%s] %s\r\n",
 	    why == FRONT_DENIED ? "AUTHENTICATIONFAILED" : "UNAVAILABLE", text);
-	buf_reset(&f->tag);
-	if (why == FRONT_DENIED && ++f->failed >= FAILED_LOGINS_MAX) {
+	if (++f->failed >= FAILED_LOGINS_MAX) {
 		buf_adds(out, "* BYE Too many failed logins.\r\n");
 		return FRONT_CLOSE;
 	}
@@ -568,6 +567,8 @@ fe_close(void *fp)
 
 const struct front_proto imap_front = {
     .name = "imap",
+    .idle_ms = 3 * 60 * 1000,
+    .idle_bye = "* BYE You were silent for too long.\r\n",
     .open = fe_open,
     .input = input,
     .tls_started = tls_started,

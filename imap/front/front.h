@@ -8,7 +8,7 @@
  * trusted) logins are refused with PRIVACYREQUIRED and not even read.
  *
  * Text that held a password is overwritten as soon as it has been used.  The
- * connection is closed after the third refused login, and when there is too
+ * connection is closed after the tenth refused login, and when there is too
  * much nonsense in a row.
  */
 #ifndef IMAP_FRONT_FRONT_H

@@ -64,13 +64,20 @@ keep_tail(struct imap_frame *f, struct sv s)
 static void
 add_line(struct imap_frame *f, struct sv s)
 {
+	size_t room;
+
 	keep_tail(f, s);
 	if (f->skipping || f->overflow)
 		return;
 	/* Two bytes more than the limit: the line end is not counted. */
-	if (s.n > f->lim->line + 2 - f->line || s.n > f->text.max - f->text.n) {
+	room = f->lim->line + 2 - f->line;
+	if (room > f->text.max - f->text.n)
+		room = f->text.max - f->text.n;
+	if (s.n > room) {
+		/* What fits is kept: it begins with the tag, wherever the
+		 * pieces that have come were cut. */
 		f->overflow = true;
-		return;
+		s = sv_first(s, room);
 	}
 	f->line += s.n;
 	buf_addsv(&f->text, s);
@@ -185,7 +192,8 @@ bool
 imap_frame_literal_accept(struct imap_frame *f, const struct imap_literal *lit)
 {
 	must(f->asked);
-	if (lit->size > f->lim->literal ||
+	/* The text may hold the two bytes of a line end more. */
+	if (lit->size > f->lim->literal || f->text.n > f->lim->command ||
 	    lit->size > f->lim->command - f->text.n)
 		return false;
 	f->asked = false;

@@ -302,8 +302,8 @@ imap_search_program(struct imap_in *in, struct imap_search *out)
 {
 	int r = RC_OK;
 
-	*out =
-	    (struct imap_search){.charset = SV(""), .result = IMAP_RETURN_ALL};
+	*out = (struct imap_search){
+	    .charset = {NULL, 0}, .result = IMAP_RETURN_ALL};
 	if (imap_take_word(in, SV("RETURN"))) {
 		out->esearch = true;
 		r = imap_sp(in);

@@ -33,16 +33,24 @@ struct imap_append {
 	int rc;	     /* what went wrong: the rest is read and thrown away */
 };
 
+/* Also when it is known that the command fails, though more is to come. */
+static void
+free_bodies(struct imap_append *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->n; i++)
+		store_body_free(&a->msg[i].body);
+}
+
 void
 imap_append_drop(struct imap_session *s)
 {
 	struct imap_append *a = s->append;
-	size_t i;
 
 	if (a == NULL)
 		return;
-	for (i = 0; i < a->n; i++)
-		store_body_free(&a->msg[i].body);
+	free_bodies(a);
 	s->append = NULL;
 	s->mode = IMAP_MODE_COMMAND;
 }
@@ -85,8 +93,7 @@ may_come(struct imap_cmd *c, const struct imap_literal *lit,
 {
 	struct store_flags flags;
 
-	/* Some room for several messages in one command: what is small of
-	 * them stays in memory until its end. */
+	/* Some room for several messages in one command. */
 	if (lit->size > c->s->lim.append ||
 	    lit->size > 2 * c->s->lim.append - total) {
 		imap_no(c, "[TOOBIG] A message has at most %llu bytes.",
@@ -119,7 +126,8 @@ message_begin(struct imap_session *s, const struct append_msg *m,
 	    arena_grow(&s->arena, a->msg, &a->cap, a->n + 1, sizeof *a->msg);
 	a->msg[a->n] = *m;
 	keep_flags(&s->arena, &a->msg[a->n].flags);
-	a->msg[a->n].body = store_body_new(s->store);
+	if (a->rc == RC_OK && !a->nul)
+		a->msg[a->n].body = store_body_new_bounded(s->store);
 	a->n++;
 	a->left = lit->size;
 	a->total += lit->size;
@@ -340,8 +348,10 @@ imap_append_input(struct imap_session *s)
 	if (a->rc == RC_OK && !a->nul)
 		a->rc = a->binary ? store_body_add(b, in.p, in.n)
 				  : add_lines(a, b, in);
-	if (a->rc == RC_OK && store_body_size(b) > s->lim.append)
+	if (a->rc == RC_OK && !a->nul && store_body_size(b) > s->lim.append)
 		a->rc = RC_TOOBIG;
+	if (a->rc != RC_OK || a->nul)
+		free_bodies(a);
 	a->left -= in.n;
 	stream_consume(s->st, in.n);
 	return RC_OK;
@@ -443,7 +453,10 @@ imap_append_command(struct imap_session *s)
 	if (s->frame.text.n > 0)
 		imap_bad(&c, "Expected the end of the command.");
 	else if (a->nul)
-		imap_bad(&c, "A message has no NUL, but in a literal8.");
+		/* Of content, not of the command's syntax: whoever copies many
+		 * messages goes on with the next. */
+		imap_no(&c, "[CANNOT] A message with a NUL is taken only as a "
+			    "literal8.");
 	else if (a->rc == RC_TOOBIG)
 		imap_no(&c, "[TOOBIG] A message has at most %llu bytes.",
 		    (unsigned long long)s->lim.append);

@@ -12,6 +12,7 @@ struct fetch {
 	bool any;     /* the response has an item already */
 	bool damaged; /* something could not be read */
 	bool purged;  /* it was expunged and is gone for good */
+	bool over;    /* imap_goes_on() said no */
 	bool unknown; /* some transfer encoding is not known */
 };
 
@@ -144,7 +145,12 @@ fetch_one(
 		put_ids(f, m);
 	if (f->items & FROM_SUMMARY)
 		put_summary(f, m);
-	for (i = 0; i < f->what->nsection; i++) {
+	for (i = 0; i < f->what->nsection && !f->s->broken; i++) {
+		/* A response that has begun cannot be left halfway. */
+		if (i > 0 && !imap_goes_on(f->s, false)) {
+			f->s->broken = true;
+			break;
+		}
 		if (f->what->section[i].form != IMAP_FORM_BODY) {
 			put_binary(f, m, i);
 			continue;
@@ -206,7 +212,13 @@ fetch_chunk(struct fetch *f, struct imap_walk *walk, struct err *err)
 
 	if (f->what->sets_seen && !f->s->readonly)
 		r = mark_seen(f, walk, &changed, err);
-	for (i = 0; r == RC_OK && i < walk->n && !f->s->broken; i++) {
+	/* For each chunk: others may make new keywords meanwhile. */
+	imap_msg_writer_init(
+	    &f->w, f->s, f->items | (changed.n > 0 ? IMAP_FETCH_FLAGS : 0));
+	for (i = 0; r == RC_OK && i < walk->n; i++) {
+		f->over = !imap_goes_on(f->s, true);
+		if (f->over)
+			break;
 		if (!is_asked_for(f, &walk->msg[i]))
 			continue;
 		fetch_one(f, walk->first + i, &walk->msg[i],
@@ -238,15 +250,16 @@ fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
 		imap_put_section(&s->scratch, &what->section[i]);
 		f.label[i] = arena_dup(&s->arena, buf_sv(&s->scratch)).p;
 	}
-	imap_msg_writer_init(&f.w, s);
 	imap_summary_init(&f.x);
 	buf_init(&f.header, UINT32_MAX);
-	while (r == RC_OK && !s->broken && imap_walk_next(&walk))
+	while (r == RC_OK && !f.over && imap_walk_next(&walk))
 		r = fetch_chunk(&f, &walk, &err);
 	buf_fini(&f.header);
 	imap_summary_fini(&f.x);
 	if (r != RC_OK)
 		imap_store_error(c, r, &err);
+	else if (f.over)
+		imap_ended(c);
 	else if (f.unknown)
 		imap_no(c, "[UNKNOWN-CTE] Some parts could not be decoded.");
 	else if (f.damaged)
@@ -264,7 +277,7 @@ vanished(struct imap_cmd *c, const struct imap_set *set, uint64_t since)
 {
 	struct rangeset uids = RANGESET_EMPTY;
 
-	imap_uid_set(c->s, set, &uids);
+	imap_uid_set_of_gone(c->s, set, &uids);
 	imap_tell_vanished(c->s, &uids, since, 0);
 	rangeset_fini(&uids);
 }

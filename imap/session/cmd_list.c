@@ -19,13 +19,14 @@
  * The first `fold` bytes of the name match in any case: INBOX.
  */
 static bool
-matches(struct sv pattern, struct sv name, size_t fold)
+matches(struct sv pattern, struct sv name, size_t fold, uint64_t *steps)
 {
 	size_t p = 0, n = 0;
 	size_t star_p = SIZE_MAX, star_n = 0;
 	size_t pct_p = SIZE_MAX, pct_n = 0;
 
 	while (n < name.n || p < pattern.n) {
+		(*steps)++;
 		if (p < pattern.n && pattern.p[p] == '*') {
 			star_p = ++p;
 			star_n = n;
@@ -62,18 +63,45 @@ struct list {
 	struct sv *pattern; /* whole ones, in UTF-8 */
 	size_t npattern;
 	struct sv last_parent; /* of LSUB's "%" */
+	uint64_t steps;	       /* of comparing patterns with names */
+	bool over;	       /* too many of those, or nobody waits any more */
 };
 
+/* "*" with ten thousand mailboxes takes a million; what takes more than this is
+ * made to take long. */
+#define STEPS_MAX 100000000u
+
+/* To be asked at each name. */
 static bool
-pattern_matches(const struct list *l, struct sv name)
+list_ends(struct list *l)
+{
+	l->over = l->over || l->steps > STEPS_MAX || !imap_goes_on(l->s, true);
+	return l->over;
+}
+
+/* apart: only a pattern that begins with the namespace's name is meant for it,
+ * as a wildcard is not [RFC 3501 6.3.8]. */
+static bool
+pattern_matches(struct list *l, struct sv name, bool apart)
 {
 	bool inbox = sv_eq(name, SV("INBOX")) || sv_starts(name, SV("INBOX/"));
 	size_t i;
 
 	for (i = 0; i < l->npattern; i++)
-		if (matches(l->pattern[i], name, inbox ? 5 : 0))
+		if ((!apart || sv_starts(l->pattern[i], SV(STORE_PAST))) &&
+		    matches(l->pattern[i], name, inbox ? 5 : 0, &l->steps))
 			return true;
 	return false;
+}
+
+/* Of subscriptions all are meant: somebody made them. */
+static bool
+is_apart(const struct list *l, const struct store_mailbox *m)
+{
+	bool subscriptions =
+	    l->lsub || (l->what.select & IMAP_LIST_SUBSCRIBED) != 0;
+
+	return m->apart && !(subscriptions && m->subscribed);
 }
 
 /* ---- responses ---- */
@@ -221,9 +249,10 @@ list_flat(struct list *l, const struct store_mailbox_list *all)
 {
 	size_t i;
 
-	for (i = 0; i < all->n; i++)
+	for (i = 0; i < all->n && !list_ends(l); i++)
 		if (is_selected(l, &all->m[i]) &&
-		    pattern_matches(l, sv_str(all->m[i].name)))
+		    pattern_matches(
+			l, sv_str(all->m[i].name), is_apart(l, &all->m[i])))
 			list_one(l, &all->m[i], false);
 }
 
@@ -267,8 +296,7 @@ node_find(struct node *node, size_t n, struct sv name)
 /* All names and the levels above those that are selected, in order, each
  * once. */
 static struct node *
-nodes_new(
-    const struct list *l, const struct store_mailbox_list *all, size_t *n_out)
+nodes_new(struct list *l, const struct store_mailbox_list *all, size_t *n_out)
 {
 	struct node *node = NULL;
 	size_t n = 0, cap = 0, kept = 0, i, k;
@@ -290,8 +318,11 @@ nodes_new(
 	for (i = 0; i < n; i++) {
 		if (kept > 0 && sv_eq(node[kept - 1].name, node[i].name))
 			continue;
+		if (list_ends(l))
+			break;
 		node[kept] = node[i];
-		node[kept].matches = pattern_matches(l, node[i].name);
+		node[kept].matches = pattern_matches(l, node[i].name,
+		    node[i].m != NULL && is_apart(l, node[i].m));
 		kept++;
 	}
 	*n_out = kept;
@@ -330,7 +361,7 @@ list_recursive(struct list *l, const struct store_mailbox_list *all)
 	for (i = 0; i < n; i++)
 		if (node[i].m != NULL && is_selected(l, node[i].m))
 			mark_above(node, n, &node[i]);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && !list_ends(l); i++) {
 		const struct node *x = &node[i];
 		struct store_mailbox level = {.selectable = false};
 
@@ -372,7 +403,7 @@ lsub_parent(struct list *l, struct sv name)
 	for (i = 0; i < name.n; i++) {
 		struct sv parent = sv_first(name, i);
 
-		if (name.p[i] != '/' || !pattern_matches(l, parent))
+		if (name.p[i] != '/' || !pattern_matches(l, parent, false))
 			continue;
 		if (l->last_parent.p == NULL || !sv_eq(l->last_parent, parent))
 			lsub_line(l, " \\Noselect", parent);
@@ -386,13 +417,13 @@ lsub_all(struct list *l, const struct store_mailbox_list *all)
 {
 	size_t i;
 
-	for (i = 0; i < all->n; i++) {
+	for (i = 0; i < all->n && !list_ends(l); i++) {
 		const struct store_mailbox *m = &all->m[i];
 		struct sv name = sv_str(m->name);
 
 		if (!m->subscribed)
 			continue;
-		if (!pattern_matches(l, name)) {
+		if (!pattern_matches(l, name, is_apart(l, m))) {
 			lsub_parent(l, name);
 			continue;
 		}
@@ -534,7 +565,12 @@ list(struct imap_cmd *c, struct list *l)
 		    c->s->st, "* %s (\\Noselect) \"/\" \"\"\r\n", l->word);
 	else
 		list_names(c, l);
-	imap_ok(c, "Mailboxes listed.");
+	if (!l->over)
+		imap_ok(c, "Mailboxes listed.");
+	else if (l->steps > STEPS_MAX)
+		imap_no(c, "[LIMIT] The patterns take too long to compare.");
+	else
+		imap_ended(c);
 }
 
 void

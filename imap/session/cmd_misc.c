@@ -110,12 +110,16 @@ imap_cmd_enable(struct imap_cmd *c)
 						: "Nothing had to be enabled.");
 }
 
-/* [RFC 2342 5]: one personal namespace. */
+/* [RFC 2342 5]: one personal namespace; and what was expunged, where it stands
+ * apart: programs that look for other namespaces find it there. */
 void
 imap_cmd_namespace(struct imap_cmd *c)
 {
 	if (!no_arguments(c))
 		return;
-	stream_puts(c->s->st, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	stream_printf(c->s->st, "* NAMESPACE ((\"\" \"/\")) NIL %s\r\n",
+	    !c->s->local && store_past_apart(c->s->store) ? "((\"" STORE_PAST
+							    "/\" \"/\"))"
+							  : "NIL");
 	imap_ok(c, "Namespaces listed.");
 }

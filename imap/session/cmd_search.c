@@ -41,7 +41,8 @@ note(const struct imap_search_msg *q, bool uid, struct found *f)
 		rangeset_add(&f->uids, q->m->uid, q->m->uid);
 }
 
-/* All messages, in order; what matches goes into *f. */
+/* All messages, in order; what matches goes into *f.  Answered if it did not
+ * come to its end. */
 static bool
 run(struct imap_cmd *c, const struct imap_search_key *key, struct found *f)
 {
@@ -53,15 +54,17 @@ run(struct imap_cmd *c, const struct imap_search_key *key, struct found *f)
 	uint32_t i;
 
 	search_msg_init(&q, s);
-	while (imap_walk_next(&walk)) {
-		for (i = 0; i < walk.n; i++) {
+	while (!q.over && imap_walk_next(&walk)) {
+		for (i = 0; i < walk.n && !q.over; i++) {
 			bool damaged = q.damaged;
 
 			q.m = &walk.msg[i];
 			q.seqno = walk.first + i;
 			q.have_body = q.have_header = false;
+			q.number++;
 			if (imap_search_match(&q, key))
 				note(&q, c->uid, f);
+			q.over = q.over || !imap_goes_on(s, true);
 			/* Expunged elsewhere and purged: no damage. */
 			if (q.m->expunged)
 				q.damaged = damaged;
@@ -69,6 +72,8 @@ run(struct imap_cmd *c, const struct imap_search_key *key, struct found *f)
 		}
 	}
 	search_msg_fini(&q);
+	if (q.over)
+		imap_ended(c);
 	return !q.damaged;
 }
 
@@ -206,7 +211,7 @@ tell(struct imap_cmd *c, const struct imap_search *what, const struct found *f)
 static bool
 charset_ok(struct sv charset)
 {
-	return charset.n == 0 || sv_ieq(charset, SV("US-ASCII")) ||
+	return charset.p == NULL || sv_ieq(charset, SV("US-ASCII")) ||
 	       sv_ieq(charset, SV("UTF-8")) || mime_charset_known(charset);
 }
 
@@ -238,16 +243,19 @@ imap_cmd_search(struct imap_cmd *c)
 		imap_condstore(s);
 	imap_search_prepare(s, what.key, what.charset);
 	whole = run(c, what.key, &f);
+	if (c->status != IMAP_PENDING)
+		goto out;
 	saved = !(what.result & IMAP_RETURN_SAVE) ||
 		save(s, what.result, &f.seqnos);
 	if (saved)
 		tell(c, &what, &f);
-	rangeset_fini(&f.uids);
-	rangeset_fini(&f.seqnos);
 	if (!saved)
 		imap_no(c, "[NOTSAVED] Too many messages to remember.");
 	else if (whole)
 		imap_ok(c, "Searched.");
 	else
 		imap_ok(c, "Searched, but some messages could not be read.");
+out:
+	rangeset_fini(&f.uids);
+	rangeset_fini(&f.seqnos);
 }

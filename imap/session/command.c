@@ -235,6 +235,8 @@ imap_command_toolong(struct imap_session *s)
 	struct imap_cmd c;
 
 	(void)begin(&c, s, buf_sv(&s->frame.text));
+	if (sv_chr(buf_sv(&s->frame.text), ' ') == s->frame.text.n)
+		c.tag = SV("*"); /* what has no end may not be all of it */
 	imap_bad(&c, "[LIMIT] The command is too long.");
 	imap_command_finish(&c);
 }

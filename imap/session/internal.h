@@ -47,6 +47,8 @@ struct imap_session {
 	enum imap_state state;
 	unsigned bad;	    /* BADs in a row */
 	int64_t last_input; /* of clk_mono() */
+	int64_t last_look;  /* likewise, of imap_goes_on() ... */
+	int64_t last_sign;  /* ... and of its sign of life */
 	uint64_t commands;  /* for the log */
 	bool rev2;	    /* ENABLE IMAP4rev2 was said [RFC 9051 6.3.1] */
 	bool condstore;	    /* it knows of MODSEQ: every FETCH has it */
@@ -148,6 +150,15 @@ void imap_store_error(struct imap_cmd *c, int rc, const struct err *err);
 
 /* "* BYE text", and nothing more is read. */
 void imap_bye(struct imap_session *s, const char *text);
+/*
+ * Long commands ask between their steps, which may be short: is there anybody
+ * left to work for?  False: the client is gone (`broken` is set), or the
+ * session is to end, as its password was revoked; then leave, and answer with
+ * imap_ended() if a response is whole.  `between`: no response has begun.
+ */
+bool imap_goes_on(struct imap_session *s, bool between);
+/* The answer of a command that imap_goes_on() has ended. */
+void imap_ended(struct imap_cmd *c);
 /* view_open's notify. */
 void imap_notify(void *arg);
 
@@ -175,9 +186,15 @@ void imap_tell_flags(struct imap_session *s);
 /* Adds the sequence numbers of those UIDs that are there. */
 void imap_uids_to_seqnos(
     struct view *v, const struct rangeset *uids, struct rangeset *out);
-/* The UIDs that a set of UIDs names, whether they are there or not; "*" is the
- * highest in the mailbox, 1 if it is empty. */
+/* What "*" means among UIDs: the highest in the mailbox, and where there is
+ * none UIDNEXT [RFC 9051 9, seq-number]. */
+uint32_t imap_star_uid(struct imap_session *s);
+/* The UIDs that a set of UIDs names, whether they are there or not. */
 void imap_uid_set(
+    struct imap_session *s, const struct imap_set *set, struct rangeset *out);
+/* The same for what is gone: "*" reaches up to all that ever were, since the
+ * highest may be among them. */
+void imap_uid_set_of_gone(
     struct imap_session *s, const struct imap_set *set, struct rangeset *out);
 /*
  * The sequence numbers that a set names.  False after having answered BAD: a
@@ -207,7 +224,10 @@ struct imap_msg_writer {
 	size_t nkeyword;
 };
 
-void imap_msg_writer_init(struct imap_msg_writer *w, struct imap_session *s);
+/* For responses with these items; tells FLAGS first, if there is something new
+ * and they have it. */
+void imap_msg_writer_init(
+    struct imap_msg_writer *w, struct imap_session *s, unsigned items);
 /* Which the client is told of any message whose flags have changed: FLAGS,
  * and what its extensions want [RFC 7162 3.2.4]. */
 unsigned imap_news_items(const struct imap_session *s);
@@ -336,7 +356,8 @@ void imap_tell_status(struct imap_session *s, struct sv name, unsigned bits,
 /* What a search looks for in text, folded. */
 struct imap_needle {
 	struct sv text;
-	bool ascii; /* it was all 7 bit: text is folded as ASCII */
+	struct sv narrow; /* likewise, for header text: see mime_header_text */
+	bool ascii;	  /* it was all 7 bit: text is folded as ASCII */
 };
 
 /* Of one message, loaded as far as the keys ask for it. */
@@ -350,12 +371,14 @@ struct imap_search_msg {
 	bool have_body, have_header;
 	struct buf text, folded; /* scratch */
 	bool damaged;		 /* some message could not be read */
+	bool over;		 /* imap_goes_on() said no */
+	uint64_t number;	 /* of the message, for what keys remember */
 };
 
-/* Does the needle occur in the UTF-8 text? */
-bool imap_needle_in(
+/* Does the needle occur in header text, from mime_header_text? */
+bool imap_needle_in_header(
     struct imap_search_msg *q, const struct imap_needle *n, struct sv text);
-/* A field of the top header: name, or any if name is empty. */
+/* A field of the top header: name, or any line of it if name is empty. */
 bool imap_search_header(
     struct imap_search_msg *q, struct sv name, const struct imap_needle *n);
 /* Is its THREADID this one? */

@@ -219,12 +219,34 @@ void
 imap_uid_set(
     struct imap_session *s, const struct imap_set *set, struct rangeset *out)
 {
-	uint32_t n = view_count(s->view);
-
 	if (set->saved)
 		rangeset_copy(out, &s->saved);
 	else
-		imap_set_resolve(set, n > 0 ? view_uid(s->view, n) : 1, out);
+		imap_set_resolve(set, imap_star_uid(s), out);
+}
+
+void
+imap_uid_set_of_gone(
+    struct imap_session *s, const struct imap_set *set, struct rangeset *out)
+{
+	struct view_info info;
+
+	imap_uid_set(s, set, out);
+	view_info(s->view, &info, &s->need);
+	if (!set->saved && imap_set_has_star(set) && info.uidnext > 1)
+		imap_set_resolve(set, info.uidnext - 1, out);
+}
+
+uint32_t
+imap_star_uid(struct imap_session *s)
+{
+	uint32_t n = view_count(s->view);
+	struct view_info info;
+
+	if (n > 0)
+		return view_uid(s->view, n);
+	view_info(s->view, &info, &s->need);
+	return info.uidnext;
 }
 
 bool

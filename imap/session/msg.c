@@ -28,8 +28,13 @@ put_number(char *p, uint64_t v)
 }
 
 void
-imap_msg_writer_init(struct imap_msg_writer *w, struct imap_session *s)
+imap_msg_writer_init(
+    struct imap_msg_writer *w, struct imap_session *s, unsigned items)
 {
+	/* No message shows a keyword that FLAGS has not named
+	 * [RFC 3501 7.2.6]. */
+	if ((items & IMAP_FETCH_FLAGS) && view_keyword_news(s->view))
+		imap_tell_flags(s);
 	w->s = s;
 	w->nkeyword = view_keywords(s->view, w->keyword);
 }
@@ -148,8 +153,8 @@ imap_tell_msgs(
 
 	if (seqnos->n == 0)
 		return;
-	imap_msg_writer_init(&w, s);
-	while (imap_walk_next(&walk)) {
+	while (imap_goes_on(s, true) && imap_walk_next(&walk)) {
+		imap_msg_writer_init(&w, s, items);
 		for (i = 0; i < walk.n; i++) {
 			imap_put_msg_head(
 			    &w, walk.first + i, &walk.msg[i], items);

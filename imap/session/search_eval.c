@@ -9,6 +9,11 @@ struct prepared {
 	struct imap_needle needle;
 	uint64_t keyword; /* bits */
 	uint64_t body;	  /* EMAILID; 0: of no message */
+
+	/* Of text: what was found of the message with this number.  Keys that
+	 * ask for the same share it. */
+	uint64_t known;
+	bool found;
 };
 
 static bool
@@ -22,10 +27,11 @@ static void
 prepare_needle(struct imap_session *s, struct sv charset, struct sv text,
     struct imap_needle *out)
 {
-	struct buf utf8, folded;
+	struct buf utf8, narrow, folded;
 
 	buf_init(&utf8, 8 * text.n + 64);
-	buf_init(&folded, 16 * text.n + 64);
+	buf_init(&narrow, 8 * text.n + 64);
+	buf_init(&folded, 32 * text.n + 64);
 	if (charset.n == 0 || sv_ieq(charset, SV("UTF-8")) ||
 	    sv_ieq(charset, SV("US-ASCII")))
 		utf8_repair(&utf8, text);
@@ -33,8 +39,13 @@ prepare_needle(struct imap_session *s, struct sv charset, struct sv text,
 		mime_to_utf8(charset, text, &utf8);
 	fold_utf8(buf_sv(&utf8), &folded);
 	out->text = arena_dup(&s->arena, buf_sv(&folded));
+	buf_reset(&folded);
+	mime_narrow(buf_sv(&utf8), true, &narrow);
+	fold_utf8(buf_sv(&narrow), &folded);
+	out->narrow = arena_dup(&s->arena, buf_sv(&folded));
 	out->ascii = !utf8_has_8bit(buf_sv(&utf8));
 	buf_fini(&folded);
+	buf_fini(&narrow);
 	buf_fini(&utf8);
 }
 
@@ -81,9 +92,12 @@ cost(const struct imap_search_key *k)
 	case IMAP_SEARCH_AND:
 	case IMAP_SEARCH_OR:
 	case IMAP_SEARCH_NOT:
-		for (c = k->child; c != NULL; c = c->next)
-			if (cost(c) > most)
-				most = cost(c);
+		/* Once for each: twice would be exponential in the depth. */
+		for (c = k->child; c != NULL; c = c->next) {
+			int one = cost(c);
+
+			most = one > most ? one : most;
+		}
 		return most;
 	case IMAP_SEARCH_ALL:
 	case IMAP_SEARCH_NONE:
@@ -147,32 +161,85 @@ sort_children(struct imap_search_key *k)
 	k->child = sorted;
 }
 
-void
-imap_search_prepare(
-    struct imap_session *s, struct imap_search_key *k, struct sv charset)
+/* All keys of a search, to find those that ask for the same. */
+#define BUCKETS 1024
+
+struct same {
+	struct imap_search_key *key;
+	struct same *next;
+};
+
+struct preparing {
+	struct imap_session *s;
+	struct sv charset;
+	struct same *bucket[BUCKETS];
+};
+
+static struct same **
+bucket_of(struct preparing *x, const struct imap_search_key *k)
 {
-	uint32_t count = view_count(s->view);
-	struct prepared *p = arena_alloc(&s->arena, sizeof *p);
+	uint64_t h = (uint64_t)k->type;
+	size_t i;
+
+	for (i = 0; i < k->text.n; i++)
+		h = (h ^ (unsigned char)k->text.p[i]) * 0x100000001b3u;
+	return &x->bucket[(h ^ h >> 32) % BUCKETS];
+}
+
+/* A text key that asks for what another one did has its answer. */
+static bool
+share(struct preparing *x, struct imap_search_key *k)
+{
+	struct same **b = bucket_of(x, k), *o;
+
+	for (o = *b; o != NULL; o = o->next)
+		if (o->key->type == k->type && sv_eq(o->key->text, k->text) &&
+		    sv_ieq(o->key->field, k->field)) {
+			k->prepared = o->key->prepared;
+			return true;
+		}
+	o = arena_alloc(&x->s->arena, sizeof *o);
+	*o = (struct same){k, *b};
+	*b = o;
+	return false;
+}
+
+static void
+prepare(struct preparing *x, struct imap_search_key *k)
+{
+	struct imap_session *s = x->s;
+	struct prepared *p;
 	struct imap_search_key *c;
 
+	if (is_text(k->type) && share(x, k))
+		return;
+	p = arena_alloc(&s->arena, sizeof *p);
 	k->prepared = p;
 	/* "$" is kept in UIDs, whichever way it is written. */
 	if (k->type == IMAP_SEARCH_SEQ && k->set.saved)
 		k->type = IMAP_SEARCH_UID;
 	if (is_text(k->type))
-		prepare_needle(s, charset, k->text, &p->needle);
+		prepare_needle(s, x->charset, k->text, &p->needle);
 	else if (k->type == IMAP_SEARCH_SEQ)
-		prepare_set(s, &k->set, count, &p->set);
+		prepare_set(s, &k->set, view_count(s->view), &p->set);
 	else if (k->type == IMAP_SEARCH_UID)
-		prepare_set(s, &k->set,
-		    count > 0 ? view_uid(s->view, count) : 1, &p->set);
+		prepare_set(s, &k->set, imap_star_uid(s), &p->set);
 	else if (k->type == IMAP_SEARCH_EMAILID)
 		p->body = imap_emailid_body(k->text, store_epoch(s->store));
 	else if (k->type == IMAP_SEARCH_KEYWORD)
 		p->keyword = keyword_bits(s->view, k->text);
 	for (c = k->child; c != NULL; c = c->next)
-		imap_search_prepare(s, c, charset);
+		prepare(x, c);
 	sort_children(k);
+}
+
+void
+imap_search_prepare(
+    struct imap_session *s, struct imap_search_key *k, struct sv charset)
+{
+	struct preparing x = {.s = s, .charset = charset};
+
+	prepare(&x, k);
 }
 
 /* The day in the zone that is written beside the time: a search for dates
@@ -225,6 +292,46 @@ match_dates(struct imap_search_msg *q, const struct imap_search_key *k)
 	    t == IMAP_SEARCH_SAVEDON)
 		return day == k->days;
 	return day >= k->days;
+}
+
+static bool
+match_text(struct imap_search_msg *q, const struct imap_search_key *k)
+{
+	const struct imap_needle *n =
+	    &((const struct prepared *)k->prepared)->needle;
+
+	if (k->type == IMAP_SEARCH_SUBJECT)
+		return imap_needle_in_header(q, n, summary(q)->subject);
+	if (k->type == IMAP_SEARCH_FROM)
+		return imap_needle_in_header(q, n, summary(q)->from);
+	if (k->type == IMAP_SEARCH_TO)
+		return imap_needle_in_header(q, n, summary(q)->to);
+	if (k->type == IMAP_SEARCH_CC)
+		return imap_needle_in_header(q, n, summary(q)->cc);
+	if (k->type == IMAP_SEARCH_BCC)
+		return imap_needle_in_header(q, n, summary(q)->bcc);
+	if (k->type == IMAP_SEARCH_HEADER)
+		return imap_search_header(q, k->field, n);
+	return (k->type == IMAP_SEARCH_TEXT &&
+		   imap_search_header(q, SV(""), n)) ||
+	       imap_search_body(q, n);
+}
+
+/* What one search says again and again is looked for once in each message; and
+ * between two looks there is time to see whether anybody still waits. */
+static bool
+match_text_once(struct imap_search_msg *q, const struct imap_search_key *k)
+{
+	struct prepared *p = k->prepared;
+
+	if (p->known == q->number)
+		return p->found;
+	q->over = q->over || !imap_goes_on(q->s, true);
+	if (q->over)
+		return false;
+	p->found = match_text(q, k);
+	p->known = q->number;
+	return p->found;
 }
 
 /* One message against one key: a switch over all types, and the recursion is
@@ -281,22 +388,14 @@ imap_search_match(struct imap_search_msg *q, const struct imap_search_key *k)
 	case IMAP_SEARCH_SENTSINCE:
 		return match_dates(q, k);
 	case IMAP_SEARCH_SUBJECT:
-		return imap_needle_in(q, &p->needle, summary(q)->subject);
 	case IMAP_SEARCH_FROM:
-		return imap_needle_in(q, &p->needle, summary(q)->from);
 	case IMAP_SEARCH_TO:
-		return imap_needle_in(q, &p->needle, summary(q)->to);
 	case IMAP_SEARCH_CC:
-		return imap_needle_in(q, &p->needle, summary(q)->cc);
 	case IMAP_SEARCH_BCC:
-		return imap_needle_in(q, &p->needle, summary(q)->bcc);
 	case IMAP_SEARCH_HEADER:
-		return imap_search_header(q, k->field, &p->needle);
 	case IMAP_SEARCH_BODY:
-		return imap_search_body(q, &p->needle);
 	case IMAP_SEARCH_TEXT:
-		return imap_search_header(q, SV(""), &p->needle) ||
-		       imap_search_body(q, &p->needle);
+		return match_text_once(q, k);
 	}
 	return false;
 }

@@ -7,19 +7,18 @@
  * Text is folded into a buffer and searched there with memmem: two passes at
  * the speed of memory, where a comparison that ignores case goes byte by byte.
  */
-bool
-imap_needle_in(
-    struct imap_search_msg *q, const struct imap_needle *n, struct sv text)
+static bool
+is_in(struct imap_search_msg *q, struct sv needle, bool ascii, struct sv text)
 {
 	struct buf *f = &q->folded;
 	char *p;
 
-	if (n->text.n == 0)
+	if (needle.n == 0)
 		return true;
 	if (text.n == 0)
 		return false;
 	buf_reset(f);
-	if (n->ascii) {
+	if (ascii) {
 		p = buf_reserve(f, text.n);
 		if (p == NULL)
 			return false;
@@ -27,11 +26,24 @@ imap_needle_in(
 		buf_added(f, text.n);
 	} else {
 		/* A needle's 8 bit letters may fold to 7 bit ones. */
-		if (utf8_has_8bit(n->text) && !utf8_has_8bit(text))
+		if (utf8_has_8bit(needle) && !utf8_has_8bit(text))
 			return false;
 		fold_utf8(text, f);
 	}
-	return memmem(f->p, f->n, n->text.p, n->text.n) != NULL;
+	return memmem(f->p, f->n, needle.p, needle.n) != NULL;
+}
+
+bool
+imap_needle_in_header(
+    struct imap_search_msg *q, const struct imap_needle *n, struct sv text)
+{
+	return is_in(q, n->narrow, n->ascii, text);
+}
+
+static bool
+in_body(struct imap_search_msg *q, const struct imap_needle *n, struct sv text)
+{
+	return is_in(q, n->text, n->ascii, text);
 }
 
 /* len bytes of the message; false if they cannot be read. */
@@ -53,26 +65,50 @@ load(struct imap_search_msg *q, struct buf *into, uint64_t off, uint64_t len)
 	return true;
 }
 
-/* One header block's fields: those of that name, or all with their names. */
+/* Header text, with a name before it or without. */
 static bool
-in_header(struct imap_search_msg *q, struct sv header, struct sv name,
+in_line(struct imap_search_msg *q, struct sv name, struct sv value,
+    const struct imap_needle *n)
+{
+	buf_reset(&q->text);
+	if (name.n > 0) {
+		buf_addsv(&q->text, name);
+		buf_adds(&q->text, ": ");
+	}
+	mime_header_text(value, &q->text);
+	return imap_needle_in_header(q, n, buf_sv(&q->text));
+}
+
+static bool
+in_fields(struct imap_search_msg *q, struct sv header, struct sv name,
     const struct imap_needle *n)
 {
 	struct mime_field f;
 
-	while (mime_field_next(&header, &f)) {
-		if (name.n > 0 && !sv_ieq(f.name, name))
-			continue;
-		buf_reset(&q->text);
-		if (name.n == 0) {
-			buf_addsv(&q->text, f.name);
-			buf_adds(&q->text, ": ");
-		}
-		mime_decode_header(sv_trim(f.value), &q->text);
-		if (imap_needle_in(q, n, buf_sv(&q->text)))
+	while (mime_field_next(&header, &f))
+		if (sv_ieq(f.name, name) && in_line(q, SV(""), f.value, n))
 			return true;
-	}
 	return false;
+}
+
+/* All lines of a header block, also those that are no fields. */
+static bool
+in_header(
+    struct imap_search_msg *q, struct sv header, const struct imap_needle *n)
+{
+	struct sv rest = header;
+	struct mime_field f;
+
+	while (mime_field_next(&rest, &f)) {
+		size_t odd = (size_t)(f.whole.p - header.p);
+
+		if (odd > 0 && in_line(q, SV(""), sv_first(header, odd), n))
+			return true;
+		if (in_line(q, f.name, f.value, n))
+			return true;
+		header = sv_skip(header, odd + f.whole.n);
+	}
+	return header.n > 0 && in_line(q, SV(""), header, n);
 }
 
 static bool
@@ -90,7 +126,10 @@ bool
 imap_search_header(
     struct imap_search_msg *q, struct sv name, const struct imap_needle *n)
 {
-	return have_header(q) && in_header(q, buf_sv(&q->header), name, n);
+	if (!have_header(q))
+		return false;
+	return name.n > 0 ? in_fields(q, buf_sv(&q->header), name, n)
+			  : in_header(q, buf_sv(&q->header), n);
 }
 
 bool
@@ -132,19 +171,18 @@ in_part(struct imap_search_msg *q, uint32_t i, const struct imap_needle *n)
 	struct sv msg = buf_sv(&q->body), body;
 
 	/* The headers of parts and of messages inside are body, too. */
-	if (i > 0 &&
-	    in_header(q, extent(msg, p->header_off, p->header_len), SV(""), n))
+	if (i > 0 && in_header(q, extent(msg, p->header_off, p->header_len), n))
 		return true;
-	if (p->kind != MIME_KIND_TEXT)
+	if (!mime_part_is_text(msg, p))
 		return false;
 	body = extent(msg, p->body_off, p->body_len);
 	if (body.n == 0)
 		return n->text.n == 0;
 	if (as_it_stands(p, n, body))
-		return imap_needle_in(q, n, body);
+		return in_body(q, n, body);
 	buf_reset(&q->text);
 	mime_part_text(msg, mm, i, &q->text);
-	return imap_needle_in(q, n, buf_sv(&q->text));
+	return in_body(q, n, buf_sv(&q->text));
 }
 
 bool
@@ -163,9 +201,11 @@ imap_search_body(struct imap_search_msg *q, const struct imap_needle *n)
 	if (n->text.n == 0)
 		return true;
 	if (!store_parse_begin(q->s->store, q->m->body))
-		return imap_needle_in(q, n, buf_sv(&q->body));
-	for (i = 0; !found && i < q->x.sum.msg.n; i++)
+		return in_body(q, n, buf_sv(&q->body));
+	for (i = 0; !found && !q->over && i < q->x.sum.msg.n; i++) {
 		found = in_part(q, i, n);
+		q->over = !imap_goes_on(q->s, true);
+	}
 	store_parse_end(q->s->store, q->m->body);
 	return found;
 }

@@ -270,6 +270,11 @@ walk_next(struct walk *w)
 		e.len = READ_CHUNK;
 	w->at += w->s->scratch.n;
 	buf_reset(&w->s->scratch);
+	/* The response has begun: there is no other way to leave. */
+	if (!imap_goes_on(w->s, false))
+		w->s->broken = true;
+	if (w->s->broken)
+		return RC_EOF;
 	r = read_all(w->s, w->body, e, &w->raw);
 	if (r != RC_OK)
 		return r;

@@ -58,8 +58,8 @@ tell_changed(
 	uint32_t i;
 
 	imap_uids_to_seqnos(s->view, uids, &seqnos);
-	imap_msg_writer_init(&w, s);
-	while (!s->broken && imap_walk_next(&walk)) {
+	while (imap_goes_on(s, true) && imap_walk_next(&walk)) {
+		imap_msg_writer_init(&w, s, imap_news_items(s));
 		for (i = 0; i < walk.n; i++) {
 			if (walk.msg[i].modseq <= modseq)
 				continue;

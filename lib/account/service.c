@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -15,7 +14,6 @@
 #include "ipc/proto.h"
 #include "net/pool.h"
 
-#define COPY_CHUNK	65536
 #define TICK_MS		1000
 #define REST_MS		20000 /* instead, while nothing happens */
 #define QUIET_TICKS	4
@@ -44,6 +42,7 @@ struct account {
 	unsigned quiet;	 /* ticks since then, but for sessions that rest */
 	bool asked;	 /* for leave */
 	bool stopped;
+	uint64_t message_max; /* bytes of a delivery */
 
 	struct pending *pending, **pending_end;
 };
@@ -174,31 +173,10 @@ look_at_quota(struct account *a, uint64_t *need)
 
 /* ---- delivery ---- */
 
-/* The descriptor comes from a process that has talked to strangers: it must
- * be a regular file of the size that was said, and is read once. */
 static int
-copy_body(struct store_body *body, int fd, uint64_t size)
+add_to_body(void *arg, const char *p, size_t n)
 {
-	char *chunk;
-	struct stat st;
-	uint64_t at = 0;
-	int r = RC_OK;
-
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size != size)
-		return RC_SYNTAX;
-	chunk = xmalloc(COPY_CHUNK);
-	while (r == RC_OK && at < size) {
-		size_t n =
-		    size - at < COPY_CHUNK ? (size_t)(size - at) : COPY_CHUNK;
-
-		r = io_pread_all(fd, chunk, n, at);
-		if (r == RC_OK)
-			r = store_body_add(body, chunk, n);
-		at += n;
-	}
-	free(chunk);
-	return r;
+	return store_body_add(arg, p, n);
 }
 
 static int
@@ -222,7 +200,7 @@ deliver(struct account *a, struct msg *m, uint64_t *need, struct err *err)
 	if (fd < 0)
 		return err_set(err, RC_TEMP, "too many open files");
 	body = store_body_new(a->store);
-	r = copy_body(body, fd, size);
+	r = io_copy_fd(fd, size, a->message_max, add_to_body, body);
 	io_close(&fd);
 	if (r != RC_OK)
 		(void)err_set(err, r, "the message cannot be read or kept");
@@ -494,10 +472,25 @@ account_start(struct account *a)
 	garden_start(a->garden);
 }
 
+enum store_past_tree
+account_past_tree(const struct conf *conf)
+{
+	switch (conf->restore_folder) {
+	case CONF_RESTORE_NO:
+		return STORE_PAST_HIDDEN;
+	case CONF_RESTORE_NAMESPACE:
+		return STORE_PAST_APART;
+	case CONF_RESTORE_YES:
+		return STORE_PAST_LISTED;
+	}
+	return STORE_PAST_HIDDEN;
+}
+
 void
 account_set_conf(struct account *a, struct conf *conf)
 {
-	store_set_past(a->store, conf->retention_ms, conf->restore_folder);
+	a->message_max = conf_message_max(conf);
+	store_set_past(a->store, conf->retention_ms, account_past_tree(conf));
 	garden_set_retention(a->garden, conf->retention_ms);
 	quota_watch_conf(&a->quota, conf, a->o.name);
 }

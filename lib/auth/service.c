@@ -1,5 +1,6 @@
 #include "auth/service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,9 @@ struct login {
 	int fd; /* the session's end, -1 for submission */
 	uint32_t account;
 	uint64_t credential;
+	/* Whose name was given.  Others are not kept: people type passwords
+	 * where the name goes. */
+	char tried[CONF_NAME_MAX];
 };
 
 static void
@@ -81,6 +85,37 @@ login_free(struct login *l)
 }
 
 static void
+log_failure(const struct login *l, const char *reason)
+{
+	char q[LOG_Q_MAX];
+	unsigned missed;
+
+	if (!log_peer_may(l->peer, &missed))
+		return;
+	if (missed > 0)
+		mlog(LOG_INFO, "login.fail.more", "peer=%s lines=%u", l->peer,
+		    missed);
+	mlog(LOG_INFO, "login.fail", "service=%s peer=%s account=%s reason=%s",
+	    l->service < CONF_SERVICES ? conf_service_name(l->service) : "?",
+	    l->peer, l->tried[0] != '\0' ? l->tried : "unknown",
+	    log_q(q, sv_str(reason)));
+}
+
+/* [RFC 4616] authzid NUL authcid NUL passwd: whose authcid is it? */
+static void
+note_tried(struct login *l, struct sv sasl)
+{
+	const struct conf *c = l->client->s->conf;
+	int account;
+
+	(void)sv_split(&sasl, '\0');
+	account = conf_account_by_login(c, sv_split(&sasl, '\0'));
+	if (account >= 0)
+		(void)snprintf(
+		    l->tried, sizeof l->tried, "%s", c->account[account].name);
+}
+
+static void
 login_answer(struct login *l, int rc, const char *text)
 {
 	struct auth_service *s = l->client->s;
@@ -89,6 +124,8 @@ login_answer(struct login *l, int rc, const char *text)
 
 	if (rc == RC_OK && l->account < s->conf->naccount)
 		name = s->conf->account[l->account].name;
+	if (rc != RC_OK)
+		log_failure(l, text);
 	if (l->client->line != NULL) {
 		msg_init(&m, MSG_REPLY);
 		m.id = l->id;
@@ -178,6 +215,7 @@ on_login(struct client *c, struct msg *m)
 			return;
 		}
 	}
+	note_tried(l, ask.sasl);
 	ask.peer = l->peer;
 	auth_server_login(c->s->server, &ask, on_login_done, l);
 }

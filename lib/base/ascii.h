@@ -56,6 +56,13 @@ ascii_is_ctl(char c)
 	return (unsigned char)c < 32 || c == 127;
 }
 
+/* What separates words: spaces, tabs and what ends a line. */
+static inline bool
+ascii_is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static inline char
 ascii_lower(char c)
 {

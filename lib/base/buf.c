@@ -72,15 +72,47 @@ grow(struct buf *b, size_t more)
 	return true;
 }
 
+/* Does p lie in b's memory?  Where, is in *at then. */
+static bool
+within(const struct buf *b, const void *p, size_t *at)
+{
+	/* As numbers: they need not be of the same object. */
+	*at = (size_t)((uintptr_t)p - (uintptr_t)b->p);
+	return *at < b->cap;
+}
+
 void
 buf_add(struct buf *b, const void *p, size_t n)
 {
+	size_t at;
+	bool own = n > 0 && within(b, p, &at);
+
+	/* What was reset away or cut off is not what it was. */
+	must(!own || (at <= b->n && n <= b->n - at));
 	if (!grow(b, n))
 		return;
+	if (own) /* grow may have moved it */
+		p = b->p + at;
 	if (n > 0)
 		memcpy(b->p + b->n, p, n);
 	b->n += n;
 	b->p[b->n] = '\0';
+}
+
+void
+buf_set(struct buf *b, struct sv s)
+{
+	size_t at;
+
+	if (s.n == 0 || !within(b, s.p, &at)) {
+		buf_reset(b);
+		buf_addsv(b, s);
+		return;
+	}
+	must(at <= b->n && s.n <= b->n - at);
+	memmove(b->p, s.p, s.n);
+	buf_truncate(b, s.n);
+	b->failed = false;
 }
 
 void

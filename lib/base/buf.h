@@ -6,6 +6,8 @@
  * - It never grows above max.  A write that would is not done at all, and
  *   sets the sticky `failed`; check it once at the end with buf_ok().
  * - Stored by value in other structs; buf_fini frees and may be called twice.
+ * - What is added may be a part of the content itself.  A slice of what the
+ *   buffer held before a reset, cut or wipe is a bug, and is caught.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -35,6 +37,9 @@ void buf_release(struct buf *b);
 void buf_wipe(struct buf *b);
 
 void buf_add(struct buf *b, const void *p, size_t n);
+/* The content becomes s, which may be a part of the content now; clears
+ * failed. */
+void buf_set(struct buf *b, struct sv s);
 void buf_addc(struct buf *b, char c);
 void buf_adds(struct buf *b, const char *s);
 void buf_addsv(struct buf *b, struct sv s);

@@ -137,6 +137,35 @@ io_replace_file(
 	return r;
 }
 
+#define COPY_CHUNK 65536
+
+int
+io_copy_fd(int fd, uint64_t size, uint64_t most, io_bytes_fn *fn, void *arg)
+{
+	struct stat st;
+	uint64_t at = 0;
+	char *chunk;
+	int r = RC_OK;
+
+	if (size > most)
+		return RC_TOOBIG;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != size)
+		return RC_SYNTAX;
+	chunk = xmalloc(COPY_CHUNK);
+	while (r == RC_OK && at < size) {
+		size_t n =
+		    size - at < COPY_CHUNK ? (size_t)(size - at) : COPY_CHUNK;
+
+		r = io_pread_all(fd, chunk, n, at);
+		if (r == RC_OK)
+			r = fn(arg, chunk, n);
+		at += n;
+	}
+	free(chunk);
+	return r;
+}
+
 void
 io_close(int *fd)
 {

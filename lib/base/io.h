@@ -24,6 +24,15 @@ int io_read_file(
  */
 int io_replace_file(const char *path, struct sv content, unsigned mode,
     struct err *err) RC_USE_RESULT;
+/*
+ * A descriptor that comes from a process which has talked to strangers: hands
+ * its bytes to fn, in pieces, each read once.  RC_TOOBIG: it is said to have
+ * more than most; RC_SYNTAX: it is not a regular file, or not of the size that
+ * was said; else what fn answers, or RC_IO, RC_EOF.
+ */
+typedef int io_bytes_fn(void *arg, const char *p, size_t n);
+int io_copy_fd(int fd, uint64_t size, uint64_t most, io_bytes_fn *fn,
+    void *arg) RC_USE_RESULT;
 /* Closes *fd if it is >= 0 and sets it to -1. */
 void io_close(int *fd);
 

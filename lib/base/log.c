@@ -3,24 +3,55 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/ascii.h"
 #include "base/clk.h"
+#include "base/network.h"
 
 static const char *log_process = "hearthmail";
 static enum log_level log_max = LOG_INFO;
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
+static bool log_journal;
+static _Atomic bool log_json;
+
+/* [systemd.exec(5)] JOURNAL_STREAM=device:inode of what the journal reads; it
+ * is not ours if somebody has put another file there since. */
+static bool
+is_journal(void)
+{
+	struct sv rest = sv_str(getenv("JOURNAL_STREAM")), dev;
+	uint64_t device, inode;
+	struct stat st;
+
+	if (rest.p == NULL || fstat(2, &st) != 0)
+		return false;
+	dev = sv_split(&rest, ':');
+	return sv_to_u64(dev, UINT64_MAX, &device) == RC_OK &&
+	       sv_to_u64(rest, UINT64_MAX, &inode) == RC_OK &&
+	       device == st.st_dev && inode == st.st_ino;
+}
+
 void
 log_setup(const char *process, enum log_level level)
 {
 	log_process = process;
 	log_max = level;
+	log_journal = is_journal();
 }
 
-static bool log_json;
+/* What stands before each line. */
+static const char *
+priority(enum log_level level)
+{
+	static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"};
+
+	return log_journal ? priorities[level] : "";
+}
 
 void
 log_set_json(bool on)
@@ -55,6 +86,35 @@ is_everyday(const char *event)
 	return false;
 }
 
+/* Strangers can cause these as often as they like. */
+static bool
+is_of_strangers(const char *event)
+{
+	static const char *const events[] = {
+	    "smtp.crowded", "accept.full", "starttls.dropped"};
+	size_t i;
+
+	for (i = 0; i < sizeof events / sizeof events[0]; i++)
+		if (strcmp(event, events[i]) == 0)
+			return true;
+	return false;
+}
+
+/* With the lock held: the place for an event's text. */
+static unsigned
+place_for(const char *event)
+{
+	size_t n = strlen(event);
+	unsigned i;
+
+	if (is_of_strangers(event))
+		for (i = 0; i < nrecent && i < RECENT; i++)
+			if (strncmp(recent[i].text, event, n) == 0 &&
+			    recent[i].text[n] == ' ')
+				return i;
+	return nrecent++ % RECENT;
+}
+
 static void
 remember(enum log_level level, int64_t now, const char *event, const char *rest)
 {
@@ -63,7 +123,7 @@ remember(enum log_level level, int64_t now, const char *event, const char *rest)
 	if (level > LOG_WARN || is_everyday(event))
 		return;
 	pthread_mutex_lock(&recent_lock);
-	at = nrecent++ % RECENT;
+	at = place_for(event);
 	recent[at].when = now;
 	recent[at].level = level;
 	(void)snprintf(recent[at].text, RECENT_TEXT, "%s %s", event, rest);
@@ -83,6 +143,65 @@ log_recent(
 		fn(arg, recent[i % RECENT].level, recent[i % RECENT].when,
 		    recent[i % RECENT].text);
 	pthread_mutex_unlock(&recent_lock);
+}
+
+/* ---- lines that strangers cause ---- */
+
+#define MINUTE_MS 60000
+#define NETWORKS  256
+
+/* Of a network, in a minute; two that share a place drive each other out. */
+static struct peer_lines {
+	struct network_key key;
+	int64_t minute;
+	unsigned n, missed;
+} peer_lines[NETWORKS];
+static struct peer_lines all_lines;
+static pthread_mutex_t lines_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct peer_lines *
+lines_of(const char *peer)
+{
+	struct network_key key;
+	struct peer_lines *p;
+	unsigned hash = 5381;
+	size_t i;
+
+	network_key(peer, true, &key);
+	for (i = 0; i < sizeof key.b; i++)
+		hash = hash * 33 + key.b[i];
+	p = &peer_lines[hash % NETWORKS];
+	if (!network_same(&p->key, &key))
+		*p = (struct peer_lines){.key = key};
+	return p;
+}
+
+static bool
+is_within(struct peer_lines *p, int64_t minute, unsigned most)
+{
+	if (p->minute != minute)
+		p->n = 0;
+	p->minute = minute;
+	return p->n < most;
+}
+
+bool
+log_peer_may(const char *peer, unsigned *missed)
+{
+	int64_t minute = clk_mono() / MINUTE_MS + 1;
+	struct peer_lines *p;
+	bool may;
+
+	pthread_mutex_lock(&lines_lock);
+	p = lines_of(peer);
+	may = is_within(p, minute, LOG_PEER_LINES) &&
+	      is_within(&all_lines, minute, LOG_STRANGER_LINES);
+	*missed = may ? p->missed : 0;
+	p->missed = may ? 0 : p->missed + 1;
+	p->n += may;
+	all_lines.n += may;
+	pthread_mutex_unlock(&lines_lock);
+	return may;
 }
 
 /* ---- JSON ---- */
@@ -241,9 +360,10 @@ write_json(const char *stamp, enum log_level level, const char *event,
 	struct out o = {.n = 0};
 
 	o.n = (size_t)snprintf(o.p, sizeof o.p,
-	    "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,"
+	    "%s{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,"
 	    "\"event\":\"%s\"",
-	    stamp, level_names[level], log_process, (int)getpid(), event);
+	    priority(level), stamp, level_names[level], log_process,
+	    (int)getpid(), event);
 	out_pairs(&o, sv_str(rest));
 	out_raw(&o, "}\n", 2);
 	if (write(2, o.p, o.n) < 0)
@@ -257,8 +377,9 @@ write_text(const char *stamp, enum log_level level, const char *event,
     const char *rest)
 {
 	char line[2048];
-	int n = snprintf(line, sizeof line - 1, "%s %s %s[%d] %s %s", stamp,
-	    level_names[level], log_process, (int)getpid(), event, rest);
+	int n = snprintf(line, sizeof line - 1, "%s%s %s %s[%d] %s %s",
+	    priority(level), stamp, level_names[level], log_process,
+	    (int)getpid(), event, rest);
 
 	if (n < 0)
 		return;

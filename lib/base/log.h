@@ -25,20 +25,33 @@ enum log_level {
 	LOG_DEBUG
 };
 
-/* The process's name in each line, and the least important level shown. */
+/* The process's name in each line, and the least important level shown.  Where
+ * descriptor 2 is the journal's, as JOURNAL_STREAM says, each line begins with
+ * its priority, as in <4> [sd-daemon(3)]. */
 void log_setup(const char *process, enum log_level level);
 
 /* One JSON object a line instead of text. */
 void log_set_json(bool on);
 
 /* The newest errors and warnings of this process that need a look, the oldest
- * first: at most 8, without what is everyday (a host that defers mail). */
+ * first: at most 8, without what is everyday (a host that defers mail), and of
+ * what strangers can cause only the newest of each kind. */
 void log_recent(
     void (*fn)(void *arg, enum log_level level, int64_t when, const char *text),
     void *arg);
 
 void mlog(enum log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * May another line be written that this peer has caused?  Each network may have
+ * LOG_PEER_LINES a minute, and all together LOG_STRANGER_LINES, so that nobody
+ * fills the disk or hides what matters.  *missed: how many lines of this peer
+ * were left out since the last one.
+ */
+#define LOG_PEER_LINES	   20
+#define LOG_STRANGER_LINES 600
+bool log_peer_may(const char *peer, unsigned *missed);
 
 #define LOG_Q_MAX 256
 /*

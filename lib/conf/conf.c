@@ -75,6 +75,8 @@ conf_free(struct conf **cp)
 		free(c->relay[i].password_file);
 	}
 	free(c->relay);
+	free(c->outbound.source4);
+	free(c->outbound.source6);
 	free(c->backup.folder);
 	free_strings(c->dns.forward, c->dns.nforward);
 	free(c->dns.root_hints);
@@ -122,7 +124,7 @@ conf_address_normalise(struct sv address, struct buf *out)
 	size_t at = sv_rchr(address, '@'), i;
 
 	if (at == address.n || at == 0 || at + 1 == address.n ||
-	    address.n > 320)
+	    address.n > CONF_ADDRESS_MAX)
 		return false;
 	for (i = 0; i < address.n; i++) {
 		if (ascii_is_ctl(address.p[i]) || address.p[i] == ' ')
@@ -183,7 +185,7 @@ conf_account_by_login(const struct conf *c, struct sv login)
 
 	if (i >= 0)
 		return i;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (conf_address_normalise(login, &b))
 		a = find_address(c, buf_sv(&b));
 	buf_fini(&b);
@@ -225,13 +227,27 @@ find_without_detail(
 
 	if (plus == local.n || plus == 0)
 		return false;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	buf_addsv(&b, sv_first(local, plus));
 	buf_addc(&b, '@');
 	buf_addsv(&b, domain);
 	ok = find_exact(c, buf_sv(&b), f);
 	buf_fini(&b);
 	return ok;
+}
+
+/* Of the machine itself: those who write to it as others do [RFC 5321 4.5.1],
+ * and its own programs, which write to root. */
+static int
+find_of_host(
+    const struct conf *c, struct sv local, struct sv domain, struct found *f)
+{
+	if (!sv_ieq(domain, sv_str(c->hostname)) ||
+	    (!sv_eq(local, SV("postmaster")) && !sv_eq(local, SV("abuse")) &&
+		!sv_eq(local, SV("root"))))
+		return RC_DENIED;
+	*f = (struct found){&c->admin, 1, "admin"};
+	return RC_OK;
 }
 
 /* a is normalised. */
@@ -242,8 +258,9 @@ find(const struct conf *c, struct sv a, struct found *f)
 	struct sv local = sv_first(a, at), domain = sv_skip(a, at + 1);
 
 	if (!conf_domain_is_local(c, domain))
-		return RC_DENIED;
-	if (find_exact(c, a, f) || find_without_detail(c, local, domain, f))
+		return find_of_host(c, local, domain, f);
+	if (find_exact(c, a, f) || find_without_detail(c, local, domain, f) ||
+	    find_of_host(c, local, domain, f) == RC_OK)
 		return RC_OK;
 	/* [RFC 5321 4.5.1] postmaster, [RFC 2142 4] abuse */
 	if (sv_eq(local, SV("postmaster")) || sv_eq(local, SV("abuse"))) {
@@ -272,7 +289,7 @@ lookup(const struct conf *c, struct sv address, struct found *f)
 	struct buf b;
 	int r = RC_DENIED;
 
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	/* [RFC 5321 2.3.5] "postmaster" may come without a domain. */
 	if (sv_ieq(address, SV("postmaster"))) {
 		*f = (struct found){&c->admin, 1, "admin"};

@@ -99,6 +99,13 @@ struct conf_dns {
 	bool validate;
 };
 
+/* From where mail leaves for other servers. */
+struct conf_outbound {
+	bool ipv6;		 /* theirs are tried, too */
+	char *source4, *source6; /* numeric; NULL: as the system has it */
+	struct conf_place source_at;
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -139,13 +146,19 @@ struct conf {
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
 	struct conf_dns dns;
+	struct conf_outbound outbound;
 	struct conf_backup backup;
 	struct conf_relay *relay;
 	size_t nrelay;
 	bool outside;	/* mail may go to other domains (not `relay: off`) */
 	uint64_t quota; /* of accounts without one of their own */
 	int64_t retention_ms; /* of expunged mail; 0: none is kept */
-	bool restore_folder;  /* clients see it by day, below Restore */
+	/* How clients see it, by day, below Restore. */
+	enum conf_restore {
+		CONF_RESTORE_NO,
+		CONF_RESTORE_NAMESPACE,
+		CONF_RESTORE_YES
+	} restore_folder;
 	bool sandbox;
 	bool log_json; /* log.format */
 
@@ -204,11 +217,13 @@ uint64_t conf_message_max(const struct conf *c);
  * Trims nothing; folds the case of both parts; false if it has no '@', an
  * empty part, or is too long.
  */
+#define CONF_ADDRESS_MAX 1000
 bool conf_address_normalise(struct sv address, struct buf *out);
 
 /*
  * The accounts that get mail for an address: exact, alias, without +detail,
- * postmaster@ and abuse@ (the admin's), catch-all, in this order.
+ * postmaster@ and abuse@ (the admin's), catch-all, in this order.  Of the host
+ * name there are postmaster@, abuse@ and root@, also if it is not a domain.
  * RC_NOTFOUND: the domain is ours, the address is nobody's.  RC_DENIED: the
  * domain is not ours.  The numbers live as long as c.
  */

@@ -86,6 +86,8 @@ void conf_check_listens(struct conf_parser *p);
 void conf_set_backup(struct conf_parser *p, yaml_node_t *n);
 /* dns.c: the key `dns`. */
 void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
+/* outbound.c: the key `outbound`. */
+void conf_set_outbound(struct conf_parser *p, yaml_node_t *n);
 /* log.c: the key `log`. */
 void conf_set_log(struct conf_parser *p, yaml_node_t *n);
 

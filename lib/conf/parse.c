@@ -416,7 +416,7 @@ add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
 
 	if (!conf_get_text(p, n, "an address, as in anna@example.org", &v))
 		return;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(v, &b)) {
 		CONF_FAIL(p, n, "\"%.60s\" is no address", v.p);
 	} else {
@@ -440,7 +440,7 @@ add_send_as(struct conf_parser *p, yaml_node_t *n, void *arg)
 
 	if (!conf_get_text(p, n, "an address, @domain or \"*\"", &v))
 		return;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (sv_eq(v, SV("*")) ||
 	    (v.p[0] == '@' && conf_is_domain(sv_skip(v, 1))))
 		buf_addsv(&b, v);
@@ -718,6 +718,7 @@ static const struct conf_key top_keys[] = {
     {"limits", set_limits},
     {"backup", conf_set_backup},
     {"dns", conf_set_dns},
+    {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
     {"log", conf_set_log},
     {"quota", conf_set_quota},
@@ -804,7 +805,7 @@ add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	struct buf b;
 
 	(void)arg;
-	buf_init(&b, 400);
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(conf_text_of(k), &b)) {
 		CONF_FAIL(p, k, "\"%.60s\" is no address", conf_text_of(k).p);
 		buf_fini(&b);
@@ -842,33 +843,56 @@ alias_add_account(struct conf_alias *a, uint32_t account)
 
 #define ALIAS_DEPTH 8
 
-/* Follows one target; false if it leads nowhere or in a circle. */
+/* The aliases that have led to a target. */
+struct way {
+	const char *alias;
+	const struct way *from;
+	int depth;
+};
+
 static bool
-expand_target(
-    struct conf *c, struct conf_alias *a, const char *target, int depth)
+is_on_way(const struct way *w, const char *alias)
 {
+	while (w != NULL && strcmp(w->alias, alias) != 0)
+		w = w->from;
+	return w != NULL;
+}
+
+/* Follows one target; NULL, or what is wrong with it. */
+static const char *
+expand_target(struct conf *c, struct conf_alias *a, const char *target,
+    const struct way *from)
+{
+	const char *wrong = "which is not an account, not an address of one "
+			    "and not another alias";
 	struct buf b;
-	bool ok = false;
 	size_t i, j;
 	int n;
 
 	n = conf_account_by_login(c, sv_str(target));
 	if (n >= 0) {
 		alias_add_account(a, (uint32_t)n);
-		return true;
+		return NULL;
 	}
-	buf_init(&b, 400);
-	if (depth < ALIAS_DEPTH && conf_address_normalise(sv_str(target), &b))
-		for (i = 0; i < c->nalias; i++) {
-			if (!sv_eq(buf_sv(&b), sv_str(c->alias[i].address)))
-				continue;
-			ok = true;
-			for (j = 0; j < c->alias[i].ntarget; j++)
-				ok &= expand_target(
-				    c, a, c->alias[i].target[j], depth + 1);
-		}
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
+	if (!conf_address_normalise(sv_str(target), &b))
+		buf_reset(&b);
+	for (i = 0; i < c->nalias && b.n > 0; i++) {
+		struct way here = {c->alias[i].address, from, from->depth + 1};
+
+		if (!sv_eq(buf_sv(&b), sv_str(c->alias[i].address)))
+			continue;
+		wrong = NULL;
+		if (is_on_way(from, here.alias))
+			wrong = "which leads back to it: they go in a circle";
+		else if (here.depth > ALIAS_DEPTH)
+			wrong = "which leads through too many other aliases";
+		for (j = 0; j < c->alias[i].ntarget && wrong == NULL; j++)
+			wrong =
+			    expand_target(c, a, c->alias[i].target[j], &here);
+	}
 	buf_fini(&b);
-	return ok;
+	return wrong;
 }
 
 static void
@@ -882,14 +906,17 @@ resolve_aliases(struct conf_parser *p)
 	conf_each_pair(
 	    p, p->aliases, "a map from addresses to accounts", add_alias, NULL);
 	for (i = 0; i < c->nalias; i++)
-		for (j = 0; j < c->alias[i].ntarget; j++)
-			if (!expand_target(
-				c, &c->alias[i], c->alias[i].target[j], 0))
+		for (j = 0; j < c->alias[i].ntarget; j++) {
+			struct conf_alias *al = &c->alias[i];
+			struct way here = {al->address, NULL, 0};
+			const char *wrong =
+			    expand_target(c, al, al->target[j], &here);
+
+			if (wrong != NULL)
 				CONF_FAIL(p, p->alias[i],
-				    "the alias %.60s leads to "
-				    "\"%.60s\", which is no account, no "
-				    "address of one and no other alias",
-				    c->alias[i].address, c->alias[i].target[j]);
+				    "the alias %.60s leads to \"%.60s\", %s",
+				    al->address, al->target[j], wrong);
+		}
 }
 
 static int
@@ -915,7 +942,7 @@ give_default_addresses(struct conf *c)
 		for (j = 0; j < c->ndomain; j++) {
 			struct buf b;
 
-			buf_init(&b, 400);
+			buf_init(&b, CONF_ADDRESS_MAX + 1);
 			buf_addf(&b, "%s@%s", a->name, c->domain[j].name);
 			a->address[a->naddress++] = buf_take(&b);
 		}
@@ -1027,10 +1054,11 @@ set_defaults(struct conf *c, const char *file)
 	c->file = xstrdup(file);
 	c->data = xstrdup("/var/lib/hearthmail");
 	c->sandbox = true;
-	c->restore_folder = true;
+	c->restore_folder = CONF_RESTORE_NAMESPACE;
 	c->retention_ms = 30ll * 24 * 3600 * 1000;
 	c->outside = true;
 	c->dns.validate = true;
+	c->outbound.ipv6 = true;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,
 	    .recipients = 100,

@@ -31,5 +31,13 @@ conf_set_retention(struct conf_parser *p, yaml_node_t *n)
 void
 conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n)
 {
-	(void)conf_get_bool(p, n, &p->c->restore_folder);
+	struct sv v;
+	bool on;
+
+	if (!conf_get_text(p, n, "namespace, yes or no", &v))
+		return;
+	if (sv_ieq(v, SV("namespace")))
+		p->c->restore_folder = CONF_RESTORE_NAMESPACE;
+	else if (conf_get_bool(p, n, &on))
+		p->c->restore_folder = on ? CONF_RESTORE_YES : CONF_RESTORE_NO;
 }

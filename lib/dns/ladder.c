@@ -68,6 +68,7 @@ end_round(struct dns_ladder *l, bool found, int64_t now)
 	l->ended = now;
 	l->doubts = 0;
 	if (!found) {
+		l->missed = false;
 		l->due = now + l->wait;
 		l->wait *= 2;
 		if (l->wait > DNS_LADDER_AGAIN)
@@ -75,7 +76,8 @@ end_round(struct dns_ladder *l, bool found, int64_t now)
 		return;
 	}
 	l->wait = DNS_LADDER_RETRY;
-	l->due = l->now == 0 ? INT64_MAX : now + DNS_LADDER_AGAIN;
+	l->missed = false;
+	l->due = now + DNS_LADDER_AGAIN;
 }
 
 /* Something works, but only without validation. */
@@ -107,6 +109,13 @@ nothing_works(struct dns_ladder *l)
 	return was_down ? DNS_LADDER_SAME : DNS_LADDER_DOWN;
 }
 
+/* The way in force, the best, worked until now. */
+static bool
+is_first_miss(const struct dns_ladder *l, int rung)
+{
+	return rung == 0 && l->now == 0 && !l->down && !l->missed;
+}
+
 enum dns_ladder_news
 dns_ladder_result(struct dns_ladder *l, bool ok, int64_t now)
 {
@@ -126,6 +135,12 @@ dns_ladder_result(struct dns_ladder *l, bool ok, int64_t now)
 		news = works_unvalidated(l, rung, now);
 		end_round(l, !l->down, now);
 		return news;
+	}
+	if (is_first_miss(l, rung)) {
+		l->missed = true;
+		l->in_round = false;
+		l->due = now + DNS_LADDER_RETRY;
+		return DNS_LADDER_SAME;
 	}
 	if (rung + 1 < (int)l->n) {
 		/* Whoever waits for the first round has waited enough when the
@@ -158,4 +173,5 @@ dns_ladder_lookup(struct dns_ladder *l, bool ok, int64_t now)
 	if (l->due < now)
 		l->due = now;
 	l->doubts = 0;
+	l->missed = true; /* a probe that fails now is the second bad sign */
 }

@@ -20,7 +20,10 @@
  * - While anything but the best is in force, a round is made every five
  *   minutes, and the best is regained at once when it works.  While nothing
  *   works rounds begin after 10 s and slow down to five minutes.
- * - While the best is in force no probe is made, unless lookups fail in a row.
+ * - While the best is in force it is looked at every five minutes, too, and
+ *   sooner when lookups fail in a row: a family's server may ask for nothing
+ *   for hours, and is to know by then.  If it fails it is asked once more in 10
+ *   seconds before a round goes on to the others.
  */
 #ifndef DNS_LADDER_H
 #define DNS_LADDER_H
@@ -45,7 +48,7 @@ struct dns_rung {
 #define DNS_LADDER_AGAIN  (5 * 60 * 1000LL)
 #define DNS_LADDER_RETRY  (10 * 1000LL)
 #define DNS_LADDER_QUIET  (60 * 1000LL) /* between rounds out of suspicion */
-#define DNS_LADDER_DOUBTS 8		/* failed lookups in a row */
+#define DNS_LADDER_DOUBTS 3		/* failed lookups in a row */
 
 struct dns_ladder {
 	struct dns_rung rung[DNS_RUNGS];
@@ -63,6 +66,7 @@ struct dns_ladder {
 	int64_t ended; /* the last round */
 	int64_t wait;
 	unsigned doubts;
+	bool missed; /* the best has failed once, out of the blue */
 };
 
 /* Times are in milliseconds of a clock that does not step, from 1 on. */

@@ -137,7 +137,6 @@ dns_anchor_next(struct sv *text, struct buf *out, struct err *err)
 		    "expected lines with a DS or DNSKEY record each, not "
 		    "\"%.*s\"",
 		    (int)(line.n < 50 ? line.n : 50), line.p);
-	buf_reset(out);
-	buf_addsv(out, line);
+	buf_set(out, line);
 	return buf_ok(out) ? RC_OK : RC_TOOBIG;
 }

@@ -109,12 +109,32 @@ conn_bye(struct conn *c, const char *text)
 	buf_fini(&out);
 }
 
+void
+conn_idle(struct conn *c)
+{
+	struct sv text = sv_str(c->shard->l->o.proto->idle_bye);
+
+	if (!wire_write(c, text.p, text.n))
+		conn_kill(c);
+	else
+		conn_close(c);
+}
+
+/* It has said something: its time begins anew. */
+static void
+not_idle(struct conn *c)
+{
+	c->deadline = clk_mono() + c->shard->l->o.proto->idle_ms;
+	shard_sweep_soon(c->shard);
+}
+
 /* ---- login ---- */
 
 struct login {
 	struct conn *c;
 	int fd; /* our end of the session's pair */
 	int rc;
+	bool answered; /* by auth */
 	char text[ERR_TEXT_MAX];
 };
 
@@ -125,15 +145,17 @@ login_failed(struct conn *c, const struct login *lg)
 	enum front_do what;
 	char q[LOG_Q_MAX];
 
-	mlog(LOG_INFO, "login.fail", "service=%s peer=%s rc=%s reason=%s",
-	    conf_service_name(c->service), c->peer, rc_name(lg->rc),
-	    log_q(q, sv_str(lg->text)));
+	/* What auth has answered it has logged. */
+	if (!lg->answered)
+		mlog(LOG_WARN, "login.fail",
+		    "service=%s peer=%s account=unknown reason=%s",
+		    conf_service_name(c->service), c->peer,
+		    log_q(q, sv_str(lg->text)));
 	buf_init(&out, 4096);
 	what = c->shard->l->o.proto->failed(c->front,
 	    lg->rc == RC_DENIED ? FRONT_DENIED : FRONT_TEMP, lg->text, &out);
 	c->state = CONN_FRONT;
-	c->deadline = clk_mono() + FRONT_IDLE_MS;
-	shard_sweep_soon(c->shard);
+	not_idle(c);
 	if (!wire_write(c, out.p, out.n))
 		conn_kill(c);
 	else if (what == FRONT_CLOSE)
@@ -175,6 +197,7 @@ login_reply(int rc, struct msg *reply, void *arg)
 		int said = (int)msg_get_u32(reply);
 
 		msg_get_str(reply, lg->text, sizeof lg->text);
+		lg->answered = !reply->bad;
 		if (!reply->bad)
 			lg->rc = said;
 	}
@@ -215,6 +238,15 @@ login_start(struct conn *c, struct front_action *act)
 
 /* ---- before login ---- */
 
+/* Nothing is read while answers wait to be taken. */
+static void
+front_watch(struct conn *c)
+{
+	uint32_t in = c->state == CONN_FRONT && c->out.n > 0 ? 0 : EPOLLIN;
+
+	conn_watch(c, in | (c->out.n > 0 || c->held ? EPOLLOUT : 0), 0);
+}
+
 static void
 start_tls(struct conn *c)
 {
@@ -225,42 +257,60 @@ start_tls(struct conn *c)
 	buf_wipe(&c->in);
 	c->shard->l->o.proto->tls_started(c->front);
 	c->state = CONN_HANDSHAKE;
+	c->deadline = clk_mono() + HANDSHAKE_MS;
+	shard_sweep_soon(c->shard);
 	wire_start_tls(c);
 }
 
-/* Lets the front half take what has been read. */
-static void
-front_run(struct conn *c)
+/* One turn of the front half, and its answers; false: nothing more for now. */
+static bool
+front_turn(struct conn *c, struct front_action *act)
 {
-	const struct front_proto *proto = c->shard->l->o.proto;
-	struct front_action act;
 	struct buf out;
 	size_t took;
 	bool ok;
 
-	front_action_init(&act);
 	buf_init(&out, 65536);
-	took = proto->input(c->front, buf_sv(&c->in), &out, &act);
+	took = c->shard->l->o.proto->input(c->front, buf_sv(&c->in), &out, act);
 	if (took > 0)
 		explicit_bzero(c->in.p, took);
 	buf_consume(&c->in, took);
-	if (c->in.n == 0)
-		buf_wipe(&c->in);
+	/* An answer means that a whole command came, not just some bytes. */
+	if (out.n > 0)
+		not_idle(c);
 	ok = buf_ok(&out) && wire_write(c, out.p, out.n);
 	buf_fini(&out);
 	if (!ok)
 		conn_kill(c);
-	else if (act.what == FRONT_CLOSE ||
-		 (c->client_eof && act.what == FRONT_GO_ON))
+	return ok && took > 0 && act->what == FRONT_GO_ON && c->in.n > 0;
+}
+
+/* Lets the front half take what has been read, as far as the client takes the
+ * answers: what it does not take is waited for first. */
+static void
+front_run(struct conn *c)
+{
+	struct front_action act;
+	bool more = true;
+
+	front_action_init(&act);
+	while (more && c->out.n == 0)
+		more = front_turn(c, &act);
+	if (c->state == CONN_DEAD)
+		goto out;
+	if (c->in.n == 0)
+		buf_wipe(&c->in);
+	if (act.what == FRONT_CLOSE ||
+	    (c->client_eof && act.what == FRONT_GO_ON && !more))
 		conn_close(c);
 	else if (act.what == FRONT_LOGIN)
 		login_start(c, &act);
 	else if (act.what == FRONT_STARTTLS)
 		start_tls(c);
-	front_action_fini(&act);
 	if (c->state == CONN_FRONT || c->state == CONN_HANDSHAKE)
-		conn_watch(
-		    c, EPOLLIN | (c->out.n > 0 || c->held ? EPOLLOUT : 0), 0);
+		front_watch(c);
+out:
+	front_action_fini(&act);
 }
 
 static void
@@ -305,6 +355,7 @@ handshake(struct conn *c)
 	if (k == 0)
 		return;
 	c->state = CONN_FRONT;
+	not_idle(c);
 	if (c->front == NULL) {
 		struct front_opts o = {
 		    c->shard->l->o.hostname, false, true, false};
@@ -340,18 +391,24 @@ conn_event(struct ev *e, uint32_t events, void *arg)
 			conn_kill(c);
 			return;
 		}
-		if (c->state != CONN_CLOSING)
-			conn_watch(c,
-			    (c->state != CONN_LOGIN ? EPOLLIN : 0) |
-				(c->out.n > 0 ? EPOLLOUT : 0),
-			    0);
+		if (c->state == CONN_LOGIN)
+			conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
+		else if (c->state != CONN_CLOSING)
+			front_watch(c);
+		if (c->state == CONN_FRONT && c->out.n == 0 && c->in.n > 0) {
+			front_run(c);
+			return;
+		}
 	}
 	switch (c->state) {
 	case CONN_HANDSHAKE:
 		handshake(c);
 		break;
 	case CONN_FRONT:
-		front_read(c);
+		if (c->out.n == 0)
+			front_read(c);
+		else if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+			conn_kill(c);
 		break;
 	case CONN_PUMP:
 		pump_client(c, events);
@@ -386,7 +443,7 @@ conn_accept(
 	if (s->conns != NULL)
 		s->conns->prev = c;
 	s->conns = c;
-	c->deadline = clk_mono() + FRONT_IDLE_MS;
+	c->deadline = clk_mono() + HANDSHAKE_MS;
 	shard_sweep_soon(s);
 	c->watch = EPOLLIN;
 	c->ev = ev_add(s->loop, fd, EPOLLIN, conn_event, c);
@@ -396,6 +453,7 @@ conn_accept(
 		return;
 	}
 	c->state = CONN_FRONT;
+	not_idle(c);
 	buf_init(&out, 4096);
 	c->front = s->l->o.proto->open(&o, &out);
 	if (!wire_write(c, out.p, out.n))

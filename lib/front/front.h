@@ -11,6 +11,9 @@
 
 #include "base/buf.h"
 
+/* Answers that wait to be sent before more is read. */
+#define FRONT_OUTPUT 16384
+
 enum front_do {
 	FRONT_GO_ON,	/* read on */
 	FRONT_STARTTLS, /* send the reply, then the handshake */
@@ -39,12 +42,17 @@ enum front_failure {
 
 struct front_proto {
 	const char *name; /* "imap" */
+	/* How long a client may be silent before login: people look for their
+	 * passwords meanwhile; and what is said at the end. */
+	int64_t idle_ms;
+	const char *idle_bye;
 	/* Writes the greeting. */
 	void *(*open)(const struct front_opts *o, struct buf *out);
 	/* Takes commands off `in`, as many as there are up to one that needs
-	 * an action; returns how many bytes it took.  What is left comes again
-	 * with more behind it.  Unread bytes are bounded by the state machine:
-	 * it closes when a line is too long. */
+	 * an action or the answers are FRONT_OUTPUT; returns how many bytes
+	 * it took.  What is left comes again, with more behind it.  Unread
+	 * bytes are bounded by the state machine: it closes when a line is too
+	 * long. */
 	size_t (*input)(
 	    void *f, struct sv in, struct buf *out, struct front_action *act);
 	/* After STARTTLS: everything learnt before is forgotten. */

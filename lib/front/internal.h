@@ -8,10 +8,10 @@
 #include "base/network.h"
 #include "front/listener.h"
 
-#define FLOW_BYTES    65536
-#define BACKLOG_MAX   (32 * 1024 + FLOW_BYTES + 4096)
-#define FRONT_INPUT   16384 /* unread bytes before login */
-#define FRONT_IDLE_MS 60000
+#define FLOW_BYTES   65536
+#define BACKLOG_MAX  (32 * 1024 + FLOW_BYTES + 4096)
+#define FRONT_INPUT  16384 /* unread bytes before login */
+#define HANDSHAKE_MS 60000
 
 enum conn_state {
 	CONN_HANDSHAKE, /* TLS from the first byte, or after STARTTLS */
@@ -102,6 +102,8 @@ void conn_kill(struct conn *c);
 /* Sends what is left, says goodbye, closes. */
 void conn_close(struct conn *c);
 void conn_bye(struct conn *c, const char *text);
+/* For a client that has said nothing for too long. */
+void conn_idle(struct conn *c);
 void conn_reap(struct shard *s);
 
 /* wire.c: the client's side, in the clear or under TLS */

@@ -162,8 +162,8 @@ sweep_conns(struct shard *s, int64_t now)
 			pump_end(c, now + LAST_WORDS_MS);
 		else if (c->state == CONN_FRONT &&
 			 (late || (c->deadline != 0 && c->deadline <= now)))
-			conn_bye(c,
-			    late ? "the server restarts" : "too long silent");
+			late ? conn_bye(c, "the server restarts")
+			     : conn_idle(c);
 		else if (c->deadline != 0 && c->deadline <= now)
 			conn_kill(c);
 		any = any || c->deadline != 0;
@@ -200,12 +200,14 @@ shard_sweep_soon(struct shard *s)
 		s->sweep = ev_timer_add(s->loop, SWEEP_MS, on_sweep, s);
 }
 
-static void *
-shard_main(void *arg)
+static void
+shard_let_in(void *arg)
 {
 	struct shard *s = arg;
 	unsigned i;
 
+	if (s->draining)
+		return;
 	s->accepts = xcalloc(s->l->nsock, sizeof(struct ev *));
 	for (i = 0; i < s->l->nsock; i++) {
 		struct accept_arg *a = xcalloc(1, sizeof *a);
@@ -215,8 +217,54 @@ shard_main(void *arg)
 		s->accepts[s->naccepts++] = ev_add(
 		    s->loop, a->fd, EPOLLIN | EPOLLEXCLUSIVE, on_accept, a);
 	}
+}
+
+static void *
+shard_main(void *arg)
+{
+	struct shard *s = arg;
+
 	ev_run(s->loop);
 	return NULL;
+}
+
+void
+listener_let_in(struct listener *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->o.threads; i++)
+		ev_post(l->shard[i].loop, shard_let_in, &l->shard[i]);
+}
+
+struct alive {
+	atomic_uint left; /* loops */
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static void
+shard_alive(void *arg)
+{
+	struct alive *a = arg;
+
+	if (--a->left > 0)
+		return;
+	a->fn(a->arg);
+	free(a);
+}
+
+void
+listener_alive(struct listener *l, void (*alive)(void *arg), void *arg)
+{
+	struct alive *a = xcalloc(1, sizeof *a);
+	unsigned i;
+
+	a->left = l->o.threads;
+	a->fn = alive;
+	a->arg = arg;
+	for (i = 0; i < l->o.threads; i++)
+		ev_post(l->shard[i].loop, shard_alive, a);
 }
 
 void

@@ -34,6 +34,10 @@ struct listener *listener_new(const struct listener_opts *o);
 void listener_add(struct listener *l, enum conf_service service, int fd);
 /* Starts the threads: after the sandbox. */
 void listener_start(struct listener *l);
+/* Behind that, once: accepts clients. */
+void listener_let_in(struct listener *l);
+/* Calls alive(arg), in a loop's thread, when every loop has had its turn. */
+void listener_alive(struct listener *l, void (*alive)(void *arg), void *arg);
 /* Accepts no more; drained() is called (in a loop's thread) when the last
  * connection has ended.  At most ms milliseconds, then sessions get a BYE if
  * their protocol lets them have one now, and are closed. */

@@ -128,7 +128,7 @@ recv_now(int fd, struct msg *m, int flags, char *body)
 	 * there, msg_take_fd() will say that the descriptor is not. */
 	if (n < HEADER || (h.msg_flags & MSG_TRUNC) != 0) {
 		msg_fini(m);
-		return RC_EOF;
+		return RC_SYNTAX;
 	}
 	return RC_OK;
 }
@@ -202,6 +202,23 @@ line_callback(struct line *l, struct msg *m)
 	return !l->dead;
 }
 
+static void (*line_judge)(int fd, void *arg);
+static void *line_judge_arg;
+
+void
+line_set_judge(void (*judge)(int fd, void *arg), void *arg)
+{
+	line_judge = judge;
+	line_judge_arg = arg;
+}
+
+void
+line_accuse(struct line *l)
+{
+	if (line_judge != NULL)
+		line_judge(l->fd, line_judge_arg);
+}
+
 static void
 line_event(struct ev *e, uint32_t events, void *arg)
 {
@@ -221,7 +238,9 @@ line_event(struct ev *e, uint32_t events, void *arg)
 
 		if (r == RC_MORE)
 			return;
-		if (r == RC_EOF) {
+		if (r == RC_SYNTAX)
+			line_accuse(l);
+		if (r != RC_OK) {
 			pthread_mutex_lock(&l->lock);
 			l->gone = true;
 			pthread_mutex_unlock(&l->lock);

@@ -30,6 +30,16 @@ struct line *line_new(struct ev_loop *loop, int fd, line_msg_fn *on_msg,
     line_eof_fn *on_eof, void *arg);
 void line_free(struct line **l);
 
+/*
+ * The other side has sent what it may not: none of our processes does that, so
+ * it has been taken over.  Tells the process's judge, who knows by the
+ * descriptor whose line it is; the caller cuts the line.  What is not even a
+ * message is brought before the judge by the line itself.
+ */
+void line_accuse(struct line *l);
+/* One for the process, before its first line; without, nothing happens. */
+void line_set_judge(void (*judge)(int fd, void *arg), void *arg);
+
 /* From any thread.  Consumes m, also on error: RC_TEMP if the queue is full
  * or the other side is gone. */
 int line_send(struct line *l, struct msg *m) RC_USE_RESULT;

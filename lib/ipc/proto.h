@@ -31,6 +31,11 @@ enum proto {
 	 * only this role knows (lines for people), u32 n, n times u64 tally of
 	 * the last 24 hours, u32 n, n times u8 log_level, u64 when, str text */
 	CTL_STATUS,
+	CTL_ALIVE,  /* supervisor: are you? -> CTL_ALIVE */
+	CTL_LET_IN, /* to listeners: all others serve, so may you */
+	/* u8 role: a process of that kind asked me for what it may not have,
+	 * or sent what is not a message */
+	CTL_ACCUSE,
 
 	/* ---- listeners and submission to auth ---- */
 

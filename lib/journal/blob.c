@@ -97,6 +97,31 @@ journal_blob_add(struct journal_blob *b, const void *p, size_t n)
 	return b->mem.n >= WRITE_BYTES ? write_out(b) : RC_OK;
 }
 
+size_t
+journal_blob_memory(const struct journal_blob *b)
+{
+	return b->mem.cap;
+}
+
+bool
+journal_blob_is_file(const struct journal_blob *b)
+{
+	return b->fd >= 0;
+}
+
+int
+journal_blob_to_file(struct journal_blob *b)
+{
+	must(!b->sealed);
+	if (b->failed != RC_OK)
+		return b->failed;
+	if (b->fd < 0)
+		return to_file(b);
+	if (write_out(b) == RC_OK)
+		buf_release(&b->mem);
+	return b->failed;
+}
+
 uint64_t
 journal_blob_size(const struct journal_blob *b)
 {

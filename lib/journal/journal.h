@@ -176,6 +176,11 @@ struct journal_blob *journal_blob_new(struct journal *j);
 /* RC_NOSPACE, RC_IO; the blob can then only be freed. */
 int journal_blob_add(
     struct journal_blob *b, const void *p, size_t n) RC_USE_RESULT;
+/* Bytes of it that are in memory now; into a file with them, though it is
+ * small. A file costs a descriptor until the blob is gone. */
+size_t journal_blob_memory(const struct journal_blob *b);
+bool journal_blob_is_file(const struct journal_blob *b);
+int journal_blob_to_file(struct journal_blob *b) RC_USE_RESULT;
 uint64_t journal_blob_size(const struct journal_blob *b);
 /*
  * Flushes a blob's file and the folder, in the caller's thread, so that small

@@ -492,6 +492,7 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 		/* No process of ours says that: it has been taken over. */
 		mlog(LOG_ERROR, "keeper.forbidden", "type=%u may=%u", m->type,
 		    c->may);
+		line_accuse(l);
 		on_client_eof(l, c);
 		return;
 	}

@@ -234,3 +234,145 @@ mail_addrlist_next(struct mail_addrlist *l, struct mail_addr *out)
 		take_mailbox(l, s, out);
 	return true;
 }
+
+/* ---- authors ---- */
+
+typedef int author_fn(void *arg, const struct mail_addr *a);
+
+static bool
+is_whole(const struct mail_addr *a)
+{
+	return a->local.p != NULL && a->domain.n > 0;
+}
+
+static bool
+is_clean_list(struct sv value)
+{
+	struct mail_addrlist l;
+	struct mail_addr a;
+	bool clean = true;
+
+	mail_addrlist_init(&l, value);
+	while (clean && mail_addrlist_next(&l, &a))
+		clean =
+		    a.kind != MAIL_ADDR_MAILBOX || (!a.broken && is_whole(&a));
+	mail_addrlist_fini(&l);
+	return clean;
+}
+
+/* Those that have both parts. */
+static int
+each_whole(struct sv value, author_fn *fn, void *arg, size_t *n)
+{
+	struct mail_addrlist l;
+	struct mail_addr a;
+	int r = RC_OK;
+
+	mail_addrlist_init(&l, value);
+	while (r == RC_OK && mail_addrlist_next(&l, &a)) {
+		if (a.kind != MAIL_ADDR_MAILBOX || !is_whole(&a))
+			continue;
+		(*n)++;
+		r = fn(arg, &a);
+	}
+	mail_addrlist_fini(&l);
+	return r;
+}
+
+/* What stands outside of quotes and comments. */
+struct marks {
+	size_t open, close; /* the last < and > */
+	size_t comma;	    /* behind the last one before the < */
+	size_t at;	    /* the last @ */
+	size_t nopen, nclose, nat;
+};
+
+static void
+find_marks(struct sv value, struct marks *m)
+{
+	struct sv s = value;
+	struct buf junk;
+	size_t comma = 0;
+
+	*m = (struct marks){0};
+	buf_init(&junk, value.n);
+	while (s.n > 0) {
+		size_t at = (size_t)(s.p - value.p);
+
+		if (s.p[0] == '"') {
+			buf_reset(&junk);
+			(void)mail_take_quoted(&s, &junk);
+			continue;
+		}
+		if (s.p[0] == '(') {
+			(void)mail_skip_cfws(&s, NULL);
+			continue;
+		}
+		if (s.p[0] == '<') {
+			m->open = at;
+			m->comma = comma;
+			m->nopen++;
+		} else if (s.p[0] == '>') {
+			m->close = at;
+			m->nclose++;
+		} else if (s.p[0] == '@') {
+			m->at = at;
+			m->nat++;
+		} else if (s.p[0] == ',') {
+			comma = at + 1;
+		}
+		s = sv_skip(s, 1);
+	}
+	buf_fini(&junk);
+}
+
+static bool
+is_address_byte(char c)
+{
+	return (mail_is_atext(c) || c == '.') && (unsigned char)c < 0x80;
+}
+
+/* The one address that stands around an @, whatever stands around that. */
+static int
+lone_address(struct sv value, size_t at, author_fn *fn, void *arg)
+{
+	struct mail_addr a = {.kind = MAIL_ADDR_MAILBOX, .broken = true};
+	size_t from = at, to = at + 1;
+
+	while (from > 0 && is_address_byte(value.p[from - 1]))
+		from--;
+	while (to < value.n && is_address_byte(value.p[to]))
+		to++;
+	a.local = sv_of(value.p + from, at - from);
+	a.domain = sv_of(value.p + at + 1, to - at - 1);
+	return a.local.n > 0 && a.domain.n > 0 ? fn(arg, &a) : RC_SYNTAX;
+}
+
+int
+mail_author_each(struct sv value, author_fn *fn, void *arg)
+{
+	struct sv inside;
+	struct marks m;
+	size_t n = 0;
+	int r;
+
+	if (is_clean_list(value)) {
+		r = each_whole(value, fn, arg, &n);
+		return r == RC_OK && n == 0 ? RC_SYNTAX : r;
+	}
+	find_marks(value, &m);
+	if (m.nat == 1)
+		return lone_address(value, m.at, fn, arg);
+	if (m.nopen != 1 || m.nclose != 1 || m.close < m.open)
+		return RC_SYNTAX;
+	inside = sv_first(sv_skip(value, m.open), m.close + 1 - m.open);
+	if (!is_clean_list(inside))
+		return RC_SYNTAX;
+	r = each_whole(sv_first(value, m.comma), fn, arg, &n);
+	if (r == RC_OK)
+		r = each_whole(sv_skip(value, m.close + 1), fn, arg, &n);
+	n = 0;
+	if (r == RC_OK)
+		r = each_whole(inside, fn, arg, &n);
+	return r == RC_OK && n != 1 ? RC_SYNTAX : r;
+}

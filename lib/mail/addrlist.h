@@ -44,4 +44,19 @@ void mail_addrlist_fini(struct mail_addrlist *l);
  * GROUP is followed by its GROUP_END, also when the input lacks it. */
 bool mail_addrlist_next(struct mail_addrlist *l, struct mail_addr *out);
 
+/*
+ * Who has written it, for fields like From: calls fn for each mailbox, which
+ * has both parts then, until it says something else than RC_OK, which is
+ * returned.  RC_SYNTAX: there is no usable address.
+ *
+ * What programs write that know no quoting is understood, too.  Where the list
+ * does not parse, a single address in angle brackets is the one that is meant,
+ * whatever stands before it, and without brackets a single address at all:
+ * "[NAS] Ben <ben@x>", "Smith, Ben <ben@x>", "ben@x <ben@x>", "Ben <ben@x>;",
+ * "Ben ben@x".  Addresses outside of the brackets that others could read as
+ * well are reported first; what stands directly before them is a name.
+ */
+int mail_author_each(struct sv field_value,
+    int (*fn)(void *arg, const struct mail_addr *a), void *arg) RC_USE_RESULT;
+
 #endif

@@ -115,6 +115,106 @@ mail_field_remove(struct sv header, struct sv name, struct buf *out)
 	buf_addsv(out, header);
 }
 
+/* ---- the end of a header ---- */
+
+/* [RFC 5322 2.1.1] a line has 998 bytes at most: a longer name is text. */
+#define NAME_MAX_HERE 997
+
+enum line_kind {
+	LINE_UNDECIDED,
+	LINE_FIELD,
+	LINE_FOLDED,
+	LINE_EMPTY,
+	LINE_TEXT
+};
+
+/* As split() has it, of a line that may not be there whole. */
+static enum line_kind
+field_or_text(struct sv line)
+{
+	bool blank = false;
+	size_t i;
+
+	for (i = 0; i < line.n && i <= NAME_MAX_HERE; i++) {
+		char c = line.p[i];
+
+		if (c == ':')
+			return i > 0 ? LINE_FIELD : LINE_TEXT;
+		if (is_wsp(c))
+			blank = true;
+		else if (blank || !ascii_is_graph(c))
+			return LINE_TEXT;
+	}
+	return i > NAME_MAX_HERE ? LINE_TEXT : LINE_UNDECIDED;
+}
+
+static enum line_kind
+line_kind(struct sv line)
+{
+	if (is_empty_line(line))
+		return LINE_EMPTY;
+	if (line.n == 0 || (line.n == 1 && line.p[0] == '\r'))
+		return LINE_UNDECIDED;
+	return is_wsp(line.p[0]) ? LINE_FOLDED : field_or_text(line);
+}
+
+/* The "From " or ">From " line of an mbox file, before the first field. */
+static bool
+is_mbox_line(const struct mail_header_scan *s, struct sv line)
+{
+	return s->line == 0 && field_or_text(line) == LINE_TEXT &&
+	       (sv_starts(line, SV("From ")) || sv_starts(line, SV(">From ")));
+}
+
+/* Does the line at hand belong to the header?  Not when it is over. */
+static bool
+is_of_header(
+    const struct mail_header_scan *s, struct sv line, enum line_kind kind)
+{
+	return kind == LINE_FIELD || (kind == LINE_FOLDED && s->open) ||
+	       is_mbox_line(s, line);
+}
+
+bool
+mail_header_scan(struct mail_header_scan *s, struct sv all)
+{
+	for (;;) {
+		struct sv line = sv_skip(all, s->line);
+		enum line_kind kind = s->known ? LINE_FIELD : line_kind(line);
+		size_t nl;
+
+		if (kind == LINE_UNDECIDED)
+			return false;
+		if (!is_of_header(s, line, kind)) {
+			s->header = s->body = s->line;
+			if (kind == LINE_EMPTY)
+				s->body += line.p[0] == '\r' ? 2 : 1;
+			return true;
+		}
+		s->known = true;
+		if (s->seen < s->line)
+			s->seen = s->line;
+		nl = s->seen + sv_chr(sv_skip(all, s->seen), '\n');
+		s->seen = all.n;
+		if (nl >= all.n)
+			return false;
+		s->open = !is_mbox_line(s, line);
+		if (!s->open)
+			s->mbox = nl + 1;
+		s->line = s->seen = nl + 1;
+		s->known = false;
+	}
+}
+
+void
+mail_header_scan_end(struct mail_header_scan *s, struct sv all)
+{
+	if (mail_header_scan(s, all))
+		return;
+	/* What would have gone on, and what could still have been a field. */
+	s->header = s->body = s->known ? all.n : s->line;
+}
+
 void
 mail_field_counter_init(struct mail_field_counter *c, struct sv lower_name)
 {

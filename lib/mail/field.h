@@ -28,6 +28,30 @@ size_t mail_field_count(struct sv header, struct sv name);
 /* Appends header to out without the fields of that name. */
 void mail_field_remove(struct sv header, struct sv name, struct buf *out);
 
+/*
+ * Where the header of a message ends that somebody else wrote, also without
+ * the empty line that should be there: at the first line that is neither a
+ * field nor folded below one.  That line is text, and belongs to the body.
+ * Found while the bytes come in; all zero at the beginning.
+ */
+struct mail_header_scan {
+	size_t line; /* where the line at hand begins */
+	size_t seen; /* how far it has been looked at */
+	bool open;   /* a line with blanks in front would be folded */
+	bool known;  /* the line at hand belongs to the header */
+	/* The first line is the "From " of an mbox file; its length. */
+	size_t mbox;
+	/* When it is over: */
+	size_t header; /* the bytes of all fields */
+	size_t body;   /* where the body begins: behind the empty line, if there
+			  is one */
+};
+/* all: what has come so far, from the first byte on.  True: it is over. */
+bool mail_header_scan(struct mail_header_scan *s, struct sv all);
+/* The same, and nothing comes any more: it ends with the bytes if not before.
+ */
+void mail_header_scan_end(struct mail_header_scan *s, struct sv all);
+
 /* The loop limit [RFC 5321 6.3]: that many Received fields are a loop. */
 #define MAIL_HOPS_MAX 100
 

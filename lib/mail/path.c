@@ -28,6 +28,15 @@ dot_string(struct sv s)
 	return i > 0 && s.p[i - 1] != '.' ? i : 0;
 }
 
+/* The length of a byte with the backslash before it, if it may be there. */
+static size_t
+one_char(struct sv s)
+{
+	size_t n = s.n > 0 && s.p[0] == '\\' ? 2 : 1;
+
+	return s.n >= n && ascii_is_print(s.p[n - 1]) ? n : 0;
+}
+
 /*
  * Quoted-string = DQUOTE *QcontentSMTP DQUOTE
  * qtextSMTP = %d32-33 / %d35-91 / %d93-126
@@ -36,24 +45,40 @@ dot_string(struct sv s)
 static size_t
 quoted_string(struct sv s)
 {
-	size_t i;
+	size_t i = 1, n;
 
-	if (s.n < 2 || s.p[0] != '"')
-		return 0;
-	for (i = 1; i < s.n; i++) {
-		if (s.p[i] == '"')
-			return i + 1;
-		if (s.p[i] == '\\')
-			i++;
-		if (i == s.n || !ascii_is_print(s.p[i]))
+	while (i < s.n && s.p[i] != '"') {
+		n = one_char(sv_skip(s, i));
+		if (n == 0)
 			return 0;
+		i += n;
 	}
-	return 0;
+	return i < s.n ? i + 1 : 0;
 }
 
-/* sub-domain = Let-dig [Ldh-str]; underscores are refused */
+/*
+ * Local-part, as others write it: any printable bytes, in quotes or not, with
+ * dots wherever they are; blanks and @ < > need quotes or a backslash.  The
+ * length of one at the front, 0 if none.
+ */
 static size_t
-domain_name(struct sv s)
+local_part(struct sv s)
+{
+	size_t i = 0, n = 1;
+
+	while (i < s.n && n > 0) {
+		if (memchr(" @<>", s.p[i], 4) != NULL)
+			break;
+		n = s.p[i] == '"' ? quoted_string(sv_skip(s, i))
+				  : one_char(sv_skip(s, i));
+		i += n;
+	}
+	return n > 0 ? i : 0;
+}
+
+/* sub-domain = Let-dig [Ldh-str] */
+static size_t
+strict_domain(struct sv s)
 {
 	size_t i, label = 0;
 
@@ -72,6 +97,27 @@ domain_name(struct sv s)
 		}
 	}
 	return label > 0 && s.p[i - 1] != '-' ? i : 0;
+}
+
+/* Domain, as others write it: with underscores, hyphens at the ends of labels.
+ * Two dots have nothing between them anywhere. */
+static size_t
+domain_name(struct sv s)
+{
+	size_t i, label = 0;
+
+	for (i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '.' ? label == 0
+			     : !ascii_is_alnum(c) && c != '-' && c != '_')
+			break;
+		label = c == '.' ? 0 : label + 1;
+		if (label > 63)
+			return 0;
+	}
+	/* A dot at the end is no part of it. */
+	return i > 0 && label == 0 ? i - 1 : i;
 }
 
 /* "[" ( IPv4-address-literal / "IPv6:" IPv6-addr ) "]" */
@@ -104,7 +150,7 @@ address_literal(struct sv s)
 bool
 mail_domain_valid(struct sv s)
 {
-	return s.n > 0 && s.n <= 255 && domain_name(s) == s.n;
+	return s.n > 0 && s.n <= 255 && strict_domain(s) == s.n;
 }
 
 bool
@@ -137,21 +183,25 @@ skip_source_route(struct sv *s)
 	return false;
 }
 
+/* Behind the mailbox, for one without a domain. */
+static bool
+at_end(struct sv s)
+{
+	return s.n == 0 || s.p[0] == '>' || s.p[0] == ' ' || s.p[0] == '\t';
+}
+
 /* Mailbox = Local-part "@" ( Domain / address-literal ) */
 static int
 mailbox(struct sv *s, const struct mail_path_limits *lim, struct mail_path *out)
 {
 	struct sv start = *s;
-	size_t n = dot_string(*s);
+	size_t n = local_part(*s);
 
-	if (n == 0)
-		n = quoted_string(*s);
 	if (n == 0)
 		return RC_SYNTAX;
 	out->local = sv_first(*s, n);
 	*s = sv_skip(*s, n);
-	if (s->n > 0 && s->p[0] == '>' &&
-	    sv_ieq(out->local, SV("postmaster"))) {
+	if (at_end(*s) && sv_ieq(out->local, SV("postmaster"))) {
 		out->mailbox = out->local;
 		return RC_OK;
 	}
@@ -166,9 +216,61 @@ mailbox(struct sv *s, const struct mail_path_limits *lim, struct mail_path *out)
 	out->domain = sv_first(*s, n);
 	*s = sv_skip(*s, n);
 	out->mailbox = sv_first(start, start.n - s->n);
+	if (s->n > 0 && s->p[0] == '.' && out->domain.p[0] != '[')
+		*s = sv_skip(*s, 1);
 	if (out->local.n > lim->local || out->domain.n > lim->domain)
 		return RC_TOOBIG;
 	return RC_OK;
+}
+
+static void
+skip_blanks(struct sv *s)
+{
+	while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\t'))
+		*s = sv_skip(*s, 1);
+}
+
+static int
+take_path(struct sv *s, const struct mail_path_limits *lim, bool null_ok,
+    struct mail_path *out)
+{
+	bool angle = s->n > 0 && s->p[0] == '<';
+	int r;
+
+	if (angle) {
+		*s = sv_skip(*s, 1);
+		skip_blanks(s);
+	}
+	if (angle && null_ok && s->n > 0 && s->p[0] == '>') {
+		out->null = true;
+		out->local = out->mailbox = SV("");
+	} else {
+		if (s->n > 0 && s->p[0] == '@' && !skip_source_route(s))
+			return RC_SYNTAX;
+		r = mailbox(s, lim, out);
+		if (r != RC_OK)
+			return r;
+	}
+	if (!angle)
+		return at_end(*s) && !(s->n > 0 && s->p[0] == '>') ? RC_OK
+								   : RC_SYNTAX;
+	skip_blanks(s);
+	if (s->n == 0 || s->p[0] != '>')
+		return RC_SYNTAX;
+	*s = sv_skip(*s, 1);
+	return RC_OK;
+}
+
+/* A byte beyond ASCII before the address can be over. */
+static bool
+is_international(struct sv s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n && s.p[i] != '>'; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return true;
+	return false;
 }
 
 int
@@ -177,58 +279,89 @@ mail_path_parse(struct sv *in, const struct mail_path_limits *lim, bool null_ok,
 {
 	struct mail_path p = {.null = false, .domain = SV("")};
 	struct sv s = *in;
-	int r;
+	int r = take_path(&s, lim, null_ok, &p);
 
-	if (s.n == 0 || s.p[0] != '<')
-		return RC_SYNTAX;
-	s = sv_skip(s, 1);
-	if (s.n > 0 && s.p[0] == '>') {
-		if (!null_ok)
-			return RC_SYNTAX;
-		p.null = true;
-		p.local = p.mailbox = SV("");
-	} else {
-		if (s.n > 0 && s.p[0] == '@' && !skip_source_route(&s))
-			return RC_SYNTAX;
-		r = mailbox(&s, lim, &p);
-		if (r != RC_OK)
-			return r;
-		if (s.n == 0 || s.p[0] != '>')
-			return RC_SYNTAX;
-	}
-	s = sv_skip(s, 1);
-	if (in->n - s.n > lim->path)
-		return RC_TOOBIG;
+	if (r == RC_SYNTAX && is_international(*in))
+		return RC_NOSUPPORT;
+	if (r == RC_OK && in->n - s.n > lim->path)
+		r = RC_TOOBIG;
+	if (r != RC_OK)
+		return r;
 	*in = s;
 	*out = p;
 	return RC_OK;
 }
 
+/* What the local part means, without quotes and backslashes. */
+static void
+local_value(struct sv local, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < local.n; i++) {
+		if (local.p[i] == '"')
+			continue;
+		if (local.p[i] == '\\' && i + 1 < local.n)
+			i++;
+		buf_addc(out, local.p[i]);
+	}
+}
+
+static void
+add_quoted(struct sv value, struct buf *out)
+{
+	size_t i;
+
+	buf_addc(out, '"');
+	for (i = 0; i < value.n; i++) {
+		if (value.p[i] == '"' || value.p[i] == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, value.p[i]);
+	}
+	buf_addc(out, '"');
+}
+
+/* Atoms and dots, whether they are where the grammar has them or not. */
+static bool
+is_plain(struct sv value)
+{
+	size_t i;
+
+	for (i = 0; i < value.n; i++)
+		if (!is_atext(value.p[i]) && value.p[i] != '.')
+			return false;
+	return value.n > 0;
+}
+
 void
 mail_path_plain(const struct mail_path *p, struct buf *out)
 {
-	struct buf plain;
-	size_t i;
+	struct buf value;
 
-	buf_init(&plain, 1024);
-	for (i = 0; i < p->local.n; i++) {
-		char c = p->local.p[i];
-
-		if (p->local.p[0] == '"') {
-			if (i == 0 || i + 1 == p->local.n)
-				continue;
-			if (c == '\\')
-				c = p->local.p[++i];
-		}
-		buf_addc(&plain, c);
-	}
-	if (dot_string(buf_sv(&plain)) == plain.n && plain.n > 0)
-		buf_addsv(out, buf_sv(&plain));
+	if (p->null)
+		return;
+	buf_init(&value, p->local.n + 1);
+	local_value(p->local, &value);
+	if (is_plain(buf_sv(&value)))
+		buf_addsv(out, buf_sv(&value));
 	else
-		buf_addsv(out, p->local);
+		add_quoted(buf_sv(&value), out);
 	if (p->domain.n > 0) {
 		buf_addc(out, '@');
 		buf_addsv(out, p->domain);
 	}
-	buf_fini(&plain);
+	buf_fini(&value);
+}
+
+void
+mail_address_write(struct sv plain, struct buf *out)
+{
+	size_t at = sv_rchr(plain, '@');
+	struct sv local = sv_first(plain, at);
+
+	if (is_plain(local) && dot_string(local) != local.n)
+		add_quoted(local, out);
+	else
+		buf_addsv(out, local);
+	buf_addsv(out, sv_skip(plain, at));
 }

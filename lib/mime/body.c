@@ -227,6 +227,18 @@ mime_decode_body(struct sv body, enum mime_encoding enc, struct buf *out)
 	(void)mime_decode_some(&d, body, true, out);
 }
 
+bool
+mime_part_is_text(struct sv msg, const struct mime_part *p)
+{
+	struct mime_fields f;
+
+	if (p->kind != MIME_KIND_OTHER)
+		return p->kind == MIME_KIND_TEXT;
+	mime_fields_get(mime_part_header(msg, p), &f);
+	return f.content_type.p != NULL &&
+	       sv_ieq(mime_ctype_parse(f.content_type).type, SV("message"));
+}
+
 void
 mime_part_text(
     struct sv msg, const struct mime_msg *m, uint32_t part, struct buf *out)

@@ -19,8 +19,9 @@
 #include "mime/mime_priv.h"
 
 struct charset {
-	const char *iconv; /* NULL: built in */
-	const char *names; /* lower case, separated by spaces */
+	const char *iconv;   /* NULL: built in */
+	const char *names;   /* lower case, separated by spaces */
+	const char *unnamed; /* of bodies whose charset nobody knows */
 	enum {
 		ASCII,
 		UTF8,
@@ -55,8 +56,8 @@ struct charset {
 /* As in browsers, Latin-1 is read as windows-1252, of which it is a part but
  * for control characters that no text has; and so on for GBK, CP949. */
 static struct charset charsets[] = {
-    {.names = "us-ascii ascii ansi_x3.4-1968 iso646-us us 646 unknown-8bit "
-	      "unknown x-unknown default 7bit 8bit",
+    {.names = "us-ascii ascii ansi_x3.4-1968 iso646-us us 646",
+	.unnamed = "unknown-8bit unknown x-unknown default 7bit 8bit",
 	.how = ASCII},
     {.names = "utf-8 utf8 unicode-1-1-utf-8 cp65001", .how = UTF8},
     {.names = "windows-1252 cp1252 x-cp1252 iso-8859-1 iso8859-1 iso_8859-1 "
@@ -108,9 +109,9 @@ static struct charset charsets[] = {
 #define NCHARSETS (sizeof charsets / sizeof charsets[0])
 
 static bool
-has_name(const struct charset *c, struct sv name)
+has_name(const char *list, struct sv name)
 {
-	struct sv names = sv_str(c->names);
+	struct sv names = sv_str(list);
 
 	while (names.n > 0)
 		if (sv_ieq(sv_split(&names, ' '), name))
@@ -125,7 +126,8 @@ find(struct sv name)
 
 	name = sv_trim(name);
 	for (i = 0; i < NCHARSETS; i++)
-		if (has_name(&charsets[i], name))
+		if (has_name(charsets[i].names, name) ||
+		    has_name(charsets[i].unnamed, name))
 			return &charsets[i];
 	return NULL;
 }
@@ -195,7 +197,9 @@ mime_charset_setup(void)
 bool
 mime_charset_known(struct sv charset)
 {
-	return find(charset) != NULL;
+	struct charset *c = find(charset);
+
+	return c != NULL && has_name(c->names, sv_trim(charset));
 }
 
 /* ---- built in ---- */

@@ -39,6 +39,32 @@ mime_unfold(struct sv value, struct buf *out)
 	}
 }
 
+void
+mime_narrow(struct sv value, bool ends, struct buf *out)
+{
+	bool gap = false, any = ends;
+
+	while (value.n > 0) {
+		size_t i = 0;
+
+		while (i < value.n && !ascii_is_blank(value.p[i]))
+			i++;
+		if (i > 0) {
+			if (gap && any)
+				buf_addc(out, ' ');
+			buf_add(out, value.p, i);
+			gap = false;
+			any = true;
+		}
+		value = sv_skip(value, i);
+		gap = gap || value.n > 0;
+		while (value.n > 0 && ascii_is_blank(value.p[0]))
+			value = sv_skip(value, 1);
+	}
+	if (gap && ends)
+		buf_addc(out, ' ');
+}
+
 /* They bound how far is looked for an end that may not be there. */
 #define CHARSET_MAX 60
 #define WORD_MAX    4096
@@ -204,5 +230,20 @@ mime_decode_header(struct sv value, struct buf *out)
 	buf_init(&flat, value.n);
 	mime_unfold(value, &flat);
 	decode(buf_sv(&flat), out);
+	buf_fini(&flat);
+}
+
+void
+mime_header_text(struct sv value, struct buf *out)
+{
+	struct buf flat, text;
+
+	/* Nearly all are short and without anything to be done. */
+	buf_init(&flat, value.n + 1);
+	buf_init(&text, 8 * value.n + 64);
+	mime_narrow(value, false, &flat);
+	mime_decode_header(buf_sv(&flat), &text);
+	mime_narrow(buf_sv(&text), false, out);
+	buf_fini(&text);
 	buf_fini(&flat);
 }

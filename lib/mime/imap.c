@@ -64,42 +64,27 @@ put_nstring(struct buf *out, struct sv s)
 		put_string(out, s);
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* For people to read: every run of blanks is one space. */
 static void
 put_narrow(struct buf *out, struct sv value)
 {
 	struct buf flat;
-	bool gap = false;
-	size_t i;
 
-	value = sv_trim(value);
 	buf_init(&flat, value.n);
-	for (i = 0; i < value.n; i++) {
-		if (is_blank(value.p[i])) {
-			gap = true;
-			continue;
-		}
-		if (gap)
-			buf_addc(&flat, ' ');
-		gap = false;
-		buf_addc(&flat, value.p[i]);
-	}
+	mime_narrow(value, false, &flat);
 	put_string(out, buf_sv(&flat));
 	buf_fini(&flat);
 }
 
-/* A field's value as nstring, on one line. */
+/* A field's value as nstring, on one line; a fold at its ends is no part of
+ * it. */
 static void
 put_value(struct buf *out, struct sv value)
 {
 	struct buf flat;
 
+	if (value.p != NULL)
+		value = sv_trim(value);
 	if (value.p == NULL || value.n == 0 ||
 	    (sv_chr(value, '\n') == value.n &&
 		sv_chr(value, '\r') == value.n)) {
@@ -195,46 +180,61 @@ put_address(struct buf *out, const struct mail_addr *a)
 	buf_addc(out, ')');
 }
 
-/* The addresses of a value appended; the parenthesis opens with the first. */
-static void
-put_addresses(struct buf *out, struct sv value, bool *open)
-{
-	struct mail_addrlist l;
-	struct mail_addr a;
-
-	mail_addrlist_init(&l, value);
-	while (mail_addrlist_next(&l, &a)) {
-		if (!*open)
-			buf_addc(out, '(');
-		*open = true;
-		put_address(out, &a);
-	}
-	mail_addrlist_fini(&l);
-}
-
 struct fields {
 	struct sv header;
 	struct sv value[ENV_COUNT]; /* the last of each name */
 	bool repeated[ENV_COUNT];
+	struct mime_room room;
 };
+
+/* The addresses of a value appended; the parenthesis opens with the first. */
+static void
+put_addresses(struct buf *out, struct sv value, struct fields *fs, bool *open)
+{
+	struct mail_addrlist l;
+	struct mail_addr a;
+	bool group = false;
+
+	mail_addrlist_init(&l, value);
+	while (mail_addrlist_next(&l, &a)) {
+		bool last = !mime_has_room(&fs->room);
+		size_t had = out->n;
+
+		if (last && !group)
+			break;
+		if (last) /* one that has begun ends, too */
+			a.kind = MAIL_ADDR_GROUP_END;
+		if (!*open)
+			buf_addc(out, '(');
+		*open = true;
+		put_address(out, &a);
+		if (last)
+			break;
+		mime_took_room(&fs->room, out->n - had);
+		group = a.kind == MAIL_ADDR_GROUP ||
+			(group && a.kind == MAIL_ADDR_MAILBOX);
+	}
+	mail_addrlist_fini(&l);
+}
 
 /*
  * All fields of that name as if they were one list: whoever checks the first
  * From must not be fooled by a second one.  False if there is no address.
  */
 static bool
-put_address_field(struct buf *out, const struct fields *fs, enum env e)
+put_address_field(struct buf *out, struct fields *fs, enum env e)
 {
 	struct sv header = fs->header;
 	struct mail_field f;
 	bool open = false;
 
+	fs->room.count = MIME_ADDRESSES_MAX;
 	if (!fs->repeated[e]) {
-		put_addresses(out, fs->value[e], &open);
+		put_addresses(out, fs->value[e], fs, &open);
 	} else {
 		while (mail_field_next(&header, &f))
 			if (env_of(f.name) == (int)e)
-				put_addresses(out, f.value, &open);
+				put_addresses(out, f.value, fs, &open);
 	}
 	if (open)
 		buf_addc(out, ')');
@@ -263,7 +263,7 @@ find_fields(struct sv header, struct fields *fs)
 }
 
 static void
-put_env(struct buf *out, const struct fields *fs, enum env e)
+put_env(struct buf *out, struct fields *fs, enum env e)
 {
 	if (env_field[e].addresses) {
 		/* An absent or empty Sender or Reply-To is From [RFC 3501
@@ -287,6 +287,7 @@ mime_envelope(
 	int e;
 
 	find_fields(mime_part_header(msg, &m->part[i]), &fs);
+	fs.room = mime_room_for(fs.header.n, i == 0);
 	for (e = 0; e < ENV_COUNT; e++) {
 		buf_addc(out, e == 0 ? '(' : ' ');
 		put_env(out, &fs, (enum env)e);
@@ -400,8 +401,11 @@ shown_type(const struct mime_part *p, const struct mime_fields *f)
 
 		ct.type = SV("message");
 		ct.subtype = global ? SV("global") : SV("rfc822");
-	} else if (ct.type.n == 0 || ct.subtype.n == 0) {
-		/* [RFC 2045 5.2] no syntactically valid type: plain text */
+	} else if (ct.type.n == 0 || ct.subtype.n == 0 ||
+		   (p->kind == MIME_KIND_TEXT &&
+		       sv_ieq(ct.type, SV("multipart")))) {
+		/* [RFC 2045 5.2] no syntactically valid type, or a multipart
+		 * without parts: plain text */
 		ct.type = SV("text");
 		ct.subtype = SV("plain");
 		ct.params.n = 0;
@@ -441,12 +445,6 @@ put_multipart(struct render *r, const struct mime_part *p,
 	struct buf *out = r->out;
 	uint32_t c;
 
-	if (p->first_child == MIME_NONE)
-		/* At least one body is demanded: an empty text. */
-		buf_addf(out,
-		    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL "
-		    "\"7bit\" 0 0%s)",
-		    r->extended ? " NIL NIL NIL NIL" : "");
 	for (c = p->first_child; c != MIME_NONE; c = r->m->part[c].next)
 		put_part(r, c);
 	buf_addc(out, ' ');

@@ -79,7 +79,8 @@ void mime_msg_fini(struct mime_msg *m);
 /*
  * The part that an IMAP section number names ("1.2.3" -> {1, 2, 3}),
  * [RFC 3501 6.4.5]: for a MESSAGE part the numbers go on inside it; part 1 of
- * a message that is no multipart is its body.  n == 0 is part 0.  MIME_NONE
+ * a message that is no multipart is its body; a multipart of which no part
+ * begins is taken for plain text.  n == 0 is part 0.  MIME_NONE
  * if there is none.
  */
 uint32_t mime_section(const struct mime_msg *m, const uint32_t *num, size_t n);
@@ -106,6 +107,15 @@ void mime_unfold(struct sv value, struct buf *out);
  * bytes that are no UTF-8 are taken as windows-1252.  For SEARCH and display.
  */
 void mime_decode_header(struct sv value, struct buf *out);
+/* Every run of blanks and line breaks is one space; `ends`: also at the ends,
+ * where there else is none. */
+void mime_narrow(struct sv value, bool ends, struct buf *out);
+/*
+ * A field's text as it is shown: as the ENVELOPE narrows it, then decoded, and
+ * narrow still.  Whatever looks into header text, sorts or compares it, takes
+ * it from here, so that it finds what people see.
+ */
+void mime_header_text(struct sv value, struct buf *out);
 
 /* ---- bodies ---- */
 
@@ -140,11 +150,16 @@ size_t mime_decode_some(
  */
 void mime_to_utf8(struct sv charset, struct sv in, struct buf *out);
 void mime_charset_setup(void);
+/* Names that only bodies have, where they mean that nobody knows it
+ * ("unknown-8bit"), are not known here. */
 bool mime_charset_known(struct sv charset);
 /* The value of a Content-Type parameter, decoded [RFC 2231]; false if it is
  * not there. */
 bool mime_param(struct sv content_type_value, struct sv name, struct buf *out);
-/* The text of a TEXT part, decoded and in UTF-8. */
+/* Does the part hold text: of kind TEXT, or a report and its like, which are
+ * message/... but no message that is parsed [RFC 3464, 5965]? */
+bool mime_part_is_text(struct sv msg, const struct mime_part *p);
+/* The text of such a part, decoded and in UTF-8. */
 void mime_part_text(
     struct sv msg, const struct mime_msg *m, uint32_t part, struct buf *out);
 
@@ -163,15 +178,16 @@ void mime_bodystructure(
 /*
  * A compact, versioned, self-contained encoding.  All slices of a decoded
  * summary point into the encoded bytes.  The date is that of the Date field,
- * seconds UTC, with has_date.  Of a field that is there twice the last counts,
- * as in the ENVELOPE.
+ * seconds UTC, with has_date.  Of a Date or Subject that is there twice the
+ * last counts, of fields with addresses all, as in the ENVELOPE.  Addresses are
+ * those of the ENVELOPE: "Anna Berg <anna@example.org>, ben@example.org".
  */
 struct mime_summary {
 	struct sv envelope;	     /* rendered, with parentheses */
 	struct sv bodystructure;     /* rendered, extended */
 	struct sv body;		     /* rendered, not extended */
 	struct sv subject;	     /* UTF-8, decoded */
-	struct sv from, to, cc, bcc; /* UTF-8, decoded, unfolded */
+	struct sv from, to, cc, bcc; /* UTF-8, decoded */
 	struct sv message_id;	     /* first msg-id, with its angles */
 	bool has_date;
 	int64_t date;
@@ -179,13 +195,16 @@ struct mime_summary {
 	struct mime_msg msg; /* the parts; free with mime_summary_fini */
 };
 
-/* Parses msg and encodes what was found. Never above 4 MiB: a message with
- * more structure than that is summarised as one opaque part. */
+/* Parses msg and encodes what was found.  Never above 64 KiB and eight times
+ * the message, nor 4 MiB: a message with more structure than that is summarised
+ * as one opaque part. */
 void mime_summarise(
     struct sv msg, const struct mime_limits *lim, struct buf *out);
 /* The summary of a message that must not be parsed (its parser died twice):
  * one opaque text part, an envelope of NILs. */
 void mime_summarise_opaque(uint64_t size, struct buf *out);
+/* Is that of this version?  Older ones are made anew from the message. */
+bool mime_summary_is_current(struct sv bytes);
 /* RC_DAMAGED if the bytes are no summary of this version. */
 int mime_summary_decode(
     struct sv bytes, struct mime_summary *out) RC_USE_RESULT;

@@ -44,6 +44,38 @@ struct mime_fields {
 };
 void mime_fields_get(struct sv header, struct mime_fields *out);
 
+/*
+ * Room for the addresses of a header where they are rendered: a list of broken
+ * bits becomes many times as long, for everybody who looks at the folder.  So
+ * many of a field, and so many bytes of all fields.
+ */
+#define MIME_ADDRESSES_MAX 1000
+
+struct mime_room {
+	unsigned count;
+	size_t bytes;
+};
+
+static inline struct mime_room
+mime_room_for(size_t header_bytes, bool top)
+{
+	return (struct mime_room){
+	    MIME_ADDRESSES_MAX, (top ? 16384 : 2048) + 3 * header_bytes};
+}
+
+static inline bool
+mime_has_room(const struct mime_room *r)
+{
+	return r->count > 0 && r->bytes > 0;
+}
+
+static inline void
+mime_took_room(struct mime_room *r, size_t bytes)
+{
+	r->count--;
+	r->bytes -= bytes < r->bytes ? bytes : r->bytes;
+}
+
 static inline struct sv
 mime_part_header(struct sv msg, const struct mime_part *p)
 {

@@ -361,6 +361,22 @@ at_boundary(struct parser *ps, unsigned lv, bool closing, struct sv line)
 	open_parts(ps, l);
 }
 
+/*
+ * A multipart whose boundary is not given, or never comes: what is in it is
+ * there to be read, as plain text, which it looks like in every mail program
+ * that shows it at all [RFC 2045 5.2].
+ */
+static void
+childless_are_text(struct mime_msg *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (m->part[i].kind == MIME_KIND_MULTIPART &&
+		    m->part[i].first_child == MIME_NONE)
+			m->part[i].kind = MIME_KIND_TEXT;
+}
+
 void
 mime_parse(struct sv msg, const struct mime_limits *lim, struct mime_msg *out)
 {
@@ -392,6 +408,7 @@ mime_parse(struct sv msg, const struct mime_limits *lim, struct mime_msg *out)
 	ps.lines += count_lf(sv_skip(msg, ps.pos));
 	ps.pos = msg.n;
 	close_until(&ps, MIME_NONE, false);
+	childless_are_text(out);
 }
 
 void

@@ -14,12 +14,14 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "mail/addrlist.h"
 #include "mail/date.h"
 #include "mail/field.h"
 #include "mime/mime_priv.h"
 
-#define VERSION	    1
+#define VERSION	    2
 #define SUMMARY_MAX (4u << 20)
+#define SUMMARY_MIN (64u << 10) /* what any message may have */
 #define NSLICES	    9
 
 static void
@@ -87,7 +89,7 @@ put_parts(struct buf *out, const struct mime_msg *m)
 
 /* Everything but the rendered slices, from the header of the message. */
 struct found {
-	struct sv subject, from, to, cc, bcc, message_id, date;
+	struct sv subject, message_id, date;
 };
 
 static void
@@ -98,10 +100,6 @@ find_fields(struct sv header, struct found *out)
 		size_t off;
 	} want[] = {
 	    {{"Subject", 7}, offsetof(struct found, subject)},
-	    {{"From", 4}, offsetof(struct found, from)},
-	    {{"To", 2}, offsetof(struct found, to)},
-	    {{"Cc", 2}, offsetof(struct found, cc)},
-	    {{"Bcc", 3}, offsetof(struct found, bcc)},
 	    {{"Message-ID", 10}, offsetof(struct found, message_id)},
 	    {{"Date", 4}, offsetof(struct found, date)},
 	};
@@ -143,7 +141,77 @@ static void
 put_decoded(struct buf *out, struct sv value, struct buf *scratch)
 {
 	buf_reset(scratch);
-	mime_decode_header(sv_trim(value), scratch);
+	mime_header_text(value, scratch);
+	put_slice(out, buf_sv(scratch));
+	out->failed = out->failed || scratch->failed;
+}
+
+/* "Anna Berg <anna@example.org>"; what is not there is left out. */
+static void
+put_mailbox(struct buf *out, const struct mail_addr *a)
+{
+	bool angles =
+	    a->name.n > 0 && (a->local.p != NULL || a->domain.p != NULL);
+
+	mime_header_text(a->name, out);
+	if (angles)
+		buf_adds(out, " <");
+	if (a->route.n > 0) {
+		buf_addsv(out, a->route);
+		buf_addc(out, ':');
+	}
+	if (a->local.p != NULL)
+		mime_header_text(a->local, out);
+	if (a->domain.p != NULL) {
+		buf_addc(out, '@');
+		mime_header_text(a->domain, out);
+	}
+	if (angles)
+		buf_addc(out, '>');
+}
+
+static void
+put_address_text(
+    struct buf *out, struct sv value, struct mime_room *room, bool *first)
+{
+	struct mail_addrlist l;
+	struct mail_addr a;
+
+	mail_addrlist_init(&l, value);
+	while (mime_has_room(room) && mail_addrlist_next(&l, &a)) {
+		size_t had = out->n;
+
+		if (a.kind == MAIL_ADDR_GROUP_END) {
+			buf_addc(out, ';');
+			continue;
+		}
+		if (!*first)
+			buf_adds(out, ", ");
+		*first = a.kind == MAIL_ADDR_GROUP;
+		if (a.kind == MAIL_ADDR_GROUP) {
+			mime_header_text(a.name, out);
+			buf_adds(out, ": ");
+		} else {
+			put_mailbox(out, &a);
+		}
+		mime_took_room(room, out->n - had);
+	}
+	mail_addrlist_fini(&l);
+}
+
+/* All fields of that name, as the ENVELOPE has them. */
+static void
+put_addresses(
+    struct buf *out, struct sv header, struct sv name, struct buf *scratch)
+{
+	struct mime_room room = mime_room_for(header.n, true);
+	struct mail_field f;
+	bool first = true;
+
+	buf_reset(scratch);
+	while (mail_field_next(&header, &f))
+		if (f.name.n == name.n && sv_ieq(f.name, name))
+			put_address_text(scratch, f.value, &room, &first);
 	put_slice(out, buf_sv(scratch));
 	out->failed = out->failed || scratch->failed;
 }
@@ -158,10 +226,10 @@ put_header_facts(struct buf *out, struct sv header, struct buf *scratch)
 
 	find_fields(header, &f);
 	put_decoded(out, f.subject, scratch);
-	put_decoded(out, f.from, scratch);
-	put_decoded(out, f.to, scratch);
-	put_decoded(out, f.cc, scratch);
-	put_decoded(out, f.bcc, scratch);
+	put_addresses(out, header, SV("From"), scratch);
+	put_addresses(out, header, SV("To"), scratch);
+	put_addresses(out, header, SV("Cc"), scratch);
+	put_addresses(out, header, SV("Bcc"), scratch);
 	put_slice(out, first_msg_id(f.message_id));
 	has_date =
 	    f.date.p != NULL && mail_date_parse(f.date, &date, &zone) == RC_OK;
@@ -193,8 +261,13 @@ mime_summarise(struct sv msg, const struct mime_limits *lim, struct buf *out)
 	struct mime_msg m;
 	struct buf all, scratch;
 
-	buf_init(&all, SUMMARY_MAX);
-	buf_init(&scratch, SUMMARY_MAX);
+	size_t most =
+	    msg.n < SUMMARY_MAX / 8 ? SUMMARY_MIN + 8 * msg.n : SUMMARY_MAX;
+
+	if (most > SUMMARY_MAX)
+		most = SUMMARY_MAX;
+	buf_init(&all, most);
+	buf_init(&scratch, most);
 	mime_parse(msg, lim, &m);
 	put_num(&all, VERSION);
 	put_rendered(&all, msg, &m, &scratch);
@@ -351,6 +424,12 @@ get_parts(struct reader *r, struct mime_msg *m)
 		if (m->part[i].kind == MIME_KIND_MESSAGE &&
 		    m->part[i].first_child == MIME_NONE)
 			r->bad = true;
+}
+
+bool
+mime_summary_is_current(struct sv bytes)
+{
+	return bytes.n > 0 && bytes.p[0] == VERSION;
 }
 
 int

@@ -20,6 +20,7 @@
 
 #define OUTPUT_MAX 65536
 #define READ_CHUNK 16384
+#define CLOSE_MS   10000 /* for the last word of TLS to find room */
 
 struct stream {
 	int fd;
@@ -531,12 +532,29 @@ stream_tls_name(const struct stream *s)
 	return s->tls_name;
 }
 
+/* The peer may still have to read what was said before: without its end, which
+ * has no room until then, it would take that for cut off by somebody. */
+static void
+say_goodbye(struct stream *s)
+{
+	int64_t deadline = deadline_in(
+	    s, s->write_timeout < CLOSE_MS ? s->write_timeout : CLOSE_MS);
+	short wants = POLLOUT;
+	int k, rc;
+
+	do {
+		ERR_clear_error();
+		k = SSL_shutdown(s->ssl);
+		/* 0: said, and the peer has not said it yet. */
+		wants = k < 0 ? ssl_wants(s->ssl, k, &rc) : 0;
+	} while (
+	    wants == POLLOUT && wait_for(s->fd, POLLOUT, deadline) == RC_OK);
+}
+
 void
 stream_close(struct stream *s)
 {
-	if (stream_flush(s) == RC_OK && s->ssl != NULL) {
-		ERR_clear_error();
-		(void)SSL_shutdown(s->ssl);
-	}
+	if (stream_flush(s) == RC_OK && s->ssl != NULL)
+		say_goodbye(s);
 	(void)shutdown(s->fd, SHUT_WR);
 }

@@ -95,8 +95,8 @@ int stream_tls_peer(const struct stream *s, const char *host,
 bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in the clear. */
 const char *stream_tls_name(const struct stream *s);
-/* Flushes, says goodbye under TLS (does not wait for the peer's), shuts the
- * socket down. */
+/* Flushes, says goodbye under TLS (waits 10 s at most for room to say it, and
+ * not for the peer's), shuts the socket down. */
 void stream_close(struct stream *s);
 
 #endif

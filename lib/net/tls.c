@@ -311,13 +311,25 @@ list_names(X509 *x, char *out, size_t n)
 	GENERAL_NAMES_free(gens);
 }
 
+static int64_t
+seconds_of(const ASN1_TIME *time)
+{
+	struct clk_tm t;
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(time, &tm) != 1)
+		return 0;
+	t = (struct clk_tm){tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+	    tm.tm_hour, tm.tm_min, tm.tm_sec, 0};
+	return clk_secs(&t);
+}
+
 int
 tls_cert_info(struct sv cert_pem, struct tls_cert_info *out, struct err *err)
 {
 	BIO *bio = BIO_new_mem_buf(cert_pem.p, (int)cert_pem.n);
 	unsigned char md[32];
 	unsigned int mdlen = 0, i;
-	struct tm tm;
 	X509 *x;
 
 	must(bio != NULL);
@@ -328,12 +340,8 @@ tls_cert_info(struct sv cert_pem, struct tls_cert_info *out, struct err *err)
 		return err_set(
 		    err, RC_SYNTAX, "there is no PEM certificate in it");
 	memset(out, 0, sizeof *out);
-	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1) {
-		struct clk_tm t = {tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-		    tm.tm_hour, tm.tm_min, tm.tm_sec, 0};
-
-		out->not_after = clk_secs(&t);
-	}
+	out->not_before = seconds_of(X509_get0_notBefore(x));
+	out->not_after = seconds_of(X509_get0_notAfter(x));
 	(void)X509_NAME_oneline(
 	    X509_get_subject_name(x), out->subject, sizeof out->subject);
 	list_names(x, out->names, sizeof out->names);
@@ -367,6 +375,7 @@ fill_cert(X509 *x, EVP_PKEY *key, const char *hostname)
 {
 	X509_NAME *name = X509_get_subject_name(x);
 	unsigned char serial[16];
+	time_t now = (time_t)(clk_now() / 1000);
 	char san[320];
 	BIGNUM *bn = NULL;
 	bool ok;
@@ -381,8 +390,8 @@ fill_cert(X509 *x, EVP_PKEY *key, const char *hostname)
 	    (serial[0] &= 0x7f, bn = BN_bin2bn(serial, sizeof serial, NULL)) &&
 	    BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL &&
 	    X509_set_version(x, X509_VERSION_3) == 1 &&
-	    X509_gmtime_adj(X509_getm_notBefore(x), -86400) != NULL &&
-	    X509_gmtime_adj(X509_getm_notAfter(x), 3650L * 86400) != NULL &&
+	    X509_time_adj(X509_getm_notBefore(x), -86400, &now) != NULL &&
+	    X509_time_adj(X509_getm_notAfter(x), 3650L * 86400, &now) != NULL &&
 	    X509_set_pubkey(x, key) == 1 &&
 	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
 		(const unsigned char *)(strlen(hostname) <= 64 ? hostname

@@ -11,6 +11,10 @@
 
 #include "base/buf.h"
 
+/* Whose signatures count on a stranger's certificate: Debian's
+ * ca-certificates. */
+#define TLS_CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+
 struct tls_ctx;
 typedef struct ssl_st SSL;
 
@@ -52,10 +56,10 @@ SSL *tls_client_ssl(
     struct tls_client *c, const char *host, enum tls_demand demand);
 
 struct tls_cert_info {
-	int64_t not_after; /* seconds since 1970 */
-	char subject[128]; /* for people */
-	char names[256];   /* DNS names, separated by spaces, maybe cut */
-	char sha256[65];   /* fingerprint in hex */
+	int64_t not_before, not_after; /* seconds since 1970 */
+	char subject[128];	       /* for people */
+	char names[256]; /* DNS names, separated by spaces, maybe cut */
+	char sha256[65]; /* fingerprint in hex */
 	bool self_signed;
 };
 int tls_cert_info(struct sv cert_pem, struct tls_cert_info *out,

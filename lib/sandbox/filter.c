@@ -254,7 +254,7 @@ allow_profile(
 			r = allow_sockets(f, p->datagrams);
 		/* From a port of one's own: dns against forged answers, mx
 		 * where the owner names an address. */
-		if (r == 0)
+		if (r == 0 && (p->datagrams || p->binds))
 			r = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(bind), 0);
 	}
 	return r;

@@ -94,6 +94,15 @@ allow_ports(int ruleset, const struct sandbox_profile *p, struct err *err)
 			return err_sys(err, RC_IO, errno,
 			    "Landlock: cannot allow port %u", p->ports[i]);
 	}
+	if (p->binds) {
+		/* Port 0: any that is free, to connect from. */
+		struct net_port_attr a = {.allowed = NET_BIND_TCP, .port = 0};
+
+		if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &a,
+			0) != 0)
+			return err_sys(err, RC_IO, errno,
+			    "Landlock: cannot allow to choose an address");
+	}
 	return RC_OK;
 }
 

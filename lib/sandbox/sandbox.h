@@ -46,6 +46,7 @@ struct sandbox_profile {
 	bool pairs;	/* makes socket pairs, to hand one end on */
 	bool memfd;	/* makes memory files for messages */
 	bool connects;	/* makes sockets and connects out: mx and dns only */
+	bool binds;	/* and says from which address */
 	bool datagrams; /* and UDP sockets: dns only */
 	/* Bytes of the largest file, also of one in memory, that it may
 	 * write: what it claims a message has, it must not be able to have. */

@@ -10,9 +10,16 @@
 
 #define SPACE_STEP (1u << 20)
 
+#define BODIES_MEMORY (32u << 20)
+#define BODIES_SLACK  (4u << 20) /* of those who add at the same time */
+#define BODIES_FILES  256u
+
 struct store_body {
 	struct store *st;
 	struct journal_blob *blob;
+	bool bounded;
+	size_t memory; /* as it is counted in the store's */
+	bool file;     /* likewise */
 };
 
 struct store_body *
@@ -25,9 +32,52 @@ store_body_new(struct store *st)
 	return b;
 }
 
+struct store_body *
+store_body_new_bounded(struct store *st)
+{
+	struct store_body *b = store_body_new(st);
+
+	b->bounded = true;
+	return b;
+}
+
+static void
+body_count(struct store_body *b, size_t memory, bool file)
+{
+	struct store *st = b->st;
+
+	atomic_fetch_add(&st->bodies_memory, memory - b->memory);
+	b->memory = memory;
+	if (file != b->file)
+		atomic_fetch_add(&st->bodies_files, file ? 1u : -1u);
+	b->file = file;
+}
+
+/* It has grown: out of memory with it, if all together have too much. */
+static int
+body_bound(struct store_body *b)
+{
+	struct store *st = b->st;
+	int r = RC_OK;
+
+	body_count(
+	    b, journal_blob_memory(b->blob), journal_blob_is_file(b->blob));
+	if (atomic_load(&st->bodies_memory) > BODIES_MEMORY &&
+	    (b->file || atomic_load(&st->bodies_files) < BODIES_FILES)) {
+		r = journal_blob_to_file(b->blob);
+		body_count(b, journal_blob_memory(b->blob),
+		    journal_blob_is_file(b->blob));
+	}
+	if (atomic_load(&st->bodies_files) > BODIES_FILES ||
+	    atomic_load(&st->bodies_memory) > BODIES_MEMORY + BODIES_SLACK)
+		return RC_TEMP;
+	return r;
+}
+
 int
 store_body_add(struct store_body *b, const void *p, size_t n)
 {
+	int r;
 	uint64_t had = journal_blob_size(b->blob);
 
 	if (had + n > UINT32_MAX)
@@ -36,7 +86,8 @@ store_body_add(struct store_body *b, const void *p, size_t n)
 	if (had / SPACE_STEP != (had + n) / SPACE_STEP &&
 	    store_check_space(b->st, NULL) != RC_OK)
 		return RC_NOSPACE;
-	return journal_blob_add(b->blob, p, n);
+	r = journal_blob_add(b->blob, p, n);
+	return r == RC_OK && b->bounded ? body_bound(b) : r;
 }
 
 uint64_t
@@ -53,6 +104,7 @@ store_body_free(struct store_body **bp)
 	if (b == NULL)
 		return;
 	*bp = NULL;
+	body_count(b, 0, false);
 	journal_blob_free(&b->blob);
 	free(b);
 }
@@ -119,6 +171,9 @@ store_summary(struct store *st, uint64_t body, struct buf *out)
 	size_t had = out->n;
 	int r = journal_note_get(st->j, body, out);
 
+	/* An older version did not say all that is asked for now. */
+	if (r == RC_OK && !mime_summary_is_current(sv_skip(buf_sv(out), had)))
+		r = RC_NOTFOUND;
 	if (r == RC_OK || r == RC_IO || r == RC_TOOBIG)
 		return r;
 	buf_truncate(out, had);
@@ -207,7 +262,7 @@ add_locked(struct store *st, struct store_body **body,
     const struct store_add *a, size_t n, const struct buf *summary,
     struct store_added *out, uint64_t *need, struct err *err)
 {
-	struct slot_plan plan = {.n = 0};
+	struct slot_plan plan = {.leave_out = true};
 	struct mailbox *mb = mailbox_by_name(st, a[0].mailbox);
 	struct commit_set cs;
 	struct msg *m = xcalloc(n, sizeof *m), *replaced = NULL;

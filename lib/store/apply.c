@@ -44,8 +44,12 @@ slots_apply(struct store *st, struct mailbox *mb, const struct change *c)
 {
 	for (size_t i = 0; i < c->nslot; i++) {
 		uint8_t bit = c->slot[i].bit;
+		struct keyword *k = keyword_by_id(st, c->slot[i].keyword);
 
-		mb->keyword[bit] = keyword_by_id(st, c->slot[i].keyword);
+		if (mb->keyword[bit] != NULL && mb->keyword[bit] != k)
+			keyword_forget(st, mb, bit);
+		mb->keyword_news += mb->keyword[bit] != k;
+		mb->keyword[bit] = k;
 		if (bit >= mb->nkeyword)
 			mb->nkeyword = bit + 1u;
 	}

@@ -137,7 +137,8 @@
  * message before, of the first from 0.  Dates are seconds since 1970.
  * System flags: 1 \Seen, 2 \Answered, 4 \Flagged, 8 \Deleted, 16 \Draft.
  * Slot: varints bit and keyword id: that bit of the mailbox's messages means
- * this keyword.  A field may be there several times.
+ * this keyword.  If it meant another one, no message there has it; expunged
+ * ones that have it lose it.  A field may be there several times.
  * Pair: mailbox id (varint), then in VALIDITY its UIDVALIDITY (varint), in
  * RENAMED its name (the rest of the value).
  * Special uses, one byte: 0 none; 1 \Drafts, 2 \Sent, 3 \Junk, 4 \Trash,

@@ -76,22 +76,114 @@ find_or_plan(struct store *st, struct sv name, struct commit_set *cs,
 	return id;
 }
 
-/* The bit of a keyword in mb, or a new one; KEYWORDS_MAX: no room. */
+/* ---- bits ---- */
+
+/* The bits that some message has, also one that a view still shows. */
+static uint64_t
+bits_in_use(struct mailbox *mb)
+{
+	uint64_t used = 0;
+
+	for (size_t i = 0; i < table_count(&mb->t); i++)
+		used |= table_at(&mb->t, i)->keywords;
+	for (struct version *v = mb->oldest; v != NULL; v = v->newer)
+		for (size_t i = 0; i < v->nghost; i++)
+			used |= v->ghost[i].keywords;
+	return used;
+}
+
+bool
+keywords_full(struct mailbox *mb)
+{
+	return mb->nkeyword == KEYWORDS_MAX && bits_in_use(mb) == UINT64_MAX;
+}
+
+void
+keyword_forget(struct store *st, struct mailbox *mb, uint8_t bit)
+{
+	uint64_t keep = ~(1ull << bit);
+
+	for (size_t i = 0; i < table_count(&mb->t); i++)
+		table_at(&mb->t, i)->keywords &= keep;
+	for (struct version *v = mb->oldest; v != NULL; v = v->newer)
+		for (size_t i = 0; i < v->nghost; i++)
+			v->ghost[i].keywords &= keep;
+	for (size_t i = 0; i < st->ngrave; i++)
+		if (st->grave[i].mailbox == mb->id)
+			st->grave[i].m.keywords &= keep;
+}
+
+/* Does the plan give this bit away? */
+static bool
+is_planned(const struct slot_plan *plan, uint32_t bit)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->slot[i].bit == bit)
+			return true;
+	return false;
+}
+
+/* One for a new keyword: a fresh one, or one that nothing needs;
+ * KEYWORDS_MAX: no room. */
+static uint32_t
+free_bit(struct mailbox *mb, struct slot_plan *plan)
+{
+	uint32_t bit = mb->nkeyword;
+
+	while (bit < KEYWORDS_MAX && is_planned(plan, bit))
+		bit++;
+	if (bit < KEYWORDS_MAX)
+		return bit;
+	if (!plan->looked)
+		plan->used |= bits_in_use(mb);
+	plan->looked = true;
+	for (bit = 0; bit < KEYWORDS_MAX; bit++)
+		if (!(plan->used >> bit & 1) && !is_planned(plan, bit))
+			break;
+	return bit;
+}
+
+/* The bit of a keyword in mb; KEYWORDS_MAX: it has none. */
 static uint32_t
 bit_of(struct mailbox *mb, uint32_t id, struct slot_plan *plan)
 {
-	uint32_t bit;
-
-	for (uint32_t i = 0; i < mb->nkeyword; i++)
-		if (mb->keyword[i] != NULL && mb->keyword[i]->id == id)
-			return i;
 	for (size_t i = 0; i < plan->n; i++)
 		if (plan->slot[i].keyword == id)
 			return plan->slot[i].bit;
-	bit = mb->nkeyword + (uint32_t)plan->n;
+	for (uint32_t i = 0; i < mb->nkeyword; i++)
+		if (mb->keyword[i] != NULL && mb->keyword[i]->id == id &&
+		    !is_planned(plan, i)) {
+			plan->used |= 1ull << i;
+			return i;
+		}
+	return KEYWORDS_MAX;
+}
+
+/* The same; one that has none gets one, if there is room. */
+static uint32_t
+take_bit(struct mailbox *mb, uint32_t id, struct slot_plan *plan)
+{
+	uint32_t bit = bit_of(mb, id, plan);
+
+	if (bit < KEYWORDS_MAX)
+		return bit;
+	bit = free_bit(mb, plan);
 	if (bit < KEYWORDS_MAX)
 		plan->slot[plan->n++] = (struct change_slot){(uint8_t)bit, id};
 	return bit;
+}
+
+/* Those that are there; nothing gets a bit. */
+static uint64_t
+bit_known(struct store *st, const struct mailbox *mb, struct sv name)
+{
+	struct keyword *k = keyword_by_name(st, name);
+	uint64_t bits = 0;
+
+	for (uint32_t b = 0; k != NULL && b < mb->nkeyword; b++)
+		if (mb->keyword[b] == k)
+			bits |= 1ull << b;
+	return bits;
 }
 
 int
@@ -102,32 +194,34 @@ keyword_bits(struct store *st, struct mailbox *mb, const struct store_flags *f,
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < f->nkeyword; i++) {
-		uint32_t id, bit;
+		struct keyword *k = keyword_by_name(st, f->keyword[i]);
+		uint32_t id, bit = KEYWORDS_MAX;
 
 		if (!valid(f->keyword[i]))
 			return err_set(err, RC_SYNTAX, "not a keyword");
-		if (cs == NULL) { /* only what is there */
-			struct keyword *k = keyword_by_name(st, f->keyword[i]);
-
-			for (uint32_t b = 0; k != NULL && b < mb->nkeyword; b++)
-				if (mb->keyword[b] == k)
-					bits |= 1ull << b;
+		if (cs == NULL) {
+			bits |= bit_known(st, mb, f->keyword[i]);
 			continue;
 		}
-		id = find_or_plan(st, f->keyword[i], cs, plan);
-		bit = id > 0 ? bit_of(mb, id, plan) : KEYWORDS_MAX;
-		if (bit >= KEYWORDS_MAX)
+		/* Only what has a bit gets a number that is for ever. */
+		id = k != NULL || free_bit(mb, plan) < KEYWORDS_MAX
+			 ? find_or_plan(st, f->keyword[i], cs, plan)
+			 : 0;
+		if (id > 0)
+			bit = take_bit(mb, id, plan);
+		if (bit < KEYWORDS_MAX)
+			bits |= 1ull << bit;
+		else if (!plan->leave_out)
 			return err_set(
 			    err, RC_TOOBIG, "too many different keywords");
-		bits |= 1ull << bit;
 	}
 	*bits_out = bits;
 	return RC_OK;
 }
 
-int
+uint64_t
 keyword_translate(struct mailbox *from, uint64_t bits, struct mailbox *to,
-    struct slot_plan *plan, uint64_t *bits_out)
+    struct slot_plan *plan)
 {
 	uint64_t out = 0;
 
@@ -136,13 +230,11 @@ keyword_translate(struct mailbox *from, uint64_t bits, struct mailbox *to,
 
 		if (!(bits >> i & 1) || from->keyword[i] == NULL)
 			continue;
-		bit = bit_of(to, from->keyword[i]->id, plan);
-		if (bit >= KEYWORDS_MAX)
-			return RC_TOOBIG;
-		out |= 1ull << bit;
+		bit = take_bit(to, from->keyword[i]->id, plan);
+		if (bit < KEYWORDS_MAX)
+			out |= 1ull << bit;
 	}
-	*bits_out = out;
-	return RC_OK;
+	return out;
 }
 
 void

@@ -446,9 +446,12 @@ store_mailbox_create(struct store *st, const char *name, unsigned use,
 		r = err_set(err, RC_EXISTS, "the mailbox exists already");
 		goto out;
 	}
-	r = past_reserves(st, buf_sv(&b))
-		? err_set(err, RC_DENIED, RESERVED)
-		: mailbox_plan_levels(st, &cs, buf_sv(&b), use, err);
+	if (!past_reserves(st, buf_sv(&b)))
+		r = mailbox_plan_levels(st, &cs, buf_sv(&b), use, err);
+	else if (past_is_listed(st, buf_sv(&b)))
+		r = err_set(err, RC_EXISTS, "the mailbox exists already");
+	else
+		r = err_set(err, RC_DENIED, RESERVED);
 	if (r == RC_OK)
 		commit_run(st, &cs, NULL, need);
 out:

@@ -178,7 +178,8 @@ day_name(int64_t day, struct buf *out)
 static bool
 tree_is_shown(struct store *st)
 {
-	return st->opts.past_tree && mailbox_named(st, SV(STORE_PAST)) == NULL;
+	return st->opts.past_tree != STORE_PAST_HIDDEN &&
+	       mailbox_named(st, SV(STORE_PAST)) == NULL;
 }
 
 bool
@@ -195,6 +196,17 @@ store_past_reserves(struct store *st, struct sv name)
 
 	store_lock(st);
 	is = past_reserves(st, name);
+	store_unlock(st);
+	return is;
+}
+
+bool
+store_past_apart(struct store *st)
+{
+	bool is;
+
+	store_lock(st);
+	is = tree_is_shown(st) && st->opts.past_tree == STORE_PAST_APART;
 	store_unlock(st);
 	return is;
 }
@@ -469,7 +481,8 @@ past_take(struct view *v, const struct rangeset *uids, uint64_t seq)
 }
 
 void
-store_set_past(struct store *st, int64_t retention_ms, bool tree)
+store_set_past(
+    struct store *st, int64_t retention_ms, enum store_past_tree tree)
 {
 	store_lock(st);
 	st->opts.retention_ms = retention_ms;
@@ -486,7 +499,17 @@ view_past(const struct view *v)
 /* ---- listing ---- */
 
 static struct store_mailbox *
-list_past(struct store_mailbox_list *l, size_t *cap, const char *name)
+find_listed(struct store_mailbox_list *l, const char *name)
+{
+	size_t k = 0;
+
+	while (k < l->n && strcmp(l->m[k].name, name) != 0)
+		k++;
+	return k < l->n ? &l->m[k] : NULL;
+}
+
+static struct store_mailbox *
+list_append(struct store_mailbox_list *l, size_t *cap, const char *name)
 {
 	struct store_mailbox *m;
 
@@ -495,41 +518,67 @@ list_past(struct store_mailbox_list *l, size_t *cap, const char *name)
 	*m = (struct store_mailbox){.name = xstrdup(name),
 	    .exists = true,
 	    .selectable = true,
-	    .subscribed = true,
 	    .past = true};
+	return m;
+}
+
+/* One that was only a subscription, or a new one. */
+static struct store_mailbox *
+list_past(struct store_mailbox_list *l, size_t *cap, const char *name)
+{
+	struct store_mailbox *m = find_listed(l, name);
+
+	if (m == NULL)
+		return list_append(l, cap, name);
+	m->exists = m->selectable = m->past = true;
 	return m;
 }
 
 void
 past_list(struct store *st, struct store_mailbox_list *l, size_t *cap)
 {
-	size_t first = l->n;
-	struct buf b;
+	struct store_mailbox *m;
+	int64_t last = -1;
 	const bool *shown;
+	struct buf b;
 
 	if (!tree_is_shown(st) || st->ngrave == 0)
 		return;
 	shown = graves_shown(st);
 	buf_init(&b, NAME_BYTES_MAX);
 	for (size_t i = 0; i < st->ngrave; i++) {
-		size_t k = first;
-
-		if (!shown[i])
+		if (!shown[i] || day_of(&st->grave[i]) == last)
 			continue;
+		last = day_of(&st->grave[i]);
 		buf_reset(&b);
-		day_name(day_of(&st->grave[i]), &b);
-		while (k < l->n && strcmp(l->m[k].name, b.p) != 0)
-			k++;
-		if (k == l->n)
-			(void)list_past(l, cap, b.p);
+		day_name(last, &b);
+		(void)list_past(l, cap, b.p);
 	}
-	if (l->n > first) {
-		struct store_mailbox *m = list_past(l, cap, STORE_PAST);
-
+	if (last >= 0) {
+		m = list_past(l, cap, STORE_PAST);
 		m->selectable = false;
 		m->has_children = true;
 	}
+	for (size_t i = 0; i < l->n; i++) {
+		m = &l->m[i];
+		m->apart = m->past && st->opts.past_tree == STORE_PAST_APART;
+		m->subscribed = m->subscribed || (m->past && !m->apart);
+	}
 	buf_fini(&b);
+}
+
+bool
+past_is_listed(struct store *st, struct sv name)
+{
+	struct store_mailbox_list l = {NULL, 0};
+	size_t cap = 0;
+	bool is = false;
+
+	past_list(st, &l, &cap);
+	for (size_t i = 0; i < l.n; i++)
+		is = is || sv_eq(sv_str(l.m[i].name), name);
+	store_mailbox_list_fini(&l);
+	return is;
 }
 
 static int
@@ -560,7 +609,7 @@ store_mailbox_list_at(struct store *st, int64_t at,
 			continue;
 		buf_reset(&b);
 		buf_addf(&b, AS_OF "%lld/%s", (long long)at, name);
-		(void)list_past(out, &cap, b.p);
+		list_append(out, &cap, b.p)->subscribed = true;
 	}
 	store_unlock(st);
 	free(t);
@@ -654,10 +703,9 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 		m->system = (uint8_t)(m->system & ~STORE_DELETED);
 		/* A keyword's bit is a matter of its mailbox. */
 		mb = mailbox_by_id(st, from->mailbox);
-		if (m->keywords != 0 &&
-		    (mb == NULL || keyword_translate(mb, m->keywords, to, &plan,
-				       &m->keywords) != RC_OK))
-			m->keywords = 0;
+		m->keywords =
+		    mb != NULL ? keyword_translate(mb, m->keywords, to, &plan)
+			       : 0;
 	}
 	if (c->nmsg > 0)
 		r = quota_check(st, bytes, 0, err);

@@ -36,14 +36,21 @@
 struct store;
 struct view;
 
+/* How the tree of expunged mail is shown, see STORE_PAST. */
+enum store_past_tree {
+	STORE_PAST_HIDDEN,
+	STORE_PAST_APART, /* to those who ask for it by its name */
+	STORE_PAST_LISTED /* among the mailboxes, and subscribed */
+};
+
 struct store_opts {
 	const struct journal_io *io; /* NULL: the real disk */
 	uint64_t segment_bytes;	     /* 0: default, 64 MiB */
 	uint64_t inline_body_max;    /* 0: default, 1 MiB */
 	uint64_t low_water_bytes;    /* 0: default, 64 MiB free */
 	int64_t retention_ms;	     /* of expunged mail; 0: none is kept */
-	bool past_tree;		     /* show it, see STORE_PAST */
-	uint64_t quota;		     /* bytes, 0: unlimited */
+	enum store_past_tree past_tree;
+	uint64_t quota; /* bytes, 0: unlimited */
 	bool readonly;
 	bool salvage; /* a repair: see journal_opts */
 };
@@ -96,6 +103,13 @@ void store_checkpoint(struct store *st);
  */
 struct store_body;
 struct store_body *store_body_new(struct store *st);
+/*
+ * For what a client sends, which may take its time or never end: what all such
+ * bodies of the account together hold in memory is bounded, above that they go
+ * into files, and when there are too many of those, store_body_add says
+ * RC_TEMP.
+ */
+struct store_body *store_body_new_bounded(struct store *st);
 int store_body_add(struct store_body *b, const void *p,
     size_t n) RC_USE_RESULT; /* RC_NOSPACE, RC_IO */
 uint64_t store_body_size(const struct store_body *b);
@@ -178,7 +192,8 @@ struct store_mailbox {
 	bool selectable; /* false: \Noselect, a level above others */
 	bool subscribed;
 	bool has_children;
-	bool past; /* of the tree Restore/ */
+	bool past;  /* of the tree Restore/ */
+	bool apart; /* likewise, and to be listed only by its name */
 };
 
 struct store_mailbox_list {
@@ -277,7 +292,7 @@ struct view_info {
 	 * told may be newer while an expunge waits [RFC 7162 3.2]. */
 	uint64_t highest_modseq;
 	bool expunge_waits; /* one that is not told yet */
-	bool keywords_full; /* 64 are in use: \* leaves PERMANENTFLAGS */
+	bool keywords_full; /* messages have 64: \* leaves PERMANENTFLAGS */
 	uint64_t epoch;	    /* with id: MAILBOXID */
 	uint32_t id;
 };
@@ -286,6 +301,8 @@ void view_info(struct view *v, struct view_info *out, uint64_t *need);
 /* The names of the mailbox's keywords; bit i of store_msg.keywords is
  * name[i].  Names stay valid until the store is closed.  Returns how many. */
 size_t view_keywords(struct view *v, const char *name[64]);
+/* Are there names that view_sync has not told of, nor this? */
+bool view_keyword_news(struct view *v);
 
 struct store_msg {
 	uint32_t uid;
@@ -363,8 +380,8 @@ int view_remove(struct view *v, const struct rangeset *uids, uint64_t *need,
 /*
  * COPY or MOVE [RFC 3501 6.4.7, RFC 6851]: all or nothing, one commit.
  * *src_out and *dst_out get the UIDs, in the order of COPYUID [RFC 4315 3].
- * RC_NOTFOUND: no such mailbox.  RC_TOOBIG: more than a million messages, or
- * more than 64 different keywords there.
+ * RC_NOTFOUND: no such mailbox.  RC_TOOBIG: more than a million messages.
+ * Keywords beyond 64 there are left out.
  */
 int view_copy(struct view *v, const struct rangeset *seqnos,
     const char *mailbox, bool move, uint32_t *uidvalidity_out,
@@ -401,8 +418,11 @@ void store_parse_end(struct store *st, uint64_t body);
  * can be brought back; then a compaction gives its room back.
  *
  * With opts.past_tree it is shown as mailboxes, one for each day (UTC) on
- * which something was expunged: "Restore/2026-11-24".  They are read-only,
- * subscribed, and hold what is in no mailbox any more; their UIDs stay.  A
+ * which something was expunged: "Restore/2026-11-24".  They are read-only and
+ * hold what is in no mailbox any more; their UIDs stay.  Programs that keep
+ * copies of all mailboxes would take them for real ones, whose mail they bring
+ * back when a day is over; so usually they stand apart, and are subscribed
+ * only where somebody did that.  A
  * COPY or MOVE out of them restores.  A view of them shows what was there when
  * it was opened.  The name is not to be had for other mailboxes; if there is
  * one called Restore already, the tree is not shown.
@@ -417,8 +437,12 @@ void store_parse_end(struct store *st, uint64_t body);
  * can be put there. */
 bool store_past_reserves(struct store *st, struct sv name);
 
+/* Does the tree stand apart, in a namespace of its own, now? */
+bool store_past_apart(struct store *st);
+
 /* Changes these two of store_opts. */
-void store_set_past(struct store *st, int64_t retention_ms, bool tree);
+void store_set_past(
+    struct store *st, int64_t retention_ms, enum store_past_tree tree);
 
 bool view_past(const struct view *v);
 /* The mailboxes that held anything at that time, by their names as of "@". */

@@ -16,6 +16,7 @@
 #define STORE_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "journal/journal.h"
 #include "store/change.h"
@@ -87,6 +88,7 @@ struct mailbox {
 	size_t seen_below; /* all messages before this index are \Seen */
 	const struct keyword *keyword[KEYWORDS_MAX];
 	uint32_t nkeyword;
+	uint32_t keyword_news; /* rises when a bit gets a meaning */
 
 	struct version *oldest, *newest; /* NULL: nobody looks */
 	struct view *views;
@@ -154,6 +156,9 @@ struct store {
 	struct journal *j;
 	pthread_mutex_t mu;
 	pthread_cond_t notified;
+	/* Of all bounded bodies. */
+	_Atomic size_t bodies_memory;
+	_Atomic unsigned bodies_files;
 
 	struct mailbox **by_id, **by_name; /* the same, sorted */
 	size_t nmailbox, id_cap, name_cap;
@@ -262,9 +267,10 @@ struct keyword *keyword_by_id(struct store *st, uint32_t id);
 struct keyword *keyword_by_name(struct store *st, struct sv name);
 void keyword_set(struct store *st, uint32_t id, struct sv name);
 /*
- * The bits of these names in mb.  With `add`, names that are new get a bit:
- * the account's new keywords become changes in cs, the mailbox's new bits
- * slots of *slots.  RC_TOOBIG, RC_SYNTAX.
+ * The bits of these names in mb.  With cs, names that are new get a bit: the
+ * account's new keywords become changes in cs, the mailbox's new bits slots of
+ * the plan.  When all are taken, bits that no message has are given away.
+ * RC_TOOBIG, RC_SYNTAX.
  */
 struct slot_plan {
 	struct change_slot slot[KEYWORDS_MAX];
@@ -272,13 +278,20 @@ struct slot_plan {
 	struct sv fresh[KEYWORDS_MAX]; /* keywords that are in cs only */
 	uint32_t fresh_id[KEYWORDS_MAX];
 	size_t nfresh;
+	bool leave_out; /* what has no room, instead of RC_TOOBIG */
+	bool looked;	/* at what is in use */
+	uint64_t used;	/* bits that must not be given away */
 };
 int keyword_bits(struct store *st, struct mailbox *mb,
     const struct store_flags *f, struct commit_set *cs, struct slot_plan *plan,
     uint64_t *bits_out, struct err *err);
-/* The same for bits of another mailbox. */
-int keyword_translate(struct mailbox *from, uint64_t bits, struct mailbox *to,
-    struct slot_plan *plan, uint64_t *bits_out);
+/* The same for bits of another mailbox; what has no room is left out. */
+uint64_t keyword_translate(struct mailbox *from, uint64_t bits,
+    struct mailbox *to, struct slot_plan *plan);
+/* Has every bit a message that needs it? */
+bool keywords_full(struct mailbox *mb);
+/* From here on the bit means another keyword: what had it has it no more. */
+void keyword_forget(struct store *st, struct mailbox *mb, uint8_t bit);
 void slot_plan_put(const struct slot_plan *plan, struct change *c);
 
 /* ---- version.c ---- */
@@ -385,6 +398,8 @@ bool past_has(const struct view *v, uint32_t uid);
 /* These have been moved out of it. */
 void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
 void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
+/* Is it a day that is shown, or the level above? */
+bool past_is_listed(struct store *st, struct sv name);
 /* For each grave, whether it is shown: the last of its bytes, which are in no
  * mailbox, and not too old.  The store's; good while the lock is held. */
 const bool *graves_shown(struct store *st);

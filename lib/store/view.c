@@ -186,7 +186,7 @@ view_open(struct store *st, const char *mailbox, bool readonly,
 	v->opened_uidnext = mb->uidnext;
 	if (mb->views == NULL && mb->nflog == 0)
 		mb->flog_floor = mb->modseq;
-	v->keywords_seen = mb->nkeyword;
+	v->keywords_seen = mb->keyword_news;
 	v->next = mb->views;
 	mb->views = v;
 	raise_need(need, mb->modseq);
@@ -320,7 +320,7 @@ view_info(struct view *v, struct view_info *out, uint64_t *need)
 			out->highest_modseq = v->ver->removed - 1;
 		out->epoch = journal_epoch(v->st->j);
 		out->id = mb->id;
-		out->keywords_full = mb->nkeyword == KEYWORDS_MAX;
+		out->keywords_full = keywords_full(mb);
 		i = first_unseen(mb);
 		if (i < table_count(&mb->t)) {
 			uint32_t uid = table_at(&mb->t, i)->uid;
@@ -331,6 +331,19 @@ view_info(struct view *v, struct view_info *out, uint64_t *need)
 		}
 	}
 	store_unlock(v->st);
+}
+
+bool
+view_keyword_news(struct view *v)
+{
+	bool news;
+
+	store_lock(v->st);
+	news = !v->gone && v->keywords_seen != v->mb->keyword_news;
+	if (news)
+		v->keywords_seen = v->mb->keyword_news;
+	store_unlock(v->st);
+	return news;
 }
 
 size_t
@@ -498,9 +511,9 @@ view_sync(struct view *v, bool with_expunges, struct view_changes *out,
 	now = (uint32_t)version_count(mb, v->ver);
 	out->exists_changed = now != shown;
 	out->exists = now;
-	out->keywords_changed = mb->nkeyword != v->keywords_seen;
+	out->keywords_changed = mb->keyword_news != v->keywords_seen;
 	v->count = now;
-	v->keywords_seen = mb->nkeyword;
+	v->keywords_seen = mb->keyword_news;
 	settle(v);
 out:
 	store_unlock(v->st);

@@ -297,10 +297,10 @@ copy_collect(struct copying *x, const struct rangeset *seqnos)
 		m->save_date = now;
 		if (m->keywords == 0)
 			continue;
-		if (m->keywords != last_bits &&
-		    keyword_translate(x->v->mb, m->keywords, x->to, &x->plan,
-			&last_out) != RC_OK)
-			return RC_TOOBIG;
+		/* Better without a keyword than not at all [RFC 3501 6.4.7]. */
+		if (m->keywords != last_bits)
+			last_out = keyword_translate(
+			    x->v->mb, m->keywords, x->to, &x->plan);
 		last_bits = m->keywords;
 		m->keywords = last_out;
 	}
@@ -384,8 +384,7 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	x.c->mailbox = x.to->id;
 	r = copy_collect(&x, seqnos);
 	if (r != RC_OK) {
-		err_set(err, r,
-		    "too many different keywords, or over a million messages");
+		err_set(err, r, "over a million messages");
 		rangeset_reset(src_out);
 		goto out;
 	}

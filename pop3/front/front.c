@@ -6,7 +6,7 @@
 #include "base/base64.h"
 
 #define BAD_MAX	   10
-#define FAIL_MAX   3
+#define FAIL_MAX   10 /* what was typed comes by up to three ways */
 #define NAME_MAX_N 320
 
 enum step {
@@ -107,8 +107,7 @@ do_user(struct input *in)
 		buf_adds(in->out, "-ERR USER needs a name\r\n");
 		return;
 	}
-	buf_reset(&f->user);
-	buf_addsv(&f->user, in->args);
+	buf_set(&f->user, in->args);
 	f->have_user = true;
 	/* The same for every name [RFC 1939 13]. */
 	buf_adds(in->out, "+OK\r\n");
@@ -264,7 +263,7 @@ pop3_input(
 	struct input in = {.f = arg, .out = out, .act = act};
 	size_t took = 0;
 
-	while (act->what == FRONT_GO_ON) {
+	while (act->what == FRONT_GO_ON && out->n < FRONT_OUTPUT) {
 		struct sv rest = sv_skip(bytes, took), line;
 		size_t n = sv_chr(rest, '\n');
 
@@ -325,7 +324,9 @@ pop3_failed(
 	/* [RFC 3206] AUTH: the password; SYS/TEMP: ours, try again. */
 	buf_addf(out, "-ERR [%s] %s\r\n",
 	    why == FRONT_DENIED ? "AUTH" : "SYS/TEMP", text);
-	return ++f->fails >= FAIL_MAX ? FRONT_CLOSE : FRONT_GO_ON;
+	if (++f->fails < FAIL_MAX)
+		return FRONT_GO_ON;
+	return FRONT_CLOSE;
 }
 
 static void
@@ -346,6 +347,9 @@ pop3_close(void *arg)
 
 const struct front_proto pop3_front_proto = {
     .name = "pop3",
+    /* [RFC 1939 3] at least 10 minutes, and nothing is said then */
+    .idle_ms = 10 * 60 * 1000,
+    .idle_bye = "",
     .open = pop3_open,
     .input = pop3_input,
     .tls_started = pop3_tls_started,

@@ -417,6 +417,7 @@ static enum pool_next
 pop3_run(struct pool_task *t)
 {
 	struct pop3_session *s = (struct pop3_session *)t;
+	bool heard = false; /* then it is not idle, however long it took */
 	int r;
 
 	if (!s->greeted)
@@ -432,15 +433,17 @@ pop3_run(struct pool_task *t)
 			break;
 		if (r != RC_OK && r != RC_TOOBIG)
 			return finish(s); /* no QUIT: nothing is deleted */
+		heard = true;
 	}
 	if (stream_flush(s->st) != RC_OK)
 		return finish(s);
 	if (atomic_load(&t->stopping) ||
-	    (atomic_load(&t->deadline) != 0 &&
+	    (!heard && atomic_load(&t->deadline) != 0 &&
 		atomic_load(&t->deadline) <= clk_mono())) {
-		REPLY(s, "-ERR [SYS/TEMP] %s\r\n",
-		    atomic_load(&t->stopping) ? "the session ends"
-					      : "too long silent");
+		/* Who was silent for too long is told nothing
+		 * [RFC 1939 3]. */
+		if (atomic_load(&t->stopping))
+			REPLY(s, "-ERR [SYS/TEMP] the session ends\r\n");
 		return finish(s);
 	}
 	atomic_store(&t->deadline, clk_mono() + IDLE_MS);

@@ -55,6 +55,11 @@ struct client_opts {
 	bool implicit_tls;
 	uint16_t port;
 	const char *user, *password; /* NULL: no login */
+	/* Our own addresses, numeric, to come from; NULL: the system's. */
+	const char *source4, *source6;
+	/* The world's hosts are on the port where we are one ourselves: a
+	 * connection that comes back to us is noticed. */
+	bool may_be_self;
 	struct client_timeouts timeout;
 };
 
@@ -63,13 +68,16 @@ struct client_why {
 	char said[CLIENT_SAID_MAX];
 };
 
-/* RC_OK; else *why says it.  RC_TEMP in all cases: another host, or later. */
+/* RC_OK; else *why says it: RC_PERM: that is ourselves; RC_TEMP in all other
+ * cases: another host, or later. */
 int client_open(const struct client_opts *o, const struct route_address *to,
     struct client **out, struct client_why *why) RC_USE_RESULT;
 /* Says QUIT if nothing was wrong; does not wait for the answer. */
 void client_close(struct client **c);
 /* The other side still holds the line, as far as one can see. */
 bool client_alive(struct client *c);
+/* Where it goes. */
+const struct in6_addr *client_ip(const struct client *c);
 /* It has had enough messages. */
 bool client_worn(const struct client *c);
 
@@ -78,6 +86,7 @@ struct client_rcpt {
 	unsigned code; /* out: the reply's, or one of our own */
 	/* The host's words begin with its code; ours do not. */
 	char said[CLIENT_SAID_MAX];
+	bool unsure; /* out: 451, but the host may have taken it */
 };
 
 struct client_message {
@@ -98,6 +107,10 @@ struct client_message {
  * broke after some had been refused: the others then have 451.  RC_TEMP: the
  * line broke before anything was said of them or taken, it may be tried
  * elsewhere; *why says it.
+ *
+ * Too many recipients is 452, also where the host says 552 [RFC 5321
+ * 4.5.3.1.10].  A 5xx is 451 where it may be owed to us: encryption was
+ * offered, failed, and we went on without.
  */
 int client_send(struct client *c, struct client_message *m,
     struct client_why *why) RC_USE_RESULT;

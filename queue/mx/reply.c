@@ -70,8 +70,15 @@ reply_parse(struct sv *in, struct reply *out)
 			return rest.n > REPLY_LINE_MAX ? RC_TOOBIG : RC_MORE;
 		if (line.n > REPLY_LINE_MAX || ++n > REPLY_LINES_MAX)
 			return RC_TOOBIG;
-		if (!parse_code(line, &code, &last) ||
-		    (n > 1 && code != out->code))
+		if (!parse_code(line, &code, &last)) {
+			/* A line of text within a reply is text. */
+			if (n == 1)
+				return RC_SYNTAX;
+			keep_text(out, line, false);
+			last = false;
+			continue;
+		}
+		if (n > 1 && code != out->code)
 			return RC_SYNTAX;
 		out->code = code;
 		keep_text(out, sv_skip(line, 4), n == 1);

@@ -2,7 +2,8 @@
  * A server's replies, as an SMTP client reads them [RFC 5321 4.2].  Pure.
  *
  * Lenient where the world is: LF without CR ends a line, a text may hold any
- * byte, a reply of one line may be the bare code.
+ * byte, a reply of one line may be the bare code, and a line without a code
+ * within a reply belongs to its text.
  */
 #ifndef QUEUE_MX_REPLY_H
 #define QUEUE_MX_REPLY_H

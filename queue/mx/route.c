@@ -89,10 +89,11 @@ add_addresses(
 
 /* IPv6 first, as [RFC 6724] has it; who has none is through with it at once. */
 static int
-add_host(struct peer *dns, const char *host, struct route *out)
+add_host(const struct route_opts *o, const char *host, struct route *out)
 {
-	int six = add_addresses(dns, host, DNS_AAAA, out);
-	int four = add_addresses(dns, host, DNS_A, out);
+	int six =
+	    o->ipv6 ? add_addresses(o->dns, host, DNS_AAAA, out) : RC_NOTFOUND;
+	int four = add_addresses(o->dns, host, DNS_A, out);
 
 	if (six == RC_OK || four == RC_OK)
 		return RC_OK;
@@ -120,6 +121,18 @@ parse_literal(struct sv s, struct in6_addr *out)
 	out->s6_addr[10] = out->s6_addr[11] = 0xff;
 	memcpy(out->s6_addr + 12, &four, 4);
 	return true;
+}
+
+static void
+add_numeric(const struct route_opts *o, const char *host,
+    const struct in6_addr *ip, struct route *out)
+{
+	if (o->ipv6 || IN6_IS_ADDR_V4MAPPED(ip))
+		add_address(out, host, ip);
+	else
+		give_up(out, 0,
+		    "it has an IPv6 address, and IPv6 is off here "
+		    "(outbound.ipv6)");
 }
 
 /* Its MX hosts, unsorted; RC_NOTFOUND: none, and the domain is there. */
@@ -164,8 +177,8 @@ find_hosts(struct peer *dns, const char *domain, struct route_host *host,
 }
 
 static void
-find_addresses(struct peer *dns, const char *domain, struct route_host *host,
-    size_t n, struct route *out)
+find_addresses(const struct route_opts *o, const char *domain,
+    struct route_host *host, size_t n, struct route *out)
 {
 	bool unknown = false;
 	size_t i;
@@ -177,7 +190,7 @@ find_addresses(struct peer *dns, const char *domain, struct route_host *host,
 	     i++) {
 		if (host[i].name[0] == '\0')
 			continue;
-		r = add_host(dns, host[i].name, out);
+		r = add_host(o, host[i].name, out);
 		unknown |= r == RC_TEMP;
 	}
 	if (out->n > 0)
@@ -185,13 +198,17 @@ find_addresses(struct peer *dns, const char *domain, struct route_host *host,
 	if (unknown)
 		give_up(
 		    out, 0, "the name servers do not say where %s is", domain);
+	else if (!o->ipv6)
+		give_up(out, 0,
+		    "no mail host of %s has an IPv4 address (IPv6 is off "
+		    "here: outbound.ipv6)",
+		    domain);
 	else
 		give_up(out, 0, "no mail host of %s has an address", domain);
 }
 
 void
-route_find(
-    struct peer *dns, struct sv domain, const char *self, struct route *out)
+route_find(const struct route_opts *o, struct sv domain, struct route *out)
 {
 	struct route_host *host;
 	char name[DNS_NAME_MAX];
@@ -204,7 +221,7 @@ route_find(
 	    domain.p[domain.n - 1] == ']') {
 		if (parse_literal(
 			sv_first(sv_skip(domain, 1), domain.n - 2), &ip))
-			add_address(out, "address literal", &ip);
+			add_numeric(o, "address literal", &ip, out);
 		else
 			give_up(out, 550, "5.1.2 that address is unknown");
 		return;
@@ -214,20 +231,22 @@ route_find(
 		return;
 	}
 	host = xcalloc(ROUTE_HOSTS_MAX, sizeof *host);
-	r = find_hosts(dns, name, host, &n, out);
+	r = find_hosts(o->dns, name, host, &n, out);
 	if (r == RC_OK) {
-		left = route_sort(host, n, self);
+		left = route_sort(host, n, o->self);
 		if (left == 0)
-			give_up(out, 550,
-			    "5.4.6 %s says that its mail comes to us, but it "
-			    "is none of our domains",
-			    name);
+			give_up(out, 550, ROUTE_SELF, name);
 		else
-			find_addresses(dns, name, host, left, out);
+			find_addresses(o, name, host, left, out);
 	} else if (r == RC_NOTFOUND) {
 		/* [RFC 5321 5.1] the implicit MX */
-		r = add_host(dns, name, out);
-		if (r == RC_NOTFOUND)
+		r = add_host(o, name, out);
+		if (r == RC_NOTFOUND && !o->ipv6)
+			give_up(out, 0,
+			    "%s has no mail host with an IPv4 address (IPv6 "
+			    "is off here: outbound.ipv6)",
+			    name);
+		else if (r == RC_NOTFOUND)
 			give_up(out, 550, "5.1.2 %s has no mail host", name);
 		else if (r != RC_OK)
 			give_up(out, 0,
@@ -237,15 +256,15 @@ route_find(
 }
 
 void
-route_find_host(struct peer *dns, const char *host, struct route *out)
+route_find_host(const struct route_opts *o, const char *host, struct route *out)
 {
 	struct in6_addr ip;
 
 	memset(out, 0, sizeof *out);
 	if (parse_literal(sv_str(host), &ip)) {
-		add_address(out, host, &ip);
+		add_numeric(o, host, &ip, out);
 		return;
 	}
-	if (add_host(dns, host, out) != RC_OK)
+	if (add_host(o, host, out) != RC_OK)
 		give_up(out, 0, "the smarthost %s has no address", host);
 }

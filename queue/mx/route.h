@@ -39,11 +39,22 @@ struct route {
  */
 size_t route_sort(struct route_host *host, size_t n, const char *hostname);
 
-/* For worker threads: waits for answers.  domain may be an address literal.
- * self: our own name. */
+/* %s: a domain, or a host. */
+#define ROUTE_SELF                                                             \
+	"5.4.6 the mail of %s comes to this server, but it is not one of our " \
+	"domains"
+
+struct route_opts {
+	struct peer *dns;
+	const char *self; /* our own name */
+	bool ipv6;	  /* false: IPv4 addresses only */
+};
+
+/* For worker threads: waits for answers.  domain may be an address literal. */
 void route_find(
-    struct peer *dns, struct sv domain, const char *self, struct route *out);
+    const struct route_opts *o, struct sv domain, struct route *out);
 /* The addresses of one host alone: a smarthost.  Its name may be an address. */
-void route_find_host(struct peer *dns, const char *host, struct route *out);
+void route_find_host(
+    const struct route_opts *o, const char *host, struct route *out);
 
 #endif

@@ -13,22 +13,21 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "ipc/proto.h"
-#include "queue/mx/client.h"
+#include "queue/mx/deliver.h"
 
-#define JOBS_MAX       128
-#define KNOWN_MAX      512 /* with those whose outcome is not noted yet */
-#define JOB_RCPTS_MAX  1000
-#define STACK_BYTES    (256u << 10)
-#define REST_MS	       3000 /* a connection is kept so long */
-#define REST_MAX       64
-#define TRY_MS	       (20 * 60 * 1000)
-#define FALLBACK_MS    (10 * 60 * 1000)
-#define IDLE_MS	       5000 /* a thread is kept so long */
-#define SECRET_MAX     1024
-#define USER_MAX       256
-#define KEY_MAX	       (DNS_NAME_MAX + USER_MAX + 32)
-#define DRAIN_LOOK_MS  50
-#define REFUSED_PREFIX 24 /* where a status code stands */
+#define JOBS_MAX      128
+#define KNOWN_MAX     512 /* with those whose outcome is not noted yet */
+#define JOB_RCPTS_MAX 1000
+#define STACK_BYTES   (256u << 10)
+#define REST_MS	      3000 /* a connection is kept so long */
+#define REST_MAX      64
+#define TRY_MS	      (20 * 60 * 1000)
+#define FALLBACK_MS   (10 * 60 * 1000)
+#define IDLE_MS	      5000 /* a thread is kept so long */
+#define SECRET_MAX    1024
+#define USER_MAX      256
+#define KEY_MAX	      (DNS_NAME_MAX + USER_MAX + 32)
+#define DRAIN_LOOK_MS 50
 
 /* A connection that waits for the next message to its place. */
 struct rest {
@@ -199,36 +198,57 @@ may_end(void *arg)
 	return may;
 }
 
-static int
-send_over(struct job *j, const char *key, struct client *c)
-{
-	int r = client_send(c, &j->m, &j->why);
+/* What the way through a route needs of a job and its connections. */
+struct way_of {
+	struct job *j;
+	const char *key;
+};
 
-	if (r == RC_OK) {
-		j->reached = true;
-		put_rest(j->s, key, c);
-	} else {
-		client_close(&c);
-	}
-	return r;
+static struct client *
+rested(void *arg)
+{
+	struct way_of *w = arg;
+
+	return take_rest(w->j->s, w->key);
 }
 
-/* Goes through the addresses until one takes it up. */
+static void
+rest(void *arg, struct client *c)
+{
+	struct way_of *w = arg;
+
+	put_rest(w->j->s, w->key, c);
+}
+
+static bool
+may_go_on(void *arg)
+{
+	struct job *j = ((struct way_of *)arg)->j;
+	bool may;
+
+	pthread_mutex_lock(&j->s->lock);
+	may = !j->s->stopping;
+	pthread_mutex_unlock(&j->s->lock);
+	return may && clk_mono() < j->until;
+}
+
+/* Goes through the addresses until one takes it. */
 static void
 try_route(struct job *j, const struct client_opts *o, const char *key,
     const struct route *route)
 {
-	struct client *c = take_rest(j->s, key);
-	size_t i;
+	struct way_of w = {j, key};
+	struct deliver d = {.o = o,
+	    .route = route,
+	    .m = &j->m,
+	    .why = &j->why,
+	    .rested = rested,
+	    .rest = rest,
+	    .may_go_on = may_go_on,
+	    .arg = &w};
 
-	if (c != NULL && send_over(j, key, c) == RC_OK)
-		return;
-	for (i = 0; i < route->n && clk_mono() < j->until; i++) {
-		if (client_open(o, &route->address[i], &c, &j->why) != RC_OK)
-			continue;
-		if (send_over(j, key, c) == RC_OK)
-			return;
-	}
+	if (deliver_route(&d))
+		j->reached = true;
 }
 
 static void
@@ -244,17 +264,39 @@ all_codes(struct job *j, unsigned code, const char *said)
 	j->reached = true;
 }
 
-static void
-try_direct(struct job *j, const char *hostname)
+static struct route_opts
+route_opts(const struct job *j, const struct conf *c)
 {
-	struct client_opts o = {.hostname = hostname,
+	return (struct route_opts){j->s->dns, c->hostname, c->outbound.ipv6};
+}
+
+/* Are we ourselves a mail host on that port? */
+static bool
+listens_on(const struct conf *c, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < c->nlisten[CONF_SMTP]; i++)
+		if (c->listen[CONF_SMTP][i].port == port)
+			return true;
+	return false;
+}
+
+static void
+try_direct(struct job *j, const struct conf *c)
+{
+	struct route_opts ro = route_opts(j, c);
+	struct client_opts o = {.hostname = c->hostname,
+	    .source4 = c->outbound.source4,
+	    .source6 = c->outbound.source6,
 	    .tls = j->s->o.tls,
 	    .policy = CLIENT_TLS_OFFERED,
 	    .port = j->s->o.port,
+	    .may_be_self = listens_on(c, j->s->o.port),
 	    .timeout = CLIENT_TIMEOUTS};
 	struct route *route = xcalloc(1, sizeof *route);
 
-	route_find(j->s->dns, sv_str(j->domain), hostname, route);
+	route_find(&ro, sv_str(j->domain), route);
 	if (route->n > 0)
 		try_route(j, &o, j->domain, route);
 	else if (route->code != 0)
@@ -266,14 +308,17 @@ try_direct(struct job *j, const char *hostname)
 }
 
 static void
-try_relay(struct job *j, const char *hostname)
+try_relay(struct job *j, const struct conf *c)
 {
 	static const enum client_tls policy[] = {
 	    [CONF_TLS_VERIFY] = CLIENT_TLS_VERIFY,
 	    [CONF_TLS_REQUIRE] = CLIENT_TLS_REQUIRE,
 	    [CONF_TLS_OFF] = CLIENT_TLS_OFF};
 	const struct relay *r = &j->relay;
-	struct client_opts o = {.hostname = hostname,
+	struct route_opts ro = route_opts(j, c);
+	struct client_opts o = {.hostname = c->hostname,
+	    .source4 = c->outbound.source4,
+	    .source6 = c->outbound.source6,
 	    .tls = j->s->o.tls,
 	    .policy = policy[r->tls],
 	    .implicit_tls = r->implicit_tls,
@@ -295,7 +340,7 @@ try_relay(struct job *j, const char *hostname)
 		    "relay.password_file",
 		    r->host);
 	else
-		route_find_host(j->s->dns, r->host, route);
+		route_find_host(&ro, r->host, route);
 	if (route->n > 0)
 		try_route(j, &o, key, route);
 	else if (j->why.said[0] == '\0')
@@ -304,18 +349,9 @@ try_relay(struct job *j, const char *hostname)
 	free(route);
 }
 
-/* Refused for what we are, not for what was sent: "5.7.1", "5.7.26". */
-static bool
-is_policy(const struct client_rcpt *to)
-{
-	struct sv said = sv_first(sv_str(to->said), REFUSED_PREFIX);
-
-	return to->code / 100 == 5 && sv_find(said, SV("5.7.")) < said.n;
-}
-
 /* The smarthost gets what could not go the direct way. */
 static void
-try_fallback(struct job *j, const char *hostname)
+try_fallback(struct job *j, const struct conf *c)
 {
 	struct client_rcpt *all = j->m.rcpt, *some;
 	size_t n = j->m.nrcpt, i, k = 0;
@@ -324,7 +360,7 @@ try_fallback(struct job *j, const char *hostname)
 
 	some = xcalloc(n, sizeof *some);
 	for (i = 0; i < n; i++) {
-		moved[i] = !was_reached || is_policy(&all[i]);
+		moved[i] = !was_reached || deliver_is_policy(&all[i]);
 		if (moved[i])
 			some[k++].address = all[i].address;
 	}
@@ -333,7 +369,7 @@ try_fallback(struct job *j, const char *hostname)
 		j->m.nrcpt = k;
 		j->reached = false;
 		j->until = clk_mono() + FALLBACK_MS;
-		try_relay(j, hostname);
+		try_relay(j, c);
 		/* As long as the smarthost does not answer, its no is not the
 		 * last word. */
 		for (i = k = 0; i < n; i++)
@@ -512,11 +548,11 @@ run_job(struct job *j)
 	struct conf *c = s->o.conf(s->o.arg);
 
 	if (j->relay.set && !j->relay.fallback) {
-		try_relay(j, c->hostname);
+		try_relay(j, c);
 	} else {
-		try_direct(j, c->hostname);
+		try_direct(j, c);
 		if (j->relay.set)
-			try_fallback(j, c->hostname);
+			try_fallback(j, c);
 	}
 	conf_free(&c);
 	finish_job(j);

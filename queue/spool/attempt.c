@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/tally.h"
 #include "ipc/proto.h"
+#include "mail/path.h"
 #include "queue/spool/internal.h"
 
 #define KEEPER_TIMEOUT_MS 40000
@@ -372,9 +373,12 @@ try_local(struct queue_service *q, struct sched_unit *u)
 	struct msg m;
 	int fd, r;
 
-	buf_init(&front, 1024);
-	if ((it->flags & SPOOL_BARE) != 0)
-		buf_addf(&front, "Return-Path: <%s>\r\n", it->sender);
+	buf_init(&front, 2 * SPOOL_ADDRESS_MAX);
+	if ((it->flags & SPOOL_BARE) != 0) {
+		buf_adds(&front, "Return-Path: <");
+		mail_address_write(sv_str(it->sender), &front);
+		buf_adds(&front, ">\r\n");
+	}
 	r = spool_body(q->spool, it, buf_sv(&front), &fd, &err);
 	if (r == RC_OK) {
 		msg_init(&m, DELIVER);

@@ -18,10 +18,11 @@
 #include "base/tally.h"
 #include "queue/spool/internal.h"
 
-#define MX_TIMEOUT_MS (4LL * 3600 * 1000) /* it has its own, all shorter */
-#define LIST_MS	      5000 /* a list that takes longer does not come */
-#define AWAY_MS	      1000
-#define SIGN_STUMBLES 10
+#define MX_TIMEOUT_MS	(4LL * 3600 * 1000) /* it has its own, all shorter */
+#define LIST_MS		5000 /* a list that takes longer does not come */
+#define AWAY_MS		1000
+#define SIGN_STUMBLES	10
+#define REST_AT_ONCE_MS 1000
 
 /* What was said of one recipient. */
 struct verdict {
@@ -159,15 +160,40 @@ struct verdicts {
 	struct sv why[JOB_RECIPIENTS];
 	size_t nbounced;
 	int64_t delay; /* of those that wait; 0: there are others to be tried */
+	bool taken;    /* for some of them */
 };
+
+/* They were too many at once for the host [RFC 5321 4.5.3.1.10]. */
+static bool
+is_too_many(const struct verdict *v)
+{
+	struct sv status = sv_first(v->said, 24);
+
+	return v->code == 452 &&
+	       (sv_find(status, SV("5.3 ")) < status.n ||
+		   sv_ifind(v->said, SV("too many recipients")) < v->said.n);
+}
+
+static int64_t
+remote_delay(
+    const struct attempt *a, const struct verdict *said, bool some_taken)
+{
+	unsigned tries = sched_tries(a->u);
+	uint32_t chance = randombytes_random();
+
+	/* It takes some of them each time: that comes to an end. */
+	if (some_taken && is_too_many(said))
+		return REST_AT_ONCE_MS;
+	if (is_greylisting(said->code, said->said))
+		return sched_greylist_delay(tries, chance);
+	return sched_delay(tries, chance);
+}
 
 static void
 one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *said,
     struct verdicts *v)
 {
 	struct queue_service *q = a->q;
-	unsigned tries = sched_tries(a->u);
-	uint32_t chance = randombytes_random();
 
 	/* Who has an outcome keeps it: no report of what was delivered. */
 	if (a->it->rcpt[rcpt].outcome != SPOOL_WAITS)
@@ -181,9 +207,7 @@ one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *said,
 		v->why[v->nbounced] = said->said;
 		v->bounced[v->nbounced++] = rcpt;
 	} else {
-		int64_t delay = is_greylisting(said->code, said->said)
-				    ? sched_greylist_delay(tries, chance)
-				    : sched_delay(tries, chance);
+		int64_t delay = remote_delay(a, said, v->taken);
 
 		if (delay > v->delay)
 			v->delay = delay;
@@ -205,6 +229,8 @@ reached(struct attempt *a, const struct verdict *said)
 	a->spoken = true;
 	if (was_away)
 		spool_place(q->spool, a->u->dest->name, 0, 0, SV(""));
+	for (i = 0; i < a->n; i++)
+		v->taken = v->taken || said[i].code / 100 == 2;
 	for (i = 0; i < a->n; i++)
 		one_verdict(a, a->rcpt[i], &said[i], v);
 	if (v->nbounced > 0)

@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "mail/date.h"
 #include "mail/field.h"
+#include "mail/path.h"
 #include "mime/mime.h"
 
 #define SUBJECT_MAX 200
@@ -264,7 +265,7 @@ add_status(const struct report *r, struct buf *out)
 		if (r->expired)
 			(void)snprintf(code, sizeof code, "5.4.7");
 		buf_adds(out, "\r\nFinal-Recipient: rfc822; ");
-		add_said(sv_str(to->address), out);
+		mail_address_write(sv_str(to->address), out);
 		buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n",
 		    r->delay ? "delayed" : "failed", code);
 		if (to->said.n > 0) {
@@ -287,10 +288,9 @@ add_header(const struct report *r, const char *boundary, const char *encoding,
 {
 	size_t i;
 
-	buf_addf(out,
-	    "From: Mail server <postmaster@%s>\r\n"
-	    "To: <%s>\r\nSubject: %s\r\nDate: ",
-	    r->domain, r->to,
+	buf_addf(out, "From: Mail server <postmaster@%s>\r\nTo: <", r->domain);
+	mail_address_write(sv_str(r->to), out);
+	buf_addf(out, ">\r\nSubject: %s\r\nDate: ",
 	    r->delay ? "Not delivered yet" : "Your message was not delivered");
 	mail_date_print(r->now / 1000, 0, out);
 	buf_adds(out, "\r\nMessage-ID: <");

@@ -150,6 +150,7 @@ put(struct client *c, struct msg *m, struct spool_item **out, struct err *err)
 {
 	struct queue_service *q = c->q;
 	struct spool_put p = {.fd = -1};
+	struct conf *conf;
 	struct spool_to *to = NULL;
 	bool fresh;
 	int r;
@@ -160,6 +161,9 @@ put(struct client *c, struct msg *m, struct spool_item **out, struct err *err)
 	p.sender = msg_get_sv(m);
 	p.owner = msg_get_sv(m);
 	p.size = msg_get_u64(m);
+	conf = queue_conf(q);
+	p.size_max = conf_message_max(conf);
+	conf_free(&conf);
 	p.flags = msg_get_u32(m);
 	p.front = msg_get_sv(m);
 	if (read_recipients(m, &to, &p.nto) != RC_OK)
@@ -172,6 +176,7 @@ put(struct client *c, struct msg *m, struct spool_item **out, struct err *err)
 		r = err_set(err, RC_SYNTAX, "the envelope is garbled");
 	} else if (!is_allowed(c, &p)) {
 		mlog(LOG_ERROR, "queue.forbidden", "outside=%d", c->outside);
+		line_accuse(c->line);
 		r = err_set(err, RC_DENIED, "that is not for this process");
 	} else {
 		size_t before = spool_count(q->spool);

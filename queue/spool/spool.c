@@ -386,35 +386,12 @@ struct intake {
 };
 
 static int
-intake_add(struct intake *in, const char *p, size_t n)
+intake_add(void *arg, const char *p, size_t n)
 {
+	struct intake *in = arg;
+
 	in->eight_bit = in->eight_bit || has_eight_bit(p, n);
 	return journal_blob_add(in->blob, p, n);
-}
-
-static int
-copy_file(struct intake *in, int fd, uint64_t size)
-{
-	struct stat st;
-	uint64_t at = 0;
-	char *chunk;
-	int r = RC_OK;
-
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size != size)
-		return RC_SYNTAX;
-	chunk = xmalloc(SPOOL_CHUNK);
-	while (r == RC_OK && at < size) {
-		size_t n =
-		    size - at < SPOOL_CHUNK ? (size_t)(size - at) : SPOOL_CHUNK;
-
-		r = io_pread_all(fd, chunk, n, at);
-		if (r == RC_OK)
-			r = intake_add(in, chunk, n);
-		at += n;
-	}
-	free(chunk);
-	return r;
 }
 
 static int
@@ -425,7 +402,8 @@ take_body(struct intake *in, const struct spool_put *p, struct err *err)
 	if (p->front.n > 0)
 		r = intake_add(in, p->front.p, p->front.n);
 	if (r == RC_OK)
-		r = p->fd >= 0 ? copy_file(in, p->fd, p->size)
+		r = p->fd >= 0 ? io_copy_fd(p->fd, p->size, p->size_max,
+				     intake_add, in)
 			       : intake_add(in, p->bytes.p, p->bytes.n);
 	if (r == RC_OK)
 		r = journal_blob_seal(in->blob);

@@ -58,7 +58,7 @@
 struct spool;
 struct sched_unit;
 
-#define SPOOL_ADDRESS_MAX 512
+#define SPOOL_ADDRESS_MAX 1024
 #define SPOOL_SAID_MAX	  400 /* bytes of a remote host's words that are kept */
 
 enum spool_outcome {
@@ -124,11 +124,12 @@ struct spool_put {
 	struct sv owner; /* may be empty */
 	const struct spool_to *to;
 	size_t nto;
-	uint32_t flags;	 /* SPOOL_EIGHT_BIT is found out by itself */
-	struct sv front; /* bytes in front of the body: a signature */
-	int fd;		 /* the body: a regular file, read once from 0; -1: */
-	struct sv bytes; /* the body, in memory */
-	uint64_t size;	 /* of fd */
+	uint32_t flags;	   /* SPOOL_EIGHT_BIT is found out by itself */
+	struct sv front;   /* bytes in front of the body: a signature */
+	int fd;		   /* the body: a regular file, read once from 0; -1: */
+	struct sv bytes;   /* the body, in memory */
+	uint64_t size;	   /* of fd */
+	uint64_t size_max; /* that it may have */
 };
 
 /*

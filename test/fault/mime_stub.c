@@ -13,3 +13,9 @@ mime_summarise_opaque(uint64_t size, struct buf *out)
 {
 	buf_addf(out, "opaque, %llu bytes", (unsigned long long)size);
 }
+
+bool
+mime_summary_is_current(struct sv bytes)
+{
+	return bytes.n > 0;
+}

@@ -159,6 +159,16 @@ def machine(h):
     r = h.command("reload")
     verdict(r.returncode == 0 and "WARNING: " in r.stdout and "mail for smtp.example.net will wait" in r.stdout,
             "reload-says-that-mail-will-wait", r)
+    h.write_config(whole + "outbound: { source: [127.0.0.1, 192.0.2.77] }\n")
+    r = h.command("reload")
+    verdict(r.returncode == 78 and "at most one IPv4" in r.stderr, "reload-refuses-two-sources", r)
+    h.write_config(whole + "outbound: { ipv6: off, source: 192.0.2.77 }\n")
+    r = h.command("reload")
+    verdict(r.returncode == 0 and "WARNING: " in r.stdout and "192.0.2.77 is not an address of this machine" in r.stdout,
+            "reload-says-that-the-source-is-not-there", r)
+    r = h.command("check")
+    verdict("over IPv4 only" in r.stdout and "from 192.0.2.77" in r.stdout and
+            "WARNING: outbound.source: 192.0.2.77 is not an address" in r.stdout, "check-says-where-mail-comes-from", r)
     h.write_config(whole.replace(f"data: {h.data}", f"data: {h.data}-2"))
     r = h.command("reload")
     verdict(r.returncode == 1 and "takes a restart" in r.stderr, "reload-of-other-data-takes-a-restart", r)

@@ -491,7 +491,7 @@ def walls_and_memory():
         if os.geteuid() == 0:
             uid = re.search(r"Uid:\s+(\d+)\s+(\d+)", status)
             verdict(uid and uid[1] != "0" and uid[2] != "0" or
-                    subprocess.run(["getent", "passwd", "hearthmail-net"], capture_output=True).returncode != 0,
+                    subprocess.run(["getent", "passwd", "hearthmail-imap"], capture_output=True).returncode != 0,
                     "worker-is-not-root", status)
 
 

@@ -55,8 +55,7 @@ def tree(h):
     verdict(len(days) == 1 and re.fullmatch(r"Restore/\d{4}-\d\d-\d\d", days[0]) and
             r"\Noselect" in shown["Restore"], "a-folder-for-the-day", shown)
     day = days[0]
-    lsub = b" ".join(x or b"" for x in m.lsub()[1]).decode()
-    verdict(day in lsub, "and-subscribed", lsub)
+    apart(m, day)
     verdict(subjects(m, day) == ["letter 0", "letter 1", "letter 2"], "it-has-what-was-expunged")
     try:
         m.select(f'"{day}"')
@@ -85,10 +84,50 @@ def tree(h):
     h.write_config(h.yaml() + "restore_folder: no\n")
     r = h.command("reload")
     verdict(wait_until(lambda: not folders(m, "Restore*")), "one-key-turns-it-off", r.stderr)
+    verdict(not [n for n in listed(m, 'LIST "" "*"') if n.startswith("Restore")] and m.xatom("NAMESPACE")[0] == "OK" and
+            m.untagged_responses.pop("NAMESPACE", [b""])[0].endswith(b"NIL NIL"), "nor-is-there-a-namespace")
+    h.write_config(h.yaml() + "restore_folder: yes\n")
+    h.command("reload")
+    verdict(wait_until(lambda: day in listed(m, 'LIST "" "*"')) and day in listed(m, 'LSUB "" "*"', b"LSUB"),
+            "yes-shows-it-among-the-others")
     h.write_config()
     h.command("reload")
-    verdict(wait_until(lambda: day in folders(m, "Restore*")), "and-on-again")
+    verdict(wait_until(lambda: day not in listed(m, 'LIST "" "*"')) and day in folders(m, "Restore*"), "and-apart-again")
     m.logout()
+
+
+def listed(m, line, word=b"LIST"):
+    """The names in the untagged answers to a command line."""
+    status, data = m._simple_command(*line.split(" ", 1))
+    names = m._untagged_response(status, data, word.decode())[1]
+    return [n.split(b' "/" ', 1)[1].split(b" (")[0].strip(b'"').decode() for n in names if n]
+
+
+def apart(m, day):
+    """Only who asks for it by its name sees it; nobody is subscribed to it."""
+    for line in ('LIST "" "*"', 'LIST "" "%"', 'LIST "" "R*"', 'LIST "" "*/*"', 'LIST "" "%/%"', 'LIST "" "*" RETURN (SUBSCRIBED CHILDREN)',
+                 'LIST (SUBSCRIBED) "" "*"', 'LIST (SUBSCRIBED) "" "Restore*"', 'LIST (SUBSCRIBED RECURSIVEMATCH) "" "%"',
+                 'LIST "" ("*" "%") RETURN (STATUS (MESSAGES))', 'LIST (SPECIAL-USE) "" "*"'):
+        names = listed(m, line)
+        verdict(not [n for n in names if n.startswith("Restore")], f"apart-{line}", names)
+    for line in ('LSUB "" "*"', 'LSUB "" "%"', 'LSUB "" "Restore*"'):
+        names = listed(m, line, b"LSUB")
+        verdict(not [n for n in names if n.startswith("Restore")], f"apart-{line}", names)
+    for line, want in (('LIST "" "Restore*"', {"Restore", day}), ('LIST "" "Restore/%"', {day}), ('LIST "Restore/" "%"', {day}),
+                       ('LIST "" "Restore"', {"Restore"}), ('LIST "" ("Restore/*" "INBOX")', {day, "INBOX"}),
+                       (f'LIST "" "{day}" RETURN (STATUS (MESSAGES))', {day})):
+        verdict(set(listed(m, line)) == want, f"asked-{line}", listed(m, line))
+    verdict(m.xatom("NAMESPACE")[0] == "OK" and b'(("Restore/" "/"))' in m.untagged_responses.pop("NAMESPACE", [b""])[0], "a-namespace")
+    # Somebody subscribes to it.
+    m.subscribe(day)
+    verdict(day in listed(m, 'LSUB "" "*"', b"LSUB") and listed(m, 'LIST (SUBSCRIBED) "" "*"').count(day) == 1 and
+            day not in listed(m, 'LIST "" "*"') and listed(m, 'LIST "" "Restore*"').count(day) == 1, "a-subscription-of-ones-own")
+    m.unsubscribe(day)
+    for name, code in ((day, b"[ALREADYEXISTS]"), ("Restore", b"[ALREADYEXISTS]"), ("Restore/2020-01-01", b"[CANNOT]")):
+        status, data = m.create(f'"{name}"')
+        verdict(status == "NO" and code in data[0], f"create-{name}", data)
+    status, data = m.xatom("SELECT", "Restore/2020-01-01")
+    verdict(status == "NO" and b"[NONEXISTENT]" in data[0], "no-such-day", data)
 
 
 def only_for_exports(m, name):

@@ -14,6 +14,7 @@ main(void)
 	suite_add_tcase(s, loop_tests());
 	suite_add_tcase(s, files_tests());
 	suite_add_tcase(s, network_tests());
+	suite_add_tcase(s, log_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -1,6 +1,7 @@
 /* Buffers, slices, arenas, UTF-8, the log's quoting. */
 #include <check.h>
 #include <stdint.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -105,6 +106,67 @@ START_TEST(buf_take__hands_the_bytes_over)
 	ck_assert_str_eq(p, "abc");
 	ck_assert_uint_eq(b.n, 0);
 	free(p);
+}
+END_TEST
+
+START_TEST(buf__adds_and_sets_parts_of_itself)
+{
+	struct buf b;
+	int i;
+
+	buf_init(&b, 10000);
+	buf_adds(&b, "ab");
+	for (i = 0; i < 10; i++) /* it grows and moves meanwhile */
+		buf_addsv(&b, buf_sv(&b));
+	ck_assert_uint_eq(b.n, 2048);
+	for (i = 0; i < 2048; i++)
+		ck_assert_int_eq(b.p[i], "ab"[i % 2]);
+	buf_truncate(&b, 5);
+	buf_set(&b, buf_sv(&b));
+	ck_assert_str_eq(b.p, "ababa");
+	buf_set(&b, sv_skip(buf_sv(&b), 2));
+	ck_assert_str_eq(b.p, "aba");
+	buf_set(&b, sv_first(buf_sv(&b), 2));
+	ck_assert_str_eq(b.p, "ab");
+	buf_set(&b, sv_skip(buf_sv(&b), 2));
+	ck_assert_str_eq(b.p, "");
+	buf_set(&b, SV("of another"));
+	ck_assert_str_eq(b.p, "of another");
+	check_buf(&b);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(buf_set__replaces_the_content_and_clears_the_error)
+{
+	struct buf b;
+
+	buf_init(&b, 4);
+	buf_set(&b, SV("12345"));
+	ck_assert(!buf_ok(&b) && b.n == 0);
+	buf_set(&b, SV("1234"));
+	ck_assert(buf_ok(&b));
+	buf_addc(&b, '5');
+	buf_set(&b, buf_sv(&b));
+	ck_assert(buf_ok(&b));
+	ck_assert_str_eq(b.p, "1234");
+	buf_set(&b, (struct sv){NULL, 0});
+	ck_assert_str_eq(b.p, "");
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(buf__catches_a_slice_of_what_it_held_before)
+{
+	struct buf b;
+	struct sv old;
+
+	buf_init(&b, 100);
+	buf_adds(&b, "tag");
+	old = buf_sv(&b);
+	buf_reset(&b);
+	buf_addsv(&b, old); /* aborts */
+	buf_fini(&b);
 }
 END_TEST
 
@@ -479,6 +541,10 @@ bytes_tests(void)
 	tcase_add_test(t, buf__keeps_its_invariants);
 	tcase_add_test(t, buf__refuses_what_is_above_max_and_remembers);
 	tcase_add_test(t, buf_take__hands_the_bytes_over);
+	tcase_add_test(t, buf__adds_and_sets_parts_of_itself);
+	tcase_add_test(t, buf_set__replaces_the_content_and_clears_the_error);
+	tcase_add_test_raise_signal(
+	    t, buf__catches_a_slice_of_what_it_held_before, SIGABRT);
 	tcase_add_test(t, buf_addu__writes_both_ends_of_the_range);
 	tcase_add_loop_test(
 	    t, sv_to_u64__reads_each_row, 0, sizeof ints / sizeof ints[0]);

@@ -124,6 +124,53 @@ START_TEST(io_pread_all__wants_every_byte)
 }
 END_TEST
 
+static int
+collect(void *arg, const char *p, size_t n)
+{
+	buf_add(arg, p, n);
+	return buf_ok(arg) ? RC_OK : RC_NOSPACE;
+}
+
+START_TEST(io_copy_fd__believes_no_claim)
+{
+	static const struct {
+		const char *name;
+		uint64_t size, most, room;
+		int want;
+	} rows[] = {
+	    {"as it is", 6, 6, 100, RC_OK},
+	    {"shorter than said", 7, 100, 100, RC_SYNTAX},
+	    {"longer than said", 5, 100, 100, RC_SYNTAX},
+	    {"more than allowed", 6, 5, 100, RC_TOOBIG},
+	    {"said to be vast", UINT64_MAX, 100, 100, RC_TOOBIG},
+	    {"vast, and nothing is too much", UINT64_MAX, UINT64_MAX, 100,
+		RC_SYNTAX},
+	    {"who takes it is full", 6, 6, 3, RC_NOSPACE},
+	};
+	int fd, pipes[2];
+	struct buf b;
+	size_t i;
+
+	ck_assert_int_eq(
+	    io_replace_file(path, SV("abcdef"), 0600, NULL), RC_OK);
+	fd = open(path, O_RDONLY);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		buf_init(&b, rows[i].room);
+		ck_assert_msg(io_copy_fd(fd, rows[i].size, rows[i].most,
+				  collect, &b) == rows[i].want,
+		    "%s", rows[i].name);
+		ck_assert_msg(
+		    rows[i].want != RC_OK || b.n == 6, "%s", rows[i].name);
+		buf_fini(&b);
+	}
+	io_close(&fd);
+	ck_assert_int_eq(pipe(pipes), 0);
+	ck_assert_int_eq(io_copy_fd(pipes[0], 0, 10, collect, &b), RC_SYNTAX);
+	io_close(&pipes[0]);
+	io_close(&pipes[1]);
+}
+END_TEST
+
 TCase *
 files_tests(void)
 {
@@ -136,5 +183,6 @@ files_tests(void)
 	tcase_add_test(t, io_replace_file__names_what_is_missing);
 	tcase_add_test(t, io_read_file__tells_what_is_wrong);
 	tcase_add_test(t, io_pread_all__wants_every_byte);
+	tcase_add_test(t, io_copy_fd__believes_no_claim);
 	return t;
 }

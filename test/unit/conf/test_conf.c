@@ -61,6 +61,11 @@ static const struct {
     {"Postmaster@example.org", RC_OK, "ben", "admin"},
     {"abuse@example.org", RC_OK, "ben", "admin"},
     {"abuse@example.test", RC_OK, "anna", "alias"},
+    {"postmaster@mail.example.org", RC_OK, "ben", "admin"},
+    {"Root@Mail.Example.org", RC_OK, "ben", "admin"},
+    {"abuse@mail.example.org", RC_OK, "ben", "admin"},
+    {"anna@mail.example.org", RC_DENIED, NULL, "not ours"},
+    {"root@example.org", RC_NOTFOUND, NULL, "nobody"},
     {"abuse", RC_DENIED, NULL, "not ours"},
     {"anna", RC_DENIED, NULL, "not ours"},
     {"anna@", RC_DENIED, NULL, "not ours"},
@@ -97,14 +102,14 @@ START_TEST(conf_lookup__takes_an_address_of_any_length)
 {
 	struct conf *c = parse(whole);
 	const uint32_t *who;
-	char text[1000];
+	char text[1200];
 	size_t n, len;
 
 	for (len = 300; len < sizeof text; len++) {
 		memset(text, 'a', len);
 		memcpy(text + len - 13, "@example.test", 13);
 		ck_assert_int_eq(conf_lookup(c, sv_of(text, len), &who, &n),
-		    len <= 320 ? RC_OK : RC_DENIED);
+		    len <= CONF_ADDRESS_MAX ? RC_OK : RC_DENIED);
 	}
 	conf_free(&c);
 }
@@ -214,6 +219,52 @@ START_TEST(conf_parse__reads_places_to_listen)
 	ck_assert_uint_eq(c->listen[CONF_IMAP][0].port, 0);
 	ck_assert_uint_ge(c->nlisten[CONF_IMAPS], 1);
 	conf_free(&c);
+}
+END_TEST
+
+/* What is wrong with an alias that leads nowhere. */
+static const struct {
+	const char *aliases, *error; /* NULL: it is fine */
+} alias_rows[] = {
+    {"  x@example.org: [y@example.org]\n  y@example.org: [x@example.org]\n",
+	"the alias x@example.org leads to \"y@example.org\", which leads back "
+	"to it: they go in a circle"},
+    {"  x@example.org: [x@example.org]\n", "circle"},
+    {"  x@example.org: [y@example.org]\n  y@example.org: [z@example.org]\n"
+     "  z@example.org: [anna, y@example.org]\n",
+	"circle"},
+    {"  x@example.org: [zoe]\n",
+	"which is not an account, not an address of one and not another "
+	"alias"},
+    {"  x@example.org: [y@example.org]\n  y@example.org: [zoe]\n",
+	"not an account"},
+    {"  x@example.org: [y@example.org, z@example.org]\n"
+     "  y@example.org: [z@example.org]\n  z@example.org: [anna]\n",
+	NULL},
+    {"  a1@example.org: [a2@example.org]\n  a2@example.org: [a3@example.org]\n"
+     "  a3@example.org: [a4@example.org]\n  a4@example.org: [a5@example.org]\n"
+     "  a5@example.org: [a6@example.org]\n  a6@example.org: [a7@example.org]\n"
+     "  a7@example.org: [a8@example.org]\n  a8@example.org: [a9@example.org]\n"
+     "  a9@example.org: [a10@example.org]\n  a10@example.org: [anna]\n",
+	"too many other aliases"},
+};
+
+START_TEST(conf_parse__says_what_is_wrong_with_an_alias)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	struct buf text;
+	int r;
+
+	buf_init(&text, 4096);
+	buf_addf(&text, "%saliases:\n%s", HEAD, alias_rows[_i].aliases);
+	r = conf_parse(buf_sv(&text), "test.yaml", &c, &e);
+	ck_assert_int_eq(r, alias_rows[_i].error == NULL ? RC_OK : RC_SYNTAX);
+	if (r != RC_OK)
+		ck_assert_msg(strstr(e.e[0].text, alias_rows[_i].error) != NULL,
+		    "%s", e.e[0].text);
+	conf_free(&c);
+	buf_fini(&text);
 }
 END_TEST
 
@@ -346,6 +397,18 @@ static const struct {
     {"dns: { forwards: 192.0.2.1 }\n", "did you mean \"forward\""},
     {"dns: { forward: 192.0.2.1, root_hints: /h }\n", "exclude"},
     {"dns: 192.0.2.1\n", "expected a map"},
+    {"outbound: { ipv6: off }\n", NULL},
+    {"outbound: { source: 192.0.2.1 }\n", NULL},
+    {"outbound: { ipv6: on, source: [192.0.2.1, '2001:db8::1'] }\n", NULL},
+    {"outbound: { ipv6: off, source: [192.0.2.1] }\n", NULL},
+    {"outbound: { ipv6: off, source: '2001:db8::1' }\n", "ipv6 is off"},
+    {"outbound: { source: [192.0.2.1, 192.0.2.2] }\n", "at most one IPv4"},
+    {"outbound: { source: mail.example.org }\n", "not a numeric address"},
+    {"outbound: { source: 0.0.0.0 }\n", "not a numeric address"},
+    {"outbound: { source: '::' }\n", "not a numeric address"},
+    {"outbound: { ipv6: never }\n", "expected on or off"},
+    {"outbound: { ipv4: off }\n", "unknown key"},
+    {"outbound: off\n", "expected a map"},
     {"quota: 2G\n", NULL},
     {"quota: none\n", NULL},
     {"quota: 0\n", "500M or 2G, or none"},
@@ -493,6 +556,8 @@ conf_tests(void)
 	tcase_add_test(
 	    t, conf_parse__an_account_without_any_address_can_catch_all);
 	tcase_add_test(t, conf_parse__reads_places_to_listen);
+	tcase_add_loop_test(t, conf_parse__says_what_is_wrong_with_an_alias, 0,
+	    sizeof alias_rows / sizeof alias_rows[0]);
 	tcase_add_test(t, conf_parse__alias_loops_end);
 	tcase_add_test(t, conf_parse__survives_truncation);
 	tcase_add_test(t, conf_parse__collects_all_errors_and_counts_the_rest);

@@ -51,13 +51,46 @@ START_TEST(dns_ladder__takes_the_best_that_works)
 	ck_assert_int_eq(l.now, -1);
 	ck_assert_int_eq(round_at(&l, &fine, 1), DNS_LADDER_CHANGED);
 	ck_assert_int_eq(l.now, 0);
-	/* No probe is made while it is in force. */
-	ck_assert_int_eq(dns_ladder_next(&l, 1 + DNS_LADDER_DAY), -1);
+	/* It is looked at now and then. */
+	ck_assert_int_eq(dns_ladder_next(&l, DNS_LADDER_AGAIN), -1);
+	ck_assert_int_eq(
+	    round_at(&l, &fine, 1 + DNS_LADDER_AGAIN), DNS_LADDER_SAME);
+	ck_assert_int_eq(dns_ladder_next(&l, 2 * DNS_LADDER_AGAIN), -1);
 	dns_ladder_init(&l, false, false, true, true);
 	ck_assert_int_eq(round_at(&l, &only_system, 1), DNS_LADDER_CHANGED);
 	ck_assert_int_eq(l.now, 1);
 	ck_assert_int_eq(l.rung[1].path, DNS_PATH_SYSTEM);
 	ck_assert(l.rung[1].validate);
+}
+END_TEST
+
+/* Nobody asks for anything; one lost packet is not the end. */
+START_TEST(dns_ladder__notices_a_death_by_itself)
+{
+	struct dns_ladder l;
+	int64_t t = 1 + DNS_LADDER_AGAIN;
+
+	dns_ladder_init(&l, false, false, true, true);
+	(void)round_at(&l, &fine, 1);
+	ck_assert_int_eq(round_at(&l, &dark, t), DNS_LADDER_SAME);
+	ck_assert(!l.down);
+	ck_assert_int_eq(dns_ladder_due(&l), t + DNS_LADDER_RETRY);
+	t += DNS_LADDER_RETRY;
+	ck_assert_int_eq(round_at(&l, &fine, t), DNS_LADDER_SAME);
+	ck_assert_int_eq(l.now, 0);
+	t += DNS_LADDER_AGAIN;
+	ck_assert_int_eq(round_at(&l, &dark, t), DNS_LADDER_SAME);
+	t += DNS_LADDER_RETRY;
+	ck_assert_int_eq(round_at(&l, &dark, t), DNS_LADDER_DOWN);
+	ck_assert(l.down);
+	t += DNS_LADDER_RETRY;
+	ck_assert_int_eq(round_at(&l, &fine, t), DNS_LADDER_BACK);
+	ck_assert(!l.down);
+	t += DNS_LADDER_AGAIN;
+	(void)round_at(&l, &only_system, t);
+	t += DNS_LADDER_RETRY;
+	ck_assert_int_eq(round_at(&l, &only_system, t), DNS_LADDER_CHANGED);
+	ck_assert_int_eq(l.now, 1);
 }
 END_TEST
 
@@ -174,7 +207,7 @@ START_TEST(dns_ladder__failed_lookups_raise_doubts)
 {
 	struct dns_ladder l;
 	int i;
-	int64_t t = 10 * DNS_LADDER_QUIET;
+	int64_t t = 2 * DNS_LADDER_QUIET;
 
 	dns_ladder_init(&l, false, false, true, true);
 	(void)round_at(&l, &fine, 1);
@@ -225,6 +258,7 @@ ladder_tests(void)
 	TCase *t = tcase_create("ladder");
 
 	tcase_add_test(t, dns_ladder__takes_the_best_that_works);
+	tcase_add_test(t, dns_ladder__notices_a_death_by_itself);
 	tcase_add_test(t, dns_ladder__regains_the_best);
 	tcase_add_test(t, dns_ladder__gives_up_validation_after_a_day);
 	tcase_add_test(t, dns_ladder__one_validated_answer_stops_the_day);

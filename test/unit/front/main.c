@@ -11,6 +11,7 @@ main(void)
 
 	suite_add_tcase(s, peers_tests());
 	suite_add_tcase(s, listener_tests());
+	suite_add_tcase(s, listener_idle_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+TCase *listener_idle_tests(void);
 TCase *listener_tests(void);
 TCase *peers_tests(void);
 

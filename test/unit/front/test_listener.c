@@ -26,6 +26,7 @@
 #include "test/unit/front/suites.h"
 
 #define PER_PEER 20
+#define TALK	 1000 /* bytes of an answer */
 #define NARROW	 4608 /* bytes that a socket of the narrow port holds */
 
 static struct listener *listener;
@@ -54,12 +55,14 @@ stub_input(void *f, struct sv in, struct buf *out, struct front_action *act)
 	size_t took = 0, n;
 
 	(void)f;
-	(void)out;
-	while ((n = sv_chr(in, '\n')) < in.n && act->what == FRONT_GO_ON) {
+	while ((n = sv_chr(in, '\n')) < in.n && act->what == FRONT_GO_ON &&
+	       out->n < FRONT_OUTPUT) {
 		if (sv_eq(sv_first(in, n), SV("wait"))) {
 			sem_post(&waiting);
 			while (sem_wait(&go) != 0)
 				;
+		} else if (sv_eq(sv_first(in, n), SV("talk"))) {
+			buf_addf(out, "%0*d", TALK, 0);
 		} else if (sv_eq(sv_first(in, n), SV("login"))) {
 			act->what = FRONT_LOGIN;
 			buf_adds(&act->sasl, "x");
@@ -93,7 +96,8 @@ stub_bye(void *f, const char *text, struct buf *out)
 	buf_addf(out, "bye, %s\r\n", text);
 }
 
-static const struct front_proto stub = {.name = "stub",
+static struct front_proto stub = {.name = "stub",
+    .idle_bye = "idle\r\n",
     .open = stub_open,
     .input = stub_input,
     .tls_started = stub_tls_started,
@@ -183,7 +187,7 @@ make_tls(void)
 }
 
 static void
-setup(void)
+setup_for(int64_t idle_ms)
 {
 	struct listener_opts o = {.proto = &stub,
 	    .hostname = "mail.example.org",
@@ -192,6 +196,7 @@ setup(void)
 	    .connections_per_peer = PER_PEER,
 	    .limit_loopback = true};
 
+	stub.idle_ms = idle_ms;
 	(void)signal(SIGPIPE, SIG_IGN);
 	make_tls();
 	ck_assert_int_eq(line_pair(auth_fd), RC_OK);
@@ -211,6 +216,19 @@ setup(void)
 	secure = listen_on(CONF_IMAPS, 0);
 	narrow = listen_on(CONF_IMAPS, NARROW);
 	listener_start(listener);
+	listener_let_in(listener);
+}
+
+static void
+setup(void)
+{
+	setup_for(600000);
+}
+
+static void
+setup_impatient(void)
+{
+	setup_for(1);
 }
 
 static void
@@ -493,6 +511,73 @@ START_TEST(listener__a_full_client_costs_nothing)
 }
 END_TEST
 
+/* Many commands at once have more answers than fit anywhere: they come, and the
+ * next commands wait for it; a login among them is seen, too. */
+START_TEST(listener__many_commands_at_once_are_all_answered)
+{
+	enum {
+		COUNT = 3000
+	};
+	static char all[COUNT * 5 + 6], got[COUNT * TALK];
+	int fd, under_tls, s;
+	size_t n = 0;
+	SSL *ssl;
+	int i;
+
+	for (i = 0; i < COUNT; i++)
+		memcpy(all + 5 * i, "talk\n", 5);
+	memcpy(all + 5 * COUNT, "login\n", 6);
+	fd = dial(plain, 0);
+	expect(fd, "hello\r\n");
+	ck_assert_int_eq(write(fd, all, sizeof all), sizeof all);
+	ck_assert_uint_eq(hear(fd, got, sizeof got), sizeof got);
+	s = session();
+	close(s);
+	close(fd);
+	under_tls = dial(secure, 0);
+	ssl = tls_client(under_tls);
+	ck_assert_int_eq(SSL_write(ssl, all, sizeof all), sizeof all);
+	while (n < sizeof got) {
+		int k = SSL_read(ssl, got + n, (int)(sizeof got - n));
+
+		ck_assert_int_gt(k, 0);
+		n += (size_t)k;
+	}
+	s = session();
+	close(s);
+	SSL_free(ssl);
+	close(under_tls);
+}
+END_TEST
+
+START_TEST(listener__who_is_silent_for_too_long_hears_the_protocols_word)
+{
+	int fd = dial(plain, 0), under_tls = dial(secure, 0);
+	SSL *ssl = tls_client(under_tls);
+	char got[7];
+
+	expect_last(fd, "hello\r\nidle\r\n");
+	ck_assert_int_eq(SSL_read(ssl, got, sizeof got), 6);
+	ck_assert_int_eq(memcmp(got, "idle\r\n", 6), 0);
+	ck_assert_int_eq(SSL_read(ssl, got, sizeof got), 0);
+	SSL_free(ssl);
+	close(under_tls);
+	close(fd);
+}
+END_TEST
+
+TCase *
+listener_idle_tests(void)
+{
+	TCase *t = tcase_create("listener-idle");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup_impatient, teardown);
+	tcase_add_test(
+	    t, listener__who_is_silent_for_too_long_hears_the_protocols_word);
+	return t;
+}
+
 TCase *
 listener_tests(void)
 {
@@ -509,5 +594,6 @@ listener_tests(void)
 	tcase_add_test(t, listener__a_flood_of_new_keys_is_ended);
 	tcase_add_test(t, listener__some_new_keys_are_nothing_bad);
 	tcase_add_test(t, listener__a_full_client_costs_nothing);
+	tcase_add_test(t, listener__many_commands_at_once_are_all_answered);
 	return t;
 }

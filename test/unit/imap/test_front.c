@@ -140,12 +140,6 @@ static const struct {
 	"[a|anna|wrong]\na NO [AUTHENTICATIONFAILED] Sorry.\r\n[b|anna|x]\n"},
     {"auth is down", 't', "a LOGIN anna later\r\n",
 	"[a|anna|later]\na NO [UNAVAILABLE] Sorry.\r\n"},
-    {"three wrong passwords", 't',
-	"a LOGIN a wrong\r\nb LOGIN a wrong\r\nc LOGIN a wrong\r\nd NOOP\r\n",
-	"[a|a|wrong]\na NO [AUTHENTICATIONFAILED] Sorry.\r\n"
-	"[b|a|wrong]\nb NO [AUTHENTICATIONFAILED] Sorry.\r\n"
-	"[c|a|wrong]\nc NO [AUTHENTICATIONFAILED] Sorry.\r\n"
-	"* BYE Too many failed logins.\r\n[close]\n"},
     {"SELECT", 't', "a SELECT INBOX\r\n",
 	"a BAD Log in first; this is no command before login.\r\n"},
     {"no tag", 't', "\r\n", "* BAD Expected a tag.\r\n"},
@@ -189,6 +183,92 @@ START_TEST(imap_front__answers_at_any_split)
 }
 END_TEST
 
+/* Every way to say a name and a password; %s is the password's place. */
+static const struct {
+	const char *name, *in, *before;
+	enum {
+		CLEAR,
+		BASE64,
+		PLAIN
+	} how;
+} ways[] = {
+    {"LOGIN", "ab12 LOGIN anna %s\r\n", "", CLEAR},
+    {"LOGIN, literals", "ab12 LOGIN {4+}\r\nanna {5+}\r\n%s\r\n", "", CLEAR},
+    {"PLAIN", "ab12 AUTHENTICATE PLAIN\r\n%s\r\n", "+ \r\n", PLAIN},
+    {"PLAIN at once", "ab12 AUTHENTICATE PLAIN %s\r\n", "", PLAIN},
+    {"LOGIN mechanism", "ab12 AUTHENTICATE LOGIN\r\nYW5uYQ==\r\n%s\r\n",
+	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n", BASE64},
+    {"LOGIN mechanism, name at once",
+	"ab12 AUTHENTICATE LOGIN YW5uYQ==\r\n%s\r\n", "+ UGFzc3dvcmQ6\r\n",
+	BASE64},
+};
+
+static const struct {
+	const char *password[3]; /* CLEAR, BASE64, PLAIN */
+	const char *want;
+} outcomes[] = {
+    {{"wrong", "d3Jvbmc=", "AGFubmEAd3Jvbmc="},
+	"[ab12|anna|wrong]\nab12 NO [AUTHENTICATIONFAILED] Sorry.\r\n"},
+    {{"later", "bGF0ZXI=", "AGFubmEAbGF0ZXI="},
+	"[ab12|anna|later]\nab12 NO [UNAVAILABLE] Sorry.\r\n"},
+};
+
+/* Twice each, so that nothing of the first try is left; and what comes then
+ * has its own tag. */
+START_TEST(imap_front__refuses_by_the_tag_of_the_command)
+{
+	const size_t nways = sizeof ways / sizeof ways[0];
+	const char *name = ways[(size_t)_i % nways].name;
+	size_t w = (size_t)_i % nways, o = (size_t)_i / nways, chunk;
+	const char *password = outcomes[o].password[ways[w].how];
+	const char *at = strstr(ways[w].in, "%s");
+	struct buf in, want, out;
+	int k;
+
+	buf_init(&in, 10000);
+	buf_init(&want, 10000);
+	buf_init(&out, 10000);
+	for (k = 0; k < 2; k++) {
+		buf_add(&in, ways[w].in, (size_t)(at - ways[w].in));
+		buf_adds(&in, password);
+		buf_adds(&in, at + 2);
+		buf_adds(&want, ways[w].before);
+		buf_adds(&want, outcomes[o].want);
+	}
+	buf_adds(&in, "cd34 NOOP\r\n");
+	buf_adds(&want, "cd34 OK Nothing done.\r\n");
+	for (chunk = 1; chunk <= in.n; chunk++) {
+		buf_reset(&out);
+		talk('t', buf_sv(&in), chunk, &out);
+		ck_assert_msg(sv_eq(buf_sv(&out), buf_sv(&want)),
+		    "%s, by %zu: %s", name, chunk, out.p);
+	}
+	buf_fini(&out);
+	buf_fini(&want);
+	buf_fini(&in);
+}
+END_TEST
+
+#define NOT_YET "ab12 LOGIN a wrong\r\n"
+#define REFUSED "[ab12|a|wrong]\nab12 NO [AUTHENTICATIONFAILED] Sorry.\r\n"
+#define X3(s)	s s s
+
+/* A mail program tries one typed password by three ways, and asks again. */
+START_TEST(imap_front__bears_some_typing_errors)
+{
+	struct buf out;
+
+	buf_init(&out, 10000);
+	talk('t', SV(X3(X3(NOT_YET)) "b LOGIN a right\r\n"), 1000, &out);
+	ck_assert_str_eq(out.p, X3(X3(REFUSED)) "[b|a|right]\n");
+	buf_reset(&out);
+	talk('t', SV(X3(X3(NOT_YET)) NOT_YET "b NOOP\r\n"), 1000, &out);
+	ck_assert_str_eq(out.p, X3(X3(REFUSED)) REFUSED
+	    "* BYE Too many failed logins.\r\n[close]\n");
+	buf_fini(&out);
+}
+END_TEST
+
 static bool
 announces(char kind, const char *word)
 {
@@ -218,21 +298,48 @@ START_TEST(imap_front__announces_how_to_log_in)
 }
 END_TEST
 
-START_TEST(imap_front__bounds_a_line)
+/* Answered by its tag, however it was cut: that comes first. */
+static void
+check_long(const char *before, const char *want)
 {
+	static const size_t cut[] = {1, 7, 1000, 8191, 8192, 8193, 8194, 8200,
+	    12000, 16384, 16385, 60000};
+	size_t len, i;
 	struct buf in, out;
 
 	buf_init(&in, 100000);
 	buf_init(&out, 100000);
-	buf_adds(&in, "a ");
-	while (in.n < 20000)
-		buf_adds(&in, "xxxxxxxxxx");
-	buf_adds(&in, "\r\nb NOOP\r\n");
-	talk('t', buf_sv(&in), 1000, &out);
-	ck_assert_str_eq(
-	    out.p, "a BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	for (len = 8230; len <= 40000; len += len < 8260 ? 1 : 5003) {
+		buf_reset(&in);
+		buf_adds(&in, before);
+		while (in.n < len)
+			buf_addc(&in, 'x');
+		buf_adds(&in, "\r\nb NOOP\r\n");
+		for (i = 0; i < sizeof cut / sizeof cut[0]; i++) {
+			buf_reset(&out);
+			talk('t', buf_sv(&in), cut[i], &out);
+			ck_assert_msg(strcmp(out.p, want) == 0,
+			    "%zu by %zu: %s", len, cut[i], out.p);
+		}
+	}
 	buf_fini(&out);
 	buf_fini(&in);
+}
+
+START_TEST(imap_front__bounds_a_line)
+{
+	check_long(
+	    "a1 ", "a1 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	check_long("A1 ID (\"a\" \"",
+	    "A1 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	check_long("c2 LOGIN {4+}\r\nanna ",
+	    "c2 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	check_long("d3 AUTHENTICATE PLAIN\r\n",
+	    "+ \r\nd3 BAD The command is too long.\r\n"
+	    "b OK Nothing done.\r\n");
+	/* Without an end it may be longer than what is known of it. */
+	check_long(
+	    "", "* BAD The command is too long.\r\nb OK Nothing done.\r\n");
 }
 END_TEST
 
@@ -243,6 +350,11 @@ imap_front_tests(void)
 
 	tcase_add_loop_test(tc, imap_front__answers_at_any_split, 0,
 	    sizeof rows / sizeof rows[0]);
+	tcase_add_loop_test(tc, imap_front__refuses_by_the_tag_of_the_command,
+	    0,
+	    sizeof ways / sizeof ways[0] * sizeof outcomes /
+		sizeof outcomes[0]);
+	tcase_add_test(tc, imap_front__bears_some_typing_errors);
 	tcase_add_test(tc, imap_front__announces_how_to_log_in);
 	tcase_add_test(tc, imap_front__bounds_a_line);
 	return tc;

@@ -81,6 +81,10 @@ START_TEST(mime_to_utf8__knows_its_charsets)
 	}
 	ck_assert(mime_charset_known(SV("Windows-1252")));
 	ck_assert(!mime_charset_known(SV("klingon")));
+	ck_assert(!mime_charset_known(SV("x-unknown")));
+	ck_assert(!mime_charset_known(SV("UNKNOWN-8BIT")));
+	ck_assert(!mime_charset_known(SV("8bit")));
+	ck_assert(!mime_charset_known(SV("default")));
 	ck_assert(!mime_charset_known(SV("")));
 	buf_fini(&got);
 }

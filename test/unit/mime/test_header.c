@@ -52,6 +52,42 @@ START_TEST(mime_decode_header__reads_each_row)
 }
 END_TEST
 
+static const struct {
+	const char *in, *want;
+} texts[] = {
+    {"", ""},
+    {" \t\r\n ", ""},
+    {"a", "a"},
+    {"quarterly report of\r\n\tthe committee",
+	"quarterly report of the committee"},
+    {"  a  b\r\n   c\t\td ", "a b c d"},
+    {"a\rb\nc", "a b c"},
+    {"=?utf-8?q?a_=20b=09?= c", "a b c"},
+    {"=?utf-8?q?a?=\r\n\t =?utf-8?q?b?=", "ab"},
+    {"=?utf-8?q?a=0D=0Ab?=", "a b"},
+    {"x\r\n =?utf-8?q?J=C3=B6rg?=\r\n\ty", "x J\xc3\xb6rg y"},
+};
+
+START_TEST(mime_header_text__is_what_is_shown)
+{
+	struct buf got;
+
+	buf_init(&got, 1000);
+	buf_adds(&got, "before ");
+	mime_header_text(sv_str(texts[_i].in), &got);
+	ck_assert_msg(strncmp(got.p, "before ", 7) == 0 &&
+			  strcmp(got.p + 7, texts[_i].want) == 0,
+	    "%s: got \"%s\"", texts[_i].in, got.p);
+	buf_reset(&got);
+	mime_narrow(SV(" a \t b "), true, &got);
+	ck_assert_str_eq(got.p, " a b ");
+	buf_reset(&got);
+	mime_narrow(SV("\t "), true, &got);
+	ck_assert_str_eq(got.p, " ");
+	buf_fini(&got);
+}
+END_TEST
+
 START_TEST(mime_decode_header__is_linear_in_hostile_input)
 {
 	static const char *const bad[] = {
@@ -131,6 +167,8 @@ header_tests(void)
 {
 	TCase *tc = tcase_create("header");
 
+	tcase_add_loop_test(tc, mime_header_text__is_what_is_shown, 0,
+	    sizeof texts / sizeof texts[0]);
 	tcase_add_loop_test(tc, mime_decode_header__reads_each_row, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(

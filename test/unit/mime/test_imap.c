@@ -41,6 +41,11 @@ static const struct {
 	"(NIL \"a b c\" NIL NIL NIL NIL NIL NIL NIL NIL)"},
     {"empty subject", "Subject:\r\n\r\n",
 	"(NIL \"\" NIL NIL NIL NIL NIL NIL NIL NIL)"},
+    {"fields folded before their value",
+	"Message-ID:\r\n <a@b>\r\nIn-Reply-To:\r\n\t<c@d> \r\n"
+	"Date:\r\n Tue, 24 Nov\r\n 2026\r\n\r\n",
+	"(\"Tue, 24 Nov 2026\" NIL NIL NIL NIL NIL NIL NIL \"<c@d>\" "
+	"\"<a@b>\")"},
     {"the last subject", "Subject: a\r\nSubject: b\r\n\r\n",
 	"(NIL \"b\" NIL NIL NIL NIL NIL NIL NIL NIL)"},
 };
@@ -79,8 +84,17 @@ static const struct {
 	"NIL NIL NIL NIL)"},
     {"multipart without parts",
 	"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
-	"((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 "
-	"NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)"},
+	"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 "
+	"NIL NIL NIL NIL)"},
+    {"multipart whose boundary never comes",
+	"Content-Type: multipart/mixed; boundary=b\r\n"
+	"Content-Transfer-Encoding: 8bit\r\n\r\nHello,\r\nyou\r\n",
+	"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"8bit\" 13 2 "
+	"NIL NIL NIL NIL)"},
+    {"fields folded before their value",
+	"Content-Type: a/b\r\nContent-ID:\r\n <x@y>\r\n"
+	"Content-Description: \t\r\n\ta  b \r\n\r\n",
+	"(\"a\" \"b\" NIL \"<x@y>\" \"a  b\" \"7bit\" 0 NIL NIL NIL NIL)"},
     {"message", "Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nhi",
 	"(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 16 "
 	"(NIL \"x\" NIL NIL NIL NIL NIL NIL NIL NIL) "

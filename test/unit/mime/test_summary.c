@@ -79,6 +79,102 @@ START_TEST(mime_summary__decodes_what_search_asks_for)
 }
 END_TEST
 
+/* What a search looks into is what the ENVELOPE shows. */
+static const struct {
+	const char *in, *subject, *from, *to;
+} facts[] = {
+    {"Subject: a\r\n\tb  c\r\n", "a b c", "", ""},
+    {"Subject: a\r\nSubject: b\r\n", "b", "", ""},
+    {"From: Anna\r\n\tvon  Berg <a@b.test>\r\n", "", "Anna von Berg <a@b.test>",
+	""},
+    {"To: one@first.test\r\nTo: two@second.test,three@third.test\r\n", "", "",
+	"one@first.test, two@second.test, three@third.test"},
+    {"From: <user (comment)@ (another) domain.test>\r\n", "",
+	"user@domain.test", ""},
+    {"From: anna@b.test (Anna Berg)\r\n", "", "Anna Berg <anna@b.test>", ""},
+    {"From: \"Berg, Anna\" <a@b.test>\r\n", "", "Berg, Anna <a@b.test>", ""},
+    {"To: team: a@b.test, c@d.test;, e@f.test\r\n", "", "",
+	"team: a@b.test, c@d.test;, e@f.test"},
+    {"To: undisclosed-recipients:;\r\n", "", "", "undisclosed-recipients: ;"},
+    {"To: <@x.test:a@b.test>\r\n", "", "", "@x.test:a@b.test"},
+    {"From: =?utf-8?q?J=C3=B6?=\r\n =?utf-8?q?rg?= <j@b.test>\r\n", "",
+	"J\xc3\xb6rg <j@b.test>", ""},
+    {"From: Nobody\r\n", "", "Nobody", ""},
+};
+
+START_TEST(mime_summary__facts_are_those_of_the_envelope)
+{
+	struct mime_summary s;
+	struct buf enc;
+
+	buf_init(&enc, 1 << 20);
+	mime_summarise(sv_str(facts[_i].in), &limits, &enc);
+	ck_assert(mime_summary_is_current(buf_sv(&enc)));
+	ck_assert_int_eq(mime_summary_decode(buf_sv(&enc), &s), RC_OK);
+	ck_assert_msg(sv_eq(s.subject, sv_str(facts[_i].subject)) &&
+			  sv_eq(s.from, sv_str(facts[_i].from)) &&
+			  sv_eq(s.to, sv_str(facts[_i].to)),
+	    "%s: %.*s, %.*s, %.*s", facts[_i].in, SV_ARG(s.subject),
+	    SV_ARG(s.from), SV_ARG(s.to));
+	mime_summary_fini(&s);
+	enc.p[0] = 1;
+	ck_assert(!mime_summary_is_current(buf_sv(&enc)));
+	ck_assert(!mime_summary_is_current(SV("")));
+	buf_fini(&enc);
+}
+END_TEST
+
+/* Broken bits become many times as long: what is derived has a bound in what
+ * it is made from, and lists of some length are whole. */
+START_TEST(mime_summary__is_bounded_by_the_message)
+{
+	static const char *const bit[] = {
+	    "\\,\r\n ", "a:;,\r\n ", "a@b,\r\n ", "<,\r\n ", "g:a,b;\r\n "};
+	static const char *const name[] = {
+	    "To", "From", "Cc", "Reply-To", "Sender", "Bcc"};
+	struct mime_summary s;
+	struct buf msg, enc;
+	size_t fields, i, k;
+
+	buf_init(&msg, 8u << 20);
+	buf_init(&enc, 16u << 20);
+	for (i = 0; i < 5; i++) {
+		for (fields = 1; fields <= 6; fields++) {
+			buf_reset(&msg);
+			buf_reset(&enc);
+			for (k = 0; k < fields; k++) {
+				size_t from = msg.n;
+
+				buf_addf(&msg, "%s: ", name[k]);
+				while (msg.n < from + 150000)
+					buf_adds(&msg, bit[i]);
+				buf_adds(&msg, "x@y\r\n");
+			}
+			mime_summarise(buf_sv(&msg), &limits, &enc);
+			ck_assert_uint_le(enc.n, 65536 + 8 * msg.n);
+			ck_assert_int_eq(
+			    mime_summary_decode(buf_sv(&enc), &s), RC_OK);
+			ck_assert_uint_le(s.envelope.n, 20000 + 3 * msg.n);
+			ck_assert_uint_gt(s.envelope.n, 1000);
+			mime_summary_fini(&s);
+		}
+	}
+	buf_reset(&msg);
+	buf_reset(&enc);
+	buf_adds(&msg, "To: ");
+	for (i = 0; i < 500; i++)
+		buf_addf(&msg, "Person %zu <p%zu@example.org>,\r\n ", i, i);
+	buf_adds(&msg, "last@example.org\r\n");
+	mime_summarise(buf_sv(&msg), &limits, &enc);
+	ck_assert_int_eq(mime_summary_decode(buf_sv(&enc), &s), RC_OK);
+	ck_assert(sv_find(s.envelope, SV("\"last\"")) < s.envelope.n);
+	ck_assert(sv_find(s.to, SV("last@example.org")) < s.to.n);
+	mime_summary_fini(&s);
+	buf_fini(&enc);
+	buf_fini(&msg);
+}
+END_TEST
+
 START_TEST(mime_summary__opaque_decodes)
 {
 	struct mime_summary s;
@@ -107,9 +203,9 @@ START_TEST(mime_summary__is_bounded)
 	lim.header_fields = 10000000;
 	buf_init(&msg, 8u << 20);
 	buf_init(&enc, 16u << 20);
-	buf_adds(&msg, "To: ");
+	buf_adds(&msg, "Subject: ");
 	while (msg.n < (5u << 20))
-		buf_adds(&msg, "anna@example.org,\r\n ");
+		buf_adds(&msg, "all about everything\r\n ");
 	buf_adds(&msg, "\r\n\r\n");
 	mime_summarise(buf_sv(&msg), &lim, &enc);
 	ck_assert_uint_le(enc.n, 4u << 20);
@@ -165,6 +261,9 @@ summary_tests(void)
 
 	tcase_add_test(tc, mime_summary__round_trip);
 	tcase_add_test(tc, mime_summary__decodes_what_search_asks_for);
+	tcase_add_loop_test(tc, mime_summary__facts_are_those_of_the_envelope,
+	    0, sizeof facts / sizeof facts[0]);
+	tcase_add_test(tc, mime_summary__is_bounded_by_the_message);
 	tcase_add_test(tc, mime_summary__opaque_decodes);
 	tcase_add_test(tc, mime_summary__is_bounded);
 	tcase_add_test(tc, mime_summary_decode__refuses_damage);

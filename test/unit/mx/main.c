@@ -15,6 +15,7 @@ main(void)
 	suite_add_tcase(s, service_tests());
 	suite_add_tcase(s, stuff_tests());
 	suite_add_tcase(s, client_tests());
+	suite_add_tcase(s, deliver_tests());
 	/* As the supervisor does for all processes. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = srunner_create(s);

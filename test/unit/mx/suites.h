@@ -8,5 +8,6 @@ TCase *route_tests(void);
 TCase *service_tests(void);
 TCase *stuff_tests(void);
 TCase *client_tests(void);
+TCase *deliver_tests(void);
 
 #endif

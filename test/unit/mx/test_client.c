@@ -319,6 +319,36 @@ START_TEST(client_open__says_who_does_not_answer)
 }
 END_TEST
 
+/* From the address that the configuration names; not without it. */
+START_TEST(client_open__comes_from_its_source)
+{
+	struct route_address to = {.host = "mx.example.test"};
+	struct client_opts o = {.hostname = "x",
+	    .policy = CLIENT_TLS_OFF,
+	    .port = port,
+	    .source4 = "127.0.0.9",
+	    .source6 = "2001:db8::1",
+	    .timeout = CLIENT_TIMEOUTS};
+	struct sockaddr_in from;
+	struct client_why why = {.said = ""};
+	struct client *c = NULL;
+	socklen_t len = sizeof from;
+	int fd;
+
+	ck_assert_int_eq(inet_pton(AF_INET6, "2001:db8::2", &to.ip), 1);
+	ck_assert_int_eq(client_open(&o, &to, &c, &why), RC_TEMP);
+	ck_assert_ptr_nonnull(strstr(
+	    why.said, "cannot connect from 2001:db8::1 (outbound.source)"));
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
+	o.timeout.greeting = 1; /* it says nothing */
+	ck_assert_int_eq(client_open(&o, &to, &c, &why), RC_TEMP);
+	fd = accept(listener, (struct sockaddr *)&from, &len);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_eq(ntohl(from.sin_addr.s_addr), 0x7f000009);
+	io_close(&fd);
+}
+END_TEST
+
 static struct client_opts
 impatient(void)
 {
@@ -426,5 +456,6 @@ client_tests(void)
 	tcase_add_test(
 	    t, client__421_to_a_second_message_is_for_another_connection);
 	tcase_add_test(t, client_open__says_who_does_not_answer);
+	tcase_add_test(t, client_open__comes_from_its_source);
 	return t;
 }

@@ -69,12 +69,23 @@ static const struct {
 
 START_TEST(route_find__takes_address_literals_without_asking)
 {
+	const struct route_opts o = {NULL, "x", true},
+				four = {NULL, "x", false};
 	struct route r;
 
-	route_find(NULL, sv_str(literals[_i].literal), "x", &r);
+	route_find(&o, sv_str(literals[_i].literal), &r);
 	ck_assert_uint_eq(r.n, literals[_i].n);
 	ck_assert_uint_eq(r.code, literals[_i].code);
 	ck_assert((r.n == 0) == (r.said[0] != '\0'));
+	/* Without IPv6 such an address waits for better days. */
+	route_find(&four, sv_str(literals[_i].literal), &r);
+	if (strchr(literals[_i].literal, ':') != NULL) {
+		ck_assert_uint_eq(r.n, 0);
+		ck_assert_uint_eq(r.code, 0);
+		ck_assert_ptr_nonnull(strstr(r.said, "outbound.ipv6"));
+	} else {
+		ck_assert_uint_eq(r.n, literals[_i].n);
+	}
 }
 END_TEST
 
@@ -94,7 +105,11 @@ static const struct {
     {RC_OK, RC_NOTFOUND, RC_TIMEOUT, 0},
     {RC_OK, RC_TIMEOUT, RC_NOTFOUND, 0},
     {RC_OK, RC_TIMEOUT, RC_TIMEOUT, 0},
+    {RC_OK, RC_OK, RC_NOTFOUND, 0},
+    {RC_OK, RC_OK, RC_TIMEOUT, 0},
 };
+
+#define WITHOUT_SIX 9 /* the rows from here on */
 
 static struct ev_loop *loop;
 static struct peer *dns;
@@ -109,6 +124,7 @@ on_question(struct line *l, struct msg *m, void *arg)
 	(void)arg;
 	(void)msg_get_sv(m);
 	type = msg_get_u32(m);
+	ck_assert(type != DNS_AAAA || row < WITHOUT_SIX);
 	msg_init(&r, MSG_REPLY);
 	r.id = m->id;
 	msg_put_u32(&r, (uint32_t)(type == DNS_MX     ? answers[row].mx
@@ -137,7 +153,10 @@ stop(void *arg)
 static void *
 find(void *arg)
 {
-	route_find(dns, SV("example.test"), "mail.example.org", arg);
+	const struct route_opts o = {
+	    dns, "mail.example.org", row < WITHOUT_SIX};
+
+	route_find(&o, SV("example.test"), arg);
 	ev_post(loop, stop, loop);
 	return NULL;
 }

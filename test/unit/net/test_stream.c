@@ -2,7 +2,9 @@
 #include <check.h>
 #include <poll.h>
 #include <pthread.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -244,8 +246,11 @@ tls_teardown(void)
 struct client {
 	const char *text;
 	size_t n, back;
+	bool held; /* reads only when `hold` is free */
 	bool ok, clean_end;
 };
+
+static pthread_mutex_t hold = PTHREAD_MUTEX_INITIALIZER;
 
 static void *
 tls_client(void *arg)
@@ -260,6 +265,10 @@ tls_client(void *arg)
 	c->ok = SSL_connect(ssl) == 1;
 	if (c->ok && c->n > 0)
 		c->ok = SSL_write(ssl, c->text, (int)c->n) == (int)c->n;
+	if (c->held) {
+		pthread_mutex_lock(&hold);
+		pthread_mutex_unlock(&hold);
+	}
 	while (c->ok && (k = SSL_read(ssl, b, sizeof b)) > 0)
 		c->back += (size_t)k;
 	c->clean_end = (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
@@ -295,6 +304,60 @@ START_TEST(stream_start_tls__carries_both_ways)
 	pthread_join(t, NULL);
 	ck_assert(c.ok && c.clean_end);
 	ck_assert_uint_eq(c.back, 400000);
+}
+END_TEST
+
+/* As the kernel has it: not even a byte finds room. */
+static bool
+is_full(int fd)
+{
+	int room, used;
+	socklen_t n = sizeof room;
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, &n), 0);
+	ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &used), 0);
+	return used >= room;
+}
+
+static void *
+close_it(void *arg)
+{
+	stream_close(arg);
+	return NULL;
+}
+
+/*
+ * The socket is full when the stream is closed, and the client takes its time:
+ * it gets the end all the same.
+ */
+START_TEST(stream_close__waits_for_room_to_say_goodbye)
+{
+	struct client c = {.text = "", .n = 0};
+	struct err err = {0};
+	size_t dropped, k;
+	pthread_t t, closing;
+	int room = 4608;
+
+	ck_assert_int_eq(pthread_mutex_lock(&hold), 0);
+	ck_assert_int_eq(setsockopt(stream_fd(st), SOL_SOCKET, SO_SNDBUF, &room,
+			     sizeof room),
+	    0);
+	c.held = true;
+	ck_assert_int_eq(pthread_create(&t, NULL, tls_client, &c), 0);
+	ck_assert_int_eq(
+	    stream_start_tls(st, ctx, 5000, &dropped, &err), RC_OK);
+	/* Byte by byte, until not even one finds room. */
+	stream_set_write_timeout(st, 60000);
+	for (k = 0; !is_full(stream_fd(st)); k++) {
+		stream_puts(st, "x");
+		ck_assert_int_eq(stream_flush(st), RC_OK);
+	}
+	ck_assert_int_eq(pthread_create(&closing, NULL, close_it, st), 0);
+	ck_assert_int_eq(pthread_mutex_unlock(&hold), 0);
+	pthread_join(closing, NULL);
+	pthread_join(t, NULL);
+	ck_assert(c.ok && c.clean_end);
+	ck_assert_uint_eq(c.back, k);
 }
 END_TEST
 
@@ -464,6 +527,7 @@ stream_tests(void)
 	tcase_add_test(t, stream_set_gate__nothing_leaves_while_it_fails);
 	tcase_add_test(t, stream_reserve__large_pieces);
 	tcase_add_test(t, stream_start_tls__carries_both_ways);
+	tcase_add_test(t, stream_close__waits_for_room_to_say_goodbye);
 	tcase_add_test(t, stream_start_tls__drops_what_came_in_the_clear);
 	tcase_add_test(t, stream_start_tls__times_out);
 	tcase_add_test(t, stream_start_tls__refuses_rubbish);

@@ -88,6 +88,10 @@ talk(char kind, struct sv in, size_t chunk, struct buf *out)
 #define UNKNOWN	 "-ERR unknown here; log in first\r\n"
 #define UNK3	 UNKNOWN UNKNOWN UNKNOWN
 #define X3	 "X\r\nX\r\nX\r\n"
+#define NOT_YET	 "USER a\r\nPASS wrong\r\n"
+#define N3	 NOT_YET NOT_YET NOT_YET
+#define REFUSED	 "+OK\r\n[|a|wrong]\n-ERR [AUTH] sorry\r\n"
+#define R3	 REFUSED REFUSED REFUSED
 
 static const struct {
 	const char *name;
@@ -123,12 +127,29 @@ static const struct {
 	"-ERR USER comes first\r\n"},
     {"auth is down", 't', "USER anna\r\nPASS later\r\n",
 	"+OK\r\n[|anna|later]\n-ERR [SYS/TEMP] sorry\r\n"},
-    {"three wrong passwords", 't',
-	"USER a\r\nPASS wrong\r\nUSER a\r\nPASS wrong\r\nUSER a\r\n"
-	"PASS wrong\r\nNOOP\r\n",
-	"+OK\r\n[|a|wrong]\n-ERR [AUTH] sorry\r\n"
-	"+OK\r\n[|a|wrong]\n-ERR [AUTH] sorry\r\n"
-	"+OK\r\n[|a|wrong]\n-ERR [AUTH] sorry\r\n[close]\n"},
+    {"nine wrong passwords and the right one", 't',
+	N3 N3 N3 "USER a\r\nPASS right\r\n", R3 R3 R3 "+OK\r\n[|a|right]\n"},
+    {"ten wrong passwords", 't', N3 N3 N3 NOT_YET "NOOP\r\n",
+	R3 R3 R3 REFUSED "[close]\n"},
+    {"every way to be refused", 't',
+	NOT_YET "AUTH PLAIN AGFubmEAd3Jvbmc=\r\n"
+		"AUTH PLAIN\r\nAGFubmEAd3Jvbmc=\r\n"
+		"AUTH LOGIN\r\nYW5uYQ==\r\nd3Jvbmc=\r\nCAPA\r\n",
+	REFUSED "[|anna|wrong]\n-ERR [AUTH] sorry\r\n+ \r\n"
+		"[|anna|wrong]\n-ERR [AUTH] sorry\r\n"
+		"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n"
+		"[|anna|wrong]\n-ERR [AUTH] sorry\r\n" CAPA_HEAD
+		"USER\r\nSASL PLAIN LOGIN\r\n" CAPA_END},
+    {"every way, while auth is down", 't',
+	"USER a\r\nPASS later\r\nAUTH PLAIN AGFubmEAbGF0ZXI=\r\n"
+	"AUTH PLAIN\r\nAGFubmEAbGF0ZXI=\r\n"
+	"AUTH LOGIN\r\nYW5uYQ==\r\nbGF0ZXI=\r\nQUIT\r\n",
+	"+OK\r\n[|a|later]\n-ERR [SYS/TEMP] sorry\r\n"
+	"[|anna|later]\n-ERR [SYS/TEMP] sorry\r\n+ \r\n"
+	"[|anna|later]\n-ERR [SYS/TEMP] sorry\r\n"
+	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n"
+	"[|anna|later]\n-ERR [SYS/TEMP] sorry\r\n"
+	"+OK goodbye\r\n[close]\n"},
     {"AUTH alone", 't', "AUTH\r\n", "+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n"},
     {"AUTH PLAIN", 't', "AUTH PLAIN\r\nAGFubmEAc2VjcmV0\r\n",
 	"+ \r\n[|anna|secret]\n"},
@@ -225,8 +246,11 @@ START_TEST(pop3_front__greets_and_says_why_it_ends)
 	f = P.open(&o, &out);
 	ck_assert_str_eq(out.p, "+OK mail.example.org POP3 ready\r\n");
 	buf_reset(&out);
-	P.bye(f, "too long silent", &out);
-	ck_assert_str_eq(out.p, "-ERR [SYS/TEMP] too long silent\r\n");
+	P.bye(f, "the server restarts", &out);
+	ck_assert_str_eq(out.p, "-ERR [SYS/TEMP] the server restarts\r\n");
+	/* [RFC 1939 3]: ten minutes at least, and nothing is said. */
+	ck_assert_int_ge(P.idle_ms, 10 * 60 * 1000);
+	ck_assert_str_eq(P.idle_bye, "");
 	P.close(f);
 	buf_fini(&out);
 }

@@ -4,6 +4,7 @@
 
 #include "test/unit/smtp/kit.h"
 
+#define L64  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define EHLO "EHLO client.example.test\r\n"
 #define MAIL "MAIL FROM:<ben@example.test>\r\n"
 #define RCPT "RCPT TO:<anna@example.org>\r\n"
@@ -69,8 +70,44 @@ static const struct {
 	"220 500/5.5.2 250/2.0.0 250/2.0.0"},
     {"bare CR in a command", "NOOP \r x\r\n", "220 500/5.5.2"},
     {"NUL in a command", "NOOP", "220"},
-    {"8-bit in a command", EHLO "MAIL FROM:<\xc3\xb6@b>\r\n",
-	"220 250 500/5.5.2"},
+    {"8-bit in an address",
+	EHLO "MAIL FROM:<\xc3\xb6@b>\r\n" MAIL "RCPT TO:<a@\xc3\xb6>\r\n",
+	"220 250 553/5.6.7 250/2.1.0 553/5.6.7"},
+    {"control characters in a command",
+	"EHLO a\x01"
+	"b\r\nEHLO a\x7f\r\n",
+	"220 500/5.5.2 500/5.5.2"},
+    {"names of computers",
+	"EHLO my laptop\r\nHELO J\xc3\xbcrgen-PC\r\nEHLO \xff\r\n"
+	"EHLO foo \t\r\nHELO\tfoo\r\nEHLO <>\"\\%s\r\n",
+	"220 250 250 250 250 250 250"},
+    {"blanks",
+	EHLO "MAIL  FROM: <a@b>  SIZE=1 \t\r\nRCPT\tTO: <anna@example.org> \r\n"
+	     "DATA \r\n" MSG ".\r\nRSET\t\r\nQUIT \r\n",
+	"220 250 " OK3 "354 250/2.0.0 250/2.0.0 221/2.0.0"},
+    {"BDAT with blanks", EHLO MAIL RCPT "BDAT  4\tLAST \r\nx\r\n\nNOOP\r\n",
+	"220 250 " OK3 "550/5.6.0 250/2.0.0"},
+    {"BDAT with more behind it is read",
+	EHLO MAIL RCPT "BDAT 6 LOST\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n"
+		       "DATA\r\nNOOP\r\n" MAIL,
+	"220 250 " OK3 "501/5.5.4 503/5.5.1 503/5.5.1 250/2.0.0 250/2.1.0"},
+    {"BDAT with more behind it, before EHLO",
+	"BDAT 6 LAST x\r\nQUIT\r\nNOOP\r\n", "220 501/5.5.4 250/2.0.0"},
+    {"addresses of others",
+	EHLO "MAIL FROM:<foo..bar@x_y.test.>\r\nRCPT TO:anna@example.org.\r\n"
+	     "RSET\r\nMAIL FROM:<.a.@-b.test> SIZE=1\r\n"
+	     "RCPT TO:< anna@example.org >\r\n"
+	     "RSET\r\nMAIL FROM:a@b SIZE=1\r\nRCPT TO:Postmaster\r\n",
+	"220 250 " OK3 "250/2.0.0 " OK3 "250/2.0.0 " OK3},
+    {"a bounce address",
+	EHLO "MAIL FROM:<bounce+" L64 L64 L64 "=x.test@list.test>\r\n" RCPT,
+	"220 250 " OK3},
+    {"no relay by quotes and dots",
+	EHLO MAIL "RCPT TO:<\"a@elsewhere.test\"@example.org>\r\n"
+		  "RCPT TO:<a@elsewhere.test.>\r\n"
+		  "RCPT TO:<a@example.org@elsewhere.test>\r\n"
+		  "RCPT TO:a@elsewhere.test\r\n",
+	"220 250 250/2.1.0 550/5.1.1 550/5.7.1 501/5.1.3 550/5.7.1"},
     {"bare LF in a message", EHLO MAIL RCPT "DATA\r\na\nb\r\n.\r\nNOOP\r\n",
 	"220 250 " OK3 "354 550/5.6.0 250/2.0.0"},
     {"bare CR in a message", EHLO MAIL RCPT "DATA\r\na\rb\r\n.\r\nNOOP\r\n",

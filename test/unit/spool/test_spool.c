@@ -93,7 +93,8 @@ put_fd(uint8_t id, int fd, uint64_t size, size_t nto)
 	    .to = both,
 	    .nto = nto,
 	    .fd = fd,
-	    .size = size};
+	    .size = size,
+	    .size_max = 1 << 30};
 	struct err err = {0};
 	struct spool_item *it = NULL;
 	int r = spool_put(s, &p, &it, &err);

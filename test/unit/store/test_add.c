@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "mime/mime.h"
+#include "store/store_priv.h"
 #include "test/unit/store/kit.h"
 #include "test/unit/store/suites.h"
 
@@ -256,6 +257,49 @@ START_TEST(store_add__replaces_in_one_commit)
 }
 END_TEST
 
+/* What clients send without an end is bounded in memory, then in files, and
+ * makes room when they are gone; deliveries are not refused meanwhile. */
+START_TEST(store_body__what_all_clients_hold_is_bounded)
+{
+	enum {
+		PIECE = 900000,
+		MOST = 400
+	};
+	static struct store_body *b[MOST];
+	struct store *st = kit_open();
+	struct store_body *delivery;
+	char *text = malloc(PIECE);
+	int n, refused = 0;
+
+	memset(text, 'x', PIECE);
+	for (int round = 0; round < 2; round++) {
+		for (n = 0; n < MOST; n++) {
+			int r;
+
+			b[n] = store_body_new_bounded(st);
+			r = store_body_add(b[n], text, PIECE);
+			ck_assert(r == RC_OK || r == RC_TEMP);
+			if (r == RC_TEMP)
+				break;
+			ck_assert_uint_le(
+			    atomic_load(&st->bodies_memory), 37u << 20);
+		}
+		ck_assert_int_gt(n, 200);
+		refused += n < MOST;
+		delivery = store_body_new(st);
+		ck_assert_int_eq(store_body_add(delivery, text, 10), RC_OK);
+		store_body_free(&delivery);
+		for (int i = 0; i <= n && i < MOST; i++)
+			store_body_free(&b[i]);
+		ck_assert_uint_eq(atomic_load(&st->bodies_memory), 0);
+		ck_assert_uint_eq(atomic_load(&st->bodies_files), 0);
+	}
+	ck_assert_int_eq(refused, 2);
+	free(text);
+	store_close(&st);
+}
+END_TEST
+
 TCase *
 add_tests(void)
 {
@@ -269,6 +313,7 @@ add_tests(void)
 	tcase_add_test(t, store_add__delivery_id_is_remembered_for_seven_days);
 	tcase_add_test(t, store_add__many_are_one_commit);
 	tcase_add_test(t, store_add__full_disk_refuses_mail_but_not_flags);
+	tcase_add_test(t, store_body__what_all_clients_hold_is_bounded);
 	tcase_add_test(t, store_add__summary_is_kept_and_made_anew);
 	return t;
 }

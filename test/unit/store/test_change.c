@@ -120,6 +120,168 @@ START_TEST(store_change__highest_modseq_is_what_was_told)
 }
 END_TEST
 
+static int
+add_key(struct view *v, uint32_t lo, uint32_t hi, const char *name)
+{
+	struct rangeset all = RANGESET_EMPTY, c = RANGESET_EMPTY,
+			f = RANGESET_EMPTY;
+	struct sv k = sv_str(name);
+	struct store_flags fl = {.keyword = &k, .nkeyword = 1};
+	uint64_t need = 0;
+	struct err err;
+	int r;
+
+	rangeset_add(&all, lo, hi);
+	r = view_store(v, &all, STORE_OP_ADD, &fl, NULL, &c, &f, &need, &err);
+	rangeset_fini(&all);
+	rangeset_fini(&c);
+	rangeset_fini(&f);
+	return r;
+}
+
+static bool
+has_key(struct view *v, uint32_t seqno, const char *key)
+{
+	const char *name[64];
+	size_t n = view_keywords(v, name);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(name[i], key) == 0)
+			return msg(v, seqno).keywords >> i & 1;
+	return false;
+}
+
+static void
+add_keys(struct view *v, uint32_t seqno, int from, int to)
+{
+	char text[16];
+
+	for (int i = from; i < to; i++) {
+		(void)snprintf(text, sizeof text, "key%d", i);
+		ck_assert_int_eq(add_key(v, seqno, seqno, text), RC_OK);
+	}
+}
+
+/* A keyword that no message has any more makes room, also after a restart, and
+ * the others keep theirs. */
+START_TEST(store_change__a_keyword_out_of_use_makes_room)
+{
+	struct store *st = with_messages(2);
+	struct view *v = kit_view(st, "INBOX"), *w = kit_view(st, "INBOX");
+	struct rangeset one = RANGESET_EMPTY, c = RANGESET_EMPTY,
+			f = RANGESET_EMPTY;
+	struct sv k = SV("key3");
+	struct store_flags fl = {.keyword = &k, .nkeyword = 1};
+	struct view_changes ch;
+	struct view_info info;
+	const char *name[64];
+	uint64_t need = 0;
+	struct err err;
+
+	add_keys(v, 1, 0, 64);
+	ck_assert_int_eq(add_key(v, 2, 2, "fresh"), RC_TOOBIG);
+	view_sync(w, true, &ch, &need);
+	view_changes_fini(&ch);
+	rangeset_add(&one, 1, 1);
+	ck_assert_int_eq(view_store(v, &one, STORE_OP_REMOVE, &fl, NULL, &c, &f,
+			     &need, &err),
+	    RC_OK);
+	view_info(v, &info, &need);
+	ck_assert(!info.keywords_full);
+	ck_assert_int_eq(add_key(v, 2, 2, "fresh"), RC_OK);
+	view_sync(w, true, &ch, &need);
+	ck_assert(ch.keywords_changed);
+	view_changes_fini(&ch);
+	for (int round = 0; round < 3; round++) {
+		ck_assert_uint_eq(view_keywords(v, name), 64);
+		ck_assert(has_key(v, 2, "fresh") && !has_key(v, 1, "fresh"));
+		ck_assert(!has_key(v, 1, "key3") && has_key(v, 1, "key4"));
+		ck_assert_int_eq(add_key(v, 2, 2, "key3"), RC_TOOBIG);
+		view_close(&v);
+		if (round == 0) {
+			view_close(&w);
+			kit_forget_checkpoint();
+		}
+		kit_again(&st);
+		v = kit_view(st, "INBOX");
+	}
+	view_close(&v);
+	store_close(&st);
+	rangeset_fini(&one);
+	rangeset_fini(&c);
+	rangeset_fini(&f);
+}
+END_TEST
+
+/* What is brought back does not come with a keyword that took the place. */
+START_TEST(store_change__expunged_mail_holds_no_keyword)
+{
+	struct store *st = with_messages(2);
+	struct view *v = kit_view(st, "INBOX");
+	struct rangeset one = RANGESET_EMPTY;
+	struct view_changes ch;
+	uint64_t need = 0;
+	struct err err;
+
+	add_keys(v, 1, 0, 64);
+	rangeset_add(&one, 1, 1);
+	ck_assert_int_eq(view_remove(v, &one, &need, &err), RC_OK);
+	view_sync(v, true, &ch, &need);
+	view_changes_fini(&ch);
+	add_keys(v, 1, 100, 164);
+	ck_assert(has_key(v, 1, "key100") && has_key(v, 1, "key163"));
+	ck_assert_int_eq(add_key(v, 1, 1, "key0"), RC_TOOBIG);
+	view_close(&v);
+	store_close(&st);
+	rangeset_fini(&one);
+}
+END_TEST
+
+/* Better a message without a keyword than none. */
+START_TEST(store_change__what_has_no_room_is_left_out)
+{
+	struct store *st = with_messages(1);
+	struct view *v = kit_view(st, "INBOX");
+	struct rangeset one = RANGESET_EMPTY, src = RANGESET_EMPTY,
+			dst = RANGESET_EMPTY;
+	struct sv keys[70];
+	char text[70][8];
+	struct store_add a = {
+	    .mailbox = "Sent", .flags = {.keyword = keys, .nkeyword = 70}};
+	struct store_body *b = store_body_new(st);
+	struct store_added out;
+	uint32_t validity;
+	uint64_t need = 0;
+	struct view *w;
+	struct err err;
+
+	for (int i = 0; i < 70; i++) {
+		(void)snprintf(text[i], sizeof text[i], "k%d", i);
+		keys[i] = sv_str(text[i]);
+	}
+	ck_assert_int_eq(store_body_add(b, "x\r\n", 3), RC_OK);
+	ck_assert_int_eq(store_add(st, &b, &a, &out, &need, &err), RC_OK);
+	ck_assert_int_eq(add_key(v, 1, 1, "k5"), RC_OK);
+	ck_assert_int_eq(add_key(v, 1, 1, "more"), RC_OK);
+	rangeset_add(&one, 1, 1);
+	for (int move = 0; move < 2; move++)
+		ck_assert_int_eq(view_copy(v, &one, "Sent", move == 1,
+				     &validity, &src, &dst, &need, &err),
+		    RC_OK);
+	w = kit_view(st, "Sent");
+	ck_assert_uint_eq(view_count(w), 3);
+	ck_assert(msg(w, 1).keywords == UINT64_MAX);
+	for (uint32_t i = 2; i <= 3; i++)
+		ck_assert(has_key(w, i, "k5") && !has_key(w, i, "more"));
+	view_close(&w);
+	view_close(&v);
+	store_close(&st);
+	rangeset_fini(&one);
+	rangeset_fini(&src);
+	rangeset_fini(&dst);
+}
+END_TEST
+
 START_TEST(store_change__sixty_four_keywords_and_no_more)
 {
 	struct store *st = with_messages(1);
@@ -363,6 +525,9 @@ change_tests(void)
 	tcase_add_test(t, store_change__unchanged_since);
 	tcase_add_test(t, store_change__highest_modseq_is_what_was_told);
 	tcase_add_test(t, store_change__sixty_four_keywords_and_no_more);
+	tcase_add_test(t, store_change__a_keyword_out_of_use_makes_room);
+	tcase_add_test(t, store_change__expunged_mail_holds_no_keyword);
+	tcase_add_test(t, store_change__what_has_no_room_is_left_out);
 	tcase_add_test(t, store_change__expunge_only_what_is_named_and_marked);
 	tcase_add_test(t, store_change__readonly_view_changes_nothing);
 	tcase_add_test(t, store_change__copy_and_move);
