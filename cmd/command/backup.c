@@ -552,22 +552,39 @@ know_before(struct making *m, const char *dir, int fd)
 	buf_fini(&name);
 }
 
-/* Of several in one second the later ones get names that sort behind it. */
+/* Of several in one second the later ones get names that sort behind it, also
+ * if the earlier ones are gone already. */
 static void
 new_name(int fd, const char *stamp, struct buf *name)
 {
-	unsigned i;
+	struct dirent **e = NULL;
+	int n = scandirat(fd, ".", &e, NULL, alphasort);
+	uint32_t last = 0, v;
 
 	buf_addf(name, "%s%s", BACKUP_PREFIX, stamp);
-	for (i = 2; faccessat(fd, name->p, F_OK, 0) == 0 && i < 100; i++) {
-		buf_reset(name);
-		buf_addf(name, "%s%s-%02u", BACKUP_PREFIX, stamp, i);
+	for (int i = 0; i < n; free(e[i++])) {
+		struct sv rest = sv_str(e[i]->d_name);
+
+		if (!sv_starts(rest, buf_sv(name)))
+			continue;
+		rest = sv_skip(rest, name->n);
+		if (sv_ends(rest, SV(BACKUP_PART)))
+			rest = sv_first(rest, rest.n - strlen(BACKUP_PART));
+		if (rest.n == 0 && last == 0)
+			last = 1;
+		else if (rest.n > 1 && rest.p[0] == '-' &&
+			 sv_to_u32(sv_skip(rest, 1), 1000000, &v) == RC_OK &&
+			 v > last)
+			last = v;
 	}
+	free(e);
+	if (last > 0)
+		buf_addf(name, "-%02u", last + 1);
 }
 
 static int
 make(const struct conf *conf, const char *config, const char *dir, int fd,
-    unsigned *complaints, struct err *err)
+    struct buf *made, unsigned *complaints, struct err *err)
 {
 	struct making m = {.conf = conf, .dir = -1, .prev = -1};
 	char stamp[24];
@@ -595,6 +612,8 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 		r = err_sys(err, RC_IO, errno, "%s/%s", dir, name.p);
 	if (r == RC_OK) {
 		(void)unlinkat(fd, BACKUP_SUSPECT, 0);
+		buf_reset(made);
+		buf_addsv(made, buf_sv(&name));
 		printf("%s/%s: %llu files copied (%.1f MB), %llu as before\n"
 		       "%s",
 		    dir, name.p, (unsigned long long)m.copied,
@@ -635,6 +654,7 @@ make_in(const struct conf *conf, const char *config, const char *dir,
     uint32_t keep, struct err *err)
 {
 	unsigned complaints = 0;
+	struct buf made;
 	int fd, r;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
@@ -647,10 +667,12 @@ make_in(const struct conf *conf, const char *config, const char *dir,
 		return err_set(
 		    err, RC_TEMP, "another backup into %s is going on", dir);
 	}
-	backup_clear_up(conf, fd, 0);
-	r = make(conf, config, dir, fd, &complaints, err);
+	buf_init(&made, 256);
+	backup_clear_up(conf, fd, 0, "");
+	r = make(conf, config, dir, fd, &made, &complaints, err);
 	if (r == RC_OK)
-		backup_clear_up(conf, fd, keep);
+		backup_clear_up(conf, fd, keep, made.p);
+	buf_fini(&made);
 	io_close(&fd);
 	/* The last line is what a status shows. */
 	if (r == RC_OK && complaints > 0)

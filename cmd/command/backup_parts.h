@@ -47,8 +47,10 @@ int backup_count(const struct conf *conf, const char *name,
 /*
  * Removes unfinished ones, and with keep > 0 the oldest whole ones that are too
  * many; but never one that has an account, or the most of its mail, which none
- * of the newer ones has.
+ * of the newer ones has, nor the one that was made just now, whatever the clock
+ * says.
  */
-void backup_clear_up(const struct conf *conf, int fd, uint32_t keep);
+void backup_clear_up(
+    const struct conf *conf, int fd, uint32_t keep, const char *made);
 
 #endif
