@@ -276,12 +276,12 @@ class House:
         return p
 
     def smtp(self, timeout=120):
-        s = smtplib.SMTP("127.0.0.1", self.port["smtp"], timeout=timeout)
+        s = smtplib.SMTP("127.0.0.1", self.port["smtp"], "client.example.test", timeout=timeout)
         s.ehlo("client.example.test")
         return s
 
     def submit(self, user="ben", password=PASSWORD):
-        s = smtplib.SMTP("127.0.0.1", self.port["submission"], timeout=120)
+        s = smtplib.SMTP("127.0.0.1", self.port["submission"], "client.example.test", timeout=120)
         s.starttls(context=self.tls())
         s.login(user, password)
         return s

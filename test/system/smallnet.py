@@ -507,7 +507,7 @@ queue_run_delay = 2s
     def send(self, sender, to, text):
         """Through its sendmail port on the loopback."""
         with self.net.inside(self.host):
-            s = smtplib.SMTP("127.0.0.1", 25, timeout=120)
+            s = smtplib.SMTP("127.0.0.1", 25, "client.example.test", timeout=120)
         s.sendmail(sender, to, text)
         s.quit()
 

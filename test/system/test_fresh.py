@@ -27,9 +27,8 @@ mount --bind . . && cd "$0"
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t tmpfs tmpfs run
-mkdir -p dev/pts dev/shm
-mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
-ln -sf pts/ptmx dev/ptmx
+mount -t devtmpfs devtmpfs dev
+mount -t devpts devpts dev/pts
 mount -t tmpfs tmpfs dev/shm
 exec chroot . env -i HOME=/root LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     sh -c 'cd /root/hearthmail && exec etc/setup test --quick --only "$1"' sh "$1"

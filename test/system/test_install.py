@@ -287,7 +287,7 @@ def client(what, *args):
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     if what == "send":
-        s = smtplib.SMTP("127.0.0.1", 25, timeout=120)
+        s = smtplib.SMTP("127.0.0.1", 25, "client.example.test", timeout=120)
         s.sendmail("x@example.test", [args[0]], f"Subject: {args[1]}\r\n\r\nhello\r\n")
         s.quit()
         print("sent")
@@ -298,7 +298,7 @@ def client(what, *args):
         t, d = m.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         print(" ".join(re.findall(r"Subject: (\w+)", str(d))))
     elif what == "submit":
-        s = smtplib.SMTP("127.0.0.1", 587, timeout=120)
+        s = smtplib.SMTP("127.0.0.1", 587, "client.example.test", timeout=120)
         s.starttls(context=tls)
         s.login(args[0], args[1])
         try:

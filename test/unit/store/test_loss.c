@@ -620,7 +620,7 @@ START_TEST(store_loss__of_the_whole_log_is_no_empty_account)
 	ck_assert_uint_gt(r.damage, 0);
 	fsck_report_fini(&r);
 	/* It is mounted again. */
-	shell("mv %s/elsewhere %s/log");
+	shell("rm -rf %s/log && mv %s/elsewhere %s/log");
 	st = kit_open_with(opts());
 	ck_assert_uint_eq(count_readable(st), MESSAGES);
 	ck_assert_uint_eq(kit_status(st, "INBOX").uidvalidity, validity[0]);
