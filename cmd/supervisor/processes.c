@@ -181,13 +181,15 @@ send_sockets(struct proc *p)
 	return line_send(p->control, &m) == RC_OK;
 }
 
-/* What of our environment a process gets: the time zone, and what sanitizers
- * are told.  Who started us may have secrets in the rest. */
+/* What of our environment a process gets: the time zone, and what the dynamic
+ * linker, sanitizers and the clock of tests are told.  Who started us may have
+ * secrets in the rest. */
 static char **
 clean_environment(void)
 {
 	static const char *const names[] = {"TZ", "JOURNAL_STREAM",
-	    "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
+	    "LD_PRELOAD", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+	    "TSAN_OPTIONS", "HEARTHMAIL_SHIM_CLOCK"};
 	static char *kept[sizeof names / sizeof names[0] + 1];
 	size_t i, n = 0;
 	char *v;

@@ -41,6 +41,7 @@ struct dns_server {
 	struct resolver *spare; /* the probe's */
 	struct resolver *old;	/* to be freed outside of its callbacks */
 	struct ev_timer *tick, *probe_end;
+	bool resting;	   /* the tick is further away than TICK_MS */
 	bool probe_second; /* the probe's second question is under way */
 	bool freeing;	   /* free_old is posted, and names us */
 	bool dead;	   /* free_old frees us, too */
@@ -51,6 +52,7 @@ struct dns_server {
 
 static void probe_done(struct dns_server *s, bool ok);
 static void probe_next(struct dns_server *s);
+static void wake_up(struct dns_server *s);
 
 /* ---- answers ---- */
 
@@ -202,6 +204,7 @@ query_new(struct client *c, uint32_t id, const char *name, uint32_t type)
 	s->last = q;
 	s->open++;
 	c->open++;
+	wake_up(s);
 	if (s->main != NULL)
 		query_start(q);
 }
@@ -504,12 +507,29 @@ static void
 on_tick(void *arg)
 {
 	struct dns_server *s = arg;
-	int64_t now = clk_mono();
+	int64_t now = clk_mono(), wait;
 	struct query *q;
 
 	for (q = s->first; q != NULL && q->deadline <= now; q = q->next)
 		query_reply(q, NULL, DNS_INSECURE);
 	probe_next(s);
+	/* At rest until the ladder wants to look again. */
+	wait = dns_ladder_due(&s->ladder) - now;
+	if (s->first != NULL || s->old != NULL || wait < TICK_MS)
+		wait = TICK_MS;
+	s->resting = wait > TICK_MS;
+	s->tick = ev_timer_add(s->loop, wait, on_tick, s);
+}
+
+/* There is a question, or the ladder has heard something: the ticks come
+ * every second again. */
+static void
+wake_up(struct dns_server *s)
+{
+	if (!s->resting)
+		return;
+	s->resting = false;
+	ev_timer_del(&s->tick);
 	s->tick = ev_timer_add(s->loop, TICK_MS, on_tick, s);
 }
 

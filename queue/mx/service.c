@@ -44,6 +44,7 @@ struct mx_service {
 	pthread_mutex_t lock; /* of what follows */
 	unsigned queue_life;  /* how many queues there were */
 	struct rest *rests;
+	bool looking; /* the timer runs, or is about to */
 	unsigned nrests, jobs;
 	struct job *known; /* all, until their outcome is noted */
 	unsigned nknown;
@@ -94,6 +95,10 @@ struct job {
 
 /* ---- connections at rest ---- */
 
+#define LOOK_MS 1000
+
+static void on_timer(void *arg);
+
 static struct client *
 take_rest(struct mx_service *s, const char *key)
 {
@@ -129,6 +134,10 @@ put_rest(struct mx_service *s, const char *key, struct client *c)
 	r->until = clk_mono() + REST_MS;
 	pthread_mutex_lock(&s->lock);
 	if (!client_worn(c) && s->nrests < REST_MAX) {
+		/* They are looked after while there are any. */
+		if (!s->looking)
+			ev_post(s->o.loop, on_timer, s);
+		s->looking = true;
 		r->next = s->rests;
 		s->rests = r;
 		s->nrests++;
@@ -178,8 +187,14 @@ on_timer(void *arg)
 {
 	struct mx_service *s = arg;
 
-	s->timer = ev_timer_add(s->o.loop, 1000, on_timer, s);
-	close_rests(expired(s, false));
+	struct rest *over = expired(s, false);
+	bool any;
+
+	pthread_mutex_lock(&s->lock);
+	any = s->looking = s->nrests > 0;
+	pthread_mutex_unlock(&s->lock);
+	s->timer = any ? ev_timer_add(s->o.loop, LOOK_MS, on_timer, s) : NULL;
+	close_rests(over);
 }
 
 /* ---- one job ---- */
@@ -792,7 +807,6 @@ mx_service_new(const struct mx_service_opts *o)
 	randombytes_buf(&s->last_number, sizeof s->last_number);
 	s->queue = peer_new(o->loop, "queue", on_queue_msg, NULL, s);
 	s->dns = peer_new(o->loop, "dns", NULL, NULL, s);
-	s->timer = ev_timer_add(o->loop, 1000, on_timer, s);
 	return s;
 }
 
