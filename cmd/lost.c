@@ -169,8 +169,8 @@ out:
 }
 
 /* What the newest backup has; an empty object if nobody can tell. */
-static json_t *
-newest_messages(const struct conf *conf)
+json_t *
+lost_newest(const struct conf *conf)
 {
 	json_t *manifest = NULL, *out = NULL;
 	struct buf name;
@@ -201,7 +201,7 @@ lost_each(const struct conf *conf, lost_fn fn, void *arg)
 	buf_fini(&path);
 	if (accounts < 0 && errno != ENOENT)
 		return 0;
-	l.backup = newest_messages(conf);
+	l.backup = lost_newest(conf);
 	for (size_t i = 0; i < conf->naccount; i++)
 		look_at(&l, accounts, conf->account[i].name);
 	json_decref(l.backup);
@@ -227,6 +227,12 @@ is_empty(const char *folder)
 	return empty;
 }
 
+bool
+lost_is_empty(const struct conf *conf)
+{
+	return is_empty(conf->data);
+}
+
 int
 lost_everything(const struct conf *conf, struct err *err)
 {
@@ -236,7 +242,7 @@ lost_everything(const struct conf *conf, struct err *err)
 
 	if (!is_empty(conf->data))
 		return RC_OK;
-	has = newest_messages(conf);
+	has = lost_newest(conf);
 	json_object_foreach(has, name, v) sum += json_integer_value(v);
 	json_decref(has);
 	if (sum == 0)

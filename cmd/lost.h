@@ -11,7 +11,13 @@
 #ifndef CMD_LOST_H
 #define CMD_LOST_H
 
+#include <jansson.h>
+
 #include "conf/conf.h"
+
+/* How many messages of each account the newest backup has: an object, empty if
+ * nobody can tell. */
+json_t *lost_newest(const struct conf *conf);
 
 typedef void (*lost_fn)(void *arg, const char *text);
 
@@ -28,5 +34,7 @@ void lost_remember(const struct conf *conf);
  * looks for it once the disk is mounted.  Before anything is made.
  */
 int lost_everything(const struct conf *conf, struct err *err) RC_USE_RESULT;
+/* Nothing at all is in it: a first start, or something is not mounted. */
+bool lost_is_empty(const struct conf *conf);
 
 #endif

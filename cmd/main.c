@@ -94,6 +94,12 @@ static const struct command commands[] = {
 	"some folders; may be said more than once"},
     {"sendmail", cmd_sendmail, "sendmail [-t] [-i] [-f SENDER] [ADDRESS...]",
 	"mail of this machine's programs, from standard input"},
+    {"debug", cmd_debug, "debug level LEVEL [PROCESS [NAME]]",
+	"what the processes log, from now on: error, warn, info, debug"},
+    {"debug", cmd_debug, "debug trace ACCOUNT|PEER [--for TIME]",
+	"log what both sides say, without passwords; off ends it"},
+    {"debug", cmd_debug, "debug dump FILE",
+	"a segment, table of contents or checkpoint, line by line"},
     {"try", cmd_try, "try [--dir DIR] [--relay HOST:PORT]",
 	"a complete demo on the loopback, nothing installed"},
 };

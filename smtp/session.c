@@ -433,6 +433,7 @@ smtp_session_run(struct smtp_conn *c)
 	s->c = c;
 	s->st = stream_new(c->fd, SMTP_INPUT_MAX);
 	stream_set_write_timeout(s->st, c->limits.data_timeout);
+	stream_set_names(s->st, NULL, c->peer);
 	s->state = SMTP_ST_START;
 	buf_init(&s->helo, 256);
 	buf_init(&s->t.sender, 2 * MAIL_ADDRESS_MAX);

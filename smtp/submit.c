@@ -7,7 +7,7 @@
 void
 smtp_submit_init(struct smtp_submit *f)
 {
-	*f = (struct smtp_submit){.over = false};
+	*f = (struct smtp_submit){.scan = {.any_first = true}};
 	buf_init(&f->header, SMTP_SUBMIT_HEADER_MAX);
 }
 
@@ -186,13 +186,14 @@ smtp_submit_edit(struct smtp_submit *f, const struct smtp_submit_args *a,
 	struct seen seen = {0};
 	int r;
 
-	/* The first line of an mbox file is no text either; the name is that
-	 * under which Postfix keeps it. */
-	if (f->scan.mbox > 0) {
+	/* Something before the fields, mostly the first line of an mbox file.
+	 * It is kept under the name that Postfix has for that; were it text,
+	 * all would be, and there would be no From. */
+	if (f->scan.first > 0) {
 		buf_adds(out, "X-Mailbox-Line: ");
-		buf_addsv(out, sv_first(header, f->scan.mbox));
+		buf_addsv(out, sv_first(header, f->scan.first));
 	}
-	fields = sv_skip(header, f->scan.mbox);
+	fields = sv_skip(header, f->scan.first);
 	seen.resent = is_resent(fields, a);
 	r = copy_fields(fields, a, &seen, out, err);
 	if (r != RC_OK)

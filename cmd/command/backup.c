@@ -1,7 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,165 +13,13 @@
 #include "cmd/backup.h"
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
-#include "journal/crc32c.h"
 #include "journal/extent.h"
 #include "journal/format.h"
 
 #define USAGE	 "usage: backup DIR [--keep N] | backup DIR --verify"
 #define ATTEMPTS 5 /* at a journal whose files go while they are copied */
-#define ROUNDS	 7 /* backups, in which all that is linked is read once */
 /* If it is not more, all of it is read each time. */
 #define READ_ALL (2ull << 30)
-
-struct making {
-	const struct conf *conf;
-	int dir;  /* the new backup */
-	int prev; /* the one before, or -1 */
-	json_t *files;
-	json_t *before;	      /* path: entry of the one before */
-	json_t *accounts;     /* name: how many messages; null: not known */
-	json_t *had_accounts; /* the same of the one before */
-	uint64_t round;	      /* rises by one with each backup */
-	bool read_all;	      /* what is linked is read first, all of it */
-	bool full;	      /* the backup's own disk: no use going on */
-	uint64_t copied, linked, bytes;
-	struct buf notes;    /* printed when it is done */
-	unsigned complaints; /* that were printed */
-	struct err first;
-};
-
-/* Said at once; the backup goes on, and its exit code says so, too. */
-static void __attribute__((format(printf, 2, 3)))
-complain(struct making *m, const char *fmt, ...)
-{
-	struct buf b;
-	va_list ap;
-
-	fflush(stdout);
-	buf_init(&b, 4096);
-	va_start(ap, fmt);
-	buf_addv(&b, fmt, ap);
-	va_end(ap);
-	(void)fputs(b.p, stderr);
-	if (m->complaints++ == 0)
-		(void)err_set(&m->first, RC_OK, "%s", b.p);
-	buf_fini(&b);
-	(void)fputc('\n', stderr);
-}
-
-/* ---- one file ---- */
-
-static bool
-same_start(int a, int b)
-{
-	char p[SEG_HEADER], q[SEG_HEADER];
-	ssize_t n = pread(a, p, sizeof p, 0);
-
-	return n > 0 && pread(b, q, sizeof q, 0) == n &&
-	       memcmp(p, q, (size_t)n) == 0;
-}
-
-/* Whether it is the turn of this file to be read before it is linked. */
-static bool
-is_due(const struct making *m, const char *path)
-{
-	return m->read_all ||
-	       crc32c(0, path, strlen(path)) % ROUNDS == m->round % ROUNDS;
-}
-
-/*
- * The old backup's file, and the server's own, against what the manifest says:
- * these files never change, so whichever differs has rotted.  false: the
- * backup's has, and is copied anew.
- */
-static bool
-is_sound(
-    struct making *m, int from, int old, const char *path, const json_t *entry)
-{
-	char sha[BACKUP_SHA];
-	uint64_t n;
-
-	if (backup_sum(old, &n, sha) != RC_OK || !backup_fits(entry, n, sha)) {
-		buf_addf(&m->notes,
-		    "%s: the file in the backup before has rotted; it is "
-		    "copied anew\n",
-		    path);
-		return false;
-	}
-	if (backup_sum(from, &n, sha) != RC_OK || !backup_fits(entry, n, sha))
-		complain(m,
-		    "%s: the server's file is not any more what it was; the "
-		    "backup keeps the one that it has: hearthmail fsck",
-		    path);
-	return true;
-}
-
-/* A link to the backup before, if it has the same; else false. */
-static bool
-link_before(struct making *m, int from, const char *path, uint64_t size)
-{
-	const json_t *e = json_object_get(m->before, path);
-	struct err err;
-	bool same;
-	int fd;
-
-	if (e == NULL ||
-	    (uint64_t)json_integer_value(json_object_get(e, "bytes")) != size)
-		return false;
-	fd = backup_open_file(m->prev, path, &err);
-	if (fd < 0)
-		return false;
-	same = same_start(from, fd) &&
-	       (!is_due(m, path) || is_sound(m, from, fd, path, e));
-	io_close(&fd);
-	return same && backup_make_parents(m->dir, path) == RC_OK &&
-	       linkat(m->prev, path, m->dir, path, 0) == 0;
-}
-
-/*
- * Copies name below dirfd to path.  final: never changes again at this size.
- * RC_NOTFOUND: it is gone.
- */
-static int
-take(struct making *m, int dirfd, const char *name, const char *path,
-    uint64_t limit, bool final, struct err *err)
-{
-	int from = backup_open_file(dirfd, name, err);
-	char sha[BACKUP_SHA] = "";
-	uint64_t bytes;
-	struct stat st;
-	json_t *e;
-	int r = RC_OK;
-
-	if (from < 0)
-		return err->code == RC_NOTFOUND ? RC_NOTFOUND : RC_IO;
-	if (fstat(from, &st) != 0)
-		st.st_size = 0;
-	bytes = (uint64_t)st.st_size < limit ? (uint64_t)st.st_size : limit;
-	(void)unlinkat(m->dir, path, 0);
-	if (final && link_before(m, from, path, bytes)) {
-		e = json_deep_copy(json_object_get(m->before, path));
-		m->linked++;
-	} else {
-		r = backup_copy(from, m->dir, path, bytes, &bytes, sha, err);
-		if (r == RC_DAMAGED) {
-			complain(m, "%s", err->text);
-			r = RC_OK;
-		}
-		if (r != RC_OK) {
-			m->full = true;
-			goto out;
-		}
-		e = json_pack("{s:s,s:I,s:s}", "path", path, "bytes",
-		    (json_int_t)bytes, "sha256", sha);
-		m->copied++;
-		m->bytes += bytes;
-	}
-	json_object_set_new(m->files, path, e);
-out:
-	io_close(&from);
-	return r;
-}
 
 /* ---- one journal ---- */
 
@@ -243,12 +90,13 @@ take_others(
 			continue;
 		buf_reset(&b);
 		buf_addf(&b, "%s/log/%s", path, e->d_name);
-		r = take(m, logfd, e->d_name, b.p, UINT64_MAX, body, err);
+		r = backup_take(
+		    m, logfd, e->d_name, b.p, UINT64_MAX, body, err);
 		/* One that was not needed, or a segment is gone, too. */
 		if (r == RC_NOTFOUND)
 			r = RC_OK;
 		if (r == RC_IO && !m->full) {
-			complain(m, "%s", err->text);
+			backup_complain(m, "%s", err->text);
 			r = RC_OK;
 		}
 	}
@@ -288,7 +136,8 @@ take_segments(struct making *m, int logfd, const char *path,
 		seg_name(e[i].number, "", name);
 		buf_reset(&b);
 		buf_addf(&b, "%s/log/%s", path, name);
-		r = take(m, logfd, name, b.p, e[i].bytes, !e[i].last, err);
+		r = backup_take(
+		    m, logfd, name, b.p, e[i].bytes, !e[i].last, err);
 		if (r == RC_OK && e[i].last)
 			r = seal(m, b.p, &e[i], err);
 	}
@@ -369,7 +218,7 @@ take_entry(struct making *m, int fd, const char *name, const char *path,
 	if (S_ISDIR(st.st_mode))
 		return take_tree(m, fd, name, path, err);
 	return S_ISREG(st.st_mode)
-		   ? take(m, fd, name, path, UINT64_MAX, false, err)
+		   ? backup_take(m, fd, name, path, UINT64_MAX, false, err)
 		   : RC_OK;
 }
 
@@ -401,7 +250,7 @@ take_tree(struct making *m, int dirfd, const char *name, const char *path,
 		buf_addf(&b, "%s/%s", path, e->d_name);
 		r = take_entry(m, fd, e->d_name, b.p, err);
 		if (r != RC_OK && r != RC_NOTFOUND && !m->full)
-			complain(m, "%s", err->text);
+			backup_complain(m, "%s", err->text);
 		if (!m->full)
 			r = RC_OK;
 	}
@@ -438,7 +287,7 @@ compare_account(struct making *m, const char *name, int64_t n)
 		buf_addf(&m->notes, ", %lld FEWER than in the backup before\n",
 		    (long long)(before - n));
 	if (json_is_integer(had) && n == 0 && before > 0)
-		complain(m,
+		backup_complain(m,
 		    "%s has no mail any more; in the backup before it had %lld "
 		    "message%s",
 		    name, (long long)before, plural(before));
@@ -458,7 +307,7 @@ count_account(struct making *m, int folder, const char *name)
 	if (r != RC_OK) {
 		json_object_set_new(m->accounts, name, json_null());
 		if (r == RC_DAMAGED)
-			complain(m, "%s: %s", name, err.text);
+			backup_complain(m, "%s: %s", name, err.text);
 		else
 			buf_addf(&m->notes, "%s: %s\n", name, err.text);
 		return;
@@ -467,8 +316,9 @@ count_account(struct making *m, int folder, const char *name)
 	    m->accounts, name, json_integer((json_int_t)c.messages));
 	compare_account(m, name, (int64_t)c.messages);
 	if (c.hurt)
-		complain(m, "%s: a part of its log is lost: hearthmail fsck %s",
-		    name, name);
+		backup_complain(m,
+		    "%s: a part of its log is lost: hearthmail fsck %s", name,
+		    name);
 }
 
 /* Accounts that the backup before has, and the data folder has not. */
@@ -488,7 +338,7 @@ missing_accounts(struct making *m)
 			    "account\n",
 			    name);
 		else if (!json_is_integer(had) || json_integer_value(had) > 0)
-			complain(m,
+			backup_complain(m,
 			    "%s: its mail is gone, %s/accounts/%s is not there "
 			    "or empty; in the backup before it had %lld "
 			    "message%s",
@@ -524,14 +374,14 @@ take_account(struct making *m, int folder, const char *name, struct err *err)
 	if (r == RC_OK) {
 		count_account(m, folder, name);
 	} else if (!m->full) {
-		complain(m,
+		backup_complain(m,
 		    "%s: %s; its files are copied as they are, and the other "
 		    "accounts are backed up",
 		    name, err->text);
 		json_object_set_new(m->accounts, name, json_null());
 		r = take_raw(m, folder, path.p, err);
 		if (r != RC_OK && !m->full) {
-			complain(m, "%s: %s", name, err->text);
+			backup_complain(m, "%s: %s", name, err->text);
 			r = RC_OK;
 		}
 	}
@@ -557,7 +407,8 @@ take_accounts(struct making *m, int data, struct err *err)
 			folder = backup_folder(fd, e[i]->d_name);
 			if (folder < 0 && errno != ENOTDIR && errno != ELOOP &&
 			    errno != ENOENT)
-				complain(m, "%s: it cannot be backed up: %s",
+				backup_complain(m,
+				    "%s: it cannot be backed up: %s",
 				    e[i]->d_name, strerror(errno));
 		}
 		if (folder >= 0)
@@ -577,7 +428,7 @@ static bool
 part_done(struct making *m, int r, const char *what, const struct err *err)
 {
 	if (r != RC_OK && !m->full)
-		complain(m, "%s: %s", what, err->text);
+		backup_complain(m, "%s: %s", what, err->text);
 	return !m->full;
 }
 
@@ -616,8 +467,8 @@ take_all(struct making *m, const char *config, struct err *err)
 	on = on && part_done(m, take_tree(m, data, "tls", "data/tls", err),
 		       "tls", err);
 	on = on && part_done(m,
-		       take(m, AT_FDCWD, config, "config/hearthmail.yaml",
-			   UINT64_MAX, false, err),
+		       backup_take(m, AT_FDCWD, config,
+			   "config/hearthmail.yaml", UINT64_MAX, false, err),
 		       "the configuration", err);
 	io_close(&data);
 	return on ? RC_OK : err->code;
@@ -701,22 +552,39 @@ know_before(struct making *m, const char *dir, int fd)
 	buf_fini(&name);
 }
 
-/* Of several in one second the later ones get names that sort behind it. */
+/* Of several in one second the later ones get names that sort behind it, also
+ * if the earlier ones are gone already. */
 static void
 new_name(int fd, const char *stamp, struct buf *name)
 {
-	unsigned i;
+	struct dirent **e = NULL;
+	int n = scandirat(fd, ".", &e, NULL, alphasort);
+	uint32_t last = 0, v;
 
 	buf_addf(name, "%s%s", BACKUP_PREFIX, stamp);
-	for (i = 2; faccessat(fd, name->p, F_OK, 0) == 0 && i < 100; i++) {
-		buf_reset(name);
-		buf_addf(name, "%s%s-%02u", BACKUP_PREFIX, stamp, i);
+	for (int i = 0; i < n; free(e[i++])) {
+		struct sv rest = sv_str(e[i]->d_name);
+
+		if (!sv_starts(rest, buf_sv(name)))
+			continue;
+		rest = sv_skip(rest, name->n);
+		if (sv_ends(rest, SV(BACKUP_PART)))
+			rest = sv_first(rest, rest.n - strlen(BACKUP_PART));
+		if (rest.n == 0 && last == 0)
+			last = 1;
+		else if (rest.n > 1 && rest.p[0] == '-' &&
+			 sv_to_u32(sv_skip(rest, 1), 1000000, &v) == RC_OK &&
+			 v > last)
+			last = v;
 	}
+	free(e);
+	if (last > 0)
+		buf_addf(name, "-%02u", last + 1);
 }
 
 static int
 make(const struct conf *conf, const char *config, const char *dir, int fd,
-    unsigned *complaints, struct err *err)
+    struct buf *made, unsigned *complaints, struct err *err)
 {
 	struct making m = {.conf = conf, .dir = -1, .prev = -1};
 	char stamp[24];
@@ -744,6 +612,8 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 		r = err_sys(err, RC_IO, errno, "%s/%s", dir, name.p);
 	if (r == RC_OK) {
 		(void)unlinkat(fd, BACKUP_SUSPECT, 0);
+		buf_reset(made);
+		buf_addsv(made, buf_sv(&name));
 		printf("%s/%s: %llu files copied (%.1f MB), %llu as before\n"
 		       "%s",
 		    dir, name.p, (unsigned long long)m.copied,
@@ -784,6 +654,7 @@ make_in(const struct conf *conf, const char *config, const char *dir,
     uint32_t keep, struct err *err)
 {
 	unsigned complaints = 0;
+	struct buf made;
 	int fd, r;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
@@ -796,10 +667,12 @@ make_in(const struct conf *conf, const char *config, const char *dir,
 		return err_set(
 		    err, RC_TEMP, "another backup into %s is going on", dir);
 	}
-	backup_clear_up(conf, fd, 0);
-	r = make(conf, config, dir, fd, &complaints, err);
+	buf_init(&made, 256);
+	backup_clear_up(conf, fd, 0, "");
+	r = make(conf, config, dir, fd, &made, &complaints, err);
 	if (r == RC_OK)
-		backup_clear_up(conf, fd, keep);
+		backup_clear_up(conf, fd, keep, made.p);
+	buf_fini(&made);
 	io_close(&fd);
 	/* The last line is what a status shows. */
 	if (r == RC_OK && complaints > 0)

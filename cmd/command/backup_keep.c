@@ -174,7 +174,8 @@ judge(const struct conf *conf, int fd, const char *name, json_t *most)
 }
 
 void
-backup_clear_up(const struct conf *conf, int fd, uint32_t keep)
+backup_clear_up(
+    const struct conf *conf, int fd, uint32_t keep, const char *made)
 {
 	struct dirent **e = NULL;
 	int n = scandirat(fd, ".", &e, NULL, alphasort);
@@ -188,7 +189,8 @@ backup_clear_up(const struct conf *conf, int fd, uint32_t keep)
 			continue;
 		if (sv_ends(name, SV(BACKUP_PART))) {
 			backup_remove(fd, name.p);
-		} else if (keep > 0 && ++whole > keep) {
+		} else if (keep > 0 && ++whole > keep &&
+			   strcmp(name.p, made) != 0) {
 			judge(conf, fd, name.p, most);
 		} else if (keep > 0) {
 			has = messages_in(fd, name.p);

@@ -3,10 +3,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "auth/credentials.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
 #include "cmd/lost.h"
 #include "cmd/run/name_service.h"
@@ -305,6 +307,38 @@ warn_lost(void *arg, const char *text)
 	printf("  WARNING: %s\n", text);
 }
 
+/* Accounts in which there is nothing any more. */
+static unsigned
+warn_shrunk(const struct conf *conf)
+{
+	json_t *had = lost_newest(conf);
+	unsigned warnings = 0;
+
+	for (size_t i = 0; i < conf->naccount; i++) {
+		const char *name = conf->account[i].name;
+		long long n = json_integer_value(json_object_get(had, name));
+		struct store_counts now;
+		struct buf log;
+		struct err err;
+		bool there;
+
+		buf_init(&log, 4096);
+		buf_addf(&log, "%s/accounts/%s/log", conf->data, name);
+		there = access(log.p, R_OK) == 0;
+		buf_fini(&log);
+		if (n == 0 || !there ||
+		    backup_count(conf, name, &now, &err) != RC_OK ||
+		    now.messages > 0)
+			continue;
+		printf("  WARNING: %s has no mail; the newest backup has %lld "
+		       "messages of it\n",
+		    name, n);
+		warnings++;
+	}
+	json_decref(had);
+	return warnings;
+}
+
 /* What the server would refuse; false: nothing. */
 static bool
 is_refused(const struct conf *conf, const char *config)
@@ -351,7 +385,7 @@ cmd_check(const char *config, int argc, char **argv)
 	warnings += print_backup(conf);
 	puts("");
 	warnings += warn_passwords(conf) + warn_folders(conf);
-	warnings += lost_each(conf, warn_lost, NULL);
+	warnings += lost_each(conf, warn_lost, NULL) + warn_shrunk(conf);
 	if (warnings == 0)
 		puts("  nothing to warn of");
 	conf_free(&conf);

@@ -21,6 +21,7 @@ int cmd_fsck(const char *config, int argc, char **argv);
 int cmd_account(const char *config, int argc, char **argv);
 int cmd_passwd(const char *config, int argc, char **argv);
 int cmd_app_password(const char *config, int argc, char **argv);
+int cmd_debug(const char *config, int argc, char **argv);
 int cmd_dns(const char *config, int argc, char **argv);
 int cmd_queue(const char *config, int argc, char **argv);
 int cmd_undelete(const char *config, int argc, char **argv);
@@ -52,6 +53,8 @@ int command_session(const struct conf *conf, const char *account, uint64_t who,
 #define COMMAND_WHEN \
 	"a time is 3d or 12h (ago), 2026-11-24, or 2026-11-24T17:30 (UTC)"
 bool command_when(const char *text, bool end_of_day, int64_t *out);
+/* "90s", "10m", "2h", "3d" in ms; false: something else. */
+bool command_duration(const char *text, int64_t *ms_out);
 /* Sets a password while no server runs; becomes the auth user for that and
  * stays it, effectively. */
 int command_passwd_offline(const struct conf *conf, struct sv name,

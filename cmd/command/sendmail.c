@@ -225,7 +225,7 @@ header_of(const struct letter *l)
 {
 	struct sv header = sv_first(buf_sv(&l->text), l->scan.header);
 
-	return sv_skip(header, l->scan.mbox);
+	return sv_skip(header, l->scan.first);
 }
 
 /* -t: all of To, Cc and Bcc; names without a domain, too. */

@@ -226,6 +226,19 @@ look_at_backups(const struct conf *conf, struct picture *p)
 	    (b->good != 0 && b->good + LATE_DAYS * 86400 < clk_now() / 1000);
 }
 
+/* One that dies at its start is not among the others. */
+static const char *const always[] = {"auth", "keeper", "queue"};
+#define NALWAYS (sizeof always / sizeof *always)
+
+static bool
+runs(const struct picture *p, const char *role)
+{
+	for (size_t i = 0; i < p->nproc; i++)
+		if (strcmp(p->proc[i].role, role) == 0)
+			return true;
+	return false;
+}
+
 static void
 note_lost(void *arg, const char *text)
 {
@@ -258,6 +271,8 @@ look_around(const struct conf *conf, struct picture *p)
 	buf_fini(&cert);
 	look_at_backups(conf, p);
 	p->worries += lost_each(conf, note_lost, p->lost);
+	for (size_t i = 0; i < NALWAYS; i++)
+		p->worries += !runs(p, always[i]);
 }
 
 /* ---- for people ---- */
@@ -302,6 +317,10 @@ print_processes(const struct picture *p)
 			printf("  DOES NOT ANSWER");
 		puts("");
 	}
+	for (i = 0; i < NALWAYS; i++)
+		if (!runs(p, always[i]))
+			printf("  %-11s DOES NOT RUN: see the last errors\n",
+			    always[i]);
 	printf("  accounts    %u in use\n", accounts);
 }
 

@@ -39,6 +39,27 @@ number(struct sv *s, size_t digits, char behind, uint64_t max, int *out)
 }
 
 bool
+command_duration(const char *text, int64_t *ms_out)
+{
+	static const struct {
+		char unit;
+		int64_t ms;
+	} units[] = {{'s', 1000}, {'m', 60000}, {'h', HOUR_MS}, {'d', DAY_MS}};
+	struct sv s = sv_str(text);
+	uint64_t v;
+	size_t i;
+
+	if (s.n < 2 || sv_to_u64(sv_first(s, s.n - 1), DAYS_MAX, &v) != RC_OK)
+		return false;
+	for (i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (s.p[s.n - 1] == units[i].unit) {
+			*ms_out = (int64_t)v * units[i].ms;
+			return true;
+		}
+	return false;
+}
+
+bool
 command_when(const char *text, bool end_of_day, int64_t *out)
 {
 	struct sv s = sv_str(text);

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/tally.h"
+#include "base/trace.h"
 #include "cmd/build.h"
 
 static void on_control(struct line *l, struct msg *m, void *arg);
@@ -63,6 +64,7 @@ read_boot(struct child *c, struct msg *m)
 {
 	char build[64];
 	enum log_level level;
+	bool journal;
 
 	msg_get_str(m, build, sizeof build);
 	if (m->type != CTL_BOOT || !sv_eq(sv_str(build), SV(HM_BUILD)))
@@ -81,6 +83,7 @@ read_boot(struct child *c, struct msg *m)
 	msg_get_str(m, c->folder, sizeof c->folder);
 	msg_get_str(m, c->other, sizeof c->other);
 	level = (enum log_level)msg_get_u8(m);
+	journal = msg_get_u8(m) != 0;
 	clk_set_offset((int64_t)msg_get_u64(m));
 	c->conf_now = conf_from_fd(msg_take_fd(m), "configuration");
 	if (c->role < ROLE_COUNT && role_info[c->role].services != 0) {
@@ -92,6 +95,7 @@ read_boot(struct child *c, struct msg *m)
 	if (msg_end(m) != RC_OK || c->role >= ROLE_COUNT)
 		broken("first message");
 	log_setup(role_info[c->role].name, level);
+	log_set_journal(journal);
 	log_set_json(c->conf_now->log_json);
 }
 
@@ -309,6 +313,21 @@ say_status(struct child *c)
 }
 
 static void
+set_debug(struct msg *m)
+{
+	uint8_t level = msg_get_u8(m);
+	struct sv what = msg_get_sv(m);
+	uint64_t ms = msg_get_u64(m);
+
+	if (msg_end(m) != RC_OK)
+		return;
+	if (level <= LOG_DEBUG)
+		log_set_level((enum log_level)level);
+	else
+		trace_set(what, (int64_t)ms);
+}
+
+static void
 say_alive(void *arg)
 {
 	struct child *c = arg;
@@ -340,6 +359,8 @@ on_control(struct line *l, struct msg *m, void *arg)
 		c->ops->alive(c);
 	else if (m->type == CTL_ALIVE)
 		say_alive(c);
+	else if (m->type == CTL_DEBUG)
+		set_debug(m);
 	else if (m->type == CTL_LET_IN && c->ops->let_in != NULL)
 		c->ops->let_in(c);
 	else if (m->type == CTL_DRAIN && c->ops->drain != NULL)

@@ -139,6 +139,7 @@ send_boot(struct proc *p)
 	msg_put_str(&m, folder);
 	msg_put_str(&m, other_folder(s, p, other));
 	msg_put_u8(&m, s->o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO);
+	msg_put_u8(&m, log_is_journal());
 	msg_put_u64(&m, (uint64_t)s->clock_offset);
 	msg_put_fd(&m, fd);
 	/* Certificate and key, for those who speak TLS. */

@@ -326,6 +326,7 @@ static const struct {
 } controls[SUPER_CONTROLS] = {
     {"reload.sock", ROLE_COUNT, reload_ordered},
     {"status.sock", ROLE_COUNT, status_begin},
+    {"debug.sock", ROLE_COUNT, debug_ordered},
     {"auth.sock", ROLE_AUTH, NULL},
     {"queue.sock", ROLE_QUEUE, NULL},
     {"keeper.sock", ROLE_KEEPER, NULL},
@@ -575,6 +576,11 @@ prepare(struct super *s, int *lock, struct err *err)
 	    s->conf->sandbox ? "" : " sandbox=OFF");
 	r = at_place(
 	    s->conf, s->conf->data_at, lost_everything(s->conf, err), err);
+	if (r == RC_OK && lost_is_empty(s->conf))
+		mlog(LOG_WARN, "data.empty",
+		    "folder=%s text=\"nothing is in it yet: if this is not the "
+		    "first start its disk is not mounted\"",
+		    s->conf->data);
 	if (r == RC_OK) {
 		(void)lost_each(s->conf, log_lost, NULL);
 		lost_remember(s->conf);

@@ -43,7 +43,7 @@ struct proc {
 struct schedule;
 
 /* A socket on which the command line gives orders. */
-#define SUPER_CONTROLS 5
+#define SUPER_CONTROLS 6
 
 struct super_control {
 	struct super *super;
@@ -89,6 +89,13 @@ void status_begin(struct super *s, int fd);
 void status_answer(struct proc *p, struct msg *m);
 /* At the end: whoever still waits is told nothing. */
 void status_drop(struct super *s);
+
+/* ---- debug.c ---- */
+
+/* Takes fd, hears what is wanted on it, and answers. */
+void debug_ordered(struct super *s, int fd);
+
+/* ---- processes.c ---- */
 
 /* Starts one process of each role but accounts. */
 void procs_start_all(struct super *s);

@@ -89,6 +89,7 @@ imap_session_new(const struct imap_session_args *args)
 	s->lim = args->limits;
 	s->st = stream_new(args->fd, INPUT_MAX);
 	stream_set_gate(s->st, gate, s);
+	stream_set_names(s->st, s->account, s->peer);
 	s->state = IMAP_ST_AUTH;
 	s->last_input = clk_mono();
 	buf_init(&s->login_tag, args->limits.line);

@@ -12,7 +12,7 @@
 #include "base/network.h"
 
 static const char *log_process = "hearthmail";
-static enum log_level log_max = LOG_INFO;
+static _Atomic enum log_level log_max = LOG_INFO;
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -44,6 +44,18 @@ log_setup(const char *process, enum log_level level)
 	log_journal = is_journal();
 }
 
+bool
+log_is_journal(void)
+{
+	return log_journal;
+}
+
+void
+log_set_journal(bool on)
+{
+	log_journal = on;
+}
+
 /* What stands before each line. */
 static const char *
 priority(enum log_level level)
@@ -51,6 +63,12 @@ priority(enum log_level level)
 	static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"};
 
 	return log_journal ? priorities[level] : "";
+}
+
+void
+log_set_level(enum log_level level)
+{
+	log_max = level;
 }
 
 void

@@ -29,6 +29,12 @@ enum log_level {
  * descriptor 2 is the journal's, as JOURNAL_STREAM says, each line begins with
  * its priority, as in <4> [sd-daemon(3)]. */
 void log_setup(const char *process, enum log_level level);
+/* Does it?  For those whose lines another process copies to the journal. */
+bool log_is_journal(void);
+void log_set_journal(bool on);
+
+/* The level alone, from any thread. */
+void log_set_level(enum log_level level);
 
 /* One JSON object a line instead of text. */
 void log_set_json(bool on);

@@ -36,6 +36,9 @@ enum proto {
 	/* u8 role: a process of that kind asked me for what it may not have,
 	 * or sent what is not a message */
 	CTL_ACCUSE,
+	/* supervisor: u8 log_level (255: as it is), str what is to be traced,
+	 * u64 for how many ms (base/trace.h) */
+	CTL_DEBUG,
 
 	/* ---- listeners and submission to auth ---- */
 
@@ -148,6 +151,12 @@ enum proto {
 	CMD_APP_LIST,	/* str account -> rc, text (the lines) */
 	CMD_ACCOUNTS,	/* -> rc, text (the lines) */
 	CMD_DKIM,	/* str domain -> rc, text ("SELECTOR RECORD" lines) */
+
+	/* ---- command line to supervisor, on a connection of its own ---- */
+
+	/* str process, or "account NAME", or "" for all, then as CTL_DEBUG
+	 * -> u32 rc, str text */
+	CMD_DEBUG,
 
 	/* ---- command line to queue, on a control connection ---- */
 

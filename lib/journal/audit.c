@@ -435,7 +435,7 @@ check_unusable(struct audit *a)
 		tell(a, AUDIT_DAMAGE, file, 0, 0,
 		    "it is gone: its table of contents is still there");
 	}
-	if (j->nseg == 0)
+	if (j->nseg == 0 && j->emptied)
 		tell(a, AUDIT_DAMAGE, "log", 0, 0,
 		    "there is no segment %s: the mail is gone, or its disk is "
 		    "not mounted",

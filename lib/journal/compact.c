@@ -241,6 +241,7 @@ dropped(struct compaction *x, const struct scanned *r)
 	if (body_ref_decode(r->payload, &ref) != RC_OK)
 		return;
 	x->sum->dropped_bytes += ref.size;
+	x->sum->before += ref.size; /* a file that goes, too */
 	x->body = xgrow(x->body, &x->body_cap, x->nbody + 1, sizeof *x->body);
 	x->body[x->nbody++] = ref.name;
 }

@@ -158,12 +158,13 @@ line_kind(struct sv line)
 	return is_wsp(line.p[0]) ? LINE_FOLDED : field_or_text(line);
 }
 
-/* The "From " or ">From " line of an mbox file, before the first field. */
+/* Before the first field: the "From " or ">From " line of an mbox file. */
 static bool
-is_mbox_line(const struct mail_header_scan *s, struct sv line)
+is_first_line(const struct mail_header_scan *s, struct sv line)
 {
-	return s->line == 0 && field_or_text(line) == LINE_TEXT &&
-	       (sv_starts(line, SV("From ")) || sv_starts(line, SV(">From ")));
+	return s->line == 0 && line_kind(line) == LINE_TEXT &&
+	       (s->any_first || sv_starts(line, SV("From ")) ||
+		   sv_starts(line, SV(">From ")));
 }
 
 /* Does the line at hand belong to the header?  Not when it is over. */
@@ -172,7 +173,7 @@ is_of_header(
     const struct mail_header_scan *s, struct sv line, enum line_kind kind)
 {
 	return kind == LINE_FIELD || (kind == LINE_FOLDED && s->open) ||
-	       is_mbox_line(s, line);
+	       is_first_line(s, line);
 }
 
 bool
@@ -198,9 +199,9 @@ mail_header_scan(struct mail_header_scan *s, struct sv all)
 		s->seen = all.n;
 		if (nl >= all.n)
 			return false;
-		s->open = !is_mbox_line(s, line);
+		s->open = !is_first_line(s, line);
 		if (!s->open)
-			s->mbox = nl + 1;
+			s->first = nl + 1;
 		s->line = s->seen = nl + 1;
 		s->known = false;
 	}

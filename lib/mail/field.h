@@ -32,15 +32,17 @@ void mail_field_remove(struct sv header, struct sv name, struct buf *out);
  * Where the header of a message ends that somebody else wrote, also without
  * the empty line that should be there: at the first line that is neither a
  * field nor folded below one.  That line is text, and belongs to the body.
- * Found while the bytes come in; all zero at the beginning.
+ * Found while the bytes come in; all else is zero at the beginning.
  */
 struct mail_header_scan {
 	size_t line; /* where the line at hand begins */
 	size_t seen; /* how far it has been looked at */
 	bool open;   /* a line with blanks in front would be folded */
 	bool known;  /* the line at hand belongs to the header */
-	/* The first line is the "From " of an mbox file; its length. */
-	size_t mbox;
+	/* Set before: a first line of text belongs to the header, whatever it
+	 * is; else only the "From " of an mbox file does. */
+	bool any_first;
+	size_t first; /* the length of that line */
 	/* When it is over: */
 	size_t header; /* the bytes of all fields */
 	size_t body;   /* where the body begins: behind the empty line, if there

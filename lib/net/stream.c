@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/trace.h"
 #include "net/tls.h"
 
 #define OUTPUT_MAX 65536
@@ -29,7 +30,9 @@ struct stream {
 	int (*gate)(void *arg);
 	void *gate_arg;
 	int64_t write_timeout;
-	int64_t deadline; /* of everything; 0: none */
+	int64_t deadline;	    /* of everything; 0: none */
+	const char *account, *peer; /* for traces */
+	struct trace_state trace;
 
 	struct buf in;
 	size_t taken; /* bytes at the front of `in` that are consumed */
@@ -66,6 +69,13 @@ stream_free(struct stream **sp)
 	buf_fini(&s->out);
 	free(s);
 	*sp = NULL;
+}
+
+void
+stream_set_names(struct stream *s, const char *account, const char *peer)
+{
+	s->account = account;
+	s->peer = peer;
 }
 
 int
@@ -207,6 +217,9 @@ stream_fill(struct stream *s, int64_t timeout_ms)
 		r = read_once(s, p, n, &got, &wants);
 		if (r == RC_OK)
 			buf_added(&s->in, got);
+		if (r == RC_OK && trace_is_on())
+			trace_bytes(
+			    &s->trace, s->account, s->peer, '<', sv_of(p, got));
 		if (r != RC_MORE)
 			return r;
 		if (s->out.n > 0) {
@@ -315,6 +328,9 @@ flush(struct stream *s)
 	if (s->out_error == RC_OK && s->out.n > 0) {
 		if (s->gate != NULL)
 			s->out_error = s->gate(s->gate_arg);
+		if (trace_is_on())
+			trace_bytes(&s->trace, s->account, s->peer, '>',
+			    buf_sv(&s->out));
 		if (s->out_error == RC_OK)
 			s->out_error = send_all(s);
 	}

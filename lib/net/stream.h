@@ -29,6 +29,8 @@ struct stream *stream_new(int fd, size_t input_max);
 void stream_free(struct stream **s);
 int stream_fd(const struct stream *s);
 
+/* Whose connection it is, for base/trace.h; borrowed, either may be NULL. */
+void stream_set_names(struct stream *s, const char *account, const char *peer);
 void stream_set_gate(struct stream *s, int (*gate)(void *arg), void *arg);
 /* For output that makes no progress for so long the peer is given up.
  * Default 5 minutes. */

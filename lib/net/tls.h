@@ -35,6 +35,9 @@ SSL *tls_ssl_new(struct tls_ctx *ctx);
 
 struct tls_client;
 
+/* Where Debian has those whose signatures count. */
+#define TLS_CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+
 /* ca_pem: whose signatures count when a certificate is to be verified; may be
  * empty: then none does. */
 int tls_client_new(

@@ -339,6 +339,11 @@ checkpoint_read(struct fsck *k)
 
 	if (fd < 0)
 		return;
+	if (k->rep->segments == 0)
+		fsck_tell(k, AUDIT_DAMAGE, "log", 0,
+		    "there is no segment in it that can be read, but a "
+		    "checkpoint of what was there: the mail is gone, or its "
+		    "disk is not mounted");
 	k->point = state_new(k);
 	if (checkpoint_load(k->point, &k->mark) != RC_OK) {
 		fsck_tell(k, AUDIT_DERIVED, "state", 0,

@@ -93,6 +93,29 @@ place_find(const struct rescue *x, struct fsck_body *b)
 	b->msg = *p->m;
 }
 
+/* The same by the size, if only one message of that size has lost its record:
+ * large ones are seldom alike. */
+static void
+place_by_size(const struct rescue *x, struct fsck_body *b)
+{
+	const struct place *found = NULL;
+
+	for (size_t i = 0; i < x->nplace; i++) {
+		const struct place *p = &x->place[i];
+
+		if (p->m->size != b->size ||
+		    fsck_body_find(&x->k->bodies, p->body) != NULL)
+			continue;
+		if (found != NULL && found->body != p->body)
+			return;
+		found = p;
+	}
+	if (found == NULL)
+		return;
+	b->mailbox = found->mailbox;
+	b->msg = *found->m;
+}
+
 /* ---- finding ---- */
 
 static void
@@ -234,8 +257,10 @@ on_file(void *arg, const char *name)
 		rescue_failed(x, &l);
 		return;
 	}
-	if (!is_found(x, l.b.size, l.b.crc))
-		lost_add(x, &l.b, name, 0, true);
+	if (is_found(x, l.b.size, l.b.crc))
+		return;
+	place_by_size(x, &l.b);
+	lost_add(x, &l.b, name, 0, true);
 }
 
 /* A record of bytes that have a file of their own: it says which. */

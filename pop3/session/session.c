@@ -546,6 +546,7 @@ pop3_session_new(const struct pop3_session_args *a)
 	s->peer = xstrdup(a->peer);
 	s->st = stream_new(a->fd, LINE_MAX_N);
 	stream_set_gate(s->st, gate, s);
+	stream_set_names(s->st, s->account, s->peer);
 	s->task.fd = a->fd;
 	s->task.run = pop3_run;
 	s->task.end = pop3_end;

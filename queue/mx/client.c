@@ -192,19 +192,16 @@ describe(struct client *c, const struct route_address *to)
 	(void)snprintf(c->where, sizeof c->where, "%s[%s]", to->host, ip);
 }
 
-/* The port is chosen when it connects. */
 static int
 bind_source(int fd, bool v4, const struct client_opts *o)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
 	struct sockaddr_in four = {.sin_family = AF_INET};
 	const char *source = v4 ? o->source4 : o->source6;
-	int one = 1, r;
+	int r;
 
 	if (source == NULL)
 		return RC_OK;
-	(void)setsockopt(
-	    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
 	if (v4)
 		r = inet_pton(AF_INET, source, &four.sin_addr) == 1
 			? bind(fd, (struct sockaddr *)&four, sizeof four)
@@ -264,6 +261,7 @@ dial(struct client *c, const struct route_address *to, struct client_why *why)
 	}
 	c->s = stream_new(fd, INPUT_MAX);
 	stream_set_write_timeout(c->s, c->timeout.block);
+	stream_set_names(c->s, NULL, c->host_name);
 	stream_set_deadline(c->s, c->until);
 	return RC_OK;
 }

@@ -80,8 +80,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		smtp_submit_fini(&g);
 		at = buf_sv(&out);
 		header = sv_first(in, f.scan.header);
-		must_follow(&at, sv_first(header, f.scan.mbox));
-		header = sv_skip(header, f.scan.mbox);
+		must_follow(&at, sv_first(header, f.scan.first));
+		header = sv_skip(header, f.scan.first);
 		for (n = header.n; mail_field_next(&header, &field);
 		     n -= field.whole.n)
 			if (!is_dropped(field.name))

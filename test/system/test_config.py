@@ -349,6 +349,58 @@ def demo():
         shutil.rmtree(d, ignore_errors=True)
 
 
+def debugging():
+    """Levels, traces without passwords, files in words."""
+    with House() as h:
+        r = h.command("debug", "level", "debug", "imap")
+        verdict(r.returncode == 0 and "1 process told" in r.stdout, "debug-level", r)
+        r = h.command("debug", "level", "debug", "nobody")
+        verdict(r.returncode == 1 and "no such process" in r.stderr, "debug-level-nobody", r)
+        r = h.command("debug", "level", "loud")
+        verdict(r.returncode == 2 and "is not a level" in r.stderr, "debug-level-unknown", r)
+        for what in ("127.0.0.1", "anna"):
+            r = h.command("debug", "trace", what, "--for", "5m")
+            verdict(r.returncode == 0, f"debug-trace-{what}", r)
+            h.deliver(subject="traced")
+            s = h.submit("ben")
+            s.sendmail("ben@home.test", ["anna@home.test"], "From: ben@home.test\r\n\r\nhi\r\n")
+            s.quit()
+            m = h.imap("anna")
+            m.select()
+            m.fetch("1", "(BODY[])")
+            m.logout()
+        verdict(h.logged(r"trace peer=\S+ side=in text=\"mail FROM") and
+                h.logged(r"trace account=anna .*side=in text=\"[^\"]*FETCH 1 ") and
+                h.logged(r"trace .*side=out text=\"\* 1 FETCH"), "debug-trace-shows-both", h.log()[-1500:])
+        from base64 import b64encode
+        secret = b64encode(b"\0ben\0correct horse battery").decode()
+        verdict("correct horse" not in h.log() and secret not in h.log() and
+                h.logged(r'text="AUTH \S+ \*\*\*"'), "debug-trace-masks", [l for l in h.log().splitlines() if "AUTH" in l])
+        seen = h.log().count(" trace ")
+        h.command("debug", "trace", "off")
+        m = h.imap("anna")
+        m.select()
+        m.logout()
+        verdict(h.log().count(" trace ") == seen, "debug-trace-off")
+        folder = os.path.join(h.data, "accounts/anna")
+        r = h.command("debug", "dump", os.path.join(folder, "log/000001"))
+        verdict(r.returncode == 0 and " message " in r.stdout and " commit " in r.stdout and
+                "DAMAGED" not in r.stdout, "debug-dump-segment", r)
+        h.stop()
+        for name in ("state", "log/000001.toc"):
+            r = h.command("debug", "dump", os.path.join(folder, name))
+            verdict(r.returncode == 0 and "epoch" in r.stdout and "DAMAGED" not in r.stdout, f"debug-dump-{name}", r)
+        text = bytearray(open(os.path.join(folder, "log/000001"), "rb").read())
+        text[5000] ^= 1
+        with open(os.path.join(h.dir, "bad"), "wb") as f:
+            f.write(text)
+        r = h.command("debug", "dump", os.path.join(h.dir, "bad"))
+        verdict(r.returncode == 0 and r.stdout.count("DAMAGED") == 1, "debug-dump-damaged", r)
+        for path in ("/dev/null", "/etc/passwd", h.dir, "/nonexistent"):
+            r = h.command("debug", "dump", path)
+            verdict(r.returncode == 1 and r.stderr.startswith("hearthmail debug: "), f"debug-dump-{path}", r)
+
+
 def main():
     with House() as h:
         for part in (errors, usage, check, machine, stranger, second_server, addresses):
@@ -358,7 +410,7 @@ def main():
                 import traceback
                 traceback.print_exc()
                 verdict(False, part.__name__, repr(e))
-    for part in (port_in_use, wrong_key, read_only, demo):
+    for part in (port_in_use, wrong_key, read_only, demo, debugging):
         try:
             part()
         except Exception as e:

@@ -274,6 +274,35 @@ def vanished():
         shutil.rmtree(d, ignore_errors=True)
 
 
+def not_mounted():
+    """The data folder is empty, where a server ran before."""
+    d = folder()
+    try:
+        with House(extra=f'backup: {{ folder: {d}, at: "05:00" }}\n') as h:
+            fill(h, n=2, big=0)
+            verdict(h.command("backup", d).returncode == 0, "backup")
+            h.stop()
+            os.rename(h.data, h.data + ".away")
+            os.mkdir(h.data)
+            h.start(wait=False)
+            verdict(wait_until(lambda: h.proc.poll()) == 1 and "is empty, but a backup in" in h.log() and
+                    os.listdir(h.data) == [], "no-start-on-an-empty-mount-point", h.log()[-600:])
+            r = h.command("check")
+            verdict("the newest backup has 2 messages of it" in r.stdout, "check-says-so", r.stdout)
+            os.rmdir(h.data)
+            os.rename(h.data + ".away", h.data)
+            h.start()
+            verdict(len(every(subjects(h))) == 2, "and-one-when-it-is-mounted")
+            h.stop()
+            os.truncate(h.data + "/accounts/anna/log/000001", 4096)
+            os.unlink(h.data + "/accounts/anna/state")
+            r = h.command("check")
+            verdict("anna has no mail; the newest backup has 2 messages" in r.stdout, "check-misses-what-shrank-to-nothing",
+                    r.stdout)
+    finally:
+        shutil.rmtree(d, ignore_errors=True)
+
+
 SHIM = """
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -316,6 +345,7 @@ def main():
     configuration()
     broken_account()
     vanished()
+    not_mounted()
     no_types()
     finish()
 

@@ -13,6 +13,7 @@ main(void)
 	suite_add_tcase(s, numbers_tests());
 	suite_add_tcase(s, loop_tests());
 	suite_add_tcase(s, files_tests());
+	suite_add_tcase(s, trace_tests());
 	suite_add_tcase(s, network_tests());
 	suite_add_tcase(s, log_tests());
 	r = srunner_create(s);

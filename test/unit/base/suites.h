@@ -7,6 +7,7 @@ TCase *bytes_tests(void);
 TCase *numbers_tests(void);
 TCase *loop_tests(void);
 TCase *files_tests(void);
+TCase *trace_tests(void);
 TCase *log_tests(void);
 TCase *network_tests(void);
 

@@ -31,6 +31,7 @@ struct file {
 	size_t n;
 };
 
+static struct store *busy;
 static struct file files[FILES_MAX];
 static size_t nfile;
 static struct journal_io quick;
@@ -321,6 +322,20 @@ file_named(const char *name)
 	return NULL;
 }
 
+static void
+do_repair(void)
+{
+	struct fsck_report before, after;
+	struct fsck_repaired done;
+	struct err err = {.text = ""};
+
+	ck_assert_msg(fsck_repair(kit_dir(), fsck_opts(), &before, &after,
+			  &done, &err) == RC_OK,
+	    "%s", err.text);
+	fsck_report_fini(&before);
+	fsck_report_fini(&after);
+}
+
 /* Repairs twice: the second time there is nothing to do. */
 static void
 repair(uint64_t back, uint64_t in_lost_found)
@@ -393,6 +408,61 @@ START_TEST(fsck_repair__finds_a_message_by_the_table_of_contents)
 	repair(1, 0);
 	st = open_quick();
 	ck_assert_uint_eq(readable(st), (1u << MESSAGES) - 1);
+	store_close(&st);
+}
+END_TEST
+
+/* Its record's header is gone, and one of its bytes is another. */
+START_TEST(fsck_repair__says_what_no_checksum_vouches_for)
+{
+	struct fsck_report before, after;
+	struct fsck_repaired done;
+	struct err err = {.text = ""};
+	struct file *f;
+	struct sv all;
+	size_t at;
+
+	make_account();
+	f = file_named("/log/000001");
+	all = sv_of(f->p, f->n);
+	at = sv_find(all, sv_str(message(2)));
+	ck_assert_uint_lt(at, all.n);
+	memset(f->p + at - 40, 0xee, 40);
+	f->p[at + 60] ^= 0x20;
+	put_back();
+	ck_assert_msg(fsck_repair(kit_dir(), fsck_opts(), &before, &after,
+			  &done, &err) == RC_OK,
+	    "%s", err.text);
+	fsck_report_fini(&before);
+	fsck_report_fini(&after);
+	ck_assert_uint_eq(done.back, 1);
+	ck_assert_uint_eq(done.unverified, 1);
+	busy = open_quick();
+	ck_assert_uint_eq(kit_status(busy, FSCK_UNVERIFIED).messages, 1);
+	store_close(&busy);
+}
+END_TEST
+
+/* A byte too few: nothing behind it stands where a record may begin. */
+START_TEST(fsck_repair__finds_what_stands_one_byte_off)
+{
+	struct store *st;
+	struct file *f;
+	struct sv all;
+	size_t at;
+
+	make_account();
+	f = file_named("/log/000001");
+	all = sv_of(f->p, f->n);
+	at = sv_find(all, sv_str(message(1)));
+	ck_assert_uint_lt(at, all.n);
+	memmove(f->p + at + 20, f->p + at + 21, f->n - at - 21);
+	f->n--;
+	put_back();
+	kit_forget_checkpoint();
+	do_repair();
+	st = open_quick();
+	ck_assert_uint_eq(readable(st) | 1u << 1, (1u << MESSAGES) - 1);
 	store_close(&st);
 }
 END_TEST
@@ -477,8 +547,6 @@ START_TEST(fsck_check__does_not_take_another_accounts_checkpoint)
 }
 END_TEST
 
-static struct store *busy;
-
 /* Between the reading of the log and that of the checkpoint mail comes in. */
 static int
 open_while_mail_comes(
@@ -525,6 +593,8 @@ fsck_tests(void)
 	    t, fsck_repair__puts_a_void_message_where_it_was_meant_for);
 	tcase_add_test(
 	    t, fsck_repair__finds_a_message_by_the_table_of_contents);
+	tcase_add_test(t, fsck_repair__says_what_no_checksum_vouches_for);
+	tcase_add_test(t, fsck_repair__finds_what_stands_one_byte_off);
 	tcase_add_test(t, fsck_repair__makes_lost_and_found);
 	tcase_add_test(
 	    t, fsck_repair__finds_messages_in_a_segment_without_header);
