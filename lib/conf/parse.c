@@ -139,7 +139,7 @@ is_repeated(struct conf_parser *p, yaml_node_t *map, yaml_node_pair_t *at)
 		    sv_eq(
 			conf_text_of(k), conf_text_of(conf_node(p, at->key)))) {
 			CONF_FAIL(p, conf_node(p, at->key),
-			    "\"%.60s\" stands here twice; the first is in "
+			    "\"%.60s\" is listed twice; the first is on "
 			    "line %zu",
 			    conf_node(p, at->key)->data.scalar.value,
 			    k->start_mark.line + 1);
@@ -369,7 +369,7 @@ add_domain(struct conf_parser *p, yaml_node_t *n)
 		return NULL;
 	}
 	if (conf_domain_is_local(c, v)) {
-		CONF_FAIL(p, n, "the domain %.60s stands here twice", v.p);
+		CONF_FAIL(p, n, "the domain %.60s is listed twice", v.p);
 		return NULL;
 	}
 	c->domain = xreallocarray(c->domain, c->ndomain + 1, sizeof *c->domain);
@@ -982,7 +982,7 @@ fail_twice(struct conf_parser *p, const struct conf_address *x,
 		m = n;
 	}
 	if (x->account == y->account)
-		CONF_FAIL(p, m, "%.80s stands here twice", y->address);
+		CONF_FAIL(p, m, "%.80s is listed twice", y->address);
 	else
 		CONF_FAIL(p, m,
 		    "%.80s belongs to two accounts, %s and %s; use an alias "
