@@ -111,7 +111,8 @@ read_file(struct walk *w, int fd, const char **bad_out)
 	else if (m.open)
 		w->to->drop(w->to->arg);
 	if (r == RC_SYNTAX && w->number == 0) {
-		*bad_out = "it is not an mbox: it does not begin with \"From \"";
+		*bad_out =
+		    "it is not an mbox: it does not begin with \"From \"";
 		r = RC_OK;
 	}
 	mbox_fini(&m);
