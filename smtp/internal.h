@@ -64,7 +64,7 @@ struct smtp_session {
 	struct smtp_transaction t;
 };
 
-/* ---- session.c ---- */
+/* ---- io.c ---- */
 
 /* The only one who writes to the peer: code, enhanced code ("" for none),
  * text.  Lines of a text are separated by '\n'. */
