@@ -1,7 +1,5 @@
 #include "imap/session/internal.h"
 
-#include <stdarg.h>
-
 /*
  * Every command [RFC 3501 6 and the extensions], in which states it is legal,
  * and what is special about it.  The commands of the state before login are
@@ -53,116 +51,6 @@ const struct imap_verb imap_verbs[] = {
 };
 
 const size_t imap_nverbs = sizeof imap_verbs / sizeof imap_verbs[0];
-
-/* ---- replies ---- */
-
-static void
-reply(struct imap_cmd *c, enum imap_status status, const char *fmt, va_list ap)
-{
-	c->status = status;
-	buf_reset(&c->s->reply);
-	buf_addv(&c->s->reply, fmt, ap);
-}
-
-void
-imap_ok(struct imap_cmd *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	reply(c, IMAP_OK, fmt, ap);
-	va_end(ap);
-}
-
-void
-imap_no(struct imap_cmd *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	reply(c, IMAP_NO, fmt, ap);
-	va_end(ap);
-}
-
-void
-imap_bad(struct imap_cmd *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	reply(c, IMAP_BAD, fmt, ap);
-	va_end(ap);
-}
-
-void
-imap_syntax(struct imap_cmd *c, int rc)
-{
-	if (rc == RC_TOOBIG)
-		imap_bad(c, "[LIMIT] The command has too many elements.");
-	else if (rc == RC_PERM)
-		imap_no(c, "[CANNOT] Expected %s.", c->in.why);
-	else
-		imap_bad(c, "Expected %s.", c->in.why);
-}
-
-void
-imap_store_error(struct imap_cmd *c, int rc, const struct err *err)
-{
-	static const struct {
-		int rc;
-		const char *code, *text;
-	} row[] = {
-	    {RC_NOTFOUND, "NONEXISTENT", "There is no such mailbox."},
-	    {RC_EXISTS, "ALREADYEXISTS", "That mailbox is there already."},
-	    {RC_SYNTAX, "CANNOT", "That is no valid mailbox name."},
-	    {RC_DENIED, "CANNOT", "That is not possible with this mailbox."},
-	    {RC_TOOBIG, "LIMIT", "A limit has been reached."},
-	    {RC_NOSPACE, "OVERQUOTA", "The server's disk is full."},
-	    {RC_TEMP, "UNAVAILABLE", "Temporary failure; try again later."},
-	    {RC_DAMAGED, "CORRUPTION", "The stored message is damaged."},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof row / sizeof row[0]; i++)
-		if (row[i].rc == rc)
-			break;
-	if (i == sizeof row / sizeof row[0])
-		imap_no(c, "[SERVERBUG] Failed: %s.", rc_name(rc));
-	else
-		imap_no(c, "[%s] %s", row[i].code,
-		    err != NULL && err->text[0] != '\0' ? err->text
-							: row[i].text);
-}
-
-/* Many wrong commands in a row are no mail program. */
-static void
-count_bad(struct imap_session *s, enum imap_status status)
-{
-	if (status != IMAP_BAD) {
-		s->bad = 0;
-		return;
-	}
-	if (++s->bad >= s->lim.bad)
-		imap_bye(s, "Too many bad commands.");
-}
-
-void
-imap_command_finish(struct imap_cmd *c)
-{
-	static const char *const word[] = {"", " OK ", " NO ", " BAD "};
-	struct imap_session *s = c->s;
-	unsigned flags = c->verb != NULL ? c->verb->flags : KEEPS;
-
-	if (c->status == IMAP_PENDING || s->broken)
-		return;
-	if (s->state == IMAP_ST_SELECTED && !(flags & IMAP_VERB_NO_SYNC))
-		imap_sync(s, (!(flags & KEEPS) || c->uid) && !c->keeps);
-	stream_putsv(s->st, c->tag);
-	stream_puts(s->st, word[c->status]);
-	stream_putsv(s->st, buf_sv(&s->reply));
-	stream_write(s->st, "\r\n", 2);
-	count_bad(s, c->status);
-}
 
 /* ---- dispatch ---- */
 
