@@ -8,7 +8,7 @@
 #include "base/ascii.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "smtp/internal.h"
+#include "smtp/smtp_priv.h"
 
 #define SKIP_READS 1024 /* of an over-long line */
 

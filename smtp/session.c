@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "smtp/internal.h"
+#include "smtp/smtp_priv.h"
 
 #define HELO_MAX 255 /* is kept of a name */
 #define IDLE_MAX 100 /* commands between two messages that do nothing */

@@ -3,7 +3,7 @@
 #include <poll.h>
 
 #include "base/clk.h"
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 #define LOOK_MS 100  /* between two looks at the socket */
 #define SIGN_MS 2000 /* between two signs of life */

@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /*
  * Every command [RFC 3501 6 and the extensions], in which states it is legal,

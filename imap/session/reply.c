@@ -1,7 +1,7 @@
 /* The tagged reply of a command, and the last word of a session. */
 #include <stdarg.h>
 
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 static void
 reply(struct imap_cmd *c, enum imap_status status, const char *fmt, va_list ap)

@@ -1,5 +1,5 @@
 /* What has changed in the selected mailbox, told before a command's reply. */
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /* EXPUNGEs, or what stands for them [RFC 7162 3.2.10]. */
 static void

@@ -1,5 +1,5 @@
 /* Untagged responses about the selected mailbox as a whole. */
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 void
 imap_tell_exists(struct imap_session *s, uint32_t count)

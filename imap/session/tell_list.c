@@ -1,6 +1,6 @@
 /* LIST and STATUS responses. */
 #include "imap/parse/capability.h"
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 void
 imap_put_list_line(struct imap_session *s, const struct imap_list_line *l)

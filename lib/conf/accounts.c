@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 static bool
 is_account_name(struct sv s)

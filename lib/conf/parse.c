@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 /* ---- one function per key ---- */
 

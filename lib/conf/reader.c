@@ -10,7 +10,7 @@
 #include <yaml.h>
 
 #include "base/ascii.h"
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 static void __attribute__((format(printf, 3, 0)))
 add_error(struct conf_errors *errors, struct conf_place at, const char *fmt,

@@ -210,7 +210,6 @@ int entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,
     struct body_ref *out);
 void blob_reference(const struct journal_blob *b, struct body_ref *out,
     bool *elsewhere, struct sv *bytes);
-uint32_t blob_crc(const struct journal_blob *b);
 void blob_committed(struct journal_blob *b);
 int body_read(struct journal *j, const struct body_ref *r, uint64_t off,
     void *p, size_t len);

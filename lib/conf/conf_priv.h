@@ -5,8 +5,8 @@
  * and keeps the place of each node; then one function per key turns nodes
  * into fields.  The tables of keys are the whole schema.
  */
-#ifndef CONF_INTERNAL_H
-#define CONF_INTERNAL_H
+#ifndef CONF_PRIV_H
+#define CONF_PRIV_H
 
 #include <yaml.h>
 

@@ -1,6 +1,6 @@
 /* Inside smtp/ only: a session's parts. */
-#ifndef SMTP_INTERNAL_H
-#define SMTP_INTERNAL_H
+#ifndef SMTP_PRIV_H
+#define SMTP_PRIV_H
 
 #include "mail/field.h"
 #include "smtp/command.h"

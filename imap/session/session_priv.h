@@ -1,6 +1,6 @@
 /* Inside imap/session only. */
-#ifndef IMAP_SESSION_INTERNAL_H
-#define IMAP_SESSION_INTERNAL_H
+#ifndef IMAP_SESSION_PRIV_H
+#define IMAP_SESSION_PRIV_H
 
 #include <stdatomic.h>
 
@@ -431,7 +431,7 @@ void imap_append_drop(struct imap_session *s);
 
 int imap_idle_input(struct imap_session *s);
 
-/* ---- the commands ---- */
+/* ---- cmd_*.c, append.c: the commands ---- */
 
 void imap_cmd_append(struct imap_cmd *c);
 enum imap_literal_use imap_append_literal(
