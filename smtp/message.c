@@ -4,7 +4,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/tally.h"
-#include "smtp/internal.h"
+#include "smtp/smtp_priv.h"
 
 #define PROGRESS_BYTES 16384
 #define FLOOD_BYTES    (16u << 20)

@@ -1,6 +1,6 @@
 #include "base/base64.h"
 #include "base/log.h"
-#include "smtp/internal.h"
+#include "smtp/smtp_priv.h"
 
 /* A mail program tries what was typed by up to three ways, more than once. */
 #define AUTH_FAILURES_MAX 10

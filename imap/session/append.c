@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /*
  * append  = "APPEND" SP mailbox 1*append-message  [RFC 3502 6.3.11]

@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /* What SELECT says of the mailbox [RFC 3501 6.3.1, RFC 9051 6.3.2]. */
 static void

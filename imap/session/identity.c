@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 void
 imap_put_mailboxid(struct buf *out, uint64_t epoch, uint32_t id)

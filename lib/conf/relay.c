@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 #define PORT_SUBMISSION	 587
 #define PORT_SUBMISSIONS 465

@@ -5,7 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "front/internal.h"
+#include "front/front_priv.h"
 
 #define SHARE_BYTES (FLOW_BYTES + 16384) /* what a turn reads from a client */
 

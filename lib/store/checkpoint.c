@@ -21,8 +21,49 @@
 #include "base/log.h"
 #include "journal/crc32c.h"
 #include "journal/sabotage.h"
+#include "store/store.h"
 #include "store/store_priv.h"
 #include "store/wire.h"
+
+/* ---- the empty state ---- */
+
+void
+store_state_reset(struct store *st)
+{
+	for (size_t i = 0; i < st->nmailbox; i++)
+		mailbox_free(st->by_id[i]);
+	free(st->by_id);
+	free(st->by_name);
+	for (size_t i = 0; i < st->nkeyword; i++)
+		if (st->keyword[i] != NULL) {
+			free(st->keyword[i]->name);
+			free(st->keyword[i]);
+		}
+	free(st->keyword);
+	for (size_t i = 0; i < st->nsubscribed; i++)
+		free(st->subscribed[i]);
+	free(st->subscribed);
+	deliveries_fini(&st->deliveries);
+	graves_fini(st);
+	if (st->map != NULL)
+		st->io->unmap(st->io, st->map, st->map_len);
+	st->by_id = NULL;
+	st->by_name = NULL;
+	st->keyword = NULL;
+	st->subscribed = NULL;
+	st->map = NULL;
+	st->nmailbox = st->id_cap = st->name_cap = 0;
+	st->nkeyword = st->keyword_cap = 0;
+	st->nsubscribed = st->subscribed_cap = 0;
+	st->last_uidvalidity = 0;
+	st->last_mailbox = 0;
+	st->names_seq = 0;
+	st->raised_seq = 0;
+	st->lost_seq = 0;
+	free(st->purged.v);
+	st->purged = (struct bodies){NULL, 0, 0};
+	st->checkpoint_seq = 0;
+}
 
 #define HEAD		 128u
 #define TABLES_OFF	 4096u

@@ -25,6 +25,7 @@
 #include "store/suspect.h"
 #include "store/table.h"
 
+#define INBOX		  "INBOX"
 #define KEYWORDS_MAX	  64u	/* of a mailbox */
 #define ALL_KEYWORDS_MAX  4096u /* of the account */
 #define KEYWORD_BYTES_MAX 255u
@@ -197,29 +198,28 @@ struct store {
 	struct suspects suspects;
 };
 
-/* ---- store.c ---- */
+/* ---- state.c ---- */
 void store_lock(struct store *st);
 void store_unlock(struct store *st);
 /* RC_TEMP when poisoned, RC_DENIED when read-only. */
 int store_check_writable(struct store *st, struct err *err);
 /* RC_NOSPACE below the low-water mark. */
 int store_check_space(struct store *st, struct err *err);
+/* UIDVALIDITY for something new: grows strictly, for the whole account. */
+uint32_t store_next_uidvalidity(struct store *st);
 static inline void
 raise_need(uint64_t *need, uint64_t seq)
 {
 	if (*need < seq)
 		*need = seq;
 }
+
 /* ---- quota.c ---- */
 /* RC_NOSPACE if so many bytes more, and those less, are above the quota. */
 int quota_check(
     struct store *st, uint64_t more, uint64_t less, struct err *err);
 
-/* UIDVALIDITY for something new: grows strictly, for the whole account. */
-uint32_t store_next_uidvalidity(struct store *st);
-void store_state_reset(struct store *st);
-
-/* ---- commit.c: a row of changes that belong together ---- */
+/* ---- commit_set.c: a row of changes that belong together ---- */
 struct commit_set {
 	struct journal_item *item;
 	struct change *change; /* one for each item; bytes: type MESSAGE */
@@ -232,6 +232,8 @@ void commit_fini(struct commit_set *cs);
 struct change *commit_change(struct commit_set *cs, uint16_t type);
 void commit_message(
     struct commit_set *cs, struct journal_blob *blob, struct sv note);
+
+/* ---- commit.c ---- */
 /* Under the lock: one batch; applies all; `by` made them.  Raises need. */
 void commit_run(struct store *st, struct commit_set *cs, const struct view *by,
     uint64_t *need);
@@ -253,8 +255,13 @@ void mailbox_free(struct mailbox *mb);
 void mailbox_bury(struct store *st, struct mailbox *mb);
 void mailbox_set_name(struct store *st, struct mailbox *mb, struct sv name);
 void subscription_set(struct store *st, struct sv name, bool on);
+bool is_subscribed(struct store *st, struct sv name);
 /* Canonical spelling into out; RC_SYNTAX. */
 int mailbox_name_check(const char *name, struct buf *out, struct err *err);
+/* The first mailbox below `name`: its index, or nmailbox. */
+size_t mailbox_child(struct store *st, struct sv name);
+/* Special uses, of their byte on the disk. */
+unsigned use_unpack(uint8_t b);
 /* Makes a CHANGE_MADE. */
 void mailbox_plan(struct store *st, struct commit_set *cs, struct sv name,
     unsigned use, bool subscribe);
@@ -313,10 +320,11 @@ size_t version_count(struct mailbox *mb, const struct version *ver);
 struct msg *version_msg(struct mailbox *mb, const struct version *ver,
     uint32_t uid, size_t hint, bool *ghost);
 
-/* ---- view.c ---- */
-void msg_fill(const struct msg *m, bool ghost, struct store_msg *out);
+/* ---- view_change.c ---- */
 /* May the view change its mailbox now?  RC_DENIED, RC_NOTFOUND, RC_TEMP. */
 int view_check_change(struct view *v, struct err *err);
+
+/* ---- notify.c ---- */
 /* Other views than `by` have something to be told. */
 void views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq);
 void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
@@ -325,10 +333,14 @@ void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
  * that is not known. */
 bool flags_untouched(const struct view *v, const struct msg *m,
     const struct change *c, uint64_t since);
+/* What all views know needs no long log. */
+void flag_log_trim(struct mailbox *mb);
 void store_notify(struct store *st, uint64_t flushed);
 
 /* ---- checkpoint.c ---- */
 #define CHECKPOINT_VERSION 4u
+/* Frees the state: as before anything was read. */
+void store_state_reset(struct store *st);
 /* Fills the empty state from the file; RC_NOTFOUND if there is none that
  * fits, the state is then empty. */
 int checkpoint_load(struct store *st, struct journal_mark *mark);
@@ -352,6 +364,12 @@ void vanished_add(
 void vanished_put(struct mailbox *mb, const struct vanished *v);
 
 /* ---- grave.c ---- */
+void bodies_add(struct bodies *b, uint64_t body);
+/* Of all messages that are in a mailbox or still in some view's sight. */
+void bodies_live(struct store *st, struct bodies *b);
+void bodies_sort(struct bodies *b);
+/* After bodies_sort. */
+bool bodies_has(const struct bodies *b, uint64_t body);
 struct burial {
 	uint32_t mailbox;
 	int64_t at;
@@ -389,6 +407,11 @@ const char *grave_mailbox(struct store *st, const struct grave *g);
  * knows more than a damaged log does. */
 int store_settle(struct store *st, struct err *err) RC_USE_RESULT;
 
+/* ---- shown.c ---- */
+/* For each grave, whether it is shown: the last of its bytes, which are in no
+ * mailbox, and not too old.  The store's; good while the lock is held. */
+const bool *graves_shown(struct store *st);
+
 /* ---- past.c ---- */
 /* A mailbox of the tree Restore/, made for one view or look, on st->dead:
  * mailbox_bury gives it back.  NULL: there is none. */
@@ -400,17 +423,7 @@ void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
 void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
 /* Is it a day that is shown, or the level above? */
 bool past_is_listed(struct store *st, struct sv name);
-/* For each grave, whether it is shown: the last of its bytes, which are in no
- * mailbox, and not too old.  The store's; good while the lock is held. */
-const bool *graves_shown(struct store *st);
 /* Names that cannot be given to mailboxes. */
 bool past_reserves(struct store *st, struct sv name);
-
-void bodies_add(struct bodies *b, uint64_t body);
-/* Of all messages that are in a mailbox or still in some view's sight. */
-void bodies_live(struct store *st, struct bodies *b);
-void bodies_sort(struct bodies *b);
-/* After bodies_sort. */
-bool bodies_has(const struct bodies *b, uint64_t body);
 
 #endif

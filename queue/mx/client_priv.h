@@ -25,6 +25,8 @@ struct client {
 	int64_t until; /* clk_mono: the step's end, whatever they do */
 };
 
+/* ---- client.c ---- */
+
 /* The step has so long, whatever they do. */
 void client_set_end(struct client *c, int64_t ms);
 void client_say(struct client_why *why, const char *fmt, ...)

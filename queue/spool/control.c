@@ -8,7 +8,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
 #include "queue/spool/report.h"
 

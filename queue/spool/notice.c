@@ -7,7 +7,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/tally.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 #include "queue/spool/report.h"
 
 #define WHOLE_MAX  (256u << 10) /* larger messages come back as headers only */

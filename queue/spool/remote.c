@@ -16,7 +16,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/tally.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 
 #define MX_TIMEOUT_MS	(4LL * 3600 * 1000) /* it has its own, all shorter */
 #define LIST_MS		5000 /* a list that takes longer does not come */
@@ -467,7 +467,7 @@ on_listed(struct queue_service *q)
 {
 	ev_timer_del(&q->listing);
 	q->listed = true;
-	queue_run(q);
+	queue_commit(q);
 }
 
 static void

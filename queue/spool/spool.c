@@ -698,35 +698,6 @@ spool_flush(struct spool *s)
 	return r;
 }
 
-/* All before that can go. */
-static uint64_t
-first_needed(const struct spool *s)
-{
-	return s->first != NULL ? s->first->body : s->flushed;
-}
-
-bool
-spool_outgrown(struct spool *s)
-{
-	struct journal_span span;
-
-	journal_span(s->journal, &span);
-	return span.second > span.first && first_needed(s) >= span.second;
-}
-
-void
-spool_tidy(struct spool *s)
-{
-	/* What takes the place of something is on the disk before that goes. */
-	if (spool_pending(s))
-		return;
-	if (journal_drop_before(s->journal, first_needed(s)) != RC_OK)
-		mlog(LOG_ERROR, "spool.tidy",
-		    "text=\"old segments of the spool cannot be removed\"");
-	journal_idle(s->journal);
-	spool_renew(s);
-}
-
 uint64_t
 spool_free_bytes(struct spool *s)
 {

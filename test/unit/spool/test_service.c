@@ -15,7 +15,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "ipc/proto.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
 #include "queue/spool/spool_priv.h"
 #include "test/unit/spool/suites.h"

@@ -1,6 +1,6 @@
 /* Inside lib/front only. */
-#ifndef FRONT_INTERNAL_H
-#define FRONT_INTERNAL_H
+#ifndef FRONT_PRIV_H
+#define FRONT_PRIV_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -88,14 +88,15 @@ struct listener {
 	size_t npeers, peers_cap;
 };
 
-/* listener.c */
+/* ---- listener.c ---- */
 
 /* There is a connection with a deadline, or a dead one: they are looked after
  * every second until there is none.  A listener whose clients rest does not
  * wake up. */
 void shard_sweep_soon(struct shard *s);
 
-/* conn.c */
+/* ---- conn.c ---- */
+
 void conn_accept(
     struct shard *s, enum conf_service service, int fd, const char *peer);
 void conn_kill(struct conn *c);
@@ -105,8 +106,11 @@ void conn_bye(struct conn *c, const char *text);
 /* For a client that has said nothing for too long. */
 void conn_idle(struct conn *c);
 void conn_reap(struct shard *s);
+/* Sets the epoll events of a side if they differ. */
+void conn_watch(struct conn *c, uint32_t client, uint32_t session);
 
-/* wire.c: the client's side, in the clear or under TLS */
+/* ---- wire.c: the client's side, in the clear or under TLS ---- */
+
 struct tls_ctx;
 void wire_start_tls(struct conn *c);
 /* 1: done, 0: waits, -1: failed */
@@ -120,7 +124,7 @@ bool wire_flush(struct conn *c);
 /* Says goodbye under TLS. */
 void wire_bye(struct conn *c);
 
-/* flow.c: bytes to a socket that may not take them now */
+/* ---- flow.c: bytes to a socket that may not take them now ---- */
 
 /* Sends p as far as the socket takes it and keeps the rest in `kept`; behind
  * bytes that are kept nothing is sent.  false: broken, or too much kept. */
@@ -128,18 +132,17 @@ bool flow_send(int fd, struct buf *kept, const char *p, size_t n);
 /* Sends what was kept. */
 bool flow_flush(int fd, struct buf *kept);
 
-/* pump.c */
+/* ---- pump.c ---- */
+
 void pump_start(struct conn *c, int session_fd);
 void pump_client(struct conn *c, uint32_t events);
 /* Lets the session finish what it is doing, as if the client had closed its
  * side; the connection is cut at the deadline. */
 void pump_end(struct conn *c, int64_t deadline);
 
-/* peers.c */
+/* ---- peers.c ---- */
+
 bool peers_enter(struct listener *l, const char *peer);
 void peers_leave(struct listener *l, const char *peer);
-
-/* Sets the epoll events of a side if they differ. */
-void conn_watch(struct conn *c, uint32_t client, uint32_t session);
 
 #endif

@@ -5,8 +5,8 @@
  * and keeps the place of each node; then one function per key turns nodes
  * into fields.  The tables of keys are the whole schema.
  */
-#ifndef CONF_INTERNAL_H
-#define CONF_INTERNAL_H
+#ifndef CONF_PRIV_H
+#define CONF_PRIV_H
 
 #include <yaml.h>
 
@@ -39,6 +39,7 @@ struct conf_key {
 	void (*set)(struct conf_parser *p, yaml_node_t *n);
 };
 
+/* ---- reader.c ---- */
 void conf_fail_at(struct conf_errors *errors, size_t line, size_t column,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
@@ -63,6 +64,9 @@ void conf_set_path(
     struct conf_parser *p, yaml_node_t *n, char **path, struct conf_place *at);
 /* A domain name in ASCII: letters, digits, hyphens, dots between. */
 bool conf_is_domain(struct sv d);
+/* An address, or the like: no top-level domain is a number. */
+bool conf_ends_in_number(struct sv d);
+char *conf_lower_dup(struct sv s);
 /* Calls fn for each well-formed pair of a map. */
 void conf_each_pair(struct conf_parser *p, yaml_node_t *map,
     const char *expected,
@@ -73,30 +77,48 @@ void conf_each_pair(struct conf_parser *p, yaml_node_t *map,
 void conf_each_item(struct conf_parser *p, yaml_node_t *list,
     const char *expected,
     void (*fn)(struct conf_parser *p, yaml_node_t *n, void *arg), void *arg);
+/* The error, with the key that is nearest, or all that are known. */
+void conf_unknown_key(
+    struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys);
 /* A map whose keys are in the table, which ends with a NULL name. */
 void conf_set_map(
     struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys);
 
-/* listen.c: one item of a service's list; and no two that exclude each
- * other. */
+/* ---- accounts.c ---- */
+void conf_set_domains(struct conf_parser *p, yaml_node_t *n);
+void conf_set_accounts(struct conf_parser *p, yaml_node_t *n);
+void conf_set_aliases(struct conf_parser *p, yaml_node_t *n);
+void conf_set_catch_all(struct conf_parser *p, yaml_node_t *n);
+void conf_set_admin(struct conf_parser *p, yaml_node_t *n);
+/* When all keys are read: what they say about one another. */
+void conf_check_accounts(struct conf_parser *p);
+
+/* ---- backup.c ---- */
+void conf_set_backup(struct conf_parser *p, yaml_node_t *n);
+
+/* ---- dns.c ---- */
+void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
+
+/* ---- listen.c ---- */
+/* One item of a service's list. */
 void conf_add_listen(struct conf_parser *p, yaml_node_t *n, void *service);
+/* No two that exclude each other. */
 void conf_check_listens(struct conf_parser *p);
 
-/* backup.c: the key `backup`. */
-void conf_set_backup(struct conf_parser *p, yaml_node_t *n);
-/* dns.c: the key `dns`. */
-void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
-/* outbound.c: the key `outbound`. */
-void conf_set_outbound(struct conf_parser *p, yaml_node_t *n);
-/* log.c: the key `log`. */
+/* ---- log.c ---- */
 void conf_set_log(struct conf_parser *p, yaml_node_t *n);
 
-/* quota.c: the keys `quota`, of all and of an account. */
+/* ---- outbound.c ---- */
+void conf_set_outbound(struct conf_parser *p, yaml_node_t *n);
+
+/* ---- quota.c: the keys `quota`, of all and of an account ---- */
 void conf_set_quota(struct conf_parser *p, yaml_node_t *n);
 void conf_set_quota_of(struct conf_parser *p, yaml_node_t *n, uint64_t *at);
-/* relay.c: the key `relay`. */
+
+/* ---- relay.c ---- */
 void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
-/* store.c: the keys `retention` and `restore_folder`. */
+
+/* ---- store.c: the keys `retention` and `restore_folder` ---- */
 void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
 void conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n);
 

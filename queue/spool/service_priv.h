@@ -1,17 +1,24 @@
 /*
  * Inside the queue's process: what its parts share.
  *
- *   service.c   lines, what comes in, the flush at the end of each turn
- *   attempt.c   units, their turn, tries of accounts
- *   remote.c    tries of other houses
- *   sign.c      signatures for reports
- *   control.c   the owner's commands
+ *   turn.c      the end of each turn, for the flush
+ *   unit.c      units and their place in the schedule
  *   notice.c    bounces and notices, age, the clock
+ *   attempt.c   a try and what comes of it
+ *   local.c     tries of accounts
+ *   sign.c      signatures for reports
+ *   remote.c    tries of other servers
+ *   run.c       whose turn it is
+ *   answer.c    answers to clients
+ *   control.c   the owner's commands
+ *   service.c   lines, what comes in, the flush
+ *
+ * in this order: a file calls those above it only.
  *
  * Everything runs in the loop's thread.
  */
-#ifndef QUEUE_SPOOL_INTERNAL_H
-#define QUEUE_SPOOL_INTERNAL_H
+#ifndef QUEUE_SPOOL_SERVICE_PRIV_H
+#define QUEUE_SPOOL_SERVICE_PRIV_H
 
 #include "queue/spool/sched.h"
 #include "queue/spool/service.h"
@@ -67,7 +74,8 @@ struct queue_service {
 	struct client *clients;
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
-	bool untidy;		/* spool_tidy waits for the flush */
+	void (*end_of_turn)(struct queue_service *q);
+	bool untidy; /* spool_tidy waits for the flush */
 	bool stopping;
 	int64_t wall_minus_mono; /* as of the last look at the clock */
 };
@@ -80,32 +88,39 @@ struct client {
 	struct client *next;
 };
 
-/* ---- service.c ---- */
+/* ---- turn.c ---- */
 
 /* Something was appended: at the end of the turn it is flushed, those who wait
  * are answered, and what is due is tried. */
 void queue_commit(struct queue_service *q);
-struct conf *queue_conf(struct queue_service *q);
 
+/* ---- run.c ---- */
+
+/* Tries what is due, as far as there is room, and sets the timer. */
+void queue_run(struct queue_service *q);
+
+/* ---- answer.c ---- */
+
+void queue_answer(
+    struct line *l, uint32_t id, int rc, const char *text, int fd);
 void queue_answer_command(struct client *c, uint32_t id, int rc,
     const char *text, const struct queue_done *done);
 /* The same with success, after the flush; takes done. */
 void queue_answer_later(struct client *c, uint32_t id, struct queue_done *done);
+/* The flush has ended like that: all who wait for it get their answer. */
+void queue_answer_waiting(struct queue_service *q, int rc);
 
 /* ---- control.c ---- */
 
 void queue_control(struct client *c, struct msg *m);
 
-/* ---- attempt.c ---- */
+/* ---- unit.c ---- */
 
-/* Words by which hosts say "come again, then I believe you". */
-bool queue_is_greylisting(struct sv said);
+struct conf *queue_conf(struct queue_service *q);
 
 /* Gives each waiting recipient of a new or replayed item its unit. */
 void queue_schedule(
     struct queue_service *q, struct spool_item *it, bool replayed);
-/* Tries what is due, as far as there is room, and sets the timer. */
-void queue_run(struct queue_service *q);
 /* The recipient has its outcome: its unit goes, if it was the last. */
 void queue_unit_done(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
@@ -129,6 +144,8 @@ bool queue_unit_is_local(
 struct sched *queue_sched_of(struct queue_service *q,
     const struct spool_item *it, const struct sched_unit *u);
 
+/* ---- attempt.c ---- */
+
 /* Whom the unit is for, as many as a try may have; it counts as flying. */
 struct attempt *attempt_new(struct queue_service *q, struct sched_unit *u);
 /* All recipients of the try have been dealt with: the unit goes, or waits as
@@ -138,8 +155,14 @@ void attempt_settle(struct attempt *a, int64_t delay);
 void attempt_bodiless(struct attempt *a, const struct err *err);
 void attempt_free(struct attempt *a);
 
+/* ---- local.c ---- */
+
+void queue_try_local(struct queue_service *q, struct sched_unit *u);
+
 /* ---- remote.c ---- */
 
+/* Words by which hosts say "come again, then I believe you". */
+bool queue_is_greylisting(struct sv said);
 void queue_try_remote(struct queue_service *q, struct sched_unit *u);
 /* At the start. */
 void queue_remote_init(struct queue_service *q);

@@ -1,6 +1,6 @@
 /* Inside smtp/ only: a session's parts. */
-#ifndef SMTP_INTERNAL_H
-#define SMTP_INTERNAL_H
+#ifndef SMTP_PRIV_H
+#define SMTP_PRIV_H
 
 #include "mail/field.h"
 #include "smtp/command.h"
@@ -64,7 +64,7 @@ struct smtp_session {
 	struct smtp_transaction t;
 };
 
-/* ---- session.c ---- */
+/* ---- io.c ---- */
 
 /* The only one who writes to the peer: code, enhanced code ("" for none),
  * text.  Lines of a text are separated by '\n'. */

@@ -1,6 +1,6 @@
 /* Inside imap/session only. */
-#ifndef IMAP_SESSION_INTERNAL_H
-#define IMAP_SESSION_INTERNAL_H
+#ifndef IMAP_SESSION_PRIV_H
+#define IMAP_SESSION_PRIV_H
 
 #include <stdatomic.h>
 
@@ -122,17 +122,7 @@ struct imap_verb {
 extern const struct imap_verb imap_verbs[];
 extern const size_t imap_nverbs;
 
-/* ---- command.c: dispatch and replies ---- */
-
-/* Runs the command in s->frame.text and answers it. */
-void imap_command_run(struct imap_session *s);
-/* A literal was announced: decides, continues or answers. */
-void imap_command_literal(
-    struct imap_session *s, const struct imap_literal *lit);
-/* The command was above the limits. */
-void imap_command_toolong(struct imap_session *s);
-/* Tells what is new, writes the tagged reply. */
-void imap_command_finish(struct imap_cmd *c);
+/* ---- reply.c ---- */
 
 /* One of these per command; text has no line end and no final CRLF. */
 void imap_ok(struct imap_cmd *c, const char *fmt, ...)
@@ -145,11 +135,21 @@ void imap_bad(struct imap_cmd *c, const char *fmt, ...)
 void imap_syntax(struct imap_cmd *c, int rc);
 /* The reply for an error of the store [RFC 5530]; err may be NULL. */
 void imap_store_error(struct imap_cmd *c, int rc, const struct err *err);
-
-/* ---- session.c ---- */
-
 /* "* BYE text", and nothing more is read. */
 void imap_bye(struct imap_session *s, const char *text);
+
+/* ---- command.c: dispatch ---- */
+
+/* Runs the command in s->frame.text and answers it. */
+void imap_command_run(struct imap_session *s);
+/* A literal was announced: decides, continues or answers. */
+void imap_command_literal(
+    struct imap_session *s, const struct imap_literal *lit);
+/* The command was above the limits. */
+void imap_command_toolong(struct imap_session *s);
+
+/* ---- alive.c ---- */
+
 /*
  * Long commands ask between their steps, which may be short: is there anybody
  * left to work for?  False: the client is gone (`broken` is set), or the
@@ -162,13 +162,8 @@ void imap_ended(struct imap_cmd *c);
 /* view_open's notify. */
 void imap_notify(void *arg);
 
-/* ---- mailbox.c: the selected mailbox ---- */
+/* ---- tell.c ---- */
 
-void imap_deselect(struct imap_session *s);
-/* Untagged responses for what has changed. */
-void imap_sync(struct imap_session *s, bool with_expunges);
-/* As deselect, for another SELECT: the client hears of it. */
-void imap_reselect(struct imap_session *s);
 /* "* 23 EXISTS", and what IMAP4rev1 hears of \Recent. */
 void imap_tell_exists(struct imap_session *s, uint32_t count);
 /*
@@ -183,6 +178,19 @@ uint64_t imap_told_modseq(struct imap_session *s);
 const char *imap_modseq_code(struct imap_session *s);
 /* "* FLAGS" and "* OK [PERMANENTFLAGS". */
 void imap_tell_flags(struct imap_session *s);
+
+/* ---- sync.c ---- */
+
+/* Untagged responses for what has changed. */
+void imap_sync(struct imap_session *s, bool with_expunges);
+/* Tells what is new, writes the tagged reply. */
+void imap_command_finish(struct imap_cmd *c);
+
+/* ---- mailbox.c: the selected mailbox ---- */
+
+void imap_deselect(struct imap_session *s);
+/* As deselect, for another SELECT: the client hears of it. */
+void imap_reselect(struct imap_session *s);
 /* Adds the sequence numbers of those UIDs that are there. */
 void imap_uids_to_seqnos(
     struct view *v, const struct rangeset *uids, struct rangeset *out);
@@ -336,7 +344,19 @@ int imap_binary_load(struct imap_session *s, const struct store_msg *m,
 bool imap_put_binary(struct imap_session *s, const struct store_msg *m,
     const struct imap_section *sec, const struct imap_binary *b);
 
-/* ---- cmd_list.c, cmd_mailbox.c ---- */
+/* ---- tell_list.c ---- */
+
+/* What stands in an untagged LIST or LSUB. */
+struct imap_list_line {
+	const char *word;
+	struct buf attributes; /* each with a space before it */
+	struct sv name;
+	const char *tag; /* an extended data item, or NULL */
+	struct sv old;	 /* its value, if the tag is OLDNAME */
+};
+void imap_put_list_line(struct imap_session *s, const struct imap_list_line *l);
+void imap_put_list_attributes(
+    struct buf *out, const struct store_mailbox *m, bool extended, bool subs);
 
 /*
  * One LIST response for a mailbox with all its attributes; nothing if it is
@@ -411,7 +431,7 @@ void imap_append_drop(struct imap_session *s);
 
 int imap_idle_input(struct imap_session *s);
 
-/* ---- the commands ---- */
+/* ---- cmd_*.c, append.c: the commands ---- */
 
 void imap_cmd_append(struct imap_cmd *c);
 enum imap_literal_use imap_append_literal(
