@@ -247,7 +247,7 @@ smtp_run_data(struct smtp_session *s, struct sv args)
 
 	smtp_line_done(s);
 	if (has_args) {
-		smtp_refuse(s, 501, "5.5.4", "DATA stands alone");
+		smtp_refuse(s, 501, "5.5.4", "DATA takes no argument");
 		return;
 	}
 	smtp_reply(s, 354, "", "send the message; end with a lone dot");

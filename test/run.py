@@ -248,9 +248,9 @@ def check_hardening(res):
 
 
 def check_readme(res):
-    text = open(os.path.join(TOP, "README.md")).read()
+    text = "".join(open(os.path.join(TOP, f)).read() for f in ("README.md", "test/README.md"))
     named = set(re.findall(r"`((?:cmd|lib|smtp|pop3|imap|queue|etc|test)/[\w./*-]*)`", text))
-    gone = [n for n in named if not glob.glob(os.path.join(TOP, n))]
+    gone = [n for n in named if not glob.glob(os.path.join(TOP, n.replace("NAME", "*")))]
     res.check(not gone, "style-readme-paths", " ".join(gone))
 
 
@@ -270,6 +270,26 @@ def check_names(res):
     res.check(not bad, "style-names-in-comments", tail("\n".join(bad)))
 
 
+def conf_keys():
+    """Every key of the configuration, from the tables of lib/conf."""
+    keys = set()
+    for name in sources(".c"):
+        if not name.startswith("lib/conf/"):
+            continue
+        text = open(os.path.join(TOP, name)).read()
+        for table in re.findall(r"struct conf_key \w+\[\] = \{(.*?)\n?\};", text, re.S):
+            keys |= set(re.findall(r'\{"([a-z0-9_]+)"', table))
+    return keys
+
+
+def check_keys(res):
+    """The manual has every key, and the sample file no other."""
+    keys = conf_keys()
+    manual = open(os.path.join(TOP, "etc/hearthmail.yaml.5")).read()
+    gone = sorted(k for k in keys if not re.search(rf"[ .]{k}\b", manual))
+    res.check(len(keys) > 30 and not gone, "style-keys-in-manual", " ".join(gone))
+
+
 def step_style(res, args):
     check_format(res)
     check_headers(res)
@@ -278,6 +298,7 @@ def step_style(res, args):
     check_readme(res)
     check_names(res)
     check_private(res)
+    check_keys(res)
 
 
 # ---- unit and fault ----

@@ -581,7 +581,7 @@ explain(const struct exchange_order *o, int r, struct err *err)
 	    sv_find(text, SV("quota does")) < text.n)
 		return err_set(err, r,
 		    "the quota of %.60s is used up; give it more, or remove "
-		    "mail, and say this again",
+		    "mail, then run this again",
 		    o->account);
 	return r;
 }

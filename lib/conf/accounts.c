@@ -41,7 +41,7 @@ add_domain(struct conf_parser *p, yaml_node_t *n)
 		return NULL;
 	}
 	if (conf_domain_is_local(c, v)) {
-		CONF_FAIL(p, n, "the domain %.60s stands here twice", v.p);
+		CONF_FAIL(p, n, "the domain %.60s is listed twice", v.p);
 		return NULL;
 	}
 	c->domain = xreallocarray(c->domain, c->ndomain + 1, sizeof *c->domain);
@@ -451,7 +451,7 @@ fail_twice(struct conf_parser *p, const struct conf_address *x,
 		m = n;
 	}
 	if (x->account == y->account)
-		CONF_FAIL(p, m, "%.80s stands here twice", y->address);
+		CONF_FAIL(p, m, "%.80s is listed twice", y->address);
 	else
 		CONF_FAIL(p, m,
 		    "%.80s belongs to two accounts, %s and %s; use an alias "

@@ -143,7 +143,7 @@ is_repeated(struct conf_parser *p, yaml_node_t *map, yaml_node_pair_t *at)
 		    sv_eq(
 			conf_text_of(k), conf_text_of(conf_node(p, at->key)))) {
 			CONF_FAIL(p, conf_node(p, at->key),
-			    "\"%.60s\" stands here twice; the first is in "
+			    "\"%.60s\" is listed twice; the first is on "
 			    "line %zu",
 			    conf_node(p, at->key)->data.scalar.value,
 			    k->start_mark.line + 1);

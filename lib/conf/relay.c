@@ -135,7 +135,7 @@ domain_pair(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	}
 	if (!conf_is_domain(name) || sv_chr(name, '.') == name.n) {
 		CONF_FAIL(p, k,
-		    "\"%.60s\" is no domain (\"*\" stands for all others)",
+		    "\"%.60s\" is not a domain (\"*\" means all others)",
 		    name.p);
 		return;
 	}
