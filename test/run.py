@@ -148,6 +148,55 @@ def check_arrows(res):
     res.check(not bad, "style-arrows", tail("\n".join(bad)))
 
 
+# Files of one library that need one another, and why they may.
+CIRCLES = {"front": {"conn", "listener", "pump"}}  # one machine: its states, its loop, its bytes
+
+
+def without_leaves(needs):
+    """What is left when files that need nothing that is left are taken away."""
+    while leaves := {f for f in needs if not needs[f] & needs.keys()}:
+        needs = {f: needs[f] for f in needs.keys() - leaves}
+    return needs
+
+
+def check_circles(res, built):
+    """Within a library, and the program, the object files have an order, too."""
+    bad = []
+    for folder in glob.glob(os.path.join(built, "**/*.p"), recursive=True):
+        objects = glob.glob(os.path.join(folder, "*.o"))
+        if "/test/" in folder or not objects:
+            continue
+        code, out = run(["nm", "-gPA", *objects])
+        symbols = re.findall(r"/([^/]+)\.c\.o: (\S+) (\w)", out)
+        home = {name: f for f, name, kind in symbols if kind != "U"}
+        needs = {f: set() for f in home.values()}
+        for f, name, kind in symbols:
+            if kind == "U" and home.get(name, f) != f:
+                needs[f].add(home[name])
+        back = {f: {g for g in needs if f in needs[g]} for f in needs}
+        circle = without_leaves(needs).keys() & without_leaves(back).keys()
+        name = re.sub(r"^lib|(\.a)?\.p$", "", os.path.basename(folder))
+        if circle - CIRCLES.get(name, set()):
+            bad.append(f"{name}: {' '.join(sorted(circle))}")
+    res.check(not bad, "build-circles", tail("\n".join(bad)))
+
+
+def check_private(res):
+    """A private header names each function under the file that has it."""
+    bad = []
+    for name in sources("_priv.h"):
+        text = re.sub(r"[ \t]*\n[ \t]+", " ", open(os.path.join(TOP, name)).read())
+        homes = []
+        for line in text.splitlines():
+            if m := re.match(r"/\* ---- (.*?)(:.*)? ---- ?\*/", line):
+                homes = [f for g in re.findall(r"[\w*]+\.c", m.group(1))
+                         for f in glob.glob(os.path.join(TOP, os.path.dirname(name), g))]
+            if m := re.match(r"(?!static|typedef)[a-z][\w ]*[ *](\w+)\(", line):
+                if not any(re.search(rf"^{m.group(1)}\(", open(f).read(), re.M) for f in homes):
+                    bad.append(f"{name}: {m.group(1)}")
+    res.check(not bad, "style-private-headers", tail("\n".join(bad)))
+
+
 def check_headers(res):
     bad = []
     for name in sources(".h"):
@@ -205,6 +254,22 @@ def check_readme(res):
     res.check(not gone, "style-readme-paths", " ".join(gone))
 
 
+def check_names(res):
+    """Files that comments name are there, under that name."""
+    there = ["/" + n for n in (sources("") + glob.glob("test/data/**", root_dir=TOP, recursive=True))]
+    ends = {n[i:] for n in there for i in range(len(n)) if n[i] == "/"}
+    bad = []
+    for name in sources(".c", ".h", ".py", ".build"):
+        text = open(os.path.join(TOP, name), errors="replace").read()
+        comments = (re.findall(r"/\*.*?\*/", text, re.S) if name[-2] == "." else
+                    re.findall(r"(?m)(?:^|  )# .*", text) + re.findall(r'^"""(.*?)"""', text, re.S))
+        for named in re.findall(r"(?<![\w./*<-])[a-z][\w/]*\.(?:[ch]|py|md)\b", " ".join(comments)):
+            if not ("/" + named in ends or os.path.exists("/usr/include/" + named)
+                    or re.search("[A-Z]", named)):
+                bad.append(f"{name}: {named}")
+    res.check(not bad, "style-names-in-comments", tail("\n".join(bad)))
+
+
 def conf_keys():
     """Every key of the configuration, from the tables of lib/conf."""
     keys = set()
@@ -231,6 +296,8 @@ def step_style(res, args):
     check_arrows(res)
     check_calls(res)
     check_readme(res)
+    check_names(res)
+    check_private(res)
     check_keys(res)
 
 
@@ -275,6 +342,7 @@ def run_unit(res, folder, label, env=None, skip=()):
 
 def step_unit(res, args):
     run_unit(res, PLAIN, "")
+    check_circles(res, PLAIN)
     check_hardening(res)
 
 
