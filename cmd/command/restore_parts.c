@@ -208,7 +208,7 @@ no_such_folder(struct picking *p, struct err *err)
 	for (size_t i = 0; i < l.n; i++) {
 		unsigned d = sv_distance(sv_str(l.m[i].name), folder);
 
-		if (!l.m[i].exists || !l.m[i].selectable || l.m[i].past)
+		if (!l.m[i].exists || !l.m[i].selectable || l.m[i].in_restore)
 			continue;
 		if (d < least && d < folder.n) {
 			least = d;

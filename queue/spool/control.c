@@ -93,8 +93,8 @@ state_of(const struct sched_unit *u, struct sv said)
 {
 	if (u->state == SCHED_HELD)
 		return QUEUE_HELD;
-	if (u->state == SCHED_FLYING)
-		return QUEUE_FLYING;
+	if (u->state == SCHED_IN_FLIGHT)
+		return QUEUE_IN_FLIGHT;
 	if (u->dest->node.at != 0)
 		return QUEUE_AWAY;
 	if (u->state == SCHED_READY)
@@ -301,8 +301,9 @@ hold_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 {
 	struct work *w = arg;
 
-	/* Held as soon as it has landed. */
-	w->done->busy += u->state == SCHED_FLYING && unit_has(w, it, u, true);
+	/* Held as soon as its try has ended. */
+	w->done->busy +=
+	    u->state == SCHED_IN_FLIGHT && unit_has(w, it, u, true);
 	queue_hold_unit(w->q, it, u);
 }
 
@@ -358,7 +359,7 @@ remove_item(struct work *w, struct spool_item *it, bool bounce)
 			continue;
 		/* Somebody has it in his hands: what he says must find it. */
 		if (it->rcpt[i].unit != NULL &&
-		    it->rcpt[i].unit->state == SCHED_FLYING) {
+		    it->rcpt[i].unit->state == SCHED_IN_FLIGHT) {
 			w->done->busy++;
 			continue;
 		}

@@ -204,7 +204,7 @@ queue_unit_words(
 	case QUEUE_HELD:
 		buf_adds(out, "held by you");
 		return;
-	case QUEUE_FLYING:
+	case QUEUE_IN_FLIGHT:
 		buf_adds(out, "is being delivered now");
 		return;
 	case QUEUE_TURN:

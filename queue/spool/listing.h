@@ -22,7 +22,7 @@
 /* Why a unit (one message at one destination) waits. */
 enum queue_state {
 	QUEUE_HELD,	  /* by a person */
-	QUEUE_FLYING,	  /* it does not: it is tried right now */
+	QUEUE_IN_FLIGHT,  /* it does not: it is tried right now */
 	QUEUE_TURN,	  /* others at the destination come first */
 	QUEUE_AWAY,	  /* the destination cannot be reached */
 	QUEUE_GREYLISTED, /* its host wants to see whether we come again */

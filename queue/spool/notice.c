@@ -180,7 +180,7 @@ choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
 static bool
 is_tried_out(const struct sched_unit *u)
 {
-	return u->state != SCHED_FLYING && u->state != SCHED_HELD &&
+	return u->state != SCHED_IN_FLIGHT && u->state != SCHED_HELD &&
 	       sched_tries(u) >= SCHED_TRIES_MIN &&
 	       sched_tries(u) > u->restored;
 }
@@ -189,7 +189,7 @@ is_tried_out(const struct sched_unit *u)
 static bool
 is_unreadable(const struct sched_unit *u)
 {
-	return u->state != SCHED_FLYING && u->state != SCHED_HELD &&
+	return u->state != SCHED_IN_FLIGHT && u->state != SCHED_HELD &&
 	       u->stumbles >= SCHED_TRIES_MIN;
 }
 

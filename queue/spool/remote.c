@@ -1,7 +1,7 @@
 /*
  * Tries of mail for other houses: what mx is given, and what it answers.
  *
- * mx lives on when the queue's process does not: what it has in the air then
+ * mx lives on when the queue's process does not: what it has in flight then
  * must not be sent again by the next one.  So a queue asks nothing of mx before
  * it has heard what that has in hand (MX_OPEN, MX_LATE, MX_LISTED), and adopts
  * those tries as if they were its own.  mx keeps an outcome until it hears that
@@ -304,7 +304,7 @@ on_adopted_late(void *arg)
 	    SV("the delivering process has not answered"));
 }
 
-/* Its unit is in the air; after a new configuration the recipients of one job
+/* Its unit is in flight; after a new configuration the recipients of one job
  * may be in several, and those of several in one. */
 static void
 adopt(
@@ -323,8 +323,8 @@ adopt(
 		a->end = ev_timer_add(q->o.loop, q->try_ms, on_adopted_late, a);
 		a->next = q->adopted;
 		q->adopted = a;
-		q->remote_flying++;
-		if (u->state != SCHED_FLYING)
+		q->remote_in_flight++;
+		if (u->state != SCHED_IN_FLIGHT)
 			sched_adopt(q->remote, u);
 	}
 	for (i = 0; i < a->n; i++)
@@ -374,7 +374,8 @@ is_adoptable(const struct queue_service *q, uint64_t job,
 		return false;
 	to = &it->rcpt[rcpt];
 	return !to->local && to->outcome == SPOOL_WAITS && to->unit != NULL &&
-	       (to->unit->state != SCHED_FLYING || is_adopted(q, to->unit)) &&
+	       (to->unit->state != SCHED_IN_FLIGHT ||
+		   is_adopted(q, to->unit)) &&
 	       !is_of_another(q, job, it, rcpt);
 }
 

@@ -108,7 +108,7 @@ static void
 make_runnable(struct sched *s, struct sched_dest *d)
 {
 	if (d->runnable || d->ready == NULL || d->node.at != 0 ||
-	    d->flying >= d->limit)
+	    d->in_flight >= d->limit)
 		return;
 	d->runnable = true;
 	d->next_runnable = NULL;
@@ -165,8 +165,8 @@ detach(struct sched *s, struct sched_unit *u)
 		unlink_ready(u);
 		if (u->dest->ready == NULL)
 			unlink_runnable(s, u->dest);
-	} else if (u->state == SCHED_FLYING)
-		u->dest->flying--;
+	} else if (u->state == SCHED_IN_FLIGHT)
+		u->dest->in_flight--;
 }
 
 static void
@@ -287,8 +287,8 @@ sched_take(struct sched *s, int64_t now)
 	unlink_runnable(s, d);
 	u = d->ready;
 	detach(s, u);
-	u->state = SCHED_FLYING;
-	d->flying++;
+	u->state = SCHED_IN_FLIGHT;
+	d->in_flight++;
 	/* At its end: each destination has its turn. */
 	make_runnable(s, d);
 	return u;
@@ -297,11 +297,11 @@ sched_take(struct sched *s, int64_t now)
 void
 sched_adopt(struct sched *s, struct sched_unit *u)
 {
-	must(u->state != SCHED_FLYING);
+	must(u->state != SCHED_IN_FLIGHT);
 	detach(s, u);
-	u->state = SCHED_FLYING;
-	u->dest->flying++;
-	if (u->dest->flying >= u->dest->limit)
+	u->state = SCHED_IN_FLIGHT;
+	u->dest->in_flight++;
+	if (u->dest->in_flight >= u->dest->limit)
 		unlink_runnable(s, u->dest);
 }
 
@@ -358,7 +358,7 @@ sched_unreached(
 	struct sched_dest *d = u->dest;
 	char *words = sv_dup(sv_first(said, SCHED_SAID_MAX));
 
-	/* Several were in the air when the host went away: one failure. */
+	/* Several were in flight when the host went away: one failure. */
 	if (d->node.at == 0)
 		d->failures++;
 	else
@@ -386,7 +386,7 @@ sched_hold(struct sched *s, struct sched_unit *u)
 {
 	struct sched_dest *d = u->dest;
 
-	if (u->state == SCHED_HELD || u->state == SCHED_FLYING)
+	if (u->state == SCHED_HELD || u->state == SCHED_IN_FLIGHT)
 		return;
 	detach(s, u);
 	u->state = SCHED_HELD;
@@ -406,7 +406,7 @@ sched_now(struct sched *s, struct sched_unit *u)
 {
 	struct sched_dest *d = u->dest;
 
-	if (u->state == SCHED_FLYING)
+	if (u->state == SCHED_IN_FLIGHT)
 		return;
 	heap_remove(&s->sleeping, &d->node);
 	if (u->state != SCHED_READY) {

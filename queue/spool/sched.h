@@ -24,9 +24,9 @@
 struct sched;
 
 enum sched_state {
-	SCHED_WAITS,  /* for its time */
-	SCHED_READY,  /* for its turn at the destination */
-	SCHED_FLYING, /* taken: somebody tries right now */
+	SCHED_WAITS,	 /* for its time */
+	SCHED_READY,	 /* for its turn at the destination */
+	SCHED_IN_FLIGHT, /* taken: somebody tries right now */
 	SCHED_HELD
 };
 
@@ -34,7 +34,7 @@ struct sched_dest {
 	char *name;
 	unsigned failures; /* in a row; each made all its units wait */
 	int64_t wake;	   /* not before that */
-	unsigned limit, flying;
+	unsigned limit, in_flight;
 	size_t nunits;
 	char *said; /* why it failed last, or NULL */
 	/* The rest is sched.c's own. */
@@ -58,7 +58,7 @@ struct sched_unit {
 	struct sched_unit *next_ready;
 };
 
-/* most: how many units a destination may have in the air. */
+/* most: how many units a destination may have in flight. */
 struct sched *sched_new(unsigned most);
 /* All units were removed before. */
 void sched_free(struct sched **s);
@@ -80,14 +80,14 @@ struct sched_unit *sched_add(struct sched *s, struct sched_dest *d, void *item,
 /* Frees the unit, in whatever state. */
 void sched_remove(struct sched *s, struct sched_unit **u);
 
-/* The next unit to be tried, now FLYING; NULL: none now. */
+/* The next unit to be tried, now IN_FLIGHT; NULL: none now. */
 struct sched_unit *sched_take(struct sched *s, int64_t now);
-/* Somebody tries it already: FLYING, whatever it has waited for. */
+/* Somebody tries it already: IN_FLIGHT, whatever it has waited for. */
 void sched_adopt(struct sched *s, struct sched_unit *u);
 /* Milliseconds until sched_take may have one; -1: never by itself. */
 int64_t sched_wait(struct sched *s, int64_t now);
 
-/* ---- what came of a try: the unit was FLYING ---- */
+/* ---- what came of a try: the unit was IN_FLIGHT ---- */
 
 /* The destination was reached.  Then the unit is removed, or waits: */
 void sched_reached(struct sched *s, struct sched_unit *u);

@@ -63,7 +63,7 @@ struct queue_service {
 	struct spool *spool;
 	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
-	unsigned local_flying, remote_flying;
+	unsigned local_in_flight, remote_in_flight;
 	bool listed; /* mx has said what it had in hand */
 	struct ev_timer *listing;
 	struct attempt *adopted; /* tries that an earlier queue has begun */
@@ -127,12 +127,13 @@ void queue_unit_done(
 bool queue_unit_has_waiting(
     const struct spool_item *it, const struct sched_unit *u);
 /* Some of the unit have their outcome now: it goes, if nobody waits any more,
- * or is held, if all that are left are.  One that flies stays as it is. */
+ * or is held, if all that are left are.  One in flight stays as it is. */
 void queue_drop_unit(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
-/* The item goes, if nobody waits any more and nothing of it is in the air. */
+/* The item goes, if nobody waits any more and nothing of it is in flight. */
 void queue_drop_if_done(struct queue_service *q, struct spool_item *it);
-/* If all whom it is for are held, so is it; unless it flies: then later. */
+/* If all whom it is for are held, so is it; unless it is in flight: then later.
+ */
 void queue_hold_unit(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
 /* The item's units, by way of its recipients: each once.  fn may remove it. */
@@ -146,7 +147,7 @@ struct sched *queue_sched_of(struct queue_service *q,
 
 /* ---- attempt.c ---- */
 
-/* Whom the unit is for, as many as a try may have; it counts as flying. */
+/* Whom the unit is for, as many as a try may have; it counts as in flight. */
 struct attempt *attempt_new(struct queue_service *q, struct sched_unit *u);
 /* All recipients of the try have been dealt with: the unit goes, or waits as
  * long as that.  Frees it; the item may be gone. */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 #define L64  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define EHLO "EHLO client.example.test\r\n"
@@ -159,20 +159,20 @@ static const struct {
 static void
 check_row(int i, size_t piece)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&out, 1 << 20);
 	buf_init(&codes, 10000);
-	kit_talk(&k, sv_str(rows[i].in), piece, &out);
-	kit_codes(buf_sv(&out), &codes);
+	fixture_talk(&k, sv_str(rows[i].in), piece, &out);
+	fixture_codes(buf_sv(&out), &codes);
 	ck_assert_msg(
 	    sv_eq(sv_trim(buf_sv(&codes)), sv_trim(sv_str(rows[i].want))),
 	    "%s: got %s", rows[i].name, codes.p);
 	buf_fini(&codes);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 
 START_TEST(smtp_session__pipelined)
@@ -189,24 +189,24 @@ END_TEST
 
 /* Talks and returns codes; k is the caller's. */
 static void
-talk(struct kit *k, struct sv in, struct buf *codes)
+talk(struct fixture *k, struct sv in, struct buf *codes)
 {
 	struct buf out;
 
 	buf_init(&out, 1 << 20);
 	buf_reset(codes);
-	kit_talk(k, in, 0, &out);
-	kit_codes(buf_sv(&out), codes);
+	fixture_talk(k, in, 0, &out);
+	fixture_codes(buf_sv(&out), codes);
 	buf_fini(&out);
 }
 
 START_TEST(smtp_session__delivers_what_was_sent)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 	struct sv m;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&codes, 1000);
 	talk(&k,
 	    SV(EHLO MAIL RCPT "RCPT TO:<family@example.org>\r\nDATA\r\n"
@@ -230,17 +230,17 @@ START_TEST(smtp_session__delivers_what_was_sent)
 	ck_assert(sv_find(m, SV("\r\n\tfor <anna@example.org>;")) < m.n);
 	ck_assert(memcmp(k.got[0].id, k.got[1].id, 16) != 0);
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__data_and_bdat_bring_the_same)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 	struct sv a, b;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&codes, 1000);
 	talk(&k, SV(EHLO MAIL RCPT "DATA\r\nA: 1\r\n\r\n..\r\n.\r\n"), &codes);
 	talk(&k,
@@ -252,7 +252,7 @@ START_TEST(smtp_session__data_and_bdat_bring_the_same)
 	ck_assert(sv_ends(a, SV("\r\nA: 1\r\n\r\n.\r\n")));
 	ck_assert(sv_ends(b, SV("\r\nA: 1\r\n\r\n.\r\n")));
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
@@ -268,13 +268,13 @@ START_TEST(smtp_session__tells_what_the_house_says)
 
 	buf_init(&codes, 1000);
 	for (i = 0; i < sizeof r / sizeof r[0]; i++) {
-		struct kit k;
+		struct fixture k;
 
-		kit_init(&k, false);
+		fixture_init(&k, false);
 		k.deliver_rc = r[i].deliver;
 		talk(&k, SV(EHLO MAIL RCPT "DATA\r\n" MSG ".\r\n"), &codes);
 		ck_assert(sv_ends(buf_sv(&codes), sv_str(r[i].want)));
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 	buf_fini(&codes);
 }
@@ -298,10 +298,10 @@ big(struct buf *in, size_t n)
 
 START_TEST(smtp_session__large_messages_go_to_a_file)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&in, 16u << 20);
 	buf_init(&codes, 1000);
 	big(&in, 900 * 1000);
@@ -319,16 +319,16 @@ START_TEST(smtp_session__large_messages_go_to_a_file)
 	ck_assert(sv_ends(buf_sv(&codes), SV("354 452/4.3.1 221/2.0.0")));
 	buf_fini(&codes);
 	buf_fini(&in);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__budget_is_shared)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.budget.memory.max = 256 * 1024;
 	buf_init(&in, 16u << 20);
 	buf_init(&codes, 1000);
@@ -338,17 +338,17 @@ START_TEST(smtp_session__budget_is_shared)
 	ck_assert_uint_eq(k.ngot, 0);
 	buf_fini(&codes);
 	buf_fini(&in);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 /* Many slow strangers must not fill the disk with drafts. */
 START_TEST(smtp_session__file_budget_is_shared)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.budget.files.max = 2u << 20;
 	buf_init(&in, 16u << 20);
 	buf_init(&codes, 1000);
@@ -358,7 +358,7 @@ START_TEST(smtp_session__file_budget_is_shared)
 	ck_assert_uint_eq(k.ngot, 0);
 	buf_fini(&codes);
 	buf_fini(&in);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
@@ -369,11 +369,11 @@ START_TEST(smtp_session__size_limit)
 	size_t n;
 
 	for (n = 99; n <= 101; n++) {
-		struct kit k;
+		struct fixture k;
 		struct buf in, codes;
 		size_t i;
 
-		kit_init(&k, false);
+		fixture_init(&k, false);
 		k.o.limits.message_size = 100;
 		buf_init(&in, 10000);
 		buf_init(&codes, 1000);
@@ -388,17 +388,17 @@ START_TEST(smtp_session__size_limit)
 		    "%zu: %s", n, codes.p);
 		buf_fini(&codes);
 		buf_fini(&in);
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 }
 END_TEST
 
 START_TEST(smtp_session__recipient_limit)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.o.limits.recipients = 2;
 	buf_init(&codes, 1000);
 	talk(&k, SV(EHLO MAIL RCPT RCPT RCPT "DATA\r\n" MSG ".\r\n"), &codes);
@@ -406,33 +406,33 @@ START_TEST(smtp_session__recipient_limit)
 	    "220 250 250/2.1.0 250/2.1.5 250/2.1.5 452/4.5.3 354 250/2.0.0");
 	ck_assert_str_eq(k.got[0].accounts.p, "anna");
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__too_many_errors)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.o.limits.errors = 3;
 	buf_init(&codes, 1000);
 	talk(&k, SV("A\r\nB\r\nNOOP\r\nC\r\nNOOP\r\n"), &codes);
 	ck_assert_str_eq(
 	    codes.p, "220 500/5.5.1 500/5.5.1 250/2.0.0 500/5.5.1 421/4.7.0");
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__noop_without_end)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 	int i;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&in, 10000);
 	buf_init(&codes, 10000);
 	for (i = 0; i < 120; i++)
@@ -441,16 +441,16 @@ START_TEST(smtp_session__noop_without_end)
 	ck_assert(sv_ends(buf_sv(&codes), SV("450/4.7.0 421/4.7.0")));
 	buf_fini(&in);
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__line_limits)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&in, 100000);
 	buf_init(&codes, 1000);
 	buf_adds(&in, "NOOP ");
@@ -467,7 +467,7 @@ START_TEST(smtp_session__line_limits)
 	ck_assert_str_eq(codes.p, "220 500/5.5.2 250/2.0.0");
 	buf_fini(&in);
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
@@ -477,11 +477,11 @@ START_TEST(smtp_session__loop_limit)
 	int n;
 
 	for (n = 99; n <= 100; n++) {
-		struct kit k;
+		struct fixture k;
 		struct buf in, codes;
 		int i;
 
-		kit_init(&k, false);
+		fixture_init(&k, false);
 		buf_init(&in, 100000);
 		buf_init(&codes, 1000);
 		buf_adds(&in, EHLO MAIL RCPT "DATA\r\n");
@@ -493,43 +493,43 @@ START_TEST(smtp_session__loop_limit)
 		    n == 99 ? SV("250/2.0.0") : SV("554/5.4.6")));
 		buf_fini(&in);
 		buf_fini(&codes);
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 }
 END_TEST
 
 START_TEST(smtp_session__rate_limit)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.may_take = false;
 	buf_init(&codes, 1000);
 	talk(&k, SV(EHLO MAIL RCPT), &codes);
 	ck_assert_str_eq(codes.p, "220 250 451/4.7.1 503/5.5.1");
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__silence_ends)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out;
 	pthread_t th;
 	int fd;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.o.limits.command_timeout = 50;
 	buf_init(&out, 10000);
-	fd = kit_start(&k, &th);
-	kit_read_all(fd, &out);
+	fd = fixture_start(&k, &th);
+	fixture_read_all(fd, &out);
 	ck_assert(sv_find(buf_sv(&out), SV("\r\n421 4.3.2 ")) < out.n);
 	pthread_join(th, NULL);
 	(void)close(fd);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "smtp/submit.h"
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 #define LOGIN	 "EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"
 #define HI	 "220 250 235/2.7.0 "
@@ -80,77 +80,78 @@ static const struct {
 
 START_TEST(smtp_submission__conversations)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out, codes;
 	size_t piece;
 
 	for (piece = 0; piece < 2; piece++) {
-		kit_init(&k, true);
+		fixture_init(&k, true);
 		buf_init(&out, 1 << 20);
 		buf_init(&codes, 10000);
-		kit_talk(&k, sv_str(rows[_i].in), piece, &out);
-		kit_codes(buf_sv(&out), &codes);
+		fixture_talk(&k, sv_str(rows[_i].in), piece, &out);
+		fixture_codes(buf_sv(&out), &codes);
 		ck_assert_msg(sv_eq(buf_sv(&codes), sv_str(rows[_i].want)),
 		    "%s: got %s", rows[_i].name, codes.p);
 		buf_fini(&codes);
 		buf_fini(&out);
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 }
 END_TEST
 
 START_TEST(smtp_submission__no_login_in_the_clear)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out, codes;
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	k.not_loopback = true;
 	buf_init(&out, 1 << 20);
 	buf_init(&codes, 10000);
-	kit_talk(&k, SV("EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"), 0, &out);
-	kit_codes(buf_sv(&out), &codes);
+	fixture_talk(
+	    &k, SV("EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"), 0, &out);
+	fixture_codes(buf_sv(&out), &codes);
 	ck_assert_str_eq(codes.p, "220 250 538/5.7.11");
 	ck_assert_uint_eq(k.logins, 0);
 	ck_assert(sv_find(buf_sv(&out), SV("AUTH PLAIN")) == out.n);
 	buf_fini(&codes);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_submission__auth_that_cannot_answer)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out, codes;
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	k.login_rc = RC_TEMP;
 	buf_init(&codes, 10000);
 	buf_init(&out, 1 << 20);
-	kit_talk(&k,
+	fixture_talk(&k,
 	    SV(LOGIN "AUTH PLAIN\r\nAGFubmEAc2VjcmV0\r\n"
 		     "AUTH LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n"
 		     "AUTH LOGIN YW5uYQ==\r\nc2VjcmV0\r\nNOOP\r\n"),
 	    0, &out);
-	kit_codes(buf_sv(&out), &codes);
+	fixture_codes(buf_sv(&out), &codes);
 	ck_assert_str_eq(codes.p, "220 250 454/4.7.0 334 454/4.7.0 334 334 "
 				  "454/4.7.0 334 454/4.7.0 250/2.0.0");
 	buf_fini(&codes);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_submission__completes_the_header)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out;
 	struct sv m;
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	buf_init(&out, 1 << 20);
-	kit_talk(&k,
+	fixture_talk(&k,
 	    SV(LOGIN MAIL RCPT "DATA\r\nBcc: ben@example.org,\r\n x@y\r\n" FROM
 			       "Return-Path: <z@z>\r\nTo: a\r\nbcc: q\r\n\r\n"
 			       "Bcc: body\r\n.\r\n"),
@@ -167,7 +168,7 @@ START_TEST(smtp_submission__completes_the_header)
 	ck_assert(sv_find(m, SV("127.0.0.1")) == m.n);
 	ck_assert(sv_ends(m, SV("@mail.example.org>\r\n\r\nBcc: body\r\n")));
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
@@ -177,12 +178,12 @@ START_TEST(smtp_submission__keeps_text_without_an_empty_line)
 	size_t piece;
 
 	for (piece = 0; piece < 4; piece++) {
-		struct kit k;
+		struct fixture k;
 		struct buf out;
 
-		kit_init(&k, true);
+		fixture_init(&k, true);
 		buf_init(&out, 1 << 20);
-		kit_talk(&k,
+		fixture_talk(&k,
 		    SV(LOGIN MAIL RCPT "DATA\r\n" IDS FROM
 				       "Hello Ben,\r\nthe disk: full\r\n\r\n"
 				       "Anna\r\n.\r\n"),
@@ -192,7 +193,7 @@ START_TEST(smtp_submission__keeps_text_without_an_empty_line)
 		    SV(IDS FROM "\r\nHello Ben,\r\nthe disk: full\r\n\r\n"
 				"Anna\r\n")));
 		buf_fini(&out);
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 }
 END_TEST

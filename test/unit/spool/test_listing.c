@@ -15,7 +15,7 @@ static const struct {
 	const char *want;
 } words[] = {
     {"held", {.state = QUEUE_HELD}, "held by you"},
-    {"flying", {.state = QUEUE_FLYING}, "is being delivered now"},
+    {"in_flight", {.state = QUEUE_IN_FLIGHT}, "is being delivered now"},
     {"turn", {.state = QUEUE_TURN, .place = {"example.test", 12}},
 	"waits for its turn at example.test"},
     {"account", {.state = QUEUE_TURN, .local = true, .place = {"anna", 4}},
