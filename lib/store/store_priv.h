@@ -145,7 +145,7 @@ struct view {
 	void (*notify)(void *arg);
 	void *arg;
 	uint64_t dirty; /* first change it was not told of, 0: none */
-	bool told;	/* notify was called */
+	bool notified;	/* notify was called */
 	unsigned notifying;
 	bool closing; /* nobody is told any more */
 };

@@ -10,10 +10,10 @@
 static void
 settle(struct view *v)
 {
-	if (v->dirty != 0 && v->notify != NULL && !v->told)
+	if (v->dirty != 0 && v->notify != NULL && !v->notified)
 		v->st->ndirty--;
 	v->dirty = 0;
-	v->told = false;
+	v->notified = false;
 }
 
 /* ---- opening ---- */

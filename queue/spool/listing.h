@@ -36,7 +36,7 @@ struct queue_unit {
 	struct sv place;
 	int64_t next;
 	uint32_t tries;
-	struct sv said;
+	struct sv reply_text;
 };
 
 struct queue_rcpt {
@@ -49,7 +49,7 @@ struct queue_rcpt {
 struct queue_try {
 	int64_t when;
 	uint32_t rcpt;
-	struct sv said;
+	struct sv reply_text;
 };
 
 struct queue_entry {

@@ -40,7 +40,7 @@ dest_free(void *arg)
 {
 	struct sched_dest *d = arg;
 
-	free(d->said);
+	free(d->reply_text);
 	free(d->name);
 	free(d);
 }
@@ -182,13 +182,13 @@ drop_dest_if_idle(struct sched *s, struct sched_dest *d)
 
 void
 sched_remember(struct sched *s, struct sv name, int64_t due, unsigned failures,
-    struct sv said)
+    struct sv reply_text)
 {
 	struct sched_dest *d = sched_dest(s, name);
 
 	heap_remove(&s->sleeping, &d->node);
-	free(d->said);
-	d->said = failures > 0 ? sv_dup(said) : NULL;
+	free(d->reply_text);
+	d->reply_text = failures > 0 ? sv_dup(reply_text) : NULL;
 	d->failures = failures;
 	d->limit = failures > 0 ? 1 : LIMIT_START;
 	d->wake = due;
@@ -332,8 +332,8 @@ sched_reached(struct sched *s, struct sched_unit *u)
 	u->attempts = sched_tries(u) + 1;
 	u->place_failures = 0;
 	d->failures = 0;
-	free(d->said);
-	d->said = NULL;
+	free(d->reply_text);
+	d->reply_text = NULL;
 	heap_remove(&s->sleeping, &d->node);
 	if (d->limit < s->most)
 		d->limit++;
@@ -353,10 +353,10 @@ sched_later(struct sched *s, struct sched_unit *u, int64_t due)
 
 void
 sched_unreached(
-    struct sched *s, struct sched_unit *u, int64_t due, struct sv said)
+    struct sched *s, struct sched_unit *u, int64_t due, struct sv reply_text)
 {
 	struct sched_dest *d = u->dest;
-	char *words = sv_dup(sv_first(said, SCHED_SAID_MAX));
+	char *words = sv_dup(sv_first(reply_text, SCHED_REPLY_TEXT_MAX));
 
 	/* Several were in flight when the host went away: one failure. */
 	if (d->node.at == 0)
@@ -365,8 +365,8 @@ sched_unreached(
 		heap_remove(&s->sleeping, &d->node);
 	d->limit = 1;
 	d->wake = due;
-	free(d->said);
-	d->said = words;
+	free(d->reply_text);
+	d->reply_text = words;
 	unlink_runnable(s, d);
 	heap_add(&s->sleeping, &d->node, due);
 	detach(s, u);

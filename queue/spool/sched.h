@@ -19,7 +19,7 @@
 #include "base/heap.h"
 #include "base/sv.h"
 
-#define SCHED_SAID_MAX 400
+#define SCHED_REPLY_TEXT_MAX 400
 
 struct sched;
 
@@ -36,7 +36,7 @@ struct sched_dest {
 	int64_t wake;	   /* not before that */
 	unsigned limit, in_flight;
 	size_t nunits;
-	char *said; /* why it failed last, or NULL */
+	char *reply_text; /* why it failed last, or NULL */
 	/* The rest is sched.c's own. */
 	struct heap_node node; /* by wake */
 	struct sched_unit *ready, **ready_end;
@@ -67,7 +67,7 @@ void sched_free(struct sched **s);
 struct sched_dest *sched_dest(struct sched *s, struct sv name);
 /* What was known of a destination before a restart; due: its wake. */
 void sched_remember(struct sched *s, struct sv name, int64_t due,
-    unsigned failures, struct sv said);
+    unsigned failures, struct sv reply_text);
 /* Those that were remembered and have no unit go. */
 void sched_forget_empty(struct sched *s);
 /* Every destination: for a person who wants to see them. */
@@ -94,7 +94,7 @@ void sched_reached(struct sched *s, struct sched_unit *u);
 void sched_later(struct sched *s, struct sched_unit *u, int64_t due);
 /* It was not: all of its units wait until `due`. */
 void sched_unreached(
-    struct sched *s, struct sched_unit *u, int64_t due, struct sv said);
+    struct sched *s, struct sched_unit *u, int64_t due, struct sv reply_text);
 /* Nobody could try: back in its place as if nothing had been. */
 void sched_untried(struct sched *s, struct sched_unit *u, int64_t due);
 

@@ -97,7 +97,7 @@ START_TEST(sched_unreached__makes_all_wait_and_one_go_first)
 	y = sched_take(s, 0);
 	sched_unreached(s, x, 500, SV("no answer"));
 	ck_assert_uint_eq(x->dest->failures, 1);
-	ck_assert_str_eq(x->dest->said, "no answer");
+	ck_assert_str_eq(x->dest->reply_text, "no answer");
 	/* The one that was in flight, too, is the same failure. */
 	sched_unreached(s, y, 600, SV("no answer"));
 	ck_assert_uint_eq(x->dest->failures, 1);
@@ -112,7 +112,7 @@ START_TEST(sched_unreached__makes_all_wait_and_one_go_first)
 	ck_assert_uint_eq(sched_tries(u[2]), 1);
 	sched_reached(s, x);
 	ck_assert_uint_eq(sched_tries(x), 2);
-	ck_assert_ptr_null(x->dest->said);
+	ck_assert_ptr_null(x->dest->reply_text);
 	ck_assert_ptr_nonnull(sched_take(s, 600));
 }
 END_TEST

@@ -247,7 +247,7 @@ is_silent(int fd)
 }
 
 static void
-mx_says(uint32_t id, bool reached, unsigned code, const char *said)
+mx_says(uint32_t id, bool reached, unsigned code, const char *reply_text)
 {
 	struct msg m;
 
@@ -256,10 +256,10 @@ mx_says(uint32_t id, bool reached, unsigned code, const char *said)
 	msg_put_u32(&m, RC_OK);
 	msg_put_u64(&m, 1000 + id);
 	msg_put_u8(&m, reached);
-	msg_put_str(&m, reached ? "" : said);
+	msg_put_str(&m, reached ? "" : reply_text);
 	if (reached) {
 		msg_put_u32(&m, code);
-		msg_put_str(&m, said);
+		msg_put_str(&m, reply_text);
 	}
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
@@ -938,8 +938,8 @@ START_TEST(queue__an_unreadable_message_is_seen_and_not_given_up)
 	turn(20);
 	ck_assert(is_silent(mx));
 	ck_assert_uint_ge(it->nattempt, 1);
-	ck_assert(
-	    sv_find(sv_str(it->attempt[0].said), SV("cannot be copied")) < 100);
+	ck_assert(sv_find(sv_str(it->attempt[0].reply_text),
+		      SV("cannot be copied")) < 100);
 	for (i = 0; i < 20; i++) {
 		hurry();
 		turn(2);
@@ -997,7 +997,7 @@ START_TEST(queue__an_unreadable_message_ends_after_five_days)
 	ck_assert_uint_eq(only()->nrcpt, 2);
 	ck_assert(is_silent(keeper));
 	only()->arrived -= SCHED_EXPIRY_MS;
-	only()->told = true;
+	only()->delay_reported = true;
 	queue_sweep(q);
 	turn(20);
 	ck_assert_str_eq(only()->sender, "");
@@ -1145,7 +1145,7 @@ START_TEST(queue__a_clock_that_steps_makes_nothing_older)
 	queue_sweep(q);
 	turn(20);
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
-	ck_assert(!only()->told);
+	ck_assert(!only()->delay_reported);
 	/* Also after a restart, and when it steps back. */
 	end();
 	start();
@@ -1259,7 +1259,7 @@ START_TEST(queue__remembers_a_place_longer_than_its_first_letter)
 	d = only()->units->dest;
 	ck_assert_uint_eq(d->failures, 1);
 	ck_assert_int_lt(llabs(d->wake - wake), 1000);
-	ck_assert_str_eq(d->said, "no route to host");
+	ck_assert_str_eq(d->reply_text, "no route to host");
 	ck_assert(is_silent(mx));
 }
 END_TEST
