@@ -268,3 +268,14 @@ fixture_codes(struct sv out, struct buf *codes)
 		}
 	}
 }
+
+void
+fixture_check_codes(const char *name, struct sv codes, const char *want)
+{
+	struct sv wanted = sv_trim(sv_str(want));
+
+	ck_assert_msg(sv_chr(wanted, ' ') < wanted.n,
+	    "%s: a greeting alone is no answer to it", name);
+	ck_assert_msg(
+	    sv_eq(sv_trim(codes), wanted), "%s: got %.*s", name, SV_ARG(codes));
+}

@@ -42,6 +42,9 @@ void fixture_talk(
 int fixture_start(struct fixture *k, pthread_t *thread);
 /* "250" or "250/2.1.0" for each reply, separated by blanks. */
 void fixture_codes(struct sv out, struct buf *codes);
+/* These codes came of the row, and more than the greeting, which would prove
+ * nothing. */
+void fixture_check_codes(const char *name, struct sv codes, const char *want);
 void fixture_read_all(int fd, struct buf *out);
 
 TCase *command_tests(void);
