@@ -195,28 +195,18 @@ child(struct sv label)
 	return EXIT_USAGE;
 }
 
-/* The distance at which a word is taken for a typing error. */
-#define NEAR 3
-
 static int
 no_such_command(const char *word)
 {
-	const char *best = NULL;
-	unsigned least = NEAR + 1;
+	struct sv_nearest near = {.word = sv_str(word)};
 	size_t i;
 
-	for (i = 0; i < NCOMMANDS; i++) {
-		unsigned d =
-		    sv_distance(sv_str(commands[i].name), sv_str(word));
-
-		if (d < least && d < strlen(word)) {
-			least = d;
-			best = commands[i].name;
-		}
-	}
+	for (i = 0; i < NCOMMANDS; i++)
+		sv_nearest(&near, sv_str(commands[i].name));
 	fprintf(stderr, "hearthmail: there is no command \"%s\"", word);
-	if (best != NULL)
-		fprintf(stderr, "; did you mean \"%s\"?\n", best);
+	if (near.best.n > 0)
+		fprintf(
+		    stderr, "; did you mean \"%.*s\"?\n", SV_ARG(near.best));
 	else
 		fputs("; hearthmail help lists them\n", stderr);
 	return EXIT_USAGE;

@@ -87,7 +87,7 @@ pattern_matches(struct list *l, struct sv name, bool apart)
 	size_t i;
 
 	for (i = 0; i < l->npattern; i++)
-		if ((!apart || sv_starts(l->pattern[i], SV(STORE_PAST))) &&
+		if ((!apart || sv_starts(l->pattern[i], SV(STORE_RESTORE))) &&
 		    matches(l->pattern[i], name, inbox ? 5 : 0, &l->steps))
 			return true;
 	return false;
@@ -397,7 +397,7 @@ whole_pattern(
 static bool
 asks_as_of(const struct list *l, int64_t *at)
 {
-	const struct sv top = SV(STORE_PAST "/@");
+	const struct sv top = SV(STORE_RESTORE "/@");
 	struct sv s = l->pattern[0];
 	uint64_t v;
 
@@ -412,12 +412,12 @@ asks_as_of(const struct list *l, int64_t *at)
 
 /* An export is of what is there. */
 static void
-leave_out_past(struct store_mailbox_list *all)
+leave_out_restore(struct store_mailbox_list *all)
 {
 	size_t k = 0;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (all->m[i].past)
+		if (all->m[i].in_restore)
 			free(all->m[i].name);
 		else
 			all->m[k++] = all->m[i];
@@ -446,7 +446,7 @@ list_names(struct imap_cmd *c, struct list *l)
 	else
 		store_mailbox_list(s->store, &all, &s->need);
 	if (s->local && !asks_as_of(l, &at))
-		leave_out_past(&all);
+		leave_out_restore(&all);
 	if (l->lsub)
 		lsub_all(l, &all);
 	else if (l->what.select & IMAP_LIST_RECURSIVEMATCH)

@@ -66,7 +66,7 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 		imap_store_error(c, r, NULL);
 		return;
 	}
-	readonly = readonly || view_past(s->view);
+	readonly = readonly || view_in_restore(s->view);
 	s->state = IMAP_ST_SELECTED;
 	s->readonly = readonly;
 	tell_opened(s, name);

@@ -34,7 +34,7 @@ imap_is_hidden(struct imap_session *s, struct sv name)
 	size_t i = 0;
 	bool made;
 
-	if (s->local || !sv_starts(name, SV(STORE_PAST "/@")))
+	if (s->local || !sv_starts(name, SV(STORE_RESTORE "/@")))
 		return false;
 	store_mailbox_list(s->store, &all, &s->need);
 	while (i < all.n && !sv_eq(sv_str(all.m[i].name), name))
@@ -47,9 +47,10 @@ imap_is_hidden(struct imap_session *s, struct sv name)
 void
 imap_no_target(struct imap_cmd *c, struct sv name)
 {
-	if (store_past_reserves(c->s->store, name))
-		imap_no(c, "[CANNOT] " STORE_PAST " and the folders below it "
-			   "can only be read; nothing can be put there.");
+	if (store_restore_reserves(c->s->store, name))
+		imap_no(c,
+		    "[CANNOT] " STORE_RESTORE " and the folders below it "
+		    "can only be read; nothing can be put there.");
 	else
 		imap_no(c, "[TRYCREATE] There is no such mailbox.");
 }

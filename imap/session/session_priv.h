@@ -293,7 +293,7 @@ void imap_resync(struct imap_session *s, const struct imap_select *what);
 void imap_tell_vanished(struct imap_session *s, const struct rangeset *uids,
     uint64_t modseq, uint32_t above);
 
-/* ---- identity.c: object identifiers [RFC 8474] ---- */
+/* ---- objectid.c: object identifiers [RFC 8474] ---- */
 
 /* "M65b8a01fc4d7e902-7": unique in the house, and never used again. */
 void imap_put_mailboxid(struct buf *out, uint64_t epoch, uint32_t id);
@@ -302,7 +302,7 @@ void imap_put_emailid(struct buf *out, uint64_t epoch, uint64_t body);
 /* The `body` that an EMAILID of this epoch names; 0: none. */
 uint64_t imap_emailid_body(struct sv id, uint64_t epoch);
 
-/* ---- thread.c ---- */
+/* ---- threadid.c ---- */
 
 /* The bytes of the top header, in place of *out; false if they cannot be
  * read. */

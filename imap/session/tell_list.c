@@ -51,7 +51,7 @@ imap_put_list_attributes(
 	for (i = 0; i < sizeof uses / sizeof uses[0]; i++)
 		if (m->use & uses[i].use)
 			buf_adds(out, uses[i].attribute);
-	if (m->past)
+	if (m->in_restore)
 		buf_adds(out, " " IMAP_LIST_RESTORE);
 	if (subs && m->subscribed)
 		buf_adds(out, " \\Subscribed");

@@ -87,42 +87,23 @@ conf_get_text(
 	return true;
 }
 
-/* The distance at which two keys are taken for a typing error; short ones have
- * to have more in common. */
-#define NEAR 3
-
-static bool
-is_near(unsigned d, size_t a, size_t b)
-{
-	size_t shorter = a < b ? a : b, longer = a < b ? b : a;
-
-	return d <= NEAR && d < shorter && 2 * d <= longer + 1;
-}
-
 void
 conf_unknown_key(
     struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys)
 {
-	const char *best = NULL;
-	unsigned least = NEAR + 1;
+	struct sv_nearest near = {.word = conf_text_of(n)};
 	struct buf all;
 	size_t i;
 
 	buf_init(&all, 200);
 	for (i = 0; keys[i].name != NULL; i++) {
-		unsigned d = sv_distance(sv_str(keys[i].name), conf_text_of(n));
-
-		if (d < least &&
-		    is_near(d, strlen(keys[i].name), conf_text_of(n).n)) {
-			least = d;
-			best = keys[i].name;
-		}
+		sv_nearest(&near, sv_str(keys[i].name));
 		buf_addf(&all, "%s%s", i > 0 ? ", " : "", keys[i].name);
 	}
-	if (best != NULL)
-		CONF_FAIL(p, n, "unknown key \"%.*s\"; did you mean \"%s\"?",
+	if (near.best.n > 0)
+		CONF_FAIL(p, n, "unknown key \"%.*s\"; did you mean \"%.*s\"?",
 		    (int)(conf_text_of(n).n < 60 ? conf_text_of(n).n : 60),
-		    conf_text_of(n).p, best);
+		    conf_text_of(n).p, SV_ARG(near.best));
 	else
 		CONF_FAIL(p, n, "unknown key \"%.*s\"; known here: %s",
 		    (int)(conf_text_of(n).n < 60 ? conf_text_of(n).n : 60),

@@ -109,7 +109,7 @@ void conn_reap(struct shard *s);
 /* Sets the epoll events of a side if they differ. */
 void conn_watch(struct conn *c, uint32_t client, uint32_t session);
 
-/* ---- wire.c: the client's side, in the clear or under TLS ---- */
+/* ---- tls_io.c: the client's side, in the clear or under TLS ---- */
 
 struct tls_ctx;
 void wire_start_tls(struct conn *c);

@@ -270,7 +270,7 @@ compare(struct fsck *k)
 	}
 }
 
-/* What a compaction has left of the past. */
+/* What a compaction has left of the history. */
 static int
 on_snapshot(struct fsck *k, const struct journal_record *rec)
 {

@@ -58,7 +58,7 @@ store_mailbox_list(
 		out->m[out->n - 1].has_children =
 		    mailbox_child(st, name) < st->nmailbox;
 	}
-	past_list(st, out, &cap);
+	restore_list(st, out, &cap);
 	raise_need(need, st->names_seq);
 	store_unlock(st);
 	if (out->n > 0)
@@ -88,7 +88,7 @@ store_status(struct store *st, const char *name, struct store_status *out,
 	raise_need(need, st->names_seq);
 	mb = mailbox_by_name(st, name);
 	if (mb == NULL)
-		mb = past_open(st, name, need);
+		mb = restore_open(st, name, need);
 	if (mb != NULL && mb->selectable) {
 		*out = (struct store_status){
 		    .messages = (uint32_t)table_count(&mb->t),
@@ -103,8 +103,8 @@ store_status(struct store *st, const char *name, struct store_status *out,
 		    .deleted_size = deleted_size(mb)};
 		raise_need(need, mb->modseq);
 		r = RC_OK;
-		if (mb->past)
-			mailbox_bury(st, mb);
+		if (mb->in_restore)
+			mailbox_free_dead(st, mb);
 	}
 	store_unlock(st);
 	return r;

@@ -170,7 +170,7 @@ mailbox_detach(struct store *st, struct mailbox *mb, uint64_t seq)
 }
 
 void
-mailbox_bury(struct store *st, struct mailbox *mb)
+mailbox_free_dead(struct store *st, struct mailbox *mb)
 {
 	struct mailbox **p = &st->dead;
 

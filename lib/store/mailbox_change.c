@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "store/store_priv.h"
 
-#define RESERVED STORE_PAST " shows deleted mail: choose another name"
+#define RESERVED STORE_RESTORE " shows deleted mail: choose another name"
 
 static bool
 is_below(struct sv name, struct sv above)
@@ -38,9 +38,9 @@ store_mailbox_create(struct store *st, const char *name, unsigned use,
 		r = err_set(err, RC_EXISTS, "the mailbox exists already");
 		goto out;
 	}
-	if (!past_reserves(st, buf_sv(&b)))
+	if (!restore_reserves(st, buf_sv(&b)))
 		r = mailbox_plan_levels(st, &cs, buf_sv(&b), use, err);
-	else if (past_is_listed(st, buf_sv(&b)))
+	else if (restore_is_listed(st, buf_sv(&b)))
 		r = err_set(err, RC_EXISTS, "the mailbox exists already");
 	else
 		r = err_set(err, RC_DENIED, RESERVED);
@@ -195,7 +195,7 @@ store_mailbox_rename(struct store *st, const char *from, const char *to,
 		r = err_set(err, RC_NOTFOUND, "no such mailbox");
 	else if (mailbox_named(st, buf_sv(&name)) != NULL)
 		r = err_set(err, RC_EXISTS, "the mailbox exists already");
-	else if (past_reserves(st, buf_sv(&name)))
+	else if (restore_reserves(st, buf_sv(&name)))
 		r = err_set(err, RC_DENIED, RESERVED);
 	else if (strcmp(mb->name, INBOX) == 0)
 		r = rename_inbox(st, mb, &cs, buf_sv(&name), err);

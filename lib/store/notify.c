@@ -15,7 +15,7 @@ views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq)
 		if (v == by || v->dirty != 0)
 			continue;
 		v->dirty = seq;
-		if (v->notify != NULL && !v->closing && !v->told)
+		if (v->notify != NULL && !v->closing && !v->notified)
 			v->st->ndirty++;
 	}
 }
@@ -110,12 +110,12 @@ static void
 collect(struct mailbox *mb, uint64_t flushed, struct telling *t)
 {
 	for (struct view *v = mb->views; v != NULL; v = v->next) {
-		if (v->dirty == 0 || v->told || v->notify == NULL ||
+		if (v->dirty == 0 || v->notified || v->notify == NULL ||
 		    v->closing || v->dirty > flushed)
 			continue;
 		t->v = xgrow(t->v, &t->cap, t->n + 1, sizeof *t->v);
 		t->v[t->n++] = v;
-		v->told = true;
+		v->notified = true;
 		v->notifying++;
 		v->st->ndirty--;
 	}

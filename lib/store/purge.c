@@ -20,17 +20,17 @@ purged_from(struct commit_set *cs, uint32_t mailbox)
 
 /* Which of them may go: what is in a mailbox again stays. */
 static void
-plan_purge(struct store *st, const struct store_grave *g, size_t n,
+plan_purge(struct store *st, const struct store_tombstone *g, size_t n,
     struct commit_set *cs, size_t *gone)
 {
-	struct grave_ref *ref = graves_index(st);
-	const bool *shown = graves_shown(st);
+	struct tombstone_ref *ref = tombstones_index(st);
+	const bool *shown = tombstones_shown(st);
 
 	for (size_t i = 0; i < n; i++) {
-		struct grave *it = grave_find(st, ref, &g[i]);
+		struct tombstone *it = tombstone_find(st, ref, &g[i]);
 		struct change *c;
 
-		if (it == NULL || !shown[it - st->grave])
+		if (it == NULL || !shown[it - st->tombstone])
 			continue;
 		c = purged_from(cs, g[i].mailbox);
 		if (!rangeset_has(&c->uids, g[i].uid))
@@ -41,7 +41,7 @@ plan_purge(struct store *st, const struct store_grave *g, size_t n,
 }
 
 int
-store_purge(struct store *st, const struct store_grave *g, size_t n,
+store_purge(struct store *st, const struct store_tombstone *g, size_t n,
     size_t *gone, uint64_t *need, struct err *err)
 {
 	struct commit_set cs;

@@ -10,7 +10,7 @@
 
 struct shown {
 	uint64_t body;
-	size_t grave;
+	size_t tombstone;
 	bool live;
 };
 
@@ -21,7 +21,7 @@ by_body(const void *a, const void *b)
 
 	if (x->body != y->body)
 		return x->body < y->body ? -1 : 1;
-	return x->grave < y->grave ? -1 : x->grave > y->grave;
+	return x->tombstone < y->tombstone ? -1 : x->tombstone > y->tombstone;
 }
 
 #define FILTER_BITS 65536u
@@ -49,7 +49,7 @@ mark_live(struct shown *s, size_t n, uint64_t body)
 		s[lo].live = true;
 }
 
-/* A filter first, since there are far more messages than graves. */
+/* A filter first, since there are far more messages than tombstones. */
 static void
 mark_all_live(struct store *st, struct shown *s, size_t n)
 {
@@ -79,32 +79,32 @@ mark_all_live(struct store *st, struct shown *s, size_t n)
 static void
 find_shown(struct store *st, int64_t cut)
 {
-	struct shown *s = xcalloc(st->ngrave + 1, sizeof *s);
+	struct shown *s = xcalloc(st->ntombstone + 1, sizeof *s);
 	size_t n = 0;
 
 	free(st->shown);
-	st->shown = xcalloc(st->ngrave + 1, sizeof *st->shown);
-	for (size_t i = 0; i < st->ngrave; i++)
-		s[n++] = (struct shown){st->grave[i].m.body, i, false};
+	st->shown = xcalloc(st->ntombstone + 1, sizeof *st->shown);
+	for (size_t i = 0; i < st->ntombstone; i++)
+		s[n++] = (struct shown){st->tombstone[i].m.body, i, false};
 	if (n > 0) {
 		qsort(s, n, sizeof *s, by_body);
 		mark_all_live(st, s, n);
 	}
 	for (size_t i = 0; i < n; i++)
-		st->shown[s[i].grave] =
-		    !s[i].live && st->grave[s[i].grave].at > cut &&
+		st->shown[s[i].tombstone] =
+		    !s[i].live && st->tombstone[s[i].tombstone].at > cut &&
 		    (i + 1 == n || s[i + 1].body != s[i].body);
 	free(s);
 }
 
 const bool *
-graves_shown(struct store *st)
+tombstones_shown(struct store *st)
 {
 	int64_t now = clk_now();
 
 	if (st->shown_at == 0 || now < st->shown_at ||
 	    now - st->shown_at > SHOWN_MS) {
-		find_shown(st, graves_cut(st));
+		find_shown(st, tombstones_cut(st));
 		st->shown_at = now;
 	}
 	return st->shown;

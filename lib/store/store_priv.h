@@ -78,8 +78,8 @@ struct mailbox {
 	char *name;
 	uint8_t use;
 	bool selectable;
-	bool dead; /* deleted, but views are left: on st->dead */
-	bool past; /* made for one view of the tree Restore/: dead, too */
+	bool dead;	 /* deleted, but views are left: on st->dead */
+	bool in_restore; /* made for one view of the tree Restore/: dead, too */
 	struct mailbox *next_dead;
 	uint32_t uidvalidity, uidnext;
 	uint64_t modseq; /* highest of any change to it */
@@ -106,7 +106,7 @@ struct mailbox {
  * What has left a mailbox, expunged or moved, until a compaction forgets it.
  * An expunged one may come back, as long as its bytes are in no mailbox.
  */
-struct grave {
+struct tombstone {
 	struct msg m;
 	int64_t at; /* ms */
 	uint32_t mailbox;
@@ -116,12 +116,12 @@ struct grave {
 
 /* So that no client can fill the memory: the older ones go first, and before
  * them those that were only moved. */
-#define GRAVES_MAX 500000u
-#define MOVED_MAX  20000u
-#define GONE_MAX   2000u
+#define TOMBSTONES_MAX	  500000u
+#define MOVED_MAX	  20000u
+#define DELETED_NAMES_MAX 2000u
 
-/* The name of a mailbox that is gone, for its graves. */
-struct gone_name {
+/* The name of a mailbox that is gone, for its tombstones. */
+struct deleted_name {
 	uint32_t mailbox;
 	char *name;
 };
@@ -145,7 +145,7 @@ struct view {
 	void (*notify)(void *arg);
 	void *arg;
 	uint64_t dirty; /* first change it was not told of, 0: none */
-	bool told;	/* notify was called */
+	bool notified;	/* notify was called */
 	unsigned notifying;
 	bool closing; /* nobody is told any more */
 };
@@ -169,17 +169,18 @@ struct store {
 	char **subscribed; /* sorted */
 	size_t nsubscribed, subscribed_cap;
 	struct deliveries deliveries;
-	struct grave *grave; /* oldest first */
-	size_t ngrave, grave_cap;
+	struct tombstone *tombstone; /* oldest first */
+	size_t ntombstone, tombstone_cap;
 	size_t nmoved; /* of those */
-	uint32_t last_grave;
-	int64_t grave_cut; /* ms: a compaction that runs forgets up to here */
-	/* Which graves are shown, as long as nothing has changed that. */
+	uint32_t last_tombstone;
+	/* ms: a compaction that runs forgets up to here */
+	int64_t tombstone_cut;
+	/* Which tombstones are shown, as long as nothing has changed that. */
 	bool *shown;
-	uint64_t shown_body;	/* bytes up to here are somebody's grave */
-	int64_t shown_at;	/* ms, 0: to be found out */
-	struct gone_name *gone; /* by mailbox */
-	size_t ngone, gone_cap;
+	uint64_t shown_body; /* bytes up to here are somebody's tombstone */
+	int64_t shown_at;    /* ms, 0: to be found out */
+	struct deleted_name *deleted_name; /* by mailbox */
+	size_t ndeleted_name, deleted_name_cap;
 	uint32_t last_uidvalidity, last_mailbox;
 	uint64_t names_seq;  /* last change of names or subscriptions */
 	uint64_t raised_seq; /* last time that UIDVALIDITYs were raised */
@@ -252,7 +253,7 @@ struct mailbox *mailbox_new(struct store *st, uint32_t id, struct sv name);
 void mailbox_detach(struct store *st, struct mailbox *mb, uint64_t seq);
 void mailbox_free(struct mailbox *mb);
 /* The last view of a dead one has gone. */
-void mailbox_bury(struct store *st, struct mailbox *mb);
+void mailbox_free_dead(struct store *st, struct mailbox *mb);
 void mailbox_set_name(struct store *st, struct mailbox *mb, struct sv name);
 void subscription_set(struct store *st, struct sv name, bool on);
 bool is_subscribed(struct store *st, struct sv name);
@@ -320,7 +321,7 @@ size_t version_count(struct mailbox *mb, const struct version *ver);
 struct msg *version_msg(struct mailbox *mb, const struct version *ver,
     uint32_t uid, size_t hint, bool *ghost);
 
-/* ---- view_change.c ---- */
+/* ---- view_ops.c ---- */
 /* May the view change its mailbox now?  RC_DENIED, RC_NOTFOUND, RC_TEMP. */
 int view_check_change(struct view *v, struct err *err);
 
@@ -363,44 +364,44 @@ void vanished_add(
     struct mailbox *mb, const struct msg *gone, size_t n, uint64_t seq);
 void vanished_put(struct mailbox *mb, const struct vanished *v);
 
-/* ---- grave.c ---- */
+/* ---- tombstone.c ---- */
 void bodies_add(struct bodies *b, uint64_t body);
 /* Of all messages that are in a mailbox or still in some view's sight. */
 void bodies_live(struct store *st, struct bodies *b);
 void bodies_sort(struct bodies *b);
 /* After bodies_sort. */
 bool bodies_has(const struct bodies *b, uint64_t body);
-struct burial {
+struct departure {
 	uint32_t mailbox;
 	int64_t at;
 	uint64_t seq; /* becomes their modseq */
 	bool moved;
 };
-void graves_add(
-    struct store *st, const struct msg *m, size_t n, const struct burial *b);
+void tombstones_add(
+    struct store *st, const struct msg *m, size_t n, const struct departure *b);
 /* Those of a mailbox with these UIDs, and all others of the same bytes. */
-void graves_remove(
+void tombstones_remove(
     struct store *st, uint32_t mailbox, const struct rangeset *uids);
 /* Those up to that time go (ms). */
-void graves_expire(struct store *st, int64_t cut);
+void tombstones_expire(struct store *st, int64_t cut);
 /* What is older is not to be had any more. */
-int64_t graves_cut(const struct store *st);
+int64_t tombstones_cut(const struct store *st);
 /* Messages came in that were somewhere before. */
-void graves_look_again(struct store *st, const struct msg *m, size_t n);
-void graves_fini(struct store *st);
-/* A mailbox goes: its name stays while graves need it. */
-void gone_name_set(struct store *st, uint32_t mailbox, struct sv name);
-/* Graves by mailbox and UID; to be freed, and good until one is added or goes.
- * Of two with one name any. */
-struct grave_ref {
+void tombstones_invalidate(struct store *st, const struct msg *m, size_t n);
+void tombstones_fini(struct store *st);
+/* A mailbox goes: its name stays while tombstones need it. */
+void deleted_name_set(struct store *st, uint32_t mailbox, struct sv name);
+/* Tombstones by mailbox and UID; to be freed, and good until one is added or
+ * goes.  Of two with one name any. */
+struct tombstone_ref {
 	uint32_t mailbox, uid;
-	size_t grave;
+	size_t tombstone;
 };
-struct grave_ref *graves_index(const struct store *st);
-struct grave *grave_find(
-    struct store *st, const struct grave_ref *ref, const struct store_grave *g);
+struct tombstone_ref *tombstones_index(const struct store *st);
+struct tombstone *tombstone_find(struct store *st,
+    const struct tombstone_ref *ref, const struct store_tombstone *g);
 /* Under the lock, while it is held: where it was; NULL: not known. */
-const char *grave_mailbox(struct store *st, const struct grave *g);
+const char *tombstone_mailbox(struct store *st, const struct tombstone *g);
 
 /* ---- compact.c ---- */
 /* Writes the whole state into the log, as a snapshot, for when a checkpoint
@@ -408,22 +409,23 @@ const char *grave_mailbox(struct store *st, const struct grave *g);
 int store_settle(struct store *st, struct err *err) RC_USE_RESULT;
 
 /* ---- shown.c ---- */
-/* For each grave, whether it is shown: the last of its bytes, which are in no
- * mailbox, and not too old.  The store's; good while the lock is held. */
-const bool *graves_shown(struct store *st);
+/* For each tombstone, whether it is shown: the last of its bytes, which are in
+ * no mailbox, and not too old.  The store's; good while the lock is held. */
+const bool *tombstones_shown(struct store *st);
 
-/* ---- past.c ---- */
+/* ---- restore_tree.c ---- */
 /* A mailbox of the tree Restore/, made for one view or look, on st->dead:
- * mailbox_bury gives it back.  NULL: there is none. */
-struct mailbox *past_open(struct store *st, const char *name, uint64_t *need);
+ * mailbox_free_dead gives it back.  NULL: there is none. */
+struct mailbox *restore_open(
+    struct store *st, const char *name, uint64_t *need);
 /* Whether what it shows under that UID is still in no mailbox. */
-bool past_has(const struct view *v, uint32_t uid);
+bool restore_has(const struct view *v, uint32_t uid);
 /* These have been moved out of it. */
-void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
-void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
+void restore_take(struct view *v, const struct rangeset *uids, uint64_t seq);
+void restore_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
 /* Is it a day that is shown, or the level above? */
-bool past_is_listed(struct store *st, struct sv name);
+bool restore_is_listed(struct store *st, struct sv name);
 /* Names that cannot be given to mailboxes. */
-bool past_reserves(struct store *st, struct sv name);
+bool restore_reserves(struct store *st, struct sv name);
 
 #endif

@@ -10,10 +10,10 @@
 static void
 settle(struct view *v)
 {
-	if (v->dirty != 0 && v->notify != NULL && !v->told)
+	if (v->dirty != 0 && v->notify != NULL && !v->notified)
 		v->st->ndirty--;
 	v->dirty = 0;
-	v->told = false;
+	v->notified = false;
 }
 
 /* ---- opening ---- */
@@ -30,7 +30,7 @@ view_open(struct store *st, const char *mailbox, bool readonly,
 	raise_need(need, st->names_seq);
 	mb = mailbox_by_name(st, mailbox);
 	if (mb == NULL)
-		mb = past_open(st, mailbox, need);
+		mb = restore_open(st, mailbox, need);
 	if (mb == NULL)
 		r = RC_NOTFOUND;
 	else if (!mb->selectable)
@@ -41,7 +41,7 @@ view_open(struct store *st, const char *mailbox, bool readonly,
 	v->st = st;
 	v->mb = mb;
 	v->ver = version_join(mb);
-	v->readonly = readonly || st->opts.readonly || mb->past;
+	v->readonly = readonly || st->opts.readonly || mb->in_restore;
 	v->notify = notify;
 	v->arg = arg;
 	v->count = (uint32_t)table_count(&mb->t);
@@ -85,7 +85,7 @@ view_close(struct view **vp)
 	version_leave(mb, v->ver);
 	flag_log_trim(mb);
 	if (mb->dead && mb->views == NULL)
-		mailbox_bury(st, mb);
+		mailbox_free_dead(st, mb);
 	store_unlock(st);
 	free(v);
 }

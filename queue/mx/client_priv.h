@@ -46,6 +46,7 @@ int client_command(struct client *c, const char *what, struct client_why *why);
 /* The reply has another class than wanted: its words are why.  RC_TEMP. */
 int client_refused(struct client *c, struct client_why *why);
 /* If we have given up encryption, puts that before what was said then. */
-void client_explain(const struct client *c, char said[CLIENT_SAID_MAX]);
+void client_explain(
+    const struct client *c, char reply_text[CLIENT_REPLY_TEXT_MAX]);
 
 #endif

@@ -48,7 +48,7 @@ give_up(struct route *out, unsigned code, const char *fmt, ...)
 
 	out->code = code;
 	va_start(ap, fmt);
-	(void)vsnprintf(out->said, sizeof out->said, fmt, ap);
+	(void)vsnprintf(out->reply_text, sizeof out->reply_text, fmt, ap);
 	va_end(ap);
 }
 
@@ -170,7 +170,7 @@ find_hosts(struct peer *dns, const char *domain, struct route_host *host,
 		give_up(out, 556, "5.1.10 %s takes no mail", domain);
 	else
 		r = *n > 0 ? RC_OK : RC_NOTFOUND;
-	if (out->said[0] != '\0')
+	if (out->reply_text[0] != '\0')
 		r = RC_PERM;
 	dns_answer_fini(&a);
 	return r;

@@ -19,9 +19,9 @@ attempt_free(struct attempt *a)
 		*at = a->next;
 	ev_timer_del(&a->end);
 	if (a->it->rcpt[a->rcpt[0]].local)
-		a->q->local_flying--;
+		a->q->local_in_flight--;
 	else
-		a->q->remote_flying--;
+		a->q->remote_in_flight--;
 	free(a);
 }
 
@@ -39,7 +39,7 @@ unit_has_untried(const struct spool_item *it, const struct sched_unit *u)
 	return false;
 }
 
-/* Another try of the unit is in the air: see remote.c. */
+/* Another try of the unit is in flight: see remote.c. */
 static bool
 is_shared(const struct attempt *a)
 {
@@ -113,9 +113,9 @@ attempt_new(struct queue_service *q, struct sched_unit *u)
 	choose_recipients(a);
 	must(a->n > 0);
 	if (a->it->rcpt[a->rcpt[0]].local)
-		q->local_flying++;
+		q->local_in_flight++;
 	else
-		q->remote_flying++;
+		q->remote_in_flight++;
 	return a;
 }
 

@@ -15,23 +15,25 @@ on_delivered(int rc, struct msg *reply, void *arg)
 	struct spool_recipient *to = &a->it->rcpt[a->rcpt[0]];
 	char text[ERR_TEXT_MAX] = "no answer";
 	int64_t delay = 0;
-	int said = rc;
+	int outcome = rc;
 
 	if (rc == RC_OK) {
-		said = (int)msg_get_u32(reply);
+		outcome = (int)msg_get_u32(reply);
 		msg_get_str(reply, text, sizeof text);
 	}
-	mlog(said == RC_OK ? LOG_INFO : LOG_WARN, "queue.attempt",
+	mlog(outcome == RC_OK ? LOG_INFO : LOG_WARN, "queue.attempt",
 	    "item=%llu account=%s rc=%s text=\"%s\"",
-	    (unsigned long long)a->it->seq, to->address, rc_name(said), text);
-	if (said == RC_NOTFOUND || said == RC_PERM || said == RC_SYNTAX)
+	    (unsigned long long)a->it->seq, to->address, rc_name(outcome),
+	    text);
+	if (outcome == RC_NOTFOUND || outcome == RC_PERM ||
+	    outcome == RC_SYNTAX)
 		mlog(LOG_ERROR, "queue.stuck",
 		    "item=%llu account=%s text=\"it waits for an account that "
 		    "is not in the configuration any more; put it back to get "
 		    "the mail\"",
 		    (unsigned long long)a->it->seq, to->address);
 	sched_reached(q->local, a->u);
-	if (said == RC_OK) {
+	if (outcome == RC_OK) {
 		spool_settle(
 		    q->spool, a->it, a->rcpt[0], SPOOL_DELIVERED, SV(""));
 	} else {

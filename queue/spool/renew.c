@@ -58,7 +58,7 @@ put_attempts(const struct spool_item *it, struct buf *b, size_t *end)
 		    .attempts = it->rcpt[a->rcpt].attempts,
 		    .when = a->when,
 		    .next = it->rcpt[a->rcpt].next_try,
-		    .said = sv_str(a->said)};
+		    .reply_text = sv_str(a->reply_text)};
 
 		record_tried(&t, b);
 		end[i] = b->n;

@@ -296,7 +296,7 @@ note_place_anew(struct sched_dest *d, void *arg)
 	if (d->failures > 0)
 		spool_place(q->spool, d->name,
 		    clk_now() + (d->wake - clk_mono()), d->failures,
-		    d->said != NULL ? sv_str(d->said) : SV(""));
+		    d->reply_text != NULL ? sv_str(d->reply_text) : SV(""));
 }
 
 static void
@@ -328,7 +328,7 @@ on_sweep(void *arg)
 
 static void
 on_place(void *arg, struct sv name, int64_t when, int64_t next,
-    unsigned failures, struct sv said)
+    unsigned failures, struct sv reply_text)
 {
 	struct queue_service *q = arg;
 	int64_t wait = next - clk_now(), most = sched_delay(100, 999);
@@ -338,7 +338,7 @@ on_place(void *arg, struct sv name, int64_t when, int64_t next,
 	if (wait > most)
 		wait = most;
 	sched_remember(q->remote, name, failures > 0 ? clk_mono() + wait : 0,
-	    failures, said);
+	    failures, reply_text);
 }
 
 int
@@ -452,14 +452,15 @@ void
 queue_service_status(struct queue_service *q, struct buf *out)
 {
 	struct places p = {.n = 0};
-	char said[LOG_Q_MAX];
+	char reply_text[LOG_Q_MAX];
 	size_t i;
 
 	buf_addf(out, "%zu messages wait\n", spool_count(q->spool));
 	sched_each_dest(q->remote, note_place, &p);
 	for (i = 0; i < p.n; i++)
 		buf_addf(out, "  %zu for %s%s%s\n", p.d[i]->nunits,
-		    p.d[i]->name, p.d[i]->said != NULL ? ": " : "",
-		    p.d[i]->said != NULL ? log_q(said, sv_str(p.d[i]->said))
-					 : "");
+		    p.d[i]->name, p.d[i]->reply_text != NULL ? ": " : "",
+		    p.d[i]->reply_text != NULL
+			? log_q(reply_text, sv_str(p.d[i]->reply_text))
+			: "");
 }

@@ -63,13 +63,13 @@ struct queue_service {
 	struct spool *spool;
 	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
-	unsigned local_flying, remote_flying;
-	bool listed; /* mx has said what it had in hand */
+	unsigned local_in_flight, remote_in_flight;
+	bool mx_listed; /* mx has said what it had in hand */
 	struct ev_timer *listing;
-	struct attempt *adopted; /* tries that an earlier queue has begun */
-	int64_t try_ms;		 /* how long mx may take for one */
-	uint64_t *noted;	 /* jobs whose outcome waits for the flush */
-	size_t nnoted, noted_cap;
+	struct attempt *adopted;  /* tries that an earlier queue has begun */
+	int64_t try_ms;		  /* how long mx may take for one */
+	uint64_t *to_acknowledge; /* jobs whose outcome waits for the flush */
+	size_t nto_acknowledge, to_acknowledge_cap;
 	struct ev_timer *timer, *sweep;
 	struct client *clients;
 	struct answer *answers; /* to be given after the flush */
@@ -127,12 +127,13 @@ void queue_unit_done(
 bool queue_unit_has_waiting(
     const struct spool_item *it, const struct sched_unit *u);
 /* Some of the unit have their outcome now: it goes, if nobody waits any more,
- * or is held, if all that are left are.  One that flies stays as it is. */
+ * or is held, if all that are left are.  One in flight stays as it is. */
 void queue_drop_unit(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
-/* The item goes, if nobody waits any more and nothing of it is in the air. */
+/* The item goes, if nobody waits any more and nothing of it is in flight. */
 void queue_drop_if_done(struct queue_service *q, struct spool_item *it);
-/* If all whom it is for are held, so is it; unless it flies: then later. */
+/* If all whom it is for are held, so is it; unless it is in flight: then later.
+ */
 void queue_hold_unit(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u);
 /* The item's units, by way of its recipients: each once.  fn may remove it. */
@@ -146,7 +147,7 @@ struct sched *queue_sched_of(struct queue_service *q,
 
 /* ---- attempt.c ---- */
 
-/* Whom the unit is for, as many as a try may have; it counts as flying. */
+/* Whom the unit is for, as many as a try may have; it counts as in flight. */
 struct attempt *attempt_new(struct queue_service *q, struct sched_unit *u);
 /* All recipients of the try have been dealt with: the unit goes, or waits as
  * long as that.  Frees it; the item may be gone. */
@@ -162,7 +163,7 @@ void queue_try_local(struct queue_service *q, struct sched_unit *u);
 /* ---- remote.c ---- */
 
 /* Words by which hosts say "come again, then I believe you". */
-bool queue_is_greylisting(struct sv said);
+bool queue_is_greylisting(struct sv reply_text);
 void queue_try_remote(struct queue_service *q, struct sched_unit *u);
 /* At the start. */
 void queue_remote_init(struct queue_service *q);
@@ -186,11 +187,11 @@ void queue_sign(struct attempt *a, queue_signed_fn *done);
 
 /*
  * These recipients will not get it: writes the sender a report, unless there
- * is none to write to, and settles them.  said[i] goes with rcpt[i].  The
+ * is none to write to, and settles them.  reply_text[i] goes with rcpt[i].  The
  * item's units are the caller's to finish; the item stays until then.
  */
 void queue_bounce(struct queue_service *q, struct spool_item *it,
-    const size_t *rcpt, const struct sv *said, size_t n, bool expired);
+    const size_t *rcpt, const struct sv *reply_text, size_t n, bool expired);
 /* Has the clock stepped?  Before anything is stamped or measured by it. */
 void queue_look_at_clock(struct queue_service *q);
 /* One item's age: it may be gone afterwards. */

@@ -175,8 +175,8 @@ void
 queue_drop_unit(
     struct queue_service *q, struct spool_item *it, struct sched_unit *u)
 {
-	/* An attempt points at it, and ends it when it lands. */
-	if (u->state == SCHED_FLYING)
+	/* An attempt points at it, and ends it with its outcome. */
+	if (u->state == SCHED_IN_FLIGHT)
 		return;
 	if (queue_unit_has_waiting(it, u))
 		queue_hold_unit(q, it, u);

@@ -179,7 +179,7 @@ def as_of(h):
         verdict(r.returncode == 1 and not os.path.exists(out), "export-as-of-" + word, r.stderr)
 
 
-def export_past(h):
+def export_restore(h):
     """What was moved and expunged since a minute ago is where it was."""
     h.stop()
     h.env["HEARTHMAIL_TEST_CLOCK"] = str(-300 * 1000)
@@ -332,7 +332,7 @@ def main():
         undelete(h)
         purge(h)
         purged_while_shown(h)
-        export_past(h)
+        export_restore(h)
     compaction()
     finish()
 

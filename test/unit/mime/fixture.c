@@ -1,4 +1,4 @@
-#include "test/unit/mime/kit.h"
+#include "test/unit/mime/fixture.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "base/io.h"
 
 void
-kit_check_structure(const struct mime_msg *m, uint64_t size)
+fixture_check_structure(const struct mime_msg *m, uint64_t size)
 {
 	uint32_t i, c;
 
@@ -43,7 +43,7 @@ kit_check_structure(const struct mime_msg *m, uint64_t size)
 }
 
 void
-kit_shape(const struct mime_msg *m, uint32_t i, struct buf *out)
+fixture_shape(const struct mime_msg *m, uint32_t i, struct buf *out)
 {
 	static const char letter[] = "TOPM";
 	const struct mime_part *p = &m->part[i];
@@ -58,7 +58,7 @@ kit_shape(const struct mime_msg *m, uint32_t i, struct buf *out)
 	for (c = p->first_child; c != MIME_NONE; c = m->part[c].next) {
 		if (c != p->first_child)
 			buf_addc(out, ' ');
-		kit_shape(m, c, out);
+		fixture_shape(m, c, out);
 	}
 	buf_addc(out, ')');
 }
@@ -84,7 +84,7 @@ load(const char *path, bool crlf, struct buf *out)
 }
 
 void
-kit_load(const char *name, struct buf *out)
+fixture_load(const char *name, struct buf *out)
 {
 	char path[512];
 	struct sv n = sv_str(name);
@@ -110,7 +110,7 @@ each_in(const char *dir, void (*fn)(const char *name, struct sv msg))
 		if (!sv_ends(sv_str(e->d_name), SV(".eml")))
 			continue;
 		(void)snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-		kit_load(path, &msg);
+		fixture_load(path, &msg);
 		fn(path, buf_sv(&msg));
 		n++;
 	}
@@ -120,7 +120,7 @@ each_in(const char *dir, void (*fn)(const char *name, struct sv msg))
 }
 
 int
-kit_each_message(void (*fn)(const char *name, struct sv msg))
+fixture_each_message(void (*fn)(const char *name, struct sv msg))
 {
 	return each_in("mail-parser", fn) + each_in("mikel-mail", fn) +
 	       each_in("mimekit", fn);

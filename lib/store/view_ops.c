@@ -277,11 +277,12 @@ copy_collect(struct copying *x, const struct rangeset *seqnos)
 		if (w.ghost && x->move)
 			continue;
 		/* A purge is for good, whoever still shows it. */
-		if ((w.ghost || x->v->mb->past) &&
+		if ((w.ghost || x->v->mb->in_restore) &&
 		    bodies_has(&x->v->st->purged, w.m->body))
 			continue;
 		/* Somebody else has moved it out already. */
-		if (x->move && x->v->mb->past && !past_has(x->v, w.m->uid))
+		if (x->move && x->v->mb->in_restore &&
+		    !restore_has(x->v, w.m->uid))
 			continue;
 		if (x->c->nmsg >= CHANGE_MESSAGES_MAX ||
 		    x->c->nmsg >= UINT32_MAX - x->to->uidnext)
@@ -364,8 +365,8 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	r = store_check_writable(st, err);
 	if (r == RC_OK && v->gone)
 		r = err_set(err, RC_NOTFOUND, "the mailbox is gone");
-	/* Out of the past one may move: it is how things come back. */
-	if (r == RC_OK && move && !v->mb->past)
+	/* Out of Restore/ one may move: it is how things come back. */
+	if (r == RC_OK && move && !v->mb->in_restore)
 		r = view_check_change(v, err);
 	/* A MOVE takes no more room than a flag, and is how most programs
 	 * delete. */
@@ -392,7 +393,7 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	if (x.c->nmsg == 0)
 		goto out;
 	rangeset_add(dst_out, x.c->msg[0].uid, x.c->msg[x.c->nmsg - 1].uid);
-	if (!move || v->mb->past)
+	if (!move || v->mb->in_restore)
 		r = quota_check(st, added_size(x.c), 0, err);
 	if (r != RC_OK) {
 		rangeset_reset(src_out);
@@ -400,7 +401,7 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 		goto out;
 	}
 	slot_plan_put(&x.plan, x.c);
-	if (move && v->mb->past) {
+	if (move && v->mb->in_restore) {
 		taken = x.c->source_uids;
 		x.c->source_uids = RANGESET_EMPTY;
 	} else if (move) {
@@ -409,7 +410,7 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 	if (sabotaged(SABOTAGE_MOVE_FIRST) || sabotaged(SABOTAGE_SPLIT_COPY))
 		copy_sabotage(&x, need);
 	commit_run(st, &cs, v, need);
-	past_take(v, &taken, *need);
+	restore_take(v, &taken, *need);
 out:
 	store_unlock(st);
 	rangeset_fini(&taken);

@@ -2,8 +2,8 @@
  * A house of its own for the SMTP server: two accounts, everything it accepts
  * is kept in memory, and every answer can be set.
  */
-#ifndef TEST_SMTP_KIT_H
-#define TEST_SMTP_KIT_H
+#ifndef TEST_SMTP_FIXTURE_H
+#define TEST_SMTP_FIXTURE_H
 
 #include <check.h>
 #include <pthread.h>
@@ -11,15 +11,15 @@
 #include "smtp/server.h"
 #include "smtp/session.h"
 
-struct kit_delivery {
+struct fixture_delivery {
 	struct buf sender, accounts, message;
 	uint8_t id[16];
 };
 
-struct kit {
+struct fixture {
 	struct smtp_server_opts o;
 	struct smtp_budget budget;
-	struct kit_delivery got[16];
+	struct fixture_delivery got[16];
 	size_t ngot;
 	int deliver_rc, file_rc, login_rc;
 	unsigned files, logins;
@@ -30,18 +30,22 @@ struct kit {
 };
 
 /* anna@example.org, ben@example.org, family@ (both), postmaster. */
-void kit_init(struct kit *k, bool submission);
-void kit_fini(struct kit *k);
-extern const struct smtp_ops kit_ops;
+void fixture_init(struct fixture *k, bool submission);
+void fixture_fini(struct fixture *k);
+extern const struct smtp_ops fixture_ops;
 
 /* Runs one session with these bytes from the client, in pieces of `piece`
  * bytes (0: at once), then EOF; what the server said into out. */
-void kit_talk(struct kit *k, struct sv in, size_t piece, struct buf *out);
+void fixture_talk(
+    struct fixture *k, struct sv in, size_t piece, struct buf *out);
 /* A session on one end of a socket pair in a thread; returns the other. */
-int kit_start(struct kit *k, pthread_t *thread);
+int fixture_start(struct fixture *k, pthread_t *thread);
 /* "250" or "250/2.1.0" for each reply, separated by blanks. */
-void kit_codes(struct sv out, struct buf *codes);
-void kit_read_all(int fd, struct buf *out);
+void fixture_codes(struct sv out, struct buf *codes);
+/* These codes came of the row, and more than the greeting, which would prove
+ * nothing. */
+void fixture_check_codes(const char *name, struct sv codes, const char *want);
+void fixture_read_all(int fd, struct buf *out);
 
 TCase *command_tests(void);
 TCase *data_tests(void);

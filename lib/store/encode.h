@@ -2,8 +2,8 @@
  * Numbers inside the payloads of change records and in the checkpoint:
  * varints (7 bits a byte, low ones first), zigzag for signed ones.
  */
-#ifndef STORE_WIRE_H
-#define STORE_WIRE_H
+#ifndef STORE_ENCODE_H
+#define STORE_ENCODE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #include "base/buf.h"
 
 static inline void
-wire_put(struct buf *b, uint64_t v)
+encode_uint(struct buf *b, uint64_t v)
 {
 	char t[10];
 	size_t n = 0;
@@ -27,25 +27,25 @@ wire_put(struct buf *b, uint64_t v)
 }
 
 static inline uint64_t
-wire_zigzag(int64_t v)
+zigzag(int64_t v)
 {
 	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
 }
 
 static inline int64_t
-wire_unzigzag(uint64_t v)
+unzigzag(uint64_t v)
 {
 	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
 /* A reader over a slice; `bad` is sticky, then everything reads as 0. */
-struct wire {
+struct decoder {
 	struct sv s;
 	bool bad;
 };
 
 static inline uint64_t
-wire_get(struct wire *w)
+decode_uint(struct decoder *w)
 {
 	uint64_t v = 0;
 
@@ -64,9 +64,9 @@ wire_get(struct wire *w)
 }
 
 static inline uint32_t
-wire_get32(struct wire *w)
+decode_uint32(struct decoder *w)
 {
-	uint64_t v = wire_get(w);
+	uint64_t v = decode_uint(w);
 
 	if (v > UINT32_MAX)
 		w->bad = true;
@@ -74,13 +74,13 @@ wire_get32(struct wire *w)
 }
 
 static inline int64_t
-wire_gets(struct wire *w)
+decode_int(struct decoder *w)
 {
-	return wire_unzigzag(wire_get(w));
+	return unzigzag(decode_uint(w));
 }
 
 static inline struct sv
-wire_bytes(struct wire *w, uint64_t n)
+decode_bytes(struct decoder *w, uint64_t n)
 {
 	struct sv out = {"", 0};
 
@@ -95,23 +95,23 @@ wire_bytes(struct wire *w, uint64_t n)
 }
 
 static inline void
-wire_put_text(struct buf *b, struct sv s)
+encode_text(struct buf *b, struct sv s)
 {
-	wire_put(b, s.n);
+	encode_uint(b, s.n);
 	buf_addsv(b, s);
 }
 
 static inline struct sv
-wire_text(struct wire *w)
+decode_text(struct decoder *w)
 {
-	return wire_bytes(w, wire_get(w));
+	return decode_bytes(w, decode_uint(w));
 }
 
 /* A text that becomes a C string: without a NUL. */
 static inline struct sv
-wire_name(struct wire *w)
+decode_name(struct decoder *w)
 {
-	struct sv s = wire_text(w);
+	struct sv s = decode_text(w);
 
 	if (s.n > 0 && memchr(s.p, '\0', s.n) != NULL)
 		w->bad = true;

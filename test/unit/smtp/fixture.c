@@ -1,4 +1,4 @@
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static int
 fake_login(void *ctx, struct sv sasl, const char *peer, bool tls,
     struct smtp_login *out)
 {
-	struct kit *k = ctx;
+	struct fixture *k = ctx;
 
 	(void)peer;
 	(void)tls;
@@ -66,7 +66,7 @@ fake_may_send(void *ctx, const struct smtp_login *who, struct sv address)
 static int
 fake_file(void *ctx, int *fd_out)
 {
-	struct kit *k = ctx;
+	struct fixture *k = ctx;
 
 	k->files++;
 	if (k->file_rc != RC_OK)
@@ -78,8 +78,8 @@ fake_file(void *ctx, int *fd_out)
 static int
 fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 {
-	struct kit *k = ctx;
-	struct kit_delivery *g;
+	struct fixture *k = ctx;
+	struct fixture_delivery *g;
 	size_t i;
 	char *p;
 
@@ -103,7 +103,7 @@ fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 	return RC_OK;
 }
 
-const struct smtp_ops kit_ops = {
+const struct smtp_ops fixture_ops = {
     .lookup = fake_lookup,
     .login = fake_login,
     .may_send = fake_may_send,
@@ -114,14 +114,14 @@ const struct smtp_ops kit_ops = {
 static bool
 fake_may_take(void *arg, const char *peer)
 {
-	struct kit *k = arg;
+	struct fixture *k = arg;
 
 	(void)peer;
 	return k->may_take;
 }
 
 void
-kit_init(struct kit *k, bool submission)
+fixture_init(struct fixture *k, bool submission)
 {
 	size_t i;
 
@@ -129,7 +129,7 @@ kit_init(struct kit *k, bool submission)
 	k->o = (struct smtp_server_opts){.hostname = "mail.example.org",
 	    .submission = submission,
 	    .limits = SMTP_LIMITS_DEFAULT,
-	    .ops = &kit_ops,
+	    .ops = &fixture_ops,
 	    .ctx = k};
 	k->o.limits.command_timeout = k->o.limits.data_timeout = 5000;
 	k->budget.memory.max = k->o.limits.memory;
@@ -146,7 +146,7 @@ kit_init(struct kit *k, bool submission)
 }
 
 void
-kit_fini(struct kit *k)
+fixture_fini(struct fixture *k)
 {
 	size_t i;
 
@@ -175,7 +175,7 @@ session_main(void *arg)
 }
 
 int
-kit_start(struct kit *k, pthread_t *thread)
+fixture_start(struct fixture *k, pthread_t *thread)
 {
 	struct run *r = calloc(1, sizeof *r);
 	int fd[2];
@@ -199,7 +199,7 @@ kit_start(struct kit *k, pthread_t *thread)
 }
 
 void
-kit_read_all(int fd, struct buf *out)
+fixture_read_all(int fd, struct buf *out)
 {
 	char chunk[4096];
 	ssize_t n;
@@ -234,20 +234,20 @@ writer_main(void *arg)
 }
 
 void
-kit_talk(struct kit *k, struct sv in, size_t piece, struct buf *out)
+fixture_talk(struct fixture *k, struct sv in, size_t piece, struct buf *out)
 {
 	pthread_t session, writing;
-	struct writer w = {kit_start(k, &session), in, piece};
+	struct writer w = {fixture_start(k, &session), in, piece};
 
 	ck_assert_int_eq(pthread_create(&writing, NULL, writer_main, &w), 0);
-	kit_read_all(w.fd, out);
+	fixture_read_all(w.fd, out);
 	pthread_join(session, NULL);
 	pthread_join(writing, NULL);
 	(void)close(w.fd);
 }
 
 void
-kit_codes(struct sv out, struct buf *codes)
+fixture_codes(struct sv out, struct buf *codes)
 {
 	while (out.n > 0) {
 		struct sv line = sv_split(&out, '\n'), enh;
@@ -267,4 +267,15 @@ kit_codes(struct sv out, struct buf *codes)
 			buf_addsv(codes, enh);
 		}
 	}
+}
+
+void
+fixture_check_codes(const char *name, struct sv codes, const char *want)
+{
+	struct sv wanted = sv_trim(sv_str(want));
+
+	ck_assert_msg(sv_chr(wanted, ' ') < wanted.n,
+	    "%s: a greeting alone is no answer to it", name);
+	ck_assert_msg(
+	    sv_eq(sv_trim(codes), wanted), "%s: got %.*s", name, SV_ARG(codes));
 }

@@ -1,4 +1,4 @@
-#include "test/unit/store/kit.h"
+#include "test/unit/store/fixture.h"
 
 #include <check.h>
 #include <ftw.h>
@@ -21,7 +21,7 @@ remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
 }
 
 void
-kit_make(void)
+fixture_make(void)
 {
 	strcpy(dir, "store-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
@@ -44,7 +44,7 @@ compare_reader(const char *reader)
 
 	if (store_open(dir, &o, &st, &err) != RC_OK)
 		return; /* the test has made it so */
-	want = kit_dump(st);
+	want = fixture_dump(st);
 	store_close(&st);
 	buf_init(&got, 64 << 20);
 	(void)snprintf(cmd, sizeof cmd, "python3 '%s' dump '%s'", reader, dir);
@@ -59,7 +59,7 @@ compare_reader(const char *reader)
 }
 
 void
-kit_remove(void)
+fixture_remove(void)
 {
 	const char *reader = getenv("ACCOUNT_READER");
 
@@ -69,13 +69,13 @@ kit_remove(void)
 }
 
 const char *
-kit_dir(void)
+fixture_dir(void)
 {
 	return dir;
 }
 
 struct store *
-kit_open_with(const struct store_opts *o)
+fixture_open_with(const struct store_opts *o)
 {
 	struct store *st = NULL;
 	struct err err = {0, ""};
@@ -86,22 +86,22 @@ kit_open_with(const struct store_opts *o)
 }
 
 struct store *
-kit_open(void)
+fixture_open(void)
 {
 	struct store_opts o = {.low_water_bytes = 1};
 
-	return kit_open_with(&o);
+	return fixture_open_with(&o);
 }
 
 void
-kit_again(struct store **st)
+fixture_again(struct store **st)
 {
 	store_close(st);
-	*st = kit_open();
+	*st = fixture_open();
 }
 
 void
-kit_forget_checkpoint(void)
+fixture_forget_checkpoint(void)
 {
 	char path[128];
 
@@ -110,7 +110,7 @@ kit_forget_checkpoint(void)
 }
 
 int
-kit_try_add(struct store *st, const struct store_add *a, const char *text,
+fixture_try_add(struct store *st, const struct store_add *a, const char *text,
     struct store_added *out)
 {
 	struct store_body *b = store_body_new(st);
@@ -127,7 +127,8 @@ kit_try_add(struct store *st, const struct store_add *a, const char *text,
 }
 
 uint32_t
-kit_add(struct store *st, const char *mailbox, const char *text, uint32_t flags)
+fixture_add(
+    struct store *st, const char *mailbox, const char *text, uint32_t flags)
 {
 	struct store_add a = {.mailbox = mailbox,
 	    .flags.system = flags,
@@ -135,12 +136,12 @@ kit_add(struct store *st, const char *mailbox, const char *text, uint32_t flags)
 	    .zone = 60};
 	struct store_added out = {0, 0, false};
 
-	ck_assert_int_eq(kit_try_add(st, &a, text, &out), RC_OK);
+	ck_assert_int_eq(fixture_try_add(st, &a, text, &out), RC_OK);
 	return out.uid;
 }
 
 struct view *
-kit_view(struct store *st, const char *mailbox)
+fixture_view(struct store *st, const char *mailbox)
 {
 	struct view *v = NULL;
 	uint64_t need = 0;
@@ -169,7 +170,7 @@ store_flags(struct view *v, uint32_t lo, uint32_t hi, enum store_op op,
 }
 
 void
-kit_flag(
+fixture_flag(
     struct view *v, uint32_t lo, uint32_t hi, enum store_op op, uint32_t flags)
 {
 	struct store_flags f = {.system = flags};
@@ -178,7 +179,7 @@ kit_flag(
 }
 
 void
-kit_keyword(struct view *v, uint32_t lo, uint32_t hi, const char *name)
+fixture_keyword(struct view *v, uint32_t lo, uint32_t hi, const char *name)
 {
 	struct sv k = sv_str(name);
 	struct store_flags f = {.keyword = &k, .nkeyword = 1};
@@ -187,7 +188,7 @@ kit_keyword(struct view *v, uint32_t lo, uint32_t hi, const char *name)
 }
 
 void
-kit_expunge(struct view *v)
+fixture_expunge(struct view *v)
 {
 	uint64_t need = 0;
 	struct err err;
@@ -210,7 +211,7 @@ next_text(void)
 }
 
 const char *
-kit_uids(struct view *v)
+fixture_uids(struct view *v)
 {
 	struct buf *b = next_text();
 
@@ -223,7 +224,7 @@ kit_uids(struct view *v)
 }
 
 const char *
-kit_set(const struct rangeset *s)
+fixture_set(const struct rangeset *s)
 {
 	struct buf *b = next_text();
 
@@ -232,7 +233,7 @@ kit_set(const struct rangeset *s)
 }
 
 void
-kit_create(struct store *st, const char *name)
+fixture_create(struct store *st, const char *name)
 {
 	uint64_t need = 0;
 	struct err err = {0, ""};
@@ -243,7 +244,7 @@ kit_create(struct store *st, const char *name)
 }
 
 struct store_status
-kit_status(struct store *st, const char *name)
+fixture_status(struct store *st, const char *name)
 {
 	struct store_status s;
 	uint64_t need = 0;
@@ -255,8 +256,8 @@ kit_status(struct store *st, const char *name)
 static void
 dump_mailbox(struct store *st, const struct store_mailbox *m, struct buf *b)
 {
-	struct store_status s = kit_status(st, m->name);
-	struct view *v = kit_view(st, m->name);
+	struct store_status s = fixture_status(st, m->name);
+	struct view *v = fixture_view(st, m->name);
 	const char *kw[64];
 	uint64_t need = 0;
 	size_t nkw = view_keywords(v, kw);
@@ -280,7 +281,7 @@ dump_mailbox(struct store *st, const struct store_mailbox *m, struct buf *b)
 }
 
 char *
-kit_dump(struct store *st)
+fixture_dump(struct store *st)
 {
 	struct store_mailbox_list l;
 	uint64_t need = 0;

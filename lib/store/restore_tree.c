@@ -1,6 +1,6 @@
 /*
- * The past: what was expunged and can still be looked at, brought back, or
- * listed as it was at some time.
+ * The tree Restore/: what was expunged and can still be looked at, brought
+ * back, or listed as it was at some time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +12,10 @@
 /* ---- looking at them ---- */
 
 static void
-expunged_fill(struct store *st, const struct grave *g, struct store_expunged *e)
+expunged_fill(
+    struct store *st, const struct tombstone *g, struct store_expunged *e)
 {
-	const char *name = grave_mailbox(st, g);
+	const char *name = tombstone_mailbox(st, g);
 
 	*e = (struct store_expunged){.mailbox = g->mailbox,
 	    .at = g->at,
@@ -33,11 +34,11 @@ store_expunged_each(struct store *st,
 	size_t n = 0;
 
 	store_lock(st);
-	shown = graves_shown(st);
-	e = xcalloc(st->ngrave + 1, sizeof *e);
-	for (size_t i = 0; i < st->ngrave; i++)
+	shown = tombstones_shown(st);
+	e = xcalloc(st->ntombstone + 1, sizeof *e);
+	for (size_t i = 0; i < st->ntombstone; i++)
 		if (shown[i])
-			expunged_fill(st, &st->grave[i], &e[n++]);
+			expunged_fill(st, &st->tombstone[i], &e[n++]);
 	raise_need(need, journal_next(st->j) - 1);
 	store_unlock(st);
 	for (size_t i = 0; i < n; i++) {
@@ -47,17 +48,17 @@ store_expunged_each(struct store *st,
 	free(e);
 }
 
-/* ---- mailboxes of the past ---- */
+/* ---- the days ---- */
 
 #define DAY_S	   (24 * 3600)
 #define DAY_CHARS  10u /* 2026-11-24 */
 #define ID_OF_DAY  0xff000000u
 #define ID_AS_OF   0xfe000000u
-#define UNDER_TREE STORE_PAST "/"
+#define UNDER_TREE STORE_RESTORE "/"
 #define AS_OF	   UNDER_TREE "@"
 
 static int64_t
-day_of(const struct grave *g)
+day_of(const struct tombstone *g)
 {
 	return g->at / 1000 / DAY_S;
 }
@@ -74,42 +75,42 @@ day_name(int64_t day, struct buf *out)
 static bool
 tree_is_shown(struct store *st)
 {
-	return st->opts.past_tree != STORE_PAST_HIDDEN &&
-	       mailbox_named(st, SV(STORE_PAST)) == NULL;
+	return st->opts.restore_tree != STORE_RESTORE_HIDDEN &&
+	       mailbox_named(st, SV(STORE_RESTORE)) == NULL;
 }
 
 bool
-past_reserves(struct store *st, struct sv name)
+restore_reserves(struct store *st, struct sv name)
 {
-	return tree_is_shown(st) &&
-	       (sv_eq(name, SV(STORE_PAST)) || sv_starts(name, SV(UNDER_TREE)));
+	return tree_is_shown(st) && (sv_eq(name, SV(STORE_RESTORE)) ||
+					sv_starts(name, SV(UNDER_TREE)));
 }
 
 bool
-store_past_reserves(struct store *st, struct sv name)
+store_restore_reserves(struct store *st, struct sv name)
 {
 	bool is;
 
 	store_lock(st);
-	is = past_reserves(st, name);
+	is = restore_reserves(st, name);
 	store_unlock(st);
 	return is;
 }
 
 bool
-store_past_apart(struct store *st)
+store_restore_apart(struct store *st)
 {
 	bool is;
 
 	store_lock(st);
-	is = tree_is_shown(st) && st->opts.past_tree == STORE_PAST_APART;
+	is = tree_is_shown(st) && st->opts.restore_tree == STORE_RESTORE_APART;
 	store_unlock(st);
 	return is;
 }
 
 /* It lives as long as the one view that it is made for. */
 static struct mailbox *
-past_new(struct store *st, const char *name, uint32_t id)
+restore_new(struct store *st, const char *name, uint32_t id)
 {
 	struct mailbox *inbox = mailbox_named(st, SV("INBOX"));
 	struct mailbox *mb = xcalloc(1, sizeof *mb);
@@ -119,7 +120,7 @@ past_new(struct store *st, const char *name, uint32_t id)
 	mb->uidvalidity = inbox != NULL ? inbox->uidvalidity : 1;
 	mb->uidnext = 1;
 	mb->selectable = true;
-	mb->past = true;
+	mb->in_restore = true;
 	mb->dead = true;
 	/* It has no history of its own: what has left it is not known. */
 	mb->vanished_floor = UINT64_MAX;
@@ -131,7 +132,7 @@ past_new(struct store *st, const char *name, uint32_t id)
 
 /* A keyword's bit is a matter of its mailbox. */
 static uint64_t
-past_keywords(struct mailbox *from, uint64_t bits, struct mailbox *to)
+restore_keywords(struct mailbox *from, uint64_t bits, struct mailbox *to)
 {
 	uint64_t out = 0;
 
@@ -152,7 +153,7 @@ past_keywords(struct mailbox *from, uint64_t bits, struct mailbox *to)
 }
 
 static void
-past_add(struct store *st, struct mailbox *mb, const struct msg *m,
+restore_add(struct store *st, struct mailbox *mb, const struct msg *m,
     uint32_t from, uint32_t uid)
 {
 	struct msg copy = *m;
@@ -161,7 +162,7 @@ past_add(struct store *st, struct mailbox *mb, const struct msg *m,
 	copy.system = (uint8_t)(m->system & ~STORE_DELETED);
 	if (m->keywords != 0)
 		copy.keywords =
-		    past_keywords(mailbox_by_id(st, from), m->keywords, mb);
+		    restore_keywords(mailbox_by_id(st, from), m->keywords, mb);
 	table_append(&mb->t, &copy, 1);
 	if (!(copy.system & STORE_SEEN))
 		mb->unseen++;
@@ -189,10 +190,10 @@ open_day(struct store *st, const char *name)
 	if (!tree_is_shown(st) ||
 	    strlen(name) != strlen(UNDER_TREE) + DAY_CHARS)
 		return NULL;
-	shown = graves_shown(st);
+	shown = tombstones_shown(st);
 	buf_init(&b, NAME_BYTES_MAX);
-	for (size_t i = 0; i < st->ngrave; i++) {
-		const struct grave *g = &st->grave[i];
+	for (size_t i = 0; i < st->ntombstone; i++) {
+		const struct tombstone *g = &st->tombstone[i];
 
 		if (day_of(g) != last) {
 			last = day_of(g);
@@ -207,9 +208,9 @@ open_day(struct store *st, const char *name)
 		if (!shown[i])
 			continue;
 		if (mb == NULL)
-			mb = past_new(st, name, ID_OF_DAY | (uint32_t)last);
+			mb = restore_new(st, name, ID_OF_DAY | (uint32_t)last);
 		/* A clock that steps back mixes days, but not their order. */
-		past_add(st, mb, &g->m, g->mailbox, g->number);
+		restore_add(st, mb, &g->m, g->mailbox, g->number);
 	}
 	if (mb != NULL) {
 		mb->uidnext = uidnext;
@@ -240,7 +241,7 @@ by_place(const void *a, const void *b)
 static struct then *
 collect_then(struct store *st, int64_t at, size_t *n_out)
 {
-	const int64_t cut = graves_cut(st);
+	const int64_t cut = tombstones_cut(st);
 	struct then *t = NULL;
 	size_t n = 0, cap = 0;
 
@@ -256,8 +257,8 @@ collect_then(struct store *st, int64_t at, size_t *n_out)
 			t[n++] = (struct then){*m, mb->id};
 		}
 	}
-	for (size_t i = 0; i < st->ngrave; i++) {
-		const struct grave *g = &st->grave[i];
+	for (size_t i = 0; i < st->ntombstone; i++) {
+		const struct tombstone *g = &st->tombstone[i];
 
 		if ((int64_t)g->m.save_date > at || g->at / 1000 <= at ||
 		    g->at <= cut)
@@ -274,9 +275,9 @@ collect_then(struct store *st, int64_t at, size_t *n_out)
 static const char *
 then_name(struct store *st, const struct then *t)
 {
-	const struct grave g = {.mailbox = t->mailbox};
+	const struct tombstone g = {.mailbox = t->mailbox};
 
-	return grave_mailbox(st, &g);
+	return tombstone_mailbox(st, &g);
 }
 
 static bool
@@ -315,15 +316,15 @@ open_as_of(struct store *st, const char *name)
 		if (is == NULL || strcmp(is, wanted) != 0)
 			continue;
 		if (mb == NULL)
-			mb = past_new(st, name, ID_AS_OF);
-		past_add(st, mb, &t[i].m, t[i].mailbox, ++uid);
+			mb = restore_new(st, name, ID_AS_OF);
+		restore_add(st, mb, &t[i].m, t[i].mailbox, ++uid);
 	}
 	free(t);
 	return mb;
 }
 
 struct mailbox *
-past_open(struct store *st, const char *name, uint64_t *need)
+restore_open(struct store *st, const char *name, uint64_t *need)
 {
 	struct mailbox *mb = open_as_of(st, name);
 
@@ -336,27 +337,28 @@ past_open(struct store *st, const char *name, uint64_t *need)
 }
 
 bool
-past_has(const struct view *v, uint32_t uid)
+restore_has(const struct view *v, uint32_t uid)
 {
 	struct store *st = v->st;
-	const bool *shown = graves_shown(st);
-	size_t lo = 0, hi = st->ngrave;
+	const bool *shown = tombstones_shown(st);
+	size_t lo = 0, hi = st->ntombstone;
 
 	if (v->mb->id == ID_AS_OF)
 		return true;
-	while (lo < hi) { /* a day's UIDs are graves' numbers */
+	while (lo < hi) { /* a day's UIDs are tombstones' numbers */
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (st->grave[mid].number < uid)
+		if (st->tombstone[mid].number < uid)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo < st->ngrave && st->grave[lo].number == uid && shown[lo];
+	return lo < st->ntombstone && st->tombstone[lo].number == uid &&
+	       shown[lo];
 }
 
 void
-past_take(struct view *v, const struct rangeset *uids, uint64_t seq)
+restore_take(struct view *v, const struct rangeset *uids, uint64_t seq)
 {
 	struct mailbox *mb = v->mb;
 	struct msg *gone = NULL;
@@ -377,19 +379,19 @@ past_take(struct view *v, const struct rangeset *uids, uint64_t seq)
 }
 
 void
-store_set_past(
-    struct store *st, int64_t retention_ms, enum store_past_tree tree)
+store_set_restore(
+    struct store *st, int64_t retention_ms, enum store_restore_tree tree)
 {
 	store_lock(st);
 	st->opts.retention_ms = retention_ms;
-	st->opts.past_tree = tree;
+	st->opts.restore_tree = tree;
 	store_unlock(st);
 }
 
 bool
-view_past(const struct view *v)
+view_in_restore(const struct view *v)
 {
-	return v->mb->past;
+	return v->mb->in_restore;
 }
 
 /* ---- listing ---- */
@@ -414,63 +416,64 @@ list_append(struct store_mailbox_list *l, size_t *cap, const char *name)
 	*m = (struct store_mailbox){.name = xstrdup(name),
 	    .exists = true,
 	    .selectable = true,
-	    .past = true};
+	    .in_restore = true};
 	return m;
 }
 
 /* One that was only a subscription, or a new one. */
 static struct store_mailbox *
-list_past(struct store_mailbox_list *l, size_t *cap, const char *name)
+list_restore(struct store_mailbox_list *l, size_t *cap, const char *name)
 {
 	struct store_mailbox *m = find_listed(l, name);
 
 	if (m == NULL)
 		return list_append(l, cap, name);
-	m->exists = m->selectable = m->past = true;
+	m->exists = m->selectable = m->in_restore = true;
 	return m;
 }
 
 void
-past_list(struct store *st, struct store_mailbox_list *l, size_t *cap)
+restore_list(struct store *st, struct store_mailbox_list *l, size_t *cap)
 {
 	struct store_mailbox *m;
 	int64_t last = -1;
 	const bool *shown;
 	struct buf b;
 
-	if (!tree_is_shown(st) || st->ngrave == 0)
+	if (!tree_is_shown(st) || st->ntombstone == 0)
 		return;
-	shown = graves_shown(st);
+	shown = tombstones_shown(st);
 	buf_init(&b, NAME_BYTES_MAX);
-	for (size_t i = 0; i < st->ngrave; i++) {
-		if (!shown[i] || day_of(&st->grave[i]) == last)
+	for (size_t i = 0; i < st->ntombstone; i++) {
+		if (!shown[i] || day_of(&st->tombstone[i]) == last)
 			continue;
-		last = day_of(&st->grave[i]);
+		last = day_of(&st->tombstone[i]);
 		buf_reset(&b);
 		day_name(last, &b);
-		(void)list_past(l, cap, b.p);
+		(void)list_restore(l, cap, b.p);
 	}
 	if (last >= 0) {
-		m = list_past(l, cap, STORE_PAST);
+		m = list_restore(l, cap, STORE_RESTORE);
 		m->selectable = false;
 		m->has_children = true;
 	}
 	for (size_t i = 0; i < l->n; i++) {
 		m = &l->m[i];
-		m->apart = m->past && st->opts.past_tree == STORE_PAST_APART;
-		m->subscribed = m->subscribed || (m->past && !m->apart);
+		m->apart = m->in_restore &&
+			   st->opts.restore_tree == STORE_RESTORE_APART;
+		m->subscribed = m->subscribed || (m->in_restore && !m->apart);
 	}
 	buf_fini(&b);
 }
 
 bool
-past_is_listed(struct store *st, struct sv name)
+restore_is_listed(struct store *st, struct sv name)
 {
 	struct store_mailbox_list l = {NULL, 0};
 	size_t cap = 0;
 	bool is = false;
 
-	past_list(st, &l, &cap);
+	restore_list(st, &l, &cap);
 	for (size_t i = 0; i < l.n; i++)
 		is = is || sv_eq(sv_str(l.m[i].name), name);
 	store_mailbox_list_fini(&l);
@@ -536,9 +539,9 @@ destination(struct store *st, const char *name, struct mailbox **out,
 	buf_init(&b, NAME_BYTES_MAX);
 	if (mb == NULL || !mb->selectable) {
 		r = mailbox_name_check(name, &b, err);
-		if (r == RC_OK && past_reserves(st, buf_sv(&b)))
+		if (r == RC_OK && restore_reserves(st, buf_sv(&b)))
 			r = err_set(err, RC_DENIED,
-			    "folders below " STORE_PAST " can only be read");
+			    "folders below " STORE_RESTORE " can only be read");
 		if (r == RC_OK)
 			r = mailbox_plan_levels(
 			    st, &cs, buf_sv(&b), STORE_USE_NONE, err);
@@ -555,12 +558,12 @@ destination(struct store *st, const char *name, struct mailbox **out,
 }
 
 int
-store_undelete(struct store *st, const struct store_grave *g, size_t n,
+store_undelete(struct store *st, const struct store_tombstone *g, size_t n,
     const char *mailbox, size_t *back, uint64_t *need, struct err *err)
 {
 	uint32_t now = (uint32_t)(clk_now() / 1000);
 	struct slot_plan plan = {.n = 0};
-	struct grave_ref *ref = NULL;
+	struct tombstone_ref *ref = NULL;
 	struct mailbox *to = NULL;
 	const bool *shown;
 	struct commit_set cs;
@@ -579,16 +582,16 @@ store_undelete(struct store *st, const struct store_grave *g, size_t n,
 		r = destination(st, mailbox, &to, need, err);
 	if (r != RC_OK)
 		goto out;
-	ref = graves_index(st);
-	shown = graves_shown(st);
+	ref = tombstones_index(st);
+	shown = tombstones_shown(st);
 	c = commit_change(&cs, CHANGE_ADDED);
 	c->mailbox = to->id;
 	for (size_t i = 0; i < n && c->nmsg < UINT32_MAX - to->uidnext; i++) {
-		struct grave *from = grave_find(st, ref, &g[i]);
+		struct tombstone *from = tombstone_find(st, ref, &g[i]);
 		struct mailbox *mb;
 		struct msg *m;
 
-		if (from == NULL || !shown[from - st->grave])
+		if (from == NULL || !shown[from - st->tombstone])
 			continue;
 		bytes += from->m.size;
 		c->msg = xgrow(c->msg, &cap, c->nmsg + 1, sizeof *c->msg);
