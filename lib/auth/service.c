@@ -16,6 +16,7 @@
 #define CREDENTIALS_FILE  "credentials"
 #define DKIM_FOLDER	  "dkim"
 #define KEEPER_TIMEOUT_MS 20000
+#define LOGINS_MORE	  64 /* than connections: limits change */
 
 /* A line that asks.  Freed when it is gone and no login names it any more. */
 struct client {
@@ -23,6 +24,7 @@ struct client {
 	struct line *line;
 	bool command; /* the owner's; else a process of the house */
 	bool may_sign, may_login;
+	enum auth_door door;
 	unsigned open;
 	struct client *next;
 };
@@ -186,6 +188,21 @@ on_login_done(const struct auth_result *r, void *arg)
 	peer_ask(s->keeper, &m, KEEPER_TIMEOUT_MS, on_session_open, l);
 }
 
+static bool
+is_service_of(enum auth_door door, uint8_t service)
+{
+	switch (door) {
+	case AUTH_DOOR_IMAP:
+		return service == CONF_IMAP || service == CONF_IMAPS;
+	case AUTH_DOOR_POP3:
+		return service == CONF_POP3 || service == CONF_POP3S;
+	case AUTH_DOOR_SUBMISSION:
+		return service == CONF_SUBMISSION ||
+		       service == CONF_SUBMISSIONS;
+	}
+	return false;
+}
+
 static void
 on_login(struct client *c, struct msg *m)
 {
@@ -203,12 +220,16 @@ on_login(struct client *c, struct msg *m)
 	l->tls = msg_get_u8(m) != 0;
 	buf_init(&l->tag, 1024);
 	buf_addsv(&l->tag, msg_get_sv(m));
-	if (msg_end(m) != RC_OK || service >= CONF_SERVICES ||
+	if (msg_end(m) != RC_OK || !is_service_of(c->door, service) ||
 	    !buf_ok(&l->tag) || !network_peer_valid(sv_str(l->peer))) {
 		login_answer(l, RC_SYNTAX, "not a login");
 		return;
 	}
-	if (service != CONF_SUBMISSION && service != CONF_SUBMISSIONS) {
+	if (c->open > c->s->conf->limits.connections + LOGINS_MORE) {
+		login_answer(l, RC_TEMP, "too many logins at once; try again");
+		return;
+	}
+	if (c->door != AUTH_DOOR_SUBMISSION) {
 		l->fd = msg_take_fd(m);
 		if (l->fd < 0) {
 			login_answer(l, RC_TEMP, "too many open files");
@@ -217,6 +238,7 @@ on_login(struct client *c, struct msg *m)
 	}
 	note_tried(l, ask.sasl);
 	ask.peer = l->peer;
+	ask.door = c->door;
 	auth_server_login(c->s->server, &ask, on_login_done, l);
 }
 
@@ -529,10 +551,11 @@ add_client(struct auth_service *s, int fd, bool command, bool may_sign)
 }
 
 void
-auth_service_add_client(struct auth_service *s, int fd, bool may_sign)
+auth_service_add_client(struct auth_service *s, int fd, enum auth_door door)
 {
-	add_client(s, fd, false, may_sign);
+	add_client(s, fd, false, door == AUTH_DOOR_SUBMISSION);
 	s->clients->may_login = true;
+	s->clients->door = door;
 }
 
 void
