@@ -65,7 +65,9 @@ conn_kill(struct conn *c)
 	s->dead = c;
 	shard_sweep_soon(s);
 	/* At once: who comes again and again has one connection. */
+	strangers_leave(c);
 	peers_leave(s->l, c->peer);
+	s->l->sessions -= c->in_session;
 	s->l->count--;
 }
 
@@ -165,6 +167,23 @@ login_failed(struct conn *c, const struct login *lg)
 	buf_fini(&out);
 }
 
+/* A place among the sessions. */
+static bool
+enter_session(struct conn *c)
+{
+	struct listener *l = c->shard->l;
+	uint32_t most;
+
+	pthread_mutex_lock(&l->lock);
+	most = l->o.connections;
+	c->in_session = l->sessions < most;
+	l->sessions += c->in_session;
+	pthread_mutex_unlock(&l->lock);
+	if (c->in_session)
+		strangers_leave(c);
+	return c->in_session;
+}
+
 /* In the shard's thread. */
 static void
 login_finish(void *arg)
@@ -172,6 +191,12 @@ login_finish(void *arg)
 	struct login *lg = arg;
 	struct conn *c = lg->c;
 
+	atomic_store(&c->asking, false);
+	if (lg->rc == RC_OK && c->state != CONN_DEAD && !enter_session(c)) {
+		lg->rc = RC_TEMP;
+		lg->answered = false;
+		(void)memcpy(lg->text, "too many sessions", 18);
+	}
 	if (c->state == CONN_DEAD) {
 		/* The client has left meanwhile.  Now it can go. */
 		c->state = CONN_CLOSING;
@@ -216,6 +241,7 @@ login_start(struct conn *c, struct front_action *act)
 	lg->c = c;
 	lg->fd = -1;
 	c->state = CONN_LOGIN;
+	atomic_store(&c->asking, true);
 	c->deadline = 0;
 	conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
@@ -250,7 +276,9 @@ front_watch(struct conn *c)
 static void
 start_tls(struct conn *c)
 {
-	if (c->in.n > 0)
+	unsigned missed;
+
+	if (c->in.n > 0 && log_peer_may(c->peer, &missed))
 		mlog(LOG_WARN, "starttls.dropped",
 		    "service=%s peer=%s bytes=%zu",
 		    conf_service_name(c->service), c->peer, c->in.n);
@@ -423,14 +451,10 @@ conn_event(struct ev *e, uint32_t events, void *arg)
 	}
 }
 
-void
-conn_accept(
-    struct shard *s, enum conf_service service, int fd, const char *peer)
+struct conn *
+conn_new(struct shard *s, enum conf_service service, int fd, const char *peer)
 {
 	struct conn *c = xcalloc(1, sizeof *c);
-	struct front_opts o = {s->l->o.hostname, s->l->o.tls != NULL, false,
-	    network_is_loopback(peer)};
-	struct buf out;
 
 	c->shard = s;
 	c->service = service;
@@ -439,6 +463,33 @@ conn_accept(
 	(void)strncat(c->peer, peer, sizeof c->peer - 1);
 	buf_init(&c->in, BACKLOG_MAX);
 	buf_init(&c->out, BACKLOG_MAX);
+	return c;
+}
+
+void
+conn_refuse(struct conn *c)
+{
+	struct buf out;
+
+	buf_init(&out, 1024);
+	c->shard->l->o.proto->bye(
+	    NULL, "too many connections, try again later", &out);
+	if (!conf_service_tls(c->service))
+		(void)send(c->fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	buf_fini(&out);
+	(void)shutdown(c->fd, SHUT_WR);
+	io_close(&c->fd);
+	free(c);
+}
+
+void
+conn_start(struct conn *c)
+{
+	struct shard *s = c->shard;
+	struct front_opts o = {s->l->o.hostname, s->l->o.tls != NULL, false,
+	    network_is_loopback(c->peer)};
+	struct buf out;
+
 	c->next = s->conns;
 	if (s->conns != NULL)
 		s->conns->prev = c;
@@ -446,8 +497,8 @@ conn_accept(
 	c->deadline = clk_mono() + HANDSHAKE_MS;
 	shard_sweep_soon(s);
 	c->watch = EPOLLIN;
-	c->ev = ev_add(s->loop, fd, EPOLLIN, conn_event, c);
-	if (conf_service_tls(service)) {
+	c->ev = ev_add(s->loop, c->fd, EPOLLIN, conn_event, c);
+	if (conf_service_tls(c->service)) {
 		c->state = CONN_HANDSHAKE;
 		wire_start_tls(c);
 		return;
