@@ -126,7 +126,7 @@ login_answer(struct login *l, int rc, const char *text)
 
 	if (rc == RC_OK && l->account < s->conf->naccount)
 		name = s->conf->account[l->account].name;
-	if (rc != RC_OK)
+	if (rc != RC_OK && rc != RC_IO)
 		log_failure(l, text);
 	if (l->client->line != NULL) {
 		msg_init(&m, MSG_REPLY);
@@ -149,13 +149,16 @@ on_session_open(int rc, struct msg *reply, void *arg)
 	char text[ERR_TEXT_MAX] = "the mailbox is not available now";
 	int said = RC_TEMP;
 
+	/* The keeper died with it in hand: it can be asked for again. */
+	if (rc == RC_TEMP)
+		said = RC_IO;
 	if (rc == RC_OK) {
 		said = (int)msg_get_u32(reply);
 		msg_get_str(reply, text, sizeof text);
 		if (reply->bad)
 			said = RC_TEMP;
 	}
-	login_answer(l, said == RC_OK ? RC_OK : RC_TEMP, text);
+	login_answer(l, said == RC_OK || said == RC_IO ? said : RC_TEMP, text);
 }
 
 static void
@@ -185,7 +188,7 @@ on_login_done(const struct auth_result *r, void *arg)
 	msg_put_sv(&m, buf_sv(&l->tag));
 	msg_put_fd(&m, l->fd);
 	l->fd = -1;
-	peer_ask(s->keeper, &m, KEEPER_TIMEOUT_MS, on_session_open, l);
+	peer_ask_later(s->keeper, &m, KEEPER_TIMEOUT_MS, on_session_open, l);
 }
 
 static bool

@@ -13,7 +13,9 @@
 #include "front/internal.h"
 #include "ipc/proto.h"
 
-#define AUTH_TIMEOUT_MS 30000
+#define AUTH_TIMEOUT_MS	  30000
+#define AGAIN_MS	  200
+#define LOGIN_PATIENCE_MS 20000
 
 static void front_run(struct conn *c);
 
@@ -137,6 +139,8 @@ struct login {
 	int fd; /* our end of the session's pair */
 	int rc;
 	bool answered; /* by auth */
+	int64_t until; /* so long it may be asked again */
+	struct buf sasl, tag;
 	char text[ERR_TEXT_MAX];
 };
 
@@ -184,6 +188,33 @@ enter_session(struct conn *c)
 	return c->in_session;
 }
 
+static void login_ask(void *arg);
+
+static void
+login_free(struct login *lg)
+{
+	io_close(&lg->fd);
+	buf_wipe(&lg->sasl);
+	buf_fini(&lg->tag);
+	free(lg);
+}
+
+/*
+ * A process on the way died of something else, or is just being started: that
+ * is no answer to somebody who logs in.  They are asked for again, with a
+ * session's socket that nobody has written to.
+ */
+static bool
+login_again(struct login *lg)
+{
+	if (lg->rc != RC_IO || clk_mono() >= lg->until ||
+	    lg->c->state == CONN_DEAD)
+		return false;
+	io_close(&lg->fd);
+	(void)ev_timer_add(lg->c->shard->loop, AGAIN_MS, login_ask, lg);
+	return true;
+}
+
 /* In the shard's thread. */
 static void
 login_finish(void *arg)
@@ -191,6 +222,8 @@ login_finish(void *arg)
 	struct login *lg = arg;
 	struct conn *c = lg->c;
 
+	if (login_again(lg))
+		return;
 	atomic_store(&c->asking, false);
 	if (lg->rc == RC_OK && c->state != CONN_DEAD && !enter_session(c)) {
 		lg->rc = RC_TEMP;
@@ -207,17 +240,17 @@ login_finish(void *arg)
 	} else {
 		login_failed(c, lg);
 	}
-	io_close(&lg->fd);
-	free(lg);
+	login_free(lg);
 }
 
-/* In the main loop's thread. */
+/* In the main loop's thread.  RC_TEMP without a reply: auth has died. */
 static void
 login_reply(int rc, struct msg *reply, void *arg)
 {
 	struct login *lg = arg;
 
-	lg->rc = rc == RC_OK ? RC_TEMP : rc;
+	lg->rc = rc == RC_TEMP ? RC_IO : rc == RC_OK ? RC_TEMP : rc;
+	lg->text[0] = '\0';
 	if (rc == RC_OK) {
 		int said = (int)msg_get_u32(reply);
 
@@ -231,20 +264,17 @@ login_reply(int rc, struct msg *reply, void *arg)
 	ev_post(lg->c->shard->loop, login_finish, lg);
 }
 
+/* In the shard's thread. */
 static void
-login_start(struct conn *c, struct front_action *act)
+login_ask(void *arg)
 {
-	struct login *lg = xcalloc(1, sizeof *lg);
+	struct login *lg = arg;
+	struct conn *c = lg->c;
 	struct msg m;
 	int pair[2];
 
-	lg->c = c;
-	lg->fd = -1;
-	c->state = CONN_LOGIN;
-	atomic_store(&c->asking, true);
-	c->deadline = 0;
-	conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	if (c->state == CONN_DEAD ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 		pair) != 0) {
 		lg->rc = RC_TEMP;
 		(void)memcpy(lg->text, "too many connections", 21);
@@ -254,12 +284,32 @@ login_start(struct conn *c, struct front_action *act)
 	lg->fd = pair[0];
 	msg_init(&m, AUTH_LOGIN);
 	msg_put_u8(&m, (uint8_t)c->service);
-	msg_put_sv(&m, buf_sv(&act->sasl));
+	msg_put_sv(&m, buf_sv(&lg->sasl));
 	msg_put_str(&m, c->peer);
 	msg_put_u8(&m, c->ssl != NULL);
-	msg_put_sv(&m, buf_sv(&act->tag));
+	msg_put_sv(&m, buf_sv(&lg->tag));
 	msg_put_fd(&m, pair[1]);
-	peer_ask(c->shard->l->o.auth, &m, AUTH_TIMEOUT_MS, login_reply, lg);
+	peer_ask_later(
+	    c->shard->l->o.auth, &m, AUTH_TIMEOUT_MS, login_reply, lg);
+}
+
+static void
+login_start(struct conn *c, struct front_action *act)
+{
+	struct login *lg = xcalloc(1, sizeof *lg);
+
+	lg->c = c;
+	lg->fd = -1;
+	lg->until = clk_mono() + LOGIN_PATIENCE_MS;
+	buf_init(&lg->sasl, act->sasl.max);
+	buf_addsv(&lg->sasl, buf_sv(&act->sasl));
+	buf_init(&lg->tag, act->tag.max);
+	buf_addsv(&lg->tag, buf_sv(&act->tag));
+	c->state = CONN_LOGIN;
+	atomic_store(&c->asking, true);
+	c->deadline = 0;
+	conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
+	login_ask(lg);
 }
 
 /* ---- before login ---- */
