@@ -129,8 +129,8 @@ is_everyday(const char *event)
 static bool
 is_of_strangers(const char *event)
 {
-	static const char *const events[] = {
-	    "smtp.crowded", "accept.full", "starttls.dropped"};
+	static const char *const events[] = {"smtp.crowded", "accept.full",
+	    "accept.crowded", "starttls.dropped"};
 	size_t i;
 
 	for (i = 0; i < sizeof events / sizeof events[0]; i++)

@@ -12,6 +12,7 @@
 #define BACKLOG_MAX  (32 * 1024 + FLOW_BYTES + 4096)
 #define FRONT_INPUT  16384 /* unread bytes before login */
 #define HANDSHAKE_MS 60000
+#define REFUSALS     256 /* that are remembered for the log */
 
 enum conn_state {
 	CONN_HANDSHAKE, /* TLS from the first byte, or after STARTTLS */
@@ -46,6 +47,14 @@ struct conn {
 	char peer[46]; /* numeric address */
 	bool tls_wanted;
 	int64_t deadline; /* before login; 0: none */
+	bool in_session;  /* has a session's place */
+
+	/* While it has not logged in: strangers.c. */
+	struct network_count *network; /* NULL: it has no place there */
+	uint64_t id;		       /* the older the smaller */
+	struct conn *stranger_prev, *stranger_next;
+	atomic_bool leave;  /* it is to make room */
+	atomic_bool asking; /* waits for auth */
 
 	int fd;
 	struct ev *ev;
@@ -77,15 +86,24 @@ struct listener {
 	} sock[32];
 	unsigned nsock;
 	atomic_uint count;
-	atomic_uint running; /* shards that have not drained */
+	atomic_uint sessions; /* of them: have logged in */
+	atomic_uint running;  /* shards that have not drained */
 	void (*drained)(void *);
 	void *drained_arg;
-	pthread_mutex_t lock; /* of peers */
+	pthread_mutex_t lock; /* of what follows */
 	struct peer_count {
 		struct network_key key;
 		unsigned n;
 	} * peers;
 	size_t npeers, peers_cap;
+	struct network_count *networks;
+	struct conn *strangers;
+	unsigned nstrangers, leaving;
+	uint64_t next_id;
+	struct refusal {
+		struct network_key key;
+		int64_t minute;
+	} refusals[REFUSALS];
 };
 
 /* ---- listener.c ---- */
@@ -97,8 +115,12 @@ void shard_sweep_soon(struct shard *s);
 
 /* ---- conn.c ---- */
 
-void conn_accept(
+struct conn *conn_new(
     struct shard *s, enum conf_service service, int fd, const char *peer);
+/* With a place: greets. */
+void conn_start(struct conn *c);
+/* There is no place: tells the client, if it can be told, and frees c. */
+void conn_refuse(struct conn *c);
 void conn_kill(struct conn *c);
 /* Sends what is left, says goodbye, closes. */
 void conn_close(struct conn *c);
@@ -144,5 +166,14 @@ void pump_end(struct conn *c, int64_t deadline);
 
 bool peers_enter(struct listener *l, const char *peer);
 void peers_leave(struct listener *l, const char *peer);
+
+/* ---- strangers.c: connections before login ---- */
+
+/* Gives it a place and returns NULL, or says why there is none. */
+const char *strangers_enter(struct conn *c);
+/* It has logged in or ended. */
+void strangers_leave(struct conn *c);
+/* A line a minute for each address; with the lock held. */
+bool strangers_may_log(struct listener *l, const char *peer);
 
 #endif

@@ -45,7 +45,8 @@ enum proto {
 	/* u8 conf_service, sv SASL PLAIN message, str peer, u8 tls, sv tag;
 	 * fd: the session's end (none for submission)
 	 * -> u32 rc, str text, u32 account number, str account name,
-	 *    u32 generation, u64 credential */
+	 *    u32 generation, u64 credential
+	 * RC_IO: a process died with it in hand; ask again, with a fresh fd */
 	AUTH_LOGIN,
 	/* auth to submission: str account, u64 credential: those sessions end
 	 */
