@@ -30,11 +30,16 @@ struct exchange_msg {
 	struct sv flags; /* of IMAP, separated by spaces */
 	int64_t date;	 /* INTERNALDATE; 0: none */
 	int32_t zone;	 /* minutes east of UTC */
+	/* Of the same content in that folder there is one only: the source has
+	 * it in several files. */
+	bool once;
 };
 
 struct sink {
 	int (*folder)(
 	    void *arg, const struct exchange_folder *f, struct err *err);
+	/* All from here on are NULL where only folders are asked for, which
+	 * folder() leaves out. */
 	/* false: it is there already; not called for messages without key. */
 	bool (*want)(void *arg, struct sv key);
 	int (*begin)(void *arg, struct err *err);
@@ -54,6 +59,7 @@ struct exchange {
 	 * last byte, while BODY[] has '?' for NUL. */
 	const struct imap_client *own;
 	const char *into; /* the folder that all goes below, or NULL */
+	const char *self; /* the source's own name without a path, or NULL */
 	int64_t as_of; /* of our own server: as it was then, seconds; 0: now */
 	const char **only; /* if not empty: these folders only */
 	size_t nonly;

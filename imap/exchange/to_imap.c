@@ -298,8 +298,8 @@ source_key(const struct to_imap *t, struct sv key, struct state_key *out)
 
 /* The n-th message of that content in this folder of the source. */
 static void
-content_key(
-    struct to_imap *t, const struct state_key *content, struct state_key *out)
+content_key(struct to_imap *t, const struct state_key *content, bool once,
+    struct state_key *out)
 {
 	uint32_t n = 0;
 
@@ -309,7 +309,7 @@ content_key(
 
 		state_key_make(out, BY_CONTENT, part, 3);
 		n++;
-	} while (!state_set_add(&t->pass, out));
+	} while (!state_set_add(&t->pass, out) && !once);
 }
 
 static bool
@@ -388,8 +388,8 @@ end(void *arg, const struct exchange_msg *m, struct err *err)
 	if (m->key.n > 0)
 		source_key(t, m->key, &key);
 	else
-		content_key(t, &content, &key);
-	if (state_has(t->state, &key) ||
+		content_key(t, &content, m->once, &key);
+	if (state_has(t->state, &key) || in_batch(t, &key) ||
 	    (t->virtual && state_has_content(t->state, &content))) {
 		report_known(t->x->report);
 		drop(t);

@@ -269,6 +269,44 @@ def foreign_mbox(h, d):
     verdict(r.returncode == 0 and h.count("ben", "Old/one") == 4, "one-mbox-into-a-folder", r)
 
 
+def takeout_and_thunderbird(h, d):
+    """One file with labels; a store of today's Thunderbird; what stands beside it makes no folders."""
+    post = b"From 17@xxx Tue Nov 24 11:36:46 +0000 2026\n"
+    rows = (b"Inbox,Unread", b"Sent,Opened", b"Trash", b"Spam,Opened,Starred",
+            b"=?UTF-8?Q?Familie/M=C3=BCller,Archived,Opened?=")
+    one = b"".join(post + b"X-GM-THRID: 1\nX-Gmail-Labels: %s\nSubject: %d\n\nx\n\n" % (label, i)
+                   for i, label in enumerate(rows))
+    write(f"{d}/Takeout/Mail/All mail.mbox", one)
+    write(f"{d}/Takeout/Mail/Familie.mbox", post + one.split(post)[5])
+    write(f"{d}/Takeout/archive_browser.html", b"<html>")
+    r = run(h, "import", "ben", d, "--into", "G", "--format", "mbox")
+    got = {k: [(b[9:10], set(f)) for b, f, _ in v] for k, v in without_empty(account(h, "ben")).items() if k.startswith("G")}
+    want = {"G": [(b"0", set())], "G/Sent": [(b"1", {"\\Seen"})], "G/Trash": [(b"2", {"\\Seen"})],
+            "G/Spam": [(b"3", {"\\Seen", "\\Flagged"})], "G/Familie/M&APw-ller": [(b"4", {"\\Seen"})]}
+    verdict(r.returncode == 0 and got == want, "takeout-labels", (r, got))
+    r = run(h, "import", "ben", d, "--into", "H", "--format", "mbox", "--folder", "Familie/Müller")
+    verdict(r.returncode == 0 and h.count("ben", "H/Familie/M&APw-ller") == 1 and r.stdout.startswith("1 message "),
+            "takeout-one-label", r)
+    t = f"{d}-profile"
+    mail = b"X-Mozilla-Status: %s\r\nX-Mozilla-Status2: 00000000\r\nFrom: a@example.test\r\nSubject: %d\r\n\r\nx\r\n\r\n"
+    store = b"".join(b"From \r\n" + mail % s for s in ((b"0001", 1), (b"0009", 2), (b"1000", 3)))
+    write(f"{t}/prefs.js", b"user_pref")
+    write(f"{t}/places.sqlite-x", b"SQLite")
+    for name, data in (("Archiv", store), ("Archiv.sbd/2024", store), ("filterlog.html", b"<html>"), ("Archiv.msf", b"x"),
+                       ("Apple.mbox/mbox", store), ("Apple.mbox/table_of_contents", b"x"), ("notes", b"text\n")):
+        write(f"{t}/Mail/Local Folders/{name}", data)
+    r = run(h, "import", "ben", t, "--into", "T", "--format", "mbox")
+    m = h.imap("ben")
+    made = {k for k in folders(m) if k.startswith("T/")}
+    m.logout()
+    got = {k: sorted((b.count(b"Mozilla"), sorted(f)) for b, f, _ in v)
+           for k, v in without_empty(account(h, "ben")).items() if k.startswith("T/")}
+    two = [(0, ["$Forwarded"]), (0, ["\\Seen"])]
+    verdict(r.returncode == 1 and got == {"T/Archiv": two, "T/Archiv/2024": two, "T/Apple": two} and
+            made == set(got) and "1 left out" in r.stdout and "notes: it is not an mbox" in r.stdout and
+            "deleted messages that were still in the file did not come: 1" in r.stderr, "thunderbird-profile", (r, got, made))
+
+
 def foreign_eml(h, d):
     write(f"{d}/a.eml", MSG % (1, 1), 1500000000)
     write(f"{d}/b.EML", b"Subject: no date\n\nx\n", 1500000000)
@@ -305,7 +343,7 @@ def what_cannot_be_read(h, d):
     verdict("\x1b" not in r.stdout + r.stderr, "nothing-harmful-reaches-the-terminal", r)
     write(f"{d}-x/no.mbox", b"this is no mbox\n")
     r = run(h, "import", "dora", f"{d}-x/no.mbox")
-    verdict(r.returncode == 1 and "no.mbox: it is no mbox" in r.stderr, "no-mbox-is-named", r)
+    verdict(r.returncode == 1 and "no.mbox: it is not an mbox" in r.stderr, "no-mbox-is-named", r)
     m = h.imap("dora")
     verdict("no" not in folders(m), "no-mbox-no-folder", folders(m))
     m.logout()
@@ -358,6 +396,7 @@ def files_of_others():
     with House(users=("anna", "ben", "cara", "dora")) as h:
         foreign_maildir(h, f"{h.dir}/md")
         foreign_mbox(h, f"{h.dir}/mb")
+        takeout_and_thunderbird(h, f"{h.dir}/to")
         foreign_eml(h, f"{h.dir}/eml")
         what_cannot_be_read(h, f"{h.dir}/bad")
         which_folders(h, f"{h.dir}/bad")
