@@ -86,7 +86,7 @@ append_begin(struct to_imap *t)
 
 	buf_init(&b, 16384);
 	buf_adds(&b, "APPEND ");
-	imap_put_mailbox(&b, buf_sv(&t->try.folder), false);
+	to_imap_put_name(t, buf_sv(&t->try.folder), &b);
 	imap_client_begin(t->c);
 	imap_client_text(t->c, buf_sv(&b));
 	buf_fini(&b);
@@ -136,13 +136,13 @@ append_one(struct to_imap *t, size_t i, bool keywords, struct err *err)
 	return r;
 }
 
-/* A refusal that the next message would get as well. */
+/* A refusal that the next message would get as well, in whatever mailbox. */
 static bool
 is_fatal(struct to_imap *t)
 {
-	static const struct sv codes[] = {{"OVERQUOTA", 9}, {"TRYCREATE", 9},
-	    {"UNAVAILABLE", 11}, {"SERVERBUG", 9}, {"INUSE", 5}, {"NOPERM", 6},
-	    {"CONTACTADMIN", 12}, {"EXPIRED", 7}, {"NONEXISTENT", 11}};
+	static const struct sv codes[] = {{"OVERQUOTA", 9}, {"UNAVAILABLE", 11},
+	    {"SERVERBUG", 9}, {"INUSE", 5}, {"CONTACTADMIN", 12},
+	    {"EXPIRED", 7}};
 	size_t i;
 
 	for (i = 0; i < sizeof codes / sizeof codes[0]; i++)
@@ -441,6 +441,8 @@ to_imap_new(struct exchange *x, struct imap_client *c, struct state *state)
 	buf_init(&t->try.folder, EXCHANGE_PATH_MAX);
 	buf_init(&t->source, EXCHANGE_PATH_MAX);
 	buf_init(&t->dest, EXCHANGE_PATH_MAX);
+	buf_init(&t->prefix, EXCHANGE_PATH_MAX);
+	buf_init(&t->taken, 8u << 20);
 	buf_init(&t->flags, 4 * BATCH_TEXT);
 	buf_init(&t->names, 4 * BATCH_TEXT);
 	buf_init(&t->log, 64u << 10);
@@ -462,6 +464,8 @@ to_imap_free(struct to_imap **tp)
 	buf_fini(&t->log);
 	buf_fini(&t->names);
 	buf_fini(&t->flags);
+	buf_fini(&t->taken);
+	buf_fini(&t->prefix);
 	buf_fini(&t->dest);
 	buf_fini(&t->source);
 	buf_fini(&t->try.folder);

@@ -33,7 +33,9 @@ struct to_imap {
 	struct state_set there; /* the names of its mailboxes, hashed */
 	struct to_folder special[TO_IMAP_USES]; /* the first for each use */
 	size_t nspecial;
-	char delimiter;	       /* of the server, NUL: not known */
+	char delimiter;	       /* of the server, NUL: it has no levels */
+	struct buf prefix;     /* of its names but INBOX: "INBOX/", or empty */
+	struct buf taken;      /* lines: a name there, and what goes into it */
 	struct state_set pass; /* keys by content that this run has met */
 
 	/* The folder that is being read, and where it goes. */
@@ -70,7 +72,7 @@ int to_imap_status(
     struct to_imap *t, struct sv name, struct err *err) RC_USE_RESULT;
 /* The sink's. */
 int to_imap_folder(void *arg, const struct exchange_folder *f, struct err *err);
-/* A mailbox's name as the server writes it. */
+/* A mailbox's name as the server writes it: the one way to say it. */
 void to_imap_put_name(struct to_imap *t, struct sv name, struct buf *out);
 
 /* ---- to_imap_recover.c ---- */

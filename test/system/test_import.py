@@ -539,7 +539,7 @@ def walls_and_memory():
 class Dovecot:
     """imaps and imap with STARTTLS on free ports, users anna, ben."""
 
-    def __init__(self):
+    def __init__(self, separator="/", prefix=""):
         self.dir = tempfile.mkdtemp(prefix="hearthmail-test.")
         d = self.dir
         os.chmod(d, 0o755)
@@ -573,7 +573,8 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
-  separator = /
+  separator = {separator}
+  prefix = {prefix}
   mailbox Gesendet {{
     special_use = \\Sent
     auto = create
@@ -770,6 +771,52 @@ def with_dovecot():
         dc.stop()
 
 
+def other_separators():
+    """Out to servers whose levels are separated otherwise, and whose names have a prefix; and back."""
+    if os.geteuid() != 0:
+        skip("other-separators", "needs root")
+        return
+    if lacking("dovecot", "dovecot"):
+        return
+    for separator, prefix in ((".", ""), (".", "INBOX."), ("/", "Mine/"), ("^", "")):
+        dc = Dovecot(separator, prefix)
+        try:
+            with House(users=("anna", "ben", "cara")) as h:
+                write(f"{h.dir}/secret", b"secret\n")
+                trust = {"SSL_CERT_FILE": f"{dc.dir}/cert.pem"}
+                there = dc.imap("anna")
+                there.create(f'"{prefix}Archiv{separator}2024"')
+                there.append(f'"{prefix}Archiv{separator}2024"', "", None, b"Subject: theirs\r\n\r\nx\r\n")
+                m = h.imap("anna")
+                names = ["INBOX", "Sent", "Projects", "Projects/2024", "Projects/2024/deep", "Archiv.2024", "a^b", "last"]
+                for i, name in enumerate(names):
+                    m.create(f'"{name}"')
+                    m.append(f'"{name}"', "\\Seen", None, b"Subject: %d\r\n\r\nx\r\n" % i)
+                m.logout()
+                words = [f"imaps://anna@localhost:{dc.imaps_port}", "--password-file", f"{h.dir}/secret"]
+                r = run(h, "export", "anna", *words, env=trust)
+                got = {k: sorted(b for b, _, _ in v) for k, v in without_empty(dump(there, dates=False)).items()}
+                got.pop("Mine", None)  # Dovecot shows INBOX so, too
+                want = {"INBOX": [0], f"{prefix}Gesendet": [1], f"{prefix}Projects": [2],
+                        f"{prefix}Projects{separator}2024": [3], f"{prefix}Projects{separator}2024{separator}deep": [4],
+                        f"{prefix}Archiv_2024": [5],  # Dovecot's Maildir takes no dot in any case
+                        prefix + "a^b".replace(separator if separator == "^" else "\0", "_"): [6], f"{prefix}last": [7]}
+                want = {k: [b"Subject: %d\r\n\r\nx\r\n" % i for i in v] for k, v in want.items()}
+                want[f"{prefix}Archiv{separator}2024"] = [b"Subject: theirs\r\n\r\nx\r\n"]
+                verdict(r.returncode == 0 and got == want, f"into-separator {separator} {prefix}", (r, got))
+                r = run(h, "export", "anna", *words, env=trust)
+                verdict(r.returncode == 0 and r.stdout.startswith("0 messages"), f"again-separator {separator} {prefix}", r)
+                r = run(h, "export", "anna", *words, "--into", "INBOX", env=trust)
+                verdict(r.returncode == (0 if prefix == "INBOX." or not prefix else r.returncode),
+                        f"into-inbox-separator {separator} {prefix}", r)
+                r = run(h, "import", "ben", *words, "--folder", "Projects/2024", "--folder", "Archiv/2024", env=trust)
+                got = {k: sum(v.values()) for k, v in without_empty(account(h, "ben")).items()}
+                verdict(r.returncode == 0 and got.get("Archiv/2024") == 1 and "Projects/2024" in got,
+                        f"from-separator {separator} {prefix}", (r, got))
+        finally:
+            dc.stop()
+
+
 # ---- another Hearthmail ----
 
 def from_hearthmail():
@@ -845,7 +892,7 @@ def hostile_server():
 
 
 def main():
-    steps = [there_and_back, files_of_others, broken_imports, walls_and_memory, with_dovecot, from_hearthmail,
+    steps = [there_and_back, files_of_others, broken_imports, walls_and_memory, with_dovecot, other_separators, from_hearthmail,
              hostile_server]
     only = [a for a in sys.argv[1:] if not a.startswith("-")]
     for s in steps:
