@@ -78,6 +78,35 @@ ends_in(const char *name, const char *end)
 	return sv_ends(sv_str(name), sv_str(end));
 }
 
+/* Apple Mail's messages are deep below. */
+static bool
+has_emlx(int at, unsigned depth)
+{
+	int fd =
+	    openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	bool found = false;
+	int below;
+
+	while (!found && d != NULL && (e = readdir(d)) != NULL) {
+		found = ends_in(e->d_name, ".emlx");
+		if (found || e->d_name[0] == '.' || depth == 10 ||
+		    (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
+			continue;
+		below = openat(dirfd(d), e->d_name,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (below >= 0)
+			found = has_emlx(below, depth + 1);
+		io_close(&below);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	else
+		io_close(&fd);
+	return found;
+}
+
 /* By the names in the folder: nothing is opened. */
 static enum exchange_format
 guess(int folder)
@@ -110,6 +139,8 @@ guess(int folder)
 		(void)closedir(d);
 	else
 		io_close(&fd);
+	if (!maildir && !eml && has_emlx(folder, 0))
+		eml = true;
 	return maildir ? FORMAT_MAILDIR
 	       : eml   ? FORMAT_EML
 	       : mbox  ? FORMAT_MBOX
@@ -137,7 +168,8 @@ check_mbox(const char *path, struct err *err)
 		s = sv_skip(s, 1);
 	if (s.n > 0 && !sv_starts(s, SV("From ")))
 		return err_set(err, RC_PERM,
-		    "%.90s: it is not an mbox: it does not begin with \"From \"",
+		    "%.90s: it is not an mbox: it does not begin with \"From "
+		    "\"",
 		    path);
 	return RC_OK;
 }

@@ -2,10 +2,13 @@
 """Import and export: every format there and back, foreign files, a real
 Dovecot on the other side, and breaks at random moments, after which nothing
 may be lost or doubled."""
+import bz2
 import calendar
 import collections
 import glob
+import gzip
 import imaplib
+import lzma
 import mailbox
 import os
 import random
@@ -18,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 
 from house import BINARY, PASSWORD, House, finish, free_ports, lacking, skip, verdict, wait_until
 
@@ -321,6 +325,51 @@ def foreign_eml(h, d):
     verdict(r.returncode == 0 and got == want, "foreign-eml", (r, difference(want, got)))
 
 
+def not_as_it_is(h, d):
+    """Compressed files are read or named; what does not look like a message is left out, and why."""
+    mail = MSG % (1, 1)
+    write(f"{d}/cur/1600000001.M1.host,S={len(mail)}:2,S", gzip.compress(mail))
+    write(f"{d}/cur/1600000002.M1.host:2,RS", zlib.compress(MSG % (2, 2)))
+    write(f"{d}/cur/1600000003.M1.host;2,F", gzip.compress(MSG % (3, 3))[:4] + gzip.compress(MSG % (3, 3))[4:])
+    for i, (name, data) in enumerate((("bz2", bz2.compress(mail)), ("xz", lzma.compress(mail)),
+                                      ("zstd", b"\x28\xb5\x2f\xfd" + b"x" * 99), ("crypt", b"CRYPTED\x03\x07\x02\0"),
+                                      ("cut", gzip.compress(mail * 99)[:-30]), ("empty", b""), ("noise", b"\x99\x01\x02" * 99),
+                                      ("utf16", mail.decode().encode("utf-16")))):
+        write(f"{d}/cur/160000001{i}.{name}.host:2,S", data)
+    write(f"{d}/cur/1600000020.bomb.host:2,", gzip.compress(b"Subject: bomb\n\n" + bytes(80 << 20)))
+    write(f"{d}/cur/1600000021.mozilla.host:2,", b"X-Mozilla-Status: 0001\nX-Mozilla-Keys: work\n" + MSG % (4, 4))
+    r = run(h, "import", "eva", d)
+    got = {(b, f, t[0]) for b, f, t in account(h, "eva")["INBOX"]}
+    want = {(crlf(MSG % (i, i)), frozenset(f), 1600000000 + n) for i, f, n in (
+        (1, {"\\Seen"}, 1), (2, {"\\Seen", "\\Answered"}, 2), (3, {"\\Flagged"}, 3), (4, {"\\Seen", "work"}, 21))}
+    verdict(r.returncode == 1 and got == want and "9 left out" in r.stdout, "compressed-or-named", (r, got ^ want))
+    for name, why in (("bz2", "bzip2"), ("xz", "xz"), ("zstd", "zstd"), ("crypt", "encrypted"), ("cut", "damaged"),
+                      ("empty", "is empty"), ("noise", "no header"), ("utf16", "UTF-16"), ("bomb", "larger than 64 MiB")):
+        verdict(any(f".{name}." in l and why in l for l in r.stdout.splitlines()), f"named-{name}", r.stdout)
+    e = f"{d}-eml"
+    write(f"{e}/a.eml", mail.replace(b"\n", b"\r"))
+    write(f"{e}/b.eml", b"\xef\xbb\xbf" + MSG % (2, 2))
+    write(f"{e}/c.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
+    write(f"{e}/d.txt", b"shopping list\nmilk\n")
+    r = run(h, "import", "eva", e, "--into", "E")
+    got = {b for b, _, _ in account(h, "eva")["E"]}
+    verdict(r.returncode == 1 and got == {crlf(mail), crlf(MSG % (2, 2))} and "2 left out" in r.stdout and
+            "Outlook" in r.stdout, "eml-of-others", (r, got))
+    a = f"{d}-apple"
+    plist = b'<?xml version="1.0"?><plist><dict><key>flags</key><integer>%d</integer></dict></plist>'
+    for i in range(3):
+        m = MSG % (i, i)
+        write(f"{a}/INBOX.mbox/3F2A/Data/{i}/Messages/{i}.emlx", b"%-10d\n" % len(m) + m + plist % (i + 0x200))
+    m = MSG % (7, 7)
+    write(f"{a}/Work.mbox/Sub.mbox/3F2A/Data/Messages/7.emlx", b"%d\n" % len(m) + m + plist % 17)
+    write(f"{a}/Work.mbox/Info.plist", b"<plist>")
+    r = run(h, "import", "eva", a, "--into", "A")
+    got = {k: sorted((b, sorted(f)) for b, f, _ in v) for k, v in without_empty(account(h, "eva")).items() if k[:1] == "A"}
+    want = {"A": [(crlf(MSG % (0, 0)), []), (crlf(MSG % (1, 1)), ["\\Seen"]), (crlf(MSG % (2, 2)), ["\\Deleted"])],
+            "A/Work/Sub": [(crlf(m), ["\\Flagged", "\\Seen"])]}
+    verdict(r.returncode == 0 and got == want, "apple-mail", (r, got))
+
+
 def what_cannot_be_read(h, d):
     write(f"{d}/cur/1.good:2,", MSG % (1, 1))
     os.makedirs(f"{d}/cur/2.folder")
@@ -393,7 +442,8 @@ def which_folders(h, d):
 
 
 def files_of_others():
-    with House(users=("anna", "ben", "cara", "dora")) as h:
+    with House(users=("anna", "ben", "cara", "dora", "eva")) as h:
+        not_as_it_is(h, f"{h.dir}/odd")
         foreign_maildir(h, f"{h.dir}/md")
         foreign_mbox(h, f"{h.dir}/mb")
         takeout_and_thunderbird(h, f"{h.dir}/to")
