@@ -128,8 +128,25 @@ on_body_begin(void *arg, uint64_t size)
 
 	d->too_large = size > EXCHANGE_MESSAGE_MAX;
 	d->begun = true;
-	d->size = 0;
+	d->size = size;
+	d->line = 0;
+	d->body = false;
 	return d->to->begin(d->to->arg, d->err);
+}
+
+/* Looks for the empty line behind the header. */
+static void
+scan(struct from_imap *d, struct sv bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes.n && !d->body; i++)
+		if (bytes.p[i] == '\n') {
+			d->body = d->line == 0;
+			d->line = 0;
+		} else if (bytes.p[i] != '\r') {
+			d->line = 1;
+		}
 }
 
 static int
@@ -137,6 +154,7 @@ on_body(void *arg, struct sv bytes)
 {
 	struct from_imap *d = arg;
 
+	scan(d, bytes);
 	return d->too_large ? RC_OK : d->to->bytes(d->to->arg, bytes, d->err);
 }
 
@@ -156,6 +174,10 @@ message_over(struct from_imap *d, struct from_item *it)
 	m.flags = sv_of(d->flags.p + it->flags, it->nflags);
 	it->got = true;
 	report_advance(d->x->report, 1);
+	if (d->c != d->x->own && d->size < it->size / 2)
+		report_note(d->x->report,
+		    "%s: the server gives %llu bytes of %llu", name.p,
+		    (unsigned long long)d->size, (unsigned long long)it->size);
 	r = d->to->end(d->to->arg, &m, d->err);
 	buf_fini(&key);
 	buf_fini(&name);
@@ -172,6 +194,15 @@ item_of(struct from_imap *d, uint32_t uid)
 		    !d->item[i].got)
 			return &d->item[i];
 	return NULL;
+}
+
+/* Nothing, or less than its header, where the listing promised more, is no
+ * answer; sizes are estimates on some servers. */
+static bool
+is_cut(const struct from_imap *d, const struct from_item *it)
+{
+	return d->size < it->size && !d->body &&
+	       (d->size == 0 || d->c != d->x->own);
 }
 
 static void
@@ -193,12 +224,12 @@ on_message(void *arg, const struct imap_response *r)
 	d->begun = false;
 	if (d->rc != RC_OK)
 		return;
-	if (it != NULL && !d->too_large) {
+	if (it != NULL && !d->too_large && !is_cut(d, it)) {
 		d->rc = message_over(d, it);
 		return;
 	}
 	d->to->drop(d->to->arg);
-	if (it != NULL) {
+	if (it != NULL && d->too_large) {
 		it->got = true;
 		skip(d, it, "it is larger than 64 MiB");
 	}
@@ -230,6 +261,51 @@ fetch(struct from_imap *d, const struct sv set, struct err *err)
 	return d->rc != RC_OK ? d->rc : r;
 }
 
+/* ---- messages at which the server hangs up ---- */
+
+static struct exchange_broken *
+find_broken(struct from_imap *d, uint32_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < d->x->nbroken; i++) {
+		struct exchange_broken *b = &d->x->broken[i];
+
+		if (b->uid == uid && b->uidvalidity == d->uidvalidity &&
+		    strcmp(b->folder, d->name) == 0)
+			return b;
+	}
+	return NULL;
+}
+
+/* The connection has ended while these were coming: the first that has not
+ * come is to blame, or was the next. */
+static void
+note_broken(struct from_imap *d, size_t from, size_t to, bool alone)
+{
+	struct exchange_broken *b;
+	size_t i = from;
+
+	while (i < to && (!d->item[i].wanted || d->item[i].got))
+		i++;
+	if (i == to || d->c == d->x->own)
+		return;
+	b = find_broken(d, d->item[i].uid);
+	if (b == NULL && d->x->nbroken < EXCHANGE_BROKEN_MAX) {
+		b = &d->x->broken[d->x->nbroken++];
+		*b = (struct exchange_broken){
+		    xstrdup(d->name), d->uidvalidity, d->item[i].uid, 0};
+	}
+	if (b != NULL && alone)
+		b->alone++;
+}
+
+static bool
+is_broken_off(const struct from_imap *d, int r)
+{
+	return d->rc == RC_OK && r != RC_OK && !from_imap_refused(d, r);
+}
+
 /* Each that did not come, alone: so that one that the server cannot read does
  * not keep others from coming. */
 static int
@@ -242,23 +318,63 @@ fetch_one_by_one(struct from_imap *d, size_t from, size_t to, struct err *err)
 	buf_init(&b, 16);
 	for (i = from; i < to && r == RC_OK; i++) {
 		struct from_item *it = &d->item[i];
+		const struct exchange_broken *bad;
 
 		if (!it->wanted || it->got)
 			continue;
+		bad = find_broken(d, it->uid);
+		if (bad != NULL && bad->alone >= EXCHANGE_BROKEN_ALONE) {
+			skip(d, it, "the server ends the connection there");
+			report_advance(d->x->report, 1);
+			continue;
+		}
 		buf_reset(&b);
 		buf_addu(&b, it->uid);
 		r = fetch(d, buf_sv(&b), err);
-		if (it->got || (r != RC_OK && r != RC_PERM))
+		if (is_broken_off(d, r))
+			note_broken(d, i, i + 1, true);
+		if (it->got || (r != RC_OK && !from_imap_refused(d, r)))
 			continue;
 		skip(d, it,
-		    r == RC_PERM ? err->text
-				 : "the server does not give it: it may have "
-				   "been expunged meanwhile");
+		    r != RC_OK ? err->text
+			       : "the server does not give it: it may have "
+				 "been expunged meanwhile");
 		report_advance(d->x->report, 1);
 		r = RC_OK;
 	}
 	buf_fini(&b);
+	/* What cannot be understood at one message may be fine elsewhere. */
+	if (d->rc == RC_OK && r == RC_SYNTAX && d->c != d->x->own)
+		r = RC_EOF;
 	return r;
+}
+
+/* As many as make a group, from i on: their UIDs.  One that has ended the
+ * connection before is asked for alone. */
+static size_t
+gather(struct from_imap *d, size_t *i, struct buf *out)
+{
+	size_t n = 0;
+	uint64_t bytes = 0;
+
+	buf_reset(out);
+	for (; *i < d->n && n < GROUP && bytes < GROUP_BYTES; ++*i) {
+		const struct from_item *it = &d->item[*i];
+
+		if (!it->wanted)
+			continue;
+		if (find_broken(d, it->uid) != NULL && n > 0)
+			break;
+		if (n++ > 0)
+			buf_addc(out, ',');
+		buf_addu(out, it->uid);
+		bytes += it->size;
+		if (find_broken(d, it->uid) != NULL) {
+			++*i;
+			break;
+		}
+	}
+	return n;
 }
 
 static int
@@ -270,23 +386,18 @@ fetch_wanted(struct from_imap *d, struct err *err)
 
 	buf_init(&b, 16384);
 	while (i < d->n && r == RC_OK) {
-		size_t from = i, n = 0;
-		uint64_t bytes = 0;
+		size_t from = i, n = gather(d, &i, &b);
 
-		buf_reset(&b);
-		for (; i < d->n && n < GROUP && bytes < GROUP_BYTES; i++) {
-			if (!d->item[i].wanted)
-				continue;
-			if (n++ > 0)
-				buf_addc(&b, ',');
-			buf_addu(&b, d->item[i].uid);
-			bytes += d->item[i].size;
-		}
 		if (n == 0)
-			break;
-		r = fetch(d, buf_sv(&b), err);
-		if (r == RC_OK || r == RC_PERM)
+			continue;
+		if (n > 1)
+			r = fetch(d, buf_sv(&b), err);
+		if (is_broken_off(d, r))
+			note_broken(d, from, i, false);
+		if (r == RC_OK || (d->rc == RC_OK && from_imap_refused(d, r)))
 			r = fetch_one_by_one(d, from, i, err);
+		else if (d->rc == RC_OK && r == RC_SYNTAX && d->c != d->x->own)
+			r = RC_EOF;
 	}
 	buf_fini(&b);
 	return r;
@@ -424,6 +535,7 @@ mailbox(struct from_imap *d, const struct from_folder *f, struct err *err)
 	if (!exchange_wants_folder(d->x, to.name))
 		return RC_OK;
 	report_folder(d->x->report, to.name);
+	d->name = f->name;
 	r = examine(d, f, err);
 	if (from_imap_refused(d, r)) {
 		report_skip(d->x->report, to.name, err->text);
@@ -433,8 +545,9 @@ mailbox(struct from_imap *d, const struct from_folder *f, struct err *err)
 		r = d->to->folder(d->to->arg, &to, err);
 	if (r != RC_OK)
 		return r == RC_DENIED ? RC_OK : r;
+	d->rc = RC_OK;
 	r = read_windows(d, err);
-	if (r == RC_PERM) {
+	if (r == RC_PERM || (d->rc == RC_OK && from_imap_refused(d, r))) {
 		report_skip(d->x->report, to.name, err->text);
 		r = RC_OK;
 	}

@@ -45,6 +45,9 @@ struct from_imap {
 
 	/* The message that is coming. */
 	uint64_t size;
+	unsigned line;	  /* bytes of its line so far, 2: more */
+	bool body;	  /* its header is over */
+	const char *name; /* of the mailbox */
 	bool begun, too_large, in_group;
 	struct err *err;
 	int rc; /* what the sink said at a message's end */

@@ -51,6 +51,16 @@ struct sink {
 	void *arg;
 };
 
+/* A message at which another server has hung up. */
+struct exchange_broken {
+	char *folder;
+	uint32_t uidvalidity, uid;
+	unsigned alone; /* how often, when it alone was asked for */
+};
+
+#define EXCHANGE_BROKEN_MAX   200
+#define EXCHANGE_BROKEN_ALONE 2 /* after that it is left out */
+
 /* What all sources and sinks work with. */
 struct exchange {
 	struct broker *broker;
@@ -63,6 +73,9 @@ struct exchange {
 	int64_t as_of; /* of our own server: as it was then, seconds; 0: now */
 	const char **only; /* if not empty: these folders only */
 	size_t nonly;
+	/* Kept from one connection to the next. */
+	struct exchange_broken broken[EXCHANGE_BROKEN_MAX];
+	size_t nbroken;
 	bool hidden; /* also folders that come only when they are named */
 };
 
