@@ -53,6 +53,15 @@ once(struct exchange_order *o, struct err *err)
 		return r;
 	to = to_imap_new(&o->x, o->here, o->state);
 	r = to_imap_begin(to, err);
+	if (r == RC_OK && to_imap_wants_survey(to)) {
+		to_imap_survey_sink(to, &sink);
+		o->report.quiet = true;
+		r = from_source(o, &sink, err);
+		o->report.quiet = false;
+		if (r == RC_OK)
+			to_imap_surveyed(to);
+		report_begin(&o->report);
+	}
 	to_imap_sink(to, &sink);
 	if (r == RC_OK)
 		r = from_source(o, &sink, err);

@@ -112,6 +112,9 @@ choose(struct from_imap *d)
 		message_key(d, it, &key);
 		it->wanted = d->to->want(d->to->arg, buf_sv(&key));
 		if (!it->wanted) {
+			if (d->to->known != NULL)
+				d->to->known(d->to->arg, buf_sv(&key),
+				    sv_of(d->flags.p + it->flags, it->nflags));
 			report_known(d->x->report);
 			report_advance(d->x->report, 1);
 		}

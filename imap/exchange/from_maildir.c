@@ -44,6 +44,19 @@ fill(void *arg, struct exchange_msg *m)
 		m->date = maildir_time(w->file);
 }
 
+static void
+known(struct walk *w, struct sv key)
+{
+	unsigned unknown;
+
+	report_known(w->x->report);
+	if (w->to->known == NULL)
+		return;
+	buf_reset(&w->flags);
+	maildir_flags(w->file, &w->keywords, &w->flags, &unknown);
+	w->to->known(w->to->arg, key, buf_sv(&w->flags));
+}
+
 /* The messages in cur or new. */
 static int
 part(struct walk *w, struct sv dir, const char *which, struct err *err)
@@ -90,7 +103,7 @@ part(struct walk *w, struct sv dir, const char *which, struct err *err)
 			report_skip(
 			    w->x->report, m.name, "its path is too long");
 		else if (!w->to->want(w->to->arg, m.key))
-			report_known(w->x->report);
+			known(w, m.key);
 		else
 			r = file_push(&f, path.p, &m, err);
 	}

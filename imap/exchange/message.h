@@ -42,6 +42,9 @@ struct sink {
 	 * folder() leaves out. */
 	/* false: it is there already; not called for messages without key. */
 	bool (*want)(void *arg, struct sv key);
+	/* Of one that is not wanted: its flags as they are now.  May be NULL.
+	 */
+	void (*known)(void *arg, struct sv key, struct sv flags);
 	int (*begin)(void *arg, struct err *err);
 	int (*bytes)(void *arg, struct sv bytes, struct err *err);
 	int (*end)(void *arg, const struct exchange_msg *m, struct err *err);
@@ -122,6 +125,14 @@ void to_imap_free(struct to_imap **t);
  */
 int to_imap_begin(struct to_imap *t, struct err *err) RC_USE_RESULT;
 void to_imap_sink(struct to_imap *t, struct sink *out);
+/*
+ * Where an earlier run has brought something: a pass over the source with this
+ * sink shows what is still there, before the one that brings; so that what was
+ * moved there meanwhile is moved here, and does not come twice.
+ */
+bool to_imap_wants_survey(const struct to_imap *t);
+void to_imap_survey_sink(struct to_imap *t, struct sink *out);
+void to_imap_surveyed(struct to_imap *t);
 int to_imap_end(struct to_imap *t, struct err *err) RC_USE_RESULT;
 /* The source has broken off: what came whole is sent, if that can be. */
 void to_imap_save(struct to_imap *t);

@@ -244,7 +244,8 @@ int
 to_imap_flush(struct to_imap *t, struct err *err)
 {
 	bool missing[STATE_BATCH] = {false};
-	bool many = t->try.n > 1 && imap_client_can(t->c, SV("MULTIAPPEND"));
+	bool many_came,
+	    many = t->try.n > 1 && imap_client_can(t->c, SV("MULTIAPPEND"));
 	int r = RC_OK;
 
 	if (t->try.n == 0)
@@ -260,6 +261,7 @@ to_imap_flush(struct to_imap *t, struct err *err)
 	r = to_imap_log(t, err);
 	if (r == RC_OK && many)
 		r = append_all(t, err);
+	many_came = many && r == RC_OK;
 	if (r == RC_OK && !many)
 		r = append_one_by_one(t, missing, err);
 	else if (is_own_fault(t, r))
@@ -268,6 +270,11 @@ to_imap_flush(struct to_imap *t, struct err *err)
 		r = err_set(err, RC_DENIED, "%.140s", err->text);
 	if (r != RC_OK)
 		return r;
+	/* An APPEND of ours gives UIDs one behind the other. */
+	if (t->c == t->x->own && t->uidnext_known && !missing[0] &&
+	    (many_came || t->try.n == 1))
+		state_put_uids(
+		    t->state, t->uidnext - (uint32_t)t->try.n, &t->log);
 	/* Goes to the disk with the next try, or at the end. */
 	state_put_end(t->state, missing, &t->log);
 	count_batch(t, missing);
@@ -288,18 +295,18 @@ in_batch(const struct to_imap *t, const struct state_key *key)
 	return false;
 }
 
-static void
-source_key(const struct to_imap *t, struct sv key, struct state_key *out)
+void
+to_imap_source_key(
+    const struct to_imap *t, struct sv key, struct state_key *out)
 {
 	const struct sv part[] = {buf_sv(&t->source), key};
 
 	state_key_make(out, BY_KEY, part, 2);
 }
 
-/* The n-th message of that content in this folder of the source. */
-static void
-content_key(struct to_imap *t, const struct state_key *content, bool once,
-    struct state_key *out)
+void
+to_imap_content_key(struct to_imap *t, const struct state_key *content,
+    bool once, struct state_key *out)
 {
 	uint32_t n = 0;
 
@@ -318,8 +325,18 @@ want(void *arg, struct sv key)
 	struct to_imap *t = arg;
 	struct state_key k;
 
-	source_key(t, key, &k);
+	to_imap_source_key(t, key, &k);
 	return !state_has(t->state, &k) && !in_batch(t, &k);
+}
+
+static void
+known(void *arg, struct sv key, struct sv flags)
+{
+	struct to_imap *t = arg;
+	struct state_key k;
+
+	to_imap_source_key(t, key, &k);
+	to_imap_known(t, &k, flags);
 }
 
 static int
@@ -374,7 +391,8 @@ batch_add(struct to_imap *t, const struct exchange_msg *m,
 	    .nname = m->name.n};
 	buf_addsv(&t->flags, m->flags);
 	buf_addsv(&t->names, m->name);
-	t->try.msg[t->try.n++] = (struct state_msg){*key, *content, b->size};
+	t->try.msg[t->try.n++] =
+	    (struct state_msg){*key, *content, b->size, state_flags(m->flags)};
 	t->start = t->area.size;
 }
 
@@ -386,11 +404,13 @@ end(void *arg, const struct exchange_msg *m, struct err *err)
 
 	(void)crypto_generichash_final(&t->hash, content.b, sizeof content.b);
 	if (m->key.n > 0)
-		source_key(t, m->key, &key);
+		to_imap_source_key(t, m->key, &key);
 	else
-		content_key(t, &content, m->once, &key);
+		to_imap_content_key(t, &content, m->once, &key);
 	if (state_has(t->state, &key) || in_batch(t, &key) ||
-	    (t->virtual && state_has_content(t->state, &content))) {
+	    (t->virtual && state_has_content(t->state, &content)) ||
+	    to_imap_moved(t, &key, &content, m->flags)) {
+		to_imap_known(t, &key, m->flags);
 		report_known(t->x->report);
 		drop(t);
 		return RC_OK;
@@ -419,6 +439,7 @@ to_imap_sink(struct to_imap *t, struct sink *out)
 {
 	*out = (struct sink){.folder = to_imap_folder,
 	    .want = want,
+	    .known = known,
 	    .begin = begin,
 	    .bytes = bytes,
 	    .end = end,
@@ -459,6 +480,7 @@ to_imap_free(struct to_imap **tp)
 		return;
 	for (i = 0; i < t->nspecial; i++)
 		free(t->special[i].name);
+	to_imap_sync_fini(t);
 	state_set_fini(&t->there);
 	state_set_fini(&t->pass);
 	buf_fini(&t->log);
@@ -479,6 +501,8 @@ to_imap_end(struct to_imap *t, struct err *err)
 {
 	int r = to_imap_flush(t, err);
 
+	if (r == RC_OK)
+		r = to_imap_sync(t, err);
 	return r == RC_OK ? to_imap_log(t, err) : r;
 }
 

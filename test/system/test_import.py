@@ -441,8 +441,38 @@ def which_folders(h, d):
     verdict(r.returncode == 0 and h.count("cara") > before, "import-inbox-in-any-case", r)
 
 
+def on_the_day(h, d):
+    """Between two runs mail is read, flagged and moved at the source: here, too, and nothing comes twice."""
+    for i in range(1, 7):
+        write(f"{d}/cur/160000000{i}.M1.host:2,", MSG % (i, i))
+    write(f"{d}/.Archiv/cur/1600000009.M1.host:2,S", MSG % (9, 9))
+    write(f"{d}/.Copies/cur/1600000001.M9.host:2,", MSG % (1, 1))
+    r = run(h, "import", "flo", d)
+    verdict(r.returncode == 0 and r.stdout.startswith("8 messages imported"), "first-run", r)
+    m = h.imap("flo")
+    m.select("INBOX")
+    m.store("2", "+FLAGS", "\\Answered")  # by the user, here: stays
+    os.rename(f"{d}/cur/1600000001.M1.host:2,", f"{d}/cur/1600000001.M1.host:2,RS")
+    os.rename(f"{d}/cur/1600000002.M1.host:2,", f"{d}/cur/1600000002.M1.host:2,F")
+    os.rename(f"{d}/.Archiv/cur/1600000009.M1.host:2,S", f"{d}/.Archiv/cur/1600000009.M1.host:2,")
+    os.rename(f"{d}/cur/1600000003.M1.host:2,", f"{d}/.Archiv/cur/1600000003.M1.host:2,S")
+    os.rename(f"{d}/cur/1600000004.M1.host:2,", f"{d}/.Archiv/cur/1600000777.M7.other:2,")
+    write(f"{d}/.Copies/cur/1600000005.M9.host:2,", MSG % (5, 5))  # a copy is one
+    r = run(h, "import", "flo", d)
+    got = {k: sorted((int(b[9:10]), sorted(f)) for b, f, _ in v.elements())
+           for k, v in without_empty(account(h, "flo")).items()}
+    want = {"INBOX": [(1, ["\\Answered", "\\Seen"]), (2, ["\\Answered", "\\Flagged"]), (5, []), (6, [])],
+            "Archive": [(3, ["\\Seen"]), (4, []), (9, [])], "Copies": [(1, []), (5, [])]}
+    verdict(r.returncode == 0 and got == want and r.stdout.startswith("1 message imported"), "second-run", (r, got))
+    r = run(h, "import", "flo", d)
+    verdict(r.returncode == 0 and r.stdout.startswith("0 messages imported") and "up to date" not in r.stderr and
+            h.count("flo") == 4, "third-run-does-nothing", r)
+    m.logout()
+
+
 def files_of_others():
-    with House(users=("anna", "ben", "cara", "dora", "eva")) as h:
+    with House(users=("anna", "ben", "cara", "dora", "eva", "flo")) as h:
+        on_the_day(h, f"{h.dir}/day")
         not_as_it_is(h, f"{h.dir}/odd")
         foreign_maildir(h, f"{h.dir}/md")
         foreign_mbox(h, f"{h.dir}/mb")
