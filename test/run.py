@@ -117,7 +117,7 @@ ARROWS = {
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
     "imap/session": ["base", "net", "store", "mail", "mime", "imap/parse"],
-    "imap/exchange": ["base", "imap/client", "imap/parse", "ipc", "mail", "net"],
+    "imap/exchange": ["base", "imap/client", "imap/parse", "ipc", "mail", "mime", "net"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
     "queue/spool": ["auth", "base", "conf", "ipc", "journal", "mail", "mime", "msgauth"],

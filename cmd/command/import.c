@@ -53,6 +53,15 @@ once(struct exchange_order *o, struct err *err)
 		return r;
 	to = to_imap_new(&o->x, o->here, o->state);
 	r = to_imap_begin(to, err);
+	if (r == RC_OK && to_imap_wants_survey(to)) {
+		to_imap_survey_sink(to, &sink);
+		o->report.quiet = true;
+		r = from_source(o, &sink, err);
+		o->report.quiet = false;
+		if (r == RC_OK)
+			to_imap_surveyed(to);
+		report_begin(&o->report);
+	}
 	to_imap_sink(to, &sink);
 	if (r == RC_OK)
 		r = from_source(o, &sink, err);
@@ -76,6 +85,35 @@ static bool
 ends_in(const char *name, const char *end)
 {
 	return sv_ends(sv_str(name), sv_str(end));
+}
+
+/* Apple Mail's messages are deep below. */
+static bool
+has_emlx(int at, unsigned depth)
+{
+	int fd =
+	    openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	bool found = false;
+	int below;
+
+	while (!found && d != NULL && (e = readdir(d)) != NULL) {
+		found = ends_in(e->d_name, ".emlx");
+		if (found || e->d_name[0] == '.' || depth == 10 ||
+		    (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
+			continue;
+		below = openat(dirfd(d), e->d_name,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (below >= 0)
+			found = has_emlx(below, depth + 1);
+		io_close(&below);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	else
+		io_close(&fd);
+	return found;
 }
 
 /* By the names in the folder: nothing is opened. */
@@ -110,6 +148,8 @@ guess(int folder)
 		(void)closedir(d);
 	else
 		io_close(&fd);
+	if (!maildir && !eml && has_emlx(folder, 0))
+		eml = true;
 	return maildir ? FORMAT_MAILDIR
 	       : eml   ? FORMAT_EML
 	       : mbox  ? FORMAT_MBOX

@@ -619,13 +619,18 @@ static int
 run_until_done(struct exchange_order *o,
     int (*once)(struct exchange_order *o, struct err *err), struct err *err)
 {
-	uint64_t came = 0;
+	uint64_t came = 0, learnt = 0, n;
 	int breaks = 0, r;
+	size_t i;
 
 	while (may_pass(r = one_run(o, once, err))) {
-		if (o->report.came > came)
+		/* What it was at is known better, or it has gone on. */
+		for (n = o->x.nbroken, i = 0; i < o->x.nbroken; i++)
+			n += o->x.broken[i].alone;
+		if (o->report.came > came || n > learnt)
 			breaks = 0;
 		came = o->report.came;
+		learnt = n;
 		/* Files that were half written cannot be taken up. */
 		if (o->state_read < 0 || breaks == BREAKS_MAX)
 			break;
@@ -658,6 +663,8 @@ exchange_work(struct exchange_order *o, struct broker *b, const char *verb,
 		report_note(&o->report, "stopped: %s", err.text);
 	report_end(&o->report, r == RC_OK);
 	r = r == RC_OK && o->report.skipped == 0 ? EXIT_FINE : EXIT_FAILED;
+	while (o->x.nbroken > 0)
+		free(o->x.broken[--o->x.nbroken].folder);
 	report_fini(&o->report);
 	state_free(&o->state);
 	buf_wipe(&o->server.password);

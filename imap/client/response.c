@@ -366,9 +366,12 @@ to_utf8(struct imap_in *in, struct sv wire, char delimiter)
 	}
 	p = arena_alloc(in->arena, b.n + 1);
 	memcpy(p, b.p, b.n);
-	for (i = 0; i < b.n; i++)
-		if (delimiter != '\0' && p[i] == delimiter)
+	/* A '/' within a level would make two of it. */
+	for (i = 0; i < b.n && delimiter != '\0'; i++)
+		if (p[i] == delimiter)
 			p[i] = '/';
+		else if (p[i] == '/')
+			p[i] = '_';
 	name = sv_of(p, b.n);
 	if (sv_ieq(name, SV("INBOX")))
 		name = SV("INBOX");

@@ -5,13 +5,17 @@
 #include "imap/exchange/message.h"
 
 /*
- * Opens and pushes the bytes, line ends made CR LF; fill() sets what is known
- * of the message (its flags, its date: the file's, if it leaves 0) once they
- * are all through.  What cannot be read is reported; RC_OK then.
+ * Opens and pushes the bytes: decompressed, if they are gzip or zlib; of .emlx
+ * the message; line ends made CR LF; without the fields of Thunderbird's.
+ * fill() sets what is known of the message (its flags, its date: the file's, if
+ * it leaves 0) once they are all through.  What cannot be read, or does not
+ * look like a message, is reported; RC_OK then.
  */
 struct file_source {
 	struct exchange *x;
 	const struct sink *to;
+	bool ours;    /* an export has written it: whatever it is */
+	bool lenient; /* it stands where nothing else does */
 	void (*fill)(void *arg, struct exchange_msg *m);
 	void (*head)(void *arg, struct sv bytes); /* the first ones; or NULL */
 	void *arg;

@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "imap/exchange/file.h"
 #include "imap/exchange/index.h"
+#include "imap/exchange/usual.h"
 #include "mail/date.h"
 
 #define DEPTH_MAX 32
@@ -67,8 +68,9 @@ is_message(const struct broker_names *names, size_t i)
 	end = sv_skip(name, sv_rchr(name, '.'));
 	return name.p[0] != '.' &&
 	       broker_name_type(names, i) != BROKER_FOLDER &&
-	       (sv_ieq(end, SV(".eml")) || sv_ieq(end, SV(".msg")) ||
-		   sv_ieq(end, SV(".txt")) || sv_ieq(end, SV(".mail")));
+	       (sv_ieq(end, SV(".eml")) || sv_ieq(end, SV(".emlx")) ||
+		   sv_ieq(end, SV(".msg")) || sv_ieq(end, SV(".txt")) ||
+		   sv_ieq(end, SV(".mail")));
 }
 
 static int
@@ -77,6 +79,7 @@ files(struct walk *w, struct sv dir, const struct broker_names *names,
 {
 	struct file_source f = {.x = w->x,
 	    .to = w->to,
+	    .ours = w->map.text.n > 0,
 	    .fill = fill,
 	    .head = look_at_head,
 	    .arg = w};
@@ -119,30 +122,48 @@ load_index(struct walk *w, struct sv dir)
 	buf_fini(&path);
 }
 
+/* Apple Mail has its messages deep below NAME.mbox: only these levels are the
+ * folder's name.  False: there are none. */
+static bool
+apple_name(struct sv dir, struct buf *out)
+{
+	while (dir.n > 0) {
+		struct sv level = sv_split(&dir, '/');
+
+		if (!sv_ends(level, SV(".mbox")) || level.n == 5)
+			continue;
+		if (out->n > 0)
+			buf_addc(out, '/');
+		buf_addsv(out, sv_first(level, level.n - 5));
+	}
+	if (sv_ieq(buf_sv(out), SV("INBOX")))
+		buf_set(out, SV("INBOX"));
+	return out->n > 0 && buf_ok(out);
+}
+
 static int
-mailbox(struct walk *w, struct sv dir, struct sv name,
+named(struct walk *w, struct sv dir, struct exchange_folder *f,
     const struct broker_names *names, struct err *err)
 {
-	struct exchange_folder f = {.name = name.n > 0 ? name : SV("INBOX")};
 	size_t i, n = 0;
 	int r;
 
 	for (i = 0; i < names->n; i++)
 		n += is_message(names, i);
 	(void)folder_map_find(
-	    &w->map, dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), &f);
-	if (!exchange_wants_folder(w->x, f.name))
+	    &w->map, dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), f);
+	if (!exchange_wants_folder(w->x, f->name))
 		return RC_OK;
 	if (w->counting)
 		report_expect(w->x->report, n);
 	/* A folder without messages is one if an export says so. */
 	if (w->counting ||
 	    (n == 0 && !folder_map_find(&w->map,
-			   dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), &f)))
+			   dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), f)))
 		return RC_OK;
-	report_folder(w->x->report, f.name);
+	report_folder(w->x->report, f->name);
 	load_index(w, dir);
-	r = w->to->folder(w->to->arg, &f, err);
+	r = w->to->folder(w->to->arg, f, err);
 	if (r != RC_OK)
 		return r == RC_DENIED ? RC_OK : r;
 	r = files(w, dir, names, err);
@@ -150,6 +171,24 @@ mailbox(struct walk *w, struct sv dir, struct sv name,
 		r = w->to->folder_end(w->to->arg, err);
 	if (r == RC_OK)
 		report_folder_end(w->x->report);
+	return r;
+}
+
+static int
+mailbox(struct walk *w, struct sv dir, struct sv name,
+    const struct broker_names *names, struct err *err)
+{
+	struct exchange_folder f = {.name = name.n > 0 ? name : SV("INBOX")};
+	struct buf apple;
+	int r;
+
+	buf_init(&apple, EXCHANGE_PATH_MAX);
+	if (w->map.text.n == 0 && apple_name(dir, &apple))
+		f.name = buf_sv(&apple);
+	if (w->map.text.n == 0)
+		f.uses = usual_use(f.name);
+	r = named(w, dir, &f, names, err);
+	buf_fini(&apple);
 	return r;
 }
 

@@ -16,306 +16,20 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "imap/exchange/message.h"
+#include "imap/exchange/from_imap.h"
+#include "imap/exchange/usual.h"
 #include "imap/parse/parse.h"
 
-#define WINDOW	     200
-#define GROUP	     64
-#define GROUP_BYTES  (1u << 20)
-#define FOLDERS_MAX  20000
-#define NAMES_MAX    (8u << 20) /* bytes of their names */
-#define UNFIT_NAMED  20
-#define FLAGS_MAX    (1u << 20)
-#define VIRTUAL_USES (IMAP_LIST_ALL | IMAP_LIST_FLAGGED)
-
-struct folder {
-	char *wire, *name;
-	unsigned attributes;
-};
-
-struct item {
-	uint32_t uid;
-	uint64_t size;
-	struct imap_date_time date;
-	size_t flags, nflags; /* in the window's text */
-	bool wanted, got;
-};
-
-struct reader {
-	struct exchange *x;
-	struct imap_client *c;
-	const struct sink *to;
-	struct folder *folder;
-	size_t nfolder, cap;
-	struct buf prefix; /* of our own namespace, in UTF-8 */
-	struct buf prefix_wire;
-	char delimiter;
-	unsigned hidden; /* attributes of what is not to come */
-	size_t names;	 /* bytes of all folders' names */
-	size_t unfit;	 /* folders left out for their names */
-	bool too_many;
-
-	/* The mailbox that is open. */
-	uint32_t exists; /* of the messages that were there at first */
-	uint32_t uidvalidity;
-	uint32_t next, last; /* sequence numbers: the window, or behind it */
-	bool moved;	     /* something up to last has gone */
-	struct item item[WINDOW];
-	size_t n;
-	struct buf flags;
-
-	/* The message that is coming. */
-	uint64_t size;
-	bool begun, too_large, in_group;
-	struct err *err;
-	int rc; /* what the sink said at a message's end */
-};
-
-/* ---- mailboxes ---- */
-
-static void
-on_namespace(void *arg, const struct imap_response *r)
-{
-	struct reader *d = arg;
-
-	if (r->kind != IMAP_RESPONSE_NAMESPACE || r->list.delimiter == '\0')
-		return;
-	buf_reset(&d->prefix);
-	buf_reset(&d->prefix_wire);
-	buf_addsv(&d->prefix, r->list.name);
-	buf_addsv(&d->prefix_wire, r->list.wire);
-	d->delimiter = r->list.delimiter;
-}
-
-/* Why a name is none that could be worked with, or NULL. */
-static const char *
-unfit(const struct imap_response *r)
-{
-	if (r->list.name.n > EXCHANGE_PATH_MAX ||
-	    r->list.wire.n > EXCHANGE_PATH_MAX)
-		return "its name is too long";
-	if (sv_chr(r->list.wire, '\0') < r->list.wire.n)
-		return "its name has a NUL";
-	return NULL;
-}
-
-static void
-add_folder(struct reader *d, const struct imap_response *r)
-{
-	struct sv name = r->list.name;
-
-	d->names += name.n + r->list.wire.n;
-	if (d->nfolder == FOLDERS_MAX || d->names > NAMES_MAX) {
-		d->too_many = true;
-		return;
-	}
-	/* "INBOX.Sent" where all that is ours begins with "INBOX.". */
-	if (d->prefix.n > 0 && name.n > d->prefix.n &&
-	    sv_istarts(name, buf_sv(&d->prefix)))
-		name = sv_skip(name, d->prefix.n);
-	d->folder =
-	    xgrow(d->folder, &d->cap, d->nfolder + 1, sizeof *d->folder);
-	d->folder[d->nfolder++] = (struct folder){
-	    sv_dup(r->list.wire), sv_dup(name), r->list.attributes};
-}
-
-static void
-on_list(void *arg, const struct imap_response *r)
-{
-	struct reader *d = arg;
-	const char *why;
-
-	if (r->kind != IMAP_RESPONSE_LIST ||
-	    (r->list.attributes & d->hidden) != 0)
-		return;
-	why = unfit(r);
-	if (why == NULL)
-		add_folder(d, r);
-	else if (d->unfit++ < UNFIT_NAMED)
-		report_skip(d->x->report, sv_first(r->list.name, 100), why);
-}
-
-static int
-compare_wire(const void *a, const void *b)
-{
-	const struct folder *x = a, *y = b;
-
-	return strcmp(x->wire, y->wire);
-}
-
-/* Some are listed twice, INBOX always. */
-static void
-merge_folders(struct reader *d)
-{
-	size_t k = 0, i;
-
-	if (d->nfolder == 0)
-		return;
-	qsort(d->folder, d->nfolder, sizeof *d->folder, compare_wire);
-	for (i = 1; i < d->nfolder; i++) {
-		struct folder *f = &d->folder[i];
-
-		if (strcmp(d->folder[k].wire, f->wire) != 0) {
-			d->folder[++k] = *f;
-			continue;
-		}
-		d->folder[k].attributes |= f->attributes;
-		free(f->wire);
-		free(f->name);
-	}
-	d->nfolder = k + 1;
-}
-
-static int
-rank(const struct folder *f)
-{
-	if (strcmp(f->name, "INBOX") == 0)
-		return 0;
-	return (f->attributes & VIRTUAL_USES) != 0 ? 2 : 1;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	const struct folder *x = a, *y = b;
-	int d = rank(x) - rank(y);
-
-	return d != 0 ? d : strcmp(x->name, y->name);
-}
-
-/* As they were at some time: they are shown below a name of their own. */
-static int
-list_restore(struct reader *d, struct err *err)
-{
-	const struct imap_client_ops ops = {.response = on_list, .arg = d};
-	struct buf b;
-	int r;
-
-	d->hidden = IMAP_LIST_NOSELECT;
-	buf_addf(&d->prefix, "Restore/@%lld/", (long long)d->x->as_of);
-	buf_init(&b, 256);
-	buf_addf(&b, "LIST \"\" \"%s*\"", d->prefix.p);
-	r = imap_client_command(d->c, &ops, buf_sv(&b), err);
-	buf_fini(&b);
-	return r;
-}
-
-static int
-list_all(struct reader *d, struct err *err)
-{
-	struct imap_client_ops ops = {.response = on_namespace, .arg = d};
-	bool extended = imap_client_can(d->c, SV("LIST-EXTENDED")) &&
-			imap_client_can(d->c, SV("SPECIAL-USE"));
-	struct buf b;
-	int r = RC_OK;
-
-	/* Expunged mail that another Hearthmail shows comes only where it is
-	 * asked for by its name. */
-	d->hidden = IMAP_LIST_NOSELECT;
-	if (d->x->nonly == 0 && !d->x->hidden)
-		d->hidden |= IMAP_LIST_EXPUNGED;
-	if (imap_client_can(d->c, SV("NAMESPACE")))
-		r = imap_client_command(d->c, &ops, SV("NAMESPACE"), err);
-	if (r != RC_OK)
-		return r;
-	ops.response = on_list;
-	buf_init(&b, 16384);
-	buf_adds(&b, "LIST \"\" INBOX");
-	r = imap_client_command(d->c, &ops, buf_sv(&b), err);
-	buf_reset(&b);
-	buf_adds(&b, "LIST \"\" ");
-	buf_addsv(&d->prefix_wire, SV("*"));
-	imap_put_astring(&b, buf_sv(&d->prefix_wire));
-	/* A pattern must not be taken for an atom with a star in it only by
-	 * us: strings are fine everywhere. */
-	if (extended)
-		buf_adds(&b, " RETURN (SPECIAL-USE)");
-	if (r == RC_OK)
-		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
-	/* There it stands in a namespace of its own, which no star finds. */
-	if (r == RC_OK && !(d->hidden & IMAP_LIST_EXPUNGED))
-		r = imap_client_command(
-		    d->c, &ops, SV("LIST \"\" \"Restore*\""), err);
-	buf_fini(&b);
-	return r;
-}
-
-static void
-report_left_out(struct reader *d)
-{
-	struct buf b;
-
-	if (d->too_many)
-		report_skip(d->x->report, SV("mailboxes"),
-		    "there are more than twenty thousand, or their names are "
-		    "longer than 8 MiB together");
-	if (d->unfit <= UNFIT_NAMED)
-		return;
-	buf_init(&b, 100);
-	buf_addf(&b, "%zu more mailboxes", d->unfit - UNFIT_NAMED);
-	report_skip(d->x->report, buf_sv(&b), "for their names, too");
-	buf_fini(&b);
-}
-
-static int
-list_mailboxes(struct reader *d, struct err *err)
-{
-	int r = d->x->as_of > 0 && d->c == d->x->own ? list_restore(d, err)
-						     : list_all(d, err);
-
-	merge_folders(d);
-	if (d->nfolder > 0)
-		qsort(d->folder, d->nfolder, sizeof *d->folder, compare);
-	if (r == RC_OK)
-		report_left_out(d);
-	return r;
-}
-
-/* Was this mailbox refused for itself?  A BAD is no better: some servers do
- * not take back the names that they list. */
-static bool
-is_refused(const struct reader *d, int r)
-{
-	return r == RC_PERM || (r == RC_SYNTAX && imap_client_usable(d->c));
-}
-
-static void
-on_status(void *arg, const struct imap_response *r)
-{
-	struct reader *d = arg;
-
-	if (r->kind == IMAP_RESPONSE_STATUS)
-		report_expect(d->x->report, r->status.messages);
-}
-
-static int
-count_messages(struct reader *d, struct err *err)
-{
-	const struct imap_client_ops ops = {.response = on_status, .arg = d};
-	struct buf b;
-	size_t i;
-	int r = RC_OK;
-
-	buf_init(&b, 16384);
-	for (i = 0; i < d->nfolder && (r == RC_OK || is_refused(d, r)); i++) {
-		if (!exchange_wants_folder(d->x, sv_str(d->folder[i].name)))
-			continue;
-		buf_reset(&b);
-		buf_adds(&b, "STATUS ");
-		imap_put_astring(&b, sv_str(d->folder[i].wire));
-		buf_adds(&b, " (MESSAGES)");
-		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
-	}
-	buf_fini(&b);
-	return is_refused(d, r) ? RC_OK : r;
-}
+#define GROUP	    64
+#define GROUP_BYTES (1u << 20)
+#define FLAGS_MAX   (1u << 20)
 
 /* ---- a window: what there is ---- */
 
 /* Whatever goes moves what is behind it.  What has come since EXAMINE stands
  * above `exists`: it is none of ours, and goes without a trace. */
 static void
-on_expunge(struct reader *d, const struct imap_response *r)
+on_expunge(struct from_imap *d, const struct imap_response *r)
 {
 	if (r->kind != IMAP_RESPONSE_EXPUNGE || r->number == 0 ||
 	    r->number > d->exists)
@@ -328,7 +42,7 @@ on_expunge(struct reader *d, const struct imap_response *r)
 }
 
 static bool
-is_listed(const struct reader *d, uint32_t uid)
+is_listed(const struct from_imap *d, uint32_t uid)
 {
 	size_t i;
 
@@ -341,16 +55,16 @@ is_listed(const struct reader *d, uint32_t uid)
 static void
 on_window(void *arg, const struct imap_response *r)
 {
-	struct reader *d = arg;
-	struct item *it;
+	struct from_imap *d = arg;
+	struct from_item *it;
 
 	on_expunge(d, r);
 	if (r->kind != IMAP_RESPONSE_FETCH || r->number < d->next ||
 	    r->number > d->last || r->fetch.uid == 0 || !r->fetch.has_size ||
-	    d->n == WINDOW || is_listed(d, r->fetch.uid))
+	    d->n == FROM_IMAP_WINDOW || is_listed(d, r->fetch.uid))
 		return;
 	it = &d->item[d->n++];
-	*it = (struct item){.uid = r->fetch.uid,
+	*it = (struct from_item){.uid = r->fetch.uid,
 	    .size = r->fetch.size,
 	    .date = r->fetch.date,
 	    .flags = d->flags.n,
@@ -361,20 +75,20 @@ on_window(void *arg, const struct imap_response *r)
 }
 
 static void
-message_name(struct reader *d, const struct item *it, struct buf *out)
+message_name(struct from_imap *d, const struct from_item *it, struct buf *out)
 {
 	buf_addsv(out, buf_sv(&d->x->report->folder.name));
 	buf_addf(out, ", UID %u", it->uid);
 }
 
 static void
-message_key(struct reader *d, const struct item *it, struct buf *out)
+message_key(struct from_imap *d, const struct from_item *it, struct buf *out)
 {
 	buf_addf(out, "%u/%u", d->uidvalidity, it->uid);
 }
 
 static void
-skip(struct reader *d, const struct item *it, const char *why)
+skip(struct from_imap *d, const struct from_item *it, const char *why)
 {
 	struct buf b;
 
@@ -385,19 +99,22 @@ skip(struct reader *d, const struct item *it, const char *why)
 }
 
 static void
-choose(struct reader *d)
+choose(struct from_imap *d)
 {
 	struct buf key;
 	size_t i;
 
 	buf_init(&key, 64);
 	for (i = 0; i < d->n; i++) {
-		struct item *it = &d->item[i];
+		struct from_item *it = &d->item[i];
 
 		buf_reset(&key);
 		message_key(d, it, &key);
 		it->wanted = d->to->want(d->to->arg, buf_sv(&key));
 		if (!it->wanted) {
+			if (d->to->known != NULL)
+				d->to->known(d->to->arg, buf_sv(&key),
+				    sv_of(d->flags.p + it->flags, it->nflags));
 			report_known(d->x->report);
 			report_advance(d->x->report, 1);
 		}
@@ -410,24 +127,42 @@ choose(struct reader *d)
 static int
 on_body_begin(void *arg, uint64_t size)
 {
-	struct reader *d = arg;
+	struct from_imap *d = arg;
 
 	d->too_large = size > EXCHANGE_MESSAGE_MAX;
 	d->begun = true;
-	d->size = 0;
+	d->size = size;
+	d->line = 0;
+	d->body = false;
 	return d->to->begin(d->to->arg, d->err);
+}
+
+/* Looks for the empty line behind the header. */
+static void
+scan(struct from_imap *d, struct sv bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes.n && !d->body; i++)
+		if (bytes.p[i] == '\n') {
+			d->body = d->line == 0;
+			d->line = 0;
+		} else if (bytes.p[i] != '\r') {
+			d->line = 1;
+		}
 }
 
 static int
 on_body(void *arg, struct sv bytes)
 {
-	struct reader *d = arg;
+	struct from_imap *d = arg;
 
+	scan(d, bytes);
 	return d->too_large ? RC_OK : d->to->bytes(d->to->arg, bytes, d->err);
 }
 
 static int
-message_over(struct reader *d, struct item *it)
+message_over(struct from_imap *d, struct from_item *it)
 {
 	struct exchange_msg m = {.date = it->date.secs, .zone = it->date.zone};
 	struct buf name, key;
@@ -442,14 +177,18 @@ message_over(struct reader *d, struct item *it)
 	m.flags = sv_of(d->flags.p + it->flags, it->nflags);
 	it->got = true;
 	report_advance(d->x->report, 1);
+	if (d->c != d->x->own && d->size < it->size / 2)
+		report_note(d->x->report,
+		    "%s: the server gives %llu bytes of %llu", name.p,
+		    (unsigned long long)d->size, (unsigned long long)it->size);
 	r = d->to->end(d->to->arg, &m, d->err);
 	buf_fini(&key);
 	buf_fini(&name);
 	return r;
 }
 
-static struct item *
-item_of(struct reader *d, uint32_t uid)
+static struct from_item *
+item_of(struct from_imap *d, uint32_t uid)
 {
 	size_t i;
 
@@ -460,11 +199,20 @@ item_of(struct reader *d, uint32_t uid)
 	return NULL;
 }
 
+/* Nothing, or less than its header, where the listing promised more, is no
+ * answer; sizes are estimates on some servers. */
+static bool
+is_cut(const struct from_imap *d, const struct from_item *it)
+{
+	return d->size < it->size && !d->body &&
+	       (d->size == 0 || d->c != d->x->own);
+}
+
 static void
 on_message(void *arg, const struct imap_response *r)
 {
-	struct reader *d = arg;
-	struct item *it;
+	struct from_imap *d = arg;
+	struct from_item *it;
 
 	on_expunge(d, r);
 	if (r->kind != IMAP_RESPONSE_FETCH || !r->fetch.has_body)
@@ -479,12 +227,12 @@ on_message(void *arg, const struct imap_response *r)
 	d->begun = false;
 	if (d->rc != RC_OK)
 		return;
-	if (it != NULL && !d->too_large) {
+	if (it != NULL && !d->too_large && !is_cut(d, it)) {
 		d->rc = message_over(d, it);
 		return;
 	}
 	d->to->drop(d->to->arg);
-	if (it != NULL) {
+	if (it != NULL && d->too_large) {
 		it->got = true;
 		skip(d, it, "it is larger than 64 MiB");
 	}
@@ -492,7 +240,7 @@ on_message(void *arg, const struct imap_response *r)
 
 /* UID FETCH of those. */
 static int
-fetch(struct reader *d, const struct sv set, struct err *err)
+fetch(struct from_imap *d, const struct sv set, struct err *err)
 {
 	const struct imap_client_ops ops = {.response = on_message,
 	    .body_begin = on_body_begin,
@@ -516,10 +264,55 @@ fetch(struct reader *d, const struct sv set, struct err *err)
 	return d->rc != RC_OK ? d->rc : r;
 }
 
+/* ---- messages at which the server hangs up ---- */
+
+static struct exchange_broken *
+find_broken(struct from_imap *d, uint32_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < d->x->nbroken; i++) {
+		struct exchange_broken *b = &d->x->broken[i];
+
+		if (b->uid == uid && b->uidvalidity == d->uidvalidity &&
+		    strcmp(b->folder, d->name) == 0)
+			return b;
+	}
+	return NULL;
+}
+
+/* The connection has ended while these were coming: the first that has not
+ * come is to blame, or was the next. */
+static void
+note_broken(struct from_imap *d, size_t from, size_t to, bool alone)
+{
+	struct exchange_broken *b;
+	size_t i = from;
+
+	while (i < to && (!d->item[i].wanted || d->item[i].got))
+		i++;
+	if (i == to || d->c == d->x->own)
+		return;
+	b = find_broken(d, d->item[i].uid);
+	if (b == NULL && d->x->nbroken < EXCHANGE_BROKEN_MAX) {
+		b = &d->x->broken[d->x->nbroken++];
+		*b = (struct exchange_broken){
+		    xstrdup(d->name), d->uidvalidity, d->item[i].uid, 0};
+	}
+	if (b != NULL && alone)
+		b->alone++;
+}
+
+static bool
+is_broken_off(const struct from_imap *d, int r)
+{
+	return d->rc == RC_OK && r != RC_OK && !from_imap_refused(d, r);
+}
+
 /* Each that did not come, alone: so that one that the server cannot read does
  * not keep others from coming. */
 static int
-fetch_one_by_one(struct reader *d, size_t from, size_t to, struct err *err)
+fetch_one_by_one(struct from_imap *d, size_t from, size_t to, struct err *err)
 {
 	int r = RC_OK;
 	struct buf b;
@@ -527,28 +320,68 @@ fetch_one_by_one(struct reader *d, size_t from, size_t to, struct err *err)
 
 	buf_init(&b, 16);
 	for (i = from; i < to && r == RC_OK; i++) {
-		struct item *it = &d->item[i];
+		struct from_item *it = &d->item[i];
+		const struct exchange_broken *bad;
 
 		if (!it->wanted || it->got)
 			continue;
+		bad = find_broken(d, it->uid);
+		if (bad != NULL && bad->alone >= EXCHANGE_BROKEN_ALONE) {
+			skip(d, it, "the server ends the connection there");
+			report_advance(d->x->report, 1);
+			continue;
+		}
 		buf_reset(&b);
 		buf_addu(&b, it->uid);
 		r = fetch(d, buf_sv(&b), err);
-		if (it->got || (r != RC_OK && r != RC_PERM))
+		if (is_broken_off(d, r))
+			note_broken(d, i, i + 1, true);
+		if (it->got || (r != RC_OK && !from_imap_refused(d, r)))
 			continue;
 		skip(d, it,
-		    r == RC_PERM ? err->text
-				 : "the server does not give it: it may have "
-				   "been expunged meanwhile");
+		    r != RC_OK ? err->text
+			       : "the server does not give it: it may have "
+				 "been expunged meanwhile");
 		report_advance(d->x->report, 1);
 		r = RC_OK;
 	}
 	buf_fini(&b);
+	/* What cannot be understood at one message may be fine elsewhere. */
+	if (d->rc == RC_OK && r == RC_SYNTAX && d->c != d->x->own)
+		r = RC_EOF;
 	return r;
 }
 
+/* As many as make a group, from i on: their UIDs.  One that has ended the
+ * connection before is asked for alone. */
+static size_t
+gather(struct from_imap *d, size_t *i, struct buf *out)
+{
+	size_t n = 0;
+	uint64_t bytes = 0;
+
+	buf_reset(out);
+	for (; *i < d->n && n < GROUP && bytes < GROUP_BYTES; ++*i) {
+		const struct from_item *it = &d->item[*i];
+
+		if (!it->wanted)
+			continue;
+		if (find_broken(d, it->uid) != NULL && n > 0)
+			break;
+		if (n++ > 0)
+			buf_addc(out, ',');
+		buf_addu(out, it->uid);
+		bytes += it->size;
+		if (find_broken(d, it->uid) != NULL) {
+			++*i;
+			break;
+		}
+	}
+	return n;
+}
+
 static int
-fetch_wanted(struct reader *d, struct err *err)
+fetch_wanted(struct from_imap *d, struct err *err)
 {
 	size_t i = 0;
 	struct buf b;
@@ -556,23 +389,18 @@ fetch_wanted(struct reader *d, struct err *err)
 
 	buf_init(&b, 16384);
 	while (i < d->n && r == RC_OK) {
-		size_t from = i, n = 0;
-		uint64_t bytes = 0;
+		size_t from = i, n = gather(d, &i, &b);
 
-		buf_reset(&b);
-		for (; i < d->n && n < GROUP && bytes < GROUP_BYTES; i++) {
-			if (!d->item[i].wanted)
-				continue;
-			if (n++ > 0)
-				buf_addc(&b, ',');
-			buf_addu(&b, d->item[i].uid);
-			bytes += d->item[i].size;
-		}
 		if (n == 0)
-			break;
-		r = fetch(d, buf_sv(&b), err);
-		if (r == RC_OK || r == RC_PERM)
+			continue;
+		if (n > 1)
+			r = fetch(d, buf_sv(&b), err);
+		if (is_broken_off(d, r))
+			note_broken(d, from, i, false);
+		if (r == RC_OK || (d->rc == RC_OK && from_imap_refused(d, r)))
 			r = fetch_one_by_one(d, from, i, err);
+		else if (d->rc == RC_OK && r == RC_SYNTAX && d->c != d->x->own)
+			r = RC_EOF;
 	}
 	buf_fini(&b);
 	return r;
@@ -583,7 +411,7 @@ fetch_wanted(struct reader *d, struct err *err)
 static void
 on_examine(void *arg, const struct imap_response *r)
 {
-	struct reader *d = arg;
+	struct from_imap *d = arg;
 
 	on_expunge(d, r);
 	if (r->kind == IMAP_RESPONSE_EXISTS)
@@ -595,7 +423,7 @@ on_examine(void *arg, const struct imap_response *r)
 }
 
 static int
-examine(struct reader *d, const struct folder *f, struct err *err)
+examine(struct from_imap *d, const struct from_folder *f, struct err *err)
 {
 	const struct imap_client_ops ops = {.response = on_examine, .arg = d};
 	struct buf b;
@@ -620,7 +448,7 @@ examine(struct reader *d, const struct folder *f, struct err *err)
  * left out, or the whole is refused, until it can be told [RFC 2180 4.1].
  */
 static int
-ask_what_has_gone(struct reader *d, struct err *err)
+ask_what_has_gone(struct from_imap *d, struct err *err)
 {
 	const struct imap_client_ops ops = {.response = on_window, .arg = d};
 
@@ -628,7 +456,7 @@ ask_what_has_gone(struct reader *d, struct err *err)
 }
 
 static void
-report_gap(struct reader *d, uint32_t asked)
+report_gap(struct from_imap *d, uint32_t asked)
 {
 	struct buf b;
 
@@ -645,11 +473,11 @@ report_gap(struct reader *d, uint32_t asked)
 /* The next window's items.  RC_MORE: it has moved, and is to be listed once
  * more; each time there is a message less in the mailbox. */
 static int
-list_window(struct reader *d, struct err *err)
+list_window(struct from_imap *d, struct err *err)
 {
 	const struct imap_client_ops ops = {.response = on_window, .arg = d};
 	uint32_t left = d->exists - d->next;
-	uint32_t asked = left < WINDOW ? left + 1 : WINDOW;
+	uint32_t asked = left < FROM_IMAP_WINDOW ? left + 1 : FROM_IMAP_WINDOW;
 	struct err quiet = {.text = ""};
 	struct buf b;
 	int r, told = RC_OK;
@@ -677,7 +505,7 @@ list_window(struct reader *d, struct err *err)
 }
 
 static int
-read_windows(struct reader *d, struct err *err)
+read_windows(struct from_imap *d, struct err *err)
 {
 	int r = RC_OK;
 
@@ -697,17 +525,22 @@ read_windows(struct reader *d, struct err *err)
 }
 
 static int
-mailbox(struct reader *d, const struct folder *f, struct err *err)
+mailbox(struct from_imap *d, const struct from_folder *f, struct err *err)
 {
 	struct exchange_folder to = {
 	    .name = sv_str(f->name), .uses = f->attributes & IMAP_LIST_USES};
 	int r;
 
+	/* A server that knows no uses: what they are usually called. */
+	if (!d->has_uses && d->c != d->x->own)
+		to.uses = usual_use(to.name);
+
 	if (!exchange_wants_folder(d->x, to.name))
 		return RC_OK;
 	report_folder(d->x->report, to.name);
+	d->name = f->name;
 	r = examine(d, f, err);
-	if (is_refused(d, r)) {
+	if (from_imap_refused(d, r)) {
 		report_skip(d->x->report, to.name, err->text);
 		return RC_OK;
 	}
@@ -715,8 +548,9 @@ mailbox(struct reader *d, const struct folder *f, struct err *err)
 		r = d->to->folder(d->to->arg, &to, err);
 	if (r != RC_OK)
 		return r == RC_DENIED ? RC_OK : r;
+	d->rc = RC_OK;
 	r = read_windows(d, err);
-	if (r == RC_PERM) {
+	if (r == RC_PERM || (d->rc == RC_OK && from_imap_refused(d, r))) {
 		report_skip(d->x->report, to.name, err->text);
 		r = RC_OK;
 	}
@@ -731,7 +565,7 @@ int
 from_imap(struct exchange *x, struct imap_client *c, const struct sink *to,
     struct err *err)
 {
-	struct reader *d = xcalloc(1, sizeof *d);
+	struct from_imap *d = xcalloc(1, sizeof *d);
 	size_t i;
 	int r;
 
@@ -741,9 +575,9 @@ from_imap(struct exchange *x, struct imap_client *c, const struct sink *to,
 	buf_init(&d->prefix, 4096);
 	buf_init(&d->prefix_wire, 4096);
 	buf_init(&d->flags, FLAGS_MAX);
-	r = list_mailboxes(d, err);
+	r = from_imap_list(d, err);
 	if (r == RC_OK)
-		r = count_messages(d, err);
+		r = from_imap_count(d, err);
 	for (i = 0; i < d->nfolder && r == RC_OK; i++)
 		r = mailbox(d, &d->folder[i], err);
 	for (i = 0; i < d->nfolder; i++) {

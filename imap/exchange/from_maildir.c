@@ -4,6 +4,7 @@
  */
 #include "imap/exchange/file.h"
 #include "imap/exchange/maildir.h"
+#include "imap/exchange/usual.h"
 
 #define DEPTH_MAX     32
 #define KEYWORDS_FILE "dovecot-keywords"
@@ -37,13 +38,35 @@ fill(void *arg, struct exchange_msg *m)
 	maildir_flags(w->file, &w->keywords, &w->flags, &unknown);
 	w->unknown += unknown;
 	m->flags = buf_sv(&w->flags);
+	/* A copy has the time of the copying; a message that was put there
+	 * later has its own. */
+	if (maildir_time(w->file) != 0 && maildir_time(w->file) < m->date)
+		m->date = maildir_time(w->file);
+}
+
+static void
+known(struct walk *w, struct sv key)
+{
+	unsigned unknown;
+
+	report_known(w->x->report);
+	if (w->to->known == NULL)
+		return;
+	buf_reset(&w->flags);
+	maildir_flags(w->file, &w->keywords, &w->flags, &unknown);
+	w->to->known(w->to->arg, key, buf_sv(&w->flags));
 }
 
 /* The messages in cur or new. */
 static int
 part(struct walk *w, struct sv dir, const char *which, struct err *err)
 {
-	struct file_source f = {.x = w->x, .to = w->to, .fill = fill, .arg = w};
+	struct file_source f = {.x = w->x,
+	    .to = w->to,
+	    .ours = w->map.text.n > 0,
+	    .lenient = true,
+	    .fill = fill,
+	    .arg = w};
 	struct broker_names names;
 	struct err why;
 	struct buf path;
@@ -80,7 +103,7 @@ part(struct walk *w, struct sv dir, const char *which, struct err *err)
 			report_skip(
 			    w->x->report, m.name, "its path is too long");
 		else if (!w->to->want(w->to->arg, m.key))
-			report_known(w->x->report);
+			known(w, m.key);
 		else
 			r = file_push(&f, path.p, &m, err);
 	}
@@ -155,6 +178,9 @@ name_of(struct walk *w, struct sv parent, struct sv entry, struct buf *out)
 	if (entry.p[0] == '.')
 		return parent.n == 0 &&
 		       maildir_folder_name(entry, out) == RC_OK;
+	/* Thunderbird has what is below NAME in NAME.sbd. */
+	if (sv_ends(entry, SV(".sbd")) && entry.n > 4)
+		entry.n -= 4;
 	buf_addsv(out, parent);
 	if (parent.n > 0)
 		buf_addc(out, '/');
@@ -216,6 +242,8 @@ visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 		      sv_eq(broker_name(&names, i), SV("new"));
 	(void)folder_map_find(
 	    &w->map, dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), &f);
+	if (w->map.text.n == 0)
+		f.uses = usual_use(f.name);
 	if (any)
 		r = maildir(w, dir, &f, err);
 	else if (depth == 0 && names.n == 0)

@@ -1,6 +1,8 @@
 /*
  * One mbox file, or a tree of them: Sub.mbox, and below it Sub/ or, as
- * Thunderbird calls it, Sub.sbd/.
+ * Thunderbird calls it, Sub.sbd/; or Apple's packages, Sub.mbox/mbox; or a
+ * whole profile of Thunderbird's.  Messages with labels, as in Takeout's one
+ * large file, go each into the folder that its labels say.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,34 +13,108 @@
 #include "base/io.h"
 #include "imap/exchange/mbox.h"
 #include "imap/exchange/message.h"
+#include "imap/exchange/usual.h"
 
 #define PIECE	  65536
 #define DEPTH_MAX 32
+#define LARGE	  (10u << 20) /* a file of which one ought to ask */
 
 struct walk {
 	struct exchange *x;
 	const struct sink *to;
 	struct folder_map map;
 	bool counting;
-	bool single; /* file: no tree */
+	bool single;  /* file: no tree */
+	bool profile; /* of Thunderbird: prefs.js is there */
+
+	/* The file that is being read, and its folder. */
+	struct sv path;
+	const struct exchange_folder *own;
+	uint64_t number, size, expunged;
+	unsigned doubtful;
+
+	/* The folder that is open at the sink: the file's, or one that the
+	 * labels of messages say. */
+	struct buf place;
+	unsigned use;
+	bool open;
+	struct buf denied; /* names of folders that the sink did not take */
 
 	/* The message that is being read. */
-	struct sv path;
-	uint64_t number, size;
-	bool too_large;
+	bool too_large, passed;
 	struct err *err;
 };
+
+/* ---- folders ---- */
+
+static bool
+has_line(const struct buf *lines, struct sv name)
+{
+	struct sv rest = buf_sv(lines);
+
+	while (rest.n > 0)
+		if (sv_eq(sv_split(&rest, '\n'), name))
+			return true;
+	return false;
+}
+
+static int
+close_folder(struct walk *w)
+{
+	if (!w->open)
+		return RC_OK;
+	w->open = false;
+	return w->to->folder_end(w->to->arg, w->err);
+}
+
+/* RC_DENIED: messages of that folder are left out. */
+static int
+open_folder(struct walk *w, const struct exchange_folder *f)
+{
+	int r;
+
+	if (w->open && sv_eq(buf_sv(&w->place), f->name) && w->use == f->uses)
+		return RC_OK;
+	if (!exchange_wants_folder(w->x, f->name) ||
+	    has_line(&w->denied, f->name))
+		return RC_DENIED;
+	r = close_folder(w);
+	if (r == RC_OK)
+		r = w->to->folder(w->to->arg, f, w->err);
+	if (r == RC_DENIED) {
+		buf_addsv(&w->denied, f->name);
+		buf_addc(&w->denied, '\n');
+	}
+	if (r != RC_OK)
+		return r;
+	buf_set(&w->place, f->name);
+	w->use = f->uses;
+	w->open = true;
+	return RC_OK;
+}
 
 /* ---- messages ---- */
 
 static int
-on_begin(void *arg)
+on_begin(void *arg, const struct mbox_info *info)
 {
 	struct walk *w = arg;
+	struct exchange_folder f = {.name = info->place, .uses = info->use};
+	int r;
 
 	w->number++;
 	w->size = 0;
 	w->too_large = false;
+	w->passed = info->expunged || info->internal;
+	if (info->expunged)
+		w->expunged++;
+	if (w->passed)
+		return RC_OK;
+	r = open_folder(w, info->labels ? &f : w->own);
+	if (r == RC_DENIED)
+		w->passed = true;
+	if (r != RC_OK)
+		return r == RC_DENIED ? RC_OK : r;
 	return w->to->begin(w->to->arg, w->err);
 }
 
@@ -50,37 +126,52 @@ on_data(void *arg, struct sv bytes)
 	w->size += bytes.n;
 	if (w->size > EXCHANGE_MESSAGE_MAX)
 		w->too_large = true;
-	return w->too_large ? RC_OK : w->to->bytes(w->to->arg, bytes, w->err);
+	return w->too_large || w->passed
+		   ? RC_OK
+		   : w->to->bytes(w->to->arg, bytes, w->err);
+}
+
+static void
+name_message(const struct walk *w, struct buf *out)
+{
+	buf_addsv(out, w->path);
+	buf_addf(out, ", message %llu", (unsigned long long)w->number);
 }
 
 static int
 on_end(void *arg, const struct mbox_info *info)
 {
 	struct walk *w = arg;
-	struct exchange_msg m = {
-	    .flags = info->flags, .date = info->date, .zone = info->zone};
+	struct exchange_msg m = {.flags = info->flags,
+	    .date = info->date,
+	    .zone = info->zone,
+	    .once = info->labels};
+	const char *why = NULL;
 	struct buf name;
 	int r = RC_OK;
 
+	w->doubtful += info->doubtful;
 	buf_init(&name, EXCHANGE_PATH_MAX + 64);
-	buf_addsv(&name, w->path);
-	buf_addf(&name, ", message %llu", (unsigned long long)w->number);
+	name_message(w, &name);
 	m.name = buf_sv(&name);
-	if (info->internal || w->too_large) {
+	if (info->internal)
+		report_note(w->x->report,
+		    "%s is not a message but another program's notes", name.p);
+	else if (w->too_large)
+		why = "it is larger than 64 MiB";
+	else if (w->size == 0 && !info->ours)
+		why = "it is empty";
+	if (!w->passed && why != NULL) {
 		w->to->drop(w->to->arg);
-		if (w->too_large)
-			report_skip(
-			    w->x->report, m.name, "it is larger than 64 MiB");
-		else
-			report_note(w->x->report,
-			    "%s is not a message but another program's data",
-			    name.p);
-	} else {
+		report_skip(w->x->report, m.name, why);
+	} else if (!w->passed) {
 		r = w->to->end(w->to->arg, &m, w->err);
 	}
 	buf_fini(&name);
 	return r;
 }
+
+/* ---- a file ---- */
 
 /* Pushes what the file has; *bad_out: why there may be more than came. */
 static int
@@ -108,7 +199,7 @@ read_file(struct walk *w, int fd, const char **bad_out)
 	}
 	if (r == RC_OK && *bad_out == NULL)
 		r = mbox_end(&m);
-	else if (m.open)
+	else if (m.begun && !w->passed)
 		w->to->drop(w->to->arg);
 	if (r == RC_SYNTAX && w->number == 0) {
 		*bad_out =
@@ -120,23 +211,109 @@ read_file(struct walk *w, int fd, const char **bad_out)
 	return r;
 }
 
+/* Only which folders there are is asked for. */
 static int
-push(struct walk *w, int fd, const struct exchange_folder *f, struct err *err)
+learn_begin(void *arg, const struct mbox_info *info)
+{
+	struct walk *w = arg;
+	const struct exchange_folder f = {
+	    .name = info->place, .uses = info->use};
+	int r;
+
+	if (!info->labels || has_line(&w->denied, f.name))
+		return RC_OK;
+	r = w->to->folder(w->to->arg, &f, w->err);
+	buf_addsv(&w->denied, f.name);
+	buf_addc(&w->denied, '\n');
+	return r == RC_DENIED ? RC_OK : r;
+}
+
+static int
+learn_data(void *arg, struct sv bytes)
+{
+	(void)arg;
+	(void)bytes;
+	return RC_OK;
+}
+
+static int
+learn_end(void *arg, const struct mbox_info *info)
+{
+	(void)arg;
+	(void)info;
+	return RC_OK;
+}
+
+static int
+learn(struct walk *w, int fd)
+{
+	const struct mbox_ops ops = {.begin = learn_begin,
+	    .data = learn_data,
+	    .end = learn_end,
+	    .arg = w};
+	char *piece = xmalloc(PIECE);
+	int r = w->to->folder(w->to->arg, w->own, w->err);
+	struct mbox m;
+	ssize_t n;
+
+	mbox_init(&m, &ops);
+	if (r == RC_DENIED)
+		r = RC_OK;
+	while (r == RC_OK && (n = read(fd, piece, PIECE)) > 0)
+		r = mbox_feed(&m, sv_of(piece, (size_t)n));
+	if (r == RC_OK)
+		r = mbox_end(&m);
+	mbox_fini(&m);
+	free(piece);
+	return r == RC_SYNTAX ? RC_OK : r;
+}
+
+static void
+say_more(struct walk *w, uint64_t size)
+{
+	if (w->expunged > 0)
+		report_note(w->x->report,
+		    "%.*s: deleted messages that were still in the file did "
+		    "not come: %llu",
+		    SV_ARG(w->path), (unsigned long long)w->expunged);
+	if (w->doubtful > 0)
+		report_note(w->x->report,
+		    "%.*s: %u lines that begin with \"From \" were taken for "
+		    "text, though what follows looks like another message",
+		    SV_ARG(w->path), w->doubtful);
+	if (w->number == 1 && size > LARGE)
+		report_note(w->x->report,
+		    "%.*s: all of this large file is one message; was it "
+		    "meant to be?",
+		    SV_ARG(w->path));
+}
+
+static int
+push(struct walk *w, int fd, const struct exchange_folder *f, uint64_t size,
+    struct err *err)
 {
 	const char *bad;
 	int r;
 
-	report_folder(w->x->report, f->name);
-	r = w->to->folder(w->to->arg, f, err);
-	if (r != RC_OK)
-		return r == RC_DENIED ? RC_OK : r;
-	w->number = 0;
+	w->own = f;
 	w->err = err;
+	w->number = w->expunged = 0;
+	w->doubtful = 0;
+	if (w->to->begin == NULL)
+		return learn(w, fd);
+	report_folder(w->x->report, f->name);
 	r = read_file(w, fd, &bad);
 	if (r == RC_OK && bad != NULL)
 		report_skip(w->x->report, w->path, bad);
+	/* An empty folder is one, too. */
+	if (r == RC_OK && bad == NULL && w->number == 0) {
+		r = open_folder(w, f);
+		r = r == RC_DENIED ? RC_OK : r;
+	}
 	if (r == RC_OK)
-		r = w->to->folder_end(w->to->arg, err);
+		r = close_folder(w);
+	w->open = false;
+	say_more(w, size);
 	if (r == RC_OK)
 		report_folder_end(w->x->report);
 	return r;
@@ -150,81 +327,170 @@ is_inbox(struct sv name)
 	return sv_ieq(name, SV("INBOX")) || sv_ieq(name, SV("mbox"));
 }
 
+/* Its first bytes: is it one at all?  No folder is made for what is not. */
+static bool
+begins_well(int fd)
+{
+	char start[4096];
+	ssize_t n = pread(fd, start, sizeof start, 0);
+	struct sv s = sv_of(start, n > 0 ? (size_t)n : 0);
+
+	if (sv_starts(s, SV("\xef\xbb\xbf")))
+		s = sv_skip(s, 3);
+	while (s.n > 0 && (s.p[0] == '\n' || s.p[0] == '\r'))
+		s = sv_skip(s, 1);
+	return n >= 0 && (s.n == 0 || sv_starts(s, SV("From ")));
+}
+
+static bool
+has_labels(int fd)
+{
+	char *start = xmalloc(PIECE);
+	ssize_t n = pread(fd, start, PIECE, 0);
+	struct sv s = sv_of(start, n > 0 ? (size_t)n : 0);
+	bool has = sv_ifind(s, SV("\nX-Gmail-Labels:")) < s.n;
+
+	free(start);
+	return has;
+}
+
+static int
+opened(struct walk *w, int fd, const struct exchange_folder *f, struct err *err)
+{
+	struct stat st = {.st_size = 0};
+
+	if (!exchange_wants_folder(w->x, f->name) && !has_labels(fd))
+		return RC_OK;
+	(void)fstat(fd, &st);
+	if (w->counting) {
+		report_expect(w->x->report, (uint64_t)st.st_size);
+		return RC_OK;
+	}
+	if (!begins_well(fd)) {
+		report_skip(w->x->report, w->path,
+		    "it is not an mbox: it does not begin with \"From \"");
+		return RC_OK;
+	}
+	return push(w, fd, f, (uint64_t)st.st_size, err);
+}
+
 static int
 file(struct walk *w, const char *path, struct sv name, struct err *err)
 {
 	struct exchange_folder f = {.name = name};
-	struct stat st;
 	struct err why;
-	int fd, r = RC_OK;
+	int fd, r;
 
 	if (sv_ends(f.name, SV(".mbox")))
 		f.name.n -= strlen(".mbox");
 	/* A single file goes right into the folder that was named. */
 	if (is_inbox(f.name) || (w->single && w->x->into != NULL))
 		f.name = SV("INBOX");
+	if (w->map.text.n == 0)
+		f.uses = usual_use(f.name);
 	(void)folder_map_find(&w->map, sv_str(path), &f);
-	if (!exchange_wants_folder(w->x, f.name))
-		return RC_OK;
 	w->path = sv_str(path);
 	if (broker_open(w->x->broker, path, &fd, &why) != RC_OK) {
-		if (!w->counting)
+		if (!w->counting && exchange_wants_folder(w->x, f.name))
 			report_skip(w->x->report, w->path, why.text);
 		return RC_OK;
 	}
-	if (!w->counting)
-		r = push(w, fd, &f, err);
-	else if (fstat(fd, &st) == 0)
-		report_expect(w->x->report, (uint64_t)st.st_size);
+	r = opened(w, fd, &f, err);
 	io_close(&fd);
 	return r;
 }
 
+/* What programs keep beside their mail. */
 static bool
 is_index(struct sv name)
 {
-	return name.p[0] == '.' || sv_ends(name, SV(".msf")) ||
-	       sv_ends(name, SV(".dat")) || sv_ends(name, SV(".tsv"));
+	static const char *const ends[] = {".msf", ".dat", ".tsv", ".html",
+	    ".htm", ".json", ".plist", ".wdseml", ".toc", ".lock", ".lck",
+	    ".sqlite", ".sqlite-shm", ".sqlite-wal", ".log", ".js", ".ini",
+	    ".db", ".idx", ".index", ".data", ".ev-summary", ".ev-summary-meta",
+	    ".cmeta", ".xml", ".mab", ".snm", ".css", ".mozlz4", ".rdf", ".ids",
+	    ".sorted"};
+	size_t i;
+
+	for (i = 0; i < sizeof ends / sizeof ends[0]; i++)
+		if (sv_ends(name, sv_str(ends[i])))
+			return true;
+	return name.p[0] == '.' || sv_eq(name, SV("table_of_contents"));
 }
 
-/* dir is "" or ends in '/'; name: the mailbox above. */
-static int
-visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
-    struct err *err)
+/* A folder's own name as a mailbox's level; empty: it is none. */
+static struct sv
+level(const struct walk *w, struct sv entry, struct sv above)
 {
-	struct broker_names names;
+	static const struct sv ends[] = {{".sbd", 4}, {".mbox", 5}};
+	size_t i;
+
+	if (above.n == 0 && w->profile &&
+	    (sv_eq(entry, SV("Mail")) || sv_eq(entry, SV("ImapMail"))))
+		return SV("");
+	if (above.n == 0 && sv_eq(entry, SV("Local Folders")))
+		return SV("");
+	for (i = 0; i < 2; i++)
+		if (sv_ends(entry, ends[i]) && entry.n > ends[i].n)
+			entry.n -= ends[i].n;
+	return entry;
+}
+
+/* The mailbox's name of something in the folder dir. */
+static void
+name_entry(const struct walk *w, struct sv dir, struct sv above,
+    struct sv entry, bool below, struct buf *out)
+{
+	struct sv self = sv_str(w->x->self);
+
+	buf_reset(out);
+	/* Apple's package: NAME.mbox/mbox. */
+	if (!below && sv_eq(entry, SV("mbox"))) {
+		if (sv_ends(dir, SV(".mbox/"))) {
+			buf_addsv(out, above);
+			return;
+		}
+		if (dir.n == 0 && sv_ends(self, SV(".mbox")) && self.n > 5) {
+			buf_addsv(out, sv_first(self, self.n - 5));
+			return;
+		}
+	}
+	if (below)
+		entry = level(w, entry, above);
+	if (above.n == 0 && is_inbox(entry))
+		entry = SV("INBOX");
+	buf_addsv(out, above);
+	if (above.n > 0 && entry.n > 0)
+		buf_addc(out, '/');
+	buf_addsv(out, entry);
+}
+
+static int visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
+    struct err *err);
+
+static int
+visit_entries(struct walk *w, const struct broker_names *names, struct sv dir,
+    struct sv above, unsigned depth, struct err *err)
+{
 	struct buf path, name;
-	struct err why;
 	size_t i;
 	int r = RC_OK;
 
 	buf_init(&path, EXCHANGE_PATH_MAX);
 	buf_init(&name, EXCHANGE_PATH_MAX);
-	buf_addsv(&path, dir);
-	if (broker_list(w->x->broker, path.p, &names, &why) != RC_OK) {
-		if (!w->counting)
-			report_skip(w->x->report, dir, why.text);
-		goto out;
-	}
-	for (i = 0; i < names.n && r == RC_OK; i++) {
-		struct sv entry = broker_name(&names, i);
-		bool below = broker_name_type(&names, i) == BROKER_FOLDER;
+	for (i = 0; i < names->n && r == RC_OK; i++) {
+		struct sv entry = broker_name(names, i);
+		bool below = broker_name_type(names, i) == BROKER_FOLDER;
 
-		if (is_index(entry))
+		if (is_index(entry) ||
+		    (depth == 0 && w->profile &&
+			!(below && level(w, entry, above).n == 0)))
 			continue;
 		buf_set(&path, dir);
 		buf_addsv(&path, entry);
 		if (below)
 			buf_addc(&path, '/');
-		if (below && sv_ends(entry, SV(".sbd")))
-			entry.n -= strlen(".sbd");
-		buf_reset(&name);
-		if (above.n == 0 && is_inbox(entry))
-			entry = SV("INBOX");
-		buf_addsv(&name, above);
-		if (above.n > 0)
-			buf_addc(&name, '/');
-		buf_addsv(&name, entry);
+		name_entry(w, dir, above, entry, below, &name);
 		if (!buf_ok(&path) || !buf_ok(&name) || depth > DEPTH_MAX)
 			report_skip(w->x->report, buf_sv(&path),
 			    "folders are too deep");
@@ -234,9 +500,35 @@ visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
 		else
 			r = file(w, path.p, buf_sv(&name), err);
 	}
+	buf_fini(&name);
+	buf_fini(&path);
+	return r;
+}
+
+/* dir is "" or ends in '/'; above: the mailbox above. */
+static int
+visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
+    struct err *err)
+{
+	struct broker_names names;
+	struct buf path;
+	struct err why;
+	size_t i;
+	int r = RC_OK;
+
+	buf_init(&path, EXCHANGE_PATH_MAX);
+	buf_addsv(&path, dir);
+	if (broker_list(w->x->broker, path.p, &names, &why) != RC_OK) {
+		if (!w->counting)
+			report_skip(w->x->report, dir, why.text);
+		goto out;
+	}
+	for (i = 0; i < names.n && depth == 0; i++)
+		if (sv_eq(broker_name(&names, i), SV("prefs.js")))
+			w->profile = true;
+	r = visit_entries(w, &names, dir, above, depth, err);
 	broker_names_fini(&names);
 out:
-	buf_fini(&name);
 	buf_fini(&path);
 	return r;
 }
@@ -249,11 +541,15 @@ from_mbox(struct exchange *x, const char *path, const struct sink *to,
 	int pass, r = RC_OK;
 
 	folder_map_load(&w.map, x->broker);
+	buf_init(&w.place, EXCHANGE_PATH_MAX);
+	buf_init(&w.denied, 1u << 20);
 	for (pass = 0; pass < 2 && r == RC_OK; pass++) {
 		w.counting = pass == 0;
 		r = path[0] != '\0' ? file(&w, path, sv_str(path), err)
 				    : visit(&w, SV(""), SV(""), 0, err);
 	}
+	buf_fini(&w.denied);
+	buf_fini(&w.place);
 	folder_map_fini(&w.map);
 	return r;
 }

@@ -93,16 +93,71 @@ maildir_keywords_print(const struct maildir_keywords *k, struct buf *out)
 
 /* ---- files ---- */
 
-static size_t
-info_at(struct sv name)
+/* What may stand for the colon: also what Samba, Cygwin and web panels make of
+ * it. */
+static const struct sv colons[] = {{":", 1}, {";", 1}, {"!", 1}, {"-", 1},
+    {"_", 1}, {"+", 1}, {"~", 1}, {"=", 1}, {" ", 1}, {"%3A", 3}, {"%3a", 3},
+    {"\xef\x80\xa2", 3}, {"\xef\x80\xba", 3}, {"\xea\x9e\x89", 3},
+    {"\xef\xbc\x9a", 3}};
+
+/* Nothing but flags, perhaps more behind a comma. */
+static bool
+is_info(struct sv s)
 {
-	return sv_find(name, SV(":2,"));
+	size_t i;
+
+	for (i = 0; i < s.n && s.p[i] != ','; i++)
+		if (!ascii_is_alpha(s.p[i]))
+			return false;
+	return true;
+}
+
+/* Where the colon is, and where the flags begin; both name.n: nowhere. */
+static void
+info_at(struct sv name, size_t *colon, size_t *flags)
+{
+	size_t i, j;
+
+	*colon = sv_find(name, SV(":2,"));
+	*flags = *colon < name.n ? *colon + 3 : name.n;
+	if (*colon < name.n)
+		return;
+	for (i = name.n; i > 1; i--) {
+		struct sv head = sv_first(name, i - 2);
+
+		if (!sv_starts(sv_skip(name, i - 2), SV("2,")) ||
+		    !is_info(sv_skip(name, i)))
+			continue;
+		for (j = 0; j < sizeof colons / sizeof colons[0]; j++)
+			if (sv_ends(head, colons[j]) && head.n > colons[j].n) {
+				*colon = head.n - colons[j].n;
+				*flags = i;
+				return;
+			}
+	}
 }
 
 struct sv
 maildir_base(struct sv name)
 {
-	return sv_first(name, sv_chr(name, ':'));
+	size_t colon, flags;
+
+	info_at(name, &colon, &flags);
+	return colon < name.n ? sv_first(name, colon)
+			      : sv_first(name, sv_chr(name, ':'));
+}
+
+#define TIME_MIN 500000000 /* 1985: a number below is something else */
+
+int64_t
+maildir_time(struct sv name)
+{
+	uint64_t v;
+
+	if (sv_take_u64(&name, UINT32_MAX, &v) != RC_OK || v < TIME_MIN ||
+	    name.n == 0 || (name.p[0] != '.' && name.p[0] != '_'))
+		return 0;
+	return (int64_t)v;
 }
 
 static void
@@ -117,13 +172,15 @@ void
 maildir_flags(struct sv name, const struct maildir_keywords *k, struct buf *out,
     unsigned *unknown_out)
 {
-	struct sv info = sv_skip(name, info_at(name));
 	uint32_t seen = 0;
-	size_t i, j;
+	size_t i, j, colon;
+	struct sv info;
 
+	info_at(name, &colon, &i);
+	info = sv_skip(name, i);
 	*unknown_out = 0;
 	/* Other programs put more behind a comma. */
-	for (i = 3; i < info.n && info.p[i] != ','; i++) {
+	for (i = 0; i < info.n && info.p[i] != ','; i++) {
 		char c = info.p[i];
 
 		if (ascii_is_lower(c)) {
@@ -185,6 +242,27 @@ maildir_info(struct sv flags, struct maildir_keywords *k, struct buf *out,
 
 /* ---- folders ---- */
 
+/* "\2e" becomes the dot that it stands for; "\2f" would be a level. */
+static bool
+escaped(struct buf *b, size_t i)
+{
+	static const struct {
+		struct sv text;
+		char c;
+	} known[] = {{{"\\2e", 3}, '.'}, {{"\\2f", 3}, '_'},
+	    {{"\\5c", 3}, '\\'}, {{"\\7e", 3}, '~'}};
+	size_t k;
+
+	for (k = 0; k < sizeof known / sizeof known[0]; k++)
+		if (sv_istarts(sv_skip(buf_sv(b), i), known[k].text)) {
+			memmove(b->p + i + 1, b->p + i + 3, b->n - i - 3);
+			buf_truncate(b, b->n - 2);
+			b->p[i] = known[k].c;
+			return true;
+		}
+	return false;
+}
+
 int
 maildir_folder_name(struct sv dir, struct buf *out)
 {
@@ -201,6 +279,8 @@ maildir_folder_name(struct sv dir, struct buf *out)
 		r = RC_OK;
 	}
 	for (i = start; r == RC_OK && i < out->n; i++) {
+		if (escaped(out, i))
+			continue;
 		if (out->p[i] == '.')
 			out->p[i] = '/';
 		else if (ascii_is_ctl(out->p[i]))

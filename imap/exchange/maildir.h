@@ -9,6 +9,8 @@
 #ifndef IMAP_EXCHANGE_MAILDIR_H
 #define IMAP_EXCHANGE_MAILDIR_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 
 #define MAILDIR_KEYWORDS    26
@@ -30,8 +32,14 @@ void maildir_keywords_parse(
 char maildir_keyword_letter(struct maildir_keywords *k, struct sv name);
 void maildir_keywords_print(const struct maildir_keywords *k, struct buf *out);
 
-/* The name without its flags: what stays as long as the message does. */
+/*
+ * The name without its flags: what stays as long as the message does.  Where a
+ * file system takes no colon, programs and copies write another sign for it.
+ */
 struct sv maildir_base(struct sv name);
+/* When it was put there, seconds since 1970, as its name says; 0: it does not.
+ */
+int64_t maildir_time(struct sv name);
 
 /*
  * The flags of a file name as those of IMAP, separated by spaces: D \Draft,
@@ -49,7 +57,8 @@ void maildir_info(struct sv flags, struct maildir_keywords *k, struct buf *out,
 
 /*
  * ".Sub.Folder" as a mailbox's name, "Sub/Folder", and back.  What is no
- * modified UTF-7 is taken as UTF-8.  RC_SYNTAX: no such name.
+ * modified UTF-7 is taken as UTF-8; \2e is a dot in a name, as Dovecot's
+ * listescape writes it.  RC_SYNTAX: no such name.
  */
 int maildir_folder_name(struct sv dir, struct buf *out) RC_USE_RESULT;
 /* RC_NOSUPPORT: a dot in the name cannot be written. */

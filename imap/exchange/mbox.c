@@ -1,42 +1,39 @@
 #include "imap/exchange/mbox.h"
 
-#include "base/ascii.h"
 #include "base/clk.h"
-#include "imap/parse/parse.h"
 #include "mail/date.h"
 
 #define FROM	    SV("From ")
 #define WHOLE_FIELD SV("X-Hearthmail: whole lines")
 #define BARE_FIELD  SV("X-Hearthmail: no line end at the end")
-#define KEYWORD_MAX 200
 
 void
 mbox_init(struct mbox *m, const struct mbox_ops *ops)
 {
 	*m = (struct mbox){.ops = ops};
 	buf_init(&m->line, MBOX_LINE_MAX);
+	buf_init(&m->held, MBOX_LINE_MAX);
 	buf_init(&m->head, MBOX_HEADER_MAX);
-	buf_init(&m->flags, MBOX_HEADER_MAX);
+	fields_init(&m->fields);
 }
 
 void
 mbox_fini(struct mbox *m)
 {
 	buf_fini(&m->line);
+	buf_fini(&m->held);
 	buf_fini(&m->head);
-	buf_fini(&m->flags);
+	fields_fini(&m->fields);
 }
 
 /* ---- what begins a message ---- */
 
-/* "From " and somewhere behind it a date; addresses may have spaces. */
+/* Behind "From " somewhere a date; addresses may have spaces. */
 static bool
-is_postmark(struct sv line, int64_t *date, int32_t *zone)
+has_date(struct sv line, int64_t *date, int32_t *zone)
 {
 	unsigned words;
 
-	if (!sv_starts(line, FROM))
-		return false;
 	line = sv_trim(sv_skip(line, FROM.n));
 	for (words = 0; line.n > 0 && words < 8; words++) {
 		if (mail_date_parse(line, date, zone) == RC_OK)
@@ -51,6 +48,30 @@ static bool
 is_blank(struct sv line)
 {
 	return sv_eq(line, SV("\n")) || sv_eq(line, SV("\r\n"));
+}
+
+/* "From " and nothing else, as Thunderbird writes it today. */
+static bool
+is_bare(struct sv line)
+{
+	return sv_trim(sv_skip(line, FROM.n)).n == 0;
+}
+
+/*
+ * Does the line "From ..." that is held begin a message?  What follows decides,
+ * since programs write all sorts of words behind "From ", and people, too.
+ */
+static bool
+begins_message(const struct mbox *m, struct sv next)
+{
+	bool sure = m->held_dated || is_bare(buf_sv(&m->held));
+
+	if (!m->open)
+		return sure || is_blank(next) || fields_is_field(next);
+	if (m->blank && sure)
+		return is_blank(next) || fields_is_field(next) ||
+		       sv_starts(next, SV(">From "));
+	return fields_is_known(next) && (m->blank || sure);
 }
 
 /* ---- bytes of a message ---- */
@@ -76,99 +97,6 @@ emit_line(struct mbox *m, struct sv line)
 
 /* ---- the header ---- */
 
-static void
-add_flag(struct mbox *m, struct sv flag)
-{
-	if (m->flags.n > 0)
-		buf_addc(&m->flags, ' ');
-	buf_addsv(&m->flags, flag);
-}
-
-static bool
-has_flag(const struct mbox *m, struct sv flag)
-{
-	struct sv all = buf_sv(&m->flags);
-
-	while (all.n > 0)
-		if (sv_ieq(sv_split(&all, ' '), flag))
-			return true;
-	return false;
-}
-
-static void
-take_letters(struct mbox *m, struct sv value)
-{
-	static const struct {
-		char letter;
-		struct sv flag;
-	} letters[] = {
-	    {'R', {"\\Seen", 5}},
-	    {'A', {"\\Answered", 9}},
-	    {'F', {"\\Flagged", 8}},
-	    {'T', {"\\Draft", 6}},
-	    {'D', {"\\Deleted", 8}},
-	};
-	size_t i, j;
-
-	for (i = 0; i < value.n; i++)
-		for (j = 0; j < sizeof letters / sizeof letters[0]; j++)
-			if (value.p[i] == letters[j].letter &&
-			    !has_flag(m, letters[j].flag))
-				add_flag(m, letters[j].flag);
-}
-
-static void
-take_keywords(struct mbox *m, struct sv value)
-{
-	while (value.n > 0) {
-		struct sv word = sv_trim(sv_split(&value, ' '));
-		size_t i = 0;
-
-		while (i < word.n && imap_is_atom_char(word.p[i]))
-			i++;
-		/* Enough for what a mailbox can hold; and no more than it
-		 * takes to look each up among the others. */
-		if (i == word.n && i > 0 && i <= KEYWORD_MAX &&
-		    m->flags.n < 16384 && !has_flag(m, word))
-			add_flag(m, word);
-	}
-}
-
-enum field {
-	FIELD_OTHER,
-	FIELD_STATUS,
-	FIELD_X_STATUS,
-	FIELD_X_KEYWORDS,
-	FIELD_OF_FILE,
-	FIELD_INTERNAL
-};
-
-static enum field
-field_of(struct sv line)
-{
-	static const struct {
-		struct sv name;
-		enum field field;
-	} names[] = {
-	    {{"Status", 6}, FIELD_STATUS},
-	    {{"X-Status", 8}, FIELD_X_STATUS},
-	    {{"X-Keywords", 10}, FIELD_X_KEYWORDS},
-	    {{"X-UID", 5}, FIELD_OF_FILE},
-	    {{"X-IMAPbase", 10}, FIELD_OF_FILE},
-	    {{"Content-Length", 14}, FIELD_OF_FILE},
-	    {{"X-IMAP", 6}, FIELD_INTERNAL},
-	};
-	struct sv name = sv_trim(sv_first(line, sv_chr(line, ':')));
-	size_t i;
-
-	if (name.n == line.n)
-		return FIELD_OTHER;
-	for (i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (sv_ieq(name, names[i].name))
-			return names[i].field;
-	return FIELD_OTHER;
-}
-
 static struct sv
 take_line(struct sv *s)
 {
@@ -179,31 +107,18 @@ take_line(struct sv *s)
 	return line;
 }
 
-static void
-take_field(struct mbox *m, enum field f, struct sv line)
-{
-	struct sv value = sv_trim(sv_skip(line, sv_chr(line, ':') + 1));
-
-	if (f == FIELD_X_KEYWORDS)
-		take_keywords(m, value);
-	else if (f == FIELD_STATUS || f == FIELD_X_STATUS)
-		take_letters(m, value);
-	else if (f == FIELD_INTERNAL)
-		m->info.internal = true;
-}
-
 /* The fields of ours; false: it is somebody else's file. */
 static bool
 take_ours(struct mbox *m, struct sv *head)
 {
-	static const enum field want[] = {
-	    FIELD_STATUS, FIELD_X_STATUS, FIELD_X_KEYWORDS};
+	static const struct sv want[] = {
+	    {"Status:", 7}, {"X-Status:", 9}, {"X-Keywords:", 11}};
 	struct sv s = *head, line[3], last;
 	size_t i;
 
 	for (i = 0; i < 3; i++) {
 		line[i] = take_line(&s);
-		if (field_of(line[i]) != want[i])
+		if (!sv_istarts(line[i], want[i]))
 			return false;
 	}
 	last = sv_trim(take_line(&s));
@@ -211,31 +126,50 @@ take_ours(struct mbox *m, struct sv *head)
 	if (!m->bare && !sv_eq(last, WHOLE_FIELD))
 		return false;
 	for (i = 0; i < 3; i++)
-		take_field(m, want[i], line[i]);
+		(void)fields_take(&m->fields, FIELDS_MBOX, line[i]);
 	*head = s;
 	return true;
+}
+
+static void
+fill_info(struct mbox *m, bool ours)
+{
+	struct mbox_info *i = &m->info;
+
+	i->flags = buf_sv(&m->fields.flags);
+	i->internal = m->fields.internal;
+	i->expunged = m->fields.expunged;
+	i->ours = ours;
+	i->labels = m->fields.labels;
+	i->place = buf_sv(&m->fields.place);
+	i->use = m->fields.use;
+	if (i->date != 0 || m->fields.date == 0)
+		return;
+	i->date = m->fields.date;
+	i->zone = m->fields.zone;
 }
 
 static int
 header_over(struct mbox *m)
 {
 	struct sv head = buf_sv(&m->head);
-	bool ours = take_ours(m, &head), drop = false;
-	int r = RC_OK;
+	bool ours = take_ours(m, &head);
+	struct buf own;
+	int r;
 
 	m->header = false;
-	while (r == RC_OK && head.n > 0) {
-		struct sv line = take_line(&head);
-		enum field f;
-
-		if (line.p[0] != ' ' && line.p[0] != '\t') {
-			f = ours ? FIELD_OTHER : field_of(line);
-			drop = f != FIELD_OTHER;
-			take_field(m, f, line);
-		}
-		if (!drop)
-			r = emit_line(m, line);
-	}
+	buf_init(&own, MBOX_HEADER_MAX);
+	if (ours)
+		buf_addsv(&own, head);
+	else
+		fields_filter(&m->fields, FIELDS_MBOX, head, &own);
+	fill_info(m, ours);
+	m->begun = true;
+	r = m->ops->begin(m->ops->arg, &m->info);
+	head = buf_sv(&own);
+	while (r == RC_OK && head.n > 0)
+		r = emit_line(m, take_line(&head));
+	buf_fini(&own);
 	buf_release(&m->head);
 	return r;
 }
@@ -318,31 +252,79 @@ message_over(struct mbox *m)
 		r = header_over(m);
 	if (r == RC_OK && m->ended && !m->bare)
 		r = emit(m, SV("\r\n"));
-	m->open = m->ended = m->bare = false;
-	m->info.flags = buf_sv(&m->flags);
+	m->open = m->ended = m->bare = m->begun = false;
 	return r == RC_OK ? m->ops->end(m->ops->arg, &m->info) : r;
 }
 
 static int
-message_begin(struct mbox *m, int64_t date, int32_t zone)
+message_begin(struct mbox *m)
 {
 	int r = message_over(m);
 
 	m->open = m->header = true;
 	m->blank = false;
-	m->info = (struct mbox_info){.date = date, .zone = zone};
-	buf_reset(&m->flags);
-	return r == RC_OK ? m->ops->begin(m->ops->arg) : r;
+	m->info =
+	    (struct mbox_info){.date = m->held_date, .zone = m->held_zone};
+	fields_reset(&m->fields);
+	return r;
+}
+
+/* A line of the open message, behind the empty one that may be held back. */
+static int
+text(struct mbox *m, struct sv line, bool first)
+{
+	int r = RC_OK;
+
+	if (m->blank) {
+		m->blank = false;
+		r = content(m, SV("\n"), false);
+	}
+	return r == RC_OK ? content(m, line, first) : r;
+}
+
+/* A line "From ..." waits for the next, if it may begin a message. */
+static bool
+hold(struct mbox *m, struct sv line)
+{
+	m->held_date = 0;
+	m->held_zone = 0;
+	m->held_dated = has_date(line, &m->held_date, &m->held_zone);
+	if (m->open && !m->blank && !m->held_dated && !is_bare(line))
+		return false;
+	m->is_held = true;
+	buf_set(&m->held, line);
+	return true;
+}
+
+/* The next line is here; empty: the end of the file is. */
+static int
+decide(struct mbox *m, struct sv next)
+{
+	int r;
+
+	m->is_held = false;
+	if (begins_message(m, next) ||
+	    (next.n == 0 && m->held_dated && (m->blank || !m->open)))
+		return message_begin(m);
+	if (!m->open)
+		return RC_SYNTAX;
+	if (fields_is_field(next))
+		m->info.doubtful++;
+	r = text(m, buf_sv(&m->held), true);
+	buf_reset(&m->held);
+	return r;
 }
 
 /* `whole`: it ends in LF. */
 static int
 on_line(struct mbox *m, struct sv line, bool first, bool whole)
 {
-	int64_t date = 0;
-	int32_t zone = 0;
 	int r = RC_OK;
 
+	if (m->is_held)
+		r = decide(m, line);
+	if (r != RC_OK)
+		return r;
 	if (first && whole && is_blank(line)) {
 		if (m->open && m->header)
 			r = header_over(m);
@@ -353,19 +335,9 @@ on_line(struct mbox *m, struct sv line, bool first, bool whole)
 		m->blank = true;
 		return r;
 	}
-	if (first && (!m->open || m->blank) && is_postmark(line, &date, &zone))
-		return message_begin(m, date, zone);
-	if (!m->open) {
-		/* Nothing but "From " may begin the file. */
-		if (!sv_starts(line, FROM))
-			return RC_SYNTAX;
-		return message_begin(m, 0, 0);
-	}
-	if (m->blank) {
-		m->blank = false;
-		r = content(m, SV("\n"), false);
-	}
-	return r == RC_OK ? content(m, line, first) : r;
+	if (first && whole && sv_starts(line, FROM) && hold(m, line))
+		return RC_OK;
+	return m->open ? text(m, line, first) : RC_SYNTAX;
 }
 
 /* Of a piece of a line without its end: how much at its end may be the
@@ -380,8 +352,8 @@ undecided(const struct mbox *m, struct sv piece, bool first)
 	return rest.n;
 }
 
-int
-mbox_feed(struct mbox *m, struct sv piece)
+static int
+feed_lines(struct mbox *m, struct sv piece)
 {
 	int r = RC_OK;
 
@@ -409,13 +381,90 @@ mbox_feed(struct mbox *m, struct sv piece)
 	return r;
 }
 
+/* ---- line ends ---- */
+
+/* Old programs of the Mac end lines in CR alone.  The file's first line tells;
+ * while a CR is all that has come of its end, nothing is known yet. */
+static void
+learn_ends(struct mbox *m, struct sv piece)
+{
+	size_t cr = sv_chr(piece, '\r'), lf = sv_chr(piece, '\n');
+
+	if (m->cr_waits)
+		m->ends = piece.p[0] == '\n' ? MBOX_ENDS_LF : MBOX_ENDS_CR;
+	else if (lf < cr || (lf < piece.n && lf == cr + 1))
+		m->ends = MBOX_ENDS_LF;
+	else if (cr + 1 < piece.n)
+		m->ends = MBOX_ENDS_CR;
+}
+
+static int
+feed_ends(struct mbox *m, struct sv piece)
+{
+	int r = RC_OK;
+
+	if (m->ends != MBOX_ENDS_CR)
+		return feed_lines(m, piece);
+	while (r == RC_OK && piece.n > 0) {
+		size_t n = sv_chr(piece, '\r');
+
+		r = feed_lines(m, sv_first(piece, n));
+		if (r == RC_OK && n < piece.n)
+			r = feed_lines(m, SV("\n"));
+		piece = sv_skip(piece, n + 1);
+	}
+	return r;
+}
+
+/* What says of a text file that it is UTF-8 is none of it. */
+static void
+skip_mark(struct mbox *m, struct sv *piece)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	while (m->mark < 3 && piece->n > 0)
+		if (piece->p[0] == mark[m->mark]) {
+			*piece = sv_skip(*piece, 1);
+			m->mark++;
+		} else {
+			m->mark = 3;
+		}
+}
+
+int
+mbox_feed(struct mbox *m, struct sv piece)
+{
+	bool cr;
+	int r = RC_OK;
+
+	skip_mark(m, &piece);
+	if (piece.n == 0)
+		return RC_OK;
+	if (m->ends == MBOX_ENDS_UNKNOWN)
+		learn_ends(m, piece);
+	if (m->cr_waits && m->ends != MBOX_ENDS_UNKNOWN) {
+		m->cr_waits = false;
+		r = feed_ends(m, SV("\r"));
+	}
+	cr = m->ends == MBOX_ENDS_UNKNOWN && piece.p[piece.n - 1] == '\r';
+	if (cr) {
+		m->cr_waits = true;
+		piece.n--;
+	}
+	return r == RC_OK ? feed_ends(m, piece) : r;
+}
+
 int
 mbox_end(struct mbox *m)
 {
 	int r = RC_OK;
 
-	if (m->line.n > 0)
+	if (m->cr_waits)
+		r = feed_lines(m, SV("\n"));
+	if (r == RC_OK && m->line.n > 0)
 		r = on_line(m, buf_sv(&m->line), !m->line_began, false);
+	if (r == RC_OK && m->is_held)
+		r = decide(m, SV(""));
 	buf_reset(&m->line);
 	return r == RC_OK ? message_over(m) : r;
 }

@@ -8,17 +8,23 @@
  * read is what was written.
  *
  * Leniency in reading: mboxo, where only lines without '>' were quoted, reads
- * as well, but for a message that had ">From " itself.  A line "From " that is
- * not behind an empty line or has no date is text: some programs do not quote
- * at all.  Lines may end in CR LF.
+ * as well, but for a message that had ">From " itself.  Programs write all
+ * sorts of things behind "From ", or nothing, as Thunderbird does, and some do
+ * not quote at all, or leave out the empty line.  So the line behind it counts:
  *
- * Flags are in header fields, as other programs write them: Status: R (seen);
- * X-Status: A (answered) F (flagged) T (draft) D (deleted); X-Keywords: words.
- * Ours are the first three fields of a message, in that order and with
- * X-Hearthmail behind them, which says whether the last line has an end; where
- * they are so, fields of those names further down are the message's own and
- * stay.  Else they are taken out wherever they are, and so
- * are X-UID, X-IMAPbase and Content-Length, which speak of the file.
+ *   behind an empty line, with a date or bare   a field or an empty line
+ *   behind an empty line, anything else	 a field that mail has
+ *   not behind one, with a date or bare	 a field that mail has
+ *
+ * All else is text; where a field follows, it is counted as doubtful.  Lines
+ * may end in CR LF, or all in CR; the file may begin with a mark of UTF-8.
+ *
+ * Flags, keywords and labels are in header fields, as other programs write
+ * them (imap/exchange/fields.h), and are taken out wherever they are.  Ours are
+ * the first three fields of a message, Status, X-Status and X-Keywords in that
+ * order and with X-Hearthmail behind them, which says whether the last line has
+ * an end; where they are so, fields of those names further down are the
+ * message's own and stay.
  */
 #ifndef IMAP_EXCHANGE_MBOX_H
 #define IMAP_EXCHANGE_MBOX_H
@@ -26,38 +32,63 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "imap/exchange/fields.h"
 
 #define MBOX_LINE_MAX	(64u * 1024)  /* looked at in one piece */
 #define MBOX_HEADER_MAX (512u * 1024) /* in which flags are looked for */
 
 struct mbox_info {
-	int64_t date; /* of the From line, 0: none */
+	int64_t date; /* of the From line, else of the header; 0: none */
 	int32_t zone;
 	struct sv flags; /* of IMAP, separated by spaces */
 	bool internal;	 /* no message: a program's notes to itself */
+	bool expunged;	 /* deleted, and only not yet cut out of the file */
+	bool ours;	 /* an export has written it */
+	bool labels;	 /* it had labels: place is the folder they say */
+	struct sv place;
+	unsigned use;
+	unsigned doubtful; /* lines in it that may begin others; at the end */
 };
 
 struct mbox_ops {
-	int (*begin)(void *arg);
+	/* All of info but what is known at the end only. */
+	int (*begin)(void *arg, const struct mbox_info *info);
 	/* Bytes of the message, with CR LF. */
 	int (*data)(void *arg, struct sv bytes);
 	int (*end)(void *arg, const struct mbox_info *info);
 	void *arg;
 };
 
+enum mbox_ends {
+	MBOX_ENDS_UNKNOWN,
+	MBOX_ENDS_LF, /* or CR LF */
+	MBOX_ENDS_CR
+};
+
 struct mbox {
 	const struct mbox_ops *ops;
+	enum mbox_ends ends;
+	bool cr_waits; /* of the first line's end */
+	unsigned mark; /* bytes of the mark at the beginning, 3: it is over */
 	struct buf line;
 	bool line_began; /* a part of this line has been dealt with ... */
 	bool marks;	 /* ... which was nothing but '>', */
 	bool mark_held;	 /* of which one is held back */
 
+	bool is_held; /* a line that may begin a message waits for the next */
+	struct buf held;
+	bool held_dated;
+	int64_t held_date;
+	int32_t held_zone;
+
 	bool open;   /* a message is being read */
+	bool begun;  /* ops know of it */
 	bool blank;  /* the line before was empty, and is held back */
 	bool ended;  /* a line end is held back */
 	bool header; /* being gathered */
 	bool bare;   /* ours: it had no line end at its end */
-	struct buf head, flags;
+	struct buf head;
+	struct fields fields;
 	struct mbox_info info;
 };
 

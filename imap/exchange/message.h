@@ -30,13 +30,21 @@ struct exchange_msg {
 	struct sv flags; /* of IMAP, separated by spaces */
 	int64_t date;	 /* INTERNALDATE; 0: none */
 	int32_t zone;	 /* minutes east of UTC */
+	/* Of the same content in that folder there is one only: the source has
+	 * it in several files. */
+	bool once;
 };
 
 struct sink {
 	int (*folder)(
 	    void *arg, const struct exchange_folder *f, struct err *err);
+	/* All from here on are NULL where only folders are asked for, which
+	 * folder() leaves out. */
 	/* false: it is there already; not called for messages without key. */
 	bool (*want)(void *arg, struct sv key);
+	/* Of one that is not wanted: its flags as they are now.  May be NULL.
+	 */
+	void (*known)(void *arg, struct sv key, struct sv flags);
 	int (*begin)(void *arg, struct err *err);
 	int (*bytes)(void *arg, struct sv bytes, struct err *err);
 	int (*end)(void *arg, const struct exchange_msg *m, struct err *err);
@@ -46,6 +54,16 @@ struct sink {
 	void *arg;
 };
 
+/* A message at which another server has hung up. */
+struct exchange_broken {
+	char *folder;
+	uint32_t uidvalidity, uid;
+	unsigned alone; /* how often, when it alone was asked for */
+};
+
+#define EXCHANGE_BROKEN_MAX   200
+#define EXCHANGE_BROKEN_ALONE 2 /* after that it is left out */
+
 /* What all sources and sinks work with. */
 struct exchange {
 	struct broker *broker;
@@ -54,9 +72,13 @@ struct exchange {
 	 * last byte, while BODY[] has '?' for NUL. */
 	const struct imap_client *own;
 	const char *into; /* the folder that all goes below, or NULL */
+	const char *self; /* the source's own name without a path, or NULL */
 	int64_t as_of; /* of our own server: as it was then, seconds; 0: now */
 	const char **only; /* if not empty: these folders only */
 	size_t nonly;
+	/* Kept from one connection to the next. */
+	struct exchange_broken broken[EXCHANGE_BROKEN_MAX];
+	size_t nbroken;
 	bool hidden; /* also folders that come only when they are named */
 };
 
@@ -103,6 +125,14 @@ void to_imap_free(struct to_imap **t);
  */
 int to_imap_begin(struct to_imap *t, struct err *err) RC_USE_RESULT;
 void to_imap_sink(struct to_imap *t, struct sink *out);
+/*
+ * Where an earlier run has brought something: a pass over the source with this
+ * sink shows what is still there, before the one that brings; so that what was
+ * moved there meanwhile is moved here, and does not come twice.
+ */
+bool to_imap_wants_survey(const struct to_imap *t);
+void to_imap_survey_sink(struct to_imap *t, struct sink *out);
+void to_imap_surveyed(struct to_imap *t);
 int to_imap_end(struct to_imap *t, struct err *err) RC_USE_RESULT;
 /* The source has broken off: what came whole is sent, if that can be. */
 void to_imap_save(struct to_imap *t);

@@ -23,6 +23,13 @@ report_fini(struct report *r)
 	buf_fini(&r->skips);
 }
 
+static void
+say(struct report *r, enum broker_say kind, struct sv text)
+{
+	if (!r->quiet)
+		broker_say(r->broker, kind, text);
+}
+
 void
 report_begin(struct report *r)
 {
@@ -91,7 +98,7 @@ report_advance(struct report *r, uint64_t units)
 	}
 	buf_adds(&b, ": ");
 	buf_addsv(&b, buf_sv(&r->folder.name));
-	broker_say(r->broker, BROKER_PROGRESS, buf_sv(&b));
+	say(r, BROKER_PROGRESS, buf_sv(&b));
 	buf_fini(&b);
 }
 
@@ -116,7 +123,7 @@ report_folder_end(struct report *r)
 	if (r->folder.skipped > 0)
 		buf_addf(&b, ", %llu left out",
 		    (unsigned long long)r->folder.skipped);
-	broker_say(r->broker, BROKER_STEP, buf_sv(&b));
+	say(r, BROKER_STEP, buf_sv(&b));
 	buf_fini(&b);
 }
 
@@ -146,7 +153,7 @@ report_skip(struct report *r, struct sv what, const char *why)
 	buf_adds(&b, "left out: ");
 	buf_addsv(&b, sv_first(what, 3000));
 	buf_addf(&b, ": %s", why);
-	broker_say(r->broker, BROKER_NOTE, buf_sv(&b));
+	say(r, BROKER_NOTE, buf_sv(&b));
 	if (b.n + 3 <= r->skips.max - r->skips.n) {
 		buf_addsv(&r->skips, buf_sv(&b));
 		buf_addc(&r->skips, '\n');
@@ -166,7 +173,7 @@ report_note(struct report *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_addv(&b, fmt, ap);
 	va_end(ap);
-	broker_say(r->broker, BROKER_NOTE, buf_sv(&b));
+	say(r, BROKER_NOTE, buf_sv(&b));
 	buf_fini(&b);
 }
 
@@ -187,17 +194,17 @@ report_end(struct report *r, bool complete)
 		    (unsigned long long)r->known);
 	buf_addf(&b, "; %llu left out%s", (unsigned long long)r->skipped,
 	    complete ? "" : "; not finished");
-	broker_say(r->broker, BROKER_RESULT, buf_sv(&b));
+	say(r, BROKER_RESULT, buf_sv(&b));
 	while (rest.n > 0) {
 		struct sv line = sv_split(&rest, '\n');
 
-		broker_say(r->broker, BROKER_RESULT, line);
+		say(r, BROKER_RESULT, line);
 	}
 	if (r->unlisted > 0) {
 		buf_reset(&b);
 		buf_addf(&b, "... and %llu more, named above",
 		    (unsigned long long)r->unlisted);
-		broker_say(r->broker, BROKER_RESULT, buf_sv(&b));
+		say(r, BROKER_RESULT, buf_sv(&b));
 	}
 	buf_fini(&b);
 }

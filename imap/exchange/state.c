@@ -22,6 +22,10 @@ struct state {
 	size_t nfolder, cap;
 	struct state_try open;
 	bool is_open;
+	struct state_entry *entry;
+	size_t nentry, entry_cap;
+	uint32_t *index; /* by key: 1 + its place, 0: free */
+	size_t index_cap;
 
 	/* While it is read. */
 	struct buf line;
@@ -125,6 +129,138 @@ content_key(const struct state_key *content)
 	return k;
 }
 
+/* ---- entries ---- */
+
+static size_t
+slot_of(const struct state *s, const struct state_key *key)
+{
+	size_t i = (size_t)be_get64(key->b) & (s->index_cap - 1);
+
+	while (s->index[i] != 0 &&
+	       memcmp(&s->entry[s->index[i] - 1].key, key, sizeof *key) != 0)
+		i = (i + 1) & (s->index_cap - 1);
+	return i;
+}
+
+/* Whatever was moved to another key leaves its old place to be passed. */
+static void
+index_entry(struct state *s, size_t at)
+{
+	size_t i;
+
+	if (2 * (s->nentry + 1) > s->index_cap) {
+		s->index_cap = s->index_cap > 0 ? 2 * s->index_cap : 1024;
+		free(s->index);
+		s->index = xcalloc(s->index_cap, sizeof *s->index);
+		for (i = 0; i < s->nentry; i++)
+			s->index[slot_of(s, &s->entry[i].key)] =
+			    (uint32_t)i + 1;
+	}
+	s->index[slot_of(s, &s->entry[at].key)] = (uint32_t)at + 1;
+}
+
+size_t
+state_count(const struct state *s)
+{
+	return s->nentry;
+}
+
+struct state_entry *
+state_entry(struct state *s, size_t i)
+{
+	return &s->entry[i];
+}
+
+struct state_entry *
+state_find(struct state *s, const struct state_key *key)
+{
+	uint32_t at = s->index_cap > 0 ? s->index[slot_of(s, key)] : 0;
+
+	return at > 0 ? &s->entry[at - 1] : NULL;
+}
+
+const char *
+state_folder(const struct state *s, const struct state_entry *e)
+{
+	return s->folder[e->folder].name;
+}
+
+static const struct {
+	unsigned bit;
+	const char *name;
+} flag_names[] = {{STATE_SEEN, "\\Seen"}, {STATE_ANSWERED, "\\Answered"},
+    {STATE_FLAGGED, "\\Flagged"}, {STATE_DRAFT, "\\Draft"},
+    {STATE_DELETED, "\\Deleted"}, {STATE_FORWARDED, "$Forwarded"}};
+
+unsigned
+state_flags(struct sv flags)
+{
+	unsigned all = 0;
+	size_t i;
+
+	while (flags.n > 0) {
+		struct sv f = sv_split(&flags, ' ');
+
+		for (i = 0; i < sizeof flag_names / sizeof flag_names[0]; i++)
+			if (sv_ieq(f, sv_str(flag_names[i].name)))
+				all |= flag_names[i].bit;
+	}
+	return all;
+}
+
+const char *
+state_flag_name(unsigned bit)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof flag_names / sizeof flag_names[0]; i++)
+		if (flag_names[i].bit == bit)
+			return flag_names[i].name;
+	return "";
+}
+
+static uint32_t
+folder_at(const struct state *s, struct sv name)
+{
+	size_t i;
+
+	for (i = 0; i < s->nfolder; i++)
+		if (sv_eq(sv_str(s->folder[i].name), name))
+			return (uint32_t)i;
+	return 0;
+}
+
+static void
+note_entry(struct state *s, const struct state_msg *m, size_t i)
+{
+	s->entry =
+	    xgrow(s->entry, &s->entry_cap, s->nentry + 1, sizeof *s->entry);
+	s->entry[s->nentry] = (struct state_entry){.key = m->key,
+	    .content = m->content,
+	    .folder = folder_at(s, buf_sv(&s->open.folder)),
+	    .uid = s->open.first != 0 ? s->open.first + (uint32_t)i : 0,
+	    .uidvalidity = s->open.uidvalidity,
+	    .flags = m->flags};
+	s->nentry++;
+	index_entry(s, s->nentry - 1);
+}
+
+static void
+change_key(struct state *s, struct state_entry *e, const struct state_key *key)
+{
+	struct state_entry copy = *e;
+
+	(void)state_set_add(&s->done, key);
+	/* The old key stays known as one that has come, but is nothing that
+	 * could be moved once more. */
+	memset(&e->content, 0, sizeof e->content);
+	copy.key = *key;
+	s->entry =
+	    xgrow(s->entry, &s->entry_cap, s->nentry + 1, sizeof *s->entry);
+	s->entry[s->nentry++] = copy;
+	index_entry(s, s->nentry - 1);
+}
+
 static void
 note_done(struct state *s, const struct state_msg *m)
 {
@@ -157,6 +293,8 @@ state_free(struct state **sp)
 	for (i = 0; i < s->nfolder; i++)
 		free(s->folder[i].name);
 	free(s->folder);
+	free(s->entry);
+	free(s->index);
 	state_set_fini(&s->done);
 	buf_fini(&s->open.folder);
 	buf_fini(&s->line);
@@ -211,20 +349,60 @@ read_try(struct state *s, struct sv line)
 		return;
 	buf_set(&s->open.folder, line);
 	s->open.n = 0;
+	s->open.first = 0;
 	s->is_open = true;
 	note_folder(s, line, s->open.uidvalidity);
+}
+
+static unsigned
+read_flags(struct sv s)
+{
+	if (s.n != 2 || ascii_hex(s.p[0]) < 0 || ascii_hex(s.p[1]) < 0)
+		return STATE_UNKNOWN;
+	return (unsigned)(ascii_hex(s.p[0]) << 4 | ascii_hex(s.p[1]));
+}
+
+static void
+read_flags_line(struct state *s, struct sv line)
+{
+	struct sv hex = sv_split(&line, ' ');
+	struct state_entry *e;
+	struct state_key key;
+
+	if (!read_key(hex, &key))
+		return;
+	e = state_find(s, &key);
+	if (e != NULL)
+		e->flags = read_flags(line);
+}
+
+static void
+read_same(struct state *s, struct sv line)
+{
+	struct sv hex = sv_split(&line, ' ');
+	struct state_key key, old;
+	struct state_entry *e;
+
+	if (!read_key(hex, &key) || !read_key(line, &old))
+		return;
+	e = state_find(s, &old);
+	if (e != NULL)
+		change_key(s, e, &key);
 }
 
 static void
 read_msg(struct state *s, struct sv line)
 {
 	struct sv key = sv_split(&line, ' '), content = sv_split(&line, ' ');
+	struct sv size = sv_split(&line, ' ');
 	struct state_msg m;
 
 	if (!s->is_open || s->open.n == STATE_BATCH || !read_key(key, &m.key) ||
 	    !read_key(content, &m.content) ||
-	    sv_to_u64(line, UINT64_MAX, &m.size) != RC_OK)
+	    sv_to_u64(size, UINT64_MAX, &m.size) != RC_OK)
 		return;
+	/* Older files do not say them. */
+	m.flags = read_flags(line);
 	s->open.msg[s->open.n++] = m;
 }
 
@@ -256,8 +434,10 @@ close_try(struct state *s, const bool *missing)
 	size_t i;
 
 	for (i = 0; i < s->open.n; i++)
-		if (!missing[i])
+		if (!missing[i]) {
 			note_done(s, &s->open.msg[i]);
+			note_entry(s, &s->open.msg[i], i);
+		}
 	s->is_open = false;
 }
 
@@ -277,6 +457,14 @@ read_line(struct state *s, struct sv line)
 		read_try(s, line);
 	else if (sv_eq(word, SV("msg")))
 		read_msg(s, line);
+	else if (sv_eq(word, SV("uids")) && s->is_open) {
+		if (sv_to_u32(line, UINT32_MAX - STATE_BATCH, &s->open.first) !=
+		    RC_OK)
+			s->open.first = 0;
+	} else if (sv_eq(word, SV("flags")))
+		read_flags_line(s, line);
+	else if (sv_eq(word, SV("same")))
+		read_same(s, line);
 	else if (sv_eq(word, SV("end")) && s->is_open &&
 		 read_missing(line, missing))
 		close_try(s, missing);
@@ -386,13 +574,14 @@ state_put_try(struct state *s, const struct state_try *t, struct buf *out)
 		put_key(out, &t->msg[i].content);
 		buf_addc(out, ' ');
 		buf_addu(out, t->msg[i].size);
-		buf_addc(out, '\n');
+		buf_addf(out, " %02x\n", t->msg[i].flags & 0xff);
 	}
 	buf_set(&s->open.folder, buf_sv(&t->folder));
 	s->open.uidvalidity = t->uidvalidity;
 	s->open.uidnext = t->uidnext;
 	memcpy(s->open.msg, t->msg, t->n * sizeof t->msg[0]);
 	s->open.n = t->n;
+	s->open.first = 0;
 	s->is_open = true;
 	note_folder(s, buf_sv(&t->folder), t->uidvalidity);
 }
@@ -413,4 +602,39 @@ state_put_end(struct state *s, const bool *missing, struct buf *out)
 		}
 	buf_adds(out, any ? " .\n" : "- .\n");
 	close_try(s, missing);
+}
+
+void
+state_put_uids(struct state *s, uint32_t first, struct buf *out)
+{
+	fresh_line(s, out);
+	buf_reset(&s->line);
+	s->open.first = first;
+	buf_addf(out, "uids %u\n", first);
+}
+
+void
+state_put_flags(
+    struct state *s, struct state_entry *e, unsigned flags, struct buf *out)
+{
+	fresh_line(s, out);
+	buf_reset(&s->line);
+	e->flags = flags;
+	buf_adds(out, "flags ");
+	put_key(out, &e->key);
+	buf_addf(out, " %02x\n", flags & 0xff);
+}
+
+void
+state_put_same(struct state *s, struct state_entry *e,
+    const struct state_key *key, struct buf *out)
+{
+	fresh_line(s, out);
+	buf_reset(&s->line);
+	buf_adds(out, "same ");
+	put_key(out, key);
+	buf_addc(out, ' ');
+	put_key(out, &e->key);
+	buf_addc(out, '\n');
+	change_key(s, e, key);
 }

@@ -86,7 +86,7 @@ append_begin(struct to_imap *t)
 
 	buf_init(&b, 16384);
 	buf_adds(&b, "APPEND ");
-	imap_put_mailbox(&b, buf_sv(&t->try.folder), false);
+	to_imap_put_name(t, buf_sv(&t->try.folder), &b);
 	imap_client_begin(t->c);
 	imap_client_text(t->c, buf_sv(&b));
 	buf_fini(&b);
@@ -136,13 +136,13 @@ append_one(struct to_imap *t, size_t i, bool keywords, struct err *err)
 	return r;
 }
 
-/* A refusal that the next message would get as well. */
+/* A refusal that the next message would get as well, in whatever mailbox. */
 static bool
 is_fatal(struct to_imap *t)
 {
-	static const struct sv codes[] = {{"OVERQUOTA", 9}, {"TRYCREATE", 9},
-	    {"UNAVAILABLE", 11}, {"SERVERBUG", 9}, {"INUSE", 5}, {"NOPERM", 6},
-	    {"CONTACTADMIN", 12}, {"EXPIRED", 7}, {"NONEXISTENT", 11}};
+	static const struct sv codes[] = {{"OVERQUOTA", 9}, {"UNAVAILABLE", 11},
+	    {"SERVERBUG", 9}, {"INUSE", 5}, {"CONTACTADMIN", 12},
+	    {"EXPIRED", 7}};
 	size_t i;
 
 	for (i = 0; i < sizeof codes / sizeof codes[0]; i++)
@@ -244,7 +244,8 @@ int
 to_imap_flush(struct to_imap *t, struct err *err)
 {
 	bool missing[STATE_BATCH] = {false};
-	bool many = t->try.n > 1 && imap_client_can(t->c, SV("MULTIAPPEND"));
+	bool many_came,
+	    many = t->try.n > 1 && imap_client_can(t->c, SV("MULTIAPPEND"));
 	int r = RC_OK;
 
 	if (t->try.n == 0)
@@ -260,6 +261,7 @@ to_imap_flush(struct to_imap *t, struct err *err)
 	r = to_imap_log(t, err);
 	if (r == RC_OK && many)
 		r = append_all(t, err);
+	many_came = many && r == RC_OK;
 	if (r == RC_OK && !many)
 		r = append_one_by_one(t, missing, err);
 	else if (is_own_fault(t, r))
@@ -268,6 +270,11 @@ to_imap_flush(struct to_imap *t, struct err *err)
 		r = err_set(err, RC_DENIED, "%.140s", err->text);
 	if (r != RC_OK)
 		return r;
+	/* An APPEND of ours gives UIDs one behind the other. */
+	if (t->c == t->x->own && t->uidnext_known && !missing[0] &&
+	    (many_came || t->try.n == 1))
+		state_put_uids(
+		    t->state, t->uidnext - (uint32_t)t->try.n, &t->log);
 	/* Goes to the disk with the next try, or at the end. */
 	state_put_end(t->state, missing, &t->log);
 	count_batch(t, missing);
@@ -288,18 +295,18 @@ in_batch(const struct to_imap *t, const struct state_key *key)
 	return false;
 }
 
-static void
-source_key(const struct to_imap *t, struct sv key, struct state_key *out)
+void
+to_imap_source_key(
+    const struct to_imap *t, struct sv key, struct state_key *out)
 {
 	const struct sv part[] = {buf_sv(&t->source), key};
 
 	state_key_make(out, BY_KEY, part, 2);
 }
 
-/* The n-th message of that content in this folder of the source. */
-static void
-content_key(
-    struct to_imap *t, const struct state_key *content, struct state_key *out)
+void
+to_imap_content_key(struct to_imap *t, const struct state_key *content,
+    bool once, struct state_key *out)
 {
 	uint32_t n = 0;
 
@@ -309,7 +316,7 @@ content_key(
 
 		state_key_make(out, BY_CONTENT, part, 3);
 		n++;
-	} while (!state_set_add(&t->pass, out));
+	} while (!state_set_add(&t->pass, out) && !once);
 }
 
 static bool
@@ -318,8 +325,18 @@ want(void *arg, struct sv key)
 	struct to_imap *t = arg;
 	struct state_key k;
 
-	source_key(t, key, &k);
+	to_imap_source_key(t, key, &k);
 	return !state_has(t->state, &k) && !in_batch(t, &k);
+}
+
+static void
+known(void *arg, struct sv key, struct sv flags)
+{
+	struct to_imap *t = arg;
+	struct state_key k;
+
+	to_imap_source_key(t, key, &k);
+	to_imap_known(t, &k, flags);
 }
 
 static int
@@ -374,7 +391,8 @@ batch_add(struct to_imap *t, const struct exchange_msg *m,
 	    .nname = m->name.n};
 	buf_addsv(&t->flags, m->flags);
 	buf_addsv(&t->names, m->name);
-	t->try.msg[t->try.n++] = (struct state_msg){*key, *content, b->size};
+	t->try.msg[t->try.n++] =
+	    (struct state_msg){*key, *content, b->size, state_flags(m->flags)};
 	t->start = t->area.size;
 }
 
@@ -386,11 +404,13 @@ end(void *arg, const struct exchange_msg *m, struct err *err)
 
 	(void)crypto_generichash_final(&t->hash, content.b, sizeof content.b);
 	if (m->key.n > 0)
-		source_key(t, m->key, &key);
+		to_imap_source_key(t, m->key, &key);
 	else
-		content_key(t, &content, &key);
-	if (state_has(t->state, &key) ||
-	    (t->virtual && state_has_content(t->state, &content))) {
+		to_imap_content_key(t, &content, m->once, &key);
+	if (state_has(t->state, &key) || in_batch(t, &key) ||
+	    (t->virtual && state_has_content(t->state, &content)) ||
+	    to_imap_moved(t, &key, &content, m->flags)) {
+		to_imap_known(t, &key, m->flags);
 		report_known(t->x->report);
 		drop(t);
 		return RC_OK;
@@ -419,6 +439,7 @@ to_imap_sink(struct to_imap *t, struct sink *out)
 {
 	*out = (struct sink){.folder = to_imap_folder,
 	    .want = want,
+	    .known = known,
 	    .begin = begin,
 	    .bytes = bytes,
 	    .end = end,
@@ -441,6 +462,8 @@ to_imap_new(struct exchange *x, struct imap_client *c, struct state *state)
 	buf_init(&t->try.folder, EXCHANGE_PATH_MAX);
 	buf_init(&t->source, EXCHANGE_PATH_MAX);
 	buf_init(&t->dest, EXCHANGE_PATH_MAX);
+	buf_init(&t->prefix, EXCHANGE_PATH_MAX);
+	buf_init(&t->taken, 8u << 20);
 	buf_init(&t->flags, 4 * BATCH_TEXT);
 	buf_init(&t->names, 4 * BATCH_TEXT);
 	buf_init(&t->log, 64u << 10);
@@ -457,11 +480,14 @@ to_imap_free(struct to_imap **tp)
 		return;
 	for (i = 0; i < t->nspecial; i++)
 		free(t->special[i].name);
+	to_imap_sync_fini(t);
 	state_set_fini(&t->there);
 	state_set_fini(&t->pass);
 	buf_fini(&t->log);
 	buf_fini(&t->names);
 	buf_fini(&t->flags);
+	buf_fini(&t->taken);
+	buf_fini(&t->prefix);
 	buf_fini(&t->dest);
 	buf_fini(&t->source);
 	buf_fini(&t->try.folder);
@@ -475,6 +501,8 @@ to_imap_end(struct to_imap *t, struct err *err)
 {
 	int r = to_imap_flush(t, err);
 
+	if (r == RC_OK)
+		r = to_imap_sync(t, err);
 	return r == RC_OK ? to_imap_log(t, err) : r;
 }
 

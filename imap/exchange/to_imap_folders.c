@@ -13,25 +13,41 @@
 	    IMAP_LIST_TRASH | IMAP_LIST_ARCHIVE)
 #define VIRTUAL_USES (IMAP_LIST_ALL | IMAP_LIST_FLAGGED)
 
-/* The server's delimiter for ours.  A delimiter inside a level would make two
- * of it. */
+static bool
+has_prefix(const struct to_imap *t, struct sv name)
+{
+	return t->prefix.n > 0 && name.n > t->prefix.n &&
+	       sv_istarts(name, buf_sv(&t->prefix));
+}
+
+/* The server's delimiter for ours, and its prefix before all but INBOX
+ * [RFC 2342 5].  A delimiter inside a level would make two of it. */
+static void
+translate(const struct to_imap *t, struct sv name, struct buf *out)
+{
+	char d = t->delimiter;
+	size_t i, level = 0;
+
+	if (!sv_eq(name, SV("INBOX")) && !has_prefix(t, name))
+		level = t->prefix.n;
+	for (i = 0; i < level + name.n; i++) {
+		char c = i < level ? t->prefix.p[i] : name.p[i - level];
+
+		if (c == '/')
+			c = d != '\0' ? d : '_';
+		else if (c == d && d != '\0')
+			c = '_';
+		buf_addc(out, c);
+	}
+}
+
 void
 to_imap_put_name(struct to_imap *t, struct sv name, struct buf *out)
 {
-	char d = t->delimiter;
 	struct buf b;
-	size_t i;
 
-	buf_init(&b, name.n + 1);
-	for (i = 0; i < name.n; i++) {
-		char c = name.p[i];
-
-		if (c == '/' && d != '\0')
-			c = d;
-		else if (c == d && d != '\0')
-			c = '_';
-		buf_addc(&b, c);
-	}
+	buf_init(&b, name.n + t->prefix.n + 1);
+	translate(t, name, &b);
 	imap_put_mailbox(out, buf_sv(&b), false);
 	buf_fini(&b);
 }
@@ -82,31 +98,73 @@ add_folder(struct to_imap *t, struct sv name, unsigned uses)
 }
 
 static void
+on_namespace(void *arg, const struct imap_response *r)
+{
+	struct to_imap *t = arg;
+
+	if (r->kind != IMAP_RESPONSE_NAMESPACE || r->list.name.n == 0 ||
+	    r->list.delimiter == '\0')
+		return;
+	buf_set(&t->prefix, r->list.name);
+	t->delimiter = r->list.delimiter;
+}
+
+static void
 on_list(void *arg, const struct imap_response *r)
 {
 	struct to_imap *t = arg;
+	struct sv name = r->list.name;
 
 	if (r->kind != IMAP_RESPONSE_LIST || t->there.n >= FOLDERS_MAX)
 		return;
 	if (r->list.delimiter != '\0')
 		t->delimiter = r->list.delimiter;
+	if (has_prefix(t, name))
+		name = sv_skip(name, t->prefix.n);
 	/* No name that is longer is ever asked for. */
-	if ((r->list.attributes & IMAP_LIST_NOSELECT) == 0 &&
-	    r->list.name.n <= EXCHANGE_PATH_MAX)
-		add_folder(
-		    t, r->list.name, r->list.attributes & IMAP_LIST_USES);
+	if ((r->list.attributes & IMAP_LIST_NOSELECT) == 0 && name.n > 0 &&
+	    name.n <= EXCHANGE_PATH_MAX)
+		add_folder(t, name, r->list.attributes & IMAP_LIST_USES);
+}
+
+/* What the server said no to, but not what ends the connection. */
+static bool
+is_refused(const struct to_imap *t, int r)
+{
+	return r == RC_PERM || (r == RC_SYNTAX && imap_client_usable(t->c));
+}
+
+/* The delimiter also of a server that has no folder with a level. */
+static int
+ask_delimiter(struct to_imap *t, struct err *err)
+{
+	const struct imap_client_ops ops = {.response = on_list, .arg = t};
+	int r = RC_OK;
+
+	if (t->delimiter == '\0')
+		r = imap_client_command(t->c, &ops, SV("LIST \"\" \"\""), err);
+	return is_refused(t, r) ? RC_OK : r;
 }
 
 int
 to_imap_list(struct to_imap *t, struct err *err)
 {
-	const struct imap_client_ops ops = {.response = on_list, .arg = t};
+	struct imap_client_ops ops = {.response = on_namespace, .arg = t};
+	int r = RC_OK;
 
+	if (imap_client_can(t->c, SV("NAMESPACE")))
+		r = imap_client_command(t->c, &ops, SV("NAMESPACE"), err);
+	if (r != RC_OK && !is_refused(t, r))
+		return r;
+	ops.response = on_list;
+	r = RC_PERM;
 	if (imap_client_can(t->c, SV("LIST-EXTENDED")) &&
 	    imap_client_can(t->c, SV("SPECIAL-USE")))
-		return imap_client_command(t->c, &ops,
+		r = imap_client_command(t->c, &ops,
 		    SV("LIST \"\" \"*\" RETURN (SPECIAL-USE)"), err);
-	return imap_client_command(t->c, &ops, SV("LIST \"\" \"*\""), err);
+	if (is_refused(t, r))
+		r = imap_client_command(t->c, &ops, SV("LIST \"\" \"*\""), err);
+	return r == RC_OK ? ask_delimiter(t, err) : r;
 }
 
 static void
@@ -204,14 +262,14 @@ create(struct to_imap *t, unsigned uses, struct err *err)
 		    imap_client_can(t->c, SV("CREATE-SPECIAL-USE")))
 			words = how[i].words;
 	r = command_name(t, "CREATE", words, err);
-	if (r == RC_PERM && words[0] != '\0')
+	if (is_refused(t, r) && words[0] != '\0')
 		r = command_name(t, "CREATE", "", err);
 	if (r != RC_OK)
 		return r;
 	add_folder(t, buf_sv(&t->dest), words[0] != '\0' ? uses : 0);
 	/* So that mail programs show it.  Not worth a failure. */
 	r = command_name(t, "SUBSCRIBE", "", err);
-	return r == RC_PERM ? RC_OK : r;
+	return is_refused(t, r) ? RC_OK : r;
 }
 
 static bool
@@ -223,6 +281,68 @@ has_control(struct sv s)
 		if (ascii_is_ctl(s.p[i]))
 			return true;
 	return false;
+}
+
+/* Two folders here whose names are one there: that is said. */
+static void
+note_name(struct to_imap *t, struct sv from)
+{
+	struct sv rest = buf_sv(&t->taken);
+	struct buf line;
+
+	buf_init(&line, 4 * EXCHANGE_PATH_MAX);
+	translate(t, buf_sv(&t->dest), &line);
+	while (rest.n > 0) {
+		struct sv other = sv_split(&rest, '\n');
+		struct sv there = sv_split(&other, '\t');
+
+		if (!sv_eq(there, buf_sv(&line)))
+			continue;
+		if (!sv_eq(other, from))
+			report_note(t->x->report,
+			    "%.*s and %.*s go into the same folder there: %s",
+			    SV_ARG(other), SV_ARG(from), line.p);
+		buf_fini(&line);
+		return;
+	}
+	buf_addc(&line, '\t');
+	buf_addsv(&line, from);
+	buf_addc(&line, '\n');
+	if (line.n <= t->taken.max - t->taken.n)
+		buf_addsv(&t->taken, buf_sv(&line));
+	buf_fini(&line);
+}
+
+/* The mailbox that is dest, made if need be.  *why: what CREATE was told. */
+static int
+reach(struct to_imap *t, unsigned uses, struct err *why, struct err *err)
+{
+	int r = RC_OK;
+
+	if (!exists(t, buf_sv(&t->dest)))
+		r = create(t, uses, err);
+	/* "It exists" is a refusal, too: some names are written otherwise. */
+	if (is_refused(t, r))
+		*why = *err;
+	if (r == RC_OK || is_refused(t, r))
+		r = to_imap_status(t, buf_sv(&t->dest), err);
+	return r;
+}
+
+/* Servers that keep folders as those of a disk refuse more than they say.
+ * False: the name has nothing that they might not like. */
+static bool
+make_plain(struct buf *name)
+{
+	bool changed = false;
+	size_t i;
+
+	for (i = 0; i < name->n; i++)
+		if (memchr(".~*%\\#&\":|?<>", name->p[i], 14) != NULL) {
+			name->p[i] = '_';
+			changed = true;
+		}
+	return changed;
 }
 
 int
@@ -246,18 +366,19 @@ to_imap_folder(void *arg, const struct exchange_folder *f, struct err *err)
 		    t->x->report, f->name, "its name has control characters");
 		return RC_DENIED;
 	}
-	if (!exists(t, buf_sv(&t->dest)))
-		r = create(t, f->uses & OWN_USES, err);
-	/* "It exists" is a refusal, too: some names are written otherwise. */
-	if (r == RC_PERM)
-		why = *err;
-	if (r == RC_OK || r == RC_PERM)
-		r = to_imap_status(t, buf_sv(&t->dest), err);
-	if (r == RC_PERM) {
+	r = reach(t, f->uses & OWN_USES, &why, err);
+	if (is_refused(t, r) && make_plain(&t->dest)) {
+		struct err again;
+
+		r = reach(t, f->uses & OWN_USES, &again, err);
+	}
+	if (is_refused(t, r)) {
 		report_skip(t->x->report, f->name,
 		    why.text[0] != '\0' ? why.text : err->text);
 		return RC_DENIED;
 	}
+	if (r == RC_OK)
+		note_name(t, f->name);
 	before = state_uidvalidity(t->state, buf_sv(&t->dest));
 	if (r == RC_OK && before != 0 && before != t->uidvalidity)
 		report_note(t->x->report,

@@ -9,8 +9,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int
-on_begin(void *arg)
+on_begin(void *arg, const struct mbox_info *info)
 {
+	(void)info;
 	buf_reset(arg);
 	return RC_OK;
 }

@@ -2,10 +2,13 @@
 """Import and export: every format there and back, foreign files, a real
 Dovecot on the other side, and breaks at random moments, after which nothing
 may be lost or doubled."""
+import bz2
 import calendar
 import collections
 import glob
+import gzip
 import imaplib
+import lzma
 import mailbox
 import os
 import random
@@ -18,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 
 from house import BINARY, PASSWORD, House, finish, free_ports, lacking, skip, verdict, wait_until
 
@@ -269,6 +273,44 @@ def foreign_mbox(h, d):
     verdict(r.returncode == 0 and h.count("ben", "Old/one") == 4, "one-mbox-into-a-folder", r)
 
 
+def takeout_and_thunderbird(h, d):
+    """One file with labels; a store of today's Thunderbird; what stands beside it makes no folders."""
+    post = b"From 17@xxx Tue Nov 24 11:36:46 +0000 2026\n"
+    rows = (b"Inbox,Unread", b"Sent,Opened", b"Trash", b"Spam,Opened,Starred",
+            b"=?UTF-8?Q?Familie/M=C3=BCller,Archived,Opened?=")
+    one = b"".join(post + b"X-GM-THRID: 1\nX-Gmail-Labels: %s\nSubject: %d\n\nx\n\n" % (label, i)
+                   for i, label in enumerate(rows))
+    write(f"{d}/Takeout/Mail/All mail.mbox", one)
+    write(f"{d}/Takeout/Mail/Familie.mbox", post + one.split(post)[5])
+    write(f"{d}/Takeout/archive_browser.html", b"<html>")
+    r = run(h, "import", "ben", d, "--into", "G", "--format", "mbox")
+    got = {k: [(b[9:10], set(f)) for b, f, _ in v] for k, v in without_empty(account(h, "ben")).items() if k.startswith("G")}
+    want = {"G": [(b"0", set())], "G/Sent": [(b"1", {"\\Seen"})], "G/Trash": [(b"2", {"\\Seen"})],
+            "G/Spam": [(b"3", {"\\Seen", "\\Flagged"})], "G/Familie/M&APw-ller": [(b"4", {"\\Seen"})]}
+    verdict(r.returncode == 0 and got == want, "takeout-labels", (r, got))
+    r = run(h, "import", "ben", d, "--into", "H", "--format", "mbox", "--folder", "Familie/Müller")
+    verdict(r.returncode == 0 and h.count("ben", "H/Familie/M&APw-ller") == 1 and r.stdout.startswith("1 message "),
+            "takeout-one-label", r)
+    t = f"{d}-profile"
+    mail = b"X-Mozilla-Status: %s\r\nX-Mozilla-Status2: 00000000\r\nFrom: a@example.test\r\nSubject: %d\r\n\r\nx\r\n\r\n"
+    store = b"".join(b"From \r\n" + mail % s for s in ((b"0001", 1), (b"0009", 2), (b"1000", 3)))
+    write(f"{t}/prefs.js", b"user_pref")
+    write(f"{t}/places.sqlite-x", b"SQLite")
+    for name, data in (("Archiv", store), ("Archiv.sbd/2024", store), ("filterlog.html", b"<html>"), ("Archiv.msf", b"x"),
+                       ("Apple.mbox/mbox", store), ("Apple.mbox/table_of_contents", b"x"), ("notes", b"text\n")):
+        write(f"{t}/Mail/Local Folders/{name}", data)
+    r = run(h, "import", "ben", t, "--into", "T", "--format", "mbox")
+    m = h.imap("ben")
+    made = {k for k in folders(m) if k.startswith("T/")}
+    m.logout()
+    got = {k: sorted((b.count(b"Mozilla"), sorted(f)) for b, f, _ in v)
+           for k, v in without_empty(account(h, "ben")).items() if k.startswith("T/")}
+    two = [(0, ["$Forwarded"]), (0, ["\\Seen"])]
+    verdict(r.returncode == 1 and got == {"T/Archiv": two, "T/Archiv/2024": two, "T/Apple": two} and
+            made == set(got) and "1 left out" in r.stdout and "notes: it is not an mbox" in r.stdout and
+            "deleted messages that were still in the file did not come: 1" in r.stderr, "thunderbird-profile", (r, got, made))
+
+
 def foreign_eml(h, d):
     write(f"{d}/a.eml", MSG % (1, 1), 1500000000)
     write(f"{d}/b.EML", b"Subject: no date\n\nx\n", 1500000000)
@@ -281,6 +323,51 @@ def foreign_eml(h, d):
                                           (b"Subject: no date\r\n\r\nx\r\n", frozenset(), (1500000000, 0)): 1}),
             "trips": collections.Counter({(crlf(MSG % (2, 2)), frozenset(), (at, 0)): 1})}
     verdict(r.returncode == 0 and got == want, "foreign-eml", (r, difference(want, got)))
+
+
+def not_as_it_is(h, d):
+    """Compressed files are read or named; what does not look like a message is left out, and why."""
+    mail = MSG % (1, 1)
+    write(f"{d}/cur/1600000001.M1.host,S={len(mail)}:2,S", gzip.compress(mail))
+    write(f"{d}/cur/1600000002.M1.host:2,RS", zlib.compress(MSG % (2, 2)))
+    write(f"{d}/cur/1600000003.M1.host;2,F", gzip.compress(MSG % (3, 3))[:4] + gzip.compress(MSG % (3, 3))[4:])
+    for i, (name, data) in enumerate((("bz2", bz2.compress(mail)), ("xz", lzma.compress(mail)),
+                                      ("zstd", b"\x28\xb5\x2f\xfd" + b"x" * 99), ("crypt", b"CRYPTED\x03\x07\x02\0"),
+                                      ("cut", gzip.compress(mail * 99)[:-30]), ("empty", b""), ("noise", b"\x99\x01\x02" * 99),
+                                      ("utf16", mail.decode().encode("utf-16")))):
+        write(f"{d}/cur/160000001{i}.{name}.host:2,S", data)
+    write(f"{d}/cur/1600000020.bomb.host:2,", gzip.compress(b"Subject: bomb\n\n" + bytes(80 << 20)))
+    write(f"{d}/cur/1600000021.mozilla.host:2,", b"X-Mozilla-Status: 0001\nX-Mozilla-Keys: work\n" + MSG % (4, 4))
+    r = run(h, "import", "eva", d)
+    got = {(b, f, t[0]) for b, f, t in account(h, "eva")["INBOX"]}
+    want = {(crlf(MSG % (i, i)), frozenset(f), 1600000000 + n) for i, f, n in (
+        (1, {"\\Seen"}, 1), (2, {"\\Seen", "\\Answered"}, 2), (3, {"\\Flagged"}, 3), (4, {"\\Seen", "work"}, 21))}
+    verdict(r.returncode == 1 and got == want and "9 left out" in r.stdout, "compressed-or-named", (r, got ^ want))
+    for name, why in (("bz2", "bzip2"), ("xz", "xz"), ("zstd", "zstd"), ("crypt", "encrypted"), ("cut", "damaged"),
+                      ("empty", "is empty"), ("noise", "no header"), ("utf16", "UTF-16"), ("bomb", "larger than 64 MiB")):
+        verdict(any(f".{name}." in l and why in l for l in r.stdout.splitlines()), f"named-{name}", r.stdout)
+    e = f"{d}-eml"
+    write(f"{e}/a.eml", mail.replace(b"\n", b"\r"))
+    write(f"{e}/b.eml", b"\xef\xbb\xbf" + MSG % (2, 2))
+    write(f"{e}/c.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
+    write(f"{e}/d.txt", b"shopping list\nmilk\n")
+    r = run(h, "import", "eva", e, "--into", "E")
+    got = {b for b, _, _ in account(h, "eva")["E"]}
+    verdict(r.returncode == 1 and got == {crlf(mail), crlf(MSG % (2, 2))} and "2 left out" in r.stdout and
+            "Outlook" in r.stdout, "eml-of-others", (r, got))
+    a = f"{d}-apple"
+    plist = b'<?xml version="1.0"?><plist><dict><key>flags</key><integer>%d</integer></dict></plist>'
+    for i in range(3):
+        m = MSG % (i, i)
+        write(f"{a}/INBOX.mbox/3F2A/Data/{i}/Messages/{i}.emlx", b"%-10d\n" % len(m) + m + plist % (i + 0x200))
+    m = MSG % (7, 7)
+    write(f"{a}/Work.mbox/Sub.mbox/3F2A/Data/Messages/7.emlx", b"%d\n" % len(m) + m + plist % 17)
+    write(f"{a}/Work.mbox/Info.plist", b"<plist>")
+    r = run(h, "import", "eva", a, "--into", "A")
+    got = {k: sorted((b, sorted(f)) for b, f, _ in v) for k, v in without_empty(account(h, "eva")).items() if k[:1] == "A"}
+    want = {"A": [(crlf(MSG % (0, 0)), []), (crlf(MSG % (1, 1)), ["\\Seen"]), (crlf(MSG % (2, 2)), ["\\Deleted"])],
+            "A/Work/Sub": [(crlf(m), ["\\Flagged", "\\Seen"])]}
+    verdict(r.returncode == 0 and got == want, "apple-mail", (r, got))
 
 
 def what_cannot_be_read(h, d):
@@ -305,7 +392,7 @@ def what_cannot_be_read(h, d):
     verdict("\x1b" not in r.stdout + r.stderr, "nothing-harmful-reaches-the-terminal", r)
     write(f"{d}-x/no.mbox", b"this is no mbox\n")
     r = run(h, "import", "dora", f"{d}-x/no.mbox")
-    verdict(r.returncode == 1 and "no.mbox: it is no mbox" in r.stderr, "no-mbox-is-named", r)
+    verdict(r.returncode == 1 and "no.mbox: it is not an mbox" in r.stderr, "no-mbox-is-named", r)
     m = h.imap("dora")
     verdict("no" not in folders(m), "no-mbox-no-folder", folders(m))
     m.logout()
@@ -354,10 +441,42 @@ def which_folders(h, d):
     verdict(r.returncode == 0 and h.count("cara") > before, "import-inbox-in-any-case", r)
 
 
+def on_the_day(h, d):
+    """Between two runs mail is read, flagged and moved at the source: here, too, and nothing comes twice."""
+    for i in range(1, 7):
+        write(f"{d}/cur/160000000{i}.M1.host:2,", MSG % (i, i))
+    write(f"{d}/.Archiv/cur/1600000009.M1.host:2,S", MSG % (9, 9))
+    write(f"{d}/.Copies/cur/1600000001.M9.host:2,", MSG % (1, 1))
+    r = run(h, "import", "flo", d)
+    verdict(r.returncode == 0 and r.stdout.startswith("8 messages imported"), "first-run", r)
+    m = h.imap("flo")
+    m.select("INBOX")
+    m.store("2", "+FLAGS", "\\Answered")  # by the user, here: stays
+    os.rename(f"{d}/cur/1600000001.M1.host:2,", f"{d}/cur/1600000001.M1.host:2,RS")
+    os.rename(f"{d}/cur/1600000002.M1.host:2,", f"{d}/cur/1600000002.M1.host:2,F")
+    os.rename(f"{d}/.Archiv/cur/1600000009.M1.host:2,S", f"{d}/.Archiv/cur/1600000009.M1.host:2,")
+    os.rename(f"{d}/cur/1600000003.M1.host:2,", f"{d}/.Archiv/cur/1600000003.M1.host:2,S")
+    os.rename(f"{d}/cur/1600000004.M1.host:2,", f"{d}/.Archiv/cur/1600000777.M7.other:2,")
+    write(f"{d}/.Copies/cur/1600000005.M9.host:2,", MSG % (5, 5))  # a copy is one
+    r = run(h, "import", "flo", d)
+    got = {k: sorted((int(b[9:10]), sorted(f)) for b, f, _ in v.elements())
+           for k, v in without_empty(account(h, "flo")).items()}
+    want = {"INBOX": [(1, ["\\Answered", "\\Seen"]), (2, ["\\Answered", "\\Flagged"]), (5, []), (6, [])],
+            "Archive": [(3, ["\\Seen"]), (4, []), (9, [])], "Copies": [(1, []), (5, [])]}
+    verdict(r.returncode == 0 and got == want and r.stdout.startswith("1 message imported"), "second-run", (r, got))
+    r = run(h, "import", "flo", d)
+    verdict(r.returncode == 0 and r.stdout.startswith("0 messages imported") and "up to date" not in r.stderr and
+            h.count("flo") == 4, "third-run-does-nothing", r)
+    m.logout()
+
+
 def files_of_others():
-    with House(users=("anna", "ben", "cara", "dora")) as h:
+    with House(users=("anna", "ben", "cara", "dora", "eva", "flo")) as h:
+        on_the_day(h, f"{h.dir}/day")
+        not_as_it_is(h, f"{h.dir}/odd")
         foreign_maildir(h, f"{h.dir}/md")
         foreign_mbox(h, f"{h.dir}/mb")
+        takeout_and_thunderbird(h, f"{h.dir}/to")
         foreign_eml(h, f"{h.dir}/eml")
         what_cannot_be_read(h, f"{h.dir}/bad")
         which_folders(h, f"{h.dir}/bad")
@@ -500,7 +619,7 @@ def walls_and_memory():
 class Dovecot:
     """imaps and imap with STARTTLS on free ports, users anna, ben."""
 
-    def __init__(self):
+    def __init__(self, separator="/", prefix=""):
         self.dir = tempfile.mkdtemp(prefix="hearthmail-test.")
         d = self.dir
         os.chmod(d, 0o755)
@@ -534,7 +653,8 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
-  separator = /
+  separator = {separator}
+  prefix = {prefix}
   mailbox Gesendet {{
     special_use = \\Sent
     auto = create
@@ -731,6 +851,52 @@ def with_dovecot():
         dc.stop()
 
 
+def other_separators():
+    """Out to servers whose levels are separated otherwise, and whose names have a prefix; and back."""
+    if os.geteuid() != 0:
+        skip("other-separators", "needs root")
+        return
+    if lacking("dovecot", "dovecot"):
+        return
+    for separator, prefix in ((".", ""), (".", "INBOX."), ("/", "Mine/"), ("^", "")):
+        dc = Dovecot(separator, prefix)
+        try:
+            with House(users=("anna", "ben", "cara")) as h:
+                write(f"{h.dir}/secret", b"secret\n")
+                trust = {"SSL_CERT_FILE": f"{dc.dir}/cert.pem"}
+                there = dc.imap("anna")
+                there.create(f'"{prefix}Archiv{separator}2024"')
+                there.append(f'"{prefix}Archiv{separator}2024"', "", None, b"Subject: theirs\r\n\r\nx\r\n")
+                m = h.imap("anna")
+                names = ["INBOX", "Sent", "Projects", "Projects/2024", "Projects/2024/deep", "Archiv.2024", "a^b", "last"]
+                for i, name in enumerate(names):
+                    m.create(f'"{name}"')
+                    m.append(f'"{name}"', "\\Seen", None, b"Subject: %d\r\n\r\nx\r\n" % i)
+                m.logout()
+                words = [f"imaps://anna@localhost:{dc.imaps_port}", "--password-file", f"{h.dir}/secret"]
+                r = run(h, "export", "anna", *words, env=trust)
+                got = {k: sorted(b for b, _, _ in v) for k, v in without_empty(dump(there, dates=False)).items()}
+                got.pop("Mine", None)  # Dovecot shows INBOX so, too
+                want = {"INBOX": [0], f"{prefix}Gesendet": [1], f"{prefix}Projects": [2],
+                        f"{prefix}Projects{separator}2024": [3], f"{prefix}Projects{separator}2024{separator}deep": [4],
+                        f"{prefix}Archiv_2024": [5],  # Dovecot's Maildir takes no dot in any case
+                        prefix + "a^b".replace(separator if separator == "^" else "\0", "_"): [6], f"{prefix}last": [7]}
+                want = {k: [b"Subject: %d\r\n\r\nx\r\n" % i for i in v] for k, v in want.items()}
+                want[f"{prefix}Archiv{separator}2024"] = [b"Subject: theirs\r\n\r\nx\r\n"]
+                verdict(r.returncode == 0 and got == want, f"into-separator {separator} {prefix}", (r, got))
+                r = run(h, "export", "anna", *words, env=trust)
+                verdict(r.returncode == 0 and r.stdout.startswith("0 messages"), f"again-separator {separator} {prefix}", r)
+                r = run(h, "export", "anna", *words, "--into", "INBOX", env=trust)
+                verdict(r.returncode == (0 if prefix == "INBOX." or not prefix else r.returncode),
+                        f"into-inbox-separator {separator} {prefix}", r)
+                r = run(h, "import", "ben", *words, "--folder", "Projects/2024", "--folder", "Archiv/2024", env=trust)
+                got = {k: sum(v.values()) for k, v in without_empty(account(h, "ben")).items()}
+                verdict(r.returncode == 0 and got.get("Archiv/2024") == 1 and "Projects/2024" in got,
+                        f"from-separator {separator} {prefix}", (r, got))
+        finally:
+            dc.stop()
+
+
 # ---- another Hearthmail ----
 
 def from_hearthmail():
@@ -806,7 +972,7 @@ def hostile_server():
 
 
 def main():
-    steps = [there_and_back, files_of_others, broken_imports, walls_and_memory, with_dovecot, from_hearthmail,
+    steps = [there_and_back, files_of_others, broken_imports, walls_and_memory, with_dovecot, other_separators, from_hearthmail,
              hostile_server]
     only = [a for a in sys.argv[1:] if not a.startswith("-")]
     for s in steps:

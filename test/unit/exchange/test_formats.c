@@ -3,6 +3,8 @@
 
 #include "imap/exchange/index.h"
 #include "imap/exchange/lines.h"
+#include "imap/exchange/emlx.h"
+#include "imap/exchange/look.h"
 #include "imap/exchange/maildir.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -23,6 +25,16 @@ static const struct {
     {"1.a:2,S,more", "1.a", "\\Seen", 0},
     {"1.a:1,S", "1.a", "", 0},
     {"1.a:2", "1.a", "", 0},
+    /* Where a colon cannot be. */
+    {"1.a;2,S", "1.a", "\\Seen", 0},
+    {"1.a!2,RS", "1.a", "\\Answered \\Seen", 0},
+    {"1.a,S=5_2,S", "1.a,S=5", "\\Seen", 0},
+    {"1.a%3A2,FS", "1.a", "\\Flagged \\Seen", 0},
+    {"1.a\xef\x80\xa2"
+     "2,S",
+	"1.a", "\\Seen", 0},
+    {"1.a_2,S=5", "1.a_2,S=5", "", 0},
+    {"1.a_2,b:2,S", "1.a_2,b", "\\Seen", 0},
 };
 
 START_TEST(maildir_flags__reads_names)
@@ -40,6 +52,86 @@ START_TEST(maildir_flags__reads_names)
 	    maildir_base(sv_str(names[_i].name)), sv_str(names[_i].base)));
 	maildir_keywords_fini(&k);
 	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(maildir_time__is_in_the_name)
+{
+	ck_assert_int_eq(maildir_time(SV("1600000001.M1.h:2,S")), 1600000001);
+	ck_assert_int_eq(maildir_time(SV("1000.a")), 0);
+	ck_assert_int_eq(maildir_time(SV("1600000001")), 0);
+	ck_assert_int_eq(maildir_time(SV("16000000011600000001.a")), 0);
+	ck_assert_int_eq(maildir_time(SV("x")), 0);
+}
+END_TEST
+
+static const struct {
+	struct sv bytes;
+	const char *why; /* a part of it; NULL: a message */
+} looks[] = {
+    {{"Subject: 1\n\nx", 13}, NULL},
+    {{"\xef\xbb\xbf"
+      "Subject: 1\n",
+	 14},
+	NULL},
+    {{"\r\nSubject: 1\r\n", 14}, NULL},
+    {{"From a Tue Nov 24 11:36:46 2026\nTo: 1\n", 39}, NULL},
+    {{"From: a\rTo: b\r\rx", 17}, NULL},
+    {{"xyz\nReceived: by a\n", 20}, NULL},
+    {{"", 0}, "empty"},
+    {{"BZh91AY&SY", 10}, "bzip2"},
+    {{"\xfd"
+      "7zXZ\0",
+	 6},
+	"xz"},
+    {{"\x28\xb5\x2f\xfd", 4}, "zstd"},
+    {{"\x04\x22\x4d\x18", 4}, "lz4"},
+    {{"Dovecot-LZ4\x0d\x2a\x9b\xc5", 15}, "lz4"},
+    {{"CRYPTED\x03\x07\x02", 10}, "encrypted"},
+    {{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8}, "Outlook"},
+    {{"\xff\xfe"
+      "F\0r\0o\0",
+	 8},
+	"UTF-16"},
+    {{"F\0r\0o\0m\0:\0", 10}, "UTF-16"},
+    {{"\x8a\x01\x02:\nTo: 1\n", 12}, "no header"},
+    {{"just text\nand more\n", 19}, "no header"},
+    {{"text\n\nSubject: 1\n", 18}, "no header"},
+};
+
+START_TEST(look__tells_messages_from_the_rest)
+{
+	const char *why = look_why_not(looks[_i].bytes, false);
+
+	if (looks[_i].why == NULL)
+		ck_assert_msg(why == NULL, "%d: %s", _i, why);
+	else
+		ck_assert_msg(why != NULL && strstr(why, looks[_i].why) != NULL,
+		    "%d: %s", _i, why != NULL ? why : "a message");
+}
+END_TEST
+
+START_TEST(emlx__has_a_message_and_its_flags)
+{
+	struct buf flags;
+	uint64_t size;
+	int64_t date;
+	size_t off;
+
+	ck_assert_int_eq(
+	    emlx_head(SV("123      \nFrom: a"), &off, &size), RC_OK);
+	ck_assert_uint_eq(off, 10);
+	ck_assert_uint_eq(size, 123);
+	ck_assert_int_eq(emlx_head(SV("From: a\n"), &off, &size), RC_SYNTAX);
+	ck_assert_int_eq(emlx_head(SV("123"), &off, &size), RC_SYNTAX);
+	buf_init(&flags, 1000);
+	emlx_plist(SV("<plist><dict><key>date-received</key>\n\t<integer>"
+		      "1600000001</integer><key>flags</key>\n\t<integer>"
+		      "8590195729</integer></dict>"),
+	    &flags, &date);
+	ck_assert_str_eq(flags.p, "\\Seen \\Flagged");
+	ck_assert_int_eq(date, 1600000001);
+	buf_fini(&flags);
 }
 END_TEST
 
@@ -231,6 +323,10 @@ exchange_formats_tests(void)
 
 	tcase_add_loop_test(t, maildir_flags__reads_names, 0, COUNT(names));
 	tcase_add_test(t, maildir_keywords__leaves_out_what_is_none);
+	tcase_add_test(t, maildir_time__is_in_the_name);
+	tcase_add_loop_test(
+	    t, look__tells_messages_from_the_rest, 0, COUNT(looks));
+	tcase_add_test(t, emlx__has_a_message_and_its_flags);
 	tcase_add_test(t, maildir_info__counts_what_has_no_letter);
 	tcase_add_loop_test(
 	    t, maildir_folder__reads_and_writes_names, 0, COUNT(dirs));

@@ -48,9 +48,12 @@ static struct {
 	unsigned count[PHASES];
 	uint32_t uid[UID_MAX], next; /* what the client knows of */
 	size_t n;
-	uint32_t gone; /* a UID that is not there any more, untold yet */
-	bool hit;      /* this command has asked for it */
-	uint32_t mute; /* one that is there, but has no row */
+	uint32_t gone;	  /* a UID that is not there any more, untold yet */
+	bool hit;	  /* this command has asked for it */
+	uint32_t mute;	  /* one that is there, but has no row */
+	uint32_t sick;	  /* one that it cannot give ... */
+	const char *says; /* ... and what it says then; NULL: it hangs up */
+	bool refuses;	  /* that ends the command */
 	/* Mailboxes beside INBOX. */
 	size_t names, name_bytes;
 	const char *more; /* further LIST responses */
@@ -174,7 +177,8 @@ do_rows(struct sv set)
 	return true;
 }
 
-static void
+/* NULL: all is well; else the end of the command, "": there is none. */
+static const char *
 do_bodies(struct sv args)
 {
 	struct sv set = sv_split(&args, ' ');
@@ -187,6 +191,18 @@ do_bodies(struct sv args)
 		moment(AT_BODIES, sent++);
 		ck_assert_int_eq(
 		    sv_to_u32(sv_split(&set, ','), UINT32_MAX, &uid), RC_OK);
+		if (uid == far.sick) {
+			if (far.says == NULL) {
+				send_out();
+				(void)shutdown(far.fd, SHUT_RDWR);
+				return "";
+			}
+			if (far.refuses)
+				return far.says;
+			buf_addf(&far.out, "* %u FETCH (UID %u BODY[] %s)\r\n",
+			    uid, uid, far.says);
+			continue;
+		}
 		for (i = 0; i < far.n; i++)
 			if (far.uid[i] == uid && uid != far.gone)
 				buf_addf(&far.out,
@@ -195,6 +211,7 @@ do_bodies(struct sv args)
 				    i + 1, uid);
 	}
 	phase_end(AT_BODIES, sent);
+	return NULL;
 }
 
 static void
@@ -212,13 +229,14 @@ static void
 answer(struct sv line)
 {
 	struct sv tag = sv_split(&line, ' '), verb = sv_split(&line, ' ');
-	const char *end = "OK done";
+	const char *end = "OK done", *why;
 
 	if (far.bad != NULL && sv_starts(line, sv_str(far.bad))) {
 		end = "BAD no such name";
 	} else if (sv_eq(verb, SV("UID"))) {
 		(void)sv_split(&line, ' ');
-		do_bodies(line);
+		why = do_bodies(line);
+		end = why != NULL ? why : end;
 	} else if (sv_eq(verb, SV("FETCH"))) {
 		far.hit = false;
 		if (!do_rows(line))
@@ -232,6 +250,8 @@ answer(struct sv line)
 	} else if (sv_eq(verb, SV("NOOP"))) {
 		do_noop();
 	}
+	if (end[0] == '\0')
+		return;
 	buf_addf(&far.out, "%.*s %s\r\n", SV_ARG(tag), end);
 	send_out();
 }
@@ -493,6 +513,94 @@ START_TEST(from_imap__mail_that_comes_and_goes_costs_no_other)
 }
 END_TEST
 
+/* ---- one that the server cannot give ---- */
+
+static bool
+want_new(void *arg, struct sv key)
+{
+	struct sv uid = key;
+	uint32_t n = 0;
+
+	(void)arg;
+	(void)sv_split(&uid, '/');
+	return sv_to_u32(uid, UID_MAX - 1, &n) != RC_OK || came.times[n] == 0;
+}
+
+static void
+check_sick(const char *what)
+{
+	uint32_t uid;
+
+	for (uid = 1; uid <= MESSAGES; uid++)
+		ck_assert_msg(came.times[uid] == (uid != far.sick),
+		    "%s: UID %u came %u times", what, uid, came.times[uid]);
+	ck_assert_msg(
+	    report.skipped == 1 && strstr(told.notes.p, "UID 213") != NULL,
+	    "%s: was told: %s", what, told.notes.p);
+}
+
+static const struct {
+	const char *says;
+	bool refuses;
+} sick[] = {{"BAD Command Error. 12", true}, {"NO [SERVERBUG] broken", true},
+    {"NIL", false}, {"{0}\r\n", false}, {"\"\"", false}, {"{3}\r\nhel", false}};
+
+START_TEST(from_imap__one_that_cannot_be_given_costs_no_other)
+{
+	struct err err = {.text = ""};
+
+	begin();
+	far.sick = 213;
+	far.says = sick[_i].says;
+	far.refuses = sick[_i].refuses;
+	ck_assert_msg(run(&err) == RC_OK, "%s: %s", far.says, err.text);
+	check_sick(far.says);
+	end();
+}
+END_TEST
+
+static void
+come_back(void)
+{
+	int fd[2];
+
+	imap_client_free(&client);
+	pthread_join(far.thread, NULL);
+	io_close(&far.fd);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	far.fd = fd[1];
+	buf_reset(&far.in);
+	client = imap_client_new(fd[0], 60000);
+	ck_assert_int_eq(pthread_create(&far.thread, NULL, serve, NULL), 0);
+	report_begin(&report);
+}
+
+START_TEST(from_imap__hanging_up_at_one_costs_no_other)
+{
+	struct sink again = sink;
+	struct err err = {.text = ""};
+	unsigned tries = 0;
+	int r;
+
+	again.want = want_new;
+	begin();
+	far.sick = 213;
+	start();
+	while (
+	    (r = from_imap(&x, client, &again, &err)) == RC_EOF || r == RC_IO) {
+		ck_assert_uint_lt(++tries, 5);
+		come_back();
+	}
+	hang_up();
+	ck_assert_msg(r == RC_OK, "%s", err.text);
+	ck_assert_uint_eq(tries, 3);
+	check_sick("hung up");
+	while (x.nbroken > 0)
+		free(x.broken[--x.nbroken].folder);
+	end();
+}
+END_TEST
+
 /* New mail is the next run's, and nothing that people are told of. */
 START_TEST(from_imap__new_mail_is_no_error)
 {
@@ -689,6 +797,10 @@ exchange_from_imap_tests(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, from_imap__mail_that_comes_and_goes_costs_no_other);
 	tcase_add_test(t, from_imap__new_mail_is_no_error);
+	tcase_add_loop_test(t,
+	    from_imap__one_that_cannot_be_given_costs_no_other, 0,
+	    (int)(sizeof sick / sizeof sick[0]));
+	tcase_add_test(t, from_imap__hanging_up_at_one_costs_no_other);
 	tcase_add_test(t, from_imap__what_is_gone_untold_costs_no_other);
 	tcase_add_test(t, from_imap__what_is_never_listed_is_named);
 	tcase_add_test(t, from_imap__long_names_are_left_out_and_counted);

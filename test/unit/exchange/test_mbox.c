@@ -6,16 +6,18 @@
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define POST	 "From a@example.test Tue Nov 24 11:36:46 2026\n"
 
-/* What came, for people: "<bytes|flags>" for each message, '!' if internal. */
+/* What came, for people: "<bytes|flags>" for each message, '!' if internal,
+ * "@" and where its labels put it, "?" and how many lines are doubtful. */
 struct got {
 	struct buf text;
 };
 
 static int
-on_begin(void *arg)
+on_begin(void *arg, const struct mbox_info *info)
 {
 	struct got *g = arg;
 
+	(void)info;
 	buf_addc(&g->text, '<');
 	return RC_OK;
 }
@@ -37,6 +39,12 @@ on_end(void *arg, const struct mbox_info *info)
 
 	buf_addc(&g->text, '|');
 	buf_addsv(&g->text, info->flags);
+	if (info->labels)
+		buf_addf(&g->text, "@%.*s", SV_ARG(info->place));
+	if (info->expunged)
+		buf_adds(&g->text, "-gone");
+	if (info->doubtful > 0)
+		buf_addf(&g->text, "?%u", info->doubtful);
 	buf_adds(&g->text, info->internal ? "!>" : ">");
 	return RC_OK;
 }
@@ -105,6 +113,77 @@ static const struct {
 	POST "Status: O\nX-Status: F\nX-Keywords:\n"
 	     "X-Hearthmail: no line end at the end\nS: 1\n\nx\n\n",
 	"<S: 1\r\n\r\nx|\\Flagged>"},
+    /* Separators as programs write them. */
+    {"bare",
+	"From \r\nFrom: a\r\nSubject: 1\r\n\r\na\r\n\r\n"
+	"From \r\nFrom: a\r\nSubject: 2\r\n\r\nb\r\n\r\n",
+	"<From: a\r\nSubject: 1\r\n\r\na\r\n|>"
+	"<From: a\r\nSubject: 2\r\n\r\nb\r\n|>"},
+    {"dated, then bare",
+	"From - Tue Jan 02 10:00:00 2024\nS: 1\n\na\n\nFrom \nS: 2\n\nb\n\n",
+	"<S: 1\r\n\r\na\r\n|><S: 2\r\n\r\nb\r\n|>"},
+    {"bare, no empty line before", "From \nTo: 1\n\na\nFrom \nTo: 2\n\nb\n",
+	"<To: 1\r\n\r\na\r\n|><To: 2\r\n\r\nb\r\n|>"},
+    {"year before the time",
+	"From a@x.test Fri Apr 11 2025 15:36:11\nTo: 1\n\na\n\n"
+	"From a@x.test Fri Apr 11 2025 15:36:11\nTo: 2\n\nb\n\n",
+	"<To: 1\r\n\r\na\r\n|><To: 2\r\n\r\nb\r\n|>"},
+    {"no date, a name in quotes",
+	"From a\nTo: 1\n\na\n\nFrom \"Anna Example\" <a@x.test>\n"
+	"Received: 2\n\nb\n\n",
+	"<To: 1\r\n\r\na\r\n|><Received: 2\r\n\r\nb\r\n|>"},
+    {"ISO date, foreign day",
+	"From a\nTo: 1\n\na\n\nFrom a@x.test 2025-04-11T15:36:11Z\n"
+	"To: 2\n\nb\n\nFrom a@x.test Fr 11. Apr. 15:36:11 2025\nTo: 3\n\nc\n",
+	"<To: 1\r\n\r\na\r\n|><To: 2\r\n\r\nb\r\n|><To: 3\r\n\r\nc\r\n|>"},
+    {"a date, but text behind it", POST "S: 1\n\nx\n\n" POST "he wrote\n",
+	"<S: 1\r\n\r\nx\r\n\r\nFrom a@example.test Tue Nov 24 11:36:46 "
+	"2026\r\nhe wrote\r\n|>"},
+    {"words, and something with a colon",
+	POST "S: 1\n\nx\n\nFrom now on\nnote: it is text\n",
+	"<S: 1\r\n\r\nx\r\n\r\nFrom now on\r\nnote: it is text\r\n|?1>"},
+    {"CR",
+	"From a Tue Nov 24 11:36:46 2026\rS: 1\r\rx\r\r"
+	"From b\rTo: 2\r\ry\r",
+	"<S: 1\r\n\r\nx\r\n|><To: 2\r\n\r\ny\r\n|>"},
+    {"a mark of UTF-8", "\xef\xbb\xbf" POST "S: 1\n\nx\n",
+	"<S: 1\r\n\r\nx\r\n|>"},
+    {"UTF-16",
+	"\xff\xfe"
+	"F",
+	NULL},
+    /* Status fields. */
+    {"Thunderbird's fields",
+	"From \nX-Mozilla-Status: 1007\nX-Mozilla-Status2: 00800000\n"
+	"X-Mozilla-Keys: $label1    work       \nTo: 1\n\na\n\n"
+	"From \nX-Mozilla-Status: 0009\nX-Mozilla-Status2: 00000000\nTo: 2\n\n"
+	"b\n\n",
+	"<To: 1\r\n\r\na\r\n|\\Seen \\Answered \\Flagged $Forwarded $label1 "
+	"work>"
+	"<To: 2\r\n\r\nb\r\n|\\Seen-gone>"},
+    {"Evolution's field", "From a\nX-Evolution: 0000001a-0018\nTo: 1\n\na\n",
+	"<To: 1\r\n\r\na\r\n|\\Flagged \\Seen>"},
+    {"labels: inbox, unread",
+	POST "X-GM-THRID: 17\nX-Gmail-Labels: Inbox,Unread\nTo: 1\n\na\n",
+	"<To: 1\r\n\r\na\r\n|@INBOX>"},
+    {"labels: spam, starred",
+	POST "X-Gmail-Labels: Spam,Opened,Starred\nTo: 1\n\na\n",
+	"<To: 1\r\n\r\na\r\n|\\Seen \\Flagged@Spam>"},
+    {"labels: one's own, encoded, folded",
+	POST "X-Gmail-Labels: =?UTF-8?Q?Familie/M=C3=BCller,Archived,?=\n"
+	     " =?UTF-8?Q?Opened?=\nTo: 1\n\na\n",
+	"<To: 1\r\n\r\na\r\n|\\Seen@Familie/Müller>"},
+    {"labels in German",
+	POST "X-Gmail-Labels: Gesendet,Geöffnet\nTo: 1\n\na\n\n" POST
+	     "X-Gmail-Labels: Papierkorb,Ungelesen\nTo: 2\n\nb\n\n" POST
+	     "X-Gmail-Labels: Kategorie: Werbung,Wichtig\nTo: 3\n\nb\n",
+	"<To: 1\r\n\r\na\r\n|\\Seen@Sent><To: 2\r\n\r\nb\r\n|@Trash>"
+	"<To: 3\r\n\r\nb\r\n|\\Seen@Archive>"},
+    {"labels in French",
+	POST
+	"X-Gmail-Labels: =?UTF-8?Q?Messages_envoy=C3=A9s,Non_lus?=\nTo: 1\n"
+	"\na\n",
+	"<To: 1\r\n\r\na\r\n|@Sent>"},
     {"CR CR LF", POST "S: 1\n\na\r\r\nb\r\n\n", "<S: 1\r\n\r\na\r\r\nb\r\n|>"},
 };
 

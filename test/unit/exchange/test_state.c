@@ -31,7 +31,7 @@ begin(struct buf *file, unsigned n)
 	buf_adds(&try.folder, "Sub/two words");
 	for (i = 0; i < n; i++)
 		try.msg[i] = (struct state_msg){
-		    key("key", i), key("content", i), 100 + i};
+		    key("key", i), key("content", i), 100 + i, 0};
 	try.n = n;
 	state_put_try(s, &try, file);
 	return s;
