@@ -14,13 +14,14 @@
 #include "ipc/proto.h"
 #include "smtp/sign.h"
 
-#define ANSWER_MS   10000 /* then the queue takes it */
-#define AUTH_MS	    30000
-#define QUEUE_MS    20000
-#define QUEUE_TRIES 5
-#define SIGN_MS	    10000
-#define SIGN_TRIES  6
-#define SPOOL_BYTES (32u << 20) /* size times accounts: rather spool once */
+#define ANSWER_MS	  10000 /* then the queue takes it */
+#define AUTH_MS		  30000
+#define LOGIN_PATIENCE_MS 20000
+#define QUEUE_MS	  20000
+#define QUEUE_TRIES	  5
+#define SIGN_MS		  10000
+#define SIGN_TRIES	  6
+#define SPOOL_BYTES	  (32u << 20) /* size times accounts: rather spool once */
 
 /* ---- addresses ---- */
 
@@ -115,10 +116,9 @@ house_may_send(void *ctx, const struct smtp_login *who, struct sv address)
 }
 
 static int
-house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
+login_once(struct smtp_house *h, struct sv sasl, const char *peer, bool tls,
     struct smtp_login *out)
 {
-	struct smtp_house *h = ctx;
 	char text[ERR_TEXT_MAX];
 	struct msg m, reply;
 	int r;
@@ -129,7 +129,7 @@ house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
 	msg_put_str(&m, peer);
 	msg_put_u8(&m, tls);
 	msg_put_sv(&m, SV(""));
-	r = peer_call(h->auth, &m, AUTH_MS, &reply);
+	r = peer_call_later(h->auth, &m, AUTH_MS, &reply);
 	if (r == RC_OK) {
 		r = (int)msg_get_u32(&reply);
 		msg_get_str(&reply, text, sizeof text);
@@ -139,11 +139,25 @@ house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
 		out->credential = msg_get_u64(&reply);
 		if (msg_end(&reply) != RC_OK)
 			r = RC_TEMP;
-	} else {
-		r = RC_TEMP;
+	} else if (r == RC_TEMP) {
+		r = RC_IO; /* auth has died: the next one can be asked */
 	}
 	msg_fini(&reply);
 	return r;
+}
+
+static int
+house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
+    struct smtp_login *out)
+{
+	const struct timespec pause = {0, 200 * 1000 * 1000};
+	int64_t until = clk_mono() + LOGIN_PATIENCE_MS;
+	int r;
+
+	while ((r = login_once(ctx, sasl, peer, tls, out)) == RC_IO &&
+	       clk_mono() < until)
+		(void)nanosleep(&pause, NULL);
+	return r == RC_OK || r == RC_DENIED ? r : RC_TEMP;
 }
 
 static bool

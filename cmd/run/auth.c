@@ -20,7 +20,10 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	else if (role == ROLE_QUEUE)
 		auth_service_add_signer(c->arg, fd);
 	else
-		auth_service_add_client(c->arg, fd, role == ROLE_SUBMISSION);
+		auth_service_add_client(c->arg, fd,
+		    role == ROLE_SUBMISSION ? AUTH_DOOR_SUBMISSION
+		    : role == ROLE_POP3	    ? AUTH_DOOR_POP3
+					    : AUTH_DOOR_IMAP);
 }
 
 static void

@@ -15,10 +15,33 @@
 #define RECALL_SLOTS   4096
 #define RECALL_MS      (15 * 60 * 1000)
 #define KNOWN_SLOTS    4096
-#define BUCKET_SLOTS   8192
-#define BUCKET_SIZE    40
-#define BUCKET_MS      6000
+#define BUCKET_SLOTS   16384
 #define PENALTY_MAX_MS 4000
+#define FAILURES_MAX   20
+
+/* What is counted, each in buckets of its own. */
+enum budget {
+	OF_NETWORK,	 /* a stranger's network, all names */
+	OF_HOST,	 /* beyond that */
+	OF_NAME,	 /* a name, all strangers */
+	OF_NAME_KNOWN,	 /* a name, from a known network */
+	OF_NAME_NETWORK, /* beyond these: a name from a network */
+	OF_NAME_HOST,	 /* and from a host */
+	OF_FAILURES	 /* of a network, for the penalty */
+};
+
+static const struct {
+	uint32_t size;
+	int64_t ms; /* for each that comes back */
+} budgets[] = {
+    [OF_NETWORK] = {20, 6000},
+    [OF_HOST] = {4, 60000},
+    [OF_NAME] = {40, 6000},
+    [OF_NAME_KNOWN] = {25, 6000},
+    [OF_NAME_NETWORK] = {4, 60000},
+    [OF_NAME_HOST] = {1, 300000},
+    [OF_FAILURES] = {FAILURES_MAX, 6000},
+};
 
 /* The tables are direct-mapped with two places for each key: what collides
  * pushes the older one out, which costs a hash, never a wrong answer. */
@@ -35,9 +58,8 @@ struct known {
 
 struct bucket {
 	uint64_t key;
-	int64_t at;	/* when `used` was right */
-	uint32_t used;	/* tokens */
-	uint32_t fails; /* failures in a row, decaying with the tokens */
+	int64_t at;    /* when `used` was right */
+	uint32_t used; /* of the budget; comes back with time */
 };
 
 struct auth_memory {
@@ -47,6 +69,7 @@ struct auth_memory {
 	struct known known[KNOWN_SLOTS];
 	struct bucket bucket[BUCKET_SLOTS];
 	bool known_changed;
+	int64_t (*now)(void);
 };
 
 struct auth_memory *
@@ -56,7 +79,14 @@ auth_memory_new(void)
 
 	randombytes_buf(m->secret, sizeof m->secret);
 	randombytes_buf(m->sip, sizeof m->sip);
+	m->now = clk_mono;
 	return m;
+}
+
+void
+auth_memory_set_clock(struct auth_memory *m, int64_t (*now)(void))
+{
+	m->now = now;
 }
 
 void
@@ -120,7 +150,7 @@ auth_memory_recall(struct auth_memory *m, struct sv account, struct sv password,
 
 	pair_key(m, account, password, salt, key);
 	r = recall_slot(m, key);
-	if (memcmp(r->key, key, 16) != 0 || r->until <= clk_mono())
+	if (memcmp(r->key, key, 16) != 0 || r->until <= m->now())
 		return AUTH_UNKNOWN;
 	return r->right ? AUTH_RIGHT : AUTH_WRONG;
 }
@@ -136,29 +166,45 @@ auth_memory_learn(struct auth_memory *m, struct sv account, struct sv password,
 	r = recall_slot(m, key);
 	memcpy(r->key, key, 16);
 	r->right = right;
-	r->until = clk_mono() + RECALL_MS;
+	r->until = m->now() + RECALL_MS;
 }
 
-/* A household or an attacker's host is a network; kind keeps tables apart. */
+/* What a key is made of; kind keeps the tables apart. */
+struct key_bytes {
+	unsigned char kind, door;
+	struct network_key network;
+	unsigned char name[crypto_generichash_BYTES_MIN];
+};
+
 static uint64_t
-key_of(struct auth_memory *m, char kind, struct sv account, const char *peer)
+key_of(struct auth_memory *m, const struct key_bytes *bytes)
 {
-	struct {
-		struct network_key network;
-		char kind;
-		char account[64];
-	} bytes;
 	unsigned char out[crypto_shorthash_BYTES];
 	uint64_t k;
 
-	memset(&bytes, 0, sizeof bytes);
-	bytes.kind = kind;
-	network_key(peer, true, &bytes.network);
-	memcpy(bytes.account, account.p, account.n < 64 ? account.n : 64);
 	(void)crypto_shorthash(
-	    out, (const unsigned char *)&bytes, sizeof bytes, m->sip);
+	    out, (const unsigned char *)bytes, sizeof *bytes, m->sip);
 	memcpy(&k, out, sizeof k);
 	return k != 0 ? k : 1;
+}
+
+/* How much of an IPv6 address is a household, a host of strangers, a network
+ * of theirs: they have whole /48s cheaply. */
+static void
+cut_to(struct network_key *k, unsigned bytes_of_six)
+{
+	if (k->b[0] == 6)
+		memset(
+		    k->b + 1 + bytes_of_six, 0, sizeof k->b - 1 - bytes_of_six);
+}
+
+static uint64_t
+known_key(struct auth_memory *m, const char *peer)
+{
+	struct key_bytes bytes = {.kind = 'k'};
+
+	network_key(peer, true, &bytes.network);
+	return key_of(m, &bytes);
 }
 
 static struct known *
@@ -175,42 +221,57 @@ known_slot(struct auth_memory *m, uint64_t key)
 }
 
 bool
-auth_memory_known(struct auth_memory *m, struct sv account, const char *peer)
+auth_memory_known(struct auth_memory *m, const char *peer)
 {
-	uint64_t key = key_of(m, 'k', account, peer);
+	uint64_t key = known_key(m, peer);
 
 	return known_slot(m, key)->key == key;
 }
 
-void
-auth_memory_note_login(
-    struct auth_memory *m, struct sv account, const char *peer)
+static struct bucket *
+bucket(struct auth_memory *m, enum budget of, const struct auth_who *w)
 {
-	uint64_t key = key_of(m, 'k', account, peer);
+	struct key_bytes bytes = {
+	    .kind = (unsigned char)of, .door = (unsigned char)w->door};
+	bool host = of == OF_HOST || of == OF_NAME_HOST;
+	int64_t now = m->now();
+	struct bucket *b;
+	uint64_t key;
+	int64_t back;
+
+	if (of != OF_NAME)
+		network_key(w->peer, !host, &bytes.network);
+	if (of != OF_NAME_KNOWN && of != OF_FAILURES)
+		cut_to(&bytes.network, host ? 7 : 6);
+	if (of != OF_NETWORK && of != OF_HOST && of != OF_FAILURES)
+		(void)crypto_generichash(bytes.name, sizeof bytes.name,
+		    (const unsigned char *)w->name.p, w->name.n, NULL, 0);
+	key = key_of(m, &bytes);
+	b = &m->bucket[key % BUCKET_SLOTS];
+	if (b->key != key)
+		*b = (struct bucket){.key = key, .at = now};
+	back = (now - b->at) / budgets[of].ms;
+	b->used = back < b->used ? b->used - (uint32_t)back : 0;
+	b->at += back * budgets[of].ms;
+	return b;
+}
+
+void
+auth_memory_note_login(struct auth_memory *m, const char *peer)
+{
+	uint64_t key = known_key(m, peer);
 	struct known *k = known_slot(m, key);
 
 	m->known_changed |= k->key != key;
-	*k = (struct known){key, clk_mono()};
-	/* A household that mistyped starts afresh. */
-	key = key_of(m, 'p', SV(""), peer);
-	if (m->bucket[key % BUCKET_SLOTS].key == key)
-		m->bucket[key % BUCKET_SLOTS].fails = 0;
+	*k = (struct known){key, m->now()};
 }
 
-static struct bucket *
-bucket(struct auth_memory *m, uint64_t key)
+void
+auth_memory_forgive(struct auth_memory *m, unsigned door, const char *peer)
 {
-	struct bucket *b = &m->bucket[key % BUCKET_SLOTS];
-	int64_t now = clk_mono();
-	uint32_t back;
+	struct auth_who w = {.door = door, .name = SV(""), .peer = peer};
 
-	if (b->key != key)
-		*b = (struct bucket){.key = key, .at = now};
-	back = (uint32_t)((now - b->at) / BUCKET_MS);
-	b->used = back < b->used ? b->used - back : 0;
-	b->fails = back < b->fails ? b->fails - back : 0;
-	b->at += (int64_t)back * BUCKET_MS;
-	return b;
+	bucket(m, OF_FAILURES, &w)->used = 0;
 }
 
 #define KNOWN_MAGIC "hearthmail known 1\n"
@@ -233,7 +294,7 @@ auth_memory_load(struct auth_memory *m, const char *path)
 		     s = sv_skip(s, 8)) {
 			uint64_t key = be_get64(s.p);
 
-			*known_slot(m, key) = (struct known){key, clk_mono()};
+			*known_slot(m, key) = (struct known){key, m->now()};
 		}
 	}
 	buf_wipe(&b);
@@ -262,38 +323,73 @@ auth_memory_save(struct auth_memory *m, const char *path)
 	buf_wipe(&b);
 }
 
-bool
-auth_memory_may_try(struct auth_memory *m, struct sv account, const char *peer)
+static bool
+has(struct auth_memory *m, enum budget of, const struct auth_who *w)
 {
-	struct bucket *p = bucket(m, key_of(m, 'p', SV(""), peer));
-	struct bucket *a = bucket(m, key_of(m, 'a', account, ""));
+	return bucket(m, of, w)->used < budgets[of].size;
+}
 
-	if ((p->used >= BUCKET_SIZE && !network_is_loopback(peer)) ||
-	    a->used >= BUCKET_SIZE)
-		return false;
-	p->used++;
-	a->used++;
-	return true;
+/* Of a name: first from what all share, then what is kept for this network,
+ * then for this host. */
+static int
+budget_of_name(struct auth_memory *m, const struct auth_who *w)
+{
+	if (auth_memory_known(m, w->peer)) {
+		if (has(m, OF_NAME_KNOWN, w))
+			return OF_NAME_KNOWN;
+	} else if (has(m, OF_NAME, w)) {
+		return OF_NAME;
+	} else if (has(m, OF_NAME_NETWORK, w)) {
+		return OF_NAME_NETWORK;
+	}
+	return has(m, OF_NAME_HOST, w) ? OF_NAME_HOST : -1;
+}
+
+static int
+budget_of_network(struct auth_memory *m, const struct auth_who *w)
+{
+	if (has(m, OF_NETWORK, w))
+		return OF_NETWORK;
+	return has(m, OF_HOST, w) ? OF_HOST : -1;
+}
+
+unsigned
+auth_memory_may_try(struct auth_memory *m, const struct auth_who *w)
+{
+	bool free =
+	    network_is_loopback(w->peer) || auth_memory_known(m, w->peer);
+	int name = budget_of_name(m, w);
+	int network = free ? name : budget_of_network(m, w);
+
+	if (name < 0 || network < 0)
+		return 0;
+	bucket(m, (enum budget)name, w)->used++;
+	if (!free)
+		bucket(m, (enum budget)network, w)->used++;
+	return 1u << name | 1u << network;
 }
 
 void
 auth_memory_give_back(
-    struct auth_memory *m, struct sv account, const char *peer)
+    struct auth_memory *m, const struct auth_who *w, unsigned took)
 {
-	struct bucket *p = bucket(m, key_of(m, 'p', SV(""), peer));
-	struct bucket *a = bucket(m, key_of(m, 'a', account, ""));
+	unsigned of;
+	struct bucket *b;
 
-	p->used -= p->used > 0;
-	a->used -= a->used > 0;
+	for (of = 0; of < OF_FAILURES; of++)
+		if ((took >> of & 1) != 0) {
+			b = bucket(m, (enum budget)of, w);
+			b->used -= b->used > 0;
+		}
 }
 
 int64_t
-auth_memory_penalty(struct auth_memory *m, const char *peer)
+auth_memory_penalty(struct auth_memory *m, unsigned door, const char *peer)
 {
-	struct bucket *p = bucket(m, key_of(m, 'p', SV(""), peer));
-	int64_t ms;
+	struct auth_who w = {.door = door, .name = SV(""), .peer = peer};
+	struct bucket *b = bucket(m, OF_FAILURES, &w);
+	int64_t ms = 250LL << (b->used < 4 ? b->used : 4);
 
-	ms = 250LL << (p->fails < 4 ? p->fails : 4);
-	p->fails++;
+	b->used += b->used < FAILURES_MAX;
 	return ms < PENALTY_MAX_MS ? ms : PENALTY_MAX_MS;
 }

@@ -38,23 +38,56 @@ enum auth_recall auth_memory_recall(struct auth_memory *m, struct sv account,
 void auth_memory_learn(struct auth_memory *m, struct sv account,
     struct sv password, const char *salt, bool right);
 
-/* Has anybody from the peer's network (/24, /64) logged in to this account? */
-bool auth_memory_known(
-    struct auth_memory *m, struct sv account, const char *peer);
-void auth_memory_note_login(
-    struct auth_memory *m, struct sv account, const char *peer);
+/* Has anybody logged in from the peer's network (/24, /64)?  Not who: what
+ * depends on it must not tell whose network it is. */
+bool auth_memory_known(struct auth_memory *m, const char *peer);
+void auth_memory_note_login(struct auth_memory *m, const char *peer);
 
 /*
- * Takes one token of the peer's network and one of the account: false if
- * either is used up.  40 at once and one more every 6 seconds; a try that
- * succeeded gives its tokens back, so that only failures count.  The loopback
- * has no peer's bucket: on it stand proxies and tests.
+ * Who tries.  door: which kind of listener says so; each has budgets of its
+ * own, so that one that has been taken over, and names whatever peers it likes,
+ * uses up nobody else's.  name: as it was typed, but for its case: names that
+ * nobody has are counted like the others, and those of one account apart.
  */
-bool auth_memory_may_try(
-    struct auth_memory *m, struct sv account, const char *peer);
+struct auth_who {
+	unsigned door;
+	struct sv name;
+	const char *peer;
+};
+
+/*
+ * Takes what a try costs; 0: it is one too many, else what was taken, for
+ * auth_memory_give_back: a try that succeeded costs nothing, so that only
+ * failures count.
+ *
+ *                                              at once  one more every
+ *   a network that nobody has logged in from      20        6 s
+ *     (/24, /48; all names together)
+ *   a name, from all such networks                40        6 s
+ *   a name, from a known network (/24, /64)       25        6 s
+ *
+ * Where these are used up, because others guess, the right password still gets
+ * its turn:
+ *
+ *   a host (IPv4 address, /56) of such a network   4       60 s
+ *   a name, from one network (/24, /48)            4       60 s
+ *   a name, from one host                          1        5 min
+ *
+ * The loopback has no budget as a network: proxies and tests are there.
+ */
+unsigned auth_memory_may_try(struct auth_memory *m, const struct auth_who *w);
 void auth_memory_give_back(
-    struct auth_memory *m, struct sv account, const char *peer);
-/* Milliseconds to wait before a failure is answered; counts it. */
-int64_t auth_memory_penalty(struct auth_memory *m, const char *peer);
+    struct auth_memory *m, const struct auth_who *w, unsigned took);
+/* Milliseconds from its arrival after which a failure is answered, 250 to
+ * 4000; counts it. */
+int64_t auth_memory_penalty(
+    struct auth_memory *m, unsigned door, const char *peer);
+
+/* Somebody there has logged in: a household that mistyped starts afresh. */
+void auth_memory_forgive(
+    struct auth_memory *m, unsigned door, const char *peer);
+
+/* For tests: what stands in for clk_mono. */
+void auth_memory_set_clock(struct auth_memory *m, int64_t (*now)(void));
 
 #endif

@@ -8,30 +8,50 @@
 
 #include "auth/memory.h"
 #include "base/alloc.h"
+#include "base/ascii.h"
+#include "base/clk.h"
 #include "base/log.h"
+#include "base/network.h"
 
 #define HASHERS	      2
-#define WAITING_MAX   64 /* of each of the two queues */
+#define WAITING_MAX   64 /* of a door, in each of the two queues */
+#define KNOWN_TURNS   3	 /* of known networks before one of strangers */
 #define KNOWN_SAVE_MS 60000
 #define PASSWORD_MAX  1024
 #define STACK_SIZE    (256 * 1024)
 
+/* Who waits belongs to a door, there to a network, there to a host, there to a
+ * name: at each level they have their turns. */
+enum level {
+	LEVEL_DOOR,
+	LEVEL_NETWORK,
+	LEVEL_HOST,
+	LEVEL_NAME,
+	LEVELS
+};
+
+/* A login until it is answered. */
 struct job {
 	struct auth_server *server;
 	char *account; /* name, as the credentials have it; "" if unknown */
-	uint32_t number;
+	char *name;    /* as typed, folded */
 	char *peer;
+	unsigned door, took;
+	struct network_key network, host;
+	int64_t arrived;
 	char *hash; /* NULL: there is none, but work all the same */
 	char *password;
 	size_t password_n;
 	bool right;
 	auth_done_fn *done;
 	void *arg;
+	/* While it waits. */
+	uint64_t seq, turn[LEVELS];
 	struct job *next;
 };
 
 struct jobs {
-	struct job *first, **end;
+	struct job *first;
 	unsigned n;
 };
 
@@ -43,10 +63,14 @@ struct auth_server {
 	struct auth_memory *memory;
 	const char *known_path; /* NULL: nothing is kept */
 	struct ev_timer *known_timer;
+	unsigned hashes;
 
 	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t more;
+	pthread_cond_t more, fewer;
+	unsigned hashing; /* now: at most HASHERS, with a change's own */
 	struct jobs known, strangers;
+	uint64_t turns; /* counts them */
+	unsigned known_turns;
 	pthread_t hasher[HASHERS];
 	unsigned nhasher;
 	bool stop;
@@ -63,10 +87,9 @@ auth_server_new(struct ev_loop *loop, const char *path, struct conf *conf,
 	s->path = xstrdup(path);
 	s->conf = conf_ref(conf);
 	s->memory = auth_memory_new();
-	s->known.end = &s->known.first;
-	s->strangers.end = &s->strangers.first;
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(pthread_cond_init(&s->more, NULL) == 0);
+	must(pthread_cond_init(&s->fewer, NULL) == 0);
 	r = credentials_load(path, &s->cred, err);
 	if (r == RC_OK)
 		*out = s;
@@ -83,6 +106,7 @@ job_free(struct job *j)
 	free(j->password);
 	free(j->hash);
 	free(j->peer);
+	free(j->name);
 	free(j->account);
 	free(j);
 }
@@ -120,6 +144,7 @@ auth_server_free(struct auth_server **sp)
 	credentials_free(&s->cred);
 	auth_memory_free(&s->memory);
 	conf_free(&s->conf);
+	(void)pthread_cond_destroy(&s->fewer);
 	(void)pthread_cond_destroy(&s->more);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s->path);
@@ -142,6 +167,12 @@ auth_server_credentials(struct auth_server *s)
 	return s->cred;
 }
 
+unsigned
+auth_server_hashes(const struct auth_server *s)
+{
+	return s->hashes;
+}
+
 /* ---- answers, in the loop's thread ---- */
 
 struct late {
@@ -160,36 +191,54 @@ say_denied(void *arg)
 	free(l);
 }
 
-static void
-deny(struct auth_server *s, const char *peer, auth_done_fn *done, void *arg)
+static struct auth_who
+who_is(const struct job *j)
 {
-	struct late *l = xcalloc(1, sizeof *l);
-
-	*l = (struct late){done, arg};
-	(void)ev_timer_add(
-	    s->loop, auth_memory_penalty(s->memory, peer), say_denied, l);
+	return (struct auth_who){j->door, sv_str(j->name), j->peer};
 }
 
 static void
-refuse(const char *text, auth_done_fn *done, void *arg)
+deny(struct job *j)
+{
+	struct auth_server *s = j->server;
+	struct late *l = xcalloc(1, sizeof *l);
+	int64_t at =
+	    j->arrived + auth_memory_penalty(s->memory, j->door, j->peer);
+	int64_t now = clk_mono();
+
+	*l = (struct late){j->done, j->arg};
+	(void)ev_timer_add(s->loop, at > now ? at - now : 0, say_denied, l);
+	job_free(j);
+}
+
+/* What was not even tried costs nothing. */
+static void
+refuse(struct job *j, const char *text)
 {
 	struct auth_result r = {.rc = RC_TEMP, .text = text};
+	struct auth_who w = who_is(j);
 
-	done(&r, arg);
+	auth_memory_give_back(j->server->memory, &w, j->took);
+	j->done(&r, j->arg);
+	job_free(j);
 }
 
 static void
-grant(struct auth_server *s, uint32_t account, uint64_t credential,
-    const char *peer, auth_done_fn *done, void *arg)
+grant(struct job *j, uint64_t credential)
 {
+	struct auth_server *s = j->server;
 	struct auth_result r = {.rc = RC_OK,
-	    .account = account,
+	    .account =
+		(uint32_t)conf_account_by_name(s->conf, sv_str(j->account)),
 	    .credential = credential,
 	    .text = "welcome"};
+	struct auth_who w = who_is(j);
 
-	auth_memory_note_login(
-	    s->memory, sv_str(s->conf->account[account].name), peer);
-	done(&r, arg);
+	auth_memory_give_back(s->memory, &w, j->took);
+	auth_memory_note_login(s->memory, j->peer);
+	auth_memory_forgive(s->memory, j->door, j->peer);
+	j->done(&r, j->arg);
+	job_free(j);
 }
 
 /* ---- hashing ---- */
@@ -202,38 +251,194 @@ hash_done(void *arg)
 	struct sv account = sv_str(j->account);
 	struct sv password = sv_of(j->password, j->password_n);
 	const char *now = credentials_password_hash(s->cred, account);
-	int number = conf_account_by_name(s->conf, account);
 
+	s->hashes++;
 	/* Between question and answer the password may have been changed, the
 	 * account removed. */
-	if (j->right && number >= 0 && now != NULL && j->hash != NULL &&
-	    strcmp(now, j->hash) == 0) {
+	if (j->right && conf_account_by_name(s->conf, account) >= 0 &&
+	    now != NULL && j->hash != NULL && strcmp(now, j->hash) == 0) {
 		auth_memory_learn(s->memory, account, password, j->hash, true);
-		auth_memory_give_back(s->memory, account, j->peer);
-		grant(s, (uint32_t)number, AUTH_CREDENTIAL_PASSWORD, j->peer,
-		    j->done, j->arg);
-	} else {
-		if (!j->right)
-			auth_memory_learn(s->memory, account, password,
-			    j->hash != NULL ? j->hash : "", false);
-		deny(s, j->peer, j->done, j->arg);
+		grant(j, AUTH_CREDENTIAL_PASSWORD);
+		return;
 	}
-	job_free(j);
+	if (!j->right)
+		auth_memory_learn(s->memory, sv_str(j->name), password,
+		    j->hash != NULL ? j->hash : "", false);
+	deny(j);
+}
+
+/* ---- waiting for a hash ---- */
+
+static bool
+same_host(const struct job *a, const struct job *b)
+{
+	return network_same(&a->host, &b->host);
+}
+
+static bool
+same_network(const struct job *a, const struct job *b)
+{
+	return a->door == b->door && network_same(&a->network, &b->network);
+}
+
+static bool
+same(const struct job *a, const struct job *b, enum level level)
+{
+	switch (level) {
+	case LEVEL_DOOR:
+		return a->door == b->door;
+	case LEVEL_NETWORK:
+		return same_network(a, b);
+	case LEVEL_HOST:
+		return same_network(a, b) && same_host(a, b);
+	case LEVEL_NAME:
+		return same_network(a, b) && same_host(a, b) &&
+		       strcmp(a->name, b->name) == 0;
+	case LEVELS:
+		break;
+	}
+	return false;
+}
+
+static bool
+is_before(const struct job *a, const struct job *b)
+{
+	int i;
+
+	for (i = 0; i < LEVELS; i++)
+		if (a->turn[i] != b->turn[i])
+			return a->turn[i] < b->turn[i];
+	return a->seq < b->seq;
+}
+
+/* Unlinks j from q. */
+static void
+take_out(struct jobs *q, const struct job *j)
+{
+	struct job **at = &q->first;
+
+	while (*at != j)
+		at = &(*at)->next;
+	*at = j->next;
+	q->n--;
 }
 
 static struct job *
-take_job(struct jobs *q)
+take_job(struct auth_server *s, struct jobs *q)
 {
-	struct job *j = q->first;
+	struct job *j = q->first, *other;
+	int i;
 
+	for (other = q->first; other != NULL; other = other->next)
+		if (is_before(other, j))
+			j = other;
 	if (j == NULL)
 		return NULL;
-	q->first = j->next;
-	if (q->first == NULL)
-		q->end = &q->first;
-	q->n--;
+	take_out(q, j);
 	j->next = NULL;
+	/* Its kin at each level wait until the others have had their turn. */
+	s->turns++;
+	for (other = q->first; other != NULL; other = other->next)
+		for (i = 0; i < LEVELS && same(j, other, i); i++)
+			other->turn[i] = s->turns;
 	return j;
+}
+
+static struct job *
+take_next(struct auth_server *s)
+{
+	bool strangers = s->known.n == 0 ||
+			 (s->strangers.n > 0 && s->known_turns >= KNOWN_TURNS);
+
+	s->known_turns = strangers ? 0 : s->known_turns + 1;
+	return take_job(s, strangers ? &s->strangers : &s->known);
+}
+
+/* How many wait that are j's kin. */
+static unsigned
+kin(const struct jobs *q, const struct job *j, enum level level)
+{
+	const struct job *other;
+	unsigned n = 0;
+
+	for (other = q->first; other != NULL; other = other->next)
+		n += same(j, other, level);
+	return n;
+}
+
+/* Who gives way at j's door: the newest of the name that has most waiting of
+ * the host that has most of the network that has most. */
+static struct job *
+heaviest(const struct jobs *q, struct job *j)
+{
+	struct job *most = j, *other;
+	int i;
+
+	for (i = LEVEL_NETWORK; i < LEVELS; i++)
+		for (other = q->first; other != NULL; other = other->next)
+			if (same(most, other, i - 1) &&
+			    kin(q, other, i) > kin(q, most, i))
+				most = other;
+	for (other = q->first; other != NULL; other = other->next)
+		if (same(most, other, LEVEL_NAME) && other->seq > most->seq)
+			most = other;
+	return most;
+}
+
+static void
+add_job(struct auth_server *s, struct jobs *q, struct job *j)
+{
+	struct job *other;
+	int i;
+
+	j->seq = ++s->turns;
+	for (i = 0; i < LEVELS; i++)
+		j->turn[i] = j->seq;
+	for (other = q->first; other != NULL; other = other->next)
+		for (i = 0; i < LEVELS && same(j, other, i); i++)
+			j->turn[i] = other->turn[i];
+	j->next = q->first;
+	q->first = j;
+	q->n++;
+}
+
+/* Takes j; returns who had to give way, or NULL. */
+static struct job *
+enqueue(struct auth_server *s, struct job *j, bool known)
+{
+	struct jobs *q = known ? &s->known : &s->strangers;
+	struct job *out = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	add_job(s, q, j);
+	if (kin(q, j, LEVEL_DOOR) > WAITING_MAX) {
+		out = heaviest(q, j);
+		take_out(q, out);
+	}
+	pthread_cond_signal(&s->more);
+	pthread_mutex_unlock(&s->lock);
+	return out;
+}
+
+static void
+hash_end(struct auth_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->hashing--;
+	pthread_cond_signal(&s->fewer);
+	pthread_cond_signal(&s->more);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* For a hash in the loop's thread: memory is for HASHERS of them. */
+static void
+hash_begin(struct auth_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->hashing++; /* first in the row */
+	while (s->hashing > HASHERS)
+		pthread_cond_wait(&s->fewer, &s->lock);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static void *
@@ -244,20 +449,17 @@ hasher(void *arg)
 
 	for (;;) {
 		pthread_mutex_lock(&s->lock);
-		while (!s->stop && s->known.n + s->strangers.n == 0)
+		while (!s->stop && (s->known.n + s->strangers.n == 0 ||
+				       s->hashing >= HASHERS))
 			pthread_cond_wait(&s->more, &s->lock);
-		j = take_job(&s->known);
-		if (j == NULL)
-			j = take_job(&s->strangers);
-		if (s->stop) {
-			pthread_mutex_unlock(&s->lock);
-			if (j != NULL)
-				job_free(j);
-			return NULL;
-		}
+		j = s->stop ? NULL : take_next(s);
+		s->hashing += j != NULL;
 		pthread_mutex_unlock(&s->lock);
+		if (j == NULL)
+			return NULL;
 		j->right = credentials_verify(
 		    j->hash, sv_of(j->password, j->password_n));
+		hash_end(s);
 		ev_post(s->loop, hash_done, j);
 	}
 }
@@ -294,24 +496,6 @@ auth_server_start(struct auth_server *s)
 	(void)pthread_attr_destroy(&attr);
 }
 
-static bool
-enqueue(struct auth_server *s, struct job *j, bool known)
-{
-	struct jobs *q = known ? &s->known : &s->strangers;
-	bool ok;
-
-	pthread_mutex_lock(&s->lock);
-	ok = q->n < WAITING_MAX;
-	if (ok) {
-		*q->end = j;
-		q->end = &j->next;
-		q->n++;
-		pthread_cond_signal(&s->more);
-	}
-	pthread_mutex_unlock(&s->lock);
-	return ok;
-}
-
 /* ---- a login ---- */
 
 /* [RFC 4616 2] message = [authzid] NUL authcid NUL passwd */
@@ -334,31 +518,88 @@ parse_plain(
 	       sv_chr(*password, '\0') == password->n;
 }
 
-static void
-login_by_hash(struct auth_server *s, const char *peer, int number,
-    struct sv name, struct sv password, auth_done_fn *done, void *arg)
+/* As names and addresses are compared: whether somebody has it or not. */
+static char *
+fold_name(struct sv login)
 {
-	bool known = number >= 0 && auth_memory_known(s->memory, name, peer);
-	const char *hash =
-	    number >= 0 ? credentials_password_hash(s->cred, name) : NULL;
-	struct job *j;
+	char *name = sv_dup(login), *c;
 
-	if (!known && !auth_memory_may_try(s->memory, name, peer)) {
-		refuse("too many failed logins; wait a minute", done, arg);
+	for (c = name; *c != '\0'; c++)
+		*c = ascii_lower(*c);
+	return name;
+}
+
+static struct job *
+job_new(struct auth_server *s, const struct auth_login *l, auth_done_fn *done,
+    void *arg)
+{
+	struct job *j = xcalloc(1, sizeof *j);
+
+	j->server = s;
+	j->arrived = clk_mono();
+	j->door = l->door;
+	j->peer = xstrdup(l->peer);
+	network_key(l->peer, true, &j->network);
+	network_key(l->peer, false, &j->host);
+	j->account = xstrdup("");
+	j->name = xstrdup("");
+	j->done = done;
+	j->arg = arg;
+	return j;
+}
+
+static void
+login_by_hash(struct auth_server *s, struct job *j)
+{
+	struct auth_who w = who_is(j);
+	struct job *out;
+
+	j->took = auth_memory_may_try(s->memory, &w);
+	if (j->took == 0) {
+		refuse(j, "too many failed logins; wait a minute");
 		return;
 	}
-	j = xcalloc(1, sizeof *j);
-	j->server = s;
-	j->account = sv_dup(name);
-	j->peer = xstrdup(peer);
+	out = enqueue(s, j, auth_memory_known(s->memory, j->peer));
+	if (out != NULL)
+		refuse(out, "too many logins at once; try again");
+}
+
+/* What was tried lately needs no hash; what was wrong is remembered by the
+ * name that was typed, whether somebody has it or not: neither the time of an
+ * answer nor its words must tell who is here. */
+static enum auth_recall
+recall(struct auth_server *s, const struct job *j, struct sv password)
+{
+	const char *salt = j->hash != NULL ? j->hash : "";
+	enum auth_recall typed =
+	    auth_memory_recall(s->memory, sv_str(j->name), password, salt);
+	enum auth_recall right =
+	    auth_memory_recall(s->memory, sv_str(j->account), password, salt);
+
+	if (j->hash != NULL && right == AUTH_RIGHT)
+		return right;
+	return typed == AUTH_WRONG ? typed : AUTH_UNKNOWN;
+}
+
+static void
+login_by_password(struct auth_server *s, struct job *j, struct sv password)
+{
+	const char *hash =
+	    credentials_password_hash(s->cred, sv_str(j->account));
+
 	j->hash = hash != NULL ? xstrdup(hash) : NULL;
 	j->password = sv_dup(password);
 	j->password_n = password.n;
-	j->done = done;
-	j->arg = arg;
-	if (!enqueue(s, j, known)) {
-		job_free(j);
-		refuse("too many logins at once; try again", done, arg);
+	switch (recall(s, j, password)) {
+	case AUTH_RIGHT:
+		grant(j, AUTH_CREDENTIAL_PASSWORD);
+		break;
+	case AUTH_WRONG:
+		deny(j);
+		break;
+	case AUTH_UNKNOWN:
+		login_by_hash(s, j);
+		break;
 	}
 }
 
@@ -366,41 +607,31 @@ void
 auth_server_login(struct auth_server *s, const struct auth_login *l,
     auth_done_fn *done, void *arg)
 {
-	struct sv authzid, login, password, name;
-	const char *hash;
-	uint64_t app;
+	struct job *j = job_new(s, l, done, arg);
+	struct sv authzid, login, password;
+	uint64_t app = 0;
 	int number;
 
 	if (!parse_plain(l->sasl, &authzid, &login, &password)) {
-		deny(s, l->peer, done, arg);
+		deny(j);
 		return;
 	}
 	number = conf_account_by_login(s->conf, login);
 	/* Acting for somebody else is not offered [RFC 4616 2]. */
 	if (authzid.n > 0 && conf_account_by_login(s->conf, authzid) != number)
 		number = -1;
-	name = number >= 0 ? sv_str(s->conf->account[number].name) : login;
-	app = number >= 0 ? credentials_app_match(s->cred, name, password) : 0;
-	if (app != 0) {
-		grant(s, (uint32_t)number, app, l->peer, done, arg);
-		return;
+	free(j->name);
+	j->name = fold_name(login);
+	if (number >= 0) {
+		free(j->account);
+		j->account = xstrdup(s->conf->account[number].name);
+		app = credentials_app_match(
+		    s->cred, sv_str(j->account), password);
 	}
-	hash = number >= 0 ? credentials_password_hash(s->cred, name) : NULL;
-	/* Names that nobody has are remembered like the others: the time of
-	 * an answer must not tell who lives here. */
-	switch (auth_memory_recall(
-	    s->memory, name, password, hash != NULL ? hash : "")) {
-	case AUTH_RIGHT:
-		grant(s, (uint32_t)number, AUTH_CREDENTIAL_PASSWORD, l->peer,
-		    done, arg);
-		return;
-	case AUTH_WRONG:
-		deny(s, l->peer, done, arg);
-		return;
-	case AUTH_UNKNOWN:
-		break;
-	}
-	login_by_hash(s, l->peer, number, name, password, done, arg);
+	if (app != 0)
+		grant(j, app);
+	else
+		login_by_password(s, j, password);
 }
 
 /* ---- changes ---- */
@@ -426,8 +657,11 @@ auth_server_passwd(struct auth_server *s, struct sv account, struct sv password,
 
 	if (r == RC_OK && !weak)
 		r = credentials_check_strength(account, password, err);
-	if (r == RC_OK)
+	if (r == RC_OK) {
+		hash_begin(s);
 		r = credentials_set_password(s->cred, account, password, err);
+		hash_end(s);
+	}
 	if (r == RC_OK) {
 		r = credentials_save(s->cred, s->path, err);
 		/* What is not on the disk does not count. */

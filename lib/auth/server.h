@@ -4,11 +4,16 @@
  * A login is answered at once if it is an app password or one that succeeded
  * lately (a keyed hash of name and password, in memory only); only what is left
  * costs an Argon2id hash, made by at most two threads, so that memory is
- * bounded.  Guessers are slowed, households never locked out: what waits for a
- * hash is bounded, first for accounts and networks that have logged in before,
- * then for the rest, and each network and each account of strangers has a
- * budget of hashes.  A failed login is answered late, the later the more
- * there were.
+ * bounded.
+ *
+ * Guessers are slowed, nobody is locked out: how many hashes a network and a
+ * name may cost is auth/memory.h's.  What waits for a hash is bounded, 64 each
+ * of known networks and of strangers for each door, and served in turn: by
+ * door, by network, by host, by name, strangers at every fourth turn at least.
+ * Where it is full, who has most waiting gives way.
+ *
+ * A wrong password and a name that nobody has are told alike, in words and in
+ * time: after a time from the login's arrival that grows with the failures.
  */
 #ifndef AUTH_SERVER_H
 #define AUTH_SERVER_H
@@ -22,6 +27,7 @@ struct auth_server;
 struct auth_login {
 	struct sv sasl;	  /* PLAIN: authzid NUL authcid NUL password */
 	const char *peer; /* numeric address */
+	unsigned door;	  /* who says so: see auth_who */
 };
 
 struct auth_result {
@@ -50,6 +56,9 @@ typedef void auth_done_fn(const struct auth_result *r, void *arg);
  * returns.  The message is copied and wiped inside. */
 void auth_server_login(struct auth_server *s, const struct auth_login *l,
     auth_done_fn *done, void *arg);
+
+/* Hashes made so far. */
+unsigned auth_server_hashes(const struct auth_server *s);
 
 /* ---- changes, flushed before they return ---- */
 

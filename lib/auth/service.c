@@ -16,6 +16,7 @@
 #define CREDENTIALS_FILE  "credentials"
 #define DKIM_FOLDER	  "dkim"
 #define KEEPER_TIMEOUT_MS 20000
+#define LOGINS_MORE	  64 /* than connections: limits change */
 
 /* A line that asks.  Freed when it is gone and no login names it any more. */
 struct client {
@@ -23,6 +24,7 @@ struct client {
 	struct line *line;
 	bool command; /* the owner's; else a process of the house */
 	bool may_sign, may_login;
+	enum auth_door door;
 	unsigned open;
 	struct client *next;
 };
@@ -124,7 +126,7 @@ login_answer(struct login *l, int rc, const char *text)
 
 	if (rc == RC_OK && l->account < s->conf->naccount)
 		name = s->conf->account[l->account].name;
-	if (rc != RC_OK)
+	if (rc != RC_OK && rc != RC_IO)
 		log_failure(l, text);
 	if (l->client->line != NULL) {
 		msg_init(&m, MSG_REPLY);
@@ -147,13 +149,16 @@ on_session_open(int rc, struct msg *reply, void *arg)
 	char text[ERR_TEXT_MAX] = "the mailbox is not available now";
 	int said = RC_TEMP;
 
+	/* The keeper died with it in hand: it can be asked for again. */
+	if (rc == RC_TEMP)
+		said = RC_IO;
 	if (rc == RC_OK) {
 		said = (int)msg_get_u32(reply);
 		msg_get_str(reply, text, sizeof text);
 		if (reply->bad)
 			said = RC_TEMP;
 	}
-	login_answer(l, said == RC_OK ? RC_OK : RC_TEMP, text);
+	login_answer(l, said == RC_OK || said == RC_IO ? said : RC_TEMP, text);
 }
 
 static void
@@ -183,7 +188,22 @@ on_login_done(const struct auth_result *r, void *arg)
 	msg_put_sv(&m, buf_sv(&l->tag));
 	msg_put_fd(&m, l->fd);
 	l->fd = -1;
-	peer_ask(s->keeper, &m, KEEPER_TIMEOUT_MS, on_session_open, l);
+	peer_ask_later(s->keeper, &m, KEEPER_TIMEOUT_MS, on_session_open, l);
+}
+
+static bool
+is_service_of(enum auth_door door, uint8_t service)
+{
+	switch (door) {
+	case AUTH_DOOR_IMAP:
+		return service == CONF_IMAP || service == CONF_IMAPS;
+	case AUTH_DOOR_POP3:
+		return service == CONF_POP3 || service == CONF_POP3S;
+	case AUTH_DOOR_SUBMISSION:
+		return service == CONF_SUBMISSION ||
+		       service == CONF_SUBMISSIONS;
+	}
+	return false;
 }
 
 static void
@@ -203,12 +223,16 @@ on_login(struct client *c, struct msg *m)
 	l->tls = msg_get_u8(m) != 0;
 	buf_init(&l->tag, 1024);
 	buf_addsv(&l->tag, msg_get_sv(m));
-	if (msg_end(m) != RC_OK || service >= CONF_SERVICES ||
+	if (msg_end(m) != RC_OK || !is_service_of(c->door, service) ||
 	    !buf_ok(&l->tag) || !network_peer_valid(sv_str(l->peer))) {
 		login_answer(l, RC_SYNTAX, "not a login");
 		return;
 	}
-	if (service != CONF_SUBMISSION && service != CONF_SUBMISSIONS) {
+	if (c->open > c->s->conf->limits.connections + LOGINS_MORE) {
+		login_answer(l, RC_TEMP, "too many logins at once; try again");
+		return;
+	}
+	if (c->door != AUTH_DOOR_SUBMISSION) {
 		l->fd = msg_take_fd(m);
 		if (l->fd < 0) {
 			login_answer(l, RC_TEMP, "too many open files");
@@ -217,6 +241,7 @@ on_login(struct client *c, struct msg *m)
 	}
 	note_tried(l, ask.sasl);
 	ask.peer = l->peer;
+	ask.door = c->door;
 	auth_server_login(c->s->server, &ask, on_login_done, l);
 }
 
@@ -529,10 +554,11 @@ add_client(struct auth_service *s, int fd, bool command, bool may_sign)
 }
 
 void
-auth_service_add_client(struct auth_service *s, int fd, bool may_sign)
+auth_service_add_client(struct auth_service *s, int fd, enum auth_door door)
 {
-	add_client(s, fd, false, may_sign);
+	add_client(s, fd, false, door == AUTH_DOOR_SUBMISSION);
 	s->clients->may_login = true;
+	s->clients->door = door;
 }
 
 void

@@ -21,9 +21,19 @@ void auth_service_free(struct auth_service **s);
 void auth_service_set_conf(
     struct auth_service *s, struct conf *conf, uint32_t generation);
 void auth_service_set_keeper(struct auth_service *s, int fd);
-/* Takes fd: a line to a listener or submission; may_sign: it is submission,
- * which gets signatures, too. */
-void auth_service_add_client(struct auth_service *s, int fd, bool may_sign);
+enum auth_door {
+	AUTH_DOOR_IMAP,
+	AUTH_DOOR_POP3,
+	AUTH_DOOR_SUBMISSION
+};
+/*
+ * Takes fd: a line to a listener or submission, which gets signatures, too.
+ * One that has been taken over may name any peer: it has budgets of its own
+ * (auth/memory.h), can ask for its own services only, and has at most as many
+ * logins open as it may have connections.
+ */
+void auth_service_add_client(
+    struct auth_service *s, int fd, enum auth_door door);
 /* Takes fd: a line to the queue, which gets signatures and no logins. */
 void auth_service_add_signer(struct auth_service *s, int fd);
 /* Takes fd: a connection of the command line. */

@@ -10,10 +10,12 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "front/internal.h"
+#include "front/front_priv.h"
 #include "ipc/proto.h"
 
-#define AUTH_TIMEOUT_MS 30000
+#define AUTH_TIMEOUT_MS	  30000
+#define AGAIN_MS	  200
+#define LOGIN_PATIENCE_MS 20000
 
 static void front_run(struct conn *c);
 
@@ -65,7 +67,9 @@ conn_kill(struct conn *c)
 	s->dead = c;
 	shard_sweep_soon(s);
 	/* At once: who comes again and again has one connection. */
+	strangers_leave(c);
 	peers_leave(s->l, c->peer);
+	s->l->sessions -= c->in_session;
 	s->l->count--;
 }
 
@@ -135,6 +139,8 @@ struct login {
 	int fd; /* our end of the session's pair */
 	int rc;
 	bool answered; /* by auth */
+	int64_t until; /* so long it may be asked again */
+	struct buf sasl, tag;
 	char text[ERR_TEXT_MAX];
 };
 
@@ -165,6 +171,50 @@ login_failed(struct conn *c, const struct login *lg)
 	buf_fini(&out);
 }
 
+/* A place among the sessions. */
+static bool
+enter_session(struct conn *c)
+{
+	struct listener *l = c->shard->l;
+	uint32_t most;
+
+	pthread_mutex_lock(&l->lock);
+	most = l->o.connections;
+	c->in_session = l->sessions < most;
+	l->sessions += c->in_session;
+	pthread_mutex_unlock(&l->lock);
+	if (c->in_session)
+		strangers_leave(c);
+	return c->in_session;
+}
+
+static void login_ask(void *arg);
+
+static void
+login_free(struct login *lg)
+{
+	io_close(&lg->fd);
+	buf_wipe(&lg->sasl);
+	buf_fini(&lg->tag);
+	free(lg);
+}
+
+/*
+ * A process on the way died of something else, or is just being started: that
+ * is no answer to somebody who logs in.  They are asked for again, with a
+ * session's socket that nobody has written to.
+ */
+static bool
+login_again(struct login *lg)
+{
+	if (lg->rc != RC_IO || clk_mono() >= lg->until ||
+	    lg->c->state == CONN_DEAD)
+		return false;
+	io_close(&lg->fd);
+	(void)ev_timer_add(lg->c->shard->loop, AGAIN_MS, login_ask, lg);
+	return true;
+}
+
 /* In the shard's thread. */
 static void
 login_finish(void *arg)
@@ -172,6 +222,14 @@ login_finish(void *arg)
 	struct login *lg = arg;
 	struct conn *c = lg->c;
 
+	if (login_again(lg))
+		return;
+	atomic_store(&c->asking, false);
+	if (lg->rc == RC_OK && c->state != CONN_DEAD && !enter_session(c)) {
+		lg->rc = RC_TEMP;
+		lg->answered = false;
+		(void)memcpy(lg->text, "too many sessions", 18);
+	}
 	if (c->state == CONN_DEAD) {
 		/* The client has left meanwhile.  Now it can go. */
 		c->state = CONN_CLOSING;
@@ -182,17 +240,17 @@ login_finish(void *arg)
 	} else {
 		login_failed(c, lg);
 	}
-	io_close(&lg->fd);
-	free(lg);
+	login_free(lg);
 }
 
-/* In the main loop's thread. */
+/* In the main loop's thread.  RC_TEMP without a reply: auth has died. */
 static void
 login_reply(int rc, struct msg *reply, void *arg)
 {
 	struct login *lg = arg;
 
-	lg->rc = rc == RC_OK ? RC_TEMP : rc;
+	lg->rc = rc == RC_TEMP ? RC_IO : rc == RC_OK ? RC_TEMP : rc;
+	lg->text[0] = '\0';
 	if (rc == RC_OK) {
 		int said = (int)msg_get_u32(reply);
 
@@ -206,19 +264,17 @@ login_reply(int rc, struct msg *reply, void *arg)
 	ev_post(lg->c->shard->loop, login_finish, lg);
 }
 
+/* In the shard's thread. */
 static void
-login_start(struct conn *c, struct front_action *act)
+login_ask(void *arg)
 {
-	struct login *lg = xcalloc(1, sizeof *lg);
+	struct login *lg = arg;
+	struct conn *c = lg->c;
 	struct msg m;
 	int pair[2];
 
-	lg->c = c;
-	lg->fd = -1;
-	c->state = CONN_LOGIN;
-	c->deadline = 0;
-	conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	if (c->state == CONN_DEAD ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 		pair) != 0) {
 		lg->rc = RC_TEMP;
 		(void)memcpy(lg->text, "too many connections", 21);
@@ -228,12 +284,32 @@ login_start(struct conn *c, struct front_action *act)
 	lg->fd = pair[0];
 	msg_init(&m, AUTH_LOGIN);
 	msg_put_u8(&m, (uint8_t)c->service);
-	msg_put_sv(&m, buf_sv(&act->sasl));
+	msg_put_sv(&m, buf_sv(&lg->sasl));
 	msg_put_str(&m, c->peer);
 	msg_put_u8(&m, c->ssl != NULL);
-	msg_put_sv(&m, buf_sv(&act->tag));
+	msg_put_sv(&m, buf_sv(&lg->tag));
 	msg_put_fd(&m, pair[1]);
-	peer_ask(c->shard->l->o.auth, &m, AUTH_TIMEOUT_MS, login_reply, lg);
+	peer_ask_later(
+	    c->shard->l->o.auth, &m, AUTH_TIMEOUT_MS, login_reply, lg);
+}
+
+static void
+login_start(struct conn *c, struct front_action *act)
+{
+	struct login *lg = xcalloc(1, sizeof *lg);
+
+	lg->c = c;
+	lg->fd = -1;
+	lg->until = clk_mono() + LOGIN_PATIENCE_MS;
+	buf_init(&lg->sasl, act->sasl.max);
+	buf_addsv(&lg->sasl, buf_sv(&act->sasl));
+	buf_init(&lg->tag, act->tag.max);
+	buf_addsv(&lg->tag, buf_sv(&act->tag));
+	c->state = CONN_LOGIN;
+	atomic_store(&c->asking, true);
+	c->deadline = 0;
+	conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
+	login_ask(lg);
 }
 
 /* ---- before login ---- */
@@ -250,7 +326,9 @@ front_watch(struct conn *c)
 static void
 start_tls(struct conn *c)
 {
-	if (c->in.n > 0)
+	unsigned missed;
+
+	if (c->in.n > 0 && log_peer_may(c->peer, &missed))
 		mlog(LOG_WARN, "starttls.dropped",
 		    "service=%s peer=%s bytes=%zu",
 		    conf_service_name(c->service), c->peer, c->in.n);
@@ -423,14 +501,10 @@ conn_event(struct ev *e, uint32_t events, void *arg)
 	}
 }
 
-void
-conn_accept(
-    struct shard *s, enum conf_service service, int fd, const char *peer)
+struct conn *
+conn_new(struct shard *s, enum conf_service service, int fd, const char *peer)
 {
 	struct conn *c = xcalloc(1, sizeof *c);
-	struct front_opts o = {s->l->o.hostname, s->l->o.tls != NULL, false,
-	    network_is_loopback(peer)};
-	struct buf out;
 
 	c->shard = s;
 	c->service = service;
@@ -439,6 +513,33 @@ conn_accept(
 	(void)strncat(c->peer, peer, sizeof c->peer - 1);
 	buf_init(&c->in, BACKLOG_MAX);
 	buf_init(&c->out, BACKLOG_MAX);
+	return c;
+}
+
+void
+conn_refuse(struct conn *c)
+{
+	struct buf out;
+
+	buf_init(&out, 1024);
+	c->shard->l->o.proto->bye(
+	    NULL, "too many connections, try again later", &out);
+	if (!conf_service_tls(c->service))
+		(void)send(c->fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	buf_fini(&out);
+	(void)shutdown(c->fd, SHUT_WR);
+	io_close(&c->fd);
+	free(c);
+}
+
+void
+conn_start(struct conn *c)
+{
+	struct shard *s = c->shard;
+	struct front_opts o = {s->l->o.hostname, s->l->o.tls != NULL, false,
+	    network_is_loopback(c->peer)};
+	struct buf out;
+
 	c->next = s->conns;
 	if (s->conns != NULL)
 		s->conns->prev = c;
@@ -446,8 +547,8 @@ conn_accept(
 	c->deadline = clk_mono() + HANDSHAKE_MS;
 	shard_sweep_soon(s);
 	c->watch = EPOLLIN;
-	c->ev = ev_add(s->loop, fd, EPOLLIN, conn_event, c);
-	if (conf_service_tls(service)) {
+	c->ev = ev_add(s->loop, c->fd, EPOLLIN, conn_event, c);
+	if (conf_service_tls(c->service)) {
 		c->state = CONN_HANDSHAKE;
 		wire_start_tls(c);
 		return;

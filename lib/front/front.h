@@ -60,7 +60,8 @@ struct front_proto {
 	/* The answer to a FRONT_LOGIN that auth refused; what to do then. */
 	enum front_do (*failed)(
 	    void *f, enum front_failure why, const char *text, struct buf *out);
-	/* A last word before the connection is closed for that reason. */
+	/* A last word before the connection is closed for that reason; f may
+	 * be NULL: there was no place for it. */
 	void (*bye)(void *f, const char *text, struct buf *out);
 	void (*close)(void *f);
 };

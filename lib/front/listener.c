@@ -14,7 +14,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "front/internal.h"
+#include "front/front_priv.h"
 
 #define LAST_WORDS_MS	10000
 #define SWEEP_MS	1000
@@ -59,27 +59,41 @@ listener_add(struct listener *l, enum conf_service service, int fd)
 	l->sock[l->nsock++].fd = fd;
 }
 
-static bool
-admit(struct shard *s, const char *peer)
+static const char *
+find_place(struct conn *c)
+{
+	struct listener *l = c->shard->l;
+	const char *why;
+
+	if (!peers_enter(l, c->peer))
+		return "peer-limit";
+	why = strangers_enter(c);
+	if (why != NULL)
+		peers_leave(l, c->peer);
+	return why;
+}
+
+static void
+admit(struct shard *s, enum conf_service service, int fd, const char *peer)
 {
 	struct listener *l = s->l;
-	uint32_t most;
+	struct conn *c = conn_new(s, service, fd, peer);
+	const char *why = find_place(c);
+	unsigned missed;
+	bool may;
 
+	if (why == NULL) {
+		l->count++;
+		conn_start(c);
+		return;
+	}
 	pthread_mutex_lock(&l->lock);
-	most = l->o.connections;
+	may = strangers_may_log(l, peer);
 	pthread_mutex_unlock(&l->lock);
-	if (l->count >= most) {
-		mlog(LOG_WARN, "accept.full", "service=%s peer=%s limit=%u",
-		    l->o.proto->name, peer, most);
-		return false;
-	}
-	if (!peers_enter(l, peer)) {
-		mlog(LOG_INFO, "accept.peer-limit", "service=%s peer=%s",
-		    l->o.proto->name, peer);
-		return false;
-	}
-	l->count++;
-	return true;
+	if (may && log_peer_may(peer, &missed))
+		mlog(LOG_WARN, "accept.full", "service=%s peer=%s reason=%s",
+		    l->o.proto->name, peer, why);
+	conn_refuse(c);
 }
 
 static void on_accept(struct ev *e, uint32_t events, void *arg);
@@ -129,10 +143,7 @@ on_accept(struct ev *e, uint32_t events, void *arg)
 		(void)setsockopt(
 		    fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 		network_peer_name((struct sockaddr *)&from, peer);
-		if (admit(a->shard, peer))
-			conn_accept(a->shard, a->service, fd, peer);
-		else
-			io_close(&fd);
+		admit(a->shard, a->service, fd, peer);
 	}
 }
 

@@ -23,7 +23,9 @@ struct listener_opts {
 	struct tls_ctx *tls;
 	const char *hostname;
 	unsigned threads;
-	uint32_t connections;	       /* at most, of all threads */
+	/* At most, of all threads: so many sessions, and beside them as many
+	 * that have not logged in. */
+	uint32_t connections;
 	uint32_t connections_per_peer; /* of one address (/64) */
 	bool limit_loopback;
 	struct peer *auth; /* asked with AUTH_LOGIN */

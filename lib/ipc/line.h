@@ -74,9 +74,19 @@ typedef void peer_reply_fn(int rc, struct msg *reply, void *arg);
  * thread, never before peer_ask has returned. */
 void peer_ask(struct peer *p, struct msg *m, int64_t timeout_ms,
     peer_reply_fn *fn, void *arg);
+/*
+ * The same for requests that can wait until the peer has been started anew:
+ * while there is no line it is kept and sent on the next one, up to its
+ * deadline.  What was sent is never sent again.
+ */
+void peer_ask_later(struct peer *p, struct msg *m, int64_t timeout_ms,
+    peer_reply_fn *fn, void *arg);
 /* For threads other than the loop's: waits.  On RC_OK *reply is the caller's
  * to fini. */
 int peer_call(struct peer *p, struct msg *m, int64_t timeout_ms,
+    struct msg *reply) RC_USE_RESULT;
+/* As peer_ask_later. */
+int peer_call_later(struct peer *p, struct msg *m, int64_t timeout_ms,
     struct msg *reply) RC_USE_RESULT;
 /* A message without an answer. */
 int peer_tell(struct peer *p, struct msg *m) RC_USE_RESULT;

@@ -10,6 +10,7 @@
 
 #define SWEEP_MS     100
 #define QUIET_SWEEPS 20
+#define KEPT_MAX     1024 /* requests that wait for a line */
 
 struct request {
 	uint32_t id;
@@ -17,6 +18,7 @@ struct request {
 	int rc; /* RC_MORE while it is open */
 	peer_reply_fn *fn;
 	void *arg;
+	struct msg *kept; /* not sent yet: there is no line */
 	struct request *next;
 };
 
@@ -33,23 +35,59 @@ struct peer {
 	struct line *line;
 	uint32_t next_id;
 	struct request *open;
+	unsigned nkept; /* of them: wait for a line */
 	bool sweeping;	/* the timer runs, or is about to */
 	bool posted;	/* first_sweep is on its way and names us */
 	bool freed;	/* by the owner; first_sweep does the rest */
 	unsigned quiet; /* sweeps in a row that found nothing open */
 };
 
-/* Takes the requests that match out of the list: those of an id, or those
- * past their deadline, or all (id 0, now INT64_MAX). */
+static void
+kept_free(struct request *r)
+{
+	if (r->kept == NULL)
+		return;
+	msg_fini(r->kept);
+	free(r->kept);
+	r->kept = NULL;
+}
+
+enum which {
+	OF_ID,
+	LATE, /* past their deadline */
+	SENT,
+	ALL
+};
+
+static bool
+is_meant(const struct request *r, enum which which, uint32_t id, int64_t now)
+{
+	switch (which) {
+	case OF_ID:
+		return r->id == id && r->kept == NULL;
+	case LATE:
+		return r->deadline <= now;
+	case SENT:
+		return r->kept == NULL;
+	case ALL:
+		break;
+	}
+	return true;
+}
+
+/* Takes the requests that are meant out of the list. */
 static struct request *
-take_requests(struct peer *p, uint32_t id, int64_t now)
+take_requests(struct peer *p, enum which which, uint32_t id)
 {
 	struct request *taken = NULL, *r, **at = &p->open;
+	int64_t now = clk_mono();
 
 	pthread_mutex_lock(&p->lock);
 	while ((r = *at) != NULL) {
-		if (id != 0 ? r->id == id : r->deadline <= now) {
+		if (is_meant(r, which, id, now)) {
 			*at = r->next;
+			p->nkept -= r->kept != NULL;
+			kept_free(r);
 			r->next = taken;
 			taken = r;
 		} else {
@@ -78,7 +116,7 @@ peer_sweep(void *arg)
 	struct peer *p = arg;
 	bool on;
 
-	finish(take_requests(p, 0, clk_mono()), RC_TIMEOUT, NULL);
+	finish(take_requests(p, LATE, 0), RC_TIMEOUT, NULL);
 	/* It goes on for a while after the last request, so that a busy peer
 	 * does not start it for each, and then an idle house sleeps. */
 	pthread_mutex_lock(&p->lock);
@@ -126,7 +164,7 @@ peer_msg(struct line *l, struct msg *m, void *arg)
 	struct peer *p = arg;
 
 	if (m->type == MSG_REPLY)
-		finish(take_requests(p, m->id, 0), RC_OK, m);
+		finish(take_requests(p, OF_ID, m->id), RC_OK, m);
 	else if (p->on_msg != NULL)
 		p->on_msg(l, m, p->arg);
 }
@@ -142,7 +180,7 @@ peer_eof(struct line *l, void *arg)
 	pthread_mutex_unlock(&p->lock);
 	mlog(LOG_DEBUG, "line.down", "peer=%s", p->name);
 	line_free(&l);
-	finish(take_requests(p, 0, INT64_MAX), RC_TEMP, NULL);
+	finish(take_requests(p, SENT, 0), RC_TEMP, NULL);
 }
 
 struct peer *
@@ -176,16 +214,42 @@ peer_free(struct peer **pp)
 	*pp = NULL;
 	ev_timer_del(&p->sweep);
 	line_free(&p->line);
-	finish(take_requests(p, 0, INT64_MAX), RC_TEMP, NULL);
+	finish(take_requests(p, ALL, 0), RC_TEMP, NULL);
 	p->freed = true;
 	if (!p->posted)
 		peer_destroy(p);
+}
+
+/* With the lock held: what waited for a line goes over it; returns those that
+ * it does not take. */
+static struct request *
+send_kept(struct peer *p)
+{
+	struct request *failed = NULL, *r, **at = &p->open;
+
+	while ((r = *at) != NULL) {
+		bool kept = r->kept != NULL;
+		int rc = kept ? line_send(p->line, r->kept) : RC_OK;
+
+		if (kept)
+			kept_free(r);
+		if (rc == RC_OK) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		r->next = failed;
+		failed = r;
+	}
+	p->nkept = 0;
+	return failed;
 }
 
 void
 peer_connect(struct peer *p, int fd)
 {
 	struct line *old, *fresh;
+	struct request *failed;
 
 	fresh = line_new(p->loop, fd, peer_msg, peer_eof, p);
 	pthread_mutex_lock(&p->lock);
@@ -194,12 +258,14 @@ peer_connect(struct peer *p, int fd)
 	pthread_mutex_unlock(&p->lock);
 	if (old != NULL) {
 		line_free(&old);
-		finish(take_requests(p, 0, INT64_MAX), RC_TEMP, NULL);
+		finish(take_requests(p, SENT, 0), RC_TEMP, NULL);
 	}
 	pthread_mutex_lock(&p->lock);
 	p->line = fresh;
+	failed = send_kept(p);
 	pthread_cond_broadcast(&p->up);
 	pthread_mutex_unlock(&p->lock);
+	finish(failed, RC_TEMP, NULL);
 	if (p->on_up != NULL)
 		p->on_up(p->arg);
 }
@@ -237,36 +303,71 @@ fail_later(void *arg)
 	finish(arg, RC_TEMP, NULL);
 }
 
-void
-peer_ask(struct peer *p, struct msg *m, int64_t timeout_ms, peer_reply_fn *fn,
-    void *arg)
+/* With the lock held: sends m, or keeps it until there is a line. */
+static int
+send_or_keep(struct peer *p, struct request *r, struct msg *m, bool patient)
 {
-	struct request *r = xcalloc(1, sizeof *r);
-	int rc = RC_TEMP;
+	if (p->line != NULL)
+		return line_send(p->line, m);
+	if (!patient || p->nkept >= KEPT_MAX)
+		return RC_TEMP;
+	r->kept = xcalloc(1, sizeof *r->kept);
+	*r->kept = *m;
+	msg_init(m, 0);
+	p->nkept++;
+	return RC_OK;
+}
+
+static void
+ask(struct peer *p, struct msg *m, int64_t timeout_ms, bool patient,
+    struct request *r)
+{
+	int rc;
 
 	r->deadline = m->deadline = clk_mono() + timeout_ms;
-	r->fn = fn;
-	r->arg = arg;
 	/* The lock is held while sending, so that the line stays and the
 	 * request is in the list before its answer can come. */
 	pthread_mutex_lock(&p->lock);
 	if (++p->next_id == 0)
 		p->next_id = 1;
 	r->id = m->id = p->next_id;
-	if (p->line != NULL) {
-		r->next = p->open;
-		p->open = r;
+	r->next = p->open;
+	p->open = r;
+	rc = send_or_keep(p, r, m, patient);
+	if (rc == RC_OK) {
 		start_sweeping(p);
-		rc = line_send(p->line, m);
-		if (rc != RC_OK) {
-			p->open = r->next;
-			r->next = NULL;
-		}
+	} else {
+		p->open = r->next;
+		r->next = NULL;
 	}
 	pthread_mutex_unlock(&p->lock);
 	msg_fini(m);
 	if (rc != RC_OK)
 		ev_post(p->loop, fail_later, r);
+}
+
+static struct request *
+request_new(peer_reply_fn *fn, void *arg)
+{
+	struct request *r = xcalloc(1, sizeof *r);
+
+	r->fn = fn;
+	r->arg = arg;
+	return r;
+}
+
+void
+peer_ask(struct peer *p, struct msg *m, int64_t timeout_ms, peer_reply_fn *fn,
+    void *arg)
+{
+	ask(p, m, timeout_ms, false, request_new(fn, arg));
+}
+
+void
+peer_ask_later(struct peer *p, struct msg *m, int64_t timeout_ms,
+    peer_reply_fn *fn, void *arg)
+{
+	ask(p, m, timeout_ms, true, request_new(fn, arg));
 }
 
 struct call {
@@ -292,19 +393,33 @@ call_reply(int rc, struct msg *reply, void *arg)
 	pthread_mutex_unlock(&c->lock);
 }
 
-int
-peer_call(struct peer *p, struct msg *m, int64_t timeout_ms, struct msg *reply)
+static int
+call(struct peer *p, struct msg *m, int64_t timeout_ms, bool patient,
+    struct msg *reply)
 {
 	struct call c = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
 	    RC_MORE, reply};
 
 	msg_init(reply, 0);
-	peer_ask(p, m, timeout_ms, call_reply, &c);
+	ask(p, m, timeout_ms, patient, request_new(call_reply, &c));
 	pthread_mutex_lock(&c.lock);
 	while (c.rc == RC_MORE)
 		pthread_cond_wait(&c.done, &c.lock);
 	pthread_mutex_unlock(&c.lock);
 	return c.rc;
+}
+
+int
+peer_call(struct peer *p, struct msg *m, int64_t timeout_ms, struct msg *reply)
+{
+	return call(p, m, timeout_ms, false, reply);
+}
+
+int
+peer_call_later(
+    struct peer *p, struct msg *m, int64_t timeout_ms, struct msg *reply)
+{
+	return call(p, m, timeout_ms, true, reply);
 }
 
 int

@@ -45,7 +45,8 @@ enum proto {
 	/* u8 conf_service, sv SASL PLAIN message, str peer, u8 tls, sv tag;
 	 * fd: the session's end (none for submission)
 	 * -> u32 rc, str text, u32 account number, str account name,
-	 *    u32 generation, u64 credential */
+	 *    u32 generation, u64 credential
+	 * RC_IO: a process died with it in hand; ask again, with a fresh fd */
 	AUTH_LOGIN,
 	/* auth to submission: str account, u64 credential: those sessions end
 	 */
@@ -83,7 +84,7 @@ enum proto {
 	 * account, then a query (account/expunged.h); fd: where the lines go
 	 * -> u32 rc, str text, u64 messages, u64 bytes, u64 bytes freed
 	 */
-	PAST,
+	EXPUNGED,
 
 	/* ---- smtp, submission, queue to keeper, keeper to account ---- */
 
@@ -134,7 +135,7 @@ enum proto {
 	 * mx keeps that, also for a queue that is started anew. */
 	MX_NOTED,
 	/* mx, first of all: a job that another queue has given it and that is
-	 * in the air: u64 number, 16 bytes delivery id, u32 n, n times u32
+	 * in flight: u64 number, 16 bytes delivery id, u32 n, n times u32
 	 * recipient */
 	MX_OPEN,
 	/* What became of such a job, at once or later: u64 number, 16 bytes

@@ -244,11 +244,12 @@ take_back(struct account *a)
 			continue;
 		r->account_id = 0;
 		r->deaths++;
-		/* A session's socket went with the process: its listener
-		 * sees the EOF and tells the client. */
+		/* A session's socket went with the process: RC_IO tells its
+		 * listener to ask again with a fresh one. */
 		if (!r->delivery)
-			request_fail(
-			    a, r, RC_TEMP, "the account's process has died");
+			request_fail(a, r,
+			    r->m.type == SESSION_OPEN ? RC_IO : RC_TEMP,
+			    "the account's process has died");
 		else
 			mark_opaque(a, r);
 	}
@@ -472,7 +473,7 @@ is_allowed(const struct client *c, const struct msg *m)
 		return (c->may & KEEPER_MAY_DELIVER) != 0;
 	if (m->type == SESSION_OPEN || m->type == SESSION_KICK)
 		return (c->may & KEEPER_MAY_SESSION) != 0;
-	if (m->type == SESSION_LOCAL || m->type == PAST)
+	if (m->type == SESSION_LOCAL || m->type == EXPUNGED)
 		return (c->may & KEEPER_MAY_LOCAL) != 0;
 	return false;
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Logins: app passwords, changed passwords, and a household that is not locked
 out while a thousand addresses guess."""
+import base64
 import imaplib
 import os
 import re
 import smtplib
+import socket
 import subprocess
 import sys
 import threading
@@ -221,7 +223,6 @@ def flood(h):
     tries = [0]
 
     def guess(me):
-        import socket
         n = 0
         begin = time.monotonic()
         while not stop:
@@ -264,9 +265,126 @@ def flood(h):
     verdict("process.died" not in h.log(), "flood-no-crash")
 
 
+def from_address(h, service, address):
+    """A connection to that service from an address of the loopback, past its greeting."""
+    s = socket.socket()
+    s.settimeout(120)
+    s.bind((address, 0))
+    s.connect(("127.0.0.1", h.port[service]))
+    f = s.makefile("rwb", buffering=0)
+    f.readline()
+    return s, f
+
+
+def try_login(h, service, address, user, password):
+    """The server's answer, and how long it took."""
+    s, f = from_address(h, service, address)
+    plain = base64.b64encode(b"\0" + user.encode() + b"\0" + password.encode())
+    t0 = time.monotonic()
+    if service == "imap":
+        s.sendall(b"a LOGIN %s \"%s\"\r\n" % (user.encode(), password.encode()))
+        line = f.readline()
+        while line.startswith(b"*"):
+            line = f.readline()
+    elif service == "pop3":
+        s.sendall(b"AUTH PLAIN %s\r\n" % plain)
+        line = f.readline()
+    else:
+        s.sendall(b"EHLO x\r\n")
+        while not f.readline().startswith(b"250 "):
+            pass
+        t0 = time.monotonic()
+        s.sendall(b"AUTH PLAIN %s\r\n" % plain)
+        line = f.readline()
+    s.close()
+    return line, time.monotonic() - t0
+
+
+def is_ok(line):
+    return line.startswith((b"a OK", b"+OK", b"235"))
+
+
+def guesses(h, addresses, user, service, stop):
+    """Distinct wrong guesses from all addresses at once; how many were tried and how many were one too many."""
+    counts = {"tried": 0, "refused": 0}
+
+    def run(me, address):
+        n = 0
+        while not stop:
+            n += 1
+            line, _ = try_login(h, service, address, user, f"guess {me} {n} of {user}")
+            refused = b"UNAVAILABLE" in line or b"SYS/TEMP" in line or line.startswith(b"454")
+            counts["refused" if refused else "tried"] += 1
+            if refused:
+                time.sleep(0.1)
+    threads = [threading.Thread(target=run, args=(i, a)) for i, a in enumerate(addresses)]
+    for t in threads:
+        t.start()
+    return threads, counts
+
+
+def owners_under_attack(h):
+    """Strangers guess at a name; its owner comes from a network that nobody knows, also from theirs."""
+    for n, service in enumerate(("imap", "pop3", "submission")):
+        stop = []
+        addresses = [f"127.{40 + n}.{i}.1" for i in range(8)] * 4
+        threads, counts = guesses(h, addresses, "anna", service, stop)
+        wait_until(lambda: counts["refused"] > 0, pause=0.1)
+        for address in (f"127.{50 + n}.0.1", f"127.{40 + n}.3.77"):
+            line, _ = try_login(h, service, address, "anna", PASSWORD)
+            verdict(is_ok(line), f"an-owner-under-attack {service} from {address}", line)
+            # What was right lately needs no hash: it must be the budget that lets them in.
+            h.command("passwd", "anna", "--stdin", input="for a moment 17\n")
+            h.command("passwd", "anna", "--stdin", input=PASSWORD + "\n")
+        stop.append(1)
+        for t in threads:
+            t.join()
+        verdict(counts["refused"] > 0, f"and-its-name-has-a-budget {service}", counts)
+
+
+def guesses_from_a_known_network(h):
+    """A household's network guesses, too: there is a bound, and others there log in."""
+    verdict(login(h, "anna", PASSWORD) and login(h, "ben", PASSWORD), "a-known-network")
+    stop = []
+    threads, counts = guesses(h, ["127.0.0.1"] * 16, "anna", "imap", stop)
+    wait_until(lambda: counts["refused"] > 0, pause=0.1)
+    verdict(counts["refused"] > 0 and counts["tried"] < 40, "a-known-network-has-a-budget", counts)
+    h.command("passwd", "ben", "--stdin", input="for a moment 17\n")
+    h.command("passwd", "ben", "--stdin", input=PASSWORD + "\n")
+    line, _ = try_login(h, "imap", "127.0.0.1", "ben", PASSWORD)
+    verdict(is_ok(line), "another-person-of-a-known-network", line)
+    stop.append(1)
+    for t in threads:
+        t.join()
+
+
+def names_tell_nothing(h):
+    """A wrong password is answered alike for who lives here and who does not, by word and by time."""
+    names = ("anna", "anna@home.test", "zed", "zed@home.test")
+    took, said = {}, {}
+    for name in names:
+        for again in (name, name.upper(), name):
+            line, seconds = try_login(h, "imap", "127.60.0.1", again, "never anybody's")
+            took.setdefault(name, []).append(seconds)
+            said.setdefault(name, set()).add(line)
+    verdict(len({frozenset(s) for s in said.values()}) == 1, "names-tell-nothing-by-word", said)
+    # Behind the first failures each answer comes 4 s after its question: the hash is within them.
+    late = [t for name in names[2:] for t in took[name]]
+    verdict(min(late) >= 3.9, "and-not-by-time", took)
+    c = imaplib.IMAP4("127.0.0.1", h.port["imap"])
+    for n in range(3):
+        try:
+            c.login("anna", f"typo {n}")
+        except imaplib.IMAP4.error:
+            pass
+    verdict(c.login("anna", PASSWORD)[0] == "OK", "typos-cost-no-connection")
+    c.logout()
+
+
 def main():
     with House("limits: { connections: 20000 }\n") as h:
-        for part in (passwords, busy_session_ends, submission_session_ends, app_passwords, unwritable, clear_text, flood):
+        for part in (passwords, busy_session_ends, submission_session_ends, app_passwords, unwritable, clear_text,
+                     names_tell_nothing, owners_under_attack, guesses_from_a_known_network, flood):
             try:
                 part(h)
             except Exception as e:

@@ -431,8 +431,47 @@ def lock_of_a_dying_one():
         verdict(r.returncode != 0 and "already" in r.stderr, "lock-is-one-servers", r)
 
 
+def logins_while_processes_start():
+    """Whatever process is just being started, a login waits for it: nobody is told that a mailbox is not available."""
+    with House() as h:
+        stop = []
+        killed = []
+
+        def killer():
+            while not stop:
+                for label in ("auth", "keeper", "account anna"):
+                    if not stop and h.pids(label):
+                        h.kill(label)
+                        killed.append(label)
+                        time.sleep(0.5)
+        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+        t = threading.Thread(target=killer)
+        t.start()
+        wrong = []
+        n = 0
+        try:
+            while len(killed) < (9 if QUICK else 24):
+                n += 1
+                for login in (lambda: h.imap("anna").logout(), lambda: h.pop3("anna").quit(),
+                              lambda: h.submit("anna").quit()):
+                    try:
+                        login()
+                    except Exception as e:
+                        # A session of an account that is killed ends; that is no answer to a login.
+                        if re.search(r"UNAVAILABLE|SYS/TEMP|454|try again|not available", str(e)):
+                            wrong.append(repr(e))
+        finally:
+            stop.append(1)
+            t.join()
+            for p in busy:
+                p.kill()
+                p.wait()
+        verdict(not wrong, f"logins-wait-for-processes {n} of each, {len(killed)} kills", wrong[:5])
+
+
 def main():
-    for t in (lock_of_a_dying_one, clock_jumps, removed_account, kill_each, kill_supervisor, kill_all_at_once, reloads, certificate, full_disk):
+    for t in (logins_while_processes_start, lock_of_a_dying_one, clock_jumps, removed_account, kill_each, kill_supervisor, kill_all_at_once,
+              reloads, certificate, full_disk):
         try:
             t()
         except Exception as e:

@@ -2,19 +2,62 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "auth/memory.h"
 #include "test/unit/auth/suites.h"
 
-#define TRIES 40
+#define OF_NETWORK 20
+#define OF_NAME	   40
+#define OF_KNOWN   25
 
 static struct auth_memory *m;
+static int64_t now;
+
+static int64_t
+clock_of_test(void)
+{
+	return now;
+}
+
+static void
+fresh(void)
+{
+	m = auth_memory_new();
+	auth_memory_set_clock(m, clock_of_test);
+}
 
 static void
 setup(void)
 {
-	m = auth_memory_new();
+	now = 1000000;
+	fresh();
+}
+
+static unsigned
+may_try_at(unsigned door, const char *name, const char *peer)
+{
+	struct auth_who w = {door, sv_str(name), peer};
+
+	return auth_memory_may_try(m, &w);
+}
+
+static unsigned
+may_try(const char *name, const char *peer)
+{
+	return may_try_at(0, name, peer);
+}
+
+/* How many of n may be tried. */
+static unsigned
+count(const char *name, const char *peer, unsigned n)
+{
+	unsigned i, ok = 0;
+
+	for (i = 0; i < n; i++)
+		ok += may_try(name, peer) != 0;
+	return ok;
 }
 
 static void
@@ -66,13 +109,12 @@ END_TEST
 
 START_TEST(auth_memory_known__goes_by_network)
 {
-	auth_memory_note_login(m, SV("anna"), "192.0.2.1");
-	auth_memory_note_login(m, SV("anna"), "2001:db8:1:2::3");
-	ck_assert(auth_memory_known(m, SV("anna"), "192.0.2.200"));
-	ck_assert(auth_memory_known(m, SV("anna"), "2001:db8:1:2:ffff::1"));
-	ck_assert(!auth_memory_known(m, SV("anna"), "192.0.3.1"));
-	ck_assert(!auth_memory_known(m, SV("anna"), "2001:db8:1:3::3"));
-	ck_assert(!auth_memory_known(m, SV("ben"), "192.0.2.1"));
+	auth_memory_note_login(m, "192.0.2.1");
+	auth_memory_note_login(m, "2001:db8:1:2::3");
+	ck_assert(auth_memory_known(m, "192.0.2.200"));
+	ck_assert(auth_memory_known(m, "2001:db8:1:2:ffff::1"));
+	ck_assert(!auth_memory_known(m, "192.0.3.1"));
+	ck_assert(!auth_memory_known(m, "2001:db8:1:3::3"));
 }
 END_TEST
 
@@ -85,111 +127,168 @@ START_TEST(auth_memory_known__outlives_the_process)
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 	auth_memory_load(m, path); /* empty: as none */
-	auth_memory_note_login(m, SV("anna"), "192.0.2.1");
+	auth_memory_note_login(m, "192.0.2.1");
 	auth_memory_save(m, path);
 	auth_memory_free(&m);
-	m = auth_memory_new();
-	ck_assert(!auth_memory_known(m, SV("anna"), "192.0.2.1"));
+	fresh();
+	ck_assert(!auth_memory_known(m, "192.0.2.1"));
 	auth_memory_load(m, path);
-	ck_assert(auth_memory_known(m, SV("anna"), "192.0.2.77"));
-	ck_assert(!auth_memory_known(m, SV("ben"), "192.0.2.1"));
-	ck_assert(!auth_memory_known(m, SV("anna"), "192.0.3.1"));
+	ck_assert(auth_memory_known(m, "192.0.2.77"));
+	ck_assert(!auth_memory_known(m, "192.0.3.1"));
 	/* A damaged one does no harm. */
 	f = fopen(path, "w");
 	ck_assert_ptr_nonnull(f);
 	fputs("hearthmail known 1\nshort", f);
 	fclose(f);
 	auth_memory_load(m, path);
-	ck_assert(auth_memory_known(m, SV("anna"), "192.0.2.1"));
+	ck_assert(auth_memory_known(m, "192.0.2.1"));
 	unlink(path);
 }
 END_TEST
 
 START_TEST(auth_memory_may_try__bounds_a_network)
 {
+	struct auth_who w = {0, SV("n1"), "192.0.2.1"};
 	char name[20];
-	int i;
+	unsigned i, took = 0;
 
-	for (i = 0; i < TRIES; i++) {
-		(void)snprintf(name, sizeof name, "n%d", i);
-		ck_assert(auth_memory_may_try(m, sv_str(name), "192.0.2.1"));
+	for (i = 0; i < OF_NETWORK; i++) {
+		(void)snprintf(name, sizeof name, "n%u", i);
+		took = may_try(name, "192.0.2.1");
+		ck_assert_uint_ne(took, 0);
 	}
-	ck_assert(!auth_memory_may_try(m, SV("another"), "192.0.2.77"));
-	ck_assert(auth_memory_may_try(m, SV("another"), "192.0.3.1"));
-	auth_memory_give_back(m, SV("n1"), "192.0.2.1");
-	ck_assert(auth_memory_may_try(m, SV("fresh"), "192.0.2.1"));
-	ck_assert(!auth_memory_may_try(m, SV("fresh2"), "192.0.2.1"));
+	/* What is kept for each host, and then no more. */
+	for (i = 0; i < 4; i++) {
+		(void)snprintf(name, sizeof name, "m%u", i);
+		ck_assert_uint_ne(may_try(name, "192.0.2.77"), 0);
+	}
+	ck_assert_uint_eq(may_try("another", "192.0.2.77"), 0);
+	ck_assert_uint_ne(may_try("another", "192.0.2.78"), 0);
+	ck_assert_uint_ne(may_try("another", "192.0.3.1"), 0);
+	auth_memory_give_back(m, &w, took);
+	ck_assert_uint_ne(may_try("fresh", "192.0.2.77"), 0);
+	ck_assert_uint_eq(may_try("fresh2", "192.0.2.77"), 0);
+	now += 6000;
+	ck_assert_uint_ne(may_try("fresh2", "192.0.2.77"), 0);
+	ck_assert_uint_eq(may_try("fresh3", "192.0.2.77"), 0);
 }
 END_TEST
 
-START_TEST(auth_memory_may_try__bounds_an_account)
+START_TEST(auth_memory_may_try__a_network_of_ipv6_is_a_48)
+{
+	char name[20], peer[40];
+	unsigned i, ok = 0;
+
+	for (i = 0; i < 100; i++) {
+		(void)snprintf(name, sizeof name, "n%u", i);
+		(void)snprintf(peer, sizeof peer, "2001:db8:1:%x::1", i);
+		ok += may_try(name, peer) != 0;
+	}
+	/* All of them in one /56, which has its share. */
+	ck_assert_uint_eq(ok, OF_NETWORK + 4);
+	ck_assert_uint_ne(may_try("x", "2001:db8:1:100::1"), 0);
+	ck_assert_uint_ne(may_try("x", "2001:db8:2:1::1"), 0);
+}
+END_TEST
+
+START_TEST(auth_memory_may_try__bounds_a_name_and_locks_nobody_out)
 {
 	char peer[40];
-	int i;
+	unsigned i;
 
-	for (i = 0; i < TRIES; i++) {
-		(void)snprintf(peer, sizeof peer, "10.0.%d.1", i);
-		ck_assert(auth_memory_may_try(m, SV("anna"), peer));
+	for (i = 0; i < OF_NAME; i++) {
+		(void)snprintf(peer, sizeof peer, "10.0.%u.1", i);
+		ck_assert_uint_ne(may_try("anna", peer), 0);
 	}
-	ck_assert(!auth_memory_may_try(m, SV("anna"), "10.1.0.1"));
-	ck_assert(!auth_memory_may_try(m, SV("anna"), "127.0.0.1"));
-	ck_assert(auth_memory_may_try(m, SV("ben"), "10.1.0.1"));
+	/* Each other network has its share, and in it each host. */
+	ck_assert_uint_eq(count("anna", "10.1.0.1", 10), 5);
+	ck_assert_uint_eq(count("anna", "10.1.0.2", 10), 1);
+	ck_assert_uint_eq(count("anna", "127.0.0.1", 10), 5);
+	ck_assert_uint_ne(may_try("ben", "10.1.0.1"), 0);
+	ck_assert_uint_eq(count("anna", "2001:db8::1", 10), 5);
+	ck_assert_uint_eq(count("anna", "2001:db8:0:1::1", 10), 0);
+	now += 6000;
+	ck_assert_uint_eq(count("anna", "10.1.0.1", 10), 1);
+}
+END_TEST
+
+START_TEST(auth_memory_may_try__bounds_a_known_network)
+{
+	auth_memory_note_login(m, "192.0.2.1");
+	ck_assert_uint_eq(count("anna", "192.0.2.9", 100), OF_KNOWN + 1);
+	/* Others there, at other names and other hosts, have theirs. */
+	ck_assert_uint_eq(count("ben", "192.0.2.9", 1), 1);
+	ck_assert_uint_eq(count("anna", "192.0.2.1", 1), 1);
+	ck_assert_uint_eq(count("anna", "192.0.2.1", 1), 0);
+	/* And it is nothing to the rest of the world. */
+	ck_assert_uint_eq(count("anna", "198.51.100.1", 10), 10);
+	now += 12000;
+	ck_assert_uint_eq(count("anna", "192.0.2.9", 10), 2);
 }
 END_TEST
 
 START_TEST(auth_memory_may_try__the_loopback_has_no_bucket_of_its_own)
 {
 	char name[20];
-	int i;
+	unsigned i;
 
-	for (i = 0; i < 3 * TRIES; i++) {
-		(void)snprintf(name, sizeof name, "n%d", i);
-		ck_assert(auth_memory_may_try(m, sv_str(name), "127.0.0.1"));
-		ck_assert(auth_memory_may_try(m, sv_str(name), "::1"));
+	for (i = 0; i < 120; i++) {
+		(void)snprintf(name, sizeof name, "n%u", i);
+		ck_assert_uint_ne(may_try(name, "127.0.0.1"), 0);
+		ck_assert_uint_ne(may_try(name, "::1"), 0);
 	}
+}
+END_TEST
+
+START_TEST(auth_memory_may_try__each_door_has_its_own)
+{
+	ck_assert_uint_eq(count("anna", "192.0.2.1", 100), OF_NETWORK + 4);
+	ck_assert_uint_ne(may_try_at(1, "anna", "192.0.2.1"), 0);
+	(void)auth_memory_penalty(m, 0, "192.0.2.1");
+	ck_assert_int_eq(auth_memory_penalty(m, 1, "192.0.2.1"), 250);
 }
 END_TEST
 
 START_TEST(auth_memory_give_back__never_goes_below_zero)
 {
-	int i, n = 0;
+	struct auth_who w = {0, SV("anna"), "192.0.2.1"};
+	int i;
 
 	for (i = 0; i < 10; i++)
-		auth_memory_give_back(m, SV("anna"), "192.0.2.1");
-	while (n < 100 && auth_memory_may_try(m, SV("anna"), "192.0.2.1"))
-		n++;
-	ck_assert_int_eq(n, TRIES);
+		auth_memory_give_back(m, &w, ~0u);
+	ck_assert_uint_eq(count("anna", "192.0.2.1", 100), OF_NETWORK + 4);
 }
 END_TEST
 
 START_TEST(auth_memory_penalty__grows_to_its_bound_and_ends_with_a_login)
 {
-	int64_t last = 0, first = auth_memory_penalty(m, "192.0.2.1");
+	int64_t last = 0, first = auth_memory_penalty(m, 0, "192.0.2.1");
 	int i;
 
 	ck_assert_int_gt(first, 0);
 	for (i = 0; i < 40; i++) {
-		int64_t p = auth_memory_penalty(m, "192.0.2.1");
+		int64_t p = auth_memory_penalty(m, 0, "192.0.2.1");
 
 		ck_assert_int_ge(p, last);
 		ck_assert_int_le(p, 4000);
 		last = p;
 	}
 	ck_assert_int_eq(last, 4000);
-	ck_assert_int_eq(auth_memory_penalty(m, "198.51.100.1"), first);
-	auth_memory_note_login(m, SV("anna"), "192.0.2.9");
-	ck_assert_int_eq(auth_memory_penalty(m, "192.0.2.1"), first);
+	ck_assert_int_eq(auth_memory_penalty(m, 0, "198.51.100.1"), first);
+	auth_memory_forgive(m, 0, "192.0.2.9");
+	ck_assert_int_eq(auth_memory_penalty(m, 0, "192.0.2.1"), first);
 }
 END_TEST
 
 START_TEST(auth_memory__odd_peers_and_names_do_no_harm)
 {
 	static char big[5000];
+	struct auth_who w = {0, sv_of(big, sizeof big), "::"};
 
 	memset(big, 'x', sizeof big);
-	auth_memory_note_login(m, sv_of(big, sizeof big), "");
-	auth_memory_note_login(m, SV(""), "not an address");
-	(void)auth_memory_may_try(m, sv_of(big, sizeof big), "::");
+	auth_memory_note_login(m, "");
+	auth_memory_note_login(m, "not an address");
+	(void)auth_memory_may_try(m, &w);
 	auth_memory_learn(m, sv_of(big, sizeof big), SV(""), "", true);
 	ck_assert_int_eq(
 	    auth_memory_recall(m, sv_of(big, sizeof big), SV(""), ""),
@@ -209,7 +308,11 @@ memory_tests(void)
 	tcase_add_test(t, auth_memory_known__goes_by_network);
 	tcase_add_test(t, auth_memory_known__outlives_the_process);
 	tcase_add_test(t, auth_memory_may_try__bounds_a_network);
-	tcase_add_test(t, auth_memory_may_try__bounds_an_account);
+	tcase_add_test(t, auth_memory_may_try__a_network_of_ipv6_is_a_48);
+	tcase_add_test(
+	    t, auth_memory_may_try__bounds_a_name_and_locks_nobody_out);
+	tcase_add_test(t, auth_memory_may_try__bounds_a_known_network);
+	tcase_add_test(t, auth_memory_may_try__each_door_has_its_own);
 	tcase_add_test(
 	    t, auth_memory_may_try__the_loopback_has_no_bucket_of_its_own);
 	tcase_add_test(t, auth_memory_give_back__never_goes_below_zero);

@@ -109,7 +109,7 @@ turn(void)
 static void
 wait_for(unsigned n)
 {
-	int64_t until = clk_mono() + 30000;
+	int64_t until = clk_mono() + 200000;
 
 	while (answers < n && clk_mono() < until)
 		turn();
@@ -222,14 +222,178 @@ START_TEST(auth_server__a_household_passes_a_queue_of_strangers)
 }
 END_TEST
 
+/* Distinct guesses, none of which has been answered by wrong or right. */
+static void
+guess(const char *name, const char *peer, unsigned n)
+{
+	static unsigned all;
+	char password[40];
+
+	while (n-- > 0) {
+		(void)snprintf(
+		    password, sizeof password, "guess number %u", all++);
+		ask(name, password, peer);
+	}
+}
+
+/* Whether there is such a person, and under which of their names, makes no
+ * difference to the answers. */
+static const char *const names[] = {
+    "zoe", "Zoe@Example.org", "ben", "BEN@example.ORG", "zoe@elsewhere.test"};
+
 START_TEST(auth_server__strangers_have_a_budget)
+{
+	set_password("ben", "good morning");
+	guess(names[_i], "192.0.2.1", 60);
+	ck_assert_uint_eq(busy, 36);
+	ck_assert(sv_starts(sv_str(last.text), SV("too many failed logins")));
+	/* The same name in other letters is the same name. */
+	if (_i == 0)
+		guess("ZOE", "192.0.2.1", 1);
+	if (_i == 2)
+		guess("bEN", "192.0.2.1", 1);
+	if (_i == 0 || _i == 2)
+		ck_assert_uint_eq(busy, 37);
+}
+END_TEST
+
+START_TEST(auth_server__names_of_one_account_tell_nothing)
+{
+	static const char *const pairs[][2] = {
+	    {"ben", "ben@example.org"}, {"zoe", "zoe@example.org"}};
+	unsigned i;
+
+	set_password("ben", "good morning");
+	/* From everywhere, so that the name's budget is used up. */
+	for (i = 0; i < 40; i++) {
+		char peer[40];
+
+		(void)snprintf(peer, sizeof peer, "127.0.%u.1", i);
+		guess(pairs[_i][0], peer, 1);
+	}
+	ck_assert_uint_eq(busy, 0);
+	guess(pairs[_i][0], "127.9.9.9", 10);
+	ck_assert_uint_eq(busy, 5);
+	guess(pairs[_i][1], "127.9.9.9", 10);
+	ck_assert_uint_eq(busy, 5);
+}
+END_TEST
+
+/* A wrong password is known by the name that was typed: in any case, for
+ * those who live here and those who do not. */
+START_TEST(auth_server__what_was_wrong_is_recalled_alike)
+{
+	static const char *const rows[][3] = {{"ben", "BEN", "ben@example.org"},
+	    {"ben@example.org", "Ben@EXAMPLE.org", "ben"},
+	    {"zoe", "ZOE", "zoe@example.org"},
+	    {"zoe@example.org", "Zoe@EXAMPLE.org", "zoe"}};
+
+	set_password("ben", "good morning");
+	auth_server_start(s);
+	ck_assert_int_eq(login(rows[_i][0], "a wrong one"), RC_DENIED);
+	ck_assert_uint_eq(auth_server_hashes(s), 1);
+	ck_assert_int_eq(login(rows[_i][1], "a wrong one"), RC_DENIED);
+	ck_assert_uint_eq(auth_server_hashes(s), 1);
+	ck_assert_int_eq(login(rows[_i][2], "a wrong one"), RC_DENIED);
+	ck_assert_uint_eq(auth_server_hashes(s), 2);
+}
+END_TEST
+
+START_TEST(auth_server__guesses_lock_nobody_out)
 {
 	unsigned i;
 
-	for (i = 0; i < 60; i++)
-		ask("zoe", "whatever else", "192.0.2.1");
-	ck_assert_uint_eq(busy, 20);
-	ck_assert(sv_starts(sv_str(last.text), SV("too many failed logins")));
+	set_password("anna", "good morning");
+	for (i = 0; i < 8; i++) {
+		char peer[40];
+
+		(void)snprintf(peer, sizeof peer, "10.0.%u.1", i);
+		guess("anna", peer, 30);
+	}
+	ck_assert_uint_gt(busy, 100);
+	auth_server_start(s);
+	ask("anna", "good morning", "198.51.100.1");
+	while (granted == 0 && answers < 8 * 30 + 1)
+		turn();
+	ck_assert_uint_eq(granted, 1);
+	/* Also from where they come from. */
+	set_password("anna", "good evening");
+	ask("anna", "good evening", "10.0.0.77");
+	while (granted == 1 && answers < 8 * 30 + 2)
+		turn();
+	ck_assert_uint_eq(granted, 2);
+	wait_for(8 * 30 + 2);
+}
+END_TEST
+
+START_TEST(auth_server__another_person_of_a_known_network_has_their_turn)
+{
+	unsigned before;
+
+	set_password("anna", "good morning");
+	set_password("ben", "good evening");
+	auth_server_start(s);
+	ck_assert_int_eq(login("anna", "good morning"), RC_OK);
+	guess("anna", "192.0.2.9", 57);
+	ck_assert_uint_eq(busy, 57 - 26);
+	before = denied;
+	ask("ben", "good evening", "192.0.2.9");
+	while (granted == 1 && answers < 59)
+		turn();
+	ck_assert_uint_eq(granted, 2);
+	ck_assert_uint_lt(denied - before, 10);
+	wait_for(59);
+}
+END_TEST
+
+START_TEST(auth_server__a_full_queue_makes_room_for_others)
+{
+	char name[20];
+	unsigned i;
+
+	set_password("ben", "good evening");
+	/* The threads do not run yet: all of it waits. */
+	for (i = 0; i < 100; i++) {
+		(void)snprintf(name, sizeof name, "n%u", i);
+		guess(name, "127.0.0.1", 1);
+	}
+	ck_assert_uint_eq(busy, 36);
+	ask("ben", "good evening", "127.0.0.2");
+	ask("ben", "good evening", "127.1.0.1");
+	ck_assert_uint_eq(busy, 38);
+	auth_server_start(s);
+	while (granted < 2 && answers < 102)
+		turn();
+	ck_assert_uint_eq(granted, 2);
+	ck_assert_uint_lt(denied, 20);
+	wait_for(102);
+}
+END_TEST
+
+START_TEST(auth_server__doors_do_not_use_up_each_other)
+{
+	struct auth_login l = {.peer = "192.0.2.1", .door = 1};
+	char sasl[60];
+	unsigned i;
+
+	set_password("ben", "good evening");
+	/* A listener that names whatever peers it likes. */
+	for (i = 0; i < 300; i++) {
+		char peer[40];
+		int n = snprintf(sasl, sizeof sasl, "%cben%cguess %u", 0, 0, i);
+
+		(void)snprintf(peer, sizeof peer, "10.%u.0.1", i % 200);
+		l.peer = peer;
+		l.sasl = sv_of(sasl, (size_t)n);
+		auth_server_login(s, &l, on_done, NULL);
+	}
+	auth_server_start(s);
+	ask("ben", "good evening", "10.1.0.1");
+	while (granted < 1 && answers < 301)
+		turn();
+	ck_assert_uint_eq(granted, 1);
+	ck_assert_uint_lt(denied, 20);
+	wait_for(301);
 }
 END_TEST
 
@@ -348,13 +512,23 @@ server_tests(void)
 	TCase *t = tcase_create("server");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, auth_server__lets_in_who_knows_the_password);
 	tcase_add_test(t, auth_server__a_known_password_is_answered_at_once);
 	tcase_add_test(t, auth_server__failures_are_answered_late);
 	tcase_add_test(t, auth_server__what_waits_for_a_hash_is_bounded);
 	tcase_add_test(t, auth_server__a_household_passes_a_queue_of_strangers);
-	tcase_add_test(t, auth_server__strangers_have_a_budget);
+	tcase_add_loop_test(t, auth_server__strangers_have_a_budget, 0,
+	    sizeof names / sizeof names[0]);
+	tcase_add_loop_test(
+	    t, auth_server__names_of_one_account_tell_nothing, 0, 2);
+	tcase_add_loop_test(
+	    t, auth_server__what_was_wrong_is_recalled_alike, 0, 4);
+	tcase_add_test(t, auth_server__guesses_lock_nobody_out);
+	tcase_add_test(
+	    t, auth_server__another_person_of_a_known_network_has_their_turn);
+	tcase_add_test(t, auth_server__a_full_queue_makes_room_for_others);
+	tcase_add_test(t, auth_server__doors_do_not_use_up_each_other);
 	tcase_add_loop_test(t, auth_server__refuses_other_messages, 0,
 	    sizeof bad_sasl / sizeof bad_sasl[0]);
 	tcase_add_test(t, auth_server__acting_for_oneself_is_fine);

@@ -275,7 +275,8 @@ connect_line(struct auth_service *a, bool may_sign)
 	int fd[2];
 
 	ck_assert_int_eq(line_pair(fd), RC_OK);
-	auth_service_add_client(a, fd[0], may_sign);
+	auth_service_add_client(
+	    a, fd[0], may_sign ? AUTH_DOOR_SUBMISSION : AUTH_DOOR_IMAP);
 	peer_connect(p, fd[1]);
 	return p;
 }

@@ -370,6 +370,56 @@ START_TEST(peer_wait_up__waits)
 }
 END_TEST
 
+static void
+ask_later(int64_t timeout_ms)
+{
+	struct msg m;
+
+	msg_init(&m, 99);
+	peer_ask_later(peer, &m, timeout_ms, on_reply, NULL);
+}
+
+START_TEST(peer_ask_later__waits_for_a_line)
+{
+	struct msg m, r;
+
+	ask_later(60000);
+	ask_later(60000);
+	run_for(300);
+	ck_assert_uint_eq(nrcs, 0);
+	join();
+	ck_assert_int_eq(line_recv_fd(far, &m), RC_OK);
+	ck_assert_uint_eq(m.type, 99);
+	msg_init(&r, MSG_REPLY);
+	r.id = m.id;
+	msg_put_u32(&r, 7);
+	ck_assert_int_eq(line_send_fd(far, &r), RC_OK);
+	msg_fini(&m);
+	while (nrcs < 1)
+		run_for(5);
+	ck_assert_int_eq(rcs[0], RC_OK);
+	ck_assert_uint_eq(values[0], 7);
+	/* What has been sent is not sent again. */
+	close(far);
+	while (nrcs < 2)
+		run_for(5);
+	ck_assert_int_eq(rcs[1], RC_TEMP);
+	far = -1;
+}
+END_TEST
+
+START_TEST(peer_ask_later__waits_up_to_its_deadline)
+{
+	ask_later(50);
+	while (nrcs < 1)
+		run_for(5);
+	ck_assert_int_eq(rcs[0], RC_TIMEOUT);
+	join();
+	ask_later(60000);
+	ck_assert_uint_eq(nrcs, 1);
+}
+END_TEST
+
 TCase *
 peer_tests(void)
 {
@@ -377,6 +427,8 @@ peer_tests(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
+	tcase_add_test(t, peer_ask_later__waits_for_a_line);
+	tcase_add_test(t, peer_ask_later__waits_up_to_its_deadline);
 	tcase_add_test(t, peer_ask__answers_find_their_requests);
 	tcase_add_test(t, peer_ask__without_a_line_fails_from_the_loop);
 	tcase_add_test(t, peer_ask__eof_fails_all_that_is_open);

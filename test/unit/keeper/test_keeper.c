@@ -279,7 +279,7 @@ START_TEST(keeper__a_session_dies_with_its_process)
 	turn();
 	(void)received(SESSION_OPEN, 0);
 	die();
-	expect_reply(client, 7, RC_TEMP);
+	expect_reply(client, 7, RC_IO);
 	ck_assert_uint_eq(starts, 1);
 }
 END_TEST
@@ -294,7 +294,7 @@ START_TEST(keeper__a_new_line_may_come_before_the_old_ones_end)
 	come_up();
 	turn();
 	answer(received(DELIVER, 0));
-	expect_reply(client, 8, RC_TEMP);
+	expect_reply(client, 8, RC_IO);
 	expect_reply(client, 7, RC_OK);
 }
 END_TEST
