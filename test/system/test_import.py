@@ -383,7 +383,7 @@ def what_cannot_be_read(h, d):
     r = run(h, "import", "dora", d)
     out = r.stdout
     verdict(r.returncode == 1, "unreadable-exit-code", r)
-    for name, why in (("3.outside", "link"), ("5.pipe", "no file"), ("7.huge", "larger than 64 MiB")):
+    for name, why in (("3.outside", "link"), ("5.pipe", "not a file"), ("7.huge", "larger than 64 MiB")):
         verdict(any(name in l and why in l and l.startswith("left out") for l in out.splitlines()), f"unreadable-{name}", out)
     verdict(out.startswith("4 messages imported") and "3 left out" in out.splitlines()[0], "unreadable-summary", out)
     run(h, "export", "dora", f"{d}-out", "--format", "eml")
