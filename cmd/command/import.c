@@ -19,7 +19,8 @@
 
 #define USAGE                                                          \
 	"usage: import ACCOUNT SOURCE... [--format maildir|mbox|eml] " \
-	"[--into FOLDER] [--folder F]... [--password-file FILE] "      \
+	"[--into FOLDER] [--map NAME=FOLDER]... [--folder F]... "      \
+	"[--password-file FILE] "                                      \
 	"[--fingerprint SHA256] [--again]"
 
 /* ---- the worker ---- */
@@ -278,6 +279,7 @@ one_place(struct exchange_order *o)
 		return command_fail(
 		    "import", EXIT_FAILED, "%s: %s", o->place, strerror(errno));
 	identity = xstrdup(real);
+	o->self = strrchr(identity, '/') + 1;
 	if (open_place(o, real, &folder, &err) != RC_OK)
 		code = command_fail("import", EXIT_FAILED, "%s", err.text);
 	else

@@ -56,6 +56,15 @@ read_format(const char *text, enum exchange_format *out)
 	return false;
 }
 
+static bool
+is_map(const char *text)
+{
+	struct sv to = sv_str(text), from = sv_split(&to, '=');
+
+	return from.n > 0 && to.n > 0 && to.p[0] != '/' &&
+	       to.p[to.n - 1] != '/' && sv_chr(to, '=') == to.n;
+}
+
 /* An option with its value; NULL, or what is wrong with it. */
 static const char *
 read_option(struct exchange_order *o, const char *w, const char *value)
@@ -71,7 +80,13 @@ read_option(struct exchange_order *o, const char *w, const char *value)
 		return read_pin(value, o->server.pin)
 			   ? NULL
 			   : "a SHA-256 has 64 hexadecimal digits";
-	if (strcmp(w, "--folder") == 0) {
+	if (strcmp(w, "--map") == 0) {
+		if (!is_map(value))
+			return "it is NAME=FOLDER";
+		if (o->nmap == EXCHANGE_FOLDERS)
+			return "no more than 100 folders are mapped";
+		o->map[o->nmap++] = value;
+	} else if (strcmp(w, "--folder") == 0) {
 		if (o->nonly == EXCHANGE_FOLDERS)
 			return "no more than 100 folders are named";
 		o->only[o->nonly++] = value;
@@ -93,7 +108,8 @@ is_option(const struct exchange_order *o, const char *w)
 	for (i = 0; i < sizeof known / sizeof *known; i++)
 		if (strcmp(w, known[i]) == 0)
 			return true;
-	return strcmp(w, "--as-of") == 0 && strcmp(o->command, "export") == 0;
+	return strcmp(w, strcmp(o->command, "export") == 0 ? "--as-of"
+							   : "--map") == 0;
 }
 
 int
@@ -652,6 +668,9 @@ exchange_work(struct exchange_order *o, struct broker *b, const char *verb,
 	o->x = (struct exchange){.broker = b,
 	    .report = &o->report,
 	    .into = o->into,
+	    .map = o->map,
+	    .nmap = o->nmap,
+	    .self = o->self,
 	    .as_of = o->as_of / 1000,
 	    .only = o->only,
 	    .nonly = o->nonly};

@@ -40,6 +40,9 @@ struct exchange_order {
 	const char *password_file, *into;
 	int64_t as_of; /* ms, 0: now; export only */
 	const char *only[EXCHANGE_FOLDERS];
+	const char *map[EXCHANGE_FOLDERS]; /* NAME=FOLDER */
+	size_t nmap;
+	const char *self; /* the name of the place, without its path */
 	size_t nonly;
 	struct exchange_server server;
 	int state_read; /* -1: none */

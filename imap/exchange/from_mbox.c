@@ -156,7 +156,7 @@ on_end(void *arg, const struct mbox_info *info)
 	m.name = buf_sv(&name);
 	if (info->internal)
 		report_note(w->x->report,
-		    "%s is not a message but another program's notes", name.p);
+		    "%s is not a message but another program's data", name.p);
 	else if (w->too_large)
 		why = "it is larger than 64 MiB";
 	else if (w->size == 0 && !info->ours)

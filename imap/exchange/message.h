@@ -72,6 +72,9 @@ struct exchange {
 	 * last byte, while BODY[] has '?' for NUL. */
 	const struct imap_client *own;
 	const char *into; /* the folder that all goes below, or NULL */
+	/* "NAME=FOLDER": what is NAME or below it goes to FOLDER. */
+	const char **map;
+	size_t nmap;
 	const char *self; /* the source's own name without a path, or NULL */
 	int64_t as_of; /* of our own server: as it was then, seconds; 0: now */
 	const char **only; /* if not empty: these folders only */

@@ -202,6 +202,25 @@ to_imap_status(struct to_imap *t, struct sv name, struct err *err)
 
 /* ---- choosing ---- */
 
+/* By --map: FOLDER, and what is left of the name behind NAME. */
+static bool
+choose_mapped(struct to_imap *t, struct sv name)
+{
+	size_t i;
+
+	for (i = 0; i < t->x->nmap; i++) {
+		struct sv to = sv_str(t->x->map[i]), from = sv_split(&to, '=');
+		struct sv rest = sv_skip(name, from.n);
+
+		if (!sv_starts(name, from) || (rest.n > 0 && rest.p[0] != '/'))
+			continue;
+		buf_addsv(&t->dest, to);
+		buf_addsv(&t->dest, rest);
+		return true;
+	}
+	return false;
+}
+
 /* "Sent Items" that is \Sent goes into what is \Sent here. */
 static void
 choose(struct to_imap *t, const struct exchange_folder *f)
@@ -210,6 +229,8 @@ choose(struct to_imap *t, const struct exchange_folder *f)
 	const struct to_folder *own = use != 0 ? find_use(t, use) : NULL;
 
 	buf_reset(&t->dest);
+	if (choose_mapped(t, f->name))
+		return;
 	if (t->x->into != NULL) {
 		buf_adds(&t->dest, t->x->into);
 		if (sv_eq(f->name, SV("INBOX")))

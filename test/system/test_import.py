@@ -383,7 +383,7 @@ def what_cannot_be_read(h, d):
     r = run(h, "import", "dora", d)
     out = r.stdout
     verdict(r.returncode == 1, "unreadable-exit-code", r)
-    for name, why in (("3.outside", "link"), ("5.pipe", "no file"), ("7.huge", "larger than 64 MiB")):
+    for name, why in (("3.outside", "link"), ("5.pipe", "not a file"), ("7.huge", "larger than 64 MiB")):
         verdict(any(name in l and why in l and l.startswith("left out") for l in out.splitlines()), f"unreadable-{name}", out)
     verdict(out.startswith("4 messages imported") and "3 left out" in out.splitlines()[0], "unreadable-summary", out)
     run(h, "export", "dora", f"{d}-out", "--format", "eml")
@@ -470,8 +470,22 @@ def on_the_day(h, d):
     m.logout()
 
 
+def where_to(h, d):
+    """--map, and the usual names of folders."""
+    for i, name in enumerate(("Sent Items", "Gesendet", "Junk E-mail", "Old.Work", "Old", "Older")):
+        write(f"{d}/.{name}/cur/160000000{i}.M1.host:2,", MSG % (i, i))
+    r = run(h, "import", "gil", d, "--map", "Old=Archive/Kept", "--map", "Older=Archive")
+    got = {k: sorted(int(b[9:10]) for b, _, _ in v) for k, v in without_empty(account(h, "gil")).items()}
+    verdict(r.returncode == 0 and got == {"Sent": [0, 1], "Junk": [2], "Archive/Kept/Work": [3], "Archive/Kept": [4],
+                                          "Archive": [5]}, "usual-names-and-map", (r, got))
+    for wrong in ("x", "=x", "x=", "x=/y"):
+        r = run(h, "import", "gil", d, "--map", wrong)
+        verdict(r.returncode == 2 and "NAME=FOLDER" in r.stderr, f"wrong-map {wrong}", r)
+
+
 def files_of_others():
-    with House(users=("anna", "ben", "cara", "dora", "eva", "flo")) as h:
+    with House(users=("anna", "ben", "cara", "dora", "eva", "flo", "gil")) as h:
+        where_to(h, f"{h.dir}/where")
         on_the_day(h, f"{h.dir}/day")
         not_as_it_is(h, f"{h.dir}/odd")
         foreign_maildir(h, f"{h.dir}/md")
