@@ -29,7 +29,7 @@ static const struct command commands[] = {
     {"check", cmd_check, "check",
 	"read the configuration and say what the server would do"},
     {"reload", cmd_reload, "reload",
-	"have the running server take up the configuration"},
+	"have the running server read its configuration again"},
     {"status", cmd_status, "status [--json]",
 	"what runs, what came and went, what waits and why"},
     {"account", cmd_account, "account list",
@@ -48,7 +48,7 @@ static const struct command commands[] = {
     {"queue", cmd_queue, "queue ... [--account NAME] [--domain NAME]",
 	"the same, where a word could be either"},
     {"fsck", cmd_fsck, "fsck [ACCOUNT...] [--rebuild | --repair] [--json]",
-	"read all mail on the disk: what is wrong, whom does it hit"},
+	"check all mail; report damage and the messages affected"},
     {"backup", cmd_backup, "backup DIR [--keep N]",
 	"copy all that is new into DIR while the server runs"},
     {"backup", cmd_backup, "backup DIR --verify",
@@ -59,7 +59,7 @@ static const struct command commands[] = {
 	"a folder; with --message WHICH one message"},
     {"undelete", cmd_undelete,
 	"undelete ACCOUNT [--since 3d] [--from TEXT] [--subject TEXT]",
-	"bring expunged mail back: all that is given must hold"},
+	"restore expunged messages matching all conditions"},
     {"undelete", cmd_undelete,
 	"undelete ACCOUNT [--folder F] [--message ID] [--to FOLDER]",
 	"of a folder, or one message; into another folder"},
@@ -89,9 +89,9 @@ static const struct command commands[] = {
     {"export", cmd_export,
 	"export NAME imaps://USER@HOST [--password-file FILE] "
 	"[--fingerprint SHA256] [--into FOLDER] [--again]",
-	"to another server; only what is new, when said again"},
+	"to another server; run again, only what is new"},
     {"export", cmd_export, "export NAME ... [--folder F]",
-	"some folders; may be said more than once"},
+	"some folders; may be given more than once"},
     {"sendmail", cmd_sendmail, "sendmail [-t] [-i] [-f SENDER] [ADDRESS...]",
 	"mail of this machine's programs, from standard input"},
     {"debug", cmd_debug, "debug level LEVEL [PROCESS [NAME]]",
@@ -195,28 +195,18 @@ child(struct sv label)
 	return EXIT_USAGE;
 }
 
-/* The distance at which a word is taken for a typing error. */
-#define NEAR 3
-
 static int
 no_such_command(const char *word)
 {
-	const char *best = NULL;
-	unsigned least = NEAR + 1;
+	struct sv_nearest near = {.word = sv_str(word)};
 	size_t i;
 
-	for (i = 0; i < NCOMMANDS; i++) {
-		unsigned d =
-		    sv_distance(sv_str(commands[i].name), sv_str(word));
-
-		if (d < least && d < strlen(word)) {
-			least = d;
-			best = commands[i].name;
-		}
-	}
+	for (i = 0; i < NCOMMANDS; i++)
+		sv_nearest(&near, sv_str(commands[i].name));
 	fprintf(stderr, "hearthmail: there is no command \"%s\"", word);
-	if (best != NULL)
-		fprintf(stderr, "; did you mean \"%s\"?\n", best);
+	if (near.best.n > 0)
+		fprintf(
+		    stderr, "; did you mean \"%.*s\"?\n", SV_ARG(near.best));
 	else
 		fputs("; hearthmail help lists them\n", stderr);
 	return EXIT_USAGE;
@@ -261,7 +251,7 @@ command(const char *config, int argc, char **argv)
 	for (i = 1; i < argc; i++)
 		if (strcmp(argv[i], "-c") == 0)
 			return command_fail(name, EXIT_USAGE,
-			    "-c FILE stands before the command: "
+			    "put -c FILE before the command: "
 			    "hearthmail -c FILE %s ...",
 			    name);
 	return commands[k].run(config, argc, argv);

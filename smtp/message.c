@@ -4,7 +4,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/tally.h"
-#include "smtp/internal.h"
+#include "smtp/smtp_priv.h"
 
 #define PROGRESS_BYTES 16384
 #define FLOOD_BYTES    (16u << 20)
@@ -247,7 +247,7 @@ smtp_run_data(struct smtp_session *s, struct sv args)
 
 	smtp_line_done(s);
 	if (has_args) {
-		smtp_refuse(s, 501, "5.5.4", "DATA stands alone");
+		smtp_refuse(s, 501, "5.5.4", "DATA takes no argument");
 		return;
 	}
 	smtp_reply(s, 354, "", "send the message; end with a lone dot");

@@ -1,6 +1,6 @@
 #include "base/base64.h"
 #include "base/log.h"
-#include "smtp/internal.h"
+#include "smtp/smtp_priv.h"
 
 /* A mail program tries what was typed by up to three ways, more than once. */
 #define AUTH_FAILURES_MAX 10
@@ -38,7 +38,7 @@ smtp_run_starttls(struct smtp_session *s, struct sv args)
 	smtp_line_done(s);
 	if (has_args || s->c->o->tls == NULL || stream_is_tls(s->st)) {
 		smtp_refuse(s, has_args ? 501 : 503, "5.5.1", "%s",
-		    has_args		   ? "STARTTLS stands alone"
+		    has_args		   ? "STARTTLS takes no argument"
 		    : stream_is_tls(s->st) ? "this is TLS already"
 					   : "no TLS here");
 		return;
@@ -87,7 +87,7 @@ challenge(struct smtp_session *s, const char *prompt, struct buf *out)
 	smtp_line_done(s);
 	stream_wipe_consumed(s->st);
 	if (!ok)
-		smtp_refuse(s, 501, "5.5.2", "that is no base64");
+		smtp_refuse(s, 501, "5.5.2", "that is not base64");
 	return ok;
 }
 
@@ -138,7 +138,7 @@ auth_plain(struct smtp_session *s, struct sv initial)
 		smtp_line_done(s);
 		stream_wipe_consumed(s->st);
 		if (!ok)
-			smtp_refuse(s, 501, "5.5.2", "that is no base64");
+			smtp_refuse(s, 501, "5.5.2", "that is not base64");
 	} else {
 		smtp_line_done(s);
 		ok = challenge(s, "", &sasl);
@@ -160,7 +160,7 @@ auth_login(struct smtp_session *s, struct sv initial)
 		ok = base64_decode(initial, &part) == RC_OK;
 		smtp_line_done(s);
 		if (!ok)
-			smtp_refuse(s, 501, "5.5.2", "that is no base64");
+			smtp_refuse(s, 501, "5.5.2", "that is not base64");
 	} else {
 		smtp_line_done(s);
 		ok = challenge(s, "VXNlcm5hbWU6", &part);

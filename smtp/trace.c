@@ -2,7 +2,7 @@
 
 #include "base/clk.h"
 #include "mail/date.h"
-#include "smtp/internal.h"
+#include "smtp/smtp_priv.h"
 
 /* [RFC 3848] the protocol's name says how it came. */
 static const char *

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/tally.h"
-#include "smtp/internal.h"
+#include "smtp/smtp_priv.h"
 
 void
 smtp_transaction_reset(struct smtp_session *s)

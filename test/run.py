@@ -148,6 +148,55 @@ def check_arrows(res):
     res.check(not bad, "style-arrows", tail("\n".join(bad)))
 
 
+# Files of one library that need one another, and why they may.
+CIRCLES = {"front": {"conn", "listener", "pump"}}  # one machine: its states, its loop, its bytes
+
+
+def without_leaves(needs):
+    """What is left when files that need nothing that is left are taken away."""
+    while leaves := {f for f in needs if not needs[f] & needs.keys()}:
+        needs = {f: needs[f] for f in needs.keys() - leaves}
+    return needs
+
+
+def check_circles(res, built):
+    """Within a library, and the program, the object files have an order, too."""
+    bad = []
+    for folder in glob.glob(os.path.join(built, "**/*.p"), recursive=True):
+        objects = glob.glob(os.path.join(folder, "*.o"))
+        if "/test/" in folder or not objects:
+            continue
+        code, out = run(["nm", "-gPA", *objects])
+        symbols = re.findall(r"/([^/]+)\.c\.o: (\S+) (\w)", out)
+        home = {name: f for f, name, kind in symbols if kind != "U"}
+        needs = {f: set() for f in home.values()}
+        for f, name, kind in symbols:
+            if kind == "U" and home.get(name, f) != f:
+                needs[f].add(home[name])
+        back = {f: {g for g in needs if f in needs[g]} for f in needs}
+        circle = without_leaves(needs).keys() & without_leaves(back).keys()
+        name = re.sub(r"^lib|(\.a)?\.p$", "", os.path.basename(folder))
+        if circle - CIRCLES.get(name, set()):
+            bad.append(f"{name}: {' '.join(sorted(circle))}")
+    res.check(not bad, "build-circles", tail("\n".join(bad)))
+
+
+def check_private(res):
+    """A private header names each function under the file that has it."""
+    bad = []
+    for name in sources("_priv.h"):
+        text = re.sub(r"[ \t]*\n[ \t]+", " ", open(os.path.join(TOP, name)).read())
+        homes = []
+        for line in text.splitlines():
+            if m := re.match(r"/\* ---- (.*?)(:.*)? ---- ?\*/", line):
+                homes = [f for g in re.findall(r"[\w*]+\.c", m.group(1))
+                         for f in glob.glob(os.path.join(TOP, os.path.dirname(name), g))]
+            if m := re.match(r"(?!static|typedef)[a-z][\w ]*[ *](\w+)\(", line):
+                if not any(re.search(rf"^{m.group(1)}\(", open(f).read(), re.M) for f in homes):
+                    bad.append(f"{name}: {m.group(1)}")
+    res.check(not bad, "style-private-headers", tail("\n".join(bad)))
+
+
 def check_headers(res):
     bad = []
     for name in sources(".h"):
@@ -199,10 +248,46 @@ def check_hardening(res):
 
 
 def check_readme(res):
-    text = open(os.path.join(TOP, "README.md")).read()
+    text = "".join(open(os.path.join(TOP, f)).read() for f in ("README.md", "test/README.md"))
     named = set(re.findall(r"`((?:cmd|lib|smtp|pop3|imap|queue|etc|test)/[\w./*-]*)`", text))
-    gone = [n for n in named if not glob.glob(os.path.join(TOP, n))]
+    gone = [n for n in named if not glob.glob(os.path.join(TOP, n.replace("NAME", "*")))]
     res.check(not gone, "style-readme-paths", " ".join(gone))
+
+
+def check_names(res):
+    """Files that comments name are there, under that name."""
+    there = ["/" + n for n in (sources("") + glob.glob("test/data/**", root_dir=TOP, recursive=True))]
+    ends = {n[i:] for n in there for i in range(len(n)) if n[i] == "/"}
+    bad = []
+    for name in sources(".c", ".h", ".py", ".build"):
+        text = open(os.path.join(TOP, name), errors="replace").read()
+        comments = (re.findall(r"/\*.*?\*/", text, re.S) if name[-2] == "." else
+                    re.findall(r"(?m)(?:^|  )# .*", text) + re.findall(r'^"""(.*?)"""', text, re.S))
+        for named in re.findall(r"(?<![\w./*<-])[a-z][\w/]*\.(?:[ch]|py|md)\b", " ".join(comments)):
+            if not ("/" + named in ends or os.path.exists("/usr/include/" + named)
+                    or re.search("[A-Z]", named)):
+                bad.append(f"{name}: {named}")
+    res.check(not bad, "style-names-in-comments", tail("\n".join(bad)))
+
+
+def conf_keys():
+    """Every key of the configuration, from the tables of lib/conf."""
+    keys = set()
+    for name in sources(".c"):
+        if not name.startswith("lib/conf/"):
+            continue
+        text = open(os.path.join(TOP, name)).read()
+        for table in re.findall(r"struct conf_key \w+\[\] = \{(.*?)\n?\};", text, re.S):
+            keys |= set(re.findall(r'\{"([a-z0-9_]+)"', table))
+    return keys
+
+
+def check_keys(res):
+    """The manual has every key, and the sample file no other."""
+    keys = conf_keys()
+    manual = open(os.path.join(TOP, "etc/hearthmail.yaml.5")).read()
+    gone = sorted(k for k in keys if not re.search(rf"[ .]{k}\b", manual))
+    res.check(len(keys) > 30 and not gone, "style-keys-in-manual", " ".join(gone))
 
 
 def step_style(res, args):
@@ -211,6 +296,9 @@ def step_style(res, args):
     check_arrows(res)
     check_calls(res)
     check_readme(res)
+    check_names(res)
+    check_private(res)
+    check_keys(res)
 
 
 # ---- unit and fault ----
@@ -254,6 +342,7 @@ def run_unit(res, folder, label, env=None, skip=()):
 
 def step_unit(res, args):
     run_unit(res, PLAIN, "")
+    check_circles(res, PLAIN)
     check_hardening(res)
 
 
@@ -386,7 +475,7 @@ def step_dialogue(res, args):
 
 # Those that wait for networks most of the time: they run one after the other
 # beside the others.
-WAITING = ("dkim", "dns", "fresh", "hostile_hosts", "install", "publish", "queue", "queue_commands")
+WAITING = ("dkim", "dns", "hostile_hosts", "install", "publish", "queue", "queue_commands")
 
 
 def step_system(res, args):
@@ -400,7 +489,9 @@ def step_system(res, args):
 
     scripts = sorted(glob.glob(os.path.join(TOP, "test/system/test_*.py")))
     waiting = [os.path.join(TOP, f"test/system/test_{n}.py") for n in WAITING]
-    lanes = [waiting, [s for s in scripts if s not in waiting]]
+    # A machine of its own, which mostly compiles.
+    fresh = [os.path.join(TOP, "test/system/test_fresh.py")]
+    lanes = [waiting, fresh, [s for s in scripts if s not in waiting + fresh]]
     with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
         list(pool.map(lambda lane: [one(s) for s in lane], lanes))
 

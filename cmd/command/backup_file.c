@@ -70,7 +70,7 @@ is_sound(
 	}
 	if (backup_sum(from, &n, sha) != RC_OK || !backup_fits(entry, n, sha))
 		backup_complain(m,
-		    "%s: the server's file is not any more what it was; the "
+		    "%s: the server's file is no longer what it was; the "
 		    "backup keeps the one that it has: hearthmail fsck",
 		    path);
 	return true;

@@ -212,7 +212,7 @@ on_open(struct serving *s, const char *path)
 	if (fd < 0)
 		r = because(&err);
 	else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		r = err_set(&err, RC_PERM, "it is no file");
+		r = err_set(&err, RC_PERM, "it is not a file");
 	if (r != RC_OK)
 		io_close(&fd);
 	answer_fd(s, r, fd, &err);

@@ -137,7 +137,8 @@ check_mbox(const char *path, struct err *err)
 		s = sv_skip(s, 1);
 	if (s.n > 0 && !sv_starts(s, SV("From ")))
 		return err_set(err, RC_PERM,
-		    "%.90s: it is no mbox: it does not begin with \"From \"",
+		    "%.90s: it is not an mbox: it does not begin with \"From "
+		    "\"",
 		    path);
 	return RC_OK;
 }

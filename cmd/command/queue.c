@@ -39,7 +39,7 @@ enum verb {
 struct order {
 	enum verb verb;
 	bool json, all, bounce;
-	bool told; /* what is wrong */
+	bool complained; /* what is wrong */
 	struct queue_selector *s;
 	size_t n;
 };
@@ -83,7 +83,7 @@ read_words(int argc, char **argv, struct order *o)
 		(void)command_fail("queue", EXIT_USAGE,
 		    "these are %zu words, and one command takes %d", o->n,
 		    QUEUE_SELECTORS_MAX);
-		o->told = true;
+		o->complained = true;
 		return false;
 	}
 	if (!ok || (o->bounce && o->verb != REMOVE) || (o->all && o->n > 0))
@@ -210,7 +210,7 @@ compare_rows(const void *a, const void *b)
 	if (d == 0)
 		d = (int)x->u->state - (int)y->u->state;
 	if (d == 0)
-		d = sv_cmp(x->u->said, y->u->said);
+		d = sv_cmp(x->u->reply_text, y->u->reply_text);
 	if (d == 0 && x->u->next / 60000 != y->u->next / 60000)
 		d = x->u->next < y->u->next ? -1 : 1;
 	if (d == 0 && x->e->id != y->e->id)
@@ -400,7 +400,7 @@ print_attempts(const struct listing *l, const struct queue_entry *e)
 		buf_addc(&b, ' ');
 		queue_escape(e->rcpt[e->attempt[i].rcpt].address, &b);
 		buf_adds(&b, ": ");
-		queue_escape(e->attempt[i].said, &b);
+		queue_escape(e->attempt[i].reply_text, &b);
 		print_wrapped(buf_sv(&b), 2);
 	}
 	buf_fini(&b);
@@ -476,7 +476,7 @@ json_unit(const struct listing *l, const struct queue_unit *u)
 	    json_words(u->place), "local", u->local, "state",
 	    queue_state_name(u->state), "why", b.p, "next_try",
 	    json_time(u->next), "tries", (int)u->tries, "said",
-	    json_words(u->said));
+	    json_words(u->reply_text));
 	buf_fini(&b);
 	return j;
 }
@@ -513,7 +513,7 @@ json_entry(const struct listing *l, const struct queue_entry *e, bool attempts)
 		    tries, json_pack("{s:o, s:o, s:o}", "time",
 			       json_time(e->attempt[i].when), "recipient",
 			       json_words(e->rcpt[e->attempt[i].rcpt].address),
-			       "said", json_words(e->attempt[i].said)));
+			       "said", json_words(e->attempt[i].reply_text)));
 	(void)json_object_set_new(all, "attempts", tries);
 	return all;
 }
@@ -664,8 +664,8 @@ cmd_queue(const char *config, int argc, char **argv)
 
 	if (!read_words(argc, argv, &o)) {
 		free(o.s);
-		return o.told ? EXIT_USAGE
-			      : command_fail("queue", EXIT_USAGE, USAGE);
+		return o.complained ? EXIT_USAGE
+				    : command_fail("queue", EXIT_USAGE, USAGE);
 	}
 	conf = command_conf(config);
 	if (conf == NULL)

@@ -42,7 +42,7 @@ order(const struct conf *conf, struct err *err)
 		if (r == RC_TEMP)
 			(void)err_set(err, r,
 			    "no server runs on %.100s; if the key \"data\" has "
-			    "changed: that takes a restart",
+			    "changed: that requires a restart",
 			    conf->data);
 		return r;
 	}

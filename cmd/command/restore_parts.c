@@ -190,36 +190,27 @@ pick_one(struct picking *p, uint32_t seqno, struct err *err)
 	return r;
 }
 
-/* The distance at which a name is taken for a typing error. */
-#define NEAR 3
-
 static int
 no_such_folder(struct picking *p, struct err *err)
 {
 	struct sv folder = sv_str(p->x->folder);
 	struct store_mailbox_list l;
-	const char *best = NULL;
-	unsigned least = NEAR + 1;
+	struct sv_nearest near = {.word = folder};
 	struct buf names;
 	uint64_t need = 0;
 
 	buf_init(&names, 4096);
 	store_mailbox_list(p->from, &l, &need);
 	for (size_t i = 0; i < l.n; i++) {
-		unsigned d = sv_distance(sv_str(l.m[i].name), folder);
-
-		if (!l.m[i].exists || !l.m[i].selectable || l.m[i].past)
+		if (!l.m[i].exists || !l.m[i].selectable || l.m[i].in_restore)
 			continue;
-		if (d < least && d < folder.n) {
-			least = d;
-			best = l.m[i].name;
-		}
+		sv_nearest(&near, sv_str(l.m[i].name));
 		buf_addf(&names, "%s%s", names.n > 0 ? ", " : "", l.m[i].name);
 	}
-	if (best != NULL)
+	if (near.best.n > 0)
 		(void)command_fail("restore", EXIT_FAILED,
-		    "the backup has no folder \"%.*s\"; did you mean \"%s\"?",
-		    SV_ARG(folder), best);
+		    "the backup has no folder \"%.*s\"; did you mean \"%.*s\"?",
+		    SV_ARG(folder), SV_ARG(near.best));
 	else
 		(void)command_fail("restore", EXIT_FAILED,
 		    "the backup has no folder \"%.*s\"; it has of %s: %s",

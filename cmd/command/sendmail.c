@@ -369,7 +369,7 @@ verdicts(const struct client_message *m)
 			code =
 			    to->code / 100 == 4 ? EX_TRY_AGAIN : EX_NOT_TAKEN;
 		(void)command_fail(
-		    "sendmail", code, "%s: %s", to->address, to->said);
+		    "sendmail", code, "%s: %s", to->address, to->reply_text);
 	}
 	return code;
 }
@@ -382,7 +382,7 @@ send_message(const struct letter *l, const char *sender, int fd,
 	    .policy = CLIENT_TLS_OFF,
 	    .timeout = CLIENT_TIMEOUTS};
 	struct route_address to = {.host = ""};
-	struct client_why why = {.said = ""};
+	struct client_why why = {.reply_text = ""};
 	struct client *c = NULL;
 	int r, code = EX_TRY_AGAIN;
 	size_t i;
@@ -402,7 +402,7 @@ send_message(const struct letter *l, const char *sender, int fd,
 	if (r == RC_OK)
 		code = verdicts(m);
 	else
-		(void)command_fail("sendmail", code, "%s", why.said);
+		(void)command_fail("sendmail", code, "%s", why.reply_text);
 	client_close(&c);
 	free(m->rcpt);
 	return code;

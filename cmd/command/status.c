@@ -416,7 +416,7 @@ print_backup(const struct conf *conf, const struct backups *b)
 	if (b->failed != 0) {
 		printf("THE LAST ONE FAILED at ");
 		print_stamp(b->failed);
-		printf(": %s; mend that, then: hearthmail backup %s\n"
+		printf(": %s; fix that, then run: hearthmail backup %s\n"
 		       "             ",
 		    b->reason, c->folder);
 	}

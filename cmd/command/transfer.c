@@ -420,35 +420,30 @@ has_name(const struct names *n, struct sv name)
 	return false;
 }
 
-#define NEAR	    3
 #define NAMES_SHOWN 400
 
 /* The nearest name, else the first ones. */
 static void
 say_missing(struct exchange_order *o, const struct names *n, const char *name)
 {
-	struct sv rest = buf_sv(&n->text), best = SV("");
-	unsigned least = NEAR + 1;
+	struct sv_nearest near = {.word = sv_str(name)};
+	struct sv rest = buf_sv(&n->text);
 	struct buf b;
 
 	buf_init(&b, 8192);
 	while (rest.n > 0) {
 		struct sv line = sv_split(&rest, '\n');
-		unsigned d = sv_distance(line, sv_str(name));
 
-		if (d < least && d < strlen(name)) {
-			least = d;
-			best = line;
-		}
+		sv_nearest(&near, line);
 		if (b.n < NAMES_SHOWN && b.n + line.n < 2 * NAMES_SHOWN) {
 			buf_adds(&b, b.n > 0 ? ", " : "");
 			buf_addsv(&b, line);
 		}
 	}
-	if (best.n > 0)
+	if (near.best.n > 0)
 		report_note(&o->report,
 		    "there is no folder \"%s\"; did you mean \"%.*s\"?", name,
-		    SV_ARG(best));
+		    SV_ARG(near.best));
 	else
 		report_note(&o->report,
 		    "there is no folder \"%s\"; there are: %s", name,
@@ -581,7 +576,7 @@ explain(const struct exchange_order *o, int r, struct err *err)
 	    sv_find(text, SV("quota does")) < text.n)
 		return err_set(err, r,
 		    "the quota of %.60s is used up; give it more, or remove "
-		    "mail, and say this again",
+		    "mail, then run this again",
 		    o->account);
 	return r;
 }

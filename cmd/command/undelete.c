@@ -197,7 +197,7 @@ ask(struct work *w, int fd, struct err *err)
 		io_close(&lines);
 		return err_set(err, RC_TEMP, "too many open files");
 	}
-	msg_init(&m, PAST);
+	msg_init(&m, EXPUNGED);
 	m.deadline = clk_mono() + ASK_MS;
 	msg_put_str(&m, w->account);
 	expunged_query_put(&w->q, &m);

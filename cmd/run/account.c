@@ -55,7 +55,7 @@ open_store(struct child *c)
 	const struct timespec pause = {0, 10 * 1000 * 1000};
 	const struct store_opts opts = {
 	    .retention_ms = c->conf_now->retention_ms,
-	    .past_tree = account_past_tree(c->conf_now)};
+	    .restore_tree = account_restore_tree(c->conf_now)};
 	struct store *store = NULL;
 	struct err err = {0};
 	int r;

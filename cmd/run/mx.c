@@ -4,10 +4,10 @@
 #include "cmd/run/process.h"
 #include "queue/mx/service.h"
 
-#define SMTP_PORT  25
-#define PORTS_MAX  32
-#define LANDING_MS 60000
-#define CA_MAX	   (8u << 20)
+#define SMTP_PORT 25
+#define PORTS_MAX 32
+#define DRAIN_MS  60000
+#define CA_MAX	  (8u << 20)
 
 struct state {
 	struct child child;
@@ -34,7 +34,7 @@ leave(struct child *c)
 {
 	struct state *st = c->arg;
 
-	mx_service_drain(st->mx, LANDING_MS, child_stop_soon, c);
+	mx_service_drain(st->mx, DRAIN_MS, child_stop_soon, c);
 }
 
 static bool
@@ -55,8 +55,8 @@ has_source(const struct conf *c)
 }
 
 /* Which ports may be reached, and whose certificates count, is settled before
- * the walls stand: for more, whoever is started in our place.  What is in the
- * air lands before that: else it would be sent twice. */
+ * the walls stand: for more, a process is started in our place.  What is in
+ * flight ends before that: else it would be sent twice. */
 static void
 on_conf(struct child *c)
 {

@@ -822,11 +822,11 @@ procs_land(struct super *s, uint64_t ms)
 			line_free(&p->control);
 		else if (p->role == ROLE_MX)
 			drain(p, ms);
-	return procs_landing(s);
+	return procs_draining(s);
 }
 
 bool
-procs_landing(const struct super *s)
+procs_draining(const struct super *s)
 {
 	const struct proc *p;
 

@@ -16,8 +16,8 @@
 #include "base/io.h"
 #include "cmd/backup.h"
 
-#define LOOK_MS	 10000 /* the clock may be set meanwhile */
-#define SAID_MAX 4096  /* bytes of what it says that are kept */
+#define LOOK_MS	   10000 /* the clock may be set meanwhile */
+#define OUTPUT_MAX 4096	 /* bytes of what it says that are kept */
 
 struct schedule {
 	struct super *s;
@@ -28,7 +28,7 @@ struct schedule {
 	/* What the backup at work says, for the event of its end. */
 	int out;
 	struct ev *ev;
-	struct buf said;
+	struct buf output;
 	int64_t failed; /* the last one did, ms since 1970; 0: it did not */
 	char reason[ERR_TEXT_MAX];
 };
@@ -81,8 +81,8 @@ hear(struct schedule *sc)
 	char b[1024];
 	ssize_t n = read(sc->out, b, sizeof b);
 
-	if (n > 0 && sc->said.n + (size_t)n <= SAID_MAX)
-		buf_add(&sc->said, b, (size_t)n);
+	if (n > 0 && sc->output.n + (size_t)n <= OUTPUT_MAX)
+		buf_add(&sc->output, b, (size_t)n);
 	return n;
 }
 
@@ -107,18 +107,18 @@ on_words(struct ev *e, uint32_t events, void *arg)
 
 /* Of one that is made: the line about the whole; accounts follow. */
 static struct sv
-first_line(const struct buf *said)
+first_line(const struct buf *output)
 {
-	struct sv all = sv_trim(buf_sv(said));
+	struct sv all = sv_trim(buf_sv(output));
 
 	return sv_trim(sv_first(all, sv_chr(all, '\n')));
 }
 
 /* Of one that failed the last line says why. */
 static struct sv
-last_line(const struct buf *said)
+last_line(const struct buf *output)
 {
-	struct sv rest = sv_trim(buf_sv(said));
+	struct sv rest = sv_trim(buf_sv(output));
 
 	return sv_trim(sv_skip(
 	    rest, sv_rchr(rest, '\n') == rest.n ? 0 : sv_rchr(rest, '\n') + 1));
@@ -186,7 +186,7 @@ start(struct schedule *sc)
 	}
 	hang_up(sc); /* a child of the one before may still hold its end */
 	(void)fcntl(fd[0], F_SETFL, O_NONBLOCK);
-	buf_reset(&sc->said);
+	buf_reset(&sc->output);
 	sc->out = fd[0];
 	sc->ev = ev_add(sc->s->loop, sc->out, EPOLLIN, on_words, sc);
 	sc->pid = pid;
@@ -219,7 +219,7 @@ schedule_new(struct super *s)
 
 	sc->s = s;
 	sc->out = -1;
-	buf_init(&sc->said, SAID_MAX);
+	buf_init(&sc->output, OUTPUT_MAX);
 	sc->timer = ev_timer_add(s->loop, 0, on_time, sc);
 	return sc;
 }
@@ -234,7 +234,7 @@ schedule_free(struct schedule **sp)
 	*sp = NULL;
 	ev_timer_del(&sc->timer);
 	hang_up(sc);
-	buf_fini(&sc->said);
+	buf_fini(&sc->output);
 	free(sc);
 }
 
@@ -251,13 +251,13 @@ schedule_reap(struct schedule *sc, pid_t pid, int status)
 		;
 	hang_up(sc);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		note_failure(sc, status, last_line(&sc->said));
+		note_failure(sc, status, last_line(&sc->output));
 		return true;
 	}
 	sc->failed = 0;
 	folder = sc->s->conf->backup.folder;
 	mlog(LOG_INFO, "backup.done", "folder=%s text=%s",
-	    folder != NULL ? folder : "", log_q(q, first_line(&sc->said)));
+	    folder != NULL ? folder : "", log_q(q, first_line(&sc->output)));
 	return true;
 }
 

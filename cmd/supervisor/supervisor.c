@@ -203,7 +203,7 @@ reload(struct super *s, struct err *err)
 static void
 reload_and_log(struct super *s, struct err *err)
 {
-	/* mx may be landing still: nobody new comes. */
+	/* mx may still be draining: nobody new comes. */
 	if (s->stopping) {
 		(void)err_set(err, RC_TEMP, "the server is stopping");
 		return;
@@ -390,7 +390,7 @@ on_stop_late(void *arg)
 static void
 stop_rest(struct super *s)
 {
-	ev_timer_del(&s->landing);
+	ev_timer_del(&s->draining);
 	procs_stop_all(s);
 	(void)ev_timer_add(s->loop, STOP_MS, on_stop_late, s);
 	if (procs_running(s) == 0)
@@ -402,7 +402,7 @@ on_land_late(void *arg)
 {
 	struct super *s = arg;
 
-	s->landing = NULL;
+	s->draining = NULL;
 	stop_rest(s);
 }
 
@@ -417,7 +417,7 @@ begin_stop(struct super *s)
 	mlog(LOG_INFO, "stop", "processes=%u", procs_running(s));
 	notify("STOPPING=1");
 	if (procs_land(s, LAND_MS))
-		s->landing = ev_timer_add(
+		s->draining = ev_timer_add(
 		    s->loop, LAND_MS + LAND_MORE_MS, on_land_late, s);
 	else
 		stop_rest(s);
@@ -432,7 +432,7 @@ reap(struct super *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!schedule_reap(s->schedule, pid, status))
 			procs_reap(s, pid, status);
-	if (s->landing != NULL && !procs_landing(s))
+	if (s->draining != NULL && !procs_draining(s))
 		stop_rest(s);
 	else if (s->stopping && procs_running(s) == 0)
 		ev_stop(s->loop);
@@ -609,7 +609,7 @@ release(struct super *s, int *lock)
 	schedule_free(&s->schedule);
 	sockets_close(&s->sockets);
 	close_control(s);
-	ev_timer_del(&s->landing);
+	ev_timer_del(&s->draining);
 	ev_del(&s->signal_ev);
 	status_drop(s);
 	io_close(&s->signal_fd);

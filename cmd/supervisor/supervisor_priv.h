@@ -63,7 +63,7 @@ struct super {
 	struct proc *procs;
 	struct schedule *schedule; /* of backups */
 	bool stopping;
-	struct ev_timer *landing; /* stopping: mx ends first */
+	struct ev_timer *draining; /* stopping: mx ends first */
 	uint64_t cert_stamp;
 	uint64_t cert_told; /* the stamp that the log has complained of */
 	/* The last pair that fitted, sealed: whoever starts while the files
@@ -120,7 +120,7 @@ void procs_pass_control(struct super *s, enum role role, int fd);
  * in so many ms; false: there is nobody to wait for. */
 bool procs_land(struct super *s, uint64_t ms);
 /* mx has not ended yet. */
-bool procs_landing(const struct super *s);
+bool procs_draining(const struct super *s);
 /* EOF for all: they flush and leave. */
 void procs_stop_all(struct super *s);
 void procs_kill_all(struct super *s);

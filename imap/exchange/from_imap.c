@@ -185,7 +185,7 @@ compare(const void *a, const void *b)
 
 /* As they were at some time: they are shown below a name of their own. */
 static int
-list_past(struct reader *d, struct err *err)
+list_restore(struct reader *d, struct err *err)
 {
 	const struct imap_client_ops ops = {.response = on_list, .arg = d};
 	struct buf b;
@@ -260,7 +260,7 @@ report_left_out(struct reader *d)
 static int
 list_mailboxes(struct reader *d, struct err *err)
 {
-	int r = d->x->as_of > 0 && d->c == d->x->own ? list_past(d, err)
+	int r = d->x->as_of > 0 && d->c == d->x->own ? list_restore(d, err)
 						     : list_all(d, err);
 
 	merge_folders(d);

@@ -73,7 +73,7 @@ on_end(void *arg, const struct mbox_info *info)
 			    w->x->report, m.name, "it is larger than 64 MiB");
 		else
 			report_note(w->x->report,
-			    "%s is no message but another program's notes",
+			    "%s is not a message but another program's data",
 			    name.p);
 	} else {
 		r = w->to->end(w->to->arg, &m, w->err);
@@ -111,7 +111,8 @@ read_file(struct walk *w, int fd, const char **bad_out)
 	else if (m.open)
 		w->to->drop(w->to->arg);
 	if (r == RC_SYNTAX && w->number == 0) {
-		*bad_out = "it is no mbox: it does not begin with \"From \"";
+		*bad_out =
+		    "it is not an mbox: it does not begin with \"From \"";
 		r = RC_OK;
 	}
 	mbox_fini(&m);

@@ -362,7 +362,7 @@ command(struct call *c, struct sv text)
 		if (sv_ieq(name, verbs[i].name))
 			break;
 	if (i == sizeof verbs / sizeof verbs[0]) {
-		bad(c, "Log in first; this is no command before login", "");
+		bad(c, "Log in first; this command needs a login", "");
 		return;
 	}
 	r = verbs[i].run(c);

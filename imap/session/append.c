@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /*
  * append  = "APPEND" SP mailbox 1*append-message  [RFC 3502 6.3.11]
@@ -168,7 +168,7 @@ is_there(struct imap_cmd *c, struct sv mailbox)
 	struct store_status st;
 	int r = RC_NOTFOUND;
 
-	if (!store_past_reserves(s->store, mailbox) &&
+	if (!store_restore_reserves(s->store, mailbox) &&
 	    !imap_is_hidden(s, mailbox))
 		r = store_status(s->store, mailbox.p, &st, &s->need);
 	if (r == RC_NOTFOUND)

@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 struct copied {
 	uint32_t uidvalidity;
@@ -63,8 +63,8 @@ copy(struct imap_cmd *c, bool move)
 		imap_syntax(c, r);
 		return;
 	}
-	/* Out of the past one may move: it is how things come back. */
-	if (move && s->readonly && !view_past(s->view)) {
+	/* Out of Restore/ one may move: it is how things come back. */
+	if (move && s->readonly && !view_in_restore(s->view)) {
 		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
 		return;
 	}

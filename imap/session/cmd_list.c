@@ -1,11 +1,10 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/utf8.h"
-#include "imap/parse/capability.h"
 #include "imap/parse/utf7.h"
 
 /*
@@ -88,7 +87,7 @@ pattern_matches(struct list *l, struct sv name, bool apart)
 	size_t i;
 
 	for (i = 0; i < l->npattern; i++)
-		if ((!apart || sv_starts(l->pattern[i], SV(STORE_PAST))) &&
+		if ((!apart || sv_starts(l->pattern[i], SV(STORE_RESTORE))) &&
 		    matches(l->pattern[i], name, inbox ? 5 : 0, &l->steps))
 			return true;
 	return false;
@@ -102,105 +101,6 @@ is_apart(const struct list *l, const struct store_mailbox *m)
 	    l->lsub || (l->what.select & IMAP_LIST_SUBSCRIBED) != 0;
 
 	return m->apart && !(subscriptions && m->subscribed);
-}
-
-/* ---- responses ---- */
-
-/* What stands in an untagged LIST or LSUB. */
-struct line {
-	const char *word;
-	struct buf attributes; /* each with a space before it */
-	struct sv name;
-	const char *tag; /* an extended data item, or NULL */
-	struct sv old;	 /* its value, if the tag is OLDNAME */
-};
-
-static void
-put_line(struct imap_session *s, const struct line *l)
-{
-	struct buf *b = &s->scratch;
-
-	buf_reset(b);
-	buf_addf(b, "* %s (", l->word);
-	buf_addsv(b, sv_skip(buf_sv(&l->attributes), 1));
-	buf_adds(b, ") \"/\" ");
-	imap_put_mailbox(b, l->name, s->rev2);
-	if (l->old.n > 0) {
-		buf_adds(b, " (\"OLDNAME\" (");
-		imap_put_mailbox(b, l->old, s->rev2);
-		buf_adds(b, "))");
-	} else if (l->tag != NULL) {
-		buf_adds(b, l->tag);
-	}
-	buf_adds(b, "\r\n");
-	stream_putsv(s->st, buf_sv(b));
-}
-
-static const struct {
-	unsigned use;
-	const char *attribute;
-} uses[] = {
-    {STORE_USE_DRAFTS, " \\Drafts"},
-    {STORE_USE_SENT, " \\Sent"},
-    {STORE_USE_JUNK, " \\Junk"},
-    {STORE_USE_TRASH, " \\Trash"},
-    {STORE_USE_ARCHIVE, " \\Archive"},
-    {STORE_USE_ALL, " \\All"},
-    {STORE_USE_FLAGGED, " \\Flagged"},
-};
-
-/* Attributes of [RFC 3501 7.2.2], [RFC 3348], [RFC 6154] and [RFC 5258 3]. */
-static void
-put_attributes(
-    struct buf *out, const struct store_mailbox *m, bool extended, bool subs)
-{
-	size_t i;
-
-	if (!m->exists && extended)
-		buf_adds(out, " \\NonExistent");
-	else if (!m->selectable)
-		buf_adds(out, " \\Noselect");
-	buf_adds(out, m->has_children ? " \\HasChildren" : " \\HasNoChildren");
-	for (i = 0; i < sizeof uses / sizeof uses[0]; i++)
-		if (m->use & uses[i].use)
-			buf_adds(out, uses[i].attribute);
-	if (m->past)
-		buf_adds(out, " " IMAP_LIST_RESTORE);
-	if (subs && m->subscribed)
-		buf_adds(out, " \\Subscribed");
-}
-
-/* The store's name is "INBOX/x" for any spelling of INBOX. */
-static bool
-is_named(struct sv stored, struct sv given)
-{
-	const struct sv top = SV("INBOX/");
-
-	if (sv_istarts(given, top) && sv_starts(stored, top))
-		return sv_eq(sv_skip(stored, top.n), sv_skip(given, top.n));
-	return sv_eq(stored, given);
-}
-
-void
-imap_tell_mailbox(struct imap_session *s, struct sv name, struct sv old)
-{
-	struct line line = {.word = "LIST", .old = old};
-	struct store_mailbox_list all;
-	size_t i = 0;
-
-	store_mailbox_list(s->store, &all, &s->need);
-	while (i < all.n && !is_named(sv_str(all.m[i].name), name))
-		i++;
-	if (i < all.n && all.m[i].exists) {
-		line.name = sv_str(all.m[i].name);
-		if (old.n == 0 && !sv_eq(line.name, name))
-			line.old = name;
-		buf_init(&line.attributes, 200);
-		put_attributes(&line.attributes, &all.m[i], true, true);
-		put_line(s, &line);
-		buf_fini(&line.attributes);
-	}
-	store_mailbox_list_fini(&all);
 }
 
 /* ---- LIST ---- */
@@ -221,7 +121,7 @@ is_selected(const struct list *l, const struct store_mailbox *m)
 static void
 list_one(struct list *l, const struct store_mailbox *m, bool below)
 {
-	struct line line = {.word = "LIST", .name = sv_str(m->name)};
+	struct imap_list_line line = {.word = "LIST", .name = sv_str(m->name)};
 	unsigned opts = l->what.select | l->what.ret;
 	bool status = (opts & IMAP_LIST_STATUS) && m->selectable;
 	struct store_mailbox shown = *m;
@@ -234,11 +134,11 @@ list_one(struct list *l, const struct store_mailbox *m, bool below)
 		status = shown.selectable = false;
 	status = status && is_selected(l, m);
 	buf_init(&line.attributes, 200);
-	put_attributes(&line.attributes, &shown, l->what.extended || l->s->rev2,
-	    (opts & IMAP_LIST_SUBSCRIBED) != 0);
+	imap_put_list_attributes(&line.attributes, &shown,
+	    l->what.extended || l->s->rev2, (opts & IMAP_LIST_SUBSCRIBED) != 0);
 	if (below)
 		line.tag = " (\"CHILDINFO\" (\"SUBSCRIBED\"))";
-	put_line(l->s, &line);
+	imap_put_list_line(l->s, &line);
 	buf_fini(&line.attributes);
 	if (status)
 		imap_tell_status(l->s, line.name, l->what.status, &st);
@@ -380,11 +280,11 @@ list_recursive(struct list *l, const struct store_mailbox_list *all)
 static void
 lsub_line(struct list *l, const char *attributes, struct sv name)
 {
-	struct line line = {.word = "LSUB", .name = name};
+	struct imap_list_line line = {.word = "LSUB", .name = name};
 
 	buf_init(&line.attributes, 200);
 	buf_adds(&line.attributes, attributes);
-	put_line(l->s, &line);
+	imap_put_list_line(l->s, &line);
 	buf_fini(&line.attributes);
 }
 
@@ -497,7 +397,7 @@ whole_pattern(
 static bool
 asks_as_of(const struct list *l, int64_t *at)
 {
-	const struct sv top = SV(STORE_PAST "/@");
+	const struct sv top = SV(STORE_RESTORE "/@");
 	struct sv s = l->pattern[0];
 	uint64_t v;
 
@@ -512,12 +412,12 @@ asks_as_of(const struct list *l, int64_t *at)
 
 /* An export is of what is there. */
 static void
-leave_out_past(struct store_mailbox_list *all)
+leave_out_restore(struct store_mailbox_list *all)
 {
 	size_t k = 0;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (all->m[i].past)
+		if (all->m[i].in_restore)
 			free(all->m[i].name);
 		else
 			all->m[k++] = all->m[i];
@@ -546,7 +446,7 @@ list_names(struct imap_cmd *c, struct list *l)
 	else
 		store_mailbox_list(s->store, &all, &s->need);
 	if (s->local && !asks_as_of(l, &at))
-		leave_out_past(&all);
+		leave_out_restore(&all);
 	if (l->lsub)
 		lsub_all(l, &all);
 	else if (l->what.select & IMAP_LIST_RECURSIVEMATCH)

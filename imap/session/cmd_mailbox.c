@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 #include "base/nfc.h"
 #include "base/utf8.h"
@@ -239,70 +239,6 @@ void
 imap_cmd_unsubscribe(struct imap_cmd *c)
 {
 	subscribe(c, false);
-}
-
-static void
-put_status(struct buf *out, unsigned bits, const struct store_status *st,
-    uint64_t append_limit)
-{
-	const struct {
-		unsigned bit;
-		const char *name;
-		uint64_t value;
-	} row[] = {
-	    {IMAP_STATUS_MESSAGES, "MESSAGES", st->messages},
-	    {IMAP_STATUS_RECENT, "RECENT", 0},
-	    {IMAP_STATUS_UIDNEXT, "UIDNEXT", st->uidnext},
-	    {IMAP_STATUS_UIDVALIDITY, "UIDVALIDITY", st->uidvalidity},
-	    {IMAP_STATUS_UNSEEN, "UNSEEN", st->unseen},
-	    {IMAP_STATUS_SIZE, "SIZE", st->size},
-	    {IMAP_STATUS_DELETED, "DELETED", st->deleted},
-	    {IMAP_STATUS_APPENDLIMIT, "APPENDLIMIT", append_limit},
-	    {IMAP_STATUS_HIGHESTMODSEQ, "HIGHESTMODSEQ", st->modseq},
-	    {IMAP_STATUS_DELETED_STORAGE, "DELETED-STORAGE", st->deleted_size},
-	};
-	const char *sep = " (";
-	size_t i;
-
-	for (i = 0; i < sizeof row / sizeof row[0]; i++) {
-		if (!(bits & row[i].bit))
-			continue;
-		buf_adds(out, sep);
-		buf_adds(out, row[i].name);
-		buf_addc(out, ' ');
-		buf_addu(out, row[i].value);
-		sep = " ";
-	}
-	if (bits & IMAP_STATUS_MAILBOXID) {
-		buf_adds(out, sep);
-		buf_adds(out, "MAILBOXID (");
-		imap_put_mailboxid(out, st->epoch, st->id);
-		buf_addc(out, ')');
-	}
-	buf_addc(out, ')');
-}
-
-bool
-imap_status_allowed(struct imap_cmd *c, unsigned bits)
-{
-	if (bits & IMAP_STATUS_HIGHESTMODSEQ)
-		imap_condstore(c->s);
-	if (!c->s->rev2 || !(bits & IMAP_STATUS_RECENT))
-		return true;
-	imap_bad(c, "IMAP4rev2 has no RECENT.");
-	return false;
-}
-
-void
-imap_tell_status(struct imap_session *s, struct sv name, unsigned bits,
-    const struct store_status *st)
-{
-	buf_reset(&s->scratch);
-	buf_adds(&s->scratch, "* STATUS ");
-	imap_put_mailbox(&s->scratch, name, s->rev2);
-	put_status(&s->scratch, bits, st, s->lim.append);
-	buf_adds(&s->scratch, "\r\n");
-	stream_putsv(s->st, buf_sv(&s->scratch));
 }
 
 /* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" */

@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 #include "imap/parse/capability.h"
 
@@ -118,8 +118,8 @@ imap_cmd_namespace(struct imap_cmd *c)
 	if (!no_arguments(c))
 		return;
 	stream_printf(c->s->st, "* NAMESPACE ((\"\" \"/\")) NIL %s\r\n",
-	    !c->s->local && store_past_apart(c->s->store) ? "((\"" STORE_PAST
-							    "/\" \"/\"))"
-							  : "NIL");
+	    !c->s->local && store_restore_apart(c->s->store)
+		? "((\"" STORE_RESTORE "/\" \"/\"))"
+		: "NIL");
 	imap_ok(c, "Namespaces listed.");
 }

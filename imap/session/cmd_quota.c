@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /*
  * [RFC 9208]: an account has one quota root, "", of all of its mailboxes, and

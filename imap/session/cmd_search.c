@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 static void
 search_msg_init(struct imap_search_msg *q, struct imap_session *s)

@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /* What SELECT says of the mailbox [RFC 3501 6.3.1, RFC 9051 6.3.2]. */
 static void
@@ -66,7 +66,7 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 		imap_store_error(c, r, NULL);
 		return;
 	}
-	readonly = readonly || view_past(s->view);
+	readonly = readonly || view_in_restore(s->view);
 	s->state = IMAP_ST_SELECTED;
 	s->readonly = readonly;
 	tell_opened(s, name);

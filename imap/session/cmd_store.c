@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /*
  * What was asked for, as if by FETCH: all of seqnos, or NULL for silence.  A

@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 _Static_assert(IMAP_SEEN == STORE_SEEN && IMAP_ANSWERED == STORE_ANSWERED &&
 		   IMAP_FLAGGED == STORE_FLAGGED &&
@@ -34,7 +34,7 @@ imap_is_hidden(struct imap_session *s, struct sv name)
 	size_t i = 0;
 	bool made;
 
-	if (s->local || !sv_starts(name, SV(STORE_PAST "/@")))
+	if (s->local || !sv_starts(name, SV(STORE_RESTORE "/@")))
 		return false;
 	store_mailbox_list(s->store, &all, &s->need);
 	while (i < all.n && !sv_eq(sv_str(all.m[i].name), name))
@@ -47,141 +47,12 @@ imap_is_hidden(struct imap_session *s, struct sv name)
 void
 imap_no_target(struct imap_cmd *c, struct sv name)
 {
-	if (store_past_reserves(c->s->store, name))
-		imap_no(c, "[CANNOT] " STORE_PAST " and the folders below it "
-			   "can only be read; nothing can be put there.");
+	if (store_restore_reserves(c->s->store, name))
+		imap_no(c,
+		    "[CANNOT] " STORE_RESTORE " and the folders below it "
+		    "can only be read; nothing can be put there.");
 	else
 		imap_no(c, "[TRYCREATE] There is no such mailbox.");
-}
-
-void
-imap_tell_exists(struct imap_session *s, uint32_t count)
-{
-	stream_printf(s->st, "* %u EXISTS\r\n", count);
-	if (!s->rev2)
-		stream_puts(s->st, "* 0 RECENT\r\n");
-}
-
-static void
-put_flag_names(struct imap_session *s, const char *const *name, size_t n)
-{
-	size_t i;
-
-	stream_puts(s->st, "\\Answered \\Flagged \\Deleted \\Seen \\Draft");
-	for (i = 0; i < n; i++)
-		if (name[i][0] != '\0') /* a slot that is free again */
-			stream_printf(s->st, " %s", name[i]);
-}
-
-void
-imap_tell_flags(struct imap_session *s)
-{
-	const char *name[64];
-	struct view_info info;
-	size_t n = view_keywords(s->view, name);
-
-	view_info(s->view, &info, &s->need);
-	stream_puts(s->st, "* FLAGS (");
-	put_flag_names(s, name, n);
-	stream_puts(s->st, ")\r\n* OK [PERMANENTFLAGS (");
-	if (!s->readonly) {
-		put_flag_names(s, name, n);
-		if (!info.keywords_full)
-			stream_puts(s->st, " \\*");
-	}
-	stream_puts(s->st, ")] Flags that are kept.\r\n");
-}
-
-uint64_t
-imap_told_modseq(struct imap_session *s)
-{
-	struct view_info info;
-
-	view_info(s->view, &info, &s->need);
-	return info.highest_modseq;
-}
-
-void
-imap_condstore(struct imap_session *s)
-{
-	if (!s->condstore && s->state == IMAP_ST_SELECTED)
-		stream_printf(s->st,
-		    "* OK [HIGHESTMODSEQ %llu] Mod-sequences are told.\r\n",
-		    (unsigned long long)imap_told_modseq(s));
-	s->condstore = true;
-}
-
-const char *
-imap_modseq_code(struct imap_session *s)
-{
-	buf_reset(&s->scratch);
-	if (s->qresync && s->state == IMAP_ST_SELECTED)
-		buf_addf(&s->scratch, "[HIGHESTMODSEQ %llu] ",
-		    (unsigned long long)imap_told_modseq(s));
-	return s->scratch.p;
-}
-
-/* EXPUNGEs, or what stands for them [RFC 7162 3.2.10]. */
-static void
-tell_expunged(struct imap_session *s, const struct view_changes *ch)
-{
-	uint32_t i;
-
-	if (ch->nexpunged > 0 && s->qresync) {
-		buf_reset(&s->scratch);
-		rangeset_print(&ch->expunged, &s->scratch);
-		stream_puts(s->st, "* VANISHED ");
-		stream_putsv(s->st, buf_sv(&s->scratch));
-		stream_puts(s->st, "\r\n");
-		return;
-	}
-	for (i = 0; i < ch->nexpunged; i++)
-		stream_printf(s->st, "* %u EXPUNGE\r\n", ch->expunged_seqno[i]);
-}
-
-/*
- * The client takes the highest MODSEQ that it hears for the one up to which
- * it knows all, unless it is told better: an expunge that must not be told
- * yet would be lost to it if the connection broke now [RFC 7162 3.2, 6].
- */
-static void
-tell_waiting(struct imap_session *s)
-{
-	struct view_info info;
-
-	if (!s->condstore)
-		return;
-	view_info(s->view, &info, &s->need);
-	if (info.expunge_waits)
-		stream_printf(s->st,
-		    "* OK [HIGHESTMODSEQ %llu] An expunge waits.\r\n",
-		    (unsigned long long)info.highest_modseq);
-}
-
-void
-imap_sync(struct imap_session *s, bool with_expunges)
-{
-	struct view_changes ch;
-
-	if (s->state != IMAP_ST_SELECTED)
-		return;
-	view_sync(s->view, with_expunges, &ch, &s->need);
-	if (ch.gone) {
-		/* Messages that a client can still see but not read would be
-		 * worse [RFC 2180 3.3]. */
-		imap_bye(s, "The selected mailbox has been deleted.");
-		view_changes_fini(&ch);
-		return;
-	}
-	tell_expunged(s, &ch);
-	if (ch.exists_changed)
-		imap_tell_exists(s, ch.exists);
-	if (ch.keywords_changed)
-		imap_tell_flags(s);
-	imap_tell_msgs(s, &ch.flags, IMAP_FETCH_UID | imap_news_items(s));
-	if (!with_expunges)
-		tell_waiting(s);
-	view_changes_fini(&ch);
 }
 
 void

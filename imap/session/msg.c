@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /*
  * What is written for each message in the thousands: by hand, since printf

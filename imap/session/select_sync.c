@@ -1,4 +1,4 @@
-#include "imap/session/internal.h"
+#include "imap/session/session_priv.h"
 
 /*
  * Coming back to a mailbox [RFC 7162 3.2.5]: instead of listing it all, a

@@ -11,7 +11,7 @@
 #define ID_CHARS  24u
 
 struct found {
-	struct store_grave grave;
+	struct store_tombstone tombstone;
 	char *folder; /* NULL: it is gone */
 };
 
@@ -143,15 +143,17 @@ by_folder(const void *a, const void *b)
 
 	if (d != 0)
 		return d;
-	if (x->grave.mailbox != y->grave.mailbox)
-		return x->grave.mailbox < y->grave.mailbox ? -1 : 1;
-	return x->grave.uid < y->grave.uid ? -1 : x->grave.uid > y->grave.uid;
+	if (x->tombstone.mailbox != y->tombstone.mailbox)
+		return x->tombstone.mailbox < y->tombstone.mailbox ? -1 : 1;
+	return x->tombstone.uid < y->tombstone.uid
+		   ? -1
+		   : x->tombstone.uid > y->tombstone.uid;
 }
 
 static int
 undelete(struct search *s, uint64_t *need, struct err *err)
 {
-	struct store_grave *g = xcalloc(s->n + 1, sizeof *g);
+	struct store_tombstone *g = xcalloc(s->n + 1, sizeof *g);
 	size_t end, back, restored = 0;
 	int r = RC_OK;
 
@@ -171,7 +173,7 @@ undelete(struct search *s, uint64_t *need, struct err *err)
 		for (end = i; end < s->n &&
 			      strcmp(s->f[end].folder, s->f[i].folder) == 0;
 		     end++)
-			g[k++] = s->f[end].grave;
+			g[k++] = s->f[end].tombstone;
 		r = store_undelete(
 		    s->st, g, k, s->f[i].folder, &back, need, err);
 		restored += back;
@@ -184,12 +186,12 @@ undelete(struct search *s, uint64_t *need, struct err *err)
 static int
 purge(struct search *s, uint64_t *need, struct err *err)
 {
-	struct store_grave *g = xcalloc(s->n + 1, sizeof *g);
+	struct store_tombstone *g = xcalloc(s->n + 1, sizeof *g);
 	size_t gone;
 	int r;
 
 	for (size_t i = 0; i < s->n; i++)
-		g[i] = s->f[i].grave;
+		g[i] = s->f[i].tombstone;
 	r = store_purge(s->st, g, s->n, &gone, need, err);
 	s->sum->messages = gone;
 	free(g);

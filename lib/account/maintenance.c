@@ -19,23 +19,23 @@
 #define REST_EACH_MS 8
 #define SOON_MS	     1000
 
-const struct garden_pace garden_pace = {.first_ms = 20 * 1000,
+const struct maintenance_pace maintenance_pace = {.first_ms = 20 * 1000,
     .every_ms = 600 * 1000,
     .look_ms = 30 * 1000,
     .worth_bytes = 16ull << 20,
     .bytes_a_ms = 8192};
 
 struct job {
-	struct garden *g;
+	struct maintenance *g;
 	struct msg m, reply;
 	struct job *next;
 };
 
-struct garden {
+struct maintenance {
 	struct ev_loop *loop;
 	struct store *store;
-	struct garden_pace pace;
-	garden_reply_fn *reply;
+	struct maintenance_pace pace;
+	maintenance_reply_fn *reply;
 	void *arg;
 	pthread_t thread;
 	pthread_mutex_t mu;
@@ -54,7 +54,7 @@ struct garden {
 
 /* For so many milliseconds, or until there is something to do. */
 static void
-rest(struct garden *g, uint64_t ms)
+rest(struct maintenance *g, uint64_t ms)
 {
 	struct timespec until;
 
@@ -73,7 +73,7 @@ rest(struct garden *g, uint64_t ms)
 }
 
 static bool
-is_stopped(struct garden *g)
+is_stopped(struct maintenance *g)
 {
 	bool stop;
 
@@ -87,7 +87,7 @@ is_stopped(struct garden *g)
 static bool
 throttle(void *arg, uint64_t bytes)
 {
-	struct garden *g = arg;
+	struct maintenance *g = arg;
 
 	g->owed += bytes;
 	if (g->owed < g->pace.bytes_a_ms * REST_EACH_MS)
@@ -105,7 +105,7 @@ go_on(void *arg, uint64_t bytes)
 	return !is_stopped(arg);
 }
 
-/* ---- the past ---- */
+/* ---- expunged mail ---- */
 
 static void
 answer(struct job *j, int rc, const char *text, const struct expunged_sum *sum,
@@ -121,7 +121,7 @@ answer(struct job *j, int rc, const char *text, const struct expunged_sum *sum,
 }
 
 static void
-do_job(struct garden *g, struct job *j)
+do_job(struct maintenance *g, struct job *j)
 {
 	struct expunged_sum sum = {0, 0};
 	struct expunged_query q;
@@ -147,7 +147,7 @@ do_job(struct garden *g, struct job *j)
 }
 
 static void
-dispose(struct garden *g)
+dispose(struct maintenance *g)
 {
 	pthread_cond_destroy(&g->wake);
 	pthread_mutex_destroy(&g->mu);
@@ -158,7 +158,7 @@ static void
 on_done(void *arg)
 {
 	struct job *j = arg;
-	struct garden *g = j->g;
+	struct maintenance *g = j->g;
 
 	g->open--;
 	pthread_mutex_lock(&g->mu);
@@ -176,7 +176,7 @@ on_done(void *arg)
 /* ---- the thread ---- */
 
 static bool
-next(struct garden *g, struct job **out)
+next(struct maintenance *g, struct job **out)
 {
 	bool go_on;
 
@@ -191,7 +191,7 @@ next(struct garden *g, struct job **out)
 
 /* Gets how many bytes came free. */
 static int
-compact(struct garden *g, const struct store_compact *c, uint64_t *freed)
+compact(struct maintenance *g, const struct store_compact *c, uint64_t *freed)
 {
 	struct journal_compacted done;
 	int r = store_compact(g->store, c, &done);
@@ -205,7 +205,7 @@ compact(struct garden *g, const struct store_compact *c, uint64_t *freed)
 
 /* Soon again, if that was worth it. */
 static int64_t
-now_and_then(struct garden *g)
+now_and_then(struct maintenance *g)
 {
 	const struct store_compact c = {.share = SHARE,
 	    .min_bytes = g->pace.worth_bytes,
@@ -235,7 +235,7 @@ say_shrunk(int64_t retention_ms)
  * refuse mail.
  */
 static void
-give_room(struct garden *g)
+give_room(struct maintenance *g)
 {
 	const struct store_compact c = {.share = 1,
 	    .min_bytes = LEAST_BYTES,
@@ -260,9 +260,9 @@ give_room(struct garden *g)
 }
 
 static void *
-garden_main(void *arg)
+maintenance_main(void *arg)
 {
-	struct garden *g = arg;
+	struct maintenance *g = arg;
 	int64_t due = clk_mono() + g->pace.first_ms, look = due;
 	struct job *j;
 
@@ -290,16 +290,16 @@ garden_main(void *arg)
 /* ---- for the loop's thread ---- */
 
 void
-garden_set_retention(struct garden *g, int64_t ms)
+maintenance_set_retention(struct maintenance *g, int64_t ms)
 {
 	g->retention_ms = ms;
 }
 
-struct garden *
-garden_new(struct ev_loop *loop, struct store *store,
-    const struct garden_pace *pace, garden_reply_fn *reply, void *arg)
+struct maintenance *
+maintenance_new(struct ev_loop *loop, struct store *store,
+    const struct maintenance_pace *pace, maintenance_reply_fn *reply, void *arg)
 {
-	struct garden *g = xcalloc(1, sizeof *g);
+	struct maintenance *g = xcalloc(1, sizeof *g);
 	pthread_condattr_t attr;
 
 	g->loop = loop;
@@ -316,9 +316,9 @@ garden_new(struct ev_loop *loop, struct store *store,
 }
 
 void
-garden_start(struct garden *g)
+maintenance_start(struct maintenance *g)
 {
-	int e = pthread_create(&g->thread, NULL, garden_main, g);
+	int e = pthread_create(&g->thread, NULL, maintenance_main, g);
 
 	g->started = e == 0;
 	if (e != 0)
@@ -327,7 +327,7 @@ garden_start(struct garden *g)
 }
 
 void
-garden_ask(struct garden *g, struct msg *m)
+maintenance_ask(struct maintenance *g, struct msg *m)
 {
 	struct job *j = xcalloc(1, sizeof *j), **end;
 
@@ -344,15 +344,15 @@ garden_ask(struct garden *g, struct msg *m)
 }
 
 bool
-garden_busy(struct garden *g)
+maintenance_busy(struct maintenance *g)
 {
 	return g->open > 0;
 }
 
 void
-garden_free(struct garden **gp)
+maintenance_free(struct maintenance **gp)
 {
-	struct garden *g = *gp;
+	struct maintenance *g = *gp;
 	struct job *j;
 
 	if (g == NULL)

@@ -1,7 +1,7 @@
 /*
  * What an account's process does beside its sessions, in a thread of its own:
- * compaction now and then, and what the machine's owner asks of the past
- * (PAST), which may take longer than the loop can wait.
+ * compaction now and then, and what the machine's owner asks of expunged mail
+ * (EXPUNGED), which may take longer than the loop can wait.
  */
 #ifndef ACCOUNT_MAINTENANCE_H
 #define ACCOUNT_MAINTENANCE_H
@@ -10,10 +10,10 @@
 #include "ipc/msg.h"
 #include "store/store.h"
 
-struct garden;
+struct maintenance;
 
 /* When it does what, and how hard: tests are in more of a hurry. */
-struct garden_pace {
+struct maintenance_pace {
 	int64_t first_ms; /* soon after the start: an account that is seldom
 			     used does not live long */
 	int64_t every_ms; /* whether a compaction is worth it */
@@ -21,26 +21,27 @@ struct garden_pace {
 	uint64_t worth_bytes;
 	uint64_t bytes_a_ms;
 };
-extern const struct garden_pace garden_pace;
+extern const struct maintenance_pace maintenance_pace;
 
 /* Called in the loop's thread with the reply to request `id`. */
-typedef void garden_reply_fn(void *arg, uint32_t id, struct msg *reply);
+typedef void maintenance_reply_fn(void *arg, uint32_t id, struct msg *reply);
 
-struct garden *garden_new(struct ev_loop *loop, struct store *store,
-    const struct garden_pace *pace, garden_reply_fn *reply, void *arg);
+struct maintenance *maintenance_new(struct ev_loop *loop, struct store *store,
+    const struct maintenance_pace *pace, maintenance_reply_fn *reply,
+    void *arg);
 /* The store's, from which it goes down when the disk is nearly full. */
-void garden_set_retention(struct garden *g, int64_t ms);
+void maintenance_set_retention(struct maintenance *g, int64_t ms);
 /* Starts the thread: after the sandbox. */
-void garden_start(struct garden *g);
+void maintenance_start(struct maintenance *g);
 /*
- * A request PAST whose first field, the account, was read; takes *m.  It is
+ * A request EXPUNGED whose first field, the account, was read; takes *m.  It is
  * done soon: a compaction that is under way no longer rests.
  */
-void garden_ask(struct garden *g, struct msg *m);
+void maintenance_ask(struct maintenance *g, struct msg *m);
 /* Requests that are not answered yet. */
-bool garden_busy(struct garden *g);
+bool maintenance_busy(struct maintenance *g);
 /* Ends what is being done without resting, then the thread; the store may be
  * closed afterwards.  What waits is not answered. */
-void garden_free(struct garden **g);
+void maintenance_free(struct maintenance **g);
 
 #endif

@@ -36,7 +36,7 @@ struct account {
 	struct peer *keeper;
 	struct pool *pool;
 	struct ev_timer *tick;
-	struct garden *garden;
+	struct maintenance *maintenance;
 	struct quota_watch quota;
 	int64_t busy_at; /* the last time that something was to be done */
 	unsigned quiet;	 /* ticks since then, but for sessions that rest */
@@ -104,7 +104,7 @@ static void
 next_tick(struct account *a)
 {
 	if (a->quiet++ < QUIET_TICKS || a->pending != NULL ||
-	    garden_busy(a->garden))
+	    maintenance_busy(a->maintenance))
 		a->tick = ev_timer_add(a->loop, TICK_MS, on_tick, a);
 	else
 		a->tick = ev_timer_add(a->loop, REST_MS, on_tick, a);
@@ -340,19 +340,19 @@ on_kick(struct account *a, struct msg *m)
 }
 
 static void
-past_answer(void *arg, uint32_t id, struct msg *reply)
+expunged_answer(void *arg, uint32_t id, struct msg *reply)
 {
 	struct account *a = arg;
 
 	reply->id = id;
 	if (peer_tell(a->keeper, reply) != RC_OK)
-		mlog(LOG_DEBUG, "account.reply.lost", "type=PAST");
+		mlog(LOG_DEBUG, "account.reply.lost", "type=EXPUNGED");
 	if (store_poisoned(a->store))
 		leave_broken(a);
 }
 
 static void
-on_past(struct account *a, struct msg *m)
+on_expunged_request(struct account *a, struct msg *m)
 {
 	char name[CONF_NAME_MAX];
 
@@ -360,7 +360,7 @@ on_past(struct account *a, struct msg *m)
 	if (m->bad || strcmp(name, a->o.name) != 0)
 		answer(a, m->id, RC_DENIED, "not this account");
 	else
-		garden_ask(a->garden, m);
+		maintenance_ask(a->maintenance, m);
 }
 
 static void
@@ -384,8 +384,8 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 	case SESSION_KICK:
 		on_kick(a, m);
 		break;
-	case PAST:
-		on_past(a, m);
+	case EXPUNGED:
+		on_expunged_request(a, m);
 		break;
 	default:
 		break;
@@ -398,7 +398,7 @@ static bool
 is_busy(struct account *a)
 {
 	return a->pending != NULL || pool_count(a->pool) > 0 ||
-	       garden_busy(a->garden);
+	       maintenance_busy(a->maintenance);
 }
 
 static void
@@ -460,7 +460,8 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->pending_end = &a->pending;
 	quota_watch_init(&a->quota, store);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
-	a->garden = garden_new(loop, store, &garden_pace, past_answer, a);
+	a->maintenance =
+	    maintenance_new(loop, store, &maintenance_pace, expunged_answer, a);
 	return a;
 }
 
@@ -469,29 +470,30 @@ account_start(struct account *a)
 {
 	a->pool = pool_new(a->o.sessions_max);
 	next_tick(a);
-	garden_start(a->garden);
+	maintenance_start(a->maintenance);
 }
 
-enum store_past_tree
-account_past_tree(const struct conf *conf)
+enum store_restore_tree
+account_restore_tree(const struct conf *conf)
 {
 	switch (conf->restore_folder) {
 	case CONF_RESTORE_NO:
-		return STORE_PAST_HIDDEN;
+		return STORE_RESTORE_HIDDEN;
 	case CONF_RESTORE_NAMESPACE:
-		return STORE_PAST_APART;
+		return STORE_RESTORE_APART;
 	case CONF_RESTORE_YES:
-		return STORE_PAST_LISTED;
+		return STORE_RESTORE_LISTED;
 	}
-	return STORE_PAST_HIDDEN;
+	return STORE_RESTORE_HIDDEN;
 }
 
 void
 account_set_conf(struct account *a, struct conf *conf)
 {
 	a->message_max = conf_message_max(conf);
-	store_set_past(a->store, conf->retention_ms, account_past_tree(conf));
-	garden_set_retention(a->garden, conf->retention_ms);
+	store_set_restore(
+	    a->store, conf->retention_ms, account_restore_tree(conf));
+	maintenance_set_retention(a->maintenance, conf->retention_ms);
 	quota_watch_conf(&a->quota, conf, a->o.name);
 }
 
@@ -508,7 +510,7 @@ account_stop(struct account *a)
 	bool clean;
 
 	ev_timer_del(&a->tick);
-	garden_free(&a->garden);
+	maintenance_free(&a->maintenance);
 	clean = pool_stop(a->pool, SESSIONS_END_MS);
 	flush_pending(a);
 	quota_watch_fini(&a->quota);

@@ -56,7 +56,7 @@ bool account_stop(struct account *a) RC_USE_RESULT;
 /* What of the configuration may change: how long expunged mail stays, whether
  * it is shown, and the quota.  Also once at the start. */
 void account_set_conf(struct account *a, struct conf *conf);
-enum store_past_tree account_past_tree(const struct conf *conf);
+enum store_restore_tree account_restore_tree(const struct conf *conf);
 /* A fresh line to the keeper. Takes fd. */
 void account_set_keeper(struct account *a, int fd);
 

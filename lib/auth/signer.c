@@ -218,7 +218,7 @@ answer(
 	int i;
 
 	if (d == NULL) {
-		fail(a, RC_DENIED, "that is no domain of this house");
+		fail(a, RC_DENIED, "that domain is not served here");
 		return;
 	}
 	if (!d->ready && clk_mono() - d->tried >= AGAIN_MS)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -43,6 +44,9 @@ struct ev_loop {
 	int wakeup;
 	struct ev *wakeup_ev;
 	bool stop;
+	pthread_t thread; /* that runs it */
+	atomic_bool running;
+	bool posted; /* by that thread: it need not be woken up */
 	struct ev *dead;
 	struct heap timers;
 	pthread_mutex_t lock;
@@ -56,9 +60,8 @@ run_posts(struct ev *e, uint32_t events, void *arg)
 	struct post *p, *next;
 	uint64_t n;
 
-	(void)e;
 	(void)events;
-	if (read(l->wakeup, &n, sizeof n) < 0 && errno != EAGAIN)
+	if (e != NULL && read(l->wakeup, &n, sizeof n) < 0 && errno != EAGAIN)
 		must(errno == EINTR);
 	pthread_mutex_lock(&l->lock);
 	p = l->posts;
@@ -149,6 +152,8 @@ void
 ev_run(struct ev_loop *l)
 {
 	l->stop = false;
+	l->thread = pthread_self();
+	atomic_store(&l->running, true);
 	while (!l->stop) {
 		struct epoll_event ev[EVENTS_PER_TICK];
 		int timeout = run_timers(l);
@@ -156,6 +161,8 @@ ev_run(struct ev_loop *l)
 
 		if (l->stop)
 			break;
+		if (l->posted)
+			timeout = 0;
 		n = epoll_wait(l->epoll, ev, EVENTS_PER_TICK, timeout);
 		must(n >= 0 || errno == EINTR);
 		for (i = 0; i < n; i++) {
@@ -164,8 +171,15 @@ ev_run(struct ev_loop *l)
 			if (!e->dead)
 				e->fn(e, ev[i].events, e->arg);
 		}
+		/* What was posted in this turn; what that posts has the next
+		 * one, so that descriptors are not forgotten over it. */
+		if (l->posted) {
+			l->posted = false;
+			run_posts(NULL, 0, l);
+		}
 		reap(l);
 	}
+	atomic_store(&l->running, false);
 }
 
 void
@@ -246,5 +260,10 @@ ev_post(struct ev_loop *l, ev_fn *fn, void *arg)
 	*l->posts_end = p;
 	l->posts_end = &p->next;
 	pthread_mutex_unlock(&l->lock);
+	if (atomic_load(&l->running) &&
+	    pthread_equal(l->thread, pthread_self())) {
+		l->posted = true;
+		return;
+	}
 	must(write(l->wakeup, &one, sizeof one) > 0 || errno == EAGAIN);
 }

@@ -12,6 +12,21 @@
 #include "base/network.h"
 
 static const char *log_process = "hearthmail";
+static _Atomic pid_t log_pid; /* 0: to be asked for */
+
+static void
+forget_pid(void)
+{
+	log_pid = 0;
+}
+
+static int
+own_pid(void)
+{
+	if (log_pid == 0)
+		log_pid = getpid();
+	return (int)log_pid;
+}
 static _Atomic enum log_level log_max = LOG_INFO;
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -39,7 +54,13 @@ is_journal(void)
 void
 log_setup(const char *process, enum log_level level)
 {
+	static bool once;
+
 	log_process = process;
+	/* A line need not ask the kernel; whoever forks is another. */
+	if (!once)
+		(void)pthread_atfork(NULL, NULL, forget_pid);
+	once = true;
 	log_max = level;
 	log_journal = is_journal();
 }
@@ -380,8 +401,8 @@ write_json(const char *stamp, enum log_level level, const char *event,
 	o.n = (size_t)snprintf(o.p, sizeof o.p,
 	    "%s{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,"
 	    "\"event\":\"%s\"",
-	    priority(level), stamp, level_names[level], log_process,
-	    (int)getpid(), event);
+	    priority(level), stamp, level_names[level], log_process, own_pid(),
+	    event);
 	out_pairs(&o, sv_str(rest));
 	out_raw(&o, "}\n", 2);
 	if (write(2, o.p, o.n) < 0)
@@ -396,8 +417,8 @@ write_text(const char *stamp, enum log_level level, const char *event,
 {
 	char line[2048];
 	int n = snprintf(line, sizeof line - 1, "%s%s %s %s[%d] %s %s",
-	    priority(level), stamp, level_names[level], log_process,
-	    (int)getpid(), event, rest);
+	    priority(level), stamp, level_names[level], log_process, own_pid(),
+	    event, rest);
 
 	if (n < 0)
 		return;

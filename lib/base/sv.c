@@ -221,3 +221,21 @@ sv_distance(struct sv a, struct sv b)
 	}
 	return row[b.n];
 }
+
+#define NEAR 3 /* more than so many letters are no typing error */
+
+void
+sv_nearest(struct sv_nearest *n, struct sv name)
+{
+	size_t shorter = name.n < n->word.n ? name.n : n->word.n;
+	size_t longer = name.n < n->word.n ? n->word.n : name.n;
+	unsigned d = sv_distance(name, n->word);
+
+	/* Short ones have to have more in common. */
+	if (d > NEAR || d >= shorter || 2 * d > longer + 1)
+		return;
+	if (n->best.n > 0 && n->distance <= d)
+		return;
+	n->best = name;
+	n->distance = d;
+}

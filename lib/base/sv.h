@@ -52,11 +52,23 @@ size_t sv_rchr(struct sv s, char c);
 /* First place of needle, or s.n. */
 size_t sv_find(struct sv s, struct sv needle);
 /* As sv_find, ASCII case folded. */
+size_t sv_ifind(struct sv s, struct sv needle);
+
 /* How many letters must be added, left out or replaced to make b of a, without
  * regard to case.  Of long texts (SV_DISTANCE_MAX) only that they are far. */
 #define SV_DISTANCE_MAX 64
 unsigned sv_distance(struct sv a, struct sv b);
-size_t sv_ifind(struct sv s, struct sv needle);
+
+/*
+ * "Did you mean ...?": which of several names a word with a typing error was
+ * meant to be.  Begin with {.word = word} and show it each name; `best` is the
+ * nearest, the first of several, and empty where none has enough in common.
+ */
+struct sv_nearest {
+	struct sv word, best;
+	unsigned distance; /* of best */
+};
+void sv_nearest(struct sv_nearest *n, struct sv name);
 
 /* Clamped to the slice: never reads outside it. */
 struct sv sv_skip(struct sv s, size_t n);

@@ -1,7 +1,7 @@
 /* The key `backup`: a copy of everything, every day. */
 #include <stdlib.h>
 
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 #define KEEP_MAX 10000
 

@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/network.h"
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 static void
 add_forward(struct conf_parser *p, yaml_node_t *n, void *arg)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 /* "25", "192.0.2.1:25", "[2001:db8::1]:25" */
 static bool

@@ -1,5 +1,5 @@
 /* The keys below `log`. */
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 static void
 set_format(struct conf_parser *p, yaml_node_t *n)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 static void
 set_ipv6(struct conf_parser *p, yaml_node_t *n)

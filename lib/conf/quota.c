@@ -1,6 +1,6 @@
 /* The keys `quota` and `accounts.NAME.quota`: how much mail an account holds.
  */
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 #define QUOTA_MAX (1ull << 50)
 

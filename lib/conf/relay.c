@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 #define PORT_SUBMISSION	 587
 #define PORT_SUBMISSIONS 465
@@ -135,7 +135,7 @@ domain_pair(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	}
 	if (!conf_is_domain(name) || sv_chr(name, '.') == name.n) {
 		CONF_FAIL(p, k,
-		    "\"%.60s\" is no domain (\"*\" stands for all others)",
+		    "\"%.60s\" is not a domain (\"*\" means all others)",
 		    name.p);
 		return;
 	}

@@ -1,5 +1,5 @@
 /* The keys `retention` and `restore_folder`: what becomes of expunged mail. */
-#include "conf/internal.h"
+#include "conf/conf_priv.h"
 
 #define HOUR_MS	 (3600 * 1000ll)
 #define DAYS_MAX 3650

@@ -10,7 +10,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "front/internal.h"
+#include "front/front_priv.h"
 #include "ipc/proto.h"
 
 #define AUTH_TIMEOUT_MS	  30000

@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "front/internal.h"
+#include "front/front_priv.h"
 
 /* How many of the n bytes the socket takes now; -1: it is broken. */
 static ssize_t

@@ -14,7 +14,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "front/internal.h"
+#include "front/front_priv.h"
 
 #define LAST_WORDS_MS	10000
 #define SWEEP_MS	1000

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "front/internal.h"
+#include "front/front_priv.h"
 
 /* Connections of each address.  There are few different ones at a time, and
  * the list is only walked when somebody comes or goes. */

@@ -9,7 +9,7 @@
 
 #include "base/clk.h"
 #include "base/io.h"
-#include "front/internal.h"
+#include "front/front_priv.h"
 
 #define STALLED_MS 60000
 

@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "front/internal.h"
+#include "front/front_priv.h"
 
 #define CROWDED_PCT  80
 #define NETWORK_PART 10 /* one network has at most a tenth of the places */

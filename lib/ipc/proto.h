@@ -84,7 +84,7 @@ enum proto {
 	 * account, then a query (account/expunged.h); fd: where the lines go
 	 * -> u32 rc, str text, u64 messages, u64 bytes, u64 bytes freed
 	 */
-	PAST,
+	EXPUNGED,
 
 	/* ---- smtp, submission, queue to keeper, keeper to account ---- */
 
@@ -135,7 +135,7 @@ enum proto {
 	 * mx keeps that, also for a queue that is started anew. */
 	MX_NOTED,
 	/* mx, first of all: a job that another queue has given it and that is
-	 * in the air: u64 number, 16 bytes delivery id, u32 n, n times u32
+	 * in flight: u64 number, 16 bytes delivery id, u32 n, n times u32
 	 * recipient */
 	MX_OPEN,
 	/* What became of such a job, at once or later: u64 number, 16 bytes

@@ -424,7 +424,7 @@ check_unusable(struct audit *a)
 			    "--repair finds what messages are in it");
 		else
 			tell(a, AUDIT_DAMAGE, file, 0, 0,
-			    "it cannot be read: %s; if that cannot be mended, "
+			    "it cannot be read: %s; if that cannot be fixed, "
 			    "--repair goes on without it",
 			    u->why);
 	}

@@ -230,6 +230,55 @@ body_read(struct journal *j, const struct body_ref *r, uint64_t off, void *p,
 	return rc;
 }
 
+/* ---- entries of a table of contents ---- */
+
+/* The record's own header: nothing in a table of contents is believed. */
+int
+entry_header(struct journal *j, struct segment *s, const struct toc_entry *e,
+    struct rec_header *h)
+{
+	char raw[REC_HEADER];
+	int r = disk_pread(j->io, s->fd, raw, sizeof raw, e->off);
+
+	if (r == RC_IO)
+		return r;
+	if (r != RC_OK ||
+	    (rec_header_decode(raw, s->h.key, h) != RC_OK &&
+		rec_header_mend(raw, s->h.key, h) != RC_OK) ||
+	    h->seq != e->seq || !(h->flags & JOURNAL_NAMED))
+		return RC_DAMAGED;
+	return RC_OK;
+}
+
+int
+entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,
+    struct body_ref *out)
+{
+	char raw[REF_BYTES];
+	struct rec_header h;
+	int r;
+
+	if (s->fd < 0) {
+		r = RC_IO;
+		goto out;
+	}
+	r = entry_header(j, s, e, &h);
+	if (r != RC_OK)
+		goto out;
+	if (!(h.flags & JOURNAL_ELSEWHERE) || h.len != REF_BYTES) {
+		r = RC_DAMAGED;
+		goto out;
+	}
+	r = disk_pread(j->io, s->fd, raw, sizeof raw, e->off + REC_HEADER);
+	if (r == RC_EOF || (r == RC_OK && crc32c(0, raw, sizeof raw) != h.crc &&
+			       !crc32c_mend(raw, sizeof raw, h.crc)))
+		r = RC_DAMAGED;
+	if (r == RC_OK)
+		r = body_ref_decode(sv_of(raw, sizeof raw), out);
+out:
+	return r;
+}
+
 /* ---- orphans ---- */
 
 #define GRACE_MS (3600 * 1000) /* sealed, and its record not yet written */

@@ -139,19 +139,6 @@ journal_has(struct journal *j, const struct journal_mark *m)
 }
 
 bool
-journal_replaced(struct journal *j, uint32_t segment)
-{
-	for (size_t i = 0; i < j->nseg; i++) {
-		const struct seg_header *h = &j->seg[i]->h;
-
-		if (rangeset_has(&h->replaces, segment) ||
-		    (h->compacted && h->number == segment))
-			return true;
-	}
-	return false;
-}
-
-bool
 journal_is_empty(struct journal *j)
 {
 	return j->nseg == 0;
@@ -179,37 +166,6 @@ journal_poison(struct journal *j, const char *what)
 }
 
 /* ---- appending ---- */
-
-void
-record_put(struct buf *b, const struct rec_header *h,
-    const unsigned char key[SEG_KEY], struct sv payload)
-{
-	size_t n = (size_t)rec_bytes(payload.n);
-	char *p = buf_reserve(b, n);
-
-	must(p != NULL);
-	rec_header_encode(h, key, p);
-	if (payload.n > 0)
-		memcpy(p + REC_HEADER, payload.p, payload.n);
-	memset(p + REC_HEADER + payload.n, 0, n - REC_HEADER - payload.n);
-	buf_added(b, n);
-}
-
-void
-commit_put(struct buf *b, const struct commit *c, uint64_t seq,
-    const unsigned char key[SEG_KEY])
-{
-	char payload[COMMIT_BYTES];
-	struct rec_header h = {.type = JOURNAL_TYPE_COMMIT,
-	    .len = COMMIT_BYTES,
-	    .decoded_len = COMMIT_BYTES,
-	    .seq = seq,
-	    .time = (uint64_t)clk_now()};
-
-	commit_encode(c, payload);
-	h.crc = crc32c(0, payload, sizeof payload);
-	record_put(b, &h, key, sv_of(payload, sizeof payload));
-}
 
 static void
 batch_begin(struct journal *j, struct batch *b)
@@ -428,7 +384,7 @@ batch_write(struct journal *j, struct batch *b)
 	s = j->active;
 	end = b->off + b->bytes.n;
 	if (end > s->allocated &&
-	    journal_free_bytes(j) > SCARCE_BYTES + b->bytes.n)
+	    journal_has_free(j, SCARCE_BYTES + b->bytes.n))
 		ahead = zeros_ahead(j, s, b);
 	else if (end > s->allocated && find_room(j, s, end) != RC_OK)
 		return RC_IO;
@@ -637,20 +593,6 @@ journal_new_epoch(struct journal *j)
 	return r;
 }
 
-uint64_t
-journal_free_bytes(struct journal *j)
-{
-	uint64_t v;
-
-	return j->io->free_bytes(j->io, j->logfd, &v) == 0 ? v : UINT64_MAX;
-}
-
-bool
-journal_spare(struct journal *j, uint64_t bytes)
-{
-	return journal_free_bytes(j) > bytes + SPARE_BYTES;
-}
-
 void
 journal_trim(struct journal *j)
 {
@@ -664,6 +606,26 @@ journal_trim(struct journal *j)
 }
 
 /* ---- the end ---- */
+
+void
+journal_idle(struct journal *j)
+{
+	if (j->readonly || !j->ready)
+		return;
+	pthread_mutex_lock(&j->index);
+	for (size_t i = 0; i < j->nseg; i++) {
+		struct segment *s = j->seg[i];
+		struct toc_id id = segment_toc_id(j, s);
+
+		if (toc_pending(&s->toc) > 0 &&
+		    journal_spare(j, toc_pending(&s->toc)) &&
+		    segment_index(j, s) == RC_OK)
+			toc_write(&s->toc, &id);
+	}
+	pthread_mutex_unlock(&j->index);
+	journal_trim(j);
+	reserve_make(j);
+}
 
 /* So that the next start finds nothing to copy.  If this fails it copies. */
 static void

@@ -7,6 +7,7 @@
 #define JOURNAL_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "journal/format.h"
 #include "journal/journal.h"
@@ -64,6 +65,7 @@ struct journal {
 	char kind[4];
 	uint64_t segment_bytes, inline_max;
 	bool readonly, salvage, ready;
+	_Atomic int64_t plenty_at; /* see journal_has_free; clk_mono */
 
 	pthread_mutex_t mu;
 	pthread_cond_t done; /* a flush has ended */
@@ -166,12 +168,14 @@ void scan_fini(struct scan *s);
  * last record, out->gap what stands behind and is not zero. */
 int scan_next(struct scan *s, struct scanned *out);
 
-/* ---- journal.c ---- */
+/* ---- record.c ---- */
 /* Appends one encoded record. */
 void record_put(struct buf *b, const struct rec_header *h,
     const unsigned char key[SEG_KEY], struct sv payload);
 void commit_put(struct buf *b, const struct commit *c, uint64_t seq,
     const unsigned char key[SEG_KEY]);
+
+/* ---- journal.c ---- */
 void journal_poison(struct journal *j, const char *what);
 /* Gives back the memory of batches that are done. */
 void journal_trim(struct journal *j);
@@ -191,15 +195,23 @@ struct verdict {
  * its end is known to be lost. */
 int segment_judge(
     struct journal *j, struct verdict *v, uint64_t *ends) RC_USE_RESULT;
+
+/* ---- reserve.c ---- */
 /* Keeps room for a full disk, if there is room now. */
 void reserve_make(struct journal *j);
 /* Gives it up; false: there is none. */
 bool reserve_use(struct journal *j);
 
 /* ---- blob.c ---- */
+/* The header of the record that a toc entry leads to.  RC_IO, RC_DAMAGED. */
+int entry_header(struct journal *j, struct segment *s,
+    const struct toc_entry *e, struct rec_header *h);
+/* The body file that a record names; its segment is open.  RC_IO, RC_DAMAGED.
+ */
+int entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,
+    struct body_ref *out);
 void blob_reference(const struct journal_blob *b, struct body_ref *out,
     bool *elsewhere, struct sv *bytes);
-uint32_t blob_crc(const struct journal_blob *b);
 void blob_committed(struct journal_blob *b);
 int body_read(struct journal *j, const struct body_ref *r, uint64_t off,
     void *p, size_t len);
@@ -209,9 +221,5 @@ int body_read(struct journal *j, const struct body_ref *r, uint64_t off,
  * there was one that a damage has taken without a trace: they stay.
  */
 int bodies_sweep(struct journal *j, uint64_t last_record);
-
-/* ---- read.c ---- */
-int entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,
-    struct body_ref *out);
 
 #endif

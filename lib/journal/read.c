@@ -8,53 +8,6 @@
 
 #define MEND_BODY_MAX (64u << 10)
 
-/* The record's own header: nothing in a table of contents is believed. */
-static int
-header_read(struct journal *j, struct segment *s, const struct toc_entry *e,
-    struct rec_header *h)
-{
-	char raw[REC_HEADER];
-	int r = disk_pread(j->io, s->fd, raw, sizeof raw, e->off);
-
-	if (r == RC_IO)
-		return r;
-	if (r != RC_OK ||
-	    (rec_header_decode(raw, s->h.key, h) != RC_OK &&
-		rec_header_mend(raw, s->h.key, h) != RC_OK) ||
-	    h->seq != e->seq || !(h->flags & JOURNAL_NAMED))
-		return RC_DAMAGED;
-	return RC_OK;
-}
-
-int
-entry_ref(struct journal *j, struct segment *s, const struct toc_entry *e,
-    struct body_ref *out)
-{
-	char raw[REF_BYTES];
-	struct rec_header h;
-	int r;
-
-	if (s->fd < 0) {
-		r = RC_IO;
-		goto out;
-	}
-	r = header_read(j, s, e, &h);
-	if (r != RC_OK)
-		goto out;
-	if (!(h.flags & JOURNAL_ELSEWHERE) || h.len != REF_BYTES) {
-		r = RC_DAMAGED;
-		goto out;
-	}
-	r = disk_pread(j->io, s->fd, raw, sizeof raw, e->off + REC_HEADER);
-	if (r == RC_EOF || (r == RC_OK && crc32c(0, raw, sizeof raw) != h.crc &&
-			       !crc32c_mend(raw, sizeof raw, h.crc)))
-		r = RC_DAMAGED;
-	if (r == RC_OK)
-		r = body_ref_decode(sv_of(raw, sizeof raw), out);
-out:
-	return r;
-}
-
 static int
 lookup(struct journal *j, struct segment *s, uint64_t seq, struct toc_entry *e)
 {
@@ -107,12 +60,12 @@ locate(struct journal *j, uint64_t seq, struct segment **s_out,
 	if (r == RC_OK)
 		r = lookup(j, s, seq, e);
 	if (r == RC_OK)
-		r = header_read(j, s, e, h);
+		r = entry_header(j, s, e, h);
 	if (r == RC_DAMAGED) {
 		distrust(j, s);
 		r = lookup(j, s, seq, e);
 		if (r == RC_OK)
-			r = header_read(j, s, e, h);
+			r = entry_header(j, s, e, h);
 	}
 	if (r != RC_OK) {
 		segment_unref(j, s);
@@ -282,26 +235,6 @@ journal_note_put(struct journal *j, uint64_t seq, struct sv note)
 	}
 	pthread_mutex_unlock(&j->index);
 	segment_unref(j, s);
-}
-
-void
-journal_idle(struct journal *j)
-{
-	if (j->readonly || !j->ready)
-		return;
-	pthread_mutex_lock(&j->index);
-	for (size_t i = 0; i < j->nseg; i++) {
-		struct segment *s = j->seg[i];
-		struct toc_id id = segment_toc_id(j, s);
-
-		if (toc_pending(&s->toc) > 0 &&
-		    journal_spare(j, toc_pending(&s->toc)) &&
-		    segment_index(j, s) == RC_OK)
-			toc_write(&s->toc, &id);
-	}
-	pthread_mutex_unlock(&j->index);
-	journal_trim(j);
-	reserve_make(j);
 }
 
 /* ---- dropping what is no longer wanted ---- */

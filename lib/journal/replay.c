@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -382,33 +381,6 @@ first_segment(struct journal *j, struct err *err)
 	if (segment_create(j, &h, SV("")) != RC_OK)
 		return err_set(err, RC_IO, "the first segment cannot be made");
 	return RC_OK;
-}
-
-/* Room for the day on which the disk is full. */
-void
-reserve_make(struct journal *j)
-{
-	const struct journal_io *io = j->io;
-	int fd;
-
-	if (journal_free_bytes(j) < 4 * RESERVE_BYTES)
-		return;
-	fd = io->open(io, j->logfd, RESERVE_NAME, O_RDWR | O_CREAT);
-	if (fd < 0)
-		return;
-	(void)io->allocate(io, fd, 0, RESERVE_BYTES);
-	io->close(io, fd);
-}
-
-bool
-reserve_use(struct journal *j)
-{
-	if (sabotaged(SABOTAGE_NO_RESERVE) ||
-	    j->io->unlink(j->io, j->logfd, RESERVE_NAME) < 0)
-		return false;
-	mlog(LOG_WARN, "journal.reserve_used", "free=%llu",
-	    (unsigned long long)journal_free_bytes(j));
-	return true;
 }
 
 static int

@@ -446,6 +446,19 @@ fail:
 	return r;
 }
 
+bool
+journal_replaced(struct journal *j, uint32_t segment)
+{
+	for (size_t i = 0; i < j->nseg; i++) {
+		const struct seg_header *h = &j->seg[i]->h;
+
+		if (rangeset_has(&h->replaces, segment) ||
+		    (h->compacted && h->number == segment))
+			return true;
+	}
+	return false;
+}
+
 /* Takes what was replaced off the table. */
 static void
 drop_replaced(struct journal *j, struct listing *l)

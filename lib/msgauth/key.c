@@ -191,7 +191,8 @@ dkim_pair_read(struct sv text, struct dkim_pair *out, struct err *err)
 		ok = read_key(&text, (enum dkim_algorithm)a, &p);
 	if (!ok) {
 		dkim_pair_fini(&p);
-		return err_set(err, RC_DAMAGED, "it is no pair of DKIM keys");
+		return err_set(
+		    err, RC_DAMAGED, "it is not a pair of DKIM keys");
 	}
 	*out = p;
 	return RC_OK;

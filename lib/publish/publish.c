@@ -553,7 +553,7 @@ judge_ptr(
 		verdict(p, PUBLISH_RIGHT, "%s", "");
 	else
 		verdict(p, a->n > 0 ? PUBLISH_DIFFERENT : PUBLISH_MISSING,
-		    "many hosts refuse mail then; whoever gives you the "
+		    "many hosts then refuse mail; the provider of the "
 		    "address can set it");
 }
 

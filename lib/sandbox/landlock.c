@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "sandbox/internal.h"
+#include "sandbox/sandbox_priv.h"
 
 /*
  * The kernel's interface in our own words: the headers of Debian 12 know only

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "sandbox/internal.h"
+#include "sandbox/sandbox_priv.h"
 
 static int
 write_proc(const char *path, const char *text)

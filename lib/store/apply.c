@@ -104,8 +104,8 @@ remove_uids(struct store *st, struct mailbox *mb, const struct rangeset *uids,
 	if (sabotaged(SABOTAGE_REUSE_UID) && n > 0 &&
 	    gone[n - 1].uid + 1 == mb->uidnext)
 		mb->uidnext = gone[n - 1].uid;
-	graves_add(st, gone, n,
-	    &(struct burial){mb->id, why->at, why->seq, why->moved});
+	tombstones_add(st, gone, n,
+	    &(struct departure){mb->id, why->at, why->seq, why->moved});
 	vanished_add(mb, gone, n, why->seq);
 	version_removed(mb, &gone, n);
 	touch(mb, why->seq);
@@ -150,7 +150,7 @@ apply_added(struct store *st, const struct change *c, uint64_t seq,
 			count_in(mb, m);
 		}
 		mb->uidnext = c->msg[c->nmsg - 1].uid + 1;
-		graves_look_again(st, c->msg + first, n);
+		tombstones_invalidate(st, c->msg + first, n);
 		version_added(mb, c->msg + first, n);
 		touch(mb, seq);
 		views_dirty(mb, NULL, seq);
@@ -281,9 +281,9 @@ apply_deleted(
 		return;
 	name = xstrdup(mb->name);
 	for (size_t i = 0; i < table_count(&mb->t); i++)
-		graves_add(st, table_at(&mb->t, i), 1,
-		    &(struct burial){mb->id, time_ms, seq, false});
-	gone_name_set(st, mb->id, sv_str(name));
+		tombstones_add(st, table_at(&mb->t, i), 1,
+		    &(struct departure){mb->id, time_ms, seq, false});
+	deleted_name_set(st, mb->id, sv_str(name));
 	mailbox_detach(st, mb, seq);
 	if (c->keep_name) {
 		level = mailbox_new(st, c->mailbox, sv_str(name));
@@ -347,7 +347,7 @@ change_apply(struct store *st, const struct change *c, uint64_t seq,
 		apply_validity(st, c, seq);
 		break;
 	case CHANGE_PURGED:
-		graves_remove(st, c->mailbox, &c->uids);
+		tombstones_remove(st, c->mailbox, &c->uids);
 		break;
 	case CHANGE_MESSAGE:
 	case CHANGE_METADATA:

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "store/wire.h"
+#include "store/encode.h"
 
 #define FIELD_HEAD    6u
 #define MSG_BYTES_MIN 9u /* of an encoded message */
@@ -52,7 +52,7 @@ put_number(struct buf *b, enum change_tag tag, uint64_t v)
 {
 	size_t at = field_begin(b, tag);
 
-	wire_put(b, v);
+	encode_uint(b, v);
 	field_end(b, at);
 }
 
@@ -72,8 +72,8 @@ put_ranges(struct buf *b, enum change_tag tag, const struct rangeset *s)
 	uint32_t last = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
-		wire_put(b, s->r[i].lo - last);
-		wire_put(b, s->r[i].hi - s->r[i].lo);
+		encode_uint(b, s->r[i].lo - last);
+		encode_uint(b, s->r[i].hi - s->r[i].lo);
 		last = s->r[i].hi;
 	}
 	field_end(b, at);
@@ -85,18 +85,18 @@ put_messages(struct buf *b, const struct msg *m, size_t n)
 	size_t at = field_begin(b, TAG_MESSAGES);
 	struct msg last = {0};
 
-	wire_put(b, n);
+	encode_uint(b, n);
 	for (size_t i = 0; i < n; i++, m++) {
-		wire_put(b, m->uid - last.uid);
-		wire_put(b, m->system);
-		wire_put(b, m->keywords);
-		wire_put(b, wire_zigzag(m->internal_date - last.internal_date));
-		wire_put(b, wire_zigzag(m->zone));
-		wire_put(b, wire_zigzag((int64_t)m->save_date -
-					(int64_t)last.save_date));
-		wire_put(b, wire_zigzag((int64_t)(m->body - last.body)));
-		wire_put(b, m->size);
-		wire_put(b, 0); /* room: flags of a message to come */
+		encode_uint(b, m->uid - last.uid);
+		encode_uint(b, m->system);
+		encode_uint(b, m->keywords);
+		encode_uint(b, zigzag(m->internal_date - last.internal_date));
+		encode_uint(b, zigzag(m->zone));
+		encode_uint(
+		    b, zigzag((int64_t)m->save_date - (int64_t)last.save_date));
+		encode_uint(b, zigzag((int64_t)(m->body - last.body)));
+		encode_uint(b, m->size);
+		encode_uint(b, 0); /* room: flags of a message to come */
 		last = *m;
 	}
 	field_end(b, at);
@@ -108,9 +108,9 @@ put_pairs(struct buf *b, const struct change *c)
 	for (size_t i = 0; i < c->npair; i++) {
 		size_t at = field_begin(b, TAG_PAIR);
 
-		wire_put(b, c->pair[i].mailbox);
+		encode_uint(b, c->pair[i].mailbox);
 		if (c->type == CHANGE_VALIDITY)
-			wire_put(b, c->pair[i].uidvalidity);
+			encode_uint(b, c->pair[i].uidvalidity);
 		else
 			buf_addsv(b, c->pair[i].name);
 		field_end(b, at);
@@ -144,8 +144,8 @@ change_encode(const struct change *c, struct buf *out)
 	for (size_t i = 0; i < c->nslot; i++) {
 		size_t at = field_begin(out, TAG_SLOT);
 
-		wire_put(out, c->slot[i].bit);
-		wire_put(out, c->slot[i].keyword);
+		encode_uint(out, c->slot[i].bit);
+		encode_uint(out, c->slot[i].keyword);
 		field_end(out, at);
 	}
 	if (c->name.n > 0)
@@ -166,13 +166,13 @@ change_encode(const struct change *c, struct buf *out)
 /* ---- decoding ---- */
 
 static int
-get_ranges(struct wire w, struct rangeset *out)
+get_ranges(struct decoder w, struct rangeset *out)
 {
 	uint64_t last = 0;
 
 	while (w.s.n > 0 && !w.bad) {
-		uint64_t lo = last + wire_get32(&w);
-		uint64_t hi = lo + wire_get32(&w);
+		uint64_t lo = last + decode_uint32(&w);
+		uint64_t hi = lo + decode_uint32(&w);
 
 		if (w.bad || lo == 0 || hi > UINT32_MAX)
 			return RC_DAMAGED;
@@ -183,21 +183,21 @@ get_ranges(struct wire w, struct rangeset *out)
 }
 
 static bool
-get_message(struct wire *w, const struct msg *last, struct msg *m)
+get_message(struct decoder *w, const struct msg *last, struct msg *m)
 {
-	uint64_t uid = (uint64_t)last->uid + wire_get32(w);
+	uint64_t uid = (uint64_t)last->uid + decode_uint32(w);
 	int64_t zone, save;
 	uint64_t system;
 
-	system = wire_get(w);
-	m->keywords = wire_get(w);
+	system = decode_uint(w);
+	m->keywords = decode_uint(w);
 	m->internal_date =
-	    (int64_t)((uint64_t)last->internal_date + (uint64_t)wire_gets(w));
-	zone = wire_gets(w);
-	save = (int64_t)((uint64_t)last->save_date + (uint64_t)wire_gets(w));
-	m->body = last->body + (uint64_t)wire_gets(w);
-	m->size = wire_get32(w);
-	if (wire_get(w) != 0 || w->bad || uid <= last->uid ||
+	    (int64_t)((uint64_t)last->internal_date + (uint64_t)decode_int(w));
+	zone = decode_int(w);
+	save = (int64_t)((uint64_t)last->save_date + (uint64_t)decode_int(w));
+	m->body = last->body + (uint64_t)decode_int(w);
+	m->size = decode_uint32(w);
+	if (decode_uint(w) != 0 || w->bad || uid <= last->uid ||
 	    uid > UINT32_MAX || system > UINT8_MAX || zone < INT16_MIN ||
 	    zone > INT16_MAX || save < 0 || save > (int64_t)SAVE_DATE_MAX)
 		return false;
@@ -209,9 +209,9 @@ get_message(struct wire *w, const struct msg *last, struct msg *m)
 }
 
 static int
-get_messages(struct wire w, struct change *c)
+get_messages(struct decoder w, struct change *c)
 {
-	uint64_t n = wire_get(&w);
+	uint64_t n = decode_uint(&w);
 	struct msg zero = {0};
 
 	if (w.bad || c->msg != NULL || n > w.s.n / MSG_BYTES_MIN || n == 0)
@@ -226,10 +226,10 @@ get_messages(struct wire w, struct change *c)
 }
 
 static int
-get_slot(struct wire w, struct change *c)
+get_slot(struct decoder w, struct change *c)
 {
-	uint64_t bit = wire_get(&w);
-	uint32_t keyword = wire_get32(&w);
+	uint64_t bit = decode_uint(&w);
+	uint32_t keyword = decode_uint32(&w);
 
 	if (w.bad || bit >= 64 || c->nslot == 64)
 		return RC_DAMAGED;
@@ -238,13 +238,13 @@ get_slot(struct wire w, struct change *c)
 }
 
 static int
-get_pair(struct wire w, struct change *c)
+get_pair(struct decoder w, struct change *c)
 {
 	struct change_pair p = {0};
 
-	p.mailbox = wire_get32(&w);
+	p.mailbox = decode_uint32(&w);
 	if (c->type == CHANGE_VALIDITY)
-		p.uidvalidity = wire_get32(&w);
+		p.uidvalidity = decode_uint32(&w);
 	else
 		p.name = w.s;
 	if (w.bad)
@@ -255,9 +255,9 @@ get_pair(struct wire w, struct change *c)
 }
 
 static int
-get_u8(struct wire w, uint8_t *out)
+get_u8(struct decoder w, uint8_t *out)
 {
-	uint64_t v = wire_get(&w);
+	uint64_t v = decode_uint(&w);
 
 	if (w.bad || v > UINT8_MAX)
 		return RC_DAMAGED;
@@ -266,21 +266,21 @@ get_u8(struct wire w, uint8_t *out)
 }
 
 static int
-get_bool(struct wire w, bool *out)
+get_bool(struct decoder w, bool *out)
 {
-	*out = wire_get(&w) != 0;
+	*out = decode_uint(&w) != 0;
 	return w.bad ? RC_DAMAGED : RC_OK;
 }
 
 static int
-get_u32(struct wire w, uint32_t *out)
+get_u32(struct decoder w, uint32_t *out)
 {
-	*out = wire_get32(&w);
+	*out = decode_uint32(&w);
 	return w.bad ? RC_DAMAGED : RC_OK;
 }
 
 static int
-get_delivery(struct wire w, struct change *c)
+get_delivery(struct decoder w, struct change *c)
 {
 	if (w.s.n != sizeof c->delivery)
 		return RC_DAMAGED;
@@ -291,7 +291,7 @@ get_delivery(struct wire w, struct change *c)
 
 /* A flat table of tags. */
 static int
-get_field(enum change_tag tag, struct wire w, struct change *c)
+get_field(enum change_tag tag, struct decoder w, struct change *c)
 {
 	switch (tag) {
 	case TAG_MAILBOX:
@@ -309,7 +309,7 @@ get_field(enum change_tag tag, struct wire w, struct change *c)
 	case TAG_SYSTEM:
 		return get_u8(w, &c->system);
 	case TAG_KEYWORDS:
-		c->keywords = wire_get(&w);
+		c->keywords = decode_uint(&w);
 		return w.bad ? RC_DAMAGED : RC_OK;
 	case TAG_SLOT:
 		return get_slot(w, c);
@@ -364,7 +364,7 @@ change_decode(uint16_t type, struct sv payload, struct change *c)
 		}
 		if ((tag & ~CHANGE_MUST) > 0 && (tag & ~CHANGE_MUST) < TAG_N)
 			r = get_field((enum change_tag)(tag & ~CHANGE_MUST),
-			    (struct wire){sv_first(payload, len), false}, c);
+			    (struct decoder){sv_first(payload, len), false}, c);
 		else if (tag & CHANGE_MUST)
 			r = RC_NOSUPPORT;
 		payload = sv_skip(payload, len);

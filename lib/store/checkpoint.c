@@ -21,8 +21,49 @@
 #include "base/log.h"
 #include "journal/crc32c.h"
 #include "journal/sabotage.h"
+#include "store/store.h"
 #include "store/store_priv.h"
-#include "store/wire.h"
+#include "store/encode.h"
+
+/* ---- the empty state ---- */
+
+void
+store_state_reset(struct store *st)
+{
+	for (size_t i = 0; i < st->nmailbox; i++)
+		mailbox_free(st->by_id[i]);
+	free(st->by_id);
+	free(st->by_name);
+	for (size_t i = 0; i < st->nkeyword; i++)
+		if (st->keyword[i] != NULL) {
+			free(st->keyword[i]->name);
+			free(st->keyword[i]);
+		}
+	free(st->keyword);
+	for (size_t i = 0; i < st->nsubscribed; i++)
+		free(st->subscribed[i]);
+	free(st->subscribed);
+	deliveries_fini(&st->deliveries);
+	tombstones_fini(st);
+	if (st->map != NULL)
+		st->io->unmap(st->io, st->map, st->map_len);
+	st->by_id = NULL;
+	st->by_name = NULL;
+	st->keyword = NULL;
+	st->subscribed = NULL;
+	st->map = NULL;
+	st->nmailbox = st->id_cap = st->name_cap = 0;
+	st->nkeyword = st->keyword_cap = 0;
+	st->nsubscribed = st->subscribed_cap = 0;
+	st->last_uidvalidity = 0;
+	st->last_mailbox = 0;
+	st->names_seq = 0;
+	st->raised_seq = 0;
+	st->lost_seq = 0;
+	free(st->purged.v);
+	st->purged = (struct bodies){NULL, 0, 0};
+	st->checkpoint_seq = 0;
+}
 
 #define HEAD		 128u
 #define TABLES_OFF	 4096u
@@ -100,82 +141,83 @@ msg_get(const char *p, struct msg *m)
 static void
 mailbox_encode(struct mailbox *mb, struct buf *out)
 {
-	wire_put(out, mb->id);
-	wire_put_text(out, sv_str(mb->name));
-	wire_put(out, mb->use);
-	wire_put(out, mb->selectable);
-	wire_put(out, mb->uidvalidity);
-	wire_put(out, mb->uidnext);
-	wire_put(out, mb->modseq);
-	wire_put(out, table_count(&mb->t));
-	wire_put(out, mb->unseen);
-	wire_put(out, mb->deleted);
-	wire_put(out, mb->size);
-	wire_put(out, mb->seen_below);
-	wire_put(out, mb->nkeyword);
+	encode_uint(out, mb->id);
+	encode_text(out, sv_str(mb->name));
+	encode_uint(out, mb->use);
+	encode_uint(out, mb->selectable);
+	encode_uint(out, mb->uidvalidity);
+	encode_uint(out, mb->uidnext);
+	encode_uint(out, mb->modseq);
+	encode_uint(out, table_count(&mb->t));
+	encode_uint(out, mb->unseen);
+	encode_uint(out, mb->deleted);
+	encode_uint(out, mb->size);
+	encode_uint(out, mb->seen_below);
+	encode_uint(out, mb->nkeyword);
 	for (uint32_t i = 0; i < mb->nkeyword; i++)
-		wire_put(out, mb->keyword[i] != NULL ? mb->keyword[i]->id : 0);
-	wire_put(out, mb->vanished_floor);
-	wire_put(out, mb->nvanished);
+		encode_uint(
+		    out, mb->keyword[i] != NULL ? mb->keyword[i]->id : 0);
+	encode_uint(out, mb->vanished_floor);
+	encode_uint(out, mb->nvanished);
 	for (size_t i = 0; i < mb->nvanished; i++) {
-		wire_put(out, mb->vanished[i].seq);
-		wire_put(out, mb->vanished[i].lo);
-		wire_put(out, mb->vanished[i].hi);
+		encode_uint(out, mb->vanished[i].seq);
+		encode_uint(out, mb->vanished[i].lo);
+		encode_uint(out, mb->vanished[i].hi);
 	}
 }
 
 static void
-graves_encode(const struct store *st, struct buf *out)
+tombstones_encode(const struct store *st, struct buf *out)
 {
-	wire_put(out, st->last_grave);
-	wire_put(out, st->ngrave);
-	for (size_t i = 0; i < st->ngrave; i++) {
-		wire_put(out, st->grave[i].mailbox);
-		wire_put(out, st->grave[i].number);
-		wire_put(out, st->grave[i].moved);
-		wire_put(out, wire_zigzag(st->grave[i].at));
-		msg_put(out, &st->grave[i].m);
+	encode_uint(out, st->last_tombstone);
+	encode_uint(out, st->ntombstone);
+	for (size_t i = 0; i < st->ntombstone; i++) {
+		encode_uint(out, st->tombstone[i].mailbox);
+		encode_uint(out, st->tombstone[i].number);
+		encode_uint(out, st->tombstone[i].moved);
+		encode_uint(out, zigzag(st->tombstone[i].at));
+		msg_put(out, &st->tombstone[i].m);
 	}
-	wire_put(out, st->ngone);
-	for (size_t i = 0; i < st->ngone; i++) {
-		wire_put(out, st->gone[i].mailbox);
-		wire_put_text(out, sv_str(st->gone[i].name));
+	encode_uint(out, st->ndeleted_name);
+	for (size_t i = 0; i < st->ndeleted_name; i++) {
+		encode_uint(out, st->deleted_name[i].mailbox);
+		encode_text(out, sv_str(st->deleted_name[i].name));
 	}
 }
 
 static void
 meta_encode(struct store *st, struct buf *out)
 {
-	wire_put(out, st->last_uidvalidity);
-	wire_put(out, st->last_mailbox);
-	wire_put(out, st->names_seq);
-	wire_put(out, st->raised_seq);
-	wire_put(out, st->lost_seq);
-	wire_put(out, st->purged.n);
+	encode_uint(out, st->last_uidvalidity);
+	encode_uint(out, st->last_mailbox);
+	encode_uint(out, st->names_seq);
+	encode_uint(out, st->raised_seq);
+	encode_uint(out, st->lost_seq);
+	encode_uint(out, st->purged.n);
 	for (size_t i = 0; i < st->purged.n; i++)
-		wire_put(out, st->purged.v[i]);
-	wire_put(out, st->nkeyword);
+		encode_uint(out, st->purged.v[i]);
+	encode_uint(out, st->nkeyword);
 	for (size_t i = 0; i < st->nkeyword; i++)
-		wire_put_text(out, st->keyword[i] != NULL
-				       ? sv_str(st->keyword[i]->name)
-				       : SV(""));
-	wire_put(out, st->nsubscribed);
+		encode_text(out, st->keyword[i] != NULL
+				     ? sv_str(st->keyword[i]->name)
+				     : SV(""));
+	encode_uint(out, st->nsubscribed);
 	for (size_t i = 0; i < st->nsubscribed; i++)
-		wire_put_text(out, sv_str(st->subscribed[i]));
-	wire_put(out, st->deliveries.n);
+		encode_text(out, sv_str(st->subscribed[i]));
+	encode_uint(out, st->deliveries.n);
 	for (size_t i = 0; i < st->deliveries.n; i++) {
 		const struct delivery *d = &st->deliveries.d[i];
 
 		buf_add(out, d->id, sizeof d->id);
-		wire_put(out, d->seq);
-		wire_put(out, wire_zigzag(d->time));
-		wire_put(out, d->uidvalidity);
-		wire_put(out, d->uid);
+		encode_uint(out, d->seq);
+		encode_uint(out, zigzag(d->time));
+		encode_uint(out, d->uidvalidity);
+		encode_uint(out, d->uid);
 	}
-	wire_put(out, st->nmailbox);
+	encode_uint(out, st->nmailbox);
 	for (size_t i = 0; i < st->nmailbox; i++)
 		mailbox_encode(st->by_id[i], out);
-	graves_encode(st, out);
+	tombstones_encode(st, out);
 }
 
 void
@@ -298,17 +340,17 @@ table_fill(struct mailbox *mb, const struct tables *t, uint64_t at, size_t n)
 }
 
 static void
-vanished_decode(struct mailbox *mb, struct wire *w)
+vanished_decode(struct mailbox *mb, struct decoder *w)
 {
 	uint64_t n;
 
-	mb->vanished_floor = wire_get(w);
-	n = wire_get(w);
+	mb->vanished_floor = decode_uint(w);
+	n = decode_uint(w);
 	for (uint64_t i = 0; i < n && !w->bad; i++) {
-		struct vanished v = {.seq = wire_get(w)};
+		struct vanished v = {.seq = decode_uint(w)};
 
-		v.lo = wire_get32(w);
-		v.hi = wire_get32(w);
+		v.lo = decode_uint32(w);
+		v.hi = decode_uint32(w);
 		if (v.lo == 0 || v.lo > v.hi)
 			w->bad = true;
 		if (!w->bad && !sabotaged(SABOTAGE_FORGET_VANISHED))
@@ -318,10 +360,10 @@ vanished_decode(struct mailbox *mb, struct wire *w)
 
 static bool
 mailbox_decode(
-    struct store *st, struct wire *w, const struct tables *t, uint64_t *at)
+    struct store *st, struct decoder *w, const struct tables *t, uint64_t *at)
 {
-	uint32_t id = wire_get32(w);
-	struct sv name = wire_name(w);
+	uint32_t id = decode_uint32(w);
+	struct sv name = decode_name(w);
 	struct mailbox *mb;
 	uint64_t n;
 
@@ -329,22 +371,22 @@ mailbox_decode(
 	    mailbox_named(st, name) != NULL)
 		return false;
 	mb = mailbox_new(st, id, name);
-	mb->use = (uint8_t)wire_get(w);
-	mb->selectable = wire_get(w) != 0;
-	mb->uidvalidity = wire_get32(w);
-	mb->uidnext = wire_get32(w);
-	mb->modseq = wire_get(w);
-	n = wire_get(w);
-	mb->unseen = wire_get32(w);
-	mb->deleted = wire_get32(w);
-	mb->size = wire_get(w);
-	mb->seen_below = wire_get(w);
-	mb->nkeyword = wire_get32(w);
+	mb->use = (uint8_t)decode_uint(w);
+	mb->selectable = decode_uint(w) != 0;
+	mb->uidvalidity = decode_uint32(w);
+	mb->uidnext = decode_uint32(w);
+	mb->modseq = decode_uint(w);
+	n = decode_uint(w);
+	mb->unseen = decode_uint32(w);
+	mb->deleted = decode_uint32(w);
+	mb->size = decode_uint(w);
+	mb->seen_below = decode_uint(w);
+	mb->nkeyword = decode_uint32(w);
 	if (w->bad || n > t->n - *at || mb->seen_below > n ||
 	    mb->nkeyword > KEYWORDS_MAX)
 		return false;
 	for (uint32_t i = 0; i < mb->nkeyword; i++)
-		mb->keyword[i] = keyword_by_id(st, wire_get32(w));
+		mb->keyword[i] = keyword_by_id(st, decode_uint32(w));
 	table_fill(mb, t, *at, (size_t)n);
 	*at += n;
 	vanished_decode(mb, w);
@@ -352,52 +394,52 @@ mailbox_decode(
 }
 
 static bool
-graves_decode(struct store *st, struct wire *w)
+tombstones_decode(struct store *st, struct decoder *w)
 {
-	uint32_t last = wire_get32(w);
-	uint64_t n = wire_get(w);
+	uint32_t last = decode_uint32(w);
+	uint64_t n = decode_uint(w);
 
 	for (uint64_t i = 0; i < n && !w->bad; i++) {
-		uint32_t mailbox = wire_get32(w), number = wire_get32(w);
-		bool moved = wire_get(w) != 0;
-		int64_t when = wire_gets(w);
-		struct sv raw = wire_bytes(w, MSG_BYTES);
+		uint32_t mailbox = decode_uint32(w), number = decode_uint32(w);
+		bool moved = decode_uint(w) != 0;
+		int64_t when = decode_int(w);
+		struct sv raw = decode_bytes(w, MSG_BYTES);
 		struct msg m;
 
 		if (w->bad)
 			break;
 		msg_get(raw.p, &m);
-		if (sabotaged(SABOTAGE_FORGET_GRAVES))
+		if (sabotaged(SABOTAGE_FORGET_TOMBSTONES))
 			continue;
-		graves_add(st, &m, 1,
-		    &(struct burial){mailbox, when, m.modseq, moved});
-		st->grave[st->ngrave - 1].number = number;
+		tombstones_add(st, &m, 1,
+		    &(struct departure){mailbox, when, m.modseq, moved});
+		st->tombstone[st->ntombstone - 1].number = number;
 	}
-	st->last_grave = last;
-	n = wire_get(w);
+	st->last_tombstone = last;
+	n = decode_uint(w);
 	for (uint64_t i = 0; i < n && !w->bad; i++) {
-		uint32_t mailbox = wire_get32(w);
-		struct sv name = wire_name(w);
+		uint32_t mailbox = decode_uint32(w);
+		struct sv name = decode_name(w);
 
 		if (!w->bad)
-			gone_name_set(st, mailbox, name);
+			deleted_name_set(st, mailbox, name);
 	}
 	return !w->bad;
 }
 
 static bool
-delivery_decode(struct store *st, struct wire *w)
+delivery_decode(struct store *st, struct decoder *w)
 {
 	struct delivery d = {.seq = 0};
-	struct sv id = wire_bytes(w, sizeof d.id);
+	struct sv id = decode_bytes(w, sizeof d.id);
 
 	if (w->bad)
 		return false;
 	memcpy(d.id, id.p, sizeof d.id);
-	d.seq = wire_get(w);
-	d.time = wire_gets(w);
-	d.uidvalidity = wire_get32(w);
-	d.uid = wire_get32(w);
+	d.seq = decode_uint(w);
+	d.time = decode_int(w);
+	d.uidvalidity = decode_uint32(w);
+	d.uid = decode_uint32(w);
 	if (!w->bad)
 		deliveries_add(&st->deliveries, &d);
 	return !w->bad;
@@ -406,43 +448,43 @@ delivery_decode(struct store *st, struct wire *w)
 static bool
 meta_decode(struct store *st, struct sv meta, const struct tables *t)
 {
-	struct wire w = {meta, false};
+	struct decoder w = {meta, false};
 	uint64_t n, at = 0;
 
-	st->last_uidvalidity = wire_get32(&w);
-	st->last_mailbox = wire_get32(&w);
-	st->names_seq = wire_get(&w);
-	st->raised_seq = wire_get(&w);
-	st->lost_seq = wire_get(&w);
-	n = wire_get(&w);
+	st->last_uidvalidity = decode_uint32(&w);
+	st->last_mailbox = decode_uint32(&w);
+	st->names_seq = decode_uint(&w);
+	st->raised_seq = decode_uint(&w);
+	st->lost_seq = decode_uint(&w);
+	n = decode_uint(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++)
-		bodies_add(&st->purged, wire_get(&w));
+		bodies_add(&st->purged, decode_uint(&w));
 	bodies_sort(&st->purged);
-	n = wire_get(&w);
+	n = decode_uint(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++) {
-		struct sv name = wire_name(&w);
+		struct sv name = decode_name(&w);
 
 		if (i >= ALL_KEYWORDS_MAX)
 			return false;
 		if (name.n > 0)
 			keyword_set(st, (uint32_t)i + 1, name);
 	}
-	n = wire_get(&w);
+	n = decode_uint(&w);
 	for (uint64_t i = 0; i < n && !w.bad; i++) {
-		struct sv name = wire_name(&w);
+		struct sv name = decode_name(&w);
 
 		if (!w.bad)
 			subscription_set(st, name, true);
 	}
-	n = wire_get(&w);
+	n = decode_uint(&w);
 	for (uint64_t i = 0; i < n; i++)
 		if (!delivery_decode(st, &w))
 			return false;
-	n = wire_get(&w);
+	n = decode_uint(&w);
 	for (uint64_t i = 0; i < n; i++)
 		if (!mailbox_decode(st, &w, t, &at))
 			return false;
-	if (!graves_decode(st, &w))
+	if (!tombstones_decode(st, &w))
 		return false;
 	return !w.bad && w.s.n == 0 && at == t->n;
 }

@@ -37,7 +37,8 @@ rest(void *arg, uint64_t bytes)
 /*
  * Later than the list of what is wanted, and right all the same: what stands
  * in segments that were closed then and is in a mailbox now was in one or in a
- * grave then, and graves behind the cut cannot be brought back meanwhile.
+ * tombstone then, and tombstones behind the cut cannot be brought back
+ * meanwhile.
  */
 static void
 snapshot(void *arg, struct buf *out, uint64_t *seq)
@@ -45,7 +46,7 @@ snapshot(void *arg, struct buf *out, uint64_t *seq)
 	struct compacting *x = arg;
 
 	store_lock(x->st);
-	graves_expire(x->st, x->cut);
+	tombstones_expire(x->st, x->cut);
 	snapshot_encode(x->st, out);
 	*seq = journal_next(x->st->j) - 1;
 	store_unlock(x->st);
@@ -55,9 +56,9 @@ snapshot(void *arg, struct buf *out, uint64_t *seq)
 static uint64_t
 snapshot_size(const struct store *st)
 {
-	uint64_t n = 4096 + st->ngrave * (sizeof(struct grave) + 16) +
+	uint64_t n = 4096 + st->ntombstone * (sizeof(struct tombstone) + 16) +
 		     st->purged.n * 10 + st->deliveries.n * 48 +
-		     (st->ngone + st->nsubscribed + st->nkeyword) * 100;
+		     (st->ndeleted_name + st->nsubscribed + st->nkeyword) * 100;
 
 	for (size_t i = 0; i < st->nmailbox; i++) {
 		const struct mailbox *mb = st->by_id[i];
@@ -82,15 +83,15 @@ begin(struct compacting *x, uint64_t *snapshot_bytes)
 		return r;
 	st->compacting = true;
 	x->upto = journal_next(st->j) - 1;
-	x->cut = graves_cut(st);
+	x->cut = tombstones_cut(st);
 	if (x->c->retention_ms > 0 && sooner > x->cut)
 		x->cut = sooner;
-	st->grave_cut = x->cut;
+	st->tombstone_cut = x->cut;
 	st->shown_at = 0;
 	bodies_live(st, &x->wanted);
-	for (size_t i = 0; i < st->ngrave; i++)
-		if (st->grave[i].at > x->cut)
-			bodies_add(&x->wanted, st->grave[i].m.body);
+	for (size_t i = 0; i < st->ntombstone; i++)
+		if (st->tombstone[i].at > x->cut)
+			bodies_add(&x->wanted, st->tombstone[i].m.body);
 	for (size_t i = 0; i < st->purged.n; i++)
 		bodies_add(&x->purged, st->purged.v[i]);
 	x->lost = st->lost_seq;
@@ -132,7 +133,7 @@ compact(struct store *st, const struct store_compact *c, bool last,
 		    (unsigned long long)out->dropped);
 	store_lock(st);
 	st->compacting = false;
-	st->grave_cut = 0;
+	st->tombstone_cut = 0;
 	st->shown_at = 0;
 	store_unlock(st);
 	/* The one of before may stand for a place that is no more. */

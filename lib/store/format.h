@@ -170,10 +170,11 @@
  * 28 PURGED  What left the mailbox with these UIDs cannot come back, nor
  *           anything else that left with the same bytes.
  *
- * What leaves a mailbox is a grave: the message as it was with MODSEQ n, the
- * mailbox, t, and a number of the account's that rises by one.  A mailbox that
- * is DELETED leaves a grave for each of its messages, and its name to them.
- * Each of these changes raises the HIGHESTMODSEQ of the mailboxes in it to n.
+ * What leaves a mailbox is a tombstone: the message as it was with MODSEQ n,
+ * the mailbox, t, and a number of the account's that rises by one.  A mailbox
+ * that is DELETED leaves a tombstone for each of its messages, and its name to
+ * them.  Each of these changes raises the HIGHESTMODSEQ of the mailboxes in it
+ * to n.
  *
  * == 5. The state in a snapshot record ==
  *
@@ -193,8 +194,8 @@
  *      slots, the keyword id of each; the MODSEQ up to which it does not know
  *      all that vanished, how many rows of UIDs vanished, each as MODSEQ,
  *      first and last UID;
- *    last grave number; how many graves: mailbox, number, whether it was only
- *      moved (0 or 1), time (ms, s), 48 bytes of message;
+ *    last tombstone number; how many tombstones: mailbox, number, whether it
+ *      was only moved (0 or 1), time (ms, s), 48 bytes of message;
  *    how many names of mailboxes that are gone: id, name.
  *
  * A message in 48 bytes: 8 MODSEQ, 8 record of its bytes, 8 keyword bits,

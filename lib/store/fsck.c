@@ -270,7 +270,7 @@ compare(struct fsck *k)
 	}
 }
 
-/* What a compaction has left of the past. */
+/* What a compaction has left of the history. */
 static int
 on_snapshot(struct fsck *k, const struct journal_record *rec)
 {
@@ -490,7 +490,7 @@ look_for_orphans(struct fsck *k)
 		n += k->bodies.b[i].ok && !k->bodies.b[i].used;
 	if (n > 0 && k->rep->damage > 0)
 		fsck_tell(k, AUDIT_DAMAGE, "", 0,
-		    "%llu messages can be read but stand in no folder, since "
+		    "%llu messages can be read but are in no folder, since "
 		    "a record is lost; --repair puts them into %s",
 		    (unsigned long long)n, FSCK_LOST_FOUND);
 }

@@ -45,6 +45,8 @@ struct fsck {
 	struct err *err;
 };
 
+/* ---- fsck.c ---- */
+
 void fsck_tell(struct fsck *k, enum audit_level level, const char *file,
     uint64_t off, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Opens, locks, looks at everything.  fsck_end in any case. */

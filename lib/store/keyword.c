@@ -108,9 +108,9 @@ keyword_forget(struct store *st, struct mailbox *mb, uint8_t bit)
 	for (struct version *v = mb->oldest; v != NULL; v = v->newer)
 		for (size_t i = 0; i < v->nghost; i++)
 			v->ghost[i].keywords &= keep;
-	for (size_t i = 0; i < st->ngrave; i++)
-		if (st->grave[i].mailbox == mb->id)
-			st->grave[i].m.keywords &= keep;
+	for (size_t i = 0; i < st->ntombstone; i++)
+		if (st->tombstone[i].mailbox == mb->id)
+			st->tombstone[i].m.keywords &= keep;
 }
 
 /* Does the plan give this bit away? */

@@ -6,9 +6,6 @@
 #include "base/utf8.h"
 #include "store/store_priv.h"
 
-#define INBOX	 "INBOX"
-#define RESERVED STORE_PAST " shows deleted mail: choose another name"
-
 /* ---- the two lists ---- */
 
 static size_t
@@ -173,7 +170,7 @@ mailbox_detach(struct store *st, struct mailbox *mb, uint64_t seq)
 }
 
 void
-mailbox_bury(struct store *st, struct mailbox *mb)
+mailbox_free_dead(struct store *st, struct mailbox *mb)
 {
 	struct mailbox **p = &st->dead;
 
@@ -218,9 +215,8 @@ mailbox_name_check(const char *name, struct buf *out, struct err *err)
 	return RC_OK;
 }
 
-/* The first mailbox below `name`; its index, or nmailbox. */
-static size_t
-child_of(struct store *st, struct sv name)
+size_t
+mailbox_child(struct store *st, struct sv name)
 {
 	struct buf b;
 	size_t i;
@@ -234,13 +230,6 @@ child_of(struct store *st, struct sv name)
 		i = st->nmailbox;
 	buf_fini(&b);
 	return i;
-}
-
-static bool
-is_below(struct sv name, struct sv above)
-{
-	return name.n > above.n && sv_starts(name, above) &&
-	       name.p[above.n] == '/';
 }
 
 /* ---- subscriptions ---- */
@@ -261,8 +250,8 @@ subscription_place(struct store *st, struct sv name)
 	return lo;
 }
 
-static bool
-subscribed(struct store *st, struct sv name)
+bool
+is_subscribed(struct store *st, struct sv name)
 {
 	size_t i = subscription_place(st, name);
 
@@ -273,7 +262,7 @@ void
 subscription_set(struct store *st, struct sv name, bool on)
 {
 	size_t i = subscription_place(st, name);
-	bool is = subscribed(st, name);
+	bool is = is_subscribed(st, name);
 
 	if (on == is)
 		return;
@@ -314,7 +303,7 @@ use_pack(unsigned use)
 	return n;
 }
 
-static unsigned
+unsigned
 use_unpack(uint8_t b)
 {
 	if (b & USE_SEVERAL)
@@ -322,65 +311,7 @@ use_unpack(uint8_t b)
 	return b >= 1 && b <= 7 ? 1u << (b - 1) : STORE_USE_NONE;
 }
 
-/* ---- listing ---- */
-
-static void
-list_add(struct store_mailbox_list *l, size_t *cap, struct sv name)
-{
-	l->m = xgrow(l->m, cap, l->n + 1, sizeof *l->m);
-	memset(&l->m[l->n], 0, sizeof *l->m);
-	l->m[l->n++].name = sv_dup(name);
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct store_mailbox *x = a, *y = b;
-	bool xi = strcmp(x->name, INBOX) == 0, yi = strcmp(y->name, INBOX) == 0;
-
-	if (xi != yi)
-		return xi ? -1 : 1;
-	return sv_cmp(sv_str(x->name), sv_str(y->name));
-}
-
-void
-store_mailbox_list(
-    struct store *st, struct store_mailbox_list *out, uint64_t *need)
-{
-	size_t cap = 0;
-
-	*out = (struct store_mailbox_list){NULL, 0};
-	store_lock(st);
-	for (size_t i = 0; i < st->nmailbox; i++) {
-		struct mailbox *mb = st->by_name[i];
-		struct sv name = sv_str(mb->name);
-		struct store_mailbox *m;
-
-		list_add(out, &cap, name);
-		m = &out->m[out->n - 1];
-		m->id = mb->id;
-		m->use = use_unpack(mb->use);
-		m->exists = true;
-		m->selectable = mb->selectable;
-		m->subscribed = subscribed(st, name);
-		m->has_children = child_of(st, name) < st->nmailbox;
-	}
-	for (size_t i = 0; i < st->nsubscribed; i++) {
-		struct sv name = sv_str(st->subscribed[i]);
-
-		if (mailbox_named(st, name) != NULL)
-			continue;
-		list_add(out, &cap, name);
-		out->m[out->n - 1].subscribed = true;
-		out->m[out->n - 1].has_children =
-		    child_of(st, name) < st->nmailbox;
-	}
-	past_list(st, out, &cap);
-	raise_need(need, st->names_seq);
-	store_unlock(st);
-	if (out->n > 0)
-		qsort(out->m, out->n, sizeof *out->m, by_name);
-}
+/* ---- a list of them ---- */
 
 void
 store_mailbox_list_fini(struct store_mailbox_list *l)
@@ -421,280 +352,4 @@ mailbox_plan_levels(struct store *st, struct commit_set *cs, struct sv name,
 	}
 	mailbox_plan(st, cs, name, use, false);
 	return RC_OK;
-}
-
-int
-store_mailbox_create(struct store *st, const char *name, unsigned use,
-    uint64_t *need, struct err *err)
-{
-	struct commit_set cs;
-	struct mailbox *was;
-	struct buf b;
-	int r;
-
-	buf_init(&b, NAME_BYTES_MAX);
-	commit_init(&cs);
-	store_lock(st);
-	r = mailbox_name_check(name, &b, err);
-	if (r == RC_OK)
-		r = store_check_writable(st, err);
-	if (r != RC_OK)
-		goto out;
-	was = mailbox_named(st, buf_sv(&b));
-	if (was != NULL && was->selectable) {
-		raise_need(need, st->names_seq);
-		r = err_set(err, RC_EXISTS, "the mailbox exists already");
-		goto out;
-	}
-	if (!past_reserves(st, buf_sv(&b)))
-		r = mailbox_plan_levels(st, &cs, buf_sv(&b), use, err);
-	else if (past_is_listed(st, buf_sv(&b)))
-		r = err_set(err, RC_EXISTS, "the mailbox exists already");
-	else
-		r = err_set(err, RC_DENIED, RESERVED);
-	if (r == RC_OK)
-		commit_run(st, &cs, NULL, need);
-out:
-	store_unlock(st);
-	commit_fini(&cs);
-	buf_fini(&b);
-	return r;
-}
-
-int
-store_mailbox_delete(
-    struct store *st, const char *name, uint64_t *need, struct err *err)
-{
-	struct commit_set cs;
-	struct mailbox *mb;
-	struct change *c;
-	bool children;
-	int r;
-
-	commit_init(&cs);
-	store_lock(st);
-	r = store_check_writable(st, err);
-	if (r != RC_OK)
-		goto out;
-	raise_need(need, st->names_seq);
-	mb = mailbox_by_name(st, name);
-	if (mb == NULL) {
-		r = err_set(err, RC_NOTFOUND, "no such mailbox");
-		goto out;
-	}
-	children = child_of(st, sv_str(mb->name)) < st->nmailbox;
-	if (strcmp(mb->name, INBOX) == 0) {
-		r = err_set(err, RC_DENIED, "INBOX cannot be deleted");
-	} else if (!mb->selectable && children) {
-		r = err_set(err, RC_DENIED, "the mailbox has others below it");
-	} else {
-		c = commit_change(&cs, CHANGE_DELETED);
-		c->mailbox = mb->id;
-		c->keep_name = children;
-		commit_run(st, &cs, NULL, need);
-	}
-out:
-	store_unlock(st);
-	commit_fini(&cs);
-	return r;
-}
-
-/* [RFC 3501 6.3.5]: what INBOX holds moves; it stays, and so do its
- * children. */
-static int
-rename_inbox(struct store *st, struct mailbox *inbox, struct commit_set *cs,
-    struct sv to, struct err *err)
-{
-	size_t n = table_count(&inbox->t);
-	struct change *c;
-	int r = mailbox_plan_levels(st, cs, to, STORE_USE_NONE, err);
-	uint32_t id = st->last_mailbox;
-
-	if (r != RC_OK || n == 0)
-		return r;
-	c = commit_change(cs, CHANGE_ADDED);
-	c->mailbox = id;
-	c->source = inbox->id;
-	c->msg = xcalloc(n, sizeof *c->msg);
-	c->nmsg = n;
-	for (size_t i = 0; i < n; i++) {
-		c->msg[i] = *table_at(&inbox->t, i);
-		c->msg[i].uid = (uint32_t)(i + 1);
-	}
-	rangeset_add(&c->source_uids, table_at(&inbox->t, 0)->uid,
-	    table_at(&inbox->t, n - 1)->uid);
-	for (uint32_t i = 0; i < inbox->nkeyword; i++)
-		if (inbox->keyword[i] != NULL)
-			c->slot[c->nslot++] = (struct change_slot){
-			    (uint8_t)i, inbox->keyword[i]->id};
-	return RC_OK;
-}
-
-/* The mailbox and all below it, in one record; new names go into *names. */
-static int
-rename_tree(struct store *st, struct mailbox *mb, struct commit_set *cs,
-    struct sv to, struct buf *names, struct err *err)
-{
-	struct sv from = sv_str(mb->name);
-	size_t cut = sv_rchr(to, '/'), used = 0;
-	struct change *c;
-	int r = RC_OK;
-
-	if (is_below(to, from))
-		return err_set(
-		    err, RC_DENIED, "a mailbox cannot move below itself");
-	if (cut < to.n && mailbox_named(st, sv_first(to, cut)) == NULL)
-		r = mailbox_plan_levels(
-		    st, cs, sv_first(to, cut), STORE_USE_NONE, err);
-	if (r != RC_OK)
-		return r;
-	c = commit_change(cs, CHANGE_RENAMED);
-	for (size_t i = 0; i < st->nmailbox; i++) {
-		struct sv old = sv_str(st->by_name[i]->name);
-		size_t at = names->n;
-		struct buf checked;
-
-		if (!sv_eq(old, from) && !is_below(old, from))
-			continue;
-		buf_addsv(names, to);
-		buf_addsv(names, sv_skip(old, from.n));
-		buf_addc(names, '\0');
-		buf_init(&checked, NAME_BYTES_MAX);
-		r = mailbox_name_check(names->p + at, &checked, err);
-		if (r == RC_OK && mailbox_named(st, buf_sv(&checked)) != NULL)
-			r = err_set(
-			    err, RC_EXISTS, "the mailbox exists already");
-		buf_fini(&checked);
-		if (r != RC_OK)
-			return r;
-		c->pair = xreallocarray(c->pair, c->npair + 1, sizeof *c->pair);
-		c->pair[c->npair++] = (struct change_pair){
-		    st->by_name[i]->id, 0, sv_of(NULL, names->n - at - 1)};
-	}
-	/* The buffer moves no more. */
-	for (size_t i = 0; i < c->npair; i++) {
-		c->pair[i].name.p = names->p + used;
-		used += c->pair[i].name.n + 1;
-	}
-	return RC_OK;
-}
-
-int
-store_mailbox_rename(struct store *st, const char *from, const char *to,
-    uint64_t *need, struct err *err)
-{
-	struct commit_set cs;
-	struct mailbox *mb;
-	struct buf name, names;
-	int r;
-
-	buf_init(&name, NAME_BYTES_MAX);
-	buf_init(&names, SIZE_MAX / 4);
-	commit_init(&cs);
-	store_lock(st);
-	r = mailbox_name_check(to, &name, err);
-	if (r == RC_OK)
-		r = store_check_writable(st, err);
-	if (r != RC_OK)
-		goto out;
-	raise_need(need, st->names_seq);
-	mb = mailbox_by_name(st, from);
-	if (mb == NULL)
-		r = err_set(err, RC_NOTFOUND, "no such mailbox");
-	else if (mailbox_named(st, buf_sv(&name)) != NULL)
-		r = err_set(err, RC_EXISTS, "the mailbox exists already");
-	else if (past_reserves(st, buf_sv(&name)))
-		r = err_set(err, RC_DENIED, RESERVED);
-	else if (strcmp(mb->name, INBOX) == 0)
-		r = rename_inbox(st, mb, &cs, buf_sv(&name), err);
-	else
-		r = rename_tree(st, mb, &cs, buf_sv(&name), &names, err);
-	if (r == RC_OK)
-		commit_run(st, &cs, NULL, need);
-out:
-	store_unlock(st);
-	commit_fini(&cs);
-	buf_fini(&names);
-	buf_fini(&name);
-	return r;
-}
-
-int
-store_mailbox_subscribe(struct store *st, const char *name, bool on,
-    uint64_t *need, struct err *err)
-{
-	struct commit_set cs;
-	struct change *c;
-	struct buf b;
-	int r;
-
-	buf_init(&b, NAME_BYTES_MAX);
-	commit_init(&cs);
-	store_lock(st);
-	r = mailbox_name_check(name, &b, err);
-	if (r == RC_OK)
-		r = store_check_writable(st, err);
-	if (r != RC_OK)
-		goto out;
-	raise_need(need, st->names_seq);
-	if (subscribed(st, buf_sv(&b)) == on)
-		goto out;
-	if (on && st->nsubscribed >= SUBSCRIBED_MAX) {
-		r = err_set(err, RC_TOOBIG, "too many subscriptions");
-		goto out;
-	}
-	c = commit_change(&cs, CHANGE_SUBSCRIBED);
-	c->name = buf_sv(&b);
-	c->on = on;
-	commit_run(st, &cs, NULL, need);
-out:
-	store_unlock(st);
-	commit_fini(&cs);
-	buf_fini(&b);
-	return r;
-}
-
-static uint64_t
-deleted_size(struct mailbox *mb)
-{
-	uint64_t size = 0;
-	size_t i, n = mb->deleted > 0 ? table_count(&mb->t) : 0;
-
-	for (i = 0; i < n; i++)
-		if (table_at(&mb->t, i)->system & STORE_DELETED)
-			size += table_at(&mb->t, i)->size;
-	return size;
-}
-
-int
-store_status(struct store *st, const char *name, struct store_status *out,
-    uint64_t *need)
-{
-	struct mailbox *mb;
-	int r = RC_NOTFOUND;
-
-	store_lock(st);
-	raise_need(need, st->names_seq);
-	mb = mailbox_by_name(st, name);
-	if (mb == NULL)
-		mb = past_open(st, name, need);
-	if (mb != NULL && mb->selectable) {
-		*out = (struct store_status){
-		    .messages = (uint32_t)table_count(&mb->t),
-		    .unseen = mb->unseen,
-		    .uidnext = mb->uidnext,
-		    .uidvalidity = mb->uidvalidity,
-		    .size = mb->size,
-		    .modseq = mb->modseq,
-		    .epoch = journal_epoch(st->j),
-		    .id = mb->id,
-		    .deleted = mb->deleted,
-		    .deleted_size = deleted_size(mb)};
-		raise_need(need, mb->modseq);
-		r = RC_OK;
-		if (mb->past)
-			mailbox_bury(st, mb);
-	}
-	store_unlock(st);
-	return r;
 }

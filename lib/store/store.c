@@ -8,96 +8,13 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
-#include "base/clk.h"
 #include "base/log.h"
 #include "journal/sabotage.h"
 #include "store/store_priv.h"
 
 #define LEAP_MAX 65536u /* seconds, less than a day */
 
-void
-store_lock(struct store *st)
-{
-	pthread_mutex_lock(&st->mu);
-}
-
-void
-store_unlock(struct store *st)
-{
-	pthread_mutex_unlock(&st->mu);
-}
-
-int
-store_check_writable(struct store *st, struct err *err)
-{
-	if (st->opts.readonly)
-		return err_set(err, RC_DENIED, "the account is read-only");
-	if (journal_poisoned(st->j))
-		return err_set(
-		    err, RC_TEMP, "the disk has failed, the account restarts");
-	return RC_OK;
-}
-
-int
-store_check_space(struct store *st, struct err *err)
-{
-	if (journal_free_bytes(st->j) < st->opts.low_water_bytes)
-		return err_set(err, RC_NOSPACE, "the disk is nearly full");
-	return RC_OK;
-}
-
-uint32_t
-store_next_uidvalidity(struct store *st)
-{
-	int64_t now = clk_now() / 1000;
-
-	if (sabotaged(SABOTAGE_KEEP_UIDVALIDITY))
-		return 1;
-	st->last_uidvalidity++;
-	if (now > st->last_uidvalidity && now <= UINT32_MAX)
-		st->last_uidvalidity = (uint32_t)now;
-	return st->last_uidvalidity;
-}
-
 /* ---- opening ---- */
-
-void
-store_state_reset(struct store *st)
-{
-	for (size_t i = 0; i < st->nmailbox; i++)
-		mailbox_free(st->by_id[i]);
-	free(st->by_id);
-	free(st->by_name);
-	for (size_t i = 0; i < st->nkeyword; i++)
-		if (st->keyword[i] != NULL) {
-			free(st->keyword[i]->name);
-			free(st->keyword[i]);
-		}
-	free(st->keyword);
-	for (size_t i = 0; i < st->nsubscribed; i++)
-		free(st->subscribed[i]);
-	free(st->subscribed);
-	deliveries_fini(&st->deliveries);
-	graves_fini(st);
-	if (st->map != NULL)
-		st->io->unmap(st->io, st->map, st->map_len);
-	st->by_id = NULL;
-	st->by_name = NULL;
-	st->keyword = NULL;
-	st->subscribed = NULL;
-	st->map = NULL;
-	st->nmailbox = st->id_cap = st->name_cap = 0;
-	st->nkeyword = st->keyword_cap = 0;
-	st->nsubscribed = st->subscribed_cap = 0;
-	st->last_uidvalidity = 0;
-	st->last_mailbox = 0;
-	st->names_seq = 0;
-	st->raised_seq = 0;
-	st->lost_seq = 0;
-	free(st->purged.v);
-	st->purged = (struct bodies){NULL, 0, 0};
-	st->checkpoint_seq = 0;
-}
 
 struct replaying {
 	struct store *st;

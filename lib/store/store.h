@@ -36,11 +36,11 @@
 struct store;
 struct view;
 
-/* How the tree of expunged mail is shown, see STORE_PAST. */
-enum store_past_tree {
-	STORE_PAST_HIDDEN,
-	STORE_PAST_APART, /* to those who ask for it by its name */
-	STORE_PAST_LISTED /* among the mailboxes, and subscribed */
+/* How the tree of expunged mail is shown, see STORE_RESTORE. */
+enum store_restore_tree {
+	STORE_RESTORE_HIDDEN,
+	STORE_RESTORE_APART, /* to those who ask for it by its name */
+	STORE_RESTORE_LISTED /* among the mailboxes, and subscribed */
 };
 
 struct store_opts {
@@ -49,7 +49,7 @@ struct store_opts {
 	uint64_t inline_body_max;    /* 0: default, 1 MiB */
 	uint64_t low_water_bytes;    /* 0: default, 64 MiB free */
 	int64_t retention_ms;	     /* of expunged mail; 0: none is kept */
-	enum store_past_tree past_tree;
+	enum store_restore_tree restore_tree;
 	uint64_t quota; /* bytes, 0: unlimited */
 	bool readonly;
 	bool salvage; /* a repair: see journal_opts */
@@ -192,8 +192,8 @@ struct store_mailbox {
 	bool selectable; /* false: \Noselect, a level above others */
 	bool subscribed;
 	bool has_children;
-	bool past;  /* of the tree Restore/ */
-	bool apart; /* likewise, and to be listed only by its name */
+	bool in_restore; /* of the tree Restore/ */
+	bool apart;	 /* likewise, and to be listed only by its name */
 };
 
 struct store_mailbox_list {
@@ -411,13 +411,13 @@ int store_summary(
 bool store_parse_begin(struct store *st, uint64_t body);
 void store_parse_end(struct store *st, uint64_t body);
 
-/* ---- the past ---- */
+/* ---- what was expunged ---- */
 
 /*
  * What leaves a mailbox is remembered for the retention, and what was expunged
  * can be brought back; then a compaction gives its room back.
  *
- * With opts.past_tree it is shown as mailboxes, one for each day (UTC) on
+ * With opts.restore_tree it is shown as mailboxes, one for each day (UTC) on
  * which something was expunged: "Restore/2026-11-24".  They are read-only and
  * hold what is in no mailbox any more; their UIDs stay.  Programs that keep
  * copies of all mailboxes would take them for real ones, whose mail they bring
@@ -431,20 +431,20 @@ void store_parse_end(struct store *st, uint64_t body);
  * since 1970), as far as the retention reaches: what was in it then, with the
  * flags of today.  It is in no list but store_mailbox_list_at's.
  */
-#define STORE_PAST "Restore"
+#define STORE_RESTORE "Restore"
 
 /* Is that the tree's root, or a name below it, while it is shown?  Then nothing
  * can be put there. */
-bool store_past_reserves(struct store *st, struct sv name);
+bool store_restore_reserves(struct store *st, struct sv name);
 
 /* Does the tree stand apart, in a namespace of its own, now? */
-bool store_past_apart(struct store *st);
+bool store_restore_apart(struct store *st);
 
 /* Changes these two of store_opts. */
-void store_set_past(
-    struct store *st, int64_t retention_ms, enum store_past_tree tree);
+void store_set_restore(
+    struct store *st, int64_t retention_ms, enum store_restore_tree tree);
 
-bool view_past(const struct view *v);
+bool view_in_restore(const struct view *v);
 /* The mailboxes that held anything at that time, by their names as of "@". */
 void store_mailbox_list_at(struct store *st, int64_t at,
     struct store_mailbox_list *out, uint64_t *need);
@@ -493,16 +493,16 @@ void store_expunged_each(struct store *st,
     uint64_t *need);
 
 /* Names an expunged message. */
-struct store_grave {
+struct store_tombstone {
 	uint32_t mailbox, uid;
 };
 /* Removes them for good: they cannot come back from here on, and the next
  * compaction with share 0 removes their bytes.  *gone gets how many. */
-int store_purge(struct store *st, const struct store_grave *g, size_t n,
+int store_purge(struct store *st, const struct store_tombstone *g, size_t n,
     size_t *gone, uint64_t *need, struct err *err) RC_USE_RESULT;
 /* Puts them into a mailbox, which is made if need be, as new messages with
  * their flags and dates. *back gets how many. */
-int store_undelete(struct store *st, const struct store_grave *g, size_t n,
+int store_undelete(struct store *st, const struct store_tombstone *g, size_t n,
     const char *mailbox, size_t *back, uint64_t *need,
     struct err *err) RC_USE_RESULT;
 

@@ -25,6 +25,7 @@
 #include "store/suspect.h"
 #include "store/table.h"
 
+#define INBOX		  "INBOX"
 #define KEYWORDS_MAX	  64u	/* of a mailbox */
 #define ALL_KEYWORDS_MAX  4096u /* of the account */
 #define KEYWORD_BYTES_MAX 255u
@@ -77,8 +78,8 @@ struct mailbox {
 	char *name;
 	uint8_t use;
 	bool selectable;
-	bool dead; /* deleted, but views are left: on st->dead */
-	bool past; /* made for one view of the tree Restore/: dead, too */
+	bool dead;	 /* deleted, but views are left: on st->dead */
+	bool in_restore; /* made for one view of the tree Restore/: dead, too */
 	struct mailbox *next_dead;
 	uint32_t uidvalidity, uidnext;
 	uint64_t modseq; /* highest of any change to it */
@@ -105,7 +106,7 @@ struct mailbox {
  * What has left a mailbox, expunged or moved, until a compaction forgets it.
  * An expunged one may come back, as long as its bytes are in no mailbox.
  */
-struct grave {
+struct tombstone {
 	struct msg m;
 	int64_t at; /* ms */
 	uint32_t mailbox;
@@ -115,12 +116,12 @@ struct grave {
 
 /* So that no client can fill the memory: the older ones go first, and before
  * them those that were only moved. */
-#define GRAVES_MAX 500000u
-#define MOVED_MAX  20000u
-#define GONE_MAX   2000u
+#define TOMBSTONES_MAX	  500000u
+#define MOVED_MAX	  20000u
+#define DELETED_NAMES_MAX 2000u
 
-/* The name of a mailbox that is gone, for its graves. */
-struct gone_name {
+/* The name of a mailbox that is gone, for its tombstones. */
+struct deleted_name {
 	uint32_t mailbox;
 	char *name;
 };
@@ -144,7 +145,7 @@ struct view {
 	void (*notify)(void *arg);
 	void *arg;
 	uint64_t dirty; /* first change it was not told of, 0: none */
-	bool told;	/* notify was called */
+	bool notified;	/* notify was called */
 	unsigned notifying;
 	bool closing; /* nobody is told any more */
 };
@@ -168,17 +169,18 @@ struct store {
 	char **subscribed; /* sorted */
 	size_t nsubscribed, subscribed_cap;
 	struct deliveries deliveries;
-	struct grave *grave; /* oldest first */
-	size_t ngrave, grave_cap;
+	struct tombstone *tombstone; /* oldest first */
+	size_t ntombstone, tombstone_cap;
 	size_t nmoved; /* of those */
-	uint32_t last_grave;
-	int64_t grave_cut; /* ms: a compaction that runs forgets up to here */
-	/* Which graves are shown, as long as nothing has changed that. */
+	uint32_t last_tombstone;
+	/* ms: a compaction that runs forgets up to here */
+	int64_t tombstone_cut;
+	/* Which tombstones are shown, as long as nothing has changed that. */
 	bool *shown;
-	uint64_t shown_body;	/* bytes up to here are somebody's grave */
-	int64_t shown_at;	/* ms, 0: to be found out */
-	struct gone_name *gone; /* by mailbox */
-	size_t ngone, gone_cap;
+	uint64_t shown_body; /* bytes up to here are somebody's tombstone */
+	int64_t shown_at;    /* ms, 0: to be found out */
+	struct deleted_name *deleted_name; /* by mailbox */
+	size_t ndeleted_name, deleted_name_cap;
 	uint32_t last_uidvalidity, last_mailbox;
 	uint64_t names_seq;  /* last change of names or subscriptions */
 	uint64_t raised_seq; /* last time that UIDVALIDITYs were raised */
@@ -197,29 +199,28 @@ struct store {
 	struct suspects suspects;
 };
 
-/* ---- store.c ---- */
+/* ---- state.c ---- */
 void store_lock(struct store *st);
 void store_unlock(struct store *st);
 /* RC_TEMP when poisoned, RC_DENIED when read-only. */
 int store_check_writable(struct store *st, struct err *err);
 /* RC_NOSPACE below the low-water mark. */
 int store_check_space(struct store *st, struct err *err);
+/* UIDVALIDITY for something new: grows strictly, for the whole account. */
+uint32_t store_next_uidvalidity(struct store *st);
 static inline void
 raise_need(uint64_t *need, uint64_t seq)
 {
 	if (*need < seq)
 		*need = seq;
 }
+
 /* ---- quota.c ---- */
 /* RC_NOSPACE if so many bytes more, and those less, are above the quota. */
 int quota_check(
     struct store *st, uint64_t more, uint64_t less, struct err *err);
 
-/* UIDVALIDITY for something new: grows strictly, for the whole account. */
-uint32_t store_next_uidvalidity(struct store *st);
-void store_state_reset(struct store *st);
-
-/* ---- commit.c: a row of changes that belong together ---- */
+/* ---- commit_set.c: a row of changes that belong together ---- */
 struct commit_set {
 	struct journal_item *item;
 	struct change *change; /* one for each item; bytes: type MESSAGE */
@@ -232,6 +233,8 @@ void commit_fini(struct commit_set *cs);
 struct change *commit_change(struct commit_set *cs, uint16_t type);
 void commit_message(
     struct commit_set *cs, struct journal_blob *blob, struct sv note);
+
+/* ---- commit.c ---- */
 /* Under the lock: one batch; applies all; `by` made them.  Raises need. */
 void commit_run(struct store *st, struct commit_set *cs, const struct view *by,
     uint64_t *need);
@@ -250,11 +253,16 @@ struct mailbox *mailbox_new(struct store *st, uint32_t id, struct sv name);
 void mailbox_detach(struct store *st, struct mailbox *mb, uint64_t seq);
 void mailbox_free(struct mailbox *mb);
 /* The last view of a dead one has gone. */
-void mailbox_bury(struct store *st, struct mailbox *mb);
+void mailbox_free_dead(struct store *st, struct mailbox *mb);
 void mailbox_set_name(struct store *st, struct mailbox *mb, struct sv name);
 void subscription_set(struct store *st, struct sv name, bool on);
+bool is_subscribed(struct store *st, struct sv name);
 /* Canonical spelling into out; RC_SYNTAX. */
 int mailbox_name_check(const char *name, struct buf *out, struct err *err);
+/* The first mailbox below `name`: its index, or nmailbox. */
+size_t mailbox_child(struct store *st, struct sv name);
+/* Special uses, of their byte on the disk. */
+unsigned use_unpack(uint8_t b);
 /* Makes a CHANGE_MADE. */
 void mailbox_plan(struct store *st, struct commit_set *cs, struct sv name,
     unsigned use, bool subscribe);
@@ -313,10 +321,11 @@ size_t version_count(struct mailbox *mb, const struct version *ver);
 struct msg *version_msg(struct mailbox *mb, const struct version *ver,
     uint32_t uid, size_t hint, bool *ghost);
 
-/* ---- view.c ---- */
-void msg_fill(const struct msg *m, bool ghost, struct store_msg *out);
+/* ---- view_ops.c ---- */
 /* May the view change its mailbox now?  RC_DENIED, RC_NOTFOUND, RC_TEMP. */
 int view_check_change(struct view *v, struct err *err);
+
+/* ---- notify.c ---- */
 /* Other views than `by` have something to be told. */
 void views_dirty(struct mailbox *mb, const struct view *by, uint64_t seq);
 void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
@@ -325,10 +334,14 @@ void flag_log_add(struct mailbox *mb, uint64_t seq, const struct view *by,
  * that is not known. */
 bool flags_untouched(const struct view *v, const struct msg *m,
     const struct change *c, uint64_t since);
+/* What all views know needs no long log. */
+void flag_log_trim(struct mailbox *mb);
 void store_notify(struct store *st, uint64_t flushed);
 
 /* ---- checkpoint.c ---- */
 #define CHECKPOINT_VERSION 4u
+/* Frees the state: as before anything was read. */
+void store_state_reset(struct store *st);
 /* Fills the empty state from the file; RC_NOTFOUND if there is none that
  * fits, the state is then empty. */
 int checkpoint_load(struct store *st, struct journal_mark *mark);
@@ -351,66 +364,68 @@ void vanished_add(
     struct mailbox *mb, const struct msg *gone, size_t n, uint64_t seq);
 void vanished_put(struct mailbox *mb, const struct vanished *v);
 
-/* ---- grave.c ---- */
-struct burial {
-	uint32_t mailbox;
-	int64_t at;
-	uint64_t seq; /* becomes their modseq */
-	bool moved;
-};
-void graves_add(
-    struct store *st, const struct msg *m, size_t n, const struct burial *b);
-/* Those of a mailbox with these UIDs, and all others of the same bytes. */
-void graves_remove(
-    struct store *st, uint32_t mailbox, const struct rangeset *uids);
-/* Those up to that time go (ms). */
-void graves_expire(struct store *st, int64_t cut);
-/* What is older is not to be had any more. */
-int64_t graves_cut(const struct store *st);
-/* Messages came in that were somewhere before. */
-void graves_look_again(struct store *st, const struct msg *m, size_t n);
-void graves_fini(struct store *st);
-/* A mailbox goes: its name stays while graves need it. */
-void gone_name_set(struct store *st, uint32_t mailbox, struct sv name);
-/* Graves by mailbox and UID; to be freed, and good until one is added or goes.
- * Of two with one name any. */
-struct grave_ref {
-	uint32_t mailbox, uid;
-	size_t grave;
-};
-struct grave_ref *graves_index(const struct store *st);
-struct grave *grave_find(
-    struct store *st, const struct grave_ref *ref, const struct store_grave *g);
-/* Under the lock, while it is held: where it was; NULL: not known. */
-const char *grave_mailbox(struct store *st, const struct grave *g);
-
-/* ---- compact.c ---- */
-/* Writes the whole state into the log, as a snapshot, for when a checkpoint
- * knows more than a damaged log does. */
-int store_settle(struct store *st, struct err *err) RC_USE_RESULT;
-
-/* ---- past.c ---- */
-/* A mailbox of the tree Restore/, made for one view or look, on st->dead:
- * mailbox_bury gives it back.  NULL: there is none. */
-struct mailbox *past_open(struct store *st, const char *name, uint64_t *need);
-/* Whether what it shows under that UID is still in no mailbox. */
-bool past_has(const struct view *v, uint32_t uid);
-/* These have been moved out of it. */
-void past_take(struct view *v, const struct rangeset *uids, uint64_t seq);
-void past_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
-/* Is it a day that is shown, or the level above? */
-bool past_is_listed(struct store *st, struct sv name);
-/* For each grave, whether it is shown: the last of its bytes, which are in no
- * mailbox, and not too old.  The store's; good while the lock is held. */
-const bool *graves_shown(struct store *st);
-/* Names that cannot be given to mailboxes. */
-bool past_reserves(struct store *st, struct sv name);
-
+/* ---- tombstone.c ---- */
 void bodies_add(struct bodies *b, uint64_t body);
 /* Of all messages that are in a mailbox or still in some view's sight. */
 void bodies_live(struct store *st, struct bodies *b);
 void bodies_sort(struct bodies *b);
 /* After bodies_sort. */
 bool bodies_has(const struct bodies *b, uint64_t body);
+struct departure {
+	uint32_t mailbox;
+	int64_t at;
+	uint64_t seq; /* becomes their modseq */
+	bool moved;
+};
+void tombstones_add(
+    struct store *st, const struct msg *m, size_t n, const struct departure *b);
+/* Those of a mailbox with these UIDs, and all others of the same bytes. */
+void tombstones_remove(
+    struct store *st, uint32_t mailbox, const struct rangeset *uids);
+/* Those up to that time go (ms). */
+void tombstones_expire(struct store *st, int64_t cut);
+/* What is older is not to be had any more. */
+int64_t tombstones_cut(const struct store *st);
+/* Messages came in that were somewhere before. */
+void tombstones_invalidate(struct store *st, const struct msg *m, size_t n);
+void tombstones_fini(struct store *st);
+/* A mailbox goes: its name stays while tombstones need it. */
+void deleted_name_set(struct store *st, uint32_t mailbox, struct sv name);
+/* Tombstones by mailbox and UID; to be freed, and good until one is added or
+ * goes.  Of two with one name any. */
+struct tombstone_ref {
+	uint32_t mailbox, uid;
+	size_t tombstone;
+};
+struct tombstone_ref *tombstones_index(const struct store *st);
+struct tombstone *tombstone_find(struct store *st,
+    const struct tombstone_ref *ref, const struct store_tombstone *g);
+/* Under the lock, while it is held: where it was; NULL: not known. */
+const char *tombstone_mailbox(struct store *st, const struct tombstone *g);
+
+/* ---- compact.c ---- */
+/* Writes the whole state into the log, as a snapshot, for when a checkpoint
+ * knows more than a damaged log does. */
+int store_settle(struct store *st, struct err *err) RC_USE_RESULT;
+
+/* ---- shown.c ---- */
+/* For each tombstone, whether it is shown: the last of its bytes, which are in
+ * no mailbox, and not too old.  The store's; good while the lock is held. */
+const bool *tombstones_shown(struct store *st);
+
+/* ---- restore_tree.c ---- */
+/* A mailbox of the tree Restore/, made for one view or look, on st->dead:
+ * mailbox_free_dead gives it back.  NULL: there is none. */
+struct mailbox *restore_open(
+    struct store *st, const char *name, uint64_t *need);
+/* Whether what it shows under that UID is still in no mailbox. */
+bool restore_has(const struct view *v, uint32_t uid);
+/* These have been moved out of it. */
+void restore_take(struct view *v, const struct rangeset *uids, uint64_t seq);
+void restore_list(struct store *st, struct store_mailbox_list *l, size_t *cap);
+/* Is it a day that is shown, or the level above? */
+bool restore_is_listed(struct store *st, struct sv name);
+/* Names that cannot be given to mailboxes. */
+bool restore_reserves(struct store *st, struct sv name);
 
 #endif

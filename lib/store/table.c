@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "store/store.h"
 
 void
 table_fini(struct table *t)
@@ -95,4 +96,19 @@ table_uids(struct table *t)
 	for (size_t i = 0; i < table_count(t); i++)
 		u[i] = table_at(t, i)->uid;
 	return u;
+}
+
+void
+msg_fill(const struct msg *m, bool ghost, struct store_msg *out)
+{
+	*out = (struct store_msg){.uid = m->uid,
+	    .system = m->system,
+	    .keywords = m->keywords,
+	    .modseq = m->modseq,
+	    .body = m->body,
+	    .size = m->size,
+	    .internal_date = m->internal_date,
+	    .zone = m->zone,
+	    .save_date = m->save_date,
+	    .expunged = ghost};
 }

@@ -9,6 +9,8 @@
 #include "base/rangeset.h"
 #include "store/change.h"
 
+struct store_msg;
+
 struct table {
 	struct msg *base; /* borrowed: the checkpoint's mapping */
 	size_t nbase;
@@ -44,5 +46,8 @@ size_t table_remove(
     struct table *t, const struct rangeset *uids, struct msg **removed);
 /* The UIDs of all, to be freed. */
 uint32_t *table_uids(struct table *t);
+
+/* A row as callers see it; ghost: it is in the table no more. */
+void msg_fill(const struct msg *m, bool ghost, struct store_msg *out);
 
 #endif

@@ -147,7 +147,7 @@ take_plain(struct input *in, struct sv b64)
 		in->act->what = FRONT_LOGIN;
 	} else {
 		buf_wipe(&in->act->sasl);
-		buf_adds(in->out, "-ERR that is no base64\r\n");
+		buf_adds(in->out, "-ERR that is not base64\r\n");
 	}
 }
 
@@ -240,7 +240,7 @@ run_sasl(struct input *in, struct sv line)
 	if (step == STEP_LOGIN_ID) {
 		buf_wipe(&f->user);
 		if (base64_decode(line, &f->user) != RC_OK) {
-			buf_adds(in->out, "-ERR that is no base64\r\n");
+			buf_adds(in->out, "-ERR that is not base64\r\n");
 			return;
 		}
 		f->step = STEP_LOGIN_PW;
@@ -251,7 +251,7 @@ run_sasl(struct input *in, struct sv line)
 	if (base64_decode(line, &pass) == RC_OK)
 		ask_auth(in, buf_sv(&f->user), buf_sv(&pass));
 	else
-		buf_adds(in->out, "-ERR that is no base64\r\n");
+		buf_adds(in->out, "-ERR that is not base64\r\n");
 	buf_wipe(&pass);
 	buf_wipe(&f->user);
 }

@@ -34,7 +34,7 @@ client_say(struct client_why *why, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(why->said, sizeof why->said, fmt, ap);
+	(void)vsnprintf(why->reply_text, sizeof why->reply_text, fmt, ap);
 	va_end(ap);
 }
 
@@ -143,7 +143,7 @@ client_command(struct client *c, const char *what, struct client_why *why)
 int
 client_refused(struct client *c, struct client_why *why)
 {
-	client_quote(c, why->said, sizeof why->said);
+	client_quote(c, why->reply_text, sizeof why->reply_text);
 	return RC_TEMP;
 }
 
@@ -306,7 +306,7 @@ hello(struct client *c, struct client_why *why)
 static void
 set_downgrade(struct client *c, const struct client_why *why)
 {
-	struct sv text = sv_str(why->said);
+	struct sv text = sv_str(why->reply_text);
 
 	if (sv_starts(text, SV("TLS ")))
 		text = sv_skip(text, 4);
@@ -464,7 +464,7 @@ client_open(const struct client_opts *o, const struct route_address *to,
 		r = open_once(o, to, &first, &c, why);
 	}
 	if (r != RC_OK) {
-		client_explain(c, why->said);
+		client_explain(c, why->reply_text);
 		client_close(&c);
 		return r == RC_PERM ? RC_PERM : RC_TEMP;
 	}
@@ -474,17 +474,17 @@ client_open(const struct client_opts *o, const struct route_address *to,
 }
 
 void
-client_explain(const struct client *c, char said[CLIENT_SAID_MAX])
+client_explain(const struct client *c, char reply_text[CLIENT_REPLY_TEXT_MAX])
 {
-	char text[CLIENT_SAID_MAX];
+	char text[CLIENT_REPLY_TEXT_MAX];
 
 	if (c->downgrade[0] == '\0')
 		return;
 	(void)snprintf(text, sizeof text,
 	    "4.7.5 TLS failed: %s; without TLS: ", c->downgrade);
 	(void)snprintf(
-	    text + strlen(text), sizeof text - strlen(text), "%s", said);
-	(void)snprintf(said, CLIENT_SAID_MAX, "%s", text);
+	    text + strlen(text), sizeof text - strlen(text), "%s", reply_text);
+	(void)snprintf(reply_text, CLIENT_REPLY_TEXT_MAX, "%s", text);
 }
 
 const struct in6_addr *

@@ -10,8 +10,8 @@
 #include "queue/mx/reply.h"
 #include "queue/mx/route.h"
 
-#define CLIENT_SAID_MAX 500
-#define CLIENT_MESSAGES 100 /* on one connection */
+#define CLIENT_REPLY_TEXT_MAX 500
+#define CLIENT_MESSAGES	      100 /* on one connection */
 
 struct client;
 
@@ -65,7 +65,7 @@ struct client_opts {
 
 /* Why there is no connection: the host's words, or ours. */
 struct client_why {
-	char said[CLIENT_SAID_MAX];
+	char reply_text[CLIENT_REPLY_TEXT_MAX];
 };
 
 /* RC_OK; else *why says it: RC_PERM: that is ourselves; RC_TEMP in all other
@@ -85,7 +85,7 @@ struct client_rcpt {
 	const char *address;
 	unsigned code; /* out: the reply's, or one of our own */
 	/* The host's words begin with its code; ours do not. */
-	char said[CLIENT_SAID_MAX];
+	char reply_text[CLIENT_REPLY_TEXT_MAX];
 	bool unsure; /* out: 451, but the host may have taken it */
 };
 

@@ -25,6 +25,8 @@ struct client {
 	int64_t until; /* clk_mono: the step's end, whatever they do */
 };
 
+/* ---- client.c ---- */
+
 /* The step has so long, whatever they do. */
 void client_set_end(struct client *c, int64_t ms);
 void client_say(struct client_why *why, const char *fmt, ...)
@@ -44,6 +46,7 @@ int client_command(struct client *c, const char *what, struct client_why *why);
 /* The reply has another class than wanted: its words are why.  RC_TEMP. */
 int client_refused(struct client *c, struct client_why *why);
 /* If we have given up encryption, puts that before what was said then. */
-void client_explain(const struct client *c, char said[CLIENT_SAID_MAX]);
+void client_explain(
+    const struct client *c, char reply_text[CLIENT_REPLY_TEXT_MAX]);
 
 #endif

@@ -24,9 +24,10 @@ is_four(const struct in6_addr *ip)
 bool
 deliver_is_policy(const struct client_rcpt *to)
 {
-	struct sv said = sv_first(sv_str(to->said), REFUSED_PREFIX);
+	struct sv reply_text = sv_first(sv_str(to->reply_text), REFUSED_PREFIX);
 
-	return to->code / 100 == 5 && sv_find(said, SV("5.7.")) < said.n;
+	return to->code / 100 == 5 &&
+	       sv_find(reply_text, SV("5.7.")) < reply_text.n;
 }
 
 /* Refused for the address that we come from, with a status code or without. */
@@ -35,16 +36,16 @@ is_about_address(const struct client_rcpt *to)
 {
 	static const char *const words[] = {
 	    "ptr", "rdns", "reverse", "ipv6", "block", "blacklist"};
-	struct sv said = sv_str(to->said);
+	struct sv reply_text = sv_str(to->reply_text);
 	size_t i;
 
 	if (deliver_is_policy(to))
 		return true;
 	/* Behind the words is the host's own name and address. */
-	said = sv_first(said, sv_rchr(said, '('));
+	reply_text = sv_first(reply_text, sv_rchr(reply_text, '('));
 	for (i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (to->code / 100 == 5 &&
-		    sv_ifind(said, sv_str(words[i])) < said.n)
+		    sv_ifind(reply_text, sv_str(words[i])) < reply_text.n)
 			return true;
 	return false;
 }
@@ -93,14 +94,14 @@ weigh(struct way *w, const struct client *c)
 
 static void
 take_verdict(struct way *w, const struct client *c,
-    const struct client_rcpt *said, struct client_rcpt *to)
+    const struct client_rcpt *answer, struct client_rcpt *to)
 {
 	bool four = is_four(client_ip(c));
 
-	if (!four && w->four_later && is_about_address(said))
+	if (!four && w->four_later && is_about_address(answer))
 		return;
-	*to = *said;
-	w->four_later = w->four_later || (four && said->code / 100 == 4);
+	*to = *answer;
+	w->four_later = w->four_later || (four && answer->code / 100 == 4);
 }
 
 /* The transaction, for those who are open. */
@@ -166,7 +167,8 @@ refuse_all(const struct deliver *d)
 		struct client_rcpt *to = &d->m->rcpt[i];
 
 		to->code = 550;
-		memcpy(to->said, d->why->said, sizeof to->said);
+		memcpy(
+		    to->reply_text, d->why->reply_text, sizeof to->reply_text);
 	}
 	return true;
 }

@@ -48,7 +48,7 @@ give_up(struct route *out, unsigned code, const char *fmt, ...)
 
 	out->code = code;
 	va_start(ap, fmt);
-	(void)vsnprintf(out->said, sizeof out->said, fmt, ap);
+	(void)vsnprintf(out->reply_text, sizeof out->reply_text, fmt, ap);
 	va_end(ap);
 }
 
@@ -156,7 +156,7 @@ find_hosts(struct peer *dns, const char *domain, struct route_host *host,
 	if (r == RC_NOTFOUND)
 		give_up(out, 550, "5.1.2 the domain %s does not exist", domain);
 	else if (r == RC_SYNTAX)
-		give_up(out, 550, "5.1.2 %s is no domain name", domain);
+		give_up(out, 550, "5.1.2 %s is not a domain name", domain);
 	else if (r != RC_OK)
 		give_up(out, 0, "the name servers %s for %s",
 		    a.security == DNS_BOGUS
@@ -170,7 +170,7 @@ find_hosts(struct peer *dns, const char *domain, struct route_host *host,
 		give_up(out, 556, "5.1.10 %s takes no mail", domain);
 	else
 		r = *n > 0 ? RC_OK : RC_NOTFOUND;
-	if (out->said[0] != '\0')
+	if (out->reply_text[0] != '\0')
 		r = RC_PERM;
 	dns_answer_fini(&a);
 	return r;
@@ -227,7 +227,7 @@ route_find(const struct route_opts *o, struct sv domain, struct route *out)
 		return;
 	}
 	if (dns_name_normalise(domain, name) != RC_OK) {
-		give_up(out, 550, "5.1.2 that is no domain name");
+		give_up(out, 550, "5.1.2 that is not a domain name");
 		return;
 	}
 	host = xcalloc(ROUTE_HOSTS_MAX, sizeof *host);

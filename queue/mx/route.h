@@ -9,9 +9,9 @@
 
 #include "dns/dns.h"
 
-#define ROUTE_HOSTS_MAX	    64
-#define ROUTE_ADDRESSES_MAX 10 /* a try has an end */
-#define ROUTE_SAID_MAX	    400
+#define ROUTE_HOSTS_MAX	     64
+#define ROUTE_ADDRESSES_MAX  10 /* a try has an end */
+#define ROUTE_REPLY_TEXT_MAX 400
 
 struct route_host {
 	char name[DNS_NAME_MAX];
@@ -29,7 +29,7 @@ struct route {
 	size_t n;
 	/* If there is none: 0, try again later; else a reply code for good. */
 	unsigned code;
-	char said[ROUTE_SAID_MAX];
+	char reply_text[ROUTE_REPLY_TEXT_MAX];
 };
 
 /*

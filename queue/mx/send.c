@@ -73,14 +73,14 @@ send_body(struct client *c, const struct client_message *m, bool *ended)
 }
 
 static void
-all_rcpts(struct client_message *m, unsigned code, const char *said)
+all_rcpts(struct client_message *m, unsigned code, const char *reply_text)
 {
 	size_t i;
 
 	for (i = 0; i < m->nrcpt; i++) {
 		m->rcpt[i].code = code;
-		(void)snprintf(
-		    m->rcpt[i].said, sizeof m->rcpt[i].said, "%s", said);
+		(void)snprintf(m->rcpt[i].reply_text,
+		    sizeof m->rcpt[i].reply_text, "%s", reply_text);
 	}
 }
 
@@ -88,20 +88,20 @@ all_rcpts(struct client_message *m, unsigned code, const char *said)
 static bool
 can_take(const struct client *c, struct client_message *m)
 {
-	char said[CLIENT_SAID_MAX];
+	char reply_text[CLIENT_REPLY_TEXT_MAX];
 
 	if (c->offers.size_max > 0 && m->size > c->offers.size_max) {
-		(void)snprintf(said, sizeof said,
+		(void)snprintf(reply_text, sizeof reply_text,
 		    "5.3.4 at most %llu bytes, the message has %llu (%s)",
 		    (unsigned long long)c->offers.size_max,
 		    (unsigned long long)m->size, c->where);
-		all_rcpts(m, 552, said);
+		all_rcpts(m, 552, reply_text);
 		return false;
 	}
 	if (m->eight_bit && !c->offers.eight_bit) {
-		(void)snprintf(said, sizeof said,
+		(void)snprintf(reply_text, sizeof reply_text,
 		    "5.6.3 8BITMIME is not offered (%s)", c->where);
-		all_rcpts(m, 554, said);
+		all_rcpts(m, 554, reply_text);
 		return false;
 	}
 	return true;
@@ -140,7 +140,7 @@ put_mail(struct client *c, const struct client_message *m)
 
 /* Those without a code get this one. */
 static void
-open_rcpts(struct client_message *m, unsigned code, const char *said)
+open_rcpts(struct client_message *m, unsigned code, const char *reply_text)
 {
 	size_t i;
 
@@ -148,8 +148,8 @@ open_rcpts(struct client_message *m, unsigned code, const char *said)
 		if (m->rcpt[i].code != 0)
 			continue;
 		m->rcpt[i].code = code;
-		(void)snprintf(
-		    m->rcpt[i].said, sizeof m->rcpt[i].said, "%s", said);
+		(void)snprintf(m->rcpt[i].reply_text,
+		    sizeof m->rcpt[i].reply_text, "%s", reply_text);
 	}
 }
 
@@ -210,7 +210,7 @@ recipients(struct client *c, struct client_message *m, size_t *accepted,
 		} else if (!mail_failed) {
 			to->code =
 			    is_one_too_many(c, *accepted) ? 452 : c->reply.code;
-			client_quote(c, to->said, sizeof to->said);
+			client_quote(c, to->reply_text, sizeof to->reply_text);
 		}
 		if (hangs_up(c))
 			return client_refused(c, why);
@@ -244,7 +244,7 @@ envelope(struct client *c, struct client_message *m, bool *go, size_t *accepted,
 		/* A line that has had its messages: not of this one. */
 		if (hangs_up(c) && c->messages > 1)
 			return RC_TEMP;
-		all_rcpts(m, c->reply.code, why->said);
+		all_rcpts(m, c->reply.code, why->reply_text);
 		if (!pipe || c->broken)
 			return RC_OK;
 	}
@@ -269,14 +269,14 @@ static int
 cut_short(
     struct client *c, struct client_message *m, const struct client_why *why)
 {
-	bool told = false;
+	bool answered = false;
 
 	c->broken = true;
 	for (size_t i = 0; i < m->nrcpt; i++)
-		told = told || m->rcpt[i].code != 0;
-	if (!told)
+		answered = answered || m->rcpt[i].code != 0;
+	if (!answered)
 		return RC_TEMP;
-	open_rcpts(m, 451, why->said);
+	open_rcpts(m, 451, why->reply_text);
 	return RC_OK;
 }
 
@@ -291,13 +291,13 @@ body_time(const struct client *c, uint64_t size)
 
 /* Some of them may have it. */
 static void
-open_unsure(struct client_message *m, const char *said)
+open_unsure(struct client_message *m, const char *reply_text)
 {
 	size_t i;
 
 	for (i = 0; i < m->nrcpt; i++)
 		m->rcpt[i].unsure = m->rcpt[i].code == 0;
-	open_rcpts(m, 451, said);
+	open_rcpts(m, 451, reply_text);
 }
 
 /* Not all of the message was sent.  The host may have said why, but a yes to
@@ -305,31 +305,31 @@ open_unsure(struct client_message *m, const char *said)
 static void
 not_sent(struct client *c, struct client_message *m, int r, bool ended)
 {
-	char said[CLIENT_SAID_MAX];
+	char reply_text[CLIENT_REPLY_TEXT_MAX];
 	unsigned code = 451;
 
 	if (client_last_words(c) == RC_OK && c->reply.code / 100 >= 4) {
 		code = c->reply.code;
-		client_quote(c, said, sizeof said);
+		client_quote(c, reply_text, sizeof reply_text);
 	} else {
-		(void)snprintf(said, sizeof said,
+		(void)snprintf(reply_text, sizeof reply_text,
 		    r == RC_TIMEOUT
 			? "the message was not taken in time (%s)"
 			: "the connection was lost within the message (%s)",
 		    c->where);
 	}
 	if (ended && code == 451)
-		open_unsure(m, said);
+		open_unsure(m, reply_text);
 	else
-		open_rcpts(m, code, said);
+		open_rcpts(m, code, reply_text);
 }
 
 /* The message is on its way, or its end is: what comes now is final. */
 static void
 transfer(struct client *c, struct client_message *m)
 {
-	struct client_why why = {.said = ""};
-	char said[CLIENT_SAID_MAX];
+	struct client_why why = {.reply_text = ""};
+	char reply_text[CLIENT_REPLY_TEXT_MAX];
 	bool ended = false;
 	int r;
 
@@ -342,11 +342,11 @@ transfer(struct client *c, struct client_message *m)
 		   RC_OK) {
 		/* It may have been taken: then it comes twice, which is
 		 * better than not at all [RFC 1047]. */
-		open_unsure(m, why.said);
+		open_unsure(m, why.reply_text);
 	} else {
-		client_quote(c, said, sizeof said);
-		open_rcpts(
-		    m, c->reply.code / 100 == 3 ? 451 : c->reply.code, said);
+		client_quote(c, reply_text, sizeof reply_text);
+		open_rcpts(m, c->reply.code / 100 == 3 ? 451 : c->reply.code,
+		    reply_text);
 		(void)hangs_up(c);
 	}
 }
@@ -354,7 +354,7 @@ transfer(struct client *c, struct client_message *m)
 static int
 send_message(struct client *c, struct client_message *m, struct client_why *why)
 {
-	char said[CLIENT_SAID_MAX];
+	char reply_text[CLIENT_REPLY_TEXT_MAX];
 	size_t accepted;
 	bool go;
 
@@ -376,8 +376,8 @@ send_message(struct client *c, struct client_message *m, struct client_why *why)
 		/* A yes to DATA that is no 354 has taken nothing. */
 		bool odd = c->reply.code / 100 < 4;
 
-		client_quote(c, said, sizeof said);
-		open_rcpts(m, odd ? 451 : c->reply.code, said);
+		client_quote(c, reply_text, sizeof reply_text);
+		open_rcpts(m, odd ? 451 : c->reply.code, reply_text);
 		c->broken = c->broken || odd;
 	}
 	(void)hangs_up(c);
@@ -396,7 +396,7 @@ soften(const struct client *c, struct client_rcpt *to)
 {
 	if (c->downgrade[0] == '\0' || to->code / 100 == 2)
 		return;
-	client_explain(c, to->said);
+	client_explain(c, to->reply_text);
 	to->code = 451;
 }
 

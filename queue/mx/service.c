@@ -267,14 +267,14 @@ try_route(struct job *j, const struct client_opts *o, const char *key,
 }
 
 static void
-all_codes(struct job *j, unsigned code, const char *said)
+all_codes(struct job *j, unsigned code, const char *reply_text)
 {
 	size_t i;
 
 	for (i = 0; i < j->m.nrcpt; i++) {
 		j->m.rcpt[i].code = code;
-		(void)snprintf(
-		    j->m.rcpt[i].said, sizeof j->m.rcpt[i].said, "%s", said);
+		(void)snprintf(j->m.rcpt[i].reply_text,
+		    sizeof j->m.rcpt[i].reply_text, "%s", reply_text);
 	}
 	j->reached = true;
 }
@@ -315,10 +315,10 @@ try_direct(struct job *j, const struct conf *c)
 	if (route->n > 0)
 		try_route(j, &o, j->domain, route);
 	else if (route->code != 0)
-		all_codes(j, route->code, route->said);
+		all_codes(j, route->code, route->reply_text);
 	else
-		(void)snprintf(
-		    j->why.said, sizeof j->why.said, "%s", route->said);
+		(void)snprintf(j->why.reply_text, sizeof j->why.reply_text,
+		    "%s", route->reply_text);
 	free(route);
 }
 
@@ -344,13 +344,13 @@ try_relay(struct job *j, const struct conf *c)
 	struct route *route = xcalloc(1, sizeof *route);
 	char key[KEY_MAX];
 
-	j->why.said[0] = '\0'; /* of the direct way */
+	j->why.reply_text[0] = '\0'; /* of the direct way */
 	/* Who has logged in, and what was asked of TLS, belong to a
 	 * connection: it is nobody else's. */
 	(void)snprintf(key, sizeof key, "relay %s:%u %u%u %s", r->host, r->port,
 	    (unsigned)r->tls, r->implicit_tls, r->user);
 	if (o.user != NULL && r->password[0] == '\0')
-		(void)snprintf(j->why.said, sizeof j->why.said,
+		(void)snprintf(j->why.reply_text, sizeof j->why.reply_text,
 		    "there is no password for the smarthost %s; see "
 		    "relay.password_file",
 		    r->host);
@@ -358,9 +358,9 @@ try_relay(struct job *j, const struct conf *c)
 		route_find_host(&ro, r->host, route);
 	if (route->n > 0)
 		try_route(j, &o, key, route);
-	else if (j->why.said[0] == '\0')
-		(void)snprintf(
-		    j->why.said, sizeof j->why.said, "%s", route->said);
+	else if (j->why.reply_text[0] == '\0')
+		(void)snprintf(j->why.reply_text, sizeof j->why.reply_text,
+		    "%s", route->reply_text);
 	free(route);
 }
 
@@ -392,8 +392,9 @@ try_fallback(struct job *j, const struct conf *c)
 				all[i] = some[k++];
 			} else if (moved[i]) {
 				all[i].code = 451;
-				(void)snprintf(all[i].said, sizeof all[i].said,
-				    "%s", j->why.said);
+				(void)snprintf(all[i].reply_text,
+				    sizeof all[i].reply_text, "%s",
+				    j->why.reply_text);
 			}
 		j->reached |= was_reached;
 		j->m.rcpt = all;
@@ -417,7 +418,7 @@ static void
 put_verdict(const struct job *j, size_t i, struct msg *m)
 {
 	msg_put_u32(m, j->m.rcpt[i].code);
-	msg_put_str(m, j->m.rcpt[i].said);
+	msg_put_str(m, j->m.rcpt[i].reply_text);
 }
 
 static void
@@ -431,7 +432,7 @@ reply_job(const struct job *j)
 	msg_put_u32(&m, RC_OK);
 	msg_put_u64(&m, j->number);
 	msg_put_u8(&m, j->reached);
-	msg_put_str(&m, j->why.said);
+	msg_put_str(&m, j->why.reply_text);
 	for (i = 0; j->reached && i < j->m.nrcpt; i++)
 		put_verdict(j, i, &m);
 	tell_queue(j->s, &m);
@@ -451,7 +452,7 @@ tell_late(const struct job *j)
 	msg_put_u64(&m, j->number);
 	msg_put_sv(&m, sv_of(j->delivery_id, sizeof j->delivery_id));
 	msg_put_u8(&m, j->reached);
-	msg_put_str(&m, j->why.said);
+	msg_put_str(&m, j->why.reply_text);
 	msg_put_u32(&m, j->reached ? (uint32_t)j->m.nrcpt : 0);
 	for (i = 0; j->reached && i < j->m.nrcpt; i++) {
 		msg_put_u32(&m, j->which[i]);

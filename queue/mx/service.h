@@ -5,8 +5,8 @@
  * for a moment, for the next message to the same place.
  *
  * What became of a job is kept until the queue has said that it is on the disk:
- * a queue that is started anew first hears what is in the air and what has
- * landed meanwhile, so that nothing is sent twice.
+ * a queue that is started anew first hears what is in flight and what has
+ * ended meanwhile, so that nothing is sent twice.
  */
 #ifndef QUEUE_MX_SERVICE_H
 #define QUEUE_MX_SERVICE_H
@@ -32,7 +32,7 @@ struct mx_service *mx_service_new(const struct mx_service_opts *o);
 void mx_service_free(struct mx_service **s);
 /*
  * Takes no more jobs; calls fn in the loop's thread when what became of all
- * those in the air is on the queue's disk, or after ms.
+ * those in flight is on the queue's disk, or after ms.
  */
 void mx_service_drain(
     struct mx_service *s, int64_t ms, void (*fn)(void *arg), void *arg);

@@ -8,7 +8,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
 #include "queue/spool/report.h"
 
@@ -84,34 +84,35 @@ last_words(const struct spool_item *it, const struct sched_unit *u)
 
 	for (i = it->nattempt; i-- > 0;)
 		if (it->rcpt[it->attempt[i].rcpt].unit == u)
-			return sv_str(it->attempt[i].said);
+			return sv_str(it->attempt[i].reply_text);
 	return SV("");
 }
 
 static enum queue_state
-state_of(const struct sched_unit *u, struct sv said)
+state_of(const struct sched_unit *u, struct sv reply_text)
 {
 	if (u->state == SCHED_HELD)
 		return QUEUE_HELD;
-	if (u->state == SCHED_FLYING)
-		return QUEUE_FLYING;
+	if (u->state == SCHED_IN_FLIGHT)
+		return QUEUE_IN_FLIGHT;
 	if (u->dest->node.at != 0)
 		return QUEUE_AWAY;
 	if (u->state == SCHED_READY)
 		return QUEUE_TURN;
-	return queue_is_greylisting(said) ? QUEUE_GREYLISTED : QUEUE_LATER;
+	return queue_is_greylisting(reply_text) ? QUEUE_GREYLISTED
+						: QUEUE_LATER;
 }
 
 static void
 put_unit(const struct spool_item *it, const struct sched_unit *u, struct msg *m)
 {
-	struct sv said = last_words(it, u);
-	enum queue_state state = state_of(u, said);
+	struct sv reply_text = last_words(it, u);
+	enum queue_state state = state_of(u, reply_text);
 	int64_t due = 0;
 
 	if (state == QUEUE_AWAY) {
 		due = u->dest->wake;
-		said = sv_str(u->dest->said);
+		reply_text = sv_str(u->dest->reply_text);
 		if (u->state == SCHED_WAITS && u->node.key > due)
 			due = u->node.key;
 	} else if (state == QUEUE_GREYLISTED || state == QUEUE_LATER) {
@@ -123,7 +124,7 @@ put_unit(const struct spool_item *it, const struct sched_unit *u, struct msg *m)
 	msg_put_u64(
 	    m, due != 0 ? (uint64_t)(clk_now() + (due - clk_mono())) : 0);
 	msg_put_u32(m, sched_tries(u));
-	msg_put_sv(m, said);
+	msg_put_sv(m, reply_text);
 }
 
 static uint32_t
@@ -169,7 +170,7 @@ put_item(const struct spool_item *it, bool attempts, struct msg *m)
 	for (i = 0; attempts && i < it->nattempt; i++) {
 		msg_put_u64(m, (uint64_t)it->attempt[i].when);
 		msg_put_u32(m, it->attempt[i].rcpt);
-		msg_put_str(m, it->attempt[i].said);
+		msg_put_str(m, it->attempt[i].reply_text);
 	}
 }
 
@@ -301,8 +302,9 @@ hold_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 {
 	struct work *w = arg;
 
-	/* Held as soon as it has landed. */
-	w->done->busy += u->state == SCHED_FLYING && unit_has(w, it, u, true);
+	/* Held as soon as its try has ended. */
+	w->done->busy +=
+	    u->state == SCHED_IN_FLIGHT && unit_has(w, it, u, true);
 	queue_hold_unit(w->q, it, u);
 }
 
@@ -351,31 +353,32 @@ static void
 remove_item(struct work *w, struct spool_item *it, bool bounce)
 {
 	size_t *rcpt = xcalloc(it->nrcpt, sizeof *rcpt), i, n = 0;
-	struct sv *said = xcalloc(it->nrcpt, sizeof *said);
+	struct sv *reply_text = xcalloc(it->nrcpt, sizeof *reply_text);
 
 	for (i = 0; i < it->nrcpt; i++) {
 		if (!is_meant(w->sel, it, i))
 			continue;
 		/* Somebody has it in his hands: what he says must find it. */
 		if (it->rcpt[i].unit != NULL &&
-		    it->rcpt[i].unit->state == SCHED_FLYING) {
+		    it->rcpt[i].unit->state == SCHED_IN_FLIGHT) {
 			w->done->busy++;
 			continue;
 		}
 		rcpt[n] = i;
-		said[n++] = SV(REPORT_REMOVED);
+		reply_text[n++] = SV(REPORT_REMOVED);
 	}
 	w->done->messages += n > 0;
 	w->done->recipients += (uint32_t)n;
 	if (bounce && n > 0)
-		queue_bounce(w->q, it, rcpt, said, n, false);
+		queue_bounce(w->q, it, rcpt, reply_text, n, false);
 	for (i = 0; !bounce && i < n; i++)
-		spool_settle(w->q->spool, it, rcpt[i], SPOOL_REMOVED, said[i]);
+		spool_settle(
+		    w->q->spool, it, rcpt[i], SPOOL_REMOVED, reply_text[i]);
 	if (n > 0) {
 		queue_each_unit(it, drop_unit, w);
 		queue_drop_if_done(w->q, it);
 	}
-	free(said);
+	free(reply_text);
 	free(rcpt);
 }
 

@@ -42,7 +42,7 @@ read_units(struct msg *m, struct queue_entry *e)
 		u->place = msg_get_sv(m);
 		u->next = (int64_t)msg_get_u64(m);
 		u->tries = msg_get_u32(m);
-		u->said = msg_get_sv(m);
+		u->reply_text = msg_get_sv(m);
 	}
 }
 
@@ -89,7 +89,7 @@ queue_entry_read(struct msg *m, struct queue_entry *e)
 	for (i = 0; i < e->nattempt; i++) {
 		e->attempt[i].when = (int64_t)msg_get_u64(m);
 		e->attempt[i].rcpt = msg_get_u32(m);
-		e->attempt[i].said = msg_get_sv(m);
+		e->attempt[i].reply_text = msg_get_sv(m);
 		if (e->attempt[i].rcpt >= e->nrcpt)
 			m->bad = true;
 	}
@@ -204,7 +204,7 @@ queue_unit_words(
 	case QUEUE_HELD:
 		buf_adds(out, "held by you");
 		return;
-	case QUEUE_FLYING:
+	case QUEUE_IN_FLIGHT:
 		buf_adds(out, "is being delivered now");
 		return;
 	case QUEUE_TURN:
@@ -225,9 +225,9 @@ queue_unit_words(
 		place_words(u, out);
 		break;
 	}
-	if (u->said.n > 0) {
+	if (u->reply_text.n > 0) {
 		buf_adds(out, ": ");
-		queue_escape(u->said, out);
+		queue_escape(u->reply_text, out);
 	}
 	next_words(u, c, out);
 }

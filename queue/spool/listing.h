@@ -22,7 +22,7 @@
 /* Why a unit (one message at one destination) waits. */
 enum queue_state {
 	QUEUE_HELD,	  /* by a person */
-	QUEUE_FLYING,	  /* it does not: it is tried right now */
+	QUEUE_IN_FLIGHT,  /* it does not: it is tried right now */
 	QUEUE_TURN,	  /* others at the destination come first */
 	QUEUE_AWAY,	  /* the destination cannot be reached */
 	QUEUE_GREYLISTED, /* its host wants to see whether we come again */
@@ -36,7 +36,7 @@ struct queue_unit {
 	struct sv place;
 	int64_t next;
 	uint32_t tries;
-	struct sv said;
+	struct sv reply_text;
 };
 
 struct queue_rcpt {
@@ -49,7 +49,7 @@ struct queue_rcpt {
 struct queue_try {
 	int64_t when;
 	uint32_t rcpt;
-	struct sv said;
+	struct sv reply_text;
 };
 
 struct queue_entry {

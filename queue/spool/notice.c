@@ -7,7 +7,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/tally.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 #include "queue/spool/report.h"
 
 #define WHOLE_MAX  (256u << 10) /* larger messages come back as headers only */
@@ -98,7 +98,7 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
 
 static struct report_rcpt *
 report_recipients(const struct spool_item *it, const size_t *rcpt,
-    const struct sv *said, size_t n)
+    const struct sv *reply_text, size_t n)
 {
 	struct report_rcpt *to = xcalloc(n, sizeof *to);
 	size_t i;
@@ -106,16 +106,16 @@ report_recipients(const struct spool_item *it, const size_t *rcpt,
 	for (i = 0; i < n; i++)
 		to[i] =
 		    (struct report_rcpt){.address = it->rcpt[rcpt[i]].address,
-			.said = said[i],
+			.reply_text = reply_text[i],
 			.tries = it->rcpt[rcpt[i]].attempts + 1};
 	return to;
 }
 
 void
 queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
-    const struct sv *said, size_t n, bool expired)
+    const struct sv *reply_text, size_t n, bool expired)
 {
-	struct report_rcpt *to = report_recipients(it, rcpt, said, n);
+	struct report_rcpt *to = report_recipients(it, rcpt, reply_text, n);
 	struct report r = {
 	    .delay = false, .expired = expired, .rcpt = to, .nrcpt = n};
 	struct err err = {.text = "its sender is nobody"};
@@ -132,7 +132,8 @@ queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
 	/* Without room for a report it is still better to end than to go on
 	 * for ever; the log has it. */
 	for (i = 0; rc != RC_OK && i < n; i++)
-		spool_settle(q->spool, it, rcpt[i], SPOOL_FAILED, said[i]);
+		spool_settle(
+		    q->spool, it, rcpt[i], SPOOL_FAILED, reply_text[i]);
 	free(to);
 	queue_commit(q);
 }
@@ -146,18 +147,18 @@ last_words(const struct spool_item *it, size_t rcpt)
 	const struct sched_unit *u = it->rcpt[rcpt].unit;
 	size_t i;
 
-	if (u != NULL && u->dest->said != NULL)
-		return sv_str(u->dest->said);
+	if (u != NULL && u->dest->reply_text != NULL)
+		return sv_str(u->dest->reply_text);
 	for (i = it->nattempt; i-- > 0;)
 		if (it->attempt[i].rcpt == rcpt)
-			return sv_str(it->attempt[i].said);
+			return sv_str(it->attempt[i].reply_text);
 	return SV("");
 }
 
 /* Recipients that wait and whose unit ok() takes; local ones, too, or not. */
 static size_t
 choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
-    bool local, size_t *rcpt, struct sv *said)
+    bool local, size_t *rcpt, struct sv *reply_text)
 {
 	size_t i, n = 0;
 
@@ -168,7 +169,7 @@ choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
 		    to->held || to->unit == NULL || !ok(to->unit))
 			continue;
 		rcpt[n] = i;
-		said[n++] = last_words(it, i);
+		reply_text[n++] = last_words(it, i);
 	}
 	return n;
 }
@@ -180,7 +181,7 @@ choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
 static bool
 is_tried_out(const struct sched_unit *u)
 {
-	return u->state != SCHED_FLYING && u->state != SCHED_HELD &&
+	return u->state != SCHED_IN_FLIGHT && u->state != SCHED_HELD &&
 	       sched_tries(u) >= SCHED_TRIES_MIN &&
 	       sched_tries(u) > u->restored;
 }
@@ -189,7 +190,7 @@ is_tried_out(const struct sched_unit *u)
 static bool
 is_unreadable(const struct sched_unit *u)
 {
-	return u->state != SCHED_FLYING && u->state != SCHED_HELD &&
+	return u->state != SCHED_IN_FLIGHT && u->state != SCHED_HELD &&
 	       u->stumbles >= SCHED_TRIES_MIN;
 }
 
@@ -208,21 +209,21 @@ drop_settled(struct sched_unit *u, struct spool_item *it, void *arg)
 
 static void
 end_unreadable(struct queue_service *q, struct spool_item *it, size_t *rcpt,
-    struct sv *said)
+    struct sv *reply_text)
 {
-	size_t i, n = choose(it, is_unreadable, true, rcpt, said);
+	size_t i, n = choose(it, is_unreadable, true, rcpt, reply_text);
 
 	for (i = 0; i < n; i++)
-		said[i] = SV(REPORT_UNREADABLE);
+		reply_text[i] = SV(REPORT_UNREADABLE);
 	if (n > 0)
-		queue_bounce(q, it, rcpt, said, n, false);
+		queue_bounce(q, it, rcpt, reply_text, n, false);
 }
 
 static void
 end_tried_out(struct queue_service *q, struct spool_item *it, size_t *rcpt,
-    struct sv *said)
+    struct sv *reply_text)
 {
-	size_t i, n = choose(it, is_tried_out, false, rcpt, said);
+	size_t i, n = choose(it, is_tried_out, false, rcpt, reply_text);
 	struct buf *words;
 
 	if (n == 0)
@@ -230,11 +231,12 @@ end_tried_out(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 	/* The destination's words go with its last unit. */
 	words = xcalloc(n, sizeof *words);
 	for (i = 0; i < n; i++) {
-		buf_init(&words[i], SPOOL_SAID_MAX);
-		buf_addsv(&words[i], sv_first(said[i], SPOOL_SAID_MAX));
-		said[i] = buf_sv(&words[i]);
+		buf_init(&words[i], SPOOL_REPLY_TEXT_MAX);
+		buf_addsv(
+		    &words[i], sv_first(reply_text[i], SPOOL_REPLY_TEXT_MAX));
+		reply_text[i] = buf_sv(&words[i]);
 	}
-	queue_bounce(q, it, rcpt, said, n, true);
+	queue_bounce(q, it, rcpt, reply_text, n, true);
 	for (i = 0; i < n; i++)
 		buf_fini(&words[i]);
 	free(words);
@@ -242,19 +244,19 @@ end_tried_out(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 
 static void
 expire(struct queue_service *q, struct spool_item *it, size_t *rcpt,
-    struct sv *said)
+    struct sv *reply_text)
 {
-	end_unreadable(q, it, rcpt, said);
-	end_tried_out(q, it, rcpt, said);
+	end_unreadable(q, it, rcpt, reply_text);
+	end_tried_out(q, it, rcpt, reply_text);
 	queue_each_unit(it, drop_settled, q);
 	queue_drop_if_done(q, it);
 }
 
 static void
 tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
-    struct sv *said)
+    struct sv *reply_text)
 {
-	size_t n = choose(it, is_waiting, false, rcpt, said);
+	size_t n = choose(it, is_waiting, false, rcpt, reply_text);
 	struct report_rcpt *to;
 	struct report r = {.delay = true, .nrcpt = n};
 	struct err err = {.text = ""};
@@ -262,9 +264,9 @@ tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 	if (n == 0)
 		return;
 	if (is_silent(it)) {
-		spool_told(q->spool, it);
+		spool_delay_reported(q->spool, it);
 	} else {
-		to = report_recipients(it, rcpt, said, n);
+		to = report_recipients(it, rcpt, reply_text, n);
 		r.rcpt = to;
 		if (write_report(q, it, &r, rcpt, SPOOL_WAITS, &err) != RC_OK)
 			mlog(LOG_WARN, "queue.notice", "item=%llu text=\"%s\"",
@@ -299,22 +301,23 @@ void
 queue_age(struct queue_service *q, struct spool_item *it)
 {
 	size_t *rcpt;
-	struct sv *said;
+	struct sv *reply_text;
 	int64_t age;
 
 	/* A step since the last sweep must not count. */
 	queue_look_at_clock(q);
 	age = clk_now() - it->arrived;
-	if (age < SCHED_NOTICE_MS || (it->told && age < SCHED_EXPIRY_MS))
+	if (age < SCHED_NOTICE_MS ||
+	    (it->delay_reported && age < SCHED_EXPIRY_MS))
 		return;
 	rcpt = xcalloc(it->nrcpt, sizeof *rcpt);
-	said = xcalloc(it->nrcpt, sizeof *said);
+	reply_text = xcalloc(it->nrcpt, sizeof *reply_text);
 	if (age >= SCHED_EXPIRY_MS)
-		expire(q, it, rcpt, said);
+		expire(q, it, rcpt, reply_text);
 	else
-		tell_delay(q, it, rcpt, said);
+		tell_delay(q, it, rcpt, reply_text);
 	free(rcpt);
-	free(said);
+	free(reply_text);
 }
 
 void

@@ -6,24 +6,24 @@
 #include "base/alloc.h"
 #include "base/be.h"
 
-#define TAG_MUST      0x8000u
-#define TAG_ID	      0x8001u
-#define TAG_BODY      0x8002u
-#define TAG_SIZE      0x8003u
-#define TAG_SENDER    0x8004u
-#define TAG_ACCOUNT   0x8005u
-#define TAG_ADDRESS   0x8006u
-#define TAG_ARRIVED   0x0010u
-#define TAG_FLAGS     0x0011u
-#define TAG_OWNER     0x0012u
-#define TAG_NAME      0x8013u
-#define TAG_STATE     0x8014u
-#define TAG_MARKS     0x8015u
-#define STATE_BYTES   20
-#define STATE_HELD    1u
-#define MARKS_TOLD    1u
-#define ATTEMPTS_MAX  100
-#define OUTCOME_WORDS 16 /* bytes of a DONE before what was said */
+#define TAG_MUST	     0x8000u
+#define TAG_ID		     0x8001u
+#define TAG_BODY	     0x8002u
+#define TAG_SIZE	     0x8003u
+#define TAG_SENDER	     0x8004u
+#define TAG_ACCOUNT	     0x8005u
+#define TAG_ADDRESS	     0x8006u
+#define TAG_ARRIVED	     0x0010u
+#define TAG_FLAGS	     0x0011u
+#define TAG_OWNER	     0x0012u
+#define TAG_NAME	     0x8013u
+#define TAG_STATE	     0x8014u
+#define TAG_MARKS	     0x8015u
+#define STATE_BYTES	     20
+#define STATE_HELD	     1u
+#define MARKS_DELAY_REPORTED 1u
+#define ATTEMPTS_MAX	     100
+#define OUTCOME_WORDS	     16 /* bytes of a DONE before what was said */
 
 /* ---- fields ---- */
 
@@ -116,7 +116,7 @@ record_renewed(const struct spool_item *it, uint64_t body, struct buf *out)
 	put_u64(out, TAG_SIZE, it->size);
 	put_u64(out, TAG_ARRIVED, (uint64_t)it->arrived);
 	put_u32(out, TAG_FLAGS, it->flags);
-	put_u32(out, TAG_MARKS, it->told ? MARKS_TOLD : 0);
+	put_u32(out, TAG_MARKS, it->delay_reported ? MARKS_DELAY_REPORTED : 0);
 	put_field(out, TAG_SENDER, sv_str(it->sender));
 	if (it->owner != NULL)
 		put_field(out, TAG_OWNER, sv_str(it->owner));
@@ -192,7 +192,8 @@ take_field(struct spool_item *it, uint16_t tag, struct sv v)
 		if (tag == TAG_FLAGS)
 			it->flags = be_get32(v.p);
 		else
-			it->told = (be_get32(v.p) & MARKS_TOLD) != 0;
+			it->delay_reported =
+			    (be_get32(v.p) & MARKS_DELAY_REPORTED) != 0;
 		return RC_OK;
 	case TAG_STATE:
 		return take_state(it, v);
@@ -250,7 +251,7 @@ item_free(struct spool_item *it)
 	for (i = 0; i < it->nrcpt; i++)
 		free(it->rcpt[i].address);
 	for (i = 0; i < it->nattempt; i++)
-		free(it->attempt[i].said);
+		free(it->attempt[i].reply_text);
 	free(it->attempt);
 	free(it->rcpt);
 	free(it->sender);
@@ -260,10 +261,10 @@ item_free(struct spool_item *it)
 
 void
 item_add_attempt(
-    struct spool_item *it, uint32_t rcpt, int64_t when, struct sv said)
+    struct spool_item *it, uint32_t rcpt, int64_t when, struct sv reply_text)
 {
 	if (it->nattempt == ATTEMPTS_MAX) {
-		free(it->attempt[1].said);
+		free(it->attempt[1].reply_text);
 		memmove(&it->attempt[1], &it->attempt[2],
 		    (ATTEMPTS_MAX - 2) * sizeof *it->attempt);
 		it->nattempt--;
@@ -271,7 +272,7 @@ item_add_attempt(
 	it->attempt = xgrow(it->attempt, &it->attempt_cap, it->nattempt + 1,
 	    sizeof *it->attempt);
 	it->attempt[it->nattempt++] = (struct spool_attempt){
-	    when, rcpt, sv_dup(sv_first(said, SPOOL_SAID_MAX))};
+	    when, rcpt, sv_dup(sv_first(reply_text, SPOOL_REPLY_TEXT_MAX))};
 }
 
 /* ---- what became of them ---- */
@@ -282,7 +283,7 @@ record_done(const struct record_done *d, struct buf *out)
 	add_u64(out, d->item);
 	add_u32(out, d->rcpt);
 	add_u32(out, (uint32_t)d->outcome);
-	buf_addsv(out, sv_first(d->said, SPOOL_SAID_MAX));
+	buf_addsv(out, sv_first(d->reply_text, SPOOL_REPLY_TEXT_MAX));
 }
 
 bool
@@ -308,7 +309,7 @@ record_tried(const struct record_tried *t, struct buf *out)
 	add_u64(out, (uint64_t)t->when);
 	add_u64(out, (uint64_t)t->next);
 	add_u32(out, t->attempts);
-	buf_addsv(out, sv_first(t->said, SPOOL_SAID_MAX));
+	buf_addsv(out, sv_first(t->reply_text, SPOOL_REPLY_TEXT_MAX));
 }
 
 bool
@@ -321,7 +322,7 @@ record_tried_parse(struct sv p, struct record_tried *out)
 	    .when = (int64_t)be_get64(p.p + 12),
 	    .next = (int64_t)be_get64(p.p + 20),
 	    .attempts = be_get32(p.p + 28),
-	    .said = sv_skip(p, 32)};
+	    .reply_text = sv_skip(p, 32)};
 	return true;
 }
 
@@ -336,7 +337,7 @@ record_place(const struct record_place *p, struct buf *out)
 	be_put16(n, (uint16_t)p->name.n);
 	buf_add(out, n, sizeof n);
 	buf_addsv(out, p->name);
-	buf_addsv(out, sv_first(p->said, SPOOL_SAID_MAX));
+	buf_addsv(out, sv_first(p->reply_text, SPOOL_REPLY_TEXT_MAX));
 }
 
 bool
@@ -353,6 +354,6 @@ record_place_parse(struct sv p, struct record_place *out)
 	    .next = (int64_t)be_get64(p.p + 8),
 	    .failures = be_get32(p.p + 16),
 	    .name = sv_first(sv_skip(p, 22), n),
-	    .said = sv_skip(p, 22 + n)};
+	    .reply_text = sv_skip(p, 22 + n)};
 	return true;
 }

@@ -17,7 +17,7 @@ enum spool_record {
 enum spool_mark {
 	MARK_HELD = 1,
 	MARK_RELEASED = 2,
-	MARK_TOLD = 3
+	MARK_DELAY_REPORTED = 3
 };
 
 #define SPOOL_RECIPIENTS_MAX 10000
@@ -37,13 +37,13 @@ void item_add_recipient(struct spool_item *it, struct sv address, bool local);
 void item_free(struct spool_item *it);
 /* At most SPOOL_ATTEMPTS_MAX are kept: the first and the newest. */
 void item_add_attempt(
-    struct spool_item *it, uint32_t rcpt, int64_t when, struct sv said);
+    struct spool_item *it, uint32_t rcpt, int64_t when, struct sv reply_text);
 
 struct record_done {
 	uint64_t item;
 	uint32_t rcpt;
 	enum spool_outcome outcome;
-	struct sv said;
+	struct sv reply_text;
 };
 void record_done(const struct record_done *d, struct buf *out);
 bool record_done_parse(struct sv payload, struct record_done *out);
@@ -52,7 +52,7 @@ struct record_tried {
 	uint64_t item;
 	uint32_t rcpt, attempts;
 	int64_t when, next;
-	struct sv said;
+	struct sv reply_text;
 };
 void record_tried(const struct record_tried *t, struct buf *out);
 bool record_tried_parse(struct sv payload, struct record_tried *out);
@@ -60,7 +60,7 @@ bool record_tried_parse(struct sv payload, struct record_tried *out);
 struct record_place {
 	int64_t when, next;
 	uint32_t failures;
-	struct sv name, said;
+	struct sv name, reply_text;
 };
 void record_place(const struct record_place *p, struct buf *out);
 bool record_place_parse(struct sv payload, struct record_place *out);

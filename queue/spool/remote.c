@@ -1,7 +1,7 @@
 /*
  * Tries of mail for other houses: what mx is given, and what it answers.
  *
- * mx lives on when the queue's process does not: what it has in the air then
+ * mx lives on when the queue's process does not: what it has in flight then
  * must not be sent again by the next one.  So a queue asks nothing of mx before
  * it has heard what that has in hand (MX_OPEN, MX_LATE, MX_LISTED), and adopts
  * those tries as if they were its own.  mx keeps an outcome until it hears that
@@ -16,7 +16,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/tally.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 
 #define MX_TIMEOUT_MS	(4LL * 3600 * 1000) /* it has its own, all shorter */
 #define LIST_MS		5000 /* a list that takes longer does not come */
@@ -27,17 +27,17 @@
 /* What was said of one recipient. */
 struct verdict {
 	uint32_t code;
-	struct sv said;
+	struct sv reply_text;
 };
 
 /* ---- acknowledgements ---- */
 
 static void
-note_later(struct queue_service *q, uint64_t job)
+acknowledge_later(struct queue_service *q, uint64_t job)
 {
-	q->noted =
-	    xgrow(q->noted, &q->noted_cap, q->nnoted + 1, sizeof *q->noted);
-	q->noted[q->nnoted++] = job;
+	q->to_acknowledge = xgrow(q->to_acknowledge, &q->to_acknowledge_cap,
+	    q->nto_acknowledge + 1, sizeof *q->to_acknowledge);
+	q->to_acknowledge[q->nto_acknowledge++] = job;
 	queue_commit(q);
 }
 
@@ -47,49 +47,49 @@ queue_remote_flushed(struct queue_service *q)
 	struct msg m;
 	size_t i;
 
-	for (i = 0; i < q->nnoted; i++) {
+	for (i = 0; i < q->nto_acknowledge; i++) {
 		msg_init(&m, MX_NOTED);
-		msg_put_u64(&m, q->noted[i]);
+		msg_put_u64(&m, q->to_acknowledge[i]);
 		/* If it is lost, the outcome comes once more and finds nobody
 		 * who waits for it. */
 		(void)!peer_tell(q->mx, &m);
 	}
-	q->nnoted = 0;
+	q->nto_acknowledge = 0;
 }
 
 /* ---- what came of it ---- */
 
 /* [RFC 6647 5] */
 bool
-queue_is_greylisting(struct sv said)
+queue_is_greylisting(struct sv reply_text)
 {
-	return sv_ifind(said, SV("greylist")) < said.n ||
-	       sv_ifind(said, SV("graylist")) < said.n ||
-	       sv_ifind(said, SV("grey list")) < said.n ||
-	       sv_ifind(said, SV("grey-list")) < said.n;
+	return sv_ifind(reply_text, SV("greylist")) < reply_text.n ||
+	       sv_ifind(reply_text, SV("graylist")) < reply_text.n ||
+	       sv_ifind(reply_text, SV("grey list")) < reply_text.n ||
+	       sv_ifind(reply_text, SV("grey-list")) < reply_text.n;
 }
 
 static bool
-is_greylisting(uint32_t code, struct sv said)
+is_greylisting(uint32_t code, struct sv reply_text)
 {
 	return (code == 450 || code == 451 || code == 421) &&
-	       queue_is_greylisting(said);
+	       queue_is_greylisting(reply_text);
 }
 
 static void
 log_remote(
-    const struct attempt *a, uint32_t rcpt, uint32_t code, struct sv said)
+    const struct attempt *a, uint32_t rcpt, uint32_t code, struct sv reply_text)
 {
 	char to[LOG_Q_MAX], words[LOG_Q_MAX];
 
 	mlog(code / 100 == 2 ? LOG_INFO : LOG_WARN, "queue.attempt",
 	    "item=%llu to=%s code=%u text=%s", (unsigned long long)a->it->seq,
 	    log_q(to, sv_str(a->it->rcpt[rcpt].address)), code,
-	    log_q(words, said));
+	    log_q(words, reply_text));
 }
 
 static void
-not_reached(struct attempt *a, struct sv said)
+not_reached(struct attempt *a, struct sv reply_text)
 {
 	struct queue_service *q = a->q;
 	struct sched_unit *u = a->u;
@@ -100,11 +100,12 @@ not_reached(struct attempt *a, struct sv said)
 	char place[LOG_Q_MAX];
 	size_t i;
 
-	sched_unreached(q->remote, u, clk_mono() + delay, said);
-	spool_place(q->spool, u->dest->name, next, u->dest->failures, said);
+	sched_unreached(q->remote, u, clk_mono() + delay, reply_text);
+	spool_place(
+	    q->spool, u->dest->name, next, u->dest->failures, reply_text);
 	for (i = 0; i < a->n; i++) {
-		log_remote(a, a->rcpt[i], 0, said);
-		spool_tried(q->spool, a->it, a->rcpt[i], next, said);
+		log_remote(a, a->rcpt[i], 0, reply_text);
+		spool_tried(q->spool, a->it, a->rcpt[i], next, reply_text);
 	}
 	mlog(LOG_INFO, "queue.place",
 	    "place=%s failures=%u waiting=%zu ms=%lld",
@@ -120,14 +121,14 @@ not_reached(struct attempt *a, struct sv said)
 /* The try failed without a word on the recipients, and not because of the
  * place. */
 static void
-failed(struct attempt *a, int64_t delay, struct sv said)
+failed(struct attempt *a, int64_t delay, struct sv reply_text)
 {
 	size_t i;
 
 	for (i = 0; i < a->n; i++) {
-		log_remote(a, a->rcpt[i], 0, said);
-		spool_tried(
-		    a->q->spool, a->it, a->rcpt[i], clk_now() + delay, said);
+		log_remote(a, a->rcpt[i], 0, reply_text);
+		spool_tried(a->q->spool, a->it, a->rcpt[i], clk_now() + delay,
+		    reply_text);
 	}
 	a->u->attempts++;
 	attempt_settle(a, delay);
@@ -167,30 +168,31 @@ struct verdicts {
 static bool
 is_too_many(const struct verdict *v)
 {
-	struct sv status = sv_first(v->said, 24);
+	struct sv status = sv_first(v->reply_text, 24);
 
 	return v->code == 452 &&
 	       (sv_find(status, SV("5.3 ")) < status.n ||
-		   sv_ifind(v->said, SV("too many recipients")) < v->said.n);
+		   sv_ifind(v->reply_text, SV("too many recipients")) <
+		       v->reply_text.n);
 }
 
 static int64_t
 remote_delay(
-    const struct attempt *a, const struct verdict *said, bool some_taken)
+    const struct attempt *a, const struct verdict *verdict, bool some_taken)
 {
 	unsigned tries = sched_tries(a->u);
 	uint32_t chance = randombytes_random();
 
 	/* It takes some of them each time: that comes to an end. */
-	if (some_taken && is_too_many(said))
+	if (some_taken && is_too_many(verdict))
 		return REST_AT_ONCE_MS;
-	if (is_greylisting(said->code, said->said))
+	if (is_greylisting(verdict->code, verdict->reply_text))
 		return sched_greylist_delay(tries, chance);
 	return sched_delay(tries, chance);
 }
 
 static void
-one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *said,
+one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *verdict,
     struct verdicts *v)
 {
 	struct queue_service *q = a->q;
@@ -198,27 +200,27 @@ one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *said,
 	/* Who has an outcome keeps it: no report of what was delivered. */
 	if (a->it->rcpt[rcpt].outcome != SPOOL_WAITS)
 		return;
-	log_remote(a, rcpt, said->code, said->said);
-	if (said->code / 100 == 2) {
+	log_remote(a, rcpt, verdict->code, verdict->reply_text);
+	if (verdict->code / 100 == 2) {
 		tally_add(TALLY_SENT, 1);
-		spool_settle(
-		    q->spool, a->it, rcpt, SPOOL_DELIVERED, said->said);
-	} else if (said->code / 100 == 5) {
-		v->why[v->nbounced] = said->said;
+		spool_settle(q->spool, a->it, rcpt, SPOOL_DELIVERED,
+		    verdict->reply_text);
+	} else if (verdict->code / 100 == 5) {
+		v->why[v->nbounced] = verdict->reply_text;
 		v->bounced[v->nbounced++] = rcpt;
 	} else {
-		int64_t delay = remote_delay(a, said, v->taken);
+		int64_t delay = remote_delay(a, verdict, v->taken);
 
 		if (delay > v->delay)
 			v->delay = delay;
-		spool_tried(
-		    q->spool, a->it, rcpt, clk_now() + delay, said->said);
+		spool_tried(q->spool, a->it, rcpt, clk_now() + delay,
+		    verdict->reply_text);
 	}
 }
 
-/* said: as many as a has recipients, in their order. */
+/* verdict: as many as a has recipients, in their order. */
 static void
-reached(struct attempt *a, const struct verdict *said)
+reached(struct attempt *a, const struct verdict *verdict)
 {
 	struct queue_service *q = a->q;
 	struct verdicts *v = xcalloc(1, sizeof *v);
@@ -230,9 +232,9 @@ reached(struct attempt *a, const struct verdict *said)
 	if (was_away)
 		spool_place(q->spool, a->u->dest->name, 0, 0, SV(""));
 	for (i = 0; i < a->n; i++)
-		v->taken = v->taken || said[i].code / 100 == 2;
+		v->taken = v->taken || verdict[i].code / 100 == 2;
 	for (i = 0; i < a->n; i++)
-		one_verdict(a, a->rcpt[i], &said[i], v);
+		one_verdict(a, a->rcpt[i], &verdict[i], v);
 	if (v->nbounced > 0)
 		queue_bounce(q, a->it, v->bounced, v->why, v->nbounced, false);
 	attempt_settle(a, v->delay);
@@ -243,10 +245,10 @@ static void
 read_verdict(struct msg *m, struct verdict *out)
 {
 	uint32_t code = msg_get_u32(m);
-	struct sv said = msg_get_sv(m);
+	struct sv reply_text = msg_get_sv(m);
 
 	*out = m->bad ? (struct verdict){451, SV("no answer")}
-		      : (struct verdict){code, said};
+		      : (struct verdict){code, reply_text};
 }
 
 static void
@@ -254,7 +256,7 @@ on_mx_reply(int rc, struct msg *reply, void *arg)
 {
 	struct attempt *a = arg;
 	struct queue_service *q = a->q;
-	struct verdict said[JOB_RECIPIENTS];
+	struct verdict verdict[JOB_RECIPIENTS];
 	struct sv why;
 	bool there;
 	size_t i;
@@ -270,13 +272,13 @@ on_mx_reply(int rc, struct msg *reply, void *arg)
 		lost(a);
 		return;
 	}
-	note_later(q, msg_get_u64(reply));
+	acknowledge_later(q, msg_get_u64(reply));
 	there = msg_get_u8(reply) != 0;
 	why = msg_get_sv(reply);
 	for (i = 0; there && i < a->n; i++)
-		read_verdict(reply, &said[i]);
+		read_verdict(reply, &verdict[i]);
 	if (there)
-		reached(a, said);
+		reached(a, verdict);
 	else
 		not_reached(a, why);
 }
@@ -304,7 +306,7 @@ on_adopted_late(void *arg)
 	    SV("the delivering process has not answered"));
 }
 
-/* Its unit is in the air; after a new configuration the recipients of one job
+/* Its unit is in flight; after a new configuration the recipients of one job
  * may be in several, and those of several in one. */
 static void
 adopt(
@@ -323,8 +325,8 @@ adopt(
 		a->end = ev_timer_add(q->o.loop, q->try_ms, on_adopted_late, a);
 		a->next = q->adopted;
 		q->adopted = a;
-		q->remote_flying++;
-		if (u->state != SCHED_FLYING)
+		q->remote_in_flight++;
+		if (u->state != SCHED_IN_FLIGHT)
 			sched_adopt(q->remote, u);
 	}
 	for (i = 0; i < a->n; i++)
@@ -370,11 +372,12 @@ is_adoptable(const struct queue_service *q, uint64_t job,
 {
 	const struct spool_recipient *to;
 
-	if (q->listed || it == NULL || rcpt >= it->nrcpt)
+	if (q->mx_listed || it == NULL || rcpt >= it->nrcpt)
 		return false;
 	to = &it->rcpt[rcpt];
 	return !to->local && to->outcome == SPOOL_WAITS && to->unit != NULL &&
-	       (to->unit->state != SCHED_FLYING || is_adopted(q, to->unit)) &&
+	       (to->unit->state != SCHED_IN_FLIGHT ||
+		   is_adopted(q, to->unit)) &&
 	       !is_of_another(q, job, it, rcpt);
 }
 
@@ -409,7 +412,7 @@ on_open(struct queue_service *q, struct msg *m)
 struct late {
 	uint32_t n;
 	uint32_t rcpt[JOB_RECIPIENTS];
-	struct verdict said[JOB_RECIPIENTS];
+	struct verdict verdict[JOB_RECIPIENTS];
 };
 
 /* Those of the attempt, in its order. */
@@ -423,7 +426,7 @@ pick_verdicts(
 		out[i] = (struct verdict){451, SV("no answer")};
 		for (k = 0; k < l->n; k++)
 			if (l->rcpt[k] == a->rcpt[i])
-				out[i] = l->said[k];
+				out[i] = l->verdict[k];
 	}
 }
 
@@ -436,23 +439,23 @@ on_late(struct queue_service *q, struct msg *m)
 	     known = adopted_of(q, job, NULL) != NULL;
 	struct sv why = msg_get_sv(m);
 	struct late *l = xcalloc(1, sizeof *l);
-	struct verdict said[JOB_RECIPIENTS];
+	struct verdict verdict[JOB_RECIPIENTS];
 	uint32_t i, n = msg_get_u32(m);
 	struct attempt *a;
 
 	for (i = 0; i < n && i < JOB_RECIPIENTS && !m->bad; i++) {
 		l->rcpt[i] = msg_get_u32(m);
-		read_verdict(m, &l->said[i]);
+		read_verdict(m, &l->verdict[i]);
 		l->n++;
 		if (!known && !m->bad && is_adoptable(q, job, it, l->rcpt[i]))
 			adopt(q, job, it, l->rcpt[i]);
 	}
-	note_later(q, job);
+	acknowledge_later(q, job);
 	while ((a = adopted_of(q, job, NULL)) != NULL) {
-		pick_verdicts(a, l, said);
+		pick_verdicts(a, l, verdict);
 		/* The place may have been another: it is not to blame. */
 		if (there)
-			reached(a, said);
+			reached(a, verdict);
 		else
 			failed(a,
 			    sched_delay(
@@ -466,8 +469,8 @@ static void
 on_listed(struct queue_service *q)
 {
 	ev_timer_del(&q->listing);
-	q->listed = true;
-	queue_run(q);
+	q->mx_listed = true;
+	queue_commit(q);
 }
 
 static void
@@ -501,10 +504,10 @@ queue_on_mx_up(void *arg)
 	struct queue_service *q = arg;
 
 	/* Another mx knows nothing of what the one before it had. */
-	q->nnoted = 0;
+	q->nto_acknowledge = 0;
 	while (q->adopted != NULL)
 		lost(q->adopted);
-	q->listed = false;
+	q->mx_listed = false;
 	ev_timer_del(&q->listing);
 	q->listing = ev_timer_add(q->o.loop, LIST_MS, on_no_list, q);
 }
@@ -518,7 +521,7 @@ queue_remote_init(struct queue_service *q)
 bool
 queue_remote_up(struct queue_service *q)
 {
-	return q->listed && peer_up(q->mx);
+	return q->mx_listed && peer_up(q->mx);
 }
 
 void
@@ -527,8 +530,8 @@ queue_remote_stop(struct queue_service *q)
 	ev_timer_del(&q->listing);
 	while (q->adopted != NULL)
 		attempt_free(q->adopted);
-	free(q->noted);
-	q->noted = NULL;
+	free(q->to_acknowledge);
+	q->to_acknowledge = NULL;
 }
 
 /* ---- the try ---- */
@@ -597,14 +600,14 @@ is_beyond_signing(const struct attempt *a, int rc)
 static void
 give_up(struct attempt *a, struct sv why)
 {
-	struct sv said[JOB_RECIPIENTS];
+	struct sv reply_text[JOB_RECIPIENTS];
 	size_t rcpt[JOB_RECIPIENTS], i;
 
 	for (i = 0; i < a->n; i++) {
 		rcpt[i] = a->rcpt[i];
-		said[i] = why;
+		reply_text[i] = why;
 	}
-	queue_bounce(a->q, a->it, rcpt, said, a->n, false);
+	queue_bounce(a->q, a->it, rcpt, reply_text, a->n, false);
 	attempt_settle(a, 0);
 }
 

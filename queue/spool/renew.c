@@ -6,11 +6,15 @@
  * is known of them, in one batch: after a crash the item is there as it was, or
  * anew, or both, which a replay takes for one.
  */
+#include <search.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
 
 #include "base/alloc.h"
 #include "base/be.h"
 #include "base/log.h"
+#include "queue/spool/spool.h"
 #include "queue/spool/spool_priv.h"
 
 #define DEAD_MIN   (64u << 20) /* less is not worth the writing */
@@ -54,7 +58,7 @@ put_attempts(const struct spool_item *it, struct buf *b, size_t *end)
 		    .attempts = it->rcpt[a->rcpt].attempts,
 		    .when = a->when,
 		    .next = it->rcpt[a->rcpt].next_try,
-		    .said = sv_str(a->said)};
+		    .reply_text = sv_str(a->reply_text)};
 
 		record_tried(&t, b);
 		end[i] = b->n;
@@ -159,8 +163,14 @@ end_segment(struct spool *s)
 	spool_append(s, &rec, 1);
 }
 
-void
-spool_renew(struct spool *s)
+/*
+ * Gives back what is held by few who have waited long: writes those of the
+ * oldest segment anew, at most so much at a time that nobody waits for it, so
+ * that the next spool_tidy can remove it.  Does nothing as long as that would
+ * cost more than it gives.
+ */
+static void
+renew_oldest(struct spool *s)
 {
 	struct journal_span span;
 	struct spool_item *it, *next;
@@ -189,4 +199,33 @@ spool_renew(struct spool *s)
 	if (n > 0)
 		mlog(LOG_INFO, "spool.renew", "messages=%zu bytes=%llu", n,
 		    (unsigned long long)done);
+}
+
+/* All before that can go. */
+static uint64_t
+first_needed(const struct spool *s)
+{
+	return s->first != NULL ? s->first->body : s->flushed;
+}
+
+bool
+spool_outgrown(struct spool *s)
+{
+	struct journal_span span;
+
+	journal_span(s->journal, &span);
+	return span.second > span.first && first_needed(s) >= span.second;
+}
+
+void
+spool_tidy(struct spool *s)
+{
+	/* What takes the place of something is on the disk before that goes. */
+	if (spool_pending(s))
+		return;
+	if (journal_drop_before(s->journal, first_needed(s)) != RC_OK)
+		mlog(LOG_ERROR, "spool.tidy",
+		    "text=\"old segments of the spool cannot be removed\"");
+	journal_idle(s->journal);
+	renew_oldest(s);
 }

@@ -14,16 +14,16 @@
 
 /* "5.1.1" anywhere among the first words. */
 static bool
-find_enhanced(struct sv said, char out[12])
+find_enhanced(struct sv reply_text, char out[12])
 {
 	size_t i;
 
-	for (i = 0; i + 5 <= said.n && i < 64; i++) {
-		struct sv rest = sv_skip(said, i);
+	for (i = 0; i + 5 <= reply_text.n && i < 64; i++) {
+		struct sv rest = sv_skip(reply_text, i);
 		uint64_t class, subject, detail;
-		bool start = i == 0 || !ascii_is_alnum(said.p[i - 1]);
+		bool start = i == 0 || !ascii_is_alnum(reply_text.p[i - 1]);
 
-		if (!start || (i > 0 && said.p[i - 1] == '.') ||
+		if (!start || (i > 0 && reply_text.p[i - 1] == '.') ||
 		    sv_take_u64(&rest, 5, &class) != RC_OK || rest.n == 0 ||
 		    rest.p[0] != '.' || (class != 4 && class != 5))
 			continue;
@@ -43,9 +43,9 @@ find_enhanced(struct sv said, char out[12])
 }
 
 void
-report_status(struct sv said, bool failed, char out[12])
+report_status(struct sv reply_text, bool failed, char out[12])
 {
-	if (!find_enhanced(said, out))
+	if (!find_enhanced(reply_text, out))
 		(void)snprintf(out, 12, failed ? "5.0.0" : "4.0.0");
 	/* What is given up is permanent, what waits is not [RFC 3463 2]. */
 	out[0] = failed ? '5' : '4';
@@ -79,7 +79,7 @@ static const struct {
 
 void
 report_reason(
-    struct sv said, const char *address, bool expired, struct buf *out)
+    struct sv reply_text, const char *address, bool expired, struct buf *out)
 {
 	size_t at = sv_rchr(sv_str(address), '@'), i;
 	const char *domain =
@@ -93,17 +93,17 @@ report_reason(
 		    domain);
 		return;
 	}
-	if (sv_eq(said, SV(REPORT_UNREADABLE))) {
+	if (sv_eq(reply_text, SV(REPORT_UNREADABLE))) {
 		buf_adds(out, "it can no longer be read on our disk");
 		return;
 	}
-	if (sv_eq(said, SV(REPORT_REMOVED))) {
+	if (sv_eq(reply_text, SV(REPORT_REMOVED))) {
 		buf_adds(out,
 		    "the postmaster of this mail server has taken it out of "
 		    "the queue");
 		return;
 	}
-	report_status(said, true, code);
+	report_status(reply_text, true, code);
 	for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
 		if (strcmp(code + 2, reasons[i].code) == 0) {
 			/* One %s each, as the table says. */
@@ -155,12 +155,13 @@ add_subject(const struct report *r, struct buf *out)
 
 /* Words of a stranger on lines of our own: printable, indented, cut. */
 static void
-add_said(struct sv said, struct buf *out)
+add_said(struct sv reply_text, struct buf *out)
 {
 	size_t i;
 
-	for (i = 0; i < said.n && i < 400; i++)
-		buf_addc(out, ascii_is_print(said.p[i]) ? said.p[i] : ' ');
+	for (i = 0; i < reply_text.n && i < 400; i++)
+		buf_addc(out,
+		    ascii_is_print(reply_text.p[i]) ? reply_text.p[i] : ' ');
 }
 
 static void
@@ -194,7 +195,7 @@ add_sentence(const struct report *r, struct buf *out)
 		buf_adds(out, " was not delivered");
 		if (r->nrcpt == 1) {
 			buf_adds(out, ": ");
-			report_reason(r->rcpt[0].said, r->rcpt[0].address,
+			report_reason(r->rcpt[0].reply_text, r->rcpt[0].address,
 			    r->expired, out);
 		}
 		buf_adds(out, out->p[out->n - 1] == '?' ? "\r\n" : ".\r\n");
@@ -220,12 +221,13 @@ add_explanation(const struct report *r, struct buf *out)
 		buf_addf(out, "\r\n%s\r\n", to->address);
 		if (!r->delay && r->nrcpt > 1) {
 			buf_adds(out, "    ");
-			report_reason(to->said, to->address, r->expired, out);
+			report_reason(
+			    to->reply_text, to->address, r->expired, out);
 			buf_adds(out, "\r\n");
 		}
-		if (to->said.n > 0) {
+		if (to->reply_text.n > 0) {
 			buf_adds(out, "    what was said last: ");
-			add_said(to->said, out);
+			add_said(to->reply_text, out);
 			buf_adds(out, "\r\n");
 		}
 		if (to->tries > 1)
@@ -241,11 +243,12 @@ add_explanation(const struct report *r, struct buf *out)
 
 /* Words of a host begin with its reply code; ours never do. */
 static bool
-is_reply(struct sv said)
+is_reply(struct sv reply_text)
 {
-	return said.n > 3 && said.p[0] >= '2' && said.p[0] <= '5' &&
-	       ascii_is_digit(said.p[1]) && ascii_is_digit(said.p[2]) &&
-	       (said.p[3] == ' ' || said.p[3] == '-');
+	return reply_text.n > 3 && reply_text.p[0] >= '2' &&
+	       reply_text.p[0] <= '5' && ascii_is_digit(reply_text.p[1]) &&
+	       ascii_is_digit(reply_text.p[2]) &&
+	       (reply_text.p[3] == ' ' || reply_text.p[3] == '-');
 }
 
 /* [RFC 3464 2.1] per message, [2.3] per recipient */
@@ -261,20 +264,20 @@ add_status(const struct report *r, struct buf *out)
 	for (i = 0; i < r->nrcpt; i++) {
 		const struct report_rcpt *to = &r->rcpt[i];
 
-		report_status(to->said, !r->delay, code);
+		report_status(to->reply_text, !r->delay, code);
 		if (r->expired)
 			(void)snprintf(code, sizeof code, "5.4.7");
 		buf_adds(out, "\r\nFinal-Recipient: rfc822; ");
 		mail_address_write(sv_str(to->address), out);
 		buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n",
 		    r->delay ? "delayed" : "failed", code);
-		if (to->said.n > 0) {
+		if (to->reply_text.n > 0) {
 			/* What no host has said is not SMTP [RFC 3464 2.3.6].
 			 */
-			buf_adds(out, is_reply(to->said)
+			buf_adds(out, is_reply(to->reply_text)
 					  ? "Diagnostic-Code: smtp; "
 					  : "Diagnostic-Code: X-Hearthmail; ");
-			add_said(to->said, out);
+			add_said(to->reply_text, out);
 			buf_adds(out, "\r\n");
 		}
 	}

@@ -18,7 +18,7 @@ struct report_rcpt {
 	const char *address;
 	/* The last words on it: a host's begin with its reply code, ours
 	 * do not. */
-	struct sv said;
+	struct sv reply_text;
 	unsigned tries;
 };
 
@@ -43,9 +43,9 @@ void report_compose(const struct report *r, struct buf *out);
  * The status code [RFC 3463] for what was said: the enhanced code of the
  * words, or one made of the reply's first digit.  "5.1.1"; out has 12 bytes.
  */
-void report_status(struct sv said, bool failed, char out[12]);
+void report_status(struct sv reply_text, bool failed, char out[12]);
 /* Why, as half a sentence: "there is no such mailbox at example.test". */
 void report_reason(
-    struct sv said, const char *address, bool expired, struct buf *out);
+    struct sv reply_text, const char *address, bool expired, struct buf *out);
 
 #endif

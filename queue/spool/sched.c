@@ -40,7 +40,7 @@ dest_free(void *arg)
 {
 	struct sched_dest *d = arg;
 
-	free(d->said);
+	free(d->reply_text);
 	free(d->name);
 	free(d);
 }
@@ -108,7 +108,7 @@ static void
 make_runnable(struct sched *s, struct sched_dest *d)
 {
 	if (d->runnable || d->ready == NULL || d->node.at != 0 ||
-	    d->flying >= d->limit)
+	    d->in_flight >= d->limit)
 		return;
 	d->runnable = true;
 	d->next_runnable = NULL;
@@ -165,8 +165,8 @@ detach(struct sched *s, struct sched_unit *u)
 		unlink_ready(u);
 		if (u->dest->ready == NULL)
 			unlink_runnable(s, u->dest);
-	} else if (u->state == SCHED_FLYING)
-		u->dest->flying--;
+	} else if (u->state == SCHED_IN_FLIGHT)
+		u->dest->in_flight--;
 }
 
 static void
@@ -182,13 +182,13 @@ drop_dest_if_idle(struct sched *s, struct sched_dest *d)
 
 void
 sched_remember(struct sched *s, struct sv name, int64_t due, unsigned failures,
-    struct sv said)
+    struct sv reply_text)
 {
 	struct sched_dest *d = sched_dest(s, name);
 
 	heap_remove(&s->sleeping, &d->node);
-	free(d->said);
-	d->said = failures > 0 ? sv_dup(said) : NULL;
+	free(d->reply_text);
+	d->reply_text = failures > 0 ? sv_dup(reply_text) : NULL;
 	d->failures = failures;
 	d->limit = failures > 0 ? 1 : LIMIT_START;
 	d->wake = due;
@@ -287,8 +287,8 @@ sched_take(struct sched *s, int64_t now)
 	unlink_runnable(s, d);
 	u = d->ready;
 	detach(s, u);
-	u->state = SCHED_FLYING;
-	d->flying++;
+	u->state = SCHED_IN_FLIGHT;
+	d->in_flight++;
 	/* At its end: each destination has its turn. */
 	make_runnable(s, d);
 	return u;
@@ -297,11 +297,11 @@ sched_take(struct sched *s, int64_t now)
 void
 sched_adopt(struct sched *s, struct sched_unit *u)
 {
-	must(u->state != SCHED_FLYING);
+	must(u->state != SCHED_IN_FLIGHT);
 	detach(s, u);
-	u->state = SCHED_FLYING;
-	u->dest->flying++;
-	if (u->dest->flying >= u->dest->limit)
+	u->state = SCHED_IN_FLIGHT;
+	u->dest->in_flight++;
+	if (u->dest->in_flight >= u->dest->limit)
 		unlink_runnable(s, u->dest);
 }
 
@@ -332,8 +332,8 @@ sched_reached(struct sched *s, struct sched_unit *u)
 	u->attempts = sched_tries(u) + 1;
 	u->place_failures = 0;
 	d->failures = 0;
-	free(d->said);
-	d->said = NULL;
+	free(d->reply_text);
+	d->reply_text = NULL;
 	heap_remove(&s->sleeping, &d->node);
 	if (d->limit < s->most)
 		d->limit++;
@@ -353,20 +353,20 @@ sched_later(struct sched *s, struct sched_unit *u, int64_t due)
 
 void
 sched_unreached(
-    struct sched *s, struct sched_unit *u, int64_t due, struct sv said)
+    struct sched *s, struct sched_unit *u, int64_t due, struct sv reply_text)
 {
 	struct sched_dest *d = u->dest;
-	char *words = sv_dup(sv_first(said, SCHED_SAID_MAX));
+	char *words = sv_dup(sv_first(reply_text, SCHED_REPLY_TEXT_MAX));
 
-	/* Several were in the air when the host went away: one failure. */
+	/* Several were in flight when the host went away: one failure. */
 	if (d->node.at == 0)
 		d->failures++;
 	else
 		heap_remove(&s->sleeping, &d->node);
 	d->limit = 1;
 	d->wake = due;
-	free(d->said);
-	d->said = words;
+	free(d->reply_text);
+	d->reply_text = words;
 	unlink_runnable(s, d);
 	heap_add(&s->sleeping, &d->node, due);
 	detach(s, u);
@@ -386,7 +386,7 @@ sched_hold(struct sched *s, struct sched_unit *u)
 {
 	struct sched_dest *d = u->dest;
 
-	if (u->state == SCHED_HELD || u->state == SCHED_FLYING)
+	if (u->state == SCHED_HELD || u->state == SCHED_IN_FLIGHT)
 		return;
 	detach(s, u);
 	u->state = SCHED_HELD;
@@ -406,7 +406,7 @@ sched_now(struct sched *s, struct sched_unit *u)
 {
 	struct sched_dest *d = u->dest;
 
-	if (u->state == SCHED_FLYING)
+	if (u->state == SCHED_IN_FLIGHT)
 		return;
 	heap_remove(&s->sleeping, &d->node);
 	if (u->state != SCHED_READY) {

@@ -19,14 +19,14 @@
 #include "base/heap.h"
 #include "base/sv.h"
 
-#define SCHED_SAID_MAX 400
+#define SCHED_REPLY_TEXT_MAX 400
 
 struct sched;
 
 enum sched_state {
-	SCHED_WAITS,  /* for its time */
-	SCHED_READY,  /* for its turn at the destination */
-	SCHED_FLYING, /* taken: somebody tries right now */
+	SCHED_WAITS,	 /* for its time */
+	SCHED_READY,	 /* for its turn at the destination */
+	SCHED_IN_FLIGHT, /* taken: somebody tries right now */
 	SCHED_HELD
 };
 
@@ -34,9 +34,9 @@ struct sched_dest {
 	char *name;
 	unsigned failures; /* in a row; each made all its units wait */
 	int64_t wake;	   /* not before that */
-	unsigned limit, flying;
+	unsigned limit, in_flight;
 	size_t nunits;
-	char *said; /* why it failed last, or NULL */
+	char *reply_text; /* why it failed last, or NULL */
 	/* The rest is sched.c's own. */
 	struct heap_node node; /* by wake */
 	struct sched_unit *ready, **ready_end;
@@ -58,7 +58,7 @@ struct sched_unit {
 	struct sched_unit *next_ready;
 };
 
-/* most: how many units a destination may have in the air. */
+/* most: how many units a destination may have in flight. */
 struct sched *sched_new(unsigned most);
 /* All units were removed before. */
 void sched_free(struct sched **s);
@@ -67,7 +67,7 @@ void sched_free(struct sched **s);
 struct sched_dest *sched_dest(struct sched *s, struct sv name);
 /* What was known of a destination before a restart; due: its wake. */
 void sched_remember(struct sched *s, struct sv name, int64_t due,
-    unsigned failures, struct sv said);
+    unsigned failures, struct sv reply_text);
 /* Those that were remembered and have no unit go. */
 void sched_forget_empty(struct sched *s);
 /* Every destination: for a person who wants to see them. */
@@ -80,21 +80,21 @@ struct sched_unit *sched_add(struct sched *s, struct sched_dest *d, void *item,
 /* Frees the unit, in whatever state. */
 void sched_remove(struct sched *s, struct sched_unit **u);
 
-/* The next unit to be tried, now FLYING; NULL: none now. */
+/* The next unit to be tried, now IN_FLIGHT; NULL: none now. */
 struct sched_unit *sched_take(struct sched *s, int64_t now);
-/* Somebody tries it already: FLYING, whatever it has waited for. */
+/* Somebody tries it already: IN_FLIGHT, whatever it has waited for. */
 void sched_adopt(struct sched *s, struct sched_unit *u);
 /* Milliseconds until sched_take may have one; -1: never by itself. */
 int64_t sched_wait(struct sched *s, int64_t now);
 
-/* ---- what came of a try: the unit was FLYING ---- */
+/* ---- what came of a try: the unit was IN_FLIGHT ---- */
 
 /* The destination was reached.  Then the unit is removed, or waits: */
 void sched_reached(struct sched *s, struct sched_unit *u);
 void sched_later(struct sched *s, struct sched_unit *u, int64_t due);
 /* It was not: all of its units wait until `due`. */
 void sched_unreached(
-    struct sched *s, struct sched_unit *u, int64_t due, struct sv said);
+    struct sched *s, struct sched_unit *u, int64_t due, struct sv reply_text);
 /* Nobody could try: back in its place as if nothing had been. */
 void sched_untried(struct sched *s, struct sched_unit *u, int64_t due);
 

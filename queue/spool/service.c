@@ -10,7 +10,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "ipc/proto.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 
 #define RECIPIENTS_MAX 1000
 #define LOCAL_MOST     2  /* deliveries of one account at the same time */
@@ -18,57 +18,17 @@
 #define SWEEP_MS       60000
 #define FIRST_SWEEP_MS 2000
 
-static void
-answer(struct line *l, uint32_t id, int rc, const char *text, int fd)
-{
-	struct msg m;
-
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, text);
-	if (fd >= 0)
-		msg_put_fd(&m, fd);
-	line_tell(l, &m);
-}
-
-struct conf *
-queue_conf(struct queue_service *q)
-{
-	return q->o.conf(q->o.arg);
-}
-
 /* ---- the end of a turn ---- */
 
 static void tidy(struct queue_service *q);
 
+/* The flush, and what waits for it. */
 static void
-end_turn(void *arg)
+end_of_turn(struct queue_service *q)
 {
-	struct turn *t = arg;
-	struct queue_service *q = t->q;
-	struct answer *a;
-	int r;
+	int r = spool_flush(q->spool);
 
-	free(t);
-	if (q == NULL)
-		return;
-	q->turn = NULL;
-	r = spool_flush(q->spool);
-	while ((a = q->answers) != NULL) {
-		q->answers = a->next;
-		if (a->client != NULL && a->done != NULL)
-			queue_answer_command(a->client, a->id, r,
-			    r == RC_OK ? "" : "the spool cannot be written",
-			    a->done);
-		else if (a->client != NULL)
-			answer(a->client->line, a->id, r,
-			    r == RC_OK ? "taken"
-				       : "the spool cannot be written",
-			    -1);
-		free(a->done);
-		free(a);
-	}
+	queue_answer_waiting(q, r);
 	if (r != RC_OK) {
 		mlog(LOG_ERROR, "spool.write",
 		    "text=\"the spool cannot be written\"");
@@ -79,16 +39,6 @@ end_turn(void *arg)
 	if (q->untidy)
 		tidy(q);
 	queue_run(q);
-}
-
-void
-queue_commit(struct queue_service *q)
-{
-	if (q->turn != NULL || q->stopping)
-		return;
-	q->turn = xcalloc(1, sizeof *q->turn);
-	q->turn->q = q;
-	ev_post(q->o.loop, end_turn, q->turn);
 }
 
 /* ---- in ---- */
@@ -204,7 +154,7 @@ on_put(struct client *c, struct msg *m)
 	if (r != RC_OK) {
 		mlog(LOG_WARN, "queue.refused", "rc=%s text=\"%s\"", rc_name(r),
 		    err.text);
-		answer(c->line, m->id, r, err.text, -1);
+		queue_answer(c->line, m->id, r, err.text, -1);
 		if (r == RC_IO)
 			ev_post(q->o.loop, q->o.broken, q->o.arg);
 		return;
@@ -219,33 +169,6 @@ on_put(struct client *c, struct msg *m)
 	queue_commit(q);
 }
 
-void
-queue_answer_command(struct client *c, uint32_t id, int rc, const char *text,
-    const struct queue_done *done)
-{
-	struct msg m;
-
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, text);
-	msg_put_u32(&m, done->messages);
-	msg_put_u32(&m, done->recipients);
-	msg_put_u32(&m, done->busy);
-	msg_put_u32(&m, done->held);
-	line_tell(c->line, &m);
-}
-
-void
-queue_answer_later(struct client *c, uint32_t id, struct queue_done *done)
-{
-	struct answer *a = xcalloc(1, sizeof *a);
-
-	*a = (struct answer){c, id, done, c->q->answers};
-	c->q->answers = a;
-	queue_commit(c->q);
-}
-
 static void
 on_file(struct client *c, struct msg *m)
 {
@@ -253,7 +176,7 @@ on_file(struct client *c, struct msg *m)
 	int fd = -1;
 	int r = spool_tmpfile(&fd, &err);
 
-	answer(c->line, m->id, r, err.text, fd);
+	queue_answer(c->line, m->id, r, err.text, fd);
 }
 
 static void
@@ -268,7 +191,8 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 	else if (m->type == QUEUE_PUT)
 		on_put(c, m);
 	else
-		answer(l, m->id, RC_SYNTAX, "the queue does not know that", -1);
+		queue_answer(
+		    l, m->id, RC_SYNTAX, "the queue does not know that", -1);
 }
 
 static void
@@ -372,7 +296,7 @@ note_place_anew(struct sched_dest *d, void *arg)
 	if (d->failures > 0)
 		spool_place(q->spool, d->name,
 		    clk_now() + (d->wake - clk_mono()), d->failures,
-		    d->said != NULL ? sv_str(d->said) : SV(""));
+		    d->reply_text != NULL ? sv_str(d->reply_text) : SV(""));
 }
 
 static void
@@ -404,7 +328,7 @@ on_sweep(void *arg)
 
 static void
 on_place(void *arg, struct sv name, int64_t when, int64_t next,
-    unsigned failures, struct sv said)
+    unsigned failures, struct sv reply_text)
 {
 	struct queue_service *q = arg;
 	int64_t wait = next - clk_now(), most = sched_delay(100, 999);
@@ -414,7 +338,7 @@ on_place(void *arg, struct sv name, int64_t when, int64_t next,
 	if (wait > most)
 		wait = most;
 	sched_remember(q->remote, name, failures > 0 ? clk_mono() + wait : 0,
-	    failures, said);
+	    failures, reply_text);
 }
 
 int
@@ -427,6 +351,7 @@ queue_service_new(const struct queue_service_opts *o,
 	int r;
 
 	q->o = *o;
+	q->end_of_turn = end_of_turn;
 	q->local = sched_new(LOCAL_MOST);
 	q->remote = sched_new(REMOTE_MOST);
 	r = spool_open(dirfd, NULL, on_place, q, &q->spool, err);
@@ -527,14 +452,15 @@ void
 queue_service_status(struct queue_service *q, struct buf *out)
 {
 	struct places p = {.n = 0};
-	char said[LOG_Q_MAX];
+	char reply_text[LOG_Q_MAX];
 	size_t i;
 
 	buf_addf(out, "%zu messages wait\n", spool_count(q->spool));
 	sched_each_dest(q->remote, note_place, &p);
 	for (i = 0; i < p.n; i++)
 		buf_addf(out, "  %zu for %s%s%s\n", p.d[i]->nunits,
-		    p.d[i]->name, p.d[i]->said != NULL ? ": " : "",
-		    p.d[i]->said != NULL ? log_q(said, sv_str(p.d[i]->said))
-					 : "");
+		    p.d[i]->name, p.d[i]->reply_text != NULL ? ": " : "",
+		    p.d[i]->reply_text != NULL
+			? log_q(reply_text, sv_str(p.d[i]->reply_text))
+			: "");
 }

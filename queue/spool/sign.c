@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "mail/field.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 
 #define SIGN_MS	   10000
 #define SIGN_TRIES 3

@@ -19,15 +19,15 @@
 #include "base/log.h"
 #include "queue/spool/spool_priv.h"
 
-#define MEMFD_MAX    (1 << 20)
-#define ITEM_MAX     (8 << 20)
-#define RECORDS_MAX  (2 + SPOOL_RECIPIENTS_MAX)
-#define LOCK_WAIT_MS 3000
-#define STEP_BYTES   16
-#define TOLD_BYTES   12
-#define MARK_BYTES   16
-#define RECORD_BYTES 64			       /* beside its payload, about */
-#define AGE_MAX	     (10LL * 24 * 3600 * 1000) /* nothing waits longer */
+#define MEMFD_MAX	     (1 << 20)
+#define ITEM_MAX	     (8 << 20)
+#define RECORDS_MAX	     (2 + SPOOL_RECIPIENTS_MAX)
+#define LOCK_WAIT_MS	     3000
+#define STEP_BYTES	     16
+#define DELAY_REPORTED_BYTES 12
+#define MARK_BYTES	     16
+#define RECORD_BYTES	     64 /* beside its payload, about */
+#define AGE_MAX		     (10LL * 24 * 3600 * 1000) /* nothing waits longer */
 
 /* ---- items ---- */
 
@@ -192,7 +192,7 @@ replay_tried(struct spool *s, struct sv payload)
 		return;
 	it->rcpt[t.rcpt].attempts = t.attempts;
 	it->rcpt[t.rcpt].next_try = t.next;
-	item_add_attempt(it, t.rcpt, t.when, t.said);
+	item_add_attempt(it, t.rcpt, t.when, t.reply_text);
 }
 
 /* payload: 8 ITEM, 4 what, and maybe 4 recipient. */
@@ -202,8 +202,8 @@ apply_mark(struct spool_item *it, struct sv payload)
 	uint32_t what = be_get32(payload.p + 8);
 	size_t i, first = 0, n = it->nrcpt;
 
-	if (what == MARK_TOLD)
-		it->told = true;
+	if (what == MARK_DELAY_REPORTED)
+		it->delay_reported = true;
 	if (what != MARK_HELD && what != MARK_RELEASED)
 		return;
 	if (payload.n >= MARK_BYTES) {
@@ -219,7 +219,7 @@ replay_mark(struct spool *s, struct sv payload)
 {
 	struct spool_item *it;
 
-	if (payload.n >= TOLD_BYTES &&
+	if (payload.n >= DELAY_REPORTED_BYTES &&
 	    (it = spool_find(s, be_get64(payload.p))) != NULL)
 		apply_mark(it, payload);
 }
@@ -267,7 +267,7 @@ replay(void *arg, const struct journal_record *r)
 	case RECORD_PLACE:
 		if (s->place != NULL && record_place_parse(r->payload, &p))
 			s->place(s->place_arg, p.name, p.when, p.next,
-			    p.failures, p.said);
+			    p.failures, p.reply_text);
 		break;
 	case RECORD_MARK:
 		replay_mark(s, r->payload);
@@ -509,11 +509,11 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 /* ---- what became of it ---- */
 
 static struct sv
-encode_told(char out[TOLD_BYTES], uint64_t seq)
+encode_delay_reported(char out[DELAY_REPORTED_BYTES], uint64_t seq)
 {
 	be_put64(out, seq);
-	be_put32(out + 8, MARK_TOLD);
-	return sv_of(out, TOLD_BYTES);
+	be_put32(out + 8, MARK_DELAY_REPORTED);
+	return sv_of(out, DELAY_REPORTED_BYTES);
 }
 
 static void
@@ -537,11 +537,11 @@ spool_hold(struct spool *s, struct spool_item *it, size_t rcpt, bool held)
 }
 
 void
-spool_told(struct spool *s, struct spool_item *it)
+spool_delay_reported(struct spool *s, struct spool_item *it)
 {
-	char payload[TOLD_BYTES];
+	char payload[DELAY_REPORTED_BYTES];
 
-	mark(s, it, encode_told(payload, it->seq));
+	mark(s, it, encode_delay_reported(payload, it->seq));
 }
 
 /* The records behind a report's own: the outcomes, or the mark. */
@@ -549,11 +549,11 @@ static size_t
 encode_about(const struct spool_item *about, const size_t *rcpt, size_t n,
     enum spool_outcome outcome, struct buf *bytes, struct journal_item *rec)
 {
-	char payload[TOLD_BYTES];
+	char payload[DELAY_REPORTED_BYTES];
 	size_t i, at;
 
 	if (outcome == SPOOL_WAITS) {
-		buf_addsv(bytes, encode_told(payload, about->seq));
+		buf_addsv(bytes, encode_delay_reported(payload, about->seq));
 		rec[0] = (struct journal_item){
 		    .type = RECORD_MARK, .payload = buf_sv(bytes)};
 		return 1;
@@ -589,7 +589,7 @@ spool_report(struct spool *s, const struct spool_put *p,
 		r = append_item(s, p, &in, rec, n, out, err);
 	}
 	if (r == RC_OK && outcome == SPOOL_WAITS)
-		about->told = true;
+		about->delay_reported = true;
 	for (i = 0; r == RC_OK && outcome != SPOOL_WAITS && i < nrcpt; i++)
 		about->rcpt[rcpt[i]].outcome = outcome;
 	buf_fini(&bytes);
@@ -600,9 +600,9 @@ spool_report(struct spool *s, const struct spool_put *p,
 
 void
 spool_settle(struct spool *s, struct spool_item *it, size_t rcpt,
-    enum spool_outcome outcome, struct sv said)
+    enum spool_outcome outcome, struct sv reply_text)
 {
-	struct record_done d = {it->seq, (uint32_t)rcpt, outcome, said};
+	struct record_done d = {it->seq, (uint32_t)rcpt, outcome, reply_text};
 	struct journal_item rec = {.type = RECORD_DONE};
 	struct buf b;
 
@@ -616,15 +616,15 @@ spool_settle(struct spool *s, struct spool_item *it, size_t rcpt,
 
 void
 spool_tried(struct spool *s, struct spool_item *it, size_t rcpt, int64_t next,
-    struct sv said)
+    struct sv reply_text)
 {
 	it->rcpt[rcpt].attempts++;
-	spool_stumbled(s, it, rcpt, next, said);
+	spool_stumbled(s, it, rcpt, next, reply_text);
 }
 
 void
 spool_stumbled(struct spool *s, struct spool_item *it, size_t rcpt,
-    int64_t next, struct sv said)
+    int64_t next, struct sv reply_text)
 {
 	struct spool_recipient *to = &it->rcpt[rcpt];
 	struct record_tried t = {.item = it->seq,
@@ -632,7 +632,7 @@ spool_stumbled(struct spool *s, struct spool_item *it, size_t rcpt,
 	    .attempts = to->attempts,
 	    .when = clk_now(),
 	    .next = next,
-	    .said = said};
+	    .reply_text = reply_text};
 	struct journal_item rec = {.type = RECORD_TRIED};
 	struct buf b;
 
@@ -642,18 +642,18 @@ spool_stumbled(struct spool *s, struct spool_item *it, size_t rcpt,
 	spool_append(s, &rec, 1);
 	buf_fini(&b);
 	to->next_try = next;
-	item_add_attempt(it, (uint32_t)rcpt, t.when, said);
+	item_add_attempt(it, (uint32_t)rcpt, t.when, reply_text);
 }
 
 void
 spool_place(struct spool *s, const char *name, int64_t next, unsigned failures,
-    struct sv said)
+    struct sv reply_text)
 {
 	struct record_place p = {.when = clk_now(),
 	    .next = next,
 	    .failures = failures,
 	    .name = sv_str(name),
-	    .said = said};
+	    .reply_text = reply_text};
 	struct journal_item rec = {.type = RECORD_PLACE};
 	struct buf b;
 
@@ -696,35 +696,6 @@ spool_flush(struct spool *s)
 		s->unwritten = 0;
 	}
 	return r;
-}
-
-/* All before that can go. */
-static uint64_t
-first_needed(const struct spool *s)
-{
-	return s->first != NULL ? s->first->body : s->flushed;
-}
-
-bool
-spool_outgrown(struct spool *s)
-{
-	struct journal_span span;
-
-	journal_span(s->journal, &span);
-	return span.second > span.first && first_needed(s) >= span.second;
-}
-
-void
-spool_tidy(struct spool *s)
-{
-	/* What takes the place of something is on the disk before that goes. */
-	if (spool_pending(s))
-		return;
-	if (journal_drop_before(s->journal, first_needed(s)) != RC_OK)
-		mlog(LOG_ERROR, "spool.tidy",
-		    "text=\"old segments of the spool cannot be removed\"");
-	journal_idle(s->journal);
-	spool_renew(s);
 }
 
 uint64_t

@@ -59,7 +59,8 @@ struct spool;
 struct sched_unit;
 
 #define SPOOL_ADDRESS_MAX 1024
-#define SPOOL_SAID_MAX	  400 /* bytes of a remote host's words that are kept */
+#define SPOOL_REPLY_TEXT_MAX \
+	400 /* bytes of a remote host's words that are kept */
 
 enum spool_outcome {
 	SPOOL_DELIVERED,
@@ -82,7 +83,7 @@ struct spool_recipient {
 struct spool_attempt {
 	int64_t when;  /* ms since 1970 */
 	uint32_t rcpt; /* which one */
-	char *said;
+	char *reply_text;
 };
 
 struct spool_item {
@@ -93,7 +94,7 @@ struct spool_item {
 	char *owner;	 /* the account that submitted it, or NULL */
 	int64_t arrived; /* ms since 1970 */
 	uint32_t flags;
-	bool told; /* of the delay */
+	bool delay_reported; /* of the delay */
 	struct spool_recipient *rcpt;
 	size_t nrcpt;
 	struct spool_attempt *attempt; /* the oldest first, at most 100 */
@@ -104,7 +105,7 @@ struct spool_item {
 
 /* What only the scheduler wants to know of the replay; may be NULL. */
 typedef void spool_place_fn(void *arg, struct sv name, int64_t when,
-    int64_t next, unsigned failures, struct sv said);
+    int64_t next, unsigned failures, struct sv reply_text);
 
 /* dirfd: the spool's folder, which holds `log`. */
 int spool_open(int dirfd, const struct journal_io *io, spool_place_fn *place,
@@ -154,18 +155,18 @@ int spool_report(struct spool *s, const struct spool_put *p,
 /* ---- what became of it ---- */
 
 void spool_settle(struct spool *s, struct spool_item *it, size_t rcpt,
-    enum spool_outcome outcome, struct sv said);
+    enum spool_outcome outcome, struct sv reply_text);
 /* next: ms since 1970. */
 void spool_tried(struct spool *s, struct spool_item *it, size_t rcpt,
-    int64_t next, struct sv said);
+    int64_t next, struct sv reply_text);
 /* The same for what failed at home: it is seen, but counts for nothing. */
 void spool_stumbled(struct spool *s, struct spool_item *it, size_t rcpt,
-    int64_t next, struct sv said);
+    int64_t next, struct sv reply_text);
 void spool_place(struct spool *s, const char *name, int64_t next,
-    unsigned failures, struct sv said);
+    unsigned failures, struct sv reply_text);
 void spool_hold(struct spool *s, struct spool_item *it, size_t rcpt, bool held);
 /* The sender was told of the delay, or need not be. */
-void spool_told(struct spool *s, struct spool_item *it);
+void spool_delay_reported(struct spool *s, struct spool_item *it);
 /* The clock has stepped by that much: items that came by it are as old as
  * before, and none has come later than now. */
 void spool_stepped(struct spool *s, int64_t ms);

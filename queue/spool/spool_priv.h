@@ -30,6 +30,8 @@ struct spool {
 	void *place_arg;
 };
 
+/* ---- spool.c ---- */
+
 /* Appends records in one batch. */
 void spool_append(struct spool *s, const struct journal_item *rec, size_t n);
 /* Free bytes of the disk when all that was appended will be written. */
@@ -38,12 +40,5 @@ uint64_t spool_room(struct spool *s);
 void spool_add_large(struct spool *s, uint64_t seq, uint64_t size);
 /* The item's body is the newest now. */
 void spool_to_end(struct spool *s, struct spool_item *it);
-/*
- * Gives back what is held by few who have waited long: writes those of the
- * oldest segment anew, at most so much at a time that nobody waits for it, so
- * that the next spool_tidy can remove it.  Does nothing as long as that would
- * cost more than it gives.
- */
-void spool_renew(struct spool *s);
 
 #endif

@@ -54,10 +54,10 @@ ledger_clone(const struct ledger *l)
 	if (l->nexpect > 0)
 		memcpy(c->expect, l->expect, l->nexpect * sizeof *c->expect);
 	c->expect_cap = l->nexpect + 1;
-	c->gone = xcalloc(l->ngone + 1, sizeof *c->gone);
-	if (l->ngone > 0)
-		memcpy(c->gone, l->gone, l->ngone * sizeof *c->gone);
-	c->gone_cap = l->ngone + 1;
+	c->gone = xcalloc(l->ndeleted_name + 1, sizeof *c->gone);
+	if (l->ndeleted_name > 0)
+		memcpy(c->gone, l->gone, l->ndeleted_name * sizeof *c->gone);
+	c->deleted_name_cap = l->ndeleted_name + 1;
 	c->history = xcalloc(l->nhistory + 1, sizeof *c->history);
 	if (l->nhistory > 0)
 		memcpy(
@@ -309,7 +309,7 @@ static void
 promise(struct ledger *l, char *dump)
 {
 	l->acked_at = l->nhistory - 1;
-	for (size_t i = 0; i < l->ngone; i++)
+	for (size_t i = 0; i < l->ndeleted_name; i++)
 		l->gone[i].acked = true;
 	free(l->acked);
 	l->acked = dump;
@@ -364,13 +364,13 @@ ledger_expunged(struct ledger *l, const struct view_info *before,
 	uint32_t uid = 0;
 
 	while (rangeset_next(uids, uid, &uid)) {
-		l->gone =
-		    xgrow(l->gone, &l->gone_cap, l->ngone + 1, sizeof *l->gone);
-		l->gone[l->ngone].box = before->id;
-		l->gone[l->ngone].validity = before->uidvalidity;
-		l->gone[l->ngone].since = before->highest_modseq;
-		l->gone[l->ngone].uid = uid++;
-		l->gone[l->ngone++].acked = false;
+		l->gone = xgrow(l->gone, &l->deleted_name_cap,
+		    l->ndeleted_name + 1, sizeof *l->gone);
+		l->gone[l->ndeleted_name].box = before->id;
+		l->gone[l->ndeleted_name].validity = before->uidvalidity;
+		l->gone[l->ndeleted_name].since = before->highest_modseq;
+		l->gone[l->ndeleted_name].uid = uid++;
+		l->gone[l->ndeleted_name++].acked = false;
 	}
 }
 
@@ -427,7 +427,7 @@ gone_check(struct ledger *l, struct view *v)
 	uint64_t need = 0;
 
 	view_info(v, &info, &need);
-	for (size_t i = 0; i < l->ngone; i++) {
+	for (size_t i = 0; i < l->ndeleted_name; i++) {
 		if (l->gone[i].box != info.id ||
 		    l->gone[i].validity != info.uidvalidity)
 			continue;
@@ -447,9 +447,9 @@ all_gone_check(struct ledger *l, struct store *st)
 	struct store_mailbox_list list;
 	uint64_t need = 0;
 
-	for (size_t i = 0; i < l->ngone; i++)
+	for (size_t i = 0; i < l->ndeleted_name; i++)
 		if (!l->gone[i].acked)
-			l->gone[i--] = l->gone[--l->ngone];
+			l->gone[i--] = l->gone[--l->ndeleted_name];
 	store_mailbox_list(st, &list, &need);
 	for (size_t i = 0; i < list.n; i++) {
 		struct view *v = NULL;

@@ -22,7 +22,7 @@
  * expunged; one that keeps and uses it; one on a disk that fills up. */
 enum script {
 	SCRIPT_LIFE,
-	SCRIPT_PAST,
+	SCRIPT_RESTORE,
 	SCRIPT_FULL,
 	SCRIPTS
 };
@@ -58,7 +58,7 @@ struct ledger {
 		uint64_t since; /* the client's MODSEQ before */
 		bool acked;
 	} * gone; /* what was expunged */
-	size_t ngone, gone_cap;
+	size_t ndeleted_name, deleted_name_cap;
 	uint32_t *history; /* checksums of all dumps in their order */
 	size_t nhistory, history_cap;
 	size_t acked_at; /* which of them acked is */

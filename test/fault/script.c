@@ -168,7 +168,7 @@ static const struct step life[] = {
 };
 
 /* What is expunged stays, comes back, and goes for good. */
-static const struct step past[] = {
+static const struct step expunged[] = {
     {DELIVER, "INBOX", NULL, 300, 0},
     {MANY, "INBOX", NULL, 12, 400},
     {KEYWORD, "INBOX", "$label1", 2, 9},
@@ -248,7 +248,7 @@ static const struct {
 	unsigned n;
 } scripts[SCRIPTS] = {
     [SCRIPT_LIFE] = STEPS(life),
-    [SCRIPT_PAST] = STEPS(past),
+    [SCRIPT_RESTORE] = STEPS(expunged),
     [SCRIPT_FULL] = STEPS(full),
 };
 
@@ -267,8 +267,8 @@ script_opts(const struct ledger *l, const struct journal_io *io)
 	    .segment_bytes = 16384,
 	    .inline_body_max = 8192,
 	    .low_water_bytes = l->script == SCRIPT_FULL ? LOW_WATER : 1,
-	    .retention_ms = l->script == SCRIPT_PAST ? 30 * DAY_MS : 0,
-	    .past_tree = l->script == SCRIPT_PAST};
+	    .retention_ms = l->script == SCRIPT_RESTORE ? 30 * DAY_MS : 0,
+	    .restore_tree = l->script == SCRIPT_RESTORE};
 	return &o;
 }
 
@@ -494,34 +494,34 @@ do_fill(struct ledger *l, struct store *st, const struct step *s)
 	return ok;
 }
 
-/* ---- the past ---- */
+/* ---- what was expunged ---- */
 
-struct grave_at {
+struct tombstone_at {
 	uint32_t index;
 	bool found;
-	struct store_grave g;
+	struct store_tombstone g;
 };
 
 static bool
-grave_count(void *arg, const struct store_expunged *e)
+tombstone_count(void *arg, const struct store_expunged *e)
 {
-	struct grave_at *x = arg;
+	struct tombstone_at *x = arg;
 
 	x->found = x->index-- == 0;
-	x->g = (struct store_grave){e->mailbox, e->msg.uid};
+	x->g = (struct store_tombstone){e->mailbox, e->msg.uid};
 	return !x->found;
 }
 
 static bool
-do_grave(struct ledger *l, struct store *st, const struct step *s)
+do_tombstone(struct ledger *l, struct store *st, const struct step *s)
 {
-	struct grave_at x = {.index = s->lo};
+	struct tombstone_at x = {.index = s->lo};
 	uint64_t need = 0;
 	struct err err;
 	size_t n = 0;
 	int r;
 
-	store_expunged_each(st, grave_count, &x, &need);
+	store_expunged_each(st, tombstone_count, &x, &need);
 	if (!x.found) {
 		ledger_broken(l, "nothing to be brought back", "", "");
 		return false;
@@ -550,7 +550,7 @@ do_drag(struct ledger *l, struct store *st, const struct step *s)
 	store_mailbox_list(st, &list, &need);
 	for (size_t i = 0; i < list.n; i++)
 		if (list.m[i].selectable &&
-		    sv_starts(sv_str(list.m[i].name), SV(STORE_PAST "/")))
+		    sv_starts(sv_str(list.m[i].name), SV(STORE_RESTORE "/")))
 			drag.box = list.m[i].name;
 	ok = drag.box != NULL && do_view(l, st, &drag);
 	store_mailbox_list_fini(&list);
@@ -647,7 +647,7 @@ script_step(struct ledger *l, struct store *st, unsigned i)
 		return do_fill(l, st, s);
 	case PURGE:
 	case UNDELETE:
-		return do_grave(l, st, s);
+		return do_tombstone(l, st, s);
 	case DRAG:
 	case DRAG_AWAY:
 		return do_drag(l, st, s);

@@ -433,7 +433,7 @@ static const struct {
     {SABOTAGE_FORGET_PINNED, "compact: forget the pinned"},
     {SABOTAGE_NO_RESERVE, "a full disk: no reserve"},
     {SABOTAGE_FORGET_VANISHED, "forget what vanished"},
-    {SABOTAGE_FORGET_GRAVES, "forget what was expunged"},
+    {SABOTAGE_FORGET_TOMBSTONES, "forget what was expunged"},
     {SABOTAGE_UNPURGE, "a purge is undone"},
     {SABOTAGE_UNHELD, "backup: no second look"},
 };

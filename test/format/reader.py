@@ -321,7 +321,7 @@ class Account:
     def __init__(self, folder):
         self.log = Log(os.path.join(folder, "log"))
         self.boxes, self.keywords, self.subscribed = {}, {}, set()
-        self.last_validity, self.graves, self.gone = 0, [], {}
+        self.last_validity, self.tombstones, self.gone = 0, [], {}
         self.bodies = {r.seq: r for r in self.log.records if r.type == MESSAGE}
         if self.log.snapshot:
             self.load(self.log.snapshot)
@@ -354,7 +354,7 @@ class Account:
         w.number()
         for _ in range(w.number()):
             mailbox, number, _, when = w.number(), w.number(), w.number(), w.signed()
-            self.graves.append((mailbox, number, when, Message.from_48(w.bytes(48))))
+            self.tombstones.append((mailbox, number, when, Message.from_48(w.bytes(48))))
         for _ in range(w.number()):
             ident = w.number()
             self.gone[ident] = w.text()
@@ -381,7 +381,7 @@ class Account:
 
     def remove(self, m, uids, r):
         for part in reversed(m.parts(uids)):
-            self.graves += [(m.id, None, r.time, x) for x in m.messages[part]]
+            self.tombstones += [(m.id, None, r.time, x) for x in m.messages[part]]
             if m.messages[part]:
                 m.modseq = max(m.modseq, r.seq)
             del m.messages[part]
@@ -457,7 +457,7 @@ class Account:
     def deleted(self, r, c, m):
         if m is None:
             return
-        self.graves += [(m.id, None, r.time, x) for x in m.messages]
+        self.tombstones += [(m.id, None, r.time, x) for x in m.messages]
         self.gone[m.id] = m.name
         del self.boxes[m.id]
         if c.keep_name:
@@ -478,9 +478,9 @@ class Account:
                 self.last_validity = max(self.last_validity, value)
 
     def purged(self, r, c, m):
-        bytes_ = {g[3].body for g in self.graves if g[0] == c.mailbox and
+        bytes_ = {g[3].body for g in self.tombstones if g[0] == c.mailbox and
                   any(lo <= g[3].uid <= hi for lo, hi in c.uids)}
-        self.graves = [g for g in self.graves if g[3].body not in bytes_]
+        self.tombstones = [g for g in self.tombstones if g[3].body not in bytes_]
 
     # -- what it comes to --
 

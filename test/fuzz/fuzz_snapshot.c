@@ -16,17 +16,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct store st = {.dirfd = -1};
-	size_t mailboxes, graves;
+	size_t mailboxes, tombstones;
 	struct buf b;
 
 	log_setup("fuzz", LOG_ERROR);
 	buf_init(&b, 64u << 20);
 	if (snapshot_decode(&st, sv_of((const char *)p, n)) == RC_OK) {
 		mailboxes = st.nmailbox;
-		graves = st.ngrave;
+		tombstones = st.ntombstone;
 		snapshot_encode(&st, &b);
 		must(snapshot_decode(&st, buf_sv(&b)) == RC_OK);
-		must(st.nmailbox == mailboxes && st.ngrave == graves);
+		must(st.nmailbox == mailboxes && st.ntombstone == tombstones);
 	}
 	store_state_reset(&st);
 	buf_fini(&b);

@@ -22,10 +22,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		     it->nrcpt <= SPOOL_RECIPIENTS_MAX);
 	item_free(it);
 	if (record_done_parse(in, &d))
-		must(d.outcome < SPOOL_WAITS && d.said.n <= in.n);
+		must(d.outcome < SPOOL_WAITS && d.reply_text.n <= in.n);
 	if (record_tried_parse(in, &t))
-		must(t.said.n <= in.n);
+		must(t.reply_text.n <= in.n);
 	if (record_place_parse(in, &p))
-		must(p.name.n + p.said.n <= in.n);
+		must(p.name.n + p.reply_text.n <= in.n);
 	return 0;
 }

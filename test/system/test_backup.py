@@ -370,7 +370,7 @@ def scheduled_fails():
                 "the-reason-is-in-the-event", fail)
         r = h.command("status")
         verdict(r.returncode == 1 and "THE LAST ONE FAILED at " in r.stdout and
-                f"{d}/file/y: Not a directory; mend that, then: hearthmail backup {d}/file/y" in r.stdout,
+                f"{d}/file/y: Not a directory; fix that, then run: hearthmail backup {d}/file/y" in r.stdout,
                 "status-says-that-it-failed", r.stdout)
         verdict("ERROR supervisor: backup.fail" in r.stdout, "status-lists-the-error", r.stdout)
         s = json.loads(h.command("status", "--json").stdout)

@@ -14,6 +14,8 @@ from house import TOP, House, finish, lacking, skip, verdict
 DOVECOT = "/usr/lib/dovecot/imap"
 # Messages of test/data/mime in which we differ on purpose.
 DIFFERENT = {
+    "mail-parser/malformed-001.eml": ["BODYSTRUCTURE"],
+    "mail-parser/malformed-002.eml": ["BODYSTRUCTURE"],
     "mail-parser/malformed-007.eml": ["BODYSTRUCTURE"],
     "mail-parser/malformed-016.eml": ["BODYSTRUCTURE"],
     "mail-parser/malformed-017.eml": ["BODYSTRUCTURE"],
@@ -23,6 +25,7 @@ DIFFERENT = {
     "mikel-mail/missing_content_disposition.eml": ["BODYSTRUCTURE"],
     "mikel-mail/raw_email_with_illegal_boundary.eml": ["BODYSTRUCTURE"],
     "mikel-mail/weird_to_header.eml": ["ENVELOPE"],
+    "mimekit/empty-multipart.eml": ["BODYSTRUCTURE"],
     "mimekit/feedback-report.eml": ["BODYSTRUCTURE"],
     "mimekit/missing-subtype.eml": ["BODYSTRUCTURE"],
     "mimekit/rfc2060.eml": ["BODYSTRUCTURE"],

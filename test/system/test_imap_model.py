@@ -986,7 +986,7 @@ class World:
         """Something happens to the server; what was acknowledged stays."""
         what = self.rnd.choice(list(self.env["disturb"].items()))
         if what[0] == "purge":
-            # What a session still shows is gone for it, too (test_past.py):
+            # What a session still shows is gone for it, too (test_restore_tree.py):
             # here they all know of it.
             for s in self.sessions:
                 s.simple("NOOP")

@@ -4,10 +4,9 @@ mail is deleted, its day goes out of the retention, mail is purged, the key that
 shows deleted mail is changed.  The clock is the server's, of a test's own."""
 import glob
 import os
-import shutil
 import subprocess
 
-from house import PASSWORD, House, finish, skip, verdict, wait_until
+from house import PASSWORD, House, finish, lacking, verdict, wait_until
 
 DAY = 24 * 3600 * 1000
 
@@ -120,8 +119,7 @@ class Month:
 
 def main():
     for program in (Mbsync, Offlineimap):
-        if not shutil.which(program.name):
-            skip(program.name, "it is not installed")
+        if lacking(program.name, program.name):
             continue
         with House(users=("anna",), env={"HEARTHMAIL_TEST_CLOCK": "0"}) as h:
             Month(h, program(h)).live()

@@ -473,8 +473,8 @@ def in_the_air(h):
     return r.returncode != 0 or '"delivering"' in r.stdout
 
 
-def landed(h):
-    """Nothing is in the air, nor unknown to a queue that is only starting."""
+def settled(h):
+    """Nothing is in flight, nor unknown to a queue that is only starting."""
     quiet = 0
 
     def look():
@@ -498,12 +498,12 @@ def ledger(a, bad, name, faults):
                 out.setdefault(m["to"][0], []).append(m["time"])
         return out
 
-    # What is in the air is not cut by our stop; what was put off has its turn
+    # What is in flight is not cut by our stop; what was put off has its turn
     # an hour later.
-    landed(a)
+    settled(a)
     jump(a, 3600 * 1000)
     wait_until(lambda: not set(s.acked) - set(taken()), 60, 0.3)
-    landed(a)
+    settled(a)
     got = taken()
     lost = sorted(set(s.acked) - set(got))
     verdict(len(s.acked) > 20 and not lost, f"killed-{name}-nothing-lost ({len(s.acked)} sent)", lost[:5])
@@ -632,7 +632,7 @@ def stopped(net, a, bad):
         return [t for m in bad.messages()[since:] for t in m["to"]
                 if t.startswith(("stop", "unheard"))]
     wait_until(lambda: not set(sent) - set(taken()), 20, 0.1)
-    landed(a)
+    settled(a)
     got = taken()
     verdict(sorted(got) == sorted(sent), f"stop-once-each ({len(sent)} sent)",
             [t for t in sent if got.count(t) != 1])

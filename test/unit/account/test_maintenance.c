@@ -17,7 +17,7 @@
 #include "account/expunged.h"
 #include "account/maintenance.h"
 #include "test/unit/unit.h"
-#include "test/unit/store/kit.h"
+#include "test/unit/store/fixture.h"
 
 #define DAY_MS	  (24 * 3600 * 1000ll)
 #define FOREVER	  DAY_MS
@@ -48,9 +48,9 @@ static struct {
 
 static struct journal_io io;
 
-/* The garden's thread, not the test's own. */
+/* The maintenance's thread, not the test's own. */
 static bool
-is_garden(void)
+is_maintenance(void)
 {
 	return !pthread_equal(pthread_self(), disk.tester);
 }
@@ -68,7 +68,7 @@ fake_free_bytes(const struct journal_io *self, int dirfd, uint64_t *out)
 	(void)dirfd;
 	pthread_mutex_lock(&disk.mu);
 	*out = disk.free;
-	disk.asked += is_garden();
+	disk.asked += is_maintenance();
 	pthread_cond_broadcast(&disk.changed);
 	pthread_mutex_unlock(&disk.mu);
 	return 0;
@@ -78,7 +78,7 @@ static int
 fake_open(const struct journal_io *self, int dirfd, const char *name, int flags)
 {
 	(void)self;
-	if (is_garden() && is_unfinished(name)) {
+	if (is_maintenance() && is_unfinished(name)) {
 		pthread_mutex_lock(&disk.mu);
 		disk.begun++;
 		pthread_cond_broadcast(&disk.changed);
@@ -92,7 +92,7 @@ fake_rename(
     const struct journal_io *self, int dirfd, const char *from, const char *to)
 {
 	(void)self;
-	if (is_garden() && is_unfinished(from)) {
+	if (is_maintenance() && is_unfinished(from)) {
 		pthread_mutex_lock(&disk.mu);
 		disk.held = disk.hold;
 		pthread_cond_broadcast(&disk.changed);
@@ -113,7 +113,7 @@ fake_pread(
 
 	(void)self;
 	pthread_mutex_lock(&disk.mu);
-	slow = disk.slow && disk.begun > 0 && is_garden();
+	slow = disk.slow && disk.begun > 0 && is_maintenance();
 	pthread_mutex_unlock(&disk.mu);
 	if (slow)
 		(void)nanosleep(&pause, NULL);
@@ -181,7 +181,7 @@ release(bool hold)
 	pthread_mutex_unlock(&disk.mu);
 }
 
-/* The garden has looked some times at what is free now. */
+/* The maintenance has looked some times at what is free now. */
 static void
 await_looks(void)
 {
@@ -197,7 +197,7 @@ await_looks(void)
 
 static struct store *store;
 static struct ev_loop *loop;
-static struct garden *garden;
+static struct maintenance *maintenance;
 
 static void
 setup(void)
@@ -218,8 +218,8 @@ setup(void)
 	disk.free = PLENTY;
 	disk.asked = disk.begun = disk.renamed = 0;
 	disk.hold = disk.held = disk.slow = false;
-	kit_make();
-	store = kit_open_with(&o);
+	fixture_make();
+	store = fixture_open_with(&o);
 	loop = ev_loop_new();
 }
 
@@ -227,10 +227,10 @@ static void
 teardown(void)
 {
 	release(false);
-	garden_free(&garden);
+	maintenance_free(&maintenance);
 	ev_loop_free(&loop);
 	store_close(&store);
-	kit_remove();
+	fixture_remove();
 }
 
 /* So many messages of that size, each of which ends its segment. */
@@ -243,7 +243,7 @@ add(unsigned n, size_t size)
 	memcpy(text, "Subject: x\r\n\r\n", 14);
 	text[size] = '\0';
 	while (n-- > 0)
-		(void)kit_add(store, "INBOX", text, STORE_DELETED);
+		(void)fixture_add(store, "INBOX", text, STORE_DELETED);
 	free(text);
 }
 
@@ -254,11 +254,11 @@ add_expunged(unsigned n, size_t size, int64_t days_ago)
 
 	clk_set_offset(-days_ago * DAY_MS);
 	add(n, size);
-	v = kit_view(store, "INBOX");
-	kit_expunge(v);
+	v = fixture_view(store, "INBOX");
+	fixture_expunge(v);
 	view_close(&v);
 	clk_set_offset(0);
-	(void)kit_add(store, "INBOX", "Subject: y\r\n\r\n", 0);
+	(void)fixture_add(store, "INBOX", "Subject: y\r\n\r\n", 0);
 }
 
 static bool
@@ -285,7 +285,7 @@ expunged(void)
 	return n;
 }
 
-/* ---- the garden ---- */
+/* ---- the maintenance ---- */
 
 static uint32_t answered, answered_rc;
 static uint64_t answered_messages;
@@ -302,12 +302,12 @@ on_reply(void *arg, uint32_t id, struct msg *reply)
 }
 
 static void
-begin(const struct garden_pace *pace)
+begin(const struct maintenance_pace *pace)
 {
 	answered = 0;
-	garden = garden_new(loop, store, pace, on_reply, NULL);
-	garden_set_retention(garden, RETENTION);
-	garden_start(garden);
+	maintenance = maintenance_new(loop, store, pace, on_reply, NULL);
+	maintenance_set_retention(maintenance, RETENTION);
+	maintenance_start(maintenance);
 }
 
 static void
@@ -320,7 +320,7 @@ ask(uint8_t action, int fd)
 	m.id = 7;
 	expunged_query_put(&q, &m);
 	msg_put_fd(&m, fd);
-	garden_ask(garden, &m);
+	maintenance_ask(maintenance, &m);
 }
 
 static int
@@ -372,7 +372,7 @@ shrunk_hours(void)
 }
 
 /* Looks all the time, and nothing else. */
-static const struct garden_pace looking = {.every_ms = FOREVER,
+static const struct maintenance_pace looking = {.every_ms = FOREVER,
     .look_ms = 1,
     .worth_bytes = 16u << 20,
     .bytes_a_ms = 8192};
@@ -380,7 +380,7 @@ static const struct garden_pace looking = {.every_ms = FOREVER,
 /* ---- tests ---- */
 
 /* Each look that finds the disk pressed halves what is kept. */
-START_TEST(garden__a_full_disk_shrinks_the_retention_step_by_step)
+START_TEST(maintenance__a_full_disk_shrinks_the_retention_step_by_step)
 {
 	add_expunged(1, BIG, 20);
 	add_expunged(1, BIG, 10);
@@ -413,7 +413,7 @@ START_TEST(garden__a_full_disk_shrinks_the_retention_step_by_step)
 END_TEST
 
 /* When there was room meanwhile, it begins anew with all of it. */
-START_TEST(garden__room_brings_the_whole_retention_back)
+START_TEST(maintenance__room_brings_the_whole_retention_back)
 {
 	add_expunged(1, BIG, 20);
 	add_expunged(1, BIG, 10);
@@ -441,9 +441,9 @@ START_TEST(garden__room_brings_the_whole_retention_back)
 }
 END_TEST
 
-START_TEST(garden__with_room_nothing_goes_before_its_time)
+START_TEST(maintenance__with_room_nothing_goes_before_its_time)
 {
-	const struct garden_pace pace = {
+	const struct maintenance_pace pace = {
 	    .every_ms = 1, .look_ms = 1, .worth_bytes = 1, .bytes_a_ms = 8192};
 
 	add_expunged(1, BIG, 31);
@@ -467,18 +467,19 @@ START_TEST(garden__with_room_nothing_goes_before_its_time)
 	release(false);
 	await_looks();
 	ck_assert_int_eq(shrunk_hours(), 360);
-	garden_free(&garden);
+	maintenance_free(&maintenance);
 	store_close(&store);
-	kit_forget_checkpoint();
-	store = kit_open_with(&(struct store_opts){.retention_ms = RETENTION});
+	fixture_forget_checkpoint();
+	store =
+	    fixture_open_with(&(struct store_opts){.retention_ms = RETENTION});
 	ck_assert_uint_eq(expunged(), 2);
 }
 END_TEST
 
 /* It would rest for minutes, if nobody asked. */
-START_TEST(garden__whoever_asks_comes_before_rest)
+START_TEST(maintenance__whoever_asks_comes_before_rest)
 {
-	const struct garden_pace pace = {.every_ms = FOREVER,
+	const struct maintenance_pace pace = {.every_ms = FOREVER,
 	    .look_ms = FOREVER,
 	    .worth_bytes = 1,
 	    .bytes_a_ms = 1};
@@ -488,18 +489,18 @@ START_TEST(garden__whoever_asks_comes_before_rest)
 	begin(&pace);
 	await(has_begun, 1);
 	ask(EXPUNGED_LIST, nowhere());
-	ck_assert(garden_busy(garden));
+	ck_assert(maintenance_busy(maintenance));
 	await_reply();
-	ck_assert(!garden_busy(garden));
+	ck_assert(!maintenance_busy(maintenance));
 	ck_assert_uint_eq(answered_messages, 2);
 	/* What was under way was not given up for it. */
 	ck_assert_uint_eq(disk.renamed, 1);
 }
 END_TEST
 
-START_TEST(garden__purges)
+START_TEST(maintenance__purges)
 {
-	const struct garden_pace idle = {
+	const struct maintenance_pace idle = {
 	    .first_ms = FOREVER, .worth_bytes = 1, .bytes_a_ms = 8192};
 
 	add_expunged(5, SMALL, 3);
@@ -513,11 +514,11 @@ START_TEST(garden__purges)
 END_TEST
 
 /* On a slow disk each of these would take two seconds to its end, or days. */
-START_TEST(garden_free__ends_what_is_being_done)
+START_TEST(maintenance_free__ends_what_is_being_done)
 {
 	static const struct {
 		const char *name;
-		struct garden_pace pace;
+		struct maintenance_pace pace;
 		int64_t days_ago;
 		uint64_t free;
 		bool purge, rests;
@@ -550,7 +551,7 @@ START_TEST(garden_free__ends_what_is_being_done)
 	if (!rows[_i].rests)
 		await(has_begun, 1);
 	since = clk_mono();
-	garden_free(&garden);
+	maintenance_free(&maintenance);
 	since = clk_mono() - since;
 	ck_assert_msg(since < SEGMENTS * SLOW_MS / 2, "%s: %lld ms",
 	    rows[_i].name, (long long)since);
@@ -559,9 +560,9 @@ START_TEST(garden_free__ends_what_is_being_done)
 END_TEST
 
 /* The answer is on its way to the loop when nobody wants it any more. */
-START_TEST(garden_free__what_is_done_is_not_answered)
+START_TEST(maintenance_free__what_is_done_is_not_answered)
 {
-	const struct garden_pace idle = {
+	const struct maintenance_pace idle = {
 	    .first_ms = FOREVER, .bytes_a_ms = 8192};
 	char line[100];
 	int p[2];
@@ -574,7 +575,7 @@ START_TEST(garden_free__what_is_done_is_not_answered)
 		;
 	io_close(&p[0]);
 	ask(EXPUNGED_ACTIONS, nowhere());
-	garden_free(&garden);
+	maintenance_free(&maintenance);
 	ev_loop_free(&loop);
 	ck_assert_uint_eq(answered, 0);
 }
@@ -584,18 +585,18 @@ Suite *
 unit_suite(void)
 {
 	Suite *s = suite_create("account");
-	TCase *t = tcase_create("garden");
+	TCase *t = tcase_create("maintenance");
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(
-	    t, garden__a_full_disk_shrinks_the_retention_step_by_step);
-	tcase_add_test(t, garden__room_brings_the_whole_retention_back);
-	tcase_add_test(t, garden__with_room_nothing_goes_before_its_time);
-	tcase_add_test(t, garden__whoever_asks_comes_before_rest);
-	tcase_add_test(t, garden__purges);
-	tcase_add_loop_test(t, garden_free__ends_what_is_being_done, 0, 4);
-	tcase_add_test(t, garden_free__what_is_done_is_not_answered);
+	    t, maintenance__a_full_disk_shrinks_the_retention_step_by_step);
+	tcase_add_test(t, maintenance__room_brings_the_whole_retention_back);
+	tcase_add_test(t, maintenance__with_room_nothing_goes_before_its_time);
+	tcase_add_test(t, maintenance__whoever_asks_comes_before_rest);
+	tcase_add_test(t, maintenance__purges);
+	tcase_add_loop_test(t, maintenance_free__ends_what_is_being_done, 0, 4);
+	tcase_add_test(t, maintenance_free__what_is_done_is_not_answered);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -452,7 +452,7 @@ static const struct {
 	NULL},
     {"relay: a b\n", "is no host name"},
     {"relay: { host: a, user: u }\n", "go together"},
-    {"relay: { port: 25 }\n", "is no domain"},
+    {"relay: { port: 25 }\n", "is not a domain"},
     {"relay: { example.com: { port: 25 } }\n", "has no host"},
     {"relay: { host: a, prot: 25 }\n", "unknown key \"prot\""},
     {"relay: { host: a, user: u, password_file: p }\n", "absolute path"},

@@ -21,7 +21,7 @@
 #include <openssl/ssl.h>
 
 #include "base/io.h"
-#include "front/internal.h"
+#include "front/front_priv.h"
 #include "ipc/proto.h"
 #include "test/unit/front/suites.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "front/internal.h"
+#include "front/front_priv.h"
 #include "test/unit/front/suites.h"
 
 static struct listener l;

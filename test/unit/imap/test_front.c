@@ -141,7 +141,7 @@ static const struct {
     {"auth is down", 't', "a LOGIN anna later\r\n",
 	"[a|anna|later]\na NO [UNAVAILABLE] Sorry.\r\n"},
     {"SELECT", 't', "a SELECT INBOX\r\n",
-	"a BAD Log in first; this is no command before login.\r\n"},
+	"a BAD Log in first; this command needs a login.\r\n"},
     {"no tag", 't', "\r\n", "* BAD Expected a tag.\r\n"},
     {"no command", 't', "a\r\n", "a BAD Expected a space.\r\n"},
     {"argument too much", 't', "a NOOP x\r\n",

@@ -22,7 +22,7 @@
  *
  * and a client's login is greeted before it begins.
  */
-struct kit {
+struct fixture {
 	char dir[64];
 	struct store *st;
 	struct pool *pool;
@@ -41,7 +41,7 @@ remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
 }
 
 static int
-client(struct kit *k, struct imap_limits lim)
+client(struct fixture *k, struct imap_limits lim)
 {
 	int pair[2];
 	struct imap_session_args args = {
@@ -60,11 +60,11 @@ client(struct kit *k, struct imap_limits lim)
 	return pair[0];
 }
 
-static void script(struct kit *k, const char *text);
+static void script(struct fixture *k, const char *text);
 
 /* On a disk that fails at will. */
 static void
-kit_open_on(struct kit *k, struct testdisk *disk)
+fixture_open_on(struct fixture *k, struct testdisk *disk)
 {
 	struct store_opts o = {.io = testdisk_io(disk), .low_water_bytes = 1};
 	struct err err = {0, ""};
@@ -79,7 +79,7 @@ kit_open_on(struct kit *k, struct testdisk *disk)
 }
 
 static void
-kit_open(struct kit *k, struct imap_limits lim)
+fixture_open(struct fixture *k, struct imap_limits lim)
 {
 	struct store_opts o = {.low_water_bytes = 1};
 	struct err err = {0, ""};
@@ -95,7 +95,7 @@ kit_open(struct kit *k, struct imap_limits lim)
 }
 
 static void
-kit_close(struct kit *k)
+fixture_close(struct fixture *k)
 {
 	close(k->fd[0]);
 	close(k->fd[1]);
@@ -107,7 +107,7 @@ kit_close(struct kit *k)
 
 /* The next line of a client, without CRLF; NULL if none comes. */
 static const char *
-next_line(struct kit *k, int c)
+next_line(struct fixture *k, int c)
 {
 	static char line[65536];
 
@@ -136,7 +136,7 @@ next_line(struct kit *k, int c)
 }
 
 static void
-send_text(struct kit *k, int c, struct sv text, bool raw)
+send_text(struct fixture *k, int c, struct sv text, bool raw)
 {
 	struct buf b;
 
@@ -156,7 +156,7 @@ send_text(struct kit *k, int c, struct sv text, bool raw)
 }
 
 static void
-script(struct kit *k, const char *text)
+script(struct fixture *k, const char *text)
 {
 	struct sv all = sv_str(text);
 
@@ -187,12 +187,12 @@ script(struct kit *k, const char *text)
 static void
 play_with(struct imap_limits lim, const char *text)
 {
-	struct kit k;
+	struct fixture k;
 
-	kit_open(&k, lim);
+	fixture_open(&k, lim);
 	script(&k, "1> login OK *Logged in.\n2> login OK *Logged in.\n");
 	script(&k, text);
-	kit_close(&k);
+	fixture_close(&k);
 }
 
 static void
@@ -265,9 +265,9 @@ END_TEST
 START_TEST(imap_session__makes_bare_lf_crlf)
 {
 	/* 'A' LF 'B' CR LF LF: seven bytes, two of them made to four. */
-	struct kit k;
+	struct fixture k;
 
-	kit_open(&k, IMAP_LIMITS_DEFAULT);
+	fixture_open(&k, IMAP_LIMITS_DEFAULT);
 	script(&k, "1> login OK *\n2> login OK *\n"
 		   "1! a APPEND INBOX {9+}\\n\n");
 	ck_assert_int_eq(write(k.fd[0], "\nA\nB\r\n\n", 7), 7);
@@ -282,7 +282,7 @@ START_TEST(imap_session__makes_bare_lf_crlf)
 				 "1= * 1 FETCH (FLAGS (\\Seen) BODY[] {12}\n"
 				 "1= \n1= A\n1= B\n1= \n1= \n1= )\n"
 				 "1> c OK *\n");
-	kit_close(&k);
+	fixture_close(&k);
 }
 END_TEST
 
@@ -480,18 +480,18 @@ END_TEST
 START_TEST(imap_session__says_bye_to_the_silent)
 {
 	struct imap_limits lim = IMAP_LIMITS_DEFAULT;
-	struct kit k;
+	struct fixture k;
 	int i;
 
 	lim.idle_ms = 50;
-	kit_open(&k, lim);
+	fixture_open(&k, lim);
 	script(&k, "1> login OK *\n2> login OK *\n");
 	for (i = 0; i < 20; i++) {
 		(void)usleep(10000);
 		pool_tick(k.pool);
 	}
 	script(&k, "1> [*] BYE *\n2> [*] BYE *\n");
-	kit_close(&k);
+	fixture_close(&k);
 }
 END_TEST
 
@@ -509,15 +509,15 @@ END_TEST
 START_TEST(imap_session__says_bye_when_the_disk_fails)
 {
 	struct testdisk *disk = testdisk_new();
-	struct kit k;
+	struct fixture k;
 
-	kit_open_on(&k, disk);
+	fixture_open_on(&k, disk);
 	script(&k, APPEND1 "1> a OK *\n"
 			   "2< b IDLE\n2> + *\n");
 	testdisk_stop_at(disk, testdisk_ops(disk));
 	script(&k, APPEND1 "1> [*] BYE ?UNAVAILABLE] *\n");
 	ck_assert_ptr_null(next_line(&k, 0));
-	kit_close(&k);
+	fixture_close(&k);
 	testdisk_free(&disk);
 }
 END_TEST
@@ -525,9 +525,9 @@ END_TEST
 START_TEST(imap_session__says_no_when_the_disk_is_full)
 {
 	struct testdisk *disk = testdisk_new();
-	struct kit k;
+	struct fixture k;
 
-	kit_open_on(&k, disk);
+	fixture_open_on(&k, disk);
 	script(&k, APPEND1 "1> a OK *\n");
 	testdisk_capacity(disk, 1);
 	script(&k,
@@ -535,7 +535,7 @@ START_TEST(imap_session__says_no_when_the_disk_is_full)
 		    "1< b SELECT INBOX\n" SELECTED("1", "1") UNSEEN("1")
 			UIDS("1") "1> b OK *\n"
 				  "1< c COPY 1 Sent\n1> c NO ?OVERQUOTA] *\n");
-	kit_close(&k);
+	fixture_close(&k);
 	testdisk_free(&disk);
 }
 END_TEST
@@ -569,10 +569,10 @@ START_TEST(imap_session__names_damage_and_goes_on)
 {
 	struct testdisk *disk = testdisk_new();
 	size_t size = damaged_sizes[_i];
-	struct kit k;
+	struct fixture k;
 	struct buf b;
 
-	kit_open_on(&k, disk);
+	fixture_open_on(&k, disk);
 	buf_init(&b, 2000000);
 	buf_addf(&b, "1! a APPEND INBOX {%zu+}\\n\n", size);
 	script(&k, b.p);
@@ -599,7 +599,7 @@ START_TEST(imap_session__names_damage_and_goes_on)
 			  "1= Subject: one\n1= \n1= Hello, world.\n1= 1\n"
 			  "1=  BODY[]<0> {4}\n1= Subj)\n"
 			  "1> c NO ?CORRUPTION] *\n");
-	kit_close(&k);
+	fixture_close(&k);
 	testdisk_free(&disk);
 }
 END_TEST

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "test/unit/mime/kit.h"
+#include "test/unit/mime/fixture.h"
 
 int
 main(void)

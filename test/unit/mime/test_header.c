@@ -1,4 +1,4 @@
-#include "test/unit/mime/kit.h"
+#include "test/unit/mime/fixture.h"
 
 static const struct {
 	const char *name, *in, *want;

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "test/unit/mime/kit.h"
+#include "test/unit/mime/fixture.h"
 
 static const struct mime_limits limits = MIME_LIMITS_DEFAULT;
 
@@ -134,7 +134,7 @@ check_wanted(const char *name, struct sv msg)
 	    path, sizeof path, "%.*s.want", (int)(sv_str(name).n - 4), name);
 	buf_init(&want, 1 << 20);
 	buf_init(&got, 1 << 20);
-	kit_load(path, &want);
+	fixture_load(path, &want);
 	mime_parse(msg, &limits, &m);
 	mime_envelope(msg, &m, 0, &got);
 	buf_addc(&got, '\n');
@@ -151,7 +151,7 @@ check_wanted(const char *name, struct sv msg)
 
 START_TEST(mime_imap__renders_real_messages)
 {
-	ck_assert_int_ge(kit_each_message(check_wanted), 20);
+	ck_assert_int_ge(fixture_each_message(check_wanted), 20);
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "test/unit/mime/kit.h"
+#include "test/unit/mime/fixture.h"
 
 static const struct mime_limits limits = MIME_LIMITS_DEFAULT;
 
@@ -75,8 +75,8 @@ START_TEST(mime_parse__shapes)
 
 	buf_init(&got, 1000);
 	mime_parse(in, &limits, &m);
-	kit_check_structure(&m, in.n);
-	kit_shape(&m, 0, &got);
+	fixture_check_structure(&m, in.n);
+	fixture_shape(&m, 0, &got);
 	ck_assert_msg(sv_eq(buf_sv(&got), sv_str(rows[_i].want)),
 	    "%s: got %s, want %s", rows[_i].name, got.p, rows[_i].want);
 	ck_assert(!m.truncated);
@@ -97,7 +97,7 @@ START_TEST(mime_parse__survives_truncation)
 		ck_assert_ptr_nonnull(copy);
 		memcpy(copy, in.p, n);
 		mime_parse(sv_of(copy, n), &limits, &m);
-		kit_check_structure(&m, n);
+		fixture_check_structure(&m, n);
 		mime_msg_fini(&m);
 		free(copy);
 	}
@@ -114,14 +114,14 @@ check_all_cuts(const char *name, struct sv msg)
 		struct mime_msg m;
 
 		mime_parse(sv_first(msg, n), &limits, &m);
-		kit_check_structure(&m, n);
+		fixture_check_structure(&m, n);
 		mime_msg_fini(&m);
 	}
 }
 
 START_TEST(mime_parse__real_messages_cut_anywhere)
 {
-	ck_assert_int_ge(kit_each_message(check_all_cuts), 20);
+	ck_assert_int_ge(fixture_each_message(check_all_cuts), 20);
 }
 END_TEST
 
@@ -151,7 +151,7 @@ START_TEST(mime_section__finds_what_imap_names)
 	size_t i;
 
 	buf_init(&msg, 1 << 20);
-	kit_load("mimekit/rfc2060.eml", &msg);
+	fixture_load("mimekit/rfc2060.eml", &msg);
 	mime_parse(buf_sv(&msg), &limits, &m);
 	ck_assert_uint_eq(mime_section(&m, NULL, 0), 0);
 	for (i = 0; i < sizeof s / sizeof s[0]; i++) {
@@ -211,7 +211,7 @@ START_TEST(mime_parse__holds_the_depth_limit)
 			    i, i);
 		buf_adds(&msg, "\r\nx");
 		mime_parse(buf_sv(&msg), &lim, &m);
-		kit_check_structure(&m, msg.n);
+		fixture_check_structure(&m, msg.n);
 		ck_assert_uint_eq(m.n, nest <= 10 ? nest + 1 : 11);
 		ck_assert_int_eq(m.truncated, nest > 10);
 		mime_bodystructure(buf_sv(&msg), &m, true, &out);
@@ -243,7 +243,7 @@ START_TEST(mime_parse__holds_the_parts_limit)
 		for (i = 0; i < parts; i++)
 			buf_adds(&msg, "--b\r\n\r\nx\r\n");
 		mime_parse(buf_sv(&msg), &lim, &m);
-		kit_check_structure(&m, msg.n);
+		fixture_check_structure(&m, msg.n);
 		ck_assert_uint_eq(m.n, parts < 10 ? parts + 1 : 10);
 		ck_assert_int_eq(m.truncated, parts >= 10);
 		/* The last one has all the rest. */

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "test/unit/mime/kit.h"
+#include "test/unit/mime/fixture.h"
 
 static const struct mime_limits limits = MIME_LIMITS_DEFAULT;
 
@@ -25,7 +25,7 @@ check_round_trip(const char *name, struct sv msg)
 	ck_assert(sv_eq(s.bodystructure, buf_sv(&body)));
 	ck_assert_uint_eq(s.msg.n, m.n);
 	ck_assert_int_eq(s.msg.truncated, m.truncated);
-	kit_check_structure(&s.msg, msg.n);
+	fixture_check_structure(&s.msg, msg.n);
 	for (i = 0; i < m.n; i++) {
 		const struct mime_part *a = &m.part[i], *b = &s.msg.part[i];
 
@@ -47,7 +47,7 @@ check_round_trip(const char *name, struct sv msg)
 
 START_TEST(mime_summary__round_trip)
 {
-	ck_assert_int_ge(kit_each_message(check_round_trip), 20);
+	ck_assert_int_ge(fixture_each_message(check_round_trip), 20);
 	check_round_trip("empty", SV(""));
 }
 END_TEST
@@ -226,7 +226,7 @@ START_TEST(mime_summary_decode__refuses_damage)
 
 	buf_init(&msg, 1 << 20);
 	buf_init(&enc, 1 << 20);
-	kit_load("mimekit/rfc2060.eml", &msg);
+	fixture_load("mimekit/rfc2060.eml", &msg);
 	mime_summarise(buf_sv(&msg), &limits, &enc);
 	for (n = 0; n < enc.n; n++) {
 		char *copy = malloc(n + 1);

@@ -27,7 +27,7 @@ static const struct {
 	bool opens;
 	int rc;
 	unsigned code[2];
-	const char *said; /* within the first recipient's, or why */
+	const char *reply_text; /* within the first recipient's, or why */
 	enum {
 		SHORT,
 		EIGHT_BIT,
@@ -227,7 +227,7 @@ START_TEST(client__makes_of_each_row_what_it_must)
 	    .eight_bit = rows[_i].message == EIGHT_BIT,
 	    .rcpt = rcpt,
 	    .nrcpt = 2};
-	struct client_why why = {.said = ""};
+	struct client_why why = {.reply_text = ""};
 	struct client *c = NULL;
 	pthread_t t;
 	int r;
@@ -237,12 +237,12 @@ START_TEST(client__makes_of_each_row_what_it_must)
 	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
 	ck_assert_int_eq(pthread_create(&t, NULL, serve, script), 0);
 	r = client_open(&o, &to, &c, &why);
-	ck_assert_msg(
-	    (r == RC_OK) == rows[_i].opens, "%s: %s", rows[_i].name, why.said);
+	ck_assert_msg((r == RC_OK) == rows[_i].opens, "%s: %s", rows[_i].name,
+	    why.reply_text);
 	if (r == RC_OK) {
 		r = client_send(c, &m, &why);
 		ck_assert_msg(r == rows[_i].rc, "%s: %s: %s", rows[_i].name,
-		    rc_name(r), why.said);
+		    rc_name(r), why.reply_text);
 		ck_assert_msg(!is_over(rows[_i].script) || client_worn(c), "%s",
 		    rows[_i].name);
 	}
@@ -250,10 +250,11 @@ START_TEST(client__makes_of_each_row_what_it_must)
 		ck_assert_msg(rcpt[0].code == rows[_i].code[0] &&
 				  rcpt[1].code == rows[_i].code[1],
 		    "%s: %u %u", rows[_i].name, rcpt[0].code, rcpt[1].code);
-		(void)snprintf(why.said, sizeof why.said, "%s", rcpt[0].said);
+		(void)snprintf(why.reply_text, sizeof why.reply_text, "%s",
+		    rcpt[0].reply_text);
 	}
-	ck_assert_msg(strstr(why.said, rows[_i].said) != NULL, "%s: %s",
-	    rows[_i].name, why.said);
+	ck_assert_msg(strstr(why.reply_text, rows[_i].reply_text) != NULL,
+	    "%s: %s", rows[_i].name, why.reply_text);
 	client_close(&c);
 	ck_assert_ptr_null(c);
 	pthread_join(t, NULL);
@@ -281,7 +282,7 @@ START_TEST(client__421_to_a_second_message_is_for_another_connection)
 	    .size = 13,
 	    .rcpt = rcpt,
 	    .nrcpt = 2};
-	struct client_why why = {.said = ""};
+	struct client_why why = {.reply_text = ""};
 	struct client *c = NULL;
 	pthread_t t;
 
@@ -292,7 +293,7 @@ START_TEST(client__421_to_a_second_message_is_for_another_connection)
 	ck_assert_int_eq(client_send(c, &m, &why), RC_OK);
 	ck_assert(!client_worn(c));
 	ck_assert_int_eq(client_send(c, &m, &why), RC_TEMP);
-	ck_assert_ptr_nonnull(strstr(why.said, "421 enough"));
+	ck_assert_ptr_nonnull(strstr(why.reply_text, "421 enough"));
 	ck_assert(client_worn(c));
 	client_close(&c);
 	pthread_join(t, NULL);
@@ -306,14 +307,14 @@ START_TEST(client_open__says_who_does_not_answer)
 	struct route_address to = {.host = "mx.example.test"};
 	struct client_opts o = {
 	    .hostname = "x", .port = port, .timeout = CLIENT_TIMEOUTS};
-	struct client_why why = {.said = ""};
+	struct client_why why = {.reply_text = ""};
 	struct client *c = NULL;
 
 	io_close(&listener);
 	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
 	ck_assert_int_eq(client_open(&o, &to, &c, &why), RC_TEMP);
 	ck_assert_ptr_null(c);
-	ck_assert_str_eq(why.said,
+	ck_assert_str_eq(why.reply_text,
 	    "cannot connect to mx.example.test[127.0.0.1]: Connection "
 	    "refused");
 }
@@ -330,15 +331,15 @@ START_TEST(client_open__comes_from_its_source)
 	    .source6 = "2001:db8::1",
 	    .timeout = CLIENT_TIMEOUTS};
 	struct sockaddr_in from;
-	struct client_why why = {.said = ""};
+	struct client_why why = {.reply_text = ""};
 	struct client *c = NULL;
 	socklen_t len = sizeof from;
 	int fd;
 
 	ck_assert_int_eq(inet_pton(AF_INET6, "2001:db8::2", &to.ip), 1);
 	ck_assert_int_eq(client_open(&o, &to, &c, &why), RC_TEMP);
-	ck_assert_ptr_nonnull(strstr(
-	    why.said, "cannot connect from 2001:db8::1 (outbound.source)"));
+	ck_assert_ptr_nonnull(strstr(why.reply_text,
+	    "cannot connect from 2001:db8::1 (outbound.source)"));
 	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.ip), 1);
 	o.timeout.greeting = 1; /* it says nothing */
 	ck_assert_int_eq(client_open(&o, &to, &c, &why), RC_TEMP);
@@ -397,7 +398,7 @@ START_TEST(client__a_host_that_gets_nowhere_is_given_up)
 	static const struct {
 		struct dribble d;
 		bool opens;
-		const char *said;
+		const char *reply_text;
 	} slow[] = {
 	    {{"", "220-x\r\n"}, false, "greeting"},
 	    {{"220 x\r\n", "250-x\r\n"}, false, "EHLO"},
@@ -415,7 +416,7 @@ START_TEST(client__a_host_that_gets_nowhere_is_given_up)
 	    .size = size,
 	    .rcpt = &rcpt,
 	    .nrcpt = 1};
-	struct client_why why = {.said = ""};
+	struct client_why why = {.reply_text = ""};
 	struct client *c = NULL;
 	int64_t began = clk_mono();
 	pthread_t t;
@@ -428,12 +429,14 @@ START_TEST(client__a_host_that_gets_nowhere_is_given_up)
 	    pthread_create(&t, NULL, dribble, (void *)(uintptr_t)&slow[_i].d),
 	    0);
 	r = client_open(&o, &to, &c, &why);
-	ck_assert_msg((r == RC_OK) == slow[_i].opens, "%s", why.said);
+	ck_assert_msg((r == RC_OK) == slow[_i].opens, "%s", why.reply_text);
 	if (r == RC_OK && client_send(c, &m, &why) == RC_OK) {
 		ck_assert_uint_eq(rcpt.code, 451);
-		(void)snprintf(why.said, sizeof why.said, "%s", rcpt.said);
+		(void)snprintf(why.reply_text, sizeof why.reply_text, "%s",
+		    rcpt.reply_text);
 	}
-	ck_assert_msg(strstr(why.said, slow[_i].said) != NULL, "%s", why.said);
+	ck_assert_msg(strstr(why.reply_text, slow[_i].reply_text) != NULL, "%s",
+	    why.reply_text);
 	client_close(&c);
 	ck_assert_int_lt(clk_mono() - began, 4000);
 	__atomic_store_n(&enough, true, __ATOMIC_SEQ_CST);

@@ -162,9 +162,9 @@ static const struct {
 	const char *name;
 	struct habit host[HOSTS];
 	bool reached;
-	unsigned code[2];  /* of the two recipients */
-	const char *said;  /* within the first one's, or why */
-	const char *asked; /* NULL: not looked at */
+	unsigned code[2];	/* of the two recipients */
+	const char *reply_text; /* within the first one's, or why */
+	const char *asked;	/* NULL: not looked at */
 } rows[] = {
     {"the first one takes it", {{.ip = FOUR(1)}, {.ip = FOUR(2)}}, true,
 	{250, 250}, "taken", "1 "},
@@ -288,7 +288,7 @@ START_TEST(deliver_route__asks_who_is_left)
 	    .size = 14,
 	    .rcpt = rcpt,
 	    .nrcpt = 2};
-	struct client_why why = {.said = ""};
+	struct client_why why = {.reply_text = ""};
 	struct deliver d = {.o = &o,
 	    .route = route,
 	    .m = &m,
@@ -314,15 +314,16 @@ START_TEST(deliver_route__asks_who_is_left)
 	route->n = i;
 	o.port = port;
 	reached = deliver_route(&d);
-	ck_assert_msg(
-	    reached == rows[_i].reached, "%s: %s", rows[_i].name, why.said);
+	ck_assert_msg(reached == rows[_i].reached, "%s: %s", rows[_i].name,
+	    why.reply_text);
 	ck_assert_msg(rcpt[0].code == rows[_i].code[0] &&
 			  rcpt[1].code == rows[_i].code[1],
 	    "%s: %u %u %s %s", rows[_i].name, rcpt[0].code, rcpt[1].code,
-	    rcpt[0].said, asked);
-	ck_assert_msg(
-	    strstr(reached ? rcpt[0].said : why.said, rows[_i].said) != NULL,
-	    "%s: %s", rows[_i].name, reached ? rcpt[0].said : why.said);
+	    rcpt[0].reply_text, asked);
+	ck_assert_msg(strstr(reached ? rcpt[0].reply_text : why.reply_text,
+			  rows[_i].reply_text) != NULL,
+	    "%s: %s", rows[_i].name,
+	    reached ? rcpt[0].reply_text : why.reply_text);
 	if (rows[_i].asked != NULL)
 		ck_assert_msg(strcmp(asked, rows[_i].asked) == 0, "%s: %s",
 		    rows[_i].name, asked);

@@ -76,13 +76,13 @@ START_TEST(route_find__takes_address_literals_without_asking)
 	route_find(&o, sv_str(literals[_i].literal), &r);
 	ck_assert_uint_eq(r.n, literals[_i].n);
 	ck_assert_uint_eq(r.code, literals[_i].code);
-	ck_assert((r.n == 0) == (r.said[0] != '\0'));
+	ck_assert((r.n == 0) == (r.reply_text[0] != '\0'));
 	/* Without IPv6 such an address waits for better days. */
 	route_find(&four, sv_str(literals[_i].literal), &r);
 	if (strchr(literals[_i].literal, ':') != NULL) {
 		ck_assert_uint_eq(r.n, 0);
 		ck_assert_uint_eq(r.code, 0);
-		ck_assert_ptr_nonnull(strstr(r.said, "outbound.ipv6"));
+		ck_assert_ptr_nonnull(strstr(r.reply_text, "outbound.ipv6"));
 	} else {
 		ck_assert_uint_eq(r.n, literals[_i].n);
 	}
@@ -179,7 +179,7 @@ START_TEST(route_find__gives_up_only_what_is_known_for_sure)
 	pthread_join(t, NULL);
 	ck_assert_uint_eq(r.n, 0);
 	ck_assert_msg(
-	    r.code == answers[_i].code, "%d: %u %s", _i, r.code, r.said);
+	    r.code == answers[_i].code, "%d: %u %s", _i, r.code, r.reply_text);
 	line_free(&far);
 	peer_free(&dns);
 	ev_loop_free(&loop);

@@ -510,7 +510,7 @@ START_TEST(mx__a_fallback_that_is_away_is_not_the_last_word)
 		const char *domain, *to;
 		const char *relay;
 		unsigned code; /* 0: not reached */
-		const char *said;
+		const char *reply_text;
 	} rows[] = {
 	    {"[127.0.0.1]", "x@x", "127.0.0.3", 250, "250 taken"},
 	    {"[127.0.0.1]", "no@x", "127.0.0.3", 550, "550 5.1.1 no"},
@@ -527,7 +527,7 @@ START_TEST(mx__a_fallback_that_is_away_is_not_the_last_word)
 	};
 	struct way w = {
 	    rows[_i].domain, rows[_i].relay, port, CONF_TLS_OFF, true};
-	struct sv said;
+	struct sv reply_text;
 	struct msg m;
 
 	start_host();
@@ -536,13 +536,13 @@ START_TEST(mx__a_fallback_that_is_away_is_not_the_last_word)
 	(void)msg_get_u32(&m);
 	(void)msg_get_u64(&m);
 	ck_assert_uint_eq(msg_get_u8(&m), rows[_i].code != 0);
-	said = msg_get_sv(&m);
+	reply_text = msg_get_sv(&m);
 	if (rows[_i].code != 0) {
 		ck_assert_uint_eq(msg_get_u32(&m), rows[_i].code);
-		said = msg_get_sv(&m);
+		reply_text = msg_get_sv(&m);
 	}
-	ck_assert_msg(sv_starts(said, sv_str(rows[_i].said)), "%d: %.*s", _i,
-	    SV_ARG(said));
+	ck_assert_msg(sv_starts(reply_text, sv_str(rows[_i].reply_text)),
+	    "%d: %.*s", _i, SV_ARG(reply_text));
 	msg_fini(&m);
 }
 END_TEST

@@ -159,13 +159,13 @@ static const struct {
     {"AUTH PLAIN cancelled", 't', "AUTH PLAIN\r\n*\r\nNOOP\r\n",
 	"+ \r\n-ERR cancelled\r\n-ERR log in first\r\n"},
     {"AUTH PLAIN, no base64", 't', "AUTH PLAIN\r\n!!\r\nNOOP\r\n",
-	"+ \r\n-ERR that is no base64\r\n-ERR log in first\r\n"},
+	"+ \r\n-ERR that is not base64\r\n-ERR log in first\r\n"},
     {"AUTH LOGIN", 't', "AUTH LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n",
 	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n[|anna|secret]\n"},
     {"AUTH LOGIN, bad name", 't', "AUTH LOGIN\r\n!\r\nNOOP\r\n",
-	"+ VXNlcm5hbWU6\r\n-ERR that is no base64\r\n-ERR log in first\r\n"},
+	"+ VXNlcm5hbWU6\r\n-ERR that is not base64\r\n-ERR log in first\r\n"},
     {"AUTH LOGIN, bad password", 't', "AUTH LOGIN\r\nYW5uYQ==\r\n!\r\nNOOP\r\n",
-	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR that is no base64\r\n"
+	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR that is not base64\r\n"
 	"-ERR log in first\r\n"},
     {"AUTH LOGIN cancelled", 't', "AUTH LOGIN\r\nYW5uYQ==\r\n*\r\n",
 	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR cancelled\r\n"},

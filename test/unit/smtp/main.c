@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 int
 main(void)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "smtp/command.h"
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 START_TEST(smtp_command__finds_verbs_in_any_case)
 {

@@ -3,7 +3,7 @@
  * string of CR, LF, dot and a letter up to length 8, at every split.
  */
 #include "smtp/data.h"
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 #define LENGTH 8
 

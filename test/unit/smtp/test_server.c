@@ -5,10 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 struct place {
-	struct kit k;
+	struct fixture k;
 	struct smtp_server *s;
 	struct sockaddr_in at;
 };
@@ -19,7 +19,7 @@ place_open(struct place *p, const struct smtp_limits *l)
 	socklen_t n = sizeof p->at;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	kit_init(&p->k, false);
+	fixture_init(&p->k, false);
 	p->k.o.limits = *l;
 	p->k.o.limits.loopback = true;
 	p->at = (struct sockaddr_in){
@@ -82,7 +82,7 @@ place_close(struct place *p)
 	while (!atomic_load(&drained))
 		(void)nanosleep(&pause, NULL);
 	smtp_server_free(&p->s);
-	kit_fini(&p->k);
+	fixture_fini(&p->k);
 }
 
 START_TEST(smtp_server__limits_each_peer)
@@ -183,7 +183,7 @@ START_TEST(smtp_server__drain_waits_and_then_ends)
 	ck_assert_uint_eq(smtp_server_count(p.s), 0);
 	(void)close(fd);
 	smtp_server_free(&p.s);
-	kit_fini(&p.k);
+	fixture_fini(&p.k);
 }
 END_TEST
 

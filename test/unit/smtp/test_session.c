@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 #define L64  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define EHLO "EHLO client.example.test\r\n"
@@ -13,166 +13,174 @@
 
 /* Whole conversations, sent at once: what the server answers. */
 static const struct {
-	const char *name, *in, *want;
+	const char *name;
+	struct sv in;
+	const char *want;
 } rows[] = {
-    {"a message", EHLO MAIL RCPT "DATA\r\n" MSG ".\r\nQUIT\r\n",
+    {"a message", SV(EHLO MAIL RCPT "DATA\r\n" MSG ".\r\nQUIT\r\n"),
 	"220 250 " OK3 "354 250/2.0.0 221/2.0.0"},
-    {"with HELO", "HELO client\r\n" MAIL RCPT "DATA\r\n" MSG ".\r\nQUIT\r\n",
+    {"with HELO",
+	SV("HELO client\r\n" MAIL RCPT "DATA\r\n" MSG ".\r\nQUIT\r\n"),
 	"220 250 " OK3 "354 250/2.0.0 221/2.0.0"},
     {"two messages",
-	EHLO MAIL RCPT "DATA\r\n" MSG ".\r\n" MAIL RCPT "DATA\r\n" MSG ".\r\n",
+	SV(EHLO MAIL RCPT "DATA\r\n" MSG ".\r\n" MAIL RCPT "DATA\r\n" MSG
+			  ".\r\n"),
 	"220 250 " OK3 "354 250/2.0.0 " OK3 "354 250/2.0.0"},
-    {"null sender", EHLO "MAIL FROM:<>\r\n" RCPT,
+    {"null sender", SV(EHLO "MAIL FROM:<>\r\n" RCPT),
 	"220 250 250/2.1.0 250/2.1.5"},
-    {"postmaster", EHLO MAIL "RCPT TO:<Postmaster>\r\n", "220 250 " OK3},
-    {"unknown here", EHLO MAIL "RCPT TO:<nobody@example.org>\r\n",
+    {"postmaster", SV(EHLO MAIL "RCPT TO:<Postmaster>\r\n"), "220 250 " OK3},
+    {"unknown here", SV(EHLO MAIL "RCPT TO:<nobody@example.org>\r\n"),
 	"220 250 250/2.1.0 550/5.1.1"},
-    {"no relay", EHLO MAIL "RCPT TO:<a@elsewhere.test>\r\n",
+    {"no relay", SV(EHLO MAIL "RCPT TO:<a@elsewhere.test>\r\n"),
 	"220 250 250/2.1.0 550/5.7.1"},
     {"no relay by source route",
-	EHLO MAIL "RCPT TO:<@example.org:a@elsewhere.test>\r\n",
+	SV(EHLO MAIL "RCPT TO:<@example.org:a@elsewhere.test>\r\n"),
 	"220 250 250/2.1.0 550/5.7.1"},
     {"no relay by percent",
-	EHLO MAIL "RCPT TO:<a%elsewhere.test@example.org>\r\n",
+	SV(EHLO MAIL "RCPT TO:<a%elsewhere.test@example.org>\r\n"),
 	"220 250 250/2.1.0 550/5.1.1"},
-    {"lookup fails for now", EHLO MAIL "RCPT TO:<later@example.org>\r\n",
+    {"lookup fails for now", SV(EHLO MAIL "RCPT TO:<later@example.org>\r\n"),
 	"220 250 250/2.1.0 451/4.3.0"},
-    {"above its quota", EHLO MAIL "RCPT TO:<full@example.org>\r\n" RCPT,
+    {"above its quota", SV(EHLO MAIL "RCPT TO:<full@example.org>\r\n" RCPT),
 	"220 250 250/2.1.0 452/4.2.2 250/2.1.5"},
     {"one good and one bad recipient",
-	EHLO MAIL "RCPT TO:<x@example.org>\r\n" RCPT "DATA\r\n" MSG ".\r\n",
+	SV(EHLO MAIL "RCPT TO:<x@example.org>\r\n" RCPT "DATA\r\n" MSG ".\r\n"),
 	"220 250 250/2.1.0 550/5.1.1 250/2.1.5 354 250/2.0.0"},
-    {"no recipient", EHLO MAIL "DATA\r\n", "220 250 250/2.1.0 503/5.5.1"},
-    {"no sender", EHLO RCPT, "220 250 503/5.5.1"},
-    {"no EHLO", MAIL, "220 503/5.5.1"},
-    {"second MAIL", EHLO MAIL MAIL, "220 250 250/2.1.0 503/5.5.1"},
-    {"RSET forgets", EHLO MAIL RCPT "RSET\r\nDATA\r\n",
+    {"no recipient", SV(EHLO MAIL "DATA\r\n"), "220 250 250/2.1.0 503/5.5.1"},
+    {"no sender", SV(EHLO RCPT), "220 250 503/5.5.1"},
+    {"no EHLO", SV(MAIL), "220 503/5.5.1"},
+    {"second MAIL", SV(EHLO MAIL MAIL), "220 250 250/2.1.0 503/5.5.1"},
+    {"RSET forgets", SV(EHLO MAIL RCPT "RSET\r\nDATA\r\n"),
 	"220 250 " OK3 "250/2.0.0 503/5.5.1"},
-    {"EHLO forgets", EHLO MAIL RCPT EHLO "DATA\r\n",
+    {"EHLO forgets", SV(EHLO MAIL RCPT EHLO "DATA\r\n"),
 	"220 250 " OK3 "250 503/5.5.1"},
-    {"RSET before EHLO", "RSET\r\n" MAIL, "220 250/2.0.0 503/5.5.1"},
+    {"RSET before EHLO", SV("RSET\r\n" MAIL), "220 250/2.0.0 503/5.5.1"},
     {"NOOP, VRFY, EXPN, HELP",
-	"NOOP x\r\nVRFY anna\r\nVRFY\r\nEXPN list\r\nHELP\r\nHELP MAIL\r\n",
+	SV("NOOP x\r\nVRFY anna\r\nVRFY\r\nEXPN list\r\nHELP\r\nHELP MAIL\r\n"),
 	"220 250/2.0.0 252/2.1.5 501/5.5.4 502/5.5.1 214/2.0.0 214/2.0.0"},
-    {"EHLO without a name", "EHLO\r\nHELO \r\n", "220 501/5.5.4 501/5.5.4"},
-    {"unknown command", "FOO\r\n\r\n", "220 500/5.5.1 500/5.5.1"},
-    {"bad sender", EHLO "MAIL FROM:<a b@c>\r\nMAIL FROM:<anna>\r\nMAIL\r\n",
+    {"EHLO without a name", SV("EHLO\r\nHELO \r\n"), "220 501/5.5.4 501/5.5.4"},
+    {"unknown command", SV("FOO\r\n\r\n"), "220 500/5.5.1 500/5.5.1"},
+    {"bad sender", SV(EHLO "MAIL FROM:<a b@c>\r\nMAIL FROM:<anna>\r\nMAIL\r\n"),
 	"220 250 501/5.1.7 501/5.1.7 501/5.5.4"},
-    {"bad recipient", EHLO MAIL "RCPT TO:<>\r\nRCPT TO:<anna>\r\nRCPT\r\n",
+    {"bad recipient", SV(EHLO MAIL "RCPT TO:<>\r\nRCPT TO:<anna>\r\nRCPT\r\n"),
 	"220 250 250/2.1.0 501/5.1.3 501/5.1.3 501/5.5.4"},
-    {"unknown parameter", EHLO "MAIL FROM:<a@b> FOO=1\r\n",
+    {"unknown parameter", SV(EHLO "MAIL FROM:<a@b> FOO=1\r\n"),
 	"220 250 555/5.5.4"},
-    {"too large by SIZE", EHLO "MAIL FROM:<a@b> SIZE=99999999999\r\n",
+    {"too large by SIZE", SV(EHLO "MAIL FROM:<a@b> SIZE=99999999999\r\n"),
 	"220 250 552/5.3.4"},
-    {"DATA with argument", EHLO MAIL RCPT "DATA x\r\n",
+    {"DATA with argument", SV(EHLO MAIL RCPT "DATA x\r\n"),
 	"220 250 " OK3 "501/5.5.4"},
-    {"bare LF ends no command", "NOOP\nNOOP\r\nNOOP\r\n",
+    {"bare LF ends no command", SV("NOOP\nNOOP\r\nNOOP\r\n"),
 	"220 500/5.5.2 250/2.0.0 250/2.0.0"},
-    {"bare CR in a command", "NOOP \r x\r\n", "220 500/5.5.2"},
-    {"NUL in a command", "NOOP", "220"},
+    {"bare CR in a command", SV("NOOP \r x\r\n"), "220 500/5.5.2"},
+    {"NUL in a command", SV("NOOP \0x\r\nNO\0OP\r\nNOOP\r\n"),
+	"220 500/5.5.2 500/5.5.2 250/2.0.0"},
     {"8-bit in an address",
-	EHLO "MAIL FROM:<\xc3\xb6@b>\r\n" MAIL "RCPT TO:<a@\xc3\xb6>\r\n",
+	SV(EHLO "MAIL FROM:<\xc3\xb6@b>\r\n" MAIL "RCPT TO:<a@\xc3\xb6>\r\n"),
 	"220 250 553/5.6.7 250/2.1.0 553/5.6.7"},
     {"control characters in a command",
-	"EHLO a\x01"
-	"b\r\nEHLO a\x7f\r\n",
+	SV("EHLO a\x01"
+	   "b\r\nEHLO a\x7f\r\n"),
 	"220 500/5.5.2 500/5.5.2"},
     {"names of computers",
-	"EHLO my laptop\r\nHELO J\xc3\xbcrgen-PC\r\nEHLO \xff\r\n"
-	"EHLO foo \t\r\nHELO\tfoo\r\nEHLO <>\"\\%s\r\n",
+	SV("EHLO my laptop\r\nHELO J\xc3\xbcrgen-PC\r\nEHLO \xff\r\n"
+	   "EHLO foo \t\r\nHELO\tfoo\r\nEHLO <>\"\\%s\r\n"),
 	"220 250 250 250 250 250 250"},
     {"blanks",
-	EHLO "MAIL  FROM: <a@b>  SIZE=1 \t\r\nRCPT\tTO: <anna@example.org> \r\n"
-	     "DATA \r\n" MSG ".\r\nRSET\t\r\nQUIT \r\n",
+	SV(EHLO
+	    "MAIL  FROM: <a@b>  SIZE=1 \t\r\nRCPT\tTO: <anna@example.org> \r\n"
+	    "DATA \r\n" MSG ".\r\nRSET\t\r\nQUIT \r\n"),
 	"220 250 " OK3 "354 250/2.0.0 250/2.0.0 221/2.0.0"},
-    {"BDAT with blanks", EHLO MAIL RCPT "BDAT  4\tLAST \r\nx\r\n\nNOOP\r\n",
+    {"BDAT with blanks", SV(EHLO MAIL RCPT "BDAT  4\tLAST \r\nx\r\n\nNOOP\r\n"),
 	"220 250 " OK3 "550/5.6.0 250/2.0.0"},
     {"BDAT with more behind it is read",
-	EHLO MAIL RCPT "BDAT 6 LOST\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n"
-		       "DATA\r\nNOOP\r\n" MAIL,
+	SV(EHLO MAIL RCPT "BDAT 6 LOST\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n"
+			  "DATA\r\nNOOP\r\n" MAIL),
 	"220 250 " OK3 "501/5.5.4 503/5.5.1 503/5.5.1 250/2.0.0 250/2.1.0"},
     {"BDAT with more behind it, before EHLO",
-	"BDAT 6 LAST x\r\nQUIT\r\nNOOP\r\n", "220 501/5.5.4 250/2.0.0"},
+	SV("BDAT 6 LAST x\r\nQUIT\r\nNOOP\r\n"), "220 501/5.5.4 250/2.0.0"},
     {"addresses of others",
-	EHLO "MAIL FROM:<foo..bar@x_y.test.>\r\nRCPT TO:anna@example.org.\r\n"
-	     "RSET\r\nMAIL FROM:<.a.@-b.test> SIZE=1\r\n"
-	     "RCPT TO:< anna@example.org >\r\n"
-	     "RSET\r\nMAIL FROM:a@b SIZE=1\r\nRCPT TO:Postmaster\r\n",
+	SV(EHLO
+	    "MAIL FROM:<foo..bar@x_y.test.>\r\nRCPT TO:anna@example.org.\r\n"
+	    "RSET\r\nMAIL FROM:<.a.@-b.test> SIZE=1\r\n"
+	    "RCPT TO:< anna@example.org >\r\n"
+	    "RSET\r\nMAIL FROM:a@b SIZE=1\r\nRCPT TO:Postmaster\r\n"),
 	"220 250 " OK3 "250/2.0.0 " OK3 "250/2.0.0 " OK3},
     {"a bounce address",
-	EHLO "MAIL FROM:<bounce+" L64 L64 L64 "=x.test@list.test>\r\n" RCPT,
+	SV(EHLO "MAIL FROM:<bounce+" L64 L64 L64 "=x.test@list.test>\r\n" RCPT),
 	"220 250 " OK3},
     {"no relay by quotes and dots",
-	EHLO MAIL "RCPT TO:<\"a@elsewhere.test\"@example.org>\r\n"
-		  "RCPT TO:<a@elsewhere.test.>\r\n"
-		  "RCPT TO:<a@example.org@elsewhere.test>\r\n"
-		  "RCPT TO:a@elsewhere.test\r\n",
+	SV(EHLO MAIL "RCPT TO:<\"a@elsewhere.test\"@example.org>\r\n"
+		     "RCPT TO:<a@elsewhere.test.>\r\n"
+		     "RCPT TO:<a@example.org@elsewhere.test>\r\n"
+		     "RCPT TO:a@elsewhere.test\r\n"),
 	"220 250 250/2.1.0 550/5.1.1 550/5.7.1 501/5.1.3 550/5.7.1"},
-    {"bare LF in a message", EHLO MAIL RCPT "DATA\r\na\nb\r\n.\r\nNOOP\r\n",
+    {"bare LF in a message", SV(EHLO MAIL RCPT "DATA\r\na\nb\r\n.\r\nNOOP\r\n"),
 	"220 250 " OK3 "354 550/5.6.0 250/2.0.0"},
-    {"bare CR in a message", EHLO MAIL RCPT "DATA\r\na\rb\r\n.\r\nNOOP\r\n",
+    {"bare CR in a message", SV(EHLO MAIL RCPT "DATA\r\na\rb\r\n.\r\nNOOP\r\n"),
 	"220 250 " OK3 "354 550/5.6.0 250/2.0.0"},
     {"smuggling LF . LF",
-	EHLO MAIL RCPT "DATA\r\nx\n.\n" MAIL RCPT "DATA\r\ny\r\n.\r\nQUIT\r\n",
+	SV(EHLO MAIL RCPT "DATA\r\nx\n.\n" MAIL RCPT
+			  "DATA\r\ny\r\n.\r\nQUIT\r\n"),
 	"220 250 " OK3 "354 550/5.6.0 221/2.0.0"},
     {"smuggling LF . CR LF",
-	EHLO MAIL RCPT "DATA\r\nx\n.\r\n" MAIL RCPT "DATA\r\n\r\n.\r\nQUIT\r\n",
+	SV(EHLO MAIL RCPT "DATA\r\nx\n.\r\n" MAIL RCPT
+			  "DATA\r\n\r\n.\r\nQUIT\r\n"),
 	"220 250 " OK3 "354 550/5.6.0 221/2.0.0"},
     {"smuggling CR . CR",
-	EHLO MAIL RCPT "DATA\r\nx\r.\r" MAIL "\r\n.\r\nQUIT\r\n",
+	SV(EHLO MAIL RCPT "DATA\r\nx\r.\r" MAIL "\r\n.\r\nQUIT\r\n"),
 	"220 250 " OK3 "354 550/5.6.0 221/2.0.0"},
-    {"STARTTLS is not offered without a certificate", EHLO "STARTTLS\r\n",
+    {"STARTTLS is not offered without a certificate", SV(EHLO "STARTTLS\r\n"),
 	"220 250 503/5.5.1"},
-    {"AUTH on port 25", EHLO "AUTH PLAIN AGFubmEAc2VjcmV0\r\n",
+    {"AUTH on port 25", SV(EHLO "AUTH PLAIN AGFubmEAc2VjcmV0\r\n"),
 	"220 250 502/5.5.1"},
     {"BDAT",
-	EHLO MAIL RCPT "BDAT 12\r\nSubject: x\r\nBDAT 9 LAST\r\n\r\n"
-		       "hello\r\nQUIT\r\n",
+	SV(EHLO MAIL RCPT "BDAT 12\r\nSubject: x\r\nBDAT 9 LAST\r\n\r\n"
+			  "hello\r\nQUIT\r\n"),
 	"220 250 " OK3 "250/2.0.0 250/2.0.0 221/2.0.0"},
-    {"BDAT 0 LAST", EHLO MAIL RCPT "BDAT 4\r\nA:\r\nBDAT 0 LAST\r\nNOOP\r\n",
+    {"BDAT 0 LAST",
+	SV(EHLO MAIL RCPT "BDAT 4\r\nA:\r\nBDAT 0 LAST\r\nNOOP\r\n"),
 	"220 250 " OK3 "250/2.0.0 250/2.0.0 250/2.0.0"},
     {"a dot in BDAT is a dot",
-	EHLO MAIL RCPT "BDAT 13 LAST\r\nA: b\r\n\r\n.\r\n\r\nNOOP\r\n",
+	SV(EHLO MAIL RCPT "BDAT 13 LAST\r\nA: b\r\n\r\n.\r\n\r\nNOOP\r\n"),
 	"220 250 " OK3 "250/2.0.0 250/2.0.0"},
-    {"bare LF in BDAT", EHLO MAIL RCPT "BDAT 3 LAST\r\na\nbNOOP\r\n",
+    {"bare LF in BDAT", SV(EHLO MAIL RCPT "BDAT 3 LAST\r\na\nbNOOP\r\n"),
 	"220 250 " OK3 "550/5.6.0 250/2.0.0"},
     {"CR and LF in two chunks",
-	EHLO MAIL RCPT "BDAT 2\r\na\rBDAT 1 LAST\r\n\nNOOP\r\n",
+	SV(EHLO MAIL RCPT "BDAT 2\r\na\rBDAT 1 LAST\r\n\nNOOP\r\n"),
 	"220 250 " OK3 "250/2.0.0 250/2.0.0 250/2.0.0"},
-    {"CR at the end of BDAT", EHLO MAIL RCPT "BDAT 2 LAST\r\na\rNOOP\r\n",
+    {"CR at the end of BDAT", SV(EHLO MAIL RCPT "BDAT 2 LAST\r\na\rNOOP\r\n"),
 	"220 250 " OK3 "550/5.6.0 250/2.0.0"},
-    {"BDAT out of order eats its bytes", EHLO "BDAT 6\r\nNOOP\r\nNOOP\r\n",
+    {"BDAT out of order eats its bytes", SV(EHLO "BDAT 6\r\nNOOP\r\nNOOP\r\n"),
 	"220 250 503/5.5.1 250/2.0.0"},
-    {"BDAT before EHLO", "BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
+    {"BDAT before EHLO", SV("BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n"),
 	"220 503/5.5.1 250/2.0.0"},
-    {"BDAT without a size", EHLO MAIL RCPT "BDAT x\r\nNOOP\r\n",
+    {"BDAT without a size", SV(EHLO MAIL RCPT "BDAT x\r\nNOOP\r\n"),
 	"220 250 " OK3 "501/5.5.4 421/4.3.2"},
-    {"DATA between chunks", EHLO MAIL RCPT "BDAT 2\r\n\r\nDATA\r\nRSET\r\n",
+    {"DATA between chunks", SV(EHLO MAIL RCPT "BDAT 2\r\n\r\nDATA\r\nRSET\r\n"),
 	"220 250 " OK3 "250/2.0.0 503/5.5.1 250/2.0.0"},
-    {"MAIL between chunks", EHLO MAIL RCPT "BDAT 2\r\n\r\n" MAIL RCPT,
+    {"MAIL between chunks", SV(EHLO MAIL RCPT "BDAT 2\r\n\r\n" MAIL RCPT),
 	"220 250 " OK3 "250/2.0.0 503/5.5.1 503/5.5.1"},
-    {"cut in the message", EHLO MAIL RCPT "DATA\r\nabc\r\n",
+    {"cut in the message", SV(EHLO MAIL RCPT "DATA\r\nabc\r\n"),
 	"220 250 " OK3 "354"},
-    {"cut in a command", EHLO "MAIL FROM:", "220 250"},
+    {"cut in a command", SV(EHLO "MAIL FROM:"), "220 250"},
 };
 
 static void
 check_row(int i, size_t piece)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&out, 1 << 20);
 	buf_init(&codes, 10000);
-	kit_talk(&k, sv_str(rows[i].in), piece, &out);
-	kit_codes(buf_sv(&out), &codes);
-	ck_assert_msg(
-	    sv_eq(sv_trim(buf_sv(&codes)), sv_trim(sv_str(rows[i].want))),
-	    "%s: got %s", rows[i].name, codes.p);
+	fixture_talk(&k, rows[i].in, piece, &out);
+	fixture_codes(buf_sv(&out), &codes);
+	fixture_check_codes(rows[i].name, buf_sv(&codes), rows[i].want);
 	buf_fini(&codes);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 
 START_TEST(smtp_session__pipelined)
@@ -189,24 +197,24 @@ END_TEST
 
 /* Talks and returns codes; k is the caller's. */
 static void
-talk(struct kit *k, struct sv in, struct buf *codes)
+talk(struct fixture *k, struct sv in, struct buf *codes)
 {
 	struct buf out;
 
 	buf_init(&out, 1 << 20);
 	buf_reset(codes);
-	kit_talk(k, in, 0, &out);
-	kit_codes(buf_sv(&out), codes);
+	fixture_talk(k, in, 0, &out);
+	fixture_codes(buf_sv(&out), codes);
 	buf_fini(&out);
 }
 
 START_TEST(smtp_session__delivers_what_was_sent)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 	struct sv m;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&codes, 1000);
 	talk(&k,
 	    SV(EHLO MAIL RCPT "RCPT TO:<family@example.org>\r\nDATA\r\n"
@@ -230,17 +238,17 @@ START_TEST(smtp_session__delivers_what_was_sent)
 	ck_assert(sv_find(m, SV("\r\n\tfor <anna@example.org>;")) < m.n);
 	ck_assert(memcmp(k.got[0].id, k.got[1].id, 16) != 0);
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__data_and_bdat_bring_the_same)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 	struct sv a, b;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&codes, 1000);
 	talk(&k, SV(EHLO MAIL RCPT "DATA\r\nA: 1\r\n\r\n..\r\n.\r\n"), &codes);
 	talk(&k,
@@ -252,7 +260,7 @@ START_TEST(smtp_session__data_and_bdat_bring_the_same)
 	ck_assert(sv_ends(a, SV("\r\nA: 1\r\n\r\n.\r\n")));
 	ck_assert(sv_ends(b, SV("\r\nA: 1\r\n\r\n.\r\n")));
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
@@ -268,13 +276,13 @@ START_TEST(smtp_session__tells_what_the_house_says)
 
 	buf_init(&codes, 1000);
 	for (i = 0; i < sizeof r / sizeof r[0]; i++) {
-		struct kit k;
+		struct fixture k;
 
-		kit_init(&k, false);
+		fixture_init(&k, false);
 		k.deliver_rc = r[i].deliver;
 		talk(&k, SV(EHLO MAIL RCPT "DATA\r\n" MSG ".\r\n"), &codes);
 		ck_assert(sv_ends(buf_sv(&codes), sv_str(r[i].want)));
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 	buf_fini(&codes);
 }
@@ -298,10 +306,10 @@ big(struct buf *in, size_t n)
 
 START_TEST(smtp_session__large_messages_go_to_a_file)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&in, 16u << 20);
 	buf_init(&codes, 1000);
 	big(&in, 900 * 1000);
@@ -319,16 +327,16 @@ START_TEST(smtp_session__large_messages_go_to_a_file)
 	ck_assert(sv_ends(buf_sv(&codes), SV("354 452/4.3.1 221/2.0.0")));
 	buf_fini(&codes);
 	buf_fini(&in);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__budget_is_shared)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.budget.memory.max = 256 * 1024;
 	buf_init(&in, 16u << 20);
 	buf_init(&codes, 1000);
@@ -338,17 +346,17 @@ START_TEST(smtp_session__budget_is_shared)
 	ck_assert_uint_eq(k.ngot, 0);
 	buf_fini(&codes);
 	buf_fini(&in);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 /* Many slow strangers must not fill the disk with drafts. */
 START_TEST(smtp_session__file_budget_is_shared)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.budget.files.max = 2u << 20;
 	buf_init(&in, 16u << 20);
 	buf_init(&codes, 1000);
@@ -358,7 +366,7 @@ START_TEST(smtp_session__file_budget_is_shared)
 	ck_assert_uint_eq(k.ngot, 0);
 	buf_fini(&codes);
 	buf_fini(&in);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
@@ -369,11 +377,11 @@ START_TEST(smtp_session__size_limit)
 	size_t n;
 
 	for (n = 99; n <= 101; n++) {
-		struct kit k;
+		struct fixture k;
 		struct buf in, codes;
 		size_t i;
 
-		kit_init(&k, false);
+		fixture_init(&k, false);
 		k.o.limits.message_size = 100;
 		buf_init(&in, 10000);
 		buf_init(&codes, 1000);
@@ -388,17 +396,17 @@ START_TEST(smtp_session__size_limit)
 		    "%zu: %s", n, codes.p);
 		buf_fini(&codes);
 		buf_fini(&in);
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 }
 END_TEST
 
 START_TEST(smtp_session__recipient_limit)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.o.limits.recipients = 2;
 	buf_init(&codes, 1000);
 	talk(&k, SV(EHLO MAIL RCPT RCPT RCPT "DATA\r\n" MSG ".\r\n"), &codes);
@@ -406,33 +414,33 @@ START_TEST(smtp_session__recipient_limit)
 	    "220 250 250/2.1.0 250/2.1.5 250/2.1.5 452/4.5.3 354 250/2.0.0");
 	ck_assert_str_eq(k.got[0].accounts.p, "anna");
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__too_many_errors)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.o.limits.errors = 3;
 	buf_init(&codes, 1000);
 	talk(&k, SV("A\r\nB\r\nNOOP\r\nC\r\nNOOP\r\n"), &codes);
 	ck_assert_str_eq(
 	    codes.p, "220 500/5.5.1 500/5.5.1 250/2.0.0 500/5.5.1 421/4.7.0");
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__noop_without_end)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 	int i;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&in, 10000);
 	buf_init(&codes, 10000);
 	for (i = 0; i < 120; i++)
@@ -441,16 +449,16 @@ START_TEST(smtp_session__noop_without_end)
 	ck_assert(sv_ends(buf_sv(&codes), SV("450/4.7.0 421/4.7.0")));
 	buf_fini(&in);
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__line_limits)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf in, codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	buf_init(&in, 100000);
 	buf_init(&codes, 1000);
 	buf_adds(&in, "NOOP ");
@@ -467,7 +475,7 @@ START_TEST(smtp_session__line_limits)
 	ck_assert_str_eq(codes.p, "220 500/5.5.2 250/2.0.0");
 	buf_fini(&in);
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
@@ -477,11 +485,11 @@ START_TEST(smtp_session__loop_limit)
 	int n;
 
 	for (n = 99; n <= 100; n++) {
-		struct kit k;
+		struct fixture k;
 		struct buf in, codes;
 		int i;
 
-		kit_init(&k, false);
+		fixture_init(&k, false);
 		buf_init(&in, 100000);
 		buf_init(&codes, 1000);
 		buf_adds(&in, EHLO MAIL RCPT "DATA\r\n");
@@ -493,43 +501,43 @@ START_TEST(smtp_session__loop_limit)
 		    n == 99 ? SV("250/2.0.0") : SV("554/5.4.6")));
 		buf_fini(&in);
 		buf_fini(&codes);
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 }
 END_TEST
 
 START_TEST(smtp_session__rate_limit)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf codes;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.may_take = false;
 	buf_init(&codes, 1000);
 	talk(&k, SV(EHLO MAIL RCPT), &codes);
 	ck_assert_str_eq(codes.p, "220 250 451/4.7.1 503/5.5.1");
 	buf_fini(&codes);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_session__silence_ends)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out;
 	pthread_t th;
 	int fd;
 
-	kit_init(&k, false);
+	fixture_init(&k, false);
 	k.o.limits.command_timeout = 50;
 	buf_init(&out, 10000);
-	fd = kit_start(&k, &th);
-	kit_read_all(fd, &out);
+	fd = fixture_start(&k, &th);
+	fixture_read_all(fd, &out);
 	ck_assert(sv_find(buf_sv(&out), SV("\r\n421 4.3.2 ")) < out.n);
 	pthread_join(th, NULL);
 	(void)close(fd);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "smtp/submit.h"
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 #define LOGIN	 "EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"
 #define HI	 "220 250 235/2.7.0 "
@@ -14,143 +14,149 @@
 #define IDS	 "Date: x\r\nMessage-ID: y\r\n"
 
 static const struct {
-	const char *name, *in, *want;
+	const char *name;
+	struct sv in;
+	const char *want;
 } rows[] = {
-    {"a message", LOGIN MAIL RCPT "DATA\r\n" FROM "\r\nx\r\n.\r\nQUIT\r\n",
+    {"a message", SV(LOGIN MAIL RCPT "DATA\r\n" FROM "\r\nx\r\n.\r\nQUIT\r\n"),
 	HI "250/2.1.0 250/2.1.5 354 250/2.0.0 221/2.0.0"},
-    {"not logged in", "EHLO c\r\n" MAIL RCPT, "220 250 530/5.7.0 503/5.5.1"},
-    {"BDAT not logged in", "EHLO c\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
+    {"not logged in", SV("EHLO c\r\n" MAIL RCPT),
+	"220 250 530/5.7.0 503/5.5.1"},
+    {"BDAT not logged in", SV("EHLO c\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n"),
 	"220 250 530/5.7.0 250/2.0.0"},
-    {"AUTH before EHLO", "AUTH PLAIN AGFubmEAc2VjcmV0\r\n", "220 503/5.5.1"},
-    {"AUTH PLAIN in two steps", "EHLO c\r\nAUTH PLAIN\r\nAGFubmEAc2VjcmV0\r\n",
+    {"AUTH before EHLO", SV("AUTH PLAIN AGFubmEAc2VjcmV0\r\n"),
+	"220 503/5.5.1"},
+    {"AUTH PLAIN in two steps",
+	SV("EHLO c\r\nAUTH PLAIN\r\nAGFubmEAc2VjcmV0\r\n"),
 	"220 250 334 235/2.7.0"},
-    {"AUTH LOGIN", "EHLO c\r\nAUTH LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n",
+    {"AUTH LOGIN", SV("EHLO c\r\nAUTH LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n"),
 	"220 250 334 334 235/2.7.0"},
     {"AUTH LOGIN with the name at once",
-	"EHLO c\r\nAUTH LOGIN YW5uYQ==\r\nc2VjcmV0\r\n",
+	SV("EHLO c\r\nAUTH LOGIN YW5uYQ==\r\nc2VjcmV0\r\n"),
 	"220 250 334 235/2.7.0"},
-    {"wrong password", "EHLO c\r\nAUTH PLAIN AGFubmEAd3Jvbmc=\r\n",
+    {"wrong password", SV("EHLO c\r\nAUTH PLAIN AGFubmEAd3Jvbmc=\r\n"),
 	"220 250 535/5.7.8"},
     {"every way to be refused, and the right one",
-	"EHLO c\r\n" NO_PLAIN "AUTH PLAIN\r\nAGFubmEAd3Jvbmc=\r\n"
-	"AUTH LOGIN\r\nYW5uYQ==\r\nd3Jvbmc=\r\n"
-	"AUTH LOGIN YW5uYQ==\r\nd3Jvbmc=\r\n"
-	"AUTH PLAIN AGFubmEAc2VjcmV0\r\n",
+	SV("EHLO c\r\n" NO_PLAIN "AUTH PLAIN\r\nAGFubmEAd3Jvbmc=\r\n"
+	   "AUTH LOGIN\r\nYW5uYQ==\r\nd3Jvbmc=\r\n"
+	   "AUTH LOGIN YW5uYQ==\r\nd3Jvbmc=\r\n"
+	   "AUTH PLAIN AGFubmEAc2VjcmV0\r\n"),
 	"220 250 535/5.7.8 334 535/5.7.8 334 334 535/5.7.8 334 535/5.7.8 "
 	"235/2.7.0"},
     {"nine wrong passwords and the right one",
-	"EHLO c\r\n" NO3 NO3 NO3 "AUTH PLAIN AGFubmEAc2VjcmV0\r\n",
+	SV("EHLO c\r\n" NO3 NO3 NO3 "AUTH PLAIN AGFubmEAc2VjcmV0\r\n"),
 	"220 250 " RE3 RE3 RE3 "235/2.7.0"},
-    {"ten wrong passwords", "EHLO c\r\n" NO3 NO3 NO3 NO_PLAIN "NOOP\r\n",
+    {"ten wrong passwords", SV("EHLO c\r\n" NO3 NO3 NO3 NO_PLAIN "NOOP\r\n"),
 	"220 250 " RE3 RE3 RE3 "535/5.7.8 421/4.7.0"},
-    {"cancelled", "EHLO c\r\nAUTH PLAIN\r\n*\r\nNOOP\r\n",
+    {"cancelled", SV("EHLO c\r\nAUTH PLAIN\r\n*\r\nNOOP\r\n"),
 	"220 250 334 501/5.7.0 250/2.0.0"},
-    {"no base64", "EHLO c\r\nAUTH PLAIN !!!\r\nAUTH LOGIN\r\n=\r\n",
+    {"no base64", SV("EHLO c\r\nAUTH PLAIN !!!\r\nAUTH LOGIN\r\n=\r\n"),
 	"220 250 501/5.5.2 334 501/5.5.2"},
-    {"unknown mechanism", "EHLO c\r\nAUTH CRAM-MD5\r\nAUTH\r\n",
+    {"unknown mechanism", SV("EHLO c\r\nAUTH CRAM-MD5\r\nAUTH\r\n"),
 	"220 250 504/5.5.4 504/5.5.4"},
-    {"twice", LOGIN "AUTH PLAIN AGFubmEAc2VjcmV0\r\n", HI "503/5.5.1"},
-    {"AUTH within a transaction", LOGIN MAIL "AUTH PLAIN x\r\n",
+    {"twice", SV(LOGIN "AUTH PLAIN AGFubmEAc2VjcmV0\r\n"), HI "503/5.5.1"},
+    {"AUTH within a transaction", SV(LOGIN MAIL "AUTH PLAIN x\r\n"),
 	HI "250/2.1.0 503/5.5.1"},
-    {"still logged in after EHLO and RSET", LOGIN "EHLO c\r\nRSET\r\n" MAIL,
+    {"still logged in after EHLO and RSET", SV(LOGIN "EHLO c\r\nRSET\r\n" MAIL),
 	HI "250 250/2.0.0 250/2.1.0"},
-    {"another's sender", LOGIN "MAIL FROM:<ben@example.org>\r\n",
+    {"another's sender", SV(LOGIN "MAIL FROM:<ben@example.org>\r\n"),
 	HI "550/5.7.1"},
-    {"outside", LOGIN MAIL "RCPT TO:<x@elsewhere.test>\r\n",
+    {"outside", SV(LOGIN MAIL "RCPT TO:<x@elsewhere.test>\r\n"),
 	HI "250/2.1.0 550/5.7.1"},
     {"a read receipt",
-	LOGIN "MAIL FROM:<>\r\n" RCPT "DATA\r\n" FROM "\r\nread\r\n.\r\n",
+	SV(LOGIN "MAIL FROM:<>\r\n" RCPT "DATA\r\n" FROM "\r\nread\r\n.\r\n"),
 	HI "250/2.1.0 250/2.1.5 354 250/2.0.0"},
     {"another's From",
-	LOGIN MAIL RCPT
-	"DATA\r\nFrom: ben@example.org\r\n\r\nx\r\n.\r\nNOOP\r\n",
+	SV(LOGIN MAIL RCPT
+	    "DATA\r\nFrom: ben@example.org\r\n\r\nx\r\n.\r\nNOOP\r\n"),
 	HI "250/2.1.0 250/2.1.5 354 550/5.7.1 250/2.0.0"},
-    {"no From", LOGIN MAIL RCPT "DATA\r\nSubject: x\r\n\r\n.\r\n",
+    {"no From", SV(LOGIN MAIL RCPT "DATA\r\nSubject: x\r\n\r\n.\r\n"),
 	HI "250/2.1.0 250/2.1.5 354 550/5.6.0"},
-    {"nothing at all", LOGIN MAIL RCPT "DATA\r\n.\r\n",
+    {"nothing at all", SV(LOGIN MAIL RCPT "DATA\r\n.\r\n"),
 	HI "250/2.1.0 250/2.1.5 354 550/5.6.0"},
-    {"header only", LOGIN MAIL RCPT "DATA\r\n" FROM ".\r\n",
+    {"header only", SV(LOGIN MAIL RCPT "DATA\r\n" FROM ".\r\n"),
 	HI "250/2.1.0 250/2.1.5 354 250/2.0.0"},
     {"header only, in BDAT without line end",
-	LOGIN MAIL RCPT "BDAT 22 LAST\r\nFrom: anna@example.orgNOOP\r\n",
+	SV(LOGIN MAIL RCPT "BDAT 22 LAST\r\nFrom: anna@example.orgNOOP\r\n"),
 	HI "250/2.1.0 250/2.1.5 250/2.0.0 250/2.0.0"},
-    {"text at once", LOGIN MAIL RCPT "DATA\r\n" FROM "Hi,\r\nbye\r\n.\r\n",
+    {"text at once", SV(LOGIN MAIL RCPT "DATA\r\n" FROM "Hi,\r\nbye\r\n.\r\n"),
 	HI "250/2.1.0 250/2.1.5 354 250/2.0.0"},
 };
 
 START_TEST(smtp_submission__conversations)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out, codes;
 	size_t piece;
 
 	for (piece = 0; piece < 2; piece++) {
-		kit_init(&k, true);
+		fixture_init(&k, true);
 		buf_init(&out, 1 << 20);
 		buf_init(&codes, 10000);
-		kit_talk(&k, sv_str(rows[_i].in), piece, &out);
-		kit_codes(buf_sv(&out), &codes);
-		ck_assert_msg(sv_eq(buf_sv(&codes), sv_str(rows[_i].want)),
-		    "%s: got %s", rows[_i].name, codes.p);
+		fixture_talk(&k, rows[_i].in, piece, &out);
+		fixture_codes(buf_sv(&out), &codes);
+		fixture_check_codes(
+		    rows[_i].name, buf_sv(&codes), rows[_i].want);
 		buf_fini(&codes);
 		buf_fini(&out);
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 }
 END_TEST
 
 START_TEST(smtp_submission__no_login_in_the_clear)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out, codes;
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	k.not_loopback = true;
 	buf_init(&out, 1 << 20);
 	buf_init(&codes, 10000);
-	kit_talk(&k, SV("EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"), 0, &out);
-	kit_codes(buf_sv(&out), &codes);
+	fixture_talk(
+	    &k, SV("EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"), 0, &out);
+	fixture_codes(buf_sv(&out), &codes);
 	ck_assert_str_eq(codes.p, "220 250 538/5.7.11");
 	ck_assert_uint_eq(k.logins, 0);
 	ck_assert(sv_find(buf_sv(&out), SV("AUTH PLAIN")) == out.n);
 	buf_fini(&codes);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_submission__auth_that_cannot_answer)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out, codes;
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	k.login_rc = RC_TEMP;
 	buf_init(&codes, 10000);
 	buf_init(&out, 1 << 20);
-	kit_talk(&k,
+	fixture_talk(&k,
 	    SV(LOGIN "AUTH PLAIN\r\nAGFubmEAc2VjcmV0\r\n"
 		     "AUTH LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n"
 		     "AUTH LOGIN YW5uYQ==\r\nc2VjcmV0\r\nNOOP\r\n"),
 	    0, &out);
-	kit_codes(buf_sv(&out), &codes);
+	fixture_codes(buf_sv(&out), &codes);
 	ck_assert_str_eq(codes.p, "220 250 454/4.7.0 334 454/4.7.0 334 334 "
 				  "454/4.7.0 334 454/4.7.0 250/2.0.0");
 	buf_fini(&codes);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
 START_TEST(smtp_submission__completes_the_header)
 {
-	struct kit k;
+	struct fixture k;
 	struct buf out;
 	struct sv m;
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	buf_init(&out, 1 << 20);
-	kit_talk(&k,
+	fixture_talk(&k,
 	    SV(LOGIN MAIL RCPT "DATA\r\nBcc: ben@example.org,\r\n x@y\r\n" FROM
 			       "Return-Path: <z@z>\r\nTo: a\r\nbcc: q\r\n\r\n"
 			       "Bcc: body\r\n.\r\n"),
@@ -167,7 +173,7 @@ START_TEST(smtp_submission__completes_the_header)
 	ck_assert(sv_find(m, SV("127.0.0.1")) == m.n);
 	ck_assert(sv_ends(m, SV("@mail.example.org>\r\n\r\nBcc: body\r\n")));
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 }
 END_TEST
 
@@ -177,12 +183,12 @@ START_TEST(smtp_submission__keeps_text_without_an_empty_line)
 	size_t piece;
 
 	for (piece = 0; piece < 4; piece++) {
-		struct kit k;
+		struct fixture k;
 		struct buf out;
 
-		kit_init(&k, true);
+		fixture_init(&k, true);
 		buf_init(&out, 1 << 20);
-		kit_talk(&k,
+		fixture_talk(&k,
 		    SV(LOGIN MAIL RCPT "DATA\r\n" IDS FROM
 				       "Hello Ben,\r\nthe disk: full\r\n\r\n"
 				       "Anna\r\n.\r\n"),
@@ -192,7 +198,7 @@ START_TEST(smtp_submission__keeps_text_without_an_empty_line)
 		    SV(IDS FROM "\r\nHello Ben,\r\nthe disk: full\r\n\r\n"
 				"Anna\r\n")));
 		buf_fini(&out);
-		kit_fini(&k);
+		fixture_fini(&k);
 	}
 }
 END_TEST

@@ -1,7 +1,7 @@
 #include <openssl/ssl.h>
 #include <unistd.h>
 
-#include "test/unit/smtp/kit.h"
+#include "test/unit/smtp/fixture.h"
 
 struct client {
 	int fd;
@@ -29,9 +29,9 @@ server_ctx(void)
 }
 
 static void
-client_open(struct client *c, struct kit *k)
+client_open(struct client *c, struct fixture *k)
 {
-	c->fd = kit_start(k, &c->session);
+	c->fd = fixture_start(k, &c->session);
 	c->ctx = SSL_CTX_new(TLS_client_method());
 	c->ssl = NULL;
 }
@@ -104,10 +104,10 @@ expect(struct client *c, const char *say, const char *code)
 START_TEST(smtp_starttls__what_was_sent_in_the_clear_is_gone)
 {
 	struct client c;
-	struct kit k;
+	struct fixture k;
 	struct tls_ctx *ctx = server_ctx();
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	k.o.tls = ctx;
 	k.not_loopback = true;
 	client_open(&c, &k);
@@ -131,7 +131,7 @@ START_TEST(smtp_starttls__what_was_sent_in_the_clear_is_gone)
 		  k.got[0].message.n);
 	ck_assert(sv_find(buf_sv(&k.got[0].message), SV("(TLSv1.3 ")) <
 		  k.got[0].message.n);
-	kit_fini(&k);
+	fixture_fini(&k);
 	tls_ctx_free(&ctx);
 }
 END_TEST
@@ -139,10 +139,10 @@ END_TEST
 START_TEST(smtp_tls__from_the_first_byte)
 {
 	struct client c;
-	struct kit k;
+	struct fixture k;
 	struct tls_ctx *ctx = server_ctx();
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	k.o.tls = ctx;
 	k.not_loopback = k.implicit_tls = true;
 	client_open(&c, &k);
@@ -154,7 +154,7 @@ START_TEST(smtp_tls__from_the_first_byte)
 	expect(&c, "c2VjcmV0\r\n", "235");
 	expect(&c, "QUIT\r\n", "221");
 	client_close(&c);
-	kit_fini(&k);
+	fixture_fini(&k);
 	tls_ctx_free(&ctx);
 }
 END_TEST
@@ -162,21 +162,21 @@ END_TEST
 START_TEST(smtp_tls__rubbish_for_a_handshake_ends)
 {
 	struct client c;
-	struct kit k;
+	struct fixture k;
 	struct tls_ctx *ctx = server_ctx();
 	struct buf out;
 
-	kit_init(&k, true);
+	fixture_init(&k, true);
 	k.o.tls = ctx;
 	k.implicit_tls = true;
 	buf_init(&out, 1000);
 	client_open(&c, &k);
 	client_say(&c, "EHLO c\r\n");
-	kit_read_all(c.fd, &out);
+	fixture_read_all(c.fd, &out);
 	ck_assert(sv_find(buf_sv(&out), SV("220")) == out.n);
 	client_close(&c);
 	buf_fini(&out);
-	kit_fini(&k);
+	fixture_fini(&k);
 	tls_ctx_free(&ctx);
 }
 END_TEST

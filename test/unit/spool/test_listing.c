@@ -15,7 +15,7 @@ static const struct {
 	const char *want;
 } words[] = {
     {"held", {.state = QUEUE_HELD}, "held by you"},
-    {"flying", {.state = QUEUE_FLYING}, "is being delivered now"},
+    {"in_flight", {.state = QUEUE_IN_FLIGHT}, "is being delivered now"},
     {"turn", {.state = QUEUE_TURN, .place = {"example.test", 12}},
 	"waits for its turn at example.test"},
     {"account", {.state = QUEUE_TURN, .local = true, .place = {"anna", 4}},
@@ -24,20 +24,22 @@ static const struct {
 	{.state = QUEUE_AWAY,
 	    .place = {"example.test", 12},
 	    .next = NOW + 12 * MIN,
-	    .said = {"connection refused", 18}},
+	    .reply_text = {"connection refused", 18}},
 	"example.test cannot be reached: connection refused; next try at "
 	"22:25, in 12 minutes"},
     {"smarthost",
 	{.state = QUEUE_AWAY, .place = {"relay r.test:25", 15}, .next = NOW},
 	"the smarthost r.test:25 cannot be reached; next try now"},
     {"grey",
-	{.state = QUEUE_GREYLISTED, .next = NOW + 30000, .said = {"450 g", 5}},
+	{.state = QUEUE_GREYLISTED,
+	    .next = NOW + 30000,
+	    .reply_text = {"450 g", 5}},
 	"greylisted: 450 g; next try at 22:13, in 30 seconds"},
     {"tomorrow",
 	{.state = QUEUE_LATER,
 	    .place = {"x.test", 6},
 	    .next = NOW + 180 * MIN,
-	    .said = {"a\x1b[1m", 5}},
+	    .reply_text = {"a\x1b[1m", 5}},
 	"put off by x.test: a\\x1b[1m; next try at 2023-11-15 01:13, in 3 "
 	"hours"},
 };

@@ -7,7 +7,7 @@
 #include "test/unit/spool/suites.h"
 
 static const struct {
-	const char *said, *address;
+	const char *reply_text, *address;
 	bool expired;
 	const char *status, *reason;
 } rows[] = {
@@ -40,10 +40,10 @@ START_TEST(report_reason__answers_each_row)
 	char code[12];
 
 	buf_init(&b, 400);
-	report_status(sv_str(rows[_i].said), true, code);
+	report_status(sv_str(rows[_i].reply_text), true, code);
 	ck_assert_str_eq(code, rows[_i].status);
-	report_reason(
-	    sv_str(rows[_i].said), rows[_i].address, rows[_i].expired, &b);
+	report_reason(sv_str(rows[_i].reply_text), rows[_i].address,
+	    rows[_i].expired, &b);
 	ck_assert_str_eq(b.p, rows[_i].reason);
 	buf_fini(&b);
 }
@@ -51,9 +51,9 @@ END_TEST
 
 static struct report_rcpt two[] = {
     {.address = "x@example.test",
-	.said = {"550 5.1.1 no\r\nBcc: evil", 23},
+	.reply_text = {"550 5.1.1 no\r\nBcc: evil", 23},
 	.tries = 3},
-    {.address = "y@example.test", .said = {"", 0}, .tries = 1}};
+    {.address = "y@example.test", .reply_text = {"", 0}, .tries = 1}};
 static const uint8_t id[16] = {0xab};
 
 static struct report
@@ -161,7 +161,7 @@ END_TEST
 START_TEST(report_compose__calls_smtp_what_a_host_has_said)
 {
 	static const struct {
-		const char *said;
+		const char *reply_text;
 		const char *want;
 	} words[] = {
 	    {"550 5.1.1 no (mx[192.0.2.1])", "smtp; 550 5.1.1 no (mx"},
@@ -171,8 +171,8 @@ START_TEST(report_compose__calls_smtp_what_a_host_has_said)
 	    {"2500 mails", "X-Hearthmail; 2500"},
 	    {"650 x", "X-Hearthmail; 650"},
 	};
-	struct report_rcpt to = {
-	    .address = "x@example.test", .said = sv_str(words[_i].said)};
+	struct report_rcpt to = {.address = "x@example.test",
+	    .reply_text = sv_str(words[_i].reply_text)};
 	struct report r = simple(1);
 	char want[100];
 	struct buf b;

@@ -97,8 +97,8 @@ START_TEST(sched_unreached__makes_all_wait_and_one_go_first)
 	y = sched_take(s, 0);
 	sched_unreached(s, x, 500, SV("no answer"));
 	ck_assert_uint_eq(x->dest->failures, 1);
-	ck_assert_str_eq(x->dest->said, "no answer");
-	/* The one that was in the air, too, is the same failure. */
+	ck_assert_str_eq(x->dest->reply_text, "no answer");
+	/* The one that was in flight, too, is the same failure. */
 	sched_unreached(s, y, 600, SV("no answer"));
 	ck_assert_uint_eq(x->dest->failures, 1);
 	ck_assert_ptr_null(sched_take(s, 599));
@@ -112,7 +112,7 @@ START_TEST(sched_unreached__makes_all_wait_and_one_go_first)
 	ck_assert_uint_eq(sched_tries(u[2]), 1);
 	sched_reached(s, x);
 	ck_assert_uint_eq(sched_tries(x), 2);
-	ck_assert_ptr_null(x->dest->said);
+	ck_assert_ptr_null(x->dest->reply_text);
 	ck_assert_ptr_nonnull(sched_take(s, 600));
 }
 END_TEST
@@ -126,8 +126,8 @@ START_TEST(sched_hold__keeps_one_back_until_it_may_go)
 	ck_assert_ptr_null(sched_take(s, 1000000));
 	sched_now(s, u[0]);
 	ck_assert_ptr_eq(sched_take(s, 0), u[0]);
-	sched_hold(s, u[0]); /* in the air: stays there */
-	ck_assert_int_eq(u[0]->state, SCHED_FLYING);
+	sched_hold(s, u[0]); /* in flight: stays there */
+	ck_assert_int_eq(u[0]->state, SCHED_IN_FLIGHT);
 }
 END_TEST
 

@@ -15,7 +15,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "ipc/proto.h"
-#include "queue/spool/internal.h"
+#include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
 #include "queue/spool/spool_priv.h"
 #include "test/unit/spool/suites.h"
@@ -247,7 +247,7 @@ is_silent(int fd)
 }
 
 static void
-mx_says(uint32_t id, bool reached, unsigned code, const char *said)
+mx_says(uint32_t id, bool reached, unsigned code, const char *reply_text)
 {
 	struct msg m;
 
@@ -256,10 +256,10 @@ mx_says(uint32_t id, bool reached, unsigned code, const char *said)
 	msg_put_u32(&m, RC_OK);
 	msg_put_u64(&m, 1000 + id);
 	msg_put_u8(&m, reached);
-	msg_put_str(&m, reached ? "" : said);
+	msg_put_str(&m, reached ? "" : reply_text);
 	if (reached) {
 		msg_put_u32(&m, code);
-		msg_put_str(&m, said);
+		msg_put_str(&m, reply_text);
 	}
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
@@ -442,7 +442,7 @@ auth_says(int rc, bool known)
 	turn(20);
 }
 
-/* One message is in the air when the queue's process ends; another queue
+/* One message is in flight when the queue's process ends; another queue
  * starts and has heard nothing of mx yet. */
 static void
 start_anew(uint8_t id[16])
@@ -466,7 +466,7 @@ START_TEST(queue__waits_for_what_mx_has_in_hand)
 	put_as("anna@example.org", "y@example.test");
 	mx_says(expect(mx, MX_JOB), true, 250, "250 taken");
 	ck_assert(is_silent(mx));
-	ck_assert_int_eq(only()->units->state, SCHED_FLYING);
+	ck_assert_int_eq(only()->units->state, SCHED_IN_FLIGHT);
 	mx_says_late(77, id, 0, 250);
 	expect_noted(77);
 	ck_assert_uint_eq(spool_count(q->spool), 0);
@@ -521,12 +521,12 @@ START_TEST(queue__a_recipient_is_in_one_job)
 	uint8_t id[16];
 
 	start_with_two_jobs_for_one(id);
-	ck_assert_uint_eq(q->remote_flying, 2);
+	ck_assert_uint_eq(q->remote_in_flight, 2);
 	mx_says_late(1, id, 0, 250);
 	mx_says_late(3, id, 1, 250);
 	ck_assert_uint_eq(spool_count(q->spool), 0);
 	mx_says_late(2, id, 0, 250);
-	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_uint_eq(q->remote_in_flight, 0);
 }
 END_TEST
 
@@ -540,10 +540,10 @@ START_TEST(queue__what_it_adopted_has_an_end)
 	mx_has_open(77, id, 0);
 	listed();
 	turn(20);
-	ck_assert_int_eq(only()->units->state, SCHED_FLYING);
-	for (i = 0; i < 100 && q->remote_flying > 0; i++)
+	ck_assert_int_eq(only()->units->state, SCHED_IN_FLIGHT);
+	for (i = 0; i < 100 && q->remote_in_flight > 0; i++)
 		turn(20);
-	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_uint_eq(q->remote_in_flight, 0);
 	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
 	ck_assert_uint_eq(only()->rcpt[0].attempts, 1);
 	/* It may be late all the same. */
@@ -582,7 +582,7 @@ START_TEST(queue__believes_mx_nothing_of_tries_of_its_own)
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
 	mx_says(job, true, 250, "250 taken");
 	ck_assert_uint_eq(spool_count(q->spool), 0);
-	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_uint_eq(q->remote_in_flight, 0);
 }
 END_TEST
 
@@ -613,7 +613,7 @@ START_TEST(queue__believes_mx_nothing_of_what_is_being_signed)
 	mx_says(m.id, true, 250, "250 taken");
 	msg_fini(&m);
 	ck_assert_uint_eq(spool_count(q->spool), 0);
-	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_uint_eq(q->remote_in_flight, 0);
 }
 END_TEST
 
@@ -631,7 +631,7 @@ START_TEST(queue__a_late_failure_is_one_try)
 	ck_assert_uint_eq(only()->rcpt[0].attempts, 1);
 	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
 	ck_assert_uint_eq(only()->units->dest->failures, 0);
-	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_uint_eq(q->remote_in_flight, 0);
 }
 END_TEST
 
@@ -786,9 +786,9 @@ START_TEST(queue_hold__is_for_those_who_are_meant)
 }
 END_TEST
 
-/* One of two in the air is held: he is so when it lands; and those who are
+/* One of two in flight is held: it is held when the try ends; and those who are
  * left of a place when others are removed. */
-START_TEST(queue_hold__waits_for_the_landing)
+START_TEST(queue_hold__waits_for_the_outcome)
 {
 	static const char *const to[] = {"x@a.test", "y@a.test"};
 	char got[200];
@@ -938,8 +938,8 @@ START_TEST(queue__an_unreadable_message_is_seen_and_not_given_up)
 	turn(20);
 	ck_assert(is_silent(mx));
 	ck_assert_uint_ge(it->nattempt, 1);
-	ck_assert(
-	    sv_find(sv_str(it->attempt[0].said), SV("cannot be copied")) < 100);
+	ck_assert(sv_find(sv_str(it->attempt[0].reply_text),
+		      SV("cannot be copied")) < 100);
 	for (i = 0; i < 20; i++) {
 		hurry();
 		turn(2);
@@ -947,7 +947,7 @@ START_TEST(queue__an_unreadable_message_is_seen_and_not_given_up)
 	ck_assert(is_silent(mx));
 	ck_assert_uint_eq(it->rcpt[0].attempts, 0);
 	ck_assert_uint_eq(sched_tries(it->units), 0);
-	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_uint_eq(q->remote_in_flight, 0);
 	ck_assert_int_eq(it->units->state, SCHED_WAITS);
 	/* It waits longer and longer. */
 	ck_assert_int_gt(it->units->node.key - clk_mono(), 10 * 60000);
@@ -997,7 +997,7 @@ START_TEST(queue__an_unreadable_message_ends_after_five_days)
 	ck_assert_uint_eq(only()->nrcpt, 2);
 	ck_assert(is_silent(keeper));
 	only()->arrived -= SCHED_EXPIRY_MS;
-	only()->told = true;
+	only()->delay_reported = true;
 	queue_sweep(q);
 	turn(20);
 	ck_assert_str_eq(only()->sender, "");
@@ -1053,13 +1053,13 @@ START_TEST(queue_remove__also_while_mx_is_full_or_away)
 			id[i] = expect(mx, MX_JOB);
 	}
 	ck_assert(is_silent(mx));
-	ck_assert_uint_eq(q->remote_flying, 64);
+	ck_assert_uint_eq(q->remote_in_flight, 64);
 	ck_assert_uint_eq(act(QUEUE_REMOVE, QUEUE_PICK_ALL, ""), 6);
 	for (i = 0; i < 64; i++)
 		mx_says(id[i], true, 451, "451 later");
 	ck_assert(is_silent(mx));
 	ck_assert_uint_eq(spool_count(q->spool), 64);
-	ck_assert_uint_eq(q->remote_flying, 0);
+	ck_assert_uint_eq(q->remote_in_flight, 0);
 	io_close(&mx);
 	turn(5);
 	ck_assert_uint_eq(act(QUEUE_RETRY, QUEUE_PICK_ALL, ""), 64);
@@ -1145,7 +1145,7 @@ START_TEST(queue__a_clock_that_steps_makes_nothing_older)
 	queue_sweep(q);
 	turn(20);
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
-	ck_assert(!only()->told);
+	ck_assert(!only()->delay_reported);
 	/* Also after a restart, and when it steps back. */
 	end();
 	start();
@@ -1259,7 +1259,7 @@ START_TEST(queue__remembers_a_place_longer_than_its_first_letter)
 	d = only()->units->dest;
 	ck_assert_uint_eq(d->failures, 1);
 	ck_assert_int_lt(llabs(d->wake - wake), 1000);
-	ck_assert_str_eq(d->said, "no route to host");
+	ck_assert_str_eq(d->reply_text, "no route to host");
 	ck_assert(is_silent(mx));
 }
 END_TEST
@@ -1326,7 +1326,7 @@ START_TEST(queue__starts_with_a_hundred_thousand)
 	before = resident();
 	began = clk_mono();
 	start();
-	/* The first are in the air. */
+	/* The first are in flight. */
 	turn(1);
 	(void)expect(mx, MX_JOB);
 	began = clk_mono() - began;
@@ -1381,7 +1381,7 @@ service_tests(void)
 	tcase_add_loop_test(
 	    t, queue_put__port_25_sends_nothing_to_the_outside, 0, 5);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
-	tcase_add_test(t, queue_hold__waits_for_the_landing);
+	tcase_add_test(t, queue_hold__waits_for_the_outcome);
 	tcase_add_test(t, queue__what_is_held_stays_over_a_restart);
 	tcase_add_test(t, queue__starts_with_a_hundred_thousand);
 	return t;

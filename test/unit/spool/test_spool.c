@@ -33,14 +33,14 @@ static char places[200];
 
 static void
 place(void *arg, struct sv name, int64_t when, int64_t next, unsigned failures,
-    struct sv said)
+    struct sv reply_text)
 {
 	size_t n = strlen(places);
 
 	(void)arg;
 	ck_assert_int_gt(when, 0);
 	(void)snprintf(places + n, sizeof places - n, "%.*s %u %lld %.*s;",
-	    SV_ARG(name), failures, (long long)next, SV_ARG(said));
+	    SV_ARG(name), failures, (long long)next, SV_ARG(reply_text));
 }
 
 static void
@@ -183,7 +183,7 @@ START_TEST(spool__remembers_tries_places_marks_and_steps)
 	spool_tried(s, it, 1, 23456, SV("451 later still"));
 	spool_place(s, "example.test", 34567, 3, SV("no answer"));
 	spool_hold(s, it, 1, true);
-	spool_told(s, it);
+	spool_delay_reported(s, it);
 	clk_set_offset(1000000);
 	spool_stepped(s, 1000000);
 	ck_assert_int_eq(put(2, "later", 1), RC_OK);
@@ -191,14 +191,14 @@ START_TEST(spool__remembers_tries_places_marks_and_steps)
 	again();
 	it = spool_first(s);
 	ck_assert_uint_eq(it->nattempt, 2);
-	ck_assert_str_eq(it->attempt[0].said, "450 later");
-	ck_assert_str_eq(it->attempt[1].said, "451 later still");
+	ck_assert_str_eq(it->attempt[0].reply_text, "450 later");
+	ck_assert_str_eq(it->attempt[1].reply_text, "451 later still");
 	ck_assert_uint_eq(it->rcpt[1].attempts, 2);
 	ck_assert_int_eq(it->rcpt[1].next_try, 23456);
 	ck_assert_str_eq(places, "example.test 3 34567 no answer;");
-	ck_assert(it->rcpt[1].held && !it->rcpt[0].held && it->told);
+	ck_assert(it->rcpt[1].held && !it->rcpt[0].held && it->delay_reported);
 	ck_assert_int_eq(it->arrived, arrived + 1000000);
-	ck_assert(!it->next->rcpt[0].held && !it->next->told);
+	ck_assert(!it->next->rcpt[0].held && !it->next->delay_reported);
 	ck_assert_int_lt(it->next->arrived, arrived + 1500000);
 	clk_set_offset(0);
 	spool_hold(s, it, 1, false);
@@ -221,9 +221,9 @@ START_TEST(spool__keeps_the_first_and_the_newest_attempts)
 		spool_tried(s, it, 1, 0, sv_str(text));
 	}
 	ck_assert_uint_eq(it->nattempt, 100);
-	ck_assert_str_eq(it->attempt[0].said, "0");
-	ck_assert_str_eq(it->attempt[1].said, "151");
-	ck_assert_str_eq(it->attempt[99].said, "249");
+	ck_assert_str_eq(it->attempt[0].reply_text, "0");
+	ck_assert_str_eq(it->attempt[1].reply_text, "151");
+	ck_assert_str_eq(it->attempt[99].reply_text, "249");
 }
 END_TEST
 
@@ -246,7 +246,7 @@ START_TEST(spool_report__takes_the_place_of_what_it_is_about)
 	ck_assert_int_eq(
 	    spool_report(s, &p, it, &who, 1, SPOOL_WAITS, &letter, &err),
 	    RC_OK);
-	ck_assert(it->told);
+	ck_assert(it->delay_reported);
 	p.delivery_id[0] = 78;
 	ck_assert_int_eq(
 	    spool_report(s, &p, it, &who, 1, SPOOL_FAILED, &letter, &err),
@@ -257,7 +257,7 @@ START_TEST(spool_report__takes_the_place_of_what_it_is_about)
 	again();
 	ck_assert_uint_eq(spool_count(s), 3);
 	it = spool_first(s);
-	ck_assert(it->told);
+	ck_assert(it->delay_reported);
 	ck_assert_int_eq(it->rcpt[1].outcome, SPOOL_FAILED);
 	ck_assert_str_eq(it->next->sender, "");
 	expect_body(it->next->next, "sorry");
@@ -429,7 +429,7 @@ outlive(void)
 	it = spool_first(s);
 	spool_tried(s, it, 1, 12345, SV("450 later"));
 	spool_tried(s, it, 1, 23456, SV("451 later still"));
-	spool_told(s, it);
+	spool_delay_reported(s, it);
 	spool_hold(s, it, 1, true);
 	settle(it, 0, SPOOL_DELIVERED);
 	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
@@ -459,9 +459,9 @@ expect_outlived(uint64_t name)
 	ck_assert_uint_eq(it->rcpt[1].attempts, 2);
 	ck_assert_int_eq(it->rcpt[1].next_try, 23456);
 	ck_assert_uint_eq(it->nattempt, 2);
-	ck_assert_str_eq(it->attempt[0].said, "450 later");
-	ck_assert_str_eq(it->attempt[1].said, "451 later still");
-	ck_assert(it->told && it->rcpt[1].held && !it->rcpt[0].held);
+	ck_assert_str_eq(it->attempt[0].reply_text, "450 later");
+	ck_assert_str_eq(it->attempt[1].reply_text, "451 later still");
+	ck_assert(it->delay_reported && it->rcpt[1].held && !it->rcpt[0].held);
 	ck_assert_uint_eq(it->flags, SPOOL_BARE);
 	expect_body(it, "hello");
 }

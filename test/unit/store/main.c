@@ -19,7 +19,7 @@ main(void)
 	suite_add_tcase(s, start_tests());
 	suite_add_tcase(s, suspect_tests());
 	suite_add_tcase(s, compact_tests());
-	suite_add_tcase(s, past_tests());
+	suite_add_tcase(s, restore_tree_tests());
 	suite_add_tcase(s, quota_tests());
 	suite_add_tcase(s, fsck_tests());
 	suite_add_tcase(s, loss_tests());

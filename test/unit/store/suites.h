@@ -11,7 +11,7 @@ TCase *change_codec_tests(void);
 TCase *start_tests(void);
 TCase *suspect_tests(void);
 TCase *compact_tests(void);
-TCase *past_tests(void);
+TCase *restore_tree_tests(void);
 TCase *quota_tests(void);
 TCase *fsck_tests(void);
 TCase *loss_tests(void);

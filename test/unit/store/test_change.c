@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "test/unit/store/kit.h"
+#include "test/unit/store/fixture.h"
 #include "test/unit/store/suites.h"
 
 static struct store *
 with_messages(int n)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 
 	for (int i = 0; i < n; i++)
-		kit_add(st, "INBOX", "x\r\n", 0);
+		fixture_add(st, "INBOX", "x\r\n", 0);
 	return st;
 }
 
@@ -29,19 +29,19 @@ msg(struct view *v, uint32_t seqno)
 START_TEST(store_change__set_add_remove)
 {
 	struct store *st = with_messages(2);
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 	uint64_t modseq = msg(v, 2).modseq;
 
-	kit_flag(v, 1, 1, STORE_OP_SET, STORE_SEEN | STORE_DRAFT);
-	kit_flag(v, 1, 1, STORE_OP_ADD, STORE_FLAGGED);
-	kit_flag(v, 1, 1, STORE_OP_REMOVE, STORE_DRAFT);
+	fixture_flag(v, 1, 1, STORE_OP_SET, STORE_SEEN | STORE_DRAFT);
+	fixture_flag(v, 1, 1, STORE_OP_ADD, STORE_FLAGGED);
+	fixture_flag(v, 1, 1, STORE_OP_REMOVE, STORE_DRAFT);
 	ck_assert_uint_eq(msg(v, 1).system, STORE_SEEN | STORE_FLAGGED);
 	ck_assert_uint_eq(msg(v, 2).modseq, modseq);
 	modseq = msg(v, 1).modseq;
-	kit_flag(v, 1, 1, STORE_OP_ADD, STORE_FLAGGED);
+	fixture_flag(v, 1, 1, STORE_OP_ADD, STORE_FLAGGED);
 	ck_assert_uint_eq(msg(v, 1).modseq, modseq);
-	ck_assert_uint_eq(kit_status(st, "INBOX").modseq, modseq);
-	ck_assert_uint_eq(kit_status(st, "INBOX").unseen, 1);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").modseq, modseq);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").unseen, 1);
 	view_close(&v);
 	store_close(&st);
 }
@@ -50,22 +50,22 @@ END_TEST
 START_TEST(store_change__unchanged_since)
 {
 	struct store *st = with_messages(3);
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 	struct store_flags f = {.system = STORE_SEEN};
 	struct rangeset all = RANGESET_EMPTY, changed = RANGESET_EMPTY,
 			failed = RANGESET_EMPTY;
-	uint64_t need = 0, since = kit_status(st, "INBOX").modseq;
+	uint64_t need = 0, since = fixture_status(st, "INBOX").modseq;
 	struct err err;
 
 	/* Another flag of 3 matters not [RFC 7162 3.1.12]. */
-	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_SEEN);
-	kit_flag(v, 3, 3, STORE_OP_ADD, STORE_FLAGGED);
+	fixture_flag(v, 2, 2, STORE_OP_ADD, STORE_SEEN);
+	fixture_flag(v, 3, 3, STORE_OP_ADD, STORE_FLAGGED);
 	rangeset_add(&all, 1, 3);
 	ck_assert_int_eq(view_store(v, &all, STORE_OP_ADD, &f, &since, &changed,
 			     &failed, &need, &err),
 	    RC_OK);
-	ck_assert_str_eq(kit_set(&changed), "1,3");
-	ck_assert_str_eq(kit_set(&failed), "2");
+	ck_assert_str_eq(fixture_set(&changed), "1,3");
+	ck_assert_str_eq(fixture_set(&failed), "2");
 	ck_assert_uint_eq(msg(v, 3).system, STORE_FLAGGED | STORE_SEEN);
 	/* 0 is a value like others: all have been changed since. */
 	rangeset_reset(&changed);
@@ -75,7 +75,7 @@ START_TEST(store_change__unchanged_since)
 			     &changed, &failed, &need, &err),
 	    RC_OK);
 	ck_assert_uint_eq(changed.n, 0);
-	ck_assert_str_eq(kit_set(&failed), "1:3");
+	ck_assert_str_eq(fixture_set(&failed), "1:3");
 	rangeset_fini(&failed);
 	rangeset_fini(&changed);
 	rangeset_fini(&all);
@@ -88,32 +88,34 @@ END_TEST
 START_TEST(store_change__highest_modseq_is_what_was_told)
 {
 	struct store *st = with_messages(4);
-	struct view *v = kit_view(st, "INBOX"), *w = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX"),
+		    *w = fixture_view(st, "INBOX");
 	struct view_changes ch;
 	struct view_info i;
 	uint64_t need = 0, at, deleted;
 
 	view_info(v, &i, &need);
 	at = i.highest_modseq;
-	ck_assert_uint_eq(at, kit_status(st, "INBOX").modseq);
-	kit_flag(w, 2, 2, STORE_OP_ADD, STORE_DELETED);
+	ck_assert_uint_eq(at, fixture_status(st, "INBOX").modseq);
+	fixture_flag(w, 2, 2, STORE_OP_ADD, STORE_DELETED);
 	view_info(v, &i, &need);
 	ck_assert_uint_eq(i.highest_modseq, at);
 	ck_assert(!i.expunge_waits);
-	deleted = kit_status(st, "INBOX").modseq;
-	kit_expunge(w);
-	kit_flag(w, 1, 1, STORE_OP_ADD, STORE_SEEN);
+	deleted = fixture_status(st, "INBOX").modseq;
+	fixture_expunge(w);
+	fixture_flag(w, 1, 1, STORE_OP_ADD, STORE_SEEN);
 	view_sync(v, false, &ch, &need);
 	view_changes_fini(&ch);
 	view_info(v, &i, &need);
 	ck_assert(i.expunge_waits);
 	ck_assert_uint_ge(i.highest_modseq, deleted);
-	ck_assert_uint_lt(i.highest_modseq, kit_status(st, "INBOX").modseq - 1);
+	ck_assert_uint_lt(
+	    i.highest_modseq, fixture_status(st, "INBOX").modseq - 1);
 	view_sync(v, true, &ch, &need);
 	view_changes_fini(&ch);
 	view_info(v, &i, &need);
 	ck_assert(!i.expunge_waits);
-	ck_assert_uint_eq(i.highest_modseq, kit_status(st, "INBOX").modseq);
+	ck_assert_uint_eq(i.highest_modseq, fixture_status(st, "INBOX").modseq);
 	view_close(&w);
 	view_close(&v);
 	store_close(&st);
@@ -167,7 +169,8 @@ add_keys(struct view *v, uint32_t seqno, int from, int to)
 START_TEST(store_change__a_keyword_out_of_use_makes_room)
 {
 	struct store *st = with_messages(2);
-	struct view *v = kit_view(st, "INBOX"), *w = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX"),
+		    *w = fixture_view(st, "INBOX");
 	struct rangeset one = RANGESET_EMPTY, c = RANGESET_EMPTY,
 			f = RANGESET_EMPTY;
 	struct sv k = SV("key3");
@@ -200,10 +203,10 @@ START_TEST(store_change__a_keyword_out_of_use_makes_room)
 		view_close(&v);
 		if (round == 0) {
 			view_close(&w);
-			kit_forget_checkpoint();
+			fixture_forget_checkpoint();
 		}
-		kit_again(&st);
-		v = kit_view(st, "INBOX");
+		fixture_again(&st);
+		v = fixture_view(st, "INBOX");
 	}
 	view_close(&v);
 	store_close(&st);
@@ -217,7 +220,7 @@ END_TEST
 START_TEST(store_change__expunged_mail_holds_no_keyword)
 {
 	struct store *st = with_messages(2);
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 	struct rangeset one = RANGESET_EMPTY;
 	struct view_changes ch;
 	uint64_t need = 0;
@@ -241,7 +244,7 @@ END_TEST
 START_TEST(store_change__what_has_no_room_is_left_out)
 {
 	struct store *st = with_messages(1);
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 	struct rangeset one = RANGESET_EMPTY, src = RANGESET_EMPTY,
 			dst = RANGESET_EMPTY;
 	struct sv keys[70];
@@ -268,7 +271,7 @@ START_TEST(store_change__what_has_no_room_is_left_out)
 		ck_assert_int_eq(view_copy(v, &one, "Sent", move == 1,
 				     &validity, &src, &dst, &need, &err),
 		    RC_OK);
-	w = kit_view(st, "Sent");
+	w = fixture_view(st, "Sent");
 	ck_assert_uint_eq(view_count(w), 3);
 	ck_assert(msg(w, 1).keywords == UINT64_MAX);
 	for (uint32_t i = 2; i <= 3; i++)
@@ -285,7 +288,7 @@ END_TEST
 START_TEST(store_change__sixty_four_keywords_and_no_more)
 {
 	struct store *st = with_messages(1);
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 	struct rangeset all = RANGESET_EMPTY, c = RANGESET_EMPTY,
 			f = RANGESET_EMPTY;
 	struct view_info info;
@@ -311,11 +314,11 @@ START_TEST(store_change__sixty_four_keywords_and_no_more)
 	ck_assert_str_eq(name[63], "key63");
 	ck_assert(msg(v, 1).keywords == UINT64_MAX);
 	/* Case does not make another one. */
-	kit_keyword(v, 1, 1, "KEY7");
+	fixture_keyword(v, 1, 1, "KEY7");
 	view_close(&v);
-	kit_forget_checkpoint();
-	kit_again(&st);
-	v = kit_view(st, "INBOX");
+	fixture_forget_checkpoint();
+	fixture_again(&st);
+	v = fixture_view(st, "INBOX");
 	ck_assert_uint_eq(view_keywords(v, name), 64);
 	ck_assert_str_eq(name[7], "key7");
 	view_close(&v);
@@ -329,33 +332,33 @@ END_TEST
 START_TEST(store_change__expunge_only_what_is_named_and_marked)
 {
 	struct store *st = with_messages(6);
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 	struct rangeset uids = RANGESET_EMPTY;
 	struct view_changes c;
 	uint64_t need = 0;
 	struct err err;
 
-	kit_flag(v, 2, 5, STORE_OP_ADD, STORE_DELETED);
+	fixture_flag(v, 2, 5, STORE_OP_ADD, STORE_DELETED);
 	rangeset_add(&uids, 1, 3);
 	rangeset_add(&uids, 5, 5);
 	ck_assert_int_eq(view_expunge(v, &uids, &need, &err), RC_OK);
 	view_sync(v, true, &c, &need);
-	ck_assert_str_eq(kit_set(&c.expunged), "2:3,5");
+	ck_assert_str_eq(fixture_set(&c.expunged), "2:3,5");
 	view_changes_fini(&c);
-	ck_assert_str_eq(kit_uids(v), "1,4,6");
+	ck_assert_str_eq(fixture_uids(v), "1,4,6");
 	rangeset_reset(&uids);
 	rangeset_add(&uids, 1, 6);
 	ck_assert_int_eq(view_remove(v, &uids, &need, &err), RC_OK);
-	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 0);
-	ck_assert_uint_eq(kit_status(st, "INBOX").deleted, 0);
-	ck_assert_uint_eq(kit_status(st, "INBOX").size, 0);
-	ck_assert_uint_eq(kit_status(st, "INBOX").uidnext, 7);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").messages, 0);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").deleted, 0);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").size, 0);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").uidnext, 7);
 	rangeset_fini(&uids);
 	view_close(&v);
-	kit_forget_checkpoint();
-	kit_again(&st);
-	ck_assert_uint_eq(kit_status(st, "INBOX").uidnext, 7);
-	ck_assert_uint_eq(kit_add(st, "INBOX", "x\r\n", 0), 7);
+	fixture_forget_checkpoint();
+	fixture_again(&st);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").uidnext, 7);
+	ck_assert_uint_eq(fixture_add(st, "INBOX", "x\r\n", 0), 7);
 	store_close(&st);
 }
 END_TEST
@@ -384,7 +387,7 @@ START_TEST(store_change__readonly_view_changes_nothing)
 	ck_assert_int_eq(
 	    view_copy(v, &all, "Trash", false, &validity, &c, &d, &need, &err),
 	    RC_OK);
-	ck_assert_uint_eq(kit_status(st, "Trash").messages, 1);
+	ck_assert_uint_eq(fixture_status(st, "Trash").messages, 1);
 	rangeset_fini(&all);
 	rangeset_fini(&c);
 	rangeset_fini(&d);
@@ -396,17 +399,17 @@ END_TEST
 START_TEST(store_change__copy_and_move)
 {
 	struct store *st = with_messages(5);
-	struct view *v = kit_view(st, "INBOX"), *t;
+	struct view *v = fixture_view(st, "INBOX"), *t;
 	struct rangeset set = RANGESET_EMPTY, src = RANGESET_EMPTY,
 			dst = RANGESET_EMPTY;
 	uint32_t validity = 0;
 	uint64_t need = 0, body = msg(v, 2).body;
 	struct err err;
 
-	kit_add(st, "Trash", "y\r\n", 0);
-	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_FLAGGED);
-	kit_keyword(v, 2, 2, "blue");
-	kit_keyword(v, 4, 4, "red");
+	fixture_add(st, "Trash", "y\r\n", 0);
+	fixture_flag(v, 2, 2, STORE_OP_ADD, STORE_FLAGGED);
+	fixture_keyword(v, 2, 2, "blue");
+	fixture_keyword(v, 4, 4, "red");
 	rangeset_add(&set, 2, 2);
 	rangeset_add(&set, 4, 9);
 	ck_assert_int_eq(view_copy(v, &set, "none", false, &validity, &src,
@@ -415,10 +418,10 @@ START_TEST(store_change__copy_and_move)
 	ck_assert_int_eq(view_copy(v, &set, "Trash", false, &validity, &src,
 			     &dst, &need, &err),
 	    RC_OK);
-	ck_assert_str_eq(kit_set(&src), "2,4:5");
-	ck_assert_str_eq(kit_set(&dst), "2:4");
-	ck_assert_uint_eq(validity, kit_status(st, "Trash").uidvalidity);
-	t = kit_view(st, "Trash");
+	ck_assert_str_eq(fixture_set(&src), "2,4:5");
+	ck_assert_str_eq(fixture_set(&dst), "2:4");
+	ck_assert_uint_eq(validity, fixture_status(st, "Trash").uidvalidity);
+	t = fixture_view(st, "Trash");
 	ck_assert_uint_eq(msg(t, 2).body, body);
 	ck_assert_uint_eq(msg(t, 2).system, STORE_FLAGGED);
 	ck_assert_uint_eq(msg(t, 2).keywords, 1);
@@ -428,9 +431,9 @@ START_TEST(store_change__copy_and_move)
 	ck_assert_int_eq(view_copy(v, &set, "Archive", true, &validity, &src,
 			     &dst, &need, &err),
 	    RC_OK);
-	ck_assert_str_eq(kit_set(&src), "2,4:5");
-	ck_assert_str_eq(kit_set(&dst), "1:3");
-	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 2);
+	ck_assert_str_eq(fixture_set(&src), "2,4:5");
+	ck_assert_str_eq(fixture_set(&dst), "1:3");
+	ck_assert_uint_eq(fixture_status(st, "INBOX").messages, 2);
 	ck_assert(msg(v, 2).expunged);
 	/* What is gone cannot move again. */
 	rangeset_reset(&src);
@@ -439,7 +442,7 @@ START_TEST(store_change__copy_and_move)
 			     &dst, &need, &err),
 	    RC_OK);
 	ck_assert_uint_eq(src.n, 0);
-	ck_assert_uint_eq(kit_status(st, "Archive").messages, 3);
+	ck_assert_uint_eq(fixture_status(st, "Archive").messages, 3);
 	rangeset_fini(&set);
 	rangeset_fini(&src);
 	rangeset_fini(&dst);
@@ -464,7 +467,7 @@ START_TEST(store_change__copies_at_most_a_million)
 	/* The reader in Python would take minutes for this one. */
 	(void)unsetenv("ACCOUNT_READER");
 	st = with_messages(1);
-	v = kit_view(st, "INBOX");
+	v = fixture_view(st, "INBOX");
 	rangeset_add(&all, 1, UINT32_MAX);
 	while (view_copy(v, &all, "INBOX", false, &validity, &src, &dst, &need,
 		   &err) == RC_OK) {
@@ -478,7 +481,7 @@ START_TEST(store_change__copies_at_most_a_million)
 	ck_assert_uint_eq(have, 1u << 20);
 	ck_assert_ptr_nonnull(strstr(err.text, "over a million"));
 	ck_assert(src.n == 0 && dst.n == 0);
-	ck_assert_uint_eq(kit_status(st, "INBOX").messages, have);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").messages, have);
 	rangeset_fini(&all);
 	rangeset_fini(&src);
 	rangeset_fini(&dst);
@@ -490,7 +493,7 @@ END_TEST
 START_TEST(store_change__move_into_the_same_mailbox)
 {
 	struct store *st = with_messages(3);
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 	struct rangeset set = RANGESET_EMPTY, src = RANGESET_EMPTY,
 			dst = RANGESET_EMPTY;
 	struct view_changes c;
@@ -502,11 +505,11 @@ START_TEST(store_change__move_into_the_same_mailbox)
 	ck_assert_int_eq(view_copy(v, &set, "INBOX", true, &validity, &src,
 			     &dst, &need, &err),
 	    RC_OK);
-	ck_assert_str_eq(kit_set(&dst), "4:5");
+	ck_assert_str_eq(fixture_set(&dst), "4:5");
 	view_sync(v, true, &c, &need);
 	ck_assert_uint_eq(c.exists, 3);
 	view_changes_fini(&c);
-	ck_assert_str_eq(kit_uids(v), "3,4,5");
+	ck_assert_str_eq(fixture_uids(v), "3,4,5");
 	rangeset_fini(&set);
 	rangeset_fini(&src);
 	rangeset_fini(&dst);
@@ -520,7 +523,7 @@ change_tests(void)
 {
 	TCase *t = tcase_create("change");
 
-	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_test(t, store_change__set_add_remove);
 	tcase_add_test(t, store_change__unchanged_since);
 	tcase_add_test(t, store_change__highest_modseq_is_what_was_told);

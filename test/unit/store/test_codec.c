@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/be.h"
 #include "store/change.h"
-#include "store/wire.h"
+#include "store/encode.h"
 #include "test/unit/store/suites.h"
 
 START_TEST(store_codec__varints)
@@ -16,18 +16,18 @@ START_TEST(store_codec__varints)
 
 	buf_init(&b, 1000);
 	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-		struct wire w;
+		struct decoder w;
 
 		buf_reset(&b);
-		wire_put(&b, v[i]);
-		w = (struct wire){buf_sv(&b), false};
-		ck_assert_uint_eq(wire_get(&w), v[i]);
+		encode_uint(&b, v[i]);
+		w = (struct decoder){buf_sv(&b), false};
+		ck_assert_uint_eq(decode_uint(&w), v[i]);
 		ck_assert(!w.bad && w.s.n == 0);
-		w = (struct wire){sv_first(buf_sv(&b), b.n - 1), false};
-		(void)wire_get(&w);
+		w = (struct decoder){sv_first(buf_sv(&b), b.n - 1), false};
+		(void)decode_uint(&w);
 		ck_assert(w.bad);
 		ck_assert_int_eq(
-		    wire_unzigzag(wire_zigzag((int64_t)v[i])), (int64_t)v[i]);
+		    unzigzag(zigzag((int64_t)v[i])), (int64_t)v[i]);
 	}
 	buf_fini(&b);
 }

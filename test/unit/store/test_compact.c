@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "store/fsck.h"
-#include "test/unit/store/kit.h"
+#include "test/unit/store/fixture.h"
 #include "test/unit/store/suites.h"
 
 #define DAY_MS (24 * 3600 * 1000ll)
@@ -39,7 +39,7 @@ add(struct store *st, const char *mailbox)
 	buf_addf(&b, "Subject: %u\r\n\r\n", ++serial);
 	for (uint32_t i = dice(300); i > 0; i--)
 		buf_addf(&b, "line %u of %u\r\n", i, serial);
-	(void)kit_add(st, mailbox, b.p, dice(2) ? STORE_SEEN : 0);
+	(void)fixture_add(st, mailbox, b.p, dice(2) ? STORE_SEEN : 0);
 	buf_fini(&b);
 }
 
@@ -50,7 +50,7 @@ change(struct store *st)
 	const char *from = box[dice(3)], *to = box[dice(3)];
 	struct rangeset set = RANGESET_EMPTY, src = RANGESET_EMPTY,
 			dst = RANGESET_EMPTY;
-	struct view *v = kit_view(st, from);
+	struct view *v = fixture_view(st, from);
 	uint32_t n = view_count(v), lo, validity;
 	uint64_t need = 0;
 	struct err err;
@@ -64,12 +64,12 @@ change(struct store *st)
 				&src, &dst, &need, &err),
 			    RC_OK);
 		else if (dice(2))
-			kit_keyword(v, lo, lo, dice(2) ? "$a" : "$b");
+			fixture_keyword(v, lo, lo, dice(2) ? "$a" : "$b");
 		else
-			kit_flag(v, lo, lo, STORE_OP_ADD,
+			fixture_flag(v, lo, lo, STORE_OP_ADD,
 			    dice(2) ? STORE_FLAGGED : STORE_DELETED);
 		if (dice(3) == 0)
-			kit_expunge(v);
+			fixture_expunge(v);
 	}
 	ck_assert_int_eq(store_flush(st, need), RC_OK);
 	rangeset_fini(&set);
@@ -96,7 +96,7 @@ clean(void)
 	struct fsck_report rep = {.n = 0};
 	struct err err = {0, ""};
 
-	ck_assert_int_eq(fsck_check(kit_dir(), &o, &rep, &err), RC_OK);
+	ck_assert_int_eq(fsck_check(fixture_dir(), &o, &rep, &err), RC_OK);
 	for (size_t i = 0; i < rep.n; i++)
 		ck_assert_msg(rep.f[i].level == AUDIT_NOTE, "%s: %s",
 		    rep.f[i].file, rep.f[i].text);
@@ -107,15 +107,15 @@ clean(void)
 static void
 same_after_restart(struct store **st, const struct store_opts *o)
 {
-	char *was = kit_dump(*st), *now;
+	char *was = fixture_dump(*st), *now;
 
 	for (int i = 0; i < 2; i++) {
 		store_close(st);
 		if (i == 1)
-			kit_forget_checkpoint();
+			fixture_forget_checkpoint();
 		clean();
-		*st = kit_open_with(o);
-		now = kit_dump(*st);
+		*st = fixture_open_with(o);
+		now = fixture_dump(*st);
 		ck_assert_str_eq(was, now);
 		free(now);
 	}
@@ -129,8 +129,8 @@ START_TEST(store_compact__is_equal_in_replay)
 	uint64_t freed = 0;
 
 	seed = (uint64_t)_i;
-	kit_make();
-	st = kit_open_with(o);
+	fixture_make();
+	st = fixture_open_with(o);
 	for (int i = 0; i < 400; i++) {
 		if (dice(3) == 0)
 			add(st, dice(3) ? "INBOX" : "Archive");
@@ -138,11 +138,11 @@ START_TEST(store_compact__is_equal_in_replay)
 			change(st);
 		if (dice(40) == 0) {
 			struct journal_compacted c;
-			char *was = kit_dump(st), *now;
+			char *was = fixture_dump(st), *now;
 
 			c = compact(st, dice(2) == 0);
 			freed += c.before - c.after;
-			now = kit_dump(st);
+			now = fixture_dump(st);
 			ck_assert_str_eq(was, now);
 			free(was);
 			free(now);
@@ -154,12 +154,12 @@ START_TEST(store_compact__is_equal_in_replay)
 	same_after_restart(&st, o);
 	ck_assert_uint_gt(freed, 0);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
 struct found {
-	struct store_grave g[64];
+	struct store_tombstone g[64];
 	size_t n;
 };
 
@@ -168,7 +168,7 @@ on_expunged(void *arg, const struct store_expunged *e)
 {
 	struct found *f = arg;
 
-	f->g[f->n++] = (struct store_grave){e->mailbox, e->msg.uid};
+	f->g[f->n++] = (struct store_tombstone){e->mailbox, e->msg.uid};
 	return f->n < 64;
 }
 
@@ -189,13 +189,13 @@ with_three_expunged(void)
 	struct view *v;
 
 	seed = 7;
-	kit_make();
-	st = kit_open_with(&keeps);
+	fixture_make();
+	st = fixture_open_with(&keeps);
 	for (int i = 0; i < 20; i++)
 		add(st, "INBOX");
-	v = kit_view(st, "INBOX");
-	kit_flag(v, 2, 4, STORE_OP_ADD, STORE_DELETED | STORE_FLAGGED);
-	kit_expunge(v);
+	v = fixture_view(st, "INBOX");
+	fixture_flag(v, 2, 4, STORE_OP_ADD, STORE_DELETED | STORE_FLAGGED);
+	fixture_expunge(v);
 	view_close(&v);
 	for (int i = 0; i < 20; i++)
 		add(st, "Archive");
@@ -215,15 +215,15 @@ START_TEST(store_undelete__after_compaction_and_restart)
 
 	compact(st, true);
 	store_close(&st);
-	kit_forget_checkpoint();
-	st = kit_open_with(&keeps);
+	fixture_forget_checkpoint();
+	st = fixture_open_with(&keeps);
 	f = expunged(st);
 	ck_assert_uint_eq(f.n, 3);
 	ck_assert_int_eq(
 	    store_undelete(st, f.g, f.n, "Restored", &back, &need, &err),
 	    RC_OK);
 	ck_assert_uint_eq(back, 3);
-	v = kit_view(st, "Restored");
+	v = fixture_view(st, "Restored");
 	ck_assert_uint_eq(view_count(v), 3);
 	for (uint32_t i = 1; i <= 3; i++) {
 		ck_assert_uint_eq(view_msgs(v, i, 1, &m, &need), 1);
@@ -236,7 +236,7 @@ START_TEST(store_undelete__after_compaction_and_restart)
 	ck_assert_uint_eq(expunged(st).n, 0);
 	same_after_restart(&st, &keeps);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -259,7 +259,7 @@ START_TEST(store_purge__removes_for_good)
 	same_after_restart(&st, &keeps);
 	ck_assert_uint_eq(expunged(st).n, 1);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -275,13 +275,13 @@ START_TEST(store_purge__also_in_the_segment_in_use)
 	size_t gone;
 
 	seed = 3;
-	kit_make();
-	st = kit_open_with(&o);
+	fixture_make();
+	st = fixture_open_with(&o);
 	for (int i = 0; i < 5; i++)
 		add(st, "INBOX");
-	v = kit_view(st, "INBOX");
-	kit_flag(v, 2, 3, STORE_OP_ADD, STORE_DELETED);
-	kit_expunge(v);
+	v = fixture_view(st, "INBOX");
+	fixture_flag(v, 2, 3, STORE_OP_ADD, STORE_DELETED);
+	fixture_expunge(v);
 	view_close(&v);
 	f = expunged(st);
 	ck_assert_uint_eq(f.n, 2);
@@ -291,7 +291,7 @@ START_TEST(store_purge__also_in_the_segment_in_use)
 	ck_assert_uint_eq(compact(st, false).dropped, 2);
 	same_after_restart(&st, &o);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -304,14 +304,14 @@ START_TEST(store_compact__keeps_what_a_view_shows)
 	char *p;
 
 	seed = 9;
-	kit_make();
-	st = kit_open_with(&forgets);
+	fixture_make();
+	st = fixture_open_with(&forgets);
 	for (int i = 0; i < 20; i++)
 		add(st, "INBOX");
-	v = kit_view(st, "INBOX");
-	w = kit_view(st, "INBOX");
-	kit_flag(w, 1, 1, STORE_OP_ADD, STORE_DELETED);
-	kit_expunge(w);
+	v = fixture_view(st, "INBOX");
+	w = fixture_view(st, "INBOX");
+	fixture_flag(w, 1, 1, STORE_OP_ADD, STORE_DELETED);
+	fixture_expunge(w);
 	view_close(&w);
 	ck_assert_uint_gt(compact(st, true).segments, 0);
 	ck_assert_uint_eq(view_msgs(v, 1, 1, &m, &need), 1);
@@ -323,7 +323,7 @@ START_TEST(store_compact__keeps_what_a_view_shows)
 	ck_assert_int_eq(store_read(st, m.body, 0, p, m.size), RC_NOTFOUND);
 	free(p);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -369,7 +369,7 @@ static int64_t
 read_all(struct store *st)
 {
 	static int64_t took[40000];
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 	static char text[65536];
 	size_t n = 0;
 
@@ -397,8 +397,8 @@ START_TEST(store_compact__beside_sessions)
 	pthread_t t;
 
 	seed = 11;
-	kit_make();
-	b.st = kit_open_with(&keeps);
+	fixture_make();
+	b.st = fixture_open_with(&keeps);
 	for (int i = 0; i < 500; i++)
 		add(b.st, "INBOX");
 	alone = read_all(b.st);
@@ -414,7 +414,7 @@ START_TEST(store_compact__beside_sessions)
 	    (long long)alone, (long long)beside, b.done);
 	same_after_restart(&b.st, &keeps);
 	store_close(&b.st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -429,7 +429,7 @@ add_always(void *arg)
 	struct adding *a = arg;
 
 	while (!a->stop)
-		(void)kit_add(
+		(void)fixture_add(
 		    a->st, "Archive", "Subject: y\r\n\r\nyyyy\r\n", 0);
 	return NULL;
 }
@@ -447,8 +447,8 @@ START_TEST(store_compact__beside_deliveries)
 	struct journal_compacted out;
 	pthread_t t[2];
 
-	kit_make();
-	a.st = kit_open_with(&o);
+	fixture_make();
+	a.st = fixture_open_with(&o);
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(
 		    pthread_create(&t[i], NULL, add_always, &a), 0);
@@ -462,7 +462,7 @@ START_TEST(store_compact__beside_deliveries)
 		pthread_join(t[i], NULL);
 	(void)read_all(a.st);
 	store_close(&a.st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -482,14 +482,14 @@ START_TEST(store_purge__though_a_view_shows_it)
 	char byte;
 
 	seed = 11;
-	kit_make();
-	st = kit_open_with(&keeps);
+	fixture_make();
+	st = fixture_open_with(&keeps);
 	for (int i = 0; i < 5; i++)
 		add(st, "INBOX");
-	v = kit_view(st, "INBOX");
-	w = kit_view(st, "INBOX");
-	kit_flag(v, 2, 2, STORE_OP_ADD, STORE_DELETED);
-	kit_expunge(v);
+	v = fixture_view(st, "INBOX");
+	w = fixture_view(st, "INBOX");
+	fixture_flag(v, 2, 2, STORE_OP_ADD, STORE_DELETED);
+	fixture_expunge(v);
 	ck_assert_uint_eq(view_msgs(w, 2, 1, &m, &need), 1);
 	ck_assert(m.expunged);
 	f = expunged(st);
@@ -510,7 +510,7 @@ START_TEST(store_purge__though_a_view_shows_it)
 	rangeset_fini(&dst);
 	same_after_restart(&st, &keeps);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -532,7 +532,7 @@ START_TEST(store_purge__not_what_is_back)
 	ck_assert_uint_eq(compact(st, false).dropped, 2);
 	(void)read_all(st);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -545,9 +545,9 @@ START_TEST(store_compact__ends)
 	struct view *v;
 	int rounds = 0;
 
-	v = kit_view(st, "INBOX");
-	kit_flag(v, 1, 15, STORE_OP_ADD, STORE_DELETED);
-	kit_expunge(v);
+	v = fixture_view(st, "INBOX");
+	fixture_flag(v, 1, 15, STORE_OP_ADD, STORE_DELETED);
+	fixture_expunge(v);
 	view_close(&v);
 	clk_set_offset(40 * DAY_MS);
 	while (store_compact(st, &c, &out) == RC_OK)
@@ -555,7 +555,7 @@ START_TEST(store_compact__ends)
 	ck_assert_int_gt(rounds, 0);
 	clk_set_offset(0);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -575,7 +575,7 @@ START_TEST(store_compact__for_a_shorter_retention)
 	ck_assert_uint_eq(expunged(st).n, 0);
 	clk_set_offset(0);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -589,24 +589,24 @@ START_TEST(store_compact__remembers_deliveries)
 	struct store *st;
 
 	seed = 5;
-	kit_make();
-	st = kit_open_with(&forgets);
-	ck_assert_int_eq(kit_try_add(st, &a, "x\r\n", &first), RC_OK);
+	fixture_make();
+	st = fixture_open_with(&forgets);
+	ck_assert_int_eq(fixture_try_add(st, &a, "x\r\n", &first), RC_OK);
 	for (int i = 0; i < 30; i++)
 		add(st, "Archive");
 	ck_assert_uint_gt(compact(st, true).segments, 0);
 	store_close(&st);
-	kit_forget_checkpoint();
-	st = kit_open_with(&forgets);
-	ck_assert_int_eq(kit_try_add(st, &a, "x\r\n", &again), RC_OK);
+	fixture_forget_checkpoint();
+	st = fixture_open_with(&forgets);
+	ck_assert_int_eq(fixture_try_add(st, &a, "x\r\n", &again), RC_OK);
 	ck_assert(again.repeated);
 	ck_assert_uint_eq(again.uid, first.uid);
 	clk_set_offset(8 * DAY_MS);
-	ck_assert_int_eq(kit_try_add(st, &a, "x\r\n", &again), RC_OK);
+	ck_assert_int_eq(fixture_try_add(st, &a, "x\r\n", &again), RC_OK);
 	ck_assert(!again.repeated);
 	clk_set_offset(0);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 
@@ -619,21 +619,21 @@ START_TEST(store_compact__leaves_a_checkpoint_that_fits)
 	struct store *st;
 
 	seed = 6;
-	kit_make();
-	st = kit_open_with(&forgets);
+	fixture_make();
+	st = fixture_open_with(&forgets);
 	for (int i = 0; i < 10; i++)
 		add(st, "INBOX");
 	store_checkpoint(st);
 	for (int i = 0; i < 30; i++)
 		add(st, "Archive");
 	ck_assert_uint_gt(compact(st, true).segments, 0);
-	ck_assert_int_eq(fsck_check(kit_dir(), &o, &rep, &err), RC_OK);
+	ck_assert_int_eq(fsck_check(fixture_dir(), &o, &rep, &err), RC_OK);
 	for (size_t i = 0; i < rep.n; i++)
 		ck_assert_msg(rep.f[i].file[0] != 's', "%s", rep.f[i].text);
 	ck_assert_uint_eq(rep.derived, 0);
 	fsck_report_fini(&rep);
 	store_close(&st);
-	kit_remove();
+	fixture_remove();
 }
 END_TEST
 

@@ -14,7 +14,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "store/fsck.h"
-#include "test/unit/store/kit.h"
+#include "test/unit/store/fixture.h"
 #include "test/unit/store/suites.h"
 
 #define FILES_MAX 64
@@ -64,7 +64,7 @@ open_quick(void)
 	    .segment_bytes = 6000,
 	    .inline_body_max = 1200};
 
-	return kit_open_with(&o);
+	return fixture_open_with(&o);
 }
 
 static void
@@ -129,14 +129,14 @@ log_folder(void)
 {
 	static char path[128];
 
-	(void)snprintf(path, sizeof path, "%s/log", kit_dir());
+	(void)snprintf(path, sizeof path, "%s/log", fixture_dir());
 	return path;
 }
 
 static void
 put_back(void)
 {
-	each_in(kit_dir(), remove_file);
+	each_in(fixture_dir(), remove_file);
 	each_in(log_folder(), remove_file);
 	for (size_t i = 0; i < nfile; i++)
 		write_file(&files[i]);
@@ -161,24 +161,24 @@ make_account(void)
 	struct store *st = open_quick();
 	struct view *v;
 
-	kit_create(st, "Work");
+	fixture_create(st, "Work");
 	for (unsigned i = 0; i < MESSAGES; i++) {
-		kit_add(st, i % 3 == 0 ? "Work" : "INBOX", message(i),
+		fixture_add(st, i % 3 == 0 ? "Work" : "INBOX", message(i),
 		    i % 2 ? STORE_SEEN : 0);
 		if (i == 4) {
-			v = kit_view(st, "INBOX");
-			kit_keyword(v, 1, 2, "$Forwarded");
+			v = fixture_view(st, "INBOX");
+			fixture_keyword(v, 1, 2, "$Forwarded");
 			view_close(&v);
 		}
 		if (i == 7)
 			store_checkpoint(st);
 	}
-	v = kit_view(st, "INBOX");
-	kit_flag(v, 2, 3, STORE_OP_ADD, STORE_FLAGGED);
+	v = fixture_view(st, "INBOX");
+	fixture_flag(v, 2, 3, STORE_OP_ADD, STORE_FLAGGED);
 	view_close(&v);
 	store_close(&st);
 	forget_files();
-	each_in(kit_dir(), read_file);
+	each_in(fixture_dir(), read_file);
 	each_in(log_folder(), read_file);
 }
 
@@ -186,7 +186,7 @@ make_account(void)
 static unsigned
 readable_in(struct store *st, const char *mailbox)
 {
-	struct view *v = kit_view(st, mailbox);
+	struct view *v = fixture_view(st, mailbox);
 	unsigned found = 0;
 	uint64_t need = 0;
 
@@ -224,7 +224,7 @@ readable(struct store *st)
 static bool
 names(const struct fsck_report *r, const char *path)
 {
-	const char *file = path + strlen(kit_dir()) + 1;
+	const char *file = path + strlen(fixture_dir()) + 1;
 
 	for (size_t i = 0; i < r->n; i++)
 		if (strcmp(r->f[i].file, file) == 0 ||
@@ -248,12 +248,12 @@ try_flip(struct file *f, size_t at, uint32_t inbox, uint32_t work)
 	write_file(f);
 	f->p[at] ^= (char)(1 << at % 8);
 	ck_assert_msg(
-	    fsck_check(kit_dir(), fsck_opts(), &before, &err) == RC_OK,
+	    fsck_check(fixture_dir(), fsck_opts(), &before, &err) == RC_OK,
 	    "%s:%zu: %s", f->path, at, err.text);
 	ck_assert_msg(
 	    names(&before, f->path), "%s:%zu is not named", f->path, at);
 	fsck_report_fini(&before);
-	ck_assert_msg(fsck_repair(kit_dir(), fsck_opts(), &before, &after,
+	ck_assert_msg(fsck_repair(fixture_dir(), fsck_opts(), &before, &after,
 			  &done, &err) == RC_OK,
 	    "%s:%zu: %s", f->path, at, err.text);
 	fsck_report_fini(&before);
@@ -263,8 +263,8 @@ try_flip(struct file *f, size_t at, uint32_t inbox, uint32_t work)
 	ck_assert_msg(
 	    got == (body ? want & ~(1u << 5) : want) || (body && got == want),
 	    "%s:%zu: readable %x", f->path, at, got);
-	ck_assert_msg(kit_status(st, "INBOX").uidvalidity == inbox &&
-			  kit_status(st, "Work").uidvalidity == work,
+	ck_assert_msg(fixture_status(st, "INBOX").uidvalidity == inbox &&
+			  fixture_status(st, "Work").uidvalidity == work,
 	    "%s:%zu: UIDVALIDITY", f->path, at);
 	store_close(&st);
 }
@@ -275,7 +275,7 @@ START_TEST(fsck_check__says_nothing_of_a_sound_account)
 	struct err err = {.text = ""};
 
 	make_account();
-	ck_assert_msg(fsck_check(kit_dir(), fsck_opts(), &r, &err) == RC_OK,
+	ck_assert_msg(fsck_check(fixture_dir(), fsck_opts(), &r, &err) == RC_OK,
 	    "%s", err.text);
 	for (size_t i = 0; i < r.n; i++)
 		ck_abort_msg("%s:%llu: %s", r.f[i].file,
@@ -295,8 +295,8 @@ START_TEST(fsck_repair__loses_nothing_with_one_bit_wrong_anywhere)
 
 	make_account();
 	st = open_quick();
-	inbox = kit_status(st, "INBOX").uidvalidity;
-	work = kit_status(st, "Work").uidvalidity;
+	inbox = fixture_status(st, "INBOX").uidvalidity;
+	work = fixture_status(st, "Work").uidvalidity;
 	ck_assert_uint_eq(readable(st), (1u << MESSAGES) - 1);
 	store_close(&st);
 	/* It complains of each. */
@@ -329,7 +329,7 @@ do_repair(void)
 	struct fsck_repaired done;
 	struct err err = {.text = ""};
 
-	ck_assert_msg(fsck_repair(kit_dir(), fsck_opts(), &before, &after,
+	ck_assert_msg(fsck_repair(fixture_dir(), fsck_opts(), &before, &after,
 			  &done, &err) == RC_OK,
 	    "%s", err.text);
 	fsck_report_fini(&before);
@@ -345,7 +345,7 @@ repair(uint64_t back, uint64_t in_lost_found)
 	struct err err = {.text = ""};
 
 	for (int i = 0; i < 2; i++) {
-		ck_assert_msg(fsck_repair(kit_dir(), fsck_opts(), &before,
+		ck_assert_msg(fsck_repair(fixture_dir(), fsck_opts(), &before,
 				  &after, &done, &err) == RC_OK,
 		    "%s", err.text);
 		fsck_report_fini(&before);
@@ -372,16 +372,16 @@ START_TEST(fsck_repair__puts_a_void_message_where_it_was_meant_for)
 	struct store *st = open_quick();
 	struct file *f;
 
-	kit_add(st, "INBOX", message(0), 0);
-	kit_add(st, "INBOX", message(1), STORE_FLAGGED);
+	fixture_add(st, "INBOX", message(0), 0);
+	fixture_add(st, "INBOX", message(1), STORE_FLAGGED);
 	store_close(&st);
 	forget_files();
-	each_in(kit_dir(), read_file);
+	each_in(fixture_dir(), read_file);
 	each_in(log_folder(), read_file);
 	f = file_named("/log/000001");
 	void_last_message(f);
 	put_back();
-	kit_forget_checkpoint();
+	fixture_forget_checkpoint();
 	/* It would know that the batch was flushed, and the message count. */
 	remove_file(file_named("/log/000001.toc")->path);
 	repair(1, 0);
@@ -430,7 +430,7 @@ START_TEST(fsck_repair__says_what_no_checksum_vouches_for)
 	memset(f->p + at - 40, 0xee, 40);
 	f->p[at + 60] ^= 0x20;
 	put_back();
-	ck_assert_msg(fsck_repair(kit_dir(), fsck_opts(), &before, &after,
+	ck_assert_msg(fsck_repair(fixture_dir(), fsck_opts(), &before, &after,
 			  &done, &err) == RC_OK,
 	    "%s", err.text);
 	fsck_report_fini(&before);
@@ -438,7 +438,7 @@ START_TEST(fsck_repair__says_what_no_checksum_vouches_for)
 	ck_assert_uint_eq(done.back, 1);
 	ck_assert_uint_eq(done.unverified, 1);
 	busy = open_quick();
-	ck_assert_uint_eq(kit_status(busy, FSCK_UNVERIFIED).messages, 1);
+	ck_assert_uint_eq(fixture_status(busy, FSCK_UNVERIFIED).messages, 1);
 	store_close(&busy);
 }
 END_TEST
@@ -459,7 +459,7 @@ START_TEST(fsck_repair__finds_what_stands_one_byte_off)
 	memmove(f->p + at + 20, f->p + at + 21, f->n - at - 21);
 	f->n--;
 	put_back();
-	kit_forget_checkpoint();
+	fixture_forget_checkpoint();
 	do_repair();
 	st = open_quick();
 	ck_assert_uint_eq(readable(st) | 1u << 1, (1u << MESSAGES) - 1);
@@ -484,7 +484,7 @@ START_TEST(fsck_repair__makes_lost_and_found)
 	at = (at + strlen(message(2)) + 7) / 8 * 8;
 	memset(f->p + at, 0xee, 48);
 	put_back();
-	kit_forget_checkpoint();
+	fixture_forget_checkpoint();
 	repair(1, 1);
 	st = open_quick();
 	ck_assert_uint_eq(readable_in(st, FSCK_LOST_FOUND), 1u << 2);
@@ -504,7 +504,7 @@ START_TEST(fsck_repair__finds_messages_in_a_segment_without_header)
 	put_back();
 	repair(4, 0);
 	/* What only the checkpoint knew is in the log now. */
-	kit_forget_checkpoint();
+	fixture_forget_checkpoint();
 	st = open_quick();
 	ck_assert_uint_eq(readable_in(st, "INBOX") | readable_in(st, "Work"),
 	    (1u << MESSAGES) - 1);
@@ -524,21 +524,24 @@ START_TEST(fsck_check__does_not_take_another_accounts_checkpoint)
 	other = *f;
 	other.p = xmemdup0(f->p, f->n);
 	/* The same once more, of another epoch. */
-	each_in(kit_dir(), remove_file);
+	each_in(fixture_dir(), remove_file);
 	each_in(log_folder(), remove_file);
 	make_account();
 	f = file_named("/state");
 	free(f->p);
 	*f = other;
 	put_back();
-	ck_assert_int_eq(fsck_check(kit_dir(), fsck_opts(), &r, &err), RC_OK);
+	ck_assert_int_eq(
+	    fsck_check(fixture_dir(), fsck_opts(), &r, &err), RC_OK);
 	ck_assert_uint_eq(r.damage, 0);
 	ck_assert_uint_eq(r.derived, 1);
 	ck_assert(names(&r, f->path));
 	fsck_report_fini(&r);
-	ck_assert_int_eq(fsck_rebuild(kit_dir(), fsck_opts(), &r, &err), RC_OK);
+	ck_assert_int_eq(
+	    fsck_rebuild(fixture_dir(), fsck_opts(), &r, &err), RC_OK);
 	fsck_report_fini(&r);
-	ck_assert_int_eq(fsck_check(kit_dir(), fsck_opts(), &r, &err), RC_OK);
+	ck_assert_int_eq(
+	    fsck_check(fixture_dir(), fsck_opts(), &r, &err), RC_OK);
 	ck_assert_uint_eq(r.n, 0);
 	fsck_report_fini(&r);
 	st = open_quick();
@@ -553,8 +556,8 @@ open_while_mail_comes(
     const struct journal_io *io, int dirfd, const char *name, int flags)
 {
 	if (strcmp(name, "state") == 0 && busy != NULL) {
-		kit_add(busy, "INBOX", "meanwhile\r\n", 0);
-		kit_add(busy, "INBOX", "and once more\r\n", 0);
+		fixture_add(busy, "INBOX", "meanwhile\r\n", 0);
+		fixture_add(busy, "INBOX", "and once more\r\n", 0);
 	}
 	return journal_disk.open(io, dirfd, name, flags);
 }
@@ -566,10 +569,10 @@ START_TEST(fsck_check__misses_nothing_that_came_meanwhile)
 	struct fsck_report r;
 	struct err err;
 
-	busy = kit_open();
-	kit_add(busy, "INBOX", "before\r\n", 0);
+	busy = fixture_open();
+	fixture_add(busy, "INBOX", "before\r\n", 0);
 	io.open = open_while_mail_comes;
-	ck_assert_int_eq(fsck_check(kit_dir(), &o, &r, &err), RC_OK);
+	ck_assert_int_eq(fsck_check(fixture_dir(), &o, &r, &err), RC_OK);
 	ck_assert_uint_eq(r.messages, 3);
 	ck_assert_uint_eq(r.damage + r.unreadable, 0);
 	fsck_report_fini(&r);
@@ -583,7 +586,7 @@ fsck_tests(void)
 	TCase *t = tcase_create("fsck");
 
 	tcase_set_timeout(t, 900);
-	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_checked_fixture(t, NULL, forget_files);
 	tcase_add_test(t, fsck_check__says_nothing_of_a_sound_account);
 	tcase_add_test(t, fsck_check__misses_nothing_that_came_meanwhile);

@@ -18,7 +18,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "store/fsck.h"
-#include "test/unit/store/kit.h"
+#include "test/unit/store/fixture.h"
 #include "test/unit/store/suites.h"
 
 #define MESSAGES 36u
@@ -166,7 +166,7 @@ count_bodies(void)
 	unsigned n = 0;
 	DIR *d;
 
-	(void)snprintf(path, sizeof path, "%s/log", kit_dir());
+	(void)snprintf(path, sizeof path, "%s/log", fixture_dir());
 	d = opendir(path);
 	while (d != NULL && (e = readdir(d)) != NULL)
 		n += strncmp(e->d_name, "body-", 5) == 0;
@@ -181,16 +181,17 @@ make(void)
 	struct store *st;
 
 	refuse_nothing();
-	st = kit_open_with(opts());
-	kit_create(st, "Work");
+	st = fixture_open_with(opts());
+	fixture_create(st, "Work");
 	for (unsigned i = 0; i < MESSAGES; i++) {
 		known[i].mailbox = xstrdup(boxes[i % 3 == 0]);
 		known[i].text = xstrdup(text_of(i));
-		known[i].uid = kit_add(st, known[i].mailbox, known[i].text, 0);
+		known[i].uid =
+		    fixture_add(st, known[i].mailbox, known[i].text, 0);
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		validity[i] = kit_status(st, boxes[i]).uidvalidity;
-		modseq[i] = kit_status(st, boxes[i]).modseq;
+		validity[i] = fixture_status(st, boxes[i]).uidvalidity;
+		modseq[i] = fixture_status(st, boxes[i]).modseq;
 	}
 	store_close(&st);
 	bodies_before = count_bodies();
@@ -216,7 +217,7 @@ shell(const char *words)
 	buf_init(&b, 4096);
 	for (const char *p = words; *p != '\0'; p++)
 		if (p[0] == '%' && p[1] == 's') {
-			buf_adds(&b, kit_dir());
+			buf_adds(&b, fixture_dir());
 			p++;
 		} else {
 			buf_addc(&b, *p);
@@ -243,7 +244,7 @@ find_last(void)
 	DIR *d;
 
 	last_name[0] = '\0';
-	(void)snprintf(path, sizeof path, "%s/log", kit_dir());
+	(void)snprintf(path, sizeof path, "%s/log", fixture_dir());
 	d = opendir(path);
 	ck_assert_ptr_nonnull(d);
 	while ((e = readdir(d)) != NULL)
@@ -410,7 +411,7 @@ try_open(struct store **st)
 {
 	struct err err;
 
-	return store_open(kit_dir(), opts(), st, &err);
+	return store_open(fixture_dir(), opts(), st, &err);
 }
 
 /* Adds a message to both, and looks at what it got. */
@@ -430,8 +431,8 @@ use(struct store *st, const char *what)
 				continue; /* of that, too, nothing is left */
 			view_close(&v);
 		}
-		s = kit_status(st, boxes[b]);
-		uid = kit_add(st, boxes[b], "new mail\r\n", 0);
+		s = fixture_status(st, boxes[b]);
+		uid = fixture_add(st, boxes[b], "new mail\r\n", 0);
 		if (s.uidvalidity != validity[b])
 			continue;
 		for (unsigned i = 0; i < MESSAGES; i++)
@@ -439,7 +440,7 @@ use(struct store *st, const char *what)
 					  known[i].uid != uid,
 			    "%s: UID %u of %s comes again", what, uid,
 			    boxes[b]);
-		ck_assert_msg(kit_status(st, boxes[b]).modseq > modseq[b],
+		ck_assert_msg(fixture_status(st, boxes[b]).modseq > modseq[b],
 		    "%s: a MODSEQ of %s comes again", what, boxes[b]);
 	}
 }
@@ -461,17 +462,18 @@ do_step(enum step step, const char *what)
 		store_close(&st);
 		break;
 	case CHECK:
-		r = fsck_check(kit_dir(), &fo, &before, &err);
+		r = fsck_check(fixture_dir(), &fo, &before, &err);
 		ck_assert_msg(r == RC_OK, "%s: check: %s", what, err.text);
 		ck_assert_msg(before.damage > 0, "%s: nothing found", what);
 		break;
 	case REBUILD:
-		r = fsck_rebuild(kit_dir(), &fo, &before, &err);
+		r = fsck_rebuild(fixture_dir(), &fo, &before, &err);
 		ck_assert_msg(r == RC_OK, "%s: rebuild: %s", what, err.text);
 		ck_assert_msg(before.damage > 0, "%s: nothing found", what);
 		break;
 	case REPAIR:
-		r = fsck_repair(kit_dir(), &fo, &before, &after, &done, &err);
+		r = fsck_repair(
+		    fixture_dir(), &fo, &before, &after, &done, &err);
 		ck_assert_msg(r == RC_OK, "%s: repair: %s", what, err.text);
 		break;
 	case NSTEPS:
@@ -494,7 +496,7 @@ count_readable(struct store *st)
 
 	store_mailbox_list(st, &l, &need);
 	for (size_t i = 0; i < l.n; i++) {
-		struct view *v = kit_view(st, l.m[i].name);
+		struct view *v = fixture_view(st, l.m[i].name);
 
 		for (uint32_t k = 1; k <= view_count(v); k++) {
 			char text[TEXT_MAX];
@@ -539,7 +541,7 @@ run(size_t way, bool state, const enum step *step, size_t n)
 	find_last();
 	ways[way].fn();
 	if (!state)
-		kit_forget_checkpoint();
+		fixture_forget_checkpoint();
 	for (size_t i = 0; i < n; i++)
 		do_step(step[i], what);
 	/* Whoever will not start is repaired, and starts then. */
@@ -549,7 +551,7 @@ run(size_t way, bool state, const enum step *step, size_t n)
 	do_step(START, what);
 	do_step(START, what);
 	do_step(REPAIR, what);
-	st = kit_open_with(opts());
+	st = fixture_open_with(opts());
 	got = count_readable(st);
 	ck_assert_msg(
 	    got + hit >= MESSAGES, "%s: %u messages can be read", what, got);
@@ -599,8 +601,8 @@ rename_log(const char *from, const char *to)
 {
 	char a[200], b[200];
 
-	(void)snprintf(a, sizeof a, "%s/%s", kit_dir(), from);
-	(void)snprintf(b, sizeof b, "%s/%s", kit_dir(), to);
+	(void)snprintf(a, sizeof a, "%s/%s", fixture_dir(), from);
+	(void)snprintf(b, sizeof b, "%s/%s", fixture_dir(), to);
 	ck_assert_int_eq(rename(a, b), 0);
 }
 
@@ -615,15 +617,15 @@ START_TEST(store_loss__of_the_whole_log_is_no_empty_account)
 	rename_log("log", "elsewhere");
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(
-		    store_open(kit_dir(), opts(), &st, &err), RC_DAMAGED);
-	ck_assert_int_eq(fsck_check(kit_dir(), &fo, &r, &err), RC_OK);
+		    store_open(fixture_dir(), opts(), &st, &err), RC_DAMAGED);
+	ck_assert_int_eq(fsck_check(fixture_dir(), &fo, &r, &err), RC_OK);
 	ck_assert_uint_gt(r.damage, 0);
 	fsck_report_fini(&r);
 	/* It is mounted again. */
 	shell("rm -rf %s/log && mv %s/elsewhere %s/log");
-	st = kit_open_with(opts());
+	st = fixture_open_with(opts());
 	ck_assert_uint_eq(count_readable(st), MESSAGES);
-	ck_assert_uint_eq(kit_status(st, "INBOX").uidvalidity, validity[0]);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").uidvalidity, validity[0]);
 	store_close(&st);
 	forget();
 }
@@ -637,19 +639,19 @@ START_TEST(store_loss__a_passing_read_error_leaves_no_trace)
 
 	make();
 	for (unsigned i = 0; i < 4; i++) {
-		kit_forget_checkpoint();
+		fixture_forget_checkpoint();
 		find_last();
 		(void)snprintf(refused, sizeof refused, "%s",
 		    i < 2 ? last_name : "000001");
 		refuse_from = i % 2 == 0 ? 0 : 4096 + 100;
 		refuse_to = refuse_from + 100;
 		ck_assert_int_eq(
-		    store_open(kit_dir(), opts(), &st, &err), RC_IO);
+		    store_open(fixture_dir(), opts(), &st, &err), RC_IO);
 		refuse_nothing();
-		st = kit_open_with(opts());
+		st = fixture_open_with(opts());
 		ck_assert_uint_eq(count_readable(st), MESSAGES);
 		ck_assert_uint_eq(
-		    kit_status(st, "INBOX").uidvalidity, validity[0]);
+		    fixture_status(st, "INBOX").uidvalidity, validity[0]);
 		store_close(&st);
 	}
 	ck_assert_uint_eq(count_bodies(), bodies_before);
@@ -663,7 +665,7 @@ loss_tests(void)
 	TCase *t = tcase_create("loss");
 
 	tcase_set_timeout(t, 600);
-	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_checked_fixture(t, NULL, refuse_nothing);
 	tcase_add_loop_test(
 	    t, store_loss__of_the_end_gives_no_uid_again, 0, 2 * (int)NWAYS);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "test/unit/store/kit.h"
+#include "test/unit/store/fixture.h"
 #include "test/unit/store/suites.h"
 
 static char *
@@ -41,7 +41,7 @@ list(struct store *st)
 
 START_TEST(store_mailbox__new_account_has_the_usual_ones)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	struct store_mailbox_list l;
 	uint64_t need = 0;
 
@@ -50,7 +50,7 @@ START_TEST(store_mailbox__new_account_has_the_usual_ones)
 	ck_assert_int_eq(l.m[1].use, STORE_USE_ARCHIVE);
 	ck_assert_int_eq(l.m[4].use, STORE_USE_SENT);
 	store_mailbox_list_fini(&l);
-	kit_again(&st);
+	fixture_again(&st);
 	ck_list(st, FIRST);
 	store_close(&st);
 }
@@ -61,7 +61,7 @@ START_TEST(store_mailbox__keeps_several_uses)
 	static const unsigned uses[] = {STORE_USE_NONE, STORE_USE_DRAFTS,
 	    STORE_USE_FLAGGED, STORE_USE_DRAFTS | STORE_USE_SENT,
 	    STORE_USE_ALL | STORE_USE_FLAGGED | STORE_USE_JUNK};
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	struct store_mailbox_list l;
 	uint64_t need = 0;
 	struct err err;
@@ -75,7 +75,7 @@ START_TEST(store_mailbox__keeps_several_uses)
 		    store_mailbox_create(st, name, uses[i], &need, &err),
 		    RC_OK);
 	}
-	kit_again(&st);
+	fixture_again(&st);
 	store_mailbox_list(st, &l, &need);
 	for (i = 0; i < sizeof uses / sizeof uses[0]; i++)
 		ck_assert_uint_eq(l.m[6 + i].use, uses[i]);
@@ -86,11 +86,11 @@ END_TEST
 
 START_TEST(store_mailbox__create_makes_the_levels_above)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	uint64_t need = 0;
 	struct err err;
 
-	kit_create(st, "a/b/c");
+	fixture_create(st, "a/b/c");
 	ck_list(st, "INBOX* Archive* Drafts* Junk* Sent* Trash* a+ a/b+ a/b/c");
 	ck_assert_int_eq(
 	    store_mailbox_create(st, "a/b", STORE_USE_NONE, &need, &err),
@@ -98,7 +98,7 @@ START_TEST(store_mailbox__create_makes_the_levels_above)
 	ck_assert_int_eq(
 	    store_mailbox_create(st, "inbox", STORE_USE_NONE, &need, &err),
 	    RC_EXISTS);
-	kit_again(&st);
+	fixture_again(&st);
 	ck_list(st, "INBOX* Archive* Drafts* Junk* Sent* Trash* a+ a/b+ a/b/c");
 	store_close(&st);
 }
@@ -120,7 +120,7 @@ static const struct {
 
 START_TEST(store_mailbox__refuses_bad_names)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	char longest[1002];
 	uint64_t need = 0;
 	struct err err;
@@ -135,21 +135,21 @@ START_TEST(store_mailbox__refuses_bad_names)
 	    store_mailbox_create(st, longest, STORE_USE_NONE, &need, &err),
 	    RC_SYNTAX);
 	longest[1000] = '\0';
-	kit_create(st, longest);
+	fixture_create(st, longest);
 	store_close(&st);
 }
 END_TEST
 
 START_TEST(store_mailbox__delete_keeps_a_level_with_children)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	uint64_t need = 0;
 	struct err err;
 	struct view *v;
 	uint32_t id;
 
-	kit_create(st, "a/b");
-	id = kit_status(st, "a").id;
+	fixture_create(st, "a/b");
+	id = fixture_status(st, "a").id;
 	ck_assert_int_eq(
 	    store_mailbox_delete(st, "INBOX", &need, &err), RC_DENIED);
 	ck_assert_int_eq(
@@ -159,10 +159,10 @@ START_TEST(store_mailbox__delete_keeps_a_level_with_children)
 	ck_assert_int_eq(store_mailbox_delete(st, "a", &need, &err), RC_DENIED);
 	ck_assert_int_eq(
 	    view_open(st, "a", false, NULL, NULL, &v, &need), RC_DENIED);
-	kit_again(&st);
+	fixture_again(&st);
 	ck_list(st, FIRST " a-+ a/b");
-	kit_create(st, "a");
-	ck_assert_uint_ne(kit_status(st, "a").id, id);
+	fixture_create(st, "a");
+	ck_assert_uint_ne(fixture_status(st, "a").id, id);
 	ck_list(st, FIRST " a+ a/b");
 	ck_assert_int_eq(store_mailbox_delete(st, "a", &need, &err), RC_OK);
 	ck_assert_int_eq(store_mailbox_delete(st, "a/b", &need, &err), RC_OK);
@@ -174,19 +174,19 @@ END_TEST
 
 START_TEST(store_mailbox__uidvalidity_never_comes_back)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	uint32_t last = 0;
 	uint64_t need = 0;
 	struct err err;
 
 	for (int i = 0; i < 20; i++) {
-		kit_create(st, "x");
-		ck_assert_uint_gt(kit_status(st, "x").uidvalidity, last);
-		last = kit_status(st, "x").uidvalidity;
+		fixture_create(st, "x");
+		ck_assert_uint_gt(fixture_status(st, "x").uidvalidity, last);
+		last = fixture_status(st, "x").uidvalidity;
 		ck_assert_int_eq(
 		    store_mailbox_delete(st, "x", &need, &err), RC_OK);
 		if (i % 5 == 0)
-			kit_again(&st);
+			fixture_again(&st);
 	}
 	store_close(&st);
 }
@@ -194,29 +194,29 @@ END_TEST
 
 START_TEST(store_mailbox__rename_takes_children_along)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	uint64_t need = 0;
 	struct err err;
 	struct store_status was;
 
-	kit_create(st, "a/b/c");
-	kit_create(st, "ab");
-	kit_add(st, "a/b/c", "x\r\n", 0);
-	was = kit_status(st, "a/b/c");
+	fixture_create(st, "a/b/c");
+	fixture_create(st, "ab");
+	fixture_add(st, "a/b/c", "x\r\n", 0);
+	was = fixture_status(st, "a/b/c");
 	ck_assert_int_eq(
 	    store_mailbox_rename(st, "a", "new/place", &need, &err), RC_OK);
 	ck_list(st, FIRST " ab new+ new/place+ new/place/b+ new/place/b/c");
 	ck_assert_uint_eq(
-	    kit_status(st, "new/place/b/c").uidvalidity, was.uidvalidity);
-	ck_assert_uint_eq(kit_status(st, "new/place/b/c").messages, 1);
+	    fixture_status(st, "new/place/b/c").uidvalidity, was.uidvalidity);
+	ck_assert_uint_eq(fixture_status(st, "new/place/b/c").messages, 1);
 	ck_assert_int_eq(
 	    store_mailbox_rename(st, "new", "new/x", &need, &err), RC_DENIED);
 	ck_assert_int_eq(
 	    store_mailbox_rename(st, "new", "ab", &need, &err), RC_EXISTS);
 	ck_assert_int_eq(
 	    store_mailbox_rename(st, "zz", "yy", &need, &err), RC_NOTFOUND);
-	kit_forget_checkpoint();
-	kit_again(&st);
+	fixture_forget_checkpoint();
+	fixture_again(&st);
 	ck_list(st, FIRST " ab new+ new/place+ new/place/b+ new/place/b/c");
 	store_close(&st);
 }
@@ -224,21 +224,21 @@ END_TEST
 
 START_TEST(store_mailbox__rename_of_inbox_moves_its_messages)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	struct view *v;
 	uint64_t need = 0;
 	struct err err;
 
-	kit_add(st, "INBOX", "one\r\n", STORE_SEEN);
-	kit_add(st, "INBOX", "two\r\n", 0);
-	v = kit_view(st, "inbox");
-	kit_keyword(v, 2, 2, "$label");
+	fixture_add(st, "INBOX", "one\r\n", STORE_SEEN);
+	fixture_add(st, "INBOX", "two\r\n", 0);
+	v = fixture_view(st, "inbox");
+	fixture_keyword(v, 2, 2, "$label");
 	ck_assert_int_eq(
 	    store_mailbox_rename(st, "INBOX", "old", &need, &err), RC_OK);
-	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 0);
-	ck_assert_uint_eq(kit_status(st, "INBOX").uidnext, 3);
-	ck_assert_uint_eq(kit_status(st, "old").messages, 2);
-	ck_assert_uint_eq(kit_status(st, "old").unseen, 1);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").messages, 0);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").uidnext, 3);
+	ck_assert_uint_eq(fixture_status(st, "old").messages, 2);
+	ck_assert_uint_eq(fixture_status(st, "old").unseen, 1);
 	view_close(&v);
 	store_close(&st);
 }
@@ -246,7 +246,7 @@ END_TEST
 
 START_TEST(store_mailbox__subscriptions_are_names)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	uint64_t need = 0;
 	struct err err;
 
@@ -255,7 +255,7 @@ START_TEST(store_mailbox__subscriptions_are_names)
 	ck_assert_int_eq(
 	    store_mailbox_subscribe(st, "Junk", false, &need, &err), RC_OK);
 	ck_list(st, "INBOX* Archive* Drafts* Junk Sent* Trash* not/there?*");
-	kit_again(&st);
+	fixture_again(&st);
 	ck_list(st, "INBOX* Archive* Drafts* Junk Sent* Trash* not/there?*");
 	store_close(&st);
 }
@@ -266,7 +266,7 @@ mailbox_tests(void)
 {
 	TCase *t = tcase_create("mailbox");
 
-	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_test(t, store_mailbox__new_account_has_the_usual_ones);
 	tcase_add_test(t, store_mailbox__keeps_several_uses);
 	tcase_add_test(t, store_mailbox__create_makes_the_levels_above);

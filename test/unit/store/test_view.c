@@ -4,16 +4,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "test/unit/store/kit.h"
+#include "test/unit/store/fixture.h"
 #include "test/unit/store/suites.h"
 
 static struct store *
 with_messages(int n)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 
 	for (int i = 0; i < n; i++)
-		kit_add(st, "INBOX", "x\r\n", 0);
+		fixture_add(st, "INBOX", "x\r\n", 0);
 	return st;
 }
 
@@ -50,13 +50,13 @@ sync_text(struct view *v, bool with_expunges)
 START_TEST(store_view__numbers_and_uids)
 {
 	struct store *st = with_messages(5);
-	struct view *v = kit_view(st, "INBOX");
+	struct view *v = fixture_view(st, "INBOX");
 
-	kit_flag(v, 2, 3, STORE_OP_ADD, STORE_DELETED);
-	kit_expunge(v);
-	ck_assert_str_eq(kit_uids(v), "1,2,3,4,5");
+	fixture_flag(v, 2, 3, STORE_OP_ADD, STORE_DELETED);
+	fixture_expunge(v);
+	ck_assert_str_eq(fixture_uids(v), "1,2,3,4,5");
 	ck_assert_str_eq(sync_text(v, true), "e3,2");
-	ck_assert_str_eq(kit_uids(v), "1,4,5");
+	ck_assert_str_eq(fixture_uids(v), "1,4,5");
 	ck_assert_uint_eq(view_seqno(v, 4), 2);
 	ck_assert_uint_eq(view_seqno(v, 3), 0);
 	ck_assert_uint_eq(view_seqno(v, 9), 0);
@@ -72,13 +72,14 @@ END_TEST
 START_TEST(store_view__expunged_message_is_read_until_reported)
 {
 	struct store *st = with_messages(4);
-	struct view *a = kit_view(st, "INBOX"), *b = kit_view(st, "INBOX");
+	struct view *a = fixture_view(st, "INBOX"),
+		    *b = fixture_view(st, "INBOX");
 	struct store_msg m[4];
 	uint64_t need = 0;
 	char got[3];
 
-	kit_flag(a, 2, 2, STORE_OP_ADD, STORE_DELETED | STORE_FLAGGED);
-	kit_expunge(a);
+	fixture_flag(a, 2, 2, STORE_OP_ADD, STORE_DELETED | STORE_FLAGGED);
+	fixture_expunge(a);
 	ck_assert_str_eq(sync_text(a, true), "e2");
 	ck_assert_str_eq(sync_text(b, false), " f2");
 	ck_assert_uint_eq(view_msgs(b, 1, 4, m, &need), 4);
@@ -98,22 +99,23 @@ END_TEST
 START_TEST(store_view__new_mail_is_seen_by_old_versions)
 {
 	struct store *st = with_messages(3);
-	struct view *a = kit_view(st, "INBOX"), *b = kit_view(st, "INBOX");
+	struct view *a = fixture_view(st, "INBOX"),
+		    *b = fixture_view(st, "INBOX");
 
-	kit_flag(a, 1, 1, STORE_OP_ADD, STORE_DELETED);
-	kit_expunge(a);
-	kit_add(st, "INBOX", "y\r\n", 0);
+	fixture_flag(a, 1, 1, STORE_OP_ADD, STORE_DELETED);
+	fixture_expunge(a);
+	fixture_add(st, "INBOX", "y\r\n", 0);
 	ck_assert_str_eq(sync_text(b, false), " x4 f1");
-	ck_assert_str_eq(kit_uids(b), "1,2,3,4");
+	ck_assert_str_eq(fixture_uids(b), "1,2,3,4");
 	/* One that comes and goes between two looks is never mentioned. */
-	kit_add(st, "INBOX", "z\r\n", STORE_DELETED);
-	kit_add(st, "INBOX", "z\r\n", 0);
+	fixture_add(st, "INBOX", "z\r\n", STORE_DELETED);
+	fixture_add(st, "INBOX", "z\r\n", 0);
 	ck_assert_str_eq(sync_text(a, true), "e1 x5");
-	kit_expunge(a);
+	fixture_expunge(a);
 	ck_assert_str_eq(sync_text(b, true), "e1 x4");
-	ck_assert_str_eq(kit_uids(b), "2,3,4,6");
+	ck_assert_str_eq(fixture_uids(b), "2,3,4,6");
 	ck_assert_str_eq(sync_text(a, true), "e4");
-	ck_assert_str_eq(kit_uids(a), "2,3,4,6");
+	ck_assert_str_eq(fixture_uids(a), "2,3,4,6");
 	view_close(&b);
 	view_close(&a);
 	store_close(&st);
@@ -123,26 +125,26 @@ END_TEST
 START_TEST(store_view__many_versions_merge)
 {
 	struct store *st = with_messages(20);
-	struct view *idle = kit_view(st, "INBOX"), *mid, *busy;
+	struct view *idle = fixture_view(st, "INBOX"), *mid, *busy;
 
-	busy = kit_view(st, "INBOX");
+	busy = fixture_view(st, "INBOX");
 	for (uint32_t i = 0; i < 5; i++) {
-		kit_flag(busy, i + 1, i + 1, STORE_OP_ADD, STORE_DELETED);
-		kit_expunge(busy);
+		fixture_flag(busy, i + 1, i + 1, STORE_OP_ADD, STORE_DELETED);
+		fixture_expunge(busy);
 		(void)sync_text(busy, true);
 	}
-	mid = kit_view(st, "INBOX");
+	mid = fixture_view(st, "INBOX");
 	for (uint32_t i = 0; i < 5; i++) {
-		kit_flag(busy, 1, 1, STORE_OP_ADD, STORE_DELETED);
-		kit_expunge(busy);
+		fixture_flag(busy, 1, 1, STORE_OP_ADD, STORE_DELETED);
+		fixture_expunge(busy);
 		(void)sync_text(busy, true);
 	}
-	ck_assert_str_eq(kit_uids(busy), "11,12,13,14,15,16,17,18,19,20");
+	ck_assert_str_eq(fixture_uids(busy), "11,12,13,14,15,16,17,18,19,20");
 	ck_assert_str_eq(
-	    kit_uids(mid), "2,4,6,8,10,11,12,13,14,15,16,17,18,19,20");
+	    fixture_uids(mid), "2,4,6,8,10,11,12,13,14,15,16,17,18,19,20");
 	ck_assert_uint_eq(view_count(idle), 20);
 	ck_assert_str_eq(sync_text(idle, true), "e10,9,8,7,6,5,4,3,2,1");
-	ck_assert_str_eq(kit_uids(idle), kit_uids(busy));
+	ck_assert_str_eq(fixture_uids(idle), fixture_uids(busy));
 	ck_assert_str_eq(sync_text(mid, true), "e5,4,3,2,1");
 	ck_assert_str_eq(sync_text(idle, true), "");
 	view_close(&mid);
@@ -162,7 +164,7 @@ START_TEST(store_view__agrees_with_a_model)
 	uint32_t uid = 10;
 
 	for (int i = 0; i < 3; i++) {
-		v[i] = kit_view(st, "INBOX");
+		v[i] = fixture_view(st, "INBOX");
 		n[i] = 10;
 		for (uint32_t k = 0; k < 10; k++)
 			seen[i][k] = k + 1;
@@ -176,16 +178,16 @@ START_TEST(store_view__agrees_with_a_model)
 		who = (int)(seed >> 16) % 3;
 		switch (seed >> 24 & 3) {
 		case 0:
-			kit_add(st, "INBOX", "x\r\n", 0);
+			fixture_add(st, "INBOX", "x\r\n", 0);
 			uid++;
 			break;
 		case 1:
 			if (n[who] == 0)
 				break;
-			kit_flag(v[who], 1 + (seed >> 8) % n[who],
+			fixture_flag(v[who], 1 + (seed >> 8) % n[who],
 			    1 + (seed >> 8) % n[who], STORE_OP_ADD,
 			    STORE_DELETED);
-			kit_expunge(v[who]);
+			fixture_expunge(v[who]);
 			break;
 		default:
 			view_sync(v[who], (seed >> 26 & 3) != 0, &c, &need);
@@ -219,13 +221,13 @@ START_TEST(store_view__agrees_with_a_model)
 		}
 	}
 	for (int i = 0; i < 3; i++) {
-		struct view *w = kit_view(st, "INBOX");
+		struct view *w = fixture_view(st, "INBOX");
 		struct view_changes c;
 		uint64_t need = 0;
 
 		view_sync(v[i], true, &c, &need);
 		view_changes_fini(&c);
-		ck_assert_str_eq(kit_uids(v[i]), kit_uids(w));
+		ck_assert_str_eq(fixture_uids(v[i]), fixture_uids(w));
 		view_close(&w);
 		view_close(&v[i]);
 	}
@@ -236,19 +238,20 @@ END_TEST
 START_TEST(store_view__flags_of_others_are_reported_once)
 {
 	struct store *st = with_messages(3);
-	struct view *a = kit_view(st, "INBOX"), *b = kit_view(st, "INBOX");
+	struct view *a = fixture_view(st, "INBOX"),
+		    *b = fixture_view(st, "INBOX");
 
-	kit_flag(a, 1, 2, STORE_OP_ADD, STORE_SEEN);
+	fixture_flag(a, 1, 2, STORE_OP_ADD, STORE_SEEN);
 	ck_assert_str_eq(sync_text(a, true), "");
 	ck_assert_str_eq(sync_text(b, true), " f1:2");
 	ck_assert_str_eq(sync_text(b, true), "");
 	/* Nothing changes: nothing to report. */
-	kit_flag(a, 1, 2, STORE_OP_ADD, STORE_SEEN);
+	fixture_flag(a, 1, 2, STORE_OP_ADD, STORE_SEEN);
 	ck_assert_str_eq(sync_text(b, true), "");
-	kit_keyword(b, 3, 3, "$Forwarded");
+	fixture_keyword(b, 3, 3, "$Forwarded");
 	ck_assert_str_eq(sync_text(a, true), " f3 k");
 	view_close(&b);
-	kit_flag(a, 1, 3, STORE_OP_SET, 0);
+	fixture_flag(a, 1, 3, STORE_OP_SET, 0);
 	ck_assert_str_eq(sync_text(a, true), "");
 	view_close(&a);
 	store_close(&st);
@@ -258,10 +261,11 @@ END_TEST
 START_TEST(store_view__long_flag_history_is_reported_too)
 {
 	struct store *st = with_messages(3);
-	struct view *a = kit_view(st, "INBOX"), *b = kit_view(st, "INBOX");
+	struct view *a = fixture_view(st, "INBOX"),
+		    *b = fixture_view(st, "INBOX");
 
 	for (int i = 0; i < 1500; i++)
-		kit_flag(a, 1 + (uint32_t)(i & 1), 1 + (uint32_t)(i & 1),
+		fixture_flag(a, 1 + (uint32_t)(i & 1), 1 + (uint32_t)(i & 1),
 		    i & 2 ? STORE_OP_ADD : STORE_OP_REMOVE,
 		    i & 4 ? STORE_SEEN : STORE_FLAGGED);
 	ck_assert_str_eq(sync_text(b, true), " f1:2");
@@ -273,17 +277,17 @@ END_TEST
 
 START_TEST(store_view__deleted_mailbox_is_gone)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	struct view *v;
 	struct store_msg m;
 	uint64_t need = 0;
 	struct err err;
 
-	kit_create(st, "a");
-	kit_add(st, "a", "x\r\n", 0);
-	v = kit_view(st, "a");
+	fixture_create(st, "a");
+	fixture_add(st, "a", "x\r\n", 0);
+	v = fixture_view(st, "a");
 	ck_assert_int_eq(store_mailbox_delete(st, "a", &need, &err), RC_OK);
-	kit_create(st, "a");
+	fixture_create(st, "a");
 	ck_assert(view_gone(v));
 	ck_assert_str_eq(sync_text(v, true), " gone");
 	ck_assert_uint_eq(view_msgs(v, 1, 1, &m, &need), 0);
@@ -295,24 +299,24 @@ END_TEST
 
 START_TEST(store_view__info)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	struct view_info i;
 	uint64_t need = 0;
 	struct view *v;
 
-	kit_add(st, "INBOX", "x\r\n", STORE_SEEN);
-	kit_add(st, "INBOX", "x\r\n", STORE_SEEN);
-	kit_add(st, "INBOX", "x\r\n", 0);
-	v = kit_view(st, "INBOX");
+	fixture_add(st, "INBOX", "x\r\n", STORE_SEEN);
+	fixture_add(st, "INBOX", "x\r\n", STORE_SEEN);
+	fixture_add(st, "INBOX", "x\r\n", 0);
+	v = fixture_view(st, "INBOX");
 	view_info(v, &i, &need);
 	ck_assert_uint_eq(i.first_unseen, 3);
 	ck_assert_uint_eq(i.unseen, 1);
 	ck_assert_uint_eq(i.uidnext, 4);
 	ck_assert(i.highest_modseq > 0 && !i.keywords_full);
-	kit_flag(v, 2, 2, STORE_OP_REMOVE, STORE_SEEN);
+	fixture_flag(v, 2, 2, STORE_OP_REMOVE, STORE_SEEN);
 	view_info(v, &i, &need);
 	ck_assert_uint_eq(i.first_unseen, 2);
-	kit_flag(v, 1, 3, STORE_OP_ADD, STORE_SEEN);
+	fixture_flag(v, 1, 3, STORE_OP_ADD, STORE_SEEN);
 	view_info(v, &i, &need);
 	ck_assert_uint_eq(i.first_unseen, 0);
 	view_close(&v);
@@ -332,31 +336,31 @@ tell(void *arg)
 START_TEST(store_view__notify_once_after_the_flush)
 {
 	struct store *st = with_messages(1);
-	struct view *v = NULL, *other = kit_view(st, "INBOX");
+	struct view *v = NULL, *other = fixture_view(st, "INBOX");
 	uint64_t need = 0;
 
 	told = 0;
 	ck_assert_int_eq(
 	    view_open(st, "INBOX", false, tell, NULL, &v, &need), RC_OK);
-	kit_flag(other, 1, 1, STORE_OP_ADD, STORE_SEEN);
+	fixture_flag(other, 1, 1, STORE_OP_ADD, STORE_SEEN);
 	ck_assert_int_eq(told, 0);
 	ck_assert_int_eq(store_flush(st, UINT64_MAX), RC_OK);
 	ck_assert_int_eq(told, 1);
-	kit_add(st, "INBOX", "x\r\n", 0);
+	fixture_add(st, "INBOX", "x\r\n", 0);
 	ck_assert_int_eq(told, 1);
 	ck_assert_str_eq(sync_text(v, true), " x2 f1");
 	ck_assert_int_eq(store_flush(st, UINT64_MAX), RC_OK);
 	ck_assert_int_eq(told, 1);
-	kit_add(st, "INBOX", "x\r\n", 0);
+	fixture_add(st, "INBOX", "x\r\n", 0);
 	ck_assert_int_eq(told, 2);
 	/* Its own change is no news. */
 	(void)sync_text(v, true);
-	kit_flag(v, 1, 1, STORE_OP_ADD, STORE_DELETED);
-	kit_expunge(v);
+	fixture_flag(v, 1, 1, STORE_OP_ADD, STORE_DELETED);
+	fixture_expunge(v);
 	ck_assert_int_eq(store_flush(st, UINT64_MAX), RC_OK);
 	ck_assert_int_eq(told, 2);
 	view_close(&v);
-	kit_add(st, "INBOX", "x\r\n", 0);
+	fixture_add(st, "INBOX", "x\r\n", 0);
 	ck_assert_int_eq(told, 2);
 	view_close(&other);
 	store_close(&st);
@@ -365,13 +369,13 @@ END_TEST
 
 START_TEST(store_view__notify_when_the_mailbox_goes)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	struct view *v = NULL;
 	uint64_t need = 0;
 	struct err err;
 
 	told = 0;
-	kit_create(st, "a");
+	fixture_create(st, "a");
 	ck_assert_int_eq(
 	    view_open(st, "a", false, tell, NULL, &v, &need), RC_OK);
 	ck_assert_int_eq(store_mailbox_delete(st, "a", &need, &err), RC_OK);
@@ -387,13 +391,13 @@ static void *
 deliver_many(void *arg)
 {
 	for (int i = 0; i < 50; i++)
-		kit_add(arg, "INBOX", "x\r\n", 0);
+		fixture_add(arg, "INBOX", "x\r\n", 0);
 	return NULL;
 }
 
 START_TEST(store_view__threads)
 {
-	struct store *st = kit_open();
+	struct store *st = fixture_open();
 	pthread_t t[4];
 
 	for (int i = 0; i < 4; i++)
@@ -406,14 +410,14 @@ START_TEST(store_view__threads)
 		    view_open(st, "INBOX", false, tell, NULL, &v, &need),
 		    RC_OK);
 		if (view_count(v) > 0)
-			kit_flag(v, 1, view_count(v),
+			fixture_flag(v, 1, view_count(v),
 			    i & 1 ? STORE_OP_ADD : STORE_OP_REMOVE, STORE_SEEN);
 		(void)sync_text(v, true);
 		view_close(&v);
 	}
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
-	ck_assert_uint_eq(kit_status(st, "INBOX").messages, 200);
+	ck_assert_uint_eq(fixture_status(st, "INBOX").messages, 200);
 	store_close(&st);
 }
 END_TEST
@@ -424,7 +428,7 @@ view_tests(void)
 	TCase *t = tcase_create("view");
 
 	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, kit_make, kit_remove);
+	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_test(t, store_view__numbers_and_uids);
 	tcase_add_test(t, store_view__expunged_message_is_read_until_reported);
 	tcase_add_test(t, store_view__new_mail_is_seen_by_old_versions);

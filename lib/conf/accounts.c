@@ -1,0 +1,504 @@
+/*
+ * The keys `domains`, `accounts`, `aliases`, `catch_all` and `admin`: who gets
+ * which mail.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "base/alloc.h"
+#include "base/ascii.h"
+#include "conf/conf_priv.h"
+
+static bool
+is_account_name(struct sv s)
+{
+	size_t i;
+
+	if (s.n == 0 || s.n >= CONF_NAME_MAX || s.p[0] == '.' || s.p[0] == '-')
+		return false;
+	for (i = 0; i < s.n; i++)
+		if (!ascii_is_lower(s.p[i]) && !ascii_is_digit(s.p[i]) &&
+		    sv_chr(SV("._-"), s.p[i]) == 3)
+			return false;
+	return true;
+}
+
+static struct conf_domain *
+add_domain(struct conf_parser *p, yaml_node_t *n)
+{
+	struct conf *c = p->c;
+	struct sv v;
+
+	if (!conf_get_text(p, n, "a domain, as in example.org", &v))
+		return NULL;
+	if (!conf_is_domain(v) || conf_ends_in_number(v)) {
+		CONF_FAIL(p, n,
+		    "\"%.60s\" is no domain name (international names "
+		    "are written in their xn-- form)",
+		    v.p);
+		return NULL;
+	}
+	if (conf_domain_is_local(c, v)) {
+		CONF_FAIL(p, n, "the domain %.60s is listed twice", v.p);
+		return NULL;
+	}
+	c->domain = xreallocarray(c->domain, c->ndomain + 1, sizeof *c->domain);
+	c->domain[c->ndomain] = (struct conf_domain){conf_lower_dup(v), -1};
+	return &c->domain[c->ndomain++];
+}
+
+static void
+add_domain_item(struct conf_parser *p, yaml_node_t *n, void *arg)
+{
+	(void)arg;
+	(void)add_domain(p, n);
+}
+
+static void
+add_domain_pair(
+    struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+{
+	(void)arg;
+	(void)add_domain(p, k);
+	if (v->type != YAML_SCALAR_NODE || conf_text_of(v).n > 0)
+		if (v->type != YAML_MAPPING_NODE ||
+		    v->data.mapping.pairs.start != v->data.mapping.pairs.top)
+			CONF_FAIL(
+			    p, v, "a domain has no settings of its own here");
+}
+
+void
+conf_set_domains(struct conf_parser *p, yaml_node_t *n)
+{
+	p->has_domains = true;
+	if (n->type == YAML_MAPPING_NODE)
+		conf_each_pair(p, n, "domains", add_domain_pair, NULL);
+	else
+		conf_each_item(p, n, "domains", add_domain_item, NULL);
+}
+
+static void
+add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
+{
+	struct conf_account *a = arg;
+	struct buf b;
+	struct sv v;
+
+	if (!conf_get_text(p, n, "an address, as in anna@example.org", &v))
+		return;
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
+	if (!conf_address_normalise(v, &b)) {
+		CONF_FAIL(p, n, "\"%.60s\" is no address", v.p);
+	} else {
+		a->address = xreallocarray(
+		    a->address, a->naddress + 1, sizeof *a->address);
+		a->address[a->naddress++] = buf_take(&b);
+		p->address = xgrow(p->address, &p->address_cap, p->naddress + 1,
+		    sizeof *p->address);
+		p->address[p->naddress++] =
+		    (struct conf_written){(uint32_t)(a - p->c->account), n};
+	}
+	buf_fini(&b);
+}
+
+static void
+add_send_as(struct conf_parser *p, yaml_node_t *n, void *arg)
+{
+	struct conf_account *a = arg;
+	struct buf b;
+	struct sv v;
+
+	if (!conf_get_text(p, n, "an address, @domain or \"*\"", &v))
+		return;
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
+	if (sv_eq(v, SV("*")) ||
+	    (v.p[0] == '@' && conf_is_domain(sv_skip(v, 1))))
+		buf_addsv(&b, v);
+	else if (!conf_address_normalise(v, &b))
+		CONF_FAIL(p, n,
+		    "\"%.60s\" is no address, no @domain and not \"*\"", v.p);
+	if (b.n > 0) {
+		a->send_as = xreallocarray(
+		    a->send_as, a->nsend_as + 1, sizeof *a->send_as);
+		a->send_as[a->nsend_as++] = buf_take(&b);
+	}
+	buf_fini(&b);
+}
+
+static void
+account_pair(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+{
+	static const struct conf_key known[] = {{"addresses", NULL},
+	    {"send_as", NULL}, {"quota", NULL}, {NULL, NULL}};
+	struct conf_account *a = arg;
+
+	if (sv_eq(conf_text_of(k), SV("addresses")))
+		conf_each_item(p, v, "addresses", add_address, arg);
+	else if (sv_eq(conf_text_of(k), SV("send_as")))
+		conf_each_item(p, v, "addresses", add_send_as, arg);
+	else if (sv_eq(conf_text_of(k), SV("quota")))
+		conf_set_quota_of(p, v, &a->quota);
+	else
+		conf_unknown_key(p, k, known);
+}
+
+static void
+add_account(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+{
+	struct conf *c = p->c;
+	struct conf_account *a;
+
+	(void)arg;
+	if (!is_account_name(conf_text_of(k))) {
+		CONF_FAIL(p, k,
+		    "\"%.60s\" cannot be an account's name: letters "
+		    "a-z, digits, '.', '_' and '-', at most 63",
+		    conf_text_of(k).p);
+		return;
+	}
+	c->account =
+	    xreallocarray(c->account, c->naccount + 1, sizeof *c->account);
+	a = &c->account[c->naccount++];
+	p->account = xgrow(
+	    p->account, &p->account_cap, p->naccount + 1, sizeof *p->account);
+	p->account[p->naccount++] = k;
+	*a = (struct conf_account){
+	    .name = sv_dup(conf_text_of(k)), .quota = CONF_QUOTA_DEFAULT};
+	if (v->type == YAML_SCALAR_NODE && conf_text_of(v).n == 0)
+		return; /* "anna:" alone */
+	conf_each_pair(
+	    p, v, "a map with the account's addresses", account_pair, a);
+}
+
+void
+conf_set_accounts(struct conf_parser *p, yaml_node_t *n)
+{
+	p->has_accounts = true;
+	conf_each_pair(p, n, "a map of accounts", add_account, NULL);
+}
+
+void
+conf_set_aliases(struct conf_parser *p, yaml_node_t *n)
+{
+	p->aliases = n;
+}
+
+void
+conf_set_catch_all(struct conf_parser *p, yaml_node_t *n)
+{
+	p->catch_all = n;
+}
+
+void
+conf_set_admin(struct conf_parser *p, yaml_node_t *n)
+{
+	p->admin = n;
+}
+
+/* ---- what needs the whole file ---- */
+
+static int
+get_account(struct conf_parser *p, yaml_node_t *n)
+{
+	struct sv v;
+	int i;
+
+	if (!conf_get_text(p, n, "an account's name", &v))
+		return -1;
+	i = conf_account_by_name(p->c, v);
+	if (i < 0)
+		CONF_FAIL(p, n, "there is no account \"%.60s\"", v.p);
+	return i;
+}
+
+static void
+domain_catch_all(
+    struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+{
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < p->c->ndomain; i++)
+		if (sv_ieq(conf_text_of(k), sv_str(p->c->domain[i].name))) {
+			p->c->domain[i].catch_all = get_account(p, v);
+			return;
+		}
+	CONF_FAIL(p, k, "%.60s is not one of the domains", conf_text_of(k).p);
+}
+
+static void
+resolve_catch_all(struct conf_parser *p)
+{
+	size_t i;
+	int a;
+
+	if (p->catch_all == NULL)
+		return;
+	if (p->catch_all->type == YAML_MAPPING_NODE) {
+		conf_each_pair(p, p->catch_all, "", domain_catch_all, NULL);
+		return;
+	}
+	a = get_account(p, p->catch_all);
+	for (i = 0; i < p->c->ndomain; i++)
+		p->c->domain[i].catch_all = a;
+}
+
+static void
+add_target(struct conf_parser *p, yaml_node_t *n, void *arg)
+{
+	struct conf_alias *a = arg;
+	struct sv v;
+
+	if (!conf_get_text(p, n, "an account or an address", &v))
+		return;
+	a->target = xreallocarray(a->target, a->ntarget + 1, sizeof *a->target);
+	a->target[a->ntarget++] = sv_dup(v);
+}
+
+/* An address of one of the domains. */
+static bool
+is_ours(const struct conf *c, const char *address)
+{
+	struct sv a = sv_str(address);
+
+	return conf_domain_is_local(c, sv_skip(a, sv_rchr(a, '@') + 1));
+}
+
+static void
+add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+{
+	struct conf *c = p->c;
+	struct conf_alias *a;
+	struct buf b;
+
+	(void)arg;
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
+	if (!conf_address_normalise(conf_text_of(k), &b)) {
+		CONF_FAIL(p, k, "\"%.60s\" is no address", conf_text_of(k).p);
+		buf_fini(&b);
+		return;
+	}
+	if (!is_ours(c, b.p) && c->ndomain > 0)
+		CONF_FAIL(p, k,
+		    "the alias %.80s is in none of the domains: no mail for "
+		    "it comes here",
+		    b.p);
+	p->alias =
+	    xgrow(p->alias, &p->alias_cap, p->nalias + 1, sizeof *p->alias);
+	p->alias[p->nalias++] = k;
+	c->alias = xreallocarray(c->alias, c->nalias + 1, sizeof *c->alias);
+	a = &c->alias[c->nalias++];
+	*a = (struct conf_alias){.address = buf_take(&b)};
+	conf_each_item(p, v, "accounts or addresses", add_target, a);
+}
+
+static void
+alias_add_account(struct conf_alias *a, uint32_t account)
+{
+	size_t i, j;
+
+	for (i = 0; i < a->naccount && a->account[i] < account; i++)
+		;
+	if (i < a->naccount && a->account[i] == account)
+		return;
+	a->account =
+	    xreallocarray(a->account, a->naccount + 1, sizeof *a->account);
+	for (j = a->naccount++; j > i; j--)
+		a->account[j] = a->account[j - 1];
+	a->account[i] = account;
+}
+
+#define ALIAS_DEPTH 8
+
+/* The aliases that have led to a target. */
+struct way {
+	const char *alias;
+	const struct way *from;
+	int depth;
+};
+
+static bool
+is_on_way(const struct way *w, const char *alias)
+{
+	while (w != NULL && strcmp(w->alias, alias) != 0)
+		w = w->from;
+	return w != NULL;
+}
+
+/* Follows one target; NULL, or what is wrong with it. */
+static const char *
+expand_target(struct conf *c, struct conf_alias *a, const char *target,
+    const struct way *from)
+{
+	const char *wrong = "which is not an account, not an address of one "
+			    "and not another alias";
+	struct buf b;
+	size_t i, j;
+	int n;
+
+	n = conf_account_by_login(c, sv_str(target));
+	if (n >= 0) {
+		alias_add_account(a, (uint32_t)n);
+		return NULL;
+	}
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
+	if (!conf_address_normalise(sv_str(target), &b))
+		buf_reset(&b);
+	for (i = 0; i < c->nalias && b.n > 0; i++) {
+		struct way here = {c->alias[i].address, from, from->depth + 1};
+
+		if (!sv_eq(buf_sv(&b), sv_str(c->alias[i].address)))
+			continue;
+		wrong = NULL;
+		if (is_on_way(from, here.alias))
+			wrong = "which leads back to it: they go in a circle";
+		else if (here.depth > ALIAS_DEPTH)
+			wrong = "which leads through too many other aliases";
+		for (j = 0; j < c->alias[i].ntarget && wrong == NULL; j++)
+			wrong =
+			    expand_target(c, a, c->alias[i].target[j], &here);
+	}
+	buf_fini(&b);
+	return wrong;
+}
+
+static void
+resolve_aliases(struct conf_parser *p)
+{
+	struct conf *c = p->c;
+	size_t i, j;
+
+	if (p->aliases == NULL)
+		return;
+	conf_each_pair(
+	    p, p->aliases, "a map from addresses to accounts", add_alias, NULL);
+	for (i = 0; i < c->nalias; i++)
+		for (j = 0; j < c->alias[i].ntarget; j++) {
+			struct conf_alias *al = &c->alias[i];
+			struct way here = {al->address, NULL, 0};
+			const char *wrong =
+			    expand_target(c, al, al->target[j], &here);
+
+			if (wrong != NULL)
+				CONF_FAIL(p, p->alias[i],
+				    "the alias %.60s leads to \"%.60s\", %s",
+				    al->address, al->target[j], wrong);
+		}
+}
+
+static int
+compare_address(const void *a, const void *b)
+{
+	const struct conf_address *x = a, *y = b;
+
+	return strcmp(x->address, y->address);
+}
+
+/* An account without addresses gets NAME@ each domain. */
+static void
+give_default_addresses(struct conf *c)
+{
+	size_t i, j;
+
+	for (i = 0; i < c->naccount; i++) {
+		struct conf_account *a = &c->account[i];
+
+		if (a->naddress > 0)
+			continue;
+		a->address = xcalloc(c->ndomain, sizeof *a->address);
+		for (j = 0; j < c->ndomain; j++) {
+			struct buf b;
+
+			buf_init(&b, CONF_ADDRESS_MAX + 1);
+			buf_addf(&b, "%s@%s", a->name, c->domain[j].name);
+			a->address[a->naddress++] = buf_take(&b);
+		}
+	}
+}
+
+/* Where an account's address stands: it, or the account that has it by
+ * default. */
+static yaml_node_t *
+node_of(const struct conf_parser *p, uint32_t account, const char *address)
+{
+	const struct conf_account *a = &p->c->account[account];
+	size_t i, j;
+
+	for (i = 0; i < p->naddress && p->address[i].account != account; i++)
+		;
+	for (j = 0; j < a->naddress && i + j < p->naddress; j++)
+		if (a->address[j] == address &&
+		    p->address[i + j].account == account)
+			return p->address[i + j].node;
+	return p->account[account];
+}
+
+static void
+fail_twice(struct conf_parser *p, const struct conf_address *x,
+    const struct conf_address *y)
+{
+	yaml_node_t *n = node_of(p, x->account, x->address);
+	yaml_node_t *m = node_of(p, y->account, y->address);
+
+	/* Sorting has no memory: the one that stands further down. */
+	if (m->start_mark.index < n->start_mark.index) {
+		const struct conf_address *z = x;
+
+		x = y;
+		y = z;
+		m = n;
+	}
+	if (x->account == y->account)
+		CONF_FAIL(p, m, "%.80s is listed twice", y->address);
+	else
+		CONF_FAIL(p, m,
+		    "%.80s belongs to two accounts, %s and %s; use an alias "
+		    "for that",
+		    y->address, p->c->account[x->account].name,
+		    p->c->account[y->account].name);
+}
+
+static void
+index_addresses(struct conf_parser *p)
+{
+	struct conf *c = p->c;
+	size_t i, j, cap = 0;
+
+	for (i = 0; i < c->naccount; i++)
+		for (j = 0; j < c->account[i].naddress; j++) {
+			const char *a = c->account[i].address[j];
+
+			if (!is_ours(c, a) && c->ndomain > 0)
+				CONF_FAIL(p, node_of(p, (uint32_t)i, a),
+				    "%.80s of the account %s is in "
+				    "none of the domains",
+				    a, c->account[i].name);
+			c->by_address = xgrow(c->by_address, &cap,
+			    c->nby_address + 1, sizeof *c->by_address);
+			c->by_address[c->nby_address++] =
+			    (struct conf_address){a, (uint32_t)i};
+		}
+	if (c->nby_address > 0)
+		qsort(c->by_address, c->nby_address, sizeof *c->by_address,
+		    compare_address);
+	for (i = 1; i < c->nby_address; i++)
+		if (strcmp(c->by_address[i - 1].address,
+			c->by_address[i].address) == 0)
+			fail_twice(p, &c->by_address[i - 1], &c->by_address[i]);
+}
+
+void
+conf_check_accounts(struct conf_parser *p)
+{
+	struct conf *c = p->c;
+	int a;
+
+	give_default_addresses(c);
+	index_addresses(p);
+	resolve_aliases(p);
+	resolve_catch_all(p);
+	a = p->admin != NULL ? get_account(p, p->admin) : 0;
+	c->admin = a > 0 ? (uint32_t)a : 0;
+}

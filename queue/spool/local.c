@@ -1,0 +1,76 @@
+/* One try of an account: the keeper hands it to that account's process. */
+#include "base/clk.h"
+#include "base/log.h"
+#include "ipc/proto.h"
+#include "mail/path.h"
+#include "queue/spool/service_priv.h"
+
+#define KEEPER_TIMEOUT_MS 40000
+
+static void
+on_delivered(int rc, struct msg *reply, void *arg)
+{
+	struct attempt *a = arg;
+	struct queue_service *q = a->q;
+	struct spool_recipient *to = &a->it->rcpt[a->rcpt[0]];
+	char text[ERR_TEXT_MAX] = "no answer";
+	int64_t delay = 0;
+	int outcome = rc;
+
+	if (rc == RC_OK) {
+		outcome = (int)msg_get_u32(reply);
+		msg_get_str(reply, text, sizeof text);
+	}
+	mlog(outcome == RC_OK ? LOG_INFO : LOG_WARN, "queue.attempt",
+	    "item=%llu account=%s rc=%s text=\"%s\"",
+	    (unsigned long long)a->it->seq, to->address, rc_name(outcome),
+	    text);
+	if (outcome == RC_NOTFOUND || outcome == RC_PERM ||
+	    outcome == RC_SYNTAX)
+		mlog(LOG_ERROR, "queue.stuck",
+		    "item=%llu account=%s text=\"it waits for an account that "
+		    "is not in the configuration any more; put it back to get "
+		    "the mail\"",
+		    (unsigned long long)a->it->seq, to->address);
+	sched_reached(q->local, a->u);
+	if (outcome == RC_OK) {
+		spool_settle(
+		    q->spool, a->it, a->rcpt[0], SPOOL_DELIVERED, SV(""));
+	} else {
+		delay = sched_local_delay(sched_tries(a->u));
+		spool_tried(q->spool, a->it, a->rcpt[0], clk_now() + delay,
+		    sv_str(text));
+	}
+	attempt_settle(a, delay);
+}
+
+void
+queue_try_local(struct queue_service *q, struct sched_unit *u)
+{
+	struct attempt *a = attempt_new(q, u);
+	struct spool_item *it = a->it;
+	struct err err = {.text = ""};
+	struct buf front;
+	struct msg m;
+	int fd, r;
+
+	buf_init(&front, 2 * SPOOL_ADDRESS_MAX);
+	if ((it->flags & SPOOL_BARE) != 0) {
+		buf_adds(&front, "Return-Path: <");
+		mail_address_write(sv_str(it->sender), &front);
+		buf_adds(&front, ">\r\n");
+	}
+	r = spool_body(q->spool, it, buf_sv(&front), &fd, &err);
+	if (r == RC_OK) {
+		msg_init(&m, DELIVER);
+		msg_put_str(&m, it->rcpt[a->rcpt[0]].address);
+		msg_put_sv(&m, sv_of(it->delivery_id, sizeof it->delivery_id));
+		msg_put_u64(&m, it->size + front.n);
+		msg_put_u8(&m, 0);
+		msg_put_fd(&m, fd);
+		peer_ask(q->keeper, &m, KEEPER_TIMEOUT_MS, on_delivered, a);
+	} else {
+		attempt_bodiless(a, &err);
+	}
+	buf_fini(&front);
+}

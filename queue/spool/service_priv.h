@@ -1,0 +1,202 @@
+/*
+ * Inside the queue's process: what its parts share.
+ *
+ *   turn.c      the end of each turn, for the flush
+ *   unit.c      units and their place in the schedule
+ *   notice.c    bounces and notices, age, the clock
+ *   attempt.c   a try and what comes of it
+ *   local.c     tries of accounts
+ *   sign.c      signatures for reports
+ *   remote.c    tries of other servers
+ *   run.c       whose turn it is
+ *   answer.c    answers to clients
+ *   control.c   the owner's commands
+ *   service.c   lines, what comes in, the flush
+ *
+ * in this order: a file calls those above it only.
+ *
+ * Everything runs in the loop's thread.
+ */
+#ifndef QUEUE_SPOOL_SERVICE_PRIV_H
+#define QUEUE_SPOOL_SERVICE_PRIV_H
+
+#include "queue/spool/sched.h"
+#include "queue/spool/service.h"
+#include "queue/spool/spool.h"
+
+/* What a command has done. */
+struct queue_done {
+	uint32_t messages, recipients;
+	uint32_t busy; /* being delivered now: left as they are */
+	uint32_t held; /* left, too: they are held */
+};
+
+struct answer {
+	struct client *client; /* NULL: it has gone meanwhile */
+	uint32_t id;
+	struct queue_done *done; /* a command's; NULL: a message was taken */
+	struct answer *next;
+};
+
+/* What the loop calls at the end of a turn; it may outlive the service. */
+struct turn {
+	struct queue_service *q; /* NULL: it is gone */
+};
+
+#define JOB_RECIPIENTS 100 /* [RFC 5321 4.5.3.1.8] every host takes so many */
+
+/* One try of one unit. */
+struct attempt {
+	struct queue_service *q;
+	struct spool_item *it;
+	struct sched_unit *u;
+	uint32_t rcpt[JOB_RECIPIENTS];
+	size_t n;
+	bool spoken;	      /* a host has answered for each of them */
+	uint64_t job;	      /* adopted: mx's number for it */
+	struct attempt *next; /* adopted: in the list of those */
+	struct ev_timer *end; /* adopted: mx says nothing of it any more */
+};
+
+struct queue_service {
+	struct queue_service_opts o;
+	struct spool *spool;
+	struct peer *keeper, *mx, *auth;
+	struct sched *local, *remote;
+	unsigned local_in_flight, remote_in_flight;
+	bool mx_listed; /* mx has said what it had in hand */
+	struct ev_timer *listing;
+	struct attempt *adopted;  /* tries that an earlier queue has begun */
+	int64_t try_ms;		  /* how long mx may take for one */
+	uint64_t *to_acknowledge; /* jobs whose outcome waits for the flush */
+	size_t nto_acknowledge, to_acknowledge_cap;
+	struct ev_timer *timer, *sweep;
+	struct client *clients;
+	struct answer *answers; /* to be given after the flush */
+	struct turn *turn;	/* its end is on its way */
+	void (*end_of_turn)(struct queue_service *q);
+	bool untidy; /* spool_tidy waits for the flush */
+	bool stopping;
+	int64_t wall_minus_mono; /* as of the last look at the clock */
+};
+
+struct client {
+	struct queue_service *q;
+	bool outside; /* may send to other houses */
+	struct line *line;
+	bool command; /* the owner's; else a process of the house */
+	struct client *next;
+};
+
+/* ---- turn.c ---- */
+
+/* Something was appended: at the end of the turn it is flushed, those who wait
+ * are answered, and what is due is tried. */
+void queue_commit(struct queue_service *q);
+
+/* ---- run.c ---- */
+
+/* Tries what is due, as far as there is room, and sets the timer. */
+void queue_run(struct queue_service *q);
+
+/* ---- answer.c ---- */
+
+void queue_answer(
+    struct line *l, uint32_t id, int rc, const char *text, int fd);
+void queue_answer_command(struct client *c, uint32_t id, int rc,
+    const char *text, const struct queue_done *done);
+/* The same with success, after the flush; takes done. */
+void queue_answer_later(struct client *c, uint32_t id, struct queue_done *done);
+/* The flush has ended like that: all who wait for it get their answer. */
+void queue_answer_waiting(struct queue_service *q, int rc);
+
+/* ---- control.c ---- */
+
+void queue_control(struct client *c, struct msg *m);
+
+/* ---- unit.c ---- */
+
+struct conf *queue_conf(struct queue_service *q);
+
+/* Gives each waiting recipient of a new or replayed item its unit. */
+void queue_schedule(
+    struct queue_service *q, struct spool_item *it, bool replayed);
+/* The recipient has its outcome: its unit goes, if it was the last. */
+void queue_unit_done(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+bool queue_unit_has_waiting(
+    const struct spool_item *it, const struct sched_unit *u);
+/* Some of the unit have their outcome now: it goes, if nobody waits any more,
+ * or is held, if all that are left are.  One in flight stays as it is. */
+void queue_drop_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+/* The item goes, if nobody waits any more and nothing of it is in flight. */
+void queue_drop_if_done(struct queue_service *q, struct spool_item *it);
+/* If all whom it is for are held, so is it; unless it is in flight: then later.
+ */
+void queue_hold_unit(
+    struct queue_service *q, struct spool_item *it, struct sched_unit *u);
+/* The item's units, by way of its recipients: each once.  fn may remove it. */
+void queue_each_unit(struct spool_item *it,
+    void (*fn)(struct sched_unit *u, struct spool_item *it, void *arg),
+    void *arg);
+bool queue_unit_is_local(
+    const struct spool_item *it, const struct sched_unit *u);
+struct sched *queue_sched_of(struct queue_service *q,
+    const struct spool_item *it, const struct sched_unit *u);
+
+/* ---- attempt.c ---- */
+
+/* Whom the unit is for, as many as a try may have; it counts as in flight. */
+struct attempt *attempt_new(struct queue_service *q, struct sched_unit *u);
+/* All recipients of the try have been dealt with: the unit goes, or waits as
+ * long as that.  Frees it; the item may be gone. */
+void attempt_settle(struct attempt *a, int64_t delay);
+/* It failed at home: the body cannot be had now.  Frees it. */
+void attempt_bodiless(struct attempt *a, const struct err *err);
+void attempt_free(struct attempt *a);
+
+/* ---- local.c ---- */
+
+void queue_try_local(struct queue_service *q, struct sched_unit *u);
+
+/* ---- remote.c ---- */
+
+/* Words by which hosts say "come again, then I believe you". */
+bool queue_is_greylisting(struct sv reply_text);
+void queue_try_remote(struct queue_service *q, struct sched_unit *u);
+/* At the start. */
+void queue_remote_init(struct queue_service *q);
+/* mx is there and has said what it has in hand. */
+bool queue_remote_up(struct queue_service *q);
+/* What was appended is on the disk: mx may forget it. */
+void queue_remote_flushed(struct queue_service *q);
+void queue_on_mx(struct line *l, struct msg *m, void *arg);
+void queue_on_mx_up(void *arg);
+/* After the lines are gone. */
+void queue_remote_stop(struct queue_service *q);
+
+/* ---- sign.c ---- */
+
+/* RC_OK: what is to stand in front of the report; valid during the call. */
+typedef void queue_signed_fn(struct attempt *a, int rc, struct sv fields);
+/* The attempt is of a report of ours.  done may be called at once. */
+void queue_sign(struct attempt *a, queue_signed_fn *done);
+
+/* ---- notice.c ---- */
+
+/*
+ * These recipients will not get it: writes the sender a report, unless there
+ * is none to write to, and settles them.  reply_text[i] goes with rcpt[i].  The
+ * item's units are the caller's to finish; the item stays until then.
+ */
+void queue_bounce(struct queue_service *q, struct spool_item *it,
+    const size_t *rcpt, const struct sv *reply_text, size_t n, bool expired);
+/* Has the clock stepped?  Before anything is stamped or measured by it. */
+void queue_look_at_clock(struct queue_service *q);
+/* One item's age: it may be gone afterwards. */
+void queue_age(struct queue_service *q, struct spool_item *it);
+/* Age of all items: notices, what is given up; and the clock. */
+void queue_sweep(struct queue_service *q);
+
+#endif

@@ -1,0 +1,113 @@
+/* Inside smtp/ only: a session's parts. */
+#ifndef SMTP_PRIV_H
+#define SMTP_PRIV_H
+
+#include "mail/field.h"
+#include "smtp/command.h"
+#include "smtp/data.h"
+#include "smtp/session.h"
+#include "smtp/sign.h"
+#include "smtp/submit.h"
+
+/* [RFC 4954 4] an AUTH line may have 12288 octets. */
+#define SMTP_LINE_MAX  12288
+#define SMTP_INPUT_MAX 16384
+
+/* A message that comes in BDAT chunks. */
+struct smtp_chunks {
+	struct smtp_data check;
+	int verdict;
+	struct err err;
+	bool cr; /* the last byte was a CR */
+};
+
+/* One transaction: from MAIL to the end of the message, RSET or EHLO. */
+struct smtp_transaction {
+	bool begun;
+	struct buf sender; /* plain, without <> */
+	struct smtp_account *account;
+	size_t naccount, account_cap;
+	char **outside; /* submission: addresses of other domains */
+	size_t noutside, outside_cap;
+	size_t rcpt_bytes; /* of all recipients: they must fit a message */
+	uint32_t nrcpt;
+	struct buf first_rcpt; /* for the trace header's "for" */
+	uint8_t id[16];
+
+	struct smtp_body body;
+	bool receiving; /* body and filter are alive */
+	struct smtp_submit submit;
+	bool signs; /* it goes outside: `signing` is alive, too */
+	struct smtp_signing signing;
+	struct mail_field_counter hops; /* Received fields */
+	struct smtp_chunks chunks;
+	bool too_big;
+	uint64_t received;
+};
+
+struct smtp_session {
+	struct smtp_conn *c;
+	struct stream *st;
+	unsigned state; /* one SMTP_ST_ bit */
+	bool over;
+
+	/* of the connection, until STARTTLS or EHLO */
+	struct buf helo;
+	bool esmtp;
+	bool authed;
+	struct smtp_login login;
+
+	/* What MAIL or RCPT had, while its refusal is answered. */
+	struct sv refused_mail, refused_rcpt;
+	unsigned errors, auth_failures;
+	unsigned idle; /* commands since the last message that led nowhere */
+	struct smtp_transaction t;
+};
+
+/* ---- io.c ---- */
+
+/* The only one who writes to the peer: code, enhanced code ("" for none),
+ * text.  Lines of a text are separated by '\n'. */
+void smtp_reply(struct smtp_session *s, int code, const char *enhanced,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* As above and counts an error of the peer's. */
+void smtp_refuse(struct smtp_session *s, int code, const char *enhanced,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* 421 and the end. */
+void smtp_end(struct smtp_session *s, const char *why);
+void smtp_set_state(struct smtp_session *s, unsigned state);
+/* The next line without blanks and CR LF at its end; RC_SYNTAX was answered
+ * already; RC_EOF. */
+int smtp_line(struct smtp_session *s, struct sv *out) RC_USE_RESULT;
+void smtp_line_done(struct smtp_session *s);
+/* A step forward: what is counted when the server needs room. */
+void smtp_progress(struct smtp_session *s);
+/* More input; RC_EOF after a time-out or 421, which were answered. */
+int smtp_fill(struct smtp_session *s, int64_t timeout) RC_USE_RESULT;
+
+/* ---- transaction.c ---- */
+
+void smtp_transaction_reset(struct smtp_session *s);
+void smtp_run_mail(struct smtp_session *s, struct sv args);
+void smtp_run_rcpt(struct smtp_session *s, struct sv args);
+
+/* ---- message.c ---- */
+
+void smtp_run_data(struct smtp_session *s, struct sv args);
+void smtp_run_bdat(struct smtp_session *s, struct sv args);
+
+/* ---- secure.c ---- */
+
+void smtp_run_auth(struct smtp_session *s, struct sv args);
+void smtp_run_starttls(struct smtp_session *s, struct sv args);
+/* Shakes hands; false: the session is over. */
+bool smtp_handshake(struct smtp_session *s);
+/* Is AUTH to be offered now? */
+bool smtp_may_auth(const struct smtp_session *s);
+
+/* ---- trace.c ---- */
+
+/* Return-Path and Received [RFC 5321 4.4]. */
+void smtp_trace_header(const struct smtp_session *s, struct buf *out);
+
+#endif

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""What the server may cost: memory, size, instructions, system calls, bytes on the disk.
+
+budgets.json has each limit, a tenth above what was measured when it was set, so that a change
+that costs says so.  Nothing here is time but the start.
+
+  test_budgets.py             compares
+  test_budgets.py --measure   prints what is measured now, as a new budgets.json
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+from house import BINARY, TOP, House, Raw, PASSWORD, finish, lacking, skip, verdict, wait_until, wide
+
+FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "budgets.json")
+CONNECTIONS = 60
+MESSAGES = 60
+BODY = "\r\n".join(["A line of text as people write them, again and again."] * 60)
+
+
+def pss(pids):
+    """KiB of memory that belong to these processes, shared pages by their share."""
+    total = 0
+    for p in pids:
+        with open(f"/proc/{p}/smaps_rollup") as f:
+            total += int(re.search(r"^Pss:\s+(\d+)", f.read(), re.M).group(1))
+    return total
+
+
+def settled(measure):
+    """The lowest of what is measured while it still goes down: memory is given back late."""
+    last = [measure()]
+
+    def lower():
+        now = measure()
+        down, last[0] = now < last[0], min(now, last[0])
+        return not down
+    for _ in range(5):
+        wait_until(lower, 1, 0.2, exact=True)
+    return last[0]
+
+
+def everybody(h):
+    return [h.proc.pid, *h.processes()]
+
+
+def memory(got):
+    with House() as h:
+        got["server at rest, KiB"] = settled(lambda: pss(everybody(h)))
+        m = h.imap("anna")
+        m.logout()
+        pid, = h.pids("account anna")
+        got["account at rest, KiB"] = settled(lambda: pss([pid]))
+        context = h.tls()
+        first = settled(lambda: pss(everybody(h)))
+        held = []
+        for _ in range(CONNECTIONS):
+            c = Raw(h.port["imaps"], timeout=120, tls=context)
+            c.line()
+            c.send(f'a LOGIN anna "{PASSWORD}"\r\nb SELECT INBOX\r\nc IDLE\r\n')
+            c.until(b"+")
+            held.append(c)
+        more = settled(lambda: pss(everybody(h))) - first
+        got["idle TLS connection, KiB"] = round(more / CONNECTIONS, 1)
+        for c in held:
+            c.close()
+
+
+def size(got):
+    with tempfile.NamedTemporaryFile() as f:
+        subprocess.run(["strip", "-o", f.name, BINARY], check=True)
+        got["binary, KiB"] = os.path.getsize(f.name) // 1024
+
+
+def start(got):
+    times = []
+    with House() as h:
+        for _ in range(5):
+            times.append(int(re.search(r" ready ms=(\d+)", h.log()).group(1)))
+            h.restart()
+    got["start, ms"] = min(times)
+
+
+def log_bytes(h):
+    folder = os.path.join(h.data, "accounts/anna/log")
+    return sum(os.path.getsize(os.path.join(folder, n)) for n in os.listdir(folder))
+
+
+def used_bytes(h):
+    """Up to the last record of the account's log, whatever was reserved behind it."""
+    r = h.command("debug", "dump", os.path.join(h.data, "accounts/anna/log/000001"))
+    last = [l.split() for l in r.stdout.splitlines() if re.match(r" +\d+ ", l)][-1]
+    return int(last[0]) + 40 + int(last[4])
+
+
+def send(s, n):
+    for i in range(n):
+        s.sendmail("x@example.test", ["anna@home.test"],
+                   f"From: x@example.test\r\nTo: anna@home.test\r\nSubject: {i}\r\n\r\n{BODY}\r\n")
+
+
+def deliveries(got):
+    with House() as h:
+        s = h.smtp(timeout=120)
+        send(s, 5)
+        before = used_bytes(h)
+        send(s, MESSAGES)
+        each = (used_bytes(h) - before) / MESSAGES
+        got["journal beyond the message, bytes a delivery"] = round(each - len(BODY))
+        with tempfile.NamedTemporaryFile("r") as out:
+            p = subprocess.Popen(["strace", "-f", "-qq", "-c", "-o", out.name,
+                                  *[w for pid in everybody(h) for w in ("-p", str(pid))]])
+            wait_until(lambda: all("TracerPid:\t0" not in open(f"/proc/{pid}/status").read()
+                                   for pid in everybody(h)))
+            send(s, MESSAGES)
+            p.send_signal(signal.SIGINT)
+            p.wait(120)
+            total = [l.split() for l in open(out.name) if l.rstrip().endswith("total")][0]
+        calls = next(int(w) for w in total[2:] if w.isdigit() and int(w) > MESSAGES)
+        got["system calls a delivery"] = round(calls / MESSAGES, 1)
+        s.quit()
+
+
+def instructions(got):
+    build = os.path.dirname(os.path.dirname(BINARY))
+    subprocess.run(["ninja", "-C", build, "test/bench/deliver_count"], check=True, capture_output=True)
+
+    def count(n):
+        d = tempfile.mkdtemp(prefix="hearthmail-test.")
+        try:
+            os.mkdir(os.path.join(d, "log"))
+            r = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={d}/out",
+                                os.path.join(build, "test/bench/deliver_count"), d, str(n)],
+                               capture_output=True, text=True, timeout=1200)
+            return int(re.search(r"Collected : (\d+)", r.stderr).group(1))
+        finally:
+            shutil.rmtree(d, ignore_errors=True)
+    got["instructions to store a message"] = (count(150) - count(50)) // 100
+
+
+def main():
+    if os.geteuid() != 0:
+        skip("all", "needs root to see the memory of processes that are not dumpable")
+        finish()
+    if lacking("all", "strace", "valgrind", "strip"):
+        finish()
+    got = {}
+    for part in (size, memory, start, deliveries, instructions):
+        part(got)
+    if "--measure" in sys.argv:
+        print(json.dumps({k: round(v * 1.1, 1) if v < 100 else int(v * 1.1) for k, v in got.items()}, indent=4))
+        return
+    budgets = json.load(open(FILE))
+    for name, limit in budgets.items():
+        most = wide(limit) if name == "start, ms" else limit
+        verdict(name in got and got[name] <= most, name.split(",")[0].replace(" ", "-"),
+                f"{got.get(name)}; the budget is {limit}: is it worth that? then set the new limit in {FILE[len(TOP) + 1:]}")
+        print(f"# {name}: {got.get(name)} of {limit}", flush=True)
+    verdict(set(got) == set(budgets), "every-figure-has-a-budget", set(got) ^ set(budgets))
+    finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+/*
+ * A house of its own for the SMTP server: two accounts, everything it accepts
+ * is kept in memory, and every answer can be set.
+ */
+#ifndef TEST_SMTP_FIXTURE_H
+#define TEST_SMTP_FIXTURE_H
+
+#include <check.h>
+#include <pthread.h>
+
+#include "smtp/server.h"
+#include "smtp/session.h"
+
+struct fixture_delivery {
+	struct buf sender, accounts, message;
+	uint8_t id[16];
+};
+
+struct fixture {
+	struct smtp_server_opts o;
+	struct smtp_budget budget;
+	struct fixture_delivery got[16];
+	size_t ngot;
+	int deliver_rc, file_rc, login_rc;
+	unsigned files, logins;
+	bool may_take;
+	bool implicit_tls, not_loopback;
+	struct buf sasl; /* of the last login */
+	pthread_mutex_t lock;
+};
+
+/* anna@example.org, ben@example.org, family@ (both), postmaster. */
+void fixture_init(struct fixture *k, bool submission);
+void fixture_fini(struct fixture *k);
+extern const struct smtp_ops fixture_ops;
+
+/* Runs one session with these bytes from the client, in pieces of `piece`
+ * bytes (0: at once), then EOF; what the server said into out. */
+void fixture_talk(
+    struct fixture *k, struct sv in, size_t piece, struct buf *out);
+/* A session on one end of a socket pair in a thread; returns the other. */
+int fixture_start(struct fixture *k, pthread_t *thread);
+/* "250" or "250/2.1.0" for each reply, separated by blanks. */
+void fixture_codes(struct sv out, struct buf *codes);
+/* These codes came of the row, and more than the greeting, which would prove
+ * nothing. */
+void fixture_check_codes(const char *name, struct sv codes, const char *want);
+void fixture_read_all(int fd, struct buf *out);
+
+TCase *command_tests(void);
+TCase *data_tests(void);
+TCase *server_tests(void);
+TCase *session_tests(void);
+TCase *submit_tests(void);
+TCase *tls_tests(void);
+
+#endif
