@@ -86,6 +86,24 @@ command_fail(const char *command, int code, const char *fmt, ...)
 	return code;
 }
 
+void
+command_defuse(char *p, size_t n, unsigned char before)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)p[i];
+		bool c0 = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+		/* As UTF-8 has them, or bare. */
+		bool c1 =
+		    c >= 0x80 && c < 0xa0 && (before == 0xc2 || before < 0x80);
+
+		before = c;
+		if (c0 || c1)
+			p[i] = '?';
+	}
+}
+
 bool
 command_written(const char *command)
 {

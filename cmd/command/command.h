@@ -64,6 +64,12 @@ int command_passwd_offline(const struct conf *conf, struct sv name,
 bool command_read_line(struct buf *out);
 /* Asks for a secret, without echo on a terminal; false: none came. */
 bool command_prompt(const char *text, struct buf *out);
+/*
+ * What other processes or mail say, before it reaches a terminal: control
+ * characters but newlines and tabs, C1 too, become question marks.  before:
+ * the byte in front of p, 0 at the beginning; the text stays as long.
+ */
+void command_defuse(char *p, size_t n, unsigned char before);
 /* Has all that was printed gone out?  If not, says why it could not. */
 bool command_written(const char *command);
 /* Prints "hearthmail COMMAND: ..." to standard error, returns code. */

@@ -10,9 +10,10 @@
 
 /*
  * Forks, enters `folder` as the user of that role, and calls fn there; its
- * result is the process's exit code, and ours.  It may write to standard
- * output, which is flushed before and after.  `command` is for what goes
- * wrong.
+ * result is the process's exit code, and ours.  It has no terminal: what it
+ * writes to standard output and error is passed on with its control characters
+ * defused.  Folders that are open here are closed there; files and pipes stay.
+ * `command` is for what goes wrong.
  */
 int confined_run(const struct conf *conf, const char *command,
     const char *folder, enum role role, int (*fn)(void *arg), void *arg);

@@ -74,9 +74,7 @@ struct picture {
 static void
 make_printable(char *p)
 {
-	for (; *p != '\0'; p++)
-		if (*p != '\n' && !ascii_is_print(*p))
-			*p = '?';
+	command_defuse(p, strlen(p), 0);
 }
 
 static void

@@ -164,6 +164,7 @@ print(const struct work *w)
 	struct sv named = w->q.id.n > 0 ? w->q.id : w->q.folder;
 	char all[128];
 
+	command_defuse(w->lines.p, w->lines.n, 0);
 	if (w->json)
 		print_json(w, done[w->q.action]);
 	else

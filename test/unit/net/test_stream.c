@@ -510,6 +510,42 @@ START_TEST(tls_ctx_new__names_what_does_not_fit)
 }
 END_TEST
 
+START_TEST(tls__every_cipher_has_forward_secrecy_and_cbc_is_last)
+{
+	struct tls_ctx *mine = NULL;
+	STACK_OF(SSL_CIPHER) * all;
+	bool cbc = false;
+	struct buf cert, key;
+	struct err err;
+	SSL *ssl;
+	int i;
+
+	buf_init(&cert, 65536);
+	buf_init(&key, 65536);
+	ck_assert_int_eq(
+	    tls_self_signed("mail.example.org", &cert, &key, &err), RC_OK);
+	ck_assert_int_eq(
+	    tls_ctx_new(buf_sv(&cert), buf_sv(&key), &mine, &err), RC_OK);
+	ssl = tls_ssl_new(mine);
+	all = SSL_get_ciphers(ssl);
+	ck_assert_int_gt(sk_SSL_CIPHER_num(all), 5);
+	for (i = 0; i < sk_SSL_CIPHER_num(all); i++) {
+		const SSL_CIPHER *c = sk_SSL_CIPHER_value(all, i);
+		const char *name = SSL_CIPHER_get_name(c);
+		int kx = SSL_CIPHER_get_kx_nid(c);
+
+		ck_assert_msg(
+		    kx == NID_kx_ecdhe || kx == NID_kx_any, "%s", name);
+		ck_assert_msg(!cbc || !SSL_CIPHER_is_aead(c), "%s", name);
+		cbc = cbc || !SSL_CIPHER_is_aead(c);
+	}
+	SSL_free(ssl);
+	tls_ctx_free(&mine);
+	buf_fini(&cert);
+	buf_wipe(&key);
+}
+END_TEST
+
 TCase *
 stream_tests(void)
 {
@@ -517,6 +553,8 @@ stream_tests(void)
 
 	tcase_add_checked_fixture(t, tls_setup, tls_teardown);
 	tcase_set_timeout(t, 60);
+	tcase_add_test(
+	    t, tls__every_cipher_has_forward_secrecy_and_cbc_is_last);
 	tcase_add_test(t, stream__input_stays_until_it_is_consumed);
 	tcase_add_test(t, stream_fill__holds_its_bound);
 	tcase_add_test(t, stream_fill__times_out);
