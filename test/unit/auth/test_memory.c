@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "auth/memory.h"
-#include "test/unit/auth/suites.h"
+#include "test/unit/unit.h"
 
 #define TRIES 40
 
@@ -197,8 +197,7 @@ START_TEST(auth_memory__odd_peers_and_names_do_no_harm)
 }
 END_TEST
 
-TCase *
-memory_tests(void)
+UNIT_TESTS(memory)
 {
 	TCase *t = tcase_create("memory");
 

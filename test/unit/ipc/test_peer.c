@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "ipc/line.h"
-#include "test/unit/ipc/suites.h"
+#include "test/unit/unit.h"
 
 static struct ev_loop *loop;
 static struct peer *peer;
@@ -370,8 +370,7 @@ START_TEST(peer_wait_up__waits)
 }
 END_TEST
 
-TCase *
-peer_tests(void)
+UNIT_TESTS(peer)
 {
 	TCase *t = tcase_create("peer");
 

@@ -15,7 +15,7 @@
 #include "base/io.h"
 #include "net/stream.h"
 #include "net/tls.h"
-#include "test/unit/net/suites.h"
+#include "test/unit/unit.h"
 
 #define INPUT_MAX 1000
 
@@ -510,8 +510,7 @@ START_TEST(tls_ctx_new__names_what_does_not_fit)
 }
 END_TEST
 
-TCase *
-stream_tests(void)
+UNIT_TESTS(stream)
 {
 	TCase *t = tcase_create("stream");
 

@@ -4,6 +4,7 @@
  */
 #include "smtp/data.h"
 #include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
 
 #define LENGTH 8
 
@@ -184,8 +185,7 @@ START_TEST(smtp_data__notices_nul)
 }
 END_TEST
 
-TCase *
-data_tests(void)
+UNIT_TESTS(data)
 {
 	TCase *tc = tcase_create("data");
 
