@@ -21,14 +21,14 @@ certificate_paths(const struct conf *conf, struct buf *cert, struct buf *key)
 }
 
 #define DAY_S	   86400
-#define RENEW_DAYS 30
+#define RENEW_DAYS 7
 /* An older clock has not been set yet: 2026-01-01. */
 #define CLOCK_MIN_S 1767225600
 
 /* Is it missing, or of a clock that was wrong, or over soon?  One that cannot
- * be read is somebody's work, and left alone. */
+ * be read, or whose key is another, is somebody's work, and left alone. */
 static bool
-is_wanted(const char *path)
+is_wanted(const struct conf *conf, const char *path)
 {
 	int64_t now = clk_now() / 1000;
 	struct tls_cert_info info;
@@ -39,7 +39,9 @@ is_wanted(const char *path)
 	if (access(path, F_OK) != 0)
 		return true;
 	buf_init(&pem, 65536);
-	if (now >= CLOCK_MIN_S && io_read_file(path, &pem, &err) == RC_OK &&
+	if (now >= CLOCK_MIN_S &&
+	    certificate_load(conf, NULL, NULL, &err) == RC_OK &&
+	    io_read_file(path, &pem, &err) == RC_OK &&
 	    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK)
 		wanted = info.self_signed &&
 			 (info.not_after < now + RENEW_DAYS * DAY_S ||
@@ -59,7 +61,7 @@ certificate_make(const struct conf *conf, struct err *err)
 	buf_init(&cert_path, 4096);
 	buf_init(&key_path, 4096);
 	certificate_paths(conf, &cert_path, &key_path);
-	if (conf->tls_certificate == NULL && is_wanted(cert_path.p)) {
+	if (conf->tls_certificate == NULL && is_wanted(conf, cert_path.p)) {
 		r = tls_self_signed(conf->hostname, &cert, &key, err);
 		if (r == RC_OK)
 			r = io_replace_file(

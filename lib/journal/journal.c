@@ -384,7 +384,7 @@ batch_write(struct journal *j, struct batch *b)
 	s = j->active;
 	end = b->off + b->bytes.n;
 	if (end > s->allocated &&
-	    journal_free_bytes(j) > SCARCE_BYTES + b->bytes.n)
+	    journal_has_free(j, SCARCE_BYTES + b->bytes.n))
 		ahead = zeros_ahead(j, s, b);
 	else if (end > s->allocated && find_room(j, s, end) != RC_OK)
 		return RC_IO;

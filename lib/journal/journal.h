@@ -162,6 +162,9 @@ void journal_roll(struct journal *j);
 void journal_skip_to(struct journal *j, uint64_t seq);
 /* Free bytes of the disk. */
 uint64_t journal_free_bytes(struct journal *j);
+/* Are more than so many free?  Where there was plenty within the last second
+ * the disk is not asked again: each delivery wants to know. */
+bool journal_has_free(struct journal *j, uint64_t bytes);
 /* Whether so many bytes may be spent on what can be made anew or later: on a
  * full disk what is left is for flags and expunges. */
 bool journal_spare(struct journal *j, uint64_t bytes);

@@ -7,6 +7,7 @@
 #define JOURNAL_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "journal/format.h"
 #include "journal/journal.h"
@@ -64,6 +65,7 @@ struct journal {
 	char kind[4];
 	uint64_t segment_bytes, inline_max;
 	bool readonly, salvage, ready;
+	_Atomic int64_t plenty_at; /* see journal_has_free; clk_mono */
 
 	pthread_mutex_t mu;
 	pthread_cond_t done; /* a flush has ended */

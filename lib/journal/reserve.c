@@ -3,9 +3,14 @@
  */
 #include <fcntl.h>
 
+#include "base/clk.h"
 #include "base/log.h"
 #include "journal/journal_priv.h"
 #include "journal/sabotage.h"
+
+/* Nobody fills the difference to what matters within the time. */
+#define PLENTY_BYTES (4ull << 30)
+#define PLENTY_MS    1000
 
 /* Room for the day on which the disk is full. */
 void
@@ -40,6 +45,21 @@ journal_free_bytes(struct journal *j)
 	uint64_t v;
 
 	return j->io->free_bytes(j->io, j->logfd, &v) == 0 ? v : UINT64_MAX;
+}
+
+bool
+journal_has_free(struct journal *j, uint64_t bytes)
+{
+	int64_t now = clk_mono();
+	uint64_t v;
+
+	if (bytes < PLENTY_BYTES / 2 &&
+	    now - atomic_load(&j->plenty_at) < PLENTY_MS)
+		return true;
+	v = journal_free_bytes(j);
+	if (v > PLENTY_BYTES)
+		atomic_store(&j->plenty_at, now);
+	return v > bytes;
 }
 
 bool

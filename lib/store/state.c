@@ -33,7 +33,7 @@ store_check_writable(struct store *st, struct err *err)
 int
 store_check_space(struct store *st, struct err *err)
 {
-	if (journal_free_bytes(st->j) < st->opts.low_water_bytes)
+	if (!journal_has_free(st->j, st->opts.low_water_bytes))
 		return err_set(err, RC_NOSPACE, "the disk is nearly full");
 	return RC_OK;
 }

@@ -48,6 +48,9 @@ edit(struct sv in, size_t cut, struct buf *out, size_t *rest_out)
 		done = smtp_submit_feed(&f, sv_skip(in, cut), &rest);
 		*rest_out = rest.n;
 	}
+	/* The body begins in what was taken, wherever that was cut. */
+	if (done && !f.too_big)
+		*rest_out += smtp_submit_text(&f).n;
 	if (done && !f.too_big)
 		r = smtp_submit_edit(&f, &a, out, &err);
 	smtp_submit_fini(&f);

@@ -13,6 +13,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 
 from house import House, Raw, finish, skip, verdict, wait_until
 
@@ -286,14 +287,17 @@ def main():
     if os.geteuid() != 0:
         skip("all", "needs root to borrow descriptors")
         finish()
+    def timed(part, *args):
+        began = time.monotonic()
+        part(*args)
+        print(f"# {part.__name__}: {time.monotonic() - began:.0f} s", flush=True)
+
     with House() as h:
-        shut_sockets(h)
-        stays(h)
-        garbage_on_lines(h)
-    logs()
-    hangs()
-    leaks()
-    first_login()
+        timed(shut_sockets, h)
+        timed(stays, h)
+        timed(garbage_on_lines, h)
+    for part in (logs, hangs, leaks, first_login):
+        timed(part)
     finish()
 
 
