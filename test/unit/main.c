@@ -1,17 +1,38 @@
+#include <signal.h>
+#include <stddef.h>
+
+#include "base/rc.h"
 #include "test/unit/unit.h"
 
-#include <signal.h>
+#define FILES_MAX 32
+
+static TCase *(*files[FILES_MAX])(void);
+static size_t nfiles;
+
+void
+unit_add(TCase *(*tests)(void))
+{
+	must(nfiles < FILES_MAX);
+	files[nfiles++] = tests;
+}
 
 int
 main(void)
 {
-	SRunner *r = srunner_create(unit_suite());
+	Suite *s = suite_create("unit");
+	SRunner *r;
 	int failed;
 
 	/* As all processes of the server do. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (unit_start != NULL)
+		unit_start();
+	for (size_t i = 0; i < nfiles; i++)
+		suite_add_tcase(s, files[i]());
+	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
+	/* A folder without tests is a mistake. */
+	failed = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
 	srunner_free(r);
 	return failed != 0;
 }

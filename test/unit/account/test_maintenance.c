@@ -581,10 +581,8 @@ START_TEST(maintenance_free__what_is_done_is_not_answered)
 }
 END_TEST
 
-Suite *
-unit_suite(void)
+UNIT_TESTS(maintenance)
 {
-	Suite *s = suite_create("account");
 	TCase *t = tcase_create("maintenance");
 
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -597,6 +595,5 @@ unit_suite(void)
 	tcase_add_test(t, maintenance__purges);
 	tcase_add_loop_test(t, maintenance_free__ends_what_is_being_done, 0, 4);
 	tcase_add_test(t, maintenance_free__what_is_done_is_not_answered);
-	suite_add_tcase(s, t);
-	return s;
+	return t;
 }

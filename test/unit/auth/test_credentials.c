@@ -7,7 +7,7 @@
 
 #include "auth/credentials.h"
 #include "base/io.h"
-#include "test/unit/auth/suites.h"
+#include "test/unit/unit.h"
 
 static char dir[64], path[96];
 static struct credentials *c;
@@ -272,8 +272,7 @@ START_TEST(credentials_app__labels)
 }
 END_TEST
 
-TCase *
-credentials_tests(void)
+UNIT_TESTS(credentials)
 {
 	TCase *t = tcase_create("credentials");
 

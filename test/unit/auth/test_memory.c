@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "auth/memory.h"
-#include "test/unit/auth/suites.h"
+#include "test/unit/unit.h"
 
 #define OF_NETWORK 20
 #define OF_NAME	   40
@@ -296,8 +296,7 @@ START_TEST(auth_memory__odd_peers_and_names_do_no_harm)
 }
 END_TEST
 
-TCase *
-memory_tests(void)
+UNIT_TESTS(memory)
 {
 	TCase *t = tcase_create("memory");
 

@@ -6,7 +6,7 @@
 
 #include "auth/server.h"
 #include "base/clk.h"
-#include "test/unit/auth/suites.h"
+#include "test/unit/unit.h"
 
 static char dir[64], path[96];
 static struct ev_loop *loop;
@@ -506,8 +506,7 @@ START_TEST(auth_server__what_is_not_on_the_disk_does_not_count)
 }
 END_TEST
 
-TCase *
-server_tests(void)
+UNIT_TESTS(server)
 {
 	TCase *t = tcase_create("server");
 

@@ -11,7 +11,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "ipc/proto.h"
-#include "test/unit/auth/suites.h"
+#include "test/unit/unit.h"
 
 static char dir[64], folder[96], path[128];
 static struct ev_loop *loop;
@@ -309,8 +309,7 @@ START_TEST(auth_service__signs_for_submission_only)
 }
 END_TEST
 
-TCase *
-signer_tests(void)
+UNIT_TESTS(signer)
 {
 	TCase *tc = tcase_create("signer");
 

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/nfc.h"
 #include "base/utf8.h"
-#include "test/unit/base/suites.h"
+#include "test/unit/unit.h"
 
 static void
 check_buf(const struct buf *b)
@@ -587,8 +587,7 @@ START_TEST(sv_nearest__takes_the_nearest_and_of_equal_ones_the_first)
 }
 END_TEST
 
-TCase *
-bytes_tests(void)
+UNIT_TESTS(bytes)
 {
 	TCase *t = tcase_create("bytes");
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "test/unit/base/suites.h"
+#include "test/unit/unit.h"
 
 static char dir[64], path[96], tmp[128];
 
@@ -171,8 +171,7 @@ START_TEST(io_copy_fd__believes_no_claim)
 }
 END_TEST
 
-TCase *
-files_tests(void)
+UNIT_TESTS(files)
 {
 	TCase *t = tcase_create("files");
 

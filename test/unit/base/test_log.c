@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/tally.h"
-#include "test/unit/base/suites.h"
+#include "test/unit/unit.h"
 
 START_TEST(log_peer_may__has_an_end)
 {
@@ -91,8 +91,7 @@ START_TEST(tally__outlives_a_process)
 }
 END_TEST
 
-TCase *
-log_tests(void)
+UNIT_TESTS(log)
 {
 	TCase *t = tcase_create("log");
 

@@ -8,7 +8,7 @@
 #include "base/ev.h"
 #include "base/heap.h"
 #include "base/io.h"
-#include "test/unit/base/suites.h"
+#include "test/unit/unit.h"
 
 #define TEXT(s) ((char[]){s}) /* lives as long as its block */
 
@@ -257,8 +257,7 @@ START_TEST(ev_loop_free__runs_what_was_posted)
 }
 END_TEST
 
-TCase *
-loop_tests(void)
+UNIT_TESTS(loop)
 {
 	TCase *t = tcase_create("loop");
 

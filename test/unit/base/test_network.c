@@ -1,7 +1,7 @@
 #include <check.h>
 
 #include "base/network.h"
-#include "test/unit/base/suites.h"
+#include "test/unit/unit.h"
 
 START_TEST(network__key_groups_what_one_host_has)
 {
@@ -48,8 +48,7 @@ START_TEST(network__peer_names_are_checked)
 }
 END_TEST
 
-TCase *
-network_tests(void)
+UNIT_TESTS(network)
 {
 	TCase *t = tcase_create("network");
 

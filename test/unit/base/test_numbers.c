@@ -6,7 +6,7 @@
 #include "base/be.h"
 #include "base/clk.h"
 #include "base/rangeset.h"
-#include "test/unit/base/suites.h"
+#include "test/unit/unit.h"
 
 #define BITS 200
 
@@ -175,8 +175,7 @@ START_TEST(clk_now__moves_with_its_offset)
 }
 END_TEST
 
-TCase *
-numbers_tests(void)
+UNIT_TESTS(numbers)
 {
 	TCase *t = tcase_create("numbers");
 

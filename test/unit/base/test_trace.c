@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/trace.h"
-#include "test/unit/base/suites.h"
+#include "test/unit/unit.h"
 
 static const struct {
 	const char *name;
@@ -58,8 +58,7 @@ START_TEST(trace_mask__cuts_long_lines)
 }
 END_TEST
 
-TCase *
-trace_tests(void)
+UNIT_TESTS(trace)
 {
 	TCase *t = tcase_create("trace");
 

@@ -135,10 +135,8 @@ START_TEST(notify_send__refuses_what_is_no_address)
 }
 END_TEST
 
-Suite *
-unit_suite(void)
+UNIT_TESTS(notify)
 {
-	Suite *s = suite_create("cmd");
 	TCase *t = tcase_create("notify");
 
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -148,6 +146,5 @@ unit_suite(void)
 	tcase_add_test(t, notify__reloading_says_since_when);
 	tcase_add_test(t, notify__to_a_path);
 	tcase_add_test(t, notify_send__refuses_what_is_no_address);
-	suite_add_tcase(s, t);
-	return s;
+	return t;
 }

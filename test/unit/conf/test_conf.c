@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "conf/conf.h"
-#include "test/unit/conf/suites.h"
+#include "test/unit/unit.h"
 
 #define HEAD                                                           \
 	"hostname: mail.example.org\n"                                 \
@@ -551,8 +551,7 @@ START_TEST(conf_relay_for__finds_the_domains_own_first)
 }
 END_TEST
 
-TCase *
-conf_tests(void)
+UNIT_TESTS(conf)
 {
 	TCase *t = tcase_create("conf");
 

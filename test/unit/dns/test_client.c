@@ -4,7 +4,7 @@
 
 #include "dns/dns.h"
 #include "ipc/proto.h"
-#include "test/unit/dns/suites.h"
+#include "test/unit/unit.h"
 
 /* A dns process that says what the test wants, on the same loop. */
 struct fake {
@@ -198,8 +198,7 @@ START_TEST(dns_ask__calls_back_once)
 }
 END_TEST
 
-TCase *
-client_tests(void)
+UNIT_TESTS(client)
 {
 	TCase *t = tcase_create("client");
 

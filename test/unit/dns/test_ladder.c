@@ -1,5 +1,5 @@
 #include "dns/ladder.h"
-#include "test/unit/dns/suites.h"
+#include "test/unit/unit.h"
 
 #define MINUTE 60000LL
 
@@ -252,8 +252,7 @@ START_TEST(dns_ladder__configuration_leaves_ways_out)
 }
 END_TEST
 
-TCase *
-ladder_tests(void)
+UNIT_TESTS(ladder)
 {
 	TCase *t = tcase_create("ladder");
 

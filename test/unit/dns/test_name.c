@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "dns/packet.h"
-#include "test/unit/dns/suites.h"
+#include "test/unit/unit.h"
 
 #define L63 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk"
 
@@ -172,8 +172,7 @@ START_TEST(dns_reverse__of_both_kinds)
 }
 END_TEST
 
-TCase *
-name_tests(void)
+UNIT_TESTS(name)
 {
 	TCase *t = tcase_create("name");
 

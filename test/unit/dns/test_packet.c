@@ -4,7 +4,7 @@
 
 #include "base/be.h"
 #include "dns/packet.h"
-#include "test/unit/dns/suites.h"
+#include "test/unit/unit.h"
 
 static const struct dns_packet_limits limits = DNS_PACKET_LIMITS;
 
@@ -343,8 +343,7 @@ START_TEST(dns_packet__limits)
 }
 END_TEST
 
-TCase *
-packet_tests(void)
+UNIT_TESTS(packet)
 {
 	TCase *t = tcase_create("packet");
 

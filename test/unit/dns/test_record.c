@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "dns/dns.h"
-#include "test/unit/dns/suites.h"
+#include "test/unit/unit.h"
 
 START_TEST(dns_mx__whole_and_truncated)
 {
@@ -120,8 +120,7 @@ START_TEST(dns_tlsa__reads)
 }
 END_TEST
 
-TCase *
-record_tests(void)
+UNIT_TESTS(record)
 {
 	TCase *t = tcase_create("record");
 

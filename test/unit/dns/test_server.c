@@ -9,7 +9,7 @@
 #include "dns/dns.h"
 #include "dns/packet.h"
 #include "dns/server.h"
-#include "test/unit/dns/suites.h"
+#include "test/unit/unit.h"
 
 /*
  * A name server on the loopback that knows a few names: the whole way of a
@@ -264,8 +264,7 @@ START_TEST(dns_server__answers_though_nothing_works)
 }
 END_TEST
 
-TCase *
-server_tests(void)
+UNIT_TESTS(server)
 {
 	TCase *t = tcase_create("server");
 

@@ -1,6 +1,6 @@
 #include "dns/server.h"
 #include "dns/setup.h"
-#include "test/unit/dns/suites.h"
+#include "test/unit/unit.h"
 
 static const struct {
 	const char *in, *want; /* NULL: refused */
@@ -134,8 +134,7 @@ START_TEST(dns_anchors__one_a_line)
 }
 END_TEST
 
-TCase *
-setup_tests(void)
+UNIT_TESTS(setup)
 {
 	TCase *t = tcase_create("setup");
 

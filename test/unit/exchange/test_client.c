@@ -8,7 +8,8 @@
 
 #include "base/io.h"
 #include "imap/client/client.h"
-#include "suites.h"
+#include "test/unit/unit.h"
+#include <sodium.h>
 
 /* A server of the nineties: a key exchange with 1024 bits, or a certificate
  * for 512. */
@@ -106,12 +107,17 @@ START_TEST(imap_client_tls__refuses_weak_keys)
 }
 END_TEST
 
-TCase *
-exchange_client_tests(void)
+UNIT_TESTS(exchange_client)
 {
 	TCase *t = tcase_create("client");
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, imap_client_tls__refuses_weak_keys, 0, 3);
 	return t;
+}
+
+void
+unit_start(void)
+{
+	must(sodium_init() >= 0);
 }

@@ -1,5 +1,5 @@
 /* Maildir's names, line ends, the index. */
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include "imap/exchange/index.h"
 #include "imap/exchange/lines.h"
@@ -316,8 +316,7 @@ START_TEST(file_index__finds_lines_and_refuses_broken_ones)
 }
 END_TEST
 
-TCase *
-exchange_formats_tests(void)
+UNIT_TESTS(exchange_formats)
 {
 	TCase *t = tcase_create("formats");
 

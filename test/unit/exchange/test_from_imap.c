@@ -14,7 +14,7 @@
 #include "imap/exchange/to_imap.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #define MESSAGES  450 /* in INBOX at first; they are read 200 at a time */
 #define UID_MAX	  1000
@@ -789,8 +789,7 @@ START_TEST(to_imap__names_of_the_other_server_are_bounded)
 }
 END_TEST
 
-TCase *
-exchange_from_imap_tests(void)
+UNIT_TESTS(exchange_from_imap)
 {
 	TCase *t = tcase_create("from_imap");
 

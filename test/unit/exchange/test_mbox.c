@@ -1,4 +1,4 @@
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include "imap/exchange/lines.h"
 #include "imap/exchange/mbox.h"
@@ -352,8 +352,7 @@ START_TEST(mbox__gives_back_lines_of_any_length)
 }
 END_TEST
 
-TCase *
-exchange_mbox_tests(void)
+UNIT_TESTS(exchange_mbox)
 {
 	TCase *t = tcase_create("mbox");
 

@@ -1,5 +1,5 @@
 /* What IMAP servers say. */
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include "imap/client/response.h"
 
@@ -196,8 +196,7 @@ START_TEST(imap_appenduid__takes_the_last_uid)
 }
 END_TEST
 
-TCase *
-exchange_response_tests(void)
+UNIT_TESTS(exchange_response)
 {
 	TCase *t = tcase_create("response");
 

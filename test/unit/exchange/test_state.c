@@ -1,5 +1,5 @@
 /* What makes an import resumable. */
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include "imap/exchange/state.h"
 
@@ -173,8 +173,7 @@ START_TEST(state_set__holds_many)
 }
 END_TEST
 
-TCase *
-exchange_state_tests(void)
+UNIT_TESTS(exchange_state)
 {
 	TCase *t = tcase_create("state");
 

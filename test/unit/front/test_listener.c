@@ -23,7 +23,7 @@
 #include "base/io.h"
 #include "front/front_priv.h"
 #include "ipc/proto.h"
-#include "test/unit/front/suites.h"
+#include "test/unit/unit.h"
 
 #define PER_PEER 20
 #define TALK	 1000 /* bytes of an answer */
@@ -566,8 +566,7 @@ START_TEST(listener__who_is_silent_for_too_long_hears_the_protocols_word)
 }
 END_TEST
 
-TCase *
-listener_idle_tests(void)
+UNIT_TESTS(listener_idle)
 {
 	TCase *t = tcase_create("listener-idle");
 
@@ -578,8 +577,7 @@ listener_idle_tests(void)
 	return t;
 }
 
-TCase *
-listener_tests(void)
+UNIT_TESTS(listener)
 {
 	TCase *t = tcase_create("listener");
 

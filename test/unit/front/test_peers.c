@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "front/front_priv.h"
-#include "test/unit/front/suites.h"
+#include "test/unit/unit.h"
 
 static struct listener l;
 
@@ -117,8 +117,7 @@ START_TEST(peers__limits_may_change_meanwhile)
 }
 END_TEST
 
-TCase *
-peers_tests(void)
+UNIT_TESTS(peers)
 {
 	TCase *t = tcase_create("peers");
 

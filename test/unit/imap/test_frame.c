@@ -1,4 +1,4 @@
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include "imap/parse/frame.h"
 
@@ -138,8 +138,7 @@ START_TEST(imap_frame__finds_commands_at_any_split)
 }
 END_TEST
 
-TCase *
-imap_frame_tests(void)
+UNIT_TESTS(imap_frame)
 {
 	TCase *tc = tcase_create("frame");
 

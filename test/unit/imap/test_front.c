@@ -1,4 +1,4 @@
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include "imap/front/front.h"
 
@@ -343,8 +343,7 @@ START_TEST(imap_front__bounds_a_line)
 }
 END_TEST
 
-TCase *
-imap_front_tests(void)
+UNIT_TESTS(imap_front)
 {
 	TCase *tc = tcase_create("front");
 

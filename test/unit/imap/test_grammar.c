@@ -1,4 +1,4 @@
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include <stdlib.h>
 
@@ -740,8 +740,7 @@ START_TEST(imap_put_mailbox__writes_utf7_or_utf8)
 }
 END_TEST
 
-TCase *
-imap_grammar_tests(void)
+UNIT_TESTS(imap_grammar)
 {
 	TCase *tc = tcase_create("grammar");
 	int n = sizeof rows / sizeof rows[0];

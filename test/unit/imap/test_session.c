@@ -1,4 +1,4 @@
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include <ftw.h>
 #include <fcntl.h>
@@ -706,8 +706,7 @@ START_TEST(imap_session__takes_encodings_off)
 }
 END_TEST
 
-TCase *
-imap_session_tests(void)
+UNIT_TESTS(imap_session)
 {
 	TCase *tc = tcase_create("session");
 

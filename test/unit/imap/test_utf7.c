@@ -1,4 +1,4 @@
-#include "suites.h"
+#include "test/unit/unit.h"
 
 #include "imap/parse/utf7.h"
 
@@ -63,8 +63,7 @@ START_TEST(imap_utf7__encodes_bad_utf8_as_replacement)
 }
 END_TEST
 
-TCase *
-imap_utf7_tests(void)
+UNIT_TESTS(imap_utf7)
 {
 	TCase *tc = tcase_create("utf7");
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "ipc/line.h"
-#include "test/unit/ipc/suites.h"
+#include "test/unit/unit.h"
 
 static struct ev_loop *loop;
 static int fd[2];
@@ -222,8 +222,7 @@ START_TEST(line__sending_to_nobody_fails)
 }
 END_TEST
 
-TCase *
-line_tests(void)
+UNIT_TESTS(line)
 {
 	TCase *t = tcase_create("line");
 

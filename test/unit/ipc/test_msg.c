@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "ipc/msg.h"
-#include "test/unit/ipc/suites.h"
+#include "test/unit/unit.h"
 
 static void
 fill(struct msg *m)
@@ -165,8 +165,7 @@ START_TEST(msg_put__too_much_is_remembered)
 }
 END_TEST
 
-TCase *
-msg_tests(void)
+UNIT_TESTS(msg)
 {
 	TCase *t = tcase_create("msg");
 

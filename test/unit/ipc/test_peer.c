@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "ipc/line.h"
-#include "test/unit/ipc/suites.h"
+#include "test/unit/unit.h"
 
 static struct ev_loop *loop;
 static struct peer *peer;
@@ -420,8 +420,7 @@ START_TEST(peer_ask_later__waits_up_to_its_deadline)
 }
 END_TEST
 
-TCase *
-peer_tests(void)
+UNIT_TESTS(peer)
 {
 	TCase *t = tcase_create("peer");
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "journal/crc32c.h"
-#include "test/unit/journal/suites.h"
+#include "test/unit/unit.h"
 
 /* [RFC 3720 B.4], and the check value of the catalogue. */
 START_TEST(journal_crc32c__known_values)
@@ -39,8 +39,7 @@ START_TEST(journal_crc32c__portable_is_the_same_in_pieces)
 }
 END_TEST
 
-TCase *
-crc32c_tests(void)
+UNIT_TESTS(crc32c)
 {
 	TCase *t = tcase_create("crc32c");
 

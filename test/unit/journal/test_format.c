@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "journal/format.h"
-#include "test/unit/journal/suites.h"
+#include "test/unit/unit.h"
 
 static struct seg_header
 sample(void)
@@ -130,8 +130,7 @@ START_TEST(journal_format__names)
 }
 END_TEST
 
-TCase *
-format_tests(void)
+UNIT_TESTS(format)
 {
 	TCase *t = tcase_create("format");
 

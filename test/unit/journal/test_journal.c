@@ -9,7 +9,8 @@
 #include "base/alloc.h"
 #include "journal/journal.h"
 #include "test/fault/testdisk.h"
-#include "test/unit/journal/suites.h"
+#include "test/unit/unit.h"
+#include "base/rc.h"
 
 #define TYPE JOURNAL_TYPE_USER
 
@@ -559,8 +560,7 @@ START_TEST(journal__writers_share)
 }
 END_TEST
 
-TCase *
-journal_tests(void)
+UNIT_TESTS(journal)
 {
 	TCase *t = tcase_create("journal");
 
@@ -704,8 +704,7 @@ START_TEST(journal_damage__what_is_not_ours_is_refused)
 }
 END_TEST
 
-TCase *
-damage_tests(void)
+UNIT_TESTS(damage)
 {
 	TCase *t = tcase_create("damage");
 
@@ -719,4 +718,12 @@ damage_tests(void)
 	tcase_add_test(t, journal_damage__table_of_contents_is_made_anew);
 	tcase_add_test(t, journal_damage__what_is_not_ours_is_refused);
 	return t;
+}
+
+void
+unit_start(void)
+{
+	/* Damage is made by the thousand, and reported as often. */
+	if (getenv("TEST_VERBOSE") == NULL)
+		must(freopen("/dev/null", "w", stderr) != NULL);
 }

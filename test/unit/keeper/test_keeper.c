@@ -6,7 +6,7 @@
 
 #include "ipc/proto.h"
 #include "keeper/keeper.h"
-#include "test/unit/keeper/suites.h"
+#include "test/unit/unit.h"
 
 static struct ev_loop *loop;
 static struct keeper *keeper;
@@ -570,8 +570,7 @@ START_TEST(keeper__who_delivers_hears_who_is_full)
 }
 END_TEST
 
-TCase *
-keeper_tests(void)
+UNIT_TESTS(keeper)
 {
 	TCase *t = tcase_create("keeper");
 

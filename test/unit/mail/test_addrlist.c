@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "mail/addrlist.h"
-#include "test/unit/mail/suites.h"
+#include "test/unit/unit.h"
 
 /* "name|route|local|domain" with "-" for what is not there, "!" for broken
  * ones, "[name" and "]" for groups; separated by "; ". */
@@ -142,8 +142,7 @@ START_TEST(mail_addrlist__is_linear_in_hostile_input)
 }
 END_TEST
 
-TCase *
-addrlist_tests(void)
+UNIT_TESTS(addrlist)
 {
 	TCase *tc = tcase_create("addrlist");
 	int n = (int)(sizeof rows / sizeof rows[0]);

@@ -1,7 +1,7 @@
 #include <check.h>
 
 #include "mail/date.h"
-#include "test/unit/mail/suites.h"
+#include "test/unit/unit.h"
 
 #define BAD INT32_MAX
 
@@ -88,8 +88,7 @@ START_TEST(mail_date_print__is_read_back)
 }
 END_TEST
 
-TCase *
-date_tests(void)
+UNIT_TESTS(date)
 {
 	TCase *tc = tcase_create("date");
 

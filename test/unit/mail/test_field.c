@@ -1,7 +1,7 @@
 #include <check.h>
 
 #include "mail/field.h"
-#include "test/unit/mail/suites.h"
+#include "test/unit/unit.h"
 
 /* "name=value|name=value" */
 static void
@@ -90,8 +90,7 @@ START_TEST(mail_field_counter__agrees_at_every_split)
 }
 END_TEST
 
-TCase *
-field_tests(void)
+UNIT_TESTS(field)
 {
 	TCase *tc = tcase_create("field");
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "mail/path.h"
-#include "test/unit/mail/suites.h"
+#include "test/unit/unit.h"
 
 static const struct {
 	const char *in;
@@ -186,8 +186,7 @@ START_TEST(smtp_domain__label_limits)
 }
 END_TEST
 
-TCase *
-path_tests(void)
+UNIT_TESTS(path)
 {
 	TCase *tc = tcase_create("path");
 	int n = (int)(sizeof rows / sizeof rows[0]);

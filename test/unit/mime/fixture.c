@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/io.h"
+#include "test/unit/unit.h"
 
 void
 fixture_check_structure(const struct mime_msg *m, uint64_t size)
@@ -124,4 +125,10 @@ fixture_each_message(void (*fn)(const char *name, struct sv msg))
 {
 	return each_in("mail-parser", fn) + each_in("mikel-mail", fn) +
 	       each_in("mimekit", fn);
+}
+
+void
+unit_start(void)
+{
+	mime_charset_setup();
 }

@@ -15,10 +15,4 @@ void fixture_load(const char *name, struct buf *out);
 /* Calls fn for each .eml under test/data/mime; returns how many. */
 int fixture_each_message(void (*fn)(const char *name, struct sv msg));
 
-TCase *body_tests(void);
-TCase *header_tests(void);
-TCase *imap_tests(void);
-TCase *parse_tests(void);
-TCase *summary_tests(void);
-
 #endif

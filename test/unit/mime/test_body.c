@@ -1,4 +1,5 @@
 #include "test/unit/mime/fixture.h"
+#include "test/unit/unit.h"
 
 static const struct {
 	const char *name;
@@ -195,8 +196,7 @@ START_TEST(mime_encoding_known__reads_each_row)
 }
 END_TEST
 
-TCase *
-body_tests(void)
+UNIT_TESTS(body)
 {
 	TCase *tc = tcase_create("body");
 

@@ -1,4 +1,5 @@
 #include "test/unit/mime/fixture.h"
+#include "test/unit/unit.h"
 
 static const struct {
 	const char *name, *in, *want;
@@ -162,8 +163,7 @@ START_TEST(mime_unfold__keeps_the_blanks)
 }
 END_TEST
 
-TCase *
-header_tests(void)
+UNIT_TESTS(header)
 {
 	TCase *tc = tcase_create("header");
 

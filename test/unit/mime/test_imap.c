@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "test/unit/mime/fixture.h"
+#include "test/unit/unit.h"
 
 static const struct mime_limits limits = MIME_LIMITS_DEFAULT;
 
@@ -155,8 +156,7 @@ START_TEST(mime_imap__renders_real_messages)
 }
 END_TEST
 
-TCase *
-imap_tests(void)
+UNIT_TESTS(imap)
 {
 	TCase *tc = tcase_create("imap");
 

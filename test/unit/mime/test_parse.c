@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "test/unit/mime/fixture.h"
+#include "test/unit/unit.h"
 
 static const struct mime_limits limits = MIME_LIMITS_DEFAULT;
 
@@ -278,8 +279,7 @@ START_TEST(mime_parse__holds_the_header_limits)
 }
 END_TEST
 
-TCase *
-parse_tests(void)
+UNIT_TESTS(parse)
 {
 	TCase *tc = tcase_create("parse");
 	int n = (int)(sizeof rows / sizeof rows[0]);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "test/unit/mime/fixture.h"
+#include "test/unit/unit.h"
 
 static const struct mime_limits limits = MIME_LIMITS_DEFAULT;
 
@@ -254,8 +255,7 @@ START_TEST(mime_summary_decode__refuses_damage)
 }
 END_TEST
 
-TCase *
-summary_tests(void)
+UNIT_TESTS(summary)
 {
 	TCase *tc = tcase_create("summary");
 

@@ -1,5 +1,5 @@
 #include "msgauth/canon.h"
-#include "test/unit/msgauth/suites.h"
+#include "test/unit/unit.h"
 
 static void
 put(void *arg, struct sv bytes)
@@ -128,8 +128,7 @@ START_TEST(dkim_field_relaxed__row)
 }
 END_TEST
 
-TCase *
-canon_tests(void)
+UNIT_TESTS(canon)
 {
 	TCase *tc = tcase_create("canon");
 

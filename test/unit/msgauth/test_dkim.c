@@ -2,7 +2,7 @@
 
 #include "base/base64.h"
 #include "msgauth/dkim.h"
-#include "test/unit/msgauth/suites.h"
+#include "test/unit/unit.h"
 
 /* ---- the example of RFC 8463 A.3 ---- */
 
@@ -179,8 +179,7 @@ START_TEST(dkim_signature__is_folded)
 }
 END_TEST
 
-TCase *
-dkim_tests(void)
+UNIT_TESTS(dkim)
 {
 	TCase *tc = tcase_create("dkim");
 

@@ -4,7 +4,7 @@
 
 #include "base/base64.h"
 #include "msgauth/key.h"
-#include "test/unit/msgauth/suites.h"
+#include "test/unit/unit.h"
 
 static struct dkim_pair pair;
 static struct buf text;
@@ -152,8 +152,7 @@ START_TEST(dkim_pair_read__refuses_others)
 }
 END_TEST
 
-TCase *
-key_tests(void)
+UNIT_TESTS(key)
 {
 	TCase *tc = tcase_create("key");
 

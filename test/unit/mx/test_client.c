@@ -15,7 +15,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "queue/mx/client.h"
-#include "test/unit/mx/suites.h"
+#include "test/unit/unit.h"
 
 #define EHLO  "250-x\r\n250-8BITMIME\r\n250-SIZE 1000\r\n250 PIPELINING\r\n"
 #define PLAIN "250 x\r\n"
@@ -445,8 +445,7 @@ START_TEST(client__a_host_that_gets_nowhere_is_given_up)
 }
 END_TEST
 
-TCase *
-client_tests(void)
+UNIT_TESTS(client)
 {
 	TCase *t = tcase_create("client");
 

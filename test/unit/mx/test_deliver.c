@@ -14,7 +14,7 @@
 
 #include "base/io.h"
 #include "queue/mx/deliver.h"
-#include "test/unit/mx/suites.h"
+#include "test/unit/unit.h"
 
 #define HOSTS 6
 
@@ -338,8 +338,7 @@ START_TEST(deliver_route__asks_who_is_left)
 }
 END_TEST
 
-TCase *
-deliver_tests(void)
+UNIT_TESTS(deliver)
 {
 	TCase *t = tcase_create("deliver");
 

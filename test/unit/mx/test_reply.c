@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "queue/mx/reply.h"
-#include "test/unit/mx/suites.h"
+#include "test/unit/unit.h"
 
 static const struct {
 	const char *in;
@@ -123,8 +123,7 @@ START_TEST(reply_offers__are_read_in_any_case)
 }
 END_TEST
 
-TCase *
-reply_tests(void)
+UNIT_TESTS(reply)
 {
 	TCase *t = tcase_create("reply");
 

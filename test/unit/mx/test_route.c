@@ -6,7 +6,7 @@
 #include "ipc/line.h"
 #include "ipc/proto.h"
 #include "queue/mx/route.h"
-#include "test/unit/mx/suites.h"
+#include "test/unit/unit.h"
 
 static const struct {
 	const char *in;	  /* name:preference:chance ... */
@@ -186,8 +186,7 @@ START_TEST(route_find__gives_up_only_what_is_known_for_sure)
 }
 END_TEST
 
-TCase *
-route_tests(void)
+UNIT_TESTS(route)
 {
 	TCase *t = tcase_create("route");
 

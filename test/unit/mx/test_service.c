@@ -11,7 +11,7 @@
 #include "base/io.h"
 #include "ipc/proto.h"
 #include "queue/mx/service.h"
-#include "test/unit/mx/suites.h"
+#include "test/unit/unit.h"
 
 static struct ev_loop *loop;
 static struct mx_service *mx;
@@ -562,8 +562,7 @@ START_TEST(mx__a_garbled_job_is_refused)
 }
 END_TEST
 
-TCase *
-service_tests(void)
+UNIT_TESTS(service)
 {
 	TCase *t = tcase_create("service");
 

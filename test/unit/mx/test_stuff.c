@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "queue/mx/client.h"
-#include "test/unit/mx/suites.h"
+#include "test/unit/unit.h"
 
 static void
 put(void *arg, struct sv bytes)
@@ -57,8 +57,7 @@ START_TEST(client_stuff__doubles_the_dots_of_all_short_strings)
 }
 END_TEST
 
-TCase *
-stuff_tests(void)
+UNIT_TESTS(stuff)
 {
 	TCase *t = tcase_create("stuff");
 

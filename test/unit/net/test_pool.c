@@ -10,7 +10,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "net/pool.h"
-#include "test/unit/net/suites.h"
+#include "test/unit/unit.h"
 
 struct echo {
 	struct pool_task task;
@@ -340,8 +340,7 @@ START_TEST(pool_stop_some__may_run_while_tasks_come)
 }
 END_TEST
 
-TCase *
-pool_tests(void)
+UNIT_TESTS(pool)
 {
 	TCase *t = tcase_create("pool");
 

@@ -15,7 +15,7 @@
 #include "base/io.h"
 #include "net/stream.h"
 #include "net/tls.h"
-#include "test/unit/net/suites.h"
+#include "test/unit/unit.h"
 
 #define INPUT_MAX 1000
 
@@ -546,8 +546,7 @@ START_TEST(tls__every_cipher_has_forward_secrecy_and_cbc_is_last)
 }
 END_TEST
 
-TCase *
-stream_tests(void)
+UNIT_TESTS(stream)
 {
 	TCase *t = tcase_create("stream");
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "pop3/front/front.h"
-#include "test/unit/pop3/suites.h"
+#include "test/unit/unit.h"
 
 #define P pop3_front_proto
 
@@ -256,8 +256,7 @@ START_TEST(pop3_front__greets_and_says_why_it_ends)
 }
 END_TEST
 
-TCase *
-front_tests(void)
+UNIT_TESTS(front)
 {
 	TCase *t = tcase_create("front");
 	int n = (int)(sizeof rows / sizeof rows[0]);

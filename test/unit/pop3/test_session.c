@@ -9,7 +9,7 @@
 
 #include "base/io.h"
 #include "pop3/session/session.h"
-#include "test/unit/pop3/suites.h"
+#include "test/unit/unit.h"
 
 static char dir[64];
 static struct store *st;
@@ -368,8 +368,7 @@ START_TEST(pop3_session__top_finds_the_headers_end_anywhere)
 }
 END_TEST
 
-TCase *
-session_tests(void)
+UNIT_TESTS(session)
 {
 	TCase *t = tcase_create("session");
 

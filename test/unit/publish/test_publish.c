@@ -320,10 +320,8 @@ START_TEST(publish_add_domain__says_why_there_are_no_keys)
 }
 END_TEST
 
-Suite *
-unit_suite(void)
+UNIT_TESTS(publish)
 {
-	Suite *s = suite_create("publish");
 	TCase *tc = tcase_create("publish");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -334,6 +332,5 @@ unit_suite(void)
 	tcase_add_test(tc, publish_judge__no_answer_is_no_verdict);
 	tcase_add_test(tc, publish_zone_line__cuts_long_texts);
 	tcase_add_test(tc, publish_add_domain__says_why_there_are_no_keys);
-	suite_add_tcase(s, tc);
-	return s;
+	return tc;
 }

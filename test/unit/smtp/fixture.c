@@ -9,6 +9,9 @@
 
 #include "base/ascii.h"
 #include "base/io.h"
+#include "base/log.h"
+#include <sodium.h>
+#include "test/unit/unit.h"
 
 static int
 fake_lookup(void *ctx, struct sv address,
@@ -278,4 +281,11 @@ fixture_check_codes(const char *name, struct sv codes, const char *want)
 	    "%s: a greeting alone is no answer to it", name);
 	ck_assert_msg(
 	    sv_eq(sv_trim(codes), wanted), "%s: got %.*s", name, SV_ARG(codes));
+}
+
+void
+unit_start(void)
+{
+	must(sodium_init() >= 0);
+	log_setup("test", LOG_ERROR);
 }

@@ -47,11 +47,4 @@ void fixture_codes(struct sv out, struct buf *codes);
 void fixture_check_codes(const char *name, struct sv codes, const char *want);
 void fixture_read_all(int fd, struct buf *out);
 
-TCase *command_tests(void);
-TCase *data_tests(void);
-TCase *server_tests(void);
-TCase *session_tests(void);
-TCase *submit_tests(void);
-TCase *tls_tests(void);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "smtp/command.h"
 #include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
 
 START_TEST(smtp_command__finds_verbs_in_any_case)
 {
@@ -170,8 +171,7 @@ START_TEST(smtp_helo__needs_a_word)
 }
 END_TEST
 
-TCase *
-command_tests(void)
+UNIT_TESTS(command)
 {
 	TCase *tc = tcase_create("command");
 	int n = (int)(sizeof mail / sizeof mail[0]);

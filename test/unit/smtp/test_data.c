@@ -4,6 +4,7 @@
  */
 #include "smtp/data.h"
 #include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
 
 #define LENGTH 8
 
@@ -124,9 +125,10 @@ END_TEST
 /* What other servers have taken for an end. */
 START_TEST(smtp_data__no_end_but_the_one)
 {
-	static const char *const no_end[] = {"x\n.\n", "x\n.\r\n", "x\r\n.\n",
-	    "x\r.\r", "x\r\n.\r", "x\r.\r\n", "x\r\n.\r\r\n", "x\r\n\0.\r\n",
-	    "x\r\n. \r\n", "x\r\n..\r\n", "x.\r\n", "\r\n\r\n", "x\n\n.\r\n"};
+	static const struct sv no_end[] = {SV("x\n.\n"), SV("x\n.\r\n"),
+	    SV("x\r\n.\n"), SV("x\r.\r"), SV("x\r\n.\r"), SV("x\r.\r\n"),
+	    SV("x\r\n.\r\r\n"), SV("x\r\n\0.\r\n"), SV("x\r\n. \r\n"),
+	    SV("x\r\n..\r\n"), SV("x.\r\n"), SV("\r\n\r\n"), SV("x\n\n.\r\n")};
 	size_t i;
 
 	for (i = 0; i < sizeof no_end / sizeof no_end[0]; i++) {
@@ -135,7 +137,7 @@ START_TEST(smtp_data__no_end_but_the_one)
 
 		buf_init(&out, 100);
 		smtp_data_init(&d, 1000);
-		(void)smtp_data_feed(&d, sv_str(no_end[i]), &out);
+		(void)smtp_data_feed(&d, no_end[i], &out);
 		ck_assert_msg(d.state != SMTP_DATA_END, "row %zu", i);
 		buf_fini(&out);
 	}
@@ -183,8 +185,7 @@ START_TEST(smtp_data__notices_nul)
 }
 END_TEST
 
-TCase *
-data_tests(void)
+UNIT_TESTS(data)
 {
 	TCase *tc = tcase_create("data");
 

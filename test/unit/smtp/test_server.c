@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
 
 struct place {
 	struct fixture k;
@@ -210,8 +211,7 @@ START_TEST(smtp_server__rate_of_a_network)
 }
 END_TEST
 
-TCase *
-server_tests(void)
+UNIT_TESTS(server)
 {
 	TCase *tc = tcase_create("server");
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
 
 #define L64  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define EHLO "EHLO client.example.test\r\n"
@@ -541,8 +542,7 @@ START_TEST(smtp_session__silence_ends)
 }
 END_TEST
 
-TCase *
-session_tests(void)
+UNIT_TESTS(session)
 {
 	TCase *tc = tcase_create("session");
 	int n = (int)(sizeof rows / sizeof rows[0]);

@@ -2,6 +2,7 @@
 
 #include "smtp/submit.h"
 #include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
 
 #define LOGIN	 "EHLO c\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n"
 #define HI	 "220 250 235/2.7.0 "
@@ -431,8 +432,7 @@ START_TEST(smtp_submit__header_limit)
 }
 END_TEST
 
-TCase *
-submit_tests(void)
+UNIT_TESTS(submit)
 {
 	TCase *tc = tcase_create("submit");
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
 
 struct client {
 	int fd;
@@ -181,8 +182,7 @@ START_TEST(smtp_tls__rubbish_for_a_handshake_ends)
 }
 END_TEST
 
-TCase *
-tls_tests(void)
+UNIT_TESTS(tls)
 {
 	TCase *tc = tcase_create("tls");
 

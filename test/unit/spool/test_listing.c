@@ -4,7 +4,7 @@
 
 #include "queue/spool/listing.h"
 #include "queue/spool/spool.h"
-#include "test/unit/spool/suites.h"
+#include "test/unit/unit.h"
 
 #define NOW 1700000000000LL /* 2023-11-14 22:13:20 UTC */
 #define MIN 60000LL
@@ -141,8 +141,7 @@ START_TEST(queue_entry__is_read_whole_or_not_at_all)
 }
 END_TEST
 
-TCase *
-listing_tests(void)
+UNIT_TESTS(listing)
 {
 	TCase *t = tcase_create("listing");
 

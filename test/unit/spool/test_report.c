@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "queue/spool/report.h"
-#include "test/unit/spool/suites.h"
+#include "test/unit/unit.h"
 
 static const struct {
 	const char *reply_text, *address;
@@ -187,8 +187,7 @@ START_TEST(report_compose__calls_smtp_what_a_host_has_said)
 }
 END_TEST
 
-TCase *
-report_tests(void)
+UNIT_TESTS(report)
 {
 	TCase *t = tcase_create("report");
 

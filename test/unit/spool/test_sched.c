@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "queue/spool/sched.h"
-#include "test/unit/spool/suites.h"
+#include "test/unit/unit.h"
 
 static struct sched *s;
 static struct sched_unit *u[8];
@@ -223,8 +223,7 @@ START_TEST(sched_delay__five_days_have_enough_tries)
 }
 END_TEST
 
-TCase *
-sched_tests(void)
+UNIT_TESTS(sched)
 {
 	TCase *t = tcase_create("sched");
 

@@ -18,7 +18,7 @@
 #include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
 #include "queue/spool/spool_priv.h"
-#include "test/unit/spool/suites.h"
+#include "test/unit/unit.h"
 
 static char dir[64];
 static int home = -1;
@@ -1340,8 +1340,7 @@ START_TEST(queue__starts_with_a_hundred_thousand)
 }
 END_TEST
 
-TCase *
-service_tests(void)
+UNIT_TESTS(service)
 {
 	TCase *t = tcase_create("service");
 

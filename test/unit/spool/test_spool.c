@@ -13,7 +13,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "queue/spool/spool_priv.h"
-#include "test/unit/spool/suites.h"
+#include "test/unit/unit.h"
 
 static char dir[64];
 static int home = -1, dirfd_ = -1;
@@ -699,8 +699,7 @@ START_TEST(spool_tidy__leaves_the_damaged_where_it_is)
 }
 END_TEST
 
-TCase *
-spool_tests(void)
+UNIT_TESTS(spool)
 {
 	TCase *t = tcase_create("spool");
 

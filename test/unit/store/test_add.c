@@ -8,7 +8,7 @@
 #include "mime/mime.h"
 #include "store/store_priv.h"
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 #define MAIL "From: anna@example.org\r\nSubject: Hello\r\n\r\nText\r\n"
 
@@ -327,8 +327,7 @@ START_TEST(store_body__what_all_clients_hold_is_bounded)
 }
 END_TEST
 
-TCase *
-add_tests(void)
+UNIT_TESTS(add)
 {
 	TCase *t = tcase_create("add");
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 static struct store *
 with_messages(int n)
@@ -518,8 +518,7 @@ START_TEST(store_change__move_into_the_same_mailbox)
 }
 END_TEST
 
-TCase *
-change_tests(void)
+UNIT_TESTS(change)
 {
 	TCase *t = tcase_create("change");
 

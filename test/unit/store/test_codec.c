@@ -6,7 +6,7 @@
 #include "base/be.h"
 #include "store/change.h"
 #include "store/encode.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 START_TEST(store_codec__varints)
 {
@@ -167,8 +167,7 @@ START_TEST(store_codec__many_messages_are_compact)
 }
 END_TEST
 
-TCase *
-change_codec_tests(void)
+UNIT_TESTS(change_codec)
 {
 	TCase *t = tcase_create("codec");
 

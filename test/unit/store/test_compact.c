@@ -9,7 +9,7 @@
 #include "base/clk.h"
 #include "store/fsck.h"
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 #define DAY_MS (24 * 3600 * 1000ll)
 
@@ -637,8 +637,7 @@ START_TEST(store_compact__leaves_a_checkpoint_that_fits)
 }
 END_TEST
 
-TCase *
-compact_tests(void)
+UNIT_TESTS(compact)
 {
 	TCase *t = tcase_create("compact");
 

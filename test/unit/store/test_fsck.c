@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "store/fsck.h"
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 #define FILES_MAX 64
 #define MESSAGES  12
@@ -580,8 +580,7 @@ START_TEST(fsck_check__misses_nothing_that_came_meanwhile)
 }
 END_TEST
 
-TCase *
-fsck_tests(void)
+UNIT_TESTS(fsck)
 {
 	TCase *t = tcase_create("fsck");
 

@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "store/fsck.h"
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 #define MESSAGES 36u
 #define TEXT_MAX 4000u
@@ -659,8 +659,7 @@ START_TEST(store_loss__a_passing_read_error_leaves_no_trace)
 }
 END_TEST
 
-TCase *
-loss_tests(void)
+UNIT_TESTS(loss)
 {
 	TCase *t = tcase_create("loss");
 

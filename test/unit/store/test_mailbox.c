@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 static char *
 list(struct store *st)
@@ -261,8 +261,7 @@ START_TEST(store_mailbox__subscriptions_are_names)
 }
 END_TEST
 
-TCase *
-mailbox_tests(void)
+UNIT_TESTS(mailbox)
 {
 	TCase *t = tcase_create("mailbox");
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 /* 20 bytes. */
 #define TEXT "Subject: x\r\n\r\nabcd\r\n"
@@ -130,8 +130,7 @@ START_TEST(store_quota__of_replace_is_the_difference)
 }
 END_TEST
 
-TCase *
-quota_tests(void)
+UNIT_TESTS(quota)
 {
 	TCase *t = tcase_create("quota");
 

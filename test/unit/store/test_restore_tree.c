@@ -6,7 +6,7 @@
 #include "base/clk.h"
 #include "store/store_priv.h"
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 #define DAY_MS (24 * 3600 * 1000ll)
 
@@ -497,8 +497,7 @@ START_TEST(store_as_of__moves_expunges_and_deleted_mailboxes)
 }
 END_TEST
 
-TCase *
-restore_tree_tests(void)
+UNIT_TESTS(restore_tree)
 {
 	TCase *t = tcase_create("restore_tree");
 

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "base/log.h"
+#include "test/unit/unit.h"
 
 /* A bit of everything. */
 static void
@@ -251,8 +252,7 @@ START_TEST(store_start__readonly_writes_nothing)
 }
 END_TEST
 
-TCase *
-start_tests(void)
+UNIT_TESTS(start)
 {
 	TCase *t = tcase_create("start");
 
@@ -266,4 +266,10 @@ start_tests(void)
 	tcase_add_test(t, store_start__lost_change_raises_uidvalidity_once);
 	tcase_add_test(t, store_start__readonly_writes_nothing);
 	return t;
+}
+
+void
+unit_start(void)
+{
+	log_setup("test", LOG_ERROR);
 }

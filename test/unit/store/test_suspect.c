@@ -5,7 +5,7 @@
 
 #include "base/io.h"
 #include "store/suspect.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 static int
 scratch(void)
@@ -85,8 +85,7 @@ START_TEST(suspect__more_at_once_than_entries)
 }
 END_TEST
 
-TCase *
-suspect_tests(void)
+UNIT_TESTS(suspect)
 {
 	TCase *t = tcase_create("suspect");
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "test/unit/store/fixture.h"
-#include "test/unit/store/suites.h"
+#include "test/unit/unit.h"
 
 static struct store *
 with_messages(int n)
@@ -422,8 +422,7 @@ START_TEST(store_view__threads)
 }
 END_TEST
 
-TCase *
-view_tests(void)
+UNIT_TESTS(view)
 {
 	TCase *t = tcase_create("view");
 
