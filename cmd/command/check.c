@@ -339,6 +339,37 @@ warn_shrunk(const struct conf *conf)
 	return warnings;
 }
 
+/* The configuration says as whom root reads and writes: who can change it is
+ * root.  And a key that others can read is not a secret. */
+static unsigned
+warn_open_files(const struct conf *conf, const char *config)
+{
+	struct buf cert, key;
+	struct stat st;
+	unsigned warnings = 0;
+
+	buf_init(&cert, 4096);
+	buf_init(&key, 4096);
+	certificate_paths(conf, &cert, &key);
+	if (stat(config, &st) == 0 &&
+	    ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+		(st.st_uid != 0 && st.st_uid != geteuid()))) {
+		printf("  WARNING: others can change %s: chown root and "
+		       "chmod go-w\n",
+		    config);
+		warnings++;
+	}
+	if (stat(key.p, &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+		printf("  WARNING: everybody can read the TLS key %s: chmod "
+		       "o-rwx\n",
+		    key.p);
+		warnings++;
+	}
+	buf_fini(&key);
+	buf_fini(&cert);
+	return warnings;
+}
+
 /* What the server would refuse; false: nothing. */
 static bool
 is_refused(const struct conf *conf, const char *config)
@@ -384,6 +415,7 @@ cmd_check(const char *config, int argc, char **argv)
 	warnings += print_names(conf);
 	warnings += print_backup(conf);
 	puts("");
+	warnings += warn_open_files(conf, config);
 	warnings += warn_passwords(conf) + warn_folders(conf);
 	warnings += lost_each(conf, warn_lost, NULL) + warn_shrunk(conf);
 	if (warnings == 0)

@@ -401,9 +401,21 @@ def debugging():
             verdict(r.returncode == 1 and r.stderr.startswith("hearthmail debug: "), f"debug-dump-{path}", r)
 
 
+def open_files(h):
+    """Who can write the configuration is root; a key that all can read is not a secret."""
+    key = os.path.join(h.data, "tls/key.pem")
+    verdict("others can change" not in h.command("check").stdout, "check-is-content-with-modes")
+    os.chmod(h.config, 0o666)
+    os.chmod(key, 0o644)
+    said = h.command("check").stdout
+    verdict(f"others can change {h.config}" in said and f"TLS key {key}" in said, "check-warns-of-modes", said)
+    os.chmod(h.config, 0o644)
+    os.chmod(key, 0o600)
+
+
 def main():
     with House() as h:
-        for part in (errors, usage, check, machine, stranger, second_server, addresses):
+        for part in (errors, usage, check, open_files, machine, stranger, second_server, addresses):
             try:
                 part(h)
             except Exception as e:
