@@ -97,7 +97,7 @@ def usage(h):
     verdict(r.returncode == 0 and "passwd" in r.stdout, "help")
     for words, code, said in ((["stats"], 2, 'did you mean "status"?'), (["frobnicate"], 2, "hearthmail help"),
                               (["help", "foo"], 2, 'no command "foo"'), (["help", "quue"], 2, '"queue"'),
-                              (["status", "-c", h.config], 2, "-c FILE stands before the command"),
+                              (["status", "-c", h.config], 2, "put -c FILE before the command"),
                               (["queue", "-h"], 0, "queue list"), (["queue", "list", "--help"], 0, "queue list")):
         r = run(h.config, *words)
         verdict(r.returncode == code and said in r.stdout + r.stderr, "says-" + "-".join(words[:2]), r)
@@ -171,7 +171,7 @@ def machine(h):
             "WARNING: outbound.source: 192.0.2.77 is not an address" in r.stdout, "check-says-where-mail-comes-from", r)
     h.write_config(whole.replace(f"data: {h.data}", f"data: {h.data}-2"))
     r = h.command("reload")
-    verdict(r.returncode == 1 and "takes a restart" in r.stderr, "reload-of-other-data-takes-a-restart", r)
+    verdict(r.returncode == 1 and "requires a restart" in r.stderr, "reload-of-other-data-takes-a-restart", r)
     with socket.socket() as s:
         s.bind(("127.0.0.1", free_ports(1)[0]))
         s.listen()
