@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -44,14 +43,15 @@ struct ev_loop {
 	int wakeup;
 	struct ev *wakeup_ev;
 	bool stop;
-	pthread_t thread; /* that runs it */
-	atomic_bool running;
-	bool posted; /* by that thread: it need not be woken up */
+	bool posted; /* by its own thread: it need not be woken up */
 	struct ev *dead;
 	struct heap timers;
 	pthread_mutex_t lock;
 	struct post *posts, **posts_end;
 };
+
+/* The loop that this thread is in. */
+static _Thread_local struct ev_loop *running_here;
 
 static void
 run_posts(struct ev *e, uint32_t events, void *arg)
@@ -152,8 +152,7 @@ void
 ev_run(struct ev_loop *l)
 {
 	l->stop = false;
-	l->thread = pthread_self();
-	atomic_store(&l->running, true);
+	running_here = l;
 	while (!l->stop) {
 		struct epoll_event ev[EVENTS_PER_TICK];
 		int timeout = run_timers(l);
@@ -179,7 +178,7 @@ ev_run(struct ev_loop *l)
 		}
 		reap(l);
 	}
-	atomic_store(&l->running, false);
+	running_here = NULL;
 }
 
 void
@@ -260,8 +259,7 @@ ev_post(struct ev_loop *l, ev_fn *fn, void *arg)
 	*l->posts_end = p;
 	l->posts_end = &p->next;
 	pthread_mutex_unlock(&l->lock);
-	if (atomic_load(&l->running) &&
-	    pthread_equal(l->thread, pthread_self())) {
+	if (running_here == l) {
 		l->posted = true;
 		return;
 	}
