@@ -85,7 +85,7 @@ def heals():
             verdict(r.returncode == 0, "and-is-whole", r.stdout + r.stderr)
             flip(sorted(glob.glob(h.data + "/accounts/anna/log/body-*"))[0])
             r = h.command("backup", d)
-            verdict(r.returncode == 1 and "not any more what it was" in r.stderr, "rot-of-the-server's-own-is-said",
+            verdict(r.returncode == 1 and "no longer what it was" in r.stderr, "rot-of-the-server's-own-is-said",
                     r.stdout + r.stderr)
             r = h.command("backup", d, "--verify")
             verdict(r.returncode == 0, "and-does-not-come-into-the-backup", r.stdout + r.stderr)
