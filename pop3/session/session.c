@@ -463,9 +463,13 @@ run_lines(struct pop3_session *s)
 	}
 }
 
+/* The mailbox is free before the last answer leaves: a client that has read
+ * the reply to QUIT may log in again at once. */
 static enum pool_next
 finish(struct pop3_session *s)
 {
+	view_close(&s->view);
+	leave_gate(s);
 	stream_close(s->st);
 	return POOL_DONE;
 }
