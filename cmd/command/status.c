@@ -62,6 +62,7 @@ struct picture {
 	uint64_t disk_free, disk_size;
 	struct tls_cert_info cert;
 	bool has_cert;
+	char cert_trouble[ERR_TEXT_MAX]; /* with its files; "": none */
 	struct backups backup;
 	json_t *lost; /* sentences about mail that is not there any more */
 	unsigned worries;
@@ -190,6 +191,9 @@ ask(const struct conf *conf, struct picture *p)
 		p->backup.failed = (int64_t)msg_get_u64(&m) / 1000;
 		msg_get_str(&m, p->backup.reason, sizeof p->backup.reason);
 		make_printable(p->backup.reason);
+		msg_get_str(&m, p->cert_trouble, sizeof p->cert_trouble);
+		make_printable(p->cert_trouble);
+		p->worries += p->cert_trouble[0] != '\0';
 		read_tallies(p, &m);
 		read_events(p, "supervisor", &m);
 		file = msg_take_fd(&m);
@@ -381,6 +385,10 @@ print_surroundings(const struct conf *conf, const struct picture *p)
 	printf("disk         %.1f GB free of %.1f GB at %s%s\n",
 	    (double)p->disk_free / 1e9, (double)p->disk_size / 1e9, conf->data,
 	    p->disk_free < LOW_DISK ? ": NEARLY FULL, make room" : "");
+	if (p->cert_trouble[0] != '\0') {
+		printf("certificate  CANNOT BE USED: %s\n", p->cert_trouble);
+		return;
+	}
 	if (!p->has_cert) {
 		puts("certificate  cannot be read; see hearthmail check");
 		return;
@@ -535,6 +543,8 @@ print_json(const struct conf *conf, const struct picture *p)
 	must(all != NULL);
 	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
 	json_object_set(all, "lost", p->lost);
+	json_object_set_new(
+	    all, "certificate_trouble", json_string(p->cert_trouble));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");
 	json_decref(all);

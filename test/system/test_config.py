@@ -3,7 +3,10 @@
 how the server starts and what the exit codes are."""
 import os
 import re
+import shutil
+import smtplib
 import socket
+import ssl
 import subprocess
 import time
 
@@ -237,24 +240,70 @@ def port_in_use():
         h.__exit__(None, None, None)
 
 
+def served(h, service="imaps"):
+    """The certificate that a client is shown; None: the port is closed."""
+    try:
+        return ssl.get_server_certificate(("127.0.0.1", h.port[service]), timeout=90)
+    except ConnectionRefusedError:
+        return None
+
+
 def wrong_key():
+    """Port 25 serves whatever has become of the certificate; mail programs see the last good one, or a
+    closed port, and never one that they would warn of.  All is well again when the files are."""
     h = House(passwords=False)
+    key, cert = f"{h.dir}/key.pem", f"{h.dir}/cert.pem"
     try:
         for n in ("a", "b"):
             subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                             "-nodes", "-keyout", f"{h.dir}/{n}.key", "-out", f"{h.dir}/{n}.pem", "-days", "30",
                             "-subj", "/CN=mail.home.test"], capture_output=True, check=True)
-        h.extra = f"tls: {{ certificate: {h.dir}/a.pem, key: {h.dir}/b.key }}\n"
+        with open(f"{h.dir}/a.pem") as f:
+            ours = f.read()
+        h.extra = f"tls: {{ certificate: {cert}, key: {key} }}\n"
         h.write_config()
-        r = h.command("run", timeout=120)
-        verdict(r.returncode == 1 and "does not belong" in r.stderr, "certificate-that-does-not-fit", r.stderr)
+        shutil.copy(f"{h.dir}/a.pem", cert)
+        shutil.copy(f"{h.dir}/b.key", key)
         r = h.command("check")
         verdict(r.returncode == 78 and "does not belong" in r.stderr, "check-certificate-that-does-not-fit", r)
-        h.extra = f"tls: {{ certificate: {h.dir}/none.pem, key: {h.dir}/b.key }}\n"
-        h.write_config()
-        r = h.command("run", timeout=120)
-        verdict(r.returncode == 1 and "none.pem" in r.stderr, "certificate-that-is-not-there", r.stderr)
+        h.start()
+        with smtplib.SMTP("127.0.0.1", h.port["smtp"], timeout=90) as s:
+            verdict(s.starttls(context=ssl._create_unverified_context())[0] == 220 and s.noop()[0] == 250, "port-25-serves-without-certificate")
+        verdict([served(h, x) for x in ("imaps", "pop3s", "submissions", "imap", "pop3", "submission")] == [None] * 6,
+                "ports-of-mail-programs-are-closed")
+        r = h.command("status")
+        verdict(r.returncode == 1 and "CANNOT BE USED" in r.stdout and "does not belong" in r.stdout and
+                "imap, pop3 and submission do not" in r.stdout, "status-says-why", r)
+        verdict(h.logged(r"tls\.unusable .*does not belong"), "log-says-why")
+        r = h.command("reload")
+        verdict(r.returncode == 1 and "does not belong" in r.stderr, "reload-still-refuses", r)
+        shutil.copy(f"{h.dir}/a.key", key)
+        verdict(wait_until(lambda: served(h) == ours) and served(h, "submissions") == ours and
+                wait_until(lambda: "CANNOT" not in h.command("status").stdout), "certificate-heals-by-itself")
+        kept = os.path.join(h.data, "tls", "last-good.pem")
+        verdict(os.stat(kept).st_mode & 0o777 == 0o600, "last-good-is-for-root-alone")
+        os.remove(cert)
+        verdict(wait_until(lambda: "cert.pem" in h.command("status").stdout), "status-of-one-that-goes-while-it-runs")
+        h.restart()
+        verdict(served(h) == ours and served(h, "pop3s") == ours, "last-good-one-serves")
+        r = h.command("status")
+        verdict(r.returncode == 1 and "cert.pem" in r.stdout and "the last good one is used" in r.stdout,
+                "status-of-the-last-good-one", r)
+        shutil.copy(f"{h.dir}/b.pem", cert)
+        shutil.copy(f"{h.dir}/b.key", key)
+        verdict(wait_until(lambda: served(h) not in (None, ours)), "the-new-one-is-taken-up")
+        h.stop()
+        # One that is broken, and one that was kept and is broken.
+        for path in (cert, kept):
+            with open(path, "w") as f:
+                f.write("garbage\n")
+        h.start()
+        verdict(served(h) is None and served(h, "submission") is None, "no-last-good-one-no-mail-programs")
+        with smtplib.SMTP("127.0.0.1", h.port["smtp"], timeout=90) as s:
+            verdict(s.noop()[0] == 250, "port-25-serves-all-the-same")
     finally:
+        shutil.copy(f"{h.dir}/a.pem", cert)
+        shutil.copy(f"{h.dir}/a.key", key)
         h.__exit__(None, None, None)
 
 
