@@ -20,6 +20,7 @@
 #include "dns/server.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
+#include "keeper/keeper.h"
 #include "net/tls.h"
 
 #define RECORDS_MAX (64u << 20)
@@ -145,6 +146,9 @@ read_record(struct picture *p, struct sv bytes)
 	if (o->text != NULL && strcmp(o->role, "dns") == 0 &&
 	    sv_starts(sv_str(o->text), SV(DNS_STATUS_DOWN)))
 		p->worries++;
+	if (o->text != NULL && strcmp(o->role, "keeper") == 0 &&
+	    strstr(o->text, KEEPER_STATUS_SHUT) != NULL)
+		p->worries++;
 	if (!o->answered)
 		p->worries++;
 	msg_fini(&m);
@@ -228,9 +232,18 @@ look_at_backups(const struct conf *conf, struct picture *p)
 	    (b->good != 0 && b->good + LATE_DAYS * 86400 < clk_now() / 1000);
 }
 
-/* One that dies at its start is not among the others. */
-static const char *const always[] = {"auth", "keeper", "queue"};
-#define NALWAYS (sizeof always / sizeof *always)
+/* One that dies at its start is not among the others.  Without a certificate
+ * the last three do not run, which is said there. */
+static const char *const always[] = {"auth", "keeper", "queue", "dns", "mx",
+    "smtp", "submission", "imap", "pop3"};
+#define FOR_CLIENTS 3
+#define NALWAYS	    (sizeof always / sizeof *always)
+
+static size_t
+wanted(const struct picture *p)
+{
+	return p->cert_trouble[0] != '\0' ? NALWAYS - FOR_CLIENTS : NALWAYS;
+}
 
 static bool
 runs(const struct picture *p, const char *role)
@@ -273,7 +286,7 @@ look_around(const struct conf *conf, struct picture *p)
 	buf_fini(&cert);
 	look_at_backups(conf, p);
 	p->worries += lost_each(conf, note_lost, p->lost);
-	for (size_t i = 0; i < NALWAYS; i++)
+	for (size_t i = 0; i < wanted(p); i++)
 		p->worries += !runs(p, always[i]);
 }
 
@@ -319,7 +332,7 @@ print_processes(const struct picture *p)
 			printf("  DOES NOT ANSWER");
 		puts("");
 	}
-	for (i = 0; i < NALWAYS; i++)
+	for (i = 0; i < wanted(p); i++)
 		if (!runs(p, always[i]))
 			printf("  %-11s DOES NOT RUN: see the last errors\n",
 			    always[i]);
@@ -481,7 +494,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_connections(p);
 	print_mail(p);
 	print_text(p, "queue", "queue");
-	print_text(p, "keeper", "quota");
+	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");
 	print_surroundings(conf, p);
 	for (i = 0; i < json_array_size(p->lost); i++)

@@ -94,6 +94,9 @@ enum proto {
 
 	/* ---- account to keeper ---- */
 
+	/* First of all on each line: its store is open.  What was sent to it
+	 * before has nothing to do with a death before that. */
+	ACCOUNT_OPEN,
 	ACCOUNT_LEAVE, /* may I go? -> u32 rc: RC_OK or RC_TEMP */
 	ACCOUNT_USAGE, /* u64 bytes, u64 quota (0: none) */
 
