@@ -24,6 +24,8 @@
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/datadir.h"
+#include "cmd/supervisor/look.h"
+#include "cmd/supervisor/preflight.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/supervisor_priv.h"
@@ -175,8 +177,14 @@ at_place(const struct conf *conf, struct conf_place at, int r, struct err *err)
 static int
 check_certificate(const struct conf *conf, struct err *err)
 {
-	return at_place(conf, certificate_place(conf),
-	    certificate_load(conf, NULL, NULL, err), err);
+	int r = certificate_load(conf, NULL, NULL, err);
+
+	if (r != RC_OK && conf->tls_certificate != NULL) {
+		look_explain(LOOK_READ, conf->tls_certificate, err);
+		if (strstr(err->text, conf->tls_certificate) == NULL)
+			look_explain(LOOK_READ, conf->tls_key, err);
+	}
+	return at_place(conf, certificate_place(conf), r, err);
 }
 
 static int
@@ -629,6 +637,26 @@ log_lost(void *arg, const char *text)
 	mlog(LOG_ERROR, "data.lost", "text=%s", log_q(q, sv_str(text)));
 }
 
+/* One that was named by hand the service may not be allowed to write. */
+static int
+make_data(struct super *s, struct err *err)
+{
+	int r = folders_make(s->conf, s->user, err);
+
+	if (r != RC_OK)
+		look_explain(LOOK_WRITE, s->conf->data, err);
+	return at_place(s->conf, s->conf->data_at, r, err);
+}
+
+static void
+log_open(void *arg, const char *text)
+{
+	char q[LOG_Q_MAX];
+
+	(void)arg;
+	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
+}
+
 static int
 prepare(struct super *s, int *lock, struct err *err)
 {
@@ -657,14 +685,16 @@ prepare(struct super *s, int *lock, struct err *err)
 		lost_remember(s->conf);
 	}
 	if (r == RC_OK)
-		r = at_place(s->conf, s->conf->data_at,
-		    folders_make(s->conf, s->user, err), err);
+		r = make_data(s, err);
 	if (r == RC_OK) {
 		*lock = take_lock(s->conf, err);
 		r = *lock >= 0 ? RC_OK : RC_TEMP;
 	}
-	if (r == RC_OK)
+	if (r == RC_OK) {
+		(void)preflight_open_files(
+		    s->conf, s->o->config, log_open, NULL);
 		r = check_name_service(s->conf, err);
+	}
 	if (r == RC_OK && (check_certificate(s->conf, err) != RC_OK ||
 			      take_certificate(s, s->conf, err) != RC_OK)) {
 		why = *err;

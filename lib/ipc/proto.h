@@ -161,6 +161,9 @@ enum proto {
 	/* str process, or "account NAME", or "" for all, then as CTL_DEBUG
 	 * -> u32 rc, str text */
 	CMD_DEBUG,
+	/* u32 n, n times: u8 look_for (cmd/supervisor/look.h), str path
+	 * -> u32 n, n times: str why not; "": it can */
+	CMD_LOOK,
 
 	/* ---- command line to queue, on a control connection ---- */
 

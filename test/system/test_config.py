@@ -307,6 +307,87 @@ def wrong_key():
         h.__exit__(None, None, None)
 
 
+class Confined(House):
+    """A server that does not see the folder `secret` and may not write `bk`, as its unit says."""
+
+    def prefix(self):
+        return [*super().prefix(), "unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-ec",
+                'mount -t tmpfs none "$0/secret"; mount --bind "$0/bk" "$0/bk"; mount -o remount,bind,ro "$0/bk"; exec "$@"',
+                self.dir]
+
+    def command(self, *words, **more):
+        """From a shell: sees all."""
+        return subprocess.run([BINARY, "-c", self.config, *words], capture_output=True, text=True, env=self.env, **more)
+
+
+def unseen():
+    """What a shell sees and the service does not."""
+    h = Confined(passwords=False)
+    h.env["HEARTHMAIL_TEST_UNITS"] = h.dir
+    units = os.path.join(h.dir, "etc/systemd/system")
+    secret, bk = os.path.join(h.dir, "secret"), os.path.join(h.dir, "bk")
+    for d in (f"{units}/hearthmail.service.d", secret, bk):
+        os.makedirs(d)
+    with open(f"{units}/hearthmail.service", "w") as f:
+        f.write(f"[Service]\nProtectSystem=strict\nReadWritePaths={h.dir}/data /x\n")
+    with open(f"{units}/hearthmail.service.d/a.conf", "w") as f:
+        f.write(f"[Service]\nInaccessiblePaths={secret}\n")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", f"{secret}/key", "-out", f"{secret}/cert", "-days", "30", "-subj", "/CN=mail.home.test"],
+                   capture_output=True, check=True)
+    os.chmod(f"{secret}/key", 0o600)
+    with open(f"{secret}/pw", "w") as f:
+        f.write("secret\n")
+    tls = f"tls: {{ certificate: {secret}/cert, key: {secret}/key }}\n"
+    rest = f"relay: {{ host: smtp.example.net, user: me, password_file: {secret}/pw }}\nbackup: {{ folder: {bk} }}\n"
+    hides, forbids = "InaccessiblePaths in hearthmail.service hides it", "the service may not write there"
+    try:
+        whole = h.yaml()
+        h.write_config(whole + tls + rest)
+        r = h.command("check")
+        verdict(r.returncode == 0 and f"tls.certificate: {secret}/cert: {hides}" in r.stdout and
+                f"relay.password_file: {secret}/pw: {hides}" in r.stdout and f"backup.folder: {bk}: {forbids}" in r.stdout and
+                "hearthmail-configure" in r.stdout, "check-judges-by-the-unit", r)
+        r = h.command("check", "--here")
+        verdict(r.returncode == 0 and "hearthmail.service" not in r.stdout, "check-here", r)
+        r = h.command("check", "--paths")
+        verdict(r.stdout.splitlines() == [f"data {h.data}", f"tls.certificate {secret}/cert", f"tls.key {secret}/key",
+                                          f"backup.folder {bk}", f"relay.password_file {secret}/pw"], "check-paths", r)
+        h.write_config(whole.replace(h.data, f"{bk}/mail"))
+        r = h.command("check")
+        verdict(r.returncode == 78 and f"data: {bk}/mail: {forbids}" in r.stderr and "hearthmail-configure" in r.stderr,
+                "check-refuses-data-that-the-unit-forbids", r)
+        r = subprocess.run([*h.prefix(), BINARY, "-c", h.config, "run"], capture_output=True, text=True, env=h.env,
+                           timeout=120)
+        verdict(r.returncode == 1 and "Read-only file system" in r.stderr and forbids in r.stderr and
+                "hearthmail-configure" in r.stderr, "data-by-hand-names-the-remedy", r)
+        # The server that runs answers for itself.
+        h.write_config(whole)
+        h.start()
+        h.write_config(whole + tls)
+        at = f"{h.config}:{len(whole.splitlines()) + 1}:"
+        r = h.command("check")
+        verdict(r.returncode == 78 and at in r.stderr and f"{secret}/cert: No such file" in r.stderr and hides in r.stderr,
+                "check-asks-the-server", r)
+        r = h.command("reload")
+        verdict(r.returncode == 1 and at in r.stderr and "No such file" in r.stderr and hides in r.stderr,
+                "reload-says-what-hides-it", r)
+        h.write_config(whole + rest)
+        for command in ("check", "reload"):
+            r = h.command(command)
+            verdict(r.returncode == 0 and f"relay.password_file: {secret}/pw: No such file" in r.stdout and
+                    hides in r.stdout and f"backup.folder: {bk}: Read-only file system; {forbids}" in r.stdout,
+                    f"{command}-warns-of-what-the-server-does-not-see", r)
+        os.chmod(h.config, 0o666)
+        verdict(f"others can change {h.config}" in h.command("reload").stdout, "reload-warns-of-modes")
+        h.restart()
+        verdict(h.logged(r"files\.open .*others can change"), "run-warns-of-modes")
+        os.chmod(h.config, 0o644)
+    finally:
+        h.write_config(h.yaml())
+        h.__exit__(None, None, None)
+
+
 def read_only():
     h = House(passwords=False)
     h.extra = ""
@@ -471,7 +552,7 @@ def main():
                 import traceback
                 traceback.print_exc()
                 verdict(False, part.__name__, repr(e))
-    for part in (port_in_use, wrong_key, read_only, demo, debugging):
+    for part in (port_in_use, wrong_key, unseen, read_only, demo, debugging):
         try:
             part()
         except Exception as e:
