@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import time
 
-from house import BINARY, House, finish, free_ports, verdict, wait_until, wide
+from house import BINARY, TOP, House, finish, free_ports, verdict, wait_until, wide
 
 GOOD = """hostname: mail.example.org
 domains: [example.org]
@@ -388,6 +388,63 @@ def unseen():
         h.__exit__(None, None, None)
 
 
+def drop_in():
+    """hearthmail-configure has the unit allow what the configuration names, and no more."""
+    h = House(passwords=False)
+    os.makedirs(f"{h.dir}/sbin")
+    os.makedirs(f"{h.dir}/bin")
+    os.makedirs(f"{h.dir}/mnt")
+    os.symlink(os.path.abspath(BINARY), f"{h.dir}/bin/hearthmail")
+    shutil.copy(os.path.join(TOP, "etc/hearthmail-configure"), f"{h.dir}/sbin/")
+    path = os.path.join(h.dir, "etc/systemd/system/hearthmail.service.d/data.conf")
+    env = dict(os.environ, HEARTHMAIL_TEST_CONFIG=h.config, HEARTHMAIL_TEST_UNITS=h.dir)
+    usual = h.yaml().replace(f"data: {h.data}", "data: /var/lib/hearthmail")
+
+    def configure(text):
+        h.write_config(text)
+        said = None
+        for _ in range(2):  # the second time nothing changes
+            r = subprocess.run(["sh", f"{h.dir}/sbin/hearthmail-configure", "--drop-in-only"], env=env,
+                               capture_output=True, text=True, timeout=90)
+            now = None
+            if os.path.exists(path):
+                with open(path) as f:
+                    now = f.read().splitlines()[1:]
+            if r.returncode != 0 or said not in (None, now):
+                return r
+            said = now
+        return said
+    bk = f"{h.dir}/mnt/bk"
+    for name, text, want in (
+            ("usual", usual, None),
+            ("data", h.yaml(), ["[Unit]", f"RequiresMountsFor={h.data}", "[Service]", f"ReadWritePaths={h.data}"]),
+            ("backup", usual + f"backup: {{ folder: {bk} }}\n", ["[Service]", f"ReadWritePaths=-{bk}"]),
+            ("certificate", usual + "tls: { certificate: /root/.acme.sh/x/a.pem, key: /root/.acme.sh/x/a.key }\n",
+             ["[Service]", "BindReadOnlyPaths=-/root/.acme.sh/x", "ProtectHome=tmpfs"]),
+            ("password", usual + "relay: { host: smtp.example.net, user: me, password_file: /root/relay.pw }\n",
+             ["[Service]", "BindReadOnlyPaths=-/root/relay.pw", "ProtectHome=tmpfs"]),
+            ("password-of-a-user", usual + "relay: { host: smtp.example.net, user: me, password_file: /home/ben/pw }\n",
+             ["[Service]", "BindReadOnlyPaths=-/home/ben/pw", "ProtectHome=tmpfs"]),
+            ("plain-files", usual + "tls: { certificate: /etc/x/a.pem, key: /etc/x/a.key }\n", None),
+            ("usual-again", usual, None)):
+        got = configure(text)
+        verdict(got == want, f"drop-in-for-{name}", got)
+    verdict(os.path.isdir(bk), "backup-folder-is-there-for-the-unit")
+    # And check, which reads the unit with it, is content.
+    units = os.path.dirname(os.path.dirname(path))
+    shutil.copy(os.path.join(TOP, "etc/hearthmail.service.in"), f"{units}/hearthmail.service")
+    with open(f"{units}/hearthmail.service", "a") as f:
+        f.write("[Service]\nPrivateTmp=no\n")
+    h.write_config(h.yaml() + f"backup: {{ folder: {bk} }}\n")
+    before = subprocess.run([BINARY, "-c", h.config, "check"], env=env, capture_output=True, text=True)
+    configure(h.yaml() + f"backup: {{ folder: {bk} }}\n")
+    r = subprocess.run([BINARY, "-c", h.config, "check"], env=env, capture_output=True, text=True)
+    verdict(before.returncode == 78 and "hearthmail-configure" in before.stderr and r.returncode == 0 and
+            "hearthmail.service" not in r.stdout, "check-is-content-with-the-drop-in", (before, r))
+    h.write_config(h.yaml())
+    h.__exit__(None, None, None)
+
+
 def read_only():
     h = House(passwords=False)
     h.extra = ""
@@ -552,7 +609,7 @@ def main():
                 import traceback
                 traceback.print_exc()
                 verdict(False, part.__name__, repr(e))
-    for part in (port_in_use, wrong_key, unseen, read_only, demo, debugging):
+    for part in (port_in_use, wrong_key, unseen, drop_in, read_only, demo, debugging):
         try:
             part()
         except Exception as e:
