@@ -196,7 +196,7 @@ dkim_hash_new(void)
 	h->md = EVP_MD_CTX_new();
 	h->failed =
 	    h->md == NULL || EVP_DigestInit_ex(h->md, EVP_sha256(), NULL) != 1;
-	dkim_body_init(&h->body, update, h);
+	dkim_body_init(&h->body, DKIM_RELAXED, update, h);
 	return h;
 }
 
