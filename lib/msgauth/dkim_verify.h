@@ -27,12 +27,11 @@
 #include "msgauth/lookup.h"
 #include "msgauth/result.h"
 
-#define DKIM_VERIFY_MAX	  10
-#define DKIM_FIELD_MAX	  32768
-#define DKIM_NAMES_MAX	  1000 /* in h= */
-#define DKIM_DRIFT	  300
-#define DKIM_RECORDS_MAX  4   /* keys tried of one name */
-#define DKIM_SIG_NAME_MAX 128 /* of a selector, with its NUL */
+#define DKIM_VERIFY_MAX	 10
+#define DKIM_FIELD_MAX	 32768
+#define DKIM_NAMES_MAX	 1000 /* in h= */
+#define DKIM_DRIFT	 300
+#define DKIM_RECORDS_MAX 4 /* keys tried of one name */
 
 struct dkim_verdict {
 	enum auth_result result; /* AUTH_NONE never */
@@ -79,8 +78,6 @@ void dkim_signed_set_hash(struct dkim_signed *s, const uint8_t hash[DKIM_HASH]);
 int dkim_signed_evaluate(struct dkim_signed *s, const struct bodies *bodies,
     struct lookup *l, enum lookup_part part, int64_t now) RC_USE_RESULT;
 const struct dkim_verdict *dkim_signed_verdict(const struct dkim_signed *s);
-/* The body's hash does not fit, or what is worse: no key can help. */
-bool dkim_signed_is_lost(struct dkim_signed *s, const struct bodies *bodies);
 
 /* ---- all of a message ---- */
 

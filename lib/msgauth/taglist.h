@@ -23,9 +23,11 @@ struct taglist {
 /*
  * The whole text.  RC_SYNTAX: not a tag-list, or a tag is there twice;
  * RC_TOOBIG: more than TAGLIST_MAX tags.  Bytes above 127 may be in values
- * [RFC 8616 3].
+ * [RFC 8616 3].  empty_ok: nothing between two semicolons is passed over, as
+ * web forms for DNS records leave it; not in what is signed.
  */
-int taglist_parse(struct sv text, struct taglist *out) RC_USE_RESULT;
+int taglist_parse(
+    struct sv text, bool empty_ok, struct taglist *out) RC_USE_RESULT;
 
 /*
  * What can be read of it: what is not a tag is left out, as are tags that were
