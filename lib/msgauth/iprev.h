@@ -34,9 +34,12 @@ int iprev_each(struct lookup *l, enum lookup_part part,
     const struct in6_addr *ip, iprev_fn *fn, void *arg,
     bool *failed) RC_USE_RESULT;
 
-/* The records' addresses: is ip, up to so many bits, one of them? */
+/* The records' addresses: is ip, in so many bits, one of them? */
 bool lookup_has_addr(
     const struct dns_answer *a, const struct in6_addr *ip, unsigned bits);
+/* The same family, and the same first bits; bits: of 128, IPv4 has 96 more. */
+bool lookup_same_network(
+    const struct in6_addr *a, const struct in6_addr *b, unsigned bits);
 /* A or AAAA. */
 enum dns_type lookup_family(const struct in6_addr *ip);
 /* "192.0.2.1" or "2001:db8::1" */

@@ -88,7 +88,7 @@ lookup_name_valid(struct sv name)
 	if (name.n == 0 || name.n > 253)
 		return false;
 	for (i = 0; i < name.n; i++) {
-		if (!ascii_is_graph(name.p[i]))
+		if (!ascii_is_print(name.p[i]))
 			return false;
 		label = name.p[i] == '.' ? 0 : label + 1;
 		if (label > 63 || (label == 0 && (i == 0 || i + 1 == name.n ||
