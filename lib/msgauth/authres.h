@@ -25,6 +25,7 @@ struct authres_writer {
 	struct buf *out;
 	size_t column;
 	unsigned methods;
+	bool bare;
 };
 
 /* The name of the field and the authserv-id.  bare: only the id, as it follows
@@ -36,6 +37,9 @@ void authres_method(struct authres_writer *w, const char *method,
     enum auth_result result, const char *reason);
 void authres_prop(struct authres_writer *w, const char *ptype,
     const char *property, struct sv value);
+/* " name=value"; and the value alone: false, and nothing, if it is left out. */
+void authres_pair(struct authres_writer *w, const char *name, struct sv value);
+bool authres_value(struct sv value, struct buf *out);
 /* "none" if there was no method; the line's end unless bare. */
 void authres_end(struct authres_writer *w);
 
