@@ -175,9 +175,14 @@ static int visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 static bool
 name_of(struct walk *w, struct sv parent, struct sv entry, struct buf *out)
 {
-	if (entry.p[0] == '.')
-		return parent.n == 0 &&
-		       maildir_folder_name(entry, out) == RC_OK;
+	if (entry.p[0] == '.') {
+		/* Several accounts' Maildirs below one folder have theirs, too.
+		 */
+		buf_addsv(out, parent);
+		if (parent.n > 0)
+			buf_addc(out, '/');
+		return maildir_folder_name(entry, out) == RC_OK && buf_ok(out);
+	}
 	/* Thunderbird has what is below NAME in NAME.sbd. */
 	if (sv_ends(entry, SV(".sbd")) && entry.n > 4)
 		entry.n -= 4;
