@@ -17,6 +17,7 @@ struct walk {
 	const struct sink *to;
 	struct folder_map map;
 	bool counting;
+	size_t seen; /* messages, in the pass that counts */
 	struct file_index index;
 	struct sv file;
 	int64_t date; /* of the Date field */
@@ -150,6 +151,8 @@ named(struct walk *w, struct sv dir, struct exchange_folder *f,
 
 	for (i = 0; i < names->n; i++)
 		n += is_message(names, i);
+	if (w->counting)
+		w->seen += n;
 	(void)folder_map_find(
 	    &w->map, dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), f);
 	if (!exchange_wants_folder(w->x, f->name))
@@ -241,6 +244,9 @@ from_eml(struct exchange *x, const struct sink *to, struct err *err)
 	file_index_init(&w.index, INDEX_MAX);
 	r = visit(&w, SV(""), 0, err);
 	w.counting = false;
+	if (r == RC_OK && w.seen == 0 && w.map.text.n == 0)
+		r = err_set(err, RC_PERM,
+		    "there is not a message in it: no .eml or .emlx files");
 	if (r == RC_OK)
 		r = visit(&w, SV(""), 0, err);
 	file_index_fini(&w.index);

@@ -21,6 +21,7 @@ struct walk {
 	const struct sink *to;
 	struct folder_map map;
 	bool counting;
+	bool found;   /* a file that may be one */
 	bool single;  /* file: no tree */
 	bool profile; /* of Thunderbird: prefs.js is there */
 
@@ -383,6 +384,7 @@ file(struct walk *w, const char *path, struct sv name, struct err *err)
 		f.uses = usual_use(f.name);
 	(void)folder_map_find(&w->map, sv_str(path), &f);
 	w->path = sv_str(path);
+	w->found = true;
 	if (input_open(w->x->broker, path, &in, &why) != RC_OK) {
 		if (!w->counting && exchange_wants_folder(w->x, f.name))
 			report_skip(w->x->report, w->path, why.text);
@@ -540,6 +542,8 @@ from_mbox(struct exchange *x, const char *path, const struct sink *to,
 		w.counting = pass == 0;
 		r = path[0] != '\0' ? file(&w, path, sv_str(path), err)
 				    : visit(&w, SV(""), SV(""), 0, err);
+		if (r == RC_OK && !w.found)
+			r = err_set(err, RC_PERM, "there is not an mbox in it");
 	}
 	buf_fini(&w.denied);
 	buf_fini(&w.place);

@@ -30,6 +30,8 @@ maildir(struct sv in)
 		buf_reset(&info);
 		(void)!maildir_folder_dir(buf_sv(&b), &info);
 	}
+	buf_reset(&b);
+	maildir_subscriptions(in, &b);
 	maildir_keywords_fini(&k);
 	buf_fini(&info);
 	buf_fini(&b);

@@ -149,7 +149,7 @@ def fill(h, user, n=40):
 
 
 def there_and_back():
-    with House(users=("anna", "maildir", "mbox", "eml")) as h:
+    with House(users=("anna", "maildir", "mbox", "eml", "sub1", "sub2")) as h:
         fill(h, "anna")
         want = account(h, "anna")
         uses = folders(h.imap("anna"))
@@ -176,6 +176,33 @@ def there_and_back():
             verdict(a == b and (a or fmt == "mbox"), f"{fmt}-exported-again", (len(a), len(b)))
             r = run(h, "export", "anna", first, "--format", fmt)
             verdict(r.returncode == 1 and "is there already" in r.stderr, f"{fmt}-export-spares-what-is-there", r)
+        # Names that people gave are names of folders, and who sees them is kept.
+        m = h.imap("anna")
+        for name in NAMES:
+            m.subscribe(f'"{name}"')
+        m.unsubscribe('"Sub"')
+        m.logout()
+        one, two = f"{h.dir}/names", f"{h.dir}/names-eml"
+        r = [run(h, "export", "anna", one), run(h, "export", "anna", two, "--format", "eml")]
+        listed = open(f"{one}/subscriptions").read().split("\n")
+        verdict(r[0].returncode == 0 and {".a\\2eb", ".\\2e\\2e", ".x\\2embox", ".x"} <= set(os.listdir(one)) and
+                not glob.glob(f"{one}/.folder-*") and "a\\2eb" in listed and "INBOX.below" in listed and "Sub" not in listed,
+                "maildir-has-readable-names", (r, os.listdir(one), listed))
+        os.unlink(f"{one}/folders.tsv")
+        for source, user in ((one, "sub1"), (two, "sub2")):
+            r = run(h, "import", user, source)
+            m = h.imap(user)
+            got = [x for x in m.lsub()[1] if x]
+            m.logout()
+            # Without folders.tsv nothing says that an export wrote what has no header.
+            there, here = ({k: v for k, v in account(h, u).items() if k != "INBOX" or source == two} for u in ("anna", user))
+            verdict(r.returncode == (source == one) and there == here and any(b"a.b" in x for x in got) and
+                    not any(re.search(rb' "?Sub"?$', x) for x in got),
+                    f"names-and-subscriptions-{user}", (r, got, difference(there, here)))
+        os.makedirs(f"{h.dir}/nothing/here")
+        for fmt, why in (("maildir", "not a Maildir"), ("mbox", "not an mbox"), ("eml", "not a message")):
+            r = run(h, "import", "sub1", f"{h.dir}/nothing", "--format", fmt)
+            verdict(r.returncode == 1 and why in r.stderr, f"nothing-of-{fmt}-is-said", r)
         mode = {oct(os.stat(os.path.join(d, f)).st_mode & 0o777) for d, _, fs in os.walk(f"{h.dir}/1-eml") for f in fs}
         verdict(mode == {"0o600"}, "exported-files-are-private", mode)
         # Other programs read them, too.
@@ -186,7 +213,7 @@ def there_and_back():
         verdict(len(mb) == sum(want["Sub"].values()) and
                 sorted(m.get_flags() for m in mb) == sorted(m.get_flags() for m in mb), "python-reads-the-mbox", len(mb))
         r = run(h, "export", "anna", f"{h.dir}/one", "--folder", "Sub")
-        verdict(r.returncode == 0 and sorted(os.listdir(f"{h.dir}/one")) == [".Sub", "folders.tsv"],
+        verdict(r.returncode == 0 and sorted(os.listdir(f"{h.dir}/one")) == [".Sub", "folders.tsv", "subscriptions"],
                 "export-of-one-folder", r)
 
 
