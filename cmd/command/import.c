@@ -19,6 +19,7 @@
 #include "cmd/command/transfer.h"
 #include "imap/exchange/archive.h"
 #include "imap/exchange/look.h"
+#include "imap/exchange/mh.h"
 
 #define USAGE                                                          \
 	"usage: import ACCOUNT SOURCE... [--format maildir|mbox|eml] " \
@@ -183,8 +184,12 @@ guess(int folder)
 		buf_reset(&b);
 		buf_addf(&b, "%s/index.tsv", n);
 		eml =
-		    eml || ends_in(n, ".eml") ||
+		    eml || ends_in(n, ".eml") || mh_is_mark(sv_str(n)) ||
 		    (strcmp(n, "..") != 0 && fstatat(folder, b.p, &st, 0) == 0);
+		buf_reset(&b);
+		buf_addf(&b, "%s/" MH_SEQUENCES, n);
+		eml = eml || (strcmp(n, "..") != 0 &&
+				 fstatat(folder, b.p, &st, 0) == 0);
 		mbox = mbox || ends_in(n, ".mbox") || ends_in(n, ".sbd") ||
 		       ends_in(n, ".msf");
 		buf_fini(&b);

@@ -4,6 +4,7 @@
 #include "imap/exchange/archive_index.h"
 #include "imap/exchange/input.h"
 #include "imap/exchange/message.h"
+#include "imap/exchange/mh.h"
 
 #define PEEKS_MAX 2000
 
@@ -146,7 +147,7 @@ classify(struct finding *f, struct sv path)
 		add_shortest(&f->profile, dir);
 	} else if (sv_ieq(end, SV(".eml")) || sv_eq(name, SV("index.tsv"))) {
 		add_to(&f->eml, above(dir, SV(".mbox")));
-	} else if (sv_ieq(end, SV(".emlx"))) {
+	} else if (sv_ieq(end, SV(".emlx")) || mh_is_mark(name)) {
 		add_to(&f->eml, above(dir, SV(".mbox")));
 	} else if (sv_find(path, SV(".mbox/")) < path.n) {
 		add_to(&f->mbox, above(path, SV(".mbox")));

@@ -355,6 +355,18 @@ def foreign_eml(h, d):
     verdict(r.returncode == 0 and got == want, "foreign-eml", (r, difference(want, got)))
 
 
+def foreign_mh(h, d):
+    """Files that are called by numbers, with their sequences; other files beside them."""
+    for name, text in (("inbox/.mh_sequences", b"unseen: 2-3\nreplied: 1 9\nflagged: 3\ncur: 1\n"), ("inbox/1", MSG % (1, 1)),
+                       ("inbox/2", MSG % (2, 2)), ("inbox/3", MSG % (3, 3)), ("inbox/,4", MSG % (4, 4)), ("lists/.xmhcache", b""),
+                       ("lists/12", MSG % (12, 12)), ("notes/5", b"a note\n")):
+        write(f"{d}/{name}", text)
+    r = run(h, "import", "cara", d, "--into", "MH")
+    got = {k: sorted(sorted(f) for _, f, _ in v) for k, v in without_empty(account(h, "cara")).items() if k.startswith("MH")}
+    verdict(r.returncode == 0 and got == {"MH/inbox": [[], ["\\Answered", "\\Seen"], ["\\Flagged"]], "MH/lists": [[]]},
+            "foreign-mh", (r, got))
+
+
 def not_as_it_is(h, d):
     """Compressed files are read or named; what does not look like a message is left out, and why."""
     mail = MSG % (1, 1)
@@ -698,6 +710,7 @@ def files_of_others():
         foreign_mbox(h, f"{h.dir}/mb")
         takeout_and_thunderbird(h, f"{h.dir}/to")
         foreign_eml(h, f"{h.dir}/eml")
+        foreign_mh(h, f"{h.dir}/mh")
         what_cannot_be_read(h, f"{h.dir}/bad")
         which_folders(h, f"{h.dir}/bad")
         h.stop()
