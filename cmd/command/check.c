@@ -6,15 +6,15 @@
 #include <unistd.h>
 
 #include "auth/credentials.h"
+#include "backup/lost.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
 #include "cmd/command/sight.h"
-#include "cmd/lost.h"
 #include "cmd/run/name_service.h"
-#include "cmd/supervisor/preflight.h"
 #include "cmd/supervisor/certificate.h"
+#include "cmd/supervisor/preflight.h"
 #include "net/tls.h"
 
 static void

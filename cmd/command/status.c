@@ -6,6 +6,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "backup/backup.h"
+#include "backup/lost.h"
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/be.h"
@@ -13,8 +15,6 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/tally.h"
-#include "cmd/backup.h"
-#include "cmd/lost.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
 #include "dns/server.h"

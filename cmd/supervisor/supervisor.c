@@ -17,17 +17,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backup/lost.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/exit_code.h"
-#include "cmd/lost.h"
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/datadir.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/preflight.h"
-#include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/schedule.h"
+#include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
 
 #define CERT_POLL_MS 5000
