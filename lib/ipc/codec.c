@@ -31,7 +31,8 @@ codec_bool(struct codec *c, bool *v)
 	uint8_t byte = *v;
 
 	codec_below(c, &byte, 2);
-	*v = byte != 0;
+	if (c->way == CODEC_GET)
+		*v = byte != 0;
 }
 
 void
@@ -49,25 +50,25 @@ codec_u16(struct codec *c, uint16_t *v)
 	uint32_t wide = *v;
 
 	codec_u32(c, &wide);
-	if (wide > UINT16_MAX) {
-		c->m->bad = true;
-		wide = 0;
-	}
+	if (c->way != CODEC_GET)
+		return;
+	c->m->bad |= wide > UINT16_MAX;
 	*v = (uint16_t)wide;
 }
 
 void
-codec_int(struct codec *c, int *v)
+codec_rc(struct codec *c, int *v)
 {
-	uint32_t wide = (uint32_t)*v;
+	uint32_t bits = (uint32_t)*v;
 
-	must(*v >= 0);
-	codec_u32(c, &wide);
-	if (wide > INT32_MAX) {
+	codec_u32(c, &bits);
+	if (c->way != CODEC_GET)
+		return;
+	*v = (int)bits;
+	if (*v < RC_NOSUPPORT || *v > RC_MORE) {
 		c->m->bad = true;
-		wide = 0;
+		*v = RC_SYNTAX;
 	}
-	*v = (int)wide;
 }
 
 void
@@ -85,7 +86,8 @@ codec_i64(struct codec *c, int64_t *v)
 	uint64_t bits = (uint64_t)*v;
 
 	codec_u64(c, &bits);
-	*v = (int64_t)bits;
+	if (c->way == CODEC_GET)
+		*v = (int64_t)bits;
 }
 
 void
@@ -95,8 +97,6 @@ codec_sv(struct codec *c, struct sv *v)
 		msg_put_sv(c->m, *v);
 	else if (c->way == CODEC_GET)
 		*v = msg_get_sv(c->m);
-	else
-		*v = SV("");
 }
 
 void
@@ -147,10 +147,12 @@ codec_list(struct codec *c, void **list, uint32_t *n, size_t size, uint32_t max)
 {
 	if (c->way == CODEC_FREE)
 		return;
-	must(c->way == CODEC_GET || *n <= max);
 	codec_u32(c, n);
-	if (c->way == CODEC_PUT)
+	if (c->way == CODEC_PUT) {
+		/* Nobody would take it. */
+		c->m->b.failed |= *n > max;
 		return;
+	}
 	/* Each element has a byte at least: a number that the rest of the
 	 * message cannot hold costs no memory. */
 	if (c->m->bad || *n > max || *n > c->m->b.n - c->m->at) {
@@ -168,4 +170,33 @@ codec_list_end(struct codec *c, void **list, uint32_t *n)
 	free(*list);
 	*list = NULL;
 	*n = 0;
+}
+
+void
+codec_put(const struct codec_type *t, struct msg *m, void *v)
+{
+	struct codec c = {m, CODEC_PUT};
+
+	t->fields(&c, v);
+}
+
+int
+codec_get(const struct codec_type *t, struct msg *m, void *v)
+{
+	struct codec c = {m, CODEC_GET};
+
+	memset(v, 0, t->size);
+	t->fields(&c, v);
+	if (msg_end(m) == RC_OK)
+		return RC_OK;
+	codec_fini(t, v);
+	return RC_SYNTAX;
+}
+
+void
+codec_fini(const struct codec_type *t, void *v)
+{
+	struct codec c = {NULL, CODEC_FREE};
+
+	t->fields(&c, v);
 }

@@ -12,7 +12,8 @@
  * defines the three functions that CODEC_FUNCTIONS(mx_noted) declares:
  *
  *   mx_noted_put   appends the fields to a message.  Texts and lists are
- *                  copied, descriptors become the message's.
+ *                  copied, descriptors become the message's.  What is too
+ *                  large for a message cannot be sent then (buf_ok).
  *   mx_noted_get   fills *v from all that is left of a message; RC_SYNTAX,
  *                  with nothing owned, if it is cut off, has more, or has a
  *                  value that cannot be.  Texts point into the message;
@@ -20,12 +21,14 @@
  *   mx_noted_fini  closes and frees them.
  *
  * A function of fields must do the same in all directions; it may look at a
- * value that it has just passed (a field that is there only for RC_OK).
+ * value that it has just passed (a field that is there only for RC_OK).  A
+ * descriptor comes before such a look, so that it is always -1 or one.
+ *
+ * mx_noted_codec is the same without the type.  ipc_messages (ipc/messages.h)
+ * lists them all: what is not on it is not tested.
  */
 #ifndef IPC_CODEC_H
 #define IPC_CODEC_H
-
-#include <string.h>
 
 #include "ipc/msg.h"
 
@@ -38,14 +41,25 @@ struct codec {
 	} way;
 };
 
+struct codec_type {
+	const char *name;
+	size_t size; /* of the struct */
+	void (*fields)(struct codec *c, void *v);
+};
+
+/* By the type; v points to such a struct.  codec_put changes nothing in it. */
+void codec_put(const struct codec_type *t, struct msg *m, void *v);
+int codec_get(const struct codec_type *t, struct msg *m, void *v) RC_USE_RESULT;
+void codec_fini(const struct codec_type *t, void *v);
+
 void codec_bool(struct codec *c, bool *v);
 void codec_u8(struct codec *c, uint8_t *v);
 void codec_u16(struct codec *c, uint16_t *v);
 void codec_u32(struct codec *c, uint32_t *v);
 void codec_u64(struct codec *c, uint64_t *v);
 void codec_i64(struct codec *c, int64_t *v);
-/* A number of enum rc, or another that is not negative. */
-void codec_int(struct codec *c, int *v);
+/* A number of enum rc. */
+void codec_rc(struct codec *c, int *v);
 /* Below `end` only: a value of an enum or what indexes a table. */
 void codec_below(struct codec *c, uint8_t *v, uint8_t end);
 /* Any bytes. */
@@ -75,35 +89,31 @@ void codec_list(
 void codec_list_end(struct codec *c, void **list, uint32_t *n);
 
 #define CODEC_FUNCTIONS(name)                                        \
+	extern const struct codec_type name##_codec;                 \
 	void name##_put(struct msg *m, const struct name *v);        \
 	int name##_get(struct msg *m, struct name *v) RC_USE_RESULT; \
 	void name##_fini(struct name *v)
 
 #define CODEC(name, fields)                                  \
+	static void name##_any(struct codec *c, void *v)     \
+	{                                                    \
+		fields(c, v);                                \
+	}                                                    \
+	const struct codec_type name##_codec = {             \
+	    #name, sizeof(struct name), name##_any};         \
 	void name##_put(struct msg *m, const struct name *v) \
 	{                                                    \
-		struct codec c = {m, CODEC_PUT};             \
 		struct name copy = *v;                       \
                                                              \
-		fields(&c, &copy);                           \
+		codec_put(&name##_codec, m, &copy);          \
 	}                                                    \
 	int name##_get(struct msg *m, struct name *v)        \
 	{                                                    \
-		struct codec c = {m, CODEC_GET};             \
-                                                             \
-		memset(v, 0, sizeof *v);                     \
-		fields(&c, v);                               \
-		if (msg_end(m) == RC_OK)                     \
-			return RC_OK;                        \
-		name##_fini(v);                              \
-		memset(v, 0, sizeof *v);                     \
-		return RC_SYNTAX;                            \
+		return codec_get(&name##_codec, m, v);       \
 	}                                                    \
 	void name##_fini(struct name *v)                     \
 	{                                                    \
-		struct codec c = {NULL, CODEC_FREE};         \
-                                                             \
-		fields(&c, v);                               \
+		codec_fini(&name##_codec, v);                \
 	}
 
 #endif

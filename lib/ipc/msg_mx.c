@@ -42,7 +42,7 @@ outcome_fields(struct codec *c, struct mx_outcome *v)
 {
 	uint32_t i;
 
-	codec_int(c, &v->rc);
+	codec_rc(c, &v->rc);
 	if (v->rc != RC_OK)
 		return;
 	codec_u64(c, &v->job);

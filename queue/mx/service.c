@@ -594,26 +594,19 @@ work(void *arg)
 /* ---- the queue's line ---- */
 
 static void
-copy_text(char *out, struct sv text)
-{
-	memcpy(out, text.p, text.n);
-	out[text.n] = '\0';
-}
-
-static void
 copy_relay(struct relay *out, const struct mx_relay *r)
 {
 	out->set = r->host.n > 0;
 	if (!out->set)
 		return;
-	copy_text(out->host, r->host);
+	sv_copy(r->host, out->host, sizeof out->host);
 	out->port = r->port;
 	out->tls =
 	    r->tls <= CONF_TLS_OFF ? (enum conf_tls)r->tls : CONF_TLS_VERIFY;
 	out->implicit_tls = r->implicit_tls;
 	out->fallback = r->fallback;
-	copy_text(out->user, r->user);
-	copy_text(out->password, r->password);
+	sv_copy(r->user, out->user, sizeof out->user);
+	sv_copy(r->password, out->password, sizeof out->password);
 }
 
 /* NULL: the message is garbled. */
@@ -632,7 +625,7 @@ read_job(struct mx_service *s, struct msg *m)
 	j->id = m->id;
 	j->life = s->queue_life;
 	memcpy(j->delivery_id, asked.delivery_id, sizeof j->delivery_id);
-	copy_text(j->domain, asked.domain);
+	sv_copy(asked.domain, j->domain, sizeof j->domain);
 	copy_relay(&j->relay, &asked.relay);
 	j->sender = sv_dup(asked.sender);
 	j->m.sender = j->sender;
@@ -662,9 +655,8 @@ read_job(struct mx_service *s, struct msg *m)
 static void
 reply_refused(struct mx_service *s, uint32_t id, int rc)
 {
-	struct msg m;
-
 	const struct mx_outcome o = {.rc = rc};
+	struct msg m;
 
 	msg_init(&m, MSG_REPLY);
 	m.id = id;

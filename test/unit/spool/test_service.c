@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "ipc/msg_mx.h"
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
@@ -247,27 +248,40 @@ is_silent(int fd)
 }
 
 static void
+expect_noted(uint64_t job)
+{
+	struct mx_noted noted;
+	struct msg m;
+
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_NOTED);
+	ck_assert_int_eq(mx_noted_get(&m, &noted), RC_OK);
+	ck_assert_uint_eq(noted.job, job);
+	msg_fini(&m);
+}
+
+/* The same of all whom a job can be for, here. */
+static void
 mx_says(uint32_t id, bool reached, unsigned code, const char *reply_text)
 {
+	struct mx_verdict v[] = {
+	    {0, code, sv_str(reply_text)}, {1, code, sv_str(reply_text)}};
+	struct mx_outcome o = {
+	    .job = 1000 + id,
+	    .reached = reached,
+	    .why = sv_str(reached ? "" : reply_text),
+	    .verdict = v,
+	    .nverdict = reached ? 2 : 0,
+	};
 	struct msg m;
 
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
-	msg_put_u32(&m, RC_OK);
-	msg_put_u64(&m, 1000 + id);
-	msg_put_u8(&m, reached);
-	msg_put_str(&m, reached ? "" : reply_text);
-	if (reached) {
-		msg_put_u32(&m, code);
-		msg_put_str(&m, reply_text);
-	}
+	mx_outcome_put(&m, &o);
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
 	/* It is on the disk: mx may forget it. */
-	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
-	ck_assert_uint_eq(m.type, MX_NOTED);
-	ck_assert_uint_eq(msg_get_u64(&m), 1000 + id);
-	msg_fini(&m);
+	expect_noted(1000 + id);
 }
 
 static void
@@ -352,15 +366,16 @@ END_TEST
 
 START_TEST(queue__a_garbled_answer_is_no_delivery)
 {
+	struct mx_verdict v = {0, 250, SV("250 taken")};
+	const struct mx_outcome o = {
+	    .job = 1, .reached = true, .verdict = &v, .nverdict = 1};
 	struct msg m;
 
 	put_as("anna@example.org", "x@example.test");
 	msg_init(&m, MSG_REPLY);
 	m.id = expect(mx, MX_JOB);
-	msg_put_u32(&m, RC_OK);
-	msg_put_u64(&m, 1);
-	msg_put_u8(&m, 1);
-	msg_put_str(&m, "");
+	mx_outcome_put(&m, &o);
+	buf_truncate(&m.b, m.b.n - 1);
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
@@ -368,51 +383,36 @@ START_TEST(queue__a_garbled_answer_is_no_delivery)
 END_TEST
 
 static void
-put_job(struct msg *m, uint16_t type, uint64_t job, const uint8_t id[16])
-{
-	msg_init(m, type);
-	msg_put_u64(m, job);
-	msg_put_sv(m, sv_of(id, 16));
-}
-
-static void
 mx_has_open(uint64_t job, const uint8_t id[16], uint32_t rcpt)
 {
+	struct mx_open o = {.job = job, .which = &rcpt, .nwhich = 1};
 	struct msg m;
 
-	put_job(&m, MX_OPEN, job, id);
-	msg_put_u32(&m, 1);
-	msg_put_u32(&m, rcpt);
+	memcpy(o.delivery_id, id, sizeof o.delivery_id);
+	msg_init(&m, MX_OPEN);
+	mx_open_put(&m, &o);
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 }
 
 static void
 mx_says_late(uint64_t job, const uint8_t id[16], uint32_t rcpt, unsigned code)
 {
+	struct mx_verdict v = {
+	    rcpt, code, code == 250 ? SV("250 taken") : SV("451 later")};
+	struct mx_outcome o = {
+	    .job = job,
+	    .reached = code != 0,
+	    .why = code != 0 ? SV("") : SV("no route to host"),
+	    .verdict = &v,
+	    .nverdict = code != 0,
+	};
 	struct msg m;
 
-	put_job(&m, MX_LATE, job, id);
-	msg_put_u8(&m, code != 0);
-	msg_put_str(&m, code != 0 ? "" : "no route to host");
-	msg_put_u32(&m, code != 0);
-	if (code != 0) {
-		msg_put_u32(&m, rcpt);
-		msg_put_u32(&m, code);
-		msg_put_str(&m, code == 250 ? "250 taken" : "451 later");
-	}
+	memcpy(o.delivery_id, id, sizeof o.delivery_id);
+	msg_init(&m, MX_LATE);
+	mx_outcome_put(&m, &o);
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
-}
-
-static void
-expect_noted(uint64_t job)
-{
-	struct msg m;
-
-	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
-	ck_assert_uint_eq(m.type, MX_NOTED);
-	ck_assert_uint_eq(msg_get_u64(&m), job);
-	msg_fini(&m);
 }
 
 /* auth's part: says which keys, signs (known), or does not. */
@@ -719,37 +719,22 @@ act(enum queue_action action, enum queue_pick pick, const char *text)
 static uint32_t
 expect_job(char *to, size_t size)
 {
-	uint32_t id, i, n;
+	struct mx_job job;
+	uint32_t id, i;
 	struct msg m;
 
 	to[0] = '\0';
 	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
 	ck_assert_uint_eq(m.type, MX_JOB);
 	id = m.id;
-	(void)msg_get_sv(&m); /* delivery id */
-	(void)msg_get_sv(&m); /* domain */
-	if (msg_get_u8(&m) != 0) {
-		(void)msg_get_sv(&m);
-		(void)msg_get_u32(&m);
-		(void)msg_get_u8(&m);
-		(void)msg_get_u8(&m);
-		(void)msg_get_u8(&m);
-		(void)msg_get_sv(&m);
-		(void)msg_get_sv(&m);
-	}
-	(void)msg_get_sv(&m);
-	(void)msg_get_u64(&m);
-	(void)msg_get_u32(&m);
-	n = msg_get_u32(&m);
-	for (i = 0; i < n; i++) {
+	ck_assert_int_eq(mx_job_get(&m, &job), RC_OK);
+	for (i = 0; i < job.nrecipient; i++) {
 		size_t at = strlen(to);
-		struct sv address;
 
-		(void)msg_get_u32(&m);
-		address = msg_get_sv(&m);
-		(void)snprintf(to + at, size - at, "%.*s ", SV_ARG(address));
+		(void)snprintf(to + at, size - at, "%.*s ",
+		    SV_ARG(job.recipient[i].address));
 	}
-	ck_assert(!m.bad);
+	mx_job_fini(&job);
 	msg_fini(&m);
 	return id;
 }
