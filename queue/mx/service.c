@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "ipc/msg_mx.h"
+#include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "queue/mx/deliver.h"
 

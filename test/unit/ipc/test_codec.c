@@ -6,7 +6,11 @@
 #include <unistd.h>
 
 #include "ipc/messages.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_dns.h"
 #include "ipc/msg_mx.h"
+#include "ipc/msg_queue.h"
 #include "test/unit/unit.h"
 
 struct sample {
@@ -20,7 +24,7 @@ struct sample {
 	{                                                        \
 		&name##_codec, &(struct name){__VA_ARGS__}, 0, 0 \
 	}
-/* Its descriptors, one behind the other, begin with field f. */
+/* Its descriptors that are there, one behind the other, begin with field f. */
 #define WITH_FD(name, f, n, ...)                            \
 	{                                                   \
 		&name##_codec, &(struct name){__VA_ARGS__}, \
@@ -38,6 +42,50 @@ struct sample {
 	}
 
 static const struct sample samples[] = {
+    PLAIN(msg_answer, RC_TEMP, T("try again")),
+    WITH_FD(session_open, fd, 1, .account = T("anna"), .service = 3,
+	.credential = 1ull << 63, .peer = T("192.0.2.1"), .tls = true,
+	.tag = T("a1")),
+    PLAIN(session_open, .account = T("anna"), .fd = -1),
+    PLAIN(session_kick, T("anna"), 7),
+    WITH_FD(session_local, fd, 1, .account = T("anna"), .who = 2),
+    WITH_FD(mail_delivery, fd, 1, .account = T("anna"), .delivery_id = {1, 2},
+	.size = 77, .flags = DELIVER_OPAQUE),
+    PLAIN(mail_delivery, .account = T("anna"), .fd = -1),
+    WITH_FD(expunged_ask, fd, 1, .account = T("anna"),
+	.q = {.action = EXPUNGED_PURGE,
+	    .since = -1,
+	    .from = T("f"),
+	    .subject = T("s"),
+	    .id = T("1.2"),
+	    .folder = T("INBOX"),
+	    .to = T("Back")}),
+    PLAIN(expunged_done, .text = T(""), .messages = 1, .bytes = 2, .freed = 3),
+    PLAIN(expunged_done, .rc = RC_IO, .text = T("no")),
+    PLAIN(account_usage, 1, 2),
+    PLAIN(account_full, T("anna"), true),
+    PLAIN(dns_question, T("example.org"), 15),
+    PLAIN(dns_reply, .rc = RC_OK, .security = 2, .ttl = 300,
+	.canonical = T("example.org"),
+	.record = LIST(struct sv, T("abc"), T(""), T("d")), .nrecord = 3),
+    WITH_FD(queue_file, fd, 1, .text = T("")),
+    PLAIN(queue_file, .rc = RC_NOSPACE, .text = T("full"), .fd = -1),
+    WITH_FD(queue_mail, fd, 1, .delivery_id = {5},
+	.sender = T("anna@example.org"), .owner = T("anna"), .size = 9,
+	.flags = SPOOL_BARE, .front = T("X: y\r\n"),
+	.to = LIST(
+	    struct queue_to, {T("ben"), true}, {T("x@example.test"), false}),
+	.nto = 2),
+    PLAIN(queue_mail, .fd = -1),
+    PLAIN(queue_list, .attempts = true,
+	.s = LIST(struct queue_selector, {QUEUE_PICK_ID, T("17"), 17},
+	    {QUEUE_PICK_NAME, T("anna"), 0}),
+	.n = 2),
+    WITH_FD(queue_listed, fd, 1, .text = T(""), .n = 4),
+    PLAIN(queue_act, .action = QUEUE_BOUNCE,
+	.s = LIST(struct queue_selector, {QUEUE_PICK_ALL, T("all"), 0}),
+	.n = 1),
+    PLAIN(queue_done, RC_OK, T(""), 1, 2, 3, 4),
     WITH_FD(mx_job, fd, 1, .delivery_id = {1, 2, 3},
 	.domain = T("example.test"),
 	.relay = {.host = T("relay.example.org"),

@@ -14,7 +14,10 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
 #include "ipc/msg_mx.h"
+#include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
@@ -186,36 +189,46 @@ teardown(void)
 
 /* ---- being smtp, keeper and mx ---- */
 
+static int
+answered(struct msg *m)
+{
+	char text[ERR_TEXT_MAX];
+
+	return msg_answer_read(m, RC_MORE, text);
+}
+
 static void
 put_to(const char *sender, const char *const *to, uint32_t n)
 {
-	uint32_t i;
-	int fd = memfd_create("m", MFD_CLOEXEC);
 	static uint8_t number;
-	uint8_t id[16] = {++number};
+	struct queue_to *list = xcalloc(n, sizeof *list);
+	struct queue_mail mail = {
+	    .delivery_id = {++number},
+	    .sender = sv_str(sender),
+	    .owner = SV("anna"),
+	    .size = 21,
+	    .flags = SPOOL_BARE,
+	    .to = list,
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	};
 	struct msg m;
 
+	while (mail.nto < n) {
+		list[mail.nto] = (struct queue_to){
+		    sv_str(to[mail.nto]), strchr(to[mail.nto], '@') == NULL};
+		mail.nto++;
+	}
 	ck_assert_int_eq(
-	    io_write_all(fd, "Subject: x\r\n\r\nhello\r\n", 21), RC_OK);
+	    io_write_all(mail.fd, "Subject: x\r\n\r\nhello\r\n", 21), RC_OK);
 	msg_init(&m, QUEUE_PUT);
 	m.id = number;
-	msg_put_sv(&m, sv_of(id, sizeof id));
-	msg_put_str(&m, sender);
-	msg_put_str(&m, "anna");
-	msg_put_u64(&m, 21);
-	msg_put_u32(&m, SPOOL_BARE);
-	msg_put_sv(&m, SV(""));
-	msg_put_u32(&m, n);
-	for (i = 0; i < n; i++) {
-		msg_put_u8(&m, strchr(to[i], '@') == NULL);
-		msg_put_str(&m, to[i]);
-	}
-	msg_put_fd(&m, fd);
+	queue_mail_put(&m, &mail);
+	free(list);
 	ck_assert_int_eq(line_send_fd(smtp, &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(line_recv_fd(smtp, &m), RC_OK);
 	ck_assert_uint_eq(m.id, number);
-	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
+	ck_assert_int_eq(answered(&m), RC_OK);
 	msg_fini(&m);
 }
 
@@ -289,10 +302,7 @@ keeper_says(uint32_t id)
 {
 	struct msg m;
 
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, RC_OK);
-	msg_put_str(&m, "delivered");
+	msg_answer_make(&m, id, RC_OK, "delivered");
 	ck_assert_int_eq(line_send_fd(keeper, &m), RC_OK);
 	turn(20);
 }
@@ -690,7 +700,9 @@ END_TEST
 static uint32_t
 act(enum queue_action action, enum queue_pick pick, const char *text)
 {
-	uint32_t recipients;
+	struct queue_selector s = {(uint8_t)pick, sv_str(text), 0};
+	const struct queue_act asked = {(uint8_t)action, &s, 1};
+	struct queue_done done;
 	struct msg m;
 	int pair[2];
 
@@ -698,21 +710,16 @@ act(enum queue_action action, enum queue_pick pick, const char *text)
 	queue_service_add_command(q, pair[0]);
 	msg_init(&m, CMD_QUEUE_ACT);
 	m.id = 1;
-	msg_put_u8(&m, (uint8_t)action);
-	msg_put_u32(&m, 1);
-	msg_put_u8(&m, (uint8_t)pick);
-	msg_put_str(&m, text);
+	queue_act_put(&m, &asked);
 	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
-	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
-	(void)msg_get_sv(&m);
-	(void)msg_get_u32(&m);
-	recipients = msg_get_u32(&m);
+	ck_assert_int_eq(queue_done_get(&m, &done), RC_OK);
+	ck_assert_int_eq(done.rc, RC_OK);
 	msg_fini(&m);
 	close(pair[1]);
 	turn(5);
-	return recipients;
+	return done.recipients;
 }
 
 /* Whom a job is for, in order, a blank behind each; its id. */
@@ -1073,29 +1080,31 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 	    {false, true, "", "X: y\r\n", RC_DENIED},
 	    {true, false, "anna", "X: y\r\n", RC_OK},
 	};
-	int fd = memfd_create("m", MFD_CLOEXEC), pair[2];
-	uint8_t id[16] = {200};
+	struct queue_to to = {
+	    rows[_i].local ? SV("anna") : SV("y@other.test"), rows[_i].local};
+	const struct queue_mail mail = {
+	    .delivery_id = {200},
+	    .sender = SV("x@example.test"),
+	    .owner = sv_str(rows[_i].owner),
+	    .size = 7,
+	    .front = sv_str(rows[_i].front),
+	    .to = &to,
+	    .nto = 1,
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	};
 	struct msg m;
+	int pair[2];
 
-	ck_assert_int_eq(io_write_all(fd, "hello\r\n", 7), RC_OK);
+	ck_assert_int_eq(io_write_all(mail.fd, "hello\r\n", 7), RC_OK);
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_add_client(q, pair[0], rows[_i].outside);
 	msg_init(&m, QUEUE_PUT);
 	m.id = 1;
-	msg_put_sv(&m, sv_of(id, sizeof id));
-	msg_put_str(&m, "x@example.test");
-	msg_put_str(&m, rows[_i].owner);
-	msg_put_u64(&m, 7);
-	msg_put_u32(&m, 0);
-	msg_put_str(&m, rows[_i].front);
-	msg_put_u32(&m, 1);
-	msg_put_u8(&m, rows[_i].local);
-	msg_put_str(&m, rows[_i].local ? "anna" : "y@other.test");
-	msg_put_fd(&m, fd);
+	queue_mail_put(&m, &mail);
 	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
-	ck_assert_int_eq((int)msg_get_u32(&m), rows[_i].rc);
+	ck_assert_int_eq(answered(&m), rows[_i].rc);
 	msg_fini(&m);
 	close(pair[1]);
 	turn(5);
@@ -1279,7 +1288,7 @@ static void
 fill(size_t items, size_t places)
 {
 	char to[64];
-	struct spool_to t = {.local = false};
+	struct queue_to t = {.local = false};
 	struct spool_put p = {.sender = SV("anna@example.org"),
 	    .to = &t,
 	    .nto = 1,
