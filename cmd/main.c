@@ -10,7 +10,6 @@
 #include "cmd/supervisor/supervisor.h"
 
 #ifndef HM_CONFIG
-#define HM_CONFIG "/etc/hearthmail.yaml"
 #endif
 
 #define CHILD_LABEL "hearthmail: "
