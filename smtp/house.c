@@ -11,6 +11,9 @@
 #include "base/ascii.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "smtp/sign.h"
 
@@ -281,57 +284,54 @@ static int
 house_file(void *ctx, int *fd_out)
 {
 	struct smtp_house *h = ctx;
+	struct queue_file file = {.fd = -1};
 	struct msg m, reply;
-	int fd = -1, r;
+	int r;
 
 	msg_init(&m, QUEUE_FILE);
 	r = peer_call(h->queue, &m, QUEUE_MS, &reply);
-	if (r == RC_OK) {
-		r = (int)msg_get_u32(&reply);
-		if (r == RC_OK && (fd = msg_take_fd(&reply)) < 0)
-			r = RC_TEMP;
-	}
+	if (r == RC_OK)
+		r = queue_file_get(&reply, &file);
+	if (r == RC_OK)
+		r = file.rc == RC_OK && file.fd < 0 ? RC_TEMP : file.rc;
 	msg_fini(&reply);
 	if (r == RC_OK)
-		*fd_out = fd;
-	else if (r != RC_NOSPACE)
-		r = RC_TEMP;
-	return r;
+		*fd_out = file.fd;
+	else
+		queue_file_fini(&file);
+	return r == RC_OK || r == RC_NOSPACE ? r : RC_TEMP;
 }
 
 /* The order to the queue; false: no descriptor is left for it. */
 static bool
 put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 {
-	int fd = dup(d->fd);
-	uint32_t n = 0;
+	struct queue_mail mail = {
+	    .sender = d->sender,
+	    .owner = sv_str(d->owner),
+	    .size = d->size,
+	    .flags = d->bare ? SPOOL_BARE : 0,
+	    .front = d->front,
+	    .to = xcalloc(d->naccount + d->noutside + 1, sizeof *mail.to),
+	    .fd = dup(d->fd),
+	};
+	bool ok = mail.fd >= 0;
 	size_t i;
 
+	memcpy(mail.delivery_id, d->id, sizeof mail.delivery_id);
 	for (i = 0; i < d->naccount; i++)
-		n += !done[i];
-	msg_init(m, QUEUE_PUT);
-	msg_put_sv(m, sv_of(d->id, sizeof d->id));
-	msg_put_sv(m, d->sender);
-	msg_put_str(m, d->owner != NULL ? d->owner : "");
-	msg_put_u64(m, d->size);
-	msg_put_u32(m, d->bare ? SPOOL_BARE : 0);
-	msg_put_sv(m, d->front);
-	msg_put_u32(m, n + (uint32_t)d->noutside);
-	for (i = 0; i < d->naccount; i++) {
-		if (done[i])
-			continue;
-		msg_put_u8(m, true);
-		msg_put_str(m, d->account[i].name);
+		if (!done[i])
+			mail.to[mail.nto++] =
+			    (struct queue_to){sv_str(d->account[i].name), true};
+	for (i = 0; i < d->noutside; i++)
+		mail.to[mail.nto++] =
+		    (struct queue_to){sv_str(d->outside[i]), false};
+	if (ok) {
+		msg_init(m, QUEUE_PUT);
+		queue_mail_put(m, &mail);
 	}
-	for (i = 0; i < d->noutside; i++) {
-		msg_put_u8(m, false);
-		msg_put_str(m, d->outside[i]);
-	}
-	if (fd >= 0)
-		msg_put_fd(m, fd);
-	else
-		msg_fini(m);
-	return fd >= 0;
+	free(mail.to);
+	return ok;
 }
 
 /*
@@ -353,8 +353,7 @@ ask_queue(struct smtp_house *h, struct msg *m, int64_t until, struct err *err)
 	}
 	r = peer_call(h->queue, m, until - clk_mono(), &reply);
 	if (r == RC_OK) {
-		r = (int)msg_get_u32(&reply);
-		msg_get_str(&reply, text, sizeof text);
+		r = msg_answer_read(&reply, RC_PERM, text);
 		if (r != RC_OK && r != RC_NOSPACE)
 			r = RC_PERM;
 	}
@@ -404,12 +403,8 @@ on_answer(int rc, struct msg *reply, void *arg)
 
 	pthread_mutex_lock(&r->lock);
 	o->rc = rc;
-	if (rc == RC_OK) {
-		o->rc = (int)msg_get_u32(reply);
-		msg_get_str(reply, o->text, sizeof o->text);
-		if (reply->bad)
-			o->rc = RC_TEMP;
-	}
+	if (rc == RC_OK)
+		o->rc = msg_answer_read(reply, RC_TEMP, o->text);
 	if (--r->open == 0)
 		pthread_cond_signal(&r->change);
 	pthread_mutex_unlock(&r->lock);
@@ -419,16 +414,16 @@ static void
 ask(struct smtp_house *h, const struct smtp_delivery *d, size_t i,
     struct one *o, int64_t ms)
 {
+	struct mail_delivery to = {
+	    .account = sv_str(d->account[i].name),
+	    .size = d->size,
+	    .fd = dup(d->fd),
+	};
 	struct msg m;
-	int fd = dup(d->fd);
 
+	memcpy(to.delivery_id, d->id, sizeof to.delivery_id);
 	msg_init(&m, DELIVER);
-	msg_put_str(&m, d->account[i].name);
-	msg_put_sv(&m, sv_of(d->id, sizeof d->id));
-	msg_put_u64(&m, d->size);
-	msg_put_u8(&m, 0);
-	if (fd >= 0)
-		msg_put_fd(&m, fd);
+	mail_delivery_put(&m, &to);
 	/* Without its descriptor it is answered "too many open files". */
 	peer_ask(h->keeper, &m, ms, on_answer, o);
 }

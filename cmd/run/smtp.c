@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cmd/run/process.h"
+#include "ipc/msg_account.h"
 #include "smtp/house.h"
 #include "smtp/server.h"
 
@@ -95,14 +96,14 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 {
 	struct child *c = arg;
 	struct state *st = c->arg;
-	char account[CONF_NAME_MAX];
-	bool full;
+	char account[ACCOUNT_NAME_MAX];
+	struct account_full f;
 
 	(void)l;
-	msg_get_str(m, account, sizeof account);
-	full = msg_get_u8(m) != 0;
-	if (m->type == ACCOUNT_FULL && msg_end(m) == RC_OK)
-		smtp_house_set_full(&st->house, account, full);
+	if (m->type != ACCOUNT_FULL || account_full_get(m, &f) != RC_OK)
+		return;
+	sv_copy(f.account, account, sizeof account);
+	smtp_house_set_full(&st->house, account, f.full);
 }
 
 static void
@@ -120,14 +121,14 @@ on_auth(struct line *l, struct msg *m, void *arg)
 {
 	struct child *c = arg;
 	struct state *st = c->arg;
-	char account[CONF_NAME_MAX];
-	uint64_t credential;
+	char account[ACCOUNT_NAME_MAX];
+	struct session_kick k;
 
 	(void)l;
-	msg_get_str(m, account, sizeof account);
-	credential = msg_get_u64(m);
-	if (m->type == AUTH_KICK && msg_end(m) == RC_OK)
-		smtp_server_kick(st->server, account, credential);
+	if (m->type != AUTH_KICK || session_kick_get(m, &k) != RC_OK)
+		return;
+	sv_copy(k.account, account, sizeof account);
+	smtp_server_kick(st->server, account, k.credential);
 }
 
 static int

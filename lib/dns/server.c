@@ -9,6 +9,7 @@
 #include "dns/ladder.h"
 #include "dns/packet.h"
 #include "dns/resolver.h"
+#include "ipc/msg_dns.h"
 #include "ipc/proto.h"
 
 #define TICK_MS	 1000
@@ -79,18 +80,22 @@ static void
 reply(struct line *l, uint32_t id, const struct dns_packet *p,
     enum dns_security security)
 {
+	struct dns_reply r = {
+	    .rc = p->rc,
+	    .security = (uint8_t)security,
+	    .ttl = p->ttl,
+	    .canonical = sv_str(p->canonical),
+	    .record = xcalloc(p->n + 1, sizeof *r.record),
+	};
 	struct sv rest = buf_sv(&p->data), record;
 	struct msg m;
 
+	while (r.nrecord < p->n && dns_packet_next(&rest, &record))
+		r.record[r.nrecord++] = record;
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
-	msg_put_u32(&m, (uint32_t)p->rc);
-	msg_put_u8(&m, (uint8_t)security);
-	msg_put_u32(&m, p->ttl);
-	msg_put_str(&m, p->canonical);
-	msg_put_u32(&m, (uint32_t)p->n);
-	while (dns_packet_next(&rest, &record))
-		msg_put_sv(&m, record);
+	dns_reply_put(&m, &r);
+	free(r.record);
 	line_tell(l, &m);
 }
 
@@ -215,20 +220,18 @@ on_question(struct line *l, struct msg *m, void *arg)
 	const struct dns_packet none = {.rc = RC_TEMP};
 	struct client *c = arg;
 	struct dns_server *s = c->s;
-	char given[DNS_NAME_MAX], name[DNS_NAME_MAX];
-	uint32_t type;
+	char name[DNS_NAME_MAX];
+	struct dns_question q;
 
-	msg_get_str(m, given, sizeof given);
-	type = msg_get_u32(m);
-	if (m->type != DNS_QUERY || msg_end(m) != RC_OK)
+	if (m->type != DNS_QUERY || dns_question_get(m, &q) != RC_OK)
 		return;
-	if (dns_name_normalise(sv_str(given), name) != RC_OK ||
-	    !is_known_type(type) || c->open >= s->o.limits.per_line ||
+	if (dns_name_normalise(q.name, name) != RC_OK ||
+	    !is_known_type(q.type) || c->open >= s->o.limits.per_line ||
 	    s->open >= s->o.limits.all) {
 		reply(l, m->id, &none, DNS_INSECURE);
 		return;
 	}
-	query_new(c, m->id, name, type);
+	query_new(c, m->id, name, q.type);
 }
 
 static void

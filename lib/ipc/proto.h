@@ -192,20 +192,4 @@ enum proto {
 	XCHG_CONNECT,	/* str "" -> fd of a connection to the other server */
 };
 
-enum queue_action {
-	QUEUE_RETRY,
-	QUEUE_HOLD,
-	QUEUE_RELEASE,
-	QUEUE_REMOVE,
-	QUEUE_BOUNCE, /* remove with a report to the sender */
-	QUEUE_ACTIONS
-};
-
-/* Of a message in the spool, in QUEUE_PUT, MX_JOB and its records. */
-#define SPOOL_EIGHT_BIT 0x1u /* its body has bytes above 127 */
-#define SPOOL_BARE	0x2u /* without Return-Path: for the outside, too */
-#define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
-
-#define DELIVER_OPAQUE 0x01u /* do not parse it: its parser died of it */
-
 #endif

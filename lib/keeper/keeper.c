@@ -5,17 +5,20 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/be.h"
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "base/tally.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 
 #define DELIVERY_TIMEOUT_MS  30000
 #define OPEN_MAX_PER_ACCOUNT 1000
 #define DEATHS_TO_OPAQUE     2
 #define SWEEP_MS	     1000
+
+_Static_assert(ACCOUNT_NAME_MAX == CONF_NAME_MAX, "the length of a name");
 
 /* Somebody who asks.  Lives until its line is gone and nothing is open. */
 struct client {
@@ -78,10 +81,7 @@ reply(struct line *l, uint32_t id, int rc, const char *text)
 {
 	struct msg m;
 
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, text);
+	msg_answer_make(&m, id, rc, text);
 	if (line_send(l, &m) != RC_OK)
 		mlog(LOG_DEBUG, "keeper.reply.lost", "rc=%s", rc_name(rc));
 }
@@ -219,15 +219,14 @@ account_start(struct account *a)
 	a->k->ops->start(a->k->arg, (uint32_t)number);
 }
 
-/* The last field but one of DELIVER's fixed end is the flags byte. */
 static void
 mark_opaque(struct account *a, struct request *r)
 {
 	char q[LOG_Q_MAX];
 
-	if (r->deaths != DEATHS_TO_OPAQUE || r->m.b.n == 0)
+	if (r->deaths != DEATHS_TO_OPAQUE)
 		return;
-	r->m.b.p[r->m.b.n - 1] |= DELIVER_OPAQUE;
+	mail_delivery_mark(&r->m, DELIVER_OPAQUE);
 	mlog(LOG_WARN, "keeper.opaque", "account=%s deaths=%u text=%s", a->name,
 	    r->deaths,
 	    log_q(q, SV("a message is stored without being parsed: the "
@@ -298,13 +297,13 @@ is_full(const struct account *a)
 static void
 tell_full(struct client *c, const struct account *a)
 {
+	const struct account_full news = {sv_str(a->name), is_full(a)};
 	struct msg m;
 
 	if (c->line == NULL || !(c->may & KEEPER_MAY_DELIVER))
 		return;
 	msg_init(&m, ACCOUNT_FULL);
-	msg_put_str(&m, a->name);
-	msg_put_u8(&m, is_full(a));
+	account_full_put(&m, &news);
 	/* Lost, it costs some mail that is taken above the quota. */
 	line_tell(c->line, &m);
 }
@@ -324,10 +323,10 @@ set_usage(struct account *a, uint64_t bytes, uint64_t quota)
 static void
 on_usage(struct account *a, struct msg *m)
 {
-	uint64_t bytes = msg_get_u64(m), quota = msg_get_u64(m);
+	struct account_usage u;
 
-	if (msg_end(m) == RC_OK)
-		set_usage(a, bytes, quota);
+	if (account_usage_get(m, &u) == RC_OK)
+		set_usage(a, u.bytes, u.quota);
 }
 
 void
@@ -357,6 +356,7 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 {
 	struct account *a = arg;
 	struct request *r;
+	char text[ERR_TEXT_MAX];
 	struct msg answer;
 	bool suspicious;
 
@@ -381,7 +381,7 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 			break;
 	if (r == NULL)
 		return; /* too late */
-	if (r->delivery && m->b.n >= 4 && be_get32(m->b.p) == RC_OK)
+	if (r->delivery && msg_answer_read(m, RC_SYNTAX, text) == RC_OK)
 		tally_add(TALLY_DELIVERED, 1);
 	if (r->client->line != NULL) {
 		msg_init(&answer, MSG_REPLY);
@@ -500,11 +500,10 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 {
 	struct client *c = arg;
 	struct keeper *k = c->k;
-	char name[CONF_NAME_MAX];
+	char name[ACCOUNT_NAME_MAX];
 	struct account *a;
 
-	msg_get_str(m, name, sizeof name);
-	if (!is_allowed(c, m) || m->bad) {
+	if (!is_allowed(c, m) || msg_account_name(m, name) != RC_OK) {
 		/* No process of ours says that: it has been taken over. */
 		mlog(LOG_ERROR, "keeper.forbidden", "type=%u may=%u", m->type,
 		    c->may);

@@ -2,36 +2,29 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "ipc/msg_answer.h"
 #include "queue/spool/service_priv.h"
 
 void
-queue_answer(struct line *l, uint32_t id, int rc, const char *text, int fd)
+queue_answer(struct line *l, uint32_t id, int rc, const char *text)
 {
 	struct msg m;
 
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, text);
-	if (fd >= 0)
-		msg_put_fd(&m, fd);
+	msg_answer_make(&m, id, rc, text);
 	line_tell(l, &m);
 }
 
 void
 queue_answer_command(struct client *c, uint32_t id, int rc, const char *text,
-    const struct queue_done *done)
+    struct queue_done *done)
 {
 	struct msg m;
 
+	done->rc = rc;
+	done->text = sv_str(text);
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, text);
-	msg_put_u32(&m, done->messages);
-	msg_put_u32(&m, done->recipients);
-	msg_put_u32(&m, done->busy);
-	msg_put_u32(&m, done->held);
+	queue_done_put(&m, done);
 	line_tell(c->line, &m);
 }
 
@@ -59,8 +52,7 @@ queue_answer_waiting(struct queue_service *q, int r)
 		else if (a->client != NULL)
 			queue_answer(a->client->line, a->id, r,
 			    r == RC_OK ? "taken"
-				       : "the spool cannot be written",
-			    -1);
+				       : "the spool cannot be written");
 		free(a->done);
 		free(a);
 	}

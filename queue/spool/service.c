@@ -12,7 +12,6 @@
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 
-#define RECIPIENTS_MAX 1000
 #define LOCAL_MOST     2  /* deliveries of one account at the same time */
 #define REMOTE_MOST    20 /* connections to one destination */
 #define SWEEP_MS       60000
@@ -45,30 +44,6 @@ end_of_turn(struct queue_service *q)
 
 /* ---- in ---- */
 
-/* The recipients of a QUEUE_PUT; slices point into the message. */
-static int
-read_recipients(struct msg *m, struct spool_to **to_out, size_t *n_out)
-{
-	uint32_t i, n = msg_get_u32(m);
-	struct spool_to *to;
-
-	if (m->bad || n == 0 || n > RECIPIENTS_MAX)
-		return RC_SYNTAX;
-	to = xcalloc(n, sizeof *to);
-	for (i = 0; i < n; i++) {
-		to[i].local = msg_get_u8(m) != 0;
-		to[i].address = msg_get_sv(m);
-		if (m->bad || to[i].address.n > SPOOL_ADDRESS_MAX ||
-		    sv_chr(to[i].address, '\0') < to[i].address.n) {
-			free(to);
-			return RC_SYNTAX;
-		}
-	}
-	*to_out = to;
-	*n_out = n;
-	return RC_OK;
-}
-
 /* No line break gets from an envelope into a command or a header. */
 static bool
 is_clean(struct sv s)
@@ -98,48 +73,39 @@ is_allowed(const struct client *c, const struct spool_put *p)
 }
 
 static int
-put(struct client *c, struct msg *m, struct spool_item **out, struct err *err)
+put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
+    struct err *err)
 {
 	struct queue_service *q = c->q;
-	struct spool_put p = {.fd = -1};
-	struct conf *conf;
-	struct spool_to *to = NULL;
-	bool fresh;
+	struct spool_put p = {
+	    .sender = mail->sender,
+	    .owner = mail->owner,
+	    .to = mail->to,
+	    .nto = mail->nto,
+	    .flags = mail->flags,
+	    .front = mail->front,
+	    .fd = mail->fd,
+	    .size = mail->size,
+	};
+	struct conf *conf = queue_conf(q);
+	size_t before = spool_count(q->spool);
 	int r;
 
-	/* What comes after a step must not be taken for older than that. */
-	queue_look_at_clock(q);
-	msg_get_bytes(m, p.delivery_id, sizeof p.delivery_id);
-	p.sender = msg_get_sv(m);
-	p.owner = msg_get_sv(m);
-	p.size = msg_get_u64(m);
-	conf = queue_conf(q);
+	memcpy(p.delivery_id, mail->delivery_id, sizeof p.delivery_id);
 	p.size_max = conf_message_max(conf);
 	conf_free(&conf);
-	p.flags = msg_get_u32(m);
-	p.front = msg_get_sv(m);
-	if (read_recipients(m, &to, &p.nto) != RC_OK)
+	if (p.nto == 0)
 		return err_set(err, RC_SYNTAX, "the envelope is garbled");
-	p.to = to;
-	p.fd = msg_take_fd(m);
-	if (p.fd < 0) {
-		r = err_set(err, RC_TEMP, "too many open files");
-	} else if (msg_end(m) != RC_OK || sv_chr(p.sender, '\0') < p.sender.n) {
-		r = err_set(err, RC_SYNTAX, "the envelope is garbled");
-	} else if (!is_allowed(c, &p)) {
+	if (p.fd < 0)
+		return err_set(err, RC_TEMP, "too many open files");
+	if (!is_allowed(c, &p)) {
 		mlog(LOG_ERROR, "queue.forbidden", "outside=%d", c->outside);
 		line_accuse(c->line);
-		r = err_set(err, RC_DENIED, "that is not for this process");
-	} else {
-		size_t before = spool_count(q->spool);
-
-		r = spool_put(q->spool, &p, out, err);
-		fresh = r == RC_OK && spool_count(q->spool) > before;
-		if (fresh)
-			queue_schedule(q, *out, false);
+		return err_set(err, RC_DENIED, "that is not for this process");
 	}
-	io_close(&p.fd);
-	free(to);
+	r = spool_put(q->spool, &p, out, err);
+	if (r == RC_OK && spool_count(q->spool) > before)
+		queue_schedule(q, *out, false);
 	return r;
 }
 
@@ -150,13 +116,23 @@ on_put(struct client *c, struct msg *m)
 	struct spool_item *it = NULL;
 	struct err err = {.text = ""};
 	char from[LOG_Q_MAX];
+	struct queue_mail mail;
 	struct answer *a;
-	int r = put(c, m, &it, &err);
+	int r;
 
+	/* What comes after a step must not be taken for older than that. */
+	queue_look_at_clock(q);
+	r = queue_mail_get(m, &mail);
+	if (r == RC_OK) {
+		r = put(c, &mail, &it, &err);
+		queue_mail_fini(&mail);
+	} else {
+		(void)err_set(&err, r, "the envelope is garbled");
+	}
 	if (r != RC_OK) {
 		mlog(LOG_WARN, "queue.refused", "rc=%s text=\"%s\"", rc_name(r),
 		    err.text);
-		queue_answer(c->line, m->id, r, err.text, -1);
+		queue_answer(c->line, m->id, r, err.text);
 		if (r == RC_IO)
 			ev_post(q->o.loop, q->o.broken, q->o.arg);
 		return;
@@ -199,20 +175,26 @@ static void
 on_file(struct client *c, struct msg *m)
 {
 	struct err err = {.text = ""};
-	int fd = -1, ours = -1, r;
+	struct queue_file file = {.fd = -1};
+	struct msg reply;
+	int ours = -1;
 
 	if (!lent_room(&c->lent, files_most(c->q))) {
 		mlog(LOG_WARN, "queue.files", "outside=%d files=%zu",
 		    c->outside, c->lent.n);
-		r = err_set(&err, RC_TEMP, "too many files");
+		file.rc = err_set(&err, RC_TEMP, "too many files");
 	} else {
-		r = spool_tmpfile(&fd, &ours, &err);
+		file.rc = spool_tmpfile(&file.fd, &ours, &err);
 	}
 	if (ours >= 0)
 		lent_add(&c->lent, ours);
 	if (c->lent.n > 0 && c->look == NULL)
 		c->look = ev_timer_add(c->q->o.loop, LENT_MS, look_at_files, c);
-	queue_answer(c->line, m->id, r, err.text, fd);
+	file.text = sv_str(err.text);
+	msg_init(&reply, MSG_REPLY);
+	reply.id = m->id;
+	queue_file_put(&reply, &file);
+	line_tell(c->line, &reply);
 }
 
 static void
@@ -228,7 +210,7 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 		on_put(c, m);
 	else
 		queue_answer(
-		    l, m->id, RC_SYNTAX, "the queue does not know that", -1);
+		    l, m->id, RC_SYNTAX, "the queue does not know that");
 }
 
 static void

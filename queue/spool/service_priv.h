@@ -26,13 +26,6 @@
 #include "queue/spool/service.h"
 #include "queue/spool/spool.h"
 
-/* What a command has done. */
-struct queue_done {
-	uint32_t messages, recipients;
-	uint32_t busy; /* being delivered now: left as they are */
-	uint32_t held; /* left, too: they are held */
-};
-
 struct answer {
 	struct client *client; /* NULL: it has gone meanwhile */
 	uint32_t id;
@@ -105,10 +98,10 @@ void queue_run(struct queue_service *q);
 
 /* ---- answer.c ---- */
 
-void queue_answer(
-    struct line *l, uint32_t id, int rc, const char *text, int fd);
+void queue_answer(struct line *l, uint32_t id, int rc, const char *text);
+/* Sets rc and text of done. */
 void queue_answer_command(struct client *c, uint32_t id, int rc,
-    const char *text, const struct queue_done *done);
+    const char *text, struct queue_done *done);
 /* The same with success, after the flush; takes done. */
 void queue_answer_later(struct client *c, uint32_t id, struct queue_done *done);
 /* The flush has ended like that: all who wait for it get their answer. */

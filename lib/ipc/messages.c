@@ -1,0 +1,36 @@
+#include "ipc/messages.h"
+
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_dns.h"
+#include "ipc/msg_mx.h"
+#include "ipc/msg_queue.h"
+
+const struct codec_type *const ipc_messages[] = {
+    &msg_answer_codec,
+    /* msg_account.h */
+    &session_open_codec,
+    &session_kick_codec,
+    &session_local_codec,
+    &mail_delivery_codec,
+    &expunged_ask_codec,
+    &expunged_done_codec,
+    &account_usage_codec,
+    &account_full_codec,
+    /* msg_dns.h */
+    &dns_question_codec,
+    &dns_reply_codec,
+    /* msg_mx.h */
+    &mx_job_codec,
+    &mx_outcome_codec,
+    &mx_open_codec,
+    &mx_noted_codec,
+    /* msg_queue.h */
+    &queue_file_codec,
+    &queue_mail_codec,
+    &queue_list_codec,
+    &queue_listed_codec,
+    &queue_act_codec,
+    &queue_done_codec,
+    NULL,
+};
