@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <openssl/x509.h>
+
+#include "base/base64.h"
 #include "test/unit/msgauth/signer.h"
 #include "test/unit/msgauth/zone.h"
 #include "test/unit/unit.h"
@@ -526,6 +529,40 @@ START_TEST(dkim_verify__in_testing)
 }
 END_TEST
 
+/* [RFC 6376 3.6.1] the RSAPublicKey alone; and neither with a byte more */
+START_TEST(dkim_verify__a_bare_key)
+{
+	unsigned char *der[2] = {NULL, NULL};
+	int n[2], i, more;
+
+	n[0] = i2d_PublicKey(signer_rsa(1024), &der[0]);
+	n[1] = i2d_PUBKEY(signer_rsa(1024), &der[1]);
+	for (i = 0; i < 2; i++)
+		for (more = 0; more < 2; more++) {
+			struct zone *z = zone_new();
+			struct buf b, bytes;
+			struct judged j;
+
+			buf_init(&b, 10000);
+			buf_init(&bytes, 10000);
+			buf_adds(&b, "s._domainkey.home.test TXT p=");
+			buf_add(&bytes, der[i], (size_t)n[i]);
+			if (more)
+				buf_addc(&bytes, 'x');
+			base64_encode(buf_sv(&bytes), &b);
+			zone_add(z, b.p);
+			verify_good(z, &j);
+			ck_assert_int_eq(j.v[0].reason,
+			    more ? DKIM_R_KEY_SYNTAX : DKIM_R_NONE);
+			buf_fini(&bytes);
+			buf_fini(&b);
+			zone_free(&z);
+		}
+	OPENSSL_free(der[0]);
+	OPENSSL_free(der[1]);
+}
+END_TEST
+
 /* ---- hostile ones ---- */
 
 START_TEST(dkim_verify__an_exponent_as_long_as_the_key)
@@ -632,6 +669,7 @@ UNIT_TESTS(dkim_verify)
 	tcase_add_loop_test(
 	    tc, dkim_verify__key, 0, (int)(sizeof keys / sizeof keys[0]));
 	tcase_add_test(tc, dkim_verify__in_testing);
+	tcase_add_test(tc, dkim_verify__a_bare_key);
 	tcase_add_test(tc, dkim_verify__an_exponent_as_long_as_the_key);
 	tcase_add_test(tc, dkim_verify__a_thousand_signatures);
 	tcase_add_test(tc, dkim_verify__ten_megabytes_of_header);
