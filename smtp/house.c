@@ -310,7 +310,7 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 	    .sender = d->sender,
 	    .owner = sv_str(d->owner),
 	    .size = d->size,
-	    .flags = d->bare ? SPOOL_BARE : 0,
+	    .flags = (d->bare ? SPOOL_BARE : 0) | (d->junk ? SPOOL_JUNK : 0),
 	    .front = d->front,
 	    .to = xcalloc(d->naccount + d->noutside + 1, sizeof *mail.to),
 	    .fd = dup(d->fd),
@@ -417,6 +417,8 @@ ask(struct smtp_house *h, const struct smtp_delivery *d, size_t i,
 	struct mail_delivery to = {
 	    .account = sv_str(d->account[i].name),
 	    .size = d->size,
+	    .flags = d->junk ? DELIVER_JUNK : 0,
+	    .front = d->front,
 	    .fd = dup(d->fd),
 	};
 	struct msg m;
@@ -513,6 +515,17 @@ house_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 	return r;
 }
 
+/* ---- names ---- */
+
+static int
+house_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
+    dns_done_fn *fn, void *arg)
+{
+	struct smtp_house *h = ctx;
+
+	return dns_ask(h->dns, name, type, ms, fn, arg);
+}
+
 const struct smtp_ops smtp_house_ops = {
     .lookup = house_lookup,
     .login = house_login,
@@ -521,4 +534,5 @@ const struct smtp_ops smtp_house_ops = {
     .file = house_file,
     .sign = house_sign,
     .deliver = house_deliver,
+    .ask = house_ask,
 };

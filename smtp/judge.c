@@ -40,7 +40,7 @@ struct smtp_judge {
 	void *ctx;
 	struct check *check; /* NULL: not judged */
 	struct inbox *inbox;
-	int64_t until; /* clk_mono; 0: nothing has been asked */
+	int64_t ms, until; /* clk_mono; 0: nothing has been asked */
 	bool ended;
 	const char *hostname;
 
@@ -89,13 +89,14 @@ inbox_leave(struct inbox *b)
 
 struct smtp_judge *
 smtp_judge_new(const struct smtp_ops *ops, void *ctx,
-    const struct check_envelope *e, const char *hostname)
+    const struct check_envelope *e, const char *hostname, int64_t ms)
 {
 	struct smtp_judge *j = xcalloc(1, sizeof *j);
 
 	j->ops = ops;
 	j->ctx = ctx;
 	j->hostname = hostname;
+	j->ms = ms;
 	buf_init(&j->header, SMTP_JUDGE_HEADER_MAX);
 	buf_init(&j->kept, SMTP_JUDGE_HEADER_MAX);
 	if (e != NULL && ops->ask != NULL) {
@@ -153,8 +154,8 @@ ask(struct smtp_judge *j, const struct lookup_question *q)
 	pthread_mutex_lock(&j->inbox->lock);
 	j->inbox->refs++;
 	pthread_mutex_unlock(&j->inbox->lock);
-	r = j->ops->ask(j->ctx, q->name, q->type, j->until - clk_mono(),
-	    on_answer, a);
+	r = j->ops->ask(
+	    j->ctx, q->name, q->type, j->until - clk_mono(), on_answer, a);
 	if (r == RC_OK)
 		return;
 	inbox_leave(j->inbox);
@@ -177,7 +178,7 @@ go_on(struct smtp_judge *j)
 	while (r == RC_MORE && asked) {
 		r = check_evaluate(j->check);
 		if (j->until == 0)
-			j->until = clk_mono() + SMTP_JUDGE_MS;
+			j->until = clk_mono() + j->ms;
 		for (asked = false; lookup_open(l, &q); asked = true)
 			ask(j, &q);
 		/* What was refused at once has its answer already. */
@@ -328,9 +329,9 @@ say_dmarc(const struct check_result *r, struct smtp_judge_why *why)
 	    "to refuse mail in its name\nthat neither SPF nor DKIM confirms: "
 	    "SPF %s, DKIM %s, both for that domain",
 	    d->domain, d->policy_domain,
-	    r->mailfrom.result == AUTH_PASS ? "passed for another domain"
-					    : auth_result_name(
-						  r->mailfrom.result),
+	    r->mailfrom.result == AUTH_PASS
+		? "passed for another domain"
+		: auth_result_name(r->mailfrom.result),
 	    r->dkim_found == 0 ? "signature missing" : "not valid");
 }
 
@@ -366,8 +367,7 @@ void
 smtp_judge_field(const struct smtp_judge *j, struct buf *out)
 {
 	if (j->ended)
-		check_authres(
-		    check_result(j->check), j->hostname, false, out);
+		check_authres(check_result(j->check), j->hostname, false, out);
 }
 
 void

@@ -9,7 +9,7 @@
  *           smtp_judge_header(j, bytes, &rest);   until it says true
  *           ... smtp_judge_kept(j) is what to keep, rest the body ...
  *   smtp_judge_body(j, bytes);
- *   smtp_judge_end(j);       waits for the name servers, 20 s at most
+ *   smtp_judge_end(j);       waits for the name servers
  *   smtp_judge_action(j, ...), smtp_judge_field(j, ...)
  *
  * Without ops->ask, and for peers that are not to be judged, only the header
@@ -19,16 +19,16 @@
 #define SMTP_JUDGE_H
 
 #include "msgauth/check.h"
-#include "smtp/ops.h"
+#include "smtp/server.h"
 
 #define SMTP_JUDGE_HEADER_MAX (256u << 10)
-#define SMTP_JUDGE_MS	      20000 /* [RFC 7208 4.6.4] */
 
 struct smtp_judge;
 
-/* e NULL: the message is not judged. */
+/* e NULL: the message is not judged.  hostname: borrowed.  All questions
+ * together have ms from the first one on. */
 struct smtp_judge *smtp_judge_new(const struct smtp_ops *ops, void *ctx,
-    const struct check_envelope *e, const char *hostname);
+    const struct check_envelope *e, const char *hostname, int64_t ms);
 void smtp_judge_free(struct smtp_judge **j);
 
 /*

@@ -113,7 +113,7 @@ ARROWS = {
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],
-    "smtp": ["auth", "base", "conf", "ipc", "mail", "msgauth", "net"],
+    "smtp": ["auth", "base", "conf", "dns", "ipc", "mail", "msgauth", "net"],
     "imap/parse": ["base"],
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],

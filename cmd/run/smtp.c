@@ -23,6 +23,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		peer_connect(st->house.keeper, fd);
 	else if (role == ROLE_QUEUE)
 		peer_connect(st->house.queue, fd);
+	else if (role == ROLE_DNS)
+		peer_connect(st->house.dns, fd);
 	else if (role == ROLE_AUTH && st->house.auth != NULL)
 		peer_connect(st->house.auth, fd);
 	else
@@ -32,6 +34,11 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 static struct smtp_limits
 limits_of(const struct conf *conf)
 {
+	static const enum smtp_inbound inbound[] = {
+	    [CONF_DMARC_REJECT] = SMTP_INBOUND_REJECT,
+	    [CONF_DMARC_JUNK] = SMTP_INBOUND_JUNK,
+	    [CONF_DMARC_NOTE] = SMTP_INBOUND_NOTE,
+	    [CONF_DMARC_OFF] = SMTP_INBOUND_OFF};
 	struct smtp_limits l = SMTP_LIMITS_DEFAULT;
 
 	l.message_size = conf->limits.message_size;
@@ -41,6 +48,7 @@ limits_of(const struct conf *conf)
 	l.errors = conf->limits.errors;
 	l.messages_per_hour = conf->limits.messages_per_hour;
 	l.loopback = conf->limits.loopback;
+	l.inbound = inbound[conf->inbound.dmarc];
 	return l;
 }
 
@@ -157,6 +165,7 @@ run(int control_fd, bool submission)
 	st.house.keeper =
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
 	st.house.queue = peer_new(c->loop, "queue", NULL, NULL, c);
+	st.house.dns = peer_new(c->loop, "dns", NULL, NULL, c);
 	if (submission)
 		st.house.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.house.service = CONF_SUBMISSION;

@@ -184,11 +184,46 @@ is_mine(const struct account *a, struct sv name)
 	return sv_eq(name, sv_str(a->o.name));
 }
 
+/* Where its owner's mail programs look for junk. */
+static const char *
+junk_folder(const struct store_mailbox_list *all)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if ((all->m[i].use & STORE_USE_JUNK) != 0 &&
+		    !all->m[i].in_restore)
+			return all->m[i].name;
+	return "INBOX";
+}
+
+static int
+add_delivery(struct account *a, const struct mail_delivery *d,
+    struct store_body **body, struct store_added *added, uint64_t *need,
+    struct err *err)
+{
+	struct store_add add = {
+	    .mailbox = "INBOX",
+	    .delivery_id = d->delivery_id,
+	    .opaque = (d->flags & DELIVER_OPAQUE) != 0,
+	};
+	struct store_mailbox_list all;
+	uint64_t seen = 0;
+	int r;
+
+	if ((d->flags & DELIVER_JUNK) == 0)
+		return store_add(a->store, body, &add, added, need, err);
+	store_mailbox_list(a->store, &all, &seen);
+	add.mailbox = junk_folder(&all);
+	r = store_add(a->store, body, &add, added, need, err);
+	store_mailbox_list_fini(&all);
+	return r;
+}
+
 static int
 deliver(
     struct account *a, struct mail_delivery *d, uint64_t *need, struct err *err)
 {
-	struct store_add add = {.mailbox = "INBOX"};
 	struct store_added added;
 	struct store_body *body;
 	int r;
@@ -198,17 +233,20 @@ deliver(
 	if (d->fd < 0)
 		return err_set(err, RC_TEMP, "too many open files");
 	body = store_body_new(a->store);
-	r = io_copy_fd(d->fd, d->size, a->message_max, add_to_body, body);
+	r = store_body_add(body, d->front.p, d->front.n);
+	if (r == RC_OK)
+		r = io_copy_fd(
+		    d->fd, d->size, a->message_max, add_to_body, body);
 	if (r != RC_OK)
 		(void)err_set(err, r, "the message cannot be read or kept");
-	add.delivery_id = d->delivery_id;
-	add.opaque = (d->flags & DELIVER_OPAQUE) != 0;
 	if (r == RC_OK)
-		r = store_add(a->store, &body, &add, &added, need, err);
+		r = add_delivery(a, d, &body, &added, need, err);
 	store_body_free(&body);
 	if (r == RC_OK)
-		mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s",
-		    a->o.name, added.uid, (unsigned long long)d->size,
+		mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s%s",
+		    a->o.name, added.uid,
+		    (unsigned long long)(d->front.n + d->size),
+		    (d->flags & DELIVER_JUNK) != 0 ? " junk=1" : "",
 		    added.repeated ? " repeated=1" : "");
 	return r;
 }

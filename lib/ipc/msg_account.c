@@ -59,6 +59,7 @@ delivery_fields(struct codec *c, struct mail_delivery *v)
 	codec_bytes(c, v->delivery_id, sizeof v->delivery_id);
 	codec_u64(c, &v->size);
 	codec_u8(c, &v->flags);
+	codec_sv(c, &v->front);
 	codec_fd_maybe(c, &v->fd);
 }
 

@@ -45,14 +45,16 @@ struct session_local {
 CODEC_FUNCTIONS(session_local);
 
 #define DELIVER_OPAQUE 0x01u /* do not parse it: its parser died of it */
+#define DELIVER_JUNK   0x02u /* into the folder for junk */
 
 /* DELIVER. */
 struct mail_delivery {
 	struct sv account;
 	uint8_t delivery_id[16];
-	uint64_t size;
-	uint8_t flags; /* DELIVER_* */
-	int fd;	       /* the body; -1: it got lost on the way */
+	uint64_t size;	 /* of the body */
+	uint8_t flags;	 /* DELIVER_* */
+	struct sv front; /* bytes in front of the body: trace fields */
+	int fd;		 /* the body; -1: it got lost on the way */
 };
 CODEC_FUNCTIONS(mail_delivery);
 

@@ -9,6 +9,7 @@
 #define SPOOL_EIGHT_BIT 0x1u /* its body has bytes above 127 */
 #define SPOOL_BARE	0x2u /* without Return-Path: for the outside, too */
 #define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
+#define SPOOL_JUNK	0x8u /* into the folder for junk */
 
 /* The answer to QUEUE_FILE. */
 struct queue_file {

@@ -52,7 +52,8 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	struct err err = {.text = ""};
 	struct buf front;
 	struct mail_delivery d = {
-	    .account = sv_str(it->rcpt[a->rcpt[0]].address)};
+	    .account = sv_str(it->rcpt[a->rcpt[0]].address),
+	    .flags = (it->flags & SPOOL_JUNK) != 0 ? DELIVER_JUNK : 0};
 	struct msg m;
 	int r;
 

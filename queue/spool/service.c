@@ -63,13 +63,13 @@ is_allowed(const struct client *c, const struct spool_put *p)
 	size_t i;
 
 	if (!is_clean(p->sender) || !is_clean(p->owner) ||
-	    (p->flags & ~SPOOL_BARE) != 0)
+	    (p->flags & ~(SPOOL_BARE | SPOOL_JUNK)) != 0)
 		return false;
 	for (i = 0; i < p->nto; i++)
 		if (!is_clean(p->to[i].address) ||
 		    (!c->outside && !p->to[i].local))
 			return false;
-	return c->outside || (p->owner.n == 0 && p->front.n == 0);
+	return c->outside || p->owner.n == 0;
 }
 
 static int

@@ -98,6 +98,8 @@ fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 			buf_addc(&g->accounts, ' ');
 		buf_adds(&g->accounts, d->account[i].name);
 	}
+	buf_addsv(&g->message, d->front);
+	g->junk = d->junk;
 	p = buf_reserve(&g->message, d->size);
 	ck_assert_ptr_nonnull(p);
 	ck_assert_int_eq(io_pread_all(d->fd, p, d->size, 0), RC_OK);

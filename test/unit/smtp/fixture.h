@@ -14,6 +14,7 @@
 struct fixture_delivery {
 	struct buf sender, accounts, message;
 	uint8_t id[16];
+	bool junk;
 };
 
 struct fixture {

@@ -1077,7 +1077,7 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 	    {false, true, "", "", RC_OK},
 	    {false, false, "", "", RC_DENIED},
 	    {false, true, "anna", "", RC_DENIED},
-	    {false, true, "", "X: y\r\n", RC_DENIED},
+	    {false, true, "", "X: y\r\n", RC_OK},
 	    {true, false, "anna", "X: y\r\n", RC_OK},
 	};
 	struct queue_to to = {
