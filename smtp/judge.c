@@ -354,6 +354,14 @@ smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
 			: "From names several domains");
 		return SMTP_JUDGE_REFUSE;
 	}
+	if (r->dmarc.result == AUTH_TEMPERROR) {
+		why->code = "4.4.3";
+		(void)snprintf(why->text, sizeof why->text,
+		    "the DNS of %.100s does not answer, so that nobody can "
+		    "tell whether this is its mail; try again later",
+		    r->dmarc.domain);
+		return SMTP_JUDGE_DEFER;
+	}
 	if (r->dmarc.disposition == DMARC_P_NONE)
 		return SMTP_JUDGE_KEEP;
 	if (r->dmarc.disposition == DMARC_P_QUARANTINE ||
@@ -361,6 +369,12 @@ smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
 		return SMTP_JUDGE_JUNK;
 	say_dmarc(r, why);
 	return SMTP_JUDGE_REFUSE;
+}
+
+struct sv
+smtp_judge_author(const struct smtp_judge *j)
+{
+	return sv_str(j->ended ? check_result(j->check)->dmarc.domain : "");
 }
 
 void

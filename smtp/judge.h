@@ -51,10 +51,11 @@ void smtp_judge_end(struct smtp_judge *j);
 enum smtp_judge_action {
 	SMTP_JUDGE_KEEP,
 	SMTP_JUDGE_JUNK,
+	SMTP_JUDGE_DEFER, /* keep it if it has come again and again */
 	SMTP_JUDGE_REFUSE
 };
 
-/* After the end: what is to be done.  For SMTP_JUDGE_REFUSE *why says it to
+/* After the end: what is to be done.  For the last two *why says it to
  * the other side: its enhanced code and the words. */
 struct smtp_judge_why {
 	const char *code;
@@ -62,6 +63,9 @@ struct smtp_judge_why {
 };
 enum smtp_judge_action smtp_judge_action(const struct smtp_judge *j,
     enum smtp_inbound policy, struct smtp_judge_why *why);
+
+/* The domain of the author, as far as it is known. */
+struct sv smtp_judge_author(const struct smtp_judge *j);
 
 /* Appends the field Authentication-Results, if there is a judgement. */
 void smtp_judge_field(const struct smtp_judge *j, struct buf *out);

@@ -276,6 +276,14 @@ deliver(struct smtp_session *s, bool junk)
 		smtp_reply(s, 451, "4.3.0", "%s", err.text);
 }
 
+static bool
+comes_again(struct smtp_session *s)
+{
+	return s->c->may_defer != NULL &&
+	       s->c->may_defer(s->c->arg, buf_sv(&s->t.sender),
+		   smtp_judge_author(s->t.judge));
+}
+
 /* What has arrived is refused, kept, or kept with the junk. */
 static void
 judge_and_deliver(struct smtp_session *s)
@@ -289,15 +297,19 @@ judge_and_deliver(struct smtp_session *s)
 		smtp_judge_end(j);
 		action = smtp_judge_action(j, s->c->limits.inbound, &why);
 	}
-	if (action != SMTP_JUDGE_REFUSE) {
+	if (action == SMTP_JUDGE_DEFER && !comes_again(s))
+		action = SMTP_JUDGE_KEEP;
+	if (action < SMTP_JUDGE_DEFER) {
 		deliver(s, action == SMTP_JUDGE_JUNK);
 		return;
 	}
 	smtp_judge_log(j, judged);
-	mlog(LOG_INFO, "smtp.judged", "sid=%llx peer=%s from=%s%s text=refused",
+	mlog(LOG_INFO, "smtp.judged", "sid=%llx peer=%s from=%s%s text=%s",
 	    (unsigned long long)s->c->id, s->c->peer,
-	    log_q(from, buf_sv(&s->t.sender)), judged);
-	smtp_reply(s, 550, why.code, "%s", why.text);
+	    log_q(from, buf_sv(&s->t.sender)), judged,
+	    action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
+	smtp_reply(s, action == SMTP_JUDGE_REFUSE ? 550 : 451, why.code, "%s",
+	    why.text);
 }
 
 /* Says what becomes of the message; the transaction is over. */

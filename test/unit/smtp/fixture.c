@@ -125,6 +125,16 @@ fake_may_take(void *arg, const char *peer)
 	return k->may_take;
 }
 
+static bool
+fake_may_defer(void *arg, struct sv sender, struct sv author)
+{
+	struct fixture *k = arg;
+
+	(void)sender;
+	ck_assert_uint_gt(author.n, 0);
+	return k->may_defer;
+}
+
 void
 fixture_init(struct fixture *k, bool submission)
 {
@@ -198,6 +208,7 @@ fixture_start(struct fixture *k, pthread_t *thread)
 	r->conn.id = 1;
 	r->conn.fd = fd[0];
 	r->conn.may_take = fake_may_take;
+	r->conn.may_defer = fake_may_defer;
 	r->conn.arg = k;
 	ck_assert_int_eq(pthread_create(thread, NULL, session_main, r), 0);
 	return fd[1];

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "mail/field.h"
+#include "smtp/defer.h"
 #include "test/unit/smtp/fixture.h"
 #include "test/unit/unit.h"
 
@@ -235,6 +236,41 @@ START_TEST(smtp_judge__takes_forged_results_out)
 }
 END_TEST
 
+START_TEST(smtp_judge__asks_to_come_again)
+{
+	struct buf in, out;
+
+	k.may_defer = true;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in, BEGIN "From: x@away.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    "away.test");
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert(sv_find(buf_sv(&out), SV("451 4.4.3")) < out.n);
+	ck_assert_uint_eq(k.ngot, 0);
+	buf_fini(&in);
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(smtp_defer__for_an_hour)
+{
+	struct smtp_deferrals *d = xcalloc(1, sizeof *d);
+	const int64_t begin = 1000;
+
+	ck_assert(smtp_defer(d, 7, begin));
+	ck_assert(smtp_defer(d, 7, begin + SMTP_DEFER_MS - 1));
+	/* Somebody else in its place is taken rather than sent away for
+	 * ever. */
+	ck_assert(!smtp_defer(d, 7 + SMTP_DEFER_SLOTS, begin + 1));
+	ck_assert(!smtp_defer(d, 7, begin + SMTP_DEFER_MS));
+	ck_assert(!smtp_defer(d, 7, begin + SMTP_DEFER_KEEP_MS - 1));
+	ck_assert(smtp_defer(d, 7, begin + SMTP_DEFER_KEEP_MS));
+	ck_assert(smtp_defer(d, 8, begin));
+	free(d);
+}
+END_TEST
+
 START_TEST(smtp_judge__leaves_mail_of_this_machine_alone)
 {
 	struct sv all;
@@ -274,6 +310,8 @@ UNIT_TESTS(judge)
 	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(tc, smtp_judge__takes_forged_results_out, 0, 2);
+	tcase_add_test(tc, smtp_judge__asks_to_come_again);
+	tcase_add_test(tc, smtp_defer__for_an_hour);
 	tcase_add_test(tc, smtp_judge__leaves_mail_of_this_machine_alone);
 	tcase_add_test(tc, smtp_judge__bounds_the_header);
 	return tc;
