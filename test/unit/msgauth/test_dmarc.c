@@ -24,6 +24,7 @@ static const struct {
 	""},
     {"From: a@m\xc3\xbcller.test, b@xn--mller-kva.test\r\n", DMARC_AUTHOR_ONE,
 	"xn--mller-kva.test"},
+    {"From: a@M\xc3\x9cLLER.Test\r\n", DMARC_AUTHOR_ONE, "xn--mller-kva.test"},
     {"From: a@home.test\r\nfrom: a@home.test\r\n", DMARC_AUTHOR_FIELDS, ""},
     {"To: a@home.test\r\n", DMARC_AUTHOR_NONE, ""},
     {"From: undisclosed\r\n", DMARC_AUTHOR_SYNTAX, ""},
