@@ -3,12 +3,21 @@
  * that a start replays only what came after.  Derived, never flushed: it is
  * checked whole before it is believed, and without it everything is replayed.
  *
- *    0  8  "hmstate\n"       8  4  version
- *   12  4  01020304 as this machine writes it: the tables are mapped as they
- * are 16  8  the journal's epoch, sequence number, offset (24, 32) and 40  4
- * segment for which it stands     44  4  bytes of a message 48  8  bytes of the
- * tables, from 4096 on, and their CRC-32C (56, 4) 60  4  CRC-32C of what
- * follows them, and its length (64, 8) 124  4  CRC-32C of the 124 bytes before
+ *	offset  bytes
+ *	     0      8  "hmstate\n"
+ *	     8      4  version
+ *	    12      4  01020304 as this machine writes it: the tables are mapped
+ *		       as they are
+ *	    16      8  the journal's epoch
+ *	    24      8  sequence number up to which this holds
+ *	    32      8  and the offset behind it
+ *	    40      4  in that segment
+ *	    44      4  bytes of a message in the tables
+ *	    48      8  bytes of the tables, which begin at 4096
+ *	    56      4  CRC-32C of the tables
+ *	    60      4  CRC-32C of what is behind them
+ *	    64      8  and its length
+ *	   124      4  CRC-32C of the 124 bytes before
  *
  * Behind the tables: the rest as varints and texts, see meta_encode.
  */

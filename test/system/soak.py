@@ -556,6 +556,7 @@ class World(socketserver.ThreadingTCPServer):
     """The host outside: takes everything, and remembers it."""
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, port):
         self.got = []

@@ -17,6 +17,7 @@ class Sink(socketserver.ThreadingTCPServer):
     """Answers RCPT with what `say` has for the local part; keeps what it took."""
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 128  # of five, a busy machine drops some, and a lost SYN costs many seconds
 
     def __init__(self, port):
         super().__init__(("127.0.0.1", port), Handler)
@@ -230,7 +231,8 @@ def many(h, sink):
     began = time.monotonic()
     r = queue(h, "hold", "--all")
     verdict(r.returncode == 0, "queue-hold-many", r.stdout)
-    wait_until(lambda: not any(w["state"] == "delivering" for x in listed(h) for w in x["waits"]), 30, 0.5)
+    verdict(wait_until(lambda: not any(w["state"] == "delivering" for x in listed(h) for w in x["waits"]), pause=0.5),
+            "queue-hold-lets-tries-end")
     r = queue(h, "remove", "--all")
     took = time.monotonic() - began
     verdict(r.returncode == 0 and not listed(h), "queue-remove-many", r.stdout + r.stderr)
