@@ -377,6 +377,57 @@ START_TEST(lookup__limits_and_sharing)
 }
 END_TEST
 
+/* Large answers for one part: what another part wants of them is asked again,
+ * and the author's come first whoever has asked before. */
+START_TEST(lookup__bytes)
+{
+	static char text[255 * 64];
+	struct lookup *l = lookup_new();
+	const struct dns_answer *a;
+	struct lookup_question q;
+	struct zone *z = zone_new();
+	struct sv record = sv_of(text, sizeof text - 1000);
+	char name[32];
+	int i;
+
+	memset(text, 'x', sizeof text);
+	for (i = 0; i < 30; i++) {
+		(void)snprintf(name, sizeof name, "k%d.test", i);
+		zone_add_record(z, sv_str(name), SV("TXT"), record);
+		ck_assert_ptr_null(
+		    lookup_get(l, LOOKUP_HELO, DNS_TXT, sv_str(name)));
+	}
+	(void)zone_answer(z, l);
+	a = lookup_get(l, LOOKUP_HELO, DNS_TXT, SV("k0.test"));
+	ck_assert_int_eq(a->rc, RC_OK);
+	a = lookup_get(l, LOOKUP_HELO, DNS_TXT, SV("k29.test"));
+	ck_assert_int_eq(a->rc, RC_TEMP);
+	ck_assert_ptr_null(lookup_get(l, LOOKUP_DKIM, DNS_TXT, SV("k29.test")));
+	ck_assert_uint_eq(zone_answer(z, l), 1);
+	a = lookup_get(l, LOOKUP_DKIM, DNS_TXT, SV("k29.test"));
+	ck_assert_int_eq(a->rc, RC_OK);
+	/* above the limit of one answer: for nobody */
+	zone_add_record(z, SV("k29.test"), SV("TXT"), record);
+	zone_add_record(z, SV("big.test"), SV("TXT"), record);
+	zone_add_record(z, SV("big.test"), SV("TXT"), record);
+	ck_assert_ptr_null(lookup_get(l, LOOKUP_DKIM, DNS_TXT, SV("big.test")));
+	ck_assert_ptr_null(lookup_get(l, LOOKUP_DKIM, DNS_TXT, SV("x.test")));
+	ck_assert_ptr_null(
+	    lookup_get(l, LOOKUP_MAILFROM, DNS_TXT, SV("_dmarc.a.test")));
+	ck_assert_ptr_null(
+	    lookup_get(l, LOOKUP_AUTHOR, DNS_TXT, SV("_dmarc.a.test")));
+	ck_assert(lookup_open(l, &q));
+	ck_assert_str_eq(q.name, "_dmarc.a.test");
+	(void)zone_answer(z, l);
+	a = lookup_get(l, LOOKUP_DKIM, DNS_TXT, SV("big.test"));
+	ck_assert_int_eq(a->rc, RC_TEMP);
+	a = lookup_get(l, LOOKUP_ARC, DNS_TXT, SV("big.test"));
+	ck_assert_int_eq(a->rc, RC_TEMP);
+	zone_free(&z);
+	lookup_free(&l);
+}
+END_TEST
+
 static const struct {
 	const char *name;
 	bool valid;
@@ -522,6 +573,7 @@ UNIT_TESTS(check)
 	tcase_add_loop_test(tc, check__nothing_is_injected, 0, 8);
 	tcase_add_test(tc, check__may_be_given_up);
 	tcase_add_test(tc, lookup__limits_and_sharing);
+	tcase_add_test(tc, lookup__bytes);
 	tcase_add_loop_test(tc, lookup_name_valid__row, 0,
 	    (int)(sizeof names / sizeof names[0]));
 	tcase_add_test(tc, check__cost);
