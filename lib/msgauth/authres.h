@@ -66,7 +66,8 @@ void authres_reader_fini(struct authres_reader *r);
 /* The next result; RC_EOF at the end, RC_SYNTAX: what follows is not read. */
 int authres_next(
     struct authres_reader *r, struct authres_item *out) RC_USE_RESULT;
-/* Its next property; RC_EOF at the end of them. */
+/* Its next property; RC_EOF at the end of them.  ptype is empty where there is
+ * none: a large provider writes "dmarc=pass action=none header.from=...". */
 int authres_next_prop(struct authres_reader *r, struct sv *ptype,
     struct sv *property, struct sv *value) RC_USE_RESULT;
 

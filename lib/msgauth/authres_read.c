@@ -77,6 +77,7 @@ authres_reader_fini(struct authres_reader *r)
 static bool
 take_reason(struct authres_reader *r, struct authres_item *out)
 {
+	size_t had = r->text.n;
 	struct sv before;
 
 	out->reason = (struct sv){NULL, 0};
@@ -86,6 +87,7 @@ take_reason(struct authres_reader *r, struct authres_item *out)
 	if (!sv_ieq(take_word(r, "=.", &r->text), SV("reason")) ||
 	    !take_char(r, '=')) {
 		r->rest = before;
+		buf_truncate(&r->text, had);
 		return true;
 	}
 	out->reason = take_word(r, "", &r->text);
@@ -131,9 +133,11 @@ authres_next_prop(struct authres_reader *r, struct sv *ptype,
 		return RC_EOF;
 	}
 	*ptype = take_word(r, ".=", &r->text);
-	if (ptype->n == 0 || !take_char(r, '.'))
-		return RC_SYNTAX;
-	*property = take_word(r, "=", &r->text);
+	*property = *ptype;
+	if (take_char(r, '.'))
+		*property = take_word(r, "=", &r->text);
+	else
+		*ptype = sv_first(*ptype, 0);
 	if (property->n == 0 || !take_char(r, '='))
 		return RC_SYNTAX;
 	*value = take_word(r, "", &r->text);

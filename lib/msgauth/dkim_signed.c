@@ -314,9 +314,13 @@ read_tags(struct dkim_signed *s, const struct taglist *t)
 
 /* ---- the header's hash ---- */
 
-/* hdr-name *( [FWS] ":" [FWS] hdr-name ), From among them */
+/*
+ * hdr-name *( [FWS] ":" [FWS] hdr-name ), From among them.  [RFC 8617 4.1.2]
+ * the seal is put on after the message signature, which cannot cover it; many
+ * cover the other two fields, which are there already.
+ */
 static enum dkim_reason
-check_signed_names(struct sv h)
+check_signed_names(const struct dkim_signed *s, struct sv h)
 {
 	bool from = false;
 	size_t i, n = 0;
@@ -328,7 +332,8 @@ check_signed_names(struct sv h)
 		for (i = 0; i < name.n; i++)
 			if (!ascii_is_graph(name.p[i]))
 				return DKIM_R_SYNTAX;
-		if (name.n == 0)
+		if (name.n == 0 ||
+		    (s->kind == DKIM_FIELD_AMS && sv_ieq(name, SV("arc-seal"))))
 			return DKIM_R_SYNTAX;
 		from = from || sv_ieq(name, SV("from"));
 	}
@@ -402,7 +407,7 @@ read_field(struct dkim_signed *s, const struct mail_field *f,
 	if (r != DKIM_R_NONE || s->kind == DKIM_FIELD_AS)
 		return r;
 	h = taglist_find(&t, "h")->value;
-	r = check_signed_names(h);
+	r = check_signed_names(s, h);
 	if (r != DKIM_R_NONE)
 		return r;
 	s->body = bodies_want(bodies, s->body_canon,

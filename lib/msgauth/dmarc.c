@@ -41,6 +41,9 @@ dmarc_author(const struct fieldset *fields, char out[DNS_NAME_MAX])
 		if (sv_ieq(f->name, SV("From")) && n++ == 0)
 			from = f;
 	}
+	/* Where not all were seen one more may be among the others. */
+	if (fieldset_is_cut(fields))
+		return DMARC_AUTHOR_FIELDS;
 	if (n != 1)
 		return n == 0 ? DMARC_AUTHOR_NONE : DMARC_AUTHOR_FIELDS;
 	if (mail_author_each(from->value, take_author, &a) != RC_OK &&

@@ -24,7 +24,7 @@
 enum dmarc_author {
 	DMARC_AUTHOR_ONE,    /* one domain: all else is to be refused */
 	DMARC_AUTHOR_NONE,   /* no From field */
-	DMARC_AUTHOR_FIELDS, /* several */
+	DMARC_AUTHOR_FIELDS, /* several, or more fields than FIELDSET_MAX */
 	DMARC_AUTHOR_SYNTAX, /* no usable address in it, or no domain name */
 	DMARC_AUTHOR_DOMAINS /* several domains [RFC 9989 5.3.1, 11.5] */
 };

@@ -24,6 +24,7 @@ struct fieldset {
 	struct group *group;
 	size_t ngroups;
 	unsigned turn;
+	bool cut;
 };
 
 static int
@@ -77,6 +78,7 @@ fieldset_new(struct sv header)
 		s->field = xgrow(s->field, &s->cap, s->n + 1, sizeof *s->field);
 		s->field[s->n++] = f;
 	}
+	s->cut = mail_field_next(&header, &f);
 	make_groups(s);
 	s->turn = 1;
 	return s;
@@ -100,6 +102,12 @@ size_t
 fieldset_count(const struct fieldset *s)
 {
 	return s->n;
+}
+
+bool
+fieldset_is_cut(const struct fieldset *s)
+{
+	return s->cut;
 }
 
 const struct mail_field *

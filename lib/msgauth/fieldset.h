@@ -17,6 +17,8 @@ struct fieldset *fieldset_new(struct sv header);
 void fieldset_free(struct fieldset **s);
 
 size_t fieldset_count(const struct fieldset *s);
+/* Were there more? */
+bool fieldset_is_cut(const struct fieldset *s);
 /* In the order of the header. */
 const struct mail_field *fieldset_at(const struct fieldset *s, size_t i);
 

@@ -16,7 +16,8 @@ struct question {
 	enum dns_type type;
 	enum state state;
 	enum lookup_part part;
-	unsigned wanted; /* by which parts: bits */
+	unsigned wanted;  /* by which parts: bits */
+	unsigned refused; /* by which of them, for want of room */
 	char name[DNS_NAME_MAX];
 	struct dns_answer answer;
 };
@@ -27,6 +28,7 @@ struct lookup {
 	size_t next;	/* none before it is OPEN, but the author's */
 	size_t waiting; /* not ANSWERED */
 	size_t used[LOOKUP_PARTS];
+	size_t bytes[LOOKUP_PARTS];
 	unsigned news; /* bits */
 	bool expired;
 	struct dns_answer none; /* RC_TEMP: over the limit or the time */
@@ -141,6 +143,28 @@ add(struct lookup *l, enum lookup_part part, enum dns_type type, struct sv name)
 	return q;
 }
 
+/* The answer was not kept because other parts had no room for it. */
+static bool
+may_reopen(
+    const struct lookup *l, const struct question *q, enum lookup_part part)
+{
+	return q->refused != 0 && (q->refused & 1U << part) == 0 && !l->expired;
+}
+
+static void
+reopen(struct lookup *l, struct question *q)
+{
+	size_t i;
+
+	q->state = OPEN;
+	q->refused |= q->wanted;
+	q->wanted = 0;
+	l->waiting++;
+	for (i = 0; i < l->next; i++)
+		if (l->q[i] == q)
+			l->next = i;
+}
+
 const struct dns_answer *
 lookup_get(
     struct lookup *l, enum lookup_part part, enum dns_type type, struct sv name)
@@ -154,8 +178,10 @@ lookup_get(
 			return &l->none;
 		q = add(l, part, type, name);
 	}
-	if (q->state == ANSWERED)
+	if (q->state == ANSWERED && !may_reopen(l, q, part))
 		return &q->answer;
+	if (q->state == ANSWERED)
+		reopen(l, q);
 	q->wanted |= 1U << part;
 	return NULL;
 }
@@ -176,8 +202,9 @@ first_open(struct lookup *l, size_t *at)
 {
 	size_t i;
 
-	for (i = 0; i < l->n && l->used[LOOKUP_AUTHOR] > 0; i++)
-		if (l->q[i]->state == OPEN && l->q[i]->part == LOOKUP_AUTHOR) {
+	for (i = 0; i < l->n; i++)
+		if (l->q[i]->state == OPEN &&
+		    (l->q[i]->wanted & 1U << LOOKUP_AUTHOR) != 0) {
 			*at = i;
 			return l->q[i];
 		}
@@ -219,6 +246,26 @@ bytes_of(const struct dns_answer *a)
 	return n;
 }
 
+/* Charges the answer to one of the parts that want it; false: none has room. */
+static bool
+charge(struct lookup *l, struct question *q)
+{
+	size_t n = bytes_of(&q->answer);
+	int p;
+
+	if (n > LOOKUP_BYTES_MAX)
+		return false;
+	for (p = 0; p < LOOKUP_PARTS; p++)
+		if ((q->wanted & 1U << p) != 0 &&
+		    l->bytes[p] + n <= LOOKUP_PART_BYTES_MAX) {
+			l->bytes[p] += n;
+			q->refused = 0;
+			return true;
+		}
+	q->refused |= q->wanted;
+	return false;
+}
+
 static void
 settle(struct lookup *l, struct question *q)
 {
@@ -228,7 +275,7 @@ settle(struct lookup *l, struct question *q)
 		a->rc = RC_NOTFOUND;
 	else if (a->rc != RC_OK && a->rc != RC_NOTFOUND)
 		a->rc = RC_TEMP;
-	if (a->rc == RC_OK && bytes_of(a) > LOOKUP_BYTES_MAX) {
+	if (a->rc == RC_OK && !charge(l, q)) {
 		dns_answer_fini(a);
 		dns_answer_init(a);
 		a->rc = RC_TEMP;

@@ -18,14 +18,17 @@
  * What one part has asked another one gets without asking again.  A part whose
  * questions have got no new answer need not be evaluated again: lookup_news().
  *
- * Each part has a number of questions of its own that nobody else can use up,
- * so that a message with ten signatures of slow domains still has the policy
- * of its author looked up.  A question above the number, one after
- * lookup_expire(), and one whose answer is larger than LOOKUP_BYTES_MAX is
- * answered at once, as RC_TEMP.
+ * Each part has a number of questions and of bytes of answers of its own that
+ * nobody else can use up, so that a message with ten signatures of slow domains
+ * still has the policy of its author looked up.  A question above the number,
+ * one after lookup_expire(), and one whose answer is too large is answered at
+ * once, as RC_TEMP; if only one part had no room for an answer the others may
+ * still ask for it.  All of a table is less than 2 MB.
  *
- * Time: a driver allows 20 s for a message [RFC 7208 4.6.4] from its first
- * question on, all together, then calls lookup_expire().
+ * Time: a driver gives each question 20 s at most [RFC 7208 4.6.4], and calls
+ * lookup_expire() 20 s after the last byte of the message.  Not earlier: a slow
+ * sender with a slow name service must not use up the time of the author's
+ * questions, which begin with the header.
  *
  * Names: text as in dns/dns.h, without a dot at the end, any case; labels of 1
  * to 63 bytes, 253 in all.  Macros of SPF can make names with bytes that
@@ -48,8 +51,10 @@ enum lookup_part {
 	LOOKUP_PARTS  /* how many */
 };
 
-/* Of one answer's records; above, it is taken for a failure. */
-#define LOOKUP_BYTES_MAX 16384
+/* Of one answer's records, and of all that a part has asked for; above, it is
+ * taken for a failure. */
+#define LOOKUP_BYTES_MAX      16384
+#define LOOKUP_PART_BYTES_MAX 262144
 
 struct lookup;
 

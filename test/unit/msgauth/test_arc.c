@@ -317,6 +317,39 @@ START_TEST(arc__fails_for_good)
 }
 END_TEST
 
+START_TEST(arc__a_signature_does_not_cover_seals)
+{
+	static const struct {
+		const char *h;
+		enum dkim_reason why;
+	} names[] = {{"from:ARC-Seal", DKIM_R_SYNTAX}, {"to", DKIM_R_FROM},
+	    {"from:arc-authentication-results", DKIM_R_BODY}};
+	struct zone *z = keys();
+	struct arc_verify *a;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 100000);
+	for (i = 0; i < 3; i++) {
+		buf_reset(&b);
+		buf_addf(&b,
+		    "ARC-Seal: i=1; cv=none; a=rsa-sha256; d=one.test; s=s; "
+		    "b=AAAA\r\n"
+		    "ARC-Message-Signature: i=1; a=rsa-sha256; d=one.test; s=s;"
+		    " bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA;"
+		    " h=%s\r\n"
+		    "ARC-Authentication-Results: i=1; " AAR1 "\r\n" HEADER,
+		    names[i].h);
+		a = verify(buf_sv(&b), BODY, z);
+		ck_assert_int_eq(arc_verify_get(a)->reason, ARC_R_MESSAGE);
+		ck_assert_int_eq(arc_verify_get(a)->why, names[i].why);
+		arc_verify_free(&a);
+	}
+	buf_fini(&b);
+	zone_free(&z);
+}
+END_TEST
+
 /* ---- sealing ---- */
 
 START_TEST(arc_seal__of_a_broken_chain)
@@ -406,6 +439,7 @@ UNIT_TESTS(arc)
 	tcase_add_loop_test(
 	    tc, arc__row, 0, (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(tc, arc__fails_for_good);
+	tcase_add_test(tc, arc__a_signature_does_not_cover_seals);
 	tcase_add_test(tc, arc_seal__of_a_broken_chain);
 	tcase_add_test(tc, arc_seal__fifty);
 	return tc;

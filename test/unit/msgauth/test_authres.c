@@ -89,6 +89,16 @@ START_TEST(authres__reads_a_field)
 	ck_assert(sv_eq(v, SV("a b@y.test")));
 	ck_assert_int_eq(authres_next(&r, &it), RC_SYNTAX);
 	authres_reader_fini(&r);
+	ck_assert_int_eq(authres_reader_init(&r,
+			     SV("mx.example.org 1; dmarc=pass (p=none sp=[1,2])"
+				" action=none header.from=x.test")),
+	    RC_OK);
+	ck_assert_int_eq(authres_next(&r, &it), RC_OK);
+	ck_assert_int_eq(authres_next_prop(&r, &t, &p, &v), RC_OK);
+	ck_assert(t.n == 0 && sv_eq(p, SV("action")));
+	ck_assert_int_eq(authres_next_prop(&r, &t, &p, &v), RC_OK);
+	ck_assert(sv_eq(t, SV("header")) && sv_eq(v, SV("x.test")));
+	authres_reader_fini(&r);
 	ck_assert_int_eq(
 	    authres_reader_init(&r, SV("example.org; none")), RC_OK);
 	ck_assert_int_eq(authres_next(&r, &it), RC_EOF);

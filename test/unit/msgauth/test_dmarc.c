@@ -24,6 +24,7 @@ static const struct {
 	""},
     {"From: a@m\xc3\xbcller.test, b@xn--mller-kva.test\r\n", DMARC_AUTHOR_ONE,
 	"xn--mller-kva.test"},
+    {"From: a@M\xc3\x9cLLER.Test\r\n", DMARC_AUTHOR_ONE, "xn--mller-kva.test"},
     {"From: a@home.test\r\nfrom: a@home.test\r\n", DMARC_AUTHOR_FIELDS, ""},
     {"To: a@home.test\r\n", DMARC_AUTHOR_NONE, ""},
     {"From: undisclosed\r\n", DMARC_AUTHOR_SYNTAX, ""},
@@ -48,6 +49,28 @@ START_TEST(dmarc_author__row)
 	    got == authors[_i].want && strcmp(domain, authors[_i].domain) == 0,
 	    "%s: %d %s", authors[_i].header, (int)got, domain);
 	fieldset_free(&f);
+}
+END_TEST
+
+START_TEST(dmarc_author__behind_many_fields)
+{
+	char domain[DNS_NAME_MAX];
+	struct fieldset *f;
+	struct buf b;
+	int i;
+
+	buf_init(&b, 1000000);
+	buf_adds(&b, "From: a@bank.test\r\n");
+	for (i = 1; i < FIELDSET_MAX; i++)
+		buf_adds(&b, "X: y\r\n");
+	f = fieldset_new(buf_sv(&b));
+	ck_assert_int_eq(dmarc_author(f, domain), DMARC_AUTHOR_ONE);
+	fieldset_free(&f);
+	buf_adds(&b, "From: b@evil.test\r\n");
+	f = fieldset_new(buf_sv(&b));
+	ck_assert_int_eq(dmarc_author(f, domain), DMARC_AUTHOR_FIELDS);
+	fieldset_free(&f);
+	buf_fini(&b);
 }
 END_TEST
 
@@ -319,6 +342,7 @@ UNIT_TESTS(dmarc)
 
 	tcase_add_loop_test(tc, dmarc_author__row, 0,
 	    (int)(sizeof authors / sizeof authors[0]));
+	tcase_add_test(tc, dmarc_author__behind_many_fields);
 	tcase_add_loop_test(tc, dmarc_record__row, 0,
 	    (int)(sizeof records / sizeof records[0]));
 	tcase_add_loop_test(
