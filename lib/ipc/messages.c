@@ -2,6 +2,7 @@
 
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
 #include "ipc/msg_dns.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -17,6 +18,14 @@ const struct codec_type *const ipc_messages[] = {
     &expunged_done_codec,
     &account_usage_codec,
     &account_full_codec,
+    /* msg_auth.h */
+    &login_ask_codec,
+    &login_done_codec,
+    &sign_ask_codec,
+    &sign_done_codec,
+    &auth_command_codec,
+    &dkim_ask_codec,
+    &auth_done_codec,
     /* msg_dns.h */
     &dns_question_codec,
     &dns_reply_codec,

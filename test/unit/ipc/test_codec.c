@@ -8,6 +8,7 @@
 #include "ipc/messages.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
 #include "ipc/msg_dns.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -64,6 +65,21 @@ static const struct sample samples[] = {
     PLAIN(expunged_done, .rc = RC_IO, .text = T("no")),
     PLAIN(account_usage, 1, 2),
     PLAIN(account_full, T("anna"), true),
+    WITH_FD(login_ask, fd, 1, .service = 2, .sasl = T("\0anna\0secret"),
+	.peer = T("192.0.2.1"), .tls = true, .tag = T("a1")),
+    PLAIN(login_ask, .fd = -1),
+    PLAIN(login_done, RC_OK, T(""), 3, T("anna"), 4, 1ull << 40),
+    PLAIN(login_done, .rc = RC_DENIED, .text = T("no")),
+    PLAIN(sign_ask, .domain = T("example.org"),
+	.hash = LIST(struct sign_hash, {T("r"), {1, 2, 3}}, {T("e"), {4, 5}}),
+	.nhash = 2),
+    PLAIN(sign_done, .text = T(""),
+	.s = LIST(struct sign_signature, {0, T("r"), T("rrr")},
+	    {1, T("e"), T("eee")}),
+	.n = 2),
+    PLAIN(auth_command, T("anna"), T("phone"), true),
+    PLAIN(dkim_ask, T("example.org")),
+    PLAIN(auth_done, RC_OK, T("done"), T("secret")),
     PLAIN(dns_question, T("example.org"), 15),
     PLAIN(dns_reply, .rc = RC_OK, .security = 2, .ttl = 300,
 	.canonical = T("example.org"),

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 #include "ipc/proto.h"
@@ -430,24 +431,25 @@ static void
 auth_says(int rc, bool known)
 {
 	static const char *const selector[] = {"r", "e"};
-	uint32_t i;
+	struct sign_signature s[2];
+	struct sign_done done = {.rc = rc, .s = s};
+	struct sign_ask asked;
 	struct msg m, q_;
+	uint8_t i;
 
 	ck_assert_int_eq(line_recv_fd(auth, &q_), RC_OK);
 	ck_assert_uint_eq(q_.type, AUTH_SIGN);
-	ck_assert(sv_eq(msg_get_sv(&q_), SV("example.org")));
-	ck_assert_uint_eq(msg_get_u32(&q_), known ? 2 : 0);
+	ck_assert_int_eq(sign_ask_get(&q_, &asked), RC_OK);
+	ck_assert(sv_eq(asked.domain, SV("example.org")));
+	ck_assert_uint_eq(asked.nhash, known ? 2 : 0);
+	sign_ask_fini(&asked);
 	msg_init(&m, MSG_REPLY);
 	m.id = q_.id;
 	msg_fini(&q_);
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, "");
-	msg_put_u32(&m, rc == RC_OK || rc == RC_NOTFOUND ? 2 : 0);
-	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++) {
-		msg_put_u8(&m, (uint8_t)i);
-		msg_put_str(&m, selector[i]);
-		msg_put_str(&m, rc == RC_OK ? "SIGNED" : "");
-	}
+	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++)
+		s[done.n++] = (struct sign_signature){i, sv_str(selector[i]),
+		    rc == RC_OK ? SV("SIGNED") : SV("")};
+	sign_done_put(&m, &done);
 	ck_assert_int_eq(line_send_fd(auth, &m), RC_OK);
 	turn(20);
 }
