@@ -429,7 +429,7 @@ def step_fuzz(res, args):
         exe = os.path.join(out_dir, name)
         code, out = run([cc, *flags[:-2], "-fsanitize=fuzzer,address,undefined",
                          "-fno-sanitize-recover=all", src, archive, "-o", exe, "-lssl",
-                         "-lcrypto", "-lsodium", "-lutf8proc", "-lyaml", "-lpthread"])
+                         "-lcrypto", "-lsodium", "-lutf8proc", "-lyaml", "-lz", "-lpthread"])
         if code:
             return name, code, tail(out)
         corpus = tempfile.mkdtemp(prefix="fuzz.")
