@@ -3,6 +3,7 @@
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
 #include "ipc/msg_auth.h"
+#include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -26,6 +27,22 @@ const struct codec_type *const ipc_messages[] = {
     &auth_command_codec,
     &dkim_ask_codec,
     &auth_done_codec,
+    /* msg_control.h */
+    &ctl_boot_codec,
+    &ctl_listen_codec,
+    &ctl_line_codec,
+    &ctl_config_codec,
+    &ctl_drain_codec,
+    &ctl_start_codec,
+    &ctl_refused_codec,
+    &ctl_accuse_codec,
+    &ctl_debug_codec,
+    &cmd_debug_codec,
+    &ctl_status_codec,
+    &status_record_codec,
+    &status_all_codec,
+    &look_ask_codec,
+    &look_done_codec,
     /* msg_dns.h */
     &dns_question_codec,
     &dns_reply_codec,

@@ -9,6 +9,7 @@
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
 #include "ipc/msg_auth.h"
+#include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -80,6 +81,31 @@ static const struct sample samples[] = {
     PLAIN(auth_command, T("anna"), T("phone"), true),
     PLAIN(dkim_ask, T("example.org")),
     PLAIN(auth_done, RC_OK, T("done"), T("secret")),
+    WITH_FD(ctl_boot, conf, 4, .build = T("b"), .role = 1, .generation = 2,
+	.account = 3, .account_name = T("anna"), .sandbox_off = true,
+	.landlock_max = -1, .kill_unknown = true, .uid = 4, .gid = 5,
+	.folder = T("/f"), .other = T("/o"), .level = 1, .journal = true,
+	.clock_offset = -7, .has_tls = true, .has_tally = true),
+    WITH_FD(ctl_boot, conf, 1, .build = T("b")),
+    WITH_FD(ctl_listen, fd, 1, .service = 3),
+    WITH_FD(ctl_line, fd, 1, .role = 2, .account = T("anna")),
+    WITH_FD(ctl_config, fd, 1, .generation = 2),
+    PLAIN(ctl_drain, 5000),
+    PLAIN(ctl_start, 1, 2),
+    PLAIN(ctl_refused, T("anna")),
+    PLAIN(ctl_accuse, 4),
+    PLAIN(ctl_debug, 255, T("peer=192.0.2.1"), 60000),
+    PLAIN(cmd_debug, T("smtp"), {1, T(""), 0}),
+    PLAIN(ctl_status, 3, T("lines"),
+	{LIST(uint64_t, 1, 2), 2,
+	    LIST(struct status_event, {1, 5, T("a")}, {2, -1, T("b")}), 2}),
+    PLAIN(status_record, T("account"), T("anna"), 77, 1000, 2, T("xyz")),
+    WITH_FD(status_all, fd, 1, .ms = 1, .backup_failed = 2, .why = T("no room"),
+	.cert_trouble = T("none"),
+	.day = {.tally = LIST(uint64_t, 9), .ntally = 1}),
+    PLAIN(status_all, .rc = RC_TEMP, .fd = -1),
+    PLAIN(look_ask, LIST(struct look_file, {0, T("/a")}, {1, T("/b")}), 2),
+    PLAIN(look_done, LIST(struct sv, T(""), T("no")), 2),
     PLAIN(dns_question, T("example.org"), 15),
     PLAIN(dns_reply, .rc = RC_OK, .security = 2, .ttl = 300,
 	.canonical = T("example.org"),
