@@ -5,6 +5,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
+#include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 
@@ -51,6 +52,13 @@ const struct codec_type *const ipc_messages[] = {
     &mx_outcome_codec,
     &mx_open_codec,
     &mx_noted_codec,
+    /* msg_import.h */
+    &xchg_say_codec,
+    &xchg_path_codec,
+    &xchg_finish_codec,
+    &xchg_log_codec,
+    &xchg_done_codec,
+    &xchg_names_codec,
     /* msg_queue.h */
     &queue_file_codec,
     &queue_mail_codec,

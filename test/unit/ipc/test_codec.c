@@ -11,6 +11,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
+#include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 #include "test/unit/unit.h"
@@ -110,6 +111,15 @@ static const struct sample samples[] = {
     PLAIN(dns_reply, .rc = RC_OK, .security = 2, .ttl = 300,
 	.canonical = T("example.org"),
 	.record = LIST(struct sv, T("abc"), T(""), T("d")), .nrecord = 3),
+    PLAIN(xchg_say, 2, T("left out: 3")),
+    PLAIN(xchg_path, T("a/b")),
+    PLAIN(xchg_finish, T("a"), T("b"), -1),
+    PLAIN(xchg_log, T("1 2\n")),
+    WITH_FD(xchg_done, fd, 1, .text = T("")),
+    PLAIN(xchg_done, .rc = RC_EXISTS, .text = T("no"), .fd = -1),
+    PLAIN(xchg_names, .text = T(""), .more = true,
+	.name = LIST(struct xchg_name, {0, T("cur")}, {1, T("new")}), .n = 2),
+    PLAIN(xchg_names, .rc = RC_NOTFOUND, .text = T("no")),
     WITH_FD(queue_file, fd, 1, .text = T("")),
     PLAIN(queue_file, .rc = RC_NOSPACE, .text = T("full"), .fd = -1),
     WITH_FD(queue_mail, fd, 1, .delivery_id = {5},
