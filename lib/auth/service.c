@@ -13,6 +13,7 @@
 #include "ipc/msg_answer.h"
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
+#include "ipc/server.h"
 
 #define KNOWN_FILE	  "known"
 #define CREDENTIALS_FILE  "credentials"
@@ -22,16 +23,14 @@
 
 _Static_assert(SIGN_DOMAIN_MAX == SIGNER_DOMAIN_MAX, "auth/signer.h");
 
-/* A line that asks.  Freed when it is gone and no login names it any more. */
+/* A line that asks. */
 struct client {
-	struct auth_service *s;
-	struct line *line;
+	struct ipc_client ipc;
 	bool command; /* the owner's; else a process of the house */
 	bool may_sign, may_login;
 	enum auth_door door;
-	unsigned open;
-	unsigned strangers; /* of them: logins from networks not known */
-	struct client *next;
+	unsigned strangers; /* requests that are logins from networks not
+			       known */
 };
 
 struct auth_service {
@@ -41,7 +40,7 @@ struct auth_service {
 	struct auth_server *server;
 	struct signer *signer;
 	struct peer *keeper;
-	struct client *clients;
+	struct ipc_server *clients;
 	struct kick *kicks; /* that wait for the keeper */
 };
 
@@ -54,8 +53,8 @@ struct kick {
 
 /* A login between question and answer. */
 struct login {
-	struct client *client;
-	uint32_t id;
+	struct auth_service *s;
+	struct ipc_request request;
 	enum conf_service service;
 	char peer[ACCOUNT_PEER_MAX];
 	bool stranger;
@@ -69,25 +68,17 @@ struct login {
 	char tried[CONF_NAME_MAX];
 };
 
-static void
-client_maybe_free(struct client *c)
+static struct client *
+client_of(const struct ipc_request *r)
 {
-	struct client **at = &c->s->clients;
-
-	if (c->line != NULL || c->open > 0)
-		return;
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-	free(c);
+	return (struct client *)r->client;
 }
 
 static void
 login_free(struct login *l)
 {
-	l->client->open--;
-	l->client->strangers -= l->stranger;
-	client_maybe_free(l->client);
+	client_of(&l->request)->strangers -= l->stranger;
+	ipc_request_end(&l->request);
 	io_close(&l->fd);
 	buf_fini(&l->tag);
 	free(l);
@@ -114,7 +105,7 @@ log_failure(const struct login *l, const char *reason)
 static void
 note_tried(struct login *l, struct sv sasl)
 {
-	const struct conf *c = l->client->s->conf;
+	const struct conf *c = l->s->conf;
 	int account;
 
 	(void)sv_split(&sasl, '\0');
@@ -127,7 +118,7 @@ note_tried(struct login *l, struct sv sasl)
 static void
 login_answer(struct login *l, int rc, const char *text)
 {
-	struct auth_service *s = l->client->s;
+	struct auth_service *s = l->s;
 	struct login_done done = {
 	    .rc = rc,
 	    .text = sv_str(text),
@@ -142,12 +133,9 @@ login_answer(struct login *l, int rc, const char *text)
 		done.account = sv_str(s->conf->account[l->account].name);
 	if (rc != RC_OK && rc != RC_IO)
 		log_failure(l, text);
-	if (l->client->line != NULL) {
-		msg_init(&m, MSG_REPLY);
-		m.id = l->id;
-		login_done_put(&m, &done);
-		line_tell(l->client->line, &m);
-	}
+	msg_init(&m, MSG_REPLY);
+	login_done_put(&m, &done);
+	ipc_request_answer(&l->request, &m);
 	login_free(l);
 }
 
@@ -170,7 +158,7 @@ static void
 on_login_done(const struct auth_result *r, void *arg)
 {
 	struct login *l = arg;
-	struct auth_service *s = l->client->s;
+	struct auth_service *s = l->s;
 	struct session_open o;
 	struct msg m;
 
@@ -219,13 +207,13 @@ is_service_of(enum auth_door door, uint8_t service)
 static bool
 is_too_much(struct login *l)
 {
-	struct client *c = l->client;
-	unsigned most = c->s->conf->limits.connections;
+	struct client *c = client_of(&l->request);
+	unsigned most = l->s->conf->limits.connections;
 
-	l->stranger = !auth_server_knows(c->s->server, l->peer);
+	l->stranger = !auth_server_knows(l->s->server, l->peer);
 	c->strangers += l->stranger;
 	return l->stranger ? c->strangers > 2 * most + LOGINS_MORE
-			   : c->open > 3 * most + 2 * LOGINS_MORE;
+			   : c->ipc.open > 3 * most + 2 * LOGINS_MORE;
 }
 
 static void
@@ -236,10 +224,9 @@ on_login(struct client *c, struct msg *m)
 	struct auth_login ask;
 	int r = login_ask_get(m, &asked);
 
-	l->client = c;
-	l->id = m->id;
+	l->s = c->ipc.arg;
+	ipc_request_begin(&l->request, &c->ipc, m);
 	l->fd = -1;
-	c->open++;
 	buf_init(&l->tag, 1024);
 	if (r == RC_OK) {
 		l->service = (enum conf_service)asked.service;
@@ -267,42 +254,27 @@ on_login(struct client *c, struct msg *m)
 	note_tried(l, ask.sasl);
 	ask.peer = l->peer;
 	ask.door = c->door;
-	auth_server_login(c->s->server, &ask, on_login_done, l);
+	auth_server_login(l->s->server, &ask, on_login_done, l);
 }
 
 /* ---- signatures ---- */
 
 /* A question to the signer between question and answer. */
-struct signing {
-	struct client *client;
-	uint32_t id;
-};
-
-static struct signing *
-signing_new(struct client *c, uint32_t id)
+static struct ipc_request *
+signing_new(struct client *c, const struct msg *m)
 {
-	struct signing *g = xcalloc(1, sizeof *g);
+	struct ipc_request *r = xcalloc(1, sizeof *r);
 
-	g->client = c;
-	g->id = id;
-	c->open++;
-	return g;
+	ipc_request_begin(r, &c->ipc, m);
+	return r;
 }
 
-/* The reply, if anybody still waits for it. */
 static void
-signing_end(struct signing *g, struct msg *m)
+signing_end(struct ipc_request *r, struct msg *m)
 {
-	struct client *c = g->client;
-
-	m->id = g->id;
-	if (c->line != NULL)
-		line_tell(c->line, m);
-	else
-		msg_fini(m);
-	c->open--;
-	client_maybe_free(c);
-	free(g);
+	ipc_request_answer(r, m);
+	ipc_request_end(r);
+	free(r);
 }
 
 static void
@@ -325,9 +297,10 @@ on_signed(const struct signer_answer *a, void *arg)
 static void
 on_sign(struct client *c, struct msg *m)
 {
+	struct auth_service *s = c->ipc.arg;
 	struct signer_answer no = {.rc = RC_SYNTAX, .text = "not a question"};
 	struct signer_question q = {.records = false};
-	struct signing *g = signing_new(c, m->id);
+	struct ipc_request *g = signing_new(c, m);
 	struct sign_ask asked;
 
 	if (sign_ask_get(m, &asked) != RC_OK) {
@@ -345,14 +318,13 @@ on_sign(struct client *c, struct msg *m)
 	if (!c->may_sign) {
 		/* Who reads mail for others does not write in their name. */
 		mlog(LOG_WARN, "dkim.refused", "domain=%s",
-		    conf_domain_is_local(c->s->conf, sv_str(q.domain))
-			? q.domain
-			: "?");
+		    conf_domain_is_local(s->conf, sv_str(q.domain)) ? q.domain
+								    : "?");
 		no = (struct signer_answer){
 		    .rc = RC_DENIED, .text = "signatures are for submission"};
 		on_signed(&no, g);
 	} else {
-		signer_ask(c->s->signer, &q, on_signed, g);
+		signer_ask(s->signer, &q, on_signed, g);
 	}
 }
 
@@ -378,9 +350,10 @@ on_records(const struct signer_answer *a, void *arg)
 static void
 on_dkim_command(struct client *c, struct msg *m)
 {
+	struct auth_service *s = c->ipc.arg;
 	struct signer_answer no = {.rc = RC_SYNTAX, .text = "not a question"};
 	struct signer_question q = {.records = true};
-	struct signing *g = signing_new(c, m->id);
+	struct ipc_request *g = signing_new(c, m);
 	struct dkim_ask asked;
 
 	if (dkim_ask_get(m, &asked) != RC_OK) {
@@ -388,7 +361,7 @@ on_dkim_command(struct client *c, struct msg *m)
 		return;
 	}
 	sv_copy(asked.domain, q.domain, sizeof q.domain);
-	signer_ask(c->s->signer, &q, on_records, g);
+	signer_ask(s->signer, &q, on_records, g);
 }
 
 /* ---- the owner's commands ---- */
@@ -424,7 +397,7 @@ static void
 kick(struct auth_service *s, struct sv account, uint64_t credential)
 {
 	struct kick *k = xcalloc(1, sizeof *k);
-	struct client *c;
+	struct ipc_client *c;
 	struct msg m;
 
 	if (account.n >= sizeof k->account) {
@@ -433,10 +406,10 @@ kick(struct auth_service *s, struct sv account, uint64_t credential)
 	}
 	memcpy(k->account, account.p, account.n);
 	k->credential = credential;
-	for (c = s->clients; c != NULL; c = c->next)
-		if (!c->command && c->line != NULL) {
+	for (c = ipc_server_clients(s->clients); c != NULL; c = c->next)
+		if (!((struct client *)c)->command) {
 			put_kick(&m, AUTH_KICK, k);
-			line_tell(c->line, &m);
+			ipc_client_tell(c, &m);
 		}
 	k->next = s->kicks;
 	s->kicks = k;
@@ -518,27 +491,25 @@ on_command(struct client *c, struct msg *m)
 
 	buf_init(&text, 60000);
 	buf_init(&secret, 256);
-	r = run_command(c->s, m, &text, &secret, &err);
+	r = run_command(c->ipc.arg, m, &text, &secret, &err);
 	if (r != RC_OK) {
 		buf_reset(&text);
 		buf_adds(&text, err.text);
 	}
 	mlog(LOG_INFO, "auth.command", "type=%u rc=%s", m->type, rc_name(r));
 	msg_init(&answer, MSG_REPLY);
-	answer.id = m->id;
 	done = (struct auth_done){r, buf_sv(&text), buf_sv(&secret)};
 	auth_done_put(&answer, &done);
-	line_tell(c->line, &answer);
+	ipc_client_answer(&c->ipc, m->id, &answer);
 	buf_wipe(&secret);
 	buf_fini(&text);
 }
 
 static void
-on_client_msg(struct line *l, struct msg *m, void *arg)
+on_client_msg(struct ipc_client *ipc, struct msg *m)
 {
-	struct client *c = arg;
+	struct client *c = (struct client *)ipc;
 
-	(void)l;
 	if (c->command && m->type == CMD_DKIM)
 		on_dkim_command(c, m);
 	else if (c->command)
@@ -549,47 +520,35 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 		on_sign(c, m);
 }
 
-static void
-on_client_eof(struct line *l, void *arg)
+static const struct ipc_server_ops client_ops = {
+    .client_size = sizeof(struct client), .msg = on_client_msg};
+
+static struct client *
+add_client(struct auth_service *s, int fd)
 {
-	struct client *c = arg;
-
-	line_free(&l);
-	c->line = NULL;
-	client_maybe_free(c);
-}
-
-static void
-add_client(struct auth_service *s, int fd, bool command, bool may_sign)
-{
-	struct client *c = xcalloc(1, sizeof *c);
-
-	c->s = s;
-	c->command = command;
-	c->may_sign = may_sign;
-	c->next = s->clients;
-	s->clients = c;
-	c->line = line_new(s->loop, fd, on_client_msg, on_client_eof, c);
+	return (struct client *)ipc_server_add(s->clients, fd);
 }
 
 void
 auth_service_add_client(struct auth_service *s, int fd, enum auth_door door)
 {
-	add_client(s, fd, false, door == AUTH_DOOR_SUBMISSION);
-	s->clients->may_login = true;
-	s->clients->door = door;
+	struct client *c = add_client(s, fd);
+
+	c->may_login = true;
+	c->may_sign = door == AUTH_DOOR_SUBMISSION;
+	c->door = door;
 }
 
 void
 auth_service_add_signer(struct auth_service *s, int fd)
 {
-	add_client(s, fd, false, true);
+	add_client(s, fd)->may_sign = true;
 }
 
 void
 auth_service_add_command(struct auth_service *s, int fd)
 {
-	add_client(s, fd, true, false);
+	add_client(s, fd)->command = true;
 }
 
 void
@@ -627,6 +586,7 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 		free(s);
 		return r;
 	}
+	s->clients = ipc_server_new(loop, &client_ops, s);
 	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
 	auth_server_remember(s->server, KNOWN_FILE);
 	auth_server_start(s->server);
