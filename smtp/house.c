@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
 #include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "smtp/sign.h"
@@ -26,7 +27,7 @@
 #define SIGN_TRIES	  6
 #define SPOOL_BYTES	  (32u << 20) /* size times accounts: rather spool once */
 
-/* ---- addresses ---- */
+_Static_assert(SMTP_ACCOUNT_MAX == ACCOUNT_NAME_MAX, "the length of a name");
 
 /* ---- who is full ---- */
 
@@ -122,26 +123,28 @@ static int
 login_once(struct smtp_house *h, struct sv sasl, const char *peer, bool tls,
     struct smtp_login *out)
 {
-	char text[ERR_TEXT_MAX];
+	const struct login_ask asked = {
+	    .service = (uint8_t)h->service,
+	    .sasl = sasl,
+	    .peer = sv_str(peer),
+	    .tls = tls,
+	    .fd = -1,
+	};
+	struct login_done done;
 	struct msg m, reply;
 	int r;
 
 	msg_init(&m, AUTH_LOGIN);
-	msg_put_u8(&m, (uint8_t)h->service);
-	msg_put_sv(&m, sasl);
-	msg_put_str(&m, peer);
-	msg_put_u8(&m, tls);
-	msg_put_sv(&m, SV(""));
+	login_ask_put(&m, &asked);
 	r = peer_call_later(h->auth, &m, AUTH_MS, &reply);
 	if (r == RC_OK) {
-		r = (int)msg_get_u32(&reply);
-		msg_get_str(&reply, text, sizeof text);
-		out->number = msg_get_u32(&reply);
-		msg_get_str(&reply, out->account, sizeof out->account);
-		(void)msg_get_u32(&reply); /* generation */
-		out->credential = msg_get_u64(&reply);
-		if (msg_end(&reply) != RC_OK)
-			r = RC_TEMP;
+		r = login_done_get(&reply, &done) == RC_OK ? done.rc : RC_TEMP;
+		if (r == RC_OK) {
+			out->number = done.number;
+			out->credential = done.credential;
+			sv_copy(
+			    done.account, out->account, sizeof out->account);
+		}
 	} else if (r == RC_TEMP) {
 		r = RC_IO; /* auth has died: the next one can be asked */
 	}

@@ -199,6 +199,22 @@ def check_private(res):
     res.check(not bad, "style-private-headers", tail("\n".join(bad)))
 
 
+def check_messages(res):
+    """Fields are put and got by codecs only, and each codec is tested and fuzzed."""
+    bad = []
+    listed = open(os.path.join(TOP, "lib/ipc/messages.c")).read()
+    for name in sources(".c"):
+        if name.startswith("test/") or name == "lib/ipc/msg.c":
+            continue
+        text = open(os.path.join(TOP, name), errors="replace").read()
+        if name.startswith("lib/ipc/"):
+            bad += [f"{name}: {m} is not in messages.c" for m in re.findall(r"^CODEC\((\w+),", text, re.M)
+                    if f"&{m}_codec," not in listed]
+        else:
+            bad += [f"{name} calls {m}" for m in re.findall(r"\bmsg_(?:put|get)_(?!fd\b)\w+", text)]
+    res.check(not bad, "style-messages", tail("\n".join(bad)))
+
+
 def check_headers(res):
     bad = []
     for name in sources(".h"):
@@ -300,6 +316,7 @@ def step_style(res, args):
     check_readme(res)
     check_names(res)
     check_private(res)
+    check_messages(res)
     check_keys(res)
 
 

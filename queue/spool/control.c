@@ -220,16 +220,16 @@ on_list(struct client *c, struct msg *m)
 		r = RC_SYNTAX;
 	sel = (struct selection){asked.s, asked.n};
 	if (r == RC_OK)
-		r = list(c->q, &sel, asked.attempts, &listed.fd, &listed.n);
+		r = list(
+		    c->ipc.arg, &sel, asked.attempts, &listed.fd, &listed.n);
 	listed.rc = r;
 	listed.text = r == RC_OK       ? SV("")
 		      : r == RC_SYNTAX ? SV("the command is garbled")
 				       : SV("there is no memory for the list "
 					    "now");
 	msg_init(&reply, MSG_REPLY);
-	reply.id = m->id;
 	queue_listed_put(&reply, &listed);
-	line_tell(c->line, &reply);
+	ipc_client_answer(&c->ipc, m->id, &reply);
 	queue_list_fini(&asked);
 }
 
@@ -414,11 +414,11 @@ on_act(struct client *c, struct msg *m)
 	struct queue_act asked;
 	int r = queue_act_get(m, &asked);
 	const struct selection sel = {asked.s, asked.n};
-	struct work w = {c->q, &sel, done};
+	struct work w = {c->ipc.arg, &sel, done};
 
 	if (r != RC_OK || asked.n == 0) {
 		queue_answer_command(
-		    c, m->id, RC_SYNTAX, "the command is garbled", done);
+		    c, m, RC_SYNTAX, "the command is garbled", done);
 		free(done);
 		return;
 	}
@@ -428,7 +428,7 @@ on_act(struct client *c, struct msg *m)
 	    "action=%s messages=%u recipients=%u busy=%u held=%u",
 	    action_names[asked.action], done->messages, done->recipients,
 	    done->busy, done->held);
-	queue_answer_later(c, m->id, done);
+	queue_answer_later(c, m, done);
 }
 
 void
@@ -442,5 +442,5 @@ queue_control(struct client *c, struct msg *m)
 		on_act(c, m);
 	else
 		queue_answer_command(
-		    c, m->id, RC_SYNTAX, "the queue does not know that", &none);
+		    c, m, RC_SYNTAX, "the queue does not know that", &none);
 }

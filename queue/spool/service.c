@@ -76,7 +76,7 @@ static int
 put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
     struct err *err)
 {
-	struct queue_service *q = c->q;
+	struct queue_service *q = c->ipc.arg;
 	struct spool_put p = {
 	    .sender = mail->sender,
 	    .owner = mail->owner,
@@ -100,7 +100,7 @@ put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
 		return err_set(err, RC_TEMP, "too many open files");
 	if (!is_allowed(c, &p)) {
 		mlog(LOG_ERROR, "queue.forbidden", "outside=%d", c->outside);
-		line_accuse(c->line);
+		line_accuse(c->ipc.line);
 		return err_set(err, RC_DENIED, "that is not for this process");
 	}
 	r = spool_put(q->spool, &p, out, err);
@@ -112,12 +112,11 @@ put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
 static void
 on_put(struct client *c, struct msg *m)
 {
-	struct queue_service *q = c->q;
+	struct queue_service *q = c->ipc.arg;
 	struct spool_item *it = NULL;
 	struct err err = {.text = ""};
 	char from[LOG_Q_MAX];
 	struct queue_mail mail;
-	struct answer *a;
 	int r;
 
 	/* What comes after a step must not be taken for older than that. */
@@ -132,7 +131,7 @@ on_put(struct client *c, struct msg *m)
 	if (r != RC_OK) {
 		mlog(LOG_WARN, "queue.refused", "rc=%s text=\"%s\"", rc_name(r),
 		    err.text);
-		queue_answer(c->line, m->id, r, err.text);
+		queue_answer(c, m, r, err.text);
 		if (r == RC_IO)
 			ev_post(q->o.loop, q->o.broken, q->o.arg);
 		return;
@@ -141,10 +140,7 @@ on_put(struct client *c, struct msg *m)
 	    "item=%llu from=%s recipients=%zu size=%llu waiting=%zu",
 	    (unsigned long long)it->seq, log_q(from, sv_str(it->sender)),
 	    it->nrcpt, (unsigned long long)it->size, spool_count(q->spool));
-	a = xcalloc(1, sizeof *a);
-	*a = (struct answer){c, m->id, NULL, q->answers};
-	q->answers = a;
-	queue_commit(q);
+	queue_answer_later(c, m, NULL);
 }
 
 /* Whether its files are back: as long as we have them open, too, their bytes
@@ -153,11 +149,12 @@ static void
 look_at_files(void *arg)
 {
 	struct client *c = arg;
+	struct queue_service *q = c->ipc.arg;
 
 	c->look = NULL;
 	(void)lent_room(&c->lent, 0);
 	if (c->lent.n > 0)
-		c->look = ev_timer_add(c->q->o.loop, LENT_MS, look_at_files, c);
+		c->look = ev_timer_add(q->o.loop, LENT_MS, look_at_files, c);
 }
 
 /* A file is for one connection's large message. */
@@ -174,12 +171,13 @@ files_most(struct queue_service *q)
 static void
 on_file(struct client *c, struct msg *m)
 {
+	struct queue_service *q = c->ipc.arg;
 	struct err err = {.text = ""};
 	struct queue_file file = {.fd = -1};
 	struct msg reply;
 	int ours = -1;
 
-	if (!lent_room(&c->lent, files_most(c->q))) {
+	if (!lent_room(&c->lent, files_most(q))) {
 		mlog(LOG_WARN, "queue.files", "outside=%d files=%zu",
 		    c->outside, c->lent.n);
 		file.rc = err_set(&err, RC_TEMP, "too many files");
@@ -189,18 +187,17 @@ on_file(struct client *c, struct msg *m)
 	if (ours >= 0)
 		lent_add(&c->lent, ours);
 	if (c->lent.n > 0 && c->look == NULL)
-		c->look = ev_timer_add(c->q->o.loop, LENT_MS, look_at_files, c);
+		c->look = ev_timer_add(q->o.loop, LENT_MS, look_at_files, c);
 	file.text = sv_str(err.text);
 	msg_init(&reply, MSG_REPLY);
-	reply.id = m->id;
 	queue_file_put(&reply, &file);
-	line_tell(c->line, &reply);
+	ipc_client_answer(&c->ipc, m->id, &reply);
 }
 
 static void
-on_client_msg(struct line *l, struct msg *m, void *arg)
+on_client_msg(struct ipc_client *ipc, struct msg *m)
 {
-	struct client *c = arg;
+	struct client *c = (struct client *)ipc;
 
 	if (c->command)
 		queue_control(c, m);
@@ -209,59 +206,40 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 	else if (m->type == QUEUE_PUT)
 		on_put(c, m);
 	else
-		queue_answer(
-		    l, m->id, RC_SYNTAX, "the queue does not know that");
+		queue_answer(c, m, RC_SYNTAX, "the queue does not know that");
 }
 
 static void
-client_unlink(struct client *c)
+on_client_gone(struct ipc_client *ipc)
 {
-	struct client **at = &c->q->clients;
-	struct answer *a;
+	struct client *c = (struct client *)ipc;
 
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-	for (a = c->q->answers; a != NULL; a = a->next)
-		if (a->client == c)
-			a->client = NULL;
 	ev_timer_del(&c->look);
 	lent_fini(&c->lent);
 }
 
-static void
-on_client_eof(struct line *l, void *arg)
+static const struct ipc_server_ops client_ops = {
+    .client_size = sizeof(struct client),
+    .msg = on_client_msg,
+    .gone = on_client_gone,
+};
+
+static struct client *
+add_client(struct queue_service *q, int fd)
 {
-	struct client *c = arg;
-
-	line_free(&l);
-	client_unlink(c);
-	free(c);
-}
-
-static void
-add_client(struct queue_service *q, int fd, bool command)
-{
-	struct client *c = xcalloc(1, sizeof *c);
-
-	c->q = q;
-	c->command = command;
-	c->next = q->clients;
-	q->clients = c;
-	c->line = line_new(q->o.loop, fd, on_client_msg, on_client_eof, c);
+	return (struct client *)ipc_server_add(q->clients, fd);
 }
 
 void
 queue_service_add_client(struct queue_service *q, int fd, bool outside)
 {
-	add_client(q, fd, false);
-	q->clients->outside = outside;
+	add_client(q, fd)->outside = outside;
 }
 
 void
 queue_service_add_command(struct queue_service *q, int fd)
 {
-	add_client(q, fd, true);
+	add_client(q, fd)->command = true;
 }
 
 /* ---- peers ---- */
@@ -372,11 +350,13 @@ queue_service_new(const struct queue_service_opts *o,
 
 	q->o = *o;
 	q->end_of_turn = end_of_turn;
+	q->clients = ipc_server_new(o->loop, &client_ops, q);
 	q->local = sched_new(LOCAL_MOST);
 	q->remote = sched_new(REMOTE_MOST);
 	r = spool_open(dirfd, NULL, on_place, q, &q->spool, err);
 	if (r != RC_OK) {
 		io_close(&dirfd);
+		ipc_server_free(&q->clients);
 		sched_free(&q->local);
 		sched_free(&q->remote);
 		free(q);
@@ -409,8 +389,6 @@ queue_service_free(struct queue_service **qp)
 {
 	struct queue_service *q = *qp;
 	struct spool_item *it;
-	struct client *c;
-	struct answer *a;
 
 	if (q == NULL)
 		return;
@@ -424,16 +402,8 @@ queue_service_free(struct queue_service **qp)
 	ev_timer_del(&q->sweep);
 	if (q->turn != NULL)
 		q->turn->q = NULL;
-	while ((c = q->clients) != NULL) {
-		client_unlink(c);
-		line_free(&c->line);
-		free(c);
-	}
-	while ((a = q->answers) != NULL) {
-		q->answers = a->next;
-		free(a->done);
-		free(a);
-	}
+	queue_answer_none(q);
+	ipc_server_free(&q->clients);
 	for (it = spool_first(q->spool); it != NULL; it = it->next)
 		queue_each_unit(it, drop_unit, q);
 	sched_free(&q->local);

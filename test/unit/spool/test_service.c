@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 #include "ipc/proto.h"
@@ -430,24 +431,25 @@ static void
 auth_says(int rc, bool known)
 {
 	static const char *const selector[] = {"r", "e"};
-	uint32_t i;
+	struct sign_signature s[2];
+	struct sign_done done = {.rc = rc, .s = s};
+	struct sign_ask asked;
 	struct msg m, q_;
+	uint8_t i;
 
 	ck_assert_int_eq(line_recv_fd(auth, &q_), RC_OK);
 	ck_assert_uint_eq(q_.type, AUTH_SIGN);
-	ck_assert(sv_eq(msg_get_sv(&q_), SV("example.org")));
-	ck_assert_uint_eq(msg_get_u32(&q_), known ? 2 : 0);
+	ck_assert_int_eq(sign_ask_get(&q_, &asked), RC_OK);
+	ck_assert(sv_eq(asked.domain, SV("example.org")));
+	ck_assert_uint_eq(asked.nhash, known ? 2 : 0);
+	sign_ask_fini(&asked);
 	msg_init(&m, MSG_REPLY);
 	m.id = q_.id;
 	msg_fini(&q_);
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, "");
-	msg_put_u32(&m, rc == RC_OK || rc == RC_NOTFOUND ? 2 : 0);
-	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++) {
-		msg_put_u8(&m, (uint8_t)i);
-		msg_put_str(&m, selector[i]);
-		msg_put_str(&m, rc == RC_OK ? "SIGNED" : "");
-	}
+	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++)
+		s[done.n++] = (struct sign_signature){i, sv_str(selector[i]),
+		    rc == RC_OK ? SV("SIGNED") : SV("")};
+	sign_done_put(&m, &done);
 	ck_assert_int_eq(line_send_fd(auth, &m), RC_OK);
 	turn(20);
 }
@@ -1113,6 +1115,12 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 }
 END_TEST
 
+static struct client *
+newest_client(void)
+{
+	return (struct client *)ipc_server_clients(q->clients);
+}
+
 static int
 ask_for_file(int line, int *fd_out)
 {
@@ -1157,7 +1165,7 @@ START_TEST(queue_file__a_process_holds_so_many)
 	for (int i = 0; i < MOST; i++)
 		close(fd[i]);
 	/* What is back is not kept, so that its bytes are free again. */
-	while (q->clients->lent.n > 0)
+	while (newest_client()->lent.n > 0)
 		turn(100);
 	for (int i = 0; i < MOST; i++)
 		ck_assert_int_eq(ask_for_file(pair[1], &fd[i]), RC_OK);
