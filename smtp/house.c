@@ -529,6 +529,20 @@ house_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
 	return dns_ask(h->dns, name, type, ms, fn, arg);
 }
 
+static bool
+house_trusts(void *ctx, const char *domain)
+{
+	struct smtp_house *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool yes = false;
+	size_t i;
+
+	for (i = 0; i < c->inbound.ntrust_arc && !yes; i++)
+		yes = strcmp(c->inbound.trust_arc[i], domain) == 0;
+	conf_free(&c);
+	return yes;
+}
+
 const struct smtp_ops smtp_house_ops = {
     .lookup = house_lookup,
     .login = house_login,
@@ -538,4 +552,5 @@ const struct smtp_ops smtp_house_ops = {
     .sign = house_sign,
     .deliver = house_deliver,
     .ask = house_ask,
+    .trusts = house_trusts,
 };

@@ -335,6 +335,14 @@ say_dmarc(const struct check_result *r, struct smtp_judge_why *why)
 	    r->dkim_found == 0 ? "signature missing" : "not valid");
 }
 
+/* A sealer that the owner trusts has seen it pass before it was changed. */
+static bool
+is_vouched_for(const struct smtp_judge *j)
+{
+	return j->ops->trusts != NULL &&
+	       check_arc_vouches(j->check, j->ops->trusts, j->ctx);
+}
+
 enum smtp_judge_action
 smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
     struct smtp_judge_why *why)
@@ -362,7 +370,7 @@ smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
 		    r->dmarc.domain);
 		return SMTP_JUDGE_DEFER;
 	}
-	if (r->dmarc.disposition == DMARC_P_NONE)
+	if (r->dmarc.disposition == DMARC_P_NONE || is_vouched_for(j))
 		return SMTP_JUDGE_KEEP;
 	if (r->dmarc.disposition == DMARC_P_QUARANTINE ||
 	    policy == SMTP_INBOUND_JUNK)
@@ -399,9 +407,11 @@ smtp_judge_log(const struct smtp_judge *j, char out[SMTP_JUDGE_LOG_MAX])
 		if (i == 0 || r->dkim[i].result == AUTH_PASS)
 			dkim = auth_result_name(r->dkim[i].result);
 	(void)snprintf(out, SMTP_JUDGE_LOG_MAX,
-	    " author=%s dmarc=%s spf=%s dkim=%s arc=%s iprev=%s",
+	    " author=%s dmarc=%s spf=%s dkim=%s arc=%s%s iprev=%s",
 	    r->dmarc.domain[0] != '\0' ? r->dmarc.domain : "?",
 	    auth_result_name(r->dmarc.result),
 	    auth_result_name(r->mailfrom.result), dkim,
-	    auth_result_name(r->arc.result), auth_result_name(r->iprev.result));
+	    auth_result_name(r->arc.result),
+	    is_vouched_for(j) ? "(trusted)" : "",
+	    auth_result_name(r->iprev.result));
 }

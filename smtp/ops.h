@@ -80,6 +80,9 @@ struct smtp_ops {
 	 */
 	int (*ask)(void *ctx, const char *name, enum dns_type type, int64_t ms,
 	    dns_done_fn *fn, void *arg);
+	/* Does the owner believe what this domain says of mail that it has
+	 * passed on (ARC)?  NULL: nobody's word counts. */
+	bool (*trusts)(void *ctx, const char *domain);
 };
 
 #endif

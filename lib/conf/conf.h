@@ -107,6 +107,10 @@ struct conf_inbound {
 		CONF_DMARC_NOTE,   /* noted in the header only */
 		CONF_DMARC_OFF	   /* not looked at */
 	} dmarc;
+	/* Domains whose word on a message counts that they have passed on, in
+	 * lower case. */
+	char **trust_arc;
+	size_t ntrust_arc;
 };
 
 /* From where mail leaves for other servers. */

@@ -24,6 +24,16 @@ sys.stdout.buffer.write(dkim.sign(message, selector.encode(), domain.encode(), o
 """
 
 
+SEAL = """
+import sys, dkim
+key, selector, domain = sys.argv[1:4]
+message = sys.stdin.buffer.read()
+fields = dkim.arc_sign(message, selector.encode(), domain.encode(), open(key, "rb").read(), domain.encode(),
+                       include_headers=[b"from", b"to", b"subject", b"date"])
+sys.stdout.buffer.write(b"".join(fields) + message)
+"""
+
+
 class Key:
     """An RSA key and the record that others verify with."""
 
@@ -37,7 +47,14 @@ class Key:
         self.record = " ".join(f'"{x}"' for x in ["v=DKIM1; k=rsa; p=" + p[:200], p[200:]])
 
     def sign(self, message, selector, domain):
-        p = subprocess.run([PYTHON, "-c", SIGN, self.path, selector, domain], input=message, check=True,
+        return self.run(SIGN, message, selector, domain)
+
+    def seal(self, message, selector, domain):
+        """As a forwarder does [RFC 8617]; its own results must be on the message."""
+        return self.run(SEAL, message, selector, domain)
+
+    def run(self, program, message, selector, domain):
+        p = subprocess.run([PYTHON, "-c", program, self.path, selector, domain], input=message, check=True,
                            capture_output=True)
         return p.stdout.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
@@ -53,6 +70,8 @@ def zones(key):
         "trial.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject; t=y"'),
         "open.test": domain(spf),
         "alias.test": domain(spf, "_dmarc CNAME _dmarc.bank.test.", "s2._domainkey CNAME s1._domainkey.bank.test."),
+        "lists.test": Zone(["@ MX 10 mail", "mail A {forger}", f"s1._domainkey TXT {key.record}",
+                            '@ TXT "v=spf1 ip4:{forger} -all"']),
         "twice.test": domain('@ TXT "v=spf1 -all"', '@ TXT "v=spf1 +all"'),
         "circle.test": domain('@ TXT "v=spf1 include:circle.test -all"'),
         "bogus.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject"', kind="bogus"),
@@ -178,6 +197,37 @@ def wishes(net, us):
     us.command("reload")
 
 
+def chains(net, us, key):
+    """A list has changed the message; its word counts if the owner says so."""
+    plain = open(us.config).read()
+
+    def passed_on(subject, said="pass", spoil=False):
+        text = key.sign(message("x@bank.test", "first"), "s1", "bank.test").replace(b"first", subject.encode())
+        text = (f"Authentication-Results: lists.test; dkim=pass header.d=bank.test; "
+                f"dmarc={said} header.from=bank.test\r\n").encode() + text
+        text = key.seal(text, "s1", "lists.test")
+        if spoil:
+            text = text.replace(b"hello", b"hallo")
+        return send(net, "forger", "list@lists.test", text, "mail.lists.test")
+    said = passed_on("chain-of-nobody")
+    verdict(said[0] == 550, "chain-that-nobody-trusts", said)
+    us.write_config(plain + "inbound: { trust_arc: [Lists.Test] }\n")
+    r = us.command("reload")
+    verdict(r.returncode == 0, "chain-reload", r.stderr)
+    said = passed_on("chain-trusted")
+    got = wait_until(lambda: find(us, "chain-trusted", "INBOX"))
+    have = results(got)
+    verdict(said[0] == 250 and have.get("arc") == "pass" and have.get("dmarc") == "fail", "chain-trusted",
+            (said, have, got[:1500]))
+    verdict(wait_until(lambda: "arc=pass(trusted)" in us.log()), "chain-trusted-is-logged")
+    said = passed_on("chain-that-failed", "fail")
+    verdict(said[0] == 550, "chain-that-says-fail", said)
+    said = passed_on("chain-broken", spoil=True)
+    verdict(said[0] == 550, "chain-broken", said)
+    us.write_config(plain)
+    us.command("reload")
+
+
 def names_away(net, us):
     """A name service that dies costs no mail."""
     us.kill("dns")
@@ -191,8 +241,8 @@ def names_away(net, us):
 
 
 def main():
-    if subprocess.run([PYTHON, "-c", "import dkim"], capture_output=True).returncode:
-        verdict(False, "inbound", "python3-dkim is not installed; etc/setup test installs it")
+    if subprocess.run([PYTHON, "-c", "import authres, dkim"], capture_output=True).returncode:
+        verdict(False, "inbound", "python3-dkim or python3-authres is not installed; etc/setup test installs them")
         finish()
     gone = missing()
     if gone:
@@ -205,7 +255,8 @@ def main():
             with us:
                 for name, fn in (("judged", lambda: judged(net, us, key)), ("changed", lambda: changed(net, us, key)),
                                  ("forged_results", lambda: forged_results(net, us)),
-                                 ("wishes", lambda: wishes(net, us)), ("names_away", lambda: names_away(net, us))):
+                                 ("wishes", lambda: wishes(net, us)), ("chains", lambda: chains(net, us, key)),
+                                 ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()
                         fn()
