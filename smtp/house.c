@@ -11,6 +11,10 @@
 #include "base/ascii.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
+#include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "smtp/sign.h"
 
@@ -23,7 +27,7 @@
 #define SIGN_TRIES	  6
 #define SPOOL_BYTES	  (32u << 20) /* size times accounts: rather spool once */
 
-/* ---- addresses ---- */
+_Static_assert(SMTP_ACCOUNT_MAX == ACCOUNT_NAME_MAX, "the length of a name");
 
 /* ---- who is full ---- */
 
@@ -119,26 +123,28 @@ static int
 login_once(struct smtp_house *h, struct sv sasl, const char *peer, bool tls,
     struct smtp_login *out)
 {
-	char text[ERR_TEXT_MAX];
+	const struct login_ask asked = {
+	    .service = (uint8_t)h->service,
+	    .sasl = sasl,
+	    .peer = sv_str(peer),
+	    .tls = tls,
+	    .fd = -1,
+	};
+	struct login_done done;
 	struct msg m, reply;
 	int r;
 
 	msg_init(&m, AUTH_LOGIN);
-	msg_put_u8(&m, (uint8_t)h->service);
-	msg_put_sv(&m, sasl);
-	msg_put_str(&m, peer);
-	msg_put_u8(&m, tls);
-	msg_put_sv(&m, SV(""));
+	login_ask_put(&m, &asked);
 	r = peer_call_later(h->auth, &m, AUTH_MS, &reply);
 	if (r == RC_OK) {
-		r = (int)msg_get_u32(&reply);
-		msg_get_str(&reply, text, sizeof text);
-		out->number = msg_get_u32(&reply);
-		msg_get_str(&reply, out->account, sizeof out->account);
-		(void)msg_get_u32(&reply); /* generation */
-		out->credential = msg_get_u64(&reply);
-		if (msg_end(&reply) != RC_OK)
-			r = RC_TEMP;
+		r = login_done_get(&reply, &done) == RC_OK ? done.rc : RC_TEMP;
+		if (r == RC_OK) {
+			out->number = done.number;
+			out->credential = done.credential;
+			sv_copy(
+			    done.account, out->account, sizeof out->account);
+		}
 	} else if (r == RC_TEMP) {
 		r = RC_IO; /* auth has died: the next one can be asked */
 	}
@@ -281,57 +287,54 @@ static int
 house_file(void *ctx, int *fd_out)
 {
 	struct smtp_house *h = ctx;
+	struct queue_file file = {.fd = -1};
 	struct msg m, reply;
-	int fd = -1, r;
+	int r;
 
 	msg_init(&m, QUEUE_FILE);
 	r = peer_call(h->queue, &m, QUEUE_MS, &reply);
-	if (r == RC_OK) {
-		r = (int)msg_get_u32(&reply);
-		if (r == RC_OK && (fd = msg_take_fd(&reply)) < 0)
-			r = RC_TEMP;
-	}
+	if (r == RC_OK)
+		r = queue_file_get(&reply, &file);
+	if (r == RC_OK)
+		r = file.rc == RC_OK && file.fd < 0 ? RC_TEMP : file.rc;
 	msg_fini(&reply);
 	if (r == RC_OK)
-		*fd_out = fd;
-	else if (r != RC_NOSPACE)
-		r = RC_TEMP;
-	return r;
+		*fd_out = file.fd;
+	else
+		queue_file_fini(&file);
+	return r == RC_OK || r == RC_NOSPACE ? r : RC_TEMP;
 }
 
 /* The order to the queue; false: no descriptor is left for it. */
 static bool
 put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 {
-	int fd = dup(d->fd);
-	uint32_t n = 0;
+	struct queue_mail mail = {
+	    .sender = d->sender,
+	    .owner = sv_str(d->owner),
+	    .size = d->size,
+	    .flags = (d->bare ? SPOOL_BARE : 0) | (d->junk ? SPOOL_JUNK : 0),
+	    .front = d->front,
+	    .to = xcalloc(d->naccount + d->noutside + 1, sizeof *mail.to),
+	    .fd = dup(d->fd),
+	};
+	bool ok = mail.fd >= 0;
 	size_t i;
 
+	memcpy(mail.delivery_id, d->id, sizeof mail.delivery_id);
 	for (i = 0; i < d->naccount; i++)
-		n += !done[i];
-	msg_init(m, QUEUE_PUT);
-	msg_put_sv(m, sv_of(d->id, sizeof d->id));
-	msg_put_sv(m, d->sender);
-	msg_put_str(m, d->owner != NULL ? d->owner : "");
-	msg_put_u64(m, d->size);
-	msg_put_u32(m, d->bare ? SPOOL_BARE : 0);
-	msg_put_sv(m, d->front);
-	msg_put_u32(m, n + (uint32_t)d->noutside);
-	for (i = 0; i < d->naccount; i++) {
-		if (done[i])
-			continue;
-		msg_put_u8(m, true);
-		msg_put_str(m, d->account[i].name);
+		if (!done[i])
+			mail.to[mail.nto++] =
+			    (struct queue_to){sv_str(d->account[i].name), true};
+	for (i = 0; i < d->noutside; i++)
+		mail.to[mail.nto++] =
+		    (struct queue_to){sv_str(d->outside[i]), false};
+	if (ok) {
+		msg_init(m, QUEUE_PUT);
+		queue_mail_put(m, &mail);
 	}
-	for (i = 0; i < d->noutside; i++) {
-		msg_put_u8(m, false);
-		msg_put_str(m, d->outside[i]);
-	}
-	if (fd >= 0)
-		msg_put_fd(m, fd);
-	else
-		msg_fini(m);
-	return fd >= 0;
+	free(mail.to);
+	return ok;
 }
 
 /*
@@ -353,8 +356,7 @@ ask_queue(struct smtp_house *h, struct msg *m, int64_t until, struct err *err)
 	}
 	r = peer_call(h->queue, m, until - clk_mono(), &reply);
 	if (r == RC_OK) {
-		r = (int)msg_get_u32(&reply);
-		msg_get_str(&reply, text, sizeof text);
+		r = msg_answer_read(&reply, RC_PERM, text);
 		if (r != RC_OK && r != RC_NOSPACE)
 			r = RC_PERM;
 	}
@@ -404,12 +406,8 @@ on_answer(int rc, struct msg *reply, void *arg)
 
 	pthread_mutex_lock(&r->lock);
 	o->rc = rc;
-	if (rc == RC_OK) {
-		o->rc = (int)msg_get_u32(reply);
-		msg_get_str(reply, o->text, sizeof o->text);
-		if (reply->bad)
-			o->rc = RC_TEMP;
-	}
+	if (rc == RC_OK)
+		o->rc = msg_answer_read(reply, RC_TEMP, o->text);
 	if (--r->open == 0)
 		pthread_cond_signal(&r->change);
 	pthread_mutex_unlock(&r->lock);
@@ -419,16 +417,18 @@ static void
 ask(struct smtp_house *h, const struct smtp_delivery *d, size_t i,
     struct one *o, int64_t ms)
 {
+	struct mail_delivery to = {
+	    .account = sv_str(d->account[i].name),
+	    .size = d->size,
+	    .flags = d->junk ? DELIVER_JUNK : 0,
+	    .front = d->front,
+	    .fd = dup(d->fd),
+	};
 	struct msg m;
-	int fd = dup(d->fd);
 
+	memcpy(to.delivery_id, d->id, sizeof to.delivery_id);
 	msg_init(&m, DELIVER);
-	msg_put_str(&m, d->account[i].name);
-	msg_put_sv(&m, sv_of(d->id, sizeof d->id));
-	msg_put_u64(&m, d->size);
-	msg_put_u8(&m, 0);
-	if (fd >= 0)
-		msg_put_fd(&m, fd);
+	mail_delivery_put(&m, &to);
 	/* Without its descriptor it is answered "too many open files". */
 	peer_ask(h->keeper, &m, ms, on_answer, o);
 }
@@ -518,6 +518,31 @@ house_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 	return r;
 }
 
+/* ---- names ---- */
+
+static int
+house_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
+    dns_done_fn *fn, void *arg)
+{
+	struct smtp_house *h = ctx;
+
+	return dns_ask(h->dns, name, type, ms, fn, arg);
+}
+
+static bool
+house_trusts(void *ctx, const char *domain)
+{
+	struct smtp_house *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool yes = false;
+	size_t i;
+
+	for (i = 0; i < c->inbound.ntrust_arc && !yes; i++)
+		yes = strcmp(c->inbound.trust_arc[i], domain) == 0;
+	conf_free(&c);
+	return yes;
+}
+
 const struct smtp_ops smtp_house_ops = {
     .lookup = house_lookup,
     .login = house_login,
@@ -526,4 +551,6 @@ const struct smtp_ops smtp_house_ops = {
     .file = house_file,
     .sign = house_sign,
     .deliver = house_deliver,
+    .ask = house_ask,
+    .trusts = house_trusts,
 };

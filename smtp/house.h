@@ -33,7 +33,7 @@ struct smtp_house_full {
 
 struct smtp_house {
 	struct peer *auth; /* NULL on port 25 */
-	struct peer *keeper, *queue;
+	struct peer *keeper, *queue, *dns;
 	enum conf_service service;
 	struct smtp_house_keys keys;
 	struct smtp_house_full full;

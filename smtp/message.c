@@ -3,20 +3,40 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/tally.h"
 #include "smtp/smtp_priv.h"
 
 #define PROGRESS_BYTES 16384
 #define FLOOD_BYTES    (16u << 20)
-#define SMTP_FRONT_MAX 8192
+#define SMTP_FRONT_MAX 16384
 
 /* ---- receiving ---- */
+
+/* Mail from this machine itself has no address that could speak for it. */
+static struct smtp_judge *
+judge_new(struct smtp_session *s)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct check_envelope e = {
+	    .helo = buf_sv(&s->helo),
+	    .sender = buf_sv(&s->t.sender),
+	    .receiver = sv_str(o->hostname),
+	    .now = clk_now() / 1000,
+	    .explain = true,
+	};
+	bool judged = s->c->limits.inbound != SMTP_INBOUND_OFF &&
+		      (!s->c->loopback || s->c->limits.loopback) &&
+		      network_address(s->c->peer, &e.peer);
+
+	return smtp_judge_new(o->ops, o->ctx, judged ? &e : NULL, o->hostname,
+	    s->c->limits.lookup_timeout);
+}
 
 static void
 begin_message(struct smtp_session *s)
 {
 	struct smtp_transaction *t = &s->t;
-	struct buf trace;
 
 	smtp_body_init(&t->body, s->c->budget, s->c->o->ops, s->c->o->ctx);
 	smtp_submit_init(&t->submit);
@@ -26,10 +46,9 @@ begin_message(struct smtp_session *s)
 	if (t->signs)
 		smtp_signing_init(&t->signing);
 	t->receiving = true;
-	buf_init(&trace, 8192);
-	smtp_trace_header(s, &trace);
-	smtp_body_add(&t->body, buf_sv(&trace));
-	buf_fini(&trace);
+	buf_init(&t->trace, SMTP_FRONT_MAX);
+	if (!s->c->o->submission)
+		t->judge = judge_new(s);
 }
 
 static bool
@@ -72,24 +91,13 @@ edit_header(struct smtp_session *s, struct err *err)
 
 /* Bytes of the message, dots taken off. */
 static void
-take_bytes(
+take_submitted(
     struct smtp_session *s, struct sv bytes, int *verdict, struct err *err)
 {
 	struct smtp_transaction *t = &s->t;
 	struct sv rest = bytes;
 
-	/* Whoever drips bytes makes no progress. */
-	if (t->received / PROGRESS_BYTES !=
-	    (t->received + bytes.n) / PROGRESS_BYTES)
-		smtp_progress(s);
-	t->received += bytes.n;
-	if (t->received > s->c->limits.message_size)
-		t->too_big = true;
-	if (t->too_big || *verdict != RC_OK)
-		return; /* read on, keep nothing */
-	if (!s->c->o->submission) {
-		mail_field_counter_feed(&t->hops, bytes);
-	} else if (!t->submit.over) {
+	if (!t->submit.over) {
 		if (!smtp_submit_feed(&t->submit, bytes, &rest))
 			return;
 		*verdict = t->submit.too_big ? err_set(err, RC_TOOBIG,
@@ -103,14 +111,67 @@ take_bytes(
 		smtp_signing_body(&t->signing, rest);
 }
 
-/* A submitted message that is all header has no empty line. */
+static void
+take_arriving(
+    struct smtp_session *s, struct sv bytes, int *verdict, struct err *err)
+{
+	struct smtp_transaction *t = &s->t;
+	struct sv rest = bytes;
+	bool too_big;
+
+	mail_field_counter_feed(&t->hops, bytes);
+	if (!smtp_judge_header_over(t->judge)) {
+		if (!smtp_judge_header(t->judge, bytes, &rest, &too_big))
+			return;
+		if (too_big) {
+			*verdict = err_set(err, RC_TOOBIG,
+			    "the header is larger than %u bytes",
+			    SMTP_JUDGE_HEADER_MAX);
+			return;
+		}
+		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
+	}
+	smtp_body_add(&t->body, rest);
+	smtp_judge_body(t->judge, rest);
+}
+
+static void
+take_bytes(
+    struct smtp_session *s, struct sv bytes, int *verdict, struct err *err)
+{
+	struct smtp_transaction *t = &s->t;
+
+	/* Whoever drips bytes makes no progress. */
+	if (t->received / PROGRESS_BYTES !=
+	    (t->received + bytes.n) / PROGRESS_BYTES)
+		smtp_progress(s);
+	t->received += bytes.n;
+	if (t->received > s->c->limits.message_size)
+		t->too_big = true;
+	if (t->too_big || *verdict != RC_OK)
+		return; /* read on, keep nothing */
+	if (s->c->o->submission)
+		take_submitted(s, bytes, verdict, err);
+	else
+		take_arriving(s, bytes, verdict, err);
+}
+
+/* A message that is all header has no empty line. */
 static void
 end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 {
 	struct smtp_transaction *t = &s->t;
 
-	if (!s->c->o->submission || t->submit.over || *verdict != RC_OK ||
-	    t->too_big)
+	if (*verdict != RC_OK || t->too_big)
+		return;
+	if (!s->c->o->submission) {
+		if (smtp_judge_header_over(t->judge))
+			return;
+		smtp_judge_header_end(t->judge);
+		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
+		return;
+	}
+	if (t->submit.over)
 		return;
 	smtp_submit_end(&t->submit);
 	*verdict = edit_header(s, err);
@@ -145,8 +206,29 @@ sign(struct smtp_session *s, struct buf *out, struct err *err)
 	    err, RC_TEMP, "the message cannot be signed now; try again");
 }
 
+/*
+ * In front of the message, from above: of one that leaves, its signatures; of
+ * one that has arrived, Return-Path, which stays the first [RFC 5321 4.4], and
+ * what was found out about it; then Received.
+ */
+static int
+make_front(struct smtp_session *s, struct buf *out, struct err *err)
+{
+	int r = sign(s, out, err);
+
+	if (r != RC_OK)
+		return r;
+	smtp_trace_return_path(s, out);
+	if (s->t.judge != NULL)
+		smtp_judge_field(s->t.judge, out);
+	smtp_trace_received(s, out);
+	return buf_ok(out) ? RC_OK
+			   : err_set(err, RC_TEMP,
+				 "the trace fields are too large; try again");
+}
+
 static void
-deliver(struct smtp_session *s)
+deliver(struct smtp_session *s, bool junk)
 {
 	struct smtp_transaction *t = &s->t;
 	const struct smtp_server_opts *o = s->c->o;
@@ -158,31 +240,32 @@ deliver(struct smtp_session *s)
 	    .outside = (const char *const *)t->outside,
 	    .noutside = t->noutside,
 	    .owner = s->authed ? s->login.account : NULL,
-	    .bare = t->noutside > 0};
+	    .bare = t->noutside > 0,
+	    .junk = junk};
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
+	char judged[SMTP_JUDGE_LOG_MAX] = "";
 	struct err err = {.text = "try again later"};
-	struct buf front;
 	size_t i;
 	int r;
 
 	memcpy(d.id, t->id, sizeof d.id);
-	buf_init(&front, SMTP_FRONT_MAX);
-	r = sign(s, &front, &err);
-	d.front = buf_sv(&front);
+	r = make_front(s, &t->trace, &err);
+	d.front = buf_sv(&t->trace);
 	if (r == RC_OK)
 		r = o->ops->deliver(o->ctx, &d, &err);
-	buf_fini(&front);
+	if (t->judge != NULL)
+		smtp_judge_log(t->judge, judged);
 	for (i = 0; i < sizeof t->id; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN,
 	    r == RC_OK ? "smtp.accept" : "smtp.defer",
 	    "sid=%llx id=%s peer=%s from=%s rcpt=%s nrcpt=%u size=%llu "
-	    "tls=%d%s%s rc=%s",
+	    "tls=%d%s%s%s%s rc=%s",
 	    (unsigned long long)s->c->id, hex, s->c->peer,
 	    log_q(from, d.sender), log_q(to, buf_sv(&t->first_rcpt)), t->nrcpt,
-	    (unsigned long long)d.size, stream_is_tls(s->st),
+	    (unsigned long long)(d.front.n + d.size), stream_is_tls(s->st),
 	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
-	    rc_name(r));
+	    judged, junk ? " junk=1" : "", rc_name(r));
 	if (r == RC_OK && s->authed)
 		tally_add(TALLY_SUBMITTED, 1);
 	if (r == RC_OK)
@@ -191,6 +274,42 @@ deliver(struct smtp_session *s)
 		smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
 	else
 		smtp_reply(s, 451, "4.3.0", "%s", err.text);
+}
+
+static bool
+comes_again(struct smtp_session *s)
+{
+	return s->c->may_defer != NULL &&
+	       s->c->may_defer(s->c->arg, buf_sv(&s->t.sender),
+		   smtp_judge_author(s->t.judge));
+}
+
+/* What has arrived is refused, kept, or kept with the junk. */
+static void
+judge_and_deliver(struct smtp_session *s)
+{
+	struct smtp_judge *j = s->t.judge;
+	enum smtp_judge_action action = SMTP_JUDGE_KEEP;
+	char judged[SMTP_JUDGE_LOG_MAX], from[LOG_Q_MAX];
+	struct smtp_judge_why why;
+
+	if (j != NULL) {
+		smtp_judge_end(j);
+		action = smtp_judge_action(j, s->c->limits.inbound, &why);
+	}
+	if (action == SMTP_JUDGE_DEFER && !comes_again(s))
+		action = SMTP_JUDGE_KEEP;
+	if (action < SMTP_JUDGE_DEFER) {
+		deliver(s, action == SMTP_JUDGE_JUNK);
+		return;
+	}
+	smtp_judge_log(j, judged);
+	mlog(LOG_INFO, "smtp.judged", "sid=%llx peer=%s from=%s%s text=%s",
+	    (unsigned long long)s->c->id, s->c->peer,
+	    log_q(from, buf_sv(&s->t.sender)), judged,
+	    action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
+	smtp_reply(s, action == SMTP_JUDGE_REFUSE ? 550 : 451, why.code, "%s",
+	    why.text);
 }
 
 /* Says what becomes of the message; the transaction is over. */
@@ -227,7 +346,7 @@ end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
 		smtp_reply(s, t->body.error == RC_NOSPACE ? 452 : 451, "4.3.1",
 		    "no room for the message now");
 	} else {
-		deliver(s);
+		judge_and_deliver(s);
 	}
 	s->idle = 0;
 	smtp_transaction_reset(s);

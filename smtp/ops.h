@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "dns/dns.h"
 
 #define SMTP_ACCOUNT_MAX 64
 
@@ -20,8 +20,9 @@ struct smtp_account {
 struct smtp_delivery {
 	uint8_t id[16];
 	struct sv sender; /* without <>; empty: null */
-	int fd;		  /* the whole message, trace header in front */
-	uint64_t size;
+	struct sv front;  /* the fields in front of it: trace, signatures */
+	int fd;		  /* the message behind them */
+	uint64_t size;	  /* of that */
 	const struct smtp_account *account;
 	size_t naccount;
 	/* Submission only: */
@@ -29,7 +30,8 @@ struct smtp_delivery {
 	size_t noutside;
 	const char *owner; /* the account that sends it, or NULL */
 	bool bare;	   /* without Return-Path: it goes outside, too */
-	struct sv front;   /* goes before the message: its signatures */
+	/* Port 25 only: */
+	bool junk; /* it belongs into the folder for junk */
 };
 
 struct smtp_login {
@@ -71,6 +73,16 @@ struct smtp_ops {
 	 * RC_TEMP, RC_NOSPACE.  fd stays the caller's. */
 	int (*deliver)(
 	    void *ctx, const struct smtp_delivery *d, struct err *err);
+	/*
+	 * Asks for a name and returns: RC_OK, and fn is called once, later, in
+	 * another thread, after ms at the latest; else fn is not called.  NULL:
+	 * nothing that arrives is judged.
+	 */
+	int (*ask)(void *ctx, const char *name, enum dns_type type, int64_t ms,
+	    dns_done_fn *fn, void *arg);
+	/* Does the owner believe what this domain says of mail that it has
+	 * passed on (ARC)?  NULL: nobody's word counts. */
+	bool (*trusts)(void *ctx, const char *domain);
 };
 
 #endif

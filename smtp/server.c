@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/network.h"
+#include "smtp/defer.h"
 #include "smtp/session.h"
 
 #define SOCKETS_MAX  32
@@ -59,6 +60,7 @@ struct smtp_server {
 	unsigned n;
 	uint64_t next_id;
 	struct rate rate[RATE_SLOTS];
+	struct smtp_deferrals deferrals;
 	unsigned kicks;
 	bool draining;
 	_Atomic int64_t drain_until; /* clk_mono */
@@ -92,6 +94,30 @@ may_take(void *arg, const char *peer)
 	r->n += ok;
 	pthread_mutex_unlock(&s->lock);
 	return ok;
+}
+
+/* Called by a session for a message that cannot be judged. */
+static bool
+may_defer(void *arg, struct sv sender, struct sv author)
+{
+	struct slot *slot = arg;
+	struct smtp_server *s = slot->server;
+	struct buf who;
+	uint64_t key;
+	bool yes;
+
+	buf_init(&who, 4096);
+	buf_add(&who, slot->network.b, sizeof slot->network.b);
+	buf_addsv(&who, sender);
+	buf_addc(&who, ' ');
+	buf_addsv(&who, author);
+	(void)crypto_shorthash(
+	    (unsigned char *)&key, (const unsigned char *)who.p, who.n, s->key);
+	buf_fini(&who);
+	pthread_mutex_lock(&s->lock);
+	yes = smtp_defer(&s->deferrals, key, clk_mono());
+	pthread_mutex_unlock(&s->lock);
+	return yes;
 }
 
 /* ---- slots, with the lock held ---- */
@@ -254,6 +280,7 @@ slot_new(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	q->conn.fd = fd;
 	q->conn.progress = clk_mono();
 	q->conn.may_take = may_take;
+	q->conn.may_defer = may_defer;
 	q->conn.kicks = kicks;
 	q->conn.closing = slot_closing;
 	q->open = true;

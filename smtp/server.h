@@ -14,7 +14,16 @@
 #include "net/tls.h"
 #include "smtp/ops.h"
 
+/* What becomes of mail that the domain of its author disowns (DMARC). */
+enum smtp_inbound {
+	SMTP_INBOUND_REJECT, /* what that domain asks for */
+	SMTP_INBOUND_JUNK,   /* at most into the folder for junk */
+	SMTP_INBOUND_NOTE,   /* nothing: it is noted in the header */
+	SMTP_INBOUND_OFF     /* nothing is looked up */
+};
+
 struct smtp_limits {
+	enum smtp_inbound inbound;
 	uint64_t message_size;
 	uint32_t recipients;
 	uint32_t connections;
@@ -26,6 +35,7 @@ struct smtp_limits {
 	uint64_t files;	 /* the same for those above 1 MiB */
 	/* [RFC 5321 4.5.3.2], milliseconds */
 	int64_t command_timeout, data_timeout;
+	int64_t lookup_timeout; /* of one message [RFC 7208 4.6.4] */
 };
 
 #define SMTP_LIMITS_DEFAULT                              \
@@ -39,7 +49,8 @@ struct smtp_limits {
 	    .memory = 128u << 20,                        \
 	    .files = 2ull << 30,                         \
 	    .command_timeout = 5 * 60 * 1000,            \
-	    .data_timeout = 3 * 60 * 1000})
+	    .data_timeout = 3 * 60 * 1000,               \
+	    .lookup_timeout = 20 * 1000})
 
 struct smtp_server;
 

@@ -30,6 +30,8 @@ struct smtp_conn {
 	_Atomic int64_t progress;
 	/* May one more message be taken from this peer?  NULL: always. */
 	bool (*may_take)(void *arg, const char *peer);
+	/* Is a message that cannot be judged now to come again?  NULL: no. */
+	bool (*may_defer)(void *arg, struct sv sender, struct sv author);
 	/* fd is about to be closed; may be NULL. */
 	void (*closing)(void *arg);
 	void *arg;

@@ -5,6 +5,7 @@
 #include "mail/field.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
+#include "smtp/judge.h"
 #include "smtp/session.h"
 #include "smtp/sign.h"
 #include "smtp/submit.h"
@@ -35,7 +36,9 @@ struct smtp_transaction {
 	uint8_t id[16];
 
 	struct smtp_body body;
-	bool receiving; /* body and filter are alive */
+	bool receiving;		  /* body and filter are alive */
+	struct buf trace;	  /* the fields that go in front */
+	struct smtp_judge *judge; /* port 25 */
 	struct smtp_submit submit;
 	bool signs; /* it goes outside: `signing` is alive, too */
 	struct smtp_signing signing;
@@ -108,6 +111,7 @@ bool smtp_may_auth(const struct smtp_session *s);
 /* ---- trace.c ---- */
 
 /* Return-Path and Received [RFC 5321 4.4]. */
-void smtp_trace_header(const struct smtp_session *s, struct buf *out);
+void smtp_trace_return_path(const struct smtp_session *s, struct buf *out);
+void smtp_trace_received(const struct smtp_session *s, struct buf *out);
 
 #endif

@@ -27,18 +27,23 @@ add_helo(struct sv helo, struct buf *out)
 }
 
 void
-smtp_trace_header(const struct smtp_session *s, struct buf *out)
+smtp_trace_return_path(const struct smtp_session *s, struct buf *out)
+{
+	/* [RFC 5321 4.4] it is put there by whoever delivers for good. */
+	if (s->t.noutside > 0)
+		return;
+	buf_adds(out, "Return-Path: <");
+	mail_address_write(buf_sv(&s->t.sender), out);
+	buf_adds(out, ">\r\n");
+}
+
+void
+smtp_trace_received(const struct smtp_session *s, struct buf *out)
 {
 	const struct smtp_transaction *t = &s->t;
 	bool six = sv_chr(sv_str(s->c->peer), ':') < sv_str(s->c->peer).n;
 	size_t i;
 
-	/* [RFC 5321 4.4] it is put there by whoever delivers for good. */
-	if (t->noutside == 0) {
-		buf_adds(out, "Return-Path: <");
-		mail_address_write(buf_sv(&t->sender), out);
-		buf_adds(out, ">\r\n");
-	}
 	buf_adds(out, "Received: from ");
 	add_helo(buf_sv(&s->helo), out);
 	/* Who writes through submission is not to be found by where he sits. */

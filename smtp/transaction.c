@@ -16,6 +16,8 @@ smtp_transaction_reset(struct smtp_session *s)
 	if (t->receiving) {
 		smtp_body_fini(&t->body);
 		smtp_submit_fini(&t->submit);
+		smtp_judge_free(&t->judge);
+		buf_fini(&t->trace);
 		if (t->signs)
 			smtp_signing_fini(&t->signing);
 	}

@@ -99,7 +99,7 @@ ARROWS = {
     "lib/sandbox": ["base"],
     "lib/mail": ["base"],
     "lib/mime": ["base", "mail"],
-    "lib/msgauth": ["base", "mail"],
+    "lib/msgauth": ["base", "dns", "mail"],
     "lib/journal": ["base"],
     "lib/store": ["base", "journal", "mime"],
     "lib/net": ["base"],
@@ -113,7 +113,7 @@ ARROWS = {
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],
-    "smtp": ["auth", "base", "conf", "ipc", "mail", "msgauth", "net"],
+    "smtp": ["auth", "base", "conf", "dns", "ipc", "mail", "msgauth", "net"],
     "imap/parse": ["base"],
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
@@ -197,6 +197,22 @@ def check_private(res):
                 if not any(re.search(rf"^{m.group(1)}\(", open(f).read(), re.M) for f in homes):
                     bad.append(f"{name}: {m.group(1)}")
     res.check(not bad, "style-private-headers", tail("\n".join(bad)))
+
+
+def check_messages(res):
+    """Fields are put and got by codecs only, and each codec is tested and fuzzed."""
+    bad = []
+    listed = open(os.path.join(TOP, "lib/ipc/messages.c")).read()
+    for name in sources(".c"):
+        if name.startswith("test/") or name == "lib/ipc/msg.c":
+            continue
+        text = open(os.path.join(TOP, name), errors="replace").read()
+        if name.startswith("lib/ipc/"):
+            bad += [f"{name}: {m} is not in messages.c" for m in re.findall(r"^CODEC\((\w+),", text, re.M)
+                    if f"&{m}_codec," not in listed]
+        else:
+            bad += [f"{name} calls {m}" for m in re.findall(r"\bmsg_(?:put|get)_(?!fd\b)\w+", text)]
+    res.check(not bad, "style-messages", tail("\n".join(bad)))
 
 
 def check_headers(res):
@@ -300,6 +316,7 @@ def step_style(res, args):
     check_readme(res)
     check_names(res)
     check_private(res)
+    check_messages(res)
     check_keys(res)
 
 
@@ -429,7 +446,7 @@ def step_fuzz(res, args):
         exe = os.path.join(out_dir, name)
         code, out = run([cc, *flags[:-2], "-fsanitize=fuzzer,address,undefined",
                          "-fno-sanitize-recover=all", src, archive, "-o", exe, "-lssl",
-                         "-lcrypto", "-lsodium", "-lutf8proc", "-lyaml", "-lz", "-lpthread"])
+                         "-lcrypto", "-lsodium", "-lutf8proc", "-lidn2", "-lyaml", "-lz", "-lpthread"])
         if code:
             return name, code, tail(out)
         corpus = tempfile.mkdtemp(prefix="fuzz.")

@@ -10,6 +10,7 @@
 #include "cmd/command/command.h"
 #include "cmd/supervisor/datadir.h"
 #include "ipc/line.h"
+#include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
 #define PASSWORD_MAX 1024
@@ -39,6 +40,7 @@ static int
 ask_server(const struct conf *conf, struct msg *m, struct answer *a)
 {
 	int fd = command_connect(conf, "auth.sock");
+	struct auth_done done;
 	struct msg r;
 	int rc;
 
@@ -52,10 +54,12 @@ ask_server(const struct conf *conf, struct msg *m, struct answer *a)
 	io_close(&fd);
 	if (rc != RC_OK)
 		return RC_TEMP;
-	a->rc = (int)msg_get_u32(&r);
-	buf_addsv(&a->text, msg_get_sv(&r));
-	buf_addsv(&a->secret, msg_get_sv(&r));
-	rc = msg_end(&r);
+	rc = auth_done_get(&r, &done);
+	if (rc == RC_OK) {
+		a->rc = done.rc;
+		buf_addsv(&a->text, done.text);
+		buf_addsv(&a->secret, done.secret);
+	}
 	msg_fini(&r);
 	return rc;
 }
@@ -150,6 +154,7 @@ static int
 set_password(
     const struct conf *conf, const char *name, struct sv password, bool weak)
 {
+	const struct auth_command o = {sv_str(name), password, weak};
 	struct answer a;
 	struct err err = {.text = ""};
 	struct msg m;
@@ -157,9 +162,7 @@ set_password(
 
 	answer_init(&a);
 	msg_init(&m, CMD_PASSWD);
-	msg_put_str(&m, name);
-	msg_put_sv(&m, password);
-	msg_put_u8(&m, weak);
+	auth_command_put(&m, &o);
 	r = ask_server(conf, &m, &a);
 	if (r == RC_NOTFOUND)
 		r = command_passwd_offline(
@@ -246,12 +249,11 @@ static int
 ask_app(const struct conf *conf, uint16_t type, const char *name,
     const char *label, struct answer *a)
 {
+	const struct auth_command o = {sv_str(name), sv_str(label), false};
 	struct msg m;
 
 	msg_init(&m, type);
-	msg_put_str(&m, name);
-	if (label != NULL)
-		msg_put_str(&m, label);
+	auth_command_put(&m, &o);
 	return need_server("app-password", conf, &m, a);
 }
 
@@ -319,6 +321,7 @@ cmd_account(const char *config, int argc, char **argv)
 {
 	struct conf *conf;
 	struct answer a;
+	const struct auth_command o = {.weak = false};
 	struct msg m;
 	int r;
 
@@ -330,6 +333,7 @@ cmd_account(const char *config, int argc, char **argv)
 		return EXIT_CONFIG;
 	answer_init(&a);
 	msg_init(&m, CMD_ACCOUNTS);
+	auth_command_put(&m, &o);
 	r = need_server("account", conf, &m, &a);
 	if (r == EXIT_FINE)
 		fputs(a.text.p, stdout);

@@ -18,6 +18,7 @@
 
 #include <sodium.h>
 
+#include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -25,11 +26,13 @@
 #include "cmd/command/command.h"
 #include "cmd/supervisor/users.h"
 #include "ipc/line.h"
+#include "ipc/msg_import.h"
 #include "ipc/proto.h"
 #include "sandbox/sandbox.h"
 
-#define PATH_BYTES   4096
+#define PATH_BYTES   XCHG_PATH_MAX
 #define LIST_BYTES   48000 /* of names in one message */
+#define NAME_BYTES   5	   /* in front of each name */
 #define CONNECT_MS   30000
 #define SCRATCH_NAME "hearthmail.XXXXXX"
 
@@ -99,11 +102,15 @@ outputs_are_one(void)
 static void
 on_say(struct serving *s, struct msg *m)
 {
-	unsigned kind = msg_get_u8(m);
+	struct xchg_say said;
+	unsigned kind;
 	struct buf b;
 
+	if (xchg_say_get(m, &said) != RC_OK)
+		return;
+	kind = said.kind;
 	buf_init(&b, 32768);
-	escape(msg_get_sv(m), &b);
+	escape(said.text, &b);
 	/* The summary names again what was left out: for those who keep it
 	 * without the notes. */
 	if (kind == BROKER_RESULT && sv_starts(buf_sv(&b), SV("left out: ")) &&
@@ -130,39 +137,30 @@ on_say(struct serving *s, struct msg *m)
 /* ---- answers ---- */
 
 static void
-answer_begin(struct msg *m, int r, const char *text)
-{
-	msg_init(m, MSG_REPLY);
-	msg_put_u32(m, (uint32_t)r);
-	msg_put_str(m, text);
-}
-
-static void
 answer(struct serving *s, struct msg *m)
 {
 	/* A worker that is gone is seen at the next read. */
 	(void)!line_send_fd(s->line, m);
 }
 
-static void
-answer_rc(struct serving *s, int r, const struct err *err)
-{
-	struct msg m;
-
-	answer_begin(&m, r, r == RC_OK ? "" : err->text);
-	answer(s, &m);
-}
-
 /* The descriptor is the message's from here on. */
 static void
 answer_fd(struct serving *s, int r, int fd, const struct err *err)
 {
+	const struct xchg_done done = {.rc = r,
+	    .text = r == RC_OK ? SV("") : sv_str(err->text),
+	    .fd = r == RC_OK ? fd : -1};
 	struct msg m;
 
-	answer_begin(&m, r, r == RC_OK ? "" : err->text);
-	if (r == RC_OK)
-		msg_put_fd(&m, fd);
+	msg_init(&m, MSG_REPLY);
+	xchg_done_put(&m, &done);
 	answer(s, &m);
+}
+
+static void
+answer_rc(struct serving *s, int r, const struct err *err)
+{
+	answer_fd(s, r, -1, err);
 }
 
 static int
@@ -244,34 +242,43 @@ type_of(int dir, const struct dirent *e)
 static void
 send_names(struct serving *s)
 {
+	struct xchg_names names = {.n = 0};
 	struct err err = {.text = ""};
-	struct msg m, names;
 	struct dirent *e = NULL;
-	uint32_t n = 0;
-	int r = RC_OK;
+	size_t cap = 0, at = 0;
+	struct buf text; /* of the names */
+	struct msg m;
+	uint32_t i;
 
-	msg_init(&names, 0);
+	buf_init(&text, MSG_MAX);
 	errno = 0;
-	while (names.b.n < LIST_BYTES && (e = readdir(s->list)) != NULL) {
+	while (text.n + names.n * NAME_BYTES < LIST_BYTES &&
+	       (e = readdir(s->list)) != NULL) {
 		if (strcmp(e->d_name, ".") != 0 &&
 		    strcmp(e->d_name, "..") != 0) {
-			msg_put_u8(&names, (uint8_t)type_of(dirfd(s->list), e));
-			msg_put_str(&names, e->d_name);
-			n++;
+			names.name = xgrow(
+			    names.name, &cap, names.n + 1, sizeof *names.name);
+			names.name[names.n++] = (struct xchg_name){
+			    (uint8_t)type_of(dirfd(s->list), e),
+			    {NULL, strlen(e->d_name)}};
+			buf_adds(&text, e->d_name);
 		}
 		errno = 0;
 	}
 	if (e == NULL && errno != 0)
-		r = because(&err);
-	answer_begin(&m, r, err.text);
-	msg_put_u8(&m, e != NULL);
-	msg_put_u32(&m, n);
-	buf_addsv(&m.b, buf_sv(&names.b));
-	msg_fini(&names);
-	if (e == NULL || r != RC_OK) {
+		names.rc = because(&err);
+	for (i = 0; i < names.n; at += names.name[i++].name.n)
+		names.name[i].name.p = text.p + at;
+	names.text = sv_str(err.text);
+	names.more = e != NULL;
+	msg_init(&m, MSG_REPLY);
+	xchg_names_put(&m, &names);
+	if (e == NULL || names.rc != RC_OK) {
 		(void)closedir(s->list);
 		s->list = NULL;
 	}
+	free(names.name);
+	buf_fini(&text);
 	answer(s, &m);
 }
 
@@ -375,20 +382,19 @@ on_finish(struct serving *s, struct msg *m)
 {
 	char from[PATH_BYTES], to[PATH_BYTES];
 	struct err err = {.text = ""};
+	struct xchg_finish asked;
 	const char *a, *b;
-	int64_t mtime;
 	int r, old, new;
 
-	msg_get_str(m, from, sizeof from);
-	msg_get_str(m, to, sizeof to);
-	mtime = (int64_t)msg_get_u64(m);
-	if (msg_end(m) != RC_OK) {
+	if (xchg_finish_get(m, &asked) != RC_OK) {
 		answer_rc(s, err_set(&err, RC_SYNTAX, "garbled"), &err);
 		return;
 	}
+	sv_copy(asked.from, from, sizeof from);
+	sv_copy(asked.to, to, sizeof to);
 	old = open_parent(s, from, &a);
 	new = open_parent(s, to, &b);
-	r = rename_in(old, a, new, b, mtime, &err);
+	r = rename_in(old, a, new, b, asked.mtime, &err);
 	io_close(&old);
 	io_close(&new);
 	answer_rc(s, r, &err);
@@ -416,13 +422,16 @@ on_scratch(struct serving *s)
 static void
 on_log(struct serving *s, struct msg *m)
 {
-	struct sv text = msg_get_sv(m);
 	struct err err = {.text = ""};
+	struct xchg_log asked;
 	int r = RC_OK;
 
-	if (s->job->state < 0 ||
-	    io_write_all(s->job->state, text.p, text.n) != RC_OK ||
-	    fdatasync(s->job->state) != 0)
+	if (xchg_log_get(m, &asked) != RC_OK)
+		r = err_set(&err, RC_SYNTAX, "garbled");
+	else if (s->job->state < 0 ||
+		 io_write_all(s->job->state, asked.text.p, asked.text.n) !=
+		     RC_OK ||
+		 fdatasync(s->job->state) != 0)
 		r = err_sys(
 		    &err, RC_NOSPACE, errno, "what has come cannot be noted");
 	answer_rc(s, r, &err);
@@ -501,13 +510,16 @@ on_fd(struct serving *s,
 static void
 on_path(struct serving *s, struct msg *m)
 {
-	char path[PATH_BYTES];
+	char path[XCHG_PATH_MAX];
+	struct xchg_path asked;
 	struct err err;
 
-	msg_get_str(m, path, sizeof path);
-	if (msg_end(m) != RC_OK)
+	if (xchg_path_get(m, &asked) != RC_OK) {
 		answer_rc(s, err_set(&err, RC_SYNTAX, "garbled"), &err);
-	else if (m->type == XCHG_OPEN)
+		return;
+	}
+	sv_copy(asked.path, path, sizeof path);
+	if (m->type == XCHG_OPEN)
 		on_open(s, path);
 	else if (m->type == XCHG_LIST)
 		on_list(s, path);

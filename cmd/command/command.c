@@ -11,6 +11,8 @@
 
 #include "base/io.h"
 #include "ipc/line.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 
 struct conf *
@@ -123,6 +125,7 @@ command_session(const struct conf *conf, const char *account, uint64_t who,
     int *fd_out, struct err *err)
 {
 	int line = command_connect(conf, "keeper.sock"), pair[2], r;
+	struct session_local asked;
 	char text[ERR_TEXT_MAX];
 	struct msg m, reply;
 
@@ -132,11 +135,10 @@ command_session(const struct conf *conf, const char *account, uint64_t who,
 		io_close(&line);
 		return err_sys(err, RC_TEMP, errno, "a session");
 	}
+	asked = (struct session_local){sv_str(account), who, pair[1]};
 	msg_init(&m, SESSION_LOCAL);
 	m.id = 1;
-	msg_put_str(&m, account);
-	msg_put_u64(&m, who);
-	msg_put_fd(&m, pair[1]);
+	session_local_put(&m, &asked);
 	r = line_send_fd(line, &m);
 	if (r == RC_OK)
 		r = line_recv_fd(line, &reply);
@@ -145,8 +147,7 @@ command_session(const struct conf *conf, const char *account, uint64_t who,
 		io_close(&pair[0]);
 		return err_set(err, RC_TEMP, "the server does not answer");
 	}
-	r = (int)msg_get_u32(&reply);
-	msg_get_str(&reply, text, sizeof text);
+	r = msg_answer_read(&reply, RC_SYNTAX, text);
 	msg_fini(&reply);
 	if (r == RC_OK)
 		*fd_out = pair[0];

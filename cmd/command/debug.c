@@ -11,6 +11,8 @@
 #include "cmd/command/confine.h"
 #include "cmd/command/dump.h"
 #include "ipc/line.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_control.h"
 #include "ipc/proto.h"
 
 #define AS_IT_IS  255
@@ -31,24 +33,22 @@ static int
 send_order(const struct conf *conf, const struct order *o, struct err *err)
 {
 	int fd = command_connect(conf, "debug.sock"), r;
+	const struct cmd_debug said = {
+	    sv_str(o->process), {o->level, sv_str(o->what), o->ms}};
 	char text[ERR_TEXT_MAX];
 	struct msg m;
 
 	if (fd < 0)
 		return command_unreached(conf, err);
 	msg_init(&m, CMD_DEBUG);
-	msg_put_str(&m, o->process);
-	msg_put_u8(&m, o->level);
-	msg_put_str(&m, o->what);
-	msg_put_u64(&m, o->ms);
+	cmd_debug_put(&m, &said);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, &m);
 	io_close(&fd);
 	if (r != RC_OK)
 		return err_set(err, r, "the server does not answer");
-	r = (int)msg_get_u32(&m);
-	msg_get_str(&m, text, sizeof text);
+	r = msg_answer_read(&m, RC_SYNTAX, text);
 	msg_fini(&m);
 	return err_set(err, r, "%s", text);
 }

@@ -25,6 +25,7 @@
 #include "cmd/supervisor/users.h"
 #include "dns/server.h"
 #include "ipc/line.h"
+#include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 #include "msgauth/key.h"
 #include "sandbox/sandbox.h"
@@ -120,12 +121,14 @@ ask_keys(const struct conf *conf, const char *domain, struct buf *out,
     struct buf *why)
 {
 	int fd = command_connect(conf, "auth.sock"), r, rc;
+	const struct dkim_ask asked = {sv_str(domain)};
+	struct auth_done done;
 	struct msg m;
 
 	if (fd < 0)
 		return RC_NOTFOUND;
 	msg_init(&m, CMD_DKIM);
-	msg_put_str(&m, domain);
+	dkim_ask_put(&m, &asked);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, &m);
@@ -134,8 +137,13 @@ ask_keys(const struct conf *conf, const char *domain, struct buf *out,
 		buf_adds(why, "the server does not answer");
 		return RC_TEMP;
 	}
-	rc = (int)msg_get_u32(&m);
-	buf_addsv(rc == RC_OK ? out : why, msg_get_sv(&m));
+	rc = auth_done_get(&m, &done);
+	if (rc == RC_OK) {
+		rc = done.rc;
+		buf_addsv(rc == RC_OK ? out : why, done.text);
+	} else {
+		buf_adds(why, "the server's answer is garbled");
+	}
 	msg_fini(&m);
 	return rc;
 }

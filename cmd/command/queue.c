@@ -47,7 +47,7 @@ struct order {
 static bool
 add_selector(struct order *o, enum queue_pick pick, const char *word)
 {
-	struct queue_selector s = {.pick = pick, .text = sv_str(word)};
+	struct queue_selector s = {.pick = (uint8_t)pick, .text = sv_str(word)};
 
 	if (pick == QUEUE_PICKS && queue_selector_parse(s.text, &s) != RC_OK)
 		return false;
@@ -99,24 +99,11 @@ read_words(int argc, char **argv, struct order *o)
 
 /* ---- asking ---- */
 
-static void
-put_selectors(const struct order *o, struct msg *m)
-{
-	size_t i;
-
-	msg_put_u32(m, (uint32_t)o->n);
-	for (i = 0; i < o->n; i++) {
-		msg_put_u8(m, (uint8_t)o->s[i].pick);
-		msg_put_sv(m, o->s[i].text);
-	}
-}
-
-/* Sends m and waits; prints what went wrong.  On EXIT_FINE *reply, behind
- * its first two fields, is the caller's to fini. */
+/* Sends m and waits; prints what went wrong.  On EXIT_FINE *reply is the
+ * caller's to fini. */
 static int
 ask(const struct conf *conf, struct msg *m, struct msg *reply)
 {
-	char text[ERR_TEXT_MAX];
 	struct err err = {.text = ""};
 	int fd = command_connect(conf, "queue.sock"), r;
 
@@ -129,16 +116,18 @@ ask(const struct conf *conf, struct msg *m, struct msg *reply)
 	if (r == RC_OK)
 		r = line_recv_fd(fd, reply);
 	io_close(&fd);
-	if (r != RC_OK)
-		return command_fail("queue", EXIT_FAILED,
-		    "the queue's process does not answer; try again, and see "
-		    "the log");
-	r = (int)msg_get_u32(reply);
-	msg_get_str(reply, text, sizeof text);
-	if (r == RC_OK)
-		return EXIT_FINE;
-	msg_fini(reply);
-	return command_fail("queue", EXIT_FAILED, "%s", text);
+	return r == RC_OK
+		   ? EXIT_FINE
+		   : command_fail("queue", EXIT_FAILED,
+			 "the queue's process does not answer; try again, and "
+			 "see the log");
+}
+
+static int
+garbled(void)
+{
+	return command_fail(
+	    "queue", EXIT_FAILED, "the queue's answer is garbled");
 }
 
 static struct queue_clock
@@ -174,19 +163,17 @@ listing_fini(struct listing *l)
 }
 
 static int
-listing_read(struct listing *l, struct msg *reply)
+listing_read(struct listing *l, struct queue_listed *listed)
 {
-	uint32_t n = msg_get_u32(reply);
-	int fd = msg_take_fd(reply), r = msg_end(reply);
 	size_t cap = 0;
+	int r;
 
 	msg_init(&l->m, 0);
 	l->m.b.max = LISTING_MAX;
-	if (r == RC_OK)
-		r = lseek(fd, 0, SEEK_SET) == 0 ? io_read_rest(fd, &l->m.b)
-						: RC_IO;
-	io_close(&fd);
-	while (r == RC_OK && l->n < n) {
+	r = lseek(listed->fd, 0, SEEK_SET) == 0
+		? io_read_rest(listed->fd, &l->m.b)
+		: RC_IO;
+	while (r == RC_OK && l->n < listed->n) {
 		l->e = xgrow(l->e, &cap, l->n + 1, sizeof *l->e);
 		r = queue_entry_read(&l->m, &l->e[l->n]);
 		l->n += r == RC_OK;
@@ -558,57 +545,74 @@ check_accounts(const struct conf *conf, const struct order *o)
 }
 
 static int
+print_listing(
+    const struct conf *conf, const struct order *o, const struct listing *l)
+{
+	int r = EXIT_FINE;
+
+	if (o->verb == SHOW && l->n == 0)
+		return command_fail("queue", EXIT_FAILED,
+		    "no message %llu waits; hearthmail queue list",
+		    (unsigned long long)o->s[0].id);
+	if (o->verb == SHOW && o->json)
+		print_json(json_entry(l, &l->e[0], true));
+	else if (o->verb == SHOW)
+		print_show(l, &l->e[0]);
+	else if (o->json)
+		print_json_list(l);
+	else if (l->n > 0 || check_accounts(conf, o) == EXIT_FINE)
+		print_list(l);
+	else
+		r = EXIT_FAILED;
+	/* A list that is empty is one for programs, too. */
+	if (r == EXIT_FINE && o->json && o->verb == LIST && l->n == 0)
+		r = check_accounts(conf, o);
+	return r;
+}
+
+static int
 look(const struct conf *conf, const struct order *o)
 {
+	const struct queue_list asked = {
+	    .attempts = o->verb == SHOW, .s = o->s, .n = (uint32_t)o->n};
+	struct queue_listed listed;
 	struct listing l = {.n = 0};
 	struct msg m, reply;
 	int r;
 
 	msg_init(&m, CMD_QUEUE_LIST);
-	msg_put_u8(&m, o->verb == SHOW);
-	put_selectors(o, &m);
+	queue_list_put(&m, &asked);
 	r = ask(conf, &m, &reply);
 	if (r != EXIT_FINE)
 		return r;
-	if (listing_read(&l, &reply) != RC_OK)
-		r = command_fail(
-		    "queue", EXIT_FAILED, "the queue's answer is garbled");
-	else if (o->verb == SHOW && l.n == 0)
-		r = command_fail("queue", EXIT_FAILED,
-		    "no message %llu waits; hearthmail queue list",
-		    (unsigned long long)o->s[0].id);
-	else if (o->verb == SHOW && o->json)
-		print_json(json_entry(&l, &l.e[0], true));
-	else if (o->verb == SHOW)
-		print_show(&l, &l.e[0]);
-	else if (o->json)
-		print_json_list(&l);
-	else if (l.n > 0 || check_accounts(conf, o) == EXIT_FINE)
-		print_list(&l);
-	else
-		r = EXIT_FAILED;
-	/* A list that is empty is one for programs, too. */
-	if (r == EXIT_FINE && o->json && o->verb == LIST && l.n == 0)
-		r = check_accounts(conf, o);
+	msg_init(&l.m, 0);
+	if (queue_listed_get(&reply, &listed) != RC_OK) {
+		r = garbled();
+	} else {
+		if (listed.rc != RC_OK)
+			r = command_fail(
+			    "queue", EXIT_FAILED, "%.*s", SV_ARG(listed.text));
+		else if (listing_read(&l, &listed) != RC_OK)
+			r = garbled();
+		else
+			r = print_listing(conf, o, &l);
+		queue_listed_fini(&listed);
+	}
 	msg_fini(&reply);
 	listing_fini(&l);
 	return r;
 }
 
 static int
-print_done(const struct order *o, struct msg *reply)
+print_done(const struct order *o, const struct queue_done *d)
 {
 	static const char *const done[VERBS] = {[RETRY] = "tried now",
 	    [HOLD] = "held",
 	    [RELEASE] = "released",
 	    [REMOVE] = "removed"};
-	uint32_t messages = msg_get_u32(reply);
-	uint32_t recipients = msg_get_u32(reply);
-	uint32_t busy = msg_get_u32(reply), held = msg_get_u32(reply);
+	uint32_t messages = d->messages, recipients = d->recipients;
+	uint32_t busy = d->busy, held = d->held;
 
-	if (msg_end(reply) != RC_OK)
-		return command_fail(
-		    "queue", EXIT_FAILED, "the queue's answer is garbled");
 	if (o->json)
 		print_json(json_pack("{s:s, s:i, s:i, s:i, s:i}", "action",
 		    verbs[o->verb], "messages", (int)messages, "recipients",
@@ -641,16 +645,26 @@ act(const struct conf *conf, const struct order *o)
 	    [HOLD] = QUEUE_HOLD,
 	    [RELEASE] = QUEUE_RELEASE,
 	    [REMOVE] = QUEUE_REMOVE};
+	const struct queue_act asked = {
+	    .action = (uint8_t)(o->bounce ? QUEUE_BOUNCE : actions[o->verb]),
+	    .s = o->s,
+	    .n = (uint32_t)o->n};
+	struct queue_done done;
 	struct msg m, reply;
 	int r;
 
 	msg_init(&m, CMD_QUEUE_ACT);
-	msg_put_u8(&m, (uint8_t)(o->bounce ? QUEUE_BOUNCE : actions[o->verb]));
-	put_selectors(o, &m);
+	queue_act_put(&m, &asked);
 	r = ask(conf, &m, &reply);
 	if (r != EXIT_FINE)
 		return r;
-	r = print_done(o, &reply);
+	if (queue_done_get(&reply, &done) != RC_OK)
+		r = garbled();
+	else if (done.rc != RC_OK)
+		r = command_fail(
+		    "queue", EXIT_FAILED, "%.*s", SV_ARG(done.text));
+	else
+		r = print_done(o, &done);
 	msg_fini(&reply);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include "cmd/command/sight.h"
 #include "cmd/supervisor/preflight.h"
 #include "ipc/line.h"
+#include "ipc/msg_answer.h"
 
 /* Taken up, and yet not all is well. */
 static void
@@ -69,8 +70,7 @@ order(const struct conf *conf, struct err *err)
 	if (r != RC_OK)
 		return err_set(
 		    err, r, "the server has ended; its log says why");
-	r = (int)msg_get_u32(&m);
-	msg_get_str(&m, text, sizeof text);
+	r = msg_answer_read(&m, RC_SYNTAX, text);
 	msg_fini(&m);
 	return r == RC_OK
 		   ? r

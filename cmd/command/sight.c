@@ -1,12 +1,15 @@
 #include "cmd/command/sight.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/io.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/unit.h"
 #include "ipc/line.h"
+#include "ipc/msg_control.h"
 #include "ipc/proto.h"
 
 #define FILES_MAX 64
@@ -68,31 +71,35 @@ is_of(const struct sight *s, const char *key)
 static unsigned
 ask(int fd, struct files *f, sight_fn *fn, void *arg)
 {
+	struct look_ask asked = {.file = xcalloc(f->n + 1, sizeof *asked.file)};
 	char text[ERR_TEXT_MAX];
+	struct look_done done;
 	unsigned missing = 0;
 	struct msg m, reply;
 	size_t i;
 
+	for (i = 0; i < f->n; i++)
+		asked.file[asked.n++] = (struct look_file){
+		    (uint8_t)f->s[i].what, sv_str(f->s[i].path)};
 	msg_init(&m, CMD_LOOK);
-	msg_put_u32(&m, (uint32_t)f->n);
-	for (i = 0; i < f->n; i++) {
-		msg_put_u8(&m, (uint8_t)f->s[i].what);
-		msg_put_str(&m, f->s[i].path);
-	}
+	look_ask_put(&m, &asked);
+	free(asked.file);
 	if (line_send_fd(fd, &m) != RC_OK || line_recv_fd(fd, &reply) != RC_OK)
 		return 0;
-	if (msg_get_u32(&reply) == f->n)
-		for (i = 0; i < f->n; i++) {
-			msg_get_str(&reply, text, sizeof text);
-			if (reply.bad || text[0] == '\0')
-				continue;
-			command_defuse(text, strlen(text), 0);
-			/* A reload needs these. */
-			f->s[i].refused =
-			    is_of(&f->s[i], "tls.") || is_of(&f->s[i], "dns.");
-			fn(arg, &f->s[i], text);
-			missing++;
-		}
+	if (look_done_get(&reply, &done) != RC_OK)
+		done = (struct look_done){.n = 0};
+	for (i = 0; done.n == f->n && i < f->n; i++) {
+		if (done.why[i].n == 0)
+			continue;
+		sv_copy(done.why[i], text, sizeof text);
+		command_defuse(text, strlen(text), 0);
+		/* A reload needs these. */
+		f->s[i].refused =
+		    is_of(&f->s[i], "tls.") || is_of(&f->s[i], "dns.");
+		fn(arg, &f->s[i], text);
+		missing++;
+	}
+	look_done_fini(&done);
 	msg_fini(&reply);
 	return missing;
 }

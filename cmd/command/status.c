@@ -19,6 +19,7 @@
 #include "cmd/supervisor/certificate.h"
 #include "dns/server.h"
 #include "ipc/line.h"
+#include "ipc/msg_control.h"
 #include "ipc/proto.h"
 #include "keeper/keeper.h"
 #include "net/tls.h"
@@ -80,69 +81,75 @@ make_printable(char *p)
 }
 
 static void
-read_events(struct picture *p, const char *process, struct msg *m)
+copy_cut(struct sv text, char *out, size_t size)
 {
-	uint32_t i, n = msg_get_u32(m);
+	sv_copy(sv_first(text, size - 1), out, size);
+	make_printable(out);
+}
 
-	for (i = 0; i < n && !m->bad && p->nevent < EVENTS_MAX; i++) {
+static void
+read_day(struct picture *p, const char *process, const struct status_day *day)
+{
+	uint32_t i;
+
+	for (i = 0; i < day->ntally && i < TALLIES; i++)
+		p->tally[i] += day->tally[i];
+	for (i = 0; i < day->nevent && p->nevent < EVENTS_MAX; i++) {
 		struct event *e;
 
 		p->event = xgrow(
 		    p->event, &p->event_cap, p->nevent + 1, sizeof *p->event);
 		e = &p->event[p->nevent++];
 		(void)snprintf(e->process, sizeof e->process, "%s", process);
-		e->level = msg_get_u8(m);
-		e->when = (int64_t)msg_get_u64(m);
-		msg_get_str(m, e->text, sizeof e->text);
-		make_printable(e->text);
+		e->level = day->event[i].level;
+		e->when = day->event[i].when;
+		copy_cut(day->event[i].text, e->text, sizeof e->text);
 	}
 }
 
+/* What the process itself has said. */
 static void
-read_tallies(struct picture *p, struct msg *m)
+read_answer(struct picture *p, struct one *o, struct sv bytes)
 {
-	uint32_t i, n = msg_get_u32(m);
-
-	for (i = 0; i < n && !m->bad; i++) {
-		uint64_t v = msg_get_u64(m);
-
-		if (i < TALLIES)
-			p->tally[i] += v;
-	}
-}
-
-static void
-read_answer(struct picture *p, struct one *o, struct msg *m)
-{
-	struct sv text;
-
-	o->connections = msg_get_u32(m);
-	text = msg_get_sv(m);
-	o->text = sv_dup(text);
-	make_printable(o->text);
-	read_tallies(p, m);
-	read_events(p, o->role, m);
-}
-
-static void
-read_record(struct picture *p, struct sv bytes)
-{
-	struct one *o;
+	struct ctl_status st;
 	struct msg m;
 
+	msg_init(&m, 0);
+	buf_addsv(&m.b, bytes);
+	o->answered = bytes.n > 0 && ctl_status_get(&m, &st) == RC_OK;
+	if (o->answered) {
+		o->connections = st.connections;
+		o->text = sv_dup(st.text);
+		make_printable(o->text);
+		read_day(p, o->role, &st.day);
+		ctl_status_fini(&st);
+	}
+	msg_fini(&m);
+}
+
+static int
+read_record(struct picture *p, struct sv bytes)
+{
+	struct status_record rec;
+	struct one *o;
+	struct msg m;
+	int r;
+
+	msg_init(&m, 0);
+	m.b.max = 2 * MSG_MAX;
+	buf_addsv(&m.b, bytes);
+	r = status_record_get(&m, &rec);
+	if (r != RC_OK)
+		goto out;
 	p->proc = xgrow(p->proc, &p->proc_cap, p->nproc + 1, sizeof *p->proc);
 	o = &p->proc[p->nproc++];
 	memset(o, 0, sizeof *o);
-	msg_init(&m, 0);
-	buf_addsv(&m.b, bytes);
-	msg_get_str(&m, o->role, sizeof o->role);
-	msg_get_str(&m, o->account, sizeof o->account);
-	o->pid = msg_get_u32(&m);
-	o->ms = msg_get_u64(&m);
-	o->restarts = msg_get_u32(&m);
-	o->answered = msg_get_u8(&m) != 0;
-	if (o->answered)
-		read_answer(p, o, &m);
+	copy_cut(rec.role, o->role, sizeof o->role);
+	copy_cut(rec.account, o->account, sizeof o->account);
+	o->pid = rec.pid;
+	o->ms = rec.ms;
+	o->restarts = rec.restarts;
+	read_answer(p, o, rec.answer);
 	if (o->text != NULL && strcmp(o->role, "dns") == 0 &&
 	    sv_starts(sv_str(o->text), SV(DNS_STATUS_DOWN)))
 		p->worries++;
@@ -151,7 +158,9 @@ read_record(struct picture *p, struct sv bytes)
 		p->worries++;
 	if (!o->answered)
 		p->worries++;
+out:
 	msg_fini(&m);
+	return r;
 }
 
 static int
@@ -169,17 +178,29 @@ read_records(struct picture *p, int fd)
 		uint32_t n = be_get32(rest.p);
 
 		rest = sv_skip(rest, 4);
-		read_record(p, sv_first(rest, n));
+		r = read_record(p, sv_first(rest, n));
 		rest = sv_skip(rest, n);
 	}
 	buf_fini(&all);
 	return r;
 }
 
+static void
+read_all(struct picture *p, const struct status_all *all)
+{
+	p->ms = all->ms;
+	p->backup.failed = all->backup_failed / 1000;
+	copy_cut(all->why, p->backup.reason, sizeof p->backup.reason);
+	copy_cut(all->cert_trouble, p->cert_trouble, sizeof p->cert_trouble);
+	p->worries += p->cert_trouble[0] != '\0';
+	read_day(p, "supervisor", &all->day);
+}
+
 static int
 ask(const struct conf *conf, struct picture *p)
 {
-	int fd = command_connect(conf, "status.sock"), file = -1, r;
+	int fd = command_connect(conf, "status.sock"), r;
+	struct status_all all;
 	struct err err;
 	struct msg m;
 
@@ -190,24 +211,16 @@ ask(const struct conf *conf, struct picture *p)
 	r = line_recv_fd(fd, &m);
 	io_close(&fd);
 	if (r == RC_OK) {
-		r = (int)msg_get_u32(&m);
-		p->ms = msg_get_u64(&m);
-		p->backup.failed = (int64_t)msg_get_u64(&m) / 1000;
-		msg_get_str(&m, p->backup.reason, sizeof p->backup.reason);
-		make_printable(p->backup.reason);
-		msg_get_str(&m, p->cert_trouble, sizeof p->cert_trouble);
-		make_printable(p->cert_trouble);
-		p->worries += p->cert_trouble[0] != '\0';
-		read_tallies(p, &m);
-		read_events(p, "supervisor", &m);
-		file = msg_take_fd(&m);
+		r = status_all_get(&m, &all);
+		if (r == RC_OK)
+			read_all(p, &all);
 		msg_fini(&m);
 	}
-	if (r != RC_OK || file < 0)
+	if (r != RC_OK || all.rc != RC_OK || all.fd < 0)
 		return command_fail("status", EXIT_FAILED,
 		    "the server does not answer; see its log");
-	r = read_records(p, file);
-	io_close(&file);
+	r = read_records(p, all.fd);
+	status_all_fini(&all);
 	return r == RC_OK ? EXIT_FINE
 			  : command_fail("status", EXIT_FAILED,
 				"the server's answer is garbled");

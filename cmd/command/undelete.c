@@ -188,20 +188,19 @@ print(const struct work *w)
 static int
 ask(struct work *w, int fd, struct err *err)
 {
-	int lines = memfd_create("expunged", MFD_CLOEXEC), copy, r;
-	char text[ERR_TEXT_MAX];
+	struct expunged_ask asked = {.account = sv_str(w->account), .q = w->q};
+	int lines = memfd_create("expunged", MFD_CLOEXEC), r;
+	struct expunged_done done;
 	struct msg m;
 
-	copy = lines >= 0 ? dup(lines) : -1;
-	if (copy < 0) {
+	asked.fd = lines >= 0 ? dup(lines) : -1;
+	if (asked.fd < 0) {
 		io_close(&lines);
 		return err_set(err, RC_TEMP, "too many open files");
 	}
 	msg_init(&m, EXPUNGED);
 	m.deadline = clk_mono() + ASK_MS;
-	msg_put_str(&m, w->account);
-	expunged_query_put(&w->q, &m);
-	msg_put_fd(&m, copy);
+	expunged_ask_put(&m, &asked);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, &m);
@@ -210,15 +209,15 @@ ask(struct work *w, int fd, struct err *err)
 		return err_set(err, RC_TEMP,
 		    "the server does not answer; try again, and see the log");
 	}
-	r = (int)msg_get_u32(&m);
-	msg_get_str(&m, text, sizeof text);
-	if (r == RC_OK) {
-		w->sum.messages = msg_get_u64(&m);
-		w->sum.bytes = msg_get_u64(&m);
-		w->freed = msg_get_u64(&m);
-		r = msg_end(&m);
+	r = expunged_done_get(&m, &done);
+	if (r != RC_OK) {
+		(void)err_set(err, r, "the server's answer is garbled");
+	} else if (done.rc == RC_OK) {
+		w->sum.messages = done.messages;
+		w->sum.bytes = done.bytes;
+		w->freed = done.freed;
 	} else {
-		(void)err_set(err, r, "%s", text);
+		r = err_set(err, done.rc, "%.*s", SV_ARG(done.text));
 	}
 	msg_fini(&m);
 	if (r == RC_OK && (lseek(lines, 0, SEEK_SET) != 0 ||

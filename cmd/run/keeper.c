@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cmd/run/process.h"
+#include "ipc/msg_control.h"
 #include "keeper/keeper.h"
 
 static const struct sandbox_profile walls = {.name = "keeper"};
@@ -26,27 +27,27 @@ on_conf(struct child *c)
 static void
 on_control(struct child *c, struct msg *m)
 {
-	char account[CONF_NAME_MAX];
+	char account[CTL_NAME_MAX];
+	struct ctl_refused refused;
 	int fd;
 
 	if (m->type == CTL_CONTROL && (fd = msg_take_fd(m)) >= 0)
 		keeper_add_client(c->arg, fd, KEEPER_MAY_LOCAL);
-	if (m->type != CTL_REFUSED)
+	if (m->type != CTL_REFUSED || ctl_refused_get(m, &refused) != RC_OK)
 		return;
-	msg_get_str(m, account, sizeof account);
-	if (msg_end(m) == RC_OK)
-		keeper_account_refused(c->arg, account);
+	sv_copy(refused.account, account, sizeof account);
+	keeper_account_refused(c->arg, account);
 }
 
 static void
 start_account(void *arg, uint32_t account)
 {
 	struct child *c = arg;
+	const struct ctl_start start = {c->generation, account};
 	struct msg m;
 
 	msg_init(&m, CTL_START);
-	msg_put_u32(&m, c->generation);
-	msg_put_u32(&m, account);
+	ctl_start_put(&m, &start);
 	child_tell(c, &m);
 }
 

@@ -12,9 +12,10 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/tally.h"
 #include "base/trace.h"
 #include "cmd/build.h"
+#include "cmd/run/day.h"
+#include "ipc/msg_control.h"
 
 static void on_control(struct line *l, struct msg *m, void *arg);
 static void on_control_eof(struct line *l, void *arg);
@@ -62,40 +63,34 @@ conf_from_fd(int fd, const char *name)
 static void
 read_boot(struct child *c, struct msg *m)
 {
-	char build[64];
-	enum log_level level;
-	bool journal;
+	struct ctl_boot b;
 
-	msg_get_str(m, build, sizeof build);
-	if (m->type != CTL_BOOT || !sv_eq(sv_str(build), SV(HM_BUILD)))
+	if (m->type != CTL_BOOT || !ctl_boot_is_of(m, SV(HM_BUILD)))
 		broken("build");
-	c->role = (enum role)msg_get_u8(m);
-	c->generation = msg_get_u32(m);
-	c->account = msg_get_u32(m);
-	msg_get_str(m, c->account_name, sizeof c->account_name);
-	c->walls.off = msg_get_u8(m) != 0;
-	c->walls.landlock_max = (int)msg_get_u32(m);
-	c->walls.kill_unknown = msg_get_u8(m) != 0;
-	c->walls.change_user = msg_get_u8(m) != 0;
-	c->walls.uid = msg_get_u32(m);
-	c->walls.gid = msg_get_u32(m);
-	c->probe = msg_get_u8(m) != 0;
-	msg_get_str(m, c->folder, sizeof c->folder);
-	msg_get_str(m, c->other, sizeof c->other);
-	level = (enum log_level)msg_get_u8(m);
-	journal = msg_get_u8(m) != 0;
-	clk_set_offset((int64_t)msg_get_u64(m));
-	c->conf_now = conf_from_fd(msg_take_fd(m), "configuration");
-	if (c->role < ROLE_COUNT && role_info[c->role].services != 0) {
-		c->cert_fd = msg_take_fd(m);
-		c->key_fd = msg_take_fd(m);
-	}
-	if (msg_get_u8(m) != 0)
-		tally_use(msg_take_fd(m));
-	if (msg_end(m) != RC_OK || c->role >= ROLE_COUNT)
+	if (ctl_boot_get(m, &b) != RC_OK || b.role >= ROLE_COUNT ||
+	    (role_info[b.role].services != 0 && !b.has_tls))
 		broken("first message");
-	log_setup(role_info[c->role].name, level);
-	log_set_journal(journal);
+	c->role = (enum role)b.role;
+	c->generation = b.generation;
+	c->account = b.account;
+	sv_copy(b.account_name, c->account_name, sizeof c->account_name);
+	c->walls.off = b.sandbox_off;
+	c->walls.landlock_max = (int)b.landlock_max;
+	c->walls.kill_unknown = b.kill_unknown;
+	c->walls.change_user = b.change_user;
+	c->walls.uid = b.uid;
+	c->walls.gid = b.gid;
+	c->probe = b.probe;
+	sv_copy(b.folder, c->folder, sizeof c->folder);
+	sv_copy(b.other, c->other, sizeof c->other);
+	clk_set_offset(b.clock_offset);
+	c->conf_now = conf_from_fd(b.conf, "configuration");
+	c->cert_fd = b.cert;
+	c->key_fd = b.key;
+	if (b.has_tally)
+		tally_use(b.tally);
+	log_setup(role_info[c->role].name, (enum log_level)b.level);
+	log_set_journal(b.journal);
 	log_set_json(c->conf_now->log_json);
 }
 
@@ -117,18 +112,21 @@ static void
 accuse(int fd, void *arg)
 {
 	struct child *c = arg;
+	struct ctl_accuse who;
 	struct msg m;
 
 	if (fd >= c->nline_role || c->line_role[fd] == ROLE_COUNT)
 		return; /* a command's */
+	who.role = c->line_role[fd];
 	msg_init(&m, CTL_ACCUSE);
-	msg_put_u8(&m, c->line_role[fd]);
+	ctl_accuse_put(&m, &who);
 	child_tell(c, &m);
 }
 
 void
 child_boot(struct child *c, int control_fd, const struct child_ops *ops)
 {
+	struct ctl_listen socket;
 	struct msg m;
 
 	c->control_fd = control_fd;
@@ -152,8 +150,10 @@ child_boot(struct child *c, int control_fd, const struct child_ops *ops)
 			_exit(0);
 		if (m.type != CTL_LISTEN || c->nsock == CHILD_SOCKETS)
 			break;
-		c->sock[c->nsock].service = (enum conf_service)msg_get_u8(&m);
-		c->sock[c->nsock++].fd = msg_take_fd(&m);
+		if (ctl_listen_get(&m, &socket) != RC_OK)
+			broken("socket");
+		c->sock[c->nsock].service = (enum conf_service)socket.service;
+		c->sock[c->nsock++].fd = socket.fd;
 		msg_fini(&m);
 	}
 	if (m.type != CTL_READY)
@@ -240,14 +240,16 @@ child_conf(struct child *c)
 static void
 swap_conf(struct child *c, struct msg *m)
 {
-	uint32_t generation = msg_get_u32(m);
-	struct conf *fresh = conf_from_fd(msg_take_fd(m), "configuration");
-	struct conf *old;
+	struct ctl_config said;
+	struct conf *fresh, *old;
 
+	if (ctl_config_get(m, &said) != RC_OK)
+		broken("configuration");
+	fresh = conf_from_fd(said.fd, "configuration");
 	pthread_mutex_lock(&c->lock);
 	old = c->conf_now;
 	c->conf_now = fresh;
-	c->generation = generation;
+	c->generation = said.generation;
 	pthread_mutex_unlock(&c->lock);
 	conf_free(&old);
 	log_set_json(fresh->log_json);
@@ -258,56 +260,37 @@ swap_conf(struct child *c, struct msg *m)
 static void
 take_line(struct child *c, struct msg *m)
 {
-	enum role role = (enum role)msg_get_u8(m);
-	char account[CONF_NAME_MAX];
-	int fd;
+	char account[CTL_NAME_MAX];
+	struct ctl_line said;
 
-	msg_get_str(m, account, sizeof account);
-	fd = msg_take_fd(m);
-	if (fd < 0 || m->bad || role >= ROLE_COUNT) {
-		io_close(&fd);
+	if (ctl_line_get(m, &said) != RC_OK)
+		return;
+	if (said.role >= ROLE_COUNT) {
+		ctl_line_fini(&said);
 		return;
 	}
-	remember_line(c, fd, role);
-	c->ops->line(c, role, account, fd);
-}
-
-struct recent {
-	struct msg m;
-	uint32_t n;
-};
-
-static void
-put_recent(void *arg, enum log_level level, int64_t when, const char *text)
-{
-	struct recent *r = arg;
-
-	msg_put_u8(&r->m, (uint8_t)level);
-	msg_put_u64(&r->m, (uint64_t)when);
-	msg_put_str(&r->m, text);
-	r->n++;
+	sv_copy(said.account, account, sizeof account);
+	remember_line(c, said.fd, (enum role)said.role);
+	c->ops->line(c, (enum role)said.role, account, said.fd);
 }
 
 static void
 say_status(struct child *c)
 {
-	struct recent r = {.n = 0};
+	struct ctl_status st = {.connections = 0};
 	struct buf text;
+	struct day day;
 	struct msg m;
-	int t;
 
 	buf_init(&text, 16384);
-	msg_init(&r.m, 0);
-	log_recent(put_recent, &r);
+	if (c->ops->status != NULL)
+		st.connections = c->ops->status(c, &text);
+	st.text = buf_sv(&text);
+	day_init(&day);
+	st.day = day.said;
 	msg_init(&m, CTL_STATUS);
-	msg_put_u32(&m, c->ops->status != NULL ? c->ops->status(c, &text) : 0);
-	msg_put_sv(&m, buf_sv(&text));
-	msg_put_u32(&m, TALLIES);
-	for (t = 0; t < TALLIES; t++)
-		msg_put_u64(&m, tally_day((enum tally)t));
-	msg_put_u32(&m, r.n);
-	buf_addsv(&m.b, buf_sv(&r.m.b));
-	msg_fini(&r.m);
+	ctl_status_put(&m, &st);
+	day_fini(&day);
 	buf_fini(&text);
 	child_tell(c, &m);
 }
@@ -315,16 +298,25 @@ say_status(struct child *c)
 static void
 set_debug(struct msg *m)
 {
-	uint8_t level = msg_get_u8(m);
-	struct sv what = msg_get_sv(m);
-	uint64_t ms = msg_get_u64(m);
+	struct ctl_debug d;
 
-	if (msg_end(m) != RC_OK)
+	if (ctl_debug_get(m, &d) != RC_OK)
 		return;
-	if (level <= LOG_DEBUG)
-		log_set_level((enum log_level)level);
+	if (d.level <= LOG_DEBUG)
+		log_set_level((enum log_level)d.level);
 	else
-		trace_set(what, (int64_t)ms);
+		trace_set(d.what, (int64_t)d.ms);
+}
+
+static void
+on_drain(struct child *c, struct msg *m)
+{
+	struct ctl_drain d;
+
+	if (c->ops->drain == NULL)
+		child_stop(c, 0);
+	else if (ctl_drain_get(m, &d) == RC_OK)
+		c->ops->drain(c, (int64_t)d.ms);
 }
 
 static void
@@ -363,10 +355,8 @@ on_control(struct line *l, struct msg *m, void *arg)
 		set_debug(m);
 	else if (m->type == CTL_LET_IN && c->ops->let_in != NULL)
 		c->ops->let_in(c);
-	else if (m->type == CTL_DRAIN && c->ops->drain != NULL)
-		c->ops->drain(c, (int64_t)msg_get_u64(m));
 	else if (m->type == CTL_DRAIN)
-		child_stop(c, 0);
+		on_drain(c, m);
 	else if (c->ops->control != NULL) {
 		if (m->type == CTL_CONTROL && m->nfd > 0)
 			remember_line(c, m->fd[0], ROLE_COUNT);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cmd/run/process.h"
+#include "ipc/msg_account.h"
 #include "smtp/house.h"
 #include "smtp/server.h"
 
@@ -22,6 +23,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		peer_connect(st->house.keeper, fd);
 	else if (role == ROLE_QUEUE)
 		peer_connect(st->house.queue, fd);
+	else if (role == ROLE_DNS)
+		peer_connect(st->house.dns, fd);
 	else if (role == ROLE_AUTH && st->house.auth != NULL)
 		peer_connect(st->house.auth, fd);
 	else
@@ -31,6 +34,11 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 static struct smtp_limits
 limits_of(const struct conf *conf)
 {
+	static const enum smtp_inbound inbound[] = {
+	    [CONF_DMARC_REJECT] = SMTP_INBOUND_REJECT,
+	    [CONF_DMARC_JUNK] = SMTP_INBOUND_JUNK,
+	    [CONF_DMARC_NOTE] = SMTP_INBOUND_NOTE,
+	    [CONF_DMARC_OFF] = SMTP_INBOUND_OFF};
 	struct smtp_limits l = SMTP_LIMITS_DEFAULT;
 
 	l.message_size = conf->limits.message_size;
@@ -40,6 +48,7 @@ limits_of(const struct conf *conf)
 	l.errors = conf->limits.errors;
 	l.messages_per_hour = conf->limits.messages_per_hour;
 	l.loopback = conf->limits.loopback;
+	l.inbound = inbound[conf->inbound.dmarc];
 	return l;
 }
 
@@ -95,14 +104,14 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 {
 	struct child *c = arg;
 	struct state *st = c->arg;
-	char account[CONF_NAME_MAX];
-	bool full;
+	char account[ACCOUNT_NAME_MAX];
+	struct account_full f;
 
 	(void)l;
-	msg_get_str(m, account, sizeof account);
-	full = msg_get_u8(m) != 0;
-	if (m->type == ACCOUNT_FULL && msg_end(m) == RC_OK)
-		smtp_house_set_full(&st->house, account, full);
+	if (m->type != ACCOUNT_FULL || account_full_get(m, &f) != RC_OK)
+		return;
+	sv_copy(f.account, account, sizeof account);
+	smtp_house_set_full(&st->house, account, f.full);
 }
 
 static void
@@ -120,14 +129,14 @@ on_auth(struct line *l, struct msg *m, void *arg)
 {
 	struct child *c = arg;
 	struct state *st = c->arg;
-	char account[CONF_NAME_MAX];
-	uint64_t credential;
+	char account[ACCOUNT_NAME_MAX];
+	struct session_kick k;
 
 	(void)l;
-	msg_get_str(m, account, sizeof account);
-	credential = msg_get_u64(m);
-	if (m->type == AUTH_KICK && msg_end(m) == RC_OK)
-		smtp_server_kick(st->server, account, credential);
+	if (m->type != AUTH_KICK || session_kick_get(m, &k) != RC_OK)
+		return;
+	sv_copy(k.account, account, sizeof account);
+	smtp_server_kick(st->server, account, k.credential);
 }
 
 static int
@@ -156,6 +165,7 @@ run(int control_fd, bool submission)
 	st.house.keeper =
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
 	st.house.queue = peer_new(c->loop, "queue", NULL, NULL, c);
+	st.house.dns = peer_new(c->loop, "dns", NULL, NULL, c);
 	if (submission)
 		st.house.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.house.service = CONF_SUBMISSION;

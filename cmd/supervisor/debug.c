@@ -14,6 +14,8 @@
 #include "base/io.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/supervisor_priv.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_control.h"
 #include "ipc/proto.h"
 
 #define PATIENCE_MS 5000
@@ -48,8 +50,7 @@ is_named(const struct proc *p, const char *words)
 }
 
 static unsigned
-pass_on(struct super *s, const char *process, uint8_t level, struct sv what,
-    uint64_t ms)
+pass_on(struct super *s, const char *process, const struct ctl_debug *said)
 {
 	struct proc *p;
 	struct msg m;
@@ -59,9 +60,7 @@ pass_on(struct super *s, const char *process, uint8_t level, struct sv what,
 		if (p->control == NULL || !is_named(p, process))
 			continue;
 		msg_init(&m, CTL_DEBUG);
-		msg_put_u8(&m, level);
-		msg_put_sv(&m, what);
-		msg_put_u64(&m, ms);
+		ctl_debug_put(&m, said);
 		line_tell(p->control, &m);
 		n++;
 	}
@@ -71,25 +70,19 @@ pass_on(struct super *s, const char *process, uint8_t level, struct sv what,
 static void
 answer(struct order *o, struct msg *m)
 {
-	char process[CONF_NAME_MAX + 16], text[120];
+	char process[CTL_NAME_MAX + 16], text[120];
+	struct cmd_debug said;
 	struct msg reply;
-	uint8_t level;
-	struct sv what;
-	uint64_t ms;
 	unsigned n = 0;
 
-	msg_get_str(m, process, sizeof process);
-	level = msg_get_u8(m);
-	what = msg_get_sv(m);
-	ms = msg_get_u64(m);
-	if (m->type == CMD_DEBUG && msg_end(m) == RC_OK)
-		n = pass_on(o->s, process, level, what, ms);
+	if (m->type == CMD_DEBUG && cmd_debug_get(m, &said) == RC_OK) {
+		sv_copy(said.process, process, sizeof process);
+		n = pass_on(o->s, process, &said.debug);
+	}
 	(void)snprintf(text, sizeof text,
 	    n > 0 ? "%u process%s told" : "there is no such process now", n,
 	    n == 1 ? "" : "es");
-	msg_init(&reply, MSG_REPLY);
-	msg_put_u32(&reply, (uint32_t)(n > 0 ? RC_OK : RC_NOTFOUND));
-	msg_put_str(&reply, text);
+	msg_answer_make(&reply, 0, n > 0 ? RC_OK : RC_NOTFOUND, text);
 	if (line_send_fd(o->fd, &reply) != RC_OK)
 		mlog(LOG_DEBUG, "control.lost", "socket=debug");
 }

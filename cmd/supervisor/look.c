@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/supervisor/unit.h"
 #include "ipc/line.h"
-
-#define QUESTIONS_MAX 256
+#include "ipc/msg_control.h"
 
 /* Tests have units of their own. */
 const char *
@@ -93,23 +93,31 @@ look_at_path(enum look_for what, const char *path, struct err *err)
 void
 look_answer(int fd, struct msg *m)
 {
-	uint32_t i, n = msg_get_u32(m);
+	struct look_done done = {.n = 0};
+	struct look_ask asked;
+	struct err *err = NULL;
 	struct msg reply;
+	uint32_t i;
 
-	msg_init(&reply, MSG_REPLY);
-	msg_put_u32(&reply, m->bad || n > QUESTIONS_MAX ? 0 : n);
-	for (i = 0; i < n && n <= QUESTIONS_MAX && !m->bad; i++) {
-		struct err err = {.text = ""};
-		char path[PATH_MAX];
-		uint8_t what = msg_get_u8(m);
+	if (look_ask_get(m, &asked) == RC_OK) {
+		err = xcalloc(asked.n + 1, sizeof *err);
+		done.why = xcalloc(asked.n + 1, sizeof *done.why);
+		for (i = 0; i < asked.n; i++) {
+			const struct look_file *f = &asked.file[i];
+			char path[LOOK_PATH_MAX];
 
-		msg_get_str(m, path, sizeof path);
-		if (!m->bad)
+			sv_copy(f->path, path, sizeof path);
 			(void)look_at_path(
-			    what == LOOK_WRITE ? LOOK_WRITE : LOOK_READ, path,
-			    &err);
-		msg_put_str(&reply, err.text);
+			    f->what == LOOK_WRITE ? LOOK_WRITE : LOOK_READ,
+			    path, &err[i]);
+			done.why[done.n++] = sv_str(err[i].text);
+		}
+		look_ask_fini(&asked);
 	}
+	msg_init(&reply, MSG_REPLY);
+	look_done_put(&reply, &done);
+	free(done.why);
+	free(err);
 	if (line_send_fd(fd, &reply) != RC_OK)
 		mlog(LOG_DEBUG, "control.lost", "socket=debug");
 }

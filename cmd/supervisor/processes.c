@@ -14,6 +14,7 @@
 #include "cmd/build.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
+#include "ipc/msg_control.h"
 #include "ipc/proto.h"
 
 #define CONTROL_FD     3
@@ -34,12 +35,12 @@ static void say_refused(struct super *s, const char *account);
 static void
 send_line(struct proc *to, const struct proc *end, int fd)
 {
+	const struct ctl_line said = {
+	    (uint8_t)end->role, sv_str(end->account), fd};
 	struct msg m;
 
 	msg_init(&m, CTL_LINE);
-	msg_put_u8(&m, (uint8_t)end->role);
-	msg_put_str(&m, end->account);
-	msg_put_fd(&m, fd);
+	ctl_line_put(&m, &said);
 	if (line_send(to->control, &m) != RC_OK)
 		mlog(LOG_WARN, "wire.fail", "to=%s end=%s",
 		    role_info[to->role].name, role_info[end->role].name);
@@ -80,28 +81,47 @@ wire_up(struct proc *p)
 /* ---- start ---- */
 
 static const char *
-other_folder(const struct super *s, const struct proc *p, char out[512])
+other_folder(
+    const struct super *s, const struct proc *p, char out[CTL_PATH_MAX])
 {
 	size_t i;
 
 	out[0] = '\0';
 	for (i = 0; i < s->conf->naccount; i++)
 		if (strcmp(s->conf->account[i].name, p->account) != 0) {
-			(void)snprintf(out, 512, "%s/accounts/%s",
+			(void)snprintf(out, CTL_PATH_MAX, "%s/accounts/%s",
 			    s->conf->data, s->conf->account[i].name);
 			break;
 		}
 	return out;
 }
 
-static bool
-put_copy(struct msg *m, int fd)
+static int
+copy_fd(int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
 
-	if (copy >= 0)
-		msg_put_fd(m, copy);
-	return copy >= 0;
+/* Its descriptors; false: there are too few. */
+static bool
+add_files(struct proc *p, struct ctl_boot *b)
+{
+	struct super *s = p->super;
+
+	b->conf = copy_fd(s->conf_fd);
+	if (b->has_tls) {
+		b->cert = copy_fd(s->cert_fd);
+		b->key = copy_fd(s->key_fd);
+	}
+	if (b->conf < 0 || (b->has_tls && (b->cert < 0 || b->key < 0))) {
+		io_close(&b->conf);
+		io_close(&b->cert);
+		io_close(&b->key);
+		return false;
+	}
+	p->tally = tally_table_new(&b->tally);
+	b->has_tally = p->tally != NULL;
+	return true;
 }
 
 static bool
@@ -109,49 +129,44 @@ send_boot(struct proc *p)
 {
 	struct super *s = p->super;
 	const struct role_info *info = &role_info[p->role];
-	char folder[512], other[512];
+	int number = conf_account_by_name(s->conf, sv_str(p->account));
+	char folder[CTL_PATH_MAX], other[CTL_PATH_MAX];
+	struct ctl_boot b = {
+	    .build = SV(HM_BUILD),
+	    .role = (uint8_t)p->role,
+	    .generation = s->generation,
+	    .account = number >= 0 ? (uint32_t)number : 0,
+	    .account_name = sv_str(p->account),
+	    .sandbox_off = !s->conf->sandbox,
+	    .landlock_max = s->landlock_max,
+	    .kill_unknown = s->kill_unknown,
+	    .change_user = s->change_user,
+	    .uid = s->user[p->role].uid,
+	    .gid = s->user[p->role].gid,
+	    .probe = s->probe,
+	    .other = sv_str(other_folder(s, p, other)),
+	    .level = s->o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO,
+	    .journal = log_is_journal(),
+	    .clock_offset = s->clock_offset,
+	    .has_tls = info->services != 0,
+	    .conf = -1,
+	    .cert = -1,
+	    .key = -1,
+	    .tally = -1,
+	};
 	struct msg m;
-	int n = (int)snprintf(folder, sizeof folder, "%s/", s->conf->data);
-	int fd = fcntl(s->conf_fd, F_DUPFD_CLOEXEC, 0);
 
-	if (fd < 0)
-		return false;
 	if (p->role == ROLE_ACCOUNT)
-		(void)snprintf(folder + n, sizeof folder - (size_t)n,
-		    "accounts/%s", p->account);
+		(void)snprintf(folder, sizeof folder, "%s/accounts/%s",
+		    s->conf->data, p->account);
 	else
-		(void)snprintf(
-		    folder + n, sizeof folder - (size_t)n, "%s", info->folder);
-	msg_init(&m, CTL_BOOT);
-	msg_put_str(&m, HM_BUILD);
-	msg_put_u8(&m, (uint8_t)p->role);
-	msg_put_u32(&m, s->generation);
-	n = conf_account_by_name(s->conf, sv_str(p->account));
-	msg_put_u32(&m, n >= 0 ? (uint32_t)n : 0);
-	msg_put_str(&m, p->account);
-	msg_put_u8(&m, !s->conf->sandbox);
-	msg_put_u32(&m, (uint32_t)s->landlock_max);
-	msg_put_u8(&m, s->kill_unknown);
-	msg_put_u8(&m, s->change_user);
-	msg_put_u32(&m, s->user[p->role].uid);
-	msg_put_u32(&m, s->user[p->role].gid);
-	msg_put_u8(&m, s->probe);
-	msg_put_str(&m, folder);
-	msg_put_str(&m, other_folder(s, p, other));
-	msg_put_u8(&m, s->o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO);
-	msg_put_u8(&m, log_is_journal());
-	msg_put_u64(&m, (uint64_t)s->clock_offset);
-	msg_put_fd(&m, fd);
-	/* Certificate and key, for those who speak TLS. */
-	if (info->services != 0 &&
-	    (!put_copy(&m, s->cert_fd) || !put_copy(&m, s->key_fd))) {
-		msg_fini(&m);
+		(void)snprintf(folder, sizeof folder, "%s/%s", s->conf->data,
+		    info->folder);
+	b.folder = sv_str(folder);
+	if (!add_files(p, &b))
 		return false;
-	}
-	p->tally = tally_table_new(&fd);
-	msg_put_u8(&m, p->tally != NULL);
-	if (p->tally != NULL)
-		msg_put_fd(&m, fd);
+	msg_init(&m, CTL_BOOT);
+	ctl_boot_put(&m, &b);
 	return line_send(p->control, &m) == RC_OK;
 }
 
@@ -163,17 +178,17 @@ send_sockets(struct proc *p)
 	size_t i;
 
 	for (i = 0; i < s->sockets.n; i++) {
-		int fd;
+		struct ctl_listen said;
 
 		if ((role_info[p->role].services &
 			(1u << s->sockets.s[i].service)) == 0)
 			continue;
-		fd = fcntl(s->sockets.s[i].fd, F_DUPFD_CLOEXEC, 0);
-		if (fd < 0)
+		said.service = (uint8_t)s->sockets.s[i].service;
+		said.fd = copy_fd(s->sockets.s[i].fd);
+		if (said.fd < 0)
 			return false;
 		msg_init(&m, CTL_LISTEN);
-		msg_put_u8(&m, (uint8_t)s->sockets.s[i].service);
-		msg_put_fd(&m, fd);
+		ctl_listen_put(&m, &said);
 		if (line_send(p->control, &m) != RC_OK)
 			return false;
 	}
@@ -270,24 +285,25 @@ find_account(struct super *s, const char *name)
 static void
 on_start(struct super *s, struct msg *m)
 {
-	uint32_t generation = msg_get_u32(m), number = msg_get_u32(m);
+	struct ctl_start said;
 	struct proc *p;
 
-	if (msg_end(m) != RC_OK || generation != s->generation ||
-	    number >= s->conf->naccount) {
+	if (ctl_start_get(m, &said) != RC_OK ||
+	    said.generation != s->generation ||
+	    said.account >= s->conf->naccount) {
 		mlog(LOG_WARN, "start.refused",
 		    "generation=%u now=%u "
 		    "account=%u",
-		    generation, s->generation, number);
+		    said.generation, s->generation, said.account);
 		return;
 	}
-	p = find_account(s, s->conf->account[number].name);
+	p = find_account(s, s->conf->account[said.account].name);
 	if (p != NULL && p->pid > 0) {
 		/* The keeper has seen its line end before we saw it die. */
 		p->wanted = true;
 		return;
 	}
-	proc_start(s, ROLE_ACCOUNT, s->conf->account[number].name);
+	proc_start(s, ROLE_ACCOUNT, s->conf->account[said.account].name);
 }
 
 /*
@@ -348,12 +364,14 @@ kill_later(struct proc *p, int64_t ms)
 static void
 on_accused(struct proc *by, struct msg *m)
 {
-	enum role role = (enum role)msg_get_u8(m);
+	struct ctl_accuse said;
+	enum role role;
 	struct proc *p;
 
-	if (msg_end(m) != RC_OK || role >= ROLE_COUNT ||
-	    !may_speak(by->role, role))
+	if (ctl_accuse_get(m, &said) != RC_OK || said.role >= ROLE_COUNT ||
+	    !may_speak(by->role, (enum role)said.role))
 		return;
+	role = (enum role)said.role;
 	for (p = by->super->procs; p != NULL; p = p->next) {
 		if (p->role != role || p->pid <= 0)
 			continue;
@@ -602,13 +620,14 @@ on_restart(void *arg)
 static void
 say_refused(struct super *s, const char *account)
 {
+	const struct ctl_refused said = {sv_str(account)};
 	struct proc *q;
 	struct msg m;
 
 	for (q = s->procs; q != NULL; q = q->next)
 		if (q->role == ROLE_KEEPER && q->control != NULL) {
 			msg_init(&m, CTL_REFUSED);
-			msg_put_str(&m, account);
+			ctl_refused_put(&m, &said);
 			line_tell(q->control, &m);
 		}
 }
@@ -728,6 +747,7 @@ procs_reap(struct super *s, pid_t pid, int status)
 static void
 drain(struct proc *p, uint64_t ms)
 {
+	const struct ctl_drain said = {ms};
 	struct msg m;
 
 	p->draining = true;
@@ -736,7 +756,7 @@ drain(struct proc *p, uint64_t ms)
 	if (p->control == NULL)
 		return;
 	msg_init(&m, CTL_DRAIN);
-	msg_put_u64(&m, ms);
+	ctl_drain_put(&m, &said);
 	line_tell(p->control, &m);
 }
 
@@ -768,17 +788,16 @@ procs_send_conf(struct super *s)
 	struct proc *p;
 
 	for (p = s->procs; p != NULL; p = p->next) {
+		struct ctl_config said = {.generation = s->generation};
 		struct msg m;
-		int fd;
 
 		if (p->control == NULL || p->generation == s->generation)
 			continue;
-		fd = fcntl(s->conf_fd, F_DUPFD_CLOEXEC, 0);
-		if (fd < 0)
+		said.fd = copy_fd(s->conf_fd);
+		if (said.fd < 0)
 			continue;
 		msg_init(&m, CTL_CONFIG);
-		msg_put_u32(&m, s->generation);
-		msg_put_fd(&m, fd);
+		ctl_config_put(&m, &said);
 		if (line_send(p->control, &m) == RC_OK)
 			p->generation = s->generation;
 	}

@@ -2,14 +2,8 @@
  * The status of the house: each process is asked on its control line, and
  * what they answer is passed on unread, with what only the supervisor knows.
  *
- * What the command gets is one sealed file of records: 4 bytes length, then a
- * message's fields: str role, str account, u32 pid, u64 ms since its start,
- * u32 restarts, u8 has answered, then the answer as run/process.c writes it.
- * The message that brings it has u32 rc, u64 ms since the start, u64 when the
- * last daily backup failed, str why, str what is wrong with the certificate's
- * files, the counts of processes that are gone (u32
- * how many, each u64), and the supervisor's own errors and warnings: u32 how
- * many, each u8 level, u64 when, str text.
+ * The command gets a struct status_all with a sealed file of records, each a
+ * struct status_record (ipc/msg_control.h) behind 4 bytes of its length.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,9 +14,10 @@
 #include "base/be.h"
 #include "base/clk.h"
 #include "base/io.h"
-#include "base/tally.h"
+#include "cmd/run/day.h"
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/supervisor_priv.h"
+#include "ipc/msg_control.h"
 #include "ipc/proto.h"
 
 #define PATIENCE_MS 1000
@@ -38,17 +33,20 @@ struct super_status {
 static void
 add_record(struct buf *out, const struct proc *p)
 {
+	const struct status_record r = {
+	    .role = sv_str(role_info[p->role].name),
+	    .account = sv_str(p->account),
+	    .pid = (uint32_t)p->pid,
+	    .ms = (uint64_t)(clk_mono() - p->started),
+	    .restarts = p->restarts,
+	    .answer = buf_sv(&p->status),
+	};
 	struct msg m;
 	char length[4];
 
 	msg_init(&m, 0);
-	msg_put_str(&m, role_info[p->role].name);
-	msg_put_str(&m, p->account);
-	msg_put_u32(&m, (uint32_t)p->pid);
-	msg_put_u64(&m, (uint64_t)(clk_mono() - p->started));
-	msg_put_u32(&m, p->restarts);
-	msg_put_u8(&m, p->status.n > 0);
-	buf_addsv(&m.b, buf_sv(&p->status));
+	m.b.max = 2 * MSG_MAX;
+	status_record_put(&m, &r);
 	be_put32(length, (uint32_t)m.b.n);
 	buf_add(out, length, sizeof length);
 	buf_addsv(out, buf_sv(&m.b));
@@ -76,61 +74,32 @@ records_file(const struct super *s)
 	return fd;
 }
 
-struct own_events {
-	struct msg m;
-	uint32_t n;
-};
-
-static void
-put_event(void *arg, enum log_level level, int64_t when, const char *text)
-{
-	struct own_events *o = arg;
-
-	msg_put_u8(&o->m, (uint8_t)level);
-	msg_put_u64(&o->m, (uint64_t)when);
-	msg_put_str(&o->m, text);
-	o->n++;
-}
-
-static void
-put_own(const struct super *s, struct msg *m)
-{
-	struct own_events o = {.n = 0};
-	const char *reason;
-	int t;
-
-	msg_put_u64(m, (uint64_t)schedule_failed(s->schedule, &reason));
-	msg_put_str(m, reason);
-	msg_put_str(m, s->cert_trouble);
-	/* What processes have counted that are gone. */
-	msg_put_u32(m, TALLIES);
-	for (t = 0; t < TALLIES; t++)
-		msg_put_u64(m, tally_day((enum tally)t));
-	msg_init(&o.m, 0);
-	log_recent(put_event, &o);
-	msg_put_u32(m, o.n);
-	buf_addsv(&m->b, buf_sv(&o.m.b));
-	msg_fini(&o.m);
-}
-
 /* All have answered, or have had their time. */
 static void
 finish(struct super_status *w)
 {
 	struct super_status **at = &w->s->status_waiting;
+	struct status_all all = {
+	    .ms = (uint64_t)(clk_mono() - w->s->start_time),
+	    .cert_trouble = sv_str(w->s->cert_trouble),
+	    .fd = records_file(w->s),
+	};
+	const char *why;
+	struct day day;
 	struct msg m;
-	int fd = records_file(w->s);
 
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
 	ev_timer_del(&w->timer);
+	all.rc = all.fd >= 0 ? RC_OK : RC_TEMP;
+	all.backup_failed = schedule_failed(w->s->schedule, &why);
+	all.why = sv_str(why);
+	day_init(&day);
+	all.day = day.said;
 	msg_init(&m, MSG_REPLY);
-	msg_put_u32(&m, fd >= 0 ? (uint32_t)RC_OK : (uint32_t)RC_TEMP);
-	msg_put_u64(&m, (uint64_t)(clk_mono() - w->s->start_time));
-	put_own(w->s, &m);
-	if (fd >= 0)
-		msg_put_fd(&m, fd);
+	status_all_put(&m, &all);
+	day_fini(&day);
 	if (line_send_fd(w->fd, &m) != RC_OK)
 		mlog(LOG_DEBUG, "control.lost", "socket=status");
 	io_close(&w->fd);

@@ -29,6 +29,7 @@
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
+#include "ipc/msg_answer.h"
 
 #define CERT_POLL_MS 5000
 #define LOCK_MS	     1000
@@ -387,9 +388,8 @@ reload_ordered(struct super *s, int fd)
 	struct msg m;
 
 	reload_and_log(s, &err);
-	msg_init(&m, MSG_REPLY);
-	msg_put_u32(&m, (uint32_t)err.code);
-	msg_put_str(&m, err.code != RC_OK ? err.text : "reloaded");
+	msg_answer_make(
+	    &m, 0, err.code, err.code != RC_OK ? err.text : "reloaded");
 	if (line_send_fd(fd, &m) != RC_OK)
 		mlog(LOG_DEBUG, "control.lost", "socket=reload");
 	io_close(&fd);

@@ -9,17 +9,16 @@
 #include "imap/exchange/archive.h"
 #include "imap/exchange/input.h"
 #include "ipc/line.h"
+#include "ipc/msg_import.h"
 #include "ipc/proto.h"
 
 #define NAMES_MAX (1u << 30)
 #define SAY_MAX	  4000
 
-/* Sends m and waits.  On RC_OK *reply, behind its first two fields, is the
- * caller's to fini. */
-static int
-ask(struct broker *b, struct msg *m, struct msg *reply, struct err *err)
+/* Sends m and waits; *reply is the caller's to fini. */
+static void
+ask(struct broker *b, struct msg *m, struct msg *reply)
 {
-	char text[ERR_TEXT_MAX];
 	int r = line_send_fd(b->fd, m);
 
 	if (r == RC_OK)
@@ -27,29 +26,28 @@ ask(struct broker *b, struct msg *m, struct msg *reply, struct err *err)
 	/* The command that would read our words is gone. */
 	if (r != RC_OK)
 		_exit(1);
-	r = (int)msg_get_u32(reply);
-	msg_get_str(reply, text, sizeof text);
-	if (r == RC_OK && !reply->bad)
-		return RC_OK;
-	msg_fini(reply);
-	return err_set(err, r == RC_OK ? RC_IO : r, "%s", text);
 }
 
 /* The same where nothing but a descriptor is to come, if fd_out. */
 static int
 ask_fd(struct broker *b, struct msg *m, int *fd_out, struct err *err)
 {
+	struct xchg_done done;
 	struct msg reply;
-	int r = ask(b, m, &reply, err), fd = -1;
+	int r;
 
+	ask(b, m, &reply);
+	r = xchg_done_get(&reply, &done);
 	if (r != RC_OK)
-		return r;
-	if (fd_out != NULL)
-		fd = msg_take_fd(&reply);
-	if (fd_out != NULL && fd < 0)
+		r = err_set(err, RC_IO, "the answer is garbled");
+	else if (done.rc != RC_OK)
+		r = err_set(err, done.rc, "%.*s", SV_ARG(done.text));
+	else if (fd_out != NULL && done.fd < 0)
 		r = err_set(err, RC_TEMP, "too many open files");
 	else if (fd_out != NULL)
-		*fd_out = fd;
+		*fd_out = done.fd;
+	if (r != RC_OK || fd_out == NULL)
+		xchg_done_fini(&done);
 	msg_fini(&reply);
 	return r;
 }
@@ -58,21 +56,22 @@ static int
 ask_path(struct broker *b, uint16_t type, const char *path, int *fd_out,
     struct err *err)
 {
+	const struct xchg_path asked = {sv_str(path)};
 	struct msg m;
 
 	msg_init(&m, type);
-	msg_put_str(&m, path);
+	xchg_path_put(&m, &asked);
 	return ask_fd(b, &m, fd_out, err);
 }
 
 void
 broker_say(struct broker *b, enum broker_say kind, struct sv text)
 {
+	const struct xchg_say said = {(uint8_t)kind, sv_first(text, SAY_MAX)};
 	struct msg m;
 
 	msg_init(&m, XCHG_SAY);
-	msg_put_u8(&m, (uint8_t)kind);
-	msg_put_sv(&m, sv_first(text, SAY_MAX));
+	xchg_say_put(&m, &said);
 	if (line_send_fd(b->fd, &m) != RC_OK)
 		_exit(1);
 }
@@ -136,40 +135,52 @@ list_archive(struct broker *b, const char *path, struct broker_names *out,
 	return r;
 }
 
+/* As many as go into a message. */
+static int
+list_some(struct broker *b, uint16_t type, const char *path,
+    struct broker_names *out, bool *more, struct err *err)
+{
+	const struct xchg_path asked = {sv_str(path)};
+	struct xchg_names names;
+	struct msg m, reply;
+	uint32_t i;
+	int r;
+
+	msg_init(&m, type);
+	xchg_path_put(&m, &asked);
+	ask(b, &m, &reply);
+	r = xchg_names_get(&reply, &names);
+	if (r != RC_OK) {
+		r = err_set(err, RC_IO, "the answer is garbled");
+	} else if (names.rc != RC_OK) {
+		r = err_set(err, names.rc, "%.*s", SV_ARG(names.text));
+	} else {
+		for (i = 0; i < names.n; i++)
+			add_name(out, names.name[i].type, names.name[i].name);
+		*more = names.more;
+		if (!buf_ok(&out->text))
+			r = err_set(
+			    err, RC_TOOBIG, "too many names in \"%s\"", path);
+	}
+	xchg_names_fini(&names);
+	msg_fini(&reply);
+	return r;
+}
+
 int
 broker_list(struct broker *b, const char *path, struct broker_names *out,
     struct err *err)
 {
-	bool more = true;
-	struct msg m, reply;
-	int r = RC_OK;
+	bool more = false;
+	int r;
 
 	*out = (struct broker_names){.n = 0};
 	buf_init(&out->text, NAMES_MAX);
 	if (b->archive != NULL)
 		return list_archive(b, path, out, err);
-	msg_init(&m, XCHG_LIST);
-	msg_put_str(&m, path);
-	while (r == RC_OK && more) {
-		uint32_t n, i;
-
-		r = ask(b, &m, &reply, err);
-		if (r != RC_OK)
-			break;
-		more = msg_get_u8(&reply) != 0;
-		n = msg_get_u32(&reply);
-		for (i = 0; i < n && !reply.bad; i++) {
-			uint8_t type = msg_get_u8(&reply);
-
-			add_name(out, type, msg_get_sv(&reply));
-		}
-		if (reply.bad || !buf_ok(&out->text))
-			r = err_set(
-			    err, RC_TOOBIG, "too many names in \"%s\"", path);
-		msg_fini(&reply);
-		msg_init(&m, XCHG_LIST_MORE);
-	}
-	msg_fini(&m);
+	r = list_some(b, XCHG_LIST, path, out, &more, err);
+	while (r == RC_OK && more)
+		r = list_some(b, XCHG_LIST_MORE, path, out, &more, err);
 	if (r != RC_OK)
 		broker_names_fini(out);
 	else
@@ -247,12 +258,11 @@ int
 broker_finish(struct broker *b, const char *from, const char *to, int64_t mtime,
     struct err *err)
 {
+	const struct xchg_finish asked = {sv_str(from), sv_str(to), mtime};
 	struct msg m;
 
 	msg_init(&m, XCHG_FINISH);
-	msg_put_str(&m, from);
-	msg_put_str(&m, to);
-	msg_put_u64(&m, (uint64_t)mtime);
+	xchg_finish_put(&m, &asked);
 	return ask_fd(b, &m, NULL, err);
 }
 
@@ -267,10 +277,11 @@ broker_scratch(struct broker *b, int *fd_out, struct err *err)
 int
 broker_log(struct broker *b, struct sv text, struct err *err)
 {
+	const struct xchg_log asked = {text};
 	struct msg m;
 
 	msg_init(&m, XCHG_LOG);
-	msg_put_sv(&m, text);
+	xchg_log_put(&m, &asked);
 	return ask_fd(b, &m, NULL, err);
 }
 

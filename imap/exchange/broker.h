@@ -3,7 +3,7 @@
  * process behind walls that opens nothing.  The command that started it opens
  * files, the session and connections for it, below one folder and to one host
  * only, and passes descriptors: it is the broker, and never looks into what it
- * passes.  This is the worker's side; the messages are in ipc/proto.h.
+ * passes.  This is the worker's side; the messages are in ipc/msg_import.h.
  *
  * Paths are relative to the folder; none leads out of it.
  */

@@ -265,29 +265,3 @@ expunged_reclaim(struct store *st, bool (*pause)(void *arg, uint64_t bytes),
 	    "(%s); see the log",
 	    rc_name(r));
 }
-
-/* ---- as a message ---- */
-
-void
-expunged_query_put(const struct expunged_query *q, struct msg *m)
-{
-	msg_put_u8(m, q->action);
-	msg_put_u64(m, (uint64_t)q->since);
-	msg_put_sv(m, q->from);
-	msg_put_sv(m, q->subject);
-	msg_put_sv(m, q->id);
-	msg_put_sv(m, q->folder);
-	msg_put_sv(m, q->to);
-}
-
-void
-expunged_query_get(struct msg *m, struct expunged_query *q)
-{
-	q->action = msg_get_u8(m);
-	q->since = (int64_t)msg_get_u64(m);
-	q->from = msg_get_sv(m);
-	q->subject = msg_get_sv(m);
-	q->id = msg_get_sv(m);
-	q->folder = msg_get_sv(m);
-	q->to = msg_get_sv(m);
-}

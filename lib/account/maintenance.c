@@ -111,38 +111,44 @@ static void
 answer(struct job *j, int rc, const char *text, const struct expunged_sum *sum,
     uint64_t freed)
 {
+	const struct expunged_done done = {
+	    .rc = rc,
+	    .text = sv_str(text),
+	    .messages = sum->messages,
+	    .bytes = sum->bytes,
+	    .freed = freed,
+	};
+
 	msg_init(&j->reply, MSG_REPLY);
 	j->reply.id = j->m.id;
-	msg_put_u32(&j->reply, (uint32_t)rc);
-	msg_put_str(&j->reply, text);
-	msg_put_u64(&j->reply, sum->messages);
-	msg_put_u64(&j->reply, sum->bytes);
-	msg_put_u64(&j->reply, freed);
+	expunged_done_put(&j->reply, &done);
 }
 
 static void
 do_job(struct maintenance *g, struct job *j)
 {
 	struct expunged_sum sum = {0, 0};
-	struct expunged_query q;
+	struct expunged_ask ask;
 	struct err err = {.text = ""};
 	uint64_t freed = 0;
 	struct buf lines;
-	int fd, r;
+	int r;
 
-	expunged_query_get(&j->m, &q);
-	fd = msg_take_fd(&j->m);
+	if (expunged_ask_get(&j->m, &ask) != RC_OK) {
+		answer(j, RC_SYNTAX, "not a request", &sum, freed);
+		return;
+	}
 	buf_init(&lines, 0);
-	if (msg_end(&j->m) != RC_OK || q.action >= EXPUNGED_ACTIONS || fd < 0)
+	if (ask.fd < 0)
 		r = err_set(&err, RC_SYNTAX, "not a request");
 	else
-		r = expunged_run(g->store, &q, &lines, &sum, &err);
-	if (r == RC_OK && q.action == EXPUNGED_PURGE)
+		r = expunged_run(g->store, &ask.q, &lines, &sum, &err);
+	if (r == RC_OK && ask.q.action == EXPUNGED_PURGE)
 		r = expunged_reclaim(g->store, go_on, g, &freed, &err);
-	if (r == RC_OK && io_write_all(fd, lines.p, lines.n) != RC_OK)
+	if (r == RC_OK && io_write_all(ask.fd, lines.p, lines.n) != RC_OK)
 		r = err_set(&err, RC_IO, "the answer cannot be written");
 	answer(j, r, err.text, &sum, freed);
-	io_close(&fd);
+	expunged_ask_fini(&ask);
 	buf_fini(&lines);
 }
 

@@ -9,6 +9,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/size.h"
+#include "ipc/msg_account.h"
 #include "ipc/proto.h"
 #include "mail/date.h"
 
@@ -170,6 +171,7 @@ bool
 quota_watch_look(struct quota_watch *q, struct msg *news, uint64_t *need)
 {
 	struct store_usage u = {.quota = 0};
+	struct account_usage usage;
 	uint64_t seen = 0;
 
 	if (q->account < 0)
@@ -192,8 +194,8 @@ quota_watch_look(struct quota_watch *q, struct msg *news, uint64_t *need)
 	q->told = true;
 	q->told_bytes = u.bytes;
 	q->told_quota = u.quota;
+	usage = (struct account_usage){u.bytes, u.quota};
 	msg_init(news, ACCOUNT_USAGE);
-	msg_put_u64(news, u.bytes);
-	msg_put_u64(news, u.quota);
+	account_usage_put(news, &usage);
 	return true;
 }

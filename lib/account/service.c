@@ -11,6 +11,8 @@
 #include "account/quota.h"
 #include "account/maintenance.h"
 #include "conf/conf.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "net/pool.h"
 
@@ -52,10 +54,7 @@ answer(struct account *a, uint32_t id, int rc, const char *text)
 {
 	struct msg m;
 
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, text);
+	msg_answer_make(&m, id, rc, text);
 	/* A keeper that died is asked again by its clients, with the same
 	 * delivery id. */
 	if (peer_tell(a->keeper, &m) != RC_OK)
@@ -179,39 +178,75 @@ add_to_body(void *arg, const char *p, size_t n)
 	return store_body_add(arg, p, n);
 }
 
-static int
-deliver(struct account *a, struct msg *m, uint64_t *need, struct err *err)
+static bool
+is_mine(const struct account *a, struct sv name)
 {
-	struct store_add add = {.mailbox = "INBOX"};
-	struct store_added added;
-	char name[CONF_NAME_MAX];
-	uint8_t id[16], flags;
-	struct store_body *body;
-	uint64_t size;
-	int fd, r;
+	return sv_eq(name, sv_str(a->o.name));
+}
 
-	msg_get_str(m, name, sizeof name);
-	msg_get_bytes(m, id, sizeof id);
-	size = msg_get_u64(m);
-	flags = msg_get_u8(m);
-	if (msg_end(m) != RC_OK || strcmp(name, a->o.name) != 0)
+/* Where its owner's mail programs look for junk. */
+static const char *
+junk_folder(const struct store_mailbox_list *all)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if ((all->m[i].use & STORE_USE_JUNK) != 0 &&
+		    !all->m[i].in_restore)
+			return all->m[i].name;
+	return "INBOX";
+}
+
+static int
+add_delivery(struct account *a, const struct mail_delivery *d,
+    struct store_body **body, struct store_added *added, uint64_t *need,
+    struct err *err)
+{
+	struct store_add add = {
+	    .mailbox = "INBOX",
+	    .delivery_id = d->delivery_id,
+	    .opaque = (d->flags & DELIVER_OPAQUE) != 0,
+	};
+	struct store_mailbox_list all;
+	uint64_t seen = 0;
+	int r;
+
+	if ((d->flags & DELIVER_JUNK) == 0)
+		return store_add(a->store, body, &add, added, need, err);
+	store_mailbox_list(a->store, &all, &seen);
+	add.mailbox = junk_folder(&all);
+	r = store_add(a->store, body, &add, added, need, err);
+	store_mailbox_list_fini(&all);
+	return r;
+}
+
+static int
+deliver(
+    struct account *a, struct mail_delivery *d, uint64_t *need, struct err *err)
+{
+	struct store_added added;
+	struct store_body *body;
+	int r;
+
+	if (!is_mine(a, d->account))
 		return err_set(err, RC_SYNTAX, "not for this account");
-	fd = msg_take_fd(m);
-	if (fd < 0)
+	if (d->fd < 0)
 		return err_set(err, RC_TEMP, "too many open files");
 	body = store_body_new(a->store);
-	r = io_copy_fd(fd, size, a->message_max, add_to_body, body);
-	io_close(&fd);
+	r = store_body_add(body, d->front.p, d->front.n);
+	if (r == RC_OK)
+		r = io_copy_fd(
+		    d->fd, d->size, a->message_max, add_to_body, body);
 	if (r != RC_OK)
 		(void)err_set(err, r, "the message cannot be read or kept");
-	add.delivery_id = id;
-	add.opaque = (flags & DELIVER_OPAQUE) != 0;
 	if (r == RC_OK)
-		r = store_add(a->store, &body, &add, &added, need, err);
+		r = add_delivery(a, d, &body, &added, need, err);
 	store_body_free(&body);
 	if (r == RC_OK)
-		mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s",
-		    a->o.name, added.uid, (unsigned long long)size,
+		mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s%s",
+		    a->o.name, added.uid,
+		    (unsigned long long)(d->front.n + d->size),
+		    (d->flags & DELIVER_JUNK) != 0 ? " junk=1" : "",
 		    added.repeated ? " repeated=1" : "");
 	return r;
 }
@@ -220,9 +255,16 @@ static void
 on_deliver(struct account *a, struct msg *m)
 {
 	struct err err = {.text = ""};
+	struct mail_delivery d;
 	uint64_t need = 0;
-	int r = deliver(a, m, &need, &err);
+	int r = mail_delivery_get(m, &d);
 
+	if (r == RC_OK) {
+		r = deliver(a, &d, &need, &err);
+		mail_delivery_fini(&d);
+	} else {
+		(void)err_set(&err, r, "not for this account");
+	}
 	if (r == RC_OK) {
 		look_at_quota(a, &need);
 		enqueue(a, m->id, need);
@@ -254,34 +296,34 @@ static void
 on_session(struct account *a, struct msg *m)
 {
 	struct account_session s = {.local = false};
-	char name[CONF_NAME_MAX], peer[64];
-	uint64_t credential;
-	uint8_t service;
+	struct session_open o;
+	char peer[ACCOUNT_PEER_MAX];
 
-	msg_get_str(m, name, sizeof name);
-	service = msg_get_u8(m);
-	s.fd = msg_take_fd(m);
 	/* What auth forwarded must be about this account: the last check
 	 * before anybody sees its mail. */
-	if (m->bad || strcmp(name, a->o.name) != 0 || s.fd < 0 ||
-	    service < CONF_IMAP || service >= CONF_SERVICES) {
-		io_close(&s.fd);
+	if (session_open_get(m, &o) != RC_OK) {
+		answer(a, m->id, RC_DENIED, "not this account");
+		return;
+	}
+	if (!is_mine(a, o.account) || o.fd < 0 || o.service < CONF_IMAP ||
+	    o.service >= CONF_SERVICES) {
+		session_open_fini(&o);
 		answer(a, m->id, RC_DENIED, "not this account");
 		return;
 	}
 	if (pool_count(a->pool) >= a->o.sessions_max) {
-		io_close(&s.fd);
+		session_open_fini(&o);
 		answer(a, m->id, RC_TEMP, "too many sessions");
 		return;
 	}
 	answer(a, m->id, RC_OK, "");
-	s.service = (enum conf_service)service;
-	credential = msg_get_u64(m);
-	msg_get_str(m, peer, sizeof peer);
+	sv_copy(o.peer, peer, sizeof peer);
+	s.fd = o.fd;
+	s.service = (enum conf_service)o.service;
 	s.peer = peer;
-	s.tls = msg_get_u8(m) != 0;
-	s.tag = msg_get_sv(m);
-	start_session(a, &s, credential);
+	s.tls = o.tls;
+	s.tag = o.tag;
+	start_session(a, &s, o.credential);
 }
 
 static bool
@@ -304,39 +346,37 @@ on_local_session(struct account *a, struct msg *m)
 	    .tls = true,
 	    .local = true,
 	    .tag = SV("local")};
-	char name[CONF_NAME_MAX];
-	uint64_t who;
+	struct session_local o;
 
-	msg_get_str(m, name, sizeof name);
-	who = msg_get_u64(m);
-	s.fd = msg_take_fd(m);
-	if (msg_end(m) != RC_OK || strcmp(name, a->o.name) != 0 || who == 0) {
-		io_close(&s.fd);
+	if (session_local_get(m, &o) != RC_OK) {
+		answer(a, m->id, RC_DENIED, "not this account");
+		return;
+	}
+	if (!is_mine(a, o.account) || o.who == 0 || o.fd < 0) {
+		session_local_fini(&o);
 		answer(a, m->id, RC_DENIED, "not this account");
 		return;
 	}
 	if (pool_count(a->pool) >= a->o.sessions_max ||
-	    pool_has(a->pool, has_credential, &who)) {
-		io_close(&s.fd);
+	    pool_has(a->pool, has_credential, &o.who)) {
+		session_local_fini(&o);
 		answer(a, m->id, RC_TEMP, "an earlier session still ends");
 		return;
 	}
 	answer(a, m->id, RC_OK, "");
-	start_session(a, &s, who);
+	s.fd = o.fd;
+	start_session(a, &s, o.who);
 }
 
 static void
 on_kick(struct account *a, struct msg *m)
 {
-	char name[CONF_NAME_MAX];
-	uint64_t credential;
+	struct session_kick k;
 
-	msg_get_str(m, name, sizeof name);
-	credential = msg_get_u64(m);
-	if (m->bad || strcmp(name, a->o.name) != 0)
+	if (session_kick_get(m, &k) != RC_OK || !is_mine(a, k.account))
 		return;
-	mlog(LOG_INFO, "session.kick", "account=%s", name);
-	pool_stop_some(a->pool, has_credential, &credential);
+	mlog(LOG_INFO, "session.kick", "account=%s", a->o.name);
+	pool_stop_some(a->pool, has_credential, &k.credential);
 }
 
 static void
@@ -354,10 +394,9 @@ expunged_answer(void *arg, uint32_t id, struct msg *reply)
 static void
 on_expunged_request(struct account *a, struct msg *m)
 {
-	char name[CONF_NAME_MAX];
+	char name[ACCOUNT_NAME_MAX];
 
-	msg_get_str(m, name, sizeof name);
-	if (m->bad || strcmp(name, a->o.name) != 0)
+	if (msg_account_name(m, name) != RC_OK || !is_mine(a, sv_str(name)))
 		answer(a, m->id, RC_DENIED, "not this account");
 	else
 		maintenance_ask(a->maintenance, m);
@@ -405,9 +444,10 @@ static void
 on_may_leave(int rc, struct msg *reply, void *arg)
 {
 	struct account *a = arg;
+	char text[ERR_TEXT_MAX];
 
 	a->asked = false;
-	if (rc == RC_OK && (int)msg_get_u32(reply) == RC_OK)
+	if (rc == RC_OK && msg_answer_read(reply, RC_TEMP, text) == RC_OK)
 		a->ops->leave(a->arg, 0);
 }
 

@@ -1,5 +1,6 @@
 #include "auth/ask.h"
 
+#include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
 #define FIELD_MAX 4096
@@ -23,17 +24,21 @@ auth_pair_fini(struct auth_pair *p)
 		buf_fini(&p->field[i]);
 }
 
-/* The fields but for the signatures, and their hashes into m. */
+_Static_assert(SIGN_KEYS == DKIM_ALGORITHMS && SIGN_HASH == DKIM_HASH &&
+		   SIGN_SELECTOR_MAX == DKIM_SELECTOR_MAX,
+    "msgauth/key.h");
+
+/* The fields but for the signatures, and their hashes into the question. */
 static int
-put_hashes(struct auth_pair *p, struct sv domain,
-    const struct auth_signed *what, int64_t now, struct msg *m)
+add_hashes(struct auth_pair *p, const struct auth_signed *what, int64_t now,
+    struct sign_ask *ask)
 {
-	uint8_t hash[DKIM_HASH];
 	int i, r = RC_OK;
 
 	for (i = 0; r == RC_OK && i < DKIM_ALGORITHMS; i++) {
+		struct sign_hash *h = &ask->hash[ask->nhash++];
 		struct dkim_signature s = {.algorithm = (enum dkim_algorithm)i,
-		    .domain = domain,
+		    .domain = ask->domain,
 		    .selector = sv_str(p->selector[i]),
 		    .time = now,
 		    .names = what->names,
@@ -41,10 +46,9 @@ put_hashes(struct auth_pair *p, struct sv domain,
 
 		buf_reset(&p->field[i]);
 		dkim_signature_begin(&s, &p->field[i]);
+		h->selector = s.selector;
 		r = dkim_signature_hash(
-		    what->canon, buf_sv(&p->field[i]), hash);
-		msg_put_str(m, p->selector[i]);
-		msg_put_sv(m, sv_of(hash, sizeof hash));
+		    what->canon, buf_sv(&p->field[i]), h->hash);
 	}
 	return r;
 }
@@ -53,36 +57,43 @@ int
 auth_pair_ask(struct auth_pair *p, const char *domain,
     const struct auth_signed *what, int64_t now, struct msg *m)
 {
-	bool known = p->selector[0][0] != '\0';
+	struct sign_hash hash[DKIM_ALGORITHMS];
+	struct sign_ask ask = {.domain = sv_str(domain), .hash = hash};
+	int r = RC_OK;
 
+	if (p->selector[0][0] != '\0')
+		r = add_hashes(p, what, now, &ask);
 	msg_init(m, AUTH_SIGN);
-	msg_put_str(m, domain);
-	msg_put_u32(m, known ? DKIM_ALGORITHMS : 0);
-	return known ? put_hashes(p, sv_str(domain), what, now, m) : RC_OK;
+	sign_ask_put(m, &ask);
+	return r;
+}
+
+/* One of the pair, at its place; false: it cannot be. */
+static bool
+take_one(struct auth_pair *p, int i, const struct sign_signature *s, int rc)
+{
+	if (s->algorithm != i || !dkim_selector_valid(s->selector))
+		return false;
+	sv_copy(s->selector, p->selector[i], sizeof p->selector[i]);
+	if (rc == RC_OK)
+		dkim_signature_end(s->signature, &p->field[i]);
+	return buf_ok(&p->field[i]);
 }
 
 int
 auth_pair_take(struct auth_pair *p, struct msg *reply)
 {
-	int i, r = (int)msg_get_u32(reply);
-	uint32_t n;
+	struct sign_done done;
+	int i, r;
 
-	(void)msg_get_sv(reply); /* why not: for the log of auth */
-	n = msg_get_u32(reply);
-	for (i = 0; n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++) {
-		struct sv signature;
-
-		if (msg_get_u8(reply) != i)
-			reply->bad = true;
-		msg_get_str(reply, p->selector[i], sizeof p->selector[i]);
-		signature = msg_get_sv(reply);
-		if (r == RC_OK)
-			dkim_signature_end(signature, &p->field[i]);
-		if (!dkim_selector_valid(sv_str(p->selector[i])) ||
-		    !buf_ok(&p->field[i]))
-			reply->bad = true;
-	}
-	if (msg_end(reply) != RC_OK || (r == RC_OK && n != DKIM_ALGORITHMS))
+	if (sign_done_get(reply, &done) != RC_OK)
 		return RC_TEMP;
+	r = done.rc;
+	if (r == RC_OK && done.n != DKIM_ALGORITHMS)
+		r = RC_TEMP;
+	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
+		if (!take_one(p, i, &done.s[i], done.rc))
+			r = RC_TEMP;
+	sign_done_fini(&done);
 	return r;
 }

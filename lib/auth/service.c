@@ -10,7 +10,10 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/network.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
 #include "ipc/proto.h"
+#include "ipc/server.h"
 
 #define KNOWN_FILE	  "known"
 #define CREDENTIALS_FILE  "credentials"
@@ -18,16 +21,16 @@
 #define KEEPER_TIMEOUT_MS 20000
 #define LOGINS_MORE	  64 /* than connections: limits change */
 
-/* A line that asks.  Freed when it is gone and no login names it any more. */
+_Static_assert(SIGN_DOMAIN_MAX == SIGNER_DOMAIN_MAX, "auth/signer.h");
+
+/* A line that asks. */
 struct client {
-	struct auth_service *s;
-	struct line *line;
+	struct ipc_client ipc;
 	bool command; /* the owner's; else a process of the house */
 	bool may_sign, may_login;
 	enum auth_door door;
-	unsigned open;
-	unsigned strangers; /* of them: logins from networks not known */
-	struct client *next;
+	unsigned strangers; /* requests that are logins from networks not
+			       known */
 };
 
 struct auth_service {
@@ -37,7 +40,7 @@ struct auth_service {
 	struct auth_server *server;
 	struct signer *signer;
 	struct peer *keeper;
-	struct client *clients;
+	struct ipc_server *clients;
 	struct kick *kicks; /* that wait for the keeper */
 };
 
@@ -50,10 +53,10 @@ struct kick {
 
 /* A login between question and answer. */
 struct login {
-	struct client *client;
-	uint32_t id;
+	struct auth_service *s;
+	struct ipc_request request;
 	enum conf_service service;
-	char peer[64];
+	char peer[ACCOUNT_PEER_MAX];
 	bool stranger;
 	bool tls;
 	struct buf tag;
@@ -65,25 +68,17 @@ struct login {
 	char tried[CONF_NAME_MAX];
 };
 
-static void
-client_maybe_free(struct client *c)
+static struct client *
+client_of(const struct ipc_request *r)
 {
-	struct client **at = &c->s->clients;
-
-	if (c->line != NULL || c->open > 0)
-		return;
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-	free(c);
+	return (struct client *)r->client;
 }
 
 static void
 login_free(struct login *l)
 {
-	l->client->open--;
-	l->client->strangers -= l->stranger;
-	client_maybe_free(l->client);
+	client_of(&l->request)->strangers -= l->stranger;
+	ipc_request_end(&l->request);
 	io_close(&l->fd);
 	buf_fini(&l->tag);
 	free(l);
@@ -110,7 +105,7 @@ log_failure(const struct login *l, const char *reason)
 static void
 note_tried(struct login *l, struct sv sasl)
 {
-	const struct conf *c = l->client->s->conf;
+	const struct conf *c = l->s->conf;
 	int account;
 
 	(void)sv_split(&sasl, '\0');
@@ -123,25 +118,24 @@ note_tried(struct login *l, struct sv sasl)
 static void
 login_answer(struct login *l, int rc, const char *text)
 {
-	struct auth_service *s = l->client->s;
-	const char *name = "";
+	struct auth_service *s = l->s;
+	struct login_done done = {
+	    .rc = rc,
+	    .text = sv_str(text),
+	    .number = l->account,
+	    .account = SV(""),
+	    .generation = s->generation,
+	    .credential = l->credential,
+	};
 	struct msg m;
 
 	if (rc == RC_OK && l->account < s->conf->naccount)
-		name = s->conf->account[l->account].name;
+		done.account = sv_str(s->conf->account[l->account].name);
 	if (rc != RC_OK && rc != RC_IO)
 		log_failure(l, text);
-	if (l->client->line != NULL) {
-		msg_init(&m, MSG_REPLY);
-		m.id = l->id;
-		msg_put_u32(&m, (uint32_t)rc);
-		msg_put_str(&m, text);
-		msg_put_u32(&m, l->account);
-		msg_put_str(&m, name);
-		msg_put_u32(&m, s->generation);
-		msg_put_u64(&m, l->credential);
-		line_tell(l->client->line, &m);
-	}
+	msg_init(&m, MSG_REPLY);
+	login_done_put(&m, &done);
+	ipc_request_answer(&l->request, &m);
 	login_free(l);
 }
 
@@ -155,12 +149,8 @@ on_session_open(int rc, struct msg *reply, void *arg)
 	/* The keeper died with it in hand: it can be asked for again. */
 	if (rc == RC_TEMP)
 		said = RC_IO;
-	if (rc == RC_OK) {
-		said = (int)msg_get_u32(reply);
-		msg_get_str(reply, text, sizeof text);
-		if (reply->bad)
-			said = RC_TEMP;
-	}
+	if (rc == RC_OK)
+		said = msg_answer_read(reply, RC_TEMP, text);
 	login_answer(l, said == RC_OK || said == RC_IO ? said : RC_TEMP, text);
 }
 
@@ -168,7 +158,8 @@ static void
 on_login_done(const struct auth_result *r, void *arg)
 {
 	struct login *l = arg;
-	struct auth_service *s = l->client->s;
+	struct auth_service *s = l->s;
+	struct session_open o;
 	struct msg m;
 
 	l->account = r->account;
@@ -182,15 +173,18 @@ on_login_done(const struct auth_result *r, void *arg)
 		login_answer(l, r->rc, r->text);
 		return;
 	}
-	msg_init(&m, SESSION_OPEN);
-	msg_put_str(&m, s->conf->account[r->account].name);
-	msg_put_u8(&m, (uint8_t)l->service);
-	msg_put_u64(&m, r->credential);
-	msg_put_str(&m, l->peer);
-	msg_put_u8(&m, l->tls);
-	msg_put_sv(&m, buf_sv(&l->tag));
-	msg_put_fd(&m, l->fd);
+	o = (struct session_open){
+	    .account = sv_str(s->conf->account[r->account].name),
+	    .service = (uint8_t)l->service,
+	    .credential = r->credential,
+	    .peer = sv_str(l->peer),
+	    .tls = l->tls,
+	    .tag = buf_sv(&l->tag),
+	    .fd = l->fd,
+	};
 	l->fd = -1;
+	msg_init(&m, SESSION_OPEN);
+	session_open_put(&m, &o);
 	peer_ask_later(s->keeper, &m, KEEPER_TIMEOUT_MS, on_session_open, l);
 }
 
@@ -213,33 +207,35 @@ is_service_of(enum auth_door door, uint8_t service)
 static bool
 is_too_much(struct login *l)
 {
-	struct client *c = l->client;
-	unsigned most = c->s->conf->limits.connections;
+	struct client *c = client_of(&l->request);
+	unsigned most = l->s->conf->limits.connections;
 
-	l->stranger = !auth_server_knows(c->s->server, l->peer);
+	l->stranger = !auth_server_knows(l->s->server, l->peer);
 	c->strangers += l->stranger;
 	return l->stranger ? c->strangers > 2 * most + LOGINS_MORE
-			   : c->open > 3 * most + 2 * LOGINS_MORE;
+			   : c->ipc.open > 3 * most + 2 * LOGINS_MORE;
 }
 
 static void
 on_login(struct client *c, struct msg *m)
 {
 	struct login *l = xcalloc(1, sizeof *l);
+	struct login_ask asked;
 	struct auth_login ask;
-	uint8_t service = msg_get_u8(m);
+	int r = login_ask_get(m, &asked);
 
-	l->client = c;
-	l->id = m->id;
-	l->service = (enum conf_service)service;
+	l->s = c->ipc.arg;
+	ipc_request_begin(&l->request, &c->ipc, m);
 	l->fd = -1;
-	c->open++;
-	ask.sasl = msg_get_sv(m);
-	msg_get_str(m, l->peer, sizeof l->peer);
-	l->tls = msg_get_u8(m) != 0;
 	buf_init(&l->tag, 1024);
-	buf_addsv(&l->tag, msg_get_sv(m));
-	if (msg_end(m) != RC_OK || !is_service_of(c->door, service) ||
+	if (r == RC_OK) {
+		l->service = (enum conf_service)asked.service;
+		l->tls = asked.tls;
+		l->fd = asked.fd;
+		sv_copy(asked.peer, l->peer, sizeof l->peer);
+		buf_addsv(&l->tag, asked.tag);
+	}
+	if (r != RC_OK || !is_service_of(c->door, asked.service) ||
 	    !buf_ok(&l->tag) || !network_peer_valid(sv_str(l->peer))) {
 		login_answer(l, RC_SYNTAX, "not a login");
 		return;
@@ -248,112 +244,94 @@ on_login(struct client *c, struct msg *m)
 		login_answer(l, RC_TEMP, "too many logins at once; try again");
 		return;
 	}
-	if (c->door != AUTH_DOOR_SUBMISSION) {
-		l->fd = msg_take_fd(m);
-		if (l->fd < 0) {
-			login_answer(l, RC_TEMP, "too many open files");
-			return;
-		}
+	if (c->door == AUTH_DOOR_SUBMISSION) {
+		io_close(&l->fd); /* it is to have none */
+	} else if (l->fd < 0) {
+		login_answer(l, RC_TEMP, "too many open files");
+		return;
 	}
+	ask.sasl = asked.sasl;
 	note_tried(l, ask.sasl);
 	ask.peer = l->peer;
 	ask.door = c->door;
-	auth_server_login(c->s->server, &ask, on_login_done, l);
+	auth_server_login(l->s->server, &ask, on_login_done, l);
 }
 
 /* ---- signatures ---- */
 
 /* A question to the signer between question and answer. */
-struct signing {
-	struct client *client;
-	uint32_t id;
-};
-
-static struct signing *
-signing_new(struct client *c, uint32_t id)
+static struct ipc_request *
+signing_new(struct client *c, const struct msg *m)
 {
-	struct signing *g = xcalloc(1, sizeof *g);
+	struct ipc_request *r = xcalloc(1, sizeof *r);
 
-	g->client = c;
-	g->id = id;
-	c->open++;
-	return g;
+	ipc_request_begin(r, &c->ipc, m);
+	return r;
 }
 
-/* The reply, if anybody still waits for it. */
 static void
-signing_end(struct signing *g, struct msg *m)
+signing_end(struct ipc_request *r, struct msg *m)
 {
-	struct client *c = g->client;
-
-	m->id = g->id;
-	if (c->line != NULL)
-		line_tell(c->line, m);
-	else
-		msg_fini(m);
-	c->open--;
-	client_maybe_free(c);
-	free(g);
+	ipc_request_answer(r, m);
+	ipc_request_end(r);
+	free(r);
 }
 
 static void
 on_signed(const struct signer_answer *a, void *arg)
 {
 	bool selectors = a->rc == RC_OK || a->rc == RC_NOTFOUND;
+	struct sign_signature s[DKIM_ALGORITHMS];
+	struct sign_done done = {.rc = a->rc, .text = sv_str(a->text), .s = s};
 	struct msg m;
-	unsigned i;
+	uint8_t i;
 
+	for (i = 0; selectors && i < DKIM_ALGORITHMS; i++)
+		s[done.n++] = (struct sign_signature){
+		    i, sv_str(a->selector[i]), buf_sv(&a->value[i])};
 	msg_init(&m, MSG_REPLY);
-	msg_put_u32(&m, (uint32_t)a->rc);
-	msg_put_str(&m, a->text);
-	msg_put_u32(&m, selectors ? DKIM_ALGORITHMS : 0);
-	for (i = 0; selectors && i < DKIM_ALGORITHMS; i++) {
-		msg_put_u8(&m, (uint8_t)i);
-		msg_put_str(&m, a->selector[i]);
-		msg_put_sv(&m, buf_sv(&a->value[i]));
-	}
+	sign_done_put(&m, &done);
 	signing_end(arg, &m);
 }
 
 static void
 on_sign(struct client *c, struct msg *m)
 {
+	struct auth_service *s = c->ipc.arg;
 	struct signer_answer no = {.rc = RC_SYNTAX, .text = "not a question"};
 	struct signer_question q = {.records = false};
-	struct signing *g = signing_new(c, m->id);
-	unsigned i;
+	struct ipc_request *g = signing_new(c, m);
+	struct sign_ask asked;
 
-	msg_get_str(m, q.domain, sizeof q.domain);
-	q.n = msg_get_u32(m);
-	for (i = 0; i < q.n && i < DKIM_ALGORITHMS; i++) {
-		struct sv hash;
-
-		msg_get_str(m, q.selector[i], sizeof q.selector[i]);
-		hash = msg_get_sv(m);
-		if (hash.n != DKIM_HASH)
-			m->bad = true;
-		else
-			memcpy(q.hash[i], hash.p, hash.n);
-	}
-	if (msg_end(m) != RC_OK) {
+	if (sign_ask_get(m, &asked) != RC_OK) {
 		on_signed(&no, g);
-	} else if (!c->may_sign) {
+		return;
+	}
+	sv_copy(asked.domain, q.domain, sizeof q.domain);
+	for (; q.n < asked.nhash; q.n++) {
+		const struct sign_hash *h = &asked.hash[q.n];
+
+		sv_copy(h->selector, q.selector[q.n], sizeof q.selector[q.n]);
+		memcpy(q.hash[q.n], h->hash, sizeof q.hash[q.n]);
+	}
+	sign_ask_fini(&asked);
+	if (!c->may_sign) {
 		/* Who reads mail for others does not write in their name. */
 		mlog(LOG_WARN, "dkim.refused", "domain=%s",
-		    conf_domain_is_local(c->s->conf, sv_str(q.domain))
-			? q.domain
-			: "?");
+		    conf_domain_is_local(s->conf, sv_str(q.domain)) ? q.domain
+								    : "?");
 		no = (struct signer_answer){
 		    .rc = RC_DENIED, .text = "signatures are for submission"};
 		on_signed(&no, g);
 	} else {
-		signer_ask(c->s->signer, &q, on_signed, g);
+		signer_ask(s->signer, &q, on_signed, g);
 	}
 }
 
 static void
 on_records(const struct signer_answer *a, void *arg)
 {
+	struct auth_done done = {.rc = a->rc};
 	struct buf text;
 	struct msg m;
 	unsigned i;
@@ -362,9 +340,8 @@ on_records(const struct signer_answer *a, void *arg)
 	for (i = 0; a->rc == RC_OK && i < DKIM_ALGORITHMS; i++)
 		buf_addf(&text, "%s %s\n", a->selector[i], a->value[i].p);
 	msg_init(&m, MSG_REPLY);
-	msg_put_u32(&m, (uint32_t)a->rc);
-	msg_put_str(&m, a->rc == RC_OK ? text.p : a->text);
-	msg_put_str(&m, "");
+	done.text = a->rc == RC_OK ? buf_sv(&text) : sv_str(a->text);
+	auth_done_put(&m, &done);
 	signing_end(arg, &m);
 	buf_fini(&text);
 }
@@ -373,15 +350,18 @@ on_records(const struct signer_answer *a, void *arg)
 static void
 on_dkim_command(struct client *c, struct msg *m)
 {
+	struct auth_service *s = c->ipc.arg;
 	struct signer_answer no = {.rc = RC_SYNTAX, .text = "not a question"};
 	struct signer_question q = {.records = true};
-	struct signing *g = signing_new(c, m->id);
+	struct ipc_request *g = signing_new(c, m);
+	struct dkim_ask asked;
 
-	msg_get_str(m, q.domain, sizeof q.domain);
-	if (msg_end(m) != RC_OK)
+	if (dkim_ask_get(m, &asked) != RC_OK) {
 		on_records(&no, g);
-	else
-		signer_ask(c->s->signer, &q, on_records, g);
+		return;
+	}
+	sv_copy(asked.domain, q.domain, sizeof q.domain);
+	signer_ask(s->signer, &q, on_records, g);
 }
 
 /* ---- the owner's commands ---- */
@@ -389,9 +369,10 @@ on_dkim_command(struct client *c, struct msg *m)
 static void
 put_kick(struct msg *m, uint16_t type, const struct kick *k)
 {
+	const struct session_kick say = {sv_str(k->account), k->credential};
+
 	msg_init(m, type);
-	msg_put_str(m, k->account);
-	msg_put_u64(m, k->credential);
+	session_kick_put(m, &say);
 }
 
 static void
@@ -416,7 +397,7 @@ static void
 kick(struct auth_service *s, struct sv account, uint64_t credential)
 {
 	struct kick *k = xcalloc(1, sizeof *k);
-	struct client *c;
+	struct ipc_client *c;
 	struct msg m;
 
 	if (account.n >= sizeof k->account) {
@@ -425,10 +406,10 @@ kick(struct auth_service *s, struct sv account, uint64_t credential)
 	}
 	memcpy(k->account, account.p, account.n);
 	k->credential = credential;
-	for (c = s->clients; c != NULL; c = c->next)
-		if (!c->command && c->line != NULL) {
+	for (c = ipc_server_clients(s->clients); c != NULL; c = c->next)
+		if (!((struct client *)c)->command) {
 			put_kick(&m, AUTH_KICK, k);
-			line_tell(c->line, &m);
+			ipc_client_tell(c, &m);
 		}
 	k->next = s->kicks;
 	s->kicks = k;
@@ -461,40 +442,35 @@ static int
 run_command(struct auth_service *s, struct msg *m, struct buf *text,
     struct buf *secret, struct err *err)
 {
-	struct sv account = SV(""), arg = SV("");
+	struct auth_command o;
 	uint64_t id = 0;
-	uint8_t weak = 0;
 	int r;
 
-	if (m->type != CMD_ACCOUNTS)
-		account = msg_get_sv(m);
-	if (m->type != CMD_ACCOUNTS && m->type != CMD_APP_LIST)
-		arg = msg_get_sv(m);
-	if (m->type == CMD_PASSWD)
-		weak = msg_get_u8(m);
-	if (msg_end(m) != RC_OK)
+	if (auth_command_get(m, &o) != RC_OK)
 		return err_set(err, RC_SYNTAX, "the command is garbled");
 	switch (m->type) {
 	case CMD_PASSWD:
-		r = auth_server_passwd(s->server, account, arg, weak != 0, err);
+		r = auth_server_passwd(
+		    s->server, o.account, o.arg, o.weak, err);
 		if (r == RC_OK)
-			kick(s, account, AUTH_CREDENTIAL_PASSWORD);
+			kick(s, o.account, AUTH_CREDENTIAL_PASSWORD);
 		return r;
 	case CMD_APP_ADD:
 		return auth_server_app_add(
-		    s->server, account, arg, secret, err);
+		    s->server, o.account, o.arg, secret, err);
 	case CMD_APP_REVOKE:
-		r = auth_server_app_revoke(s->server, account, arg, &id, err);
+		r = auth_server_app_revoke(
+		    s->server, o.account, o.arg, &id, err);
 		if (r == RC_OK)
-			kick(s, account, id);
+			kick(s, o.account, id);
 		return r;
 	case CMD_APP_LIST:
-		if (conf_account_by_name(s->conf, account) < 0)
+		if (conf_account_by_name(s->conf, o.account) < 0)
 			return err_set(err, RC_NOTFOUND,
 			    "there is no account \"%.*s\" in the configuration",
-			    SV_ARG(account));
+			    SV_ARG(o.account));
 		credentials_app_list(
-		    auth_server_credentials(s->server), account, text);
+		    auth_server_credentials(s->server), o.account, text);
 		return RC_OK;
 	case CMD_ACCOUNTS:
 		list_accounts(s, text);
@@ -509,33 +485,31 @@ on_command(struct client *c, struct msg *m)
 {
 	struct buf text, secret;
 	struct err err = {.text = ""};
+	struct auth_done done;
 	struct msg answer;
 	int r;
 
 	buf_init(&text, 60000);
 	buf_init(&secret, 256);
-	r = run_command(c->s, m, &text, &secret, &err);
+	r = run_command(c->ipc.arg, m, &text, &secret, &err);
 	if (r != RC_OK) {
 		buf_reset(&text);
 		buf_adds(&text, err.text);
 	}
 	mlog(LOG_INFO, "auth.command", "type=%u rc=%s", m->type, rc_name(r));
 	msg_init(&answer, MSG_REPLY);
-	answer.id = m->id;
-	msg_put_u32(&answer, (uint32_t)r);
-	msg_put_sv(&answer, buf_sv(&text));
-	msg_put_sv(&answer, buf_sv(&secret));
-	line_tell(c->line, &answer);
+	done = (struct auth_done){r, buf_sv(&text), buf_sv(&secret)};
+	auth_done_put(&answer, &done);
+	ipc_client_answer(&c->ipc, m->id, &answer);
 	buf_wipe(&secret);
 	buf_fini(&text);
 }
 
 static void
-on_client_msg(struct line *l, struct msg *m, void *arg)
+on_client_msg(struct ipc_client *ipc, struct msg *m)
 {
-	struct client *c = arg;
+	struct client *c = (struct client *)ipc;
 
-	(void)l;
 	if (c->command && m->type == CMD_DKIM)
 		on_dkim_command(c, m);
 	else if (c->command)
@@ -546,47 +520,35 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 		on_sign(c, m);
 }
 
-static void
-on_client_eof(struct line *l, void *arg)
+static const struct ipc_server_ops client_ops = {
+    .client_size = sizeof(struct client), .msg = on_client_msg};
+
+static struct client *
+add_client(struct auth_service *s, int fd)
 {
-	struct client *c = arg;
-
-	line_free(&l);
-	c->line = NULL;
-	client_maybe_free(c);
-}
-
-static void
-add_client(struct auth_service *s, int fd, bool command, bool may_sign)
-{
-	struct client *c = xcalloc(1, sizeof *c);
-
-	c->s = s;
-	c->command = command;
-	c->may_sign = may_sign;
-	c->next = s->clients;
-	s->clients = c;
-	c->line = line_new(s->loop, fd, on_client_msg, on_client_eof, c);
+	return (struct client *)ipc_server_add(s->clients, fd);
 }
 
 void
 auth_service_add_client(struct auth_service *s, int fd, enum auth_door door)
 {
-	add_client(s, fd, false, door == AUTH_DOOR_SUBMISSION);
-	s->clients->may_login = true;
-	s->clients->door = door;
+	struct client *c = add_client(s, fd);
+
+	c->may_login = true;
+	c->may_sign = door == AUTH_DOOR_SUBMISSION;
+	c->door = door;
 }
 
 void
 auth_service_add_signer(struct auth_service *s, int fd)
 {
-	add_client(s, fd, false, true);
+	add_client(s, fd)->may_sign = true;
 }
 
 void
 auth_service_add_command(struct auth_service *s, int fd)
 {
-	add_client(s, fd, true, false);
+	add_client(s, fd)->command = true;
 }
 
 void
@@ -624,6 +586,7 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 		free(s);
 		return r;
 	}
+	s->clients = ipc_server_new(loop, &client_ops, s);
 	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
 	auth_server_remember(s->server, KNOWN_FILE);
 	auth_server_start(s->server);

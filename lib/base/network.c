@@ -50,6 +50,16 @@ network_is_loopback(const char *peer)
 	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
 }
 
+bool
+network_address(const char *peer, struct in6_addr *out)
+{
+	memset(out, 0, sizeof *out);
+	if (inet_pton(AF_INET6, peer, out) == 1)
+		return true;
+	out->s6_addr[10] = out->s6_addr[11] = 0xff;
+	return inet_pton(AF_INET, peer, out->s6_addr + 12) == 1;
+}
+
 void
 network_key(const char *peer, bool wide, struct network_key *out)
 {

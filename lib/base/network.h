@@ -5,6 +5,7 @@
 #ifndef BASE_NETWORK_H
 #define BASE_NETWORK_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ void network_peer_name(const struct sockaddr *a, char out[NETWORK_PEER_MAX]);
  * and go into the log. */
 bool network_peer_valid(struct sv peer);
 
+/* The address of such a name, IPv4 as ::ffff:a.b.c.d; false: it is not one. */
+bool network_address(const char *peer, struct in6_addr *out);
 bool network_is_loopback(const char *peer);
 
 /*

@@ -192,6 +192,15 @@ sv_dup(struct sv s)
 	return xmemdup0(s.p, s.n);
 }
 
+void
+sv_copy(struct sv s, char *out, size_t size)
+{
+	must(s.n < size);
+	if (s.n > 0)
+		memcpy(out, s.p, s.n);
+	out[s.n] = '\0';
+}
+
 unsigned
 sv_distance(struct sv a, struct sv b)
 {

@@ -94,5 +94,7 @@ int sv_to_u32(struct sv s, uint32_t max, uint32_t *out) RC_USE_RESULT;
 
 /* A NUL-terminated copy, to be freed. */
 char *sv_dup(struct sv s);
+/* As a C string into out; that it fits has been seen to. */
+void sv_copy(struct sv s, char *out, size_t size);
 
 #endif

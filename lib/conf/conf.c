@@ -78,6 +78,7 @@ conf_free(struct conf **cp)
 	free(c->outbound.source4);
 	free(c->outbound.source6);
 	free(c->backup.folder);
+	free_strings(c->inbound.trust_arc, c->inbound.ntrust_arc);
 	free_strings(c->dns.forward, c->dns.nforward);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);

@@ -99,6 +99,20 @@ struct conf_dns {
 	bool validate;
 };
 
+/* What becomes of mail that the domain of its author disowns. */
+struct conf_inbound {
+	enum conf_dmarc {
+		CONF_DMARC_REJECT, /* what that domain asks for */
+		CONF_DMARC_JUNK,   /* at most the folder for junk */
+		CONF_DMARC_NOTE,   /* noted in the header only */
+		CONF_DMARC_OFF	   /* not looked at */
+	} dmarc;
+	/* Domains whose word on a message counts that they have passed on, in
+	 * lower case. */
+	char **trust_arc;
+	size_t ntrust_arc;
+};
+
 /* From where mail leaves for other servers. */
 struct conf_outbound {
 	bool ipv6;		 /* theirs are tried, too */
@@ -146,6 +160,7 @@ struct conf {
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
 	struct conf_dns dns;
+	struct conf_inbound inbound;
 	struct conf_outbound outbound;
 	struct conf_backup backup;
 	struct conf_relay *relay;

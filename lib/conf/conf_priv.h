@@ -118,6 +118,9 @@ void conf_set_quota_of(struct conf_parser *p, yaml_node_t *n, uint64_t *at);
 /* ---- relay.c ---- */
 void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- inbound.c: the key `inbound` ---- */
+void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- store.c: the keys `retention` and `restore_folder` ---- */
 void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
 void conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n);

@@ -197,6 +197,7 @@ static const struct conf_key top_keys[] = {
     {"limits", set_limits},
     {"backup", conf_set_backup},
     {"dns", conf_set_dns},
+    {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
     {"log", conf_set_log},

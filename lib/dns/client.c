@@ -3,9 +3,8 @@
 
 #include "base/alloc.h"
 #include "dns/dns.h"
+#include "ipc/msg_dns.h"
 #include "ipc/proto.h"
-
-#define RECORDS_MAX 1024 /* more do not fit into a message */
 
 void
 dns_answer_init(struct dns_answer *a)
@@ -23,30 +22,29 @@ dns_answer_fini(struct dns_answer *a)
 	a->n = 0;
 }
 
+_Static_assert(DNS_SECURITIES == DNS_BOGUS + 1, "enum dns_security");
+_Static_assert(DNS_MSG_NAME_MAX == DNS_NAME_MAX, "the length of a name");
+
 /* The dns process's words into *a; false if they are none. */
 static bool
 read_reply(struct msg *m, struct dns_answer *a)
 {
-	struct sv r;
-	uint32_t i, n;
+	struct dns_reply r;
+	uint32_t i;
 
-	a->rc = (int)msg_get_u32(m);
-	a->security = (enum dns_security)msg_get_u8(m);
-	a->ttl = msg_get_u32(m);
-	msg_get_str(m, a->canonical, sizeof a->canonical);
-	n = msg_get_u32(m);
-	if (m->bad || n > RECORDS_MAX || a->security > DNS_BOGUS)
+	if (dns_reply_get(m, &r) != RC_OK)
 		return false;
+	a->rc = r.rc;
+	a->security = (enum dns_security)r.security;
+	a->ttl = r.ttl;
+	sv_copy(r.canonical, a->canonical, sizeof a->canonical);
 	/* One block for all: they are in the rest of the message. */
-	a->record = xcalloc(n + 1, sizeof *a->record);
 	a->bytes = xmemdup0(m->b.p, m->b.n);
-	for (i = 0; i < n; i++) {
-		r = msg_get_sv(m);
-		if (m->bad)
-			return false;
-		a->record[a->n++] = sv_of(a->bytes + (r.p - m->b.p), r.n);
-	}
-	return msg_end(m) == RC_OK;
+	for (i = 0; i < r.nrecord; i++)
+		r.record[i].p = a->bytes + (r.record[i].p - m->b.p);
+	a->record = r.record;
+	a->n = r.nrecord;
+	return true;
 }
 
 /* rc and message of a peer into an answer. */
@@ -66,13 +64,14 @@ static int
 make_question(const char *name, enum dns_type type, struct msg *m)
 {
 	char plain[DNS_NAME_MAX];
+	struct dns_question q;
 	int r = dns_name_normalise(sv_str(name), plain);
 
 	if (r != RC_OK)
 		return r;
+	q = (struct dns_question){sv_str(plain), (uint32_t)type};
 	msg_init(m, DNS_QUERY);
-	msg_put_str(m, plain);
-	msg_put_u32(m, (uint32_t)type);
+	dns_question_put(m, &q);
 	return RC_OK;
 }
 

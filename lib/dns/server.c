@@ -9,23 +9,16 @@
 #include "dns/ladder.h"
 #include "dns/packet.h"
 #include "dns/resolver.h"
+#include "ipc/msg_dns.h"
 #include "ipc/proto.h"
+#include "ipc/server.h"
 
 #define TICK_MS	 1000
 #define TYPE_SOA 6
 
-struct client {
-	struct dns_server *s;
-	struct line *line;
-	unsigned open;
-	struct client *next;
-};
-
 struct query {
 	struct dns_server *s;
-	struct client *client; /* NULL: gone */
-	bool answered;	       /* by its deadline: nobody waits any more */
-	uint32_t id;
+	struct ipc_request request; /* answered by its deadline, or before */
 	char name[DNS_NAME_MAX];
 	enum dns_type type;
 	int64_t deadline;
@@ -45,7 +38,7 @@ struct dns_server {
 	bool probe_second; /* the probe's second question is under way */
 	bool freeing;	   /* free_old is posted, and names us */
 	bool dead;	   /* free_old frees us, too */
-	struct client *clients;
+	struct ipc_server *clients;
 	struct query *first, *last; /* by deadline */
 	unsigned open;
 };
@@ -69,29 +62,29 @@ query_forget(struct query *q)
 		q->next->prev = q->prev;
 	else
 		s->last = q->prev;
-	if (q->client != NULL)
-		q->client->open--;
+	ipc_request_end(&q->request);
 	s->open--;
 	free(q);
 }
 
 static void
-reply(struct line *l, uint32_t id, const struct dns_packet *p,
-    enum dns_security security)
+make_reply(
+    const struct dns_packet *p, enum dns_security security, struct msg *m)
 {
+	struct dns_reply r = {
+	    .rc = p->rc,
+	    .security = (uint8_t)security,
+	    .ttl = p->ttl,
+	    .canonical = sv_str(p->canonical),
+	    .record = xcalloc(p->n + 1, sizeof *r.record),
+	};
 	struct sv rest = buf_sv(&p->data), record;
-	struct msg m;
 
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, (uint32_t)p->rc);
-	msg_put_u8(&m, (uint8_t)security);
-	msg_put_u32(&m, p->ttl);
-	msg_put_str(&m, p->canonical);
-	msg_put_u32(&m, (uint32_t)p->n);
-	while (dns_packet_next(&rest, &record))
-		msg_put_sv(&m, record);
-	line_tell(l, &m);
+	while (r.nrecord < p->n && dns_packet_next(&rest, &record))
+		r.record[r.nrecord++] = record;
+	msg_init(m, MSG_REPLY);
+	dns_reply_put(m, &r);
+	free(r.record);
 }
 
 /* The one reply that a query gets; p NULL: RC_TEMP.  The query counts as open
@@ -101,10 +94,12 @@ query_reply(
     struct query *q, const struct dns_packet *p, enum dns_security security)
 {
 	const struct dns_packet none = {.rc = RC_TEMP};
+	struct msg m;
 
-	if (q->client != NULL && !q->answered)
-		reply(q->client->line, q->id, p != NULL ? p : &none, security);
-	q->answered = true;
+	if (!ipc_request_is_awaited(&q->request))
+		return;
+	make_reply(p != NULL ? p : &none, security, &m);
+	ipc_request_answer(&q->request, &m);
 }
 
 static void
@@ -162,7 +157,7 @@ start_waiting(struct dns_server *s)
 
 	for (q = s->first; q != NULL; q = next) {
 		next = q->next;
-		if (!q->asked && (q->answered || q->client == NULL))
+		if (!q->asked && !ipc_request_is_awaited(&q->request))
 			query_forget(q);
 		else if (!q->asked)
 			query_start(q);
@@ -185,14 +180,14 @@ is_known_type(uint32_t type)
 }
 
 static void
-query_new(struct client *c, uint32_t id, const char *name, uint32_t type)
+query_new(
+    struct ipc_client *c, const struct msg *m, const char *name, uint32_t type)
 {
-	struct dns_server *s = c->s;
+	struct dns_server *s = c->arg;
 	struct query *q = xcalloc(1, sizeof *q);
 
 	q->s = s;
-	q->client = c;
-	q->id = id;
+	ipc_request_begin(&q->request, c, m);
 	memcpy(q->name, name, strlen(name) + 1);
 	q->type = (enum dns_type)type;
 	q->deadline = clk_mono() + s->o.limits.answer_ms;
@@ -203,67 +198,39 @@ query_new(struct client *c, uint32_t id, const char *name, uint32_t type)
 		s->first = q;
 	s->last = q;
 	s->open++;
-	c->open++;
 	wake_up(s);
 	if (s->main != NULL)
 		query_start(q);
 }
 
 static void
-on_question(struct line *l, struct msg *m, void *arg)
+on_question(struct ipc_client *c, struct msg *m)
 {
 	const struct dns_packet none = {.rc = RC_TEMP};
-	struct client *c = arg;
-	struct dns_server *s = c->s;
-	char given[DNS_NAME_MAX], name[DNS_NAME_MAX];
-	uint32_t type;
+	struct dns_server *s = c->arg;
+	char name[DNS_NAME_MAX];
+	struct dns_question q;
+	struct msg no;
 
-	msg_get_str(m, given, sizeof given);
-	type = msg_get_u32(m);
-	if (m->type != DNS_QUERY || msg_end(m) != RC_OK)
+	if (m->type != DNS_QUERY || dns_question_get(m, &q) != RC_OK)
 		return;
-	if (dns_name_normalise(sv_str(given), name) != RC_OK ||
-	    !is_known_type(type) || c->open >= s->o.limits.per_line ||
+	if (dns_name_normalise(q.name, name) != RC_OK ||
+	    !is_known_type(q.type) || c->open >= s->o.limits.per_line ||
 	    s->open >= s->o.limits.all) {
-		reply(l, m->id, &none, DNS_INSECURE);
+		make_reply(&none, DNS_INSECURE, &no);
+		ipc_client_answer(c, m->id, &no);
 		return;
 	}
-	query_new(c, m->id, name, type);
+	query_new(c, m, name, q.type);
 }
 
-static void
-client_forget(struct client *c)
-{
-	struct dns_server *s = c->s;
-	struct client **at = &s->clients;
-	struct query *q;
-
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-	for (q = s->first; q != NULL; q = q->next)
-		if (q->client == c)
-			q->client = NULL;
-	line_free(&c->line);
-	free(c);
-}
-
-static void
-on_eof(struct line *l, void *arg)
-{
-	(void)l;
-	client_forget(arg);
-}
+static const struct ipc_server_ops client_ops = {
+    .client_size = sizeof(struct ipc_client), .msg = on_question};
 
 void
 dns_server_add_client(struct dns_server *s, int fd)
 {
-	struct client *c = xcalloc(1, sizeof *c);
-
-	c->s = s;
-	c->next = s->clients;
-	s->clients = c;
-	c->line = line_new(s->loop, fd, on_question, on_eof, c);
+	(void)ipc_server_add(s->clients, fd);
 }
 
 /* ---- ways ---- */
@@ -543,11 +510,13 @@ dns_server_new(struct ev_loop *loop, struct dns_server_opts *o,
 	int r;
 
 	s->loop = loop;
+	s->clients = ipc_server_new(loop, &client_ops, s);
 	s->o = *o;
 	dns_ladder_init(&s->ladder, o->hints.n > 0, o->forward.n > 0,
 	    o->system.n > 0, o->validate);
 	r = make_resolver(s, &s->ladder.rung[0], &s->spare, err);
 	if (r != RC_OK) {
+		ipc_server_free(&s->clients);
 		free(s);
 		return r;
 	}
@@ -574,10 +543,9 @@ dns_server_free(struct dns_server **sp)
 	resolver_free(&s->old);
 	resolver_free(&s->spare);
 	resolver_free(&s->main);
-	while (s->clients != NULL)
-		client_forget(s->clients);
 	while (s->first != NULL)
 		query_forget(s->first);
+	ipc_server_free(&s->clients);
 	dns_server_opts_fini(&s->o);
 	/* A post cannot be taken back. */
 	if (s->freeing)

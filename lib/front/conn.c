@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "front/front_priv.h"
+#include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
 #define AUTH_TIMEOUT_MS	  30000
@@ -267,16 +268,16 @@ static void
 login_reply(int rc, struct msg *reply, void *arg)
 {
 	struct login *lg = arg;
+	struct login_done done;
 
 	lg->rc = rc == RC_TEMP ? RC_IO : rc == RC_OK ? RC_TEMP : rc;
 	lg->text[0] = '\0';
 	if (rc == RC_OK) {
-		int said = (int)msg_get_u32(reply);
-
-		msg_get_str(reply, lg->text, sizeof lg->text);
-		lg->answered = !reply->bad;
-		if (!reply->bad)
-			lg->rc = said;
+		lg->answered = login_done_get(reply, &done) == RC_OK;
+		if (lg->answered) {
+			sv_copy(done.text, lg->text, sizeof lg->text);
+			lg->rc = done.rc;
+		}
 	}
 	if (lg->rc != RC_OK && lg->rc != RC_DENIED && lg->text[0] == '\0')
 		(void)memcpy(lg->text, "try again later", 16);
@@ -289,6 +290,7 @@ login_ask(void *arg)
 {
 	struct login *lg = arg;
 	struct conn *c = lg->c;
+	struct login_ask asked;
 	struct msg m;
 	int pair[2];
 
@@ -301,13 +303,16 @@ login_ask(void *arg)
 		return;
 	}
 	lg->fd = pair[0];
+	asked = (struct login_ask){
+	    .service = (uint8_t)c->service,
+	    .sasl = buf_sv(&lg->sasl),
+	    .peer = sv_str(c->peer),
+	    .tls = c->ssl != NULL,
+	    .tag = buf_sv(&lg->tag),
+	    .fd = pair[1],
+	};
 	msg_init(&m, AUTH_LOGIN);
-	msg_put_u8(&m, (uint8_t)c->service);
-	msg_put_sv(&m, buf_sv(&lg->sasl));
-	msg_put_str(&m, c->peer);
-	msg_put_u8(&m, c->ssl != NULL);
-	msg_put_sv(&m, buf_sv(&lg->tag));
-	msg_put_fd(&m, pair[1]);
+	login_ask_put(&m, &asked);
 	peer_ask_later(
 	    c->shard->l->o.auth, &m, AUTH_TIMEOUT_MS, login_reply, lg);
 }

@@ -1,7 +1,8 @@
 /*
  * A message between processes of the house: a type, a request id, a deadline,
  * fields in fixed order, and up to four descriptors.  Written and read with the
- * calls below, never as a raw struct, never with a pointer; both sides are of
+ * calls below, mostly by way of a codec (ipc/codec.h), never as a raw struct,
+ * never with a pointer; both sides are of
  * one build (the first message on a line says so), so there is no versioning.
  *
  * Reading is bounds-checked and sticky: read all fields, then ask msg_end().

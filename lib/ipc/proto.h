@@ -1,7 +1,8 @@
 /*
- * The messages of the house: who says what to whom, with its fields in order.
- * Types are unique over all lines.  A request is answered by MSG_REPLY with
- * the same id; "->" shows the reply's fields.
+ * The messages of the house: who says what to whom.  Types are unique over all
+ * lines; each is named with its struct, whose fields ipc/msg_*.h have.  A
+ * request is answered by MSG_REPLY with the same id; "->" names the reply's
+ * struct.  What has no struct has no fields.
  */
 #ifndef IPC_PROTO_H
 #define IPC_PROTO_H
@@ -9,203 +10,114 @@
 enum proto {
 	/* MSG_REPLY = 1 */
 
-	/* ---- supervisor and child, on the control line ---- */
+	/* ---- supervisor and child, on the control line: msg_control.h ---- */
 
-	/* First of all: str build, u8 role, u32 generation, u32 account number
-	 * (accounts only), str account name, u8 sandbox off, u32 landlock_max
-	 * (as int), u8 kill unknown, u8 change user, u32 uid, u32 gid,
-	 * u8 probe, str folder, str other folder, u8 log level, u64 clock
-	 * offset (ms, for tests);
-	 * fd: configuration, and for listeners certificate and key */
-	CTL_BOOT = 16,
-	CTL_LISTEN,  /* u8 conf_service; fd: listening socket */
-	CTL_LINE,    /* u8 role at the other end, str its account; fd */
-	CTL_READY,   /* child: I serve */
-	CTL_CONFIG,  /* u32 generation; fd: configuration */
-	CTL_DRAIN,   /* accept no more, leave after your last session,
-			u64 ms at most */
-	CTL_START,   /* keeper: u32 generation, u32 account number */
-	CTL_REFUSED, /* -> keeper: str account: it cannot be started */
-	CTL_CONTROL, /* fd: a connection of the command line */
-	/* supervisor: how are you? -> CTL_STATUS: u32 connections, str what
-	 * only this role knows (lines for people), u32 n, n times u64 tally of
-	 * the last 24 hours, u32 n, n times u8 log_level, u64 when, str text */
-	CTL_STATUS,
-	CTL_ALIVE,  /* supervisor: are you? -> CTL_ALIVE */
-	CTL_LET_IN, /* to listeners: all others serve, so may you */
-	/* u8 role: a process of that kind asked me for what it may not have,
-	 * or sent what is not a message */
-	CTL_ACCUSE,
-	/* supervisor: u8 log_level (255: as it is), str what is to be traced,
-	 * u64 for how many ms (base/trace.h) */
-	CTL_DEBUG,
+	CTL_BOOT = 16, /* first of all: ctl_boot */
+	CTL_LISTEN,    /* ctl_listen: a socket, until CTL_READY */
+	CTL_LINE,      /* ctl_line */
+	CTL_READY,     /* these were all sockets; child: I serve */
+	CTL_CONFIG,    /* ctl_config */
+	CTL_DRAIN,     /* ctl_drain */
+	CTL_START,     /* from the keeper: ctl_start */
+	CTL_REFUSED,   /* to the keeper: ctl_refused */
+	CTL_CONTROL,   /* no fields; fd: a connection of the command line */
+	CTL_STATUS,    /* supervisor: how are you?  child: ctl_status */
+	CTL_ALIVE,     /* supervisor: are you?  child: CTL_ALIVE */
+	CTL_LET_IN,    /* to listeners: all others serve, so may you */
+	CTL_ACCUSE,    /* child: ctl_accuse */
+	CTL_DEBUG,     /* ctl_debug */
 
-	/* ---- listeners and submission to auth ---- */
+	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
 
-	/* u8 conf_service, sv SASL PLAIN message, str peer, u8 tls, sv tag;
-	 * fd: the session's end (none for submission)
-	 * -> u32 rc, str text, u32 account number, str account name,
-	 *    u32 generation, u64 credential
-	 * RC_IO: a process died with it in hand; ask again, with a fresh fd */
-	AUTH_LOGIN,
-	/* auth to submission: str account, u64 credential: those sessions end
-	 */
-	AUTH_KICK,
+	AUTH_LOGIN, /* login_ask -> login_done */
+	AUTH_KICK,  /* auth to submission: session_kick */
+	AUTH_SIGN,  /* submission and queue only: sign_ask -> sign_done */
 
-	/*
-	 * Submission and queue only.  str domain, u32 n, n times: str selector,
-	 * sv SHA-256 of what is signed
-	 * -> u32 rc, str text, u32 n, n times: u8 dkim_algorithm, str
-	 *    selector, sv signature
-	 * The hashes are those for the keys in force, in order; selectors that
-	 * are not, or none: RC_NOTFOUND, the right ones, and no signatures.
-	 * RC_DENIED: not a domain of ours.
-	 */
-	AUTH_SIGN,
+	/* ---- auth to keeper, keeper to account: msg_account.h ---- */
 
-	/* ---- auth to keeper, keeper to account ---- */
+	SESSION_OPEN, /* session_open -> msg_answer */
+	SESSION_KICK, /* session_kick */
 
-	/* str account, u8 conf_service, u64 credential, str peer, u8 tls,
-	 * sv tag; fd -> u32 rc */
-	SESSION_OPEN,
-	/* str account, u64 credential: sessions that logged in with it end */
-	SESSION_KICK,
+	/* ---- the command line to keeper, on a control connection, and keeper
+	 * to account: msg_account.h ---- */
 
-	/*
-	 * The command line to keeper, on a control connection, and keeper to
-	 * account: an IMAP session of the machine's owner.  str account, u64
-	 * who (not 0): one session at a time for each; fd: its end
-	 * -> u32 rc, str text; RC_TEMP: an earlier one of that who still ends
-	 */
+	/* session_local -> msg_answer; RC_TEMP: an earlier one of that who
+	 * still ends */
 	SESSION_LOCAL,
+	EXPUNGED, /* expunged_ask -> expunged_done */
 
-	/*
-	 * The command line to keeper to account: what was expunged.  str
-	 * account, then a query (account/expunged.h); fd: where the lines go
-	 * -> u32 rc, str text, u64 messages, u64 bytes, u64 bytes freed
-	 */
-	EXPUNGED,
+	/* ---- smtp, submission, queue to keeper, keeper to account:
+	 * msg_account.h ---- */
 
-	/* ---- smtp, submission, queue to keeper, keeper to account ---- */
+	DELIVER, /* mail_delivery -> msg_answer */
 
-	/* str account, 16 bytes delivery id, u64 size, u8 flags; fd: body
-	 * -> u32 rc, str text */
-	DELIVER,
-
-	/* ---- account to keeper ---- */
+	/* ---- account to keeper: msg_account.h ---- */
 
 	/* First of all on each line: its store is open.  What was sent to it
 	 * before has nothing to do with a death before that. */
 	ACCOUNT_OPEN,
-	ACCOUNT_LEAVE, /* may I go? -> u32 rc: RC_OK or RC_TEMP */
-	ACCOUNT_USAGE, /* u64 bytes, u64 quota (0: none) */
+	ACCOUNT_LEAVE, /* may I go? -> msg_answer: RC_OK or RC_TEMP */
+	ACCOUNT_USAGE, /* account_usage */
 
-	/* ---- keeper to those who deliver ---- */
+	/* ---- keeper to those who deliver: msg_account.h ---- */
 
-	/* str account, u8 full: above its quota, nobody is to send it mail */
-	ACCOUNT_FULL,
+	ACCOUNT_FULL, /* account_full */
 
-	/* ---- smtp, submission to queue ---- */
+	/* ---- smtp, submission to queue: msg_queue.h ---- */
 
-	QUEUE_FILE, /* -> u32 rc; fd: an empty unlinked file */
-	/* 16 bytes delivery id, str sender, str account that submits it, u64
-	 * size, u32 flags (SPOOL_*), sv bytes in front of the body, u32 n,
-	 * n times u8 local, str account or address;
-	 * fd: body -> u32 rc, str text */
-	QUEUE_PUT,
+	QUEUE_FILE, /* -> queue_file */
+	QUEUE_PUT,  /* queue_mail -> msg_answer */
 
-	/* ---- whoever looks up names to dns (lib/dns/dns.h) ---- */
+	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 
-	/* str name, u32 type -> u32 rc, u8 security, u32 ttl,
-	 * str canonical name, u32 n, n times sv data of a record */
-	DNS_QUERY,
+	DNS_QUERY, /* dns_question -> dns_reply */
 
-	/* ---- queue to mx ---- */
+	/* ---- queue to mx: msg_mx.h ---- */
 
-	/*
-	 * One message for one destination: 16 bytes delivery id, str domain,
-	 * u8 with relay: (str host, u32 port, u8 conf_tls, u8 implicit TLS,
-	 * u8 fallback, str user, str password), str sender, u64 size, u32 flags
-	 * (SPOOL_*), u32 n, n times (u32 which recipient of the message, str
-	 * address); fd: body
-	 * -> u32 rc (unless RC_OK, that is all; RC_TEMP: no room now), u64
-	 *    number of the job, u8 reached, str words on the destination,
-	 *    n times (u32 reply code, str words)
-	 * Not reached: no host took it up; there are no codes then.
-	 */
-	MX_JOB,
-	/* u64 number of a job: what became of it is on the disk.  Until then
-	 * mx keeps that, also for a queue that is started anew. */
+	MX_JOB, /* mx_job -> mx_outcome */
+	/* mx_noted: what became of a job is on the disk.  Until then mx keeps
+	 * that, also for a queue that is started anew. */
 	MX_NOTED,
-	/* mx, first of all: a job that another queue has given it and that is
-	 * in flight: u64 number, 16 bytes delivery id, u32 n, n times u32
-	 * recipient */
-	MX_OPEN,
-	/* What became of such a job, at once or later: u64 number, 16 bytes
-	 * delivery id, u8 reached, str words on the destination, u32 n, n times
-	 * (u32 recipient, u32 reply code, str words) */
-	MX_LATE,
+	MX_OPEN,   /* mx, first of all: mx_open, each */
+	MX_LATE,   /* mx_outcome of such a job, at once or later */
 	MX_LISTED, /* mx: these were all; once */
 
-	/* ---- command line to auth, on a control connection ---- */
+	/* ---- command line to auth, on a control connection: msg_auth.h;
+	 * -> auth_done ---- */
 
-	CMD_PASSWD,  /* str account, sv password, u8 weak -> rc, text, secret */
-	CMD_APP_ADD, /* str account, str label -> rc, text, str password */
-	CMD_APP_REVOKE, /* str account, str label -> rc, text */
-	CMD_APP_LIST,	/* str account -> rc, text (the lines) */
-	CMD_ACCOUNTS,	/* -> rc, text (the lines) */
-	CMD_DKIM,	/* str domain -> rc, text ("SELECTOR RECORD" lines) */
+	CMD_PASSWD, /* auth_command, as are the next four */
+	CMD_APP_ADD,
+	CMD_APP_REVOKE,
+	CMD_APP_LIST,
+	CMD_ACCOUNTS,
+	CMD_DKIM, /* dkim_ask; text: "SELECTOR RECORD" lines */
 
-	/* ---- command line to supervisor, on a connection of its own ---- */
+	/* ---- command line to supervisor, on a connection of its own:
+	 * msg_control.h.  On those of reload and status it says nothing: they
+	 * are the order.  -> msg_answer; status_all ---- */
 
-	/* str process, or "account NAME", or "" for all, then as CTL_DEBUG
-	 * -> u32 rc, str text */
-	CMD_DEBUG,
-	/* u32 n, n times: u8 look_for (cmd/supervisor/look.h), str path
-	 * -> u32 n, n times: str why not; "": it can */
-	CMD_LOOK,
+	CMD_DEBUG, /* cmd_debug -> msg_answer */
+	CMD_LOOK,  /* look_ask -> look_done */
 
-	/* ---- command line to queue, on a control connection ---- */
+	/* ---- command line to queue, on a control connection: msg_queue.h */
 
-	/* u8 with attempts, u32 n, n times a selector: u8 queue_pick, str
-	 * -> u32 rc, str text, u32 n; fd: n records (spool/listing.h) */
-	CMD_QUEUE_LIST,
-	/* u8 queue_action, selectors as above -> u32 rc, str text, u32
-	 * messages, u32 recipients, u32 being delivered now, u32 held */
-	CMD_QUEUE_ACT,
+	CMD_QUEUE_LIST, /* queue_list -> queue_listed */
+	CMD_QUEUE_ACT,	/* queue_act -> queue_done */
 
-	/* ---- the worker of an import or export to its command, which is its
-	 * broker (imap/exchange/broker.h); but for SAY: -> u32 rc, str text,
-	 * ... Paths are relative to the one folder. ---- */
+	/* ---- the worker of an import or export to its command:
+	 * msg_import.h; -> xchg_done ---- */
 
-	XCHG_SAY,	/* u8 broker_say, sv text; no answer */
-	XCHG_LIST,	/* str path -> u8 more, u32 n, n times u8 broker_type,
-			 * sv name */
-	XCHG_LIST_MORE, /* -> as above */
-	XCHG_OPEN,	/* str path -> fd to read */
-	XCHG_MAKE,	/* str path: a folder; fine if there is one */
-	XCHG_CREATE,	/* str path -> fd to write */
-	XCHG_FINISH,	/* str from, str to, u64 mtime: renames */
-	XCHG_SCRATCH,	/* str "" -> fd of a file without a name */
-	XCHG_LOG,	/* sv: appended to the state's file and flushed */
-	XCHG_SESSION,	/* str "" -> fd of a session of the account */
-	XCHG_CONNECT,	/* str "" -> fd of a connection to the other server */
+	XCHG_SAY,	/* xchg_say; no answer */
+	XCHG_LIST,	/* xchg_path -> xchg_names */
+	XCHG_LIST_MORE, /* xchg_path -> xchg_names */
+	XCHG_OPEN,	/* xchg_path; fd to read */
+	XCHG_MAKE,	/* xchg_path: a folder; fine if there is one */
+	XCHG_CREATE,	/* xchg_path; fd to write */
+	XCHG_FINISH,	/* xchg_finish: renames */
+	XCHG_SCRATCH,	/* xchg_path; fd of a file without a name */
+	XCHG_LOG,	/* xchg_log: appended to the state's file and flushed */
+	XCHG_SESSION,	/* xchg_path; fd of a session of the account */
+	XCHG_CONNECT,	/* xchg_path; fd of a connection to the other server */
 };
-
-enum queue_action {
-	QUEUE_RETRY,
-	QUEUE_HOLD,
-	QUEUE_RELEASE,
-	QUEUE_REMOVE,
-	QUEUE_BOUNCE, /* remove with a report to the sender */
-	QUEUE_ACTIONS
-};
-
-/* Of a message in the spool, in QUEUE_PUT, MX_JOB and its records. */
-#define SPOOL_EIGHT_BIT 0x1u /* its body has bytes above 127 */
-#define SPOOL_BARE	0x2u /* without Return-Path: for the outside, too */
-#define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
-
-#define DELIVER_OPAQUE 0x01u /* do not parse it: its parser died of it */
 
 #endif

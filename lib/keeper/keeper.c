@@ -5,31 +5,31 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/be.h"
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "base/tally.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
 #include "ipc/proto.h"
+#include "ipc/server.h"
 
 #define DELIVERY_TIMEOUT_MS  30000
 #define OPEN_MAX_PER_ACCOUNT 1000
 #define DEATHS_TO_OPAQUE     2
 #define SWEEP_MS	     1000
 
-/* Somebody who asks.  Lives until its line is gone and nothing is open. */
+_Static_assert(ACCOUNT_NAME_MAX == CONF_NAME_MAX, "the length of a name");
+
+/* Somebody who asks. */
 struct client {
-	struct keeper *k;
-	struct line *line; /* NULL: gone */
+	struct ipc_client ipc;
 	unsigned may;
-	unsigned open; /* requests that still name this client */
-	struct client *next;
 };
 
 /* A request on its way through. */
 struct request {
-	struct client *client;
-	uint32_t client_id;  /* its id on the client's line */
+	struct ipc_request ipc;
 	uint32_t account_id; /* on the account's line; 0: waits */
 	int64_t deadline;
 	unsigned deaths;
@@ -64,7 +64,7 @@ struct keeper {
 	struct conf *conf;
 	const struct keeper_ops *ops;
 	void *arg;
-	struct client *clients;
+	struct ipc_server *clients;
 	struct account *accounts;
 	struct ev_timer *sweep; /* runs while there are requests */
 };
@@ -78,25 +78,9 @@ reply(struct line *l, uint32_t id, int rc, const char *text)
 {
 	struct msg m;
 
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, text);
+	msg_answer_make(&m, id, rc, text);
 	if (line_send(l, &m) != RC_OK)
 		mlog(LOG_DEBUG, "keeper.reply.lost", "rc=%s", rc_name(rc));
-}
-
-static void
-client_maybe_free(struct client *c)
-{
-	struct client **at = &c->k->clients;
-
-	if (c->line != NULL || c->open > 0)
-		return;
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-	free(c);
 }
 
 /* Takes r out of its account's list and frees it. */
@@ -111,8 +95,7 @@ request_free(struct account *a, struct request *r)
 	if (r->next == NULL)
 		a->end = at;
 	a->nrequests--;
-	r->client->open--;
-	client_maybe_free(r->client);
+	ipc_request_end(&r->ipc);
 	msg_fini(&r->m);
 	free(r);
 }
@@ -120,8 +103,10 @@ request_free(struct account *a, struct request *r)
 static void
 request_fail(struct account *a, struct request *r, int rc, const char *text)
 {
-	if (r->client->line != NULL)
-		reply(r->client->line, r->client_id, rc, text);
+	struct msg m;
+
+	msg_answer_make(&m, 0, rc, text);
+	ipc_request_answer(&r->ipc, &m);
 	request_free(a, r);
 }
 
@@ -219,15 +204,14 @@ account_start(struct account *a)
 	a->k->ops->start(a->k->arg, (uint32_t)number);
 }
 
-/* The last field but one of DELIVER's fixed end is the flags byte. */
 static void
 mark_opaque(struct account *a, struct request *r)
 {
 	char q[LOG_Q_MAX];
 
-	if (r->deaths != DEATHS_TO_OPAQUE || r->m.b.n == 0)
+	if (r->deaths != DEATHS_TO_OPAQUE)
 		return;
-	r->m.b.p[r->m.b.n - 1] |= DELIVER_OPAQUE;
+	mail_delivery_mark(&r->m, DELIVER_OPAQUE);
 	mlog(LOG_WARN, "keeper.opaque", "account=%s deaths=%u text=%s", a->name,
 	    r->deaths,
 	    log_q(q, SV("a message is stored without being parsed: the "
@@ -298,36 +282,36 @@ is_full(const struct account *a)
 static void
 tell_full(struct client *c, const struct account *a)
 {
+	const struct account_full news = {sv_str(a->name), is_full(a)};
 	struct msg m;
 
-	if (c->line == NULL || !(c->may & KEEPER_MAY_DELIVER))
+	if (!(c->may & KEEPER_MAY_DELIVER))
 		return;
 	msg_init(&m, ACCOUNT_FULL);
-	msg_put_str(&m, a->name);
-	msg_put_u8(&m, is_full(a));
+	account_full_put(&m, &news);
 	/* Lost, it costs some mail that is taken above the quota. */
-	line_tell(c->line, &m);
+	ipc_client_tell(&c->ipc, &m);
 }
 
 static void
 set_usage(struct account *a, uint64_t bytes, uint64_t quota)
 {
 	bool was = is_full(a);
-	struct client *c;
+	struct ipc_client *c = ipc_server_clients(a->k->clients);
 
 	a->bytes = bytes;
 	a->quota = quota;
-	for (c = a->k->clients; c != NULL && is_full(a) != was; c = c->next)
-		tell_full(c, a);
+	for (; c != NULL && is_full(a) != was; c = c->next)
+		tell_full((struct client *)c, a);
 }
 
 static void
 on_usage(struct account *a, struct msg *m)
 {
-	uint64_t bytes = msg_get_u64(m), quota = msg_get_u64(m);
+	struct account_usage u;
 
-	if (msg_end(m) == RC_OK)
-		set_usage(a, bytes, quota);
+	if (account_usage_get(m, &u) == RC_OK)
+		set_usage(a, u.bytes, u.quota);
 }
 
 void
@@ -357,6 +341,7 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 {
 	struct account *a = arg;
 	struct request *r;
+	char text[ERR_TEXT_MAX];
 	struct msg answer;
 	bool suspicious;
 
@@ -381,16 +366,11 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 			break;
 	if (r == NULL)
 		return; /* too late */
-	if (r->delivery && m->b.n >= 4 && be_get32(m->b.p) == RC_OK)
+	if (r->delivery && msg_answer_read(m, RC_SYNTAX, text) == RC_OK)
 		tally_add(TALLY_DELIVERED, 1);
-	if (r->client->line != NULL) {
-		msg_init(&answer, MSG_REPLY);
-		answer.id = r->client_id;
-		buf_addsv(&answer.b, buf_sv(&m->b));
-		if (line_send(r->client->line, &answer) != RC_OK)
-			mlog(LOG_DEBUG, "keeper.reply.lost", "account=%s",
-			    a->name);
-	}
+	msg_init(&answer, MSG_REPLY);
+	buf_addsv(&answer.b, buf_sv(&m->b));
+	ipc_request_answer(&r->ipc, &answer);
 	suspicious = r->deaths > 0;
 	request_free(a, r);
 	if (suspicious && a->state == ACCOUNT_UP)
@@ -421,8 +401,7 @@ account_ask(struct account *a, struct client *c, struct msg *m)
 {
 	struct request *r = xcalloc(1, sizeof *r);
 
-	r->client = c;
-	r->client_id = m->id;
+	ipc_request_begin(&r->ipc, &c->ipc, m);
 	if (a->k->sweep == NULL)
 		a->k->sweep =
 		    ev_timer_add(a->k->loop, SWEEP_MS, on_sweep, a->k);
@@ -434,7 +413,6 @@ account_ask(struct account *a, struct client *c, struct msg *m)
 	*a->end = r;
 	a->end = &r->next;
 	a->nrequests++;
-	c->open++;
 	switch (a->state) {
 	case ACCOUNT_UP:
 		send_waiting(a);
@@ -493,23 +471,29 @@ is_allowed(const struct client *c, const struct msg *m)
 	return false;
 }
 
-static void on_client_eof(struct line *l, void *arg);
+static void
+refuse(struct client *c, const struct msg *m, int rc, const char *text)
+{
+	struct msg answer;
+
+	msg_answer_make(&answer, 0, rc, text);
+	ipc_client_answer(&c->ipc, m->id, &answer);
+}
 
 static void
-on_client_msg(struct line *l, struct msg *m, void *arg)
+on_client_msg(struct ipc_client *ipc, struct msg *m)
 {
-	struct client *c = arg;
-	struct keeper *k = c->k;
-	char name[CONF_NAME_MAX];
+	struct client *c = (struct client *)ipc;
+	struct keeper *k = ipc->arg;
+	char name[ACCOUNT_NAME_MAX];
 	struct account *a;
 
-	msg_get_str(m, name, sizeof name);
-	if (!is_allowed(c, m) || m->bad) {
+	if (!is_allowed(c, m) || msg_account_name(m, name) != RC_OK) {
 		/* No process of ours says that: it has been taken over. */
 		mlog(LOG_ERROR, "keeper.forbidden", "type=%u may=%u", m->type,
 		    c->may);
-		line_accuse(l);
-		on_client_eof(l, c);
+		line_accuse(ipc->line);
+		ipc_client_cut(ipc);
 		return;
 	}
 	if (m->type == SESSION_KICK) {
@@ -517,42 +501,31 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 		return;
 	}
 	if (conf_account_by_name(k->conf, sv_str(name)) < 0) {
-		reply(l, m->id, RC_NOTFOUND, "no such account");
+		refuse(c, m, RC_NOTFOUND, "no such account");
 		return;
 	}
 	if (m->nfd != 1 || m->fd[0] < 0) {
-		reply(l, m->id, RC_TEMP, "too many open files");
+		refuse(c, m, RC_TEMP, "too many open files");
 		return;
 	}
 	a = account_get(k, name);
 	if (a->nrequests >= OPEN_MAX_PER_ACCOUNT) {
-		reply(l, m->id, RC_TEMP, "too much waits for this account");
+		refuse(c, m, RC_TEMP, "too much waits for this account");
 		return;
 	}
 	account_ask(a, c, m);
 }
 
-static void
-on_client_eof(struct line *l, void *arg)
-{
-	struct client *c = arg;
-
-	line_free(&l);
-	c->line = NULL;
-	client_maybe_free(c);
-}
+static const struct ipc_server_ops client_ops = {
+    .client_size = sizeof(struct client), .msg = on_client_msg};
 
 void
 keeper_add_client(struct keeper *k, int fd, unsigned may)
 {
-	struct client *c = xcalloc(1, sizeof *c);
+	struct client *c = (struct client *)ipc_server_add(k->clients, fd);
 	struct account *a;
 
-	c->k = k;
 	c->may = may;
-	c->next = k->clients;
-	k->clients = c;
-	c->line = line_new(k->loop, fd, on_client_msg, on_client_eof, c);
 	for (a = k->accounts; a != NULL; a = a->next)
 		if (is_full(a))
 			tell_full(c, a);
@@ -620,6 +593,7 @@ keeper_new(struct ev_loop *loop, struct conf *conf,
 	struct keeper *k = xcalloc(1, sizeof *k);
 
 	k->loop = loop;
+	k->clients = ipc_server_new(loop, &client_ops, k);
 	k->conf = conf_ref(conf);
 	k->ops = ops;
 	k->arg = arg;
@@ -649,7 +623,6 @@ keeper_free(struct keeper **kp)
 {
 	struct keeper *k = *kp;
 	struct account *a;
-	struct client *c;
 
 	if (k == NULL)
 		return;
@@ -662,11 +635,7 @@ keeper_free(struct keeper **kp)
 		free(a->name);
 		free(a);
 	}
-	while ((c = k->clients) != NULL) {
-		k->clients = c->next;
-		line_free(&c->line);
-		free(c);
-	}
+	ipc_server_free(&k->clients);
 	conf_free(&k->conf);
 	free(k);
 	*kp = NULL;

@@ -3,11 +3,12 @@
 #include "base/ascii.h"
 
 void
-dkim_body_init(
-    struct dkim_body *b, void (*put)(void *arg, struct sv bytes), void *arg)
+dkim_body_init(struct dkim_body *b, enum dkim_canon canon,
+    void (*put)(void *arg, struct sv bytes), void *arg)
 {
 	b->put = put;
 	b->arg = arg;
+	b->canon = canon;
 	b->ends = 0;
 	b->blank = b->cr = b->any = false;
 	b->n = 0;
@@ -52,10 +53,12 @@ text(struct dkim_body *b, struct sv bytes)
 
 /* How many bytes at the front mean nothing but themselves. */
 static size_t
-plain(struct sv s)
+plain(const struct dkim_body *b, struct sv s)
 {
 	size_t i = 0;
 
+	if (b->canon == DKIM_SIMPLE)
+		return sv_chr(s, '\r');
 	while (i < s.n && s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\r')
 		i++;
 	return i;
@@ -76,10 +79,11 @@ dkim_body_feed(struct dkim_body *b, struct sv in)
 			n = 0;
 		} else if (in.p[0] == '\r') {
 			b->cr = true;
-		} else if (in.p[0] == ' ' || in.p[0] == '\t') {
+		} else if (b->canon == DKIM_RELAXED &&
+			   (in.p[0] == ' ' || in.p[0] == '\t')) {
 			b->blank = true;
 		} else {
-			n = plain(in);
+			n = plain(b, in);
 			text(b, sv_first(in, n));
 		}
 		in = sv_skip(in, n);
@@ -92,7 +96,8 @@ dkim_body_end(struct dkim_body *b)
 	if (b->cr)
 		text(b, SV("\r"));
 	b->cr = false;
-	if (b->any)
+	/* [RFC 6376 3.4.3] a body of nothing is one line end */
+	if (b->any || b->canon == DKIM_SIMPLE)
 		emit(b, SV("\r\n"));
 	flush(b);
 }
@@ -121,4 +126,39 @@ dkim_field_relaxed(const struct mail_field *f, struct buf *out)
 		begun = true;
 		buf_addc(out, c);
 	}
+}
+
+void
+dkim_field_canon(
+    const struct mail_field *f, enum dkim_canon canon, struct buf *out)
+{
+	struct sv whole = f->whole;
+
+	if (canon == DKIM_RELAXED) {
+		dkim_field_relaxed(f, out);
+		return;
+	}
+	if (whole.n > 0 && whole.p[whole.n - 1] == '\n')
+		whole.n--;
+	if (whole.n > 0 && whole.p[whole.n - 1] == '\r')
+		whole.n--;
+	buf_addsv(out, whole);
+}
+
+void
+dkim_field_without(const struct mail_field *f, struct sv value,
+    enum dkim_canon canon, struct buf *out)
+{
+	const char *end = f->whole.p + f->whole.n;
+	struct mail_field g;
+	struct buf text;
+	struct sv all;
+
+	buf_init(&text, f->whole.n + 1);
+	buf_add(&text, f->whole.p, (size_t)(value.p - f->whole.p));
+	buf_add(&text, value.p + value.n, (size_t)(end - (value.p + value.n)));
+	all = buf_sv(&text);
+	if (mail_field_next(&all, &g))
+		dkim_field_canon(&g, canon, out);
+	buf_fini(&text);
 }

@@ -124,9 +124,16 @@ dkim_signature_begin(const struct dkim_signature *s, struct buf *out)
 	    "\td=%.*s;\r\n\ts=%.*s; t=%lld;\r\n",
 	    s->algorithm == DKIM_RSA ? "rsa-sha256" : "ed25519-sha256",
 	    SV_ARG(s->domain), SV_ARG(s->selector), (long long)s->time);
-	add_names(s->names, out);
+	dkim_signature_tail(s->names, s->body_hash, out);
+}
+
+void
+dkim_signature_tail(
+    struct sv names, const uint8_t body_hash[DKIM_HASH], struct buf *out)
+{
+	add_names(names, out);
 	buf_adds(out, "\tbh=");
-	base64_encode(sv_of(s->body_hash, DKIM_HASH), out);
+	base64_encode(sv_of(body_hash, DKIM_HASH), out);
 	buf_adds(out, ";\r\n\tb=");
 }
 
@@ -196,7 +203,7 @@ dkim_hash_new(void)
 	h->md = EVP_MD_CTX_new();
 	h->failed =
 	    h->md == NULL || EVP_DigestInit_ex(h->md, EVP_sha256(), NULL) != 1;
-	dkim_body_init(&h->body, update, h);
+	dkim_body_init(&h->body, DKIM_RELAXED, update, h);
 	return h;
 }
 

@@ -42,6 +42,9 @@ struct dkim_signature {
 
 /* The field up to "b=", lines of at most 76 bytes where names allow it. */
 void dkim_signature_begin(const struct dkim_signature *s, struct buf *out);
+/* Its end alone, from h= on: for other fields that are made so. */
+void dkim_signature_tail(
+    struct sv names, const uint8_t body_hash[DKIM_HASH], struct buf *out);
 /* What is to be signed: the hash of the chosen fields and of the signature
  * field itself, as dkim_signature_begin has made it. */
 int dkim_signature_hash(

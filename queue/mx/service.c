@@ -12,21 +12,20 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "ipc/msg_mx.h"
+#include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "queue/mx/deliver.h"
 
 #define JOBS_MAX      128
 #define KNOWN_MAX     512 /* with those whose outcome is not noted yet */
-#define JOB_RCPTS_MAX 1000
 #define STACK_BYTES   (256u << 10)
 #define REST_MS	      3000 /* a connection is kept so long */
 #define REST_MAX      64
 #define TRY_MS	      (20 * 60 * 1000)
 #define FALLBACK_MS   (10 * 60 * 1000)
 #define IDLE_MS	      5000 /* a thread is kept so long */
-#define SECRET_MAX    1024
-#define USER_MAX      256
-#define KEY_MAX	      (DNS_NAME_MAX + USER_MAX + 32)
+#define KEY_MAX	      (DNS_NAME_MAX + MX_USER_MAX + 32)
 #define DRAIN_LOOK_MS 50
 
 /* A connection that waits for the next message to its place. */
@@ -63,10 +62,10 @@ struct mx_service {
 
 struct relay {
 	bool set, fallback, implicit_tls;
-	char host[DNS_NAME_MAX];
+	char host[MX_HOST_MAX];
 	uint16_t port;
 	enum conf_tls tls;
-	char user[USER_MAX], password[SECRET_MAX];
+	char user[MX_USER_MAX], password[MX_SECRET_MAX];
 };
 
 struct job {
@@ -414,65 +413,50 @@ tell_queue(struct mx_service *s, struct msg *m)
 		mlog(LOG_WARN, "mx.answer", "text=\"the queue is gone\"");
 }
 
-static void
-put_verdict(const struct job *j, size_t i, struct msg *m)
-{
-	msg_put_u32(m, j->m.rcpt[i].code);
-	msg_put_str(m, j->m.rcpt[i].reply_text);
-}
-
-static void
-reply_job(const struct job *j)
-{
-	struct msg m;
-	size_t i;
-
-	msg_init(&m, MSG_REPLY);
-	m.id = j->id;
-	msg_put_u32(&m, RC_OK);
-	msg_put_u64(&m, j->number);
-	msg_put_u8(&m, j->reached);
-	msg_put_str(&m, j->why.reply_text);
-	for (i = 0; j->reached && i < j->m.nrcpt; i++)
-		put_verdict(j, i, &m);
-	tell_queue(j->s, &m);
-}
-
 /*
  * Numbers of requests mean something to the queue that gave them only.  One
- * that was started anew hears of the job by its message.
+ * that was started anew hears of the job by its message: MX_LATE.
  */
 static void
-tell_late(const struct job *j)
+tell_outcome(const struct job *j, bool late)
 {
+	size_t i, n = j->reached ? j->m.nrcpt : 0;
+	struct mx_verdict *v = xcalloc(n + 1, sizeof *v);
+	struct mx_outcome o = {
+	    .rc = RC_OK,
+	    .job = j->number,
+	    .reached = j->reached,
+	    .why = sv_str(j->why.reply_text),
+	    .verdict = v,
+	    .nverdict = (uint32_t)n,
+	};
 	struct msg m;
-	size_t i;
 
-	msg_init(&m, MX_LATE);
-	msg_put_u64(&m, j->number);
-	msg_put_sv(&m, sv_of(j->delivery_id, sizeof j->delivery_id));
-	msg_put_u8(&m, j->reached);
-	msg_put_str(&m, j->why.reply_text);
-	msg_put_u32(&m, j->reached ? (uint32_t)j->m.nrcpt : 0);
-	for (i = 0; j->reached && i < j->m.nrcpt; i++) {
-		msg_put_u32(&m, j->which[i]);
-		put_verdict(j, i, &m);
-	}
+	memcpy(o.delivery_id, j->delivery_id, sizeof o.delivery_id);
+	for (i = 0; i < n; i++)
+		v[i] = (struct mx_verdict){j->which[i], j->m.rcpt[i].code,
+		    sv_str(j->m.rcpt[i].reply_text)};
+	msg_init(&m, late ? MX_LATE : MSG_REPLY);
+	if (!late)
+		m.id = j->id;
+	mx_outcome_put(&m, &o);
+	free(v);
 	tell_queue(j->s, &m);
 }
 
 static void
 tell_open(const struct job *j)
 {
+	struct mx_open o = {
+	    .job = j->number,
+	    .which = j->which,
+	    .nwhich = (uint32_t)j->m.nrcpt,
+	};
 	struct msg m;
-	size_t i;
 
+	memcpy(o.delivery_id, j->delivery_id, sizeof o.delivery_id);
 	msg_init(&m, MX_OPEN);
-	msg_put_u64(&m, j->number);
-	msg_put_sv(&m, sv_of(j->delivery_id, sizeof j->delivery_id));
-	msg_put_u32(&m, (uint32_t)j->m.nrcpt);
-	for (i = 0; i < j->m.nrcpt; i++)
-		msg_put_u32(&m, j->which[i]);
+	mx_open_put(&m, &o);
 	tell_queue(j->s, &m);
 }
 
@@ -509,12 +493,8 @@ finish_job(struct job *j)
 	drop_inputs(j);
 	pthread_mutex_lock(&s->lock);
 	j->finished = true;
-	if (j->abandoned)
-		; /* as if it had not been */
-	else if (j->life == s->queue_life)
-		reply_job(j);
-	else
-		tell_late(j);
+	if (!j->abandoned) /* else as if it had not been */
+		tell_outcome(j, j->life != s->queue_life);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -615,56 +595,57 @@ work(void *arg)
 /* ---- the queue's line ---- */
 
 static void
-read_relay(struct msg *m, struct relay *r)
+copy_relay(struct relay *out, const struct mx_relay *r)
 {
-	uint8_t tls;
-
-	r->set = msg_get_u8(m) != 0;
-	if (!r->set)
+	out->set = r->host.n > 0;
+	if (!out->set)
 		return;
-	msg_get_str(m, r->host, sizeof r->host);
-	r->port = (uint16_t)msg_get_u32(m);
-	tls = msg_get_u8(m);
-	r->tls = tls <= CONF_TLS_OFF ? (enum conf_tls)tls : CONF_TLS_VERIFY;
-	r->implicit_tls = msg_get_u8(m) != 0;
-	r->fallback = msg_get_u8(m) != 0;
-	msg_get_str(m, r->user, sizeof r->user);
-	msg_get_str(m, r->password, sizeof r->password);
+	sv_copy(r->host, out->host, sizeof out->host);
+	out->port = r->port;
+	out->tls =
+	    r->tls <= CONF_TLS_OFF ? (enum conf_tls)r->tls : CONF_TLS_VERIFY;
+	out->implicit_tls = r->implicit_tls;
+	out->fallback = r->fallback;
+	sv_copy(r->user, out->user, sizeof out->user);
+	sv_copy(r->password, out->password, sizeof out->password);
 }
 
 /* NULL: the message is garbled. */
 static struct job *
 read_job(struct mx_service *s, struct msg *m)
 {
-	struct job *j = xcalloc(1, sizeof *j);
-	uint32_t i, n;
+	struct mx_job asked;
+	struct job *j;
+	uint32_t i;
 
+	if (mx_job_get(m, &asked) != RC_OK)
+		return NULL;
+	j = xcalloc(1, sizeof *j);
 	j->s = s;
 	j->until = clk_mono() + TRY_MS;
 	j->id = m->id;
 	j->life = s->queue_life;
-	msg_get_bytes(m, j->delivery_id, sizeof j->delivery_id);
-	msg_get_str(m, j->domain, sizeof j->domain);
-	read_relay(m, &j->relay);
-	j->sender = sv_dup(msg_get_sv(m));
+	memcpy(j->delivery_id, asked.delivery_id, sizeof j->delivery_id);
+	sv_copy(asked.domain, j->domain, sizeof j->domain);
+	copy_relay(&j->relay, &asked.relay);
+	j->sender = sv_dup(asked.sender);
 	j->m.sender = j->sender;
-	j->m.size = msg_get_u64(m);
-	j->m.eight_bit = (msg_get_u32(m) & SPOOL_EIGHT_BIT) != 0;
-	n = msg_get_u32(m);
-	if (m->bad || n == 0 || n > JOB_RCPTS_MAX)
-		n = 0;
-	j->rcpt = xcalloc(n + 1, sizeof *j->rcpt);
-	j->which = xcalloc(n + 1, sizeof *j->which);
+	j->m.size = asked.size;
+	j->m.eight_bit = (asked.flags & SPOOL_EIGHT_BIT) != 0;
+	j->rcpt = xcalloc(asked.nrecipient + 1, sizeof *j->rcpt);
+	j->which = xcalloc(asked.nrecipient + 1, sizeof *j->which);
 	j->m.rcpt = j->rcpt;
-	j->m.nrcpt = n;
+	j->m.nrcpt = asked.nrecipient;
 	j->m.may_end = may_end;
 	j->m.arg = j;
-	for (i = 0; i < n; i++) {
-		j->which[i] = msg_get_u32(m);
-		j->rcpt[i].address = sv_dup(msg_get_sv(m));
+	for (i = 0; i < asked.nrecipient; i++) {
+		j->which[i] = asked.recipient[i].which;
+		j->rcpt[i].address = sv_dup(asked.recipient[i].address);
 	}
-	j->m.fd = msg_take_fd(m);
-	if (n > 0 && msg_end(m) == RC_OK)
+	j->m.fd = asked.fd;
+	asked.fd = -1;
+	mx_job_fini(&asked);
+	if (j->m.nrcpt > 0)
 		return j;
 	job_free(j);
 	return NULL;
@@ -675,11 +656,12 @@ read_job(struct mx_service *s, struct msg *m)
 static void
 reply_refused(struct mx_service *s, uint32_t id, int rc)
 {
+	const struct mx_outcome o = {.rc = rc};
 	struct msg m;
 
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
-	msg_put_u32(&m, (uint32_t)rc);
+	mx_outcome_put(&m, &o);
 	tell_queue(s, &m);
 }
 
@@ -780,15 +762,13 @@ static void
 on_queue_msg(struct line *l, struct msg *m, void *arg)
 {
 	struct mx_service *s = arg;
-	uint64_t number;
+	struct mx_noted noted;
 
 	(void)l;
-	if (m->type == MX_JOB) {
+	if (m->type == MX_JOB)
 		on_job(s, m);
-	} else if (m->type == MX_NOTED) {
-		number = msg_get_u64(m);
-		forget(s, has_number, &number);
-	}
+	else if (m->type == MX_NOTED && mx_noted_get(m, &noted) == RC_OK)
+		forget(s, has_number, &noted.job);
 }
 
 struct mx_service *
@@ -841,7 +821,7 @@ mx_service_set_queue(struct mx_service *s, int fd)
 		if (j->abandoned)
 			continue;
 		else if (j->finished)
-			tell_late(j);
+			tell_outcome(j, true);
 		else
 			tell_open(j);
 	msg_init(&m, MX_LISTED);

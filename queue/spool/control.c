@@ -18,36 +18,9 @@
 /* ---- which ---- */
 
 struct selection {
-	struct queue_selector *s;
+	const struct queue_selector *s;
 	size_t n;
 };
-
-static int
-read_selection(struct msg *m, struct selection *out)
-{
-	uint32_t i, n = msg_get_u32(m);
-
-	if (m->bad || n == 0 || n > QUEUE_SELECTORS_MAX)
-		return RC_SYNTAX;
-	out->s = xcalloc(n, sizeof *out->s);
-	out->n = n;
-	for (i = 0; i < n; i++) {
-		uint8_t pick = msg_get_u8(m);
-
-		out->s[i].text = msg_get_sv(m);
-		out->s[i].pick = (enum queue_pick)pick;
-		if (pick >= QUEUE_PICKS ||
-		    (pick == QUEUE_PICK_ID &&
-			sv_to_u64(out->s[i].text, UINT64_MAX, &out->s[i].id) !=
-			    RC_OK))
-			m->bad = true;
-	}
-	if (msg_end(m) == RC_OK)
-		return RC_OK;
-	free(out->s);
-	out->s = NULL;
-	return RC_SYNTAX;
-}
 
 /* Recipients that have their outcome are nobody's any more. */
 static bool
@@ -103,8 +76,8 @@ state_of(const struct sched_unit *u, struct sv reply_text)
 						: QUEUE_LATER;
 }
 
-static void
-put_unit(const struct spool_item *it, const struct sched_unit *u, struct msg *m)
+static struct queue_unit
+list_unit(const struct spool_item *it, const struct sched_unit *u)
 {
 	struct sv reply_text = last_words(it, u);
 	enum queue_state state = state_of(u, reply_text);
@@ -118,13 +91,14 @@ put_unit(const struct spool_item *it, const struct sched_unit *u, struct msg *m)
 	} else if (state == QUEUE_GREYLISTED || state == QUEUE_LATER) {
 		due = u->node.key;
 	}
-	msg_put_u8(m, (uint8_t)state);
-	msg_put_u8(m, queue_unit_is_local(it, u));
-	msg_put_str(m, u->dest->name);
-	msg_put_u64(
-	    m, due != 0 ? (uint64_t)(clk_now() + (due - clk_mono())) : 0);
-	msg_put_u32(m, sched_tries(u));
-	msg_put_sv(m, reply_text);
+	return (struct queue_unit){
+	    .state = state,
+	    .local = queue_unit_is_local(it, u),
+	    .place = sv_str(u->dest->name),
+	    .next = due != 0 ? clk_now() + (due - clk_mono()) : 0,
+	    .tries = sched_tries(u),
+	    .reply_text = reply_text,
+	};
 }
 
 static uint32_t
@@ -140,38 +114,60 @@ number_of(const struct spool_item *it, const struct sched_unit *u)
 }
 
 static void
-put_item(const struct spool_item *it, bool attempts, struct msg *m)
+list_units(const struct spool_item *it, struct queue_entry *e)
 {
 	const struct sched_unit *u;
 	uint32_t n = 0;
-	size_t i;
 
-	msg_put_u64(m, it->seq);
-	msg_put_u64(m, it->size);
-	msg_put_u64(m, (uint64_t)it->arrived);
-	msg_put_u32(m, it->flags);
-	msg_put_str(m, it->sender);
-	msg_put_sv(m, sv_str(it->owner));
 	for (u = it->units; u != NULL; u = u->next_of_item)
 		n++;
-	msg_put_u32(m, n);
+	e->unit = xcalloc(n + 1, sizeof *e->unit);
 	for (u = it->units; u != NULL; u = u->next_of_item)
-		put_unit(it, u, m);
-	msg_put_u32(m, (uint32_t)it->nrcpt);
-	for (i = 0; i < it->nrcpt; i++) {
-		msg_put_str(m, it->rcpt[i].address);
-		msg_put_u8(m, it->rcpt[i].local);
-		msg_put_u8(m, it->rcpt[i].held);
-		msg_put_u8(m, (uint8_t)it->rcpt[i].outcome);
-		msg_put_u32(m, it->rcpt[i].attempts);
-		msg_put_u32(m, number_of(it, it->rcpt[i].unit));
-	}
-	msg_put_u32(m, attempts ? (uint32_t)it->nattempt : 0);
-	for (i = 0; attempts && i < it->nattempt; i++) {
-		msg_put_u64(m, (uint64_t)it->attempt[i].when);
-		msg_put_u32(m, it->attempt[i].rcpt);
-		msg_put_str(m, it->attempt[i].reply_text);
-	}
+		e->unit[e->nunit++] = list_unit(it, u);
+}
+
+static void
+list_recipients(const struct spool_item *it, struct queue_entry *e)
+{
+	const struct spool_recipient *r;
+
+	e->rcpt = xcalloc(it->nrcpt + 1, sizeof *e->rcpt);
+	for (r = it->rcpt; r < it->rcpt + it->nrcpt; r++)
+		e->rcpt[e->nrcpt++] = (struct queue_rcpt){
+		    .address = sv_str(r->address),
+		    .local = r->local,
+		    .held = r->held,
+		    .outcome = (uint8_t)r->outcome,
+		    .attempts = r->attempts,
+		    .unit = number_of(it, r->unit),
+		};
+}
+
+static void
+list_item(const struct spool_item *it, bool attempts, struct msg *m)
+{
+	struct queue_entry e = {
+	    .id = it->seq,
+	    .size = it->size,
+	    .arrived = it->arrived,
+	    .flags = it->flags,
+	    .sender = sv_str(it->sender),
+	    .owner = sv_str(it->owner),
+	};
+	size_t i;
+
+	list_units(it, &e);
+	list_recipients(it, &e);
+	if (attempts)
+		e.attempt = xcalloc(it->nattempt + 1, sizeof *e.attempt);
+	for (i = 0; attempts && i < it->nattempt; i++)
+		e.attempt[e.nattempt++] = (struct queue_try){
+		    .when = it->attempt[i].when,
+		    .rcpt = it->attempt[i].rcpt,
+		    .reply_text = sv_str(it->attempt[i].reply_text),
+		};
+	queue_entry_write(m, &e);
+	queue_entry_fini(&e);
 }
 
 /* All that is meant, in a file; *n_out: how many messages. */
@@ -190,7 +186,7 @@ list(struct queue_service *q, const struct selection *sel, bool attempts,
 	for (it = spool_first(q->spool); r == RC_OK && it != NULL;
 	     it = it->next) {
 		if (item_is_meant(sel, it)) {
-			put_item(it, attempts, &m);
+			list_item(it, attempts, &m);
 			n++;
 		}
 		if (m.b.n > CHUNK || it->next == NULL) {
@@ -214,26 +210,27 @@ list(struct queue_service *q, const struct selection *sel, bool attempts,
 static void
 on_list(struct client *c, struct msg *m)
 {
-	struct selection sel = {NULL, 0};
-	bool attempts = msg_get_u8(m) != 0;
-	int fd = -1, r = read_selection(m, &sel);
-	uint32_t n = 0;
+	struct queue_listed listed = {.fd = -1};
+	struct queue_list asked;
+	struct selection sel;
 	struct msg reply;
+	int r = queue_list_get(m, &asked);
 
+	if (r == RC_OK && asked.n == 0)
+		r = RC_SYNTAX;
+	sel = (struct selection){asked.s, asked.n};
 	if (r == RC_OK)
-		r = list(c->q, &sel, attempts, &fd, &n);
+		r = list(
+		    c->ipc.arg, &sel, asked.attempts, &listed.fd, &listed.n);
+	listed.rc = r;
+	listed.text = r == RC_OK       ? SV("")
+		      : r == RC_SYNTAX ? SV("the command is garbled")
+				       : SV("there is no memory for the list "
+					    "now");
 	msg_init(&reply, MSG_REPLY);
-	reply.id = m->id;
-	msg_put_u32(&reply, (uint32_t)r);
-	msg_put_str(&reply, r == RC_OK ? ""
-			    : r == RC_SYNTAX
-				? "the command is garbled"
-				: "there is no memory for the list now");
-	msg_put_u32(&reply, n);
-	if (fd >= 0)
-		msg_put_fd(&reply, fd);
-	line_tell(c->line, &reply);
-	free(sel.s);
+	queue_listed_put(&reply, &listed);
+	ipc_client_answer(&c->ipc, m->id, &reply);
+	queue_list_fini(&asked);
 }
 
 /* ---- retry, hold, release ---- */
@@ -413,30 +410,31 @@ act(struct work *w, enum queue_action action)
 static void
 on_act(struct client *c, struct msg *m)
 {
-	struct selection sel = {NULL, 0};
-	uint8_t action = msg_get_u8(m);
 	struct queue_done *done = xcalloc(1, sizeof *done);
-	struct work w = {c->q, &sel, done};
+	struct queue_act asked;
+	int r = queue_act_get(m, &asked);
+	const struct selection sel = {asked.s, asked.n};
+	struct work w = {c->ipc.arg, &sel, done};
 
-	if (action >= QUEUE_ACTIONS || read_selection(m, &sel) != RC_OK) {
+	if (r != RC_OK || asked.n == 0) {
 		queue_answer_command(
-		    c, m->id, RC_SYNTAX, "the command is garbled", done);
+		    c, m, RC_SYNTAX, "the command is garbled", done);
 		free(done);
 		return;
 	}
-	act(&w, (enum queue_action)action);
-	free(sel.s);
+	act(&w, (enum queue_action)asked.action);
+	queue_act_fini(&asked);
 	mlog(LOG_INFO, "queue.command",
 	    "action=%s messages=%u recipients=%u busy=%u held=%u",
-	    action_names[action], done->messages, done->recipients, done->busy,
-	    done->held);
-	queue_answer_later(c, m->id, done);
+	    action_names[asked.action], done->messages, done->recipients,
+	    done->busy, done->held);
+	queue_answer_later(c, m, done);
 }
 
 void
 queue_control(struct client *c, struct msg *m)
 {
-	struct queue_done none = {0};
+	struct queue_done none = {.rc = RC_SYNTAX};
 
 	if (m->type == CMD_QUEUE_LIST)
 		on_list(c, m);
@@ -444,5 +442,5 @@ queue_control(struct client *c, struct msg *m)
 		on_act(c, m);
 	else
 		queue_answer_command(
-		    c, m->id, RC_SYNTAX, "the queue does not know that", &none);
+		    c, m, RC_SYNTAX, "the queue does not know that", &none);
 }

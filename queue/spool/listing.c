@@ -1,8 +1,5 @@
 #include "queue/spool/listing.h"
 
-#include <stdlib.h>
-
-#include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/clk.h"
 #include "queue/spool/spool.h"
@@ -14,96 +11,104 @@
 
 /* ---- records ---- */
 
-static uint32_t
-get_count(struct msg *m)
+static void
+unit_fields(struct codec *c, struct queue_unit *u)
 {
-	uint32_t n = msg_get_u32(m);
+	uint8_t state = (uint8_t)u->state;
 
-	if (n > MANY_MAX)
-		m->bad = true;
-	return m->bad ? 0 : n;
+	codec_below(c, &state, QUEUE_STATES);
+	u->state = (enum queue_state)state;
+	codec_bool(c, &u->local);
+	codec_sv(c, &u->place);
+	codec_i64(c, &u->next);
+	codec_u32(c, &u->tries);
+	codec_sv(c, &u->reply_text);
 }
 
 static void
-read_units(struct msg *m, struct queue_entry *e)
+rcpt_fields(struct codec *c, struct queue_rcpt *r, uint32_t nunit)
 {
-	size_t i;
-
-	e->nunit = get_count(m);
-	e->unit = xcalloc(e->nunit + 1, sizeof *e->unit);
-	for (i = 0; i < e->nunit; i++) {
-		struct queue_unit *u = &e->unit[i];
-		uint8_t state = msg_get_u8(m);
-
-		if (state >= QUEUE_STATES)
-			m->bad = true;
-		u->state = (enum queue_state)state;
-		u->local = msg_get_u8(m) != 0;
-		u->place = msg_get_sv(m);
-		u->next = (int64_t)msg_get_u64(m);
-		u->tries = msg_get_u32(m);
-		u->reply_text = msg_get_sv(m);
-	}
+	codec_sv(c, &r->address);
+	codec_bool(c, &r->local);
+	codec_bool(c, &r->held);
+	codec_u8(c, &r->outcome);
+	codec_u32(c, &r->attempts);
+	codec_u32(c, &r->unit);
+	if (c->way == CODEC_GET && r->unit != UINT32_MAX && r->unit >= nunit)
+		c->m->bad = true;
 }
 
 static void
-read_recipients(struct msg *m, struct queue_entry *e)
+try_fields(struct codec *c, struct queue_try *t, uint32_t nrcpt)
 {
-	size_t i;
+	codec_i64(c, &t->when);
+	codec_u32(c, &t->rcpt);
+	codec_sv(c, &t->reply_text);
+	if (c->way == CODEC_GET && t->rcpt >= nrcpt)
+		c->m->bad = true;
+}
 
-	e->held = true;
-	e->nrcpt = get_count(m);
-	e->rcpt = xcalloc(e->nrcpt + 1, sizeof *e->rcpt);
-	for (i = 0; i < e->nrcpt; i++) {
-		struct queue_rcpt *r = &e->rcpt[i];
+static void
+entry_fields(struct codec *c, struct queue_entry *e)
+{
+	uint32_t i, nunit, nrcpt;
 
-		r->address = msg_get_sv(m);
-		r->local = msg_get_u8(m) != 0;
-		r->held = msg_get_u8(m) != 0;
-		r->outcome = msg_get_u8(m);
-		r->attempts = msg_get_u32(m);
-		r->unit = msg_get_u32(m);
-		if (r->unit != UINT32_MAX && r->unit >= e->nunit)
-			m->bad = true;
-		if (r->outcome == SPOOL_WAITS && !r->held)
-			e->held = false;
-	}
+	codec_u64(c, &e->id);
+	codec_u64(c, &e->size);
+	codec_i64(c, &e->arrived);
+	codec_u32(c, &e->flags);
+	codec_sv(c, &e->sender);
+	codec_sv(c, &e->owner);
+	codec_list(c, (void **)&e->unit, &e->nunit, sizeof *e->unit, MANY_MAX);
+	nunit = e->nunit;
+	for (i = 0; i < e->nunit; i++)
+		unit_fields(c, &e->unit[i]);
+	codec_list_end(c, (void **)&e->unit, &e->nunit);
+	codec_list(c, (void **)&e->rcpt, &e->nrcpt, sizeof *e->rcpt, MANY_MAX);
+	nrcpt = e->nrcpt;
+	for (i = 0; i < e->nrcpt; i++)
+		rcpt_fields(c, &e->rcpt[i], nunit);
+	codec_list_end(c, (void **)&e->rcpt, &e->nrcpt);
+	codec_list(c, (void **)&e->attempt, &e->nattempt, sizeof *e->attempt,
+	    MANY_MAX);
+	for (i = 0; i < e->nattempt; i++)
+		try_fields(c, &e->attempt[i], nrcpt);
+	codec_list_end(c, (void **)&e->attempt, &e->nattempt);
+}
+
+void
+queue_entry_write(struct msg *m, struct queue_entry *e)
+{
+	struct codec c = {m, CODEC_PUT};
+
+	entry_fields(&c, e);
 }
 
 int
 queue_entry_read(struct msg *m, struct queue_entry *e)
 {
-	size_t i;
+	struct codec c = {m, CODEC_GET};
+	uint32_t i;
 
 	memset(e, 0, sizeof *e);
-	e->id = msg_get_u64(m);
-	e->size = msg_get_u64(m);
-	e->arrived = (int64_t)msg_get_u64(m);
-	e->flags = msg_get_u32(m);
-	e->sender = msg_get_sv(m);
-	e->owner = msg_get_sv(m);
-	read_units(m, e);
-	read_recipients(m, e);
-	e->nattempt = get_count(m);
-	e->attempt = xcalloc(e->nattempt + 1, sizeof *e->attempt);
-	for (i = 0; i < e->nattempt; i++) {
-		e->attempt[i].when = (int64_t)msg_get_u64(m);
-		e->attempt[i].rcpt = msg_get_u32(m);
-		e->attempt[i].reply_text = msg_get_sv(m);
-		if (e->attempt[i].rcpt >= e->nrcpt)
-			m->bad = true;
-	}
-	if (m->bad)
+	entry_fields(&c, e);
+	if (m->bad) {
 		queue_entry_fini(e);
-	return m->bad ? RC_SYNTAX : RC_OK;
+		return RC_SYNTAX;
+	}
+	e->held = true;
+	for (i = 0; i < e->nrcpt; i++)
+		if (e->rcpt[i].outcome == SPOOL_WAITS && !e->rcpt[i].held)
+			e->held = false;
+	return RC_OK;
 }
 
 void
 queue_entry_fini(struct queue_entry *e)
 {
-	free(e->attempt);
-	free(e->rcpt);
-	free(e->unit);
+	struct codec c = {NULL, CODEC_FREE};
+
+	entry_fields(&c, e);
 	memset(e, 0, sizeof *e);
 }
 
@@ -278,7 +283,7 @@ queue_selector_matches(
 {
 	const struct spool_recipient *to = &it->rcpt[rcpt];
 
-	switch (s->pick) {
+	switch ((enum queue_pick)s->pick) {
 	case QUEUE_PICK_ALL:
 		return true;
 	case QUEUE_PICK_ID:

@@ -2,22 +2,13 @@
  * What waits in the queue, as the command line gets to see it: neutral
  * records, and their words for a person.  Pure.
  *
- * The records are fields of ipc/msg.h, one message after the other, in a
- * sealed memory file, since a hundred thousand do not fit a message:
- *
- *   u64 item, u64 size, u64 when it came (ms since 1970), u32 flags (SPOOL_*),
- *   str sender, str account that sent it,
- *   u32 n, n times a unit: u8 queue_state, u8 local, str destination,
- *      u64 next try (ms since 1970; 0: none is set), u32 tries, str last words,
- *   u32 n, n times a recipient: str address or account, u8 local,
- *      u8 held, u8 outcome, u32 attempts, u32 number of its unit (UINT32_MAX:
- * none), u32 n, n times an attempt: u64 when, u32 recipient, str words (only
- * when they were asked for)
+ * The records come one behind the other in a sealed memory file, since a
+ * hundred thousand do not fit a message; listing.c says what is in them.
  */
 #ifndef QUEUE_SPOOL_LISTING_H
 #define QUEUE_SPOOL_LISTING_H
 
-#include "ipc/msg.h"
+#include "ipc/msg_queue.h"
 
 /* Why a unit (one message at one destination) waits. */
 enum queue_state {
@@ -34,7 +25,7 @@ struct queue_unit {
 	enum queue_state state;
 	bool local;
 	struct sv place;
-	int64_t next;
+	int64_t next; /* 0: no time is set */
 	uint32_t tries;
 	struct sv reply_text;
 };
@@ -43,11 +34,12 @@ struct queue_rcpt {
 	struct sv address;
 	bool local, held;
 	uint8_t outcome; /* spool_outcome */
-	uint32_t attempts, unit;
+	uint32_t attempts;
+	uint32_t unit; /* its number; UINT32_MAX: none */
 };
 
 struct queue_try {
-	int64_t when;
+	int64_t when; /* ms since 1970, as all times here */
 	uint32_t rcpt;
 	struct sv reply_text;
 };
@@ -59,13 +51,15 @@ struct queue_entry {
 	bool held; /* all whom it waits for are */
 	struct sv sender, owner;
 	struct queue_unit *unit;
-	size_t nunit;
+	uint32_t nunit;
 	struct queue_rcpt *rcpt;
-	size_t nrcpt;
-	struct queue_try *attempt;
-	size_t nattempt;
+	uint32_t nrcpt;
+	struct queue_try *attempt; /* only if they were asked for */
+	uint32_t nattempt;
 };
 
+/* Appends it; `held` follows from the recipients. */
+void queue_entry_write(struct msg *m, struct queue_entry *e);
 /* Slices point into m.  RC_SYNTAX: it is garbled; *e is empty then. */
 int queue_entry_read(struct msg *m, struct queue_entry *e) RC_USE_RESULT;
 void queue_entry_fini(struct queue_entry *e);
@@ -90,23 +84,6 @@ void queue_unit_words(
 void queue_escape(struct sv s, struct buf *out);
 
 /* ---- which messages are meant ---- */
-
-enum queue_pick {
-	QUEUE_PICK_ALL,
-	QUEUE_PICK_ID,
-	QUEUE_PICK_ACCOUNT, /* that sent it, or to which it goes */
-	QUEUE_PICK_DOMAIN,  /* of a recipient elsewhere */
-	QUEUE_PICK_ADDRESS, /* of the sender or of a recipient elsewhere */
-	QUEUE_PICK_NAME,    /* an account or a domain */
-	QUEUE_PICKS
-};
-
-#define QUEUE_SELECTORS_MAX 1000 /* in one command */
-struct queue_selector {
-	enum queue_pick pick;
-	struct sv text;
-	uint64_t id;
-};
 
 /* By what it looks like: "17", "@example.test", "x@example.test", else a
  * name.  RC_SYNTAX: it is empty. */

@@ -1,6 +1,8 @@
 /* One try of an account: the keeper hands it to that account's process. */
 #include "base/clk.h"
 #include "base/log.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "mail/path.h"
 #include "queue/spool/service_priv.h"
@@ -17,10 +19,8 @@ on_delivered(int rc, struct msg *reply, void *arg)
 	int64_t delay = 0;
 	int outcome = rc;
 
-	if (rc == RC_OK) {
-		outcome = (int)msg_get_u32(reply);
-		msg_get_str(reply, text, sizeof text);
-	}
+	if (rc == RC_OK)
+		outcome = msg_answer_read(reply, RC_TEMP, text);
 	mlog(outcome == RC_OK ? LOG_INFO : LOG_WARN, "queue.attempt",
 	    "item=%llu account=%s rc=%s text=\"%s\"",
 	    (unsigned long long)a->it->seq, to->address, rc_name(outcome),
@@ -51,8 +51,11 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	struct spool_item *it = a->it;
 	struct err err = {.text = ""};
 	struct buf front;
+	struct mail_delivery d = {
+	    .account = sv_str(it->rcpt[a->rcpt[0]].address),
+	    .flags = (it->flags & SPOOL_JUNK) != 0 ? DELIVER_JUNK : 0};
 	struct msg m;
-	int fd, r;
+	int r;
 
 	buf_init(&front, 2 * SPOOL_ADDRESS_MAX);
 	if ((it->flags & SPOOL_BARE) != 0) {
@@ -60,14 +63,12 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 		mail_address_write(sv_str(it->sender), &front);
 		buf_adds(&front, ">\r\n");
 	}
-	r = spool_body(q->spool, it, buf_sv(&front), &fd, &err);
+	r = spool_body(q->spool, it, buf_sv(&front), &d.fd, &err);
 	if (r == RC_OK) {
+		memcpy(d.delivery_id, it->delivery_id, sizeof d.delivery_id);
+		d.size = it->size + front.n;
 		msg_init(&m, DELIVER);
-		msg_put_str(&m, it->rcpt[a->rcpt[0]].address);
-		msg_put_sv(&m, sv_of(it->delivery_id, sizeof it->delivery_id));
-		msg_put_u64(&m, it->size + front.n);
-		msg_put_u8(&m, 0);
-		msg_put_fd(&m, fd);
+		mail_delivery_put(&m, &d);
 		peer_ask(q->keeper, &m, KEEPER_TIMEOUT_MS, on_delivered, a);
 	} else {
 		attempt_bodiless(a, &err);

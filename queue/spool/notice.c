@@ -24,22 +24,22 @@ is_silent(const struct spool_item *it)
 /* ---- reports ---- */
 
 /* Whose is the address: our people get it at home. */
-static struct spool_to *
+static struct queue_to *
 recipients_of(const struct conf *c, struct sv sender, size_t *n_out)
 {
 	const uint32_t *account;
-	struct spool_to *to;
+	struct queue_to *to;
 	size_t i, n = 0;
 
 	if (conf_lookup(c, sender, &account, &n) != RC_OK || n == 0) {
 		to = xcalloc(1, sizeof *to);
-		to[0] = (struct spool_to){sender, false};
+		to[0] = (struct queue_to){sender, false};
 		*n_out = 1;
 		return to;
 	}
 	to = xcalloc(n, sizeof *to);
 	for (i = 0; i < n; i++)
-		to[i] = (struct spool_to){
+		to[i] = (struct queue_to){
 		    sv_str(c->account[account[i]].name), true};
 	*n_out = n;
 	return to;
@@ -74,7 +74,7 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
 	struct conf *c = queue_conf(q);
 	struct spool_put p = {.fd = -1, .flags = SPOOL_REPORT | SPOOL_BARE};
 	struct spool_item *letter = NULL;
-	struct spool_to *to;
+	struct queue_to *to;
 	struct buf text;
 	int rc;
 

@@ -16,6 +16,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/tally.h"
+#include "ipc/msg_mx.h"
 #include "queue/spool/service_priv.h"
 
 #define MX_TIMEOUT_MS	(4LL * 3600 * 1000) /* it has its own, all shorter */
@@ -48,8 +49,10 @@ queue_remote_flushed(struct queue_service *q)
 	size_t i;
 
 	for (i = 0; i < q->nto_acknowledge; i++) {
+		const struct mx_noted noted = {q->to_acknowledge[i]};
+
 		msg_init(&m, MX_NOTED);
-		msg_put_u64(&m, q->to_acknowledge[i]);
+		mx_noted_put(&m, &noted);
 		/* If it is lost, the outcome comes once more and finds nobody
 		 * who waits for it. */
 		(void)!peer_tell(q->mx, &m);
@@ -241,14 +244,20 @@ reached(struct attempt *a, const struct verdict *verdict)
 	free(v);
 }
 
+/* Those of the attempt, in its order. */
 static void
-read_verdict(struct msg *m, struct verdict *out)
+pick_verdicts(
+    const struct attempt *a, const struct mx_outcome *o, struct verdict *out)
 {
-	uint32_t code = msg_get_u32(m);
-	struct sv reply_text = msg_get_sv(m);
+	size_t i, k;
 
-	*out = m->bad ? (struct verdict){451, SV("no answer")}
-		      : (struct verdict){code, reply_text};
+	for (i = 0; i < a->n; i++) {
+		out[i] = (struct verdict){451, SV("no answer")};
+		for (k = 0; k < o->nverdict; k++)
+			if (o->verdict[k].which == a->rcpt[i])
+				out[i] = (struct verdict){
+				    o->verdict[k].code, o->verdict[k].text};
+	}
 }
 
 static void
@@ -257,30 +266,24 @@ on_mx_reply(int rc, struct msg *reply, void *arg)
 	struct attempt *a = arg;
 	struct queue_service *q = a->q;
 	struct verdict verdict[JOB_RECIPIENTS];
-	struct sv why;
-	bool there;
-	size_t i;
+	struct mx_outcome o = {.rc = rc};
 
-	if (rc == RC_OK)
-		rc = (int)msg_get_u32(reply);
-	if (q->stopping || (rc == RC_TEMP && reply != NULL)) {
+	if (rc == RC_OK && mx_outcome_get(reply, &o) != RC_OK)
+		o.rc = RC_SYNTAX;
+	if (q->stopping || (o.rc == RC_TEMP && reply != NULL)) {
 		/* There is no room, or it leaves: its successor has it. */
 		not_tried(a);
-		return;
-	}
-	if (rc != RC_OK) {
+	} else if (o.rc != RC_OK) {
 		lost(a);
-		return;
+	} else {
+		acknowledge_later(q, o.job);
+		pick_verdicts(a, &o, verdict);
+		if (o.reached)
+			reached(a, verdict);
+		else
+			not_reached(a, o.why);
 	}
-	acknowledge_later(q, msg_get_u64(reply));
-	there = msg_get_u8(reply) != 0;
-	why = msg_get_sv(reply);
-	for (i = 0; there && i < a->n; i++)
-		read_verdict(reply, &verdict[i]);
-	if (there)
-		reached(a, verdict);
-	else
-		not_reached(a, why);
+	mx_outcome_fini(&o);
 }
 
 /* ---- what mx has in hand of an earlier queue ---- */
@@ -381,88 +384,55 @@ is_adoptable(const struct queue_service *q, uint64_t job,
 	       !is_of_another(q, job, it, rcpt);
 }
 
-static struct spool_item *
-get_item(struct queue_service *q, struct msg *m)
-{
-	uint8_t id[16];
-
-	msg_get_bytes(m, id, sizeof id);
-	return m->bad ? NULL : spool_find_delivery(q->spool, id);
-}
-
 static void
 on_open(struct queue_service *q, struct msg *m)
 {
-	uint64_t job = msg_get_u64(m);
-	struct spool_item *it = get_item(q, m);
-	uint32_t i, n = msg_get_u32(m);
+	struct spool_item *it;
+	struct mx_open o;
+	uint32_t i;
 
-	for (i = 0; i < n && !m->bad; i++) {
-		uint32_t rcpt = msg_get_u32(m);
-
-		if (!m->bad && is_adoptable(q, job, it, rcpt))
-			adopt(q, job, it, rcpt);
-	}
+	if (mx_open_get(m, &o) != RC_OK)
+		return;
+	it = spool_find_delivery(q->spool, o.delivery_id);
+	for (i = 0; i < o.nwhich; i++)
+		if (is_adoptable(q, o.job, it, o.which[i]))
+			adopt(q, o.job, it, o.which[i]);
 	if (it != NULL)
 		mlog(LOG_INFO, "queue.adopt",
 		    "item=%llu text=\"it is on its way already\"",
 		    (unsigned long long)it->seq);
-}
-
-struct late {
-	uint32_t n;
-	uint32_t rcpt[JOB_RECIPIENTS];
-	struct verdict verdict[JOB_RECIPIENTS];
-};
-
-/* Those of the attempt, in its order. */
-static void
-pick_verdicts(
-    const struct attempt *a, const struct late *l, struct verdict *out)
-{
-	size_t i, k;
-
-	for (i = 0; i < a->n; i++) {
-		out[i] = (struct verdict){451, SV("no answer")};
-		for (k = 0; k < l->n; k++)
-			if (l->rcpt[k] == a->rcpt[i])
-				out[i] = l->verdict[k];
-	}
+	mx_open_fini(&o);
 }
 
 static void
 on_late(struct queue_service *q, struct msg *m)
 {
-	uint64_t job = msg_get_u64(m);
-	struct spool_item *it = get_item(q, m);
-	bool there = msg_get_u8(m) != 0,
-	     known = adopted_of(q, job, NULL) != NULL;
-	struct sv why = msg_get_sv(m);
-	struct late *l = xcalloc(1, sizeof *l);
 	struct verdict verdict[JOB_RECIPIENTS];
-	uint32_t i, n = msg_get_u32(m);
+	struct spool_item *it;
+	struct mx_outcome o;
 	struct attempt *a;
+	uint32_t i;
 
-	for (i = 0; i < n && i < JOB_RECIPIENTS && !m->bad; i++) {
-		l->rcpt[i] = msg_get_u32(m);
-		read_verdict(m, &l->verdict[i]);
-		l->n++;
-		if (!known && !m->bad && is_adoptable(q, job, it, l->rcpt[i]))
-			adopt(q, job, it, l->rcpt[i]);
-	}
-	acknowledge_later(q, job);
-	while ((a = adopted_of(q, job, NULL)) != NULL) {
-		pick_verdicts(a, l, verdict);
+	if (mx_outcome_get(m, &o) != RC_OK)
+		return;
+	it = spool_find_delivery(q->spool, o.delivery_id);
+	if (adopted_of(q, o.job, NULL) == NULL)
+		for (i = 0; i < o.nverdict; i++)
+			if (is_adoptable(q, o.job, it, o.verdict[i].which))
+				adopt(q, o.job, it, o.verdict[i].which);
+	acknowledge_later(q, o.job);
+	while ((a = adopted_of(q, o.job, NULL)) != NULL) {
+		pick_verdicts(a, &o, verdict);
 		/* The place may have been another: it is not to blame. */
-		if (there)
+		if (o.reached)
 			reached(a, verdict);
 		else
 			failed(a,
 			    sched_delay(
 				a->u->attempts + 1, randombytes_random()),
-			    why);
+			    o.why);
 	}
-	free(l);
+	mx_outcome_fini(&o);
 }
 
 static void
@@ -536,22 +506,23 @@ queue_remote_stop(struct queue_service *q)
 
 /* ---- the try ---- */
 
-static void
-put_relay(struct queue_service *q, const struct conf_relay *r, struct msg *m)
+static struct mx_relay
+relay_of(struct queue_service *q, const struct conf_relay *r)
 {
 	const char *password;
 
-	msg_put_u8(m, r != NULL);
 	if (r == NULL)
-		return;
+		return (struct mx_relay){.host = SV("")};
 	password = r->user != NULL ? q->o.password(q->o.arg, r) : NULL;
-	msg_put_str(m, r->host);
-	msg_put_u32(m, r->port);
-	msg_put_u8(m, (uint8_t)r->tls);
-	msg_put_u8(m, r->implicit_tls);
-	msg_put_u8(m, r->fallback);
-	msg_put_str(m, r->user != NULL ? r->user : "");
-	msg_put_str(m, password != NULL ? password : "");
+	return (struct mx_relay){
+	    .host = sv_str(r->host),
+	    .port = r->port,
+	    .tls = (uint8_t)r->tls,
+	    .implicit_tls = r->implicit_tls,
+	    .fallback = r->fallback,
+	    .user = sv_str(r->user != NULL ? r->user : ""),
+	    .password = sv_str(password != NULL ? password : ""),
+	};
 }
 
 static void
@@ -560,31 +531,32 @@ send_job(struct attempt *a, struct sv front)
 	struct queue_service *q = a->q;
 	struct spool_item *it = a->it;
 	struct sv first = sv_str(it->rcpt[a->rcpt[0]].address);
-	struct sv domain = sv_skip(first, sv_rchr(first, '@') + 1);
+	struct mx_recipient to[JOB_RECIPIENTS];
+	struct mx_job job = {
+	    .domain = sv_skip(first, sv_rchr(first, '@') + 1),
+	    .sender = sv_str(it->sender),
+	    .size = it->size + front.n,
+	    .flags = it->flags,
+	    .recipient = to,
+	    .nrecipient = (uint32_t)a->n,
+	};
 	struct conf *c;
 	struct err err = {.text = ""};
 	struct msg m;
 	size_t i;
-	int fd;
 
-	if (spool_body(q->spool, it, front, &fd, &err) != RC_OK) {
+	if (spool_body(q->spool, it, front, &job.fd, &err) != RC_OK) {
 		attempt_bodiless(a, &err);
 		return;
 	}
 	c = queue_conf(q);
+	memcpy(job.delivery_id, it->delivery_id, sizeof job.delivery_id);
+	job.relay = relay_of(q, conf_relay_for(c, job.domain));
+	for (i = 0; i < a->n; i++)
+		to[i] = (struct mx_recipient){
+		    a->rcpt[i], sv_str(it->rcpt[a->rcpt[i]].address)};
 	msg_init(&m, MX_JOB);
-	msg_put_sv(&m, sv_of(it->delivery_id, sizeof it->delivery_id));
-	msg_put_sv(&m, domain);
-	put_relay(q, conf_relay_for(c, domain), &m);
-	msg_put_str(&m, it->sender);
-	msg_put_u64(&m, it->size + front.n);
-	msg_put_u32(&m, it->flags);
-	msg_put_u32(&m, (uint32_t)a->n);
-	for (i = 0; i < a->n; i++) {
-		msg_put_u32(&m, a->rcpt[i]);
-		msg_put_str(&m, it->rcpt[a->rcpt[i]].address);
-	}
-	msg_put_fd(&m, fd);
+	mx_job_put(&m, &job);
 	conf_free(&c);
 	peer_ask(q->mx, &m, q->try_ms, on_mx_reply, a);
 }

@@ -12,7 +12,6 @@
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 
-#define RECIPIENTS_MAX 1000
 #define LOCAL_MOST     2  /* deliveries of one account at the same time */
 #define REMOTE_MOST    20 /* connections to one destination */
 #define SWEEP_MS       60000
@@ -45,30 +44,6 @@ end_of_turn(struct queue_service *q)
 
 /* ---- in ---- */
 
-/* The recipients of a QUEUE_PUT; slices point into the message. */
-static int
-read_recipients(struct msg *m, struct spool_to **to_out, size_t *n_out)
-{
-	uint32_t i, n = msg_get_u32(m);
-	struct spool_to *to;
-
-	if (m->bad || n == 0 || n > RECIPIENTS_MAX)
-		return RC_SYNTAX;
-	to = xcalloc(n, sizeof *to);
-	for (i = 0; i < n; i++) {
-		to[i].local = msg_get_u8(m) != 0;
-		to[i].address = msg_get_sv(m);
-		if (m->bad || to[i].address.n > SPOOL_ADDRESS_MAX ||
-		    sv_chr(to[i].address, '\0') < to[i].address.n) {
-			free(to);
-			return RC_SYNTAX;
-		}
-	}
-	*to_out = to;
-	*n_out = n;
-	return RC_OK;
-}
-
 /* No line break gets from an envelope into a command or a header. */
 static bool
 is_clean(struct sv s)
@@ -88,75 +63,75 @@ is_allowed(const struct client *c, const struct spool_put *p)
 	size_t i;
 
 	if (!is_clean(p->sender) || !is_clean(p->owner) ||
-	    (p->flags & ~SPOOL_BARE) != 0)
+	    (p->flags & ~(SPOOL_BARE | SPOOL_JUNK)) != 0)
 		return false;
 	for (i = 0; i < p->nto; i++)
 		if (!is_clean(p->to[i].address) ||
 		    (!c->outside && !p->to[i].local))
 			return false;
-	return c->outside || (p->owner.n == 0 && p->front.n == 0);
+	return c->outside || p->owner.n == 0;
 }
 
 static int
-put(struct client *c, struct msg *m, struct spool_item **out, struct err *err)
+put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
+    struct err *err)
 {
-	struct queue_service *q = c->q;
-	struct spool_put p = {.fd = -1};
-	struct conf *conf;
-	struct spool_to *to = NULL;
-	bool fresh;
+	struct queue_service *q = c->ipc.arg;
+	struct spool_put p = {
+	    .sender = mail->sender,
+	    .owner = mail->owner,
+	    .to = mail->to,
+	    .nto = mail->nto,
+	    .flags = mail->flags,
+	    .front = mail->front,
+	    .fd = mail->fd,
+	    .size = mail->size,
+	};
+	struct conf *conf = queue_conf(q);
+	size_t before = spool_count(q->spool);
 	int r;
 
-	/* What comes after a step must not be taken for older than that. */
-	queue_look_at_clock(q);
-	msg_get_bytes(m, p.delivery_id, sizeof p.delivery_id);
-	p.sender = msg_get_sv(m);
-	p.owner = msg_get_sv(m);
-	p.size = msg_get_u64(m);
-	conf = queue_conf(q);
+	memcpy(p.delivery_id, mail->delivery_id, sizeof p.delivery_id);
 	p.size_max = conf_message_max(conf);
 	conf_free(&conf);
-	p.flags = msg_get_u32(m);
-	p.front = msg_get_sv(m);
-	if (read_recipients(m, &to, &p.nto) != RC_OK)
+	if (p.nto == 0)
 		return err_set(err, RC_SYNTAX, "the envelope is garbled");
-	p.to = to;
-	p.fd = msg_take_fd(m);
-	if (p.fd < 0) {
-		r = err_set(err, RC_TEMP, "too many open files");
-	} else if (msg_end(m) != RC_OK || sv_chr(p.sender, '\0') < p.sender.n) {
-		r = err_set(err, RC_SYNTAX, "the envelope is garbled");
-	} else if (!is_allowed(c, &p)) {
+	if (p.fd < 0)
+		return err_set(err, RC_TEMP, "too many open files");
+	if (!is_allowed(c, &p)) {
 		mlog(LOG_ERROR, "queue.forbidden", "outside=%d", c->outside);
-		line_accuse(c->line);
-		r = err_set(err, RC_DENIED, "that is not for this process");
-	} else {
-		size_t before = spool_count(q->spool);
-
-		r = spool_put(q->spool, &p, out, err);
-		fresh = r == RC_OK && spool_count(q->spool) > before;
-		if (fresh)
-			queue_schedule(q, *out, false);
+		line_accuse(c->ipc.line);
+		return err_set(err, RC_DENIED, "that is not for this process");
 	}
-	io_close(&p.fd);
-	free(to);
+	r = spool_put(q->spool, &p, out, err);
+	if (r == RC_OK && spool_count(q->spool) > before)
+		queue_schedule(q, *out, false);
 	return r;
 }
 
 static void
 on_put(struct client *c, struct msg *m)
 {
-	struct queue_service *q = c->q;
+	struct queue_service *q = c->ipc.arg;
 	struct spool_item *it = NULL;
 	struct err err = {.text = ""};
 	char from[LOG_Q_MAX];
-	struct answer *a;
-	int r = put(c, m, &it, &err);
+	struct queue_mail mail;
+	int r;
 
+	/* What comes after a step must not be taken for older than that. */
+	queue_look_at_clock(q);
+	r = queue_mail_get(m, &mail);
+	if (r == RC_OK) {
+		r = put(c, &mail, &it, &err);
+		queue_mail_fini(&mail);
+	} else {
+		(void)err_set(&err, r, "the envelope is garbled");
+	}
 	if (r != RC_OK) {
 		mlog(LOG_WARN, "queue.refused", "rc=%s text=\"%s\"", rc_name(r),
 		    err.text);
-		queue_answer(c->line, m->id, r, err.text, -1);
+		queue_answer(c, m, r, err.text);
 		if (r == RC_IO)
 			ev_post(q->o.loop, q->o.broken, q->o.arg);
 		return;
@@ -165,10 +140,7 @@ on_put(struct client *c, struct msg *m)
 	    "item=%llu from=%s recipients=%zu size=%llu waiting=%zu",
 	    (unsigned long long)it->seq, log_q(from, sv_str(it->sender)),
 	    it->nrcpt, (unsigned long long)it->size, spool_count(q->spool));
-	a = xcalloc(1, sizeof *a);
-	*a = (struct answer){c, m->id, NULL, q->answers};
-	q->answers = a;
-	queue_commit(q);
+	queue_answer_later(c, m, NULL);
 }
 
 /* Whether its files are back: as long as we have them open, too, their bytes
@@ -177,11 +149,12 @@ static void
 look_at_files(void *arg)
 {
 	struct client *c = arg;
+	struct queue_service *q = c->ipc.arg;
 
 	c->look = NULL;
 	(void)lent_room(&c->lent, 0);
 	if (c->lent.n > 0)
-		c->look = ev_timer_add(c->q->o.loop, LENT_MS, look_at_files, c);
+		c->look = ev_timer_add(q->o.loop, LENT_MS, look_at_files, c);
 }
 
 /* A file is for one connection's large message. */
@@ -198,27 +171,33 @@ files_most(struct queue_service *q)
 static void
 on_file(struct client *c, struct msg *m)
 {
+	struct queue_service *q = c->ipc.arg;
 	struct err err = {.text = ""};
-	int fd = -1, ours = -1, r;
+	struct queue_file file = {.fd = -1};
+	struct msg reply;
+	int ours = -1;
 
-	if (!lent_room(&c->lent, files_most(c->q))) {
+	if (!lent_room(&c->lent, files_most(q))) {
 		mlog(LOG_WARN, "queue.files", "outside=%d files=%zu",
 		    c->outside, c->lent.n);
-		r = err_set(&err, RC_TEMP, "too many files");
+		file.rc = err_set(&err, RC_TEMP, "too many files");
 	} else {
-		r = spool_tmpfile(&fd, &ours, &err);
+		file.rc = spool_tmpfile(&file.fd, &ours, &err);
 	}
 	if (ours >= 0)
 		lent_add(&c->lent, ours);
 	if (c->lent.n > 0 && c->look == NULL)
-		c->look = ev_timer_add(c->q->o.loop, LENT_MS, look_at_files, c);
-	queue_answer(c->line, m->id, r, err.text, fd);
+		c->look = ev_timer_add(q->o.loop, LENT_MS, look_at_files, c);
+	file.text = sv_str(err.text);
+	msg_init(&reply, MSG_REPLY);
+	queue_file_put(&reply, &file);
+	ipc_client_answer(&c->ipc, m->id, &reply);
 }
 
 static void
-on_client_msg(struct line *l, struct msg *m, void *arg)
+on_client_msg(struct ipc_client *ipc, struct msg *m)
 {
-	struct client *c = arg;
+	struct client *c = (struct client *)ipc;
 
 	if (c->command)
 		queue_control(c, m);
@@ -227,59 +206,40 @@ on_client_msg(struct line *l, struct msg *m, void *arg)
 	else if (m->type == QUEUE_PUT)
 		on_put(c, m);
 	else
-		queue_answer(
-		    l, m->id, RC_SYNTAX, "the queue does not know that", -1);
+		queue_answer(c, m, RC_SYNTAX, "the queue does not know that");
 }
 
 static void
-client_unlink(struct client *c)
+on_client_gone(struct ipc_client *ipc)
 {
-	struct client **at = &c->q->clients;
-	struct answer *a;
+	struct client *c = (struct client *)ipc;
 
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-	for (a = c->q->answers; a != NULL; a = a->next)
-		if (a->client == c)
-			a->client = NULL;
 	ev_timer_del(&c->look);
 	lent_fini(&c->lent);
 }
 
-static void
-on_client_eof(struct line *l, void *arg)
+static const struct ipc_server_ops client_ops = {
+    .client_size = sizeof(struct client),
+    .msg = on_client_msg,
+    .gone = on_client_gone,
+};
+
+static struct client *
+add_client(struct queue_service *q, int fd)
 {
-	struct client *c = arg;
-
-	line_free(&l);
-	client_unlink(c);
-	free(c);
-}
-
-static void
-add_client(struct queue_service *q, int fd, bool command)
-{
-	struct client *c = xcalloc(1, sizeof *c);
-
-	c->q = q;
-	c->command = command;
-	c->next = q->clients;
-	q->clients = c;
-	c->line = line_new(q->o.loop, fd, on_client_msg, on_client_eof, c);
+	return (struct client *)ipc_server_add(q->clients, fd);
 }
 
 void
 queue_service_add_client(struct queue_service *q, int fd, bool outside)
 {
-	add_client(q, fd, false);
-	q->clients->outside = outside;
+	add_client(q, fd)->outside = outside;
 }
 
 void
 queue_service_add_command(struct queue_service *q, int fd)
 {
-	add_client(q, fd, true);
+	add_client(q, fd)->command = true;
 }
 
 /* ---- peers ---- */
@@ -390,11 +350,13 @@ queue_service_new(const struct queue_service_opts *o,
 
 	q->o = *o;
 	q->end_of_turn = end_of_turn;
+	q->clients = ipc_server_new(o->loop, &client_ops, q);
 	q->local = sched_new(LOCAL_MOST);
 	q->remote = sched_new(REMOTE_MOST);
 	r = spool_open(dirfd, NULL, on_place, q, &q->spool, err);
 	if (r != RC_OK) {
 		io_close(&dirfd);
+		ipc_server_free(&q->clients);
 		sched_free(&q->local);
 		sched_free(&q->remote);
 		free(q);
@@ -427,8 +389,6 @@ queue_service_free(struct queue_service **qp)
 {
 	struct queue_service *q = *qp;
 	struct spool_item *it;
-	struct client *c;
-	struct answer *a;
 
 	if (q == NULL)
 		return;
@@ -442,16 +402,8 @@ queue_service_free(struct queue_service **qp)
 	ev_timer_del(&q->sweep);
 	if (q->turn != NULL)
 		q->turn->q = NULL;
-	while ((c = q->clients) != NULL) {
-		client_unlink(c);
-		line_free(&c->line);
-		free(c);
-	}
-	while ((a = q->answers) != NULL) {
-		q->answers = a->next;
-		free(a->done);
-		free(a);
-	}
+	queue_answer_none(q);
+	ipc_server_free(&q->clients);
 	for (it = spool_first(q->spool); it != NULL; it = it->next)
 		queue_each_unit(it, drop_unit, q);
 	sched_free(&q->local);

@@ -21,21 +21,14 @@
 #ifndef QUEUE_SPOOL_SERVICE_PRIV_H
 #define QUEUE_SPOOL_SERVICE_PRIV_H
 
+#include "ipc/server.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/sched.h"
 #include "queue/spool/service.h"
 #include "queue/spool/spool.h"
 
-/* What a command has done. */
-struct queue_done {
-	uint32_t messages, recipients;
-	uint32_t busy; /* being delivered now: left as they are */
-	uint32_t held; /* left, too: they are held */
-};
-
 struct answer {
-	struct client *client; /* NULL: it has gone meanwhile */
-	uint32_t id;
+	struct ipc_request request;
 	struct queue_done *done; /* a command's; NULL: a message was taken */
 	struct answer *next;
 };
@@ -73,7 +66,7 @@ struct queue_service {
 	uint64_t *to_acknowledge; /* jobs whose outcome waits for the flush */
 	size_t nto_acknowledge, to_acknowledge_cap;
 	struct ev_timer *timer, *sweep;
-	struct client *clients;
+	struct ipc_server *clients;
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
 	void (*end_of_turn)(struct queue_service *q);
@@ -83,13 +76,11 @@ struct queue_service {
 };
 
 struct client {
-	struct queue_service *q;
-	bool outside; /* may send to other houses */
-	struct line *line;
+	struct ipc_client ipc;
+	bool outside;	  /* may send to other houses */
 	bool command;	  /* the owner's; else a process of the house */
 	struct lent lent; /* files that it has */
 	struct ev_timer *look;
-	struct client *next;
 };
 
 /* ---- turn.c ---- */
@@ -105,12 +96,17 @@ void queue_run(struct queue_service *q);
 
 /* ---- answer.c ---- */
 
+/* At once, to m. */
 void queue_answer(
-    struct line *l, uint32_t id, int rc, const char *text, int fd);
-void queue_answer_command(struct client *c, uint32_t id, int rc,
-    const char *text, const struct queue_done *done);
-/* The same with success, after the flush; takes done. */
-void queue_answer_later(struct client *c, uint32_t id, struct queue_done *done);
+    struct client *c, const struct msg *m, int rc, const char *text);
+/* Sets rc and text of done. */
+void queue_answer_command(struct client *c, const struct msg *m, int rc,
+    const char *text, struct queue_done *done);
+/* With success, after the flush; takes done, which is a command's. */
+void queue_answer_later(
+    struct client *c, const struct msg *m, struct queue_done *done);
+/* They are not answered any more. */
+void queue_answer_none(struct queue_service *q);
 /* The flush has ended like that: all who wait for it get their answer. */
 void queue_answer_waiting(struct queue_service *q, int rc);
 

@@ -52,13 +52,14 @@
 #ifndef QUEUE_SPOOL_SPOOL_H
 #define QUEUE_SPOOL_SPOOL_H
 
+#include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "journal/journal.h"
 
 struct spool;
 struct sched_unit;
 
-#define SPOOL_ADDRESS_MAX 1024
+#define SPOOL_ADDRESS_MAX QUEUE_ADDRESS_MAX
 #define SPOOL_REPLY_TEXT_MAX \
 	400 /* bytes of a remote host's words that are kept */
 
@@ -114,16 +115,11 @@ void spool_close(struct spool **s);
 
 /* ---- in ---- */
 
-struct spool_to {
-	struct sv address; /* or an account's name */
-	bool local;
-};
-
 struct spool_put {
 	uint8_t delivery_id[16];
 	struct sv sender;
 	struct sv owner; /* may be empty */
-	const struct spool_to *to;
+	const struct queue_to *to;
 	size_t nto;
 	uint32_t flags;	   /* SPOOL_EIGHT_BIT is found out by itself */
 	struct sv front;   /* bytes in front of the body: a signature */

@@ -22,7 +22,7 @@ canon(struct sv in, size_t step, struct buf *out)
 {
 	struct dkim_body d;
 
-	dkim_body_init(&d, put, out);
+	dkim_body_init(&d, DKIM_RELAXED, put, out);
 	while (in.n > 0) {
 		dkim_body_feed(&d, sv_first(in, step));
 		in = sv_skip(in, step);

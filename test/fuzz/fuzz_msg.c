@@ -1,12 +1,15 @@
 /*
  * Reading a message between processes: a row of calls, then the message's
- * bytes.  Nothing is read outside it, and what is bad stays bad.
+ * bytes.  Nothing is read outside it, and what is bad stays bad.  Then the same
+ * bytes as each message that there is, with and without descriptors: one that
+ * is taken gives the same bytes again.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "ipc/msg.h"
+#include "ipc/messages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,6 +51,34 @@ read_field(struct msg *m, uint8_t op)
 	}
 }
 
+static void
+read_as(const struct codec_type *t, struct sv bytes, unsigned nfd)
+{
+	union {
+		max_align_t align;
+		char space[IPC_STRUCT_MAX];
+	} v;
+	struct msg m, again;
+	unsigned i;
+
+	must(t->size <= sizeof v);
+	msg_init(&m, 0);
+	buf_addsv(&m.b, bytes);
+	while (m.nfd < nfd)
+		msg_put_fd(&m, dup(2));
+	if (codec_get(t, &m, &v) == RC_OK) {
+		msg_init(&again, 0);
+		codec_put(t, &again, &v);
+		must(sv_eq(buf_sv(&again.b), bytes));
+		/* The descriptors are the struct's. */
+		for (i = 0; i < MSG_FD_MAX; i++)
+			again.fd[i] = -1;
+		msg_fini(&again);
+		codec_fini(t, &v);
+	}
+	msg_fini(&m);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -68,5 +99,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	must((msg_end(&m) == RC_OK) == (!m.bad && m.at == m.b.n));
 	msg_fini(&m);
+	for (i = 0; ipc_messages[i] != NULL; i++)
+		read_as(ipc_messages[i], sv_of(data + 1 + ops, size - 1 - ops),
+		    i == data[0] ? MSG_FD_MAX : 0);
 	return 0;
 }

@@ -287,17 +287,20 @@ expunged(void)
 
 /* ---- the maintenance ---- */
 
-static uint32_t answered, answered_rc;
+static uint32_t answered;
+static int answered_rc;
 static uint64_t answered_messages;
 
 static void
 on_reply(void *arg, uint32_t id, struct msg *reply)
 {
+	struct expunged_done done;
+
 	(void)arg;
+	ck_assert_int_eq(expunged_done_get(reply, &done), RC_OK);
 	answered = id;
-	answered_rc = msg_get_u32(reply);
-	(void)msg_get_sv(reply);
-	answered_messages = msg_get_u64(reply);
+	answered_rc = done.rc;
+	answered_messages = done.messages;
 	ev_stop(loop);
 }
 
@@ -313,13 +316,13 @@ begin(const struct maintenance_pace *pace)
 static void
 ask(uint8_t action, int fd)
 {
-	struct expunged_query q = {.action = action};
+	const struct expunged_ask a = {
+	    .account = SV("anna"), .q = {.action = action}, .fd = fd};
 	struct msg m;
 
 	msg_init(&m, 0);
 	m.id = 7;
-	expunged_query_put(&q, &m);
-	msg_put_fd(&m, fd);
+	expunged_ask_put(&m, &a);
 	maintenance_ask(maintenance, &m);
 }
 
@@ -347,7 +350,7 @@ await_reply(void)
 	ev_run(loop);
 	ev_timer_del(&t);
 	ck_assert_uint_eq(answered, 7);
-	ck_assert_uint_eq(answered_rc, RC_OK);
+	ck_assert_int_eq(answered_rc, RC_OK);
 }
 
 static void

@@ -2,7 +2,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/be.h"
 #include "dns/dns.h"
+#include "ipc/msg_dns.h"
 #include "ipc/proto.h"
 #include "test/unit/unit.h"
 
@@ -21,27 +23,28 @@ static void
 on_question(struct line *l, struct msg *m, void *arg)
 {
 	struct fake *f = arg;
-	char name[DNS_NAME_MAX];
-	uint32_t type;
+	struct sv records[] = {SV("\0\12\1a\0"), SV("\0\24\1b\0")};
+	const struct dns_reply reply = {
+	    .security = DNS_SECURE,
+	    .ttl = 300,
+	    .canonical = SV("example.org"),
+	    .record = records,
+	    .nrecord = 2,
+	};
+	struct dns_question q;
 	struct msg r;
 
-	msg_get_str(m, name, sizeof name);
-	type = msg_get_u32(m);
-	ck_assert_int_eq(msg_end(m), RC_OK);
+	ck_assert_int_eq(dns_question_get(m, &q), RC_OK);
 	ck_assert_int_eq(m->type, DNS_QUERY);
-	ck_assert_str_eq(name, "example.org");
+	ck_assert(sv_eq(q.name, SV("example.org")));
 	f->asked++;
-	if (type == DNS_TXT)
+	if (q.type == DNS_TXT)
 		return; /* no answer */
 	msg_init(&r, MSG_REPLY);
 	r.id = m->id;
-	msg_put_u32(&r, (uint32_t)RC_OK);
-	msg_put_u8(&r, DNS_SECURE);
-	msg_put_u32(&r, 300);
-	msg_put_str(&r, "example.org");
-	msg_put_u32(&r, 2 + f->lies);
-	msg_put_sv(&r, SV("\0\12\1a\0"));
-	msg_put_sv(&r, SV("\0\24\1b\0"));
+	dns_reply_put(&r, &reply);
+	/* rc, security, ttl, a text, then the count of records */
+	be_put32(r.b.p + 4 + 1 + 4 + 4 + strlen("example.org"), 2 + f->lies);
 	buf_truncate(&r.b, r.b.n - f->cut);
 	line_tell(l, &r);
 }

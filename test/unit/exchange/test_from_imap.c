@@ -13,6 +13,7 @@
 #include "imap/exchange/state.h"
 #include "imap/exchange/to_imap.h"
 #include "ipc/line.h"
+#include "ipc/msg_import.h"
 #include "ipc/proto.h"
 #include "test/unit/unit.h"
 
@@ -297,12 +298,14 @@ static struct {
 static void *
 hear(void *arg)
 {
+	struct xchg_say said;
 	struct msg m;
 
 	(void)arg;
 	while (line_recv_fd(told.fd, &m) == RC_OK) {
-		if (msg_get_u8(&m) == BROKER_NOTE) {
-			buf_addsv(&told.notes, msg_get_sv(&m));
+		ck_assert_int_eq(xchg_say_get(&m, &said), RC_OK);
+		if (said.kind == BROKER_NOTE) {
+			buf_addsv(&told.notes, said.text);
 			buf_addc(&told.notes, '\n');
 			told.n++;
 		}

@@ -25,6 +25,7 @@
 
 #include "base/io.h"
 #include "front/front_priv.h"
+#include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 #include "test/unit/unit.h"
 
@@ -119,12 +120,12 @@ static struct front_proto stub = {.name = "stub",
 static void
 answer(uint32_t id, int rc)
 {
+	const struct login_done done = {.rc = rc, .account = SV("anna")};
 	struct msg r;
 
 	msg_init(&r, MSG_REPLY);
 	r.id = id;
-	msg_put_u32(&r, (uint32_t)rc);
-	msg_put_str(&r, "");
+	login_done_put(&r, &done);
 	ck_assert_int_eq(line_send_fd(auth_fd[1], &r), RC_OK);
 }
 
@@ -138,11 +139,11 @@ auth_main(void *arg)
 
 	(void)arg;
 	while (line_recv_fd(auth_fd[1], &m) == RC_OK) {
-		int fd = msg_take_fd(&m);
+		struct login_ask asked;
 
-		(void)msg_get_u8(&m);
-		if (sv_eq(msg_get_sv(&m), SV("stall"))) {
-			close(fd);
+		ck_assert_int_eq(login_ask_get(&m, &asked), RC_OK);
+		if (sv_eq(asked.sasl, SV("stall"))) {
+			login_ask_fini(&asked);
 			ck_assert_uint_lt(n, STALLED_MAX);
 			stalled[n++] = m.id;
 			sem_post(&waiting);
@@ -152,7 +153,8 @@ auth_main(void *arg)
 		while (leave_off && n > 0)
 			answer(stalled[--n], RC_DENIED);
 		/* First the session, so that nobody waits for one in vain. */
-		ck_assert(write(sessions[1], &fd, sizeof fd) == sizeof fd);
+		ck_assert(write(sessions[1], &asked.fd, sizeof asked.fd) ==
+			  sizeof asked.fd);
 		answer(m.id, RC_OK);
 		msg_fini(&m);
 	}

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "keeper/keeper.h"
 #include "test/unit/unit.h"
@@ -118,17 +120,22 @@ die(void)
 static void
 ask(uint16_t type, uint32_t id, const char *name)
 {
+	int fd = open("/dev/null", O_RDONLY);
+	const struct mail_delivery d = {.account = sv_str(name),
+	    .delivery_id = "0123456789abcde",
+	    .size = 5,
+	    .fd = fd};
 	struct msg m;
 
 	msg_init(&m, type);
 	m.id = id;
-	msg_put_str(&m, name);
 	if (type == DELIVER) {
-		msg_put_sv(&m, SV("0123456789abcdef"));
-		msg_put_u64(&m, 5);
-		msg_put_u8(&m, 0);
+		mail_delivery_put(&m, &d);
+	} else {
+		/* The keeper reads no more of the others. */
+		msg_put_str(&m, name);
+		msg_put_fd(&m, fd);
 	}
-	msg_put_fd(&m, open("/dev/null", O_RDONLY));
 	ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
 	turn();
 }
@@ -146,7 +153,8 @@ static uint32_t
 received(uint16_t type, uint8_t flags)
 {
 	int fd = account[naccount - 1];
-	char name[64], id[16];
+	char name[ACCOUNT_NAME_MAX];
+	struct mail_delivery d;
 	struct msg m;
 	uint32_t r;
 
@@ -154,14 +162,19 @@ received(uint16_t type, uint8_t flags)
 	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
 	ck_assert_uint_eq(m.type, type);
 	ck_assert_uint_eq(m.nfd, 1);
-	msg_get_str(&m, name, sizeof name);
+	ck_assert_int_eq(msg_account_name(&m, name), RC_OK);
 	ck_assert_str_eq(name, "anna");
 	if (type == DELIVER) {
-		msg_get_bytes(&m, id, sizeof id);
-		ck_assert_uint_eq(msg_get_u64(&m), 5);
-		ck_assert_uint_eq(msg_get_u8(&m), flags);
+		ck_assert_int_eq(mail_delivery_get(&m, &d), RC_OK);
+		ck_assert_int_eq(
+		    memcmp(d.delivery_id, "0123456789abcde", 16), 0);
+		ck_assert_uint_eq(d.size, 5);
+		ck_assert_uint_eq(d.flags, flags);
+		ck_assert_int_ge(d.fd, 0);
+		mail_delivery_fini(&d);
+	} else {
+		ck_assert_uint_eq(m.b.n, 4 + strlen(name));
 	}
-	ck_assert_int_eq(msg_end(&m), RC_OK);
 	r = m.id;
 	msg_fini(&m);
 	return r;
@@ -172,10 +185,7 @@ answer(uint32_t id)
 {
 	struct msg m;
 
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, (uint32_t)RC_OK);
-	msg_put_str(&m, "stored");
+	msg_answer_make(&m, id, RC_OK, "stored");
 	ck_assert_int_eq(line_send_fd(account[naccount - 1], &m), RC_OK);
 	turn();
 }
@@ -183,6 +193,7 @@ answer(uint32_t id)
 static void
 expect_reply(int fd, uint32_t id, int rc)
 {
+	char text[ERR_TEXT_MAX];
 	struct msg m;
 	int got;
 
@@ -190,7 +201,7 @@ expect_reply(int fd, uint32_t id, int rc)
 	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
 	ck_assert_uint_eq(m.type, MSG_REPLY);
 	ck_assert_uint_eq(m.id, id);
-	got = (int)msg_get_u32(&m);
+	got = msg_answer_read(&m, RC_MORE, text);
 	ck_assert_msg(got == rc, "%s", rc_name(got));
 	msg_fini(&m);
 }
@@ -540,11 +551,11 @@ END_TEST
 static void
 use(uint64_t bytes, uint64_t quota)
 {
+	const struct account_usage u = {bytes, quota};
 	struct msg m;
 
 	msg_init(&m, ACCOUNT_USAGE);
-	msg_put_u64(&m, bytes);
-	msg_put_u64(&m, quota);
+	account_usage_put(&m, &u);
 	ck_assert_int_eq(line_send_fd(account[naccount - 1], &m), RC_OK);
 	turn();
 }
@@ -552,16 +563,15 @@ use(uint64_t bytes, uint64_t quota)
 static void
 expect_full(int fd, bool full)
 {
-	char name[64];
+	struct account_full f;
 	struct msg m;
 
 	ck_assert(has_message(fd));
 	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
 	ck_assert_uint_eq(m.type, ACCOUNT_FULL);
-	msg_get_str(&m, name, sizeof name);
-	ck_assert_str_eq(name, "anna");
-	ck_assert_uint_eq(msg_get_u8(&m), full);
-	ck_assert_int_eq(msg_end(&m), RC_OK);
+	ck_assert_int_eq(account_full_get(&m, &f), RC_OK);
+	ck_assert(sv_eq(f.account, SV("anna")));
+	ck_assert_uint_eq(f.full, full);
 	msg_fini(&m);
 }
 

@@ -41,7 +41,7 @@ canon(struct sv a, struct sv b, size_t step, struct buf *out)
 	size_t i;
 
 	buf_reset(out);
-	dkim_body_init(&d, put, out);
+	dkim_body_init(&d, DKIM_RELAXED, put, out);
 	if (step == 0) {
 		dkim_body_feed(&d, a);
 		dkim_body_feed(&d, b);

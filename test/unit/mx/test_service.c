@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "ipc/msg_mx.h"
 #include "ipc/proto.h"
 #include "queue/mx/service.h"
 #include "test/unit/unit.h"
@@ -153,30 +154,26 @@ struct way {
 static void
 send_job_by(uint32_t id, const struct way *w, const char *to)
 {
-	uint8_t delivery[16] = {(uint8_t)id, (uint8_t)(id >> 8)};
-	int fd = memfd_create("m", MFD_CLOEXEC);
+	struct mx_recipient rcpt = {7, sv_str(to)};
+	struct mx_job job = {
+	    .delivery_id = {(uint8_t)id, (uint8_t)(id >> 8)},
+	    .domain = sv_str(w->domain),
+	    .relay = {.host = sv_str(w->host),
+		.port = w->port,
+		.tls = (uint8_t)w->tls,
+		.fallback = w->fallback},
+	    .sender = SV("anna@example.org"),
+	    .size = 14,
+	    .recipient = &rcpt,
+	    .nrecipient = 1,
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	};
 	struct msg m;
 
-	ck_assert_int_eq(io_write_all(fd, "Subject: x\r\n\r\n", 14), RC_OK);
+	ck_assert_int_eq(io_write_all(job.fd, "Subject: x\r\n\r\n", 14), RC_OK);
 	msg_init(&m, MX_JOB);
 	m.id = id;
-	msg_put_sv(&m, sv_of(delivery, sizeof delivery));
-	msg_put_str(&m, w->domain);
-	msg_put_u8(&m, 1);
-	msg_put_str(&m, w->host);
-	msg_put_u32(&m, w->port);
-	msg_put_u8(&m, (uint8_t)w->tls);
-	msg_put_u8(&m, 0);
-	msg_put_u8(&m, w->fallback);
-	msg_put_str(&m, "");
-	msg_put_str(&m, "");
-	msg_put_str(&m, "anna@example.org");
-	msg_put_u64(&m, 14);
-	msg_put_u32(&m, 0);
-	msg_put_u32(&m, 1);
-	msg_put_u32(&m, 7);
-	msg_put_str(&m, to);
-	msg_put_fd(&m, fd);
+	mx_job_put(&m, &job);
 	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
 }
 
@@ -234,39 +231,75 @@ hear(int64_t ms, uint16_t type, struct msg *m)
 	return true;
 }
 
-/* An answer up to the codes; the job's number. */
+/* What became of a job that was reached; m is the caller's to fini. */
+static void
+read_outcome(struct msg *m, struct mx_outcome *o)
+{
+	ck_assert_int_eq(mx_outcome_get(m, o), RC_OK);
+	ck_assert_int_eq(o->rc, RC_OK);
+	ck_assert_uint_eq(o->nverdict, o->reached);
+	if (o->reached)
+		ck_assert_uint_eq(o->verdict[0].which, 7);
+}
+
+/* An answer of a host: its code; the job's number. */
+static uint64_t
+answer_code(struct msg *m, unsigned *code)
+{
+	struct mx_outcome o;
+
+	ck_assert(hear(10000, MSG_REPLY, m));
+	read_outcome(m, &o);
+	ck_assert_uint_eq(o.delivery_id[0], m->id & 0xff);
+	ck_assert(o.reached);
+	*code = o.verdict[0].code;
+	mx_outcome_fini(&o);
+	return o.job;
+}
+
 static uint64_t
 answer(struct msg *m)
 {
-	uint64_t number;
+	unsigned code;
 
-	ck_assert(hear(10000, MSG_REPLY, m));
-	ck_assert_int_eq((int)msg_get_u32(m), RC_OK);
-	number = msg_get_u64(m);
-	ck_assert_uint_eq(msg_get_u8(m), 1);
-	(void)msg_get_sv(m);
-	return number;
+	return answer_code(m, &code);
 }
 
-/* It begins with the job's number and the message's id. */
-static uint64_t
-number_of(struct msg *m, uint8_t id)
+/* The words of an answer that no host has given. */
+static struct sv
+unreached(struct msg *m)
 {
-	uint64_t number = msg_get_u64(m);
-	uint8_t delivery[16];
+	struct mx_outcome o;
 
-	msg_get_bytes(m, delivery, sizeof delivery);
-	ck_assert_uint_eq(delivery[0], id);
-	return number;
+	ck_assert(hear(10000, MSG_REPLY, m));
+	read_outcome(m, &o);
+	ck_assert(!o.reached);
+	mx_outcome_fini(&o);
+	return o.why;
+}
+
+static void
+refused(uint32_t id, int rc)
+{
+	struct mx_outcome o;
+	struct msg m;
+
+	ck_assert(hear(10000, MSG_REPLY, &m));
+	ck_assert_uint_eq(m.id, id);
+	ck_assert_int_eq(mx_outcome_get(&m, &o), RC_OK);
+	ck_assert_int_eq(o.rc, rc);
+	mx_outcome_fini(&o);
+	msg_fini(&m);
 }
 
 static void
 note(uint64_t number)
 {
+	const struct mx_noted noted = {number};
 	struct msg m;
 
 	msg_init(&m, MX_NOTED);
-	msg_put_u64(&m, number);
+	mx_noted_put(&m, &noted);
 	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
 }
 
@@ -274,6 +307,7 @@ START_TEST(mx__many_jobs_share_few_connections)
 {
 	bool seen[41] = {false};
 	struct msg m;
+	unsigned code;
 	uint32_t i;
 
 	start_host();
@@ -283,11 +317,10 @@ START_TEST(mx__many_jobs_share_few_connections)
 			continue;
 		/* Two at a time. */
 		for (int k = 0; k < 2; k++) {
-			note(answer(&m));
+			note(answer_code(&m, &code));
 			ck_assert(m.id >= 1 && m.id <= 40 && !seen[m.id]);
 			seen[m.id] = true;
-			ck_assert_uint_eq(
-			    msg_get_u32(&m), m.id % 4 == 0 ? 550 : 250);
+			ck_assert_uint_eq(code, m.id % 4 == 0 ? 550 : 250);
 			msg_fini(&m);
 		}
 	}
@@ -301,19 +334,17 @@ START_TEST(mx__a_host_that_is_not_there_is_not_reached)
 
 	io_close(&listener);
 	send_job(7, "127.0.0.1", "x@x");
-	ck_assert(hear(10000, MSG_REPLY, &m));
+	ck_assert(sv_find(unreached(&m), SV("Connection refused")) < 200);
 	ck_assert_uint_eq(m.id, 7);
-	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
-	(void)msg_get_u64(&m);
-	ck_assert_uint_eq(msg_get_u8(&m), 0);
-	ck_assert(sv_find(msg_get_sv(&m), SV("Connection refused")) < 200);
 	msg_fini(&m);
 }
 END_TEST
 
 START_TEST(mx__a_new_queue_hears_of_what_is_in_the_air)
 {
-	uint64_t number;
+	struct mx_outcome late;
+	struct mx_open open;
+	unsigned code;
 	struct msg m;
 
 	start_host();
@@ -322,32 +353,34 @@ START_TEST(mx__a_new_queue_hears_of_what_is_in_the_air)
 	ck_assert(!hear(300, MSG_REPLY, &m)); /* it hangs at the gate */
 	set_queue();
 	take(MX_OPEN, &m);
-	number = number_of(&m, 1);
-	ck_assert_uint_eq(msg_get_u32(&m), 1);
-	ck_assert_uint_eq(msg_get_u32(&m), 7);
-	ck_assert_int_eq(msg_end(&m), RC_OK);
+	ck_assert_int_eq(mx_open_get(&m, &open), RC_OK);
+	ck_assert_uint_eq(open.delivery_id[0], 1);
+	ck_assert_uint_eq(open.nwhich, 1);
+	ck_assert_uint_eq(open.which[0], 7);
+	mx_open_fini(&open);
 	msg_fini(&m);
 	take(MX_LISTED, &m);
 	msg_fini(&m);
 	pthread_mutex_unlock(&gate);
 	ck_assert(hear(10000, MX_LATE, &m));
-	ck_assert_uint_eq(number_of(&m, 1), number);
-	ck_assert_uint_eq(msg_get_u8(&m), 1);
-	(void)msg_get_sv(&m);
-	ck_assert_uint_eq(msg_get_u32(&m), 1);
-	ck_assert_uint_eq(msg_get_u32(&m), 7);
-	ck_assert_uint_eq(msg_get_u32(&m), 250);
+	read_outcome(&m, &late);
+	ck_assert_uint_eq(late.job, open.job);
+	ck_assert_uint_eq(late.delivery_id[0], 1);
+	ck_assert(late.reached);
+	ck_assert_uint_eq(late.verdict[0].code, 250);
+	mx_outcome_fini(&late);
 	msg_fini(&m);
 	/* And numbers of requests are the new one's own. */
 	send_job(1, "127.0.0.1", "no@x");
-	(void)answer(&m);
-	ck_assert_uint_eq(msg_get_u32(&m), 550);
+	(void)answer_code(&m, &code);
+	ck_assert_uint_eq(code, 550);
 	msg_fini(&m);
 }
 END_TEST
 
 START_TEST(mx__an_outcome_is_told_until_it_is_noted)
 {
+	struct mx_outcome late;
 	uint64_t first, second;
 	struct msg m;
 
@@ -362,7 +395,10 @@ START_TEST(mx__an_outcome_is_told_until_it_is_noted)
 	ck_assert(!hear(100, MX_LATE, &m));
 	set_queue(); /* the old one has died before it noted the second */
 	take(MX_LATE, &m);
-	ck_assert_uint_eq(number_of(&m, 2), second);
+	read_outcome(&m, &late);
+	ck_assert_uint_eq(late.job, second);
+	ck_assert_uint_eq(late.delivery_id[0], 2);
+	mx_outcome_fini(&late);
 	msg_fini(&m);
 	take(MX_LISTED, &m);
 	msg_fini(&m);
@@ -378,14 +414,15 @@ END_TEST
 START_TEST(mx__what_nobody_notes_is_forgotten_at_last)
 {
 	struct msg m;
+	unsigned code;
 	uint32_t i;
 
 	start_host();
 	for (i = 1; i <= 600; i++) {
 		send_job(i, "127.0.0.1", "x@x");
-		(void)answer(&m);
+		(void)answer_code(&m, &code);
 		ck_assert_uint_eq(m.id, i);
-		ck_assert_uint_eq(msg_get_u32(&m), 250);
+		ck_assert_uint_eq(code, 250);
 		msg_fini(&m);
 	}
 }
@@ -410,10 +447,7 @@ START_TEST(mx_drain__waits_for_what_is_in_the_air)
 	ck_assert(!hear(300, MSG_REPLY, &m));
 	mx_service_drain(mx, 10000, on_drained, &drained);
 	send_job(2, "127.0.0.1", "x@x");
-	ck_assert(hear(10000, MSG_REPLY, &m)); /* no more of them */
-	ck_assert_uint_eq(m.id, 2);
-	ck_assert_int_eq((int)msg_get_u32(&m), RC_TEMP);
-	msg_fini(&m);
+	refused(2, RC_TEMP); /* no more of them */
 	ck_assert(!drained);
 	pthread_mutex_unlock(&gate);
 	number = answer(&m);
@@ -466,10 +500,7 @@ START_TEST(mx_stop__waits_for_what_a_host_may_have_taken)
 	ck_assert(!hear(300, MSG_REPLY, &m));
 	mx_service_stop(mx, 10000, on_drained, &stopped);
 	/* That one is nobody's now, and can be tried by anybody. */
-	take(MSG_REPLY, &m);
-	ck_assert_uint_eq(m.id, 2);
-	ck_assert_int_eq((int)msg_get_u32(&m), RC_TEMP);
-	msg_fini(&m);
+	refused(2, RC_TEMP);
 	ck_assert(!hear(200, MSG_REPLY, &m));
 	ck_assert(!stopped);
 	pthread_mutex_unlock(&gate);
@@ -494,11 +525,7 @@ START_TEST(mx__a_connection_serves_those_who_ask_the_same_of_it)
 	msg_fini(&m);
 	/* The one at rest is in the clear. */
 	send_job_as(2, "127.0.0.1", CONF_TLS_REQUIRE, "x@x");
-	ck_assert(hear(10000, MSG_REPLY, &m));
-	(void)msg_get_u32(&m);
-	(void)msg_get_u64(&m);
-	ck_assert_uint_eq(msg_get_u8(&m), 0);
-	ck_assert(sv_starts(msg_get_sv(&m), SV("STARTTLS is not offered")));
+	ck_assert(sv_starts(unreached(&m), SV("STARTTLS is not offered")));
 	msg_fini(&m);
 }
 END_TEST
@@ -527,22 +554,23 @@ START_TEST(mx__a_fallback_that_is_away_is_not_the_last_word)
 	};
 	struct way w = {
 	    rows[_i].domain, rows[_i].relay, port, CONF_TLS_OFF, true};
+	struct mx_outcome o;
 	struct sv reply_text;
 	struct msg m;
 
 	start_host();
 	send_job_by(1, &w, rows[_i].to);
 	ck_assert(hear(10000, MSG_REPLY, &m));
-	(void)msg_get_u32(&m);
-	(void)msg_get_u64(&m);
-	ck_assert_uint_eq(msg_get_u8(&m), rows[_i].code != 0);
-	reply_text = msg_get_sv(&m);
+	read_outcome(&m, &o);
+	ck_assert_uint_eq(o.reached, rows[_i].code != 0);
+	reply_text = o.why;
 	if (rows[_i].code != 0) {
-		ck_assert_uint_eq(msg_get_u32(&m), rows[_i].code);
-		reply_text = msg_get_sv(&m);
+		ck_assert_uint_eq(o.verdict[0].code, rows[_i].code);
+		reply_text = o.verdict[0].text;
 	}
 	ck_assert_msg(sv_starts(reply_text, sv_str(rows[_i].reply_text)),
 	    "%d: %.*s", _i, SV_ARG(reply_text));
+	mx_outcome_fini(&o);
 	msg_fini(&m);
 }
 END_TEST
@@ -555,10 +583,7 @@ START_TEST(mx__a_garbled_job_is_refused)
 	m.id = 3;
 	msg_put_str(&m, "example.test");
 	ck_assert_int_eq(line_send_fd(queue, &m), RC_OK);
-	ck_assert(hear(5000, MSG_REPLY, &m));
-	ck_assert_uint_eq(m.id, 3);
-	ck_assert_int_eq((int)msg_get_u32(&m), RC_SYNTAX);
-	msg_fini(&m);
+	refused(3, RC_SYNTAX);
 }
 END_TEST
 

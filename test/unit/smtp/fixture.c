@@ -98,6 +98,8 @@ fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 			buf_addc(&g->accounts, ' ');
 		buf_adds(&g->accounts, d->account[i].name);
 	}
+	buf_addsv(&g->message, d->front);
+	g->junk = d->junk;
 	p = buf_reserve(&g->message, d->size);
 	ck_assert_ptr_nonnull(p);
 	ck_assert_int_eq(io_pread_all(d->fd, p, d->size, 0), RC_OK);
@@ -121,6 +123,16 @@ fake_may_take(void *arg, const char *peer)
 
 	(void)peer;
 	return k->may_take;
+}
+
+static bool
+fake_may_defer(void *arg, struct sv sender, struct sv author)
+{
+	struct fixture *k = arg;
+
+	(void)sender;
+	ck_assert_uint_gt(author.n, 0);
+	return k->may_defer;
 }
 
 void
@@ -196,6 +208,7 @@ fixture_start(struct fixture *k, pthread_t *thread)
 	r->conn.id = 1;
 	r->conn.fd = fd[0];
 	r->conn.may_take = fake_may_take;
+	r->conn.may_defer = fake_may_defer;
 	r->conn.arg = k;
 	ck_assert_int_eq(pthread_create(thread, NULL, session_main, r), 0);
 	return fd[1];

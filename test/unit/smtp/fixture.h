@@ -14,6 +14,7 @@
 struct fixture_delivery {
 	struct buf sender, accounts, message;
 	uint8_t id[16];
+	bool junk;
 };
 
 struct fixture {
@@ -23,7 +24,7 @@ struct fixture {
 	size_t ngot;
 	int deliver_rc, file_rc, login_rc;
 	unsigned files, logins;
-	bool may_take;
+	bool may_take, may_defer;
 	bool implicit_tls, not_loopback;
 	struct buf sasl; /* of the last login */
 	pthread_mutex_t lock;

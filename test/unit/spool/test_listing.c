@@ -94,27 +94,24 @@ END_TEST
 static void
 put_entry(struct msg *m)
 {
-	msg_put_u64(m, 17);
-	msg_put_u64(m, 21);
-	msg_put_u64(m, NOW);
-	msg_put_u32(m, 0);
-	msg_put_str(m, "anna@home.test");
-	msg_put_str(m, "anna");
-	msg_put_u32(m, 1);
-	msg_put_u8(m, QUEUE_TURN);
-	msg_put_u8(m, 0);
-	msg_put_str(m, "example.test");
-	msg_put_u64(m, 0);
-	msg_put_u32(m, 0);
-	msg_put_str(m, "");
-	msg_put_u32(m, 1);
-	msg_put_str(m, "x@example.test");
-	msg_put_u8(m, 0);
-	msg_put_u8(m, 1);
-	msg_put_u8(m, SPOOL_WAITS);
-	msg_put_u32(m, 0);
-	msg_put_u32(m, 0);
-	msg_put_u32(m, 0);
+	struct queue_unit u = {
+	    .state = QUEUE_TURN, .place = SV("example.test")};
+	struct queue_rcpt r = {.address = SV("x@example.test"),
+	    .held = true,
+	    .outcome = SPOOL_WAITS};
+	struct queue_entry e = {
+	    .id = 17,
+	    .size = 21,
+	    .arrived = NOW,
+	    .sender = SV("anna@home.test"),
+	    .owner = SV("anna"),
+	    .unit = &u,
+	    .nunit = 1,
+	    .rcpt = &r,
+	    .nrcpt = 1,
+	};
+
+	queue_entry_write(m, &e);
 }
 
 START_TEST(queue_entry__is_read_whole_or_not_at_all)

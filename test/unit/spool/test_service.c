@@ -14,6 +14,11 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
+#include "ipc/msg_mx.h"
+#include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
@@ -185,36 +190,46 @@ teardown(void)
 
 /* ---- being smtp, keeper and mx ---- */
 
+static int
+answered(struct msg *m)
+{
+	char text[ERR_TEXT_MAX];
+
+	return msg_answer_read(m, RC_MORE, text);
+}
+
 static void
 put_to(const char *sender, const char *const *to, uint32_t n)
 {
-	uint32_t i;
-	int fd = memfd_create("m", MFD_CLOEXEC);
 	static uint8_t number;
-	uint8_t id[16] = {++number};
+	struct queue_to *list = xcalloc(n, sizeof *list);
+	struct queue_mail mail = {
+	    .delivery_id = {++number},
+	    .sender = sv_str(sender),
+	    .owner = SV("anna"),
+	    .size = 21,
+	    .flags = SPOOL_BARE,
+	    .to = list,
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	};
 	struct msg m;
 
+	while (mail.nto < n) {
+		list[mail.nto] = (struct queue_to){
+		    sv_str(to[mail.nto]), strchr(to[mail.nto], '@') == NULL};
+		mail.nto++;
+	}
 	ck_assert_int_eq(
-	    io_write_all(fd, "Subject: x\r\n\r\nhello\r\n", 21), RC_OK);
+	    io_write_all(mail.fd, "Subject: x\r\n\r\nhello\r\n", 21), RC_OK);
 	msg_init(&m, QUEUE_PUT);
 	m.id = number;
-	msg_put_sv(&m, sv_of(id, sizeof id));
-	msg_put_str(&m, sender);
-	msg_put_str(&m, "anna");
-	msg_put_u64(&m, 21);
-	msg_put_u32(&m, SPOOL_BARE);
-	msg_put_sv(&m, SV(""));
-	msg_put_u32(&m, n);
-	for (i = 0; i < n; i++) {
-		msg_put_u8(&m, strchr(to[i], '@') == NULL);
-		msg_put_str(&m, to[i]);
-	}
-	msg_put_fd(&m, fd);
+	queue_mail_put(&m, &mail);
+	free(list);
 	ck_assert_int_eq(line_send_fd(smtp, &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(line_recv_fd(smtp, &m), RC_OK);
 	ck_assert_uint_eq(m.id, number);
-	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
+	ck_assert_int_eq(answered(&m), RC_OK);
 	msg_fini(&m);
 }
 
@@ -247,27 +262,40 @@ is_silent(int fd)
 }
 
 static void
+expect_noted(uint64_t job)
+{
+	struct mx_noted noted;
+	struct msg m;
+
+	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
+	ck_assert_uint_eq(m.type, MX_NOTED);
+	ck_assert_int_eq(mx_noted_get(&m, &noted), RC_OK);
+	ck_assert_uint_eq(noted.job, job);
+	msg_fini(&m);
+}
+
+/* The same of all whom a job can be for, here. */
+static void
 mx_says(uint32_t id, bool reached, unsigned code, const char *reply_text)
 {
+	struct mx_verdict v[] = {
+	    {0, code, sv_str(reply_text)}, {1, code, sv_str(reply_text)}};
+	struct mx_outcome o = {
+	    .job = 1000 + id,
+	    .reached = reached,
+	    .why = sv_str(reached ? "" : reply_text),
+	    .verdict = v,
+	    .nverdict = reached ? 2 : 0,
+	};
 	struct msg m;
 
 	msg_init(&m, MSG_REPLY);
 	m.id = id;
-	msg_put_u32(&m, RC_OK);
-	msg_put_u64(&m, 1000 + id);
-	msg_put_u8(&m, reached);
-	msg_put_str(&m, reached ? "" : reply_text);
-	if (reached) {
-		msg_put_u32(&m, code);
-		msg_put_str(&m, reply_text);
-	}
+	mx_outcome_put(&m, &o);
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
 	/* It is on the disk: mx may forget it. */
-	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
-	ck_assert_uint_eq(m.type, MX_NOTED);
-	ck_assert_uint_eq(msg_get_u64(&m), 1000 + id);
-	msg_fini(&m);
+	expect_noted(1000 + id);
 }
 
 static void
@@ -275,10 +303,7 @@ keeper_says(uint32_t id)
 {
 	struct msg m;
 
-	msg_init(&m, MSG_REPLY);
-	m.id = id;
-	msg_put_u32(&m, RC_OK);
-	msg_put_str(&m, "delivered");
+	msg_answer_make(&m, id, RC_OK, "delivered");
 	ck_assert_int_eq(line_send_fd(keeper, &m), RC_OK);
 	turn(20);
 }
@@ -352,15 +377,16 @@ END_TEST
 
 START_TEST(queue__a_garbled_answer_is_no_delivery)
 {
+	struct mx_verdict v = {0, 250, SV("250 taken")};
+	const struct mx_outcome o = {
+	    .job = 1, .reached = true, .verdict = &v, .nverdict = 1};
 	struct msg m;
 
 	put_as("anna@example.org", "x@example.test");
 	msg_init(&m, MSG_REPLY);
 	m.id = expect(mx, MX_JOB);
-	msg_put_u32(&m, RC_OK);
-	msg_put_u64(&m, 1);
-	msg_put_u8(&m, 1);
-	msg_put_str(&m, "");
+	mx_outcome_put(&m, &o);
+	buf_truncate(&m.b, m.b.n - 1);
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
@@ -368,51 +394,36 @@ START_TEST(queue__a_garbled_answer_is_no_delivery)
 END_TEST
 
 static void
-put_job(struct msg *m, uint16_t type, uint64_t job, const uint8_t id[16])
-{
-	msg_init(m, type);
-	msg_put_u64(m, job);
-	msg_put_sv(m, sv_of(id, 16));
-}
-
-static void
 mx_has_open(uint64_t job, const uint8_t id[16], uint32_t rcpt)
 {
+	struct mx_open o = {.job = job, .which = &rcpt, .nwhich = 1};
 	struct msg m;
 
-	put_job(&m, MX_OPEN, job, id);
-	msg_put_u32(&m, 1);
-	msg_put_u32(&m, rcpt);
+	memcpy(o.delivery_id, id, sizeof o.delivery_id);
+	msg_init(&m, MX_OPEN);
+	mx_open_put(&m, &o);
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 }
 
 static void
 mx_says_late(uint64_t job, const uint8_t id[16], uint32_t rcpt, unsigned code)
 {
+	struct mx_verdict v = {
+	    rcpt, code, code == 250 ? SV("250 taken") : SV("451 later")};
+	struct mx_outcome o = {
+	    .job = job,
+	    .reached = code != 0,
+	    .why = code != 0 ? SV("") : SV("no route to host"),
+	    .verdict = &v,
+	    .nverdict = code != 0,
+	};
 	struct msg m;
 
-	put_job(&m, MX_LATE, job, id);
-	msg_put_u8(&m, code != 0);
-	msg_put_str(&m, code != 0 ? "" : "no route to host");
-	msg_put_u32(&m, code != 0);
-	if (code != 0) {
-		msg_put_u32(&m, rcpt);
-		msg_put_u32(&m, code);
-		msg_put_str(&m, code == 250 ? "250 taken" : "451 later");
-	}
+	memcpy(o.delivery_id, id, sizeof o.delivery_id);
+	msg_init(&m, MX_LATE);
+	mx_outcome_put(&m, &o);
 	ck_assert_int_eq(line_send_fd(mx, &m), RC_OK);
 	turn(20);
-}
-
-static void
-expect_noted(uint64_t job)
-{
-	struct msg m;
-
-	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
-	ck_assert_uint_eq(m.type, MX_NOTED);
-	ck_assert_uint_eq(msg_get_u64(&m), job);
-	msg_fini(&m);
 }
 
 /* auth's part: says which keys, signs (known), or does not. */
@@ -420,24 +431,25 @@ static void
 auth_says(int rc, bool known)
 {
 	static const char *const selector[] = {"r", "e"};
-	uint32_t i;
+	struct sign_signature s[2];
+	struct sign_done done = {.rc = rc, .s = s};
+	struct sign_ask asked;
 	struct msg m, q_;
+	uint8_t i;
 
 	ck_assert_int_eq(line_recv_fd(auth, &q_), RC_OK);
 	ck_assert_uint_eq(q_.type, AUTH_SIGN);
-	ck_assert(sv_eq(msg_get_sv(&q_), SV("example.org")));
-	ck_assert_uint_eq(msg_get_u32(&q_), known ? 2 : 0);
+	ck_assert_int_eq(sign_ask_get(&q_, &asked), RC_OK);
+	ck_assert(sv_eq(asked.domain, SV("example.org")));
+	ck_assert_uint_eq(asked.nhash, known ? 2 : 0);
+	sign_ask_fini(&asked);
 	msg_init(&m, MSG_REPLY);
 	m.id = q_.id;
 	msg_fini(&q_);
-	msg_put_u32(&m, (uint32_t)rc);
-	msg_put_str(&m, "");
-	msg_put_u32(&m, rc == RC_OK || rc == RC_NOTFOUND ? 2 : 0);
-	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++) {
-		msg_put_u8(&m, (uint8_t)i);
-		msg_put_str(&m, selector[i]);
-		msg_put_str(&m, rc == RC_OK ? "SIGNED" : "");
-	}
+	for (i = 0; i < 2 && (rc == RC_OK || rc == RC_NOTFOUND); i++)
+		s[done.n++] = (struct sign_signature){i, sv_str(selector[i]),
+		    rc == RC_OK ? SV("SIGNED") : SV("")};
+	sign_done_put(&m, &done);
 	ck_assert_int_eq(line_send_fd(auth, &m), RC_OK);
 	turn(20);
 }
@@ -690,7 +702,9 @@ END_TEST
 static uint32_t
 act(enum queue_action action, enum queue_pick pick, const char *text)
 {
-	uint32_t recipients;
+	struct queue_selector s = {(uint8_t)pick, sv_str(text), 0};
+	const struct queue_act asked = {(uint8_t)action, &s, 1};
+	struct queue_done done;
 	struct msg m;
 	int pair[2];
 
@@ -698,58 +712,38 @@ act(enum queue_action action, enum queue_pick pick, const char *text)
 	queue_service_add_command(q, pair[0]);
 	msg_init(&m, CMD_QUEUE_ACT);
 	m.id = 1;
-	msg_put_u8(&m, (uint8_t)action);
-	msg_put_u32(&m, 1);
-	msg_put_u8(&m, (uint8_t)pick);
-	msg_put_str(&m, text);
+	queue_act_put(&m, &asked);
 	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
-	ck_assert_int_eq((int)msg_get_u32(&m), RC_OK);
-	(void)msg_get_sv(&m);
-	(void)msg_get_u32(&m);
-	recipients = msg_get_u32(&m);
+	ck_assert_int_eq(queue_done_get(&m, &done), RC_OK);
+	ck_assert_int_eq(done.rc, RC_OK);
 	msg_fini(&m);
 	close(pair[1]);
 	turn(5);
-	return recipients;
+	return done.recipients;
 }
 
 /* Whom a job is for, in order, a blank behind each; its id. */
 static uint32_t
 expect_job(char *to, size_t size)
 {
-	uint32_t id, i, n;
+	struct mx_job job;
+	uint32_t id, i;
 	struct msg m;
 
 	to[0] = '\0';
 	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
 	ck_assert_uint_eq(m.type, MX_JOB);
 	id = m.id;
-	(void)msg_get_sv(&m); /* delivery id */
-	(void)msg_get_sv(&m); /* domain */
-	if (msg_get_u8(&m) != 0) {
-		(void)msg_get_sv(&m);
-		(void)msg_get_u32(&m);
-		(void)msg_get_u8(&m);
-		(void)msg_get_u8(&m);
-		(void)msg_get_u8(&m);
-		(void)msg_get_sv(&m);
-		(void)msg_get_sv(&m);
-	}
-	(void)msg_get_sv(&m);
-	(void)msg_get_u64(&m);
-	(void)msg_get_u32(&m);
-	n = msg_get_u32(&m);
-	for (i = 0; i < n; i++) {
+	ck_assert_int_eq(mx_job_get(&m, &job), RC_OK);
+	for (i = 0; i < job.nrecipient; i++) {
 		size_t at = strlen(to);
-		struct sv address;
 
-		(void)msg_get_u32(&m);
-		address = msg_get_sv(&m);
-		(void)snprintf(to + at, size - at, "%.*s ", SV_ARG(address));
+		(void)snprintf(to + at, size - at, "%.*s ",
+		    SV_ARG(job.recipient[i].address));
 	}
-	ck_assert(!m.bad);
+	mx_job_fini(&job);
 	msg_fini(&m);
 	return id;
 }
@@ -1085,32 +1079,34 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 	    {false, true, "", "", RC_OK},
 	    {false, false, "", "", RC_DENIED},
 	    {false, true, "anna", "", RC_DENIED},
-	    {false, true, "", "X: y\r\n", RC_DENIED},
+	    {false, true, "", "X: y\r\n", RC_OK},
 	    {true, false, "anna", "X: y\r\n", RC_OK},
 	};
-	int fd = memfd_create("m", MFD_CLOEXEC), pair[2];
-	uint8_t id[16] = {200};
+	struct queue_to to = {
+	    rows[_i].local ? SV("anna") : SV("y@other.test"), rows[_i].local};
+	const struct queue_mail mail = {
+	    .delivery_id = {200},
+	    .sender = SV("x@example.test"),
+	    .owner = sv_str(rows[_i].owner),
+	    .size = 7,
+	    .front = sv_str(rows[_i].front),
+	    .to = &to,
+	    .nto = 1,
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	};
 	struct msg m;
+	int pair[2];
 
-	ck_assert_int_eq(io_write_all(fd, "hello\r\n", 7), RC_OK);
+	ck_assert_int_eq(io_write_all(mail.fd, "hello\r\n", 7), RC_OK);
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_add_client(q, pair[0], rows[_i].outside);
 	msg_init(&m, QUEUE_PUT);
 	m.id = 1;
-	msg_put_sv(&m, sv_of(id, sizeof id));
-	msg_put_str(&m, "x@example.test");
-	msg_put_str(&m, rows[_i].owner);
-	msg_put_u64(&m, 7);
-	msg_put_u32(&m, 0);
-	msg_put_str(&m, rows[_i].front);
-	msg_put_u32(&m, 1);
-	msg_put_u8(&m, rows[_i].local);
-	msg_put_str(&m, rows[_i].local ? "anna" : "y@other.test");
-	msg_put_fd(&m, fd);
+	queue_mail_put(&m, &mail);
 	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
 	turn(20);
 	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
-	ck_assert_int_eq((int)msg_get_u32(&m), rows[_i].rc);
+	ck_assert_int_eq(answered(&m), rows[_i].rc);
 	msg_fini(&m);
 	close(pair[1]);
 	turn(5);
@@ -1119,21 +1115,27 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 }
 END_TEST
 
+static struct client *
+newest_client(void)
+{
+	return (struct client *)ipc_server_clients(q->clients);
+}
+
 static int
 ask_for_file(int line, int *fd_out)
 {
+	struct queue_file file;
 	struct msg m;
-	int r;
 
 	msg_init(&m, QUEUE_FILE);
 	m.id = 1;
 	ck_assert_int_eq(line_send_fd(line, &m), RC_OK);
 	turn(1);
 	ck_assert_int_eq(line_recv_fd(line, &m), RC_OK);
-	r = (int)msg_get_u32(&m);
-	*fd_out = msg_take_fd(&m);
+	ck_assert_int_eq(queue_file_get(&m, &file), RC_OK);
 	msg_fini(&m);
-	return r;
+	*fd_out = file.fd;
+	return file.rc;
 }
 
 /* A process that was taken over asks for files and gives none back. */
@@ -1163,7 +1165,7 @@ START_TEST(queue_file__a_process_holds_so_many)
 	for (int i = 0; i < MOST; i++)
 		close(fd[i]);
 	/* What is back is not kept, so that its bytes are free again. */
-	while (q->clients->lent.n > 0)
+	while (newest_client()->lent.n > 0)
 		turn(100);
 	for (int i = 0; i < MOST; i++)
 		ck_assert_int_eq(ask_for_file(pair[1], &fd[i]), RC_OK);
@@ -1349,7 +1351,7 @@ static void
 fill(size_t items, size_t places)
 {
 	char to[64];
-	struct spool_to t = {.local = false};
+	struct queue_to t = {.local = false};
 	struct spool_put p = {.sender = SV("anna@example.org"),
 	    .to = &t,
 	    .nto = 1,

@@ -79,7 +79,7 @@ teardown(void)
 	io_close(&dirfd_);
 }
 
-static const struct spool_to both[] = {
+static const struct queue_to both[] = {
     {{"anna", 4}, true}, {{"x@example.test", 14}, false}};
 
 static int
@@ -229,7 +229,7 @@ END_TEST
 
 START_TEST(spool_report__takes_the_place_of_what_it_is_about)
 {
-	struct spool_to to = {SV("ben"), true};
+	struct queue_to to = {SV("ben"), true};
 	struct spool_put p = {.delivery_id = {77},
 	    .sender = SV(""),
 	    .to = &to,

@@ -1,0 +1,70 @@
+#include "ipc/messages.h"
+
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_auth.h"
+#include "ipc/msg_control.h"
+#include "ipc/msg_dns.h"
+#include "ipc/msg_import.h"
+#include "ipc/msg_mx.h"
+#include "ipc/msg_queue.h"
+
+const struct codec_type *const ipc_messages[] = {
+    &msg_answer_codec,
+    /* msg_account.h */
+    &session_open_codec,
+    &session_kick_codec,
+    &session_local_codec,
+    &mail_delivery_codec,
+    &expunged_ask_codec,
+    &expunged_done_codec,
+    &account_usage_codec,
+    &account_full_codec,
+    /* msg_auth.h */
+    &login_ask_codec,
+    &login_done_codec,
+    &sign_ask_codec,
+    &sign_done_codec,
+    &auth_command_codec,
+    &dkim_ask_codec,
+    &auth_done_codec,
+    /* msg_control.h */
+    &ctl_boot_codec,
+    &ctl_listen_codec,
+    &ctl_line_codec,
+    &ctl_config_codec,
+    &ctl_drain_codec,
+    &ctl_start_codec,
+    &ctl_refused_codec,
+    &ctl_accuse_codec,
+    &ctl_debug_codec,
+    &cmd_debug_codec,
+    &ctl_status_codec,
+    &status_record_codec,
+    &status_all_codec,
+    &look_ask_codec,
+    &look_done_codec,
+    /* msg_dns.h */
+    &dns_question_codec,
+    &dns_reply_codec,
+    /* msg_mx.h */
+    &mx_job_codec,
+    &mx_outcome_codec,
+    &mx_open_codec,
+    &mx_noted_codec,
+    /* msg_import.h */
+    &xchg_say_codec,
+    &xchg_path_codec,
+    &xchg_finish_codec,
+    &xchg_log_codec,
+    &xchg_done_codec,
+    &xchg_names_codec,
+    /* msg_queue.h */
+    &queue_file_codec,
+    &queue_mail_codec,
+    &queue_list_codec,
+    &queue_listed_codec,
+    &queue_act_codec,
+    &queue_done_codec,
+    NULL,
+};

@@ -1,0 +1,96 @@
+/* To auth: logins and signatures; and the owner's commands. */
+#ifndef IPC_MSG_AUTH_H
+#define IPC_MSG_AUTH_H
+
+#include "ipc/codec.h"
+#include "ipc/msg_account.h"
+
+/* ---- logins ---- */
+
+/* AUTH_LOGIN. */
+struct login_ask {
+	uint8_t service; /* enum conf_service */
+	struct sv sasl;	 /* PLAIN */
+	struct sv peer;
+	bool tls;
+	struct sv tag;
+	int fd; /* the session's end; -1: none, as for submission */
+};
+CODEC_FUNCTIONS(login_ask);
+
+/* Its answer; what follows the text is there with RC_OK only.  RC_IO: a process
+ * died with it in hand; ask again, with a fresh fd. */
+struct login_done {
+	int rc;
+	struct sv text;
+	uint32_t number; /* of the account, in that generation */
+	struct sv account;
+	uint32_t generation;
+	uint64_t credential;
+};
+CODEC_FUNCTIONS(login_done);
+
+/* AUTH_KICK is a struct session_kick. */
+
+/* ---- signatures ---- */
+
+#define SIGN_KEYS	  2  /* of a domain: DKIM_ALGORITHMS */
+#define SIGN_HASH	  32 /* bytes of a SHA-256 */
+#define SIGN_DOMAIN_MAX	  256
+#define SIGN_SELECTOR_MAX 64
+
+struct sign_hash {
+	struct sv selector;
+	uint8_t hash[SIGN_HASH]; /* of what is signed */
+};
+
+/*
+ * AUTH_SIGN, of submission and the queue only.  The hashes are those for the
+ * keys in force, in order; selectors that are not, or none: RC_NOTFOUND, the
+ * right ones, and no signatures.  RC_DENIED: not a domain of ours.
+ */
+struct sign_ask {
+	struct sv domain;
+	struct sign_hash *hash;
+	uint32_t nhash;
+};
+CODEC_FUNCTIONS(sign_ask);
+
+struct sign_signature {
+	uint8_t algorithm; /* enum dkim_algorithm */
+	struct sv selector, signature;
+};
+
+struct sign_done {
+	int rc;
+	struct sv text; /* for the log */
+	struct sign_signature *s;
+	uint32_t n;
+};
+CODEC_FUNCTIONS(sign_done);
+
+/* ---- commands ---- */
+
+/* CMD_PASSWD, CMD_APP_ADD, CMD_APP_REVOKE, CMD_APP_LIST, CMD_ACCOUNTS. */
+struct auth_command {
+	struct sv account; /* but for ACCOUNTS */
+	struct sv arg;	   /* PASSWD: the password; APP_ADD, _REVOKE: label */
+	bool weak;	   /* PASSWD: take it all the same */
+};
+CODEC_FUNCTIONS(auth_command);
+
+/* CMD_DKIM. */
+struct dkim_ask {
+	struct sv domain;
+};
+CODEC_FUNCTIONS(dkim_ask);
+
+/* The answer to all of them. */
+struct auth_done {
+	int rc;
+	struct sv text; /* what is wrong, or the lines that were asked for */
+	struct sv secret;
+};
+CODEC_FUNCTIONS(auth_done);
+
+#endif

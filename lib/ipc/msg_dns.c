@@ -1,0 +1,28 @@
+#include "ipc/msg_dns.h"
+
+static void
+question_fields(struct codec *c, struct dns_question *v)
+{
+	codec_text(c, &v->name, DNS_MSG_NAME_MAX);
+	codec_u32(c, &v->type);
+}
+
+CODEC(dns_question, question_fields)
+
+static void
+reply_fields(struct codec *c, struct dns_reply *v)
+{
+	uint32_t i;
+
+	codec_rc(c, &v->rc);
+	codec_below(c, &v->security, DNS_SECURITIES);
+	codec_u32(c, &v->ttl);
+	codec_text(c, &v->canonical, DNS_MSG_NAME_MAX);
+	codec_list(c, (void **)&v->record, &v->nrecord, sizeof *v->record,
+	    DNS_RECORDS_MAX);
+	for (i = 0; i < v->nrecord; i++)
+		codec_sv(c, &v->record[i]);
+	codec_list_end(c, (void **)&v->record, &v->nrecord);
+}
+
+CODEC(dns_reply, reply_fields)

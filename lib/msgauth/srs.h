@@ -1,0 +1,51 @@
+/*
+ * The Sender Rewriting Scheme: mail that is passed on gets a sender of ours,
+ * so that SPF holds, from which bounces find back.  Forged ones do not: each
+ * has a hash and a day in it.
+ *
+ *   ben@home.test         -> SRS0=hhhhhhhh=dd=home.test=ben@us.test
+ *   SRS0=..@first.test    -> SRS1=hhhhhhhh=first.test==..@us.test
+ *
+ * The hash is HMAC-SHA256 cut to 40 bits over all that follows it, in lower
+ * case, with the letters a-z2-7: some hosts refuse "/" and "+", others change
+ * the case, so that only what is the same in lower case is compared.
+ * Read: SRS0 and SRS1 in any case, with "=", "+" or "-" behind it.
+ *
+ * Addresses are plain: local@domain as of mail_path_plain.  Pure; time is an
+ * argument.
+ */
+#ifndef MSGAUTH_SRS_H
+#define MSGAUTH_SRS_H
+
+#include "base/buf.h"
+
+#define SRS_KEY_MIN 16 /* bytes */
+
+/* The first key makes, all keys check: an old one stays for a while. */
+struct srs_keys {
+	const struct sv *key;
+	size_t n;
+	unsigned days; /* how long a rewritten address is good; up to 500 */
+};
+
+/* Is the local part one of SRS, whoever has made it? */
+bool srs_is(struct sv address);
+
+/*
+ * Appends the sender under which mail of `sender` is passed on by `domain`.
+ * now: seconds.  RC_SYNTAX: sender is not local@domain (the null sender is
+ * passed on as it is, by the caller); RC_TOOBIG: the local part would have more
+ * than SRS_LOCAL_MAX bytes.
+ */
+#define SRS_LOCAL_MAX 600
+int srs_forward(const struct srs_keys *k, int64_t now, struct sv sender,
+    struct sv domain, struct buf *out) RC_USE_RESULT;
+
+/*
+ * Whose address a bounce to `address` (one of ours) is for.  RC_NOTFOUND: it is
+ * not SRS; RC_DENIED: not made by us, or changed; RC_TIMEOUT: too old.
+ */
+int srs_reverse(const struct srs_keys *k, int64_t now, struct sv address,
+    struct buf *out) RC_USE_RESULT;
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * Mail that cannot be judged now, because the DNS of its author does not
+ * answer: it is asked to come again, for an hour; after that it is taken as it
+ * is, for a day.  Who that was is remembered in a table that may forget: then
+ * the mail is taken.
+ */
+#ifndef SMTP_DEFER_H
+#define SMTP_DEFER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SMTP_DEFER_SLOTS   4096
+#define SMTP_DEFER_MS	   (60LL * 60 * 1000)
+#define SMTP_DEFER_KEEP_MS (24 * SMTP_DEFER_MS)
+
+struct smtp_deferrals {
+	struct {
+		uint64_t key;
+		int64_t since; /* clk_mono */
+	} slot[SMTP_DEFER_SLOTS];
+};
+
+/* Is it to come again?  key: a keyed hash of who sends what in whose name. */
+bool smtp_defer(struct smtp_deferrals *d, uint64_t key, int64_t now);
+
+#endif

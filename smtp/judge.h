@@ -1,0 +1,77 @@
+/*
+ * What arrives on port 25, judged while it comes in: iprev, SPF, DKIM, ARC and
+ * DMARC (msgauth/check.h), with the names looked up side by side.  The header
+ * is collected, so that results which claim to be ours can be taken out of it;
+ * the body is hashed as it streams by.
+ *
+ *   j = smtp_judge_new(ops, ctx, &envelope);
+ *   while (...)
+ *           smtp_judge_header(j, bytes, &rest);   until it says true
+ *           ... smtp_judge_kept(j) is what to keep, rest the body ...
+ *   smtp_judge_body(j, bytes);
+ *   smtp_judge_end(j);       waits for the name servers
+ *   smtp_judge_action(j, ...), smtp_judge_field(j, ...)
+ *
+ * Without ops->ask, and for peers that are not to be judged, only the header
+ * is collected and cleaned.
+ */
+#ifndef SMTP_JUDGE_H
+#define SMTP_JUDGE_H
+
+#include "msgauth/check.h"
+#include "smtp/server.h"
+
+#define SMTP_JUDGE_HEADER_MAX (256u << 10)
+
+struct smtp_judge;
+
+/* e NULL: the message is not judged.  hostname: borrowed.  All questions
+ * together have ms from the first one on. */
+struct smtp_judge *smtp_judge_new(const struct smtp_ops *ops, void *ctx,
+    const struct check_envelope *e, const char *hostname, int64_t ms);
+void smtp_judge_free(struct smtp_judge **j);
+
+/*
+ * Takes bytes of the message until its header has ended with an empty line;
+ * true: it has, or it is too large (*too_big).  *rest: what was not taken.
+ */
+bool smtp_judge_header(
+    struct smtp_judge *j, struct sv bytes, struct sv *rest, bool *too_big);
+/* The message is over, and so is its header if it was not before. */
+void smtp_judge_header_end(struct smtp_judge *j);
+bool smtp_judge_header_over(const struct smtp_judge *j);
+/* The header and what of the body was taken with it, without the results that
+ * claim to be ours; valid until the next call. */
+struct sv smtp_judge_kept(const struct smtp_judge *j);
+
+void smtp_judge_body(struct smtp_judge *j, struct sv bytes);
+/* The message is over.  Blocks for the name servers. */
+void smtp_judge_end(struct smtp_judge *j);
+
+enum smtp_judge_action {
+	SMTP_JUDGE_KEEP,
+	SMTP_JUDGE_JUNK,
+	SMTP_JUDGE_DEFER, /* keep it if it has come again and again */
+	SMTP_JUDGE_REFUSE
+};
+
+/* After the end: what is to be done.  For the last two *why says it to
+ * the other side: its enhanced code and the words. */
+struct smtp_judge_why {
+	const char *code;
+	char text[400];
+};
+enum smtp_judge_action smtp_judge_action(const struct smtp_judge *j,
+    enum smtp_inbound policy, struct smtp_judge_why *why);
+
+/* The domain of the author, as far as it is known. */
+struct sv smtp_judge_author(const struct smtp_judge *j);
+
+/* Appends the field Authentication-Results, if there is a judgement. */
+void smtp_judge_field(const struct smtp_judge *j, struct buf *out);
+/* "dmarc=fail(reject) spf=pass dkim=none", for the log; "" without a
+ * judgement. */
+#define SMTP_JUDGE_LOG_MAX 320
+void smtp_judge_log(const struct smtp_judge *j, char out[SMTP_JUDGE_LOG_MAX]);
+
+#endif

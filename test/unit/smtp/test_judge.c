@@ -1,0 +1,318 @@
+/* What arrives is judged: who is refused, who goes where, what is noted. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "mail/field.h"
+#include "smtp/defer.h"
+#include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
+
+static struct fixture k;
+static struct smtp_ops ops;
+
+/* ---- names ---- */
+
+static const struct {
+	const char *name, *text;
+} zone[] = {
+    {"reject.test", "v=spf1 ip4:192.0.2.1 -all"},
+    {"_dmarc.reject.test", "v=DMARC1; p=reject"},
+    {"quarantine.test", "v=spf1 -all"},
+    {"_dmarc.quarantine.test", "v=DMARC1; p=quarantine"},
+    {"good.test", "v=spf1 ip4:192.0.2.7 -all"},
+    {"_dmarc.good.test", "v=DMARC1; p=reject"},
+    {"broken.test", "v=spf1 ip4:nonsense -all"},
+    {"_dmarc.slow.test", "SLOW"},
+    {"_dmarc.away.test", "AWAY"},
+};
+
+struct question {
+	const char *text;
+	int64_t ms;
+	bool txt;
+	dns_done_fn *fn;
+	void *arg;
+};
+
+static void
+put_text(struct dns_answer *a, const char *text)
+{
+	size_t n = strlen(text);
+
+	a->rc = RC_OK;
+	a->n = 1;
+	a->bytes = xmalloc(n + 1);
+	a->bytes[0] = (char)n;
+	memcpy(a->bytes + 1, text, n);
+	a->record = xcalloc(1, sizeof *a->record);
+	a->record[0] = sv_of(a->bytes, n + 1);
+}
+
+static void *
+answer_main(void *arg)
+{
+	struct question *q = arg;
+	struct dns_answer a;
+
+	dns_answer_init(&a);
+	if (q->text == NULL) {
+		a.rc = RC_NOTFOUND;
+	} else if (strcmp(q->text, "SLOW") == 0) {
+		(void)usleep((useconds_t)(2 * q->ms * 1000));
+		a.rc = RC_TIMEOUT;
+	} else if (strcmp(q->text, "AWAY") == 0) {
+		a.rc = RC_TEMP;
+	} else if (q->txt) {
+		put_text(&a, q->text);
+	} else {
+		a.rc = RC_OK; /* no such record */
+	}
+	q->fn(&a, q->arg);
+	dns_answer_fini(&a);
+	free(q);
+	return NULL;
+}
+
+static int
+fake_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
+    dns_done_fn *fn, void *arg)
+{
+	struct question *q = xcalloc(1, sizeof *q);
+	pthread_t th;
+	size_t i;
+
+	(void)ctx;
+	*q = (struct question){NULL, ms, type == DNS_TXT, fn, arg};
+	for (i = 0; i < sizeof zone / sizeof zone[0]; i++)
+		if (strcmp(zone[i].name, name) == 0)
+			q->text = zone[i].text;
+	ck_assert_int_eq(pthread_create(&th, NULL, answer_main, q), 0);
+	ck_assert_int_eq(pthread_detach(th), 0);
+	return RC_OK;
+}
+
+static void
+start(void)
+{
+	fixture_init(&k, false);
+	ops = fixture_ops;
+	ops.ask = fake_ask;
+	k.o.ops = &ops;
+	k.not_loopback = true;
+}
+
+static void
+stop(void)
+{
+	fixture_fini(&k);
+}
+
+/* ---- the rows ---- */
+
+#define BEGIN                                              \
+	"EHLO client.example.test\r\nMAIL FROM:<x@%s>\r\n" \
+	"RCPT TO:<anna@example.org>\r\nDATA\r\n"
+
+static const struct {
+	const char *name, *sender, *header;
+	enum smtp_inbound policy;
+	const char *want;  /* of the message's end */
+	const char *noted; /* in Authentication-Results */
+	bool junk;
+} rows[] = {
+    {"a forged one", "reject.test", "From: x@reject.test\r\n", 0, "550/5.7.26",
+	NULL, false},
+    {"forged, into Junk", "reject.test", "From: x@reject.test\r\n",
+	SMTP_INBOUND_JUNK, "250/2.0.0", "dmarc=fail", true},
+    {"forged, noted", "reject.test", "From: x@reject.test\r\n",
+	SMTP_INBOUND_NOTE, "250/2.0.0", "dmarc=fail", false},
+    {"forged, another sender", "good.test", "From: x@reject.test\r\n", 0,
+	"550/5.7.26", NULL, false},
+    {"to be quarantined", "quarantine.test", "From: x@quarantine.test\r\n", 0,
+	"250/2.0.0", "dmarc=fail", true},
+    {"a good one", "good.test", "From: x@good.test\r\n", 0, "250/2.0.0",
+	"dmarc=pass", false},
+    {"nobody has a policy", "none.test", "From: x@none.test\r\n", 0,
+	"250/2.0.0", "dmarc=none", false},
+    {"SPF alone refuses nothing", "reject.test", "From: x@none.test\r\n", 0,
+	"250/2.0.0", "spf=fail", false},
+    {"a broken record", "broken.test", "From: x@broken.test\r\n", 0,
+	"250/2.0.0", "spf=permerror", false},
+    {"the policy cannot be had", "away.test", "From: x@away.test\r\n", 0,
+	"250/2.0.0", "dmarc=temperror", false},
+    {"the name servers are slow", "slow.test", "From: x@slow.test\r\n", 0,
+	"250/2.0.0", "dmarc=temperror", false},
+    {"two From fields", "good.test",
+	"From: x@good.test\r\nFrom: x@reject.test\r\n", 0, "550/5.7.1", NULL,
+	false},
+    {"two domains", "good.test", "From: x@good.test, x@reject.test\r\n", 0,
+	"550/5.7.1", NULL, false},
+    {"no From", "good.test", "Subject: x\r\n", 0, "250/2.0.0",
+	"dmarc=permerror", false},
+    {"nothing is looked at", "reject.test", "From: x@reject.test\r\n",
+	SMTP_INBOUND_OFF, "250/2.0.0", NULL, false},
+    /* What a mail program shows as From must not be behind the end of the
+     * header. */
+    {"From behind a line that is no field", "reject.test",
+	"Subject: x\r\nnonsense\r\nFrom: x@reject.test\r\n", 0, "550/5.7.26",
+	NULL, false},
+};
+
+START_TEST(smtp_judge__does_what_each_row_says)
+{
+	const struct fixture_delivery *g = &k.got[0];
+	struct buf in, out, codes, want;
+	struct sv all;
+
+	k.o.limits.inbound = rows[_i].policy;
+	k.o.limits.lookup_timeout =
+	    strcmp(rows[_i].sender, "slow.test") == 0 ? 300 : 60000;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_init(&codes, 4096);
+	buf_init(&want, 4096);
+	buf_addf(&in, BEGIN, rows[_i].sender);
+	buf_adds(&in, rows[_i].header);
+	buf_adds(&in, "\r\nhello\r\n.\r\nQUIT\r\n");
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	fixture_codes(buf_sv(&out), &codes);
+	buf_addf(&want, "220 250 250/2.1.0 250/2.1.5 354 %s 221/2.0.0",
+	    rows[_i].want);
+	fixture_check_codes(rows[_i].name, buf_sv(&codes), want.p);
+	ck_assert_uint_eq(k.ngot, rows[_i].want[0] == '2');
+	all = buf_sv(&g->message);
+	ck_assert(g->junk == rows[_i].junk);
+	ck_assert(rows[_i].noted == NULL ||
+		  sv_find(all, sv_str(rows[_i].noted)) < all.n);
+	ck_assert(
+	    (sv_find(all, SV("Authentication-Results: mail.example.org")) <
+		all.n) == (rows[_i].noted != NULL));
+	buf_fini(&want);
+	buf_fini(&codes);
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
+static void
+deliver_one(const char *message, size_t piece)
+{
+	struct buf in, out;
+
+	buf_init(&in, 1 << 20);
+	buf_init(&out, 4096);
+	buf_addf(&in, BEGIN "%s.\r\nQUIT\r\n", "good.test", message);
+	fixture_talk(&k, buf_sv(&in), piece, &out);
+	ck_assert_msg(sv_find(buf_sv(&out), SV("250 2.0.0")) < out.n, "%.*s",
+	    SV_ARG(buf_sv(&out)));
+	buf_fini(&in);
+	buf_fini(&out);
+}
+
+/* In our name nobody else says anything; all other bytes are as they came. */
+START_TEST(smtp_judge__takes_forged_results_out)
+{
+#define FIRST "Subject: x\r\nX-Odd : y\r\n"
+#define OTHER "Authentication-Results: other.test; dmarc=pass\r\n"
+#define REST  "From: x@good.test\r\n\r\n..hello\r\n\r\nthere\r\n"
+	struct sv all, end = SV(FIRST OTHER REST);
+	const struct fixture_delivery *g = &k.got[0];
+
+	ck_assert(k.ngot == 0);
+	deliver_one(FIRST "Authentication-Results: mail.example.org;\r\n"
+			  "\tdmarc=pass\r\n" OTHER
+			  "authentication-results : MAIL.example.org 1; x=y\r\n"
+			  "From: x@good.test\r\n\r\n...hello\r\n\r\nthere\r\n",
+	    _i == 0 ? 0 : 1);
+	all = buf_sv(&g->message);
+	ck_assert_msg(all.n > end.n && sv_eq(sv_skip(all, all.n - end.n), end),
+	    "%.*s", SV_ARG(all));
+	ck_assert(sv_starts(all, SV("Return-Path: <x@good.test>\r\n"
+				    "Authentication-Results: "
+				    "mail.example.org;")));
+	ck_assert_uint_eq(
+	    mail_field_count(all, SV("Authentication-Results")), 2);
+}
+END_TEST
+
+START_TEST(smtp_judge__asks_to_come_again)
+{
+	struct buf in, out;
+
+	k.may_defer = true;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in, BEGIN "From: x@away.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    "away.test");
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert(sv_find(buf_sv(&out), SV("451 4.4.3")) < out.n);
+	ck_assert_uint_eq(k.ngot, 0);
+	buf_fini(&in);
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(smtp_defer__for_an_hour)
+{
+	struct smtp_deferrals *d = xcalloc(1, sizeof *d);
+	const int64_t begin = 1000;
+
+	ck_assert(smtp_defer(d, 7, begin));
+	ck_assert(smtp_defer(d, 7, begin + SMTP_DEFER_MS - 1));
+	/* Somebody else in its place is taken rather than sent away for
+	 * ever. */
+	ck_assert(!smtp_defer(d, 7 + SMTP_DEFER_SLOTS, begin + 1));
+	ck_assert(!smtp_defer(d, 7, begin + SMTP_DEFER_MS));
+	ck_assert(!smtp_defer(d, 7, begin + SMTP_DEFER_KEEP_MS - 1));
+	ck_assert(smtp_defer(d, 7, begin + SMTP_DEFER_KEEP_MS));
+	ck_assert(smtp_defer(d, 8, begin));
+	free(d);
+}
+END_TEST
+
+START_TEST(smtp_judge__leaves_mail_of_this_machine_alone)
+{
+	struct sv all;
+
+	k.not_loopback = false;
+	deliver_one("From: x@reject.test\r\n\r\nhello\r\n", 0);
+	all = buf_sv(&k.got[0].message);
+	ck_assert(sv_find(all, SV("Authentication-Results")) == all.n);
+}
+END_TEST
+
+START_TEST(smtp_judge__bounds_the_header)
+{
+	struct buf in, out;
+	size_t i;
+
+	buf_init(&in, 1 << 20);
+	buf_init(&out, 4096);
+	buf_addf(&in, BEGIN, "good.test");
+	for (i = 0; i < 30000; i++)
+		buf_adds(&in, "X-Field: y\r\n");
+	buf_adds(&in, "From: x@good.test\r\n\r\nhello\r\n.\r\nQUIT\r\n");
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert(sv_find(buf_sv(&out), SV("552 5.3.4")) < out.n);
+	ck_assert_uint_eq(k.ngot, 0);
+	buf_fini(&in);
+	buf_fini(&out);
+}
+END_TEST
+
+UNIT_TESTS(judge)
+{
+	TCase *tc = tcase_create("judge");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, start, stop);
+	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
+	    (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_loop_test(tc, smtp_judge__takes_forged_results_out, 0, 2);
+	tcase_add_test(tc, smtp_judge__asks_to_come_again);
+	tcase_add_test(tc, smtp_defer__for_an_hour);
+	tcase_add_test(tc, smtp_judge__leaves_mail_of_this_machine_alone);
+	tcase_add_test(tc, smtp_judge__bounds_the_header);
+	return tc;
+}
