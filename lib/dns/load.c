@@ -65,7 +65,8 @@ load_forward(
 	for (i = 0; i < n; i++)
 		if (dns_servers_add(&o->forward, sv_str(forward[i])) != RC_OK)
 			return err_set(err, RC_SYNTAX,
-			    "dns.forward: \"%.60s\" is no address", forward[i]);
+			    "dns.forward: \"%.60s\" is not an address",
+			    forward[i]);
 	return RC_OK;
 }
 
