@@ -81,8 +81,8 @@ read_words(int argc, char **argv, struct order *o)
 			     add_selector(o, QUEUE_PICKS, argv[i]);
 	if (ok && o->n > QUEUE_SELECTORS_MAX) {
 		(void)command_fail("queue", EXIT_USAGE,
-		    "these are %zu words, and one command takes %d", o->n,
-		    QUEUE_SELECTORS_MAX);
+		    "these are %zu arguments, but one command takes at most %d",
+		    o->n, QUEUE_SELECTORS_MAX);
 		o->complained = true;
 		return false;
 	}
@@ -131,8 +131,8 @@ ask(const struct conf *conf, struct msg *m, struct msg *reply)
 	io_close(&fd);
 	if (r != RC_OK)
 		return command_fail("queue", EXIT_FAILED,
-		    "the queue's process does not answer; try again, and see "
-		    "the log");
+		    "the queue process does not answer; try again, and see the "
+		    "log");
 	r = (int)msg_get_u32(reply);
 	msg_get_str(reply, text, sizeof text);
 	if (r == RC_OK)
@@ -342,7 +342,7 @@ print_list(const struct listing *l)
 	struct buf b;
 
 	if (l->n == 0) {
-		puts("Nothing waits.");
+		puts("The queue is empty.");
 		return;
 	}
 	for (i = 0; i < l->n; i++)
@@ -377,7 +377,7 @@ print_recipient(const struct listing *l, const struct queue_entry *e, size_t i)
 		buf_adds(&b, " (account)");
 	buf_adds(&b, ": ");
 	if (r->unit != UINT32_MAX && r->held)
-		buf_adds(&b, "held by you");
+		buf_adds(&b, "on hold");
 	else if (r->unit != UINT32_MAX)
 		queue_unit_words(&e->unit[r->unit], &l->clock, &b);
 	else
@@ -572,10 +572,11 @@ look(const struct conf *conf, const struct order *o)
 		return r;
 	if (listing_read(&l, &reply) != RC_OK)
 		r = command_fail(
-		    "queue", EXIT_FAILED, "the queue's answer is garbled");
+		    "queue", EXIT_FAILED, "the queue's answer is invalid");
 	else if (o->verb == SHOW && l.n == 0)
 		r = command_fail("queue", EXIT_FAILED,
-		    "no message %llu waits; hearthmail queue list",
+		    "there is no message %llu in the queue; see hearthmail "
+		    "queue list",
 		    (unsigned long long)o->s[0].id);
 	else if (o->verb == SHOW && o->json)
 		print_json(json_entry(&l, &l.e[0], true));
@@ -608,7 +609,7 @@ print_done(const struct order *o, struct msg *reply)
 
 	if (msg_end(reply) != RC_OK)
 		return command_fail(
-		    "queue", EXIT_FAILED, "the queue's answer is garbled");
+		    "queue", EXIT_FAILED, "the queue's answer is invalid");
 	if (o->json)
 		print_json(json_pack("{s:s, s:i, s:i, s:i, s:i}", "action",
 		    verbs[o->verb], "messages", (int)messages, "recipients",
@@ -619,18 +620,18 @@ print_done(const struct order *o, struct msg *reply)
 		    recipients == 1 ? "" : "s", done[o->verb],
 		    o->bounce ? ", with a report to the sender" : "");
 	if (!o->json && held > 0)
-		printf("%u held: release first\n", held);
+		printf("%u held: release them first\n", held);
 	if (!o->json && busy > 0 && o->verb == HOLD)
-		printf("%u being delivered now: held if it comes back\n", busy);
+		printf(
+		    "%u being delivered now: held if delivery fails\n", busy);
 	if (busy > 0 && o->verb == REMOVE)
 		return command_fail("queue", EXIT_FAILED,
-		    "%u being delivered now, and left as %s; ask again in a "
-		    "moment",
+		    "%u being delivered now, left as %s; try again in a moment",
 		    busy, busy == 1 ? "it is" : "they are");
 	if (messages == 0 && held == 0 && !o->all)
 		return command_fail("queue", EXIT_FAILED,
-		    o->verb == RELEASE ? "nothing like that is held"
-				       : "nothing like that waits");
+		    o->verb == RELEASE ? "no held mail matches"
+				       : "no waiting mail matches");
 	return EXIT_FINE;
 }
 

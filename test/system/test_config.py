@@ -171,7 +171,7 @@ def machine(h):
             "WARNING: outbound.source: 192.0.2.77 is not an address" in r.stdout, "check-says-where-mail-comes-from", r)
     h.write_config(whole.replace(f"data: {h.data}", f"data: {h.data}-2"))
     r = h.command("reload")
-    verdict(r.returncode == 1 and "requires a restart" in r.stderr, "reload-of-other-data-takes-a-restart", r)
+    verdict(r.returncode == 1 and "restart the server" in r.stderr, "reload-of-other-data-takes-a-restart", r)
     with socket.socket() as s:
         s.bind(("127.0.0.1", free_ports(1)[0]))
         s.listen()
@@ -190,7 +190,7 @@ def stranger(h):
     for words in (["status"], ["reload"], ["queue", "list"], ["undelete", "anna", "--list"]):
         r = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BINARY, "-c", h.config,
                             *words], capture_output=True, text=True, timeout=120)
-        verdict(r.returncode == 1 and "uid 65534" in r.stderr and "no server runs" not in r.stderr,
+        verdict(r.returncode == 1 and "uid 65534" in r.stderr and "no server is running" not in r.stderr,
                 f"not-yours-{words[0]}", r)
 
 
