@@ -10,7 +10,6 @@
 #include "cmd/supervisor/supervisor.h"
 
 #ifndef HM_CONFIG
-#define HM_CONFIG "/etc/hearthmail.yaml"
 #endif
 
 #define CHILD_LABEL "hearthmail: "
@@ -26,7 +25,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", cmd_run, "run [--debug]", "serve until stopped"},
-    {"check", cmd_check, "check",
+    {"check", cmd_check, "check [--here | --paths]",
 	"read the configuration and say what the server would do"},
     {"reload", cmd_reload, "reload",
 	"have the running server read its configuration again"},

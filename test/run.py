@@ -88,7 +88,7 @@ def sources(*suffixes):
 
 # Which folder may include which: the arrows point one way, from main.c over the
 # commands, the supervisor and the processes down to the libraries.
-LIBRARIES = ["account", "auth", "base", "conf", "dns", "front", "imap/client", "imap/exchange",
+LIBRARIES = ["account", "auth", "backup", "base", "conf", "dns", "front", "imap/client", "imap/exchange",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
              "sandbox", "smtp", "store"]
@@ -108,6 +108,7 @@ ARROWS = {
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/account": ["base", "conf", "ipc", "mail", "mime", "net", "store"],
+    "lib/backup": ["base", "conf", "journal"],
     "lib/publish": ["base", "conf", "dns"],
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
@@ -428,7 +429,7 @@ def step_fuzz(res, args):
         exe = os.path.join(out_dir, name)
         code, out = run([cc, *flags[:-2], "-fsanitize=fuzzer,address,undefined",
                          "-fno-sanitize-recover=all", src, archive, "-o", exe, "-lssl",
-                         "-lcrypto", "-lsodium", "-lutf8proc", "-lyaml", "-lpthread"])
+                         "-lcrypto", "-lsodium", "-lutf8proc", "-lyaml", "-lz", "-lpthread"])
         if code:
             return name, code, tail(out)
         corpus = tempfile.mkdtemp(prefix="fuzz.")

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backup/backup.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "cmd/backup.h"
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
 #include "journal/extent.h"

@@ -2,7 +2,7 @@
 #ifndef CMD_COMMAND_BACKUP_PARTS_H
 #define CMD_COMMAND_BACKUP_PARTS_H
 
-#include "cmd/backup.h"
+#include "backup/backup.h"
 #include "store/store.h"
 
 struct making {

@@ -11,6 +11,7 @@
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
+#include "cmd/command/restored.h"
 #include "cmd/supervisor/users.h"
 #include "store/fsck.h"
 
@@ -99,7 +100,7 @@ rehearse(const struct conf *conf, const char *scratch, const char *name)
 	    read(p[0], &counted, sizeof counted) != (ssize_t)sizeof counted)
 		code = EXIT_FAILED;
 	if (code == EXIT_FINE)
-		code = backup_begin_anew(conf, "backup", path.p);
+		code = restored_begin_anew(conf, "backup", path.p);
 	x.want = &counted;
 	if (code == EXIT_FINE)
 		code = confined_run(

@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include "auth/credentials.h"
+#include "backup/lost.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
-#include "cmd/lost.h"
+#include "cmd/command/sight.h"
 #include "cmd/run/name_service.h"
-#include "cmd/supervisor/preflight.h"
 #include "cmd/supervisor/certificate.h"
+#include "cmd/supervisor/preflight.h"
 #include "net/tls.h"
 
 static void
@@ -301,7 +302,7 @@ warn_folders(const struct conf *conf)
 }
 
 static void
-warn_lost(void *arg, const char *text)
+warn_text(void *arg, const char *text)
 {
 	(void)arg;
 	printf("  WARNING: %s\n", text);
@@ -339,45 +340,25 @@ warn_shrunk(const struct conf *conf)
 	return warnings;
 }
 
-/* The configuration says as whom root reads and writes: who can change it is
- * root.  And a key that others can read is not a secret. */
-static unsigned
-warn_open_files(const struct conf *conf, const char *config)
+/* What the server would refuse; false: nothing. */
+static void
+add_refused(void *arg, const struct sight *s, const char *text)
 {
-	struct buf cert, key;
-	struct stat st;
-	unsigned warnings = 0;
+	struct conf_errors *errors = arg;
 
-	buf_init(&cert, 4096);
-	buf_init(&key, 4096);
-	certificate_paths(conf, &cert, &key);
-	if (stat(config, &st) == 0 &&
-	    ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
-		(st.st_uid != 0 && st.st_uid != geteuid()))) {
-		printf("  WARNING: others can change %s: chown root and "
-		       "chmod go-w\n",
-		    config);
-		warnings++;
-	}
-	if (stat(key.p, &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0) {
-		printf("  WARNING: everybody can read the TLS key %s: chmod "
-		       "o-rwx\n",
-		    key.p);
-		warnings++;
-	}
-	buf_fini(&key);
-	buf_fini(&cert);
-	return warnings;
+	if (s->refused)
+		conf_error_add(errors, s->at, "%s: %s", s->key, text);
 }
 
-/* What the server would refuse; false: nothing. */
 static bool
-is_refused(const struct conf *conf, const char *config)
+is_refused(const struct conf *conf, const char *config, bool here)
 {
 	struct conf_errors errors = {.n = 0};
 	struct buf out;
 
 	preflight(conf, &errors);
+	if (!here)
+		(void)sight_missing(conf, config, add_refused, &errors);
 	buf_init(&out, 65536);
 	conf_errors_print(&errors, config, &out);
 	fputs(out.p != NULL ? out.p : "", stderr);
@@ -385,23 +366,46 @@ is_refused(const struct conf *conf, const char *config)
 	return errors.n > 0;
 }
 
+/* What works all the same, but for that file. */
+static void
+warn_unseen(void *arg, const struct sight *s, const char *text)
+{
+	char place[CONF_PLACE_MAX];
+
+	if (!s->refused)
+		printf("  WARNING: %s%s: %s\n",
+		    conf_place_print(arg, s->at, place), s->key, text);
+}
+
+/* For hearthmail-configure. */
+static void
+print_path(void *arg, const struct sight *s, const char *text)
+{
+	(void)arg;
+	(void)text;
+	printf("%s %s\n", s->key, s->path);
+}
+
 int
 cmd_check(const char *config, int argc, char **argv)
 {
+	bool here = argc == 2 && strcmp(argv[1], "--here") == 0;
+	bool paths = argc == 2 && strcmp(argv[1], "--paths") == 0;
 	struct conf *conf;
 	unsigned warnings;
 	size_t i;
 
-	(void)argv;
-	if (argc != 1)
+	if (argc != 1 && !here && !paths)
 		return command_fail(
-		    "check", EXIT_USAGE, "it takes no arguments");
+		    "check", EXIT_USAGE, "usage: check [--here | --paths]");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	if (is_refused(conf, config)) {
+	if (paths || is_refused(conf, config, here)) {
+		if (paths)
+			sight_files(conf, print_path, NULL);
 		conf_free(&conf);
-		return EXIT_CONFIG;
+		return paths ? EXIT_FINE : EXIT_CONFIG;
 	}
 	printf("%s is fine.\n\n%s serves", config, conf->hostname);
 	for (i = 0; i < conf->ndomain; i++)
@@ -415,9 +419,11 @@ cmd_check(const char *config, int argc, char **argv)
 	warnings += print_names(conf);
 	warnings += print_backup(conf);
 	puts("");
-	warnings += warn_open_files(conf, config);
+	if (!here)
+		warnings += sight_missing(conf, config, warn_unseen, conf);
+	warnings += preflight_open_files(conf, config, warn_text, NULL);
 	warnings += warn_passwords(conf) + warn_folders(conf);
-	warnings += lost_each(conf, warn_lost, NULL) + warn_shrunk(conf);
+	warnings += lost_each(conf, warn_text, NULL) + warn_shrunk(conf);
 	if (warnings == 0)
 		puts("  nothing to warn of");
 	conf_free(&conf);

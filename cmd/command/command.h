@@ -9,6 +9,8 @@
 #include "conf/conf.h"
 #include "ipc/msg.h"
 
+#define HM_CONFIG "/etc/hearthmail.yaml"
+
 int cmd_run(const char *config, int argc, char **argv);
 int cmd_check(const char *config, int argc, char **argv);
 int cmd_status(const char *config, int argc, char **argv);

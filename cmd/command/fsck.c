@@ -8,13 +8,13 @@
 
 #include <jansson.h>
 
+#include "backup/lost.h"
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
-#include "cmd/lost.h"
 #include "queue/spool/record.h"
 #include "store/fsck.h"
 

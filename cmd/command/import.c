@@ -12,10 +12,14 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/command/command.h"
 #include "cmd/command/transfer.h"
+#include "imap/exchange/archive.h"
+#include "imap/exchange/look.h"
+#include "imap/exchange/mh.h"
 
 #define USAGE                                                          \
 	"usage: import ACCOUNT SOURCE... [--format maildir|mbox|eml] " \
@@ -43,13 +47,50 @@ from_source(struct exchange_order *o, const struct sink *sink, struct err *err)
 	return err_set(err, RC_NOSUPPORT, "no such format");
 }
 
+/* What an archive has is found out here, as its bytes are a stranger's. */
+static int
+open_archive(struct exchange_order *o, struct err *err)
+{
+	static const enum archive_content wanted[] = {
+	    [FORMAT_MAILDIR] = ARCHIVE_HAS_MAILDIR,
+	    [FORMAT_MBOX] = ARCHIVE_HAS_MBOX,
+	    [FORMAT_EML] = ARCHIVE_HAS_EML,
+	    [FORMAT_IMAP] = ARCHIVE_HAS_NOTHING};
+	static const enum exchange_format formats[] = {
+	    [ARCHIVE_HAS_MAILDIR] = FORMAT_MAILDIR,
+	    [ARCHIVE_HAS_MBOX] = FORMAT_MBOX,
+	    [ARCHIVE_HAS_EML] = FORMAT_EML};
+	struct archive_found found = {.content = ARCHIVE_HAS_NOTHING};
+	struct broker *b = o->x.broker;
+	struct err why;
+	int r;
+
+	if (!o->packed || o->archive != NULL)
+		return RC_OK;
+	r = archive_open(b, &o->report, o->path, &o->archive, &why);
+	if (r == RC_OK) {
+		b->archive = o->archive;
+		r = archive_enter(
+		    o->archive, o->inner, wanted[o->format], &found, &why);
+	}
+	/* Nothing of that passes with time. */
+	if (r != RC_OK)
+		return err_set(
+		    err, RC_PERM, "%.40s: %.110s", o->path, why.text);
+	o->format = formats[found.content];
+	o->path = found.file;
+	return RC_OK;
+}
+
 static int
 once(struct exchange_order *o, struct err *err)
 {
 	struct to_imap *to;
 	struct sink sink;
-	int r = exchange_find_folders(o, from_source, err);
+	int r = open_archive(o, err);
 
+	if (r == RC_OK)
+		r = exchange_find_folders(o, from_source, err);
 	if (r != RC_OK)
 		return r;
 	to = to_imap_new(&o->x, o->here, o->state);
@@ -77,7 +118,11 @@ once(struct exchange_order *o, struct err *err)
 static int
 work(struct broker *b, void *arg)
 {
-	return exchange_work(arg, b, "imported", once);
+	struct exchange_order *o = arg;
+	int code = exchange_work(o, b, "imported", once);
+
+	archive_free(&o->archive);
+	return code;
 }
 
 /* ---- what is it? ---- */
@@ -139,8 +184,12 @@ guess(int folder)
 		buf_reset(&b);
 		buf_addf(&b, "%s/index.tsv", n);
 		eml =
-		    eml || ends_in(n, ".eml") ||
+		    eml || ends_in(n, ".eml") || mh_is_mark(sv_str(n)) ||
 		    (strcmp(n, "..") != 0 && fstatat(folder, b.p, &st, 0) == 0);
+		buf_reset(&b);
+		buf_addf(&b, "%s/" MH_SEQUENCES, n);
+		eml = eml || (strcmp(n, "..") != 0 &&
+				 fstatat(folder, b.p, &st, 0) == 0);
 		mbox = mbox || ends_in(n, ".mbox") || ends_in(n, ".sbd") ||
 		       ends_in(n, ".msf");
 		buf_fini(&b);
@@ -160,7 +209,7 @@ guess(int folder)
 /* Its first bytes only; no folder is made for what is none.  An empty file is
  * an empty mbox. */
 static int
-check_mbox(const char *path, struct err *err)
+check_file(struct exchange_order *o, const char *path, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	char start[512];
@@ -174,13 +223,27 @@ check_mbox(const char *path, struct err *err)
 	if (n < 0)
 		return err_sys(err, RC_IO, errno, "%.100s", path);
 	s = sv_of(start, (size_t)n);
+	o->packed = archive_kind(s) != ARCHIVE_NONE;
+	if (o->packed)
+		return RC_OK;
+	if (o->inner[0] != '\0')
+		return err_set(
+		    err, RC_PERM, "%.120s: it is not an archive", path);
+	if (o->format != FORMAT_NONE && o->format != FORMAT_MBOX)
+		return err_set(err, RC_PERM,
+		    "%.80s is a file, and only an mbox or an archive is one",
+		    path);
+	o->format = FORMAT_MBOX;
 	while (s.n > 0 && (s.p[0] == '\n' || s.p[0] == '\r'))
 		s = sv_skip(s, 1);
-	if (s.n > 0 && !sv_starts(s, SV("From ")))
-		return err_set(err, RC_PERM,
-		    "%.90s: it is not an mbox: it does not begin with \"From "
-		    "\"",
-		    path);
+	if (s.n > 0 && !sv_starts(s, SV("From "))) {
+		const char *why = look_foreign(s);
+
+		return err_set(err, RC_PERM, "%.70s: %s", path,
+		    why != NULL ? why
+				: "it is not an mbox: it does not begin with "
+				  "\"From \"");
+	}
 	return RC_OK;
 }
 
@@ -198,13 +261,9 @@ open_place(
 	if (!S_ISDIR(st.st_mode)) {
 		char *slash = strrchr(real, '/');
 
-		if (o->format != FORMAT_NONE && o->format != FORMAT_MBOX)
-			return err_set(err, RC_PERM,
-			    "%s is a file, and only an mbox is one", real);
-		r = check_mbox(real, err);
+		r = check_file(o, real, err);
 		if (r != RC_OK)
 			return r;
-		o->format = FORMAT_MBOX;
 		o->path = slash + 1;
 		*slash = '\0';
 	}
@@ -212,9 +271,9 @@ open_place(
 	    real[0] != '\0' ? real : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, RC_IO, errno, "%s", real);
-	if (o->format == FORMAT_NONE)
+	if (o->format == FORMAT_NONE && !o->packed)
 		o->format = guess(fd);
-	if (o->format == FORMAT_NONE) {
+	if (o->format == FORMAT_NONE && !o->packed) {
 		io_close(&fd);
 		return err_set(err, RC_PERM,
 		    "%.90s: what is it? --format maildir, mbox or eml", real);
@@ -268,24 +327,74 @@ one_server(struct exchange_order *o)
 	return code;
 }
 
+/* Where it is on the disk; a path may go on inside of an archive. */
+static char *
+find_place(const char *place, const char **inner_out)
+{
+	struct stat st;
+	char *path = xstrdup(place), *real, *cut;
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		path[--n] = '\0';
+	*inner_out = "";
+	real = realpath(path, NULL);
+	while (real == NULL && (errno == ENOTDIR || errno == ENOENT) &&
+	       (cut = strrchr(path, '/')) != NULL && cut != path) {
+		*cut = '\0';
+		if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+			continue;
+		real = realpath(path, NULL);
+		*inner_out = place + (cut - path) + 1;
+	}
+	free(path);
+	return real;
+}
+
+/*
+ * What a second run is known by.  Archives that are made anew have another
+ * number or date in their name each time: that does not count.
+ */
+static char *
+identity_of(const struct exchange_order *o, const char *real)
+{
+	const char *name = strrchr(real, '/') + 1, *p;
+	struct buf b;
+
+	if (!o->packed)
+		return xstrdup(real);
+	buf_init(&b, 16384);
+	buf_add(&b, real, (size_t)(name - real));
+	for (p = name; *p != '\0'; p++)
+		if (!ascii_is_digit(*p))
+			buf_addc(&b, *p);
+		else if (p == name || !ascii_is_digit(p[-1]))
+			buf_addc(&b, '#');
+	buf_addf(&b, "/%s", o->inner);
+	return buf_take(&b);
+}
+
 static int
 one_place(struct exchange_order *o)
 {
-	char *real = realpath(o->place, NULL), *identity;
+	char *real = find_place(o->place, &o->inner), *whole, *identity = NULL;
 	int folder = -1, code;
 	struct err err;
 
 	if (real == NULL)
 		return command_fail(
 		    "import", EXIT_FAILED, "%s: %s", o->place, strerror(errno));
-	identity = xstrdup(real);
-	o->self = strrchr(identity, '/') + 1;
-	if (open_place(o, real, &folder, &err) != RC_OK)
+	whole = xstrdup(real);
+	o->self = strrchr(whole, '/') + 1;
+	if (open_place(o, real, &folder, &err) != RC_OK) {
 		code = command_fail("import", EXIT_FAILED, "%s", err.text);
-	else
+	} else {
+		identity = identity_of(o, whole);
 		code = run(o, identity, folder);
+	}
 	io_close(&folder);
 	free(identity);
+	free(whole);
 	free(real);
 	return code;
 }

@@ -2,6 +2,7 @@
 
 #include "base/io.h"
 #include "cmd/command/command.h"
+#include "cmd/command/sight.h"
 #include "cmd/supervisor/preflight.h"
 #include "ipc/line.h"
 
@@ -27,6 +28,23 @@ print_warnings(const struct conf *conf)
 		printf("WARNING: %s%s\n",
 		    conf_place_print(conf, conf->backup.folder_at, place),
 		    err.text);
+}
+
+/* What is there for this shell and not for the service. */
+static void
+print_unseen(void *arg, const struct sight *s, const char *text)
+{
+	char place[CONF_PLACE_MAX];
+
+	printf("WARNING: %s%s: %s\n", conf_place_print(arg, s->at, place),
+	    s->key, text);
+}
+
+static void
+print_open(void *arg, const char *text)
+{
+	(void)arg;
+	printf("WARNING: %s\n", text);
 }
 
 /* Connecting is the order. */
@@ -76,6 +94,8 @@ cmd_reload(const char *config, int argc, char **argv)
 	if (r == RC_OK) {
 		puts("reloaded");
 		print_warnings(conf);
+		(void)sight_missing(conf, config, print_unseen, conf);
+		(void)preflight_open_files(conf, config, print_open, NULL);
 	}
 	conf_free(&conf);
 	return r == RC_OK ? EXIT_FINE

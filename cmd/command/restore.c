@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backup/backup.h"
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "cmd/backup.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
 #include "cmd/command/restore.h"
+#include "cmd/command/restored.h"
 #include "journal/journal.h"
 #include "store/fsck.h"
 
@@ -149,12 +150,12 @@ prepare_account(struct restore *x, const char *name, struct err *err)
 	buf_addf(&path, "%s/%s/accounts/%s", x->conf->data, SCRATCH, name);
 	/* What a bad file has hidden of the others comes back. */
 	if (r == RC_OK && bad > 0 &&
-	    backup_mend(x->conf, "restore", path.p) == EXIT_FINE)
+	    restored_mend(x->conf, "restore", path.p) == EXIT_FINE)
 		printf("%s: everything readable was restored; messages that "
 		       "lost their folder are in " FSCK_LOST_FOUND "\n",
 		    name);
 	if (r == RC_OK &&
-	    backup_begin_anew(x->conf, "restore", path.p) != EXIT_FINE)
+	    restored_begin_anew(x->conf, "restore", path.p) != EXIT_FINE)
 		r = err_set(err, RC_DAMAGED, "%s cannot be opened", name);
 	x->bad += bad;
 	io_close(&part);

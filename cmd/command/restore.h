@@ -2,7 +2,7 @@
 #ifndef CMD_COMMAND_RESTORE_H
 #define CMD_COMMAND_RESTORE_H
 
-#include "cmd/backup.h"
+#include "backup/backup.h"
 #include "cmd/supervisor/datadir.h"
 
 #define SCRATCH "restore.part" /* where things are unpacked */

@@ -6,6 +6,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "backup/backup.h"
+#include "backup/lost.h"
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/be.h"
@@ -13,13 +15,12 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/tally.h"
-#include "cmd/backup.h"
-#include "cmd/lost.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
 #include "dns/server.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
+#include "keeper/keeper.h"
 #include "net/tls.h"
 
 #define RECORDS_MAX (64u << 20)
@@ -62,6 +63,7 @@ struct picture {
 	uint64_t disk_free, disk_size;
 	struct tls_cert_info cert;
 	bool has_cert;
+	char cert_trouble[ERR_TEXT_MAX]; /* with its files; "": none */
 	struct backups backup;
 	json_t *lost; /* sentences about mail that is not there any more */
 	unsigned worries;
@@ -144,6 +146,9 @@ read_record(struct picture *p, struct sv bytes)
 	if (o->text != NULL && strcmp(o->role, "dns") == 0 &&
 	    sv_starts(sv_str(o->text), SV(DNS_STATUS_DOWN)))
 		p->worries++;
+	if (o->text != NULL && strcmp(o->role, "keeper") == 0 &&
+	    strstr(o->text, KEEPER_STATUS_SHUT) != NULL)
+		p->worries++;
 	if (!o->answered)
 		p->worries++;
 	msg_fini(&m);
@@ -190,6 +195,9 @@ ask(const struct conf *conf, struct picture *p)
 		p->backup.failed = (int64_t)msg_get_u64(&m) / 1000;
 		msg_get_str(&m, p->backup.reason, sizeof p->backup.reason);
 		make_printable(p->backup.reason);
+		msg_get_str(&m, p->cert_trouble, sizeof p->cert_trouble);
+		make_printable(p->cert_trouble);
+		p->worries += p->cert_trouble[0] != '\0';
 		read_tallies(p, &m);
 		read_events(p, "supervisor", &m);
 		file = msg_take_fd(&m);
@@ -224,9 +232,18 @@ look_at_backups(const struct conf *conf, struct picture *p)
 	    (b->good != 0 && b->good + LATE_DAYS * 86400 < clk_now() / 1000);
 }
 
-/* One that dies at its start is not among the others. */
-static const char *const always[] = {"auth", "keeper", "queue"};
-#define NALWAYS (sizeof always / sizeof *always)
+/* One that dies at its start is not among the others.  Without a certificate
+ * the last three do not run, which is said there. */
+static const char *const always[] = {"auth", "keeper", "queue", "dns", "mx",
+    "smtp", "submission", "imap", "pop3"};
+#define FOR_CLIENTS 3
+#define NALWAYS	    (sizeof always / sizeof *always)
+
+static size_t
+wanted(const struct picture *p)
+{
+	return p->cert_trouble[0] != '\0' ? NALWAYS - FOR_CLIENTS : NALWAYS;
+}
 
 static bool
 runs(const struct picture *p, const char *role)
@@ -269,7 +286,7 @@ look_around(const struct conf *conf, struct picture *p)
 	buf_fini(&cert);
 	look_at_backups(conf, p);
 	p->worries += lost_each(conf, note_lost, p->lost);
-	for (size_t i = 0; i < NALWAYS; i++)
+	for (size_t i = 0; i < wanted(p); i++)
 		p->worries += !runs(p, always[i]);
 }
 
@@ -315,7 +332,7 @@ print_processes(const struct picture *p)
 			printf("  DOES NOT ANSWER");
 		puts("");
 	}
-	for (i = 0; i < NALWAYS; i++)
+	for (i = 0; i < wanted(p); i++)
 		if (!runs(p, always[i]))
 			printf("  %-11s IS NOT RUNNING: see the last errors\n",
 			    always[i]);
@@ -381,6 +398,10 @@ print_surroundings(const struct conf *conf, const struct picture *p)
 	printf("disk         %.1f GB free of %.1f GB at %s%s\n",
 	    (double)p->disk_free / 1e9, (double)p->disk_size / 1e9, conf->data,
 	    p->disk_free < LOW_DISK ? ": NEARLY FULL, free some space" : "");
+	if (p->cert_trouble[0] != '\0') {
+		printf("certificate  CANNOT BE USED: %s\n", p->cert_trouble);
+		return;
+	}
 	if (!p->has_cert) {
 		puts("certificate  cannot be read; see hearthmail check");
 		return;
@@ -473,7 +494,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_connections(p);
 	print_mail(p);
 	print_text(p, "queue", "queue");
-	print_text(p, "keeper", "quota");
+	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");
 	print_surroundings(conf, p);
 	for (i = 0; i < json_array_size(p->lost); i++)
@@ -535,6 +556,8 @@ print_json(const struct conf *conf, const struct picture *p)
 	must(all != NULL);
 	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
 	json_object_set(all, "lost", p->lost);
+	json_object_set_new(
+	    all, "certificate_trouble", json_string(p->cert_trouble));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");
 	json_decref(all);

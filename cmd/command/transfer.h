@@ -36,6 +36,8 @@ struct exchange_order {
 	enum exchange_format format;
 	const char *place; /* the source or destination, as it was said */
 	const char *path;  /* of a single mbox below the folder; else "" */
+	bool packed;	   /* path is an archive */
+	const char *inner; /* what of it is meant; "": all mail in it */
 	bool again;
 	const char *password_file, *into;
 	int64_t as_of; /* ms, 0: now; export only */
@@ -50,6 +52,7 @@ struct exchange_order {
 	/* The worker's. */
 	struct exchange x;
 	struct report report;
+	struct archive *archive;
 	struct state *state;
 	struct imap_client *here, *there;
 };

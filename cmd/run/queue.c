@@ -11,6 +11,7 @@
 static const struct sandbox_profile walls = {.name = "queue",
     .files = SANDBOX_FILES_WRITE,
     .memfd = true,
+    .lends = true,
     .file_max = SANDBOX_ANY_SIZE};
 
 #define PASSWORD_MAX 1024

@@ -117,6 +117,75 @@ certificate_load(const struct conf *conf, struct buf *cert_out,
 	return r;
 }
 
+/* ---- while it cannot be used ---- */
+
+static void
+kept_path(const struct conf *conf, struct buf *path)
+{
+	buf_init(path, 4096);
+	buf_addf(path, "%s/tls/last-good.pem", conf->data);
+}
+
+void
+certificate_keep(const struct conf *conf, struct sv cert, struct sv key)
+{
+	struct buf path, both, was;
+	struct err err;
+
+	if (conf->tls_certificate == NULL)
+		return;
+	kept_path(conf, &path);
+	buf_init(&both, 4 << 20);
+	buf_init(&was, 4 << 20);
+	buf_addsv(&both, cert);
+	buf_addc(&both, '\n');
+	buf_addsv(&both, key);
+	if ((io_read_file(path.p, &was, &err) != RC_OK ||
+		!sv_eq(buf_sv(&was), buf_sv(&both))) &&
+	    io_replace_file(path.p, buf_sv(&both), 0600, &err) != RC_OK)
+		mlog(LOG_WARN, "tls.keep.fail", "text=\"%s\"", err.text);
+	buf_wipe(&was);
+	buf_wipe(&both);
+	buf_fini(&path);
+}
+
+/* One file has both: OpenSSL takes from it what it looks for. */
+static bool
+load_kept(const struct conf *conf, struct buf *cert, struct buf *key)
+{
+	int64_t now = clk_now() / 1000;
+	struct tls_cert_info info;
+	struct tls_ctx *ctx = NULL;
+	struct buf path, both;
+	struct err err;
+	bool good;
+
+	kept_path(conf, &path);
+	buf_init(&both, 4 << 20);
+	good = io_read_file(path.p, &both, &err) == RC_OK &&
+	       tls_ctx_new(buf_sv(&both), buf_sv(&both), &ctx, &err) == RC_OK &&
+	       tls_cert_info(buf_sv(&both), &info, &err) == RC_OK &&
+	       info.not_after > now;
+	if (good) {
+		buf_addsv(cert, buf_sv(&both));
+		buf_addsv(key, buf_sv(&both));
+	}
+	tls_ctx_free(&ctx);
+	buf_wipe(&both);
+	buf_fini(&path);
+	return good;
+}
+
+int
+certificate_substitute(const struct conf *conf, struct buf *cert,
+    struct buf *key, bool *for_clients, struct err *err)
+{
+	*for_clients =
+	    conf->tls_certificate != NULL && load_kept(conf, cert, key);
+	return *for_clients ? RC_OK
+			    : tls_self_signed(conf->hostname, cert, key, err);
+}
+
 struct conf_place
 certificate_place(const struct conf *conf)
 {

@@ -12,6 +12,21 @@ int certificate_make(const struct conf *conf, struct err *err) RC_USE_RESULT;
  * 1 MiB, the key to be wiped) may be NULL: only check. */
 int certificate_load(const struct conf *conf, struct buf *cert, struct buf *key,
     struct err *err) RC_USE_RESULT;
+/*
+ * The configured pair that was used last is kept in DATA/tls/last-good.pem, of
+ * root alone: if its files are away or broken at a start, it serves until they
+ * are back.
+ */
+void certificate_keep(const struct conf *conf, struct sv cert, struct sv key);
+/*
+ * What is shown while the configured pair cannot be used (room as above): the
+ * one that was kept, if its time is not over; *for_clients is true then.  Else
+ * one of our own, in memory only: good for port 25, where nobody looks who has
+ * signed it, and not for mail programs, whose owners would learn to click
+ * warnings away.
+ */
+int certificate_substitute(const struct conf *conf, struct buf *cert,
+    struct buf *key, bool *for_clients, struct err *err) RC_USE_RESULT;
 /* Where the file names them; nowhere for the self-signed one. */
 struct conf_place certificate_place(const struct conf *conf);
 /* Changes whenever one of the two files does. */

@@ -1,7 +1,8 @@
 /*
  * `hearthmail debug`: the log level of processes and a trace, while the server
  * runs.  One message comes from the command, of the machine's owner, and goes
- * on to the processes that it names.
+ * on to the processes that it names.  And questions of what the service sees,
+ * which the supervisor answers itself.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "cmd/supervisor/look.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/proto.h"
 
@@ -101,7 +103,10 @@ on_message(struct ev *e, uint32_t events, void *arg)
 	(void)e;
 	(void)events;
 	if (line_recv_fd(o->fd, &m) == RC_OK) {
-		answer(o, &m);
+		if (m.type == CMD_LOOK)
+			look_answer(o->fd, &m);
+		else
+			answer(o, &m);
 		msg_fini(&m);
 	}
 	order_free(o);

@@ -242,44 +242,58 @@ drop(struct super_sockets *set, bool wanted, size_t from)
 	return any;
 }
 
+/* Adds one that is not there yet. */
+static int
+add_socket(struct super_sockets *set, const struct conf *conf,
+    enum conf_service service, const struct conf_listen *l, struct err *err)
+{
+	struct super_socket *s;
+	int fd, r = open_one(conf, service, l, &fd, err);
+
+	if (r != RC_OK)
+		return r;
+	set->s = xreallocarray(set->s, set->n + 1, sizeof *set->s);
+	s = &set->s[set->n++];
+	memset(s, 0, sizeof *s);
+	s->service = service;
+	s->port = l->port;
+	s->fd = fd;
+	s->wanted = true;
+	(void)strncat(
+	    s->host, l->host != NULL ? l->host : "", sizeof s->host - 1);
+	log_socket(s);
+	return RC_OK;
+}
+
 int
-sockets_open(struct super_sockets *set, const struct conf *conf, bool *changed,
-    struct err *err)
+sockets_open(struct super_sockets *set, const struct conf *conf,
+    unsigned services, bool *changed, struct err *err)
 {
 	size_t i, old;
-	int service;
+	int service, r;
 
 	*changed = forget_deaf(set);
 	old = set->n;
 	for (i = 0; i < set->n; i++)
 		set->s[i].wanted = false;
 	for (service = 0; service < CONF_SERVICES; service++)
-		for (i = 0; i < conf->nlisten[service]; i++) {
+		for (i = 0; i < conf->nlisten[service] &&
+			    (services & 1u << service) != 0;
+		     i++) {
 			const struct conf_listen *l = &conf->listen[service][i];
 			const char *host = l->host != NULL ? l->host : "";
 			enum conf_service sv = (enum conf_service)service;
 			struct super_socket *s = find(set, sv, host, l->port);
-			int fd, r;
 
 			if (s != NULL) {
 				s->wanted = true;
 				continue;
 			}
-			r = open_one(conf, sv, l, &fd, err);
+			r = add_socket(set, conf, sv, l, err);
 			if (r != RC_OK) {
 				(void)drop(set, true, old);
 				return r;
 			}
-			set->s =
-			    xreallocarray(set->s, set->n + 1, sizeof *set->s);
-			s = &set->s[set->n++];
-			memset(s, 0, sizeof *s);
-			s->service = sv;
-			s->port = l->port;
-			s->fd = fd;
-			s->wanted = true;
-			(void)strncat(s->host, host, sizeof s->host - 1);
-			log_socket(s);
 			*changed = true;
 		}
 	if (drop(set, false, 0))

@@ -17,13 +17,15 @@ struct super_sockets {
 	size_t n;
 };
 
+#define SOCKETS_ALL 0xffffffffu
+
 /*
- * Makes set contain what conf wants, reusing what is there.  On an error
- * nothing has changed and *err names service and address.  *changed: other
- * sockets than before.
+ * Makes set contain what conf wants of these services (bits, 1 <<
+ * conf_service), reusing what is there.  On an error nothing has changed and
+ * *err names service and address.  *changed: other sockets than before.
  */
 int sockets_open(struct super_sockets *set, const struct conf *conf,
-    bool *changed, struct err *err) RC_USE_RESULT;
+    unsigned services, bool *changed, struct err *err) RC_USE_RESULT;
 /* Has this machine that address?  Nothing stays open. */
 int sockets_check(const struct conf_listen *l, struct err *err) RC_USE_RESULT;
 void sockets_close(struct super_sockets *set);

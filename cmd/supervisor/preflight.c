@@ -223,3 +223,67 @@ preflight_outbound(const struct conf *conf, struct err *err)
 		    bad);
 	return bad != NULL;
 }
+
+/* By others than root and the server's own user, itself or by way of its
+ * folder. */
+static bool
+others_may_change(const char *path)
+{
+	struct stat st, folder;
+	struct buf above;
+	bool open;
+
+	if (stat(path, &st) != 0)
+		return false;
+	open = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+	       (st.st_uid != 0 && st.st_uid != geteuid());
+	buf_init(&above, 4096);
+	buf_adds(&above, path);
+	if (strrchr(path, '/') != NULL && strrchr(path, '/') != path) {
+		buf_reset(&above);
+		buf_add(&above, path, (size_t)(strrchr(path, '/') - path));
+		/* Where the sticky bit is set only the owner may replace it. */
+		open = open || (stat(above.p, &folder) == 0 &&
+				   (folder.st_mode & S_IWOTH) != 0 &&
+				   (folder.st_mode & S_ISVTX) == 0);
+	}
+	buf_fini(&above);
+	return open;
+}
+
+unsigned
+preflight_open_files(const struct conf *conf, const char *config,
+    void (*fn)(void *arg, const char *text), void *arg)
+{
+	struct buf cert, key, text;
+	struct stat st;
+	unsigned n = 0;
+
+	buf_init(&cert, 4096);
+	buf_init(&key, 4096);
+	buf_init(&text, 8192);
+	certificate_paths(conf, &cert, &key);
+	if (others_may_change(config)) {
+		buf_addf(&text,
+		    "others can change %s: chown root and chmod go-w", config);
+		fn(arg, text.p);
+		n++;
+	}
+	buf_reset(&text);
+	if (stat(key.p, &st) != 0)
+		st.st_mode = 0;
+	if ((st.st_mode & S_IROTH) != 0)
+		buf_addf(&text,
+		    "everybody can read the TLS key %s: chmod o-rwx", key.p);
+	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		buf_addf(&text, "others can change the TLS key %s: chmod go-w",
+		    key.p);
+	if (text.n > 0) {
+		fn(arg, text.p);
+		n++;
+	}
+	buf_fini(&text);
+	buf_fini(&key);
+	buf_fini(&cert);
+	return n;
+}

@@ -17,5 +17,10 @@ bool preflight_backup(const struct conf *conf, struct err *err);
 bool preflight_relay(const struct conf_relay *r, struct err *err);
 /* Mail cannot leave from the address that was named; *err says why. */
 bool preflight_outbound(const struct conf *conf, struct err *err);
+/* The configuration says as whom root reads and writes: who can change it is
+ * root.  And a key that others can read is not a secret.  Each such file as a
+ * sentence; returns how many. */
+unsigned preflight_open_files(const struct conf *conf, const char *config,
+    void (*fn)(void *arg, const char *text), void *arg);
 
 #endif

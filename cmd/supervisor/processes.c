@@ -552,13 +552,21 @@ proc_start(struct super *s, enum role role, const char *account)
 	proc_run(p);
 }
 
+/* Mail programs find no port rather than a certificate that they warn of. */
+static bool
+may_serve(const struct super *s, int role)
+{
+	return !s->port25_only || !role_info[role].listener ||
+	       role == ROLE_SMTP;
+}
+
 void
 procs_start_all(struct super *s)
 {
 	int r;
 
 	for (r = 0; r < ROLE_COUNT; r++)
-		if (r != ROLE_ACCOUNT)
+		if (r != ROLE_ACCOUNT && may_serve(s, r))
 			proc_start(s, (enum role)r, NULL);
 }
 
@@ -668,7 +676,9 @@ mend_sockets(struct super *s)
 	struct err err;
 	bool changed;
 
-	if (sockets_open(&s->sockets, s->conf, &changed, &err) != RC_OK)
+	if (sockets_open(&s->sockets, s->conf,
+		s->port25_only ? 1u << CONF_SMTP : SOCKETS_ALL, &changed,
+		&err) != RC_OK)
 		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
 }
 
@@ -748,7 +758,7 @@ procs_replace_listeners(struct super *s)
 		drain(p, p->draining ? 0 : DRAIN_MS);
 	}
 	for (r = 0; r < ROLE_COUNT; r++)
-		if (role_info[r].listener)
+		if (role_info[r].listener && may_serve(s, r))
 			proc_start(s, (enum role)r, NULL);
 }
 

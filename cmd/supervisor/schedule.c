@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backup/backup.h"
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
-#include "cmd/backup.h"
 
 #define LOOK_MS	   10000 /* the clock may be set meanwhile */
 #define OUTPUT_MAX 4096	 /* bytes of what it says that are kept */

@@ -6,7 +6,8 @@
  * message's fields: str role, str account, u32 pid, u64 ms since its start,
  * u32 restarts, u8 has answered, then the answer as run/process.c writes it.
  * The message that brings it has u32 rc, u64 ms since the start, u64 when the
- * last daily backup failed, str why, the counts of processes that are gone (u32
+ * last daily backup failed, str why, str what is wrong with the certificate's
+ * files, the counts of processes that are gone (u32
  * how many, each u64), and the supervisor's own errors and warnings: u32 how
  * many, each u8 level, u64 when, str text.
  */
@@ -100,6 +101,7 @@ put_own(const struct super *s, struct msg *m)
 
 	msg_put_u64(m, (uint64_t)schedule_failed(s->schedule, &reason));
 	msg_put_str(m, reason);
+	msg_put_str(m, s->cert_trouble);
 	/* What processes have counted that are gone. */
 	msg_put_u32(m, TALLIES);
 	for (t = 0; t < TALLIES; t++)

@@ -17,15 +17,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backup/lost.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/exit_code.h"
-#include "cmd/lost.h"
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/datadir.h"
-#include "cmd/supervisor/sd_notify.h"
+#include "cmd/supervisor/look.h"
+#include "cmd/supervisor/preflight.h"
 #include "cmd/supervisor/schedule.h"
+#include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
 
 #define CERT_POLL_MS 5000
@@ -89,6 +91,15 @@ load(struct super *s, struct conf **conf_out, int *fd_out, struct err *err)
 	return r;
 }
 
+static void
+show_certificate(struct super *s, const struct buf *cert, const struct buf *key)
+{
+	io_close(&s->cert_fd);
+	io_close(&s->key_fd);
+	s->cert_fd = seal("certificate", buf_sv(cert));
+	s->key_fd = seal("key", buf_sv(key));
+}
+
 /* Takes up the configured certificate, if it fits. */
 static int
 take_certificate(struct super *s, const struct conf *conf, struct err *err)
@@ -102,15 +113,52 @@ take_certificate(struct super *s, const struct conf *conf, struct err *err)
 	buf_init(&key, 1 << 20);
 	r = certificate_load(conf, &cert, &key, err);
 	if (r == RC_OK) {
-		io_close(&s->cert_fd);
-		io_close(&s->key_fd);
-		s->cert_fd = seal("certificate", buf_sv(&cert));
-		s->key_fd = seal("key", buf_sv(&key));
+		show_certificate(s, &cert, &key);
+		certificate_keep(conf, buf_sv(&cert), buf_sv(&key));
 		s->cert_stamp = stamp;
+		s->cert_trouble[0] = '\0';
+		s->port25_only = false;
 	}
 	buf_wipe(&key);
 	buf_fini(&cert);
 	return r;
+}
+
+/* Other hosts do not look who has signed our certificate, so that port 25 has
+ * always one. */
+static int
+take_substitute(struct super *s, const char *why, struct err *err)
+{
+	bool for_clients = false;
+	struct buf cert, key;
+	int r;
+
+	buf_init(&cert, 4 << 20);
+	buf_init(&key, 4 << 20);
+	r = certificate_substitute(s->conf, &cert, &key, &for_clients, err);
+	if (r == RC_OK) {
+		show_certificate(s, &cert, &key);
+		s->port25_only = !for_clients;
+		s->cert_told = certificate_stamp(s->conf);
+		s->cert_stamp = ~s->cert_told;
+		(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
+		    "%.290s; %s until it is back: mend that, no reload is "
+		    "needed",
+		    why,
+		    for_clients ? "the last good one is used"
+				: "port 25 serves, imap, pop3 and submission "
+				  "do not");
+		mlog(LOG_ERROR, "tls.unusable", "text=\"%s\"", s->cert_trouble);
+	}
+	buf_wipe(&key);
+	buf_wipe(&cert);
+	return r;
+}
+
+static unsigned
+services_now(const struct super *s)
+{
+	return s->port25_only ? 1u << CONF_SMTP : SOCKETS_ALL;
 }
 
 /* Puts the place before what was wrong with it. */
@@ -126,18 +174,25 @@ at_place(const struct conf *conf, struct conf_place at, int r, struct err *err)
 	return r;
 }
 
-/* Name service and certificate as this configuration wants them. */
 static int
-check_files(const struct conf *conf, struct err *err)
+check_certificate(const struct conf *conf, struct err *err)
 {
-	int r = at_place(conf, certificate_place(conf),
-	    certificate_load(conf, NULL, NULL, err), err);
+	int r = certificate_load(conf, NULL, NULL, err);
 
-	if (r == RC_OK) {
-		r = name_service_check(conf, err);
-		r = at_place(conf, name_service_place(conf, err), r, err);
+	if (r != RC_OK && conf->tls_certificate != NULL) {
+		look_explain(LOOK_READ, conf->tls_certificate, err);
+		if (strstr(err->text, conf->tls_certificate) == NULL)
+			look_explain(LOOK_READ, conf->tls_key, err);
 	}
-	return r;
+	return at_place(conf, certificate_place(conf), r, err);
+}
+
+static int
+check_name_service(const struct conf *conf, struct err *err)
+{
+	int r = name_service_check(conf, err);
+
+	return at_place(conf, name_service_place(conf, err), r, err);
 }
 
 /* ---- reload ---- */
@@ -173,9 +228,11 @@ reload(struct super *s, struct err *err)
 	if (r == RC_OK)
 		r = folders_make(fresh, s->user, err);
 	if (r == RC_OK)
-		r = check_files(fresh, err);
+		r = check_certificate(fresh, err);
 	if (r == RC_OK)
-		r = sockets_open(sockets, fresh, &changed, err);
+		r = check_name_service(fresh, err);
+	if (r == RC_OK)
+		r = sockets_open(sockets, fresh, SOCKETS_ALL, &changed, err);
 	other = certificate_stamp(fresh) != s->cert_stamp;
 	if (r == RC_OK)
 		r = take_certificate(s, fresh, err);
@@ -219,12 +276,31 @@ reload_and_log(struct super *s, struct err *err)
 		notify("READY=1");
 }
 
+/* While we run: the pair that we have stays in use.  Perhaps only one of the
+ * two files is written yet. */
+static void
+cert_is_unusable(struct super *s, uint64_t stamp, const struct err *err)
+{
+	if (stamp == s->cert_told)
+		return;
+	s->cert_told = stamp;
+	mlog(LOG_WARN, "tls.changed.unusable",
+	    "text=\"%s\" what=\"the old certificate stays in use\"", err->text);
+	if (s->port25_only)
+		return;
+	(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
+	    "%.290s; the last good one is used until it is back: mend that, no "
+	    "reload is needed",
+	    err->text);
+}
+
 static void
 on_cert_poll(void *arg)
 {
 	struct super *s = arg;
 	uint64_t stamp;
 	struct err err;
+	bool changed;
 
 	/* The clock may have been set right since it was made. */
 	if (!s->stopping && certificate_make(s->conf, &err) != RC_OK)
@@ -232,19 +308,21 @@ on_cert_poll(void *arg)
 		    LOG_ERROR, "tls.self-signed.fail", "text=\"%s\"", err.text);
 	stamp = certificate_stamp(s->conf);
 	(void)ev_timer_add(s->loop, CERT_POLL_MS, on_cert_poll, s);
-	if (stamp == s->cert_stamp || s->stopping)
+	if (s->stopping)
 		return;
+	if (stamp == s->cert_stamp) {
+		s->cert_trouble[0] = '\0';
+		return;
+	}
 	if (take_certificate(s, s->conf, &err) != RC_OK) {
-		/* Perhaps only one of the two files is written yet. */
-		if (stamp != s->cert_told)
-			mlog(LOG_WARN, "tls.changed.unusable",
-			    "text=\"%s\" what=\"the old certificate stays in "
-			    "use\"",
-			    err.text);
-		s->cert_told = stamp;
+		cert_is_unusable(s, stamp, &err);
 		return;
 	}
 	mlog(LOG_INFO, "tls.changed", "text=\"taking up the new certificate\"");
+	/* What was closed for want of it. */
+	if (sockets_open(&s->sockets, s->conf, SOCKETS_ALL, &changed, &err) !=
+	    RC_OK)
+		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
 	s->generation++;
 	procs_replace_listeners(s);
 	procs_send_conf(s);
@@ -559,10 +637,31 @@ log_lost(void *arg, const char *text)
 	mlog(LOG_ERROR, "data.lost", "text=%s", log_q(q, sv_str(text)));
 }
 
+/* One that was named by hand the service may not be allowed to write. */
+static int
+make_data(struct super *s, struct err *err)
+{
+	int r = folders_make(s->conf, s->user, err);
+
+	if (r != RC_OK)
+		look_explain(LOOK_WRITE, s->conf->data, err);
+	return at_place(s->conf, s->conf->data_at, r, err);
+}
+
+static void
+log_open(void *arg, const char *text)
+{
+	char q[LOG_Q_MAX];
+
+	(void)arg;
+	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
+}
+
 static int
 prepare(struct super *s, int *lock, struct err *err)
 {
 	const char *how;
+	struct err why;
 	bool changed;
 	int r;
 
@@ -586,18 +685,24 @@ prepare(struct super *s, int *lock, struct err *err)
 		lost_remember(s->conf);
 	}
 	if (r == RC_OK)
-		r = at_place(s->conf, s->conf->data_at,
-		    folders_make(s->conf, s->user, err), err);
+		r = make_data(s, err);
 	if (r == RC_OK) {
 		*lock = take_lock(s->conf, err);
 		r = *lock >= 0 ? RC_OK : RC_TEMP;
 	}
+	if (r == RC_OK) {
+		(void)preflight_open_files(
+		    s->conf, s->o->config, log_open, NULL);
+		r = check_name_service(s->conf, err);
+	}
+	if (r == RC_OK && (check_certificate(s->conf, err) != RC_OK ||
+			      take_certificate(s, s->conf, err) != RC_OK)) {
+		why = *err;
+		r = take_substitute(s, why.text, err);
+	}
 	if (r == RC_OK)
-		r = check_files(s->conf, err);
-	if (r == RC_OK)
-		r = take_certificate(s, s->conf, err);
-	if (r == RC_OK)
-		r = sockets_open(&s->sockets, s->conf, &changed, err);
+		r = sockets_open(
+		    &s->sockets, s->conf, services_now(s), &changed, err);
 	return r;
 }
 

@@ -66,6 +66,10 @@ struct super {
 	struct ev_timer *draining; /* stopping: mx ends first */
 	uint64_t cert_stamp;
 	uint64_t cert_told; /* the stamp that the log has complained of */
+	/* What is wrong with the files now and what serves instead; "": they
+	 * are in use. */
+	char cert_trouble[ERR_TEXT_MAX];
+	bool port25_only; /* there is no certificate for mail programs */
 	/* The last pair that fitted, sealed: whoever starts while the files
 	 * are being replaced gets this one. */
 	int cert_fd, key_fd;

@@ -305,6 +305,7 @@ static const struct {
     {{"\\Noselect", 9}, IMAP_LIST_NOSELECT},
     {{"\\NonExistent", 12}, IMAP_LIST_NOSELECT},
     {{IMAP_LIST_RESTORE, sizeof IMAP_LIST_RESTORE - 1}, IMAP_LIST_EXPUNGED},
+    {{"\\Subscribed", 11}, IMAP_LIST_SHOWN},
     {{"\\Drafts", 7}, IMAP_LIST_DRAFTS},
     {{"\\Sent", 5}, IMAP_LIST_SENT},
     {{"\\Junk", 5}, IMAP_LIST_JUNK},

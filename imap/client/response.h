@@ -41,6 +41,7 @@ enum imap_condition {
 /* Attributes of a mailbox in LIST. */
 #define IMAP_LIST_NOSELECT 0x0001u
 #define IMAP_LIST_EXPUNGED 0x0002u /* IMAP_LIST_RESTORE */
+#define IMAP_LIST_SHOWN	   0x0004u /* subscribed */
 #define IMAP_LIST_DRAFTS   0x0010u
 #define IMAP_LIST_SENT	   0x0020u
 #define IMAP_LIST_JUNK	   0x0040u

@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/io.h"
+#include "imap/exchange/archive.h"
+#include "imap/exchange/input.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
 
@@ -97,6 +98,44 @@ compare(const void *a, const void *b, void *arg)
 	return strcmp(text + *x + 1, text + *y + 1);
 }
 
+static void
+add_member(void *arg, enum broker_type type, struct sv name)
+{
+	add_name(arg, (uint8_t)type, name);
+}
+
+/* In the order of their bytes; an archive has a folder's name more than once.
+ */
+static void
+sort_names(struct broker_names *out)
+{
+	const char *text = out->text.p;
+	size_t i, n = 0;
+
+	if (out->n > 0)
+		qsort_r(out->at, out->n, sizeof *out->at, compare, out->text.p);
+	for (i = 0; i < out->n; i++)
+		if (n == 0 || strcmp(text + out->at[n - 1] + 1,
+				  text + out->at[i] + 1) != 0)
+			out->at[n++] = out->at[i];
+	out->n = n;
+}
+
+static int
+list_archive(struct broker *b, const char *path, struct broker_names *out,
+    struct err *err)
+{
+	int r = archive_list(b->archive, path, add_member, out, err);
+
+	if (r == RC_OK && !buf_ok(&out->text))
+		r = err_set(err, RC_TOOBIG, "too many names in \"%s\"", path);
+	if (r == RC_OK)
+		sort_names(out);
+	else
+		broker_names_fini(out);
+	return r;
+}
+
 int
 broker_list(struct broker *b, const char *path, struct broker_names *out,
     struct err *err)
@@ -107,6 +146,8 @@ broker_list(struct broker *b, const char *path, struct broker_names *out,
 
 	*out = (struct broker_names){.n = 0};
 	buf_init(&out->text, NAMES_MAX);
+	if (b->archive != NULL)
+		return list_archive(b, path, out, err);
 	msg_init(&m, XCHG_LIST);
 	msg_put_str(&m, path);
 	while (r == RC_OK && more) {
@@ -131,8 +172,8 @@ broker_list(struct broker *b, const char *path, struct broker_names *out,
 	msg_fini(&m);
 	if (r != RC_OK)
 		broker_names_fini(out);
-	else if (out->n > 0)
-		qsort_r(out->at, out->n, sizeof *out->at, compare, out->text.p);
+	else
+		sort_names(out);
 	return r;
 }
 
@@ -173,12 +214,20 @@ int
 broker_read(
     struct broker *b, const char *path, struct buf *out, struct err *err)
 {
-	int fd, r = broker_open(b, path, &fd, err);
+	char piece[4096];
+	struct input in;
+	ssize_t n = 0;
+	int r = input_open(b, path, &in, err);
 
 	if (r != RC_OK)
 		return r;
-	r = io_read_rest(fd, out);
-	io_close(&fd);
+	while (buf_ok(out) && (n = input_read(&in, piece, sizeof piece)) > 0)
+		buf_add(out, piece, (size_t)n);
+	input_close(&in);
+	if (n < 0)
+		r = RC_IO;
+	else if (!buf_ok(out))
+		r = RC_TOOBIG;
 	return r == RC_OK ? RC_OK : err_set(err, r, "%s cannot be read", path);
 }
 

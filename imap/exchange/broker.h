@@ -14,8 +14,12 @@
 
 #include "base/buf.h"
 
+struct archive;
+
 struct broker {
 	int fd; /* a line to the command */
+	/* NULL, or what is listed and read in place of the folder. */
+	struct archive *archive;
 };
 
 /* ---- what it says to people ---- */
@@ -50,7 +54,8 @@ void broker_names_fini(struct broker_names *n);
 struct sv broker_name(const struct broker_names *n, size_t i);
 enum broker_type broker_name_type(const struct broker_names *n, size_t i);
 
-/* A regular file to be read. */
+/* A regular file of the folder to be read; import reads through input_open().
+ */
 int broker_open(struct broker *b, const char *path, int *fd_out,
     struct err *err) RC_USE_RESULT;
 /* The whole of a small file; RC_NOTFOUND, RC_TOOBIG. */

@@ -1,14 +1,11 @@
 #include "imap/exchange/file.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/io.h"
 #include "imap/exchange/emlx.h"
 #include "imap/exchange/fields.h"
+#include "imap/exchange/input.h"
 #include "imap/exchange/lines.h"
 #include "imap/exchange/look.h"
 #include "imap/exchange/unpack.h"
@@ -158,32 +155,32 @@ on_bytes(void *arg, struct sv s)
 
 /* The message in an .emlx, and what stands behind it. */
 static void
-open_emlx(struct passing *p, int fd)
+open_emlx(struct passing *p, struct input *in)
 {
 	char *text = xmalloc(EMLX_PLIST_MAX);
-	ssize_t n = pread(fd, text, EMLX_HEAD_MAX, 0);
-	size_t off = 0;
+	size_t n = input_peek(in, text, EMLX_HEAD_MAX), off = 0;
 	uint64_t size = 0;
-	struct stat st;
+	ssize_t k;
 
-	if (n < 0 || emlx_head(sv_of(text, (size_t)n), &off, &size) != RC_OK ||
-	    fstat(fd, &st) != 0)
+	if (emlx_head(sv_of(text, n), &off, &size) != RC_OK)
 		p->why = "it is not an .emlx: it does not begin with a size";
-	else if (off + size > (uint64_t)st.st_size)
+	else if (off + size > in->size)
 		p->why = "it is cut off";
+	else if (!input_seek(in, off + size))
+		p->why = "it cannot be read";
 	if (p->why == NULL) {
 		p->left = size;
-		n = pread(fd, text, EMLX_PLIST_MAX, (off_t)(off + size));
+		k = input_read_full(in, text, EMLX_PLIST_MAX);
 		emlx_plist(
-		    sv_of(text, n > 0 ? (size_t)n : 0), &p->flags, &p->date);
-		if (lseek(fd, (off_t)off, SEEK_SET) < 0)
+		    sv_of(text, k > 0 ? (size_t)k : 0), &p->flags, &p->date);
+		if (!input_seek(in, off))
 			p->why = "it cannot be read";
 	}
 	free(text);
 }
 
 static int
-read_bytes(struct passing *p, int fd)
+read_bytes(struct passing *p, struct input *in)
 {
 	char *piece = xmalloc(PIECE);
 	struct unpack *u = NULL;
@@ -191,13 +188,13 @@ read_bytes(struct passing *p, int fd)
 	int r = RC_OK;
 
 	while (r == RC_OK && p->why == NULL && p->left > 0) {
-		ssize_t n = read(fd, piece, p->left < PIECE ? p->left : PIECE);
+		ssize_t n =
+		    input_read(in, piece, p->left < PIECE ? p->left : PIECE);
 		struct sv s = sv_of(piece, n > 0 ? (size_t)n : 0);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			p->why = "it cannot be read";
+			p->why = in->borrowed ? "it is damaged in the archive"
+					      : "it cannot be read";
 		if (n <= 0)
 			break;
 		p->left -= s.n;
@@ -236,21 +233,20 @@ finish(struct passing *p, struct exchange_msg *msg)
 }
 
 static int
-pass(struct passing *p, int fd, bool emlx, struct exchange_msg *msg)
+pass(struct passing *p, struct input *in, bool emlx, struct exchange_msg *msg)
 {
 	const struct file_source *f = p->f;
-	struct stat st;
 	int r = RC_OK;
 
-	if (fstat(fd, &st) == 0 && msg->date == 0)
-		msg->date = (int64_t)st.st_mtime;
-	if (fstat(fd, &st) == 0 && st.st_size > EXCHANGE_MESSAGE_MAX)
+	if (msg->date == 0)
+		msg->date = in->mtime;
+	if (in->size > EXCHANGE_MESSAGE_MAX)
 		p->why = "it is larger than 64 MiB";
 	p->left = UINT64_MAX;
 	if (emlx && p->why == NULL)
-		open_emlx(p, fd);
+		open_emlx(p, in);
 	if (p->why == NULL)
-		r = read_bytes(p, fd);
+		r = read_bytes(p, in);
 	if (r == RC_OK && p->why == NULL)
 		return finish(p, msg);
 	if (p->begun)
@@ -267,9 +263,10 @@ file_push(const struct file_source *f, const char *path,
 	struct passing p = {.f = f, .err = err};
 	struct exchange_msg msg = *m;
 	struct err why;
-	int fd, r;
+	struct input in;
+	int r;
 
-	r = broker_open(f->x->broker, path, &fd, &why);
+	r = input_open(f->x->broker, path, &in, &why);
 	if (r != RC_OK) {
 		report_skip(f->x->report, m->name, why.text);
 		return RC_OK;
@@ -278,11 +275,11 @@ file_push(const struct file_source *f, const char *path,
 	buf_init(&p.out, 2 * PIECE);
 	buf_init(&p.flags, 64u << 10);
 	fields_init(&p.fields);
-	r = pass(&p, fd, sv_ends(sv_str(path), SV(".emlx")), &msg);
+	r = pass(&p, &in, sv_ends(sv_str(path), SV(".emlx")), &msg);
 	fields_fini(&p.fields);
 	buf_fini(&p.flags);
 	buf_fini(&p.out);
 	buf_fini(&p.start);
-	io_close(&fd);
+	input_close(&in);
 	return r;
 }

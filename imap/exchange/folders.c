@@ -2,7 +2,8 @@
 #include "base/utf8.h"
 #include "imap/exchange/message.h"
 
-#define MAP_MAX (4u << 20)
+#define MAP_MAX	     (4u << 20)
+#define UNSUBSCRIBED SV("unsubscribed")
 
 static const struct {
 	unsigned bit;
@@ -75,6 +76,8 @@ folder_map_find(
 		while (line.n > 0) {
 			struct sv use = sv_split(&line, ' ');
 
+			if (sv_eq(use, UNSUBSCRIBED))
+				out->unsubscribed = true;
 			for (i = 0; i < sizeof uses / sizeof uses[0]; i++)
 				if (sv_eq(use, uses[i].name))
 					out->uses |= uses[i].bit;
@@ -101,6 +104,10 @@ folder_map_put(struct buf *out, struct sv path, const struct exchange_folder *f)
 			buf_addc(out, ' ');
 		buf_addsv(out, uses[i].name);
 		any = true;
+	}
+	if (f->unsubscribed) {
+		buf_adds(out, any ? " " : "");
+		buf_addsv(out, UNSUBSCRIBED);
 	}
 	buf_addc(out, '\n');
 }

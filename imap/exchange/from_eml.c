@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "imap/exchange/file.h"
 #include "imap/exchange/index.h"
+#include "imap/exchange/mh.h"
 #include "imap/exchange/usual.h"
 #include "mail/date.h"
 
@@ -17,7 +18,11 @@ struct walk {
 	const struct sink *to;
 	struct folder_map map;
 	bool counting;
+	size_t seen; /* messages, in the pass that counts */
 	struct file_index index;
+	bool mh;	      /* the folder is one of MH's */
+	struct buf sequences; /* of it; empty: none */
+	struct buf flags;
 	struct sv file;
 	int64_t date; /* of the Date field */
 	int32_t zone;
@@ -54,17 +59,27 @@ fill(void *arg, struct exchange_msg *m)
 		m->flags = e.flags;
 		m->date = e.date;
 		m->zone = e.zone;
-	} else if (w->date != 0) {
+		return;
+	}
+	if (w->mh && w->sequences.n > 0) {
+		buf_reset(&w->flags);
+		mh_flags(buf_sv(&w->sequences), w->file, &w->flags);
+		m->flags = buf_sv(&w->flags);
+	}
+	if (w->date != 0) {
 		m->date = w->date;
 		m->zone = w->zone;
 	}
 }
 
 static bool
-is_message(const struct broker_names *names, size_t i)
+is_message(const struct walk *w, const struct broker_names *names, size_t i)
 {
 	struct sv name = broker_name(names, i), end;
 
+	if (w->mh && broker_name_type(names, i) != BROKER_FOLDER &&
+	    mh_is_message(name))
+		return true;
 	end = sv_skip(name, sv_rchr(name, '.'));
 	return name.p[0] != '.' &&
 	       broker_name_type(names, i) != BROKER_FOLDER &&
@@ -91,7 +106,7 @@ files(struct walk *w, struct sv dir, const struct broker_names *names,
 	for (i = 0; i < names->n && r == RC_OK; i++) {
 		struct exchange_msg m = {.date = 0};
 
-		if (!is_message(names, i))
+		if (!is_message(w, names, i))
 			continue;
 		buf_set(&path, dir);
 		buf_addsv(&path, broker_name(names, i));
@@ -122,6 +137,24 @@ load_index(struct walk *w, struct sv dir)
 	buf_fini(&path);
 }
 
+static void
+load_sequences(struct walk *w, struct sv dir)
+{
+	struct buf path;
+	struct err why;
+
+	buf_reset(&w->sequences);
+	if (!w->mh)
+		return;
+	buf_init(&path, EXCHANGE_PATH_MAX);
+	buf_addsv(&path, dir);
+	buf_adds(&path, MH_SEQUENCES);
+	if (broker_read(w->x->broker, path.p, &w->sequences, &why) != RC_OK &&
+	    why.code != RC_NOTFOUND)
+		report_skip(w->x->report, buf_sv(&path), why.text);
+	buf_fini(&path);
+}
+
 /* Apple Mail has its messages deep below NAME.mbox: only these levels are the
  * folder's name.  False: there are none. */
 static bool
@@ -148,8 +181,13 @@ named(struct walk *w, struct sv dir, struct exchange_folder *f,
 	size_t i, n = 0;
 	int r;
 
+	w->mh = false;
 	for (i = 0; i < names->n; i++)
-		n += is_message(names, i);
+		w->mh = w->mh || mh_is_mark(broker_name(names, i));
+	for (i = 0; i < names->n; i++)
+		n += is_message(w, names, i);
+	if (w->counting)
+		w->seen += n;
 	(void)folder_map_find(
 	    &w->map, dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), f);
 	if (!exchange_wants_folder(w->x, f->name))
@@ -163,6 +201,7 @@ named(struct walk *w, struct sv dir, struct exchange_folder *f,
 		return RC_OK;
 	report_folder(w->x->report, f->name);
 	load_index(w, dir);
+	load_sequences(w, dir);
 	r = w->to->folder(w->to->arg, f, err);
 	if (r != RC_OK)
 		return r == RC_DENIED ? RC_OK : r;
@@ -239,10 +278,17 @@ from_eml(struct exchange *x, const struct sink *to, struct err *err)
 
 	folder_map_load(&w.map, x->broker);
 	file_index_init(&w.index, INDEX_MAX);
+	buf_init(&w.sequences, MH_SEQUENCES_MAX);
+	buf_init(&w.flags, 4096);
 	r = visit(&w, SV(""), 0, err);
 	w.counting = false;
+	if (r == RC_OK && w.seen == 0 && w.map.text.n == 0)
+		r = err_set(err, RC_PERM,
+		    "there is not a message in it: no .eml or .emlx files");
 	if (r == RC_OK)
 		r = visit(&w, SV(""), 0, err);
+	buf_fini(&w.flags);
+	buf_fini(&w.sequences);
 	file_index_fini(&w.index);
 	folder_map_fini(&w.map);
 	return r;

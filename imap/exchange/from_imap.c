@@ -527,8 +527,10 @@ read_windows(struct from_imap *d, struct err *err)
 static int
 mailbox(struct from_imap *d, const struct from_folder *f, struct err *err)
 {
-	struct exchange_folder to = {
-	    .name = sv_str(f->name), .uses = f->attributes & IMAP_LIST_USES};
+	struct exchange_folder to = {.name = sv_str(f->name),
+	    .uses = f->attributes & IMAP_LIST_USES,
+	    .unsubscribed = d->c == d->x->own && d->x->as_of == 0 &&
+			    (f->attributes & IMAP_LIST_SHOWN) == 0};
 	int r;
 
 	/* A server that knows no uses: what they are usually called. */

@@ -225,7 +225,9 @@ list_all(struct from_imap *d, struct err *err)
 	 * us: strings are fine everywhere. */
 	n = b.n;
 	if (extended)
-		buf_adds(&b, " RETURN (SPECIAL-USE)");
+		buf_adds(&b, d->c == d->x->own
+				 ? " RETURN (SPECIAL-USE SUBSCRIBED)"
+				 : " RETURN (SPECIAL-USE)");
 	if (r == RC_OK)
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
 	if (extended && from_imap_refused(d, r)) {

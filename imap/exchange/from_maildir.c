@@ -14,7 +14,9 @@ struct walk {
 	struct exchange *x;
 	const struct sink *to;
 	struct folder_map map;
-	bool counting; /* how many are there? nothing is pushed */
+	struct buf subscribed; /* lines; empty: nothing says it */
+	bool counting;	       /* how many are there? nothing is pushed */
+	bool found;	       /* a Maildir */
 	struct maildir_keywords keywords;
 	struct buf flags;
 	struct sv file; /* being pushed */
@@ -168,6 +170,34 @@ maildir(struct walk *w, struct sv dir, const struct exchange_folder *f,
 	return r;
 }
 
+/* Dovecot's list, else Courier's. */
+static void
+load_subscriptions(struct walk *w)
+{
+	struct buf text;
+	struct err why;
+
+	buf_init(&text, 4u << 20);
+	if (broker_read(w->x->broker, SUBSCRIPTIONS_FILE, &text, &why) !=
+		RC_OK &&
+	    broker_read(w->x->broker, "courierimapsubscribed", &text, &why) !=
+		RC_OK)
+		buf_reset(&text);
+	maildir_subscriptions(buf_sv(&text), &w->subscribed);
+	buf_fini(&text);
+}
+
+static bool
+is_subscribed(const struct walk *w, struct sv name)
+{
+	struct sv rest = buf_sv(&w->subscribed);
+
+	while (rest.n > 0)
+		if (sv_eq(sv_split(&rest, '\n'), name))
+			return true;
+	return false;
+}
+
 static int visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
     struct err *err);
 
@@ -175,9 +205,14 @@ static int visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 static bool
 name_of(struct walk *w, struct sv parent, struct sv entry, struct buf *out)
 {
-	if (entry.p[0] == '.')
-		return parent.n == 0 &&
-		       maildir_folder_name(entry, out) == RC_OK;
+	if (entry.p[0] == '.') {
+		/* Several accounts' Maildirs below one folder have theirs, too.
+		 */
+		buf_addsv(out, parent);
+		if (parent.n > 0)
+			buf_addc(out, '/');
+		return maildir_folder_name(entry, out) == RC_OK && buf_ok(out);
+	}
 	/* Thunderbird has what is below NAME in NAME.sbd. */
 	if (sv_ends(entry, SV(".sbd")) && entry.n > 4)
 		entry.n -= 4;
@@ -242,8 +277,12 @@ visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 		      sv_eq(broker_name(&names, i), SV("new"));
 	(void)folder_map_find(
 	    &w->map, dir.n > 0 ? sv_first(dir, dir.n - 1) : SV("."), &f);
-	if (w->map.text.n == 0)
+	if (w->map.text.n == 0) {
 		f.uses = usual_use(f.name);
+		f.unsubscribed =
+		    w->subscribed.n > 0 && !is_subscribed(w, f.name);
+	}
+	w->found = w->found || any;
 	if (any)
 		r = maildir(w, dir, &f, err);
 	else if (depth == 0 && names.n == 0)
@@ -266,11 +305,17 @@ from_maildir(struct exchange *x, const struct sink *to, struct err *err)
 
 	folder_map_load(&w.map, x->broker);
 	buf_init(&w.flags, 16384);
+	buf_init(&w.subscribed, 8u << 20);
+	load_subscriptions(&w);
 	r = visit(&w, SV(""), SV(""), 0, err);
 	w.counting = false;
+	if (r == RC_OK && !w.found)
+		r = err_set(err, RC_PERM,
+		    "there is not a Maildir in it: no folder with cur or new");
 	if (r == RC_OK)
 		r = visit(&w, SV(""), SV(""), 0, err);
 	maildir_keywords_fini(&w.keywords);
+	buf_fini(&w.subscribed);
 	buf_fini(&w.flags);
 	folder_map_fini(&w.map);
 	return r;

@@ -4,13 +4,10 @@
  * whole profile of Thunderbird's.  Messages with labels, as in Takeout's one
  * large file, go each into the folder that its labels say.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/io.h"
+#include "imap/exchange/input.h"
 #include "imap/exchange/mbox.h"
 #include "imap/exchange/message.h"
 #include "imap/exchange/usual.h"
@@ -24,6 +21,7 @@ struct walk {
 	const struct sink *to;
 	struct folder_map map;
 	bool counting;
+	bool found;   /* a file that may be one */
 	bool single;  /* file: no tree */
 	bool profile; /* of Thunderbird: prefs.js is there */
 
@@ -175,7 +173,7 @@ on_end(void *arg, const struct mbox_info *info)
 
 /* Pushes what the file has; *bad_out: why there may be more than came. */
 static int
-read_file(struct walk *w, int fd, const char **bad_out)
+read_file(struct walk *w, struct input *in, const char **bad_out)
 {
 	const struct mbox_ops ops = {
 	    .begin = on_begin, .data = on_data, .end = on_end, .arg = w};
@@ -186,10 +184,8 @@ read_file(struct walk *w, int fd, const char **bad_out)
 	*bad_out = NULL;
 	mbox_init(&m, &ops);
 	while (r == RC_OK && *bad_out == NULL) {
-		ssize_t n = read(fd, piece, PIECE);
+		ssize_t n = input_read(in, piece, PIECE);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			*bad_out = "it cannot be read to its end";
 		if (n <= 0)
@@ -245,7 +241,7 @@ learn_end(void *arg, const struct mbox_info *info)
 }
 
 static int
-learn(struct walk *w, int fd)
+learn(struct walk *w, struct input *in)
 {
 	const struct mbox_ops ops = {.begin = learn_begin,
 	    .data = learn_data,
@@ -259,7 +255,7 @@ learn(struct walk *w, int fd)
 	mbox_init(&m, &ops);
 	if (r == RC_DENIED)
 		r = RC_OK;
-	while (r == RC_OK && (n = read(fd, piece, PIECE)) > 0)
+	while (r == RC_OK && (n = input_read(in, piece, PIECE)) > 0)
 		r = mbox_feed(&m, sv_of(piece, (size_t)n));
 	if (r == RC_OK)
 		r = mbox_end(&m);
@@ -289,7 +285,7 @@ say_more(struct walk *w, uint64_t size)
 }
 
 static int
-push(struct walk *w, int fd, const struct exchange_folder *f, uint64_t size,
+push(struct walk *w, struct input *in, const struct exchange_folder *f,
     struct err *err)
 {
 	const char *bad;
@@ -300,9 +296,9 @@ push(struct walk *w, int fd, const struct exchange_folder *f, uint64_t size,
 	w->number = w->expunged = 0;
 	w->doubtful = 0;
 	if (w->to->begin == NULL)
-		return learn(w, fd);
+		return learn(w, in);
 	report_folder(w->x->report, f->name);
-	r = read_file(w, fd, &bad);
+	r = read_file(w, in, &bad);
 	if (r == RC_OK && bad != NULL)
 		report_skip(w->x->report, w->path, bad);
 	/* An empty folder is one, too. */
@@ -313,7 +309,7 @@ push(struct walk *w, int fd, const struct exchange_folder *f, uint64_t size,
 	if (r == RC_OK)
 		r = close_folder(w);
 	w->open = false;
-	say_more(w, size);
+	say_more(w, in->size);
 	if (r == RC_OK)
 		report_folder_end(w->x->report);
 	return r;
@@ -329,25 +325,24 @@ is_inbox(struct sv name)
 
 /* Its first bytes: is it one at all?  No folder is made for what is not. */
 static bool
-begins_well(int fd)
+begins_well(struct input *in)
 {
 	char start[4096];
-	ssize_t n = pread(fd, start, sizeof start, 0);
-	struct sv s = sv_of(start, n > 0 ? (size_t)n : 0);
+	size_t n = input_peek(in, start, sizeof start);
+	struct sv s = sv_of(start, n);
 
 	if (sv_starts(s, SV("\xef\xbb\xbf")))
 		s = sv_skip(s, 3);
 	while (s.n > 0 && (s.p[0] == '\n' || s.p[0] == '\r'))
 		s = sv_skip(s, 1);
-	return n >= 0 && (s.n == 0 || sv_starts(s, SV("From ")));
+	return s.n == 0 ? n > 0 || in->size == 0 : sv_starts(s, SV("From "));
 }
 
 static bool
-has_labels(int fd)
+has_labels(struct input *in)
 {
 	char *start = xmalloc(PIECE);
-	ssize_t n = pread(fd, start, PIECE, 0);
-	struct sv s = sv_of(start, n > 0 ? (size_t)n : 0);
+	struct sv s = sv_of(start, input_peek(in, start, PIECE));
 	bool has = sv_ifind(s, SV("\nX-Gmail-Labels:")) < s.n;
 
 	free(start);
@@ -355,31 +350,30 @@ has_labels(int fd)
 }
 
 static int
-opened(struct walk *w, int fd, const struct exchange_folder *f, struct err *err)
+opened(struct walk *w, struct input *in, const struct exchange_folder *f,
+    struct err *err)
 {
-	struct stat st = {.st_size = 0};
-
-	if (!exchange_wants_folder(w->x, f->name) && !has_labels(fd))
+	if (!exchange_wants_folder(w->x, f->name) && !has_labels(in))
 		return RC_OK;
-	(void)fstat(fd, &st);
 	if (w->counting) {
-		report_expect(w->x->report, (uint64_t)st.st_size);
+		report_expect(w->x->report, in->size);
 		return RC_OK;
 	}
-	if (!begins_well(fd)) {
+	if (!begins_well(in)) {
 		report_skip(w->x->report, w->path,
 		    "it is not an mbox: it does not begin with \"From \"");
 		return RC_OK;
 	}
-	return push(w, fd, f, (uint64_t)st.st_size, err);
+	return push(w, in, f, err);
 }
 
 static int
 file(struct walk *w, const char *path, struct sv name, struct err *err)
 {
 	struct exchange_folder f = {.name = name};
+	struct input in;
 	struct err why;
-	int fd, r;
+	int r;
 
 	if (sv_ends(f.name, SV(".mbox")))
 		f.name.n -= strlen(".mbox");
@@ -390,13 +384,14 @@ file(struct walk *w, const char *path, struct sv name, struct err *err)
 		f.uses = usual_use(f.name);
 	(void)folder_map_find(&w->map, sv_str(path), &f);
 	w->path = sv_str(path);
-	if (broker_open(w->x->broker, path, &fd, &why) != RC_OK) {
+	w->found = true;
+	if (input_open(w->x->broker, path, &in, &why) != RC_OK) {
 		if (!w->counting && exchange_wants_folder(w->x, f.name))
 			report_skip(w->x->report, w->path, why.text);
 		return RC_OK;
 	}
-	r = opened(w, fd, &f, err);
-	io_close(&fd);
+	r = opened(w, &in, &f, err);
+	input_close(&in);
 	return r;
 }
 
@@ -547,6 +542,8 @@ from_mbox(struct exchange *x, const char *path, const struct sink *to,
 		w.counting = pass == 0;
 		r = path[0] != '\0' ? file(&w, path, sv_str(path), err)
 				    : visit(&w, SV(""), SV(""), 0, err);
+		if (r == RC_OK && !w.found)
+			r = err_set(err, RC_PERM, "there is not an mbox in it");
 	}
 	buf_fini(&w.denied);
 	buf_fini(&w.place);

@@ -242,9 +242,9 @@ maildir_info(struct sv flags, struct maildir_keywords *k, struct buf *out,
 
 /* ---- folders ---- */
 
-/* "\2e" becomes the dot that it stands for; "\2f" would be a level. */
-static bool
-escaped(struct buf *b, size_t i)
+/* What "\2e" and its like stand for; NUL: nothing.  "\2f" would be a level. */
+static char
+escaped(struct sv s)
 {
 	static const struct {
 		struct sv text;
@@ -254,13 +254,22 @@ escaped(struct buf *b, size_t i)
 	size_t k;
 
 	for (k = 0; k < sizeof known / sizeof known[0]; k++)
-		if (sv_istarts(sv_skip(buf_sv(b), i), known[k].text)) {
-			memmove(b->p + i + 1, b->p + i + 3, b->n - i - 3);
-			buf_truncate(b, b->n - 2);
-			b->p[i] = known[k].c;
-			return true;
-		}
-	return false;
+		if (sv_istarts(s, known[k].text))
+			return known[k].c;
+	return '\0';
+}
+
+static bool
+unescape(struct buf *b, size_t i)
+{
+	char c = escaped(sv_skip(buf_sv(b), i));
+
+	if (c == '\0')
+		return false;
+	memmove(b->p + i + 1, b->p + i + 3, b->n - i - 3);
+	buf_truncate(b, b->n - 2);
+	b->p[i] = c;
+	return true;
 }
 
 int
@@ -279,7 +288,7 @@ maildir_folder_name(struct sv dir, struct buf *out)
 		r = RC_OK;
 	}
 	for (i = start; r == RC_OK && i < out->n; i++) {
-		if (escaped(out, i))
+		if (unescape(out, i))
 			continue;
 		if (out->p[i] == '.')
 			out->p[i] = '/';
@@ -295,16 +304,56 @@ maildir_folder_name(struct sv dir, struct buf *out)
 int
 maildir_folder_dir(struct sv name, struct buf *out)
 {
-	size_t start = out->n;
-	size_t i;
+	struct buf b;
+	size_t start, i;
 
-	if (sv_chr(name, '.') < name.n)
-		return RC_NOSUPPORT;
+	buf_init(&b, 3 * name.n + 1);
+	for (i = 0; i < name.n; i++) {
+		buf_addc(&b, name.p[i]);
+		/* A '\\' that stands for more only if it looks so. */
+		if (name.p[i] == '.' || escaped(sv_skip(name, i)) != '\0') {
+			buf_truncate(&b, b.n - 1);
+			buf_adds(&b, name.p[i] == '.' ? "\\2e" : "\\5c");
+		}
+	}
 	buf_addc(out, '.');
 	start = out->n;
-	imap_utf7_encode(name, out);
+	imap_utf7_encode(buf_sv(&b), out);
+	buf_fini(&b);
 	for (i = start; i < out->n; i++)
 		if (out->p[i] == '/')
 			out->p[i] = '.';
 	return buf_ok(out) ? RC_OK : RC_TOOBIG;
+}
+
+void
+maildir_subscriptions(struct sv text, struct buf *out)
+{
+	struct sv inbox = SV(".INBOX.");
+	bool second = sv_starts(text, SV("V\t2"));
+	struct buf dir;
+
+	if (second)
+		(void)sv_split(&text, '\n');
+	buf_init(&dir, 4096);
+	while (text.n > 0) {
+		struct sv line = sv_trim(sv_split(&text, '\n')), s;
+		size_t start = out->n, i;
+
+		buf_reset(&dir);
+		buf_addc(&dir, '.');
+		buf_addsv(&dir, line);
+		for (i = 0; second && i < dir.n; i++)
+			if (dir.p[i] == '\t')
+				dir.p[i] = '.';
+		s = buf_sv(&dir);
+		if (sv_starts(s, inbox))
+			s = sv_skip(s, inbox.n - 1);
+		if (buf_ok(&dir) && maildir_folder_name(s, out) == RC_OK)
+			buf_addc(out, '\n');
+		else
+			buf_truncate(out, start);
+		dir.failed = false;
+	}
+	buf_fini(&dir);
 }

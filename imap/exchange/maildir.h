@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 
+#define SUBSCRIPTIONS_FILE  "subscriptions"
 #define MAILDIR_KEYWORDS    26
 #define MAILDIR_KEYWORD_MAX 200
 
@@ -61,7 +62,14 @@ void maildir_info(struct sv flags, struct maildir_keywords *k, struct buf *out,
  * listescape writes it.  RC_SYNTAX: no such name.
  */
 int maildir_folder_name(struct sv dir, struct buf *out) RC_USE_RESULT;
-/* RC_NOSUPPORT: a dot in the name cannot be written. */
+/* A dot in the name becomes \2e; RC_TOOBIG. */
 int maildir_folder_dir(struct sv name, struct buf *out) RC_USE_RESULT;
+
+/*
+ * The names in a list of subscribed folders, each with LF: of Dovecot's
+ * `subscriptions` (one on a line; of its second version "V 2" and levels
+ * between tabs) or Courier's ("INBOX.Sub").  What is no name is left out.
+ */
+void maildir_subscriptions(struct sv text, struct buf *out);
 
 #endif

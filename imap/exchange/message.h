@@ -20,8 +20,9 @@
 #define EXCHANGE_PATH_MAX    4096
 
 struct exchange_folder {
-	struct sv name; /* UTF-8, '/' between levels, "INBOX" */
-	unsigned uses;	/* IMAP_LIST_DRAFTS ... */
+	struct sv name;	   /* UTF-8, '/' between levels, "INBOX" */
+	unsigned uses;	   /* IMAP_LIST_DRAFTS ... */
+	bool unsubscribed; /* the source says so */
 };
 
 struct exchange_msg {

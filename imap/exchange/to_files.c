@@ -24,7 +24,8 @@
 struct to_files {
 	struct exchange *x;
 	enum files_format format;
-	struct buf map; /* folders.tsv */
+	struct buf map;	       /* folders.tsv */
+	struct buf subscribed; /* of a Maildir: lines as in the paths */
 	unsigned folders;
 
 	/* The folder that is being written. */
@@ -205,6 +206,12 @@ folder(void *arg, const struct exchange_folder *f, struct err *err)
 	if (!buf_ok(&t->path))
 		return err_set(err, RC_TOOBIG, "a folder's path is too long");
 	folder_map_put(&t->map, t->path.n > 0 ? buf_sv(&t->path) : SV("."), f);
+	if (!f->unsubscribed) {
+		/* Without the dot before it. */
+		buf_addsv(&t->subscribed,
+		    t->path.n > 0 ? sv_skip(buf_sv(&t->path), 1) : SV("INBOX"));
+		buf_addc(&t->subscribed, '\n');
+	}
 	if (t->path.n > 0 && t->format != FILES_MBOX)
 		buf_addc(&t->path, '/');
 	switch (t->format) {
@@ -509,6 +516,7 @@ to_files_new(struct exchange *x, enum files_format format)
 	t->fd = -1;
 	area_init(&t->area, x->broker);
 	buf_init(&t->map, MAP_MAX);
+	buf_init(&t->subscribed, MAP_MAX);
 	buf_init(&t->path, EXCHANGE_PATH_MAX);
 	buf_init(&t->pending, 4 * INDEX_PENDING);
 	return t;
@@ -523,6 +531,7 @@ to_files_free(struct to_files **tp)
 		return;
 	buf_fini(&t->pending);
 	buf_fini(&t->path);
+	buf_fini(&t->subscribed);
 	buf_fini(&t->map);
 	area_fini(&t->area);
 	maildir_keywords_fini(&t->keywords);
@@ -544,14 +553,25 @@ to_files_sink(struct to_files *t, struct sink *out)
 	    .arg = t};
 }
 
-int
-to_files_end(struct to_files *t, struct err *err)
+static int
+write_list(struct to_files *t, const char *name, const struct buf *text,
+    struct err *err)
 {
-	int fd, r = broker_create(t->x->broker, FOLDERS_FILE, &fd, err);
+	int fd, r = broker_create(t->x->broker, name, &fd, err);
 
 	if (r != RC_OK)
 		return r;
-	r = disk(io_write_all(fd, t->map.p, t->map.n), errno, err);
+	r = disk(io_write_all(fd, text->p, text->n), errno, err);
 	io_close(&fd);
+	return r;
+}
+
+int
+to_files_end(struct to_files *t, struct err *err)
+{
+	int r = write_list(t, FOLDERS_FILE, &t->map, err);
+
+	if (r == RC_OK && t->format == FILES_MAILDIR)
+		r = write_list(t, SUBSCRIPTIONS_FILE, &t->subscribed, err);
 	return r;
 }

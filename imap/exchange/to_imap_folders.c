@@ -262,8 +262,9 @@ command_name(
 }
 
 static int
-create(struct to_imap *t, unsigned uses, struct err *err)
+create(struct to_imap *t, const struct exchange_folder *f, struct err *err)
 {
+	unsigned uses = f->uses & OWN_USES;
 	static const struct {
 		unsigned use;
 		const char *words;
@@ -288,6 +289,8 @@ create(struct to_imap *t, unsigned uses, struct err *err)
 	if (r != RC_OK)
 		return r;
 	add_folder(t, buf_sv(&t->dest), words[0] != '\0' ? uses : 0);
+	if (f->unsubscribed)
+		return RC_OK;
 	/* So that mail programs show it.  Not worth a failure. */
 	r = command_name(t, "SUBSCRIBE", "", err);
 	return is_refused(t, r) ? RC_OK : r;
@@ -336,12 +339,13 @@ note_name(struct to_imap *t, struct sv from)
 
 /* The mailbox that is dest, made if need be.  *why: what CREATE was told. */
 static int
-reach(struct to_imap *t, unsigned uses, struct err *why, struct err *err)
+reach(struct to_imap *t, const struct exchange_folder *f, struct err *why,
+    struct err *err)
 {
 	int r = RC_OK;
 
 	if (!exists(t, buf_sv(&t->dest)))
-		r = create(t, uses, err);
+		r = create(t, f, err);
 	/* "It exists" is a refusal, too: some names are written otherwise. */
 	if (is_refused(t, r))
 		*why = *err;
@@ -387,11 +391,11 @@ to_imap_folder(void *arg, const struct exchange_folder *f, struct err *err)
 		    t->x->report, f->name, "its name has control characters");
 		return RC_DENIED;
 	}
-	r = reach(t, f->uses & OWN_USES, &why, err);
+	r = reach(t, f, &why, err);
 	if (is_refused(t, r) && make_plain(&t->dest)) {
 		struct err again;
 
-		r = reach(t, f->uses & OWN_USES, &again, err);
+		r = reach(t, f, &again, err);
 	}
 	if (is_refused(t, r)) {
 		report_skip(t->x->report, f->name,

@@ -500,8 +500,13 @@ account_set_conf(struct account *a, struct conf *conf)
 void
 account_set_keeper(struct account *a, int fd)
 {
+	struct msg m;
+
 	quota_watch_forget(&a->quota);
 	peer_connect(a->keeper, fd);
+	msg_init(&m, ACCOUNT_OPEN);
+	if (peer_tell(a->keeper, &m) != RC_OK)
+		mlog(LOG_DEBUG, "account.reply.lost", "type=ACCOUNT_OPEN");
 }
 
 bool

@@ -167,6 +167,12 @@ auth_server_credentials(struct auth_server *s)
 	return s->cred;
 }
 
+bool
+auth_server_knows(const struct auth_server *s, const char *peer)
+{
+	return auth_memory_known(s->memory, peer);
+}
+
 unsigned
 auth_server_hashes(const struct auth_server *s)
 {

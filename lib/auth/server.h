@@ -57,6 +57,8 @@ typedef void auth_done_fn(const struct auth_result *r, void *arg);
 void auth_server_login(struct auth_server *s, const struct auth_login *l,
     auth_done_fn *done, void *arg);
 
+/* Has anybody logged in from the peer's network before? */
+bool auth_server_knows(const struct auth_server *s, const char *peer);
 /* Hashes made so far. */
 unsigned auth_server_hashes(const struct auth_server *s);
 

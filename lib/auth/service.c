@@ -26,6 +26,7 @@ struct client {
 	bool may_sign, may_login;
 	enum auth_door door;
 	unsigned open;
+	unsigned strangers; /* of them: logins from networks not known */
 	struct client *next;
 };
 
@@ -53,6 +54,7 @@ struct login {
 	uint32_t id;
 	enum conf_service service;
 	char peer[64];
+	bool stranger;
 	bool tls;
 	struct buf tag;
 	int fd; /* the session's end, -1 for submission */
@@ -80,6 +82,7 @@ static void
 login_free(struct login *l)
 {
 	l->client->open--;
+	l->client->strangers -= l->stranger;
 	client_maybe_free(l->client);
 	io_close(&l->fd);
 	buf_fini(&l->tag);
@@ -206,6 +209,19 @@ is_service_of(enum auth_door door, uint8_t service)
 	return false;
 }
 
+/* Strangers who wait keep nobody out who has been here before. */
+static bool
+is_too_much(struct login *l)
+{
+	struct client *c = l->client;
+	unsigned most = c->s->conf->limits.connections;
+
+	l->stranger = !auth_server_knows(c->s->server, l->peer);
+	c->strangers += l->stranger;
+	return l->stranger ? c->strangers > 2 * most + LOGINS_MORE
+			   : c->open > 3 * most + 2 * LOGINS_MORE;
+}
+
 static void
 on_login(struct client *c, struct msg *m)
 {
@@ -228,7 +244,7 @@ on_login(struct client *c, struct msg *m)
 		login_answer(l, RC_SYNTAX, "not a login");
 		return;
 	}
-	if (c->open > c->s->conf->limits.connections + LOGINS_MORE) {
+	if (is_too_much(l)) {
 		login_answer(l, RC_TEMP, "too many logins at once; try again");
 		return;
 	}

@@ -29,8 +29,9 @@ enum auth_door {
 /*
  * Takes fd: a line to a listener or submission, which gets signatures, too.
  * One that has been taken over may name any peer: it has budgets of its own
- * (auth/memory.h), can ask for its own services only, and has at most as many
- * logins open as it may have connections.
+ * (auth/memory.h), can ask for its own services only, and has at most twice as
+ * many logins of strangers open as it may have connections, and with those of
+ * networks that are known three times as many.
  */
 void auth_service_add_client(
     struct auth_service *s, int fd, enum auth_door door);

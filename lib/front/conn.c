@@ -73,6 +73,21 @@ conn_kill(struct conn *c)
 	s->l->count--;
 }
 
+/* Auth's answer finds nobody then. */
+void
+conn_evict_login(struct conn *c)
+{
+	struct buf out;
+
+	buf_init(&out, 1024);
+	c->shard->l->o.proto->bye(
+	    c->front, "too many connections, try again later", &out);
+	(void)wire_write(c, out.p, out.n);
+	buf_fini(&out);
+	conn_kill(c);
+	strangers_give_place(c);
+}
+
 void
 conn_reap(struct shard *s)
 {
@@ -139,6 +154,7 @@ struct login {
 	int fd; /* our end of the session's pair */
 	int rc;
 	bool answered; /* by auth */
+	bool asked;    /* counted as such */
 	int64_t until; /* so long it may be asked again */
 	struct buf sasl, tag;
 	char text[ERR_TEXT_MAX];
@@ -183,8 +199,10 @@ enter_session(struct conn *c)
 	c->in_session = l->sessions < most;
 	l->sessions += c->in_session;
 	pthread_mutex_unlock(&l->lock);
-	if (c->in_session)
+	if (c->in_session) {
+		strangers_note_known(l, c->peer);
 		strangers_leave(c);
+	}
 	return c->in_session;
 }
 
@@ -224,7 +242,8 @@ login_finish(void *arg)
 
 	if (login_again(lg))
 		return;
-	atomic_store(&c->asking, false);
+	if (lg->asked)
+		strangers_have_asked(c);
 	if (lg->rc == RC_OK && c->state != CONN_DEAD && !enter_session(c)) {
 		lg->rc = RC_TEMP;
 		lg->answered = false;
@@ -306,10 +325,16 @@ login_start(struct conn *c, struct front_action *act)
 	buf_init(&lg->tag, act->tag.max);
 	buf_addsv(&lg->tag, buf_sv(&act->tag));
 	c->state = CONN_LOGIN;
-	atomic_store(&c->asking, true);
 	c->deadline = 0;
 	conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
-	login_ask(lg);
+	lg->asked = strangers_may_ask(c);
+	if (lg->asked) {
+		login_ask(lg);
+		return;
+	}
+	lg->rc = RC_TEMP;
+	(void)memcpy(lg->text, "too many logins at once", 24);
+	login_finish(lg);
 }
 
 /* ---- before login ---- */

@@ -13,6 +13,8 @@
 #define FRONT_INPUT  16384 /* unread bytes before login */
 #define HANDSHAKE_MS 60000
 #define REFUSALS     256 /* that are remembered for the log */
+#define KNOWN_NETWORKS \
+	1024 /* that are remembered; what collides is forgotten */
 
 enum conn_state {
 	CONN_HANDSHAKE, /* TLS from the first byte, or after STARTTLS */
@@ -50,11 +52,11 @@ struct conn {
 	bool in_session;  /* has a session's place */
 
 	/* While it has not logged in: strangers.c. */
-	struct network_count *network; /* NULL: it has no place there */
+	struct network_count *network; /* NULL: it does not count there */
 	uint64_t id;		       /* the older the smaller */
 	struct conn *stranger_prev, *stranger_next;
-	atomic_bool leave;  /* it is to make room */
-	atomic_bool asking; /* waits for auth */
+	bool has_place;
+	atomic_bool leave; /* it is to make room */
 
 	int fd;
 	struct ev *ev;
@@ -99,11 +101,13 @@ struct listener {
 	struct network_count *networks;
 	struct conn *strangers;
 	unsigned nstrangers, leaving;
+	unsigned asking; /* logins that auth has not answered */
 	uint64_t next_id;
 	struct refusal {
 		struct network_key key;
 		int64_t minute;
 	} refusals[REFUSALS];
+	struct network_key known[KNOWN_NETWORKS];
 };
 
 /* ---- listener.c ---- */
@@ -122,6 +126,8 @@ void conn_start(struct conn *c);
 /* There is no place: tells the client, if it can be told, and frees c. */
 void conn_refuse(struct conn *c);
 void conn_kill(struct conn *c);
+/* One that waits for auth's answer makes room now, not when it comes. */
+void conn_evict_login(struct conn *c);
 /* Sends what is left, says goodbye, closes. */
 void conn_close(struct conn *c);
 void conn_bye(struct conn *c, const char *text);
@@ -173,6 +179,13 @@ void peers_leave(struct listener *l, const char *peer);
 const char *strangers_enter(struct conn *c);
 /* It has logged in or ended. */
 void strangers_leave(struct conn *c);
+/* It has ended, but auth still has its login: for its network it counts. */
+void strangers_give_place(struct conn *c);
+/* Somebody has logged in from there. */
+void strangers_note_known(struct listener *l, const char *peer);
+/* May auth be asked?  true: strangers_have_asked follows, once. */
+bool strangers_may_ask(struct conn *c);
+void strangers_have_asked(struct conn *c);
 /* A line a minute for each address; with the lock held. */
 bool strangers_may_log(struct listener *l, const char *peer);
 

@@ -16,7 +16,11 @@
  * of them use up those of the others: a network has a tenth, and above 80 % of
  * all somebody leaves for each that comes, the oldest of the network that has
  * most.  What counts is how old a connection is, not what it has said: a
- * client that is in earnest logs in at once.
+ * client that is in earnest logs in at once.  That one waits for auth's answer
+ * saves it no longer than others: guessers always wait for one.
+ *
+ * Networks that somebody has logged in from lately are the last to give way,
+ * and a login of theirs is asked for when strangers wait for too many.
  */
 
 /* Connections before login of one network. */
@@ -65,21 +69,34 @@ is_bounded(const struct listener *l, const char *peer)
 	return l->o.limit_loopback || !network_is_loopback(peer);
 }
 
-/* Where the bounds of a network do not hold each counts as one of its own. */
-static unsigned
-weight(const struct listener *l, const struct conn *c)
+static struct network_key *
+known_slot(struct listener *l, const char *peer, struct network_key *key)
 {
-	return is_bounded(l, c->peer) ? c->network->n : 1;
+	unsigned hash = 5381;
+	size_t i;
+
+	network_key(peer, true, key);
+	for (i = 0; i < sizeof key->b; i++)
+		hash = hash * 33 + key->b[i];
+	return &l->known[hash % KNOWN_NETWORKS];
 }
 
-static void
-stay(struct conn *c)
+static bool
+is_known(struct listener *l, const char *peer)
 {
-	struct listener *l = c->shard->l;
+	struct network_key key;
 
-	pthread_mutex_lock(&l->lock);
-	l->leaving -= atomic_exchange(&c->leave, false);
-	pthread_mutex_unlock(&l->lock);
+	return network_same(known_slot(l, peer, &key), &key);
+}
+
+/* Who gives way first.  Where the bounds of a network do not hold each counts
+ * as one of its own; a known network as less than any. */
+static unsigned
+weight(struct listener *l, const struct conn *c)
+{
+	if (is_known(l, c->peer))
+		return 0;
+	return is_bounded(l, c->peer) ? c->network->n : 1;
 }
 
 /* In the shard's thread: those that were asked to leave. */
@@ -94,19 +111,12 @@ shard_evict(void *arg)
 		if (!atomic_load(&c->leave))
 			continue;
 		if (c->state == CONN_LOGIN)
-			stay(c); /* it has asked auth meanwhile */
+			conn_evict_login(c);
 		else if (c->state == CONN_FRONT)
 			conn_bye(c, "too many connections, try again later");
 		else if (c->state == CONN_HANDSHAKE || c->state == CONN_CLOSING)
 			conn_kill(c);
 	}
-}
-
-/* Who waits for auth's answer is no more idle than auth. */
-static bool
-may_be_evicted(const struct conn *c)
-{
-	return !atomic_load(&c->leave) && !atomic_load(&c->asking);
 }
 
 static void
@@ -116,7 +126,7 @@ make_room(struct listener *l)
 	unsigned missed;
 
 	for (c = l->strangers; c != NULL; c = c->stranger_next)
-		if (may_be_evicted(c) &&
+		if (!atomic_load(&c->leave) &&
 		    (out == NULL || weight(l, c) > weight(l, out) ||
 			(weight(l, c) == weight(l, out) && c->id < out->id)))
 			out = c;
@@ -157,6 +167,7 @@ strangers_enter(struct conn *c)
 			l->strangers->stranger_prev = c;
 		l->strangers = c;
 		l->nstrangers++;
+		c->has_place = true;
 	}
 	/* If all is full, then for the next one that comes. */
 	if ((why == NULL || w->n < share) &&
@@ -167,6 +178,35 @@ strangers_enter(struct conn *c)
 	return why;
 }
 
+/* With the lock held. */
+static void
+give_place(struct listener *l, struct conn *c)
+{
+	if (!c->has_place)
+		return;
+	if (c->stranger_prev != NULL)
+		c->stranger_prev->stranger_next = c->stranger_next;
+	else
+		l->strangers = c->stranger_next;
+	if (c->stranger_next != NULL)
+		c->stranger_next->stranger_prev = c->stranger_prev;
+	c->stranger_prev = c->stranger_next = NULL;
+	c->has_place = false;
+	l->nstrangers--;
+	l->leaving -= atomic_load(&c->leave);
+	atomic_store(&c->leave, false);
+}
+
+void
+strangers_give_place(struct conn *c)
+{
+	struct listener *l = c->shard->l;
+
+	pthread_mutex_lock(&l->lock);
+	give_place(l, c);
+	pthread_mutex_unlock(&l->lock);
+}
+
 void
 strangers_leave(struct conn *c)
 {
@@ -175,19 +215,44 @@ strangers_leave(struct conn *c)
 	if (c->network == NULL)
 		return;
 	pthread_mutex_lock(&l->lock);
-	if (c->stranger_prev != NULL)
-		c->stranger_prev->stranger_next = c->stranger_next;
-	else
-		l->strangers = c->stranger_next;
-	if (c->stranger_next != NULL)
-		c->stranger_next->stranger_prev = c->stranger_prev;
-	c->stranger_prev = c->stranger_next = NULL;
-	l->nstrangers--;
-	l->leaving -= atomic_load(&c->leave);
-	atomic_store(&c->leave, false);
+	give_place(l, c);
 	c->network->n--;
 	network_maybe_free(l, c->network);
 	c->network = NULL;
+	pthread_mutex_unlock(&l->lock);
+}
+
+void
+strangers_note_known(struct listener *l, const char *peer)
+{
+	struct network_key key, *slot;
+
+	pthread_mutex_lock(&l->lock);
+	slot = known_slot(l, peer, &key);
+	*slot = key;
+	pthread_mutex_unlock(&l->lock);
+}
+
+bool
+strangers_may_ask(struct conn *c)
+{
+	struct listener *l = c->shard->l;
+	bool may;
+
+	pthread_mutex_lock(&l->lock);
+	may = is_known(l, c->peer) || l->asking < 2 * l->o.connections;
+	l->asking += may;
+	pthread_mutex_unlock(&l->lock);
+	return may;
+}
+
+void
+strangers_have_asked(struct conn *c)
+{
+	struct listener *l = c->shard->l;
+
+	pthread_mutex_lock(&l->lock);
+	l->asking--;
 	pthread_mutex_unlock(&l->lock);
 }
 

@@ -94,6 +94,9 @@ enum proto {
 
 	/* ---- account to keeper ---- */
 
+	/* First of all on each line: its store is open.  What was sent to it
+	 * before has nothing to do with a death before that. */
+	ACCOUNT_OPEN,
 	ACCOUNT_LEAVE, /* may I go? -> u32 rc: RC_OK or RC_TEMP */
 	ACCOUNT_USAGE, /* u64 bytes, u64 quota (0: none) */
 
@@ -158,6 +161,9 @@ enum proto {
 	/* str process, or "account NAME", or "" for all, then as CTL_DEBUG
 	 * -> u32 rc, str text */
 	CMD_DEBUG,
+	/* u32 n, n times: u8 look_for (cmd/supervisor/look.h), str path
+	 * -> u32 n, n times: str why not; "": it can */
+	CMD_LOOK,
 
 	/* ---- command line to queue, on a control connection ---- */
 

@@ -50,6 +50,8 @@ struct account {
 	char *name;
 	enum account_state state;
 	struct line *line;
+	bool open; /* its process has its store */
+	bool shut; /* the last one could not open it */
 	uint32_t next_id;
 	struct request *requests, **end;
 	unsigned nrequests;
@@ -243,7 +245,7 @@ take_back(struct account *a)
 		if (r->account_id == 0)
 			continue;
 		r->account_id = 0;
-		r->deaths++;
+		r->deaths += a->open;
 		/* A session's socket went with the process: RC_IO tells its
 		 * listener to ask again with a fresh one. */
 		if (!r->delivery)
@@ -263,6 +265,7 @@ on_account_eof(struct line *l, void *arg)
 	line_free(&l);
 	a->line = NULL;
 	a->state = ACCOUNT_DOWN;
+	a->shut = !a->open;
 	take_back(a);
 	if (a->requests != NULL)
 		account_start(a);
@@ -334,6 +337,13 @@ keeper_status(const struct keeper *k, struct buf *text)
 	const struct account *a;
 
 	for (a = k->accounts; a != NULL; a = a->next)
+		if (a->shut)
+			buf_addf(text,
+			    "%s: " KEEPER_STATUS_SHUT
+			    "; its mail waits in the queue; the log says "
+			    "why: store.open\n",
+			    a->name);
+	for (a = k->accounts; a != NULL; a = a->next)
 		if (a->quota != 0)
 			buf_addf(text, "%s: %s of %s (%llu %%)%s\n", a->name,
 			    size_print(a->bytes, used),
@@ -351,6 +361,11 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 	bool suspicious;
 
 	(void)l;
+	if (m->type == ACCOUNT_OPEN) {
+		a->open = true;
+		a->shut = false;
+		return;
+	}
 	if (m->type == ACCOUNT_LEAVE) {
 		on_leave(a, m);
 		return;
@@ -554,6 +569,7 @@ keeper_add_account(struct keeper *k, const char *name, int fd)
 		take_back(a);
 	}
 	a->line = line_new(k->loop, fd, on_account_msg, on_account_eof, a);
+	a->open = false;
 	a->state = ACCOUNT_UP;
 	send_waiting(a);
 }

@@ -6,7 +6,8 @@
  * A delivery is kept (its descriptor, not its bytes) until it is answered.
  * When the account's process dies meanwhile it is sent to the next one; after
  * two deaths with the same message in hand it goes with DELIVER_OPAQUE: store
- * it, do not parse it.  Its delivery id makes a repetition harmless.
+ * it, do not parse it.  Its delivery id makes a repetition harmless.  A process
+ * that dies before it has opened its store has read no message.
  *
  * It remembers what accounts last said of their quotas, and tells those who
  * deliver which are full: port 25 refuses their recipients then.
@@ -44,7 +45,10 @@ void keeper_set_conf(struct keeper *k, struct conf *conf);
 void keeper_add_client(struct keeper *k, int fd, unsigned may);
 /* The line to an account's process, new or after the keeper's own death. */
 void keeper_add_account(struct keeper *k, const char *account, int fd);
-/* What is known of quotas: lines for people. */
+/* What of a line of keeper_status says that mail waits for its owner. */
+#define KEEPER_STATUS_SHUT "CANNOT BE OPENED"
+/* What is known of quotas, and of stores that cannot be opened: lines for
+ * people. */
 void keeper_status(const struct keeper *k, struct buf *text);
 /* The supervisor cannot start it: all that waits fails for now. */
 void keeper_account_refused(struct keeper *k, const char *account);

@@ -237,6 +237,9 @@ allow_profile(
 		    SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 	if (r == 0 && p->memfd)
 		r = ALLOW(f, memfd_calls);
+	if (r == 0 && p->lends)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(fcntl), 1,
+		    SCMP_A1(SCMP_CMP_EQ, F_SETLEASE));
 	if (r == 0 && p->files == SANDBOX_FILES_WRITE) {
 		r = ALLOW(f, file_calls);
 		if (r == 0)

@@ -45,6 +45,7 @@ struct sandbox_profile {
 	bool accepts;	/* takes connections from listening sockets */
 	bool pairs;	/* makes socket pairs, to hand one end on */
 	bool memfd;	/* makes memory files for messages */
+	bool lends;	/* gives files away and asks whether they are back */
 	bool connects;	/* makes sockets and connects out: mx and dns only */
 	bool binds;	/* and says from which address */
 	bool datagrams; /* and UDP sockets: dns only */

@@ -17,6 +17,8 @@
 #define REMOTE_MOST    20 /* connections to one destination */
 #define SWEEP_MS       60000
 #define FIRST_SWEEP_MS 2000
+#define LENT_MS	       1000
+#define FILES_MORE     64 /* than connections: limits change */
 
 /* ---- the end of a turn ---- */
 
@@ -169,13 +171,47 @@ on_put(struct client *c, struct msg *m)
 	queue_commit(q);
 }
 
+/* Whether its files are back: as long as we have them open, too, their bytes
+ * stay on the disk. */
+static void
+look_at_files(void *arg)
+{
+	struct client *c = arg;
+
+	c->look = NULL;
+	(void)lent_room(&c->lent, 0);
+	if (c->lent.n > 0)
+		c->look = ev_timer_add(c->q->o.loop, LENT_MS, look_at_files, c);
+}
+
+/* A file is for one connection's large message. */
+static size_t
+files_most(struct queue_service *q)
+{
+	struct conf *conf = queue_conf(q);
+	size_t most = (size_t)conf->limits.connections + FILES_MORE;
+
+	conf_free(&conf);
+	return most;
+}
+
 static void
 on_file(struct client *c, struct msg *m)
 {
 	struct err err = {.text = ""};
-	int fd = -1;
-	int r = spool_tmpfile(&fd, &err);
+	int fd = -1, ours = -1, r;
 
+	if (!lent_room(&c->lent, files_most(c->q))) {
+		mlog(LOG_WARN, "queue.files", "outside=%d files=%zu",
+		    c->outside, c->lent.n);
+		r = err_set(&err, RC_TEMP, "too many files");
+	} else {
+		r = spool_tmpfile(&fd, &ours, &err);
+	}
+	if (ours >= 0)
+		lent_add(&c->lent, ours);
+	if (c->lent.n > 0 && c->look == NULL)
+		c->look = ev_timer_add(c->q->o.loop, LENT_MS, look_at_files, c);
 	queue_answer(c->line, m->id, r, err.text, fd);
 }
 
@@ -207,6 +243,8 @@ client_unlink(struct client *c)
 	for (a = c->q->answers; a != NULL; a = a->next)
 		if (a->client == c)
 			a->client = NULL;
+	ev_timer_del(&c->look);
+	lent_fini(&c->lent);
 }
 
 static void

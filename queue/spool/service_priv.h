@@ -10,6 +10,7 @@
  *   remote.c    tries of other servers
  *   run.c       whose turn it is
  *   answer.c    answers to clients
+ *   lent.c      files that clients have
  *   control.c   the owner's commands
  *   service.c   lines, what comes in, the flush
  *
@@ -20,6 +21,7 @@
 #ifndef QUEUE_SPOOL_SERVICE_PRIV_H
 #define QUEUE_SPOOL_SERVICE_PRIV_H
 
+#include "queue/spool/lent.h"
 #include "queue/spool/sched.h"
 #include "queue/spool/service.h"
 #include "queue/spool/spool.h"
@@ -84,7 +86,9 @@ struct client {
 	struct queue_service *q;
 	bool outside; /* may send to other houses */
 	struct line *line;
-	bool command; /* the owner's; else a process of the house */
+	bool command;	  /* the owner's; else a process of the house */
+	struct lent lent; /* files that it has */
+	struct ev_timer *look;
 	struct client *next;
 };
 

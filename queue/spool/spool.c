@@ -706,7 +706,7 @@ spool_free_bytes(struct spool *s)
 
 /* By name and unlinked: not every file system has O_TMPFILE. */
 static int
-make_file(int *fd_out, struct err *err)
+make_file(int *fd_out, int *read_out, struct err *err)
 {
 	static unsigned number;
 	char name[64];
@@ -719,20 +719,22 @@ make_file(int *fd_out, struct err *err)
 	if (fd < 0)
 		return err_sys(err, errno == ENOSPC ? RC_NOSPACE : RC_TEMP,
 		    errno, "cannot make a file in the spool");
+	if (read_out != NULL)
+		*read_out = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	(void)unlink(name);
 	*fd_out = fd;
 	return RC_OK;
 }
 
 int
-spool_tmpfile(int *fd_out, struct err *err)
+spool_tmpfile(int *fd_out, int *read_out, struct err *err)
 {
 	struct statvfs disk;
 
 	if (statvfs(".", &disk) == 0 &&
 	    (uint64_t)disk.f_bavail * disk.f_frsize < SPOOL_LOW_WATER)
 		return err_set(err, RC_NOSPACE, "the disk is nearly full");
-	return make_file(fd_out, err);
+	return make_file(fd_out, read_out, err);
 }
 
 /* ---- out ---- */
@@ -769,7 +771,7 @@ spool_body(struct spool *s, const struct spool_item *it, struct sv front,
 		if (fd < 0)
 			return err_sys(err, RC_TEMP, errno, "no memory file");
 	} else {
-		r = make_file(&fd, err);
+		r = make_file(&fd, NULL, err);
 		if (r != RC_OK)
 			return r;
 	}

@@ -201,8 +201,9 @@ int spool_body(struct spool *s, const struct spool_item *it, struct sv front,
 /* The first bytes of the body, at most out->max. */
 int spool_peek(struct spool *s, const struct spool_item *it,
     struct buf *out) RC_USE_RESULT;
-/* An empty unlinked file in ./incoming for somebody's large message. */
-int spool_tmpfile(int *fd_out, struct err *err) RC_USE_RESULT;
+/* An empty unlinked file in ./incoming for somebody's large message; and the
+ * same, opened once more to read only, or -1. */
+int spool_tmpfile(int *fd_out, int *read_out, struct err *err) RC_USE_RESULT;
 uint64_t spool_free_bytes(struct spool *s);
 
 #endif

@@ -6,6 +6,7 @@
 #include "imap/exchange/index.h"
 #include "imap/exchange/lines.h"
 #include "imap/exchange/maildir.h"
+#include "imap/exchange/mh.h"
 #include "imap/exchange/state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,6 +31,11 @@ maildir(struct sv in)
 		buf_reset(&info);
 		(void)!maildir_folder_dir(buf_sv(&b), &info);
 	}
+	buf_reset(&b);
+	maildir_subscriptions(in, &b);
+	buf_reset(&b);
+	(void)mh_is_message(first);
+	mh_flags(in, first, &b);
 	maildir_keywords_fini(&k);
 	buf_fini(&info);
 	buf_fini(&b);

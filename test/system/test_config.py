@@ -3,11 +3,14 @@
 how the server starts and what the exit codes are."""
 import os
 import re
+import shutil
+import smtplib
 import socket
+import ssl
 import subprocess
 import time
 
-from house import BINARY, House, finish, free_ports, verdict, wait_until, wide
+from house import BINARY, TOP, House, finish, free_ports, verdict, wait_until, wide
 
 GOOD = """hostname: mail.example.org
 domains: [example.org]
@@ -237,25 +240,209 @@ def port_in_use():
         h.__exit__(None, None, None)
 
 
+def served(h, service="imaps"):
+    """The certificate that a client is shown; None: the port is closed."""
+    try:
+        return ssl.get_server_certificate(("127.0.0.1", h.port[service]), timeout=90)
+    except ConnectionRefusedError:
+        return None
+
+
 def wrong_key():
+    """Port 25 serves whatever has become of the certificate; mail programs see the last good one, or a
+    closed port, and never one that they would warn of.  All is well again when the files are."""
     h = House(passwords=False)
+    key, cert = f"{h.dir}/key.pem", f"{h.dir}/cert.pem"
     try:
         for n in ("a", "b"):
             subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                             "-nodes", "-keyout", f"{h.dir}/{n}.key", "-out", f"{h.dir}/{n}.pem", "-days", "30",
                             "-subj", "/CN=mail.home.test"], capture_output=True, check=True)
-        h.extra = f"tls: {{ certificate: {h.dir}/a.pem, key: {h.dir}/b.key }}\n"
+        with open(f"{h.dir}/a.pem") as f:
+            ours = f.read()
+        h.extra = f"tls: {{ certificate: {cert}, key: {key} }}\n"
         h.write_config()
-        r = h.command("run", timeout=120)
-        verdict(r.returncode == 1 and "does not belong" in r.stderr, "certificate-that-does-not-fit", r.stderr)
+        shutil.copy(f"{h.dir}/a.pem", cert)
+        shutil.copy(f"{h.dir}/b.key", key)
         r = h.command("check")
         verdict(r.returncode == 78 and "does not belong" in r.stderr, "check-certificate-that-does-not-fit", r)
-        h.extra = f"tls: {{ certificate: {h.dir}/none.pem, key: {h.dir}/b.key }}\n"
-        h.write_config()
-        r = h.command("run", timeout=120)
-        verdict(r.returncode == 1 and "none.pem" in r.stderr, "certificate-that-is-not-there", r.stderr)
+        h.start()
+        with smtplib.SMTP("127.0.0.1", h.port["smtp"], timeout=90) as s:
+            verdict(s.starttls(context=ssl._create_unverified_context())[0] == 220 and s.noop()[0] == 250, "port-25-serves-without-certificate")
+        verdict([served(h, x) for x in ("imaps", "pop3s", "submissions", "imap", "pop3", "submission")] == [None] * 6,
+                "ports-of-mail-programs-are-closed")
+        r = h.command("status")
+        verdict(r.returncode == 1 and "CANNOT BE USED" in r.stdout and "does not belong" in r.stdout and
+                "imap, pop3 and submission do not" in r.stdout, "status-says-why", r)
+        verdict(h.logged(r"tls\.unusable .*does not belong"), "log-says-why")
+        r = h.command("reload")
+        verdict(r.returncode == 1 and "does not belong" in r.stderr, "reload-still-refuses", r)
+        shutil.copy(f"{h.dir}/a.key", key)
+        verdict(wait_until(lambda: served(h) == ours) and served(h, "submissions") == ours and
+                wait_until(lambda: "CANNOT" not in h.command("status").stdout), "certificate-heals-by-itself")
+        kept = os.path.join(h.data, "tls", "last-good.pem")
+        verdict(os.stat(kept).st_mode & 0o777 == 0o600, "last-good-is-for-root-alone")
+        os.remove(cert)
+        verdict(wait_until(lambda: "cert.pem" in h.command("status").stdout), "status-of-one-that-goes-while-it-runs")
+        h.restart()
+        verdict(served(h) == ours and served(h, "pop3s") == ours, "last-good-one-serves")
+        r = h.command("status")
+        verdict(r.returncode == 1 and "cert.pem" in r.stdout and "the last good one is used" in r.stdout,
+                "status-of-the-last-good-one", r)
+        shutil.copy(f"{h.dir}/b.pem", cert)
+        shutil.copy(f"{h.dir}/b.key", key)
+        verdict(wait_until(lambda: served(h) not in (None, ours)), "the-new-one-is-taken-up")
+        h.stop()
+        # One that is broken, and one that was kept and is broken.
+        for path in (cert, kept):
+            with open(path, "w") as f:
+                f.write("garbage\n")
+        h.start()
+        verdict(served(h) is None and served(h, "submission") is None, "no-last-good-one-no-mail-programs")
+        with smtplib.SMTP("127.0.0.1", h.port["smtp"], timeout=90) as s:
+            verdict(s.noop()[0] == 250, "port-25-serves-all-the-same")
     finally:
+        shutil.copy(f"{h.dir}/a.pem", cert)
+        shutil.copy(f"{h.dir}/a.key", key)
         h.__exit__(None, None, None)
+
+
+class Confined(House):
+    """A server that does not see the folder `secret` and may not write `bk`, as its unit says."""
+
+    def prefix(self):
+        return [*super().prefix(), "unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-ec",
+                'mount -t tmpfs none "$0/secret"; mount --bind "$0/bk" "$0/bk"; mount -o remount,bind,ro "$0/bk"; exec "$@"',
+                self.dir]
+
+    def command(self, *words, **more):
+        """From a shell: sees all."""
+        return subprocess.run([BINARY, "-c", self.config, *words], capture_output=True, text=True, env=self.env, **more)
+
+
+def unseen():
+    """What a shell sees and the service does not."""
+    h = Confined(passwords=False)
+    h.env["HEARTHMAIL_TEST_UNITS"] = h.dir
+    units = os.path.join(h.dir, "etc/systemd/system")
+    secret, bk = os.path.join(h.dir, "secret"), os.path.join(h.dir, "bk")
+    for d in (f"{units}/hearthmail.service.d", secret, bk):
+        os.makedirs(d)
+    with open(f"{units}/hearthmail.service", "w") as f:
+        f.write(f"[Service]\nProtectSystem=strict\nReadWritePaths={h.dir}/data /x\n")
+    with open(f"{units}/hearthmail.service.d/a.conf", "w") as f:
+        f.write(f"[Service]\nInaccessiblePaths={secret}\n")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", f"{secret}/key", "-out", f"{secret}/cert", "-days", "30", "-subj", "/CN=mail.home.test"],
+                   capture_output=True, check=True)
+    os.chmod(f"{secret}/key", 0o600)
+    with open(f"{secret}/pw", "w") as f:
+        f.write("secret\n")
+    tls = f"tls: {{ certificate: {secret}/cert, key: {secret}/key }}\n"
+    rest = f"relay: {{ host: smtp.example.net, user: me, password_file: {secret}/pw }}\nbackup: {{ folder: {bk} }}\n"
+    hides, forbids = "InaccessiblePaths in hearthmail.service hides it", "the service may not write there"
+    try:
+        whole = h.yaml()
+        h.write_config(whole + tls + rest)
+        r = h.command("check")
+        verdict(r.returncode == 0 and f"tls.certificate: {secret}/cert: {hides}" in r.stdout and
+                f"relay.password_file: {secret}/pw: {hides}" in r.stdout and f"backup.folder: {bk}: {forbids}" in r.stdout and
+                "hearthmail-configure" in r.stdout, "check-judges-by-the-unit", r)
+        r = h.command("check", "--here")
+        verdict(r.returncode == 0 and "hearthmail.service" not in r.stdout, "check-here", r)
+        r = h.command("check", "--paths")
+        verdict(r.stdout.splitlines() == [f"data {h.data}", f"tls.certificate {secret}/cert", f"tls.key {secret}/key",
+                                          f"backup.folder {bk}", f"relay.password_file {secret}/pw"], "check-paths", r)
+        h.write_config(whole.replace(h.data, f"{bk}/mail"))
+        r = h.command("check")
+        verdict(r.returncode == 78 and f"data: {bk}/mail: {forbids}" in r.stderr and "hearthmail-configure" in r.stderr,
+                "check-refuses-data-that-the-unit-forbids", r)
+        r = subprocess.run([*h.prefix(), BINARY, "-c", h.config, "run"], capture_output=True, text=True, env=h.env,
+                           timeout=120)
+        verdict(r.returncode == 1 and "Read-only file system" in r.stderr and forbids in r.stderr and
+                "hearthmail-configure" in r.stderr, "data-by-hand-names-the-remedy", r)
+        # The server that runs answers for itself.
+        h.write_config(whole)
+        h.start()
+        h.write_config(whole + tls)
+        at = f"{h.config}:{len(whole.splitlines()) + 1}:"
+        r = h.command("check")
+        verdict(r.returncode == 78 and at in r.stderr and f"{secret}/cert: No such file" in r.stderr and hides in r.stderr,
+                "check-asks-the-server", r)
+        r = h.command("reload")
+        verdict(r.returncode == 1 and at in r.stderr and "No such file" in r.stderr and hides in r.stderr,
+                "reload-says-what-hides-it", r)
+        h.write_config(whole + rest)
+        for command in ("check", "reload"):
+            r = h.command(command)
+            verdict(r.returncode == 0 and f"relay.password_file: {secret}/pw: No such file" in r.stdout and
+                    hides in r.stdout and f"backup.folder: {bk}: Read-only file system; {forbids}" in r.stdout,
+                    f"{command}-warns-of-what-the-server-does-not-see", r)
+        os.chmod(h.config, 0o666)
+        verdict(f"others can change {h.config}" in h.command("reload").stdout, "reload-warns-of-modes")
+        h.restart()
+        verdict(h.logged(r"files\.open .*others can change"), "run-warns-of-modes")
+        os.chmod(h.config, 0o644)
+    finally:
+        h.write_config(h.yaml())
+        h.__exit__(None, None, None)
+
+
+def drop_in():
+    """hearthmail-configure has the unit allow what the configuration names, and no more."""
+    h = House(passwords=False)
+    os.makedirs(f"{h.dir}/sbin")
+    os.makedirs(f"{h.dir}/bin")
+    os.makedirs(f"{h.dir}/mnt")
+    os.symlink(os.path.abspath(BINARY), f"{h.dir}/bin/hearthmail")
+    shutil.copy(os.path.join(TOP, "etc/hearthmail-configure"), f"{h.dir}/sbin/")
+    path = os.path.join(h.dir, "etc/systemd/system/hearthmail.service.d/data.conf")
+    env = dict(os.environ, HEARTHMAIL_TEST_CONFIG=h.config, HEARTHMAIL_TEST_UNITS=h.dir)
+    usual = h.yaml().replace(f"data: {h.data}", "data: /var/lib/hearthmail")
+
+    def configure(text):
+        h.write_config(text)
+        said = None
+        for _ in range(2):  # the second time nothing changes
+            r = subprocess.run(["sh", f"{h.dir}/sbin/hearthmail-configure", "--drop-in-only"], env=env,
+                               capture_output=True, text=True, timeout=90)
+            now = None
+            if os.path.exists(path):
+                with open(path) as f:
+                    now = f.read().splitlines()[1:]
+            if r.returncode != 0 or said not in (None, now):
+                return r
+            said = now
+        return said
+    bk = f"{h.dir}/mnt/bk"
+    for name, text, want in (
+            ("usual", usual, None),
+            ("data", h.yaml(), ["[Unit]", f"RequiresMountsFor={h.data}", "[Service]", f"ReadWritePaths={h.data}"]),
+            ("backup", usual + f"backup: {{ folder: {bk} }}\n", ["[Service]", f"ReadWritePaths=-{bk}"]),
+            ("certificate", usual + "tls: { certificate: /root/.acme.sh/x/a.pem, key: /root/.acme.sh/x/a.key }\n",
+             ["[Service]", "BindReadOnlyPaths=-/root/.acme.sh/x", "ProtectHome=tmpfs"]),
+            ("password", usual + "relay: { host: smtp.example.net, user: me, password_file: /root/relay.pw }\n",
+             ["[Service]", "BindReadOnlyPaths=-/root/relay.pw", "ProtectHome=tmpfs"]),
+            ("password-of-a-user", usual + "relay: { host: smtp.example.net, user: me, password_file: /home/ben/pw }\n",
+             ["[Service]", "BindReadOnlyPaths=-/home/ben/pw", "ProtectHome=tmpfs"]),
+            ("plain-files", usual + "tls: { certificate: /etc/x/a.pem, key: /etc/x/a.key }\n", None),
+            ("usual-again", usual, None)):
+        got = configure(text)
+        verdict(got == want, f"drop-in-for-{name}", got)
+    verdict(os.path.isdir(bk), "backup-folder-is-there-for-the-unit")
+    # And check, which reads the unit with it, is content.
+    units = os.path.dirname(os.path.dirname(path))
+    shutil.copy(os.path.join(TOP, "etc/hearthmail.service.in"), f"{units}/hearthmail.service")
+    with open(f"{units}/hearthmail.service", "a") as f:
+        f.write("[Service]\nPrivateTmp=no\n")
+    h.write_config(h.yaml() + f"backup: {{ folder: {bk} }}\n")
+    before = subprocess.run([BINARY, "-c", h.config, "check"], env=env, capture_output=True, text=True)
+    configure(h.yaml() + f"backup: {{ folder: {bk} }}\n")
+    r = subprocess.run([BINARY, "-c", h.config, "check"], env=env, capture_output=True, text=True)
+    verdict(before.returncode == 78 and "hearthmail-configure" in before.stderr and r.returncode == 0 and
+            "hearthmail.service" not in r.stdout, "check-is-content-with-the-drop-in", (before, r))
+    h.write_config(h.yaml())
+    h.__exit__(None, None, None)
 
 
 def read_only():
@@ -422,7 +609,7 @@ def main():
                 import traceback
                 traceback.print_exc()
                 verdict(False, part.__name__, repr(e))
-    for part in (port_in_use, wrong_key, read_only, demo, debugging):
+    for part in (port_in_use, wrong_key, unseen, drop_in, read_only, demo, debugging):
         try:
             part()
         except Exception as e:

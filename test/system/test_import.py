@@ -8,6 +8,7 @@ import collections
 import glob
 import gzip
 import imaplib
+import io
 import lzma
 import mailbox
 import os
@@ -18,9 +19,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
+import zipfile
 import zlib
 
 from house import BINARY, PASSWORD, House, finish, free_ports, lacking, skip, verdict, wait_until
@@ -146,7 +149,7 @@ def fill(h, user, n=40):
 
 
 def there_and_back():
-    with House(users=("anna", "maildir", "mbox", "eml")) as h:
+    with House(users=("anna", "maildir", "mbox", "eml", "sub1", "sub2")) as h:
         fill(h, "anna")
         want = account(h, "anna")
         uses = folders(h.imap("anna"))
@@ -173,6 +176,33 @@ def there_and_back():
             verdict(a == b and (a or fmt == "mbox"), f"{fmt}-exported-again", (len(a), len(b)))
             r = run(h, "export", "anna", first, "--format", fmt)
             verdict(r.returncode == 1 and "is there already" in r.stderr, f"{fmt}-export-spares-what-is-there", r)
+        # Names that people gave are names of folders, and who sees them is kept.
+        m = h.imap("anna")
+        for name in NAMES:
+            m.subscribe(f'"{name}"')
+        m.unsubscribe('"Sub"')
+        m.logout()
+        one, two = f"{h.dir}/names", f"{h.dir}/names-eml"
+        r = [run(h, "export", "anna", one), run(h, "export", "anna", two, "--format", "eml")]
+        listed = open(f"{one}/subscriptions").read().split("\n")
+        verdict(r[0].returncode == 0 and {".a\\2eb", ".\\2e\\2e", ".x\\2embox", ".x"} <= set(os.listdir(one)) and
+                not glob.glob(f"{one}/.folder-*") and "a\\2eb" in listed and "INBOX.below" in listed and "Sub" not in listed,
+                "maildir-has-readable-names", (r, os.listdir(one), listed))
+        os.unlink(f"{one}/folders.tsv")
+        for source, user in ((one, "sub1"), (two, "sub2")):
+            r = run(h, "import", user, source)
+            m = h.imap(user)
+            got = [x for x in m.lsub()[1] if x]
+            m.logout()
+            # Without folders.tsv nothing says that an export wrote what has no header.
+            there, here = ({k: v for k, v in account(h, u).items() if k != "INBOX" or source == two} for u in ("anna", user))
+            verdict(r.returncode == (source == one) and there == here and any(b"a.b" in x for x in got) and
+                    not any(re.search(rb' "?Sub"?$', x) for x in got),
+                    f"names-and-subscriptions-{user}", (r, got, difference(there, here)))
+        os.makedirs(f"{h.dir}/nothing/here")
+        for fmt, why in (("maildir", "not a Maildir"), ("mbox", "not an mbox"), ("eml", "not a message")):
+            r = run(h, "import", "sub1", f"{h.dir}/nothing", "--format", fmt)
+            verdict(r.returncode == 1 and why in r.stderr, f"nothing-of-{fmt}-is-said", r)
         mode = {oct(os.stat(os.path.join(d, f)).st_mode & 0o777) for d, _, fs in os.walk(f"{h.dir}/1-eml") for f in fs}
         verdict(mode == {"0o600"}, "exported-files-are-private", mode)
         # Other programs read them, too.
@@ -183,7 +213,7 @@ def there_and_back():
         verdict(len(mb) == sum(want["Sub"].values()) and
                 sorted(m.get_flags() for m in mb) == sorted(m.get_flags() for m in mb), "python-reads-the-mbox", len(mb))
         r = run(h, "export", "anna", f"{h.dir}/one", "--folder", "Sub")
-        verdict(r.returncode == 0 and sorted(os.listdir(f"{h.dir}/one")) == [".Sub", "folders.tsv"],
+        verdict(r.returncode == 0 and sorted(os.listdir(f"{h.dir}/one")) == [".Sub", "folders.tsv", "subscriptions"],
                 "export-of-one-folder", r)
 
 
@@ -323,6 +353,18 @@ def foreign_eml(h, d):
                                           (b"Subject: no date\r\n\r\nx\r\n", frozenset(), (1500000000, 0)): 1}),
             "trips": collections.Counter({(crlf(MSG % (2, 2)), frozenset(), (at, 0)): 1})}
     verdict(r.returncode == 0 and got == want, "foreign-eml", (r, difference(want, got)))
+
+
+def foreign_mh(h, d):
+    """Files that are called by numbers, with their sequences; other files beside them."""
+    for name, text in (("inbox/.mh_sequences", b"unseen: 2-3\nreplied: 1 9\nflagged: 3\ncur: 1\n"), ("inbox/1", MSG % (1, 1)),
+                       ("inbox/2", MSG % (2, 2)), ("inbox/3", MSG % (3, 3)), ("inbox/,4", MSG % (4, 4)), ("lists/.xmhcache", b""),
+                       ("lists/12", MSG % (12, 12)), ("notes/5", b"a note\n")):
+        write(f"{d}/{name}", text)
+    r = run(h, "import", "cara", d, "--into", "MH")
+    got = {k: sorted(sorted(f) for _, f, _ in v) for k, v in without_empty(account(h, "cara")).items() if k.startswith("MH")}
+    verdict(r.returncode == 0 and got == {"MH/inbox": [[], ["\\Answered", "\\Seen"], ["\\Flagged"]], "MH/lists": [[]]},
+            "foreign-mh", (r, got))
 
 
 def not_as_it_is(h, d):
@@ -483,6 +525,182 @@ def where_to(h, d):
         verdict(r.returncode == 2 and "NAME=FOLDER" in r.stderr, f"wrong-map {wrong}", r)
 
 
+def pack_tar(path, files, fmt=tarfile.GNU_FORMAT, how="w", extra=()):
+    with tarfile.open(path, how, format=fmt) as t:
+        for name, data, when in files:
+            i = tarfile.TarInfo(name)
+            i.size, i.mtime = len(data), when
+            t.addfile(i, io.BytesIO(data))
+        for name, kind, target in extra:
+            i = tarfile.TarInfo(name)
+            i.type, i.linkname = kind, target
+            t.addfile(i)
+
+
+def pack_zip(path, files, how=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", how) as z:
+        for name, data, _ in files:
+            z.writestr(name, data)
+
+
+def subjects(h, user, below):
+    """{folder: sorted subjects} of what is in or below that folder."""
+    found = {}
+    for name, all_of_it in without_empty(account(h, user)).items():
+        if name == below or name.startswith(below + "/"):
+            found[name[len(below):]] = sorted(re.search(rb"Subject: ([^\r\n]*)", b)[1].decode()
+                                              for (b, _, _), n in all_of_it.items() for _ in range(n))
+    return found
+
+
+def archives(h, d):
+    """tar and zip, as programs write them, of all that import takes; harmful ones; the day of the switch."""
+    os.makedirs(d)
+    at, far = 1600000001, "f" * 120
+    def mail(s, more=b""):
+        return b"From: a@example.test\nSubject: %s\n\nx%s\n" % (s.encode(), more)
+    md = [(f"backup/homedir/mail/{name}", mail(s), at) for name, s in (
+        ("cur/1600000001.M1.h:2,S", "in"), (".Sent/cur/1600000002.M2.h:2,S", "sent"),
+        (f"example.org/anna/.{far}/new/1600000003.M3.h", "far"), ("example.org/anna/cur/1600000004.M4.h:2,FS", "anna"),
+        (".Gr&APw-n/cur/1600000005.M5.h:2,", "gr"))]
+    other = [("backup/public_html/cur.html", b"<html>", at), ("backup/homedir/mail/.Sent/subscriptions", b"x\n", at)]
+    whole = {"": ["in"], "/Sent": ["sent"], "/Gr&APw-n": ["gr"], "/example.org/anna": ["anna"],
+             f"/example.org/anna/{far}": ["far"]}
+    links = [("backup/homedir/mail/.Sent/cur/1600000006.M6.h:2,S", tarfile.LNKTYPE, md[0][0]),
+             ("backup/homedir/mail/.anna", tarfile.SYMTYPE, "/etc/passwd")]
+    linked = dict(whole, **{"/Sent": ["in", "sent"]})
+    for name, fmt, how in (("gnu.tar", tarfile.GNU_FORMAT, "w"), ("pax.tar.gz", tarfile.PAX_FORMAT, "w:gz")):
+        pack_tar(f"{d}/{name}", md + other, fmt, how, links)
+        r = run(h, "import", "hans", f"{d}/{name}", "--into", name[:3])
+        got = subjects(h, "hans", name[:3])
+        verdict(r.returncode == 0 and got == linked, f"archive-{name}", (r, got))
+    pack_zip(f"{d}/c.zip", md + other)
+    r = run(h, "import", "hans", f"{d}/c.zip", "--into", "zip")
+    got = subjects(h, "hans", "zip")
+    verdict(r.returncode == 0 and got == whole, "archive-zip-of-maildirs", (r, got))
+    r = run(h, "import", "hans", f"{d}/c.zip/backup/homedir/mail/example.org/anna", "--into", "one")
+    got = subjects(h, "hans", "one")
+    verdict(r.returncode == 0 and got == {"": ["anna"], f"/{far}": ["far"]}, "archive-inner-path", (r, got))
+    r = run(h, "import", "hans", f"{d}/c.zip/nothing/there", "--into", "one")
+    verdict(r.returncode == 1 and 'there is no "nothing/there" in it' in r.stderr, "archive-inner-path-that-is-not-there", r)
+    # Takeout's, twice: the second one is newer, and has another date in its name.
+    post = b"From 17@xxx Tue Nov 24 11:36:46 +0000 2026\n"
+    rows = [post + b"X-Gmail-Labels: Inbox%s\n" % label + mail(f"t{i}") + b"\n" for i, label in enumerate((b",Unread", b"", b""))]
+    junk = ("Takeout/archive_browser.html", b"<html>", at)
+    for name, text in (("takeout-2026-1.zip", rows[:2]), ("takeout-2027-2.zip", [rows[0].replace(b",Unread", b"")] + rows[1:])):
+        pack_zip(f"{d}/{name}", [("Takeout/Mail/All mail.mbox", b"".join(text), at), junk])
+        r = run(h, "import", "hans", f"{d}/{name}", "--into", "G")
+    got = subjects(h, "hans", "G")
+    flags = [set(f) for b, f, _ in account(h, "hans")["G"] if b"Subject: t0" in b]
+    verdict(r.returncode == 0 and got == {"": ["t0", "t1", "t2"]} and flags == [{"\\Seen"}] and
+            r.stdout.startswith("1 message imported"), "archive-on-the-day-of-the-switch", (r, got, flags))
+    # Apple's, and messages one by one; names in the code page of DOS, and of Windows; what macOS adds.
+    emlx = mail("apple")
+    pack_zip(f"{d}/mac.zip", [("V9/Priv.mbox/1F3/Data/Messages/9.emlx", b"%d\n" % len(emlx) + emlx + b"<plist></plist>", at),
+                              ("__MACOSX/V9/._Priv.mbox", b"\0\5", at), ("V9/._x.eml", b"\0\5", at)])
+    with zipfile.ZipFile(f"{d}/dos.zip", "w") as z:
+        for name, text in (("MQll^a.eml", mail("a")), ("MQll^Sub^b.eml", mail("b")), ("top.eml", mail("c"))):
+            i = zipfile.ZipInfo(name)
+            i.create_system = 0
+            z.writestr(i, text)
+    text = open(f"{d}/dos.zip", "rb").read().replace(b"MQll", "M\u00fcll".encode("cp437")).replace(b"^", b"\\")
+    write(f"{d}/dos.zip", text)
+    for name, want in (("mac.zip", {"/Priv": ["apple"]}),
+                       ("dos.zip", {"": ["c"], "/M&APw-ll": ["a"], "/M&APw-ll/Sub": ["b"]})):
+        r = run(h, "import", "hans", f"{d}/{name}", "--into", name[:3])
+        got = subjects(h, "hans", name[:3])
+        verdict(r.returncode == 0 and got == want, f"archive-{name}", (r, got))
+    # A stream, whose sizes stand behind the data; zip64; and what is cut off.
+    class Pipe(io.RawIOBase):
+        def __init__(self):
+            self.b = b""
+        def writable(self):
+            return True
+        def write(self, b):
+            self.b += bytes(b)
+            return len(b)
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as z:
+        for i in range(3):
+            with z.open(f"m/{i}.eml", "w", force_zip64=i == 1) as f:
+                f.write(mail(f"s{i}", b"\n" * 9000))
+    write(f"{d}/stream.zip", pipe.b)
+    write(f"{d}/cut.zip", pipe.b[:pipe.b.rindex(b"m/2.eml", 0, pipe.b.index(b"PK\1\2")) + 20])
+    pack_tar(f"{d}/whole.tar", [(f"m/{i}.eml", mail(f"c{i}", b"y" * 2000), at) for i in range(3)])
+    text = open(f"{d}/whole.tar", "rb").read()
+    write(f"{d}/cut.tar", text[:3 * 512 + 2048 * 2])
+    write(f"{d}/cut.tgz", gzip.compress(text + os.urandom(90000))[:-30000])
+    write(f"{d}/junk.tar", text[:512 + 2560] + b"?" * 5000)
+    for name, want, why in (("stream.zip", ["s0", "s1", "s2"], ""), ("cut.zip", ["s0", "s1"], "is cut off"),
+                            ("cut.tar", ["c0", "c1"], "is cut off"), ("cut.tgz", ["c0", "c1", "c2"], "cut off"),
+                            ("junk.tar", ["c0"], "damaged")):
+        to = name.replace(".", "-")
+        r = run(h, "import", "hans", f"{d}/{name}", "--into", to)
+        got = subjects(h, "hans", to)
+        verdict(got == {"": want} and r.returncode == (1 if why else 0) and why in r.stderr, f"archive-{name}", (r, got))
+    # Nothing leaves it, and what cannot be read is named.
+    evil = [("../up.eml", mail("up"), at), ("/abs.eml", mail("abs"), at), ("ok/a.eml", mail("ok"), at),
+            ("ok/../../b.eml", mail("b"), at), ("ok/in.zip", b"PK", at)]
+    pack_tar(f"{d}/evil.tar", evil, extra=[("ok/c.eml", tarfile.LNKTYPE, "../../etc/passwd"), ("ok/d.eml", tarfile.LNKTYPE, "gone"),
+                                          ("ok/e.eml", tarfile.LNKTYPE, "ok/e.eml"), ("ok/f.eml", tarfile.SYMTYPE, "/etc/passwd")])
+    r = run(h, "import", "hans", f"{d}/evil.tar", "--into", "evil")
+    got = subjects(h, "hans", "evil")
+    verdict(got == {"": ["ok"]} and r.returncode == 1 and "6 left out" in r.stdout and "leads out" in r.stderr and "absolute" in r.stderr and
+            "symbolic links in it, which are not followed: 1" in r.stderr and "archives in it, which are not opened: 1" in r.stderr,
+            "archive-that-means-harm", (r, got))
+    pack_zip(f"{d}/enc.zip", [("a.eml", mail("plain"), at), ("b.eml", mail("hidden"), at)], zipfile.ZIP_STORED)
+    text = bytearray(open(f"{d}/enc.zip", "rb").read())
+    text[text.rindex(b"PK\1\2") + 8] |= 1
+    write(f"{d}/enc.zip", text)
+    pack_zip(f"{d}/crc.zip", [("a.eml", mail("plain"), at), ("b.eml", mail("hidden"), at)], zipfile.ZIP_STORED)
+    write(f"{d}/crc.zip", open(f"{d}/crc.zip", "rb").read().replace(b"hidden", b"hidDen"))
+    pack_zip(f"{d}/lzma.zip", [("a.eml", mail("plain"), at)], zipfile.ZIP_STORED)
+    with zipfile.ZipFile(f"{d}/lzma.zip", "a", zipfile.ZIP_LZMA) as z:
+        z.writestr("b.eml", mail("hidden"))
+    for name, why in (("enc.zip", "b.eml: it is encrypted"), ("crc.zip", "b.eml: it is damaged"), ("lzma.zip", "by a method that is not read")):
+        r = run(h, "import", "hans", f"{d}/{name}", "--into", name[:3])
+        got = subjects(h, "hans", name[:3])
+        verdict(got == {"": ["plain"]} and r.returncode == 1 and why in r.stderr, f"archive-{name}", (r, got))
+    # Bombs: one inside another; what fills the disk; only archives; other formats.
+    pack_zip(f"{d}/bomb.zip", [(f"{i}.eml", mail("z" * 400), at) for i in range(2)], zipfile.ZIP_STORED)
+    text = bytearray(open(f"{d}/bomb.zip", "rb").read())
+    second = text.rindex(b"PK\1\2")
+    text[second + 20:second + 24] = (len(text) - 100).to_bytes(4, "little")
+    write(f"{d}/bomb.zip", text)
+    with gzip.open(f"{d}/bomb.tgz", "wb", 9) as f:
+        i = tarfile.TarInfo("a.eml")
+        i.size = 2 << 30
+        f.write(i.tobuf())
+        for _ in range(1100):
+            f.write(bytes(1 << 20))
+    pack_tar(f"{d}/nest.tar", [("a/mail.tar.gz", b"x", at)])
+    write(f"{d}/x.tar.xz", lzma.compress(b"x"))
+    pack_tar(f"{d}/names.tar", [("a.txt", b"x", at)])
+    for name, why in (("bomb.zip", "made to harm"), ("bomb.tgz", "made to fill the disk"), ("nest.tar", "other archives (a/mail.tar.gz)"),
+                      ("x.tar.xz", "compressed with xz"), ("names.tar", "there is no mail in it")):
+        r = run(h, "import", "hans", f"{d}/{name}", "--into", "bombs")
+        verdict(r.returncode == 1 and why in r.stderr and not subjects(h, "hans", "bombs"), f"archive-{name}", r)
+    # An mbox that is compressed alone; one without a name that says so.
+    box = b"From a@example.test Tue Nov 24 11:36:46 2026\n" + mail("box") + b"\n"
+    write(f"{d}/old.mbox.gz", gzip.compress(box))
+    pack_zip(f"{d}/box.zip", [("Profile/Inbox", box, at)])
+    for name, want in (("old.mbox.gz", {"": ["box"]}), ("box.zip", {"": ["box"]})):
+        r = run(h, "import", "hans", f"{d}/{name}", "--into", name[:3])
+        got = subjects(h, "hans", name[:3])
+        verdict(r.returncode == 0 and got == want, f"archive-{name}", (r, got))
+    # What an export has written comes back whole, packed by the tools of this machine.
+    run(h, "export", "hans", f"{d}/out", "--folder", "G", "--folder", "dos/M\u00fcll")
+    subprocess.run(["tar", "-C", d, "-czf", f"{d}/out.tar.gz", "out"], check=True)
+    r = run(h, "import", "hans", f"{d}/out.tar.gz", "--into", "back")
+    got = subjects(h, "hans", "back")
+    verdict(r.returncode == 0 and got == {"/G": ["t0", "t1", "t2"], "/dos/M&APw-ll": ["a"]}, "archive-of-an-export", (r, got))
+
+
+def archives_of_others():
+    with House(users=("hans",)) as h:
+        archives(h, f"{h.dir}/ar")
+
+
 def files_of_others():
     with House(users=("anna", "ben", "cara", "dora", "eva", "flo", "gil")) as h:
         where_to(h, f"{h.dir}/where")
@@ -492,6 +710,7 @@ def files_of_others():
         foreign_mbox(h, f"{h.dir}/mb")
         takeout_and_thunderbird(h, f"{h.dir}/to")
         foreign_eml(h, f"{h.dir}/eml")
+        foreign_mh(h, f"{h.dir}/mh")
         what_cannot_be_read(h, f"{h.dir}/bad")
         which_folders(h, f"{h.dir}/bad")
         h.stop()
@@ -986,7 +1205,7 @@ def hostile_server():
 
 
 def main():
-    steps = [there_and_back, files_of_others, broken_imports, walls_and_memory, with_dovecot, other_separators, from_hearthmail,
+    steps = [there_and_back, files_of_others, archives_of_others, broken_imports, walls_and_memory, with_dovecot, other_separators, from_hearthmail,
              hostile_server]
     only = [a for a in sys.argv[1:] if not a.startswith("-")]
     for s in steps:

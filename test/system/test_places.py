@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Places: strangers who hold connections of IMAP and POP3 keep nobody out, and take no session's place."""
 import re
+import secrets
 import socket
 import threading
 import time
@@ -55,6 +56,19 @@ def chatty(s):
         s.recv(500)
 
 
+def guessing(s):
+    """Waits for auth's answer, always."""
+    s.recv(500)
+    while True:
+        s.sendall(f'a LOGIN anna "{secrets.token_hex(8)}"\r\n'.encode())
+        while True:
+            b = s.recv(500)
+            if not b:
+                return
+            if b"a NO" in b:
+                break
+
+
 def besieged(h, service, how, addresses, ports=None):
     """Strangers from all addresses, who come again when they are sent away, and somebody who logs in meanwhile."""
     stop = []
@@ -101,6 +115,7 @@ def sessions_stay(h):
     verdict(mine is not None, "a-session", line)
     for how, ports in ((silent, None), (half_a_login, None), (chatty, None), (half_a_handshake, "imaps")):
         besieged(h, "imap", how, [f"127.{i}.0.1" for i in range(1, 11)], ports)
+    besieged(h, "imap", guessing, [f"127.{i}.0.1" for i in range(1, 16)])
     besieged(h, "imap", silent, [f"127.7.7.{i}" for i in range(1, 4)])
     besieged(h, "pop3", silent, [f"127.{i}.0.1" for i in range(1, 11)])
     besieged(h, "pop3", half_a_handshake, [f"127.{i}.0.1" for i in range(1, 11)], "pop3s")

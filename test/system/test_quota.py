@@ -148,7 +148,7 @@ def check_full(h, m):
     r = h.command("fsck")
     verdict(r.returncode == 0, "quota-fsck", r.stdout + r.stderr)
     text = h.command("status").stdout
-    verdict(re.search(r"quota +anna: 1\d\d(\.\d)?K of 100K \(1\d\d %\): FULL", text), "quota-status", text)
+    verdict(re.search(r"mailboxes +anna: 1\d\d(\.\d)?K of 100K \(1\d\d %\): FULL", text), "quota-status", text)
     mail = json.loads(h.command("status", "--json").stdout)["mail"]
     verdict(mail["refused"] == 0, "quota-refuses-nobody-for-good", mail)
 

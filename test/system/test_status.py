@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """What status says, and the log as JSON, strangers' bytes included."""
+import glob
 import json
 import os
+import re
 import smtplib
 import socket
+import struct
 import sys
 import threading
 
-from house import House, finish, free_ports, verdict, wait_until
+from house import House, finish, free_ports, reader, verdict, wait_until
 
 
 
@@ -112,6 +115,60 @@ def names_down(h):
     verdict(wait_until(lambda: status(h)[0] == 0, 20), "names-are-back", h.command("status").stdout)
 
 
+def make_newer(segment):
+    """The version of a later Hearthmail in both copies of the header; returns what was there."""
+    with open(segment, "rb") as f:
+        was = f.read()
+    b = bytearray(was)
+    for at in (0, 2048):
+        n = struct.unpack(">H", b[at + 10:at + 12])[0]
+        b[at + 8:at + 10] = struct.pack(">H", 99)
+        b[at + n:at + n + 4] = struct.pack(">I", reader.crc32c(bytes(b[at:at + n])))
+    with open(segment, "r+b") as f:
+        f.write(b)
+    return was
+
+
+def put_back(segment, was):
+    with open(segment, "r+b") as f:
+        f.write(was)
+
+
+def newer(h):
+    """A store or spool that cannot be opened is said to be that: no message is blamed, none is lost."""
+    h.deliver()
+    h.stop()
+    [segment] = glob.glob(f"{h.data}/accounts/anna/log/*[0-9]")
+    was = make_newer(segment)
+    h.start()
+    h.deliver(subject="waits")
+    verdict(wait_until(lambda: "anna: CANNOT BE OPENED" in h.command("status").stdout) and
+            h.command("status").returncode == 1, "status-names-a-store-that-does-not-open", h.command("status").stdout)
+    verdict(h.logged(r"store\.open .*written by a newer version"), "log-says-why-it-does-not")
+    # Again and again, and with nobody to blame for it.
+    for _ in range(3):
+        n = h.log().count(" store.open ")
+        h.command("queue", "retry", "--all")
+        wait_until(lambda: h.log().count(" store.open ") > n)
+    verdict("keeper.opaque" not in h.log(), "no-message-is-blamed")
+    h.stop()
+    put_back(segment, was)
+    h.start()
+    h.command("queue", "retry", "--all")
+    verdict(wait_until(lambda: "0 messages wait" in h.command("status").stdout), "what-waited-is-delivered")
+    verdict("CANNOT BE OPENED" not in h.command("status").stdout, "status-is-content-again")
+    h.stop()
+    [segment] = glob.glob(f"{h.data}/spool/log/*[0-9]")
+    was = make_newer(segment)
+    h.start(wait=False)
+    verdict(h.logged(r"queue\.start .*newer version"), "log-says-why-no-queue")
+    r = wait_until(lambda: (lambda r: r if re.search(r"queue .*DOES NOT (RUN|ANSWER)", r.stdout) else None)(h.command("status")))
+    verdict(r and r.returncode == 1, "status-names-a-queue-that-does-not-start", h.command("status").stdout)
+    h.stop()
+    put_back(segment, was)
+    h.start()
+
+
 def silent(h):
     """A process that hangs is named, and does not hold up the answer."""
     import signal
@@ -182,6 +239,7 @@ def main():
     try:
         screen(h)
         names_down(h)
+        newer(h)
         silent(h)
         as_json(h)
     finally:

@@ -184,6 +184,12 @@ static const struct {
     {".Entw\xc3\xbcrfe", "Entw\xc3\xbcrfe", false},
     {".R&-D", "R&D", true},
     {".R&D", "R&D", false},
+    {".Dr\\2e Smith.x", "Dr. Smith/x", true},
+    {".a\\5c2e", "a\\2e", true},
+    {".a\\b", "a\\b", true},
+    {".\\2e\\2e", "..", true},
+    {".&AOk-\\2e&AOk-", "\xc3\xa9.\xc3\xa9", true},
+    {".a\\2fb", "a_b", false},
     {".", NULL, false},
     {"x", NULL, false},
     {".a..b", NULL, false},
@@ -212,7 +218,8 @@ START_TEST(maildir_folder__reads_and_writes_names)
 			ck_assert_str_eq(b.p, dirs[_i].dir);
 	}
 	buf_reset(&b);
-	ck_assert_int_eq(maildir_folder_dir(SV("a.b"), &b), RC_NOSUPPORT);
+	ck_assert_int_eq(maildir_folder_dir(SV("a.b"), &b), RC_OK);
+	ck_assert_str_eq(b.p, ".a\\2eb");
 	buf_fini(&b);
 }
 END_TEST
@@ -316,9 +323,33 @@ START_TEST(file_index__finds_lines_and_refuses_broken_ones)
 }
 END_TEST
 
+static const struct {
+	const char *text, *want;
+} subscriptions[] = {
+    {"INBOX\nSub.Folder\nDr\\2e Smith\n", "INBOX\nSub/Folder\nDr. Smith\n"},
+    {"V\t2\n\nINBOX\nSub\tFolder\n", "INBOX\nSub/Folder\n"},
+    {"INBOX.Sent\r\nINBOX\r\n", "Sent\nINBOX\n"},
+    {"Entw&APw-rfe\n\n..\na\tb\nlast", "Entw\xc3\xbcrfe\nlast\n"},
+    {"", ""},
+};
+
+START_TEST(maildir_subscriptions__of_several_programs)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	maildir_subscriptions(sv_str(subscriptions[_i].text), &b);
+	ck_assert_str_eq(b.n > 0 ? b.p : "", subscriptions[_i].want);
+	buf_fini(&b);
+}
+END_TEST
+
 UNIT_TESTS(exchange_formats)
 {
 	TCase *t = tcase_create("formats");
+
+	tcase_add_loop_test(t, maildir_subscriptions__of_several_programs, 0,
+	    COUNT(subscriptions));
 
 	tcase_add_loop_test(t, maildir_flags__reads_names, 0, COUNT(names));
 	tcase_add_test(t, maildir_keywords__leaves_out_what_is_none);

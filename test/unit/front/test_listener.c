@@ -12,6 +12,8 @@
 #include <netinet/tcp.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -26,9 +28,11 @@
 #include "ipc/proto.h"
 #include "test/unit/unit.h"
 
-#define PER_PEER 20
-#define TALK	 1000 /* bytes of an answer */
-#define NARROW	 4608 /* bytes that a socket of the narrow port holds */
+#define PER_PEER    20
+#define TALK	    1000 /* bytes of an answer */
+#define NARROW	    4608 /* bytes that a socket of the narrow port holds */
+#define FEW	    50
+#define STALLED_MAX 1000
 
 static struct listener *listener;
 static struct tls_ctx *tls;
@@ -38,6 +42,7 @@ static SSL_CTX *client_ctx;
 static pthread_t auth_thread, loop_thread;
 static int auth_fd[2], sessions[2];
 static sem_t waiting, go, drained;
+static atomic_bool leave_off; /* auth answers what it has stalled */
 static uint16_t plain, secure, narrow;
 
 /* ---- the protocol ---- */
@@ -68,6 +73,9 @@ stub_input(void *f, struct sv in, struct buf *out, struct front_action *act)
 			act->what = FRONT_LOGIN;
 			buf_adds(&act->sasl, "x");
 			buf_adds(&act->tag, "t");
+		} else if (sv_eq(sv_first(in, n), SV("stall"))) {
+			act->what = FRONT_LOGIN;
+			buf_adds(&act->sasl, "stall");
 		}
 		in = sv_skip(in, n + 1);
 		took += n + 1;
@@ -108,22 +116,44 @@ static struct front_proto stub = {.name = "stub",
 
 /* ---- auth and sessions ---- */
 
+static void
+answer(uint32_t id, int rc)
+{
+	struct msg r;
+
+	msg_init(&r, MSG_REPLY);
+	r.id = id;
+	msg_put_u32(&r, (uint32_t)rc);
+	msg_put_str(&r, "");
+	ck_assert_int_eq(line_send_fd(auth_fd[1], &r), RC_OK);
+}
+
+/* "stall" is denied, but not before the end. */
 static void *
 auth_main(void *arg)
 {
-	struct msg m, r;
+	uint32_t stalled[STALLED_MAX];
+	size_t n = 0;
+	struct msg m;
 
 	(void)arg;
 	while (line_recv_fd(auth_fd[1], &m) == RC_OK) {
 		int fd = msg_take_fd(&m);
 
+		(void)msg_get_u8(&m);
+		if (sv_eq(msg_get_sv(&m), SV("stall"))) {
+			close(fd);
+			ck_assert_uint_lt(n, STALLED_MAX);
+			stalled[n++] = m.id;
+			sem_post(&waiting);
+			msg_fini(&m);
+			continue;
+		}
+		while (leave_off && n > 0)
+			answer(stalled[--n], RC_DENIED);
 		/* First the session, so that nobody waits for one in vain. */
 		ck_assert(write(sessions[1], &fd, sizeof fd) == sizeof fd);
-		msg_init(&r, MSG_REPLY);
-		r.id = m.id;
-		msg_put_u32(&r, RC_OK);
-		msg_put_str(&r, "");
-		ck_assert_int_eq(line_send_fd(auth_fd[1], &r), RC_OK);
+		answer(m.id, RC_OK);
 		msg_fini(&m);
 	}
 	return NULL;
@@ -188,12 +218,12 @@ make_tls(void)
 }
 
 static void
-setup_for(int64_t idle_ms)
+setup_for(int64_t idle_ms, uint32_t connections)
 {
 	struct listener_opts o = {.proto = &stub,
 	    .hostname = "mail.example.org",
 	    .threads = 1,
-	    .connections = 1000,
+	    .connections = connections,
 	    .connections_per_peer = PER_PEER,
 	    .limit_loopback = true};
 
@@ -223,13 +253,19 @@ setup_for(int64_t idle_ms)
 static void
 setup(void)
 {
-	setup_for(600000);
+	setup_for(600000, 1000);
 }
 
 static void
 setup_impatient(void)
 {
-	setup_for(1);
+	setup_for(1, 1000);
+}
+
+static void
+setup_few(void)
+{
+	setup_for(600000, FEW);
 }
 
 static void
@@ -264,14 +300,17 @@ teardown(void)
 /* ---- clients ---- */
 
 static int
-dial(uint16_t port, int room)
+dial_from(const char *address, uint16_t port, int room)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET,
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	    .sin_port = htons(port)};
 	struct timeval patience = {.tv_sec = 10};
+	struct sockaddr_in from = {.sin_family = AF_INET};
 	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 
+	ck_assert_int_eq(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
 	if (room > 0)
 		ck_assert_int_eq(
 		    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room),
@@ -281,6 +320,12 @@ dial(uint16_t port, int room)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
 	return fd;
+}
+
+static int
+dial(uint16_t port, int room)
+{
+	return dial_from("127.0.0.1", port, room);
 }
 
 static void
@@ -569,6 +614,88 @@ START_TEST(listener__who_is_silent_for_too_long_hears_the_protocols_word)
 	close(fd);
 }
 END_TEST
+
+/* A login from there, and out again. */
+static void
+has_been_here(const char *address)
+{
+	int fd = dial_from(address, plain, 0), s;
+
+	expect(fd, "hello\r\n");
+	say(fd, "login\n");
+	s = session();
+	close(fd);
+	close(s);
+	while (listener_count(listener) > 0)
+		(void)poll(NULL, 0, 1);
+}
+
+/* Guessers of as many networks, each of whom waits for auth's answer, and
+ * comes anew when sent away. */
+static void
+besiege(int networks, int times)
+{
+	for (int i = 0; i < times; i++) {
+		char address[20], hello[7];
+		int fd;
+
+		(void)snprintf(
+		    address, sizeof address, "127.%d.0.1", 1 + i % networks);
+		fd = dial_from(address, plain, 0);
+		if (hear(fd, hello, sizeof hello) == sizeof hello &&
+		    memcmp(hello, "hello\r\n", sizeof hello) == 0) {
+			say(fd, "stall\n");
+			while (sem_wait(&waiting) != 0)
+				;
+		}
+	}
+}
+
+/* Whoever waits for auth, be it for long, holds nobody's place. */
+START_TEST(listener__those_who_wait_for_auth_keep_nobody_out)
+{
+	static const int networks[] = {10, 25, 100};
+	int home, other, fd, s;
+
+	has_been_here("127.201.0.1");
+	/* It has come and not yet said who it is. */
+	home = dial_from("127.201.0.2", plain, 0);
+	expect(home, "hello\r\n");
+	besiege(networks[_i], 2 * FEW);
+	say(home, "login\n");
+	s = session();
+	close(s);
+	fd = dial_from("127.201.0.3", plain, 0);
+	expect(fd, "hello\r\n");
+	leave_off = true;
+	say(fd, "login\n");
+	s = session();
+	/* Its answer comes behind theirs. */
+	say(s, "first\r\n");
+	expect(fd, "first\r\n");
+	close(s);
+	/* And who has never been here before. */
+	other = dial_from("127.202.0.1", plain, 0);
+	expect(other, "hello\r\n");
+	say(other, "login\n");
+	s = session();
+	close(s);
+	close(home);
+	close(fd);
+	close(other);
+}
+END_TEST
+
+UNIT_TESTS(listener_few)
+{
+	TCase *t = tcase_create("listener-few");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup_few, teardown);
+	tcase_add_loop_test(
+	    t, listener__those_who_wait_for_auth_keep_nobody_out, 0, 3);
+	return t;
+}
 
 UNIT_TESTS(listener_idle)
 {

@@ -12,7 +12,7 @@ static struct ev_loop *loop;
 static struct keeper *keeper;
 static struct conf *conf;
 static int client;     /* the asker's end */
-static int account[4]; /* the ends of anna's processes, one after another */
+static int account[8]; /* the ends of anna's processes, one after another */
 static unsigned naccount, starts;
 
 static void
@@ -85,15 +85,26 @@ teardown(void)
 			close(account[i]);
 }
 
-/* Another process of anna's. */
+/* Another process of anna's, which has not opened its store. */
 static void
-come_up(void)
+come_up_shut(void)
 {
 	int fd[2];
 
 	ck_assert_int_eq(line_pair(fd), RC_OK);
 	keeper_add_account(keeper, "anna", fd[0]);
 	account[naccount++] = fd[1];
+}
+
+/* And one that has. */
+static void
+come_up(void)
+{
+	struct msg m;
+
+	come_up_shut();
+	msg_init(&m, ACCOUNT_OPEN);
+	ck_assert_int_eq(line_send_fd(account[naccount - 1], &m), RC_OK);
 }
 
 static void
@@ -269,6 +280,33 @@ START_TEST(keeper__a_death_without_a_message_in_hand_blames_none)
 	come_up();
 	answer(received(DELIVER, 0));
 	expect_reply(client, 8, RC_OK);
+}
+END_TEST
+
+/* A store of a newer version, a disk that cannot be read: no message is to
+ * blame, be it sent to however many processes. */
+START_TEST(keeper__a_store_that_does_not_open_is_no_messages_fault)
+{
+	struct buf text;
+	int i;
+
+	buf_init(&text, 4096);
+	ask(DELIVER, 7, "anna");
+	for (i = 0; i < 4; i++) {
+		come_up_shut();
+		(void)received(DELIVER, 0);
+		die();
+		ck_assert_uint_eq(starts, 2u + (unsigned)i);
+	}
+	keeper_status(keeper, &text);
+	ck_assert_ptr_nonnull(strstr(text.p, "anna: " KEEPER_STATUS_SHUT));
+	come_up();
+	answer(received(DELIVER, 0));
+	expect_reply(client, 7, RC_OK);
+	buf_reset(&text);
+	keeper_status(keeper, &text);
+	ck_assert_uint_eq(text.n, 0);
+	buf_fini(&text);
 }
 END_TEST
 
@@ -582,6 +620,8 @@ UNIT_TESTS(keeper)
 	tcase_add_test(t, keeper__only_the_guilty_message_is_stored_unparsed);
 	tcase_add_test(
 	    t, keeper__a_death_without_a_message_in_hand_blames_none);
+	tcase_add_test(
+	    t, keeper__a_store_that_does_not_open_is_no_messages_fault);
 	tcase_add_test(t, keeper__a_session_dies_with_its_process);
 	tcase_add_test(t, keeper__a_new_line_may_come_before_the_old_ones_end);
 	tcase_add_test(t, keeper__refused_accounts_fail_for_now);

@@ -1119,6 +1119,61 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 }
 END_TEST
 
+static int
+ask_for_file(int line, int *fd_out)
+{
+	struct msg m;
+	int r;
+
+	msg_init(&m, QUEUE_FILE);
+	m.id = 1;
+	ck_assert_int_eq(line_send_fd(line, &m), RC_OK);
+	turn(1);
+	ck_assert_int_eq(line_recv_fd(line, &m), RC_OK);
+	r = (int)msg_get_u32(&m);
+	*fd_out = msg_take_fd(&m);
+	msg_fini(&m);
+	return r;
+}
+
+/* A process that was taken over asks for files and gives none back. */
+START_TEST(queue_file__a_process_holds_so_many)
+{
+	enum {
+		MOST = 10 + 64 /* connections, and some more */
+	};
+	int pair[2], fd[MOST], more, copy;
+
+	configure("limits: { connections: 10 }\n");
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_add_client(q, pair[0], false);
+	for (int i = 0; i < MOST; i++)
+		ck_assert_int_eq(ask_for_file(pair[1], &fd[i]), RC_OK);
+	ck_assert_int_eq(ask_for_file(pair[1], &more), RC_TEMP);
+	ck_assert_int_eq(more, -1);
+	/* The other processes have as many of their own. */
+	ck_assert_int_eq(ask_for_file(smtp, &more), RC_OK);
+	close(more);
+	/* A copy is the file. */
+	copy = dup(fd[0]);
+	close(fd[0]);
+	ck_assert_int_eq(ask_for_file(pair[1], &more), RC_TEMP);
+	close(copy);
+	ck_assert_int_eq(ask_for_file(pair[1], &fd[0]), RC_OK);
+	for (int i = 0; i < MOST; i++)
+		close(fd[i]);
+	/* What is back is not kept, so that its bytes are free again. */
+	while (q->clients->lent.n > 0)
+		turn(100);
+	for (int i = 0; i < MOST; i++)
+		ck_assert_int_eq(ask_for_file(pair[1], &fd[i]), RC_OK);
+	close(pair[1]);
+	turn(5);
+	for (int i = 0; i < MOST; i++)
+		close(fd[i]);
+}
+END_TEST
+
 /* Many failures, as five days have. */
 static void
 fail_often(unsigned n)
@@ -1379,6 +1434,7 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue_remove__also_while_mx_is_full_or_away);
 	tcase_add_loop_test(
 	    t, queue_put__port_25_sends_nothing_to_the_outside, 0, 5);
+	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
 	tcase_add_test(t, queue_hold__waits_for_the_outcome);
 	tcase_add_test(t, queue__what_is_held_stays_over_a_restart);

@@ -378,7 +378,7 @@ START_TEST(spool_body__a_large_one_has_a_file_without_a_name)
 	struct stat st;
 	int fd = -1, out = -1;
 
-	ck_assert_int_eq(spool_tmpfile(&fd, &err), RC_OK);
+	ck_assert_int_eq(spool_tmpfile(&fd, NULL, &err), RC_OK);
 	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
 	ck_assert_int_eq(put_fd(1, fd, size, 1), RC_OK);
 	it = spool_first(s);

@@ -10,7 +10,7 @@
 
 #include "base/clk.h"
 #include "base/io.h"
-#include "cmd/backup.h"
+#include "backup/backup.h"
 #include "journal/crc32c.h"
 #include "journal/format.h"
 #include "journal/journal.h"

@@ -27,8 +27,8 @@
  * Folders below accounts/ belong to processes that parse strangers' bytes:
  * nothing there is followed, and only regular files are read.
  */
-#ifndef CMD_BACKUP_H
-#define CMD_BACKUP_H
+#ifndef BACKUP_BACKUP_H
+#define BACKUP_BACKUP_H
 
 #include <jansson.h>
 
@@ -113,15 +113,5 @@ int backup_extract(int fd, const json_t *manifest, const char *prefix,
     size_t strip, int to, unsigned *bad, struct err *err) RC_USE_RESULT;
 /* Names of the accounts in it: an array of strings. */
 json_t *backup_accounts(const json_t *manifest);
-
-/*
- * As the account's user, in `folder`, which was copied from a backup: begins a
- * new epoch.  An exit code.
- */
-int backup_begin_anew(
-    const struct conf *conf, const char *command, const char *folder);
-/* Likewise: brings back what is left of an account of which a file was bad. */
-int backup_mend(
-    const struct conf *conf, const char *command, const char *folder);
 
 #endif

@@ -1,4 +1,4 @@
-#include "cmd/lost.h"
+#include "backup/lost.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 #include "base/io.h"
-#include "cmd/backup.h"
+#include "backup/backup.h"
 #include "journal/format.h"
 
 #define KNOWN ".known"

@@ -8,8 +8,8 @@
  * the empty files accounts/.known/NAME, which the supervisor makes for whoever
  * has mail when it starts or stops.
  */
-#ifndef CMD_LOST_H
-#define CMD_LOST_H
+#ifndef BACKUP_LOST_H
+#define BACKUP_LOST_H
 
 #include <jansson.h>
 

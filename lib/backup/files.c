@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
-#include "cmd/backup.h"
+#include "backup/backup.h"
 
 #define PIECE (256u << 10)
 #define BLOCK 4096u
