@@ -349,7 +349,7 @@ ask_queue(struct smtp_house *h, struct msg *m, int64_t until, struct err *err)
 	if (r != RC_OK) {
 		msg_fini(m);
 		return err_set(
-		    err, RC_TEMP, "the queue is not there; try again");
+		    err, RC_TEMP, "the queue is not available; try again");
 	}
 	r = peer_call(h->queue, m, until - clk_mono(), &reply);
 	if (r == RC_OK) {

@@ -63,7 +63,7 @@ check_address(void *arg, const struct mail_addr *addr)
 	buf_addsv(&whole, addr->domain);
 	if (!buf_ok(&whole) || !c->a->may_send(c->a->arg, buf_sv(&whole)))
 		r = err_set(c->err, RC_DENIED,
-		    "this account may not write as %.80s (%s)", whole.p,
+		    "this account may not send as %.80s (%s)", whole.p,
 		    c->field);
 	c->count++;
 	buf_fini(&whole);

@@ -473,7 +473,7 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	if (m->type == CMD_PASSWD)
 		weak = msg_get_u8(m);
 	if (msg_end(m) != RC_OK)
-		return err_set(err, RC_SYNTAX, "the command is garbled");
+		return err_set(err, RC_SYNTAX, "the command is malformed");
 	switch (m->type) {
 	case CMD_PASSWD:
 		r = auth_server_passwd(s->server, account, arg, weak != 0, err);

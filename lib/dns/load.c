@@ -39,7 +39,7 @@ load_anchors(struct dns_server_opts *o, const char *path, struct err *err)
 {
 	struct sv text;
 	struct buf line;
-	struct err why = {.text = "there is no key in it"};
+	struct err why = {.text = "it contains no key"};
 	unsigned n = 0;
 	int r = read_text("dns.trust_anchor", path, &o->anchors, err);
 

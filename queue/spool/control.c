@@ -227,7 +227,7 @@ on_list(struct client *c, struct msg *m)
 	msg_put_u32(&reply, (uint32_t)r);
 	msg_put_str(&reply, r == RC_OK ? ""
 			    : r == RC_SYNTAX
-				? "the command is garbled"
+				? "the command is malformed"
 				: "there is no memory for the list now");
 	msg_put_u32(&reply, n);
 	if (fd >= 0)
@@ -420,7 +420,7 @@ on_act(struct client *c, struct msg *m)
 
 	if (action >= QUEUE_ACTIONS || read_selection(m, &sel) != RC_OK) {
 		queue_answer_command(
-		    c, m->id, RC_SYNTAX, "the command is garbled", done);
+		    c, m->id, RC_SYNTAX, "the command is malformed", done);
 		free(done);
 		return;
 	}

@@ -180,7 +180,7 @@ def machine(h):
         s.listen()
         h.write_config(whole.replace(f"127.0.0.1:{h.port['pop3s']}", "127.0.0.1:%d" % s.getsockname()[1]))
         r = h.command("reload")
-        verdict(r.returncode == 1 and "another program has this port" in r.stderr and
+        verdict(r.returncode == 1 and "another program uses this port" in r.stderr and
                 r.stderr.rstrip().endswith("then restart it"), "reload-says-all-of-it", r)
     h.write_config()
     verdict(h.command("reload").returncode == 0, "and-is-well-again")
@@ -233,7 +233,7 @@ def port_in_use():
     s.listen()
     try:
         r = h.command("run", timeout=120)
-        verdict(r.returncode == 1 and "listen.imap" in r.stderr and "another program has this port" in r.stderr,
+        verdict(r.returncode == 1 and "listen.imap" in r.stderr and "another program uses this port" in r.stderr,
                 "port-in-use", r.stderr)
     finally:
         s.close()

@@ -170,7 +170,7 @@ def bounce(h, sink):
     b.logout()
     verdict("two@other.test" in text and "removed by the postmaster" in text and
             "one@example.test" not in text, "queue-remove-bounce-words", text)
-    verdict("not delivered: the postmaster of this mail server has taken it out of the queue." in
+    verdict("not delivered: the postmaster of this mail server has removed it from the queue." in
             " ".join(text.split()), "queue-remove-bounce-first-sentence", text)
     r = queue(h, "hold", "@example.test")
     m = of(h, "one@example.test")

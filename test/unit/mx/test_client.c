@@ -134,7 +134,7 @@ static const struct {
 	{552, 552}, "5.3.4", SHORT},
     {"closed door", "554 no service\r\n|!", false, RC_TEMP, {0, 0},
 	"554 no service", SHORT},
-    {"no SMTP", "HTTP/1.1 400\r\n|!", false, RC_TEMP, {0, 0}, "no SMTP reply",
+    {"no SMTP", "HTTP/1.1 400\r\n|!", false, RC_TEMP, {0, 0}, "not an SMTP reply",
 	SHORT},
     {"nothing", "!", false, RC_TEMP, {0, 0}, "lost at the greeting", SHORT},
     {"silence", "|", false, RC_TEMP, {0, 0}, "no answer to the greeting",

@@ -162,7 +162,7 @@ static const struct {
     {"192.168.1.5", PUBLISH_ADDRESS, DNS_A, "192.168.1.5", PUBLISH_DIFFERENT,
 	"nobody outside"},
     {"192.168.1.5", PUBLISH_ADDRESS, DNS_A, "192.0.2.9", PUBLISH_RIGHT,
-	"cannot be seen"},
+	"cannot be checked"},
     {"100.64.0.1", PUBLISH_ADDRESS, DNS_A, "", PUBLISH_MISSING, "router"},
     {"192.0.2.1", PUBLISH_ADDRESS, DNS_AAAA, "", PUBLISH_RIGHT, "none"},
     {"192.0.2.1", PUBLISH_ADDRESS, DNS_AAAA, "2001:db8::1", PUBLISH_DIFFERENT,
