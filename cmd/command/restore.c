@@ -244,9 +244,9 @@ queue_only(const struct restore *x, int part)
 	if (confined_run(x->conf, "restore", path.p, ROLE_QUEUE, open_spool,
 		NULL) != EXIT_FINE &&
 	    renameat(part, "spool", part, "auth/spool" BACKUP_DAMAGED) == 0)
-		fprintf(
-		    stderr, "the queue cannot be opened and starts empty; its "
-			    "files are in auth/spool" BACKUP_DAMAGED "\n");
+		fprintf(stderr,
+		    "the queue cannot be opened and starts empty; its "
+		    "files are in auth/spool" BACKUP_DAMAGED "\n");
 	buf_fini(&path);
 }
 
