@@ -175,8 +175,8 @@ house_may_leave(void *ctx)
 
 /*
  * Whose signature: of the From's domain, since that is what others look for
- * [RFC 7489 3.1].  One who writes in the name of another house (send_as) goes
- * without: we have not that house's key, and ours would prove nothing about
+ * [RFC 7489 3.1].  One who writes for another server's domain (send_as) goes
+ * without: we do not have that domain's key, and ours would prove nothing about
  * it.  False: nothing is to be signed.
  */
 static bool

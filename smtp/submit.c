@@ -128,7 +128,7 @@ check_field(const struct mail_field *f, const struct smtp_submit_args *a,
 	return RC_OK;
 }
 
-/* Fields that do not leave the house: Bcc names people that the others are
+/* Fields that do not leave the server: Bcc names people that the others are
  * not to see, Return-Path is the last server's [RFC 5322 3.6.3, 5321 4.4]. */
 static bool
 is_dropped(struct sv name)

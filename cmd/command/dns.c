@@ -244,7 +244,7 @@ begin(void *arg)
 	ask_more(arg);
 }
 
-/* The dns process's walls; a house that has never been started has no empty
+/* The dns process's walls; a server that has never been started has no empty
  * folder yet, and then the other walls have to do. */
 static int
 raise_walls(

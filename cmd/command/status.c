@@ -1,4 +1,4 @@
-/* How the house is: one screen, or JSON. */
+/* How the server is: one screen, or JSON. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

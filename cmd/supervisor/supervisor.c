@@ -49,7 +49,7 @@ seal(const char *name, struct sv text)
 	return fd;
 }
 
-/* Before the house runs somebody sits before it; then the log is events. */
+/* Until the server runs, somebody watches its start; then the log is events. */
 static void
 tell_errors(const struct super *s, const struct conf_errors *errors)
 {

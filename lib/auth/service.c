@@ -22,7 +22,7 @@
 struct client {
 	struct auth_service *s;
 	struct line *line;
-	bool command; /* the owner's; else a process of the house */
+	bool command; /* the owner's; else a process of the server */
 	bool may_sign, may_login;
 	enum auth_door door;
 	unsigned open;

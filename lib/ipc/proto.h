@@ -1,5 +1,5 @@
 /*
- * The messages of the house: who says what to whom, with its fields in order.
+ * The messages of the server: who says what to whom, with its fields in order.
  * Types are unique over all lines.  A request is answered by MSG_REPLY with
  * the same id; "->" shows the reply's fields.
  */

@@ -175,7 +175,7 @@ choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
 }
 
 /*
- * Age alone proves nothing: the clock may have stepped, or the house was dark
+ * Age alone proves nothing: the clock may have stepped, or the server was off
  * for a week.  It must have been tried often enough, and since we started.
  */
 static bool

@@ -86,7 +86,7 @@ struct client {
 	struct queue_service *q;
 	bool outside; /* may send to other houses */
 	struct line *line;
-	bool command;	  /* the owner's; else a process of the house */
+	bool command;	  /* the owner's; else a process of the server */
 	struct lent lent; /* files that it has */
 	struct ev_timer *look;
 	struct client *next;

@@ -84,7 +84,7 @@ def checks(net, h):
     verdict(r.returncode == 1 and out["complete"] is False, "exit-code-1")
     w = [x for x in out["records"] if x["domain"] == "wrong.test"]
     rows = [("MX", "another host", "5 other.a.test."), ("TXT", "more than one SPF", "v=spf1 -all"),
-            ("TXT", "another key", "v=DKIM1"), ("TXT", "no key", "v=DKIM1; p="),
+            ("TXT", "a different key", "v=DKIM1"), ("TXT", "no key", "v=DKIM1; p="),
             ("TXT", "no policy", "v=DMARC1; rua"), ("SRV", "elsewhere", "993 other.a.test.")]
     for kind, words, found in rows:
         verdict([x for x in w if x["type"] == kind and x["state"] == "different" and
