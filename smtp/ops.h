@@ -1,6 +1,6 @@
 /*
  * What an SMTP server needs from the rest of the server.  Every call may block
- * up to its own deadline and comes from many threads; the tests have a house
+ * up to its own deadline and comes from many threads; the tests have a server
  * of their own.
  */
 #ifndef SMTP_OPS_H

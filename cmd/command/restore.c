@@ -536,7 +536,8 @@ read_config(struct restore *x, const char *dir, struct err *err)
 	    (backup_sum(fd, &n, sha) != RC_OK || n != x->config.n ||
 		!backup_fits(entry_of(x->manifest, CONFIG_FILE), n, sha)))
 		r = err_set(err, RC_DAMAGED,
-		    "%.60s/" CONFIG_FILE " does not match its checksum", name.p);
+		    "%.60s/" CONFIG_FILE " does not match its checksum",
+		    name.p);
 	io_close(&fd);
 	io_close(&x->fd);
 	buf_fini(&name);
