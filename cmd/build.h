@@ -1,4 +1,4 @@
-/* What this build is called; all processes of a house are of one build. */
+/* What this build is called; all processes of a server are of one build. */
 #ifndef CMD_BUILD_H
 #define CMD_BUILD_H
 

@@ -181,8 +181,8 @@ house_may_leave(void *ctx)
 
 /*
  * Whose signature: of the From's domain, since that is what others look for
- * [RFC 7489 3.1].  One who writes in the name of another house (send_as) goes
- * without: we have not that house's key, and ours would prove nothing about
+ * [RFC 7489 3.1].  One who writes for another server's domain (send_as) goes
+ * without: we do not have that domain's key, and ours would prove nothing about
  * it.  False: nothing is to be signed.
  */
 static bool
@@ -352,7 +352,7 @@ ask_queue(struct smtp_house *h, struct msg *m, int64_t until, struct err *err)
 	if (r != RC_OK) {
 		msg_fini(m);
 		return err_set(
-		    err, RC_TEMP, "the queue is not there; try again");
+		    err, RC_TEMP, "the queue is not available; try again");
 	}
 	r = peer_call(h->queue, m, until - clk_mono(), &reply);
 	if (r == RC_OK) {

@@ -124,7 +124,7 @@ smtp_fill(struct smtp_session *s, int64_t timeout)
 		return RC_EOF;
 	}
 	if (r == RC_TIMEOUT)
-		smtp_end(s, "waited too long");
+		smtp_end(s, "timed out");
 	return r == RC_OK || r == RC_TOOBIG ? r : RC_EOF;
 }
 
@@ -185,8 +185,8 @@ smtp_line(struct smtp_session *s, struct sv *out)
 	    !line_is_clean(sv_first(in, n - 1))) {
 		stream_consume(s->st, n + 1);
 		smtp_refuse(s, 500, "5.5.2",
-		    "a command has no control characters and ends with "
-		    "CR LF");
+		    "a command must not contain control characters and must "
+		    "end with CR LF");
 		return RC_SYNTAX;
 	}
 	/* [RFC 5321 4.1.1] white space at the end is tolerated */

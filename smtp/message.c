@@ -183,7 +183,7 @@ is_flood(struct smtp_session *s)
 {
 	if (s->t.received / 2 <= s->c->limits.message_size + FLOOD_BYTES)
 		return false;
-	smtp_end(s, "the message is far too large");
+	smtp_end(s, "the message is too large");
 	return true;
 }
 
@@ -339,8 +339,7 @@ end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
 		    "%s", err->text);
 	} else if (t->hops.count >= MAIL_HOPS_MAX) {
 		smtp_refuse(s, 554, "5.4.6",
-		    "the message has passed %zu "
-		    "servers: it goes in circles",
+		    "the message has passed %zu servers: mail loop",
 		    t->hops.count);
 	} else if (t->body.error != RC_OK) {
 		smtp_reply(s, t->body.error == RC_NOSPACE ? 452 : 451, "4.3.1",
@@ -369,7 +368,7 @@ smtp_run_data(struct smtp_session *s, struct sv args)
 		smtp_refuse(s, 501, "5.5.4", "DATA takes no argument");
 		return;
 	}
-	smtp_reply(s, 354, "", "send the message; end with a lone dot");
+	smtp_reply(s, 354, "", "send the message; end with a single dot");
 	begin_message(s);
 	smtp_data_init(&data, SMTP_DATA_LINE_MAX);
 	buf_init(&out, 2 * SMTP_INPUT_MAX);
@@ -499,7 +498,7 @@ smtp_run_bdat(struct smtp_session *s, struct sv args)
 		 * trusted. */
 		smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
 		if (!s->over)
-			smtp_end(s, "has lost track of the chunks");
+			smtp_end(s, "lost track of the chunks");
 		return;
 	}
 	if (!legal) {

@@ -1,6 +1,6 @@
 /*
- * What an SMTP server needs from the rest of the house.  Every call may block
- * up to its own deadline and comes from many threads; the tests have a house
+ * What an SMTP server needs from the rest of the server.  Every call may block
+ * up to its own deadline and comes from many threads; the tests have a server
  * of their own.
  */
 #ifndef SMTP_OPS_H
@@ -63,7 +63,7 @@ struct smtp_ops {
 	int (*file)(void *ctx, int *fd_out);
 	/*
 	 * Submission, of a message that goes outside: appends its signatures,
-	 * header fields, to *out; none for another house's From.  What is not
+	 * header fields, to *out; none for another domain's From.  What is not
 	 * RC_OK means that it cannot be signed now and must not leave.  NULL:
 	 * mail leaves unsigned.
 	 */

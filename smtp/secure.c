@@ -39,8 +39,8 @@ smtp_run_starttls(struct smtp_session *s, struct sv args)
 	if (has_args || s->c->o->tls == NULL || stream_is_tls(s->st)) {
 		smtp_refuse(s, has_args ? 501 : 503, "5.5.1", "%s",
 		    has_args		   ? "STARTTLS takes no argument"
-		    : stream_is_tls(s->st) ? "this is TLS already"
-					   : "no TLS here");
+		    : stream_is_tls(s->st) ? "TLS is already active"
+					   : "TLS is not available");
 		return;
 	}
 	smtp_reply(s, 220, "2.0.0", "begin TLS now");
@@ -87,7 +87,7 @@ challenge(struct smtp_session *s, const char *prompt, struct buf *out)
 	smtp_line_done(s);
 	stream_wipe_consumed(s->st);
 	if (!ok)
-		smtp_refuse(s, 501, "5.5.2", "that is not base64");
+		smtp_refuse(s, 501, "5.5.2", "not valid base64");
 	return ok;
 }
 
@@ -116,8 +116,8 @@ finish_auth(struct smtp_session *s, struct sv sasl)
 		smtp_refuse(s, 535, "5.7.8", "wrong name or password");
 		break;
 	default:
-		smtp_refuse(
-		    s, 454, "4.7.0", "login is not possible now; try again");
+		smtp_refuse(s, 454, "4.7.0",
+		    "login is temporarily unavailable; try again");
 		break;
 	}
 	if (++s->auth_failures >= AUTH_FAILURES_MAX && !s->over)
@@ -138,7 +138,7 @@ auth_plain(struct smtp_session *s, struct sv initial)
 		smtp_line_done(s);
 		stream_wipe_consumed(s->st);
 		if (!ok)
-			smtp_refuse(s, 501, "5.5.2", "that is not base64");
+			smtp_refuse(s, 501, "5.5.2", "not valid base64");
 	} else {
 		smtp_line_done(s);
 		ok = challenge(s, "", &sasl);
@@ -160,7 +160,7 @@ auth_login(struct smtp_session *s, struct sv initial)
 		ok = base64_decode(initial, &part) == RC_OK;
 		smtp_line_done(s);
 		if (!ok)
-			smtp_refuse(s, 501, "5.5.2", "that is not base64");
+			smtp_refuse(s, 501, "5.5.2", "not valid base64");
 	} else {
 		smtp_line_done(s);
 		ok = challenge(s, "VXNlcm5hbWU6", &part);
@@ -192,13 +192,13 @@ smtp_run_auth(struct smtp_session *s, struct sv args)
 		smtp_line_done(s);
 		if (!s->c->o->submission)
 			smtp_refuse(s, 502, "5.5.1",
-			    "no login on this port; "
-			    "use 587 or 465");
+			    "login is not available on this port; use 587 or "
+			    "465");
 		else if (again)
-			smtp_refuse(s, 503, "5.5.1", "logged in already");
+			smtp_refuse(s, 503, "5.5.1", "already logged in");
 		else
 			smtp_refuse(s, tls ? 503 : 538, "5.7.11",
-			    "login needs TLS: STARTTLS first");
+			    "login requires TLS: use STARTTLS first");
 		return;
 	}
 	if (sv_ieq(mech, SV("PLAIN"))) {

@@ -134,7 +134,7 @@ kicks(void *arg)
 	return n;
 }
 
-/* The network's place in the house is small, its address's smaller. */
+/* A network gets a small share of the server, an address a smaller one. */
 static const char *
 why_not(struct smtp_server *s, const char *peer,
     const struct network_key *network, const struct network_key *host)

@@ -56,7 +56,7 @@ run_help(struct smtp_session *s)
 	buf_init(&names, 400);
 	for (i = 0; i < smtp_ncommands; i++)
 		buf_addf(&names, " %s", smtp_commands[i].name);
-	smtp_reply(s, 214, "2.0.0", "known here:%s\nsee RFC 5321", names.p);
+	smtp_reply(s, 214, "2.0.0", "known commands:%s\nsee RFC 5321", names.p);
 	buf_fini(&names);
 }
 
@@ -66,8 +66,8 @@ run_vrfy(struct smtp_session *s, struct sv args)
 	if (args.n == 0)
 		smtp_refuse(s, 501, "5.5.4", "whom?");
 	else /* [RFC 5321 7.3] who lives here is not told to strangers */
-		smtp_reply(
-		    s, 252, "2.1.5", "cannot say, but will take mail and try");
+		smtp_reply(s, 252, "2.1.5",
+		    "cannot verify, but will accept mail and try");
 }
 
 static void
@@ -131,9 +131,9 @@ out_of_order(const struct smtp_session *s, const struct smtp_command *cmd)
 	if (s->state == SMTP_ST_BDAT)
 		return "in the middle of BDAT chunks";
 	if (cmd->verb == SMTP_MAIL)
-		return "there is a sender already; RSET forgets it";
+		return "there is already a sender; use RSET first";
 	if (cmd->verb == SMTP_RCPT)
-		return "MAIL comes first";
+		return "send MAIL first";
 	if (cmd->verb == SMTP_DATA)
 		return "no valid recipients";
 	return "not within a transaction";

@@ -63,7 +63,7 @@ check_address(void *arg, const struct mail_addr *addr)
 	buf_addsv(&whole, addr->domain);
 	if (!buf_ok(&whole) || !c->a->may_send(c->a->arg, buf_sv(&whole)))
 		r = err_set(c->err, RC_DENIED,
-		    "this account may not write as %.80s (%s)", whole.p,
+		    "this account may not send as %.80s (%s)", whole.p,
 		    c->field);
 	c->count++;
 	buf_fini(&whole);
@@ -128,7 +128,7 @@ check_field(const struct mail_field *f, const struct smtp_submit_args *a,
 	return RC_OK;
 }
 
-/* Fields that do not leave the house: Bcc names people that the others are
+/* Fields that do not leave the server: Bcc names people that the others are
  * not to see, Return-Path is the last server's [RFC 5322 3.6.3, 5321 4.4]. */
 static bool
 is_dropped(struct sv name)

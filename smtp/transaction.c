@@ -50,20 +50,19 @@ refuse_argument(struct smtp_session *s, enum smtp_arg_error e, bool sender)
 			   : "as in RCPT TO:<you@example.org>");
 		break;
 	case SMTP_ARG_ADDRESS:
-		smtp_refuse(s, 501, sender ? "5.1.7" : "5.1.3",
-		    "that is not a valid address");
+		smtp_refuse(
+		    s, 501, sender ? "5.1.7" : "5.1.3", "not a valid address");
 		break;
 	case SMTP_ARG_INTERNATIONAL:
-		smtp_refuse(s, 553, "5.6.7",
-		    "addresses with letters beyond ASCII are not supported");
+		smtp_refuse(
+		    s, 553, "5.6.7", "non-ASCII addresses are not supported");
 		break;
 	case SMTP_ARG_LONG:
 		smtp_refuse(s, 501, sender ? "5.1.7" : "5.1.3",
 		    "the address is too long");
 		break;
 	case SMTP_ARG_PARAM:
-		smtp_refuse(
-		    s, 555, "5.5.4", "a parameter that is not known here");
+		smtp_refuse(s, 555, "5.5.4", "unknown parameter");
 		break;
 	}
 }
@@ -126,7 +125,7 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 	t->begun = true;
 	randombytes_buf(t->id, sizeof t->id);
 	smtp_set_state(s, SMTP_ST_MAIL);
-	smtp_reply(s, 250, "2.1.0", "sender noted");
+	smtp_reply(s, 250, "2.1.0", "sender accepted");
 }
 
 /* ---- RCPT ---- */
@@ -161,16 +160,14 @@ reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 	else if (rc != RC_NOTFOUND && rc != RC_DENIED)
 		smtp_reply(s, 451, "4.3.0", "try again later");
 	else if (rc == RC_NOTFOUND)
-		smtp_refuse(s, 550, "5.1.1",
-		    "nobody here has the address "
-		    "<%.200s>",
+		smtp_refuse(s, 550, "5.1.1", "no such address here: <%.200s>",
 		    address.p);
 	else if (s->c->o->submission)
 		smtp_refuse(s, 550, "5.7.1",
-		    "mail to other domains is not sent from here: `relay` is "
-		    "off (the demo: start it with --relay HOST:PORT)");
+		    "mail to other domains is not sent: `relay` is off (the "
+		    "demo: start it with --relay HOST:PORT)");
 	else
-		smtp_refuse(s, 550, "5.7.1", "no mail is relayed here");
+		smtp_refuse(s, 550, "5.7.1", "relaying denied");
 	s->refused_rcpt = SV("");
 }
 
@@ -239,7 +236,7 @@ smtp_run_rcpt(struct smtp_session *s, struct sv args)
 			buf_addsv(&t->first_rcpt, buf_sv(&address));
 		if (s->state == SMTP_ST_MAIL)
 			smtp_set_state(s, SMTP_ST_RCPT);
-		smtp_reply(s, 250, "2.1.5", "recipient noted");
+		smtp_reply(s, 250, "2.1.5", "recipient accepted");
 	}
 	buf_fini(&address);
 }

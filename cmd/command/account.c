@@ -134,7 +134,7 @@ get_password(const char *name, bool from_stdin, struct buf *out)
 			 : command_prompt(text, out))) {
 		if (!buf_ok(out))
 			return command_fail("passwd", EXIT_FAILED,
-			    "the password is too long: it has at most %d bytes",
+			    "the password is too long (at most %d bytes)",
 			    PASSWORD_MAX);
 		return command_fail("passwd", EXIT_FAILED, "no password%s",
 		    from_stdin ? " on standard input" : "");
@@ -142,12 +142,12 @@ get_password(const char *name, bool from_stdin, struct buf *out)
 	if (from_stdin)
 		return EXIT_FINE;
 	buf_init(&again, PASSWORD_MAX);
-	same = command_prompt("The same again: ", &again) &&
+	same = command_prompt("Repeat the password: ", &again) &&
 	       sv_eq(buf_sv(out), buf_sv(&again));
 	buf_wipe(&again);
 	return same ? EXIT_FINE
 		    : command_fail("passwd", EXIT_FAILED,
-			  "the two are not the same; nothing has changed");
+			  "the passwords do not match; nothing was changed");
 }
 
 static int
@@ -195,17 +195,16 @@ cmd_passwd(const char *config, int argc, char **argv)
 			name = argv[i];
 		else if (argv[i][0] == '-')
 			return command_fail("passwd", EXIT_USAGE,
-			    "there is no option %s; usage: passwd NAME "
-			    "[--stdin] [--weak]",
+			    "unknown option %s; usage: passwd NAME [--stdin] "
+			    "[--weak]",
 			    argv[i]);
 		else
 			return command_fail("passwd", EXIT_USAGE,
-			    "one account at a time, and the password is asked "
-			    "for; usage: passwd NAME [--stdin] [--weak]");
+			    "one account at a time; the password is asked for; "
+			    "usage: passwd NAME [--stdin] [--weak]");
 	if (name == NULL)
 		return command_fail("passwd", EXIT_USAGE,
-		    "whose? usage: "
-		    "passwd NAME [--stdin] [--weak]");
+		    "which account? usage: passwd NAME [--stdin] [--weak]");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -231,9 +230,7 @@ need_server(const char *command, const struct conf *conf, struct msg *m,
 
 	if (r == RC_NOTFOUND)
 		return command_fail(command, EXIT_FAILED,
-		    "no server runs on "
-		    "%s; start it first",
-		    conf->data);
+		    "no server is running on %s; start it first", conf->data);
 	if (r != RC_OK)
 		return command_fail(
 		    command, EXIT_FAILED, "the server does not answer");
@@ -271,11 +268,11 @@ show_secret(const struct conf *conf, const char *name, const char *label,
 	answer_init(&a);
 	if (ask_app(conf, CMD_APP_REVOKE, name, label, &a) == EXIT_FINE)
 		(void)command_fail("app-password", code,
-		    "the password could not be shown and is revoked again");
+		    "the password could not be printed and was revoked");
 	else
 		(void)command_fail("app-password", code,
-		    "the password could not be shown, but it is valid: say "
-		    "app-password %s \"%s\" --revoke",
+		    "the password could not be printed, but it is valid: "
+		    "revoke it with app-password %s \"%s\" --revoke",
 		    name, label);
 	answer_fini(&a);
 	return code;
@@ -308,7 +305,7 @@ cmd_app_password(const char *config, int argc, char **argv)
 	if (r == EXIT_FINE && label == NULL)
 		fputs(a.text.n > 0 ? a.text.p : "no app passwords\n", stdout);
 	else if (r == EXIT_FINE && revoke)
-		printf("revoked; its sessions end now\n");
+		printf("revoked; its sessions are closed\n");
 	else if (r == EXIT_FINE)
 		r = show_secret(conf, argv[1], label, &a);
 	answer_fini(&a);

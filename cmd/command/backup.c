@@ -281,14 +281,15 @@ compare_account(struct making *m, const char *name, int64_t n)
 	if (!json_is_integer(had))
 		buf_addc(&m->notes, '\n');
 	else if (n >= before)
-		buf_addf(&m->notes, ", %lld more than in the backup before\n",
+		buf_addf(&m->notes, ", %lld more than in the previous backup\n",
 		    (long long)(n - before));
 	else
-		buf_addf(&m->notes, ", %lld FEWER than in the backup before\n",
+		buf_addf(&m->notes,
+		    ", %lld FEWER than in the previous backup\n",
 		    (long long)(before - n));
 	if (json_is_integer(had) && n == 0 && before > 0)
 		backup_complain(m,
-		    "%s has no mail any more; in the backup before it had %lld "
+		    "%s no longer has any mail; the previous backup had %lld "
 		    "message%s",
 		    name, (long long)before, plural(before));
 }
@@ -317,8 +318,8 @@ count_account(struct making *m, int folder, const char *name)
 	compare_account(m, name, (int64_t)c.messages);
 	if (c.hurt)
 		backup_complain(m,
-		    "%s: a part of its log is lost: hearthmail fsck %s", name,
-		    name);
+		    "%s: part of its log is lost; run: hearthmail fsck %s",
+		    name, name);
 }
 
 /* Accounts that the backup before has, and the data folder has not. */
@@ -334,14 +335,13 @@ missing_accounts(struct making *m)
 			continue;
 		if (conf_account_by_name(m->conf, sv_str(name)) < 0)
 			buf_addf(&m->notes,
-			    "%s: not in this backup any more, it is not an "
-			    "account\n",
+			    "%s: no longer in the backup, since it is no "
+			    "longer an account\n",
 			    name);
 		else if (!json_is_integer(had) || json_integer_value(had) > 0)
 			backup_complain(m,
-			    "%s: its mail is gone, %s/accounts/%s is not there "
-			    "or empty; in the backup before it had %lld "
-			    "message%s",
+			    "%s: its mail is gone, %s/accounts/%s is missing "
+			    "or empty; the previous backup had %lld message%s",
 			    name, m->conf->data, name,
 			    (long long)json_integer_value(had),
 			    plural((int64_t)json_integer_value(had)));
@@ -375,7 +375,7 @@ take_account(struct making *m, int folder, const char *name, struct err *err)
 		count_account(m, folder, name);
 	} else if (!m->full) {
 		backup_complain(m,
-		    "%s: %s; its files are copied as they are, and the other "
+		    "%s: %s; its files are copied as they are; the other "
 		    "accounts are backed up",
 		    name, err->text);
 		json_object_set_new(m->accounts, name, json_null());
@@ -614,8 +614,7 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 		(void)unlinkat(fd, BACKUP_SUSPECT, 0);
 		buf_reset(made);
 		buf_addsv(made, buf_sv(&name));
-		printf("%s/%s: %llu files copied (%.1f MB), %llu as before\n"
-		       "%s",
+		printf("%s/%s: %llu files copied (%.1f MB), %llu unchanged\n%s",
 		    dir, name.p, (unsigned long long)m.copied,
 		    (double)m.bytes / 1e6, (unsigned long long)m.linked,
 		    m.notes.p);
@@ -665,7 +664,7 @@ make_in(const struct conf *conf, const char *config, const char *dir,
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		io_close(&fd);
 		return err_set(
-		    err, RC_TEMP, "another backup into %s is going on", dir);
+		    err, RC_TEMP, "another backup into %s is in progress", dir);
 	}
 	buf_init(&made, 256);
 	backup_clear_up(conf, fd, 0, "");
@@ -698,8 +697,8 @@ read_words(struct words *w, int argc, char **argv)
 				RC_OK ||
 			    w->keep == 0)
 				return command_fail("backup", EXIT_USAGE,
-				    "--keep \"%s\": how many backups stay, at "
-				    "least 1; without it all do",
+				    "--keep \"%s\": expected the number of "
+				    "backups to keep, at least 1",
 				    argv[i]);
 		} else if (w->dir == NULL && argv[i][0] != '-')
 			w->dir = argv[i];
@@ -709,7 +708,7 @@ read_words(struct words *w, int argc, char **argv)
 		return command_fail("backup", EXIT_USAGE, USAGE);
 	if (w->verify && w->keep > 0)
 		return command_fail("backup", EXIT_USAGE,
-		    "--keep does not go with --verify, which removes nothing");
+		    "--keep cannot be combined with --verify");
 	return EXIT_FINE;
 }
 

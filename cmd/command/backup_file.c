@@ -63,15 +63,15 @@ is_sound(
 
 	if (backup_sum(old, &n, sha) != RC_OK || !backup_fits(entry, n, sha)) {
 		buf_addf(&m->notes,
-		    "%s: the file in the backup before has rotted; it is "
-		    "copied anew\n",
+		    "%s: the file in the previous backup is damaged; it is "
+		    "copied again\n",
 		    path);
 		return false;
 	}
 	if (backup_sum(from, &n, sha) != RC_OK || !backup_fits(entry, n, sha))
 		backup_complain(m,
-		    "%s: the server's file is no longer what it was; the "
-		    "backup keeps the one that it has: hearthmail fsck",
+		    "%s: the server's file is damaged; the backup keeps its "
+		    "own copy; run: hearthmail fsck",
 		    path);
 	return true;
 }

@@ -165,8 +165,8 @@ judge(const struct conf *conf, int fd, const char *name, json_t *most)
 	if (account == NULL) {
 		remove_whole(fd, name);
 	} else {
-		printf("%s stays, though it is too many: no newer one has so "
-		       "much mail of %s; if that is right, remove it by hand\n",
+		printf("%s is kept, because no newer backup has as much mail "
+		       "of %s; if that is intended, remove it by hand\n",
 		    name, account);
 		remember_most(most, has);
 	}

@@ -63,14 +63,15 @@ count_inside(void *arg)
 		    (unsigned long long)r.f[0].off, r.f[0].text);
 	else if (x->want != NULL && !is_same(x->want, &r))
 		(void)command_fail("backup", EXIT_FAILED,
-		    "%s: what was restored is not what was backed up", x->name);
+		    "%s: the restored mail differs from what was backed up",
+		    x->name);
 	else if (x->want == NULL)
 		code = hand_over(x->out, &r);
 	else
 		code = EXIT_FINE;
 	if (code == EXIT_FINE && x->want != NULL)
-		printf("%s: %llu messages in %llu folders, restored as they "
-		       "were; %02x%02x%02x%02x%02x%02x%02x%02x\n",
+		printf("%s: %llu messages in %llu folders, test restore "
+		       "successful; %02x%02x%02x%02x%02x%02x%02x%02x\n",
 		    x->name, (unsigned long long)r.messages,
 		    (unsigned long long)r.mailboxes, r.digest[0], r.digest[1],
 		    r.digest[2], r.digest[3], r.digest[4], r.digest[5],
@@ -132,7 +133,7 @@ verify_account(const struct conf *conf, int fd, const json_t *manifest,
 	else if (rehearse(conf, scratch, name) != EXIT_FINE)
 		r = RC_DAMAGED;
 	if (r != RC_OK)
-		fprintf(stderr, "the rehearsed restore of %s failed\n", name);
+		fprintf(stderr, "the test restore of %s failed\n", name);
 	backup_remove(to, b.p);
 	buf_fini(&b);
 	return r;
@@ -153,9 +154,9 @@ verify_in(const struct conf *conf, int fd, const json_t *manifest,
 			json_string_value(json_array_get(names, i))) != RC_OK;
 	if (r == RC_OK && (bad > 0 || failed > 0))
 		r = err_set(err, RC_DAMAGED,
-		    "%u files do not fit their checksums, %u accounts would "
-		    "not come back as they were; the next backup copies what "
-		    "has rotted anew",
+		    "%u files do not match their checksums, %u accounts would "
+		    "not be restored correctly; the next backup copies damaged "
+		    "files again",
 		    bad, failed);
 	io_close(&to);
 	json_decref(names);
@@ -196,10 +197,10 @@ backup_verify(const struct conf *conf, const char *dir, struct err *err)
 		backup_remove(AT_FDCWD, scratch.p);
 	}
 	if (r == RC_OK)
-		printf("%s: %zu files, each as its checksum says\n", name.p,
+		printf("%s: %zu files, all match their checksums\n", name.p,
 		    json_array_size(json_object_get(manifest, "files")));
 	else if (name.n > 0) {
-		fprintf(stderr, "%s is not whole\n", name.p);
+		fprintf(stderr, "%s is damaged\n", name.p);
 		suspect(name.p);
 	}
 	json_decref(manifest);

@@ -208,7 +208,7 @@ print_names(const struct conf *conf)
 			printf(" %s", d->forward[i]);
 		puts("");
 	} else {
-		printf("  own recursion from the root%s%s\n",
+		printf("  recursion from the root%s%s\n",
 		    d->root_hints != NULL ? " in " : "",
 		    d->root_hints != NULL ? d->root_hints : "");
 		if (d->root_hints == NULL)

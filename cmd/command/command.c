@@ -68,11 +68,11 @@ command_unreached(const struct conf *conf, struct err *err)
 {
 	if (errno == EACCES || errno == EPERM)
 		return err_set(err, RC_DENIED,
-		    "%.100s/run is closed to uid %u: only root and the user "
-		    "that runs the server may speak to it",
+		    "%.100s/run is not accessible to uid %u: only root and the "
+		    "user that runs the server may use it",
 		    conf->data, geteuid());
-	return err_set(err, RC_TEMP, "no server runs on %.100s; start it first",
-	    conf->data);
+	return err_set(err, RC_TEMP,
+	    "no server is running on %.100s; start it first", conf->data);
 }
 
 int

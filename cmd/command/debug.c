@@ -90,7 +90,7 @@ read_trace(int argc, char **argv, struct order *o)
 	if (argc == 5 &&
 	    (strcmp(argv[3], "--for") != 0 || !command_duration(argv[4], &ms)))
 		return command_fail("debug", EXIT_USAGE,
-		    "--for takes a time such as 10m or 2h");
+		    "--for needs a time such as 10m or 2h");
 	if (argc == 5)
 		o->ms = (uint64_t)ms;
 	return EXIT_FINE;

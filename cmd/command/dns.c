@@ -171,8 +171,8 @@ read_keys(const struct conf *conf, const char *domain, struct buf *out,
 		}
 		dkim_pair_fini(&pair);
 	} else if (r == RC_NOTFOUND) {
-		buf_adds(why, "the keys are made when the server first starts "
-			      "with this domain");
+		buf_adds(why, "the keys are created when the server first "
+			      "starts with this domain");
 	} else {
 		buf_addf(why, "%s", err.text);
 		if (geteuid() != 0)
@@ -252,7 +252,7 @@ begin(void *arg)
 	ask_more(arg);
 }
 
-/* The dns process's walls; a house that has never been started has no empty
+/* The dns process's walls; a server that has never been started has no empty
  * folder yet, and then the other walls have to do. */
 static int
 raise_walls(
@@ -343,9 +343,9 @@ print_record(const struct publish *p, bool checked)
 		printf("  %-10s %s%s\n", publish_state_name(p->state), line.p,
 		    p->value.n > 0 ? "" : " ?");
 		if (p->found.n > 0 && p->state != PUBLISH_RIGHT)
-			printf("             there is: %s\n", p->found.p);
+			printf("             found: %s\n", p->found.p);
 		else if (p->found.n > 0 && p->value.n == 0)
-			printf("             it is: %s\n", p->found.p);
+			printf("             address: %s\n", p->found.p);
 		if (p->words.n > 0)
 			printf("             %s\n", p->words.p);
 	}
@@ -402,13 +402,14 @@ print_text(const struct conf *conf, const struct publish_list *l, bool checked)
 		print_group(l, conf->domain[i].name, checked);
 	}
 	if (checked && wrong == 0)
-		puts("\nAll is there.");
+		puts("\nAll records are published.");
 	else if (checked && nothing_known(l))
-		puts("\nNothing could be looked up, no name server answers: is "
-		     "this machine on the "
-		     "network, does a firewall let port 53 out?");
+		puts("\nNothing could be looked up because no name server "
+		     "answers: check the network connection, and that the "
+		     "firewall allows port 53.");
 	else if (checked)
-		printf("\n%zu of these %zu records need you.\n", wrong, l->n);
+		printf("\n%zu of these %zu records need attention.\n", wrong,
+		    l->n);
 }
 
 static json_t *

@@ -134,7 +134,7 @@ dump_segment(int fd, const char *head, uint64_t size)
 		}
 		if (lost > 0)
 			printf("%10" PRIu64 "  DAMAGED: %" PRIu64
-			       " bytes that are no record\n",
+			       " bytes that are not a record\n",
 			    off - lost, lost);
 		lost = 0;
 		print_record(fd, off, s.kind, &h);
@@ -142,7 +142,7 @@ dump_segment(int fd, const char *head, uint64_t size)
 	}
 	if (lost > 0)
 		printf("%10" PRIu64 "  DAMAGED: %" PRIu64
-		       " bytes that are no record, to the end\n",
+		       " bytes at the end that are not a record\n",
 		    off - lost, lost);
 	rangeset_fini(&s.replaces);
 	return EXIT_FINE;
@@ -187,7 +187,7 @@ dump_toc(int fd, const char *head, uint64_t size)
 		       " entries, stands for the segment up to %" PRIu64 "\n",
 		    off, n, be_get64(raw + 24));
 		if ((uint64_t)n * TOC_ENTRY + notes > size - off - TOC_BLOCK) {
-			puts("DAMAGED: it is longer than the file");
+			puts("DAMAGED: longer than the file");
 			break;
 		}
 		print_entries(fd, off + TOC_BLOCK, n);
@@ -203,7 +203,7 @@ dump_state(const char *head, uint64_t size)
 	    be_get32(head + STATE_HEAD - 4) == crc32c(0, head, STATE_HEAD - 4);
 
 	printf("checkpoint, version %" PRIu32 "%s\nepoch %016" PRIx64
-	       "\nstands for the log up to sequence number %" PRIu64
+	       "\ncovers the log up to sequence number %" PRIu64
 	       ", segment %" PRIu32 ", offset %" PRIu64 "\n%" PRIu64
 	       " bytes of message tables (%" PRIu32 " each), %" PRIu64
 	       " of mailboxes and the rest; the file has %" PRIu64 "\n",

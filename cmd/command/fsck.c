@@ -102,17 +102,17 @@ print_report(const char *name, const struct fsck_report *r)
 static void
 print_repaired(const struct outcome *o)
 {
-	printf("%s: %llu messages were put back, %llu of them into %s\n",
+	printf("%s: %llu messages were recovered, %llu of them into %s\n",
 	    o->name, (unsigned long long)o->repaired.back,
 	    (unsigned long long)o->repaired.lost_found, FSCK_LOST_FOUND);
 	if (o->repaired.unverified > 0)
-		printf("%s: %llu of those are in %s: they may not be as they "
-		       "came, no checksum vouches for them\n",
+		printf("%s: %llu of those are in %s: no checksum confirms that "
+		       "they are unchanged\n",
 		    o->name, (unsigned long long)o->repaired.unverified,
 		    FSCK_UNVERIFIED);
 	if (o->repaired.failed > 0)
-		printf("%s: %llu messages cannot be read and were not put "
-		       "back; they are named above\n",
+		printf("%s: %llu messages cannot be read and were not "
+		       "recovered; they are named above\n",
 		    o->name, (unsigned long long)o->repaired.failed);
 }
 
@@ -122,8 +122,8 @@ print_sum(const struct outcome *o)
 	const struct fsck_report *r = o->repair ? &o->after : &o->before;
 
 	if (strcmp(o->name, SPOOL_NAME) == 0)
-		printf("%s: %llu messages, those that are done and still in "
-		       "the files, too",
+		printf("%s: %llu messages, including finished ones that are "
+		       "still in the files",
 		    o->name, (unsigned long long)r->messages);
 	else
 		printf("%s: %llu messages in %llu folders", o->name,
@@ -135,9 +135,9 @@ print_sum(const struct outcome *o)
 	if (r->damage == 0 && (r->derived == 0 || o->rebuilt))
 		puts("clean");
 	else
-		printf("%llu damages%s, %llu derived files that do not fit, "
-		       "%llu messages that cannot be read\n",
-		    (unsigned long long)r->damage, o->repair ? " stay" : "",
+		printf("%llu errors%s, %llu derived files that do not match, "
+		       "%llu unreadable messages\n",
+		    (unsigned long long)r->damage, o->repair ? " remain" : "",
 		    (unsigned long long)(o->rebuilt ? 0 : r->derived),
 		    (unsigned long long)r->unreadable);
 	if (o->repair)
@@ -368,11 +368,11 @@ spool_record(void *arg, const struct audit_record *r)
 	(void)snprintf(f.file, sizeof f.file, "log/%06u", r->segment);
 	if (record_item_parse(r->payload, it) != RC_OK)
 		(void)snprintf(f.text, sizeof f.text,
-		    "message %llu makes no sense, though its checksum fits",
+		    "message %llu is invalid, although its checksum matches",
 		    (unsigned long long)r->h.seq);
 	else if (!spool_has(l, it->body))
 		(void)snprintf(f.text, sizeof f.text,
-		    "the text of message %llu from <%.100s> is gone",
+		    "the text of message %llu from <%.100s> is missing",
 		    (unsigned long long)r->h.seq, it->sender);
 	item_free(it);
 	if (f.text[0] != '\0')
@@ -460,7 +460,7 @@ account(struct fsck_run *f, const char *name)
 	buf_addf(&path, "%s/accounts/%s", f->conf->data, name);
 	if (name[0] == '.' || strchr(name, '/') != NULL || !has_mail(f, name))
 		code = command_fail("fsck", EXIT_FAILED,
-		    "there is no mail of an account \"%s\" in %s/accounts",
+		    "there is no mail for an account \"%s\" in %s/accounts",
 		    name, f->conf->data);
 	else
 		code = one(f, name, path.p, ROLE_ACCOUNT, account_inside);

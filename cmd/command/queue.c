@@ -81,8 +81,8 @@ read_words(int argc, char **argv, struct order *o)
 			     add_selector(o, QUEUE_PICKS, argv[i]);
 	if (ok && o->n > QUEUE_SELECTORS_MAX) {
 		(void)command_fail("queue", EXIT_USAGE,
-		    "these are %zu words, and one command takes %d", o->n,
-		    QUEUE_SELECTORS_MAX);
+		    "these are %zu arguments, but one command takes at most %d",
+		    o->n, QUEUE_SELECTORS_MAX);
 		o->complained = true;
 		return false;
 	}
@@ -119,7 +119,7 @@ ask(const struct conf *conf, struct msg *m, struct msg *reply)
 	return r == RC_OK
 		   ? EXIT_FINE
 		   : command_fail("queue", EXIT_FAILED,
-			 "the queue's process does not answer; try again, and "
+			 "the queue process does not answer; try again, and "
 			 "see the log");
 }
 
@@ -127,7 +127,7 @@ static int
 garbled(void)
 {
 	return command_fail(
-	    "queue", EXIT_FAILED, "the queue's answer is garbled");
+	    "queue", EXIT_FAILED, "the queue's answer is invalid");
 }
 
 static struct queue_clock
@@ -329,7 +329,7 @@ print_list(const struct listing *l)
 	struct buf b;
 
 	if (l->n == 0) {
-		puts("Nothing waits.");
+		puts("The queue is empty.");
 		return;
 	}
 	for (i = 0; i < l->n; i++)
@@ -364,7 +364,7 @@ print_recipient(const struct listing *l, const struct queue_entry *e, size_t i)
 		buf_adds(&b, " (account)");
 	buf_adds(&b, ": ");
 	if (r->unit != UINT32_MAX && r->held)
-		buf_adds(&b, "held by you");
+		buf_adds(&b, "on hold");
 	else if (r->unit != UINT32_MAX)
 		queue_unit_words(&e->unit[r->unit], &l->clock, &b);
 	else
@@ -623,18 +623,18 @@ print_done(const struct order *o, const struct queue_done *d)
 		    recipients == 1 ? "" : "s", done[o->verb],
 		    o->bounce ? ", with a report to the sender" : "");
 	if (!o->json && held > 0)
-		printf("%u held: release first\n", held);
+		printf("%u held: release them first\n", held);
 	if (!o->json && busy > 0 && o->verb == HOLD)
-		printf("%u being delivered now: held if it comes back\n", busy);
+		printf(
+		    "%u being delivered now: held if delivery fails\n", busy);
 	if (busy > 0 && o->verb == REMOVE)
 		return command_fail("queue", EXIT_FAILED,
-		    "%u being delivered now, and left as %s; ask again in a "
-		    "moment",
+		    "%u being delivered now, left as %s; try again in a moment",
 		    busy, busy == 1 ? "it is" : "they are");
 	if (messages == 0 && held == 0 && !o->all)
 		return command_fail("queue", EXIT_FAILED,
-		    o->verb == RELEASE ? "nothing like that is held"
-				       : "nothing like that waits");
+		    o->verb == RELEASE ? "no held mail matches"
+				       : "no waiting mail matches");
 	return EXIT_FINE;
 }
 

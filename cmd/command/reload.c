@@ -60,21 +60,20 @@ order(const struct conf *conf, struct err *err)
 		r = command_unreached(conf, err);
 		if (r == RC_TEMP)
 			(void)err_set(err, r,
-			    "no server runs on %.100s; if the key \"data\" has "
-			    "changed: that requires a restart",
+			    "no server is running on %.100s; if the key "
+			    "\"data\" has changed, restart the server",
 			    conf->data);
 		return r;
 	}
 	r = line_recv_fd(fd, &m);
 	io_close(&fd);
 	if (r != RC_OK)
-		return err_set(
-		    err, r, "the server has ended; its log says why");
+		return err_set(err, r, "the server has stopped; see its log");
 	r = msg_answer_read(&m, RC_SYNTAX, text);
 	msg_fini(&m);
 	return r == RC_OK
 		   ? r
-		   : err_set(err, r, "refused, nothing has changed: %s", text);
+		   : err_set(err, r, "refused, nothing was changed: %s", text);
 }
 
 int

@@ -123,7 +123,8 @@ move_aside(struct restore *x, const char *path, struct err *err)
 	    renameat(x->data, path, x->data, to.p) != 0)
 		r = err_sys(err, RC_IO, errno, "%s", to.p);
 	else
-		printf("what was there is in %s/%s\n", x->conf->data, to.p);
+		printf("the previous data was moved to %s/%s\n", x->conf->data,
+		    to.p);
 	buf_fini(&to);
 	return r;
 }
@@ -150,8 +151,8 @@ prepare_account(struct restore *x, const char *name, struct err *err)
 	/* What a bad file has hidden of the others comes back. */
 	if (r == RC_OK && bad > 0 &&
 	    restored_mend(x->conf, "restore", path.p) == EXIT_FINE)
-		printf("%s: all that can be read of it is there; what lost its "
-		       "folder is in " FSCK_LOST_FOUND "\n",
+		printf("%s: everything readable was restored; messages that "
+		       "lost their folder are in " FSCK_LOST_FOUND "\n",
 		    name);
 	if (r == RC_OK &&
 	    restored_begin_anew(x->conf, "restore", path.p) != EXIT_FINE)
@@ -243,9 +244,9 @@ queue_only(const struct restore *x, int part)
 	if (confined_run(x->conf, "restore", path.p, ROLE_QUEUE, open_spool,
 		NULL) != EXIT_FINE &&
 	    renameat(part, "spool", part, "auth/spool" BACKUP_DAMAGED) == 0)
-		fprintf(stderr, "the queue cannot be opened: it begins empty, "
-				"and its files "
-				"are in auth/spool" BACKUP_DAMAGED "\n");
+		fprintf(stderr,
+		    "the queue cannot be opened and starts empty; its "
+		    "files are in auth/spool" BACKUP_DAMAGED "\n");
 	buf_fini(&path);
 }
 
@@ -282,8 +283,8 @@ prepare_everything(struct restore *x, struct err *err)
 		/* That one stays as its files are, for a later repair; it
 		 * keeps nobody else's from coming back. */
 		fprintf(stderr,
-		    "%s; its files are restored as they are: hearthmail fsck "
-		    "--repair\n",
+		    "%s; its files are restored as they are; run: hearthmail "
+		    "fsck --repair\n",
 		    err->text);
 		x->bad++;
 		r = RC_OK;
@@ -312,8 +313,8 @@ prepare_everything(struct restore *x, struct err *err)
 	io_close(&part);
 	if (r == RC_OK)
 		printf(json_array_size(names) == 1
-			   ? "%zu account with mail is ready\n"
-			   : "%zu accounts with mail are ready\n",
+			   ? "%zu account with mail was restored\n"
+			   : "%zu accounts with mail were restored\n",
 		    json_array_size(names));
 	json_decref(names);
 	return r;
@@ -398,7 +399,8 @@ lock_server(struct restore *x, int *fd, struct err *err)
 	    x->data, "run/hearthmail.pid", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (*fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) != 0)
 		return err_set(err, RC_TEMP,
-		    "the server runs on %.80s; stop it first", x->conf->data);
+		    "the server is running on %.80s; stop it first",
+		    x->conf->data);
 	return RC_OK;
 }
 
@@ -435,7 +437,7 @@ check(struct restore *x, int *lock, struct err *err)
 	    (has_mail(x->data, "accounts") ||
 		faccessat(x->data, "auth/credentials", F_OK, 0) == 0))
 		r = err_set(err, RC_EXISTS,
-		    "%.60s is not empty; --force moves what is there aside",
+		    "%.60s is not empty; --force moves its contents aside",
 		    x->conf->data);
 	return r;
 }
@@ -447,8 +449,8 @@ manifest(struct restore *x, const char *name, struct err *err)
 
 	if (r != RC_DAMAGED && r != RC_NOTFOUND)
 		return r;
-	fprintf(stderr, "%s/%s: what it says cannot be relied on\n", name,
-	    err->text);
+	fprintf(
+	    stderr, "%s/%s: its contents are not reliable\n", name, err->text);
 	x->bad++;
 	return backup_manifest_anew(x->fd, &x->manifest, err);
 }
@@ -489,8 +491,8 @@ work(struct restore *x, const char *dir, struct err *err)
 		printf("restored from %s\n", name.p);
 	if (r == RC_OK && x->bad > 0 && !x->found)
 		r = err_set(err, RC_DAMAGED,
-		    "%u files of the backup are bad; they are named above, all "
-		    "else is restored",
+		    "%u files of the backup are damaged (named above); "
+		    "everything else was restored",
 		    x->bad);
 	io_close(&lock);
 	buf_fini(&name);
@@ -534,7 +536,8 @@ read_config(struct restore *x, const char *dir, struct err *err)
 	    (backup_sum(fd, &n, sha) != RC_OK || n != x->config.n ||
 		!backup_fits(entry_of(x->manifest, CONFIG_FILE), n, sha)))
 		r = err_set(err, RC_DAMAGED,
-		    "%.60s/" CONFIG_FILE " does not fit its checksum", name.p);
+		    "%.60s/" CONFIG_FILE " does not match its checksum",
+		    name.p);
 	io_close(&fd);
 	io_close(&x->fd);
 	buf_fini(&name);
@@ -558,7 +561,8 @@ load_conf(struct restore *x, const char *config, const char *dir,
 	}
 	if (read_config(x, dir, &err) != RC_OK)
 		return command_fail("restore", EXIT_FAILED,
-		    "there is no %s, and the backup's cannot be taken: %s",
+		    "%s does not exist, and the one in the backup cannot be "
+		    "used: %s",
 		    config, err.text);
 	if (conf_parse(buf_sv(&x->config), CONFIG_FILE, conf, &errors) == RC_OK)
 		return EXIT_FINE;
@@ -575,7 +579,7 @@ take_config(const struct restore *x, const char *config, struct err *err)
 	int r = io_replace_file(config, buf_sv(&x->config), 0644, err);
 
 	if (r == RC_OK)
-		printf("%s comes from the backup\n", config);
+		printf("%s was restored from the backup\n", config);
 	return r;
 }
 

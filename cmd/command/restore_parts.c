@@ -180,7 +180,7 @@ pick_one(struct picking *p, uint32_t seqno, struct err *err)
 	bytes = xmalloc((size_t)m.size + 1);
 	r = store_read(p->from, m.body, 0, bytes, m.size);
 	if (r != RC_OK) {
-		fprintf(stderr, "UID %u of the backup cannot be read\n", m.uid);
+		fprintf(stderr, "UID %u in the backup cannot be read\n", m.uid);
 		p->unread++;
 		r = RC_OK;
 	} else if (sure || is_wanted(p, sv_of(bytes, m.size))) {
@@ -213,7 +213,7 @@ no_such_folder(struct picking *p, struct err *err)
 		    SV_ARG(folder), SV_ARG(near.best));
 	else
 		(void)command_fail("restore", EXIT_FAILED,
-		    "the backup has no folder \"%.*s\"; it has of %s: %s",
+		    "the backup has no folder \"%.*s\"; folders of %s: %s",
 		    SV_ARG(folder), p->x->account,
 		    names.n > 0 ? names.p : "none");
 	store_mailbox_list_fini(&l);
@@ -242,8 +242,8 @@ pick(struct picking *p, struct err *err)
 	if (r == RC_OK && p->to != NULL && store_flush(p->to, p->need) != RC_OK)
 		r = err_set(err, RC_IO, "the journal cannot be written");
 	if (r == RC_OK && p->done + p->unread == 0 && p->x->message != NULL)
-		r = err_set(err, RC_NOTFOUND,
-		    "no message in \"%s\" is that one", folder);
+		r = err_set(
+		    err, RC_NOTFOUND, "no message in \"%s\" matches", folder);
 	view_close(&p->v);
 	return r;
 }
@@ -260,8 +260,8 @@ open_backup(const struct restore *x, struct store **from, struct err *err)
 	if (x->bad > 0 &&
 	    fsck_repair(SCRATCH, &f, &before, &after, &done, err) == RC_OK &&
 	    done.lost_found > 0)
-		printf("%llu messages of the backup have lost their folder: "
-		       "--folder " FSCK_LOST_FOUND "\n",
+		printf("%llu messages in the backup have lost their folder: "
+		       "use --folder " FSCK_LOST_FOUND "\n",
 		    (unsigned long long)(done.lost_found - done.unverified));
 	fsck_report_fini(&before);
 	fsck_report_fini(&after);
@@ -294,10 +294,10 @@ pick_inside(void *arg)
 	if (r != RC_OK)
 		return command_fail("restore", EXIT_FAILED, "%s%s", err.text,
 		    r == RC_TEMP ? "; stop the server first" : "");
-	printf("%u messages are in \"%s\" of %s again", p.done, p.x->folder,
+	printf("%u messages were restored to \"%s\" of %s", p.done, p.x->folder,
 	    p.x->account);
 	if (p.unread > 0)
-		printf("; %u of the backup could not be read", p.unread);
+		printf("; %u in the backup could not be read", p.unread);
 	printf("\n");
 	return p.unread == 0 ? EXIT_FINE : EXIT_FAILED;
 }

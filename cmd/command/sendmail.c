@@ -51,7 +51,7 @@ static int
 wrong(const char *what)
 {
 	return command_fail("sendmail", EX_WRONG_USAGE,
-	    "%s; as in sendmail [-t] [-i] [-f SENDER] [-F NAME] ADDRESS...",
+	    "%s; usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] ADDRESS...",
 	    what);
 }
 
@@ -76,7 +76,7 @@ option(struct letter *l, char ***word)
 	if (strchr("fFrBNRVXChLOp", *p) != NULL) {
 		v = value_of(word);
 		if (v == NULL)
-			return wrong("an option lacks its value");
+			return wrong("an option needs a value");
 		if (*p == 'f' || *p == 'r')
 			l->sender = v;
 		else if (*p == 'F')
@@ -88,8 +88,8 @@ option(struct letter *l, char ***word)
 		return EX_SENT;
 	}
 	if ((*p == 'b' && p[1] != 'm') || *p == 'q' || *p == 'I')
-		return wrong("only sending is supported; "
-			     "the queue: hearthmail queue list");
+		return wrong("only sending is supported; for the queue, use: "
+			     "hearthmail queue list");
 	for (; *p != '\0'; p++) {
 		l->from_header = l->from_header || *p == 't';
 		l->dots = l->dots || *p == 'i';
@@ -389,7 +389,7 @@ send_message(const struct letter *l, const char *sender, int fd,
 
 	if (!find_server(l->conf, &to, &o.port))
 		return command_fail("sendmail", EX_NOT_TAKEN,
-		    "listen.smtp has no port that could be reached");
+		    "no port of listen.smtp can be reached");
 	m->sender = sender;
 	m->fd = fd;
 	m->rcpt = xcalloc(l->nto, sizeof *m->rcpt);
@@ -434,7 +434,7 @@ deliver(struct letter *l)
 	if (code == EX_SENT && l->from_header)
 		code = recipients_of_header(l);
 	if (code == EX_SENT && l->nto == 0)
-		code = wrong("there is no recipient");
+		code = wrong("no recipient given");
 	if (code != EX_SENT)
 		return code;
 	buf_init(&sender, 2 * MAIL_ADDRESS_MAX);

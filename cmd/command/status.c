@@ -1,4 +1,4 @@
-/* How the house is: one screen, or JSON. */
+/* How the server is: one screen, or JSON. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,7 +223,7 @@ ask(const struct conf *conf, struct picture *p)
 	status_all_fini(&all);
 	return r == RC_OK ? EXIT_FINE
 			  : command_fail("status", EXIT_FAILED,
-				"the server's answer is garbled");
+				"the server's answer is invalid");
 }
 
 /* The backups in the folder, whoever has made them. */
@@ -340,14 +340,14 @@ print_processes(const struct picture *p)
 		}
 		printf("  %-11s for %s", o->role, span(o->ms, t));
 		if (o->restarts > 0)
-			printf(", started anew %u times", o->restarts);
+			printf(", restarted %u times", o->restarts);
 		if (!o->answered)
 			printf("  DOES NOT ANSWER");
 		puts("");
 	}
 	for (i = 0; i < wanted(p); i++)
 		if (!runs(p, always[i]))
-			printf("  %-11s DOES NOT RUN: see the last errors\n",
+			printf("  %-11s IS NOT RUNNING: see the last errors\n",
 			    always[i]);
 	printf("  accounts    %u in use\n", accounts);
 }
@@ -410,7 +410,7 @@ print_surroundings(const struct conf *conf, const struct picture *p)
 
 	printf("disk         %.1f GB free of %.1f GB at %s%s\n",
 	    (double)p->disk_free / 1e9, (double)p->disk_size / 1e9, conf->data,
-	    p->disk_free < LOW_DISK ? ": NEARLY FULL, make room" : "");
+	    p->disk_free < LOW_DISK ? ": NEARLY FULL, free some space" : "");
 	if (p->cert_trouble[0] != '\0') {
 		printf("certificate  CANNOT BE USED: %s\n", p->cert_trouble);
 		return;
@@ -444,7 +444,7 @@ print_backup(const struct conf *conf, const struct backups *b)
 
 	printf("backup       ");
 	if (c->folder == NULL) {
-		puts("none every day; see hearthmail.yaml(5), backup");
+		puts("no daily backup; see backup in hearthmail.yaml(5)");
 		return;
 	}
 	if (b->failed != 0) {
@@ -502,7 +502,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	char t[40];
 	size_t i;
 
-	printf("%s serves for %s\n", conf->hostname, span(p->ms, t));
+	printf("%s, running for %s\n", conf->hostname, span(p->ms, t));
 	print_processes(p);
 	print_connections(p);
 	print_mail(p);

@@ -72,7 +72,7 @@ read_option(struct exchange_order *o, const char *w, const char *value)
 	if (strcmp(w, "--format") == 0)
 		return read_format(value, &o->format)
 			   ? NULL
-			   : "known are maildir, mbox and eml";
+			   : "expected maildir, mbox or eml";
 	if (strcmp(w, "--as-of") == 0)
 		return command_when(value, true, &o->as_of) ? NULL
 							    : COMMAND_WHEN;
@@ -130,7 +130,7 @@ exchange_words(struct exchange_order *o, int argc, char **argv, int *n_out)
 		}
 		if (!is_option(o, w))
 			return command_fail(o->command, EXIT_USAGE,
-			    "there is no option %s; hearthmail help %s", w,
+			    "unknown option %s; see hearthmail help %s", w,
 			    o->command);
 		if (++i == argc)
 			return command_fail(
@@ -158,7 +158,7 @@ exchange_check_account(const struct exchange_order *o)
 		    o->account);
 	else if (access(empty.p, F_OK) != 0 && errno == ENOENT)
 		code = command_fail(o->command, EXIT_FAILED,
-		    "there is no data of a server in %s; start it first",
+		    "there is no server data in %s; start the server first",
 		    o->conf->data);
 	buf_fini(&empty);
 	return code;
@@ -246,8 +246,8 @@ exchange_server_parse(
 	if (user.n == 0 || host.n == 0 || sv_chr(host, '/') < host.n ||
 	    sv_to_u64(port, 65535, &n) != RC_OK || n == 0)
 		return err_set(err, RC_SYNTAX,
-		    "a server is imaps://USER@HOST or imap://USER@HOST, with "
-		    ":PORT if need be");
+		    "a server is written imaps://USER@HOST or "
+		    "imap://USER@HOST, optionally with :PORT");
 	if (sv_chr(user, ':') < user.n)
 		return err_set(err, RC_SYNTAX,
 		    "a password has no place here, where others see it: it is "
@@ -364,7 +364,7 @@ lock_state(
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		(void)close(fd);
 		return err_set(err, RC_TEMP,
-		    "another %s of the same is at work", o->command);
+		    "another %s of the same mail is in progress", o->command);
 	}
 	o->state_read = open(path, O_RDONLY | O_CLOEXEC);
 	if (o->state_read < 0) {
@@ -498,7 +498,7 @@ exchange_find_folders(struct exchange_order *o,
 	}
 	buf_fini(&n.text);
 	if (r == RC_OK && missing > 0)
-		r = err_set(err, RC_NOTFOUND, "not all folders are there");
+		r = err_set(err, RC_NOTFOUND, "not all folders exist");
 	return r;
 }
 
@@ -521,7 +521,7 @@ load_state(struct exchange_order *o, struct err *err)
 	r = n < 0 ? RC_IO : state_loaded(o->state);
 	if (r != RC_OK)
 		return err_set(err, RC_PERM,
-		    "the record of earlier runs is damaged; --again forgets "
+		    "the record of earlier runs is damaged; --again discards "
 		    "it");
 	return RC_OK;
 }

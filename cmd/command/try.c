@@ -95,8 +95,8 @@ write_config(const struct demo *d, struct buf *out)
 {
 	int s;
 
-	buf_adds(out, "# The demo's configuration; see hearthmail.yaml(5).\n"
-		      "hostname: mail." DOMAIN "\n"
+	buf_adds(out, "# Configuration of the demo; see "
+		      "hearthmail.yaml(5).\nhostname: mail." DOMAIN "\n"
 		      "domains: [" DOMAIN "]\n"
 		      "accounts:\n"
 		      "  anna: { addresses: [anna@" DOMAIN "] }\n"
@@ -111,7 +111,8 @@ write_config(const struct demo *d, struct buf *out)
 		buf_addf(out, "relay: { host: \"%.*s\", port: %s, tls: off }\n",
 		    SV_ARG(sv_first(relay, colon)), relay.p + colon + 1);
 	} else {
-		buf_adds(out, "relay: off  # nobody outside gets demo mail\n");
+		buf_adds(out,
+		    "relay: off  # the demo sends no mail to other domains\n");
 	}
 	buf_adds(out, "listen:\n");
 	for (s = 0; s < CONF_SERVICES; s++)
@@ -223,8 +224,7 @@ show_errors(const struct demo *d)
 	}
 	buf_fini(&log);
 	fprintf(stderr,
-	    "hearthmail try: it did not start; the whole log is "
-	    "in %s\n",
+	    "hearthmail try: the server did not start; the full log is in %s\n",
 	    d->log);
 }
 
@@ -335,19 +335,13 @@ static const char welcome[] =
     "To: %s@" DOMAIN "\r\n"
     "Subject: Welcome home\r\n"
     "Date: Thu, 01 Jan 2026 12:00:00 +0000\r\n"
-    "Message-ID: <welcome-%s@" DOMAIN ">\r\n"
-    "MIME-Version: 1.0\r\n"
-    "Content-Type: text/plain; charset=utf-8\r\n"
-    "\r\n"
-    "Hello %s,\r\n"
-    "\r\n"
-    "this is your own mail server. What you see came in over SMTP, was\r\n"
-    "written to the disk before the sender heard \"250\", and is shown to "
-    "you\r\n"
-    "over IMAP or POP3 by a process that can see your mail and nothing "
-    "else.\r\n"
-    "\r\n"
-    "Write to %s@" DOMAIN " and see it arrive.\r\n"
+    "Message-ID: <welcome-%s@" DOMAIN
+    ">\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
+    "charset=utf-8\r\n\r\nHello %s,\r\n\r\nthis is your own mail server. This "
+    "message came in over SMTP, was written\r\nto disk before the sender got "
+    "\"250\", and is shown to you over IMAP or\r\nPOP3 by a process that can "
+    "see your mail and nothing else.\r\n\r\nWrite a message to %s@" DOMAIN
+    " and see it arrive.\r\n"
     ".\r\n";
 
 static bool
@@ -464,8 +458,8 @@ guest(struct demo *d, const struct conf *conf, pid_t server)
 	}
 	if (d->first && (!send_welcome(d, 0) || !send_welcome(d, 1)))
 		fprintf(stderr,
-		    "hearthmail try: the welcome mail was not "
-		    "taken; %s says why\n",
+		    "hearthmail try: the welcome mail was not accepted; see "
+		    "%s\n",
 		    d->log);
 	if (copy_certificate(d, conf, &err) != RC_OK ||
 	    write_env(d, &err) != RC_OK) {
@@ -493,7 +487,7 @@ parse_args(struct demo *d, int argc, char **argv)
 			break;
 		else if (strchr(argv[i + 1], ':') == NULL)
 			return command_fail("try", EXIT_USAGE,
-			    "--relay \"%s\": it is HOST:PORT", argv[i + 1]);
+			    "--relay \"%s\": expected HOST:PORT", argv[i + 1]);
 		else
 			d->relay = argv[i + 1];
 	if (i != argc)
@@ -537,8 +531,8 @@ static int
 running(const struct demo *d)
 {
 	return command_fail("try", EXIT_FAILED,
-	    "a server is already running in %s; Ctrl-C there stops it, or "
-	    "take another --dir",
+	    "a server is already running in %s; stop it with Ctrl-C, or use "
+	    "another --dir",
 	    d->dir);
 }
 
@@ -590,7 +584,7 @@ prepare_later(struct demo *d, const struct conf *conf)
 		return running(d);
 	if (later_start(d, conf, &err) != RC_OK)
 		return command_fail("try", EXIT_FAILED,
-		    "%s (remove %s to begin anew)", err.text, d->dir);
+		    "%s (remove %s to start again)", err.text, d->dir);
 	return EXIT_FINE;
 }
 

@@ -147,8 +147,8 @@ print_text(const struct work *w)
 	printf("%" PRIu64 " messages, %" PRIu64 " bytes", w->sum.messages,
 	    w->sum.bytes);
 	if (w->q.action == EXPUNGED_PURGE)
-		printf(" were removed for good; the disk has %" PRIu64
-		       " bytes back. Backups may still hold them.\n",
+		printf(" were permanently removed, freeing %" PRIu64
+		       " bytes on disk. Backups may still contain them.\n",
 		    w->freed);
 	else if (w->q.action == EXPUNGED_UNDELETE)
 		printf(" were brought back\n");
@@ -171,16 +171,15 @@ print(const struct work *w)
 		print_text(w);
 	if (w->sum.messages > 0 || named.n == 0)
 		return EXIT_FINE;
-	(void)snprintf(all, sizeof all, "%s %.80s --list shows what there is",
+	(void)snprintf(all, sizeof all, "%s %.80s --list shows them all",
 	    w->command, w->account);
-	return w->q.id.n > 0
-		   ? command_fail(w->command, EXIT_FAILED,
-			 "no expunged message %.*s is like that; %s",
-			 SV_ARG(named), all)
-		   : command_fail(w->command, EXIT_FAILED,
-			 "no expunged message like that was in the folder "
-			 "\"%.*s\"; %s",
-			 SV_ARG(named), all);
+	return w->q.id.n > 0 ? command_fail(w->command, EXIT_FAILED,
+				   "no expunged message %.*s matches; %s",
+				   SV_ARG(named), all)
+			     : command_fail(w->command, EXIT_FAILED,
+				   "no matching message was expunged from the "
+				   "folder \"%.*s\"; %s",
+				   SV_ARG(named), all);
 }
 
 /* ---- through the server ---- */
@@ -222,7 +221,7 @@ ask(struct work *w, int fd, struct err *err)
 	msg_fini(&m);
 	if (r == RC_OK && (lseek(lines, 0, SEEK_SET) != 0 ||
 			      io_read_rest(lines, &w->lines) != RC_OK))
-		r = err_set(err, RC_IO, "the answer cannot be read");
+		r = err_set(err, RC_IO, "the answer is invalid");
 	io_close(&lines);
 	return r;
 }
@@ -273,7 +272,7 @@ offline(struct work *w)
 	if (w->account[0] == '.' || strchr(w->account, '/') != NULL ||
 	    access(path.p, F_OK) != 0) {
 		code = command_fail(w->command, EXIT_FAILED,
-		    "there is no mail of an account \"%s\"", w->account);
+		    "there is no mail for an account \"%s\"", w->account);
 	} else {
 		buf_truncate(&path, path.n - strlen("/log"));
 		code = confined_run(
@@ -323,7 +322,9 @@ option(struct work *w, const char *a, const char *v)
 							   : COMMAND_WHEN;
 	if (strcmp(a, "--message") == 0) {
 		w->q.id = sv_str(v);
-		return is_id(w->q.id) ? NULL : "an id is like 3.17, see --list";
+		return is_id(w->q.id)
+			   ? NULL
+			   : "expected an id such as 3.17, see --list";
 	}
 	if (strcmp(a, "--from") == 0)
 		w->q.from = sv_str(v);

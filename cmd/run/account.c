@@ -121,8 +121,8 @@ run_account(int control_fd)
 		 * recover. */
 		if (store_flush(store, UINT64_MAX) != RC_OK)
 			mlog(LOG_WARN, "store.flush",
-			    "text=\"not all of it was "
-			    "flushed; nothing of that was acknowledged\"");
+			    "text=\"part of it was not flushed; that part was "
+			    "never acknowledged\"");
 		_exit(code);
 	}
 	store_close(&store);

@@ -80,7 +80,7 @@ on_conf(struct child *c)
 	}
 }
 
-/* The house stops: what a host is about to take must not come once more. */
+/* The server stops: what a host is about to take must not come once more. */
 static void
 on_drain(struct child *c, int64_t ms)
 {

@@ -1,5 +1,5 @@
 /*
- * The house: its processes, who they are, and who may speak to whom.  These
+ * The server: its processes, who they are, and who may speak to whom.  These
  * two tables are the whole wiring; the supervisor does nothing that is not in
  * them.
  */

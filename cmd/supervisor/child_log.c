@@ -121,8 +121,8 @@ lose(struct child_log *l, size_t n)
 	if (n == 0 || (l->told_at != 0 && now - l->told_at < FLOOD_TELL_MS))
 		return;
 	mlog(LOG_WARN, "log.flood",
-	    "process=%s pid=%d lost=%llu text=\"it logs more than can be "
-	    "kept\"",
+	    "process=%s pid=%d lost=%llu text=\"it logs faster than the log "
+	    "can be written\"",
 	    l->process, (int)l->pid, (unsigned long long)l->dropped);
 	l->told_at = now;
 	l->dropped = 0;

@@ -96,7 +96,7 @@ hint(int e)
 {
 	switch (e) {
 	case EADDRINUSE:
-		return "; another program has this port (ss -ltnp says "
+		return "; another program uses this port (ss -ltnp shows "
 		       "which), or this server on another address: then "
 		       "restart it";
 	case EACCES:
@@ -214,8 +214,8 @@ forget_deaf(struct super_sockets *set)
 			continue;
 		}
 		mlog(LOG_ERROR, "listen.lost",
-		    "service=%s port=%u text=\"one of our processes has shut "
-		    "this socket down; it is opened anew\"",
+		    "service=%s port=%u text=\"one of the server's processes "
+		    "has shut this socket down; it is opened again\"",
 		    conf_service_name(s->service), s->port);
 		io_close(&s->fd);
 		*s = set->s[--set->n];

@@ -341,7 +341,7 @@ on_kill_time(void *arg)
 	if (p->pid <= 0)
 		return;
 	mlog(LOG_WARN, "process.killed",
-	    "process=%s account=%s pid=%d text=\"it does not leave\"",
+	    "process=%s account=%s pid=%d text=\"it does not exit\"",
 	    role_info[p->role].name, p->account, (int)p->pid);
 	(void)kill(p->pid, SIGKILL);
 }
@@ -376,8 +376,8 @@ on_accused(struct proc *by, struct msg *m)
 		if (p->role != role || p->pid <= 0)
 			continue;
 		mlog(LOG_ERROR, "process.accused",
-		    "process=%s pid=%d by=%s text=\"it did what it may not do; "
-		    "it is killed and started anew\"",
+		    "process=%s pid=%d by=%s text=\"it did something "
+		    "forbidden; it is killed and restarted\"",
 		    role_info[role].name, (int)p->pid,
 		    role_info[by->role].name);
 		(void)kill(p->pid, SIGKILL);
@@ -400,7 +400,7 @@ look_at(struct proc *p, int64_t now)
 		p->hangs++;
 		mlog(LOG_ERROR, "process.hangs",
 		    "process=%s account=%s pid=%d ms=%lld text=\"it does not "
-		    "answer; it is killed and started anew\"",
+		    "answer; it is killed and restarted\"",
 		    role_info[p->role].name, p->account, (int)p->pid,
 		    (long long)(now - p->asked_at));
 		(void)kill(p->pid, SIGKILL);
@@ -487,8 +487,7 @@ static void
 start_failed(struct proc *p)
 {
 	mlog(LOG_ERROR, "start.fail",
-	    "process=%s account=%s text=\"%s; it is "
-	    "tried again\"",
+	    "process=%s account=%s text=\"%s; trying again\"",
 	    role_info[p->role].name, p->account, strerror(errno));
 	if (p->role == ROLE_ACCOUNT)
 		say_refused(p->super, p->account);
@@ -657,8 +656,8 @@ account_ended(struct proc *p, bool well)
 		return;
 	}
 	mlog(LOG_ERROR, "account.fails",
-	    "account=%s deaths=%u text=\"it dies "
-	    "at its start; see the lines above\"",
+	    "account=%s deaths=%u text=\"it dies when it starts; see the lines "
+	    "above\"",
 	    p->account, p->deaths);
 	p->deaths = 0;
 	say_refused(s, p->account);
@@ -677,7 +676,7 @@ log_end(const struct proc *p, int status)
 	}
 	if (well) {
 		mlog(LOG_INFO, "process.again",
-		    "process=%s pid=%d text=\"it wants to be started anew\"",
+		    "process=%s pid=%d text=\"it asks to be restarted\"",
 		    role_info[p->role].name, (int)p->pid);
 		return;
 	}

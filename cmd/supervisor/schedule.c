@@ -133,7 +133,7 @@ note_failure(struct schedule *sc, int status, struct sv reason)
 	if (sv_starts(reason, SV("hearthmail backup: ")))
 		reason = sv_skip(reason, SV("hearthmail backup: ").n);
 	if (reason.n == 0)
-		reason = SV("it ended without a word");
+		reason = SV("it ended without a message");
 	sc->failed = clk_now();
 	(void)snprintf(sc->reason, sizeof sc->reason, "%.*s", SV_ARG(reason));
 	if (WIFSIGNALED(status))
@@ -148,7 +148,7 @@ note_failure(struct schedule *sc, int status, struct sv reason)
 		    folder != NULL ? folder : "", WEXITSTATUS(status),
 		    log_q(q, reason),
 		    sv_starts(reason, SV(BACKUP_MADE_BUT))
-			? "there is a new backup, but not all is well"
+			? "there is a new backup, but with problems"
 			: "there is no new backup");
 }
 
@@ -168,7 +168,7 @@ start(struct schedule *sc)
 
 	if (sc->pid > 0) {
 		mlog(LOG_WARN, "backup.late",
-		    "text=\"the last one is still at work\"");
+		    "text=\"the previous backup is still running\"");
 		return;
 	}
 	if (pipe2(fd, O_CLOEXEC) != 0) {

@@ -1,5 +1,5 @@
 /*
- * The status of the house: each process is asked on its control line, and
+ * The status of the server: each process is asked on its control line, and
  * what they answer is passed on unread, with what only the supervisor knows.
  *
  * The command gets a struct status_all with a sealed file of records, each a

@@ -50,7 +50,7 @@ seal(const char *name, struct sv text)
 	return fd;
 }
 
-/* Before the house runs somebody sits before it; then the log is events. */
+/* Until the server runs, somebody watches its start; then the log is events. */
 static void
 tell_errors(const struct super *s, const struct conf_errors *errors)
 {
@@ -220,12 +220,12 @@ reload(struct super *s, struct err *err)
 		r = at_place(fresh, fresh->data_at,
 		    err_set(err, RC_PERM,
 			"data: the folder cannot be changed while the server "
-			"runs; restart it"),
+			"is running; restart it"),
 		    err);
 	if (r == RC_OK && fresh->sandbox != old->sandbox)
 		r = err_set(err, RC_PERM,
-		    "sandbox: walls are raised at the "
-		    "start of a process; restart the server");
+		    "sandbox: processes are confined when they start; restart "
+		    "the server");
 	if (r == RC_OK)
 		r = folders_make(fresh, s->user, err);
 	if (r == RC_OK)
@@ -319,7 +319,7 @@ on_cert_poll(void *arg)
 		cert_is_unusable(s, stamp, &err);
 		return;
 	}
-	mlog(LOG_INFO, "tls.changed", "text=\"taking up the new certificate\"");
+	mlog(LOG_INFO, "tls.changed", "text=\"using the new certificate\"");
 	/* What was closed for want of it. */
 	if (sockets_open(&s->sockets, s->conf, SOCKETS_ALL, &changed, &err) !=
 	    RC_OK)
@@ -587,7 +587,7 @@ take_lock(const struct conf *conf, struct err *err)
 	if (fd < 0 || !lock_soon(fd)) {
 		(void)err_set(err, RC_TEMP,
 		    errno == EWOULDBLOCK
-			? "another hearthmail serves %s already"
+			? "another hearthmail is already running on %s"
 			: "cannot write %s",
 		    errno == EWOULDBLOCK ? conf->data : path.p);
 		io_close(&fd);
@@ -677,8 +677,8 @@ prepare(struct super *s, int *lock, struct err *err)
 	    s->conf, s->conf->data_at, lost_everything(s->conf, err), err);
 	if (r == RC_OK && lost_is_empty(s->conf))
 		mlog(LOG_WARN, "data.empty",
-		    "folder=%s text=\"nothing is in it yet: if this is not the "
-		    "first start its disk is not mounted\"",
+		    "folder=%s text=\"it is empty: if this is not the first "
+		    "start, its disk may not be mounted\"",
 		    s->conf->data);
 	if (r == RC_OK) {
 		(void)lost_each(s->conf, log_lost, NULL);

@@ -27,7 +27,7 @@ struct proc {
 	int64_t started;
 	unsigned deaths;	   /* in a row */
 	bool died;		   /* not by its own wish */
-	unsigned restarts;	   /* for that, since the house was started */
+	unsigned restarts;	   /* for that, since the server was started */
 	struct buf status;	   /* its last answer to CTL_STATUS */
 	struct tally_table *tally; /* where it counts */
 	struct ev_timer *restart;

@@ -82,7 +82,7 @@ lost(int r, struct err *err)
 static int
 garbled(struct err *err)
 {
-	return err_set(err, RC_SYNTAX, "the server says what is no IMAP");
+	return err_set(err, RC_SYNTAX, "the server does not speak IMAP");
 }
 
 /* Passes n bytes of the stream on. */
@@ -362,7 +362,8 @@ imap_client_tls(struct imap_client *c, struct tls_client *tls, const char *host,
 	return strcmp(pin, seen_out) == 0
 		   ? RC_OK
 		   : err_set(err, RC_DENIED,
-			 "the certificate of %s has another fingerprint", host);
+			 "the certificate of %s has a different fingerprint",
+			 host);
 }
 
 int

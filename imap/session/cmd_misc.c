@@ -51,7 +51,7 @@ imap_cmd_logout(struct imap_cmd *c)
 void
 imap_cmd_logged_in(struct imap_cmd *c)
 {
-	imap_bad(c, "You are logged in already.");
+	imap_bad(c, "You are already logged in.");
 }
 
 void

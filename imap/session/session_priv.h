@@ -295,7 +295,7 @@ void imap_tell_vanished(struct imap_session *s, const struct rangeset *uids,
 
 /* ---- objectid.c: object identifiers [RFC 8474] ---- */
 
-/* "M65b8a01fc4d7e902-7": unique in the house, and never used again. */
+/* "M65b8a01fc4d7e902-7": unique in the server, and never used again. */
 void imap_put_mailboxid(struct buf *out, uint64_t epoch, uint32_t id);
 /* "E65b8a01fc4d7e902-1234", the same for all copies of a message. */
 void imap_put_emailid(struct buf *out, uint64_t epoch, uint64_t body);

@@ -206,7 +206,7 @@ act(struct search *s, struct err *err)
 
 	if (!buf_ok(s->lines))
 		return err_set(err, RC_TOOBIG,
-		    "too many messages at once; choose fewer, with --since");
+		    "too many messages at once; select fewer with --since");
 	if (s->q->action == EXPUNGED_UNDELETE)
 		r = undelete(s, &need, err);
 	else if (s->q->action == EXPUNGED_PURGE)
@@ -261,7 +261,7 @@ expunged_reclaim(struct store *st, bool (*pause)(void *arg, uint64_t bytes),
 	if (r == RC_NOTFOUND)
 		return RC_OK;
 	return err_set(err, r,
-	    "they cannot come back, but their room was not given back yet "
-	    "(%s); see the log",
+	    "the messages are gone, but their disk space is not free yet (%s); "
+	    "see the log",
 	    rc_name(r));
 }

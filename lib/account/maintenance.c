@@ -229,8 +229,8 @@ static void
 say_shrunk(int64_t retention_ms)
 {
 	mlog(LOG_WARN, "store.retention_shrunk",
-	    "hours=%lld text=\"the disk is nearly full: what was expunged "
-	    "before cannot be brought back; make room\"",
+	    "hours=%lld text=\"the disk is nearly full: mail expunged before "
+	    "that cannot be brought back; free some space\"",
 	    (long long)(retention_ms / LEAST_MS));
 }
 

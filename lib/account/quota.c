@@ -104,12 +104,10 @@ put_letter(
 	    (unsigned long long)id[0], (unsigned long long)id[1],
 	    q->conf->hostname, percent);
 	buf_addf(out,
-	    "All your folders together hold %sB of mail, and you may have "
-	    "%sB.\r\n\r\n"
-	    "When that is used up, new mail is turned away until there is "
-	    "room again:\r\n"
-	    "delete what you do not need, and empty the trash.  Large "
-	    "attachments help most.\r\n",
+	    "Your folders contain %sB of mail in total; your quota is "
+	    "%sB.\r\n\r\nWhen it is used up, new mail is refused until there "
+	    "is room again:\r\ndelete what you do not need, and empty the "
+	    "trash.  Large attachments help most.\r\n",
 	    size_print(u->bytes, used), size_print(u->quota, all));
 }
 

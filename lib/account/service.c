@@ -360,7 +360,7 @@ on_local_session(struct account *a, struct msg *m)
 	if (pool_count(a->pool) >= a->o.sessions_max ||
 	    pool_has(a->pool, has_credential, &o.who)) {
 		session_local_fini(&o);
-		answer(a, m->id, RC_TEMP, "an earlier session still ends");
+		answer(a, m->id, RC_TEMP, "an earlier session is still ending");
 		return;
 	}
 	answer(a, m->id, RC_OK, "");

@@ -29,7 +29,7 @@ int auth_pair_ask(struct auth_pair *p, const char *domain,
     const struct auth_signed *what, int64_t now, struct msg *m) RC_USE_RESULT;
 /*
  * The answer.  RC_OK: the fields are whole; RC_NOTFOUND: now the selectors are
- * known, ask again; RC_DENIED: the domain is not one of the house; RC_TEMP.
+ * known, ask again; RC_DENIED: the domain is not served here; RC_TEMP.
  */
 int auth_pair_take(struct auth_pair *p, struct msg *reply) RC_USE_RESULT;
 

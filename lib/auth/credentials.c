@@ -246,21 +246,19 @@ credentials_check_strength(
 		    err, RC_DENIED, "a password has at most 1024 bytes");
 	if (sv_chr(password, '\0') < password.n)
 		return err_set(
-		    err, RC_DENIED, "a password cannot hold a NUL byte");
+		    err, RC_DENIED, "a password cannot contain a NUL byte");
 	if (is_run(password, 0) || is_run(password, 1) || is_run(password, -1))
 		return err_set(err, RC_DENIED,
-		    "this password is a row of "
-		    "neighbours or one character repeated");
+		    "this password is a simple sequence or one repeated "
+		    "character");
 	if (account.n >= 3 && password.n < account.n + 6 &&
 	    sv_ifind(password, account) < password.n)
 		return err_set(err, RC_DENIED,
-		    "this password is little more "
-		    "than the account's name");
+		    "this password is too similar to the account's name");
 	for (i = 0; i < sizeof common / sizeof common[0]; i++)
 		if (sv_ieq(password, sv_str(common[i])))
 			return err_set(err, RC_DENIED,
-			    "this is one of the "
-			    "passwords that are tried first everywhere");
+			    "this is one of the most common passwords");
 	return RC_OK;
 }
 
@@ -349,14 +347,14 @@ check_label(struct sv label, struct err *err)
 		    err, RC_SYNTAX, "a label has 1 to %d bytes", LABEL_MAX);
 	if (label.p[0] == '-')
 		return err_set(
-		    err, RC_SYNTAX, "a label does not begin with \"-\"");
+		    err, RC_SYNTAX, "a label must not begin with \"-\"");
 	while (rest.n > 0)
 		if (utf8_next(&rest, &cp) != RC_OK || cp < ' ' ||
 		    (cp >= 0x7f && cp <= 0x9f) ||
 		    (cp >= 0x2028 && cp <= 0x202e) ||
 		    (cp >= 0x2066 && cp <= 0x2069))
 			return err_set(err, RC_SYNTAX,
-			    "a label is UTF-8 without control characters");
+			    "a label must be UTF-8 without control characters");
 	return RC_OK;
 }
 
@@ -375,8 +373,8 @@ credentials_app_add(struct credentials *c, struct sv account, struct sv label,
 	for (i = 0; i < e->napp; i++)
 		if (sv_eq(label, sv_str(e->app[i].label)))
 			return err_set(err, RC_EXISTS,
-			    "%s has an app password "
-			    "\"%.*s\" already; revoke it or take another label",
+			    "%s has an app password \"%.*s\" already; revoke "
+			    "it or use another label",
 			    e->account, SV_ARG(label));
 	for (i = 0; i < 24; i++) {
 		if (i > 0 && i % 4 == 0)

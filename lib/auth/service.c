@@ -26,7 +26,7 @@ _Static_assert(SIGN_DOMAIN_MAX == SIGNER_DOMAIN_MAX, "auth/signer.h");
 /* A line that asks. */
 struct client {
 	struct ipc_client ipc;
-	bool command; /* the owner's; else a process of the house */
+	bool command; /* the owner's; else a process of the server */
 	bool may_sign, may_login;
 	enum auth_door door;
 	unsigned strangers; /* requests that are logins from networks not
@@ -447,7 +447,7 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	int r;
 
 	if (auth_command_get(m, &o) != RC_OK)
-		return err_set(err, RC_SYNTAX, "the command is garbled");
+		return err_set(err, RC_SYNTAX, "the command is malformed");
 	switch (m->type) {
 	case CMD_PASSWD:
 		r = auth_server_passwd(

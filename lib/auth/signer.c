@@ -133,8 +133,8 @@ take_pair(struct signer *s, struct domain *d)
 	d->ready = r == RC_OK;
 	if (r != RC_OK)
 		mlog(LOG_ERROR, "dkim.key",
-		    "domain=%s file=auth/%s text=\"%s; no mail of this domain "
-		    "leaves until it can be signed%s\"",
+		    "domain=%s file=auth/%s text=\"%s; mail from this domain "
+		    "is not sent until it can be signed%s\"",
 		    d->name, path.p, err.text,
 		    r == RC_DAMAGED
 			? ": restore the file, or move it away for a new pair"
@@ -229,7 +229,7 @@ answer(
 	}
 	memcpy(a->selector, d->pair.selector, sizeof a->selector);
 	if (!q->records && !selectors_fit(q, &d->pair)) {
-		fail(a, RC_NOTFOUND, "other keys are in force");
+		fail(a, RC_NOTFOUND, "other keys are in use");
 		return;
 	}
 	for (i = 0; i < DKIM_ALGORITHMS && a->rc == RC_OK; i++)

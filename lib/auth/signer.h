@@ -1,5 +1,5 @@
 /*
- * The DKIM keys of the house's domains, and signing with them.
+ * The DKIM keys of the server's domains, and signing with them.
  *
  * Each domain of the configuration has a pair of keys in FOLDER/DOMAIN.pem
  * (msgauth/key.h), made when it is first seen and never replaced by us.  A file
@@ -47,7 +47,7 @@ struct signer_answer {
 	/*
 	 * RC_OK        there they are
 	 * RC_NOTFOUND  other selectors are in force: those of the answer
-	 * RC_DENIED    the domain is not one of the house
+	 * RC_DENIED    the domain is not served here
 	 * RC_TEMP      no keys now, or too many questions
 	 */
 	int rc;

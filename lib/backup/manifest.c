@@ -125,8 +125,8 @@ backup_manifest(int fd, json_t **out, struct err *err)
 		r = read_at(fd, "manifest.sha256", &want, err);
 	if (r == RC_OK && (backup_sum(file, &n, sha) != RC_OK ||
 			      !sv_starts(buf_sv(&want), sv_str(sha))))
-		r = err_set(
-		    err, RC_DAMAGED, "manifest.json does not fit its checksum");
+		r = err_set(err, RC_DAMAGED,
+		    "manifest.json does not match its checksum");
 	if (r == RC_OK) {
 		m = json_loadb(text.p, text.n, 0, NULL);
 		if (!json_is_array(json_object_get(m, "files")) ||
@@ -206,7 +206,7 @@ extract_one(int fd, const json_t *file, const char *path, size_t strip, int to,
 	    !json_is_true(json_object_get(file, "unlisted")) &&
 	    !backup_fits(file, n, sha))
 		r = err_set(
-		    &why, RC_DAMAGED, "%s does not fit its checksum", path);
+		    &why, RC_DAMAGED, "%s does not match its checksum", path);
 	else if (r == RC_DAMAGED)
 		(void)err_set(
 		    &why, r, "%s: the disk cannot read all of it", path);

@@ -31,12 +31,12 @@ add_domain(struct conf_parser *p, yaml_node_t *n)
 	struct conf *c = p->c;
 	struct sv v;
 
-	if (!conf_get_text(p, n, "a domain, as in example.org", &v))
+	if (!conf_get_text(p, n, "a domain such as example.org", &v))
 		return NULL;
 	if (!conf_is_domain(v) || conf_ends_in_number(v)) {
 		CONF_FAIL(p, n,
-		    "\"%.60s\" is no domain name (international names "
-		    "are written in their xn-- form)",
+		    "\"%.60s\" is not a domain name (write international names "
+		    "in their xn-- form)",
 		    v.p);
 		return NULL;
 	}
@@ -65,8 +65,7 @@ add_domain_pair(
 	if (v->type != YAML_SCALAR_NODE || conf_text_of(v).n > 0)
 		if (v->type != YAML_MAPPING_NODE ||
 		    v->data.mapping.pairs.start != v->data.mapping.pairs.top)
-			CONF_FAIL(
-			    p, v, "a domain has no settings of its own here");
+			CONF_FAIL(p, v, "a domain cannot have settings here");
 }
 
 void
@@ -86,11 +85,11 @@ add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
 	struct buf b;
 	struct sv v;
 
-	if (!conf_get_text(p, n, "an address, as in anna@example.org", &v))
+	if (!conf_get_text(p, n, "an address such as anna@example.org", &v))
 		return;
 	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(v, &b)) {
-		CONF_FAIL(p, n, "\"%.60s\" is no address", v.p);
+		CONF_FAIL(p, n, "\"%.60s\" is not an address", v.p);
 	} else {
 		a->address = xreallocarray(
 		    a->address, a->naddress + 1, sizeof *a->address);
@@ -117,8 +116,8 @@ add_send_as(struct conf_parser *p, yaml_node_t *n, void *arg)
 	    (v.p[0] == '@' && conf_is_domain(sv_skip(v, 1))))
 		buf_addsv(&b, v);
 	else if (!conf_address_normalise(v, &b))
-		CONF_FAIL(p, n,
-		    "\"%.60s\" is no address, no @domain and not \"*\"", v.p);
+		CONF_FAIL(
+		    p, n, "\"%.60s\" is not an address, @domain or \"*\"", v.p);
 	if (b.n > 0) {
 		a->send_as = xreallocarray(
 		    a->send_as, a->nsend_as + 1, sizeof *a->send_as);
@@ -276,14 +275,15 @@ add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	(void)arg;
 	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(conf_text_of(k), &b)) {
-		CONF_FAIL(p, k, "\"%.60s\" is no address", conf_text_of(k).p);
+		CONF_FAIL(
+		    p, k, "\"%.60s\" is not an address", conf_text_of(k).p);
 		buf_fini(&b);
 		return;
 	}
 	if (!is_ours(c, b.p) && c->ndomain > 0)
 		CONF_FAIL(p, k,
-		    "the alias %.80s is in none of the domains: no mail for "
-		    "it comes here",
+		    "the alias %.80s is not in any of the domains, so it would "
+		    "get no mail",
 		    b.p);
 	p->alias =
 	    xgrow(p->alias, &p->alias_cap, p->nalias + 1, sizeof *p->alias);
@@ -332,8 +332,8 @@ static const char *
 expand_target(struct conf *c, struct conf_alias *a, const char *target,
     const struct way *from)
 {
-	const char *wrong = "which is not an account, not an address of one "
-			    "and not another alias";
+	const char *wrong =
+	    "which is not an account, an account's address or another alias";
 	struct buf b;
 	size_t i, j;
 	int n;
@@ -353,7 +353,7 @@ expand_target(struct conf *c, struct conf_alias *a, const char *target,
 			continue;
 		wrong = NULL;
 		if (is_on_way(from, here.alias))
-			wrong = "which leads back to it: they go in a circle";
+			wrong = "which leads back to it: this is a loop";
 		else if (here.depth > ALIAS_DEPTH)
 			wrong = "which leads through too many other aliases";
 		for (j = 0; j < c->alias[i].ntarget && wrong == NULL; j++)
@@ -472,8 +472,8 @@ index_addresses(struct conf_parser *p)
 
 			if (!is_ours(c, a) && c->ndomain > 0)
 				CONF_FAIL(p, node_of(p, (uint32_t)i, a),
-				    "%.80s of the account %s is in "
-				    "none of the domains",
+				    "%.80s of the account %s is not in any of "
+				    "the domains",
 				    a, c->account[i].name);
 			c->by_address = xgrow(c->by_address, &cap,
 			    c->nby_address + 1, sizeof *c->by_address);

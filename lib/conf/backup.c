@@ -24,7 +24,7 @@ set_at(struct conf_parser *p, yaml_node_t *n)
 	if (hour.n > 2 || minute.n != 2 || sv_to_u32(hour, 23, &h) != RC_OK ||
 	    sv_to_u32(minute, 59, &m) != RC_OK) {
 		CONF_FAIL(p, n,
-		    "\"%.*s\" is no time of day, as in \"03:30\" (with "
+		    "\"%.*s\" is not a time of day such as \"03:30\" (with "
 		    "quotes)",
 		    (int)(v.n < 60 ? v.n : 60), v.p);
 		return;

@@ -17,7 +17,7 @@ add_forward(struct conf_parser *p, yaml_node_t *n, void *arg)
 		return;
 	if (network_server_parse(v, 53, address) != RC_OK) {
 		CONF_FAIL(p, n,
-		    "\"%.60s\" is no numeric address, as in 192.0.2.1, "
+		    "\"%.60s\" is not a numeric address such as 192.0.2.1, "
 		    "192.0.2.1:53, 2001:db8::1 or [2001:db8::1]:53",
 		    v.p);
 		return;
@@ -69,6 +69,6 @@ conf_set_dns(struct conf_parser *p, yaml_node_t *n)
 	conf_set_map(p, n, keys);
 	if (p->c->dns.nforward > 0 && p->c->dns.root_hints != NULL)
 		CONF_FAIL(p, n,
-		    "forward and root_hints exclude each other: the first "
-		    "asks name servers, the second does without");
+		    "forward and root_hints cannot be used together: with "
+		    "forward, the root is not asked");
 }

@@ -66,8 +66,8 @@ conf_add_listen(struct conf_parser *p, yaml_node_t *n, void *service)
 	name = host.p != NULL ? sv_dup(host) : NULL;
 	if (!to_address(name, &address)) {
 		CONF_FAIL(p, n,
-		    "\"%.60s\" is no numeric address, as in 127.0.0.1:%u", name,
-		    (unsigned)port);
+		    "\"%.60s\" is not a numeric address such as 127.0.0.1:%u",
+		    name, (unsigned)port);
 		free(name);
 		return;
 	}
@@ -131,7 +131,7 @@ check_with_earlier(
 				e->at.column > l->at.column))
 				continue;
 			conf_error_add(p->errors, l->at,
-			    "listen.%s has port %u%s%s already%s",
+			    "listen.%s already uses port %u%s%s%s",
 			    conf_service_name((enum conf_service)t), e->port,
 			    e->host != NULL ? " of " : "",
 			    e->host != NULL ? e->host : "",

@@ -39,8 +39,8 @@ add_source(struct conf_parser *p, yaml_node_t *n, void *arg)
 	if ((family == AF_INET6 && inet_pton(AF_INET6, v.p, ip) != 1) ||
 	    !is_usable(family, ip)) {
 		CONF_FAIL(p, n,
-		    "\"%.60s\" is not a numeric address of this machine, as "
-		    "in 192.0.2.1 or 2001:db8::1",
+		    "\"%.60s\" is not a numeric address of this machine such "
+		    "as 192.0.2.1 or 2001:db8::1",
 		    v.p);
 		return;
 	}
@@ -73,6 +73,6 @@ conf_set_outbound(struct conf_parser *p, yaml_node_t *n)
 	conf_set_map(p, n, keys);
 	if (!p->c->outbound.ipv6 && p->c->outbound.source6 != NULL)
 		CONF_FAIL(p, n,
-		    "ipv6 is off, and source has the IPv6 address %s",
+		    "ipv6 is off, but source has the IPv6 address %s",
 		    p->c->outbound.source6);
 }

@@ -18,13 +18,13 @@ set_hostname(struct conf_parser *p, yaml_node_t *n)
 	struct sv v;
 
 	if (!conf_get_text(
-		p, n, "the server's name, as in mail.example.org", &v))
+		p, n, "the server's name, such as mail.example.org", &v))
 		return;
 	if (!conf_is_domain(v) || sv_chr(v, '.') == v.n ||
 	    conf_ends_in_number(v)) {
 		CONF_FAIL(p, n,
-		    "expected a full name with a dot, as in "
-		    "mail.example.org, not \"%.60s\"",
+		    "expected a full name such as mail.example.org, not "
+		    "\"%.60s\"",
 		    v.p);
 		return;
 	}
@@ -221,9 +221,11 @@ check_whole(struct conf_parser *p, yaml_node_t *root)
 		    "Internet finds this server");
 	/* What is there but wrong has its error already. */
 	if (c->ndomain == 0 && (!p->has_domains || p->errors->n == 0))
-		CONF_FAIL(p, root, "domains is missing: whose mail is this?");
+		CONF_FAIL(p, root,
+		    "domains is missing: the domains this server receives mail "
+		    "for");
 	if (c->naccount == 0 && (!p->has_accounts || p->errors->n == 0))
-		CONF_FAIL(p, root, "accounts is missing: who gets the mail?");
+		CONF_FAIL(p, root, "accounts is missing: who gets the mail");
 	conf_check_accounts(p);
 }
 
@@ -274,8 +276,9 @@ scan_tokens(struct sv yaml, struct conf_errors *errors)
 		if (t.type == YAML_ANCHOR_TOKEN || t.type == YAML_ALIAS_TOKEN) {
 			conf_fail_at(errors, t.start_mark.line + 1,
 			    t.start_mark.column + 1,
-			    "anchors and aliases (& and *) are not used here; "
-			    "put the text in quotes if it is meant so");
+			    "YAML anchors and aliases (& and *) are not "
+			    "supported; put the text in quotes if you mean it "
+			    "literally");
 			ok = false;
 		}
 		end = t.type == YAML_STREAM_END_TOKEN;
@@ -311,8 +314,7 @@ load_document(struct conf_parser *p, struct sv yaml)
 	if (!ok && is_tabbed(yaml, y.problem_mark.line))
 		conf_fail_at(p->errors, y.problem_mark.line + 1,
 		    y.problem_mark.column + 1,
-		    "YAML: a tab; lines are indented with blanks, never with "
-		    "tabs");
+		    "YAML: a tab; indent lines with spaces, not tabs");
 	else if (!ok)
 		conf_fail_at(p->errors, y.problem_mark.line + 1,
 		    y.problem_mark.column + 1, "YAML: %s%s%s",
@@ -338,8 +340,8 @@ conf_parse(struct sv yaml, const char *file, struct conf **out,
 	root = yaml_document_get_root_node(&p.doc);
 	if (root == NULL) {
 		conf_fail_at(errors, 1, 1,
-		    "the file is empty: at least hostname, "
-		    "domains and accounts are needed");
+		    "the file is empty: hostname, domains and accounts are "
+		    "required");
 	} else {
 		conf_set_map(&p, root, top_keys);
 		check_whole(&p, root);

@@ -4,7 +4,7 @@
 
 #define QUOTA_MAX (1ull << 50)
 
-static const char expected[] = "a size as in 500M or 2G, or none";
+static const char expected[] = "a size such as 500M or 2G, or none";
 
 void
 conf_set_quota_of(struct conf_parser *p, yaml_node_t *n, uint64_t *at)
@@ -17,8 +17,8 @@ conf_set_quota_of(struct conf_parser *p, yaml_node_t *n, uint64_t *at)
 		*at = 0;
 	else if (!conf_number(s, 1024, QUOTA_MAX, at))
 		CONF_FAIL(p, n,
-		    "expected %s, not \"%.60s\"; K, M and G behind the number "
-		    "multiply, 1K is the least",
+		    "expected %s, not \"%.60s\"; at least 1K, with K, M or G "
+		    "after the number",
 		    expected, s.p);
 }
 

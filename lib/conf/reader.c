@@ -241,8 +241,8 @@ conf_get_number(struct conf_parser *p, yaml_node_t *n, uint64_t least,
 		return false;
 	if (!conf_number(s, least, most, out)) {
 		CONF_FAIL(p, n,
-		    "expected a number from %llu to %llu (K, M and G "
-		    "behind it multiply)",
+		    "expected a number from %llu to %llu (K, M or G may "
+		    "follow)",
 		    (unsigned long long)least, (unsigned long long)most);
 		return false;
 	}

@@ -27,10 +27,10 @@ set_host(struct conf_parser *p, yaml_node_t *n, struct conf_relay *r)
 {
 	struct sv v;
 
-	if (!conf_get_text(p, n, "a smarthost, as in smtp.example.net", &v))
+	if (!conf_get_text(p, n, "a smarthost such as smtp.example.net", &v))
 		return;
 	if (!is_host(v)) {
-		CONF_FAIL(p, n, "\"%.60s\" is no host name or address", v.p);
+		CONF_FAIL(p, n, "\"%.60s\" is not a host name or address", v.p);
 		return;
 	}
 	free(r->host);

@@ -4,7 +4,7 @@
 #define HOUR_MS	 (3600 * 1000ll)
 #define DAYS_MAX 3650
 
-static const char expected[] = "30d, 12h, or 0 for none";
+static const char expected[] = "a time such as 30d or 12h, or 0 for none";
 
 void
 conf_set_retention(struct conf_parser *p, yaml_node_t *n)
@@ -22,7 +22,7 @@ conf_set_retention(struct conf_parser *p, yaml_node_t *n)
 	if (sv_to_u64(unit != 0 ? sv_first(s, s.n - 1) : s, DAYS_MAX, &v) !=
 		RC_OK ||
 	    (unit == 0 && v != 0)) {
-		CONF_FAIL(p, n, "retention is %s", expected);
+		CONF_FAIL(p, n, "expected %s", expected);
 		return;
 	}
 	p->c->retention_ms = (int64_t)v * unit;

@@ -39,7 +39,7 @@ load_anchors(struct dns_server_opts *o, const char *path, struct err *err)
 {
 	struct sv text;
 	struct buf line;
-	struct err why = {.text = "there is no key in it"};
+	struct err why = {.text = "it contains no key"};
 	unsigned n = 0;
 	int r = read_text("dns.trust_anchor", path, &o->anchors, err);
 
@@ -65,7 +65,8 @@ load_forward(
 	for (i = 0; i < n; i++)
 		if (dns_servers_add(&o->forward, sv_str(forward[i])) != RC_OK)
 			return err_set(err, RC_SYNTAX,
-			    "dns.forward: \"%.60s\" is no address", forward[i]);
+			    "dns.forward: \"%.60s\" is not an address",
+			    forward[i]);
 	return RC_OK;
 }
 

@@ -287,7 +287,7 @@ path_text(enum dns_path p)
 {
 	switch (p) {
 	case DNS_PATH_ROOT:
-		return "own recursion from the root";
+		return "recursion from the root";
 	case DNS_PATH_FORWARD:
 		return "the name servers of dns.forward";
 	case DNS_PATH_SYSTEM:
@@ -307,7 +307,7 @@ log_mode(const struct dns_server *s)
 	    "mode=%s validation=%s text=\"%s%s%s\"", names[g->path],
 	    g->validate ? "yes" : "no", path_text(g->path),
 	    g->validate ? "" : ", WITHOUT VALIDATION: answers can be forged",
-	    now == 0 ? "" : "; better ways are tried every five minutes");
+	    now == 0 ? "" : "; better modes are tried every five minutes");
 }
 
 void
@@ -316,7 +316,7 @@ dns_server_status(const struct dns_server *s, struct buf *out)
 	const struct dns_rung *g;
 
 	if (s->ladder.now < 0) {
-		buf_adds(out, "no way to the name servers is found yet\n");
+		buf_adds(out, "no working name servers found yet\n");
 		return;
 	}
 	g = &s->ladder.rung[s->ladder.now];
@@ -325,9 +325,8 @@ dns_server_status(const struct dns_server *s, struct buf *out)
 		    DNS_STATUS_DOWN "%s%s; mail to other domains "
 				    "waits\n",
 		    s->ladder.bad_since != 0
-			? "answers come, but they cannot be validated, by way "
-			  "of "
-			: "no answers by way of ",
+			? "answers cannot be validated, from "
+			: "no answers from ",
 		    path_text(s->ladder.rung[0].path));
 		return;
 	}
@@ -355,13 +354,12 @@ log_down(const struct dns_server *s)
 {
 	if (s->ladder.bad_since != 0)
 		mlog(LOG_WARN, "dns.down",
-		    "text=\"answers come, but they cannot be validated; mail "
-		    "to other domains waits; after a day of this validation "
-		    "is given up (dns.validate)\"");
+		    "text=\"answers cannot be validated; mail to other domains "
+		    "waits; after a day of this, validation is turned off "
+		    "(dns.validate)\"");
 	else
 		mlog(LOG_WARN, "dns.down",
-		    "text=\"no answers by way of %s; mail to other domains "
-		    "waits\"",
+		    "text=\"no answers from %s; mail to other domains waits\"",
 		    path_text(s->ladder.rung[0].path));
 }
 

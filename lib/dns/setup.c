@@ -105,12 +105,12 @@ dns_servers_hints(struct sv text, struct dns_servers *out, struct err *err)
 		w = word(&line);
 		if (dns_servers_add(&s, w) != RC_OK)
 			return err_set(err, RC_SYNTAX,
-			    "\"%.*s\" is no address of a root server",
+			    "\"%.*s\" is not an address of a root server",
 			    (int)(w.n < 50 ? w.n : 50), w.p);
 	}
 	if (s.n == 0)
-		return err_set(err, RC_SYNTAX,
-		    "there is no address of a root server in it");
+		return err_set(
+		    err, RC_SYNTAX, "it contains no address of a root server");
 	*out = s;
 	return RC_OK;
 }
@@ -134,8 +134,7 @@ dns_anchor_next(struct sv *text, struct buf *out, struct err *err)
 			w.n = 0;
 	if (w.n == 0 || sv_chr(line, '(') < line.n)
 		return err_set(err, RC_SYNTAX,
-		    "expected lines with a DS or DNSKEY record each, not "
-		    "\"%.*s\"",
+		    "expected a DS or DNSKEY record on each line, not \"%.*s\"",
 		    (int)(line.n < 50 ? line.n : 50), line.p);
 	buf_set(out, line);
 	return buf_ok(out) ? RC_OK : RC_TOOBIG;

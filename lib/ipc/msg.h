@@ -1,5 +1,5 @@
 /*
- * A message between processes of the house: a type, a request id, a deadline,
+ * A message between processes of the server: a type, a request id, a deadline,
  * fields in fixed order, and up to four descriptors.  Written and read with the
  * calls below, mostly by way of a codec (ipc/codec.h), never as a raw struct,
  * never with a pointer; both sides are of

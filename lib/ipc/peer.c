@@ -118,7 +118,7 @@ peer_sweep(void *arg)
 
 	finish(take_requests(p, LATE, 0), RC_TIMEOUT, NULL);
 	/* It goes on for a while after the last request, so that a busy peer
-	 * does not start it for each, and then an idle house sleeps. */
+	 * does not start it for each, and then an idle server sleeps. */
 	pthread_mutex_lock(&p->lock);
 	p->quiet = p->open == NULL ? p->quiet + 1 : 0;
 	on = p->sweeping = p->quiet < QUIET_SWEEPS;

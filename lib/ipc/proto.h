@@ -1,5 +1,5 @@
 /*
- * The messages of the house: who says what to whom.  Types are unique over all
+ * The messages of the server: who says what to whom.  Types are unique over all
  * lines; each is named with its struct, whose fields ipc/msg_*.h have.  A
  * request is answered by MSG_REPLY with the same id; "->" names the reply's
  * struct.  What has no struct has no fields.

@@ -89,8 +89,8 @@ check_header(struct audit *a)
 		to--;
 	if (from < to)
 		tell(a, AUDIT_DAMAGE, a->file, from, to - from,
-		    "the header's bytes differ from what they should be; its "
-		    "other copy is good, nothing is lost");
+		    "the header is damaged; its other copy is good, nothing is "
+		    "lost");
 }
 
 /* ---- bytes that stand in a file of their own ---- */
@@ -166,7 +166,7 @@ check_gap(struct audit *a, const struct scanned *x, bool counts)
 		return; /* told as a whole */
 	a->hurt = true;
 	tell(a, AUDIT_DAMAGE, a->file, x->off - x->gap, x->gap,
-	    "these bytes are no record any more");
+	    "these bytes are no longer a record");
 }
 
 static void
@@ -176,8 +176,8 @@ check_commit(struct audit *a, const struct scanned *x)
 
 	if (!x->ok || commit_decode(x->payload, &c) != RC_OK)
 		tell_record(a, x, 0,
-		    "the end of a batch is damaged; a later one vouches for "
-		    "its records");
+		    "the end of a batch is damaged; a later one confirms its "
+		    "records");
 	else if (!a->hurt && c.count != a->batch)
 		tell_record(
 		    a, x, 0, "a batch of %u records has %u", c.count, a->batch);
@@ -204,7 +204,7 @@ check_number(struct audit *a, const struct scanned *x)
 		a->ops->finding(a->arg, &f);
 		a->hurt = true;
 	} else if (a->expect != 0 && x->h.seq < a->expect) {
-		tell_record(a, x, x->h.seq, "number %llu comes again",
+		tell_record(a, x, x->h.seq, "number %llu occurs again",
 		    (unsigned long long)x->h.seq);
 	}
 	a->expect = x->h.seq + 1;
@@ -225,13 +225,13 @@ check_record(struct audit *a, const struct scanned *x)
 	check_gap(a, x, counts);
 	if (counts && (x->mended || x->head_mended))
 		tell_record(a, x, x->h.seq,
-		    "one bit of the record's %s is wrong; its checksum says "
+		    "one bit of the record's %s is wrong; its checksum shows "
 		    "which, nothing is lost",
 		    x->head_mended ? "header" : "content");
 	if (counts && !padding_is_zero(x))
 		tell_record(a, x, 0,
-		    "the bytes that fill up behind the record are not zero; "
-		    "nothing is lost");
+		    "the padding after the record is not zero; nothing is "
+		    "lost");
 	if (x->h.type == JOURNAL_TYPE_COMMIT) {
 		if (counts)
 			check_commit(a, x);
@@ -242,7 +242,7 @@ check_record(struct audit *a, const struct scanned *x)
 		a->sum->records++;
 		if (!x->ok)
 			tell_record(a, x, x->h.seq,
-			    "the content does not fit its checksum");
+			    "the content does not match its checksum");
 	}
 	if (x->h.flags & JOURNAL_ELSEWHERE)
 		check_body(a, x, &r);
@@ -273,8 +273,8 @@ check_records(struct audit *a, uint64_t size)
 	scan_fini(&sc);
 	if (sc.unread)
 		tell(a, AUDIT_DAMAGE, a->file, 0, 0,
-		    "the disk cannot read all of it; if that does not pass, "
-		    "--repair brings back the rest");
+		    "the disk cannot read all of it; if that persists, "
+		    "--repair recovers the rest");
 	if (a->max >= a->expect && a->expect != 0) {
 		tell(a, AUDIT_DAMAGE, a->file, x.off, x.gap,
 		    "records %llu to %llu are missing at the end",
@@ -283,7 +283,7 @@ check_records(struct audit *a, uint64_t size)
 	}
 	if (voids > 0)
 		tell(a, AUDIT_NOTE, a->file, void_off, x.off - void_off,
-		    "%llu records behind the last whole batch do not count",
+		    "%llu records after the last complete batch are ignored",
 		    (unsigned long long)voids);
 	if (x.gap > 0)
 		tell(a,
@@ -291,7 +291,7 @@ check_records(struct audit *a, uint64_t size)
 			? AUDIT_NOTE
 			: AUDIT_DAMAGE,
 		    a->file, x.off, x.gap,
-		    "these bytes behind the last record are no record");
+		    "these bytes after the last record are not a record");
 }
 
 /* ---- tables of contents ---- */
@@ -338,7 +338,7 @@ check_block(
 	}
 	if (wrong > 0)
 		tell(a, AUDIT_DERIVED, file, b->notes_off, 0,
-		    "%llu entries do not fit the segment",
+		    "%llu entries do not match the segment",
 		    (unsigned long long)wrong);
 	if (notes > 0)
 		tell(a, AUDIT_DERIVED, file, b->notes_off, b->notes_len,
@@ -388,7 +388,7 @@ check_segment(struct audit *a, struct segment *s)
 	if (segment_open(a->j, s) != RC_OK ||
 	    a->j->io->size(a->j->io, s->fd, &size) < 0) {
 		tell(a, AUDIT_DAMAGE, a->file, 0, 0,
-		    "it cannot be opened any more");
+		    "it can no longer be opened");
 		return;
 	}
 	a->sum->segments++;
@@ -415,9 +415,9 @@ check_unusable(struct audit *a)
 		    u->aside ? SEG_ASIDE : "");
 		if (u->aside)
 			tell(a, AUDIT_DAMAGE, file, 0, 0,
-			    "a repair could not read it and has put it aside; "
-			    "if it can be read again, another --repair brings "
-			    "back what is in it");
+			    "a repair could not read it and has moved it "
+			    "aside; if it becomes readable, another --repair "
+			    "recovers what is in it");
 		else if (u->headless)
 			tell(a, AUDIT_DAMAGE, file, 0, SEG_HEADER,
 			    "both copies of its header are damaged: only "
@@ -425,7 +425,7 @@ check_unusable(struct audit *a)
 		else
 			tell(a, AUDIT_DAMAGE, file, 0, 0,
 			    "it cannot be read: %s; if that cannot be fixed, "
-			    "--repair goes on without it",
+			    "--repair continues without it",
 			    u->why);
 	}
 	for (size_t i = 0; i < j->ntoc_only; i++) {
@@ -444,8 +444,7 @@ check_unusable(struct audit *a)
 		(void)snprintf(
 		    file, sizeof file, "log/%06u", j->seg[0]->h.number);
 		tell(a, AUDIT_DAMAGE, file, 0, 0,
-		    "it follows log/%06u, which is not there",
-		    j->seg[0]->h.prev);
+		    "it follows log/%06u, which is missing", j->seg[0]->h.prev);
 	}
 }
 
@@ -462,7 +461,7 @@ check_chain(struct audit *a)
 			continue;
 		(void)snprintf(a->file, sizeof a->file, "log/%06u", h->number);
 		tell(a, AUDIT_DAMAGE, a->file, 0, 0,
-		    "it follows log/%06u, which is not there", h->prev);
+		    "it follows log/%06u, which is missing", h->prev);
 	}
 }
 

@@ -93,8 +93,8 @@ journal_open(int dirfd, const struct journal_opts *opts, struct journal **out,
 		goto out;
 	if (j->nseg == 0 && j->emptied && !j->salvage) {
 		r = err_set(err, RC_DAMAGED,
-		    "log/ has no segment any more, though files are left that "
-		    "belong to some");
+		    "log/ no longer has any segment, although files that "
+		    "belong to some are left");
 		goto out;
 	}
 	if (j->nseg == 0 && !j->readonly && j->io->dirsync(j->io, dirfd) < 0) {

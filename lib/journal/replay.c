@@ -248,7 +248,7 @@ unread(struct replay *p, const struct segment *s)
 	if (p->j->salvage)
 		return RC_OK;
 	return err_set(p->err, RC_IO,
-	    "log/%06u: the disk cannot read all of it (if it stays so: fsck "
+	    "log/%06u: the disk cannot read all of it (if that persists: fsck "
 	    "--repair)",
 	    s->h.number);
 }
@@ -593,8 +593,8 @@ replay_judge(struct replay *p, size_t first, uint64_t off, struct verdict *v,
 	r = judge_last(p->j, base, from, v, ends);
 	return r == RC_OK ? r
 			  : err_set(p->err, r,
-				"log/%06u: the disk cannot read its end (if it "
-				"stays so: fsck --repair)",
+				"log/%06u: the disk cannot read its end (if "
+				"that persists: fsck --repair)",
 				s != NULL ? s->h.number : 0);
 }
 

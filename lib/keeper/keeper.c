@@ -214,8 +214,8 @@ mark_opaque(struct account *a, struct request *r)
 	mail_delivery_mark(&r->m, DELIVER_OPAQUE);
 	mlog(LOG_WARN, "keeper.opaque", "account=%s deaths=%u text=%s", a->name,
 	    r->deaths,
-	    log_q(q, SV("a message is stored without being parsed: the "
-			"process died of it twice")));
+	    log_q(q, SV("a message is stored without being parsed, because the "
+			"process died on it twice")));
 }
 
 /* The process is gone: what it had in hand goes to the next one. */
@@ -510,7 +510,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 	}
 	a = account_get(k, name);
 	if (a->nrequests >= OPEN_MAX_PER_ACCOUNT) {
-		refuse(c, m, RC_TEMP, "too much waits for this account");
+		refuse(
+		    c, m, RC_TEMP, "too many messages wait for this account");
 		return;
 	}
 	account_ask(a, c, m);

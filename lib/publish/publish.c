@@ -274,7 +274,7 @@ judge_mx(
 		    a->n > 1 ? "mail may go to other hosts, too" : "");
 	else if (null)
 		verdict(p, PUBLISH_DIFFERENT,
-		    "it says that the domain takes no mail at all");
+		    "it says that the domain accepts no mail");
 	else if (a->n > 0)
 		verdict(p, PUBLISH_DIFFERENT, "mail goes to another host");
 	else
@@ -291,20 +291,20 @@ judge_unknown_address(struct publish *p, size_t n, bool all_private)
 		    "none, as this machine has no public IPv6 address");
 	else if (p->type == DNS_AAAA)
 		verdict(p, PUBLISH_DIFFERENT,
-		    "this machine has no public IPv6 address: mail that is "
-		    "sent there waits or is lost; remove it");
+		    "this machine has no public IPv6 address: mail sent there "
+		    "waits or is lost; remove the record");
 	else if (n == 0)
 		verdict(p, PUBLISH_MISSING,
-		    "this machine has private addresses only: publish the "
-		    "public one of your router, which forwards the ports");
+		    "this machine has only private addresses: publish the "
+		    "public address of your router, which forwards the ports");
 	else if (all_private)
 		verdict(p, PUBLISH_DIFFERENT,
-		    "a private address, which nobody outside reaches: publish "
-		    "the public one of your router");
+		    "a private address, which cannot be reached from outside: "
+		    "publish your router's public address");
 	else
 		verdict(p, PUBLISH_RIGHT,
-		    "this machine has private addresses only: whether that is "
-		    "your router's cannot be seen from here");
+		    "this machine has only private addresses; whether this is "
+		    "your router's address cannot be checked from here");
 }
 
 static void
@@ -338,7 +338,8 @@ judge_address(
 		verdict(p, PUBLISH_DIFFERENT, "that is another machine");
 	else
 		verdict(p, PUBLISH_MISSING, "%s",
-		    p->advice ? "it is found without" : "it cannot be found");
+		    p->advice ? "it can be found without this"
+			      : "it cannot be found");
 }
 
 /* The value of a tag in a list "a=b; c=d" [RFC 6376 3.2], without blanks. */
@@ -397,16 +398,16 @@ judge_spf(
 {
 	if (n == 0)
 		verdict(p, PUBLISH_MISSING,
-		    "others cannot know that this server may send for the "
+		    "others cannot verify that this server may send for the "
 		    "domain");
 	else if (n > 1)
 		verdict(p, PUBLISH_DIFFERENT,
-		    "with more than one SPF record none counts");
+		    "with more than one SPF record, all are ignored");
 	else if (spf_lets(h, text))
 		verdict(p, PUBLISH_RIGHT, "%s", "");
 	else
 		verdict(p, PUBLISH_DIFFERENT,
-		    "it has no word that names this server (mx)");
+		    "it does not include this server (mx)");
 }
 
 static void
@@ -422,13 +423,13 @@ judge_dkim(struct publish *p, struct sv text, size_t n)
 		    "signatures of this server cannot be checked");
 	else if (n > 1)
 		verdict(p, PUBLISH_DIFFERENT,
-		    "there is more than one, and none counts");
+		    "there is more than one, so all are ignored");
 	else if (!tag(text, SV("p"), &have) || have.n == 0)
 		verdict(p, PUBLISH_DIFFERENT, "it has no key");
 	else if (!sv_eq(buf_sv(&want), buf_sv(&have)))
 		verdict(p, PUBLISH_DIFFERENT,
-		    "it is another key, or a part is missing: signatures of "
-		    "this server fail");
+		    "it is a different key, or part of it is missing: this "
+		    "server's signatures fail");
 	else
 		verdict(p, PUBLISH_RIGHT, "%s", "");
 	buf_fini(&have);
@@ -443,10 +444,10 @@ judge_dmarc(struct publish *p, struct sv text, size_t n)
 	buf_init(&policy, VALUE_MAX);
 	if (n == 0)
 		verdict(p, PUBLISH_MISSING,
-		    "large mail hosts trust mail less without");
+		    "large mail hosts trust mail less without it");
 	else if (n > 1)
 		verdict(p, PUBLISH_DIFFERENT,
-		    "there is more than one, and none counts");
+		    "there is more than one, so all are ignored");
 	else if (!tag(text, SV("p"), &policy) ||
 		 (!sv_ieq(buf_sv(&policy), SV("none")) &&
 		     !sv_ieq(buf_sv(&policy), SV("quarantine")) &&
@@ -532,7 +533,7 @@ judge_srv(
 		    "mail programs that look for it go elsewhere");
 	else
 		verdict(p, PUBLISH_MISSING,
-		    "mail programs have to be told the server by hand");
+		    "mail programs need the server's name entered by hand");
 }
 
 static void
@@ -567,8 +568,8 @@ publish_judge(
 		    a->security == DNS_BOGUS ? PUBLISH_DIFFERENT
 					     : PUBLISH_UNKNOWN,
 		    a->security == DNS_BOGUS
-			? "its DNSSEC signature is wrong: who validates does "
-			  "not see it"
+			? "its DNSSEC signature is wrong: validating resolvers "
+			  "reject it"
 			: "no answer from the name servers");
 		return;
 	}

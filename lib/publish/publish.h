@@ -1,5 +1,5 @@
 /*
- * The DNS records that a house publishes, and whether they are there: pure.
+ * The DNS records that a server publishes, and whether they are there: pure.
  * `hearthmail dns` finds out addresses and keys, makes the list, looks each
  * name up and has it judged here.
  *

@@ -67,7 +67,7 @@ drop_capabilities(struct err *err)
 
 	if (syscall(SYS_capset, &head, data) != 0)
 		return err_sys(
-		    err, RC_IO, errno, "cannot give up the capabilities");
+		    err, RC_IO, errno, "cannot drop the capabilities");
 	return RC_OK;
 }
 

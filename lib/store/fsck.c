@@ -187,8 +187,8 @@ check_added(struct fsck *k, const struct change *c, uint64_t seq)
 
 	if (mb == NULL)
 		fsck_tell(k, AUDIT_DAMAGE, "", 0,
-		    "record %llu adds messages to mailbox %u, of whose making "
-		    "nothing is left; it is called Recovered-%u",
+		    "record %llu adds messages to mailbox %u, whose creation "
+		    "is lost; it is called Recovered-%u",
 		    (unsigned long long)seq, c->mailbox, c->mailbox);
 	else if (c->nmsg > 0 && c->msg[0].uid < mb->uidnext)
 		fsck_tell(k, AUDIT_DAMAGE, "", 0,
@@ -255,8 +255,7 @@ compare(struct fsck *k)
 	    a->last_uidvalidity != b->last_uidvalidity) {
 		k->knows_more = level == AUDIT_NOTE;
 		fsck_tell(k, level, "state", 0,
-		    "the checkpoint's list of mailboxes is not what the log "
-		    "says");
+		    "the checkpoint's list of mailboxes differs from the log");
 	}
 	for (size_t i = 0; i < b->nmailbox; i++) {
 		struct mailbox *mb = mailbox_by_id(a, b->by_id[i]->id);
@@ -265,7 +264,7 @@ compare(struct fsck *k)
 			continue;
 		k->knows_more = level == AUDIT_NOTE;
 		fsck_tell(k, level, "state", 0,
-		    "the checkpoint's \"%s\" is not what the log says",
+		    "the checkpoint's \"%s\" differs from the log",
 		    b->by_id[i]->name);
 	}
 }
@@ -315,7 +314,7 @@ on_change(void *arg, const struct journal_record *rec)
 		    (unsigned long long)rec->seq);
 	if (r != RC_OK) {
 		fsck_tell(k, AUDIT_DAMAGE, "", 0,
-		    "record %llu makes no sense, though its checksum fits",
+		    "record %llu is invalid, although its checksum matches",
 		    (unsigned long long)rec->seq);
 		return RC_OK;
 	}
@@ -341,13 +340,12 @@ checkpoint_read(struct fsck *k)
 		return;
 	if (k->rep->segments == 0)
 		fsck_tell(k, AUDIT_DAMAGE, "log", 0,
-		    "there is no segment in it that can be read, but a "
-		    "checkpoint of what was there: the mail is gone, or its "
-		    "disk is not mounted");
+		    "it has no readable segment, but a checkpoint of earlier "
+		    "mail: the mail is gone, or its disk is not mounted");
 	k->point = state_new(k);
 	if (checkpoint_load(k->point, &k->mark) != RC_OK) {
 		fsck_tell(k, AUDIT_DERIVED, "state", 0,
-		    "the checkpoint does not fit its checksums");
+		    "the checkpoint does not match its checksums");
 		state_free(&k->point);
 	} else if (disk_pread(k->io, fd, gap, sizeof gap, STATE_HEAD) ==
 		   RC_OK) {
@@ -403,9 +401,8 @@ name_gone(struct fsck *k)
 	}
 	if (n > 0)
 		fsck_tell(k, AUDIT_DAMAGE, "state", 0,
-		    "%llu messages were in a folder and are not any more: "
-		    "%s%s",
-		    n, b.p, n > NAMED_MAX ? ", ..." : "");
+		    "%llu messages are no longer in their folder: %s%s", n, b.p,
+		    n > NAMED_MAX ? ", ..." : "");
 	buf_fini(&b);
 }
 
@@ -470,12 +467,12 @@ look_at_messages(struct fsck *k)
 	}
 	if (lost.n > 0)
 		fsck_tell(k, AUDIT_DAMAGE, "", 0,
-		    "the bytes of these messages are gone: %s%s", lost.p,
+		    "the text of these messages is missing: %s%s", lost.p,
 		    named > NAMED_MAX ? ", ..." : "");
 	if (mended.n > 0)
 		fsck_tell(k, AUDIT_DAMAGE, "", 0,
-		    "these messages are not as they came, their checksum does "
-		    "not fit: %s%s",
+		    "these messages have changed, their checksum does not "
+		    "match: %s%s",
 		    mended.p, named > NAMED_MAX ? ", ..." : "");
 	buf_fini(&mended);
 	buf_fini(&lost);

@@ -221,8 +221,7 @@ rescue_failed(struct rescue *x, const struct lost *l)
 	(void)snprintf(file, sizeof file, "log/%s", l->file);
 	x->done->failed++;
 	fsck_tell(x->k, AUDIT_DAMAGE, file, l->at,
-	    "a message of %llu bytes that stood here cannot be read, and is "
-	    "not brought back",
+	    "a message of %llu bytes here cannot be read and is not recovered",
 	    (unsigned long long)l->b.size);
 }
 
@@ -357,8 +356,7 @@ rescue_find(struct rescue *x)
 		if (journal_find_records(k->dirfd, &jo, on_entry, x) != RC_OK ||
 		    journal_find_entries(k->dirfd, &jo, on_entry, x) != RC_OK)
 			fsck_tell(k, AUDIT_DAMAGE, "log", 0,
-			    "it cannot be searched for messages that were "
-			    "lost");
+			    "it cannot be searched for lost messages");
 	}
 	(void)k->io->list(k->io, x->logfd, on_file, x);
 }

@@ -93,7 +93,7 @@ log_is_gone(struct err *err)
 {
 	return err_set(err, RC_DAMAGED,
 	    "log/ is empty, but there was mail: restore it, or mount its disk "
-	    "(to begin anew without it: fsck --repair)");
+	    "(to start again without it: fsck --repair)");
 }
 
 /*

@@ -30,7 +30,7 @@ count_deaths(struct suspects *s)
 		    (unsigned long long)e->body, e->deaths,
 		    e->deaths < SUSPECT_DEATHS
 			? "the process died while it parsed this message"
-			: "this message is not parsed any more");
+			: "this message is no longer parsed");
 	}
 }
 

@@ -56,8 +56,8 @@ refuse_clear(struct input *in)
 {
 	if (may_login(in->f))
 		return false;
-	buf_adds(in->out, "-ERR [AUTH] login needs TLS: use STLS or the "
-			  "port for TLS\r\n");
+	buf_adds(in->out,
+	    "-ERR [AUTH] login requires TLS: use STLS or the TLS port\r\n");
 	return true;
 }
 
@@ -74,8 +74,8 @@ static void
 do_stls(struct input *in)
 {
 	if (in->f->tls || !in->f->o.tls_offered) {
-		buf_adds(in->out, in->f->tls ? "-ERR this is TLS already\r\n"
-					     : "-ERR no TLS here\r\n");
+		buf_adds(in->out, in->f->tls ? "-ERR TLS is already active\r\n"
+					     : "-ERR TLS is not available\r\n");
 		return;
 	}
 	buf_adds(in->out, "+OK begin TLS now\r\n");
@@ -131,7 +131,7 @@ do_pass(struct input *in)
 	if (refuse_clear(in))
 		return;
 	if (!f->have_user) {
-		buf_adds(in->out, "-ERR USER comes first\r\n");
+		buf_adds(in->out, "-ERR send USER first\r\n");
 		return;
 	}
 	/* A password may hold spaces: all of the line [RFC 1939 7]. */
@@ -147,7 +147,7 @@ take_plain(struct input *in, struct sv b64)
 		in->act->what = FRONT_LOGIN;
 	} else {
 		buf_wipe(&in->act->sasl);
-		buf_adds(in->out, "-ERR that is not base64\r\n");
+		buf_adds(in->out, "-ERR not valid base64\r\n");
 	}
 }
 
@@ -216,7 +216,7 @@ run_command(struct input *in, struct sv line)
 			commands[i].run(in);
 			return;
 		}
-	buf_adds(in->out, "-ERR unknown here; log in first\r\n");
+	buf_adds(in->out, "-ERR unknown command; log in first\r\n");
 	count_bad(in);
 }
 
@@ -240,7 +240,7 @@ run_sasl(struct input *in, struct sv line)
 	if (step == STEP_LOGIN_ID) {
 		buf_wipe(&f->user);
 		if (base64_decode(line, &f->user) != RC_OK) {
-			buf_adds(in->out, "-ERR that is not base64\r\n");
+			buf_adds(in->out, "-ERR not valid base64\r\n");
 			return;
 		}
 		f->step = STEP_LOGIN_PW;
@@ -251,7 +251,7 @@ run_sasl(struct input *in, struct sv line)
 	if (base64_decode(line, &pass) == RC_OK)
 		ask_auth(in, buf_sv(&f->user), buf_sv(&pass));
 	else
-		buf_adds(in->out, "-ERR that is not base64\r\n");
+		buf_adds(in->out, "-ERR not valid base64\r\n");
 	buf_wipe(&pass);
 	buf_wipe(&f->user);
 }

@@ -85,7 +85,7 @@ client_read(
 			    c->where);
 		else if (r == RC_SYNTAX || r == RC_TOOBIG)
 			client_say(why,
-			    "the answer to %s is no SMTP reply (%s)", what,
+			    "the answer to %s is not an SMTP reply (%s)", what,
 			    c->where);
 		else
 			client_say(why, "the connection was lost at %s (%s)",

@@ -131,7 +131,7 @@ add_numeric(const struct route_opts *o, const char *host,
 		add_address(out, host, ip);
 	else
 		give_up(out, 0,
-		    "it has an IPv6 address, and IPv6 is off here "
+		    "it has an IPv6 address, but IPv6 is off here "
 		    "(outbound.ipv6)");
 }
 
@@ -160,14 +160,14 @@ find_hosts(struct peer *dns, const char *domain, struct route_host *host,
 	else if (r != RC_OK)
 		give_up(out, 0, "the name servers %s for %s",
 		    a.security == DNS_BOGUS
-			? "give an answer that is not signed as it should be"
+			? "give an answer whose signature is invalid"
 			: "give no answer",
 		    domain);
 	else if (*n == 0 && a.n > 0)
 		give_up(out, 0, "no MX record of %s has a usable name", domain);
 	else if (*n == 1 && host[0].name[0] == '\0')
 		/* [RFC 7505] the null MX */
-		give_up(out, 556, "5.1.10 %s takes no mail", domain);
+		give_up(out, 556, "5.1.10 %s accepts no mail", domain);
 	else
 		r = *n > 0 ? RC_OK : RC_NOTFOUND;
 	if (out->reply_text[0] != '\0')
@@ -197,7 +197,7 @@ find_addresses(const struct route_opts *o, const char *domain,
 		return;
 	if (unknown)
 		give_up(
-		    out, 0, "the name servers do not say where %s is", domain);
+		    out, 0, "the name servers give no address for %s", domain);
 	else if (!o->ipv6)
 		give_up(out, 0,
 		    "no mail host of %s has an IPv4 address (IPv6 is off "
@@ -250,7 +250,7 @@ route_find(const struct route_opts *o, struct sv domain, struct route *out)
 			give_up(out, 550, "5.1.2 %s has no mail host", name);
 		else if (r != RC_OK)
 			give_up(out, 0,
-			    "the name servers do not say where %s is", name);
+			    "the name servers give no address for %s", name);
 	}
 	free(host);
 }

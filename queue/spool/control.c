@@ -224,7 +224,7 @@ on_list(struct client *c, struct msg *m)
 		    c->ipc.arg, &sel, asked.attempts, &listed.fd, &listed.n);
 	listed.rc = r;
 	listed.text = r == RC_OK       ? SV("")
-		      : r == RC_SYNTAX ? SV("the command is garbled")
+		      : r == RC_SYNTAX ? SV("the command is malformed")
 				       : SV("there is no memory for the list "
 					    "now");
 	msg_init(&reply, MSG_REPLY);
@@ -418,7 +418,7 @@ on_act(struct client *c, struct msg *m)
 
 	if (r != RC_OK || asked.n == 0) {
 		queue_answer_command(
-		    c, m, RC_SYNTAX, "the command is garbled", done);
+		    c, m, RC_SYNTAX, "the command is malformed", done);
 		free(done);
 		return;
 	}

@@ -207,7 +207,7 @@ queue_unit_words(
 {
 	switch (u->state) {
 	case QUEUE_HELD:
-		buf_adds(out, "held by you");
+		buf_adds(out, "on hold");
 		return;
 	case QUEUE_IN_FLIGHT:
 		buf_adds(out, "is being delivered now");

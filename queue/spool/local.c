@@ -29,8 +29,8 @@ on_delivered(int rc, struct msg *reply, void *arg)
 	    outcome == RC_SYNTAX)
 		mlog(LOG_ERROR, "queue.stuck",
 		    "item=%llu account=%s text=\"it waits for an account that "
-		    "is not in the configuration any more; put it back to get "
-		    "the mail\"",
+		    "is no longer in the configuration; put the account back "
+		    "to get the mail\"",
 		    (unsigned long long)a->it->seq, to->address);
 	sched_reached(q->local, a->u);
 	if (outcome == RC_OK) {

@@ -175,7 +175,7 @@ choose(const struct spool_item *it, bool (*ok)(const struct sched_unit *u),
 }
 
 /*
- * Age alone proves nothing: the clock may have stepped, or the house was dark
+ * Age alone proves nothing: the clock may have stepped, or the server was off
  * for a week.  It must have been tried often enough, and since we started.
  */
 static bool
@@ -290,8 +290,8 @@ queue_look_at_clock(struct queue_service *q)
 	if (step < STEP_MS && step > -STEP_MS)
 		return;
 	mlog(LOG_WARN, "queue.clock",
-	    "ms=%lld text=\"the clock has stepped; what waits is not made "
-	    "older by it\"",
+	    "ms=%lld text=\"the clock was changed; this does not make waiting "
+	    "mail older\"",
 	    (long long)step);
 	spool_stepped(q->spool, step);
 	queue_commit(q);

@@ -58,23 +58,24 @@ static const struct {
 } reasons[] = {
     {"1.0", "there is no such address at %s"},
     {"1.1", "there is no such mailbox at %s"},
-    {"1.2", "the domain %s does not exist; is the address spelt right?"},
-    {"1.3", "the address is not written as %s wants it"},
-    {"1.6", "the person at %s has moved and left no new address"},
-    {"1.10", "%s takes no mail at all"},
+    {"1.2", "the domain %s does not exist; is the address spelled correctly?"},
+    {"1.3", "%s does not accept the address as it is written"},
+    {"1.6", "the recipient at %s has moved and left no new address"},
+    {"1.10", "%s accepts no mail"},
     {"2.1", "the mailbox at %s is closed"},
     {"2.2", "the mailbox at %s is full"},
     {"2.3", "the message is too large for the mailbox at %s"},
     {"3.4", "the message is too large for %s"},
-    {"4.4", "the domain %s does not exist; is the address spelt right?"},
-    {"4.6", "the mail for %s goes round in circles"},
-    {"6.3", "the server of %s cannot take letters beyond plain ASCII as this "
-	    "message has them"},
+    {"4.4", "the domain %s does not exist; is the address spelled correctly?"},
+    {"4.6", "mail for %s is in a loop"},
+    {"6.3", "the server of %s does not accept the non-ASCII characters in this "
+	    "message"},
     {"7.0", "%s has refused it"},
-    {"7.1", "%s has refused it by its own rules"},
-    {"7.23", "%s finds that this server may not send for the sender's domain"},
-    {"7.25", "%s wants a name (a PTR record) for this server's address"},
-    {"7.26", "%s finds that the message is not authenticated well enough"},
+    {"7.1", "%s has refused it by policy"},
+    {"7.23",
+	"according to %s, this server may not send for the sender's domain"},
+    {"7.25", "%s requires a name (a PTR record) for this server's address"},
+    {"7.26", "according to %s, the message is not sufficiently authenticated"},
 };
 
 void
@@ -88,19 +89,19 @@ report_reason(
 
 	if (expired) {
 		buf_addf(out,
-		    "%s could not be reached, or would not take it, in five "
-		    "days",
+		    "%s could not be reached, or did not accept it, within "
+		    "five days",
 		    domain);
 		return;
 	}
 	if (sv_eq(reply_text, SV(REPORT_UNREADABLE))) {
-		buf_adds(out, "it can no longer be read on our disk");
+		buf_adds(
+		    out, "it can no longer be read from this server's disk");
 		return;
 	}
 	if (sv_eq(reply_text, SV(REPORT_REMOVED))) {
-		buf_adds(out,
-		    "the postmaster of this mail server has taken it out of "
-		    "the queue");
+		buf_adds(out, "the postmaster of this mail server has removed "
+			      "it from the queue");
 		return;
 	}
 	report_status(reply_text, true, code);
@@ -189,8 +190,8 @@ add_sentence(const struct report *r, struct buf *out)
 	if (r->delay) {
 		buf_adds(out, " has not been delivered yet, after ");
 		add_duration(r->now - r->arrived, out);
-		buf_adds(out, ". You need not do anything: it is tried "
-			      "again for five days.\r\n");
+		buf_adds(out, ". You do not need to do anything: delivery is "
+			      "tried for five days.\r\n");
 	} else {
 		buf_adds(out, " was not delivered");
 		if (r->nrcpt == 1) {
@@ -226,7 +227,7 @@ add_explanation(const struct report *r, struct buf *out)
 			buf_adds(out, "\r\n");
 		}
 		if (to->reply_text.n > 0) {
-			buf_adds(out, "    what was said last: ");
+			buf_adds(out, "    last reply: ");
 			add_said(to->reply_text, out);
 			buf_adds(out, "\r\n");
 		}

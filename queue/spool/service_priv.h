@@ -78,7 +78,7 @@ struct queue_service {
 struct client {
 	struct ipc_client ipc;
 	bool outside;	  /* may send to other houses */
-	bool command;	  /* the owner's; else a process of the house */
+	bool command;	  /* the owner's; else a process of the server */
 	struct lent lent; /* files that it has */
 	struct ev_timer *look;
 };

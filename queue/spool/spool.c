@@ -226,7 +226,7 @@ replay_mark(struct spool *s, struct sv payload)
 
 /*
  * What came by the clock that has stepped is as old as before.  What came by
- * another stays where it is: a house without a battery for its clock begins in
+ * another stays where it is: a server without a battery for its clock begins in
  * 1970, with mail in its spool that came in the right year; when the clock is
  * set, that must not move into the future, where it would never age.
  */

@@ -1,5 +1,5 @@
 /*
- * The spool: messages that this house has taken responsibility for and not
+ * The spool: messages that this server has taken responsibility for and not
  * yet handed on, on a journal of their own.  It remembers; when and how things
  * are tried is sched.h's and service.h's business.
  *

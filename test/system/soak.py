@@ -700,7 +700,7 @@ class Soak:
         def empty():
             self.h.command("queue", "retry", "--all")
             r = self.h.command("queue", "list")
-            return r.returncode == 0 and r.stdout.startswith("Nothing waits")
+            return r.returncode == 0 and r.stdout.startswith("The queue is empty")
         must(wait_until(empty, 60, 0.3), "the queue does not run empty:",
              self.h.command("queue", "list").stdout[-1500:])
 

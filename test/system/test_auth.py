@@ -38,7 +38,7 @@ def passwords(h):
     r = h.command("passwd", "zoe", "--stdin", input="a good password\n")
     verdict(r.returncode == 1 and "no account" in r.stderr, "passwd-unknown-account", r.stderr)
     r = h.command("passwd", "anna", "--stdin", input="x" * 100000 + "\n")
-    verdict(r.returncode == 1 and "too long: it has at most 1024 bytes" in r.stderr, "passwd-too-long", r.stderr)
+    verdict(r.returncode == 1 and "too long (at most 1024 bytes)" in r.stderr, "passwd-too-long", r.stderr)
     r = h.command("passwd", "anna", "--foo")
     verdict(r.returncode == 2 and "no option --foo" in r.stderr, "passwd-unknown-option", r.stderr)
     session = h.imap("anna")

@@ -160,7 +160,7 @@ def forwarding(net):
     ask = Ask(net, "mail-a", "--forward", net.ip["stripper"], hints=False)
     got = ask.lookup("a.test", "MX")
     verdict(got[0] == "TEMP" and not ask.modes(), "forward-stripped-is-refused", (got, ask.log()))
-    ok = wait_until(lambda: "they cannot be validated" in ask.log(), 20)
+    ok = wait_until(lambda: "answers cannot be validated" in ask.log(), 20)
     verdict(ok, "forward-stripped-is-said", ask.log())
     ask.close()
     ask = Ask(net, "mail-a", "--forward", net.ip["stripper"], "--no-validate", hints=False)

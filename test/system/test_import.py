@@ -458,9 +458,9 @@ def what_cannot_be_read(h, d):
                         (["export", "dora", out, "--into", "X"], "--into is for an export to a server only"),
                         (["export", "dora", out, "--again"], "--again is for an export to a server only"),
                         (["export", "dora", server, "--as-of", "1h"], "--as-of is for files only"),
-                        (["export", "dora", out, "--format", "zip"], '--format "zip": known are maildir, mbox and eml'),
+                        (["export", "dora", out, "--format", "zip"], '--format "zip": expected maildir, mbox or eml'),
                         (["export", "dora", out, "--as-of", "yesterday"], "3d or 12h (ago), 2026-11-24"),
-                        (["import", "dora", d, "--as-of", "1h"], "there is no option --as-of")):
+                        (["import", "dora", d, "--as-of", "1h"], "unknown option --as-of")):
         r = run(h, *words)
         verdict(r.returncode == 2 and said in r.stderr and not os.path.exists(out),
                 "misfit " + " ".join(w for w in words if w[0] == "-") + f" {words[0]}", r)
@@ -715,10 +715,10 @@ def files_of_others():
         which_folders(h, f"{h.dir}/bad")
         h.stop()
         r = run(h, "import", "anna", f"{h.dir}/md", timeout=200)
-        verdict(r.returncode == 1 and "no server runs" in r.stderr, "without-a-server-says-so", r)
+        verdict(r.returncode == 1 and "no server is running" in r.stderr, "without-a-server-says-so", r)
         out = f"{h.dir}/without"
         r = run(h, "export", "anna", out)
-        verdict(r.returncode == 1 and "no server runs" in r.stderr and not glob.glob(out + "*"),
+        verdict(r.returncode == 1 and "no server is running" in r.stderr and not glob.glob(out + "*"),
                 "export-without-a-server-leaves-nothing", r)
         h.data += "-none"
         h.write_config()

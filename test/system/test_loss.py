@@ -79,13 +79,13 @@ def heals():
             flip(body)
             verdict(h.command("backup", d, "--verify").returncode == 1, "verify-finds-the-rot")
             r = h.command("backup", d)
-            verdict(r.returncode == 0 and os.path.basename(body) in r.stdout and "rotted" in r.stdout,
+            verdict(r.returncode == 0 and os.path.basename(body) in r.stdout and "previous backup is damaged" in r.stdout,
                     "the-next-backup-heals-it-and-says-so", r.stdout + r.stderr)
             r = h.command("backup", d, "--verify")
             verdict(r.returncode == 0, "and-is-whole", r.stdout + r.stderr)
             flip(sorted(glob.glob(h.data + "/accounts/anna/log/body-*"))[0])
             r = h.command("backup", d)
-            verdict(r.returncode == 1 and "no longer what it was" in r.stderr, "rot-of-the-server's-own-is-said",
+            verdict(r.returncode == 1 and "the server's file is damaged" in r.stderr, "rot-of-the-server's-own-is-said",
                     r.stdout + r.stderr)
             r = h.command("backup", d, "--verify")
             verdict(r.returncode == 0, "and-does-not-come-into-the-backup", r.stdout + r.stderr)
@@ -146,7 +146,7 @@ def one_bad_file():
                 verdict(r.returncode == (0 if "anna" not in what and "manifest" not in what else 1), f"account-{name}",
                         r.stdout + r.stderr)
                 r = h.command("restore", bad, "--account", "anna", "--folder", "INBOX", timeout=60)
-                verdict(how == "header" or re.search(r"^[1-9]\d* messages are in", r.stdout, re.M), f"folder-{name}",
+                verdict(how == "header" or re.search(r"^[1-9]\d* messages were restored to", r.stdout, re.M), f"folder-{name}",
                         r.stdout + r.stderr)
             finally:
                 h.stop()
@@ -170,13 +170,13 @@ def configuration():
             with open(path, "w") as f:
                 f.write(text.replace(h.data, data))
             r = subprocess.run([h.command("check").args[0], "-c", config, "restore", d], capture_output=True, text=True)
-            verdict(r.returncode == 1 and "hearthmail.yaml does not fit its checksum" in r.stderr and
+            verdict(r.returncode == 1 and "hearthmail.yaml does not match its checksum" in r.stderr and
                     not os.path.exists(config) and not os.path.exists(data), "a-changed-configuration-is-refused", r)
             with open(path, "w") as f:
                 f.write(text)
             shutil.rmtree(h.data)
             r = subprocess.run([h.command("check").args[0], "-c", config, "restore", d], capture_output=True, text=True)
-            verdict(r.returncode == 0 and "what was there" not in r.stdout and not glob.glob(h.data + "/before-*"),
+            verdict(r.returncode == 0 and "previous data" not in r.stdout and not glob.glob(h.data + "/before-*"),
                     "a-fresh-machine-has-nothing-to-put-aside", r.stdout + r.stderr)
             verdict(os.stat(config).st_mode & 0o777 == 0o644, "the-configuration-can-be-read", oct(os.stat(config).st_mode))
             shutil.rmtree(h.data)
@@ -201,7 +201,7 @@ def broken_account():
                 r = h.command("backup", d, "--keep", "1")
                 verdict(r.returncode == 1 and "ben: " in r.stderr and "it is made, but: ben" in r.stderr,
                         "backup-names-the-broken-account", r.stdout + r.stderr)
-            verdict(len(glob.glob(d + "/backup-*")) == 2 and "stays" in r.stdout and "ben" in r.stdout,
+            verdict(len(glob.glob(d + "/backup-*")) == 2 and "is kept" in r.stdout and "ben" in r.stdout,
                     "the-good-one-is-not-rotated-out", (os.listdir(d), r.stdout))
             verdict(glob.glob(newest(d) + "/data/accounts/ben/log/000001") != [], "its-files-are-in-it-as-they-are")
             r = h.command("backup", d, "--verify")

@@ -86,7 +86,7 @@ def waits_as(h, address, state):
 
 def look(h, sink):
     r = queue(h, "list")
-    verdict(r.returncode == 0 and r.stdout == "Nothing waits.\n", "queue-list-empty", r.stdout + r.stderr)
+    verdict(r.returncode == 0 and r.stdout == "The queue is empty.\n", "queue-list-empty", r.stdout + r.stderr)
     sink.say["later"] = b"451 4.3.0 come back later"
     sink.say["grey"] = b"450 4.2.0 Greylisted, come back"
     send(h, "later@example.test")
@@ -112,10 +112,10 @@ def look(h, sink):
         verdict(r.returncode == 2 and "usage" in r.stderr, "queue-usage " + " ".join(words), r.stderr)
     for words in (["--account", "nobody"], ["--json", "--account", "nobody"]):
         r = queue(h, "list", *words)
-        verdict(r.returncode == 1 and 'no account "nobody"' in r.stderr and "Nothing" not in r.stdout,
+        verdict(r.returncode == 1 and 'no account "nobody"' in r.stderr and "empty" not in r.stdout,
                 "queue-list-of-nobody " + " ".join(words), r)
     r = queue(h, "list", *map(str, range(1, 3001)))
-    verdict(r.returncode == 2 and "3000 words" in r.stderr, "queue-too-many-words", r.stderr)
+    verdict(r.returncode == 2 and "3000 arguments" in r.stderr, "queue-too-many-words", r.stderr)
     for words, n in ((["anna"], 1), (["--account", "ben"], 1), (["example.test"], 2),
                      (["@EXAMPLE.test"], 2), (["--domain", "home.test"], 0), (["anna@home.test"], 1),
                      (["grey@example.test"], 1), ([str(m["id"]), "ben"], 2), (["nobody"], 0)):
@@ -130,9 +130,9 @@ def wishes(h, sink):
     verdict(r.returncode == 0 and again, "queue-retry", r.stdout + r.stderr)
     r = queue(h, "hold", "anna")
     verdict(r.returncode == 0 and waits_as(h, "later@example.test", "held"), "queue-hold", r.stdout)
-    verdict("held by you" in queue(h, "list").stdout, "queue-hold-words")
+    verdict("on hold" in queue(h, "list").stdout, "queue-hold-words")
     r = queue(h, "retry", str(m["id"]))
-    verdict("release first" in r.stdout, "queue-retry-held", r.stdout)
+    verdict("release them first" in r.stdout, "queue-retry-held", r.stdout)
     h.restart()
     verdict(waits_as(h, "later@example.test", "held"), "queue-hold-over-a-restart", listed(h))
     h.kill("queue")
@@ -170,7 +170,7 @@ def bounce(h, sink):
     b.logout()
     verdict("two@other.test" in text and "removed by the postmaster" in text and
             "one@example.test" not in text, "queue-remove-bounce-words", text)
-    verdict("not delivered: the postmaster of this mail server has taken it out of the queue." in
+    verdict("not delivered: the postmaster of this mail server has removed it from the queue." in
             " ".join(text.split()), "queue-remove-bounce-first-sentence", text)
     r = queue(h, "hold", "@example.test")
     m = of(h, "one@example.test")
@@ -181,13 +181,13 @@ def bounce(h, sink):
     m = [x for x in listed(h) if len(x["recipients"]) == 2][-1]
     verdict(arrives and [x["held"] for x in m["recipients"]] == [True, False] and
             m["recipients"][1]["outcome"] == "delivered", "queue-hold-lets-the-others-go", m)
-    verdict("one@example.test: held by you" in queue(h, "show", str(m["id"])).stdout,
+    verdict("one@example.test: on hold" in queue(h, "show", str(m["id"])).stdout,
             "queue-hold-one-recipient-words")
     sink.slow.add("slow")
     send(h, "slow@example.test")
     verdict(waits_as(h, "slow@example.test", "delivering"), "queue-list-delivering", listed(h))
     r = queue(h, "remove", "slow@example.test")
-    verdict(r.returncode == 1 and "ask again" in r.stderr and of(h, "slow@example.test"),
+    verdict(r.returncode == 1 and "try again in a moment" in r.stderr and of(h, "slow@example.test"),
             "queue-remove-while-delivering", r.stdout + r.stderr)
     sink.slow.clear()
     verdict(wait_until(lambda: not of(h, "slow@example.test")), "queue-delivering-ends")
@@ -264,7 +264,7 @@ def main():
         away(h, sink)
         h.stop()
         r = queue(h, "list")
-        verdict(r.returncode == 1 and "no server runs" in r.stderr, "queue-no-server", r.stderr)
+        verdict(r.returncode == 1 and "no server is running" in r.stderr, "queue-no-server", r.stderr)
     finish()
 
 

@@ -101,7 +101,7 @@ def check_full(h, m):
     verdict(append(m, 10240).startswith("OK [APPENDUID"), "quota-append-below")
     verdict(wait_until(lambda: warnings(m) == 1, 10), "quota-warning-at-90", warnings(m))
     letter = m.fetch("1", "(BODY[])")[1][0][1].decode()
-    verdict("From: Mail server <postmaster@home.test>" in letter and "and you may have 100KB" in letter,
+    verdict("From: Mail server <postmaster@home.test>" in letter and "your quota is 100KB" in letter,
             "quota-letter-can-be-answered", letter)
     verdict("You" in letter and "To: <anna@home.test>" in letter and "Auto-Submitted:" in letter,
             "quota-warning-letter", letter)

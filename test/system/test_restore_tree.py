@@ -232,7 +232,7 @@ def undelete(h):
     for words in (("anna",), (), ("anna", "--since", "yesterday"), ("anna", "--json")):
         verdict(h.command("undelete", *words).returncode == 2, "undelete-usage-" + "-".join(words))
     for words, code, said in ((["--since", "foo"], 2, '--since "foo": a time is 3d'),
-                              (["--message", "abc"], 2, '--message "abc": an id is like'),
+                              (["--message", "abc"], 2, '--message "abc": expected an id such as 3.17'),
                               (["--message", "1.99999"], 1, "no expunged message 1.99999"),
                               (["--folder", "Nope"], 1, 'the folder "Nope"; undelete anna --list')):
         for command in ("undelete", "purge"):

@@ -238,14 +238,13 @@ static const struct {
 } alias_rows[] = {
     {"  x@example.org: [y@example.org]\n  y@example.org: [x@example.org]\n",
 	"the alias x@example.org leads to \"y@example.org\", which leads back "
-	"to it: they go in a circle"},
-    {"  x@example.org: [x@example.org]\n", "circle"},
+	"to it: this is a loop"},
+    {"  x@example.org: [x@example.org]\n", "this is a loop"},
     {"  x@example.org: [y@example.org]\n  y@example.org: [z@example.org]\n"
      "  z@example.org: [anna, y@example.org]\n",
-	"circle"},
+	"this is a loop"},
     {"  x@example.org: [zoe]\n",
-	"which is not an account, not an address of one and not another "
-	"alias"},
+	"which is not an account, an account's address or another alias"},
     {"  x@example.org: [y@example.org]\n  y@example.org: [zoe]\n",
 	"not an account"},
     {"  x@example.org: [y@example.org, z@example.org]\n"
@@ -398,14 +397,14 @@ static const struct {
     {"dns: { forward: [192.0.2.1:54, '2001:db8::1'] }\n", NULL},
     {"dns: { forward: ['[2001:db8::1]:54'], validate: no }\n", NULL},
     {"dns: { root_hints: /h, trust_anchor: /a }\n", NULL},
-    {"dns: { forward: ns.example.org }\n", "is no numeric address"},
+    {"dns: { forward: ns.example.org }\n", "is not a numeric address"},
     {"dns: { forward: [1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, "
      "1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1] }\n",
 	"at most 8"},
     {"dns: { root_hints: h }\n", "absolute path"},
     {"dns: { validate: maybe }\n", "expected on or off"},
     {"dns: { forwards: 192.0.2.1 }\n", "did you mean \"forward\""},
-    {"dns: { forward: 192.0.2.1, root_hints: /h }\n", "exclude"},
+    {"dns: { forward: 192.0.2.1, root_hints: /h }\n", "cannot be used"},
     {"dns: 192.0.2.1\n", "expected a map"},
     {"inbound: { dmarc: reject }\n", NULL},
     {"inbound: { dmarc: Junk, trust_arc: [Lists.Example.org] }\n", NULL},
@@ -436,9 +435,9 @@ static const struct {
     {"backup: { folder: /b, at: \"03:30\", keep: 7 }\n", NULL},
     {"backup: { folder: /b, at: 3:05 }\n", NULL},
     {"backup: { folder: b }\n", "absolute path"},
-    {"backup: { folder: /b, at: 24:00 }\n", "no time of day"},
-    {"backup: { folder: /b, at: 330 }\n", "no time of day"},
-    {"backup: { folder: /b, at: \"03:3\" }\n", "no time of day"},
+    {"backup: { folder: /b, at: 24:00 }\n", "not a time of day"},
+    {"backup: { folder: /b, at: 330 }\n", "not a time of day"},
+    {"backup: { folder: /b, at: \"03:3\" }\n", "not a time of day"},
     {"backup: { folder: /b, keep: 0 }\n", "a number from 1"},
     {"backup: { at: \"03:30\" }\n", "needs a folder"},
 };
@@ -456,7 +455,7 @@ static const struct {
     {"relay: { example.com: a.example.net, \"*\": { host: b.example.net, "
      "fallback: on } }\n",
 	NULL},
-    {"relay: a b\n", "is no host name"},
+    {"relay: a b\n", "is not a host name"},
     {"relay: { host: a, user: u }\n", "go together"},
     {"relay: { port: 25 }\n", "is not a domain"},
     {"relay: { example.com: { port: 25 } }\n", "has no host"},

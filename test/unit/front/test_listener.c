@@ -179,7 +179,7 @@ loop_main(void *arg)
 	return NULL;
 }
 
-/* ---- the house ---- */
+/* ---- the surroundings ---- */
 
 static uint16_t
 listen_on(enum conf_service service, int room)

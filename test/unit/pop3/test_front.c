@@ -84,8 +84,8 @@ talk(char kind, struct sv in, size_t chunk, struct buf *out)
 	"PIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nEXPIRE " \
 	"NEVER\r\n"
 #define CAPA_END "IMPLEMENTATION hearthmail\r\n.\r\n"
-#define CLEAR	 "-ERR [AUTH] login needs TLS: use STLS or the port for TLS\r\n"
-#define UNKNOWN	 "-ERR unknown here; log in first\r\n"
+#define CLEAR	 "-ERR [AUTH] login requires TLS: use STLS or the TLS port\r\n"
+#define UNKNOWN	 "-ERR unknown command; log in first\r\n"
 #define UNK3	 UNKNOWN UNKNOWN UNKNOWN
 #define X3	 "X\r\nX\r\nX\r\n"
 #define NOT_YET	 "USER a\r\nPASS wrong\r\n"
@@ -116,15 +116,14 @@ static const struct {
     {"refused in the clear", 'p',
 	"USER anna\r\nPASS secret\r\nAUTH PLAIN AGEAYg==\r\n",
 	CLEAR CLEAR CLEAR},
-    {"PASS without USER", 't', "PASS secret\r\n", "-ERR USER comes first\r\n"},
+    {"PASS without USER", 't', "PASS secret\r\n", "-ERR send USER first\r\n"},
     {"USER without a name", 't', "USER\r\nUSER \r\n",
 	"-ERR USER needs a name\r\n-ERR USER needs a name\r\n"},
     {"USER again", 't', "USER ben\r\nUSER anna\r\nPASS x\r\n",
 	"+OK\r\n+OK\r\n[|anna|x]\n"},
     {"wrong password forgets the name", 't',
 	"USER anna\r\nPASS wrong\r\nPASS x\r\n",
-	"+OK\r\n[|anna|wrong]\n-ERR [AUTH] sorry\r\n"
-	"-ERR USER comes first\r\n"},
+	"+OK\r\n[|anna|wrong]\n-ERR [AUTH] sorry\r\n-ERR send USER first\r\n"},
     {"auth is down", 't', "USER anna\r\nPASS later\r\n",
 	"+OK\r\n[|anna|later]\n-ERR [SYS/TEMP] sorry\r\n"},
     {"nine wrong passwords and the right one", 't',
@@ -159,25 +158,26 @@ static const struct {
     {"AUTH PLAIN cancelled", 't', "AUTH PLAIN\r\n*\r\nNOOP\r\n",
 	"+ \r\n-ERR cancelled\r\n-ERR log in first\r\n"},
     {"AUTH PLAIN, no base64", 't', "AUTH PLAIN\r\n!!\r\nNOOP\r\n",
-	"+ \r\n-ERR that is not base64\r\n-ERR log in first\r\n"},
+	"+ \r\n-ERR not valid base64\r\n-ERR log in first\r\n"},
     {"AUTH LOGIN", 't', "AUTH LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n",
 	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n[|anna|secret]\n"},
     {"AUTH LOGIN, bad name", 't', "AUTH LOGIN\r\n!\r\nNOOP\r\n",
-	"+ VXNlcm5hbWU6\r\n-ERR that is not base64\r\n-ERR log in first\r\n"},
+	"+ VXNlcm5hbWU6\r\n-ERR not valid base64\r\n-ERR log in first\r\n"},
     {"AUTH LOGIN, bad password", 't', "AUTH LOGIN\r\nYW5uYQ==\r\n!\r\nNOOP\r\n",
-	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR that is not base64\r\n"
-	"-ERR log in first\r\n"},
+	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR not valid base64\r\n-ERR log "
+	"in first\r\n"},
     {"AUTH LOGIN cancelled", 't', "AUTH LOGIN\r\nYW5uYQ==\r\n*\r\n",
 	"+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR cancelled\r\n"},
     {"AUTH LOGIN forgets USER", 't',
 	"USER ben\r\nAUTH LOGIN\r\nYW5uYQ==\r\n*\r\nPASS x\r\n",
-	"+OK\r\n+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR cancelled\r\n"
-	"-ERR USER comes first\r\n"},
+	"+OK\r\n+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n-ERR cancelled\r\n-ERR "
+	"send USER first\r\n"},
     {"another mechanism", 't', "AUTH CRAM-MD5\r\n",
 	"-ERR only PLAIN and LOGIN\r\n"},
     {"STLS", 'p', "STLS\r\n", "+OK begin TLS now\r\n[tls]\n"},
-    {"STLS twice", 't', "STLS\r\n", "-ERR this is TLS already\r\n"},
-    {"STLS without a certificate", 'l', "STLS\r\n", "-ERR no TLS here\r\n"},
+    {"STLS twice", 't', "STLS\r\n", "-ERR TLS is already active\r\n"},
+    {"STLS without a certificate", 'l', "STLS\r\n",
+	"-ERR TLS is not available\r\n"},
     {"commands of after login", 't', "STAT\r\nRETR 1\r\n\r\n", UNK3},
     {"too many bad commands", 't', X3 X3 X3 "X\r\nNOOP\r\n",
 	UNK3 UNK3 UNK3 UNKNOWN "-ERR too many bad commands\r\n[close]\n"},

@@ -1,5 +1,5 @@
 /*
- * A house of its own for the SMTP server: two accounts, everything it accepts
+ * Surroundings for the SMTP server: two accounts, everything it accepts
  * is kept in memory, and every answer can be set.
  */
 #ifndef TEST_SMTP_FIXTURE_H

@@ -14,7 +14,7 @@ static const struct {
 	struct queue_unit u;
 	const char *want;
 } words[] = {
-    {"held", {.state = QUEUE_HELD}, "held by you"},
+    {"held", {.state = QUEUE_HELD}, "on hold"},
     {"in_flight", {.state = QUEUE_IN_FLIGHT}, "is being delivered now"},
     {"turn", {.state = QUEUE_TURN, .place = {"example.test", 12}},
 	"waits for its turn at example.test"},

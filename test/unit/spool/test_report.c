@@ -17,9 +17,9 @@ static const struct {
 	"the mailbox at example.test is full"},
     {"550 no", "x@example.test", false, "5.0.0", "example.test has refused it"},
     {"556 5.1.10 takes no mail", "x@example.test", false, "5.1.10",
-	"example.test takes no mail at all"},
+	"example.test accepts no mail"},
     {"450 4.2.0 greylisted", "x@example.test", true, "5.2.0",
-	"example.test could not be reached, or would not take it, in five "
+	"example.test could not be reached, or did not accept it, within five "
 	"days"},
     {"no answer from 5.1.1.2", "x@example.test", false, "5.0.0",
 	"example.test has refused it"},
@@ -28,9 +28,9 @@ static const struct {
     {"550 5.1000.1", "x@example.test", false, "5.0.0",
 	"example.test has refused it"},
     {REPORT_REMOVED, "x@example.test", false, "5.7.1",
-	"the postmaster of this mail server has taken it out of the queue"},
+	"the postmaster of this mail server has removed it from the queue"},
     {"550 " REPORT_REMOVED, "x@example.test", false, "5.7.1",
-	"example.test has refused it by its own rules"},
+	"example.test has refused it by policy"},
     {"", "anna", false, "5.0.0", "this server has refused it"},
 };
 
@@ -116,7 +116,7 @@ START_TEST(report_compose__a_delay_says_that_nothing_need_be_done)
 	buf_init(&b, 65536);
 	report_compose(&r, &b);
 	ck_assert(has(&b, "to 2 people has not been delivered yet, after 5 "
-			  "hours. You need not do anything"));
+			  "hours. You do not need to do anything"));
 	ck_assert(has(&b, "Action: delayed\r\nStatus: 4.1.1"));
 	ck_assert(has(&b, "Content-Type: text/rfc822-headers"));
 	ck_assert(!has(&b, "\r\nbody"));

@@ -1217,7 +1217,7 @@ END_TEST
 
 #define YEAR (365LL * 24 * 3600 * 1000)
 
-/* A house that begins in 1970 until it has found the time. */
+/* A server that begins in 1970 until it has found the time. */
 START_TEST(queue__a_clock_that_is_set_moves_only_what_it_has_stamped)
 {
 	struct spool_item *old, *fresh;
