@@ -157,6 +157,19 @@ is_same(struct sv a, struct sv b)
 	       strcmp(x, y) == 0;
 }
 
+/* "name", or the name and something that cannot be part of one: "name/2",
+ * "name:25", "name" and a NUL. */
+static bool
+begins_with(struct sv s, struct sv name)
+{
+	char c;
+
+	if (!sv_istarts(s, name) || s.n == name.n)
+		return false;
+	c = s.p[name.n];
+	return !ascii_is_alnum(c) && c != '.' && c != '-' && c != '_';
+}
+
 /* Is the name anywhere in it, blanks and comments left out? */
 static bool
 contains(struct sv value, struct sv id)
@@ -182,15 +195,13 @@ authres_is_forged(struct sv value, const char *const *ids, size_t n)
 {
 	struct authres_reader r;
 	bool clear = authres_reader_init(&r, value) == RC_OK, forged;
-	struct sv id = buf_sv(&r.id), host;
+	struct sv id = buf_sv(&r.id);
 	size_t i;
 
-	/* Some add to the name what follows a slash. */
-	host = sv_first(id, sv_chr(id, '/'));
 	forged = clear && r.version != 1;
 	for (i = 0; i < n && !forged; i++)
-		forged = is_same(host, sv_str(ids[i])) ||
-			 is_same(id, sv_str(ids[i])) ||
+		forged = is_same(id, sv_str(ids[i])) ||
+			 begins_with(id, sv_str(ids[i])) ||
 			 (!clear && contains(value, sv_str(ids[i])));
 	authres_reader_fini(&r);
 	return forged;

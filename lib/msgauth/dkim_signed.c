@@ -315,7 +315,8 @@ read_tags(struct dkim_signed *s, const struct taglist *t)
 /* ---- the header's hash ---- */
 
 /*
- * hdr-name *( [FWS] ":" [FWS] hdr-name ), From among them.  [RFC 8617 4.1.2]
+ * hdr-name *( [FWS] ":" [FWS] hdr-name ), From among them.  Nothing between two
+ * colons names no field, and is passed over as others do.  [RFC 8617 4.1.2]
  * the seal is put on after the message signature, which cannot cover it; many
  * cover the other two fields, which are there already.
  */
@@ -332,8 +333,7 @@ check_signed_names(const struct dkim_signed *s, struct sv h)
 		for (i = 0; i < name.n; i++)
 			if (!ascii_is_graph(name.p[i]))
 				return DKIM_R_SYNTAX;
-		if (name.n == 0 ||
-		    (s->kind == DKIM_FIELD_AMS && sv_ieq(name, SV("arc-seal"))))
+		if (s->kind == DKIM_FIELD_AMS && sv_ieq(name, SV("arc-seal")))
 			return DKIM_R_SYNTAX;
 		from = from || sv_ieq(name, SV("from"));
 	}

@@ -389,6 +389,12 @@ static const struct {
 	"a\r\n", "", RSA_1024, AUTH_PASS, DKIM_R_NONE},
     {"d= with one label", "v=1; a=rsa-sha256; d=test; s=s; h=from", NULL,
 	"a\r\n", "", RSA_1024, AUTH_PERMERROR, DKIM_R_DOMAIN},
+    {"a name that is empty", OK_TAGS "::date:", NULL, "a\r\n", "", RSA_1024,
+	AUTH_PASS, DKIM_R_NONE},
+    {"only empty names", "v=1; a=rsa-sha256; d=home.test; s=s; h=:", NULL,
+	"a\r\n", "", RSA_1024, AUTH_PERMERROR, DKIM_R_FROM},
+    {"a name with a blank", OK_TAGS ":x y", NULL, "a\r\n", "", RSA_1024,
+	AUTH_PERMERROR, DKIM_R_SYNTAX},
     {"two of a name, the last first", OK_TAGS ":received:received:received",
 	NULL, "a\r\n", "", RSA_1024, AUTH_PASS, DKIM_R_NONE},
 };
