@@ -13,8 +13,6 @@
 #include "imap/exchange/unpack.h"
 #include "imap/exchange/zip.h"
 
-#define PIECE	  65536
-#define PATH_MAX_ 4000
 #define LINKS_MAX 8 /* from one to the next */
 
 enum archive_kind
@@ -47,7 +45,7 @@ clean(struct sv name, struct buf *out)
 
 	if (sv_chr(name, '\0') < name.n)
 		return "its name has a NUL";
-	if (name.n > PATH_MAX_)
+	if (name.n > ARCHIVE_PATH_MAX)
 		return "its name is too long";
 	if (name.n > 0 && name.p[0] == '/')
 		return "its name is an absolute path";
@@ -120,8 +118,8 @@ by_name(const void *x, const void *y, void *arg)
 }
 
 /* What was put into it again takes the place of what was there. */
-static void
-sort(struct archive *a)
+void
+archive_sort(struct archive *a)
 {
 	size_t i, n = 0;
 
@@ -151,139 +149,6 @@ archive_lower(const struct archive *a, struct sv s)
 			high = mid;
 	}
 	return low;
-}
-
-/* ---- opening ---- */
-
-/* A compressed file on its way into one that can be read anywhere. */
-struct spooling {
-	struct archive *a;
-	int fd;
-	uint64_t packed;
-	struct err *err;
-};
-
-static int
-spool_out(void *arg, struct sv s)
-{
-	struct spooling *p = arg;
-	struct archive *a = p->a;
-
-	if (a->size + s.n > ARCHIVE_FREE &&
-	    (a->size + s.n) / ARCHIVE_RATIO > p->packed)
-		return err_set(p->err, RC_PERM,
-		    "what it unpacks to is far too large for it: it looks "
-		    "made to fill the disk");
-	a->size += s.n;
-	errno = 0;
-	return io_write_all(p->fd, s.p, s.n) == RC_OK
-		   ? RC_OK
-		   : err_sys(p->err, RC_NOSPACE, errno,
-			 "it cannot be unpacked into a temporary file "
-			 "(TMPDIR says where)");
-}
-
-static int
-spool(struct archive *a, struct err *err)
-{
-	struct unpack *u = unpack_new(UNPACK_AUTO);
-	struct spooling p = {.a = a, .fd = -1, .err = err};
-	char *piece = xmalloc(PIECE);
-	ssize_t n = 0;
-	int r = broker_scratch(a->broker, &p.fd, err);
-
-	a->size = 0;
-	while (r == RC_OK &&
-	       (n = pread(a->fd, piece, PIECE, (off_t)p.packed)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break;
-		p.packed += (uint64_t)n;
-		r = unpack_feed(u, sv_of(piece, (size_t)n), spool_out, &p);
-	}
-	if (r == RC_SYNTAX || n < 0 || (r == RC_OK && !unpack_done(u))) {
-		report_skip(a->report, sv_str(a->path),
-		    "it is damaged or cut off; what is before that is read");
-		r = RC_OK;
-	}
-	unpack_free(&u);
-	free(piece);
-	io_close(&a->fd);
-	a->fd = p.fd;
-	return r;
-}
-
-/* The name of what is in NAME.gz. */
-static int
-read_single(struct archive *a, struct err *err)
-{
-	struct entry e = {
-	    .kind = ENTRY_FILE, .packed = a->size, .size = a->size};
-	struct sv name = sv_str(a->path);
-
-	if (sv_ends(name, SV(".gz")) && name.n > 3)
-		name.n -= 3;
-	a->single = true;
-	return archive_add(a, name, &e, SV(""), err);
-}
-
-static int
-read_members(struct archive *a, struct err *err)
-{
-	char start[TAR_BLOCK];
-	enum archive_kind kind;
-	ssize_t n = pread(a->fd, start, sizeof start, 0);
-	int r = RC_OK;
-
-	kind = archive_kind(sv_of(start, n > 0 ? (size_t)n : 0));
-	if (kind == ARCHIVE_GZIP) {
-		r = spool(a, err);
-		if (r != RC_OK)
-			return r;
-		n = pread(a->fd, start, sizeof start, 0);
-		kind = archive_kind(sv_of(start, n > 0 ? (size_t)n : 0));
-		if (kind != ARCHIVE_TAR)
-			return read_single(a, err);
-	}
-	a->zip = kind == ARCHIVE_ZIP;
-	if (kind == ARCHIVE_NONE)
-		return err_set(err, RC_PERM, "it is neither a tar nor a zip");
-	return a->zip ? archive_read_zip(a, err) : archive_read_tar(a, err);
-}
-
-int
-archive_open(struct broker *b, struct report *report, const char *path,
-    struct archive **out, struct err *err)
-{
-	struct archive *a = xcalloc(1, sizeof *a);
-	struct stat st;
-	int r;
-
-	a->broker = b;
-	a->report = report;
-	a->path = path;
-	a->fd = -1;
-	buf_init(&a->names, ARCHIVE_NAMES_MAX);
-	buf_init(&a->root, PATH_MAX_ + 2);
-	r = broker_open(b, path, &a->fd, err);
-	if (r == RC_OK && fstat(a->fd, &st) != 0)
-		r = err_sys(err, RC_PERM, errno, "%.100s", path);
-	if (r == RC_OK) {
-		a->size = (uint64_t)st.st_size;
-		r = read_members(a, err);
-	}
-	if (r == RC_OK)
-		sort(a);
-	if (r == RC_OK && a->links > 0)
-		report_note(report,
-		    "%s: symbolic links in it, which are not "
-		    "followed: %u",
-		    path, a->links);
-	if (r != RC_OK)
-		archive_free(&a);
-	*out = a;
-	return r;
 }
 
 void
@@ -348,7 +213,7 @@ archive_find(const struct archive *a, const char *path,
 	struct buf b;
 	unsigned i;
 
-	buf_init(&b, 2 * PATH_MAX_);
+	buf_init(&b, 2 * ARCHIVE_PATH_MAX);
 	buf_addsv(&b, buf_sv(&a->root));
 	buf_adds(&b, path);
 	e = find(a, buf_sv(&b));
@@ -385,7 +250,7 @@ archive_list(const struct archive *a, const char *path,
 	size_t i, base;
 	bool any = false;
 
-	buf_init(&b, 3 * PATH_MAX_);
+	buf_init(&b, 3 * ARCHIVE_PATH_MAX);
 	buf_addsv(&b, buf_sv(&a->root));
 	buf_adds(&b, path);
 	if (b.n > 0 && b.p[b.n - 1] != '/')

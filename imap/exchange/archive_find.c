@@ -5,6 +5,7 @@
 #include "imap/exchange/input.h"
 #include "imap/exchange/message.h"
 #include "imap/exchange/mh.h"
+#include "imap/exchange/source.h"
 
 #define PEEKS_MAX 2000
 
@@ -175,7 +176,7 @@ look_inside(struct finding *f, size_t from, size_t to)
 		char start[5];
 
 		if (a->e[from].kind != ENTRY_FILE ||
-		    input_open(a->broker, path.p, &in, &err) != RC_OK)
+		    source_open(a->broker, path.p, &in, &err) != RC_OK)
 			continue;
 		looked++;
 		if (input_peek(&in, start, sizeof start) == sizeof start &&

@@ -40,6 +40,9 @@ struct archive {
 	struct buf root;
 };
 
+/* The longest path within it. */
+#define ARCHIVE_PATH_MAX 4000
+
 const char *archive_name(const struct archive *a, size_t i);
 /* The first entry whose name is not before s. */
 size_t archive_lower(const struct archive *a, struct sv s);
@@ -47,6 +50,9 @@ size_t archive_lower(const struct archive *a, struct sv s);
  * RC_TOOBIG. */
 int archive_add(struct archive *a, struct sv name, const struct entry *e,
     struct sv target, struct err *err) RC_USE_RESULT;
+/* The index is whole: it is put in order. */
+void archive_sort(struct archive *a);
+
 /* ---- archive_read.c ---- */
 
 int archive_read_tar(struct archive *a, struct err *err) RC_USE_RESULT;

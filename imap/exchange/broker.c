@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "imap/exchange/archive.h"
-#include "imap/exchange/input.h"
 #include "ipc/line.h"
 #include "ipc/msg_import.h"
 #include "ipc/proto.h"
@@ -78,8 +76,9 @@ broker_say(struct broker *b, enum broker_say kind, struct sv text)
 
 /* ---- files ---- */
 
-static void
-add_name(struct broker_names *out, uint8_t type, struct sv name)
+void
+broker_names_add(
+    struct broker_names *out, enum broker_type type, struct sv name)
 {
 	out->at = xgrow(out->at, &out->cap, out->n + 1, sizeof *out->at);
 	out->at[out->n++] = (uint32_t)out->text.n;
@@ -97,16 +96,8 @@ compare(const void *a, const void *b, void *arg)
 	return strcmp(text + *x + 1, text + *y + 1);
 }
 
-static void
-add_member(void *arg, enum broker_type type, struct sv name)
-{
-	add_name(arg, (uint8_t)type, name);
-}
-
-/* In the order of their bytes; an archive has a folder's name more than once.
- */
-static void
-sort_names(struct broker_names *out)
+void
+broker_names_sort(struct broker_names *out)
 {
 	const char *text = out->text.p;
 	size_t i, n = 0;
@@ -118,21 +109,6 @@ sort_names(struct broker_names *out)
 				  text + out->at[i] + 1) != 0)
 			out->at[n++] = out->at[i];
 	out->n = n;
-}
-
-static int
-list_archive(struct broker *b, const char *path, struct broker_names *out,
-    struct err *err)
-{
-	int r = archive_list(b->archive, path, add_member, out, err);
-
-	if (r == RC_OK && !buf_ok(&out->text))
-		r = err_set(err, RC_TOOBIG, "too many names in \"%s\"", path);
-	if (r == RC_OK)
-		sort_names(out);
-	else
-		broker_names_fini(out);
-	return r;
 }
 
 /* As many as go into a message. */
@@ -156,7 +132,9 @@ list_some(struct broker *b, uint16_t type, const char *path,
 		r = err_set(err, names.rc, "%.*s", SV_ARG(names.text));
 	} else {
 		for (i = 0; i < names.n; i++)
-			add_name(out, names.name[i].type, names.name[i].name);
+			broker_names_add(out,
+			    (enum broker_type)names.name[i].type,
+			    names.name[i].name);
 		*more = names.more;
 		if (!buf_ok(&out->text))
 			r = err_set(
@@ -174,18 +152,22 @@ broker_list(struct broker *b, const char *path, struct broker_names *out,
 	bool more = false;
 	int r;
 
-	*out = (struct broker_names){.n = 0};
-	buf_init(&out->text, NAMES_MAX);
-	if (b->archive != NULL)
-		return list_archive(b, path, out, err);
+	broker_names_init(out);
 	r = list_some(b, XCHG_LIST, path, out, &more, err);
 	while (r == RC_OK && more)
 		r = list_some(b, XCHG_LIST_MORE, path, out, &more, err);
 	if (r != RC_OK)
 		broker_names_fini(out);
 	else
-		sort_names(out);
+		broker_names_sort(out);
 	return r;
+}
+
+void
+broker_names_init(struct broker_names *out)
+{
+	*out = (struct broker_names){.n = 0};
+	buf_init(&out->text, NAMES_MAX);
 }
 
 void
@@ -219,27 +201,6 @@ int
 broker_open(struct broker *b, const char *path, int *fd_out, struct err *err)
 {
 	return ask_path(b, XCHG_OPEN, path, fd_out, err);
-}
-
-int
-broker_read(
-    struct broker *b, const char *path, struct buf *out, struct err *err)
-{
-	char piece[4096];
-	struct input in;
-	ssize_t n = 0;
-	int r = input_open(b, path, &in, err);
-
-	if (r != RC_OK)
-		return r;
-	while (buf_ok(out) && (n = input_read(&in, piece, sizeof piece)) > 0)
-		buf_add(out, piece, (size_t)n);
-	input_close(&in);
-	if (n < 0)
-		r = RC_IO;
-	else if (!buf_ok(out))
-		r = RC_TOOBIG;
-	return r == RC_OK ? RC_OK : err_set(err, r, "%s cannot be read", path);
 }
 
 int

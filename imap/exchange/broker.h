@@ -50,16 +50,17 @@ struct broker_names {
 
 int broker_list(struct broker *b, const char *path, struct broker_names *out,
     struct err *err) RC_USE_RESULT;
+void broker_names_init(struct broker_names *n);
 void broker_names_fini(struct broker_names *n);
+void broker_names_add(
+    struct broker_names *n, enum broker_type type, struct sv name);
+/* In the order of their bytes, each once. */
+void broker_names_sort(struct broker_names *n);
 struct sv broker_name(const struct broker_names *n, size_t i);
 enum broker_type broker_name_type(const struct broker_names *n, size_t i);
 
-/* A regular file of the folder to be read; import reads through input_open().
- */
+/* A regular file of the folder to be read; import reads through imap/exchange/source.h. */
 int broker_open(struct broker *b, const char *path, int *fd_out,
-    struct err *err) RC_USE_RESULT;
-/* The whole of a small file; RC_NOTFOUND, RC_TOOBIG. */
-int broker_read(struct broker *b, const char *path, struct buf *out,
     struct err *err) RC_USE_RESULT;
 
 int broker_make_folder(

@@ -8,6 +8,7 @@
 #include "imap/exchange/input.h"
 #include "imap/exchange/lines.h"
 #include "imap/exchange/look.h"
+#include "imap/exchange/source.h"
 #include "imap/exchange/unpack.h"
 
 #define PIECE 65536
@@ -266,7 +267,7 @@ file_push(const struct file_source *f, const char *path,
 	struct input in;
 	int r;
 
-	r = input_open(f->x->broker, path, &in, &why);
+	r = source_open(f->x->broker, path, &in, &why);
 	if (r != RC_OK) {
 		report_skip(f->x->report, m->name, why.text);
 		return RC_OK;

@@ -1,6 +1,7 @@
 #include "base/ascii.h"
 #include "base/utf8.h"
 #include "imap/exchange/message.h"
+#include "imap/exchange/source.h"
 
 #define MAP_MAX	     (4u << 20)
 #define UNSUBSCRIBED SV("unsubscribed")
@@ -35,7 +36,7 @@ folder_map_load(struct folder_map *m, struct broker *b)
 	struct err err;
 
 	buf_init(&m->text, MAP_MAX);
-	if (broker_read(b, FOLDERS_FILE, &m->text, &err) != RC_OK)
+	if (source_read(b, FOLDERS_FILE, &m->text, &err) != RC_OK)
 		buf_reset(&m->text);
 }
 

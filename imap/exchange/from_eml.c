@@ -7,6 +7,7 @@
 #include "imap/exchange/file.h"
 #include "imap/exchange/index.h"
 #include "imap/exchange/mh.h"
+#include "imap/exchange/source.h"
 #include "imap/exchange/usual.h"
 #include "mail/date.h"
 
@@ -130,7 +131,7 @@ load_index(struct walk *w, struct sv dir)
 	buf_init(&path, EXCHANGE_PATH_MAX);
 	buf_addsv(&path, dir);
 	buf_adds(&path, INDEX_FILE);
-	if (broker_read(w->x->broker, path.p, &w->index.text, &why) == RC_OK)
+	if (source_read(w->x->broker, path.p, &w->index.text, &why) == RC_OK)
 		file_index_sort(&w->index);
 	else if (why.code != RC_NOTFOUND)
 		report_skip(w->x->report, buf_sv(&path), why.text);
@@ -149,7 +150,7 @@ load_sequences(struct walk *w, struct sv dir)
 	buf_init(&path, EXCHANGE_PATH_MAX);
 	buf_addsv(&path, dir);
 	buf_adds(&path, MH_SEQUENCES);
-	if (broker_read(w->x->broker, path.p, &w->sequences, &why) != RC_OK &&
+	if (source_read(w->x->broker, path.p, &w->sequences, &why) != RC_OK &&
 	    why.code != RC_NOTFOUND)
 		report_skip(w->x->report, buf_sv(&path), why.text);
 	buf_fini(&path);
@@ -242,7 +243,7 @@ visit(struct walk *w, struct sv dir, unsigned depth, struct err *err)
 
 	buf_init(&path, EXCHANGE_PATH_MAX);
 	buf_addsv(&path, dir);
-	if (broker_list(w->x->broker, path.p, &names, &why) != RC_OK) {
+	if (source_list(w->x->broker, path.p, &names, &why) != RC_OK) {
 		if (!w->counting)
 			report_skip(w->x->report, dir, why.text);
 		buf_fini(&path);

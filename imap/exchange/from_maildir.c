@@ -4,6 +4,7 @@
  */
 #include "imap/exchange/file.h"
 #include "imap/exchange/maildir.h"
+#include "imap/exchange/source.h"
 #include "imap/exchange/usual.h"
 
 #define DEPTH_MAX     32
@@ -78,7 +79,7 @@ part(struct walk *w, struct sv dir, const char *which, struct err *err)
 	buf_init(&path, EXCHANGE_PATH_MAX);
 	buf_addsv(&path, dir);
 	buf_adds(&path, which);
-	if (broker_list(w->x->broker, path.p, &names, &why) != RC_OK) {
+	if (source_list(w->x->broker, path.p, &names, &why) != RC_OK) {
 		if (why.code != RC_NOTFOUND && !w->counting)
 			report_skip(w->x->report, buf_sv(&path), why.text);
 		buf_fini(&path);
@@ -126,7 +127,7 @@ load_keywords(struct walk *w, struct sv dir)
 	buf_addsv(&path, dir);
 	buf_adds(&path, KEYWORDS_FILE);
 	maildir_keywords_fini(&w->keywords);
-	if (broker_read(w->x->broker, path.p, &text, &why) == RC_OK)
+	if (source_read(w->x->broker, path.p, &text, &why) == RC_OK)
 		maildir_keywords_parse(buf_sv(&text), &w->keywords, &bad);
 	else if (why.code != RC_NOTFOUND)
 		report_skip(w->x->report, buf_sv(&path), why.text);
@@ -178,9 +179,9 @@ load_subscriptions(struct walk *w)
 	struct err why;
 
 	buf_init(&text, 4u << 20);
-	if (broker_read(w->x->broker, SUBSCRIPTIONS_FILE, &text, &why) !=
+	if (source_read(w->x->broker, SUBSCRIPTIONS_FILE, &text, &why) !=
 		RC_OK &&
-	    broker_read(w->x->broker, "courierimapsubscribed", &text, &why) !=
+	    source_read(w->x->broker, "courierimapsubscribed", &text, &why) !=
 		RC_OK)
 		buf_reset(&text);
 	maildir_subscriptions(buf_sv(&text), &w->subscribed);
@@ -266,7 +267,7 @@ visit(struct walk *w, struct sv dir, struct sv name, unsigned depth,
 
 	buf_init(&path, EXCHANGE_PATH_MAX);
 	buf_addsv(&path, dir);
-	if (broker_list(w->x->broker, path.p, &names, &why) != RC_OK) {
+	if (source_list(w->x->broker, path.p, &names, &why) != RC_OK) {
 		if (!w->counting)
 			report_skip(w->x->report, dir, why.text);
 		buf_fini(&path);

@@ -10,6 +10,7 @@
 #include "imap/exchange/input.h"
 #include "imap/exchange/mbox.h"
 #include "imap/exchange/message.h"
+#include "imap/exchange/source.h"
 #include "imap/exchange/usual.h"
 
 #define PIECE	  65536
@@ -385,7 +386,7 @@ file(struct walk *w, const char *path, struct sv name, struct err *err)
 	(void)folder_map_find(&w->map, sv_str(path), &f);
 	w->path = sv_str(path);
 	w->found = true;
-	if (input_open(w->x->broker, path, &in, &why) != RC_OK) {
+	if (source_open(w->x->broker, path, &in, &why) != RC_OK) {
 		if (!w->counting && exchange_wants_folder(w->x, f.name))
 			report_skip(w->x->report, w->path, why.text);
 		return RC_OK;
@@ -513,7 +514,7 @@ visit(struct walk *w, struct sv dir, struct sv above, unsigned depth,
 
 	buf_init(&path, EXCHANGE_PATH_MAX);
 	buf_addsv(&path, dir);
-	if (broker_list(w->x->broker, path.p, &names, &why) != RC_OK) {
+	if (source_list(w->x->broker, path.p, &names, &why) != RC_OK) {
 		if (!w->counting)
 			report_skip(w->x->report, dir, why.text);
 		goto out;

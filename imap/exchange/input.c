@@ -41,47 +41,32 @@ deflated(struct input *in)
 	must(inflateInit2(&in->z->z, -MAX_WBITS) == Z_OK);
 }
 
-static int
-open_member(
-    struct broker *b, const char *path, struct input *out, struct err *err)
+void
+input_member(const struct archive_member *m, struct input *out)
 {
-	struct archive_member m;
-	int r = archive_find(b->archive, path, &m, err);
-
-	if (r != RC_OK)
-		return r;
-	*out = (struct input){.fd = m.fd,
+	*out = (struct input){.fd = m->fd,
 	    .borrowed = true,
-	    .size = m.size,
-	    .mtime = m.mtime,
-	    .begin = m.at,
-	    .end = m.at + m.packed,
-	    .checked = m.has_crc,
-	    .crc_want = m.crc};
-	if (m.deflate)
+	    .size = m->size,
+	    .mtime = m->mtime,
+	    .begin = m->at,
+	    .end = m->at + m->packed,
+	    .checked = m->has_crc,
+	    .crc_want = m->crc};
+	if (m->deflate)
 		deflated(out);
 	start(out);
-	return RC_OK;
 }
 
-int
-input_open(
-    struct broker *b, const char *path, struct input *out, struct err *err)
+void
+input_file(int fd, struct input *out)
 {
 	struct stat st;
-	int fd, r;
 
-	if (b->archive != NULL)
-		return open_member(b, path, out, err);
-	r = broker_open(b, path, &fd, err);
-	if (r != RC_OK)
-		return r;
 	*out = (struct input){.fd = fd, .end = UINT64_MAX};
 	if (fstat(fd, &st) == 0) {
 		out->size = (uint64_t)st.st_size;
 		out->mtime = (int64_t)st.st_mtime;
 	}
-	return RC_OK;
 }
 
 void

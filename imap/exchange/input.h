@@ -10,6 +10,7 @@
 
 #include "imap/exchange/broker.h"
 
+struct archive_member;
 struct inflating;
 struct zip_entry;
 
@@ -27,8 +28,10 @@ struct input {
 	uint32_t crc, crc_want;
 };
 
-int input_open(struct broker *b, const char *path, struct input *out,
-    struct err *err) RC_USE_RESULT;
+/* Takes fd. */
+void input_file(int fd, struct input *out);
+/* The archive must outlive it. */
+void input_member(const struct archive_member *m, struct input *out);
 void input_close(struct input *in);
 /* 0 at its end; -1: it cannot be read, or is damaged. */
 ssize_t input_read(struct input *in, char *p, size_t n);
