@@ -88,7 +88,7 @@ def sources(*suffixes):
 
 # Which folder may include which: the arrows point one way, from main.c over the
 # commands, the supervisor and the processes down to the libraries.
-LIBRARIES = ["account", "auth", "backup", "base", "conf", "dns", "front", "imap/client", "imap/exchange",
+LIBRARIES = ["account", "auth", "backup", "base", "conf", "dns", "front", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
              "sandbox", "smtp", "store"]
@@ -118,7 +118,7 @@ ARROWS = {
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
     "imap/session": ["base", "net", "store", "mail", "mime", "imap/parse"],
-    "imap/exchange": ["base", "imap/client", "imap/parse", "ipc", "mail", "mime", "net"],
+    "imap/transfer": ["base", "imap/client", "imap/parse", "ipc", "mail", "mime", "net"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
     "queue/spool": ["auth", "base", "conf", "ipc", "journal", "mail", "mime", "msgauth"],
@@ -151,7 +151,7 @@ def check_arrows(res):
 
 # Files of one library that need one another, and why they may.
 CIRCLES = {"front": {"conn", "listener", "pump", "strangers"},  # one machine: states, loop, bytes, places
-           "exchange": {"to_imap", "to_imap_sync"}}  # one sink, whose second pass asks the first
+           "transfer": {"to_imap", "to_imap_sync"}}  # one sink, whose second pass asks the first
 
 
 def without_leaves(needs):

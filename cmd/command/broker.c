@@ -30,7 +30,7 @@
 #include "ipc/proto.h"
 #include "sandbox/sandbox.h"
 
-#define PATH_BYTES   XCHG_PATH_MAX
+#define PATH_BYTES   XFER_PATH_MAX
 #define LIST_BYTES   48000 /* of names in one message */
 #define NAME_BYTES   5	   /* in front of each name */
 #define CONNECT_MS   30000
@@ -102,11 +102,11 @@ outputs_are_one(void)
 static void
 on_say(struct serving *s, struct msg *m)
 {
-	struct xchg_say said;
+	struct xfer_say said;
 	unsigned kind;
 	struct buf b;
 
-	if (xchg_say_get(m, &said) != RC_OK)
+	if (xfer_say_get(m, &said) != RC_OK)
 		return;
 	kind = said.kind;
 	buf_init(&b, 32768);
@@ -147,13 +147,13 @@ answer(struct serving *s, struct msg *m)
 static void
 answer_fd(struct serving *s, int r, int fd, const struct err *err)
 {
-	const struct xchg_done done = {.rc = r,
+	const struct xfer_done done = {.rc = r,
 	    .text = r == RC_OK ? SV("") : sv_str(err->text),
 	    .fd = r == RC_OK ? fd : -1};
 	struct msg m;
 
 	msg_init(&m, MSG_REPLY);
-	xchg_done_put(&m, &done);
+	xfer_done_put(&m, &done);
 	answer(s, &m);
 }
 
@@ -242,7 +242,7 @@ type_of(int dir, const struct dirent *e)
 static void
 send_names(struct serving *s)
 {
-	struct xchg_names names = {.n = 0};
+	struct xfer_names names = {.n = 0};
 	struct err err = {.text = ""};
 	struct dirent *e = NULL;
 	size_t cap = 0, at = 0;
@@ -258,7 +258,7 @@ send_names(struct serving *s)
 		    strcmp(e->d_name, "..") != 0) {
 			names.name = xgrow(
 			    names.name, &cap, names.n + 1, sizeof *names.name);
-			names.name[names.n++] = (struct xchg_name){
+			names.name[names.n++] = (struct xfer_name){
 			    (uint8_t)type_of(dirfd(s->list), e),
 			    {NULL, strlen(e->d_name)}};
 			buf_adds(&text, e->d_name);
@@ -272,7 +272,7 @@ send_names(struct serving *s)
 	names.text = sv_str(err.text);
 	names.more = e != NULL;
 	msg_init(&m, MSG_REPLY);
-	xchg_names_put(&m, &names);
+	xfer_names_put(&m, &names);
 	if (e == NULL || names.rc != RC_OK) {
 		(void)closedir(s->list);
 		s->list = NULL;
@@ -382,11 +382,11 @@ on_finish(struct serving *s, struct msg *m)
 {
 	char from[PATH_BYTES], to[PATH_BYTES];
 	struct err err = {.text = ""};
-	struct xchg_finish asked;
+	struct xfer_finish asked;
 	const char *a, *b;
 	int r, old, new;
 
-	if (xchg_finish_get(m, &asked) != RC_OK) {
+	if (xfer_finish_get(m, &asked) != RC_OK) {
 		answer_rc(s, err_set(&err, RC_SYNTAX, "garbled"), &err);
 		return;
 	}
@@ -423,10 +423,10 @@ static void
 on_log(struct serving *s, struct msg *m)
 {
 	struct err err = {.text = ""};
-	struct xchg_log asked;
+	struct xfer_log asked;
 	int r = RC_OK;
 
-	if (xchg_log_get(m, &asked) != RC_OK)
+	if (xfer_log_get(m, &asked) != RC_OK)
 		r = err_set(&err, RC_SYNTAX, "garbled");
 	else if (s->job->state < 0 ||
 		 io_write_all(s->job->state, asked.text.p, asked.text.n) !=
@@ -510,20 +510,20 @@ on_fd(struct serving *s,
 static void
 on_path(struct serving *s, struct msg *m)
 {
-	char path[XCHG_PATH_MAX];
-	struct xchg_path asked;
+	char path[XFER_PATH_MAX];
+	struct xfer_path asked;
 	struct err err;
 
-	if (xchg_path_get(m, &asked) != RC_OK) {
+	if (xfer_path_get(m, &asked) != RC_OK) {
 		answer_rc(s, err_set(&err, RC_SYNTAX, "garbled"), &err);
 		return;
 	}
 	sv_copy(asked.path, path, sizeof path);
-	if (m->type == XCHG_OPEN)
+	if (m->type == XFER_OPEN)
 		on_open(s, path);
-	else if (m->type == XCHG_LIST)
+	else if (m->type == XFER_LIST)
 		on_list(s, path);
-	else if (m->type == XCHG_MAKE)
+	else if (m->type == XFER_MAKE)
 		on_make(s, path);
 	else
 		on_create(s, path);
@@ -535,31 +535,31 @@ on_request(struct serving *s, struct msg *m)
 	struct err err;
 
 	switch (m->type) {
-	case XCHG_SAY:
+	case XFER_SAY:
 		on_say(s, m);
 		break;
-	case XCHG_OPEN:
-	case XCHG_LIST:
-	case XCHG_MAKE:
-	case XCHG_CREATE:
+	case XFER_OPEN:
+	case XFER_LIST:
+	case XFER_MAKE:
+	case XFER_CREATE:
 		on_path(s, m);
 		break;
-	case XCHG_LIST_MORE:
+	case XFER_LIST_MORE:
 		on_list_more(s);
 		break;
-	case XCHG_FINISH:
+	case XFER_FINISH:
 		on_finish(s, m);
 		break;
-	case XCHG_SCRATCH:
+	case XFER_SCRATCH:
 		on_scratch(s);
 		break;
-	case XCHG_LOG:
+	case XFER_LOG:
 		on_log(s, m);
 		break;
-	case XCHG_SESSION:
+	case XFER_SESSION:
 		on_fd(s, open_session);
 		break;
-	case XCHG_CONNECT:
+	case XFER_CONNECT:
 		on_fd(s, open_connection);
 		break;
 	default:

@@ -1,5 +1,5 @@
 /*
- * The other side of imap/exchange/broker.h: a command that has an import or
+ * The other side of imap/transfer/broker.h: a command that has an import or
  * export done by a worker behind walls, and opens for it what it may have.
  *
  * The worker has no files, no network and its own user.  What it asks for is
@@ -11,7 +11,7 @@
 #define CMD_COMMAND_BROKER_H
 
 #include "conf/conf.h"
-#include "imap/exchange/broker.h"
+#include "imap/transfer/broker.h"
 
 struct broker_job {
 	const struct conf *conf;

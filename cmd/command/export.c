@@ -26,13 +26,13 @@
 /* ---- the worker ---- */
 
 static int
-from_here(struct exchange_order *o, const struct sink *to, struct err *err)
+from_here(struct transfer_order *o, const struct sink *to, struct err *err)
 {
 	return from_imap(&o->x, o->here, to, err);
 }
 
 static int
-once_to_files(struct exchange_order *o, struct err *err)
+once_to_files(struct transfer_order *o, struct err *err)
 {
 	static const enum files_format formats[] = {
 	    [FORMAT_MAILDIR] = FILES_MAILDIR,
@@ -40,7 +40,7 @@ once_to_files(struct exchange_order *o, struct err *err)
 	    [FORMAT_EML] = FILES_EML};
 	struct to_files *to;
 	struct sink sink;
-	int r = exchange_find_folders(o, from_here, err);
+	int r = transfer_find_folders(o, from_here, err);
 
 	if (r != RC_OK)
 		return r;
@@ -54,11 +54,11 @@ once_to_files(struct exchange_order *o, struct err *err)
 }
 
 static int
-once_to_server(struct exchange_order *o, struct err *err)
+once_to_server(struct transfer_order *o, struct err *err)
 {
 	struct to_imap *to;
 	struct sink sink;
-	int r = exchange_find_folders(o, from_here, err);
+	int r = transfer_find_folders(o, from_here, err);
 
 	if (r != RC_OK)
 		return r;
@@ -78,16 +78,16 @@ once_to_server(struct exchange_order *o, struct err *err)
 static int
 work(struct broker *b, void *arg)
 {
-	struct exchange_order *o = arg;
+	struct transfer_order *o = arg;
 
-	return exchange_work(o, b, "exported",
+	return transfer_work(o, b, "exported",
 	    o->format == FORMAT_IMAP ? once_to_server : once_to_files);
 }
 
 /* ---- to a server ---- */
 
 static int
-to_server(struct exchange_order *o)
+to_server(struct transfer_order *o)
 {
 	struct broker_job job = {.conf = o->conf,
 	    .command = "export",
@@ -96,21 +96,21 @@ to_server(struct exchange_order *o)
 	    .state = -1,
 	    .host = o->server.host,
 	    .port = o->server.port,
-	    .before = exchange_before,
+	    .before = transfer_before,
 	    .work = work,
 	    .arg = o};
 	struct buf identity;
 	struct err err;
 	int code;
 
-	if (exchange_server_prepare(o, &err) != RC_OK)
+	if (transfer_server_prepare(o, &err) != RC_OK)
 		return command_fail("export", EXIT_FAILED, "%s", err.text);
 	o->format = FORMAT_IMAP;
 	buf_init(&identity, 4096);
 	buf_addf(&identity, "imap://%s@%s:%s", o->server.user, o->server.host,
 	    o->server.port);
-	job.who = exchange_who(o, identity.p);
-	if (exchange_state_open(o, identity.p, &job.state, &err) != RC_OK)
+	job.who = transfer_who(o, identity.p);
+	if (transfer_state_open(o, identity.p, &job.state, &err) != RC_OK)
 		code = command_fail("export", EXIT_FAILED, "%s", err.text);
 	else
 		code = broker_run(&job);
@@ -158,16 +158,16 @@ finish(const char *dir, const char *part, int fd, int code)
 }
 
 static int
-to_folder(struct exchange_order *o)
+to_folder(struct transfer_order *o)
 {
 	struct broker_job job = {.conf = o->conf,
 	    .command = "export",
 	    .account = o->account,
-	    .who = exchange_who(o, o->place),
+	    .who = transfer_who(o, o->place),
 	    .folder = -1,
 	    .may_write = true,
 	    .state = -1,
-	    .before = exchange_before,
+	    .before = transfer_before,
 	    .work = work,
 	    .arg = o};
 	struct sv place = sv_str(o->place);
@@ -202,7 +202,7 @@ to_folder(struct exchange_order *o)
 
 /* Only what the retention has kept can be shown as it was. */
 static int
-check_as_of(const struct exchange_order *o, struct err *err)
+check_as_of(const struct transfer_order *o, struct err *err)
 {
 	int64_t now = clk_now();
 
@@ -222,10 +222,10 @@ check_as_of(const struct exchange_order *o, struct err *err)
 int
 cmd_export(const char *config, int argc, char **argv)
 {
-	struct exchange_order o = {.command = "export", .state_read = -1};
+	struct transfer_order o = {.command = "export", .state_read = -1};
 	struct conf *conf;
 	struct err err;
-	int n, code = exchange_words(&o, argc, argv, &n);
+	int n, code = transfer_words(&o, argc, argv, &n);
 
 	if (code == EXIT_FINE && n != 2)
 		code = command_fail("export", EXIT_USAGE, USAGE);
@@ -238,17 +238,17 @@ cmd_export(const char *config, int argc, char **argv)
 	o.conf = conf;
 	o.account = argv[1];
 	o.place = argv[2];
-	code = exchange_check_account(&o);
+	code = transfer_check_account(&o);
 	if (code != EXIT_FINE)
 		goto out;
 	if (check_as_of(&o, &err) != RC_OK) {
 		code = command_fail("export", EXIT_FAILED, "%s", err.text);
 		goto out;
 	}
-	switch (exchange_server_parse(o.place, &o.server, &err)) {
+	switch (transfer_server_parse(o.place, &o.server, &err)) {
 	case RC_OK:
 	case RC_NOTFOUND:
-		code = exchange_check_options(&o);
+		code = transfer_check_options(&o);
 		if (code == EXIT_FINE)
 			code = o.server.host != NULL ? to_server(&o)
 						     : to_folder(&o);
@@ -257,7 +257,7 @@ cmd_export(const char *config, int argc, char **argv)
 		code = command_fail("export", EXIT_USAGE, "%s", err.text);
 		break;
 	}
-	exchange_server_fini(&o.server);
+	transfer_server_fini(&o.server);
 out:
 	conf_free(&conf);
 	return code;

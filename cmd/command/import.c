@@ -17,9 +17,9 @@
 #include "base/log.h"
 #include "cmd/command/command.h"
 #include "cmd/command/transfer.h"
-#include "imap/exchange/archive.h"
-#include "imap/exchange/look.h"
-#include "imap/exchange/mh.h"
+#include "imap/transfer/archive.h"
+#include "imap/transfer/look.h"
+#include "imap/transfer/mh.h"
 
 #define USAGE                                                          \
 	"usage: import ACCOUNT SOURCE... [--format maildir|mbox|eml] " \
@@ -30,7 +30,7 @@
 /* ---- the worker ---- */
 
 static int
-from_source(struct exchange_order *o, const struct sink *sink, struct err *err)
+from_source(struct transfer_order *o, const struct sink *sink, struct err *err)
 {
 	switch (o->format) {
 	case FORMAT_MAILDIR:
@@ -49,14 +49,14 @@ from_source(struct exchange_order *o, const struct sink *sink, struct err *err)
 
 /* What an archive has is found out here, as its bytes are a stranger's. */
 static int
-open_archive(struct exchange_order *o, struct err *err)
+open_archive(struct transfer_order *o, struct err *err)
 {
 	static const enum archive_content wanted[] = {
 	    [FORMAT_MAILDIR] = ARCHIVE_HAS_MAILDIR,
 	    [FORMAT_MBOX] = ARCHIVE_HAS_MBOX,
 	    [FORMAT_EML] = ARCHIVE_HAS_EML,
 	    [FORMAT_IMAP] = ARCHIVE_HAS_NOTHING};
-	static const enum exchange_format formats[] = {
+	static const enum transfer_format formats[] = {
 	    [ARCHIVE_HAS_MAILDIR] = FORMAT_MAILDIR,
 	    [ARCHIVE_HAS_MBOX] = FORMAT_MBOX,
 	    [ARCHIVE_HAS_EML] = FORMAT_EML};
@@ -83,14 +83,14 @@ open_archive(struct exchange_order *o, struct err *err)
 }
 
 static int
-once(struct exchange_order *o, struct err *err)
+once(struct transfer_order *o, struct err *err)
 {
 	struct to_imap *to;
 	struct sink sink;
 	int r = open_archive(o, err);
 
 	if (r == RC_OK)
-		r = exchange_find_folders(o, from_source, err);
+		r = transfer_find_folders(o, from_source, err);
 	if (r != RC_OK)
 		return r;
 	to = to_imap_new(&o->x, o->here, o->state);
@@ -118,8 +118,8 @@ once(struct exchange_order *o, struct err *err)
 static int
 work(struct broker *b, void *arg)
 {
-	struct exchange_order *o = arg;
-	int code = exchange_work(o, b, "imported", once);
+	struct transfer_order *o = arg;
+	int code = transfer_work(o, b, "imported", once);
 
 	archive_free(&o->archive);
 	return code;
@@ -163,7 +163,7 @@ has_emlx(int at, unsigned depth)
 }
 
 /* By the names in the folder: nothing is opened. */
-static enum exchange_format
+static enum transfer_format
 guess(int folder)
 {
 	bool maildir = false, mbox = false, eml = false;
@@ -209,7 +209,7 @@ guess(int folder)
 /* Its first bytes only; no folder is made for what is none.  An empty file is
  * an empty mbox. */
 static int
-check_file(struct exchange_order *o, const char *path, struct err *err)
+check_file(struct transfer_order *o, const char *path, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	char start[512];
@@ -250,7 +250,7 @@ check_file(struct exchange_order *o, const char *path, struct err *err)
 /* The folder, and for a file the name in it; path_out is to be freed. */
 static int
 open_place(
-    struct exchange_order *o, char *real, int *folder_out, struct err *err)
+    struct transfer_order *o, char *real, int *folder_out, struct err *err)
 {
 	struct stat st;
 	int fd, r;
@@ -285,23 +285,23 @@ open_place(
 /* ---- one source ---- */
 
 static int
-run(struct exchange_order *o, const char *identity, int folder)
+run(struct transfer_order *o, const char *identity, int folder)
 {
 	struct broker_job job = {.conf = o->conf,
 	    .command = "import",
 	    .account = o->account,
-	    .who = exchange_who(o, identity),
+	    .who = transfer_who(o, identity),
 	    .folder = folder,
 	    .state = -1,
 	    .host = o->server.host,
 	    .port = o->server.port,
-	    .before = exchange_before,
+	    .before = transfer_before,
 	    .work = work,
 	    .arg = o};
 	struct err err;
 	int code;
 
-	if (exchange_state_open(o, identity, &job.state, &err) != RC_OK)
+	if (transfer_state_open(o, identity, &job.state, &err) != RC_OK)
 		return command_fail("import", EXIT_FAILED, "%s", err.text);
 	code = broker_run(&job);
 	io_close(&o->state_read);
@@ -310,13 +310,13 @@ run(struct exchange_order *o, const char *identity, int folder)
 }
 
 static int
-one_server(struct exchange_order *o)
+one_server(struct transfer_order *o)
 {
 	struct buf identity;
 	struct err err;
 	int code;
 
-	if (exchange_server_prepare(o, &err) != RC_OK)
+	if (transfer_server_prepare(o, &err) != RC_OK)
 		return command_fail("import", EXIT_FAILED, "%s", err.text);
 	o->format = FORMAT_IMAP;
 	buf_init(&identity, 4096);
@@ -356,7 +356,7 @@ find_place(const char *place, const char **inner_out)
  * number or date in their name each time: that does not count.
  */
 static char *
-identity_of(const struct exchange_order *o, const char *real)
+identity_of(const struct transfer_order *o, const char *real)
 {
 	const char *name = strrchr(real, '/') + 1, *p;
 	struct buf b;
@@ -375,7 +375,7 @@ identity_of(const struct exchange_order *o, const char *real)
 }
 
 static int
-one_place(struct exchange_order *o)
+one_place(struct transfer_order *o)
 {
 	char *real = find_place(o->place, &o->inner), *whole, *identity = NULL;
 	int folder = -1, code;
@@ -400,18 +400,18 @@ one_place(struct exchange_order *o)
 }
 
 static int
-one(const struct exchange_order *order, const char *place)
+one(const struct transfer_order *order, const char *place)
 {
-	struct exchange_order o = *order;
+	struct transfer_order o = *order;
 	struct err err;
 	int code;
 
 	o.place = place;
 	o.state_read = -1;
-	switch (exchange_server_parse(place, &o.server, &err)) {
+	switch (transfer_server_parse(place, &o.server, &err)) {
 	case RC_OK:
 	case RC_NOTFOUND:
-		code = exchange_check_options(&o);
+		code = transfer_check_options(&o);
 		if (code == EXIT_FINE)
 			code = o.server.host != NULL ? one_server(&o)
 						     : one_place(&o);
@@ -420,18 +420,18 @@ one(const struct exchange_order *order, const char *place)
 		code = command_fail("import", EXIT_USAGE, "%s", err.text);
 		break;
 	}
-	exchange_server_fini(&o.server);
+	transfer_server_fini(&o.server);
 	return code;
 }
 
 int
 cmd_import(const char *config, int argc, char **argv)
 {
-	struct exchange_order o = {.command = "import"};
+	struct transfer_order o = {.command = "import"};
 	int n, i, code;
 	struct conf *conf;
 
-	code = exchange_words(&o, argc, argv, &n);
+	code = transfer_words(&o, argc, argv, &n);
 	if (code == EXIT_FINE && n < 2)
 		code = command_fail("import", EXIT_USAGE, USAGE);
 	if (code != EXIT_FINE)
@@ -443,7 +443,7 @@ cmd_import(const char *config, int argc, char **argv)
 	log_setup("import", LOG_NOTHING);
 	o.conf = conf;
 	o.account = argv[1];
-	code = exchange_check_account(&o);
+	code = transfer_check_account(&o);
 	for (i = 2; i <= n && code != EXIT_USAGE; i++) {
 		int one_code =
 		    code == EXIT_FINE || i > 2 ? one(&o, argv[i]) : code;

@@ -43,14 +43,14 @@ read_pin(const char *text, char out[65])
 }
 
 static bool
-read_format(const char *text, enum exchange_format *out)
+read_format(const char *text, enum transfer_format *out)
 {
 	static const char *const names[] = {"", "maildir", "mbox", "eml"};
 	int i;
 
 	for (i = FORMAT_MAILDIR; i <= FORMAT_EML; i++)
 		if (strcmp(text, names[i]) == 0) {
-			*out = (enum exchange_format)i;
+			*out = (enum transfer_format)i;
 			return true;
 		}
 	return false;
@@ -67,7 +67,7 @@ is_map(const char *text)
 
 /* An option with its value; NULL, or what is wrong with it. */
 static const char *
-read_option(struct exchange_order *o, const char *w, const char *value)
+read_option(struct transfer_order *o, const char *w, const char *value)
 {
 	if (strcmp(w, "--format") == 0)
 		return read_format(value, &o->format)
@@ -83,11 +83,11 @@ read_option(struct exchange_order *o, const char *w, const char *value)
 	if (strcmp(w, "--map") == 0) {
 		if (!is_map(value))
 			return "it is NAME=FOLDER";
-		if (o->nmap == EXCHANGE_FOLDERS)
+		if (o->nmap == TRANSFER_FOLDERS)
 			return "no more than 100 folders are mapped";
 		o->map[o->nmap++] = value;
 	} else if (strcmp(w, "--folder") == 0) {
-		if (o->nonly == EXCHANGE_FOLDERS)
+		if (o->nonly == TRANSFER_FOLDERS)
 			return "no more than 100 folders are named";
 		o->only[o->nonly++] = value;
 	} else if (strcmp(w, "--into") == 0) {
@@ -99,7 +99,7 @@ read_option(struct exchange_order *o, const char *w, const char *value)
 }
 
 static bool
-is_option(const struct exchange_order *o, const char *w)
+is_option(const struct transfer_order *o, const char *w)
 {
 	static const char *const known[] = {"--format", "--into", "--folder",
 	    "--password-file", "--fingerprint"};
@@ -113,7 +113,7 @@ is_option(const struct exchange_order *o, const char *w)
 }
 
 int
-exchange_words(struct exchange_order *o, int argc, char **argv, int *n_out)
+transfer_words(struct transfer_order *o, int argc, char **argv, int *n_out)
 {
 	int i, n = 0;
 
@@ -145,7 +145,7 @@ exchange_words(struct exchange_order *o, int argc, char **argv, int *n_out)
 }
 
 int
-exchange_check_account(const struct exchange_order *o)
+transfer_check_account(const struct transfer_order *o)
 {
 	struct buf empty; /* where the worker is shut in */
 	int code = EXIT_FINE;
@@ -165,7 +165,7 @@ exchange_check_account(const struct exchange_order *o)
 }
 
 int
-exchange_check_options(const struct exchange_order *o)
+transfer_check_options(const struct transfer_order *o)
 {
 	bool server = o->server.host != NULL;
 	bool from_files = !server && strcmp(o->command, "import") == 0;
@@ -215,8 +215,8 @@ unescaped(struct sv s)
 }
 
 int
-exchange_server_parse(
-    const char *text, struct exchange_server *out, struct err *err)
+transfer_server_parse(
+    const char *text, struct transfer_server *out, struct err *err)
 {
 	struct sv s = sv_str(text), user, host, port;
 	size_t at, end;
@@ -259,7 +259,7 @@ exchange_server_parse(
 }
 
 void
-exchange_server_fini(struct exchange_server *s)
+transfer_server_fini(struct transfer_server *s)
 {
 	free(s->user);
 	free(s->host);
@@ -270,9 +270,9 @@ exchange_server_fini(struct exchange_server *s)
 }
 
 static int
-read_password(struct exchange_order *o, struct err *err)
+read_password(struct transfer_order *o, struct err *err)
 {
-	struct exchange_server *s = &o->server;
+	struct transfer_server *s = &o->server;
 	struct buf text;
 	int r = RC_OK;
 
@@ -297,15 +297,15 @@ read_password(struct exchange_order *o, struct err *err)
 }
 
 int
-exchange_server_prepare(struct exchange_order *o, struct err *err)
+transfer_server_prepare(struct transfer_order *o, struct err *err)
 {
 	return o->server.host != NULL ? read_password(o, err) : RC_OK;
 }
 
 int
-exchange_before(void *arg, struct err *err)
+transfer_before(void *arg, struct err *err)
 {
-	struct exchange_order *o = arg;
+	struct transfer_order *o = arg;
 	const char *bundle = getenv("SSL_CERT_FILE");
 	struct buf ca;
 	int r = RC_OK;
@@ -328,7 +328,7 @@ exchange_before(void *arg, struct err *err)
 
 static void
 identity_key(
-    const struct exchange_order *o, const char *identity, struct state_key *out)
+    const struct transfer_order *o, const char *identity, struct state_key *out)
 {
 	const struct sv part[] = {sv_str(o->command), sv_str(o->account),
 	    sv_str(identity), sv_str(o->into)};
@@ -337,7 +337,7 @@ identity_key(
 }
 
 uint64_t
-exchange_who(const struct exchange_order *o, const char *identity)
+transfer_who(const struct transfer_order *o, const char *identity)
 {
 	struct state_key k;
 
@@ -355,7 +355,7 @@ make_folder(const char *path, struct err *err)
 
 static int
 lock_state(
-    struct exchange_order *o, const char *path, int *fd_out, struct err *err)
+    struct transfer_order *o, const char *path, int *fd_out, struct err *err)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 
@@ -376,7 +376,7 @@ lock_state(
 }
 
 int
-exchange_state_open(struct exchange_order *o, const char *identity, int *fd_out,
+transfer_state_open(struct transfer_order *o, const char *identity, int *fd_out,
     struct err *err)
 {
 	struct buf path, head;
@@ -415,7 +415,7 @@ struct names {
 };
 
 static int
-note_name(void *arg, const struct exchange_folder *f, struct err *err)
+note_name(void *arg, const struct transfer_folder *f, struct err *err)
 {
 	struct names *n = arg;
 
@@ -440,7 +440,7 @@ has_name(const struct names *n, struct sv name)
 
 /* The nearest name, else the first ones. */
 static void
-say_missing(struct exchange_order *o, const struct names *n, const char *name)
+say_missing(struct transfer_order *o, const struct names *n, const char *name)
 {
 	struct sv_nearest near = {.word = sv_str(name)};
 	struct sv rest = buf_sv(&n->text);
@@ -468,9 +468,9 @@ say_missing(struct exchange_order *o, const struct names *n, const char *name)
 }
 
 int
-exchange_find_folders(struct exchange_order *o,
+transfer_find_folders(struct transfer_order *o,
     int (*source)(
-	struct exchange_order *o, const struct sink *to, struct err *err),
+	struct transfer_order *o, const struct sink *to, struct err *err),
     struct err *err)
 {
 	struct names n;
@@ -505,7 +505,7 @@ exchange_find_folders(struct exchange_order *o,
 /* ---- in the worker ---- */
 
 static int
-load_state(struct exchange_order *o, struct err *err)
+load_state(struct transfer_order *o, struct err *err)
 {
 	char *piece = xmalloc(65536);
 	ssize_t n = 0;
@@ -527,7 +527,7 @@ load_state(struct exchange_order *o, struct err *err)
 }
 
 static int
-open_here(struct exchange_order *o, struct err *err)
+open_here(struct transfer_order *o, struct err *err)
 {
 	int fd, r = broker_session(o->x.broker, &fd, err);
 
@@ -541,9 +541,9 @@ open_here(struct exchange_order *o, struct err *err)
 }
 
 static int
-secure(struct exchange_order *o, struct err *err)
+secure(struct transfer_order *o, struct err *err)
 {
-	const struct exchange_server *s = &o->server;
+	const struct transfer_server *s = &o->server;
 	const char *pin = s->pin[0] != '\0' ? s->pin : NULL;
 	char seen[65] = "";
 	int r = imap_client_tls(o->there, s->tls, s->host, pin, seen, err);
@@ -557,9 +557,9 @@ secure(struct exchange_order *o, struct err *err)
 }
 
 static int
-open_there(struct exchange_order *o, struct err *err)
+open_there(struct transfer_order *o, struct err *err)
 {
-	const struct exchange_server *s = &o->server;
+	const struct transfer_server *s = &o->server;
 	int fd, r = broker_connect(o->x.broker, &fd, err);
 
 	if (r != RC_OK)
@@ -583,7 +583,7 @@ open_there(struct exchange_order *o, struct err *err)
 
 /* What our own server says of a quota is said to the owner, who sets it. */
 static int
-explain(const struct exchange_order *o, int r, struct err *err)
+explain(const struct transfer_order *o, int r, struct err *err)
 {
 	struct sv text = sv_str(err->text);
 
@@ -598,8 +598,8 @@ explain(const struct exchange_order *o, int r, struct err *err)
 }
 
 static int
-one_run(struct exchange_order *o,
-    int (*once)(struct exchange_order *o, struct err *err), struct err *err)
+one_run(struct transfer_order *o,
+    int (*once)(struct transfer_order *o, struct err *err), struct err *err)
 {
 	int r = open_here(o, err);
 
@@ -632,8 +632,8 @@ pause_ms(int64_t ms)
 }
 
 static int
-run_until_done(struct exchange_order *o,
-    int (*once)(struct exchange_order *o, struct err *err), struct err *err)
+run_until_done(struct transfer_order *o,
+    int (*once)(struct transfer_order *o, struct err *err), struct err *err)
 {
 	uint64_t came = 0, learnt = 0, n;
 	int breaks = 0, r;
@@ -659,13 +659,13 @@ run_until_done(struct exchange_order *o,
 }
 
 int
-exchange_work(struct exchange_order *o, struct broker *b, const char *verb,
-    int (*once)(struct exchange_order *o, struct err *err))
+transfer_work(struct transfer_order *o, struct broker *b, const char *verb,
+    int (*once)(struct transfer_order *o, struct err *err))
 {
 	struct err err = {.text = ""};
 	int r;
 
-	o->x = (struct exchange){.broker = b,
+	o->x = (struct transfer){.broker = b,
 	    .report = &o->report,
 	    .into = o->into,
 	    .map = o->map,

@@ -6,13 +6,13 @@
 #define CMD_COMMAND_TRANSFER_H
 
 #include "cmd/command/broker.h"
-#include "imap/exchange/message.h"
-#include "imap/exchange/state.h"
+#include "imap/transfer/message.h"
+#include "imap/transfer/state.h"
 #include "net/tls.h"
 
-#define EXCHANGE_FOLDERS 100 /* named with --folder */
+#define TRANSFER_FOLDERS 100 /* named with --folder */
 
-enum exchange_format {
+enum transfer_format {
 	FORMAT_NONE, /* not said */
 	FORMAT_MAILDIR,
 	FORMAT_MBOX,
@@ -21,7 +21,7 @@ enum exchange_format {
 };
 
 /* Another IMAP server. */
-struct exchange_server {
+struct transfer_server {
 	char *user, *host, *port; /* NULL: there is none */
 	bool implicit;		  /* TLS from the first byte; else STARTTLS */
 	struct buf password;
@@ -29,11 +29,11 @@ struct exchange_server {
 	struct tls_client *tls;
 };
 
-struct exchange_order {
+struct transfer_order {
 	const char *command; /* "import" */
 	const struct conf *conf;
 	const char *account;
-	enum exchange_format format;
+	enum transfer_format format;
 	const char *place; /* the source or destination, as it was said */
 	const char *path;  /* of a single mbox below the folder; else "" */
 	bool packed;	   /* path is an archive */
@@ -41,16 +41,16 @@ struct exchange_order {
 	bool again;
 	const char *password_file, *into;
 	int64_t as_of; /* ms, 0: now; export only */
-	const char *only[EXCHANGE_FOLDERS];
-	const char *map[EXCHANGE_FOLDERS]; /* NAME=FOLDER */
+	const char *only[TRANSFER_FOLDERS];
+	const char *map[TRANSFER_FOLDERS]; /* NAME=FOLDER */
 	size_t nmap;
 	const char *self; /* the name of the place, without its path */
 	size_t nonly;
-	struct exchange_server server;
+	struct transfer_server server;
 	int state_read; /* -1: none */
 
 	/* The worker's. */
-	struct exchange x;
+	struct transfer x;
 	struct report report;
 	struct archive *archive;
 	struct state *state;
@@ -59,47 +59,47 @@ struct exchange_order {
 
 /* Takes the options of both commands out of argv and says what is wrong with
  * them: an exit code.  What is left are *n_out words from argv[1] on. */
-int exchange_words(struct exchange_order *o, int argc, char **argv, int *n_out);
+int transfer_words(struct transfer_order *o, int argc, char **argv, int *n_out);
 /* Is there such an account, and data that a server has made? */
-int exchange_check_account(const struct exchange_order *o);
+int transfer_check_account(const struct transfer_order *o);
 /* When it is known whether o->place is a server: do the options fit? */
-int exchange_check_options(const struct exchange_order *o);
+int transfer_check_options(const struct transfer_order *o);
 
 /* Is it the address of a server?  *server_out then; RC_NOTFOUND: no.
  * RC_SYNTAX with a text. */
-int exchange_server_parse(const char *text, struct exchange_server *server_out,
+int transfer_server_parse(const char *text, struct transfer_server *server_out,
     struct err *err) RC_USE_RESULT;
-void exchange_server_fini(struct exchange_server *s);
+void transfer_server_fini(struct transfer_server *s);
 /* Reads the password and the bundle of authorities. */
-int exchange_server_prepare(
-    struct exchange_order *o, struct err *err) RC_USE_RESULT;
+int transfer_server_prepare(
+    struct transfer_order *o, struct err *err) RC_USE_RESULT;
 
 /* Opens the state's file of this account and place, makes it where there is
  * none, and locks it.  *fd_out is to be appended to. */
-int exchange_state_open(struct exchange_order *o, const char *identity,
+int transfer_state_open(struct transfer_order *o, const char *identity,
     int *fd_out, struct err *err) RC_USE_RESULT;
 
 /* A number for the sessions of this command and place: SESSION_LOCAL. */
-uint64_t exchange_who(const struct exchange_order *o, const char *identity);
+uint64_t transfer_who(const struct transfer_order *o, const char *identity);
 
 /* ---- in the worker ---- */
 
 /* Before the walls: what is opened by path. */
-int exchange_before(void *arg, struct err *err) RC_USE_RESULT;
+int transfer_before(void *arg, struct err *err) RC_USE_RESULT;
 /*
  * Before anything is made: are the folders there that --folder names?
  * RC_NOTFOUND: no, and what there is has been said.
  */
-int exchange_find_folders(struct exchange_order *o,
+int transfer_find_folders(struct transfer_order *o,
     int (*source)(
-	struct exchange_order *o, const struct sink *to, struct err *err),
+	struct transfer_order *o, const struct sink *to, struct err *err),
     struct err *err) RC_USE_RESULT;
 /*
  * Opens the sessions that are needed and calls once(); again after a break
  * that may pass, as long as anything comes.  Prints the summary.  Returns the
  * exit code.
  */
-int exchange_work(struct exchange_order *o, struct broker *b, const char *verb,
-    int (*once)(struct exchange_order *o, struct err *err));
+int transfer_work(struct transfer_order *o, struct broker *b, const char *verb,
+    int (*once)(struct transfer_order *o, struct err *err));
 
 #endif

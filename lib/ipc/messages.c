@@ -53,12 +53,12 @@ const struct codec_type *const ipc_messages[] = {
     &mx_open_codec,
     &mx_noted_codec,
     /* msg_import.h */
-    &xchg_say_codec,
-    &xchg_path_codec,
-    &xchg_finish_codec,
-    &xchg_log_codec,
-    &xchg_done_codec,
-    &xchg_names_codec,
+    &xfer_say_codec,
+    &xfer_path_codec,
+    &xfer_finish_codec,
+    &xfer_log_codec,
+    &xfer_done_codec,
+    &xfer_names_codec,
     /* msg_queue.h */
     &queue_file_codec,
     &queue_mail_codec,

@@ -1,63 +1,63 @@
 /*
  * The worker of an import or export to its command, which is its broker
- * (imap/exchange/broker.h).  Paths are relative to the one folder.
+ * (imap/transfer/broker.h).  Paths are relative to the one folder.
  */
 #ifndef IPC_MSG_IMPORT_H
 #define IPC_MSG_IMPORT_H
 
 #include "ipc/codec.h"
 
-#define XCHG_PATH_MAX  4096 /* with a NUL behind it */
-#define XCHG_NAMES_MAX 10000
+#define XFER_PATH_MAX  4096 /* with a NUL behind it */
+#define XFER_NAMES_MAX 10000
 
-/* XCHG_SAY. */
-struct xchg_say {
+/* XFER_SAY. */
+struct xfer_say {
 	uint8_t kind; /* enum broker_say */
 	struct sv text;
 };
-CODEC_FUNCTIONS(xchg_say);
+CODEC_FUNCTIONS(xfer_say);
 
-/* XCHG_LIST, _OPEN, _MAKE, _CREATE; and, empty, _SCRATCH, _SESSION, _CONNECT
+/* XFER_LIST, _OPEN, _MAKE, _CREATE; and, empty, _SCRATCH, _SESSION, _CONNECT
  * and _LIST_MORE. */
-struct xchg_path {
+struct xfer_path {
 	struct sv path;
 };
-CODEC_FUNCTIONS(xchg_path);
+CODEC_FUNCTIONS(xfer_path);
 
-/* XCHG_FINISH. */
-struct xchg_finish {
+/* XFER_FINISH. */
+struct xfer_finish {
 	struct sv from, to;
 	int64_t mtime; /* seconds; 0: now */
 };
-CODEC_FUNCTIONS(xchg_finish);
+CODEC_FUNCTIONS(xfer_finish);
 
-/* XCHG_LOG. */
-struct xchg_log {
+/* XFER_LOG. */
+struct xfer_log {
 	struct sv text;
 };
-CODEC_FUNCTIONS(xchg_log);
+CODEC_FUNCTIONS(xfer_log);
 
-/* The answer to all but XCHG_SAY, which has none, and lists. */
-struct xchg_done {
+/* The answer to all but XFER_SAY, which has none, and lists. */
+struct xfer_done {
 	int rc;
 	struct sv text;
 	int fd; /* what was asked for; -1: none */
 };
-CODEC_FUNCTIONS(xchg_done);
+CODEC_FUNCTIONS(xfer_done);
 
-struct xchg_name {
+struct xfer_name {
 	uint8_t type; /* enum broker_type */
 	struct sv name;
 };
 
-/* The answer to XCHG_LIST and XCHG_LIST_MORE; the names with RC_OK only. */
-struct xchg_names {
+/* The answer to XFER_LIST and XFER_LIST_MORE; the names with RC_OK only. */
+struct xfer_names {
 	int rc;
 	struct sv text;
-	bool more; /* XCHG_LIST_MORE gets them */
-	struct xchg_name *name;
+	bool more; /* XFER_LIST_MORE gets them */
+	struct xfer_name *name;
 	uint32_t n;
 };
-CODEC_FUNCTIONS(xchg_names);
+CODEC_FUNCTIONS(xfer_names);
 
 #endif

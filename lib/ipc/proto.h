@@ -105,19 +105,19 @@ enum proto {
 	CMD_QUEUE_ACT,	/* queue_act -> queue_done */
 
 	/* ---- the worker of an import or export to its command:
-	 * msg_import.h; -> xchg_done ---- */
+	 * msg_import.h; -> xfer_done ---- */
 
-	XCHG_SAY,	/* xchg_say; no answer */
-	XCHG_LIST,	/* xchg_path -> xchg_names */
-	XCHG_LIST_MORE, /* xchg_path -> xchg_names */
-	XCHG_OPEN,	/* xchg_path; fd to read */
-	XCHG_MAKE,	/* xchg_path: a folder; fine if there is one */
-	XCHG_CREATE,	/* xchg_path; fd to write */
-	XCHG_FINISH,	/* xchg_finish: renames */
-	XCHG_SCRATCH,	/* xchg_path; fd of a file without a name */
-	XCHG_LOG,	/* xchg_log: appended to the state's file and flushed */
-	XCHG_SESSION,	/* xchg_path; fd of a session of the account */
-	XCHG_CONNECT,	/* xchg_path; fd of a connection to the other server */
+	XFER_SAY,	/* xfer_say; no answer */
+	XFER_LIST,	/* xfer_path -> xfer_names */
+	XFER_LIST_MORE, /* xfer_path -> xfer_names */
+	XFER_OPEN,	/* xfer_path; fd to read */
+	XFER_MAKE,	/* xfer_path: a folder; fine if there is one */
+	XFER_CREATE,	/* xfer_path; fd to write */
+	XFER_FINISH,	/* xfer_finish: renames */
+	XFER_SCRATCH,	/* xfer_path; fd of a file without a name */
+	XFER_LOG,	/* xfer_log: appended to the state's file and flushed */
+	XFER_SESSION,	/* xfer_path; fd of a session of the account */
+	XFER_CONNECT,	/* xfer_path; fd of a connection to the other server */
 };
 
 #endif

@@ -1,9 +1,9 @@
 /* What strangers' archives say of themselves: tar's blocks, zip's records. */
 #include <stdint.h>
 
-#include "imap/exchange/archive.h"
-#include "imap/exchange/tar.h"
-#include "imap/exchange/zip.h"
+#include "imap/transfer/archive.h"
+#include "imap/transfer/tar.h"
+#include "imap/transfer/zip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

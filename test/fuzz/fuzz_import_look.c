@@ -4,11 +4,11 @@
  */
 #include <stdint.h>
 
-#include "imap/exchange/emlx.h"
-#include "imap/exchange/fields.h"
-#include "imap/exchange/look.h"
-#include "imap/exchange/unpack.h"
-#include "imap/exchange/usual.h"
+#include "imap/transfer/emlx.h"
+#include "imap/transfer/fields.h"
+#include "imap/transfer/look.h"
+#include "imap/transfer/unpack.h"
+#include "imap/transfer/usual.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
