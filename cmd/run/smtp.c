@@ -4,12 +4,12 @@
 
 #include "cmd/run/process.h"
 #include "ipc/msg_account.h"
-#include "smtp/house.h"
+#include "smtp/backend.h"
 #include "smtp/server.h"
 
 struct state {
 	struct child child;
-	struct smtp_house house;
+	struct smtp_backend backend;
 	struct smtp_server *server;
 };
 
@@ -20,13 +20,13 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 
 	(void)account;
 	if (role == ROLE_KEEPER)
-		peer_connect(st->house.keeper, fd);
+		peer_connect(st->backend.keeper, fd);
 	else if (role == ROLE_QUEUE)
-		peer_connect(st->house.queue, fd);
+		peer_connect(st->backend.queue, fd);
 	else if (role == ROLE_DNS)
-		peer_connect(st->house.dns, fd);
-	else if (role == ROLE_AUTH && st->house.auth != NULL)
-		peer_connect(st->house.auth, fd);
+		peer_connect(st->backend.dns, fd);
+	else if (role == ROLE_AUTH && st->backend.auth != NULL)
+		peer_connect(st->backend.auth, fd);
 	else
 		(void)close(fd);
 }
@@ -111,7 +111,7 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 	if (m->type != ACCOUNT_FULL || account_full_get(m, &f) != RC_OK)
 		return;
 	sv_copy(f.account, account, sizeof account);
-	smtp_house_set_full(&st->house, account, f.full);
+	smtp_backend_set_full(&st->backend, account, f.full);
 }
 
 static void
@@ -120,7 +120,7 @@ on_keeper_up(void *arg)
 	struct child *c = arg;
 	struct state *st = c->arg;
 
-	smtp_house_forget_full(&st->house);
+	smtp_backend_forget_full(&st->backend);
 }
 
 /* Auth tells whose sessions are over. */
@@ -148,11 +148,12 @@ run(int control_fd, bool submission)
 	    .accepts = true,
 	    .memfd = true};
 	struct state st = {
-	    .house = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
+	    .backend = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
 		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;
-	struct smtp_server_opts o = {
-	    .submission = submission, .ops = &smtp_house_ops, .ctx = &st.house};
+	struct smtp_server_opts o = {.submission = submission,
+	    .ops = &smtp_backend_ops,
+	    .ctx = &st.backend};
 	unsigned i;
 
 	child_boot(c, control_fd, &ops);
@@ -162,15 +163,15 @@ run(int control_fd, bool submission)
 	o.limits = limits_of(c->conf_now);
 	walls.file_max = conf_message_max(c->conf_now);
 	child_enter(c, &walls);
-	st.house.keeper =
+	st.backend.keeper =
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
-	st.house.queue = peer_new(c->loop, "queue", NULL, NULL, c);
-	st.house.dns = peer_new(c->loop, "dns", NULL, NULL, c);
+	st.backend.queue = peer_new(c->loop, "queue", NULL, NULL, c);
+	st.backend.dns = peer_new(c->loop, "dns", NULL, NULL, c);
 	if (submission)
-		st.house.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
-	st.house.service = CONF_SUBMISSION;
-	st.house.conf = conf_now;
-	st.house.arg = c;
+		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
+	st.backend.service = CONF_SUBMISSION;
+	st.backend.conf = conf_now;
+	st.backend.arg = c;
 	st.server = smtp_server_new(&o);
 	for (i = 0; i < c->nsock; i++)
 		smtp_server_add(st.server, c->sock[i].fd,

@@ -53,7 +53,7 @@ const struct role_info role_info[ROLE_COUNT] = {
 	.oom_score = 100},
 };
 
-const struct wire house_wires[] = {
+const struct wire server_wires[] = {
     {ROLE_SMTP, ROLE_KEEPER},
     {ROLE_SMTP, ROLE_QUEUE},
     {ROLE_SMTP, ROLE_DNS},
@@ -71,4 +71,4 @@ const struct wire house_wires[] = {
     {ROLE_ACCOUNT, ROLE_KEEPER},
 };
 
-const size_t house_nwires = sizeof house_wires / sizeof house_wires[0];
+const size_t server_nwires = sizeof server_wires / sizeof server_wires[0];

@@ -40,8 +40,8 @@ struct wire {
 	enum role a, b;
 };
 
-extern const struct wire house_wires[];
-extern const size_t house_nwires;
+extern const struct wire server_wires[];
+extern const size_t server_nwires;
 
 /* One function for each process, in NAME.c; main.c calls it with the control
  * line's descriptor.  Returns the exit code. */

@@ -51,9 +51,9 @@ may_speak(enum role a, enum role b)
 {
 	size_t i;
 
-	for (i = 0; i < house_nwires; i++)
-		if ((house_wires[i].a == a && house_wires[i].b == b) ||
-		    (house_wires[i].a == b && house_wires[i].b == a))
+	for (i = 0; i < server_nwires; i++)
+		if ((server_wires[i].a == a && server_wires[i].b == b) ||
+		    (server_wires[i].a == b && server_wires[i].b == a))
 			return true;
 	return false;
 }

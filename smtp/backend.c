@@ -1,4 +1,4 @@
-#include "smtp/house.h"
+#include "smtp/backend.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ _Static_assert(SMTP_ACCOUNT_MAX == ACCOUNT_NAME_MAX, "the length of a name");
 /* ---- who is full ---- */
 
 static size_t
-find_full(const struct smtp_house_full *f, const char *account)
+find_full(const struct smtp_backend_full *f, const char *account)
 {
 	size_t i = 0;
 
@@ -42,9 +42,9 @@ find_full(const struct smtp_house_full *f, const char *account)
 }
 
 void
-smtp_house_set_full(struct smtp_house *h, const char *account, bool full)
+smtp_backend_set_full(struct smtp_backend *h, const char *account, bool full)
 {
-	struct smtp_house_full *f = &h->full;
+	struct smtp_backend_full *f = &h->full;
 	size_t i;
 
 	pthread_mutex_lock(&f->lock);
@@ -60,9 +60,9 @@ smtp_house_set_full(struct smtp_house *h, const char *account, bool full)
 }
 
 void
-smtp_house_forget_full(struct smtp_house *h)
+smtp_backend_forget_full(struct smtp_backend *h)
 {
-	struct smtp_house_full *f = &h->full;
+	struct smtp_backend_full *f = &h->full;
 
 	pthread_mutex_lock(&f->lock);
 	while (f->n > 0)
@@ -72,10 +72,10 @@ smtp_house_forget_full(struct smtp_house *h)
 
 /* An address of several people is full when all of them are. */
 static bool
-all_full(struct smtp_house *h, const struct conf *c, const uint32_t *account,
+all_full(struct smtp_backend *h, const struct conf *c, const uint32_t *account,
     size_t n)
 {
-	struct smtp_house_full *f = &h->full;
+	struct smtp_backend_full *f = &h->full;
 	size_t i = 0;
 
 	pthread_mutex_lock(&f->lock);
@@ -89,10 +89,10 @@ all_full(struct smtp_house *h, const struct conf *c, const uint32_t *account,
 /* ---- addresses ---- */
 
 static int
-house_lookup(void *ctx, struct sv address,
+backend_lookup(void *ctx, struct sv address,
     void (*add)(void *arg, const char *account), void *arg)
 {
-	struct smtp_house *h = ctx;
+	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	const uint32_t *account;
 	size_t i, n = 0;
@@ -107,9 +107,9 @@ house_lookup(void *ctx, struct sv address,
 }
 
 static bool
-house_may_send(void *ctx, const struct smtp_login *who, struct sv address)
+backend_may_send(void *ctx, const struct smtp_login *who, struct sv address)
 {
-	struct smtp_house *h = ctx;
+	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	/* By name: after a reload numbers may mean others. */
 	int n = conf_account_by_name(c, sv_str(who->account));
@@ -120,7 +120,7 @@ house_may_send(void *ctx, const struct smtp_login *who, struct sv address)
 }
 
 static int
-login_once(struct smtp_house *h, struct sv sasl, const char *peer, bool tls,
+login_once(struct smtp_backend *h, struct sv sasl, const char *peer, bool tls,
     struct smtp_login *out)
 {
 	const struct login_ask asked = {
@@ -153,7 +153,7 @@ login_once(struct smtp_house *h, struct sv sasl, const char *peer, bool tls,
 }
 
 static int
-house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
+backend_login(void *ctx, struct sv sasl, const char *peer, bool tls,
     struct smtp_login *out)
 {
 	const struct timespec pause = {0, 200 * 1000 * 1000};
@@ -167,9 +167,9 @@ house_login(void *ctx, struct sv sasl, const char *peer, bool tls,
 }
 
 static bool
-house_may_leave(void *ctx)
+backend_may_leave(void *ctx)
 {
-	struct smtp_house *h = ctx;
+	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	bool ok = c->outside;
 
@@ -203,7 +203,7 @@ signing_domain(
 
 /* Asks auth once; without selectors it says which. */
 static int
-ask_signer(struct smtp_house *h, const struct smtp_signing *g,
+ask_signer(struct smtp_backend *h, const struct smtp_signing *g,
     const char *domain, int64_t until, struct auth_pair *p)
 {
 	struct auth_signed what = {
@@ -226,9 +226,9 @@ ask_signer(struct smtp_house *h, const struct smtp_signing *g,
 
 /* What we know of a domain's keys: nothing, or what was true lately. */
 static void
-recall_keys(struct smtp_house *h, const char *domain, struct auth_pair *p)
+recall_keys(struct smtp_backend *h, const char *domain, struct auth_pair *p)
 {
-	struct smtp_house_keys *k = &h->keys;
+	struct smtp_backend_keys *k = &h->keys;
 
 	pthread_mutex_lock(&k->lock);
 	if (strcmp(k->domain, domain) == 0)
@@ -237,9 +237,10 @@ recall_keys(struct smtp_house *h, const char *domain, struct auth_pair *p)
 }
 
 static void
-remember_keys(struct smtp_house *h, struct sv domain, const struct auth_pair *p)
+remember_keys(
+    struct smtp_backend *h, struct sv domain, const struct auth_pair *p)
 {
-	struct smtp_house_keys *k = &h->keys;
+	struct smtp_backend_keys *k = &h->keys;
 
 	if (domain.n >= sizeof k->domain)
 		return;
@@ -250,9 +251,9 @@ remember_keys(struct smtp_house *h, struct sv domain, const struct auth_pair *p)
 }
 
 static int
-house_sign(void *ctx, const struct smtp_signing *g, struct buf *out)
+backend_sign(void *ctx, const struct smtp_signing *g, struct buf *out)
 {
-	struct smtp_house *h = ctx;
+	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	int64_t until = clk_mono() + SIGN_MS;
 	struct auth_pair p;
@@ -284,9 +285,9 @@ house_sign(void *ctx, const struct smtp_signing *g, struct buf *out)
 /* ---- the queue ---- */
 
 static int
-house_file(void *ctx, int *fd_out)
+backend_file(void *ctx, int *fd_out)
 {
-	struct smtp_house *h = ctx;
+	struct smtp_backend *h = ctx;
 	struct queue_file file = {.fd = -1};
 	struct msg m, reply;
 	int r;
@@ -343,7 +344,7 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
  * word has sent nothing.  RC_MORE: that is what happened.
  */
 static int
-ask_queue(struct smtp_house *h, struct msg *m, int64_t until, struct err *err)
+ask_queue(struct smtp_backend *h, struct msg *m, int64_t until, struct err *err)
 {
 	char text[ERR_TEXT_MAX] = "the queue does not answer; try again";
 	struct msg reply;
@@ -368,7 +369,7 @@ ask_queue(struct smtp_house *h, struct msg *m, int64_t until, struct err *err)
 }
 
 static int
-put_into_queue(struct smtp_house *h, const struct smtp_delivery *d,
+put_into_queue(struct smtp_backend *h, const struct smtp_delivery *d,
     const bool *done, struct err *err)
 {
 	int64_t until = clk_mono() + QUEUE_MS;
@@ -414,7 +415,7 @@ on_answer(int rc, struct msg *reply, void *arg)
 }
 
 static void
-ask(struct smtp_house *h, const struct smtp_delivery *d, size_t i,
+ask(struct smtp_backend *h, const struct smtp_delivery *d, size_t i,
     struct one *o, int64_t ms)
 {
 	struct mail_delivery to = {
@@ -435,7 +436,7 @@ ask(struct smtp_house *h, const struct smtp_delivery *d, size_t i,
 
 /* Asks for those that are not done; returns when all have answered. */
 static void
-ask_all(struct smtp_house *h, const struct smtp_delivery *d, const bool *done,
+ask_all(struct smtp_backend *h, const struct smtp_delivery *d, const bool *done,
     struct one *one, int64_t ms)
 {
 	struct round r = {.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -462,8 +463,8 @@ ask_all(struct smtp_house *h, const struct smtp_delivery *d, const bool *done,
  * starting anew.  Returns how many are not done; *full: a disk is.
  */
 static size_t
-try_accounts(
-    struct smtp_house *h, const struct smtp_delivery *d, bool *done, bool *full)
+try_accounts(struct smtp_backend *h, const struct smtp_delivery *d, bool *done,
+    bool *full)
 {
 	int64_t until = clk_mono() + ANSWER_MS, left;
 	struct one *one = xcalloc(d->naccount, sizeof *one);
@@ -499,9 +500,9 @@ try_accounts(
 }
 
 static int
-house_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
+backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 {
-	struct smtp_house *h = ctx;
+	struct smtp_backend *h = ctx;
 	bool *done = xcalloc(d->naccount, sizeof *done);
 	bool full = false;
 	int r = RC_OK;
@@ -521,18 +522,18 @@ house_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 /* ---- names ---- */
 
 static int
-house_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
+backend_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
     dns_done_fn *fn, void *arg)
 {
-	struct smtp_house *h = ctx;
+	struct smtp_backend *h = ctx;
 
 	return dns_ask(h->dns, name, type, ms, fn, arg);
 }
 
 static bool
-house_trusts(void *ctx, const char *domain)
+backend_trusts(void *ctx, const char *domain)
 {
-	struct smtp_house *h = ctx;
+	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	bool yes = false;
 	size_t i;
@@ -543,14 +544,14 @@ house_trusts(void *ctx, const char *domain)
 	return yes;
 }
 
-const struct smtp_ops smtp_house_ops = {
-    .lookup = house_lookup,
-    .login = house_login,
-    .may_send = house_may_send,
-    .may_leave = house_may_leave,
-    .file = house_file,
-    .sign = house_sign,
-    .deliver = house_deliver,
-    .ask = house_ask,
-    .trusts = house_trusts,
+const struct smtp_ops smtp_backend_ops = {
+    .lookup = backend_lookup,
+    .login = backend_login,
+    .may_send = backend_may_send,
+    .may_leave = backend_may_leave,
+    .file = backend_file,
+    .sign = backend_sign,
+    .deliver = backend_deliver,
+    .ask = backend_ask,
+    .trusts = backend_trusts,
 };

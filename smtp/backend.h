@@ -1,13 +1,13 @@
 /*
- * smtp_ops on the lines of the house: auth, keeper and queue.
+ * smtp_ops on the lines to the other processes: auth, keeper, queue and dns.
  *
  * A delivery goes to the keeper, once for each account, all at the same time.
  * Whoever does not answer in 10 seconds, or cannot just now, is left to the
  * queue: one item with the same delivery id, so that nothing arrives twice.
  * A keeper that died meanwhile is asked again as soon as there is a new one.
  */
-#ifndef SMTP_HOUSE_H
-#define SMTP_HOUSE_H
+#ifndef SMTP_BACKEND_H
+#define SMTP_BACKEND_H
 
 #include <pthread.h>
 
@@ -18,35 +18,36 @@
 
 /* Which keys were in force when auth last said so: mostly they still are, and
  * one question does instead of two. */
-struct smtp_house_keys {
+struct smtp_backend_keys {
 	pthread_mutex_t lock; /* of what follows; to be initialised */
 	char domain[256];     /* the last one that was signed for */
 	char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX];
 };
 
 /* Accounts above their quota, as the keeper has told: few, if any. */
-struct smtp_house_full {
+struct smtp_backend_full {
 	pthread_mutex_t lock; /* of what follows; to be initialised */
 	char **name;
 	size_t n, cap;
 };
 
-struct smtp_house {
+struct smtp_backend {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue, *dns;
 	enum conf_service service;
-	struct smtp_house_keys keys;
-	struct smtp_house_full full;
+	struct smtp_backend_keys keys;
+	struct smtp_backend_full full;
 	/* The configuration now; a reference for the caller. */
 	struct conf *(*conf)(void *arg);
 	void *arg;
 };
 
 /* The keeper's word on an account, or a new keeper, who knows of none. */
-void smtp_house_set_full(struct smtp_house *h, const char *account, bool full);
-void smtp_house_forget_full(struct smtp_house *h);
+void smtp_backend_set_full(
+    struct smtp_backend *h, const char *account, bool full);
+void smtp_backend_forget_full(struct smtp_backend *h);
 
-/* ctx is a struct smtp_house. */
-extern const struct smtp_ops smtp_house_ops;
+/* ctx is a struct smtp_backend. */
+extern const struct smtp_ops smtp_backend_ops;
 
 #endif
