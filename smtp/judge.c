@@ -40,7 +40,8 @@ struct smtp_judge {
 	void *ctx;
 	struct check *check; /* NULL: not judged */
 	struct inbox *inbox;
-	int64_t ms, until; /* clk_mono; 0: nothing has been asked */
+	int64_t ms;
+	int64_t until; /* clk_mono; from the message's last byte on */
 	bool ended;
 	const char *hostname;
 
@@ -154,8 +155,7 @@ ask(struct smtp_judge *j, const struct lookup_question *q)
 	pthread_mutex_lock(&j->inbox->lock);
 	j->inbox->refs++;
 	pthread_mutex_unlock(&j->inbox->lock);
-	r = j->ops->ask(
-	    j->ctx, q->name, q->type, j->until - clk_mono(), on_answer, a);
+	r = j->ops->ask(j->ctx, q->name, q->type, j->ms, on_answer, a);
 	if (r == RC_OK)
 		return;
 	inbox_leave(j->inbox);
@@ -177,8 +177,6 @@ go_on(struct smtp_judge *j)
 
 	while (r == RC_MORE && asked) {
 		r = check_evaluate(j->check);
-		if (j->until == 0)
-			j->until = clk_mono() + j->ms;
 		for (asked = false; lookup_open(l, &q); asked = true)
 			ask(j, &q);
 		/* What was refused at once has its answer already. */
@@ -257,7 +255,7 @@ smtp_judge_header(
 {
 	struct sv head = sv_first(bytes, j->header.max - j->header.n);
 
-	if (j->check != NULL && j->until == 0)
+	if (j->check != NULL && j->header.n == 0)
 		(void)go_on(j);
 	buf_addsv(&j->header, head);
 	*rest = sv_skip(bytes, head.n);
@@ -304,6 +302,7 @@ smtp_judge_end(struct smtp_judge *j)
 
 	if (j->check == NULL)
 		return;
+	j->until = clk_mono() + j->ms;
 	if (check_end(j->check) != RC_OK) {
 		mlog(LOG_ERROR, "smtp.judge", "text=\"OpenSSL has failed\"");
 		check_free(&j->check);

@@ -25,8 +25,9 @@
 
 struct smtp_judge;
 
-/* e NULL: the message is not judged.  hostname: borrowed.  All questions
- * together have ms from the first one on. */
+/* e NULL: the message is not judged.  hostname: borrowed.  The name
+ * servers have ms from the last byte of the message on: one that comes slowly
+ * does not use up their time. */
 struct smtp_judge *smtp_judge_new(const struct smtp_ops *ops, void *ctx,
     const struct check_envelope *e, const char *hostname, int64_t ms);
 void smtp_judge_free(struct smtp_judge **j);
