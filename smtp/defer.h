@@ -21,7 +21,7 @@ struct smtp_deferrals {
 	} slot[SMTP_DEFER_SLOTS];
 };
 
-/* Is it to come again?  key: a keyed hash of who sends what in whose name. */
+/* Is it to come again?  key: a keyed hash of the sender and the author. */
 bool smtp_defer(struct smtp_deferrals *d, uint64_t key, int64_t now);
 
 #endif

@@ -1,6 +1,8 @@
 #include "smtp/judge.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,21 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "msgauth/authres.h"
+
+/*
+ * Questions that are out: all messages share one line to the dns process, and
+ * who names many domains whose servers are silent must not use it up.  What is
+ * above a limit is not given up but asked later, within the message's time;
+ * places are kept for the question that matters most, the author's policy.
+ */
+#define OUT_OF_MESSAGE 8
+#define OUT_OF_NETWORK 30
+#define OUT_OF_ALL     160
+#define OUT_OF_AUTHORS 280 /* the dns process takes 300 */
+#define NETWORKS       1024
+#define LOOK_AGAIN_MS  50
+
+static atomic_uint out_of_all, out_of_network[NETWORKS];
 
 /* An answer of the DNS that has come and was not looked at. */
 struct arrived {
@@ -27,12 +44,14 @@ struct inbox {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	unsigned refs;
+	unsigned out; /* questions */
 	struct arrived *arrived;
 };
 
 struct asked {
 	struct inbox *inbox;
 	uint32_t id;
+	unsigned network;
 };
 
 struct smtp_judge {
@@ -40,9 +59,11 @@ struct smtp_judge {
 	void *ctx;
 	struct check *check; /* NULL: not judged */
 	struct inbox *inbox;
+	unsigned network; /* of the peer, in out_of_network */
 	int64_t ms;
 	int64_t until; /* clk_mono; from the message's last byte on */
 	bool ended;
+	bool failed; /* OpenSSL has */
 	const char *hostname;
 
 	struct buf header; /* and the first bytes of the body */
@@ -88,6 +109,18 @@ inbox_leave(struct inbox *b)
 	free(b);
 }
 
+/* /24 of IPv4, /64 of IPv6; several may share a number. */
+static unsigned
+network_of(const struct in6_addr *a)
+{
+	size_t i, n = IN6_IS_ADDR_V4MAPPED(a) ? 15 : 8;
+	uint32_t h = 2166136261U;
+
+	for (i = 0; i < n; i++)
+		h = (h ^ a->s6_addr[i]) * 16777619U;
+	return h % NETWORKS;
+}
+
 struct smtp_judge *
 smtp_judge_new(const struct smtp_ops *ops, void *ctx,
     const struct check_envelope *e, const char *hostname, int64_t ms)
@@ -103,6 +136,7 @@ smtp_judge_new(const struct smtp_ops *ops, void *ctx,
 	if (e != NULL && ops->ask != NULL) {
 		j->check = check_new(e);
 		j->inbox = inbox_new();
+		j->network = network_of(&e->peer);
 	}
 	return j;
 }
@@ -125,6 +159,39 @@ smtp_judge_free(struct smtp_judge **jp)
 
 /* ---- names ---- */
 
+static bool
+may_ask(struct smtp_judge *j, bool author)
+{
+	unsigned all = atomic_load(&out_of_all);
+	unsigned network = atomic_load(&out_of_network[j->network]);
+	unsigned mine;
+
+	pthread_mutex_lock(&j->inbox->lock);
+	mine = j->inbox->out;
+	pthread_mutex_unlock(&j->inbox->lock);
+	if (author)
+		return all < OUT_OF_AUTHORS && network < 2 * OUT_OF_NETWORK;
+	return mine < OUT_OF_MESSAGE && all < OUT_OF_ALL &&
+	       network < OUT_OF_NETWORK;
+}
+
+/* With the inbox's lock held. */
+static void
+count_out(struct inbox *b, unsigned network)
+{
+	b->out++;
+	atomic_fetch_add(&out_of_all, 1);
+	atomic_fetch_add(&out_of_network[network], 1);
+}
+
+static void
+count_back(struct inbox *b, unsigned network)
+{
+	b->out--;
+	atomic_fetch_sub(&out_of_all, 1);
+	atomic_fetch_sub(&out_of_network[network], 1);
+}
+
 /* In the loop's thread. */
 static void
 on_answer(struct dns_answer *answer, void *arg)
@@ -136,6 +203,7 @@ on_answer(struct dns_answer *answer, void *arg)
 	a->answer = *answer;
 	dns_answer_init(answer);
 	pthread_mutex_lock(&q->inbox->lock);
+	count_back(q->inbox, q->network);
 	a->next = q->inbox->arrived;
 	q->inbox->arrived = a;
 	pthread_cond_signal(&q->inbox->change);
@@ -151,13 +219,17 @@ ask(struct smtp_judge *j, const struct lookup_question *q)
 	struct dns_answer no;
 	int r;
 
-	*a = (struct asked){j->inbox, q->id};
+	*a = (struct asked){j->inbox, q->id, j->network};
 	pthread_mutex_lock(&j->inbox->lock);
 	j->inbox->refs++;
+	count_out(j->inbox, j->network);
 	pthread_mutex_unlock(&j->inbox->lock);
 	r = j->ops->ask(j->ctx, q->name, q->type, j->ms, on_answer, a);
 	if (r == RC_OK)
 		return;
+	pthread_mutex_lock(&j->inbox->lock);
+	count_back(j->inbox, j->network);
+	pthread_mutex_unlock(&j->inbox->lock);
 	inbox_leave(j->inbox);
 	free(a);
 	dns_answer_init(&no);
@@ -173,27 +245,38 @@ go_on(struct smtp_judge *j)
 	struct lookup *l = check_lookup(j->check);
 	struct lookup_question q;
 	int r = RC_MORE;
-	bool asked = true;
+	bool author, asked = true;
 
 	while (r == RC_MORE && asked) {
 		r = check_evaluate(j->check);
-		for (asked = false; lookup_open(l, &q); asked = true)
+		asked = false;
+		while (lookup_next(l, &author) && may_ask(j, author) &&
+		       lookup_open(l, &q)) {
 			ask(j, &q);
+			asked = true;
+		}
 		/* What was refused at once has its answer already. */
 		asked = asked && lookup_waiting(l) == 0;
 	}
 	return r;
 }
 
-/* Hands in what has come; false: nothing has, and time is up. */
+/* Hands in what has come; false: nothing has, and time is up.  A question that
+ * waits for its turn is looked at again soon: others' answers free places. */
 static bool
 take_answers(struct smtp_judge *j)
 {
 	struct lookup *l = check_lookup(j->check);
-	struct timespec until = {j->until / 1000, j->until % 1000 * 1000000};
+	bool author, waits = lookup_next(l, &author);
+	int64_t end = j->until, soon = clk_mono() + LOOK_AGAIN_MS;
+	struct timespec until;
 	struct inbox *b = j->inbox;
 	struct arrived *a, *next;
 	int e = 0;
+
+	if (waits && soon < end)
+		end = soon;
+	until = (struct timespec){end / 1000, end % 1000 * 1000000};
 
 	pthread_mutex_lock(&b->lock);
 	while (b->arrived == NULL && e == 0)
@@ -202,7 +285,7 @@ take_answers(struct smtp_judge *j)
 	b->arrived = NULL;
 	pthread_mutex_unlock(&b->lock);
 	if (a == NULL)
-		return false;
+		return clk_mono() < j->until;
 	for (; a != NULL; a = next) {
 		next = a->next;
 		lookup_answer(l, a->id, &a->answer);
@@ -247,6 +330,8 @@ header_is_over(struct smtp_judge *j)
 		check_body(j->check, body);
 		(void)go_on(j);
 	}
+	/* A slow body is not to keep it. */
+	buf_release(&j->header);
 }
 
 bool
@@ -289,6 +374,12 @@ smtp_judge_kept(const struct smtp_judge *j)
 }
 
 void
+smtp_judge_let_go(struct smtp_judge *j)
+{
+	buf_release(&j->kept);
+}
+
+void
 smtp_judge_body(struct smtp_judge *j, struct sv bytes)
 {
 	if (j->check != NULL)
@@ -305,7 +396,7 @@ smtp_judge_end(struct smtp_judge *j)
 	j->until = clk_mono() + j->ms;
 	if (check_end(j->check) != RC_OK) {
 		mlog(LOG_ERROR, "smtp.judge", "text=\"OpenSSL has failed\"");
-		check_free(&j->check);
+		j->failed = true;
 		return;
 	}
 	while ((r = go_on(j)) == RC_MORE)
@@ -317,6 +408,21 @@ smtp_judge_end(struct smtp_judge *j)
 
 /* ---- what comes of it ---- */
 
+static const char *
+dkim_words(const struct check_result *r)
+{
+	size_t i;
+
+	if (r->dkim_found == 0)
+		return "no signature";
+	for (i = 0; i < r->ndkim; i++)
+		if (r->dkim[i].result == AUTH_PASS)
+			return "passed for another domain";
+	return r->ndkim > 0 && dkim_reason_text(r->dkim[0].reason) != NULL
+		   ? dkim_reason_text(r->dkim[0].reason)
+		   : "failed";
+}
+
 static void
 say_dmarc(const struct check_result *r, struct smtp_judge_why *why)
 {
@@ -324,14 +430,57 @@ say_dmarc(const struct check_result *r, struct smtp_judge_why *why)
 
 	why->code = "5.7.26";
 	(void)snprintf(why->text, sizeof why->text,
-	    "the owner of %.100s asks with DMARC (p=reject at _dmarc.%.100s) "
-	    "to refuse mail in its name\nthat neither SPF nor DKIM confirms: "
-	    "SPF %s, DKIM %s, both for that domain",
+	    "mail from %.100s is refused: its DMARC policy (_dmarc.%.100s) "
+	    "says reject,\nand neither SPF (%s) nor DKIM (%.60s) passed for "
+	    "that domain;\nsend it through that domain's servers or sign it "
+	    "with its DKIM key",
 	    d->domain, d->policy_domain,
 	    r->mailfrom.result == AUTH_PASS
 		? "passed for another domain"
 		: auth_result_name(r->mailfrom.result),
-	    r->dkim_found == 0 ? "signature missing" : "not valid");
+	    dkim_words(r));
+}
+
+static void
+say_later(struct smtp_judge_why *why, const char *what, const char *domain)
+{
+	why->code = "4.4.3";
+	(void)snprintf(why->text, sizeof why->text,
+	    "cannot look up the %s of %.100s at the moment; try again later",
+	    what, domain);
+}
+
+/* RC_OK: there is one author.  Else *action says what is to be done. */
+static int
+judge_author(const struct check_result *r, struct smtp_judge_why *why,
+    enum smtp_judge_action *action)
+{
+	const char *what = NULL;
+
+	switch (r->dmarc.author) {
+	case DMARC_AUTHOR_FIELDS:
+		what = "the message has several From fields";
+		break;
+	case DMARC_AUTHOR_DOMAINS:
+		what = "From has several addresses, and not of one domain";
+		break;
+	case DMARC_AUTHOR_TOO_MANY:
+		what = "the message has too many header fields";
+		break;
+	case DMARC_AUTHOR_UNCLEAR:
+		*action = SMTP_JUDGE_JUNK;
+		return RC_SYNTAX;
+	case DMARC_AUTHOR_NONE:
+	case DMARC_AUTHOR_SYNTAX:
+	case DMARC_AUTHOR_ONE:
+		return RC_OK;
+	}
+	(void)snprintf(why->text, sizeof why->text,
+	    "%s: exactly one From field is expected, with addresses of one "
+	    "domain",
+	    what);
+	*action = SMTP_JUDGE_REFUSE;
+	return RC_SYNTAX;
 }
 
 /* A sealer that the owner trusts has seen it pass before it was changed. */
@@ -342,40 +491,60 @@ is_vouched_for(const struct smtp_judge *j)
 	       check_arc_vouches(j->check, j->ops->trusts, j->ctx);
 }
 
+/* One that may vouch, but whose key cannot be had now. */
+static bool
+may_be_vouched_for(const struct smtp_judge *j)
+{
+	const struct arc_outcome *arc = &check_result(j->check)->arc;
+
+	return j->ops->trusts != NULL && arc->result == AUTH_FAIL &&
+	       arc->why == DKIM_R_DNS && arc->n > 0 &&
+	       j->ops->trusts(j->ctx, arc->sealer[arc->n - 1]);
+}
+
 enum smtp_judge_action
 smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
     struct smtp_judge_why *why)
 {
+	enum smtp_judge_action action = SMTP_JUDGE_KEEP;
 	const struct check_result *r;
 
 	*why = (struct smtp_judge_why){.code = "5.7.1"};
+	if (j->failed) {
+		*why = (struct smtp_judge_why){"4.3.0",
+		    "the message cannot be checked here now; try again later"};
+		return SMTP_JUDGE_WAIT;
+	}
 	if (!j->ended || policy == SMTP_INBOUND_NOTE)
 		return SMTP_JUDGE_KEEP;
 	r = check_result(j->check);
-	if (r->dmarc.author == DMARC_AUTHOR_FIELDS ||
-	    r->dmarc.author == DMARC_AUTHOR_DOMAINS) {
-		(void)snprintf(why->text, sizeof why->text,
-		    "%s: it cannot be told who has written it",
-		    r->dmarc.author == DMARC_AUTHOR_FIELDS
-			? "the message has several From fields"
-			: "From names several domains");
-		return SMTP_JUDGE_REFUSE;
-	}
+	if (judge_author(r, why, &action) != RC_OK)
+		return action;
 	if (r->dmarc.result == AUTH_TEMPERROR) {
-		why->code = "4.4.3";
-		(void)snprintf(why->text, sizeof why->text,
-		    "the DNS of %.100s does not answer, so that nobody can "
-		    "tell whether this is its mail; try again later",
-		    r->dmarc.domain);
+		say_later(why, "DMARC, SPF or DKIM records", r->dmarc.domain);
 		return SMTP_JUDGE_DEFER;
 	}
 	if (r->dmarc.disposition == DMARC_P_NONE || is_vouched_for(j))
 		return SMTP_JUDGE_KEEP;
+	if (may_be_vouched_for(j)) {
+		say_later(why, "ARC key", r->arc.sealer[r->arc.n - 1]);
+		return SMTP_JUDGE_DEFER;
+	}
 	if (r->dmarc.disposition == DMARC_P_QUARANTINE ||
 	    policy == SMTP_INBOUND_JUNK)
 		return SMTP_JUDGE_JUNK;
 	say_dmarc(r, why);
 	return SMTP_JUDGE_REFUSE;
+}
+
+enum smtp_judge_action
+smtp_judge_at_last(const struct smtp_judge *j)
+{
+	const struct dmarc_outcome *d = &check_result(j->check)->dmarc;
+
+	return d->policy_domain[0] != '\0' && d->published != DMARC_P_NONE
+		   ? SMTP_JUDGE_JUNK
+		   : SMTP_JUDGE_KEEP;
 }
 
 struct sv

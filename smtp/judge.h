@@ -42,8 +42,9 @@ bool smtp_judge_header(
 void smtp_judge_header_end(struct smtp_judge *j);
 bool smtp_judge_header_over(const struct smtp_judge *j);
 /* The header and what of the body was taken with it, without the results that
- * claim to be ours; valid until the next call. */
+ * claim to be ours; to be let go when it was taken. */
 struct sv smtp_judge_kept(const struct smtp_judge *j);
+void smtp_judge_let_go(struct smtp_judge *j);
 
 void smtp_judge_body(struct smtp_judge *j, struct sv bytes);
 /* The message is over.  Blocks for the name servers. */
@@ -52,18 +53,22 @@ void smtp_judge_end(struct smtp_judge *j);
 enum smtp_judge_action {
 	SMTP_JUDGE_KEEP,
 	SMTP_JUDGE_JUNK,
-	SMTP_JUDGE_DEFER, /* keep it if it has come again and again */
+	SMTP_JUDGE_DEFER, /* and what has come again and again is accepted */
+	SMTP_JUDGE_WAIT,  /* it is our own trouble: it must come again */
 	SMTP_JUDGE_REFUSE
 };
 
-/* After the end: what is to be done.  For the last two *why says it to
- * the other side: its enhanced code and the words. */
+/* After the end: what is to be done.  For the last three *why says it
+ * to the other side: its enhanced code and the words. */
 struct smtp_judge_why {
 	const char *code;
-	char text[400];
+	char text[500];
 };
 enum smtp_judge_action smtp_judge_action(const struct smtp_judge *j,
     enum smtp_inbound policy, struct smtp_judge_why *why);
+/* What becomes of one that was deferred for long enough: Junk, if the policy of
+ * the author is known. */
+enum smtp_judge_action smtp_judge_at_last(const struct smtp_judge *j);
 
 /* The domain of the author, as far as it is known. */
 struct sv smtp_judge_author(const struct smtp_judge *j);

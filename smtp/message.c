@@ -130,6 +130,7 @@ take_arriving(
 			return;
 		}
 		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
+		smtp_judge_let_go(t->judge);
 	}
 	smtp_body_add(&t->body, rest);
 	smtp_judge_body(t->judge, rest);
@@ -169,6 +170,7 @@ end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 			return;
 		smtp_judge_header_end(t->judge);
 		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
+		smtp_judge_let_go(t->judge);
 		return;
 	}
 	if (t->submit.over)
@@ -298,7 +300,7 @@ judge_and_deliver(struct smtp_session *s)
 		action = smtp_judge_action(j, s->c->limits.inbound, &why);
 	}
 	if (action == SMTP_JUDGE_DEFER && !comes_again(s))
-		action = SMTP_JUDGE_KEEP;
+		action = smtp_judge_at_last(j);
 	if (action < SMTP_JUDGE_DEFER) {
 		deliver(s, action == SMTP_JUDGE_JUNK);
 		return;
@@ -308,8 +310,10 @@ judge_and_deliver(struct smtp_session *s)
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(from, buf_sv(&s->t.sender)), judged,
 	    action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
-	smtp_reply(s, action == SMTP_JUDGE_REFUSE ? 550 : 451, why.code, "%s",
-	    why.text);
+	if (action == SMTP_JUDGE_REFUSE)
+		smtp_refuse(s, 550, why.code, "%s", why.text);
+	else
+		smtp_reply(s, 451, why.code, "%s", why.text);
 }
 
 /* Says what becomes of the message; the transaction is over. */

@@ -107,7 +107,7 @@ may_defer(void *arg, struct sv sender, struct sv author)
 	bool yes;
 
 	buf_init(&who, 4096);
-	buf_add(&who, slot->network.b, sizeof slot->network.b);
+	/* Not the network: large senders try again from another one. */
 	buf_addsv(&who, sender);
 	buf_addc(&who, ' ');
 	buf_addsv(&who, author);

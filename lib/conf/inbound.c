@@ -24,7 +24,9 @@ set_dmarc(struct conf_parser *p, yaml_node_t *n)
 			p->c->inbound.dmarc = (enum conf_dmarc)i;
 			return;
 		}
-	CONF_FAIL(p, n, "dmarc is reject, junk, note or off");
+	CONF_FAIL(p, n,
+	    "inbound.dmarc: expected reject, junk, note or off, not \"%.20s\"",
+	    v.p);
 }
 
 static void

@@ -359,7 +359,9 @@ log_down(const struct dns_server *s)
 		    "(dns.validate)\"");
 	else
 		mlog(LOG_WARN, "dns.down",
-		    "text=\"no answers from %s; mail to other domains waits\"",
+		    "text=\"no answers from %s; outgoing mail waits, and "
+		    "incoming mail is "
+		    "deferred for up to an hour\"",
 		    path_text(s->ladder.rung[0].path));
 }
 

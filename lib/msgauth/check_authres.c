@@ -34,6 +34,10 @@ author_problem(enum dmarc_author a)
 		return "several From fields";
 	case DMARC_AUTHOR_SYNTAX:
 		return "no usable address in From";
+	case DMARC_AUTHOR_UNCLEAR:
+		return "unclear address in From";
+	case DMARC_AUTHOR_TOO_MANY:
+		return "too many header fields";
 	case DMARC_AUTHOR_DOMAINS:
 		return "several domains in From";
 	}

@@ -19,9 +19,9 @@ static const struct chosen {
 } chosen[] = {
     {"from", true},
     {"sender", false},
-    {"reply-to", true},
+    {"reply-to", false},
     {"to", true},
-    {"cc", true},
+    {"cc", false},
     {"subject", true},
     {"date", true},
     {"message-id", true},

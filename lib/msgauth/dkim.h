@@ -21,13 +21,15 @@
  * Appends to *names the value of h=, and to *canon the canonical form of the
  * fields that it names.
  *
- * Signed is what people and programs read of a header.  A name stands in h=
- * once more than there are such fields where one that is added later would
- * change what is shown, or what a reply does: From, Reply-To, To, Cc, Subject,
- * Date, Message-ID, and the three that say how the body is to be read
- * [RFC 6376 8.15].  Not so for Sender, In-Reply-To, References, which others
- * may add.  Of a field that stands there more than DKIM_REPEAT_MAX times only
- * the last ones are signed.
+ * Signed is what people and programs read of a header.  A name is in h= once
+ * more than there are such fields where one that is added later would change
+ * who is shown to have written what: From, To, Subject, Date, Message-ID, and
+ * the three that say how the body is to be read [RFC 6376 8.15].  Not so for
+ * what mailing lists and other hosts add to honest mail [RFC 6376 5.4]:
+ * Reply-To, Cc, Sender, In-Reply-To, References.  That somebody may add a
+ * Reply-To to a message that has none is the price; a policy of p=reject whose
+ * mail every list breaks is the other one.  Of a field that is there more than
+ * DKIM_REPEAT_MAX times only the last ones are signed.
  */
 #define DKIM_REPEAT_MAX 8
 void dkim_header_choose(struct sv header, struct buf *names, struct buf *canon);

@@ -7,6 +7,7 @@
 struct author {
 	char *domain; /* "": none yet */
 	enum dmarc_author is;
+	bool unclear; /* one of several has no domain name */
 };
 
 static int
@@ -16,8 +17,8 @@ take_author(void *arg, const struct mail_addr *m)
 	char name[DNS_NAME_MAX];
 
 	if (name_ascii(m->domain, name) != RC_OK) {
-		a->is = DMARC_AUTHOR_SYNTAX;
-		return RC_SYNTAX;
+		a->unclear = true;
+		return RC_OK;
 	}
 	if (a->domain[0] != '\0' && strcmp(a->domain, name) != 0) {
 		a->is = DMARC_AUTHOR_DOMAINS;
@@ -27,10 +28,27 @@ take_author(void *arg, const struct mail_addr *m)
 	return RC_OK;
 }
 
+/*
+ * From has no usable address, or one that is not the only thing in it.  Beside
+ * a good one any other is a second author.  Without an @ there is nothing that
+ * could be taken for one, and root@[192.0.2.1] is nobody's domain; what else
+ * there is may be shown as an address that we do not see.
+ */
+static enum dmarc_author
+unusable(const struct author *a, struct sv from)
+{
+	if (a->domain[0] != '\0')
+		return DMARC_AUTHOR_DOMAINS;
+	if (sv_chr(from, '@') == from.n || sv_find(from, SV("@[")) < from.n)
+		return DMARC_AUTHOR_SYNTAX;
+	return DMARC_AUTHOR_UNCLEAR;
+}
+
 enum dmarc_author
 dmarc_author(const struct fieldset *fields, char out[DNS_NAME_MAX])
 {
-	struct author a = {out, DMARC_AUTHOR_ONE};
+	struct author a = {.domain = out, .is = DMARC_AUTHOR_ONE};
+	int r;
 	const struct mail_field *from = NULL;
 	size_t i, n = 0;
 
@@ -43,12 +61,13 @@ dmarc_author(const struct fieldset *fields, char out[DNS_NAME_MAX])
 	}
 	/* Where not all were seen one more may be among the others. */
 	if (fieldset_is_cut(fields))
-		return DMARC_AUTHOR_FIELDS;
+		return DMARC_AUTHOR_TOO_MANY;
 	if (n != 1)
 		return n == 0 ? DMARC_AUTHOR_NONE : DMARC_AUTHOR_FIELDS;
-	if (mail_author_each(from->value, take_author, &a) != RC_OK &&
-	    a.is == DMARC_AUTHOR_ONE)
-		a.is = DMARC_AUTHOR_SYNTAX;
+	r = mail_author_each(from->value, take_author, &a);
+	if (a.is == DMARC_AUTHOR_ONE &&
+	    (r != RC_OK || a.unclear || out[0] == '\0'))
+		a.is = unusable(&a, from->value);
 	if (a.is != DMARC_AUTHOR_ONE)
 		out[0] = '\0';
 	return a.is;

@@ -25,8 +25,12 @@ enum dmarc_author {
 	DMARC_AUTHOR_ONE,    /* one domain: all else is to be refused */
 	DMARC_AUTHOR_NONE,   /* no From field */
 	DMARC_AUTHOR_FIELDS, /* several, or more fields than FIELDSET_MAX */
-	DMARC_AUTHOR_SYNTAX, /* no usable address in it, or no domain name */
-	DMARC_AUTHOR_DOMAINS /* several domains [RFC 9989 5.3.1, 11.5] */
+	DMARC_AUTHOR_SYNTAX, /* no address in it, or one at a literal only */
+	/* Something at a domain that is not a name, or not an address: what
+	 * others read into it cannot be told. */
+	DMARC_AUTHOR_UNCLEAR,
+	DMARC_AUTHOR_TOO_MANY, /* more fields than are looked at */
+	DMARC_AUTHOR_DOMAINS   /* several domains [RFC 9989 5.3.1, 11.5] */
 };
 
 /*

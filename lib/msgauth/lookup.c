@@ -215,6 +215,16 @@ first_open(struct lookup *l, size_t *at)
 }
 
 bool
+lookup_next(struct lookup *l, bool *author)
+{
+	size_t at;
+	const struct question *q = first_open(l, &at);
+
+	*author = q != NULL && (q->wanted & 1U << LOOKUP_AUTHOR) != 0;
+	return q != NULL;
+}
+
+bool
 lookup_open(struct lookup *l, struct lookup_question *out)
 {
 	size_t at;

@@ -88,6 +88,9 @@ struct lookup_question {
 	enum lookup_part part; /* who was first to ask */
 };
 
+/* Is there a question that nobody has been given yet, and is it the author's?
+ * For a driver that has only so many out at a time. */
+bool lookup_next(struct lookup *l, bool *author);
 /* The next question that nobody has been given yet, the author's first;
  * false: none. */
 bool lookup_open(struct lookup *l, struct lookup_question *out);

@@ -14,11 +14,13 @@
 #define REPORT_MAX (2u << 20)
 #define STEP_MS	   (60LL * 60 * 1000)
 
-/* Nobody is told: it came from nobody, or is itself such a telling. */
+/* Nobody is told: it came from nobody, is itself such a telling, or is not from
+ * whom it names. */
 static bool
 is_silent(const struct spool_item *it)
 {
-	return it->sender[0] == '\0' || (it->flags & SPOOL_REPORT) != 0;
+	return it->sender[0] == '\0' ||
+	       (it->flags & (SPOOL_REPORT | SPOOL_JUNK)) != 0;
 }
 
 /* ---- reports ---- */

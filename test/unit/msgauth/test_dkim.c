@@ -98,8 +98,8 @@ END_TEST
 
 /* ---- which fields ---- */
 
-#define ALWAYS                                                 \
-	"reply-to:to:cc:subject:date:message-id:mime-version:" \
+#define ALWAYS                                     \
+	"to:subject:date:message-id:mime-version:" \
 	"content-type:content-transfer-encoding"
 
 static const struct {
@@ -111,6 +111,11 @@ static const struct {
 	"from:from:from:" ALWAYS, "from:b\r\nfrom:a\r\n"},
     {"Sender only if there", "SENDER : x\r\nFrom: a\r\n",
 	"from:from:sender:" ALWAYS, "from:a\r\nsender:x\r\n"},
+    {"what lists add is signed as often as it is there",
+	"Reply-To: x\r\nCc: y\r\nFrom: a\r\n",
+	"from:from:reply-to:to:cc:subject:date:message-id:mime-version:"
+	"content-type:content-transfer-encoding",
+	"from:a\r\nreply-to:x\r\ncc:y\r\n"},
     {"others are not signed", "Received: x\r\nX-From: y\r\nFromage: z\r\n",
 	"from:" ALWAYS, ""},
     {"not behind the header", "\r\nFrom: a\r\n", "from:" ALWAYS, ""},

@@ -35,7 +35,14 @@ static const struct {
     {"From: a@home.test.\r\n", DMARC_AUTHOR_ONE, "home.test"},
     /* All programs take what stands before an angle for a name. */
     {"From: a@bank.test <b@evil.test>\r\n", DMARC_AUTHOR_ONE, "evil.test"},
-    {"From: <a@bank.test> <b@evil.test>\r\n", DMARC_AUTHOR_SYNTAX, ""},
+    {"From: <a@bank.test> <b@evil.test>\r\n", DMARC_AUTHOR_UNCLEAR, ""},
+    {"From: a@bank.test, b@[192.0.2.1]\r\n", DMARC_AUTHOR_DOMAINS, ""},
+    {"From: b@[192.0.2.1], a@bank.test\r\n", DMARC_AUTHOR_DOMAINS, ""},
+    {"From: a@bank.test, b@evil..test\r\n", DMARC_AUTHOR_DOMAINS, ""},
+    {"From: a@bank.test, b@a+b.test\r\n", DMARC_AUTHOR_DOMAINS, ""},
+    {"From: a@bank.test@evil.test\r\n", DMARC_AUTHOR_UNCLEAR, ""},
+    {"From: a@bank.test\xff\r\n", DMARC_AUTHOR_UNCLEAR, ""},
+    {"From: MAILER-DAEMON\r\n", DMARC_AUTHOR_SYNTAX, ""},
     {"From : a@home.test\r\n", DMARC_AUTHOR_ONE, "home.test"},
 };
 
@@ -68,7 +75,7 @@ START_TEST(dmarc_author__behind_many_fields)
 	fieldset_free(&f);
 	buf_adds(&b, "From: b@evil.test\r\n");
 	f = fieldset_new(buf_sv(&b));
-	ck_assert_int_eq(dmarc_author(f, domain), DMARC_AUTHOR_FIELDS);
+	ck_assert_int_eq(dmarc_author(f, domain), DMARC_AUTHOR_TOO_MANY);
 	fieldset_free(&f);
 	buf_fini(&b);
 }

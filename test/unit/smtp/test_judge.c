@@ -1,8 +1,10 @@
 /* What arrives is judged: who is refused, who goes where, what is noted. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/io.h"
 #include "mail/field.h"
 #include "smtp/defer.h"
 #include "test/unit/smtp/fixture.h"
@@ -24,6 +26,7 @@ static const struct {
     {"_dmarc.good.test", "v=DMARC1; p=reject"},
     {"broken.test", "v=spf1 ip4:nonsense -all"},
     {"_dmarc.slow.test", "SLOW"},
+    {"away._domainkey.reject.test", "AWAY"},
     {"_dmarc.away.test", "AWAY"},
 };
 
@@ -34,6 +37,8 @@ struct question {
 	dns_done_fn *fn;
 	void *arg;
 };
+
+static atomic_int asked, most_asked; /* questions that are out */
 
 static void
 put_text(struct dns_answer *a, const char *text)
@@ -68,6 +73,7 @@ answer_main(void *arg)
 	} else {
 		a.rc = RC_OK; /* no such record */
 	}
+	atomic_fetch_sub(&asked, 1);
 	q->fn(&a, q->arg);
 	dns_answer_fini(&a);
 	free(q);
@@ -82,11 +88,17 @@ fake_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
 	pthread_t th;
 	size_t i;
 
+	int now = atomic_fetch_add(&asked, 1) + 1;
+
 	(void)ctx;
+	if (now > atomic_load(&most_asked))
+		atomic_store(&most_asked, now);
 	*q = (struct question){NULL, ms, type == DNS_TXT, fn, arg};
 	for (i = 0; i < sizeof zone / sizeof zone[0]; i++)
 		if (strcmp(zone[i].name, name) == 0)
 			q->text = zone[i].text;
+	if (strncmp(name, "s._domainkey.slow", 17) == 0)
+		q->text = "SLOW";
 	ck_assert_int_eq(pthread_create(&th, NULL, answer_main, q), 0);
 	ck_assert_int_eq(pthread_detach(th), 0);
 	return RC_OK;
@@ -141,6 +153,12 @@ static const struct {
 	"250/2.0.0", "spf=permerror", false},
     {"the policy cannot be had", "away.test", "From: x@away.test\r\n", 0,
 	"250/2.0.0", "dmarc=temperror", false},
+    /* Its policy is known, and whether it holds is not. */
+    {"a key cannot be had", "good.test",
+	"DKIM-Signature: v=1; a=rsa-sha256; d=reject.test; s=away; h=from;\r\n"
+	" bh=zS7KNTV0HyeorkDDGwxB1AV6enuRKzO5rthkhdHIRnY=; b=AAAA\r\n"
+	"From: x@reject.test\r\n",
+	0, "250/2.0.0", "dmarc=temperror", true},
     {"the name servers are slow", "slow.test", "From: x@slow.test\r\n", 0,
 	"250/2.0.0", "dmarc=temperror", false},
     {"two From fields", "good.test",
@@ -148,6 +166,13 @@ static const struct {
 	false},
     {"two domains", "good.test", "From: x@good.test, x@reject.test\r\n", 0,
 	"550/5.7.1", NULL, false},
+    {"a second address without a domain", "good.test",
+	"From: x@reject.test, y@[192.0.2.1]\r\n", 0, "550/5.7.1", NULL, false},
+    {"an address that others may read", "good.test",
+	"From: <x@reject.test> <y@good.test>\r\n", 0, "250/2.0.0",
+	"dmarc=permerror", true},
+    {"no address at all", "good.test", "From: MAILER-DAEMON\r\n", 0,
+	"250/2.0.0", "dmarc=permerror", false},
     {"no From", "good.test", "Subject: x\r\n", 0, "250/2.0.0",
 	"dmarc=permerror", false},
     {"nothing is looked at", "reject.test", "From: x@reject.test\r\n",
@@ -271,6 +296,63 @@ START_TEST(smtp_defer__for_an_hour)
 }
 END_TEST
 
+/*
+ * Those who name many domains whose servers are silent take no place from
+ * others for good: what does not get one waits for its turn.
+ */
+START_TEST(smtp_judge__lets_others_have_their_turn)
+{
+	enum {
+		MANY = 12
+	};
+	struct buf in, out[MANY], good;
+	pthread_t th[MANY];
+	int fd[MANY], i;
+
+	buf_init(&in, 1 << 16);
+	buf_addf(&in, BEGIN, "good.test");
+	for (i = 0; i < 10; i++)
+		buf_addf(&in,
+		    "DKIM-Signature: v=1; a=rsa-sha256; d=slow%d.test; s=s;"
+		    " h=from; b=AAAA;\r\n"
+		    " bh=zS7KNTV0HyeorkDDGwxB1AV6enuRKzO5rthkhdHIRnY=\r\n",
+		    i);
+	buf_adds(&in, "From: x@none.test\r\n\r\nhello\r\n.\r\nQUIT\r\n");
+	k.o.limits.lookup_timeout = 1000;
+	for (i = 0; i < MANY; i++) {
+		buf_init(&out[i], 4096);
+		fd[i] = fixture_start(&k, &th[i]);
+		ck_assert_int_eq(io_write_all(fd[i], in.p, in.n), RC_OK);
+	}
+	k.o.limits.lookup_timeout = 60000;
+	buf_init(&good, 4096);
+	buf_reset(&in);
+	buf_addf(&in, BEGIN "From: x@good.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    "good.test");
+	fixture_talk(&k, buf_sv(&in), 0, &good);
+	ck_assert(sv_find(buf_sv(&good), SV("250 2.0.0")) < good.n);
+	for (i = 0; i < MANY; i++) {
+		fixture_read_all(fd[i], &out[i]);
+		pthread_join(th[i], NULL);
+		(void)close(fd[i]);
+		ck_assert(sv_find(buf_sv(&out[i]), SV("250 2.0.0")) < out[i].n);
+		buf_fini(&out[i]);
+	}
+	for (i = 0; i < (int)k.ngot; i++) {
+		struct sv all = buf_sv(&k.got[i].message);
+
+		ck_assert(sv_find(all, SV("dmarc=pass header.from=good.test")) <
+			      all.n ||
+			  sv_find(all, SV("header.from=none.test")) < all.n);
+	}
+	ck_assert_uint_eq(k.ngot, MANY + 1);
+	/* All are of one network. */
+	ck_assert_int_le(atomic_load(&most_asked), 60);
+	buf_fini(&good);
+	buf_fini(&in);
+}
+END_TEST
+
 START_TEST(smtp_judge__leaves_mail_of_this_machine_alone)
 {
 	struct sv all;
@@ -310,6 +392,7 @@ UNIT_TESTS(judge)
 	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(tc, smtp_judge__takes_forged_results_out, 0, 2);
+	tcase_add_test(tc, smtp_judge__lets_others_have_their_turn);
 	tcase_add_test(tc, smtp_judge__asks_to_come_again);
 	tcase_add_test(tc, smtp_defer__for_an_hour);
 	tcase_add_test(tc, smtp_judge__leaves_mail_of_this_machine_alone);
