@@ -724,7 +724,7 @@ def files_of_others():
         h.write_config()
         for words in (["export", "anna", out], ["import", "anna", f"{h.dir}/md"]):
             r = run(h, *words)
-            verdict(r.returncode == 1 and f"no data of a server in {h.data}" in r.stderr and not glob.glob(out + "*")
+            verdict(r.returncode == 1 and f"no server data in {h.data}" in r.stderr and not glob.glob(out + "*")
                     and not os.path.exists(h.data), f"{words[0]}-without-data", r)
         h.data = h.data.removesuffix("-none")
         h.write_config()
@@ -994,7 +994,7 @@ def certificates(h, dc, secret):
             env={"SSL_CERT_FILE": f"{dc.dir}/cert.pem"})
     verdict(r.returncode == 1 and "127.0.0.1" in r.stderr and "certificate" in r.stderr, "certificate-of-another-host-is-refused", r)
     r = run(h, "import", "anna", url, "--password-file", secret, "--fingerprint", "00" * 32)
-    verdict(r.returncode == 1 and "another fingerprint" in r.stderr, "another-fingerprint-is-refused", r)
+    verdict(r.returncode == 1 and "different fingerprint" in r.stderr, "another-fingerprint-is-refused", r)
     with open(f"{dc.dir}/log") as f:
         verdict("Login: user" not in f.read(), "no-password-before-the-certificate-is-known")
     r = run(h, "import", "ben", url, "--fingerprint", dc.fingerprint(), input="wrong\n")
