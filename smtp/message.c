@@ -456,7 +456,7 @@ read_chunk(struct smtp_session *s, uint64_t n, struct smtp_chunks *keep)
 	return true;
 }
 
-/* A chunk out of order is read all the same: its bytes are no commands. */
+/* A chunk out of order is read all the same: its bytes are not commands. */
 static void
 refuse_chunk(struct smtp_session *s, uint64_t size)
 {

@@ -133,7 +133,8 @@ load_keywords(struct walk *w, struct sv dir)
 		report_skip(w->x->report, buf_sv(&path), why.text);
 	if (bad > 0)
 		report_note(w->x->report,
-		    "%s: %u lines are no keywords; messages come without them",
+		    "%s: %u lines are not keywords; messages are imported "
+		    "without them",
 		    path.p, bad);
 	buf_fini(&text);
 	buf_fini(&path);

@@ -24,8 +24,8 @@ struct maildir_keywords {
 
 void maildir_keywords_fini(struct maildir_keywords *k);
 /*
- * Reads a file dovecot-keywords: "NUMBER NAME" a line.  What is no such line,
- * or names no keyword of IMAP, is left out; *bad_out counts those.
+ * Reads a file dovecot-keywords: "NUMBER NAME" per line.  Other lines, and
+ * names that cannot be keywords in IMAP, are left out; *bad_out counts them.
  */
 void maildir_keywords_parse(
     struct sv text, struct maildir_keywords *out, unsigned *bad_out);
@@ -68,7 +68,7 @@ int maildir_folder_dir(struct sv name, struct buf *out) RC_USE_RESULT;
 /*
  * The names in a list of subscribed folders, each with LF: of Dovecot's
  * `subscriptions` (one on a line; of its second version "V 2" and levels
- * between tabs) or Courier's ("INBOX.Sub").  What is no name is left out.
+ * between tabs) or Courier's ("INBOX.Sub").  What is not a name is left out.
  */
 void maildir_subscriptions(struct sv text, struct buf *out);
 

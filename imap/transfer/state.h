@@ -19,7 +19,7 @@
  * A try is on the disk before its messages are sent, and its end is written
  * when the server has said OK.  Where the end is missing, who takes up the
  * import looks for messages of that content at or above UIDNEXT in FOLDER.
- * A line that is no such line, torn by a crash, counts as not written.
+ * A line that is not one of these, torn by a crash, counts as not written.
  *
  * KEY is what makes a message of the source this message: its UID, its name
  * in a Maildir, or its content and a count.
@@ -85,7 +85,7 @@ void state_free(struct state **s);
 /* ---- reading the file ---- */
 
 void state_feed(struct state *s, struct sv piece);
-/* The end of the file.  RC_SYNTAX: this is no such file. */
+/* The end of the file.  RC_SYNTAX: this is not such a file. */
 int state_loaded(struct state *s) RC_USE_RESULT;
 /* A try without an end, or NULL. */
 const struct state_try *state_open_try(const struct state *s);

@@ -179,7 +179,7 @@ static const struct {
 	SMTP_INBOUND_OFF, "250/2.0.0", NULL, false},
     /* What a mail program shows as From must not be behind the end of the
      * header. */
-    {"From behind a line that is no field", "reject.test",
+    {"From after a line that is not a field", "reject.test",
 	"Subject: x\r\nnonsense\r\nFrom: x@reject.test\r\n", 0, "550/5.7.26",
 	NULL, false},
 };

@@ -741,7 +741,7 @@ START_TEST(from_imap__a_name_that_is_bad_costs_no_other)
 }
 END_TEST
 
-/* Expunged mail that another Hearthmail shows is no mail to be brought, but
+/* Expunged mail that another Hearthmail shows is not to be imported, but
  * for those who ask for it; a mailbox of that name is. */
 START_TEST(from_imap__the_tree_of_expunged_mail_stays_there)
 {
