@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <sodium.h>
+
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
@@ -109,16 +111,26 @@ inbox_leave(struct inbox *b)
 	free(b);
 }
 
-/* /24 of IPv4, /64 of IPv6; several may share a number. */
+static unsigned char network_secret[crypto_shorthash_KEYBYTES];
+static pthread_once_t network_once = PTHREAD_ONCE_INIT;
+
+static void
+make_network_secret(void)
+{
+	randombytes_buf(network_secret, sizeof network_secret);
+}
+
+/* /24 of IPv4, /64 of IPv6; several may share a number, and nobody can choose
+ * with whom. */
 static unsigned
 network_of(const struct in6_addr *a)
 {
-	size_t i, n = IN6_IS_ADDR_V4MAPPED(a) ? 15 : 8;
-	uint32_t h = 2166136261U;
+	uint64_t h;
 
-	for (i = 0; i < n; i++)
-		h = (h ^ a->s6_addr[i]) * 16777619U;
-	return h % NETWORKS;
+	(void)pthread_once(&network_once, make_network_secret);
+	(void)crypto_shorthash((unsigned char *)&h, a->s6_addr,
+	    IN6_IS_ADDR_V4MAPPED(a) ? 15 : 8, network_secret);
+	return (unsigned)(h % NETWORKS);
 }
 
 struct smtp_judge *
