@@ -194,6 +194,12 @@ add_dkim(
 }
 
 void
+publish_report_address(const char *domain, struct buf *out)
+{
+	buf_addf(out, "postmaster@%s", domain);
+}
+
+void
 publish_add_domain(struct publish_list *l, const struct conf *c,
     const char *domain, struct sv dkim, const char *why)
 {
@@ -213,8 +219,8 @@ publish_add_domain(struct publish_list *l, const struct conf *c,
 	p = add(l, PUBLISH_DMARC, DNS_TXT);
 	p->domain = domain;
 	set_name(p, "_dmarc.%s", domain);
-	buf_addf(&p->value, "v=DMARC1; p=quarantine; rua=mailto:postmaster@%s",
-	    domain);
+	buf_adds(&p->value, "v=DMARC1; p=quarantine; rua=mailto:");
+	publish_report_address(domain, &p->value);
 	for (i = 0; i < sizeof found / sizeof found[0]; i++)
 		add_srv(l, c, domain, found[i]);
 }

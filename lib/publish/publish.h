@@ -80,6 +80,9 @@ void publish_judge(struct publish *p, const struct publish_host *h,
  * at most 255 bytes [RFC 1035 3.3]. */
 void publish_zone_line(const struct publish *p, struct buf *out);
 const char *publish_type_name(const struct publish *p);
+/* Where others send their reports about a domain, of DMARC and of TLS
+ * [RFC 9990, 8460]: appends the address. */
+void publish_report_address(const char *domain, struct buf *out);
 const char *publish_state_name(enum publish_state s);
 
 #endif
