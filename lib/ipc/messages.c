@@ -47,6 +47,7 @@ const struct codec_type *const ipc_messages[] = {
     /* msg_dns.h */
     &dns_question_codec,
     &dns_reply_codec,
+    &dns_direct_codec,
     /* msg_mx.h */
     &mx_job_codec,
     &mx_outcome_codec,

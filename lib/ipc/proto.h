@@ -70,7 +70,8 @@ enum proto {
 
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 
-	DNS_QUERY, /* dns_question -> dns_reply */
+	DNS_QUERY,     /* dns_question -> dns_reply */
+	DNS_AUTHORITY, /* dns_question -> dns_direct */
 
 	/* ---- queue to mx: msg_mx.h ---- */
 
