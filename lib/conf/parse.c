@@ -244,6 +244,7 @@ set_defaults(struct conf *c, const char *file)
 	c->retention_ms = 30ll * 24 * 3600 * 1000;
 	c->outside = true;
 	c->dns.validate = true;
+	conf_default_watch(c);
 	c->outbound.ipv6 = true;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,
