@@ -121,11 +121,13 @@ zone_add_record(struct zone *z, struct sv name, struct sv type, struct sv data)
 	case DNS_AAAA:
 		must(data.n < sizeof text);
 		memcpy(text, data.p, data.n);
-		must(inet_pton(r->type == DNS_A ? AF_INET : AF_INET6, text, addr) == 1);
+		must(inet_pton(r->type == DNS_A ? AF_INET : AF_INET6, text,
+			 addr) == 1);
 		buf_add(&r->data, addr, r->type == DNS_A ? 4 : 16);
 		break;
 	case DNS_MX:
-		must(sv_to_u32(sv_split(&data, ' '), 65535, &preference) == RC_OK);
+		must(sv_to_u32(sv_split(&data, ' '), 65535, &preference) ==
+		     RC_OK);
 		be_put16(two, (uint16_t)preference);
 		buf_add(&r->data, two, 2);
 		put_name(data, &r->data);
