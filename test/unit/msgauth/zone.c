@@ -92,7 +92,7 @@ put_number(struct sv *data, size_t bytes, struct buf *out)
 {
 	uint32_t v;
 
-	ck_assert_int_eq(sv_to_u32(sv_split(data, ' '), 65535, &v), RC_OK);
+	must(sv_to_u32(sv_split(data, ' '), 65535, &v) == RC_OK);
 	if (bytes == 2)
 		buf_addc(out, (char)(v >> 8));
 	buf_addc(out, (char)v);
