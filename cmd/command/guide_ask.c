@@ -31,7 +31,7 @@
 #define WORLD_MS     6000
 #define ALL_MS	     90000
 #define ITEMS_MAX    24 /* entries at a time */
-#define FAR_MAX	     8	/* questions to each of the servers at a time */
+#define FAR_MAX	     4	/* questions to each of the servers at a time */
 #define LINE_MAX     2000
 #define PORTS_MAX    16
 #define SMTP_PORT    25
@@ -189,16 +189,9 @@ step(struct asking *s, size_t item)
 
 struct same {
 	const struct publish *p;
+	const struct publish_host *host;
 	const struct dns_answer *own;
 };
-
-static bool
-is_same(const struct dns_answer *a, void *arg)
-{
-	const struct same *s = arg;
-
-	return publish_same_answer(s->p, a, s->own);
-}
 
 static const struct dns_answer *
 own_answer(struct publish *p)
@@ -206,38 +199,47 @@ own_answer(struct publish *p)
 	return lookup_get(p->q, LOOKUP_MAILFROM, p->type, sv_str(p->name));
 }
 
+/* What is right, or becomes right once all servers have it. */
+static bool
+is_right(const struct dns_answer *a, void *arg)
+{
+	const struct same *s = arg;
+
+	return (s->p->state == PUBLISH_RIGHT &&
+		   publish_same_answer(s->p, a, s->own)) ||
+	       publish_would_be_right(s->p, s->host, a);
+}
+
 /* Those that all others depend on. */
 static bool
 is_asked_everywhere(const struct publish *p)
 {
-	return p->lookup && !p->hint &&
-	       (p->state == PUBLISH_RIGHT || p->state == PUBLISH_MISSING ||
-		   p->state == PUBLISH_DIFFERENT) &&
+	return p->lookup && !p->hint && p->state != PUBLISH_UNKNOWN &&
+	       p->security != DNS_BOGUS &&
+	       (p->state != PUBLISH_RIGHT || p->found.n > 0) &&
 	       (p->kind == PUBLISH_MX || p->kind == PUBLISH_ADDRESS ||
 		   p->kind == PUBLISH_SPF || p->kind == PUBLISH_DKIM ||
 		   p->kind == PUBLISH_DMARC);
 }
 
 static void
-note_servers(struct publish *p, const struct dns_authority *a)
+note_servers(struct publish *p, const struct publish_host *h,
+    const struct dns_authority *a)
 {
-	struct same same = {p, own_answer(p)};
+	struct same same = {p, h, own_answer(p)};
 	struct dns_authority_count c;
 
 	if (a->rc != RC_OK || same.own == NULL)
 		return;
-	dns_authority_count(a, is_same, &same, &c);
-	if (p->state == PUBLISH_RIGHT && c.missing + c.wrong > 0) {
+	dns_authority_count(a, is_right, &same, &c);
+	if (c.right > 0 && c.missing + c.wrong > 0) {
 		p->state = PUBLISH_DIFFERENT;
+		p->warn = false;
+		buf_reset(&p->words);
 		buf_addf(&p->servers,
-		    "not on all of the zone's name servers: "
-		    "%s",
-		    c.text);
-	} else if (p->state == PUBLISH_RIGHT && c.dead > 0) {
-		buf_addf(&p->servers, "%s", c.text);
-	} else if (p->state != PUBLISH_RIGHT && c.wrong > 0) {
-		buf_adds(&p->servers, "the zone's name servers do not agree: "
-				      "look again in an hour");
+		    "not all of the zone's name servers have it: %s", c.text);
+	} else if (c.right > 0 && c.dead > 0) {
+		buf_addf(&p->servers, "a name server of the zone: %s", c.text);
 	}
 }
 
@@ -249,7 +251,7 @@ on_far(struct dns_authority *a, void *arg)
 	struct question q = *(struct question *)arg;
 
 	free(arg);
-	note_servers(item_of(q.all, q.item), a);
+	note_servers(item_of(q.all, q.item), &q.all->g->host, a);
 	q.all->open_far--;
 	ask_far(q.all);
 }
@@ -285,7 +287,10 @@ ask_world(struct asking *s, size_t item)
 		free(q);
 }
 
-/* A name that cannot exist [RFC 6761 6.4]. */
+/* A name below a top-level domain that does not exist.  (Those of RFC 6761 are
+ * answered without asking anybody.) */
+#define NOTHING "www.hearthmail-nothing"
+
 static void
 on_nothing(struct dns_answer *a, void *arg)
 {
@@ -300,8 +305,8 @@ on_nothing(struct dns_answer *a, void *arg)
 static void
 ask_for_nothing(struct asking *s)
 {
-	if (s->world != NULL && dns_ask(s->world, "hearthmail-nothing.invalid",
-				    DNS_A, WORLD_MS, on_nothing, s) == RC_OK)
+	if (s->world != NULL &&
+	    dns_ask(s->world, NOTHING, DNS_A, WORLD_MS, on_nothing, s) == RC_OK)
 		s->open_world++;
 }
 

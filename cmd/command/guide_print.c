@@ -257,32 +257,21 @@ is_needed(const struct publish *p)
 static bool
 is_noted(const struct publish *p)
 {
-	return p->state == PUBLISH_RIGHT &&
-	       (p->warn || p->servers.n > 0 || p->world == PUBLISH_WORLD_OLD);
+	return p->state == PUBLISH_RIGHT && (p->warn || p->servers.n > 0);
+}
+
+static bool
+is_soon(const struct publish *p)
+{
+	return p->state == PUBLISH_RIGHT && p->world == PUBLISH_WORLD_OLD;
 }
 
 static void
 print_note(const struct publish *p)
 {
-	struct buf text;
-
-	buf_init(&text, 1024);
-	if (p->warn || p->servers.n > 0)
-		print_entry(p, "note", false);
+	print_entry(p, "note", false);
 	if (p->warn && p->kind != PUBLISH_SPF && p->kind != PUBLISH_DKIM)
 		print_found(p);
-	if (p->world == PUBLISH_WORLD_OLD) {
-		unsigned minutes = (p->ttl + 59) / 60;
-
-		put_label(p, &text);
-		buf_addf(&text,
-		    ": the zone has it; others who asked before see the old "
-		    "answer for up to %u minute%s",
-		    minutes > 0 ? minutes : 1, minutes > 1 ? "s" : "");
-		printf("  %-9s ", "soon");
-		print_wrapped(buf_sv(&text), INDENT);
-	}
-	buf_fini(&text);
 }
 
 /* Missing, and not needed; there is something to be pasted. */
@@ -304,7 +293,7 @@ is_unused(const struct publish *p)
 static bool
 is_plain(const struct publish *p)
 {
-	return p->state == PUBLISH_RIGHT && !p->warn && p->servers.n == 0 &&
+	return p->state == PUBLISH_RIGHT && !is_noted(p) && !is_soon(p) &&
 	       !(p->kind == PUBLISH_ADDRESS && p->found.n == 0) &&
 	       !(p->kind == PUBLISH_DNSSEC && p->security != DNS_SECURE);
 }
@@ -370,6 +359,39 @@ is_first_of_words(
 	return true;
 }
 
+/* What others will see before long. */
+static void
+print_soon(const struct guide *g, const char *domain)
+{
+	const char *last = "";
+	unsigned minutes = 1;
+	struct buf text;
+	size_t i;
+
+	buf_init(&text, 4096);
+	for (i = 0; i < g->list.n; i++) {
+		const struct publish *p = &g->list.p[i];
+
+		if (p->domain != domain || !is_soon(p))
+			continue;
+		if (publish_kind_name(p) != last)
+			buf_addf(&text, "%s%s", text.n > 0 ? ", " : "",
+			    publish_kind_name(p));
+		last = publish_kind_name(p);
+		if ((p->ttl + 59) / 60 > minutes)
+			minutes = (p->ttl + 59) / 60;
+	}
+	if (text.n > 0) {
+		buf_addf(&text,
+		    ": the zone has it; others who asked before see the old "
+		    "answer for up to %u minute%s",
+		    minutes, minutes > 1 ? "s" : "");
+		printf("  %-9s ", "soon");
+		print_wrapped(buf_sv(&text), INDENT);
+	}
+	buf_fini(&text);
+}
+
 /* Those of which the same is said, in one line each. */
 static void
 print_alike(const struct guide *g, const char *domain, filter_fn *filter,
@@ -398,6 +420,7 @@ print_group(const struct guide *g, const char *domain)
 	for (i = 0; i < g->list.n; i++)
 		if (g->list.p[i].domain == domain && is_noted(&g->list.p[i]))
 			print_note(&g->list.p[i]);
+	print_soon(g, domain);
 	print_kinds(g, domain, is_plain, "right", NULL);
 	print_entries(g, domain, is_offered);
 	print_kinds(g, domain, is_unused, "unused", NULL);

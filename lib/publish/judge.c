@@ -1,4 +1,5 @@
 /* What is there, and what it means. */
+#include "base/alloc.h"
 #include "publish/publish_priv.h"
 
 static publish_judge_fn *
@@ -70,6 +71,51 @@ publish_judge(struct publish *p, const struct publish_host *h)
 	if (a->rc != RC_OK && a->rc != RC_NOTFOUND)
 		return say_failure(p, a);
 	return judge(p, h, a);
+}
+
+static void
+copy_answer(const struct dns_answer *a, struct dns_answer *out)
+{
+	size_t i, at = 0, n = 0;
+
+	*out = *a;
+	for (i = 0; i < a->n; i++)
+		n += a->record[i].n;
+	out->bytes = xmalloc(n + 1);
+	out->record = xcalloc(a->n + 1, sizeof *out->record);
+	for (i = 0; i < a->n; i++) {
+		memcpy(out->bytes + at, a->record[i].p, a->record[i].n);
+		out->record[i] = sv_of(out->bytes + at, a->record[i].n);
+		at += a->record[i].n;
+	}
+}
+
+bool
+publish_would_be_right(const struct publish *p, const struct publish_host *h,
+    const struct dns_answer *a)
+{
+	struct publish_list one = {NULL, 0, 0};
+	struct publish *t = publish_add(&one, p->kind, p->type);
+	struct lookup_question q;
+	struct dns_answer copy;
+	bool right;
+
+	t->domain = p->domain;
+	memcpy(t->name, p->name, sizeof t->name);
+	buf_addsv(&t->value, buf_sv(&p->value));
+	/* The first question is for the name itself. */
+	if (publish_judge(t, h) == RC_MORE && lookup_open(t->q, &q)) {
+		copy_answer(a, &copy);
+		lookup_answer(t->q, q.id, &copy);
+		dns_answer_fini(&copy);
+	}
+	if (publish_judge(t, h) == RC_MORE) {
+		lookup_expire(t->q);
+		(void)!publish_judge(t, h);
+	}
+	right = t->state == PUBLISH_RIGHT;
+	publish_list_fini(&one);
+	return right;
 }
 
 bool

@@ -139,6 +139,11 @@ void publish_list_fini(struct publish_list *l);
 int publish_judge(
     struct publish *p, const struct publish_host *h) RC_USE_RESULT;
 
+/* Would it be right if this were the answer?  As far as that can be told
+ * without asking for more. */
+bool publish_would_be_right(const struct publish *p,
+    const struct publish_host *h, const struct dns_answer *a);
+
 /* Is it wrong, or missing and needed? */
 bool publish_is_trouble(const struct publish *p);
 /* Is it a record that could be pasted now to mend what is missing or wrong? */
