@@ -254,6 +254,7 @@ guide_look_at_machine(struct guide *g)
 	buf_init(&g->certificate, PEM_MAX);
 	g->host.hostname = g->conf->hostname;
 	g->host.address = g->address;
+	g->host.unvalidated = !g->conf->dns.validate;
 	/* "." is nobody's domain: the one for all others. */
 	g->host.relay = r != NULL && !r->fallback ? r : NULL;
 	add_v4(g);

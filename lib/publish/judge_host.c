@@ -4,6 +4,17 @@
 #include "base/ascii.h"
 #include "publish/publish_priv.h"
 
+static bool
+is_ours(const struct publish_host *h, const struct in6_addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < h->naddress; i++)
+		if (memcmp(&h->address[i], a, sizeof *a) == 0)
+			return true;
+	return false;
+}
+
 /* ---- MX ---- */
 
 struct exchange {
@@ -159,17 +170,6 @@ judge_unknown(struct publish *p, size_t n, bool all_private)
 	    "your router's address cannot be checked from here");
 }
 
-static bool
-is_ours(const struct publish_host *h, const struct in6_addr *a)
-{
-	size_t i;
-
-	for (i = 0; i < h->naddress; i++)
-		if (memcmp(&h->address[i], a, sizeof *a) == 0)
-			return true;
-	return false;
-}
-
 int
 publish_judge_address(
     struct publish *p, const struct publish_host *h, const struct dns_answer *a)
@@ -220,14 +220,19 @@ leads_back(struct publish *p, const char *host)
 	return lookup_has_addr(a, &p->ip, 128) ? RC_OK : RC_NOTFOUND;
 }
 
+/* Behind a router IPv4 has another address than outside; IPv6 has not. */
 static const char *
-ptr_meaning(const struct publish *p)
+ptr_meaning(const struct publish *p, const struct publish_host *h)
 {
-	return IN6_IS_ADDR_V4MAPPED(&p->ip)
-		   ? "many hosts then refuse mail; the provider of the address "
-		     "can set it"
-		   : "many hosts then refuse mail; the provider of the address "
-		     "can set it, or outbound.ipv6 can be turned off";
+	if (IN6_IS_ADDR_V4MAPPED(&p->ip))
+		return "many hosts then refuse mail; the provider of the "
+		       "address can set it";
+	if (!is_ours(h, &p->ip))
+		return "mail leaves from a temporary address, which has no "
+		       "name for long: set outbound.source to a lasting one, "
+		       "or turn outbound.ipv6 off";
+	return "many hosts then refuse mail; the provider of the address can "
+	       "set it, or outbound.ipv6 can be turned off";
 }
 
 int
@@ -255,13 +260,13 @@ publish_judge_ptr(
 	if (ours)
 		return publish_say(p, PUBLISH_RIGHT, "%s", "");
 	if (a->n == 0)
-		return publish_say(p, PUBLISH_MISSING, "%s", ptr_meaning(p));
+		return publish_say(p, PUBLISH_MISSING, "%s", ptr_meaning(p, h));
 	if (!back)
 		return publish_say(p, PUBLISH_DIFFERENT,
 		    "the name does not lead back to the address: %s",
-		    ptr_meaning(p));
+		    ptr_meaning(p, h));
 	return publish_say(p, PUBLISH_DIFFERENT, "it is not %s: %s",
-	    h->hostname, ptr_meaning(p));
+	    h->hostname, ptr_meaning(p, h));
 }
 
 /* ---- SRV ---- */

@@ -10,7 +10,9 @@ int
 publish_judge_dnssec(
     struct publish *p, const struct publish_host *h, const struct dns_answer *a)
 {
-	(void)h;
+	if (h->unvalidated)
+		return publish_say(p, PUBLISH_UNKNOWN,
+		    "validation is turned off (dns.validate)");
 	if (a->security == DNS_SECURE) {
 		publish_found(p, SV("signed"));
 		return publish_say(p, PUBLISH_RIGHT, "%s", "");

@@ -110,7 +110,8 @@ struct publish_host {
 	    *relay; /* all mail leaves through it; or NULL */
 	struct publish_certificate certificate[PUBLISH_CERTIFICATES];
 	size_t ncertificate;
-	const char *ca; /* whom a CAA record must name; NULL: not known */
+	bool unvalidated; /* nothing can be said of DNSSEC */
+	const char *ca;	  /* whom a CAA record must name; NULL: not known */
 };
 
 /* Can nobody outside reach it? [RFC 1918, 6598, 4193, 3927] */
