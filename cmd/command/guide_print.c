@@ -187,7 +187,7 @@ print_paste(const struct publish *p)
 {
 	struct buf line;
 
-	if (!publish_is_record(p))
+	if (!publish_is_record(p) || p->elsewhere)
 		return;
 	buf_init(&line, 8192);
 	publish_zone_line(p, &line);
@@ -473,6 +473,8 @@ print_host(const struct guide *g)
 		    lookup_ip_text(&g->host.sender[i], ip));
 	putchar('\n');
 	print_group(g, NULL);
+	if (!g->network && g->host.relay == NULL && g->conf->outside)
+		puts("  untried   port 25 of others: hearthmail dns --network");
 	if (g->resolver_lies)
 		print_wrapped(
 		    SV("  note      the name servers in /etc/resolv.conf "
@@ -569,6 +571,7 @@ add_state(json_t *r, const struct publish *p)
 	(void)json_object_set_new(
 	    r, "state", json_string(publish_state_name(p->state)));
 	(void)json_object_set_new(r, "found", json_bytes(&p->found));
+	(void)json_object_set_new(r, "elsewhere", json_boolean(p->elsewhere));
 	(void)json_object_set_new(r, "text", json_bytes(&p->words));
 	(void)json_object_set_new(r, "warning", json_boolean(p->warn));
 	(void)json_object_set_new(

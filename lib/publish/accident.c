@@ -82,7 +82,7 @@ publish_accident(struct sv found, struct sv want)
 	if (found.n < want.n && sv_starts(want, found))
 		return found.n == STRING_MAX
 			   ? "it is cut off after 255 bytes: enter it in two "
-			     "strings, as above, or ask the provider how long "
+			     "strings, as below, or ask the provider how long "
 			     "texts are entered"
 			   : "its end is missing";
 	if (found.n > 0 && found.n < want.n && sv_ends(want, found))

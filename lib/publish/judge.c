@@ -65,7 +65,7 @@ publish_judge(struct publish *p, const struct publish_host *h)
 	buf_reset(&p->found);
 	buf_reset(&p->words);
 	p->state = PUBLISH_UNKNOWN;
-	p->warn = false;
+	p->warn = p->elsewhere = false;
 	p->security = a->security;
 	p->ttl = a->ttl;
 	if (a->rc != RC_OK && a->rc != RC_NOTFOUND)
@@ -101,6 +101,8 @@ publish_would_be_right(const struct publish *p, const struct publish_host *h,
 	bool right;
 
 	t->domain = p->domain;
+	t->ip = p->ip;
+	t->list = p->list;
 	memcpy(t->name, p->name, sizeof t->name);
 	buf_addsv(&t->value, buf_sv(&p->value));
 	/* The first question is for the name itself. */

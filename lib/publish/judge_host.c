@@ -203,7 +203,11 @@ publish_judge_address(
 		return publish_say(
 		    p, PUBLISH_DIFFERENT, "that is another machine");
 	return publish_say(p, PUBLISH_MISSING, "%s",
-	    p->advice ? "it can be found without this" : "it cannot be found");
+	    p->advice	       ? "it can be found without this"
+	    : p->type == DNS_A ? "it cannot be found"
+			       : "mail leaves from this address, and many "
+				 "hosts refuse it without this; or turn "
+				 "outbound.ipv6 off");
 }
 
 /* ---- PTR ---- */
@@ -240,7 +244,7 @@ publish_judge_ptr(
     struct publish *p, const struct publish_host *h, const struct dns_answer *a)
 {
 	char host[DNS_NAME_MAX];
-	bool ours = false, more = false, back = false;
+	bool ours = false, more = false, back = false, named = false;
 	size_t i;
 	int r;
 
@@ -253,6 +257,7 @@ publish_judge_ptr(
 		r = leads_back(p, host);
 		more |= r == RC_MORE;
 		back |= r == RC_OK;
+		named |= publish_same_host(host, h->hostname);
 		ours |= r == RC_OK && publish_same_host(host, h->hostname);
 	}
 	if (more)
@@ -261,6 +266,12 @@ publish_judge_ptr(
 		return publish_say(p, PUBLISH_RIGHT, "%s", "");
 	if (a->n == 0)
 		return publish_say(p, PUBLISH_MISSING, "%s", ptr_meaning(p, h));
+	p->elsewhere = named;
+	if (named)
+		return publish_say(p, PUBLISH_DIFFERENT,
+		    "it is right, but the name does not lead back to the "
+		    "address: see %s; many hosts refuse mail until it does",
+		    lookup_family(&p->ip) == DNS_A ? "A" : "AAAA");
 	if (!back)
 		return publish_say(p, PUBLISH_DIFFERENT,
 		    "the name does not lead back to the address: %s",

@@ -176,9 +176,75 @@ check(struct publish *p, const struct publish_host *h,
 	return spf_check(&q, p->q, LOOKUP_MAILFROM, out);
 }
 
+static bool
+has_word(struct sv text, struct sv wanted)
+{
+	while (text.n > 0)
+		if (sv_ieq(sv_split(&text, ' '), wanted))
+			return true;
+	return false;
+}
+
+static bool
+is_all(struct sv word)
+{
+	return sv_ieq(word, SV("all")) ||
+	       (word.n == 4 && sv_ieq(sv_skip(word, 1), SV("all")));
+}
+
+/*
+ * What is to be pasted in place of records that do not let this server send, or
+ * of several: one with all that they name, for others may send for the domain,
+ * too.
+ */
+static void
+put_merged(struct publish *p, const struct dns_answer *a)
+{
+	struct sv rest, word;
+	char last[8] = "-all";
+	struct buf text;
+	size_t at = 0;
+	bool any = false;
+
+	buf_init(&text, PUBLISH_TEXT_MAX);
+	buf_reset(&p->value);
+	buf_adds(&p->value, "v=spf1 mx");
+	while (publish_next_text(a, &at, &text)) {
+		if (!spf_is_record(buf_sv(&text)))
+			continue;
+		rest = buf_sv(&text);
+		(void)sv_split(&rest, ' ');
+		while (rest.n > 0) {
+			word = sv_split(&rest, ' ');
+			if (is_all(word)) {
+				if (!any)
+					sv_copy(word, last, sizeof last);
+				any = true;
+			} else if (word.n > 0 && !sv_ieq(word, SV("-mx")) &&
+				   !sv_ieq(word, SV("~mx")) &&
+				   !sv_ieq(word, SV("?mx")) &&
+				   !has_word(buf_sv(&p->value), word)) {
+				buf_addc(&p->value, ' ');
+				buf_addsv(&p->value, word);
+			}
+		}
+	}
+	if (any || sv_ifind(buf_sv(&p->value), SV("redirect=")) == p->value.n) {
+		buf_addc(&p->value, ' ');
+		buf_adds(&p->value, last);
+	}
+	buf_fini(&text);
+}
+
+static bool
+has_mx(struct sv text)
+{
+	return has_word(text, SV("mx")) || has_word(text, SV("+mx"));
+}
+
 static int
-say_refused(
-    struct publish *p, const struct in6_addr *ip, const struct spf_outcome *o)
+say_refused(struct publish *p, const struct in6_addr *ip,
+    const struct spf_outcome *o, struct sv record)
 {
 	char text[LOOKUP_IP_TEXT];
 
@@ -186,17 +252,24 @@ say_refused(
 	if (o->result == AUTH_TEMPERROR)
 		return publish_say(
 		    p, PUBLISH_UNKNOWN, "no answer for one of the names in it");
-	if (o->result == AUTH_PERMERROR)
+	if (o->result == AUTH_PERMERROR) {
+		/* What it includes is the owner's to mend. */
+		p->elsewhere = o->problem != SPF_P_SYNTAX;
 		return publish_say(p, PUBLISH_DIFFERENT,
 		    "receivers call it invalid (%s): it is worth nothing",
 		    spf_problem_text(o->problem));
+	}
+	p->elsewhere = has_mx(record);
+	if (!p->elsewhere)
+		put_merged(p, publish_ask(p, p->domain, DNS_TXT));
 	return publish_say(p, PUBLISH_DIFFERENT,
-	    "it does not include this server: mail from %s gets \"%s\"", text,
-	    auth_result_name(o->result));
+	    "it does not include this server: mail from %s gets \"%s\"%s", text,
+	    auth_result_name(o->result),
+	    p->elsewhere ? "; see the addresses of this host, and MX" : "");
 }
 
 static int
-judge_senders(struct publish *p, const struct publish_host *h)
+judge_senders(struct publish *p, const struct publish_host *h, struct sv text)
 {
 	struct spf_outcome o, bad = {.result = AUTH_PASS};
 	const struct in6_addr *of = NULL;
@@ -214,7 +287,7 @@ judge_senders(struct publish *p, const struct publish_host *h)
 	if (more)
 		return RC_MORE;
 	if (of != NULL)
-		return say_refused(p, of, &bad);
+		return say_refused(p, of, &bad, text);
 	return publish_say(p, PUBLISH_RIGHT, "%s", "");
 }
 
@@ -252,6 +325,7 @@ add_warnings(struct publish *p, const struct cost *c)
 {
 	if (p->state != PUBLISH_RIGHT)
 		return RC_OK;
+	p->elsewhere = c->terms > SPF_TERMS_MAX;
 	if (c->terms > SPF_TERMS_MAX)
 		return publish_say(p, PUBLISH_DIFFERENT,
 		    "it needs %u DNS lookups, and only %d are allowed: "
@@ -292,7 +366,7 @@ judge_record(struct publish *p, const struct publish_host *h, struct sv text)
 	if (h->relay != NULL)
 		r = judge_relayed(p, h, text);
 	else if (h->nsender > 0)
-		r = judge_senders(p, h);
+		r = judge_senders(p, h, text);
 	else
 		r = judge_unsent(p, text);
 	count_record(&c, p->domain, 0);
@@ -356,6 +430,15 @@ judge_none(struct publish *p, const struct dns_answer *a)
 	return r;
 }
 
+static int
+say_several(struct publish *p, const struct dns_answer *a)
+{
+	put_merged(p, a);
+	return publish_say(p, PUBLISH_DIFFERENT,
+	    "with more than one SPF record, all are ignored: one must name "
+	    "everybody");
+}
+
 int
 publish_judge_spf(
     struct publish *p, const struct publish_host *h, const struct dns_answer *a)
@@ -373,8 +456,7 @@ publish_judge_spf(
 	if (n == 0)
 		r = judge_none(p, a);
 	else if (n > 1)
-		r = publish_say(p, PUBLISH_DIFFERENT,
-		    "with more than one SPF record, all are ignored");
+		r = say_several(p, a);
 	else
 		r = judge_record(p, h, buf_sv(&text));
 	buf_fini(&text);

@@ -135,9 +135,9 @@ publish_judge_tlsa(
 		    "refuse to deliver mail");
 	if (p->value.n > 0)
 		return publish_say(p, PUBLISH_MISSING,
-		    "it protects the way to this server from forged "
-		    "certificates; only publish it if the key stays the same "
-		    "when the certificate is renewed");
+		    "senders can verify the certificate by it; the key must "
+		    "then "
+		    "stay the same when it is renewed");
 	return publish_say(
 	    p, PUBLISH_MISSING, "not useful, as the zone is not signed");
 }

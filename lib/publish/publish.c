@@ -19,6 +19,17 @@ is_public(const struct in6_addr *a, bool v4)
 	return is_v4(a) == v4 && !publish_is_private(a);
 }
 
+static bool
+is_sender(const struct publish_host *h, const struct in6_addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < h->nsender; i++)
+		if (memcmp(&h->sender[i], a, sizeof *a) == 0)
+			return true;
+	return false;
+}
+
 static void
 add_addresses(struct publish_list *l, const struct publish_host *h, bool v4)
 {
@@ -33,8 +44,10 @@ add_addresses(struct publish_list *l, const struct publish_host *h, bool v4)
 		p = publish_add(l, PUBLISH_ADDRESS, type);
 		publish_set_name(p, "%s", h->hostname);
 		publish_put_address(&h->address[i], &p->value);
-		/* One address is enough to be found, and IPv4 is it. */
-		p->advice = any || !v4;
+		/* To be found, one address is enough, and IPv4 is it; but those
+		 * that mail leaves from are looked for, too. */
+		p->advice = (any || !v4) &&
+			    (h->relay != NULL || !is_sender(h, &h->address[i]));
 		any = true;
 	}
 	if (any)

@@ -74,7 +74,8 @@ struct publish {
 	bool lookup;	  /* it can be asked for */
 	struct lookup *q; /* what is asked, and the answers */
 	enum publish_state state;
-	bool warn; /* it is right, and words says what could be better */
+	bool elsewhere; /* another entry is to be mended, not this one */
+	bool warn;	/* it is right, and words says what could be better */
 	enum dns_security security; /* of the answer, if state is known */
 	uint32_t ttl;
 	unsigned spf_lookups, spf_depth; /* of SPF */

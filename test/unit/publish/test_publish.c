@@ -172,6 +172,8 @@ static const struct {
 	PUBLISH_DIFFERENT, "remove", false},
     {"2001:db8::1", PUBLISH_ADDRESS, DNS_AAAA, "mail AAAA 2001:db8::1",
 	PUBLISH_RIGHT, "", false},
+    {"2001:db8::1", PUBLISH_ADDRESS, DNS_AAAA, "", PUBLISH_MISSING,
+	"mail leaves from", false},
     {"fd00::1", PUBLISH_ADDRESS, DNS_AAAA, "", PUBLISH_RIGHT, "none", false},
     {"192.0.2.1", PUBLISH_PTR, DNS_PTR,
 	"1.2.0.192.in-addr.arpa. PTR mail.example.org|mail A 192.0.2.1",
@@ -613,6 +615,53 @@ START_TEST(publish_judge__srv_has_host_and_port)
 }
 END_TEST
 
+/* What is to be pasted still names the others that send for the domain; pasted,
+ * it is right. */
+static const struct {
+	const char *there, *value;
+} spf_rows[] = {
+    {"@ TXT v=spf1 include:_s.example.org ~all",
+	"v=spf1 mx include:_s.example.org ~all"},
+    {"@ TXT V=SPF1  -mx ip4:203.0.113.1", "v=spf1 mx ip4:203.0.113.1 -all"},
+    {"@ TXT v=spf1 redirect=_s.example.org",
+	"v=spf1 mx redirect=_s.example.org"},
+    {"@ TXT v=spf1 ip4:203.0.113.1 a -all|@ TXT v=spf1 a "
+     "include:_s.example.org ~all",
+	"v=spf1 mx ip4:203.0.113.1 a include:_s.example.org -all"},
+};
+
+START_TEST(publish_judge__spf_keeps_the_others)
+{
+	static const char others[] =
+	    "|_s TXT v=spf1 ip4:203.0.113.5 -all|mail A 192.0.2.1|"
+	    "@ MX 1 mail.example.org";
+	struct publish *p;
+	struct buf text;
+
+	buf_init(&text, 2000);
+	add_own("192.0.2.1");
+	buf_addf(&text, "%s%s", spf_rows[_i].there, others);
+	fill(text.p);
+	make();
+	p = find(PUBLISH_SPF, DNS_TXT);
+	fixture_judge(p, &host, zone);
+	ck_assert_int_eq(p->state, PUBLISH_DIFFERENT);
+	ck_assert(!p->elsewhere);
+	ck_assert_str_eq(p->value.p, spf_rows[_i].value);
+	zone_free(&zone);
+	zone = zone_new();
+	buf_reset(&text);
+	buf_addf(&text, "@ TXT %s%s", spf_rows[_i].value, others);
+	fill(text.p);
+	publish_list_fini(&list);
+	make();
+	p = find(PUBLISH_SPF, DNS_TXT);
+	fixture_judge(p, &host, zone);
+	ck_assert_msg(p->state == PUBLISH_RIGHT, "%s", p->words.p);
+	buf_fini(&text);
+}
+END_TEST
+
 /* TLSA: of the certificate in use, offered where DNSSEC protects it. */
 static const struct {
 	bool is_signed;
@@ -805,6 +854,8 @@ UNIT_TESTS(publish)
 	    (int)(sizeof srv_rows / sizeof srv_rows[0]));
 	tcase_add_loop_test(tc, publish_judge__tlsa_is_of_the_certificate, 0,
 	    (int)(sizeof tlsa_rows / sizeof tlsa_rows[0]));
+	tcase_add_loop_test(tc, publish_judge__spf_keeps_the_others, 0,
+	    (int)(sizeof spf_rows / sizeof spf_rows[0]));
 	tcase_add_test(tc, publish_judge__names_a_key_that_was_cut);
 	tcase_add_test(tc, publish_add_domain__knows_a_relay);
 	tcase_add_test(tc, publish_judge__shows_strangers_bytes_safely);
