@@ -86,14 +86,20 @@ look_at_exchange(struct publish *p, const struct publish_host *h,
 }
 
 static int
-judge_exchange(
-    struct publish *p, const struct publish_host *h, const struct exchange *x)
+judge_exchange(struct publish *p, const struct publish_host *h,
+    const struct dns_answer *own, const struct exchange *x)
 {
 	const struct dns_answer *ours = publish_ask(p, h->hostname, DNS_A);
 
 	if (ours == NULL)
 		return RC_MORE;
 	(void)publish_say(p, PUBLISH_RIGHT, "%s", "");
+	if (own->canonical[0] != '\0' &&
+	    !publish_same_host(own->canonical, p->name))
+		(void)publish_warn(p,
+		    "the domain itself is a CNAME to %s, which it must not be: "
+		    "some hosts then write to that domain",
+		    own->canonical);
 	if (x->foreign && x->best_foreign < x->best_ours)
 		(void)publish_warn(
 		    p, "mail goes to %s first", x->first_foreign);
@@ -130,7 +136,7 @@ publish_judge_mx(
 	if (x.more)
 		return RC_MORE;
 	if (x.ours)
-		return judge_exchange(p, h, &x);
+		return judge_exchange(p, h, a, &x);
 	if (x.odd[0] != '\0')
 		return publish_say(
 		    p, PUBLISH_DIFFERENT, "%s: %s", x.odd, x.odd_why);
@@ -140,6 +146,11 @@ publish_judge_mx(
 	if (a->n > 0)
 		return publish_say(
 		    p, PUBLISH_DIFFERENT, "mail goes to another host");
+	if (a->rc == RC_NOTFOUND)
+		return publish_say(p, PUBLISH_MISSING,
+		    "there is nothing at this name yet: is the domain "
+		    "registered, and are its name servers entered at the "
+		    "registrar?");
 	return publish_say(p, PUBLISH_MISSING,
 	    "mail for the domain does not find this server");
 }
