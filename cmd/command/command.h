@@ -30,6 +30,7 @@ int cmd_undelete(const char *config, int argc, char **argv);
 int cmd_purge(const char *config, int argc, char **argv);
 int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
+int cmd_dkim(const char *config, int argc, char **argv);
 
 /* ---- what they share ---- */
 
@@ -61,6 +62,11 @@ bool command_duration(const char *text, int64_t *ms_out);
  * stays it, effectively. */
 int command_passwd_offline(const struct conf *conf, struct sv name,
     struct sv password, bool weak, struct err *err) RC_USE_RESULT;
+/* The DKIM keys of a domain, from their file, while no server runs; to be given
+ * back with ring_fini in any case.  RC_NOTFOUND: there are none yet. */
+struct ring;
+int command_ring(const struct conf *conf, const char *domain, struct ring *out,
+    struct err *err) RC_USE_RESULT;
 /* A line of standard input, byte by byte, so that what follows it is not
  * taken; false: none came, or it is too long for out. */
 bool command_read_line(struct buf *out);

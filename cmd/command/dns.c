@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/signer.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/command/command.h"
@@ -26,14 +27,15 @@ ask_keys(const struct conf *conf, const char *domain, struct buf *out,
     struct buf *why)
 {
 	int fd = command_connect(conf, "auth.sock"), r, rc;
-	const struct dkim_ask asked = {sv_str(domain)};
+	const struct dkim_order asked = {
+	    SIGNER_RECORDS, sv_str(domain), SV("")};
 	struct auth_done done;
 	struct msg m;
 
 	if (fd < 0)
 		return RC_NOTFOUND;
 	msg_init(&m, CMD_DKIM);
-	dkim_ask_put(&m, &asked);
+	dkim_order_put(&m, &asked);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, &m);
@@ -57,34 +59,21 @@ static void
 read_keys(const struct conf *conf, const char *domain, struct buf *out,
     struct buf *why)
 {
-	struct dkim_pair pair;
-	struct buf path, text;
 	struct err err = {.text = ""};
-	int i, r;
+	struct ring ring;
+	int r = command_ring(conf, domain, &ring, &err);
 
-	buf_init(&path, 4096);
-	buf_init(&text, DKIM_PAIR_MAX);
-	buf_addf(&path, "%s/auth/dkim/%s.pem", conf->data, domain);
-	r = io_read_file(path.p, &text, &err);
 	if (r == RC_OK)
-		r = dkim_pair_read(buf_sv(&text), &pair, &err);
-	if (r == RC_OK) {
-		for (i = 0; r == RC_OK && i < DKIM_ALGORITHMS; i++) {
-			buf_addf(out, "%s ", pair.selector[i]);
-			r = dkim_key_record(pair.key[i], out);
-			buf_addc(out, '\n');
-		}
-		dkim_pair_fini(&pair);
-	} else if (r == RC_NOTFOUND) {
+		r = ring_records(&ring, out);
+	if (r == RC_NOTFOUND) {
 		buf_adds(why, "the keys are created when the server first "
 			      "starts with this domain");
-	} else {
+	} else if (r != RC_OK) {
 		buf_addf(why, "%s", err.text);
 		if (geteuid() != 0)
 			buf_adds(why, " (are you root?)");
 	}
-	buf_wipe(&text);
-	buf_fini(&path);
+	ring_fini(&ring);
 }
 
 static void

@@ -196,6 +196,7 @@ static const struct conf_key top_keys[] = {
     {"listen", set_listens},
     {"limits", set_limits},
     {"backup", conf_set_backup},
+    {"dkim", conf_set_dkim},
     {"dns", conf_set_dns},
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
@@ -246,6 +247,7 @@ set_defaults(struct conf *c, const char *file)
 	c->dns.validate = true;
 	conf_default_watch(c);
 	c->outbound.ipv6 = true;
+	c->dkim.rotate_s = 180ll * 24 * 3600;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,
 	    .recipients = 100,

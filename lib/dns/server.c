@@ -15,8 +15,17 @@
 #include "ipc/server.h"
 
 #define TICK_MS	      1000
+#define HOUR_MS	      3600000
 #define FAR_MAX	      4	    /* each has some 50 resolvers at most */
 #define FAR_BYTES_MAX 40000 /* of records in an answer */
+
+/* Who asks. */
+struct client {
+	struct ipc_client ipc;	   /* must be first */
+	struct dns_server_few few; /* may NULL: as it likes */
+	int64_t hour;		   /* began then */
+	unsigned asked;		   /* in it */
+};
 
 struct query {
 	struct dns_server *s;
@@ -348,15 +357,47 @@ give_up_far(struct dns_server *s)
 	}
 }
 
+/* Counts it. */
 static bool
-is_refused(const struct ipc_client *c, const struct dns_question *q, bool far,
+is_too_much(struct client *c)
+{
+	int64_t now = clk_mono();
+
+	if (c->asked == 0 || now - c->hour >= HOUR_MS) {
+		c->hour = now;
+		c->asked = 0;
+	}
+	if (c->asked++ == c->few.per_hour)
+		mlog(LOG_WARN, "dns.enough",
+		    "text=\"no more questions from auth in this hour\"");
+	return c->asked > c->few.per_hour;
+}
+
+static bool
+is_forbidden(
+    struct client *c, const char *name, const struct dns_question *q, bool far)
+{
+	char text[LOG_Q_MAX];
+
+	if (c->few.may == NULL)
+		return false;
+	if (far && q->type == DNS_TXT && c->few.may(name, c->few.arg))
+		return is_too_much(c);
+	mlog(LOG_WARN, "dns.forbidden", "name=%s type=%u",
+	    log_q(text, sv_str(name)), (unsigned)q->type);
+	return true;
+}
+
+static bool
+is_refused(struct ipc_client *c, const struct dns_question *q, bool far,
     char name[DNS_NAME_MAX])
 {
 	const struct dns_server *s = c->arg;
 
 	return dns_name_normalise(q->name, name) != RC_OK ||
 	       !is_known_type(q->type) || c->open >= s->o.limits.per_line ||
-	       (far ? s->nfar >= FAR_MAX : s->open >= s->o.limits.all);
+	       (far ? s->nfar >= FAR_MAX : s->open >= s->o.limits.all) ||
+	       is_forbidden((struct client *)c, name, q, far);
 }
 
 static void
@@ -386,12 +427,19 @@ on_question(struct ipc_client *c, struct msg *m)
 }
 
 static const struct ipc_server_ops client_ops = {
-    .client_size = sizeof(struct ipc_client), .msg = on_question};
+    .client_size = sizeof(struct client), .msg = on_question};
 
 void
 dns_server_add_client(struct dns_server *s, int fd)
 {
 	(void)ipc_server_add(s->clients, fd);
+}
+
+void
+dns_server_add_few(
+    struct dns_server *s, int fd, const struct dns_server_few *few)
+{
+	((struct client *)ipc_server_add(s->clients, fd))->few = *few;
 }
 
 /* ---- ways ---- */

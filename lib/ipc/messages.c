@@ -26,7 +26,7 @@ const struct codec_type *const ipc_messages[] = {
     &sign_ask_codec,
     &sign_done_codec,
     &auth_command_codec,
-    &dkim_ask_codec,
+    &dkim_order_codec,
     &auth_done_codec,
     /* msg_control.h */
     &ctl_boot_codec,

@@ -91,7 +91,7 @@ enum proto {
 	CMD_APP_REVOKE,
 	CMD_APP_LIST,
 	CMD_ACCOUNTS,
-	CMD_DKIM, /* dkim_ask; text: "SELECTOR RECORD" lines */
+	CMD_DKIM, /* dkim_order; see auth/signer.h */
 
 	/* ---- command line to supervisor, on a connection of its own:
 	 * msg_control.h.  On those of reload and status it says nothing: they

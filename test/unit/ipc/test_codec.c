@@ -80,7 +80,7 @@ static const struct sample samples[] = {
 	    {1, T("e"), T("eee")}),
 	.n = 2),
     PLAIN(auth_command, T("anna"), T("phone"), true),
-    PLAIN(dkim_ask, T("example.org")),
+    PLAIN(dkim_order, 3, T("example.org"), T("s1")),
     PLAIN(auth_done, RC_OK, T("done"), T("secret")),
     WITH_FD(ctl_boot, conf, 4, .build = T("b"), .role = 1, .generation = 2,
 	.account = 3, .account_name = T("anna"), .sandbox_off = true,
