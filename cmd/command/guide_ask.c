@@ -210,10 +210,43 @@ is_right(const struct dns_answer *a, void *arg)
 	       publish_would_be_right(s->p, s->host, a);
 }
 
+/* A key that is not in use yet: no resolver that others share may hear of its
+ * name before it is everywhere. */
+static bool
+is_next(const struct publish *p)
+{
+	return p->kind == PUBLISH_DKIM && p->key == PUBLISH_KEY_NEXT;
+}
+
+/* It is judged by what one of the servers says, one that has it if any has. */
+static void
+judge_next(struct publish *p, const struct publish_host *h,
+    const struct dns_authority *a)
+{
+	const struct dns_answer *best = NULL;
+	size_t i;
+
+	for (i = 0; i < a->n; i++) {
+		const struct dns_answer *it = &a->server[i].answer;
+
+		if ((it->rc == RC_OK || it->rc == RC_NOTFOUND) &&
+		    (best == NULL || (best->n == 0 && it->n > 0)))
+			best = it;
+	}
+	if (best != NULL) {
+		publish_judge_answer(p, h, best);
+	} else {
+		lookup_expire(p->q);
+		(void)!publish_judge(p, h);
+	}
+}
+
 /* Those that all others depend on. */
 static bool
 is_asked_everywhere(const struct publish *p)
 {
+	if (p->lookup && is_next(p))
+		return true;
 	return p->lookup && !p->hint && p->state != PUBLISH_UNKNOWN &&
 	       p->security != DNS_BOGUS &&
 	       (p->state != PUBLISH_RIGHT || p->found.n > 0) &&
@@ -249,9 +282,12 @@ static void
 on_far(struct dns_authority *a, void *arg)
 {
 	struct question q = *(struct question *)arg;
+	struct publish *p = item_of(q.all, q.item);
 
 	free(arg);
-	note_servers(item_of(q.all, q.item), &q.all->g->host, a);
+	if (is_next(p))
+		judge_next(p, &q.all->g->host, a);
+	note_servers(p, &q.all->g->host, a);
 	q.all->open_far--;
 	ask_far(q.all);
 }
@@ -339,7 +375,8 @@ ask_far(struct asking *s)
 static bool
 is_of_phase(const struct asking *s, const struct publish *p)
 {
-	return (p->kind == PUBLISH_ADDRESS) == s->hosts && p->lookup;
+	return (p->kind == PUBLISH_ADDRESS) == s->hosts && p->lookup &&
+	       !is_next(p);
 }
 
 static void

@@ -197,6 +197,12 @@ print_paste(const struct publish *p)
 
 typedef bool filter_fn(const struct publish *p);
 
+static bool
+is_next(const struct publish *p)
+{
+	return p->kind == PUBLISH_DKIM && p->key == PUBLISH_KEY_NEXT;
+}
+
 /* Is the same said of both? */
 static bool
 is_alike(const struct publish *a, const struct publish *b)
@@ -224,6 +230,7 @@ print_entries(const struct guide *g, const char *domain, filter_fn *filter)
 			print_entry(p,
 			    p->state == PUBLISH_DIFFERENT ? "wrong"
 			    : publish_is_trouble(p)	  ? "missing"
+			    : is_next(p)		  ? "next"
 							  : "optional",
 			    next != NULL && filter(next) && is_alike(p, next));
 		last = p;

@@ -90,14 +90,31 @@ copy_answer(const struct dns_answer *a, struct dns_answer *out)
 	}
 }
 
+void
+publish_judge_answer(
+    struct publish *p, const struct publish_host *h, const struct dns_answer *a)
+{
+	struct lookup_question q;
+	struct dns_answer copy;
+
+	/* The first question is for the name itself. */
+	if (publish_judge(p, h) == RC_MORE && lookup_open(p->q, &q)) {
+		copy_answer(a, &copy);
+		lookup_answer(p->q, q.id, &copy);
+		dns_answer_fini(&copy);
+	}
+	if (publish_judge(p, h) == RC_MORE) {
+		lookup_expire(p->q);
+		(void)!publish_judge(p, h);
+	}
+}
+
 bool
 publish_would_be_right(const struct publish *p, const struct publish_host *h,
     const struct dns_answer *a)
 {
 	struct publish_list one = {NULL, 0, 0};
 	struct publish *t = publish_add(&one, p->kind, p->type);
-	struct lookup_question q;
-	struct dns_answer copy;
 	bool right;
 
 	t->domain = p->domain;
@@ -105,16 +122,7 @@ publish_would_be_right(const struct publish *p, const struct publish_host *h,
 	t->list = p->list;
 	memcpy(t->name, p->name, sizeof t->name);
 	buf_addsv(&t->value, buf_sv(&p->value));
-	/* The first question is for the name itself. */
-	if (publish_judge(t, h) == RC_MORE && lookup_open(t->q, &q)) {
-		copy_answer(a, &copy);
-		lookup_answer(t->q, q.id, &copy);
-		dns_answer_fini(&copy);
-	}
-	if (publish_judge(t, h) == RC_MORE) {
-		lookup_expire(t->q);
-		(void)!publish_judge(t, h);
-	}
+	publish_judge_answer(t, h, a);
 	right = t->state == PUBLISH_RIGHT;
 	publish_list_fini(&one);
 	return right;

@@ -135,6 +135,21 @@ judge_key(struct publish *p, struct sv text)
 	return publish_say(p, PUBLISH_DIFFERENT, "%s: %s", accident, fails);
 }
 
+static const char *
+without_key(const struct publish *p)
+{
+	switch (p->key) {
+	case PUBLISH_KEY_ACTIVE:
+		break;
+	case PUBLISH_KEY_NEXT:
+		return "the next key; it is used as soon as all of the zone's "
+		       "name servers have it";
+	case PUBLISH_KEY_OLD:
+		return "the previous key, by which mail on its way is checked";
+	}
+	return "signatures of this server cannot be checked";
+}
+
 /* No key is there; what else answers? */
 static int
 judge_other_texts(struct publish *p, const struct dns_answer *a)
@@ -149,8 +164,7 @@ judge_other_texts(struct publish *p, const struct dns_answer *a)
 		    "signatures of this server cannot be checked; what is "
 		    "found is a wildcard record (*), which answers for every "
 		    "name");
-	return say_missing(
-	    p, a, is_key, "signatures of this server cannot be checked");
+	return say_missing(p, a, is_key, without_key(p));
 }
 
 int

@@ -171,8 +171,13 @@ add_dkim(
 	while (dkim.n > 0) {
 		struct sv line = sv_split(&dkim, '\n');
 		struct sv selector = sv_split(&line, ' ');
+		struct sv state = sv_split(&line, ' ');
 
 		p = add_of(l, PUBLISH_DKIM, DNS_TXT, domain);
+		p->key = sv_eq(state, SV("announced"))	? PUBLISH_KEY_NEXT
+			 : sv_eq(state, SV("retiring")) ? PUBLISH_KEY_OLD
+							: PUBLISH_KEY_ACTIVE;
+		p->advice = p->key != PUBLISH_KEY_ACTIVE;
 		publish_set_name(
 		    p, "%.*s._domainkey.%s", SV_ARG(selector), domain);
 		buf_addsv(&p->value, line);

@@ -53,6 +53,13 @@ enum publish_state {
 	PUBLISH_DIFFERENT
 };
 
+/* Of a DKIM key. */
+enum publish_key {
+	PUBLISH_KEY_ACTIVE,
+	PUBLISH_KEY_NEXT, /* not in use before all name servers have it */
+	PUBLISH_KEY_OLD	  /* not in use, but mail on its way has it */
+};
+
 /* Whether others already see what the zone's own servers have. */
 enum publish_world {
 	PUBLISH_WORLD_UNASKED,
@@ -69,6 +76,7 @@ struct publish {
 	const struct conf_block_list *list; /* of BLOCK_LIST */
 	struct buf value; /* of TXT the text, else as in a zone file; empty:
 			     it cannot be known here what it should be */
+	enum publish_key key;
 	bool advice;	  /* all is well without it */
 	bool hint;	  /* it never is an error */
 	bool lookup;	  /* it can be asked for */
@@ -126,7 +134,8 @@ void publish_find_senders(const struct publish_list *l, struct publish_host *h);
 /* PTR of the senders, and the rest about the host. */
 void publish_add_senders(
     struct publish_list *l, const struct publish_host *h, const struct conf *c);
-/* What a domain needs.  dkim: lines "SELECTOR TEXT"; empty: they cannot be had,
+/* What a domain needs.  dkim: lines "SELECTOR STATE TEXT", states as in
+ * auth/ring.h ("active", "announced", "retiring"); empty: they cannot be had,
  * and why says so. */
 void publish_add_domain(struct publish_list *l, const struct conf *c,
     const char *domain, struct sv dkim, const char *why);
@@ -141,8 +150,11 @@ void publish_list_fini(struct publish_list *l);
 int publish_judge(
     struct publish *p, const struct publish_host *h) RC_USE_RESULT;
 
-/* Would it be right if this were the answer?  As far as that can be told
- * without asking for more. */
+/* Judges it as if this were the answer to its own question, as far as that can
+ * be told without asking for more. */
+void publish_judge_answer(struct publish *p, const struct publish_host *h,
+    const struct dns_answer *a);
+/* Would it be right then? */
 bool publish_would_be_right(const struct publish *p,
     const struct publish_host *h, const struct dns_answer *a);
 

@@ -129,7 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		in.part[in.n++] = sv_split(&rest, '\0');
 	publish_add_host(&l, &host);
 	publish_add_domain(&l, conf, conf->domain[0].name,
-	    SV("s1 v=DKIM1; k=ed25519; p=AAAABBBB\n"), "");
+	    SV("s1 active v=DKIM1; k=ed25519; p=AAAABBBB\n"), "");
 	host.sender[host.nsender++] = own;
 	publish_add_senders(&l, &host, conf);
 	for (i = 0; i < l.n; i++)

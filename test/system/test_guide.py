@@ -192,10 +192,22 @@ def daily(h):
             and not any(x.startswith("a.test:") for x in found), "status-repeats", found)
     r = h.command("status")
     verdict(r.returncode == 1 and re.search(r"(?m)^published +NOT RIGHT at .* UTC; see hearthmail dns$", r.stdout) and
-            re.search(r"(?m)^ {13}split\.test: DKIM hm-rsa-\d+ is wrong$", r.stdout), "status-in-words", r.stdout)
+            re.search(r"(?m)^ {13}split\.test: DKIM hm-rsa-\S+ is wrong$", r.stdout), "status-in-words", r.stdout)
     verdict("names.wrong text=" in h.log(), "log-repeats", h.log()[-600:])
     brief = h.command("dns", "--brief", timeout=240)
     verdict(brief.returncode == 1 and sorted(brief.stdout.splitlines()) == sorted(found), "brief", (brief, found))
+
+
+def next_key(h):
+    """One that was made and is not published is no trouble; the old one signs."""
+    r = h.command("dkim", "rotate", "a.test", timeout=120)
+    verdict(r.returncode == 0, "rotate", r)
+    r, out = ask(h, "a.test")
+    got = of(out, "DKIM", "a.test")
+    verdict(sorted(x["state"] for x in got) == ["missing"] * 2 + ["right"] * 2 and not any(x["trouble"] for x in got)
+            and all("next key" in x["text"] for x in got if x["state"] == "missing"), "the-next-key", got)
+    text = h.command("dns", "a.test", timeout=240).stdout
+    verdict(re.search(r"(?m)^  next +DKIM: the next key; it is used as soon as", text), "next-on-the-screen", text)
 
 
 def serve(net, records):
@@ -242,6 +254,7 @@ def main():
                 late(net, h)
                 port_25(net, h)
                 liar(net, h)
+                next_key(h)
     finally:
         shutil.rmtree(d, ignore_errors=True)
     finish()

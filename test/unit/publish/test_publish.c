@@ -91,7 +91,7 @@ make(void)
 
 	publish_add_host(&list, &host);
 	publish_add_domain(&list, conf, conf->domain[0].name,
-	    SV("hm-ed-202611 " KEY "\n"), "");
+	    SV("hm-ed-202611 active " KEY "\n"), "");
 	for (i = 0; i < list.n; i++)
 		if (list.p[i].kind == PUBLISH_ADDRESS)
 			fixture_judge(&list.p[i], &host, zone);

@@ -13,14 +13,16 @@
 #include "test/unit/unit.h"
 
 #define KEYS                                                               \
-	"hm-rsa-202611 v=DKIM1; k=rsa; p="                                 \
+	"hm-rsa-202611 active v=DKIM1; k=rsa; p="                          \
 	"QUJDRA"                                                           \
 	"QUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJD" \
 	"QUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJD" \
 	"QUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJD" \
 	"QUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJDRAQUJD" \
 	"QUJDRA\n"                                                         \
-	"hm-ed-202611 v=DKIM1; k=ed25519; p=AAAABBBB\n"
+	"hm-ed-202611 active v=DKIM1; k=ed25519; p=AAAABBBB\n"             \
+	"hm-ed-202612 announced v=DKIM1; k=ed25519; p=CCCCDDDD\n"          \
+	"hm-ed-202605 retiring v=DKIM1; k=ed25519; p=EEEEFFFF\n"
 
 static const struct {
 	const char *yaml, *own, *ca;
