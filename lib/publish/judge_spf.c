@@ -26,6 +26,17 @@ struct cost {
 
 static void count_record(struct cost *c, const char *domain, unsigned depth);
 
+/* With a share of questions of its own: the judgement has to have its. */
+static const struct dns_answer *
+ask(const struct cost *c, const char *name, enum dns_type type)
+{
+	static const struct dns_answer none = {.rc = RC_NOTFOUND};
+
+	if (!lookup_name_valid(sv_str(name)))
+		return &none;
+	return lookup_get(c->p->q, LOOKUP_HELO, type, sv_str(name));
+}
+
 /* The only record among the texts of a name. */
 static unsigned
 find_record(const struct dns_answer *a, struct buf *out)
@@ -60,7 +71,7 @@ count_void(struct cost *c, const struct dns_answer *a, unsigned *also)
 static void
 count_hosts(struct cost *c, const char *domain)
 {
-	const struct dns_answer *a = publish_ask(c->p, domain, DNS_MX);
+	const struct dns_answer *a = ask(c, domain, DNS_MX);
 	char host[DNS_NAME_MAX];
 	uint16_t preference;
 	size_t i;
@@ -69,8 +80,8 @@ count_hosts(struct cost *c, const char *domain)
 	for (i = 0; a != NULL && i < a->n && i < SPF_HOSTS_MAX; i++) {
 		if (dns_mx(a->record[i], &preference, host) != RC_OK)
 			continue;
-		count_void(c, publish_ask(c->p, host, DNS_A), &c->mx_voids);
-		count_void(c, publish_ask(c->p, host, DNS_AAAA), &c->mx_voids);
+		count_void(c, ask(c, host, DNS_A), &c->mx_voids);
+		count_void(c, ask(c, host, DNS_AAAA), &c->mx_voids);
 	}
 }
 
@@ -102,10 +113,9 @@ count_term(struct cost *c, const struct spf_term *t, const char *domain,
 			count_record(c, target, depth + 1);
 		break;
 	case SPF_A:
-		a = plain ? publish_ask(c->p, target, DNS_A) : NULL;
+		a = plain ? ask(c, target, DNS_A) : NULL;
 		if (plain && (a == NULL || a->n == 0))
-			count_void(
-			    c, publish_ask(c->p, target, DNS_AAAA), NULL);
+			count_void(c, ask(c, target, DNS_AAAA), NULL);
 		c->more |= plain && a == NULL;
 		break;
 	case SPF_MX:
@@ -135,7 +145,7 @@ count_record(struct cost *c, const char *domain, unsigned depth)
 		return;
 	if (depth > c->depth)
 		c->depth = depth;
-	a = publish_ask(c->p, domain, DNS_TXT);
+	a = ask(c, domain, DNS_TXT);
 	if (a == NULL) {
 		c->more = true;
 		return;

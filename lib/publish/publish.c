@@ -106,10 +106,11 @@ void
 publish_add_senders(
     struct publish_list *l, const struct publish_host *h, const struct conf *c)
 {
+	bool direct = h->relay == NULL && c->outside;
 	struct publish *p;
 	size_t i;
 
-	for (i = 0; i < h->nsender && h->relay == NULL; i++) {
+	for (i = 0; i < h->nsender && direct; i++) {
 		p = publish_add(l, PUBLISH_PTR, DNS_PTR);
 		dns_reverse(&h->sender[i], p->name);
 		p->ip = h->sender[i];
@@ -122,7 +123,7 @@ publish_add_senders(
 	p = publish_add(l, PUBLISH_CAA, DNS_CAA);
 	publish_set_name(p, "%s", h->hostname);
 	p->advice = p->hint = true;
-	if (h->relay == NULL)
+	if (direct)
 		publish_add_block_lists(l, h, c);
 }
 
