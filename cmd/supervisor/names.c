@@ -14,8 +14,10 @@
 
 struct names {
 	struct super *s;
+	int64_t first_ms;
 	struct ev_timer *timer;
 	struct job job;
+	bool again; /* it was ended, to begin anew */
 	int64_t when;
 	struct buf trouble;
 };
@@ -43,9 +45,10 @@ on_time(void *arg)
 	}
 	if (n->s->stopping)
 		return;
-	/* It ends by itself within minutes. */
+	/* It ends by itself within minutes; or the configuration is new. */
 	if (n->job.pid > 0) {
 		(void)kill(n->job.pid, SIGKILL);
+		n->again = true;
 		return;
 	}
 	e = job_start(&n->job, n->s->o->config, words);
@@ -59,6 +62,7 @@ names_new(struct super *s, int64_t first_ms)
 	struct names *n = xcalloc(1, sizeof *n);
 
 	n->s = s;
+	n->first_ms = first_ms;
 	job_init(&n->job, s->loop);
 	buf_init(&n->trouble, NAMES_TROUBLE_MAX);
 	n->timer = ev_timer_add(s->loop, first_ms, on_time, n);
@@ -79,6 +83,13 @@ names_free(struct names **np)
 	job_fini(&n->job);
 	buf_fini(&n->trouble);
 	free(n);
+}
+
+void
+names_again(struct names *n)
+{
+	ev_timer_del(&n->timer);
+	n->timer = ev_timer_add(n->s->loop, n->first_ms, on_time, n);
 }
 
 /* Whole lines, as many as fit. */
@@ -115,6 +126,12 @@ names_reap(struct names *n, pid_t pid, int status)
 
 	if (n == NULL || !job_reap(&n->job, pid))
 		return false;
+	if (n->again) {
+		n->again = false;
+		ev_timer_del(&n->timer);
+		n->timer = ev_timer_add(n->s->loop, 0, on_time, n);
+		return true;
+	}
 	forget(n);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FINE) {
 		n->when = clk_now();

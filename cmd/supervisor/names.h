@@ -19,6 +19,8 @@ struct names;
 /* first_ms: when to look for the first time. */
 struct names *names_new(struct super *s, int64_t first_ms);
 void names_free(struct names **n);
+/* There is a new configuration: they are looked at before long. */
+void names_again(struct names *n);
 /* Takes note of a child that has ended; false: it was another. */
 bool names_reap(struct names *n, pid_t pid, int status);
 /* What was wrong the last time, a line each; empty: nothing, or it is not known

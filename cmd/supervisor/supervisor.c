@@ -254,6 +254,7 @@ reload(struct super *s, struct err *err)
 		procs_replace_listeners(s);
 	procs_send_conf(s);
 	procs_stop_removed(s);
+	names_again(s->names);
 	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
 	    other ? "new" : "kept");
 	return RC_OK;

@@ -210,6 +210,22 @@ def next_key(h):
     verdict(re.search(r"(?m)^  next +DKIM: the next key; it is used as soon as", text), "next-on-the-screen", text)
 
 
+def reloaded(h):
+    """A new configuration is looked at before long; without dns.check nothing is said."""
+    config = open(h.config).read()
+    h.write_config(config.replace("dns: {", "dns: { check: off,"))
+    h.command("reload")
+    verdict(wait_until(lambda: json.loads(h.command("status", "--json").stdout)["published_checked"] == 0),
+            "check-off")
+    h.write_config(config.replace("[a.test, split.test]", "[a.test]").replace('"good.lists.test 127.0.0.2-127.0.0.3", ', ""))
+    h.command("reload")
+    s = wait_until(lambda: (lambda s: s["published_checked"] and s)(json.loads(h.command("status", "--json").stdout)))
+    verdict(s and not s["published_trouble"] and "names.right" in h.log(), "looked-at-after-a-reload", s)
+    verdict("published    all DNS records that are needed\n" in h.command("status").stdout, "status-right")
+    r = h.command("dns", timeout=240)
+    verdict(r.returncode == 0 and r.stdout.endswith("All records are published.\n"), "all-is-well", r.stdout)
+
+
 def serve(net, records):
     whole = lines(records, "split.test")
     part = [x for x in whole if "_domainkey" not in x]
@@ -255,6 +271,7 @@ def main():
                 port_25(net, h)
                 liar(net, h)
                 next_key(h)
+                reloaded(h)
     finally:
         shutil.rmtree(d, ignore_errors=True)
     finish()
