@@ -32,6 +32,7 @@ static void say_refused(struct super *s, const char *account);
 
 /* ---- the wiring ---- */
 
+/* Who has just ended gets fresh lines if it is started again. */
 static void
 send_line(struct proc *to, const struct proc *end, int fd)
 {
@@ -41,7 +42,7 @@ send_line(struct proc *to, const struct proc *end, int fd)
 
 	msg_init(&m, CTL_LINE);
 	ctl_line_put(&m, &said);
-	if (line_send(to->control, &m) != RC_OK)
+	if (line_send(to->control, &m) != RC_OK && !line_gone(to->control))
 		mlog(LOG_WARN, "wire.fail", "to=%s end=%s",
 		    role_info[to->role].name, role_info[end->role].name);
 }

@@ -43,6 +43,8 @@ void line_set_judge(void (*judge)(int fd, void *arg), void *arg);
 /* From any thread.  Consumes m, also on error: RC_TEMP if the queue is full
  * or the other side is gone. */
 int line_send(struct line *l, struct msg *m) RC_USE_RESULT;
+/* A message could not be sent, or EOF came: the other side has ended. */
+bool line_gone(struct line *l);
 /* The same for news that may be lost: the other side's end is seen anyway. */
 void line_tell(struct line *l, struct msg *m);
 
