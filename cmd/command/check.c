@@ -136,6 +136,29 @@ print_certificate(const struct conf *conf)
 	return warnings;
 }
 
+/* What becomes of forged mail. */
+static void
+print_inbound(const struct conf *conf)
+{
+	static const char *const dmarc[] = {
+	    [CONF_DMARC_REJECT] = "reject: forged mail is refused or put into "
+				  "Junk, as its domain asks",
+	    [CONF_DMARC_JUNK] = "junk: forged mail is put into Junk",
+	    [CONF_DMARC_NOTE] = "note: forged mail is delivered; the result is "
+				"recorded",
+	    [CONF_DMARC_OFF] = "off: mail is not checked for forgery"};
+	const struct conf_inbound *in = &conf->inbound;
+	size_t i;
+
+	printf("\nmail from outside\n  dmarc %s\n", dmarc[in->dmarc]);
+	if (in->ntrust_arc == 0)
+		return;
+	printf("  trusts the ARC seals of");
+	for (i = 0; i < in->ntrust_arc; i++)
+		printf(" %s", in->trust_arc[i]);
+	puts(in->dmarc == CONF_DMARC_OFF ? " (not used: dmarc is off)" : "");
+}
+
 static unsigned
 print_relay(const struct conf_relay *r)
 {
@@ -415,6 +438,7 @@ cmd_check(const char *config, int argc, char **argv)
 	print_ports(conf);
 	print_people(conf);
 	warnings = print_certificate(conf);
+	print_inbound(conf);
 	warnings += print_outside(conf);
 	warnings += print_names(conf);
 	warnings += print_backup(conf);

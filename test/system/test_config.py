@@ -209,6 +209,13 @@ def check(h):
     verdict("by way of smtp.example.net:587 (TLS, its certificate is checked, as me)" in r.stdout and
             "WARNING: " in r.stdout and "mail for smtp.example.net will wait" in r.stdout,
             "check-smarthost", r.stdout)
+    verdict("dmarc reject: " in r.stdout and "ARC" not in r.stdout, "check-inbound-default", r.stdout)
+    for policy in ("reject", "junk", "note", "off"):
+        h.write_config(whole + f"inbound: {{ dmarc: {policy}, trust_arc: [lists.example.org, fwd.example.net] }}\n")
+        said = h.command("check").stdout
+        verdict(f"\n  dmarc {policy}: " in said and
+                f"trusts the ARC seals of lists.example.org fwd.example.net{' (not used' if policy == 'off' else chr(10)}" in said,
+                f"check-inbound-{policy}", said)
     h.write_config(whole)
     os.makedirs(os.path.join(h.data, "accounts/zoe"), exist_ok=True)
     r = h.command("check")
@@ -600,9 +607,29 @@ def open_files(h):
     os.chmod(key, 0o600)
 
 
+def reloading(h):
+    """What a reload replaces is replaced quietly: nothing in the log needs attention."""
+    whole = h.yaml()
+    seen = len(h.log())
+    pids = {}
+    for n, extra in enumerate(["relay: { host: 127.0.0.1, port: 2525, tls: off }\n",
+                               "relay: { host: 127.0.0.1, port: 2526, tls: off }\noutbound: { source: 127.0.0.1 }\n",
+                               "relay: off\n", "relay: { host: 127.0.0.1, port: 2527, tls: verify }\n", ""] * 3):
+        h.write_config(whole.replace("mail.home.test", "mail2.home.test" if n % 2 else "mail.home.test") + extra)
+        pids = {r: h.pids(r) for r in ("queue", "smtp", "imap")}
+        r = h.command("reload")
+        verdict(r.returncode == 0, f"reload-{n}", r)
+        wait_until(lambda: all(set(h.pids(r)) - set(pids[r]) for r in pids) and h.pids("mx"))
+    h.write_config(whole)
+    verdict(h.command("reload").returncode == 0, "reload-back")
+    h.deliver(subject="after many reloads")
+    said = [l for l in h.log()[seen:].splitlines() if re.match(r"\S+ (warn|error) ", l) and " dns.down " not in l]
+    verdict(not said, "reload-replaces-quietly", said)
+
+
 def main():
     with House() as h:
-        for part in (errors, usage, check, open_files, machine, stranger, second_server, addresses):
+        for part in (reloading, errors, usage, check, open_files, machine, stranger, second_server, addresses):
             try:
                 part(h)
             except Exception as e:
