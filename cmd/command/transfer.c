@@ -148,7 +148,8 @@ int
 transfer_check_account(const struct transfer_order *o)
 {
 	struct buf empty; /* where the worker is shut in */
-	int code = EXIT_FINE;
+	int code = EXIT_FINE, fd = -1;
+	struct err err;
 
 	buf_init(&empty, 4096);
 	buf_addf(&empty, "%s/run/empty", o->conf->data);
@@ -160,6 +161,11 @@ transfer_check_account(const struct transfer_order *o)
 		code = command_fail(o->command, EXIT_FAILED,
 		    "there is no server data in %s; start the server first",
 		    o->conf->data);
+	/* Later it may be away for a moment; now it has to be there. */
+	else if ((fd = command_connect(o->conf, "keeper.sock")) < 0 &&
+		 command_unreached(o->conf, &err) != RC_OK)
+		code = command_fail(o->command, EXIT_FAILED, "%s", err.text);
+	io_close(&fd);
 	buf_fini(&empty);
 	return code;
 }
@@ -431,7 +437,7 @@ has_name(const struct names *n, struct sv name)
 	struct sv rest = buf_sv(&n->text);
 
 	while (rest.n > 0)
-		if (sv_eq(sv_split(&rest, '\n'), name))
+		if (transfer_same_name(sv_split(&rest, '\n'), name))
 			return true;
 	return false;
 }

@@ -570,6 +570,12 @@ def debugging():
         secret = b64encode(b"\0ben\0correct horse battery").decode()
         verdict("correct horse" not in h.log() and secret not in h.log() and
                 h.logged(r'text="AUTH \S+ \*\*\*"'), "debug-trace-masks", [l for l in h.log().splitlines() if "AUTH" in l])
+        for what in ("nobody", "ann", "anna@home.test", ""):
+            r = h.command("debug", "trace", what)
+            verdict(r.returncode == 1 and f'no account "{what}"' in r.stderr, f"debug-trace-of-nobody-{what}", r)
+        for what in ("2001:db8::1", "mx.example.net"):
+            verdict(h.command("debug", "trace", what).returncode == 0, f"debug-trace-{what}")
+        verdict(h.command("debug", "trace", "anna").returncode == 0, "debug-trace-again")
         seen = h.log().count(" trace ")
         h.command("debug", "trace", "off")
         m = h.imap("anna")
