@@ -210,7 +210,11 @@ cmd_passwd(const char *config, int argc, char **argv)
 		return EXIT_CONFIG;
 	must(sodium_init() >= 0);
 	buf_init(&password, PASSWORD_MAX);
-	r = get_password(name, from_stdin, &password);
+	/* Before two passwords are typed in vain. */
+	r = conf_account_by_name(conf, sv_str(name)) < 0
+		? command_fail("passwd", EXIT_FAILED,
+		      "there is no account \"%s\" in the configuration", name)
+		: get_password(name, from_stdin, &password);
 	if (r == EXIT_FINE)
 		r = set_password(conf, name, buf_sv(&password), weak);
 	buf_wipe(&password);

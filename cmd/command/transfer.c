@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -280,10 +281,17 @@ read_password(struct transfer_order *o, struct err *err)
 {
 	struct transfer_server *s = &o->server;
 	struct buf text;
+	struct stat st;
 	int r = RC_OK;
 
 	buf_init(&s->password, PASSWORD_MAX);
 	if (o->password_file != NULL) {
+		if (stat(o->password_file, &st) == 0 &&
+		    (st.st_mode & S_IROTH) != 0)
+			fprintf(stderr,
+			    "WARNING: everybody can read the password file "
+			    "%s: chmod o-rwx\n",
+			    o->password_file);
 		r = io_read_file(o->password_file, &s->password, err);
 		/* Its first line. */
 		buf_truncate(&s->password, sv_chr(buf_sv(&s->password), '\n'));

@@ -196,6 +196,15 @@ check_name_service(const struct conf *conf, struct err *err)
 	return at_place(conf, name_service_place(conf, err), r, err);
 }
 
+static void
+log_open(void *arg, const char *text)
+{
+	char q[LOG_Q_MAX];
+
+	(void)arg;
+	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
+}
+
 /* ---- reload ---- */
 
 /* Old and new differ in what a listener cannot swap while it runs. */
@@ -253,6 +262,7 @@ reload(struct super *s, struct err *err)
 		procs_replace_listeners(s);
 	procs_send_conf(s);
 	procs_stop_removed(s);
+	(void)preflight_open_files(s->conf, s->o->config, log_open, NULL);
 	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
 	    other ? "new" : "kept");
 	return RC_OK;
@@ -646,15 +656,6 @@ make_data(struct super *s, struct err *err)
 	if (r != RC_OK)
 		look_explain(LOOK_WRITE, s->conf->data, err);
 	return at_place(s->conf, s->conf->data_at, r, err);
-}
-
-static void
-log_open(void *arg, const char *text)
-{
-	char q[LOG_Q_MAX];
-
-	(void)arg;
-	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
 }
 
 static int

@@ -611,6 +611,41 @@ def open_files(h):
     verdict(f"others can change {h.config}" in said and f"TLS key {key}" in said, "check-warns-of-modes", said)
     os.chmod(h.config, 0o644)
     os.chmod(key, 0o600)
+    whole, secret = h.yaml(), os.path.join(h.dir, "secret")
+    with open(secret, "w") as f:
+        f.write("open sesame\n")
+    relay = f"host: 127.0.0.1, port: 2525, tls: require, user: me, password_file: {secret}"
+    h.write_config(whole + f"relay: {{ example.net: {{ {relay} }}, \"*\": {{ {relay} }} }}\n")
+    for mode, words in ((0o644, "everybody can read the password file"), (0o660, "others can change the password file"), (0o640, None)):
+        os.chmod(secret, mode)
+        seen = len(h.log())
+        for command in ("check", "reload"):
+            said = h.command(command).stdout
+            verdict(said.count(f"{words} {secret}: chmod") == 1 if words else secret + ": chmod" not in said,
+                    f"{command}-password-file-{mode:o}", said)
+        if words:
+            verdict(h.logged(f"files.open text=.*{words}"), f"log-password-file-{mode:o}", h.log()[seen:])
+    h.write_config(whole)
+    h.command("reload")
+    passwords = os.path.join(h.data, "auth/credentials")
+    mode = os.stat(passwords).st_mode & 0o777
+    os.chmod(passwords, 0o644)
+    verdict(f"passwords in {passwords}" in h.command("check").stdout, "check-open-credentials")
+    os.chmod(passwords, mode)
+    # A folder in which others can write: they replace the file.
+    folder = os.path.join(h.dir, "etc")
+    os.mkdir(folder)
+    shutil.copy(h.config, folder)
+    os.symlink(os.path.join(folder, "hearthmail.yaml"), os.path.join(h.dir, "link.yaml"))
+    for mode in (0o777, 0o755, 0o1777):
+        os.chmod(folder, mode)
+        for path, cwd in (("hearthmail.yaml", folder), ("./hearthmail.yaml", folder), ("etc/hearthmail.yaml", h.dir),
+                          ("link.yaml", h.dir)):
+            said = run(path, "check", cwd=cwd).stdout
+            verdict((f"others can change {path}" in said) == (mode == 0o777), f"check-folder-{mode:o}-{path}", said)
+    os.chown(folder, 65534, 65534)
+    verdict("others can change" in run("hearthmail.yaml", "check", cwd=folder).stdout, "check-folder-of-another")
+    shutil.rmtree(folder)
 
 
 def reloading(h):
