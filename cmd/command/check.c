@@ -9,6 +9,7 @@
 #include "backup/lost.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
 #include "cmd/command/sight.h"
@@ -355,8 +356,8 @@ warn_shrunk(const struct conf *conf)
 		    now.messages > 0)
 			continue;
 		printf("  WARNING: %s has no mail; the newest backup has %lld "
-		       "messages of it\n",
-		    name, n);
+		       "message%s of it\n",
+		    name, n, plural((uint64_t)n));
 		warnings++;
 	}
 	json_decref(had);

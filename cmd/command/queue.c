@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/command/command.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
@@ -88,8 +89,14 @@ read_words(int argc, char **argv, struct order *o)
 	}
 	if (!ok || (o->bounce && o->verb != REMOVE) || (o->all && o->n > 0))
 		return false;
+	if (o->verb == SHOW && o->n == 1 && o->s[0].pick != QUEUE_PICK_ID) {
+		(void)command_fail("queue", EXIT_USAGE,
+		    "\"%s\" is not an ID; queue list shows them", argv[i - 1]);
+		o->complained = true;
+		return false;
+	}
 	if (o->verb == SHOW)
-		return o->n == 1 && o->s[0].pick == QUEUE_PICK_ID;
+		return o->n == 1;
 	if (o->verb == LIST && o->n == 0)
 		o->all = true;
 	if (o->all)
@@ -305,7 +312,7 @@ print_rows(const struct listing *l, const struct row *row, size_t n)
 			printf("\n%s%.*s: %zu message%s\n",
 			    row[i].u->local ? "account " : "",
 			    words.n > 60 ? 60 : (int)words.n, words.p, left,
-			    left == 1 ? "" : "s");
+			    plural(left));
 			buf_reset(&last);
 		}
 		left--;
@@ -619,8 +626,8 @@ print_done(const struct order *o, const struct queue_done *d)
 		    (int)recipients, "busy", (int)busy, "held", (int)held));
 	else if (messages > 0 || o->all)
 		printf("%u message%s for %u recipient%s: %s%s\n", messages,
-		    messages == 1 ? "" : "s", recipients,
-		    recipients == 1 ? "" : "s", done[o->verb],
+		    plural(messages), recipients, plural(recipients),
+		    done[o->verb],
 		    o->bounce ? ", with a report to the sender" : "");
 	if (!o->json && held > 0)
 		printf("%u held: release them first\n", held);

@@ -14,6 +14,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/tally.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
@@ -340,7 +341,8 @@ print_processes(const struct picture *p)
 		}
 		printf("  %-11s for %s", o->role, span(o->ms, t));
 		if (o->restarts > 0)
-			printf(", restarted %u times", o->restarts);
+			printf(", restarted %u time%s", o->restarts,
+			    plural(o->restarts));
 		if (!o->answered)
 			printf("  DOES NOT ANSWER");
 		puts("");

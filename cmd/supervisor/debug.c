@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_answer.h"
@@ -98,7 +99,7 @@ obey(struct super *s, struct msg *m, struct err *err)
 		return err_set(
 		    err, RC_NOTFOUND, "there is no such process now");
 	return err_set(err, RC_OK, "%u process%s told%s%s%.*s", n,
-	    n == 1 ? "" : "es", traces ? ", of " : "",
+	    each(n, "", "es"), traces ? ", of " : "",
 	    !traces	 ? ""
 	    : is_account ? "account "
 			 : "peer ",

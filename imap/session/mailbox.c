@@ -1,3 +1,4 @@
+#include "base/plural.h"
 #include "imap/session/session_priv.h"
 
 _Static_assert(IMAP_SEEN == STORE_SEEN && IMAP_ANSWERED == STORE_ANSWERED &&
@@ -138,7 +139,8 @@ imap_resolve(
 	}
 	if (imap_set_max(set) > count ||
 	    (count == 0 && imap_set_has_star(set))) {
-		imap_bad(c, "There are only %u messages.", count);
+		imap_bad(c, "There %s only %u message%s.",
+		    each(count, "is", "are"), count, plural(count));
 		return false;
 	}
 	imap_set_resolve(set, count, out);

@@ -2,6 +2,7 @@
  * Maildir, Maildir++ and Maildir below folders (Dovecot's LAYOUT=fs): every
  * folder that has cur or new is one.
  */
+#include "base/plural.h"
 #include "imap/transfer/file.h"
 #include "imap/transfer/maildir.h"
 #include "imap/transfer/source.h"
@@ -133,9 +134,9 @@ load_keywords(struct walk *w, struct sv dir)
 		report_skip(w->x->report, buf_sv(&path), why.text);
 	if (bad > 0)
 		report_note(w->x->report,
-		    "%s: %u lines are not keywords; messages are imported "
-		    "without them",
-		    path.p, bad);
+		    "%s: %u line%s; messages are imported without %s", path.p,
+		    bad, each(bad, " is not a keyword", "s are not keywords"),
+		    each(bad, "it", "them"));
 	buf_fini(&text);
 	buf_fini(&path);
 }

@@ -112,6 +112,20 @@ def usage(h):
     for name, options in shown.items():
         text = run(h.config, name, "--help").stdout
         verdict(not [o for o in options.split() if o not in text], f"help-has-the-options-of-{name}", text)
+    for words, code, said in ((["passwd", "nobody"], 1, 'no account "nobody"'), (["undelete", "anna"], 2, "--list shows them"),
+                              (["purge", "anna"], 2, "--all-expunged"), (["queue", "show", "x@y"], 2, '"x@y" is not an ID'),
+                              (["queue", "list", "--account", "nobody"], 1, 'no account "nobody"'),
+                              (["export", "nobody", f"{h.dir}/out"], 1, 'no account "nobody"'),
+                              (["app-password", "nobody"], 1, 'no account "nobody"'), (["fsck", "nobody"], 1, '"nobody"'),
+                              (["undelete", "nobody", "--list"], 1, "no such account"),
+                              (["debug", "level", "info", "nobody"], 1, "no such process"),
+                              (["debug", "dump", f"{h.dir}/nothing"], 1, "No such file"),
+                              (["restore", f"{h.dir}/nothing"], 1, f"{h.dir}/nothing"),
+                              (["backup", f"{h.dir}/nothing", "--verify"], 1, f"{h.dir}/nothing"),
+                              (["backup", f"{h.dir}/nothing/deeper"], 1, "No such file"),
+                              (["import", "anna", f"{h.dir}/nothing"], 1, "No such file")):
+        r = run(h.config, *words, stdin=subprocess.DEVNULL)
+        verdict(r.returncode == code and said in r.stderr and not r.stdout, "names-what-is-not-there-" + "-".join(words[:2]), r)
     r = subprocess.run([BINARY, "-c"], capture_output=True, text=True)
     verdict(r.returncode == 2 and "-c needs a file" in r.stderr, "c-without-a-file", r)
     verdict(subprocess.run([BINARY, "-V"], capture_output=True, text=True).stdout.startswith("hearthmail "),
