@@ -70,21 +70,20 @@ print_people(const struct conf *conf)
 	    "  root@%s: %s\n", conf->hostname, conf->account[conf->admin].name);
 }
 
-/* Names in the certificate that clients would accept for the host name. */
-static bool
-names_host(const struct tls_cert_info *info, const char *host)
+/* Does a mail program that connects to the host name accept it? */
+static unsigned
+warn_names(const struct conf *conf, struct sv pem, const char *names)
 {
-	struct sv names = sv_str(info->names), h = sv_str(host);
-
-	while (names.n > 0) {
-		struct sv n = sv_split(&names, ' ');
-
-		if (sv_ieq(n, h) ||
-		    (sv_starts(n, SV("*.")) &&
-			sv_ieq(sv_skip(n, 1), sv_skip(h, sv_chr(h, '.')))))
-			return true;
-	}
-	return false;
+	if (tls_cert_is_for(pem, conf->hostname))
+		return 0;
+	if (names[0] != '\0')
+		printf("  WARNING: it is not for %s\n", conf->hostname);
+	else
+		printf("  WARNING: mail programs will refuse it: they read a "
+		       "certificate's names from its subjectAltName only, not "
+		       "from the CN; get one that has %s there\n",
+		    conf->hostname);
+	return 1;
 }
 
 static unsigned
@@ -117,13 +116,9 @@ print_certificate(const struct conf *conf)
 			printf("  %s%s\n  names: %s\n  until: "
 			       "%04d-%02d-%02d %02d:%02d UTC\n",
 			    cert.p, info.self_signed ? " (self-signed)" : "",
-			    info.names, t.year, t.month, t.day, t.hour,
-			    t.minute);
-			if (!names_host(&info, conf->hostname)) {
-				printf("  WARNING: it is not for %s\n",
-				    conf->hostname);
-				warnings++;
-			}
+			    info.names[0] != '\0' ? info.names : "none", t.year,
+			    t.month, t.day, t.hour, t.minute);
+			warnings += warn_names(conf, buf_sv(&pem), info.names);
 			if (info.not_after < clk_now() / 1000 + 14 * 86400) {
 				printf("  WARNING: it has expired or will "
 				       "within two weeks\n");

@@ -347,6 +347,22 @@ def broken(h, folder):
         f.write(bytes([b[0] ^ 4]))
     r = backup(h, copy, "--verify")
     verdict(r.returncode == 1 and "checksum" in r.stderr, "verify-finds-a-wrong-bit", r.stdout + r.stderr)
+    last = r.stderr.splitlines()[-1]
+    verdict("is damaged: 1 file is missing or does not match its checksum, and the test restore of 1 account found damage"
+            in last and "anna: log/" in r.stderr and "anna: " not in r.stdout, "its-last-line-agrees-with-the-others", r)
+    # What is not mail: all of that can be restored, and the last line says so.
+    other = folder + ".other"
+    shutil.copytree(newest(folder), other)
+    os.unlink(other + "/config/hearthmail.yaml")
+    r = backup(h, other, "--verify")
+    verdict(r.returncode == 1 and "is damaged: 1 file is missing" in r.stderr.splitlines()[-1] and
+            "all accounts were test-restored successfully" in r.stderr.splitlines()[-1] and
+            r.stdout.count("test restore successful") == 2, "verify-of-a-missing-file", r)
+    shutil.rmtree(other + "/data/accounts/anna")
+    r = backup(h, other, "--verify")
+    verdict(r.returncode == 1 and "anna: none of its files could be restored" in r.stderr and
+            "test restore of 1 account found damage" in r.stderr.splitlines()[-1], "verify-of-a-missing-account", r)
+    shutil.rmtree(other)
     r = h.command("restore", copy, "--account", "anna", "--force")
     verdict(r.returncode == 1, "a-broken-backup-is-not-restored", r.stdout)
     verdict(os.path.exists(h.data + "/accounts/anna/log/000001"), "and-nothing-is-moved-for-it")

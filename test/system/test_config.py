@@ -299,6 +299,9 @@ def wrong_key():
         r = h.command("reload")
         verdict(r.returncode == 1 and "does not belong" in r.stderr, "reload-still-refuses", r)
         shutil.copy(f"{h.dir}/a.key", key)
+        r = h.command("check")
+        verdict("names: none" in r.stdout and "mail programs will refuse it" in r.stdout and
+                "subjectAltName" in r.stdout and "mail.home.test there" in r.stdout, "check-certificate-with-a-cn-only", r)
         verdict(wait_until(lambda: served(h) == ours) and served(h, "submissions") == ours and
                 wait_until(lambda: "CANNOT" not in h.command("status").stdout), "certificate-heals-by-itself")
         kept = os.path.join(h.data, "tls", "last-good.pem")
