@@ -51,7 +51,7 @@ imap_no_target(struct imap_cmd *c, struct sv name)
 	if (store_restore_reserves(c->s->store, name))
 		imap_no(c,
 		    "[CANNOT] " STORE_RESTORE " and the folders below it "
-		    "can only be read; nothing can be put there.");
+		    "are read-only; nothing can be stored there.");
 	else
 		imap_no(c, "[TRYCREATE] There is no such mailbox.");
 }
@@ -155,7 +155,7 @@ imap_store_flags(
 
 	for (i = 0; i < in->nkeyword; i++)
 		if (in->keyword[i].n > KEYWORD_MAX) {
-			imap_no(c, "[LIMIT] A keyword has at most %d bytes.",
+			imap_no(c, "[LIMIT] Keywords are limited to %d bytes.",
 			    KEYWORD_MAX);
 			return false;
 		}

@@ -196,8 +196,8 @@ work(struct imap_session *s)
 		/* Before each command: a client that always has the next one
 		 * ready must not outlive its revoked password. */
 		if (atomic_load(&s->task.stopping)) {
-			imap_bye(
-			    s, "[UNAVAILABLE] The server ends this session.");
+			imap_bye(s, "[UNAVAILABLE] The server is closing this "
+				    "session.");
 			return RC_EOF;
 		}
 		r = step(s);
