@@ -293,7 +293,7 @@ cmd_app_password(const char *config, int argc, char **argv)
 
 	if (argc < 2 || argc > 4 || argv[1][0] == '-' || (argc == 4 && !revoke))
 		return command_fail("app-password", EXIT_USAGE, APP_USAGE);
-	/* An option whose label was forgotten is no label. */
+	/* An option is not a label: the label was forgotten. */
 	if (label != NULL && label[0] == '-' && !revoke)
 		return command_fail("app-password", EXIT_USAGE,
 		    "\"%s\" cannot be a label; " APP_USAGE, label);

@@ -548,7 +548,7 @@ cmd_fsck(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	/* What is found is said in words, not by log lines. */
+	/* What is found is printed for people, not logged. */
 	log_setup("fsck", LOG_NOTHING);
 	f.conf = conf;
 	if (f.json)

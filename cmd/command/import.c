@@ -492,7 +492,7 @@ cmd_import(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	/* What happens is said in words, not by log lines. */
+	/* What happens is printed for people, not logged. */
 	log_setup("import", LOG_NOTHING);
 	o.conf = conf;
 	o.account = argv[1];

@@ -1,4 +1,4 @@
-/* The owner's view of what waits, and his wishes about it. */
+/* What waits, as the owner sees it, and the owner's requests about it. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

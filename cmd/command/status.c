@@ -227,7 +227,7 @@ ask(const struct conf *conf, struct picture *p)
 				"the server's answer is invalid");
 }
 
-/* The backups in the folder, whoever has made them. */
+/* The backups in the folder, whatever made them. */
 static void
 look_at_backups(const struct conf *conf, struct picture *p)
 {
@@ -247,7 +247,7 @@ look_at_backups(const struct conf *conf, struct picture *p)
 }
 
 /* One that dies at its start is not among the others.  Without a certificate
- * the last three do not run, which is said there. */
+ * the last three do not run, which is printed there. */
 static const char *const always[] = {"auth", "keeper", "queue", "dns", "mx",
     "smtp", "submission", "imap", "pop3"};
 #define FOR_CLIENTS 3

@@ -661,7 +661,7 @@ run_until_done(struct transfer_order *o,
 			breaks = 0;
 		came = o->report.came;
 		learnt = n;
-		/* Files that were half written cannot be taken up. */
+		/* Files that were half written cannot be continued. */
 		if (o->state_read < 0 || breaks == BREAKS_MAX)
 			break;
 		report_note(&o->report, "%s; trying again", err->text);

@@ -269,7 +269,7 @@ preflight_outbound(const struct conf *conf, struct err *err)
 	return bad != NULL;
 }
 
-/* Whose it is may change it: root and the server's own user are no others. */
+/* Its owner may change it, too; root and the server's own user are trusted. */
 static bool
 is_foreign(const struct stat *st)
 {

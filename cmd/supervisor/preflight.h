@@ -2,7 +2,7 @@
  * What the parser cannot see: whether the configuration fits this machine.
  * What `run` would refuse is refused here with its place, so that
  * `hearthmail check && hearthmail reload` guards; what only works badly is a
- * warning.  What this user may not read is no error: the server may.
+ * warning.  What this user may not read is not an error: the server may.
  */
 #ifndef CMD_SUPERVISOR_PREFLIGHT_H
 #define CMD_SUPERVISOR_PREFLIGHT_H

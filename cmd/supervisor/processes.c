@@ -308,7 +308,7 @@ on_start(struct super *s, struct msg *m)
 }
 
 /*
- * Listeners let nobody in before whoever answers for them is there: a port
+ * Listeners let nobody in before those that answer for them are there: a port
  * answers when a login can succeed and a message be taken.
  */
 static void
@@ -687,8 +687,8 @@ log_end(const struct proc *p, int status)
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/* Whoever held a socket can have shut it for all who hold it: what does not
- * listen any more is made anew. */
+/* A process that held a socket can have shut it for all who hold it: what does
+ * not listen any more is made anew. */
 static void
 mend_sockets(struct super *s)
 {

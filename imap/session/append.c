@@ -453,8 +453,8 @@ imap_append_command(struct imap_session *s)
 	if (s->frame.text.n > 0)
 		imap_bad(&c, "Expected the end of the command.");
 	else if (a->nul)
-		/* Of content, not of the command's syntax: whoever copies many
-		 * messages goes on with the next. */
+		/* Of content, not of the command's syntax: a program that
+		 * copies many messages goes on with the next. */
 		imap_no(&c, "[CANNOT] A message with a NUL has to be sent as "
 			    "a literal8.");
 	else if (a->rc == RC_TOOBIG)

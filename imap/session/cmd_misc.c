@@ -2,7 +2,7 @@
 
 #include "imap/parse/capability.h"
 
-/* True if nothing stands behind the name; else answers. */
+/* True if nothing follows the name; else answers. */
 static bool
 no_arguments(struct imap_cmd *c)
 {

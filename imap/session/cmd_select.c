@@ -51,7 +51,7 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 	if (r == RC_OK)
 		r = named;
 	/* Also a SELECT that fails leaves nothing selected
-	 * [RFC 3501 6.3.1]; one that is no command leaves it alone. */
+	 * [RFC 3501 6.3.1]; one that is not a command leaves it alone. */
 	if (r == RC_OK || r == RC_PERM)
 		imap_reselect(s);
 	if (r != RC_OK) {

@@ -235,8 +235,9 @@ run(struct pool_task *t)
 	if (s->login_tag.n > 0)
 		greet(s);
 	r = work(s);
-	/* Whoever still listens learns that this is the end: a listener that
-	 * is being replaced closes its side towards us as a client would. */
+	/* A client that still listens learns that this is the end: a listener
+	 * that is being replaced closes its side towards us as a client would.
+	 */
 	if (r == RC_EOF && s->state != IMAP_ST_LOGOUT && !s->broken)
 		imap_bye(s, "[UNAVAILABLE] The connection ends.");
 	if (r == RC_MORE && s->mode == IMAP_MODE_IDLE)

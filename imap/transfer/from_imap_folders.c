@@ -234,7 +234,7 @@ list_all(struct from_imap *d, struct err *err)
 		buf_truncate(&b, n);
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
 	}
-	/* There it stands in a namespace of its own, which no star finds. */
+	/* There it is in a namespace of its own, which no star finds. */
 	if (r == RC_OK && !(d->hidden & IMAP_LIST_EXPUNGED))
 		r = imap_client_command(
 		    d->c, &ops, SV("LIST \"\" \"Restore*\""), err);

@@ -23,7 +23,7 @@ typedef void line_eof_fn(struct line *l, void *arg);
 
 /*
  * Takes fd.  on_msg gets every message (and does not free it); on_eof is
- * called once; the line may be freed in both.  A message that is no message
+ * called once; the line may be freed in both.  What is not a message
  * counts as EOF: the other side is broken.
  */
 struct line *line_new(struct ev_loop *loop, int fd, line_msg_fn *on_msg,
@@ -59,7 +59,7 @@ int line_recv_fd(int fd, struct msg *m) RC_USE_RESULT;
 
 struct peer;
 /*
- * on_msg (may be NULL) gets messages that are no reply.  on_up (may be NULL)
+ * on_msg (may be NULL) gets messages that are not replies.  on_up (may be NULL)
  * is called when a new line is there.  All run in the loop's thread.
  */
 struct peer *peer_new(struct ev_loop *loop, const char *name,

@@ -94,7 +94,7 @@ check_header(struct audit *a)
 		    "lost");
 }
 
-/* ---- bytes that stand in a file of their own ---- */
+/* ---- bytes that are in a file of their own ---- */
 
 static bool
 body_is_fine(struct audit *a, const struct body_ref *ref, char *name)

@@ -279,7 +279,7 @@ tls_client_ssl(struct tls_client *c, const char *host, enum tls_demand demand)
 	SSL *ssl = ssl_new(c->ssl_ctx);
 
 	SSL_set_connect_state(ssl);
-	/* What is no host name (an address) goes without. */
+	/* An address, which is not a host name, goes without. */
 	(void)SSL_set_tlsext_host_name(ssl, host);
 	if (demand == TLS_ANY)
 		SSL_set_security_level(ssl, 0);

@@ -511,7 +511,8 @@ pop3_run(struct pool_task *t)
 		return finish(s);
 	}
 	stream_park(s->st);
-	/* A wake that brought nothing is no sign of life. */
+	/* A wake that brought nothing does not show that the client is alive.
+	 */
 	if (heard || atomic_load(&t->deadline) == 0) {
 		atomic_store(&t->deadline, clk_mono() + IDLE_MS);
 		atomic_store(&s->heard, clk_mono());
