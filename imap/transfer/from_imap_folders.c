@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/plural.h"
 #include "imap/transfer/from_imap.h"
 #include "imap/parse/parse.h"
 
@@ -254,7 +255,8 @@ report_left_out(struct from_imap *d)
 	if (d->unfit <= UNFIT_NAMED)
 		return;
 	buf_init(&b, 100);
-	buf_addf(&b, "%zu more mailboxes", d->unfit - UNFIT_NAMED);
+	buf_addf(&b, "%zu more %s", d->unfit - UNFIT_NAMED,
+	    each(d->unfit - UNFIT_NAMED, "mailbox", "mailboxes"));
 	report_skip(d->x->report, buf_sv(&b), "for their names, too");
 	buf_fini(&b);
 }

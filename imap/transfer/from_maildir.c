@@ -165,8 +165,9 @@ maildir(struct walk *w, struct sv dir, const struct transfer_folder *f,
 		return r;
 	if (w->unknown > 0)
 		report_note(w->x->report,
-		    "%.*s: %u flags in names of files have no meaning here",
-		    SV_ARG(f->name), w->unknown);
+		    "%.*s: %u flag%s in names of files %s no meaning here",
+		    SV_ARG(f->name), w->unknown, plural(w->unknown),
+		    each(w->unknown, "has", "have"));
 	r = w->to->folder_end(w->to->arg, err);
 	if (r == RC_OK)
 		report_folder_end(w->x->report);

@@ -418,8 +418,8 @@ to_imap_folder(void *arg, const struct transfer_folder *f, struct err *err)
 	before = state_uidvalidity(t->state, buf_sv(&t->dest));
 	if (r == RC_OK && before != 0 && before != t->uidvalidity)
 		report_note(t->x->report,
-		    "%s is not the mailbox that an earlier run filled: what "
-		    "came then is not brought again (--again does)",
+		    "%s is not the mailbox that an earlier run filled; what "
+		    "was copied then is not copied again without --again",
 		    t->dest.p);
 	return r;
 }

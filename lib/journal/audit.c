@@ -181,8 +181,8 @@ check_commit(struct audit *a, const struct scanned *x)
 		    "the end of a batch is damaged; a later one confirms its "
 		    "records");
 	else if (!a->hurt && c.count != a->batch)
-		tell_record(
-		    a, x, 0, "a batch of %u records has %u", c.count, a->batch);
+		tell_record(a, x, 0, "a batch of %u record%s has %u", c.count,
+		    plural(c.count), a->batch);
 	a->batch = 0;
 	a->hurt = false;
 }
