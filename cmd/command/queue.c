@@ -91,7 +91,9 @@ read_words(int argc, char **argv, struct order *o)
 		return false;
 	if (o->verb == SHOW && o->n == 1 && o->s[0].pick != QUEUE_PICK_ID) {
 		(void)command_fail("queue", EXIT_USAGE,
-		    "\"%s\" is not an ID; queue list shows them", argv[i - 1]);
+		    "\"%s\" is not an ID (queue list shows them); "
+		    "usage: queue show ID",
+		    argv[i - 1]);
 		o->complained = true;
 		return false;
 	}
@@ -329,14 +331,15 @@ print_rows(const struct listing *l, const struct row *row, size_t n)
 }
 
 static void
-print_list(const struct listing *l)
+print_list(const struct order *o, const struct listing *l)
 {
 	struct row *row = NULL;
 	size_t i, j, n = 0, cap = 0;
 	struct buf b;
 
 	if (l->n == 0) {
-		puts("The queue is empty.");
+		puts(o->all ? "The queue is empty."
+			    : "No waiting mail matches.");
 		return;
 	}
 	for (i = 0; i < l->n; i++)
@@ -568,7 +571,7 @@ print_listing(
 	else if (o->json)
 		print_json_list(l);
 	else if (l->n > 0 || check_accounts(conf, o) == EXIT_FINE)
-		print_list(l);
+		print_list(o, l);
 	else
 		r = EXIT_FAILED;
 	/* A list that is empty is one for programs, too. */

@@ -143,7 +143,7 @@ take_substitute(struct super *s, const char *why, struct err *err)
 		s->cert_told = certificate_stamp(s->conf);
 		s->cert_stamp = ~s->cert_told;
 		(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
-		    "%.290s; %s until it is back: mend that, no reload is "
+		    "%.290s; %s until this is fixed; no reload is "
 		    "needed",
 		    why,
 		    for_clients ? "the last good one is used"
@@ -300,7 +300,7 @@ cert_is_unusable(struct super *s, uint64_t stamp, const struct err *err)
 	if (s->port25_only)
 		return;
 	(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
-	    "%.290s; the last good one is used until it is back: mend that, no "
+	    "%.290s; the last good one is used until this is fixed; no "
 	    "reload is needed",
 	    err->text);
 }

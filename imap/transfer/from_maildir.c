@@ -248,7 +248,7 @@ below(struct walk *w, struct sv dir, struct sv name, struct sv entry,
 		r = visit(w, buf_sv(&path), buf_sv(&mailbox), depth, err);
 	} else if (!w->counting && entry.n > 1) {
 		report_skip(w->x->report, buf_sv(&path),
-		    "its name is none of a mailbox");
+		    "its name cannot be a mailbox name");
 	}
 	buf_fini(&mailbox);
 	buf_fini(&path);

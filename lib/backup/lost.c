@@ -155,7 +155,8 @@ look_at(struct look *l, int accounts, const char *name)
 	else if (json_integer_value(had) == 0 && is_known(accounts, name))
 		tell(l,
 		    "%s: nothing is in %s/accounts/%s, but it had mail; mount "
-		    "its disk, or: hearthmail restore; if it is to begin anew: "
+		    "its disk, or: hearthmail restore; if it is to start "
+		    "empty: "
 		    "rm %s/accounts/" KNOWN "/%s",
 		    name, l->conf->data, name, l->conf->data, name);
 	else if (json_integer_value(had) > 0)

@@ -4,8 +4,8 @@
  * does not take waits in a bounded queue, and a full queue is a temporary
  * failure.
  *
- * struct peer is "whoever plays that role now": a place for a line that is
- * replaced when the other process is started anew, and the requests that are
+ * struct peer is "the process that has that role now": a place for a line that
+ * is replaced when the other process is started anew, and the requests that are
  * open on it.  EOF fails every open request with RC_TEMP at once; so does its
  * deadline with RC_TIMEOUT, which travels with the request: one that arrives
  * after its deadline is thrown away.  A reply that comes too late is dropped
