@@ -276,42 +276,70 @@ is_foreign(const struct stat *st)
 	return st->st_uid != 0 && st->st_uid != geteuid();
 }
 
-/* By replacing it: where the sticky bit is set only the owner may do that, of
- * the file or of the folder. */
+/* One of the folders down to the file's that lets others replace what is in it;
+ * where the sticky bit is set only the owner may do that, of the file or of the
+ * folder.  false: there is none. */
 static bool
-folder_is_open(const char *path)
+find_open_folder(const char *path, struct buf *out)
 {
 	const char *slash = strrchr(path, '/');
+	char *real = NULL;
+	bool open = false;
 	struct stat st;
-	struct buf above;
-	bool open;
+	size_t n;
 
-	buf_init(&above, 4096);
-	if (slash == NULL)
-		buf_addc(&above, '.');
-	else
-		buf_add(
-		    &above, path, slash > path ? (size_t)(slash - path) : 1);
-	open = stat(above.p, &st) == 0 &&
-	       (is_foreign(&st) || ((st.st_mode & S_IWOTH) != 0 &&
-				       (st.st_mode & S_ISVTX) == 0));
-	buf_fini(&above);
+	buf_reset(out);
+	buf_add(out, path,
+	    slash == NULL  ? 0
+	    : slash > path ? (size_t)(slash - path)
+			   : 1);
+	real = realpath(out->n > 0 ? out->p : ".", NULL);
+	buf_reset(out);
+	buf_adds(out, real != NULL ? real : "");
+	while (out->n > 0 && !open) {
+		open = stat(out->p, &st) == 0 &&
+		       (is_foreign(&st) || ((st.st_mode & S_IWOTH) != 0 &&
+					       (st.st_mode & S_ISVTX) == 0));
+		n = sv_rchr(buf_sv(out), '/');
+		if (!open)
+			buf_truncate(out, n > 0 || out->n == 1 ? n : 1);
+	}
+	free(real);
 	return open;
 }
 
-/* Itself or by way of its folder, or that of what a link leads to. */
-static bool
-others_may_change(const char *path)
+/* Itself, or by way of a folder above it or above what a link leads to. */
+static unsigned
+check_config(
+    const char *path, void (*fn)(void *arg, const char *text), void *arg)
 {
 	char *real = realpath(path, NULL);
+	struct buf folder, text;
 	struct stat st;
-	bool open;
+	bool bad;
 
-	open = real != NULL && stat(real, &st) == 0 &&
-	       (is_foreign(&st) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
-		   folder_is_open(path) || folder_is_open(real));
+	buf_init(&folder, 4096);
+	buf_init(&text, 3 * 4096);
+	if (real != NULL && stat(real, &st) == 0) {
+		if (is_foreign(&st) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+			buf_addf(&text,
+			    "others can change %s: chown root and chmod go-w",
+			    path);
+		else if (find_open_folder(path, &folder) ||
+			 find_open_folder(real, &folder))
+			buf_addf(&text,
+			    "others can change %s, since its folder %s is "
+			    "theirs or writable for them: chown root and "
+			    "chmod o-w",
+			    path, folder.p);
+	}
+	bad = text.n > 0;
+	if (bad)
+		fn(arg, text.p);
 	free(real);
-	return open;
+	buf_fini(&text);
+	buf_fini(&folder);
+	return bad;
 }
 
 struct telling {
@@ -352,15 +380,7 @@ preflight_open_files(const struct conf *conf, const char *config,
 
 	buf_init(&path, 4096);
 	buf_init(&key, 4096);
-	if (others_may_change(config)) {
-		buf_addf(&path,
-		    "others can change %s: chown root and chmod "
-		    "go-w",
-		    config);
-		fn(arg, path.p);
-		t.n++;
-		buf_reset(&path);
-	}
+	t.n += check_config(config, fn, arg);
 	certificate_paths(conf, &path, &key);
 	check_secret(&t, "TLS key", key.p);
 	buf_reset(&path);

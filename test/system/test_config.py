@@ -662,6 +662,13 @@ def open_files(h):
             verdict((f"others can change {path}" in said) == (mode == 0o777), f"check-folder-{mode:o}-{path}", said)
     os.chown(folder, 65534, 65534)
     verdict("others can change" in run("hearthmail.yaml", "check", cwd=folder).stdout, "check-folder-of-another")
+    os.chown(folder, 0, 0)
+    os.chmod(folder, 0o755)
+    os.makedirs(f"{folder}/above/below")
+    shutil.copy(h.config, f"{folder}/above/below")
+    os.chmod(f"{folder}/above", 0o777)
+    said = run("hearthmail.yaml", "check", cwd=f"{folder}/above/below").stdout
+    verdict(f"its folder {folder}/above is " in said, "check-a-folder-above", said)
     shutil.rmtree(folder)
 
 
