@@ -14,6 +14,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/tally.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
@@ -226,7 +227,7 @@ ask(const struct conf *conf, struct picture *p)
 				"the server's answer is invalid");
 }
 
-/* The backups in the folder, whoever has made them. */
+/* The backups in the folder, whatever made them. */
 static void
 look_at_backups(const struct conf *conf, struct picture *p)
 {
@@ -246,7 +247,7 @@ look_at_backups(const struct conf *conf, struct picture *p)
 }
 
 /* One that dies at its start is not among the others.  Without a certificate
- * the last three do not run, which is said there. */
+ * the last three do not run, which is printed there. */
 static const char *const always[] = {"auth", "keeper", "queue", "dns", "mx",
     "smtp", "submission", "imap", "pop3"};
 #define FOR_CLIENTS 3
@@ -340,7 +341,8 @@ print_processes(const struct picture *p)
 		}
 		printf("  %-11s for %s", o->role, span(o->ms, t));
 		if (o->restarts > 0)
-			printf(", restarted %u times", o->restarts);
+			printf(", restarted %u time%s", o->restarts,
+			    plural(o->restarts));
 		if (!o->answered)
 			printf("  DOES NOT ANSWER");
 		puts("");

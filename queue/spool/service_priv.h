@@ -178,7 +178,7 @@ void queue_remote_stop(struct queue_service *q);
 
 /* ---- sign.c ---- */
 
-/* RC_OK: what is to stand in front of the report; valid during the call. */
+/* RC_OK: what comes before the report; valid during the call. */
 typedef void queue_signed_fn(struct attempt *a, int rc, struct sv fields);
 /* The attempt is of a report of ours.  done may be called at once. */
 void queue_sign(struct attempt *a, queue_signed_fn *done);

@@ -502,6 +502,10 @@ START_TEST(tls_ctx_new__names_what_does_not_fit)
 	ck_assert(sv_find(sv_str(info.names), SV("mail.example.org")) <
 		  strlen(info.names));
 	ck_assert_int_gt(info.not_after, clk_now() / 1000 + 86400);
+	ck_assert(tls_cert_is_for(buf_sv(&c[0]), "mail.example.org"));
+	ck_assert(tls_cert_is_for(buf_sv(&c[0]), "MAIL.example.org"));
+	ck_assert(!tls_cert_is_for(buf_sv(&c[0]), "example.org"));
+	ck_assert(!tls_cert_is_for(SV("junk"), "mail.example.org"));
 	ck_assert_int_ne(tls_cert_info(SV("junk"), &info, &err), RC_OK);
 	for (i = 0; i < 2; i++) {
 		buf_fini(&c[i]);
