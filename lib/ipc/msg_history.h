@@ -29,6 +29,7 @@ enum history_kind {
 	HISTORY_HELD,
 	HISTORY_RELEASED,
 	HISTORY_REMOVED,
+	HISTORY_RETRIED, /* the owner wants it to be tried now */
 	/* mx */
 	HISTORY_HOST, /* what one host has said */
 	/* anybody */
