@@ -254,9 +254,9 @@ def killed(h):
 def damaged(h):
     h.stop()
     path = os.path.join(h.data, "history/history.db")
-    with open(path, "r+b") as f:
-        f.seek(0)
-        f.write(b"\xa5" * 8192)
+    with open(path, "wb") as f:
+        f.write(b"\xa5" * 65536)
+    os.unlink(path + "-wal")
     h.start()
     arrives(h, "after@friend.test", "after the damage")
     verdict(story(h, "after the damage", has=["stored"]), "a-new-one-begins")
