@@ -536,6 +536,46 @@ json_backup(const struct conf *conf, const struct backups *b)
 }
 
 static void
+add_period(json_t *all, struct sv line)
+{
+	struct sv name = sv_split(&line, ':');
+	json_t *counts = json_object();
+
+	while (line.n > 0) {
+		struct sv one = sv_trim(sv_split(&line, ','));
+		size_t at = sv_rchr(one, ' ');
+		uint64_t n;
+
+		if (sv_to_u64(sv_skip(one, at + 1), INT64_MAX, &n) == RC_OK)
+			(void)json_object_setn_new(
+			    counts, one.p, at, json_integer((json_int_t)n));
+	}
+	(void)json_object_setn_new(all, name.p, name.n, counts);
+}
+
+/* "today: received 12, junk 1" becomes {"today": {"received": 12, ...}}. */
+static json_t *
+json_history(const struct picture *p)
+{
+	json_t *all = json_object();
+	size_t i;
+
+	for (i = 0; i < p->nproc; i++) {
+		struct sv rest = sv_str(p->proc[i].text);
+
+		if (strcmp(p->proc[i].role, "history") != 0)
+			continue;
+		while (rest.n > 0) {
+			struct sv line = sv_split(&rest, '\n');
+
+			if (!sv_starts(line, SV(HISTORY_STATUS_DOWN)))
+				add_period(all, line);
+		}
+	}
+	return all;
+}
+
+static void
 print_json(const struct conf *conf, const struct picture *p)
 {
 	json_t *procs = json_array(), *events = json_array();
@@ -574,6 +614,7 @@ print_json(const struct conf *conf, const struct picture *p)
 	must(all != NULL);
 	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
 	json_object_set(all, "lost", p->lost);
+	json_object_set_new(all, "history", json_history(p));
 	json_object_set_new(
 	    all, "certificate_trouble", json_string(p->cert_trouble));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
