@@ -223,6 +223,7 @@ def restart(h):
     verdict(j["received"] > 3 and j["junk"] == 1 and j["unknown address"] == 2 and j["forged"] == 2 and j["sent"] == 3 and
             j["returned"] == 1 and j["refused"] == 4, "status-json", j)
     h.stop()
+    verdict("stop.late" not in h.log(), "it-ends-with-the-others", h.log()[-1000:])
     off = h.command("trace", "ben@friend.test")
     verdict(off.returncode == 0 and "stored for the account anna" in off.stdout, "without-a-server", off)
     h.start()
