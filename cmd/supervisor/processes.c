@@ -307,6 +307,14 @@ on_start(struct super *s, struct msg *m)
 	proc_start(s, ROLE_ACCOUNT, s->conf->account[said.account].name);
 }
 
+/* The others are not ready without it, and it is not. */
+static bool
+is_awaited(const struct proc *p)
+{
+	return p->role != ROLE_ACCOUNT && !role_info[p->role].dispensable &&
+	       !p->draining && !p->ready;
+}
+
 /*
  * Listeners let nobody in before those that answer for them are there: a port
  * answers when a login can succeed and a message be taken.
@@ -318,8 +326,7 @@ let_in(struct super *s)
 	struct msg m;
 
 	for (p = s->procs; p != NULL; p = p->next)
-		if (!role_info[p->role].listener && p->role != ROLE_ACCOUNT &&
-		    !p->draining && !p->ready)
+		if (!role_info[p->role].listener && is_awaited(p))
 			return;
 	for (p = s->procs; p != NULL; p = p->next) {
 		if (!role_info[p->role].listener || !p->ready || p->let_in ||
@@ -903,7 +910,7 @@ procs_ready(const struct super *s)
 	const struct proc *p;
 
 	for (p = s->procs; p != NULL; p = p->next)
-		if (p->role != ROLE_ACCOUNT && !p->draining && !p->ready)
+		if (is_awaited(p))
 			return false;
 	return true;
 }
