@@ -84,6 +84,7 @@ put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
 	    .nto = mail->nto,
 	    .flags = mail->flags,
 	    .front = mail->front,
+	    .verdict = mail->verdict,
 	    .fd = mail->fd,
 	    .size = mail->size,
 	};

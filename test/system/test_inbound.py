@@ -72,6 +72,7 @@ def zones(key):
         "alias.test": domain(spf, "_dmarc CNAME _dmarc.bank.test.", "s2._domainkey CNAME s1._domainkey.bank.test."),
         "lists.test": Zone(["@ MX 10 mail", "mail A {forger}", f"s1._domainkey TXT {key.record}",
                             '@ TXT "v=spf1 ip4:{forger} -all"']),
+        "bank2.test": Zone([f"s1._domainkey TXT {key.record}", "@ MX 10 mail", "mail A {sender}"]),
         "twice.test": domain('@ TXT "v=spf1 -all"', '@ TXT "v=spf1 +all"'),
         "circle.test": domain('@ TXT "v=spf1 include:circle.test -all"'),
         "bogus.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject"', kind="bogus"),
@@ -228,6 +229,39 @@ def chains(net, us, key):
     us.command("reload")
 
 
+def lists(net, us, key):
+    """A list that changes what it passes on is believed where the owner has named it, if it signs its mail."""
+    plain = open(us.config).read()
+    fields = "List-Id: The Club <club.lists.test>\r\nList-Post: <mailto:club@lists.test>\r\n"
+
+    def from_list(subject, by="lists.test", sender="club-bounces@lists.test", host="forger"):
+        text = message("x@bank.test", "[club] " + subject, fields)
+        if by:
+            text = key.sign(text, "s1", by)
+        return send(net, host, sender, text, "mail.lists.test")
+    said = from_list("unknown-list")
+    verdict(said[0] == 550, "list-that-nobody-knows", said)
+    for n, entry in enumerate(["Club@Lists.Test", "lists.test", "club.lists.test"]):
+        us.write_config(plain + f"inbound: {{ lists: [{entry}] }}\n")
+        r = us.command("reload")
+        verdict(r.returncode == 0, f"list-named-{n}-reload", r.stderr)
+        said = from_list(f"named-list-{n}")
+        got = wait_until(lambda: find(us, f"named-list-{n}", "INBOX"))
+        have = results(got)
+        verdict(said[0] == 250 and have.get("dkim") == "pass" and have.get("dmarc") == "fail" and
+                b"policy.override=mailing_list" in got and b"policy.list=club@lists.test" in got, f"list-named-{n}",
+                (said, have, got[:1500]))
+    verdict(wait_until(lambda: "list=club@lists.test" in us.log()), "list-is-logged")
+    said = from_list("list-unsigned", by=None)
+    verdict(said[0] == 550, "list-without-a-signature", said)
+    said = from_list("list-by-another", by="bank2.test")
+    verdict(said[0] == 550, "list-signed-by-another-domain", said)
+    said = from_list("list-replayed", sender="x@open.test", host="sender")
+    verdict(said[0] == 550, "list-fields-that-are-not-signed-from-elsewhere", said)
+    us.write_config(plain)
+    us.command("reload")
+
+
 def names_away(net, us):
     """A name service that dies costs no mail."""
     us.kill("dns")
@@ -255,7 +289,7 @@ def main():
             with us:
                 for name, fn in (("judged", lambda: judged(net, us, key)), ("changed", lambda: changed(net, us, key)),
                                  ("forged_results", lambda: forged_results(net, us)),
-                                 ("wishes", lambda: wishes(net, us)), ("chains", lambda: chains(net, us, key)),
+                                 ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("chains", lambda: chains(net, us, key)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()
