@@ -44,7 +44,7 @@ bool list_is_confirmed(const struct list_name *l,
 
 /*
  * The list that an address belongs to, in lower case: of club-bounces@,
- * club-request@, owner-club@, club+subscribe@, club-return-7-a=b.c@ it is
+ * club-request@, owner-club@, club+subscribe@, club-return-7-anna=example.org@ it is
  * club@; any other address is its own.  RC_SYNTAX: it is not an address, or too
  * long.
  */
