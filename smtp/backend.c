@@ -24,6 +24,7 @@
 #define LOGIN_PATIENCE_MS 20000
 #define QUEUE_MS	  20000
 #define QUEUE_TRIES	  5
+#define KNOWN_MS	  2000
 #define SIGN_MS		  10000
 #define SIGN_TRIES	  6
 #define SPOOL_BYTES	  (32u << 20) /* size times accounts: rather spool once */
@@ -589,6 +590,28 @@ backend_welcomes(void *ctx, struct sv domain, const struct list_name *list)
 	return yes;
 }
 
+/* The queue has seen what the people here have written. */
+static int
+backend_knows(void *ctx, const char *address, bool *yes)
+{
+	struct smtp_backend *h = ctx;
+	const struct queue_known k = {.address = sv_str(address)};
+	char text[ERR_TEXT_MAX];
+	struct msg m, reply;
+	int r;
+
+	msg_init(&m, QUEUE_KNOWN);
+	queue_known_put(&m, &k);
+	r = peer_call(h->queue, &m, KNOWN_MS, &reply);
+	if (r == RC_OK)
+		r = msg_answer_read(&reply, RC_TEMP, text);
+	msg_fini(&reply);
+	if (r != RC_OK && r != RC_NOTFOUND)
+		return RC_TEMP;
+	*yes = r == RC_OK;
+	return RC_OK;
+}
+
 const struct smtp_ops smtp_backend_ops = {
     .lookup = backend_lookup,
     .login = backend_login,
@@ -601,4 +624,5 @@ const struct smtp_ops smtp_backend_ops = {
     .inbound = backend_inbound,
     .trusts = backend_trusts,
     .welcomes = backend_welcomes,
+    .knows = backend_knows,
 };

@@ -37,6 +37,15 @@ mail_fields(struct codec *c, struct queue_mail *v)
 CODEC(queue_mail, mail_fields)
 
 static void
+known_fields(struct codec *c, struct queue_known *v)
+{
+	codec_text(c, &v->account, MSG_MAX);
+	codec_text(c, &v->address, QUEUE_ADDRESS_MAX + 1);
+}
+
+CODEC(queue_known, known_fields)
+
+static void
 selector_fields(struct codec *c, struct queue_selector **s, uint32_t *n)
 {
 	uint32_t i;

@@ -46,6 +46,13 @@ struct queue_mail {
 };
 CODEC_FUNCTIONS(queue_mail);
 
+/* QUEUE_KNOWN. */
+struct queue_known {
+	struct sv account; /* empty: anybody */
+	struct sv address;
+};
+CODEC_FUNCTIONS(queue_known);
+
 /* ---- commands ---- */
 
 enum queue_action {

@@ -5,6 +5,7 @@ python3-dkim; names of a small Internet with policies of every kind."""
 import base64
 import os
 import re
+import signal
 import smtplib
 import subprocess
 import sys
@@ -262,6 +263,36 @@ def lists(net, us, key):
     us.command("reload")
 
 
+def known(net, us, key):
+    """A list that somebody here has written to is known, also after a restart; another one of its host is not."""
+    def from_list(subject, name):
+        fields = f"List-Id: <{name}.lists.test>\r\nList-Post: <mailto:{name}@lists.test>\r\n"
+        text = key.sign(message("x@bank.test", subject, fields), "s1", "lists.test")
+        return send(net, "forger", f"{name}-bounces@lists.test", text, "mail.lists.test")
+    said = from_list("known-not-yet", "dance")
+    verdict(said[0] == 550, "list-not-known-yet", said)
+    s = us.submit("ben")
+    s.sendmail("ben@us.test", ["Dance-join@lists.test"],
+               "From: ben@us.test\r\nTo: dance-join@lists.test\r\nSubject: join\r\n\r\nplease\r\n")
+    s.quit()
+    said = from_list("known-now", "dance")
+    got = wait_until(lambda: find(us, "known-now", "INBOX"))
+    verdict(said[0] == 250 and b"policy.override=mailing_list" in got and b"policy.list=dance@lists.test" in got,
+            "list-known", (said, got[:1500]))
+    said = from_list("another-list", "spam")
+    verdict(said[0] == 550, "another-list-of-its-host", said)
+    us.kill("queue")
+    said = wait_until(lambda: from_list("known-again", "dance")[0] == 250)
+    verdict(said and wait_until(lambda: find(us, "known-again", "INBOX")), "list-known-after-a-restart", us.log()[-2000:])
+    # Who cannot find out asks to come again.
+    us.kill("queue", signal.SIGSTOP)
+    try:
+        said = from_list("known-silent", "dance")
+    finally:
+        us.kill("queue", signal.SIGCONT)
+    verdict(said[0] == 451 and b"4.3.0" in said[1], "list-cannot-be-asked-for", said)
+
+
 def names_away(net, us):
     """A name service that dies costs no mail."""
     us.kill("dns")
@@ -289,7 +320,7 @@ def main():
             with us:
                 for name, fn in (("judged", lambda: judged(net, us, key)), ("changed", lambda: changed(net, us, key)),
                                  ("forged_results", lambda: forged_results(net, us)),
-                                 ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("chains", lambda: chains(net, us, key)),
+                                 ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()

@@ -129,6 +129,7 @@ static const struct sample samples[] = {
 	    {.address = T("x@example.test")}),
 	.nto = 2),
     PLAIN(queue_mail, .fd = -1),
+    PLAIN(queue_known, .account = T("anna"), .address = T("x@y.test")),
     PLAIN(queue_list, .attempts = true,
 	.s = LIST(struct queue_selector, {QUEUE_PICK_ID, T("17"), 17},
 	    {QUEUE_PICK_NAME, T("anna"), 0}),
