@@ -3,6 +3,7 @@
 as the owner of its domain asks, and results are noted once.  Signed by
 python3-dkim; names of a small Internet with policies of every kind."""
 import base64
+import json
 import os
 import re
 import signal
@@ -14,6 +15,9 @@ import time
 
 from house import finish, skip, verdict, wait_until
 from smallnet import SmallNet, Zone, missing
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "format"))
+import reader  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
 SIGN = """
@@ -293,6 +297,57 @@ def known(net, us, key):
     verdict(said[0] == 451 and b"4.3.0" in said[1], "list-cannot-be-asked-for", said)
 
 
+def verdict_of(us, subject, user="anna"):
+    """What is stored with the newest message of that subject, as the Python reader has it."""
+    a = reader.Account(os.path.join(us.data, "accounts", user))
+    for body in sorted(a.verdicts, reverse=True):
+        if f"Subject: {subject}\r\n".encode() in a.log.bytes_of(a.bodies[body]):
+            return json.loads(reader.verdict(a.verdicts[body].payload))
+    return {}
+
+
+def kept(net, us, key):
+    """What was found out is stored with the message, and nobody needs to read the header."""
+    since = time.time()
+    text = key.sign(message("x@bank.test", "kept-true"), "s1", "bank.test")
+    send(net, "forger", "list@open.test", text)
+    got = wait_until(lambda: verdict_of(us, "kept-true"))
+    want = {"dkim": "pass", "dmarc": "pass", "spf": "fail", "published": "reject", "applied": "none", "aligned": 2,
+            "author": "bank.test", "org": "bank.test", "passed": "bank.test", "peer": str(net.ip["forger"])}
+    verdict(all(got.get(k) == v for k, v in want.items()) and "junk" not in got, "kept-true", got)
+    verdict(since - 5 < got["received"] / 1000 < time.time() + 5, "kept-time", got)
+    send(net, "forger", "x@soft.test", message("x@soft.test", "kept-junk"))
+    got = wait_until(lambda: verdict_of(us, "kept-junk"))
+    verdict(got.get("junk") is True and got.get("dmarc") == "fail" and got.get("applied") == "quarantine", "kept-junk",
+            got)
+    s = us.smtp()
+    s.sendmail("x@bank.test", ["anna@us.test"], message("x@bank.test", "kept-local"))
+    s.quit()
+    wait_until(lambda: find(us, "kept-local", "INBOX"))
+    verdict(verdict_of(us, "kept-local") == {}, "kept-nothing-of-local-mail")
+    log = os.path.join(us.data, "accounts/anna/log")
+    said = us.command("debug", "dump", os.path.join(log, sorted(n for n in os.listdir(log) if n.isdigit())[-1]))
+    verdict("author=bank.test dmarc=pass policy=reject" in said.stdout, "kept-dump", said)
+    said = us.command("fsck")
+    verdict(said.returncode == 0, "kept-fsck", said)
+
+
+def queued(net, us):
+    """Junk that has to wait goes into Junk, though the queue dies meanwhile."""
+    us.kill("keeper", signal.SIGSTOP)
+    try:
+        said = send(net, "forger", "x@soft.test", message("x@soft.test", "queued-junk"))
+        us.kill("queue")
+    finally:
+        us.kill("keeper", signal.SIGCONT)
+    verdict(said[0] == 250, "queued-taken", said)
+    verdict(us.logged("queue.put .*soft.test"), "queued-waits")
+    got = wait_until(lambda: find(us, "queued-junk", "Junk"))
+    verdict(results(got).get("dmarc") == "fail" and not find(us, "queued-junk", "INBOX"), "queued-into-junk", got[:800])
+    got = verdict_of(us, "queued-junk")
+    verdict(got.get("junk") is True and got.get("author") == "soft.test", "queued-verdict", got)
+
+
 def names_away(net, us):
     """A name service that dies costs no mail."""
     us.kill("dns")
@@ -320,7 +375,8 @@ def main():
             with us:
                 for name, fn in (("judged", lambda: judged(net, us, key)), ("changed", lambda: changed(net, us, key)),
                                  ("forged_results", lambda: forged_results(net, us)),
-                                 ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
+                                 ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("kept", lambda: kept(net, us, key)),
+                                 ("queued", lambda: queued(net, us)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()
