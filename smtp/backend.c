@@ -541,11 +541,13 @@ backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 /* ---- names ---- */
 
 static int
-backend_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
-    dns_done_fn *fn, void *arg)
+backend_ask(void *ctx, const char *name, bool any, enum dns_type type,
+    int64_t ms, dns_done_fn *fn, void *arg)
 {
 	struct smtp_backend *h = ctx;
 
+	if (any)
+		return dns_ask_any(h->dns, name, type, ms, fn, arg);
 	return dns_ask(h->dns, name, type, ms, fn, arg);
 }
 

@@ -234,6 +234,14 @@ on_answer(struct dns_answer *answer, void *arg)
 	free(q);
 }
 
+/* Macros of SPF make names that no host has. */
+static bool
+is_made(const struct lookup_question *q)
+{
+	return (q->part == LOOKUP_MAILFROM || q->part == LOOKUP_HELO) &&
+	       q->type != DNS_PTR;
+}
+
 static void
 ask(struct smtp_judge *j, const struct lookup_question *q)
 {
@@ -246,7 +254,8 @@ ask(struct smtp_judge *j, const struct lookup_question *q)
 	j->inbox->refs++;
 	count_out(j->inbox, j->network);
 	pthread_mutex_unlock(&j->inbox->lock);
-	r = j->ops->ask(j->ctx, q->name, q->type, j->ms, on_answer, a);
+	r = j->ops->ask(
+	    j->ctx, q->name, is_made(q), q->type, j->ms, on_answer, a);
 	if (r == RC_OK)
 		return;
 	pthread_mutex_lock(&j->inbox->lock);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/alloc.h"
 #include "base/io.h"
 #include "mail/field.h"
@@ -81,7 +83,7 @@ answer_main(void *arg)
 }
 
 static int
-fake_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
+fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
     dns_done_fn *fn, void *arg)
 {
 	struct question *q = xcalloc(1, sizeof *q);
@@ -91,6 +93,7 @@ fake_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
 	int now = atomic_fetch_add(&asked, 1) + 1;
 
 	(void)ctx;
+	(void)any;
 	if (now > atomic_load(&most_asked))
 		atomic_store(&most_asked, now);
 	*q = (struct question){NULL, ms, type == DNS_TXT, fn, arg};
@@ -476,6 +479,51 @@ START_TEST(smtp_judge__by_the_recipients_domains)
 }
 END_TEST
 
+/* Our own trouble is no reason to send away what would be taken anyway. */
+static const struct {
+	const char *first, *second;
+	const char *want, *accounts;
+} failures[] = {
+    {"anna@reject.test", "ben@reject.test", "451 4.3.0", ""},
+    {"anna@junk.test", "ben@junk.test", "451 4.3.0", ""},
+    {"anna@note.test", "ben@note.test", "250 2.0.0", "anna ben"},
+    {"anna@off.test", "ben@off.test", "250 2.0.0", "anna ben"},
+    {"anna@reject.test", "ben@note.test", "250 2.0.0", "anna(junk) ben"},
+};
+
+START_TEST(smtp_judge__when_openssl_fails)
+{
+	const struct fixture_delivery *g = &k.got[0];
+	struct sv all;
+	struct buf in, out;
+
+	ops.lookup = wish_lookup;
+	ops.inbound = wish;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO client.example.test\r\nMAIL FROM:<x@good.test>\r\n"
+	    "RCPT TO:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n"
+	    "Authentication-Results: mail.example.org; dmarc=pass\r\n"
+	    "DKIM-Signature: v=1; a=rsa-sha256; d=good.test; s=s; h=from;\r\n"
+	    " bh=zS7KNTV0HyeorkDDGwxB1AV6enuRKzO5rthkhdHIRnY=; b=AAAA\r\n"
+	    "From: x@good.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    failures[_i].first, failures[_i].second);
+	/* No implementation of any hash is found. */
+	ck_assert_int_eq(EVP_set_default_properties(NULL, "provider=none"), 1);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_int_eq(EVP_set_default_properties(NULL, ""), 1);
+	ck_assert_msg(sv_find(buf_sv(&out), sv_str(failures[_i].want)) < out.n,
+	    "%.*s", SV_ARG(buf_sv(&out)));
+	ck_assert(sv_eq(buf_sv(&g->accounts), sv_str(failures[_i].accounts)));
+	all = buf_sv(&g->message);
+	ck_assert(sv_find(all, SV("Authentication-Results")) == all.n);
+	ck_assert(!g->judged);
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
 UNIT_TESTS(judge)
 {
 	TCase *tc = tcase_create("judge");
@@ -486,6 +534,8 @@ UNIT_TESTS(judge)
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(tc, smtp_judge__by_the_recipients_domains, 0,
 	    (int)(sizeof wishes / sizeof wishes[0]));
+	tcase_add_loop_test(tc, smtp_judge__when_openssl_fails, 0,
+	    (int)(sizeof failures / sizeof failures[0]));
 	tcase_add_loop_test(tc, smtp_judge__takes_forged_results_out, 0, 2);
 	tcase_add_test(tc, smtp_judge__lets_others_have_their_turn);
 	tcase_add_test(tc, smtp_judge__asks_to_come_again);
