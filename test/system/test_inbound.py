@@ -11,6 +11,7 @@ import smtplib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from house import finish, skip, verdict, wait_until
@@ -84,6 +85,7 @@ def zones(key):
         "circle.test": domain('@ TXT "v=spf1 include:circle.test -all"'),
         "bogus.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject"', kind="bogus"),
         "lame.test": domain(kind="lame"),
+        "silent.test": domain(kind="dead"),
     }
 
 
@@ -353,6 +355,50 @@ def queued(net, us):
     verdict(got.get("junk") is True and got.get("author") == "soft.test", "queued-verdict", got)
 
 
+def chunks(net, us, key):
+    """A header that is cut by BDAT, in the name of its signature and in the middle of it, is judged all the same."""
+    text = key.sign(message("x@bank.test", "chunks"), "s1", "bank.test")
+    forged = b"Authentication-Results: mail.us.test; dmarc=pass header.from=bank.test\r\n" + text
+    cuts = [7, forged.index(b"\r\nDKIM") + 1, forged.index(b"bh=") + 9, forged.index(b"\r\n\r\n") + 3]
+    with net.inside("forger"):
+        s = smtplib.SMTP(net.ip["us"], 25, timeout=120, local_hostname="mail.open.test")
+    s.ehlo()
+    s.mail("list@open.test")
+    s.rcpt("anna@us.test")
+    codes = []
+    for i, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(forged)])):
+        s.send(b"BDAT %d%s\r\n" % (b - a, b" LAST" if i == len(cuts) else b"") + forged[a:b])
+        codes.append(s.getreply()[0])
+    s.quit()
+    verdict(codes == [250] * 5, "chunks-taken", codes)
+    got = wait_until(lambda: find(us, "chunks", "INBOX"))
+    have = results(got)
+    verdict(have.get("dkim") == "pass" and have.get("dmarc") == "pass" and got.endswith(text) and
+            got.count(b"mail.us.test;") == 1, "chunks-judged", (have, got[:1500]))
+
+
+def names_die(net, us):
+    """The name service dies with questions of many sessions out: each gets an answer, and no policy is applied."""
+    codes = {}
+
+    def one(n):  # a name server that refuses, and one that is not there: that question waits
+        domain = "silent.test" if n % 2 else "lame.test"
+        codes[n] = send(net, "sender", f"x{n}@{domain}", message(f"x{n}@{domain}", f"die-{n}"), f"mail.{domain}")
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(16)]
+    since = time.monotonic()
+    for t in threads:
+        t.start()
+    for _ in range(3):
+        wait_until(lambda: us.pids("dns"))
+        us.kill("dns")
+    for t in threads:
+        t.join()
+    verdict(len(codes) == 16 and all(c[0] == 451 for c in codes.values()), "die-all-answered",
+            (time.monotonic() - since, codes))
+    said = wait_until(lambda: send(net, "sender", "x@bank.test", message("x@bank.test", "die-after"))[0] == 250)
+    verdict(said and wait_until(lambda: results(find(us, "die-after", "INBOX")).get("dmarc") == "pass"), "die-and-go-on")
+
+
 def names_away(net, us):
     """A name service that dies costs no mail."""
     us.kill("dns")
@@ -382,6 +428,7 @@ def main():
                                  ("forged_results", lambda: forged_results(net, us)),
                                  ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("kept", lambda: kept(net, us, key)),
                                  ("queued", lambda: queued(net, us)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
+                                 ("chunks", lambda: chunks(net, us, key)), ("names_die", lambda: names_die(net, us)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()
