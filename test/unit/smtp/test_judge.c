@@ -668,6 +668,29 @@ START_TEST(smtp_judge__when_the_names_die)
 }
 END_TEST
 
+/* Who writes from no name at all, and bounces, are not sent away. */
+static const char *const names[] = {"[192.0.2.7]", "mailer", "192.0.2.7"};
+
+START_TEST(smtp_judge__of_a_bounce)
+{
+	struct buf in, out;
+
+	k.may_defer = true;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO %s\r\nMAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nDATA"
+	    "\r\nFrom: MAILER-DAEMON@none.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    names[_i]);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_msg(sv_find(buf_sv(&out), SV("250 2.0.0")) < out.n, "%.*s",
+	    SV_ARG(buf_sv(&out)));
+	ck_assert_int_eq(k.got[0].verdict.spf, AUTH_NONE);
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
 /* Our own trouble is no reason to send away what would be taken anyway. */
 static const struct {
 	const char *first, *second;
@@ -724,6 +747,7 @@ UNIT_TESTS(judge)
 	tcase_add_loop_test(tc, smtp_judge__by_the_recipients_domains, 0,
 	    (int)(sizeof wishes / sizeof wishes[0]));
 	tcase_add_loop_test(tc, smtp_judge__of_chunks, 0, sizeof CHUNKED - 1);
+	tcase_add_loop_test(tc, smtp_judge__of_a_bounce, 0, 3);
 	tcase_add_loop_test(tc, smtp_judge__of_a_slow_message, 0, 2);
 	tcase_add_test(tc, smtp_judge__when_the_names_die);
 	tcase_add_loop_test(tc, smtp_judge__when_openssl_fails, 0,
