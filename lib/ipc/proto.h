@@ -67,6 +67,9 @@ enum proto {
 
 	QUEUE_FILE, /* -> queue_file */
 	QUEUE_PUT,  /* queue_mail -> msg_answer */
+	/* Has somebody here written to that address?  queue_known ->
+	 * msg_answer: RC_OK or RC_NOTFOUND */
+	QUEUE_KNOWN,
 
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 

@@ -24,6 +24,7 @@
 
 #include "history/history.h"
 #include "ipc/server.h"
+#include "queue/spool/known.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/sched.h"
 #include "queue/spool/service.h"
@@ -58,6 +59,7 @@ struct attempt {
 struct queue_service {
 	struct queue_service_opts o;
 	struct spool *spool;
+	struct known *known; /* whom the people here have written to */
 	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
 	unsigned local_in_flight, remote_in_flight;
