@@ -642,6 +642,10 @@ backend_note(void *ctx, const struct history_step *step)
 		history_note(h->history, step);
 	else
 		history_count(h->history, (enum history_count)step->count);
+}
+
+/* ---- mailing lists ---- */
+
 static bool
 backend_welcomes(void *ctx, struct sv domain, const struct list_name *list)
 {
