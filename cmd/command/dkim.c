@@ -19,8 +19,10 @@
 	"usage: dkim list [DOMAIN] | dkim rotate DOMAIN | dkim retire DOMAIN " \
 	"SELECTOR"
 
-int
-command_ring(const struct conf *conf, const char *domain, struct ring *out,
+/* The keys' file; *out is to be given back with ring_fini in any case.
+ * RC_NOTFOUND: there are none yet. */
+static int
+read_ring(const struct conf *conf, const char *domain, struct ring *out,
     struct err *err)
 {
 	struct buf path, text;
@@ -68,6 +70,46 @@ ask_server(const struct conf *conf, const struct dkim_order *o, int *rc_out,
 
 /* ---- without a server ---- */
 
+static void
+read_records(const struct conf *conf, const char *domain, struct buf *out,
+    struct buf *why)
+{
+	struct err err = {.text = ""};
+	struct ring ring;
+	int r = read_ring(conf, domain, &ring, &err);
+
+	if (r == RC_OK)
+		r = ring_records(&ring, out);
+	if (r == RC_NOTFOUND) {
+		buf_adds(why, "the keys are created when the server first "
+			      "starts with this domain");
+	} else if (r != RC_OK) {
+		buf_addf(why, "%s", err.text);
+		if (geteuid() != 0)
+			buf_adds(why, " (are you root?)");
+	}
+	ring_fini(&ring);
+}
+
+void
+command_dkim_records(const struct conf *conf, const char *domain,
+    struct buf *out, struct buf *why)
+{
+	const struct dkim_order o = {SIGNER_RECORDS, sv_str(domain), SV("")};
+	struct buf text;
+	int rc = RC_OK, r;
+
+	buf_init(&text, MSG_MAX);
+	r = ask_server(conf, &o, &rc, &text);
+	if (r == RC_NOTFOUND)
+		read_records(conf, domain, out, why);
+	else if (r != RC_OK)
+		buf_adds(why, "the server does not answer");
+	else
+		buf_addsv(rc == RC_OK ? out : why, buf_sv(&text));
+	buf_fini(&text);
+}
+
 static int
 list_file(const struct conf *conf, const char *domain, struct buf *out)
 {
@@ -75,7 +117,7 @@ list_file(const struct conf *conf, const char *domain, struct buf *out)
 	    .rotate_s = conf->dkim.rotate_s, .queue_s = ROTATION_QUEUE_S};
 	struct err err = {.text = ""};
 	struct ring ring;
-	int r = command_ring(conf, domain, &ring, &err);
+	int r = read_ring(conf, domain, &ring, &err);
 
 	if (r == RC_OK)
 		notice_list(domain, &ring, &p, NULL, out);

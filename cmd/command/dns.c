@@ -9,72 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "auth/signer.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "cmd/command/command.h"
 #include "cmd/command/guide.h"
-#include "ipc/line.h"
-#include "ipc/msg_auth.h"
-#include "ipc/proto.h"
+#include "ipc/msg.h"
 #include "msgauth/key.h"
 
 /* ---- keys ---- */
-
-/* The running server's; RC_NOTFOUND: none runs. */
-static int
-ask_keys(const struct conf *conf, const char *domain, struct buf *out,
-    struct buf *why)
-{
-	int fd = command_connect(conf, "auth.sock"), r, rc;
-	const struct dkim_order asked = {
-	    SIGNER_RECORDS, sv_str(domain), SV("")};
-	struct auth_done done;
-	struct msg m;
-
-	if (fd < 0)
-		return RC_NOTFOUND;
-	msg_init(&m, CMD_DKIM);
-	dkim_order_put(&m, &asked);
-	r = line_send_fd(fd, &m);
-	if (r == RC_OK)
-		r = line_recv_fd(fd, &m);
-	io_close(&fd);
-	if (r != RC_OK) {
-		buf_adds(why, "the server does not answer");
-		return RC_TEMP;
-	}
-	rc = auth_done_get(&m, &done);
-	if (rc == RC_OK) {
-		rc = done.rc;
-		buf_addsv(rc == RC_OK ? out : why, done.text);
-	} else {
-		buf_adds(why, "the server's answer is garbled");
-	}
-	msg_fini(&m);
-	return rc;
-}
-
-static void
-read_keys(const struct conf *conf, const char *domain, struct buf *out,
-    struct buf *why)
-{
-	struct err err = {.text = ""};
-	struct ring ring;
-	int r = command_ring(conf, domain, &ring, &err);
-
-	if (r == RC_OK)
-		r = ring_records(&ring, out);
-	if (r == RC_NOTFOUND) {
-		buf_adds(why, "the keys are created when the server first "
-			      "starts with this domain");
-	} else if (r != RC_OK) {
-		buf_addf(why, "%s", err.text);
-		if (geteuid() != 0)
-			buf_adds(why, " (are you root?)");
-	}
-	ring_fini(&ring);
-}
 
 static void
 add_domain(struct guide *g, const char *domain)
@@ -83,8 +24,7 @@ add_domain(struct guide *g, const char *domain)
 
 	buf_init(&keys, MSG_MAX);
 	buf_init(&why, 1024);
-	if (ask_keys(g->conf, domain, &keys, &why) == RC_NOTFOUND)
-		read_keys(g->conf, domain, &keys, &why);
+	command_dkim_records(g->conf, domain, &keys, &why);
 	publish_add_domain(&g->list, g->conf, domain, buf_sv(&keys), why.p);
 	buf_fini(&why);
 	buf_fini(&keys);

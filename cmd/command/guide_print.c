@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/plural.h"
 #include "cmd/command/guide.h"
 #include "msgauth/iprev.h"
 
@@ -515,8 +516,8 @@ guide_print_screen(const struct guide *g)
 		     "answers: check the network\nconnection, and that the "
 		     "firewall allows port 53.");
 	else
-		printf("\n%zu of these %zu records need attention.\n", wrong,
-		    g->list.n);
+		printf("\n%zu of these %zu records need%s attention.\n", wrong,
+		    g->list.n, each(wrong, "s", ""));
 }
 
 /* ---- a line each ---- */

@@ -14,10 +14,12 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/tally.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
 #include "dns/server.h"
+#include "history/service.h"
 #include "ipc/line.h"
 #include "ipc/msg_control.h"
 #include "ipc/proto.h"
@@ -65,8 +67,8 @@ struct picture {
 	struct tls_cert_info cert;
 	bool has_cert;
 	char cert_trouble[ERR_TEXT_MAX]; /* with its files; "": none */
-	int64_t names_when;		 /* seconds since 1970; 0: not yet */
-	char names_trouble[NAMES_TROUBLE_MAX + 1]; /* lines; "": none */
+	int64_t published_when;		 /* seconds since 1970; 0: not yet */
+	char published_trouble[PUBLISHED_TROUBLE_MAX + 1]; /* lines; "": none */
 	struct backups backup;
 	json_t *lost; /* sentences about mail that is not there any more */
 	unsigned worries;
@@ -158,6 +160,9 @@ read_record(struct picture *p, struct sv bytes)
 	if (o->text != NULL && strcmp(o->role, "keeper") == 0 &&
 	    strstr(o->text, KEEPER_STATUS_SHUT) != NULL)
 		p->worries++;
+	if (o->text != NULL && strcmp(o->role, "history") == 0 &&
+	    sv_starts(sv_str(o->text), SV(HISTORY_STATUS_DOWN)))
+		p->worries++;
 	if (!o->answered)
 		p->worries++;
 out:
@@ -195,9 +200,10 @@ read_all(struct picture *p, const struct status_all *all)
 	copy_cut(all->why, p->backup.reason, sizeof p->backup.reason);
 	copy_cut(all->cert_trouble, p->cert_trouble, sizeof p->cert_trouble);
 	p->worries += p->cert_trouble[0] != '\0';
-	p->names_when = all->names_when / 1000;
-	copy_cut(all->names_trouble, p->names_trouble, sizeof p->names_trouble);
-	p->worries += p->names_trouble[0] != '\0';
+	p->published_when = all->published_when / 1000;
+	copy_cut(all->published_trouble, p->published_trouble,
+	    sizeof p->published_trouble);
+	p->worries += p->published_trouble[0] != '\0';
 	read_day(p, "supervisor", &all->day);
 }
 
@@ -231,7 +237,7 @@ ask(const struct conf *conf, struct picture *p)
 				"the server's answer is invalid");
 }
 
-/* The backups in the folder, whoever has made them. */
+/* The backups in the folder, whatever made them. */
 static void
 look_at_backups(const struct conf *conf, struct picture *p)
 {
@@ -251,9 +257,9 @@ look_at_backups(const struct conf *conf, struct picture *p)
 }
 
 /* One that dies at its start is not among the others.  Without a certificate
- * the last three do not run, which is said there. */
-static const char *const always[] = {"auth", "keeper", "queue", "dns", "mx",
-    "smtp", "submission", "imap", "pop3"};
+ * the last three do not run, which is printed there. */
+static const char *const always[] = {"auth", "history", "keeper", "queue",
+    "dns", "mx", "smtp", "submission", "imap", "pop3"};
 #define FOR_CLIENTS 3
 #define NALWAYS	    (sizeof always / sizeof *always)
 
@@ -345,7 +351,8 @@ print_processes(const struct picture *p)
 		}
 		printf("  %-11s for %s", o->role, span(o->ms, t));
 		if (o->restarts > 0)
-			printf(", restarted %u times", o->restarts);
+			printf(", restarted %u time%s", o->restarts,
+			    plural(o->restarts));
 		if (!o->answered)
 			printf("  DOES NOT ANSWER");
 		puts("");
@@ -479,16 +486,16 @@ print_backup(const struct conf *conf, const struct backups *b)
 static void
 print_names(const struct picture *p)
 {
-	struct sv rest = sv_str(p->names_trouble);
+	struct sv rest = sv_str(p->published_trouble);
 
-	if (p->names_when == 0)
+	if (p->published_when == 0)
 		return;
 	if (rest.n == 0) {
 		puts("published    all DNS records that are needed");
 		return;
 	}
 	printf("published    NOT RIGHT at ");
-	print_stamp(p->names_when);
+	print_stamp(p->published_when);
 	puts("; see hearthmail dns");
 	while (rest.n > 0) {
 		struct sv line = sv_split(&rest, '\n');
@@ -534,10 +541,12 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_processes(p);
 	print_connections(p);
 	print_mail(p);
+	print_text(p, "history", "history");
 	print_text(p, "queue", "queue");
 	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");
 	print_names(p);
+	print_text(p, "auth", "keys");
 	print_surroundings(conf, p);
 	for (i = 0; i < json_array_size(p->lost); i++)
 		printf("LOST MAIL    %s\n",
@@ -570,6 +579,46 @@ json_lines(struct sv text)
 		if (line.n > 0)
 			json_array_append_new(
 			    all, json_stringn(line.p, line.n));
+	}
+	return all;
+}
+
+static void
+add_period(json_t *all, struct sv line)
+{
+	struct sv name = sv_split(&line, ':');
+	json_t *counts = json_object();
+
+	while (line.n > 0) {
+		struct sv one = sv_trim(sv_split(&line, ','));
+		size_t at = sv_rchr(one, ' ');
+		uint64_t n;
+
+		if (sv_to_u64(sv_skip(one, at + 1), INT64_MAX, &n) == RC_OK)
+			(void)json_object_setn_new(
+			    counts, one.p, at, json_integer((json_int_t)n));
+	}
+	(void)json_object_setn_new(all, name.p, name.n, counts);
+}
+
+/* "today: received 12, junk 1" becomes {"today": {"received": 12, ...}}. */
+static json_t *
+json_history(const struct picture *p)
+{
+	json_t *all = json_object();
+	size_t i;
+
+	for (i = 0; i < p->nproc; i++) {
+		struct sv rest = sv_str(p->proc[i].text);
+
+		if (strcmp(p->proc[i].role, "history") != 0)
+			continue;
+		while (rest.n > 0) {
+			struct sv line = sv_split(&rest, '\n');
+
+			if (!sv_starts(line, SV(HISTORY_STATUS_DOWN)))
+				add_period(all, line);
+		}
 	}
 	return all;
 }
@@ -613,12 +662,13 @@ print_json(const struct conf *conf, const struct picture *p)
 	must(all != NULL);
 	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
 	json_object_set(all, "lost", p->lost);
+	json_object_set_new(all, "history", json_history(p));
 	json_object_set_new(
 	    all, "certificate_trouble", json_string(p->cert_trouble));
+	json_object_set_new(all, "published_checked",
+	    json_integer((json_int_t)p->published_when));
 	json_object_set_new(
-	    all, "published_checked", json_integer((json_int_t)p->names_when));
-	json_object_set_new(
-	    all, "published_trouble", json_lines(sv_str(p->names_trouble)));
+	    all, "published_trouble", json_lines(sv_str(p->published_trouble)));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");
 	json_decref(all);

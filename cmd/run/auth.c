@@ -48,8 +48,18 @@ on_control(struct child *c, struct msg *m)
 		auth_service_add_command(c->arg, fd);
 }
 
-static const struct child_ops ops = {
-    .line = on_line, .conf = on_conf, .control = on_control};
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	if (c->arg != NULL)
+		auth_service_status(c->arg, text);
+	return 0;
+}
+
+static const struct child_ops ops = {.status = on_status,
+    .line = on_line,
+    .conf = on_conf,
+    .control = on_control};
 
 _Static_assert(ROTATION_QUEUE_S * 1000 >= SCHED_EXPIRY_MS, "auth/rotation.h");
 

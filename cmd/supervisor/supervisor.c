@@ -26,7 +26,7 @@
 #include "cmd/supervisor/datadir.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/preflight.h"
-#include "cmd/supervisor/names.h"
+#include "cmd/supervisor/published.h"
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
@@ -144,7 +144,7 @@ take_substitute(struct super *s, const char *why, struct err *err)
 		s->cert_told = certificate_stamp(s->conf);
 		s->cert_stamp = ~s->cert_told;
 		(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
-		    "%.290s; %s until it is back: mend that, no reload is "
+		    "%.290s; %s until this is fixed; no reload is "
 		    "needed",
 		    why,
 		    for_clients ? "the last good one is used"
@@ -195,6 +195,15 @@ check_name_service(const struct conf *conf, struct err *err)
 	int r = name_service_check(conf, err);
 
 	return at_place(conf, name_service_place(conf, err), r, err);
+}
+
+static void
+log_open(void *arg, const char *text)
+{
+	char q[LOG_Q_MAX];
+
+	(void)arg;
+	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
 }
 
 /* ---- reload ---- */
@@ -254,7 +263,8 @@ reload(struct super *s, struct err *err)
 		procs_replace_listeners(s);
 	procs_send_conf(s);
 	procs_stop_removed(s);
-	names_again(s->names);
+	published_again(s->published);
+	(void)preflight_open_files(s->conf, s->o->config, log_open, NULL);
 	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
 	    other ? "new" : "kept");
 	return RC_OK;
@@ -292,7 +302,7 @@ cert_is_unusable(struct super *s, uint64_t stamp, const struct err *err)
 	if (s->port25_only)
 		return;
 	(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
-	    "%.290s; the last good one is used until it is back: mend that, no "
+	    "%.290s; the last good one is used until this is fixed; no "
 	    "reload is needed",
 	    err->text);
 }
@@ -410,6 +420,7 @@ static const struct {
     {"auth.sock", ROLE_AUTH, NULL},
     {"queue.sock", ROLE_QUEUE, NULL},
     {"keeper.sock", ROLE_KEEPER, NULL},
+    {"history.sock", ROLE_HISTORY, NULL},
 };
 
 static void
@@ -511,7 +522,7 @@ reap(struct super *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!schedule_reap(s->schedule, pid, status) &&
-		    !names_reap(s->names, pid, status))
+		    !published_reap(s->published, pid, status))
 			procs_reap(s, pid, status);
 	if (s->draining != NULL && !procs_draining(s))
 		stop_rest(s);
@@ -611,7 +622,7 @@ read_test_switches(struct super *s)
 	const char *abi = getenv("HEARTHMAIL_TEST_LANDLOCK");
 	const char *clock = getenv("HEARTHMAIL_TEST_CLOCK");
 	const char *watch = getenv("HEARTHMAIL_TEST_WATCH");
-	const char *names = getenv("HEARTHMAIL_TEST_NAMES");
+	const char *names = getenv("HEARTHMAIL_TEST_PUBLISHED");
 	uint64_t ms;
 	uint32_t n;
 
@@ -628,9 +639,9 @@ read_test_switches(struct super *s)
 	s->watch_ms = WATCH_MS;
 	if (watch != NULL && sv_to_u32(sv_str(watch), WATCH_MS, &n) == RC_OK)
 		s->watch_ms = n;
-	s->names_ms = NAMES_FIRST_MS;
+	s->published_ms = PUBLISHED_FIRST_MS;
 	if (names != NULL && sv_to_u32(sv_str(names), UINT32_MAX, &n) == RC_OK)
-		s->names_ms = n;
+		s->published_ms = n;
 	s->kill_unknown = getenv("HEARTHMAIL_TEST_KILL") != NULL;
 	s->probe = getenv("HEARTHMAIL_TEST_PROBE") != NULL;
 }
@@ -653,15 +664,6 @@ make_data(struct super *s, struct err *err)
 	if (r != RC_OK)
 		look_explain(LOOK_WRITE, s->conf->data, err);
 	return at_place(s->conf, s->conf->data_at, r, err);
-}
-
-static void
-log_open(void *arg, const char *text)
-{
-	char q[LOG_Q_MAX];
-
-	(void)arg;
-	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
 }
 
 static int
@@ -719,7 +721,7 @@ release(struct super *s, int *lock)
 	procs_free(s);
 	child_logs_free(&s->logs);
 	schedule_free(&s->schedule);
-	names_free(&s->names);
+	published_free(&s->published);
 	sockets_close(&s->sockets);
 	close_control(s);
 	ev_timer_del(&s->draining);
@@ -764,7 +766,7 @@ supervisor_run(const struct supervisor_opts *o)
 		open_control(&s);
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
-		s.names = names_new(&s, s.names_ms);
+		s.published = published_new(&s, s.published_ms);
 		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);
 		ev_run(s.loop);

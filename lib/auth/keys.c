@@ -15,6 +15,7 @@
 #include "base/log.h"
 
 #define AGAIN_MS  10000 /* until keys that could not be had are tried again */
+#define DAY_MS	  (24 * 3600 * 1000LL)
 #define STEPS_MAX (2 * RING_MAX) /* at a time; the next step goes on */
 
 static int64_t
@@ -298,22 +299,40 @@ keys_told(
 	(void)save(k, folder, NULL);
 }
 
+static void
+note_active(struct keys *k, enum rotation_seen seen, const char *why)
+{
+	k->active = seen;
+	k->active_due = seen == ROTATION_THERE ? clk_mono() + DAY_MS : 0;
+	(void)snprintf(k->active_why, sizeof k->active_why, "%s", why);
+}
+
 void
 keys_seen(struct keys *k, const char *folder, const struct rotation_policy *p,
     const char *selector, enum rotation_seen seen, uint32_t negative_ttl_s,
     const char *why)
 {
-	struct ring_entry *e = k->ready ? rotation_awaited(&k->ring) : NULL;
+	struct ring_entry *e =
+	    k->ready ? ring_named(&k->ring, sv_str(selector)) : NULL;
 
-	if (e == NULL || strcmp(e->pair.selector[0], selector) != 0)
+	if (e != NULL && e->state == RING_ACTIVE)
+		note_active(k, seen, why);
+	if (e == NULL || e != rotation_awaited(&k->ring))
 		return;
 	(void)snprintf(k->why, sizeof k->why, "%s", why);
 	if (!rotation_seen(
 		&k->rotation, e, p, seen, negative_ttl_s, clk_mono()))
 		return;
 	ring_move(&k->ring, e, RING_ACTIVE, now_s());
+	note_active(k, ROTATION_THERE, "");
 	if (save(k, folder, NULL) == RC_OK)
 		log_change(k, selector, "active");
+}
+
+bool
+keys_active_due(const struct keys *k)
+{
+	return k->ready && clk_mono() >= k->active_due;
 }
 
 int64_t
@@ -333,7 +352,11 @@ keys_list(
     const struct keys *k, const struct rotation_policy *p, struct buf *out)
 {
 	const struct ring_entry *e;
-	struct notice_awaited w = {.why = k->why, .seen_ms = -1};
+	struct notice_dns w = {.why = k->why,
+	    .seen_ms = -1,
+	    .wait_ms = k->rotation.wait,
+	    .active = k->active,
+	    .active_why = k->active_why};
 
 	if (!k->ready) {
 		buf_addf(out,
@@ -343,12 +366,8 @@ keys_list(
 		return;
 	}
 	e = rotation_awaited(&k->ring);
-	if (e != NULL) {
-		w.selector = e->pair.selector[0];
-		w.wait_ms = k->rotation.wait;
-		if (k->rotation.seen != 0 &&
-		    strcmp(k->rotation.selector, w.selector) == 0)
-			w.seen_ms = clk_mono() - k->rotation.seen;
-	}
-	notice_list(k->name, &k->ring, p, e != NULL ? &w : NULL, out);
+	if (e != NULL && k->rotation.seen != 0 &&
+	    strcmp(k->rotation.selector, e->pair.selector[0]) == 0)
+		w.seen_ms = clk_mono() - k->rotation.seen;
+	notice_list(k->name, &k->ring, p, &w, out);
 }

@@ -22,6 +22,11 @@ struct keys {
 	struct ring ring;
 	struct rotation rotation;
 	char why[KEYS_WHY_MAX]; /* what was missing when last looked for */
+	/* Of the active pair: its records can get lost, or a backup may have
+	 * brought an older pair back. */
+	enum rotation_seen active;
+	int64_t active_due; /* when to look next, monotonic ms */
+	char active_why[KEYS_WHY_MAX];
 };
 
 /* name is copied. */
@@ -52,14 +57,17 @@ const struct ring_entry *keys_step(
 /* The owner was told of the pair with this first selector in that state. */
 void keys_told(struct keys *k, const char *folder, const char *selector,
     enum ring_state s);
-/* What the name servers say of the pair with this first selector, and why it is
- * not everywhere. */
+/* What the name servers say of the pair with this first selector, the awaited
+ * or the active one, and why it is not everywhere. */
 void keys_seen(struct keys *k, const char *folder,
     const struct rotation_policy *p, const char *selector,
     enum rotation_seen seen, uint32_t negative_ttl_s, const char *why);
 
 /* Milliseconds until they should be asked again; -1: at the usual time. */
 int64_t keys_ask_in(const struct keys *k);
+/* Should the active pair's records be looked for?  Once a day while they are
+ * there, else each time. */
+bool keys_active_due(const struct keys *k);
 
 /* Lines for people, see notice_list. */
 void keys_list(

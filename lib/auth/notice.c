@@ -81,7 +81,7 @@ put_announced(const struct notice *n, struct buf *out)
 }
 
 static void
-put_active(const struct notice *n, struct buf *out)
+put_in_use(const struct notice *n, struct buf *out)
 {
 	buf_addf(out,
 	    "The mail of %s is now signed with the new key.  Its records must "
@@ -116,7 +116,7 @@ notice_compose(
 	if (n->state == RING_ANNOUNCED)
 		put_announced(n, out);
 	else if (n->state == RING_ACTIVE)
-		put_active(n, out);
+		put_in_use(n, out);
 	else
 		put_retired(n, out);
 }
@@ -136,12 +136,10 @@ put_span(int64_t ms, struct buf *out)
 }
 
 static void
-put_awaited(
-    const struct ring_entry *e, const struct notice_awaited *w, struct buf *out)
+put_awaited(const struct notice_dns *w, struct buf *out)
 {
 	buf_adds(out, "    waits for its records in DNS");
-	if (w == NULL ||
-	    !sv_eq(sv_str(w->selector), sv_str(e->pair.selector[0]))) {
+	if (w == NULL) {
 		buf_adds(out, "; the server looks for them when it runs\n");
 	} else if (w->seen_ms >= 0 && w->seen_ms >= w->wait_ms &&
 		   w->why[0] != '\0') {
@@ -163,31 +161,45 @@ put_awaited(
 }
 
 static void
-put_entry(const struct ring *r, const struct ring_entry *e,
-    const struct rotation_policy *p, const struct notice_awaited *w,
-    struct buf *out)
+put_active(const struct ring *r, const struct rotation_policy *p,
+    const struct notice_dns *w, struct buf *out)
 {
 	int64_t due = rotation_due_at(r, p);
 
+	if (w != NULL && w->active == ROTATION_THERE)
+		buf_adds(out, "    its records are in DNS\n");
+	else if (w != NULL && w->active == ROTATION_NOT_THERE)
+		buf_addf(out,
+		    "    ITS RECORDS ARE NOT IN DNS: %s; see \"hearthmail "
+		    "dns\"\n",
+		    w->active_why);
+	if (rotation_awaited(r) != NULL)
+		return;
+	if (due == 0) {
+		buf_adds(out, "    changed only by \"hearthmail dkim "
+			      "rotate\"\n");
+		return;
+	}
+	buf_adds(out, "    the next key is due on ");
+	put_day(due, out);
+	buf_addc(out, '\n');
+}
+
+static void
+put_entry(const struct ring *r, const struct ring_entry *e,
+    const struct rotation_policy *p, const struct notice_dns *w,
+    struct buf *out)
+{
 	buf_addf(out, "  %s %s  %s since ", e->pair.selector[DKIM_RSA],
 	    e->pair.selector[DKIM_ED25519], ring_state_name(e->state));
 	put_day(e->since, out);
 	buf_addc(out, '\n');
 	switch (e->state) {
 	case RING_ACTIVE:
-		if (rotation_awaited(r) != NULL)
-			break;
-		if (due == 0) {
-			buf_adds(out, "    changed only by \"hearthmail dkim "
-				      "rotate\"\n");
-			break;
-		}
-		buf_adds(out, "    the next key is due on ");
-		put_day(due, out);
-		buf_addc(out, '\n');
+		put_active(r, p, w, out);
 		break;
 	case RING_ANNOUNCED:
-		put_awaited(e, w, out);
+		put_awaited(w, out);
 		break;
 	case RING_RETIRING:
 		buf_adds(out, "    its records are needed until ");
@@ -204,7 +216,7 @@ put_entry(const struct ring *r, const struct ring_entry *e,
 
 void
 notice_list(const char *domain, const struct ring *r,
-    const struct rotation_policy *p, const struct notice_awaited *w,
+    const struct rotation_policy *p, const struct notice_dns *w,
     struct buf *out)
 {
 	size_t i;

@@ -35,17 +35,20 @@ struct notice_letter {
 void notice_compose(
     const struct notice *n, const struct notice_letter *l, struct buf *out);
 
-/* What is known of an awaited pair's records, for the list. */
-struct notice_awaited {
-	const char *selector; /* its first one */
-	const char *why;      /* "": not asked yet */
-	int64_t seen_ms;      /* everywhere for so long; -1: not */
-	int64_t wait_ms;      /* of these */
+/* What is known of records in the DNS, for the list. */
+struct notice_dns {
+	/* Of the awaited pair: */
+	const char *why; /* "": not asked yet */
+	int64_t seen_ms; /* everywhere for so long; -1: not */
+	int64_t wait_ms; /* of these */
+	/* Of the active one: */
+	enum rotation_seen active;
+	const char *active_why;
 };
 
 /* A domain's keys, some lines for people; w may be NULL. */
 void notice_list(const char *domain, const struct ring *r,
-    const struct rotation_policy *p, const struct notice_awaited *w,
+    const struct rotation_policy *p, const struct notice_dns *w,
     struct buf *out);
 
 #endif

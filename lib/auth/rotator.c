@@ -23,7 +23,8 @@
 #define DELIVER_MS  60000
 #define LEAST_MS    60000 /* between ticks */
 #define HURRY_MS    10000 /* the same if the owner does */
-#define LETTERS_MAX 8	  /* in flight */
+#define STATUS_MAX  16384
+#define LETTERS_MAX 8 /* in flight */
 
 /* A pair that is being looked for. */
 struct search {
@@ -56,6 +57,8 @@ struct rotator {
 	bool dead;		/* freed when it comes back */
 	bool again;		/* another one right behind it */
 	struct search *search;
+	struct buf worries; /* of the last round, and of this one */
+	struct buf fresh;
 	struct letter *letters;
 	unsigned nletters;
 };
@@ -248,6 +251,19 @@ note(struct search *s, const struct dns_authority *a)
 }
 
 static void
+note_worry(struct rotator *r, const struct search *s)
+{
+	if (s->what.state == RING_ANNOUNCED && s->seen != ROTATION_THERE)
+		buf_addf(&r->fresh,
+		    "%s: a new DKIM key waits for its records: %s\n",
+		    s->what.domain, s->why);
+	else if (s->what.state == RING_ACTIVE && s->seen == ROTATION_NOT_THERE)
+		buf_addf(&r->fresh,
+		    "%s: the DKIM key in use is not in DNS: %s\n",
+		    s->what.domain, s->why);
+}
+
+static void
 on_authority(struct dns_authority *a, void *arg)
 {
 	struct rotator *r = arg;
@@ -266,6 +282,7 @@ on_authority(struct dns_authority *a, void *arg)
 	    : s->seen == ROTATION_NOT_THERE ? "no"
 					    : "unknown",
 	    s->why);
+	note_worry(r, s);
 	signer_seen(r->signer, s->what.domain, s->what.selector[0], s->seen,
 	    s->negative_ttl, s->why);
 	r->search = s->next;
@@ -355,6 +372,8 @@ ask_next(struct rotator *r)
 	struct dns_authority none;
 
 	if (s == NULL) {
+		buf_reset(&r->worries);
+		buf_addsv(&r->worries, buf_sv(&r->fresh));
 		step(r, on_settled);
 		return;
 	}
@@ -386,6 +405,7 @@ on_step(const struct signer_step *step, void *arg)
 	write_letters(r, step);
 	/* Who hurries has the letters at once, and the rest in a moment. */
 	if (r->asked == 0 || now - r->asked >= at_least(r, HURRY_MS)) {
+		buf_reset(&r->fresh);
 		add_searches(r, step);
 		r->asked = now;
 	}
@@ -410,6 +430,12 @@ rotator_hurry(struct rotator *r)
 	}
 	ev_timer_del(&r->timer);
 	rest(r, 0);
+}
+
+void
+rotator_status(const struct rotator *r, struct buf *out)
+{
+	buf_addsv(out, buf_sv(&r->worries));
 }
 
 /* ---- life ---- */
@@ -440,6 +466,8 @@ rotator_new(struct ev_loop *loop, struct signer *signer, struct peer *keeper,
 	r->keeper = keeper;
 	r->dns = peer_new(loop, "dns", NULL, NULL, NULL);
 	r->pace = *pace;
+	buf_init(&r->worries, STATUS_MAX);
+	buf_init(&r->fresh, STATUS_MAX);
 	rest(r, pace->first_ms);
 	return r;
 }
@@ -460,6 +488,8 @@ rotator_free(struct rotator **rp)
 		r->search = s->next;
 		search_free(s);
 	}
+	buf_fini(&r->worries);
+	buf_fini(&r->fresh);
 	conf_free(&r->conf);
 	if (!r->stepping)
 		free(r);

@@ -43,6 +43,8 @@ void rotator_free(struct rotator **r);
 void rotator_set_conf(struct rotator *r, struct conf *conf);
 /* The line to the dns process; takes fd. */
 void rotator_set_dns(struct rotator *r, int fd);
+/* Lines for people: domains that wait for their owner. */
+void rotator_status(const struct rotator *r, struct buf *out);
 /* The owner has given an order or wants to know: do not wait for the next
  * tick. */
 void rotator_hurry(struct rotator *r);

@@ -560,6 +560,12 @@ auth_service_set_keeper(struct auth_service *s, int fd)
 }
 
 void
+auth_service_status(const struct auth_service *s, struct buf *out)
+{
+	rotator_status(s->rotator, out);
+}
+
+void
 auth_service_set_dns(struct auth_service *s, int fd)
 {
 	rotator_set_dns(s->rotator, fd);

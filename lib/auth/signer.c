@@ -245,15 +245,14 @@ run_order(struct signer *s, struct job *j)
 /* ---- in the thread: steps ---- */
 
 static void
-add_awaited(struct signer_step *t, const struct keys *d)
+add_awaited(
+    struct signer_step *t, const struct keys *d, const struct ring_entry *e)
 {
-	const struct ring_entry *e = rotation_awaited(&d->ring);
-	struct signer_awaited *w = &t->awaited[t->nawaited];
+	struct signer_awaited *w = &t->awaited[t->nawaited++];
 	int a, r = RC_OK;
 
-	if (e == NULL)
-		return;
 	(void)snprintf(w->domain, sizeof w->domain, "%s", d->name);
+	w->state = e->state;
 	memcpy(w->selector, e->pair.selector, sizeof w->selector);
 	/* No message has this hash. */
 	randombytes_buf(w->hash, sizeof w->hash);
@@ -263,7 +262,6 @@ add_awaited(struct signer_step *t, const struct keys *d)
 			r = dkim_key_sign(
 			    e->pair.key[a], w->hash, &w->signature[a]);
 	}
-	t->nawaited++;
 }
 
 static void
@@ -298,31 +296,40 @@ add_letter(struct signer_step *t, const struct keys *d,
 	}
 }
 
+/* What a domain needs. */
+static void
+step_domain(struct signer *s, struct keys *d, struct signer_step *t)
+{
+	const struct ring_entry *e;
+	int64_t in;
+
+	keys_try_again(d, s->folder);
+	e = keys_step(d, s->folder, &s->policy);
+	if (!d->ready)
+		return;
+	if (e != NULL)
+		add_letter(t, d, e, &s->policy);
+	e = rotation_awaited(&d->ring);
+	if (e != NULL)
+		add_awaited(t, d, e);
+	if (keys_active_due(d))
+		add_awaited(t, d, &d->ring.e[0]);
+	in = keys_ask_in(d);
+	if (in >= 0 && (t->next_ms < 0 || in < t->next_ms))
+		t->next_ms = in;
+}
+
 static void
 run_step(struct signer *s, struct job *j)
 {
 	struct signer_step *t = &j->step;
 	size_t i;
 
-	t->awaited = xcalloc(s->ndomain + 1, sizeof *t->awaited);
+	t->awaited = xcalloc(2 * s->ndomain + 1, sizeof *t->awaited);
 	t->letter = xcalloc(s->ndomain + 1, sizeof *t->letter);
 	t->next_ms = -1;
-	for (i = 0; i < s->ndomain; i++) {
-		struct keys *d = &s->domain[i];
-		const struct ring_entry *e;
-		int64_t in;
-
-		keys_try_again(d, s->folder);
-		e = keys_step(d, s->folder, &s->policy);
-		if (!d->ready)
-			continue;
-		if (e != NULL)
-			add_letter(t, d, e, &s->policy);
-		add_awaited(t, d);
-		in = keys_ask_in(d);
-		if (in >= 0 && (t->next_ms < 0 || in < t->next_ms))
-			t->next_ms = in;
-	}
+	for (i = 0; i < s->ndomain; i++)
+		step_domain(s, &s->domain[i], t);
 }
 
 static void

@@ -86,9 +86,11 @@ void signer_order(struct signer *s, const struct signer_order *o,
 
 /* ---- steps ---- */
 
-/* A pair whose records are looked for. */
+/* A pair whose records are looked for: an announced one, or now and then the
+ * active one. */
 struct signer_awaited {
 	char domain[SIGNER_DOMAIN_MAX];
+	enum ring_state state;
 	char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX];
 	/* A random hash and its signatures: a record is right if one that
 	 * verifies mail finds them right with it. */

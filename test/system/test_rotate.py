@@ -100,7 +100,12 @@ def rotation(o):
     old = first[0][0]
     o.published = o.records()
     verdict(len(o.published) == 2, "first-records", o.published)
+    ok = wait_until(lambda: "NOT IN DNS: hm-rsa" in o.list(), 60, 0.2)
+    status = o.h.command("status").stdout
+    verdict(ok and "a.test: the DKIM key in use is not in DNS: hm-rsa" in status, "first-is-missed", (o.list(), status))
     o.publish("ns1", "ns2")
+    ok = wait_until(lambda: "its records are in DNS" in o.list(), 60, 0.2)
+    verdict(ok and "not in DNS" not in o.h.command("status").stdout, "first-is-there", o.list())
     verdict(o.send()[:2] == (old, True), "first-signs", old)
     verdict(not o.letters("DKIM"), "first-is-not-announced")
     r = o.h.command("dkim", "rotate", "A.test")
@@ -114,6 +119,8 @@ def rotation(o):
     verdict(o.state(fresh) == "announced" and o.state(old) == "active", "announced", o.list())
     ok = wait_until(lambda: "does not have it" in o.list(), 60, 0.2)
     verdict(ok and o.send()[:2] == (old, True), "not-there-old-signs", o.list())
+    status = o.h.command("status").stdout
+    verdict("a.test: a new DKIM key waits for its records: hm-rsa" in status, "status-says-so", status)
     # One of two.
     o.published.update(new)
     o.publish("ns1")

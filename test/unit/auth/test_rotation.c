@@ -232,8 +232,7 @@ END_TEST
 
 START_TEST(notice__lists_what_is_awaited)
 {
-	struct notice_awaited w = {
-	    .selector = "rsa2", .why = "", .seen_ms = -1};
+	struct notice_dns w = {.why = "", .seen_ms = -1, .active_why = "ns1"};
 	struct buf b;
 
 	buf_init(&b, 8192);
@@ -257,6 +256,17 @@ START_TEST(notice__lists_what_is_awaited)
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
 	ck_assert(says(&b, "in use in 3 hours"));
+	ck_assert(!says(&b, "are in DNS"));
+	w.seen_ms = w.wait_ms;
+	w.active = ROTATION_THERE;
+	buf_reset(&b);
+	notice_list("example.org", &ring, &policy, &w, &b);
+	ck_assert(says(&b, "asked once more: ns2.example.org"));
+	ck_assert(says(&b, "    its records are in DNS\n"));
+	w.active = ROTATION_NOT_THERE;
+	buf_reset(&b);
+	notice_list("example.org", &ring, &policy, &w, &b);
+	ck_assert(says(&b, "NOT IN DNS: ns1; see"));
 	ring_move(&ring, &ring.e[1], RING_ACTIVE, NOW);
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, NULL, &b);

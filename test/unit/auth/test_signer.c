@@ -323,6 +323,17 @@ START_TEST(signer__changes_keys)
 	strcpy(old, last.selector[0]);
 	step();
 	ck_assert_uint_eq(nletters, 0);
+	/* The one in use is looked for now and then. */
+	ck_assert_str_eq(awaited.selector[0], old);
+	ck_assert_int_eq(awaited.state, RING_ACTIVE);
+	signer_seen(s, "example.org", old, ROTATION_NOT_THERE, 0, "ns1");
+	step();
+	ck_assert_str_eq(awaited.selector[0], old);
+	ck_assert_int_eq(order(SIGNER_LIST, "example.org", ""), RC_OK);
+	ck_assert(
+	    sv_find(buf_sv(&order_text), SV("NOT IN DNS: ns1")) < order_text.n);
+	signer_seen(s, "example.org", old, ROTATION_THERE, 0, "");
+	step();
 	ck_assert_str_eq(awaited.domain, "");
 	ck_assert_int_eq(order(SIGNER_ROTATE, "example.org", ""), RC_OK);
 	ck_assert_int_eq(order(SIGNER_ROTATE, "example.org", ""), RC_EXISTS);

@@ -1,4 +1,4 @@
-#include "cmd/supervisor/names.h"
+#include "cmd/supervisor/published.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "cmd/supervisor/job.h"
 #include "ipc/msg_control.h"
 
-struct names {
+struct published {
 	struct super *s;
 	int64_t first_ms;
 	struct ev_timer *timer;
@@ -25,7 +25,7 @@ struct names {
 static void on_time(void *arg);
 
 static void
-forget(struct names *n)
+forget(struct published *n)
 {
 	buf_reset(&n->trouble);
 	n->when = 0;
@@ -35,10 +35,10 @@ static void
 on_time(void *arg)
 {
 	static const char *const words[] = {"dns", "--brief", NULL};
-	struct names *n = arg;
+	struct published *n = arg;
 	int e;
 
-	n->timer = ev_timer_add(n->s->loop, NAMES_AGAIN_MS, on_time, n);
+	n->timer = ev_timer_add(n->s->loop, PUBLISHED_AGAIN_MS, on_time, n);
 	if (!n->s->conf->dns.check) {
 		forget(n);
 		return;
@@ -53,26 +53,26 @@ on_time(void *arg)
 	}
 	e = job_start(&n->job, n->s->o->config, words);
 	if (e != 0)
-		mlog(LOG_WARN, "names.fail", "error=\"%s\"", strerror(e));
+		mlog(LOG_WARN, "published.fail", "error=\"%s\"", strerror(e));
 }
 
-struct names *
-names_new(struct super *s, int64_t first_ms)
+struct published *
+published_new(struct super *s, int64_t first_ms)
 {
-	struct names *n = xcalloc(1, sizeof *n);
+	struct published *n = xcalloc(1, sizeof *n);
 
 	n->s = s;
 	n->first_ms = first_ms;
 	job_init(&n->job, s->loop);
-	buf_init(&n->trouble, NAMES_TROUBLE_MAX);
+	buf_init(&n->trouble, PUBLISHED_TROUBLE_MAX);
 	n->timer = ev_timer_add(s->loop, first_ms, on_time, n);
 	return n;
 }
 
 void
-names_free(struct names **np)
+published_free(struct published **np)
 {
-	struct names *n = *np;
+	struct published *n = *np;
 
 	if (n == NULL)
 		return;
@@ -86,7 +86,7 @@ names_free(struct names **np)
 }
 
 void
-names_again(struct names *n)
+published_again(struct published *n)
 {
 	ev_timer_del(&n->timer);
 	n->timer = ev_timer_add(n->s->loop, n->first_ms, on_time, n);
@@ -94,14 +94,14 @@ names_again(struct names *n)
 
 /* Whole lines, as many as fit. */
 static void
-keep(struct names *n)
+keep(struct published *n)
 {
 	struct sv rest = buf_sv(&n->job.output);
 
 	while (rest.n > 0) {
 		struct sv line = sv_split(&rest, '\n');
 
-		if (n->trouble.n + line.n + 1 > NAMES_TROUBLE_MAX)
+		if (n->trouble.n + line.n + 1 > PUBLISHED_TROUBLE_MAX)
 			return;
 		buf_addsv(&n->trouble, line);
 		buf_addc(&n->trouble, '\n');
@@ -109,18 +109,18 @@ keep(struct names *n)
 }
 
 static void
-log_trouble(const struct names *n)
+log_trouble(const struct published *n)
 {
 	struct sv rest = buf_sv(&n->trouble);
 	char q[LOG_Q_MAX];
 
 	while (rest.n > 0)
-		mlog(LOG_WARN, "names.wrong", "text=%s",
+		mlog(LOG_WARN, "published.wrong", "text=%s",
 		    log_q(q, sv_split(&rest, '\n')));
 }
 
 bool
-names_reap(struct names *n, pid_t pid, int status)
+published_reap(struct published *n, pid_t pid, int status)
 {
 	char q[LOG_Q_MAX];
 
@@ -135,21 +135,21 @@ names_reap(struct names *n, pid_t pid, int status)
 	forget(n);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FINE) {
 		n->when = clk_now();
-		mlog(LOG_INFO, "names.right",
+		mlog(LOG_INFO, "published.right",
 		    "text=\"all DNS records are published\"");
 	} else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED) {
 		n->when = clk_now();
 		keep(n);
 		log_trouble(n);
 	} else if (!n->s->stopping) {
-		mlog(LOG_WARN, "names.fail", "status=%d text=%s", status,
+		mlog(LOG_WARN, "published.fail", "status=%d text=%s", status,
 		    log_q(q, sv_trim(buf_sv(&n->job.output))));
 	}
 	return true;
 }
 
 struct sv
-names_trouble(const struct names *n, int64_t *when)
+published_trouble(const struct published *n, int64_t *when)
 {
 	*when = n != NULL ? n->when : 0;
 	return n != NULL ? buf_sv(&n->trouble) : SV("");
