@@ -70,6 +70,11 @@ enum smtp_judge_action smtp_judge_action(const struct smtp_judge *j,
  * the author is known. */
 enum smtp_judge_action smtp_judge_at_last(const struct smtp_judge *j);
 
+/* After the end: whether it may be passed on, and whether its sender may be
+ * told when that fails. */
+enum onward smtp_judge_onward(const struct smtp_judge *j, bool junk);
+bool smtp_judge_sender_known(const struct smtp_judge *j);
+
 /* The domain of the author, as far as it is known. */
 struct sv smtp_judge_author(const struct smtp_judge *j);
 

@@ -30,6 +30,9 @@ struct smtp_transaction {
 	size_t naccount, account_cap;
 	char **outside; /* submission: addresses of other domains */
 	size_t noutside, outside_cap;
+	char **forward; /* addresses that the queue follows */
+	bool *looped;	/* has had this message before */
+	size_t nforward, forward_cap, looped_cap;
 	size_t rcpt_bytes; /* of all recipients: they must fit a message */
 	uint32_t nrcpt;
 	struct buf first_rcpt; /* for the trace header's "for" */
@@ -38,6 +41,7 @@ struct smtp_transaction {
 	struct smtp_body body;
 	bool receiving;		  /* body and filter are alive */
 	struct buf trace;	  /* the fields that go in front */
+	struct buf results;	  /* that of them which does not leave */
 	struct smtp_judge *judge; /* port 25 */
 	struct smtp_submit submit;
 	bool signs; /* it goes outside: `signing` is alive, too */

@@ -21,10 +21,12 @@ mail_fields(struct codec *c, struct queue_mail *v)
 	codec_u64(c, &v->size);
 	codec_u32(c, &v->flags);
 	codec_sv(c, &v->front);
+	codec_sv(c, &v->results);
 	codec_list(
 	    c, (void **)&v->to, &v->nto, sizeof *v->to, QUEUE_RECIPIENTS_MAX);
 	for (i = 0; i < v->nto; i++) {
 		codec_bool(c, &v->to[i].local);
+		codec_bool(c, &v->to[i].forward);
 		codec_text(c, &v->to[i].address, QUEUE_ADDRESS_MAX + 1);
 	}
 	codec_list_end(c, (void **)&v->to, &v->nto);
@@ -32,6 +34,14 @@ mail_fields(struct codec *c, struct queue_mail *v)
 }
 
 CODEC(queue_mail, mail_fields)
+
+static void
+return_fields(struct codec *c, struct queue_return *v)
+{
+	codec_text(c, &v->address, QUEUE_ADDRESS_MAX + 1);
+}
+
+CODEC(queue_return, return_fields)
 
 static void
 selector_fields(struct codec *c, struct queue_selector **s, uint32_t *n)

@@ -10,6 +10,10 @@
 #define SPOOL_BARE	0x2u /* without Return-Path: for the outside, too */
 #define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
 #define SPOOL_JUNK	0x8u /* into the folder for junk */
+/* Of what an alias would forward: */
+#define SPOOL_KEPT  0x10u /* it stays here, with the alias's owners */
+#define SPOOL_TOLD  0x20u /* and they are told: the far side would refuse */
+#define SPOOL_KNOWN 0x40u /* its sender is not forged, and may be told */
 
 /* The answer to QUEUE_FILE. */
 struct queue_file {
@@ -25,6 +29,9 @@ CODEC_FUNCTIONS(queue_file);
 struct queue_to {
 	struct sv address; /* or an account's name */
 	bool local;
+	/* An address of ours that the queue follows: an alias that leads to
+	 * other servers, or one to which a forwarded message comes back. */
+	bool forward;
 };
 
 /* QUEUE_PUT. */
@@ -35,11 +42,20 @@ struct queue_mail {
 	uint64_t size;	 /* of the body */
 	uint32_t flags;	 /* SPOOL_* */
 	struct sv front; /* bytes in front of the body */
+	/* Of one with `forward` in it: the field Authentication-Results for
+	 * our own people, or nothing; what leaves has it in its seal. */
+	struct sv results;
 	struct queue_to *to;
 	uint32_t nto;
 	int fd; /* the body; -1: it got lost on the way */
 };
 CODEC_FUNCTIONS(queue_mail);
+
+/* QUEUE_RETURN. */
+struct queue_return {
+	struct sv address;
+};
+CODEC_FUNCTIONS(queue_return);
 
 /* ---- commands ---- */
 

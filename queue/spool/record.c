@@ -19,6 +19,8 @@
 #define TAG_NAME	     0x8013u
 #define TAG_STATE	     0x8014u
 #define TAG_MARKS	     0x8015u
+#define TAG_VIA		     0x8016u
+#define TAG_RESULTS	     0x0017u
 #define STATE_BYTES	     20
 #define STATE_HELD	     1u
 #define MARKS_DELAY_REPORTED 1u
@@ -88,9 +90,14 @@ record_item(const struct spool_put *p, uint64_t body, uint64_t size,
 	put_field(out, TAG_SENDER, p->sender);
 	if (p->owner.n > 0)
 		put_field(out, TAG_OWNER, p->owner);
-	for (i = 0; i < p->nto; i++)
+	if (p->results.n > 0)
+		put_field(out, TAG_RESULTS, p->results);
+	for (i = 0; i < p->nto; i++) {
 		put_field(out, p->to[i].local ? TAG_ACCOUNT : TAG_ADDRESS,
 		    p->to[i].address);
+		if (p->via != NULL && p->via[i].n > 0)
+			put_field(out, TAG_VIA, p->via[i]);
+	}
 }
 
 static void
@@ -120,11 +127,15 @@ record_renewed(const struct spool_item *it, uint64_t body, struct buf *out)
 	put_field(out, TAG_SENDER, sv_str(it->sender));
 	if (it->owner != NULL)
 		put_field(out, TAG_OWNER, sv_str(it->owner));
+	if (it->results != NULL)
+		put_field(out, TAG_RESULTS, sv_str(it->results));
 	for (i = 0; i < it->nrcpt; i++) {
 		const struct spool_recipient *to = &it->rcpt[i];
 
 		put_field(out, to->local ? TAG_ACCOUNT : TAG_ADDRESS,
 		    sv_str(to->address));
+		if (to->via != NULL)
+			put_field(out, TAG_VIA, sv_str(to->via));
 		put_state(to, out);
 	}
 }
@@ -203,6 +214,14 @@ take_field(struct spool_item *it, uint16_t tag, struct sv v)
 	case TAG_OWNER:
 		take_text(&it->owner, v);
 		return RC_OK;
+	case TAG_RESULTS:
+		take_text(&it->results, v);
+		return RC_OK;
+	case TAG_VIA:
+		if (it->nrcpt == 0 || it->rcpt[it->nrcpt - 1].local)
+			return RC_DAMAGED;
+		take_text(&it->rcpt[it->nrcpt - 1].via, v);
+		return RC_OK;
 	case TAG_ACCOUNT:
 	case TAG_ADDRESS:
 		if (it->nrcpt >= SPOOL_RECIPIENTS_MAX)
@@ -248,14 +267,17 @@ item_free(struct spool_item *it)
 {
 	size_t i;
 
-	for (i = 0; i < it->nrcpt; i++)
+	for (i = 0; i < it->nrcpt; i++) {
 		free(it->rcpt[i].address);
+		free(it->rcpt[i].via);
+	}
 	for (i = 0; i < it->nattempt; i++)
 		free(it->attempt[i].reply_text);
 	free(it->attempt);
 	free(it->rcpt);
 	free(it->sender);
 	free(it->owner);
+	free(it->results);
 	free(it);
 }
 

@@ -25,6 +25,7 @@ struct fixture {
 	int deliver_rc, file_rc, login_rc;
 	unsigned files, logins;
 	bool may_take, may_defer;
+	unsigned taken; /* as many messages as it was asked for */
 	bool implicit_tls, not_loopback;
 	struct buf sasl; /* of the last login */
 	pthread_mutex_t lock;

@@ -80,7 +80,7 @@ teardown(void)
 }
 
 static const struct queue_to both[] = {
-    {{"anna", 4}, true}, {{"x@example.test", 14}, false}};
+    {{"anna", 4}, true, false}, {{"x@example.test", 14}, false, false}};
 
 static int
 put_fd(uint8_t id, int fd, uint64_t size, size_t nto)
@@ -229,7 +229,7 @@ END_TEST
 
 START_TEST(spool_report__takes_the_place_of_what_it_is_about)
 {
-	struct queue_to to = {SV("ben"), true};
+	struct queue_to to = {SV("ben"), true, false};
 	struct spool_put p = {.delivery_id = {77},
 	    .sender = SV(""),
 	    .to = &to,
