@@ -16,6 +16,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_queue.h"
 #include "ipc/proto.h"
+#include "msgauth/verdict.h"
 #include "smtp/sign.h"
 
 #define ANSWER_MS	  10000 /* then the queue takes it */
@@ -23,6 +24,7 @@
 #define LOGIN_PATIENCE_MS 20000
 #define QUEUE_MS	  20000
 #define QUEUE_TRIES	  5
+#define KNOWN_MS	  2000
 #define SIGN_MS		  10000
 #define SIGN_TRIES	  6
 #define SPOOL_BYTES	  (32u << 20) /* size times accounts: rather spool once */
@@ -356,18 +358,6 @@ backend_file(void *ctx, int *fd_out)
 	return r == RC_OK || r == RC_NOSPACE ? r : RC_TEMP;
 }
 
-static uint32_t
-spool_flags(const struct smtp_delivery *d)
-{
-	static const uint32_t onward[] = {[ONWARD_SEND] = 0,
-	    [ONWARD_KEEP] = SPOOL_KEPT,
-	    [ONWARD_REFUSED] = SPOOL_KEPT | SPOOL_TOLD};
-
-	return (d->bare ? SPOOL_BARE : 0) | (d->junk ? SPOOL_JUNK : 0) |
-	       (d->known ? SPOOL_KNOWN : 0) |
-	       (d->nforward > 0 ? onward[d->onward] : 0);
-}
-
 /* The order to the queue; false: no descriptor is left for it. */
 static bool
 put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
@@ -376,7 +366,7 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 	    .sender = d->sender,
 	    .owner = sv_str(d->owner),
 	    .size = d->size,
-	    .flags = spool_flags(d),
+	    .flags = (d->bare ? SPOOL_BARE : 0) | (d->known ? SPOOL_KNOWN : 0),
 	    .front = d->front,
 	    .results = d->results,
 	    .to = xcalloc(
@@ -384,25 +374,41 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 	    .fd = dup(d->fd),
 	};
 	bool ok = mail.fd >= 0;
+	struct buf verdict;
 	size_t i;
 
+	buf_init(&verdict, VERDICT_BYTES_MAX);
+	if (d->verdict != NULL)
+		verdict_encode(d->verdict, &verdict);
+	mail.verdict = buf_sv(&verdict);
 	memcpy(mail.delivery_id, d->id, sizeof mail.delivery_id);
 	for (i = 0; i < d->naccount; i++)
-		if (!done[i])
-			mail.to[mail.nto++] = (struct queue_to){
-			    .address = sv_str(d->account[i].name),
-			    .local = true};
+		if (!done[i]) {
+			const struct smtp_account *a = &d->account[i];
+
+			mail.flags |= a->junk ? SPOOL_JUNK : 0;
+			mail.to[mail.nto++] =
+			    (struct queue_to){.address = sv_str(a->name),
+				.local = true,
+				.junk = a->junk,
+				.override = a->override};
+		}
 	for (i = 0; i < d->noutside; i++)
 		mail.to[mail.nto++] =
 		    (struct queue_to){.address = sv_str(d->outside[i])};
 	for (i = 0; i < d->nforward; i++)
-		mail.to[mail.nto++] = (struct queue_to){
-		    .address = sv_str(d->forward[i]), .forward = true};
+		mail.to[mail.nto++] =
+		    (struct queue_to){.address = sv_str(d->forward[i].address),
+			.forward = true,
+			.onward = (uint8_t)d->forward[i].onward,
+			.junk = d->forward[i].junk,
+			.override = d->forward[i].override};
 	if (ok) {
 		msg_init(m, QUEUE_PUT);
 		queue_mail_put(m, &mail);
 	}
 	free(mail.to);
+	buf_fini(&verdict);
 	return ok;
 }
 
@@ -489,17 +495,24 @@ ask(struct smtp_backend *h, const struct smtp_delivery *d, size_t i,
 	struct mail_delivery to = {
 	    .account = sv_str(d->account[i].name),
 	    .size = d->size,
-	    .flags = d->junk ? DELIVER_JUNK : 0,
+	    .flags = d->account[i].junk ? DELIVER_JUNK : 0,
 	    .front = d->front,
 	    .fd = dup(d->fd),
 	};
+	struct buf verdict;
 	struct msg m;
 
+	buf_init(&verdict, VERDICT_BYTES_MAX);
+	if (d->verdict != NULL)
+		verdict_encode_for(d->verdict, d->account[i].junk,
+		    (enum verdict_override)d->account[i].override, &verdict);
+	to.verdict = buf_sv(&verdict);
 	memcpy(to.delivery_id, d->id, sizeof to.delivery_id);
 	msg_init(&m, DELIVER);
 	mail_delivery_put(&m, &to);
 	/* Without its descriptor it is answered "too many open files". */
 	peer_ask(h->keeper, &m, ms, on_answer, o);
+	buf_fini(&verdict);
 }
 
 /* Asks for those that are not done; returns when all have answered. */
@@ -598,18 +611,67 @@ backend_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
 	return dns_ask(h->dns, name, type, ms, fn, arg);
 }
 
+/* ---- what the owner wants ---- */
+
+static enum smtp_inbound
+backend_inbound(void *ctx, struct sv domain)
+{
+	static const enum smtp_inbound inbound[] = {
+	    [CONF_DMARC_REJECT] = SMTP_INBOUND_REJECT,
+	    [CONF_DMARC_JUNK] = SMTP_INBOUND_JUNK,
+	    [CONF_DMARC_NOTE] = SMTP_INBOUND_NOTE,
+	    [CONF_DMARC_OFF] = SMTP_INBOUND_OFF};
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	enum smtp_inbound policy = inbound[conf_inbound_dmarc(c, domain)];
+
+	conf_free(&c);
+	return policy;
+}
+
 static bool
-backend_trusts(void *ctx, const char *domain)
+backend_trusts(void *ctx, struct sv domain, const char *sealer)
 {
 	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
-	bool yes = false;
-	size_t i;
+	bool yes = conf_inbound_trusts(c, domain, sv_str(sealer));
 
-	for (i = 0; i < c->inbound.ntrust_arc && !yes; i++)
-		yes = strcmp(c->inbound.trust_arc[i], domain) == 0;
 	conf_free(&c);
 	return yes;
+}
+
+static bool
+backend_welcomes(void *ctx, struct sv domain, const struct list_name *list)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool yes = conf_inbound_names_list(
+	    c, domain, sv_str(list->address), sv_str(list->id));
+
+	conf_free(&c);
+	return yes;
+}
+
+/* The queue has seen what the people here have written. */
+static int
+backend_knows(void *ctx, const char *address, bool *yes)
+{
+	struct smtp_backend *h = ctx;
+	const struct queue_known k = {.address = sv_str(address)};
+	char text[ERR_TEXT_MAX];
+	struct msg m, reply;
+	int r;
+
+	msg_init(&m, QUEUE_KNOWN);
+	queue_known_put(&m, &k);
+	r = peer_call(h->queue, &m, KNOWN_MS, &reply);
+	if (r == RC_OK)
+		r = msg_answer_read(&reply, RC_TEMP, text);
+	msg_fini(&reply);
+	if (r != RC_OK && r != RC_NOTFOUND)
+		return RC_TEMP;
+	*yes = r == RC_OK;
+	return RC_OK;
 }
 
 const struct smtp_ops smtp_backend_ops = {
@@ -623,5 +685,8 @@ const struct smtp_ops smtp_backend_ops = {
     .sign = backend_sign,
     .deliver = backend_deliver,
     .ask = backend_ask,
+    .inbound = backend_inbound,
     .trusts = backend_trusts,
+    .welcomes = backend_welcomes,
+    .knows = backend_knows,
 };

@@ -4,7 +4,6 @@
 
 #include "base/clk.h"
 #include "base/log.h"
-#include "base/network.h"
 #include "base/tally.h"
 #include "mail/trace.h"
 #include "smtp/smtp_priv.h"
@@ -14,26 +13,6 @@
 #define SMTP_FRONT_MAX 16384
 
 /* ---- receiving ---- */
-
-/* Mail from this machine itself has no address that could speak for it. */
-static struct smtp_judge *
-judge_new(struct smtp_session *s)
-{
-	const struct smtp_server_opts *o = s->c->o;
-	struct check_envelope e = {
-	    .helo = buf_sv(&s->helo),
-	    .sender = buf_sv(&s->t.sender),
-	    .receiver = sv_str(o->hostname),
-	    .now = clk_now() / 1000,
-	    .explain = true,
-	};
-	bool judged = s->c->limits.inbound != SMTP_INBOUND_OFF &&
-		      (!s->c->loopback || s->c->limits.loopback) &&
-		      network_address(s->c->peer, &e.peer);
-
-	return smtp_judge_new(o->ops, o->ctx, judged ? &e : NULL, o->hostname,
-	    s->c->limits.lookup_timeout);
-}
 
 static void
 begin_message(struct smtp_session *s)
@@ -51,7 +30,7 @@ begin_message(struct smtp_session *s)
 	buf_init(&t->trace, SMTP_FRONT_MAX);
 	buf_init(&t->results, SMTP_FRONT_MAX);
 	if (!s->c->o->submission)
-		t->judge = judge_new(s);
+		t->judge = smtp_arrival_begin(s);
 }
 
 static bool
@@ -124,8 +103,8 @@ take_header(struct smtp_session *s)
 	size_t i;
 
 	for (i = 0; i < t->nforward; i++)
-		t->looped[i] = mail_trace_was_for(
-		    kept, sv_str(s->c->o->hostname), sv_str(t->forward[i]));
+		t->forward[i].looped = mail_trace_was_for(kept,
+		    sv_str(s->c->o->hostname), sv_str(t->forward[i].address));
 	smtp_body_add(&t->body, kept);
 	smtp_judge_let_go(t->judge);
 }
@@ -232,7 +211,8 @@ sign(struct smtp_session *s, struct buf *out, struct err *err)
  * the results: they are in its seal.
  */
 static int
-make_front(struct smtp_session *s, struct buf *out, struct err *err)
+make_front(struct smtp_session *s, const struct verdict *v, struct buf *out,
+    struct err *err)
 {
 	int r = sign(s, out, err);
 
@@ -241,7 +221,7 @@ make_front(struct smtp_session *s, struct buf *out, struct err *err)
 	smtp_trace_return_path(s, out);
 	if (s->t.judge != NULL)
 		smtp_judge_field(
-		    s->t.judge, s->t.nforward > 0 ? &s->t.results : out);
+		    s->t.judge, v, s->t.nforward > 0 ? &s->t.results : out);
 	smtp_trace_received(s, out);
 	return buf_ok(out) && buf_ok(&s->t.results)
 		   ? RC_OK
@@ -250,7 +230,7 @@ make_front(struct smtp_session *s, struct buf *out, struct err *err)
 }
 
 static void
-deliver(struct smtp_session *s, bool junk)
+deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 {
 	struct smtp_transaction *t = &s->t;
 	const struct smtp_server_opts *o = s->c->o;
@@ -263,10 +243,10 @@ deliver(struct smtp_session *s, bool junk)
 	    .noutside = t->noutside,
 	    .owner = s->authed ? s->login.account : NULL,
 	    .bare = t->noutside + t->nforward > 0,
-	    .forward = (const char *const *)t->forward,
+	    .forward = t->forward,
 	    .nforward = t->nforward,
 	    .known = s->authed,
-	    .junk = junk};
+	    .verdict = arrived->judged ? &arrived->verdict : NULL};
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
 	char judged[SMTP_JUDGE_LOG_MAX] = "";
 	struct err err = {.text = "try again later"};
@@ -274,17 +254,15 @@ deliver(struct smtp_session *s, bool junk)
 	int r;
 
 	memcpy(d.id, t->id, sizeof d.id);
-	r = make_front(s, &t->trace, &err);
+	r = make_front(s, d.verdict, &t->trace, &err);
 	d.front = buf_sv(&t->trace);
 	d.results = buf_sv(&t->results);
-	if (t->judge != NULL) {
-		d.onward = smtp_judge_onward(t->judge, junk);
+	if (t->judge != NULL)
 		d.known = smtp_judge_sender_known(t->judge);
-	}
 	if (r == RC_OK)
 		r = o->ops->deliver(o->ctx, &d, &err);
 	if (t->judge != NULL)
-		smtp_judge_log(t->judge, judged);
+		smtp_judge_log(t->judge, d.verdict, judged);
 	for (i = 0; i < sizeof t->id; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN,
@@ -295,7 +273,7 @@ deliver(struct smtp_session *s, bool junk)
 	    log_q(from, d.sender), log_q(to, buf_sv(&t->first_rcpt)), t->nrcpt,
 	    (unsigned long long)(d.front.n + d.size), stream_is_tls(s->st),
 	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
-	    judged, junk ? " junk=1" : "", rc_name(r));
+	    judged, arrived->junk ? " junk=1" : "", rc_name(r));
 	if (r == RC_OK && s->authed)
 		tally_add(TALLY_SUBMITTED, 1);
 	if (r == RC_OK)
@@ -304,14 +282,6 @@ deliver(struct smtp_session *s, bool junk)
 		smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
 	else
 		smtp_reply(s, 451, "4.3.0", "%s", err.text);
-}
-
-static bool
-comes_again(struct smtp_session *s)
-{
-	return s->c->may_defer != NULL &&
-	       s->c->may_defer(s->c->arg, buf_sv(&s->t.sender),
-		   smtp_judge_author(s->t.judge));
 }
 
 /* Those of the recipients that have had the message are not sent it again;
@@ -323,12 +293,11 @@ end_loops(struct smtp_session *s)
 	size_t i, n = 0, looped = 0;
 
 	for (i = 0; i < t->nforward; i++) {
-		if (t->looped[i]) {
+		if (t->forward[i].looped) {
 			looped++;
-			free(t->forward[i]);
+			free(t->forward[i].address);
 			continue;
 		}
-		t->looped[n] = false;
 		t->forward[n++] = t->forward[i];
 	}
 	t->nforward = n;
@@ -339,30 +308,24 @@ end_loops(struct smtp_session *s)
 static void
 judge_and_deliver(struct smtp_session *s)
 {
-	struct smtp_judge *j = s->t.judge;
-	enum smtp_judge_action action = SMTP_JUDGE_KEEP;
+	struct smtp_arrival a = {.action = SMTP_JUDGE_KEEP};
 	char judged[SMTP_JUDGE_LOG_MAX], from[LOG_Q_MAX];
-	struct smtp_judge_why why;
 
-	if (j != NULL) {
-		smtp_judge_end(j);
-		action = smtp_judge_action(j, s->c->limits.inbound, &why);
-	}
-	if (action == SMTP_JUDGE_DEFER && !comes_again(s))
-		action = smtp_judge_at_last(j);
-	if (action < SMTP_JUDGE_DEFER) {
-		deliver(s, action == SMTP_JUDGE_JUNK);
+	if (s->t.judge != NULL)
+		smtp_arrival_end(s, &a);
+	if (a.action == SMTP_JUDGE_KEEP) {
+		deliver(s, &a);
 		return;
 	}
-	smtp_judge_log(j, judged);
+	smtp_judge_log(s->t.judge, NULL, judged);
 	mlog(LOG_INFO, "smtp.judged", "sid=%llx peer=%s from=%s%s text=%s",
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(from, buf_sv(&s->t.sender)), judged,
-	    action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
-	if (action == SMTP_JUDGE_REFUSE)
-		smtp_refuse(s, 550, why.code, "%s", why.text);
+	    a.action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
+	if (a.action == SMTP_JUDGE_REFUSE)
+		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
 	else
-		smtp_reply(s, 451, why.code, "%s", why.text);
+		smtp_reply(s, 451, a.why.code, "%s", a.why.text);
 }
 
 /* Says what becomes of the message; the transaction is over. */

@@ -13,9 +13,32 @@
 
 #define SMTP_ACCOUNT_MAX 64
 
+/* What becomes of mail that the domain of its author disowns (DMARC). */
+enum smtp_inbound {
+	SMTP_INBOUND_REJECT, /* what that domain asks for */
+	SMTP_INBOUND_JUNK,   /* at most into the folder for junk */
+	SMTP_INBOUND_NOTE,   /* nothing: it is noted in the header */
+	SMTP_INBOUND_OFF     /* nothing is looked up */
+};
+
 /* A local recipient's account. */
 struct smtp_account {
 	char name[SMTP_ACCOUNT_MAX];
+	/* Port 25, once the message is judged: */
+	bool junk;	  /* it belongs into the folder for junk */
+	uint8_t override; /* enum verdict_override */
+};
+
+/* An address of ours that the queue follows, see smtp_ops.forwards and
+ * .returns. */
+struct smtp_forward {
+	char *address;
+	enum onward onward;
+	bool junk;	  /* for those who keep it */
+	uint8_t override; /* enum verdict_override */
+	/* The session's: */
+	uint32_t home; /* its domain */
+	bool looped;   /* it has had this message before */
 };
 
 struct smtp_delivery {
@@ -31,15 +54,15 @@ struct smtp_delivery {
 	size_t noutside;
 	const char *owner; /* the account that sends it, or NULL */
 	bool bare;	   /* without Return-Path: it goes outside, too */
-	/* Addresses of ours that the queue follows, see smtp_ops.forwards and
-	 * .returns; the field Authentication-Results goes with them. */
-	const char *const *forward;
+	/* These go by way of the queue, too; the field Authentication-Results
+	 * goes with them. */
+	const struct smtp_forward *forward;
 	size_t nforward;
 	struct sv results;
-	enum onward onward; /* what becomes of it there */
-	bool known;	    /* its sender may be told when that fails */
-	/* Port 25 only: */
-	bool junk; /* it belongs into the folder for junk */
+	bool known; /* its sender may be told when that fails */
+	/* Port 25 only: what was found out, or NULL.  Action and override are
+	 * each account's. */
+	const struct verdict *verdict;
 };
 
 struct smtp_login {
@@ -48,7 +71,9 @@ struct smtp_login {
 	uint64_t credential; /* what it logged in with: see smtp_server_kick */
 };
 
+struct list_name;
 struct smtp_signing;
+struct verdict;
 
 struct smtp_ops {
 	/*
@@ -101,9 +126,21 @@ struct smtp_ops {
 	 */
 	int (*ask)(void *ctx, const char *name, enum dns_type type, int64_t ms,
 	    dns_done_fn *fn, void *arg);
-	/* Does the owner believe what this domain says of mail that it has
-	 * passed on (ARC)?  NULL: nobody's word counts. */
-	bool (*trusts)(void *ctx, const char *domain);
+	/*
+	 * What the owner wants of mail for a recipient's domain: NULL, as in
+	 * the limits; whether what a sealer says of mail that it has passed on
+	 * (ARC) is to be believed, and whether a mailing list is welcome: NULL,
+	 * none.
+	 */
+	enum smtp_inbound (*inbound)(void *ctx, struct sv domain);
+	bool (*trusts)(void *ctx, struct sv domain, const char *sealer);
+	bool (*welcomes)(
+	    void *ctx, struct sv domain, const struct list_name *list);
+	/*
+	 * Has anybody here written to this address?  RC_TEMP: that cannot be
+	 * found out now.  NULL: nobody has.
+	 */
+	int (*knows)(void *ctx, const char *address, bool *yes);
 };
 
 #endif

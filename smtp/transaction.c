@@ -26,11 +26,12 @@ smtp_transaction_reset(struct smtp_session *s)
 	t->receiving = t->signs = false;
 	t->begun = false;
 	t->naccount = 0;
+	smtp_arrival_reset(t);
 	for (i = 0; i < t->noutside; i++)
 		free(t->outside[i]);
 	t->noutside = 0;
 	for (i = 0; i < t->nforward; i++)
-		free(t->forward[i]);
+		free(t->forward[i].address);
 	t->nforward = 0;
 	t->rcpt_bytes = 0;
 	t->nrcpt = 0;
@@ -41,7 +42,7 @@ smtp_transaction_reset(struct smtp_session *s)
 }
 
 /* The recipients of a message fit one message to the queue. */
-#define RCPT_BYTES_MAX 48000
+#define RCPT_BYTES_MAX 46000
 
 /* An argument that does not parse. */
 static void
@@ -135,21 +136,30 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 
 /* ---- RCPT ---- */
 
+struct adding {
+	struct smtp_transaction *t;
+	struct sv domain; /* of the address */
+};
+
 static void
 add_account(void *arg, const char *account)
 {
-	struct smtp_transaction *t = arg;
-	size_t i;
+	const struct adding *a = arg;
+	struct smtp_transaction *t = a->t;
+	size_t i = 0;
 
 	/* Two addresses of one person are one delivery. */
-	for (i = 0; i < t->naccount; i++)
-		if (strcmp(t->account[i].name, account) == 0)
-			return;
-	t->account = xgrow(
-	    t->account, &t->account_cap, t->naccount + 1, sizeof *t->account);
-	memset(&t->account[t->naccount], 0, sizeof *t->account);
-	(void)strncat(
-	    t->account[t->naccount++].name, account, SMTP_ACCOUNT_MAX - 1);
+	while (i < t->naccount && strcmp(t->account[i].name, account) != 0)
+		i++;
+	if (i == t->naccount) {
+		t->account = xgrow(t->account, &t->account_cap, t->naccount + 1,
+		    sizeof *t->account);
+		memset(&t->account[i], 0, sizeof *t->account);
+		(void)strncat(
+		    t->account[i].name, account, SMTP_ACCOUNT_MAX - 1);
+		t->naccount++;
+	}
+	smtp_arrival_add(t, i, a->domain);
 }
 
 static void
@@ -202,20 +212,19 @@ add_outside(struct smtp_transaction *t, struct sv address)
 	t->outside[t->noutside++] = sv_dup(address);
 }
 
+/* domain: of the address to which it was sent, whose policy counts. */
 static void
-add_forward(struct smtp_transaction *t, struct sv address)
+add_forward(struct smtp_transaction *t, struct sv address, struct sv domain)
 {
 	size_t i;
 
 	for (i = 0; i < t->nforward; i++)
-		if (sv_ieq(sv_str(t->forward[i]), address))
+		if (sv_ieq(sv_str(t->forward[i].address), address))
 			return;
-	t->forward =
-	    xgrow(t->forward, &t->forward_cap, t->nforward + 1, sizeof(char *));
-	t->looped =
-	    xgrow(t->looped, &t->looped_cap, t->nforward + 1, sizeof(bool));
-	t->looped[t->nforward] = false;
-	t->forward[t->nforward++] = sv_dup(address);
+	t->forward = xgrow(
+	    t->forward, &t->forward_cap, t->nforward + 1, sizeof *t->forward);
+	t->forward[t->nforward++] = (struct smtp_forward){
+	    .address = sv_dup(address), .home = smtp_arrival_home(t, domain)};
 }
 
 /*
@@ -223,7 +232,7 @@ add_forward(struct smtp_transaction *t, struct sv address)
  * that has come, so that nobody sends more by way of us than to us.
  */
 static int
-find_forward(struct smtp_session *s, struct sv address)
+find_forward(struct smtp_session *s, struct sv address, struct sv domain)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	struct buf alias;
@@ -237,14 +246,14 @@ find_forward(struct smtp_session *s, struct sv address)
 	    !s->c->may_take(s->c->arg, (unsigned)n))
 		r = RC_TOOBIG;
 	else if (n > 0)
-		add_forward(&s->t, buf_sv(&alias));
+		add_forward(&s->t, buf_sv(&alias), domain);
 	buf_fini(&alias);
 	return r;
 }
 
 /* Bounces of what we have passed on; RC_NOTFOUND: the address is another. */
 static int
-find_return(struct smtp_session *s, struct sv address)
+find_return(struct smtp_session *s, struct sv address, struct sv domain)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	int r;
@@ -255,7 +264,7 @@ find_return(struct smtp_session *s, struct sv address)
 	if (r == RC_OK && s->t.sender.n > 0)
 		r = RC_PERM;
 	if (r == RC_OK)
-		add_forward(&s->t, address);
+		add_forward(&s->t, address, domain);
 	return r;
 }
 
@@ -264,13 +273,15 @@ static int
 find_recipient(struct smtp_session *s, struct sv address, bool has_domain)
 {
 	const struct smtp_server_opts *o = s->c->o;
-	int r = find_return(s, address);
+	struct sv domain = sv_skip(address, sv_rchr(address, '@') + 1);
+	struct adding a = {&s->t, domain};
+	int r = find_return(s, address, domain);
 
 	if (r != RC_NOTFOUND)
 		return r == RC_DENIED ? RC_SYNTAX : r;
-	r = find_forward(s, address);
+	r = find_forward(s, address, domain);
 	if (r == RC_OK)
-		r = o->ops->lookup(o->ctx, address, add_account, &s->t);
+		r = o->ops->lookup(o->ctx, address, add_account, &a);
 	if (r != RC_DENIED || !o->submission || !has_domain ||
 	    o->ops->may_leave == NULL || !o->ops->may_leave(o->ctx))
 		return r;

@@ -34,11 +34,6 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 static struct smtp_limits
 limits_of(const struct conf *conf)
 {
-	static const enum smtp_inbound inbound[] = {
-	    [CONF_DMARC_REJECT] = SMTP_INBOUND_REJECT,
-	    [CONF_DMARC_JUNK] = SMTP_INBOUND_JUNK,
-	    [CONF_DMARC_NOTE] = SMTP_INBOUND_NOTE,
-	    [CONF_DMARC_OFF] = SMTP_INBOUND_OFF};
 	struct smtp_limits l = SMTP_LIMITS_DEFAULT;
 
 	l.message_size = conf->limits.message_size;
@@ -48,7 +43,6 @@ limits_of(const struct conf *conf)
 	l.errors = conf->limits.errors;
 	l.messages_per_hour = conf->limits.messages_per_hour;
 	l.loopback = conf->limits.loopback;
-	l.inbound = inbound[conf->inbound.dmarc];
 	return l;
 }
 

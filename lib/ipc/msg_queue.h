@@ -9,11 +9,9 @@
 #define SPOOL_EIGHT_BIT 0x1u /* its body has bytes above 127 */
 #define SPOOL_BARE	0x2u /* without Return-Path: for the outside, too */
 #define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
-#define SPOOL_JUNK	0x8u /* into the folder for junk */
-/* Of what an alias would forward: */
-#define SPOOL_KEPT  0x10u /* it stays here, with the alias's owners */
-#define SPOOL_TOLD  0x20u /* and they are told: the far side would refuse */
-#define SPOOL_KNOWN 0x40u /* its sender is not forged, and may be told */
+#define SPOOL_JUNK \
+	0x8u /* into Junk, of some recipients: nobody is told of it */
+#define SPOOL_KNOWN 0x10u /* its sender is not forged, and may be told */
 
 /* The answer to QUEUE_FILE. */
 struct queue_file {
@@ -29,19 +27,24 @@ CODEC_FUNCTIONS(queue_file);
 struct queue_to {
 	struct sv address; /* or an account's name */
 	bool local;
+	/* Of a local one, and of those who keep what is not forwarded: */
+	bool junk;	  /* into the folder for junk */
+	uint8_t override; /* enum verdict_override */
 	/* An address of ours that the queue follows: an alias that leads to
 	 * other servers, or one to which a forwarded message comes back. */
 	bool forward;
+	uint8_t onward; /* enum onward, of an alias */
 };
 
 /* QUEUE_PUT. */
 struct queue_mail {
 	uint8_t delivery_id[16];
 	struct sv sender;
-	struct sv owner; /* the account that submits it, or empty */
-	uint64_t size;	 /* of the body */
-	uint32_t flags;	 /* SPOOL_* */
-	struct sv front; /* bytes in front of the body */
+	struct sv owner;   /* the account that submits it, or empty */
+	uint64_t size;	   /* of the body */
+	uint32_t flags;	   /* SPOOL_* */
+	struct sv front;   /* bytes in front of the body */
+	struct sv verdict; /* see msgauth/verdict.h; may be empty */
 	/* Of one with `forward` in it: the field Authentication-Results for
 	 * our own people, or nothing; what leaves has it in its seal. */
 	struct sv results;
@@ -56,6 +59,13 @@ struct queue_return {
 	struct sv address;
 };
 CODEC_FUNCTIONS(queue_return);
+
+/* QUEUE_KNOWN. */
+struct queue_known {
+	struct sv account; /* empty: anybody */
+	struct sv address;
+};
+CODEC_FUNCTIONS(queue_known);
 
 /* ---- commands ---- */
 

@@ -70,6 +70,9 @@ enum proto {
 	/* queue_return: is it an address to which forwarded mail comes back?
 	 * -> msg_answer: RC_OK, RC_DENIED (forged), RC_TIMEOUT (too old) */
 	QUEUE_RETURN,
+	/* Has somebody here written to that address?  queue_known ->
+	 * msg_answer: RC_OK or RC_NOTFOUND */
+	QUEUE_KNOWN,
 
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 

@@ -17,7 +17,8 @@ enum onward {
 };
 
 /* r: NULL, it was not judged (it comes from this machine).  junk: it goes into
- * the folder for junk; vouched: by a sealer whom the owner trusts. */
+ * the folder for junk; vouched: by a sealer whom the owner trusts, or by
+ * coming through a mailing list that is known here. */
 enum onward onward_decide(
     const struct check_result *r, bool junk, bool vouched);
 /*

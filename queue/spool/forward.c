@@ -200,9 +200,10 @@ addressees_add(struct addressees *l, struct queue_to to, struct sv via)
 	l->via[l->n++] = via;
 }
 
+/* how: NULL, into the inbox. */
 static void
 add_accounts(struct addressees *l, const struct conf *c,
-    const uint32_t *account, size_t n)
+    const uint32_t *account, size_t n, const struct queue_to *how)
 {
 	size_t i;
 
@@ -210,20 +211,22 @@ add_accounts(struct addressees *l, const struct conf *c,
 		addressees_add(l,
 		    (struct queue_to){
 			.address = sv_str(c->account[account[i]].name),
-			.local = true},
+			.local = true,
+			.junk = how != NULL && how->junk,
+			.override = how != NULL ? how->override : 0},
 		    SV(""));
 }
 
 void
-addressees_add_owners(
-    struct addressees *l, const struct conf *c, const struct conf_alias *a)
+addressees_add_owners(struct addressees *l, const struct conf *c,
+    const struct conf_alias *a, const struct queue_to *how)
 {
 	const uint32_t *account = &c->admin;
 	size_t n = 1;
 
 	if (a != NULL)
 		conf_alias_owners(c, a, &account, &n);
-	add_accounts(l, c, account, n);
+	add_accounts(l, c, account, n, how);
 }
 
 void
@@ -246,7 +249,7 @@ addressees_add_sender(
 	size_t n = 0;
 
 	if (conf_lookup(c, sender, &account, &n) == RC_OK)
-		add_accounts(l, c, account, n);
+		add_accounts(l, c, account, n, NULL);
 	if (a != NULL)
 		addressees_add_outside(l, a);
 	if (l->n == 0)

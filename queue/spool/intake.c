@@ -13,13 +13,13 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "msgauth/onward.h"
 #include "queue/spool/bounce.h"
 #include "queue/spool/report.h"
 #include "queue/spool/service_priv.h"
 
-#define FLAGS_TAKEN \
-	(SPOOL_BARE | SPOOL_JUNK | SPOOL_KEPT | SPOOL_TOLD | SPOOL_KNOWN)
-#define HEADER_MAX (64u << 10)
+#define FLAGS_TAKEN (SPOOL_BARE | SPOOL_JUNK | SPOOL_KNOWN)
+#define HEADER_MAX  (64u << 10)
 
 /* No line break gets from an envelope into a command or a header. */
 static bool
@@ -87,7 +87,7 @@ tell(struct intake *in, struct report *r, const struct conf_alias *a,
 	addressees_init(&list);
 	r->alias = a->address;
 	if (r->to_owner)
-		addressees_add_owners(&list, in->c, a);
+		addressees_add_owners(&list, in->c, a, NULL);
 	else
 		addressees_add_sender(&list, in->c, sv_str(r->to));
 	rc = queue_tell(in->q, in->c, r, &list, err);
@@ -98,14 +98,14 @@ tell(struct intake *in, struct report *r, const struct conf_alias *a,
 /* ---- what leaves, and what stays ---- */
 
 static int
-add_alias(struct intake *in, struct sv address, struct err *err)
+add_alias(struct intake *in, const struct queue_to *to, struct err *err)
 {
-	const struct conf_alias *a = conf_forward(in->c, address);
+	const struct conf_alias *a = conf_forward(in->c, to->address);
 
 	if (a == NULL) /* another configuration than smtp has */
 		return err_set(err, RC_TEMP, "the alias has changed");
-	if ((in->mail->flags & SPOOL_KEPT) != 0)
-		addressees_add_owners(&in->list, in->c, a);
+	if (to->onward != ONWARD_SEND)
+		addressees_add_owners(&in->list, in->c, a, to);
 	else
 		addressees_add_outside(&in->list, a);
 	return RC_OK;
@@ -146,10 +146,9 @@ tell_all_kept(struct intake *in)
 	const struct conf_alias *a;
 	size_t i;
 
-	if ((mail->flags & SPOOL_TOLD) == 0)
-		return;
 	for (i = 0; i < mail->nto; i++)
 		if (mail->to[i].forward &&
+		    mail->to[i].onward == ONWARD_REFUSED &&
 		    (a = conf_forward(in->c, mail->to[i].address)) != NULL)
 			tell_kept(in, a);
 }
@@ -174,7 +173,7 @@ take_back(struct intake *in, struct sv address, struct err *err)
 	if (r != RC_OK) {
 		(void)err_set(err, r, "the address is not one of ours");
 	} else if (!b.failed) {
-		addressees_add_owners(&in->list, in->c, back.alias);
+		addressees_add_owners(&in->list, in->c, back.alias, NULL);
 	} else {
 		queue_hide(back.alias, buf_sv(&b.why), &why);
 		r = tell(in,
@@ -212,7 +211,7 @@ expand(struct intake *in, struct err *err)
 			addressees_add(&in->list, mail->to[i], SV(""));
 	for (i = 0; r == RC_OK && i < mail->nto; i++)
 		if (mail->to[i].forward && !srs_is(mail->to[i].address))
-			r = add_alias(in, mail->to[i].address, err);
+			r = add_alias(in, &mail->to[i], err);
 	return r;
 }
 
@@ -237,6 +236,7 @@ put(struct intake *in, struct spool_item **out, struct err *err)
 	struct spool_put p = {
 	    .sender = mail->sender,
 	    .owner = mail->owner,
+	    .verdict = mail->verdict,
 	    .results = mail->results,
 	    .to = in->list.to,
 	    .via = in->list.via,
@@ -247,9 +247,11 @@ put(struct intake *in, struct spool_item **out, struct err *err)
 	    .size = mail->size,
 	    .size_max = conf_message_max(in->c),
 	};
-	size_t before = spool_count(q->spool);
+	size_t i, before = spool_count(q->spool);
 	int r;
 
+	for (i = 0; i < in->list.n; i++)
+		p.flags |= in->list.to[i].junk ? SPOOL_JUNK : 0;
 	memcpy(p.delivery_id, mail->delivery_id, sizeof p.delivery_id);
 	r = spool_put(q->spool, &p, out, err);
 	if (r == RC_OK && spool_count(q->spool) > before) {

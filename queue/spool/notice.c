@@ -233,7 +233,7 @@ report_forward(
 	if (author)
 		addressees_add_sender(&list, c, sv_str(r.to));
 	else
-		addressees_add_owners(&list, c, a);
+		addressees_add_owners(&list, c, a, NULL);
 	forward_rows(f, a, to, words);
 	rc =
 	    write_report(q, f->it, &r, &list, f->rcpt, f->n, SPOOL_FAILED, err);

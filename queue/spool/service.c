@@ -44,6 +44,21 @@ end_of_turn(struct queue_service *q)
 
 /* ---- in ---- */
 
+/* A receipt or another automatic answer has no sender and is no writing. */
+static void
+note_known(struct client *c, const struct queue_mail *mail)
+{
+	struct queue_service *q = c->ipc.arg;
+	uint32_t i;
+
+	if (!c->outside || mail->owner.n == 0 || mail->sender.n == 0)
+		return;
+	for (i = 0; i < mail->nto; i++)
+		if (!mail->to[i].local && !mail->to[i].forward)
+			known_add(q->known, mail->owner, mail->to[i].address,
+			    clk_now());
+}
+
 static void
 on_put(struct client *c, struct msg *m)
 {
@@ -59,6 +74,8 @@ on_put(struct client *c, struct msg *m)
 	r = queue_mail_get(m, &mail);
 	if (r == RC_OK) {
 		r = queue_take(q, &mail, c->outside, &it, &err);
+		if (r == RC_OK)
+			note_known(c, &mail);
 		queue_mail_fini(&mail);
 	} else {
 		(void)err_set(&err, r, "the envelope is garbled");
@@ -102,6 +119,20 @@ on_return(struct client *c, struct msg *m)
 	}
 	buf_fini(&back.sender);
 	queue_answer(c, m, r, "");
+}
+
+static void
+on_known(struct client *c, struct msg *m)
+{
+	struct queue_service *q = c->ipc.arg;
+	struct queue_known k;
+
+	if (queue_known_get(m, &k) != RC_OK)
+		queue_answer(c, m, RC_SYNTAX, "the question is garbled");
+	else if (known_has(q->known, k.account, k.address))
+		queue_answer(c, m, RC_OK, "");
+	else
+		queue_answer(c, m, RC_NOTFOUND, "");
 }
 
 /* Whether its files are back: as long as we have them open, too, their bytes
@@ -168,6 +199,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		on_put(c, m);
 	else if (m->type == QUEUE_RETURN)
 		on_return(c, m);
+	else if (m->type == QUEUE_KNOWN)
+		on_known(c, m);
 	else
 		queue_answer(c, m, RC_SYNTAX, "the queue does not know that");
 }
@@ -275,6 +308,7 @@ on_sweep(void *arg)
 	struct queue_service *q = arg;
 
 	q->sweep = ev_timer_add(q->o.loop, SWEEP_MS, on_sweep, q);
+	known_sync(q->known);
 	queue_sweep(q);
 	if (spool_outgrown(q->spool))
 		sched_each_dest(q->remote, note_place_anew, q);
@@ -331,6 +365,8 @@ queue_service_new(const struct queue_service_opts *o,
 	q->local = sched_new(LOCAL_MOST);
 	q->remote = sched_new(REMOTE_MOST);
 	r = spool_open(dirfd, NULL, on_place, q, &q->spool, err);
+	if (r == RC_OK)
+		q->known = known_open(dirfd);
 	if (r != RC_OK) {
 		io_close(&dirfd);
 		ipc_server_free(&q->clients);
@@ -387,6 +423,7 @@ queue_service_free(struct queue_service **qp)
 	sched_free(&q->local);
 	sched_free(&q->remote);
 	spool_close(&q->spool);
+	known_free(&q->known);
 	free(q);
 	*qp = NULL;
 }

@@ -25,6 +25,7 @@
 #define QUEUE_SPOOL_SERVICE_PRIV_H
 
 #include "ipc/server.h"
+#include "queue/spool/known.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/report.h"
 #include "queue/spool/sched.h"
@@ -62,6 +63,7 @@ struct queue_service {
 	struct queue_service_opts o;
 	struct spool *spool;
 	struct secret secret; /* of what is forwarded */
+	struct known *known;  /* whom the people here have written to */
 	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
 	unsigned local_in_flight, remote_in_flight;
@@ -242,9 +244,10 @@ struct addressees {
 void addressees_init(struct addressees *l);
 void addressees_fini(struct addressees *l);
 void addressees_add(struct addressees *l, struct queue_to to, struct sv via);
-/* a NULL: the alias is gone; the admin answers for it. */
-void addressees_add_owners(
-    struct addressees *l, const struct conf *c, const struct conf_alias *a);
+/* a NULL: the alias is gone; the admin answers for it.  how: what is kept, of
+ * its alias; NULL: into the inbox. */
+void addressees_add_owners(struct addressees *l, const struct conf *c,
+    const struct conf_alias *a, const struct queue_to *how);
 void addressees_add_outside(struct addressees *l, const struct conf_alias *a);
 /* To whom a letter to that address goes: our people get it here. */
 void addressees_add_sender(

@@ -5,6 +5,7 @@ python3-dkim; names of a small Internet with policies of every kind."""
 import base64
 import os
 import re
+import signal
 import smtplib
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def zones(key):
         "alias.test": domain(spf, "_dmarc CNAME _dmarc.bank.test.", "s2._domainkey CNAME s1._domainkey.bank.test."),
         "lists.test": Zone(["@ MX 10 mail", "mail A {forger}", f"s1._domainkey TXT {key.record}",
                             '@ TXT "v=spf1 ip4:{forger} -all"']),
+        "bank2.test": Zone([f"s1._domainkey TXT {key.record}", "@ MX 10 mail", "mail A {sender}"]),
         "twice.test": domain('@ TXT "v=spf1 -all"', '@ TXT "v=spf1 +all"'),
         "circle.test": domain('@ TXT "v=spf1 include:circle.test -all"'),
         "bogus.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject"', kind="bogus"),
@@ -228,6 +230,69 @@ def chains(net, us, key):
     us.command("reload")
 
 
+def lists(net, us, key):
+    """A list that changes what it passes on is believed where the owner has named it, if it signs its mail."""
+    plain = open(us.config).read()
+    fields = "List-Id: The Club <club.lists.test>\r\nList-Post: <mailto:club@lists.test>\r\n"
+
+    def from_list(subject, by="lists.test", sender="club-bounces@lists.test", host="forger"):
+        text = message("x@bank.test", "[club] " + subject, fields)
+        if by:
+            text = key.sign(text, "s1", by)
+        return send(net, host, sender, text, "mail.lists.test")
+    said = from_list("unknown-list")
+    verdict(said[0] == 550, "list-that-nobody-knows", said)
+    for n, entry in enumerate(["Club@Lists.Test", "lists.test", "club.lists.test"]):
+        us.write_config(plain + f"inbound: {{ lists: [{entry}] }}\n")
+        r = us.command("reload")
+        verdict(r.returncode == 0, f"list-named-{n}-reload", r.stderr)
+        said = from_list(f"named-list-{n}")
+        got = wait_until(lambda: find(us, f"named-list-{n}", "INBOX"))
+        have = results(got)
+        verdict(said[0] == 250 and have.get("dkim") == "pass" and have.get("dmarc") == "fail" and
+                b"policy.override=mailing_list" in got and b"policy.list=club@lists.test" in got, f"list-named-{n}",
+                (said, have, got[:1500]))
+    verdict(wait_until(lambda: "list=club@lists.test" in us.log()), "list-is-logged")
+    said = from_list("list-unsigned", by=None)
+    verdict(said[0] == 550, "list-without-a-signature", said)
+    said = from_list("list-by-another", by="bank2.test")
+    verdict(said[0] == 550, "list-signed-by-another-domain", said)
+    said = from_list("list-replayed", sender="x@open.test", host="sender")
+    verdict(said[0] == 550, "list-fields-that-are-not-signed-from-elsewhere", said)
+    us.write_config(plain)
+    us.command("reload")
+
+
+def known(net, us, key):
+    """A list that somebody here has written to is known, also after a restart; another one of its host is not."""
+    def from_list(subject, name):
+        fields = f"List-Id: <{name}.lists.test>\r\nList-Post: <mailto:{name}@lists.test>\r\n"
+        text = key.sign(message("x@bank.test", subject, fields), "s1", "lists.test")
+        return send(net, "forger", f"{name}-bounces@lists.test", text, "mail.lists.test")
+    said = from_list("known-not-yet", "dance")
+    verdict(said[0] == 550, "list-not-known-yet", said)
+    s = us.submit("ben")
+    s.sendmail("ben@us.test", ["Dance-join@lists.test"],
+               "From: ben@us.test\r\nTo: dance-join@lists.test\r\nSubject: join\r\n\r\nplease\r\n")
+    s.quit()
+    said = from_list("known-now", "dance")
+    got = wait_until(lambda: find(us, "known-now", "INBOX"))
+    verdict(said[0] == 250 and b"policy.override=mailing_list" in got and b"policy.list=dance@lists.test" in got,
+            "list-known", (said, got[:1500]))
+    said = from_list("another-list", "spam")
+    verdict(said[0] == 550, "another-list-of-its-host", said)
+    us.kill("queue")
+    said = wait_until(lambda: from_list("known-again", "dance")[0] == 250)
+    verdict(said and wait_until(lambda: find(us, "known-again", "INBOX")), "list-known-after-a-restart", us.log()[-2000:])
+    # Who cannot find out asks to come again.
+    us.kill("queue", signal.SIGSTOP)
+    try:
+        said = from_list("known-silent", "dance")
+    finally:
+        us.kill("queue", signal.SIGCONT)
+    verdict(said[0] == 451 and b"4.3.0" in said[1], "list-cannot-be-asked-for", said)
+
+
 def names_away(net, us):
     """A name service that dies costs no mail."""
     us.kill("dns")
@@ -255,7 +320,7 @@ def main():
             with us:
                 for name, fn in (("judged", lambda: judged(net, us, key)), ("changed", lambda: changed(net, us, key)),
                                  ("forged_results", lambda: forged_results(net, us)),
-                                 ("wishes", lambda: wishes(net, us)), ("chains", lambda: chains(net, us, key)),
+                                 ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()

@@ -383,6 +383,99 @@ START_TEST(smtp_judge__bounds_the_header)
 }
 END_TEST
 
+/* ---- recipients at several domains ---- */
+
+static int
+wish_lookup(void *ctx, struct sv address,
+    void (*add)(void *arg, const char *account), void *arg)
+{
+	(void)ctx;
+	add(arg, sv_istarts(address, SV("ben@")) ? "ben" : "anna");
+	return RC_OK;
+}
+
+static enum smtp_inbound
+wish(void *ctx, struct sv domain)
+{
+	(void)ctx;
+	return sv_ieq(domain, SV("note.test"))	 ? SMTP_INBOUND_NOTE
+	       : sv_ieq(domain, SV("junk.test")) ? SMTP_INBOUND_JUNK
+	       : sv_ieq(domain, SV("off.test"))	 ? SMTP_INBOUND_OFF
+						 : SMTP_INBOUND_REJECT;
+}
+
+static const struct {
+	const char *name, *first, *second; /* recipients */
+	const char *author;
+	const char *want;     /* the code */
+	const char *accounts; /* and who gets it how */
+	uint8_t override[2];
+} wishes[] = {
+    {"both refuse", "anna@reject.test", "ben@other.test", "reject.test",
+	"550 5.7.26", "", {0}},
+    {"one refuses, one notes", "anna@reject.test", "ben@note.test",
+	"reject.test", "250 2.0.0", "anna(junk) ben",
+	{VERDICT_OTHERS, VERDICT_OWNER}},
+    {"in the other order", "ben@note.test", "anna@Reject.test", "reject.test",
+	"250 2.0.0", "ben anna(junk)", {VERDICT_OWNER, VERDICT_OTHERS}},
+    {"one refuses, one puts into Junk", "anna@reject.test", "ben@junk.test",
+	"reject.test", "250 2.0.0", "anna(junk) ben(junk)",
+	{VERDICT_OTHERS, VERDICT_OWNER}},
+    {"one does not look", "anna@reject.test", "ben@off.test", "reject.test",
+	"250 2.0.0", "anna(junk) ben", {VERDICT_OTHERS, VERDICT_OWNER}},
+    {"nobody looks", "anna@off.test", "ben@off.test", "reject.test",
+	"250 2.0.0", "anna ben", {0}},
+    {"two addresses of one person", "anna@reject.test", "two@note.test",
+	"reject.test", "250 2.0.0", "anna", {VERDICT_OWNER}},
+    {"and the other way round", "anna@note.test", "two@reject.test",
+	"reject.test", "250 2.0.0", "anna", {VERDICT_OWNER}},
+    {"postmaster, without a domain", "postmaster", "ben@reject.test",
+	"reject.test", "550 5.7.26", "", {0}},
+    {"a good one", "anna@reject.test", "ben@note.test", "good.test",
+	"250 2.0.0", "anna ben", {0}},
+    {"to be quarantined", "anna@reject.test", "ben@note.test",
+	"quarantine.test", "250 2.0.0", "anna(junk) ben", {0, VERDICT_OWNER}},
+    {"both cannot know", "anna@reject.test", "ben@junk.test", "away.test",
+	"451 4.4.3", "", {0}},
+    {"one does not want to know", "anna@reject.test", "ben@note.test",
+	"away.test", "250 2.0.0", "anna ben", {0}},
+    {"two authors", "anna@reject.test", "ben@junk.test",
+	"good.test, x@reject.test", "550 5.7.1", "", {0}},
+    {"two authors, one notes", "anna@reject.test", "ben@note.test",
+	"good.test, x@reject.test", "250 2.0.0", "anna(junk) ben",
+	{VERDICT_OTHERS}},
+};
+
+START_TEST(smtp_judge__by_the_recipients_domains)
+{
+	const struct fixture_delivery *g = &k.got[0];
+	struct buf in, out;
+	bool off = strcmp(wishes[_i].name, "nobody looks") == 0;
+
+	ops.lookup = wish_lookup;
+	ops.inbound = wish;
+	k.may_defer = true;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO client.example.test\r\nMAIL FROM:<x@good.test>\r\n"
+	    "RCPT TO:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n"
+	    "From: x@%s\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    wishes[_i].first, wishes[_i].second, wishes[_i].author);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_msg(sv_find(buf_sv(&out), sv_str(wishes[_i].want)) < out.n,
+	    "%s: %.*s", wishes[_i].name, SV_ARG(buf_sv(&out)));
+	ck_assert_uint_eq(k.ngot, wishes[_i].want[0] == '2');
+	ck_assert_msg(sv_eq(buf_sv(&g->accounts), sv_str(wishes[_i].accounts)),
+	    "%s: %.*s", wishes[_i].name, SV_ARG(buf_sv(&g->accounts)));
+	ck_assert_uint_eq(g->override[0], wishes[_i].override[0]);
+	ck_assert_uint_eq(g->override[1], wishes[_i].override[1]);
+	ck_assert(g->judged == (k.ngot == 1 && !off));
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
 UNIT_TESTS(judge)
 {
 	TCase *tc = tcase_create("judge");
@@ -391,6 +484,8 @@ UNIT_TESTS(judge)
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_loop_test(tc, smtp_judge__by_the_recipients_domains, 0,
+	    (int)(sizeof wishes / sizeof wishes[0]));
 	tcase_add_loop_test(tc, smtp_judge__takes_forged_results_out, 0, 2);
 	tcase_add_test(tc, smtp_judge__lets_others_have_their_turn);
 	tcase_add_test(tc, smtp_judge__asks_to_come_again);

@@ -215,9 +215,9 @@ put_to(const char *sender, const char *const *to, uint32_t n)
 	struct msg m;
 
 	while (mail.nto < n) {
-		list[mail.nto] =
-		    (struct queue_to){.address = sv_str(to[mail.nto]),
-			.local = strchr(to[mail.nto], '@') == NULL};
+		list[mail.nto] = (struct queue_to){
+		    .address = sv_str(to[mail.nto]),
+		    .local = strchr(to[mail.nto], '@') == NULL};
 		mail.nto++;
 	}
 	ck_assert_int_eq(
@@ -1083,8 +1083,9 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 	    {false, true, "", "X: y\r\n", RC_OK},
 	    {true, false, "anna", "X: y\r\n", RC_OK},
 	};
-	struct queue_to to = {rows[_i].local ? SV("anna") : SV("y@other.test"),
-	    rows[_i].local, false};
+	struct queue_to to = {
+	    .address = rows[_i].local ? SV("anna") : SV("y@other.test"),
+	    .local = rows[_i].local};
 	const struct queue_mail mail = {
 	    .delivery_id = {200},
 	    .sender = SV("x@example.test"),
