@@ -44,9 +44,9 @@ bool list_is_confirmed(const struct list_name *l,
 
 /*
  * The list that an address belongs to, in lower case: of club-bounces@,
- * club-request@, owner-club@, club+subscribe@, club-return-7-anna=example.org@ it is
- * club@; any other address is its own.  RC_SYNTAX: it is not an address, or too
- * long.
+ * club-request@, owner-club@, club+subscribe@, club-return-7-anna=example.org@
+ * it is club@; any other address is its own.  RC_SYNTAX: it is not an address,
+ * or too long.
  */
 int list_address_of(
     struct sv address, char out[LIST_ADDRESS_MAX]) RC_USE_RESULT;

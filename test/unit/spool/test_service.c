@@ -215,9 +215,9 @@ put_to(const char *sender, const char *const *to, uint32_t n)
 	struct msg m;
 
 	while (mail.nto < n) {
-		list[mail.nto] = (struct queue_to){
-		    .address = sv_str(to[mail.nto]),
-		    .local = strchr(to[mail.nto], '@') == NULL};
+		list[mail.nto] =
+		    (struct queue_to){.address = sv_str(to[mail.nto]),
+			.local = strchr(to[mail.nto], '@') == NULL};
 		mail.nto++;
 	}
 	ck_assert_int_eq(
