@@ -155,7 +155,33 @@ tell_all_kept(struct intake *in)
 
 /* ---- what comes back ---- */
 
-/* A failure is told in our words; what is not one is for the owner to see. */
+/* A holiday, a delay, or words that no program understands: for the owner to
+ * see, without the address.  What is too large for that stays as it is. */
+static int
+pass_answer(struct intake *in, const struct forward_back *back, struct err *err)
+{
+	struct report r = {.to_owner = true,
+	    .answered = true,
+	    .to = back->alias->address,
+	    .author = back->sender.p,
+	    .whole = true,
+	    .arrived = clk_now()};
+	struct buf text;
+	int rc;
+
+	if (in->mail->size > BOUNCE_READ_MAX) {
+		addressees_add_owners(&in->list, in->c, back->alias, NULL);
+		return RC_OK;
+	}
+	buf_init(&text, 4 * BOUNCE_READ_MAX);
+	queue_hide(back->alias, buf_sv(&in->head), &text);
+	r.original = buf_sv(&text);
+	rc = tell(in, &r, back->alias, err);
+	buf_fini(&text);
+	return rc;
+}
+
+/* A failure is told in our words. */
 static int
 take_back(struct intake *in, struct sv address, struct err *err)
 {
@@ -173,7 +199,7 @@ take_back(struct intake *in, struct sv address, struct err *err)
 	if (r != RC_OK) {
 		(void)err_set(err, r, "the address is not one of ours");
 	} else if (!b.failed) {
-		addressees_add_owners(&in->list, in->c, back.alias, NULL);
+		r = pass_answer(in, &back, err);
 	} else {
 		queue_hide(back.alias, buf_sv(&b.why), &why);
 		r = tell(in,

@@ -217,6 +217,14 @@ add_duration(int64_t ms, struct buf *out)
 static void
 add_owners_sentence(const struct report *r, struct buf *out)
 {
+	if (r->answered) {
+		buf_addf(out,
+		    "The server to which a message from %s to %s was forwarded "
+		    "has answered it, with a notice of a holiday, for "
+		    "instance, or of a delay.\r\n",
+		    r->author, r->alias);
+		return;
+	}
 	buf_adds(out, "A message");
 	add_subject(r, out);
 	buf_addf(out, " from %s to %s %s",
@@ -305,6 +313,13 @@ add_explanation(const struct report *r, struct buf *out)
 			buf_addf(
 			    out, "    it was tried %u times\r\n", to->tries);
 	}
+	if (r->answered) {
+		buf_addf(out,
+		    "\r\nThe answer is attached, without the address from "
+		    "which it is.\r\n\r\n-- \r\nThe mail server %s\r\n",
+		    r->hostname);
+		return;
+	}
 	buf_addf(out, "\r\n%s%s message is attached.\r\n\r\n",
 	    r->whole	 ? ""
 	    : is_lost(r) ? "Nothing of "
@@ -367,10 +382,11 @@ add_header(const struct report *r, const char *boundary, const char *encoding,
 	buf_addf(out, "From: Mail server <postmaster@%s>\r\nTo: <", r->domain);
 	mail_address_write(sv_str(r->to), out);
 	buf_addf(out, ">\r\nSubject: %s\r\nDate: ",
-	    r->to_owner ? r->returned ? "A forwarded message has come back"
-				      : "A message was not forwarded"
-	    : r->delay	? "Not delivered yet"
-			: "Your message was not delivered");
+	    r->answered	  ? "An answer to a forwarded message"
+	    : r->to_owner ? r->returned ? "A forwarded message has come back"
+					: "A message was not forwarded"
+	    : r->delay	  ? "Not delivered yet"
+			  : "Your message was not delivered");
 	mail_date_print(r->now / 1000, 0, out);
 	buf_adds(out, "\r\nMessage-ID: <");
 	for (i = 0; i < 16; i++)
@@ -378,9 +394,11 @@ add_header(const struct report *r, const char *boundary, const char *encoding,
 	buf_addf(out,
 	    "@%s>\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
 	    "Content-Transfer-Encoding: %s\r\n"
-	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
-	    "\tboundary=\"%s\"\r\n\r\n",
-	    r->hostname, encoding, boundary);
+	    "Content-Type: %s;\r\n\tboundary=\"%s\"\r\n\r\n",
+	    r->hostname, encoding,
+	    r->answered ? "multipart/mixed"
+			: "multipart/report; report-type=delivery-status",
+	    boundary);
 }
 
 static void
@@ -429,8 +447,9 @@ report_compose(const struct report *r, struct buf *out)
 	    buf_sv(&text), out);
 	buf_reset(&text);
 	add_status(r, &text);
-	add_part(
-	    boundary, "message/delivery-status", "7bit", buf_sv(&text), out);
+	if (!r->answered)
+		add_part(boundary, "message/delivery-status", "7bit",
+		    buf_sv(&text), out);
 	if (!is_lost(r)) /* that part is optional [RFC 6522 3] */
 		add_part(boundary,
 		    r->whole ? "message/rfc822" : "text/rfc822-headers",

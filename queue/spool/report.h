@@ -38,6 +38,8 @@ struct report {
 	bool to_owner;
 	const char *author; /* for the owner: the sender of the message */
 	bool returned;	    /* it had been taken, and a bounce has come since */
+	/* Or something else has: original is that, and there is no rcpt. */
+	bool answered;
 	const char *hostname;
 	const char *domain;   /* of the postmaster who writes */
 	const char *to;	      /* the sender of the message */
