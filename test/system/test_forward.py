@@ -321,6 +321,45 @@ def loops(w):
     verdict(w.has("anna", "INBOX", "loop@x.test") == 1, "loop-one-copy")
 
 
+def odd(w):
+    """Large, 8-bit, from this machine itself, without auth for a moment, after a reload."""
+    large = w.key.sign(message("large", "x@bank.test", "0123456789 abc\r\n" * 250000), "s1", "bank.test")
+    w.send("club@us.test", large, sender="x@bank.test")
+    got = w.got(w.out, "large")
+    said = w.verified("arc_verify.py", got[0][1]), w.verified("dkim_verify.py", got[0][1])
+    verdict(got[0][1].endswith(large) and said[0].startswith("pass") and said[1].endswith(" ok\n"), "odd-large", said)
+    eight = message("eight-bit", body="gr\xfc\xdfe\r\n")
+    w.become(w.out, "no-8bitmime")
+    w.send("club@us.test", eight)
+    told = w.find("anna", "INBOX", "eight-bit@x.test", 2)
+    verdict(len(told) == 2 and any(b"was not forwarded" in m for m in told) and
+            not [1 for e in w.out.messages() if b"eight-bit" in w.out.bytes_of(e)], "odd-eight-bit-is-not-converted", told)
+    w.become(w.out, "ok")
+    r = w.us.command("sendmail", "far@us.test", input="Subject: cron\n\nhello\n")
+    got = w.got(w.out, "cron")
+    verdict(r.returncode == 0 and len(got) == 1 and w.verified("arc_verify.py", got[0][1]).startswith("pass") and
+            b"mail.us.test; none" in got[0][1], "odd-from-this-machine", (r, got))
+    w.us.kill("auth")
+    w.send("far@us.test", message("auth-killed"))
+    got = w.got(w.out, "auth-killed")
+    verdict(len(got) == 1 and w.verified("arc_verify.py", got[0][1]).startswith("pass"), "odd-auth-killed", got)
+    w.become(w.out, "defer")
+    w.send("club@us.test", message("reloaded"))
+    wait_until(lambda: re.search(r"queue.attempt item=\d+ to=\S+ code=450", w.us.log()))
+    item = re.findall(r"queue.attempt item=(\d+) to=\S+ code=450", w.us.log())[-1]
+    shown = w.us.command("queue", "show", item).stdout
+    verdict("(forwarded for club@us.test)" in shown, "odd-queue-show", shown)
+    plain = open(w.us.config).read()
+    w.us.write_config(plain.replace("Ben.Private@out.test", "new.private@out.test"))
+    w.us.command("reload")
+    w.become(w.out, "ok")
+    w.us.command("queue", "retry", item)
+    got = w.got(w.out, "reloaded")
+    verdict(len(got) == 1 and got[0][0]["to"] == ["Ben.Private@out.test"], "odd-reloaded", got)
+    w.us.write_config(plain)
+    w.us.command("reload")
+
+
 def relay(w):
     """By way of a smarthost, too."""
     plain = open(w.us.config).read()
@@ -348,7 +387,7 @@ def main():
             us = net.hearthmail("us", "mail.us.test", ["us.test"], extra=ALIASES)
             with us:
                 w = World(net, us, key)
-                for fn in (forwarded, chain, targets, own_people, bounces, second_forwarder, refused, kept, junk, loops,
+                for fn in (forwarded, chain, targets, own_people, bounces, second_forwarder, refused, kept, junk, loops, odd,
                            relay):
                     if len(sys.argv) < 2 or fn.__name__ in sys.argv[1].split(","):
                         since = time.monotonic()
