@@ -197,7 +197,8 @@ take_back(struct intake *in, struct sv address, struct err *err)
 	read_head(in, BOUNCE_READ_MAX);
 	bounce_read(buf_sv(&in->head), &b);
 	if (r != RC_OK) {
-		(void)err_set(err, r, "the address is not one of ours");
+		/* It was when smtp asked: the configuration has changed. */
+		r = err_set(err, RC_TEMP, "the alias has changed");
 	} else if (!b.failed) {
 		r = pass_answer(in, &back, err);
 	} else {
