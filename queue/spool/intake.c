@@ -155,14 +155,15 @@ tell_all_kept(struct intake *in)
 
 /* ---- what comes back ---- */
 
-/* A holiday, a delay, or words that no program understands: for the owner to
- * see, without the address.  What is too large for that stays as it is. */
+/* A holiday, a delay, or words that no program understands: for people to
+ * read, without the address.  What is too large for that is the owner's, as it
+ * is. */
 static int
 pass_answer(struct intake *in, const struct forward_back *back, struct err *err)
 {
-	struct report r = {.to_owner = true,
+	struct report r = {.to_owner = !back->author,
 	    .answered = true,
-	    .to = back->alias->address,
+	    .to = back->author ? back->sender.p : back->alias->address,
 	    .author = back->sender.p,
 	    .whole = true,
 	    .arrived = clk_now()};

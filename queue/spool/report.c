@@ -213,18 +213,25 @@ add_duration(int64_t ms, struct buf *out)
 		buf_addf(out, "%lld days", (long long)(minutes / 60 / 24));
 }
 
+/* What it says only a person can tell. */
+static void
+add_answered(const struct report *r, struct buf *out)
+{
+	buf_adds(out, "The server to which ");
+	if (r->to_owner)
+		buf_addf(out, "a message from %s to ", r->author);
+	else
+		buf_adds(out, "your message to ");
+	buf_addf(out,
+	    "%s was forwarded has answered it: it was not delivered, or not "
+	    "yet, or somebody is away.\r\n",
+	    r->alias);
+}
+
 /* To the owner of an alias. */
 static void
 add_owners_sentence(const struct report *r, struct buf *out)
 {
-	if (r->answered) {
-		buf_addf(out,
-		    "The server to which a message from %s to %s was forwarded "
-		    "has answered it, with a notice of a holiday, for "
-		    "instance, or of a delay.\r\n",
-		    r->author, r->alias);
-		return;
-	}
 	buf_adds(out, "A message");
 	add_subject(r, out);
 	buf_addf(out, " from %s to %s %s",
@@ -247,6 +254,10 @@ add_owners_sentence(const struct report *r, struct buf *out)
 static void
 add_sentence(const struct report *r, struct buf *out)
 {
+	if (r->answered) {
+		add_answered(r, out);
+		return;
+	}
 	if (r->to_owner) {
 		add_owners_sentence(r, out);
 		return;

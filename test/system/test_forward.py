@@ -183,6 +183,21 @@ def targets(w):
     verdict(with_null[0] == 250 and got[0][0]["from"] == "", "null-sender-stays", got)
 
 
+def said_by_check(w):
+    r = w.us.command("check")
+    verdict(r.returncode == 0 and re.search(r"club@us\.test +anna Ben\.Private@out\.test  \(alias, forwards\)", r.stdout)
+            and "policy of reject" in r.stdout, "check-says-what-is-forwarded", r.stdout + r.stderr)
+    plain = open(w.us.config).read()
+    for line, error in (("aliases: { a@us.test: x@out.test }\nrelay: off\n", "`relay: off`"),
+                        ("catch_all: x@out.test\n", "not an address"),
+                        ("aliases: { a@us.test: x@mail.us.test }\n", "this server itself")):
+        text = plain.replace(ALIASES, "") + line
+        w.us.write_config(text)
+        r = w.us.command("check")
+        verdict(r.returncode == 78 and error in r.stderr, "check-refuses-" + re.sub("[^a-z]+", "-", error).strip("-"), r.stderr)
+    w.us.write_config(plain)
+
+
 def own_people(w):
     """Our own people write to an alias: their signature holds, and their address is not given away for bounces."""
     s = w.us.submit("ben")
@@ -215,6 +230,10 @@ def bounces(w):
     told = w.got(w.sender, "Your message was not delivered")
     told = [b for e, b in told if b"returns" in b]
     verdict(len(told) == 1 and b"far@us.test" in told[0] and not HIDDEN.search(told[0]), "bounce-author-is-told", told)
+    plain = "Subject: failure notice\r\n\r\n<far.private@out.test>: no mailbox. returns-in-words\r\n".encode()
+    said = w.send(back, plain, "out", "")
+    told = wait_until(lambda: [b for e in w.sender.messages() if b"returns-in-words" in (b := w.sender.bytes_of(e))])
+    verdict(said[0] == 250 and told and b"far@us.test" in told[0] and not HIDDEN.search(told[0]), "bounce-in-words", told)
     w.send("club@us.test", message("returned"))
     back = w.got(w.out, "returned")[0][0]["from"]
     said = w.send(back.swapcase(), bounce_text("ben.private@out.test", "returned"), "out", "")
@@ -387,7 +406,7 @@ def main():
             us = net.hearthmail("us", "mail.us.test", ["us.test"], extra=ALIASES)
             with us:
                 w = World(net, us, key)
-                for fn in (forwarded, chain, targets, own_people, bounces, second_forwarder, refused, kept, junk, loops, odd,
+                for fn in (forwarded, chain, targets, said_by_check, own_people, bounces, second_forwarder, refused, kept, junk, loops, odd,
                            relay):
                     if len(sys.argv) < 2 or fn.__name__ in sys.argv[1].split(","):
                         since = time.monotonic()
