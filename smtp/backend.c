@@ -17,6 +17,7 @@
 #include "ipc/msg_queue.h"
 #include "ipc/proto.h"
 #include "msgauth/verdict.h"
+#include "smtp/names.h"
 #include "smtp/sign.h"
 
 #define ANSWER_MS	  10000 /* then the queue takes it */
@@ -602,13 +603,49 @@ backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 
 /* ---- names ---- */
 
+struct asked {
+	struct smtp_backend *h;
+	char name[DNS_NAME_MAX];
+	enum dns_type type;
+	dns_done_fn *fn;
+	void *arg;
+};
+
+static void
+on_name(struct dns_answer *a, void *arg)
+{
+	struct asked *q = arg;
+
+	names_put(q->h->names, q->name, q->type, clk_mono(), a);
+	q->fn(a, q->arg);
+	free(q);
+}
+
 static int
-backend_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
-    dns_done_fn *fn, void *arg)
+backend_ask(void *ctx, const char *name, bool any, enum dns_type type,
+    int64_t ms, dns_done_fn *fn, void *arg)
+{
+	struct smtp_backend *h = ctx;
+	struct asked *q = xcalloc(1, sizeof *q);
+	int r;
+
+	*q = (struct asked){.h = h, .type = type, .fn = fn, .arg = arg};
+	sv_copy(sv_first(sv_str(name), sizeof q->name - 1), q->name,
+	    sizeof q->name);
+	r = any ? dns_ask_any(h->dns, name, type, ms, on_name, q)
+		: dns_ask(h->dns, name, type, ms, on_name, q);
+	if (r != RC_OK)
+		free(q);
+	return r;
+}
+
+static bool
+backend_recall(
+    void *ctx, const char *name, enum dns_type type, struct dns_answer *out)
 {
 	struct smtp_backend *h = ctx;
 
-	return dns_ask(h->dns, name, type, ms, fn, arg);
+	return names_get(h->names, name, type, clk_mono(), out);
 }
 
 /* ---- what the owner wants ---- */
@@ -685,6 +722,7 @@ const struct smtp_ops smtp_backend_ops = {
     .sign = backend_sign,
     .deliver = backend_deliver,
     .ask = backend_ask,
+    .recall = backend_recall,
     .inbound = backend_inbound,
     .trusts = backend_trusts,
     .welcomes = backend_welcomes,

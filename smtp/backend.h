@@ -32,9 +32,12 @@ struct smtp_backend_full {
 	size_t n, cap;
 };
 
+struct names;
+
 struct smtp_backend {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue, *dns;
+	struct names *names; /* port 25: answers of the dns process */
 	enum conf_service service;
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;

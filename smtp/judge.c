@@ -234,6 +234,14 @@ on_answer(struct dns_answer *answer, void *arg)
 	free(q);
 }
 
+/* Macros of SPF make names that no host has. */
+static bool
+is_made(const struct lookup_question *q)
+{
+	return (q->part == LOOKUP_MAILFROM || q->part == LOOKUP_HELO) &&
+	       q->type != DNS_PTR;
+}
+
 static void
 ask(struct smtp_judge *j, const struct lookup_question *q)
 {
@@ -246,7 +254,8 @@ ask(struct smtp_judge *j, const struct lookup_question *q)
 	j->inbox->refs++;
 	count_out(j->inbox, j->network);
 	pthread_mutex_unlock(&j->inbox->lock);
-	r = j->ops->ask(j->ctx, q->name, q->type, j->ms, on_answer, a);
+	r = j->ops->ask(
+	    j->ctx, q->name, is_made(q), q->type, j->ms, on_answer, a);
 	if (r == RC_OK)
 		return;
 	pthread_mutex_lock(&j->inbox->lock);
@@ -260,6 +269,20 @@ ask(struct smtp_judge *j, const struct lookup_question *q)
 	dns_answer_fini(&no);
 }
 
+/* What somebody has asked for a moment ago costs nothing. */
+static bool
+recall(struct smtp_judge *j, const struct lookup_question *q)
+{
+	struct dns_answer a;
+
+	if (j->ops->recall == NULL ||
+	    !j->ops->recall(j->ctx, q->name, q->type, &a))
+		return false;
+	lookup_answer(check_lookup(j->check), q->id, &a);
+	dns_answer_fini(&a);
+	return true;
+}
+
 /* Evaluates as far as that goes without waiting, and asks for the rest. */
 static int
 go_on(struct smtp_judge *j)
@@ -267,18 +290,24 @@ go_on(struct smtp_judge *j)
 	struct lookup *l = check_lookup(j->check);
 	struct lookup_question q;
 	int r = RC_MORE;
-	bool author, asked = true;
+	bool author, again = true;
 
-	while (r == RC_MORE && asked) {
+	while (r == RC_MORE && again) {
+		bool asked = false;
+
 		r = check_evaluate(j->check);
-		asked = false;
+		again = false;
 		while (lookup_next(l, &author) && may_ask(j, author) &&
 		       lookup_open(l, &q)) {
+			if (recall(j, &q)) {
+				again = true;
+				continue;
+			}
 			ask(j, &q);
 			asked = true;
 		}
 		/* What was refused at once has its answer already. */
-		asked = asked && lookup_waiting(l) == 0;
+		again = again || (asked && lookup_waiting(l) == 0);
 	}
 	return r;
 }

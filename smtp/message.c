@@ -425,21 +425,29 @@ smtp_run_data(struct smtp_session *s, struct sv args)
  * is not offered.)  The checker sees the chunks as one stream.
  */
 static void
+check_byte(struct smtp_chunks *ch, char c)
+{
+	if (ch->cr != (c == '\n'))
+		ch->check.bare = true;
+	if (c == '\0')
+		ch->check.nul = true;
+	ch->check.line = c == '\n' ? 0 : ch->check.line + 1;
+	ch->cr = c == '\r';
+}
+
+static void
 check_chunk(struct smtp_chunks *ch, struct sv in)
 {
-	size_t i;
+	while (in.n > 0) {
+		size_t n = smtp_data_plain(in);
 
-	for (i = 0; i < in.n; i++) {
-		char c = in.p[i];
-
-		if (ch->cr != (c == '\n'))
-			ch->check.bare = true;
-		if (c == '\0')
-			ch->check.nul = true;
-		ch->check.line = c == '\n' ? 0 : ch->check.line + 1;
+		/* The first byte of a run may come after a CR. */
+		check_byte(ch, in.p[0]);
+		if (n > 1)
+			ch->check.line += n - 1;
 		if (ch->check.line > SMTP_DATA_LINE_MAX)
 			ch->check.long_line = true;
-		ch->cr = c == '\r';
+		in = sv_skip(in, n > 1 ? n : 1);
 	}
 }
 

@@ -121,11 +121,16 @@ struct smtp_ops {
 	    void *ctx, const struct smtp_delivery *d, struct err *err);
 	/*
 	 * Asks for a name and returns: RC_OK, and fn is called once, later, in
-	 * another thread, after ms at the latest; else fn is not called.  NULL:
-	 * nothing that arrives is judged.
+	 * another thread, after ms at the latest; else fn is not called.  any:
+	 * macros have made it, see dns_ask_any.  NULL: nothing that arrives is
+	 * judged.
 	 */
-	int (*ask)(void *ctx, const char *name, enum dns_type type, int64_t ms,
-	    dns_done_fn *fn, void *arg);
+	int (*ask)(void *ctx, const char *name, bool any, enum dns_type type,
+	    int64_t ms, dns_done_fn *fn, void *arg);
+	/* The answer, if it was had a moment ago: for the caller to free.
+	 * NULL: none is remembered. */
+	bool (*recall)(void *ctx, const char *name, enum dns_type type,
+	    struct dns_answer *out);
 	/*
 	 * What the owner wants of mail for a recipient's domain: NULL, as in
 	 * the limits; whether what a sealer says of mail that it has passed on

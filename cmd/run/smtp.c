@@ -5,6 +5,7 @@
 #include "cmd/run/process.h"
 #include "ipc/msg_account.h"
 #include "smtp/backend.h"
+#include "smtp/names.h"
 #include "smtp/server.h"
 
 struct state {
@@ -163,6 +164,7 @@ run(int control_fd, bool submission)
 	st.backend.dns = peer_new(c->loop, "dns", NULL, NULL, c);
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
+	st.backend.names = names_new();
 	st.backend.service = CONF_SUBMISSION;
 	st.backend.conf = conf_now;
 	st.backend.arg = c;

@@ -228,11 +228,12 @@ dns_packet_read(struct sv packet, const char *name, enum dns_type type,
 {
 	struct reader rd = {.pkt = packet};
 	struct dns_packet got = {.ttl = INT32_MAX};
-	struct dns_wire at_name;
+	struct dns_wire at_name, asked;
 	size_t at;
 	int r;
 
 	dns_wire_of(name, &at_name);
+	asked = at_name;
 	buf_init(&got.data, limits->bytes);
 	r = read_head(&rd, &at_name, type, &got.rc);
 	at = rd.answers;
@@ -244,6 +245,11 @@ dns_packet_read(struct sv packet, const char *name, enum dns_type type,
 		r = negative_ttl(&rd, at, &got.ttl);
 	if (r == RC_OK)
 		r = dns_wire_text(&at_name, got.canonical);
+	/* Nobody asks for such a name to find a host. */
+	if (r == RC_TOOBIG && !dns_wire_is_host(&asked)) {
+		got.canonical[0] = '\0';
+		r = RC_OK;
+	}
 	if (r != RC_OK) {
 		buf_fini(&got.data);
 		return r;

@@ -203,6 +203,8 @@ void journal_blob_free(struct journal_blob **b);
 int journal_read(struct journal *j, uint64_t seq, uint64_t off, void *p,
     size_t len) RC_USE_RESULT;
 int journal_size(struct journal *j, uint64_t seq, uint64_t *out) RC_USE_RESULT;
+/* What kind of record it is. */
+int journal_type(struct journal *j, uint64_t seq, uint16_t *out) RC_USE_RESULT;
 /* Reads all of it in pieces and compares the checksum: for those who will
  * read it in pieces themselves.  RC_NOTFOUND, RC_DAMAGED, RC_IO. */
 int journal_verify(struct journal *j, uint64_t seq) RC_USE_RESULT;
@@ -245,7 +247,7 @@ struct journal_compaction {
 	uint64_t snapshot_bytes; /* about how much that will be */
 	/* Whether the bytes of this record are still wanted; from any thread,
 	 * with locks held. */
-	bool (*keep)(void *arg, uint64_t seq);
+	bool (*keep)(void *arg, uint64_t seq, uint16_t type);
 	/* After every few bytes that were read or written: a place to wait.
 	 * false: give up.  May be NULL. */
 	bool (*pause)(void *arg, uint64_t bytes);

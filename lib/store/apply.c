@@ -352,6 +352,7 @@ change_apply(struct store *st, const struct change *c, uint64_t seq,
 	case CHANGE_MESSAGE:
 	case CHANGE_METADATA:
 	case CHANGE_SCRIPT:
+	case CHANGE_VERDICT:
 		break;
 	}
 }

@@ -116,6 +116,10 @@
  * Type 16 MESSAGE is NAMED: its payload, or the file that it refers to, is a
  * message with CRLF line ends.  Other records name it by its number.
  *
+ * Type 29 VERDICT is NAMED, too, and directly behind a MESSAGE: what was found
+ * out about that when it arrived, in the rows that msgauth/verdict.h describes.
+ * It is there or not, and stays as long as the message does.
+ *
  * All others are changes of the state.  The payload is a row of fields: 2 tag,
  * 4 length, value.  Tags have their high bit (8000h) set if a reader that does
  * not know them must give up; all below have it.  What is zero or empty is

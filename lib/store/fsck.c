@@ -132,6 +132,8 @@ on_record(void *arg, const struct audit_record *r)
 			void_added(k, r);
 		return;
 	}
+	if (r->h.type == CHANGE_VERDICT)
+		return; /* nobody misses it */
 	if (r->counts && l->n > 0 && r->h.seq <= l->b[l->n - 1].seq)
 		return;
 	l->b = xgrow(l->b, &l->cap, l->n + 1, sizeof *l->b);
@@ -303,7 +305,7 @@ on_change(void *arg, const struct journal_record *rec)
 
 	if (rec->type == JOURNAL_TYPE_SNAPSHOT)
 		return on_snapshot(k, rec);
-	if (rec->type == CHANGE_MESSAGE)
+	if (change_is_bytes(rec->type))
 		return RC_OK;
 	if (rec->seq > k->mark.seq)
 		compare(k);

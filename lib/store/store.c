@@ -41,7 +41,7 @@ replay_one(void *arg, const struct journal_record *rec)
 					"sense",
 					(unsigned long long)rec->seq);
 	}
-	if (rec->type == CHANGE_MESSAGE)
+	if (change_is_bytes(rec->type))
 		return RC_OK;
 	r = change_decode(rec->type, rec->payload, &c);
 	if (r == RC_NOSUPPORT)

@@ -107,7 +107,7 @@ static const struct sample samples[] = {
     PLAIN(status_all, .rc = RC_TEMP, .fd = -1),
     PLAIN(look_ask, LIST(struct look_file, {0, T("/a")}, {1, T("/b")}), 2),
     PLAIN(look_done, LIST(struct sv, T(""), T("no")), 2),
-    PLAIN(dns_question, T("example.org"), 15),
+    PLAIN(dns_question, T("example.org"), 15, true),
     PLAIN(dns_reply, .rc = RC_OK, .security = 2, .ttl = 300,
 	.canonical = T("example.org"),
 	.record = LIST(struct sv, T("abc"), T(""), T("d")), .nrecord = 3),
