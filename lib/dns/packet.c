@@ -129,7 +129,7 @@ follow(const struct reader *rd, unsigned chain, struct dns_wire *name,
 	return r == RC_OK ? RC_TOOBIG : r == RC_NOTFOUND ? RC_OK : r;
 }
 
-/* How many bytes stand before the name in the data; -1: there is no name. */
+/* How many bytes precede the name in the data; -1: there is no name. */
 static int
 bytes_before_name(enum dns_type type)
 {
@@ -178,7 +178,7 @@ add_record(const struct reader *rd, const struct rr *rr, enum dns_type type,
 	return buf_ok(out) ? RC_OK : RC_TOOBIG;
 }
 
-/* All records of the wanted type; *at comes to stand behind the answers. */
+/* All records of the wanted type; *at is behind the answers then. */
 static int
 collect(const struct reader *rd, const struct dns_wire *name,
     enum dns_type type, const struct dns_packet_limits *limits,

@@ -139,6 +139,44 @@ tell_kept(struct intake *in, const struct conf_alias *a)
 	free(to);
 }
 
+/* Where an alias leads, or why not, for the owner's history. */
+static void
+note_alias(
+    struct intake *in, const struct spool_item *it, const struct queue_to *to)
+{
+	static const char *const words[] = {[ONWARD_SEND] = "is forwarded",
+	    [ONWARD_KEEP] = "is not forwarded: it is junk or forged",
+	    [ONWARD_REFUSED] = "is not forwarded: the other server would "
+			       "refuse it (DMARC p=reject, and not signed)"};
+	struct queue_news news = {
+	    .kind = HISTORY_REMARK, .count = HISTORY_C_NONE};
+	struct buf text;
+
+	if (to->onward >= sizeof words / sizeof words[0])
+		return;
+	buf_init(&text, 2 * SPOOL_ADDRESS_MAX);
+	buf_adds(&text, "mail for ");
+	buf_addsv(&text, to->address);
+	buf_addf(&text, " %s", words[to->onward]);
+	news.text = buf_sv(&text);
+	queue_note(in->q, it, NULL, it->nrcpt, &news);
+	buf_fini(&text);
+}
+
+static void
+note_queued(struct intake *in, const struct spool_item *it)
+{
+	const struct queue_mail *mail = in->mail;
+	const struct queue_news news = {
+	    .kind = HISTORY_QUEUED, .count = HISTORY_C_NONE, .number = it->seq};
+	size_t i;
+
+	queue_note(in->q, it, NULL, it->nrcpt, &news);
+	for (i = 0; i < mail->nto; i++)
+		if (mail->to[i].forward && !srs_is(mail->to[i].address))
+			note_alias(in, it, &mail->to[i]);
+}
+
 static void
 tell_all_kept(struct intake *in)
 {
@@ -284,6 +322,7 @@ put(struct intake *in, struct spool_item **out, struct err *err)
 	r = spool_put(q->spool, &p, out, err);
 	if (r == RC_OK && spool_count(q->spool) > before) {
 		queue_schedule(q, *out, false);
+		note_queued(in, *out);
 		tell_all_kept(in);
 	}
 	return r;

@@ -47,6 +47,42 @@ compose(struct queue_service *q, const struct conf *c, struct report *r,
 	buf_fini(&original);
 }
 
+/* A report is a message of its own. */
+static void
+note_report(struct queue_service *q, const struct spool_item *letter,
+    const struct spool_item *about)
+{
+	struct queue_news news = {.kind = HISTORY_QUEUED,
+	    .count = HISTORY_C_NONE,
+	    .number = letter->seq};
+	struct buf text;
+	size_t i;
+
+	buf_init(&text, 100);
+	buf_adds(&text, "a report on the message with the id ");
+	for (i = 0; i < sizeof about->delivery_id; i++)
+		buf_addf(&text, "%02x", about->delivery_id[i]);
+	news.text = buf_sv(&text);
+	queue_note(q, letter, NULL, letter->nrcpt, &news);
+	buf_fini(&text);
+}
+
+static void
+note_returned(struct queue_service *q, const struct spool_item *it,
+    const size_t *rcpt, const struct sv *reply_text, size_t n, bool told)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct queue_news news = {.kind = HISTORY_RETURNED,
+		    .count = HISTORY_C_RETURNED,
+		    .text = reply_text[i],
+		    .told = told};
+
+		queue_note(q, it, &rcpt[i], 1, &news);
+	}
+}
+
 /* About n of the item's recipients. */
 static int
 write_report(struct queue_service *q, struct spool_item *it, struct report *r,
@@ -71,8 +107,10 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
 	rc = buf_ok(&text) ? spool_report(q->spool, &p, it, rcpt, n, outcome,
 				 &letter, err)
 			   : RC_TOOBIG;
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		queue_schedule(q, letter, false);
+		note_report(q, letter, it);
+	}
 	buf_fini(&text);
 	conf_free(&c);
 	return rc;
@@ -88,6 +126,8 @@ queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
 	    .via = to->via,
 	    .nto = to->n};
 	struct spool_item *letter = NULL;
+	struct queue_news news = {
+	    .kind = HISTORY_QUEUED, .count = HISTORY_C_NONE};
 	struct buf text;
 	int rc;
 
@@ -100,8 +140,12 @@ queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
 	report_compose(r, &text);
 	p.bytes = buf_sv(&text);
 	rc = buf_ok(&text) ? spool_put(q->spool, &p, &letter, err) : RC_TOOBIG;
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		queue_schedule(q, letter, false);
+		news.number = letter->seq;
+		news.text = SV("a report on a message that is forwarded");
+		queue_note(q, letter, NULL, letter->nrcpt, &news);
+	}
 	buf_fini(&text);
 	return rc;
 }
@@ -256,6 +300,7 @@ fail(struct queue_service *q, const struct failure *f)
 				: report_failure(q, f, &err);
 	size_t i;
 
+	note_returned(q, f->it, f->rcpt, f->reply_text, f->n, rc == RC_OK);
 	mlog(LOG_WARN, "queue.bounce", "item=%llu recipients=%zu told=%s%s%s%s",
 	    (unsigned long long)f->it->seq, f->n, rc == RC_OK ? "yes" : "no",
 	    rc == RC_OK ? "" : " text=\"", rc == RC_OK ? "" : err.text,
@@ -436,6 +481,19 @@ leave_out_forwarded(
 }
 
 static void
+tell_history(struct queue_service *q, const struct spool_item *it,
+    const size_t *rcpt, size_t n)
+{
+	const struct queue_news news = {
+	    .kind = HISTORY_DELAYED, .count = HISTORY_C_NONE};
+
+	mlog(LOG_INFO, "queue.notice",
+	    "item=%llu text=\"its sender was told that it waits\"",
+	    (unsigned long long)it->seq);
+	queue_note(q, it, rcpt, n, &news);
+}
+
+static void
 tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
     struct sv *reply_text)
 {
@@ -463,10 +521,7 @@ tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 			mlog(LOG_WARN, "queue.notice", "item=%llu text=\"%s\"",
 			    (unsigned long long)it->seq, err.text);
 		else
-			mlog(LOG_INFO, "queue.notice",
-			    "item=%llu text=\"its sender was told that it "
-			    "waits\"",
-			    (unsigned long long)it->seq);
+			tell_history(q, it, rcpt, n);
 		addressees_fini(&list);
 		conf_free(&c);
 		free(to);

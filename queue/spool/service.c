@@ -9,6 +9,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 
@@ -460,7 +461,8 @@ queue_service_status(struct queue_service *q, struct buf *out)
 	char reply_text[LOG_Q_MAX];
 	size_t i;
 
-	buf_addf(out, "%zu messages wait\n", spool_count(q->spool));
+	buf_addf(out, "%zu message%s\n", spool_count(q->spool),
+	    each(spool_count(q->spool), " waits", "s wait"));
 	sched_each_dest(q->remote, note_place, &p);
 	for (i = 0; i < p.n; i++)
 		buf_addf(out, "  %zu for %s%s%s\n", p.d[i]->nunits,

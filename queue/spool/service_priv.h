@@ -3,6 +3,7 @@
  *
  *   turn.c      the end of each turn, for the flush
  *   unit.c      units and their place in the schedule
+ *   note.c      what the history is told
  *   forward.c   what aliases forward: senders, and who is told
  *   notice.c    bounces and notices, age, the clock
  *   attempt.c   a try and what comes of it
@@ -24,6 +25,7 @@
 #ifndef QUEUE_SPOOL_SERVICE_PRIV_H
 #define QUEUE_SPOOL_SERVICE_PRIV_H
 
+#include "history/history.h"
 #include "ipc/server.h"
 #include "queue/spool/known.h"
 #include "queue/spool/lent.h"
@@ -193,7 +195,7 @@ void queue_remote_stop(struct queue_service *q);
 
 /* ---- sign.c ---- */
 
-/* RC_OK: what is to stand in front of the report; valid during the call. */
+/* RC_OK: what comes before the report; valid during the call. */
 typedef void queue_signed_fn(struct attempt *a, int rc, struct sv fields);
 /* The attempt is of a report of ours.  done may be called at once. */
 void queue_sign(struct attempt *a, queue_signed_fn *done);
@@ -252,6 +254,24 @@ void addressees_add_outside(struct addressees *l, const struct conf_alias *a);
 /* To whom a letter to that address goes: our people get it here. */
 void addressees_add_sender(
     struct addressees *l, const struct conf *c, struct sv sender);
+
+/* ---- note.c ---- */
+
+/* What has happened to some recipients of an item. */
+struct queue_news {
+	enum history_kind kind;
+	enum history_count count;
+	uint32_t code;	 /* of the reply; 0: none */
+	uint64_t number; /* QUEUED: the id; TRIED: when next */
+	struct sv text;
+	bool told; /* the sender gets a report */
+};
+
+/* For the owner's history.  rcpt NULL: the first n. */
+void queue_note(struct queue_service *q, const struct spool_item *it,
+    const size_t *rcpt, size_t n, const struct queue_news *news);
+/* All recipients of the attempt. */
+void queue_note_attempt(const struct attempt *a, const struct queue_news *news);
 
 /* ---- notice.c ---- */
 
