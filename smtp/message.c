@@ -493,10 +493,12 @@ refuse_lost_chunk(struct smtp_session *s, uint64_t size)
 	s->t.received = 0;
 	if (!read_chunk(s, size, NULL))
 		return;
+	s->gives_up = s->t.nrcpt > 0;
+	smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+	s->gives_up = false;
 	smtp_transaction_reset(s);
 	if (s->state != SMTP_ST_START)
 		smtp_set_state(s, SMTP_ST_READY);
-	smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
 }
 
 void
@@ -515,7 +517,9 @@ smtp_run_bdat(struct smtp_session *s, struct sv args)
 	if (e != SMTP_ARG_OK) {
 		/* Where its bytes end is unknown: nothing behind it can be
 		 * trusted. */
+		s->gives_up = s->t.nrcpt > 0;
 		smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+		s->gives_up = false;
 		if (!s->over)
 			smtp_end(s, "lost track of the chunks");
 		return;

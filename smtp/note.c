@@ -187,7 +187,7 @@ smtp_note_refusal(
 	struct buf words;
 
 	if (o->ops->note == NULL || code == 421 ||
-	    (!of_mail && !of_rcpt && !t->receiving))
+	    (!of_mail && !of_rcpt && !t->receiving && !s->gives_up))
 		return;
 	step.count = (uint8_t)class_of(s, code, sv_str(enhanced));
 	/* Whom it is for is known, or at least whose it is. */
@@ -216,5 +216,11 @@ smtp_note_broken_off(struct smtp_session *s)
 		return;
 	step.count = HISTORY_C_DEFERRED;
 	step.text = SV("the connection ended before the end of the message");
+	if (s->t.too_big) {
+		step.kind = HISTORY_REFUSED;
+		step.count = HISTORY_C_SIZE;
+		step.text = SV("the message is far too large; the connection "
+			       "was ended");
+	}
 	o->ops->note(o->ctx, &step);
 }

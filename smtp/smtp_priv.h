@@ -67,6 +67,7 @@ struct smtp_session {
 
 	/* What MAIL or RCPT had, while its refusal is answered. */
 	struct sv refused_mail, refused_rcpt;
+	bool gives_up; /* what is refused costs the transaction */
 	unsigned errors, auth_failures;
 	unsigned idle; /* commands since the last message that led nowhere */
 	struct smtp_transaction t;
