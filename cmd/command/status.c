@@ -14,6 +14,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/tally.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
@@ -230,7 +231,7 @@ ask(const struct conf *conf, struct picture *p)
 				"the server's answer is invalid");
 }
 
-/* The backups in the folder, whoever has made them. */
+/* The backups in the folder, whatever made them. */
 static void
 look_at_backups(const struct conf *conf, struct picture *p)
 {
@@ -250,7 +251,7 @@ look_at_backups(const struct conf *conf, struct picture *p)
 }
 
 /* One that dies at its start is not among the others.  Without a certificate
- * the last three do not run, which is said there. */
+ * the last three do not run, which is printed there. */
 static const char *const always[] = {"auth", "history", "keeper", "queue",
     "dns", "mx", "smtp", "submission", "imap", "pop3"};
 #define FOR_CLIENTS 3
@@ -344,7 +345,8 @@ print_processes(const struct picture *p)
 		}
 		printf("  %-11s for %s", o->role, span(o->ms, t));
 		if (o->restarts > 0)
-			printf(", restarted %u times", o->restarts);
+			printf(", restarted %u time%s", o->restarts,
+			    plural(o->restarts));
 		if (!o->answered)
 			printf("  DOES NOT ANSWER");
 		puts("");
@@ -514,6 +516,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_text(p, "queue", "queue");
 	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");
+	print_text(p, "auth", "keys");
 	print_surroundings(conf, p);
 	for (i = 0; i < json_array_size(p->lost); i++)
 		printf("LOST MAIL    %s\n",
