@@ -153,7 +153,7 @@ void smtp_note_rcpt(struct smtp_transaction *t, struct sv address);
 void smtp_note_header(struct smtp_session *s, struct sv header);
 /* since: when it was here; clk_now. */
 void smtp_note_accepted(struct smtp_session *s, int64_t since, uint64_t size,
-    const char *judged, bool junk);
+    const char *judged, const struct smtp_arrival *arrived);
 /* A reply that says no, or not now. */
 void smtp_note_refusal(
     struct smtp_session *s, int code, const char *enhanced, const char *text);

@@ -181,7 +181,7 @@ def bad_input(h):
     for name, words, lines in (
             ("barelf", "CR without", [rcpt, "DATA\r\n", header.format("barelf") + "a\nb\r\n.\r\n"]),
             ("nul", "NUL", [rcpt, "DATA\r\n", header.format("nul") + "a\0b\r\n.\r\n"]),
-            ("long", "line is longer", [rcpt, "DATA\r\n", header.format("long") + "a" * 70000 + "\r\n.\r\n"]),
+            ("long", "line is longer", [rcpt, "DATA\r\n", header.format("long") + "a" * ((1 << 20) + 1) + "\r\n.\r\n"]),
             ("chunk", "as in BDAT", [rcpt, "BDAT 5 FIRST\r\nhello"]),
             ("lost", "as in BDAT", [rcpt, "BDAT many\r\n"]),
             ("path", "not a valid", ["RCPT TO:<an na@home.test>\r\n"]),
