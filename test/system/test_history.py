@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from house import House, Raw, finish, free_ports, verdict, wait_until
+from house import House, Raw, finish, free_ports, verdict, wait_until, wide
 from sink import Sink
 
 HOSTILE = "\x1b]0;owned\x07 \u202egnp.exe \x9b31m"
@@ -337,6 +337,43 @@ def private(h):
     verdict("off" in r.stdout, "off-is-said", r)
 
 
+def cpu(pid):
+    """Seconds that a process has computed."""
+    at = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(at[11]) + int(at[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def exact_cpu(pid):
+    """The same of a process with one thread, to the nanosecond."""
+    return int(open(f"/proc/{pid}/schedstat").read().split()[0]) / 1e9
+
+
+def cost():
+    """What the history's process computes, of all that a delivery costs."""
+    limit, n = wide(0.03), 500 if "--quick" in sys.argv else 3000
+    with House() as h:
+        r = Raw(h.port["smtp"])
+        r.reply()
+        r.send("EHLO client.example.test\r\n")
+        r.reply()
+        h.deliver("anna")
+        history, = h.pids("history")
+        everybody = [h.proc.pid, *h.processes()]
+        before, own = sum(map(cpu, everybody)), exact_cpu(history)
+        for i in range(n):
+            r.send(f"MAIL FROM:<x{i}@example.test>\r\nRCPT TO:<anna@home.test>\r\nDATA\r\n")
+            for _ in range(3):
+                r.reply()
+            r.send(f"From: x{i}@example.test\r\nSubject: number {i}\r\nMessage-ID: <{i}@example.test>\r\n\r\n" +
+                   ("x" * 70 + "\r\n") * 40 + ".\r\n")
+            assert r.reply().startswith(b"250")
+        wait_until(lambda: len(trace(h, f"number {n - 1}")) == 1)
+        own, all_ = exact_cpu(history) - own, sum(map(cpu, everybody)) - before
+        print(f"# {own / n * 1e6:.1f} us of {all_ / n * 1e6:.0f} us a delivery: {own / all_:.1%}", flush=True)
+        verdict(own / all_ < limit, "costs-little", own / all_)
+        r.close()
+
+
 def main():
     names = Names()
     port, = free_ports(1)
@@ -355,6 +392,7 @@ def main():
         flood(h)
         damaged(h)
         private(h)
+    cost()
     finish()
 
 
