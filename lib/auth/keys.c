@@ -61,6 +61,8 @@ write_ring(const struct keys *k, const char *folder, struct err *err)
 
 	put_path(k, folder, &path);
 	buf_init(&text, RING_TEXT_MAX);
+	/* All of it now: what it grows out of could not be wiped. */
+	must(buf_reserve(&text, RING_TEXT_MAX) != NULL);
 	r = ring_write(&k->ring, &text);
 	if (r != RC_OK)
 		r = err_set(err, r, "OpenSSL cannot write a DKIM key");
@@ -124,6 +126,7 @@ keys_take(struct keys *k, const char *folder)
 	ring_fini(&k->ring);
 	put_path(k, folder, &path);
 	buf_init(&text, RING_TEXT_MAX);
+	must(buf_reserve(&text, RING_TEXT_MAX) != NULL);
 	r = io_read_file(path.p, &text, &err);
 	if (r == RC_OK)
 		r = ring_read(buf_sv(&text), now_s(), &k->ring, &err);
@@ -332,7 +335,11 @@ keys_seen(struct keys *k, const char *folder, const struct rotation_policy *p,
 bool
 keys_active_due(const struct keys *k)
 {
-	return k->ready && clk_mono() >= k->active_due;
+	/* Names that somebody else has given are not asked for
+	 * (cmd/run/dns.c). */
+	return k->ready && clk_mono() >= k->active_due &&
+	       dkim_selector_is_made(sv_str(k->ring.e[0].pair.selector[0])) &&
+	       dkim_selector_is_made(sv_str(k->ring.e[0].pair.selector[1]));
 }
 
 int64_t

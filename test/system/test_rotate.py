@@ -18,7 +18,7 @@ PYTHON = "/usr/bin/python3"
 DAY = 86400 * 1000
 NEGATIVE = 8
 BASE = ["@ MX 10 mail", "mail A {mail-a}", "mail AAAA {mail-a/6}"]
-TICK = {"HEARTHMAIL_TEST_TICK": "300"}
+TICK = {"HEARTHMAIL_TEST_TICK": "300", "HEARTHMAIL_TEST_KILL": "1"}
 
 
 class Owner:
