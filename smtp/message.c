@@ -3,7 +3,6 @@
 
 #include "base/clk.h"
 #include "base/log.h"
-#include "base/network.h"
 #include "base/tally.h"
 #include "smtp/smtp_priv.h"
 
@@ -12,26 +11,6 @@
 #define SMTP_FRONT_MAX 16384
 
 /* ---- receiving ---- */
-
-/* Mail from this machine itself has no address that could speak for it. */
-static struct smtp_judge *
-judge_new(struct smtp_session *s)
-{
-	const struct smtp_server_opts *o = s->c->o;
-	struct check_envelope e = {
-	    .helo = buf_sv(&s->helo),
-	    .sender = buf_sv(&s->t.sender),
-	    .receiver = sv_str(o->hostname),
-	    .now = clk_now() / 1000,
-	    .explain = true,
-	};
-	bool judged = s->c->limits.inbound != SMTP_INBOUND_OFF &&
-		      (!s->c->loopback || s->c->limits.loopback) &&
-		      network_address(s->c->peer, &e.peer);
-
-	return smtp_judge_new(o->ops, o->ctx, judged ? &e : NULL, o->hostname,
-	    s->c->limits.lookup_timeout);
-}
 
 static void
 begin_message(struct smtp_session *s)
@@ -48,7 +27,7 @@ begin_message(struct smtp_session *s)
 	t->receiving = true;
 	buf_init(&t->trace, SMTP_FRONT_MAX);
 	if (!s->c->o->submission)
-		t->judge = judge_new(s);
+		t->judge = smtp_arrival_begin(s);
 }
 
 static bool
@@ -75,8 +54,10 @@ edit_header(struct smtp_session *s, struct err *err)
 	int r;
 
 	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + SMTP_SUBMIT_ADDED_MAX);
+	smtp_note_header(s, buf_sv(&t->submit.header));
 	r = smtp_submit_edit(&t->submit, &a, &out, err);
 	if (r == RC_OK) {
+		smtp_note_header(s, buf_sv(&out));
 		smtp_body_add(&t->body, buf_sv(&out));
 		smtp_body_add(&t->body, text);
 		if (t->signs) {
@@ -112,6 +93,16 @@ take_submitted(
 }
 
 static void
+take_kept(struct smtp_session *s)
+{
+	struct smtp_transaction *t = &s->t;
+
+	smtp_note_header(s, smtp_judge_kept(t->judge));
+	smtp_body_add(&t->body, smtp_judge_kept(t->judge));
+	smtp_judge_let_go(t->judge);
+}
+
+static void
 take_arriving(
     struct smtp_session *s, struct sv bytes, int *verdict, struct err *err)
 {
@@ -129,8 +120,7 @@ take_arriving(
 			    SMTP_JUDGE_HEADER_MAX);
 			return;
 		}
-		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
-		smtp_judge_let_go(t->judge);
+		take_kept(s);
 	}
 	smtp_body_add(&t->body, rest);
 	smtp_judge_body(t->judge, rest);
@@ -169,8 +159,7 @@ end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 		if (smtp_judge_header_over(t->judge))
 			return;
 		smtp_judge_header_end(t->judge);
-		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
-		smtp_judge_let_go(t->judge);
+		take_kept(s);
 		return;
 	}
 	if (t->submit.over)
@@ -214,7 +203,8 @@ sign(struct smtp_session *s, struct buf *out, struct err *err)
  * what was found out about it; then Received.
  */
 static int
-make_front(struct smtp_session *s, struct buf *out, struct err *err)
+make_front(struct smtp_session *s, const struct verdict *v, struct buf *out,
+    struct err *err)
 {
 	int r = sign(s, out, err);
 
@@ -222,7 +212,7 @@ make_front(struct smtp_session *s, struct buf *out, struct err *err)
 		return r;
 	smtp_trace_return_path(s, out);
 	if (s->t.judge != NULL)
-		smtp_judge_field(s->t.judge, out);
+		smtp_judge_field(s->t.judge, v, out);
 	smtp_trace_received(s, out);
 	return buf_ok(out) ? RC_OK
 			   : err_set(err, RC_TEMP,
@@ -230,7 +220,7 @@ make_front(struct smtp_session *s, struct buf *out, struct err *err)
 }
 
 static void
-deliver(struct smtp_session *s, bool junk)
+deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 {
 	struct smtp_transaction *t = &s->t;
 	const struct smtp_server_opts *o = s->c->o;
@@ -243,20 +233,21 @@ deliver(struct smtp_session *s, bool junk)
 	    .noutside = t->noutside,
 	    .owner = s->authed ? s->login.account : NULL,
 	    .bare = t->noutside > 0,
-	    .junk = junk};
+	    .verdict = arrived->judged ? &arrived->verdict : NULL};
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
 	char judged[SMTP_JUDGE_LOG_MAX] = "";
 	struct err err = {.text = "try again later"};
+	const int64_t since = clk_now();
 	size_t i;
 	int r;
 
 	memcpy(d.id, t->id, sizeof d.id);
-	r = make_front(s, &t->trace, &err);
+	r = make_front(s, d.verdict, &t->trace, &err);
 	d.front = buf_sv(&t->trace);
 	if (r == RC_OK)
 		r = o->ops->deliver(o->ctx, &d, &err);
 	if (t->judge != NULL)
-		smtp_judge_log(t->judge, judged);
+		smtp_judge_log(t->judge, d.verdict, judged);
 	for (i = 0; i < sizeof t->id; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN,
@@ -267,9 +258,11 @@ deliver(struct smtp_session *s, bool junk)
 	    log_q(from, d.sender), log_q(to, buf_sv(&t->first_rcpt)), t->nrcpt,
 	    (unsigned long long)(d.front.n + d.size), stream_is_tls(s->st),
 	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
-	    judged, junk ? " junk=1" : "", rc_name(r));
+	    judged, arrived->junk ? " junk=1" : "", rc_name(r));
 	if (r == RC_OK && s->authed)
 		tally_add(TALLY_SUBMITTED, 1);
+	if (r == RC_OK)
+		smtp_note_accepted(s, since, d.front.n + d.size, judged, junk);
 	if (r == RC_OK)
 		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
 	else if (r == RC_NOSPACE)
@@ -278,42 +271,28 @@ deliver(struct smtp_session *s, bool junk)
 		smtp_reply(s, 451, "4.3.0", "%s", err.text);
 }
 
-static bool
-comes_again(struct smtp_session *s)
-{
-	return s->c->may_defer != NULL &&
-	       s->c->may_defer(s->c->arg, buf_sv(&s->t.sender),
-		   smtp_judge_author(s->t.judge));
-}
-
 /* What has arrived is refused, kept, or kept with the junk. */
 static void
 judge_and_deliver(struct smtp_session *s)
 {
-	struct smtp_judge *j = s->t.judge;
-	enum smtp_judge_action action = SMTP_JUDGE_KEEP;
+	struct smtp_arrival a = {.action = SMTP_JUDGE_KEEP};
 	char judged[SMTP_JUDGE_LOG_MAX], from[LOG_Q_MAX];
-	struct smtp_judge_why why;
 
-	if (j != NULL) {
-		smtp_judge_end(j);
-		action = smtp_judge_action(j, s->c->limits.inbound, &why);
-	}
-	if (action == SMTP_JUDGE_DEFER && !comes_again(s))
-		action = smtp_judge_at_last(j);
-	if (action < SMTP_JUDGE_DEFER) {
-		deliver(s, action == SMTP_JUDGE_JUNK);
+	if (s->t.judge != NULL)
+		smtp_arrival_end(s, &a);
+	if (a.action == SMTP_JUDGE_KEEP) {
+		deliver(s, &a);
 		return;
 	}
-	smtp_judge_log(j, judged);
+	smtp_judge_log(s->t.judge, NULL, judged);
 	mlog(LOG_INFO, "smtp.judged", "sid=%llx peer=%s from=%s%s text=%s",
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(from, buf_sv(&s->t.sender)), judged,
-	    action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
-	if (action == SMTP_JUDGE_REFUSE)
-		smtp_refuse(s, 550, why.code, "%s", why.text);
+	    a.action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
+	if (a.action == SMTP_JUDGE_REFUSE)
+		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
 	else
-		smtp_reply(s, 451, why.code, "%s", why.text);
+		smtp_reply(s, 451, a.why.code, "%s", a.why.text);
 }
 
 /* Says what becomes of the message; the transaction is over. */
@@ -395,8 +374,10 @@ smtp_run_data(struct smtp_session *s, struct sv args)
 			break;
 	}
 	buf_fini(&out);
-	if (s->over)
+	if (s->over) {
+		smtp_note_broken_off(s);
 		return;
+	}
 	end_bytes(s, &verdict, &err);
 	end_message(s, &data, verdict, &err);
 }
@@ -409,21 +390,29 @@ smtp_run_data(struct smtp_session *s, struct sv args)
  * is not offered.)  The checker sees the chunks as one stream.
  */
 static void
+check_byte(struct smtp_chunks *ch, char c)
+{
+	if (ch->cr != (c == '\n'))
+		ch->check.bare = true;
+	if (c == '\0')
+		ch->check.nul = true;
+	ch->check.line = c == '\n' ? 0 : ch->check.line + 1;
+	ch->cr = c == '\r';
+}
+
+static void
 check_chunk(struct smtp_chunks *ch, struct sv in)
 {
-	size_t i;
+	while (in.n > 0) {
+		size_t n = smtp_data_plain(in);
 
-	for (i = 0; i < in.n; i++) {
-		char c = in.p[i];
-
-		if (ch->cr != (c == '\n'))
-			ch->check.bare = true;
-		if (c == '\0')
-			ch->check.nul = true;
-		ch->check.line = c == '\n' ? 0 : ch->check.line + 1;
+		/* The first byte of a run may come after a CR. */
+		check_byte(ch, in.p[0]);
+		if (n > 1)
+			ch->check.line += n - 1;
 		if (ch->check.line > SMTP_DATA_LINE_MAX)
 			ch->check.long_line = true;
-		ch->cr = c == '\r';
+		in = sv_skip(in, n > 1 ? n : 1);
 	}
 }
 
@@ -514,8 +503,10 @@ smtp_run_bdat(struct smtp_session *s, struct sv args)
 		*ch = (struct smtp_chunks){.verdict = RC_OK};
 		smtp_set_state(s, SMTP_ST_BDAT);
 	}
-	if (!read_chunk(s, size, ch))
+	if (!read_chunk(s, size, ch)) {
+		smtp_note_broken_off(s);
 		return;
+	}
 	if (!last) {
 		smtp_reply(s, 250, "2.0.0", "%llu bytes so far",
 		    (unsigned long long)s->t.received);

@@ -22,18 +22,42 @@ struct smtp_chunks {
 	bool cr; /* the last byte was a CR */
 };
 
+/* A domain of recipients on port 25. */
+struct smtp_home {
+	char *domain; /* "" of postmaster */
+	enum smtp_inbound policy;
+	/* Once the message is judged: */
+	enum smtp_judge_action action;
+	enum verdict_override override;
+	const char *other; /* the judge's */
+};
+
+/* By which of the domains an account gets it. */
+struct smtp_way {
+	uint32_t account, home;
+};
+
 /* One transaction: from MAIL to the end of the message, RSET or EHLO. */
 struct smtp_transaction {
 	bool begun;
 	struct buf sender; /* plain, without <> */
 	struct smtp_account *account;
 	size_t naccount, account_cap;
+	struct smtp_home *home;
+	size_t nhome, home_cap;
+	struct smtp_way *way;
+	size_t nway, way_cap;
 	char **outside; /* submission: addresses of other domains */
 	size_t noutside, outside_cap;
 	size_t rcpt_bytes; /* of all recipients: they must fit a message */
 	uint32_t nrcpt;
 	struct buf first_rcpt; /* for the trace header's "for" */
 	uint8_t id[16];
+	bool has_id;
+
+	/* For the history. */
+	struct buf rcpts; /* all that were accepted, blanks between them */
+	struct buf subject, message_id; /* decoded, cut */
 
 	struct smtp_body body;
 	bool receiving;		  /* body and filter are alive */
@@ -94,10 +118,46 @@ void smtp_transaction_reset(struct smtp_session *s);
 void smtp_run_mail(struct smtp_session *s, struct sv args);
 void smtp_run_rcpt(struct smtp_session *s, struct sv args);
 
+/* ---- arrival.c ---- */
+
+/* What becomes of a message. */
+struct smtp_arrival {
+	enum smtp_judge_action action; /* KEEP: it is accepted */
+	struct smtp_judge_outcome why; /* if it is not */
+	bool judged;		       /* verdict is there */
+	bool junk;		       /* of any of the accounts */
+	struct verdict verdict;
+};
+
+/* One more recipient of this domain. */
+void smtp_arrival_add(
+    struct smtp_transaction *t, size_t account, struct sv domain);
+void smtp_arrival_reset(struct smtp_transaction *t);
+struct smtp_judge *smtp_arrival_begin(struct smtp_session *s);
+/* Judges it, and sets what each account does with it. */
+void smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out);
+
 /* ---- message.c ---- */
 
 void smtp_run_data(struct smtp_session *s, struct sv args);
 void smtp_run_bdat(struct smtp_session *s, struct sv args);
+
+/* ---- note.c: for the owner's history ---- */
+
+void smtp_note_init(struct smtp_transaction *t);
+void smtp_note_fini(struct smtp_transaction *t);
+void smtp_note_reset(struct smtp_transaction *t);
+void smtp_note_rcpt(struct smtp_transaction *t, struct sv address);
+/* Of the message's header, what it is found by. */
+void smtp_note_header(struct smtp_session *s, struct sv header);
+/* since: when it was here; clk_now. */
+void smtp_note_accepted(struct smtp_session *s, int64_t since, uint64_t size,
+    const char *judged, bool junk);
+/* A reply that says no, or not now. */
+void smtp_note_refusal(
+    struct smtp_session *s, int code, const char *enhanced, const char *text);
+/* Nobody hears a reply any more. */
+void smtp_note_broken_off(struct smtp_session *s);
 
 /* ---- secure.c ---- */
 

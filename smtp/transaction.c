@@ -22,8 +22,10 @@ smtp_transaction_reset(struct smtp_session *s)
 			smtp_signing_fini(&t->signing);
 	}
 	t->receiving = t->signs = false;
-	t->begun = false;
+	t->begun = t->has_id = false;
+	smtp_note_reset(t);
 	t->naccount = 0;
+	smtp_arrival_reset(t);
 	for (i = 0; i < t->noutside; i++)
 		free(t->outside[i]);
 	t->noutside = 0;
@@ -36,7 +38,7 @@ smtp_transaction_reset(struct smtp_session *s)
 }
 
 /* The recipients of a message fit one message to the queue. */
-#define RCPT_BYTES_MAX 48000
+#define RCPT_BYTES_MAX 46000
 
 /* An argument that does not parse. */
 static void
@@ -104,6 +106,7 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 	struct smtp_mail m;
 	enum smtp_arg_error e = smtp_mail_parse(args, &m);
 	struct smtp_transaction *t = &s->t;
+	bool ok;
 
 	if (e != SMTP_ARG_OK) {
 		s->refused_mail = args;
@@ -120,31 +123,44 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 	smtp_transaction_reset(s);
 	if (!m.path.null)
 		mail_path_plain(&m.path, &t->sender);
-	if (!mail_check(s, &m, buf_sv(&t->sender)))
+	randombytes_buf(t->id, sizeof t->id);
+	t->has_id = true;
+	s->refused_mail = t->sender.n > 0 ? buf_sv(&t->sender) : SV("<>");
+	ok = mail_check(s, &m, buf_sv(&t->sender));
+	s->refused_mail = SV("");
+	if (!ok)
 		return;
 	t->begun = true;
-	randombytes_buf(t->id, sizeof t->id);
 	smtp_set_state(s, SMTP_ST_MAIL);
 	smtp_reply(s, 250, "2.1.0", "sender accepted");
 }
 
 /* ---- RCPT ---- */
 
+struct adding {
+	struct smtp_transaction *t;
+	struct sv domain; /* of the address */
+};
+
 static void
 add_account(void *arg, const char *account)
 {
-	struct smtp_transaction *t = arg;
-	size_t i;
+	const struct adding *a = arg;
+	struct smtp_transaction *t = a->t;
+	size_t i = 0;
 
 	/* Two addresses of one person are one delivery. */
-	for (i = 0; i < t->naccount; i++)
-		if (strcmp(t->account[i].name, account) == 0)
-			return;
-	t->account = xgrow(
-	    t->account, &t->account_cap, t->naccount + 1, sizeof *t->account);
-	memset(&t->account[t->naccount], 0, sizeof *t->account);
-	(void)strncat(
-	    t->account[t->naccount++].name, account, SMTP_ACCOUNT_MAX - 1);
+	while (i < t->naccount && strcmp(t->account[i].name, account) != 0)
+		i++;
+	if (i == t->naccount) {
+		t->account = xgrow(t->account, &t->account_cap, t->naccount + 1,
+		    sizeof *t->account);
+		memset(&t->account[i], 0, sizeof *t->account);
+		(void)strncat(
+		    t->account[i].name, account, SMTP_ACCOUNT_MAX - 1);
+		t->naccount++;
+	}
+	smtp_arrival_add(t, i, a->domain);
 }
 
 static void
@@ -190,7 +206,8 @@ static int
 find_recipient(struct smtp_session *s, struct sv address, bool has_domain)
 {
 	const struct smtp_server_opts *o = s->c->o;
-	int r = o->ops->lookup(o->ctx, address, add_account, &s->t);
+	struct adding a = {&s->t, sv_skip(address, sv_rchr(address, '@') + 1)};
+	int r = o->ops->lookup(o->ctx, address, add_account, &a);
 
 	if (r != RC_DENIED || !o->submission || !has_domain ||
 	    o->ops->may_leave == NULL || !o->ops->may_leave(o->ctx))
@@ -234,6 +251,7 @@ smtp_run_rcpt(struct smtp_session *s, struct sv args)
 		t->rcpt_bytes += address.n + SMTP_ACCOUNT_MAX;
 		if (t->nrcpt++ == 0)
 			buf_addsv(&t->first_rcpt, buf_sv(&address));
+		smtp_note_rcpt(t, buf_sv(&address));
 		if (s->state == SMTP_ST_MAIL)
 			smtp_set_state(s, SMTP_ST_RCPT);
 		smtp_reply(s, 250, "2.1.5", "recipient accepted");

@@ -19,6 +19,7 @@
 #include "base/ascii.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "cmd/command/command.h"
 #include "cmd/run/name_service.h"
 #include "publish/publish.h"
@@ -338,8 +339,8 @@ print_text(const struct conf *conf, const struct publish_list *l, bool checked)
 		     "answers: check the network connection, and that the "
 		     "firewall allows port 53.");
 	else if (checked)
-		printf("\n%zu of these %zu records need attention.\n", wrong,
-		    l->n);
+		printf("\n%zu of these %zu records need%s attention.\n", wrong,
+		    l->n, each(wrong, "s", ""));
 }
 
 static json_t *

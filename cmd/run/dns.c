@@ -58,8 +58,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		dns_server_add_client(st->server, fd);
 }
 
-/* Hints and anchors are files, out of reach now: whoever is started in our
- * place reads them. */
+/* Hints and anchors are files, out of reach now: the process that is started in
+ * our place reads them. */
 static void
 on_conf(struct child *c)
 {

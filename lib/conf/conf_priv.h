@@ -32,6 +32,7 @@ struct conf_parser {
 	size_t naccount, account_cap, naddress, address_cap;
 	size_t nalias, alias_cap;
 	bool has_domains, has_accounts; /* the keys are there */
+	struct conf_inbound *inbound;	/* the one that is being read */
 };
 
 struct conf_key {
@@ -123,8 +124,16 @@ void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
 
 /* ---- inbound.c: the key `inbound` ---- */
 void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
+/* The same key of one domain. */
+void conf_read_inbound(
+    struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
+
+/* ---- history.c ---- */
+void conf_set_history(struct conf_parser *p, yaml_node_t *n);
 
 /* ---- store.c: the keys `retention` and `restore_folder` ---- */
+/* "30d", "12h", "0" in ms. */
+void conf_set_age(struct conf_parser *p, yaml_node_t *n, int64_t *ms);
 void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
 void conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n);
 

@@ -166,10 +166,12 @@ static void
 query_start(struct query *q)
 {
 	struct dns_server *s = q->s;
+	char name[DNS_ESCAPED_MAX];
 
 	/* Before it is asked: the answer may come, and free it, at once. */
 	q->asked = true;
-	if (resolver_ask(s->main, q->name, (int)q->type, on_answer, q) == RC_OK)
+	dns_name_escape(q->name, name);
+	if (resolver_ask(s->main, name, (int)q->type, on_answer, q) == RC_OK)
 		return;
 	query_reply(q, NULL, DNS_INSECURE);
 	query_forget(q);
@@ -203,6 +205,17 @@ is_known_type(uint32_t type)
 		if (known[i] == type)
 			return true;
 	return false;
+}
+
+/* May a question with that name be asked, and how is it kept? */
+static bool
+take_name(const struct dns_question *q, char name[DNS_NAME_MAX])
+{
+	if (!q->any)
+		return dns_name_normalise(q->name, name) == RC_OK;
+	return (q->type == DNS_A || q->type == DNS_AAAA || q->type == DNS_MX ||
+		   q->type == DNS_TXT) &&
+	       dns_name_any(q->name, name) == RC_OK;
 }
 
 static void
@@ -399,7 +412,7 @@ is_refused(struct ipc_client *c, const struct dns_question *q, bool far,
 {
 	const struct dns_server *s = c->arg;
 
-	return dns_name_normalise(q->name, name) != RC_OK ||
+	return !take_name(q, name) || (far && q->any) ||
 	       !is_known_type(q->type) || c->open >= s->o.limits.per_line ||
 	       (far ? s->nfar >= FAR_MAX : s->open >= s->o.limits.all) ||
 	       is_forbidden((struct client *)c, name, q, far);

@@ -5,6 +5,7 @@ question_fields(struct codec *c, struct dns_question *v)
 {
 	codec_text(c, &v->name, DNS_MSG_NAME_MAX);
 	codec_u32(c, &v->type);
+	codec_bool(c, &v->any);
 }
 
 CODEC(dns_question, question_fields)

@@ -12,6 +12,7 @@
 struct dns_question {
 	struct sv name;
 	uint32_t type; /* enum dns_type */
+	bool any;      /* whatever is printable may be in the name */
 };
 CODEC_FUNCTIONS(dns_question);
 

@@ -189,6 +189,40 @@ START_TEST(dns_server__answers)
 }
 END_TEST
 
+/* Names that macros have made reach the name server as they are, and no type
+ * whose answers name hosts of another kind is asked for by them. */
+START_TEST(dns_server__asks_for_any_name)
+{
+	static const char *const names[] = {
+	    "a+b=c._e.test", "a b\\c.test", "a\"(;)@$/.test", "a\\046.test"};
+	struct far f = {.asked = 0};
+	struct near t = {.open = 0};
+	size_t i;
+
+	far_start(&f);
+	near_start(&t, &f, &limits);
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		t.open = 1;
+		ck_assert_int_eq(
+		    dns_ask_any(t.peer, names[i], DNS_A, 20000, on_done, &t),
+		    RC_OK);
+		ev_run(t.loop);
+		ck_assert_msg(t.ok == i + 1, "%s", names[i]);
+		ck_assert_int_eq(
+		    dns_ask(t.peer, names[i], DNS_A, 20000, on_done, &t),
+		    RC_SYNTAX);
+	}
+	t.open = 1;
+	ck_assert_int_eq(
+	    dns_ask_any(t.peer, "a+b.test", DNS_PTR, 20000, on_done, &t),
+	    RC_OK);
+	ev_run(t.loop);
+	ck_assert_uint_eq(t.temp, 1);
+	near_stop(&t);
+	far_stop(&f);
+}
+END_TEST
+
 START_TEST(dns_server__caps_a_line_and_keeps_deadlines)
 {
 	struct far f = {.asked = 0};
@@ -344,6 +378,7 @@ UNIT_TESTS(server)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, dns_server__answers);
+	tcase_add_test(t, dns_server__asks_for_any_name);
 	tcase_add_test(t, dns_server__caps_a_line_and_keeps_deadlines);
 	tcase_add_test(t, dns_server__goes_on_when_who_asks_is_gone);
 	tcase_add_test(t, dns_server__answers_though_nothing_works);

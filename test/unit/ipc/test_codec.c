@@ -11,6 +11,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
+#include "ipc/msg_history.h"
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -53,7 +54,7 @@ static const struct sample samples[] = {
     PLAIN(session_kick, T("anna"), 7),
     WITH_FD(session_local, fd, 1, .account = T("anna"), .who = 2),
     WITH_FD(mail_delivery, fd, 1, .account = T("anna"), .delivery_id = {1, 2},
-	.size = 77, .flags = DELIVER_OPAQUE),
+	.size = 77, .flags = DELIVER_OPAQUE, .verdict = T("\5\2\1\1")),
     PLAIN(mail_delivery, .account = T("anna"), .fd = -1),
     WITH_FD(expunged_ask, fd, 1, .account = T("anna"),
 	.q = {.action = EXPUNGED_PURGE,
@@ -107,7 +108,7 @@ static const struct sample samples[] = {
     PLAIN(status_all, .rc = RC_TEMP, .fd = -1),
     PLAIN(look_ask, LIST(struct look_file, {0, T("/a")}, {1, T("/b")}), 2),
     PLAIN(look_done, LIST(struct sv, T(""), T("no")), 2),
-    PLAIN(dns_question, T("example.org"), 15),
+    PLAIN(dns_question, T("example.org"), 15, true),
     PLAIN(dns_reply, .rc = RC_OK, .security = 2, .ttl = 300,
 	.canonical = T("example.org"),
 	.record = LIST(struct sv, T("abc"), T(""), T("d")), .nrecord = 3),
@@ -128,15 +129,28 @@ static const struct sample samples[] = {
     PLAIN(xfer_names, .text = T(""), .more = true,
 	.name = LIST(struct xfer_name, {0, T("cur")}, {1, T("new")}), .n = 2),
     PLAIN(xfer_names, .rc = RC_NOTFOUND, .text = T("no")),
+    PLAIN(history_notes, .lost = 3, .count = LIST(uint32_t, 1, 0, 2),
+	.ncount = 3, .n = 1, .steps = T("abcd")),
+    PLAIN(trace_find, .since = -1, .before = 9, .most = 50,
+	.term = LIST(struct history_term,
+	    {HISTORY_BY_ADDRESS, 0, {0}, T("x@example.test")},
+	    {HISTORY_BY_QUEUE_ID, 17, {7}, T("")}),
+	.nterm = 2),
+    PLAIN(trace_found, .rc = RC_OK, .text = T(""), .more = true, .before = 4,
+	.story = LIST(uint64_t, 7, 5), .nstory = 2),
+    PLAIN(trace_read, 7, 1),
+    PLAIN(trace_steps, .rc = RC_OK, .text = T(""), .more = true, .next = 3,
+	.id = {9}, .steps = T("abc")),
     WITH_FD(queue_file, fd, 1, .text = T("")),
     PLAIN(queue_file, .rc = RC_NOSPACE, .text = T("full"), .fd = -1),
     WITH_FD(queue_mail, fd, 1, .delivery_id = {5},
 	.sender = T("anna@example.org"), .owner = T("anna"), .size = 9,
-	.flags = SPOOL_BARE, .front = T("X: y\r\n"),
-	.to = LIST(
-	    struct queue_to, {T("ben"), true}, {T("x@example.test"), false}),
+	.flags = SPOOL_BARE, .front = T("X: y\r\n"), .verdict = T("\5\2\1\1"),
+	.to = LIST(struct queue_to, {T("ben"), true, true, 3},
+	    {.address = T("x@example.test")}),
 	.nto = 2),
     PLAIN(queue_mail, .fd = -1),
+    PLAIN(queue_known, .account = T("anna"), .address = T("x@y.test")),
     PLAIN(queue_list, .attempts = true,
 	.s = LIST(struct queue_selector, {QUEUE_PICK_ID, T("17"), 17},
 	    {QUEUE_PICK_NAME, T("anna"), 0}),
