@@ -11,6 +11,7 @@
 #include "base/ascii.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
 #include "ipc/msg_auth.h"
@@ -615,6 +616,36 @@ backend_trusts(void *ctx, struct sv domain, const char *sealer)
 	return yes;
 }
 
+/* ---- the history ---- */
+
+static void
+backend_count(void *ctx, enum history_count what)
+{
+	struct smtp_backend *h = ctx;
+
+	history_count(h->history, what);
+}
+
+static void
+backend_note(void *ctx, const struct history_step *step)
+{
+	struct smtp_backend *h = ctx;
+	char peer[NETWORK_PEER_MAX];
+
+	if (h->gate == NULL || step->kind == HISTORY_ACCEPTED ||
+	    step->peer.n >= sizeof peer) {
+		history_note(h->history, step);
+		return;
+	}
+	sv_copy(step->peer, peer, sizeof peer);
+	if (history_gate_may(h->gate, peer))
+		history_note(h->history, step);
+	else
+		history_count(h->history, (enum history_count)step->count);
+}
+
+/* ---- mailing lists ---- */
+
 static bool
 backend_welcomes(void *ctx, struct sv domain, const struct list_name *list)
 {
@@ -661,6 +692,8 @@ const struct smtp_ops smtp_backend_ops = {
     .recall = backend_recall,
     .inbound = backend_inbound,
     .trusts = backend_trusts,
+    .note = backend_note,
+    .count = backend_count,
     .welcomes = backend_welcomes,
     .knows = backend_knows,
 };

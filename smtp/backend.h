@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "conf/conf.h"
+#include "history/history.h"
 #include "ipc/line.h"
 #include "msgauth/key.h"
 #include "smtp/ops.h"
@@ -36,6 +37,8 @@ struct names;
 struct smtp_backend {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue, *dns;
+	struct history *history;   /* NULL: none is kept */
+	struct history_gate *gate; /* of strangers' refusals; NULL: none */
 	struct names *names; /* port 25: answers of the dns process */
 	enum conf_service service;
 	struct smtp_backend_keys keys;

@@ -54,8 +54,10 @@ edit_header(struct smtp_session *s, struct err *err)
 	int r;
 
 	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + SMTP_SUBMIT_ADDED_MAX);
+	smtp_note_header(s, buf_sv(&t->submit.header));
 	r = smtp_submit_edit(&t->submit, &a, &out, err);
 	if (r == RC_OK) {
+		smtp_note_header(s, buf_sv(&out));
 		smtp_body_add(&t->body, buf_sv(&out));
 		smtp_body_add(&t->body, text);
 		if (t->signs) {
@@ -91,6 +93,16 @@ take_submitted(
 }
 
 static void
+take_kept(struct smtp_session *s)
+{
+	struct smtp_transaction *t = &s->t;
+
+	smtp_note_header(s, smtp_judge_kept(t->judge));
+	smtp_body_add(&t->body, smtp_judge_kept(t->judge));
+	smtp_judge_let_go(t->judge);
+}
+
+static void
 take_arriving(
     struct smtp_session *s, struct sv bytes, int *verdict, struct err *err)
 {
@@ -108,8 +120,7 @@ take_arriving(
 			    SMTP_JUDGE_HEADER_MAX);
 			return;
 		}
-		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
-		smtp_judge_let_go(t->judge);
+		take_kept(s);
 	}
 	smtp_body_add(&t->body, rest);
 	smtp_judge_body(t->judge, rest);
@@ -148,8 +159,7 @@ end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 		if (smtp_judge_header_over(t->judge))
 			return;
 		smtp_judge_header_end(t->judge);
-		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
-		smtp_judge_let_go(t->judge);
+		take_kept(s);
 		return;
 	}
 	if (t->submit.over)
@@ -227,6 +237,7 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
 	char judged[SMTP_JUDGE_LOG_MAX] = "";
 	struct err err = {.text = "try again later"};
+	const int64_t since = clk_now();
 	size_t i;
 	int r;
 
@@ -250,6 +261,8 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 	    judged, arrived->junk ? " junk=1" : "", rc_name(r));
 	if (r == RC_OK && s->authed)
 		tally_add(TALLY_SUBMITTED, 1);
+	if (r == RC_OK)
+		smtp_note_accepted(s, since, d.front.n + d.size, judged, junk);
 	if (r == RC_OK)
 		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
 	else if (r == RC_NOSPACE)
@@ -361,8 +374,10 @@ smtp_run_data(struct smtp_session *s, struct sv args)
 			break;
 	}
 	buf_fini(&out);
-	if (s->over)
+	if (s->over) {
+		smtp_note_broken_off(s);
 		return;
+	}
 	end_bytes(s, &verdict, &err);
 	end_message(s, &data, verdict, &err);
 }
@@ -488,8 +503,10 @@ smtp_run_bdat(struct smtp_session *s, struct sv args)
 		*ch = (struct smtp_chunks){.verdict = RC_OK};
 		smtp_set_state(s, SMTP_ST_BDAT);
 	}
-	if (!read_chunk(s, size, ch))
+	if (!read_chunk(s, size, ch)) {
+		smtp_note_broken_off(s);
 		return;
+	}
 	if (!last) {
 		smtp_reply(s, 250, "2.0.0", "%llu bytes so far",
 		    (unsigned long long)s->t.received);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "dns/dns.h"
+#include "history/history.h"
 
 #define SMTP_ACCOUNT_MAX 64
 
@@ -114,6 +115,10 @@ struct smtp_ops {
 	 * found out now.  NULL: nobody has.
 	 */
 	int (*knows)(void *ctx, const char *address, bool *yes);
+	/* What became of a message, for its owner's history; and what is only
+	 * counted.  NULL: nobody wants to know. */
+	void (*note)(void *ctx, const struct history_step *step);
+	void (*count)(void *ctx, enum history_count what);
 };
 
 #endif

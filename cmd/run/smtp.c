@@ -4,6 +4,7 @@
 
 #include "cmd/run/process.h"
 #include "ipc/msg_account.h"
+#include "mime/mime.h"
 #include "smtp/backend.h"
 #include "smtp/names.h"
 #include "smtp/server.h"
@@ -26,6 +27,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		peer_connect(st->backend.queue, fd);
 	else if (role == ROLE_DNS)
 		peer_connect(st->backend.dns, fd);
+	else if (role == ROLE_HISTORY)
+		history_connect(st->backend.history, fd);
 	else if (role == ROLE_AUTH && st->backend.auth != NULL)
 		peer_connect(st->backend.auth, fd);
 	else
@@ -150,6 +153,7 @@ run(int control_fd, bool submission)
 	    .ops = &smtp_backend_ops,
 	    .ctx = &st.backend};
 	unsigned i;
+	int code;
 
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
@@ -157,11 +161,15 @@ run(int control_fd, bool submission)
 	o.hostname = conf_ref(c->conf_now)->hostname;
 	o.limits = limits_of(c->conf_now);
 	walls.file_max = conf_message_max(c->conf_now);
+	mime_charset_setup(); /* for subjects in the history */
 	child_enter(c, &walls);
 	st.backend.keeper =
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
 	st.backend.queue = peer_new(c->loop, "queue", NULL, NULL, c);
 	st.backend.dns = peer_new(c->loop, "dns", NULL, NULL, c);
+	st.backend.history = history_new(c->loop);
+	if (!submission)
+		st.backend.gate = history_gate_new();
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.backend.names = names_new();
@@ -172,7 +180,9 @@ run(int control_fd, bool submission)
 	for (i = 0; i < c->nsock; i++)
 		smtp_server_add(st.server, c->sock[i].fd,
 		    conf_service_tls(c->sock[i].service));
-	return child_serve(c);
+	code = child_serve(c);
+	history_flush(st.backend.history);
+	return code;
 }
 
 int

@@ -126,6 +126,18 @@ struct conf_outbound {
 	struct conf_place source_at;
 };
 
+/* What happened to each message, for the owner. */
+struct conf_history {
+	int64_t keep_ms; /* 0: only numbers are kept */
+	uint64_t size;	 /* bytes on the disk */
+	bool subjects;	 /* are part of it */
+};
+
+/* The keys that mail is signed with. */
+struct conf_dkim {
+	int64_t rotate_s; /* changed so often, seconds; 0: never by itself */
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -168,7 +180,9 @@ struct conf {
 	struct conf_dns dns;
 	struct conf_inbound inbound;
 	struct conf_outbound outbound;
+	struct conf_dkim dkim;
 	struct conf_backup backup;
+	struct conf_history history;
 	struct conf_relay *relay;
 	size_t nrelay;
 	bool outside;	/* mail may go to other domains (not `relay: off`) */

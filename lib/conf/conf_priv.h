@@ -97,6 +97,9 @@ void conf_check_accounts(struct conf_parser *p);
 /* ---- backup.c ---- */
 void conf_set_backup(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- dkim.c ---- */
+void conf_set_dkim(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- dns.c ---- */
 void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
 
@@ -125,7 +128,12 @@ void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 void conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
 
+/* ---- history.c ---- */
+void conf_set_history(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- store.c: the keys `retention` and `restore_folder` ---- */
+/* "30d", "12h", "0" in ms. */
+void conf_set_age(struct conf_parser *p, yaml_node_t *n, int64_t *ms);
 void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
 void conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n);
 

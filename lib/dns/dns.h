@@ -35,6 +35,7 @@ enum dns_type {
 	DNS_A = 1,
 	DNS_NS = 2,
 	DNS_CNAME = 5,
+	DNS_SOA = 6, /* of it only the last field is whole */
 	DNS_PTR = 12,
 	DNS_MX = 15,
 	DNS_TXT = 16,
@@ -57,7 +58,7 @@ struct dns_answer {
 	 * RC_TEMP      SERVFAIL, the dns process is away, too many questions,
 	 *              or bogus (then security says so)
 	 * RC_TIMEOUT   no answer in the time that the caller gave
-	 * RC_SYNTAX    it is no name that could be asked for
+	 * RC_SYNTAX    it is not a name that could be asked for
 	 *
 	 * security counts with RC_OK and RC_NOTFOUND: that there is nothing
 	 * can be proven, too.
@@ -100,7 +101,7 @@ int dns_ask(struct peer *dns, const char *name, enum dns_type type,
 int dns_ask_any(struct peer *dns, const char *name, enum dns_type type,
     int64_t timeout_ms, dns_done_fn *fn, void *arg) RC_USE_RESULT;
 
-/* ---- readers of one record; RC_SYNTAX if it is no such record ---- */
+/* ---- readers of one record; RC_SYNTAX if it is not such a record ---- */
 
 /* Host names have letters, digits, hyphens and underscores only; others are
  * RC_SYNTAX here, for nobody can ask for them.  "" is the root: an MX to it

@@ -30,7 +30,7 @@ struct dns_packet {
 
 /*
  * Reads the answer to "name type", name being normalised.  The CNAMEs that
- * lead from name to the records are followed; all else that stands in the
+ * lead from name to the records are followed; all else that is in the
  * packet is skipped.  RC_SYNTAX: broken, or an answer to another question;
  * RC_TOOBIG: over a limit.  On RC_OK out->data is to be freed.
  */

@@ -5,6 +5,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
+#include "ipc/msg_history.h"
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -26,7 +27,7 @@ const struct codec_type *const ipc_messages[] = {
     &sign_ask_codec,
     &sign_done_codec,
     &auth_command_codec,
-    &dkim_ask_codec,
+    &dkim_order_codec,
     &auth_done_codec,
     /* msg_control.h */
     &ctl_boot_codec,
@@ -47,6 +48,13 @@ const struct codec_type *const ipc_messages[] = {
     /* msg_dns.h */
     &dns_question_codec,
     &dns_reply_codec,
+    &dns_direct_codec,
+    /* msg_history.h */
+    &history_notes_codec,
+    &trace_find_codec,
+    &trace_found_codec,
+    &trace_read_codec,
+    &trace_steps_codec,
     /* msg_mx.h */
     &mx_job_codec,
     &mx_outcome_codec,

@@ -73,7 +73,8 @@ enum proto {
 
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 
-	DNS_QUERY, /* dns_question -> dns_reply */
+	DNS_QUERY,     /* dns_question -> dns_reply */
+	DNS_AUTHORITY, /* dns_question -> dns_direct */
 
 	/* ---- queue to mx: msg_mx.h ---- */
 
@@ -93,7 +94,7 @@ enum proto {
 	CMD_APP_REVOKE,
 	CMD_APP_LIST,
 	CMD_ACCOUNTS,
-	CMD_DKIM, /* dkim_ask; text: "SELECTOR RECORD" lines */
+	CMD_DKIM, /* dkim_order; see auth/signer.h */
 
 	/* ---- command line to supervisor, on a connection of its own:
 	 * msg_control.h.  On those of reload and status it says nothing: they
@@ -106,6 +107,16 @@ enum proto {
 
 	CMD_QUEUE_LIST, /* queue_list -> queue_listed */
 	CMD_QUEUE_ACT,	/* queue_act -> queue_done */
+
+	/* ---- whoever has something in hand to the history: msg_history.h */
+
+	HISTORY_NOTES, /* history_notes -> msg_answer */
+
+	/* ---- command line to history, on a control connection:
+	 * msg_history.h */
+
+	CMD_TRACE_FIND, /* trace_find -> trace_found */
+	CMD_TRACE_READ, /* trace_read -> trace_steps */
 
 	/* ---- the worker of an import or export to its command:
 	 * msg_import.h; -> xfer_done ---- */

@@ -154,7 +154,7 @@ bool journal_mark(struct journal *j, struct journal_mark *out);
 uint64_t journal_epoch(struct journal *j);
 /* The next batch begins a new segment with a new epoch (flushes first). */
 int journal_new_epoch(struct journal *j) RC_USE_RESULT;
-/* The next batch begins a new segment, so that what stands in this one can be
+/* The next batch begins a new segment, so that what is in this one can be
  * compacted. */
 void journal_roll(struct journal *j);
 /* Numbers up to seq are taken: the next record gets a higher one.  Before the
@@ -227,7 +227,7 @@ void journal_idle(struct journal *j);
  * use always stays.
  */
 int journal_drop_before(struct journal *j, uint64_t seq) RC_USE_RESULT;
-/* The first numbers that may stand in the oldest segment, in the one behind it
+/* The first numbers that may be in the oldest segment, in the one behind it
  * and in the one in use; and how many bytes those before that one have. */
 struct journal_span {
 	uint64_t first, second, active, bytes;

@@ -213,7 +213,7 @@ bind_source(int fd, bool v4, const struct client_opts *o)
 	return r == 0 ? RC_OK : RC_IO;
 }
 
-/* Whoever connects to an address of this machine comes from there. */
+/* A connection to an address of this machine comes from there. */
 static bool
 is_self(int fd)
 {
@@ -441,7 +441,7 @@ open_once(const struct client_opts *o, const struct route_address *to,
 	r = dial(c, to, why);
 	if (r == RC_OK)
 		r = greet(c, plain, why);
-	*out = c; /* for whoever wants to know how far it came */
+	*out = c; /* so that the caller knows how far it came */
 	return r;
 }
 
@@ -485,6 +485,18 @@ client_explain(const struct client *c, char reply_text[CLIENT_REPLY_TEXT_MAX])
 	(void)snprintf(
 	    text + strlen(text), sizeof text - strlen(text), "%s", reply_text);
 	(void)snprintf(reply_text, CLIENT_REPLY_TEXT_MAX, "%s", text);
+}
+
+const char *
+client_where(const struct client *c)
+{
+	return c->where;
+}
+
+const char *
+client_tls_name(const struct client *c)
+{
+	return stream_is_tls(c->s) ? stream_tls_name(c->s) : NULL;
 }
 
 const struct in6_addr *

@@ -9,6 +9,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 
@@ -72,6 +73,15 @@ is_allowed(const struct client *c, const struct spool_put *p)
 	return c->outside || p->owner.n == 0;
 }
 
+static void
+note_queued(struct queue_service *q, const struct spool_item *it)
+{
+	const struct queue_news news = {
+	    .kind = HISTORY_QUEUED, .count = HISTORY_C_NONE, .number = it->seq};
+
+	queue_note(q, it, NULL, it->nrcpt, &news);
+}
+
 static int
 put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
     struct err *err)
@@ -105,8 +115,10 @@ put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
 		return err_set(err, RC_DENIED, "that is not for this process");
 	}
 	r = spool_put(q->spool, &p, out, err);
-	if (r == RC_OK && spool_count(q->spool) > before)
+	if (r == RC_OK && spool_count(q->spool) > before) {
 		queue_schedule(q, *out, false);
+		note_queued(q, *out);
+	}
 	return r;
 }
 
@@ -483,7 +495,8 @@ queue_service_status(struct queue_service *q, struct buf *out)
 	char reply_text[LOG_Q_MAX];
 	size_t i;
 
-	buf_addf(out, "%zu messages wait\n", spool_count(q->spool));
+	buf_addf(out, "%zu message%s\n", spool_count(q->spool),
+	    each(spool_count(q->spool), " waits", "s wait"));
 	sched_each_dest(q->remote, note_place, &p);
 	for (i = 0; i < p.n; i++)
 		buf_addf(out, "  %zu for %s%s%s\n", p.d[i]->nunits,

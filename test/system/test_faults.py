@@ -137,7 +137,7 @@ def idle_news(h, seconds=2.0):
 
 
 def kill_each():
-    roles = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx",
+    roles = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx", "history",
              "account anna"]
     with House() as h:
         h.deliver("anna")
@@ -457,7 +457,7 @@ def logins_while_processes_start():
                     try:
                         login()
                     except Exception as e:
-                        # A session of an account that is killed ends; that is no answer to a login.
+                        # A session of an account that is killed ends; that is not an answer to a login.
                         if re.search(r"UNAVAILABLE|SYS/TEMP|454|try again|not available", str(e)):
                             wrong.append(repr(e))
         finally:

@@ -18,7 +18,8 @@ import time
 from house import House, Raw, finish, skip, verdict, wait_until
 
 QUICK = "--quick" in sys.argv
-ROLES = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx", "account anna"]
+ROLES = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx", "history",
+         "account anna"]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -198,7 +199,7 @@ def stays(h):
 
 
 def garbage_on_lines(h):
-    """Bytes that are no message, or one that is not its sender's to send, on each of its lines."""
+    """Bytes that are not a message, or one that is not its sender's to send, on each of its lines."""
     for role in ROLES:
         h.deliver()
         wait_until(lambda: h.pids(role))

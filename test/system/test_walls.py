@@ -7,13 +7,13 @@ import re
 
 from house import House, finish, skip, verdict, wait_until
 
-ROLES = {"auth", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
+ROLES = {"auth", "history", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
          "mx"}
 PROBES = 37
 # What is a process's own part is not probed there.
 PART = {"connect": {"dns", "mx"}, "udp": {"dns"}, "pair": {"imap", "pop3"},
         "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account"},
-        "big-file": {"account", "queue"}}
+        "big-file": {"account", "queue", "history"}}
 
 
 def probes(h):

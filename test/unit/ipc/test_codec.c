@@ -11,6 +11,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
+#include "ipc/msg_history.h"
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -80,7 +81,7 @@ static const struct sample samples[] = {
 	    {1, T("e"), T("eee")}),
 	.n = 2),
     PLAIN(auth_command, T("anna"), T("phone"), true),
-    PLAIN(dkim_ask, T("example.org")),
+    PLAIN(dkim_order, 3, T("example.org"), T("s1")),
     PLAIN(auth_done, RC_OK, T("done"), T("secret")),
     WITH_FD(ctl_boot, conf, 4, .build = T("b"), .role = 1, .generation = 2,
 	.account = 3, .account_name = T("anna"), .sandbox_off = true,
@@ -111,6 +112,14 @@ static const struct sample samples[] = {
     PLAIN(dns_reply, .rc = RC_OK, .security = 2, .ttl = 300,
 	.canonical = T("example.org"),
 	.record = LIST(struct sv, T("abc"), T(""), T("d")), .nrecord = 3),
+    PLAIN(dns_direct, .rc = RC_OK, .zone = T("example.org"),
+	.negative_ttl = 600,
+	.server = LIST(struct dns_direct_answer,
+	    {T("ns1.example.org"), T("192.0.2.1"), RC_OK, 1, 60,
+		T("example.org"), T("abc")},
+	    {T("ns2.example.org"), T("2001:db8::1"), RC_TIMEOUT, 0, 0, T(""),
+		T("")}),
+	.n = 2),
     PLAIN(xfer_say, 2, T("left out: 3")),
     PLAIN(xfer_path, T("a/b")),
     PLAIN(xfer_finish, T("a"), T("b"), -1),
@@ -120,6 +129,18 @@ static const struct sample samples[] = {
     PLAIN(xfer_names, .text = T(""), .more = true,
 	.name = LIST(struct xfer_name, {0, T("cur")}, {1, T("new")}), .n = 2),
     PLAIN(xfer_names, .rc = RC_NOTFOUND, .text = T("no")),
+    PLAIN(history_notes, .lost = 3, .count = LIST(uint32_t, 1, 0, 2),
+	.ncount = 3, .n = 1, .steps = T("abcd")),
+    PLAIN(trace_find, .since = -1, .before = 9, .most = 50,
+	.term = LIST(struct history_term,
+	    {HISTORY_BY_ADDRESS, 0, {0}, T("x@example.test")},
+	    {HISTORY_BY_QUEUE_ID, 17, {7}, T("")}),
+	.nterm = 2),
+    PLAIN(trace_found, .rc = RC_OK, .text = T(""), .more = true, .before = 4,
+	.story = LIST(uint64_t, 7, 5), .nstory = 2),
+    PLAIN(trace_read, 7, 1),
+    PLAIN(trace_steps, .rc = RC_OK, .text = T(""), .more = true, .next = 3,
+	.id = {9}, .steps = T("abc")),
     WITH_FD(queue_file, fd, 1, .text = T("")),
     PLAIN(queue_file, .rc = RC_NOSPACE, .text = T("full"), .fd = -1),
     WITH_FD(queue_mail, fd, 1, .delivery_id = {5},

@@ -228,6 +228,26 @@ START_TEST(line__sending_to_nobody_fails)
 }
 END_TEST
 
+/* Of a failure nobody needs to hear if the other side has just ended. */
+START_TEST(line__is_gone_with_its_other_side_only)
+{
+	struct msg m;
+
+	msg_init(&m, 20);
+	buf_fini(&m.b);
+	buf_init(&m.b, 1);
+	buf_adds(&m.b, "too large");
+	ck_assert_int_eq(line_send(line, &m), RC_TEMP);
+	ck_assert(!line_gone(line));
+	close(fd[1]);
+	fd[1] = -1;
+	ck_assert(!line_gone(line)); /* nobody has looked */
+	msg_init(&m, 20);
+	ck_assert_int_eq(line_send(line, &m), RC_TEMP);
+	ck_assert(line_gone(line));
+}
+END_TEST
+
 UNIT_TESTS(line)
 {
 	TCase *t = tcase_create("line");
@@ -242,5 +262,6 @@ UNIT_TESTS(line)
 	tcase_add_test(t, line__can_be_freed_while_it_reads);
 	tcase_add_test(t, line__queues_up_to_its_bound_and_in_order);
 	tcase_add_test(t, line__sending_to_nobody_fails);
+	tcase_add_test(t, line__is_gone_with_its_other_side_only);
 	return t;
 }

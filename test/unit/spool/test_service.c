@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -1376,21 +1377,21 @@ fill(size_t items, size_t places)
 
 START_TEST(queue__starts_with_a_hundred_thousand)
 {
-	int64_t began;
+	clock_t began;
 	uint64_t before;
 
 	fill(100000, 1000);
 	end();
 	alloc_trim();
 	before = resident();
-	began = clk_mono();
+	began = clock();
 	start();
 	/* The first are in flight. */
 	turn(1);
 	(void)expect(mx, MX_JOB);
-	began = clk_mono() - began;
+	began = (clock() - began) / (CLOCKS_PER_SEC / 1000);
 	ck_assert_uint_eq(spool_count(q->spool), 100000);
-	printf("100000 waiting: started in %lld ms, %llu kB\n",
+	printf("100000 waiting: started in %lld ms of CPU, %llu kB\n",
 	    (long long)began, (unsigned long long)(resident() - before) / 1024);
 #ifndef HM_SANITIZED
 	ck_assert_int_lt(began, 2000);
