@@ -262,7 +262,7 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 	if (r == RC_OK && s->authed)
 		tally_add(TALLY_SUBMITTED, 1);
 	if (r == RC_OK)
-		smtp_note_accepted(s, since, d.front.n + d.size, judged, junk);
+		smtp_note_accepted(s, since, d.front.n + d.size, judged, arrived->junk);
 	if (r == RC_OK)
 		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
 	else if (r == RC_NOSPACE)

@@ -86,7 +86,8 @@ make_question(const char *name, enum dns_type type, struct msg *m)
 
 	if (r != RC_OK)
 		return r;
-	q = (struct dns_question){sv_str(plain), (uint32_t)type};
+	q = (struct dns_question){
+	    .name = sv_str(plain), .type = (uint32_t)type};
 	msg_init(m, DNS_AUTHORITY);
 	dns_question_put(m, &q);
 	return RC_OK;
