@@ -82,10 +82,17 @@ struct conf_domain {
 	struct conf_inbound inbound; /* its own; what it lacks is in conf's */
 };
 
+#define CONF_OUTSIDE_MAX 100 /* addresses to which one alias leads */
+
+/* May have accounts, addresses at other servers, or both. */
 struct conf_alias {
 	char *address;	   /* normalised */
 	uint32_t *account; /* after expansion, ascending, without repeats */
 	size_t naccount;
+	/* After expansion, without repeats; the local part in the case in which
+	 * it is written. */
+	char **outside;
+	size_t noutside;
 	char **target; /* as written */
 	size_t ntarget;
 };
@@ -108,10 +115,29 @@ struct conf_relay {
 	struct conf_place password_at;
 };
 
-#define CONF_FORWARD_MAX 8
+#define CONF_FORWARD_MAX     8
+#define CONF_RECEIVERS_MAX   8
+#define CONF_BLOCK_LISTS_MAX 16
+#define CONF_CODES_MAX	     16
 
-/* How names are looked up. */
+/* A list of addresses from which others do not want mail [RFC 5782]. */
+struct conf_block_list {
+	char *zone; /* lower case */
+	/* What it answers for an address that is listed, as numbers, from and
+	 * to; all else is an error. */
+	struct conf_codes {
+		uint32_t first, last;
+	} code[CONF_CODES_MAX];
+	size_t ncode;
+};
+
+/* How names are looked up, and how ours are watched. */
 struct conf_dns {
+	struct conf_block_list *block_list;
+	size_t nblock_list;
+	char **receiver; /* whose hosts are tried on port 25 */
+	size_t nreceiver;
+	bool check;	/* once a day */
 	char **forward; /* "address@port"; none: own recursion */
 	size_t nforward;
 	char *root_hints, *trust_anchor; /* files; NULL: built in */
@@ -264,6 +290,13 @@ bool conf_address_normalise(struct sv address, struct buf *out);
  */
 int conf_lookup(const struct conf *c, struct sv address,
     const uint32_t **accounts_out, size_t *n_out) RC_USE_RESULT;
+/* The alias that gets mail for the address, if it leads to other servers: what
+ * comes for it is forwarded, beside what conf_lookup says.  NULL: none. */
+const struct conf_alias *conf_forward(const struct conf *c, struct sv address);
+/* Who answers for what an alias forwards, and is told when that fails: the
+ * accounts among its targets, else the admin. */
+void conf_alias_owners(const struct conf *c, const struct conf_alias *a,
+    const uint32_t **accounts_out, size_t *n_out);
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
 bool conf_domain_is_local(const struct conf *c, struct sv domain);
