@@ -516,6 +516,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_text(p, "queue", "queue");
 	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");
+	print_text(p, "auth", "keys");
 	print_surroundings(conf, p);
 	for (i = 0; i < json_array_size(p->lost); i++)
 		printf("LOST MAIL    %s\n",

@@ -140,6 +140,11 @@ struct conf_history {
 	bool subjects;	 /* are part of it */
 };
 
+/* The keys that mail is signed with. */
+struct conf_dkim {
+	int64_t rotate_s; /* changed so often, seconds; 0: never by itself */
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -182,6 +187,7 @@ struct conf {
 	struct conf_dns dns;
 	struct conf_inbound inbound;
 	struct conf_outbound outbound;
+	struct conf_dkim dkim;
 	struct conf_backup backup;
 	struct conf_history history;
 	struct conf_relay *relay;

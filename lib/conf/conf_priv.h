@@ -97,6 +97,9 @@ void conf_check_accounts(struct conf_parser *p);
 /* ---- backup.c ---- */
 void conf_set_backup(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- dkim.c ---- */
+void conf_set_dkim(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- dns.c ---- */
 void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
 

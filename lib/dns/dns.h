@@ -35,6 +35,7 @@ enum dns_type {
 	DNS_A = 1,
 	DNS_NS = 2,
 	DNS_CNAME = 5,
+	DNS_SOA = 6, /* of it only the last field is whole */
 	DNS_PTR = 12,
 	DNS_MX = 15,
 	DNS_TXT = 16,

@@ -6,7 +6,6 @@
 
 #define HEADER	 12
 #define CLASS_IN 1
-#define TYPE_SOA 6
 
 struct rr {
 	struct dns_wire owner;
@@ -142,6 +141,7 @@ bytes_before_name(enum dns_type type)
 		return 2;
 	case DNS_SRV:
 		return 6;
+	case DNS_SOA:
 	case DNS_A:
 	case DNS_TXT:
 	case DNS_AAAA:
@@ -212,7 +212,7 @@ negative_ttl(const struct reader *rd, size_t at, uint32_t *ttl)
 
 	for (i = 0; r == RC_OK && i < rd->nauthority; i++) {
 		r = read_rr(rd->pkt, &at, &rr);
-		if (r != RC_OK || rr.type != TYPE_SOA || rr.ndata < 22)
+		if (r != RC_OK || rr.type != DNS_SOA || rr.ndata < 22)
 			continue;
 		minimum = be_get32(rd->pkt.p + rr.data + rr.ndata - 4);
 		least = rr.ttl < minimum ? rr.ttl : minimum;
