@@ -8,6 +8,7 @@
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_report.h"
 
 const struct codec_type *const ipc_messages[] = {
     &msg_answer_codec,
@@ -66,5 +67,8 @@ const struct codec_type *const ipc_messages[] = {
     &queue_listed_codec,
     &queue_act_codec,
     &queue_done_codec,
+    /* msg_report.h */
+    &report_mail_codec,
+    &report_record_codec,
     NULL,
 };

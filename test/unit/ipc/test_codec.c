@@ -14,6 +14,7 @@
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_report.h"
 #include "test/unit/unit.h"
 
 struct sample {
@@ -138,6 +139,22 @@ static const struct sample samples[] = {
 	.s = LIST(struct queue_selector, {QUEUE_PICK_ALL, T("all"), 0}),
 	.n = 1),
     PLAIN(queue_done, RC_OK, T(""), 1, 2, 3, 4),
+    WITH_FD(report_mail, fd, 1, .from = T("a.test"), .verified = true,
+	.received = 5, .size = 7, .expected = true),
+    PLAIN(report_mail, .from = T("a.test"), .fd = -1),
+    PLAIN(report_record, .kind = REPORT_DMARC, .from = T("a.test"),
+	.verified = true, .received = 1, .org = T("a"), .contact = T("b@a"),
+	.id = T("7"), .domain = T("example.org"), .begin = 2, .end = 3,
+	.policy = T("none"), .sub_policy = T("reject"),
+	.source = LIST(struct report_source,
+	    {T("192.0.2.7"), 9, REPORT_DONE_JUNK, true, false, T("example.org"),
+		T("d"), T("pass"), T("s"), T("fail"), T("forwarded")}),
+	.nsource = 1, .more_passed = 4, .more_failed = 5),
+    PLAIN(report_record, .kind = REPORT_TLS, .refused = T("no"),
+	.trouble = T("half"),
+	.tls = LIST(struct report_tls, {T("sts"), T("example.org"), T("x"), 1,
+					   2, T("mx"), T("a"), T("b"), T("i")}),
+	.ntls = 1),
     WITH_FD(mx_job, fd, 1, .delivery_id = {1, 2, 3},
 	.domain = T("example.test"),
 	.relay = {.host = T("relay.example.org"),

@@ -1,0 +1,81 @@
+#include "ipc/msg_report.h"
+
+#define TEXT(c, v) codec_text(c, v, REPORT_TEXT_MAX)
+
+static void
+mail_fields(struct codec *c, struct report_mail *v)
+{
+	TEXT(c, &v->from);
+	codec_bool(c, &v->verified);
+	codec_i64(c, &v->received);
+	codec_u64(c, &v->size);
+	codec_bool(c, &v->expected);
+	codec_fd_maybe(c, &v->fd);
+}
+
+CODEC(report_mail, mail_fields)
+
+static void
+source_fields(struct codec *c, struct report_source *v)
+{
+	TEXT(c, &v->address);
+	codec_u64(c, &v->count);
+	codec_below(c, &v->done, REPORT_DONE_COUNT);
+	codec_bool(c, &v->dkim_aligned);
+	codec_bool(c, &v->spf_aligned);
+	TEXT(c, &v->author);
+	TEXT(c, &v->dkim_domain);
+	TEXT(c, &v->dkim_result);
+	TEXT(c, &v->spf_domain);
+	TEXT(c, &v->spf_result);
+	TEXT(c, &v->reason);
+}
+
+static void
+tls_fields(struct codec *c, struct report_tls *v)
+{
+	TEXT(c, &v->policy);
+	TEXT(c, &v->domain);
+	TEXT(c, &v->failure);
+	codec_u64(c, &v->good);
+	codec_u64(c, &v->bad);
+	TEXT(c, &v->mx);
+	TEXT(c, &v->mx_address);
+	TEXT(c, &v->sender_address);
+	TEXT(c, &v->info);
+}
+
+static void
+record_fields(struct codec *c, struct report_record *v)
+{
+	uint32_t i;
+
+	codec_below(c, &v->kind, REPORT_KINDS);
+	TEXT(c, &v->refused);
+	TEXT(c, &v->trouble);
+	TEXT(c, &v->from);
+	codec_bool(c, &v->verified);
+	codec_i64(c, &v->received);
+	TEXT(c, &v->org);
+	TEXT(c, &v->contact);
+	TEXT(c, &v->id);
+	TEXT(c, &v->domain);
+	codec_i64(c, &v->begin);
+	codec_i64(c, &v->end);
+	TEXT(c, &v->policy);
+	TEXT(c, &v->sub_policy);
+	codec_list(c, (void **)&v->source, &v->nsource, sizeof *v->source,
+	    REPORT_SOURCES_MAX);
+	for (i = 0; i < v->nsource; i++)
+		source_fields(c, &v->source[i]);
+	codec_list_end(c, (void **)&v->source, &v->nsource);
+	codec_u64(c, &v->more_passed);
+	codec_u64(c, &v->more_failed);
+	codec_list(
+	    c, (void **)&v->tls, &v->ntls, sizeof *v->tls, REPORT_TLS_MAX);
+	for (i = 0; i < v->ntls; i++)
+		tls_fields(c, &v->tls[i]);
+	codec_list_end(c, (void **)&v->tls, &v->ntls);
+}
+
+CODEC(report_record, record_fields)
