@@ -5,7 +5,7 @@
  * there to the command line.
  *
  * report_record is also what the readers fill (report/record.h) and what
- * the owner is told of.  All its texts are what strangers claim.
+ * report/sentences.h tells.  All its texts are what strangers claim.
  */
 #ifndef IPC_MSG_REPORT_H
 #define IPC_MSG_REPORT_H
