@@ -10,6 +10,7 @@
 #define SMTP_BACKEND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "conf/conf.h"
 #include "ipc/line.h"
@@ -34,6 +35,10 @@ struct smtp_backend_full {
 struct smtp_backend {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue, *dns;
+	struct peer *report; /* NULL: nobody reads reports */
+	/* Has it started, if it does not run. */
+	void (*wake_report)(void *arg);
+	atomic_uint reports_out; /* being read */
 	enum conf_service service;
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;

@@ -73,6 +73,10 @@ enum smtp_judge_action smtp_judge_at_last(const struct smtp_judge *j);
 /* The domain of the author, as far as it is known. */
 struct sv smtp_judge_author(const struct smtp_judge *j);
 
+/* Has it proved to be from there: by DMARC, or where there is no policy, by
+ * what DMARC would ask for? */
+bool smtp_judge_verified(const struct smtp_judge *j);
+
 /* Appends the field Authentication-Results, if there is a judgement. */
 void smtp_judge_field(const struct smtp_judge *j, struct buf *out);
 /* "dmarc=fail(reject) spf=pass dkim=none", for the log; "" without a

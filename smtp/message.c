@@ -111,6 +111,18 @@ take_submitted(
 		smtp_signing_body(&t->signing, rest);
 }
 
+/* Its header is over. */
+static void
+take_kept(struct smtp_transaction *t)
+{
+	struct sv kept = smtp_judge_kept(t->judge);
+
+	if (smtp_report_header(kept))
+		t->report = SMTP_REPORT_YES;
+	smtp_body_add(&t->body, kept);
+	smtp_judge_let_go(t->judge);
+}
+
 static void
 take_arriving(
     struct smtp_session *s, struct sv bytes, int *verdict, struct err *err)
@@ -129,8 +141,7 @@ take_arriving(
 			    SMTP_JUDGE_HEADER_MAX);
 			return;
 		}
-		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
-		smtp_judge_let_go(t->judge);
+		take_kept(t);
 	}
 	smtp_body_add(&t->body, rest);
 	smtp_judge_body(t->judge, rest);
@@ -169,8 +180,7 @@ end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 		if (smtp_judge_header_over(t->judge))
 			return;
 		smtp_judge_header_end(t->judge);
-		smtp_body_add(&t->body, smtp_judge_kept(t->judge));
-		smtp_judge_let_go(t->judge);
+		take_kept(t);
 		return;
 	}
 	if (t->submit.over)
@@ -230,6 +240,23 @@ make_front(struct smtp_session *s, struct buf *out, struct err *err)
 }
 
 static void
+hand_report_over(struct smtp_session *s)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct smtp_transaction *t = &s->t;
+	struct smtp_report_mail m = {.expected = t->report == SMTP_REPORT_YES,
+	    .fd = t->body.fd,
+	    .size = t->body.size};
+
+	if (t->report == SMTP_REPORT_NO || t->judge == NULL ||
+	    o->ops->report == NULL)
+		return;
+	m.from = smtp_judge_author(t->judge);
+	m.verified = smtp_judge_verified(t->judge);
+	o->ops->report(o->ctx, &m);
+}
+
+static void
 deliver(struct smtp_session *s, bool junk)
 {
 	struct smtp_transaction *t = &s->t;
@@ -276,6 +303,8 @@ deliver(struct smtp_session *s, bool junk)
 		smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
 	else
 		smtp_reply(s, 451, "4.3.0", "%s", err.text);
+	if (r == RC_OK)
+		hand_report_over(s);
 }
 
 static bool

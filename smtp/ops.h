@@ -40,6 +40,15 @@ struct smtp_login {
 	uint64_t credential; /* what it logged in with: see smtp_server_kick */
 };
 
+/* A mail that may bring a report about a domain of ours. */
+struct smtp_report_mail {
+	struct sv from; /* the author's domain, if it is known */
+	bool verified;	/* the mail has proved to be from there */
+	bool expected;	/* it says that it is a report */
+	int fd;		/* the message */
+	uint64_t size;
+};
+
 struct smtp_signing;
 
 struct smtp_ops {
@@ -83,6 +92,9 @@ struct smtp_ops {
 	/* Does the owner believe what this domain says of mail that it has
 	 * passed on (ARC)?  NULL: nobody's word counts. */
 	bool (*trusts)(void *ctx, const char *domain);
+	/* Port 25, of one that was delivered: hands a copy to who reads
+	 * reports, and returns.  fd stays the caller's.  NULL: nobody does. */
+	void (*report)(void *ctx, const struct smtp_report_mail *m);
 };
 
 #endif

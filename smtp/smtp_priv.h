@@ -6,6 +6,7 @@
 #include "smtp/command.h"
 #include "smtp/data.h"
 #include "smtp/judge.h"
+#include "smtp/report.h"
 #include "smtp/session.h"
 #include "smtp/sign.h"
 #include "smtp/submit.h"
@@ -44,6 +45,7 @@ struct smtp_transaction {
 	struct smtp_signing signing;
 	struct mail_field_counter hops; /* Received fields */
 	struct smtp_chunks chunks;
+	enum smtp_report report;
 	bool too_big;
 	uint64_t received;
 };

@@ -306,6 +306,46 @@ on_start(struct super *s, struct msg *m)
 	proc_start(s, ROLE_ACCOUNT, s->conf->account[said.account].name);
 }
 
+/* Is it one of those that are always there? */
+static bool
+is_standing(const struct proc *p)
+{
+	return p->role != ROLE_ACCOUNT && !role_info[p->role].on_demand &&
+	       !p->draining;
+}
+
+static struct proc *
+find_role(struct super *s, enum role role)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL && p->role != role; p = p->next)
+		;
+	return p;
+}
+
+/* One that is there when it is needed is needed. */
+static void
+on_wake(struct proc *by, struct msg *m)
+{
+	struct super *s = by->super;
+	struct ctl_wake said;
+	enum role role;
+	struct proc *p;
+
+	if (ctl_wake_get(m, &said) != RC_OK || said.role >= ROLE_COUNT)
+		return;
+	role = (enum role)said.role;
+	if (!role_info[role].on_demand || !may_speak(by->role, role) ||
+	    s->stopping)
+		return;
+	p = find_role(s, role);
+	if (p == NULL)
+		proc_start(s, role, NULL);
+	else if (p->ready)
+		p->wanted = true; /* who asked has seen its line end */
+}
+
 /*
  * Listeners let nobody in before whoever answers for them is there: a port
  * answers when a login can succeed and a message be taken.
@@ -317,8 +357,7 @@ let_in(struct super *s)
 	struct msg m;
 
 	for (p = s->procs; p != NULL; p = p->next)
-		if (!role_info[p->role].listener && p->role != ROLE_ACCOUNT &&
-		    !p->draining && !p->ready)
+		if (!role_info[p->role].listener && is_standing(p) && !p->ready)
 			return;
 	for (p = s->procs; p != NULL; p = p->next) {
 		if (!role_info[p->role].listener || !p->ready || p->let_in ||
@@ -463,6 +502,8 @@ on_control(struct line *l, struct msg *m, void *arg)
 		status_answer(p, m);
 	} else if (m->type == CTL_START && p->role == ROLE_KEEPER) {
 		on_start(s, m);
+	} else if (m->type == CTL_WAKE) {
+		on_wake(p, m);
 	} else if (m->type == CTL_ALIVE) {
 		p->asked_at = 0;
 	} else if (m->type == CTL_ACCUSE) {
@@ -583,7 +624,8 @@ procs_start_all(struct super *s)
 	int r;
 
 	for (r = 0; r < ROLE_COUNT; r++)
-		if (r != ROLE_ACCOUNT && may_serve(s, r))
+		if (r != ROLE_ACCOUNT && !role_info[r].on_demand &&
+		    may_serve(s, r))
 			proc_start(s, (enum role)r, NULL);
 }
 
@@ -669,7 +711,8 @@ log_end(const struct proc *p, int status)
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	if (well &&
-	    (p->draining || p->super->stopping || p->role == ROLE_ACCOUNT)) {
+	    (p->draining || p->super->stopping || p->role == ROLE_ACCOUNT ||
+		role_info[p->role].on_demand)) {
 		mlog(LOG_DEBUG, "process.end", "process=%s account=%s pid=%d",
 		    role_info[p->role].name, p->account, (int)p->pid);
 		return;
@@ -726,6 +769,12 @@ procs_reap(struct super *s, pid_t pid, int status)
 		return;
 	}
 	p->died = !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	/* One that is started on demand stays away until the next one. */
+	if (role_info[p->role].on_demand && !p->wanted) {
+		proc_forget(p);
+		return;
+	}
+	p->wanted = false;
 	if (p->died && role_info[p->role].listener)
 		mend_sockets(s);
 	lived = clk_mono() - p->started;
@@ -902,7 +951,7 @@ procs_ready(const struct super *s)
 	const struct proc *p;
 
 	for (p = s->procs; p != NULL; p = p->next)
-		if (p->role != ROLE_ACCOUNT && !p->draining && !p->ready)
+		if (is_standing(p) && !p->ready)
 			return false;
 	return true;
 }

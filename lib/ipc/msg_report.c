@@ -10,6 +10,7 @@ mail_fields(struct codec *c, struct report_mail *v)
 	codec_i64(c, &v->received);
 	codec_u64(c, &v->size);
 	codec_bool(c, &v->expected);
+	codec_bool(c, &v->deadly);
 	codec_fd_maybe(c, &v->fd);
 }
 

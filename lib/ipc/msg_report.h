@@ -26,6 +26,9 @@ struct report_mail {
 	/* The address is for reports only: what it gets and is not one is
 	 * worth a word. */
 	bool expected;
+	/* The process that reads it has died of it before: it is not to be
+	 * read. */
+	bool deadly;
 	int fd; /* the message; -1: it got lost on the way */
 };
 CODEC_FUNCTIONS(report_mail);

@@ -25,6 +25,7 @@ enum proto {
 	CTL_ALIVE,     /* supervisor: are you?  child: CTL_ALIVE */
 	CTL_LET_IN,    /* to listeners: all others serve, so may you */
 	CTL_ACCUSE,    /* child: ctl_accuse */
+	CTL_WAKE,      /* child: ctl_wake */
 	CTL_DEBUG,     /* ctl_debug */
 
 	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
@@ -67,6 +68,10 @@ enum proto {
 
 	QUEUE_FILE, /* -> queue_file */
 	QUEUE_PUT,  /* queue_mail -> msg_answer */
+
+	/* ---- smtp to report: msg_report.h ---- */
+
+	REPORT_READ, /* report_mail -> msg_answer */
 
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 

@@ -11,6 +11,7 @@ struct state {
 	report_record_fn *fn;
 	void *arg;
 	bool expected; /* what cannot be read is named */
+	bool named;    /* and was: once is enough of a mail */
 	unsigned n;
 };
 
@@ -59,6 +60,9 @@ name_refused(struct state *st, const char *why)
 {
 	struct report_builder b;
 
+	if (st->named)
+		return;
+	st->named = true;
 	report_builder_init(&b, st->limits);
 	b.r.kind = REPORT_UNKNOWN;
 	finish(st, &b, RC_PERM, why);

@@ -96,6 +96,7 @@ static const struct sample samples[] = {
     PLAIN(ctl_start, 1, 2),
     PLAIN(ctl_refused, T("anna")),
     PLAIN(ctl_accuse, 4),
+    PLAIN(ctl_wake, 5),
     PLAIN(ctl_debug, 255, T("peer=192.0.2.1"), 60000),
     PLAIN(cmd_debug, T("smtp"), {1, T(""), 0}),
     PLAIN(ctl_status, 3, T("lines"),
