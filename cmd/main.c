@@ -39,6 +39,8 @@ static const struct command commands[] = {
 	"make, list or revoke a password for one device"},
     {"dns", cmd_dns, "dns [--print] [--json]",
 	"the DNS records to publish, and whether they are there"},
+    {"trace", cmd_trace, "trace WHICH... [--since 3d] [--limit N] [--json]",
+	"every step of each message with that address or subject"},
     {"queue", cmd_queue, "queue list [WHICH...] | show ID [--json]",
 	"what waits, why and until when; every attempt"},
     {"queue", cmd_queue,
@@ -107,6 +109,7 @@ static const struct command commands[] = {
 
 static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_AUTH] = run_auth,
+    [ROLE_HISTORY] = run_history,
     [ROLE_KEEPER] = run_keeper,
     [ROLE_QUEUE] = run_queue,
     [ROLE_DNS] = run_dns,

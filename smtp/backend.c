@@ -13,6 +13,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
 #include "ipc/msg_auth.h"
@@ -666,6 +667,34 @@ backend_report(void *ctx, const struct smtp_report_mail *m)
 	ask_reader(x);
 }
 
+/* ---- the history ---- */
+
+static void
+backend_count(void *ctx, enum history_count what)
+{
+	struct smtp_backend *h = ctx;
+
+	history_count(h->history, what);
+}
+
+static void
+backend_note(void *ctx, const struct history_step *step)
+{
+	struct smtp_backend *h = ctx;
+	char peer[NETWORK_PEER_MAX];
+
+	if (h->gate == NULL || step->kind == HISTORY_ACCEPTED ||
+	    step->peer.n >= sizeof peer) {
+		history_note(h->history, step);
+		return;
+	}
+	sv_copy(step->peer, peer, sizeof peer);
+	if (history_gate_may(h->gate, peer))
+		history_note(h->history, step);
+	else
+		history_count(h->history, (enum history_count)step->count);
+}
+
 const struct smtp_ops smtp_backend_ops = {
     .lookup = backend_lookup,
     .login = backend_login,
@@ -677,4 +706,6 @@ const struct smtp_ops smtp_backend_ops = {
     .ask = backend_ask,
     .trusts = backend_trusts,
     .report = backend_report,
+    .note = backend_note,
+    .count = backend_count,
 };

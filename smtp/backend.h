@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "conf/conf.h"
+#include "history/history.h"
 #include "ipc/line.h"
 #include "msgauth/key.h"
 #include "smtp/ops.h"
@@ -38,7 +39,9 @@ struct smtp_backend {
 	struct peer *report; /* NULL: nobody reads reports */
 	/* Has it started, if it does not run. */
 	void (*wake_report)(void *arg);
-	atomic_uint reports_out; /* being read */
+	atomic_uint reports_out;   /* being read */
+	struct history *history;   /* NULL: none is kept */
+	struct history_gate *gate; /* of strangers' refusals; NULL: none */
 	enum conf_service service;
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;

@@ -56,8 +56,10 @@ reply_lines(struct smtp_session *s, int code, const char *enhanced,
 	struct sv rest;
 
 	(void)vsnprintf(text, sizeof text, fmt, ap);
-	if (code >= 400)
+	if (code >= 400) {
 		log_refusal(s, code, enhanced, text);
+		smtp_note_refusal(s, code, enhanced, text);
+	}
 	rest = sv_str(text);
 	do {
 		struct sv line = sv_split(&rest, '\n');

@@ -75,8 +75,10 @@ edit_header(struct smtp_session *s, struct err *err)
 	int r;
 
 	buf_init(&out, SMTP_SUBMIT_HEADER_MAX + SMTP_SUBMIT_ADDED_MAX);
+	smtp_note_header(s, buf_sv(&t->submit.header));
 	r = smtp_submit_edit(&t->submit, &a, &out, err);
 	if (r == RC_OK) {
+		smtp_note_header(s, buf_sv(&out));
 		smtp_body_add(&t->body, buf_sv(&out));
 		smtp_body_add(&t->body, text);
 		if (t->signs) {
@@ -113,10 +115,12 @@ take_submitted(
 
 /* Its header is over. */
 static void
-take_kept(struct smtp_transaction *t)
+take_kept(struct smtp_session *s)
 {
+	struct smtp_transaction *t = &s->t;
 	struct sv kept = smtp_judge_kept(t->judge);
 
+	smtp_note_header(s, kept);
 	if (smtp_report_header(kept))
 		t->report = SMTP_REPORT_YES;
 	smtp_body_add(&t->body, kept);
@@ -141,7 +145,7 @@ take_arriving(
 			    SMTP_JUDGE_HEADER_MAX);
 			return;
 		}
-		take_kept(t);
+		take_kept(s);
 	}
 	smtp_body_add(&t->body, rest);
 	smtp_judge_body(t->judge, rest);
@@ -180,7 +184,7 @@ end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 		if (smtp_judge_header_over(t->judge))
 			return;
 		smtp_judge_header_end(t->judge);
-		take_kept(t);
+		take_kept(s);
 		return;
 	}
 	if (t->submit.over)
@@ -274,6 +278,7 @@ deliver(struct smtp_session *s, bool junk)
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
 	char judged[SMTP_JUDGE_LOG_MAX] = "";
 	struct err err = {.text = "try again later"};
+	const int64_t since = clk_now();
 	size_t i;
 	int r;
 
@@ -297,6 +302,8 @@ deliver(struct smtp_session *s, bool junk)
 	    judged, junk ? " junk=1" : "", rc_name(r));
 	if (r == RC_OK && s->authed)
 		tally_add(TALLY_SUBMITTED, 1);
+	if (r == RC_OK)
+		smtp_note_accepted(s, since, d.front.n + d.size, judged, junk);
 	if (r == RC_OK)
 		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
 	else if (r == RC_NOSPACE)
@@ -424,8 +431,10 @@ smtp_run_data(struct smtp_session *s, struct sv args)
 			break;
 	}
 	buf_fini(&out);
-	if (s->over)
+	if (s->over) {
+		smtp_note_broken_off(s);
 		return;
+	}
 	end_bytes(s, &verdict, &err);
 	end_message(s, &data, verdict, &err);
 }
@@ -543,8 +552,10 @@ smtp_run_bdat(struct smtp_session *s, struct sv args)
 		*ch = (struct smtp_chunks){.verdict = RC_OK};
 		smtp_set_state(s, SMTP_ST_BDAT);
 	}
-	if (!read_chunk(s, size, ch))
+	if (!read_chunk(s, size, ch)) {
+		smtp_note_broken_off(s);
 		return;
+	}
 	if (!last) {
 		smtp_reply(s, 250, "2.0.0", "%llu bytes so far",
 		    (unsigned long long)s->t.received);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "dns/dns.h"
+#include "history/history.h"
 
 #define SMTP_ACCOUNT_MAX 64
 
@@ -89,6 +90,10 @@ struct smtp_ops {
 	 */
 	int (*ask)(void *ctx, const char *name, enum dns_type type, int64_t ms,
 	    dns_done_fn *fn, void *arg);
+	/* What became of a message, for its owner's history; and what is only
+	 * counted.  NULL: nobody wants to know. */
+	void (*note)(void *ctx, const struct history_step *step);
+	void (*count)(void *ctx, enum history_count what);
 	/* Does the owner believe what this domain says of mail that it has
 	 * passed on (ARC)?  NULL: nobody's word counts. */
 	bool (*trusts)(void *ctx, const char *domain);

@@ -218,6 +218,7 @@ smtp_session_run(struct smtp_conn *c)
 	buf_init(&s->helo, 256);
 	buf_init(&s->t.sender, 2 * MAIL_ADDRESS_MAX);
 	buf_init(&s->t.first_rcpt, 2 * MAIL_ADDRESS_MAX);
+	smtp_note_init(&s->t);
 	mlog(LOG_INFO, "smtp.connect", "sid=%llx peer=%s",
 	    (unsigned long long)c->id, c->peer);
 	if (!begin(s))
@@ -230,6 +231,7 @@ smtp_session_run(struct smtp_conn *c)
 	if (c->closing != NULL)
 		c->closing(c->arg);
 	stream_free(&s->st);
+	smtp_note_fini(&s->t);
 	buf_fini(&s->t.first_rcpt);
 	buf_fini(&s->t.sender);
 	free(s->t.account);

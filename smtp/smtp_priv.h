@@ -35,6 +35,11 @@ struct smtp_transaction {
 	uint32_t nrcpt;
 	struct buf first_rcpt; /* for the trace header's "for" */
 	uint8_t id[16];
+	bool has_id;
+
+	/* For the history. */
+	struct buf rcpts; /* all that were accepted, blanks between them */
+	struct buf subject, message_id; /* decoded, cut */
 
 	struct smtp_body body;
 	bool receiving;		  /* body and filter are alive */
@@ -100,6 +105,23 @@ void smtp_run_rcpt(struct smtp_session *s, struct sv args);
 
 void smtp_run_data(struct smtp_session *s, struct sv args);
 void smtp_run_bdat(struct smtp_session *s, struct sv args);
+
+/* ---- note.c: for the owner's history ---- */
+
+void smtp_note_init(struct smtp_transaction *t);
+void smtp_note_fini(struct smtp_transaction *t);
+void smtp_note_reset(struct smtp_transaction *t);
+void smtp_note_rcpt(struct smtp_transaction *t, struct sv address);
+/* Of the message's header, what it is found by. */
+void smtp_note_header(struct smtp_session *s, struct sv header);
+/* since: when it was here; clk_now. */
+void smtp_note_accepted(struct smtp_session *s, int64_t since, uint64_t size,
+    const char *judged, bool junk);
+/* A reply that says no, or not now. */
+void smtp_note_refusal(
+    struct smtp_session *s, int code, const char *enhanced, const char *text);
+/* Nobody hears a reply any more. */
+void smtp_note_broken_off(struct smtp_session *s);
 
 /* ---- secure.c ---- */
 

@@ -22,7 +22,8 @@ smtp_transaction_reset(struct smtp_session *s)
 			smtp_signing_fini(&t->signing);
 	}
 	t->receiving = t->signs = false;
-	t->begun = false;
+	t->begun = t->has_id = false;
+	smtp_note_reset(t);
 	t->naccount = 0;
 	for (i = 0; i < t->noutside; i++)
 		free(t->outside[i]);
@@ -105,6 +106,7 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 	struct smtp_mail m;
 	enum smtp_arg_error e = smtp_mail_parse(args, &m);
 	struct smtp_transaction *t = &s->t;
+	bool ok;
 
 	if (e != SMTP_ARG_OK) {
 		s->refused_mail = args;
@@ -121,10 +123,14 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 	smtp_transaction_reset(s);
 	if (!m.path.null)
 		mail_path_plain(&m.path, &t->sender);
-	if (!mail_check(s, &m, buf_sv(&t->sender)))
+	randombytes_buf(t->id, sizeof t->id);
+	t->has_id = true;
+	s->refused_mail = t->sender.n > 0 ? buf_sv(&t->sender) : SV("<>");
+	ok = mail_check(s, &m, buf_sv(&t->sender));
+	s->refused_mail = SV("");
+	if (!ok)
 		return;
 	t->begun = true;
-	randombytes_buf(t->id, sizeof t->id);
 	smtp_set_state(s, SMTP_ST_MAIL);
 	smtp_reply(s, 250, "2.1.0", "sender accepted");
 }
@@ -237,6 +243,7 @@ smtp_run_rcpt(struct smtp_session *s, struct sv args)
 			t->report = smtp_report_address(buf_sv(&address));
 		if (t->nrcpt++ == 0)
 			buf_addsv(&t->first_rcpt, buf_sv(&address));
+		smtp_note_rcpt(t, buf_sv(&address));
 		if (s->state == SMTP_ST_MAIL)
 			smtp_set_state(s, SMTP_ST_RCPT);
 		smtp_reply(s, 250, "2.1.5", "recipient accepted");

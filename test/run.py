@@ -88,7 +88,7 @@ def sources(*suffixes):
 
 # Which folder may include which: the arrows point one way, from main.c over the
 # commands, the supervisor and the processes down to the libraries.
-LIBRARIES = ["account", "archive", "auth", "backup", "base", "conf", "dns", "front", "imap/client", "imap/transfer",
+LIBRARIES = ["account", "archive", "auth", "backup", "base", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
              "report", "sandbox", "smtp", "store"]
@@ -97,6 +97,7 @@ ARROWS = {
     "lib/archive": ["base"],
     "lib/conf": ["base"],
     "lib/ipc": ["base"],
+    "lib/history": ["base", "ipc"],
     "lib/sandbox": ["base"],
     "lib/mail": ["base"],
     "lib/mime": ["base", "mail"],
@@ -109,13 +110,13 @@ ARROWS = {
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
-    "lib/account": ["base", "conf", "ipc", "mail", "mime", "net", "store"],
+    "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/publish": ["base", "conf", "dns"],
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],
-    "smtp": ["auth", "base", "conf", "dns", "ipc", "mail", "msgauth", "net"],
+    "smtp": ["auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net"],
     "imap/parse": ["base"],
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
@@ -123,8 +124,8 @@ ARROWS = {
     "imap/transfer": ["archive", "base", "imap/client", "imap/parse", "ipc", "mail", "mime", "net"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
-    "queue/spool": ["auth", "base", "conf", "ipc", "journal", "mail", "mime", "msgauth"],
-    "queue/mx": ["base", "conf", "dns", "ipc", "mail", "net"],
+    "queue/spool": ["auth", "base", "conf", "history", "ipc", "journal", "mail", "mime", "msgauth"],
+    "queue/mx": ["base", "conf", "dns", "history", "ipc", "mail", "net"],
 }
 
 

@@ -18,6 +18,7 @@
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
 #include "dns/server.h"
+#include "history/service.h"
 #include "ipc/line.h"
 #include "ipc/msg_control.h"
 #include "ipc/proto.h"
@@ -156,6 +157,9 @@ read_record(struct picture *p, struct sv bytes)
 	if (o->text != NULL && strcmp(o->role, "keeper") == 0 &&
 	    strstr(o->text, KEEPER_STATUS_SHUT) != NULL)
 		p->worries++;
+	if (o->text != NULL && strcmp(o->role, "history") == 0 &&
+	    sv_starts(sv_str(o->text), SV(HISTORY_STATUS_DOWN)))
+		p->worries++;
 	if (!o->answered)
 		p->worries++;
 out:
@@ -247,8 +251,8 @@ look_at_backups(const struct conf *conf, struct picture *p)
 
 /* One that dies at its start is not among the others.  Without a certificate
  * the last three do not run, which is said there. */
-static const char *const always[] = {"auth", "keeper", "queue", "dns", "mx",
-    "smtp", "submission", "imap", "pop3"};
+static const char *const always[] = {"auth", "history", "keeper", "queue",
+    "dns", "mx", "smtp", "submission", "imap", "pop3"};
 #define FOR_CLIENTS 3
 #define NALWAYS	    (sizeof always / sizeof *always)
 
@@ -506,6 +510,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_processes(p);
 	print_connections(p);
 	print_mail(p);
+	print_text(p, "history", "history");
 	print_text(p, "queue", "queue");
 	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");

@@ -26,6 +26,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	(void)account;
 	if (role == ROLE_KEEPER)
 		account_set_keeper(c->arg, fd);
+	else if (role == ROLE_HISTORY)
+		account_set_history(c->arg, fd);
 	else
 		(void)close(fd);
 }

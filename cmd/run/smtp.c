@@ -5,6 +5,7 @@
 #include "cmd/run/process.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_control.h"
+#include "mime/mime.h"
 #include "smtp/backend.h"
 #include "smtp/server.h"
 
@@ -28,6 +29,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		peer_connect(st->backend.dns, fd);
 	else if (role == ROLE_REPORT && st->backend.report != NULL)
 		peer_connect(st->backend.report, fd);
+	else if (role == ROLE_HISTORY)
+		history_connect(st->backend.history, fd);
 	else if (role == ROLE_AUTH && st->backend.auth != NULL)
 		peer_connect(st->backend.auth, fd);
 	else
@@ -170,6 +173,7 @@ run(int control_fd, bool submission)
 	    .ops = &smtp_backend_ops,
 	    .ctx = &st.backend};
 	unsigned i;
+	int code;
 
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
@@ -177,6 +181,7 @@ run(int control_fd, bool submission)
 	o.hostname = conf_ref(c->conf_now)->hostname;
 	o.limits = limits_of(c->conf_now);
 	walls.file_max = conf_message_max(c->conf_now);
+	mime_charset_setup(); /* for subjects in the history */
 	child_enter(c, &walls);
 	st.backend.keeper =
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
@@ -186,6 +191,9 @@ run(int control_fd, bool submission)
 		st.backend.report = peer_new(c->loop, "report", NULL, NULL, c);
 		st.backend.wake_report = wake_report;
 	}
+	st.backend.history = history_new(c->loop);
+	if (!submission)
+		st.backend.gate = history_gate_new();
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.backend.service = CONF_SUBMISSION;
@@ -195,7 +203,9 @@ run(int control_fd, bool submission)
 	for (i = 0; i < c->nsock; i++)
 		smtp_server_add(st.server, c->sock[i].fd,
 		    conf_service_tls(c->sock[i].service));
-	return child_serve(c);
+	code = child_serve(c);
+	history_flush(st.backend.history);
+	return code;
 }
 
 int

@@ -13,6 +13,12 @@ const struct role_info role_info[ROLE_COUNT] = {
 	.user = "hearthmail-auth",
 	.folder = "auth",
 	.oom_score = -200},
+    /* The mail goes on without it. */
+    [ROLE_HISTORY] = {.name = "history",
+	.user = "hearthmail-history",
+	.folder = "history",
+	.dispensable = true,
+	.oom_score = 300},
     [ROLE_KEEPER] = {.name = "keeper",
 	.user = "hearthmail-keeper",
 	.folder = EMPTY,
@@ -75,6 +81,11 @@ const struct wire server_wires[] = {
     {ROLE_QUEUE, ROLE_MX},
     {ROLE_MX, ROLE_DNS},
     {ROLE_ACCOUNT, ROLE_KEEPER},
+    {ROLE_SMTP, ROLE_HISTORY},
+    {ROLE_SUBMISSION, ROLE_HISTORY},
+    {ROLE_QUEUE, ROLE_HISTORY},
+    {ROLE_MX, ROLE_HISTORY},
+    {ROLE_ACCOUNT, ROLE_HISTORY},
 };
 
 const size_t server_nwires = sizeof server_wires / sizeof server_wires[0];

@@ -13,6 +13,7 @@
 
 enum role {
 	ROLE_AUTH,
+	ROLE_HISTORY,
 	ROLE_KEEPER,
 	ROLE_QUEUE,
 	ROLE_DNS,
@@ -33,6 +34,7 @@ struct role_info {
 	unsigned services;  /* bit (1 << conf_service) of its sockets */
 	bool listener;	    /* replaced as a whole when sockets change */
 	bool on_demand;	    /* started by CTL_WAKE; leaves when idle */
+	bool dispensable;   /* nobody waits for it */
 	int oom_score; /* oom_score_adj: the higher, the sooner it is ended */
 };
 
@@ -50,6 +52,7 @@ extern const size_t server_nwires;
 int run_auth(int control_fd);
 int run_keeper(int control_fd);
 int run_mx(int control_fd);
+int run_history(int control_fd);
 int run_queue(int control_fd);
 int run_report(int control_fd);
 int run_dns(int control_fd);

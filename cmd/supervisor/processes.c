@@ -306,12 +306,12 @@ on_start(struct super *s, struct msg *m)
 	proc_start(s, ROLE_ACCOUNT, s->conf->account[said.account].name);
 }
 
-/* Is it one of those that are always there? */
+/* The others are not ready without it, and it is not. */
 static bool
-is_standing(const struct proc *p)
+is_awaited(const struct proc *p)
 {
-	return p->role != ROLE_ACCOUNT && !role_info[p->role].on_demand &&
-	       !p->draining;
+	return p->role != ROLE_ACCOUNT && !role_info[p->role].dispensable &&
+	       !role_info[p->role].on_demand && !p->draining && !p->ready;
 }
 
 static struct proc *
@@ -357,7 +357,7 @@ let_in(struct super *s)
 	struct msg m;
 
 	for (p = s->procs; p != NULL; p = p->next)
-		if (!role_info[p->role].listener && is_standing(p) && !p->ready)
+		if (!role_info[p->role].listener && is_awaited(p))
 			return;
 	for (p = s->procs; p != NULL; p = p->next) {
 		if (!role_info[p->role].listener || !p->ready || p->let_in ||
@@ -951,7 +951,7 @@ procs_ready(const struct super *s)
 	const struct proc *p;
 
 	for (p = s->procs; p != NULL; p = p->next)
-		if (is_standing(p) && !p->ready)
+		if (is_awaited(p))
 			return false;
 	return true;
 }

@@ -408,6 +408,7 @@ static const struct {
     {"auth.sock", ROLE_AUTH, NULL},
     {"queue.sock", ROLE_QUEUE, NULL},
     {"keeper.sock", ROLE_KEEPER, NULL},
+    {"history.sock", ROLE_HISTORY, NULL},
 };
 
 static void

@@ -43,7 +43,7 @@ struct proc {
 struct schedule;
 
 /* A socket on which the command line gives orders. */
-#define SUPER_CONTROLS 6
+#define SUPER_CONTROLS 7
 
 struct super_control {
 	struct super *super;

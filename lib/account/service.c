@@ -11,6 +11,7 @@
 #include "account/quota.h"
 #include "account/maintenance.h"
 #include "conf/conf.h"
+#include "history/history.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
@@ -22,10 +23,19 @@
 #define SESSIONS_END_MS 700
 #define LEAVE_ASK_MS	5000
 
+/* What the history is told of a delivery. */
+struct delivered {
+	uint8_t id[16];
+	char *folder;
+	uint32_t uid;
+	bool junk, repeated;
+};
+
 /* A delivery that is in the journal but perhaps not on the disk. */
 struct pending {
 	uint32_t id; /* of the keeper's request */
 	uint64_t need;
+	struct delivered what;
 	struct pending *next;
 };
 
@@ -36,6 +46,7 @@ struct account {
 	const struct account_ops *ops;
 	void *arg;
 	struct peer *keeper;
+	struct history *history;
 	struct pool *pool;
 	struct ev_timer *tick;
 	struct maintenance *maintenance;
@@ -110,6 +121,37 @@ next_tick(struct account *a)
 	pool_watch(a->pool, on_work, a);
 }
 
+/* ---- the history ---- */
+
+static void
+note_stored(struct account *a, const struct delivered *d)
+{
+	struct history_step s = {.kind = HISTORY_STORED,
+	    .count = d->junk ? HISTORY_C_JUNK : HISTORY_C_STORED,
+	    .flags = d->junk ? HISTORY_JUNK : 0,
+	    .number = d->uid,
+	    .account = sv_str(a->o.name),
+	    .text = sv_str(d->folder)};
+
+	/* It was there already. */
+	if (d->repeated)
+		return;
+	memcpy(s.id, d->id, sizeof s.id);
+	history_note(a->history, &s);
+}
+
+static void
+note_unstored(struct account *a, const uint8_t id[16], const struct err *err)
+{
+	struct history_step s = {.kind = HISTORY_UNSTORED,
+	    .count = HISTORY_C_NONE,
+	    .account = sv_str(a->o.name),
+	    .text = sv_str(err->text)};
+
+	memcpy(s.id, id, sizeof s.id);
+	history_note(a->history, &s);
+}
+
 /* ---- the flush ---- */
 
 /*
@@ -136,6 +178,9 @@ flush_pending(void *arg)
 		next = p->next;
 		answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
 		    r == RC_OK ? "delivered" : "the disk refuses to write");
+		if (r == RC_OK)
+			note_stored(a, &p->what);
+		free(p->what.folder);
 		free(p);
 	}
 	if (r != RC_OK)
@@ -143,12 +188,14 @@ flush_pending(void *arg)
 }
 
 static void
-enqueue(struct account *a, uint32_t id, uint64_t need)
+enqueue(
+    struct account *a, uint32_t id, uint64_t need, const struct delivered *what)
 {
 	struct pending *p = xcalloc(1, sizeof *p);
 
 	p->id = id;
 	p->need = need;
+	p->what = *what;
 	if (a->pending == NULL)
 		ev_post(a->loop, flush_pending, a);
 	*a->pending_end = p;
@@ -199,9 +246,10 @@ junk_folder(const struct store_mailbox_list *all)
 
 static int
 add_delivery(struct account *a, const struct mail_delivery *d,
-    struct store_body **body, struct store_added *added, uint64_t *need,
+    struct store_body **body, struct delivered *out, uint64_t *need,
     struct err *err)
 {
+	struct store_added added = {.uid = 0};
 	struct store_add add = {
 	    .mailbox = "INBOX",
 	    .delivery_id = d->delivery_id,
@@ -211,20 +259,25 @@ add_delivery(struct account *a, const struct mail_delivery *d,
 	uint64_t seen = 0;
 	int r;
 
-	if ((d->flags & DELIVER_JUNK) == 0)
-		return store_add(a->store, body, &add, added, need, err);
-	store_mailbox_list(a->store, &all, &seen);
-	add.mailbox = junk_folder(&all);
-	r = store_add(a->store, body, &add, added, need, err);
-	store_mailbox_list_fini(&all);
+	if (out->junk) {
+		store_mailbox_list(a->store, &all, &seen);
+		add.mailbox = junk_folder(&all);
+	}
+	r = store_add(a->store, body, &add, &added, need, err);
+	if (r == RC_OK) {
+		out->folder = xstrdup(add.mailbox);
+		out->uid = added.uid;
+		out->repeated = added.repeated;
+	}
+	if (out->junk)
+		store_mailbox_list_fini(&all);
 	return r;
 }
 
 static int
-deliver(
-    struct account *a, struct mail_delivery *d, uint64_t *need, struct err *err)
+deliver(struct account *a, struct mail_delivery *d, struct delivered *out,
+    uint64_t *need, struct err *err)
 {
-	struct store_added added;
 	struct store_body *body;
 	int r;
 
@@ -239,15 +292,19 @@ deliver(
 		    d->fd, d->size, a->message_max, add_to_body, body);
 	if (r != RC_OK)
 		(void)err_set(err, r, "the message cannot be read or kept");
+	memcpy(out->id, d->delivery_id, sizeof out->id);
+	out->junk = (d->flags & DELIVER_JUNK) != 0;
 	if (r == RC_OK)
-		r = add_delivery(a, d, &body, &added, need, err);
+		r = add_delivery(a, d, &body, out, need, err);
 	store_body_free(&body);
 	if (r == RC_OK)
 		mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s%s",
-		    a->o.name, added.uid,
+		    a->o.name, out->uid,
 		    (unsigned long long)(d->front.n + d->size),
-		    (d->flags & DELIVER_JUNK) != 0 ? " junk=1" : "",
-		    added.repeated ? " repeated=1" : "");
+		    out->junk ? " junk=1" : "",
+		    out->repeated ? " repeated=1" : "");
+	else
+		note_unstored(a, d->delivery_id, err);
 	return r;
 }
 
@@ -255,19 +312,20 @@ static void
 on_deliver(struct account *a, struct msg *m)
 {
 	struct err err = {.text = ""};
+	struct delivered what = {.folder = NULL};
 	struct mail_delivery d;
 	uint64_t need = 0;
 	int r = mail_delivery_get(m, &d);
 
 	if (r == RC_OK) {
-		r = deliver(a, &d, &need, &err);
+		r = deliver(a, &d, &what, &need, &err);
 		mail_delivery_fini(&d);
 	} else {
 		(void)err_set(&err, r, "not for this account");
 	}
 	if (r == RC_OK) {
 		look_at_quota(a, &need);
-		enqueue(a, m->id, need);
+		enqueue(a, m->id, need, &what);
 		return;
 	}
 	mlog(LOG_WARN, "deliver.fail", "account=%s rc=%s text=\"%s\"",
@@ -500,6 +558,7 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->pending_end = &a->pending;
 	quota_watch_init(&a->quota, store);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
+	a->history = history_new(loop);
 	a->maintenance =
 	    maintenance_new(loop, store, &maintenance_pace, expunged_answer, a);
 	return a;
@@ -538,6 +597,12 @@ account_set_conf(struct account *a, struct conf *conf)
 }
 
 void
+account_set_history(struct account *a, int fd)
+{
+	history_connect(a->history, fd);
+}
+
+void
 account_set_keeper(struct account *a, int fd)
 {
 	struct msg m;
@@ -558,6 +623,7 @@ account_stop(struct account *a)
 	maintenance_free(&a->maintenance);
 	clean = pool_stop(a->pool, SESSIONS_END_MS);
 	flush_pending(a);
+	history_flush(a->history);
 	quota_watch_fini(&a->quota);
 	return clean;
 }

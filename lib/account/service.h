@@ -59,5 +59,7 @@ void account_set_conf(struct account *a, struct conf *conf);
 enum store_restore_tree account_restore_tree(const struct conf *conf);
 /* A fresh line to the keeper. Takes fd. */
 void account_set_keeper(struct account *a, int fd);
+/* The same, of the process that keeps the history. */
+void account_set_history(struct account *a, int fd);
 
 #endif

@@ -120,6 +120,13 @@ struct conf_outbound {
 	struct conf_place source_at;
 };
 
+/* What happened to each message, for the owner. */
+struct conf_history {
+	int64_t keep_ms; /* 0: only numbers are kept */
+	uint64_t size;	 /* bytes on the disk */
+	bool subjects;	 /* are part of it */
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -163,6 +170,7 @@ struct conf {
 	struct conf_inbound inbound;
 	struct conf_outbound outbound;
 	struct conf_backup backup;
+	struct conf_history history;
 	struct conf_relay *relay;
 	size_t nrelay;
 	bool outside;	/* mail may go to other domains (not `relay: off`) */

@@ -121,7 +121,12 @@ void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
 /* ---- inbound.c: the key `inbound` ---- */
 void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- history.c ---- */
+void conf_set_history(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- store.c: the keys `retention` and `restore_folder` ---- */
+/* "30d", "12h", "0" in ms. */
+void conf_set_age(struct conf_parser *p, yaml_node_t *n, int64_t *ms);
 void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
 void conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n);
 

@@ -197,6 +197,7 @@ static const struct conf_key top_keys[] = {
     {"limits", set_limits},
     {"backup", conf_set_backup},
     {"dns", conf_set_dns},
+    {"history", conf_set_history},
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
@@ -245,6 +246,9 @@ set_defaults(struct conf *c, const char *file)
 	c->outside = true;
 	c->dns.validate = true;
 	c->outbound.ipv6 = true;
+	c->history.keep_ms = 14ll * 24 * 3600 * 1000;
+	c->history.size = 256u << 20;
+	c->history.subjects = true;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,
 	    .recipients = 100,

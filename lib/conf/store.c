@@ -7,7 +7,7 @@
 static const char expected[] = "a time such as 30d or 12h, or 0 for none";
 
 void
-conf_set_retention(struct conf_parser *p, yaml_node_t *n)
+conf_set_age(struct conf_parser *p, yaml_node_t *n, int64_t *ms)
 {
 	int64_t unit = 0;
 	uint64_t v;
@@ -25,7 +25,13 @@ conf_set_retention(struct conf_parser *p, yaml_node_t *n)
 		CONF_FAIL(p, n, "expected %s", expected);
 		return;
 	}
-	p->c->retention_ms = (int64_t)v * unit;
+	*ms = (int64_t)v * unit;
+}
+
+void
+conf_set_retention(struct conf_parser *p, yaml_node_t *n)
+{
+	conf_set_age(p, n, &p->c->retention_ms);
 }
 
 void

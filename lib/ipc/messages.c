@@ -5,6 +5,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
+#include "ipc/msg_history.h"
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -49,6 +50,13 @@ const struct codec_type *const ipc_messages[] = {
     /* msg_dns.h */
     &dns_question_codec,
     &dns_reply_codec,
+    /* msg_history.h */
+    &history_step_codec,
+    &history_notes_codec,
+    &trace_find_codec,
+    &trace_found_codec,
+    &trace_read_codec,
+    &trace_steps_codec,
     /* msg_mx.h */
     &mx_job_codec,
     &mx_outcome_codec,

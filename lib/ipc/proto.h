@@ -109,6 +109,16 @@ enum proto {
 	CMD_QUEUE_LIST, /* queue_list -> queue_listed */
 	CMD_QUEUE_ACT,	/* queue_act -> queue_done */
 
+	/* ---- whoever has something in hand to the history: msg_history.h */
+
+	HISTORY_NOTES, /* history_notes -> msg_answer */
+
+	/* ---- command line to history, on a control connection:
+	 * msg_history.h */
+
+	CMD_TRACE_FIND, /* trace_find -> trace_found */
+	CMD_TRACE_READ, /* trace_read -> trace_steps */
+
 	/* ---- the worker of an import or export to its command:
 	 * msg_import.h; -> xfer_done ---- */
 

@@ -31,7 +31,7 @@ import traceback
 from house import PASSWORD, House, finish, free_ports, verdict, wait_until
 
 ROLES = ["account anna"] * 4 + ["account ben"] * 2 + [
-    "keeper", "keeper", "queue", "queue", "mx", "smtp", "submission", "imap", "auth"]
+    "keeper", "keeper", "queue", "queue", "history", "mx", "smtp", "submission", "imap", "auth"]
 SUPERVISOR_SHARE = 0.08
 FLAGS = ["\\Seen", "\\Flagged", "\\Answered", "$k1", "$k2"]
 COMES_BACK_S = 40  # a service that was killed, on a slow machine

@@ -137,7 +137,7 @@ def idle_news(h, seconds=2.0):
 
 
 def kill_each():
-    roles = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx",
+    roles = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx", "history",
              "account anna"]
     with House() as h:
         h.deliver("anna")

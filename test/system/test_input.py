@@ -13,7 +13,7 @@ import time
 from house import PASSWORD, House, Raw, finish, skip, verdict, wait_until
 
 QUICK = "--quick" in sys.argv
-ROLES = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "account anna"]
+ROLES = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "history", "account anna"]
 SLACK_KIB = 1024
 
 

@@ -18,7 +18,8 @@ import time
 from house import House, Raw, finish, skip, verdict, wait_until
 
 QUICK = "--quick" in sys.argv
-ROLES = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx", "account anna"]
+ROLES = ["smtp", "submission", "imap", "pop3", "auth", "keeper", "queue", "dns", "mx", "history",
+         "account anna"]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 

@@ -9,13 +9,13 @@ import re
 import test_reports
 from house import House, finish, skip, verdict, wait_until
 
-ROLES = {"auth", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
+ROLES = {"auth", "history", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
          "mx", "report"}
 PROBES = 37
 # What is a process's own part is not probed there.
 PART = {"connect": {"dns", "mx"}, "udp": {"dns"}, "pair": {"imap", "pop3"},
         "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account"},
-        "big-file": {"account", "queue"}}
+        "big-file": {"account", "queue", "history"}}
 
 
 def probes(h):

@@ -11,6 +11,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
+#include "ipc/msg_history.h"
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
@@ -122,6 +123,24 @@ static const struct sample samples[] = {
     PLAIN(xfer_names, .text = T(""), .more = true,
 	.name = LIST(struct xfer_name, {0, T("cur")}, {1, T("new")}), .n = 2),
     PLAIN(xfer_names, .rc = RC_NOTFOUND, .text = T("no")),
+    PLAIN(history_step, .kind = HISTORY_SENT, .count = HISTORY_C_SENT,
+	.writer = 3, .flags = HISTORY_TLS, .id = {1, 2}, .when = -5,
+	.code = 250, .number = 17, .who = T("x@example.test"),
+	.account = T("anna"), .peer = T("192.0.2.1"),
+	.sender = T("anna@example.org"), .text = T("2.0.0 ok"),
+	.message_id = T("a@example.org"), .subject = T("Lunch")),
+    PLAIN(history_notes, .lost = 3, .count = LIST(uint32_t, 1, 0, 2),
+	.ncount = 3, .n = 1, .steps = T("abcd")),
+    PLAIN(trace_find, .since = -1, .before = 9, .most = 50,
+	.term = LIST(struct history_term,
+	    {HISTORY_BY_ADDRESS, 0, {0}, T("x@example.test")},
+	    {HISTORY_BY_QUEUE_ID, 17, {7}, T("")}),
+	.nterm = 2),
+    PLAIN(trace_found, .rc = RC_OK, .text = T(""), .more = true, .before = 4,
+	.story = LIST(uint64_t, 7, 5), .nstory = 2),
+    PLAIN(trace_read, 7, 1),
+    PLAIN(trace_steps, .rc = RC_OK, .text = T(""), .more = true, .next = 3,
+	.n = 2, .steps = T("abc")),
     WITH_FD(queue_file, fd, 1, .text = T("")),
     PLAIN(queue_file, .rc = RC_NOSPACE, .text = T("full"), .fd = -1),
     WITH_FD(queue_mail, fd, 1, .delivery_id = {5},

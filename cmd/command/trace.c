@@ -1,0 +1,554 @@
+/*
+ * What became of a message: every step, from the history.  Asks the process
+ * that keeps it; when no server runs, reads the database itself, behind the
+ * same walls.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/be.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "cmd/command/command.h"
+#include "cmd/command/confine.h"
+#include "history/search.h"
+#include "history/service.h"
+#include "history/words.h"
+#include "ipc/line.h"
+#include "ipc/proto.h"
+
+#define USAGE	  "usage: trace WHICH... [--since 3d] [--limit N] [--json]"
+#define LIMIT	  50
+#define LIMIT_MAX 100000
+#define STEPS_MAX 5000 /* of one message */
+#define STORY_MAX (64u << 20)
+#define ANSWER_MS 30000
+
+struct trace {
+	const struct conf *conf;
+	bool json;
+	int64_t since;
+	uint64_t limit;
+	struct buf room; /* of the terms' texts */
+	struct history_term term[HISTORY_TERMS_MAX];
+	size_t nterm;
+
+	int fd;		       /* the history's process; -1: */
+	struct history_db *db; /* the database itself */
+	uint64_t *story;       /* the newest first */
+	size_t n, cap;
+	bool more; /* there are older ones */
+};
+
+/* ---- words ---- */
+
+static bool
+add_term(struct trace *t, const struct history_term *term)
+{
+	if (t->nterm == HISTORY_TERMS_MAX)
+		return false;
+	t->term[t->nterm++] = *term;
+	return true;
+}
+
+/* An address of one account: what that got, by whatever name. */
+static bool
+add_accounts(struct trace *t, struct sv address)
+{
+	struct history_term term = {.kind = HISTORY_BY_ACCOUNT};
+	const uint32_t *account;
+	size_t n = 0;
+
+	if (conf_lookup(t->conf, address, &account, &n) != RC_OK || n != 1 ||
+	    strcmp(conf_lookup_why(t->conf, address), "address") != 0)
+		return true;
+	term.text = sv_str(t->conf->account[account[0]].name);
+	return add_term(t, &term);
+}
+
+/* The arguments are one text: quotes around a subject are not needed. */
+static int
+read_which(struct trace *t, struct sv text)
+{
+	struct history_term term[HISTORY_PARSE_MAX];
+	size_t i, n = history_parse(text, &t->room, term);
+	bool ok = true;
+
+	if (n == 0)
+		return command_fail("trace", EXIT_USAGE,
+		    "an address, a Message-ID, a number of the queue or words "
+		    "of a subject, not %s",
+		    text.n == 0 ? "nothing" : "so long a text");
+	for (i = 0; ok && i < n; i++) {
+		ok = add_term(t, &term[i]);
+		if (term[i].kind == HISTORY_BY_ADDRESS)
+			ok = ok && add_accounts(t, term[i].text);
+	}
+	return ok ? EXIT_FINE
+		  : command_fail("trace", EXIT_USAGE, "too much at once");
+}
+
+static int
+read_words(struct trace *t, int argc, char **argv)
+{
+	struct buf which;
+	int i, r = EXIT_FINE;
+	bool ok = true;
+
+	buf_init(&which, 4096);
+	for (i = 1; ok && i < argc; i++) {
+		const char *next = i + 1 < argc ? argv[i + 1] : "";
+
+		if (strcmp(argv[i], "--json") == 0) {
+			t->json = true;
+		} else if (strcmp(argv[i], "--since") == 0) {
+			ok = command_when(next, false, &t->since);
+			i++;
+		} else if (strcmp(argv[i], "--limit") == 0) {
+			ok = sv_to_u64(sv_str(next), LIMIT_MAX, &t->limit) ==
+				 RC_OK &&
+			     t->limit > 0;
+			i++;
+		} else if (argv[i][0] == '-' && argv[i][1] == '-') {
+			ok = false;
+		} else {
+			buf_adds(&which, which.n > 0 ? " " : "");
+			buf_adds(&which, argv[i]);
+		}
+	}
+	if (!ok || argc < 2)
+		r = command_fail(
+		    "trace", EXIT_USAGE, "%s; %s", USAGE, COMMAND_WHEN);
+	else
+		r = read_which(t, buf_ok(&which) ? buf_sv(&which) : SV(""));
+	buf_fini(&which);
+	return r;
+}
+
+/* ---- asking ---- */
+
+static int
+silent(void)
+{
+	return command_fail("trace", EXIT_FAILED,
+	    "the history process does not answer; try again, and see the log");
+}
+
+/* Asks the process or the database; consumes m.  On EXIT_FINE *reply is the
+ * caller's to fini. */
+static int
+ask(struct trace *t, struct msg *m, struct msg *reply)
+{
+	int r;
+
+	if (t->db != NULL) {
+		if (m->type == CMD_TRACE_FIND)
+			history_answer_find(t->db, m, reply);
+		else
+			history_answer_read(t->db, m, reply);
+		msg_fini(m);
+		return EXIT_FINE;
+	}
+	r = line_send_fd(t->fd, m);
+	if (r == RC_OK)
+		r = line_recv_fd(t->fd, reply);
+	return r == RC_OK ? EXIT_FINE : silent();
+}
+
+/* One more page of messages. */
+static int
+find_some(struct trace *t, uint64_t *before)
+{
+	struct trace_find asked = {.since = t->since,
+	    .before = *before,
+	    .term = t->term,
+	    .nterm = (uint32_t)t->nterm};
+	struct trace_found found;
+	struct msg m, reply;
+	uint32_t i;
+	int r;
+
+	asked.most =
+	    (uint32_t)(t->limit - t->n < HISTORY_FOUND_MAX ? t->limit - t->n
+							   : HISTORY_FOUND_MAX);
+	msg_init(&m, CMD_TRACE_FIND);
+	trace_find_put(&m, &asked);
+	r = ask(t, &m, &reply);
+	if (r != EXIT_FINE)
+		return r;
+	if (trace_found_get(&reply, &found) != RC_OK) {
+		msg_fini(&reply);
+		return silent();
+	}
+	if (found.rc != RC_OK)
+		r = command_fail(
+		    "trace", EXIT_FAILED, "%.*s", SV_ARG(found.text));
+	for (i = 0; r == EXIT_FINE && i < found.nstory; i++) {
+		t->story = xgrow(t->story, &t->cap, t->n + 1, sizeof *t->story);
+		t->story[t->n++] = found.story[i];
+	}
+	t->more = found.more;
+	*before = found.before;
+	trace_found_fini(&found);
+	msg_fini(&reply);
+	return r;
+}
+
+static int
+find_all(struct trace *t)
+{
+	uint64_t before = 0;
+	int r;
+
+	do
+		r = find_some(t, &before);
+	while (r == EXIT_FINE && t->more && t->n < t->limit && before > 0);
+	return r;
+}
+
+/* ---- one message ---- */
+
+struct story {
+	struct buf bytes; /* of all steps, each behind its length */
+	struct msg *m;	  /* one for each step: its texts are in there */
+	struct history_step *step;
+	size_t n;
+};
+
+static int
+read_some(struct trace *t, uint64_t story, uint32_t *from, bool *more,
+    struct buf *bytes)
+{
+	const struct trace_read asked = {.story = story, .from = *from};
+	struct trace_steps steps;
+	struct msg m, reply;
+	int r;
+
+	msg_init(&m, CMD_TRACE_READ);
+	trace_read_put(&m, &asked);
+	r = ask(t, &m, &reply);
+	if (r != EXIT_FINE)
+		return r;
+	if (trace_steps_get(&reply, &steps) != RC_OK) {
+		msg_fini(&reply);
+		return silent();
+	}
+	if (steps.rc == RC_OK)
+		buf_addsv(bytes, steps.steps);
+	else if (steps.rc != RC_NOTFOUND) /* too old by now */
+		r = command_fail(
+		    "trace", EXIT_FAILED, "%.*s", SV_ARG(steps.text));
+	*more = steps.rc == RC_OK && steps.more;
+	*from = steps.next;
+	trace_steps_fini(&steps);
+	msg_fini(&reply);
+	return r;
+}
+
+/* The bytes become steps, as far as they are some. */
+static void
+decode(struct story *s)
+{
+	struct sv rest = buf_sv(&s->bytes);
+	size_t cap = 0, mcap = 0, i;
+
+	while (rest.n >= 4 && s->n < STEPS_MAX) {
+		uint32_t n = be_get32(rest.p);
+
+		rest = sv_skip(rest, 4);
+		s->m = xgrow(s->m, &mcap, s->n + 1, sizeof *s->m);
+		s->step = xgrow(s->step, &cap, s->n + 1, sizeof *s->step);
+		msg_init(&s->m[s->n], 0);
+		buf_addsv(&s->m[s->n].b, sv_first(rest, n));
+		rest = sv_skip(rest, n);
+		s->n++;
+	}
+	for (i = 0; i < s->n; i++)
+		if (history_step_get(&s->m[i], &s->step[i]) != RC_OK)
+			s->step[i] = (struct history_step){
+			    .kind = HISTORY_REMARK, .text = SV("unreadable")};
+	history_sort(s->step, s->n);
+}
+
+static int
+story_read(struct trace *t, uint64_t number, struct story *s)
+{
+	uint32_t from = 0;
+	bool more = true;
+	int r = EXIT_FINE;
+
+	buf_init(&s->bytes, STORY_MAX);
+	while (r == EXIT_FINE && more && buf_ok(&s->bytes))
+		r = read_some(t, number, &from, &more, &s->bytes);
+	if (r == EXIT_FINE)
+		decode(s);
+	return r;
+}
+
+static void
+story_fini(struct story *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		msg_fini(&s->m[i]);
+	free(s->m);
+	free(s->step);
+	buf_fini(&s->bytes);
+}
+
+/* ---- for programs ---- */
+
+static json_t *
+json_words(struct sv s)
+{
+	struct buf b;
+	json_t *j;
+
+	buf_init(&b, 1 << 20);
+	history_show(s, &b);
+	j = json_stringn(b.p, b.n);
+	buf_fini(&b);
+	return j;
+}
+
+/* RFC 3339, UTC. */
+static json_t *
+json_time(int64_t ms)
+{
+	char text[40];
+	struct clk_tm t;
+
+	clk_civil(ms / 1000, &t);
+	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+	    t.year, t.month, t.day, t.hour, t.minute, t.second,
+	    (int)(ms % 1000));
+	return json_string(text);
+}
+
+static json_t *
+json_list(struct sv all)
+{
+	json_t *list = json_array();
+
+	while (all.n > 0) {
+		struct sv one = sv_split(&all, ' ');
+
+		if (one.n > 0)
+			(void)json_array_append_new(list, json_words(one));
+	}
+	return list;
+}
+
+static void
+set_words(json_t *j, const char *name, struct sv s)
+{
+	if (s.n > 0)
+		(void)json_object_set_new(j, name, json_words(s));
+}
+
+static void
+set_number(json_t *j, const char *name, uint64_t n)
+{
+	if (n > 0)
+		(void)json_object_set_new(j, name, json_integer((json_int_t)n));
+}
+
+static json_t *
+json_step(const struct history_step *s)
+{
+	struct buf words;
+	json_t *j;
+
+	buf_init(&words, 1 << 20);
+	history_step_words(s, &words);
+	j = json_pack("{s:o, s:s, s:s, s:s%}", "time", json_time(s->when),
+	    "step", history_kind_name((enum history_kind)s->kind), "process",
+	    history_writer_name(s->writer), "words", words.p, words.n);
+	buf_fini(&words);
+	if (j == NULL)
+		return json_null();
+	(void)json_object_set_new(j, "recipients", json_list(s->who));
+	set_words(j, "account", s->account);
+	set_words(j, "peer", s->peer);
+	set_number(j, "code", s->code);
+	set_words(j, s->kind == HISTORY_STORED ? "folder" : "said", s->text);
+	if (s->kind == HISTORY_ACCEPTED)
+		set_number(j, "size", s->number);
+	if (s->kind == HISTORY_QUEUED)
+		set_number(j, "queue_id", s->number);
+	if (s->kind == HISTORY_TRIED && s->number > 0)
+		(void)json_object_set_new(
+		    j, "next_try", json_time((int64_t)s->number));
+	if ((s->flags & HISTORY_TLS) != 0)
+		(void)json_object_set_new(j, "tls", json_true());
+	if ((s->flags & HISTORY_JUNK) != 0)
+		(void)json_object_set_new(j, "junk", json_true());
+	if (s->kind == HISTORY_RETURNED)
+		(void)json_object_set_new(j, "sender_told",
+		    json_boolean((s->flags & HISTORY_TOLD) != 0));
+	return j;
+}
+
+static json_t *
+json_story(const struct story *s)
+{
+	json_t *steps = json_array(), *j = json_object();
+	char hex[33] = "";
+	size_t i;
+
+	for (i = 0; s->n > 0 && i < 16; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", s->step[0].id[i]);
+	for (i = 0; i < s->n; i++)
+		(void)json_array_append_new(steps, json_step(&s->step[i]));
+	(void)json_object_set_new(j, "id", json_string(hex));
+	(void)json_object_set_new(
+	    j, "sender", json_words(history_sender(s->step, s->n)));
+	set_words(j, "message_id", history_message_id(s->step, s->n));
+	set_words(j, "subject", history_subject(s->step, s->n));
+	(void)json_object_set_new(j, "steps", steps);
+	return j;
+}
+
+/* ---- the command ---- */
+
+static void
+say_none(const struct trace *t)
+{
+	int64_t keep = t->conf->history.keep_ms;
+
+	if (keep == 0)
+		puts("The history is off (history.keep in the configuration).");
+	else
+		printf("No message of the last %lld days fits. (Refusals above "
+		       "%d an hour from one\nnetwork are only counted: "
+		       "hearthmail status.)\n",
+		    (long long)(keep / (24 * 3600 * 1000)),
+		    HISTORY_PEER_REFUSALS);
+}
+
+static void
+print_words(const struct story *s, bool first)
+{
+	struct buf out;
+
+	buf_init(&out, STORY_MAX);
+	history_story_words(s->step, s->n, &out);
+	printf("%s%s", first ? "" : "\n", out.p);
+	buf_fini(&out);
+}
+
+/* The oldest first: the newest is the last one that is read. */
+static int
+print_stories(struct trace *t)
+{
+	json_t *all = t->json ? json_array() : NULL;
+	int r = EXIT_FINE;
+	bool first = true;
+	size_t i;
+
+	if (!t->json && t->more && t->n >= t->limit)
+		printf("The newest %zu messages (--limit N shows more):\n\n",
+		    t->n);
+	for (i = t->n; r == EXIT_FINE && i-- > 0;) {
+		struct story s = {.n = 0};
+
+		r = story_read(t, t->story[i], &s);
+		if (r == EXIT_FINE && t->json)
+			(void)json_array_append_new(all, json_story(&s));
+		else if (r == EXIT_FINE && s.n > 0)
+			print_words(&s, first);
+		first = first && s.n == 0;
+		story_fini(&s);
+	}
+	if (t->json && r == EXIT_FINE) {
+		json_t *j =
+		    json_pack("{s:O, s:b}", "messages", all, "more", t->more);
+
+		(void)json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		puts("");
+		json_decref(j);
+	}
+	json_decref(all);
+	return r;
+}
+
+static int
+answer(struct trace *t)
+{
+	int r = find_all(t);
+
+	if (r == EXIT_FINE && t->n == 0 && !t->json)
+		say_none(t);
+	else if (r == EXIT_FINE)
+		r = print_stories(t);
+	free(t->story);
+	t->story = NULL;
+	return r == EXIT_FINE && t->n == 0 ? EXIT_FAILED : r;
+}
+
+/* In a process of its own, in the history's folder. */
+static int
+inside(void *arg)
+{
+	struct trace *t = arg;
+	const struct history_db_opts o = {.keep_ms = t->conf->history.keep_ms,
+	    .size = t->conf->history.size,
+	    .subjects = true};
+	struct err err = {.text = ""};
+	int r;
+
+	if (history_db_open(&o, &t->db, &err) != RC_OK)
+		return command_fail("trace", EXIT_FAILED, "%s", err.text);
+	r = answer(t);
+	history_db_close(&t->db);
+	return r;
+}
+
+static int
+look(struct trace *t)
+{
+	struct buf folder;
+	struct err err = {.text = ""};
+	int r;
+
+	t->fd = command_connect(t->conf, "history.sock");
+	if (t->fd >= 0) {
+		r = answer(t);
+		io_close(&t->fd);
+		return r;
+	}
+	if (command_unreached(t->conf, &err) == RC_DENIED)
+		return command_fail("trace", EXIT_FAILED, "%s", err.text);
+	buf_init(&folder, 4096);
+	buf_addf(&folder, "%s/history", t->conf->data);
+	r = confined_run(t->conf, "trace", folder.p, ROLE_HISTORY, inside, t);
+	buf_fini(&folder);
+	return r;
+}
+
+int
+cmd_trace(const char *config, int argc, char **argv)
+{
+	struct trace t = {.fd = -1, .limit = LIMIT};
+	struct conf *conf;
+	int r;
+
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	t.conf = conf;
+	tzset();
+	buf_init(&t.room, 65536);
+	r = read_words(&t, argc, argv);
+	if (r == EXIT_FINE)
+		r = look(&t);
+	buf_fini(&t.room);
+	conf_free(&conf);
+	return r;
+}

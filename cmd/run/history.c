@@ -1,0 +1,116 @@
+/* What happened to each message: its own folder, no network.  Nobody waits for
+ * it. */
+#include <time.h>
+
+#include "base/clk.h"
+#include "base/io.h"
+#include "cmd/run/process.h"
+#include "history/service.h"
+
+#define LAST_WORDS_MS 1000 /* what the others say when all of them end */
+#define LOOK_MS	      20
+
+static const struct sandbox_profile walls = {.name = "history",
+    .files = SANDBOX_FILES_WRITE,
+    .file_max = SANDBOX_ANY_SIZE};
+
+struct last_words {
+	struct child *c;
+	struct history_service *s;
+	int64_t until;
+};
+
+static struct history_db_opts
+opts_of(const struct conf *c)
+{
+	return (struct history_db_opts){.keep_ms = c->history.keep_ms,
+	    .size = c->history.size,
+	    .subjects = c->history.subjects};
+}
+
+static void
+on_line(struct child *c, enum role role, const char *account, int fd)
+{
+	enum history_writer who;
+
+	if (role == ROLE_SMTP)
+		who = HISTORY_W_SMTP;
+	else if (role == ROLE_SUBMISSION)
+		who = HISTORY_W_SUBMISSION;
+	else if (role == ROLE_ACCOUNT)
+		who = HISTORY_W_ACCOUNT;
+	else if (role == ROLE_QUEUE)
+		who = HISTORY_W_QUEUE;
+	else if (role == ROLE_MX)
+		who = HISTORY_W_MX;
+	else {
+		io_close(&fd);
+		return;
+	}
+	history_service_add_writer(c->arg, fd, who, account);
+}
+
+static void
+on_conf(struct child *c)
+{
+	const struct history_db_opts o = opts_of(c->conf_now);
+
+	history_service_set_opts(c->arg, &o);
+}
+
+static void
+on_control(struct child *c, struct msg *m)
+{
+	int fd;
+
+	if (m->type == CTL_CONTROL && (fd = msg_take_fd(m)) >= 0)
+		history_service_add_command(c->arg, fd);
+}
+
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	if (c->arg != NULL)
+		history_service_status(c->arg, text);
+	return 0;
+}
+
+static const struct child_ops ops = {.status = on_status,
+    .line = on_line,
+    .conf = on_conf,
+    .control = on_control};
+
+static void
+listen_on(void *arg)
+{
+	struct last_words *w = arg;
+
+	if (history_service_writers(w->s) == 0 || clk_mono() > w->until)
+		ev_stop(w->c->loop);
+	else
+		(void)ev_timer_add(w->c->loop, LOOK_MS, listen_on, w);
+}
+
+int
+run_history(int control_fd)
+{
+	struct child c = {0};
+	struct history_db_opts o;
+	struct history_service *s;
+	struct last_words w;
+	int code;
+
+	child_boot(&c, control_fd, &ops);
+	o = opts_of(c.conf_now);
+	tzset();
+	child_enter(&c, &walls);
+	s = history_service_new(c.loop, &o);
+	c.arg = s;
+	code = child_serve(&c);
+	/* All end at the same time: what they have noted last comes now. */
+	w = (struct last_words){&c, s, clk_mono() + LAST_WORDS_MS};
+	listen_on(&w);
+	ev_run(c.loop);
+	history_service_free(&s);
+	return code;
+}

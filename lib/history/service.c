@@ -1,0 +1,498 @@
+#include "history/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/be.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "ipc/msg_answer.h"
+#include "ipc/proto.h"
+#include "ipc/server.h"
+
+#define COMMIT_MS    1000
+#define COMMIT_STEPS 2000
+#define PRUNE_MS     (10 * 60 * 1000)
+#define PRUNE_SOON   20
+#define PRUNE_STEPS  5000 /* more of them than since the last time */
+#define RETRY_MS     30000
+#define FIND_MS	     250
+#define PAGE_ROOM    30000
+
+struct client {
+	struct ipc_client ipc;
+	bool command;
+	enum history_writer writer;
+	char account[64];
+};
+
+struct history_service {
+	struct ev_loop *loop;
+	struct history_db_opts o;
+	struct history_db *db; /* NULL: it cannot be opened now */
+	char trouble[ERR_TEXT_MAX];
+	struct ipc_server *clients;
+	struct ev_timer *commit, *prune, *retry;
+	unsigned uncommitted, unpruned;
+};
+
+#define KIND(k) (1u << (k))
+#define AT_THE_DOOR                                       \
+	(KIND(HISTORY_ACCEPTED) | KIND(HISTORY_REFUSED) | \
+	    KIND(HISTORY_DEFERRED) | KIND(HISTORY_REMARK))
+
+static const unsigned allowed[HISTORY_WRITERS] = {
+    [HISTORY_W_SMTP] = AT_THE_DOOR,
+    [HISTORY_W_SUBMISSION] = AT_THE_DOOR,
+    [HISTORY_W_ACCOUNT] =
+	KIND(HISTORY_STORED) | KIND(HISTORY_UNSTORED) | KIND(HISTORY_REMARK),
+    [HISTORY_W_QUEUE] = KIND(HISTORY_QUEUED) | KIND(HISTORY_TRIED) |
+			KIND(HISTORY_SENT) | KIND(HISTORY_HANDED) |
+			KIND(HISTORY_RETURNED) | KIND(HISTORY_DELAYED) |
+			KIND(HISTORY_HELD) | KIND(HISTORY_RELEASED) |
+			KIND(HISTORY_REMOVED) | KIND(HISTORY_REMARK),
+    [HISTORY_W_MX] = KIND(HISTORY_HOST) | KIND(HISTORY_REMARK),
+};
+
+/* ---- the database ---- */
+
+static void on_retry(void *arg);
+
+static void
+say_trouble(struct history_service *s, const char *text)
+{
+	if (s->trouble[0] == '\0')
+		mlog(LOG_ERROR, "history.write",
+		    "text=\"%s; what happens to mail is not recorded now, the "
+		    "mail goes on\"",
+		    text);
+	(void)snprintf(s->trouble, sizeof s->trouble, "%s", text);
+}
+
+static void
+say_well(struct history_service *s)
+{
+	if (s->trouble[0] != '\0')
+		mlog(LOG_INFO, "history.well",
+		    "text=\"the history can be written again\"");
+	s->trouble[0] = '\0';
+}
+
+static void
+open_db(struct history_service *s)
+{
+	struct err err = {.text = ""};
+
+	if (history_db_open(&s->o, &s->db, &err) == RC_OK) {
+		say_well(s);
+		return;
+	}
+	s->db = NULL;
+	say_trouble(s, err.text);
+	if (s->retry == NULL)
+		s->retry = ev_timer_add(s->loop, RETRY_MS, on_retry, s);
+}
+
+static void
+on_retry(void *arg)
+{
+	struct history_service *s = arg;
+
+	s->retry = NULL;
+	open_db(s);
+}
+
+/* What became of something that was written. */
+static void
+look_at(struct history_service *s, int r)
+{
+	if (r == RC_OK) {
+		say_well(s);
+	} else if (r == RC_DAMAGED) {
+		history_db_close(&s->db);
+		history_db_set_aside();
+		open_db(s);
+	} else {
+		say_trouble(s, r == RC_NOSPACE
+				   ? "the disk is full"
+				   : "the history's file cannot be written");
+	}
+}
+
+static void
+commit(struct history_service *s)
+{
+	s->uncommitted = 0;
+	if (s->db != NULL && history_db_pending(s->db))
+		look_at(s, history_db_commit(s->db));
+}
+
+static void
+on_commit(void *arg)
+{
+	struct history_service *s = arg;
+
+	s->commit = NULL;
+	commit(s);
+}
+
+static void
+on_prune(void *arg)
+{
+	struct history_service *s = arg;
+	bool more = false;
+
+	s->prune = NULL;
+	s->unpruned = 0;
+	if (s->db != NULL)
+		look_at(s, history_db_prune(s->db, &more));
+	s->prune =
+	    ev_timer_add(s->loop, more ? PRUNE_SOON : PRUNE_MS, on_prune, s);
+}
+
+static void
+prune_soon(struct history_service *s)
+{
+	ev_timer_del(&s->prune);
+	s->prune = ev_timer_add(s->loop, PRUNE_SOON, on_prune, s);
+}
+
+/* Something was written: it gets to the disk soon. */
+static void
+written(struct history_service *s, unsigned steps)
+{
+	s->uncommitted += steps;
+	s->unpruned += steps;
+	if (s->uncommitted >= COMMIT_STEPS)
+		commit(s);
+	else if (s->commit == NULL)
+		s->commit = ev_timer_add(s->loop, COMMIT_MS, on_commit, s);
+	if (s->unpruned >= PRUNE_STEPS)
+		prune_soon(s);
+}
+
+/* ---- what comes in ---- */
+
+/* The next one of a list of steps. */
+static int
+next_step(struct sv *rest, struct msg *m, struct history_step *out)
+{
+	uint32_t n;
+
+	if (rest->n < 4)
+		return RC_SYNTAX;
+	n = be_get32(rest->p);
+	*rest = sv_skip(*rest, 4);
+	if (n > rest->n)
+		return RC_SYNTAX;
+	buf_reset(&m->b);
+	m->at = 0;
+	m->bad = false;
+	buf_addsv(&m->b, sv_first(*rest, n));
+	*rest = sv_skip(*rest, n);
+	return history_step_get(m, out);
+}
+
+static int
+take_step(struct client *c, struct history_step *step, bool *kept)
+{
+	struct history_service *s = c->ipc.arg;
+	int r;
+
+	if ((allowed[c->writer] & KIND(step->kind)) == 0)
+		return RC_DENIED;
+	step->writer = (uint8_t)c->writer;
+	/* It speaks for its own account only. */
+	if (c->writer == HISTORY_W_ACCOUNT)
+		step->account = sv_str(c->account);
+	if (s->db == NULL)
+		return RC_OK;
+	r = history_db_add(s->db, step);
+	*kept = r == RC_OK;
+	if (r != RC_OK)
+		look_at(s, r);
+	return RC_OK;
+}
+
+static int
+take_notes(struct client *c, const struct history_notes *notes)
+{
+	struct history_service *s = c->ipc.arg;
+	struct history_step step;
+	struct sv rest = notes->steps;
+	uint32_t i, lost = notes->lost;
+	struct msg m;
+	int r = RC_OK;
+
+	msg_init(&m, 0);
+	for (i = 0; r == RC_OK && i < notes->n; i++) {
+		bool kept = false;
+
+		r = next_step(&rest, &m, &step);
+		if (r == RC_OK)
+			r = take_step(c, &step, &kept);
+		lost += r == RC_OK && !kept;
+	}
+	msg_fini(&m);
+	if (r != RC_OK)
+		return r;
+	if (lost > 0)
+		mlog(LOG_WARN, "history.lost", "steps=%u", lost);
+	if (s->db == NULL)
+		return RC_OK;
+	history_db_count(s->db, HISTORY_COUNT_LOST, lost);
+	for (i = 0; i < notes->ncount; i++)
+		history_db_count(s->db, i, notes->count[i]);
+	written(s, notes->n);
+	return rest.n == 0 ? RC_OK : RC_SYNTAX;
+}
+
+static void
+on_notes(struct client *c, struct msg *m)
+{
+	struct history_notes notes;
+	struct msg reply;
+	int r = history_notes_get(m, &notes);
+
+	if (r == RC_OK) {
+		r = take_notes(c, &notes);
+		history_notes_fini(&notes);
+	}
+	if (r != RC_OK) {
+		mlog(LOG_ERROR, "history.forbidden", "writer=%d", c->writer);
+		line_accuse(c->ipc.line);
+	}
+	msg_answer_make(&reply, m->id, r, "");
+	ipc_client_answer(&c->ipc, m->id, &reply);
+}
+
+/* ---- questions ---- */
+
+void
+history_answer_find(struct history_db *db, struct msg *m, struct msg *reply)
+{
+	uint64_t story[HISTORY_FOUND_MAX];
+	struct history_found found = {.story = story};
+	struct trace_found answer = {.rc = RC_OK};
+	struct trace_find asked;
+	int r = trace_find_get(m, &asked);
+
+	if (r == RC_OK) {
+		r = db != NULL ? history_db_find(db, &asked, FIND_MS, &found)
+			       : RC_TEMP;
+		trace_find_fini(&asked);
+	}
+	answer.rc = r;
+	if (r != RC_OK)
+		answer.text = SV("the history cannot be read now");
+	answer.more = r == RC_OK && found.more;
+	answer.before = found.before;
+	answer.story = story;
+	answer.nstory = r == RC_OK ? found.n : 0;
+	msg_init(reply, MSG_REPLY);
+	trace_found_put(reply, &answer);
+}
+
+void
+history_answer_read(struct history_db *db, struct msg *m, struct msg *reply)
+{
+	struct trace_steps answer = {.rc = RC_OK};
+	struct history_page page = {.room = PAGE_ROOM};
+	struct trace_read asked;
+	struct buf steps;
+	int r = trace_read_get(m, &asked);
+
+	buf_init(&steps, MSG_MAX);
+	page.out = &steps;
+	if (r == RC_OK) {
+		r = db != NULL
+			? history_db_read(db, asked.story, asked.from, &page)
+			: RC_TEMP;
+		trace_read_fini(&asked);
+	}
+	answer.rc = r;
+	if (r != RC_OK)
+		answer.text = SV("the history cannot be read now");
+	answer.more = page.more;
+	answer.next = page.next;
+	answer.n = r == RC_OK ? page.n : 0;
+	if (r == RC_OK)
+		answer.steps = buf_sv(&steps);
+	msg_init(reply, MSG_REPLY);
+	trace_steps_put(reply, &answer);
+	buf_fini(&steps);
+}
+
+static void
+on_question(struct client *c, struct msg *m)
+{
+	struct history_service *s = c->ipc.arg;
+	struct msg reply;
+
+	if (m->type == CMD_TRACE_FIND)
+		history_answer_find(s->db, m, &reply);
+	else if (m->type == CMD_TRACE_READ)
+		history_answer_read(s->db, m, &reply);
+	else
+		msg_answer_make(
+		    &reply, m->id, RC_SYNTAX, "the history does not know that");
+	ipc_client_answer(&c->ipc, m->id, &reply);
+}
+
+static void
+on_client_msg(struct ipc_client *ipc, struct msg *m)
+{
+	struct client *c = (struct client *)ipc;
+
+	if (c->command)
+		on_question(c, m);
+	else if (m->type == HISTORY_NOTES)
+		on_notes(c, m);
+	else
+		line_accuse(ipc->line);
+}
+
+static const struct ipc_server_ops client_ops = {
+    .client_size = sizeof(struct client),
+    .msg = on_client_msg,
+};
+
+/* ---- status ---- */
+
+static const char *const count_names[HISTORY_COUNTS] = {
+    [HISTORY_C_RECEIVED] = "received",
+    [HISTORY_C_SUBMITTED] = "submitted",
+    [HISTORY_C_STORED] = "stored",
+    [HISTORY_C_JUNK] = "junk",
+    [HISTORY_C_SENT] = "sent",
+    [HISTORY_C_RETURNED] = "returned",
+    [HISTORY_C_DEFERRED] = "put off",
+    [HISTORY_C_UNKNOWN] = "unknown address",
+    [HISTORY_C_RELAY] = "relaying",
+    [HISTORY_C_POLICY] = "forged",
+    [HISTORY_C_SIZE] = "too large",
+    [HISTORY_C_FORM] = "malformed",
+    [HISTORY_C_RATE] = "too many",
+    [HISTORY_C_FULL] = "no room",
+    [HISTORY_C_OTHER] = "other reasons",
+};
+
+const char *
+history_count_name(enum history_count c)
+{
+	return c < HISTORY_COUNTS ? count_names[c] : "";
+}
+
+/* The everyday ones always, the others if there are any. */
+static void
+status_line(
+    struct history_db *db, const char *name, unsigned days, struct buf *out)
+{
+	uint64_t n[HISTORY_COUNTS], lost = history_db_lost(db, days);
+	uint64_t refused = 0;
+	uint32_t i;
+
+	history_db_counts(db, days, n);
+	buf_addf(out, "%s: ", name);
+	for (i = 0; i < HISTORY_C_DEFERRED; i++)
+		buf_addf(out, "%s%s %llu", i > 0 ? ", " : "", count_names[i],
+		    (unsigned long long)n[i]);
+	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++)
+		refused += n[i];
+	buf_addf(out, ", refused %llu", (unsigned long long)refused);
+	for (i = HISTORY_C_DEFERRED; i < HISTORY_COUNTS; i++)
+		if (n[i] > 0)
+			buf_addf(out, ", %s %llu", count_names[i],
+			    (unsigned long long)n[i]);
+	if (lost > 0)
+		buf_addf(out, ", not recorded %llu", (unsigned long long)lost);
+	buf_addc(out, '\n');
+}
+
+void
+history_service_status(struct history_service *s, struct buf *out)
+{
+	if (s->trouble[0] != '\0')
+		buf_addf(out, "%s%s\n", HISTORY_STATUS_DOWN, s->trouble);
+	if (s->db == NULL)
+		return;
+	status_line(s->db, "today", 1, out);
+	status_line(s->db, "7 days", 7, out);
+	status_line(s->db, "14 days", 14, out);
+}
+
+/* ---- life ---- */
+
+static struct client *
+add_client(struct history_service *s, int fd)
+{
+	return (struct client *)ipc_server_add(s->clients, fd);
+}
+
+void
+history_service_add_writer(struct history_service *s, int fd,
+    enum history_writer who, const char *account)
+{
+	struct client *c = add_client(s, fd);
+
+	c->writer = who;
+	(void)strncat(c->account, account, sizeof c->account - 1);
+}
+
+void
+history_service_add_command(struct history_service *s, int fd)
+{
+	add_client(s, fd)->command = true;
+}
+
+unsigned
+history_service_writers(const struct history_service *s)
+{
+	const struct ipc_client *c;
+	unsigned n = 0;
+
+	for (c = ipc_server_clients(s->clients); c != NULL; c = c->next)
+		n += c->line != NULL && !((const struct client *)c)->command;
+	return n;
+}
+
+struct history_service *
+history_service_new(struct ev_loop *loop, const struct history_db_opts *o)
+{
+	struct history_service *s = xcalloc(1, sizeof *s);
+
+	s->loop = loop;
+	s->o = *o;
+	s->clients = ipc_server_new(loop, &client_ops, s);
+	open_db(s);
+	prune_soon(s);
+	return s;
+}
+
+void
+history_service_set_opts(
+    struct history_service *s, const struct history_db_opts *o)
+{
+	s->o = *o;
+	if (s->db != NULL)
+		history_db_set_opts(s->db, o);
+	prune_soon(s);
+}
+
+void
+history_service_free(struct history_service **sp)
+{
+	struct history_service *s = *sp;
+
+	if (s == NULL)
+		return;
+	ev_timer_del(&s->commit);
+	ev_timer_del(&s->prune);
+	ev_timer_del(&s->retry);
+	ipc_server_free(&s->clients);
+	history_db_close(&s->db);
+	free(s);
+	*sp = NULL;
+}

@@ -1,0 +1,47 @@
+/*
+ * The history's process: takes steps from those who write them, keeps them
+ * (history/db.h), and answers its owner.
+ *
+ * A database that cannot be opened or written (a full disk) is said in the
+ * log once; steps are dropped and counted until it can be again, and the mail
+ * goes on.
+ */
+#ifndef HISTORY_SERVICE_H
+#define HISTORY_SERVICE_H
+
+#include "base/ev.h"
+#include "history/db.h"
+#include "history/history.h"
+
+struct history_service;
+
+struct history_service *history_service_new(
+    struct ev_loop *loop, const struct history_db_opts *o);
+/* Writes what is there. */
+void history_service_free(struct history_service **s);
+void history_service_set_opts(
+    struct history_service *s, const struct history_db_opts *o);
+/* Take fd.  account: whose process it is, or "". */
+void history_service_add_writer(struct history_service *s, int fd,
+    enum history_writer who, const char *account);
+void history_service_add_command(struct history_service *s, int fd);
+/* Writers whose line has not ended. */
+unsigned history_service_writers(const struct history_service *s);
+
+/*
+ * Lines for the status: "today: received 12, stored 12, refused 3, ...", and
+ * the same for 7 and 14 days; what is wrong with the database, first, after
+ * HISTORY_STATUS_DOWN.
+ */
+#define HISTORY_STATUS_DOWN "NOT WRITTEN: "
+void history_service_status(struct history_service *s, struct buf *out);
+/* "received"; "" for what there is not. */
+const char *history_count_name(enum history_count c);
+
+/* Answers a question about the database, as a command may have it. */
+void history_answer_find(
+    struct history_db *db, struct msg *m, struct msg *reply);
+void history_answer_read(
+    struct history_db *db, struct msg *m, struct msg *reply);
+
+#endif
