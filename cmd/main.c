@@ -41,6 +41,8 @@ static const struct command commands[] = {
 	"the DNS records to publish, and whether they are there"},
     {"trace", cmd_trace, "trace WHICH... [--since 3d] [--limit N] [--json]",
 	"every step of each message with that address or subject"},
+    {"reports", cmd_reports, "reports [DOMAIN] [--since 30d] [--json]",
+	"what others saw of mail from your domains, in sentences"},
     {"queue", cmd_queue, "queue list [WHICH...] | show ID [--json]",
 	"what waits, why and until when; every attempt"},
     {"queue", cmd_queue,

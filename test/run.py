@@ -97,7 +97,7 @@ ARROWS = {
     "lib/archive": ["base"],
     "lib/conf": ["base"],
     "lib/ipc": ["base"],
-    "lib/history": ["base", "ipc"],
+    "lib/history": ["base", "ipc", "report"],
     "lib/sandbox": ["base"],
     "lib/mail": ["base"],
     "lib/mime": ["base", "mail"],

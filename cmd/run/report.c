@@ -3,11 +3,20 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/run/process.h"
+#include "ipc/msg_answer.h"
 #include "mime/mime.h"
 #include "report/sentences.h"
 #include "report/service.h"
 
 #define IDLE_MS 5000
+#define KEEP_MS 30000
+
+struct state {
+	struct child child;
+	struct report_service *service;
+	struct peer *history;
+	unsigned out; /* what history has not yet confirmed */
+};
 
 static const struct sandbox_profile walls = {.name = "report"};
 
@@ -15,8 +24,12 @@ static void
 on_line(struct child *c, enum role role, const char *account, int fd)
 {
 	(void)account;
+	struct state *st = c->arg;
+
 	if (role == ROLE_SMTP)
-		report_service_add_client(c->arg, fd);
+		report_service_add_client(st->service, fd);
+	else if (role == ROLE_HISTORY)
+		peer_connect(st->history, fd);
 	else
 		io_close(&fd);
 }
@@ -37,11 +50,12 @@ is_within(struct sv domain, struct sv other)
 static bool
 is_ours(void *arg, struct sv domain)
 {
-	const struct child *c = arg;
+	const struct state *st = arg;
+	const struct conf *conf = st->child.conf_now;
 	size_t i;
 
-	for (i = 0; i < c->conf_now->ndomain; i++) {
-		struct sv own = sv_str(c->conf_now->domain[i].name);
+	for (i = 0; i < conf->ndomain; i++) {
+		struct sv own = sv_str(conf->domain[i].name);
 
 		if (is_within(domain, own) ||
 		    (is_within(own, domain) && sv_chr(domain, '.') < domain.n))
@@ -51,18 +65,18 @@ is_ours(void *arg, struct sv domain)
 }
 
 static void
-keep(void *arg, const struct report_record *r)
+log_record(const struct report_record *r, const char *event)
 {
 	static const char *const kind[] = {"dmarc", "tls", "unknown"};
 	const struct report_known nobody = {.arg = NULL};
 	struct report_sums sums = {.reports = 0};
+	struct report_record all = *r;
 	char org[LOG_Q_MAX], from[LOG_Q_MAX], domain[LOG_Q_MAX];
 	char why[LOG_Q_MAX];
 
-	(void)arg;
-	report_sum(r, &nobody, &sums);
-	mlog(r->refused.n > 0 ? LOG_WARN : LOG_INFO,
-	    r->refused.n > 0 ? "report.refused" : "report.read",
+	all.verified = true;
+	report_sum(&all, &nobody, &sums);
+	mlog(r->refused.n > 0 ? LOG_WARN : LOG_INFO, event,
 	    "kind=%s org=%s from=%s verified=%d domain=%s mails=%llu "
 	    "failed=%llu sessions=%llu sessions_failed=%llu text=%s",
 	    kind[r->kind], log_q(org, r->org), log_q(from, r->from),
@@ -73,30 +87,69 @@ keep(void *arg, const struct report_record *r)
 }
 
 static void
+on_kept(int rc, struct msg *reply, void *arg)
+{
+	struct state *st = arg;
+	char text[ERR_TEXT_MAX];
+
+	st->out--;
+	if (rc == RC_OK)
+		rc = msg_answer_read(reply, RC_TEMP, text);
+	if (rc == RC_EXISTS)
+		mlog(LOG_INFO, "report.again",
+		    "text=\"it had come before and counts once\"");
+	else if (rc != RC_OK)
+		mlog(LOG_WARN, "report.unkept",
+		    "rc=%s text=\"what a report says could not be kept\"",
+		    rc_name(rc));
+}
+
+static void
+keep(void *arg, const struct report_record *r)
+{
+	struct state *st = arg;
+	struct msg m;
+
+	log_record(r, r->refused.n > 0 ? "report.refused" : "report.read");
+	msg_init(&m, REPORT_KEEP);
+	report_record_put(&m, r);
+	st->out++;
+	peer_ask_later(st->history, &m, KEEP_MS, on_kept, st);
+}
+
+/* False: something is still on its way. */
+static bool
 leave(void *arg)
 {
-	child_stop(arg, 0);
+	struct state *st = arg;
+
+	if (st->out > 0)
+		return false;
+	child_stop(&st->child, 0);
+	return true;
 }
 
 int
 run_report(int control_fd)
 {
-	struct child c = {0};
+	struct state st = {.out = 0};
+	struct child *c = &st.child;
 	struct report_service_opts o = {.is_ours = is_ours,
 	    .keep = keep,
 	    .idle = leave,
-	    .arg = &c,
+	    .arg = &st,
 	    .idle_ms = IDLE_MS};
-	struct report_service *s;
 	int code;
 
-	child_boot(&c, control_fd, &ops);
+	child_boot(c, control_fd, &ops);
+	c->arg = &st;
 	mime_charset_setup();
-	child_enter(&c, &walls);
-	o.loop = c.loop;
-	s = report_service_new(&o);
-	c.arg = s;
-	code = child_serve(&c);
-	report_service_free(&s);
+	child_enter(c, &walls);
+	o.loop = c->loop;
+	st.history = peer_new(c->loop, "history", NULL, NULL, c);
+	st.service = report_service_new(&o);
+	code = child_serve(c);
+	report_service_free(&st.service);
+	peer_free(&st.history);
 	return code;
 }

@@ -1,7 +1,6 @@
 #include "history/db.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "history/search.h"
+#include "history/sqlite.h"
 
 #define VERSION	   1 /* of the tables */
 #define BUSY_MS	   3000
@@ -123,56 +123,6 @@ struct history_db {
 
 /* ---- SQLite ---- */
 
-static int
-rc_of(int r)
-{
-	switch (r & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return RC_OK;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return RC_TEMP;
-	case SQLITE_FULL:
-		return RC_NOSPACE;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-	case SQLITE_ERROR: /* not our tables */
-		return RC_DAMAGED;
-	default:
-		return RC_IO;
-	}
-}
-
-/* The folder is the root, or as good as that: paths stay as they are, and
- * nothing needs to be known of what is above. */
-static int
-full_path(sqlite3_vfs *v, const char *name, int room, char *out)
-{
-	(void)v;
-	return snprintf(out, (size_t)room, "%s", name) < room ? SQLITE_OK
-							      : SQLITE_CANTOPEN;
-}
-
-static const char *
-vfs_name(void)
-{
-	static sqlite3_vfs vfs;
-
-	if (vfs.zName != NULL)
-		return vfs.zName;
-	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	must(sqlite3_initialize() == SQLITE_OK);
-	vfs = *sqlite3_vfs_find(NULL);
-	vfs.zName = "history";
-	vfs.pNext = NULL;
-	vfs.xFullPathname = full_path;
-	must(sqlite3_vfs_register(&vfs, 0) == SQLITE_OK);
-	return vfs.zName;
-}
-
 /* A statement, ready for its arguments; NULL: it cannot be prepared, and *r
  * says why. */
 static sqlite3_stmt *
@@ -196,7 +146,7 @@ run(struct history_db *db, enum statement q, int64_t a, int64_t b, int64_t *out)
 	sqlite3_stmt *st = ready(db, q, &r);
 
 	if (st == NULL)
-		return rc_of(r);
+		return history_sqlite_rc(r);
 	n = sqlite3_bind_parameter_count(st);
 	if (n > 0)
 		(void)sqlite3_bind_int64(st, 1, a);
@@ -206,7 +156,7 @@ run(struct history_db *db, enum statement q, int64_t a, int64_t b, int64_t *out)
 		if (out != NULL)
 			*out = sqlite3_column_int64(st, 0);
 	(void)sqlite3_reset(st);
-	return rc_of(r);
+	return history_sqlite_rc(r);
 }
 
 static int
@@ -250,8 +200,9 @@ make_tables(sqlite3 *h, struct err *err)
 	else if (version > 0 && version != VERSION)
 		return err_set(err, RC_DAMAGED,
 		    "the history is of another version of Hearthmail");
-	if (rc_of(r) != RC_OK)
-		return err_set(err, rc_of(r), "history: %s", sqlite3_errmsg(h));
+	if (history_sqlite_rc(r) != RC_OK)
+		return err_set(err, history_sqlite_rc(r), "history: %s",
+		    sqlite3_errmsg(h));
 	return RC_OK;
 }
 
@@ -271,8 +222,9 @@ set_up(sqlite3 *h, struct err *err)
 	    "PRAGMA journal_size_limit = 8388608;",
 	    NULL, NULL, NULL);
 
-	if (rc_of(r) != RC_OK)
-		return err_set(err, rc_of(r), "history: %s", sqlite3_errmsg(h));
+	if (history_sqlite_rc(r) != RC_OK)
+		return err_set(err, history_sqlite_rc(r), "history: %s",
+		    sqlite3_errmsg(h));
 	(void)sqlite3_db_config(h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	return make_tables(h, err);
 }
@@ -282,13 +234,13 @@ open_once(struct history_db *db, struct err *err)
 {
 	int r = sqlite3_open_v2(HISTORY_DB_NAME, &db->h,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-	    vfs_name());
+	    history_sqlite_vfs());
 
 	if (r == SQLITE_OK) {
 		(void)sqlite3_busy_timeout(db->h, BUSY_MS);
 		r = set_up(db->h, err);
 	} else {
-		r = err_set(err, rc_of(r), "history: %s",
+		r = err_set(err, history_sqlite_rc(r), "history: %s",
 		    db->h != NULL ? sqlite3_errmsg(db->h) : "no memory");
 	}
 	if (r != RC_OK) {
@@ -384,7 +336,7 @@ look_up(struct history_db *db, const uint8_t id[16], struct known *k)
 	sqlite3_stmt *st = ready(db, Q_STORY, &r);
 
 	if (st == NULL)
-		return rc_of(r);
+		return history_sqlite_rc(r);
 	(void)sqlite3_bind_blob(st, 1, id, 16, SQLITE_STATIC);
 	r = sqlite3_step(st);
 	if (r == SQLITE_ROW) {
@@ -393,7 +345,7 @@ look_up(struct history_db *db, const uint8_t id[16], struct known *k)
 	}
 	(void)sqlite3_reset(st);
 	if (r != SQLITE_ROW)
-		return r == SQLITE_DONE ? RC_NOTFOUND : rc_of(r);
+		return r == SQLITE_DONE ? RC_NOTFOUND : history_sqlite_rc(r);
 	r = run(db, Q_LAST_STEP, (int64_t)k->story, 0, &last);
 	k->last = (uint32_t)last;
 	return r;
@@ -407,14 +359,14 @@ begin_story(
 	sqlite3_stmt *st = ready(db, Q_NEW_STORY, &r);
 
 	if (st == NULL)
-		return rc_of(r);
+		return history_sqlite_rc(r);
 	(void)sqlite3_bind_blob(st, 1, s->id, 16, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(st, 2, s->when);
 	(void)sqlite3_bind_int(st, 3, is_kept(s));
 	r = sqlite3_step(st);
 	(void)sqlite3_reset(st);
 	if (r != SQLITE_DONE)
-		return rc_of(r);
+		return history_sqlite_rc(r);
 	k->story = (uint64_t)sqlite3_last_insert_rowid(db->h);
 	k->last = 0;
 	k->kept = is_kept(s);
@@ -461,7 +413,7 @@ add_step(struct history_db *db, const struct history_step *s, struct known *k)
 	sqlite3_stmt *st = ready(db, Q_STEP, &r);
 
 	if (st == NULL)
-		return rc_of(r);
+		return history_sqlite_rc(r);
 	(void)sqlite3_bind_int64(st, 1, (int64_t)k->story);
 	(void)sqlite3_bind_int64(st, 2, k->last + 1);
 	(void)sqlite3_bind_int64(st, 3, s->when);
@@ -482,7 +434,7 @@ add_step(struct history_db *db, const struct history_step *s, struct known *k)
 	(void)sqlite3_clear_bindings(st);
 	if (r == SQLITE_DONE)
 		k->last++;
-	return rc_of(r);
+	return history_sqlite_rc(r);
 }
 
 int
@@ -537,11 +489,11 @@ write_counts(struct history_db *db)
 			continue;
 		st = ready(db, Q_COUNT, &r);
 		if (st == NULL)
-			return rc_of(r);
+			return history_sqlite_rc(r);
 		(void)sqlite3_bind_int64(st, 1, day);
 		(void)sqlite3_bind_int64(st, 2, i);
 		(void)sqlite3_bind_int64(st, 3, (int64_t)db->count[i]);
-		r = rc_of(sqlite3_step(st));
+		r = history_sqlite_rc(sqlite3_step(st));
 		(void)sqlite3_reset(st);
 	}
 	return r;
@@ -636,7 +588,7 @@ read_batch(
 
 	b->n = 0;
 	if (st == NULL)
-		return rc_of(r);
+		return history_sqlite_rc(r);
 	if (q == Q_REFUSED)
 		(void)sqlite3_bind_int64(st, 1, before);
 	(void)sqlite3_bind_int64(st, q == Q_REFUSED ? 2 : 1, PRUNE_SOME);
@@ -646,7 +598,7 @@ read_batch(
 		    q == Q_OLDEST ? sqlite3_column_int64(st, 1) : 0;
 	}
 	(void)sqlite3_reset(st);
-	return rc_of(r);
+	return history_sqlite_rc(r);
 }
 
 /* Those of the batch that began before; *n: how many. */
@@ -862,7 +814,7 @@ scan(struct history_db *db, const struct trace_find *f, int64_t until,
 	}
 	out->before = story;
 	history_search_free(&search);
-	return rc_of(r);
+	return history_sqlite_rc(r);
 }
 
 int
@@ -888,14 +840,16 @@ read_id(struct history_db *db, uint64_t story, uint8_t id[16])
 	bool found;
 
 	if (st == NULL)
-		return rc_of(r);
+		return history_sqlite_rc(r);
 	(void)sqlite3_bind_int64(st, 1, (int64_t)story);
 	r = sqlite3_step(st);
 	found = r == SQLITE_ROW && sqlite3_column_bytes(st, 0) == 16;
 	if (found)
 		memcpy(id, sqlite3_column_blob(st, 0), 16);
 	(void)sqlite3_reset(st);
-	return found ? RC_OK : r == SQLITE_DONE ? RC_NOTFOUND : rc_of(r);
+	return found		  ? RC_OK
+	       : r == SQLITE_DONE ? RC_NOTFOUND
+				  : history_sqlite_rc(r);
 }
 
 static void
@@ -926,7 +880,7 @@ history_db_read(struct history_db *db, uint64_t story, uint32_t from,
 		return r;
 	st = ready(db, Q_READ, &r);
 	if (st == NULL)
-		return rc_of(r);
+		return history_sqlite_rc(r);
 	(void)sqlite3_bind_int64(st, 1, (int64_t)story);
 	(void)sqlite3_bind_int64(st, 2, from);
 	while ((r = sqlite3_step(st)) == SQLITE_ROW) {
@@ -940,5 +894,5 @@ history_db_read(struct history_db *db, uint64_t story, uint32_t from,
 		page->n++;
 	}
 	(void)sqlite3_reset(st);
-	return rc_of(r);
+	return history_sqlite_rc(r);
 }

@@ -8,6 +8,7 @@
 #include "base/be.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "history/reports.h"
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "ipc/server.h"
@@ -23,7 +24,7 @@
 
 struct client {
 	struct ipc_client ipc;
-	bool command;
+	bool command, reader;
 	enum history_writer writer;
 	char account[64];
 };
@@ -31,7 +32,8 @@ struct client {
 struct history_service {
 	struct ev_loop *loop;
 	struct history_db_opts o;
-	struct history_db *db; /* NULL: it cannot be opened now */
+	struct history_db *db;		 /* NULL: it cannot be opened now */
+	struct history_reports *reports; /* NULL: not needed yet */
 	char trouble[ERR_TEXT_MAX];
 	struct ipc_server *clients;
 	struct ev_timer *commit, *prune, *retry;
@@ -146,6 +148,10 @@ on_prune(void *arg)
 
 	s->prune = NULL;
 	s->unpruned = 0;
+	if (s->reports != NULL &&
+	    history_reports_prune(s->reports, clk_now() / 1000) != RC_OK)
+		mlog(LOG_WARN, "reports.prune",
+		    "text=\"old reports cannot be removed now\"");
 	if (s->db != NULL)
 		look_at(s, history_db_prune(s->db, &more));
 	s->prune =
@@ -268,6 +274,54 @@ on_notes(struct client *c, struct msg *m)
 	ipc_client_answer(&c->ipc, m->id, &reply);
 }
 
+/* ---- reports ---- */
+
+/* There is a file of them as soon as there is one. */
+static void
+open_reports(struct history_service *s)
+{
+	struct err err = {.text = ""};
+
+	if (s->reports == NULL &&
+	    history_reports_open(&s->reports, &err) != RC_OK)
+		mlog(LOG_ERROR, "reports.open", "text=\"%s\"", err.text);
+}
+
+static int
+keep_report(struct history_service *s, const struct report_record *r)
+{
+	int rc = RC_TEMP;
+
+	open_reports(s);
+	if (s->reports != NULL)
+		rc = history_reports_add(s->reports, r);
+	if (rc == RC_DAMAGED) {
+		/* It is set aside when it is opened. */
+		history_reports_close(&s->reports);
+		rc = RC_TEMP;
+	}
+	return rc;
+}
+
+static void
+on_report(struct client *c, struct msg *m)
+{
+	struct history_service *s = c->ipc.arg;
+	struct report_record r;
+	struct msg reply;
+	uint32_t id = m->id;
+	int rc;
+
+	if (m->type != REPORT_KEEP || report_record_get(m, &r) != RC_OK) {
+		line_accuse(c->ipc.line);
+		return;
+	}
+	rc = keep_report(s, &r);
+	report_record_fini(&r);
+	msg_answer_make(&reply, id, rc, "");
+	ipc_client_answer(&c->ipc, id, &reply);
+}
+
 /* ---- questions ---- */
 
 void
@@ -335,7 +389,10 @@ on_question(struct client *c, struct msg *m)
 		history_answer_find(s->db, m, &reply);
 	else if (m->type == CMD_TRACE_READ)
 		history_answer_read(s->db, m, &reply);
-	else
+	else if (m->type == CMD_REPORTS) {
+		open_reports(s);
+		history_reports_answer(s->reports, m, &reply);
+	} else
 		msg_answer_make(
 		    &reply, m->id, RC_SYNTAX, "the history does not know that");
 	ipc_client_answer(&c->ipc, m->id, &reply);
@@ -348,6 +405,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 
 	if (c->command)
 		on_question(c, m);
+	else if (c->reader)
+		on_report(c, m);
 	else if (m->type == HISTORY_NOTES)
 		on_notes(c, m);
 	else
@@ -442,6 +501,12 @@ history_service_add_writer(struct history_service *s, int fd,
 }
 
 void
+history_service_add_reader(struct history_service *s, int fd)
+{
+	add_client(s, fd)->reader = true;
+}
+
+void
 history_service_add_command(struct history_service *s, int fd)
 {
 	add_client(s, fd)->command = true;
@@ -492,6 +557,7 @@ history_service_free(struct history_service **sp)
 	ev_timer_del(&s->prune);
 	ev_timer_del(&s->retry);
 	ipc_server_free(&s->clients);
+	history_reports_close(&s->reports);
 	history_db_close(&s->db);
 	free(s);
 	*sp = NULL;

@@ -79,5 +79,7 @@ const struct codec_type *const ipc_messages[] = {
     /* msg_report.h */
     &report_mail_codec,
     &report_record_codec,
+    &reports_ask_codec,
+    &reports_answer_codec,
     NULL,
 };

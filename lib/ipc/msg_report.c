@@ -80,3 +80,30 @@ record_fields(struct codec *c, struct report_record *v)
 }
 
 CODEC(report_record, record_fields)
+
+static void
+ask_fields(struct codec *c, struct reports_ask *v)
+{
+	codec_i64(c, &v->since);
+	codec_u64(c, &v->behind);
+}
+
+CODEC(reports_ask, ask_fields)
+
+static void
+answer_fields(struct codec *c, struct reports_answer *v)
+{
+	uint32_t i;
+
+	codec_rc(c, &v->rc);
+	codec_text(c, &v->text, ERR_TEXT_MAX);
+	codec_bool(c, &v->more);
+	codec_u64(c, &v->last);
+	codec_list(
+	    c, (void **)&v->record, &v->n, sizeof *v->record, REPORTS_PAGE_MAX);
+	for (i = 0; i < v->n; i++)
+		codec_sv(c, &v->record[i]);
+	codec_list_end(c, (void **)&v->record, &v->n);
+}
+
+CODEC(reports_answer, answer_fields)

@@ -71,7 +71,7 @@ struct report_tls {
 	struct sv info; /* a code or text of theirs */
 };
 
-/* REPORT_KEEP to history, and its answers. */
+/* REPORT_KEEP, and what reports_answer has. */
 struct report_record {
 	uint8_t kind; /* enum report_kind */
 	/* Why it was not read; empty: it was. */
@@ -93,5 +93,26 @@ struct report_record {
 	uint32_t ntls;
 };
 CODEC_FUNCTIONS(report_record);
+
+/* ---- commands ---- */
+
+#define REPORTS_PAGE_MAX 1000
+
+/* CMD_REPORTS: those that came since then, and behind that number. */
+struct reports_ask {
+	int64_t since; /* seconds */
+	uint64_t behind;
+};
+CODEC_FUNCTIONS(reports_ask);
+
+struct reports_answer {
+	int rc;
+	struct sv text;
+	bool more; /* ask again, behind `last` */
+	uint64_t last;
+	struct sv *record; /* each a struct report_record, encoded */
+	uint32_t n;
+};
+CODEC_FUNCTIONS(reports_answer);
 
 #endif

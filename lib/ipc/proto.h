@@ -73,6 +73,10 @@ enum proto {
 
 	REPORT_READ, /* report_mail -> msg_answer */
 
+	/* ---- report to history: msg_report.h ---- */
+
+	REPORT_KEEP, /* report_record -> msg_answer */
+
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 
 	DNS_QUERY, /* dns_question -> dns_reply */
@@ -118,6 +122,7 @@ enum proto {
 
 	CMD_TRACE_FIND, /* trace_find -> trace_found */
 	CMD_TRACE_READ, /* trace_read -> trace_steps */
+	CMD_REPORTS,	/* reports_ask -> reports_answer */
 
 	/* ---- the worker of an import or export to its command:
 	 * msg_import.h; -> xfer_done ---- */

@@ -482,6 +482,8 @@ report_sum(const struct report_record *r, const struct report_known *known,
 	io->reports++;
 	if (r->refused.n > 0) {
 		io->refused++;
+	} else if (!r->verified) {
+		io->unverified++;
 	} else if (r->kind == REPORT_TLS) {
 		tls_sums(r, &good, &bad);
 		add_up(&io->sessions, good);
@@ -502,7 +504,9 @@ report_sum_words(struct sv domain, const struct report_sums *s, struct buf *out)
 	buf_addf(out, "%.*s: ", SV_ARG(domain));
 	count_words(s->reports, "report", "reports", out);
 	if (s->refused > 0)
-		buf_addf(out, " (%u not read)", s->refused);
+		buf_addf(out, ", %u not read", s->refused);
+	if (s->unverified > 0)
+		buf_addf(out, ", %u unverified and not counted", s->unverified);
 	if (s->mails > 0) {
 		buf_adds(out, "; ");
 		count_words(s->mails, "mail", "mails", out);

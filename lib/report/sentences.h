@@ -30,7 +30,7 @@ void report_sentences(const struct report_record *r,
 
 /* Sums of several reports, of one domain or of all. */
 struct report_sums {
-	uint32_t reports, refused;
+	uint32_t reports, refused, unverified; /* the last are not added */
 	uint64_t mails, passed, failed, own_failed;
 	uint64_t sessions, sessions_failed;
 };

@@ -15,20 +15,23 @@ struct report_service {
 	struct ev_timer *idle;
 };
 
-static void
-on_idle(void *arg)
-{
-	struct report_service *s = arg;
-
-	s->idle = NULL;
-	s->o.idle(s->o.arg);
-}
+static void on_idle(void *arg);
 
 static void
 wait_for_more(struct report_service *s)
 {
 	ev_timer_del(&s->idle);
 	s->idle = ev_timer_add(s->o.loop, s->o.idle_ms, on_idle, s);
+}
+
+static void
+on_idle(void *arg)
+{
+	struct report_service *s = arg;
+
+	s->idle = NULL;
+	if (!s->o.idle(s->o.arg))
+		wait_for_more(s);
 }
 
 /* ---- one mail ---- */

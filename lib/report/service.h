@@ -18,8 +18,8 @@ struct report_service_opts {
 	bool (*is_ours)(void *arg, struct sv domain);
 	/* Takes what was read; valid until it returns. */
 	void (*keep)(void *arg, const struct report_record *r);
-	/* Nothing has come for a while. */
-	void (*idle)(void *arg);
+	/* Nothing has come for a while; false: ask again. */
+	bool (*idle)(void *arg);
 	void *arg;
 	int64_t idle_ms;
 };

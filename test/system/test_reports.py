@@ -4,6 +4,7 @@ copy is read by a process of its own, which is there only while there is somethi
 import base64
 import gzip
 import io
+import json
 import signal
 import zipfile
 
@@ -123,12 +124,48 @@ def death(h):
     verdict(wait_until(lambda: h.log().count(" report.read ") > n), "read-after-its-death")
 
 
+def told(h, *words):
+    r = h.command("reports", *words)
+    return r.returncode, r.stdout
+
+
+def command(h):
+    """What the owner is told, with the server and without."""
+    code, text = told(h)
+    verdict(code == 0 and "google.example (unverified) saw 12 mails from home.test on 29 November 2026: 11 were yours, "
+            "1 came from 192.0.2.7 and failed: it was not signed by home.test, and that server may not send for it: "
+            "probably forged. It was refused.\n" in text, "told-in-sentences", text)
+    verdict("tls.example (unverified) made 7 connections to deliver mail for home.test on 29 November 2026: all of "
+            "them with TLS.\n" in text, "tls-told", text)
+    verdict("was not read: it has a document type, which could define entities." in text, "bombs-are-named", text)
+    code, text = told(h, "home.test", "--json", "--since", "1d")
+    reports = json.loads(text)["reports"]
+    first = [r for r in reports if r.get("id") == "1" and "not_read" not in r]
+    verdict(code == 0 and len(first) == 1 and first[0]["kind"] == "dmarc" and
+            [s["mails"] for s in first[0]["sources"]] == [11, 1] and first[0]["verified"] is False and
+            first[0]["begin"] == "2026-11-29T00:00:00Z", "json", text)
+    # The same once more counts once; the same id of another is another.
+    n = h.log().count(" report.again ")
+    send(h, mail(gzip.compress(dmarc().encode())))
+    verdict(wait_until(lambda: h.log().count(" report.again ") > n), "the-same-again")
+    again = json.loads(told(h, "--json")[1])["reports"]
+    verdict(len([r for r in again if r.get("id") == "1" and "not_read" not in r]) == 1, "counts-once", again)
+    verdict(told(h, "other.test")[1].startswith("No reports about other.test"), "none-of-another-domain")
+    verdict(told(h, "--since", "nonsense")[0] == 2 and told(h, "a", "b")[0] == 2 and told(h, "--x")[0] == 2,
+            "wrong-usage")
+    h.stop()
+    code, text = told(h, "home.test", "--json")
+    verdict(code == 0 and len(json.loads(text)["reports"]) == len(reports), "without-a-server", text)
+    h.start()
+
+
 def main():
     with House(extra="aliases: { dmarc@home.test: [anna] }\n") as h:
         comes_and_goes(h)
         what_is_no_report(h)
         harm(h)
         death(h)
+        command(h)
     finish()
 
 

@@ -186,8 +186,9 @@ START_TEST(sentences__sums)
 		report_sum(&rows[i].r, &known, &sums);
 	report_sum_words(SV("example.org"), &sums, &out);
 	ck_assert_str_eq(out.p,
-	    "example.org: 18 reports (1 not read); 48 mails, 25 yours, 23 "
-	    "failed (2 from this server); 26 connections, 5 failed.\n");
+	    "example.org: 18 reports, 1 not read, 1 unverified and not "
+	    "counted; 48 mails, 25 yours, 23 failed (2 from this server); "
+	    "26 connections, 5 failed.\n");
 	buf_fini(&out);
 }
 END_TEST
