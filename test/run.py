@@ -3,8 +3,9 @@
 
   test/run.py [--only REGEX] [--quick] [--list]
 
-Steps: style (format, headers, arrows), unit (plain and with sanitizers),
-fault (crash points), tsan (races), fuzz (a few seconds each), dialogue, system.
+Steps: style (format, headers, arrows), unit (with crash points), dialogue; then
+side by side sanitized, tsan (races) and fuzz (a few seconds each), which
+compute, and system, which waits for networks and disks.
 Every test prints PASS, FAIL or SKIP with its name as soon as it is known.
 """
 import argparse
@@ -519,12 +520,29 @@ def step_system(res, args):
         list(pool.map(lambda lane: [one(s) for s in lane], lanes))
 
 
-STEPS = [("style", step_style), ("unit", step_unit), ("sanitized", step_sanitized),
-         ("tsan", step_tsan), ("fuzz", step_fuzz), ("dialogue", step_dialogue), ("system", step_system)]
+# One after the other; the steps of one row's lanes run at the same time.
+STEPS = [
+    [[("style", step_style), ("unit", step_unit), ("dialogue", step_dialogue)]],
+    [[("sanitized", step_sanitized), ("tsan", step_tsan), ("fuzz", step_fuzz)], [("system", step_system)]],
+]
 
 
 def wanted(args, name):
     return not args.only or re.fullmatch(args.only, name)
+
+
+def run_lane(res, args, lane):
+    for name, step in lane:
+        if not wanted(args, name) and not (name == "system" and "system-" in args.only):
+            continue
+        start = time.time()
+        if name in ("dialogue", "system"):
+            ok, out = build(PLAIN)  # which may be of yesterday
+            if not ok:
+                res.check(False, "build", tail(out))
+                return
+        step(res, args)
+        print(f"  ({name}: {time.time() - start:.0f} s)", flush=True)
 
 
 def main():
@@ -535,21 +553,14 @@ def main():
     p.add_argument("--list", action="store_true")
     args = p.parse_args()
     if args.list:
-        for name, _ in STEPS:
-            print(name)
+        for row in STEPS:
+            for lane in row:
+                print(*(name for name, _ in lane), sep="\n")
         return 0
     res = Results()
-    for name, step in STEPS:
-        if not wanted(args, name) and not (name == "system" and "system-" in args.only):
-            continue
-        start = time.time()
-        if name in ("dialogue", "system"):
-            ok, out = build(PLAIN)  # which may be of yesterday
-            if not ok:
-                res.check(False, "build", tail(out))
-                break
-        step(res, args)
-        print(f"  ({name}: {time.time() - start:.0f} s)", flush=True)
+    for row in STEPS:
+        with concurrent.futures.ThreadPoolExecutor(len(row)) as pool:
+            list(pool.map(lambda lane: run_lane(res, args, lane), row))
     for f in res.failures:
         print(f"  failed: {f}")
     print(f"{res.passed} passed, {res.failed} failed, {res.skipped} skipped", flush=True)

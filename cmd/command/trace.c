@@ -11,11 +11,11 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "base/be.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
+#include "history/record.h"
 #include "history/search.h"
 #include "history/service.h"
 #include "history/words.h"
@@ -214,17 +214,17 @@ find_all(struct trace *t)
 /* ---- one message ---- */
 
 struct story {
-	struct buf bytes; /* of all steps, each behind its length */
-	struct msg *m;	  /* one for each step: its texts are in there */
+	struct buf bytes; /* of all steps: their texts are in there */
+	uint8_t id[16];
 	struct history_step *step;
 	size_t n;
 };
 
 static int
-read_some(struct trace *t, uint64_t story, uint32_t *from, bool *more,
-    struct buf *bytes)
+read_some(struct trace *t, uint64_t number, uint32_t *from, bool *more,
+    struct story *s)
 {
-	const struct trace_read asked = {.story = story, .from = *from};
+	const struct trace_read asked = {.story = number, .from = *from};
 	struct trace_steps steps;
 	struct msg m, reply;
 	int r;
@@ -238,8 +238,9 @@ read_some(struct trace *t, uint64_t story, uint32_t *from, bool *more,
 		msg_fini(&reply);
 		return silent();
 	}
+	memcpy(s->id, steps.id, sizeof s->id);
 	if (steps.rc == RC_OK)
-		buf_addsv(bytes, steps.steps);
+		buf_addsv(&s->bytes, steps.steps);
 	else if (steps.rc != RC_NOTFOUND) /* too old by now */
 		r = command_fail(
 		    "trace", EXIT_FAILED, "%.*s", SV_ARG(steps.text));
@@ -255,23 +256,14 @@ static void
 decode(struct story *s)
 {
 	struct sv rest = buf_sv(&s->bytes);
-	size_t cap = 0, mcap = 0, i;
+	struct history_step step;
+	size_t cap = 0;
 
-	while (rest.n >= 4 && s->n < STEPS_MAX) {
-		uint32_t n = be_get32(rest.p);
-
-		rest = sv_skip(rest, 4);
-		s->m = xgrow(s->m, &mcap, s->n + 1, sizeof *s->m);
+	memcpy(step.id, s->id, sizeof step.id);
+	while (s->n < STEPS_MAX && history_record_get(&rest, &step)) {
 		s->step = xgrow(s->step, &cap, s->n + 1, sizeof *s->step);
-		msg_init(&s->m[s->n], 0);
-		buf_addsv(&s->m[s->n].b, sv_first(rest, n));
-		rest = sv_skip(rest, n);
-		s->n++;
+		s->step[s->n++] = step;
 	}
-	for (i = 0; i < s->n; i++)
-		if (history_step_get(&s->m[i], &s->step[i]) != RC_OK)
-			s->step[i] = (struct history_step){
-			    .kind = HISTORY_REMARK, .text = SV("unreadable")};
 	history_sort(s->step, s->n);
 }
 
@@ -284,7 +276,7 @@ story_read(struct trace *t, uint64_t number, struct story *s)
 
 	buf_init(&s->bytes, STORY_MAX);
 	while (r == EXIT_FINE && more && buf_ok(&s->bytes))
-		r = read_some(t, number, &from, &more, &s->bytes);
+		r = read_some(t, number, &from, &more, s);
 	if (r == EXIT_FINE)
 		decode(s);
 	return r;
@@ -293,11 +285,6 @@ story_read(struct trace *t, uint64_t number, struct story *s)
 static void
 story_fini(struct story *s)
 {
-	size_t i;
-
-	for (i = 0; i < s->n; i++)
-		msg_fini(&s->m[i]);
-	free(s->m);
 	free(s->step);
 	buf_fini(&s->bytes);
 }

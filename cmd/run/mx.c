@@ -13,6 +13,7 @@ struct state {
 	struct child child;
 	struct conf *conf; /* that we began with */
 	struct mx_service *mx;
+	struct history *history;
 };
 
 static void
@@ -25,6 +26,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		mx_service_set_dns(st->mx, fd);
 	else if (role == ROLE_QUEUE)
 		mx_service_set_queue(st->mx, fd);
+	else if (role == ROLE_HISTORY)
+		history_connect(st->history, fd);
 	else
 		io_close(&fd);
 }
@@ -148,8 +151,10 @@ run_mx(int control_fd)
 	o.tls = tls_setup(c);
 	child_enter(c, &walls);
 	o.loop = c->loop;
+	o.history = st.history = history_new(c->loop);
 	st.mx = mx_service_new(&o);
 	code = child_serve(c);
+	history_flush(st.history);
 	mx_service_free(&st.mx);
 	conf_free(&st.conf);
 	return code;

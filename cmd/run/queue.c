@@ -20,7 +20,8 @@ struct state {
 	struct child child;
 	struct queue_service *queue;
 	struct conf *conf; /* whose relays the passwords are of */
-	char **password;   /* one for each relay, or NULL */
+	struct history *history;
+	char **password; /* one for each relay, or NULL */
 };
 
 static void
@@ -35,6 +36,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		queue_service_set_auth(st->queue, fd);
 	else if (role == ROLE_MX)
 		queue_service_set_mx(st->queue, fd);
+	else if (role == ROLE_HISTORY)
+		history_connect(st->history, fd);
 	else
 		queue_service_add_client(
 		    st->queue, fd, role == ROLE_SUBMISSION);
@@ -179,9 +182,11 @@ run_queue(int control_fd)
 	read_passwords(&st);
 	child_enter(c, &walls);
 	o.loop = c->loop;
+	o.history = st.history = history_new(c->loop);
 	if (queue_service_new(&o, &st.queue, &err) != RC_OK)
 		child_die(c, "queue.start", &err);
 	code = child_serve(c);
 	queue_service_free(&st.queue);
+	history_flush(st.history);
 	return code;
 }

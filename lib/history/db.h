@@ -3,18 +3,23 @@
  * file for itself (locking_mode EXCLUSIVE, so that neither a reader nor a file
  * of shared memory is needed).  Temporary files are in memory.
  *
- *   story  a message: its delivery id, when its first step came, and whether
- *          there is more to it than refusals
- *   step   what happened to it, numbered within its story
+ *   story  a message: its delivery id, when it began, whether there is more to
+ *          it than refusals and whether the queue has it, and its steps, as
+ *          history/record.h has them: mostly all that there are
+ *   later  steps that came in a later transaction
  *   count  numbers by day, local time
+ *
+ * Most messages are stored within a second, and are one row: steps wait in
+ * memory for the next history_db_commit (or search) and are written together.
+ * Which story a later step belongs to is known of the newest 4096; of older
+ * ones there is an index only if the queue has had them.
  *
  * Stories are numbered in the order in which they began; the oldest go first,
  * whole.  Of what is older than `keep` nothing stays; above `size` refusals
  * make room before accepted mail does.
  *
- * Steps are written in one transaction until history_db_commit.  A search sees
- * them before.  A database that is damaged is set aside by history_db_open, or
- * reported as RC_DAMAGED: close it, call history_db_set_aside, open again.
+ * A database that is damaged is set aside by history_db_open, or reported as
+ * RC_DAMAGED: close it, call history_db_set_aside, open again.
  */
 #ifndef HISTORY_DB_H
 #define HISTORY_DB_H
@@ -40,9 +45,10 @@ void history_db_set_opts(
 /* Renames what cannot be read, in the place of what was set aside before. */
 void history_db_set_aside(void);
 
-/* RC_NOSPACE: the disk is full, the step is not kept; RC_DAMAGED; RC_IO. */
-int history_db_add(
-    struct history_db *db, const struct history_step *s) RC_USE_RESULT;
+/* s is what the record says.  RC_NOSPACE: the disk is full, the step is not
+ * kept; RC_DAMAGED; RC_IO. */
+int history_db_add(struct history_db *db, const struct history_step *s,
+    struct sv record) RC_USE_RESULT;
 void history_db_count(struct history_db *db, uint32_t what, uint64_t n);
 /* Is there something to be committed? */
 bool history_db_pending(const struct history_db *db);
@@ -62,13 +68,14 @@ int history_db_find(struct history_db *db, const struct trace_find *f,
     int64_t ms, struct history_found *out) RC_USE_RESULT;
 
 /*
- * Appends the story's steps from that number on to out, each behind 4 bytes of
- * its length, until there are more than `room` bytes (*more).
+ * Appends the story's steps to out: from is 0, or the `next` of a page with
+ * `more`, which has more than `room` bytes.
  */
 struct history_page {
 	struct buf *out;
 	size_t room;
-	uint32_t n, next;
+	uint8_t id[16];
+	uint32_t next;
 	bool more;
 };
 int history_db_read(struct history_db *db, uint64_t story, uint32_t from,

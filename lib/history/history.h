@@ -10,7 +10,7 @@
  *   submission  the same
  *   account     STORED, UNSTORED
  *   queue       QUEUED, TRIED, SENT, HANDED, RETURNED, DELAYED, HELD, RELEASED,
- *               REMOVED
+ *               REMOVED, RETRIED
  *   mx          HOST
  *   all         REMARK: words of their own
  *

@@ -4,18 +4,19 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/be.h"
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "history/history.h"
+#include "history/record.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
 
-#define BUFFER_MAX 48000
-#define LATE_MS	   200
-#define ANSWER_MS  20000
-#define OPEN_MAX   2
+#define BUFFER_MAX  48000
+#define USUAL_BYTES 500
+#define LATE_MS	    200
+#define ANSWER_MS   20000
+#define OPEN_MAX    2
 
 struct history {
 	struct ev_loop *loop;
@@ -167,7 +168,7 @@ clean(struct sv s, size_t max, struct buf *room)
 #define TEXTS 7
 
 static void
-encode(const struct history_step *s, struct msg *m)
+encode(const struct history_step *s, struct buf *out)
 {
 	struct history_step copy = *s;
 	const struct {
@@ -187,22 +188,19 @@ encode(const struct history_step *s, struct msg *m)
 	}
 	if (copy.when == 0)
 		copy.when = clk_now();
-	history_step_put(m, &copy);
+	buf_add(out, copy.id, sizeof copy.id);
+	history_record_put(&copy, out);
 	for (i = 0; i < TEXTS; i++)
 		buf_fini(&room[i]);
 }
 
 /* With the lock held: is there room behind what is there? */
 static bool
-add(struct history *h, const struct msg *m)
+add(struct history *h, struct sv step)
 {
-	unsigned char length[4];
-
-	if (h->steps.n + m->b.n + sizeof length > BUFFER_MAX)
+	if (h->steps.n + step.n > BUFFER_MAX)
 		return false;
-	be_put32(length, (uint32_t)m->b.n);
-	buf_add(&h->steps, length, sizeof length);
-	buf_addsv(&h->steps, buf_sv(&m->b));
+	buf_addsv(&h->steps, step);
 	h->n++;
 	return true;
 }
@@ -210,26 +208,27 @@ add(struct history *h, const struct msg *m)
 void
 history_note(struct history *h, const struct history_step *s)
 {
-	struct msg m;
+	struct buf step;
 	bool fits;
 
 	if (h == NULL)
 		return;
-	msg_init(&m, 0);
-	encode(s, &m);
+	buf_init(&step, BUFFER_MAX);
+	(void)buf_reserve(&step, USUAL_BYTES);
+	encode(s, &step);
 	pthread_mutex_lock(&h->lock);
-	fits = add(h, &m);
+	fits = add(h, buf_sv(&step));
 	wake(h);
 	pthread_mutex_unlock(&h->lock);
 	if (!fits) {
 		send(h);
 		pthread_mutex_lock(&h->lock);
-		if (!add(h, &m))
+		if (!add(h, buf_sv(&step)))
 			h->lost++;
 		wake(h);
 		pthread_mutex_unlock(&h->lock);
 	}
-	msg_fini(&m);
+	buf_fini(&step);
 }
 
 void

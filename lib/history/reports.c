@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "history/sqlite.h"
+#include "history/db_priv.h"
 #include "ipc/line.h"
 #include "report/record.h"
 
@@ -23,40 +23,40 @@
 	" record BLOB NOT NULL);"                                     \
 	"CREATE INDEX IF NOT EXISTS sender ON report(verified, sender);"
 
-enum statement {
-	Q_ADD,
-	Q_COUNT_ALL,
-	Q_COUNT_STRANGERS,
-	Q_COUNT_SENDER,
-	Q_DROP_OLDEST,
-	Q_DROP_STRANGER,
-	Q_DROP_SENDER,
-	Q_PRUNE,
-	Q_FIND,
-	STATEMENTS
+enum query {
+	R_ADD,
+	R_COUNT_ALL,
+	R_COUNT_STRANGERS,
+	R_COUNT_SENDER,
+	R_DROP_OLDEST,
+	R_DROP_STRANGER,
+	R_DROP_SENDER,
+	R_PRUNE,
+	R_FIND,
+	QUERIES
 };
 
-static const char *const sql[STATEMENTS] = {
-    [Q_ADD] = "INSERT INTO report(key, received, sender, verified, record)"
+static const char *const sql[QUERIES] = {
+    [R_ADD] = "INSERT INTO report(key, received, sender, verified, record)"
 	      " VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    [Q_COUNT_ALL] = "SELECT count(*) FROM report",
-    [Q_COUNT_STRANGERS] = "SELECT count(*) FROM report WHERE verified = 0",
-    [Q_COUNT_SENDER] = "SELECT count(*) FROM report WHERE verified = 1 AND"
+    [R_COUNT_ALL] = "SELECT count(*) FROM report",
+    [R_COUNT_STRANGERS] = "SELECT count(*) FROM report WHERE verified = 0",
+    [R_COUNT_SENDER] = "SELECT count(*) FROM report WHERE verified = 1 AND"
 		       " sender = ?",
-    [Q_DROP_OLDEST] = "DELETE FROM report WHERE id ="
+    [R_DROP_OLDEST] = "DELETE FROM report WHERE id ="
 		      " (SELECT min(id) FROM report)",
-    [Q_DROP_STRANGER] = "DELETE FROM report WHERE id ="
+    [R_DROP_STRANGER] = "DELETE FROM report WHERE id ="
 			" (SELECT min(id) FROM report WHERE verified = 0)",
-    [Q_DROP_SENDER] = "DELETE FROM report WHERE id = (SELECT min(id) FROM"
+    [R_DROP_SENDER] = "DELETE FROM report WHERE id = (SELECT min(id) FROM"
 		      " report WHERE verified = 1 AND sender = ?)",
-    [Q_PRUNE] = "DELETE FROM report WHERE received < ?",
-    [Q_FIND] = "SELECT id, record FROM report WHERE id > ? AND"
+    [R_PRUNE] = "DELETE FROM report WHERE received < ?",
+    [R_FIND] = "SELECT id, record FROM report WHERE id > ? AND"
 	       " received >= ? ORDER BY id",
 };
 
 struct history_reports {
 	sqlite3 *h;
-	sqlite3_stmt *q[STATEMENTS];
+	sqlite3_stmt *q[QUERIES];
 };
 
 /* ---- open ---- */
@@ -66,7 +66,7 @@ open_once(struct history_reports *h, struct err *err)
 {
 	int r = sqlite3_open_v2(NAME, &h->h,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-	    history_sqlite_vfs());
+	    history_db_vfs());
 
 	if (r == SQLITE_OK) {
 		(void)sqlite3_busy_timeout(h->h, BUSY_MS);
@@ -81,12 +81,12 @@ open_once(struct history_reports *h, struct err *err)
 		    "PRAGMA journal_size_limit = 1048576;" SCHEMA,
 		    NULL, NULL, NULL);
 	}
-	if (history_sqlite_rc(r) == RC_OK) {
+	if (history_db_rc(r) == RC_OK) {
 		(void)sqlite3_db_config(
 		    h->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 		return RC_OK;
 	}
-	r = err_set(err, history_sqlite_rc(r), "reports: %s",
+	r = err_set(err, history_db_rc(r), "reports: %s",
 	    h->h != NULL ? sqlite3_errmsg(h->h) : "no memory");
 	(void)sqlite3_close(h->h);
 	h->h = NULL;
@@ -125,7 +125,7 @@ history_reports_close(struct history_reports **hp)
 
 	if (h == NULL)
 		return;
-	for (i = 0; i < STATEMENTS; i++)
+	for (i = 0; i < QUERIES; i++)
 		(void)sqlite3_finalize(h->q[i]);
 	(void)sqlite3_close(h->h);
 	free(h);
@@ -134,7 +134,7 @@ history_reports_close(struct history_reports **hp)
 
 /* A statement, ready for its arguments; NULL: *r says why not. */
 static sqlite3_stmt *
-ready(struct history_reports *h, enum statement q, int *r)
+ready(struct history_reports *h, enum query q, int *r)
 {
 	*r = SQLITE_OK;
 	if (h->q[q] == NULL)
@@ -147,13 +147,13 @@ ready(struct history_reports *h, enum statement q, int *r)
 
 /* Runs one with at most a text as its argument; a number into *out. */
 static int
-run(struct history_reports *h, enum statement q, struct sv text, int64_t *out)
+run(struct history_reports *h, enum query q, struct sv text, int64_t *out)
 {
 	int r;
 	sqlite3_stmt *st = ready(h, q, &r);
 
 	if (st == NULL)
-		return history_sqlite_rc(r);
+		return history_db_rc(r);
 	if (sqlite3_bind_parameter_count(st) > 0)
 		(void)sqlite3_bind_text(
 		    st, 1, text.p, (int)text.n, SQLITE_STATIC);
@@ -161,14 +161,14 @@ run(struct history_reports *h, enum statement q, struct sv text, int64_t *out)
 		if (out != NULL)
 			*out = sqlite3_column_int64(st, 0);
 	(void)sqlite3_reset(st);
-	return history_sqlite_rc(r);
+	return history_db_rc(r);
 }
 
 /* ---- writing ---- */
 
 /* What there may be so many of; the oldest of them goes. */
 static int
-bound(struct history_reports *h, enum statement count, enum statement drop,
+bound(struct history_reports *h, enum query count, enum query drop,
     struct sv sender, int64_t most)
 {
 	int64_t n = 0;
@@ -182,12 +182,12 @@ bound(struct history_reports *h, enum statement count, enum statement drop,
 static int
 make_room(struct history_reports *h, const struct report_record *r)
 {
-	int rc = r->verified ? bound(h, Q_COUNT_SENDER, Q_DROP_SENDER, r->from,
+	int rc = r->verified ? bound(h, R_COUNT_SENDER, R_DROP_SENDER, r->from,
 				   HISTORY_REPORTS_DOMAIN)
-			     : bound(h, Q_COUNT_STRANGERS, Q_DROP_STRANGER,
+			     : bound(h, R_COUNT_STRANGERS, R_DROP_STRANGER,
 				   SV(""), HISTORY_REPORTS_STRANGER);
 
-	return rc == RC_OK ? bound(h, Q_COUNT_ALL, Q_DROP_OLDEST, SV(""),
+	return rc == RC_OK ? bound(h, R_COUNT_ALL, R_DROP_OLDEST, SV(""),
 				 HISTORY_REPORTS_MAX)
 			   : rc;
 }
@@ -209,10 +209,10 @@ insert(struct history_reports *h, const struct report_record *r, struct sv key,
     struct sv bytes)
 {
 	int rc;
-	sqlite3_stmt *st = ready(h, Q_ADD, &rc);
+	sqlite3_stmt *st = ready(h, R_ADD, &rc);
 
 	if (st == NULL)
-		return history_sqlite_rc(rc);
+		return history_db_rc(rc);
 	(void)sqlite3_bind_blob(st, 1, key.p, (int)key.n, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(st, 2, r->received);
 	(void)sqlite3_bind_text(st, 3, r->from.n > 0 ? r->from.p : "",
@@ -222,7 +222,7 @@ insert(struct history_reports *h, const struct report_record *r, struct sv key,
 	rc = sqlite3_step(st);
 	(void)sqlite3_reset(st);
 	if (rc != SQLITE_DONE)
-		return history_sqlite_rc(rc);
+		return history_db_rc(rc);
 	return sqlite3_changes(h->h) > 0 ? RC_OK : RC_EXISTS;
 }
 
@@ -251,15 +251,15 @@ int
 history_reports_prune(struct history_reports *h, int64_t now)
 {
 	int r;
-	sqlite3_stmt *st = ready(h, Q_PRUNE, &r);
+	sqlite3_stmt *st = ready(h, R_PRUNE, &r);
 
 	if (st == NULL)
-		return history_sqlite_rc(r);
+		return history_db_rc(r);
 	(void)sqlite3_bind_int64(
 	    st, 1, now - (int64_t)HISTORY_REPORTS_DAYS * DAY);
 	r = sqlite3_step(st);
 	(void)sqlite3_reset(st);
-	return history_sqlite_rc(r);
+	return history_db_rc(r);
 }
 
 /* ---- reading ---- */
@@ -278,10 +278,10 @@ read_page(
     struct history_reports *h, const struct reports_ask *ask, struct page *p)
 {
 	int r;
-	sqlite3_stmt *st = ready(h, Q_FIND, &r);
+	sqlite3_stmt *st = ready(h, R_FIND, &r);
 
 	if (st == NULL)
-		return history_sqlite_rc(r);
+		return history_db_rc(r);
 	(void)sqlite3_bind_int64(
 	    st, 1, ask->behind < INT64_MAX ? (int64_t)ask->behind : INT64_MAX);
 	(void)sqlite3_bind_int64(st, 2, ask->since);
@@ -299,7 +299,7 @@ read_page(
 		p->end[p->n++] = p->bytes.n;
 	}
 	(void)sqlite3_reset(st);
-	return buf_ok(&p->bytes) ? history_sqlite_rc(r) : RC_DAMAGED;
+	return buf_ok(&p->bytes) ? history_db_rc(r) : RC_DAMAGED;
 }
 
 void

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/be.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "history/record.h"
 #include "history/reports.h"
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
@@ -50,11 +50,11 @@ static const unsigned allowed[HISTORY_WRITERS] = {
     [HISTORY_W_SUBMISSION] = AT_THE_DOOR,
     [HISTORY_W_ACCOUNT] =
 	KIND(HISTORY_STORED) | KIND(HISTORY_UNSTORED) | KIND(HISTORY_REMARK),
-    [HISTORY_W_QUEUE] = KIND(HISTORY_QUEUED) | KIND(HISTORY_TRIED) |
-			KIND(HISTORY_SENT) | KIND(HISTORY_HANDED) |
-			KIND(HISTORY_RETURNED) | KIND(HISTORY_DELAYED) |
-			KIND(HISTORY_HELD) | KIND(HISTORY_RELEASED) |
-			KIND(HISTORY_REMOVED) | KIND(HISTORY_REMARK),
+    [HISTORY_W_QUEUE] =
+	KIND(HISTORY_QUEUED) | KIND(HISTORY_TRIED) | KIND(HISTORY_SENT) |
+	KIND(HISTORY_HANDED) | KIND(HISTORY_RETURNED) | KIND(HISTORY_DELAYED) |
+	KIND(HISTORY_HELD) | KIND(HISTORY_RELEASED) | KIND(HISTORY_REMOVED) |
+	KIND(HISTORY_RETRIED) | KIND(HISTORY_REMARK),
     [HISTORY_W_MX] = KIND(HISTORY_HOST) | KIND(HISTORY_REMARK),
 };
 
@@ -181,41 +181,39 @@ written(struct history_service *s, unsigned steps)
 
 /* ---- what comes in ---- */
 
-/* The next one of a list of steps. */
-static int
-next_step(struct sv *rest, struct msg *m, struct history_step *out)
+/* May it write that?  An account speaks for itself only. */
+static bool
+is_allowed(const struct client *c, const struct history_step *step)
 {
-	uint32_t n;
-
-	if (rest->n < 4)
-		return RC_SYNTAX;
-	n = be_get32(rest->p);
-	*rest = sv_skip(*rest, 4);
-	if (n > rest->n)
-		return RC_SYNTAX;
-	buf_reset(&m->b);
-	m->at = 0;
-	m->bad = false;
-	buf_addsv(&m->b, sv_first(*rest, n));
-	*rest = sv_skip(*rest, n);
-	return history_step_get(m, out);
+	return (allowed[c->writer] & KIND(step->kind)) != 0 &&
+	       (c->writer != HISTORY_W_ACCOUNT ||
+		   sv_eq(step->account, sv_str(c->account)));
 }
 
+/* The next one of what came; *kept: it is in the database. */
 static int
-take_step(struct client *c, struct history_step *step, bool *kept)
+take_step(struct client *c, struct buf *record, struct sv *rest, bool *kept)
 {
 	struct history_service *s = c->ipc.arg;
+	struct history_step step;
+	const char *begin;
 	int r;
 
-	if ((allowed[c->writer] & KIND(step->kind)) == 0)
+	if (rest->n < sizeof step.id)
+		return RC_SYNTAX;
+	memcpy(step.id, rest->p, sizeof step.id);
+	*rest = sv_skip(*rest, sizeof step.id);
+	begin = rest->p;
+	if (!history_record_get(rest, &step))
+		return RC_SYNTAX;
+	if (!is_allowed(c, &step))
 		return RC_DENIED;
-	step->writer = (uint8_t)c->writer;
-	/* It speaks for its own account only. */
-	if (c->writer == HISTORY_W_ACCOUNT)
-		step->account = sv_str(c->account);
 	if (s->db == NULL)
 		return RC_OK;
-	r = history_db_add(s->db, step);
+	buf_reset(record);
+	buf_add(record, begin, (size_t)(rest->p - begin));
+	record->p[HISTORY_RECORD_WRITER] = (char)c->writer;
+	r = history_db_add(s->db, &step, buf_sv(record));
 	*kept = r == RC_OK;
 	if (r != RC_OK)
 		look_at(s, r);
@@ -226,22 +224,19 @@ static int
 take_notes(struct client *c, const struct history_notes *notes)
 {
 	struct history_service *s = c->ipc.arg;
-	struct history_step step;
 	struct sv rest = notes->steps;
 	uint32_t i, lost = notes->lost;
-	struct msg m;
+	struct buf record;
 	int r = RC_OK;
 
-	msg_init(&m, 0);
+	buf_init(&record, MSG_MAX);
 	for (i = 0; r == RC_OK && i < notes->n; i++) {
 		bool kept = false;
 
-		r = next_step(&rest, &m, &step);
-		if (r == RC_OK)
-			r = take_step(c, &step, &kept);
+		r = take_step(c, &record, &rest, &kept);
 		lost += r == RC_OK && !kept;
 	}
-	msg_fini(&m);
+	buf_fini(&record);
 	if (r != RC_OK)
 		return r;
 	if (lost > 0)
@@ -371,7 +366,7 @@ history_answer_read(struct history_db *db, struct msg *m, struct msg *reply)
 		answer.text = SV("the history cannot be read now");
 	answer.more = page.more;
 	answer.next = page.next;
-	answer.n = r == RC_OK ? page.n : 0;
+	memcpy(answer.id, page.id, sizeof answer.id);
 	if (r == RC_OK)
 		answer.steps = buf_sv(&steps);
 	msg_init(reply, MSG_REPLY);

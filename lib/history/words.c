@@ -83,6 +83,15 @@ show_time(int64_t ms, struct buf *out)
 		buf_adds(out, text);
 }
 
+static bool
+begins_with_code(const struct history_step *s)
+{
+	struct sv text = s->text;
+	uint64_t n = 0;
+
+	return sv_take_u64(&text, 999, &n) == RC_OK && n == s->code;
+}
+
 /* ": 550 5.1.1 no such address here", or nothing. */
 static void
 show_reply(const struct history_step *s, const char *before, struct buf *out)
@@ -90,7 +99,8 @@ show_reply(const struct history_step *s, const char *before, struct buf *out)
 	if (s->code == 0 && s->text.n == 0)
 		return;
 	buf_adds(out, before);
-	if (s->code != 0)
+	/* Many words begin with it themselves. */
+	if (s->code != 0 && !begins_with_code(s))
 		buf_addf(out, "%u%s", s->code, s->text.n > 0 ? " " : "");
 	history_show(s->text, out);
 }
@@ -238,6 +248,9 @@ history_step_words(const struct history_step *s, struct buf *out)
 	case HISTORY_REMOVED:
 		plain(s, "removed from the queue", " for ", out);
 		break;
+	case HISTORY_RETRIED:
+		plain(s, "to be tried now", " for ", out);
+		break;
 	case HISTORY_HOST:
 		host(s, out);
 		break;
@@ -269,6 +282,7 @@ history_kind_name(enum history_kind k)
 	    [HISTORY_HELD] = "held",
 	    [HISTORY_RELEASED] = "released",
 	    [HISTORY_REMOVED] = "removed",
+	    [HISTORY_RETRIED] = "retried",
 	    [HISTORY_HOST] = "host",
 	    [HISTORY_REMARK] = "remark",
 	};

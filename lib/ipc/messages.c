@@ -51,7 +51,6 @@ const struct codec_type *const ipc_messages[] = {
     &dns_question_codec,
     &dns_reply_codec,
     /* msg_history.h */
-    &history_step_codec,
     &history_notes_codec,
     &trace_find_codec,
     &trace_found_codec,

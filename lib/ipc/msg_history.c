@@ -1,28 +1,6 @@
 #include "ipc/msg_history.h"
 
 static void
-step_fields(struct codec *c, struct history_step *v)
-{
-	codec_below(c, &v->kind, HISTORY_KINDS);
-	codec_below(c, &v->count, HISTORY_COUNTS + 1);
-	codec_u8(c, &v->writer);
-	codec_u8(c, &v->flags);
-	codec_bytes(c, v->id, sizeof v->id);
-	codec_i64(c, &v->when);
-	codec_u32(c, &v->code);
-	codec_u64(c, &v->number);
-	codec_text(c, &v->who, HISTORY_WHO_MAX);
-	codec_text(c, &v->account, HISTORY_TEXT_MAX);
-	codec_text(c, &v->peer, HISTORY_TEXT_MAX);
-	codec_text(c, &v->sender, HISTORY_TEXT_MAX);
-	codec_text(c, &v->text, HISTORY_TEXT_MAX);
-	codec_text(c, &v->message_id, HISTORY_TEXT_MAX);
-	codec_text(c, &v->subject, HISTORY_TEXT_MAX);
-}
-
-CODEC(history_step, step_fields)
-
-static void
 notes_fields(struct codec *c, struct history_notes *v)
 {
 	uint32_t i;
@@ -94,7 +72,7 @@ steps_fields(struct codec *c, struct trace_steps *v)
 	codec_text(c, &v->text, ERR_TEXT_MAX);
 	codec_bool(c, &v->more);
 	codec_u32(c, &v->next);
-	codec_u32(c, &v->n);
+	codec_bytes(c, v->id, sizeof v->id);
 	codec_sv(c, &v->steps);
 }
 

@@ -29,6 +29,7 @@ enum history_kind {
 	HISTORY_HELD,
 	HISTORY_RELEASED,
 	HISTORY_REMOVED,
+	HISTORY_RETRIED, /* the owner wants it to be tried now */
 	/* mx */
 	HISTORY_HOST, /* what one host has said */
 	/* anybody */
@@ -82,16 +83,18 @@ struct history_step {
 	struct sv text;	  /* the words */
 	struct sv message_id, subject;
 };
-CODEC_FUNCTIONS(history_step);
 
-/* HISTORY_NOTES: steps that have come together; -> msg_answer when they were
- * taken in hand. */
+/*
+ * HISTORY_NOTES: steps that have come together; -> msg_answer when they were
+ * taken in hand.  They are in the form in which they are kept, which
+ * history/record.h describes, so that nobody has to write them anew.
+ */
 struct history_notes {
 	uint32_t lost; /* since the last ones that arrived */
 	uint32_t *count;
 	uint32_t ncount; /* by enum history_count: what has no step */
 	uint32_t n;
-	struct sv steps; /* n times 4 bytes length, a struct history_step */
+	struct sv steps; /* n times 16 bytes id, a record */
 };
 CODEC_FUNCTIONS(history_notes);
 
@@ -151,8 +154,8 @@ struct trace_steps {
 	struct sv text;
 	bool more;
 	uint32_t next;
-	uint32_t n;
-	struct sv steps; /* as in struct history_notes */
+	uint8_t id[16];
+	struct sv steps; /* records */
 };
 CODEC_FUNCTIONS(trace_steps);
 

@@ -487,6 +487,18 @@ client_explain(const struct client *c, char reply_text[CLIENT_REPLY_TEXT_MAX])
 	(void)snprintf(reply_text, CLIENT_REPLY_TEXT_MAX, "%s", text);
 }
 
+const char *
+client_where(const struct client *c)
+{
+	return c->where;
+}
+
+const char *
+client_tls_name(const struct client *c)
+{
+	return stream_is_tls(c->s) ? stream_tls_name(c->s) : NULL;
+}
+
 const struct in6_addr *
 client_ip(const struct client *c)
 {

@@ -78,6 +78,10 @@ void client_close(struct client **c);
 bool client_alive(struct client *c);
 /* Where it goes. */
 const struct in6_addr *client_ip(const struct client *c);
+/* Who it is, "mx.example.test[192.0.2.1]", and what it is encrypted with; NULL:
+ * nothing. */
+const char *client_where(const struct client *c);
+const char *client_tls_name(const struct client *c);
 /* It has had enough messages. */
 bool client_worn(const struct client *c);
 

@@ -119,6 +119,10 @@ send_open(struct way *w, struct client *c)
 			m.rcpt[k++].address = all[i].address;
 	m.nrcpt = k;
 	r = client_send(c, &m, w->d->why);
+	if (r == RC_OK && w->d->heard != NULL)
+		w->d->heard(w->d->arg, c, &m);
+	else if (r != RC_OK && w->d->missed != NULL)
+		w->d->missed(w->d->arg, c, NULL, &m);
 	for (i = k = 0; r == RC_OK && i < n; i++)
 		if (w->open[i])
 			take_verdict(w, c, &m.rcpt[k++], &all[i]);
@@ -209,6 +213,8 @@ deliver_route(const struct deliver *d)
 				reached = refuse_all(d);
 			break;
 		}
+		if (r != RC_OK && d->missed != NULL)
+			d->missed(d->arg, NULL, a, d->m);
 		if (r == RC_OK && send_over(&w, c, &go_on) == RC_OK)
 			reached = true;
 	}

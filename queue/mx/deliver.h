@@ -30,6 +30,13 @@ struct deliver {
 	struct client *(*rested)(void *arg);
 	/* Takes one that may serve again. */
 	void (*rest)(void *arg, struct client *c);
+	/* A host has said something of these recipients.  May be NULL, as the
+	 * next. */
+	void (*heard)(
+	    void *arg, const struct client *c, const struct client_message *m);
+	/* It has not, or c is NULL: it was not reached, and *why says it. */
+	void (*missed)(void *arg, const struct client *c,
+	    const struct route_address *a, const struct client_message *m);
 	/* May another address be tried? */
 	bool (*may_go_on)(void *arg);
 	void *arg;

@@ -226,12 +226,80 @@ rested(void *arg)
 	return take_rest(w->j->s, w->key);
 }
 
+static struct history_step
+step_of(const struct job *j, const char *host)
+{
+	struct history_step s = {.kind = HISTORY_HOST,
+	    .count = HISTORY_C_NONE,
+	    .peer = sv_str(host)};
+
+	memcpy(s.id, j->delivery_id, sizeof s.id);
+	return s;
+}
+
+/* Our own " (mx.example.test[192.0.2.1])" behind the host's words. */
+static struct sv
+without_where(const char *reply_text, const char *where)
+{
+	struct sv s = sv_str(reply_text);
+	size_t at = sv_rchr(s, '(');
+
+	if (at < s.n && at > 0 && sv_starts(sv_skip(s, at + 1), sv_str(where)))
+		return sv_first(s, at - 1);
+	return s;
+}
+
 static void
 rest(void *arg, struct client *c)
 {
 	struct way_of *w = arg;
 
 	put_rest(w->j->s, w->key, c);
+}
+
+/* What a host has said of one recipient after another is one step, as long as
+ * it is the same. */
+static void
+heard(void *arg, const struct client *c, const struct client_message *m)
+{
+	const struct job *j = ((struct way_of *)arg)->j;
+	struct history_step s = step_of(j, client_where(c));
+	struct buf who;
+	size_t i;
+
+	if (client_tls_name(c) != NULL)
+		s.flags |= HISTORY_TLS;
+	buf_init(&who, HISTORY_WHO_MAX - 1);
+	for (i = 0; i < m->nrcpt; i++) {
+		const struct client_rcpt *to = &m->rcpt[i];
+
+		buf_adds(&who, who.n > 0 ? " " : "");
+		buf_adds(&who, to->address);
+		if (i + 1 < m->nrcpt && to[1].code == to->code &&
+		    strcmp(to[1].reply_text, to->reply_text) == 0)
+			continue;
+		s.who = buf_sv(&who);
+		s.code = to->code;
+		s.text = without_where(to->reply_text, client_where(c));
+		history_note(j->s->o.history, &s);
+		buf_reset(&who);
+	}
+	buf_fini(&who);
+}
+
+static void
+missed(void *arg, const struct client *c, const struct route_address *a,
+    const struct client_message *m)
+{
+	const struct job *j = ((struct way_of *)arg)->j;
+	struct history_step s =
+	    step_of(j, c != NULL ? client_where(c) : a->host);
+
+	(void)m;
+	if (c != NULL && client_tls_name(c) != NULL)
+		s.flags |= HISTORY_TLS;
+	s.text = sv_str(j->why.reply_text);
+	history_note(j->s->o.history, &s);
 }
 
 static bool
@@ -258,6 +326,8 @@ try_route(struct job *j, const struct client_opts *o, const char *key,
 	    .why = &j->why,
 	    .rested = rested,
 	    .rest = rest,
+	    .heard = heard,
+	    .missed = missed,
 	    .may_go_on = may_go_on,
 	    .arg = &w};
 

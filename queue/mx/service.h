@@ -13,6 +13,7 @@
 
 #include "base/ev.h"
 #include "conf/conf.h"
+#include "history/history.h"
 #include "ipc/line.h"
 #include "net/tls.h"
 
@@ -24,7 +25,8 @@ struct mx_service_opts {
 	/* A reference to the configuration in force, from any thread. */
 	struct conf *(*conf)(void *arg);
 	void *arg;
-	uint16_t port; /* of the world's mail hosts: 25 */
+	struct history *history; /* NULL: none is kept */
+	uint16_t port;		 /* of the world's mail hosts: 25 */
 };
 
 struct mx_service *mx_service_new(const struct mx_service_opts *o);

@@ -131,5 +131,9 @@ attempt_bodiless(struct attempt *a, const struct err *err)
 	for (i = 0; i < a->n; i++)
 		spool_stumbled(a->q->spool, a->it, a->rcpt[i],
 		    clk_now() + delay, sv_str(err->text));
+	queue_note_attempt(a, &(struct queue_news){.kind = HISTORY_TRIED,
+				  .count = HISTORY_C_NONE,
+				  .number = (uint64_t)(clk_now() + delay),
+				  .text = sv_str(err->text)});
 	attempt_settle(a, delay);
 }

@@ -265,13 +265,26 @@ retry_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 }
 
 static void
+note_act(struct work *w, const struct spool_item *it, const size_t *rcpt,
+    size_t n, enum history_kind kind)
+{
+	const struct queue_news news = {
+	    .kind = kind, .count = HISTORY_C_NONE, .text = SV("by the owner")};
+
+	queue_note(w->q, it, rcpt, n, &news);
+}
+
+static void
 retry(struct work *w, struct spool_item *it)
 {
 	uint32_t n = 0;
-	size_t i;
+	size_t *rcpt = xcalloc(it->nrcpt, sizeof *rcpt), i;
 
 	for (i = 0; i < it->nrcpt; i++)
-		n += !it->rcpt[i].held && is_meant(w->sel, it, i);
+		if (!it->rcpt[i].held && is_meant(w->sel, it, i))
+			rcpt[n++] = i;
+	note_act(w, it, rcpt, n, HISTORY_RETRIED);
+	free(rcpt);
 	w->done->messages += n > 0;
 	w->done->recipients += n;
 	w->done->held += n == 0;
@@ -282,15 +295,17 @@ retry(struct work *w, struct spool_item *it)
 static uint32_t
 set_held(struct work *w, struct spool_item *it, bool held)
 {
+	size_t *rcpt = xcalloc(it->nrcpt, sizeof *rcpt), i;
 	uint32_t n = 0;
-	size_t i;
 
 	for (i = 0; i < it->nrcpt; i++) {
 		if (!is_meant(w->sel, it, i) || it->rcpt[i].held == held)
 			continue;
 		spool_hold(w->q->spool, it, i, held);
-		n++;
+		rcpt[n++] = i;
 	}
+	note_act(w, it, rcpt, n, held ? HISTORY_HELD : HISTORY_RELEASED);
+	free(rcpt);
 	return n;
 }
 
@@ -371,6 +386,8 @@ remove_item(struct work *w, struct spool_item *it, bool bounce)
 	for (i = 0; !bounce && i < n; i++)
 		spool_settle(
 		    w->q->spool, it, rcpt[i], SPOOL_REMOVED, reply_text[i]);
+	if (!bounce)
+		note_act(w, it, rcpt, n, HISTORY_REMOVED);
 	if (n > 0) {
 		queue_each_unit(it, drop_unit, w);
 		queue_drop_if_done(w->q, it);

@@ -16,6 +16,8 @@ on_delivered(int rc, struct msg *reply, void *arg)
 	struct queue_service *q = a->q;
 	struct spool_recipient *to = &a->it->rcpt[a->rcpt[0]];
 	char text[ERR_TEXT_MAX] = "no answer";
+	struct queue_news news = {
+	    .kind = HISTORY_HANDED, .count = HISTORY_C_NONE};
 	int64_t delay = 0;
 	int outcome = rc;
 
@@ -40,7 +42,12 @@ on_delivered(int rc, struct msg *reply, void *arg)
 		delay = sched_local_delay(sched_tries(a->u));
 		spool_tried(q->spool, a->it, a->rcpt[0], clk_now() + delay,
 		    sv_str(text));
+		news.kind = HISTORY_TRIED;
+		news.number = (uint64_t)(clk_now() + delay);
+		news.text = sv_str(text);
 	}
+	if (!q->stopping)
+		queue_note_attempt(a, &news);
 	attempt_settle(a, delay);
 }
 

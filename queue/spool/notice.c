@@ -69,6 +69,42 @@ compose(struct queue_service *q, const struct conf *c, struct report *r,
 	buf_fini(&original);
 }
 
+/* A report is a message of its own. */
+static void
+note_report(struct queue_service *q, const struct spool_item *letter,
+    const struct spool_item *about)
+{
+	struct queue_news news = {.kind = HISTORY_QUEUED,
+	    .count = HISTORY_C_NONE,
+	    .number = letter->seq};
+	struct buf text;
+	size_t i;
+
+	buf_init(&text, 100);
+	buf_adds(&text, "a report on the message with the id ");
+	for (i = 0; i < sizeof about->delivery_id; i++)
+		buf_addf(&text, "%02x", about->delivery_id[i]);
+	news.text = buf_sv(&text);
+	queue_note(q, letter, NULL, letter->nrcpt, &news);
+	buf_fini(&text);
+}
+
+static void
+note_returned(struct queue_service *q, const struct spool_item *it,
+    const size_t *rcpt, const struct sv *reply_text, size_t n, bool told)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct queue_news news = {.kind = HISTORY_RETURNED,
+		    .count = HISTORY_C_RETURNED,
+		    .text = reply_text[i],
+		    .told = told};
+
+		queue_note(q, it, &rcpt[i], 1, &news);
+	}
+}
+
 static int
 write_report(struct queue_service *q, struct spool_item *it, struct report *r,
     const size_t *rcpt, enum spool_outcome outcome, struct err *err)
@@ -90,8 +126,10 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
 	rc = buf_ok(&text) ? spool_report(q->spool, &p, it, rcpt, r->nrcpt,
 				 outcome, &letter, err)
 			   : RC_TOOBIG;
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		queue_schedule(q, letter, false);
+		note_report(q, letter, it);
+	}
 	buf_fini(&text);
 	free(to);
 	conf_free(&c);
@@ -127,6 +165,7 @@ queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
 	tally_add(TALLY_RETURNED, n);
 	if (!is_silent(it))
 		rc = write_report(q, it, &r, rcpt, SPOOL_FAILED, &err);
+	note_returned(q, it, rcpt, reply_text, n, rc == RC_OK);
 	mlog(LOG_WARN, "queue.bounce", "item=%llu recipients=%zu told=%s%s%s%s",
 	    (unsigned long long)it->seq, n, rc == RC_OK ? "yes" : "no",
 	    rc == RC_OK ? "" : " text=\"", rc == RC_OK ? "" : err.text,
@@ -255,6 +294,19 @@ expire(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 }
 
 static void
+tell_history(struct queue_service *q, const struct spool_item *it,
+    const size_t *rcpt, size_t n)
+{
+	const struct queue_news news = {
+	    .kind = HISTORY_DELAYED, .count = HISTORY_C_NONE};
+
+	mlog(LOG_INFO, "queue.notice",
+	    "item=%llu text=\"its sender was told that it waits\"",
+	    (unsigned long long)it->seq);
+	queue_note(q, it, rcpt, n, &news);
+}
+
+static void
 tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
     struct sv *reply_text)
 {
@@ -274,10 +326,7 @@ tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 			mlog(LOG_WARN, "queue.notice", "item=%llu text=\"%s\"",
 			    (unsigned long long)it->seq, err.text);
 		else
-			mlog(LOG_INFO, "queue.notice",
-			    "item=%llu text=\"its sender was told that it "
-			    "waits\"",
-			    (unsigned long long)it->seq);
+			tell_history(q, it, rcpt, n);
 		free(to);
 	}
 	queue_commit(q);

@@ -92,6 +92,17 @@ log_remote(
 }
 
 static void
+note_tried(const struct attempt *a, int64_t next, struct sv reply_text)
+{
+	const struct queue_news news = {.kind = HISTORY_TRIED,
+	    .count = HISTORY_C_NONE,
+	    .number = (uint64_t)next,
+	    .text = reply_text};
+
+	queue_note_attempt(a, &news);
+}
+
+static void
 not_reached(struct attempt *a, struct sv reply_text)
 {
 	struct queue_service *q = a->q;
@@ -110,6 +121,7 @@ not_reached(struct attempt *a, struct sv reply_text)
 		log_remote(a, a->rcpt[i], 0, reply_text);
 		spool_tried(q->spool, a->it, a->rcpt[i], next, reply_text);
 	}
+	note_tried(a, next, reply_text);
 	mlog(LOG_INFO, "queue.place",
 	    "place=%s failures=%u waiting=%zu ms=%lld",
 	    log_q(place, sv_str(u->dest->name)), u->dest->failures,
@@ -133,6 +145,7 @@ failed(struct attempt *a, int64_t delay, struct sv reply_text)
 		spool_tried(a->q->spool, a->it, a->rcpt[i], clk_now() + delay,
 		    reply_text);
 	}
+	note_tried(a, clk_now() + delay, reply_text);
 	a->u->attempts++;
 	attempt_settle(a, delay);
 }
@@ -165,6 +178,7 @@ struct verdicts {
 	size_t nbounced;
 	int64_t delay; /* of those that wait; 0: there are others to be tried */
 	bool taken;    /* for some of them */
+	bool fresh[JOB_RECIPIENTS]; /* it is the first word on them */
 };
 
 /* They were too many at once for the host [RFC 5321 4.5.3.1.10]. */
@@ -221,6 +235,42 @@ one_verdict(struct attempt *a, uint32_t rcpt, const struct verdict *verdict,
 	}
 }
 
+static bool
+same_words(const struct verdict *a, const struct verdict *b)
+{
+	return a->code == b->code && sv_eq(a->reply_text, b->reply_text);
+}
+
+/* One step for all of whom the same was said.  Those that were refused are
+ * returned, which is a step of its own. */
+static void
+note_verdicts(
+    const struct attempt *a, const struct verdict *verdict, struct verdicts *v)
+{
+	size_t i, k, n, rcpt[JOB_RECIPIENTS];
+
+	for (i = 0; i < a->n; i++) {
+		bool sent = verdict[i].code / 100 == 2;
+		struct queue_news news = {
+		    .kind = sent ? HISTORY_SENT : HISTORY_TRIED,
+		    .count = sent ? HISTORY_C_SENT : HISTORY_C_NONE,
+		    .code = verdict[i].code,
+		    .text = verdict[i].reply_text};
+
+		if (!v->fresh[i] || verdict[i].code / 100 == 5)
+			continue;
+		if (!sent)
+			news.number = (uint64_t)(clk_now() + v->delay);
+		for (k = i, n = 0; k < a->n; k++)
+			if (v->fresh[k] &&
+			    same_words(&verdict[i], &verdict[k])) {
+				rcpt[n++] = a->rcpt[k];
+				v->fresh[k] = false;
+			}
+		queue_note(a->q, a->it, rcpt, n, &news);
+	}
+}
+
 /* verdict: as many as a has recipients, in their order. */
 static void
 reached(struct attempt *a, const struct verdict *verdict)
@@ -237,7 +287,10 @@ reached(struct attempt *a, const struct verdict *verdict)
 	for (i = 0; i < a->n; i++)
 		v->taken = v->taken || verdict[i].code / 100 == 2;
 	for (i = 0; i < a->n; i++)
+		v->fresh[i] = a->it->rcpt[a->rcpt[i]].outcome == SPOOL_WAITS;
+	for (i = 0; i < a->n; i++)
 		one_verdict(a, a->rcpt[i], &verdict[i], v);
+	note_verdicts(a, verdict, v);
 	if (v->nbounced > 0)
 		queue_bounce(q, a->it, v->bounced, v->why, v->nbounced, false);
 	attempt_settle(a, v->delay);

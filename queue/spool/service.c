@@ -72,6 +72,15 @@ is_allowed(const struct client *c, const struct spool_put *p)
 	return c->outside || p->owner.n == 0;
 }
 
+static void
+note_queued(struct queue_service *q, const struct spool_item *it)
+{
+	const struct queue_news news = {
+	    .kind = HISTORY_QUEUED, .count = HISTORY_C_NONE, .number = it->seq};
+
+	queue_note(q, it, NULL, it->nrcpt, &news);
+}
+
 static int
 put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
     struct err *err)
@@ -104,8 +113,10 @@ put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
 		return err_set(err, RC_DENIED, "that is not for this process");
 	}
 	r = spool_put(q->spool, &p, out, err);
-	if (r == RC_OK && spool_count(q->spool) > before)
+	if (r == RC_OK && spool_count(q->spool) > before) {
 		queue_schedule(q, *out, false);
+		note_queued(q, *out);
+	}
 	return r;
 }
 

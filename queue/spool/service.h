@@ -11,6 +11,7 @@
 
 #include "base/ev.h"
 #include "conf/conf.h"
+#include "history/history.h"
 #include "ipc/line.h"
 
 struct queue_service;
@@ -24,6 +25,7 @@ struct queue_service_opts {
 	/* The password of a smarthost, or NULL. */
 	const char *(*password)(void *arg, const struct conf_relay *relay);
 	void *arg;
+	struct history *history; /* NULL: none is kept */
 };
 
 /* Opens the spool in the working folder. */

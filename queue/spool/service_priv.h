@@ -3,6 +3,7 @@
  *
  *   turn.c      the end of each turn, for the flush
  *   unit.c      units and their place in the schedule
+ *   note.c      what the history is told
  *   notice.c    bounces and notices, age, the clock
  *   attempt.c   a try and what comes of it
  *   local.c     tries of accounts
@@ -21,6 +22,7 @@
 #ifndef QUEUE_SPOOL_SERVICE_PRIV_H
 #define QUEUE_SPOOL_SERVICE_PRIV_H
 
+#include "history/history.h"
 #include "ipc/server.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/sched.h"
@@ -182,6 +184,24 @@ void queue_remote_stop(struct queue_service *q);
 typedef void queue_signed_fn(struct attempt *a, int rc, struct sv fields);
 /* The attempt is of a report of ours.  done may be called at once. */
 void queue_sign(struct attempt *a, queue_signed_fn *done);
+
+/* ---- note.c ---- */
+
+/* What has happened to some recipients of an item. */
+struct queue_news {
+	enum history_kind kind;
+	enum history_count count;
+	uint32_t code;	 /* of the reply; 0: none */
+	uint64_t number; /* QUEUED: the id; TRIED: when next */
+	struct sv text;
+	bool told; /* the sender gets a report */
+};
+
+/* For the owner's history.  rcpt NULL: the first n. */
+void queue_note(struct queue_service *q, const struct spool_item *it,
+    const size_t *rcpt, size_t n, const struct queue_news *news);
+/* All recipients of the attempt. */
+void queue_note_attempt(const struct attempt *a, const struct queue_news *news);
 
 /* ---- notice.c ---- */
 

@@ -2,59 +2,14 @@
 """hearthmail queue: what waits and why, every attempt, and the owner's wishes;
 a far side of our own that says what the test tells it to."""
 import json
-import socketserver
 import sys
-import threading
 import time
 
 from house import House, finish, free_ports, verdict, wait_until, wide
+from sink import Sink
 
 MANY = 1000 if "--quick" in sys.argv else 10000
 HOSTILE = b"\x1b]0;owned\x07\x9b31m\xff<script>\"\\"
-
-
-class Sink(socketserver.ThreadingTCPServer):
-    """Answers RCPT with what `say` has for the local part; keeps what it took."""
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 128  # of five, a busy machine drops some, and a lost SYN costs many seconds
-
-    def __init__(self, port):
-        super().__init__(("127.0.0.1", port), Handler)
-        self.say, self.slow, self.taken, self.dead = {}, set(), [], False
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class Handler(socketserver.StreamRequestHandler):
-    def reply(self, text):
-        self.wfile.write(text + b"\r\n")
-
-    def handle(self):
-        sink = self.server
-        self.reply(b"220 sink")
-        for line in self.rfile:
-            verb = line[:4].upper()
-            if sink.dead:
-                return
-            if verb == b"EHLO":
-                self.reply(b"250 sink")
-            elif verb == b"RCPT":
-                self.to = line.split(b"<")[1].split(b">")[0]
-                local = self.to.split(b"@")[0].decode()
-                while local in sink.slow:
-                    time.sleep(0.02)
-                self.reply(sink.say.get(local, b"250 fine"))
-            elif verb == b"DATA":
-                self.reply(b"354 go on")
-                while self.rfile.readline() not in (b".\r\n", b""):
-                    pass
-                sink.taken.append(self.to.decode())
-                self.reply(b"250 taken")
-            elif verb == b"QUIT":
-                self.reply(b"221 bye")
-                return
-            else:
-                self.reply(b"250 ok")
 
 
 def send(h, to, user="anna"):

@@ -2,10 +2,10 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/be.h"
-#include "test/unit/unit.h"
 
 #define ALIASES_MAX 8
 
@@ -52,7 +52,7 @@ add(struct zone *z, struct sv name, enum dns_type type)
 
 	z->r = xgrow(z->r, &z->cap, z->n + 1, sizeof *z->r);
 	r = &z->r[z->n++];
-	ck_assert_uint_lt(name.n, sizeof r->name);
+	must(name.n < sizeof r->name);
 	memcpy(r->name, name.p, name.n);
 	r->name[name.n] = '\0';
 	r->type = type;
@@ -119,17 +119,15 @@ zone_add_record(struct zone *z, struct sv name, struct sv type, struct sv data)
 	switch (r->type) {
 	case DNS_A:
 	case DNS_AAAA:
-		ck_assert_uint_lt(data.n, sizeof text);
+		must(data.n < sizeof text);
 		memcpy(text, data.p, data.n);
-		ck_assert_int_eq(
-		    inet_pton(
-			r->type == DNS_A ? AF_INET : AF_INET6, text, addr),
-		    1);
+		must(inet_pton(r->type == DNS_A ? AF_INET : AF_INET6, text,
+			 addr) == 1);
 		buf_add(&r->data, addr, r->type == DNS_A ? 4 : 16);
 		break;
 	case DNS_MX:
-		ck_assert_int_eq(
-		    sv_to_u32(sv_split(&data, ' '), 65535, &preference), RC_OK);
+		must(sv_to_u32(sv_split(&data, ' '), 65535, &preference) ==
+		     RC_OK);
 		be_put16(two, (uint16_t)preference);
 		buf_add(&r->data, two, 2);
 		put_name(data, &r->data);
@@ -215,7 +213,7 @@ answer(const struct zone *z, const char *asked, enum dns_type type,
 	a->rc = exists(z, name) ? RC_OK : RC_NOTFOUND;
 	buf_init(&all, 1000000);
 	for (at = 0; (r = find(z, name, type, &at)) != NULL; used++) {
-		ck_assert_uint_lt(used, 200);
+		must(used < 200);
 		n[used] = r->data.n;
 		buf_addsv(&all, buf_sv(&r->data));
 	}

@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""hearthmail trace: each message's story, whatever became of it; the history's
+process may hang, die or lose its file, and the mail goes on."""
+import glob
+import json
+import os
+import signal
+import smtplib
+import socket
+import struct
+import sys
+import threading
+import time
+
+from house import House, finish, free_ports, verdict, wait_until
+from sink import Sink
+
+HOSTILE = "\x1b]0;owned\x07 \u202egnp.exe \x9b31m"
+
+
+class Names(threading.Thread):
+    """A name server that knows one DMARC policy and nothing else."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.s.bind(("127.0.0.1", 0))
+        self.port = self.s.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            q, peer = self.s.recvfrom(4096)
+            name, at = [], 12
+            while q[at]:
+                name.append(q[at + 1:at + 1 + q[at]].decode().lower())
+                at += q[at] + 1
+            question = q[12:at + 5]
+            kind, = struct.unpack(">H", q[at + 1:at + 3])
+            policy = {"_dmarc.soft.test": b"v=DMARC1; p=quarantine",
+                      "_dmarc.hard.test": b"v=DMARC1; p=reject"}.get(".".join(name))
+            answer = b""
+            if kind == 16 and policy:
+                answer = b"\xc0\x0c\0\x10\0\x01\0\0\0\x3c" + struct.pack(">HB", len(policy) + 1, len(policy)) + policy
+            self.s.sendto(q[:2] + b"\x81\x80\0\x01" + (b"\0\x01" if answer else b"\0\0") + b"\0\0\0\0" +
+                          question + answer, peer)
+
+
+def trace(h, *words):
+    r = h.command("trace", *words, "--json")
+    try:
+        return json.loads(r.stdout)["messages"]
+    except ValueError:
+        return []
+
+
+def steps(story):
+    return [s["step"] for s in story["steps"]]
+
+
+def story(h, *words, has=(), n=1):
+    """The only message that is found, once it has all these steps."""
+    found = []
+
+    def look():
+        found[:] = trace(h, *words)
+        return len(found) == n and all(x in [k for s in found for k in steps(s)] for x in has)
+    return found if wait_until(look, pause=0.1) else []
+
+
+def send(h, to, subject, user="anna"):
+    s = h.submit(user)
+    try:
+        s.sendmail(f"{user}@home.test", [to] if isinstance(to, str) else to,
+                   f"From: {user}@home.test\r\nTo: x\r\nSubject: {subject}\r\n"
+                   f"Message-ID: <{subject.replace(' ', '-')}@home.test>\r\n\r\nsecret words of the body\r\n")
+    finally:
+        s.quit()
+
+
+def arrives(h, sender, subject, to="anna", extra=""):
+    s = h.smtp()
+    try:
+        s.sendmail(sender, [f"{to}@home.test"],
+                   f"From: {sender}\r\nSubject: {subject}\r\n{extra}\r\nsecret words of the body\r\n".encode())
+    except smtplib.SMTPResponseException as e:
+        return e.smtp_code
+    except smtplib.SMTPRecipientsRefused as e:
+        return list(e.recipients.values())[0][0]
+    finally:
+        s.close()
+    return 250
+
+
+# ---- what comes in ----
+
+def incoming(h):
+    arrives(h, "ben@friend.test", "=?utf-8?q?Gr=C3=BC=C3=9Fe_aus?= =?iso-8859-2?q?_=A3=F3d=BC?=",
+            extra="Message-ID: <one@friend.test>\r\n")
+    got = story(h, "ben@friend.test", has=["accepted", "stored"])
+    verdict(got and steps(got[0]) == ["accepted", "stored"] and got[0]["subject"] == "Grüße aus Łódź" and
+            got[0]["message_id"] == "one@friend.test" and got[0]["steps"][1]["folder"] == "INBOX", "stored", got)
+    for which in (["GRÜSSE"], ["łódź", "grüße"], ["<one@friend.test>"], ["one@friend.test"], ["@friend.test"],
+                  ["@FRIEND.test"], [got[0]["id"]], ["friend.test"], ["--since", "1h", "ben@friend.test"]):
+        verdict([m["id"] for m in trace(h, *which)] == [got[0]["id"]], f"found-by-{'id' if which == [got[0]['id']] else ' '.join(which)}",
+                trace(h, *which))
+    for which in (["en@friend.test"], ["ben@friend.tes"], ["@end.test"], ["grüße", "berlin"], ["0" * 32]):
+        verdict(trace(h, *which) == [], f"not-found-by-{' '.join(which)}")
+    r = h.command("trace", "GRÜSSE")
+    verdict(r.returncode == 0 and "stored for the account anna in INBOX" in r.stdout and
+            "accepted from 127.0.0.1 for anna@home.test" in r.stdout, "words", r)
+    verdict(h.command("trace", "nothing of the kind").returncode == 1, "none-is-1")
+    verdict(h.command("trace").returncode == 2, "no-argument")
+    verdict(h.command("trace", "--sinse", "1h", "x").returncode == 2, "wrong-option")
+
+    verdict(arrives(h, "ben@friend.test", "Hello", to="nobody") == 550, "refused-at-rcpt")
+    got = story(h, "nobody@home.test", has=["refused"])
+    verdict(got and got[0]["steps"][0]["code"] == 550 and "no such address" in got[0]["steps"][0]["said"] and
+            got[0]["sender"] == "ben@friend.test", "refused", got)
+
+    verdict(arrives(h, "x@soft.test", "To the junk") == 250, "quarantine-is-accepted")
+    got = story(h, "To the junk", has=["accepted", "stored"])
+    verdict(got and got[0]["steps"][1]["junk"] and "dmarc=fail" in got[0]["steps"][0]["said"] and
+            "soft.test" in got[0]["steps"][0]["said"], "junk-and-why", got)
+    verdict(arrives(h, "x@hard.test", "Forged") == 550, "reject-is-refused")
+    got = story(h, "Forged", has=["refused"])
+    verdict(got and "DMARC" in got[0]["steps"][0]["said"], "refused-after-data-and-why", got)
+
+    # Several recipients, some of them wrong: one story.
+    s = h.smtp()
+    s.mail("ben@friend.test")
+    codes = [s.rcpt(f"{x}@home.test")[0] for x in ("anna", "wrong", "ben")]
+    s.data(b"From: ben@friend.test\r\nSubject: for three\r\n\r\nx\r\n")
+    s.quit()
+    got = story(h, "for three", has=["refused", "accepted", "stored"])
+    verdict(wait_until(lambda: sorted(steps(trace(h, "for three")[0])) ==
+                       ["accepted", "refused", "stored", "stored"]) and codes == [250, 550, 250],
+            "several-ends", trace(h, "for three"))
+
+
+def hostile(h):
+    s = h.smtp()
+    s.mail("evil@friend.test")
+    s.rcpt("anna@home.test")
+    s.data(b"From: evil@friend.test\r\nSubject: " + f"bad {HOSTILE}".encode() + b" \xff\xfe \xc2\x9b31m" + b"y" * 3000 +
+           b"\r\n x\r\nMessage-ID: <a\x1bb@friend.test>\r\n\r\nx\r\n")
+    s.quit()
+    got = story(h, "evil@friend.test", has=["stored"])
+    out = h.command("trace", "evil@friend.test").stdout
+    verdict(got and "bad " in out and not any(c in out for c in "\x1b\x07\x9b\u202e"), "safe-for-terminals", ascii(out))
+    verdict(len(out) < 4000, "bounded", len(out))
+
+
+def broken_off(h):
+    s = h.smtp()
+    s.mail("ben@friend.test")
+    s.rcpt("anna@home.test")
+    s.docmd("DATA")
+    s.send("From: ben@friend.test\r\nSubject: half of it\r\n\r\nhello\r\n")
+    s.close()
+    got = story(h, "half of it", has=["deferred"])
+    verdict(got and "before the end" in got[0]["steps"][0]["said"], "broken-off", got)
+
+
+# ---- what goes out ----
+
+def outgoing(h, sink):
+    send(h, "x@far.test", "goes well")
+    got = story(h, "x@far.test", has=["accepted", "queued", "host", "sent"])
+    verdict(got and steps(got[0]) == ["accepted", "queued", "host", "sent"] and
+            got[0]["steps"][0]["account"] == "anna" and got[0]["steps"][2]["peer"].startswith("127.0.0.1"), "sent", got)
+    number = got[0]["steps"][1]["queue_id"]
+    verdict(any(m["id"] == got[0]["id"] for m in trace(h, str(number))), "found-by-queue-id")
+    verdict(any(m["id"] == got[0]["id"] for m in trace(h, "anna")), "found-by-account")
+    verdict(got[0]["message_id"] == "goes-well@home.test", "message-id")
+
+    sink.say["later"] = b"451 4.7.1 greylisted, come again"
+    send(h, "later@far.test", "comes again")
+    got = story(h, "later@far.test", has=["tried"])
+    verdict(got and "greylisted" in got[0]["steps"][-1]["said"] and got[0]["steps"][-1]["next_try"], "deferred", got)
+    del sink.say["later"]
+    h.command("queue", "hold", "later@far.test")
+    h.command("queue", "release", "later@far.test")
+    h.command("queue", "retry", "later@far.test")
+    got = story(h, "later@far.test", has=["sent"])
+    verdict(got and [s for s in steps(got[0]) if s not in ("host", "retried")] ==
+            ["accepted", "queued", "tried", "held", "released", "sent"], "deferred-then-sent", got)
+
+    sink.say["gone"] = b"550 5.1.1 no such mailbox"
+    send(h, ["gone@far.test", "y@far.test", "ben@home.test"], "some are gone")
+    got = story(h, "gone@far.test", has=["returned", "sent", "stored"])
+    back = [s for s in got[0]["steps"] if s["step"] == "returned"] if got else []
+    verdict(len(back) == 1 and back[0]["sender_told"] and back[0]["recipients"] == ["gone@far.test"] and
+            "no such mailbox" in back[0]["said"], "returned", got)
+    reports = wait_until(lambda: [m for m in trace(h, "anna") if m["steps"][0]["step"] == "queued" and
+                                  got and got[0]["id"] in m["steps"][0].get("said", "")])
+    verdict(bool(reports), "the-report-has-a-story", trace(h, "anna"))
+
+    sink.say["stays"] = b"450 not now"
+    send(h, "stays@far.test", "is removed")
+    story(h, "stays@far.test", has=["tried"])
+    h.command("queue", "remove", "stays@far.test")
+    verdict(story(h, "stays@far.test", has=["removed"]), "removed")
+
+    s = h.submit("anna")
+    s.mail("ben@home.test")
+    s.close()
+    verdict(wait_until(lambda: [m for m in trace(h, "anna") if steps(m) == ["refused"] and
+                                "may not send as" in m["steps"][0]["said"]]), "not-the-accounts-address")
+
+
+# ---- the process ----
+
+def status_counts(h):
+    out = h.command("status").stdout
+    return [l.split(":", 1)[1].strip() for l in out.splitlines() if "today:" in l]
+
+
+def restart(h):
+    before = status_counts(h)
+    verdict(before and "refused" in before[0] and "received 0" not in before[0], "status-counts", before)
+    h.stop()
+    off = h.command("trace", "ben@friend.test")
+    verdict(off.returncode == 0 and "stored for the account anna" in off.stdout, "without-a-server", off)
+    h.start()
+    verdict(wait_until(lambda: status_counts(h) == before), "counts-survive-a-restart", [before, status_counts(h)])
+    on = h.command("trace", "ben@friend.test")
+    verdict(on.stdout == off.stdout, "the-same-with-and-without", [on.stdout, off.stdout])
+
+
+def killed(h):
+    """History dies again and again while mail flows: no message is lost, and it comes back."""
+    before, sent = h.count(), 0
+    for round in range(3):
+        h.kill("history")
+        for i in range(10):
+            sent += arrives(h, "flow@friend.test", f"flow {round} {i}") == 250
+        wait_until(lambda: h.pids("history"))
+    verdict(h.count() == before + sent == before + 30, "no-mail-is-lost", [before, sent, h.count()])
+    arrives(h, "flow@friend.test", "at last")
+    verdict(story(h, "at last", has=["accepted", "stored"]), "comes-back")
+    # It hangs: nothing waits, and the status is fast.
+    pids = h.kill("history", signal.SIGSTOP)
+    start = time.monotonic()
+    codes = [arrives(h, "flow@friend.test", f"hang {i}") for i in range(20)]
+    verdict(set(codes) == {250}, "mail-goes-on-while-it-hangs", codes)
+    r = h.command("status", timeout=60)
+    verdict("DOES NOT ANSWER" in r.stdout and time.monotonic() - start < 60, "status-while-it-hangs", r)
+    for p in pids:
+        os.kill(p, signal.SIGCONT)
+    verdict(wait_until(lambda: len(trace(h, "hang")) == 20, pause=0.1), "what-waited-comes-later", len(trace(h, "hang")))
+
+
+def damaged(h):
+    h.stop()
+    path = os.path.join(h.data, "history/history.db")
+    with open(path, "wb") as f:
+        f.write(b"\xa5" * 65536)
+    os.unlink(path + "-wal")
+    h.start()
+    arrives(h, "after@friend.test", "after the damage")
+    verdict(story(h, "after the damage", has=["stored"]), "a-new-one-begins")
+    verdict(os.path.exists(path + ".damaged") and h.logged("history.damaged"), "the-old-one-is-set-aside")
+
+
+def flood(h):
+    """Refusals beyond what a network may have are only counted."""
+    for i in range(12):
+        s = h.smtp()
+        s.mail("flood@friend.test")
+        for k in range(5):
+            s.rcpt(f"guess{i}.{k}@home.test")
+        s.close()
+    got = wait_until(lambda: 0 < sum(len(m["steps"]) for m in trace(h, "flood@friend.test")) <= 20)
+    verdict(got, "a-flood-is-bounded", len(trace(h, "flood@friend.test")))
+    verdict(wait_until(lambda: any(f"unknown address {n}" in "".join(status_counts(h)) for n in range(60, 80))),
+            "and-counted", status_counts(h))
+
+
+def private(h):
+    """Never bodies; without subjects if the owner wishes; off."""
+    arrives(h, "shy@friend.test", "A private matter")
+    story(h, "A private matter", has=["stored"])
+
+    def kept():
+        return b"".join(open(f, "rb").read() for f in glob.glob(os.path.join(h.data, "history/history.db*")))
+    h.extra += "history: { subjects: off }\n"
+    h.write_config()
+    verdict(h.command("reload").returncode == 0, "reload")
+    verdict(wait_until(lambda: not any("subject" in m for m in trace(h, "shy@friend.test"))), "subjects-go")
+    arrives(h, "shy@friend.test", "Another private matter")
+    wait_until(lambda: len(trace(h, "shy@friend.test")) == 2)
+    h.stop()
+    verdict(b"secret words of the body" not in kept(), "no-bodies")
+    verdict(b"private matter" not in kept(), "no-subjects")
+    verdict(oct(os.stat(os.path.join(h.data, "history")).st_mode & 0o777) == "0o700", "owners-only")
+    h.extra = h.extra.replace("subjects: off", "keep: off")
+    h.write_config()
+    h.start()
+    arrives(h, "shy@friend.test", "Unseen")
+    verdict(wait_until(lambda: h.command("trace", "shy@friend.test").returncode == 1), "off-forgets")
+    r = h.command("trace", "shy@friend.test")
+    verdict("off" in r.stdout, "off-is-said", r)
+
+
+def main():
+    names = Names()
+    port, = free_ports(1)
+    sink = Sink(port)
+    extra = (f"dns: {{ forward: 127.0.0.1:{names.port}, validate: off }}\n"
+             f"relay: {{ host: 127.0.0.1, port: {port}, tls: off }}\n"
+             "limits: { loopback: on }\n")
+    with House(extra=extra) as h:
+        incoming(h)
+        hostile(h)
+        broken_off(h)
+        outgoing(h, sink)
+        restart(h)
+        killed(h)
+        flood(h)
+        damaged(h)
+        private(h)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
