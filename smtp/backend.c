@@ -667,6 +667,20 @@ backend_report(void *ctx, const struct smtp_report_mail *m)
 	ask_reader(x);
 }
 
+static void
+backend_feedback(void *ctx, const struct smtp_feedback *f)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	/* What comes in our own names the owner sees here. */
+	bool wanted = c->reports.send &&
+		      !conf_domain_is_local(c, f->seen.policy.domain);
+
+	conf_free(&c);
+	if (wanted)
+		smtp_feedback_send(&h->feedback, h->history, h->dns, f);
+}
+
 /* ---- the history ---- */
 
 static void
@@ -706,6 +720,7 @@ const struct smtp_ops smtp_backend_ops = {
     .ask = backend_ask,
     .trusts = backend_trusts,
     .report = backend_report,
+    .feedback = backend_feedback,
     .note = backend_note,
     .count = backend_count,
 };

@@ -16,6 +16,7 @@
 #include "history/history.h"
 #include "ipc/line.h"
 #include "msgauth/key.h"
+#include "smtp/feedback_send.h"
 #include "smtp/ops.h"
 
 /* Which keys were in force when auth last said so: mostly they still are, and
@@ -39,8 +40,9 @@ struct smtp_backend {
 	struct peer *report; /* NULL: nobody reads reports */
 	/* Has it started, if it does not run. */
 	void (*wake_report)(void *arg);
-	atomic_uint reports_out;   /* being read */
-	struct history *history;   /* NULL: none is kept */
+	atomic_uint reports_out;	      /* being read */
+	struct smtp_feedback_memory feedback; /* its lock to be initialised */
+	struct history *history;	      /* NULL: none is kept */
 	struct history_gate *gate; /* of strangers' refusals; NULL: none */
 	enum conf_service service;
 	struct smtp_backend_keys keys;

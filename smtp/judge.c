@@ -565,6 +565,18 @@ smtp_judge_author(const struct smtp_judge *j)
 	return sv_str(j->ended ? check_result(j->check)->dmarc.domain : "");
 }
 
+const struct check_result *
+smtp_judge_result(const struct smtp_judge *j)
+{
+	return j->ended ? check_result(j->check) : NULL;
+}
+
+bool
+smtp_judge_vouched(const struct smtp_judge *j)
+{
+	return j->ended && is_vouched_for(j);
+}
+
 static bool
 is_within(struct sv domain, struct sv other)
 {

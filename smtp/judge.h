@@ -77,6 +77,11 @@ struct sv smtp_judge_author(const struct smtp_judge *j);
  * what DMARC would ask for? */
 bool smtp_judge_verified(const struct smtp_judge *j);
 
+/* All that was found out; NULL: there is no judgement. */
+const struct check_result *smtp_judge_result(const struct smtp_judge *j);
+/* Was a trusted forwarder's word taken? */
+bool smtp_judge_vouched(const struct smtp_judge *j);
+
 /* Appends the field Authentication-Results, if there is a judgement. */
 void smtp_judge_field(const struct smtp_judge *j, struct buf *out);
 /* "dmarc=fail(reject) spf=pass dkim=none", for the log; "" without a

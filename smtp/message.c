@@ -243,6 +243,24 @@ make_front(struct smtp_session *s, struct buf *out, struct err *err)
 				 "the trace fields are too large; try again");
 }
 
+/* Its author's domain may want to hear of it. */
+static void
+tell_feedback(struct smtp_session *s, enum report_done done)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	const struct smtp_judge *j = s->t.judge;
+	struct smtp_feedback_done what = {.done = done};
+	struct smtp_feedback f;
+
+	if (o->ops->feedback == NULL || j == NULL ||
+	    smtp_judge_result(j) == NULL)
+		return;
+	what.vouched = smtp_judge_vouched(j);
+	if (smtp_feedback_fill(smtp_judge_result(j), buf_sv(&s->t.sender),
+		&what, clk_now() / 1000, &f))
+		o->ops->feedback(o->ctx, &f);
+}
+
 static void
 hand_report_over(struct smtp_session *s)
 {
@@ -310,8 +328,10 @@ deliver(struct smtp_session *s, bool junk)
 		smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
 	else
 		smtp_reply(s, 451, "4.3.0", "%s", err.text);
-	if (r == RC_OK)
+	if (r == RC_OK) {
+		tell_feedback(s, junk ? REPORT_DONE_JUNK : REPORT_DONE_NOTHING);
 		hand_report_over(s);
+	}
 }
 
 static bool
@@ -346,9 +366,10 @@ judge_and_deliver(struct smtp_session *s)
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(from, buf_sv(&s->t.sender)), judged,
 	    action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
-	if (action == SMTP_JUDGE_REFUSE)
+	if (action == SMTP_JUDGE_REFUSE) {
+		tell_feedback(s, REPORT_DONE_REFUSED);
 		smtp_refuse(s, 550, why.code, "%s", why.text);
-	else
+	} else
 		smtp_reply(s, 451, why.code, "%s", why.text);
 }
 

@@ -50,6 +50,7 @@ struct smtp_report_mail {
 	uint64_t size;
 };
 
+struct smtp_feedback;
 struct smtp_signing;
 
 struct smtp_ops {
@@ -100,6 +101,9 @@ struct smtp_ops {
 	/* Port 25, of one that was delivered: hands a copy to who reads
 	 * reports, and returns.  fd stays the caller's.  NULL: nobody does. */
 	void (*report)(void *ctx, const struct smtp_report_mail *m);
+	/* What a message has shown about its author's domain, whose owner asks
+	 * for reports.  NULL: nobody gets one. */
+	void (*feedback)(void *ctx, const struct smtp_feedback *f);
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include "mail/field.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
+#include "smtp/feedback.h"
 #include "smtp/judge.h"
 #include "smtp/report.h"
 #include "smtp/session.h"

@@ -103,7 +103,7 @@ ARROWS = {
     "lib/mail": ["base"],
     "lib/mime": ["base", "mail"],
     "lib/msgauth": ["base", "dns", "mail"],
-    "lib/report": ["archive", "base", "ipc", "mime"],
+    "lib/report": ["archive", "base", "ipc", "mail", "mime"],
     "lib/journal": ["base"],
     "lib/store": ["base", "journal", "mime"],
     "lib/net": ["base"],
@@ -117,7 +117,7 @@ ARROWS = {
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],
-    "smtp": ["auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net"],
+    "smtp": ["auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net", "report"],
     "imap/parse": ["base"],
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
@@ -125,7 +125,7 @@ ARROWS = {
     "imap/transfer": ["archive", "base", "imap/client", "imap/parse", "ipc", "mail", "mime", "net"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
-    "queue/spool": ["auth", "base", "conf", "history", "ipc", "journal", "mail", "mime", "msgauth"],
+    "queue/spool": ["auth", "base", "conf", "history", "ipc", "journal", "mail", "mime", "msgauth", "report"],
     "queue/mx": ["base", "conf", "dns", "history", "ipc", "mail", "net"],
 }
 

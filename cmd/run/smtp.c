@@ -167,7 +167,8 @@ run(int control_fd, bool submission)
 	    .memfd = true};
 	struct state st = {
 	    .backend = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
-		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
+		.full = {.lock = PTHREAD_MUTEX_INITIALIZER},
+		.feedback = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;
 	struct smtp_server_opts o = {.submission = submission,
 	    .ops = &smtp_backend_ops,

@@ -121,6 +121,9 @@ void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
 /* ---- inbound.c: the key `inbound` ---- */
 void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- reports.c ---- */
+void conf_set_reports(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- history.c ---- */
 void conf_set_history(struct conf_parser *p, yaml_node_t *n);
 

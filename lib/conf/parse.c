@@ -198,6 +198,7 @@ static const struct conf_key top_keys[] = {
     {"backup", conf_set_backup},
     {"dns", conf_set_dns},
     {"history", conf_set_history},
+    {"reports", conf_set_reports},
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
@@ -249,6 +250,7 @@ set_defaults(struct conf *c, const char *file)
 	c->history.keep_ms = 14ll * 24 * 3600 * 1000;
 	c->history.size = 256u << 20;
 	c->history.subjects = true;
+	c->reports.send = true;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,
 	    .recipients = 100,

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "history/db_priv.h"
+#include "history/reports_priv.h"
 #include "ipc/line.h"
 #include "report/record.h"
 
@@ -16,25 +17,23 @@
 #define PAGE_ROOM 30000
 #define DAY	  (24 * 3600)
 
-#define SCHEMA                                                        \
-	"CREATE TABLE IF NOT EXISTS report(id INTEGER PRIMARY KEY"    \
-	" AUTOINCREMENT, key BLOB NOT NULL UNIQUE, received INTEGER"  \
-	" NOT NULL, sender TEXT NOT NULL, verified INTEGER NOT NULL," \
-	" record BLOB NOT NULL);"                                     \
-	"CREATE INDEX IF NOT EXISTS sender ON report(verified, sender);"
-
-enum query {
-	R_ADD,
-	R_COUNT_ALL,
-	R_COUNT_STRANGERS,
-	R_COUNT_SENDER,
-	R_DROP_OLDEST,
-	R_DROP_STRANGER,
-	R_DROP_SENDER,
-	R_PRUNE,
-	R_FIND,
-	QUERIES
-};
+#define SCHEMA                                                                \
+	"CREATE TABLE IF NOT EXISTS report(id INTEGER PRIMARY KEY"            \
+	" AUTOINCREMENT, key BLOB NOT NULL UNIQUE, received INTEGER"          \
+	" NOT NULL, sender TEXT NOT NULL, verified INTEGER NOT NULL,"         \
+	" record BLOB NOT NULL);"                                             \
+	"CREATE INDEX IF NOT EXISTS sender ON report(verified, sender);"      \
+	"CREATE TABLE IF NOT EXISTS policy(day INTEGER NOT NULL, domain TEXT" \
+	" NOT NULL, published BLOB NOT NULL, accepted INTEGER NOT NULL,"      \
+	" PRIMARY KEY(day, domain)) WITHOUT ROWID;"                           \
+	"CREATE TABLE IF NOT EXISTS seen(day INTEGER NOT NULL, domain TEXT"   \
+	" NOT NULL, row BLOB NOT NULL, n INTEGER NOT NULL,"                   \
+	" PRIMARY KEY(day, domain, row)) WITHOUT ROWID;"                      \
+	"CREATE TABLE IF NOT EXISTS wanted(day INTEGER NOT NULL, domain TEXT" \
+	" NOT NULL, address TEXT NOT NULL,"                                   \
+	" PRIMARY KEY(day, domain, address)) WITHOUT ROWID;"                  \
+	"CREATE TABLE IF NOT EXISTS rest(address TEXT PRIMARY KEY,"           \
+	" until INTEGER NOT NULL) WITHOUT ROWID;"
 
 static const char *const sql[QUERIES] = {
     [R_ADD] = "INSERT INTO report(key, received, sender, verified, record)"
@@ -52,11 +51,6 @@ static const char *const sql[QUERIES] = {
     [R_PRUNE] = "DELETE FROM report WHERE received < ?",
     [R_FIND] = "SELECT id, record FROM report WHERE id > ? AND"
 	       " received >= ? ORDER BY id",
-};
-
-struct history_reports {
-	sqlite3 *h;
-	sqlite3_stmt *q[QUERIES];
 };
 
 /* ---- open ---- */
@@ -134,7 +128,7 @@ history_reports_close(struct history_reports **hp)
 
 /* A statement, ready for its arguments; NULL: *r says why not. */
 static sqlite3_stmt *
-ready(struct history_reports *h, enum query q, int *r)
+ready(struct history_reports *h, enum reports_query q, int *r)
 {
 	*r = SQLITE_OK;
 	if (h->q[q] == NULL)
@@ -147,7 +141,8 @@ ready(struct history_reports *h, enum query q, int *r)
 
 /* Runs one with at most a text as its argument; a number into *out. */
 static int
-run(struct history_reports *h, enum query q, struct sv text, int64_t *out)
+run(struct history_reports *h, enum reports_query q, struct sv text,
+    int64_t *out)
 {
 	int r;
 	sqlite3_stmt *st = ready(h, q, &r);
@@ -168,8 +163,8 @@ run(struct history_reports *h, enum query q, struct sv text, int64_t *out)
 
 /* What there may be so many of; the oldest of them goes. */
 static int
-bound(struct history_reports *h, enum query count, enum query drop,
-    struct sv sender, int64_t most)
+bound(struct history_reports *h, enum reports_query count,
+    enum reports_query drop, struct sv sender, int64_t most)
 {
 	int64_t n = 0;
 	int r = run(h, count, sender, &n);

@@ -8,7 +8,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "history/record.h"
-#include "history/reports.h"
+#include "history/feedback.h"
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "ipc/server.h"
@@ -393,6 +393,64 @@ on_question(struct client *c, struct msg *m)
 	ipc_client_answer(&c->ipc, m->id, &reply);
 }
 
+/* What we have seen of others' domains, and what is due of it. */
+static int
+take_feedback(struct client *c, struct msg *m, bool *reply_is_due)
+{
+	struct history_service *s = c->ipc.arg;
+	struct feedback_seen seen;
+	struct feedback_wanted wanted;
+	struct feedback_done done;
+	struct feedback_rest rest;
+	bool smtp = c->writer == HISTORY_W_SMTP;
+	bool queue = c->writer == HISTORY_W_QUEUE;
+	int r = RC_DENIED, kept = RC_TEMP;
+
+	open_reports(s);
+	if (smtp && m->type == FEEDBACK_SEEN) {
+		r = feedback_seen_get(m, &seen);
+		if (r == RC_OK && s->reports != NULL)
+			kept = history_feedback_seen(s->reports, &seen);
+		if (r == RC_OK)
+			feedback_seen_fini(&seen);
+	} else if (smtp && m->type == FEEDBACK_WANTED) {
+		r = feedback_wanted_get(m, &wanted);
+		if (r == RC_OK && s->reports != NULL)
+			kept = history_feedback_wanted(s->reports, &wanted);
+	} else if (queue && m->type == FEEDBACK_DONE) {
+		r = feedback_done_get(m, &done);
+		if (r == RC_OK && s->reports != NULL)
+			kept = history_feedback_done(s->reports, &done);
+	} else if (queue && m->type == FEEDBACK_REST) {
+		r = feedback_rest_get(m, &rest);
+		if (r == RC_OK && s->reports != NULL)
+			kept = history_feedback_rest(s->reports, &rest);
+	} else if (queue && m->type == FEEDBACK_NEXT) {
+		*reply_is_due = true;
+		return RC_OK;
+	}
+	if (kept == RC_DAMAGED)
+		history_reports_close(&s->reports);
+	return r;
+}
+
+static void
+on_feedback(struct client *c, struct msg *m)
+{
+	struct history_service *s = c->ipc.arg;
+	bool due = false;
+	struct msg reply;
+	uint32_t id = m->id;
+
+	if (take_feedback(c, m, &due) != RC_OK) {
+		mlog(LOG_ERROR, "history.forbidden", "writer=%d", c->writer);
+		line_accuse(c->ipc.line);
+	} else if (due) {
+		history_feedback_next(s->reports, clk_now() / 1000, &reply);
+		ipc_client_answer(&c->ipc, id, &reply);
+	}
+}
+
 static void
 on_client_msg(struct ipc_client *ipc, struct msg *m)
 {
@@ -405,7 +463,7 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 	else if (m->type == HISTORY_NOTES)
 		on_notes(c, m);
 	else
-		line_accuse(ipc->line);
+		on_feedback(c, m);
 }
 
 static const struct ipc_server_ops client_ops = {

@@ -78,6 +78,13 @@ const struct codec_type *const ipc_messages[] = {
     /* msg_report.h */
     &report_mail_codec,
     &report_record_codec,
+    &feedback_row_codec,
+    &feedback_policy_codec,
+    &feedback_seen_codec,
+    &feedback_wanted_codec,
+    &feedback_due_codec,
+    &feedback_done_codec,
+    &feedback_rest_codec,
     &reports_ask_codec,
     &reports_answer_codec,
     NULL,

@@ -6,10 +6,11 @@
 #include "ipc/codec.h"
 
 /* Of a message in the spool, in QUEUE_PUT, MX_JOB and its records. */
-#define SPOOL_EIGHT_BIT 0x1u /* its body has bytes above 127 */
-#define SPOOL_BARE	0x2u /* without Return-Path: for the outside, too */
-#define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
-#define SPOOL_JUNK	0x8u /* into the folder for junk */
+#define SPOOL_EIGHT_BIT 0x1u   /* its body has bytes above 127 */
+#define SPOOL_BARE	0x2u   /* without Return-Path: for the outside, too */
+#define SPOOL_REPORT	0x4u   /* a bounce or notice of ours */
+#define SPOOL_JUNK	0x8u   /* into the folder for junk */
+#define SPOOL_FEEDBACK	0x100u /* a report to the owner of a domain */
 
 /* The answer to QUEUE_FILE. */
 struct queue_file {

@@ -107,3 +107,106 @@ answer_fields(struct codec *c, struct reports_answer *v)
 }
 
 CODEC(reports_answer, answer_fields)
+
+static void
+row_fields(struct codec *c, struct feedback_row *v)
+{
+	uint32_t i;
+
+	TEXT(c, &v->address);
+	codec_u64(c, &v->count);
+	codec_below(c, &v->done, REPORT_DONE_UNKNOWN);
+	codec_bool(c, &v->dkim_aligned);
+	codec_bool(c, &v->spf_aligned);
+	TEXT(c, &v->reason);
+	TEXT(c, &v->author);
+	TEXT(c, &v->envelope);
+	codec_list(c, (void **)&v->dkim, &v->ndkim, sizeof *v->dkim,
+	    FEEDBACK_DKIM_MAX);
+	for (i = 0; i < v->ndkim; i++) {
+		TEXT(c, &v->dkim[i].domain);
+		TEXT(c, &v->dkim[i].selector);
+		TEXT(c, &v->dkim[i].result);
+	}
+	codec_list_end(c, (void **)&v->dkim, &v->ndkim);
+	TEXT(c, &v->spf_domain);
+	TEXT(c, &v->spf_result);
+}
+
+CODEC(feedback_row, row_fields)
+
+static void
+policy_fields(struct codec *c, struct feedback_policy *v)
+{
+	TEXT(c, &v->domain);
+	TEXT(c, &v->p);
+	TEXT(c, &v->sp);
+	TEXT(c, &v->np);
+	TEXT(c, &v->adkim);
+	TEXT(c, &v->aspf);
+	TEXT(c, &v->fo);
+	codec_bool(c, &v->testing);
+}
+
+CODEC(feedback_policy, policy_fields)
+
+static void
+seen_fields(struct codec *c, struct feedback_seen *v)
+{
+	codec_i64(c, &v->when);
+	codec_bool(c, &v->accepted);
+	policy_fields(c, &v->policy);
+	row_fields(c, &v->row);
+}
+
+CODEC(feedback_seen, seen_fields)
+
+static void
+wanted_fields(struct codec *c, struct feedback_wanted *v)
+{
+	codec_i64(c, &v->when);
+	TEXT(c, &v->domain);
+	TEXT(c, &v->address);
+}
+
+CODEC(feedback_wanted, wanted_fields)
+
+static void
+due_fields(struct codec *c, struct feedback_due *v)
+{
+	uint32_t i;
+
+	codec_rc(c, &v->rc);
+	codec_i64(c, &v->begin);
+	codec_i64(c, &v->end);
+	policy_fields(c, &v->policy);
+	codec_list(c, (void **)&v->to, &v->nto, sizeof *v->to, FEEDBACK_TO_MAX);
+	for (i = 0; i < v->nto; i++)
+		TEXT(c, &v->to[i]);
+	codec_list_end(c, (void **)&v->to, &v->nto);
+	codec_list(
+	    c, (void **)&v->row, &v->nrow, sizeof *v->row, FEEDBACK_ROWS_MAX);
+	for (i = 0; i < v->nrow; i++)
+		row_fields(c, &v->row[i]);
+	codec_list_end(c, (void **)&v->row, &v->nrow);
+}
+
+CODEC(feedback_due, due_fields)
+
+static void
+done_fields(struct codec *c, struct feedback_done *v)
+{
+	codec_i64(c, &v->begin);
+	TEXT(c, &v->domain);
+}
+
+CODEC(feedback_done, done_fields)
+
+static void
+rest_fields(struct codec *c, struct feedback_rest *v)
+{
+	TEXT(c, &v->address);
+	codec_i64(c, &v->until);
+}
+
+CODEC(feedback_rest, rest_fields)

@@ -94,6 +94,82 @@ struct report_record {
 };
 CODEC_FUNCTIONS(report_record);
 
+/* ---- our own reports, to those who ask for them ---- */
+
+#define FEEDBACK_DKIM_MAX 10
+#define FEEDBACK_ROWS_MAX 200
+#define FEEDBACK_TO_MAX	  4
+
+struct feedback_dkim {
+	struct sv domain, selector, result;
+};
+
+/* Mails of one outcome [RFC 9990 3.1.1]. */
+struct feedback_row {
+	struct sv address; /* who brought it */
+	uint64_t count;
+	uint8_t done; /* enum report_done, not UNKNOWN */
+	bool dkim_aligned, spf_aligned;
+	struct sv reason;   /* why not as the policy asks: "local_policy" */
+	struct sv author;   /* the domain in From */
+	struct sv envelope; /* the domain of MAIL FROM; empty: null sender */
+	struct feedback_dkim *dkim;
+	uint32_t ndkim;
+	struct sv spf_domain, spf_result;
+};
+CODEC_FUNCTIONS(feedback_row);
+
+/* As it was found in the DNS. */
+struct feedback_policy {
+	struct sv domain; /* where */
+	struct sv p, sp, np, adkim, aspf, fo;
+	bool testing;
+};
+CODEC_FUNCTIONS(feedback_policy);
+
+/* FEEDBACK_SEEN, smtp to history: one mail. */
+struct feedback_seen {
+	int64_t when;  /* seconds */
+	bool accepted; /* not refused */
+	struct feedback_policy policy;
+	struct feedback_row row;
+};
+CODEC_FUNCTIONS(feedback_seen);
+
+/* FEEDBACK_WANTED, smtp to history: that address asks for reports about the
+ * domain, and may. */
+struct feedback_wanted {
+	int64_t when;
+	struct sv domain, address;
+};
+CODEC_FUNCTIONS(feedback_wanted);
+
+/* The answer to FEEDBACK_NEXT, queue to history: RC_OK, or RC_NOTFOUND. */
+struct feedback_due {
+	int rc;
+	int64_t begin, end; /* seconds */
+	struct feedback_policy policy;
+	struct sv *to;
+	uint32_t nto;
+	struct feedback_row *row;
+	uint32_t nrow;
+};
+CODEC_FUNCTIONS(feedback_due);
+
+/* FEEDBACK_DONE, queue to history: the report about it is on its way. */
+struct feedback_done {
+	int64_t begin;
+	struct sv domain;
+};
+CODEC_FUNCTIONS(feedback_done);
+
+/* FEEDBACK_REST, queue to history: that address did not take one. */
+struct feedback_rest {
+	struct sv address;
+	int64_t until; /* seconds */
+};
+CODEC_FUNCTIONS(feedback_rest);
+
 /* ---- commands ---- */
 
 #define REPORTS_PAGE_MAX 1000

@@ -77,6 +77,17 @@ enum proto {
 
 	REPORT_KEEP, /* report_record -> msg_answer */
 
+	/* ---- smtp to history: msg_report.h; no answer ---- */
+
+	FEEDBACK_SEEN,	 /* feedback_seen */
+	FEEDBACK_WANTED, /* feedback_wanted */
+
+	/* ---- queue to history: msg_report.h ---- */
+
+	FEEDBACK_NEXT, /* -> feedback_due */
+	FEEDBACK_DONE, /* feedback_done; no answer */
+	FEEDBACK_REST, /* feedback_rest; no answer */
+
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 
 	DNS_QUERY, /* dns_question -> dns_reply */

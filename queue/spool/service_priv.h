@@ -10,6 +10,7 @@
  *   sign.c      signatures for reports
  *   remote.c    tries of other servers
  *   run.c       whose turn it is
+ *   feedback.c  reports to the owners of domains
  *   answer.c    answers to clients
  *   lent.c      files that clients have
  *   control.c   the owner's commands
@@ -24,6 +25,7 @@
 
 #include "history/history.h"
 #include "ipc/server.h"
+#include "queue/spool/feedback.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/sched.h"
 #include "queue/spool/service.h"
@@ -71,6 +73,7 @@ struct queue_service {
 	struct ipc_server *clients;
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
+	struct feedback *feedback;
 	void (*end_of_turn)(struct queue_service *q);
 	bool untidy; /* spool_tidy waits for the flush */
 	bool stopping;
