@@ -20,6 +20,8 @@
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
 #include "ipc/proto.h"
+#include "msgauth/verdict.h"
+#include "smtp/names.h"
 #include "smtp/sign.h"
 
 #define ANSWER_MS	  10000 /* then the queue takes it */
@@ -27,6 +29,7 @@
 #define LOGIN_PATIENCE_MS 20000
 #define QUEUE_MS	  20000
 #define QUEUE_TRIES	  5
+#define KNOWN_MS	  2000
 #define SIGN_MS		  10000
 #define SIGN_TRIES	  6
 #define REPORT_MS	  120000
@@ -321,27 +324,37 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 	    .sender = d->sender,
 	    .owner = sv_str(d->owner),
 	    .size = d->size,
-	    .flags = (d->bare ? SPOOL_BARE : 0) | (d->junk ? SPOOL_JUNK : 0),
+	    .flags = d->bare ? SPOOL_BARE : 0,
 	    .front = d->front,
 	    .to = xcalloc(d->naccount + d->noutside + 1, sizeof *mail.to),
 	    .fd = dup(d->fd),
 	};
 	bool ok = mail.fd >= 0;
+	struct buf verdict;
 	size_t i;
 
+	buf_init(&verdict, VERDICT_BYTES_MAX);
+	if (d->verdict != NULL)
+		verdict_encode(d->verdict, &verdict);
+	mail.verdict = buf_sv(&verdict);
 	memcpy(mail.delivery_id, d->id, sizeof mail.delivery_id);
 	for (i = 0; i < d->naccount; i++)
-		if (!done[i])
-			mail.to[mail.nto++] =
-			    (struct queue_to){sv_str(d->account[i].name), true};
+		if (!done[i]) {
+			const struct smtp_account *a = &d->account[i];
+
+			mail.flags |= a->junk ? SPOOL_JUNK : 0;
+			mail.to[mail.nto++] = (struct queue_to){
+			    sv_str(a->name), true, a->junk, a->override};
+		}
 	for (i = 0; i < d->noutside; i++)
 		mail.to[mail.nto++] =
-		    (struct queue_to){sv_str(d->outside[i]), false};
+		    (struct queue_to){.address = sv_str(d->outside[i])};
 	if (ok) {
 		msg_init(m, QUEUE_PUT);
 		queue_mail_put(m, &mail);
 	}
 	free(mail.to);
+	buf_fini(&verdict);
 	return ok;
 }
 
@@ -428,17 +441,24 @@ ask(struct smtp_backend *h, const struct smtp_delivery *d, size_t i,
 	struct mail_delivery to = {
 	    .account = sv_str(d->account[i].name),
 	    .size = d->size,
-	    .flags = d->junk ? DELIVER_JUNK : 0,
+	    .flags = d->account[i].junk ? DELIVER_JUNK : 0,
 	    .front = d->front,
 	    .fd = dup(d->fd),
 	};
+	struct buf verdict;
 	struct msg m;
 
+	buf_init(&verdict, VERDICT_BYTES_MAX);
+	if (d->verdict != NULL)
+		verdict_encode_for(d->verdict, d->account[i].junk,
+		    (enum verdict_override)d->account[i].override, &verdict);
+	to.verdict = buf_sv(&verdict);
 	memcpy(to.delivery_id, d->id, sizeof to.delivery_id);
 	msg_init(&m, DELIVER);
 	mail_delivery_put(&m, &to);
 	/* Without its descriptor it is answered "too many open files". */
 	peer_ask(h->keeper, &m, ms, on_answer, o);
+	buf_fini(&verdict);
 }
 
 /* Asks for those that are not done; returns when all have answered. */
@@ -528,25 +548,76 @@ backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 
 /* ---- names ---- */
 
+struct asked {
+	struct smtp_backend *h;
+	char name[DNS_NAME_MAX];
+	enum dns_type type;
+	dns_done_fn *fn;
+	void *arg;
+};
+
+static void
+on_name(struct dns_answer *a, void *arg)
+{
+	struct asked *q = arg;
+
+	names_put(q->h->names, q->name, q->type, clk_mono(), a);
+	q->fn(a, q->arg);
+	free(q);
+}
+
 static int
-backend_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
-    dns_done_fn *fn, void *arg)
+backend_ask(void *ctx, const char *name, bool any, enum dns_type type,
+    int64_t ms, dns_done_fn *fn, void *arg)
 {
 	struct smtp_backend *h = ctx;
+	struct asked *q = xcalloc(1, sizeof *q);
+	int r;
 
-	return dns_ask(h->dns, name, type, ms, fn, arg);
+	*q = (struct asked){.h = h, .type = type, .fn = fn, .arg = arg};
+	sv_copy(sv_first(sv_str(name), sizeof q->name - 1), q->name,
+	    sizeof q->name);
+	r = any ? dns_ask_any(h->dns, name, type, ms, on_name, q)
+		: dns_ask(h->dns, name, type, ms, on_name, q);
+	if (r != RC_OK)
+		free(q);
+	return r;
 }
 
 static bool
-backend_trusts(void *ctx, const char *domain)
+backend_recall(
+    void *ctx, const char *name, enum dns_type type, struct dns_answer *out)
+{
+	struct smtp_backend *h = ctx;
+
+	return names_get(h->names, name, type, clk_mono(), out);
+}
+
+/* ---- what the owner wants ---- */
+
+static enum smtp_inbound
+backend_inbound(void *ctx, struct sv domain)
+{
+	static const enum smtp_inbound inbound[] = {
+	    [CONF_DMARC_REJECT] = SMTP_INBOUND_REJECT,
+	    [CONF_DMARC_JUNK] = SMTP_INBOUND_JUNK,
+	    [CONF_DMARC_NOTE] = SMTP_INBOUND_NOTE,
+	    [CONF_DMARC_OFF] = SMTP_INBOUND_OFF};
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	enum smtp_inbound policy = inbound[conf_inbound_dmarc(c, domain)];
+
+	conf_free(&c);
+	return policy;
+}
+
+static bool
+backend_trusts(void *ctx, struct sv domain, const char *sealer)
 {
 	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
-	bool yes = false;
-	size_t i;
+	bool yes = conf_inbound_trusts(c, domain, sv_str(sealer));
 
-	for (i = 0; i < c->inbound.ntrust_arc && !yes; i++)
-		yes = strcmp(c->inbound.trust_arc[i], domain) == 0;
 	conf_free(&c);
 	return yes;
 }
@@ -673,8 +744,8 @@ backend_feedback(void *ctx, const struct smtp_feedback *f)
 	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	/* What comes in our own names the owner sees here. */
-	bool wanted = c->reports.send &&
-		      !conf_domain_is_local(c, f->seen.policy.domain);
+	bool wanted =
+	    c->reports.send && !conf_domain_is_local(c, f->seen.policy.domain);
 
 	conf_free(&c);
 	if (wanted)
@@ -709,6 +780,42 @@ backend_note(void *ctx, const struct history_step *step)
 		history_count(h->history, (enum history_count)step->count);
 }
 
+/* ---- mailing lists ---- */
+
+static bool
+backend_welcomes(void *ctx, struct sv domain, const struct list_name *list)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool yes = conf_inbound_names_list(
+	    c, domain, sv_str(list->address), sv_str(list->id));
+
+	conf_free(&c);
+	return yes;
+}
+
+/* The queue has seen what the people here have written. */
+static int
+backend_knows(void *ctx, const char *address, bool *yes)
+{
+	struct smtp_backend *h = ctx;
+	const struct queue_known k = {.address = sv_str(address)};
+	char text[ERR_TEXT_MAX];
+	struct msg m, reply;
+	int r;
+
+	msg_init(&m, QUEUE_KNOWN);
+	queue_known_put(&m, &k);
+	r = peer_call(h->queue, &m, KNOWN_MS, &reply);
+	if (r == RC_OK)
+		r = msg_answer_read(&reply, RC_TEMP, text);
+	msg_fini(&reply);
+	if (r != RC_OK && r != RC_NOTFOUND)
+		return RC_TEMP;
+	*yes = r == RC_OK;
+	return RC_OK;
+}
+
 const struct smtp_ops smtp_backend_ops = {
     .lookup = backend_lookup,
     .login = backend_login,
@@ -718,9 +825,13 @@ const struct smtp_ops smtp_backend_ops = {
     .sign = backend_sign,
     .deliver = backend_deliver,
     .ask = backend_ask,
+    .recall = backend_recall,
+    .inbound = backend_inbound,
     .trusts = backend_trusts,
     .report = backend_report,
     .feedback = backend_feedback,
     .note = backend_note,
     .count = backend_count,
+    .welcomes = backend_welcomes,
+    .knows = backend_knows,
 };

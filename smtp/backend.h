@@ -34,6 +34,8 @@ struct smtp_backend_full {
 	size_t n, cap;
 };
 
+struct names;
+
 struct smtp_backend {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue, *dns;
@@ -44,6 +46,7 @@ struct smtp_backend {
 	struct smtp_feedback_memory feedback; /* its lock to be initialised */
 	struct history *history;	      /* NULL: none is kept */
 	struct history_gate *gate; /* of strangers' refusals; NULL: none */
+	struct names *names;	   /* port 25: answers of the dns process */
 	enum conf_service service;
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;

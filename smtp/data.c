@@ -10,9 +10,8 @@ smtp_data_init(struct smtp_data *d, size_t line_max)
 	d->line_max = line_max;
 }
 
-/* A run of bytes without CR, LF and NUL, the usual case, in one go. */
-static size_t
-plain_run(struct sv in)
+size_t
+smtp_data_plain(struct sv in)
 {
 	size_t i;
 
@@ -101,8 +100,9 @@ smtp_data_feed(struct smtp_data *d, struct sv in, struct buf *out)
 	size_t i = 0;
 
 	while (i < in.n && d->state != SMTP_DATA_END) {
+		/* The usual case, in one go. */
 		if (d->state == SMTP_DATA_TEXT) {
-			size_t n = plain_run(sv_skip(in, i));
+			size_t n = smtp_data_plain(sv_skip(in, i));
 
 			buf_add(out, in.p + i, n);
 			d->line += n;

@@ -42,4 +42,7 @@ void smtp_data_init(struct smtp_data *d, size_t line_max);
  */
 size_t smtp_data_feed(struct smtp_data *d, struct sv in, struct buf *out);
 
+/* How many bytes at the front are neither CR, LF nor NUL. */
+size_t smtp_data_plain(struct sv in);
+
 #endif

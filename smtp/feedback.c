@@ -64,8 +64,8 @@ reason(const struct dmarc_outcome *d, const struct smtp_feedback_done *done)
 
 	if (d->result == AUTH_PASS || done->done == asked)
 		return SV("");
-	if (d->result == AUTH_FAIL && done->vouched)
-		return SV("trusted_forwarder");
+	if (d->result == AUTH_FAIL && done->reason.n > 0)
+		return done->reason;
 	if (d->result == AUTH_FAIL && d->record.testing &&
 	    d->disposition != d->published)
 		return SV("policy_test_mode");

@@ -20,7 +20,7 @@ struct smtp_feedback {
 /* What was done with it: not more than the policy says, unless trusted. */
 struct smtp_feedback_done {
 	enum report_done done;
-	bool vouched; /* a trusted forwarder was believed */
+	struct sv reason; /* of RFC 9990, why not more; empty: see the policy */
 };
 
 /* false: there is nothing to report, or nobody who asks.  r and sender are

@@ -63,9 +63,18 @@ struct smtp_judge {
 	struct inbox *inbox;
 	unsigned network; /* of the peer, in out_of_network */
 	int64_t ms;
-	int64_t until; /* clk_mono; from the message's last byte on */
+	int64_t received; /* ms since 1970 */
+	int64_t until;	  /* clk_mono; from the message's last byte on */
 	bool ended;
 	bool failed; /* OpenSSL has */
+	/* Of the lists that it has come through: is one known here? */
+	enum {
+		LISTS_UNASKED,
+		LISTS_UNKNOWN,
+		LISTS_KNOWN,
+		LISTS_UNSURE /* the answer cannot be had now */
+	} lists;
+	const char *list;
 	const char *hostname;
 
 	struct buf header; /* and the first bytes of the body */
@@ -143,6 +152,7 @@ smtp_judge_new(const struct smtp_ops *ops, void *ctx,
 	j->ctx = ctx;
 	j->hostname = hostname;
 	j->ms = ms;
+	j->received = clk_now();
 	buf_init(&j->header, SMTP_JUDGE_HEADER_MAX);
 	buf_init(&j->kept, SMTP_JUDGE_HEADER_MAX);
 	if (e != NULL && ops->ask != NULL) {
@@ -224,6 +234,14 @@ on_answer(struct dns_answer *answer, void *arg)
 	free(q);
 }
 
+/* Macros of SPF make names that no host has. */
+static bool
+is_made(const struct lookup_question *q)
+{
+	return (q->part == LOOKUP_MAILFROM || q->part == LOOKUP_HELO) &&
+	       q->type != DNS_PTR;
+}
+
 static void
 ask(struct smtp_judge *j, const struct lookup_question *q)
 {
@@ -236,7 +254,8 @@ ask(struct smtp_judge *j, const struct lookup_question *q)
 	j->inbox->refs++;
 	count_out(j->inbox, j->network);
 	pthread_mutex_unlock(&j->inbox->lock);
-	r = j->ops->ask(j->ctx, q->name, q->type, j->ms, on_answer, a);
+	r = j->ops->ask(
+	    j->ctx, q->name, is_made(q), q->type, j->ms, on_answer, a);
 	if (r == RC_OK)
 		return;
 	pthread_mutex_lock(&j->inbox->lock);
@@ -250,6 +269,20 @@ ask(struct smtp_judge *j, const struct lookup_question *q)
 	dns_answer_fini(&no);
 }
 
+/* What somebody has asked for a moment ago costs nothing. */
+static bool
+recall(struct smtp_judge *j, const struct lookup_question *q)
+{
+	struct dns_answer a;
+
+	if (j->ops->recall == NULL ||
+	    !j->ops->recall(j->ctx, q->name, q->type, &a))
+		return false;
+	lookup_answer(check_lookup(j->check), q->id, &a);
+	dns_answer_fini(&a);
+	return true;
+}
+
 /* Evaluates as far as that goes without waiting, and asks for the rest. */
 static int
 go_on(struct smtp_judge *j)
@@ -257,18 +290,24 @@ go_on(struct smtp_judge *j)
 	struct lookup *l = check_lookup(j->check);
 	struct lookup_question q;
 	int r = RC_MORE;
-	bool author, asked = true;
+	bool author, again = true;
 
-	while (r == RC_MORE && asked) {
+	while (r == RC_MORE && again) {
+		bool asked = false;
+
 		r = check_evaluate(j->check);
-		asked = false;
+		again = false;
 		while (lookup_next(l, &author) && may_ask(j, author) &&
 		       lookup_open(l, &q)) {
+			if (recall(j, &q)) {
+				again = true;
+				continue;
+			}
 			ask(j, &q);
 			asked = true;
 		}
 		/* What was refused at once has its answer already. */
-		asked = asked && lookup_waiting(l) == 0;
+		again = again || (asked && lookup_waiting(l) == 0);
 	}
 	return r;
 }
@@ -398,6 +437,27 @@ smtp_judge_body(struct smtp_judge *j, struct sv bytes)
 		check_body(j->check, bytes);
 }
 
+/* Only where it matters: the author's domain disowns it. */
+static void
+ask_for_lists(struct smtp_judge *j)
+{
+	const struct check_result *r = check_result(j->check);
+	size_t i;
+
+	if (r->dmarc.disposition == DMARC_P_NONE || j->ops->knows == NULL)
+		return;
+	j->lists = LISTS_UNKNOWN;
+	for (i = 0; i < r->nlist && j->lists != LISTS_KNOWN; i++) {
+		bool yes = false;
+
+		j->list = r->list[i].address;
+		if (j->ops->knows(j->ctx, j->list, &yes) != RC_OK)
+			j->lists = LISTS_UNSURE;
+		else if (yes)
+			j->lists = LISTS_KNOWN;
+	}
+}
+
 void
 smtp_judge_end(struct smtp_judge *j)
 {
@@ -416,6 +476,7 @@ smtp_judge_end(struct smtp_judge *j)
 			lookup_expire(check_lookup(j->check));
 	must(r == RC_OK);
 	j->ended = true;
+	ask_for_lists(j);
 }
 
 /* ---- what comes of it ---- */
@@ -436,12 +497,12 @@ dkim_words(const struct check_result *r)
 }
 
 static void
-say_dmarc(const struct check_result *r, struct smtp_judge_why *why)
+say_dmarc(const struct check_result *r, struct smtp_judge_outcome *out)
 {
 	const struct dmarc_outcome *d = &r->dmarc;
 
-	why->code = "5.7.26";
-	(void)snprintf(why->text, sizeof why->text,
+	out->code = "5.7.26";
+	(void)snprintf(out->text, sizeof out->text,
 	    "mail from %.100s is refused: its DMARC policy (_dmarc.%.100s) "
 	    "says reject,\nand neither SPF (%s) nor DKIM (%.60s) passed for "
 	    "that domain;\nsend it through that domain's servers or sign it "
@@ -454,18 +515,18 @@ say_dmarc(const struct check_result *r, struct smtp_judge_why *why)
 }
 
 static void
-say_later(struct smtp_judge_why *why, const char *what, const char *domain)
+say_later(struct smtp_judge_outcome *out, const char *what, const char *domain)
 {
-	why->code = "4.4.3";
-	(void)snprintf(why->text, sizeof why->text,
+	out->action = SMTP_JUDGE_DEFER;
+	out->code = "4.4.3";
+	(void)snprintf(out->text, sizeof out->text,
 	    "cannot look up the %s of %.100s at the moment; try again later",
 	    what, domain);
 }
 
-/* RC_OK: there is one author.  Else *action says what is to be done. */
+/* RC_OK: there is one author.  Else out says what is to be done. */
 static int
-judge_author(const struct check_result *r, struct smtp_judge_why *why,
-    enum smtp_judge_action *action)
+judge_author(const struct check_result *r, struct smtp_judge_outcome *out)
 {
 	const char *what = NULL;
 
@@ -480,73 +541,148 @@ judge_author(const struct check_result *r, struct smtp_judge_why *why,
 		what = "the message has too many header fields";
 		break;
 	case DMARC_AUTHOR_UNCLEAR:
-		*action = SMTP_JUDGE_JUNK;
+		out->action = SMTP_JUDGE_JUNK;
 		return RC_SYNTAX;
 	case DMARC_AUTHOR_NONE:
 	case DMARC_AUTHOR_SYNTAX:
 	case DMARC_AUTHOR_ONE:
 		return RC_OK;
 	}
-	(void)snprintf(why->text, sizeof why->text,
+	(void)snprintf(out->text, sizeof out->text,
 	    "%s: exactly one From field is expected, with addresses of one "
 	    "domain",
 	    what);
-	*action = SMTP_JUDGE_REFUSE;
+	out->action = SMTP_JUDGE_REFUSE;
 	return RC_SYNTAX;
+}
+
+struct trusting {
+	const struct smtp_judge *j;
+	struct sv domain;
+};
+
+static bool
+trusts(void *arg, const char *sealer)
+{
+	const struct trusting *t = arg;
+
+	return t->j->ops->trusts != NULL &&
+	       t->j->ops->trusts(t->j->ctx, t->domain, sealer);
 }
 
 /* A sealer that the owner trusts has seen it pass before it was changed. */
 static bool
-is_vouched_for(const struct smtp_judge *j)
+is_vouched_for(const struct smtp_judge *j, struct sv domain)
 {
-	return j->ops->trusts != NULL &&
-	       check_arc_vouches(j->check, j->ops->trusts, j->ctx);
+	struct trusting t = {j, domain};
+
+	return check_arc_vouches(j->check, trusts, &t);
 }
 
 /* One that may vouch, but whose key cannot be had now. */
 static bool
-may_be_vouched_for(const struct smtp_judge *j)
+may_be_vouched_for(const struct smtp_judge *j, struct sv domain)
 {
 	const struct arc_outcome *arc = &check_result(j->check)->arc;
+	struct trusting t = {j, domain};
 
-	return j->ops->trusts != NULL && arc->result == AUTH_FAIL &&
-	       arc->why == DKIM_R_DNS && arc->n > 0 &&
-	       j->ops->trusts(j->ctx, arc->sealer[arc->n - 1]);
+	return arc->result == AUTH_FAIL && arc->why == DKIM_R_DNS &&
+	       arc->n > 0 && trusts(&t, arc->sealer[arc->n - 1]);
 }
 
-enum smtp_judge_action
-smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
-    struct smtp_judge_why *why)
+/* The list that it has come through and that the owner has named. */
+static const char *
+welcome_list(const struct smtp_judge *j, struct sv domain)
 {
-	enum smtp_judge_action action = SMTP_JUDGE_KEEP;
+	const struct check_result *r = check_result(j->check);
+	size_t i;
+
+	for (i = 0; i < r->nlist && j->ops->welcomes != NULL; i++)
+		if (j->ops->welcomes(j->ctx, domain, &r->list[i]))
+			return r->list[i].address;
+	return NULL;
+}
+
+/* Why the author's policy is not applied; out->override. */
+static void
+find_override(const struct smtp_judge *j, struct sv domain,
+    struct smtp_judge_outcome *out)
+{
+	const struct check_result *r = check_result(j->check);
+	const char *list = welcome_list(j, domain);
+
+	if (list == NULL && j->lists == LISTS_KNOWN)
+		list = j->list;
+	if (is_vouched_for(j, domain)) {
+		out->override = VERDICT_ARC;
+		out->other = r->arc.sealer[r->arc.n - 1];
+	} else if (list != NULL) {
+		out->override = VERDICT_LIST;
+		out->other = list;
+	}
+}
+
+static void
+apply_policy(const struct smtp_judge *j, enum smtp_inbound policy,
+    struct sv domain, struct smtp_judge_outcome *out)
+{
+	const struct check_result *r = check_result(j->check);
+
+	find_override(j, domain, out);
+	if (out->override != VERDICT_AS_ASKED)
+		return;
+	if (policy == SMTP_INBOUND_NOTE || policy == SMTP_INBOUND_OFF) {
+		out->override = VERDICT_OWNER;
+		return;
+	}
+	if (may_be_vouched_for(j, domain)) {
+		say_later(out, "ARC key", r->arc.sealer[r->arc.n - 1]);
+		return;
+	}
+	if (r->dmarc.disposition == DMARC_P_QUARANTINE) {
+		out->action = SMTP_JUDGE_JUNK;
+	} else if (policy == SMTP_INBOUND_JUNK) {
+		out->action = SMTP_JUDGE_JUNK;
+		out->override = VERDICT_OWNER;
+	} else if (j->lists == LISTS_UNSURE) {
+		out->action = SMTP_JUDGE_DEFER;
+		out->code = "4.3.0";
+		(void)snprintf(out->text, sizeof out->text,
+		    "cannot find out at the moment whether this mailing list "
+		    "is known here; try again later");
+	} else {
+		out->action = SMTP_JUDGE_REFUSE;
+		say_dmarc(r, out);
+	}
+}
+
+void
+smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
+    struct sv domain, struct smtp_judge_outcome *out)
+{
+	bool milder = policy == SMTP_INBOUND_NOTE || policy == SMTP_INBOUND_OFF;
 	const struct check_result *r;
 
-	*why = (struct smtp_judge_why){.code = "5.7.1"};
-	if (j->failed) {
-		*why = (struct smtp_judge_why){"4.3.0",
-		    "the message cannot be checked here now; try again later"};
-		return SMTP_JUDGE_WAIT;
+	*out = (struct smtp_judge_outcome){
+	    .action = SMTP_JUDGE_KEEP, .code = "5.7.1", .other = ""};
+	/* What nothing depends on may fail. */
+	if (j->failed && !milder) {
+		out->action = SMTP_JUDGE_WAIT;
+		out->code = "4.3.0";
+		(void)snprintf(out->text, sizeof out->text,
+		    "the message cannot be checked here now; try again later");
 	}
-	if (!j->ended || policy == SMTP_INBOUND_NOTE)
-		return SMTP_JUDGE_KEEP;
+	if (!j->ended)
+		return;
 	r = check_result(j->check);
-	if (judge_author(r, why, &action) != RC_OK)
-		return action;
-	if (r->dmarc.result == AUTH_TEMPERROR) {
-		say_later(why, "DMARC, SPF or DKIM records", r->dmarc.domain);
-		return SMTP_JUDGE_DEFER;
+	if (r->dmarc.disposition != DMARC_P_NONE) {
+		apply_policy(j, policy, domain, out);
+		return;
 	}
-	if (r->dmarc.disposition == DMARC_P_NONE || is_vouched_for(j))
-		return SMTP_JUDGE_KEEP;
-	if (may_be_vouched_for(j)) {
-		say_later(why, "ARC key", r->arc.sealer[r->arc.n - 1]);
-		return SMTP_JUDGE_DEFER;
-	}
-	if (r->dmarc.disposition == DMARC_P_QUARANTINE ||
-	    policy == SMTP_INBOUND_JUNK)
-		return SMTP_JUDGE_JUNK;
-	say_dmarc(r, why);
-	return SMTP_JUDGE_REFUSE;
+	if (milder || judge_author(r, out) != RC_OK)
+		return;
+	if (r->dmarc.result == AUTH_TEMPERROR)
+		say_later(out, "DMARC, SPF or DKIM records", r->dmarc.domain);
 }
 
 enum smtp_judge_action
@@ -569,12 +705,6 @@ const struct check_result *
 smtp_judge_result(const struct smtp_judge *j)
 {
 	return j->ended ? check_result(j->check) : NULL;
-}
-
-bool
-smtp_judge_vouched(const struct smtp_judge *j)
-{
-	return j->ended && is_vouched_for(j);
 }
 
 static bool
@@ -610,18 +740,38 @@ smtp_judge_verified(const struct smtp_judge *j)
 	return false;
 }
 
-void
-smtp_judge_field(const struct smtp_judge *j, struct buf *out)
+bool
+smtp_judge_verdict(const struct smtp_judge *j, struct verdict *out)
 {
-	if (j->ended)
-		check_authres(check_result(j->check), j->hostname, false, out);
+	if (!j->ended)
+		return false;
+	verdict_make(check_result(j->check), j->received, out);
+	return true;
 }
 
 void
-smtp_judge_log(const struct smtp_judge *j, char out[SMTP_JUDGE_LOG_MAX])
+smtp_judge_field(
+    const struct smtp_judge *j, const struct verdict *v, struct buf *out)
+{
+	struct check_override o;
+
+	if (!j->ended)
+		return;
+	if (v != NULL && v->override != VERDICT_AS_ASKED)
+		o = (struct check_override){verdict_override_name(v->override),
+		    v->override == VERDICT_LIST ? "list" : "sealer", v->other};
+	check_authres_noted(check_result(j->check),
+	    v != NULL && v->override != VERDICT_AS_ASKED ? &o : NULL,
+	    j->hostname, out);
+}
+
+void
+smtp_judge_log(const struct smtp_judge *j, const struct verdict *v,
+    char out[SMTP_JUDGE_LOG_MAX])
 {
 	const struct check_result *r;
 	const char *dkim = "none";
+	bool list, arc;
 	size_t i;
 
 	out[0] = '\0';
@@ -631,12 +781,14 @@ smtp_judge_log(const struct smtp_judge *j, char out[SMTP_JUDGE_LOG_MAX])
 	for (i = 0; i < r->ndkim; i++)
 		if (i == 0 || r->dkim[i].result == AUTH_PASS)
 			dkim = auth_result_name(r->dkim[i].result);
+	arc = v != NULL && v->override == VERDICT_ARC;
+	list = v != NULL && v->override == VERDICT_LIST;
 	(void)snprintf(out, SMTP_JUDGE_LOG_MAX,
-	    " author=%s dmarc=%s spf=%s dkim=%s arc=%s%s iprev=%s",
+	    " author=%s dmarc=%s spf=%s dkim=%s arc=%s%s%s%s iprev=%s",
 	    r->dmarc.domain[0] != '\0' ? r->dmarc.domain : "?",
 	    auth_result_name(r->dmarc.result),
 	    auth_result_name(r->mailfrom.result), dkim,
-	    auth_result_name(r->arc.result),
-	    is_vouched_for(j) ? "(trusted)" : "",
+	    auth_result_name(r->arc.result), arc ? "(trusted)" : "",
+	    list ? " list=" : "", list ? v->other : "",
 	    auth_result_name(r->iprev.result));
 }

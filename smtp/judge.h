@@ -10,7 +10,8 @@
  *           ... smtp_judge_kept(j) is what to keep, rest the body ...
  *   smtp_judge_body(j, bytes);
  *   smtp_judge_end(j);       waits for the name servers
- *   smtp_judge_action(j, ...), smtp_judge_field(j, ...)
+ *   smtp_judge_action(j, ...) for each recipient's domain,
+ *   smtp_judge_field(j, ...), smtp_judge_verdict(j, ...)
  *
  * Without ops->ask, and for peers that are not to be judged, only the header
  * is collected and cleaned.
@@ -18,7 +19,7 @@
 #ifndef SMTP_JUDGE_H
 #define SMTP_JUDGE_H
 
-#include "msgauth/check.h"
+#include "msgauth/verdict.h"
 #include "smtp/server.h"
 
 #define SMTP_JUDGE_HEADER_MAX (256u << 10)
@@ -58,17 +59,26 @@ enum smtp_judge_action {
 	SMTP_JUDGE_REFUSE
 };
 
-/* After the end: what is to be done.  For the last three *why says it
- * to the other side: its enhanced code and the words. */
-struct smtp_judge_why {
+/* After the end: what is to be done. */
+struct smtp_judge_outcome {
+	enum smtp_judge_action action;
+	enum verdict_override override;
+	const char *other; /* the list or sealer of the override, or "" */
+	/* For the last three actions, what is said to the other side: its
+	 * enhanced code and the words. */
 	const char *code;
 	char text[500];
 };
-enum smtp_judge_action smtp_judge_action(const struct smtp_judge *j,
-    enum smtp_inbound policy, struct smtp_judge_why *why);
+
+/* For recipients at `domain`. */
+void smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
+    struct sv domain, struct smtp_judge_outcome *out);
 /* What becomes of one that was deferred for long enough: Junk, if the policy of
  * the author is known. */
 enum smtp_judge_action smtp_judge_at_last(const struct smtp_judge *j);
+
+/* What was found out; false: nothing, it was not judged. */
+bool smtp_judge_verdict(const struct smtp_judge *j, struct verdict *out);
 
 /* The domain of the author, as far as it is known. */
 struct sv smtp_judge_author(const struct smtp_judge *j);
@@ -79,14 +89,15 @@ bool smtp_judge_verified(const struct smtp_judge *j);
 
 /* All that was found out; NULL: there is no judgement. */
 const struct check_result *smtp_judge_result(const struct smtp_judge *j);
-/* Was a trusted forwarder's word taken? */
-bool smtp_judge_vouched(const struct smtp_judge *j);
 
-/* Appends the field Authentication-Results, if there is a judgement. */
-void smtp_judge_field(const struct smtp_judge *j, struct buf *out);
-/* "dmarc=fail(reject) spf=pass dkim=none", for the log; "" without a
- * judgement. */
-#define SMTP_JUDGE_LOG_MAX 320
-void smtp_judge_log(const struct smtp_judge *j, char out[SMTP_JUDGE_LOG_MAX]);
+/* Appends the field Authentication-Results, if there is a judgement.  v: with
+ * the override that is noted in it. */
+void smtp_judge_field(
+    const struct smtp_judge *j, const struct verdict *v, struct buf *out);
+/* " author=x dmarc=fail spf=pass dkim=none ...", for the log; "" without a
+ * judgement.  v may be NULL. */
+#define SMTP_JUDGE_LOG_MAX 700
+void smtp_judge_log(const struct smtp_judge *j, const struct verdict *v,
+    char out[SMTP_JUDGE_LOG_MAX]);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "base/clk.h"
 #include "base/log.h"
-#include "base/network.h"
 #include "base/tally.h"
 #include "smtp/smtp_priv.h"
 
@@ -12,26 +11,6 @@
 #define SMTP_FRONT_MAX 16384
 
 /* ---- receiving ---- */
-
-/* Mail from this machine itself has no address that could speak for it. */
-static struct smtp_judge *
-judge_new(struct smtp_session *s)
-{
-	const struct smtp_server_opts *o = s->c->o;
-	struct check_envelope e = {
-	    .helo = buf_sv(&s->helo),
-	    .sender = buf_sv(&s->t.sender),
-	    .receiver = sv_str(o->hostname),
-	    .now = clk_now() / 1000,
-	    .explain = true,
-	};
-	bool judged = s->c->limits.inbound != SMTP_INBOUND_OFF &&
-		      (!s->c->loopback || s->c->limits.loopback) &&
-		      network_address(s->c->peer, &e.peer);
-
-	return smtp_judge_new(o->ops, o->ctx, judged ? &e : NULL, o->hostname,
-	    s->c->limits.lookup_timeout);
-}
 
 static void
 begin_message(struct smtp_session *s)
@@ -48,7 +27,7 @@ begin_message(struct smtp_session *s)
 	t->receiving = true;
 	buf_init(&t->trace, SMTP_FRONT_MAX);
 	if (!s->c->o->submission)
-		t->judge = judge_new(s);
+		t->judge = smtp_arrival_begin(s);
 }
 
 static bool
@@ -228,7 +207,8 @@ sign(struct smtp_session *s, struct buf *out, struct err *err)
  * what was found out about it; then Received.
  */
 static int
-make_front(struct smtp_session *s, struct buf *out, struct err *err)
+make_front(struct smtp_session *s, const struct verdict *v, struct buf *out,
+    struct err *err)
 {
 	int r = sign(s, out, err);
 
@@ -236,7 +216,7 @@ make_front(struct smtp_session *s, struct buf *out, struct err *err)
 		return r;
 	smtp_trace_return_path(s, out);
 	if (s->t.judge != NULL)
-		smtp_judge_field(s->t.judge, out);
+		smtp_judge_field(s->t.judge, v, out);
 	smtp_trace_received(s, out);
 	return buf_ok(out) ? RC_OK
 			   : err_set(err, RC_TEMP,
@@ -245,7 +225,8 @@ make_front(struct smtp_session *s, struct buf *out, struct err *err)
 
 /* Its author's domain may want to hear of it. */
 static void
-tell_feedback(struct smtp_session *s, enum report_done done)
+tell_feedback(
+    struct smtp_session *s, enum report_done done, const struct verdict *v)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	const struct smtp_judge *j = s->t.judge;
@@ -255,7 +236,10 @@ tell_feedback(struct smtp_session *s, enum report_done done)
 	if (o->ops->feedback == NULL || j == NULL ||
 	    smtp_judge_result(j) == NULL)
 		return;
-	what.vouched = smtp_judge_vouched(j);
+	/* The recipients' domains may have wanted different things: what was
+	 * done with the first of them. */
+	if (v != NULL)
+		what.reason = sv_str(verdict_override_name(v->override));
 	if (smtp_feedback_fill(smtp_judge_result(j), buf_sv(&s->t.sender),
 		&what, clk_now() / 1000, &f))
 		o->ops->feedback(o->ctx, &f);
@@ -279,7 +263,7 @@ hand_report_over(struct smtp_session *s)
 }
 
 static void
-deliver(struct smtp_session *s, bool junk)
+deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 {
 	struct smtp_transaction *t = &s->t;
 	const struct smtp_server_opts *o = s->c->o;
@@ -292,7 +276,7 @@ deliver(struct smtp_session *s, bool junk)
 	    .noutside = t->noutside,
 	    .owner = s->authed ? s->login.account : NULL,
 	    .bare = t->noutside > 0,
-	    .junk = junk};
+	    .verdict = arrived->judged ? &arrived->verdict : NULL};
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
 	char judged[SMTP_JUDGE_LOG_MAX] = "";
 	struct err err = {.text = "try again later"};
@@ -301,12 +285,12 @@ deliver(struct smtp_session *s, bool junk)
 	int r;
 
 	memcpy(d.id, t->id, sizeof d.id);
-	r = make_front(s, &t->trace, &err);
+	r = make_front(s, d.verdict, &t->trace, &err);
 	d.front = buf_sv(&t->trace);
 	if (r == RC_OK)
 		r = o->ops->deliver(o->ctx, &d, &err);
 	if (t->judge != NULL)
-		smtp_judge_log(t->judge, judged);
+		smtp_judge_log(t->judge, d.verdict, judged);
 	for (i = 0; i < sizeof t->id; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN,
@@ -317,11 +301,12 @@ deliver(struct smtp_session *s, bool junk)
 	    log_q(from, d.sender), log_q(to, buf_sv(&t->first_rcpt)), t->nrcpt,
 	    (unsigned long long)(d.front.n + d.size), stream_is_tls(s->st),
 	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
-	    judged, junk ? " junk=1" : "", rc_name(r));
+	    judged, arrived->junk ? " junk=1" : "", rc_name(r));
 	if (r == RC_OK && s->authed)
 		tally_add(TALLY_SUBMITTED, 1);
 	if (r == RC_OK)
-		smtp_note_accepted(s, since, d.front.n + d.size, judged, junk);
+		smtp_note_accepted(
+		    s, since, d.front.n + d.size, judged, arrived->junk);
 	if (r == RC_OK)
 		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
 	else if (r == RC_NOSPACE)
@@ -329,48 +314,36 @@ deliver(struct smtp_session *s, bool junk)
 	else
 		smtp_reply(s, 451, "4.3.0", "%s", err.text);
 	if (r == RC_OK) {
-		tell_feedback(s, junk ? REPORT_DONE_JUNK : REPORT_DONE_NOTHING);
+		tell_feedback(s,
+		    arrived->junk ? REPORT_DONE_JUNK : REPORT_DONE_NOTHING,
+		    d.verdict);
 		hand_report_over(s);
 	}
-}
-
-static bool
-comes_again(struct smtp_session *s)
-{
-	return s->c->may_defer != NULL &&
-	       s->c->may_defer(s->c->arg, buf_sv(&s->t.sender),
-		   smtp_judge_author(s->t.judge));
 }
 
 /* What has arrived is refused, kept, or kept with the junk. */
 static void
 judge_and_deliver(struct smtp_session *s)
 {
-	struct smtp_judge *j = s->t.judge;
-	enum smtp_judge_action action = SMTP_JUDGE_KEEP;
+	struct smtp_arrival a = {.action = SMTP_JUDGE_KEEP};
 	char judged[SMTP_JUDGE_LOG_MAX], from[LOG_Q_MAX];
-	struct smtp_judge_why why;
 
-	if (j != NULL) {
-		smtp_judge_end(j);
-		action = smtp_judge_action(j, s->c->limits.inbound, &why);
-	}
-	if (action == SMTP_JUDGE_DEFER && !comes_again(s))
-		action = smtp_judge_at_last(j);
-	if (action < SMTP_JUDGE_DEFER) {
-		deliver(s, action == SMTP_JUDGE_JUNK);
+	if (s->t.judge != NULL)
+		smtp_arrival_end(s, &a);
+	if (a.action == SMTP_JUDGE_KEEP) {
+		deliver(s, &a);
 		return;
 	}
-	smtp_judge_log(j, judged);
+	smtp_judge_log(s->t.judge, NULL, judged);
 	mlog(LOG_INFO, "smtp.judged", "sid=%llx peer=%s from=%s%s text=%s",
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(from, buf_sv(&s->t.sender)), judged,
-	    action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
-	if (action == SMTP_JUDGE_REFUSE) {
-		tell_feedback(s, REPORT_DONE_REFUSED);
-		smtp_refuse(s, 550, why.code, "%s", why.text);
+	    a.action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
+	if (a.action == SMTP_JUDGE_REFUSE) {
+		tell_feedback(s, REPORT_DONE_REFUSED, NULL);
+		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
 	} else
-		smtp_reply(s, 451, why.code, "%s", why.text);
+		smtp_reply(s, 451, a.why.code, "%s", a.why.text);
 }
 
 /* Says what becomes of the message; the transaction is over. */
@@ -468,21 +441,29 @@ smtp_run_data(struct smtp_session *s, struct sv args)
  * is not offered.)  The checker sees the chunks as one stream.
  */
 static void
+check_byte(struct smtp_chunks *ch, char c)
+{
+	if (ch->cr != (c == '\n'))
+		ch->check.bare = true;
+	if (c == '\0')
+		ch->check.nul = true;
+	ch->check.line = c == '\n' ? 0 : ch->check.line + 1;
+	ch->cr = c == '\r';
+}
+
+static void
 check_chunk(struct smtp_chunks *ch, struct sv in)
 {
-	size_t i;
+	while (in.n > 0) {
+		size_t n = smtp_data_plain(in);
 
-	for (i = 0; i < in.n; i++) {
-		char c = in.p[i];
-
-		if (ch->cr != (c == '\n'))
-			ch->check.bare = true;
-		if (c == '\0')
-			ch->check.nul = true;
-		ch->check.line = c == '\n' ? 0 : ch->check.line + 1;
+		/* The first byte of a run may come after a CR. */
+		check_byte(ch, in.p[0]);
+		if (n > 1)
+			ch->check.line += n - 1;
 		if (ch->check.line > SMTP_DATA_LINE_MAX)
 			ch->check.long_line = true;
-		ch->cr = c == '\r';
+		in = sv_skip(in, n > 1 ? n : 1);
 	}
 }
 

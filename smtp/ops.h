@@ -13,9 +13,20 @@
 
 #define SMTP_ACCOUNT_MAX 64
 
+/* What becomes of mail that the domain of its author disowns (DMARC). */
+enum smtp_inbound {
+	SMTP_INBOUND_REJECT, /* what that domain asks for */
+	SMTP_INBOUND_JUNK,   /* at most into the folder for junk */
+	SMTP_INBOUND_NOTE,   /* nothing: it is noted in the header */
+	SMTP_INBOUND_OFF     /* nothing is looked up */
+};
+
 /* A local recipient's account. */
 struct smtp_account {
 	char name[SMTP_ACCOUNT_MAX];
+	/* Port 25, once the message is judged: */
+	bool junk;	  /* it belongs into the folder for junk */
+	uint8_t override; /* enum verdict_override */
 };
 
 struct smtp_delivery {
@@ -31,8 +42,9 @@ struct smtp_delivery {
 	size_t noutside;
 	const char *owner; /* the account that sends it, or NULL */
 	bool bare;	   /* without Return-Path: it goes outside, too */
-	/* Port 25 only: */
-	bool junk; /* it belongs into the folder for junk */
+	/* Port 25 only: what was found out, or NULL.  Action and override are
+	 * each account's. */
+	const struct verdict *verdict;
 };
 
 struct smtp_login {
@@ -51,7 +63,9 @@ struct smtp_report_mail {
 };
 
 struct smtp_feedback;
+struct list_name;
 struct smtp_signing;
+struct verdict;
 
 struct smtp_ops {
 	/*
@@ -86,18 +100,35 @@ struct smtp_ops {
 	    void *ctx, const struct smtp_delivery *d, struct err *err);
 	/*
 	 * Asks for a name and returns: RC_OK, and fn is called once, later, in
-	 * another thread, after ms at the latest; else fn is not called.  NULL:
-	 * nothing that arrives is judged.
+	 * another thread, after ms at the latest; else fn is not called.  any:
+	 * macros have made it, see dns_ask_any.  NULL: nothing that arrives is
+	 * judged.
 	 */
-	int (*ask)(void *ctx, const char *name, enum dns_type type, int64_t ms,
-	    dns_done_fn *fn, void *arg);
+	int (*ask)(void *ctx, const char *name, bool any, enum dns_type type,
+	    int64_t ms, dns_done_fn *fn, void *arg);
+	/* The answer, if it was had a moment ago: for the caller to free.
+	 * NULL: none is remembered. */
+	bool (*recall)(void *ctx, const char *name, enum dns_type type,
+	    struct dns_answer *out);
+	/*
+	 * What the owner wants of mail for a recipient's domain: NULL, as in
+	 * the limits; whether what a sealer says of mail that it has passed on
+	 * (ARC) is to be believed, and whether a mailing list is welcome: NULL,
+	 * none.
+	 */
+	enum smtp_inbound (*inbound)(void *ctx, struct sv domain);
+	bool (*trusts)(void *ctx, struct sv domain, const char *sealer);
+	bool (*welcomes)(
+	    void *ctx, struct sv domain, const struct list_name *list);
+	/*
+	 * Has anybody here written to this address?  RC_TEMP: that cannot be
+	 * found out now.  NULL: nobody has.
+	 */
+	int (*knows)(void *ctx, const char *address, bool *yes);
 	/* What became of a message, for its owner's history; and what is only
 	 * counted.  NULL: nobody wants to know. */
 	void (*note)(void *ctx, const struct history_step *step);
 	void (*count)(void *ctx, enum history_count what);
-	/* Does the owner believe what this domain says of mail that it has
-	 * passed on (ARC)?  NULL: nobody's word counts. */
-	bool (*trusts)(void *ctx, const char *domain);
 	/* Port 25, of one that was delivered: hands a copy to who reads
 	 * reports, and returns.  fd stays the caller's.  NULL: nobody does. */
 	void (*report)(void *ctx, const struct smtp_report_mail *m);

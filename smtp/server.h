@@ -14,16 +14,8 @@
 #include "net/tls.h"
 #include "smtp/ops.h"
 
-/* What becomes of mail that the domain of its author disowns (DMARC). */
-enum smtp_inbound {
-	SMTP_INBOUND_REJECT, /* what that domain asks for */
-	SMTP_INBOUND_JUNK,   /* at most into the folder for junk */
-	SMTP_INBOUND_NOTE,   /* nothing: it is noted in the header */
-	SMTP_INBOUND_OFF     /* nothing is looked up */
-};
-
 struct smtp_limits {
-	enum smtp_inbound inbound;
+	enum smtp_inbound inbound; /* where ops->inbound does not say */
 	uint64_t message_size;
 	uint32_t recipients;
 	uint32_t connections;

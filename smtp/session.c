@@ -235,6 +235,8 @@ smtp_session_run(struct smtp_conn *c)
 	buf_fini(&s->t.first_rcpt);
 	buf_fini(&s->t.sender);
 	free(s->t.account);
+	free(s->t.home);
+	free(s->t.way);
 	free(s->t.outside);
 	buf_fini(&s->helo);
 	free(s);

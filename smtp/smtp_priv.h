@@ -24,12 +24,31 @@ struct smtp_chunks {
 	bool cr; /* the last byte was a CR */
 };
 
+/* A domain of recipients on port 25. */
+struct smtp_home {
+	char *domain; /* "" of postmaster */
+	enum smtp_inbound policy;
+	/* Once the message is judged: */
+	enum smtp_judge_action action;
+	enum verdict_override override;
+	const char *other; /* the judge's */
+};
+
+/* By which of the domains an account gets it. */
+struct smtp_way {
+	uint32_t account, home;
+};
+
 /* One transaction: from MAIL to the end of the message, RSET or EHLO. */
 struct smtp_transaction {
 	bool begun;
 	struct buf sender; /* plain, without <> */
 	struct smtp_account *account;
 	size_t naccount, account_cap;
+	struct smtp_home *home;
+	size_t nhome, home_cap;
+	struct smtp_way *way;
+	size_t nway, way_cap;
 	char **outside; /* submission: addresses of other domains */
 	size_t noutside, outside_cap;
 	size_t rcpt_bytes; /* of all recipients: they must fit a message */
@@ -101,6 +120,25 @@ int smtp_fill(struct smtp_session *s, int64_t timeout) RC_USE_RESULT;
 void smtp_transaction_reset(struct smtp_session *s);
 void smtp_run_mail(struct smtp_session *s, struct sv args);
 void smtp_run_rcpt(struct smtp_session *s, struct sv args);
+
+/* ---- arrival.c ---- */
+
+/* What becomes of a message. */
+struct smtp_arrival {
+	enum smtp_judge_action action; /* KEEP: it is accepted */
+	struct smtp_judge_outcome why; /* if it is not */
+	bool judged;		       /* verdict is there */
+	bool junk;		       /* of any of the accounts */
+	struct verdict verdict;
+};
+
+/* One more recipient of this domain. */
+void smtp_arrival_add(
+    struct smtp_transaction *t, size_t account, struct sv domain);
+void smtp_arrival_reset(struct smtp_transaction *t);
+struct smtp_judge *smtp_arrival_begin(struct smtp_session *s);
+/* Judges it, and sets what each account does with it. */
+void smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out);
 
 /* ---- message.c ---- */
 

@@ -157,7 +157,7 @@ add_missing(
 }
 
 /* All bytes of the header go out as they are, but the fields that are dropped;
- * what is no field at all was found to be text before. */
+ * what is not a field was found to be text before. */
 static int
 copy_fields(struct sv header, const struct smtp_submit_args *a,
     struct seen *seen, struct buf *out, struct err *err)

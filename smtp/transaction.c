@@ -25,6 +25,7 @@ smtp_transaction_reset(struct smtp_session *s)
 	t->begun = t->has_id = false;
 	smtp_note_reset(t);
 	t->naccount = 0;
+	smtp_arrival_reset(t);
 	for (i = 0; i < t->noutside; i++)
 		free(t->outside[i]);
 	t->noutside = 0;
@@ -38,7 +39,7 @@ smtp_transaction_reset(struct smtp_session *s)
 }
 
 /* The recipients of a message fit one message to the queue. */
-#define RCPT_BYTES_MAX 48000
+#define RCPT_BYTES_MAX 46000
 
 /* An argument that does not parse. */
 static void
@@ -137,21 +138,30 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 
 /* ---- RCPT ---- */
 
+struct adding {
+	struct smtp_transaction *t;
+	struct sv domain; /* of the address */
+};
+
 static void
 add_account(void *arg, const char *account)
 {
-	struct smtp_transaction *t = arg;
-	size_t i;
+	const struct adding *a = arg;
+	struct smtp_transaction *t = a->t;
+	size_t i = 0;
 
 	/* Two addresses of one person are one delivery. */
-	for (i = 0; i < t->naccount; i++)
-		if (strcmp(t->account[i].name, account) == 0)
-			return;
-	t->account = xgrow(
-	    t->account, &t->account_cap, t->naccount + 1, sizeof *t->account);
-	memset(&t->account[t->naccount], 0, sizeof *t->account);
-	(void)strncat(
-	    t->account[t->naccount++].name, account, SMTP_ACCOUNT_MAX - 1);
+	while (i < t->naccount && strcmp(t->account[i].name, account) != 0)
+		i++;
+	if (i == t->naccount) {
+		t->account = xgrow(t->account, &t->account_cap, t->naccount + 1,
+		    sizeof *t->account);
+		memset(&t->account[i], 0, sizeof *t->account);
+		(void)strncat(
+		    t->account[i].name, account, SMTP_ACCOUNT_MAX - 1);
+		t->naccount++;
+	}
+	smtp_arrival_add(t, i, a->domain);
 }
 
 static void
@@ -197,7 +207,8 @@ static int
 find_recipient(struct smtp_session *s, struct sv address, bool has_domain)
 {
 	const struct smtp_server_opts *o = s->c->o;
-	int r = o->ops->lookup(o->ctx, address, add_account, &s->t);
+	struct adding a = {&s->t, sv_skip(address, sv_rchr(address, '@') + 1)};
+	int r = o->ops->lookup(o->ctx, address, add_account, &a);
 
 	if (r != RC_DENIED || !o->submission || !has_domain ||
 	    o->ops->may_leave == NULL || !o->ops->may_leave(o->ctx))

@@ -107,7 +107,7 @@ ARROWS = {
     "lib/journal": ["base"],
     "lib/store": ["base", "journal", "mime"],
     "lib/net": ["base"],
-    "lib/auth": ["base", "conf", "ipc", "msgauth"],
+    "lib/auth": ["base", "conf", "dns", "ipc", "mail", "msgauth"],
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],

@@ -210,7 +210,11 @@ cmd_passwd(const char *config, int argc, char **argv)
 		return EXIT_CONFIG;
 	must(sodium_init() >= 0);
 	buf_init(&password, PASSWORD_MAX);
-	r = get_password(name, from_stdin, &password);
+	/* Before two passwords are typed in vain. */
+	r = conf_account_by_name(conf, sv_str(name)) < 0
+		? command_fail("passwd", EXIT_FAILED,
+		      "there is no account \"%s\" in the configuration", name)
+		: get_password(name, from_stdin, &password);
 	if (r == EXIT_FINE)
 		r = set_password(conf, name, buf_sv(&password), weak);
 	buf_wipe(&password);
@@ -289,7 +293,7 @@ cmd_app_password(const char *config, int argc, char **argv)
 
 	if (argc < 2 || argc > 4 || argv[1][0] == '-' || (argc == 4 && !revoke))
 		return command_fail("app-password", EXIT_USAGE, APP_USAGE);
-	/* An option whose label was forgotten is no label. */
+	/* An option is not a label: the label was forgotten. */
 	if (label != NULL && label[0] == '-' && !revoke)
 		return command_fail("app-password", EXIT_USAGE,
 		    "\"%s\" cannot be a label; " APP_USAGE, label);

@@ -11,8 +11,10 @@
 #include "backup/backup.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
+#include "cmd/supervisor/preflight.h"
 #include "journal/extent.h"
 #include "journal/format.h"
 
@@ -263,12 +265,6 @@ take_tree(struct making *m, int dirfd, const char *name, const char *path,
 	return r;
 }
 
-static const char *
-plural(int64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /* How many messages more or fewer than in the backup before. */
 static void
 compare_account(struct making *m, const char *name, int64_t n)
@@ -276,8 +272,8 @@ compare_account(struct making *m, const char *name, int64_t n)
 	const json_t *had = json_object_get(m->had_accounts, name);
 	int64_t before = json_integer_value(had);
 
-	buf_addf(
-	    &m->notes, "%s: %lld message%s", name, (long long)n, plural(n));
+	buf_addf(&m->notes, "%s: %lld message%s", name, (long long)n,
+	    plural((uint64_t)n));
 	if (!json_is_integer(had))
 		buf_addc(&m->notes, '\n');
 	else if (n >= before)
@@ -291,7 +287,7 @@ compare_account(struct making *m, const char *name, int64_t n)
 		backup_complain(m,
 		    "%s no longer has any mail; the previous backup had %lld "
 		    "message%s",
-		    name, (long long)before, plural(before));
+		    name, (long long)before, plural((uint64_t)before));
 }
 
 static void
@@ -344,7 +340,7 @@ missing_accounts(struct making *m)
 			    "or empty; the previous backup had %lld message%s",
 			    name, m->conf->data, name,
 			    (long long)json_integer_value(had),
-			    plural((int64_t)json_integer_value(had)));
+			    plural((uint64_t)json_integer_value(had)));
 	}
 }
 
@@ -614,8 +610,9 @@ make(const struct conf *conf, const char *config, const char *dir, int fd,
 		(void)unlinkat(fd, BACKUP_SUSPECT, 0);
 		buf_reset(made);
 		buf_addsv(made, buf_sv(&name));
-		printf("%s/%s: %llu files copied (%.1f MB), %llu unchanged\n%s",
-		    dir, name.p, (unsigned long long)m.copied,
+		printf(
+		    "%s/%s: %llu file%s copied (%.1f MB), %llu unchanged\n%s",
+		    dir, name.p, (unsigned long long)m.copied, plural(m.copied),
 		    (double)m.bytes / 1e6, (unsigned long long)m.linked,
 		    m.notes.p);
 	} else if (m.dir >= 0) {
@@ -656,6 +653,8 @@ make_in(const struct conf *conf, const char *config, const char *dir,
 	struct buf made;
 	int fd, r;
 
+	if (preflight_inside_data(conf, dir, err))
+		return err->code;
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return err_sys(err, RC_IO, errno, "%s", dir);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

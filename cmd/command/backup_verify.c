@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
@@ -70,12 +71,12 @@ count_inside(void *arg)
 	else
 		code = EXIT_FINE;
 	if (code == EXIT_FINE && x->want != NULL)
-		printf("%s: %llu messages in %llu folders, test restore "
+		printf("%s: %llu message%s in %llu folder%s, test restore "
 		       "successful; %02x%02x%02x%02x%02x%02x%02x%02x\n",
-		    x->name, (unsigned long long)r.messages,
-		    (unsigned long long)r.mailboxes, r.digest[0], r.digest[1],
-		    r.digest[2], r.digest[3], r.digest[4], r.digest[5],
-		    r.digest[6], r.digest[7]);
+		    x->name, (unsigned long long)r.messages, plural(r.messages),
+		    (unsigned long long)r.mailboxes, plural(r.mailboxes),
+		    r.digest[0], r.digest[1], r.digest[2], r.digest[3],
+		    r.digest[4], r.digest[5], r.digest[6], r.digest[7]);
 	fsck_report_fini(&r);
 	return code;
 }
@@ -129,12 +130,57 @@ verify_account(const struct conf *conf, int fd, const json_t *manifest,
 	r = backup_extract(fd, manifest, b.p, 0, to, NULL, &err);
 	backup_own(to, b.p, user[ROLE_ACCOUNT].uid, user[ROLE_ACCOUNT].gid);
 	if (r != RC_OK)
-		(void)command_fail("backup", EXIT_FAILED, "%s", err.text);
-	else if (rehearse(conf, scratch, name) != EXIT_FINE)
+		(void)command_fail("backup", EXIT_FAILED,
+		    "%s could not be test-restored: %s", name, err.text);
+	else if (faccessat(to, b.p, F_OK, 0) != 0) {
+		(void)command_fail("backup", EXIT_FAILED,
+		    "%s: none of its files could be restored", name);
 		r = RC_DAMAGED;
-	if (r != RC_OK)
-		fprintf(stderr, "the test restore of %s failed\n", name);
+	} else if (rehearse(conf, scratch, name) != EXIT_FINE)
+		r = RC_DAMAGED;
 	backup_remove(to, b.p);
+	buf_fini(&b);
+	return r;
+}
+
+struct findings {
+	unsigned bad;	   /* files */
+	unsigned damaged;  /* accounts */
+	unsigned untested; /* accounts: something else failed */
+};
+
+/* One sentence that says what the lines before it have said. */
+static int
+conclude(const struct findings *f, struct err *err)
+{
+	struct buf b;
+	int r = f->bad > 0 || f->damaged > 0 ? RC_DAMAGED
+		: f->untested > 0	     ? RC_TEMP
+					     : RC_OK;
+
+	buf_init(&b, ERR_TEXT_MAX);
+	if (f->bad > 0)
+		buf_addf(&b, "%u file%s", f->bad,
+		    each(f->bad, " is missing or does not match its checksum",
+			"s are missing or do not match their checksums"));
+	else
+		buf_adds(&b, "all files match their checksums");
+	if (f->damaged > 0)
+		buf_addf(&b,
+		    ", %s the test restore of %u account%s found damage",
+		    f->bad > 0 ? "and" : "but", f->damaged, plural(f->damaged));
+	if (f->untested > 0)
+		buf_addf(&b, ", %u account%s could not be test-restored",
+		    f->untested, plural(f->untested));
+	if (f->damaged + f->untested == 0)
+		buf_adds(&b, "; all accounts were test-restored successfully");
+	if (f->bad > 0)
+		buf_adds(&b, "; the next backup copies damaged files again");
+	else if (f->damaged > 0)
+		buf_adds(&b, " that was there before the backup: see "
+			     "hearthmail fsck");
+	if (r != RC_OK)
+		(void)err_set(err, r, "%s", b.p);
 	buf_fini(&b);
 	return r;
 }
@@ -145,22 +191,19 @@ verify_in(const struct conf *conf, int fd, const json_t *manifest,
 {
 	json_t *names = backup_accounts(manifest);
 	int to = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	unsigned bad = 0, failed = 0;
-	int r = backup_extract(fd, manifest, "", 0, -1, &bad, err);
+	struct findings f = {0};
+	int r = backup_extract(fd, manifest, "", 0, -1, &f.bad, err);
 
-	for (size_t i = 0; i < json_array_size(names) && r == RC_OK; i++)
-		failed +=
-		    verify_account(conf, fd, manifest, scratch, to,
-			json_string_value(json_array_get(names, i))) != RC_OK;
-	if (r == RC_OK && (bad > 0 || failed > 0))
-		r = err_set(err, RC_DAMAGED,
-		    "%u files do not match their checksums, %u accounts would "
-		    "not be restored correctly; the next backup copies damaged "
-		    "files again",
-		    bad, failed);
+	for (size_t i = 0; i < json_array_size(names) && r == RC_OK; i++) {
+		int k = verify_account(conf, fd, manifest, scratch, to,
+		    json_string_value(json_array_get(names, i)));
+
+		f.damaged += k == RC_DAMAGED;
+		f.untested += k != RC_OK && k != RC_DAMAGED;
+	}
 	io_close(&to);
 	json_decref(names);
-	return r;
+	return r == RC_OK ? conclude(&f, err) : r;
 }
 
 /* The next backup does not rely on anything in this one. */
@@ -200,8 +243,13 @@ backup_verify(const struct conf *conf, const char *dir, struct err *err)
 		printf("%s: %zu files, all match their checksums\n", name.p,
 		    json_array_size(json_object_get(manifest, "files")));
 	else if (name.n > 0) {
-		fprintf(stderr, "%s is damaged\n", name.p);
-		suspect(name.p);
+		bool damaged = r == RC_DAMAGED || manifest == NULL;
+		struct err why = *err;
+
+		(void)err_set(err, r, "%.120s %s: %s", name.p,
+		    damaged ? "is damaged" : "could not be verified", why.text);
+		if (damaged)
+			suspect(name.p);
 	}
 	json_decref(manifest);
 	io_close(&fd);

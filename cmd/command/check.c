@@ -9,6 +9,7 @@
 #include "backup/lost.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/command/backup_parts.h"
 #include "cmd/command/command.h"
 #include "cmd/command/sight.h"
@@ -69,21 +70,20 @@ print_people(const struct conf *conf)
 	    "  root@%s: %s\n", conf->hostname, conf->account[conf->admin].name);
 }
 
-/* Names in the certificate that clients would accept for the host name. */
-static bool
-names_host(const struct tls_cert_info *info, const char *host)
+/* Does a mail program that connects to the host name accept it? */
+static unsigned
+warn_names(const struct conf *conf, struct sv pem, const char *names)
 {
-	struct sv names = sv_str(info->names), h = sv_str(host);
-
-	while (names.n > 0) {
-		struct sv n = sv_split(&names, ' ');
-
-		if (sv_ieq(n, h) ||
-		    (sv_starts(n, SV("*.")) &&
-			sv_ieq(sv_skip(n, 1), sv_skip(h, sv_chr(h, '.')))))
-			return true;
-	}
-	return false;
+	if (tls_cert_is_for(pem, conf->hostname))
+		return 0;
+	if (names[0] != '\0')
+		printf("  WARNING: it is not for %s\n", conf->hostname);
+	else
+		printf("  WARNING: mail programs will refuse it: they read a "
+		       "certificate's names from its subjectAltName only, not "
+		       "from the CN; get one that has %s there\n",
+		    conf->hostname);
+	return 1;
 }
 
 static unsigned
@@ -116,13 +116,9 @@ print_certificate(const struct conf *conf)
 			printf("  %s%s\n  names: %s\n  until: "
 			       "%04d-%02d-%02d %02d:%02d UTC\n",
 			    cert.p, info.self_signed ? " (self-signed)" : "",
-			    info.names, t.year, t.month, t.day, t.hour,
-			    t.minute);
-			if (!names_host(&info, conf->hostname)) {
-				printf("  WARNING: it is not for %s\n",
-				    conf->hostname);
-				warnings++;
-			}
+			    info.names[0] != '\0' ? info.names : "none", t.year,
+			    t.month, t.day, t.hour, t.minute);
+			warnings += warn_names(conf, buf_sv(&pem), info.names);
 			if (info.not_after < clk_now() / 1000 + 14 * 86400) {
 				printf("  WARNING: it has expired or will "
 				       "within two weeks\n");
@@ -134,6 +130,29 @@ print_certificate(const struct conf *conf)
 	buf_fini(&cert);
 	buf_fini(&pem);
 	return warnings;
+}
+
+/* What becomes of forged mail. */
+static void
+print_inbound(const struct conf *conf)
+{
+	static const char *const dmarc[] = {
+	    [CONF_DMARC_REJECT] = "reject: forged mail is refused or put into "
+				  "Junk, as its domain asks",
+	    [CONF_DMARC_JUNK] = "junk: forged mail is put into Junk",
+	    [CONF_DMARC_NOTE] = "note: forged mail is delivered; the result is "
+				"recorded",
+	    [CONF_DMARC_OFF] = "off: mail is not checked for forgery"};
+	const struct conf_inbound *in = &conf->inbound;
+	size_t i;
+
+	printf("\nmail from outside\n  dmarc %s\n", dmarc[in->dmarc]);
+	if (in->ntrust_arc == 0)
+		return;
+	printf("  trusts the ARC seals of");
+	for (i = 0; i < in->ntrust_arc; i++)
+		printf(" %s", in->trust_arc[i]);
+	puts(in->dmarc == CONF_DMARC_OFF ? " (not used: dmarc is off)" : "");
 }
 
 static unsigned
@@ -332,8 +351,8 @@ warn_shrunk(const struct conf *conf)
 		    now.messages > 0)
 			continue;
 		printf("  WARNING: %s has no mail; the newest backup has %lld "
-		       "messages of it\n",
-		    name, n);
+		       "message%s of it\n",
+		    name, n, plural((uint64_t)n));
 		warnings++;
 	}
 	json_decref(had);
@@ -415,6 +434,7 @@ cmd_check(const char *config, int argc, char **argv)
 	print_ports(conf);
 	print_people(conf);
 	warnings = print_certificate(conf);
+	print_inbound(conf);
 	warnings += print_outside(conf);
 	warnings += print_names(conf);
 	warnings += print_backup(conf);

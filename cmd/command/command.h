@@ -32,6 +32,7 @@ int cmd_undelete(const char *config, int argc, char **argv);
 int cmd_purge(const char *config, int argc, char **argv);
 int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
+int cmd_dkim(const char *config, int argc, char **argv);
 
 /* ---- what they share ---- */
 
@@ -63,6 +64,11 @@ bool command_duration(const char *text, int64_t *ms_out);
  * stays it, effectively. */
 int command_passwd_offline(const struct conf *conf, struct sv name,
     struct sv password, bool weak, struct err *err) RC_USE_RESULT;
+/* The DKIM records that belong into a domain's DNS, old and new: lines
+ * "SELECTOR RECORD", from the running server or the domain's file; or why they
+ * cannot be had. */
+void command_dkim_records(const struct conf *conf, const char *domain,
+    struct buf *out, struct buf *why);
 /* A line of standard input, byte by byte, so that what follows it is not
  * taken; false: none came, or it is too long for out. */
 bool command_read_line(struct buf *out);

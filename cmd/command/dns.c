@@ -19,14 +19,13 @@
 #include "base/ascii.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "cmd/command/command.h"
 #include "cmd/run/name_service.h"
 #include "publish/publish.h"
 #include "cmd/supervisor/users.h"
 #include "dns/server.h"
 #include "ipc/line.h"
-#include "ipc/msg_auth.h"
-#include "ipc/proto.h"
 #include "msgauth/key.h"
 #include "sandbox/sandbox.h"
 
@@ -115,73 +114,6 @@ add_v6(struct addresses *out)
 
 /* ---- keys ---- */
 
-/* The running server's; RC_NOTFOUND: none runs. */
-static int
-ask_keys(const struct conf *conf, const char *domain, struct buf *out,
-    struct buf *why)
-{
-	int fd = command_connect(conf, "auth.sock"), r, rc;
-	const struct dkim_ask asked = {sv_str(domain)};
-	struct auth_done done;
-	struct msg m;
-
-	if (fd < 0)
-		return RC_NOTFOUND;
-	msg_init(&m, CMD_DKIM);
-	dkim_ask_put(&m, &asked);
-	r = line_send_fd(fd, &m);
-	if (r == RC_OK)
-		r = line_recv_fd(fd, &m);
-	io_close(&fd);
-	if (r != RC_OK) {
-		buf_adds(why, "the server does not answer");
-		return RC_TEMP;
-	}
-	rc = auth_done_get(&m, &done);
-	if (rc == RC_OK) {
-		rc = done.rc;
-		buf_addsv(rc == RC_OK ? out : why, done.text);
-	} else {
-		buf_adds(why, "the server's answer is garbled");
-	}
-	msg_fini(&m);
-	return rc;
-}
-
-static void
-read_keys(const struct conf *conf, const char *domain, struct buf *out,
-    struct buf *why)
-{
-	struct dkim_pair pair;
-	struct buf path, text;
-	struct err err = {.text = ""};
-	int i, r;
-
-	buf_init(&path, 4096);
-	buf_init(&text, DKIM_PAIR_MAX);
-	buf_addf(&path, "%s/auth/dkim/%s.pem", conf->data, domain);
-	r = io_read_file(path.p, &text, &err);
-	if (r == RC_OK)
-		r = dkim_pair_read(buf_sv(&text), &pair, &err);
-	if (r == RC_OK) {
-		for (i = 0; r == RC_OK && i < DKIM_ALGORITHMS; i++) {
-			buf_addf(out, "%s ", pair.selector[i]);
-			r = dkim_key_record(pair.key[i], out);
-			buf_addc(out, '\n');
-		}
-		dkim_pair_fini(&pair);
-	} else if (r == RC_NOTFOUND) {
-		buf_adds(why, "the keys are created when the server first "
-			      "starts with this domain");
-	} else {
-		buf_addf(why, "%s", err.text);
-		if (geteuid() != 0)
-			buf_adds(why, " (are you root?)");
-	}
-	buf_wipe(&text);
-	buf_fini(&path);
-}
-
 static void
 add_domain(struct publish_list *l, const struct conf *conf, const char *domain)
 {
@@ -189,8 +121,7 @@ add_domain(struct publish_list *l, const struct conf *conf, const char *domain)
 
 	buf_init(&keys, MSG_MAX);
 	buf_init(&why, 1024);
-	if (ask_keys(conf, domain, &keys, &why) == RC_NOTFOUND)
-		read_keys(conf, domain, &keys, &why);
+	command_dkim_records(conf, domain, &keys, &why);
 	publish_add_domain(l, conf, domain, buf_sv(&keys), why.p);
 	buf_fini(&why);
 	buf_fini(&keys);
@@ -408,8 +339,8 @@ print_text(const struct conf *conf, const struct publish_list *l, bool checked)
 		     "answers: check the network connection, and that the "
 		     "firewall allows port 53.");
 	else if (checked)
-		printf("\n%zu of these %zu records need attention.\n", wrong,
-		    l->n);
+		printf("\n%zu of these %zu records need%s attention.\n", wrong,
+		    l->n, each(wrong, "s", ""));
 }
 
 static json_t *

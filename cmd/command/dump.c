@@ -14,11 +14,13 @@
 #include "journal/crc32c.h"
 #include "journal/journal.h"
 #include "journal/toc.h"
+#include "msgauth/verdict.h"
 
-#define TOC_HEAD   40
-#define TOC_BLOCK  40
-#define STATE_HEAD 128 /* as lib/store/checkpoint.c writes it */
-#define CHUNK	   65536
+#define TOC_HEAD     40
+#define TOC_BLOCK    40
+#define STATE_HEAD   128 /* as lib/store/checkpoint.c writes it */
+#define TYPE_VERDICT 29	 /* of a mail journal: see store/format.h */
+#define CHUNK	     65536
 
 static const char *
 time_text(uint64_t ms, char out[32])
@@ -37,7 +39,7 @@ type_name(const char kind[4], uint16_t type)
 {
 	static const char *const mail[] = {"message", "added", "flags",
 	    "expunged", "made", "renamed", "deleted", "subscribed", "keyword",
-	    "validity", "metadata", "script", "purged"};
+	    "validity", "metadata", "script", "purged", "verdict"};
 
 	if (type == JOURNAL_TYPE_COMMIT)
 		return "commit";
@@ -70,6 +72,24 @@ is_whole(int fd, uint64_t off, const struct rec_header *h)
 	return ok && crc == h->crc;
 }
 
+/* What was found out about the message in front of it. */
+static void
+print_verdict(int fd, uint64_t off, const struct rec_header *h)
+{
+	char raw[VERDICT_BYTES_MAX];
+	struct verdict v;
+	struct buf b;
+
+	if (h->len > sizeof raw ||
+	    io_pread_all(fd, raw, h->len, off + REC_HEADER) != RC_OK ||
+	    verdict_decode(sv_of(raw, h->len), &v) != RC_OK)
+		return;
+	buf_init(&b, 2 * VERDICT_BYTES_MAX);
+	verdict_print(&v, &b);
+	printf("  %s", b.p);
+	buf_fini(&b);
+}
+
 static void
 print_record(
     int fd, uint64_t off, const char kind[4], const struct rec_header *h)
@@ -98,6 +118,8 @@ print_record(
 			printf("  %" PRIu64 " bytes in %s", ref.size, name);
 		}
 	}
+	if (ok && memcmp(kind, "mail", 4) == 0 && h->type == TYPE_VERDICT)
+		print_verdict(fd, off, h);
 	putchar('\n');
 }
 

@@ -3,7 +3,7 @@
 #define CMD_COMMAND_DUMP_H
 
 /*
- * Prints what stands in a segment, its table of contents or a checkpoint: one
+ * Prints what is in a segment, its table of contents or a checkpoint: one
  * line for each record, never the bytes of mail.  Whatever is damaged is
  * named, and what follows it is looked for.  Behind walls: the bytes may be
  * anybody's.  Returns an exit code.

@@ -13,6 +13,7 @@
 #include "base/ascii.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
 #include "queue/spool/record.h"
@@ -102,44 +103,54 @@ print_report(const char *name, const struct fsck_report *r)
 static void
 print_repaired(const struct outcome *o)
 {
-	printf("%s: %llu messages were recovered, %llu of them into %s\n",
+	printf("%s: %llu message%s %s recovered, %llu of them into %s\n",
 	    o->name, (unsigned long long)o->repaired.back,
+	    plural(o->repaired.back), each(o->repaired.back, "was", "were"),
 	    (unsigned long long)o->repaired.lost_found, FSCK_LOST_FOUND);
 	if (o->repaired.unverified > 0)
-		printf("%s: %llu of those are in %s: no checksum confirms that "
-		       "they are unchanged\n",
+		printf("%s: %llu of those %s in %s: no checksum confirms that "
+		       "%s unchanged\n",
 		    o->name, (unsigned long long)o->repaired.unverified,
-		    FSCK_UNVERIFIED);
+		    each(o->repaired.unverified, "is", "are"), FSCK_UNVERIFIED,
+		    each(o->repaired.unverified, "it is", "they are"));
 	if (o->repaired.failed > 0)
-		printf("%s: %llu messages cannot be read and were not "
-		       "recovered; they are named above\n",
-		    o->name, (unsigned long long)o->repaired.failed);
+		printf("%s: %llu message%s cannot be read and %s not "
+		       "recovered; %s named above\n",
+		    o->name, (unsigned long long)o->repaired.failed,
+		    plural(o->repaired.failed),
+		    each(o->repaired.failed, "was", "were"),
+		    each(o->repaired.failed, "it is", "they are"));
 }
 
 static void
 print_sum(const struct outcome *o)
 {
 	const struct fsck_report *r = o->repair ? &o->after : &o->before;
+	uint64_t derived = o->rebuilt ? 0 : r->derived;
 
 	if (strcmp(o->name, SPOOL_NAME) == 0)
-		printf("%s: %llu messages, including finished ones that are "
+		printf("%s: %llu message%s, including finished ones that are "
 		       "still in the files",
-		    o->name, (unsigned long long)r->messages);
+		    o->name, (unsigned long long)r->messages,
+		    plural(r->messages));
 	else
-		printf("%s: %llu messages in %llu folders", o->name,
-		    (unsigned long long)r->messages,
-		    (unsigned long long)r->mailboxes);
-	printf(", %llu records in %llu segments, %.1f MB%s: ",
-	    (unsigned long long)r->records, (unsigned long long)r->segments,
+		printf("%s: %llu message%s in %llu folder%s", o->name,
+		    (unsigned long long)r->messages, plural(r->messages),
+		    (unsigned long long)r->mailboxes, plural(r->mailboxes));
+	printf(", %llu record%s in %llu segment%s, %.1f MB%s: ",
+	    (unsigned long long)r->records, plural(r->records),
+	    (unsigned long long)r->segments, plural(r->segments),
 	    (double)r->bytes / 1e6, o->online ? " (in use)" : "");
 	if (r->damage == 0 && (r->derived == 0 || o->rebuilt))
 		puts("clean");
 	else
-		printf("%llu errors%s, %llu derived files that do not match, "
-		       "%llu unreadable messages\n",
-		    (unsigned long long)r->damage, o->repair ? " remain" : "",
-		    (unsigned long long)(o->rebuilt ? 0 : r->derived),
-		    (unsigned long long)r->unreadable);
+		printf("%llu error%s%s, %llu derived file%s not match, "
+		       "%llu unreadable message%s\n",
+		    (unsigned long long)r->damage, plural(r->damage),
+		    !o->repair ? "" : each(r->damage, " remains", " remain"),
+		    (unsigned long long)derived,
+		    each(derived, " that does", "s that do"),
+		    (unsigned long long)r->unreadable, plural(r->unreadable));
 	if (o->repair)
 		print_repaired(o);
 }
@@ -537,7 +548,7 @@ cmd_fsck(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	/* What is found is said in words, not by log lines. */
+	/* What is found is printed for people, not logged. */
 	log_setup("fsck", LOG_NOTHING);
 	f.conf = conf;
 	if (f.json)

@@ -27,6 +27,8 @@
 	"[--password-file FILE] "                                      \
 	"[--fingerprint SHA256] [--again]"
 
+#define PEEKS_MAX 2000
+
 /* ---- the worker ---- */
 
 static int
@@ -38,7 +40,7 @@ from_source(struct transfer_order *o, const struct sink *sink, struct err *err)
 	case FORMAT_MBOX:
 		return from_mbox(&o->x, o->path, sink, err);
 	case FORMAT_EML:
-		return from_eml(&o->x, sink, err);
+		return from_eml(&o->x, o->path, sink, err);
 	case FORMAT_IMAP:
 		return from_imap(&o->x, o->there, sink, err);
 	case FORMAT_NONE:
@@ -162,7 +164,40 @@ has_emlx(int at, unsigned depth)
 	return found;
 }
 
-/* By the names in the folder: nothing is opened. */
+/* Programs that keep an mbox for each folder often name it like the folder:
+ * then five bytes of a file say it. */
+static bool
+has_mbox(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	bool found = false;
+	unsigned looked = 0;
+	struct dirent *e;
+
+	while (!found && d != NULL && looked++ < PEEKS_MAX &&
+	       (e = readdir(d)) != NULL) {
+		char start[5];
+		int file;
+
+		if (e->d_name[0] == '.' ||
+		    (e->d_type != DT_REG && e->d_type != DT_UNKNOWN))
+			continue;
+		file = openat(folder, e->d_name,
+		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		found = file >= 0 &&
+			read(file, start, sizeof start) == sizeof start &&
+			memcmp(start, "From ", sizeof start) == 0;
+		io_close(&file);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	else
+		io_close(&fd);
+	return found;
+}
+
+/* By the names in the folder first. */
 static enum transfer_format
 guess(int folder)
 {
@@ -200,6 +235,8 @@ guess(int folder)
 		io_close(&fd);
 	if (!maildir && !eml && has_emlx(folder, 0))
 		eml = true;
+	if (!maildir && !eml && !mbox)
+		mbox = has_mbox(folder);
 	return maildir ? FORMAT_MAILDIR
 	       : eml   ? FORMAT_EML
 	       : mbox  ? FORMAT_MBOX
@@ -212,7 +249,8 @@ static int
 check_file(struct transfer_order *o, const char *path, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	char start[512];
+	const char *why;
+	char start[4096];
 	struct sv s;
 	ssize_t n;
 
@@ -229,20 +267,31 @@ check_file(struct transfer_order *o, const char *path, struct err *err)
 	if (o->inner[0] != '\0')
 		return err_set(
 		    err, RC_PERM, "%.120s: it is not an archive", path);
-	if (o->format != FORMAT_NONE && o->format != FORMAT_MBOX)
+	if (o->format == FORMAT_MAILDIR)
 		return err_set(err, RC_PERM,
-		    "%.80s is a file, and only an mbox or an archive is one",
-		    path);
+		    "%.80s is a file, and a Maildir is a folder", path);
+	if (o->format != FORMAT_MBOX && look_message_file(sv_str(path), s)) {
+		o->format = FORMAT_EML;
+		return RC_OK;
+	}
+	why = look_foreign(s);
+	if (o->format == FORMAT_EML)
+		return err_set(err, RC_PERM, "%.70s: %s", path,
+		    why != NULL			? why
+		    : sv_starts(s, SV("From ")) ? "it is not an .eml file but "
+						  "an mbox: it begins with "
+						  "\"From \""
+						: "it does not look like a "
+						  "message: it has no header");
 	o->format = FORMAT_MBOX;
 	while (s.n > 0 && (s.p[0] == '\n' || s.p[0] == '\r'))
 		s = sv_skip(s, 1);
 	if (s.n > 0 && !sv_starts(s, SV("From "))) {
-		const char *why = look_foreign(s);
-
 		return err_set(err, RC_PERM, "%.70s: %s", path,
-		    why != NULL ? why
-				: "it is not an mbox: it does not begin with "
-				  "\"From \"");
+		    why != NULL
+			? why
+			: "it is not an mbox: it does not begin with "
+			  "\"From \"; nor is it a message or an archive");
 	}
 	return RC_OK;
 }
@@ -276,7 +325,11 @@ open_place(
 	if (o->format == FORMAT_NONE && !o->packed) {
 		io_close(&fd);
 		return err_set(err, RC_PERM,
-		    "%.90s: what is it? --format maildir, mbox or eml", real);
+		    "there is no mail in %.90s: no Maildir (cur), mbox "
+		    "(NAME.mbox, .sbd, .msf or \"From \" at the beginning), "
+		    ".eml or .emlx file, MH folder (.mh_sequences); --format "
+		    "says what it is if that is wrong",
+		    real);
 	}
 	*folder_out = fd;
 	return RC_OK;
@@ -439,7 +492,7 @@ cmd_import(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	/* What happens is said in words, not by log lines. */
+	/* What happens is printed for people, not logged. */
 	log_setup("import", LOG_NOTHING);
 	o.conf = conf;
 	o.account = argv[1];

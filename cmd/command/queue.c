@@ -1,4 +1,4 @@
-/* The owner's view of what waits, and his wishes about it. */
+/* What waits, as the owner sees it, and the owner's requests about it. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/command/command.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
@@ -88,8 +89,16 @@ read_words(int argc, char **argv, struct order *o)
 	}
 	if (!ok || (o->bounce && o->verb != REMOVE) || (o->all && o->n > 0))
 		return false;
+	if (o->verb == SHOW && o->n == 1 && o->s[0].pick != QUEUE_PICK_ID) {
+		(void)command_fail("queue", EXIT_USAGE,
+		    "\"%s\" is not an ID (queue list shows them); "
+		    "usage: queue show ID",
+		    argv[i - 1]);
+		o->complained = true;
+		return false;
+	}
 	if (o->verb == SHOW)
-		return o->n == 1 && o->s[0].pick == QUEUE_PICK_ID;
+		return o->n == 1;
 	if (o->verb == LIST && o->n == 0)
 		o->all = true;
 	if (o->all)
@@ -305,7 +314,7 @@ print_rows(const struct listing *l, const struct row *row, size_t n)
 			printf("\n%s%.*s: %zu message%s\n",
 			    row[i].u->local ? "account " : "",
 			    words.n > 60 ? 60 : (int)words.n, words.p, left,
-			    left == 1 ? "" : "s");
+			    plural(left));
 			buf_reset(&last);
 		}
 		left--;
@@ -322,14 +331,15 @@ print_rows(const struct listing *l, const struct row *row, size_t n)
 }
 
 static void
-print_list(const struct listing *l)
+print_list(const struct order *o, const struct listing *l)
 {
 	struct row *row = NULL;
 	size_t i, j, n = 0, cap = 0;
 	struct buf b;
 
 	if (l->n == 0) {
-		puts("The queue is empty.");
+		puts(o->all ? "The queue is empty."
+			    : "No waiting mail matches.");
 		return;
 	}
 	for (i = 0; i < l->n; i++)
@@ -561,7 +571,7 @@ print_listing(
 	else if (o->json)
 		print_json_list(l);
 	else if (l->n > 0 || check_accounts(conf, o) == EXIT_FINE)
-		print_list(l);
+		print_list(o, l);
 	else
 		r = EXIT_FAILED;
 	/* A list that is empty is one for programs, too. */
@@ -619,8 +629,8 @@ print_done(const struct order *o, const struct queue_done *d)
 		    (int)recipients, "busy", (int)busy, "held", (int)held));
 	else if (messages > 0 || o->all)
 		printf("%u message%s for %u recipient%s: %s%s\n", messages,
-		    messages == 1 ? "" : "s", recipients,
-		    recipients == 1 ? "" : "s", done[o->verb],
+		    plural(messages), recipients, plural(recipients),
+		    done[o->verb],
 		    o->bounce ? ", with a report to the sender" : "");
 	if (!o->json && held > 0)
 		printf("%u held: release them first\n", held);

@@ -7,7 +7,7 @@
 #include "ipc/line.h"
 #include "ipc/msg_answer.h"
 
-/* Taken up, and yet not all is well. */
+/* Reloaded, and yet not all is well. */
 static void
 print_warnings(const struct conf *conf)
 {

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
 #include "cmd/command/restore.h"
@@ -312,10 +313,9 @@ prepare_everything(struct restore *x, struct err *err)
 		r = err_sys(err, RC_IO, errno, "flush");
 	io_close(&part);
 	if (r == RC_OK)
-		printf(json_array_size(names) == 1
-			   ? "%zu account with mail was restored\n"
-			   : "%zu accounts with mail were restored\n",
-		    json_array_size(names));
+		printf("%zu account%s with mail %s restored\n",
+		    json_array_size(names), plural(json_array_size(names)),
+		    each(json_array_size(names), "was", "were"));
 	json_decref(names);
 	return r;
 }
@@ -491,9 +491,9 @@ work(struct restore *x, const char *dir, struct err *err)
 		printf("restored from %s\n", name.p);
 	if (r == RC_OK && x->bad > 0 && !x->found)
 		r = err_set(err, RC_DAMAGED,
-		    "%u files of the backup are damaged (named above); "
+		    "%u file%s of the backup %s damaged (named above); "
 		    "everything else was restored",
-		    x->bad);
+		    x->bad, plural(x->bad), each(x->bad, "is", "are"));
 	io_close(&lock);
 	buf_fini(&name);
 	return r;

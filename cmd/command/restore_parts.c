@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
 #include "cmd/command/restore.h"
@@ -256,13 +257,16 @@ open_backup(const struct restore *x, struct store **from, struct err *err)
 	const struct fsck_opts f = {.online = false};
 	struct fsck_report before = {0}, after = {0};
 	struct fsck_repaired done = {0};
+	uint64_t lost = 0;
 
 	if (x->bad > 0 &&
-	    fsck_repair(SCRATCH, &f, &before, &after, &done, err) == RC_OK &&
-	    done.lost_found > 0)
-		printf("%llu messages in the backup have lost their folder: "
+	    fsck_repair(SCRATCH, &f, &before, &after, &done, err) == RC_OK)
+		lost = done.lost_found - done.unverified;
+	if (lost > 0)
+		printf("%llu message%s in the backup %s folder: "
 		       "use --folder " FSCK_LOST_FOUND "\n",
-		    (unsigned long long)(done.lost_found - done.unverified));
+		    (unsigned long long)lost, plural(lost),
+		    each(lost, "has lost its", "have lost their"));
 	fsck_report_fini(&before);
 	fsck_report_fini(&after);
 	return store_open(SCRATCH, &o, from, err);
@@ -294,7 +298,8 @@ pick_inside(void *arg)
 	if (r != RC_OK)
 		return command_fail("restore", EXIT_FAILED, "%s%s", err.text,
 		    r == RC_TEMP ? "; stop the server first" : "");
-	printf("%u messages were restored to \"%s\" of %s", p.done, p.x->folder,
+	printf("%u message%s %s restored to \"%s\" of %s", p.done,
+	    plural(p.done), each(p.done, "was", "were"), p.x->folder,
 	    p.x->account);
 	if (p.unread > 0)
 		printf("; %u in the backup could not be read", p.unread);

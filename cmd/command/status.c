@@ -14,6 +14,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/tally.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/certificate.h"
@@ -230,7 +231,7 @@ ask(const struct conf *conf, struct picture *p)
 				"the server's answer is invalid");
 }
 
-/* The backups in the folder, whoever has made them. */
+/* The backups in the folder, whatever made them. */
 static void
 look_at_backups(const struct conf *conf, struct picture *p)
 {
@@ -250,7 +251,7 @@ look_at_backups(const struct conf *conf, struct picture *p)
 }
 
 /* One that dies at its start is not among the others.  Without a certificate
- * the last three do not run, which is said there. */
+ * the last three do not run, which is printed there. */
 static const char *const always[] = {"auth", "history", "keeper", "queue",
     "dns", "mx", "smtp", "submission", "imap", "pop3"};
 #define FOR_CLIENTS 3
@@ -344,7 +345,8 @@ print_processes(const struct picture *p)
 		}
 		printf("  %-11s for %s", o->role, span(o->ms, t));
 		if (o->restarts > 0)
-			printf(", restarted %u times", o->restarts);
+			printf(", restarted %u time%s", o->restarts,
+			    plural(o->restarts));
 		if (!o->answered)
 			printf("  DOES NOT ANSWER");
 		puts("");
@@ -514,6 +516,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_text(p, "queue", "queue");
 	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");
+	print_text(p, "auth", "keys");
 	print_surroundings(conf, p);
 	for (i = 0; i < json_array_size(p->lost); i++)
 		printf("LOST MAIL    %s\n",
@@ -533,6 +536,46 @@ json_backup(const struct conf *conf, const struct backups *b)
 	return json_pack("{s:s, s:I, s:I, s:s}", "folder", conf->backup.folder,
 	    "last_good", (json_int_t)b->good, "failed", (json_int_t)b->failed,
 	    "reason", b->failed != 0 ? b->reason : "");
+}
+
+static void
+add_period(json_t *all, struct sv line)
+{
+	struct sv name = sv_split(&line, ':');
+	json_t *counts = json_object();
+
+	while (line.n > 0) {
+		struct sv one = sv_trim(sv_split(&line, ','));
+		size_t at = sv_rchr(one, ' ');
+		uint64_t n;
+
+		if (sv_to_u64(sv_skip(one, at + 1), INT64_MAX, &n) == RC_OK)
+			(void)json_object_setn_new(
+			    counts, one.p, at, json_integer((json_int_t)n));
+	}
+	(void)json_object_setn_new(all, name.p, name.n, counts);
+}
+
+/* "today: received 12, junk 1" becomes {"today": {"received": 12, ...}}. */
+static json_t *
+json_history(const struct picture *p)
+{
+	json_t *all = json_object();
+	size_t i;
+
+	for (i = 0; i < p->nproc; i++) {
+		struct sv rest = sv_str(p->proc[i].text);
+
+		if (strcmp(p->proc[i].role, "history") != 0)
+			continue;
+		while (rest.n > 0) {
+			struct sv line = sv_split(&rest, '\n');
+
+			if (!sv_starts(line, SV(HISTORY_STATUS_DOWN)))
+				add_period(all, line);
+		}
+	}
+	return all;
 }
 
 static void
@@ -574,6 +617,7 @@ print_json(const struct conf *conf, const struct picture *p)
 	must(all != NULL);
 	json_object_set_new(all, "backup", json_backup(conf, &p->backup));
 	json_object_set(all, "lost", p->lost);
+	json_object_set_new(all, "history", json_history(p));
 	json_object_set_new(
 	    all, "certificate_trouble", json_string(p->cert_trouble));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);

@@ -148,9 +148,9 @@ ask(struct trace *t, struct msg *m, struct msg *reply)
 
 	if (t->db != NULL) {
 		if (m->type == CMD_TRACE_FIND)
-			history_answer_find(t->db, m, reply);
+			(void)history_answer_find(t->db, m, reply);
 		else
-			history_answer_read(t->db, m, reply);
+			(void)history_answer_read(t->db, m, reply);
 		msg_fini(m);
 		return EXIT_FINE;
 	}

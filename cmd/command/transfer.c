@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -148,7 +149,8 @@ int
 transfer_check_account(const struct transfer_order *o)
 {
 	struct buf empty; /* where the worker is shut in */
-	int code = EXIT_FINE;
+	int code = EXIT_FINE, fd = -1;
+	struct err err;
 
 	buf_init(&empty, 4096);
 	buf_addf(&empty, "%s/run/empty", o->conf->data);
@@ -160,6 +162,11 @@ transfer_check_account(const struct transfer_order *o)
 		code = command_fail(o->command, EXIT_FAILED,
 		    "there is no server data in %s; start the server first",
 		    o->conf->data);
+	/* Later it may be away for a moment; now it has to be there. */
+	else if ((fd = command_connect(o->conf, "keeper.sock")) < 0 &&
+		 command_unreached(o->conf, &err) != RC_OK)
+		code = command_fail(o->command, EXIT_FAILED, "%s", err.text);
+	io_close(&fd);
 	buf_fini(&empty);
 	return code;
 }
@@ -274,10 +281,17 @@ read_password(struct transfer_order *o, struct err *err)
 {
 	struct transfer_server *s = &o->server;
 	struct buf text;
+	struct stat st;
 	int r = RC_OK;
 
 	buf_init(&s->password, PASSWORD_MAX);
 	if (o->password_file != NULL) {
+		if (stat(o->password_file, &st) == 0 &&
+		    (st.st_mode & S_IROTH) != 0)
+			fprintf(stderr,
+			    "WARNING: everybody can read the password file "
+			    "%s: chmod o-rwx\n",
+			    o->password_file);
 		r = io_read_file(o->password_file, &s->password, err);
 		/* Its first line. */
 		buf_truncate(&s->password, sv_chr(buf_sv(&s->password), '\n'));
@@ -431,7 +445,7 @@ has_name(const struct names *n, struct sv name)
 	struct sv rest = buf_sv(&n->text);
 
 	while (rest.n > 0)
-		if (sv_eq(sv_split(&rest, '\n'), name))
+		if (transfer_same_name(sv_split(&rest, '\n'), name))
 			return true;
 	return false;
 }
@@ -647,7 +661,7 @@ run_until_done(struct transfer_order *o,
 			breaks = 0;
 		came = o->report.came;
 		learnt = n;
-		/* Files that were half written cannot be taken up. */
+		/* Files that were half written cannot be continued. */
 		if (o->state_read < 0 || breaks == BREAKS_MAX)
 			break;
 		report_note(&o->report, "%s; trying again", err->text);

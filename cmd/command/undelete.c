@@ -11,6 +11,7 @@
 
 #include "base/clk.h"
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
 #include "account/expunged.h"
@@ -137,6 +138,7 @@ print_json(const struct work *w, const char *done)
 static void
 print_text(const struct work *w)
 {
+	const char *were = each(w->sum.messages, "was", "were");
 	struct sv rest = buf_sv(&w->lines);
 
 	while (rest.n > 0) {
@@ -144,14 +146,15 @@ print_text(const struct work *w)
 
 		print_line(&l);
 	}
-	printf("%" PRIu64 " messages, %" PRIu64 " bytes", w->sum.messages,
-	    w->sum.bytes);
+	printf("%" PRIu64 " message%s, %" PRIu64 " byte%s", w->sum.messages,
+	    plural(w->sum.messages), w->sum.bytes, plural(w->sum.bytes));
 	if (w->q.action == EXPUNGED_PURGE)
-		printf(" were permanently removed, freeing %" PRIu64
-		       " bytes on disk. Backups may still contain them.\n",
-		    w->freed);
+		printf(" %s permanently removed, freeing %" PRIu64
+		       " byte%s on disk. Backups may still contain %s.\n",
+		    were, w->freed, plural(w->freed),
+		    each(w->sum.messages, "it", "them"));
 	else if (w->q.action == EXPUNGED_UNDELETE)
-		printf(" were brought back\n");
+		printf(" %s brought back\n", were);
 	else
 		printf(" can be brought back\n");
 }
@@ -370,8 +373,15 @@ parse(struct work *w, int argc, char **argv)
 			return usage(w);
 		}
 	}
-	if (w->account == NULL || (!w->list && !w->chosen))
+	if (w->account == NULL)
 		return usage(w);
+	if (!w->list && !w->chosen)
+		return command_fail(w->command, EXIT_USAGE,
+		    "which messages? --list shows them; --since, --from, "
+		    "--subject, --folder or --message chooses%s",
+		    w->q.action == EXPUNGED_PURGE
+			? ", --all-expunged means all of them"
+			: "");
 	if (w->list)
 		w->q.action = EXPUNGED_LIST;
 	return EXIT_FINE;

@@ -1,14 +1,19 @@
 /* The auth process: credentials and signing keys in its own folder, nothing
  * else. */
+#include <stdlib.h>
+
+#include "auth/rotation.h"
 #include "auth/service.h"
 #include "cmd/run/process.h"
 #include "msgauth/key.h"
+#include "queue/spool/sched.h"
 
 #define FILE_MAX (64u << 20) /* of credentials, keys, known networks */
 
 static const struct sandbox_profile walls = {.name = "auth",
     .files = SANDBOX_FILES_WRITE,
     .threads = SANDBOX_THREADS_FEW,
+    .memfd = true, /* letters */
     .file_max = FILE_MAX};
 
 static void
@@ -17,6 +22,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	(void)account;
 	if (role == ROLE_KEEPER)
 		auth_service_set_keeper(c->arg, fd);
+	else if (role == ROLE_DNS)
+		auth_service_set_dns(c->arg, fd);
 	else if (role == ROLE_QUEUE)
 		auth_service_add_signer(c->arg, fd);
 	else
@@ -41,8 +48,32 @@ on_control(struct child *c, struct msg *m)
 		auth_service_add_command(c->arg, fd);
 }
 
-static const struct child_ops ops = {
-    .line = on_line, .conf = on_conf, .control = on_control};
+static unsigned
+on_status(struct child *c, struct buf *text)
+{
+	if (c->arg != NULL)
+		auth_service_status(c->arg, text);
+	return 0;
+}
+
+static const struct child_ops ops = {.status = on_status,
+    .line = on_line,
+    .conf = on_conf,
+    .control = on_control};
+
+_Static_assert(ROTATION_QUEUE_S * 1000 >= SCHED_EXPIRY_MS, "auth/rotation.h");
+
+/* Tests have no hours to wait. */
+static uint32_t
+test_tick(void)
+{
+	uint32_t ms = 0;
+
+	if (sv_to_u32(sv_str(getenv("HEARTHMAIL_TEST_TICK")), 3600000, &ms) !=
+	    RC_OK)
+		ms = 0;
+	return ms;
+}
 
 int
 run_auth(int control_fd)
@@ -55,8 +86,8 @@ run_auth(int control_fd)
 	child_boot(&c, control_fd, &ops);
 	dkim_key_setup();
 	child_enter(&c, &walls);
-	if (auth_service_new(c.loop, c.conf_now, c.generation, &s, &err) !=
-	    RC_OK)
+	if (auth_service_new(c.loop, c.conf_now, c.generation, test_tick(), &s,
+		&err) != RC_OK)
 		child_die(&c, "auth.start", &err);
 	child_no_more_threads(&c);
 	c.arg = s;

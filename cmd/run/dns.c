@@ -1,9 +1,19 @@
 /* The name service's process: sockets out to name servers, lines; no files. */
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/sv.h"
 #include "cmd/run/name_service.h"
 #include "cmd/run/process.h"
 #include "dns/server.h"
+#include "msgauth/key.h"
 
 #define PORTS_MAX 16
+
+/* Questions of auth in an hour, and for each domain: two keys, once an hour,
+ * and when the owner wants to know. */
+#define AUTH_ASKS      120
+#define AUTH_ASKS_MORE 4
 
 struct state {
 	struct child child;
@@ -11,18 +21,45 @@ struct state {
 	struct dns_server *server;
 };
 
+/* Of auth: a key record of a domain of ours, by the names that we make. */
+static bool
+is_key_name(const char *name, void *arg)
+{
+	static const struct sv middle = {"._domainkey.", 12};
+	struct child *c = arg;
+	struct sv n = sv_str(name);
+	size_t at = sv_find(n, middle);
+
+	return at < n.n && dkim_selector_is_made(sv_first(n, at)) &&
+	       conf_domain_is_local(c->conf_now, sv_skip(n, at + middle.n));
+}
+
+/* Tests ask all the time. */
+static unsigned
+asks_per_hour(const struct conf *conf)
+{
+	return getenv("HEARTHMAIL_TEST_TICK") != NULL
+		   ? UINT_MAX
+		   : AUTH_ASKS + AUTH_ASKS_MORE * (unsigned)conf->ndomain;
+}
+
 static void
 on_line(struct child *c, enum role role, const char *account, int fd)
 {
 	struct state *st = c->arg;
+	const struct dns_server_few few = {.may = is_key_name,
+	    .arg = c,
+	    .per_hour = asks_per_hour(c->conf_now)};
 
-	(void)role;
 	(void)account;
-	dns_server_add_client(st->server, fd);
+	if (role == ROLE_AUTH)
+		dns_server_add_few(st->server, fd, &few);
+	else
+		dns_server_add_client(st->server, fd);
 }
 
-/* Hints and anchors are files, out of reach now: whoever is started in our
- * place reads them. */
+/* Hints and anchors are files, out of reach now: the process that is started in
+ * our place reads them. */
 static void
 on_conf(struct child *c)
 {

@@ -112,7 +112,7 @@ run_history(int control_fd)
 	code = child_serve(&c);
 	/* All end at the same time: what they have noted last comes now. */
 	w = (struct last_words){&c, s, clk_mono() + LAST_WORDS_MS};
-	listen_on(&w);
+	(void)ev_timer_add(c.loop, 0, listen_on, &w);
 	ev_run(c.loop);
 	history_service_free(&s);
 	return code;

@@ -13,7 +13,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	if (role == ROLE_ACCOUNT)
 		keeper_add_account(c->arg, account, fd);
 	else if (role == ROLE_AUTH)
-		keeper_add_client(c->arg, fd, KEEPER_MAY_SESSION);
+		keeper_add_client(
+		    c->arg, fd, KEEPER_MAY_SESSION | KEEPER_MAY_DELIVER);
 	else
 		keeper_add_client(c->arg, fd, KEEPER_MAY_DELIVER);
 }

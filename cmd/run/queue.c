@@ -139,7 +139,7 @@ password_of(void *arg, const struct conf_relay *relay)
 	return NULL;
 }
 
-/* A missing one is no reason to keep all other mail. */
+/* If one is missing, all other mail is sent nevertheless. */
 static void
 read_passwords(struct state *st)
 {

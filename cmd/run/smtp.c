@@ -7,6 +7,7 @@
 #include "ipc/msg_control.h"
 #include "mime/mime.h"
 #include "smtp/backend.h"
+#include "smtp/names.h"
 #include "smtp/server.h"
 
 struct state {
@@ -40,11 +41,6 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 static struct smtp_limits
 limits_of(const struct conf *conf)
 {
-	static const enum smtp_inbound inbound[] = {
-	    [CONF_DMARC_REJECT] = SMTP_INBOUND_REJECT,
-	    [CONF_DMARC_JUNK] = SMTP_INBOUND_JUNK,
-	    [CONF_DMARC_NOTE] = SMTP_INBOUND_NOTE,
-	    [CONF_DMARC_OFF] = SMTP_INBOUND_OFF};
 	struct smtp_limits l = SMTP_LIMITS_DEFAULT;
 
 	l.message_size = conf->limits.message_size;
@@ -54,7 +50,6 @@ limits_of(const struct conf *conf)
 	l.errors = conf->limits.errors;
 	l.messages_per_hour = conf->limits.messages_per_hour;
 	l.loopback = conf->limits.loopback;
-	l.inbound = inbound[conf->inbound.dmarc];
 	return l;
 }
 
@@ -197,6 +192,7 @@ run(int control_fd, bool submission)
 		st.backend.gate = history_gate_new();
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
+	st.backend.names = names_new();
 	st.backend.service = CONF_SUBMISSION;
 	st.backend.conf = conf_now;
 	st.backend.arg = c;

@@ -76,6 +76,7 @@ const struct wire server_wires[] = {
     {ROLE_IMAP, ROLE_AUTH},
     {ROLE_POP3, ROLE_AUTH},
     {ROLE_AUTH, ROLE_KEEPER},
+    {ROLE_AUTH, ROLE_DNS},
     {ROLE_QUEUE, ROLE_AUTH},
     {ROLE_QUEUE, ROLE_KEEPER},
     {ROLE_QUEUE, ROLE_MX},

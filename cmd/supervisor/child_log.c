@@ -20,7 +20,7 @@
 #define CHUNKS_A_LOOK 16
 #define LINE_BYTES    4096 /* the longest line that a process may write */
 #define ATOMIC_BYTES  4096 /* PIPE_BUF: a pipe that polls writable takes it */
-#define WAIT_MS	      20   /* for whoever reads our log */
+#define WAIT_MS	      20   /* for the reader of our log */
 #define FLOOD_RATE    2000 /* bytes a millisecond that a process may log */
 #define FLOOD_BURST   (8 << 20)
 #define FLOOD_TELL_MS 10000
@@ -66,7 +66,7 @@ put_out(const char *p, size_t n)
 }
 
 /* Does it begin as this process's lines do: "TIME LEVEL NAME[PID] ", or the
- * same in JSON?  A service manager's "<4>" may stand in front. */
+ * same in JSON?  A service manager's "<4>" may come first. */
 static bool
 is_own(const struct child_log *l, struct sv s)
 {
@@ -111,7 +111,7 @@ copy_line(const struct child_log *l, struct sv s, struct buf *out)
 
 /* ---- in ---- */
 
-/* What is lost is said now and then. */
+/* What is lost is logged now and then. */
 static void
 lose(struct child_log *l, size_t n)
 {

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/io.h"
+#include "base/plural.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_answer.h"
@@ -67,22 +68,52 @@ pass_on(struct super *s, const char *process, const struct ctl_debug *said)
 	return n;
 }
 
+/* A client or a mail host: an address or a name of several labels. */
+static bool
+can_be_peer(struct sv s)
+{
+	return sv_chr(s, '@') == s.n &&
+	       (sv_chr(s, '.') < s.n || sv_chr(s, ':') < s.n);
+}
+
+static int
+obey(struct super *s, struct msg *m, struct err *err)
+{
+	char process[CTL_NAME_MAX + 16];
+	struct cmd_debug said;
+	bool traces, is_account;
+	unsigned n;
+
+	if (m->type != CMD_DEBUG || cmd_debug_get(m, &said) != RC_OK)
+		return err_set(err, RC_SYNTAX, "that is not understood");
+	sv_copy(said.process, process, sizeof process);
+	traces = said.debug.level > LOG_DEBUG && said.debug.ms > 0;
+	is_account = conf_account_by_name(s->conf, said.debug.what) >= 0;
+	if (traces && !is_account && !can_be_peer(said.debug.what))
+		return err_set(err, RC_NOTFOUND,
+		    "there is no account \"%.*s\"; a peer is named by its "
+		    "address or full host name",
+		    SV_ARG(said.debug.what));
+	n = pass_on(s, process, &said.debug);
+	if (n == 0)
+		return err_set(
+		    err, RC_NOTFOUND, "there is no such process now");
+	return err_set(err, RC_OK, "%u process%s told%s%s%.*s", n,
+	    each(n, "", "es"), traces ? ", of " : "",
+	    !traces	 ? ""
+	    : is_account ? "account "
+			 : "peer ",
+	    SV_ARG(traces ? said.debug.what : SV("")));
+}
+
 static void
 answer(struct order *o, struct msg *m)
 {
-	char process[CTL_NAME_MAX + 16], text[120];
-	struct cmd_debug said;
 	struct msg reply;
-	unsigned n = 0;
+	struct err err;
+	int r = obey(o->s, m, &err);
 
-	if (m->type == CMD_DEBUG && cmd_debug_get(m, &said) == RC_OK) {
-		sv_copy(said.process, process, sizeof process);
-		n = pass_on(o->s, process, &said.debug);
-	}
-	(void)snprintf(text, sizeof text,
-	    n > 0 ? "%u process%s told" : "there is no such process now", n,
-	    n == 1 ? "" : "es");
-	msg_answer_make(&reply, 0, n > 0 ? RC_OK : RC_NOTFOUND, text);
+	msg_answer_make(&reply, 0, r, err.text);
 	if (line_send_fd(o->fd, &reply) != RC_OK)
 		mlog(LOG_DEBUG, "control.lost", "socket=debug");
 }

@@ -75,7 +75,7 @@ listen_on(const struct address *a)
 
 /*
  * After the supervisor's own death its listeners need up to a second to
- * leave; whoever starts us anew should not fail for that.
+ * leave; a service manager that restarts us should not fail for that.
  */
 static int
 listen_patiently(const struct address *a)
@@ -189,7 +189,7 @@ find(struct super_sockets *set, enum conf_service service, const char *host,
 	return NULL;
 }
 
-/* Whoever was given a socket can have shut it down, for us, too. */
+/* A process that was given a socket can have shut it down, for us, too. */
 static bool
 is_listening(int fd)
 {

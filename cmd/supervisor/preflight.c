@@ -3,11 +3,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/io.h"
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/certificate.h"
@@ -129,6 +131,52 @@ is_inside(const char *path, const char *folder)
 	       (path[n] == '/' || path[n] == '\0');
 }
 
+/* Where it is, or will be once it has been made. */
+static void
+resolve(const char *path, struct buf *out)
+{
+	char *head = xstrdup(path), *real = NULL, *slash;
+	size_t cut = strlen(path);
+
+	while (
+	    (real = realpath(cut > 0 ? head : ".", NULL)) == NULL && cut > 0) {
+		slash = strrchr(head, '/');
+		cut = slash == NULL ? 0 : (size_t)(slash - head);
+		if (slash == head)
+			break; /* the root is always there */
+		head[cut] = '\0';
+	}
+	buf_reset(out);
+	buf_adds(out, real != NULL ? real : "");
+	if (path[cut] != '\0' && path[cut] != '/')
+		buf_addc(out, '/');
+	buf_adds(out, path + cut);
+	free(real);
+	free(head);
+}
+
+bool
+preflight_inside_data(
+    const struct conf *conf, const char *folder, struct err *err)
+{
+	struct buf a, b;
+	bool inside;
+
+	buf_init(&a, 2 * 4096);
+	buf_init(&b, 2 * 4096);
+	resolve(folder, &a);
+	resolve(conf->data, &b);
+	inside = is_inside(a.p, b.p);
+	if (inside)
+		(void)err_set(err, RC_PERM,
+		    "%.160s is inside the data folder and would be lost with "
+		    "it: take another disk",
+		    folder);
+	buf_fini(&b);
+	buf_fini(&a);
+	return inside;
+}
+
 bool
 preflight_backup(const struct conf *conf, struct err *err)
 {
@@ -140,11 +188,8 @@ preflight_backup(const struct conf *conf, struct err *err)
 		return false;
 	buf_init(&path, 4096);
 	slash = strrchr(folder, '/');
-	if (is_inside(folder, conf->data))
-		(void)err_set(err, RC_PERM,
-		    "%.160s is inside the data folder and would be lost with "
-		    "it: take another disk",
-		    folder);
+	if (preflight_inside_data(conf, folder, err))
+		;
 	else if (!can_be_folder(folder, &path))
 		(void)err_set(
 		    err, RC_PERM, "%.200s is a file, not a folder", path.p);
@@ -224,66 +269,134 @@ preflight_outbound(const struct conf *conf, struct err *err)
 	return bad != NULL;
 }
 
-/* By others than root and the server's own user, itself or by way of its
- * folder. */
+/* Its owner may change it, too; root and the server's own user are trusted. */
 static bool
-others_may_change(const char *path)
+is_foreign(const struct stat *st)
 {
-	struct stat st, folder;
-	struct buf above;
-	bool open;
+	return st->st_uid != 0 && st->st_uid != geteuid();
+}
+
+/* One of the folders down to the file's that lets others replace what is in it;
+ * where the sticky bit is set only the owner may do that, of the file or of the
+ * folder.  false: there is none. */
+static bool
+find_open_folder(const char *path, struct buf *out)
+{
+	const char *slash = strrchr(path, '/');
+	char *real = NULL;
+	bool open = false;
+	struct stat st;
+	size_t n;
+
+	buf_reset(out);
+	buf_add(out, path,
+	    slash == NULL  ? 0
+	    : slash > path ? (size_t)(slash - path)
+			   : 1);
+	real = realpath(out->n > 0 ? out->p : ".", NULL);
+	buf_reset(out);
+	buf_adds(out, real != NULL ? real : "");
+	while (out->n > 0 && !open) {
+		open = stat(out->p, &st) == 0 &&
+		       (is_foreign(&st) || ((st.st_mode & S_IWOTH) != 0 &&
+					       (st.st_mode & S_ISVTX) == 0));
+		n = sv_rchr(buf_sv(out), '/');
+		if (!open)
+			buf_truncate(out, n > 0 || out->n == 1 ? n : 1);
+	}
+	free(real);
+	return open;
+}
+
+/* Itself, or by way of a folder above it or above what a link leads to. */
+static unsigned
+check_config(
+    const char *path, void (*fn)(void *arg, const char *text), void *arg)
+{
+	char *real = realpath(path, NULL);
+	struct buf folder, text;
+	struct stat st;
+	bool bad;
+
+	buf_init(&folder, 4096);
+	buf_init(&text, 3 * 4096);
+	if (real != NULL && stat(real, &st) == 0) {
+		if (is_foreign(&st) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+			buf_addf(&text,
+			    "others can change %s: chown root and chmod go-w",
+			    path);
+		else if (find_open_folder(path, &folder) ||
+			 find_open_folder(real, &folder))
+			buf_addf(&text,
+			    "others can change %s, since its folder %s is "
+			    "theirs or writable for them: chown root and "
+			    "chmod o-w",
+			    path, folder.p);
+	}
+	bad = text.n > 0;
+	if (bad)
+		fn(arg, text.p);
+	free(real);
+	buf_fini(&text);
+	buf_fini(&folder);
+	return bad;
+}
+
+struct telling {
+	void (*fn)(void *arg, const char *text);
+	void *arg;
+	unsigned n;
+};
+
+static void
+check_secret(struct telling *t, const char *what, const char *path)
+{
+	struct stat st;
+	struct buf b;
 
 	if (stat(path, &st) != 0)
-		return false;
-	open = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
-	       (st.st_uid != 0 && st.st_uid != geteuid());
-	buf_init(&above, 4096);
-	buf_adds(&above, path);
-	if (strrchr(path, '/') != NULL && strrchr(path, '/') != path) {
-		buf_reset(&above);
-		buf_add(&above, path, (size_t)(strrchr(path, '/') - path));
-		/* Where the sticky bit is set only the owner may replace it. */
-		open = open || (stat(above.p, &folder) == 0 &&
-				   (folder.st_mode & S_IWOTH) != 0 &&
-				   (folder.st_mode & S_ISVTX) == 0);
+		return;
+	buf_init(&b, 8192);
+	if ((st.st_mode & S_IROTH) != 0)
+		buf_addf(&b, "everybody can read the %s %s: chmod o-rwx", what,
+		    path);
+	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		buf_addf(
+		    &b, "others can change the %s %s: chmod go-w", what, path);
+	if (b.n > 0) {
+		t->fn(t->arg, b.p);
+		t->n++;
 	}
-	buf_fini(&above);
-	return open;
+	buf_fini(&b);
 }
 
 unsigned
 preflight_open_files(const struct conf *conf, const char *config,
     void (*fn)(void *arg, const char *text), void *arg)
 {
-	struct buf cert, key, text;
-	struct stat st;
-	unsigned n = 0;
+	struct telling t = {.fn = fn, .arg = arg};
+	struct buf path, key;
+	size_t i, j;
 
-	buf_init(&cert, 4096);
+	buf_init(&path, 4096);
 	buf_init(&key, 4096);
-	buf_init(&text, 8192);
-	certificate_paths(conf, &cert, &key);
-	if (others_may_change(config)) {
-		buf_addf(&text,
-		    "others can change %s: chown root and chmod go-w", config);
-		fn(arg, text.p);
-		n++;
+	t.n += check_config(config, fn, arg);
+	certificate_paths(conf, &path, &key);
+	check_secret(&t, "TLS key", key.p);
+	buf_reset(&path);
+	buf_addf(&path, "%s/auth/credentials", conf->data);
+	check_secret(&t, "passwords in", path.p);
+	for (i = 0; i < conf->nrelay; i++) {
+		const char *file = conf->relay[i].password_file;
+
+		for (j = 0; j < i && file != NULL; j++)
+			if (conf->relay[j].password_file != NULL &&
+			    strcmp(conf->relay[j].password_file, file) == 0)
+				file = NULL; /* said already */
+		if (file != NULL)
+			check_secret(&t, "password file", file);
 	}
-	buf_reset(&text);
-	if (stat(key.p, &st) != 0)
-		st.st_mode = 0;
-	if ((st.st_mode & S_IROTH) != 0)
-		buf_addf(&text,
-		    "everybody can read the TLS key %s: chmod o-rwx", key.p);
-	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		buf_addf(&text, "others can change the TLS key %s: chmod go-w",
-		    key.p);
-	if (text.n > 0) {
-		fn(arg, text.p);
-		n++;
-	}
-	buf_fini(&text);
 	buf_fini(&key);
-	buf_fini(&cert);
-	return n;
+	buf_fini(&path);
+	return t.n;
 }

@@ -32,6 +32,7 @@ static void say_refused(struct super *s, const char *account);
 
 /* ---- the wiring ---- */
 
+/* Who has just ended gets fresh lines if it is started again. */
 static void
 send_line(struct proc *to, const struct proc *end, int fd)
 {
@@ -41,7 +42,7 @@ send_line(struct proc *to, const struct proc *end, int fd)
 
 	msg_init(&m, CTL_LINE);
 	ctl_line_put(&m, &said);
-	if (line_send(to->control, &m) != RC_OK)
+	if (line_send(to->control, &m) != RC_OK && !line_gone(to->control))
 		mlog(LOG_WARN, "wire.fail", "to=%s end=%s",
 		    role_info[to->role].name, role_info[end->role].name);
 }
@@ -204,7 +205,7 @@ clean_environment(void)
 {
 	static const char *const names[] = {"TZ", "JOURNAL_STREAM",
 	    "LD_PRELOAD", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-	    "TSAN_OPTIONS", "HEARTHMAIL_SHIM_CLOCK"};
+	    "TSAN_OPTIONS", "HEARTHMAIL_SHIM_CLOCK", "HEARTHMAIL_TEST_TICK"};
 	static char *kept[sizeof names / sizeof names[0] + 1];
 	size_t i, n = 0;
 	char *v;
@@ -347,7 +348,7 @@ on_wake(struct proc *by, struct msg *m)
 }
 
 /*
- * Listeners let nobody in before whoever answers for them is there: a port
+ * Listeners let nobody in before those that answer for them are there: a port
  * answers when a login can succeed and a message be taken.
  */
 static void
@@ -729,8 +730,8 @@ log_end(const struct proc *p, int status)
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/* Whoever held a socket can have shut it for all who hold it: what does not
- * listen any more is made anew. */
+/* A process that held a socket can have shut it for all who hold it: what does
+ * not listen any more is made anew. */
 static void
 mend_sockets(struct super *s)
 {

@@ -143,7 +143,7 @@ take_substitute(struct super *s, const char *why, struct err *err)
 		s->cert_told = certificate_stamp(s->conf);
 		s->cert_stamp = ~s->cert_told;
 		(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
-		    "%.290s; %s until it is back: mend that, no reload is "
+		    "%.290s; %s until this is fixed; no reload is "
 		    "needed",
 		    why,
 		    for_clients ? "the last good one is used"
@@ -194,6 +194,15 @@ check_name_service(const struct conf *conf, struct err *err)
 	int r = name_service_check(conf, err);
 
 	return at_place(conf, name_service_place(conf, err), r, err);
+}
+
+static void
+log_open(void *arg, const char *text)
+{
+	char q[LOG_Q_MAX];
+
+	(void)arg;
+	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
 }
 
 /* ---- reload ---- */
@@ -253,6 +262,7 @@ reload(struct super *s, struct err *err)
 		procs_replace_listeners(s);
 	procs_send_conf(s);
 	procs_stop_removed(s);
+	(void)preflight_open_files(s->conf, s->o->config, log_open, NULL);
 	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
 	    other ? "new" : "kept");
 	return RC_OK;
@@ -290,7 +300,7 @@ cert_is_unusable(struct super *s, uint64_t stamp, const struct err *err)
 	if (s->port25_only)
 		return;
 	(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
-	    "%.290s; the last good one is used until it is back: mend that, no "
+	    "%.290s; the last good one is used until this is fixed; no "
 	    "reload is needed",
 	    err->text);
 }
@@ -647,15 +657,6 @@ make_data(struct super *s, struct err *err)
 	if (r != RC_OK)
 		look_explain(LOOK_WRITE, s->conf->data, err);
 	return at_place(s->conf, s->conf->data_at, r, err);
-}
-
-static void
-log_open(void *arg, const char *text)
-{
-	char q[LOG_Q_MAX];
-
-	(void)arg;
-	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
 }
 
 static int

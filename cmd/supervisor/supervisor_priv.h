@@ -70,8 +70,8 @@ struct super {
 	 * are in use. */
 	char cert_trouble[ERR_TEXT_MAX];
 	bool port25_only; /* there is no certificate for mail programs */
-	/* The last pair that fitted, sealed: whoever starts while the files
-	 * are being replaced gets this one. */
+	/* The last pair that fitted, sealed: a process that starts while the
+	 * files are being replaced gets this one. */
 	int cert_fd, key_fd;
 	struct child_logs *logs;
 	struct super_control control[SUPER_CONTROLS];
@@ -91,7 +91,7 @@ struct super {
 /* Asks all processes; takes fd and answers on it within a second. */
 void status_begin(struct super *s, int fd);
 void status_answer(struct proc *p, struct msg *m);
-/* At the end: whoever still waits is told nothing. */
+/* At the end: those that still wait get no answer. */
 void status_drop(struct super *s);
 
 /* ---- debug.c ---- */

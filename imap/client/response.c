@@ -218,7 +218,7 @@ fetch_body(struct imap_in *in, struct imap_fetch_data *f)
 	return r;
 }
 
-/* A date that is none is no reason to lose the message. */
+/* A message is not lost because its date is invalid. */
 static int
 fetch_date(struct imap_in *in, struct imap_fetch_data *f)
 {

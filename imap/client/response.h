@@ -6,7 +6,7 @@
  * A message's bytes do not pass through here.  Where FETCH is about to give
  * BODY[] or BINARY[] as a literal, imap_response_parse on what came so far says
  * RC_MORE with the literal's size; the caller takes the bytes off the stream
- * and gives what stands behind them to imap_response_rest.
+ * and gives what follows them to imap_response_rest.
  *
  * Leniency: what is not understood is OTHER, and data items of FETCH that
  * nobody asked for are skipped, as clients must [RFC 3501 2.2.2].  Keywords

@@ -103,7 +103,7 @@ cmd_noop(struct call *c)
 	int r = imap_end(c->in);
 
 	if (r == RC_OK)
-		tagged(c, "OK Nothing done.");
+		tagged(c, "OK Nothing to do.");
 	return r;
 }
 
@@ -140,7 +140,7 @@ cmd_starttls(struct call *c)
 	if (r != RC_OK)
 		return r;
 	if (c->f->tls) {
-		tagged(c, "BAD TLS is active already.");
+		tagged(c, "BAD TLS is already active.");
 	} else if (!c->f->tls_offered) {
 		tagged(c, "NO TLS is not available here.");
 	} else {
@@ -180,9 +180,9 @@ may_login(struct call *c)
 		return true;
 	tagged(c,
 	    c->f->tls_offered
-		? "NO [PRIVACYREQUIRED] Passwords are taken under TLS only: "
+		? "NO [PRIVACYREQUIRED] Passwords are accepted over TLS only: "
 		  "use STARTTLS or the port for TLS."
-		: "NO [PRIVACYREQUIRED] Passwords are taken under TLS only.");
+		: "NO [PRIVACYREQUIRED] Passwords are accepted over TLS only.");
 	return false;
 }
 

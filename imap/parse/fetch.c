@@ -140,7 +140,7 @@ static const struct {
     {{"RFC822.TEXT", 11}, "RFC822.TEXT", IMAP_SECTION_TEXT, false},
 };
 
-/* "BODY" and what may stand behind it */
+/* "BODY" and what may follow it */
 static int
 body_att(struct imap_in *in, struct imap_fetch *add, bool peek)
 {

@@ -62,14 +62,14 @@ struct imap_fetch {
 	uint64_t since;
 };
 
-/* What stands behind the sequence set: a macro, an item, or a list. */
+/* What follows the sequence set: a macro, an item, or a list. */
 int imap_fetch_atts(struct imap_in *in, struct imap_fetch *out) RC_USE_RESULT;
 /* [SP fetch-modifiers], behind that; MODSEQ joins the items. */
 int imap_fetch_modifiers(
     struct imap_in *in, struct imap_fetch *add) RC_USE_RESULT;
 int imap_fetch_att(struct imap_in *in, struct imap_fetch *add) RC_USE_RESULT;
 /* From "[" to "]"; leaves form, peek, partial and name alone.  With a binary
- * form only part numbers may stand there. */
+ * form only part numbers are allowed there. */
 int imap_section(struct imap_in *in, struct imap_section *out) RC_USE_RESULT;
 
 /* "BODY[1.2.HEADER.FIELDS (Subject)]<0>", "BINARY[1]", as the response names

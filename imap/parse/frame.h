@@ -74,7 +74,7 @@ enum imap_frame_got imap_frame_feed(struct imap_frame *f, struct sv in,
  * command are read and thrown away until IMAP_FRAME_SKIPPED.
  *
  * stream: the caller takes the literal's bytes out of the input by itself.
- * The text becomes empty; what the frame returns next is what stands behind
+ * The text becomes empty; what the frame returns next is what follows
  * the literal.
  */
 bool imap_frame_literal_accept(

@@ -12,7 +12,7 @@
 
 struct imap_limits {
 	size_t line;	   /* a command without the bytes of its literals */
-	size_t literal;	   /* one literal that is no message */
+	size_t literal;	   /* one literal that is not a message */
 	size_t command;	   /* a command with its literals */
 	unsigned depth;	   /* of parentheses, NOT and OR in a search */
 	unsigned elements; /* flags, ranges, fetch items, search keys */

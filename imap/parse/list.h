@@ -24,7 +24,7 @@ struct imap_list {
 	size_t npattern;
 };
 
-/* What stands behind "LIST ".  RC_TOOBIG also for more patterns than
+/* What follows "LIST ".  RC_TOOBIG also for more patterns than
  * lim->patterns. */
 int imap_list_args(struct imap_in *in, struct imap_list *out) RC_USE_RESULT;
 

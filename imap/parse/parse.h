@@ -3,7 +3,7 @@
  * named after its ABNF production.
  *
  * They read a whole command's text (imap/parse/frame.h) through a cursor,
- * struct imap_in.  On success the cursor stands behind what was read; after
+ * struct imap_in.  On success the cursor is behind what was read; after
  * an error it is of no more use, and `why` says in a few words what was
  * expected.  RC_SYNTAX: the grammar is broken; RC_TOOBIG: a limit was
  * reached.
@@ -132,7 +132,7 @@ struct imap_store_att {
 	struct imap_flags flags;
 };
 
-/* What stands behind the sequence set: the modifier, if any, and the flags. */
+/* What follows the sequence set: the modifier, if any, and the flags. */
 int imap_store_att_flags(
     struct imap_in *in, struct imap_store_att *out) RC_USE_RESULT;
 

@@ -69,7 +69,7 @@ struct imap_search {
 	struct imap_search_key *key; /* an AND */
 };
 
-/* What stands behind "SEARCH ". */
+/* What follows "SEARCH ". */
 int imap_search_program(
     struct imap_in *in, struct imap_search *out) RC_USE_RESULT;
 int imap_search_key(

@@ -47,7 +47,7 @@ imap_goes_on(struct imap_session *s, bool between)
 void
 imap_ended(struct imap_cmd *c)
 {
-	imap_no(c, "[UNAVAILABLE] The server ends this session.");
+	imap_no(c, "[UNAVAILABLE] The server is closing this session.");
 }
 
 /* From any thread: only a session in IDLE has to look at once. */

@@ -96,7 +96,7 @@ may_come(struct imap_cmd *c, const struct imap_literal *lit,
 	/* Some room for several messages in one command. */
 	if (lit->size > c->s->lim.append ||
 	    lit->size > 2 * c->s->lim.append - total) {
-		imap_no(c, "[TOOBIG] A message has at most %llu bytes.",
+		imap_no(c, "[TOOBIG] Messages are limited to %llu bytes.",
 		    (unsigned long long)c->s->lim.append);
 		return false;
 	}
@@ -246,7 +246,7 @@ find_replaced(struct imap_cmd *c, const struct imap_set *set, uint32_t *uid)
 		*uid = view_uid(s->view, seqnos.r[0].lo);
 	rangeset_fini(&seqnos);
 	if (ok && s->readonly)
-		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
+		imap_no(c, "[READ-ONLY] The mailbox is open read-only.");
 	return ok && !s->readonly;
 }
 
@@ -293,7 +293,7 @@ imap_cmd_append(struct imap_cmd *c)
 void
 imap_cmd_replace(struct imap_cmd *c)
 {
-	imap_bad(c, "Expected a message's number, a mailbox and a message as a "
+	imap_bad(c, "Expected a message number, a mailbox and a message as a "
 		    "literal.");
 }
 
@@ -453,12 +453,12 @@ imap_append_command(struct imap_session *s)
 	if (s->frame.text.n > 0)
 		imap_bad(&c, "Expected the end of the command.");
 	else if (a->nul)
-		/* Of content, not of the command's syntax: whoever copies many
-		 * messages goes on with the next. */
-		imap_no(&c, "[CANNOT] A message with a NUL is taken only as a "
-			    "literal8.");
+		/* Of content, not of the command's syntax: a program that
+		 * copies many messages goes on with the next. */
+		imap_no(&c, "[CANNOT] A message with a NUL has to be sent as "
+			    "a literal8.");
 	else if (a->rc == RC_TOOBIG)
-		imap_no(&c, "[TOOBIG] A message has at most %llu bytes.",
+		imap_no(&c, "[TOOBIG] Messages are limited to %llu bytes.",
 		    (unsigned long long)s->lim.append);
 	else if (a->rc != RC_OK)
 		imap_store_error(&c, a->rc, NULL);

@@ -65,7 +65,7 @@ copy(struct imap_cmd *c, bool move)
 	}
 	/* Out of Restore/ one may move: it is how things come back. */
 	if (move && s->readonly && !view_in_restore(s->view)) {
-		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
+		imap_no(c, "[READ-ONLY] The mailbox is open read-only.");
 		return;
 	}
 	if (!imap_resolve(c, &set, &seqnos))

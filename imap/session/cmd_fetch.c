@@ -268,7 +268,7 @@ fetch_all(struct imap_cmd *c, const struct imap_fetch *what,
 		imap_no(c, "[EXPUNGEISSUED] Some messages have been removed "
 			   "for good.");
 	else
-		imap_ok(c, "Fetched.");
+		imap_ok(c, "Fetch completed.");
 }
 
 /* VANISHED [RFC 7162 3.2.6], which comes before all FETCHes. */
@@ -309,7 +309,7 @@ imap_cmd_fetch(struct imap_cmd *c)
 		return;
 	}
 	if (what.vanished && (!c->uid || !c->s->qresync)) {
-		imap_bad(c, "VANISHED is for UID FETCH, after ENABLE QRESYNC.");
+		imap_bad(c, "VANISHED requires UID FETCH and ENABLE QRESYNC.");
 		return;
 	}
 	if (!imap_resolve(c, &set, &seqnos))

@@ -37,7 +37,7 @@ imap_idle_input(struct imap_session *s)
 	atomic_store(&s->idling, false);
 	s->mode = IMAP_MODE_COMMAND;
 	if (n < in.n && sv_ieq(sv_trim(sv_first(in, n)), SV("DONE")))
-		imap_ok(&c, "Idle is over.");
+		imap_ok(&c, "Idle ended.");
 	else
 		imap_bad(&c, "Expected DONE.");
 	/* A line that goes on is read as a command: it ends where it ends. */

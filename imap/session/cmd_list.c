@@ -12,7 +12,7 @@
  * the hierarchy separator.
  *
  * Greedy, and going back only to the last "%" of the level, else to the last
- * "*": what stands before those can never match better elsewhere.  So time is
+ * "*": what is before those can never match better elsewhere.  So time is
  * at most the product of the lengths.
  *
  * The first `fold` bytes of the name match in any case: INBOX.
@@ -367,7 +367,7 @@ simplify(struct arena *arena, struct sv *pattern)
 }
 
 /* Reference and pattern are one behind the other, as a path.  False if that
- * matches nothing: it is no name in any encoding, or too long. */
+ * matches nothing: it is not a name in any encoding, or too long. */
 static bool
 whole_pattern(
     struct imap_cmd *c, struct sv ref, struct sv pattern, struct sv *out)

@@ -44,8 +44,8 @@ may_be_new(struct imap_cmd *c, struct sv name)
 		ok = utf8_next(&name, &cp) == RC_OK &&
 		     (cp < 0x80 || cp > 0x9f) && cp != 0x2028 && cp != 0x2029;
 	if (!ok)
-		imap_no(c, "[CANNOT] The name is not in Net-Unicode, "
-			   "Unicode's form C without controls.");
+		imap_no(c, "[CANNOT] The name is not Net-Unicode (form C, "
+			   "no control characters).");
 	return ok;
 }
 
@@ -100,7 +100,8 @@ created(struct imap_cmd *c, const char *name)
 	struct store_status st;
 
 	if (store_status(s->store, name, &st, &s->need) != RC_OK) {
-		imap_ok(c, "Mailbox created, and gone again.");
+		imap_ok(c, "Mailbox created, but another session has already "
+			   "deleted it.");
 		return;
 	}
 	buf_reset(&s->scratch);
@@ -127,7 +128,7 @@ imap_cmd_create(struct imap_cmd *c)
 	if (r == RC_OK)
 		r = imap_end(&c->in);
 	if (r == RC_NOSUPPORT) {
-		imap_no(c, "[USEATTR] That special use cannot be had.");
+		imap_no(c, "[USEATTR] That special use is not supported.");
 		return;
 	}
 	if (r != RC_OK) {
@@ -161,8 +162,8 @@ imap_cmd_delete(struct imap_cmd *c)
 		return;
 	r = store_mailbox_delete(s->store, name.p, &s->need, &err);
 	if (r == RC_DENIED && s->rev2 && !sv_eq(name, SV("INBOX"))) {
-		imap_no(c, "[HASCHILDREN] Mailboxes below it have to be "
-			   "deleted first.");
+		imap_no(c, "[HASCHILDREN] Delete the mailboxes below it "
+			   "first.");
 		return;
 	}
 	if (r != RC_OK) {
@@ -273,5 +274,5 @@ imap_cmd_status(struct imap_cmd *c)
 		return;
 	}
 	imap_tell_status(s, name, bits, &st);
-	imap_ok(c, "Status told.");
+	imap_ok(c, "Mailbox status returned.");
 }

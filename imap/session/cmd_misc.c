@@ -2,7 +2,7 @@
 
 #include "imap/parse/capability.h"
 
-/* True if nothing stands behind the name; else answers. */
+/* True if nothing follows the name; else answers. */
 static bool
 no_arguments(struct imap_cmd *c)
 {
@@ -26,7 +26,7 @@ void
 imap_cmd_noop(struct imap_cmd *c)
 {
 	if (no_arguments(c))
-		imap_ok(c, "Nothing done.");
+		imap_ok(c, "Nothing to do.");
 }
 
 /* [RFC 3501 6.4.1]: everything is on the disk already when it is said. */
@@ -34,7 +34,7 @@ void
 imap_cmd_check(struct imap_cmd *c)
 {
 	if (no_arguments(c))
-		imap_ok(c, "Everything is on the disk.");
+		imap_ok(c, "All changes are on disk.");
 }
 
 void
@@ -107,7 +107,7 @@ imap_cmd_enable(struct imap_cmd *c)
 	if (condstore || qresync)
 		imap_condstore(s);
 	imap_ok(c, rev2 || condstore || qresync ? "Enabled."
-						: "Nothing had to be enabled.");
+						: "Nothing new to enable.");
 }
 
 /* [RFC 2342 5]: one personal namespace; and what was expunged, where it stands

@@ -37,7 +37,7 @@ imap_cmd_getquota(struct imap_cmd *c)
 		return;
 	}
 	tell_quota(c->s, &u);
-	imap_ok(c, "Quota told.");
+	imap_ok(c, "Quota returned.");
 }
 
 /* getquotaroot = "GETQUOTAROOT" SP mailbox, which need not be there */
@@ -65,7 +65,7 @@ imap_cmd_getquotaroot(struct imap_cmd *c)
 	stream_putsv(s->st, buf_sv(&s->scratch));
 	if (u.quota != 0)
 		tell_quota(s, &u);
-	imap_ok(c, "Quota roots told.");
+	imap_ok(c, "Quota roots returned.");
 }
 
 /*

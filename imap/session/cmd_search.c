@@ -234,7 +234,7 @@ imap_cmd_search(struct imap_cmd *c)
 		if (what.result & IMAP_RETURN_SAVE)
 			rangeset_fini(&s->saved);
 		imap_no(c, "[BADCHARSET (US-ASCII UTF-8)] "
-			   "That charset is not known.");
+			   "That charset is not supported.");
 		return;
 	}
 	/* [RFC 7162 3.2.10.2]: the client speaks in numbers. */
@@ -252,9 +252,10 @@ imap_cmd_search(struct imap_cmd *c)
 	if (!saved)
 		imap_no(c, "[NOTSAVED] Too many messages to remember.");
 	else if (whole)
-		imap_ok(c, "Searched.");
+		imap_ok(c, "Search completed.");
 	else
-		imap_ok(c, "Searched, but some messages could not be read.");
+		imap_ok(c,
+		    "Search completed, but some messages could not be read.");
 out:
 	rangeset_fini(&f.uids);
 	rangeset_fini(&f.seqnos);

@@ -45,13 +45,13 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 	if (r == RC_OK)
 		r = imap_end(&c->in);
 	if (r == RC_OK && what.qresync && !s->qresync) {
-		imap_bad(c, "QRESYNC has to be enabled first.");
+		imap_bad(c, "Enable QRESYNC first.");
 		return;
 	}
 	if (r == RC_OK)
 		r = named;
 	/* Also a SELECT that fails leaves nothing selected
-	 * [RFC 3501 6.3.1]; one that is no command leaves it alone. */
+	 * [RFC 3501 6.3.1]; one that is not a command leaves it alone. */
 	if (r == RC_OK || r == RC_PERM)
 		imap_reselect(s);
 	if (r != RC_OK) {
@@ -74,7 +74,7 @@ select_mailbox(struct imap_cmd *c, bool readonly)
 	s->condstore = s->condstore || what.condstore || what.qresync;
 	if (what.qresync)
 		imap_resync(s, &what);
-	imap_ok(c, readonly ? "[READ-ONLY] Mailbox opened to read."
+	imap_ok(c, readonly ? "[READ-ONLY] Mailbox opened read-only."
 			    : "[READ-WRITE] Mailbox opened.");
 }
 
@@ -123,7 +123,7 @@ imap_cmd_unselect(struct imap_cmd *c)
 		return;
 	}
 	imap_deselect(c->s);
-	imap_ok(c, "Mailbox closed, nothing expunged.");
+	imap_ok(c, "Mailbox closed; nothing was expunged.");
 }
 
 /*
@@ -151,7 +151,7 @@ imap_cmd_expunge(struct imap_cmd *c)
 		return;
 	}
 	if (s->readonly) {
-		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
+		imap_no(c, "[READ-ONLY] The mailbox is open read-only.");
 		return;
 	}
 	if (c->uid)

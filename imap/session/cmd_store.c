@@ -92,7 +92,7 @@ imap_cmd_store(struct imap_cmd *c)
 	if (r != RC_OK)
 		imap_syntax(c, r);
 	else if (c->s->readonly)
-		imap_no(c, "[READ-ONLY] The mailbox is open to read.");
+		imap_no(c, "[READ-ONLY] The mailbox is open read-only.");
 	else
 		store(c, &set, &att);
 }

@@ -96,7 +96,7 @@ begin(struct imap_cmd *c, struct imap_session *s, struct sv text)
 	c->verb = find(name);
 	if (c->verb == NULL || (c->uid && !(c->verb->flags & IMAP_VERB_UID))) {
 		c->verb = NULL;
-		imap_bad(c, "There is no such command.");
+		imap_bad(c, "Unknown command.");
 		return false;
 	}
 	if (!(c->verb->states & s->state) && c->verb->states != IMAP_ST_NONE) {
@@ -155,7 +155,7 @@ literal_use(struct imap_cmd *c, const struct imap_literal *lit)
 	if (use != IMAP_LITERAL_TEXT)
 		return use;
 	if (lit->binary) {
-		imap_bad(c, "There is no binary literal here.");
+		imap_bad(c, "A binary literal is not allowed here.");
 		return IMAP_LITERAL_REFUSED;
 	}
 	if (!imap_frame_literal_accept(&s->frame, lit)) {

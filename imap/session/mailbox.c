@@ -1,3 +1,4 @@
+#include "base/plural.h"
 #include "imap/session/session_priv.h"
 
 _Static_assert(IMAP_SEEN == STORE_SEEN && IMAP_ANSWERED == STORE_ANSWERED &&
@@ -50,7 +51,7 @@ imap_no_target(struct imap_cmd *c, struct sv name)
 	if (store_restore_reserves(c->s->store, name))
 		imap_no(c,
 		    "[CANNOT] " STORE_RESTORE " and the folders below it "
-		    "can only be read; nothing can be put there.");
+		    "are read-only; nothing can be stored there.");
 	else
 		imap_no(c, "[TRYCREATE] There is no such mailbox.");
 }
@@ -138,7 +139,8 @@ imap_resolve(
 	}
 	if (imap_set_max(set) > count ||
 	    (count == 0 && imap_set_has_star(set))) {
-		imap_bad(c, "There are only %u messages.", count);
+		imap_bad(c, "There %s only %u message%s.",
+		    each(count, "is", "are"), count, plural(count));
 		return false;
 	}
 	imap_set_resolve(set, count, out);
@@ -153,7 +155,7 @@ imap_store_flags(
 
 	for (i = 0; i < in->nkeyword; i++)
 		if (in->keyword[i].n > KEYWORD_MAX) {
-			imap_no(c, "[LIMIT] A keyword has at most %d bytes.",
+			imap_no(c, "[LIMIT] Keywords are limited to %d bytes.",
 			    KEYWORD_MAX);
 			return false;
 		}

@@ -60,8 +60,8 @@ imap_store_error(struct imap_cmd *c, int rc, const struct err *err)
 		const char *code, *text;
 	} row[] = {
 	    {RC_NOTFOUND, "NONEXISTENT", "There is no such mailbox."},
-	    {RC_EXISTS, "ALREADYEXISTS", "That mailbox is there already."},
-	    {RC_SYNTAX, "CANNOT", "That is no valid mailbox name."},
+	    {RC_EXISTS, "ALREADYEXISTS", "That mailbox already exists."},
+	    {RC_SYNTAX, "CANNOT", "That is not a valid mailbox name."},
 	    {RC_DENIED, "CANNOT", "That is not possible with this mailbox."},
 	    {RC_TOOBIG, "LIMIT", "A limit has been reached."},
 	    {RC_NOSPACE, "OVERQUOTA", "The server's disk is full."},

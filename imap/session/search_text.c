@@ -93,7 +93,7 @@ in_fields(struct imap_search_msg *q, struct sv header, struct sv name,
 	return false;
 }
 
-/* All lines of a header block, also those that are no fields. */
+/* All lines of a header block, also those that are not fields. */
 static bool
 in_header(
     struct imap_search_msg *q, struct sv header, const struct imap_needle *n)

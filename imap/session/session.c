@@ -196,8 +196,8 @@ work(struct imap_session *s)
 		/* Before each command: a client that always has the next one
 		 * ready must not outlive its revoked password. */
 		if (atomic_load(&s->task.stopping)) {
-			imap_bye(
-			    s, "[UNAVAILABLE] The server ends this session.");
+			imap_bye(s, "[UNAVAILABLE] The server is closing this "
+				    "session.");
 			return RC_EOF;
 		}
 		r = step(s);
@@ -235,8 +235,9 @@ run(struct pool_task *t)
 	if (s->login_tag.n > 0)
 		greet(s);
 	r = work(s);
-	/* Whoever still listens learns that this is the end: a listener that
-	 * is being replaced closes its side towards us as a client would. */
+	/* A client that still listens learns that this is the end: a listener
+	 * that is being replaced closes its side towards us as a client would.
+	 */
 	if (r == RC_EOF && s->state != IMAP_ST_LOGOUT && !s->broken)
 		imap_bye(s, "[UNAVAILABLE] The connection ends.");
 	if (r == RC_MORE && s->mode == IMAP_MODE_IDLE)

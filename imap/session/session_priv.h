@@ -93,7 +93,7 @@ struct imap_cmd {
 };
 
 enum imap_verb_flag {
-	IMAP_VERB_UID = 1 << 0, /* may stand behind UID */
+	IMAP_VERB_UID = 1 << 0, /* may follow UID */
 	IMAP_VERB_UID_ONLY = 1 << 1,
 	/* While it runs no EXPUNGE may be told, unless it has UID
 	 * [RFC 3501 7.4.1]. */
@@ -346,7 +346,7 @@ bool imap_put_binary(struct imap_session *s, const struct store_msg *m,
 
 /* ---- tell_list.c ---- */
 
-/* What stands in an untagged LIST or LSUB. */
+/* What is in an untagged LIST or LSUB. */
 struct imap_list_line {
 	const char *word;
 	struct buf attributes; /* each with a space before it */
@@ -418,7 +418,7 @@ bool imap_search_match(
 
 /* Bytes of the message, from the stream; RC_MORE if there were none. */
 int imap_append_input(struct imap_session *s);
-/* What stands behind the message has come: s->frame.text. */
+/* What follows the message has come: s->frame.text. */
 void imap_append_command(struct imap_session *s);
 void imap_append_toolong(struct imap_session *s);
 /* The APPEND in progress as a command, with more of its text. */

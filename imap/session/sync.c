@@ -64,7 +64,7 @@ imap_sync(struct imap_session *s, bool with_expunges)
 	view_changes_fini(&ch);
 }
 
-/* Many wrong commands in a row are no mail program. */
+/* No mail program sends many wrong commands in a row. */
 static void
 count_bad(struct imap_session *s, enum imap_status status)
 {

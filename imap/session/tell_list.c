@@ -139,7 +139,7 @@ imap_status_allowed(struct imap_cmd *c, unsigned bits)
 		imap_condstore(c->s);
 	if (!c->s->rev2 || !(bits & IMAP_STATUS_RECENT))
 		return true;
-	imap_bad(c, "IMAP4rev2 has no RECENT.");
+	imap_bad(c, "RECENT does not exist in IMAP4rev2.");
 	return false;
 }
 

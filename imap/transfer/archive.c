@@ -188,7 +188,7 @@ why_not(const struct entry *e)
 	case ENTRY_FOLDER:
 		return "it is not a file";
 	case ENTRY_LINK:
-		return "it is a link that leads to others without end";
+		return "it is a link in an endless chain of links";
 	case ENTRY_SPARSE:
 		return "it has holes (tar --sparse); unpack the archive first";
 	case ENTRY_ENCRYPTED:

@@ -45,7 +45,7 @@ enum archive_content {
 };
 struct archive_found {
 	enum archive_content content;
-	const char *file; /* the mbox that it is; "" for a folder; borrowed */
+	const char *file; /* the mbox or message; "" for a folder; borrowed */
 };
 /*
  * All paths are below the folder `inner` from here on; with "" below that

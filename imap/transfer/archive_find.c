@@ -3,6 +3,7 @@
 
 #include "imap/transfer/archive_index.h"
 #include "imap/transfer/input.h"
+#include "imap/transfer/look.h"
 #include "imap/transfer/message.h"
 #include "imap/transfer/mh.h"
 #include "imap/transfer/source.h"
@@ -270,6 +271,22 @@ enter(struct finding *f, struct sv inner, enum archive_content want,
 	return RC_OK;
 }
 
+static bool
+is_message_file(struct archive *a, const char *path)
+{
+	char start[4096];
+	struct input in;
+	struct err err;
+	bool is;
+
+	if (source_open(a->broker, path, &in, &err) != RC_OK)
+		return false;
+	is = look_message_file(
+	    sv_str(path), sv_of(start, input_peek(&in, start, sizeof start)));
+	input_close(&in);
+	return is;
+}
+
 int
 archive_enter(struct archive *a, const char *inner, enum archive_content want,
     struct archive_found *out, struct err *err)
@@ -290,8 +307,12 @@ archive_enter(struct archive *a, const char *inner, enum archive_content want,
 	if (n < a->n && in.n > 0 && sv_eq(in, sv_str(archive_name(a, n))) &&
 	    a->e[n].kind != ENTRY_FOLDER) {
 		set_root(a, folder_of(in));
-		out->content = ARCHIVE_HAS_MBOX;
 		out->file = archive_name(a, n) + a->root.n;
+		out->content = want == ARCHIVE_HAS_EML ||
+				       (want == ARCHIVE_HAS_NOTHING &&
+					   is_message_file(a, out->file))
+				   ? ARCHIVE_HAS_EML
+				   : ARCHIVE_HAS_MBOX;
 		return RC_OK;
 	}
 	for (i = 0; i < sizeof all / sizeof all[0]; i++)

@@ -31,7 +31,7 @@ struct archive {
 	int fd;
 	uint64_t size; /* of fd */
 	bool zip;
-	uint64_t base; /* of zip: what stands before it */
+	uint64_t base; /* of zip: what comes before it */
 	struct buf names;
 	struct entry *e;
 	size_t n, cap;

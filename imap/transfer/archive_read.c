@@ -330,7 +330,7 @@ read_directory(struct archive *a, struct zip_end *end, struct err *err)
 	if (end->count > ARCHIVE_MEMBERS_MAX)
 		return err_set(err, RC_TOOBIG, "it has more than %u files",
 		    ARCHIVE_MEMBERS_MAX);
-	/* A program that unpacks itself may stand before it. */
+	/* A program that unpacks it may come before it. */
 	if (!end->large && end->where >= end->size &&
 	    end->where - end->size >= end->at)
 		a->base = end->where - end->size - end->at;
@@ -344,7 +344,7 @@ read_directory(struct archive *a, struct zip_end *end, struct err *err)
 	return r;
 }
 
-/* How long what stands behind a member that was written as a stream is: one of
+/* How long what follows a member that was written as a stream is: one of
  * the known sizes, if another member or the directory follows. */
 static uint64_t
 descriptor_size(const struct archive *a, uint64_t at)
@@ -387,7 +387,7 @@ take_local(struct archive *a, uint64_t *at, char *head, struct zip_entry *z)
 	return true;
 }
 
-/* What stands before each member, where the directory has been cut off. */
+/* What comes before each member, where the directory has been cut off. */
 static int
 read_locals(struct archive *a, struct err *err)
 {

@@ -154,7 +154,7 @@ on_bytes(void *arg, struct sv s)
 
 /* ---- the file ---- */
 
-/* The message in an .emlx, and what stands behind it. */
+/* The message in an .emlx, and what follows it. */
 static void
 open_emlx(struct passing *p, struct input *in)
 {

@@ -15,7 +15,7 @@ struct file_source {
 	struct transfer *x;
 	const struct sink *to;
 	bool ours;    /* an export has written it: whatever it is */
-	bool lenient; /* it stands where nothing else does */
+	bool lenient; /* it is where nothing else is */
 	void (*fill)(void *arg, struct transfer_msg *m);
 	void (*head)(void *arg, struct sv bytes); /* the first ones; or NULL */
 	void *arg;

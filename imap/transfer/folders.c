@@ -20,12 +20,18 @@ static const struct {
 };
 
 bool
+transfer_same_name(struct sv a, struct sv b)
+{
+	return sv_eq(a, b) || (sv_ieq(a, SV("INBOX")) && sv_ieq(a, b));
+}
+
+bool
 transfer_wants_folder(const struct transfer *x, struct sv name)
 {
 	size_t i;
 
 	for (i = 0; i < x->nonly; i++)
-		if (sv_eq(name, sv_str(x->only[i])))
+		if (transfer_same_name(name, sv_str(x->only[i])))
 			return true;
 	return x->nonly == 0;
 }

@@ -90,8 +90,7 @@ is_message(const struct walk *w, const struct broker_names *names, size_t i)
 }
 
 static int
-files(struct walk *w, struct sv dir, const struct broker_names *names,
-    struct err *err)
+file(struct walk *w, struct sv dir, struct sv name, struct err *err)
 {
 	struct file_source f = {.x = w->x,
 	    .to = w->to,
@@ -99,25 +98,32 @@ files(struct walk *w, struct sv dir, const struct broker_names *names,
 	    .fill = fill,
 	    .head = look_at_head,
 	    .arg = w};
+	struct transfer_msg m = {.date = 0};
 	struct buf path;
+	int r;
+
+	buf_init(&path, TRANSFER_PATH_MAX);
+	buf_set(&path, dir);
+	buf_addsv(&path, name);
+	m.name = buf_sv(&path);
+	w->file = name;
+	w->date = 0;
+	report_advance(w->x->report, 1);
+	r = file_push(&f, path.p, &m, err);
+	buf_fini(&path);
+	return r;
+}
+
+static int
+files(struct walk *w, struct sv dir, const struct broker_names *names,
+    struct err *err)
+{
 	size_t i;
 	int r = RC_OK;
 
-	buf_init(&path, TRANSFER_PATH_MAX);
-	for (i = 0; i < names->n && r == RC_OK; i++) {
-		struct transfer_msg m = {.date = 0};
-
-		if (!is_message(w, names, i))
-			continue;
-		buf_set(&path, dir);
-		buf_addsv(&path, broker_name(names, i));
-		m.name = buf_sv(&path);
-		w->file = broker_name(names, i);
-		w->date = 0;
-		report_advance(w->x->report, 1);
-		r = file_push(&f, path.p, &m, err);
-	}
-	buf_fini(&path);
+	for (i = 0; i < names->n && r == RC_OK; i++)
+		if (is_message(w, names, i))
+			r = file(w, dir, broker_name(names, i), err);
 	return r;
 }
 
@@ -271,8 +277,46 @@ visit(struct walk *w, struct sv dir, unsigned depth, struct err *err)
 	return r;
 }
 
+/* One file, into the inbox or where --into says. */
+static int
+one_file(struct walk *w, struct sv name, struct err *err)
+{
+	const struct transfer_folder f = {.name = SV("INBOX")};
+	int r;
+
+	if (!transfer_wants_folder(w->x, f.name))
+		return RC_OK;
+	report_expect(w->x->report, 1);
+	report_folder(w->x->report, f.name);
+	load_index(w, SV(""));
+	w->mh = mh_is_message(name);
+	load_sequences(w, SV(""));
+	r = w->to->folder(w->to->arg, &f, err);
+	if (r != RC_OK)
+		return r == RC_DENIED ? RC_OK : r;
+	r = file(w, SV(""), name, err);
+	if (r == RC_OK)
+		r = w->to->folder_end(w->to->arg, err);
+	if (r == RC_OK)
+		report_folder_end(w->x->report);
+	return r;
+}
+
+static int
+whole_tree(struct walk *w, struct err *err)
+{
+	int r = visit(w, SV(""), 0, err);
+
+	w->counting = false;
+	if (r == RC_OK && w->seen == 0 && w->map.text.n == 0)
+		r = err_set(err, RC_PERM,
+		    "there is not a message in it: no .eml or .emlx files");
+	return r == RC_OK ? visit(w, SV(""), 0, err) : r;
+}
+
 int
-from_eml(struct transfer *x, const struct sink *to, struct err *err)
+from_eml(struct transfer *x, const char *path, const struct sink *to,
+    struct err *err)
 {
 	struct walk w = {.x = x, .to = to, .counting = true};
 	int r;
@@ -281,13 +325,8 @@ from_eml(struct transfer *x, const struct sink *to, struct err *err)
 	file_index_init(&w.index, INDEX_MAX);
 	buf_init(&w.sequences, MH_SEQUENCES_MAX);
 	buf_init(&w.flags, 4096);
-	r = visit(&w, SV(""), 0, err);
-	w.counting = false;
-	if (r == RC_OK && w.seen == 0 && w.map.text.n == 0)
-		r = err_set(err, RC_PERM,
-		    "there is not a message in it: no .eml or .emlx files");
-	if (r == RC_OK)
-		r = visit(&w, SV(""), 0, err);
+	r = path[0] != '\0' ? one_file(&w, sv_str(path), err)
+			    : whole_tree(&w, err);
 	buf_fini(&w.flags);
 	buf_fini(&w.sequences);
 	file_index_fini(&w.index);

@@ -5,10 +5,10 @@
  * of it: first UIDs, flags, dates and sizes, then the messages that are
  * wanted, by their UIDs, as many in one command as make about a megabyte.
  *
- * Others may be at work in it meanwhile.  What comes stands behind all that was
- * there at first: the next run brings it.  What goes moves the numbers of what
- * is behind it; where that happens while a window is listed, or the listing has
- * a gap, the window is listed once more.
+ * Others may be at work in it meanwhile.  New messages come behind all that
+ * were there at first: the next run brings them.  What goes moves the numbers
+ * of what is behind it; where that happens while a window is listed, or the
+ * listing has a gap, the window is listed once more.
  *
  * A mailbox that shows what other mailboxes hold (\All, \Flagged) comes last,
  * so that the sink can leave out what has come already.

@@ -59,7 +59,7 @@ struct from_imap {
 int from_imap_list(struct from_imap *d, struct err *err) RC_USE_RESULT;
 /* How many messages they have is told to the report. */
 int from_imap_count(struct from_imap *d, struct err *err) RC_USE_RESULT;
-/* Was this refused for itself?  A BAD is no better than a NO: some servers do
+/* Was this refused for itself?  A BAD means no more than a NO: some servers do
  * not take back the names that they list. */
 bool from_imap_refused(const struct from_imap *d, int r);
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/plural.h"
 #include "imap/transfer/from_imap.h"
 #include "imap/parse/parse.h"
 
@@ -234,7 +235,7 @@ list_all(struct from_imap *d, struct err *err)
 		buf_truncate(&b, n);
 		r = imap_client_command(d->c, &ops, buf_sv(&b), err);
 	}
-	/* There it stands in a namespace of its own, which no star finds. */
+	/* There it is in a namespace of its own, which no star finds. */
 	if (r == RC_OK && !(d->hidden & IMAP_LIST_EXPUNGED))
 		r = imap_client_command(
 		    d->c, &ops, SV("LIST \"\" \"Restore*\""), err);
@@ -254,7 +255,8 @@ report_left_out(struct from_imap *d)
 	if (d->unfit <= UNFIT_NAMED)
 		return;
 	buf_init(&b, 100);
-	buf_addf(&b, "%zu more mailboxes", d->unfit - UNFIT_NAMED);
+	buf_addf(&b, "%zu more %s", d->unfit - UNFIT_NAMED,
+	    each(d->unfit - UNFIT_NAMED, "mailbox", "mailboxes"));
 	report_skip(d->x->report, buf_sv(&b), "for their names, too");
 	buf_fini(&b);
 }

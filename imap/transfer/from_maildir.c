@@ -2,6 +2,7 @@
  * Maildir, Maildir++ and Maildir below folders (Dovecot's LAYOUT=fs): every
  * folder that has cur or new is one.
  */
+#include "base/plural.h"
 #include "imap/transfer/file.h"
 #include "imap/transfer/maildir.h"
 #include "imap/transfer/source.h"
@@ -133,9 +134,9 @@ load_keywords(struct walk *w, struct sv dir)
 		report_skip(w->x->report, buf_sv(&path), why.text);
 	if (bad > 0)
 		report_note(w->x->report,
-		    "%s: %u lines are not keywords; messages are imported "
-		    "without them",
-		    path.p, bad);
+		    "%s: %u line%s; messages are imported without %s", path.p,
+		    bad, each(bad, " is not a keyword", "s are not keywords"),
+		    each(bad, "it", "them"));
 	buf_fini(&text);
 	buf_fini(&path);
 }
@@ -164,8 +165,9 @@ maildir(struct walk *w, struct sv dir, const struct transfer_folder *f,
 		return r;
 	if (w->unknown > 0)
 		report_note(w->x->report,
-		    "%.*s: %u flags in names of files have no meaning here",
-		    SV_ARG(f->name), w->unknown);
+		    "%.*s: %u flag%s in names of files %s no meaning here",
+		    SV_ARG(f->name), w->unknown, plural(w->unknown),
+		    each(w->unknown, "has", "have"));
 	r = w->to->folder_end(w->to->arg, err);
 	if (r == RC_OK)
 		report_folder_end(w->x->report);
@@ -246,7 +248,7 @@ below(struct walk *w, struct sv dir, struct sv name, struct sv entry,
 		r = visit(w, buf_sv(&path), buf_sv(&mailbox), depth, err);
 	} else if (!w->counting && entry.n > 1) {
 		report_skip(w->x->report, buf_sv(&path),
-		    "its name is none of a mailbox");
+		    "its name cannot be a mailbox name");
 	}
 	buf_fini(&mailbox);
 	buf_fini(&path);

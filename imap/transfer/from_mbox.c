@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/plural.h"
 #include "imap/transfer/input.h"
 #include "imap/transfer/mbox.h"
 #include "imap/transfer/message.h"
@@ -275,9 +276,11 @@ say_more(struct walk *w, uint64_t size)
 		    SV_ARG(w->path), (unsigned long long)w->expunged);
 	if (w->doubtful > 0)
 		report_note(w->x->report,
-		    "%.*s: %u lines that begin with \"From \" were taken for "
-		    "text, though what follows looks like another message",
-		    SV_ARG(w->path), w->doubtful);
+		    "%.*s: %u line%s with \"From \" %s taken for text, though "
+		    "what follows looks like another message",
+		    SV_ARG(w->path), w->doubtful,
+		    each(w->doubtful, " that begins", "s that begin"),
+		    each(w->doubtful, "was", "were"));
 	if (w->number == 1 && size > LARGE)
 		report_note(w->x->report,
 		    "%.*s: all of this large file is one message; was it "

@@ -171,6 +171,17 @@ look_why_not(struct sv s, bool lenient)
 }
 
 bool
+look_message_file(struct sv name, struct sv s)
+{
+	struct sv end = sv_skip(name, sv_rchr(name, '.'));
+
+	if (sv_ieq(end, SV(".emlx")))
+		return true;
+	return !sv_starts(s, SV("From ")) &&
+	       look_why_not(s, sv_ieq(end, SV(".eml"))) == NULL;
+}
+
+bool
 look_cr_only(struct sv s)
 {
 	return sv_chr(s, '\r') + 1 < s.n && sv_chr(s, '\n') == s.n;

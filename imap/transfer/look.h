@@ -23,6 +23,9 @@ const char *look_why_not(struct sv start, bool lenient);
  * something else. */
 const char *look_foreign(struct sv start);
 
+/* A file of that name is one message, and not an mbox. */
+bool look_message_file(struct sv name, struct sv start);
+
 /* Lines that end in CR alone. */
 bool look_cr_only(struct sv start);
 /* What says that text is UTF-8, and is none of it. */

@@ -86,6 +86,8 @@ struct transfer {
 	bool hidden; /* also folders that come only when they are named */
 };
 
+/* INBOX is the same in any case [RFC 9051 5.1]. */
+bool transfer_same_name(struct sv a, struct sv b);
 /* Is that folder one of those that were asked for? */
 bool transfer_wants_folder(const struct transfer *x, struct sv name);
 
@@ -96,8 +98,9 @@ int from_maildir(
 /* A file, or with path "" all files of the folder and those below. */
 int from_mbox(struct transfer *x, const char *path, const struct sink *to,
     struct err *err) RC_USE_RESULT;
-int from_eml(
-    struct transfer *x, const struct sink *to, struct err *err) RC_USE_RESULT;
+/* The same with files of one message each. */
+int from_eml(struct transfer *x, const char *path, const struct sink *to,
+    struct err *err) RC_USE_RESULT;
 /* All mailboxes of a session that is logged in. */
 int from_imap(struct transfer *x, struct imap_client *c, const struct sink *to,
     struct err *err) RC_USE_RESULT;

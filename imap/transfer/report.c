@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "base/clk.h"
+#include "base/plural.h"
 
 #define TELL_MS	  250
 #define SKIPS_MAX (64u << 10)
@@ -62,7 +63,7 @@ static void
 add_bytes(struct buf *out, uint64_t n)
 {
 	if (n < 10000)
-		buf_addf(out, "%llu bytes", (unsigned long long)n);
+		buf_addf(out, "%llu byte%s", (unsigned long long)n, plural(n));
 	else if (n < 10000000)
 		buf_addf(out, "%llu KB", (unsigned long long)n / 1000);
 	else
@@ -185,7 +186,7 @@ report_end(struct report *r, bool complete)
 
 	buf_init(&b, 8192);
 	buf_addf(&b, "%llu message%s ", (unsigned long long)r->came,
-	    r->came == 1 ? "" : "s");
+	    plural(r->came));
 	buf_adds(&b, r->verb);
 	buf_adds(&b, ", ");
 	add_bytes(&b, r->bytes);

@@ -1,7 +1,7 @@
 /*
  * What earlier runs of an import (or of an export to a server) have brought:
  * the reason why a second run brings only what is new, and why a run that was
- * broken off at any point is taken up without a message lost or doubled.
+ * broken off at any point is resumed without a message lost or doubled.
  *
  * The state is a file of lines that only grows:
  *

@@ -151,7 +151,7 @@ is_fatal(struct to_imap *t)
 	return false;
 }
 
-/* Was this message, or one of the batch, refused for itself?  A BAD is no
+/* Was this message, or one of the batch, refused for itself?  A BAD means no
  * better; but bytes that are no IMAP say nothing of what has come. */
 static bool
 is_own_fault(struct to_imap *t, int r)
@@ -195,8 +195,8 @@ append_one_by_one(struct to_imap *t, bool *missing, struct err *err)
 			r = append_one(t, i, false, err);
 			if (r == RC_OK)
 				report_note(t->x->report,
-				    "%.*s: came without its keywords: the "
-				    "server does not take them",
+				    "%.*s: stored without its keywords: the "
+				    "server does not accept them",
 				    SV_ARG(batch_name(t, i)));
 		}
 		if (is_own_fault(t, r)) {
@@ -215,8 +215,9 @@ find_uidnext(struct to_imap *t, struct err *err)
 	int r = to_imap_status(t, buf_sv(&t->dest), err);
 
 	if (r == RC_OK && validity != 0 && validity != t->uidvalidity)
-		r = err_set(
-		    err, RC_TEMP, "%s was made anew meanwhile", t->dest.p);
+		r = err_set(err, RC_TEMP,
+		    "%s has been deleted and created again meanwhile",
+		    t->dest.p);
 	return r;
 }
 

@@ -1,5 +1,6 @@
 /* Which mailbox of the server a folder's messages go into. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/ascii.h"
@@ -212,13 +213,21 @@ choose_mapped(struct to_imap *t, struct sv name)
 		struct sv to = sv_str(t->x->map[i]), from = sv_split(&to, '=');
 		struct sv rest = sv_skip(name, from.n);
 
-		if (!sv_starts(name, from) || (rest.n > 0 && rest.p[0] != '/'))
+		if (!transfer_same_name(sv_first(name, from.n), from) ||
+		    (rest.n > 0 && rest.p[0] != '/'))
 			continue;
 		buf_addsv(&t->dest, to);
 		buf_addsv(&t->dest, rest);
 		return true;
 	}
 	return false;
+}
+
+/* The first level of a name. */
+static struct sv
+level_of(struct sv name)
+{
+	return sv_split(&name, '/');
 }
 
 /* "Sent Items" that is \Sent goes into what is \Sent here. */
@@ -241,6 +250,8 @@ choose(struct to_imap *t, const struct transfer_folder *f)
 		buf_adds(&t->dest, own->name);
 	} else {
 		utf8_repair(&t->dest, f->name);
+		if (transfer_same_name(level_of(buf_sv(&t->dest)), SV("INBOX")))
+			memcpy(t->dest.p, "INBOX", 5);
 	}
 }
 
@@ -324,7 +335,7 @@ note_name(struct to_imap *t, struct sv from)
 			continue;
 		if (!sv_eq(other, from))
 			report_note(t->x->report,
-			    "%.*s and %.*s go into the same folder there: %s",
+			    "%.*s and %.*s go into the same folder: %s",
 			    SV_ARG(other), SV_ARG(from), line.p);
 		buf_fini(&line);
 		return;
@@ -407,8 +418,8 @@ to_imap_folder(void *arg, const struct transfer_folder *f, struct err *err)
 	before = state_uidvalidity(t->state, buf_sv(&t->dest));
 	if (r == RC_OK && before != 0 && before != t->uidvalidity)
 		report_note(t->x->report,
-		    "%s is not the mailbox that an earlier run filled: what "
-		    "came then is not brought again (--again does)",
+		    "%s is not the mailbox that an earlier run filled; what "
+		    "was copied then is not copied again without --again",
 		    t->dest.p);
 	return r;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/plural.h"
 #include "imap/transfer/to_imap.h"
 
 #define CANDIDATES_MAX 100000
@@ -178,9 +179,9 @@ to_imap_recover(struct to_imap *t, struct err *err)
 			}
 		}
 		report_note(t->x->report,
-		    "an earlier run was broken off; of its last %zu messages "
+		    "an earlier run was broken off; of its last %zu message%s "
 		    "%zu had come",
-		    s->try->n, n);
+		    s->try->n, plural(s->try->n), n);
 		for (i = 0; i < s->try->n; i++)
 			s->found[i] = !s->found[i];
 		state_put_end(t->state, s->found, &t->log);

@@ -83,7 +83,7 @@ is_stopped(struct maintenance *g)
 	return stop;
 }
 
-/* Whoever asks for something comes first, but does not undo what is done. */
+/* Requests come first, but do not undo what is done. */
 static bool
 throttle(void *arg, uint64_t bytes)
 {

@@ -98,7 +98,8 @@ put_letter(
 	    "Subject: Your mailbox is %llu %% full\r\n"
 	    "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
 	    "Content-Type: text/plain; charset=us-ascii\r\n\r\n",
-	    /* One that may be answered: the host's name is no domain of ours.
+	    /* One that may be answered: the host's name is not one of our
+	     * domains.
 	     */
 	    q->conf->domain[0].name, a->naddress > 0 ? a->address[0] : a->name,
 	    (unsigned long long)id[0], (unsigned long long)id[1],

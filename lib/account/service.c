@@ -254,6 +254,8 @@ add_delivery(struct account *a, const struct mail_delivery *d,
 	    .mailbox = "INBOX",
 	    .delivery_id = d->delivery_id,
 	    .opaque = (d->flags & DELIVER_OPAQUE) != 0,
+	    .verdict = sv_first(d->verdict,
+		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
 	};
 	struct store_mailbox_list all;
 	uint64_t seen = 0;

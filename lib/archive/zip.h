@@ -49,7 +49,7 @@ struct zip_entry {
 int zip_entry_take(struct sv *rest, struct zip_entry *out) RC_USE_RESULT;
 /* How long a local header (ZIP_LOCAL bytes of it) is. */
 int zip_local_size(struct sv s, uint64_t *out) RC_USE_RESULT;
-/* The whole of it; *streamed_out: its sizes stand behind its data only. */
+/* The whole of it; *streamed_out: its sizes follow its data only. */
 int zip_local_parse(
     struct sv s, struct zip_entry *out, bool *streamed_out) RC_USE_RESULT;
 /* A name in the code page of DOS, 437, as UTF-8. */

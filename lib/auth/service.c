@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "auth/server.h"
+#include "auth/rotator.h"
 #include "auth/signer.h"
 #include "base/alloc.h"
 #include "base/io.h"
@@ -39,6 +40,7 @@ struct auth_service {
 	uint32_t generation;
 	struct auth_server *server;
 	struct signer *signer;
+	struct rotator *rotator;
 	struct peer *keeper;
 	struct ipc_server *clients;
 	struct kick *kicks; /* that wait for the keeper */
@@ -299,7 +301,7 @@ on_sign(struct client *c, struct msg *m)
 {
 	struct auth_service *s = c->ipc.arg;
 	struct signer_answer no = {.rc = RC_SYNTAX, .text = "not a question"};
-	struct signer_question q = {.records = false};
+	struct signer_question q = {.n = 0};
 	struct ipc_request *g = signing_new(c, m);
 	struct sign_ask asked;
 
@@ -329,39 +331,39 @@ on_sign(struct client *c, struct msg *m)
 }
 
 static void
-on_records(const struct signer_answer *a, void *arg)
+on_order_done(int rc, struct sv text, void *arg)
 {
-	struct auth_done done = {.rc = a->rc};
-	struct buf text;
+	const struct auth_done done = {.rc = rc, .text = text};
 	struct msg m;
-	unsigned i;
 
-	buf_init(&text, 8192);
-	for (i = 0; a->rc == RC_OK && i < DKIM_ALGORITHMS; i++)
-		buf_addf(&text, "%s %s\n", a->selector[i], a->value[i].p);
 	msg_init(&m, MSG_REPLY);
-	done.text = a->rc == RC_OK ? buf_sv(&text) : sv_str(a->text);
 	auth_done_put(&m, &done);
 	signing_end(arg, &m);
-	buf_fini(&text);
 }
 
-/* The owner asks for what is to be published. */
+_Static_assert(DKIM_ORDERS == SIGNER_WHATS, "auth/signer.h");
+
+/* The owner asks for what is to be published, or changes keys. */
 static void
 on_dkim_command(struct client *c, struct msg *m)
 {
 	struct auth_service *s = c->ipc.arg;
-	struct signer_answer no = {.rc = RC_SYNTAX, .text = "not a question"};
-	struct signer_question q = {.records = true};
 	struct ipc_request *g = signing_new(c, m);
-	struct dkim_ask asked;
+	struct signer_order o = {.what = SIGNER_RECORDS};
+	struct dkim_order asked;
 
-	if (dkim_ask_get(m, &asked) != RC_OK) {
-		on_records(&no, g);
+	if (dkim_order_get(m, &asked) != RC_OK) {
+		on_order_done(RC_SYNTAX, SV("not a question"), g);
 		return;
 	}
-	sv_copy(asked.domain, q.domain, sizeof q.domain);
-	signer_ask(s->signer, &q, on_records, g);
+	o.what = (enum signer_what)asked.what;
+	sv_copy(asked.domain, o.domain, sizeof o.domain);
+	sv_copy(asked.selector, o.selector, sizeof o.selector);
+	signer_order(s->signer, &o, on_order_done, g);
+	/* The letter goes out at once, and who looks at the list has perhaps
+	 * just published something. */
+	if (o.what != SIGNER_RECORDS)
+		rotator_hurry(s->rotator);
 }
 
 /* ---- the owner's commands ---- */
@@ -558,6 +560,18 @@ auth_service_set_keeper(struct auth_service *s, int fd)
 }
 
 void
+auth_service_status(const struct auth_service *s, struct buf *out)
+{
+	rotator_status(s->rotator, out);
+}
+
+void
+auth_service_set_dns(struct auth_service *s, int fd)
+{
+	rotator_set_dns(s->rotator, fd);
+}
+
+void
 auth_service_set_conf(
     struct auth_service *s, struct conf *conf, uint32_t generation)
 {
@@ -567,12 +581,29 @@ auth_service_set_conf(
 	s->generation = generation;
 	auth_server_set_conf(s->server, conf);
 	signer_set_domains(s->signer, conf);
+	rotator_set_conf(s->rotator, conf);
 	conf_free(&old);
+}
+
+static void
+start_signing(struct auth_service *s, uint32_t tick_ms)
+{
+	struct rotator_pace pace = ROTATOR_PACE;
+
+	s->signer = signer_new(s->loop, DKIM_FOLDER);
+	signer_set_domains(s->signer, s->conf);
+	if (tick_ms != 0) {
+		pace = (struct rotator_pace){tick_ms, tick_ms};
+		signer_set_pace(s->signer, tick_ms, tick_ms);
+	}
+	signer_start(s->signer);
+	s->rotator = rotator_new(s->loop, s->signer, s->keeper, &pace);
+	rotator_set_conf(s->rotator, s->conf);
 }
 
 int
 auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
-    struct auth_service **out, struct err *err)
+    uint32_t dkim_tick_ms, struct auth_service **out, struct err *err)
 {
 	struct auth_service *s = xcalloc(1, sizeof *s);
 	int r;
@@ -590,9 +621,7 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
 	auth_server_remember(s->server, KNOWN_FILE);
 	auth_server_start(s->server);
-	s->signer = signer_new(loop, DKIM_FOLDER);
-	signer_set_domains(s->signer, conf);
-	signer_start(s->signer);
+	start_signing(s, dkim_tick_ms);
 	*out = s;
 	return RC_OK;
 }
@@ -606,6 +635,7 @@ auth_service_free(struct auth_service **sp)
 		return;
 	/* Open logins end with the process: their clients see an EOF. */
 	peer_free(&s->keeper);
+	rotator_free(&s->rotator);
 	signer_free(&s->signer);
 	auth_server_free(&s->server);
 	conf_free(&s->conf);

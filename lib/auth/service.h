@@ -13,14 +13,20 @@
 
 struct auth_service;
 
-/* Reads ./credentials, starts the hashing threads and the signer on ./dkim. */
+/* Reads ./credentials, starts the hashing threads and the signer on ./dkim.
+ * dkim_tick_ms: how often keys are looked after; 0: as is right, tests have
+ * less time. */
 int auth_service_new(struct ev_loop *loop, struct conf *conf,
-    uint32_t generation, struct auth_service **out,
+    uint32_t generation, uint32_t dkim_tick_ms, struct auth_service **out,
     struct err *err) RC_USE_RESULT;
 void auth_service_free(struct auth_service **s);
 void auth_service_set_conf(
     struct auth_service *s, struct conf *conf, uint32_t generation);
 void auth_service_set_keeper(struct auth_service *s, int fd);
+/* Lines for people. */
+void auth_service_status(const struct auth_service *s, struct buf *out);
+/* The line to the dns process, which looks for the records of new keys. */
+void auth_service_set_dns(struct auth_service *s, int fd);
 enum auth_door {
 	AUTH_DOOR_IMAP,
 	AUTH_DOOR_POP3,

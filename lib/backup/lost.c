@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "backup/backup.h"
+#include "base/plural.h"
 #include "journal/format.h"
 
 #define KNOWN ".known"
@@ -143,9 +144,9 @@ look_at(struct look *l, int accounts, const char *name)
 		goto out;
 	if (s.unreadable > 0)
 		tell(l,
-		    "%s: %u of its %u segments cannot be read; stop the "
+		    "%s: %u of its %u segment%s cannot be read; stop the "
 		    "server, then: hearthmail fsck %s --repair",
-		    name, s.unreadable, s.all, name);
+		    name, s.unreadable, s.all, plural(s.all), name);
 	else if (home >= 0 && faccessat(home, "state", F_OK, 0) == 0)
 		tell(l,
 		    "%s: its log is gone, and with it the mail that was there; "
@@ -154,16 +155,18 @@ look_at(struct look *l, int accounts, const char *name)
 	else if (json_integer_value(had) == 0 && is_known(accounts, name))
 		tell(l,
 		    "%s: nothing is in %s/accounts/%s, but it had mail; mount "
-		    "its disk, or: hearthmail restore; if it is to begin anew: "
+		    "its disk, or: hearthmail restore; if it is to start "
+		    "empty: "
 		    "rm %s/accounts/" KNOWN "/%s",
 		    name, l->conf->data, name, l->conf->data, name);
 	else if (json_integer_value(had) > 0)
 		tell(l,
 		    "%s: nothing is in %s/accounts/%s, but the newest backup "
-		    "has %lld messages of it; mount its disk, or: hearthmail "
+		    "has %lld message%s of it; mount its disk, or: hearthmail "
 		    "restore",
 		    name, l->conf->data, name,
-		    (long long)json_integer_value(had));
+		    (long long)json_integer_value(had),
+		    plural((uint64_t)json_integer_value(had)));
 out:
 	io_close(&home);
 }

@@ -62,7 +62,7 @@ backup_seal(int dirfd, const char *path, const struct journal_extent *e,
 
 	if (fd < 0)
 		return err_sys(err, RC_IO, errno, "%s", path);
-	/* Where the end is no commit it is odd, and stays as it is. */
+	/* Where the end is not a commit it is odd, and stays as it is. */
 	if (!last_seq(fd, e->bytes, e->key, &seq)) {
 		r = RC_NOTFOUND;
 	} else {

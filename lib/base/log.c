@@ -57,7 +57,7 @@ log_setup(const char *process, enum log_level level)
 	static bool once;
 
 	log_process = process;
-	/* A line need not ask the kernel; whoever forks is another. */
+	/* A line need not ask the kernel; a child after fork is another. */
 	if (!once)
 		(void)pthread_atfork(NULL, NULL, forget_pid);
 	once = true;
@@ -77,7 +77,7 @@ log_set_journal(bool on)
 	log_journal = on;
 }
 
-/* What stands before each line. */
+/* What precedes each line. */
 static const char *
 priority(enum log_level level)
 {

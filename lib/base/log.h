@@ -63,7 +63,7 @@ bool log_peer_may(const char *peer, unsigned *missed);
 /*
  * Writes s into out as a quoted string safe for a terminal: bytes outside
  * printable ASCII as \xNN, quote and backslash escaped, cut with "..." when
- * too long.  Returns out, so that it can stand in mlog's arguments:
+ * too long.  Returns out, so that it can be used in mlog's arguments:
  *
  *   char q[LOG_Q_MAX];
  *   mlog(LOG_INFO, "smtp.helo", "name=%s", log_q(q, name));

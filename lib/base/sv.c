@@ -231,7 +231,7 @@ sv_distance(struct sv a, struct sv b)
 	return row[b.n];
 }
 
-#define NEAR 3 /* more than so many letters are no typing error */
+#define NEAR 3 /* a typing error has at most so many wrong letters */
 
 void
 sv_nearest(struct sv_nearest *n, struct sv name)

@@ -12,7 +12,7 @@
 #define HOURS	24
 #define HOUR_MS (3600 * 1000)
 
-/* An hour's count stands in the place of the same hour of yesterday. */
+/* An hour's count takes the place of the same hour of yesterday. */
 struct bucket {
 	int64_t hour; /* since the clock's start */
 	uint64_t n[TALLIES];
@@ -84,7 +84,8 @@ tally_table_new(int *fd_out)
 	struct tally_table *t = NULL;
 	int fd = memfd_create("tally", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	/* Whoever gets it cannot make it shorter than we believe it to be. */
+	/* The process that gets it cannot make it shorter than we believe it to
+	 * be. */
 	if (fd >= 0 && ftruncate(fd, sizeof *t) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
 		0)

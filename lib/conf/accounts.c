@@ -45,27 +45,43 @@ add_domain(struct conf_parser *p, yaml_node_t *n)
 		return NULL;
 	}
 	c->domain = xreallocarray(c->domain, c->ndomain + 1, sizeof *c->domain);
-	c->domain[c->ndomain] = (struct conf_domain){conf_lower_dup(v), -1};
+	c->domain[c->ndomain] =
+	    (struct conf_domain){.name = conf_lower_dup(v), .catch_all = -1};
 	return &c->domain[c->ndomain++];
+}
+
+static void
+domain_inbound(struct conf_parser *p, yaml_node_t *n)
+{
+	struct conf *c = p->c;
+
+	conf_read_inbound(p, n, &c->domain[c->ndomain - 1].inbound);
+}
+
+static const struct conf_key domain_keys[] = {
+    {"inbound", domain_inbound},
+    {NULL, NULL},
+};
+
+/* name: { inbound: ... }, or nothing behind the colon */
+static void
+add_domain_pair(
+    struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
+{
+	bool none = v->type == YAML_SCALAR_NODE && conf_text_of(v).n == 0;
+
+	(void)arg;
+	if (add_domain(p, k) != NULL && !none)
+		conf_set_map(p, v, domain_keys);
 }
 
 static void
 add_domain_item(struct conf_parser *p, yaml_node_t *n, void *arg)
 {
-	(void)arg;
-	(void)add_domain(p, n);
-}
-
-static void
-add_domain_pair(
-    struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
-{
-	(void)arg;
-	(void)add_domain(p, k);
-	if (v->type != YAML_SCALAR_NODE || conf_text_of(v).n > 0)
-		if (v->type != YAML_MAPPING_NODE ||
-		    v->data.mapping.pairs.start != v->data.mapping.pairs.top)
-			CONF_FAIL(p, v, "a domain cannot have settings here");
+	if (n->type == YAML_MAPPING_NODE)
+		conf_each_pair(p, n, "a domain", add_domain_pair, arg);
+	else
+		(void)add_domain(p, n);
 }
 
 void

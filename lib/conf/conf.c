@@ -38,6 +38,13 @@ conf_ref(struct conf *c)
 	return c;
 }
 
+static void
+inbound_fini(struct conf_inbound *in)
+{
+	free_strings(in->trust_arc, in->ntrust_arc);
+	free_strings(in->list, in->nlist);
+}
+
 void
 conf_free(struct conf **cp)
 {
@@ -65,8 +72,10 @@ conf_free(struct conf **cp)
 		free_strings(c->account[i].send_as, c->account[i].nsend_as);
 	}
 	free(c->account);
-	for (i = 0; i < c->ndomain; i++)
+	for (i = 0; i < c->ndomain; i++) {
 		free(c->domain[i].name);
+		inbound_fini(&c->domain[i].inbound);
+	}
 	free(c->domain);
 	for (i = 0; i < c->nrelay; i++) {
 		free(c->relay[i].domain);
@@ -78,7 +87,7 @@ conf_free(struct conf **cp)
 	free(c->outbound.source4);
 	free(c->outbound.source6);
 	free(c->backup.folder);
-	free_strings(c->inbound.trust_arc, c->inbound.ntrust_arc);
+	inbound_fini(&c->inbound);
 	free_strings(c->dns.forward, c->dns.nforward);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);

@@ -57,9 +57,29 @@ struct conf_account {
 	uint64_t quota; /* see conf_quota */
 };
 
+/* What becomes of mail that the domain of its author disowns. */
+struct conf_inbound {
+	bool has_dmarc, has_trust_arc, has_lists; /* the keys are there */
+	enum conf_dmarc {
+		CONF_DMARC_REJECT, /* what that domain asks for */
+		CONF_DMARC_JUNK,   /* at most the folder for junk */
+		CONF_DMARC_NOTE,   /* noted in the header only */
+		CONF_DMARC_OFF	   /* not looked at */
+	} dmarc;
+	/* Domains whose word on a message counts that they have passed on, in
+	 * lower case. */
+	char **trust_arc;
+	size_t ntrust_arc;
+	/* Mailing lists that are welcome: addresses, domains, or List-Ids, in
+	 * lower case. */
+	char **list;
+	size_t nlist;
+};
+
 struct conf_domain {
-	char *name;    /* lower case */
-	int catch_all; /* account number, -1: none */
+	char *name;		     /* lower case */
+	int catch_all;		     /* account number, -1: none */
+	struct conf_inbound inbound; /* its own; what it lacks is in conf's */
 };
 
 struct conf_alias {
@@ -99,20 +119,6 @@ struct conf_dns {
 	bool validate;
 };
 
-/* What becomes of mail that the domain of its author disowns. */
-struct conf_inbound {
-	enum conf_dmarc {
-		CONF_DMARC_REJECT, /* what that domain asks for */
-		CONF_DMARC_JUNK,   /* at most the folder for junk */
-		CONF_DMARC_NOTE,   /* noted in the header only */
-		CONF_DMARC_OFF	   /* not looked at */
-	} dmarc;
-	/* Domains whose word on a message counts that they have passed on, in
-	 * lower case. */
-	char **trust_arc;
-	size_t ntrust_arc;
-};
-
 /* From where mail leaves for other servers. */
 struct conf_outbound {
 	bool ipv6;		 /* theirs are tried, too */
@@ -130,6 +136,11 @@ struct conf_history {
 	int64_t keep_ms; /* 0: only numbers are kept */
 	uint64_t size;	 /* bytes on the disk */
 	bool subjects;	 /* are part of it */
+};
+
+/* The keys that mail is signed with. */
+struct conf_dkim {
+	int64_t rotate_s; /* changed so often, seconds; 0: never by itself */
 };
 
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
@@ -174,6 +185,7 @@ struct conf {
 	struct conf_dns dns;
 	struct conf_inbound inbound;
 	struct conf_outbound outbound;
+	struct conf_dkim dkim;
 	struct conf_backup backup;
 	struct conf_history history;
 	struct conf_reports reports;
@@ -261,6 +273,19 @@ int conf_lookup(const struct conf *c, struct sv address,
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
 bool conf_domain_is_local(const struct conf *c, struct sv domain);
+
+/* ---- what the owner wants of mail that arrives for a domain: by its own key
+ * `inbound`, else by the general one ---- */
+
+enum conf_dmarc conf_inbound_dmarc(const struct conf *c, struct sv domain);
+/* Does the word of this sealer (ARC) count? */
+bool conf_inbound_trusts(
+    const struct conf *c, struct sv domain, struct sv sealer);
+/* Is this mailing list welcome?  address and id, without brackets, in lower
+ * case; either may be empty. */
+bool conf_inbound_names_list(
+    const struct conf *c, struct sv domain, struct sv address, struct sv id);
+
 /* May this account send with this address?  Its own addresses, those with
  * +detail, aliases that lead to it, and its send_as. */
 bool conf_may_send(const struct conf *c, uint32_t account, struct sv address);

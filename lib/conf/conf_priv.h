@@ -32,6 +32,7 @@ struct conf_parser {
 	size_t naccount, account_cap, naddress, address_cap;
 	size_t nalias, alias_cap;
 	bool has_domains, has_accounts; /* the keys are there */
+	struct conf_inbound *inbound;	/* the one that is being read */
 };
 
 struct conf_key {
@@ -96,6 +97,9 @@ void conf_check_accounts(struct conf_parser *p);
 /* ---- backup.c ---- */
 void conf_set_backup(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- dkim.c ---- */
+void conf_set_dkim(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- dns.c ---- */
 void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
 
@@ -120,6 +124,9 @@ void conf_set_relay(struct conf_parser *p, yaml_node_t *n);
 
 /* ---- inbound.c: the key `inbound` ---- */
 void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
+/* The same key of one domain. */
+void conf_read_inbound(
+    struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
 
 /* ---- reports.c ---- */
 void conf_set_reports(struct conf_parser *p, yaml_node_t *n);

@@ -196,6 +196,7 @@ static const struct conf_key top_keys[] = {
     {"listen", set_listens},
     {"limits", set_limits},
     {"backup", conf_set_backup},
+    {"dkim", conf_set_dkim},
     {"dns", conf_set_dns},
     {"history", conf_set_history},
     {"reports", conf_set_reports},
@@ -251,6 +252,7 @@ set_defaults(struct conf *c, const char *file)
 	c->history.size = 256u << 20;
 	c->history.subjects = true;
 	c->reports.send = true;
+	c->dkim.rotate_s = 180ll * 24 * 3600;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,
 	    .recipients = 100,

@@ -61,15 +61,16 @@ take_reply(int rc, struct msg *reply, struct dns_answer *a)
 }
 
 static int
-make_question(const char *name, enum dns_type type, struct msg *m)
+make_question(const char *name, enum dns_type type, bool any, struct msg *m)
 {
 	char plain[DNS_NAME_MAX];
 	struct dns_question q;
-	int r = dns_name_normalise(sv_str(name), plain);
+	int r = any ? dns_name_any(sv_str(name), plain)
+		    : dns_name_normalise(sv_str(name), plain);
 
 	if (r != RC_OK)
 		return r;
-	q = (struct dns_question){sv_str(plain), (uint32_t)type};
+	q = (struct dns_question){sv_str(plain), (uint32_t)type, any};
 	msg_init(m, DNS_QUERY);
 	dns_question_put(m, &q);
 	return RC_OK;
@@ -80,7 +81,7 @@ dns_query(struct peer *dns, const char *name, enum dns_type type,
     int64_t timeout_ms, struct dns_answer *out)
 {
 	struct msg m, reply;
-	int r = make_question(name, type, &m);
+	int r = make_question(name, type, false, &m);
 
 	dns_answer_init(out);
 	if (r != RC_OK) {
@@ -110,19 +111,37 @@ on_reply(int rc, struct msg *reply, void *arg)
 	free(q);
 }
 
+static void
+send_question(struct peer *dns, struct msg *m, int64_t timeout_ms,
+    dns_done_fn *fn, void *arg)
+{
+	struct asked *q = xcalloc(1, sizeof *q);
+
+	q->fn = fn;
+	q->arg = arg;
+	peer_ask(dns, m, timeout_ms, on_reply, q);
+}
+
 int
 dns_ask(struct peer *dns, const char *name, enum dns_type type,
     int64_t timeout_ms, dns_done_fn *fn, void *arg)
 {
-	struct asked *q;
 	struct msg m;
-	int r = make_question(name, type, &m);
+	int r = make_question(name, type, false, &m);
 
-	if (r != RC_OK)
-		return r;
-	q = xcalloc(1, sizeof *q);
-	q->fn = fn;
-	q->arg = arg;
-	peer_ask(dns, &m, timeout_ms, on_reply, q);
-	return RC_OK;
+	if (r == RC_OK)
+		send_question(dns, &m, timeout_ms, fn, arg);
+	return r;
+}
+
+int
+dns_ask_any(struct peer *dns, const char *name, enum dns_type type,
+    int64_t timeout_ms, dns_done_fn *fn, void *arg)
+{
+	struct msg m;
+	int r = make_question(name, type, true, &m);
+
+	if (r == RC_OK)
+		send_question(dns, &m, timeout_ms, fn, arg);
+	return r;
 }

@@ -15,7 +15,9 @@
  * root is the empty string.  A name that is asked for consists of letters,
  * digits, hyphens and underscores: anything else is refused (RC_SYNTAX)
  * before it is asked, since no mail host is called so and since such bytes
- * have confused resolvers before.
+ * have confused resolvers before.  Only names that others' rules make (the
+ * macros of SPF) may have whatever is printable in their labels: dns_ask_any,
+ * for types whose answers are addresses, text or hosts of mail.
  */
 #ifndef DNS_DNS_H
 #define DNS_DNS_H
@@ -33,6 +35,7 @@ enum dns_type {
 	DNS_A = 1,
 	DNS_NS = 2,
 	DNS_CNAME = 5,
+	DNS_SOA = 6, /* of it only the last field is whole */
 	DNS_PTR = 12,
 	DNS_MX = 15,
 	DNS_TXT = 16,
@@ -55,7 +58,7 @@ struct dns_answer {
 	 * RC_TEMP      SERVFAIL, the dns process is away, too many questions,
 	 *              or bogus (then security says so)
 	 * RC_TIMEOUT   no answer in the time that the caller gave
-	 * RC_SYNTAX    it is no name that could be asked for
+	 * RC_SYNTAX    it is not a name that could be asked for
 	 *
 	 * security counts with RC_OK and RC_NOTFOUND: that there is nothing
 	 * can be proven, too.
@@ -93,7 +96,12 @@ typedef void dns_done_fn(struct dns_answer *a, void *arg);
 int dns_ask(struct peer *dns, const char *name, enum dns_type type,
     int64_t timeout_ms, dns_done_fn *fn, void *arg) RC_USE_RESULT;
 
-/* ---- readers of one record; RC_SYNTAX if it is no such record ---- */
+/* The same for a name with any printable bytes in its labels, of the types A,
+ * AAAA, MX and TXT. */
+int dns_ask_any(struct peer *dns, const char *name, enum dns_type type,
+    int64_t timeout_ms, dns_done_fn *fn, void *arg) RC_USE_RESULT;
+
+/* ---- readers of one record; RC_SYNTAX if it is not such a record ---- */
 
 /* Host names have letters, digits, hyphens and underscores only; others are
  * RC_SYNTAX here, for nobody can ask for them.  "" is the root: an MX to it
@@ -129,6 +137,9 @@ int dns_tlsa(struct sv record, struct dns_tlsa *out) RC_USE_RESULT;
 /* In lower case, without a last dot; RC_SYNTAX if it cannot be asked for: see
  * above, and labels of 1 to 63 bytes, 253 in all [RFC 1035 2.3.4]. */
 int dns_name_normalise(struct sv name, char out[DNS_NAME_MAX]) RC_USE_RESULT;
+
+/* The same where the labels may have any printable bytes. */
+int dns_name_any(struct sv name, char out[DNS_NAME_MAX]) RC_USE_RESULT;
 
 /* The name under which an address's PTR stands: "1.2.0.192.in-addr.arpa". */
 void dns_reverse(const struct in6_addr *a, char out[DNS_NAME_MAX]);

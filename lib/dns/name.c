@@ -10,8 +10,14 @@ is_host_byte(char c)
 	return ascii_is_alnum(c) || c == '-' || c == '_';
 }
 
-int
-dns_name_normalise(struct sv name, char out[DNS_NAME_MAX])
+static bool
+is_printable(char c)
+{
+	return ascii_is_print(c);
+}
+
+static int
+normalise(struct sv name, bool (*allowed)(char c), char out[DNS_NAME_MAX])
 {
 	size_t i, label = 0;
 
@@ -22,7 +28,7 @@ dns_name_normalise(struct sv name, char out[DNS_NAME_MAX])
 	for (i = 0; i < name.n; i++) {
 		char c = name.p[i];
 
-		if (c == '.' ? label == 0 : !is_host_byte(c) || label == 63)
+		if (c == '.' ? label == 0 : !allowed(c) || label == 63)
 			return RC_SYNTAX;
 		label = c == '.' ? 0 : label + 1;
 	}
@@ -32,6 +38,32 @@ dns_name_normalise(struct sv name, char out[DNS_NAME_MAX])
 		out[i] = ascii_lower(name.p[i]);
 	out[name.n] = '\0';
 	return RC_OK;
+}
+
+int
+dns_name_normalise(struct sv name, char out[DNS_NAME_MAX])
+{
+	return normalise(name, is_host_byte, out);
+}
+
+int
+dns_name_any(struct sv name, char out[DNS_NAME_MAX])
+{
+	return normalise(name, is_printable, out);
+}
+
+void
+dns_name_escape(const char *name, char out[DNS_ESCAPED_MAX])
+{
+	size_t n = 0;
+
+	for (; *name != '\0'; name++)
+		if (*name == '.' || is_host_byte(*name))
+			out[n++] = *name;
+		else
+			n += (size_t)snprintf(
+			    out + n, 5, "\\%03u", (unsigned char)*name);
+	out[n] = '\0';
 }
 
 /* One label or pointer at *pos.  RC_MORE: there is more of the name. */

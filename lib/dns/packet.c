@@ -6,7 +6,6 @@
 
 #define HEADER	 12
 #define CLASS_IN 1
-#define TYPE_SOA 6
 
 struct rr {
 	struct dns_wire owner;
@@ -129,7 +128,7 @@ follow(const struct reader *rd, unsigned chain, struct dns_wire *name,
 	return r == RC_OK ? RC_TOOBIG : r == RC_NOTFOUND ? RC_OK : r;
 }
 
-/* How many bytes stand before the name in the data; -1: there is no name. */
+/* How many bytes precede the name in the data; -1: there is no name. */
 static int
 bytes_before_name(enum dns_type type)
 {
@@ -142,6 +141,7 @@ bytes_before_name(enum dns_type type)
 		return 2;
 	case DNS_SRV:
 		return 6;
+	case DNS_SOA:
 	case DNS_A:
 	case DNS_TXT:
 	case DNS_AAAA:
@@ -178,7 +178,7 @@ add_record(const struct reader *rd, const struct rr *rr, enum dns_type type,
 	return buf_ok(out) ? RC_OK : RC_TOOBIG;
 }
 
-/* All records of the wanted type; *at comes to stand behind the answers. */
+/* All records of the wanted type; *at is behind the answers then. */
 static int
 collect(const struct reader *rd, const struct dns_wire *name,
     enum dns_type type, const struct dns_packet_limits *limits,
@@ -212,7 +212,7 @@ negative_ttl(const struct reader *rd, size_t at, uint32_t *ttl)
 
 	for (i = 0; r == RC_OK && i < rd->nauthority; i++) {
 		r = read_rr(rd->pkt, &at, &rr);
-		if (r != RC_OK || rr.type != TYPE_SOA || rr.ndata < 22)
+		if (r != RC_OK || rr.type != DNS_SOA || rr.ndata < 22)
 			continue;
 		minimum = be_get32(rd->pkt.p + rr.data + rr.ndata - 4);
 		least = rr.ttl < minimum ? rr.ttl : minimum;
@@ -228,11 +228,12 @@ dns_packet_read(struct sv packet, const char *name, enum dns_type type,
 {
 	struct reader rd = {.pkt = packet};
 	struct dns_packet got = {.ttl = INT32_MAX};
-	struct dns_wire at_name;
+	struct dns_wire at_name, asked;
 	size_t at;
 	int r;
 
 	dns_wire_of(name, &at_name);
+	asked = at_name;
 	buf_init(&got.data, limits->bytes);
 	r = read_head(&rd, &at_name, type, &got.rc);
 	at = rd.answers;
@@ -244,6 +245,11 @@ dns_packet_read(struct sv packet, const char *name, enum dns_type type,
 		r = negative_ttl(&rd, at, &got.ttl);
 	if (r == RC_OK)
 		r = dns_wire_text(&at_name, got.canonical);
+	/* Nobody asks for such a name to find a host. */
+	if (r == RC_TOOBIG && !dns_wire_is_host(&asked)) {
+		got.canonical[0] = '\0';
+		r = RC_OK;
+	}
 	if (r != RC_OK) {
 		buf_fini(&got.data);
 		return r;

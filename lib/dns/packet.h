@@ -30,7 +30,7 @@ struct dns_packet {
 
 /*
  * Reads the answer to "name type", name being normalised.  The CNAMEs that
- * lead from name to the records are followed; all else that stands in the
+ * lead from name to the records are followed; all else that is in the
  * packet is skipped.  RC_SYNTAX: broken, or an answer to another question;
  * RC_TOOBIG: over a limit.  On RC_OK out->data is to be freed.
  */
@@ -62,6 +62,10 @@ void dns_wire_of(const char *name, struct dns_wire *out);
  * RC_TOOBIG if that does not fit. */
 int dns_wire_text(
     const struct dns_wire *w, char out[DNS_NAME_MAX]) RC_USE_RESULT;
+/* A name of dns_name_any as master files have it, which resolvers read: what
+ * dns_wire_text writes as \DDD, and '/', is written so. */
+#define DNS_ESCAPED_MAX (4 * DNS_NAME_MAX)
+void dns_name_escape(const char *name, char out[DNS_ESCAPED_MAX]);
 /* Are all bytes of the labels such as may be asked for? */
 bool dns_wire_is_host(const struct dns_wire *w);
 

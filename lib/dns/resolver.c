@@ -32,7 +32,7 @@ struct question {
  * Every setting that differs from libunbound's own, with its reason.  The
  * caches bound the memory: about 16 MB when they are full, whatever is asked.
  */
-static const struct {
+static const struct setting {
 	const char *key, *value;
 } settings[] = {
     {"msg-cache-size:", "4m"},
@@ -71,9 +71,19 @@ static const struct {
     {"infra-keep-probing:", "yes"},
 };
 
-/* Is there a way to an address?  Nothing is sent. */
-static bool
-is_routed(const char *address)
+/* Many at a time, for one name each. */
+static const struct setting small[] = {
+    {"msg-cache-size:", "64k"},
+    {"rrset-cache-size:", "128k"},
+    {"key-cache-size:", "64k"},
+    {"neg-cache-size:", "64k"},
+    {"infra-cache-numhosts:", "100"},
+    {"outgoing-range:", "16"},
+    {"outgoing-num-tcp:", "2"},
+};
+
+bool
+resolver_is_routed(const char *address)
 {
 	union {
 		struct sockaddr any;
@@ -114,9 +124,11 @@ has_family(const struct resolver_opts *o, bool v6)
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (is_v6(s->address[i]) == v6 && is_routed(s->address[i]))
+		if (is_v6(s->address[i]) == v6 &&
+		    resolver_is_routed(s->address[i]))
 			return true;
-	return is_routed(v6 ? "2001:503:ba3e::2:30@53" : "198.41.0.4@53");
+	return resolver_is_routed(
+	    v6 ? "2001:503:ba3e::2:30@53" : "198.41.0.4@53");
 }
 
 static bool
@@ -167,6 +179,17 @@ set_servers(struct resolver *r, const struct resolver_opts *o)
 }
 
 static int
+set_zone(struct resolver *r, const struct resolver_opts *o)
+{
+	char zone[DNS_NAME_MAX + 1];
+
+	if (o->zone == NULL)
+		return 0;
+	(void)snprintf(zone, sizeof zone, "%s.", o->zone);
+	return ub_ctx_set_stub(r->ctx, zone, o->zone_address, 0);
+}
+
+static int
 set_anchors(struct resolver *r, struct sv text, struct err *err)
 {
 	struct buf line;
@@ -193,7 +216,12 @@ set_all(struct resolver *r, const struct resolver_opts *o, struct err *err)
 	for (i = 0; i < sizeof settings / sizeof settings[0]; i++)
 		(void)set(r, settings[i].key, settings[i].value);
 	set_families(r, o);
+	if (o->small)
+		for (i = 0; i < sizeof small / sizeof small[0]; i++)
+			(void)set(r, small[i].key, small[i].value);
 	e = set_servers(r, o);
+	if (e == 0)
+		e = set_zone(r, o);
 	if (e != 0)
 		return err_set(
 		    err, RC_SYNTAX, "name servers: %s", ub_strerror(e));

@@ -14,6 +14,9 @@ struct resolver_opts {
 	const struct dns_servers *root;	   /* n == 0: those built in */
 	const struct dns_servers *forward; /* NULL: recursion */
 	struct sv anchors;		   /* text; empty: no validation */
+	/* A zone whose only name server is at this address; NULL: none. */
+	const char *zone, *zone_address;
+	bool small; /* for a few questions only: little memory */
 };
 
 struct resolver;
@@ -36,6 +39,9 @@ int resolver_new(struct ev_loop *loop, const struct resolver_opts *o,
 /* Open questions are dropped, their functions not called.  Never to be called
  * from within a resolver_fn of the same resolver. */
 void resolver_free(struct resolver **r);
+
+/* Is there a way to an "address@port"?  Nothing is sent. */
+bool resolver_is_routed(const char *address);
 
 /* No function of an open question is called any more. */
 void resolver_mute(struct resolver *r);

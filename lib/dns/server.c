@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "dns/direct.h"
 #include "dns/ladder.h"
 #include "dns/packet.h"
 #include "dns/resolver.h"
@@ -13,8 +14,18 @@
 #include "ipc/proto.h"
 #include "ipc/server.h"
 
-#define TICK_MS	 1000
-#define TYPE_SOA 6
+#define TICK_MS	      1000
+#define HOUR_MS	      3600000
+#define FAR_MAX	      4	    /* each has some 50 resolvers at most */
+#define FAR_BYTES_MAX 40000 /* of records in an answer */
+
+/* Who asks. */
+struct client {
+	struct ipc_client ipc;	   /* must be first */
+	struct dns_server_few few; /* may NULL: as it likes */
+	int64_t hour;		   /* began then */
+	unsigned asked;		   /* in it */
+};
 
 struct query {
 	struct dns_server *s;
@@ -24,6 +35,17 @@ struct query {
 	int64_t deadline;
 	bool asked; /* the resolver in force has it */
 	struct query *prev, *next;
+};
+
+/* DNS_AUTHORITY. */
+struct far_query {
+	struct dns_server *s;
+	struct ipc_request request;
+	char name[DNS_NAME_MAX];
+	enum dns_type type;
+	int64_t deadline;      /* of its start */
+	struct direct *direct; /* NULL: it waits for a way */
+	struct far_query *next;
 };
 
 struct dns_server {
@@ -41,6 +63,8 @@ struct dns_server {
 	struct ipc_server *clients;
 	struct query *first, *last; /* by deadline */
 	unsigned open;
+	struct far_query *far;
+	unsigned nfar;
 };
 
 static void probe_done(struct dns_server *s, bool ok);
@@ -140,10 +164,12 @@ static void
 query_start(struct query *q)
 {
 	struct dns_server *s = q->s;
+	char name[DNS_ESCAPED_MAX];
 
 	/* Before it is asked: the answer may come, and free it, at once. */
 	q->asked = true;
-	if (resolver_ask(s->main, q->name, (int)q->type, on_answer, q) == RC_OK)
+	dns_name_escape(q->name, name);
+	if (resolver_ask(s->main, name, (int)q->type, on_answer, q) == RC_OK)
 		return;
 	query_reply(q, NULL, DNS_INSECURE);
 	query_forget(q);
@@ -179,6 +205,17 @@ is_known_type(uint32_t type)
 	return false;
 }
 
+/* May a question with that name be asked, and how is it kept? */
+static bool
+take_name(const struct dns_question *q, char name[DNS_NAME_MAX])
+{
+	if (!q->any)
+		return dns_name_normalise(q->name, name) == RC_OK;
+	return (q->type == DNS_A || q->type == DNS_AAAA || q->type == DNS_MX ||
+		   q->type == DNS_TXT) &&
+	       dns_name_any(q->name, name) == RC_OK;
+}
+
 static void
 query_new(
     struct ipc_client *c, const struct msg *m, const char *name, uint32_t type)
@@ -203,41 +240,10 @@ query_new(
 		query_start(q);
 }
 
-static void
-on_question(struct ipc_client *c, struct msg *m)
-{
-	const struct dns_packet none = {.rc = RC_TEMP};
-	struct dns_server *s = c->arg;
-	char name[DNS_NAME_MAX];
-	struct dns_question q;
-	struct msg no;
+/* ---- questions to a zone's own servers ---- */
 
-	if (m->type != DNS_QUERY || dns_question_get(m, &q) != RC_OK)
-		return;
-	if (dns_name_normalise(q.name, name) != RC_OK ||
-	    !is_known_type(q.type) || c->open >= s->o.limits.per_line ||
-	    s->open >= s->o.limits.all) {
-		make_reply(&none, DNS_INSECURE, &no);
-		ipc_client_answer(c, m->id, &no);
-		return;
-	}
-	query_new(c, m, name, q.type);
-}
-
-static const struct ipc_server_ops client_ops = {
-    .client_size = sizeof(struct ipc_client), .msg = on_question};
-
-void
-dns_server_add_client(struct dns_server *s, int fd)
-{
-	(void)ipc_server_add(s->clients, fd);
-}
-
-/* ---- ways ---- */
-
-static int
-make_resolver(struct dns_server *s, const struct dns_rung *g,
-    struct resolver **out, struct err *err)
+static struct resolver_opts
+way_of(const struct dns_server *s, const struct dns_rung *g)
 {
 	const struct dns_server_opts *o = &s->o;
 	struct resolver_opts ro = {.root = &o->hints};
@@ -249,9 +255,216 @@ make_resolver(struct dns_server *s, const struct dns_rung *g,
 	if (g->validate)
 		ro.anchors = o->anchors.n > 0 ? buf_sv(&o->anchors)
 					      : sv_str(dns_root_anchors);
-	return resolver_new(s->loop, &ro, out, err);
+	return ro;
 }
 
+/* room: bytes that its records may have. */
+static void
+put_far(const struct dns_authority_server *s, size_t room,
+    struct dns_direct_answer *out)
+{
+	const struct dns_answer *a = &s->answer;
+	const struct sv *last = a->n > 0 ? &a->record[a->n - 1] : NULL;
+	size_t n = last != NULL ? (size_t)(last->p - a->bytes) + last->n : 0;
+	bool fits = n <= room;
+
+	out->name = sv_str(s->name);
+	out->address = sv_str(s->address);
+	/* What does not fit counts as no answer. */
+	out->rc = fits ? a->rc : RC_TEMP;
+	out->security = (uint8_t)a->security;
+	out->ttl = a->ttl;
+	out->canonical = sv_str(a->canonical);
+	out->records = sv_of(a->bytes, fits ? n : 0);
+}
+
+static void
+far_reply(const struct dns_authority *a, struct msg *m)
+{
+	struct dns_direct d = {.rc = a->rc,
+	    .zone = sv_str(a->zone),
+	    .negative_ttl = a->negative_ttl};
+
+	d.server = xcalloc(a->n + 1, sizeof *d.server);
+	for (; d.n < a->n; d.n++)
+		put_far(&a->server[d.n], FAR_BYTES_MAX / a->n, &d.server[d.n]);
+	msg_init(m, MSG_REPLY);
+	dns_direct_put(m, &d);
+	free(d.server);
+}
+
+static void
+far_end(struct far_query *q, const struct dns_authority *a)
+{
+	struct dns_authority none;
+	struct far_query **at = &q->s->far;
+	struct msg m;
+
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
+	q->s->nfar--;
+	if (ipc_request_is_awaited(&q->request)) {
+		dns_authority_init(&none);
+		far_reply(a != NULL ? a : &none, &m);
+		ipc_request_answer(&q->request, &m);
+	}
+	ipc_request_end(&q->request);
+	direct_free(&q->direct);
+	free(q);
+}
+
+static void
+on_far(struct dns_authority *a, void *arg)
+{
+	far_end(arg, a);
+}
+
+/* Those that wait begin, if there is a way now. */
+static void
+start_far(struct dns_server *s)
+{
+	struct direct_opts o = {.port = DIRECT_PORT,
+	    .find_ms = DIRECT_FIND_MS,
+	    .answer_ms = DIRECT_ANSWER_MS};
+	struct far_query *q;
+
+	if (s->main == NULL || s->ladder.now < 0)
+		return;
+	o.way = way_of(s, &s->ladder.rung[s->ladder.now]);
+	for (q = s->far; q != NULL; q = q->next)
+		if (q->direct == NULL)
+			q->direct = direct_new(
+			    s->loop, &o, q->name, q->type, on_far, q);
+}
+
+static void
+far_new(
+    struct ipc_client *c, const struct msg *m, const char *name, uint32_t type)
+{
+	struct dns_server *s = c->arg;
+	struct far_query *q = xcalloc(1, sizeof *q);
+
+	q->s = s;
+	ipc_request_begin(&q->request, c, m);
+	memcpy(q->name, name, strlen(name) + 1);
+	q->type = (enum dns_type)type;
+	q->deadline = clk_mono() + s->o.limits.answer_ms;
+	q->next = s->far;
+	s->far = q;
+	s->nfar++;
+	wake_up(s);
+	start_far(s);
+}
+
+/* No way has been found for so long: those that wait get no answer. */
+static void
+give_up_far(struct dns_server *s)
+{
+	struct far_query *q, *next;
+
+	for (q = s->far; q != NULL; q = next) {
+		next = q->next;
+		if (q->direct == NULL && q->deadline <= clk_mono())
+			far_end(q, NULL);
+	}
+}
+
+/* Counts it. */
+static bool
+is_too_much(struct client *c)
+{
+	int64_t now = clk_mono();
+
+	if (c->asked == 0 || now - c->hour >= HOUR_MS) {
+		c->hour = now;
+		c->asked = 0;
+	}
+	if (c->asked++ == c->few.per_hour)
+		mlog(LOG_WARN, "dns.enough",
+		    "text=\"no more questions from auth in this hour\"");
+	return c->asked > c->few.per_hour;
+}
+
+static bool
+is_forbidden(
+    struct client *c, const char *name, const struct dns_question *q, bool far)
+{
+	char text[LOG_Q_MAX];
+
+	if (c->few.may == NULL)
+		return false;
+	if (far && q->type == DNS_TXT && c->few.may(name, c->few.arg))
+		return is_too_much(c);
+	mlog(LOG_WARN, "dns.forbidden", "name=%s type=%u",
+	    log_q(text, sv_str(name)), (unsigned)q->type);
+	return true;
+}
+
+static bool
+is_refused(struct ipc_client *c, const struct dns_question *q, bool far,
+    char name[DNS_NAME_MAX])
+{
+	const struct dns_server *s = c->arg;
+
+	return !take_name(q, name) || (far && q->any) ||
+	       !is_known_type(q->type) || c->open >= s->o.limits.per_line ||
+	       (far ? s->nfar >= FAR_MAX : s->open >= s->o.limits.all) ||
+	       is_forbidden((struct client *)c, name, q, far);
+}
+
+static void
+on_question(struct ipc_client *c, struct msg *m)
+{
+	const struct dns_packet none = {.rc = RC_TEMP};
+	struct dns_authority none_far;
+	bool far = m->type == DNS_AUTHORITY;
+	char name[DNS_NAME_MAX];
+	struct dns_question q;
+	struct msg no;
+
+	if ((m->type != DNS_QUERY && !far) || dns_question_get(m, &q) != RC_OK)
+		return;
+	if (is_refused(c, &q, far, name)) {
+		dns_authority_init(&none_far);
+		if (far)
+			far_reply(&none_far, &no);
+		else
+			make_reply(&none, DNS_INSECURE, &no);
+		ipc_client_answer(c, m->id, &no);
+	} else if (far) {
+		far_new(c, m, name, q.type);
+	} else {
+		query_new(c, m, name, q.type);
+	}
+}
+
+static const struct ipc_server_ops client_ops = {
+    .client_size = sizeof(struct client), .msg = on_question};
+
+void
+dns_server_add_client(struct dns_server *s, int fd)
+{
+	(void)ipc_server_add(s->clients, fd);
+}
+
+void
+dns_server_add_few(
+    struct dns_server *s, int fd, const struct dns_server_few *few)
+{
+	((struct client *)ipc_server_add(s->clients, fd))->few = *few;
+}
+
+/* ---- ways ---- */
+
+static int
+make_resolver(struct dns_server *s, const struct dns_rung *g,
+    struct resolver **out, struct err *err)
+{
+	const struct resolver_opts way = way_of(s, g);
+
+	return resolver_new(s->loop, &way, out, err);
+}
 static void
 free_old(void *arg)
 {
@@ -347,6 +560,7 @@ switch_over(struct dns_server *s)
 	s->main = s->spare;
 	s->spare = NULL;
 	start_waiting(s);
+	start_far(s);
 }
 
 static void
@@ -403,7 +617,7 @@ on_probe(const struct resolver_answer *a, void *arg)
 	 * answers for the root only, from its own cache, shows here.  In a
 	 * root of one's own this name may not exist, which is proven, too. */
 	s->probe_second = true;
-	if (resolver_ask(s->spare, "org.", TYPE_SOA, on_probe, s) != RC_OK)
+	if (resolver_ask(s->spare, "org.", DNS_SOA, on_probe, s) != RC_OK)
 		probe_done(s, false);
 }
 
@@ -479,10 +693,12 @@ on_tick(void *arg)
 
 	for (q = s->first; q != NULL && q->deadline <= now; q = q->next)
 		query_reply(q, NULL, DNS_INSECURE);
+	give_up_far(s);
 	probe_next(s);
 	/* At rest until the ladder wants to look again. */
 	wait = dns_ladder_due(&s->ladder) - now;
-	if (s->first != NULL || s->old != NULL || wait < TICK_MS)
+	if (s->first != NULL || s->far != NULL || s->old != NULL ||
+	    wait < TICK_MS)
 		wait = TICK_MS;
 	s->resting = wait > TICK_MS;
 	s->tick = ev_timer_add(s->loop, wait, on_tick, s);
@@ -543,6 +759,8 @@ dns_server_free(struct dns_server **sp)
 	resolver_free(&s->old);
 	resolver_free(&s->spare);
 	resolver_free(&s->main);
+	while (s->far != NULL)
+		far_end(s->far, NULL);
 	while (s->first != NULL)
 		query_forget(s->first);
 	ipc_server_free(&s->clients);

@@ -55,6 +55,20 @@ void dns_server_status(const struct dns_server *s, struct buf *out);
 void dns_server_add_client(struct dns_server *s, int fd);
 
 /*
+ * A line of a process that has no network and is to get none by way of us: it
+ * may ask with DNS_AUTHORITY alone, for TXT records whose names (normalised)
+ * `may` accepts, and so many times an hour.  All else is answered RC_TEMP.
+ */
+typedef bool dns_server_may_fn(const char *name, void *arg);
+struct dns_server_few {
+	dns_server_may_fn *may;
+	void *arg;
+	unsigned per_hour;
+};
+void dns_server_add_few(
+    struct dns_server *s, int fd, const struct dns_server_few *few);
+
+/*
  * Reads the files and /etc/resolv.conf into *o; a NULL name is a default.
  * forward: addresses.  On error *err names the key.
  */

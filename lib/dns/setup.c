@@ -74,7 +74,7 @@ dns_servers_resolv_conf(struct sv text, struct dns_servers *out)
 		if (!sv_eq(word(&line), SV("nameserver")))
 			continue;
 		address = word(&line);
-		/* One more server that cannot be used is no error. */
+		/* A further server that cannot be used is not an error. */
 		if (dns_servers_add(out, address) != RC_OK)
 			continue;
 	}

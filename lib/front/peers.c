@@ -31,7 +31,7 @@ peers_enter(struct listener *l, const char *peer)
 	pthread_mutex_lock(&l->lock);
 	p = find(l, &key);
 	/* The limits may change under a reload; what is here is counted in
-	 * any case, so that whoever leaves was counted. */
+	 * any case, so that a peer that leaves was counted. */
 	ok = (p != NULL ? p->n : 0) < l->o.connections_per_peer ||
 	     (network_is_loopback(peer) && !l->o.limit_loopback);
 	if (ok && p == NULL) {

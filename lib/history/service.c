@@ -319,7 +319,7 @@ on_report(struct client *c, struct msg *m)
 
 /* ---- questions ---- */
 
-void
+int
 history_answer_find(struct history_db *db, struct msg *m, struct msg *reply)
 {
 	uint64_t story[HISTORY_FOUND_MAX];
@@ -342,9 +342,10 @@ history_answer_find(struct history_db *db, struct msg *m, struct msg *reply)
 	answer.nstory = r == RC_OK ? found.n : 0;
 	msg_init(reply, MSG_REPLY);
 	trace_found_put(reply, &answer);
+	return r;
 }
 
-void
+int
 history_answer_read(struct history_db *db, struct msg *m, struct msg *reply)
 {
 	struct trace_steps answer = {.rc = RC_OK};
@@ -372,6 +373,7 @@ history_answer_read(struct history_db *db, struct msg *m, struct msg *reply)
 	msg_init(reply, MSG_REPLY);
 	trace_steps_put(reply, &answer);
 	buf_fini(&steps);
+	return r;
 }
 
 static void
@@ -379,11 +381,12 @@ on_question(struct client *c, struct msg *m)
 {
 	struct history_service *s = c->ipc.arg;
 	struct msg reply;
+	int r = RC_OK;
 
 	if (m->type == CMD_TRACE_FIND)
-		history_answer_find(s->db, m, &reply);
+		r = history_answer_find(s->db, m, &reply);
 	else if (m->type == CMD_TRACE_READ)
-		history_answer_read(s->db, m, &reply);
+		r = history_answer_read(s->db, m, &reply);
 	else if (m->type == CMD_REPORTS) {
 		open_reports(s);
 		history_reports_answer(s->reports, m, &reply);
@@ -391,6 +394,8 @@ on_question(struct client *c, struct msg *m)
 		msg_answer_make(
 		    &reply, m->id, RC_SYNTAX, "the history does not know that");
 	ipc_client_answer(&c->ipc, m->id, &reply);
+	if (r == RC_DAMAGED)
+		look_at(s, r);
 }
 
 /* What we have seen of others' domains, and what is due of it. */

@@ -40,10 +40,11 @@ void history_service_status(struct history_service *s, struct buf *out);
 /* "received"; "" for what there is not. */
 const char *history_count_name(enum history_count c);
 
-/* Answers a question about the database, as a command may have it. */
-void history_answer_find(
+/* Answers a question about the database, as a command may have it, too.
+ * Returns what the answer says. */
+int history_answer_find(
     struct history_db *db, struct msg *m, struct msg *reply);
-void history_answer_read(
+int history_answer_read(
     struct history_db *db, struct msg *m, struct msg *reply);
 
 #endif

@@ -82,7 +82,10 @@ send_now(int fd, const struct msg *m, int flags)
 	while (sendmsg(fd, &h, flags | MSG_NOSIGNAL) < 0) {
 		if (errno == EINTR)
 			continue;
-		return errno == EAGAIN ? RC_MORE : RC_TEMP;
+		return errno == EAGAIN	     ? RC_MORE
+		       : errno == EPIPE	     ? RC_EOF
+		       : errno == ECONNRESET ? RC_EOF
+					     : RC_TEMP;
 	}
 	return RC_OK;
 }
@@ -139,7 +142,7 @@ line_send_fd(int fd, struct msg *m)
 	int r = buf_ok(&m->b) ? send_now(fd, m, 0) : RC_TEMP;
 
 	msg_fini(m);
-	return r;
+	return r == RC_EOF ? RC_TEMP : r;
 }
 
 int
@@ -301,6 +304,17 @@ line_free(struct line **lp)
 		line_destroy(l);
 }
 
+bool
+line_gone(struct line *l)
+{
+	bool gone;
+
+	pthread_mutex_lock(&l->lock);
+	gone = l->gone;
+	pthread_mutex_unlock(&l->lock);
+	return gone;
+}
+
 int
 line_send(struct line *l, struct msg *m)
 {
@@ -312,7 +326,10 @@ line_send(struct line *l, struct msg *m)
 		r = RC_TEMP;
 	} else {
 		r = l->queue == NULL ? send_now(l->fd, m, 0) : RC_MORE;
-		if (r == RC_MORE) {
+		if (r == RC_EOF) {
+			l->gone = true;
+			r = RC_TEMP;
+		} else if (r == RC_MORE) {
 			q = xcalloc(1, sizeof *q);
 			q->m = *m;
 			msg_init(m, 0);

@@ -4,8 +4,8 @@
  * does not take waits in a bounded queue, and a full queue is a temporary
  * failure.
  *
- * struct peer is "whoever plays that role now": a place for a line that is
- * replaced when the other process is started anew, and the requests that are
+ * struct peer is "the process that has that role now": a place for a line that
+ * is replaced when the other process is started anew, and the requests that are
  * open on it.  EOF fails every open request with RC_TEMP at once; so does its
  * deadline with RC_TIMEOUT, which travels with the request: one that arrives
  * after its deadline is thrown away.  A reply that comes too late is dropped
@@ -23,7 +23,7 @@ typedef void line_eof_fn(struct line *l, void *arg);
 
 /*
  * Takes fd.  on_msg gets every message (and does not free it); on_eof is
- * called once; the line may be freed in both.  A message that is no message
+ * called once; the line may be freed in both.  What is not a message
  * counts as EOF: the other side is broken.
  */
 struct line *line_new(struct ev_loop *loop, int fd, line_msg_fn *on_msg,
@@ -43,6 +43,8 @@ void line_set_judge(void (*judge)(int fd, void *arg), void *arg);
 /* From any thread.  Consumes m, also on error: RC_TEMP if the queue is full
  * or the other side is gone. */
 int line_send(struct line *l, struct msg *m) RC_USE_RESULT;
+/* A message could not be sent, or EOF came: the other side has ended. */
+bool line_gone(struct line *l);
 /* The same for news that may be lost: the other side's end is seen anyway. */
 void line_tell(struct line *l, struct msg *m);
 
@@ -57,7 +59,7 @@ int line_recv_fd(int fd, struct msg *m) RC_USE_RESULT;
 
 struct peer;
 /*
- * on_msg (may be NULL) gets messages that are no reply.  on_up (may be NULL)
+ * on_msg (may be NULL) gets messages that are not replies.  on_up (may be NULL)
  * is called when a new line is there.  All run in the loop's thread.
  */
 struct peer *peer_new(struct ev_loop *loop, const char *name,

@@ -28,7 +28,7 @@ const struct codec_type *const ipc_messages[] = {
     &sign_ask_codec,
     &sign_done_codec,
     &auth_command_codec,
-    &dkim_ask_codec,
+    &dkim_order_codec,
     &auth_done_codec,
     /* msg_control.h */
     &ctl_boot_codec,
@@ -50,6 +50,7 @@ const struct codec_type *const ipc_messages[] = {
     /* msg_dns.h */
     &dns_question_codec,
     &dns_reply_codec,
+    &dns_direct_codec,
     /* msg_history.h */
     &history_notes_codec,
     &trace_find_codec,
@@ -71,6 +72,7 @@ const struct codec_type *const ipc_messages[] = {
     /* msg_queue.h */
     &queue_file_codec,
     &queue_mail_codec,
+    &queue_known_codec,
     &queue_list_codec,
     &queue_listed_codec,
     &queue_act_codec,

@@ -54,7 +54,10 @@ struct mail_delivery {
 	uint64_t size;	 /* of the body */
 	uint8_t flags;	 /* DELIVER_* */
 	struct sv front; /* bytes in front of the body: trace fields */
-	int fd;		 /* the body; -1: it got lost on the way */
+	/* What was found out about it (msgauth/verdict.h), to be kept with it;
+	 * may be empty. */
+	struct sv verdict;
+	int fd; /* the body; -1: it got lost on the way */
 };
 CODEC_FUNCTIONS(mail_delivery);
 

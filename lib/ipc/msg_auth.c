@@ -73,12 +73,14 @@ command_fields(struct codec *c, struct auth_command *v)
 CODEC(auth_command, command_fields)
 
 static void
-dkim_fields(struct codec *c, struct dkim_ask *v)
+dkim_fields(struct codec *c, struct dkim_order *v)
 {
+	codec_below(c, &v->what, DKIM_ORDERS);
 	codec_text(c, &v->domain, SIGN_DOMAIN_MAX);
+	codec_text(c, &v->selector, SIGN_SELECTOR_MAX);
 }
 
-CODEC(dkim_ask, dkim_fields)
+CODEC(dkim_order, dkim_fields)
 
 static void
 done_fields(struct codec *c, struct auth_done *v)

@@ -79,11 +79,15 @@ struct auth_command {
 };
 CODEC_FUNCTIONS(auth_command);
 
+#define DKIM_ORDERS 4 /* enum signer_what */
+
 /* CMD_DKIM. */
-struct dkim_ask {
-	struct sv domain;
+struct dkim_order {
+	uint8_t what;
+	struct sv domain;   /* of the list: "" is all */
+	struct sv selector; /* to retire */
 };
-CODEC_FUNCTIONS(dkim_ask);
+CODEC_FUNCTIONS(dkim_order);
 
 /* The answer to all of them. */
 struct auth_done {

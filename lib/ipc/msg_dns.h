@@ -8,10 +8,11 @@
 #define DNS_RECORDS_MAX	 1024 /* more do not fit into a message */
 #define DNS_SECURITIES	 3    /* enum dns_security */
 
-/* DNS_QUERY. */
+/* DNS_QUERY and DNS_AUTHORITY. */
 struct dns_question {
 	struct sv name;
 	uint32_t type; /* enum dns_type */
+	bool any;      /* whatever is printable may be in the name */
 };
 CODEC_FUNCTIONS(dns_question);
 
@@ -24,5 +25,27 @@ struct dns_reply {
 	uint32_t nrecord;
 };
 CODEC_FUNCTIONS(dns_reply);
+
+#define DNS_DIRECT_MAX	       52 /* DNS_AUTHORITY_SERVERS_MAX */
+#define DNS_DIRECT_ADDRESS_MAX 64 /* of the text */
+
+/* To DNS_AUTHORITY. */
+struct dns_direct_answer {
+	struct sv name, address;
+	int rc;
+	uint8_t security;
+	uint32_t ttl;
+	struct sv canonical;
+	struct sv records; /* each: two bytes length, the data */
+};
+
+struct dns_direct {
+	int rc;
+	struct sv zone;
+	uint32_t negative_ttl;
+	struct dns_direct_answer *server;
+	uint32_t n;
+};
+CODEC_FUNCTIONS(dns_direct);
 
 #endif

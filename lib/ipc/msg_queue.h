@@ -6,11 +6,12 @@
 #include "ipc/codec.h"
 
 /* Of a message in the spool, in QUEUE_PUT, MX_JOB and its records. */
-#define SPOOL_EIGHT_BIT 0x1u   /* its body has bytes above 127 */
-#define SPOOL_BARE	0x2u   /* without Return-Path: for the outside, too */
-#define SPOOL_REPORT	0x4u   /* a bounce or notice of ours */
-#define SPOOL_JUNK	0x8u   /* into the folder for junk */
-#define SPOOL_FEEDBACK	0x100u /* a report to the owner of a domain */
+#define SPOOL_EIGHT_BIT 0x1u /* its body has bytes above 127 */
+#define SPOOL_BARE	0x2u /* without Return-Path: for the outside, too */
+#define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
+#define SPOOL_JUNK \
+	0x8u /* into Junk, of some recipients: nobody is told of it */
+#define SPOOL_FEEDBACK 0x100u /* a report to the owner of a domain */
 
 /* The answer to QUEUE_FILE. */
 struct queue_file {
@@ -26,21 +27,32 @@ CODEC_FUNCTIONS(queue_file);
 struct queue_to {
 	struct sv address; /* or an account's name */
 	bool local;
+	/* Of a local one: */
+	bool junk;	  /* into the folder for junk */
+	uint8_t override; /* enum verdict_override */
 };
 
 /* QUEUE_PUT. */
 struct queue_mail {
 	uint8_t delivery_id[16];
 	struct sv sender;
-	struct sv owner; /* the account that submits it, or empty */
-	uint64_t size;	 /* of the body */
-	uint32_t flags;	 /* SPOOL_* */
-	struct sv front; /* bytes in front of the body */
+	struct sv owner;   /* the account that submits it, or empty */
+	uint64_t size;	   /* of the body */
+	uint32_t flags;	   /* SPOOL_* */
+	struct sv front;   /* bytes in front of the body */
+	struct sv verdict; /* see msgauth/verdict.h; may be empty */
 	struct queue_to *to;
 	uint32_t nto;
 	int fd; /* the body; -1: it got lost on the way */
 };
 CODEC_FUNCTIONS(queue_mail);
+
+/* QUEUE_KNOWN. */
+struct queue_known {
+	struct sv account; /* empty: anybody */
+	struct sv address;
+};
+CODEC_FUNCTIONS(queue_known);
 
 /* ---- commands ---- */
 

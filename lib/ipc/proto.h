@@ -68,6 +68,9 @@ enum proto {
 
 	QUEUE_FILE, /* -> queue_file */
 	QUEUE_PUT,  /* queue_mail -> msg_answer */
+	/* Has somebody here written to that address?  queue_known ->
+	 * msg_answer: RC_OK or RC_NOTFOUND */
+	QUEUE_KNOWN,
 
 	/* ---- smtp to report: msg_report.h ---- */
 
@@ -90,7 +93,8 @@ enum proto {
 
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 
-	DNS_QUERY, /* dns_question -> dns_reply */
+	DNS_QUERY,     /* dns_question -> dns_reply */
+	DNS_AUTHORITY, /* dns_question -> dns_direct */
 
 	/* ---- queue to mx: msg_mx.h ---- */
 
@@ -110,7 +114,7 @@ enum proto {
 	CMD_APP_REVOKE,
 	CMD_APP_LIST,
 	CMD_ACCOUNTS,
-	CMD_DKIM, /* dkim_ask; text: "SELECTOR RECORD" lines */
+	CMD_DKIM, /* dkim_order; see auth/signer.h */
 
 	/* ---- command line to supervisor, on a connection of its own:
 	 * msg_control.h.  On those of reload and status it says nothing: they

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/plural.h"
 #include "journal/crc32c.h"
 #include "journal/journal_priv.h"
 
@@ -93,7 +94,7 @@ check_header(struct audit *a)
 		    "lost");
 }
 
-/* ---- bytes that stand in a file of their own ---- */
+/* ---- bytes that are in a file of their own ---- */
 
 static bool
 body_is_fine(struct audit *a, const struct body_ref *ref, char *name)
@@ -139,9 +140,10 @@ check_body(struct audit *a, const struct scanned *x, struct audit_record *r)
 	r->ok = false;
 	if (r->counts)
 		tell_record(a, x, x->h.seq,
-		    "log/%s, %llu bytes that belong to this record, is "
+		    "log/%s, %llu byte%s that belong%s to this record, is "
 		    "missing or damaged",
-		    name, (unsigned long long)r->ref.size);
+		    name, (unsigned long long)r->ref.size, plural(r->ref.size),
+		    each(r->ref.size, "s", ""));
 }
 
 /* ---- records ---- */
@@ -179,8 +181,8 @@ check_commit(struct audit *a, const struct scanned *x)
 		    "the end of a batch is damaged; a later one confirms its "
 		    "records");
 	else if (!a->hurt && c.count != a->batch)
-		tell_record(
-		    a, x, 0, "a batch of %u records has %u", c.count, a->batch);
+		tell_record(a, x, 0, "a batch of %u record%s has %u", c.count,
+		    plural(c.count), a->batch);
 	a->batch = 0;
 	a->hurt = false;
 }
@@ -283,8 +285,9 @@ check_records(struct audit *a, uint64_t size)
 	}
 	if (voids > 0)
 		tell(a, AUDIT_NOTE, a->file, void_off, x.off - void_off,
-		    "%llu records after the last complete batch are ignored",
-		    (unsigned long long)voids);
+		    "%llu record%s after the last complete batch %s ignored",
+		    (unsigned long long)voids, plural(voids),
+		    each(voids, "is", "are"));
 	if (x.gap > 0)
 		tell(a,
 		    (a->last ? !a->sum->clean_end : x.off >= a->end)
@@ -338,12 +341,13 @@ check_block(
 	}
 	if (wrong > 0)
 		tell(a, AUDIT_DERIVED, file, b->notes_off, 0,
-		    "%llu entries do not match the segment",
-		    (unsigned long long)wrong);
+		    "%llu %s not match the segment", (unsigned long long)wrong,
+		    each(wrong, "entry does", "entries do"));
 	if (notes > 0)
 		tell(a, AUDIT_DERIVED, file, b->notes_off, b->notes_len,
-		    "%llu summaries of messages are damaged",
-		    (unsigned long long)notes);
+		    "%llu %s damaged", (unsigned long long)notes,
+		    each(notes, "summary of a message is",
+			"summaries of messages are"));
 }
 
 static void

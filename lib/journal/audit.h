@@ -4,7 +4,7 @@
  * batch with its commit, files of bytes, tables of contents.
  *
  * Nothing is written.  The journal may be in use by another process: then what
- * is being appended right now may look odd, and whoever asks does well to ask
+ * is being appended right now may look odd, and the caller does well to ask
  * twice before he believes it.
  */
 #ifndef JOURNAL_AUDIT_H

@@ -52,7 +52,7 @@ survey_entry(void *arg, const struct toc_entry *e)
 	if (e->seq <= v->last || e->off >= v->s->end || e->seq > v->s->max_seq)
 		return;
 	v->last = e->seq;
-	if (v->c->keep(v->c->arg, e->seq)) {
+	if (v->c->keep(v->c->arg, e->seq, e->type)) {
 		v->kept += rec_bytes(e->len);
 		return;
 	}
@@ -297,7 +297,7 @@ copy_segment(struct compaction *x, struct segment *s)
 		r = rest(x, rec_bytes(a.h.len));
 		if (!(a.h.flags & JOURNAL_NAMED) || a.h.seq > s->max_seq)
 			continue;
-		if (x->c->keep(x->c->arg, a.h.seq))
+		if (x->c->keep(x->c->arg, a.h.seq, a.h.type))
 			copied(x, s, &a);
 		else
 			dropped(x, &a);

@@ -14,7 +14,7 @@
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-/* The name of a new folder stands in the one above. */
+/* The name of a new folder is kept in the one above. */
 static int
 flush_above(int fd)
 {

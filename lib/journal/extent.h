@@ -8,7 +8,7 @@
  * over, and which is left out).  Whatever was acknowledged before the call was
  * flushed, so it is in them; what is appended during the call may be or not.
  * So a copy of these bytes is the journal as it was at one moment, without a
- * word to the process that writes it: what stands behind is void at the next
+ * word to the process that writes it: what follows is void at the next
  * opening anyway, and derived files are made anew.
  *
  * Copy the files in the order of the list, bodies (files of their own) after

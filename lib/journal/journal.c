@@ -110,7 +110,7 @@ out:
 	return r;
 }
 
-/* A mark stands at the beginning of a segment or behind a commit. */
+/* A mark is at the beginning of a segment or behind a commit. */
 static bool
 mark_fits(struct journal *j, struct segment *s, const struct journal_mark *m)
 {

@@ -154,7 +154,7 @@ bool journal_mark(struct journal *j, struct journal_mark *out);
 uint64_t journal_epoch(struct journal *j);
 /* The next batch begins a new segment with a new epoch (flushes first). */
 int journal_new_epoch(struct journal *j) RC_USE_RESULT;
-/* The next batch begins a new segment, so that what stands in this one can be
+/* The next batch begins a new segment, so that what is in this one can be
  * compacted. */
 void journal_roll(struct journal *j);
 /* Numbers up to seq are taken: the next record gets a higher one.  Before the
@@ -203,6 +203,8 @@ void journal_blob_free(struct journal_blob **b);
 int journal_read(struct journal *j, uint64_t seq, uint64_t off, void *p,
     size_t len) RC_USE_RESULT;
 int journal_size(struct journal *j, uint64_t seq, uint64_t *out) RC_USE_RESULT;
+/* What kind of record it is. */
+int journal_type(struct journal *j, uint64_t seq, uint16_t *out) RC_USE_RESULT;
 /* Reads all of it in pieces and compares the checksum: for those who will
  * read it in pieces themselves.  RC_NOTFOUND, RC_DAMAGED, RC_IO. */
 int journal_verify(struct journal *j, uint64_t seq) RC_USE_RESULT;
@@ -225,7 +227,7 @@ void journal_idle(struct journal *j);
  * use always stays.
  */
 int journal_drop_before(struct journal *j, uint64_t seq) RC_USE_RESULT;
-/* The first numbers that may stand in the oldest segment, in the one behind it
+/* The first numbers that may be in the oldest segment, in the one behind it
  * and in the one in use; and how many bytes those before that one have. */
 struct journal_span {
 	uint64_t first, second, active, bytes;
@@ -245,7 +247,7 @@ struct journal_compaction {
 	uint64_t snapshot_bytes; /* about how much that will be */
 	/* Whether the bytes of this record are still wanted; from any thread,
 	 * with locks held. */
-	bool (*keep)(void *arg, uint64_t seq);
+	bool (*keep)(void *arg, uint64_t seq, uint16_t type);
 	/* After every few bytes that were read or written: a place to wait.
 	 * false: give up.  May be NULL. */
 	bool (*pause)(void *arg, uint64_t bytes);

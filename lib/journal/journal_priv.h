@@ -1,6 +1,6 @@
 /*
  * Inside the journal.  Two locks: `mu` guards batches and what is flushed,
- * `index` the table of segments and their tocs.  Whoever needs both takes
+ * `index` the table of segments and their tocs.  A caller that needs both takes
  * `mu` first.  The leader (see journal_flush) writes without holding either.
  */
 #ifndef JOURNAL_PRIV_H
@@ -27,7 +27,7 @@
 
 struct segment {
 	struct seg_header h;
-	uint64_t end;	    /* what stands behind is void, or not written yet */
+	uint64_t end;	    /* what follows is void, or not written yet */
 	uint64_t max_seq;   /* highest that counts; not of the last one */
 	uint64_t allocated; /* up to here a write needs no new blocks */
 	int fd;		    /* -1: closed meanwhile */
@@ -163,7 +163,7 @@ void scan_init(struct scan *s, const struct journal_io *io, int fd,
     const unsigned char *key, uint64_t off, uint64_t end);
 void scan_fini(struct scan *s);
 /* RC_OK: *out is the next record.  RC_EOF: no more; out->off is the end of the
- * last record, out->gap what stands behind and is not zero. */
+ * last record, out->gap what follows and is not zero. */
 int scan_next(struct scan *s, struct scanned *out);
 
 /* ---- record.c ---- */

@@ -120,6 +120,21 @@ out:
 }
 
 int
+journal_type(struct journal *j, uint64_t seq, uint16_t *out)
+{
+	struct segment *s = NULL;
+	struct toc_entry e;
+	struct rec_header h;
+	int r = locate(j, seq, &s, &e, &h);
+
+	if (r != RC_OK)
+		return r;
+	*out = h.type;
+	segment_unref(j, s);
+	return RC_OK;
+}
+
+int
 journal_size(struct journal *j, uint64_t seq, uint64_t *out)
 {
 	struct segment *s = NULL;

@@ -8,7 +8,7 @@
 #include "journal/journal.h"
 #include "journal/toc.h"
 
-/* Calls with a NAMED record that may stand at that place of the file, which is
+/* Calls with a NAMED record that may be at that place of the file, which is
  * in the folder `log`. */
 typedef void (*journal_found_fn)(
     void *arg, const struct toc_entry *e, const char *file);

@@ -99,7 +99,7 @@ bool toc_load_keyless(struct toc *t, const struct toc_id *id);
 uint64_t toc_last(const struct toc *t);
 /*
  * A number that no record of those has passed that stood before t->upto.
- * first: the lowest that may stand in the segment.
+ * first: the lowest that may be in the segment.
  */
 uint64_t toc_reach(const struct toc *t, uint64_t first);
 /* An entry behind all others, found at segment offset e->off; what stands

@@ -51,7 +51,7 @@ bool mail_addrlist_next(struct mail_addrlist *l, struct mail_addr *out);
  *
  * What programs write that know no quoting is understood, too.  Where the list
  * does not parse, a single address in angle brackets is the one that is meant,
- * whatever stands before it, and without brackets a single address at all:
+ * whatever comes before it, and without brackets a single address at all:
  * "[NAS] Ben <ben@x>", "Smith, Ben <ben@x>", "ben@x <ben@x>", "Ben <ben@x>;",
  * "Ben ben@x".  Addresses outside of the brackets that others could read as
  * well are reported first; what stands directly before them is a name.

@@ -26,7 +26,7 @@ take_folded(struct sv *header)
 }
 
 /* field-name = 1*ftext, %d33-57 / %d59-126, and obsolete blanks behind it;
- * false if it is no field */
+ * false if it is not a field */
 static bool
 split(struct sv whole, struct mail_field *out)
 {

@@ -17,7 +17,7 @@ struct mail_field {
 /*
  * Takes the next field off *header; false at the end, which is an empty line
  * or the end of the bytes.  Lines end with LF, with or without a CR.  Lines
- * that are no field (no colon, or blanks in the name, as in mbox's "From ")
+ * that are not a field (no colon, or blanks in the name, as in mbox's "From ")
  * are skipped with what is folded below them.
  */
 bool mail_field_next(struct sv *header, struct mail_field *out);

@@ -116,7 +116,7 @@ domain_name(struct sv s)
 		if (label > 63)
 			return 0;
 	}
-	/* A dot at the end is no part of it. */
+	/* A dot at the end does not belong to it. */
 	return i > 0 && label == 0 ? i - 1 : i;
 }
 

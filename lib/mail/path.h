@@ -1,5 +1,5 @@
 /*
- * Addresses as they stand in SMTP commands [RFC 5321 4.1.2].  Pure.
+ * Addresses as they are in SMTP commands [RFC 5321 4.1.2].  Pure.
  *
  * What others write is read as far as it can be understood [RFC 5321 4.5.3.1,
  * 4.1.2]: local parts of any printable bytes and of lengths far above 64, as

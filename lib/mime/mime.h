@@ -79,7 +79,7 @@ void mime_msg_fini(struct mime_msg *m);
 /*
  * The part that an IMAP section number names ("1.2.3" -> {1, 2, 3}),
  * [RFC 3501 6.4.5]: for a MESSAGE part the numbers go on inside it; part 1 of
- * a message that is no multipart is its body; a multipart of which no part
+ * a message that is not a multipart is its body; a multipart of which no part
  * begins is taken for plain text.  n == 0 is part 0.  MIME_NONE
  * if there is none.
  */
@@ -137,7 +137,7 @@ void mime_decode_body(struct sv body, enum mime_encoding enc, struct buf *out);
 
 struct mime_decoder {
 	enum mime_encoding enc;
-	uint32_t acc; /* of base64: bits that are no byte yet */
+	uint32_t acc; /* of base64: bits that are not a byte yet */
 	unsigned have;
 };
 
@@ -205,7 +205,7 @@ void mime_summarise(
 void mime_summarise_opaque(uint64_t size, struct buf *out);
 /* Is that of this version?  Older ones are made anew from the message. */
 bool mime_summary_is_current(struct sv bytes);
-/* RC_DAMAGED if the bytes are no summary of this version. */
+/* RC_DAMAGED if the bytes are not a summary of this version. */
 int mime_summary_decode(
     struct sv bytes, struct mime_summary *out) RC_USE_RESULT;
 void mime_summary_fini(struct mime_summary *s);

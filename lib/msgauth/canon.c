@@ -51,17 +51,49 @@ text(struct dkim_body *b, struct sv bytes)
 	emit(b, bytes);
 }
 
-/* How many bytes at the front mean nothing but themselves. */
-static size_t
-plain(const struct dkim_body *b, struct sv s)
+static bool
+is_blank(char c)
 {
-	size_t i = 0;
+	return c == ' ' || c == '\t';
+}
 
-	if (b->canon == DKIM_SIMPLE)
-		return sv_chr(s, '\r');
-	while (i < s.n && s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\r')
+/*
+ * The usual case in one go: text with single blanks within, up to the end of
+ * the line or of what is there.  Returns how many bytes that were; nothing is
+ * held back before them.
+ */
+static size_t
+relaxed_run(struct dkim_body *b, struct sv s)
+{
+	size_t i = 0, n = b->n;
+
+	while (i < s.n && s.p[i] != '\r') {
+		char c = s.p[i];
+
+		if (is_blank(c) &&
+		    (c == '\t' || i + 1 == s.n || is_blank(s.p[i + 1]) ||
+			s.p[i + 1] == '\r'))
+			break;
+		b->out[n++] = c;
 		i++;
+		if (n == sizeof b->out) {
+			b->n = n;
+			flush(b);
+			n = 0;
+		}
+	}
+	b->n = n;
 	return i;
+}
+
+/* Bytes at the front that mean nothing but themselves; the first is one. */
+static size_t
+run(struct dkim_body *b, struct sv s)
+{
+	size_t n = b->canon == DKIM_SIMPLE ? sv_chr(s, '\r') : 0;
+
+	text(b, sv_first(s, n));
+	return n > 0 ? n : relaxed_run(b, s);
 }
 
 void
@@ -79,12 +111,10 @@ dkim_body_feed(struct dkim_body *b, struct sv in)
 			n = 0;
 		} else if (in.p[0] == '\r') {
 			b->cr = true;
-		} else if (b->canon == DKIM_RELAXED &&
-			   (in.p[0] == ' ' || in.p[0] == '\t')) {
+		} else if (b->canon == DKIM_RELAXED && is_blank(in.p[0])) {
 			b->blank = true;
 		} else {
-			n = plain(b, in);
-			text(b, sv_first(in, n));
+			n = run(b, in);
 		}
 		in = sv_skip(in, n);
 	}

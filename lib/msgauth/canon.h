@@ -32,7 +32,7 @@ struct dkim_body {
 	bool cr;       /* the last byte was a CR */
 	bool any;      /* something was written */
 	size_t n;
-	char out[1024]; /* gathered for put */
+	char out[4096]; /* gathered for put */
 };
 
 /* put gets the canonical body, in pieces. */

@@ -25,6 +25,8 @@ struct check {
 	struct arc_verify *arc;
 	enum dmarc_author author;
 	char author_domain[DNS_NAME_MAX];
+	size_t nlist; /* that the header names */
+	struct list_name list[LIST_SOURCES];
 	bool ended;
 	bool done[PARTS];
 	bool dmarc_done;
@@ -89,8 +91,14 @@ void
 check_header(struct check *c, struct sv header)
 {
 	struct fieldset *fields = fieldset_new(header);
+	struct buf sender;
 
 	must(c->dkim == NULL);
+	buf_init(&sender, 2 * CHECK_NAME_MAX + c->local.n);
+	if (!c->result.null_sender)
+		buf_addf(&sender, "%s@%s", c->local.p, c->domain.p);
+	c->nlist = list_names(fields, buf_sv(&sender), c->list);
+	buf_fini(&sender);
 	c->author = dmarc_author(fields, c->author_domain);
 	c->dkim = dkim_verify_new(fields, c->bodies, sv_str(c->author_domain));
 	c->arc = arc_verify_new(fields, c->bodies);
@@ -196,6 +204,19 @@ run_dmarc(struct check *c)
 	    &spf, dkim, c->result.ndkim, &c->result.dmarc);
 }
 
+static void
+confirm_lists(struct check *c)
+{
+	struct check_result *r = &c->result;
+	size_t i;
+
+	r->nlist = 0;
+	for (i = 0; i < c->nlist; i++)
+		if (list_is_confirmed(
+			&c->list[i], r->dkim, r->ndkim, &r->mailfrom))
+			r->list[r->nlist++] = c->list[i];
+}
+
 int
 check_evaluate(struct check *c)
 {
@@ -223,7 +244,10 @@ check_evaluate(struct check *c)
 	if (c->dkim != NULL && !c->dmarc_done && news)
 		c->dmarc_done = run_dmarc(c) == RC_OK && all;
 	c->again = false;
-	return all && c->dmarc_done && c->ended ? RC_OK : RC_MORE;
+	if (!all || !c->dmarc_done || !c->ended)
+		return RC_MORE;
+	confirm_lists(c);
+	return RC_OK;
 }
 
 const struct check_result *

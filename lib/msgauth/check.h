@@ -21,7 +21,8 @@
  * What is to be done with it is the caller's: refuse if author is not
  * DMARC_AUTHOR_ONE; defer, while that makes sense, if dmarc.result is
  * TEMPERROR, then deliver; else dmarc.disposition, unless a trusted ARC chain
- * vouches (check_arc_vouches), which is an override that is to be noted.
+ * vouches (check_arc_vouches) or one of the lists is known here, which are
+ * overrides that are to be noted.
  */
 #ifndef MSGAUTH_CHECK_H
 #define MSGAUTH_CHECK_H
@@ -30,6 +31,7 @@
 #include "msgauth/dkim_verify.h"
 #include "msgauth/dmarc.h"
 #include "msgauth/iprev.h"
+#include "msgauth/list.h"
 #include "msgauth/lookup.h"
 #include "msgauth/spf.h"
 
@@ -55,6 +57,8 @@ struct check_result {
 	struct dkim_verdict dkim[DKIM_VERIFY_MAX];
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
+	size_t nlist; /* mailing lists that it has really come through */
+	struct list_name list[LIST_SOURCES];
 };
 
 struct check;
@@ -82,5 +86,15 @@ bool check_arc_vouches(
  * it, for ARC's copy. */
 void check_authres(
     const struct check_result *r, const char *id, bool bare, struct buf *out);
+/* What was done in spite of the author's policy, and by whose word: noted with
+ * the result of DMARC. */
+struct check_override {
+	const char *name;     /* "mailing_list" ... */
+	const char *property; /* "list", "sealer" */
+	const char *value;    /* "": nobody's */
+};
+/* o may be NULL. */
+void check_authres_noted(const struct check_result *r,
+    const struct check_override *o, const char *id, struct buf *out);
 
 #endif

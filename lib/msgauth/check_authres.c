@@ -45,13 +45,18 @@ author_problem(enum dmarc_author a)
 }
 
 static void
-write_dmarc(struct authres_writer *w, const struct dmarc_outcome *o)
+write_dmarc(struct authres_writer *w, const struct dmarc_outcome *o,
+    const struct check_override *override)
 {
 	authres_method(w, "dmarc", o->result, author_problem(o->author));
 	authres_prop(w, "header", "from", sv_str(o->domain));
 	if (o->policy_domain[0] != '\0')
 		authres_prop(w, "policy", "dmarc",
 		    sv_str(dmarc_policy_name(o->published)));
+	if (override == NULL)
+		return;
+	authres_prop(w, "policy", "override", sv_str(override->name));
+	authres_prop(w, "policy", override->property, sv_str(override->value));
 }
 
 static void
@@ -71,9 +76,9 @@ write_arc(struct authres_writer *w, const struct arc_outcome *o, const char *ip)
 	buf_fini(&n);
 }
 
-void
-check_authres(
-    const struct check_result *r, const char *id, bool bare, struct buf *out)
+static void
+write_all(const struct check_result *r, const struct check_override *o,
+    const char *id, bool bare, struct buf *out)
 {
 	char ip[LOOKUP_IP_TEXT];
 	struct authres_writer w;
@@ -90,7 +95,21 @@ check_authres(
 		authres_method(&w, "dkim", AUTH_NONE, NULL);
 	for (i = 0; i < r->ndkim; i++)
 		write_dkim(&w, &r->dkim[i]);
-	write_dmarc(&w, &r->dmarc);
+	write_dmarc(&w, &r->dmarc, o);
 	write_arc(&w, &r->arc, ip);
 	authres_end(&w);
+}
+
+void
+check_authres(
+    const struct check_result *r, const char *id, bool bare, struct buf *out)
+{
+	write_all(r, NULL, id, bare, out);
+}
+
+void
+check_authres_noted(const struct check_result *r,
+    const struct check_override *o, const char *id, struct buf *out)
+{
+	write_all(r, o, id, false, out);
 }

@@ -27,6 +27,8 @@ static const struct chosen {
     {"message-id", true},
     {"in-reply-to", false},
     {"references", false},
+    {"list-unsubscribe", false},
+    {"list-unsubscribe-post", false},
     {"mime-version", true},
     {"content-type", true},
     {"content-transfer-encoding", true},

@@ -26,10 +26,11 @@
  * who is shown to have written what: From, To, Subject, Date, Message-ID, and
  * the three that say how the body is to be read [RFC 6376 8.15].  Not so for
  * what mailing lists and other hosts add to honest mail [RFC 6376 5.4]:
- * Reply-To, Cc, Sender, In-Reply-To, References.  That somebody may add a
- * Reply-To to a message that has none is the price; a policy of p=reject whose
- * mail every list breaks is the other one.  Of a field that is there more than
- * DKIM_REPEAT_MAX times only the last ones are signed.
+ * Reply-To, Cc, Sender, In-Reply-To, References, and the two List-Unsubscribe
+ * fields, which must be signed where they are [RFC 8058 4].  That somebody may
+ * add a Reply-To to a message that has none is the price; a policy of p=reject
+ * whose mail every list breaks is the other one.  Of a field that is there more
+ * than DKIM_REPEAT_MAX times only the last ones are signed.
  */
 #define DKIM_REPEAT_MAX 8
 void dkim_header_choose(struct sv header, struct buf *names, struct buf *canon);

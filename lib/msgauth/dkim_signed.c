@@ -340,6 +340,16 @@ check_signed_names(const struct dkim_signed *s, struct sv h)
 	return from ? DKIM_R_NONE : DKIM_R_FROM;
 }
 
+static void
+note_list_field(struct dkim_verdict *v, struct sv name)
+{
+	if (!sv_istarts(name, SV("list-")))
+		return;
+	v->signs_list_id = v->signs_list_id || sv_ieq(name, SV("list-id"));
+	v->signs_list_post =
+	    v->signs_list_post || sv_ieq(name, SV("list-post"));
+}
+
 static bool
 hash_names(struct dkim_signed *s, const struct mail_field *own, struct sv h,
     struct fieldset *fields, EVP_MD_CTX *md)
@@ -358,6 +368,7 @@ hash_names(struct dkim_signed *s, const struct mail_field *own, struct sv h,
 			f = fieldset_take(fields, name);
 		if (f == NULL)
 			continue;
+		note_list_field(&s->verdict, f->name);
 		buf_reset(&b);
 		dkim_field_canon(f, s->header_canon, &b);
 		buf_adds(&b, "\r\n");

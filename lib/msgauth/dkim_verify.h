@@ -47,6 +47,7 @@ struct dkim_verdict {
 	bool has_length;
 	uint64_t length; /* l= */
 	bool body_matches;
+	bool signs_list_id, signs_list_post; /* that field is covered */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
@@ -71,12 +72,30 @@ dkim_pair_fini(struct dkim_pair *p)
 	}
 }
 
+/* Four letters or digits that nobody mistakes for one another. */
+static bool
+make_suffix(char out[5])
+{
+	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+	unsigned char random[4];
+	int i;
+
+	if (RAND_bytes(random, sizeof random) != 1)
+		return false;
+	for (i = 0; i < 4; i++)
+		out[i] = letters[random[i] % 32];
+	out[4] = '\0';
+	return true;
+}
+
 int
 dkim_pair_make(int64_t now, struct dkim_pair *out, struct err *err)
 {
 	static const char *const names[] = {"rsa", "ed"};
 	struct dkim_pair p = {.key = {NULL}};
+	char suffix[5] = "";
 	struct clk_tm t;
+	bool ok = make_suffix(suffix);
 	int a;
 
 	clk_civil(now, &t);
@@ -86,7 +105,8 @@ dkim_pair_make(int64_t now, struct dkim_pair *out, struct err *err)
 			? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS)
 			: EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 
-		if (k == NULL) {
+		if (k == NULL || !ok) {
+			EVP_PKEY_free(k);
 			ERR_clear_error();
 			dkim_pair_fini(&p);
 			return err_set(
@@ -94,8 +114,8 @@ dkim_pair_make(int64_t now, struct dkim_pair *out, struct err *err)
 		}
 		p.key[a] = key_of((enum dkim_algorithm)a, k);
 		(void)snprintf(p.selector[a], sizeof p.selector[a],
-		    "hm-%s-%04u%02u", names[a], (unsigned)t.year % 10000,
-		    (unsigned)t.month % 100);
+		    "hm-%s-%04u%02u-%s", names[a], (unsigned)t.year % 10000,
+		    (unsigned)t.month % 100, suffix);
 	}
 	*out = p;
 	return RC_OK;
@@ -114,8 +134,27 @@ dkim_selector_valid(struct sv s)
 	return s.n > 0 && s.n < DKIM_SELECTOR_MAX;
 }
 
+bool
+dkim_selector_is_made(struct sv s)
+{
+	static const struct sv begins[] = {{"hm-rsa-", 7}, {"hm-ed-", 6}};
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof begins / sizeof begins[0]; i++)
+		if (sv_starts(s, begins[i]))
+			n = begins[i].n;
+	s = sv_skip(s, n);
+	if (n == 0 || s.n != 11 || s.p[6] != '-')
+		return false;
+	for (i = 0; i < s.n; i++)
+		if (i < 6 ? !ascii_is_digit(s.p[i])
+			  : i > 6 && !ascii_is_alnum(s.p[i]))
+			return false;
+	return true;
+}
+
 int
-dkim_pair_write(const struct dkim_pair *p, struct buf *out)
+dkim_pair_write_body(const struct dkim_pair *p, struct buf *out)
 {
 	BIO *bio;
 	bool ok = true;
@@ -123,7 +162,6 @@ dkim_pair_write(const struct dkim_pair *p, struct buf *out)
 	long n;
 	int a;
 
-	buf_adds(out, FIRST);
 	for (a = 0; ok && a < DKIM_ALGORITHMS; a++) {
 		buf_addf(out, SELECTOR "%s\n", p->selector[a]);
 		bio = BIO_new(BIO_s_secmem());
@@ -139,6 +177,13 @@ dkim_pair_write(const struct dkim_pair *p, struct buf *out)
 	return ok && buf_ok(out) ? RC_OK : RC_IO;
 }
 
+int
+dkim_pair_write(const struct dkim_pair *p, struct buf *out)
+{
+	buf_adds(out, FIRST);
+	return dkim_pair_write_body(p, out);
+}
+
 /* Nobody is asked for a password of a key. */
 static int
 no_password(char *p, int n, int writing, void *arg)
@@ -150,24 +195,50 @@ no_password(char *p, int n, int writing, void *arg)
 	return -1;
 }
 
+static bool
+read_name(struct sv *text, enum dkim_algorithm a, struct dkim_pair *p)
+{
+	struct sv line = sv_split(text, '\n');
+
+	if (!sv_starts(line, SV(SELECTOR)))
+		return false;
+	line = sv_skip(line, strlen(SELECTOR));
+	if (!dkim_selector_valid(line))
+		return false;
+	sv_copy(line, p->selector[a], sizeof p->selector[a]);
+	return true;
+}
+
+bool
+dkim_pair_read_names(struct sv text, struct dkim_pair *out)
+{
+	struct dkim_pair p = {.key = {NULL}};
+	bool ok = true;
+	int a;
+
+	for (a = 0; ok && a < DKIM_ALGORITHMS; a++)
+		ok = read_name(&text, (enum dkim_algorithm)a, &p);
+	if (ok && text.n == 0)
+		*out = p;
+	return ok && text.n == 0;
+}
+
 /* One key of the text, with the line that names it. */
 static bool
 read_key(struct sv *text, enum dkim_algorithm a, struct dkim_pair *p)
 {
 	static const struct sv end = {"-----END PRIVATE KEY-----\n", 26};
-	struct sv line = sv_split(text, '\n'), pem;
-	size_t at = sv_find(*text, end);
+	struct sv pem;
 	EVP_PKEY *k = NULL;
+	size_t at;
 	BIO *bio;
 
-	if (!sv_starts(line, SV(SELECTOR)))
+	if (!read_name(text, a, p))
 		return false;
-	line = sv_skip(line, strlen(SELECTOR));
+	at = sv_find(*text, end);
 	pem = sv_first(*text, at + end.n);
-	if (!dkim_selector_valid(line) || at == text->n)
+	if (at == text->n)
 		return false;
-	memcpy(p->selector[a], line.p, line.n);
-	p->selector[a][line.n] = '\0';
 	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
 	if (bio != NULL)
 		k = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
@@ -180,21 +251,29 @@ read_key(struct sv *text, enum dkim_algorithm a, struct dkim_pair *p)
 }
 
 int
-dkim_pair_read(struct sv text, struct dkim_pair *out, struct err *err)
+dkim_pair_read_body(struct sv text, struct dkim_pair *out)
 {
 	struct dkim_pair p = {.key = {NULL}};
-	bool ok = text.n <= DKIM_PAIR_MAX && sv_starts(text, SV(FIRST));
+	bool ok = text.n <= DKIM_PAIR_MAX;
 	int a;
 
-	text = sv_skip(text, strlen(FIRST));
 	for (a = 0; ok && a < DKIM_ALGORITHMS; a++)
 		ok = read_key(&text, (enum dkim_algorithm)a, &p);
 	if (!ok) {
 		dkim_pair_fini(&p);
-		return err_set(
-		    err, RC_DAMAGED, "it is not a pair of DKIM keys");
+		return RC_DAMAGED;
 	}
 	*out = p;
+	return RC_OK;
+}
+
+int
+dkim_pair_read(struct sv text, struct dkim_pair *out, struct err *err)
+{
+	if (!sv_starts(text, SV(FIRST)) ||
+	    dkim_pair_read_body(sv_skip(text, strlen(FIRST)), out) != RC_OK)
+		return err_set(
+		    err, RC_DAMAGED, "it is not a pair of DKIM keys");
 	return RC_OK;
 }
 

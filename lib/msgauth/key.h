@@ -6,16 +6,17 @@
  * A pair is one text, so that both are there or none:
  *
  *   hearthmail dkim 1
- *   selector hm-rsa-202611
+ *   selector hm-rsa-202611-k7fq
  *   -----BEGIN PRIVATE KEY-----
  *   ...
- *   selector hm-ed-202611
+ *   selector hm-ed-202611-k7fq
  *   -----BEGIN PRIVATE KEY-----
  *   ...
  *
- * Selectors carry the month in which the pair was made: a later pair gets other
- * names, and both can be published while mail signed by the first is on its
- * way.  Whoever wants a new pair moves the file away.
+ * Selectors carry the month in which the pair was made and something random:
+ * two pairs never have the same names, even if a backup is restored that does
+ * not know of the second.  Who has looked one up may remember its record for a
+ * day.
  */
 #ifndef MSGAUTH_KEY_H
 #define MSGAUTH_KEY_H
@@ -55,8 +56,17 @@ int dkim_pair_read(
 int dkim_pair_write(const struct dkim_pair *p, struct buf *out) RC_USE_RESULT;
 void dkim_pair_fini(struct dkim_pair *p);
 
-/* Letters, digits and hyphens, as we make them. */
+/* The same without the first line; and of a pair whose keys are gone just the
+ * lines of its selectors.  All of the text, or RC_DAMAGED, or false. */
+int dkim_pair_read_body(struct sv text, struct dkim_pair *out) RC_USE_RESULT;
+int dkim_pair_write_body(
+    const struct dkim_pair *p, struct buf *out) RC_USE_RESULT;
+bool dkim_pair_read_names(struct sv text, struct dkim_pair *out);
+
+/* Letters, digits and hyphens. */
 bool dkim_selector_valid(struct sv s);
+/* Exactly as dkim_pair_make makes them: nothing else fits into it. */
+bool dkim_selector_is_made(struct sv s);
 
 /* Appends the signature of a SHA-256 hash. */
 int dkim_key_sign(const struct dkim_key *k, const uint8_t hash[DKIM_HASH],

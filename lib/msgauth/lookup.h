@@ -32,8 +32,8 @@
  *
  * Names: text as in dns/dns.h, without a dot at the end, any case; labels of 1
  * to 63 bytes, 253 in all.  Macros of SPF can make names with bytes that
- * dns_ask() refuses; the driver hands in RC_SYNTAX then, which counts as "there
- * is no such name".
+ * dns_ask() refuses: those of its two parts are for dns_ask_any().  RC_SYNTAX
+ * counts as "there is no such name".
  */
 #ifndef MSGAUTH_LOOKUP_H
 #define MSGAUTH_LOOKUP_H

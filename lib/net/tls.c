@@ -279,7 +279,7 @@ tls_client_ssl(struct tls_client *c, const char *host, enum tls_demand demand)
 	SSL *ssl = ssl_new(c->ssl_ctx);
 
 	SSL_set_connect_state(ssl);
-	/* What is no host name (an address) goes without. */
+	/* An address, which is not a host name, goes without. */
 	(void)SSL_set_tlsext_host_name(ssl, host);
 	if (demand == TLS_ANY)
 		SSL_set_security_level(ssl, 0);
@@ -337,18 +337,40 @@ seconds_of(const ASN1_TIME *time)
 	return clk_secs(&t);
 }
 
-int
-tls_cert_info(struct sv cert_pem, struct tls_cert_info *out, struct err *err)
+static X509 *
+read_first(struct sv cert_pem)
 {
 	BIO *bio = BIO_new_mem_buf(cert_pem.p, (int)cert_pem.n);
-	unsigned char md[32];
-	unsigned int mdlen = 0, i;
 	X509 *x;
 
 	must(bio != NULL);
 	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	BIO_free(bio);
 	ERR_clear_error();
+	return x;
+}
+
+bool
+tls_cert_is_for(struct sv cert_pem, const char *host)
+{
+	X509 *x = read_first(cert_pem);
+	bool fits;
+
+	fits = x != NULL && X509_check_host(x, host, 0,
+				X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+				    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
+				NULL) == 1;
+	X509_free(x);
+	return fits;
+}
+
+int
+tls_cert_info(struct sv cert_pem, struct tls_cert_info *out, struct err *err)
+{
+	X509 *x = read_first(cert_pem);
+	unsigned char md[32];
+	unsigned int mdlen = 0, i;
+
 	if (x == NULL)
 		return err_set(
 		    err, RC_SYNTAX, "there is no PEM certificate in it");

@@ -65,6 +65,9 @@ struct tls_cert_info {
 	char sha256[65]; /* fingerprint in hex */
 	bool self_signed;
 };
+/* The first certificate names that host, or a wildcard that covers it, where
+ * mail programs look: in its subjectAltName [RFC 9525 2]. */
+bool tls_cert_is_for(struct sv cert_pem, const char *host);
 int tls_cert_info(struct sv cert_pem, struct tls_cert_info *out,
     struct err *err) RC_USE_RESULT;
 

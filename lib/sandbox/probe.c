@@ -136,7 +136,7 @@ probe_netlink(const char *other)
 	return true;
 }
 
-/* Whoever may connect out may still not take connections. */
+/* A process that may connect out may still not take connections. */
 static bool
 probe_listen(const char *other)
 {
@@ -160,7 +160,7 @@ probe_exec(const char *other)
 	char *const none[] = {NULL};
 
 	(void)other;
-	/* A file that is no program: with exec allowed the answer is about
+	/* A file that is not a program: with exec allowed the answer is about
 	 * the file, not about the call. */
 	(void)execve("/proc/self/status", none, none);
 	return errno == EACCES || errno == ENOEXEC || errno == ENOENT;

@@ -7,7 +7,7 @@
  *   2. no_new_privs, not dumpable, no core, no capability left, and proof
  *      that root cannot come back
  *   3. Landlock           the folder only, read or write as the profile says;
- *                         absent on some kernels, said aloud
+ *                         absent on some kernels; logged
  *   4. seccomp            required: a list of what may be called, all else
  *                         answers ENOSYS (or kills, in tests)
  *

@@ -129,6 +129,31 @@ store_read(struct store *st, uint64_t body, uint64_t off, void *p, size_t len)
 }
 
 int
+store_verdict(struct store *st, uint64_t body, struct buf *out)
+{
+	uint64_t size;
+	uint16_t type;
+	char *p;
+	int r = journal_type(st->j, body + 1, &type);
+
+	if (r == RC_OK && type != CHANGE_VERDICT)
+		r = RC_NOTFOUND;
+	if (r == RC_OK)
+		r = journal_size(st->j, body + 1, &size);
+	if (r != RC_OK)
+		return r;
+	if (size > STORE_VERDICT_MAX)
+		return RC_DAMAGED;
+	p = buf_reserve(out, (size_t)size);
+	if (p == NULL)
+		return RC_TOOBIG;
+	r = journal_read(st->j, body + 1, 0, p, (size_t)size);
+	if (r == RC_OK)
+		buf_added(out, (size_t)size);
+	return r;
+}
+
+int
 store_verify(struct store *st, uint64_t body)
 {
 	return journal_verify(st->j, body);
@@ -289,6 +314,8 @@ add_locked(struct store *st, struct store_body **body,
 		m[i].uid = mb->uidnext + (uint32_t)i;
 		m[i].size = (uint32_t)store_body_size(body[i]);
 		commit_message(&cs, body[i]->blob, buf_sv(&summary[i]));
+		if (n == 1 && a[0].verdict.n > 0)
+			commit_verdict(&cs, a[0].verdict);
 		out[i] = (struct store_added){mb->uidvalidity, m[i].uid, false};
 	}
 	c = commit_change(&cs, CHANGE_ADDED);

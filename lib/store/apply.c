@@ -8,7 +8,7 @@
 
 /*
  * Changes as they are read back may refer to what a damage has taken away.
- * Messages for a mailbox whose making was lost get one to stand in.
+ * Messages for a mailbox whose making was lost get a substitute.
  */
 static struct mailbox *
 mailbox_for(struct store *st, uint32_t id, uint64_t seq)
@@ -352,6 +352,7 @@ change_apply(struct store *st, const struct change *c, uint64_t seq,
 	case CHANGE_MESSAGE:
 	case CHANGE_METADATA:
 	case CHANGE_SCRIPT:
+	case CHANGE_VERDICT:
 		break;
 	}
 }

@@ -45,8 +45,16 @@ enum change_type {
 	CHANGE_VALIDITY, /* new UIDVALIDITYs, after a loss */
 	CHANGE_METADATA, /* numbers taken for what is to come */
 	CHANGE_SCRIPT,
-	CHANGE_PURGED /* expunged messages that must not come back */
+	CHANGE_PURGED, /* expunged messages that must not come back */
+	CHANGE_VERDICT /* bytes, no fields: of the message in front of it */
 };
+
+/* Of their records nothing but the bytes counts. */
+static inline bool
+change_is_bytes(uint16_t type)
+{
+	return type == CHANGE_MESSAGE || type == CHANGE_VERDICT;
+}
 
 #define CHANGE_MUST 0x8000u
 

@@ -11,7 +11,7 @@ commit_run(struct store *st, struct commit_set *cs, const struct view *by,
 	if (cs->n == 0)
 		return;
 	for (size_t i = 0; i < cs->n; i++) {
-		if (cs->item[i].type == CHANGE_MESSAGE)
+		if (change_is_bytes(cs->item[i].type))
 			continue;
 		change_encode(&cs->change[i], &cs->bytes[i]);
 		cs->item[i].payload = buf_sv(&cs->bytes[i]);
@@ -21,7 +21,7 @@ commit_run(struct store *st, struct commit_set *cs, const struct view *by,
 		cs->item[i].time = now;
 	seq = journal_append(st->j, cs->item, cs->n);
 	for (size_t i = 0; i < cs->n; i++)
-		if (cs->item[i].type != CHANGE_MESSAGE)
+		if (!change_is_bytes(cs->item[i].type))
 			change_apply(st, &cs->change[i], seq + i, now, by);
 	raise_need(need, seq + cs->n - 1);
 }

@@ -53,3 +53,12 @@ commit_message(struct commit_set *cs, struct journal_blob *blob, struct sv note)
 	cs->item[cs->n - 1].blob = blob;
 	cs->item[cs->n - 1].note = note;
 }
+
+void
+commit_verdict(struct commit_set *cs, struct sv verdict)
+{
+	(void)commit_change(cs, CHANGE_VERDICT);
+	buf_addsv(&cs->bytes[cs->n - 1], verdict);
+	cs->item[cs->n - 1].flags = JOURNAL_NAMED;
+	cs->item[cs->n - 1].payload = buf_sv(&cs->bytes[cs->n - 1]);
+}

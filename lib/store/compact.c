@@ -16,10 +16,12 @@ struct compacting {
 };
 
 static bool
-keep(void *arg, uint64_t seq)
+keep(void *arg, uint64_t seq, uint16_t type)
 {
 	const struct compacting *x = arg;
 
+	if (type == CHANGE_VERDICT)
+		seq--; /* it stays as long as its message */
 	if (seq > x->upto || bodies_has(&x->wanted, seq))
 		return true;
 	/* What a loss has left without a mailbox is for fsck to bring back. */
@@ -126,7 +128,7 @@ compact(struct store *st, const struct store_compact *c, bool last,
 	r = journal_compact(st->j, &jc, out);
 	if (r == RC_OK)
 		mlog(LOG_INFO, "store.compacted",
-		    "segments=%llu before=%llu after=%llu messages=%llu",
+		    "segments=%llu before=%llu after=%llu dropped=%llu",
 		    (unsigned long long)out->segments,
 		    (unsigned long long)out->before,
 		    (unsigned long long)out->after,

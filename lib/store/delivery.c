@@ -17,7 +17,7 @@ deliveries_fini(struct deliveries *ds)
 	memset(ds, 0, sizeof *ds);
 }
 
-/* The ids are random; whoever makes bad ones only slows his own mail. */
+/* The ids are random; a sender of bad ones only slows their own mail. */
 static size_t
 place(const struct deliveries *ds, const uint8_t *id)
 {

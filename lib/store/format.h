@@ -36,11 +36,11 @@
  *          something that clients remember may have been lost
  *   32 16  random key of SipHash-2-4 for the records of this segment
  *   48  8  when it was begun, ms since 1970
- *   56  8  lowest sequence number that may stand in it
+ *   56  8  lowest sequence number that may be in it
  *   64  8  predecessor's epoch
  *   72  8  predecessor's last valid sequence number
  *   80  8  predecessor's last valid place: offset behind that record; what
- *          stands behind it there is void (it was copied here if it was whole)
+ *          follows it there is void (it was copied here if it was whole)
  *   88  8  reserved, 0
  *   96  4  how many ranges of segments this one replaces (compaction)
  *  100  4  reserved, 0
@@ -80,16 +80,16 @@
  * bytes, which are the file log/body-XXXXXXXXXXXXXXXX (name in hexadecimal).
  * The file and the folder were flushed before the record was written.
  *
- * Compacted segment (version 2).  It stands in the place and under the number
+ * Compacted segment (version 2).  It has the place and the number
  * of the last of the segments that it was made of, has the predecessor of the
  * first of them, and names the others as replaced.  It is one batch: snapshot
  * records, then those NAMED records of the old ones that are still wanted, as
  * they were, under the new key; then a commit with GAPS whose sequence number
- * is the last that may stand in it, and which ends the segment (what its
+ * is the last that may be in it, and which ends the segment (what its
  * successor says about a place is about the segment that was).
  * Snapshot record (type 2, sequence number 0); payload: 8 sequence number for
  * which it stands, 4 index of this piece, from 0, 4 how many pieces there are,
- * then bytes of the user's: his state after all records up to that number,
+ * then bytes of the user's: their state after all records up to that number,
  * each of which had been flushed before the segment was.  The one with the
  * highest number counts; records up to it, wherever they stand, give their
  * bytes only.
@@ -115,6 +115,10 @@
  *
  * Type 16 MESSAGE is NAMED: its payload, or the file that it refers to, is a
  * message with CRLF line ends.  Other records name it by its number.
+ *
+ * Type 29 VERDICT is NAMED, too, and directly behind a MESSAGE: what was found
+ * out about that when it arrived, in the rows that msgauth/verdict.h describes.
+ * It is there or not, and stays as long as the message does.
  *
  * All others are changes of the state.  The payload is a row of fields: 2 tag,
  * 4 length, value.  Tags have their high bit (8000h) set if a reader that does

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
+#include "base/plural.h"
 #include "store/fsck_priv.h"
 
 #define STATE_HEAD   128u
@@ -132,6 +133,8 @@ on_record(void *arg, const struct audit_record *r)
 			void_added(k, r);
 		return;
 	}
+	if (r->h.type == CHANGE_VERDICT)
+		return; /* nobody misses it */
 	if (r->counts && l->n > 0 && r->h.seq <= l->b[l->n - 1].seq)
 		return;
 	l->b = xgrow(l->b, &l->cap, l->n + 1, sizeof *l->b);
@@ -303,7 +306,7 @@ on_change(void *arg, const struct journal_record *rec)
 
 	if (rec->type == JOURNAL_TYPE_SNAPSHOT)
 		return on_snapshot(k, rec);
-	if (rec->type == CHANGE_MESSAGE)
+	if (change_is_bytes(rec->type))
 		return RC_OK;
 	if (rec->seq > k->mark.seq)
 		compare(k);
@@ -401,7 +404,8 @@ name_gone(struct fsck *k)
 	}
 	if (n > 0)
 		fsck_tell(k, AUDIT_DAMAGE, "state", 0,
-		    "%llu messages are no longer in their folder: %s%s", n, b.p,
+		    "%llu message%s no longer in %s folder: %s%s", n,
+		    each(n, " is", "s are"), each(n, "its", "their"), b.p,
 		    n > NAMED_MAX ? ", ..." : "");
 	buf_fini(&b);
 }
@@ -487,9 +491,10 @@ look_for_orphans(struct fsck *k)
 		n += k->bodies.b[i].ok && !k->bodies.b[i].used;
 	if (n > 0 && k->rep->damage > 0)
 		fsck_tell(k, AUDIT_DAMAGE, "", 0,
-		    "%llu messages can be read but are in no folder, since "
-		    "a record is lost; --repair puts them into %s",
-		    (unsigned long long)n, FSCK_LOST_FOUND);
+		    "%llu message%s can be read but %s in no folder, since "
+		    "a record is lost; --repair puts %s into %s",
+		    (unsigned long long)n, plural(n), each(n, "is", "are"),
+		    each(n, "it", "them"), FSCK_LOST_FOUND);
 }
 
 static void

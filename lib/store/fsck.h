@@ -3,9 +3,9 @@
  * anew, and bringing back what a damage has hidden.
  *
  * A check reads everything and writes nothing.  What it finds has a level: a
- * note is what a crash leaves behind and is no fault; a derived file that does
- * not fit can be made anew; a damage is a byte of the truth that is not what
- * was written.  Where a damage hits messages, they are named.
+ * note is what a crash leaves behind and is not a fault; a derived file that
+ * does not fit can be made anew; a damage is a byte of the truth that is not
+ * what was written.  Where a damage hits messages, they are named.
  *
  * The lock is taken, so that nobody else writes meanwhile: RC_TEMP if somebody
  * has it.  `online` goes without: what is being appended at that moment may
@@ -67,7 +67,7 @@ struct fsck_repaired {
 };
 
 /*
- * Puts every message that can still be read but stands in no folder into one:
+ * Puts every message that can still be read but is in no folder into one:
  * the one that it was meant for, if that is known, else lost+found.  Only
  * appends; a second repair finds nothing more to do.  Ends with a rebuild.
  * *before and *after are what was found.

@@ -1,4 +1,4 @@
-/* Repair: which messages can be read, but stand in no folder. */
+/* Repair: which messages can be read, but are in no folder. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

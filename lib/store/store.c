@@ -41,7 +41,7 @@ replay_one(void *arg, const struct journal_record *rec)
 					"sense",
 					(unsigned long long)rec->seq);
 	}
-	if (rec->type == CHANGE_MESSAGE)
+	if (change_is_bytes(rec->type))
 		return RC_OK;
 	r = change_decode(rec->type, rec->payload, &c);
 	if (r == RC_NOSUPPORT)
@@ -75,8 +75,8 @@ journal_start(struct store *st, struct err *err)
 	return journal_open(st->dirfd, &o, &st->j, err);
 }
 
-/* A checkpoint without a log: whoever was served an empty account would forget
- * the copies that clients have. */
+/* A checkpoint without a log: clients that were served an empty account would
+ * delete their own copies. */
 static bool
 has_log(const struct store *st)
 {
@@ -268,7 +268,7 @@ store_open(const char *dir, const struct store_opts *opts, struct store **out,
 		r = take_lock(st, err);
 	if (r == RC_OK)
 		r = start(st, err);
-	/* Not for the tests' disks: it is no part of what must survive. */
+	/* Not for the tests' disks: it does not belong to what must survive. */
 	if (r == RC_OK && st->io == &journal_disk && !st->opts.readonly)
 		suspects_open(&st->suspects, st->dirfd);
 	if (r == RC_OK) {

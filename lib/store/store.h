@@ -142,6 +142,9 @@ struct store_add {
 	int32_t zone;		    /* minutes east of UTC, for INTERNALDATE */
 	const uint8_t *delivery_id; /* 16 bytes, or NULL for APPEND */
 	bool opaque; /* do not parse: see mime_summarise_opaque */
+	/* What was found out about it when it arrived (msgauth/verdict.h), to
+	 * be kept as long as it is; may be empty.  store_add only. */
+	struct sv verdict;
 	/* REPLACE [RFC 8508]: the message with this UID, which the view must
 	 * show, is expunged with the same commit.  NULL: none. */
 	struct view *replaces_in;
@@ -399,6 +402,11 @@ int store_read(struct store *st, uint64_t body, uint64_t off, void *p,
 /* Compares the whole with its checksum, which store_read does only when it
  * reads all at once.  RC_DAMAGED, RC_IO. */
 int store_verify(struct store *st, uint64_t body) RC_USE_RESULT;
+/* What was found out about a message when it arrived, appended to out.
+ * RC_NOTFOUND: nothing, it came in another way or was not judged. */
+#define STORE_VERDICT_MAX 2048
+int store_verdict(
+    struct store *st, uint64_t body, struct buf *out) RC_USE_RESULT;
 /* The encoded summary of a message (mime_summary_decode), appended to out.
  * Made anew from the bytes where it is missing or damaged. */
 int store_summary(

@@ -233,6 +233,8 @@ void commit_fini(struct commit_set *cs);
 struct change *commit_change(struct commit_set *cs, uint16_t type);
 void commit_message(
     struct commit_set *cs, struct journal_blob *blob, struct sv note);
+/* Of the message in front of it; copied. */
+void commit_verdict(struct commit_set *cs, struct sv verdict);
 
 /* ---- commit.c ---- */
 /* Under the lock: one batch; applies all; `by` made them.  Raises need. */

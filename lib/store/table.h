@@ -1,7 +1,7 @@
 /*
  * A mailbox's messages by rising UID.  What came from the checkpoint stays
  * where it is mapped (copied page by page when it changes), what came since
- * stands in memory of its own: two flat arrays that read as one.
+ * has memory of its own: two flat arrays that read as one.
  */
 #ifndef STORE_TABLE_H
 #define STORE_TABLE_H

@@ -115,9 +115,9 @@ would_change(const struct msg *m, const struct change *c)
 
 /*
  * The test of UNCHANGEDSINCE [RFC 7162 3.1.3].  A keyword that the message
- * does not have is no metadata item of it: adding it passes even with 0, which
- * makes $MDNSent a test-and-set; a system flag is always there.  A message of
- * which only other flags have changed passes, too [RFC 7162 3.1.12].
+ * does not have is not one of its metadata items: adding it passes even with 0,
+ * which makes $MDNSent a test-and-set; a system flag is always there.  A
+ * message of which only other flags have changed passes, too [RFC 7162 3.1.12].
  */
 static bool
 unchanged(const struct view *v, const struct msg *m, const struct change *c,
@@ -276,7 +276,7 @@ copy_collect(struct copying *x, const struct rangeset *seqnos)
 		 * and can be copied, but it cannot move: it is gone. */
 		if (w.ghost && x->move)
 			continue;
-		/* A purge is for good, whoever still shows it. */
+		/* A purge is for good, even if a session still shows it. */
 		if ((w.ghost || x->v->mb->in_restore) &&
 		    bodies_has(&x->v->st->purged, w.m->body))
 			continue;

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "net/stream.h"
 #include "pop3/front/front.h"
 
@@ -132,7 +133,7 @@ greet(struct pop3_session *s)
 		s->over = true;
 		return;
 	}
-	REPLY(s, "+OK %u messages\r\n", s->count);
+	REPLY(s, "+OK %u message%s\r\n", s->count, plural(s->count));
 }
 
 /* The message a command names: 1 to count, not marked; else a reply. */
@@ -355,7 +356,7 @@ do_rset(struct pop3_session *s, struct sv args)
 	(void)args;
 	memset(s->marked, 0, s->count * sizeof *s->marked);
 	s->nmarked = 0;
-	REPLY(s, "+OK %u messages\r\n", s->count);
+	REPLY(s, "+OK %u message%s\r\n", s->count, plural(s->count));
 }
 
 static void
@@ -510,7 +511,8 @@ pop3_run(struct pool_task *t)
 		return finish(s);
 	}
 	stream_park(s->st);
-	/* A wake that brought nothing is no sign of life. */
+	/* A wake that brought nothing does not show that the client is alive.
+	 */
 	if (heard || atomic_load(&t->deadline) == 0) {
 		atomic_store(&t->deadline, clk_mono() + IDLE_MS);
 		atomic_store(&s->heard, clk_mono());

@@ -213,7 +213,7 @@ bind_source(int fd, bool v4, const struct client_opts *o)
 	return r == 0 ? RC_OK : RC_IO;
 }
 
-/* Whoever connects to an address of this machine comes from there. */
+/* A connection to an address of this machine comes from there. */
 static bool
 is_self(int fd)
 {
@@ -441,7 +441,7 @@ open_once(const struct client_opts *o, const struct route_address *to,
 	r = dial(c, to, why);
 	if (r == RC_OK)
 		r = greet(c, plain, why);
-	*out = c; /* for whoever wants to know how far it came */
+	*out = c; /* so that the caller knows how far it came */
 	return r;
 }
 

@@ -26,7 +26,7 @@ void reply_fini(struct reply *r);
 
 /*
  * Takes one whole reply off *in.  RC_MORE: it has no end yet, *in is as it was;
- * RC_SYNTAX: that is no reply; RC_TOOBIG: a line or the reply is too long.
+ * RC_SYNTAX: that is not a reply; RC_TOOBIG: a line or the reply is too long.
  */
 int reply_parse(struct sv *in, struct reply *out) RC_USE_RESULT;
 

@@ -475,12 +475,14 @@ try_fallback(struct job *j, const struct conf *c)
 
 /* ---- what became of it ---- */
 
-/* With the lock held; consumes m. */
+/* With the lock held; consumes m.  A queue that has ended, as it does for a
+ * new smarthost, hears it from mx_service_set_queue when it is back. */
 static void
 tell_queue(struct mx_service *s, struct msg *m)
 {
 	if (peer_tell(s->queue, m) != RC_OK)
-		mlog(LOG_WARN, "mx.answer", "text=\"the queue is gone\"");
+		mlog(LOG_INFO, "mx.answer",
+		    "text=\"the queue has ended; the next one is told\"");
 }
 
 /*

@@ -25,7 +25,7 @@ attempt_free(struct attempt *a)
 	free(a);
 }
 
-/* Somebody of the unit was never tried: his turn is now. */
+/* Somebody of the unit was never tried: it is their turn now. */
 static bool
 unit_has_untried(const struct spool_item *it, const struct sched_unit *u)
 {

@@ -370,7 +370,7 @@ remove_item(struct work *w, struct spool_item *it, bool bounce)
 	for (i = 0; i < it->nrcpt; i++) {
 		if (!is_meant(w->sel, it, i))
 			continue;
-		/* Somebody has it in his hands: what he says must find it. */
+		/* It is in use elsewhere: its outcome must find it. */
 		if (it->rcpt[i].unit != NULL &&
 		    it->rcpt[i].unit->state == SCHED_IN_FLIGHT) {
 			w->done->busy++;

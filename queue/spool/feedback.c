@@ -47,7 +47,7 @@ put_one(struct queue_service *q, const struct feedback_due *due, struct sv to,
 	struct conf *c = queue_conf(q);
 	struct spool_put p = {
 	    .fd = -1, .flags = SPOOL_REPORT | SPOOL_BARE | SPOOL_FEEDBACK};
-	const struct queue_to rcpt = {to, false};
+	const struct queue_to rcpt = {.address = to};
 	struct feedback_sender who = {.hostname = c->hostname,
 	    .domain = c->domain[0].name,
 	    .now = clk_now() / 1000};

@@ -2,6 +2,7 @@
 
 #include "base/ascii.h"
 #include "base/clk.h"
+#include "base/plural.h"
 #include "queue/spool/spool.h"
 
 #define MANY_MAX 100000 /* of anything in one message */
@@ -151,7 +152,7 @@ queue_time_words(const struct queue_clock *c, int64_t when, struct buf *out)
 static void
 count_words(int64_t n, const char *what, struct buf *out)
 {
-	buf_addf(out, "%lld %s%s", (long long)n, what, n == 1 ? "" : "s");
+	buf_addf(out, "%lld %s%s", (long long)n, what, plural((uint64_t)n));
 }
 
 void

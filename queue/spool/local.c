@@ -5,6 +5,7 @@
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "mail/path.h"
+#include "msgauth/verdict.h"
 #include "queue/spool/service_priv.h"
 
 #define KEEPER_TIMEOUT_MS 40000
@@ -51,19 +52,36 @@ on_delivered(int rc, struct msg *reply, void *arg)
 	attempt_settle(a, delay);
 }
 
+/* As it goes to this recipient. */
+static void
+put_verdict(const struct spool_item *it, const struct spool_recipient *to,
+    struct buf *out)
+{
+	struct verdict v;
+
+	if (verdict_decode(sv_of(it->verdict, it->nverdict), &v) == RC_OK &&
+	    to->override < VERDICT_OVERRIDES)
+		verdict_encode_for(
+		    &v, to->junk, (enum verdict_override)to->override, out);
+}
+
 void
 queue_try_local(struct queue_service *q, struct sched_unit *u)
 {
 	struct attempt *a = attempt_new(q, u);
 	struct spool_item *it = a->it;
+	const struct spool_recipient *to = &it->rcpt[a->rcpt[0]];
 	struct err err = {.text = ""};
 	struct buf front;
-	struct mail_delivery d = {
-	    .account = sv_str(it->rcpt[a->rcpt[0]].address),
-	    .flags = (it->flags & SPOOL_JUNK) != 0 ? DELIVER_JUNK : 0};
+	struct mail_delivery d = {.account = sv_str(to->address),
+	    .flags = to->junk ? DELIVER_JUNK : 0};
+	struct buf verdict;
 	struct msg m;
 	int r;
 
+	buf_init(&verdict, VERDICT_BYTES_MAX);
+	put_verdict(it, to, &verdict);
+	d.verdict = buf_sv(&verdict);
 	buf_init(&front, 2 * SPOOL_ADDRESS_MAX);
 	if ((it->flags & SPOOL_BARE) != 0) {
 		buf_adds(&front, "Return-Path: <");
@@ -80,5 +98,6 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	} else {
 		attempt_bodiless(a, &err);
 	}
+	buf_fini(&verdict);
 	buf_fini(&front);
 }

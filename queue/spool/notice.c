@@ -38,14 +38,15 @@ recipients_of(const struct conf *c, struct sv sender, size_t *n_out)
 
 	if (conf_lookup(c, sender, &account, &n) != RC_OK || n == 0) {
 		to = xcalloc(1, sizeof *to);
-		to[0] = (struct queue_to){sender, false};
+		to[0] = (struct queue_to){.address = sender};
 		*n_out = 1;
 		return to;
 	}
 	to = xcalloc(n, sizeof *to);
 	for (i = 0; i < n; i++)
 		to[i] = (struct queue_to){
-		    sv_str(c->account[account[i]].name), true};
+		    .address = sv_str(c->account[account[i]].name),
+		    .local = true};
 	*n_out = n;
 	return to;
 }

@@ -16,9 +16,12 @@
 #define TAG_ARRIVED	     0x0010u
 #define TAG_FLAGS	     0x0011u
 #define TAG_OWNER	     0x0012u
+#define TAG_HOW		     0x0016u
+#define TAG_VERDICT	     0x0017u
 #define TAG_NAME	     0x8013u
 #define TAG_STATE	     0x8014u
 #define TAG_MARKS	     0x8015u
+#define HOW_BYTES	     2
 #define STATE_BYTES	     20
 #define STATE_HELD	     1u
 #define MARKS_DELAY_REPORTED 1u
@@ -74,6 +77,16 @@ put_u32(struct buf *b, uint16_t tag, uint32_t v)
 	put_field(b, tag, sv_of(t, sizeof t));
 }
 
+/* Of the recipient in front. */
+static void
+put_how(bool junk, uint8_t override, struct buf *out)
+{
+	char t[HOW_BYTES] = {(char)junk, (char) override};
+
+	if (junk || override != 0)
+		put_field(out, TAG_HOW, sv_of(t, sizeof t));
+}
+
 void
 record_item(const struct spool_put *p, uint64_t body, uint64_t size,
     uint32_t flags, int64_t arrived, struct buf *out)
@@ -88,9 +101,13 @@ record_item(const struct spool_put *p, uint64_t body, uint64_t size,
 	put_field(out, TAG_SENDER, p->sender);
 	if (p->owner.n > 0)
 		put_field(out, TAG_OWNER, p->owner);
-	for (i = 0; i < p->nto; i++)
+	if (p->verdict.n > 0)
+		put_field(out, TAG_VERDICT, p->verdict);
+	for (i = 0; i < p->nto; i++) {
 		put_field(out, p->to[i].local ? TAG_ACCOUNT : TAG_ADDRESS,
 		    p->to[i].address);
+		put_how(p->to[i].junk, p->to[i].override, out);
+	}
 }
 
 static void
@@ -120,11 +137,14 @@ record_renewed(const struct spool_item *it, uint64_t body, struct buf *out)
 	put_field(out, TAG_SENDER, sv_str(it->sender));
 	if (it->owner != NULL)
 		put_field(out, TAG_OWNER, sv_str(it->owner));
+	if (it->nverdict > 0)
+		put_field(out, TAG_VERDICT, sv_of(it->verdict, it->nverdict));
 	for (i = 0; i < it->nrcpt; i++) {
 		const struct spool_recipient *to = &it->rcpt[i];
 
 		put_field(out, to->local ? TAG_ACCOUNT : TAG_ADDRESS,
 		    sv_str(to->address));
+		put_how(to->junk, to->override, out);
 		put_state(to, out);
 	}
 }
@@ -145,6 +165,16 @@ take_state(struct spool_item *it, struct sv v)
 	to->attempts = be_get32(v.p + 4);
 	to->next_try = (int64_t)be_get64(v.p + 8);
 	to->held = (be_get32(v.p + 16) & STATE_HELD) != 0;
+	return RC_OK;
+}
+
+static int
+take_how(struct spool_item *it, struct sv v)
+{
+	if (v.n < HOW_BYTES || it->nrcpt == 0)
+		return RC_DAMAGED;
+	it->rcpt[it->nrcpt - 1].junk = v.p[0] == 1;
+	it->rcpt[it->nrcpt - 1].override = (uint8_t)v.p[1];
 	return RC_OK;
 }
 
@@ -197,6 +227,12 @@ take_field(struct spool_item *it, uint16_t tag, struct sv v)
 		return RC_OK;
 	case TAG_STATE:
 		return take_state(it, v);
+	case TAG_HOW:
+		return take_how(it, v);
+	case TAG_VERDICT:
+		take_text(&it->verdict, v);
+		it->nverdict = v.n;
+		return RC_OK;
 	case TAG_SENDER:
 		take_text(&it->sender, v);
 		return RC_OK;
@@ -214,6 +250,19 @@ take_field(struct spool_item *it, uint16_t tag, struct sv v)
 	}
 }
 
+/* An earlier version knew it of the item as a whole. */
+static void
+junk_of_before(struct spool_item *it)
+{
+	bool known = (it->flags & SPOOL_JUNK) == 0;
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++)
+		known = known || it->rcpt[i].junk;
+	for (i = 0; i < it->nrcpt; i++)
+		it->rcpt[i].junk = known ? it->rcpt[i].junk : it->rcpt[i].local;
+}
+
 int
 record_item_parse(struct sv p, struct spool_item *it)
 {
@@ -229,6 +278,7 @@ record_item_parse(struct sv p, struct spool_item *it)
 			return r;
 		p = sv_skip(p, 6 + (size_t)n);
 	}
+	junk_of_before(it);
 	return p.n == 0 && it->sender != NULL && it->nrcpt > 0 ? RC_OK
 							       : RC_DAMAGED;
 }
@@ -256,6 +306,7 @@ item_free(struct spool_item *it)
 	free(it->rcpt);
 	free(it->sender);
 	free(it->owner);
+	free(it->verdict);
 	free(it);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Segments go from the oldest on, when nobody in them waits any more.  One
  * message that waits for five days, or is held for a year, would keep all that
- * came behind it on the disk.  So when most of what stands there is dead, those
+ * came behind it on the disk.  So when most of what is there is dead, those
  * who live in the oldest segment are written anew at the end, body and all that
  * is known of them, in one batch: after a crash the item is there as it was, or
  * anew, or both, which a replay takes for one.

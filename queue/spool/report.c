@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/ascii.h"
+#include "base/plural.h"
 #include "mail/date.h"
 #include "mail/field.h"
 #include "mail/path.h"
@@ -171,7 +172,8 @@ add_duration(int64_t ms, struct buf *out)
 	int64_t minutes = ms / 60000;
 
 	if (minutes < 120)
-		buf_addf(out, "%lld minutes", (long long)minutes);
+		buf_addf(out, "%lld minute%s", (long long)minutes,
+		    plural((uint64_t)minutes));
 	else if (minutes < 48 * 60)
 		buf_addf(out, "%lld hours", (long long)(minutes / 60));
 	else

@@ -155,7 +155,7 @@ unlink_ready(struct sched_unit *u)
 		u->dest->ready_end = at;
 }
 
-/* Takes a unit out of whatever it stands in. */
+/* Takes a unit out of whatever list it is in. */
 static void
 detach(struct sched *s, struct sched_unit *u)
 {

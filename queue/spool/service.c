@@ -9,6 +9,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 
@@ -93,6 +94,7 @@ put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
 	    .nto = mail->nto,
 	    .flags = mail->flags,
 	    .front = mail->front,
+	    .verdict = mail->verdict,
 	    .fd = mail->fd,
 	    .size = mail->size,
 	};
@@ -120,6 +122,21 @@ put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
 	return r;
 }
 
+/* A receipt or another automatic answer has no sender and is no writing. */
+static void
+note_known(struct client *c, const struct queue_mail *mail)
+{
+	struct queue_service *q = c->ipc.arg;
+	uint32_t i;
+
+	if (!c->outside || mail->owner.n == 0 || mail->sender.n == 0)
+		return;
+	for (i = 0; i < mail->nto; i++)
+		if (!mail->to[i].local)
+			known_add(q->known, mail->owner, mail->to[i].address,
+			    clk_now());
+}
+
 static void
 on_put(struct client *c, struct msg *m)
 {
@@ -135,6 +152,8 @@ on_put(struct client *c, struct msg *m)
 	r = queue_mail_get(m, &mail);
 	if (r == RC_OK) {
 		r = put(c, &mail, &it, &err);
+		if (r == RC_OK)
+			note_known(c, &mail);
 		queue_mail_fini(&mail);
 	} else {
 		(void)err_set(&err, r, "the envelope is garbled");
@@ -152,6 +171,20 @@ on_put(struct client *c, struct msg *m)
 	    (unsigned long long)it->seq, log_q(from, sv_str(it->sender)),
 	    it->nrcpt, (unsigned long long)it->size, spool_count(q->spool));
 	queue_answer_later(c, m, NULL);
+}
+
+static void
+on_known(struct client *c, struct msg *m)
+{
+	struct queue_service *q = c->ipc.arg;
+	struct queue_known k;
+
+	if (queue_known_get(m, &k) != RC_OK)
+		queue_answer(c, m, RC_SYNTAX, "the question is garbled");
+	else if (known_has(q->known, k.account, k.address))
+		queue_answer(c, m, RC_OK, "");
+	else
+		queue_answer(c, m, RC_NOTFOUND, "");
 }
 
 /* Whether its files are back: as long as we have them open, too, their bytes
@@ -216,6 +249,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		on_file(c, m);
 	else if (m->type == QUEUE_PUT)
 		on_put(c, m);
+	else if (m->type == QUEUE_KNOWN)
+		on_known(c, m);
 	else
 		queue_answer(c, m, RC_SYNTAX, "the queue does not know that");
 }
@@ -323,6 +358,7 @@ on_sweep(void *arg)
 	struct queue_service *q = arg;
 
 	q->sweep = ev_timer_add(q->o.loop, SWEEP_MS, on_sweep, q);
+	known_sync(q->known);
 	queue_sweep(q);
 	if (spool_outgrown(q->spool))
 		sched_each_dest(q->remote, note_place_anew, q);
@@ -365,6 +401,8 @@ queue_service_new(const struct queue_service_opts *o,
 	q->local = sched_new(LOCAL_MOST);
 	q->remote = sched_new(REMOTE_MOST);
 	r = spool_open(dirfd, NULL, on_place, q, &q->spool, err);
+	if (r == RC_OK)
+		q->known = known_open(dirfd);
 	if (r != RC_OK) {
 		io_close(&dirfd);
 		ipc_server_free(&q->clients);
@@ -422,6 +460,7 @@ queue_service_free(struct queue_service **qp)
 	sched_free(&q->local);
 	sched_free(&q->remote);
 	spool_close(&q->spool);
+	known_free(&q->known);
 	free(q);
 	*qp = NULL;
 }
@@ -458,7 +497,8 @@ queue_service_status(struct queue_service *q, struct buf *out)
 	char reply_text[LOG_Q_MAX];
 	size_t i;
 
-	buf_addf(out, "%zu messages wait\n", spool_count(q->spool));
+	buf_addf(out, "%zu message%s\n", spool_count(q->spool),
+	    each(spool_count(q->spool), " waits", "s wait"));
 	sched_each_dest(q->remote, note_place, &p);
 	for (i = 0; i < p.n; i++)
 		buf_addf(out, "  %zu for %s%s%s\n", p.d[i]->nunits,

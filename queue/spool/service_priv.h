@@ -10,7 +10,7 @@
  *   sign.c      signatures for reports
  *   remote.c    tries of other servers
  *   run.c       whose turn it is
- *   feedback.c  reports to the owners of domains
+ *   feedback    reports to the owners of domains
  *   answer.c    answers to clients
  *   lent.c      files that clients have
  *   control.c   the owner's commands
@@ -26,6 +26,7 @@
 #include "history/history.h"
 #include "ipc/server.h"
 #include "queue/spool/feedback.h"
+#include "queue/spool/known.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/sched.h"
 #include "queue/spool/service.h"
@@ -60,6 +61,7 @@ struct attempt {
 struct queue_service {
 	struct queue_service_opts o;
 	struct spool *spool;
+	struct known *known; /* whom the people here have written to */
 	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
 	unsigned local_in_flight, remote_in_flight;
@@ -183,7 +185,7 @@ void queue_remote_stop(struct queue_service *q);
 
 /* ---- sign.c ---- */
 
-/* RC_OK: what is to stand in front of the report; valid during the call. */
+/* RC_OK: what comes before the report; valid during the call. */
 typedef void queue_signed_fn(struct attempt *a, int rc, struct sv fields);
 /* The attempt is of a report of ours.  done may be called at once. */
 void queue_sign(struct attempt *a, queue_signed_fn *done);

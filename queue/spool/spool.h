@@ -19,6 +19,9 @@
  *      0x0010   8  when it came, ms since 1970
  *      0x0011   4  flags, SPOOL_*
  *      0x0012   n  the account that submitted it
+ *      0x0016   2  how the recipient in front gets it: 1 into Junk; enum
+ *                  verdict_override
+ *      0x0017   n  what was found out about it (msgauth/verdict.h)
  *      0x8013   8  the item is written anew: the number of the ITEM that it
  *                  was first, which is its name; that one, if it is still
  *                  there, is it no more.  TRIED records follow.
@@ -74,6 +77,8 @@ struct spool_recipient {
 	char *address; /* or the account's name */
 	bool local;
 	bool held; /* by a person */
+	bool junk; /* into the folder for junk */
+	uint8_t override;
 	enum spool_outcome outcome;
 	unsigned attempts;
 	int64_t next_try; /* ms since 1970, as it was written; 0: at once */
@@ -95,6 +100,8 @@ struct spool_item {
 	char *owner;	 /* the account that submitted it, or NULL */
 	int64_t arrived; /* ms since 1970 */
 	uint32_t flags;
+	char *verdict; /* its bytes, or NULL */
+	size_t nverdict;
 	bool delay_reported; /* of the delay */
 	struct spool_recipient *rcpt;
 	size_t nrcpt;
@@ -123,6 +130,7 @@ struct spool_put {
 	size_t nto;
 	uint32_t flags;	   /* SPOOL_EIGHT_BIT is found out by itself */
 	struct sv front;   /* bytes in front of the body: a signature */
+	struct sv verdict; /* may be empty */
 	int fd;		   /* the body: a regular file, read once from 0; -1: */
 	struct sv bytes;   /* the body, in memory */
 	uint64_t size;	   /* of fd */

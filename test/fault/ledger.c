@@ -162,7 +162,7 @@ dump_mailbox(struct dump *d, const char *name)
 		ok = view_msgs(v, i, 1, &m, &need) == 1 &&
 		     dump_message(d, &m, kw, nkw);
 	}
-	/* What it says has left, whoever asks since when. */
+	/* What it says has left, from whatever point is asked. */
 	view_vanished(v, 0, NULL, &gone, &need);
 	buf_adds(&d->b, "\n~ ");
 	rangeset_print(&gone, &d->b);

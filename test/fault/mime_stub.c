@@ -1,4 +1,4 @@
-/* Stands in for the MIME library where only its existence matters. */
+/* Replaces the MIME library where only its existence matters. */
 #include "mime/mime.h"
 
 void

@@ -3,7 +3,7 @@
  *
  * Each file has what readers see (the page cache) and what would be there
  * after a power cut; each folder likewise has names that are seen and names
- * that are durable.  Writes and name changes that were not flushed stand in a
+ * that are durable.  Writes and name changes that were not flushed are in a
  * list, and a power cut takes any part of it: nothing, all, or any of the
  * 512-byte sectors and name changes, in any order.
  *

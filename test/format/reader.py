@@ -4,6 +4,8 @@
   reader.py dump ACCOUNT       all mailboxes and messages, as text
   reader.py digest ACCOUNT     a hash of them, as `hearthmail fsck --json` has it
   reader.py message ACCOUNT N  the bytes of record N
+  reader.py verdict ACCOUNT N  what was found out about it when it arrived
+                               (lib/msgauth/verdict.h)
   reader.py records LOG        the records that count: number, type, length and
                                CRC-32C of the bytes
 
@@ -12,13 +14,15 @@ for the tests, which compare it with what the server says.
 """
 import bisect
 import hashlib
+import ipaddress
+import json
 import os
 import re
 import struct
 import sys
 
 HEADER = 4096
-COMMIT, SNAPSHOT, MESSAGE = 1, 2, 16
+COMMIT, SNAPSHOT, MESSAGE, VERDICT = 1, 2, 16, 29
 NAMED, ELSEWHERE = 1, 2
 MASK = (1 << 64) - 1
 
@@ -301,6 +305,35 @@ class Change:
             raise Damaged(f"field {n} is not known and must be")
 
 
+RESULTS = ["none", "pass", "fail", "softfail", "neutral", "policy", "temperror", "permerror"]
+POLICIES = ["none", "quarantine", "reject"]
+
+
+def verdict(data):
+    """What was found out about a message when it arrived."""
+    w, out, last = Wire(data), {}, 0
+    while w.more():
+        tag, size = w.bytes(2)
+        value = w.bytes(size)
+        if tag <= last:
+            raise Damaged("a verdict's tags do not rise")
+        last = tag
+        if tag == 1:
+            out["received"], = struct.unpack(">q", value)
+        elif tag == 2:
+            out["peer"] = str(ipaddress.ip_address(value).ipv4_mapped or ipaddress.ip_address(value))
+        elif tag == 3:
+            out.update(zip(["spf", "helo", "dkim", "arc", "dmarc", "iprev"], (RESULTS[b] for b in value)))
+        elif tag == 4:
+            out.update(author_problem=value[0], published=POLICIES[value[1]], applied=POLICIES[value[2]],
+                       aligned=value[3])
+        elif tag == 5:
+            out.update(junk=bool(value[0]), override=value[1])
+        elif tag in (6, 7, 8, 9):
+            out[{6: "author", 7: "org", 8: "passed", 9: "for"}[tag]] = value.decode("ascii")
+    return json.dumps(out, sort_keys=True)
+
+
 # ---- the state ----
 
 class Mailbox:
@@ -323,10 +356,11 @@ class Account:
         self.boxes, self.keywords, self.subscribed = {}, {}, set()
         self.last_validity, self.tombstones, self.gone = 0, [], {}
         self.bodies = {r.seq: r for r in self.log.records if r.type == MESSAGE}
+        self.verdicts = {r.seq - 1: r for r in self.log.records if r.type == VERDICT}
         if self.log.snapshot:
             self.load(self.log.snapshot)
         for r in self.log.records:
-            if r.type != MESSAGE and r.seq > self.log.snapshot_seq:
+            if r.type not in (MESSAGE, VERDICT) and r.seq > self.log.snapshot_seq:
                 self.apply(r, Change(r.type, r.payload))
 
     # -- a snapshot --
@@ -535,6 +569,9 @@ def main(words):
     elif len(words) == 3 and words[0] == "message":
         a = Account(words[1])
         sys.stdout.buffer.write(a.log.bytes_of(a.bodies[int(words[2])]))
+    elif len(words) == 3 and words[0] == "verdict":
+        a = Account(words[1])
+        print(verdict(a.verdicts[int(words[2])].payload))
     elif len(words) == 2 and words[0] == "records":
         log = Log(words[1])
         for r in log.records:

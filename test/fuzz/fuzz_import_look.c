@@ -82,6 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)look_tar(in);
 	(void)look_why_not(in, false);
 	(void)look_why_not(in, true);
+	(void)look_message_file(sv_first(in, sv_chr(in, '\n')), in);
 	(void)look_cr_only(look_skip_mark(in));
 	(void)usual_use(in);
 	(void)usual_inbox(in);

@@ -27,7 +27,7 @@ listens on port 25.  The file DIR/behaviour is read at each connection:
   refuse-starttls offers STARTTLS and answers 454
   no-8bitmime    offers nothing
   helo-only      500 to EHLO
-  garbage        answers what is no reply
+  garbage        answers with what is not a reply
 
 DIR/events gets a JSON line an event, DIR/N.eml the bytes of each message as
 they came, with dot stuffing undone.

@@ -7,6 +7,7 @@
  *           [--per-line N] [--all N]
  *
  *   ask NAME TYPE [MS]        one lookup
+ *   each NAME TYPE            what each of the zone's servers says
  *   many PREFIX N ZONE T      PREFIX0.ZONE to PREFIX(N-1).ZONE in T threads
  *   same NAME N T             N times the same in T threads
  *   flood PREFIX N ZONE MS    all at once, on the loop
@@ -28,7 +29,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "dns/dns.h"
+#include "dns/authority.h"
 #include "dns/server.h"
 
 #define SERVER_FD 9
@@ -147,19 +148,27 @@ print_record(enum dns_type type, struct sv r)
 	buf_fini(&b);
 }
 
+static enum dns_type
+type_of(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (strcmp(types[i].name, name) == 0)
+			return types[i].type;
+	return DNS_A;
+}
+
 static void
 ask_one(struct ask *a, const char *name, const char *type_name, int64_t ms)
 {
 	static const char *const security[] = {"insecure", "secure", "bogus"};
-	enum dns_type type = DNS_A;
+	enum dns_type type = type_of(type_name);
 	struct dns_answer out;
 	int64_t start = clk_mono();
 	size_t i;
 	int r;
 
-	for (i = 0; i < sizeof types / sizeof types[0]; i++)
-		if (strcmp(types[i].name, type_name) == 0)
-			type = types[i].type;
 	r = dns_query(a->peer, name, type, ms, &out);
 	printf("rc=%s security=%s ttl=%u canonical=%s ms=%lld n=%zu",
 	    rc_name(r), security[out.security], out.ttl, out.canonical,
@@ -168,6 +177,28 @@ ask_one(struct ask *a, const char *name, const char *type_name, int64_t ms)
 		print_record(type, out.record[i]);
 	printf("\n");
 	dns_answer_fini(&out);
+}
+
+static void
+ask_each(struct ask *a, const char *name, const char *type_name)
+{
+	enum dns_type type = type_of(type_name);
+	struct dns_authority out;
+	int r = dns_authority_query(a->peer, name, type, 60000, &out);
+	size_t i, j;
+
+	printf("rc=%s zone=%s negative=%u n=%zu", rc_name(r), out.zone,
+	    out.negative_ttl, out.n);
+	for (i = 0; i < out.n; i++) {
+		const struct dns_authority_server *s = &out.server[i];
+
+		printf(" | %s %s %s %u", s->name, s->address,
+		    rc_name(s->answer.rc), s->answer.security);
+		for (j = 0; j < s->answer.n; j++)
+			print_record(type, s->answer.record[j]);
+	}
+	printf("\n");
+	dns_authority_fini(&out);
 }
 
 /* ---- many ---- */
@@ -310,6 +341,8 @@ order(struct ask *a, char *w[6], int n)
 
 	if (n >= 3 && strcmp(w[0], "ask") == 0) {
 		ask_one(a, w[1], w[2], n > 3 ? number(w[3]) : 30000);
+	} else if (n == 3 && strcmp(w[0], "each") == 0) {
+		ask_each(a, w[1], w[2]);
 	} else if (n == 5 && strcmp(w[0], "many") == 0) {
 		l.prefix = w[1];
 		l.n = number(w[2]);

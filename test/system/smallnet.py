@@ -67,11 +67,15 @@ class Zone:
     lame      delegated to a server that knows nothing of it
     dead      delegated to an address where nobody is
     servfail  delegated to a server that has lost its zone file
+
+    ns names hosts of the test that are the zone's name servers, unsigned; what
+    they serve, SmallNet.serve says.
     """
 
-    def __init__(self, records=(), kind="signed"):
+    def __init__(self, records=(), kind="signed", ns=()):
         self.records = list(records)
-        self.kind = kind
+        self.kind = "own" if ns else kind
+        self.ns = list(ns)
 
 
 class SmallNet:
@@ -223,14 +227,15 @@ class SmallNet:
             text = text.replace("{%s}" % n, self.ip[n]).replace("{%s/6}" % n, self.ip6[n])
         return text
 
-    def _write_zone(self, zone, server, records):
-        """zone without a last dot; "" is the root."""
+    def _write_zone(self, zone, server, records, folder="zones", negative=60):
+        """zone without a last dot; "" is the root.  server: a name, or several."""
         origin = zone + "." if zone else "."
-        path = self.path("zones", (zone or "root") + ".zone")
+        servers = [server] if isinstance(server, str) else server
+        path = self.path(folder, (zone or "root") + ".zone")
         with open(path, "w") as f:
             f.write(f"$ORIGIN {origin}\n$TTL 300\n"
-                    f"@ SOA {server}.{TLD}. hostmaster.{TLD}. 1 3600 600 864000 60\n"
-                    f"@ NS {server}.{TLD}.\n" + "".join(self._fill(r) + "\n" for r in records))
+                    f"@ SOA {servers[0]}.{TLD}. hostmaster.{TLD}. 1 3600 600 864000 {negative}\n"
+                    + "".join(f"@ NS {s}.{TLD}.\n" for s in servers) + "".join(self._fill(r) + "\n" for r in records))
         return path
 
     def _keygen(self, zone, *options):
@@ -265,6 +270,8 @@ class SmallNet:
 
     def _make_zone(self, name, z):
         """The records in the TLD that lead to it."""
+        if z.ns:
+            return [f"{name}. NS {s}.{TLD}." for s in z.ns]
         server = {"lame": "resolver-of-nothing", "dead": "nowhere"}.get(z.kind, "hoster")
         lead = [f"{name}. NS {server}.{TLD}."]
         path = self._write_zone(name, server, z.records)
@@ -280,6 +287,8 @@ class SmallNet:
         tld = [f"{s} A {{{s}}}\n{s} AAAA {{{s}/6}}" for s in SERVERS]
         # root serves no zone but the root: lame for all others.
         tld += ["resolver-of-nothing A {root}", "nowhere A 198.51.100.254"]
+        own = sorted({s for z in self.zones.values() for s in z.ns})
+        tld += [f"{s} A {{{s}}}\n{s} AAAA {{{s}/6}}" for s in own]
         for name, z in self.zones.items():
             tld += self._make_zone(name, z)
         arpa = [f"{'.'.join(reversed(self.ip[n].split('.')))}.in-addr PTR {self.ptr(n)}."
@@ -320,7 +329,7 @@ class SmallNet:
         everything = ["", TLD, "arpa"] + hosted
         self._nsd("root", [""])
         self._nsd("tld", [TLD, "arpa"])
-        self._nsd("hoster", [z for z in hosted if self.zones[z].kind not in ("lame", "dead")])
+        self._nsd("hoster", [z for z in hosted if self.zones[z].kind not in ("lame", "dead", "own")])
         whole = [z for z in everything if z not in self.zones or
                  self.zones[z].kind in ("signed", "unsigned")]
         self._nsd("resolver", whole)
@@ -333,7 +342,20 @@ class SmallNet:
             return path + ".lost"
         return path if plain or kind == "unsigned" else path + ".signed"
 
-    def _nsd(self, name, zones, plain=False):
+    def serve(self, host, zones, negative=60):
+        """A host is name server, from now on, for {zone: records} of zones whose ns
+        names it; in place of what it has served before."""
+        old = getattr(self, "own", None)
+        self.own = old if old is not None else {}
+        if host in self.own:
+            # NSD closes its sockets with its last process.
+            self.own[host].terminate()
+            self.own[host].wait(15)
+        for zone, records in zones.items():
+            self._write_zone(zone, self.zones[zone].ns, records, f"{host}-zones", negative)
+        self.own[host] = self._nsd(host, list(zones), plain=True, folder=f"{host}-zones")
+
+    def _nsd(self, name, zones, plain=False, folder=None):
         conf = self.path(name, "nsd.conf")
         d = os.path.dirname(conf)
         with open(conf, "w") as f:
@@ -343,14 +365,16 @@ class SmallNet:
                     f'  xfrdir: "{d}"\n  server-count: 1\n  tcp-count: 50\n  rrl-ratelimit: 0\n'
                     f'remote-control:\n  control-enable: no\n')
             for z in zones:
-                f.write(f'zone:\n  name: "{z or "."}"\n  zonefile: "{self._zone_file(z, plain)}"\n')
+                path = self.path(folder, z + ".zone") if folder else self._zone_file(z, plain)
+                f.write(f'zone:\n  name: "{z or "."}"\n  zonefile: "{path}"\n')
         log = open(self.path(name, "log"), "w")
         nsd = shutil.which("nsd") or "/usr/sbin/nsd"
-        self.spawn(name, [nsd, "-d", "-c", conf], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        p = self.spawn(name, [nsd, "-d", "-c", conf], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
         ok = wait_until(lambda: "nsd started" in open(self.path(name, "log")).read(), 15)
         if not ok:
             raise RuntimeError("NSD: " + open(self.path(name, "log")).read())
+        return p
 
     # ---- mail hosts ----
 

@@ -180,7 +180,7 @@ def pieces(h, folder, before):
     r = h.command("restore", folder, "--account", "anna", "--folder", "Work")
     verdict(r.returncode == 0 and "3 messages" in r.stdout, "restore-folder", r.stdout + r.stderr)
     r = h.command("restore", folder, "--account", "anna", "--folder", "Work", "--message", "note 2")
-    verdict(r.returncode == 0 and "1 messages" in r.stdout, "restore-message", r.stdout + r.stderr)
+    verdict(r.returncode == 0 and "1 message was restored" in r.stdout, "restore-message", r.stdout + r.stderr)
     r = h.command("restore", folder, "--account", "anna", "--folder", "Work", "--message", "nothing")
     verdict(r.returncode == 1, "restore-of-no-message-fails", r.stdout)
     h.start()
@@ -220,7 +220,7 @@ def unreadable():
                         '2 messages were restored to "Work" of anna; 1 in the backup could not be read'
                         in r.stdout, f"unreadable-is-counted-{running}", r.stdout + r.stderr)
                 r = h.command(*words, "--message", "3")
-                verdict(r.returncode == 0 and "1 messages" in r.stdout and not r.stderr,
+                verdict(r.returncode == 0 and "1 message was restored" in r.stdout and not r.stderr,
                         f"another-by-its-uid-{running}", r.stdout + r.stderr)
                 r = h.command(*words, "--message", "2")
                 verdict(r.returncode == 1 and "0 messages" in r.stdout and "UID 2 " in r.stderr,
@@ -312,6 +312,17 @@ def refusals(h, folder):
         verdict(len(made) == 3 and r.stdout.startswith(newest(three) + ":"), "three-backups-the-last-is-newest", made)
     finally:
         shutil.rmtree(three, ignore_errors=True)
+    os.makedirs(f"{h.data}/run/empty", exist_ok=True)
+    os.symlink(h.data, f"{h.dir}/way")
+    for inside in (h.data, f"{h.data}/", f"{h.data}/backup", f"{h.data}/run/empty/a/b", f"{h.dir}/way/backup",
+                   f"{h.data}/../{os.path.basename(h.data)}/backup", os.path.relpath(h.data + "/backup")):
+        r = backup(h, inside)
+        verdict(r.returncode == 1 and "inside the data folder" in r.stderr and "another disk" in r.stderr and
+                not os.path.exists(f"{h.data}/backup") and not glob.glob(f"{h.data}/backup-*"), f"backup-into-the-data {inside[len(h.dir):]}", r)
+    beside = h.data + "-backup"
+    verdict(backup(h, beside).returncode == 0, "a-name-that-begins-like-the-data")
+    shutil.rmtree(beside)
+    os.unlink(f"{h.dir}/way")
     config = f"{h.dir}/other.yaml"
     r = subprocess.run([BINARY, "-c", config, "restore", folder], capture_output=True, text=True)
     verdict(r.returncode == 1 and "not empty" in r.stderr and not os.path.exists(config),
@@ -336,6 +347,22 @@ def broken(h, folder):
         f.write(bytes([b[0] ^ 4]))
     r = backup(h, copy, "--verify")
     verdict(r.returncode == 1 and "checksum" in r.stderr, "verify-finds-a-wrong-bit", r.stdout + r.stderr)
+    last = r.stderr.splitlines()[-1]
+    verdict("is damaged: 1 file is missing or does not match its checksum, and the test restore of 1 account found damage"
+            in last and "anna: log/" in r.stderr and "anna: " not in r.stdout, "its-last-line-agrees-with-the-others", r)
+    # What is not mail: all of that can be restored, and the last line says so.
+    other = folder + ".other"
+    shutil.copytree(newest(folder), other)
+    os.unlink(other + "/config/hearthmail.yaml")
+    r = backup(h, other, "--verify")
+    verdict(r.returncode == 1 and "is damaged: 1 file is missing" in r.stderr.splitlines()[-1] and
+            "all accounts were test-restored successfully" in r.stderr.splitlines()[-1] and
+            r.stdout.count("test restore successful") == 2, "verify-of-a-missing-file", r)
+    shutil.rmtree(other + "/data/accounts/anna")
+    r = backup(h, other, "--verify")
+    verdict(r.returncode == 1 and "anna: none of its files could be restored" in r.stderr and
+            "test restore of 1 account found damage" in r.stderr.splitlines()[-1], "verify-of-a-missing-account", r)
+    shutil.rmtree(other)
     r = h.command("restore", copy, "--account", "anna", "--force")
     verdict(r.returncode == 1, "a-broken-backup-is-not-restored", r.stdout)
     verdict(os.path.exists(h.data + "/accounts/anna/log/000001"), "and-nothing-is-moved-for-it")

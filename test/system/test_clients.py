@@ -306,7 +306,7 @@ def tls_in_one_packet(port, *records):
         tls.write(r)
     text = b""
     try:
-        while not text.endswith(b"\r\nlast OK Nothing done.\r\n"):
+        while not text.endswith(b"\r\nlast OK Nothing to do.\r\n"):
             text += until_done(lambda: tls.read(65536))
     except (OSError, ssl.SSLError):
         pass

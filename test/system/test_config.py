@@ -112,6 +112,20 @@ def usage(h):
     for name, options in shown.items():
         text = run(h.config, name, "--help").stdout
         verdict(not [o for o in options.split() if o not in text], f"help-has-the-options-of-{name}", text)
+    for words, code, said in ((["passwd", "nobody"], 1, 'no account "nobody"'), (["undelete", "anna"], 2, "--list shows them"),
+                              (["purge", "anna"], 2, "--all-expunged"), (["queue", "show", "x@y"], 2, '"x@y" is not an ID'),
+                              (["queue", "list", "--account", "nobody"], 1, 'no account "nobody"'),
+                              (["export", "nobody", f"{h.dir}/out"], 1, 'no account "nobody"'),
+                              (["app-password", "nobody"], 1, 'no account "nobody"'), (["fsck", "nobody"], 1, '"nobody"'),
+                              (["undelete", "nobody", "--list"], 1, "no such account"),
+                              (["debug", "level", "info", "nobody"], 1, "no such process"),
+                              (["debug", "dump", f"{h.dir}/nothing"], 1, "No such file"),
+                              (["restore", f"{h.dir}/nothing"], 1, f"{h.dir}/nothing"),
+                              (["backup", f"{h.dir}/nothing", "--verify"], 1, f"{h.dir}/nothing"),
+                              (["backup", f"{h.dir}/nothing/deeper"], 1, "No such file"),
+                              (["import", "anna", f"{h.dir}/nothing"], 1, "No such file")):
+        r = run(h.config, *words, stdin=subprocess.DEVNULL)
+        verdict(r.returncode == code and said in r.stderr and not r.stdout, "names-what-is-not-there-" + "-".join(words[:2]), r)
     r = subprocess.run([BINARY, "-c"], capture_output=True, text=True)
     verdict(r.returncode == 2 and "-c needs a file" in r.stderr, "c-without-a-file", r)
     verdict(subprocess.run([BINARY, "-V"], capture_output=True, text=True).stdout.startswith("hearthmail "),
@@ -209,6 +223,13 @@ def check(h):
     verdict("by way of smtp.example.net:587 (TLS, its certificate is checked, as me)" in r.stdout and
             "WARNING: " in r.stdout and "mail for smtp.example.net will wait" in r.stdout,
             "check-smarthost", r.stdout)
+    verdict("dmarc reject: " in r.stdout and "ARC" not in r.stdout, "check-inbound-default", r.stdout)
+    for policy in ("reject", "junk", "note", "off"):
+        h.write_config(whole + f"inbound: {{ dmarc: {policy}, trust_arc: [lists.example.org, fwd.example.net] }}\n")
+        said = h.command("check").stdout
+        verdict(f"\n  dmarc {policy}: " in said and
+                f"trusts the ARC seals of lists.example.org fwd.example.net{' (not used' if policy == 'off' else chr(10)}" in said,
+                f"check-inbound-{policy}", said)
     h.write_config(whole)
     os.makedirs(os.path.join(h.data, "accounts/zoe"), exist_ok=True)
     r = h.command("check")
@@ -278,6 +299,9 @@ def wrong_key():
         r = h.command("reload")
         verdict(r.returncode == 1 and "does not belong" in r.stderr, "reload-still-refuses", r)
         shutil.copy(f"{h.dir}/a.key", key)
+        r = h.command("check")
+        verdict("names: none" in r.stdout and "mail programs will refuse it" in r.stdout and
+                "subjectAltName" in r.stdout and "mail.home.test there" in r.stdout, "check-certificate-with-a-cn-only", r)
         verdict(wait_until(lambda: served(h) == ours) and served(h, "submissions") == ours and
                 wait_until(lambda: "CANNOT" not in h.command("status").stdout), "certificate-heals-by-itself")
         kept = os.path.join(h.data, "tls", "last-good.pem")
@@ -563,6 +587,12 @@ def debugging():
         secret = b64encode(b"\0ben\0correct horse battery").decode()
         verdict("correct horse" not in h.log() and secret not in h.log() and
                 h.logged(r'text="AUTH \S+ \*\*\*"'), "debug-trace-masks", [l for l in h.log().splitlines() if "AUTH" in l])
+        for what in ("nobody", "ann", "anna@home.test", ""):
+            r = h.command("debug", "trace", what)
+            verdict(r.returncode == 1 and f'no account "{what}"' in r.stderr, f"debug-trace-of-nobody-{what}", r)
+        for what in ("2001:db8::1", "mx.example.net"):
+            verdict(h.command("debug", "trace", what).returncode == 0, f"debug-trace-{what}")
+        verdict(h.command("debug", "trace", "anna").returncode == 0, "debug-trace-again")
         seen = h.log().count(" trace ")
         h.command("debug", "trace", "off")
         m = h.imap("anna")
@@ -598,11 +628,73 @@ def open_files(h):
     verdict(f"others can change {h.config}" in said and f"TLS key {key}" in said, "check-warns-of-modes", said)
     os.chmod(h.config, 0o644)
     os.chmod(key, 0o600)
+    whole, secret = h.yaml(), os.path.join(h.dir, "secret")
+    with open(secret, "w") as f:
+        f.write("open sesame\n")
+    relay = f"host: 127.0.0.1, port: 2525, tls: require, user: me, password_file: {secret}"
+    h.write_config(whole + f"relay: {{ example.net: {{ {relay} }}, \"*\": {{ {relay} }} }}\n")
+    for mode, words in ((0o644, "everybody can read the password file"), (0o660, "others can change the password file"), (0o640, None)):
+        os.chmod(secret, mode)
+        seen = len(h.log())
+        for command in ("check", "reload"):
+            said = h.command(command).stdout
+            verdict(said.count(f"{words} {secret}: chmod") == 1 if words else secret + ": chmod" not in said,
+                    f"{command}-password-file-{mode:o}", said)
+        if words:
+            verdict(h.logged(f"files.open text=.*{words}"), f"log-password-file-{mode:o}", h.log()[seen:])
+    h.write_config(whole)
+    h.command("reload")
+    passwords = os.path.join(h.data, "auth/credentials")
+    mode = os.stat(passwords).st_mode & 0o777
+    os.chmod(passwords, 0o644)
+    verdict(f"passwords in {passwords}" in h.command("check").stdout, "check-open-credentials")
+    os.chmod(passwords, mode)
+    # A folder in which others can write: they replace the file.
+    folder = os.path.join(h.dir, "etc")
+    os.mkdir(folder)
+    shutil.copy(h.config, folder)
+    os.symlink(os.path.join(folder, "hearthmail.yaml"), os.path.join(h.dir, "link.yaml"))
+    for mode in (0o777, 0o755, 0o1777):
+        os.chmod(folder, mode)
+        for path, cwd in (("hearthmail.yaml", folder), ("./hearthmail.yaml", folder), ("etc/hearthmail.yaml", h.dir),
+                          ("link.yaml", h.dir)):
+            said = run(path, "check", cwd=cwd).stdout
+            verdict((f"others can change {path}" in said) == (mode == 0o777), f"check-folder-{mode:o}-{path}", said)
+    os.chown(folder, 65534, 65534)
+    verdict("others can change" in run("hearthmail.yaml", "check", cwd=folder).stdout, "check-folder-of-another")
+    os.chown(folder, 0, 0)
+    os.chmod(folder, 0o755)
+    os.makedirs(f"{folder}/above/below")
+    shutil.copy(h.config, f"{folder}/above/below")
+    os.chmod(f"{folder}/above", 0o777)
+    said = run("hearthmail.yaml", "check", cwd=f"{folder}/above/below").stdout
+    verdict(f"its folder {folder}/above is " in said, "check-a-folder-above", said)
+    shutil.rmtree(folder)
+
+
+def reloading(h):
+    """What a reload replaces is replaced quietly: nothing in the log needs attention."""
+    whole = h.yaml()
+    seen = len(h.log())
+    pids = {}
+    for n, extra in enumerate(["relay: { host: 127.0.0.1, port: 2525, tls: off }\n",
+                               "relay: { host: 127.0.0.1, port: 2526, tls: off }\noutbound: { source: 127.0.0.1 }\n",
+                               "relay: off\n", "relay: { host: 127.0.0.1, port: 2527, tls: verify }\n", ""] * 3):
+        h.write_config(whole.replace("mail.home.test", "mail2.home.test" if n % 2 else "mail.home.test") + extra)
+        pids = {r: h.pids(r) for r in ("queue", "smtp", "imap")}
+        r = h.command("reload")
+        verdict(r.returncode == 0, f"reload-{n}", r)
+        wait_until(lambda: all(set(h.pids(r)) - set(pids[r]) for r in pids) and h.pids("mx"))
+    h.write_config(whole)
+    verdict(h.command("reload").returncode == 0, "reload-back")
+    h.deliver(subject="after many reloads")
+    said = [l for l in h.log()[seen:].splitlines() if re.match(r"\S+ (warn|error) ", l) and " dns.down " not in l]
+    verdict(not said, "reload-replaces-quietly", said)
 
 
 def main():
     with House() as h:
-        for part in (errors, usage, check, open_files, machine, stranger, second_server, addresses):
+        for part in (reloading, errors, usage, check, open_files, machine, stranger, second_server, addresses):
             try:
                 part(h)
             except Exception as e:

@@ -181,7 +181,7 @@ def tampered(a, bad):
         said = verify(a, message)
         verdict(message != got and isinstance(said, list) and len(said) == 2 and
                 all(s[3] != "ok" for s in said), f"tampered-{name}", said)
-    # What hosts on the way do is no harm.
+    # What hosts on the way do does no harm.
     kind = got.replace(b"Received:", b"Received: by x.test; Tue, 24 Nov 2026 12:00:00 +0000\r\nReceived:", 1)
     added = b"X-Spam: no\r\nReply-To: list@lists.test\r\nList-Id: <a.lists.test>\r\nSender: list@lists.test\r\n"
     kind = added + kind.replace(b"\r\n\r\nhello\r\n", b"\r\n\r\nhello  \r\n\r\n")

@@ -34,6 +34,8 @@ ZONES = {
     "lame.test": Zone([], "lame"),
     "servfail.test": Zone([], "servfail"),
     "dead.test": Zone([], "dead"),
+    "two.test": Zone(ns=["ns1", "ns2"]),
+    "half.test": Zone(ns=["ns1", "ns3"]),
 }
 
 
@@ -203,6 +205,52 @@ def outage(net, ask, since):
     verdict(got["ok"] == 12 and got["ms"] < 5000, "outage-lookups-work-again", got)
 
 
+def each(net):
+    """What each of a zone's own servers says, one late, past all caches."""
+    old = ["@ MX 10 mail", 's1._domainkey TXT "old"', "s3._domainkey CNAME big.a.test."]
+    new = old + ['s2._domainkey TXT "new"']
+    net.serve("ns1", {"two.test": new, "half.test": new}, negative=60)
+    net.serve("ns2", {"two.test": old}, negative=7200)
+    ask = Ask(net, "mail-a")
+
+    def look(name, kind="TXT"):
+        head, *servers = ask("each", name, kind).split(" | ")
+        m = re.match(r"rc=RC_(\S+) zone=(\S*) negative=(\d+) n=(\d+)", head)
+        return m.group(1), m.group(2), int(m.group(3)), sorted(
+            (s.split()[0], s.split()[2], " ".join(s.split()[4:])) for s in servers), servers
+
+    def of(ns1, ns2):
+        return sorted([("ns1.test", *ns1)] * 2 + [("ns2.test", *ns2)] * 2)
+
+    got = look("s2._domainkey.two.test")
+    verdict(got[:3] == ("OK", "two.test", 300) and got[3] == of(("RC_OK", '"new"'), ("RC_NOTFOUND", "")),
+            "each-one-is-late", got)
+    verdict({s.split()[1] for s in got[4]} == {net.ip["ns1"], net.ip6["ns1"], net.ip["ns2"], net.ip6["ns2"]},
+            "each-address", got[4])
+    net.serve("ns2", {"two.test": new}, negative=30)
+    got = look("s2._domainkey.two.test")
+    verdict(got[2] == 60 and got[3] == of(("RC_OK", '"new"'), ("RC_OK", '"new"')), "each-at-once-and-past-caches", got)
+    verdict(look("two.test", "MX")[3] == of(("RC_OK", "10/mail.two.test"), ("RC_OK", "10/mail.two.test")), "each-apex")
+    got = look("s3._domainkey.two.test")
+    verdict(len(got[3]) == 4 and all(len(s[2]) > 2000 for s in got[3]), "each-cname-and-tcp", got[3])
+    got = look("s2._domainkey.half.test")
+    silent = {s[1] for s in got[3] if s[0] == "ns3.test"}
+    verdict(got[0] == "OK" and silent <= {"RC_TEMP", "RC_TIMEOUT"} and len(got[3]) == 4 and
+            ("ns1.test", "RC_OK", '"new"') in got[3], "each-one-is-silent", got)
+    got = look("big.a.test")
+    verdict(got[1] == "a.test" and len(got[3]) == 2 and all(s.split()[3] == "1" for s in got[4]), "each-secure", got[:3])
+    got = look("host.bogus.test", "A")
+    verdict(all(s.split()[2:4] == ["RC_TEMP", "2"] for s in got[4]) and len(got[4]) == 2, "each-bogus", got)
+    verdict(look("x._domainkey.nothing.test")[0] in ("OK", "TEMP"), "each-of-no-zone")
+    verdict(ask("each", "a..test", "TXT").startswith("rc=RC_SYNTAX"), "each-of-no-name")
+    ask.close()
+    # Through others' servers the zone is found, without showing them the name.
+    ask = Ask(net, "mail-a", "--forward", net.ip["resolver"], hints=False)
+    got = look("_dmarc.a.test")
+    verdict(got[:2] == ("OK", "a.test") and {s[1] for s in got[3]} == {"RC_NOTFOUND"}, "each-behind-a-forwarder", got)
+    ask.close()
+
+
 def memory(net):
     n = 10000 if QUICK else 100000
     ask = Ask(net, "mail-a")
@@ -297,13 +345,14 @@ def main():
     if not os.path.exists(ASK):
         skip("all", f"{ASK} is not built")
         finish()
-    with SmallNet(hosts=["mail-a", "mail-b", "six", "four"], zones=ZONES) as net:
+    with SmallNet(hosts=["mail-a", "mail-b", "six", "four", "ns1", "ns2", "ns3"], zones=ZONES) as net:
         old = Ask(net, "mail-b")
         since = time.monotonic()
         recursion(net)
         one_family(net)
         forwarding(net)
         system_servers(net)
+        each(net)
         memory(net)
         killed(net)
         house(net)

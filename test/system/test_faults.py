@@ -457,7 +457,7 @@ def logins_while_processes_start():
                     try:
                         login()
                     except Exception as e:
-                        # A session of an account that is killed ends; that is no answer to a login.
+                        # A session of an account that is killed ends; that is not an answer to a login.
                         if re.search(r"UNAVAILABLE|SYS/TEMP|454|try again|not available", str(e)):
                             wrong.append(repr(e))
         finally:

@@ -3,16 +3,22 @@
 as the owner of its domain asks, and results are noted once.  Signed by
 python3-dkim; names of a small Internet with policies of every kind."""
 import base64
+import json
 import os
 import re
+import signal
 import smtplib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from house import finish, skip, verdict, wait_until
 from smallnet import SmallNet, Zone, missing
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "format"))
+import reader  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
 SIGN = """
@@ -72,10 +78,14 @@ def zones(key):
         "alias.test": domain(spf, "_dmarc CNAME _dmarc.bank.test.", "s2._domainkey CNAME s1._domainkey.bank.test."),
         "lists.test": Zone(["@ MX 10 mail", "mail A {forger}", f"s1._domainkey TXT {key.record}",
                             '@ TXT "v=spf1 ip4:{forger} -all"']),
+        "made.test": domain('@ TXT "v=spf1 exists:%{l}._e.%{d} -all"', '_dmarc TXT "v=DMARC1; p=reject"',
+                            "news+anna=us.test._e A 127.0.0.2"),
+        "bank2.test": Zone([f"s1._domainkey TXT {key.record}", "@ MX 10 mail", "mail A {sender}"]),
         "twice.test": domain('@ TXT "v=spf1 -all"', '@ TXT "v=spf1 +all"'),
         "circle.test": domain('@ TXT "v=spf1 include:circle.test -all"'),
         "bogus.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject"', kind="bogus"),
         "lame.test": domain(kind="lame"),
+        "silent.test": domain(kind="dead"),
     }
 
 
@@ -136,6 +146,9 @@ def judged(net, us, key):
         ("subdomain", "forger", "x@a.b.bank.test", "x@a.b.bank.test", None, 550, None, {}),
         ("two-records", "forger", "x@twice.test", "x@twice.test", None, 250, "INBOX", {"spf": "permerror"}),
         ("circle", "forger", "x@circle.test", "x@circle.test", None, 250, "INBOX", {"spf": "permerror"}),
+        ("macros", "forger", "news+anna=us.test@made.test", "x@made.test", None, 250, "INBOX",
+         {"spf": "pass", "dmarc": "pass"}),
+        ("macros-of-another", "forger", "news+ben=us.test@made.test", "x@made.test", None, 550, None, {}),
         ("bogus", "sender", "x@bogus.test", "x@bogus.test", None, 451, None, {}),
         ("lame", "sender", "x@lame.test", "x@lame.test", None, 451, None, {}),
         ("two-authors", "sender", "x@bank.test", "x@bank.test, y@open.test", None, 550, None, {}),
@@ -228,6 +241,164 @@ def chains(net, us, key):
     us.command("reload")
 
 
+def lists(net, us, key):
+    """A list that changes what it passes on is believed where the owner has named it, if it signs its mail."""
+    plain = open(us.config).read()
+    fields = "List-Id: The Club <club.lists.test>\r\nList-Post: <mailto:club@lists.test>\r\n"
+
+    def from_list(subject, by="lists.test", sender="club-bounces@lists.test", host="forger"):
+        text = message("x@bank.test", "[club] " + subject, fields)
+        if by:
+            text = key.sign(text, "s1", by)
+        return send(net, host, sender, text, "mail.lists.test")
+    said = from_list("unknown-list")
+    verdict(said[0] == 550, "list-that-nobody-knows", said)
+    for n, entry in enumerate(["Club@Lists.Test", "lists.test", "club.lists.test"]):
+        us.write_config(plain + f"inbound: {{ lists: [{entry}] }}\n")
+        r = us.command("reload")
+        verdict(r.returncode == 0, f"list-named-{n}-reload", r.stderr)
+        said = from_list(f"named-list-{n}")
+        got = wait_until(lambda: find(us, f"named-list-{n}", "INBOX"))
+        have = results(got)
+        verdict(said[0] == 250 and have.get("dkim") == "pass" and have.get("dmarc") == "fail" and
+                b"policy.override=mailing_list" in got and b"policy.list=club@lists.test" in got, f"list-named-{n}",
+                (said, have, got[:1500]))
+    verdict(wait_until(lambda: "list=club@lists.test" in us.log()), "list-is-logged")
+    said = from_list("list-unsigned", by=None)
+    verdict(said[0] == 550, "list-without-a-signature", said)
+    said = from_list("list-by-another", by="bank2.test")
+    verdict(said[0] == 550, "list-signed-by-another-domain", said)
+    said = from_list("list-replayed", sender="x@open.test", host="sender")
+    verdict(said[0] == 550, "list-fields-that-are-not-signed-from-elsewhere", said)
+    us.write_config(plain)
+    us.command("reload")
+
+
+def known(net, us, key):
+    """A list that somebody here has written to is known, also after a restart; another one of its host is not."""
+    def from_list(subject, name):
+        fields = f"List-Id: <{name}.lists.test>\r\nList-Post: <mailto:{name}@lists.test>\r\n"
+        text = key.sign(message("x@bank.test", subject, fields), "s1", "lists.test")
+        return send(net, "forger", f"{name}-bounces@lists.test", text, "mail.lists.test")
+    said = from_list("known-not-yet", "dance")
+    verdict(said[0] == 550, "list-not-known-yet", said)
+    s = us.submit("ben")
+    s.sendmail("ben@us.test", ["Dance-join@lists.test"],
+               "From: ben@us.test\r\nTo: dance-join@lists.test\r\nSubject: join\r\n\r\nplease\r\n")
+    s.quit()
+    said = from_list("known-now", "dance")
+    got = wait_until(lambda: find(us, "known-now", "INBOX"))
+    verdict(said[0] == 250 and b"policy.override=mailing_list" in got and b"policy.list=dance@lists.test" in got,
+            "list-known", (said, got[:1500]))
+    said = from_list("another-list", "spam")
+    verdict(said[0] == 550, "another-list-of-its-host", said)
+    us.kill("queue")
+    said = wait_until(lambda: from_list("known-again", "dance")[0] == 250)
+    verdict(said and wait_until(lambda: find(us, "known-again", "INBOX")), "list-known-after-a-restart", us.log()[-2000:])
+    # Who cannot find out asks to come again.
+    us.kill("queue", signal.SIGSTOP)
+    try:
+        said = from_list("known-silent", "dance")
+    finally:
+        us.kill("queue", signal.SIGCONT)
+    verdict(said[0] == 451 and b"4.3.0" in said[1], "list-cannot-be-asked-for", said)
+
+
+def verdict_of(us, subject, user="anna"):
+    """What is stored with the newest message of that subject, as the Python reader has it."""
+    a = reader.Account(os.path.join(us.data, "accounts", user))
+    for body in sorted(a.verdicts, reverse=True):
+        if f"Subject: {subject}\r\n".encode() in a.log.bytes_of(a.bodies[body]):
+            return json.loads(reader.verdict(a.verdicts[body].payload))
+    return {}
+
+
+def kept(net, us, key):
+    """What was found out is stored with the message, and nobody needs to read the header."""
+    since = time.time()
+    text = key.sign(message("x@bank.test", "kept-true"), "s1", "bank.test")
+    send(net, "forger", "list@open.test", text)
+    got = wait_until(lambda: verdict_of(us, "kept-true"))
+    want = {"dkim": "pass", "dmarc": "pass", "spf": "fail", "published": "reject", "applied": "none", "aligned": 2,
+            "author": "bank.test", "org": "bank.test", "passed": "bank.test", "peer": str(net.ip["forger"])}
+    verdict(all(got.get(k) == v for k, v in want.items()) and "junk" not in got, "kept-true", got)
+    verdict(since - 5 < got["received"] / 1000 < time.time() + 5, "kept-time", got)
+    send(net, "forger", "x@soft.test", message("x@soft.test", "kept-junk"))
+    got = wait_until(lambda: verdict_of(us, "kept-junk"))
+    verdict(got.get("junk") is True and got.get("dmarc") == "fail" and got.get("applied") == "quarantine", "kept-junk",
+            got)
+    s = us.smtp()
+    s.sendmail("x@bank.test", ["anna@us.test"], message("x@bank.test", "kept-local"))
+    s.quit()
+    wait_until(lambda: find(us, "kept-local", "INBOX"))
+    verdict(verdict_of(us, "kept-local") == {}, "kept-nothing-of-local-mail")
+    log = os.path.join(us.data, "accounts/anna/log")
+    said = us.command("debug", "dump", os.path.join(log, sorted(n for n in os.listdir(log) if n.isdigit())[-1]))
+    verdict("author=bank.test dmarc=pass policy=reject" in said.stdout, "kept-dump", said)
+    said = us.command("fsck")
+    verdict(said.returncode == 0, "kept-fsck", said)
+
+
+def queued(net, us):
+    """Junk that has to wait goes into Junk, though the queue dies meanwhile."""
+    us.kill("keeper", signal.SIGSTOP)
+    try:
+        said = send(net, "forger", "x@soft.test", message("x@soft.test", "queued-junk"))
+        us.kill("queue")
+    finally:
+        us.kill("keeper", signal.SIGCONT)
+    verdict(said[0] == 250, "queued-taken", said)
+    verdict(us.logged("queue.put .*soft.test"), "queued-waits")
+    got = wait_until(lambda: find(us, "queued-junk", "Junk"))
+    verdict(results(got).get("dmarc") == "fail" and not find(us, "queued-junk", "INBOX"), "queued-into-junk", got[:800])
+    got = verdict_of(us, "queued-junk")
+    verdict(got.get("junk") is True and got.get("author") == "soft.test", "queued-verdict", got)
+
+
+def chunks(net, us, key):
+    """A header that is cut by BDAT, in the name of its signature and in the middle of it, is judged all the same."""
+    text = key.sign(message("x@bank.test", "chunks"), "s1", "bank.test")
+    forged = b"Authentication-Results: mail.us.test; dmarc=pass header.from=bank.test\r\n" + text
+    cuts = [7, forged.index(b"\r\nDKIM") + 1, forged.index(b"bh=") + 9, forged.index(b"\r\n\r\n") + 3]
+    with net.inside("forger"):
+        s = smtplib.SMTP(net.ip["us"], 25, timeout=120, local_hostname="mail.open.test")
+    s.ehlo()
+    s.mail("list@open.test")
+    s.rcpt("anna@us.test")
+    codes = []
+    for i, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(forged)])):
+        s.send(b"BDAT %d%s\r\n" % (b - a, b" LAST" if i == len(cuts) else b"") + forged[a:b])
+        codes.append(s.getreply()[0])
+    s.quit()
+    verdict(codes == [250] * 5, "chunks-taken", codes)
+    got = wait_until(lambda: find(us, "chunks", "INBOX"))
+    have = results(got)
+    verdict(have.get("dkim") == "pass" and have.get("dmarc") == "pass" and got.endswith(text) and
+            got.count(b"mail.us.test;") == 1, "chunks-judged", (have, got[:1500]))
+
+
+def names_die(net, us):
+    """The name service dies with questions of many sessions out: each gets an answer, and no policy is applied."""
+    codes = {}
+
+    def one(n):  # a name server that refuses, and one that is not there: that question waits
+        domain = "silent.test" if n % 2 else "lame.test"
+        codes[n] = send(net, "sender", f"x{n}@{domain}", message(f"x{n}@{domain}", f"die-{n}"), f"mail.{domain}")
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(16)]
+    since = time.monotonic()
+    for t in threads:
+        t.start()
+    for _ in range(3):
+        wait_until(lambda: us.pids("dns"))
+        us.kill("dns")
+    for t in threads:
+        t.join()
+    verdict(len(codes) == 16 and all(c[0] == 451 for c in codes.values()), "die-all-answered",
+            (time.monotonic() - since, codes))
+    said = wait_until(lambda: send(net, "sender", "x@bank.test", message("x@bank.test", "die-after"))[0] == 250)
+    verdict(said and wait_until(lambda: results(find(us, "die-after", "INBOX")).get("dmarc") == "pass"), "die-and-go-on")
+
+
 def names_away(net, us):
     """A name service that dies costs no mail."""
     us.kill("dns")
@@ -255,7 +426,9 @@ def main():
             with us:
                 for name, fn in (("judged", lambda: judged(net, us, key)), ("changed", lambda: changed(net, us, key)),
                                  ("forged_results", lambda: forged_results(net, us)),
-                                 ("wishes", lambda: wishes(net, us)), ("chains", lambda: chains(net, us, key)),
+                                 ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("kept", lambda: kept(net, us, key)),
+                                 ("queued", lambda: queued(net, us)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
+                                 ("chunks", lambda: chunks(net, us, key)), ("names_die", lambda: names_die(net, us)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()

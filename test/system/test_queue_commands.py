@@ -49,6 +49,9 @@ def look(h, sink):
     m = waits_as(h, "later@example.test", "later")
     verdict(m and m["account"] == "anna" and m["sender"] == "anna@home.test", "queue-list-json", m)
     verdict(waits_as(h, "grey@example.test", "greylisted"), "queue-list-greylisted", listed(h))
+    for words in (["nobody.example"], ["--domain", "nobody.example"], ["999999"]):
+        r = queue(h, "list", *words)
+        verdict(r.stdout == "No waiting mail matches.\n", f"queue-list-of-nothing-{words[0]}", r)
     r = queue(h, "list")
     verdict("2 messages wait" in r.stdout and "greylisted" in r.stdout and "next try at" in r.stdout and
             "come back later" in r.stdout and max(map(len, r.stdout.split("\n"))) <= 80,

@@ -105,7 +105,7 @@ def check_full(h, m):
             "quota-letter-can-be-answered", letter)
     verdict("You" in letter and "To: <anna@home.test>" in letter and "Auto-Submitted:" in letter,
             "quota-warning-letter", letter)
-    # A little less, and more again, is no news.
+    # A little less, and more again, is not news.
     m.select("Archive")
     m.store("1", "+FLAGS.SILENT", "\\Deleted")
     m.expunge()

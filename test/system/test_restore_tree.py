@@ -212,7 +212,7 @@ def undelete(h):
             all(x["folder"] == "INBOX" and "ben@example.test" in x["from"]
                 for x in listed["messages"]), "undelete-lists", r.stdout)
     r = h.command("undelete", "anna", "--subject", "LETTER 3", "--since", "1d")
-    verdict(r.returncode == 0 and "1 messages" in r.stdout and "letter 3" in r.stdout,
+    verdict(r.returncode == 0 and "1 message, " in r.stdout and "letter 3" in r.stdout,
             "undelete-by-subject", r.stdout + r.stderr)
     m = h.imap()
     verdict("letter 3" in subjects(m, "INBOX"), "where-it-was")
@@ -257,7 +257,7 @@ def purge(h):
     verdict(listed["count"] == 2, "purge-lists-only", listed)
     one = [x["id"] for x in listed["messages"] if x["subject"] == "secret-one-end"][0]
     r = h.command("purge", "anna", "--message", one)
-    verdict(r.returncode == 0 and "1 messages" in r.stdout and "secret-one-end" in r.stdout,
+    verdict(r.returncode == 0 and "1 message, " in r.stdout and "secret-one-end" in r.stdout,
             "purge-says-what-was-removed", r.stdout + r.stderr)
     text = log_text(h, "anna")
     verdict(b"secret-one-end" not in text and b"secret-two-end" in text,

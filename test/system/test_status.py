@@ -74,7 +74,7 @@ def screen(h):
     code, s = status(h)
     verdict([p["restarts"] for p in s["processes"] if p["role"] == "pop3"] == [1], "counts-restarts", s)
     out = h.command("status").stdout
-    for words in ("mail.home.test, running for", "restarted 1 times", "connections", "mail since the start",
+    for words in ("mail.home.test, running for", "restarted 1 time\n", "connections", "mail since the start",
                   "0 messages wait", "GB free", "certificate  until", "self-signed"):
         verdict(words in out, f"screen-{words}", out)
     verdict(len(out.splitlines()) <= 30, "one-screen", out)

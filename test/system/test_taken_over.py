@@ -199,7 +199,7 @@ def stays(h):
 
 
 def garbage_on_lines(h):
-    """Bytes that are no message, or one that is not its sender's to send, on each of its lines."""
+    """Bytes that are not a message, or one that is not its sender's to send, on each of its lines."""
     for role in ROLES:
         h.deliver()
         wait_until(lambda: h.pids(role))

@@ -20,6 +20,8 @@ static struct signer *s;
 static struct signer_answer last; /* values are in `value` */
 static struct buf value[DKIM_ALGORITHMS];
 static unsigned answers, late;
+static int order_rc;
+static struct buf order_text;
 
 static void
 stop(void *arg)
@@ -74,6 +76,7 @@ setup(void)
 	s = signer_new(loop, folder);
 	for (i = 0; i < DKIM_ALGORITHMS; i++)
 		buf_init(&value[i], 4096);
+	buf_init(&order_text, 100000);
 	answers = late = 0;
 }
 
@@ -88,6 +91,7 @@ teardown(void)
 	ev_loop_free(&loop);
 	for (i = 0; i < DKIM_ALGORITHMS; i++)
 		buf_fini(&value[i]);
+	buf_fini(&order_text);
 	(void)unlink(path);
 	(void)snprintf(other, sizeof other, "%s/example.test.pem", folder);
 	(void)unlink(other);
@@ -131,6 +135,55 @@ ask(struct signer_question *q, const char *domain)
 	return last.rc;
 }
 
+static void
+on_order(int rc, struct sv text, void *arg)
+{
+	(void)arg;
+	order_rc = rc;
+	buf_reset(&order_text);
+	buf_addsv(&order_text, text);
+	answers++;
+}
+
+static int
+order(enum signer_what what, const char *domain, const char *selector)
+{
+	struct signer_order o = {.what = what};
+	unsigned n = answers;
+
+	(void)snprintf(o.domain, sizeof o.domain, "%s", domain);
+	(void)snprintf(o.selector, sizeof o.selector, "%s", selector);
+	signer_order(s, &o, on_order, NULL);
+	wait_for(n + 1);
+	return order_rc;
+}
+
+static struct signer_awaited awaited;
+static struct notice letter;
+static size_t nletters;
+
+static void
+on_step(const struct signer_step *step, void *arg)
+{
+	(void)arg;
+	awaited = (struct signer_awaited){.domain = ""};
+	if (step != NULL && step->nawaited > 0)
+		awaited = step->awaited[0];
+	nletters = step != NULL ? step->nletter : 0;
+	if (nletters > 0)
+		letter = step->letter[0].notice;
+	answers++;
+}
+
+static void
+step(void)
+{
+	unsigned n = answers;
+
+	signer_step(s, on_step, NULL);
+	wait_for(n + 1);
+}
+
 /* A question with the selectors of the last answer. */
 static void
 question(struct signer_question *q)
@@ -165,33 +218,33 @@ END_TEST
 
 START_TEST(signer__keeps_keys)
 {
-	struct signer_question q = {.records = true};
 	struct buf first;
 
 	buf_init(&first, 4096);
 	set_domains("[example.org]");
 	signer_start(s);
-	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
-	ck_assert(sv_starts(buf_sv(&value[0]), SV("v=DKIM1; k=rsa; p=MII")));
-	buf_addsv(&first, buf_sv(&value[0]));
+	ck_assert_int_eq(order(SIGNER_RECORDS, "example.org", ""), RC_OK);
+	ck_assert(sv_find(buf_sv(&order_text), SV(" v=DKIM1; k=rsa; p=MII")) <
+		  order_text.n);
+	buf_addsv(&first, buf_sv(&order_text));
 	/* Another domain comes, goes; this one goes and comes again. */
 	set_domains("[example.org, example.test]");
-	ck_assert_int_eq(ask(&q, "example.test"), RC_OK);
-	ck_assert(!sv_eq(buf_sv(&value[0]), buf_sv(&first)));
-	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
-	ck_assert(sv_eq(buf_sv(&value[0]), buf_sv(&first)));
+	ck_assert_int_eq(order(SIGNER_RECORDS, "example.test", ""), RC_OK);
+	ck_assert(!sv_eq(buf_sv(&order_text), buf_sv(&first)));
+	ck_assert_int_eq(order(SIGNER_RECORDS, "example.org", ""), RC_OK);
+	ck_assert(sv_eq(buf_sv(&order_text), buf_sv(&first)));
 	set_domains("[example.test]");
-	ck_assert_int_eq(ask(&q, "example.org"), RC_DENIED);
+	ck_assert_int_eq(order(SIGNER_RECORDS, "example.org", ""), RC_DENIED);
 	set_domains("[example.org]");
-	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
-	ck_assert(sv_eq(buf_sv(&value[0]), buf_sv(&first)));
+	ck_assert_int_eq(order(SIGNER_RECORDS, "example.org", ""), RC_OK);
+	ck_assert(sv_eq(buf_sv(&order_text), buf_sv(&first)));
 	buf_fini(&first);
 }
 END_TEST
 
 START_TEST(signer__leaves_what_it_cannot_read)
 {
-	struct signer_question q = {.records = true};
+	struct signer_question q = {.n = 0};
 	struct buf now;
 	struct err err;
 
@@ -202,6 +255,8 @@ START_TEST(signer__leaves_what_it_cannot_read)
 	set_domains("[example.org]");
 	signer_start(s);
 	ck_assert_int_eq(ask(&q, "example.org"), RC_TEMP);
+	ck_assert_int_eq(order(SIGNER_RECORDS, "example.org", ""), RC_TEMP);
+	ck_assert_int_eq(order(SIGNER_ROTATE, "example.org", ""), RC_TEMP);
 	buf_init(&now, 100);
 	ck_assert_int_eq(io_read_file(path, &now, &err), RC_OK);
 	ck_assert(sv_eq(buf_sv(&now), SV("hearthmail dkim 1\n")));
@@ -220,6 +275,119 @@ START_TEST(signer__signs_with_nothing_that_is_not_on_the_disk)
 	signer_start(s);
 	ck_assert_int_eq(ask(&q, "example.org"), RC_TEMP);
 	ck_assert_int_eq(unlink(folder), 0);
+}
+END_TEST
+
+/* The file of an earlier version: its pair goes on signing. */
+START_TEST(signer__takes_over_a_pair_without_states)
+{
+	struct signer_question q = {.n = 0};
+	struct dkim_pair pair;
+	struct err err;
+	struct buf text;
+
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+	ck_assert_int_eq(dkim_pair_make(clk_now() / 1000, &pair, &err), RC_OK);
+	buf_init(&text, DKIM_PAIR_MAX);
+	ck_assert_int_eq(dkim_pair_write(&pair, &text), RC_OK);
+	ck_assert_int_eq(
+	    io_replace_file(path, buf_sv(&text), 0600, &err), RC_OK);
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	ck_assert_str_eq(last.selector[0], pair.selector[0]);
+	/* Nothing is written until something changes; then it is in there. */
+	ck_assert_int_eq(order(SIGNER_ROTATE, "example.org", ""), RC_OK);
+	signer_free(&s);
+	s = signer_new(loop, folder);
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	ck_assert_str_eq(last.selector[0], pair.selector[0]);
+	dkim_pair_fini(&pair);
+	buf_fini(&text);
+}
+END_TEST
+
+/* From one key to the next, over restarts, without a moment in which a key that
+ * nobody can look up signs. */
+START_TEST(signer__changes_keys)
+{
+	struct signer_question q = {.n = 0};
+	char old[DKIM_SELECTOR_MAX], fresh[DKIM_SELECTOR_MAX];
+
+	signer_set_pace(s, 0, 0);
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	strcpy(old, last.selector[0]);
+	step();
+	ck_assert_uint_eq(nletters, 0);
+	/* The one in use is looked for now and then. */
+	ck_assert_str_eq(awaited.selector[0], old);
+	ck_assert_int_eq(awaited.state, RING_ACTIVE);
+	signer_seen(s, "example.org", old, ROTATION_NOT_THERE, 0, "ns1");
+	step();
+	ck_assert_str_eq(awaited.selector[0], old);
+	ck_assert_int_eq(order(SIGNER_LIST, "example.org", ""), RC_OK);
+	ck_assert(
+	    sv_find(buf_sv(&order_text), SV("NOT IN DNS: ns1")) < order_text.n);
+	signer_seen(s, "example.org", old, ROTATION_THERE, 0, "");
+	step();
+	ck_assert_str_eq(awaited.domain, "");
+	ck_assert_int_eq(order(SIGNER_ROTATE, "example.org", ""), RC_OK);
+	ck_assert_int_eq(order(SIGNER_ROTATE, "example.org", ""), RC_EXISTS);
+	ck_assert_int_eq(order(SIGNER_ROTATE, "example.net", ""), RC_DENIED);
+	step();
+	ck_assert_uint_eq(nletters, 1);
+	ck_assert_int_eq(letter.state, RING_ANNOUNCED);
+	ck_assert_str_eq(awaited.domain, "example.org");
+	strcpy(fresh, awaited.selector[0]);
+	ck_assert_str_ne(fresh, old);
+	/* Told again until it was; then it rests. */
+	step();
+	ck_assert_uint_eq(nletters, 1);
+	signer_told(s, "example.org", fresh, RING_ANNOUNCED);
+	step();
+	ck_assert_uint_eq(nletters, 0);
+	signer_seen(s, "example.org", fresh, ROTATION_NOT_THERE, 60, "ns2");
+	ck_assert_int_eq(order(SIGNER_LIST, "", ""), RC_OK);
+	ck_assert(sv_find(buf_sv(&order_text), SV(": ns2")) < order_text.n);
+	/* The negative TTL is not over. */
+	signer_seen(s, "example.org", fresh, ROTATION_THERE, 3600, "");
+	signer_seen(s, "example.org", fresh, ROTATION_THERE, 3600, "");
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	ck_assert_str_eq(last.selector[0], old);
+	signer_seen(s, "example.org", fresh, ROTATION_NOT_THERE, 0, "");
+	signer_seen(
+	    s, "example.org", "hm-rsa-202001-aaaa", ROTATION_THERE, 0, "");
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	ck_assert_str_eq(last.selector[0], old);
+	signer_seen(s, "example.org", fresh, ROTATION_THERE, 0, "");
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	ck_assert_str_eq(last.selector[0], fresh);
+	question(&q);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
+	step();
+	ck_assert_uint_eq(nletters, 1);
+	ck_assert_int_eq(letter.state, RING_ACTIVE);
+	ck_assert_str_eq(letter.old_selector[0], old);
+	/* Both belong into the DNS. */
+	ck_assert_int_eq(order(SIGNER_RECORDS, "example.org", ""), RC_OK);
+	ck_assert(sv_find(buf_sv(&order_text), sv_str(old)) < order_text.n);
+	ck_assert(sv_find(buf_sv(&order_text), sv_str(fresh)) < order_text.n);
+	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", fresh), RC_DENIED);
+	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", "x"), RC_NOTFOUND);
+	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", old), RC_OK);
+	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", old), RC_EXISTS);
+	ck_assert_int_eq(order(SIGNER_RECORDS, "example.org", ""), RC_OK);
+	ck_assert(sv_find(buf_sv(&order_text), sv_str(old)) == order_text.n);
+	signer_free(&s);
+	s = signer_new(loop, folder);
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
+	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", old), RC_EXISTS);
 }
 END_TEST
 
@@ -300,7 +468,7 @@ START_TEST(auth_service__signs_for_submission_only)
 
 	ck_assert_int_ge(sodium_init(), 0);
 	ck_assert_int_eq(chdir(dir), 0);
-	ck_assert_int_eq(auth_service_new(loop, c, 1, &a, &err), RC_OK);
+	ck_assert_int_eq(auth_service_new(loop, c, 1, 0, &a, &err), RC_OK);
 	imap = connect_line(a, false);
 	submission = connect_line(a, true);
 	ck_assert_int_eq(ask_line(submission, 0), RC_NOTFOUND);
@@ -328,6 +496,8 @@ UNIT_TESTS(signer)
 	tcase_add_test(tc, signer__makes_keys_and_signs);
 	tcase_add_test(tc, signer__keeps_keys);
 	tcase_add_test(tc, signer__leaves_what_it_cannot_read);
+	tcase_add_test(tc, signer__takes_over_a_pair_without_states);
+	tcase_add_test(tc, signer__changes_keys);
 	tcase_add_test(tc, signer__signs_with_nothing_that_is_not_on_the_disk);
 	tcase_add_test(tc, signer__is_bounded);
 	tcase_add_test(tc, auth_service__signs_for_submission_only);

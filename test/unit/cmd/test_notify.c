@@ -105,7 +105,7 @@ START_TEST(notify__to_a_path)
 }
 END_TEST
 
-/* 108 bytes stand in an address, and a name of 108 has no end. */
+/* 108 bytes fit into an address, and a name of 108 has no end. */
 START_TEST(notify_send__refuses_what_is_no_address)
 {
 	static const struct {

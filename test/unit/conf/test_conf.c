@@ -409,9 +409,24 @@ static const struct {
     {"inbound: { dmarc: reject }\n", NULL},
     {"inbound: { dmarc: Junk, trust_arc: [Lists.Example.org] }\n", NULL},
     {"inbound: { trust_arc: lists.example.org }\n", NULL},
+    {"inbound: { lists: [Club@Lists.example.org, lists.example.net] }\n", NULL},
+    {"inbound: { lists: [club@] }\n", "is not a mailing list"},
+    {"inbound: { lists: [\"@lists.example.org\"] }\n", "is not a mailing list"},
+    {"inbound: { list: [lists.example.org] }\n", "lists"},
     {"inbound: { dmarc: drop }\n", "reject, junk, note or off"},
     {"inbound: { dmark: note }\n", "dmark"},
     {"inbound: { trust_arc: [not/a/domain] }\n", "is not a domain"},
+    {"dkim: { rotate: 90d }\n", NULL},
+    {"dkim: { rotate: off }\n", NULL},
+    {"dkim: { rotate: 0 }\n", NULL},
+    {"dkim: { rotate: 30d }\n", NULL},
+    {"dkim: { rotate: 29d }\n", "from 30d to 3650d, or off"},
+    {"dkim: { rotate: 3650d }\n", NULL},
+    {"dkim: { rotate: 3651d }\n", "from 30d to 3650d, or off"},
+    {"dkim: { rotate: 180 }\n", "from 30d to 3650d, or off"},
+    {"dkim: { rotate: 6m }\n", "from 30d to 3650d, or off"},
+    {"dkim: { rotate: -180d }\n", "from 30d to 3650d, or off"},
+    {"dkim: { rotat: 180d }\n", "unknown key \"rotat\""},
     {"outbound: { ipv6: off }\n", NULL},
     {"outbound: { source: 192.0.2.1 }\n", NULL},
     {"outbound: { ipv6: on, source: [192.0.2.1, '2001:db8::1'] }\n", NULL},
@@ -445,6 +460,96 @@ static const struct {
     {"backup: { folder: /b, keep: 0 }\n", "a number from 1"},
     {"backup: { at: \"03:30\" }\n", "needs a folder"},
 };
+
+#define DOMAINS(d)                                     \
+	"hostname: mail.example.org\n" d "accounts:\n" \
+	"  anna: { addresses: [anna@example.org] }\n"
+
+/* Both ways to write it; what a domain has not is as for all. */
+static const char *const domains[] = {
+    DOMAINS(
+	"inbound: { dmarc: junk, trust_arc: [a.test],"
+	" lists: [lists.test] }\n"
+	"domains:\n"
+	"  - example.org\n"
+	"  - example.net: { inbound: { dmarc: note } }\n"
+	"  - example.com:\n"
+	"      inbound: { trust_arc: [], lists: [Club@x.test, a.b.test] }\n"),
+    DOMAINS("domains:\n"
+	    "  example.org:\n"
+	    "  example.net: { inbound: { dmarc: note } }\n"
+	    "  example.com:\n"
+	    "    inbound: { trust_arc: [], lists: [Club@x.test, a.b.test] }\n"
+	    "inbound: { dmarc: junk, trust_arc: [a.test],"
+	    " lists: [lists.test] }\n"),
+};
+
+START_TEST(conf_inbound__is_of_a_domain)
+{
+	struct conf *c = parse(domains[_i]);
+	struct sv org = SV("example.org"), net = SV("Example.NET");
+	struct sv com = SV("example.com"), other = SV("mail.example.org");
+	struct sv none = SV("");
+
+	ck_assert_int_eq(conf_inbound_dmarc(c, org), CONF_DMARC_JUNK);
+	ck_assert_int_eq(conf_inbound_dmarc(c, net), CONF_DMARC_NOTE);
+	ck_assert_int_eq(conf_inbound_dmarc(c, com), CONF_DMARC_JUNK);
+	ck_assert_int_eq(conf_inbound_dmarc(c, other), CONF_DMARC_JUNK);
+	ck_assert_int_eq(conf_inbound_dmarc(c, none), CONF_DMARC_JUNK);
+	ck_assert(conf_inbound_trusts(c, net, SV("a.test")));
+	ck_assert(!conf_inbound_trusts(c, net, SV("b.a.test")));
+	ck_assert(!conf_inbound_trusts(c, com, SV("a.test")));
+	ck_assert(conf_inbound_names_list(c, org, SV("x@lists.test"), none));
+	ck_assert(!conf_inbound_names_list(c, org, SV("x@a.lists.test"), none));
+	ck_assert(!conf_inbound_names_list(c, org, none, none));
+	ck_assert(!conf_inbound_names_list(c, com, SV("x@lists.test"), none));
+	ck_assert(conf_inbound_names_list(c, com, SV("club@x.test"), none));
+	ck_assert(!conf_inbound_names_list(c, com, SV("spam@x.test"), none));
+	ck_assert(
+	    conf_inbound_names_list(c, com, SV("a@b.test"), SV("a.b.test")));
+	ck_assert(!conf_inbound_names_list(c, com, SV("a@b.test"), none));
+	conf_free(&c);
+}
+END_TEST
+
+static const struct {
+	const char *yaml;
+	const char *error; /* NULL: there is none */
+} domain_keys[] = {
+    {"domains: { example.org: {} }\n", NULL},
+    {"domains: [example.org: { inbound: { dmarc: note } }]\n", NULL},
+    {"domains: { example.org: { inbound: { dmarc: no } } }\n",
+	"reject, junk, note or off"},
+    {"domains: { example.org: { inbund: {} } }\n", "did you mean \"inbound\""},
+    {"domains: { example.org: [x] }\n", "expected a map"},
+    {"domains: [{ example.org: , example.org: }]\n", "listed twice"},
+    {"domains: { not/one: { inbound: {} } }\n", "not a domain name"},
+};
+
+START_TEST(conf_parse__domains)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	struct buf b;
+	int r;
+
+	buf_init(&b, 10000);
+	buf_addf(&b,
+	    "hostname: mail.example.org\n%saccounts: { anna: "
+	    "{ addresses: [anna@example.org] } }\n",
+	    domain_keys[_i].yaml);
+	r = conf_parse(buf_sv(&b), "test.yaml", &c, &e);
+	if (domain_keys[_i].error == NULL)
+		ck_assert_msg(r == RC_OK, "%s: %s", b.p, e.e[0].text);
+	else
+		ck_assert_msg(
+		    r == RC_SYNTAX &&
+			strstr(e.e[0].text, domain_keys[_i].error) != NULL,
+		    "%s: %s", b.p, e.e[0].text);
+	conf_free(&c);
+	buf_fini(&b);
+}
+END_TEST
 
 static const struct {
 	const char *yaml;
@@ -588,5 +693,8 @@ UNIT_TESTS(conf)
 	    sizeof relays / sizeof relays[0]);
 	tcase_add_test(t, conf_relay_for__finds_the_domains_own_first);
 	tcase_add_test(t, conf_ref__the_last_one_frees);
+	tcase_add_loop_test(t, conf_inbound__is_of_a_domain, 0, 2);
+	tcase_add_loop_test(t, conf_parse__domains, 0,
+	    sizeof domain_keys / sizeof domain_keys[0]);
 	return t;
 }

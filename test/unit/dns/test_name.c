@@ -52,6 +52,57 @@ START_TEST(dns_name__takes_hosts_only)
 }
 END_TEST
 
+static const struct {
+	const char *in, *want; /* NULL: refused */
+	const char *escaped;
+} made[] = {
+    {"Example.ORG.", "example.org", "example.org"},
+    {"a+b=c._e.test", "a+b=c._e.test", "a\\043b\\061c._e.test"},
+    {"a b.test", "a b.test", "a\\032b.test"},
+    {"a\\b.test", "a\\b.test", "a\\092b.test"},
+    {"a/b@\"c\".test", "a/b@\"c\".test", "a\\047b\\064\\034c\\034.test"},
+    {"a\tb.test", NULL, NULL},
+    {"a\x7f.test", NULL, NULL},
+    {"\xc3\xbc.test", NULL, NULL},
+    {"a..b", NULL, NULL},
+    {"", NULL, NULL},
+    {L63 "+.org", NULL, NULL},
+};
+
+START_TEST(dns_name__of_others_rules)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof made / sizeof made[0]; i++) {
+		char out[DNS_NAME_MAX] = "untouched", text[DNS_ESCAPED_MAX];
+		int r = dns_name_any(sv_str(made[i].in), out);
+
+		if (made[i].want == NULL) {
+			ck_assert_msg(r == RC_SYNTAX, "%s", made[i].in);
+			ck_assert_str_eq(out, "untouched");
+			continue;
+		}
+		ck_assert_msg(r == RC_OK, "%s", made[i].in);
+		ck_assert_str_eq(out, made[i].want);
+		dns_name_escape(out, text);
+		ck_assert_str_eq(text, made[i].escaped);
+	}
+}
+END_TEST
+
+START_TEST(dns_name__escaped_fits)
+{
+	char name[DNS_NAME_MAX], text[DNS_ESCAPED_MAX];
+	int i;
+
+	for (i = 0; i < 253; i++)
+		name[i] = i % 64 == 63 ? '.' : '+';
+	name[253] = '\0';
+	dns_name_escape(name, text);
+	ck_assert_uint_eq(strlen(text), 250 * 4 + 3);
+}
+END_TEST
+
 START_TEST(dns_name__is_the_same_after_wire_and_text)
 {
 	size_t i;
@@ -177,6 +228,8 @@ UNIT_TESTS(name)
 	TCase *t = tcase_create("name");
 
 	tcase_add_test(t, dns_name__takes_hosts_only);
+	tcase_add_test(t, dns_name__of_others_rules);
+	tcase_add_test(t, dns_name__escaped_fits);
 	tcase_add_test(t, dns_name__is_the_same_after_wire_and_text);
 	tcase_add_test(t, dns_wire__follows_pointers_backwards_only);
 	tcase_add_test(t, dns_wire__of_255_bytes_and_no_more);

@@ -131,7 +131,7 @@ START_TEST(dns_packet__mx_comes_unpacked_and_in_lower_case)
 	char host[DNS_NAME_MAX];
 
 	begin(&p, 0x8180, "example.org", DNS_MX);
-	/* The question's name stands at 12. */
+	/* The question's name is at 12. */
 	add(&p, 0, "example.org", DNS_MX, 300, SV("\0\12\4MaiL\xc0\x0c"));
 	ck_assert_int_eq(
 	    dns_packet_read(buf_sv(&p.b), "example.org", DNS_MX, &limits, &out),

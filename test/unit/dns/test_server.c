@@ -6,6 +6,7 @@
 
 #include "base/be.h"
 #include "base/log.h"
+#include "dns/authority.h"
 #include "dns/dns.h"
 #include "dns/packet.h"
 #include "dns/server.h"
@@ -188,6 +189,40 @@ START_TEST(dns_server__answers)
 }
 END_TEST
 
+/* Names that macros have made reach the name server as they are, and no type
+ * whose answers name hosts of another kind is asked for by them. */
+START_TEST(dns_server__asks_for_any_name)
+{
+	static const char *const names[] = {
+	    "a+b=c._e.test", "a b\\c.test", "a\"(;)@$/.test", "a\\046.test"};
+	struct far f = {.asked = 0};
+	struct near t = {.open = 0};
+	size_t i;
+
+	far_start(&f);
+	near_start(&t, &f, &limits);
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		t.open = 1;
+		ck_assert_int_eq(
+		    dns_ask_any(t.peer, names[i], DNS_A, 20000, on_done, &t),
+		    RC_OK);
+		ev_run(t.loop);
+		ck_assert_msg(t.ok == i + 1, "%s", names[i]);
+		ck_assert_int_eq(
+		    dns_ask(t.peer, names[i], DNS_A, 20000, on_done, &t),
+		    RC_SYNTAX);
+	}
+	t.open = 1;
+	ck_assert_int_eq(
+	    dns_ask_any(t.peer, "a+b.test", DNS_PTR, 20000, on_done, &t),
+	    RC_OK);
+	ev_run(t.loop);
+	ck_assert_uint_eq(t.temp, 1);
+	near_stop(&t);
+	far_stop(&f);
+}
+END_TEST
+
 START_TEST(dns_server__caps_a_line_and_keeps_deadlines)
 {
 	struct far f = {.asked = 0};
@@ -264,14 +299,90 @@ START_TEST(dns_server__answers_though_nothing_works)
 }
 END_TEST
 
+/* ---- a line that may ask for little ---- */
+
+static bool
+is_of_house(const char *name, void *arg)
+{
+	(void)arg;
+	return sv_starts(sv_str(name), SV("key.house."));
+}
+
+static void
+on_far(struct dns_authority *a, void *arg)
+{
+	struct near *t = arg;
+
+	t->ok += a->rc == RC_OK;
+	t->temp += a->rc == RC_TEMP;
+	if (--t->open == 0)
+		ev_stop(t->loop);
+}
+
+static void
+ask_far(struct near *t, struct peer *p, const char *name, enum dns_type type)
+{
+	t->open++;
+	ck_assert_int_eq(
+	    dns_authority_ask(p, name, type, 20000, on_far, t), RC_OK);
+	ev_run(t->loop);
+}
+
+START_TEST(dns_server__gives_no_network_to_who_may_ask_for_little)
+{
+	const struct dns_server_few few = {.may = is_of_house, .per_hour = 2};
+	struct far f = {.asked = 0};
+	struct near t = {.open = 0};
+	struct peer *little;
+	unsigned asked;
+	int fd[2];
+
+	far_start(&f);
+	near_start(&t, &f, &limits);
+	ck_assert_int_eq(line_pair(fd), RC_OK);
+	dns_server_add_few(t.server, fd[0], &few);
+	little = peer_new(t.loop, "dns", NULL, NULL, NULL);
+	peer_connect(little, fd[1]);
+	ask(&t, "a.test");
+	ev_run(t.loop);
+	asked = f.asked;
+	/* Not like this, nor for that, nor of that type. */
+	t.open++;
+	ck_assert_int_eq(
+	    dns_ask(little, "key.house.test", DNS_TXT, 20000, on_done, &t),
+	    RC_OK);
+	ev_run(t.loop);
+	ask_far(&t, little, "secret.evil.test", DNS_TXT);
+	ask_far(&t, little, "key.house.test", DNS_A);
+	ck_assert_uint_eq(t.temp, 3);
+	ck_assert_uint_eq(f.asked, asked);
+	/* Those are looked for: here in vain. */
+	ask_far(&t, little, "key.house.test", DNS_TXT);
+	ck_assert_uint_gt(f.asked, asked);
+	ask_far(&t, little, "key.house.test", DNS_TXT);
+	asked = f.asked;
+	ask_far(&t, little, "key.house.test", DNS_TXT);
+	ck_assert_uint_eq(f.asked, asked);
+	/* Others are free. */
+	ask_far(&t, t.peer, "other.test", DNS_A);
+	ck_assert_uint_gt(f.asked, asked);
+	peer_free(&little);
+	near_stop(&t);
+	far_stop(&f);
+}
+END_TEST
+
 UNIT_TESTS(server)
 {
 	TCase *t = tcase_create("server");
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, dns_server__answers);
+	tcase_add_test(t, dns_server__asks_for_any_name);
 	tcase_add_test(t, dns_server__caps_a_line_and_keeps_deadlines);
 	tcase_add_test(t, dns_server__goes_on_when_who_asks_is_gone);
 	tcase_add_test(t, dns_server__answers_though_nothing_works);
+	tcase_add_test(
+	    t, dns_server__gives_no_network_to_who_may_ask_for_little);
 	return t;
 }

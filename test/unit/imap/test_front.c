@@ -79,7 +79,7 @@ static const struct {
 	char kind;
 	const char *in, *want;
 } rows[] = {
-    {"NOOP", 'p', "a NOOP\r\n", "a OK Nothing done.\r\n"},
+    {"NOOP", 'p', "a NOOP\r\n", "a OK Nothing to do.\r\n"},
     {"LOGOUT", 'p', "a LOGOUT\r\nb NOOP\r\n",
 	BYE "a OK Logged out.\r\n[close]\n"},
     {"ID", 'p', "a ID NIL\r\nb ID (\"name\" \"x\" \"version\" NIL)\r\n",
@@ -93,20 +93,20 @@ static const struct {
     {"LOGIN on the loopback", 'l', "a LOGIN anna secret\r\n",
 	"[a|anna|secret]\n"},
     {"LOGIN refused in the clear", 'p', "a LOGIN anna secret\r\n",
-	"a NO [PRIVACYREQUIRED] Passwords are taken under TLS only: use "
+	"a NO [PRIVACYREQUIRED] Passwords are accepted over TLS only: use "
 	"STARTTLS or the port for TLS.\r\n"},
     {"AUTHENTICATE refused in the clear", 'p', "a AUTHENTICATE PLAIN\r\n",
-	"a NO [PRIVACYREQUIRED] Passwords are taken under TLS only: use "
+	"a NO [PRIVACYREQUIRED] Passwords are accepted over TLS only: use "
 	"STARTTLS or the port for TLS.\r\n"},
     {"PLAIN", 't', "a AUTHENTICATE PLAIN\r\nAGFubmEAc2VjcmV0\r\n",
 	"+ \r\n[a|anna|secret]\n"},
     {"PLAIN, initial response", 't',
 	"a AUTHENTICATE plain AGFubmEAc2VjcmV0\r\n", "[a|anna|secret]\n"},
     {"PLAIN cancelled", 't', "a AUTHENTICATE PLAIN\r\n*\r\nb NOOP\r\n",
-	"+ \r\na BAD Authentication cancelled.\r\nb OK Nothing done.\r\n"},
+	"+ \r\na BAD Authentication cancelled.\r\nb OK Nothing to do.\r\n"},
     {"PLAIN, no base64", 't', "a AUTHENTICATE PLAIN\r\n!!\r\nb NOOP\r\n",
 	"+ \r\na BAD The response is not valid base64.\r\n"
-	"b OK Nothing done.\r\n"},
+	"b OK Nothing to do.\r\n"},
     {"PLAIN, empty initial response", 't', "a AUTHENTICATE PLAIN =\r\n",
 	"[a]\n"},
     {"LOGIN mechanism", 't', "a AUTHENTICATE LOGIN\r\nYW5uYQ==\r\nc2VjcmV0\r\n",
@@ -117,23 +117,23 @@ static const struct {
     {"LOGIN mechanism, bad name", 't',
 	"a AUTHENTICATE LOGIN\r\n!\r\nb NOOP\r\n",
 	"+ VXNlcm5hbWU6\r\na BAD The response is not valid base64.\r\n"
-	"b OK Nothing done.\r\n"},
+	"b OK Nothing to do.\r\n"},
     {"LOGIN mechanism, bad password", 't',
 	"a AUTHENTICATE LOGIN YW5uYQ==\r\n!\r\nb NOOP\r\n",
 	"+ UGFzc3dvcmQ6\r\na BAD The response is not valid base64.\r\n"
-	"b OK Nothing done.\r\n"},
+	"b OK Nothing to do.\r\n"},
     {"LOGIN mechanism, NUL", 't', "a AUTHENTICATE LOGIN AGI=\r\nc2VjcmV0\r\n",
 	"+ UGFzc3dvcmQ6\r\na BAD The response is not a name or password.\r\n"},
     {"LOGIN mechanism cancelled", 't',
 	"a AUTHENTICATE LOGIN\r\n*\r\nb NOOP\r\n",
 	"+ VXNlcm5hbWU6\r\na BAD Authentication cancelled.\r\n"
-	"b OK Nothing done.\r\n"},
+	"b OK Nothing to do.\r\n"},
     {"unknown mechanism", 't', "a AUTHENTICATE GSSAPI\r\n",
 	"a NO [CANNOT] Mechanisms are PLAIN and LOGIN.\r\n"},
     {"STARTTLS, then login", 'p', "a STARTTLS\r\n",
 	"a OK Begin TLS negotiation now.\r\n[tls]\n"},
     {"STARTTLS twice", 't', "a STARTTLS\r\n",
-	"a BAD TLS is active already.\r\n"},
+	"a BAD TLS is already active.\r\n"},
     {"STARTTLS without a certificate", 'l', "a STARTTLS\r\n",
 	"a NO TLS is not available here.\r\n"},
     {"wrong password", 't', "a LOGIN anna wrong\r\nb LOGIN anna x\r\n",
@@ -149,14 +149,14 @@ static const struct {
     {"no password", 't', "a LOGIN anna\r\n", "a BAD Expected a space.\r\n"},
     {"literal too large", 't', "a LOGIN {1025}\r\nb NOOP\r\n",
 	"a BAD No literal of that kind or size here.\r\n"
-	"b OK Nothing done.\r\n"},
+	"b OK Nothing to do.\r\n"},
     {"literal of gigabytes", 't', "a LOGIN {9999999999+}\r\n",
 	"a BAD No literal of that kind or size here.\r\n"
 	"* BYE Too many bad commands.\r\n[close]\n"},
     {"literal for AUTHENTICATE", 't',
 	"a AUTHENTICATE PLAIN\r\n{5}\r\nb NOOP\r\n",
 	"+ \r\na BAD No literal of that kind or size here.\r\n"
-	"b OK Nothing done.\r\n"},
+	"b OK Nothing to do.\r\n"},
     {"nonsense", 't', "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
 	"* BAD Expected a tag.\r\n* BAD Expected a tag.\r\n"
 	"* BAD Expected a tag.\r\n* BAD Expected a tag.\r\n"
@@ -236,7 +236,7 @@ START_TEST(imap_front__refuses_by_the_tag_of_the_command)
 		buf_adds(&want, outcomes[o].want);
 	}
 	buf_adds(&in, "cd34 NOOP\r\n");
-	buf_adds(&want, "cd34 OK Nothing done.\r\n");
+	buf_adds(&want, "cd34 OK Nothing to do.\r\n");
 	for (chunk = 1; chunk <= in.n; chunk++) {
 		buf_reset(&out);
 		talk('t', buf_sv(&in), chunk, &out);
@@ -328,18 +328,18 @@ check_long(const char *before, const char *want)
 
 START_TEST(imap_front__bounds_a_line)
 {
-	check_long(
-	    "a1 ", "a1 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	check_long("a1 ",
+	    "a1 BAD The command is too long.\r\nb OK Nothing to do.\r\n");
 	check_long("A1 ID (\"a\" \"",
-	    "A1 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	    "A1 BAD The command is too long.\r\nb OK Nothing to do.\r\n");
 	check_long("c2 LOGIN {4+}\r\nanna ",
-	    "c2 BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	    "c2 BAD The command is too long.\r\nb OK Nothing to do.\r\n");
 	check_long("d3 AUTHENTICATE PLAIN\r\n",
 	    "+ \r\nd3 BAD The command is too long.\r\n"
-	    "b OK Nothing done.\r\n");
+	    "b OK Nothing to do.\r\n");
 	/* Without an end it may be longer than what is known of it. */
 	check_long(
-	    "", "* BAD The command is too long.\r\nb OK Nothing done.\r\n");
+	    "", "* BAD The command is too long.\r\nb OK Nothing to do.\r\n");
 }
 END_TEST
 

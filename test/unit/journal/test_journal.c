@@ -395,10 +395,11 @@ write_many(void *arg)
 /* ---- compaction ---- */
 
 static bool
-keep_none(void *arg, uint64_t seq)
+keep_none(void *arg, uint64_t seq, uint16_t type)
 {
 	(void)arg;
 	(void)seq;
+	(void)type;
 	return false;
 }
 

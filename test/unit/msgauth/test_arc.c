@@ -162,6 +162,56 @@ START_TEST(arc__three_hosts)
 }
 END_TEST
 
+/* What a sealer has seen, as large providers and others write it. */
+static const struct {
+	const char *results;
+	bool vouches; /* for home.test */
+} seen[] = {
+    {"mx.microsoft.test 1; spf=pass smtp.mailfrom=home.test;"
+     " dmarc=pass action=none header.from=home.test;"
+     " dkim=pass header.d=home.test; arc=none",
+	true},
+    {"mx.microsoft.test 1; spf=pass smtp.mailfrom=home.test;"
+     " dmarc=fail action=oreject header.from=home.test; arc=none",
+	false},
+    {"mx.google.test;\r\n       dkim=pass header.i=@home.test header.s=s"
+     " header.b=\"ab/+cd==\";\r\n       spf=pass (google.test: domain of"
+     " ben@home.test designates 192.0.2.1 as permitted sender)"
+     " smtp.mailfrom=ben@home.test;\r\n       dmarc=pass (p=REJECT sp=REJECT"
+     " dis=NONE) header.from=home.test",
+	true},
+    {"i.test; dmarc=pass (p=none; header.from=home.test)"
+     " header.from=bank.test",
+	false},
+    {"i.test; dmarc=none header.from=home.test; spf=pass", false},
+    {"i.test; dmarc=pass header.from=HOME.test", true},
+    {"i.test; dmarc=pass header.from=\"home.test\"", true},
+    {"i.test; dmarc=pass header.from=sub.home.test", false},
+    {"i.test; x=\"dmarc=pass header.from=home.test\"", false},
+    {"i.test; none", false},
+    {"", false},
+};
+
+START_TEST(arc__vouches)
+{
+	struct zone *z = keys();
+	struct arc_verify *a;
+	struct buf b;
+
+	buf_init(&b, 1000000);
+	buf_set(&b, SV(HEADER));
+	ck_assert_int_eq(
+	    seal(&b, "one.test", AUTH_NONE, seen[_i].results, BODY), RC_OK);
+	a = verify(buf_sv(&b), BODY, z);
+	ck_assert_int_eq(arc_verify_get(a)->result, AUTH_PASS);
+	ck_assert_msg(arc_vouches(a, 1, SV("home.test")) == seen[_i].vouches,
+	    "%s", seen[_i].results);
+	arc_verify_free(&a);
+	buf_fini(&b);
+	zone_free(&z);
+}
+END_TEST
+
 /* A host in the middle has changed the body: the older signatures do not hold
  * any more, which is no failure. */
 START_TEST(arc__oldest_pass)
@@ -476,6 +526,8 @@ UNIT_TESTS(arc)
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, arc__three_hosts);
+	tcase_add_loop_test(
+	    tc, arc__vouches, 0, (int)(sizeof seen / sizeof seen[0]));
 	tcase_add_test(tc, arc__oldest_pass);
 	tcase_add_test(tc, arc__any_byte);
 	tcase_add_test(tc, arc__structure);

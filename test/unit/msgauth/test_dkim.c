@@ -116,6 +116,15 @@ static const struct {
 	"from:from:reply-to:to:cc:subject:date:message-id:mime-version:"
 	"content-type:content-transfer-encoding",
 	"from:a\r\nreply-to:x\r\ncc:y\r\n"},
+    {"one-click unsubscription is signed where it is",
+	"List-Unsubscribe: <https://x>\r\nFrom: a\r\n"
+	"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+	"List-Id: <y>\r\n",
+	"from:from:to:subject:date:message-id:list-unsubscribe:"
+	"list-unsubscribe-post:mime-version:content-type:"
+	"content-transfer-encoding",
+	"from:a\r\nlist-unsubscribe:<https://x>\r\n"
+	"list-unsubscribe-post:List-Unsubscribe=One-Click\r\n"},
     {"others are not signed", "Received: x\r\nX-From: y\r\nFromage: z\r\n",
 	"from:" ALWAYS, ""},
     {"not behind the header", "\r\nFrom: a\r\n", "from:" ALWAYS, ""},

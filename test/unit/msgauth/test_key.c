@@ -96,8 +96,13 @@ START_TEST(dkim_pair_read__gives_what_was_written)
 
 	buf_init(&a, 2000);
 	buf_init(&b, 2000);
-	ck_assert_str_eq(pair.selector[DKIM_RSA], "hm-rsa-202611");
-	ck_assert_str_eq(pair.selector[DKIM_ED25519], "hm-ed-202611");
+	ck_assert_uint_eq(strlen(pair.selector[DKIM_RSA]), 18);
+	ck_assert(
+	    sv_starts(sv_str(pair.selector[DKIM_RSA]), SV("hm-rsa-202611-")));
+	ck_assert(sv_starts(
+	    sv_str(pair.selector[DKIM_ED25519]), SV("hm-ed-202611-")));
+	ck_assert_str_eq(
+	    pair.selector[DKIM_RSA] + 14, pair.selector[DKIM_ED25519] + 13);
 	ck_assert_int_eq(dkim_pair_read(buf_sv(&text), &again, &err), RC_OK);
 	for (i = 0; i < DKIM_ALGORITHMS; i++) {
 		buf_reset(&a);
@@ -110,6 +115,42 @@ START_TEST(dkim_pair_read__gives_what_was_written)
 	dkim_pair_fini(&again);
 	buf_fini(&a);
 	buf_fini(&b);
+}
+END_TEST
+
+/* Never the same name twice, not even in one month. */
+START_TEST(dkim_pair_make__has_names_of_its_own)
+{
+	struct dkim_pair other;
+	struct err err;
+	int i;
+
+	ck_assert_int_eq(dkim_pair_make(1795536046, &other, &err), RC_OK);
+	for (i = 0; i < DKIM_ALGORITHMS; i++)
+		ck_assert_str_ne(other.selector[i], pair.selector[i]);
+	dkim_pair_fini(&other);
+}
+END_TEST
+
+START_TEST(dkim_selector__is_one_of_ours)
+{
+	static const struct {
+		const char *selector;
+		bool made;
+	} rows[] = {{"hm-rsa-202611-k7fq", true}, {"hm-ed-202611-k7fq", true},
+	    {"hm-rsa-202611", false}, {"hm-ed-202611-k7f", false},
+	    {"hm-ed-202611-k7fq1", false}, {"hm-ed-20261a-k7fq", false},
+	    {"hm-ed-202611-k7f.", false}, {"hm-ed-202611xk7fq", false},
+	    {"hm-xx-202611-k7fq", false}, {"202611-k7fq", false}, {"", false},
+	    {"secret.hm-ed-202611-k7fq", false}};
+	size_t i;
+
+	for (i = 0; i < DKIM_ALGORITHMS; i++)
+		ck_assert(dkim_selector_is_made(sv_str(pair.selector[i])));
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		ck_assert_msg(dkim_selector_is_made(sv_str(rows[i].selector)) ==
+				  rows[i].made,
+		    "%s", rows[i].selector);
 }
 END_TEST
 
@@ -159,6 +200,8 @@ UNIT_TESTS(key)
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, dkim_key_sign__fits_the_record);
+	tcase_add_test(tc, dkim_pair_make__has_names_of_its_own);
+	tcase_add_test(tc, dkim_selector__is_one_of_ours);
 	tcase_add_test(tc, dkim_pair_read__gives_what_was_written);
 	tcase_add_test(tc, dkim_pair_read__refuses_what_is_cut);
 	tcase_add_test(tc, dkim_pair_read__refuses_others);

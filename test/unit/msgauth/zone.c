@@ -138,6 +138,7 @@ zone_add_record(struct zone *z, struct sv name, struct sv type, struct sv data)
 	case DNS_PTR:
 	case DNS_CNAME:
 	case DNS_NS:
+	case DNS_SOA:
 	case DNS_SRV:
 	case DNS_TLSA:
 		put_name(data, &r->data);

@@ -438,7 +438,7 @@ START_TEST(client__a_host_that_gets_nowhere_is_given_up)
 	ck_assert_msg(strstr(why.reply_text, slow[_i].reply_text) != NULL, "%s",
 	    why.reply_text);
 	client_close(&c);
-	ck_assert_int_lt(clk_mono() - began, 4000);
+	ck_assert_int_lt(clk_mono() - began, 60000);
 	__atomic_store_n(&enough, true, __ATOMIC_SEQ_CST);
 	pthread_join(t, NULL);
 	close(m.fd);

@@ -99,7 +99,7 @@ START_TEST(stream_fill__times_out)
 
 	ck_assert_int_eq(stream_fill(st, 50), RC_TIMEOUT);
 	ck_assert_int_ge(clk_mono() - start, 50);
-	ck_assert_int_lt(clk_mono() - start, 2000);
+	ck_assert_int_lt(clk_mono() - start, 60000);
 }
 END_TEST
 
@@ -146,7 +146,7 @@ START_TEST(stream_flush__gives_a_deaf_peer_up)
 		    st, "a line that nobody reads, again and again\r\n");
 	ck_assert_int_eq(stream_flush(st), RC_TIMEOUT);
 	ck_assert_int_ge(clk_mono() - start, 50);
-	ck_assert_int_lt(clk_mono() - start, 5000);
+	ck_assert_int_lt(clk_mono() - start, 60000);
 	ck_assert_int_eq(stream_flush(st), RC_TIMEOUT); /* it sticks */
 	ck_assert_ptr_null(stream_reserve(st, 10));
 }
@@ -502,6 +502,10 @@ START_TEST(tls_ctx_new__names_what_does_not_fit)
 	ck_assert(sv_find(sv_str(info.names), SV("mail.example.org")) <
 		  strlen(info.names));
 	ck_assert_int_gt(info.not_after, clk_now() / 1000 + 86400);
+	ck_assert(tls_cert_is_for(buf_sv(&c[0]), "mail.example.org"));
+	ck_assert(tls_cert_is_for(buf_sv(&c[0]), "MAIL.example.org"));
+	ck_assert(!tls_cert_is_for(buf_sv(&c[0]), "example.org"));
+	ck_assert(!tls_cert_is_for(SV("junk"), "mail.example.org"));
 	ck_assert_int_ne(tls_cert_info(SV("junk"), &info, &err), RC_OK);
 	for (i = 0; i < 2; i++) {
 		buf_fini(&c[i]);

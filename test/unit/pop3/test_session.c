@@ -218,7 +218,7 @@ START_TEST(pop3_session__quit_deletes_what_is_marked)
 	ck_assert(!gate_taken());
 	hear_end();
 	fd = join();
-	hear("+OK 1 messages\r\n");
+	hear("+OK 1 message\r\n");
 	ask("LIST\r\n", "+OK\r\n1 18\r\n.\r\n");
 }
 END_TEST

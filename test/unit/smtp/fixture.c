@@ -99,9 +99,15 @@ fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 		if (i > 0)
 			buf_addc(&g->accounts, ' ');
 		buf_adds(&g->accounts, d->account[i].name);
+		if (d->account[i].junk)
+			buf_adds(&g->accounts, "(junk)");
+		g->junk = g->junk || d->account[i].junk;
+		g->override[i < 2 ? i : 1] = d->account[i].override;
 	}
+	g->judged = d->verdict != NULL;
+	if (g->judged)
+		g->verdict = *d->verdict;
 	buf_addsv(&g->message, d->front);
-	g->junk = d->junk;
 	p = buf_reserve(&g->message, d->size);
 	ck_assert_ptr_nonnull(p);
 	ck_assert_int_eq(io_pread_all(d->fd, p, d->size, 0), RC_OK);

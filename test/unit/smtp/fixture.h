@@ -8,13 +8,16 @@
 #include <check.h>
 #include <pthread.h>
 
+#include "msgauth/verdict.h"
 #include "smtp/server.h"
 #include "smtp/session.h"
 
 struct fixture_delivery {
 	struct buf sender, accounts, message;
 	uint8_t id[16];
-	bool junk;
+	bool junk, judged;
+	uint8_t override[2]; /* of the first two accounts */
+	struct verdict verdict;
 };
 
 struct fixture {

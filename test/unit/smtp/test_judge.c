@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/alloc.h"
+#include "base/clk.h"
 #include "base/io.h"
 #include "mail/field.h"
 #include "smtp/defer.h"
@@ -31,6 +34,7 @@ static const struct {
     {"_dmarc.slow.test", "SLOW"},
     {"away._domainkey.reject.test", "AWAY"},
     {"_dmarc.away.test", "AWAY"},
+    {"_dmarc.held.test", "HELD"},
 };
 
 struct question {
@@ -42,6 +46,16 @@ struct question {
 };
 
 static atomic_int asked, most_asked; /* questions that are out */
+
+/* Questions whose answer waits until the test gives it. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	struct question *q[64];
+	size_t n;
+	bool dead; /* nobody answers any more */
+} held = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
 
 static void
 put_text(struct dns_answer *a, const char *text)
@@ -83,8 +97,60 @@ answer_main(void *arg)
 	return NULL;
 }
 
+static bool
+hold(struct question *q)
+{
+	bool ok;
+
+	pthread_mutex_lock(&held.lock);
+	ok = !held.dead;
+	if (ok) {
+		ck_assert_uint_lt(held.n, 64);
+		held.q[held.n++] = q;
+		pthread_cond_signal(&held.change);
+	}
+	pthread_mutex_unlock(&held.lock);
+	return ok;
+}
+
+static void
+wait_for_held(size_t n)
+{
+	struct timespec end;
+
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += 60;
+	pthread_mutex_lock(&held.lock);
+	while (held.n < n)
+		ck_assert_int_eq(
+		    pthread_cond_timedwait(&held.change, &held.lock, &end), 0);
+	pthread_mutex_unlock(&held.lock);
+}
+
+/* All at once; text NULL: the process that would answer has died. */
+static void
+release(const char *text)
+{
+	struct dns_answer a;
+	size_t i;
+
+	pthread_mutex_lock(&held.lock);
+	held.dead = text == NULL;
+	for (i = 0; i < held.n; i++) {
+		dns_answer_init(&a);
+		if (text != NULL)
+			put_text(&a, text);
+		atomic_fetch_sub(&asked, 1);
+		held.q[i]->fn(&a, held.q[i]->arg);
+		dns_answer_fini(&a);
+		free(held.q[i]);
+	}
+	held.n = 0;
+	pthread_mutex_unlock(&held.lock);
+}
+
 static int
-fake_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
+fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
     dns_done_fn *fn, void *arg)
 {
 	struct question *q = xcalloc(1, sizeof *q);
@@ -94,6 +160,7 @@ fake_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
 	int now = atomic_fetch_add(&asked, 1) + 1;
 
 	(void)ctx;
+	(void)any;
 	if (now > atomic_load(&most_asked))
 		atomic_store(&most_asked, now);
 	*q = (struct question){NULL, ms, type == DNS_TXT, fn, arg};
@@ -102,6 +169,13 @@ fake_ask(void *ctx, const char *name, enum dns_type type, int64_t ms,
 			q->text = zone[i].text;
 	if (strncmp(name, "s._domainkey.slow", 17) == 0)
 		q->text = "SLOW";
+	if (q->text != NULL && strcmp(q->text, "HELD") == 0) {
+		if (hold(q))
+			return RC_OK;
+		atomic_fetch_sub(&asked, 1);
+		free(q);
+		return RC_TEMP;
+	}
 	ck_assert_int_eq(pthread_create(&th, NULL, answer_main, q), 0);
 	ck_assert_int_eq(pthread_detach(th), 0);
 	return RC_OK;
@@ -120,6 +194,8 @@ start(void)
 static void
 stop(void)
 {
+	ck_assert_uint_eq(held.n, 0);
+	held.dead = false;
 	fixture_fini(&k);
 }
 
@@ -502,6 +578,283 @@ START_TEST(smtp_report__addresses)
 }
 END_TEST
 
+/* ---- recipients at several domains ---- */
+
+static int
+wish_lookup(void *ctx, struct sv address,
+    void (*add)(void *arg, const char *account), void *arg)
+{
+	(void)ctx;
+	add(arg, sv_istarts(address, SV("ben@")) ? "ben" : "anna");
+	return RC_OK;
+}
+
+static enum smtp_inbound
+wish(void *ctx, struct sv domain)
+{
+	(void)ctx;
+	return sv_ieq(domain, SV("note.test"))	 ? SMTP_INBOUND_NOTE
+	       : sv_ieq(domain, SV("junk.test")) ? SMTP_INBOUND_JUNK
+	       : sv_ieq(domain, SV("off.test"))	 ? SMTP_INBOUND_OFF
+						 : SMTP_INBOUND_REJECT;
+}
+
+static const struct {
+	const char *name, *first, *second; /* recipients */
+	const char *author;
+	const char *want;     /* the code */
+	const char *accounts; /* and who gets it how */
+	uint8_t override[2];
+} wishes[] = {
+    {"both refuse", "anna@reject.test", "ben@other.test", "reject.test",
+	"550 5.7.26", "", {0}},
+    {"one refuses, one notes", "anna@reject.test", "ben@note.test",
+	"reject.test", "250 2.0.0", "anna(junk) ben",
+	{VERDICT_OTHERS, VERDICT_OWNER}},
+    {"in the other order", "ben@note.test", "anna@Reject.test", "reject.test",
+	"250 2.0.0", "ben anna(junk)", {VERDICT_OWNER, VERDICT_OTHERS}},
+    {"one refuses, one puts into Junk", "anna@reject.test", "ben@junk.test",
+	"reject.test", "250 2.0.0", "anna(junk) ben(junk)",
+	{VERDICT_OTHERS, VERDICT_OWNER}},
+    {"one does not look", "anna@reject.test", "ben@off.test", "reject.test",
+	"250 2.0.0", "anna(junk) ben", {VERDICT_OTHERS, VERDICT_OWNER}},
+    {"nobody looks", "anna@off.test", "ben@off.test", "reject.test",
+	"250 2.0.0", "anna ben", {0}},
+    {"two addresses of one person", "anna@reject.test", "two@note.test",
+	"reject.test", "250 2.0.0", "anna", {VERDICT_OWNER}},
+    {"and the other way round", "anna@note.test", "two@reject.test",
+	"reject.test", "250 2.0.0", "anna", {VERDICT_OWNER}},
+    {"postmaster, without a domain", "postmaster", "ben@reject.test",
+	"reject.test", "550 5.7.26", "", {0}},
+    {"a good one", "anna@reject.test", "ben@note.test", "good.test",
+	"250 2.0.0", "anna ben", {0}},
+    {"to be quarantined", "anna@reject.test", "ben@note.test",
+	"quarantine.test", "250 2.0.0", "anna(junk) ben", {0, VERDICT_OWNER}},
+    {"both cannot know", "anna@reject.test", "ben@junk.test", "away.test",
+	"451 4.4.3", "", {0}},
+    {"one does not want to know", "anna@reject.test", "ben@note.test",
+	"away.test", "250 2.0.0", "anna ben", {0}},
+    {"two authors", "anna@reject.test", "ben@junk.test",
+	"good.test, x@reject.test", "550 5.7.1", "", {0}},
+    {"two authors, one notes", "anna@reject.test", "ben@note.test",
+	"good.test, x@reject.test", "250 2.0.0", "anna(junk) ben",
+	{VERDICT_OTHERS}},
+};
+
+START_TEST(smtp_judge__by_the_recipients_domains)
+{
+	const struct fixture_delivery *g = &k.got[0];
+	struct buf in, out;
+	bool off = strcmp(wishes[_i].name, "nobody looks") == 0;
+
+	ops.lookup = wish_lookup;
+	ops.inbound = wish;
+	k.may_defer = true;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO client.example.test\r\nMAIL FROM:<x@good.test>\r\n"
+	    "RCPT TO:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n"
+	    "From: x@%s\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    wishes[_i].first, wishes[_i].second, wishes[_i].author);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_msg(sv_find(buf_sv(&out), sv_str(wishes[_i].want)) < out.n,
+	    "%s: %.*s", wishes[_i].name, SV_ARG(buf_sv(&out)));
+	ck_assert_uint_eq(k.ngot, wishes[_i].want[0] == '2');
+	ck_assert_msg(sv_eq(buf_sv(&g->accounts), sv_str(wishes[_i].accounts)),
+	    "%s: %.*s", wishes[_i].name, SV_ARG(buf_sv(&g->accounts)));
+	ck_assert_uint_eq(g->override[0], wishes[_i].override[0]);
+	ck_assert_uint_eq(g->override[1], wishes[_i].override[1]);
+	ck_assert(g->judged == (k.ngot == 1 && !off));
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
+/* ---- chunks ---- */
+
+#define CHUNKED                                                           \
+	"Authentication-Results: mail.example.org; dmarc=pass\r\n"        \
+	"Authentication-Results: other.test; dmarc=pass\r\nFrom: Ben\r\n" \
+	" <x@good.test>\r\n\r\nhello\r\n"
+
+/* Wherever its header is cut by BDAT, it is the same message. */
+START_TEST(smtp_judge__of_chunks)
+{
+	const size_t n = sizeof CHUNKED - 1, at = (size_t)_i;
+	const struct fixture_delivery *g = &k.got[0];
+	struct buf in, out;
+	struct sv all;
+
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_adds(&in, "EHLO client.example.test\r\nMAIL FROM:<x@good.test>\r\n"
+		      "RCPT TO:<anna@example.org>\r\n");
+	buf_addf(&in, "BDAT %zu\r\n", at);
+	buf_add(&in, CHUNKED, at);
+	buf_addf(&in, "BDAT %zu LAST\r\n", n - at);
+	buf_add(&in, CHUNKED + at, n - at);
+	buf_adds(&in, "QUIT\r\n");
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_msg(k.ngot == 1, "%zu: %.*s", at, SV_ARG(buf_sv(&out)));
+	all = buf_sv(&g->message);
+	ck_assert(g->judged && g->verdict.dmarc == AUTH_PASS);
+	ck_assert_uint_eq(
+	    mail_field_count(all, SV("Authentication-Results")), 2);
+	ck_assert(sv_ends(all, SV("\r\nAuthentication-Results: other.test; "
+				  "dmarc=pass\r\nFrom: Ben\r\n"
+				  " <x@good.test>\r\n\r\nhello\r\n")));
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
+/* ---- slow ones ---- */
+
+/* A message that takes longer than the name servers may: its answers count,
+ * and they have their time from its last byte on. */
+START_TEST(smtp_judge__of_a_slow_message)
+{
+	const bool answered = _i == 0;
+	const int64_t begin = clk_mono(), timeout = 300;
+	struct buf in, out;
+	pthread_t th;
+	int fd;
+
+	k.o.limits.lookup_timeout = timeout;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in, BEGIN "From: x@held.test\r\n\r\nhel", "good.test");
+	fd = fixture_start(&k, &th);
+	ck_assert_int_eq(io_write_all(fd, in.p, in.n), RC_OK);
+	/* Two names of the walk begin with it; the first is held. */
+	wait_for_held(1);
+	while (clk_mono() < begin + 3 * timeout)
+		(void)usleep(10000);
+	ck_assert_int_eq(io_write_all(fd, "lo\r\n.\r\n", 7), RC_OK);
+	if (answered)
+		release("v=DMARC1; p=reject");
+	ck_assert_int_eq(io_write_all(fd, "QUIT\r\n", 6), RC_OK);
+	fixture_read_all(fd, &out);
+	pthread_join(th, NULL);
+	(void)close(fd);
+	if (!answered)
+		release(NULL); /* when the message is long gone */
+	ck_assert_msg(sv_find(buf_sv(&out), answered ? SV("550 5.7.26")
+						     : SV("250 2.0.0")) < out.n,
+	    "%.*s", SV_ARG(buf_sv(&out)));
+	ck_assert_uint_eq(k.ngot, !answered);
+	ck_assert(answered || k.got[0].verdict.dmarc == AUTH_TEMPERROR);
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
+/* The process that looks names up dies with questions of many sessions out:
+ * none waits for them until its time is up, and no policy is applied. */
+START_TEST(smtp_judge__when_the_names_die)
+{
+	enum {
+		MANY = 14
+	};
+	struct buf in, out[MANY];
+	pthread_t th[MANY];
+	int fd[MANY], i;
+
+	k.o.limits.lookup_timeout = 600 * 1000;
+	buf_init(&in, 4096);
+	buf_addf(&in, BEGIN "From: x@held.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    "good.test");
+	for (i = 0; i < MANY; i++) {
+		buf_init(&out[i], 4096);
+		fd[i] = fixture_start(&k, &th[i]);
+		ck_assert_int_eq(io_write_all(fd[i], in.p, in.n), RC_OK);
+	}
+	wait_for_held(MANY);
+	release(NULL);
+	for (i = 0; i < MANY; i++) {
+		fixture_read_all(fd[i], &out[i]);
+		pthread_join(th[i], NULL);
+		(void)close(fd[i]);
+		ck_assert_msg(
+		    sv_find(buf_sv(&out[i]), SV("250 2.0.0")) < out[i].n,
+		    "%.*s", SV_ARG(buf_sv(&out[i])));
+		ck_assert_int_eq(k.got[i].verdict.dmarc, AUTH_TEMPERROR);
+		buf_fini(&out[i]);
+	}
+	ck_assert_uint_eq(k.ngot, MANY);
+	buf_fini(&in);
+}
+END_TEST
+
+/* Who writes from no name at all, and bounces, are not sent away. */
+static const char *const names[] = {"[192.0.2.7]", "mailer", "192.0.2.7"};
+
+START_TEST(smtp_judge__of_a_bounce)
+{
+	struct buf in, out;
+
+	k.may_defer = true;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO %s\r\nMAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nDATA"
+	    "\r\nFrom: MAILER-DAEMON@none.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    names[_i]);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_msg(sv_find(buf_sv(&out), SV("250 2.0.0")) < out.n, "%.*s",
+	    SV_ARG(buf_sv(&out)));
+	ck_assert_int_eq(k.got[0].verdict.spf, AUTH_NONE);
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
+/* Our own trouble is no reason to send away what would be taken anyway. */
+static const struct {
+	const char *first, *second;
+	const char *want, *accounts;
+} failures[] = {
+    {"anna@reject.test", "ben@reject.test", "451 4.3.0", ""},
+    {"anna@junk.test", "ben@junk.test", "451 4.3.0", ""},
+    {"anna@note.test", "ben@note.test", "250 2.0.0", "anna ben"},
+    {"anna@off.test", "ben@off.test", "250 2.0.0", "anna ben"},
+    {"anna@reject.test", "ben@note.test", "250 2.0.0", "anna(junk) ben"},
+};
+
+START_TEST(smtp_judge__when_openssl_fails)
+{
+	const struct fixture_delivery *g = &k.got[0];
+	struct sv all;
+	struct buf in, out;
+
+	ops.lookup = wish_lookup;
+	ops.inbound = wish;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO client.example.test\r\nMAIL FROM:<x@good.test>\r\n"
+	    "RCPT TO:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n"
+	    "Authentication-Results: mail.example.org; dmarc=pass\r\n"
+	    "DKIM-Signature: v=1; a=rsa-sha256; d=good.test; s=s; h=from;\r\n"
+	    " bh=zS7KNTV0HyeorkDDGwxB1AV6enuRKzO5rthkhdHIRnY=; b=AAAA\r\n"
+	    "From: x@good.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    failures[_i].first, failures[_i].second);
+	/* No implementation of any hash is found. */
+	ck_assert_int_eq(EVP_set_default_properties(NULL, "provider=none"), 1);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_int_eq(EVP_set_default_properties(NULL, ""), 1);
+	ck_assert_msg(sv_find(buf_sv(&out), sv_str(failures[_i].want)) < out.n,
+	    "%.*s", SV_ARG(buf_sv(&out)));
+	ck_assert(sv_eq(buf_sv(&g->accounts), sv_str(failures[_i].accounts)));
+	all = buf_sv(&g->message);
+	ck_assert(sv_find(all, SV("Authentication-Results")) == all.n);
+	ck_assert(!g->judged);
+	buf_fini(&out);
+	buf_fini(&in);
+}
+END_TEST
+
 UNIT_TESTS(judge)
 {
 	TCase *tc = tcase_create("judge");
@@ -510,6 +863,14 @@ UNIT_TESTS(judge)
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_loop_test(tc, smtp_judge__by_the_recipients_domains, 0,
+	    (int)(sizeof wishes / sizeof wishes[0]));
+	tcase_add_loop_test(tc, smtp_judge__of_chunks, 0, sizeof CHUNKED - 1);
+	tcase_add_loop_test(tc, smtp_judge__of_a_bounce, 0, 3);
+	tcase_add_loop_test(tc, smtp_judge__of_a_slow_message, 0, 2);
+	tcase_add_test(tc, smtp_judge__when_the_names_die);
+	tcase_add_loop_test(tc, smtp_judge__when_openssl_fails, 0,
+	    (int)(sizeof failures / sizeof failures[0]));
 	tcase_add_loop_test(tc, smtp_judge__takes_forged_results_out, 0, 2);
 	tcase_add_test(tc, smtp_judge__lets_others_have_their_turn);
 	tcase_add_test(tc, smtp_judge__asks_to_come_again);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -215,8 +216,9 @@ put_to(const char *sender, const char *const *to, uint32_t n)
 	struct msg m;
 
 	while (mail.nto < n) {
-		list[mail.nto] = (struct queue_to){
-		    sv_str(to[mail.nto]), strchr(to[mail.nto], '@') == NULL};
+		list[mail.nto] =
+		    (struct queue_to){.address = sv_str(to[mail.nto]),
+			.local = strchr(to[mail.nto], '@') == NULL};
 		mail.nto++;
 	}
 	ck_assert_int_eq(
@@ -1083,7 +1085,8 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 	    {true, false, "anna", "X: y\r\n", RC_OK},
 	};
 	struct queue_to to = {
-	    rows[_i].local ? SV("anna") : SV("y@other.test"), rows[_i].local};
+	    .address = rows[_i].local ? SV("anna") : SV("y@other.test"),
+	    .local = rows[_i].local};
 	const struct queue_mail mail = {
 	    .delivery_id = {200},
 	    .sender = SV("x@example.test"),
@@ -1374,21 +1377,21 @@ fill(size_t items, size_t places)
 
 START_TEST(queue__starts_with_a_hundred_thousand)
 {
-	int64_t began;
+	clock_t began;
 	uint64_t before;
 
 	fill(100000, 1000);
 	end();
 	alloc_trim();
 	before = resident();
-	began = clk_mono();
+	began = clock();
 	start();
 	/* The first are in flight. */
 	turn(1);
 	(void)expect(mx, MX_JOB);
-	began = clk_mono() - began;
+	began = (clock() - began) / (CLOCKS_PER_SEC / 1000);
 	ck_assert_uint_eq(spool_count(q->spool), 100000);
-	printf("100000 waiting: started in %lld ms, %llu kB\n",
+	printf("100000 waiting: started in %lld ms of CPU, %llu kB\n",
 	    (long long)began, (unsigned long long)(resident() - before) / 1024);
 #ifndef HM_SANITIZED
 	ck_assert_int_lt(began, 2000);

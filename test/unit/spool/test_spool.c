@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "queue/spool/spool_priv.h"
@@ -79,8 +80,8 @@ teardown(void)
 	io_close(&dirfd_);
 }
 
-static const struct queue_to both[] = {
-    {{"anna", 4}, true}, {{"x@example.test", 14}, false}};
+static const struct queue_to both[] = {{.address = {"anna", 4}, .local = true},
+    {.address = {"x@example.test", 14}}};
 
 static int
 put_fd(uint8_t id, int fd, uint64_t size, size_t nto)
@@ -229,7 +230,7 @@ END_TEST
 
 START_TEST(spool_report__takes_the_place_of_what_it_is_about)
 {
-	struct queue_to to = {SV("ben"), true};
+	struct queue_to to = {.address = SV("ben"), .local = true};
 	struct spool_put p = {.delivery_id = {77},
 	    .sender = SV(""),
 	    .to = &to,
@@ -699,6 +700,67 @@ START_TEST(spool_tidy__leaves_the_damaged_where_it_is)
 }
 END_TEST
 
+/* How each recipient gets it, and what was found out about it. */
+START_TEST(spool__keeps_who_gets_it_into_junk)
+{
+	static const struct queue_to to[] = {
+	    {.address = SV("anna"), .local = true, .junk = true, .override = 4},
+	    {.address = SV("ben"), .local = true, .override = 1},
+	    {.address = SV("cleo"), .local = true}};
+	struct spool_put p = {.delivery_id = {50},
+	    .sender = SV("x@bank.test"),
+	    .flags = SPOOL_JUNK,
+	    .verdict = SV("\5\2\1\1\6\1\0"),
+	    .to = to,
+	    .nto = 3,
+	    .fd = -1,
+	    .bytes = SV("hello")};
+	struct spool_item *it, *copy;
+	struct err err = {0};
+	struct buf b;
+
+	ck_assert_int_eq(spool_put(s, &p, &it, &err), RC_OK);
+	ck_assert_int_eq(spool_flush(s), RC_OK);
+	again();
+	it = spool_first(s);
+	buf_init(&b, 10000);
+	record_renewed(it, it->body, &b);
+	copy = xcalloc(1, sizeof *copy);
+	ck_assert_int_eq(record_item_parse(buf_sv(&b), copy), RC_OK);
+	for (int i = 0; i < 2; i++, it = copy) {
+		ck_assert(it->rcpt[0].junk && it->rcpt[0].override == 4);
+		ck_assert(!it->rcpt[1].junk && it->rcpt[1].override == 1);
+		ck_assert(!it->rcpt[2].junk && it->rcpt[2].override == 0);
+		ck_assert(sv_eq(sv_of(it->verdict, it->nverdict), p.verdict));
+	}
+	item_free(copy);
+	buf_fini(&b);
+}
+END_TEST
+
+/* An earlier version wrote it once, for all. */
+START_TEST(spool__knows_junk_of_before)
+{
+	static const char record[] = "\x80\1\0\0\0\20"
+				     "0123456789abcdef"
+				     "\x80\2\0\0\0\10\0\0\0\0\0\0\0\1"
+				     "\0\21\0\0\0\4\0\0\0\10"
+				     "\x80\4\0\0\0\1x"
+				     "\x80\5\0\0\0\4"
+				     "anna"
+				     "\x80\6\0\0\0\1y"
+				     "\x80\5\0\0\0\3"
+				     "ben";
+	struct spool_item *it = xcalloc(1, sizeof *it);
+
+	ck_assert_int_eq(
+	    record_item_parse(sv_of(record, sizeof record - 1), it), RC_OK);
+	ck_assert_uint_eq(it->nrcpt, 3);
+	ck_assert(it->rcpt[0].junk && !it->rcpt[1].junk && it->rcpt[2].junk);
+	item_free(it);
+}
+END_TEST
+
 UNIT_TESTS(spool)
 {
 	TCase *t = tcase_create("spool");
@@ -709,6 +771,8 @@ UNIT_TESTS(spool)
 	tcase_add_test(t, spool_put__counts_what_is_not_written_yet);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, spool__keeps_an_item_until_each_recipient_is_done);
+	tcase_add_test(t, spool__keeps_who_gets_it_into_junk);
+	tcase_add_test(t, spool__knows_junk_of_before);
 	tcase_add_test(t, spool__survives_an_end_without_close);
 	tcase_add_test(t, spool__remembers_tries_places_marks_and_steps);
 	tcase_add_test(t, spool__keeps_the_first_and_the_newest_attempts);

@@ -327,6 +327,109 @@ START_TEST(store_compact__keeps_what_a_view_shows)
 }
 END_TEST
 
+/* ---- what was found out about messages ---- */
+
+static void
+add_judged(struct store *st, uint8_t id, const char *verdict)
+{
+	const uint8_t delivery[16] = {id};
+	const struct store_add a = {.mailbox = "INBOX",
+	    .delivery_id = delivery,
+	    .verdict = sv_str(verdict)};
+	struct store_added out;
+
+	ck_assert_int_eq(
+	    fixture_try_add(st, &a, "Subject: x\r\n\r\nhello\r\n", &out),
+	    RC_OK);
+}
+
+/* Of the n-th message shown; "" if there is none. */
+static void
+expect_verdict(
+    struct store *st, const char *mailbox, uint32_t n, const char *want)
+{
+	struct view *v = fixture_view(st, mailbox);
+	struct store_msg m;
+	uint64_t need = 0;
+	struct buf b;
+	int r;
+
+	buf_init(&b, STORE_VERDICT_MAX);
+	ck_assert_uint_eq(view_msgs(v, n, 1, &m, &need), 1);
+	r = store_verdict(st, m.body, &b);
+	ck_assert_int_eq(r, want[0] != '\0' ? RC_OK : RC_NOTFOUND);
+	ck_assert_str_eq(b.p != NULL ? b.p : "", want);
+	buf_fini(&b);
+	view_close(&v);
+}
+
+/* It goes where its message goes, and stays as long. */
+START_TEST(store_verdict__stays_with_its_message)
+{
+	const struct store_opts *o = _i == 0 ? &keeps : &forgets;
+	struct rangeset set = RANGESET_EMPTY, src = RANGESET_EMPTY,
+			dst = RANGESET_EMPTY;
+	struct store *st;
+	uint32_t validity;
+	struct view *v;
+	uint64_t need = 0;
+	struct err err;
+
+	seed = 5;
+	fixture_make();
+	st = fixture_open_with(o);
+	add_judged(st, 1, "first");
+	add(st, "INBOX");
+	add_judged(st, 2, "third");
+	add_judged(st, 3, "");
+	add_judged(st, 4, "fifth");
+	for (int i = 0; i < 20; i++)
+		add(st, "INBOX");
+	v = fixture_view(st, "INBOX");
+	rangeset_add(&set, 3, 3);
+	ck_assert_int_eq(view_copy(v, &set, "Archive", true, &validity, &src,
+			     &dst, &need, &err),
+	    RC_OK);
+	fixture_flag(v, 1, 1, STORE_OP_ADD, STORE_DELETED);
+	fixture_expunge(v);
+	view_close(&v);
+	for (int i = 0; i < 3; i++) {
+		expect_verdict(st, "INBOX", 1, "");
+		expect_verdict(st, "INBOX", 2, "");
+		expect_verdict(st, "INBOX", 3, "fifth");
+		expect_verdict(st, "INBOX", 4, "");
+		expect_verdict(st, "Archive", 1, "third");
+		/* The first and its verdict, unless they can come back. */
+		if (i == 1)
+			ck_assert_uint_eq(
+			    compact(st, true).dropped, _i == 0 ? 0 : 2);
+		same_after_restart(&st, o);
+	}
+	rangeset_fini(&set);
+	rangeset_fini(&src);
+	rangeset_fini(&dst);
+	store_close(&st);
+	fixture_remove();
+}
+END_TEST
+
+/* Bytes of somebody's own are not taken for one. */
+START_TEST(store_verdict__is_not_the_next_message)
+{
+	struct store *st;
+
+	seed = 6;
+	fixture_make();
+	st = fixture_open_with(&keeps);
+	for (int i = 0; i < 3; i++)
+		(void)fixture_add(st, "INBOX", "\5\2\1\1", 0);
+	for (uint32_t i = 1; i <= 3; i++)
+		expect_verdict(st, "INBOX", i, "");
+	store_close(&st);
+	fixture_remove();
+}
+END_TEST
+
 /* ---- beside sessions ---- */
 
 struct beside {
@@ -645,6 +748,8 @@ UNIT_TESTS(compact)
 	tcase_add_loop_test(t, store_compact__is_equal_in_replay, 0, 12);
 	tcase_add_test(t, store_undelete__after_compaction_and_restart);
 	tcase_add_test(t, store_purge__removes_for_good);
+	tcase_add_loop_test(t, store_verdict__stays_with_its_message, 0, 2);
+	tcase_add_test(t, store_verdict__is_not_the_next_message);
 	tcase_add_test(t, store_compact__beside_deliveries);
 	tcase_add_test(t, store_purge__though_a_view_shows_it);
 	tcase_add_test(t, store_purge__not_what_is_back);

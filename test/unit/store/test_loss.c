@@ -544,7 +544,7 @@ run(size_t way, bool state, const enum step *step, size_t n)
 		fixture_forget_checkpoint();
 	for (size_t i = 0; i < n; i++)
 		do_step(step[i], what);
-	/* Whoever will not start is repaired, and starts then. */
+	/* A store that does not start is repaired, and starts then. */
 	if (try_open(&st) != RC_OK)
 		do_step(REPAIR, what);
 	store_close(&st);

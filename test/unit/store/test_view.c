@@ -353,7 +353,7 @@ START_TEST(store_view__notify_once_after_the_flush)
 	ck_assert_int_eq(told, 1);
 	fixture_add(st, "INBOX", "x\r\n", 0);
 	ck_assert_int_eq(told, 2);
-	/* Its own change is no news. */
+	/* Its own change is not news. */
 	(void)sync_text(v, true);
 	fixture_flag(v, 1, 1, STORE_OP_ADD, STORE_DELETED);
 	fixture_expunge(v);

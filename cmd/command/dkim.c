@@ -1,0 +1,235 @@
+/*
+ * `hearthmail dkim`: the keys that outgoing mail is signed with.  The running
+ * server has them; without one, the list comes from their files.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/signer.h"
+#include "base/ascii.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "cmd/command/command.h"
+#include "ipc/line.h"
+#include "ipc/msg_auth.h"
+#include "ipc/proto.h"
+
+#define USAGE                                                                  \
+	"usage: dkim list [DOMAIN] | dkim rotate DOMAIN | dkim retire DOMAIN " \
+	"SELECTOR"
+
+/* The keys' file; *out is to be given back with ring_fini in any case.
+ * RC_NOTFOUND: there are none yet. */
+static int
+read_ring(const struct conf *conf, const char *domain, struct ring *out,
+    struct err *err)
+{
+	struct buf path, text;
+	int r;
+
+	*out = (struct ring){.n = 0};
+	buf_init(&path, 4096);
+	buf_init(&text, RING_TEXT_MAX);
+	buf_addf(&path, "%s/auth/dkim/%s.pem", conf->data, domain);
+	r = io_read_file(path.p, &text, err);
+	if (r == RC_OK)
+		r = ring_read(buf_sv(&text), clk_now() / 1000, out, err);
+	buf_wipe(&text);
+	buf_fini(&path);
+	return r;
+}
+
+/* The running server's answer; RC_NOTFOUND: none runs. */
+static int
+ask_server(const struct conf *conf, const struct dkim_order *o, int *rc_out,
+    struct buf *text)
+{
+	int fd = command_connect(conf, "auth.sock"), r;
+	struct auth_done done;
+	struct msg m;
+
+	if (fd < 0)
+		return RC_NOTFOUND;
+	msg_init(&m, CMD_DKIM);
+	dkim_order_put(&m, o);
+	r = line_send_fd(fd, &m);
+	if (r == RC_OK)
+		r = line_recv_fd(fd, &m);
+	io_close(&fd);
+	if (r != RC_OK)
+		return RC_TEMP;
+	r = auth_done_get(&m, &done);
+	if (r == RC_OK) {
+		*rc_out = done.rc;
+		buf_addsv(text, done.text);
+	}
+	msg_fini(&m);
+	return r == RC_OK ? RC_OK : RC_TEMP;
+}
+
+/* ---- without a server ---- */
+
+static void
+read_records(const struct conf *conf, const char *domain, struct buf *out,
+    struct buf *why)
+{
+	struct err err = {.text = ""};
+	struct ring ring;
+	int r = read_ring(conf, domain, &ring, &err);
+
+	if (r == RC_OK)
+		r = ring_records(&ring, out);
+	if (r == RC_NOTFOUND) {
+		buf_adds(why, "the keys are created when the server first "
+			      "starts with this domain");
+	} else if (r != RC_OK) {
+		buf_addf(why, "%s", err.text);
+		if (geteuid() != 0)
+			buf_adds(why, " (are you root?)");
+	}
+	ring_fini(&ring);
+}
+
+void
+command_dkim_records(const struct conf *conf, const char *domain,
+    struct buf *out, struct buf *why)
+{
+	const struct dkim_order o = {SIGNER_RECORDS, sv_str(domain), SV("")};
+	struct buf text;
+	int rc = RC_OK, r;
+
+	buf_init(&text, MSG_MAX);
+	r = ask_server(conf, &o, &rc, &text);
+	if (r == RC_NOTFOUND)
+		read_records(conf, domain, out, why);
+	else if (r != RC_OK)
+		buf_adds(why, "the server does not answer");
+	else
+		buf_addsv(rc == RC_OK ? out : why, buf_sv(&text));
+	buf_fini(&text);
+}
+
+static int
+list_file(const struct conf *conf, const char *domain, struct buf *out)
+{
+	const struct rotation_policy p = {
+	    .rotate_s = conf->dkim.rotate_s, .queue_s = ROTATION_QUEUE_S};
+	struct err err = {.text = ""};
+	struct ring ring;
+	int r = read_ring(conf, domain, &ring, &err);
+
+	if (r == RC_OK)
+		notice_list(domain, &ring, &p, NULL, out);
+	else if (r == RC_NOTFOUND)
+		buf_addf(out,
+		    "%s\n  its keys are created when the server first starts "
+		    "with it\n",
+		    domain);
+	ring_fini(&ring);
+	if (r == RC_OK || r == RC_NOTFOUND)
+		return EXIT_FINE;
+	return command_fail("dkim", EXIT_FAILED, "%s: %s%s", domain, err.text,
+	    geteuid() != 0 ? " (are you root?)" : "");
+}
+
+static int
+list_files(const struct conf *conf, const char *domain)
+{
+	int code = EXIT_FINE;
+	struct buf text;
+	size_t i;
+
+	buf_init(&text, 1 << 20);
+	for (i = 0; i < conf->ndomain; i++)
+		if (domain[0] == '\0' ||
+		    sv_ieq(sv_str(domain), sv_str(conf->domain[i].name))) {
+			int r = list_file(conf, conf->domain[i].name, &text);
+
+			code = r != EXIT_FINE ? r : code;
+		}
+	fputs(text.n > 0 ? text.p : "", stdout);
+	buf_fini(&text);
+	return code;
+}
+
+/* ---- */
+
+static int
+obey(const struct conf *conf, const struct dkim_order *o, const char *domain)
+{
+	struct buf text;
+	int rc = RC_OK, r;
+
+	buf_init(&text, MSG_MAX);
+	r = ask_server(conf, o, &rc, &text);
+	if (r == RC_NOTFOUND && o->what == SIGNER_LIST)
+		r = list_files(conf, domain);
+	else if (r == RC_NOTFOUND)
+		r = command_fail("dkim", EXIT_FAILED,
+		    "no server is running on %s; start it first", conf->data);
+	else if (r != RC_OK)
+		r = command_fail(
+		    "dkim", EXIT_FAILED, "the server does not answer");
+	else if (rc != RC_OK)
+		r = command_fail("dkim", EXIT_FAILED, "%s", text.p);
+	else
+		r = EXIT_FINE;
+	if (r == EXIT_FINE && rc == RC_OK && text.n > 0) {
+		if (o->what == SIGNER_ROTATE)
+			printf("a new key of %s: %.*s\npublish its two "
+			       "records (hearthmail dns); it is used when all "
+			       "name servers have them\n",
+			    domain, (int)(text.n - 1), text.p);
+		else
+			fputs(text.p, stdout);
+	} else if (r == EXIT_FINE && o->what == SIGNER_RETIRE) {
+		printf("the key is destroyed; its records can be removed from "
+		       "DNS, but mail that it has signed and that is still on "
+		       "its way is checked with them\n");
+	}
+	buf_fini(&text);
+	return r;
+}
+
+int
+cmd_dkim(const char *config, int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		enum signer_what what;
+		int least, most; /* words behind it */
+	} orders[] = {{"list", SIGNER_LIST, 0, 1},
+	    {"rotate", SIGNER_ROTATE, 1, 1}, {"retire", SIGNER_RETIRE, 2, 2}};
+	struct dkim_order o = {.what = SIGNER_WHATS};
+	const char *domain = argc > 2 ? argv[2] : "";
+	const char *selector = argc > 3 ? argv[3] : "";
+	char lower[SIGNER_DOMAIN_MAX];
+	struct conf *conf;
+	size_t i;
+	int r;
+
+	for (i = 0; argc > 1 && i < sizeof orders / sizeof orders[0]; i++)
+		if (strcmp(argv[1], orders[i].name) == 0 &&
+		    argc - 2 >= orders[i].least && argc - 2 <= orders[i].most)
+			o.what = (uint8_t)orders[i].what;
+	if (o.what == SIGNER_WHATS || domain[0] == '-' || selector[0] == '-')
+		return command_fail("dkim", EXIT_USAGE, USAGE);
+	conf = command_conf(config);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	(void)snprintf(lower, sizeof lower, "%s", domain);
+	for (i = 0; lower[i] != '\0'; i++)
+		lower[i] = ascii_lower(lower[i]);
+	if (domain[0] != '\0' && !conf_domain_is_local(conf, sv_str(lower))) {
+		r = command_fail("dkim", EXIT_FAILED,
+		    "\"%s\" is not a domain of this server", domain);
+	} else {
+		o.domain = sv_str(lower);
+		o.selector = sv_first(sv_str(selector), SIGN_SELECTOR_MAX - 1);
+		dkim_key_setup();
+		r = obey(conf, &o, lower);
+	}
+	conf_free(&conf);
+	return r;
+}

@@ -1,0 +1,120 @@
+#include "auth/rotation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_S 86400
+
+struct ring_entry *
+rotation_awaited(const struct ring *r)
+{
+	return ring_find(r, RING_ANNOUNCED);
+}
+
+int64_t
+rotation_needed_until(
+    const struct ring_entry *e, const struct rotation_policy *p)
+{
+	return e->since + p->queue_s + ROTATION_WEEK_S;
+}
+
+int64_t
+rotation_due_at(const struct ring *r, const struct rotation_policy *p)
+{
+	const struct ring_entry *e = ring_find(r, RING_ACTIVE);
+
+	return e == NULL || p->rotate_s == 0 ? 0 : e->since + p->rotate_s;
+}
+
+/* What a date asks for. */
+static enum rotation_do
+by_date(const struct ring *r, const struct rotation_policy *p, int64_t now,
+    struct ring_entry **entry_out)
+{
+	int64_t due = rotation_due_at(r, p);
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		if (r->e[i].state == RING_RETIRING &&
+		    now >= rotation_needed_until(&r->e[i], p)) {
+			*entry_out = &r->e[i];
+			return ROTATION_RETIRE;
+		}
+	if (due != 0 && now >= due && rotation_awaited(r) == NULL &&
+	    ring_has_room(r))
+		return ROTATION_MAKE;
+	return ROTATION_NOTHING;
+}
+
+/* The first pair of a domain was not announced: whoever sets a server up is
+ * told by what sets it up. */
+static bool
+is_to_be_told(const struct ring_entry *e, int64_t now)
+{
+	if (e->state == RING_RETIRING)
+		return false; /* the one that took its place says so */
+	return e->told == 0 || (e->state == RING_ANNOUNCED &&
+				   now >= e->told + ROTATION_REMIND_S);
+}
+
+enum rotation_do
+rotation_next(const struct ring *r, struct rotation *t,
+    const struct rotation_policy *p, int64_t now, int64_t mono,
+    struct ring_entry **entry_out)
+{
+	enum rotation_do what;
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		if (r->e[i].since > now + DAY_S || r->e[i].told > now + DAY_S) {
+			*entry_out = &r->e[i];
+			return ROTATION_DATE;
+		}
+	what = by_date(r, p, now, entry_out);
+	if (what == ROTATION_NOTHING) {
+		t->due = 0;
+	} else if (t->due == 0) {
+		t->due = mono;
+	} else if (mono - t->due >= p->settle_ms) {
+		return what;
+	}
+	for (i = 0; i < r->n; i++)
+		if (is_to_be_told(&r->e[i], now)) {
+			*entry_out = &r->e[i];
+			return ROTATION_TELL;
+		}
+	return ROTATION_NOTHING;
+}
+
+bool
+rotation_seen(struct rotation *t, const struct ring_entry *awaited,
+    const struct rotation_policy *p, enum rotation_seen seen,
+    uint32_t negative_ttl_s, int64_t mono)
+{
+	const char *selector = awaited->pair.selector[0];
+	int64_t wait = negative_ttl_s * 1000LL + p->margin_ms;
+
+	if (strcmp(t->selector, selector) != 0) {
+		(void)snprintf(t->selector, sizeof t->selector, "%s", selector);
+		t->seen = 0;
+	}
+	if (seen == ROTATION_NOT_THERE)
+		t->seen = 0;
+	if (seen != ROTATION_THERE)
+		return false;
+	if (t->seen == 0) {
+		t->seen = mono;
+		t->wait = 0;
+	}
+	if (t->wait < wait)
+		t->wait = wait;
+	return mono - t->seen >= t->wait;
+}
+
+int64_t
+rotation_ask_in(const struct rotation *t, int64_t mono)
+{
+	int64_t left = t->seen + t->wait - mono;
+
+	return t->seen == 0 ? -1 : left > 0 ? left : 0;
+}

@@ -1,0 +1,201 @@
+/*
+ * Port 25: what becomes of a message that has arrived.  Its recipients may be
+ * at several domains of ours, whose owner wants different things of forged
+ * mail, and there is one answer: it is refused, or has to come again, only if
+ * that is right for all of them.  Else it is accepted, and goes into Junk where
+ * it would have been refused.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/network.h"
+#include "smtp/smtp_priv.h"
+
+/* ---- the recipients ---- */
+
+static uint32_t
+home_of(struct smtp_transaction *t, struct sv domain)
+{
+	size_t i;
+
+	for (i = 0; i < t->nhome; i++)
+		if (sv_ieq(domain, sv_str(t->home[i].domain)))
+			return (uint32_t)i;
+	t->home = xgrow(t->home, &t->home_cap, t->nhome + 1, sizeof *t->home);
+	t->home[t->nhome] = (struct smtp_home){.domain = sv_dup(domain)};
+	return (uint32_t)t->nhome++;
+}
+
+void
+smtp_arrival_add(struct smtp_transaction *t, size_t account, struct sv domain)
+{
+	struct smtp_way way = {(uint32_t)account, home_of(t, domain)};
+	size_t i;
+
+	for (i = 0; i < t->nway; i++)
+		if (t->way[i].account == way.account &&
+		    t->way[i].home == way.home)
+			return;
+	t->way = xgrow(t->way, &t->way_cap, t->nway + 1, sizeof *t->way);
+	t->way[t->nway++] = way;
+}
+
+void
+smtp_arrival_reset(struct smtp_transaction *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->nhome; i++)
+		free(t->home[i].domain);
+	t->nhome = t->nway = 0;
+}
+
+/* ---- the beginning ---- */
+
+static bool
+is_wanted(struct smtp_session *s)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	bool wanted = false;
+	size_t i;
+
+	for (i = 0; i < s->t.nhome; i++) {
+		struct smtp_home *h = &s->t.home[i];
+
+		h->policy = o->ops->inbound != NULL
+				? o->ops->inbound(o->ctx, sv_str(h->domain))
+				: s->c->limits.inbound;
+		wanted = wanted || h->policy != SMTP_INBOUND_OFF;
+	}
+	return wanted;
+}
+
+/* Mail from this machine itself has no address that could speak for it. */
+struct smtp_judge *
+smtp_arrival_begin(struct smtp_session *s)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct check_envelope e = {
+	    .helo = buf_sv(&s->helo),
+	    .sender = buf_sv(&s->t.sender),
+	    .receiver = sv_str(o->hostname),
+	    .now = clk_now() / 1000,
+	    .explain = true,
+	};
+	bool judged = is_wanted(s) &&
+		      (!s->c->loopback || s->c->limits.loopback) &&
+		      network_address(s->c->peer, &e.peer);
+
+	return smtp_judge_new(o->ops, o->ctx, judged ? &e : NULL, o->hostname,
+	    s->c->limits.lookup_timeout);
+}
+
+/* ---- the end ---- */
+
+static bool
+comes_again(struct smtp_session *s)
+{
+	return s->c->may_defer != NULL &&
+	       s->c->may_defer(s->c->arg, buf_sv(&s->t.sender),
+		   smtp_judge_author(s->t.judge));
+}
+
+/* It is accepted: what becomes of it where it would not have been. */
+static void
+accept_at(struct smtp_session *s, struct smtp_home *h)
+{
+	switch (h->action) {
+	case SMTP_JUDGE_KEEP:
+	case SMTP_JUDGE_JUNK:
+		return;
+	case SMTP_JUDGE_DEFER:
+		h->action = smtp_judge_at_last(s->t.judge);
+		if (h->action == SMTP_JUDGE_JUNK)
+			h->override = VERDICT_UNKNOWN;
+		return;
+	case SMTP_JUDGE_WAIT:
+	case SMTP_JUDGE_REFUSE:
+		h->action = SMTP_JUDGE_JUNK;
+		h->override = VERDICT_OTHERS;
+		return;
+	}
+}
+
+/* Two addresses of one person: the milder way. */
+static void
+set_account(struct smtp_transaction *t, size_t account)
+{
+	struct smtp_account *a = &t->account[account];
+	bool first = true;
+	size_t i;
+
+	for (i = 0; i < t->nway; i++) {
+		const struct smtp_home *h = &t->home[t->way[i].home];
+
+		if (t->way[i].account != account ||
+		    (!first && (!a->junk || h->action == SMTP_JUDGE_JUNK)))
+			continue;
+		a->junk = h->action == SMTP_JUDGE_JUNK;
+		a->override = (uint8_t)h->override;
+		first = false;
+	}
+}
+
+/* The one that is noted in the header, which all recipients share: that which
+ * names somebody, else the first. */
+static void
+note_override(const struct smtp_transaction *t, struct smtp_arrival *out)
+{
+	struct verdict *v = &out->verdict;
+	size_t i;
+
+	out->judged = smtp_judge_verdict(t->judge, v);
+	for (i = 0; out->judged && i < t->nhome; i++) {
+		const struct smtp_home *h = &t->home[i];
+
+		if (v->other[0] != '\0' ||
+		    (h->other[0] == '\0' && v->override != VERDICT_AS_ASKED))
+			continue;
+		v->override = h->override;
+		sv_copy(sv_first(sv_str(h->other), sizeof v->other - 1),
+		    v->other, sizeof v->other);
+	}
+}
+
+void
+smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
+{
+	struct smtp_transaction *t = &s->t;
+	size_t i, accepted = 0;
+
+	*out = (struct smtp_arrival){.action = SMTP_JUDGE_KEEP};
+	smtp_judge_end(t->judge);
+	for (i = 0; i < t->nhome; i++) {
+		struct smtp_home *h = &t->home[i];
+		struct smtp_judge_outcome o;
+
+		smtp_judge_action(t->judge, h->policy, sv_str(h->domain), &o);
+		h->action = o.action;
+		h->override = o.override;
+		h->other = o.other;
+		accepted += o.action < SMTP_JUDGE_DEFER;
+		/* A refusal is for good: what may still change counts. */
+		if (i == 0 || o.action < out->action) {
+			out->action = o.action;
+			out->why = o;
+		}
+	}
+	if (accepted == 0 && t->nhome > 0 &&
+	    (out->action != SMTP_JUDGE_DEFER || comes_again(s)))
+		return;
+	out->action = SMTP_JUDGE_KEEP;
+	for (i = 0; i < t->nhome; i++)
+		accept_at(s, &t->home[i]);
+	for (i = 0; i < t->naccount; i++) {
+		set_account(t, i);
+		out->junk = out->junk || t->account[i].junk;
+	}
+	note_override(t, out);
+}
