@@ -113,7 +113,7 @@ ARROWS = {
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
-    "lib/publish": ["base", "conf", "dns"],
+    "lib/publish": ["base", "conf", "dns", "msgauth"],
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],

@@ -67,6 +67,8 @@ struct picture {
 	struct tls_cert_info cert;
 	bool has_cert;
 	char cert_trouble[ERR_TEXT_MAX]; /* with its files; "": none */
+	int64_t names_when;		 /* seconds since 1970; 0: not yet */
+	char names_trouble[NAMES_TROUBLE_MAX + 1]; /* lines; "": none */
 	struct backups backup;
 	json_t *lost; /* sentences about mail that is not there any more */
 	unsigned worries;
@@ -198,6 +200,9 @@ read_all(struct picture *p, const struct status_all *all)
 	copy_cut(all->why, p->backup.reason, sizeof p->backup.reason);
 	copy_cut(all->cert_trouble, p->cert_trouble, sizeof p->cert_trouble);
 	p->worries += p->cert_trouble[0] != '\0';
+	p->names_when = all->names_when / 1000;
+	copy_cut(all->names_trouble, p->names_trouble, sizeof p->names_trouble);
+	p->worries += p->names_trouble[0] != '\0';
 	read_day(p, "supervisor", &all->day);
 }
 
@@ -476,6 +481,29 @@ print_backup(const struct conf *conf, const struct backups *b)
 	}
 }
 
+/* What others see of us. */
+static void
+print_names(const struct picture *p)
+{
+	struct sv rest = sv_str(p->names_trouble);
+
+	if (p->names_when == 0)
+		return;
+	if (rest.n == 0) {
+		puts("published    all DNS records that are needed");
+		return;
+	}
+	printf("published    NOT RIGHT at ");
+	print_stamp(p->names_when);
+	puts("; see hearthmail dns");
+	while (rest.n > 0) {
+		struct sv line = sv_split(&rest, '\n');
+
+		if (line.n > 0)
+			printf("             %.*s\n", SV_ARG(line));
+	}
+}
+
 static int
 compare_event(const void *a, const void *b)
 {
@@ -517,6 +545,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");
 	print_text(p, "auth", "keys");
+	print_names(p);
 	print_surroundings(conf, p);
 	for (i = 0; i < json_array_size(p->lost); i++)
 		printf("LOST MAIL    %s\n",
@@ -536,6 +565,21 @@ json_backup(const struct conf *conf, const struct backups *b)
 	return json_pack("{s:s, s:I, s:I, s:s}", "folder", conf->backup.folder,
 	    "last_good", (json_int_t)b->good, "failed", (json_int_t)b->failed,
 	    "reason", b->failed != 0 ? b->reason : "");
+}
+
+static json_t *
+json_lines(struct sv text)
+{
+	json_t *all = json_array();
+
+	while (text.n > 0) {
+		struct sv line = sv_split(&text, '\n');
+
+		if (line.n > 0)
+			json_array_append_new(
+			    all, json_stringn(line.p, line.n));
+	}
+	return all;
 }
 
 static void
@@ -620,6 +664,10 @@ print_json(const struct conf *conf, const struct picture *p)
 	json_object_set_new(all, "history", json_history(p));
 	json_object_set_new(
 	    all, "certificate_trouble", json_string(p->cert_trouble));
+	json_object_set_new(
+	    all, "published_checked", json_integer((json_int_t)p->names_when));
+	json_object_set_new(
+	    all, "published_trouble", json_lines(sv_str(p->names_trouble)));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");
 	json_decref(all);

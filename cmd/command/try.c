@@ -103,7 +103,10 @@ write_config(const struct demo *d, struct buf *out)
 		      "  ben:  { addresses: [ben@" DOMAIN "] }\n"
 		      "aliases:\n"
 		      "  family@" DOMAIN ": [anna, ben]\n");
-	buf_addf(out, "data: %s/data\n", d->dir);
+	buf_addf(out,
+	    "dns: { check: off }  # nobody else knows the demo's names\n"
+	    "data: %s/data\n",
+	    d->dir);
 	if (d->relay != NULL) {
 		struct sv relay = sv_str(d->relay);
 		size_t colon = sv_rchr(relay, ':');

@@ -1,34 +1,24 @@
 #include "cmd/supervisor/schedule.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "backup/backup.h"
 #include "base/alloc.h"
 #include "base/clk.h"
-#include "base/io.h"
+#include "cmd/supervisor/job.h"
 
-#define LOOK_MS	   10000 /* the clock may be set meanwhile */
-#define OUTPUT_MAX 4096	 /* bytes of what it says that are kept */
+#define LOOK_MS 10000 /* the clock may be set meanwhile */
 
 struct schedule {
 	struct super *s;
 	struct ev_timer *timer;
 	int64_t due; /* 0: none */
 	uint32_t minute;
-	pid_t pid;
-	/* What the backup at work says, for the event of its end. */
-	int out;
-	struct ev *ev;
-	struct buf output;
+	struct job job; /* what it says is for the event of its end */
 	int64_t failed; /* the last one did, ms since 1970; 0: it did not */
 	char reason[ERR_TEXT_MAX];
 };
@@ -53,56 +43,6 @@ schedule_next(int64_t now, uint32_t minute_of_day)
 			return at;
 	}
 	return now + 24 * 3600 * 1000;
-}
-
-static void __attribute__((noreturn))
-become_backup(const struct super *s, const struct conf_backup *b, int out)
-{
-	char keep[16];
-	sigset_t none;
-	const char *argv[] = {"hearthmail", "-c", s->o->config, "backup",
-	    b->folder, b->keep > 0 ? "--keep" : NULL, keep, NULL};
-
-	(void)snprintf(keep, sizeof keep, "%u", b->keep);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)signal(SIGPIPE, SIG_DFL);
-	(void)dup2(out, 1);
-	(void)dup2(out, 2);
-	closefrom(3);
-	(void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
-	_exit(127);
-}
-
-/* More than is kept is read all the same: it must not wait for us. */
-static ssize_t
-hear(struct schedule *sc)
-{
-	char b[1024];
-	ssize_t n = read(sc->out, b, sizeof b);
-
-	if (n > 0 && sc->output.n + (size_t)n <= OUTPUT_MAX)
-		buf_add(&sc->output, b, (size_t)n);
-	return n;
-}
-
-static void
-hang_up(struct schedule *sc)
-{
-	ev_del(&sc->ev);
-	io_close(&sc->out);
-}
-
-static void
-on_words(struct ev *e, uint32_t events, void *arg)
-{
-	struct schedule *sc = arg;
-	ssize_t n = hear(sc);
-
-	(void)e;
-	(void)events;
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		hang_up(sc);
 }
 
 /* Of one that is made: the line about the whole; accounts follow. */
@@ -163,34 +103,22 @@ static void
 start(struct schedule *sc)
 {
 	const struct conf_backup *b = &sc->s->conf->backup;
-	int fd[2];
-	pid_t pid;
+	char keep[16];
+	const char *words[] = {
+	    "backup", b->folder, b->keep > 0 ? "--keep" : NULL, keep, NULL};
+	int e;
 
-	if (sc->pid > 0) {
+	if (sc->job.pid > 0) {
 		mlog(LOG_WARN, "backup.late",
 		    "text=\"the previous backup is still running\"");
 		return;
 	}
-	if (pipe2(fd, O_CLOEXEC) != 0) {
-		note_errno(sc, errno);
-		return;
-	}
-	pid = fork();
-	if (pid == 0)
-		become_backup(sc->s, b, fd[1]);
-	io_close(&fd[1]);
-	if (pid < 0) {
-		io_close(&fd[0]);
-		note_errno(sc, errno);
-		return;
-	}
-	hang_up(sc); /* a child of the one before may still hold its end */
-	(void)fcntl(fd[0], F_SETFL, O_NONBLOCK);
-	buf_reset(&sc->output);
-	sc->out = fd[0];
-	sc->ev = ev_add(sc->s->loop, sc->out, EPOLLIN, on_words, sc);
-	sc->pid = pid;
-	mlog(LOG_INFO, "backup.start", "folder=%s", b->folder);
+	(void)snprintf(keep, sizeof keep, "%u", b->keep);
+	e = job_start(&sc->job, sc->s->o->config, words);
+	if (e != 0)
+		note_errno(sc, e);
+	else
+		mlog(LOG_INFO, "backup.start", "folder=%s", b->folder);
 }
 
 static void
@@ -218,8 +146,7 @@ schedule_new(struct super *s)
 	struct schedule *sc = xcalloc(1, sizeof *sc);
 
 	sc->s = s;
-	sc->out = -1;
-	buf_init(&sc->output, OUTPUT_MAX);
+	job_init(&sc->job, s->loop);
 	sc->timer = ev_timer_add(s->loop, 0, on_time, sc);
 	return sc;
 }
@@ -233,8 +160,7 @@ schedule_free(struct schedule **sp)
 		return;
 	*sp = NULL;
 	ev_timer_del(&sc->timer);
-	hang_up(sc);
-	buf_fini(&sc->output);
+	job_fini(&sc->job);
 	free(sc);
 }
 
@@ -244,20 +170,17 @@ schedule_reap(struct schedule *sc, pid_t pid, int status)
 	const char *folder;
 	char q[LOG_Q_MAX];
 
-	if (sc == NULL || pid != sc->pid)
+	if (sc == NULL || !job_reap(&sc->job, pid))
 		return false;
-	sc->pid = 0;
-	while (sc->out >= 0 && hear(sc) > 0)
-		;
-	hang_up(sc);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		note_failure(sc, status, last_line(&sc->output));
+		note_failure(sc, status, last_line(&sc->job.output));
 		return true;
 	}
 	sc->failed = 0;
 	folder = sc->s->conf->backup.folder;
 	mlog(LOG_INFO, "backup.done", "folder=%s text=%s",
-	    folder != NULL ? folder : "", log_q(q, first_line(&sc->output)));
+	    folder != NULL ? folder : "",
+	    log_q(q, first_line(&sc->job.output)));
 	return true;
 }
 

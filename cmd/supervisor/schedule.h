@@ -1,9 +1,8 @@
 /*
- * The daily backup.  The supervisor starts `hearthmail backup` as anybody could
- * by hand; it is not one of the server's processes, reads no line of theirs,
- * and is not restarted: what it said is in the event of its end and, of a
- * failure, in the status; and tomorrow is another day.  A machine that sleeps
- * at that time makes it when it wakes.
+ * The daily backup: the supervisor starts `hearthmail backup` (job.h).  What it
+ * said is in the event of its end and, of a failure, in the status; and
+ * tomorrow is another day.  A machine that sleeps at that time makes it when it
+ * wakes.
  */
 #ifndef CMD_SUPERVISOR_SCHEDULE_H
 #define CMD_SUPERVISOR_SCHEDULE_H

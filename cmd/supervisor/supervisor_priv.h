@@ -41,6 +41,7 @@ struct proc {
 };
 
 struct schedule;
+struct names;
 
 /* A socket on which the command line gives orders. */
 #define SUPER_CONTROLS 7
@@ -62,6 +63,8 @@ struct super {
 	bool change_user;
 	struct proc *procs;
 	struct schedule *schedule; /* of backups */
+	struct names *names;	   /* ours, in the DNS */
+	int64_t names_ms;	   /* when they are first looked at */
 	bool stopping;
 	struct ev_timer *draining; /* stopping: mx ends first */
 	uint64_t cert_stamp;

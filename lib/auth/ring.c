@@ -199,7 +199,8 @@ ring_records(const struct ring *r, struct buf *out)
 		if (e->state == RING_RETIRED)
 			continue;
 		for (a = 0; rc == RC_OK && a < DKIM_ALGORITHMS; a++) {
-			buf_addf(out, "%s ", e->pair.selector[a]);
+			buf_addf(out, "%s %s ", e->pair.selector[a],
+			    ring_state_name(e->state));
 			rc = dkim_key_record(e->pair.key[a], out);
 			buf_addc(out, '\n');
 		}

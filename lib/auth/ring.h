@@ -70,7 +70,7 @@ struct ring_entry *ring_find(const struct ring *r, enum ring_state s);
 /* By any of its selectors. */
 struct ring_entry *ring_named(const struct ring *r, struct sv selector);
 
-/* Lines "SELECTOR RECORD" of all whose records belong into the DNS. */
+/* Lines "SELECTOR STATE RECORD" of all whose records belong into the DNS. */
 int ring_records(const struct ring *r, struct buf *out) RC_USE_RESULT;
 
 /* Is there room for one more pair? */

@@ -66,7 +66,7 @@ void signer_ask(struct signer *s, const struct signer_question *q,
 /* ---- the owner's orders ---- */
 
 enum signer_what {
-	SIGNER_RECORDS, /* lines "SELECTOR RECORD" of all that belong in DNS */
+	SIGNER_RECORDS, /* lines as of ring_records */
 	SIGNER_LIST,	/* lines for people; of all domains if none is named */
 	SIGNER_ROTATE,	/* a new pair, announced; its selectors, a line */
 	SIGNER_RETIRE,	/* this one */

@@ -89,6 +89,10 @@ conf_free(struct conf **cp)
 	free(c->backup.folder);
 	inbound_fini(&c->inbound);
 	free_strings(c->dns.forward, c->dns.nforward);
+	free_strings(c->dns.receiver, c->dns.nreceiver);
+	for (i = 0; i < c->dns.nblock_list; i++)
+		free(c->dns.block_list[i].zone);
+	free(c->dns.block_list);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);
 	free(c->tls_key);

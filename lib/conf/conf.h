@@ -108,10 +108,29 @@ struct conf_relay {
 	struct conf_place password_at;
 };
 
-#define CONF_FORWARD_MAX 8
+#define CONF_FORWARD_MAX     8
+#define CONF_RECEIVERS_MAX   8
+#define CONF_BLOCK_LISTS_MAX 16
+#define CONF_CODES_MAX	     16
 
-/* How names are looked up. */
+/* A list of addresses from which others do not want mail [RFC 5782]. */
+struct conf_block_list {
+	char *zone; /* lower case */
+	/* What it answers for an address that is listed, as numbers, from and
+	 * to; all else is an error. */
+	struct conf_codes {
+		uint32_t first, last;
+	} code[CONF_CODES_MAX];
+	size_t ncode;
+};
+
+/* How names are looked up, and how ours are watched. */
 struct conf_dns {
+	struct conf_block_list *block_list;
+	size_t nblock_list;
+	char **receiver; /* whose hosts are tried on port 25 */
+	size_t nreceiver;
+	bool check;	/* once a day */
 	char **forward; /* "address@port"; none: own recursion */
 	size_t nforward;
 	char *root_hints, *trust_anchor; /* files; NULL: built in */

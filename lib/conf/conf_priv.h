@@ -103,6 +103,12 @@ void conf_set_dkim(struct conf_parser *p, yaml_node_t *n);
 /* ---- dns.c ---- */
 void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- watch.c ---- */
+void conf_set_block_lists(struct conf_parser *p, yaml_node_t *n);
+void conf_set_receivers(struct conf_parser *p, yaml_node_t *n);
+void conf_set_dns_check(struct conf_parser *p, yaml_node_t *n);
+void conf_default_watch(struct conf *c);
+
 /* ---- listen.c ---- */
 /* One item of a service's list. */
 void conf_add_listen(struct conf_parser *p, yaml_node_t *n, void *service);

@@ -56,7 +56,10 @@ set_validate(struct conf_parser *p, yaml_node_t *n)
 }
 
 static const struct conf_key keys[] = {
+    {"block_lists", conf_set_block_lists},
+    {"check", conf_set_dns_check},
     {"forward", set_forward},
+    {"receivers", conf_set_receivers},
     {"root_hints", set_root_hints},
     {"trust_anchor", set_trust_anchor},
     {"validate", set_validate},

@@ -247,6 +247,7 @@ set_defaults(struct conf *c, const char *file)
 	c->retention_ms = 30ll * 24 * 3600 * 1000;
 	c->outside = true;
 	c->dns.validate = true;
+	conf_default_watch(c);
 	c->outbound.ipv6 = true;
 	c->history.keep_ms = 14ll * 24 * 3600 * 1000;
 	c->history.size = 256u << 20;

@@ -41,7 +41,8 @@ enum dns_type {
 	DNS_TXT = 16,
 	DNS_AAAA = 28,
 	DNS_SRV = 33,
-	DNS_TLSA = 52
+	DNS_TLSA = 52,
+	DNS_CAA = 257
 };
 
 enum dns_security {

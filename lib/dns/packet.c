@@ -146,6 +146,7 @@ bytes_before_name(enum dns_type type)
 	case DNS_TXT:
 	case DNS_AAAA:
 	case DNS_TLSA:
+	case DNS_CAA:
 		break;
 	}
 	return -1;

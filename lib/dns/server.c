@@ -196,7 +196,7 @@ static bool
 is_known_type(uint32_t type)
 {
 	static const enum dns_type known[] = {DNS_A, DNS_NS, DNS_CNAME, DNS_PTR,
-	    DNS_MX, DNS_TXT, DNS_AAAA, DNS_SRV, DNS_TLSA};
+	    DNS_MX, DNS_TXT, DNS_AAAA, DNS_SRV, DNS_TLSA, DNS_CAA};
 	size_t i;
 
 	for (i = 0; i < sizeof known / sizeof known[0]; i++)

@@ -344,7 +344,7 @@ class SmallNet:
 
     def serve(self, host, zones, negative=60):
         """A host is name server, from now on, for {zone: records} of zones whose ns
-        names it; in place of what it has served before."""
+        names it, or that it only pretends to; in place of what it has served before."""
         old = getattr(self, "own", None)
         self.own = old if old is not None else {}
         if host in self.own:
@@ -352,7 +352,8 @@ class SmallNet:
             self.own[host].terminate()
             self.own[host].wait(15)
         for zone, records in zones.items():
-            self._write_zone(zone, self.zones[zone].ns, records, f"{host}-zones", negative)
+            ns = self.zones[zone].ns if zone in self.zones else []
+            self._write_zone(zone, ns or [host], records, f"{host}-zones", negative)
         self.own[host] = self._nsd(host, list(zones), plain=True, folder=f"{host}-zones")
 
     def _nsd(self, name, zones, plain=False, folder=None):
@@ -365,7 +366,7 @@ class SmallNet:
                     f'  xfrdir: "{d}"\n  server-count: 1\n  tcp-count: 50\n  rrl-ratelimit: 0\n'
                     f'remote-control:\n  control-enable: no\n')
             for z in zones:
-                path = self.path(folder, z + ".zone") if folder else self._zone_file(z, plain)
+                path = self.path(folder, (z or "root") + ".zone") if folder else self._zone_file(z, plain)
                 f.write(f'zone:\n  name: "{z or "."}"\n  zonefile: "{path}"\n')
         log = open(self.path(name, "log"), "w")
         nsd = shutil.which("nsd") or "/usr/sbin/nsd"

@@ -389,6 +389,33 @@ START_TEST(conf_quota__of_an_account_or_of_all)
 }
 END_TEST
 
+/* Lists that are known have their codes; others the one that all have. */
+START_TEST(conf__block_lists_have_codes)
+{
+	struct conf *c = parse("hostname: h.example.org\n"
+			       "domains: [example.org]\n"
+			       "accounts: { anna: {} }\n");
+
+	ck_assert_uint_eq(c->dns.nblock_list, 3);
+	ck_assert_str_eq(c->dns.block_list[0].zone, "zen.spamhaus.org");
+	ck_assert_uint_eq(c->dns.block_list[0].ncode, 3);
+	ck_assert_uint_eq(c->dns.nreceiver, 3);
+	ck_assert(c->dns.check);
+	conf_free(&c);
+	c = parse("hostname: h.example.org\ndomains: [example.org]\n"
+		  "accounts: { anna: {} }\ndns: { check: no, "
+		  "block_lists: [Zen.Spamhaus.org, x.example.org, "
+		  "\"y.example.org 127.0.0.4-127.0.1.1\"] }\n");
+	ck_assert(!c->dns.check);
+	ck_assert_uint_eq(c->dns.nblock_list, 3);
+	ck_assert_uint_eq(c->dns.block_list[0].ncode, 3);
+	ck_assert_uint_eq(c->dns.block_list[1].code[0].first, 0x7f000002);
+	ck_assert_uint_eq(c->dns.block_list[1].code[0].last, 0x7f000002);
+	ck_assert_uint_eq(c->dns.block_list[2].code[0].last, 0x7f000101);
+	conf_free(&c);
+}
+END_TEST
+
 static const struct {
 	const char *yaml;
 	const char *error; /* NULL: there is none */
@@ -406,6 +433,25 @@ static const struct {
     {"dns: { forwards: 192.0.2.1 }\n", "did you mean \"forward\""},
     {"dns: { forward: 192.0.2.1, root_hints: /h }\n", "cannot be used"},
     {"dns: 192.0.2.1\n", "expected a map"},
+    {"dns: { block_lists: [], check: off, receivers: [] }\n", NULL},
+    {"dns: { block_lists: [bl.example.org, \"B.example.org  127.0.0.2 "
+     "127.0.0.4-127.0.0.7 \"], receivers: Example.org }\n",
+	NULL},
+    {"dns: { block_lists: zen.spamhaus.org }\n", NULL},
+    {"dns: { block_lists: \"bl.example.org 127.0.0.7-127.0.0.4\" }\n",
+	"is not a block list"},
+    {"dns: { block_lists: \"bl.example.org 192.0.2.1\" }\n",
+	"is not a block list"},
+    {"dns: { block_lists: \"bl.example.org 127.0.0.2-\" }\n",
+	"is not a block list"},
+    {"dns: { block_lists: \"bl.example.org all\" }\n", "is not a block list"},
+    {"dns: { block_lists: \"bl_x.example.org/\" }\n", "is not a block list"},
+    {"dns: { block_lists: { a: b } }\n", "expected"},
+    {"dns: { block_list: a.b }\n", "did you mean \"block_lists\""},
+    {"dns: { check: daily }\n", "expected on or off"},
+    {"dns: { receivers: [not/a/domain] }\n", "is not a domain"},
+    {"dns: { receivers: [a.b, a.b, a.b, a.b, a.b, a.b, a.b, a.b, a.b] }\n",
+	"at most 8"},
     {"inbound: { dmarc: reject }\n", NULL},
     {"inbound: { dmarc: Junk, trust_arc: [Lists.Example.org] }\n", NULL},
     {"inbound: { trust_arc: lists.example.org }\n", NULL},
@@ -671,6 +717,7 @@ UNIT_TESTS(conf)
 
 	tcase_add_loop_test(
 	    t, conf_lookup__answers_each_row, 0, sizeof rows / sizeof rows[0]);
+	tcase_add_test(t, conf__block_lists_have_codes);
 	tcase_add_test(t, conf_lookup__takes_an_address_of_any_length);
 	tcase_add_loop_test(t, conf_may_send__answers_each_row, 0,
 	    sizeof senders / sizeof senders[0]);

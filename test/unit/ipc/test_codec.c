@@ -105,7 +105,7 @@ static const struct sample samples[] = {
 	    LIST(struct status_event, {1, 5, T("a")}, {2, -1, T("b")}), 2}),
     PLAIN(status_record, T("account"), T("anna"), 77, 1000, 2, T("xyz")),
     WITH_FD(status_all, fd, 1, .ms = 1, .backup_failed = 2, .why = T("no room"),
-	.cert_trouble = T("none"),
+	.cert_trouble = T("none"), .names_when = 3, .names_trouble = T("MX"),
 	.day = {.tally = LIST(uint64_t, 9), .ntally = 1}),
     PLAIN(status_all, .rc = RC_TEMP, .fd = -1),
     PLAIN(look_ask, LIST(struct look_file, {0, T("/a")}, {1, T("/b")}), 2),

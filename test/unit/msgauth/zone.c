@@ -1,10 +1,12 @@
 #include "test/unit/msgauth/zone.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/be.h"
 
 #define ALIASES_MAX 8
@@ -20,6 +22,7 @@ struct asked {
 };
 
 struct zone {
+	enum dns_security security;
 	struct record *r;
 	size_t n, cap;
 	struct asked *asked;
@@ -84,6 +87,40 @@ put_text(struct sv text, struct buf *out)
 	} while (text.n > 0);
 }
 
+static void
+put_number(struct sv *data, size_t bytes, struct buf *out)
+{
+	uint32_t v;
+
+	must(sv_to_u32(sv_split(data, ' '), 65535, &v) == RC_OK);
+	if (bytes == 2)
+		buf_addc(out, (char)(v >> 8));
+	buf_addc(out, (char)v);
+}
+
+static void
+put_hex(struct sv hex, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < hex.n; i += 2)
+		buf_addc(out,
+		    (char)(ascii_hex(hex.p[i]) << 4 | ascii_hex(hex.p[i + 1])));
+}
+
+/* "0 issue letsencrypt.org" */
+static void
+put_caa(struct sv data, struct buf *out)
+{
+	struct sv tag;
+
+	put_number(&data, 1, out);
+	tag = sv_split(&data, ' ');
+	buf_addc(out, (char)tag.n);
+	buf_addsv(out, tag);
+	buf_addsv(out, data);
+}
+
 static enum dns_type
 type_of(struct sv s)
 {
@@ -92,7 +129,8 @@ type_of(struct sv s)
 		enum dns_type type;
 	} types[] = {{"A", DNS_A}, {"AAAA", DNS_AAAA}, {"MX", DNS_MX},
 	    {"PTR", DNS_PTR}, {"CNAME", DNS_CNAME}, {"TXT", DNS_TXT},
-	    {"NS", DNS_NS}, {"SRV", DNS_SRV}};
+	    {"NS", DNS_NS}, {"SRV", DNS_SRV}, {"TLSA", DNS_TLSA},
+	    {"CAA", DNS_CAA}};
 	size_t i;
 
 	for (i = 0; i < sizeof types / sizeof types[0]; i++)
@@ -135,12 +173,25 @@ zone_add_record(struct zone *z, struct sv name, struct sv type, struct sv data)
 	case DNS_TXT:
 		put_text(data, &r->data);
 		break;
+	case DNS_SRV:
+		put_number(&data, 2, &r->data);
+		put_number(&data, 2, &r->data);
+		put_number(&data, 2, &r->data);
+		put_name(data, &r->data);
+		break;
+	case DNS_TLSA:
+		put_number(&data, 1, &r->data);
+		put_number(&data, 1, &r->data);
+		put_number(&data, 1, &r->data);
+		put_hex(data, &r->data);
+		break;
+	case DNS_CAA:
+		put_caa(data, &r->data);
+		break;
 	case DNS_PTR:
 	case DNS_CNAME:
 	case DNS_NS:
 	case DNS_SOA:
-	case DNS_SRV:
-	case DNS_TLSA:
 		put_name(data, &r->data);
 		break;
 	}
@@ -154,6 +205,12 @@ zone_add(struct zone *z, const char *line)
 	name = sv_split(&rest, ' ');
 	type = sv_split(&rest, ' ');
 	zone_add_record(z, name, type, rest);
+}
+
+void
+zone_sign(struct zone *z)
+{
+	z->security = DNS_SECURE;
 }
 
 /* ---- answers ---- */
@@ -186,12 +243,27 @@ find(const struct zone *z, struct sv name, enum dns_type type, size_t *at)
 	return NULL;
 }
 
+/* "*.a.test" for what does not exist below a.test [RFC 4592]. */
+static struct sv
+wildcard(const struct zone *z, struct sv name, char out[DNS_NAME_MAX + 2])
+{
+	struct sv rest = name;
+
+	while (!exists(z, rest)) {
+		(void)sv_split(&rest, '.');
+		if (rest.p == NULL)
+			return name;
+	}
+	(void)snprintf(out, DNS_NAME_MAX + 2, "*.%.*s", SV_ARG(rest));
+	return rest.n < name.n && exists(z, sv_str(out)) ? sv_str(out) : name;
+}
+
 static void
 answer(const struct zone *z, const char *asked, enum dns_type type,
     struct dns_answer *a)
 {
-	char alias[DNS_NAME_MAX];
-	struct sv name = sv_str(asked);
+	char alias[DNS_NAME_MAX], star[DNS_NAME_MAX + 2];
+	struct sv name = wildcard(z, sv_str(asked), star);
 	const struct record *r;
 	struct buf all;
 	size_t at = 0, used = 0, hops = 0, n[200];
@@ -212,6 +284,9 @@ answer(const struct zone *z, const char *asked, enum dns_type type,
 			return;
 	}
 	a->rc = exists(z, name) ? RC_OK : RC_NOTFOUND;
+	a->security = z->security;
+	if (name.p != star)
+		sv_copy(name, a->canonical, sizeof a->canonical);
 	buf_init(&all, 1000000);
 	for (at = 0; (r = find(z, name, type, &at)) != NULL; used++) {
 		must(used < 200);

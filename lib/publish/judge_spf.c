@@ -1,0 +1,474 @@
+/*
+ * SPF: does it really let this server send?  It is evaluated as a receiver does
+ * for each address that mail leaves from; and its lookups are counted as the
+ * strictest receivers count them.
+ */
+#include <stdio.h>
+
+#include "base/ascii.h"
+#include "msgauth/spf.h"
+#include "publish/publish_priv.h"
+
+#define DEPTH_MAX  10
+#define TERMS_NEAR 9 /* of SPF_TERMS_MAX */
+#define TERMS_STOP 40
+
+/* ---- the cost ---- */
+
+struct cost {
+	struct publish *p;
+	unsigned terms, depth;
+	unsigned voids;	   /* questions without an answer, a family each */
+	unsigned mx_voids; /* those of them that an mx asks for addresses */
+	bool ptr, more;
+	bool all, anyone; /* of the domain's own record: "all", "+all" */
+};
+
+static void count_record(struct cost *c, const char *domain, unsigned depth);
+
+/* With a share of questions of its own: the judgement has to have its. */
+static const struct dns_answer *
+ask(const struct cost *c, const char *name, enum dns_type type)
+{
+	static const struct dns_answer none = {.rc = RC_NOTFOUND};
+
+	if (!lookup_name_valid(sv_str(name)))
+		return &none;
+	return lookup_get(c->p->q, LOOKUP_HELO, type, sv_str(name));
+}
+
+/* The only record among the texts of a name. */
+static unsigned
+find_record(const struct dns_answer *a, struct buf *out)
+{
+	struct buf text;
+	size_t at = 0;
+	unsigned n = 0;
+
+	buf_init(&text, PUBLISH_TEXT_MAX);
+	while (publish_next_text(a, &at, &text))
+		if (spf_is_record(buf_sv(&text))) {
+			buf_set(out, buf_sv(&text));
+			n++;
+		}
+	buf_fini(&text);
+	return n;
+}
+
+static void
+count_void(struct cost *c, const struct dns_answer *a, unsigned *also)
+{
+	if (a == NULL)
+		c->more = true;
+	else if (a->n == 0 && (a->rc == RC_OK || a->rc == RC_NOTFOUND)) {
+		c->voids++;
+		if (also != NULL)
+			++*also;
+	}
+}
+
+/* As some receivers do it: each host's addresses of both families. */
+static void
+count_hosts(struct cost *c, const char *domain)
+{
+	const struct dns_answer *a = ask(c, domain, DNS_MX);
+	char host[DNS_NAME_MAX];
+	uint16_t preference;
+	size_t i;
+
+	count_void(c, a, NULL);
+	for (i = 0; a != NULL && i < a->n && i < SPF_HOSTS_MAX; i++) {
+		if (dns_mx(a->record[i], &preference, host) != RC_OK)
+			continue;
+		count_void(c, ask(c, host, DNS_A), &c->mx_voids);
+		count_void(c, ask(c, host, DNS_AAAA), &c->mx_voids);
+	}
+}
+
+/* domain-spec without macros; false: what it is depends on the message. */
+static bool
+target_of(struct sv spec, const char *domain, char out[DNS_NAME_MAX])
+{
+	if (spec.n == 0)
+		spec = sv_str(domain);
+	return sv_chr(spec, '%') == spec.n && spec.n < DNS_NAME_MAX &&
+	       dns_name_normalise(spec, out) == RC_OK;
+}
+
+static void
+count_term(struct cost *c, const struct spf_term *t, const char *domain,
+    unsigned depth)
+{
+	char target[DNS_NAME_MAX];
+	const struct dns_answer *a;
+	bool plain = target_of(t->spec, domain, target);
+
+	switch (t->mechanism) {
+	case SPF_ALL:
+	case SPF_IP4:
+	case SPF_IP6:
+		return;
+	case SPF_INCLUDE:
+		if (plain)
+			count_record(c, target, depth + 1);
+		break;
+	case SPF_A:
+		a = plain ? ask(c, target, DNS_A) : NULL;
+		if (plain && (a == NULL || a->n == 0))
+			count_void(c, ask(c, target, DNS_AAAA), NULL);
+		c->more |= plain && a == NULL;
+		break;
+	case SPF_MX:
+		if (plain)
+			count_hosts(c, target);
+		break;
+	case SPF_PTR:
+		c->ptr = true;
+		break;
+	case SPF_EXISTS:
+		break;
+	}
+	c->terms++;
+}
+
+static void
+count_record(struct cost *c, const char *domain, unsigned depth)
+{
+	const struct dns_answer *a;
+	char target[DNS_NAME_MAX];
+	struct spf_record r;
+	struct spf_term t;
+	struct buf text;
+	bool all = false;
+
+	if (depth > DEPTH_MAX || c->terms > TERMS_STOP)
+		return;
+	if (depth > c->depth)
+		c->depth = depth;
+	a = ask(c, domain, DNS_TXT);
+	if (a == NULL) {
+		c->more = true;
+		return;
+	}
+	buf_init(&text, PUBLISH_TEXT_MAX);
+	if (find_record(a, &text) == 1 &&
+	    spf_record_parse(buf_sv(&text), &r) == RC_OK) {
+		/* What is behind "all" is never looked at. */
+		while (!all && spf_record_next(&r, &t)) {
+			count_term(c, &t, domain, depth);
+			all = t.mechanism == SPF_ALL;
+			if (all && depth == 0)
+				c->anyone = t.qualifier == AUTH_PASS;
+		}
+		if (!all && r.redirect.p != NULL) {
+			c->terms++;
+			if (target_of(r.redirect, domain, target))
+				count_record(c, target, depth + 1);
+			all = true;
+		}
+		if (depth == 0)
+			c->all = all;
+	}
+	buf_fini(&text);
+}
+
+/* ---- who may send ---- */
+
+static int
+check(struct publish *p, const struct publish_host *h,
+    const struct in6_addr *ip, struct spf_outcome *out)
+{
+	const struct spf_query q = {.ip = *ip,
+	    .domain = sv_str(p->domain),
+	    .local = SV("postmaster"),
+	    .helo = sv_str(h->hostname)};
+
+	return spf_check(&q, p->q, LOOKUP_MAILFROM, out);
+}
+
+static bool
+has_word(struct sv text, struct sv wanted)
+{
+	while (text.n > 0)
+		if (sv_ieq(sv_split(&text, ' '), wanted))
+			return true;
+	return false;
+}
+
+static bool
+is_all(struct sv word)
+{
+	return sv_ieq(word, SV("all")) ||
+	       (word.n == 4 && sv_ieq(sv_skip(word, 1), SV("all")));
+}
+
+/*
+ * What is to be pasted in place of records that do not let this server send, or
+ * of several: one with all that they name, for others may send for the domain,
+ * too.
+ */
+static void
+put_merged(struct publish *p, const struct dns_answer *a)
+{
+	struct sv rest, word;
+	char last[8] = "-all";
+	struct buf text;
+	size_t at = 0;
+	bool any = false;
+
+	buf_init(&text, PUBLISH_TEXT_MAX);
+	buf_reset(&p->value);
+	buf_adds(&p->value, "v=spf1 mx");
+	while (publish_next_text(a, &at, &text)) {
+		if (!spf_is_record(buf_sv(&text)))
+			continue;
+		rest = buf_sv(&text);
+		(void)sv_split(&rest, ' ');
+		while (rest.n > 0) {
+			word = sv_split(&rest, ' ');
+			if (is_all(word)) {
+				if (!any)
+					sv_copy(word, last, sizeof last);
+				any = true;
+			} else if (word.n > 0 && !sv_ieq(word, SV("-mx")) &&
+				   !sv_ieq(word, SV("~mx")) &&
+				   !sv_ieq(word, SV("?mx")) &&
+				   !has_word(buf_sv(&p->value), word)) {
+				buf_addc(&p->value, ' ');
+				buf_addsv(&p->value, word);
+			}
+		}
+	}
+	if (any || sv_ifind(buf_sv(&p->value), SV("redirect=")) == p->value.n) {
+		buf_addc(&p->value, ' ');
+		buf_adds(&p->value, last);
+	}
+	buf_fini(&text);
+}
+
+static bool
+has_mx(struct sv text)
+{
+	return has_word(text, SV("mx")) || has_word(text, SV("+mx"));
+}
+
+static int
+say_refused(struct publish *p, const struct in6_addr *ip,
+    const struct spf_outcome *o, struct sv record)
+{
+	char text[LOOKUP_IP_TEXT];
+
+	(void)lookup_ip_text(ip, text);
+	if (o->result == AUTH_TEMPERROR)
+		return publish_say(
+		    p, PUBLISH_UNKNOWN, "no answer for one of the names in it");
+	if (o->result == AUTH_PERMERROR) {
+		/* What it includes is the owner's to mend. */
+		p->elsewhere = o->problem != SPF_P_SYNTAX;
+		return publish_say(p, PUBLISH_DIFFERENT,
+		    "receivers call it invalid (%s): it is worth nothing",
+		    spf_problem_text(o->problem));
+	}
+	p->elsewhere = has_mx(record);
+	if (!p->elsewhere)
+		put_merged(p, publish_ask(p, p->domain, DNS_TXT));
+	return publish_say(p, PUBLISH_DIFFERENT,
+	    "it does not include this server: mail from %s gets \"%s\"%s", text,
+	    auth_result_name(o->result),
+	    p->elsewhere ? "; see the addresses of this host, and MX" : "");
+}
+
+static int
+judge_senders(struct publish *p, const struct publish_host *h, struct sv text)
+{
+	struct spf_outcome o, bad = {.result = AUTH_PASS};
+	const struct in6_addr *of = NULL;
+	bool more = false;
+	size_t i;
+
+	for (i = 0; i < h->nsender; i++) {
+		if (check(p, h, &h->sender[i], &o) == RC_MORE)
+			more = true;
+		else if (o.result != AUTH_PASS && of == NULL) {
+			bad = o;
+			of = &h->sender[i];
+		}
+	}
+	if (more)
+		return RC_MORE;
+	if (of != NULL)
+		return say_refused(p, of, &bad, text);
+	return publish_say(p, PUBLISH_RIGHT, "%s", "");
+}
+
+/* Nothing is known of where mail leaves from: is it a record at all? */
+static int
+judge_unsent(struct publish *p, struct sv text)
+{
+	struct spf_record r;
+
+	if (spf_record_parse(text, &r) != RC_OK)
+		return publish_say(p, PUBLISH_DIFFERENT,
+		    "receivers call it invalid (%s): it is worth nothing",
+		    spf_problem_text(SPF_P_SYNTAX));
+	return publish_warn(p,
+	    "whether it lets this server send cannot be checked before its "
+	    "address is published");
+}
+
+/* A smarthost sends, and only its owner knows from where. */
+static int
+judge_relayed(struct publish *p, const struct publish_host *h, struct sv text)
+{
+	struct spf_record r;
+
+	if (spf_record_parse(text, &r) != RC_OK)
+		return judge_unsent(p, text);
+	return publish_warn(p,
+	    "mail leaves through %s: add what its provider tells to add "
+	    "(include:...)",
+	    h->relay->host);
+}
+
+static int
+add_warnings(struct publish *p, const struct cost *c)
+{
+	if (p->state != PUBLISH_RIGHT)
+		return RC_OK;
+	p->elsewhere = c->terms > SPF_TERMS_MAX;
+	if (c->terms > SPF_TERMS_MAX)
+		return publish_say(p, PUBLISH_DIFFERENT,
+		    "it needs %u DNS lookups, and only %d are allowed: "
+		    "receivers call it invalid",
+		    c->terms, SPF_TERMS_MAX);
+	if (c->terms >= TERMS_NEAR)
+		(void)publish_warn(p,
+		    "it needs %u of %d allowed DNS lookups: one more include "
+		    "may be too many",
+		    c->terms, SPF_TERMS_MAX);
+	if (c->voids > SPF_VOIDS_MAX)
+		(void)publish_warn(p,
+		    "%u lookups in it find nothing%s: strict receivers allow "
+		    "%d and call it invalid",
+		    c->voids,
+		    c->mx_voids > 0 ? " (hosts of an mx without IPv6 or IPv4 "
+				      "count)"
+				    : "",
+		    SPF_VOIDS_MAX);
+	if (c->anyone)
+		(void)publish_warn(
+		    p, "\"+all\" lets anybody send for the domain");
+	else if (!c->all)
+		(void)publish_warn(p,
+		    "it does not end with -all or ~all, and so forbids nobody");
+	if (c->ptr)
+		(void)publish_warn(
+		    p, "\"ptr\" is slow, and many receivers ignore it");
+	return RC_OK;
+}
+
+static int
+judge_record(struct publish *p, const struct publish_host *h, struct sv text)
+{
+	struct cost c = {.p = p};
+	int r;
+
+	if (h->relay != NULL)
+		r = judge_relayed(p, h, text);
+	else if (h->nsender > 0)
+		r = judge_senders(p, h, text);
+	else
+		r = judge_unsent(p, text);
+	count_record(&c, p->domain, 0);
+	if (r != RC_OK || c.more)
+		return RC_MORE;
+	p->spf_lookups = c.terms;
+	p->spf_depth = c.depth;
+	return add_warnings(p, &c);
+}
+
+/* ---- the record ---- */
+
+static bool
+is_spf(struct sv text)
+{
+	return spf_is_record(text);
+}
+
+/* Something near it, which no receiver takes for it. */
+static bool
+looks_like_spf(struct sv text)
+{
+	return sv_ifind(text, SV("v=spf1")) < text.n ||
+	       sv_ifind(text, SV("v=spf")) == 0 ||
+	       sv_istarts(text, SV("spf1 ")) || sv_istarts(text, SV("v = spf"));
+}
+
+static int
+judge_none(struct publish *p, const struct dns_answer *a)
+{
+	static const char meaning[] =
+	    "others cannot verify that this server may send for the domain";
+	const char *accident = NULL;
+	struct buf text, why;
+	bool near = false;
+	size_t at = 0;
+	int r;
+
+	buf_init(&text, PUBLISH_TEXT_MAX);
+	buf_init(&why, PUBLISH_VALUE_MAX);
+	while (!near && publish_next_text(a, &at, &text))
+		if (looks_like_spf(buf_sv(&text))) {
+			publish_found(p, buf_sv(&text));
+			near = true;
+			accident =
+			    publish_accident(buf_sv(&text), buf_sv(&p->value));
+		}
+	r = near ? RC_OK : publish_misplaced(p, is_spf, &why);
+	if (r == RC_OK && near)
+		(void)publish_say(p, PUBLISH_DIFFERENT, "%s: %s",
+		    accident != NULL ? accident
+				     : "it must begin with \"v=spf1 \"",
+		    meaning);
+	else if (r == RC_OK && why.n > 0)
+		(void)publish_say(
+		    p, PUBLISH_DIFFERENT, "%s: %s", why.p, meaning);
+	else if (r == RC_OK)
+		(void)publish_say(p, PUBLISH_MISSING, "%s", meaning);
+	buf_fini(&why);
+	buf_fini(&text);
+	return r;
+}
+
+static int
+say_several(struct publish *p, const struct dns_answer *a)
+{
+	put_merged(p, a);
+	return publish_say(p, PUBLISH_DIFFERENT,
+	    "with more than one SPF record, all are ignored: one must name "
+	    "everybody");
+}
+
+int
+publish_judge_spf(
+    struct publish *p, const struct publish_host *h, const struct dns_answer *a)
+{
+	struct buf text;
+	size_t at = 0;
+	unsigned n;
+	int r;
+
+	buf_init(&text, PUBLISH_TEXT_MAX);
+	while (publish_next_text(a, &at, &text))
+		if (spf_is_record(buf_sv(&text)))
+			publish_found(p, buf_sv(&text));
+	n = find_record(a, &text);
+	if (n == 0)
+		r = judge_none(p, a);
+	else if (n > 1)
+		r = say_several(p, a);
+	else
+		r = judge_record(p, h, buf_sv(&text));
+	buf_fini(&text);
+	return r;
+}
