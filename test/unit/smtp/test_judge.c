@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "mail/field.h"
 #include "smtp/defer.h"
+#include "publish/publish.h"
 #include "smtp/report.h"
 #include "test/unit/smtp/fixture.h"
 #include "test/unit/unit.h"
@@ -572,9 +573,17 @@ START_TEST(smtp_report__addresses)
 	};
 	size_t i;
 
+	struct buf published;
+
 	for (i = 0; i < sizeof a / sizeof a[0]; i++)
 		ck_assert_int_eq(
 		    (int)smtp_report_address(a[i].address), (int)a[i].want);
+	/* The one that our own records name. */
+	buf_init(&published, 1000);
+	publish_report_address("example.org", &published);
+	ck_assert_int_ne(
+	    (int)smtp_report_address(buf_sv(&published)), SMTP_REPORT_NO);
+	buf_fini(&published);
 }
 END_TEST
 
