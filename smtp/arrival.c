@@ -15,8 +15,8 @@
 
 /* ---- the recipients ---- */
 
-static uint32_t
-home_of(struct smtp_transaction *t, struct sv domain)
+uint32_t
+smtp_arrival_home(struct smtp_transaction *t, struct sv domain)
 {
 	size_t i;
 
@@ -31,7 +31,7 @@ home_of(struct smtp_transaction *t, struct sv domain)
 void
 smtp_arrival_add(struct smtp_transaction *t, size_t account, struct sv domain)
 {
-	struct smtp_way way = {(uint32_t)account, home_of(t, domain)};
+	struct smtp_way way = {(uint32_t)account, smtp_arrival_home(t, domain)};
 	size_t i;
 
 	for (i = 0; i < t->nway; i++)
@@ -143,6 +143,17 @@ set_account(struct smtp_transaction *t, size_t account)
 	}
 }
 
+/* What is forwarded: by the domain to which it was sent. */
+static void
+set_forward(const struct smtp_transaction *t, struct smtp_forward *f)
+{
+	const struct smtp_home *h = &t->home[f->home];
+
+	f->junk = h->action == SMTP_JUDGE_JUNK;
+	f->override = (uint8_t)h->override;
+	f->onward = smtp_judge_onward(t->judge, f->junk, h->override);
+}
+
 /* The one that is noted in the header, which all recipients share: that which
  * names somebody, else the first. */
 static void
@@ -196,6 +207,10 @@ smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 	for (i = 0; i < t->naccount; i++) {
 		set_account(t, i);
 		out->junk = out->junk || t->account[i].junk;
+	}
+	for (i = 0; i < t->nforward; i++) {
+		set_forward(t, &t->forward[i]);
+		out->junk = out->junk || t->forward[i].junk;
 	}
 	note_override(t, out);
 }

@@ -108,12 +108,62 @@ backend_lookup(void *ctx, struct sv address,
 	size_t i, n = 0;
 	int r = conf_lookup(c, address, &account, &n);
 
-	if (r == RC_OK && all_full(h, c, account, n))
+	/* One that forwards does so all the same; the others' mail waits. */
+	if (r == RC_OK && conf_forward(c, address) == NULL &&
+	    all_full(h, c, account, n))
 		r = RC_NOSPACE;
 	for (i = 0; r == RC_OK && i < n; i++)
 		add(arg, c->account[account[i]].name);
 	conf_free(&c);
 	return r;
+}
+
+static size_t
+backend_forwards(void *ctx, struct sv address, struct buf *alias)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	const struct conf_alias *a = conf_forward(c, address);
+	size_t n = a != NULL ? a->noutside : 0;
+
+	if (a != NULL)
+		buf_adds(alias, a->address);
+	conf_free(&c);
+	return n;
+}
+
+/* One that merely looks so is somebody's own. */
+static bool
+is_own_address(const struct conf *c, struct sv address)
+{
+	const char *why = conf_lookup_why(c, address);
+
+	return strcmp(why, "address") == 0 || strcmp(why, "alias") == 0;
+}
+
+static int
+backend_returns(void *ctx, struct sv address)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	struct sv domain = sv_skip(address, sv_rchr(address, '@') + 1);
+	bool ours =
+	    conf_domain_is_local(c, domain) && !is_own_address(c, address);
+	const struct queue_return asked = {address};
+	char text[ERR_TEXT_MAX];
+	struct msg m, reply;
+	int r;
+
+	conf_free(&c);
+	if (!ours)
+		return RC_NOTFOUND;
+	msg_init(&m, QUEUE_RETURN);
+	queue_return_put(&m, &asked);
+	r = peer_call_later(h->queue, &m, QUEUE_MS, &reply);
+	if (r == RC_OK)
+		r = msg_answer_read(&reply, RC_TEMP, text);
+	msg_fini(&reply);
+	return r == RC_OK || r == RC_DENIED || r == RC_TIMEOUT ? r : RC_TEMP;
 }
 
 static bool
@@ -324,9 +374,11 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 	    .sender = d->sender,
 	    .owner = sv_str(d->owner),
 	    .size = d->size,
-	    .flags = d->bare ? SPOOL_BARE : 0,
+	    .flags = (d->bare ? SPOOL_BARE : 0) | (d->known ? SPOOL_KNOWN : 0),
 	    .front = d->front,
-	    .to = xcalloc(d->naccount + d->noutside + 1, sizeof *mail.to),
+	    .results = d->results,
+	    .to = xcalloc(
+		d->naccount + d->noutside + d->nforward + 1, sizeof *mail.to),
 	    .fd = dup(d->fd),
 	};
 	bool ok = mail.fd >= 0;
@@ -343,12 +395,22 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 			const struct smtp_account *a = &d->account[i];
 
 			mail.flags |= a->junk ? SPOOL_JUNK : 0;
-			mail.to[mail.nto++] = (struct queue_to){
-			    sv_str(a->name), true, a->junk, a->override};
+			mail.to[mail.nto++] =
+			    (struct queue_to){.address = sv_str(a->name),
+				.local = true,
+				.junk = a->junk,
+				.override = a->override};
 		}
 	for (i = 0; i < d->noutside; i++)
 		mail.to[mail.nto++] =
 		    (struct queue_to){.address = sv_str(d->outside[i])};
+	for (i = 0; i < d->nforward; i++)
+		mail.to[mail.nto++] =
+		    (struct queue_to){.address = sv_str(d->forward[i].address),
+			.forward = true,
+			.onward = (uint8_t)d->forward[i].onward,
+			.junk = d->forward[i].junk,
+			.override = d->forward[i].override};
 	if (ok) {
 		msg_init(m, QUEUE_PUT);
 		queue_mail_put(m, &mail);
@@ -534,7 +596,7 @@ backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 	bool full = false;
 	int r = RC_OK;
 
-	if (d->noutside > 0 ||
+	if (d->noutside + d->nforward > 0 ||
 	    (d->naccount > 1 && d->size * d->naccount > SPOOL_BYTES))
 		r = put_into_queue(h, d, done, err);
 	else if (try_accounts(h, d, done, &full) > 0)
@@ -818,6 +880,8 @@ backend_knows(void *ctx, const char *address, bool *yes)
 
 const struct smtp_ops smtp_backend_ops = {
     .lookup = backend_lookup,
+    .forwards = backend_forwards,
+    .returns = backend_returns,
     .login = backend_login,
     .may_send = backend_may_send,
     .may_leave = backend_may_leave,

@@ -1,7 +1,8 @@
 /*
  * smtp_ops on the lines to the other processes: auth, keeper, queue and dns.
  *
- * A delivery goes to the keeper, once for each account, all at the same time.
+ * A delivery goes to the keeper, once for each account, all at the same time;
+ * one that also leaves or is forwarded goes to the queue as a whole.
  * Whoever does not answer in 10 seconds, or cannot just now, is left to the
  * queue: one item with the same delivery id, so that nothing arrives twice.
  * A keeper that died meanwhile is asked again as soon as there is a new one.

@@ -695,6 +695,20 @@ smtp_judge_at_last(const struct smtp_judge *j)
 		   : SMTP_JUDGE_KEEP;
 }
 
+enum onward
+smtp_judge_onward(
+    const struct smtp_judge *j, bool junk, enum verdict_override override)
+{
+	return onward_decide(j->ended ? check_result(j->check) : NULL, junk,
+	    override == VERDICT_ARC || override == VERDICT_LIST);
+}
+
+bool
+smtp_judge_sender_known(const struct smtp_judge *j)
+{
+	return j->ended && onward_sender_known(check_result(j->check));
+}
+
 struct sv
 smtp_judge_author(const struct smtp_judge *j)
 {

@@ -77,6 +77,12 @@ void smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
  * the author is known. */
 enum smtp_judge_action smtp_judge_at_last(const struct smtp_judge *j);
 
+/* After the end: whether it may be passed on by an address where that is what
+ * becomes of it, and whether its sender may be told when that fails. */
+enum onward smtp_judge_onward(
+    const struct smtp_judge *j, bool junk, enum verdict_override override);
+bool smtp_judge_sender_known(const struct smtp_judge *j);
+
 /* What was found out; false: nothing, it was not judged. */
 bool smtp_judge_verdict(const struct smtp_judge *j, struct verdict *out);
 

@@ -1,9 +1,11 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/tally.h"
+#include "mail/trace.h"
 #include "smtp/smtp_priv.h"
 
 #define PROGRESS_BYTES 16384
@@ -20,12 +22,13 @@ begin_message(struct smtp_session *s)
 	smtp_body_init(&t->body, s->c->budget, s->c->o->ops, s->c->o->ctx);
 	smtp_submit_init(&t->submit);
 	mail_field_counter_init(&t->hops, SV("received"));
-	t->signs = s->c->o->submission && t->noutside > 0 &&
+	t->signs = s->c->o->submission && t->noutside + t->nforward > 0 &&
 		   s->c->o->ops->sign != NULL;
 	if (t->signs)
 		smtp_signing_init(&t->signing);
 	t->receiving = true;
 	buf_init(&t->trace, SMTP_FRONT_MAX);
+	buf_init(&t->results, SMTP_FRONT_MAX);
 	if (!s->c->o->submission)
 		t->judge = smtp_arrival_begin(s);
 }
@@ -92,13 +95,18 @@ take_submitted(
 		smtp_signing_body(&t->signing, rest);
 }
 
-/* Its header is over. */
+/* The header is whole: who of those to whom it would be passed on has had it
+ * already? */
 static void
-take_kept(struct smtp_session *s)
+take_header(struct smtp_session *s)
 {
 	struct smtp_transaction *t = &s->t;
 	struct sv kept = smtp_judge_kept(t->judge);
+	size_t i;
 
+	for (i = 0; i < t->nforward; i++)
+		t->forward[i].looped = mail_trace_was_for(kept,
+		    sv_str(s->c->o->hostname), sv_str(t->forward[i].address));
 	smtp_note_header(s, kept);
 	if (smtp_report_header(kept))
 		t->report = SMTP_REPORT_YES;
@@ -124,7 +132,7 @@ take_arriving(
 			    SMTP_JUDGE_HEADER_MAX);
 			return;
 		}
-		take_kept(s);
+		take_header(s);
 	}
 	smtp_body_add(&t->body, rest);
 	smtp_judge_body(t->judge, rest);
@@ -163,7 +171,7 @@ end_bytes(struct smtp_session *s, int *verdict, struct err *err)
 		if (smtp_judge_header_over(t->judge))
 			return;
 		smtp_judge_header_end(t->judge);
-		take_kept(s);
+		take_header(s);
 		return;
 	}
 	if (t->submit.over)
@@ -204,7 +212,8 @@ sign(struct smtp_session *s, struct buf *out, struct err *err)
 /*
  * In front of the message, from above: of one that leaves, its signatures; of
  * one that has arrived, Return-Path, which stays the first [RFC 5321 4.4], and
- * what was found out about it; then Received.
+ * what was found out about it; then Received.  What is forwarded leaves without
+ * the results: they are in its seal.
  */
 static int
 make_front(struct smtp_session *s, const struct verdict *v, struct buf *out,
@@ -216,11 +225,13 @@ make_front(struct smtp_session *s, const struct verdict *v, struct buf *out,
 		return r;
 	smtp_trace_return_path(s, out);
 	if (s->t.judge != NULL)
-		smtp_judge_field(s->t.judge, v, out);
+		smtp_judge_field(
+		    s->t.judge, v, s->t.nforward > 0 ? &s->t.results : out);
 	smtp_trace_received(s, out);
-	return buf_ok(out) ? RC_OK
-			   : err_set(err, RC_TEMP,
-				 "the trace fields are too large; try again");
+	return buf_ok(out) && buf_ok(&s->t.results)
+		   ? RC_OK
+		   : err_set(err, RC_TEMP,
+			 "the trace fields are too large; try again");
 }
 
 /* Its author's domain may want to hear of it. */
@@ -275,7 +286,10 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 	    .outside = (const char *const *)t->outside,
 	    .noutside = t->noutside,
 	    .owner = s->authed ? s->login.account : NULL,
-	    .bare = t->noutside > 0,
+	    .bare = t->noutside + t->nforward > 0,
+	    .forward = t->forward,
+	    .nforward = t->nforward,
+	    .known = s->authed,
 	    .verdict = arrived->judged ? &arrived->verdict : NULL};
 	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
 	char judged[SMTP_JUDGE_LOG_MAX] = "";
@@ -287,6 +301,9 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 	memcpy(d.id, t->id, sizeof d.id);
 	r = make_front(s, d.verdict, &t->trace, &err);
 	d.front = buf_sv(&t->trace);
+	d.results = buf_sv(&t->results);
+	if (t->judge != NULL)
+		d.known = smtp_judge_sender_known(t->judge);
 	if (r == RC_OK)
 		r = o->ops->deliver(o->ctx, &d, &err);
 	if (t->judge != NULL)
@@ -319,6 +336,26 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 		    d.verdict);
 		hand_report_over(s);
 	}
+}
+
+/* Those of the recipients that have had the message are not sent it again;
+ * false: that were all. */
+static bool
+end_loops(struct smtp_session *s)
+{
+	struct smtp_transaction *t = &s->t;
+	size_t i, n = 0, looped = 0;
+
+	for (i = 0; i < t->nforward; i++) {
+		if (t->forward[i].looped) {
+			looped++;
+			free(t->forward[i].address);
+			continue;
+		}
+		t->forward[n++] = t->forward[i];
+	}
+	t->nforward = n;
+	return looped < t->nrcpt;
 }
 
 /* What has arrived is refused, kept, or kept with the junk. */
@@ -375,6 +412,10 @@ end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
 		smtp_refuse(s, 554, "5.4.6",
 		    "the message has passed %zu servers: mail loop",
 		    t->hops.count);
+	} else if (!end_loops(s)) {
+		smtp_refuse(s, 554, "5.4.6",
+		    "<%.200s> has had this message before: mail loop",
+		    t->first_rcpt.p);
 	} else if (t->body.error != RC_OK) {
 		smtp_reply(s, t->body.error == RC_NOSPACE ? 452 : 451, "4.3.1",
 		    "no room for the message now");

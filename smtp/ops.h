@@ -10,6 +10,7 @@
 
 #include "dns/dns.h"
 #include "history/history.h"
+#include "msgauth/onward.h"
 
 #define SMTP_ACCOUNT_MAX 64
 
@@ -29,6 +30,18 @@ struct smtp_account {
 	uint8_t override; /* enum verdict_override */
 };
 
+/* An address of ours that the queue follows, see smtp_ops.forwards and
+ * .returns. */
+struct smtp_forward {
+	char *address;
+	enum onward onward;
+	bool junk;	  /* for those who keep it */
+	uint8_t override; /* enum verdict_override */
+	/* The session's: */
+	uint32_t home; /* its domain */
+	bool looped;   /* it has had this message before */
+};
+
 struct smtp_delivery {
 	uint8_t id[16];
 	struct sv sender; /* without <>; empty: null */
@@ -42,6 +55,12 @@ struct smtp_delivery {
 	size_t noutside;
 	const char *owner; /* the account that sends it, or NULL */
 	bool bare;	   /* without Return-Path: it goes outside, too */
+	/* These go by way of the queue, too; the field Authentication-Results
+	 * goes with them. */
+	const struct smtp_forward *forward;
+	size_t nforward;
+	struct sv results;
+	bool known; /* its sender may be told when that fails */
 	/* Port 25 only: what was found out, or NULL.  Action and override are
 	 * each account's. */
 	const struct verdict *verdict;
@@ -75,6 +94,18 @@ struct smtp_ops {
 	 */
 	int (*lookup)(void *ctx, struct sv address,
 	    void (*add)(void *arg, const char *account), void *arg);
+	/*
+	 * To how many addresses at other servers does this one lead, beside
+	 * the accounts of lookup?  Appends the alias by which it does.  NULL:
+	 * none does.
+	 */
+	size_t (*forwards)(void *ctx, struct sv address, struct buf *alias);
+	/*
+	 * Is it an address under which we have passed something on, to which
+	 * that comes back?  RC_OK; RC_NOTFOUND: it is not of that kind;
+	 * RC_DENIED: forged; RC_TIMEOUT: too old; RC_TEMP.  NULL: none is.
+	 */
+	int (*returns)(void *ctx, struct sv address);
 	/* RC_OK, RC_DENIED (wrong), RC_TEMP.  sasl: a PLAIN message. */
 	int (*login)(void *ctx, struct sv sasl, const char *peer, bool tls,
 	    struct smtp_login *out);
@@ -94,7 +125,8 @@ struct smtp_ops {
 	 */
 	int (*sign)(void *ctx, const struct smtp_signing *g, struct buf *out);
 	/* RC_OK only when each account has it on the disk, or the queue has.
-	 * With recipients outside, all go through the queue, in one step.
+	 * With recipients outside, or forwarded, all go through the queue, in
+	 * one step.
 	 * RC_TEMP, RC_NOSPACE.  fd stays the caller's. */
 	int (*deliver)(
 	    void *ctx, const struct smtp_delivery *d, struct err *err);

@@ -68,9 +68,9 @@ struct smtp_server {
 	void *drained_arg;
 };
 
-/* Called by a session for each MAIL. */
+/* Called by a session for each MAIL, and for what is forwarded. */
 static bool
-may_take(void *arg, const char *peer)
+may_take(void *arg, unsigned n)
 {
 	struct slot *slot = arg;
 	struct smtp_server *s = slot->server;
@@ -79,7 +79,6 @@ may_take(void *arg, const char *peer)
 	struct rate *r;
 	bool ok;
 
-	(void)peer;
 	(void)crypto_shorthash((unsigned char *)&key, slot->network.b,
 	    sizeof slot->network.b, s->key);
 	pthread_mutex_lock(&s->lock);
@@ -90,8 +89,9 @@ may_take(void *arg, const char *peer)
 	r = &s->rate[key % RATE_SLOTS];
 	if (r->key != key || now - r->since > 60 * 60 * 1000)
 		*r = (struct rate){key, now, 0};
+	/* One alias may lead to more addresses than there are messages. */
 	ok = r->n < s->o.limits.messages_per_hour;
-	r->n += ok;
+	r->n += ok ? n : 0;
 	pthread_mutex_unlock(&s->lock);
 	return ok;
 }

@@ -238,6 +238,7 @@ smtp_session_run(struct smtp_conn *c)
 	free(s->t.home);
 	free(s->t.way);
 	free(s->t.outside);
+	free(s->t.forward);
 	buf_fini(&s->helo);
 	free(s);
 }

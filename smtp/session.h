@@ -28,8 +28,8 @@ struct smtp_conn {
 	/* clk_mono of the last step forward: a whole command, or 16 KiB of a
 	 * message. */
 	_Atomic int64_t progress;
-	/* May one more message be taken from this peer?  NULL: always. */
-	bool (*may_take)(void *arg, const char *peer);
+	/* May n more messages be taken from this peer?  NULL: always. */
+	bool (*may_take)(void *arg, unsigned n);
 	/* Is a message that cannot be judged now to come again?  NULL: no. */
 	bool (*may_defer)(void *arg, struct sv sender, struct sv author);
 	/* fd is about to be closed; may be NULL. */

@@ -51,6 +51,8 @@ struct smtp_transaction {
 	size_t nway, way_cap;
 	char **outside; /* submission: addresses of other domains */
 	size_t noutside, outside_cap;
+	struct smtp_forward *forward;
+	size_t nforward, forward_cap;
 	size_t rcpt_bytes; /* of all recipients: they must fit a message */
 	uint32_t nrcpt;
 	struct buf first_rcpt; /* for the trace header's "for" */
@@ -64,6 +66,7 @@ struct smtp_transaction {
 	struct smtp_body body;
 	bool receiving;		  /* body and filter are alive */
 	struct buf trace;	  /* the fields that go in front */
+	struct buf results;	  /* that of them which does not leave */
 	struct smtp_judge *judge; /* port 25 */
 	struct smtp_submit submit;
 	bool signs; /* it goes outside: `signing` is alive, too */
@@ -135,6 +138,8 @@ struct smtp_arrival {
 /* One more recipient of this domain. */
 void smtp_arrival_add(
     struct smtp_transaction *t, size_t account, struct sv domain);
+/* The place of that domain among the recipients', which it has from now on. */
+uint32_t smtp_arrival_home(struct smtp_transaction *t, struct sv domain);
 void smtp_arrival_reset(struct smtp_transaction *t);
 struct smtp_judge *smtp_arrival_begin(struct smtp_session *s);
 /* Judges it, and sets what each account does with it. */

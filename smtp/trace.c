@@ -30,7 +30,7 @@ void
 smtp_trace_return_path(const struct smtp_session *s, struct buf *out)
 {
 	/* [RFC 5321 4.4] it is put there by whoever delivers for good. */
-	if (s->t.noutside > 0)
+	if (s->t.noutside + s->t.nforward > 0)
 		return;
 	buf_adds(out, "Return-Path: <");
 	mail_address_write(buf_sv(&s->t.sender), out);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/tally.h"
+#include "msgauth/srs.h"
 #include "smtp/smtp_priv.h"
 
 void
@@ -18,6 +19,7 @@ smtp_transaction_reset(struct smtp_session *s)
 		smtp_submit_fini(&t->submit);
 		smtp_judge_free(&t->judge);
 		buf_fini(&t->trace);
+		buf_fini(&t->results);
 		if (t->signs)
 			smtp_signing_fini(&t->signing);
 	}
@@ -29,6 +31,9 @@ smtp_transaction_reset(struct smtp_session *s)
 	for (i = 0; i < t->noutside; i++)
 		free(t->outside[i]);
 	t->noutside = 0;
+	for (i = 0; i < t->nforward; i++)
+		free(t->forward[i].address);
+	t->nforward = 0;
 	t->rcpt_bytes = 0;
 	t->nrcpt = 0;
 	t->report = SMTP_REPORT_NO;
@@ -93,7 +98,7 @@ mail_check(struct smtp_session *s, const struct smtp_mail *m, struct sv sender)
 			    s->login.account, sender.p);
 			return false;
 		}
-	} else if (c->may_take != NULL && !c->may_take(c->arg, c->peer)) {
+	} else if (c->may_take != NULL && !c->may_take(c->arg, 1)) {
 		smtp_refuse(s, 451, "4.7.1",
 		    "too many messages from your network; try again later");
 		return false;
@@ -170,7 +175,19 @@ reject_rcpt(struct smtp_session *s, int rc, struct sv address)
 	s->refused_rcpt = address;
 	if (rc == RC_NOTFOUND || rc == RC_DENIED)
 		tally_add(TALLY_REFUSED, 1);
-	if (rc == RC_NOSPACE)
+	if (rc == RC_SYNTAX || rc == RC_TIMEOUT)
+		smtp_refuse(s, 550, "5.1.1", "<%.200s> %s", address.p,
+		    rc == RC_SYNTAX ? "is not an address that we have made"
+				    : "is too old");
+	else if (rc == RC_PERM)
+		smtp_refuse(s, 550, "5.7.1",
+		    "<%.200s> takes only bounces, from <>", address.p);
+	else if (rc == RC_TOOBIG)
+		smtp_reply(s, 451, "4.7.1",
+		    "too many messages for <%.200s> from your network; try "
+		    "again later",
+		    address.p);
+	else if (rc == RC_NOSPACE)
 		smtp_reply(s, 452, "4.2.2",
 		    "the mailbox of <%.200s> is full; try again later",
 		    address.p);
@@ -202,14 +219,76 @@ add_outside(struct smtp_transaction *t, struct sv address)
 	t->outside[t->noutside++] = sv_dup(address);
 }
 
+/* domain: of the address to which it was sent, whose policy counts. */
+static void
+add_forward(struct smtp_transaction *t, struct sv address, struct sv domain)
+{
+	size_t i;
+
+	for (i = 0; i < t->nforward; i++)
+		if (sv_ieq(sv_str(t->forward[i].address), address))
+			return;
+	t->forward = xgrow(
+	    t->forward, &t->forward_cap, t->nforward + 1, sizeof *t->forward);
+	t->forward[t->nforward++] = (struct smtp_forward){
+	    .address = sv_dup(address), .home = smtp_arrival_home(t, domain)};
+}
+
+/*
+ * An alias that leads to other servers: each message that leaves counts as one
+ * that has come, so that nobody sends more by way of us than to us.
+ */
+static int
+find_forward(struct smtp_session *s, struct sv address, struct sv domain)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct buf alias;
+	size_t n = 0;
+	int r = RC_OK;
+
+	buf_init(&alias, 2 * MAIL_ADDRESS_MAX);
+	if (o->ops->forwards != NULL)
+		n = o->ops->forwards(o->ctx, address, &alias);
+	if (n > 0 && !o->submission && s->c->may_take != NULL &&
+	    !s->c->may_take(s->c->arg, (unsigned)n))
+		r = RC_TOOBIG;
+	else if (n > 0)
+		add_forward(&s->t, buf_sv(&alias), domain);
+	buf_fini(&alias);
+	return r;
+}
+
+/* Bounces of what we have passed on; RC_NOTFOUND: the address is another. */
+static int
+find_return(struct smtp_session *s, struct sv address, struct sv domain)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	int r;
+
+	if (o->ops->returns == NULL || !srs_is(address))
+		return RC_NOTFOUND;
+	r = o->ops->returns(o->ctx, address);
+	if (r == RC_OK && s->t.sender.n > 0)
+		r = RC_PERM;
+	if (r == RC_OK)
+		add_forward(&s->t, address, domain);
+	return r;
+}
+
 /* Ours, or somebody else's: RC_OK if it will be taken. */
 static int
 find_recipient(struct smtp_session *s, struct sv address, bool has_domain)
 {
 	const struct smtp_server_opts *o = s->c->o;
-	struct adding a = {&s->t, sv_skip(address, sv_rchr(address, '@') + 1)};
-	int r = o->ops->lookup(o->ctx, address, add_account, &a);
+	struct sv domain = sv_skip(address, sv_rchr(address, '@') + 1);
+	struct adding a = {&s->t, domain};
+	int r = find_return(s, address, domain);
 
+	if (r != RC_NOTFOUND)
+		return r == RC_DENIED ? RC_SYNTAX : r;
+	r = find_forward(s, address, domain);
+	if (r == RC_OK)
+		r = o->ops->lookup(o->ctx, address, add_account, &a);
 	if (r != RC_DENIED || !o->submission || !has_domain ||
 	    o->ops->may_leave == NULL || !o->ops->may_leave(o->ctx))
 		return r;

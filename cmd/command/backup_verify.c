@@ -136,8 +136,11 @@ verify_account(const struct conf *conf, int fd, const json_t *manifest,
 		(void)command_fail("backup", EXIT_FAILED,
 		    "%s: none of its files could be restored", name);
 		r = RC_DAMAGED;
-	} else if (rehearse(conf, scratch, name) != EXIT_FINE)
+	} else if (rehearse(conf, scratch, name) != EXIT_FINE) {
+		fprintf(stderr,
+		    "the test restore of %s failed: damage was found\n", name);
 		r = RC_DAMAGED;
+	}
 	backup_remove(to, b.p);
 	buf_fini(&b);
 	return r;

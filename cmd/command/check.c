@@ -43,7 +43,7 @@ print_ports(const struct conf *conf)
 static void
 print_people(const struct conf *conf)
 {
-	size_t i, j;
+	size_t i, j, forwards = 0;
 
 	puts("\nwho gets which mail");
 	for (i = 0; i < conf->naccount; i++)
@@ -55,7 +55,11 @@ print_people(const struct conf *conf)
 		for (j = 0; j < conf->alias[i].naccount; j++)
 			printf(" %s",
 			    conf->account[conf->alias[i].account[j]].name);
-		puts("  (alias)");
+		for (j = 0; j < conf->alias[i].noutside; j++)
+			printf(" %s", conf->alias[i].outside[j]);
+		puts(conf->alias[i].noutside > 0 ? "  (alias, forwards)"
+						 : "  (alias)");
+		forwards += conf->alias[i].noutside;
 	}
 	for (i = 0; i < conf->ndomain; i++) {
 		const struct conf_domain *d = &conf->domain[i];
@@ -68,6 +72,12 @@ print_people(const struct conf *conf)
 	}
 	printf(
 	    "  root@%s: %s\n", conf->hostname, conf->account[conf->admin].name);
+	if (forwards > 0)
+		puts("  note: mail without a DKIM signature is not forwarded "
+		     "if its author's domain has\n        a DMARC policy of "
+		     "reject, for it would be refused there: the accounts "
+		     "of\n        the alias, or the admin, get it and are "
+		     "told");
 }
 
 /* Does a mail program that connects to the host name accept it? */

@@ -372,6 +372,11 @@ print_recipient(const struct listing *l, const struct queue_entry *e, size_t i)
 	queue_escape(r->address, &b);
 	if (r->local)
 		buf_adds(&b, " (account)");
+	if (r->via.n > 0) {
+		buf_adds(&b, " (forwarded for ");
+		queue_escape(r->via, &b);
+		buf_addc(&b, ')');
+	}
 	buf_adds(&b, ": ");
 	if (r->unit != UINT32_MAX && r->held)
 		buf_adds(&b, "on hold");

@@ -15,7 +15,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/run/day.h"
-#include "cmd/supervisor/names.h"
+#include "cmd/supervisor/published.h"
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_control.h"
@@ -96,7 +96,7 @@ finish(struct super_status *w)
 	all.rc = all.fd >= 0 ? RC_OK : RC_TEMP;
 	all.backup_failed = schedule_failed(w->s->schedule, &why);
 	all.why = sv_str(why);
-	all.names_trouble = names_trouble(w->s->names, &all.names_when);
+	all.names_trouble = published_trouble(w->s->names, &all.names_when);
 	day_init(&day);
 	all.day = day.said;
 	msg_init(&m, MSG_REPLY);

@@ -1,5 +1,7 @@
 #include "auth/ask.h"
 
+#include <string.h>
+
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
@@ -93,6 +95,55 @@ auth_pair_take(struct auth_pair *p, struct msg *reply)
 		r = RC_TEMP;
 	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
 		if (!take_one(p, i, &done.s[i], done.rc))
+			r = RC_TEMP;
+	sign_done_fini(&done);
+	return r;
+}
+
+/* ---- one signature ---- */
+
+void
+auth_one_ask(
+    struct auth_one *k, const char *domain, const uint8_t *hash, struct msg *m)
+{
+	struct sign_hash h[DKIM_ALGORITHMS];
+	struct sign_ask ask = {.domain = sv_str(domain), .hash = h};
+
+	/* The pair is asked for as a pair, and one of the two is used. */
+	for (; hash != NULL && ask.nhash < DKIM_ALGORITHMS; ask.nhash++) {
+		h[ask.nhash].selector = sv_str(k->selector[ask.nhash]);
+		memcpy(h[ask.nhash].hash, hash, DKIM_HASH);
+	}
+	msg_init(m, AUTH_SIGN);
+	sign_ask_put(m, &ask);
+}
+
+/* Its selector, and the signature if it is the key's that is used. */
+static bool
+take_key(struct auth_one *k, int i, const struct sign_signature *s, int rc)
+{
+	if (s->algorithm != i || !dkim_selector_valid(s->selector))
+		return false;
+	sv_copy(s->selector, k->selector[i], sizeof k->selector[i]);
+	if (rc == RC_OK && i == DKIM_RSA)
+		buf_addsv(&k->signature, s->signature);
+	return buf_ok(&k->signature);
+}
+
+int
+auth_one_take(struct auth_one *k, struct msg *reply)
+{
+	struct sign_done done;
+	int i, r;
+
+	buf_reset(&k->signature);
+	if (sign_done_get(reply, &done) != RC_OK)
+		return RC_TEMP;
+	r = done.rc;
+	if (r == RC_OK && done.n != DKIM_ALGORITHMS)
+		r = RC_TEMP;
+	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
+		if (!take_key(k, i, &done.s[i], done.rc))
 			r = RC_TEMP;
 	sign_done_fini(&done);
 	return r;

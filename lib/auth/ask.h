@@ -33,4 +33,21 @@ int auth_pair_ask(struct auth_pair *p, const char *domain,
  */
 int auth_pair_take(struct auth_pair *p, struct msg *reply) RC_USE_RESULT;
 
+/* ---- one signature, of a hash that the caller has ---- */
+
+#define AUTH_SIGNATURE_MAX 4096
+
+/* By the domain's RSA key.  Once its selectors are known. */
+struct auth_one {
+	char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX];
+	struct buf signature; /* the caller's to make: AUTH_SIGNATURE_MAX */
+};
+
+/* hash: DKIM_HASH bytes, or NULL: which selectors are in force?  Into a fresh
+ * *m, as above. */
+void auth_one_ask(
+    struct auth_one *k, const char *domain, const uint8_t *hash, struct msg *m);
+/* As auth_pair_take. */
+int auth_one_take(struct auth_one *k, struct msg *reply) RC_USE_RESULT;
+
 #endif

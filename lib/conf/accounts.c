@@ -224,7 +224,10 @@ get_account(struct conf_parser *p, yaml_node_t *n)
 		return -1;
 	i = conf_account_by_name(p->c, v);
 	if (i < 0)
-		CONF_FAIL(p, n, "there is no account \"%.60s\"", v.p);
+		CONF_FAIL(p, n, "there is no account \"%.60s\"%s", v.p,
+		    sv_chr(v, '@') < v.n
+			? "; an account's name is expected, not an address"
+			: "");
 	return i;
 }
 
@@ -326,7 +329,8 @@ alias_add_account(struct conf_alias *a, uint32_t account)
 	a->account[i] = account;
 }
 
-#define ALIAS_DEPTH 8
+#define ALIAS_DEPTH	  8
+#define OUTSIDE_LOCAL_MAX 64 /* [RFC 5321 4.5.3.1.1] */
 
 /* The aliases that have led to a target. */
 struct way {
@@ -343,6 +347,80 @@ is_on_way(const struct way *w, const char *alias)
 	return w != NULL;
 }
 
+/* What SMTP takes without quotes; others' odd addresses are not worth it. */
+static bool
+is_atoms(struct sv local)
+{
+	size_t i;
+
+	for (i = 0; i < local.n; i++)
+		if (!ascii_is_print(local.p[i]) || local.p[i] == ' ' ||
+		    sv_chr(SV("()<>[]:;,\"\\@"), local.p[i]) < 12)
+			return false;
+	return local.n > 0 && local.n <= OUTSIDE_LOCAL_MAX;
+}
+
+/* An address at another server; NULL, or what is wrong with it. */
+static const char *
+add_outside(struct conf *c, struct conf_alias *a, struct sv address)
+{
+	size_t at = sv_rchr(address, '@'), i;
+	struct sv local = sv_first(address, at), d = sv_skip(address, at + 1);
+	struct buf b;
+
+	if (sv_ieq(d, sv_str(c->hostname)))
+		return "which is this server itself; name an account";
+	if (!is_atoms(local) || !conf_is_domain(d) || conf_ends_in_number(d))
+		return "which is not an address to which mail can be forwarded";
+	if (!c->outside)
+		return "but `relay: off` keeps all mail from leaving";
+	for (i = 0; i < a->noutside; i++)
+		if (sv_ieq(address, sv_str(a->outside[i])))
+			return NULL;
+	if (a->noutside == CONF_OUTSIDE_MAX)
+		return "which is one too many: at most 100 addresses at other "
+		       "servers";
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
+	buf_addsv(&b, sv_first(address, at + 1));
+	for (i = 0; i < d.n; i++)
+		buf_addc(&b, ascii_lower(d.p[i]));
+	a->outside =
+	    xreallocarray(a->outside, a->noutside + 1, sizeof *a->outside);
+	a->outside[a->noutside++] = buf_take(&b);
+	return NULL;
+}
+
+/* Is it an address, and not one of ours? */
+static bool
+is_elsewhere(const struct conf *c, struct sv target)
+{
+	size_t at = sv_rchr(target, '@');
+
+	return at < target.n && c->ndomain > 0 &&
+	       !conf_domain_is_local(c, sv_skip(target, at + 1));
+}
+
+/* An account by name or address, also by an address with +detail. */
+static int
+account_of_target(const struct conf *c, struct sv target)
+{
+	size_t at = sv_rchr(target, '@'), plus = sv_chr(target, '+');
+	int n = conf_account_by_login(c, target);
+	struct buf b;
+
+	if (n >= 0 || plus == 0 || plus >= at || at == target.n)
+		return n;
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
+	buf_addsv(&b, sv_first(target, plus));
+	buf_addsv(&b, sv_skip(target, at));
+	n = conf_account_by_login(c, buf_sv(&b));
+	buf_fini(&b);
+	return n;
+}
+
+static const char *expand_alias(struct conf *c, struct conf_alias *a,
+    const struct conf_alias *to, const struct way *from);
+
 /* Follows one target; NULL, or what is wrong with it. */
 static const char *
 expand_target(struct conf *c, struct conf_alias *a, const char *target,
@@ -351,32 +429,39 @@ expand_target(struct conf *c, struct conf_alias *a, const char *target,
 	const char *wrong =
 	    "which is not an account, an account's address or another alias";
 	struct buf b;
-	size_t i, j;
-	int n;
+	size_t i;
+	int n = account_of_target(c, sv_str(target));
 
-	n = conf_account_by_login(c, sv_str(target));
 	if (n >= 0) {
 		alias_add_account(a, (uint32_t)n);
 		return NULL;
 	}
+	if (is_elsewhere(c, sv_str(target)))
+		return add_outside(c, a, sv_str(target));
 	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(sv_str(target), &b))
 		buf_reset(&b);
-	for (i = 0; i < c->nalias && b.n > 0; i++) {
-		struct way here = {c->alias[i].address, from, from->depth + 1};
-
-		if (!sv_eq(buf_sv(&b), sv_str(c->alias[i].address)))
-			continue;
-		wrong = NULL;
-		if (is_on_way(from, here.alias))
-			wrong = "which leads back to it: this is a loop";
-		else if (here.depth > ALIAS_DEPTH)
-			wrong = "which leads through too many other aliases";
-		for (j = 0; j < c->alias[i].ntarget && wrong == NULL; j++)
-			wrong =
-			    expand_target(c, a, c->alias[i].target[j], &here);
-	}
+	for (i = 0; i < c->nalias && b.n > 0; i++)
+		if (sv_eq(buf_sv(&b), sv_str(c->alias[i].address)))
+			wrong = expand_alias(c, a, &c->alias[i], from);
 	buf_fini(&b);
+	return wrong;
+}
+
+static const char *
+expand_alias(struct conf *c, struct conf_alias *a, const struct conf_alias *to,
+    const struct way *from)
+{
+	struct way here = {to->address, from, from->depth + 1};
+	const char *wrong = NULL;
+	size_t i;
+
+	if (is_on_way(from, here.alias))
+		return "which leads back to it: this is a loop";
+	if (here.depth > ALIAS_DEPTH)
+		return "which leads through too many other aliases";
+	for (i = 0; i < to->ntarget && wrong == NULL; i++)
+		wrong = expand_target(c, a, to->target[i], &here);
 	return wrong;
 }
 

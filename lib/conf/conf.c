@@ -64,6 +64,7 @@ conf_free(struct conf **cp)
 		free(c->alias[i].address);
 		free(c->alias[i].account);
 		free_strings(c->alias[i].target, c->alias[i].ntarget);
+		free_strings(c->alias[i].outside, c->alias[i].noutside);
 	}
 	free(c->alias);
 	for (i = 0; i < c->naccount; i++) {
@@ -234,6 +235,7 @@ struct found {
 	const uint32_t *account;
 	size_t n;
 	const char *why;
+	const struct conf_alias *alias; /* NULL: by another way */
 };
 
 static bool
@@ -243,13 +245,13 @@ find_exact(const struct conf *c, struct sv a, struct found *f)
 	size_t i;
 
 	if (x != NULL) {
-		*f = (struct found){&x->account, 1, "address"};
+		*f = (struct found){&x->account, 1, "address", NULL};
 		return true;
 	}
 	for (i = 0; i < c->nalias; i++)
 		if (sv_eq(a, sv_str(c->alias[i].address))) {
-			*f = (struct found){
-			    c->alias[i].account, c->alias[i].naccount, "alias"};
+			*f = (struct found){c->alias[i].account,
+			    c->alias[i].naccount, "alias", &c->alias[i]};
 			return true;
 		}
 	return false;
@@ -284,7 +286,7 @@ find_of_host(
 	    (!sv_eq(local, SV("postmaster")) && !sv_eq(local, SV("abuse")) &&
 		!sv_eq(local, SV("root"))))
 		return RC_DENIED;
-	*f = (struct found){&c->admin, 1, "admin"};
+	*f = (struct found){&c->admin, 1, "admin", NULL};
 	return RC_OK;
 }
 
@@ -302,7 +304,7 @@ find(const struct conf *c, struct sv a, struct found *f)
 		return RC_OK;
 	/* [RFC 5321 4.5.1] postmaster, [RFC 2142 4] abuse */
 	if (sv_eq(local, SV("postmaster")) || sv_eq(local, SV("abuse"))) {
-		*f = (struct found){&c->admin, 1, "admin"};
+		*f = (struct found){&c->admin, 1, "admin", NULL};
 		return RC_OK;
 	}
 	for (i = 0; i < c->ndomain; i++) {
@@ -316,6 +318,7 @@ find(const struct conf *c, struct sv a, struct found *f)
 			 ->account;
 		f->n = 1;
 		f->why = "catch-all";
+		f->alias = NULL;
 		return RC_OK;
 	}
 	return RC_NOTFOUND;
@@ -330,7 +333,7 @@ lookup(const struct conf *c, struct sv address, struct found *f)
 	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	/* [RFC 5321 2.3.5] "postmaster" may come without a domain. */
 	if (sv_ieq(address, SV("postmaster"))) {
-		*f = (struct found){&c->admin, 1, "admin"};
+		*f = (struct found){&c->admin, 1, "admin", NULL};
 		r = RC_OK;
 	} else if (conf_address_normalise(address, &b)) {
 		r = find(c, buf_sv(&b), f);
@@ -351,6 +354,27 @@ conf_lookup(const struct conf *c, struct sv address,
 	*accounts_out = f.account;
 	*n_out = f.n;
 	return RC_OK;
+}
+
+const struct conf_alias *
+conf_forward(const struct conf *c, struct sv address)
+{
+	struct found f;
+
+	if (lookup(c, address, &f) != RC_OK || f.alias == NULL ||
+	    f.alias->noutside == 0)
+		return NULL;
+	return f.alias;
+}
+
+void
+conf_alias_owners(const struct conf *c, const struct conf_alias *a,
+    const uint32_t **accounts_out, size_t *n_out)
+{
+	bool local = a->naccount > 0;
+
+	*accounts_out = local ? a->account : &c->admin;
+	*n_out = local ? a->naccount : 1;
 }
 
 const char *

@@ -82,10 +82,17 @@ struct conf_domain {
 	struct conf_inbound inbound; /* its own; what it lacks is in conf's */
 };
 
+#define CONF_OUTSIDE_MAX 100 /* addresses to which one alias leads */
+
+/* May have accounts, addresses at other servers, or both. */
 struct conf_alias {
 	char *address;	   /* normalised */
 	uint32_t *account; /* after expansion, ascending, without repeats */
 	size_t naccount;
+	/* After expansion, without repeats; the local part in the case in which
+	 * it is written. */
+	char **outside;
+	size_t noutside;
 	char **target; /* as written */
 	size_t ntarget;
 };
@@ -289,6 +296,13 @@ bool conf_address_normalise(struct sv address, struct buf *out);
  */
 int conf_lookup(const struct conf *c, struct sv address,
     const uint32_t **accounts_out, size_t *n_out) RC_USE_RESULT;
+/* The alias that gets mail for the address, if it leads to other servers: what
+ * comes for it is forwarded, beside what conf_lookup says.  NULL: none. */
+const struct conf_alias *conf_forward(const struct conf *c, struct sv address);
+/* Who answers for what an alias forwards, and is told when that fails: the
+ * accounts among its targets, else the admin. */
+void conf_alias_owners(const struct conf *c, const struct conf_alias *a,
+    const uint32_t **accounts_out, size_t *n_out);
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
 bool conf_domain_is_local(const struct conf *c, struct sv domain);

@@ -72,6 +72,7 @@ const struct codec_type *const ipc_messages[] = {
     /* msg_queue.h */
     &queue_file_codec,
     &queue_mail_codec,
+    &queue_return_codec,
     &queue_known_codec,
     &queue_list_codec,
     &queue_listed_codec,

@@ -11,6 +11,7 @@
 #define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
 #define SPOOL_JUNK \
 	0x8u /* into Junk, of some recipients: nobody is told of it */
+#define SPOOL_KNOWN    0x10u  /* its sender is not forged, and may be told */
 #define SPOOL_FEEDBACK 0x100u /* a report to the owner of a domain */
 
 /* The answer to QUEUE_FILE. */
@@ -27,9 +28,13 @@ CODEC_FUNCTIONS(queue_file);
 struct queue_to {
 	struct sv address; /* or an account's name */
 	bool local;
-	/* Of a local one: */
+	/* Of a local one, and of those who keep what is not forwarded: */
 	bool junk;	  /* into the folder for junk */
 	uint8_t override; /* enum verdict_override */
+	/* An address of ours that the queue follows: an alias that leads to
+	 * other servers, or one to which a forwarded message comes back. */
+	bool forward;
+	uint8_t onward; /* enum onward, of an alias */
 };
 
 /* QUEUE_PUT. */
@@ -41,11 +46,20 @@ struct queue_mail {
 	uint32_t flags;	   /* SPOOL_* */
 	struct sv front;   /* bytes in front of the body */
 	struct sv verdict; /* see msgauth/verdict.h; may be empty */
+	/* Of one with `forward` in it: the field Authentication-Results for
+	 * our own people, or nothing; what leaves has it in its seal. */
+	struct sv results;
 	struct queue_to *to;
 	uint32_t nto;
 	int fd; /* the body; -1: it got lost on the way */
 };
 CODEC_FUNCTIONS(queue_mail);
+
+/* QUEUE_RETURN. */
+struct queue_return {
+	struct sv address;
+};
+CODEC_FUNCTIONS(queue_return);
 
 /* QUEUE_KNOWN. */
 struct queue_known {

@@ -68,6 +68,9 @@ enum proto {
 
 	QUEUE_FILE, /* -> queue_file */
 	QUEUE_PUT,  /* queue_mail -> msg_answer */
+	/* queue_return: is it an address to which forwarded mail comes back?
+	 * -> msg_answer: RC_OK, RC_DENIED (forged), RC_TIMEOUT (too old) */
+	QUEUE_RETURN,
 	/* Has somebody here written to that address?  queue_known ->
 	 * msg_answer: RC_OK or RC_NOTFOUND */
 	QUEUE_KNOWN,

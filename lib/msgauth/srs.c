@@ -44,8 +44,9 @@ srs_is(struct sv address)
 	return has_tag(local, '0') || has_tag(local, '1');
 }
 
+/* A NUL is in no address: what follows it cannot be taken for a part of one. */
 static void
-hash(struct sv key, struct sv text, char out[HASH_TEXT])
+hash(struct sv key, struct sv text, struct sv context, char out[HASH_TEXT])
 {
 	unsigned char md[EVP_MAX_MD_SIZE] = {0};
 	unsigned n = 0;
@@ -53,8 +54,12 @@ hash(struct sv key, struct sv text, char out[HASH_TEXT])
 	uint64_t bits = 0;
 	int i;
 
-	buf_init(&b, text.n + 1);
+	buf_init(&b, text.n + context.n + 2);
 	buf_addsv(&b, text);
+	if (context.n > 0) {
+		buf_addc(&b, '\0');
+		buf_addsv(&b, context);
+	}
 	fold_ascii(buf_sv(&b), b.p);
 	must(HMAC(EVP_sha256(), key.p, (int)key.n, (unsigned char *)b.p, b.n,
 		 md, &n) != NULL);
@@ -77,7 +82,7 @@ is_ours(const struct srs_keys *k, struct sv given, struct sv text)
 		return false;
 	fold_ascii(given, have);
 	for (i = 0; i < k->n; i++) {
-		hash(k->key[i], text, want);
+		hash(k->key[i], text, k->context, want);
 		found = CRYPTO_memcmp(want, have, HASH_TEXT) == 0 || found;
 	}
 	return found;
@@ -103,7 +108,7 @@ put_srs1(
 	buf_addsv(&b, first);
 	buf_addc(&b, '=');
 	buf_addsv(&b, rest);
-	hash(k->key[0], buf_sv(&b), h);
+	hash(k->key[0], buf_sv(&b), k->context, h);
 	buf_addf(out, "SRS1=%.*s=", HASH_TEXT, h);
 	buf_addsv(out, buf_sv(&b));
 	buf_fini(&b);
@@ -124,7 +129,7 @@ put_srs0(const struct srs_keys *k, int64_t now, struct sv local,
 	buf_addsv(&b, domain);
 	buf_addc(&b, '=');
 	buf_addsv(&b, local);
-	hash(k->key[0], buf_sv(&b), h);
+	hash(k->key[0], buf_sv(&b), k->context, h);
 	buf_addf(out, "SRS0=%.*s=", HASH_TEXT, h);
 	buf_addsv(out, buf_sv(&b));
 	buf_fini(&b);

@@ -26,6 +26,12 @@ struct srs_keys {
 	const struct sv *key;
 	size_t n;
 	unsigned days; /* how long a rewritten address is good; up to 500 */
+	/*
+	 * What the hash also covers without being in the address: only with the
+	 * same it comes back.  So an address can say more than is in it to
+	 * those who know what it may be.  Empty: nothing.
+	 */
+	struct sv context;
 };
 
 /* Is the local part one of SRS, whoever has made it? */

@@ -1,5 +1,6 @@
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -61,8 +62,7 @@ attempt_settle(struct attempt *a, int64_t delay)
 	if (is_shared(a)) {
 		attempt_free(a);
 	} else if (queue_unit_has_waiting(it, u)) {
-		if (a->spoken && a->n == JOB_RECIPIENTS &&
-		    unit_has_untried(it, u))
+		if (a->spoken && unit_has_untried(it, u))
 			delay = 0;
 		sched_later(queue_sched_of(q, it, u), u, clk_mono() + delay);
 		queue_hold_unit(q, it, u);
@@ -86,11 +86,20 @@ is_open(const struct attempt *a, size_t rcpt)
 	return to->unit == a->u && to->outcome == SPOOL_WAITS && !to->held;
 }
 
+/* The same alias has led to both, or none: they get it from the same sender. */
+static bool
+same_way(const struct spool_recipient *a, const struct spool_recipient *b)
+{
+	return a->via == NULL || b->via == NULL ? a->via == b->via
+						: strcmp(a->via, b->via) == 0;
+}
+
 /* Those that were tried least, so that in a long list nobody is for ever
  * behind others that are not taken. */
 static void
 choose_recipients(struct attempt *a)
 {
+	const struct spool_recipient *to = a->it->rcpt;
 	unsigned least = UINT_MAX;
 	size_t i;
 
@@ -98,7 +107,8 @@ choose_recipients(struct attempt *a)
 		if (is_open(a, i) && a->it->rcpt[i].attempts < least)
 			least = a->it->rcpt[i].attempts;
 	for (i = 0; i < a->it->nrcpt && a->n < JOB_RECIPIENTS; i++)
-		if (is_open(a, i) && a->it->rcpt[i].attempts == least)
+		if (is_open(a, i) && to[i].attempts == least &&
+		    (a->n == 0 || same_way(&to[i], &to[a->rcpt[0]])))
 			a->rcpt[a->n++] = (uint32_t)i;
 }
 

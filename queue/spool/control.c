@@ -134,6 +134,7 @@ list_recipients(const struct spool_item *it, struct queue_entry *e)
 	e->rcpt = xcalloc(it->nrcpt + 1, sizeof *e->rcpt);
 	for (r = it->rcpt; r < it->rcpt + it->nrcpt; r++)
 		e->rcpt[e->nrcpt++] = (struct queue_rcpt){
+		    .via = sv_str(r->via),
 		    .address = sv_str(r->address),
 		    .local = r->local,
 		    .held = r->held,

@@ -30,6 +30,7 @@ static void
 rcpt_fields(struct codec *c, struct queue_rcpt *r, uint32_t nunit)
 {
 	codec_sv(c, &r->address);
+	codec_sv(c, &r->via);
 	codec_bool(c, &r->local);
 	codec_bool(c, &r->held);
 	codec_u8(c, &r->outcome);

@@ -31,7 +31,7 @@ struct queue_unit {
 };
 
 struct queue_rcpt {
-	struct sv address;
+	struct sv address, via; /* via: the alias that forwards to it, or "" */
 	bool local, held;
 	uint8_t outcome; /* spool_outcome */
 	uint32_t attempts;

@@ -9,6 +9,7 @@
 #include "queue/spool/service_priv.h"
 
 #define KEEPER_TIMEOUT_MS 40000
+#define FRONT_MAX	  (64u << 10)
 
 static void
 on_delivered(int rc, struct msg *reply, void *arg)
@@ -82,12 +83,14 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	buf_init(&verdict, VERDICT_BYTES_MAX);
 	put_verdict(it, to, &verdict);
 	d.verdict = buf_sv(&verdict);
-	buf_init(&front, 2 * SPOOL_ADDRESS_MAX);
+	buf_init(&front, FRONT_MAX);
 	if ((it->flags & SPOOL_BARE) != 0) {
 		buf_adds(&front, "Return-Path: <");
 		mail_address_write(sv_str(it->sender), &front);
 		buf_adds(&front, ">\r\n");
 	}
+	if (it->results != NULL)
+		buf_adds(&front, it->results);
 	r = spool_body(q->spool, it, buf_sv(&front), &d.fd, &err);
 	if (r == RC_OK) {
 		memcpy(d.delivery_id, it->delivery_id, sizeof d.delivery_id);

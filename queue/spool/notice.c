@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/tally.h"
 #include "ipc/msg_report.h"
@@ -28,29 +29,6 @@ is_silent(const struct spool_item *it)
 
 /* ---- reports ---- */
 
-/* Whose is the address: our people get it at home. */
-static struct queue_to *
-recipients_of(const struct conf *c, struct sv sender, size_t *n_out)
-{
-	const uint32_t *account;
-	struct queue_to *to;
-	size_t i, n = 0;
-
-	if (conf_lookup(c, sender, &account, &n) != RC_OK || n == 0) {
-		to = xcalloc(1, sizeof *to);
-		to[0] = (struct queue_to){.address = sender};
-		*n_out = 1;
-		return to;
-	}
-	to = xcalloc(n, sizeof *to);
-	for (i = 0; i < n; i++)
-		to[i] = (struct queue_to){
-		    .address = sv_str(c->account[account[i]].name),
-		    .local = true};
-	*n_out = n;
-	return to;
-}
-
 static void
 compose(struct queue_service *q, const struct conf *c, struct report *r,
     const struct spool_item *it, struct buf *out)
@@ -64,7 +42,6 @@ compose(struct queue_service *q, const struct conf *c, struct report *r,
 		buf_reset(&original);
 	r->hostname = c->hostname;
 	r->domain = c->domain[0].name;
-	r->to = it->sender;
 	r->now = clk_now();
 	r->arrived = it->arrived;
 	r->original = buf_sv(&original);
@@ -109,14 +86,19 @@ note_returned(struct queue_service *q, const struct spool_item *it,
 	}
 }
 
+/* About n of the item's recipients. */
 static int
 write_report(struct queue_service *q, struct spool_item *it, struct report *r,
-    const size_t *rcpt, enum spool_outcome outcome, struct err *err)
+    const struct addressees *to, const size_t *rcpt, size_t n,
+    enum spool_outcome outcome, struct err *err)
 {
 	struct conf *c = queue_conf(q);
-	struct spool_put p = {.fd = -1, .flags = SPOOL_REPORT | SPOOL_BARE};
+	struct spool_put p = {.fd = -1,
+	    .flags = SPOOL_REPORT | SPOOL_BARE,
+	    .to = to->to,
+	    .via = to->via,
+	    .nto = to->n};
 	struct spool_item *letter = NULL;
-	struct queue_to *to;
 	struct buf text;
 	int rc;
 
@@ -124,19 +106,50 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
 	r->id = p.delivery_id;
 	buf_init(&text, REPORT_MAX);
 	compose(q, c, r, it, &text);
-	to = recipients_of(c, sv_str(it->sender), &p.nto);
-	p.to = to;
 	p.bytes = buf_sv(&text);
-	rc = buf_ok(&text) ? spool_report(q->spool, &p, it, rcpt, r->nrcpt,
-				 outcome, &letter, err)
+	rc = buf_ok(&text) ? spool_report(q->spool, &p, it, rcpt, n, outcome,
+				 &letter, err)
 			   : RC_TOOBIG;
 	if (rc == RC_OK) {
 		queue_schedule(q, letter, false);
 		note_report(q, letter, it);
 	}
 	buf_fini(&text);
-	free(to);
 	conf_free(&c);
+	return rc;
+}
+
+int
+queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
+    const struct addressees *to, struct err *err)
+{
+	struct spool_put p = {.fd = -1,
+	    .flags = SPOOL_REPORT | SPOOL_BARE,
+	    .to = to->to,
+	    .via = to->via,
+	    .nto = to->n};
+	struct spool_item *letter = NULL;
+	struct queue_news news = {
+	    .kind = HISTORY_QUEUED, .count = HISTORY_C_NONE};
+	struct buf text;
+	int rc;
+
+	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
+	r->id = p.delivery_id;
+	r->hostname = c->hostname;
+	r->domain = c->domain[0].name;
+	r->now = clk_now();
+	buf_init(&text, REPORT_MAX);
+	report_compose(r, &text);
+	p.bytes = buf_sv(&text);
+	rc = buf_ok(&text) ? spool_put(q->spool, &p, &letter, err) : RC_TOOBIG;
+	if (rc == RC_OK) {
+		queue_schedule(q, letter, false);
+		news.number = letter->seq;
+		news.text = SV("a report on a message that is forwarded");
+		queue_note(q, letter, NULL, letter->nrcpt, &news);
+	}
+	buf_fini(&text);
 	return rc;
 }
 
@@ -168,33 +181,189 @@ let_rest(struct queue_service *q, const char *address)
 	history_tell(q->o.history, &m);
 }
 
-void
-queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
-    const struct sv *reply_text, size_t n, bool expired)
+/* Some of an item's recipients that failed, all of the same alias or of
+ * none. */
+struct failure {
+	struct spool_item *it;
+	const char *via;
+	size_t *rcpt, n;
+	struct sv *reply_text;
+	bool expired;
+};
+
+/* To the sender; RC_PERM: there is none to write to. */
+static int
+report_failure(
+    struct queue_service *q, const struct failure *f, struct err *err)
 {
-	struct report_rcpt *to = report_recipients(it, rcpt, reply_text, n);
-	struct report r = {
-	    .delay = false, .expired = expired, .rcpt = to, .nrcpt = n};
-	struct err err = {.text = "its sender is nobody"};
-	int rc = RC_PERM;
+	struct report_rcpt *to =
+	    report_recipients(f->it, f->rcpt, f->reply_text, f->n);
+	struct report r = {.to = f->it->sender,
+	    .expired = f->expired,
+	    .rcpt = to,
+	    .nrcpt = f->n};
+	struct conf *c = queue_conf(q);
+	struct addressees list;
+	int rc;
+
+	addressees_init(&list);
+	addressees_add_sender(&list, c, sv_str(r.to));
+	rc = is_silent(f->it) ? err_set(err, RC_PERM, "its sender is nobody")
+			      : write_report(q, f->it, &r, &list, f->rcpt, f->n,
+				    SPOOL_FAILED, err);
+	addressees_fini(&list);
+	conf_free(&c);
+	free(to);
+	return rc;
+}
+
+/* A copy for those who answer for an alias: nobody else has the message, and
+ * it is too large for a report. */
+static void
+keep_copy(struct queue_service *q, const struct spool_item *it,
+    const struct addressees *owners)
+{
+	struct spool_put p = {.sender = sv_str(it->sender),
+	    .results = sv_str(it->results),
+	    .flags = SPOOL_BARE,
+	    .to = owners->to,
+	    .via = owners->via,
+	    .nto = owners->n,
+	    .size = it->size,
+	    .size_max = it->size};
+	struct spool_item *copy = NULL;
+	struct err err = {.text = ""};
+
+	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
+	if (spool_body(q->spool, it, SV(""), &p.fd, &err) == RC_OK) {
+		if (spool_put(q->spool, &p, &copy, &err) == RC_OK)
+			queue_schedule(q, copy, false);
+		io_close(&p.fd);
+	}
+	if (copy == NULL)
+		mlog(LOG_ERROR, "queue.keep", "item=%llu text=\"%s\"",
+		    (unsigned long long)it->seq, err.text);
+}
+
+/* The rows of a report on what an alias forwards: to its owner, each failure,
+ * in words; to the author, that of the alias. */
+static void
+forward_rows(const struct failure *f, const struct conf_alias *a,
+    struct report_rcpt *to, struct buf *words)
+{
 	size_t i;
 
-	tally_add(TALLY_RETURNED, n);
-	if (!is_silent(it))
-		rc = write_report(q, it, &r, rcpt, SPOOL_FAILED, &err);
-	note_returned(q, it, rcpt, reply_text, n, rc == RC_OK);
+	for (i = 0; i < f->n; i++) {
+		const struct spool_recipient *target = &f->it->rcpt[f->rcpt[i]];
+		struct sv address = sv_str(target->address);
+
+		buf_init(&words[i], 16 * SPOOL_REPLY_TEXT_MAX);
+		queue_hide(a, sv_first(f->reply_text[i], SPOOL_REPLY_TEXT_MAX),
+		    &words[i]);
+		to[i] = (struct report_rcpt){.address = f->via,
+		    .reply_text = buf_sv(&words[i]),
+		    .tries = target->attempts + 1,
+		    .domain = target->address + sv_rchr(address, '@') + 1};
+	}
+}
+
+static int
+report_forward(
+    struct queue_service *q, const struct failure *f, struct err *err)
+{
+	struct conf *c = queue_conf(q);
+	const struct conf_alias *a = conf_forward(c, sv_str(f->via));
+	enum forward_told told =
+	    queue_forward_told(c, f->it, f->via, f->rcpt, f->n);
+	bool author = told == FORWARD_TO_AUTHOR;
+	struct report_rcpt *to = xcalloc(f->n, sizeof *to);
+	struct buf *words = xcalloc(f->n, sizeof *words);
+	struct report r = {.alias = f->via,
+	    .to_owner = !author,
+	    .to = author ? f->it->sender : f->via,
+	    .author = f->it->sender,
+	    .expired = f->expired,
+	    .rcpt = to,
+	    .nrcpt = author ? 1 : f->n};
+	struct addressees list;
+	size_t i;
+	int rc;
+
+	addressees_init(&list);
+	if (author)
+		addressees_add_sender(&list, c, sv_str(r.to));
+	else
+		addressees_add_owners(&list, c, a, NULL);
+	forward_rows(f, a, to, words);
+	rc =
+	    write_report(q, f->it, &r, &list, f->rcpt, f->n, SPOOL_FAILED, err);
+	if (told == FORWARD_TO_OWNER_WHOLE && f->it->size > WHOLE_MAX)
+		keep_copy(q, f->it, &list);
+	for (i = 0; i < f->n; i++)
+		buf_fini(&words[i]);
+	free(words);
+	addressees_fini(&list);
+	free(to);
+	conf_free(&c);
+	return rc;
+}
+
+static void
+fail(struct queue_service *q, const struct failure *f)
+{
+	struct err err = {.text = ""};
+	int rc = f->via != NULL ? report_forward(q, f, &err)
+				: report_failure(q, f, &err);
+	size_t i;
+
+	note_returned(q, f->it, f->rcpt, f->reply_text, f->n, rc == RC_OK);
 	mlog(LOG_WARN, "queue.bounce", "item=%llu recipients=%zu told=%s%s%s%s",
-	    (unsigned long long)it->seq, n, rc == RC_OK ? "yes" : "no",
+	    (unsigned long long)f->it->seq, f->n, rc == RC_OK ? "yes" : "no",
 	    rc == RC_OK ? "" : " text=\"", rc == RC_OK ? "" : err.text,
 	    rc == RC_OK ? "" : "\"");
 	/* Without room for a report it is still better to end than to go on
 	 * for ever; the log has it. */
-	for (i = 0; rc != RC_OK && i < n; i++)
-		spool_settle(
-		    q->spool, it, rcpt[i], SPOOL_FAILED, reply_text[i]);
+	for (i = 0; rc != RC_OK && i < f->n; i++)
+		spool_settle(q->spool, f->it, f->rcpt[i], SPOOL_FAILED,
+		    f->reply_text[i]);
+}
+
+static bool
+same_via(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+void
+queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
+    const struct sv *reply_text, size_t n, bool expired)
+{
+	struct failure f = {.it = it,
+	    .rcpt = xcalloc(n, sizeof *f.rcpt),
+	    .reply_text = xcalloc(n, sizeof *f.reply_text),
+	    .expired = expired};
+	bool *done = xcalloc(n, sizeof *done);
+	size_t i, j;
+
+	tally_add(TALLY_RETURNED, n);
+	for (i = 0; i < n; i++) {
+		f.n = 0;
+		f.via = it->rcpt[rcpt[i]].via;
+		for (j = i; j < n; j++)
+			if (!done[j] &&
+			    same_via(f.via, it->rcpt[rcpt[j]].via)) {
+				done[j] = true;
+				f.rcpt[f.n] = rcpt[j];
+				f.reply_text[f.n++] = reply_text[j];
+			}
+		if (f.n > 0)
+			fail(q, &f);
+	}
 	for (i = 0; (it->flags & SPOOL_FEEDBACK) != 0 && i < n; i++)
 		let_rest(q, it->rcpt[rcpt[i]].address);
-	free(to);
+	free(done);
+	free(f.reply_text);
+	free(f.rcpt);
 	queue_commit(q);
 }
 
@@ -312,6 +481,23 @@ expire(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 	queue_drop_if_done(q, it);
 }
 
+/* Whom an alias forwards to is not the sender's business: of a delay there
+ * nobody is told. */
+static size_t
+leave_out_forwarded(
+    const struct spool_item *it, size_t *rcpt, struct sv *reply_text, size_t n)
+{
+	size_t i, left = 0;
+
+	for (i = 0; i < n; i++) {
+		if (it->rcpt[rcpt[i]].via != NULL)
+			continue;
+		rcpt[left] = rcpt[i];
+		reply_text[left++] = reply_text[i];
+	}
+	return left;
+}
+
 static void
 tell_history(struct queue_service *q, const struct spool_item *it,
     const size_t *rcpt, size_t n)
@@ -331,9 +517,13 @@ tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 {
 	size_t n = choose(it, is_waiting, false, rcpt, reply_text);
 	struct report_rcpt *to;
-	struct report r = {.delay = true, .nrcpt = n};
+	struct report r = {.delay = true, .to = it->sender};
+	struct addressees list;
+	struct conf *c;
 	struct err err = {.text = ""};
 
+	n = leave_out_forwarded(it, rcpt, reply_text, n);
+	r.nrcpt = n;
 	if (n == 0)
 		return;
 	if (is_silent(it)) {
@@ -341,11 +531,17 @@ tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 	} else {
 		to = report_recipients(it, rcpt, reply_text, n);
 		r.rcpt = to;
-		if (write_report(q, it, &r, rcpt, SPOOL_WAITS, &err) != RC_OK)
+		c = queue_conf(q);
+		addressees_init(&list);
+		addressees_add_sender(&list, c, sv_str(r.to));
+		if (write_report(
+			q, it, &r, &list, rcpt, n, SPOOL_WAITS, &err) != RC_OK)
 			mlog(LOG_WARN, "queue.notice", "item=%llu text=\"%s\"",
 			    (unsigned long long)it->seq, err.text);
 		else
 			tell_history(q, it, rcpt, n);
+		addressees_fini(&list);
+		conf_free(&c);
 		free(to);
 	}
 	queue_commit(q);

@@ -22,6 +22,8 @@
 #define TAG_STATE	     0x8014u
 #define TAG_MARKS	     0x8015u
 #define HOW_BYTES	     2
+#define TAG_VIA		     0x8018u
+#define TAG_RESULTS	     0x0019u
 #define STATE_BYTES	     20
 #define STATE_HELD	     1u
 #define MARKS_DELAY_REPORTED 1u
@@ -103,10 +105,14 @@ record_item(const struct spool_put *p, uint64_t body, uint64_t size,
 		put_field(out, TAG_OWNER, p->owner);
 	if (p->verdict.n > 0)
 		put_field(out, TAG_VERDICT, p->verdict);
+	if (p->results.n > 0)
+		put_field(out, TAG_RESULTS, p->results);
 	for (i = 0; i < p->nto; i++) {
 		put_field(out, p->to[i].local ? TAG_ACCOUNT : TAG_ADDRESS,
 		    p->to[i].address);
 		put_how(p->to[i].junk, p->to[i].override, out);
+		if (p->via != NULL && p->via[i].n > 0)
+			put_field(out, TAG_VIA, p->via[i]);
 	}
 }
 
@@ -139,12 +145,16 @@ record_renewed(const struct spool_item *it, uint64_t body, struct buf *out)
 		put_field(out, TAG_OWNER, sv_str(it->owner));
 	if (it->nverdict > 0)
 		put_field(out, TAG_VERDICT, sv_of(it->verdict, it->nverdict));
+	if (it->results != NULL)
+		put_field(out, TAG_RESULTS, sv_str(it->results));
 	for (i = 0; i < it->nrcpt; i++) {
 		const struct spool_recipient *to = &it->rcpt[i];
 
 		put_field(out, to->local ? TAG_ACCOUNT : TAG_ADDRESS,
 		    sv_str(to->address));
 		put_how(to->junk, to->override, out);
+		if (to->via != NULL)
+			put_field(out, TAG_VIA, sv_str(to->via));
 		put_state(to, out);
 	}
 }
@@ -239,6 +249,14 @@ take_field(struct spool_item *it, uint16_t tag, struct sv v)
 	case TAG_OWNER:
 		take_text(&it->owner, v);
 		return RC_OK;
+	case TAG_RESULTS:
+		take_text(&it->results, v);
+		return RC_OK;
+	case TAG_VIA:
+		if (it->nrcpt == 0 || it->rcpt[it->nrcpt - 1].local)
+			return RC_DAMAGED;
+		take_text(&it->rcpt[it->nrcpt - 1].via, v);
+		return RC_OK;
 	case TAG_ACCOUNT:
 	case TAG_ADDRESS:
 		if (it->nrcpt >= SPOOL_RECIPIENTS_MAX)
@@ -298,14 +316,17 @@ item_free(struct spool_item *it)
 {
 	size_t i;
 
-	for (i = 0; i < it->nrcpt; i++)
+	for (i = 0; i < it->nrcpt; i++) {
 		free(it->rcpt[i].address);
+		free(it->rcpt[i].via);
+	}
 	for (i = 0; i < it->nattempt; i++)
 		free(it->attempt[i].reply_text);
 	free(it->attempt);
 	free(it->rcpt);
 	free(it->sender);
 	free(it->owner);
+	free(it->results);
 	free(it->verdict);
 	free(it);
 }

@@ -578,40 +578,68 @@ relay_of(struct queue_service *q, const struct conf_relay *r)
 	};
 }
 
+/* Hands the attempt's recipients to mx, from that sender. */
 static void
-send_job(struct attempt *a, struct sv front)
+ask_mx(struct attempt *a, struct mx_job *job)
 {
 	struct queue_service *q = a->q;
 	struct spool_item *it = a->it;
-	struct sv first = sv_str(it->rcpt[a->rcpt[0]].address);
 	struct mx_recipient to[JOB_RECIPIENTS];
-	struct mx_job job = {
-	    .domain = sv_skip(first, sv_rchr(first, '@') + 1),
-	    .sender = sv_str(it->sender),
-	    .size = it->size + front.n,
-	    .flags = it->flags,
-	    .recipient = to,
-	    .nrecipient = (uint32_t)a->n,
-	};
-	struct conf *c;
-	struct err err = {.text = ""};
+	struct conf *c = queue_conf(q);
 	struct msg m;
 	size_t i;
 
-	if (spool_body(q->spool, it, front, &job.fd, &err) != RC_OK) {
-		attempt_bodiless(a, &err);
-		return;
-	}
-	c = queue_conf(q);
-	memcpy(job.delivery_id, it->delivery_id, sizeof job.delivery_id);
-	job.relay = relay_of(q, conf_relay_for(c, job.domain));
+	memcpy(job->delivery_id, it->delivery_id, sizeof job->delivery_id);
+	job->relay = relay_of(q, conf_relay_for(c, job->domain));
 	for (i = 0; i < a->n; i++)
 		to[i] = (struct mx_recipient){
 		    a->rcpt[i], sv_str(it->rcpt[a->rcpt[i]].address)};
+	job->recipient = to;
+	job->nrecipient = (uint32_t)a->n;
 	msg_init(&m, MX_JOB);
-	mx_job_put(&m, &job);
+	mx_job_put(&m, job);
 	conf_free(&c);
 	peer_ask(q->mx, &m, q->try_ms, on_mx_reply, a);
+}
+
+/* Under which sender it leaves. */
+static void
+write_sender(struct attempt *a, struct buf *out)
+{
+	const char *via = a->it->rcpt[a->rcpt[0]].via;
+	struct conf *c;
+
+	if (via == NULL) {
+		buf_adds(out, a->it->sender);
+		return;
+	}
+	c = queue_conf(a->q);
+	queue_forward_sender(a->q, c, a->it, via, out);
+	conf_free(&c);
+}
+
+static void
+send_job(struct attempt *a, struct sv front)
+{
+	struct spool_item *it = a->it;
+	struct sv first = sv_str(it->rcpt[a->rcpt[0]].address);
+	struct err err = {.text = ""};
+	struct buf sender;
+	struct mx_job job = {
+	    .domain = sv_skip(first, sv_rchr(first, '@') + 1),
+	    .size = it->size + front.n,
+	    .flags = it->flags,
+	};
+
+	if (spool_body(a->q->spool, it, front, &job.fd, &err) != RC_OK) {
+		attempt_bodiless(a, &err);
+		return;
+	}
+	buf_init(&sender, 2 * SPOOL_ADDRESS_MAX);
+	write_sender(a, &sender);
+	job.sender = buf_sv(&sender);
+	ask_mx(a, &job);
+	buf_fini(&sender);
 }
 
 /* It is not auth that fails, but what is to be signed. */
@@ -645,12 +673,24 @@ on_signed(struct attempt *a, int rc, struct sv fields)
 		not_tried(a);
 	} else if (rc == RC_OK) {
 		send_job(a, fields);
+	} else if ((a->it->flags & SPOOL_REPORT) == 0) {
+		(void)err_set(&err, rc, "the message cannot be sealed now");
+		attempt_bodiless(a, &err);
 	} else if (is_beyond_signing(a, rc)) {
 		give_up(a, SV("5.3.0 the report cannot be signed"));
 	} else {
 		(void)err_set(&err, rc, "the report cannot be signed now");
 		attempt_bodiless(a, &err);
 	}
+}
+
+/* What has come from elsewhere; our own people's is signed.  When auth does
+ * not answer for long it goes without. */
+static bool
+is_to_be_sealed(const struct attempt *a)
+{
+	return a->it->rcpt[a->rcpt[0]].via != NULL && a->it->owner == NULL &&
+	       a->u->stumbles < SIGN_STUMBLES;
 }
 
 void
@@ -660,6 +700,8 @@ queue_try_remote(struct queue_service *q, struct sched_unit *u)
 
 	if ((a->it->flags & SPOOL_REPORT) != 0)
 		queue_sign(a, on_signed);
+	else if (is_to_be_sealed(a))
+		queue_seal(a, on_signed);
 	else
 		send_job(a, SV(""));
 }

@@ -79,14 +79,12 @@ static const struct {
     {"7.26", "according to %s, the message is not sufficiently authenticated"},
 };
 
-void
-report_reason(
-    struct sv reply_text, const char *address, bool expired, struct buf *out)
+static void
+add_reason(
+    struct sv reply_text, const char *domain, bool expired, struct buf *out)
 {
-	size_t at = sv_rchr(sv_str(address), '@'), i;
-	const char *domain =
-	    at < strlen(address) ? address + at + 1 : "this server";
 	char code[12];
+	size_t i;
 
 	if (expired) {
 		buf_addf(out,
@@ -105,6 +103,15 @@ report_reason(
 			      "it from the queue");
 		return;
 	}
+	if (sv_eq(reply_text, SV(REPORT_WOULD_REFUSE))) {
+		buf_addf(out,
+		    "%s would refuse it, for the author's domain asks all "
+		    "others to refuse what has neither come from its own "
+		    "servers nor has its signature (DMARC p=reject), and this "
+		    "message is not signed",
+		    domain);
+		return;
+	}
 	report_status(reply_text, true, code);
 	for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
 		if (strcmp(code + 2, reasons[i].code) == 0) {
@@ -120,7 +127,35 @@ report_reason(
 	buf_addf(out, "%s has refused it", domain);
 }
 
+void
+report_reason(
+    struct sv reply_text, const char *address, bool expired, struct buf *out)
+{
+	size_t at = sv_rchr(sv_str(address), '@');
+
+	add_reason(reply_text,
+	    at < strlen(address) ? address + at + 1 : "this server", expired,
+	    out);
+}
+
 /* ---- the parts ---- */
+
+/* The author of what was forwarded does not hear where to. */
+static void
+add_reason_of(
+    const struct report *r, const struct report_rcpt *to, struct buf *out)
+{
+	if (r->alias == NULL)
+		report_reason(to->reply_text, to->address, r->expired, out);
+	else if (r->to_owner)
+		add_reason(to->reply_text, to->domain, r->expired, out);
+	else if (r->expired)
+		buf_adds(out, "it is forwarded from there, and the next server "
+			      "has not accepted it within five days");
+	else
+		buf_adds(out, "it is forwarded from there, and the next server "
+			      "has refused it");
+}
 
 static struct sv
 header_of(struct sv message)
@@ -180,9 +215,55 @@ add_duration(int64_t ms, struct buf *out)
 		buf_addf(out, "%lld days", (long long)(minutes / 60 / 24));
 }
 
+/* What it says only a person can tell. */
+static void
+add_answered(const struct report *r, struct buf *out)
+{
+	buf_adds(out, "The server to which ");
+	if (r->to_owner)
+		buf_addf(out, "a message from %s to ", r->author);
+	else
+		buf_adds(out, "your message to ");
+	buf_addf(out,
+	    "%s was forwarded has answered it: it was not delivered, or not "
+	    "yet, or somebody is away.\r\n",
+	    r->alias);
+}
+
+/* To the owner of an alias. */
+static void
+add_owners_sentence(const struct report *r, struct buf *out)
+{
+	buf_adds(out, "A message");
+	add_subject(r, out);
+	buf_addf(out, " from %s to %s %s",
+	    r->author[0] != '\0' ? r->author : "<>", r->alias,
+	    r->returned ? "has come back from the server to which it was "
+			  "forwarded"
+			: "was not forwarded");
+	if (r->returned) {
+		buf_adds(out, ": ");
+		add_reason_of(r, &r->rcpt[0], out);
+	} else if (r->nrcpt == 1) {
+		buf_addf(out, " to the address at %s: ", r->rcpt[0].domain);
+		add_reason_of(r, &r->rcpt[0], out);
+	} else {
+		buf_addf(out, " to %zu addresses", r->nrcpt);
+	}
+	buf_adds(out, out->p[out->n - 1] == '?' ? "\r\n" : ".\r\n");
+}
+
 static void
 add_sentence(const struct report *r, struct buf *out)
 {
+	if (r->answered) {
+		add_answered(r, out);
+		return;
+	}
+	if (r->to_owner) {
+		add_owners_sentence(r, out);
+		return;
+	}
 	buf_adds(out, "Your message");
 	add_subject(r, out);
 	if (r->nrcpt == 1)
@@ -198,8 +279,7 @@ add_sentence(const struct report *r, struct buf *out)
 		buf_adds(out, " was not delivered");
 		if (r->nrcpt == 1) {
 			buf_adds(out, ": ");
-			report_reason(r->rcpt[0].reply_text, r->rcpt[0].address,
-			    r->expired, out);
+			add_reason_of(r, &r->rcpt[0], out);
 		}
 		buf_adds(out, out->p[out->n - 1] == '?' ? "\r\n" : ".\r\n");
 	}
@@ -212,6 +292,14 @@ is_lost(const struct report *r)
 	return !r->whole && r->original.n == 0;
 }
 
+/* The next server's words may have the address in them: they are not for the
+ * author. */
+static bool
+has_words(const struct report *r)
+{
+	return r->alias == NULL || r->to_owner;
+}
+
 static void
 add_explanation(const struct report *r, struct buf *out)
 {
@@ -221,14 +309,15 @@ add_explanation(const struct report *r, struct buf *out)
 	for (i = 0; i < r->nrcpt; i++) {
 		const struct report_rcpt *to = &r->rcpt[i];
 
-		buf_addf(out, "\r\n%s\r\n", to->address);
+		buf_addf(out, "\r\n%s%s\r\n",
+		    r->to_owner && !r->returned ? "an address at " : "",
+		    r->to_owner ? to->domain : to->address);
 		if (!r->delay && r->nrcpt > 1) {
 			buf_adds(out, "    ");
-			report_reason(
-			    to->reply_text, to->address, r->expired, out);
+			add_reason_of(r, to, out);
 			buf_adds(out, "\r\n");
 		}
-		if (to->reply_text.n > 0) {
+		if (to->reply_text.n > 0 && has_words(r)) {
 			buf_adds(out, "    last reply: ");
 			add_said(to->reply_text, out);
 			buf_adds(out, "\r\n");
@@ -237,11 +326,20 @@ add_explanation(const struct report *r, struct buf *out)
 			buf_addf(
 			    out, "    it was tried %u times\r\n", to->tries);
 	}
-	buf_addf(out, "\r\n%s\r\n\r\n-- \r\nThe mail server %s\r\n",
-	    r->whole	 ? "Your message is attached."
-	    : is_lost(r) ? "Nothing of your message is attached."
-			 : "The beginning of your message is attached.",
-	    r->hostname);
+	if (r->answered) {
+		buf_addf(out,
+		    "\r\nThe answer is attached, without the address from "
+		    "which it is.\r\n\r\n-- \r\nThe mail server %s\r\n",
+		    r->hostname);
+		return;
+	}
+	buf_addf(out, "\r\n%s%s message is attached.\r\n\r\n",
+	    r->whole	 ? ""
+	    : is_lost(r) ? "Nothing of "
+			 : "The beginning of ",
+	    r->whole ? (r->to_owner ? "The" : "Your")
+		     : (r->to_owner ? "the" : "your"));
+	buf_addf(out, "-- \r\nThe mail server %s\r\n", r->hostname);
 }
 
 /* Words of a host begin with its reply code; ours never do. */
@@ -274,7 +372,7 @@ add_status(const struct report *r, struct buf *out)
 		mail_address_write(sv_str(to->address), out);
 		buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n",
 		    r->delay ? "delayed" : "failed", code);
-		if (to->reply_text.n > 0) {
+		if (to->reply_text.n > 0 && has_words(r)) {
 			/* What no host has said is not SMTP [RFC 3464 2.3.6].
 			 */
 			buf_adds(out, is_reply(to->reply_text)
@@ -297,7 +395,11 @@ add_header(const struct report *r, const char *boundary, const char *encoding,
 	buf_addf(out, "From: Mail server <postmaster@%s>\r\nTo: <", r->domain);
 	mail_address_write(sv_str(r->to), out);
 	buf_addf(out, ">\r\nSubject: %s\r\nDate: ",
-	    r->delay ? "Not delivered yet" : "Your message was not delivered");
+	    r->answered	  ? "An answer to a forwarded message"
+	    : r->to_owner ? r->returned ? "A forwarded message has come back"
+					: "A message was not forwarded"
+	    : r->delay	  ? "Not delivered yet"
+			  : "Your message was not delivered");
 	mail_date_print(r->now / 1000, 0, out);
 	buf_adds(out, "\r\nMessage-ID: <");
 	for (i = 0; i < 16; i++)
@@ -305,9 +407,11 @@ add_header(const struct report *r, const char *boundary, const char *encoding,
 	buf_addf(out,
 	    "@%s>\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
 	    "Content-Transfer-Encoding: %s\r\n"
-	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
-	    "\tboundary=\"%s\"\r\n\r\n",
-	    r->hostname, encoding, boundary);
+	    "Content-Type: %s;\r\n\tboundary=\"%s\"\r\n\r\n",
+	    r->hostname, encoding,
+	    r->answered ? "multipart/mixed"
+			: "multipart/report; report-type=delivery-status",
+	    boundary);
 }
 
 static void
@@ -356,8 +460,9 @@ report_compose(const struct report *r, struct buf *out)
 	    buf_sv(&text), out);
 	buf_reset(&text);
 	add_status(r, &text);
-	add_part(
-	    boundary, "message/delivery-status", "7bit", buf_sv(&text), out);
+	if (!r->answered)
+		add_part(boundary, "message/delivery-status", "7bit",
+		    buf_sv(&text), out);
 	if (!is_lost(r)) /* that part is optional [RFC 6522 3] */
 		add_part(boundary,
 		    r->whole ? "message/rfc822" : "text/rfc822-headers",

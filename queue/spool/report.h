@@ -14,16 +14,32 @@
 /* Ours: what the owner has taken out of the queue. */
 #define REPORT_REMOVED "5.7.1 removed by the postmaster"
 
+/* Ours: it was not forwarded, for it would be refused. */
+#define REPORT_WOULD_REFUSE "5.7.26 not sent: DMARC p=reject"
+
 struct report_rcpt {
-	const char *address;
+	const char *address; /* of what was forwarded: the alias */
 	/* The last words on it: a host's begin with its reply code, ours
 	 * do not. */
 	struct sv reply_text;
 	unsigned tries;
+	const char *domain; /* for an alias's owner: where it was to go */
 };
 
 struct report {
 	bool delay; /* it is still tried; else it is given up */
+	/*
+	 * An alias by which it was forwarded, or NULL.  The author hears of the
+	 * alias only; its owner (to_owner) hears at which domain it went wrong
+	 * and in what words.  Neither is told the address: it is in the
+	 * configuration, and in the log.
+	 */
+	const char *alias;
+	bool to_owner;
+	const char *author; /* for the owner: the sender of the message */
+	bool returned;	    /* it had been taken, and a bounce has come since */
+	/* Or something else has: original is that, and there is no rcpt. */
+	bool answered;
 	const char *hostname;
 	const char *domain;   /* of the postmaster who writes */
 	const char *to;	      /* the sender of the message */

@@ -45,83 +45,6 @@ end_of_turn(struct queue_service *q)
 
 /* ---- in ---- */
 
-/* No line break gets from an envelope into a command or a header. */
-static bool
-is_clean(struct sv s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
-			return false;
-	return true;
-}
-
-/* Port 25 brings mail for our people only, whatever has become of it. */
-static bool
-is_allowed(const struct client *c, const struct spool_put *p)
-{
-	size_t i;
-
-	if (!is_clean(p->sender) || !is_clean(p->owner) ||
-	    (p->flags & ~(SPOOL_BARE | SPOOL_JUNK)) != 0)
-		return false;
-	for (i = 0; i < p->nto; i++)
-		if (!is_clean(p->to[i].address) ||
-		    (!c->outside && !p->to[i].local))
-			return false;
-	return c->outside || p->owner.n == 0;
-}
-
-static void
-note_queued(struct queue_service *q, const struct spool_item *it)
-{
-	const struct queue_news news = {
-	    .kind = HISTORY_QUEUED, .count = HISTORY_C_NONE, .number = it->seq};
-
-	queue_note(q, it, NULL, it->nrcpt, &news);
-}
-
-static int
-put(struct client *c, const struct queue_mail *mail, struct spool_item **out,
-    struct err *err)
-{
-	struct queue_service *q = c->ipc.arg;
-	struct spool_put p = {
-	    .sender = mail->sender,
-	    .owner = mail->owner,
-	    .to = mail->to,
-	    .nto = mail->nto,
-	    .flags = mail->flags,
-	    .front = mail->front,
-	    .verdict = mail->verdict,
-	    .fd = mail->fd,
-	    .size = mail->size,
-	};
-	struct conf *conf = queue_conf(q);
-	size_t before = spool_count(q->spool);
-	int r;
-
-	memcpy(p.delivery_id, mail->delivery_id, sizeof p.delivery_id);
-	p.size_max = conf_message_max(conf);
-	conf_free(&conf);
-	if (p.nto == 0)
-		return err_set(err, RC_SYNTAX, "the envelope is garbled");
-	if (p.fd < 0)
-		return err_set(err, RC_TEMP, "too many open files");
-	if (!is_allowed(c, &p)) {
-		mlog(LOG_ERROR, "queue.forbidden", "outside=%d", c->outside);
-		line_accuse(c->ipc.line);
-		return err_set(err, RC_DENIED, "that is not for this process");
-	}
-	r = spool_put(q->spool, &p, out, err);
-	if (r == RC_OK && spool_count(q->spool) > before) {
-		queue_schedule(q, *out, false);
-		note_queued(q, *out);
-	}
-	return r;
-}
-
 /* A receipt or another automatic answer has no sender and is no writing. */
 static void
 note_known(struct client *c, const struct queue_mail *mail)
@@ -132,7 +55,7 @@ note_known(struct client *c, const struct queue_mail *mail)
 	if (!c->outside || mail->owner.n == 0 || mail->sender.n == 0)
 		return;
 	for (i = 0; i < mail->nto; i++)
-		if (!mail->to[i].local)
+		if (!mail->to[i].local && !mail->to[i].forward)
 			known_add(q->known, mail->owner, mail->to[i].address,
 			    clk_now());
 }
@@ -151,7 +74,7 @@ on_put(struct client *c, struct msg *m)
 	queue_look_at_clock(q);
 	r = queue_mail_get(m, &mail);
 	if (r == RC_OK) {
-		r = put(c, &mail, &it, &err);
+		r = queue_take(q, &mail, c->outside, &it, &err);
 		if (r == RC_OK)
 			note_known(c, &mail);
 		queue_mail_fini(&mail);
@@ -162,15 +85,41 @@ on_put(struct client *c, struct msg *m)
 		mlog(LOG_WARN, "queue.refused", "rc=%s text=\"%s\"", rc_name(r),
 		    err.text);
 		queue_answer(c, m, r, err.text);
+		if (r == RC_DENIED) {
+			mlog(LOG_ERROR, "queue.forbidden", "outside=%d",
+			    c->outside);
+			line_accuse(c->ipc.line);
+		}
 		if (r == RC_IO)
 			ev_post(q->o.loop, q->o.broken, q->o.arg);
 		return;
 	}
-	mlog(LOG_INFO, "queue.put",
-	    "item=%llu from=%s recipients=%zu size=%llu waiting=%zu",
-	    (unsigned long long)it->seq, log_q(from, sv_str(it->sender)),
-	    it->nrcpt, (unsigned long long)it->size, spool_count(q->spool));
+	if (it != NULL)
+		mlog(LOG_INFO, "queue.put",
+		    "item=%llu from=%s recipients=%zu size=%llu waiting=%zu",
+		    (unsigned long long)it->seq,
+		    log_q(from, sv_str(it->sender)), it->nrcpt,
+		    (unsigned long long)it->size, spool_count(q->spool));
 	queue_answer_later(c, m, NULL);
+}
+
+static void
+on_return(struct client *c, struct msg *m)
+{
+	struct queue_service *q = c->ipc.arg;
+	struct queue_return asked;
+	struct forward_back back;
+	struct conf *conf;
+	int r = queue_return_get(m, &asked);
+
+	buf_init(&back.sender, 2 * SPOOL_ADDRESS_MAX);
+	if (r == RC_OK) {
+		conf = queue_conf(q);
+		r = queue_forward_back(q, conf, asked.address, &back);
+		conf_free(&conf);
+	}
+	buf_fini(&back.sender);
+	queue_answer(c, m, r, "");
 }
 
 static void
@@ -249,6 +198,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		on_file(c, m);
 	else if (m->type == QUEUE_PUT)
 		on_put(c, m);
+	else if (m->type == QUEUE_RETURN)
+		on_return(c, m);
 	else if (m->type == QUEUE_KNOWN)
 		on_known(c, m);
 	else
@@ -386,6 +337,20 @@ on_place(void *arg, struct sv name, int64_t when, int64_t next,
 	    failures, reply_text);
 }
 
+static void
+load_secret(struct queue_service *q)
+{
+	int dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err err = {.text = ""};
+
+	if (secret_load(dirfd, &q->secret, &err) != RC_OK)
+		mlog(LOG_ERROR, "queue.secret",
+		    "text=\"%s; bounces of forwarded mail are only "
+		    "recognised until the next restart\"",
+		    err.text);
+	io_close(&dirfd);
+}
+
 int
 queue_service_new(const struct queue_service_opts *o,
     struct queue_service **out, struct err *err)
@@ -411,6 +376,7 @@ queue_service_new(const struct queue_service_opts *o,
 		free(q);
 		return r;
 	}
+	load_secret(q);
 	for (it = spool_first(q->spool); it != NULL; it = it->next)
 		queue_schedule(q, it, true);
 	sched_forget_empty(q->remote);

@@ -4,17 +4,20 @@
  *   turn.c      the end of each turn, for the flush
  *   unit.c      units and their place in the schedule
  *   note.c      what the history is told
+ *   forward.c   what aliases forward: senders, and who is told
  *   notice.c    bounces and notices, age, the clock
  *   attempt.c   a try and what comes of it
  *   local.c     tries of accounts
  *   sign.c      signatures for reports
+ *   seal.c      seals for what is forwarded
  *   remote.c    tries of other servers
  *   run.c       whose turn it is
  *   feedback    reports to the owners of domains
  *   answer.c    answers to clients
  *   lent.c      files that clients have
  *   control.c   the owner's commands
- *   service.c   lines, what comes in, the flush
+ *   intake.c    what comes in
+ *   service.c   lines, the flush
  *
  * in this order: a file calls those above it only.
  *
@@ -28,7 +31,9 @@
 #include "queue/spool/feedback.h"
 #include "queue/spool/known.h"
 #include "queue/spool/lent.h"
+#include "queue/spool/report.h"
 #include "queue/spool/sched.h"
+#include "queue/spool/secret.h"
 #include "queue/spool/service.h"
 #include "queue/spool/spool.h"
 
@@ -61,7 +66,8 @@ struct attempt {
 struct queue_service {
 	struct queue_service_opts o;
 	struct spool *spool;
-	struct known *known; /* whom the people here have written to */
+	struct secret secret; /* of what is forwarded */
+	struct known *known;  /* whom the people here have written to */
 	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
 	unsigned local_in_flight, remote_in_flight;
@@ -100,6 +106,13 @@ void queue_commit(struct queue_service *q);
 
 /* Tries what is due, as far as there is room, and sets the timer. */
 void queue_run(struct queue_service *q);
+
+/* ---- intake.c ---- */
+
+/* Takes a message; RC_DENIED: such a thing is not for the process that brings
+ * it.  *out stays as it is if no item came of it. */
+int queue_take(struct queue_service *q, const struct queue_mail *mail,
+    bool outside, struct spool_item **out, struct err *err) RC_USE_RESULT;
 
 /* ---- answer.c ---- */
 
@@ -190,6 +203,61 @@ typedef void queue_signed_fn(struct attempt *a, int rc, struct sv fields);
 /* The attempt is of a report of ours.  done may be called at once. */
 void queue_sign(struct attempt *a, queue_signed_fn *done);
 
+/* ---- seal.c ---- */
+
+/* The attempt is of what an alias forwards.  RC_OK: with the seal, or without
+ * one; else try again later.  done may be called at once. */
+void queue_seal(struct attempt *a, queue_signed_fn *done);
+
+/* ---- forward.c ---- */
+
+/* The sender under which an item leaves by way of that alias: nothing for the
+ * null sender. */
+void queue_forward_sender(struct queue_service *q, const struct conf *c,
+    const struct spool_item *it, const char *via, struct buf *out);
+
+/* What comes back to an address that queue_forward_sender has made. */
+struct forward_back {
+	const struct conf_alias *alias;
+	bool author; /* it concerns the author; else the alias's owner */
+	struct buf sender;
+};
+/* sender is initialised.  RC_DENIED: we have not made it, or its alias is gone;
+ * RC_TIMEOUT: too old. */
+int queue_forward_back(struct queue_service *q, const struct conf *c,
+    struct sv address, struct forward_back *out) RC_USE_RESULT;
+
+/* Who is told that these recipients of an alias have failed. */
+enum forward_told {
+	FORWARD_TO_AUTHOR,
+	FORWARD_TO_OWNER,
+	FORWARD_TO_OWNER_WHOLE /* and nobody else has the message */
+};
+enum forward_told queue_forward_told(const struct conf *c,
+    const struct spool_item *it, const char *via, const size_t *failed,
+    size_t n);
+/* Words about one of the alias's addresses, without any of them. */
+void queue_hide(const struct conf_alias *a, struct sv words, struct buf *out);
+
+/* Recipients with the aliases that lead to them; each once.  Texts are the
+ * caller's, or the configuration's. */
+struct addressees {
+	struct queue_to *to;
+	struct sv *via;
+	size_t n, cap, via_cap;
+};
+void addressees_init(struct addressees *l);
+void addressees_fini(struct addressees *l);
+void addressees_add(struct addressees *l, struct queue_to to, struct sv via);
+/* a NULL: the alias is gone; the admin answers for it.  how: what is kept, of
+ * its alias; NULL: into the inbox. */
+void addressees_add_owners(struct addressees *l, const struct conf *c,
+    const struct conf_alias *a, const struct queue_to *how);
+void addressees_add_outside(struct addressees *l, const struct conf_alias *a);
+/* To whom a letter to that address goes: our people get it here. */
+void addressees_add_sender(
+    struct addressees *l, const struct conf *c, struct sv sender);
+
 /* ---- note.c ---- */
 
 /* What has happened to some recipients of an item. */
@@ -209,6 +277,11 @@ void queue_note(struct queue_service *q, const struct spool_item *it,
 void queue_note_attempt(const struct attempt *a, const struct queue_news *news);
 
 /* ---- notice.c ---- */
+
+/* A letter of ours that is about no item here: r is complete but for who
+ * writes, and when. */
+int queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
+    const struct addressees *to, struct err *err) RC_USE_RESULT;
 
 /*
  * These recipients will not get it: writes the sender a report, unless there

@@ -739,8 +739,9 @@ spool_tmpfile(int *fd_out, int *read_out, struct err *err)
 
 /* ---- out ---- */
 
-static int
-copy_out(struct spool *s, const struct spool_item *it, int fd)
+int
+spool_read(struct spool *s, const struct spool_item *it,
+    int (*fn)(void *arg, const char *p, size_t n), void *arg)
 {
 	char *chunk = xmalloc(SPOOL_CHUNK);
 	uint64_t at = 0;
@@ -752,11 +753,19 @@ copy_out(struct spool *s, const struct spool_item *it, int fd)
 
 		r = journal_read(s->journal, it->body, at, chunk, n);
 		if (r == RC_OK)
-			r = io_write_all(fd, chunk, n);
+			r = fn(arg, chunk, n);
 		at += n;
 	}
 	free(chunk);
 	return r;
+}
+
+static int
+write_chunk(void *arg, const char *p, size_t n)
+{
+	const int *fd = arg;
+
+	return io_write_all(*fd, p, n);
 }
 
 int
@@ -780,7 +789,7 @@ spool_body(struct spool *s, const struct spool_item *it, struct sv front,
 	if (r == RC_OK && it->size > SPOOL_CHUNK)
 		r = journal_verify(s->journal, it->body);
 	if (r == RC_OK)
-		r = copy_out(s, it, fd);
+		r = spool_read(s, it, write_chunk, &fd);
 	if (r != RC_OK) {
 		io_close(&fd);
 		return err_set(err, r, "the message %llu cannot be copied",

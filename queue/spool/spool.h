@@ -29,6 +29,10 @@
  *                  DONE (3: none yet), 4 attempts, 8 next try, 4 flags (1:
  *                  held)
  *      0x8015   4  marks of the item: 1 its sender was told of the delay
+ *      0x8018   n  the alias by which the recipient in front, elsewhere, is
+ *                  reached: the message is forwarded to it
+ *      0x0019   n  the field Authentication-Results: in front of the body for
+ *                  accounts, in the seal of what is forwarded
  *      0x0020 to 0x002f are kept for RET, ENVID, NOTIFY, ORCPT, hold-until
  *      and flags of the recipient in front
  * 18 DONE   8 sequence number of the ITEM, 4 recipient, 4 outcome
@@ -75,6 +79,7 @@ enum spool_outcome {
 
 struct spool_recipient {
 	char *address; /* or the account's name */
+	char *via;     /* the alias that forwards to it, or NULL */
 	bool local;
 	bool held; /* by a person */
 	bool junk; /* into the folder for junk */
@@ -98,6 +103,7 @@ struct spool_item {
 	uint64_t body, size;
 	char *sender;
 	char *owner;	 /* the account that submitted it, or NULL */
+	char *results;	 /* what was found out about it, or NULL */
 	int64_t arrived; /* ms since 1970 */
 	uint32_t flags;
 	char *verdict; /* its bytes, or NULL */
@@ -125,8 +131,10 @@ void spool_close(struct spool **s);
 struct spool_put {
 	uint8_t delivery_id[16];
 	struct sv sender;
-	struct sv owner; /* may be empty */
+	struct sv owner;   /* may be empty */
+	struct sv results; /* may be empty */
 	const struct queue_to *to;
+	const struct sv *via; /* as many as to, or NULL: no aliases */
 	size_t nto;
 	uint32_t flags;	   /* SPOOL_EIGHT_BIT is found out by itself */
 	struct sv front;   /* bytes in front of the body: a signature */
@@ -202,6 +210,9 @@ size_t spool_count(const struct spool *s);
  */
 int spool_body(struct spool *s, const struct spool_item *it, struct sv front,
     int *fd_out, struct err *err) RC_USE_RESULT;
+/* Hands all of the body to fn, in pieces, until that does not say RC_OK. */
+int spool_read(struct spool *s, const struct spool_item *it,
+    int (*fn)(void *arg, const char *p, size_t n), void *arg) RC_USE_RESULT;
 /* The first bytes of the body, at most out->max. */
 int spool_peek(struct spool *s, const struct spool_item *it,
     struct buf *out) RC_USE_RESULT;

@@ -15,7 +15,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct sv key[] = {{"0123456789abcdef", 16}};
-	static const struct srs_keys keys = {key, 1, 20};
+	static const struct srs_keys keys = {.key = key, .n = 1, .days = 20};
 	struct sv in;
 	struct buf a, b;
 	int64_t later;

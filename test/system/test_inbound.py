@@ -94,15 +94,15 @@ def message(author, subject, extra=""):
             f"Date: Mon, 30 Nov 2026 12:00:00 +0000\r\n\r\nhello\r\n").encode()
 
 
-def send(net, host, sender, text, helo="mail.bank.test"):
-    """(code, words) of the message's end."""
+def send(net, host, sender, text, helo="mail.bank.test", to="anna@us.test"):
+    """(code, words) of the message's end, or of a recipient that is refused."""
     with net.inside(host):
         s = smtplib.SMTP(net.ip["us"], 25, timeout=120, local_hostname=helo)
     try:
         s.ehlo()
         s.mail(sender)
-        s.rcpt("anna@us.test")
-        return s.data(text)
+        said = s.rcpt(to)
+        return s.data(text) if said[0] == 250 else said
     except smtplib.SMTPDataError as e:
         return e.smtp_code, e.smtp_error
     finally:

@@ -256,6 +256,20 @@ static const struct {
      "  a7@example.org: [a8@example.org]\n  a8@example.org: [a9@example.org]\n"
      "  a9@example.org: [a10@example.org]\n  a10@example.org: [anna]\n",
 	"too many other aliases"},
+    {"  x@example.org: [ben@example.net]\n", NULL},
+    {"  x@example.org: [ben@]\n", "not an address"},
+    {"  x@example.org: [\"ben smith@example.net\"]\n", "not an address"},
+    {"  x@example.org: [\"ben@[192.0.2.1]\"]\n", "not an address"},
+    {"  x@example.org: [ben@192.0.2.1]\n", "not an address"},
+    {"  x@example.org: [\"<ben@example.net>\"]\n", "not an address"},
+    {"  x@example.org: [bne@example.org]\n", "which is not an account"},
+    {"  x@example.org: [root@mail.example.org]\n", "this server itself"},
+    {"  x@example.org: [anna+club@example.org]\n", NULL},
+    {"  x@example.org: [zoe+club@example.org]\n", "which is not an account"},
+    {"  x@example.org: [ben@example.net]\nrelay: off\n", "`relay: off`"},
+    {"  x@example.org: [anna]\nrelay: off\n", NULL},
+    {"  x@example.org: [anna]\ncatch_all: ben@example.net\n",
+	"an account's name is expected, not an address"},
 };
 
 START_TEST(conf_parse__says_what_is_wrong_with_an_alias)
@@ -274,6 +288,89 @@ START_TEST(conf_parse__says_what_is_wrong_with_an_alias)
 		    "%s", e.e[0].text);
 	conf_free(&c);
 	buf_fini(&text);
+}
+END_TEST
+
+#define OUTSIDE                                                             \
+	HEAD "admin: ben\n"                                                 \
+	     "aliases:\n"                                                   \
+	     "  club@example.org: [anna, Ben.S+x@Example.NET]\n"            \
+	     "  far@example.org: carl@example.net\n"                        \
+	     "  all@example.test: [club@example.org, far@example.org, mum@" \
+	     "example.org, CARL@example.net, dora@example.com]\n"           \
+	     "  home@example.org: [ben@example.org, anna]\n"
+
+/* Accounts, addresses elsewhere, owners. */
+static const struct {
+	const char *in, *local, *outside, *owners;
+} forward_rows[] = {
+    {"club@example.org", "anna", "Ben.S+x@example.net", "anna"},
+    {"CLUB+list@Example.Org", "anna", "Ben.S+x@example.net", "anna"},
+    {"far@example.org", "", "carl@example.net", "ben"},
+    {"all@example.test", "anna",
+	"Ben.S+x@example.net,carl@example.net,dora@example.com", "anna"},
+    {"home@example.org", "anna,ben", NULL, NULL},
+    {"anna@example.org", "anna", NULL, NULL},
+    {"nobody@example.org", NULL, NULL, NULL},
+    {"ben@example.net", NULL, NULL, NULL},
+};
+
+static void
+add_name(struct buf *b, const char *name)
+{
+	buf_addf(b, "%s%s", b->n > 0 ? "," : "", name);
+}
+
+START_TEST(conf_forward__answers_each_row)
+{
+	struct conf *c = parse(OUTSIDE);
+	struct sv in = sv_str(forward_rows[_i].in);
+	const struct conf_alias *a = conf_forward(c, in);
+	const uint32_t *who;
+	struct buf b;
+	size_t i, n;
+	int r = conf_lookup(c, in, &who, &n);
+
+	buf_init(&b, 4096);
+	ck_assert((r == RC_OK) == (forward_rows[_i].local != NULL));
+	for (i = 0; r == RC_OK && i < n; i++)
+		add_name(&b, c->account[who[i]].name);
+	if (r == RC_OK)
+		ck_assert_str_eq(buf_sv(&b).p, forward_rows[_i].local);
+	ck_assert((a != NULL) == (forward_rows[_i].outside != NULL));
+	if (a != NULL) {
+		buf_reset(&b);
+		for (i = 0; i < a->noutside; i++)
+			add_name(&b, a->outside[i]);
+		ck_assert_str_eq(b.p, forward_rows[_i].outside);
+		buf_reset(&b);
+		conf_alias_owners(c, a, &who, &n);
+		for (i = 0; i < n; i++)
+			add_name(&b, c->account[who[i]].name);
+		ck_assert_str_eq(b.p, forward_rows[_i].owners);
+	}
+	buf_fini(&b);
+	conf_free(&c);
+}
+END_TEST
+
+/* One below, at and above the limit. */
+START_TEST(conf_forward__leads_to_so_many_addresses)
+{
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	struct buf b;
+	unsigned i;
+	int r;
+
+	buf_init(&b, 16384);
+	buf_adds(&b, HEAD "aliases:\n  x@example.org:\n");
+	for (i = 0; i < CONF_OUTSIDE_MAX - 1 + (unsigned)_i; i++)
+		buf_addf(&b, "    - a%u@example.net\n", i);
+	r = conf_parse(buf_sv(&b), "test.yaml", &c, &e);
+	ck_assert_int_eq(r, _i < 2 ? RC_OK : RC_SYNTAX);
+	conf_free(&c);
+	buf_fini(&b);
 }
 END_TEST
 
@@ -728,6 +825,9 @@ UNIT_TESTS(conf)
 	tcase_add_test(t, conf_parse__reads_places_to_listen);
 	tcase_add_loop_test(t, conf_parse__says_what_is_wrong_with_an_alias, 0,
 	    sizeof alias_rows / sizeof alias_rows[0]);
+	tcase_add_loop_test(t, conf_forward__answers_each_row, 0,
+	    sizeof forward_rows / sizeof forward_rows[0]);
+	tcase_add_loop_test(t, conf_forward__leads_to_so_many_addresses, 0, 3);
 	tcase_add_test(t, conf_parse__alias_loops_end);
 	tcase_add_test(t, conf_parse__survives_truncation);
 	tcase_add_test(t, conf_parse__collects_all_errors_and_counts_the_rest);

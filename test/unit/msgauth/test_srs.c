@@ -8,10 +8,12 @@
 
 static const struct sv both[] = {
     {"0123456789abcdef", 16}, {"an older key, still good", 24}};
-static const struct srs_keys keys = {both, 2, 20};
-static const struct srs_keys old = {both + 1, 1, 20};
+static const struct srs_keys keys = {.key = both, .n = 2, .days = 20};
+static const struct srs_keys old = {.key = both + 1, .n = 1, .days = 20};
 static const struct srs_keys others = {
-    (const struct sv[]){{"somebody else's key", 19}}, 1, 20};
+    .key = (const struct sv[]){{"somebody else's key", 19}},
+    .n = 1,
+    .days = 20};
 
 static void
 forward(const struct srs_keys *k, int64_t now, const char *sender,
@@ -125,6 +127,34 @@ START_TEST(srs__old_and_foreign_keys)
 END_TEST
 
 /* Any byte of the local part that is another when the case is folded. */
+/* What the hash covers without being written comes back only with the same,
+ * for addresses of both kinds. */
+START_TEST(srs__context)
+{
+	static const char *const senders_of[] = {
+	    "ben@home.test", "SRS0=hhhh=dd=home.test=ben@first.test"};
+	struct srs_keys club = keys, team = keys;
+	struct buf a, b, c;
+
+	buf_init(&a, 2000);
+	buf_init(&b, 2000);
+	buf_init(&c, 2000);
+	club.context = SV("club@us.test");
+	team.context = SV("team@us.test");
+	forward(&keys, NOW, senders_of[_i], "us.test", &a);
+	forward(&club, NOW, senders_of[_i], "us.test", &b);
+	ck_assert_uint_eq(a.n, b.n);
+	ck_assert_int_eq(reverse(&club, NOW, b.p, &c), RC_OK);
+	ck_assert_str_eq(c.p, senders_of[_i]);
+	ck_assert_int_eq(reverse(&team, NOW, b.p, &c), RC_DENIED);
+	ck_assert_int_eq(reverse(&keys, NOW, b.p, &c), RC_DENIED);
+	ck_assert_int_eq(reverse(&club, NOW, a.p, &c), RC_DENIED);
+	buf_fini(&c);
+	buf_fini(&b);
+	buf_fini(&a);
+}
+END_TEST
+
 START_TEST(srs__any_byte)
 {
 	struct buf a, b, c;
@@ -221,6 +251,7 @@ UNIT_TESTS(srs)
 	tcase_add_test(tc, srs__three_hosts);
 	tcase_add_test(tc, srs__is_good_for_some_days);
 	tcase_add_test(tc, srs__old_and_foreign_keys);
+	tcase_add_loop_test(tc, srs__context, 0, 2);
 	tcase_add_test(tc, srs__any_byte);
 	tcase_add_loop_test(
 	    tc, srs_reverse__row, 0, (int)(sizeof rows / sizeof rows[0]));

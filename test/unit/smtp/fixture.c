@@ -27,6 +27,10 @@ fake_lookup(void *ctx, struct sv address,
 		add(arg, "anna");
 	else if (sv_ieq(address, SV("ben@example.org")))
 		add(arg, "ben");
+	else if (sv_istarts(address, SV("club")))
+		add(arg, "anna");
+	else if (sv_istarts(address, SV("far@")))
+		return RC_OK;
 	else if (sv_ieq(address, SV("family@example.org"))) {
 		add(arg, "anna");
 		add(arg, "ben");
@@ -39,6 +43,30 @@ fake_lookup(void *ctx, struct sv address,
 	else
 		return RC_DENIED;
 	return RC_OK;
+}
+
+static size_t
+fake_forwards(void *ctx, struct sv address, struct buf *alias)
+{
+	size_t n = sv_istarts(address, SV("club"))   ? 2
+		   : sv_istarts(address, SV("far@")) ? 1
+						     : 0;
+
+	(void)ctx;
+	if (n > 0)
+		buf_adds(
+		    alias, n == 2 ? "club@example.org" : "far@example.org");
+	return n;
+}
+
+static int
+fake_returns(void *ctx, struct sv address)
+{
+	(void)ctx;
+	return sv_istarts(address, SV("SRS0=good"))  ? RC_OK
+	       : sv_istarts(address, SV("SRS0=old")) ? RC_TIMEOUT
+	       : sv_istarts(address, SV("SRS0=own")) ? RC_NOTFOUND
+						     : RC_DENIED;
 }
 
 static int
@@ -107,6 +135,11 @@ fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 	g->judged = d->verdict != NULL;
 	if (g->judged)
 		g->verdict = *d->verdict;
+	for (i = 0; i < d->nforward; i++)
+		buf_addf(&g->forward, "%s%s", i > 0 ? " " : "",
+		    d->forward[i].address);
+	buf_addsv(&g->results, d->results);
+	g->bare = d->bare;
 	buf_addsv(&g->message, d->front);
 	p = buf_reserve(&g->message, d->size);
 	ck_assert_ptr_nonnull(p);
@@ -118,6 +151,8 @@ fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 
 const struct smtp_ops fixture_ops = {
     .lookup = fake_lookup,
+    .forwards = fake_forwards,
+    .returns = fake_returns,
     .login = fake_login,
     .may_send = fake_may_send,
     .file = fake_file,
@@ -125,11 +160,11 @@ const struct smtp_ops fixture_ops = {
 };
 
 static bool
-fake_may_take(void *arg, const char *peer)
+fake_may_take(void *arg, unsigned n)
 {
 	struct fixture *k = arg;
 
-	(void)peer;
+	k->taken += n;
 	return k->may_take;
 }
 
@@ -164,6 +199,8 @@ fixture_init(struct fixture *k, bool submission)
 	for (i = 0; i < 16; i++) {
 		buf_init(&k->got[i].sender, 10000);
 		buf_init(&k->got[i].accounts, 10000);
+		buf_init(&k->got[i].forward, 10000);
+		buf_init(&k->got[i].results, 10000);
 		buf_init(&k->got[i].message, 64u << 20);
 	}
 }
@@ -178,6 +215,8 @@ fixture_fini(struct fixture *k)
 	for (i = 0; i < 16; i++) {
 		buf_fini(&k->got[i].sender);
 		buf_fini(&k->got[i].accounts);
+		buf_fini(&k->got[i].forward);
+		buf_fini(&k->got[i].results);
 		buf_fini(&k->got[i].message);
 	}
 	buf_fini(&k->sasl);

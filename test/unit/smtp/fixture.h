@@ -14,6 +14,8 @@
 
 struct fixture_delivery {
 	struct buf sender, accounts, message;
+	struct buf forward, results; /* addresses and what is kept of them */
+	bool bare;
 	uint8_t id[16];
 	bool junk, judged;
 	uint8_t override[2]; /* of the first two accounts */
@@ -28,12 +30,15 @@ struct fixture {
 	int deliver_rc, file_rc, login_rc;
 	unsigned files, logins;
 	bool may_take, may_defer;
+	unsigned taken; /* as many messages as it was asked for */
 	bool implicit_tls, not_loopback;
 	struct buf sasl; /* of the last login */
 	pthread_mutex_t lock;
 };
 
-/* anna@example.org, ben@example.org, family@ (both), postmaster. */
+/* anna@example.org, ben@example.org, family@ (both), postmaster; club@ (anna
+ * and two addresses elsewhere), far@ (one elsewhere); SRS0=good=...@ comes
+ * back, SRS0=old=...@ too late, all others are forged. */
 void fixture_init(struct fixture *k, bool submission);
 void fixture_fini(struct fixture *k);
 extern const struct smtp_ops fixture_ops;

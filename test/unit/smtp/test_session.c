@@ -44,6 +44,30 @@ static const struct {
 	"220 250 250/2.1.0 451/4.3.0"},
     {"above its quota", SV(EHLO MAIL "RCPT TO:<full@example.org>\r\n" RCPT),
 	"220 250 250/2.1.0 452/4.2.2 250/2.1.5"},
+    {"forwarded only", SV(EHLO MAIL "RCPT TO:<far@example.org>\r\n"),
+	"220 250 " OK3},
+    {"a bounce comes back",
+	SV(EHLO "MAIL FROM:<>\r\nRCPT TO:<srs0=good=aa=x.test=y@example.org>"
+		"\r\n"),
+	"220 250 " OK3},
+    {"what comes back is no bounce",
+	SV(EHLO MAIL "RCPT TO:<SRS0=good=aa=x.test=y@example.org>\r\n"),
+	"220 250 250/2.1.0 550/5.7.1"},
+    {"a forged one",
+	SV(EHLO "MAIL FROM:<>\r\nRCPT TO:<SRS0=bad=aa=x.test=y@example.org>"
+		"\r\n"),
+	"220 250 250/2.1.0 550/5.1.1"},
+    {"a forged one of the other kind",
+	SV(EHLO "MAIL FROM:<>\r\nRCPT TO:<SRS1+bad=x==y=z=w@example.org>"
+		"\r\n"),
+	"220 250 250/2.1.0 550/5.1.1"},
+    {"one that is too old",
+	SV(EHLO "MAIL FROM:<>\r\nRCPT TO:<SRS0=old=aa=x.test=y@example.org>"
+		"\r\n"),
+	"220 250 250/2.1.0 550/5.1.1"},
+    {"somebody's own that looks so",
+	SV(EHLO MAIL "RCPT TO:<SRS0=own@example.org>\r\n"),
+	"220 250 250/2.1.0 550/5.1.1"},
     {"one good and one bad recipient",
 	SV(EHLO MAIL "RCPT TO:<x@example.org>\r\n" RCPT "DATA\r\n" MSG ".\r\n"),
 	"220 250 250/2.1.0 550/5.1.1 250/2.1.5 354 250/2.0.0"},
@@ -507,6 +531,74 @@ START_TEST(smtp_session__loop_limit)
 }
 END_TEST
 
+/* Each copy that leaves counts as a message that has come. */
+START_TEST(smtp_session__what_is_forwarded_counts)
+{
+	struct fixture k;
+	struct buf codes;
+
+	fixture_init(&k, false);
+	buf_init(&codes, 1000);
+	talk(&k,
+	    SV(EHLO MAIL "RCPT TO:<club@example.org>\r\n" RCPT
+			 "RCPT TO:<far@example.org>\r\n"),
+	    &codes);
+	ck_assert_uint_eq(k.taken, 1 + 2 + 1);
+	fixture_fini(&k);
+	buf_fini(&codes);
+}
+END_TEST
+
+#define CLUB "RCPT TO:<club+x@example.org>\r\n"
+#define BY_US                                                   \
+	"Received: from x by mail.example.org with ESMTP id 1 " \
+	"for <club@example.org>; x\r\n"
+
+START_TEST(smtp_session__what_is_forwarded_comes_once)
+{
+	static const struct {
+		struct sv in;
+		const char *codes, *forward, *accounts;
+	} loops[] = {
+	    {SV(EHLO MAIL CLUB "DATA\r\n" MSG ".\r\n"),
+		"220 250 " OK3 "354 250/2.0.0", "club@example.org", "anna"},
+	    {SV(EHLO MAIL CLUB CLUB RCPT "DATA\r\n" MSG ".\r\n"),
+		"220 250 " OK3 "250/2.1.5 250/2.1.5 354 250/2.0.0",
+		"club@example.org", "anna"},
+	    {SV(EHLO MAIL CLUB "DATA\r\n" BY_US MSG ".\r\n"),
+		"220 250 " OK3 "354 554/5.4.6", NULL, NULL},
+	    {SV(EHLO MAIL CLUB "DATA\r\n" BY_US "\r\n.\r\n"),
+		"220 250 " OK3 "354 554/5.4.6", NULL, NULL},
+	    {SV(EHLO MAIL CLUB "DATA\r\nX: y\r\n\r\n" BY_US ".\r\n"),
+		"220 250 " OK3 "354 250/2.0.0", "club@example.org", "anna"},
+	    /* The others still get it. */
+	    {SV(EHLO MAIL CLUB "RCPT TO:<far@example.org>\r\nRCPT "
+			       "TO:<ben@example.org>\r\nDATA\r\n" BY_US MSG
+			       ".\r\n"),
+		"220 250 " OK3 "250/2.1.5 250/2.1.5 354 250/2.0.0",
+		"far@example.org", "anna ben"},
+	};
+	struct fixture k;
+	struct buf codes;
+
+	fixture_init(&k, false);
+	buf_init(&codes, 1000);
+	talk(&k, loops[_i].in, &codes);
+	ck_assert_str_eq(codes.p, loops[_i].codes);
+	ck_assert_uint_eq(k.ngot, loops[_i].forward != NULL);
+	if (k.ngot > 0) {
+		ck_assert_str_eq(k.got[0].forward.p, loops[_i].forward);
+		ck_assert_str_eq(k.got[0].accounts.p, loops[_i].accounts);
+		/* Return-Path is put there by the queue, for accounts. */
+		ck_assert(k.got[0].bare);
+		ck_assert(
+		    sv_starts(buf_sv(&k.got[0].message), SV("Received: ")));
+	}
+	fixture_fini(&k);
+	buf_fini(&codes);
+}
+END_TEST
+
 START_TEST(smtp_session__rate_limit)
 {
 	struct fixture k;
@@ -550,6 +642,9 @@ UNIT_TESTS(session)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, smtp_session__pipelined, 0, n);
 	tcase_add_loop_test(tc, smtp_session__byte_by_byte, 0, n);
+	tcase_add_test(tc, smtp_session__what_is_forwarded_counts);
+	tcase_add_loop_test(
+	    tc, smtp_session__what_is_forwarded_comes_once, 0, 6);
 	tcase_add_test(tc, smtp_session__delivers_what_was_sent);
 	tcase_add_test(tc, smtp_session__data_and_bdat_bring_the_same);
 	tcase_add_test(tc, smtp_session__tells_what_the_house_says);

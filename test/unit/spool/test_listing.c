@@ -97,6 +97,7 @@ put_entry(struct msg *m)
 	struct queue_unit u = {
 	    .state = QUEUE_TURN, .place = SV("example.test")};
 	struct queue_rcpt r = {.address = SV("x@example.test"),
+	    .via = SV("club@home.test"),
 	    .held = true,
 	    .outcome = SPOOL_WAITS};
 	struct queue_entry e = {
@@ -126,6 +127,7 @@ START_TEST(queue_entry__is_read_whole_or_not_at_all)
 	ck_assert_int_eq(msg_end(&m), RC_OK);
 	ck_assert_uint_eq(e.id, 17);
 	ck_assert(sv_eq(e.rcpt[0].address, SV("x@example.test")));
+	ck_assert(sv_eq(e.rcpt[0].via, SV("club@home.test")));
 	ck_assert(e.rcpt[0].held && e.held);
 	queue_entry_fini(&e);
 	for (n = 0; n < m.b.n; n++) {

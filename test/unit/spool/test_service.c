@@ -23,6 +23,7 @@
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
+#include "msgauth/onward.h"
 #include "queue/spool/spool_priv.h"
 #include "test/unit/unit.h"
 
@@ -1118,6 +1119,108 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 }
 END_TEST
 
+#define CLUB                                                                \
+	"aliases: { club@example.org: [anna, b@other.test, c@third.test], " \
+	"far@example.org: d@other.test }\n"
+
+/* Port 25 names an alias; the queue knows where it leads. */
+static int
+put_forward(const struct queue_to *to, const char *sender)
+{
+	struct queue_mail mail = {
+	    .delivery_id = {201},
+	    .sender = sv_str(sender),
+	    .size = 21,
+	    .flags = SPOOL_BARE,
+	    .results = SV("Authentication-Results: x; none\r\n"),
+	    .to = (struct queue_to *)(uintptr_t)to,
+	    .nto = 1,
+	    .fd = memfd_create("m", MFD_CLOEXEC),
+	};
+	struct msg m;
+	int pair[2], r;
+
+	ck_assert_int_eq(
+	    io_write_all(mail.fd, "Subject: x\r\n\r\nhello\r\n", 21), RC_OK);
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	queue_service_add_client(q, pair[0], false);
+	msg_init(&m, QUEUE_PUT);
+	m.id = 1;
+	queue_mail_put(&m, &mail);
+	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
+	turn(20);
+	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
+	r = answered(&m);
+	msg_fini(&m);
+	io_close(&pair[1]);
+	return r;
+}
+
+START_TEST(queue_put__an_alias_becomes_its_targets)
+{
+	static const struct {
+		const char *address;
+		enum onward onward;
+		bool junk;
+		int rc;
+		const char *items; /* recipients; "|" between items */
+	} rows[] = {
+	    {"club@example.org", ONWARD_SEND, false, RC_OK,
+		"b@other.test(club@example.org) "
+		"c@third.test(club@example.org) "},
+	    {"club@example.org", ONWARD_KEEP, true, RC_OK, "anna(junk) "},
+	    {"club@example.org", ONWARD_REFUSED, false, RC_OK, "anna |anna "},
+	    {"far@example.org", ONWARD_KEEP, false, RC_OK, "anna "},
+	    {"nobody@example.org", ONWARD_SEND, false, RC_TEMP, ""},
+	    {"x@other.test", ONWARD_SEND, false, RC_TEMP, ""},
+	    {"SRS0=aaaaaaaa=aa=x.test=y@example.org", ONWARD_SEND, false,
+		RC_TEMP, ""},
+	};
+	struct queue_to to = {.address = sv_str(rows[_i].address),
+	    .forward = true,
+	    .onward = (uint8_t)rows[_i].onward,
+	    .junk = rows[_i].junk};
+	struct spool_item *it;
+	struct buf b;
+	size_t i;
+
+	configure(CLUB);
+	buf_init(&b, 4096);
+	ck_assert_int_eq(put_forward(&to, "x@author.test"), rows[_i].rc);
+	for (it = spool_first(q->spool); it != NULL; it = it->next) {
+		buf_adds(&b, b.n > 0 ? "|" : "");
+		for (i = 0; i < it->nrcpt; i++) {
+			const struct spool_recipient *r = &it->rcpt[i];
+
+			buf_adds(&b, r->address);
+			if (r->via != NULL)
+				buf_addf(&b, "(%s)", r->via);
+			buf_adds(&b, r->junk ? "(junk) " : " ");
+		}
+	}
+	ck_assert_str_eq(b.n > 0 ? b.p : "", rows[_i].items);
+	buf_fini(&b);
+}
+END_TEST
+
+/* An alias, and how it gets there, outlive the process and a body that is
+ * written anew. */
+START_TEST(queue_put__an_alias_stays_over_a_restart)
+{
+	struct queue_to to = {
+	    .address = SV("far@example.org"), .forward = true};
+
+	configure(CLUB);
+	ck_assert_int_eq(put_forward(&to, "x@author.test"), RC_OK);
+	end();
+	start();
+	ck_assert_str_eq(only()->rcpt[0].address, "d@other.test");
+	ck_assert_str_eq(only()->rcpt[0].via, "far@example.org");
+	ck_assert_str_eq(
+	    only()->results, "Authentication-Results: x; none\r\n");
+}
+END_TEST
+
 static struct client *
 newest_client(void)
 {
@@ -1439,6 +1542,8 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue_remove__also_while_mx_is_full_or_away);
 	tcase_add_loop_test(
 	    t, queue_put__port_25_sends_nothing_to_the_outside, 0, 5);
+	tcase_add_loop_test(t, queue_put__an_alias_becomes_its_targets, 0, 7);
+	tcase_add_test(t, queue_put__an_alias_stays_over_a_restart);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
 	tcase_add_test(t, queue_hold__waits_for_the_outcome);

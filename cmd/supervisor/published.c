@@ -1,4 +1,4 @@
-#include "cmd/supervisor/names.h"
+#include "cmd/supervisor/published.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "cmd/supervisor/job.h"
 #include "ipc/msg_control.h"
 
-struct names {
+struct published {
 	struct super *s;
 	int64_t first_ms;
 	struct ev_timer *timer;
@@ -25,7 +25,7 @@ struct names {
 static void on_time(void *arg);
 
 static void
-forget(struct names *n)
+forget(struct published *n)
 {
 	buf_reset(&n->trouble);
 	n->when = 0;
@@ -35,10 +35,10 @@ static void
 on_time(void *arg)
 {
 	static const char *const words[] = {"dns", "--brief", NULL};
-	struct names *n = arg;
+	struct published *n = arg;
 	int e;
 
-	n->timer = ev_timer_add(n->s->loop, NAMES_AGAIN_MS, on_time, n);
+	n->timer = ev_timer_add(n->s->loop, PUBLISHED_AGAIN_MS, on_time, n);
 	if (!n->s->conf->dns.check) {
 		forget(n);
 		return;
@@ -56,10 +56,10 @@ on_time(void *arg)
 		mlog(LOG_WARN, "names.fail", "error=\"%s\"", strerror(e));
 }
 
-struct names *
-names_new(struct super *s, int64_t first_ms)
+struct published *
+published_new(struct super *s, int64_t first_ms)
 {
-	struct names *n = xcalloc(1, sizeof *n);
+	struct published *n = xcalloc(1, sizeof *n);
 
 	n->s = s;
 	n->first_ms = first_ms;
@@ -70,9 +70,9 @@ names_new(struct super *s, int64_t first_ms)
 }
 
 void
-names_free(struct names **np)
+published_free(struct published **np)
 {
-	struct names *n = *np;
+	struct published *n = *np;
 
 	if (n == NULL)
 		return;
@@ -86,7 +86,7 @@ names_free(struct names **np)
 }
 
 void
-names_again(struct names *n)
+published_again(struct published *n)
 {
 	ev_timer_del(&n->timer);
 	n->timer = ev_timer_add(n->s->loop, n->first_ms, on_time, n);
@@ -94,7 +94,7 @@ names_again(struct names *n)
 
 /* Whole lines, as many as fit. */
 static void
-keep(struct names *n)
+keep(struct published *n)
 {
 	struct sv rest = buf_sv(&n->job.output);
 
@@ -109,7 +109,7 @@ keep(struct names *n)
 }
 
 static void
-log_trouble(const struct names *n)
+log_trouble(const struct published *n)
 {
 	struct sv rest = buf_sv(&n->trouble);
 	char q[LOG_Q_MAX];
@@ -120,7 +120,7 @@ log_trouble(const struct names *n)
 }
 
 bool
-names_reap(struct names *n, pid_t pid, int status)
+published_reap(struct published *n, pid_t pid, int status)
 {
 	char q[LOG_Q_MAX];
 
@@ -149,7 +149,7 @@ names_reap(struct names *n, pid_t pid, int status)
 }
 
 struct sv
-names_trouble(const struct names *n, int64_t *when)
+published_trouble(const struct published *n, int64_t *when)
 {
 	*when = n != NULL ? n->when : 0;
 	return n != NULL ? buf_sv(&n->trouble) : SV("");

@@ -1,0 +1,55 @@
+#include "mail/trace.h"
+
+#include "mail/field.h"
+
+/* The next word; comments are words like others. */
+static struct sv
+next_word(struct sv *rest)
+{
+	size_t i = 0, n;
+
+	while (i < rest->n && sv_chr(SV(" \t\r\n;"), rest->p[i]) < 5)
+		i++;
+	*rest = sv_skip(*rest, i);
+	for (n = 0; n < rest->n && sv_chr(SV(" \t\r\n;"), rest->p[n]) == 5; n++)
+		;
+	*rest = sv_skip(*rest, n);
+	return sv_of(rest->p - n, n);
+}
+
+static bool
+is_angled(struct sv word, struct sv address)
+{
+	return word.n == address.n + 2 && word.p[0] == '<' &&
+	       word.p[word.n - 1] == '>' &&
+	       sv_ieq(sv_of(word.p + 1, address.n), address);
+}
+
+static bool
+is_by_and_for(struct sv value, struct sv host, struct sv address)
+{
+	bool by = false, target = false;
+	struct sv word, next = next_word(&value);
+
+	while (next.n > 0) {
+		word = next;
+		next = next_word(&value);
+		if (sv_ieq(word, SV("by")) && sv_ieq(next, host))
+			by = true;
+		if (sv_ieq(word, SV("for")) && is_angled(next, address))
+			target = true;
+	}
+	return by && target;
+}
+
+bool
+mail_trace_was_for(struct sv header, struct sv host, struct sv address)
+{
+	struct mail_field f;
+
+	while (mail_field_next(&header, &f))
+		if (sv_ieq(f.name, SV("Received")) &&
+		    is_by_and_for(f.value, host, address))
+			return true;
+	return false;
+}

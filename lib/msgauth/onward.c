@@ -1,0 +1,57 @@
+#include "msgauth/onward.h"
+
+enum onward
+onward_decide(const struct check_result *r, bool junk, bool vouched)
+{
+	const struct dmarc_outcome *d;
+
+	if (junk)
+		return ONWARD_KEEP;
+	if (r == NULL)
+		return ONWARD_SEND;
+	d = &r->dmarc;
+	switch (d->author) {
+	case DMARC_AUTHOR_ONE:
+	case DMARC_AUTHOR_NONE:
+	case DMARC_AUTHOR_SYNTAX:
+		break;
+	case DMARC_AUTHOR_FIELDS:
+	case DMARC_AUTHOR_UNCLEAR:
+	case DMARC_AUTHOR_TOO_MANY:
+	case DMARC_AUTHOR_DOMAINS:
+		return ONWARD_KEEP;
+	}
+	if (d->dkim_aligned)
+		return ONWARD_SEND;
+	/* Its policy is a rejection here, too, or has one step less. */
+	if (d->result == AUTH_FAIL && d->disposition != DMARC_P_NONE &&
+	    !vouched)
+		return ONWARD_KEEP;
+	if (d->policy_domain[0] != '\0' && d->published == DMARC_P_REJECT &&
+	    !d->record.testing)
+		return ONWARD_REFUSED;
+	return ONWARD_SEND;
+}
+
+/* Is it that name or one below it? */
+static bool
+is_within(struct sv domain, struct sv org)
+{
+	return org.n > 0 && domain.n >= org.n &&
+	       sv_ieq(sv_skip(domain, domain.n - org.n), org) &&
+	       (domain.n == org.n || domain.p[domain.n - org.n - 1] == '.');
+}
+
+bool
+onward_sender_known(const struct check_result *r)
+{
+	struct sv sender;
+
+	if (r == NULL || r->null_sender)
+		return false;
+	if (r->mailfrom.result == AUTH_PASS)
+		return true;
+	sender = sv_str(r->mailfrom.domain);
+	return r->dmarc.result == AUTH_PASS &&
+	       is_within(sender, sv_str(r->dmarc.org));
+}

@@ -1,0 +1,257 @@
+/*
+ * Forwarding: whom an alias of ours leads to, under which sender it goes there,
+ * and who is told when that fails.
+ *
+ * A forwarded message leaves with a sender of ours (SRS): SPF holds for it, and
+ * what comes back comes to us.  Its hash also covers the alias and to whom that
+ * is to be told, so that the address need not say so: see queue_forward_back.
+ *
+ * The author hears of a failure only where all of it has failed and it is sure
+ * to be the author (SPOOL_KNOWN); in words of ours, which name the alias.  Who
+ * wrote to a club is not to hear that one of its members is away, nor who that
+ * is.  All else is for the alias's owner.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "queue/spool/bounce.h"
+#include "queue/spool/service_priv.h"
+
+#define SRS_DAYS 21 /* others give up after five, some after longer */
+
+static struct srs_keys
+keys_of(const struct queue_service *q, const struct buf *context)
+{
+	return (struct srs_keys){.key = q->secret.key,
+	    .n = q->secret.n,
+	    .days = SRS_DAYS,
+	    .context = buf_sv(context)};
+}
+
+/* What the hash also covers. */
+static void
+add_context(const char *alias, bool author, struct buf *out)
+{
+	buf_reset(out);
+	buf_adds(out, author ? "author " : "owner ");
+	buf_adds(out, alias);
+}
+
+/* All of the alias is one address, at another server. */
+static bool
+is_alone(const struct conf_alias *a)
+{
+	return a->naccount == 0 && a->noutside == 1;
+}
+
+void
+queue_forward_sender(struct queue_service *q, const struct conf *c,
+    const struct spool_item *it, const char *via, struct buf *out)
+{
+	const struct conf_alias *a = conf_forward(c, sv_str(via));
+	struct sv domain = sv_str(strrchr(via, '@') + 1);
+	struct buf context;
+	struct srs_keys k;
+
+	if (it->sender[0] == '\0')
+		return;
+	buf_init(&context, 2 * SPOOL_ADDRESS_MAX);
+	add_context(via,
+	    a != NULL && is_alone(a) && (it->flags & SPOOL_KNOWN) != 0,
+	    &context);
+	k = keys_of(q, &context);
+	/* One that is too long, or odd: the alias stands for it. */
+	if (srs_forward(&k, clk_now() / 1000, sv_str(it->sender), domain,
+		out) != RC_OK) {
+		buf_reset(out);
+		add_context(via, false, &context);
+		k = keys_of(q, &context);
+		if (srs_forward(&k, clk_now() / 1000, sv_str(via), domain,
+			out) != RC_OK)
+			buf_reset(out);
+	}
+	buf_fini(&context);
+}
+
+int
+queue_forward_back(struct queue_service *q, const struct conf *c,
+    struct sv address, struct forward_back *out)
+{
+	int r = RC_DENIED, once;
+	struct srs_keys k;
+	struct buf context;
+	size_t i;
+
+	buf_init(&context, 2 * SPOOL_ADDRESS_MAX);
+	for (i = 0; r == RC_DENIED && i < 2 * c->nalias; i++) {
+		const struct conf_alias *a = &c->alias[i / 2];
+
+		if (a->noutside == 0)
+			continue;
+		add_context(a->address, i % 2 == 0, &context);
+		k = keys_of(q, &context);
+		buf_reset(&out->sender);
+		once = srs_reverse(&k, clk_now() / 1000, address, &out->sender);
+		if (once != RC_DENIED)
+			r = once;
+		out->alias = a;
+		/* It may have got more targets since. */
+		out->author = i % 2 == 0 && is_alone(a);
+	}
+	buf_fini(&context);
+	return r;
+}
+
+/* ---- who is told ---- */
+
+static bool
+is_among(size_t rcpt, const size_t *all, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && all[i] != rcpt; i++)
+		;
+	return i < n;
+}
+
+/* Has another target of the alias got it, or may it yet? */
+static bool
+is_taken(const struct spool_item *it, const char *via, const size_t *failed,
+    size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < it->nrcpt; i++) {
+		const struct spool_recipient *to = &it->rcpt[i];
+
+		if (to->via != NULL && strcmp(to->via, via) == 0 &&
+		    (to->outcome == SPOOL_DELIVERED ||
+			(to->outcome == SPOOL_WAITS &&
+			    !is_among(i, failed, n))))
+			return true;
+	}
+	return false;
+}
+
+enum forward_told
+queue_forward_told(const struct conf *c, const struct spool_item *it,
+    const char *via, const size_t *failed, size_t n)
+{
+	const struct conf_alias *a = conf_forward(c, sv_str(via));
+
+	if (a != NULL && a->naccount > 0)
+		return FORWARD_TO_OWNER;
+	if (is_taken(it, via, failed, n))
+		return FORWARD_TO_OWNER;
+	if (a != NULL && it->sender[0] != '\0' &&
+	    (it->flags & SPOOL_KNOWN) != 0)
+		return FORWARD_TO_AUTHOR;
+	return FORWARD_TO_OWNER_WHOLE;
+}
+
+/* One after the other: what is hidden stays so. */
+void
+queue_hide(const struct conf_alias *a, struct sv words, struct buf *out)
+{
+	struct buf b;
+	size_t i;
+
+	buf_reset(out);
+	buf_addsv(out, words);
+	buf_init(&b, out->max);
+	for (i = 0; a != NULL && i < a->noutside; i++) {
+		buf_reset(&b);
+		bounce_hide(buf_sv(out), sv_str(a->outside[i]), &b);
+		buf_reset(out);
+		buf_addsv(out, buf_sv(&b));
+	}
+	buf_fini(&b);
+}
+
+/* ---- recipients ---- */
+
+void
+addressees_init(struct addressees *l)
+{
+	*l = (struct addressees){.n = 0};
+}
+
+void
+addressees_fini(struct addressees *l)
+{
+	free(l->to);
+	free(l->via);
+}
+
+void
+addressees_add(struct addressees *l, struct queue_to to, struct sv via)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->to[i].local == to.local &&
+		    sv_ieq(l->to[i].address, to.address))
+			return;
+	l->to = xgrow(l->to, &l->cap, l->n + 1, sizeof *l->to);
+	l->via = xgrow(l->via, &l->via_cap, l->n + 1, sizeof *l->via);
+	l->to[l->n] = to;
+	l->via[l->n++] = via;
+}
+
+/* how: NULL, into the inbox. */
+static void
+add_accounts(struct addressees *l, const struct conf *c,
+    const uint32_t *account, size_t n, const struct queue_to *how)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		addressees_add(l,
+		    (struct queue_to){
+			.address = sv_str(c->account[account[i]].name),
+			.local = true,
+			.junk = how != NULL && how->junk,
+			.override = how != NULL ? how->override : 0},
+		    SV(""));
+}
+
+void
+addressees_add_owners(struct addressees *l, const struct conf *c,
+    const struct conf_alias *a, const struct queue_to *how)
+{
+	const uint32_t *account = &c->admin;
+	size_t n = 1;
+
+	if (a != NULL)
+		conf_alias_owners(c, a, &account, &n);
+	add_accounts(l, c, account, n, how);
+}
+
+void
+addressees_add_outside(struct addressees *l, const struct conf_alias *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->noutside; i++)
+		addressees_add(l,
+		    (struct queue_to){.address = sv_str(a->outside[i])},
+		    sv_str(a->address));
+}
+
+void
+addressees_add_sender(
+    struct addressees *l, const struct conf *c, struct sv sender)
+{
+	const struct conf_alias *a = conf_forward(c, sender);
+	const uint32_t *account;
+	size_t n = 0;
+
+	if (conf_lookup(c, sender, &account, &n) == RC_OK)
+		add_accounts(l, c, account, n, NULL);
+	if (a != NULL)
+		addressees_add_outside(l, a);
+	if (l->n == 0)
+		addressees_add(l, (struct queue_to){.address = sender}, SV(""));
+}

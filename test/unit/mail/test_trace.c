@@ -1,0 +1,52 @@
+#include "mail/trace.h"
+
+#include "test/unit/unit.h"
+
+#define HOST "mail.us.test"
+#define CLUB "club@us.test"
+
+static const struct {
+	const char *header;
+	bool want;
+} rows[] = {
+    {"Received: from x ([192.0.2.1])\r\n\tby mail.us.test with ESMTP id 12\r\n"
+     "\t(TLSv1.3)\r\n\tfor <club@us.test>;\r\n\tMon, 30 Nov 2026\r\n",
+	true},
+    {"Subject: x\r\nReceived: by other.test for <club@us.test>; x\r\n"
+     "RECEIVED: from y by MAIL.US.TEST for <Club@US.test>; x\r\n",
+	true},
+    {"Received: by mail.us.test for <club@us.test>\r\n", true},
+    {"", false},
+    {"Received: by mail.us.test with ESMTP id 1; x\r\n", false},
+    {"Received: by mail.us.test for <team@us.test>; x\r\n", false},
+    {"Received: by mail.us.test for <aclub@us.test>; x\r\n", false},
+    {"Received: by mail.us.test for club@us.test; x\r\n", false},
+    {"Received: by other.test for <club@us.test>; x\r\n", false},
+    {"Received: from mail.us.test by other.test for <club@us.test>; x\r\n",
+	false},
+    {"Received: by amail.us.test for <club@us.test>; x\r\n", false},
+    /* Two halves are not one. */
+    {"Received: by mail.us.test; x\r\nReceived: by y for <club@us.test>; x\r\n",
+	false},
+    {"X-Received: by mail.us.test for <club@us.test>; x\r\n", false},
+    {"Subject: x\r\n\r\nReceived: by mail.us.test for <club@us.test>\r\n",
+	false},
+    {"Received: by\r\nReceived: for\r\n", false},
+    {"Received:\r\n", false},
+};
+
+START_TEST(mail_trace__row)
+{
+	ck_assert(mail_trace_was_for(sv_str(rows[_i].header), SV(HOST),
+		      SV(CLUB)) == rows[_i].want);
+}
+END_TEST
+
+UNIT_TESTS(trace)
+{
+	TCase *t = tcase_create("trace");
+
+	tcase_add_loop_test(
+	    t, mail_trace__row, 0, sizeof rows / sizeof rows[0]);
+	return t;
+}
