@@ -15,7 +15,9 @@
 	}
 #define DAY 86400
 
-static char dir[] = "/tmp/hearthmail-unit-reports.XXXXXX";
+#define TEMPLATE "/tmp/hearthmail-unit-reports.XXXXXX"
+
+static char dir[sizeof TEMPLATE];
 static struct history_reports *h;
 
 static void
@@ -23,6 +25,7 @@ start(void)
 {
 	struct err err;
 
+	memcpy(dir, TEMPLATE, sizeof dir);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_int_eq(history_reports_open(&h, &err), RC_OK);
