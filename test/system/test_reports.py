@@ -122,6 +122,13 @@ def death(h):
     wait_until(lambda: not set(pids) & set(h.pids("report")))
     send(h, mail(gzip.compress(dmarc("after").encode())))
     verdict(wait_until(lambda: h.log().count(" report.read ") > n), "read-after-its-death")
+    # It dies with one in hand: that is read by the next one.
+    n = h.log().count(" report.read ")
+    pids = wait_until(lambda: h.pids("report"))
+    h.kill("report", signal.SIGSTOP)
+    send(h, mail(gzip.compress(dmarc("in hand").encode())))
+    h.kill("report", signal.SIGKILL)
+    verdict(wait_until(lambda: h.log().count(" report.read ") > n), "and-what-it-had-in-hand")
 
 
 def told(h, *words):
