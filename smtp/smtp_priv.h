@@ -5,7 +5,9 @@
 #include "mail/field.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
+#include "smtp/feedback.h"
 #include "smtp/judge.h"
+#include "smtp/report.h"
 #include "smtp/session.h"
 #include "smtp/sign.h"
 #include "smtp/submit.h"
@@ -71,6 +73,7 @@ struct smtp_transaction {
 	struct smtp_signing signing;
 	struct mail_field_counter hops; /* Received fields */
 	struct smtp_chunks chunks;
+	enum smtp_report report;
 	bool too_big;
 	uint64_t received;
 };

@@ -21,7 +21,7 @@ struct proc {
 	pid_t pid; /* 0: not running, waits for its restart */
 	struct line *control;
 	bool ready;
-	bool wanted;   /* an account: asked for while its end is on its way */
+	bool wanted;   /* on demand: asked for while its end is on its way */
 	bool draining; /* replaced: is not started again */
 	uint32_t generation;
 	int64_t started;

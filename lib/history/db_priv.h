@@ -101,6 +101,8 @@ struct history_db {
 
 /* What SQLite's result means: an enum rc. */
 int history_db_rc(int r);
+/* What opens files, for sqlite3_open_v2; sets the library up. */
+const char *history_db_vfs(void);
 /* A statement, ready for its arguments; NULL: it cannot be prepared, and *r
  * says why. */
 sqlite3_stmt *history_db_ready(struct history_db *db, enum statement q, int *r);

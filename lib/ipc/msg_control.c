@@ -107,6 +107,14 @@ accuse_fields(struct codec *c, struct ctl_accuse *v)
 CODEC(ctl_accuse, accuse_fields)
 
 static void
+wake_fields(struct codec *c, struct ctl_wake *v)
+{
+	codec_u8(c, &v->role);
+}
+
+CODEC(ctl_wake, wake_fields)
+
+static void
 debug_fields(struct codec *c, struct ctl_debug *v)
 {
 	codec_u8(c, &v->level);

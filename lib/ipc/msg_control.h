@@ -84,6 +84,13 @@ struct ctl_accuse {
 };
 CODEC_FUNCTIONS(ctl_accuse);
 
+/* CTL_WAKE: a process of that kind, which is there when it is needed, is
+ * needed. */
+struct ctl_wake {
+	uint8_t role;
+};
+CODEC_FUNCTIONS(ctl_wake);
+
 /* CTL_DEBUG. */
 struct ctl_debug {
 	uint8_t level;	/* enum log_level; 255: as it is, and a trace */
