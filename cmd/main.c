@@ -48,6 +48,8 @@ static const struct command commands[] = {
     {"dkim", cmd_dkim, "dkim list [DOMAIN]",
 	"the keys that sign outgoing mail, and what they wait for"},
     {"dkim", cmd_dkim, "dkim rotate DOMAIN", "make a new key now"},
+    {"dkim", cmd_dkim, "dkim use DOMAIN SELECTOR",
+	"sign with an announced key though its records were not seen"},
     {"dkim", cmd_dkim, "dkim retire DOMAIN SELECTOR", "destroy a key"},
     {"queue", cmd_queue, "queue list [WHICH...] | show ID [--json]",
 	"waiting mail, with reasons, times and attempts"},

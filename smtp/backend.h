@@ -46,8 +46,8 @@ struct smtp_backend {
 	atomic_uint reports_out;	      /* being read */
 	struct smtp_feedback_memory feedback; /* its lock to be initialised */
 	struct history *history;	      /* NULL: none is kept */
-	struct history_gate *gate; /* of strangers' refusals; NULL: none */
-	struct names *names;	   /* port 25: answers of the dns process */
+	struct history_gate *gate;	      /* of refusals; NULL: none */
+	struct names *names; /* port 25: answers of the dns process */
 	enum conf_service service;
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;

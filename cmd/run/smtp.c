@@ -188,8 +188,7 @@ run(int control_fd, bool submission)
 		st.backend.wake_report = wake_report;
 	}
 	st.backend.history = history_new(c->loop);
-	if (!submission)
-		st.backend.gate = history_gate_new();
+	st.backend.gate = history_gate_new();
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.backend.names = names_new();

@@ -63,7 +63,7 @@ struct super {
 	bool change_user;
 	struct proc *procs;
 	struct schedule *schedule; /* of backups */
-	struct published *names;	   /* ours, in the DNS */
+	struct published *names;   /* ours, in the DNS */
 	int64_t names_ms;	   /* when they are first looked at */
 	bool stopping;
 	struct ev_timer *draining; /* stopping: mx ends first */

@@ -75,7 +75,7 @@ void history_ask(
     struct history *h, struct msg *m, int64_t ms, peer_reply_fn *fn, void *arg);
 
 /*
- * Refusals of strangers' mail have steps, too, but as many as a network (/24,
+ * Refusals have steps, too, but as many as a network (/24,
  * /64) and all together may have in an hour, so that nobody fills the disk or
  * pushes out what matters.  From any thread.  false: only count it.
  */
