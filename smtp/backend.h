@@ -39,7 +39,7 @@ struct smtp_backend {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue, *dns;
 	struct history *history;   /* NULL: none is kept */
-	struct history_gate *gate; /* of strangers' refusals; NULL: none */
+	struct history_gate *gate; /* of refusals; NULL: none */
 	struct names *names;	   /* port 25: answers of the dns process */
 	enum conf_service service;
 	struct smtp_backend_keys keys;

@@ -282,7 +282,7 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 		tally_add(TALLY_SUBMITTED, 1);
 	if (r == RC_OK)
 		smtp_note_accepted(
-		    s, since, d.front.n + d.size, judged, arrived->junk);
+		    s, since, d.front.n + d.size, judged, arrived);
 	if (r == RC_OK)
 		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
 	else if (r == RC_NOSPACE)
@@ -511,10 +511,12 @@ refuse_lost_chunk(struct smtp_session *s, uint64_t size)
 	s->t.received = 0;
 	if (!read_chunk(s, size, NULL))
 		return;
+	s->gives_up = s->t.nrcpt > 0;
+	smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+	s->gives_up = false;
 	smtp_transaction_reset(s);
 	if (s->state != SMTP_ST_START)
 		smtp_set_state(s, SMTP_ST_READY);
-	smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
 }
 
 void
@@ -533,7 +535,9 @@ smtp_run_bdat(struct smtp_session *s, struct sv args)
 	if (e != SMTP_ARG_OK) {
 		/* Where its bytes end is unknown: nothing behind it can be
 		 * trusted. */
+		s->gives_up = s->t.nrcpt > 0;
 		smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+		s->gives_up = false;
 		if (!s->over)
 			smtp_end(s, "lost track of the chunks");
 		return;

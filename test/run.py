@@ -374,7 +374,7 @@ def step_sanitized(res, args):
 
 
 # Those with threads of their own; the others have nothing to race.
-RACING = ("account", "auth", "base", "cmd", "dns", "front", "imap", "ipc", "journal", "mx", "net", "pop3", "smtp", "store")
+RACING = ("account", "auth", "base", "cmd", "dns", "front", "history", "imap", "ipc", "journal", "mx", "net", "pop3", "smtp", "store")
 
 
 def step_tsan(res, args):

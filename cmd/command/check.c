@@ -142,6 +142,31 @@ print_certificate(const struct conf *conf)
 	return warnings;
 }
 
+static void
+print_words(const char *what, char **name, size_t n, enum conf_dmarc dmarc)
+{
+	size_t i;
+
+	printf("  %s", what);
+	for (i = 0; i < n; i++)
+		printf(" %s", name[i]);
+	if (n == 0)
+		printf(" none");
+	puts(dmarc == CONF_DMARC_OFF ? " (not used: dmarc is off)" : "");
+}
+
+/* Whose word counts, as far as it is said here. */
+static void
+print_trusted(const struct conf_inbound *in, enum conf_dmarc dmarc)
+{
+	if (in->has_trust_arc)
+		print_words("trusts the ARC seals of", in->trust_arc,
+		    in->ntrust_arc, dmarc);
+	if (in->has_lists)
+		print_words(
+		    "knows the mailing lists of", in->list, in->nlist, dmarc);
+}
+
 /* What becomes of forged mail. */
 static void
 print_inbound(const struct conf *conf)
@@ -157,12 +182,18 @@ print_inbound(const struct conf *conf)
 	size_t i;
 
 	printf("\nmail from outside\n  dmarc %s\n", dmarc[in->dmarc]);
-	if (in->ntrust_arc == 0)
-		return;
-	printf("  trusts the ARC seals of");
-	for (i = 0; i < in->ntrust_arc; i++)
-		printf(" %s", in->trust_arc[i]);
-	puts(in->dmarc == CONF_DMARC_OFF ? " (not used: dmarc is off)" : "");
+	print_trusted(in, in->dmarc);
+	for (i = 0; i < conf->ndomain; i++) {
+		const struct conf_domain *d = &conf->domain[i];
+
+		if (d->inbound.has_dmarc)
+			printf("  for %s: dmarc %s\n", d->name,
+			    dmarc[d->inbound.dmarc]);
+		else if (d->inbound.has_trust_arc || d->inbound.has_lists)
+			printf("  for %s:\n", d->name);
+		print_trusted(
+		    &d->inbound, conf_inbound_dmarc(conf, sv_str(d->name)));
+	}
 }
 
 static unsigned

@@ -168,8 +168,7 @@ run(int control_fd, bool submission)
 	st.backend.queue = peer_new(c->loop, "queue", NULL, NULL, c);
 	st.backend.dns = peer_new(c->loop, "dns", NULL, NULL, c);
 	st.backend.history = history_new(c->loop);
-	if (!submission)
-		st.backend.gate = history_gate_new();
+	st.backend.gate = history_gate_new();
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.backend.names = names_new();

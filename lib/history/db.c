@@ -180,7 +180,11 @@ history_db_begin(struct history_db *db)
 int
 history_db_roll_back(struct history_db *db, int r)
 {
-	if (r == RC_OK || !db->begun)
+	if (r == RC_OK)
+		return r;
+	history_db_count(db, HISTORY_COUNT_LOST, db->uncommitted);
+	db->uncommitted = 0;
+	if (!db->begun)
 		return r;
 	if (!sqlite3_get_autocommit(db->h))
 		(void)!history_db_run(db, Q_ROLLBACK, 0, 0, NULL);

@@ -87,6 +87,7 @@ struct history_db {
 	sqlite3_stmt *q[STATEMENTS];
 	struct history_db_opts o;
 	bool begun;
+	uint64_t uncommitted; /* steps */
 	uint64_t count[HISTORY_COUNT_LOST + 1];
 	bool counted;
 	uint64_t hidden; /* stories up to that have no subjects any more */

@@ -67,7 +67,7 @@ void history_note(struct history *h, const struct history_step *s);
 void history_count(struct history *h, enum history_count what);
 
 /*
- * Refusals of strangers' mail have steps, too, but as many as a network (/24,
+ * Refusals have steps, too, but as many as a network (/24,
  * /64) and all together may have in an hour, so that nobody fills the disk or
  * pushes out what matters.  From any thread.  false: only count it.
  */

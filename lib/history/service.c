@@ -18,6 +18,7 @@
 #define PRUNE_SOON   20
 #define PRUNE_STEPS  5000 /* more of them than since the last time */
 #define RETRY_MS     30000
+#define LOST_MS	     60000
 #define FIND_MS	     250
 #define PAGE_ROOM    30000
 
@@ -36,6 +37,8 @@ struct history_service {
 	struct ipc_server *clients;
 	struct ev_timer *commit, *prune, *retry;
 	unsigned uncommitted, unpruned;
+	uint64_t lost;	   /* steps that the log has not said yet */
+	int64_t lost_said; /* clk_mono: not again before that */
 };
 
 #define KIND(k) (1u << (k))
@@ -214,6 +217,23 @@ take_step(struct client *c, struct buf *record, struct sv *rest, bool *kept)
 	return RC_OK;
 }
 
+/* Once a minute, and not as long as the log has said why. */
+static void
+say_lost(struct history_service *s, uint32_t n)
+{
+	const int64_t now = clk_mono();
+
+	s->lost += n;
+	if (s->lost == 0 || s->trouble[0] != '\0' || now < s->lost_said)
+		return;
+	mlog(LOG_WARN, "history.lost",
+	    "steps=%llu text=\"the history was away or too slow: what became "
+	    "of some messages is not recorded\"",
+	    (unsigned long long)s->lost);
+	s->lost = 0;
+	s->lost_said = now + LOST_MS;
+}
+
 static int
 take_notes(struct client *c, const struct history_notes *notes)
 {
@@ -233,8 +253,7 @@ take_notes(struct client *c, const struct history_notes *notes)
 	buf_fini(&record);
 	if (r != RC_OK)
 		return r;
-	if (lost > 0)
-		mlog(LOG_WARN, "history.lost", "steps=%u", lost);
+	say_lost(s, lost);
 	if (s->db == NULL)
 		return RC_OK;
 	history_db_count(s->db, HISTORY_COUNT_LOST, lost);

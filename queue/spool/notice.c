@@ -240,6 +240,7 @@ forward_rows(const struct failure *f, const struct conf_alias *a,
 	for (i = 0; i < f->n; i++) {
 		const struct spool_recipient *target = &f->it->rcpt[f->rcpt[i]];
 		struct sv address = sv_str(target->address);
+		size_t at = sv_rchr(address, '@');
 
 		buf_init(&words[i], 16 * SPOOL_REPLY_TEXT_MAX);
 		queue_hide(a, sv_first(f->reply_text[i], SPOOL_REPLY_TEXT_MAX),
@@ -247,7 +248,7 @@ forward_rows(const struct failure *f, const struct conf_alias *a,
 		to[i] = (struct report_rcpt){.address = f->via,
 		    .reply_text = buf_sv(&words[i]),
 		    .tries = target->attempts + 1,
-		    .domain = target->address + sv_rchr(address, '@') + 1};
+		    .domain = target->address + (at < address.n ? at + 1 : 0)};
 	}
 }
 

@@ -230,6 +230,11 @@ def check(h):
         verdict(f"\n  dmarc {policy}: " in said and
                 f"trusts the ARC seals of lists.example.org fwd.example.net{' (not used' if policy == 'off' else chr(10)}" in said,
                 f"check-inbound-{policy}", said)
+    own = "domains: [home.test: { inbound: { dmarc: note, lists: [club@lists.example.org] } }]\n"
+    h.write_config(re.sub(r"domains: .*\n", own, whole))
+    said = h.command("check").stdout
+    verdict("\n  dmarc reject: " in said and "\n  for home.test: dmarc note: " in said and
+            "\n  knows the mailing lists of club@lists.example.org\n" in said, "check-inbound-of-a-domain", said)
     h.write_config(whole)
     os.makedirs(os.path.join(h.data, "accounts/zoe"), exist_ok=True)
     r = h.command("check")
