@@ -308,6 +308,8 @@ be_today(struct ring_entry *e)
 		e->since = now;
 	if (e->told > now)
 		e->told = now;
+	if (e->seen > now)
+		e->seen = 0;
 }
 
 const struct ring_entry *
@@ -357,16 +359,19 @@ keys_seen(struct keys *k, const char *folder, const struct rotation_policy *p,
 {
 	struct ring_entry *e =
 	    k->ready ? ring_named(&k->ring, sv_str(selector)) : NULL;
+	int64_t before;
 
 	if (e != NULL && e->state == RING_ACTIVE)
 		note_active(k, seen, why);
 	if (e == NULL || e != rotation_awaited(&k->ring))
 		return;
 	(void)snprintf(k->why, sizeof k->why, "%s", why);
-	if (!rotation_seen(
-		&k->rotation, e, p, seen, negative_ttl_s, clk_mono()))
-		return;
-	(void)activate(k, folder, e, ROTATION_THERE, NULL);
+	before = e->seen;
+	if (rotation_seen(
+		&k->rotation, e, p, seen, negative_ttl_s, now_s(), clk_mono()))
+		(void)activate(k, folder, e, ROTATION_THERE, NULL);
+	else if (e->seen != before)
+		(void)save(k, folder, NULL);
 }
 
 bool
@@ -410,8 +415,7 @@ keys_list(
 		return;
 	}
 	e = rotation_awaited(&k->ring);
-	if (e != NULL && k->rotation.seen != 0 &&
-	    strcmp(k->rotation.selector, e->pair.selector[0]) == 0)
-		w.seen_ms = clk_mono() - k->rotation.seen;
+	if (e != NULL && strcmp(k->rotation.selector, e->pair.selector[0]) == 0)
+		w.seen_ms = rotation_seen_for(&k->rotation, clk_mono());
 	notice_list(k->name, &k->ring, p, &w, out);
 }

@@ -84,7 +84,7 @@ read_time(struct sv *line, int64_t *out)
 	return true;
 }
 
-/* "key STATE SINCE TOLD" */
+/* "key STATE SINCE TOLD [SEEN]" */
 static bool
 read_head(struct sv line, struct ring_entry *e)
 {
@@ -98,8 +98,10 @@ read_head(struct sv line, struct ring_entry *e)
 		if (sv_eq(word, sv_str(names[s])))
 			break;
 	e->state = (enum ring_state)s;
+	e->seen = 0;
 	return s < RING_STATES && read_time(&line, &e->since) &&
-	       read_time(&line, &e->told) && line.n == 0;
+	       read_time(&line, &e->told) &&
+	       (line.n == 0 || (read_time(&line, &e->seen) && line.n == 0));
 }
 
 static bool
@@ -175,8 +177,11 @@ ring_write(const struct ring *r, struct buf *out)
 	for (i = 0; rc == RC_OK && i < r->n; i++) {
 		const struct ring_entry *e = &r->e[i];
 
-		buf_addf(out, "key %s %lld %lld\n", names[e->state],
+		buf_addf(out, "key %s %lld %lld", names[e->state],
 		    (long long)e->since, (long long)e->told);
+		if (e->seen != 0)
+			buf_addf(out, " %lld", (long long)e->seen);
+		buf_addc(out, '\n');
 		if (e->state != RING_RETIRED) {
 			rc = dkim_pair_write_body(&e->pair, out);
 			continue;
@@ -295,6 +300,7 @@ ring_move(struct ring *r, struct ring_entry *e, enum ring_state s, int64_t now)
 	e->state = s;
 	e->since = now;
 	e->told = 0;
+	e->seen = 0;
 	if (s != RING_RETIRED)
 		return;
 	dkim_pair_fini(&e->pair);

@@ -9,14 +9,15 @@
  *   selector hm-ed-202611-k7fq
  *   -----BEGIN PRIVATE KEY-----
  *   ...
- *   key announced 1811088046 0
+ *   key announced 1811088046 1811088050 1811099999
  *   ...
  *   key retired 1780000000 1781036800
  *   selector hm-rsa-202605-p2xa
  *   selector hm-ed-202605-p2xa
  *
- * Each entry has a state, the second since 1970 in which it came into it, and
- * that in which the owner was last told of it (0: not yet); then a pair as
+ * Each entry has a state, the second since 1970 in which it came into it, that
+ * in which the owner was last told of it (0: not yet), and of an announced one
+ * that since which its records have been seen everywhere; then a pair as
  * msgauth/key.h has it, or of what is retired just the names, so that none is
  * ever given to another key.  The active pair comes first.
  *
@@ -39,6 +40,7 @@ enum ring_state {
 struct ring_entry {
 	enum ring_state state;
 	int64_t since, told;   /* seconds since 1970 */
+	int64_t seen;	       /* the same; 0: not */
 	struct dkim_pair pair; /* of RING_RETIRED without keys */
 };
 

@@ -76,6 +76,7 @@ rotation_next(const struct ring *r, struct rotation *t,
 	} else if (t->due == 0) {
 		t->due = mono;
 	} else if (mono - t->due >= p->settle_ms) {
+		t->due = 0;
 		return what;
 	}
 	for (i = 0; i < r->n; i++)
@@ -86,10 +87,27 @@ rotation_next(const struct ring *r, struct rotation *t,
 	return ROTATION_NOTHING;
 }
 
+int64_t
+rotation_seen_for(const struct rotation *t, int64_t mono)
+{
+	return t->seen == 0 ? -1 : mono - t->seen + t->credit;
+}
+
+static void
+begin(struct rotation *t, struct ring_entry *awaited, int64_t now, int64_t mono)
+{
+	t->seen = mono;
+	t->wait = t->credit = 0;
+	if (awaited->seen == 0 || awaited->seen > now)
+		awaited->seen = now;
+	else
+		t->credit = (now - awaited->seen) * 1000;
+}
+
 bool
-rotation_seen(struct rotation *t, const struct ring_entry *awaited,
+rotation_seen(struct rotation *t, struct ring_entry *awaited,
     const struct rotation_policy *p, enum rotation_seen seen,
-    uint32_t negative_ttl_s, int64_t mono)
+    uint32_t negative_ttl_s, int64_t now, int64_t mono)
 {
 	const char *selector = awaited->pair.selector[0];
 	int64_t wait = negative_ttl_s * 1000LL + p->margin_ms;
@@ -99,22 +117,20 @@ rotation_seen(struct rotation *t, const struct ring_entry *awaited,
 		t->seen = 0;
 	}
 	if (seen == ROTATION_NOT_THERE)
-		t->seen = 0;
+		t->seen = awaited->seen = 0;
 	if (seen != ROTATION_THERE)
 		return false;
-	if (t->seen == 0) {
-		t->seen = mono;
-		t->wait = 0;
-	}
+	if (t->seen == 0)
+		begin(t, awaited, now, mono);
 	if (t->wait < wait)
 		t->wait = wait;
-	return mono - t->seen >= t->wait;
+	return rotation_seen_for(t, mono) >= t->wait;
 }
 
 int64_t
 rotation_ask_in(const struct rotation *t, int64_t mono)
 {
-	int64_t left = t->seen + t->wait - mono;
+	int64_t left = t->wait - rotation_seen_for(t, mono);
 
 	return t->seen == 0 ? -1 : left > 0 ? left : 0;
 }

@@ -35,13 +35,13 @@ struct rotation_policy {
 #define ROTATION_SETTLE_MS (3600 * 1000LL)
 #define ROTATION_MARGIN_MS (300 * 1000LL) /* on top of the negative TTL */
 
-/* What is known of a domain's announced key, and not on the disk: after a
- * restart it is seen anew. */
+/* What is known of a domain's announced key, and not on the disk. */
 struct rotation {
 	/* The pair that this is about, by its first selector. */
 	char selector[DKIM_SELECTOR_MAX];
-	int64_t seen; /* everywhere since then, monotonic ms; 0: not */
-	int64_t wait; /* ms from there on */
+	int64_t seen;	/* everywhere since then, monotonic ms; 0: not */
+	int64_t credit; /* ms before, by the wall clock, of earlier processes */
+	int64_t wait;	/* ms from there on */
 	/* A date has been reached since, monotonic ms; 0: none has. */
 	int64_t due;
 };
@@ -69,10 +69,13 @@ enum rotation_seen {
 };
 
 /* What the name servers say of its records.  true: it is to become active
- * now. */
-bool rotation_seen(struct rotation *t, const struct ring_entry *awaited,
+ * now.  awaited->seen is kept: a machine that runs by day only need not begin
+ * anew each day. */
+bool rotation_seen(struct rotation *t, struct ring_entry *awaited,
     const struct rotation_policy *p, enum rotation_seen seen,
-    uint32_t negative_ttl_s, int64_t mono_ms);
+    uint32_t negative_ttl_s, int64_t now_s, int64_t mono_ms);
+/* For how long they have been seen everywhere, ms; -1: not. */
+int64_t rotation_seen_for(const struct rotation *t, int64_t mono_ms);
 /* Milliseconds until the name servers should be asked again, if it has been
  * seen; else -1: at the usual time. */
 int64_t rotation_ask_in(const struct rotation *t, int64_t mono_ms);

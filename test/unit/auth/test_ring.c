@@ -70,7 +70,9 @@ START_TEST(ring__keeps_all_states)
 	again(&r);
 	add(&r, RING_ANNOUNCED, NOW + 1);
 	r.e[1].told = NOW + 2;
+	r.e[1].seen = NOW + 3;
 	again(&r);
+	ck_assert_int_eq(r.e[1].seen, NOW + 3);
 	ck_assert_int_eq(r.e[1].state, RING_ANNOUNCED);
 	ck_assert_int_eq(r.e[1].told, NOW + 2);
 	ring_move(&r, &r.e[1], RING_ACTIVE, NOW + 3);

@@ -139,16 +139,45 @@ START_TEST(rotation__uses_a_key_when_all_have_it_and_none_remembers)
 	for (i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		ck_assert_msg(
 		    rotation_seen(&state, e, &policy, rows[i].seen, rows[i].ttl,
-			rows[i].at * 1000) == rows[i].use,
+			NOW + rows[i].at, rows[i].at * 1000) == rows[i].use,
 		    "row %zu", i);
 	ck_assert_int_eq(rotation_ask_in(&state, 1003 * 1000),
 	    86400 * 1000 + ROTATION_MARGIN_MS);
 	/* What is known is of that pair only. */
 	ring_move(&ring, e, RING_ACTIVE, NOW);
 	e = add(RING_ANNOUNCED, NOW);
-	ck_assert(!rotation_seen(&state, e, &policy, ROTATION_THERE, 0,
+	ck_assert(!rotation_seen(&state, e, &policy, ROTATION_THERE, 0, NOW,
 	    (1903 + 86400 * 2) * 1000LL));
 	ck_assert_int_eq(rotation_ask_in(&state, 0) > 0, true);
+}
+END_TEST
+
+/* A machine that runs some hours a day. */
+START_TEST(rotation__goes_on_waiting_after_a_restart)
+{
+	struct ring_entry *e = add(RING_ANNOUNCED, NOW);
+
+	ck_assert(!rotation_seen(
+	    &state, e, &policy, ROTATION_THERE, 86400, NOW, 1000));
+	ck_assert_int_eq(e->seen, NOW);
+	state = (struct rotation){.seen = 0};
+	ck_assert(!rotation_seen(
+	    &state, e, &policy, ROTATION_THERE, 86400, NOW + 80000, 1000));
+	ck_assert(!rotation_seen(&state, e, &policy, ROTATION_THERE, 86400,
+	    NOW + 80000, 1000 + 6699 * 1000));
+	/* The wall clock runs away: that is no time. */
+	ck_assert(!rotation_seen(&state, e, &policy, ROTATION_THERE, 86400,
+	    NOW + 900000, 1000 + 6699 * 1000));
+	ck_assert(rotation_seen(&state, e, &policy, ROTATION_THERE, 86400,
+	    NOW + 80000, 1000 + 6700 * 1000));
+	/* Gone in between, or a clock that was ahead: from the beginning. */
+	ck_assert(!rotation_seen(
+	    &state, e, &policy, ROTATION_NOT_THERE, 86400, NOW, 9000000));
+	ck_assert_int_eq(e->seen, 0);
+	e->seen = NOW + 500;
+	ck_assert(!rotation_seen(
+	    &state, e, &policy, ROTATION_THERE, 86400, NOW, 9000000));
+	ck_assert_int_eq(e->seen, NOW);
 }
 END_TEST
 
@@ -287,6 +316,7 @@ UNIT_TESTS(rotation)
 	tcase_add_test(t, rotation__reminds_once_a_month);
 	tcase_add_test(
 	    t, rotation__uses_a_key_when_all_have_it_and_none_remembers);
+	tcase_add_test(t, rotation__goes_on_waiting_after_a_restart);
 	tcase_add_test(t, rotation__keeps_the_old_one_until_its_mail_is_gone);
 	tcase_add_test(t, notice__of_each_state);
 	tcase_add_test(t, notice__lists_what_is_awaited);
