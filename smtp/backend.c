@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,12 +11,14 @@
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/clk.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/network.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
 #include "ipc/msg_auth.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_report.h"
 #include "ipc/proto.h"
 #include "msgauth/verdict.h"
 #include "smtp/names.h"
@@ -29,6 +32,9 @@
 #define KNOWN_MS	  2000
 #define SIGN_MS		  10000
 #define SIGN_TRIES	  6
+#define REPORT_MS	  120000
+#define REPORT_TRIES	  3
+#define REPORTS_OUT	  16	      /* of at most 10 MB each */
 #define SPOOL_BYTES	  (32u << 20) /* size times accounts: rather spool once */
 
 _Static_assert(SMTP_ACCOUNT_MAX == ACCOUNT_NAME_MAX, "the length of a name");
@@ -678,6 +684,136 @@ backend_trusts(void *ctx, struct sv domain, const char *sealer)
 	return yes;
 }
 
+/* ---- reports ---- */
+
+/* One that is being read.  It has a copy of the message: who reads it must not
+ * be able to change the one that is delivered. */
+struct reading {
+	struct smtp_backend *h;
+	struct report_mail mail;
+	char from[DNS_NAME_MAX];
+	unsigned tries;
+};
+
+static void
+reading_end(struct reading *x)
+{
+	(void)atomic_fetch_sub(&x->h->reports_out, 1);
+	if (x->mail.fd >= 0)
+		(void)close(x->mail.fd);
+	free(x);
+}
+
+static void on_report_read(int rc, struct msg *reply, void *arg);
+
+static void
+ask_reader(struct reading *x)
+{
+	struct report_mail mail = x->mail;
+	struct msg m;
+
+	mail.from = sv_str(x->from);
+	mail.fd = x->mail.fd >= 0 ? dup(x->mail.fd) : -1;
+	msg_init(&m, REPORT_READ);
+	report_mail_put(&m, &mail);
+	if (!peer_up(x->h->report))
+		x->h->wake_report(x->h->arg);
+	peer_ask_later(x->h->report, &m, REPORT_MS, on_report_read, x);
+}
+
+/* The process may just have left, or have died of it: it is asked once more,
+ * and then told only that it has died. */
+static void
+on_report_read(int rc, struct msg *reply, void *arg)
+{
+	struct reading *x = arg;
+
+	(void)reply;
+	if (rc == RC_OK) {
+		reading_end(x);
+		return;
+	}
+	if (rc == RC_TEMP && ++x->tries < REPORT_TRIES) {
+		if (x->tries == REPORT_TRIES - 1) {
+			x->mail.deadly = true;
+			(void)close(x->mail.fd);
+			x->mail.fd = -1;
+		}
+		ask_reader(x);
+		return;
+	}
+	mlog(LOG_WARN, "report.lost",
+	    "from=%s rc=%s text=\"a report was not read; the mail itself is "
+	    "delivered\"",
+	    x->from, rc_name(rc));
+	reading_end(x);
+}
+
+static int
+copy_piece(void *arg, const char *p, size_t n)
+{
+	return io_write_all(*(int *)arg, p, n);
+}
+
+/* A memory file of its own; -1: there is none, or it is too large to be read.
+ */
+static int
+copy_of(const struct smtp_report_mail *m)
+{
+	int fd = -1;
+
+	if (m->size > REPORT_MAIL_MAX)
+		return -1;
+	fd = memfd_create("report", MFD_CLOEXEC);
+	if (fd >= 0 &&
+	    io_copy_fd(m->fd, m->size, m->size, copy_piece, &fd) != RC_OK) {
+		(void)close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static void
+backend_report(void *ctx, const struct smtp_report_mail *m)
+{
+	struct smtp_backend *h = ctx;
+	struct reading *x;
+
+	if (h->report == NULL)
+		return;
+	if (atomic_fetch_add(&h->reports_out, 1) >= REPORTS_OUT) {
+		(void)atomic_fetch_sub(&h->reports_out, 1);
+		mlog(LOG_WARN, "report.lost",
+		    "text=\"too many reports at once; this one is not read, "
+		    "the mail itself is delivered\"");
+		return;
+	}
+	x = xcalloc(1, sizeof *x);
+	x->h = h;
+	x->mail = (struct report_mail){.verified = m->verified,
+	    .expected = m->expected,
+	    .received = clk_now() / 1000,
+	    .size = m->size,
+	    .fd = copy_of(m)};
+	if (m->from.n < sizeof x->from)
+		sv_copy(m->from, x->from, sizeof x->from);
+	ask_reader(x);
+}
+
+static void
+backend_feedback(void *ctx, const struct smtp_feedback *f)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	/* What comes in our own names the owner sees here. */
+	bool wanted =
+	    c->reports.send && !conf_domain_is_local(c, f->seen.policy.domain);
+
+	conf_free(&c);
+	if (wanted)
+		smtp_feedback_send(&h->feedback, h->history, h->dns, f);
+}
+
 /* ---- the history ---- */
 
 static void
@@ -756,6 +892,8 @@ const struct smtp_ops smtp_backend_ops = {
     .recall = backend_recall,
     .inbound = backend_inbound,
     .trusts = backend_trusts,
+    .report = backend_report,
+    .feedback = backend_feedback,
     .note = backend_note,
     .count = backend_count,
     .welcomes = backend_welcomes,

@@ -11,11 +11,13 @@
 #define SMTP_BACKEND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "conf/conf.h"
 #include "history/history.h"
 #include "ipc/line.h"
 #include "msgauth/key.h"
+#include "smtp/feedback_send.h"
 #include "smtp/ops.h"
 
 /* Which keys were in force when auth last said so: mostly they still are, and
@@ -38,9 +40,14 @@ struct names;
 struct smtp_backend {
 	struct peer *auth; /* NULL on port 25 */
 	struct peer *keeper, *queue, *dns;
-	struct history *history;   /* NULL: none is kept */
-	struct history_gate *gate; /* of strangers' refusals; NULL: none */
-	struct names *names;	   /* port 25: answers of the dns process */
+	struct peer *report; /* NULL: nobody reads reports */
+	/* Has it started, if it does not run. */
+	void (*wake_report)(void *arg);
+	atomic_uint reports_out;	      /* being read */
+	struct smtp_feedback_memory feedback; /* its lock to be initialised */
+	struct history *history;	      /* NULL: none is kept */
+	struct history_gate *gate;	      /* of refusals; NULL: none */
+	struct names *names; /* port 25: answers of the dns process */
 	enum conf_service service;
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;

@@ -715,6 +715,45 @@ smtp_judge_author(const struct smtp_judge *j)
 	return sv_str(j->ended ? check_result(j->check)->dmarc.domain : "");
 }
 
+const struct check_result *
+smtp_judge_result(const struct smtp_judge *j)
+{
+	return j->ended ? check_result(j->check) : NULL;
+}
+
+static bool
+is_within(struct sv domain, struct sv other)
+{
+	size_t n = other.n;
+
+	return n > 0 && domain.n >= n &&
+	       sv_ieq(sv_skip(domain, domain.n - n), other) &&
+	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
+}
+
+bool
+smtp_judge_verified(const struct smtp_judge *j)
+{
+	const struct check_result *r;
+	struct sv author = smtp_judge_author(j);
+	size_t i;
+
+	if (author.n == 0)
+		return false;
+	r = check_result(j->check);
+	if (r->dmarc.result != AUTH_NONE)
+		return r->dmarc.result == AUTH_PASS;
+	if (r->mailfrom.result == AUTH_PASS && !r->null_sender &&
+	    is_within(sv_str(r->mailfrom.domain), author))
+		return true;
+	for (i = 0; i < r->ndkim; i++)
+		if (r->dkim[i].result == AUTH_PASS &&
+		    (is_within(sv_str(r->dkim[i].domain), author) ||
+			is_within(author, sv_str(r->dkim[i].domain))))
+			return true;
+	return false;
+}
+
 bool
 smtp_judge_verdict(const struct smtp_judge *j, struct verdict *out)
 {

@@ -89,6 +89,13 @@ bool smtp_judge_verdict(const struct smtp_judge *j, struct verdict *out);
 /* The domain of the author, as far as it is known. */
 struct sv smtp_judge_author(const struct smtp_judge *j);
 
+/* Has it proved to be from there: by DMARC, or where there is no policy, by
+ * what DMARC would ask for? */
+bool smtp_judge_verified(const struct smtp_judge *j);
+
+/* All that was found out; NULL: there is no judgement. */
+const struct check_result *smtp_judge_result(const struct smtp_judge *j);
+
 /* Appends the field Authentication-Results, if there is a judgement.  v: with
  * the override that is noted in it. */
 void smtp_judge_field(

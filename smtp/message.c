@@ -108,6 +108,8 @@ take_header(struct smtp_session *s)
 		t->forward[i].looped = mail_trace_was_for(kept,
 		    sv_str(s->c->o->hostname), sv_str(t->forward[i].address));
 	smtp_note_header(s, kept);
+	if (smtp_report_header(kept))
+		t->report = SMTP_REPORT_YES;
 	smtp_body_add(&t->body, kept);
 	smtp_judge_let_go(t->judge);
 }
@@ -232,6 +234,45 @@ make_front(struct smtp_session *s, const struct verdict *v, struct buf *out,
 			 "the trace fields are too large; try again");
 }
 
+/* Its author's domain may want to hear of it. */
+static void
+tell_feedback(
+    struct smtp_session *s, enum report_done done, const struct verdict *v)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	const struct smtp_judge *j = s->t.judge;
+	struct smtp_feedback_done what = {.done = done};
+	struct smtp_feedback f;
+
+	if (o->ops->feedback == NULL || j == NULL ||
+	    smtp_judge_result(j) == NULL)
+		return;
+	/* The recipients' domains may have wanted different things: what was
+	 * done with the first of them. */
+	if (v != NULL)
+		what.reason = sv_str(verdict_override_name(v->override));
+	if (smtp_feedback_fill(smtp_judge_result(j), buf_sv(&s->t.sender),
+		&what, clk_now() / 1000, &f))
+		o->ops->feedback(o->ctx, &f);
+}
+
+static void
+hand_report_over(struct smtp_session *s)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct smtp_transaction *t = &s->t;
+	struct smtp_report_mail m = {.expected = t->report == SMTP_REPORT_YES,
+	    .fd = t->body.fd,
+	    .size = t->body.size};
+
+	if (t->report == SMTP_REPORT_NO || t->judge == NULL ||
+	    o->ops->report == NULL)
+		return;
+	m.from = smtp_judge_author(t->judge);
+	m.verified = smtp_judge_verified(t->judge);
+	o->ops->report(o->ctx, &m);
+}
+
 static void
 deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 {
@@ -282,13 +323,19 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 		tally_add(TALLY_SUBMITTED, 1);
 	if (r == RC_OK)
 		smtp_note_accepted(
-		    s, since, d.front.n + d.size, judged, arrived->junk);
+		    s, since, d.front.n + d.size, judged, arrived);
 	if (r == RC_OK)
 		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
 	else if (r == RC_NOSPACE)
 		smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
 	else
 		smtp_reply(s, 451, "4.3.0", "%s", err.text);
+	if (r == RC_OK) {
+		tell_feedback(s,
+		    arrived->junk ? REPORT_DONE_JUNK : REPORT_DONE_NOTHING,
+		    d.verdict);
+		hand_report_over(s);
+	}
 }
 
 /* Those of the recipients that have had the message are not sent it again;
@@ -329,9 +376,10 @@ judge_and_deliver(struct smtp_session *s)
 	    (unsigned long long)s->c->id, s->c->peer,
 	    log_q(from, buf_sv(&s->t.sender)), judged,
 	    a.action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
-	if (a.action == SMTP_JUDGE_REFUSE)
+	if (a.action == SMTP_JUDGE_REFUSE) {
+		tell_feedback(s, REPORT_DONE_REFUSED, NULL);
 		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
-	else
+	} else
 		smtp_reply(s, 451, a.why.code, "%s", a.why.text);
 }
 
@@ -511,10 +559,12 @@ refuse_lost_chunk(struct smtp_session *s, uint64_t size)
 	s->t.received = 0;
 	if (!read_chunk(s, size, NULL))
 		return;
+	s->gives_up = s->t.nrcpt > 0;
+	smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+	s->gives_up = false;
 	smtp_transaction_reset(s);
 	if (s->state != SMTP_ST_START)
 		smtp_set_state(s, SMTP_ST_READY);
-	smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
 }
 
 void
@@ -533,7 +583,9 @@ smtp_run_bdat(struct smtp_session *s, struct sv args)
 	if (e != SMTP_ARG_OK) {
 		/* Where its bytes end is unknown: nothing behind it can be
 		 * trusted. */
+		s->gives_up = s->t.nrcpt > 0;
 		smtp_refuse(s, 501, "5.5.4", "as in BDAT 1000 LAST");
+		s->gives_up = false;
 		if (!s->over)
 			smtp_end(s, "lost track of the chunks");
 		return;

@@ -110,32 +110,53 @@ step_of(const struct smtp_session *s, enum history_kind kind)
 	return step;
 }
 
+/* Why the policy of its author was not done, or was. */
+static void
+add_reason(const struct smtp_arrival *a, struct buf *out)
+{
+	static const char *const words[VERDICT_OVERRIDES] = {
+	    [VERDICT_AS_ASKED] = "",
+	    [VERDICT_LIST] = "taken from a mailing list that is known here: ",
+	    [VERDICT_ARC] = "taken since it is vouched for (ARC) by ",
+	    [VERDICT_OWNER] = "taken since inbound.dmarc asks for less",
+	    [VERDICT_OTHERS] = "taken since another recipient's domain does",
+	    [VERDICT_UNKNOWN] = "taken after name servers did not answer for "
+				"long",
+	};
+	const struct verdict *v = &a->verdict;
+
+	if (a->judged && v->override != VERDICT_AS_ASKED &&
+	    v->override < VERDICT_OVERRIDES)
+		buf_addf(out, "; %s%s", words[v->override],
+		    v->override == VERDICT_LIST || v->override == VERDICT_ARC
+			? v->other
+			: "");
+	if (a->junk && a->judged && v->domain[0] != '\0')
+		buf_addf(out,
+		    "; to the junk: nothing confirms that it is from %s",
+		    v->domain);
+	else if (a->junk)
+		buf_adds(out, "; to the junk: its author is unclear");
+}
+
 void
 smtp_note_accepted(struct smtp_session *s, int64_t since, uint64_t size,
-    const char *judged, bool junk)
+    const char *judged, const struct smtp_arrival *arrived)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	struct history_step step = step_of(s, HISTORY_ACCEPTED);
-	struct sv author = SV("");
 	struct buf text;
 
 	if (o->ops->note == NULL)
 		return;
-	if (s->t.judge != NULL)
-		author = smtp_judge_author(s->t.judge);
 	buf_init(&text, HISTORY_TEXT_MAX - 1);
 	buf_addsv(&text, sv_trim(sv_str(judged)));
-	if (junk && author.n > 0)
-		buf_addf(&text,
-		    "; to the junk: nothing confirms that it is from %.*s",
-		    SV_ARG(author));
-	else if (junk)
-		buf_adds(&text, "; to the junk: its author is unclear");
+	add_reason(arrived, &text);
 	step.when = since;
 	step.count = o->submission ? HISTORY_C_SUBMITTED : HISTORY_C_RECEIVED;
 	step.number = size;
 	step.text = buf_sv(&text);
-	if (junk)
+	if (arrived->junk)
 		step.flags |= HISTORY_JUNK;
 	o->ops->note(o->ctx, &step);
 	buf_fini(&text);
@@ -187,7 +208,7 @@ smtp_note_refusal(
 	struct buf words;
 
 	if (o->ops->note == NULL || code == 421 ||
-	    (!of_mail && !of_rcpt && !t->receiving))
+	    (!of_mail && !of_rcpt && !t->receiving && !s->gives_up))
 		return;
 	step.count = (uint8_t)class_of(s, code, sv_str(enhanced));
 	/* Whom it is for is known, or at least whose it is. */
@@ -216,5 +237,11 @@ smtp_note_broken_off(struct smtp_session *s)
 		return;
 	step.count = HISTORY_C_DEFERRED;
 	step.text = SV("the connection ended before the end of the message");
+	if (s->t.too_big) {
+		step.kind = HISTORY_REFUSED;
+		step.count = HISTORY_C_SIZE;
+		step.text = SV("the message is far too large; the connection "
+			       "was ended");
+	}
 	o->ops->note(o->ctx, &step);
 }

@@ -72,6 +72,16 @@ struct smtp_login {
 	uint64_t credential; /* what it logged in with: see smtp_server_kick */
 };
 
+/* A mail that may bring a report about a domain of ours. */
+struct smtp_report_mail {
+	struct sv from; /* the author's domain, if it is known */
+	bool verified;	/* the mail has proved to be from there */
+	bool expected;	/* it says that it is a report */
+	int fd;		/* the message */
+	uint64_t size;
+};
+
+struct smtp_feedback;
 struct list_name;
 struct smtp_signing;
 struct verdict;
@@ -151,6 +161,12 @@ struct smtp_ops {
 	 * counted.  NULL: nobody wants to know. */
 	void (*note)(void *ctx, const struct history_step *step);
 	void (*count)(void *ctx, enum history_count what);
+	/* Port 25, of one that was delivered: hands a copy to who reads
+	 * reports, and returns.  fd stays the caller's.  NULL: nobody does. */
+	void (*report)(void *ctx, const struct smtp_report_mail *m);
+	/* What a message has shown about its author's domain, whose owner asks
+	 * for reports.  NULL: nobody gets one. */
+	void (*feedback)(void *ctx, const struct smtp_feedback *f);
 };
 
 #endif

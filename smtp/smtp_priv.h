@@ -5,7 +5,9 @@
 #include "mail/field.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
+#include "smtp/feedback.h"
 #include "smtp/judge.h"
+#include "smtp/report.h"
 #include "smtp/session.h"
 #include "smtp/sign.h"
 #include "smtp/submit.h"
@@ -71,6 +73,7 @@ struct smtp_transaction {
 	struct smtp_signing signing;
 	struct mail_field_counter hops; /* Received fields */
 	struct smtp_chunks chunks;
+	enum smtp_report report;
 	bool too_big;
 	uint64_t received;
 };
@@ -89,6 +92,7 @@ struct smtp_session {
 
 	/* What MAIL or RCPT had, while its refusal is answered. */
 	struct sv refused_mail, refused_rcpt;
+	bool gives_up; /* what is refused costs the transaction */
 	unsigned errors, auth_failures;
 	unsigned idle; /* commands since the last message that led nowhere */
 	struct smtp_transaction t;
@@ -157,7 +161,7 @@ void smtp_note_rcpt(struct smtp_transaction *t, struct sv address);
 void smtp_note_header(struct smtp_session *s, struct sv header);
 /* since: when it was here; clk_now. */
 void smtp_note_accepted(struct smtp_session *s, int64_t since, uint64_t size,
-    const char *judged, bool junk);
+    const char *judged, const struct smtp_arrival *arrived);
 /* A reply that says no, or not now. */
 void smtp_note_refusal(
     struct smtp_session *s, int code, const char *enhanced, const char *text);

@@ -36,6 +36,7 @@ smtp_transaction_reset(struct smtp_session *s)
 	t->nforward = 0;
 	t->rcpt_bytes = 0;
 	t->nrcpt = 0;
+	t->report = SMTP_REPORT_NO;
 	t->too_big = false;
 	t->received = 0;
 	buf_reset(&t->sender);
@@ -328,6 +329,8 @@ smtp_run_rcpt(struct smtp_session *s, struct sv args)
 		reject_rcpt(s, r, buf_sv(&address));
 	} else {
 		t->rcpt_bytes += address.n + SMTP_ACCOUNT_MAX;
+		if (smtp_report_address(buf_sv(&address)) > t->report)
+			t->report = smtp_report_address(buf_sv(&address));
 		if (t->nrcpt++ == 0)
 			buf_addsv(&t->first_rcpt, buf_sv(&address));
 		smtp_note_rcpt(t, buf_sv(&address));

@@ -89,19 +89,21 @@ def sources(*suffixes):
 
 # Which folder may include which: the arrows point one way, from main.c over the
 # commands, the supervisor and the processes down to the libraries.
-LIBRARIES = ["account", "auth", "backup", "base", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
+LIBRARIES = ["account", "archive", "auth", "backup", "base", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "sandbox", "smtp", "store"]
+             "report", "sandbox", "smtp", "store"]
 ARROWS = {
     "lib/base": [],
+    "lib/archive": ["base"],
     "lib/conf": ["base"],
     "lib/ipc": ["base"],
-    "lib/history": ["base", "ipc"],
+    "lib/history": ["base", "ipc", "report"],
     "lib/sandbox": ["base"],
     "lib/mail": ["base"],
     "lib/mime": ["base", "mail"],
     "lib/msgauth": ["base", "dns", "mail"],
+    "lib/report": ["archive", "base", "ipc", "mail", "mime"],
     "lib/journal": ["base"],
     "lib/store": ["base", "journal", "mime"],
     "lib/net": ["base"],
@@ -115,15 +117,15 @@ ARROWS = {
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],
-    "smtp": ["auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net"],
+    "smtp": ["auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net", "report"],
     "imap/parse": ["base"],
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
     "imap/session": ["base", "net", "store", "mail", "mime", "imap/parse"],
-    "imap/transfer": ["base", "imap/client", "imap/parse", "ipc", "mail", "mime", "net"],
+    "imap/transfer": ["archive", "base", "imap/client", "imap/parse", "ipc", "mail", "mime", "net"],
     "pop3/front": ["base", "front"],
     "pop3/session": ["base", "net", "store", "pop3/front"],
-    "queue/spool": ["auth", "base", "conf", "history", "ipc", "journal", "mail", "mime", "msgauth"],
+    "queue/spool": ["auth", "base", "conf", "history", "ipc", "journal", "mail", "mime", "msgauth", "report"],
     "queue/mx": ["base", "conf", "dns", "history", "ipc", "mail", "net"],
 }
 
@@ -374,7 +376,7 @@ def step_sanitized(res, args):
 
 
 # Those with threads of their own; the others have nothing to race.
-RACING = ("account", "auth", "base", "cmd", "dns", "front", "imap", "ipc", "journal", "mx", "net", "pop3", "smtp", "store")
+RACING = ("account", "auth", "base", "cmd", "dns", "front", "history", "imap", "ipc", "journal", "mx", "net", "pop3", "smtp", "store")
 
 
 def step_tsan(res, args):
@@ -448,7 +450,8 @@ def step_fuzz(res, args):
         exe = os.path.join(out_dir, name)
         code, out = run([cc, *flags[:-2], "-fsanitize=fuzzer,address,undefined",
                          "-fno-sanitize-recover=all", src, archive, "-o", exe, "-lssl",
-                         "-lcrypto", "-lsodium", "-lutf8proc", "-lidn2", "-lyaml", "-lz", "-lpthread"])
+                         "-lcrypto", "-lsodium", "-lutf8proc", "-lidn2", "-lyaml", "-lz", "-lexpat", "-ljansson", "-lm",
+                         "-lpthread"])
         if code:
             return name, code, tail(out)
         corpus = tempfile.mkdtemp(prefix="fuzz.")

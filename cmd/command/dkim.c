@@ -15,9 +15,9 @@
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
-#define USAGE                                                                  \
-	"usage: dkim list [DOMAIN] | dkim rotate DOMAIN | dkim retire DOMAIN " \
-	"SELECTOR"
+#define USAGE                                                               \
+	"usage: dkim list [DOMAIN] | dkim rotate DOMAIN | dkim use DOMAIN " \
+	"SELECTOR | dkim retire DOMAIN SELECTOR"
 
 /* The keys' file; *out is to be given back with ring_fini in any case.
  * RC_NOTFOUND: there are none yet. */
@@ -188,6 +188,8 @@ obey(const struct conf *conf, const struct dkim_order *o, const char *domain)
 		       "DNS, but mail that it has signed and that is still on "
 		       "its way is checked with them\n");
 	}
+	if (r == EXIT_FINE && o->what == SIGNER_USE)
+		printf("it signs from now on\n");
 	buf_fini(&text);
 	return r;
 }
@@ -200,7 +202,8 @@ cmd_dkim(const char *config, int argc, char **argv)
 		enum signer_what what;
 		int least, most; /* words behind it */
 	} orders[] = {{"list", SIGNER_LIST, 0, 1},
-	    {"rotate", SIGNER_ROTATE, 1, 1}, {"retire", SIGNER_RETIRE, 2, 2}};
+	    {"rotate", SIGNER_ROTATE, 1, 1}, {"retire", SIGNER_RETIRE, 2, 2},
+	    {"use", SIGNER_USE, 2, 2}};
 	struct dkim_order o = {.what = SIGNER_WHATS};
 	const char *domain = argc > 2 ? argv[2] : "";
 	const char *selector = argc > 3 ? argv[3] : "";

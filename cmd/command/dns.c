@@ -9,11 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/log.h"
 #include "cmd/command/command.h"
 #include "cmd/command/guide.h"
-#include "ipc/line.h"
+#include "ipc/msg.h"
 #include "msgauth/key.h"
 
 /* ---- keys ---- */

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/plural.h"
 #include "cmd/command/guide.h"
 #include "msgauth/iprev.h"
 
@@ -515,8 +516,8 @@ guide_print_screen(const struct guide *g)
 		     "answers: check the network\nconnection, and that the "
 		     "firewall allows port 53.");
 	else
-		printf("\n%zu of these %zu records need attention.\n", wrong,
-		    g->list.n);
+		printf("\n%zu of these %zu records need%s attention.\n", wrong,
+		    g->list.n, each(wrong, "s", ""));
 }
 
 /* ---- a line each ---- */
@@ -572,6 +573,14 @@ world_name(enum publish_world w)
 	return names[w];
 }
 
+static const char *
+key_name(enum publish_key k)
+{
+	static const char *const names[] = {"active", "next", "old"};
+
+	return names[k];
+}
+
 static void
 add_state(json_t *r, const struct publish *p)
 {
@@ -588,6 +597,9 @@ add_state(json_t *r, const struct publish *p)
 	(void)json_object_set_new(r, "servers", json_bytes(&p->servers));
 	(void)json_object_set_new(
 	    r, "world", json_string(world_name(p->world)));
+	if (p->kind == PUBLISH_DKIM)
+		(void)json_object_set_new(
+		    r, "key", json_string(key_name(p->key)));
 	if (p->kind == PUBLISH_SPF) {
 		(void)json_object_set_new(
 		    r, "lookups", json_integer(p->spf_lookups));

@@ -67,8 +67,8 @@ struct picture {
 	struct tls_cert_info cert;
 	bool has_cert;
 	char cert_trouble[ERR_TEXT_MAX]; /* with its files; "": none */
-	int64_t names_when;		 /* seconds since 1970; 0: not yet */
-	char names_trouble[NAMES_TROUBLE_MAX + 1]; /* lines; "": none */
+	int64_t published_when;		 /* seconds since 1970; 0: not yet */
+	char published_trouble[PUBLISHED_TROUBLE_MAX + 1]; /* lines; "": none */
 	struct backups backup;
 	json_t *lost; /* sentences about mail that is not there any more */
 	unsigned worries;
@@ -200,9 +200,10 @@ read_all(struct picture *p, const struct status_all *all)
 	copy_cut(all->why, p->backup.reason, sizeof p->backup.reason);
 	copy_cut(all->cert_trouble, p->cert_trouble, sizeof p->cert_trouble);
 	p->worries += p->cert_trouble[0] != '\0';
-	p->names_when = all->names_when / 1000;
-	copy_cut(all->names_trouble, p->names_trouble, sizeof p->names_trouble);
-	p->worries += p->names_trouble[0] != '\0';
+	p->published_when = all->published_when / 1000;
+	copy_cut(all->published_trouble, p->published_trouble,
+	    sizeof p->published_trouble);
+	p->worries += p->published_trouble[0] != '\0';
 	read_day(p, "supervisor", &all->day);
 }
 
@@ -485,16 +486,16 @@ print_backup(const struct conf *conf, const struct backups *b)
 static void
 print_names(const struct picture *p)
 {
-	struct sv rest = sv_str(p->names_trouble);
+	struct sv rest = sv_str(p->published_trouble);
 
-	if (p->names_when == 0)
+	if (p->published_when == 0)
 		return;
 	if (rest.n == 0) {
 		puts("published    all DNS records that are needed");
 		return;
 	}
 	printf("published    NOT RIGHT at ");
-	print_stamp(p->names_when);
+	print_stamp(p->published_when);
 	puts("; see hearthmail dns");
 	while (rest.n > 0) {
 		struct sv line = sv_split(&rest, '\n');
@@ -664,10 +665,10 @@ print_json(const struct conf *conf, const struct picture *p)
 	json_object_set_new(all, "history", json_history(p));
 	json_object_set_new(
 	    all, "certificate_trouble", json_string(p->cert_trouble));
+	json_object_set_new(all, "published_checked",
+	    json_integer((json_int_t)p->published_when));
 	json_object_set_new(
-	    all, "published_checked", json_integer((json_int_t)p->names_when));
-	json_object_set_new(
-	    all, "published_trouble", json_lines(sv_str(p->names_trouble)));
+	    all, "published_trouble", json_lines(sv_str(p->published_trouble)));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");
 	json_decref(all);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -514,7 +515,12 @@ look(struct trace *t)
 		return command_fail("trace", EXIT_FAILED, "%s", err.text);
 	buf_init(&folder, 4096);
 	buf_addf(&folder, "%s/history", t->conf->data);
-	r = confined_run(t->conf, "trace", folder.p, ROLE_HISTORY, inside, t);
+	if (access(folder.p, F_OK) != 0 && errno == ENOENT)
+		r = command_fail("trace", EXIT_FAILED,
+		    "%s is missing: no server has run there yet", folder.p);
+	else
+		r = confined_run(
+		    t->conf, "trace", folder.p, ROLE_HISTORY, inside, t);
 	buf_fini(&folder);
 	return r;
 }

@@ -43,7 +43,10 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		who = HISTORY_W_QUEUE;
 	else if (role == ROLE_MX)
 		who = HISTORY_W_MX;
-	else {
+	else if (role == ROLE_REPORT) {
+		history_service_add_reader(c->arg, fd);
+		return;
+	} else {
 		io_close(&fd);
 		return;
 	}

@@ -4,6 +4,7 @@
 
 #include "cmd/run/process.h"
 #include "ipc/msg_account.h"
+#include "ipc/msg_control.h"
 #include "mime/mime.h"
 #include "smtp/backend.h"
 #include "smtp/names.h"
@@ -27,6 +28,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		peer_connect(st->backend.queue, fd);
 	else if (role == ROLE_DNS)
 		peer_connect(st->backend.dns, fd);
+	else if (role == ROLE_REPORT && st->backend.report != NULL)
+		peer_connect(st->backend.report, fd);
 	else if (role == ROLE_HISTORY)
 		history_connect(st->backend.history, fd);
 	else if (role == ROLE_AUTH && st->backend.auth != NULL)
@@ -137,6 +140,18 @@ on_auth(struct line *l, struct msg *m, void *arg)
 	smtp_server_kick(st->server, account, k.credential);
 }
 
+/* From any thread. */
+static void
+wake_report(void *arg)
+{
+	const struct ctl_wake said = {ROLE_REPORT};
+	struct msg m;
+
+	msg_init(&m, CTL_WAKE);
+	ctl_wake_put(&m, &said);
+	child_tell(arg, &m);
+}
+
 static int
 run(int control_fd, bool submission)
 {
@@ -147,7 +162,8 @@ run(int control_fd, bool submission)
 	    .memfd = true};
 	struct state st = {
 	    .backend = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
-		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
+		.full = {.lock = PTHREAD_MUTEX_INITIALIZER},
+		.feedback = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;
 	struct smtp_server_opts o = {.submission = submission,
 	    .ops = &smtp_backend_ops,
@@ -167,9 +183,12 @@ run(int control_fd, bool submission)
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
 	st.backend.queue = peer_new(c->loop, "queue", NULL, NULL, c);
 	st.backend.dns = peer_new(c->loop, "dns", NULL, NULL, c);
+	if (!submission) {
+		st.backend.report = peer_new(c->loop, "report", NULL, NULL, c);
+		st.backend.wake_report = wake_report;
+	}
 	st.backend.history = history_new(c->loop);
-	if (!submission)
-		st.backend.gate = history_gate_new();
+	st.backend.gate = history_gate_new();
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.backend.names = names_new();

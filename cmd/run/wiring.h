@@ -18,6 +18,7 @@ enum role {
 	ROLE_QUEUE,
 	ROLE_DNS,
 	ROLE_MX,
+	ROLE_REPORT,
 	ROLE_SMTP,
 	ROLE_SUBMISSION,
 	ROLE_IMAP,
@@ -32,6 +33,7 @@ struct role_info {
 	const char *folder; /* under the data folder; "%s": the account */
 	unsigned services;  /* bit (1 << conf_service) of its sockets */
 	bool listener;	    /* replaced as a whole when sockets change */
+	bool on_demand;	    /* started by CTL_WAKE; leaves when idle */
 	bool dispensable;   /* nobody waits for it */
 	int oom_score; /* oom_score_adj: the higher, the sooner it is ended */
 };
@@ -52,6 +54,7 @@ int run_keeper(int control_fd);
 int run_mx(int control_fd);
 int run_history(int control_fd);
 int run_queue(int control_fd);
+int run_report(int control_fd);
 int run_dns(int control_fd);
 int run_smtp(int control_fd);
 int run_submission(int control_fd);

@@ -312,7 +312,39 @@ static bool
 is_awaited(const struct proc *p)
 {
 	return p->role != ROLE_ACCOUNT && !role_info[p->role].dispensable &&
-	       !p->draining && !p->ready;
+	       !role_info[p->role].on_demand && !p->draining && !p->ready;
+}
+
+static struct proc *
+find_role(struct super *s, enum role role)
+{
+	struct proc *p;
+
+	for (p = s->procs; p != NULL && p->role != role; p = p->next)
+		;
+	return p;
+}
+
+/* One that is there when it is needed is needed. */
+static void
+on_wake(struct proc *by, struct msg *m)
+{
+	struct super *s = by->super;
+	struct ctl_wake said;
+	enum role role;
+	struct proc *p;
+
+	if (ctl_wake_get(m, &said) != RC_OK || said.role >= ROLE_COUNT)
+		return;
+	role = (enum role)said.role;
+	if (!role_info[role].on_demand || !may_speak(by->role, role) ||
+	    s->stopping)
+		return;
+	p = find_role(s, role);
+	if (p == NULL)
+		proc_start(s, role, NULL);
+	else if (p->ready)
+		p->wanted = true; /* who asked has seen its line end */
 }
 
 /*
@@ -471,6 +503,8 @@ on_control(struct line *l, struct msg *m, void *arg)
 		status_answer(p, m);
 	} else if (m->type == CTL_START && p->role == ROLE_KEEPER) {
 		on_start(s, m);
+	} else if (m->type == CTL_WAKE) {
+		on_wake(p, m);
 	} else if (m->type == CTL_ALIVE) {
 		p->asked_at = 0;
 	} else if (m->type == CTL_ACCUSE) {
@@ -591,7 +625,8 @@ procs_start_all(struct super *s)
 	int r;
 
 	for (r = 0; r < ROLE_COUNT; r++)
-		if (r != ROLE_ACCOUNT && may_serve(s, r))
+		if (r != ROLE_ACCOUNT && !role_info[r].on_demand &&
+		    may_serve(s, r))
 			proc_start(s, (enum role)r, NULL);
 }
 
@@ -677,7 +712,8 @@ log_end(const struct proc *p, int status)
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	if (well &&
-	    (p->draining || p->super->stopping || p->role == ROLE_ACCOUNT)) {
+	    (p->draining || p->super->stopping || p->role == ROLE_ACCOUNT ||
+		role_info[p->role].on_demand)) {
 		mlog(LOG_DEBUG, "process.end", "process=%s account=%s pid=%d",
 		    role_info[p->role].name, p->account, (int)p->pid);
 		return;
@@ -734,6 +770,12 @@ procs_reap(struct super *s, pid_t pid, int status)
 		return;
 	}
 	p->died = !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	/* One that is started on demand stays away until the next one. */
+	if (role_info[p->role].on_demand && !p->wanted) {
+		proc_forget(p);
+		return;
+	}
+	p->wanted = false;
 	if (p->died && role_info[p->role].listener)
 		mend_sockets(s);
 	lived = clk_mono() - p->started;

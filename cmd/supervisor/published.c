@@ -53,7 +53,7 @@ on_time(void *arg)
 	}
 	e = job_start(&n->job, n->s->o->config, words);
 	if (e != 0)
-		mlog(LOG_WARN, "names.fail", "error=\"%s\"", strerror(e));
+		mlog(LOG_WARN, "published.fail", "error=\"%s\"", strerror(e));
 }
 
 struct published *
@@ -64,7 +64,7 @@ published_new(struct super *s, int64_t first_ms)
 	n->s = s;
 	n->first_ms = first_ms;
 	job_init(&n->job, s->loop);
-	buf_init(&n->trouble, NAMES_TROUBLE_MAX);
+	buf_init(&n->trouble, PUBLISHED_TROUBLE_MAX);
 	n->timer = ev_timer_add(s->loop, first_ms, on_time, n);
 	return n;
 }
@@ -101,7 +101,7 @@ keep(struct published *n)
 	while (rest.n > 0) {
 		struct sv line = sv_split(&rest, '\n');
 
-		if (n->trouble.n + line.n + 1 > NAMES_TROUBLE_MAX)
+		if (n->trouble.n + line.n + 1 > PUBLISHED_TROUBLE_MAX)
 			return;
 		buf_addsv(&n->trouble, line);
 		buf_addc(&n->trouble, '\n');
@@ -115,7 +115,7 @@ log_trouble(const struct published *n)
 	char q[LOG_Q_MAX];
 
 	while (rest.n > 0)
-		mlog(LOG_WARN, "names.wrong", "text=%s",
+		mlog(LOG_WARN, "published.wrong", "text=%s",
 		    log_q(q, sv_split(&rest, '\n')));
 }
 
@@ -135,14 +135,14 @@ published_reap(struct published *n, pid_t pid, int status)
 	forget(n);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FINE) {
 		n->when = clk_now();
-		mlog(LOG_INFO, "names.right",
+		mlog(LOG_INFO, "published.right",
 		    "text=\"all DNS records are published\"");
 	} else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED) {
 		n->when = clk_now();
 		keep(n);
 		log_trouble(n);
 	} else if (!n->s->stopping) {
-		mlog(LOG_WARN, "names.fail", "status=%d text=%s", status,
+		mlog(LOG_WARN, "published.fail", "status=%d text=%s", status,
 		    log_q(q, sv_trim(buf_sv(&n->job.output))));
 	}
 	return true;

@@ -96,7 +96,8 @@ finish(struct super_status *w)
 	all.rc = all.fd >= 0 ? RC_OK : RC_TEMP;
 	all.backup_failed = schedule_failed(w->s->schedule, &why);
 	all.why = sv_str(why);
-	all.names_trouble = published_trouble(w->s->names, &all.names_when);
+	all.published_trouble =
+	    published_trouble(w->s->published, &all.published_when);
 	day_init(&day);
 	all.day = day.said;
 	msg_init(&m, MSG_REPLY);

@@ -263,8 +263,8 @@ reload(struct super *s, struct err *err)
 		procs_replace_listeners(s);
 	procs_send_conf(s);
 	procs_stop_removed(s);
+	published_again(s->published);
 	(void)preflight_open_files(s->conf, s->o->config, log_open, NULL);
-	published_again(s->names);
 	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
 	    other ? "new" : "kept");
 	return RC_OK;
@@ -522,7 +522,7 @@ reap(struct super *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!schedule_reap(s->schedule, pid, status) &&
-		    !published_reap(s->names, pid, status))
+		    !published_reap(s->published, pid, status))
 			procs_reap(s, pid, status);
 	if (s->draining != NULL && !procs_draining(s))
 		stop_rest(s);
@@ -622,7 +622,7 @@ read_test_switches(struct super *s)
 	const char *abi = getenv("HEARTHMAIL_TEST_LANDLOCK");
 	const char *clock = getenv("HEARTHMAIL_TEST_CLOCK");
 	const char *watch = getenv("HEARTHMAIL_TEST_WATCH");
-	const char *names = getenv("HEARTHMAIL_TEST_NAMES");
+	const char *names = getenv("HEARTHMAIL_TEST_PUBLISHED");
 	uint64_t ms;
 	uint32_t n;
 
@@ -639,9 +639,9 @@ read_test_switches(struct super *s)
 	s->watch_ms = WATCH_MS;
 	if (watch != NULL && sv_to_u32(sv_str(watch), WATCH_MS, &n) == RC_OK)
 		s->watch_ms = n;
-	s->names_ms = PUBLISHED_FIRST_MS;
+	s->published_ms = PUBLISHED_FIRST_MS;
 	if (names != NULL && sv_to_u32(sv_str(names), UINT32_MAX, &n) == RC_OK)
-		s->names_ms = n;
+		s->published_ms = n;
 	s->kill_unknown = getenv("HEARTHMAIL_TEST_KILL") != NULL;
 	s->probe = getenv("HEARTHMAIL_TEST_PROBE") != NULL;
 }
@@ -721,7 +721,7 @@ release(struct super *s, int *lock)
 	procs_free(s);
 	child_logs_free(&s->logs);
 	schedule_free(&s->schedule);
-	published_free(&s->names);
+	published_free(&s->published);
 	sockets_close(&s->sockets);
 	close_control(s);
 	ev_timer_del(&s->draining);
@@ -766,7 +766,7 @@ supervisor_run(const struct supervisor_opts *o)
 		open_control(&s);
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
-		s.names = published_new(&s, s.names_ms);
+		s.published = published_new(&s, s.published_ms);
 		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);
 		ev_run(s.loop);

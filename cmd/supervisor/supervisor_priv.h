@@ -21,7 +21,7 @@ struct proc {
 	pid_t pid; /* 0: not running, waits for its restart */
 	struct line *control;
 	bool ready;
-	bool wanted;   /* an account: asked for while its end is on its way */
+	bool wanted;   /* on demand: asked for while its end is on its way */
 	bool draining; /* replaced: is not started again */
 	uint32_t generation;
 	int64_t started;
@@ -62,9 +62,9 @@ struct super {
 	struct super_user user[ROLE_COUNT];
 	bool change_user;
 	struct proc *procs;
-	struct schedule *schedule; /* of backups */
-	struct published *names;	   /* ours, in the DNS */
-	int64_t names_ms;	   /* when they are first looked at */
+	struct schedule *schedule;   /* of backups */
+	struct published *published; /* ours, in the DNS */
+	int64_t published_ms;	     /* when they are first looked at */
 	bool stopping;
 	struct ev_timer *draining; /* stopping: mx ends first */
 	uint64_t cert_stamp;

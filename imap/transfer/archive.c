@@ -10,8 +10,8 @@
 #include "imap/transfer/archive_index.h"
 #include "imap/transfer/look.h"
 #include "imap/transfer/tar.h"
-#include "imap/transfer/unpack.h"
-#include "imap/transfer/zip.h"
+#include "archive/unpack.h"
+#include "archive/zip.h"
 
 #define LINKS_MAX 8 /* from one to the next */
 

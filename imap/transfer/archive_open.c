@@ -8,7 +8,7 @@
 #include "base/io.h"
 #include "imap/transfer/archive_index.h"
 #include "imap/transfer/tar.h"
-#include "imap/transfer/unpack.h"
+#include "archive/unpack.h"
 
 #define PIECE 65536
 

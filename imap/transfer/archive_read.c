@@ -7,7 +7,7 @@
 #include "imap/transfer/archive_index.h"
 #include "imap/transfer/input.h"
 #include "imap/transfer/tar.h"
-#include "imap/transfer/zip.h"
+#include "archive/zip.h"
 
 #define NAME_MAX_BYTES (3u * 65535u + 1)
 

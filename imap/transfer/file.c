@@ -9,7 +9,7 @@
 #include "imap/transfer/lines.h"
 #include "imap/transfer/look.h"
 #include "imap/transfer/source.h"
-#include "imap/transfer/unpack.h"
+#include "archive/unpack.h"
 
 #define PIECE 65536
 

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "imap/transfer/archive.h"
-#include "imap/transfer/zip.h"
+#include "archive/zip.h"
 
 #define WINDOW 65536
 

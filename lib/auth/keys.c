@@ -61,6 +61,8 @@ write_ring(const struct keys *k, const char *folder, struct err *err)
 
 	put_path(k, folder, &path);
 	buf_init(&text, RING_TEXT_MAX);
+	/* All of it now: what it grows out of could not be wiped. */
+	must(buf_reserve(&text, RING_TEXT_MAX) != NULL);
 	r = ring_write(&k->ring, &text);
 	if (r != RC_OK)
 		r = err_set(err, r, "OpenSSL cannot write a DKIM key");
@@ -124,6 +126,7 @@ keys_take(struct keys *k, const char *folder)
 	ring_fini(&k->ring);
 	put_path(k, folder, &path);
 	buf_init(&text, RING_TEXT_MAX);
+	must(buf_reserve(&text, RING_TEXT_MAX) != NULL);
 	r = io_read_file(path.p, &text, &err);
 	if (r == RC_OK)
 		r = ring_read(buf_sv(&text), now_s(), &k->ring, &err);
@@ -227,6 +230,56 @@ retire(
 	return r;
 }
 
+static void
+note_active(struct keys *k, enum rotation_seen seen, const char *why)
+{
+	k->active = seen;
+	k->active_due = seen == ROTATION_THERE ? clk_mono() + DAY_MS : 0;
+	(void)snprintf(k->active_why, sizeof k->active_why, "%s", why);
+}
+
+static int
+no_such(const struct keys *k, struct sv selector, struct err *err)
+{
+	return err_set(err, RC_NOTFOUND,
+	    "%s has no key with the selector \"%.*s\"", k->name,
+	    SV_ARG(sv_first(selector, DKIM_SELECTOR_MAX)));
+}
+
+static int
+activate(struct keys *k, const char *folder, struct ring_entry *e,
+    enum rotation_seen seen, struct err *err)
+{
+	char selector[DKIM_SELECTOR_MAX];
+	int r;
+
+	(void)snprintf(selector, sizeof selector, "%s", e->pair.selector[0]);
+	ring_move(&k->ring, e, RING_ACTIVE, now_s());
+	note_active(k, seen, "");
+	r = save(k, folder, err);
+	if (r == RC_OK)
+		log_change(k, selector, "active");
+	return r;
+}
+
+int
+keys_use(
+    struct keys *k, const char *folder, struct sv selector, struct err *err)
+{
+	struct ring_entry *e = ring_named(&k->ring, selector);
+
+	if (e == NULL)
+		return no_such(k, selector, err);
+	if (e->state == RING_ACTIVE)
+		return err_set(err, RC_EXISTS, "it is in use already");
+	if (e->state != RING_ANNOUNCED)
+		return err_set(err, RC_DENIED,
+		    "it was in use before; \"hearthmail dkim rotate %s\" "
+		    "makes a new one",
+		    k->name);
+	return activate(k, folder, e, ROTATION_UNKNOWN, err);
+}
+
 int
 keys_retire(
     struct keys *k, const char *folder, struct sv selector, struct err *err)
@@ -234,9 +287,7 @@ keys_retire(
 	struct ring_entry *e = ring_named(&k->ring, selector);
 
 	if (e == NULL)
-		return err_set(err, RC_NOTFOUND,
-		    "%s has no key with the selector \"%.*s\"", k->name,
-		    SV_ARG(sv_first(selector, DKIM_SELECTOR_MAX)));
+		return no_such(k, selector, err);
 	if (e->state == RING_ACTIVE)
 		return err_set(err, RC_DENIED,
 		    "this key signs the mail of %s; it can be retired when "
@@ -299,14 +350,6 @@ keys_told(
 	(void)save(k, folder, NULL);
 }
 
-static void
-note_active(struct keys *k, enum rotation_seen seen, const char *why)
-{
-	k->active = seen;
-	k->active_due = seen == ROTATION_THERE ? clk_mono() + DAY_MS : 0;
-	(void)snprintf(k->active_why, sizeof k->active_why, "%s", why);
-}
-
 void
 keys_seen(struct keys *k, const char *folder, const struct rotation_policy *p,
     const char *selector, enum rotation_seen seen, uint32_t negative_ttl_s,
@@ -323,16 +366,17 @@ keys_seen(struct keys *k, const char *folder, const struct rotation_policy *p,
 	if (!rotation_seen(
 		&k->rotation, e, p, seen, negative_ttl_s, clk_mono()))
 		return;
-	ring_move(&k->ring, e, RING_ACTIVE, now_s());
-	note_active(k, ROTATION_THERE, "");
-	if (save(k, folder, NULL) == RC_OK)
-		log_change(k, selector, "active");
+	(void)activate(k, folder, e, ROTATION_THERE, NULL);
 }
 
 bool
 keys_active_due(const struct keys *k)
 {
-	return k->ready && clk_mono() >= k->active_due;
+	/* Names that somebody else has given are not asked for
+	 * (cmd/run/dns.c). */
+	return k->ready && clk_mono() >= k->active_due &&
+	       dkim_selector_is_made(sv_str(k->ring.e[0].pair.selector[0])) &&
+	       dkim_selector_is_made(sv_str(k->ring.e[0].pair.selector[1]));
 }
 
 int64_t

@@ -44,6 +44,11 @@ const struct dkim_pair *keys_active(const struct keys *k);
 /* A new pair, announced.  RC_EXISTS: one is awaited already. */
 int keys_rotate(
     struct keys *k, const char *folder, struct err *err) RC_USE_RESULT;
+/* The announced pair becomes active though nobody has seen its records: the
+ * owner knows better.  RC_NOTFOUND: there is none; RC_EXISTS: it signs already;
+ * RC_DENIED: it is of the past. */
+int keys_use(struct keys *k, const char *folder, struct sv selector,
+    struct err *err) RC_USE_RESULT;
 /* RC_NOTFOUND: there is none; RC_DENIED: it signs; RC_EXISTS: it is retired. */
 int keys_retire(struct keys *k, const char *folder, struct sv selector,
     struct err *err) RC_USE_RESULT;

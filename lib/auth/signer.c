@@ -208,6 +208,8 @@ obey(struct signer *s, struct keys *d, const struct signer_order *o,
 		return r;
 	case SIGNER_RETIRE:
 		return keys_retire(d, s->folder, sv_str(o->selector), err);
+	case SIGNER_USE:
+		return keys_use(d, s->folder, sv_str(o->selector), err);
 	case SIGNER_LIST:
 	case SIGNER_WHATS:
 		break;

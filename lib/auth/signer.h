@@ -70,6 +70,7 @@ enum signer_what {
 	SIGNER_LIST,	/* lines for people; of all domains if none is named */
 	SIGNER_ROTATE,	/* a new pair, announced; its selectors, a line */
 	SIGNER_RETIRE,	/* this one */
+	SIGNER_USE,	/* this one, whether its records were seen or not */
 	SIGNER_WHATS
 };
 

@@ -152,6 +152,11 @@ struct conf_outbound {
 	struct conf_place source_at;
 };
 
+/* DMARC reports to the owners of other domains. */
+struct conf_reports {
+	bool send;
+};
+
 /* What happened to each message, for the owner. */
 struct conf_history {
 	int64_t keep_ms; /* 0: only numbers are kept */
@@ -209,6 +214,7 @@ struct conf {
 	struct conf_dkim dkim;
 	struct conf_backup backup;
 	struct conf_history history;
+	struct conf_reports reports;
 	struct conf_relay *relay;
 	size_t nrelay;
 	bool outside;	/* mail may go to other domains (not `relay: off`) */

@@ -134,6 +134,9 @@ void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 void conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
 
+/* ---- reports.c ---- */
+void conf_set_reports(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- history.c ---- */
 void conf_set_history(struct conf_parser *p, yaml_node_t *n);
 

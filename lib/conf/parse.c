@@ -199,6 +199,7 @@ static const struct conf_key top_keys[] = {
     {"dkim", conf_set_dkim},
     {"dns", conf_set_dns},
     {"history", conf_set_history},
+    {"reports", conf_set_reports},
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
@@ -251,6 +252,7 @@ set_defaults(struct conf *c, const char *file)
 	c->history.keep_ms = 14ll * 24 * 3600 * 1000;
 	c->history.size = 256u << 20;
 	c->history.subjects = true;
+	c->reports.send = true;
 	c->dkim.rotate_s = 180ll * 24 * 3600;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,

@@ -39,6 +39,7 @@ take_server(const struct dns_direct_answer *d, struct dns_authority_server *s)
 
 	sv_copy(d->name, s->name, sizeof s->name);
 	sv_copy(d->address, s->address, sizeof s->address);
+	s->unroutable = d->unroutable;
 	dns_answer_init(a);
 	a->rc = d->rc;
 	a->security = (enum dns_security)d->security;
@@ -155,21 +156,24 @@ is_silent(const struct dns_authority_server *s)
 	       (s->answer.rc != RC_NOTFOUND || s->address[0] == '\0');
 }
 
-/* Has any address of this one's name server answered?  One that has no address
- * at all is asked by nobody, and counts as if it had. */
+/* Has no address of this one's name server answered that could have? */
 static bool
 is_dead(const struct dns_authority *a, const char *name)
 {
+	bool askable = false;
 	size_t i;
 
 	for (i = 0; i < a->n; i++) {
 		const struct dns_authority_server *s = &a->server[i];
 
-		if (strcmp(s->name, name) == 0 &&
-		    (!is_silent(s) || s->answer.rc == RC_NOTFOUND))
+		if (strcmp(s->name, name) != 0 || s->unroutable)
+			continue;
+		/* Without an address it is asked by nobody. */
+		if (!is_silent(s) || s->answer.rc == RC_NOTFOUND)
 			return false;
+		askable = true;
 	}
-	return true;
+	return askable;
 }
 
 static bool
@@ -235,6 +239,9 @@ dns_authority_count(const struct dns_authority *a,
 	if (a->n == 0)
 		(void)snprintf(c.text, sizeof c.text,
 		    "the domain's name servers could not be found");
+	if (c.text[0] == '\0' && c.right == 0)
+		(void)snprintf(c.text, sizeof c.text,
+		    "no name server can be reached from here");
 	c.everywhere = a->rc == RC_OK && c.right > 0 && c.missing == 0 &&
 		       c.wrong == 0 && c.dead == 0;
 	*out = c;

@@ -31,6 +31,7 @@ struct dns_authority_server {
 	/* Without a port; "": the server has none (answer.rc is RC_NOTFOUND:
 	 * nobody can ask it), or none that can be found out now. */
 	char address[DNS_AUTHORITY_ADDRESS_MAX];
+	bool unroutable; /* no way leads there from here: no IPv6, say */
 	/* As from dns_query; RC_TIMEOUT: it has not answered. */
 	struct dns_answer answer;
 };
@@ -77,9 +78,10 @@ struct dns_authority_count {
 	size_t dead;
 	/*
 	 * Every name server has answered from one of its addresses at least,
-	 * and all that have answered say what is right.  (An address of which
-	 * the server is known by another one is not needed: not every machine
-	 * has IPv6.)
+	 * and all that have answered say what is right.  A server counts
+	 * neither way if nobody can ask it, since it has no address, or if none
+	 * of its addresses can be asked from here, as those with IPv6 from a
+	 * machine with IPv4 alone.
 	 */
 	bool everywhere;
 	/* For a person, when it is not everywhere: which server lacks it. */

@@ -168,13 +168,15 @@ add_address(struct host *h, const struct in6_addr *addr)
 {
 	bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
 	char text[INET6_ADDRSTRLEN], at[DNS_ADDRESS_MAX];
+	bool routed;
 
 	must(inet_ntop(v4 ? AF_INET : AF_INET6, addr->s6_addr + (v4 ? 12 : 0),
 		 text, sizeof text) != NULL);
 	at_port(h->d, text, at);
 	/* Where no way leads, nothing needs to be waited for. */
-	add_server(
-	    h->d, h->name, text, resolver_is_routed(at) ? RC_TIMEOUT : RC_TEMP);
+	routed = resolver_is_routed(at);
+	add_server(h->d, h->name, text, routed ? RC_TIMEOUT : RC_TEMP);
+	h->d->result.server[h->d->result.n - 1].unroutable = !routed;
 	h->address++;
 }
 

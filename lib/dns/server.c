@@ -14,10 +14,11 @@
 #include "ipc/proto.h"
 #include "ipc/server.h"
 
-#define TICK_MS	      1000
-#define HOUR_MS	      3600000
-#define FAR_MAX	      4	    /* each has some 50 resolvers at most */
-#define FAR_BYTES_MAX 40000 /* of records in an answer */
+#define TICK_MS		1000
+#define FORBIDDEN_LINES 20
+#define HOUR_MS		3600000
+#define FAR_MAX		4     /* each has some 50 resolvers at most */
+#define FAR_BYTES_MAX	40000 /* of records in an answer */
 
 /* Who asks. */
 struct client {
@@ -25,6 +26,7 @@ struct client {
 	struct dns_server_few few; /* may NULL: as it likes */
 	int64_t hour;		   /* began then */
 	unsigned asked;		   /* in it */
+	unsigned forbidden;
 };
 
 struct query {
@@ -270,6 +272,7 @@ put_far(const struct dns_authority_server *s, size_t room,
 
 	out->name = sv_str(s->name);
 	out->address = sv_str(s->address);
+	out->unroutable = s->unroutable;
 	/* What does not fit counts as no answer. */
 	out->rc = fits ? a->rc : RC_TEMP;
 	out->security = (uint8_t)a->security;
@@ -396,8 +399,10 @@ is_forbidden(
 		return false;
 	if (far && q->type == DNS_TXT && c->few.may(name, c->few.arg))
 		return is_too_much(c);
-	mlog(LOG_WARN, "dns.forbidden", "name=%s type=%u",
-	    log_q(text, sv_str(name)), (unsigned)q->type);
+	/* Who asks so has been taken over, and would fill the log, too. */
+	if (c->forbidden++ < FORBIDDEN_LINES)
+		mlog(LOG_WARN, "dns.forbidden", "name=%s type=%u",
+		    log_q(text, sv_str(name)), (unsigned)q->type);
 	return true;
 }
 

@@ -100,8 +100,8 @@ full_path(sqlite3_vfs *v, const char *name, int room, char *out)
 							      : SQLITE_CANTOPEN;
 }
 
-static const char *
-vfs_name(void)
+const char *
+history_db_vfs(void)
 {
 	static sqlite3_vfs vfs;
 
@@ -180,7 +180,11 @@ history_db_begin(struct history_db *db)
 int
 history_db_roll_back(struct history_db *db, int r)
 {
-	if (r == RC_OK || !db->begun)
+	if (r == RC_OK)
+		return r;
+	history_db_count(db, HISTORY_COUNT_LOST, db->uncommitted);
+	db->uncommitted = 0;
+	if (!db->begun)
 		return r;
 	if (!sqlite3_get_autocommit(db->h))
 		(void)!history_db_run(db, Q_ROLLBACK, 0, 0, NULL);
@@ -242,7 +246,7 @@ open_once(struct history_db *db, struct err *err)
 {
 	int r = sqlite3_open_v2(HISTORY_DB_NAME, &db->h,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-	    vfs_name());
+	    history_db_vfs());
 
 	if (r == SQLITE_OK) {
 		(void)sqlite3_busy_timeout(db->h, BUSY_MS);

@@ -87,6 +87,7 @@ struct history_db {
 	sqlite3_stmt *q[STATEMENTS];
 	struct history_db_opts o;
 	bool begun;
+	uint64_t uncommitted; /* steps */
 	uint64_t count[HISTORY_COUNT_LOST + 1];
 	bool counted;
 	uint64_t hidden; /* stories up to that have no subjects any more */
@@ -100,6 +101,8 @@ struct history_db {
 
 /* What SQLite's result means: an enum rc. */
 int history_db_rc(int r);
+/* What opens files, for sqlite3_open_v2; sets the library up. */
+const char *history_db_vfs(void);
 /* A statement, ready for its arguments; NULL: it cannot be prepared, and *r
  * says why. */
 sqlite3_stmt *history_db_ready(struct history_db *db, enum statement q, int *r);

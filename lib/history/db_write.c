@@ -232,6 +232,7 @@ add_step(struct history_db *db, struct pending *p, const struct history_step *s,
 		buf_addsv(&p->steps, record);
 	}
 	p->nsteps++;
+	db->uncommitted++;
 	p->begins = p->begins || s->kind <= HISTORY_DEFERRED;
 	if (state > p->state)
 		p->state = state;
@@ -327,6 +328,7 @@ history_db_commit(struct history_db *db)
 	if (r != RC_OK)
 		return history_db_roll_back(db, r);
 	db->begun = db->counted = false;
+	db->uncommitted = 0;
 	memset(db->count, 0, sizeof db->count);
 	return RC_OK;
 }

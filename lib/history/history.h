@@ -39,6 +39,7 @@
 #define HISTORY_HISTORY_H
 
 #include "base/ev.h"
+#include "ipc/line.h"
 #include "ipc/msg_history.h"
 
 /* Whose line it is. */
@@ -65,9 +66,16 @@ void history_flush(struct history *h);
 void history_note(struct history *h, const struct history_step *s);
 /* Something of which there is no step. */
 void history_count(struct history *h, enum history_count what);
+/* Something that is not about one message, without an answer: it is dropped
+ * while the history's process is away.  From any thread; consumes m.  h NULL:
+ * nothing. */
+void history_tell(struct history *h, struct msg *m);
+/* As peer_ask. */
+void history_ask(
+    struct history *h, struct msg *m, int64_t ms, peer_reply_fn *fn, void *arg);
 
 /*
- * Refusals of strangers' mail have steps, too, but as many as a network (/24,
+ * Refusals have steps, too, but as many as a network (/24,
  * /64) and all together may have in an hour, so that nobody fills the disk or
  * pushes out what matters.  From any thread.  false: only count it.
  */

@@ -293,3 +293,21 @@ history_free(struct history **hp)
 	if (!h->freed)
 		destroy(h);
 }
+
+/* ---- what is not about one message ---- */
+
+void
+history_tell(struct history *h, struct msg *m)
+{
+	if (h != NULL)
+		(void)!peer_tell(h->peer, m);
+	else
+		msg_fini(m);
+}
+
+void
+history_ask(
+    struct history *h, struct msg *m, int64_t ms, peer_reply_fn *fn, void *arg)
+{
+	peer_ask(h->peer, m, ms, fn, arg);
+}

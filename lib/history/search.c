@@ -106,8 +106,11 @@ history_parse(struct sv text, struct buf *room,
 	} else if (is_word(s)) {
 		out[n].kind = HISTORY_BY_ACCOUNT;
 		out[n++].text = keep(room, s);
-		out[n].kind = sv_chr(s, '.') < s.n ? HISTORY_BY_DOMAIN
-						   : HISTORY_BY_MESSAGE_ID;
+		if (sv_chr(s, '.') < s.n) {
+			out[n].kind = HISTORY_BY_DOMAIN;
+			out[n++].text = keep(room, s);
+		}
+		out[n].kind = HISTORY_BY_MESSAGE_ID;
 		out[n++].text = keep(room, bare);
 	}
 	out[n].kind = HISTORY_BY_SUBJECT;

@@ -8,6 +8,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "history/record.h"
+#include "history/feedback.h"
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "ipc/server.h"
@@ -18,12 +19,13 @@
 #define PRUNE_SOON   20
 #define PRUNE_STEPS  5000 /* more of them than since the last time */
 #define RETRY_MS     30000
+#define LOST_MS	     60000
 #define FIND_MS	     250
 #define PAGE_ROOM    30000
 
 struct client {
 	struct ipc_client ipc;
-	bool command;
+	bool command, reader;
 	enum history_writer writer;
 	char account[64];
 };
@@ -31,11 +33,14 @@ struct client {
 struct history_service {
 	struct ev_loop *loop;
 	struct history_db_opts o;
-	struct history_db *db; /* NULL: it cannot be opened now */
+	struct history_db *db;		 /* NULL: it cannot be opened now */
+	struct history_reports *reports; /* NULL: not needed yet */
 	char trouble[ERR_TEXT_MAX];
 	struct ipc_server *clients;
 	struct ev_timer *commit, *prune, *retry;
 	unsigned uncommitted, unpruned;
+	uint64_t lost;	   /* steps that the log has not said yet */
+	int64_t lost_said; /* clk_mono: not again before that */
 };
 
 #define KIND(k) (1u << (k))
@@ -146,6 +151,10 @@ on_prune(void *arg)
 
 	s->prune = NULL;
 	s->unpruned = 0;
+	if (s->reports != NULL &&
+	    history_reports_prune(s->reports, clk_now() / 1000) != RC_OK)
+		mlog(LOG_WARN, "reports.prune",
+		    "text=\"old reports cannot be removed now\"");
 	if (s->db != NULL)
 		look_at(s, history_db_prune(s->db, &more));
 	s->prune =
@@ -214,6 +223,23 @@ take_step(struct client *c, struct buf *record, struct sv *rest, bool *kept)
 	return RC_OK;
 }
 
+/* Once a minute, and not as long as the log has said why. */
+static void
+say_lost(struct history_service *s, uint32_t n)
+{
+	const int64_t now = clk_mono();
+
+	s->lost += n;
+	if (s->lost == 0 || s->trouble[0] != '\0' || now < s->lost_said)
+		return;
+	mlog(LOG_WARN, "history.lost",
+	    "steps=%llu text=\"the history was away or too slow: what became "
+	    "of some messages is not recorded\"",
+	    (unsigned long long)s->lost);
+	s->lost = 0;
+	s->lost_said = now + LOST_MS;
+}
+
 static int
 take_notes(struct client *c, const struct history_notes *notes)
 {
@@ -233,8 +259,7 @@ take_notes(struct client *c, const struct history_notes *notes)
 	buf_fini(&record);
 	if (r != RC_OK)
 		return r;
-	if (lost > 0)
-		mlog(LOG_WARN, "history.lost", "steps=%u", lost);
+	say_lost(s, lost);
 	if (s->db == NULL)
 		return RC_OK;
 	history_db_count(s->db, HISTORY_COUNT_LOST, lost);
@@ -261,6 +286,54 @@ on_notes(struct client *c, struct msg *m)
 	}
 	msg_answer_make(&reply, m->id, r, "");
 	ipc_client_answer(&c->ipc, m->id, &reply);
+}
+
+/* ---- reports ---- */
+
+/* There is a file of them as soon as there is one. */
+static void
+open_reports(struct history_service *s)
+{
+	struct err err = {.text = ""};
+
+	if (s->reports == NULL &&
+	    history_reports_open(&s->reports, &err) != RC_OK)
+		mlog(LOG_ERROR, "reports.open", "text=\"%s\"", err.text);
+}
+
+static int
+keep_report(struct history_service *s, const struct report_record *r)
+{
+	int rc = RC_TEMP;
+
+	open_reports(s);
+	if (s->reports != NULL)
+		rc = history_reports_add(s->reports, r);
+	if (rc == RC_DAMAGED) {
+		/* It is set aside when it is opened. */
+		history_reports_close(&s->reports);
+		rc = RC_TEMP;
+	}
+	return rc;
+}
+
+static void
+on_report(struct client *c, struct msg *m)
+{
+	struct history_service *s = c->ipc.arg;
+	struct report_record r;
+	struct msg reply;
+	uint32_t id = m->id;
+	int rc;
+
+	if (m->type != REPORT_KEEP || report_record_get(m, &r) != RC_OK) {
+		line_accuse(c->ipc.line);
+		return;
+	}
+	rc = keep_report(s, &r);
+	report_record_fini(&r);
+	msg_answer_make(&reply, id, rc, "");
+	ipc_client_answer(&c->ipc, id, &reply);
 }
 
 /* ---- questions ---- */
@@ -333,12 +406,73 @@ on_question(struct client *c, struct msg *m)
 		r = history_answer_find(s->db, m, &reply);
 	else if (m->type == CMD_TRACE_READ)
 		r = history_answer_read(s->db, m, &reply);
-	else
+	else if (m->type == CMD_REPORTS) {
+		open_reports(s);
+		history_reports_answer(s->reports, m, &reply);
+	} else
 		msg_answer_make(
 		    &reply, m->id, RC_SYNTAX, "the history does not know that");
 	ipc_client_answer(&c->ipc, m->id, &reply);
 	if (r == RC_DAMAGED)
 		look_at(s, r);
+}
+
+/* What we have seen of others' domains, and what is due of it. */
+static int
+take_feedback(struct client *c, struct msg *m, bool *reply_is_due)
+{
+	struct history_service *s = c->ipc.arg;
+	struct feedback_seen seen;
+	struct feedback_wanted wanted;
+	struct feedback_done done;
+	struct feedback_rest rest;
+	bool smtp = c->writer == HISTORY_W_SMTP;
+	bool queue = c->writer == HISTORY_W_QUEUE;
+	int r = RC_DENIED, kept = RC_TEMP;
+
+	open_reports(s);
+	if (smtp && m->type == FEEDBACK_SEEN) {
+		r = feedback_seen_get(m, &seen);
+		if (r == RC_OK && s->reports != NULL)
+			kept = history_feedback_seen(s->reports, &seen);
+		if (r == RC_OK)
+			feedback_seen_fini(&seen);
+	} else if (smtp && m->type == FEEDBACK_WANTED) {
+		r = feedback_wanted_get(m, &wanted);
+		if (r == RC_OK && s->reports != NULL)
+			kept = history_feedback_wanted(s->reports, &wanted);
+	} else if (queue && m->type == FEEDBACK_DONE) {
+		r = feedback_done_get(m, &done);
+		if (r == RC_OK && s->reports != NULL)
+			kept = history_feedback_done(s->reports, &done);
+	} else if (queue && m->type == FEEDBACK_REST) {
+		r = feedback_rest_get(m, &rest);
+		if (r == RC_OK && s->reports != NULL)
+			kept = history_feedback_rest(s->reports, &rest);
+	} else if (queue && m->type == FEEDBACK_NEXT) {
+		*reply_is_due = true;
+		return RC_OK;
+	}
+	if (kept == RC_DAMAGED)
+		history_reports_close(&s->reports);
+	return r;
+}
+
+static void
+on_feedback(struct client *c, struct msg *m)
+{
+	struct history_service *s = c->ipc.arg;
+	bool due = false;
+	struct msg reply;
+	uint32_t id = m->id;
+
+	if (take_feedback(c, m, &due) != RC_OK) {
+		mlog(LOG_ERROR, "history.forbidden", "writer=%d", c->writer);
+		line_accuse(c->ipc.line);
+	} else if (due) {
+		history_feedback_next(s->reports, clk_now() / 1000, &reply);
+		ipc_client_answer(&c->ipc, id, &reply);
+	}
 }
 
 static void
@@ -348,10 +482,12 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 
 	if (c->command)
 		on_question(c, m);
+	else if (c->reader)
+		on_report(c, m);
 	else if (m->type == HISTORY_NOTES)
 		on_notes(c, m);
 	else
-		line_accuse(ipc->line);
+		on_feedback(c, m);
 }
 
 static const struct ipc_server_ops client_ops = {
@@ -442,6 +578,12 @@ history_service_add_writer(struct history_service *s, int fd,
 }
 
 void
+history_service_add_reader(struct history_service *s, int fd)
+{
+	add_client(s, fd)->reader = true;
+}
+
+void
 history_service_add_command(struct history_service *s, int fd)
 {
 	add_client(s, fd)->command = true;
@@ -492,6 +634,7 @@ history_service_free(struct history_service **sp)
 	ev_timer_del(&s->prune);
 	ev_timer_del(&s->retry);
 	ipc_server_free(&s->clients);
+	history_reports_close(&s->reports);
 	history_db_close(&s->db);
 	free(s);
 	*sp = NULL;

@@ -24,6 +24,8 @@ void history_service_set_opts(
 /* Take fd.  account: whose process it is, or "". */
 void history_service_add_writer(struct history_service *s, int fd,
     enum history_writer who, const char *account);
+/* The process that reads reports. */
+void history_service_add_reader(struct history_service *s, int fd);
 void history_service_add_command(struct history_service *s, int fd);
 /* Writers whose line has not ended. */
 unsigned history_service_writers(const struct history_service *s);

@@ -9,6 +9,7 @@
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_report.h"
 
 const struct codec_type *const ipc_messages[] = {
     &msg_answer_codec,
@@ -38,6 +39,7 @@ const struct codec_type *const ipc_messages[] = {
     &ctl_start_codec,
     &ctl_refused_codec,
     &ctl_accuse_codec,
+    &ctl_wake_codec,
     &ctl_debug_codec,
     &cmd_debug_codec,
     &ctl_status_codec,
@@ -76,5 +78,17 @@ const struct codec_type *const ipc_messages[] = {
     &queue_listed_codec,
     &queue_act_codec,
     &queue_done_codec,
+    /* msg_report.h */
+    &report_mail_codec,
+    &report_record_codec,
+    &feedback_row_codec,
+    &feedback_policy_codec,
+    &feedback_seen_codec,
+    &feedback_wanted_codec,
+    &feedback_due_codec,
+    &feedback_done_codec,
+    &feedback_rest_codec,
+    &reports_ask_codec,
+    &reports_answer_codec,
     NULL,
 };

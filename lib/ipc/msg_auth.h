@@ -79,7 +79,7 @@ struct auth_command {
 };
 CODEC_FUNCTIONS(auth_command);
 
-#define DKIM_ORDERS 4 /* enum signer_what */
+#define DKIM_ORDERS 5 /* enum signer_what */
 
 /* CMD_DKIM. */
 struct dkim_order {

@@ -107,6 +107,14 @@ accuse_fields(struct codec *c, struct ctl_accuse *v)
 CODEC(ctl_accuse, accuse_fields)
 
 static void
+wake_fields(struct codec *c, struct ctl_wake *v)
+{
+	codec_u8(c, &v->role);
+}
+
+CODEC(ctl_wake, wake_fields)
+
+static void
 debug_fields(struct codec *c, struct ctl_debug *v)
 {
 	codec_u8(c, &v->level);
@@ -176,8 +184,8 @@ all_fields(struct codec *c, struct status_all *v)
 	codec_i64(c, &v->backup_failed);
 	codec_text(c, &v->why, ERR_TEXT_MAX);
 	codec_text(c, &v->cert_trouble, ERR_TEXT_MAX);
-	codec_i64(c, &v->names_when);
-	codec_text(c, &v->names_trouble, NAMES_TROUBLE_MAX);
+	codec_i64(c, &v->published_when);
+	codec_text(c, &v->published_trouble, PUBLISHED_TROUBLE_MAX);
 	day_fields(c, &v->day);
 	codec_fd_maybe(c, &v->fd);
 }

@@ -84,6 +84,13 @@ struct ctl_accuse {
 };
 CODEC_FUNCTIONS(ctl_accuse);
 
+/* CTL_WAKE: a process of that kind, which is there when it is needed, is
+ * needed. */
+struct ctl_wake {
+	uint8_t role;
+};
+CODEC_FUNCTIONS(ctl_wake);
+
 /* CTL_DEBUG. */
 struct ctl_debug {
 	uint8_t level;	/* enum log_level; 255: as it is, and a trace */
@@ -136,7 +143,7 @@ struct status_record {
 };
 CODEC_FUNCTIONS(status_record);
 
-#define NAMES_TROUBLE_MAX 2048
+#define PUBLISHED_TROUBLE_MAX 2048
 
 /* What the command gets. */
 struct status_all {
@@ -144,10 +151,10 @@ struct status_all {
 	uint64_t ms;	       /* since the start */
 	int64_t backup_failed; /* when the last daily one did, ms; 0 */
 	struct sv why;
-	struct sv cert_trouble;	 /* with the certificate's files */
-	int64_t names_when;	 /* our names were looked at, ms; 0: not yet */
-	struct sv names_trouble; /* what was wrong then, a line each */
-	struct status_day day;	 /* of processes that are gone, and our own */
+	struct sv cert_trouble; /* with the certificate's files */
+	int64_t published_when; /* our names were looked at, ms; 0: not yet */
+	struct sv published_trouble; /* what was wrong then, a line each */
+	struct status_day day; /* of processes that are gone, and our own */
 	int fd; /* 4 bytes length, then a status_record, each; -1: none */
 };
 CODEC_FUNCTIONS(status_all);

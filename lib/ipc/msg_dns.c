@@ -43,6 +43,7 @@ direct_fields(struct codec *c, struct dns_direct *v)
 
 		codec_text(c, &s->name, DNS_MSG_NAME_MAX);
 		codec_text(c, &s->address, DNS_DIRECT_ADDRESS_MAX);
+		codec_bool(c, &s->unroutable);
 		codec_rc(c, &s->rc);
 		codec_below(c, &s->security, DNS_SECURITIES);
 		codec_u32(c, &s->ttl);

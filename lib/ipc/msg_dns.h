@@ -32,6 +32,7 @@ CODEC_FUNCTIONS(dns_reply);
 /* To DNS_AUTHORITY. */
 struct dns_direct_answer {
 	struct sv name, address;
+	bool unroutable;
 	int rc;
 	uint8_t security;
 	uint32_t ttl;

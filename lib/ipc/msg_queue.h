@@ -11,7 +11,8 @@
 #define SPOOL_REPORT	0x4u /* a bounce or notice of ours */
 #define SPOOL_JUNK \
 	0x8u /* into Junk, of some recipients: nobody is told of it */
-#define SPOOL_KNOWN 0x10u /* its sender is not forged, and may be told */
+#define SPOOL_KNOWN    0x10u  /* its sender is not forged, and may be told */
+#define SPOOL_FEEDBACK 0x100u /* a report to the owner of a domain */
 
 /* The answer to QUEUE_FILE. */
 struct queue_file {

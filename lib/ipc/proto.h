@@ -25,6 +25,7 @@ enum proto {
 	CTL_ALIVE,     /* supervisor: are you?  child: CTL_ALIVE */
 	CTL_LET_IN,    /* to listeners: all others serve, so may you */
 	CTL_ACCUSE,    /* child: ctl_accuse */
+	CTL_WAKE,      /* child: ctl_wake */
 	CTL_DEBUG,     /* ctl_debug */
 
 	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
@@ -74,6 +75,25 @@ enum proto {
 	 * msg_answer: RC_OK or RC_NOTFOUND */
 	QUEUE_KNOWN,
 
+	/* ---- smtp to report: msg_report.h ---- */
+
+	REPORT_READ, /* report_mail -> msg_answer */
+
+	/* ---- report to history: msg_report.h ---- */
+
+	REPORT_KEEP, /* report_record -> msg_answer */
+
+	/* ---- smtp to history: msg_report.h; no answer ---- */
+
+	FEEDBACK_SEEN,	 /* feedback_seen */
+	FEEDBACK_WANTED, /* feedback_wanted */
+
+	/* ---- queue to history: msg_report.h ---- */
+
+	FEEDBACK_NEXT, /* -> feedback_due */
+	FEEDBACK_DONE, /* feedback_done; no answer */
+	FEEDBACK_REST, /* feedback_rest; no answer */
+
 	/* ---- whoever looks up names to dns: msg_dns.h ---- */
 
 	DNS_QUERY,     /* dns_question -> dns_reply */
@@ -120,6 +140,7 @@ enum proto {
 
 	CMD_TRACE_FIND, /* trace_find -> trace_found */
 	CMD_TRACE_READ, /* trace_read -> trace_steps */
+	CMD_REPORTS,	/* reports_ask -> reports_answer */
 
 	/* ---- the worker of an import or export to its command:
 	 * msg_import.h; -> xfer_done ---- */

@@ -144,7 +144,8 @@ dkim_selector_is_made(struct sv s)
 		if (sv_starts(s, begins[i]))
 			n = begins[i].n;
 	s = sv_skip(s, n);
-	if (n == 0 || s.n != 11 || s.p[6] != '-')
+	/* Earlier versions had no suffix. */
+	if (n == 0 || (s.n != 6 && (s.n != 11 || s.p[6] != '-')))
 		return false;
 	for (i = 0; i < s.n; i++)
 		if (i < 6 ? !ascii_is_digit(s.p[i])

@@ -65,7 +65,7 @@ bool dkim_pair_read_names(struct sv text, struct dkim_pair *out);
 
 /* Letters, digits and hyphens. */
 bool dkim_selector_valid(struct sv s);
-/* Exactly as dkim_pair_make makes them: nothing else fits into it. */
+/* Exactly as dkim_pair_make makes or has made them: nothing else fits in. */
 bool dkim_selector_is_made(struct sv s);
 
 /* Appends the signature of a SHA-256 hash. */

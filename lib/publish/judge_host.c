@@ -383,7 +383,7 @@ publish_judge_autoconfig(
 		return r;
 	if (r == RC_OK)
 		return publish_warn(p,
-		    "this server answers no such questions: unless a web "
-		    "server on this machine does, remove it");
+		    "this server does not answer there: unless a web server on "
+		    "this machine does, remove it");
 	return publish_say(p, PUBLISH_RIGHT, "another host answers there");
 }

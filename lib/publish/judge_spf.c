@@ -266,7 +266,7 @@ say_refused(struct publish *p, const struct in6_addr *ip,
 		/* What it includes is the owner's to mend. */
 		p->elsewhere = o->problem != SPF_P_SYNTAX;
 		return publish_say(p, PUBLISH_DIFFERENT,
-		    "receivers call it invalid (%s): it is worth nothing",
+		    "receivers treat it as invalid (%s), so it has no effect",
 		    spf_problem_text(o->problem));
 	}
 	p->elsewhere = has_mx(record);
@@ -309,7 +309,7 @@ judge_unsent(struct publish *p, struct sv text)
 
 	if (spf_record_parse(text, &r) != RC_OK)
 		return publish_say(p, PUBLISH_DIFFERENT,
-		    "receivers call it invalid (%s): it is worth nothing",
+		    "receivers treat it as invalid (%s), so it has no effect",
 		    spf_problem_text(SPF_P_SYNTAX));
 	return publish_warn(p,
 	    "whether it lets this server send cannot be checked before its "
@@ -325,7 +325,7 @@ judge_relayed(struct publish *p, const struct publish_host *h, struct sv text)
 	if (spf_record_parse(text, &r) != RC_OK)
 		return judge_unsent(p, text);
 	return publish_warn(p,
-	    "mail leaves through %s: add what its provider tells to add "
+	    "mail leaves through %s: add what its provider tells you to add "
 	    "(include:...)",
 	    h->relay->host);
 }
@@ -339,7 +339,7 @@ add_warnings(struct publish *p, const struct cost *c)
 	if (c->terms > SPF_TERMS_MAX)
 		return publish_say(p, PUBLISH_DIFFERENT,
 		    "it needs %u DNS lookups, and only %d are allowed: "
-		    "receivers call it invalid",
+		    "receivers treat it as invalid",
 		    c->terms, SPF_TERMS_MAX);
 	if (c->terms >= TERMS_NEAR)
 		(void)publish_warn(p,
@@ -349,7 +349,7 @@ add_warnings(struct publish *p, const struct cost *c)
 	if (c->voids > SPF_VOIDS_MAX)
 		(void)publish_warn(p,
 		    "%u lookups in it find nothing%s: strict receivers allow "
-		    "%d and call it invalid",
+		    "%d and treat it as invalid",
 		    c->voids,
 		    c->mx_voids > 0 ? " (hosts of an mx without IPv6 or IPv4 "
 				      "count)"

@@ -135,9 +135,9 @@ publish_judge_tlsa(
 		    "refuse to deliver mail");
 	if (p->value.n > 0)
 		return publish_say(p, PUBLISH_MISSING,
-		    "senders can verify the certificate by it; the key must "
-		    "then "
-		    "stay the same when it is renewed");
+		    "lets senders verify the certificate; its key must then "
+		    "stay "
+		    "the same at renewals");
 	return publish_say(
 	    p, PUBLISH_MISSING, "not useful, as the zone is not signed");
 }

@@ -8,12 +8,15 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/tally.h"
+#include "ipc/msg_report.h"
 #include "queue/spool/service_priv.h"
 #include "queue/spool/report.h"
 
-#define WHOLE_MAX  (256u << 10) /* larger messages come back as headers only */
-#define REPORT_MAX (2u << 20)
-#define STEP_MS	   (60LL * 60 * 1000)
+#define WHOLE_MAX	   (256u << 10) /* larger messages come back as headers only */
+#define REPORT_MAX	   (2u << 20)
+#define STEP_MS		   (60LL * 60 * 1000)
+#define FEEDBACK_EXPIRY_MS (24LL * 3600 * 1000)
+#define FEEDBACK_REST_SECS (28LL * 24 * 3600)
 
 /* Nobody is told: it came from nobody, is itself such a telling, or is not from
  * whom it names. */
@@ -165,6 +168,19 @@ report_recipients(const struct spool_item *it, const size_t *rcpt,
 	return to;
 }
 
+/* A report of ours that nobody takes is not sent there again for weeks. */
+static void
+let_rest(struct queue_service *q, const char *address)
+{
+	const struct feedback_rest rest = {
+	    sv_str(address), clk_now() / 1000 + FEEDBACK_REST_SECS};
+	struct msg m;
+
+	msg_init(&m, FEEDBACK_REST);
+	feedback_rest_put(&m, &rest);
+	history_tell(q->o.history, &m);
+}
+
 /* Some of an item's recipients that failed, all of the same alias or of
  * none. */
 struct failure {
@@ -240,6 +256,7 @@ forward_rows(const struct failure *f, const struct conf_alias *a,
 	for (i = 0; i < f->n; i++) {
 		const struct spool_recipient *target = &f->it->rcpt[f->rcpt[i]];
 		struct sv address = sv_str(target->address);
+		size_t at = sv_rchr(address, '@');
 
 		buf_init(&words[i], 16 * SPOOL_REPLY_TEXT_MAX);
 		queue_hide(a, sv_first(f->reply_text[i], SPOOL_REPLY_TEXT_MAX),
@@ -247,7 +264,7 @@ forward_rows(const struct failure *f, const struct conf_alias *a,
 		to[i] = (struct report_rcpt){.address = f->via,
 		    .reply_text = buf_sv(&words[i]),
 		    .tries = target->attempts + 1,
-		    .domain = target->address + sv_rchr(address, '@') + 1};
+		    .domain = target->address + (at < address.n ? at + 1 : 0)};
 	}
 }
 
@@ -343,6 +360,8 @@ queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
 		if (f.n > 0)
 			fail(q, &f);
 	}
+	for (i = 0; (it->flags & SPOOL_FEEDBACK) != 0 && i < n; i++)
+		let_rest(q, it->rcpt[rcpt[i]].address);
 	free(done);
 	free(f.reply_text);
 	free(f.rcpt);
@@ -550,17 +569,18 @@ queue_age(struct queue_service *q, struct spool_item *it)
 {
 	size_t *rcpt;
 	struct sv *reply_text;
-	int64_t age;
+	int64_t age, most = (it->flags & SPOOL_FEEDBACK) != 0
+				? FEEDBACK_EXPIRY_MS
+				: SCHED_EXPIRY_MS;
 
 	/* A step since the last sweep must not count. */
 	queue_look_at_clock(q);
 	age = clk_now() - it->arrived;
-	if (age < SCHED_NOTICE_MS ||
-	    (it->delay_reported && age < SCHED_EXPIRY_MS))
+	if (age < SCHED_NOTICE_MS || (it->delay_reported && age < most))
 		return;
 	rcpt = xcalloc(it->nrcpt, sizeof *rcpt);
 	reply_text = xcalloc(it->nrcpt, sizeof *reply_text);
-	if (age >= SCHED_EXPIRY_MS)
+	if (age >= most)
 		expire(q, it, rcpt, reply_text);
 	else
 		tell_delay(q, it, rcpt, reply_text);

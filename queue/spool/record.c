@@ -22,6 +22,7 @@
 #define TAG_STATE	     0x8014u
 #define TAG_MARKS	     0x8015u
 #define HOW_BYTES	     2
+#define VIA_DOMAIN_MAX	     254 /* with its "@" */
 #define TAG_VIA		     0x8018u
 #define TAG_RESULTS	     0x0019u
 #define STATE_BYTES	     20
@@ -211,6 +212,16 @@ take_text(char **at, struct sv v)
 	*at = sv_dup(v);
 }
 
+/* local@domain, as others rely on. */
+static bool
+is_alias(struct sv v)
+{
+	size_t at = sv_rchr(v, '@');
+
+	return at > 0 && at + 1 < v.n && v.n - at <= VIA_DOMAIN_MAX &&
+	       sv_chr(v, '\0') == v.n;
+}
+
 static int
 take_field(struct spool_item *it, uint16_t tag, struct sv v)
 {
@@ -253,7 +264,8 @@ take_field(struct spool_item *it, uint16_t tag, struct sv v)
 		take_text(&it->results, v);
 		return RC_OK;
 	case TAG_VIA:
-		if (it->nrcpt == 0 || it->rcpt[it->nrcpt - 1].local)
+		if (it->nrcpt == 0 || it->rcpt[it->nrcpt - 1].local ||
+		    !is_alias(v))
 			return RC_DAMAGED;
 		take_text(&it->rcpt[it->nrcpt - 1].via, v);
 		return RC_OK;

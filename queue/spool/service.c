@@ -386,6 +386,7 @@ queue_service_new(const struct queue_service_opts *o,
 	q->mx = peer_new(o->loop, "mx", queue_on_mx, queue_on_mx_up, q);
 	q->auth = peer_new(o->loop, "auth", NULL, NULL, q);
 	q->sweep = ev_timer_add(o->loop, FIRST_SWEEP_MS, on_sweep, q);
+	q->feedback = queue_feedback_new(q);
 	if (spool_count(q->spool) > 0)
 		mlog(LOG_INFO, "queue.start", "waiting=%zu",
 		    spool_count(q->spool));
@@ -415,6 +416,7 @@ queue_service_free(struct queue_service **qp)
 	queue_remote_stop(q);
 	ev_timer_del(&q->timer);
 	ev_timer_del(&q->sweep);
+	queue_feedback_free(&q->feedback);
 	if (q->turn != NULL)
 		q->turn->q = NULL;
 	queue_answer_none(q);

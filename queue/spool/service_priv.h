@@ -12,6 +12,7 @@
  *   seal.c      seals for what is forwarded
  *   remote.c    tries of other servers
  *   run.c       whose turn it is
+ *   feedback    reports to the owners of domains
  *   answer.c    answers to clients
  *   lent.c      files that clients have
  *   control.c   the owner's commands
@@ -27,6 +28,7 @@
 
 #include "history/history.h"
 #include "ipc/server.h"
+#include "queue/spool/feedback.h"
 #include "queue/spool/known.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/report.h"
@@ -79,6 +81,7 @@ struct queue_service {
 	struct ipc_server *clients;
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
+	struct feedback *feedback;
 	void (*end_of_turn)(struct queue_service *q);
 	bool untidy; /* spool_tidy waits for the flush */
 	bool stopping;

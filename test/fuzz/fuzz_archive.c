@@ -3,7 +3,7 @@
 
 #include "imap/transfer/archive.h"
 #include "imap/transfer/tar.h"
-#include "imap/transfer/zip.h"
+#include "archive/zip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/ring.h"
 #include "msgauth/canon.h"
 #include "msgauth/dkim.h"
 
@@ -76,6 +77,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct dkim_pair pair;
+	struct ring ring;
 	struct sv in;
 
 	if (size == 0)
@@ -85,5 +87,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	header(in);
 	if (dkim_pair_read(in, &pair, NULL) == RC_OK)
 		dkim_pair_fini(&pair);
+	if (ring_read(in, 1795536046, &ring, NULL) == RC_OK) {
+		must(ring.e[0].state == RING_ACTIVE);
+		ring_fini(&ring);
+	}
 	return 0;
 }

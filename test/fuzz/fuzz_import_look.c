@@ -7,7 +7,7 @@
 #include "imap/transfer/emlx.h"
 #include "imap/transfer/fields.h"
 #include "imap/transfer/look.h"
-#include "imap/transfer/unpack.h"
+#include "archive/unpack.h"
 #include "imap/transfer/usual.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

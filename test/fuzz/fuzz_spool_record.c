@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "queue/spool/record.h"
@@ -16,10 +17,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct record_tried t;
 	struct record_place p;
 	struct record_done d;
+	size_t i;
 
 	if (record_item_parse(in, it) == RC_OK)
 		must(it->sender != NULL && it->nrcpt > 0 &&
 		     it->nrcpt <= SPOOL_RECIPIENTS_MAX);
+	for (i = 0; i < it->nrcpt; i++)
+		must(it->rcpt[i].via == NULL ||
+		     strchr(it->rcpt[i].via, '@') != NULL);
 	item_free(it);
 	if (record_done_parse(in, &d))
 		must(d.outcome < SPOOL_WAITS && d.reply_text.n <= in.n);

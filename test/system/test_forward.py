@@ -294,6 +294,17 @@ def refused(w):
     w.send("far@us.test", message("forged"), "forger")
     told = w.find("ben", "INBOX", "forged@x.test")
     verdict(len(told) == 1 and not HIDDEN.search(told[0]), "forged-admin-is-told", told)
+    # Nobody else has it, and it is too large for a report.
+    w.send("far@us.test", message("forged-large", body="0123456789\r\n" * 40000), "forger")
+    have = w.find("ben", "INBOX", "forged-large@x.test", 2)
+    verdict(len(have) == 2 and any(m.endswith(b"0123456789\r\n" * 40000) for m in have), "forged-large-is-kept",
+            [m[:1500] for m in have])
+    s = w.us.submit("anna")
+    s.sendmail("anna@us.test", ["far@us.test"], message("own-refused", "anna@us.test"))
+    s.quit()
+    told = w.find("anna", "INBOX", "own-refused@x.test")
+    verdict(len(told) == 1 and b'"own-refused" to far@us.test was not delivered' in told[0] and
+            not HIDDEN.search(told[0]), "own-author-is-told", told)
     w.become(w.out, "ok")
     no_report_yet(w, "refused")
     reports = [b for e in w.sender.messages() for b in [w.sender.bytes_of(e)]]

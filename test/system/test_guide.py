@@ -193,7 +193,7 @@ def daily(h):
     r = h.command("status")
     verdict(r.returncode == 1 and re.search(r"(?m)^published +NOT RIGHT at .* UTC; see hearthmail dns$", r.stdout) and
             re.search(r"(?m)^ {13}split\.test: DKIM hm-rsa-\S+ is wrong$", r.stdout), "status-in-words", r.stdout)
-    verdict("names.wrong text=" in h.log(), "log-repeats", h.log()[-600:])
+    verdict("published.wrong text=" in h.log(), "log-repeats", h.log()[-600:])
     brief = h.command("dns", "--brief", timeout=240)
     verdict(brief.returncode == 1 and sorted(brief.stdout.splitlines()) == sorted(found), "brief", (brief, found))
 
@@ -220,7 +220,7 @@ def reloaded(h):
     h.write_config(config.replace("[a.test, split.test]", "[a.test]").replace('"good.lists.test 127.0.0.2-127.0.0.3", ', ""))
     h.command("reload")
     s = wait_until(lambda: (lambda s: s["published_checked"] and s)(json.loads(h.command("status", "--json").stdout)))
-    verdict(s and not s["published_trouble"] and "names.right" in h.log(), "looked-at-after-a-reload", s)
+    verdict(s and not s["published_trouble"] and "published.right" in h.log(), "looked-at-after-a-reload", s)
     verdict("published    all DNS records that are needed\n" in h.command("status").stdout, "status-right")
     r = h.command("dns", timeout=240)
     verdict(r.returncode == 0 and r.stdout.endswith("All records are published.\n"), "all-is-well", r.stdout)
@@ -259,7 +259,7 @@ def main():
             extra = (f"dns: {{ root_hints: {net.hints}, trust_anchor: {net.anchor}, receivers: [bad.test, closed.test, "
                      f"nothing.test], block_lists: [{', '.join(LISTS)}] }}\n")
             h = net.hearthmail("a", HOST, DOMAINS, users=("anna",), dir=d, dns=False, extra=extra,
-                               env={"HEARTHMAIL_TEST_NAMES": "100"})
+                               env={"HEARTHMAIL_TEST_PUBLISHED": "100"})
             net.badhost("bad", "ok")
             with h:
                 daily(h)

@@ -18,7 +18,7 @@ PYTHON = "/usr/bin/python3"
 DAY = 86400 * 1000
 NEGATIVE = 8
 BASE = ["@ MX 10 mail", "mail A {mail-a}", "mail AAAA {mail-a/6}"]
-TICK = {"HEARTHMAIL_TEST_TICK": "300"}
+TICK = {"HEARTHMAIL_TEST_TICK": "300", "HEARTHMAIL_TEST_KILL": "1"}
 
 
 class Owner:
@@ -192,6 +192,8 @@ def years(o, old, fresh):
     verdict(named(text) == new, "reminder", text)
     time.sleep(2)
     verdict(len(o.letters("a.test has a new DKIM key")) == 3, "reminder-is-one")
+    r = o.h.command("dkim", "use", "a.test", fresh)
+    verdict(r.returncode == 1 and "in use already" in r.stderr, "use-what-is-in-use", r.stderr)
     r = o.h.command("dkim", "retire", "a.test", third)
     verdict(r.returncode == 0 and "destroyed" in r.stdout and o.state(third) == "retired", "retire", o.list())
     verdict(o.send()[0] == fresh, "retire-old-signs")

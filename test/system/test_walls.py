@@ -2,13 +2,15 @@
 """The walls: what a taken-over process would try is refused in every process,
 as root and as a plain user, with all of Landlock, with ABI 2 and without it;
 with the sandbox off the same probes succeed."""
+import gzip
 import os
 import re
 
+import test_reports
 from house import House, finish, skip, verdict, wait_until
 
 ROLES = {"auth", "history", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
-         "mx"}
+         "mx", "report"}
 PROBES = 37
 # What is a process's own part is not probed there.
 PART = {"connect": {"dns", "mx"}, "udp": {"dns"}, "pair": {"imap", "pop3"},
@@ -32,6 +34,8 @@ def one_case(label, extra="", env=None, as_user=None, off=False):
     env = dict(env or {}, HEARTHMAIL_TEST_PROBE="1")
     with House(extra=extra, env=env, as_user=as_user) as h:
         h.deliver("anna")
+        # What reads reports is started by the first one.
+        test_reports.send(h, test_reports.mail(gzip.compress(test_reports.dmarc().encode())))
         wait_until(lambda: set(probes(h)) >= ROLES and
                    all(len(p) == wanted(k) for k, p in probes(h).items()), 10)
         found = probes(h)
@@ -50,6 +54,7 @@ def one_case(label, extra="", env=None, as_user=None, off=False):
             open_ = {p: [n for n, r in v.items() if r == "possible"] for p, v in found.items()}
             verdict(not any(open_.values()), f"{label}-refused", open_)
         # It serves behind its walls, too.
+        verdict(h.logged(r"report\.read kind=dmarc .*mails=12 failed=1 "), f"{label}-reads-a-report")
         m = h.imap("anna")
         m.select()
         verdict(m.fetch("1", "(BODY[TEXT])")[0] == "OK", f"{label}-serves")
@@ -61,6 +66,10 @@ def kill_build():
     with House(env={"HEARTHMAIL_TEST_KILL": "1"}) as h:
         for i in range(3):
             h.deliver("anna", body="x" * 70 + ("\r\n" + "x" * 70) * 20000 * i)
+        for text in (gzip.compress(test_reports.dmarc().encode()), test_reports.zipped(("a.json", test_reports.TLS)),
+                     gzip.compress(b" " * (200 << 20)), b"{"):
+            test_reports.send(h, test_reports.mail(text))
+        wait_until(lambda: h.log().count(" report.re") >= 4)
         s = h.submit("ben")
         s.sendmail("ben@home.test", ["anna@home.test"], "From: ben@home.test\r\n\r\nhi\r\n")
         s.quit()

@@ -377,6 +377,9 @@ START_TEST(signer__changes_keys)
 	ck_assert(sv_find(buf_sv(&order_text), sv_str(old)) < order_text.n);
 	ck_assert(sv_find(buf_sv(&order_text), sv_str(fresh)) < order_text.n);
 	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", fresh), RC_DENIED);
+	ck_assert_int_eq(order(SIGNER_USE, "example.org", fresh), RC_EXISTS);
+	ck_assert_int_eq(order(SIGNER_USE, "example.org", old), RC_DENIED);
+	ck_assert_int_eq(order(SIGNER_USE, "example.org", "x"), RC_NOTFOUND);
 	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", "x"), RC_NOTFOUND);
 	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", old), RC_OK);
 	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", old), RC_EXISTS);
@@ -388,6 +391,23 @@ START_TEST(signer__changes_keys)
 	signer_start(s);
 	ck_assert_int_eq(ask(&q, "example.org"), RC_OK);
 	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", old), RC_EXISTS);
+}
+END_TEST
+
+/* The owner knows that the records are there. */
+START_TEST(signer__uses_what_the_owner_says)
+{
+	struct signer_question q = {.n = 0};
+	char fresh[DKIM_SELECTOR_MAX];
+
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(order(SIGNER_ROTATE, "example.org", ""), RC_OK);
+	step();
+	strcpy(fresh, awaited.selector[0]);
+	ck_assert_int_eq(order(SIGNER_USE, "example.org", fresh), RC_OK);
+	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
+	ck_assert_str_eq(last.selector[0], fresh);
 }
 END_TEST
 
@@ -498,6 +518,7 @@ UNIT_TESTS(signer)
 	tcase_add_test(tc, signer__leaves_what_it_cannot_read);
 	tcase_add_test(tc, signer__takes_over_a_pair_without_states);
 	tcase_add_test(tc, signer__changes_keys);
+	tcase_add_test(tc, signer__uses_what_the_owner_says);
 	tcase_add_test(tc, signer__signs_with_nothing_that_is_not_on_the_disk);
 	tcase_add_test(tc, signer__is_bounded);
 	tcase_add_test(tc, auth_service__signs_for_submission_only);

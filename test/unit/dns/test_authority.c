@@ -73,6 +73,7 @@ fill(struct dns_authority *a, const char *text)
 		dns_answer_init(&s->answer);
 		if (!sv_eq(what, SV("gone")) && !sv_eq(what, SV("lost")))
 			sv_copy(SV("192.0.2.1"), s->address, sizeof s->address);
+		s->unroutable = sv_eq(what, SV("noway"));
 		s->answer.rc =
 		    there || sv_eq(what, SV("nodata")) ? RC_OK
 		    : sv_eq(what, SV("none")) || sv_eq(what, SV("gone"))
@@ -114,7 +115,14 @@ START_TEST(authority__everywhere_means_all_servers)
 		"a (192.0.2.1) does not answer"},
 	    /* A name without an address is asked by nobody. */
 	    {"a:yes b:gone", true, 1, 0, 0, 1, 0, ""},
-	    {"b:gone", false, 0, 0, 0, 1, 0, ""},
+	    {"b:gone", false, 0, 0, 0, 1, 0,
+		"no name server can be reached from here"},
+	    /* With IPv6 alone, seen from IPv4. */
+	    {"a:yes a:noway b:noway", true, 1, 0, 0, 2, 0, ""},
+	    {"a:yes b:noway b:time", false, 1, 0, 0, 2, 1,
+		"b (192.0.2.1) does not answer"},
+	    {"a:noway b:noway", false, 0, 0, 0, 2, 0,
+		"no name server can be reached from here"},
 	    {"a:yes b:lost", false, 1, 0, 0, 1, 1, "b does not answer"},
 	    {"", false, 0, 0, 0, 0, 0,
 		"the domain's name servers could not be found"},

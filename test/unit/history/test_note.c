@@ -1,5 +1,6 @@
 /* The writers' side: nothing waits, what does not fit is counted. */
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,45 @@ START_TEST(note__drops_and_counts_what_does_not_fit)
 }
 END_TEST
 
+#define THREADS 4
+#define EACH	500
+
+static void *
+note_many(void *arg)
+{
+	unsigned i;
+
+	for (i = 0; i < EACH; i++) {
+		note(arg, "from a thread");
+		history_count(arg, HISTORY_C_SENT);
+	}
+	return NULL;
+}
+
+START_TEST(note__from_any_thread)
+{
+	struct far f = {.loop = ev_loop_new()};
+	struct history *h = history_new(f.loop);
+	pthread_t th[THREADS];
+	unsigned i;
+
+	log_setup("test", LOG_NOTHING);
+	connect_far(&f, h);
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&th[i], NULL, note_many, h), 0);
+	while (f.steps + f.lost < THREADS * EACH) {
+		f.wanted = f.steps + 1;
+		ev_run(f.loop);
+	}
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_join(th[i], NULL), 0);
+	ck_assert_uint_eq(f.steps + f.lost, THREADS * EACH);
+	line_free(&f.line);
+	history_free(&h);
+	ev_loop_free(&f.loop);
+}
+END_TEST
+
 START_TEST(note__without_a_history_is_nothing)
 {
 	note(NULL, "x");
@@ -229,6 +269,7 @@ UNIT_TESTS(note)
 
 	tcase_add_test(t, note__goes_when_there_is_a_line);
 	tcase_add_test(t, note__drops_and_counts_what_does_not_fit);
+	tcase_add_test(t, note__from_any_thread);
 	tcase_add_test(t, note__without_a_history_is_nothing);
 	tcase_add_loop_test(
 	    t, note__cleans_texts, 0, sizeof texts / sizeof texts[0]);

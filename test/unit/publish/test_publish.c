@@ -506,7 +506,7 @@ static const struct {
     {"192.0.2.1", PUBLISH_AUTOCONFIG, DNS_A, "", PUBLISH_MISSING, "not needed",
 	false},
     {"192.0.2.1", PUBLISH_AUTOCONFIG, DNS_A, "autoconfig A 192.0.2.1",
-	PUBLISH_RIGHT, "answers no such", true},
+	PUBLISH_RIGHT, "does not answer there", true},
     {"192.0.2.1", PUBLISH_AUTOCONFIG, DNS_A, "autoconfig A 192.0.2.77",
 	PUBLISH_RIGHT, "another host", false},
     {"192.0.2.1", PUBLISH_DNSSEC, DNS_MX, "", PUBLISH_RIGHT, "not needed",

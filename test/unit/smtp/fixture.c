@@ -21,6 +21,8 @@ fake_lookup(void *ctx, struct sv address,
 
 	(void)ctx;
 	if (sv_ieq(address, SV("postmaster")) ||
+	    sv_ieq(address, SV("postmaster@example.org")) ||
+	    sv_ieq(address, SV("postmaster+dmarc@example.org")) ||
 	    sv_ieq(address, SV("anna@example.org")))
 		add(arg, "anna");
 	else if (sv_ieq(address, SV("ben@example.org")))

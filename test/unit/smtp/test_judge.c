@@ -1,5 +1,6 @@
 /* What arrives is judged: who is refused, who goes where, what is noted. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 #include "base/io.h"
 #include "mail/field.h"
 #include "smtp/defer.h"
+#include "publish/publish.h"
+#include "smtp/report.h"
 #include "test/unit/smtp/fixture.h"
 #include "test/unit/unit.h"
 
@@ -28,6 +31,7 @@ static const struct {
     {"good.test", "v=spf1 ip4:192.0.2.7 -all"},
     {"_dmarc.good.test", "v=DMARC1; p=reject"},
     {"broken.test", "v=spf1 ip4:nonsense -all"},
+    {"plain.test", "v=spf1 ip4:192.0.2.7 -all"},
     {"_dmarc.slow.test", "SLOW"},
     {"away._domainkey.reject.test", "AWAY"},
     {"_dmarc.away.test", "AWAY"},
@@ -459,6 +463,130 @@ START_TEST(smtp_judge__bounds_the_header)
 }
 END_TEST
 
+/* ---- reports ---- */
+
+/* Which mail is handed to who reads reports, and what it is told. */
+static const struct {
+	const char *name, *sender, *rcpt, *header;
+	const char *want; /* domain, verified, expected; "": none is */
+} report_rows[] = {
+    {"a letter", "good.test", "anna", "From: x@good.test\r\n", ""},
+    {"to postmaster", "good.test", "postmaster", "From: x@good.test\r\n",
+	"good.test 1 0"},
+    {"to postmaster and others, upper case, with detail", "good.test",
+	"anna@example.org>\r\nRCPT TO:<Postmaster+dmarc",
+	"From: x@good.test\r\n", "good.test 1 0"},
+    {"by its subject", "good.test", "anna",
+	"From: x@good.test\r\nSubject: Report domain: example.org\r\n",
+	"good.test 1 1"},
+    {"by a field of TLS reports", "good.test", "anna",
+	"From: x@good.test\r\nTLS-Report-Domain: example.org\r\n",
+	"good.test 1 1"},
+    {"by its type", "good.test", "anna",
+	"From: x@good.test\r\nContent-Type: multipart/report;\r\n"
+	" report-type=\"tlsrpt\"\r\n",
+	"good.test 1 1"},
+    {"no policy, SPF confirms it", "plain.test", "postmaster",
+	"From: x@plain.test\r\n", "plain.test 1 0"},
+    {"no policy, SPF confirms another", "plain.test", "postmaster",
+	"From: x@other.test\r\n", "other.test 0 0"},
+    {"no policy, SPF confirms what only ends alike", "plain.test", "postmaster",
+	"From: x@lain.test\r\n", "lain.test 0 0"},
+    {"forged, but let through", "reject.test", "postmaster",
+	"From: x@reject.test\r\n", "reject.test 0 0"},
+};
+
+static char reported[300];
+
+static void
+fake_report(void *ctx, const struct smtp_report_mail *m)
+{
+	char byte;
+
+	(void)ctx;
+	ck_assert_int_eq(io_pread_all(m->fd, &byte, 1, m->size - 1), RC_OK);
+	(void)snprintf(reported, sizeof reported, "%.*s %d %d", SV_ARG(m->from),
+	    m->verified, m->expected);
+}
+
+START_TEST(smtp_report__rows)
+{
+	struct buf in, out;
+
+	reported[0] = '\0';
+	ops.report = fake_report;
+	k.o.limits.inbound = SMTP_INBOUND_NOTE;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO client.example.test\r\nMAIL FROM:<x@%s>\r\n"
+	    "RCPT TO:<%s@example.org>\r\nDATA\r\n%s\r\nhello\r\n.\r\n"
+	    "QUIT\r\n",
+	    report_rows[_i].sender, report_rows[_i].rcpt,
+	    report_rows[_i].header);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_uint_eq(k.ngot, 1);
+	ck_assert_msg(strcmp(reported, report_rows[_i].want) == 0,
+	    "%s: %s, not %s", report_rows[_i].name, reported,
+	    report_rows[_i].want);
+	buf_fini(&in);
+	buf_fini(&out);
+}
+END_TEST
+
+/* What was not delivered is not read either. */
+START_TEST(smtp_report__not_of_what_is_deferred)
+{
+	struct buf in, out;
+
+	reported[0] = '\0';
+	ops.report = fake_report;
+	k.deliver_rc = RC_TEMP;
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    BEGIN "Subject: Report Domain: x\r\nFrom: x@good.test"
+		  "\r\n\r\nx\r\n.\r\nQUIT\r\n",
+	    "good.test");
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_str_eq(reported, "");
+	buf_fini(&in);
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(smtp_report__addresses)
+{
+	static const struct {
+		struct sv address;
+		enum smtp_report want;
+	} a[] = {
+	    {SV("postmaster"), SMTP_REPORT_MAYBE},
+	    {SV("POSTMASTER@example.org"), SMTP_REPORT_MAYBE},
+	    {SV("dmarc@example.org"), SMTP_REPORT_YES},
+	    {SV("DMARC-Reports+x@example.org"), SMTP_REPORT_YES},
+	    {SV("tlsrpt@example.org"), SMTP_REPORT_YES},
+	    {SV("anna@dmarc"), SMTP_REPORT_NO},
+	    {SV("anna+dmarc@example.org"), SMTP_REPORT_NO},
+	    {SV("dmarcs@example.org"), SMTP_REPORT_NO},
+	    {SV("\"postmaster@x\"@example.org"), SMTP_REPORT_NO},
+	};
+	size_t i;
+
+	struct buf published;
+
+	for (i = 0; i < sizeof a / sizeof a[0]; i++)
+		ck_assert_int_eq(
+		    (int)smtp_report_address(a[i].address), (int)a[i].want);
+	/* The one that our own records name. */
+	buf_init(&published, 1000);
+	publish_report_address("example.org", &published);
+	ck_assert_int_ne(
+	    (int)smtp_report_address(buf_sv(&published)), SMTP_REPORT_NO);
+	buf_fini(&published);
+}
+END_TEST
+
 /* ---- recipients at several domains ---- */
 
 static int
@@ -758,5 +886,9 @@ UNIT_TESTS(judge)
 	tcase_add_test(tc, smtp_defer__for_an_hour);
 	tcase_add_test(tc, smtp_judge__leaves_mail_of_this_machine_alone);
 	tcase_add_test(tc, smtp_judge__bounds_the_header);
+	tcase_add_loop_test(tc, smtp_report__rows, 0,
+	    (int)(sizeof report_rows / sizeof report_rows[0]));
+	tcase_add_test(tc, smtp_report__not_of_what_is_deferred);
+	tcase_add_test(tc, smtp_report__addresses);
 	return tc;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "imap/transfer/tar.h"
-#include "imap/transfer/zip.h"
+#include "archive/zip.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

@@ -1,4 +1,4 @@
-#include "imap/transfer/unpack.h"
+#include "archive/unpack.h"
 
 #include <stdlib.h>
 

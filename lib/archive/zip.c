@@ -1,4 +1,4 @@
-#include "imap/transfer/zip.h"
+#include "archive/zip.h"
 
 #include <time.h>
 

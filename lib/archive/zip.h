@@ -2,8 +2,8 @@
  * The records of zip, pure [APPNOTE.TXT 4.3]: its central directory, which
  * lists all members, is found from the end of the file.
  */
-#ifndef IMAP_TRANSFER_ZIP_H
-#define IMAP_TRANSFER_ZIP_H
+#ifndef ARCHIVE_ZIP_H
+#define ARCHIVE_ZIP_H
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
  * gzip and zlib [RFC 1950, 1951, 1952] as a stream: pieces in, pieces out,
  * nothing gathered.  Several gzip members behind one another are one stream.
  */
-#ifndef IMAP_TRANSFER_UNPACK_H
-#define IMAP_TRANSFER_UNPACK_H
+#ifndef ARCHIVE_UNPACK_H
+#define ARCHIVE_UNPACK_H
 
 #include <stdint.h>
 

@@ -1,0 +1,19 @@
+/* The key `reports`: whether we report, too. */
+#include "conf/conf_priv.h"
+
+static void
+set_send(struct conf_parser *p, yaml_node_t *n)
+{
+	(void)conf_get_bool(p, n, &p->c->reports.send);
+}
+
+static const struct conf_key keys[] = {
+    {"send", set_send},
+    {NULL, NULL},
+};
+
+void
+conf_set_reports(struct conf_parser *p, yaml_node_t *n)
+{
+	conf_set_map(p, n, keys);
+}

@@ -1,0 +1,21 @@
+/*
+ * Our reports to those who ask for them (DMARC, RFC 9990): once a day is over,
+ * the history is asked for what was seen in it, domain by domain, and each
+ * report becomes mail of ours: from postmaster, signed, with the null sender,
+ * so that nothing comes back.
+ *
+ * It is not to be a burden, neither to us nor to anybody: so many a day, one
+ * day in the queue, and an address that has not taken one rests for weeks.
+ */
+#ifndef QUEUE_SPOOL_FEEDBACK_H
+#define QUEUE_SPOOL_FEEDBACK_H
+
+struct queue_service;
+struct feedback;
+
+#define FEEDBACK_A_DAY 50
+
+struct feedback *queue_feedback_new(struct queue_service *q);
+void queue_feedback_free(struct feedback **f);
+
+#endif

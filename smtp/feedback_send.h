@@ -1,0 +1,27 @@
+/*
+ * Tells the history what a message has shown about its author's domain, and who
+ * may get a report about it: addresses within the domain's organisation, and
+ * others that have said in the DNS that they want them [RFC 9990 4].  Each is
+ * looked up once a day.
+ */
+#ifndef SMTP_FEEDBACK_SEND_H
+#define SMTP_FEEDBACK_SEND_H
+
+#include <pthread.h>
+
+#include "history/history.h"
+#include "smtp/feedback.h"
+
+#define SMTP_FEEDBACK_KNOWN 512
+
+/* Zero but for the lock. */
+struct smtp_feedback_memory {
+	pthread_mutex_t lock;		     /* of what follows */
+	uint64_t known[SMTP_FEEDBACK_KNOWN]; /* day, domain, address: hashed */
+};
+
+/* From any thread.  mem, history and dns must outlive the questions. */
+void smtp_feedback_send(struct smtp_feedback_memory *mem,
+    struct history *history, struct peer *dns, const struct smtp_feedback *f);
+
+#endif
