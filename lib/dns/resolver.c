@@ -291,6 +291,9 @@ resolver_free(struct resolver **rp)
 	if (r == NULL)
 		return;
 	*rp = NULL;
+	/* It answers what is open when it goes: whoever asked may be half
+	 * gone, too. */
+	r->mute = true;
 	/* Before the base that its events are on. */
 	ub_ctx_delete(r->ctx);
 	ubevent_base_free(&r->base);

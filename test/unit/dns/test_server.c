@@ -9,6 +9,7 @@
 #include "dns/authority.h"
 #include "dns/dns.h"
 #include "dns/packet.h"
+#include "dns/resolver.h"
 #include "dns/server.h"
 #include "test/unit/unit.h"
 
@@ -223,6 +224,37 @@ START_TEST(dns_server__asks_for_any_name)
 }
 END_TEST
 
+static void
+count_call(const struct resolver_answer *a, void *arg)
+{
+	(void)a;
+	++*(unsigned *)arg;
+}
+
+/* Whoever frees it is not called back. */
+START_TEST(resolver__ends_without_a_word)
+{
+	struct far f = {.asked = 0, .mute = true};
+	struct dns_server_opts o = {.validate = false};
+	struct resolver_opts ro = {.root = &o.hints, .forward = &o.forward};
+	struct ev_loop *loop = ev_loop_new();
+	struct err err = {.text = ""};
+	struct resolver *r = NULL;
+	unsigned calls = 0;
+
+	far_start(&f);
+	ck_assert_int_eq(dns_servers_add(&o.forward, sv_str(f.address)), RC_OK);
+	ck_assert_msg(
+	    resolver_new(loop, &ro, &r, &err) == RC_OK, "%s", err.text);
+	ck_assert_int_eq(
+	    resolver_ask(r, "silent.test", DNS_A, count_call, &calls), RC_OK);
+	resolver_free(&r);
+	ck_assert_uint_eq(calls, 0);
+	ev_loop_free(&loop);
+	far_stop(&f);
+}
+END_TEST
+
 START_TEST(dns_server__caps_a_line_and_keeps_deadlines)
 {
 	struct far f = {.asked = 0};
@@ -379,6 +411,7 @@ UNIT_TESTS(server)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, dns_server__answers);
 	tcase_add_test(t, dns_server__asks_for_any_name);
+	tcase_add_test(t, resolver__ends_without_a_word);
 	tcase_add_test(t, dns_server__caps_a_line_and_keeps_deadlines);
 	tcase_add_test(t, dns_server__goes_on_when_who_asks_is_gone);
 	tcase_add_test(t, dns_server__answers_though_nothing_works);
