@@ -1,7 +1,8 @@
 /*
  * Inside the history's database only: what its files share.
  *
- *   db.c        opening, statements
+ *   db.c        opening and closing
+ *   db_sql.c    the statements
  *   db_write.c  steps and counts in
  *   db_prune.c  what is too old or too much
  *   db_read.c   searches
@@ -97,7 +98,7 @@ struct history_db {
 	size_t npending;
 };
 
-/* ---- db.c ---- */
+/* ---- db_sql.c ---- */
 
 /* What SQLite's result means: an enum rc. */
 int history_db_rc(int r);
@@ -113,11 +114,11 @@ int history_db_run(struct history_db *db, enum statement q, int64_t a,
 /* Valid until the next row. */
 struct sv history_db_blob(sqlite3_stmt *st, int at);
 int history_db_begin(struct history_db *db) RC_USE_RESULT;
-/* If r is an error: what failed has nothing behind it.  Returns r. */
-int history_db_roll_back(struct history_db *db, int r) RC_USE_RESULT;
 
 /* ---- db_write.c ---- */
 
+/* If r is an error: what failed has nothing behind it.  Returns r. */
+int history_db_roll_back(struct history_db *db, int r) RC_USE_RESULT;
 /* Learns the newest stories, so that a new process finds what an earlier one
  * has begun. */
 int history_db_read_recent(struct history_db *db) RC_USE_RESULT;

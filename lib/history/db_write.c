@@ -281,6 +281,23 @@ history_db_count(struct history_db *db, uint32_t what, uint64_t n)
 	db->counted = true;
 }
 
+/* What failed has nothing behind it. */
+int
+history_db_roll_back(struct history_db *db, int r)
+{
+	if (r == RC_OK)
+		return r;
+	history_db_count(db, HISTORY_COUNT_LOST, db->uncommitted);
+	db->uncommitted = 0;
+	if (!db->begun)
+		return r;
+	if (!sqlite3_get_autocommit(db->h))
+		(void)!history_db_run(db, Q_ROLLBACK, 0, 0, NULL);
+	db->begun = false;
+	memset(db->known, 0, sizeof db->known);
+	return r;
+}
+
 static int
 write_counts(struct history_db *db)
 {
