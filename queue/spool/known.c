@@ -239,6 +239,33 @@ write_anew(struct known *k)
 }
 
 /* False: it is not one of ours, or damaged from the beginning on. */
+static int
+by_account(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* After all have been read. */
+static void
+bound_accounts(struct known *k)
+{
+	uint64_t *account = xcalloc(k->n + 1, sizeof *account);
+	size_t i, n = k->n, same = 0;
+
+	for (i = 0; i < n; i++)
+		account[i] = k->e[i].account;
+	qsort(account, n, sizeof *account, by_account);
+	for (i = 0; i < n; i++) {
+		same = i > 0 && account[i] == account[i - 1] ? same + 1 : 1;
+		if (same == KNOWN_OF_ACCOUNT + 1)
+			while (count_of(k, account[i]) > KNOWN_OF_ACCOUNT)
+				forget(k, &account[i]);
+	}
+	free(account);
+}
+
 static bool
 read_file(struct known *k, int fd)
 {
@@ -262,6 +289,7 @@ read_file(struct known *k, int fd)
 		at += (off_t)(whole * ENTRY);
 		k->written += whole;
 	}
+	bound_accounts(k);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "msgauth/verdict.h"
 #include "smtp/server.h"
@@ -30,7 +31,8 @@ struct fixture {
 	int deliver_rc, file_rc, login_rc;
 	unsigned files, logins;
 	bool may_take, may_defer;
-	unsigned taken; /* as many messages as it was asked for */
+	/* As many messages as it was asked for; sessions have threads. */
+	atomic_uint taken;
 	bool implicit_tls, not_loopback;
 	struct buf sasl; /* of the last login */
 	pthread_mutex_t lock;
