@@ -58,11 +58,12 @@ put_one(struct queue_service *q, const struct feedback_due *due, struct sv to,
 	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
 	who.id = p.delivery_id;
 	buf_init(&text, MAIL_MAX);
-	feedback_mail(due, &who, to, &text);
+	r = feedback_mail(due, &who, to, &text);
 	p.to = &rcpt;
 	p.nto = 1;
 	p.bytes = buf_sv(&text);
-	r = buf_ok(&text) ? spool_put(q->spool, &p, &it, err) : RC_TOOBIG;
+	if (r == RC_OK)
+		r = spool_put(q->spool, &p, &it, err);
 	if (r == RC_OK)
 		queue_schedule(q, it, false);
 	buf_fini(&text);
@@ -81,15 +82,34 @@ tell_done(struct queue_service *q, const struct feedback_due *due)
 	history_tell(q->o.history, &m);
 }
 
-/* A report that cannot be put into the queue now is due again later. */
+/* What smtp and the history have brought is not believed: it leaves with a
+ * signature of ours. */
 static int
-send_all(struct feedback *f, const struct feedback_due *due)
+refuse(struct feedback *f, const struct feedback_due *due)
+{
+	char domain[LOG_Q_MAX];
+
+	mlog(LOG_WARN, "feedback.refused",
+	    "domain=%s addresses=%u text=\"a report with a domain or an "
+	    "address "
+	    "that is not one; it is not sent\"",
+	    log_q(domain, due->policy.domain), due->nto);
+	f->sent++;
+	tell_done(f->q, due);
+	return RC_SYNTAX;
+}
+
+/* A report that cannot be put into the queue now is due again later. */
+int
+queue_feedback_send(struct feedback *f, const struct feedback_due *due)
 {
 	char domain[LOG_Q_MAX];
 	struct err err = {.text = ""};
 	uint32_t i;
 	int r = RC_OK;
 
+	if (!feedback_is_sound(due))
+		return refuse(f, due);
 	for (i = 0; r == RC_OK && i < due->nto; i++)
 		r = put_one(f->q, due, due->to[i], &err);
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN, "feedback.sent",
@@ -118,7 +138,7 @@ on_due(int rc, struct msg *reply, void *arg)
 	if (rc == RC_OK && feedback_due_get(reply, &due) == RC_OK) {
 		rc = due.rc;
 		if (rc == RC_OK)
-			rc = send_all(f, &due);
+			rc = queue_feedback_send(f, &due);
 		feedback_due_fini(&due);
 	}
 	look_in(f, rc == RC_OK ? NEXT_MS : LOOK_MS);
