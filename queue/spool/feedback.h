@@ -21,7 +21,8 @@ struct feedback *queue_feedback_new(struct queue_service *q);
 void queue_feedback_free(struct feedback **f);
 
 /* What the history says is due.  RC_SYNTAX: it is not a report that may leave,
- * and was refused; it is not due again. */
+ * and was refused.  RC_TEMP: it was sent before, which the history has not
+ * noted.  Neither is due again. */
 int queue_feedback_send(
     struct feedback *f, const struct feedback_due *due) RC_USE_RESULT;
 
