@@ -43,7 +43,7 @@ struct smtp_backend {
 	struct peer *report; /* NULL: nobody reads reports */
 	/* Has it started, if it does not run. */
 	void (*wake_report)(void *arg);
-	atomic_uint reports_out;	      /* being read */
+	atomic_size_t reports_out;	      /* bytes that are being read */
 	struct smtp_feedback_memory feedback; /* its lock to be initialised */
 	struct history *history;	      /* NULL: none is kept */
 	struct history_gate *gate;	      /* of refusals; NULL: none */
