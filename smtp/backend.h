@@ -44,7 +44,7 @@ struct smtp_backend {
 	/* Has it started, if it does not run. */
 	void (*wake_report)(void *arg);
 	atomic_size_t reports_out;	      /* bytes that are being read */
-	struct smtp_feedback_memory feedback; /* its lock to be initialised */
+	struct smtp_feedback_memory feedback; /* to be initialised */
 	struct history *history;	      /* NULL: none is kept */
 	struct history_gate *gate;	      /* of refusals; NULL: none */
 	struct names *names; /* port 25: answers of the dns process */
