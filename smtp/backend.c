@@ -20,6 +20,7 @@
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
 #include "ipc/proto.h"
+#include "msgauth/name.h"
 #include "msgauth/verdict.h"
 #include "smtp/names.h"
 #include "smtp/sign.h"
@@ -903,6 +904,20 @@ backend_knows(void *ctx, const char *address, bool *yes)
 	return RC_OK;
 }
 
+static bool
+backend_is_own(void *ctx, struct sv domain)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool own = false;
+	size_t i;
+
+	for (i = 0; i < c->ndomain && !own; i++)
+		own = name_is_within(domain, sv_str(c->domain[i].name));
+	conf_free(&c);
+	return own;
+}
+
 const struct smtp_ops smtp_backend_ops = {
     .lookup = backend_lookup,
     .forwards = backend_forwards,
@@ -923,4 +938,5 @@ const struct smtp_ops smtp_backend_ops = {
     .count = backend_count,
     .welcomes = backend_welcomes,
     .knows = backend_knows,
+    .is_own = backend_is_own,
 };

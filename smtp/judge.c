@@ -603,6 +603,17 @@ welcome_list(const struct smtp_judge *j, struct sv domain)
 	return NULL;
 }
 
+/*
+ * Whoever has been written to can call itself a list.  As one of us it is not
+ * believed for that: only a list that the owner has named is.
+ */
+static bool
+is_own_author(const struct smtp_judge *j)
+{
+	return j->ops->is_own != NULL &&
+	       j->ops->is_own(j->ctx, smtp_judge_author(j));
+}
+
 /* Why the author's policy is not applied; out->override. */
 static void
 find_override(const struct smtp_judge *j, struct sv domain,
@@ -611,7 +622,7 @@ find_override(const struct smtp_judge *j, struct sv domain,
 	const struct check_result *r = check_result(j->check);
 	const char *list = welcome_list(j, domain);
 
-	if (list == NULL && j->lists == LISTS_KNOWN)
+	if (list == NULL && j->lists == LISTS_KNOWN && !is_own_author(j))
 		list = j->list;
 	if (is_vouched_for(j, domain)) {
 		out->override = VERDICT_ARC;
@@ -637,6 +648,12 @@ apply_policy(const struct smtp_judge *j, enum smtp_inbound policy,
 	}
 	if (may_be_vouched_for(j, domain)) {
 		say_later(out, "ARC key", r->arc.sealer[r->arc.n - 1]);
+		return;
+	}
+	if (j->lists == LISTS_KNOWN) {
+		out->action = SMTP_JUDGE_JUNK;
+		out->override = VERDICT_LIST;
+		out->other = j->list;
 		return;
 	}
 	if (r->dmarc.disposition == DMARC_P_QUARANTINE) {

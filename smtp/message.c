@@ -348,7 +348,7 @@ end_loops(struct smtp_session *s)
 
 	for (i = 0; i < t->nforward; i++) {
 		if (t->forward[i].looped) {
-			looped++;
+			looped += t->forward[i].nrcpt;
 			free(t->forward[i].address);
 			continue;
 		}

@@ -38,8 +38,9 @@ struct smtp_forward {
 	bool junk;	  /* for those who keep it */
 	uint8_t override; /* enum verdict_override */
 	/* The session's: */
-	uint32_t home; /* its domain */
-	bool looped;   /* it has had this message before */
+	uint32_t home;	/* its domain */
+	unsigned nrcpt; /* RCPT commands that have led to it */
+	bool looped;	/* it has had this message before */
 };
 
 struct smtp_delivery {
@@ -157,6 +158,8 @@ struct smtp_ops {
 	 * found out now.  NULL: nobody has.
 	 */
 	int (*knows)(void *ctx, const char *address, bool *yes);
+	/* Is the domain one of ours, or below one?  NULL: none is. */
+	bool (*is_own)(void *ctx, struct sv domain);
 	/* What became of a message, for its owner's history; and what is only
 	 * counted.  NULL: nobody wants to know. */
 	void (*note)(void *ctx, const struct history_step *step);

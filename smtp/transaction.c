@@ -226,12 +226,15 @@ add_forward(struct smtp_transaction *t, struct sv address, struct sv domain)
 	size_t i;
 
 	for (i = 0; i < t->nforward; i++)
-		if (sv_ieq(sv_str(t->forward[i].address), address))
+		if (sv_ieq(sv_str(t->forward[i].address), address)) {
+			t->forward[i].nrcpt++;
 			return;
+		}
 	t->forward = xgrow(
 	    t->forward, &t->forward_cap, t->nforward + 1, sizeof *t->forward);
-	t->forward[t->nforward++] = (struct smtp_forward){
-	    .address = sv_dup(address), .home = smtp_arrival_home(t, domain)};
+	t->forward[t->nforward++] = (struct smtp_forward){.nrcpt = 1,
+	    .address = sv_dup(address),
+	    .home = smtp_arrival_home(t, domain)};
 }
 
 /*

@@ -551,6 +551,7 @@ world_new(const struct guide *g, struct ev_loop *loop, struct service *out,
 	o.forward = o.system;
 	o.system.n = o.hints.n = 0;
 	o.validate = false;
+	o.direct = true;
 	o.limits.answer_ms = o.limits.probe_ms = WORLD_MS;
 	return service_new(loop, &o, out, err);
 }
@@ -566,6 +567,7 @@ guide_ask(struct guide *g, struct err *err)
 
 	if (r != RC_OK)
 		goto out;
+	o.direct = true;
 	o.limits.answer_ms = LOOKUP_MS; /* a person waits */
 	copy = o;
 	r = service_new(loop, &o, &own, err);

@@ -137,7 +137,9 @@ published_reap(struct published *n, pid_t pid, int status)
 		n->when = clk_now();
 		mlog(LOG_INFO, "published.right",
 		    "text=\"all DNS records are published\"");
-	} else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED) {
+	} else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED &&
+		   n->job.output.n > 0) {
+		/* Without a line it could not look. */
 		n->when = clk_now();
 		keep(n);
 		log_trouble(n);

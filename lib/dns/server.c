@@ -396,7 +396,7 @@ is_forbidden(
 	char text[LOG_Q_MAX];
 
 	if (c->few.may == NULL)
-		return false;
+		return far && !((const struct dns_server *)c->ipc.arg)->o.direct;
 	if (far && q->type == DNS_TXT && c->few.may(name, c->few.arg))
 		return is_too_much(c);
 	/* Who asks so has been taken over, and would fill the log, too. */

@@ -31,6 +31,9 @@ struct dns_server_opts {
 	struct dns_servers system;  /* of /etc/resolv.conf */
 	struct buf anchors;	    /* text; n == 0: the root's keys */
 	bool validate;
+	/* Every line may have a zone's own servers asked (DNS_AUTHORITY), not
+	 * only dns_server_add_few's: for a command of the owner. */
+	bool direct;
 	struct dns_server_limits limits;
 };
 

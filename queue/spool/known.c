@@ -147,9 +147,10 @@ count_of(const struct known *k, uint64_t account)
 	return n;
 }
 
-/* False: it was known as well before. */
+/* False: it was known as well before.  The bound of an account is that of new
+ * entries: to count for each that is read takes too long. */
 static bool
-note(struct known *k, struct entry new)
+note(struct known *k, struct entry new, bool bounded)
 {
 	struct entry *e = find(k, new.address, &new.account);
 
@@ -159,7 +160,7 @@ note(struct known *k, struct entry new)
 		e->day = new.day;
 		return true;
 	}
-	if (count_of(k, new.account) >= KNOWN_OF_ACCOUNT)
+	if (bounded && count_of(k, new.account) >= KNOWN_OF_ACCOUNT)
 		forget(k, &new.account);
 	if (k->n >= KNOWN_OF_ALL)
 		forget(k, NULL);
@@ -256,7 +257,7 @@ read_file(struct known *k, int fd)
 			struct entry e;
 
 			if (decode(b + i * ENTRY, &e))
-				(void)note(k, e);
+				(void)note(k, e, false);
 		}
 		at += (off_t)(whole * ENTRY);
 		k->written += whole;
@@ -323,7 +324,7 @@ add(struct known *k, struct sv account, struct sv address, int64_t now)
 	    now > 0 ? (uint32_t)(now / DAY_MS) : 0};
 	char b[ENTRY];
 
-	if (!note(k, e) || k->fd < 0)
+	if (!note(k, e, true) || k->fd < 0)
 		return;
 	if (k->written > 2 * k->n + SLACK) {
 		write_anew(k);

@@ -72,6 +72,7 @@ static void __attribute__((noreturn)) serve(const struct ask *a)
 		_exit(1);
 	}
 	o.validate = a->validate;
+	o.direct = true;
 	o.limits = a->limits;
 	if (dns_server_new(loop, &o, &s, &err) != RC_OK) {
 		mlog(LOG_ERROR, "setup", "error=\"%s\"", err.text);

@@ -254,7 +254,7 @@ def foreign_maildir(h, d):
             "Sent": {(crlf(MSG % (5, 5)), frozenset({"\\Seen"}), (1500000004, 0)): 1}}
     verdict(r.returncode == 0 and got == {k: collections.Counter(v) for k, v in want.items()},
             "foreign-maildir", (r, difference(want, got)))
-    verdict("1 flags in names" in r.stderr, "unknown-flags-are-named", r.stderr)
+    verdict("1 flag in names" in r.stderr, "unknown-flags-are-named", r.stderr)
     # Moved from new to cur and flagged, and one more: only that comes.
     os.rename(f"{d}/new/1002.M1P1.host", f"{d}/cur/1002.M1P1.host:2,S")
     write(f"{d}/new/1004.M1P1.host", MSG % (6, 6), 1500000005)

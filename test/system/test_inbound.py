@@ -70,7 +70,7 @@ def zones(key):
         return Zone(["@ MX 10 mail", "mail A {sender}", *records], kind)
     spf = '@ TXT "v=spf1 ip4:{sender} -all"'
     return {
-        "us.test": Zone(["@ MX 10 mail", "mail A {us}", "mail AAAA {us/6}"]),
+        "us.test": Zone(["@ MX 10 mail", "mail A {us}", "mail AAAA {us/6}", '_dmarc TXT "v=DMARC1; p=reject"']),
         "bank.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject"', f"s1._domainkey TXT {key.record}"),
         "soft.test": domain(spf, '_dmarc TXT "v=DMARC1; p=quarantine"'),
         "trial.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject; t=y"'),
@@ -276,9 +276,9 @@ def lists(net, us, key):
 
 def known(net, us, key):
     """A list that somebody here has written to is known, also after a restart; another one of its host is not."""
-    def from_list(subject, name):
+    def from_list(subject, name, author="x@bank.test"):
         fields = f"List-Id: <{name}.lists.test>\r\nList-Post: <mailto:{name}@lists.test>\r\n"
-        text = key.sign(message("x@bank.test", subject, fields), "s1", "lists.test")
+        text = key.sign(message(author, subject, fields), "s1", "lists.test")
         return send(net, "forger", f"{name}-bounces@lists.test", text, "mail.lists.test")
     said = from_list("known-not-yet", "dance")
     verdict(said[0] == 550, "list-not-known-yet", said)
@@ -290,6 +290,9 @@ def known(net, us, key):
     got = wait_until(lambda: find(us, "known-now", "INBOX"))
     verdict(said[0] == 250 and b"policy.override=mailing_list" in got and b"policy.list=dance@lists.test" in got,
             "list-known", (said, got[:1500]))
+    # Whoever was written to can call itself a list: as one of us it gets no further than Junk.
+    said = from_list("known-as-us", "dance", "ben@us.test")
+    verdict(said[0] == 250 and wait_until(lambda: find(us, "known-as-us", "Junk")), "list-as-one-of-us", said)
     said = from_list("another-list", "spam")
     verdict(said[0] == 550, "another-list-of-its-host", said)
     us.kill("queue")

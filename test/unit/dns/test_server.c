@@ -395,8 +395,11 @@ START_TEST(dns_server__gives_no_network_to_who_may_ask_for_little)
 	asked = f.asked;
 	ask_far(&t, little, "key.house.test", DNS_TXT);
 	ck_assert_uint_eq(f.asked, asked);
-	/* Others are free. */
+	/* Others may ask for any name, but not of a server of their choice. */
 	ask_far(&t, t.peer, "other.test", DNS_A);
+	ck_assert_uint_eq(f.asked, asked);
+	ask(&t, "other.test");
+	ev_run(t.loop);
 	ck_assert_uint_gt(f.asked, asked);
 	peer_free(&little);
 	near_stop(&t);

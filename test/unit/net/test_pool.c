@@ -92,7 +92,7 @@ echo_new(void)
 static void
 wait_for_int(atomic_int *v, int least)
 {
-	int64_t until = clk_mono() + 5000;
+	int64_t until = clk_mono() + 60000;
 
 	while (atomic_load(v) < least && clk_mono() < until)
 		pause_ms(1);
@@ -227,14 +227,14 @@ START_TEST(pool__a_slow_task_does_not_hold_the_others_up)
 	int64_t start;
 	char c;
 
-	slow->pause_ms = 5000;
+	slow->pause_ms = 2500;
 	pool_add(pool, &slow->task);
 	wait_for_int(&slow->inside, 1);
 	start = clk_mono();
 	pool_add(pool, &quick->task);
 	ck_assert_int_eq(io_write_all(far[1], "x", 1), RC_OK);
 	ck_assert_int_eq(read(far[1], &c, 1), 1);
-	ck_assert_int_lt(clk_mono() - start, 4500);
+	ck_assert_int_lt(clk_mono() - start, 2200);
 	close(far[0]);
 	close(far[1]);
 	wait_for_int(&ended, 2);

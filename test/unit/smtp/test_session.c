@@ -569,6 +569,8 @@ START_TEST(smtp_session__what_is_forwarded_comes_once)
 		"220 250 " OK3 "354 554/5.4.6", NULL, NULL},
 	    {SV(EHLO MAIL CLUB "DATA\r\n" BY_US "\r\n.\r\n"),
 		"220 250 " OK3 "354 554/5.4.6", NULL, NULL},
+	    {SV(EHLO MAIL CLUB CLUB "DATA\r\n" BY_US MSG ".\r\n"),
+		"220 250 " OK3 "250/2.1.5 354 554/5.4.6", NULL, NULL},
 	    {SV(EHLO MAIL CLUB "DATA\r\nX: y\r\n\r\n" BY_US ".\r\n"),
 		"220 250 " OK3 "354 250/2.0.0", "club@example.org", "anna"},
 	    /* The others still get it. */
@@ -644,7 +646,7 @@ UNIT_TESTS(session)
 	tcase_add_loop_test(tc, smtp_session__byte_by_byte, 0, n);
 	tcase_add_test(tc, smtp_session__what_is_forwarded_counts);
 	tcase_add_loop_test(
-	    tc, smtp_session__what_is_forwarded_comes_once, 0, 6);
+	    tc, smtp_session__what_is_forwarded_comes_once, 0, 7);
 	tcase_add_test(tc, smtp_session__delivers_what_was_sent);
 	tcase_add_test(tc, smtp_session__data_and_bdat_bring_the_same);
 	tcase_add_test(tc, smtp_session__tells_what_the_house_says);
