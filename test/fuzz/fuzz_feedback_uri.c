@@ -29,7 +29,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (i = 0; usable && i < s.n; i++)
 			must(s.p[i] != '\r' && s.p[i] != '\n' && s.p[i] != 0);
 		if (usable && mail.n == 0)
-			must(feedback_mail(&due, &who, s, &mail) == RC_OK);
+			must(feedback_mail(&due, &who, s, &mail) == RC_OK ||
+			     s.n >= REPORT_TEXT_MAX);
 		buf_reset(&address);
 	}
 	must(buf_ok(&mail));
