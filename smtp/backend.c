@@ -35,7 +35,8 @@
 #define SIGN_TRIES	  6
 #define REPORT_MS	  120000
 #define REPORT_TRIES	  3
-#define REPORTS_OUT	  16	      /* of at most 10 MB each */
+#define REPORT_COST	  (2u << 20)  /* of each, whatever its size */
+#define REPORTS_BYTES	  (36u << 20) /* three of 10 MB, 17 small ones */
 #define SPOOL_BYTES	  (32u << 20) /* size times accounts: rather spool once */
 
 _Static_assert(SMTP_ACCOUNT_MAX == ACCOUNT_NAME_MAX, "the length of a name");
@@ -696,10 +697,35 @@ struct reading {
 	unsigned tries;
 };
 
+/* What one takes.  One that is too large has no copy. */
+static size_t
+cost_of(uint64_t size)
+{
+	return REPORT_COST + (size <= REPORT_MAIL_MAX ? (size_t)size : 0);
+}
+
+/* Strangers choose how many there are, and how large. */
+static bool
+take_room(struct smtp_backend *h, uint64_t size)
+{
+	size_t cost = cost_of(size);
+
+	if (atomic_fetch_add(&h->reports_out, cost) + cost <= REPORTS_BYTES)
+		return true;
+	(void)atomic_fetch_sub(&h->reports_out, cost);
+	return false;
+}
+
+static void
+give_room(struct smtp_backend *h, uint64_t size)
+{
+	(void)atomic_fetch_sub(&h->reports_out, cost_of(size));
+}
+
 static void
 reading_end(struct reading *x)
 {
-	(void)atomic_fetch_sub(&x->h->reports_out, 1);
+	give_room(x->h, x->mail.size);
 	if (x->mail.fd >= 0)
 		(void)close(x->mail.fd);
 	free(x);
@@ -782,8 +808,7 @@ backend_report(void *ctx, const struct smtp_report_mail *m)
 
 	if (h->report == NULL)
 		return;
-	if (atomic_fetch_add(&h->reports_out, 1) >= REPORTS_OUT) {
-		(void)atomic_fetch_sub(&h->reports_out, 1);
+	if (!take_room(h, m->size)) {
 		mlog(LOG_WARN, "report.lost",
 		    "text=\"too many reports at once; this one is not read, "
 		    "the mail itself is delivered\"");

@@ -43,8 +43,8 @@ struct smtp_backend {
 	struct peer *report; /* NULL: nobody reads reports */
 	/* Has it started, if it does not run. */
 	void (*wake_report)(void *arg);
-	atomic_uint reports_out;	      /* being read */
-	struct smtp_feedback_memory feedback; /* its lock to be initialised */
+	atomic_size_t reports_out;	      /* bytes that are being read */
+	struct smtp_feedback_memory feedback; /* to be initialised */
 	struct history *history;	      /* NULL: none is kept */
 	struct history_gate *gate;	      /* of refusals; NULL: none */
 	struct names *names; /* port 25: answers of the dns process */

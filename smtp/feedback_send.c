@@ -16,12 +16,23 @@
 #define DNS_MS	20000
 #define URI_MAX FEEDBACK_TO_MAX
 
+_Static_assert(SMTP_FEEDBACK_KEY == crypto_shorthash_KEYBYTES, "the key");
+
 /* ---- once a day ---- */
 
-static uint64_t
-hash_of(int64_t day, struct sv domain, struct sv address)
+void
+smtp_feedback_memory_init(struct smtp_feedback_memory *mem)
 {
-	static const unsigned char key[crypto_shorthash_KEYBYTES] = {7};
+	*mem = (struct smtp_feedback_memory){0};
+	must(pthread_mutex_init(&mem->lock, NULL) == 0);
+	randombytes_buf(mem->key, sizeof mem->key);
+}
+
+/* Nobody outside can tell which of them share a place. */
+static uint64_t
+hash_of(const struct smtp_feedback_memory *mem, int64_t day, struct sv domain,
+    struct sv address)
+{
 	struct buf b;
 	uint64_t h;
 
@@ -29,7 +40,7 @@ hash_of(int64_t day, struct sv domain, struct sv address)
 	buf_addf(&b, "%lld %.*s %.*s", (long long)day, SV_ARG(domain),
 	    SV_ARG(address));
 	(void)crypto_shorthash(
-	    (unsigned char *)&h, (const unsigned char *)b.p, b.n, key);
+	    (unsigned char *)&h, (const unsigned char *)b.p, b.n, mem->key);
 	buf_fini(&b);
 	return h | 1;
 }
@@ -159,7 +170,7 @@ ask_outside(struct smtp_feedback_memory *mem, struct history *history,
 	o->mem = mem;
 	o->history = history;
 	o->when = seen->when;
-	o->hash = hash_of(seen->when / (DAY), domain, address);
+	o->hash = hash_of(mem, seen->when / (DAY), domain, address);
 	sv_copy(domain, o->domain, sizeof o->domain);
 	sv_copy(address, o->address, sizeof o->address);
 	buf_init(&name, DNS_NAME_MAX - 1);
@@ -187,7 +198,8 @@ look_at_address(struct smtp_feedback_memory *mem, struct history *history,
     struct peer *dns, const struct smtp_feedback *f, struct sv address)
 {
 	const struct feedback_seen *seen = &f->seen;
-	uint64_t h = hash_of(seen->when / (DAY), seen->policy.domain, address);
+	uint64_t h =
+	    hash_of(mem, seen->when / (DAY), seen->policy.domain, address);
 
 	if (is_known(mem, h))
 		return;

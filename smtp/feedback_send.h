@@ -13,12 +13,15 @@
 #include "smtp/feedback.h"
 
 #define SMTP_FEEDBACK_KNOWN 512
+#define SMTP_FEEDBACK_KEY   16
 
-/* Zero but for the lock. */
 struct smtp_feedback_memory {
+	uint8_t key[SMTP_FEEDBACK_KEY];	     /* of the hash; random */
 	pthread_mutex_t lock;		     /* of what follows */
 	uint64_t known[SMTP_FEEDBACK_KNOWN]; /* day, domain, address: hashed */
 };
+
+void smtp_feedback_memory_init(struct smtp_feedback_memory *mem);
 
 /* From any thread.  mem, history and dns must outlive the questions. */
 void smtp_feedback_send(struct smtp_feedback_memory *mem,

@@ -162,8 +162,7 @@ run(int control_fd, bool submission)
 	    .memfd = true};
 	struct state st = {
 	    .backend = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
-		.full = {.lock = PTHREAD_MUTEX_INITIALIZER},
-		.feedback = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
+		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;
 	struct smtp_server_opts o = {.submission = submission,
 	    .ops = &smtp_backend_ops,
@@ -173,6 +172,7 @@ run(int control_fd, bool submission)
 
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
+	smtp_feedback_memory_init(&st.backend.feedback);
 	o.tls = child_tls(c);
 	o.hostname = conf_ref(c->conf_now)->hostname;
 	o.limits = limits_of(c->conf_now);

@@ -33,25 +33,8 @@ onward_decide(const struct check_result *r, bool junk, bool vouched)
 	return ONWARD_SEND;
 }
 
-/* Is it that name or one below it? */
-static bool
-is_within(struct sv domain, struct sv org)
-{
-	return org.n > 0 && domain.n >= org.n &&
-	       sv_ieq(sv_skip(domain, domain.n - org.n), org) &&
-	       (domain.n == org.n || domain.p[domain.n - org.n - 1] == '.');
-}
-
 bool
 onward_sender_known(const struct check_result *r)
 {
-	struct sv sender;
-
-	if (r == NULL || r->null_sender)
-		return false;
-	if (r->mailfrom.result == AUTH_PASS)
-		return true;
-	sender = sv_str(r->mailfrom.domain);
-	return r->dmarc.result == AUTH_PASS &&
-	       is_within(sender, sv_str(r->dmarc.org));
+	return r != NULL && !r->null_sender && r->mailfrom.result == AUTH_PASS;
 }

@@ -23,8 +23,9 @@ enum onward onward_decide(
     const struct check_result *r, bool junk, bool vouched);
 /*
  * Is the envelope's sender who it says it is?  Only then is it told that
- * something failed: else a stranger would be, who has sent nothing.  A
- * signature of the author's domain speaks for senders of that domain only.
+ * something failed: else a stranger would be, who has sent nothing.  Only SPF
+ * speaks for the envelope; a signature does not, for who has one signed message
+ * can send it again with any sender of its domain.
  */
 bool onward_sender_known(const struct check_result *r);
 

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/fold.h"
+#include "mail/lex.h"
 
 #define HASH_BYTES 5
 #define HASH_TEXT  8
@@ -34,6 +35,19 @@ split(struct sv address, struct sv *local, struct sv *domain)
 	*local = sv_first(address, at);
 	*domain = sv_skip(address, at + 1);
 	return local->n > 0 && domain->n > 0;
+}
+
+/* Atoms and dots, in any order: mail_address_write writes it as one word. */
+static bool
+is_plain(struct sv s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] != '.' &&
+		    ((unsigned char)s.p[i] >= 0x80 || !mail_is_atext(s.p[i])))
+			return false;
+	return true;
 }
 
 bool
@@ -156,8 +170,8 @@ srs_forward(const struct srs_keys *k, int64_t now, struct sv sender,
 	size_t had = out->n;
 
 	must(k->n > 0 && k->key[0].n >= SRS_KEY_MIN);
-	if (!split(sender, &local, &from) ||
-	    memchr(from.p, '=', from.n) != NULL)
+	if (!split(sender, &local, &from) || !is_plain(local) ||
+	    !is_plain(from) || memchr(from.p, '=', from.n) != NULL)
 		return RC_SYNTAX;
 	if (has_tag(local, '1') && split_srs1(local, &given, &first, &rest))
 		put_srs1(k, first, rest, out);

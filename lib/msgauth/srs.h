@@ -40,7 +40,9 @@ bool srs_is(struct sv address);
 /*
  * Appends the sender under which mail of `sender` is passed on by `domain`.
  * now: seconds.  RC_SYNTAX: sender is not local@domain (the null sender is
- * passed on as it is, by the caller); RC_TOOBIG: the local part would have more
+ * passed on as it is, by the caller), or there is more in it than atoms and
+ * dots: quotes and brackets within a local part of ours would end it, or the
+ * command; RC_TOOBIG: the local part would have more
  * than SRS_LOCAL_MAX bytes.
  */
 #define SRS_LOCAL_MAX 600

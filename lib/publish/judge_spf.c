@@ -10,8 +10,8 @@
 #include "publish/publish_priv.h"
 
 #define DEPTH_MAX  10
-#define TERMS_NEAR 9 /* of SPF_TERMS_MAX */
-#define TERMS_STOP 40
+#define TERMS_NEAR 9  /* of SPF_TERMS_MAX */
+#define TERMS_STOP 40 /* more of them are not looked up */
 
 /* ---- the cost ---- */
 
@@ -154,7 +154,8 @@ count_record(struct cost *c, const char *domain, unsigned depth)
 	if (find_record(a, &text) == 1 &&
 	    spf_record_parse(buf_sv(&text), &r) == RC_OK) {
 		/* What is behind "all" is never looked at. */
-		while (!all && spf_record_next(&r, &t)) {
+		while (
+		    !all && c->terms <= TERMS_STOP && spf_record_next(&r, &t)) {
 			count_term(c, &t, domain, depth);
 			all = t.mechanism == SPF_ALL;
 			if (all && depth == 0)
@@ -338,9 +339,11 @@ add_warnings(struct publish *p, const struct cost *c)
 	p->elsewhere = c->terms > SPF_TERMS_MAX;
 	if (c->terms > SPF_TERMS_MAX)
 		return publish_say(p, PUBLISH_DIFFERENT,
-		    "it needs %u DNS lookups, and only %d are allowed: "
+		    "it needs %s%u DNS lookups, and only %d are allowed: "
 		    "receivers treat it as invalid",
-		    c->terms, SPF_TERMS_MAX);
+		    c->terms > TERMS_STOP ? "more than " : "",
+		    c->terms > TERMS_STOP ? TERMS_STOP : c->terms,
+		    SPF_TERMS_MAX);
 	if (c->terms >= TERMS_NEAR)
 		(void)publish_warn(p,
 		    "it needs %u of %d allowed DNS lookups: one more include "

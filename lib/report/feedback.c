@@ -161,6 +161,57 @@ feedback_xml(const struct feedback_due *f, const struct feedback_sender *who,
 	buf_adds(out, "</feedback>\n");
 }
 
+/* ---- what may be written ---- */
+
+/* Exactly as mail_path_plain has it: no control characters, no blanks out of
+ * quotes, nothing in front or behind. */
+static bool
+is_address(struct sv s)
+{
+	const struct mail_path_limits lim = MAIL_PATH_LIMITS;
+	struct mail_path path;
+	struct sv whole = s;
+	struct buf plain;
+	bool same;
+
+	if (s.n == 0 || s.n >= REPORT_TEXT_MAX ||
+	    mail_path_parse(&whole, &lim, false, &path) != RC_OK ||
+	    whole.n > 0 || path.domain.n == 0 || path.domain.p[0] == '[')
+		return false;
+	buf_init(&plain, 2 * REPORT_TEXT_MAX);
+	mail_path_plain(&path, &plain);
+	same = buf_ok(&plain) && sv_eq(buf_sv(&plain), s);
+	buf_fini(&plain);
+	return same;
+}
+
+/* A name at which there could be an address. */
+static bool
+is_domain(struct sv s)
+{
+	struct buf b;
+	bool yes;
+
+	buf_init(&b, REPORT_TEXT_MAX);
+	buf_adds(&b, "x@");
+	buf_addsv(&b, s);
+	yes = buf_ok(&b) && sv_chr(s, '@') == s.n && is_address(buf_sv(&b));
+	buf_fini(&b);
+	return yes;
+}
+
+bool
+feedback_is_sound(const struct feedback_due *f)
+{
+	uint32_t i;
+
+	if (!is_domain(f->policy.domain) || f->nto > FEEDBACK_TO_MAX)
+		return false;
+	for (i = 0; i < f->nto && is_address(f->to[i]); i++)
+		;
+	return i == f->nto;
+}
+
 /* ---- the mail ---- */
 
 static void
@@ -215,7 +266,7 @@ add_header(const struct feedback_due *f, const struct feedback_sender *who,
 	    hex, who->hostname, hex);
 }
 
-void
+int
 feedback_mail(const struct feedback_due *f, const struct feedback_sender *who,
     struct sv to, struct buf *out)
 {
@@ -224,6 +275,8 @@ feedback_mail(const struct feedback_due *f, const struct feedback_sender *who,
 	struct buf xml;
 	size_t i;
 
+	if (!is_domain(f->policy.domain) || !is_address(to))
+		return RC_SYNTAX;
 	for (i = 0; i < 16; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", who->id[i]);
 	clk_civil(f->begin, &t);
@@ -247,6 +300,7 @@ feedback_mail(const struct feedback_due *f, const struct feedback_sender *who,
 	add_packed(buf_sv(&xml), out);
 	buf_addf(out, "--=_%s--\r\n", hex);
 	buf_fini(&xml);
+	return buf_ok(out) ? RC_OK : RC_TOOBIG;
 }
 
 /* ---- who asks for them ---- */

@@ -19,10 +19,18 @@ struct feedback_sender {
 void feedback_xml(const struct feedback_due *f,
     const struct feedback_sender *who, struct buf *out);
 
-/* The whole mail to `to`, lines ending with CR LF; f->id says which report it
- * is, so that two copies are known to be one. */
-void feedback_mail(const struct feedback_due *f,
-    const struct feedback_sender *who, struct sv to, struct buf *out);
+/*
+ * Is it about a domain, for so many as may get one, each an address in the form
+ * of mail_path_plain?  Both become header fields and commands.
+ */
+bool feedback_is_sound(const struct feedback_due *f);
+
+/* The whole mail to `to`, lines ending with CR LF; who->id tells which copy it
+ * is.  RC_SYNTAX: f->policy.domain or `to` is not what feedback_is_sound asks
+ * for; out is as it was. */
+int feedback_mail(const struct feedback_due *f,
+    const struct feedback_sender *who, struct sv to,
+    struct buf *out) RC_USE_RESULT;
 
 /*
  * The addresses of a rua= tag, pure: takes the next URI off *list.  true: it is

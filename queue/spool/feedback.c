@@ -19,6 +19,12 @@
 #define MAIL_MAX      (2u << 20)
 #define DAY	      (24 * 3600)
 
+/* Which report. */
+struct past {
+	int64_t begin;
+	char domain[REPORT_TEXT_MAX];
+};
+
 struct feedback {
 	struct queue_service *q;
 	struct ev_timer *timer;
@@ -26,6 +32,8 @@ struct feedback {
 	bool freed;    /* the answer does the rest */
 	int64_t day;   /* of the counter */
 	unsigned sent; /* on that day */
+	struct past past[FEEDBACK_A_DAY];
+	size_t npast; /* of all time; the last ones are there */
 };
 
 static void on_look(void *arg);
@@ -58,11 +66,12 @@ put_one(struct queue_service *q, const struct feedback_due *due, struct sv to,
 	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
 	who.id = p.delivery_id;
 	buf_init(&text, MAIL_MAX);
-	feedback_mail(due, &who, to, &text);
+	r = feedback_mail(due, &who, to, &text);
 	p.to = &rcpt;
 	p.nto = 1;
 	p.bytes = buf_sv(&text);
-	r = buf_ok(&text) ? spool_put(q->spool, &p, &it, err) : RC_TOOBIG;
+	if (r == RC_OK)
+		r = spool_put(q->spool, &p, &it, err);
 	if (r == RC_OK)
 		queue_schedule(q, it, false);
 	buf_fini(&text);
@@ -81,27 +90,88 @@ tell_done(struct queue_service *q, const struct feedback_due *due)
 	history_tell(q->o.history, &m);
 }
 
-/* A report that cannot be put into the queue now is due again later. */
+static void
+done_with(struct feedback *f, const struct feedback_due *due)
+{
+	struct past *p = &f->past[f->npast++ % FEEDBACK_A_DAY];
+
+	p->begin = due->begin;
+	sv_copy(sv_first(due->policy.domain, sizeof p->domain - 1), p->domain,
+	    sizeof p->domain);
+	f->sent++;
+	tell_done(f->q, due);
+}
+
+static bool
+is_past(const struct feedback *f, const struct feedback_due *due)
+{
+	struct sv domain =
+	    sv_first(due->policy.domain, sizeof f->past[0].domain - 1);
+	size_t i;
+
+	for (i = 0; i < f->npast && i < FEEDBACK_A_DAY; i++)
+		if (f->past[i].begin == due->begin &&
+		    sv_ieq(sv_str(f->past[i].domain), domain))
+			return true;
+	return false;
+}
+
+/* A history that cannot write what we tell it has nothing new for us: there is
+ * time until it can. */
 static int
-send_all(struct feedback *f, const struct feedback_due *due)
+say_past(struct feedback *f, const struct feedback_due *due)
+{
+	char domain[LOG_Q_MAX];
+
+	mlog(LOG_WARN, "feedback.again",
+	    "domain=%s text=\"the history does not note that this report was "
+	    "sent; it is not sent again\"",
+	    log_q(domain, due->policy.domain));
+	tell_done(f->q, due);
+	return RC_TEMP;
+}
+
+/* What smtp and the history have brought is not believed: it leaves with a
+ * signature of ours. */
+static int
+refuse(struct feedback *f, const struct feedback_due *due)
+{
+	char domain[LOG_Q_MAX];
+
+	mlog(LOG_WARN, "feedback.refused",
+	    "domain=%s addresses=%u text=\"a report with a domain or an "
+	    "address that is not one; it is not sent\"",
+	    log_q(domain, due->policy.domain), due->nto);
+	done_with(f, due);
+	return RC_SYNTAX;
+}
+
+/* A report that cannot be put into the queue now is due again later, unless
+ * some have it. */
+int
+queue_feedback_send(struct feedback *f, const struct feedback_due *due)
 {
 	char domain[LOG_Q_MAX];
 	struct err err = {.text = ""};
-	uint32_t i;
+	uint32_t n = 0;
 	int r = RC_OK;
 
-	for (i = 0; r == RC_OK && i < due->nto; i++)
-		r = put_one(f->q, due, due->to[i], &err);
+	if (is_past(f, due))
+		return say_past(f, due);
+	if (!feedback_is_sound(due))
+		return refuse(f, due);
+	while (
+	    n < due->nto && (r = put_one(f->q, due, due->to[n], &err)) == RC_OK)
+		n++;
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN, "feedback.sent",
 	    "domain=%s addresses=%u rows=%u%s%s%s",
-	    log_q(domain, due->policy.domain), due->nto, due->nrow,
+	    log_q(domain, due->policy.domain), n, due->nrow,
 	    r == RC_OK ? "" : " text=\"", err.text, r == RC_OK ? "" : "\"");
-	if (r != RC_OK)
+	if (r != RC_OK && n == 0)
 		return r;
-	f->sent++;
 	queue_commit(f->q);
-	tell_done(f->q, due);
-	return RC_OK;
+	done_with(f, due);
+	return r;
 }
 
 static void
@@ -118,7 +188,7 @@ on_due(int rc, struct msg *reply, void *arg)
 	if (rc == RC_OK && feedback_due_get(reply, &due) == RC_OK) {
 		rc = due.rc;
 		if (rc == RC_OK)
-			rc = send_all(f, &due);
+			rc = queue_feedback_send(f, &due);
 		feedback_due_fini(&due);
 	}
 	look_in(f, rc == RC_OK ? NEXT_MS : LOOK_MS);

@@ -10,6 +10,8 @@
 #ifndef QUEUE_SPOOL_FEEDBACK_H
 #define QUEUE_SPOOL_FEEDBACK_H
 
+#include "ipc/msg_report.h"
+
 struct queue_service;
 struct feedback;
 
@@ -17,5 +19,11 @@ struct feedback;
 
 struct feedback *queue_feedback_new(struct queue_service *q);
 void queue_feedback_free(struct feedback **f);
+
+/* What the history says is due.  RC_SYNTAX: it is not a report that may leave,
+ * and was refused.  RC_TEMP: it was sent before, which the history has not
+ * noted.  Neither is due again. */
+int queue_feedback_send(
+    struct feedback *f, const struct feedback_due *due) RC_USE_RESULT;
 
 #endif

@@ -12,8 +12,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct feedback_sender who = {
 	    "mail.example.org", "example.org", 1404180000, id};
 	struct feedback_row row = {.author = sv_of(data, size), .count = 1};
-	const struct feedback_due due = {
-	    .begin = 1404086400, .row = &row, .nrow = 1};
+	const struct feedback_due due = {.begin = 1404086400,
+	    .policy = {.domain = SV("a.test")},
+	    .row = &row,
+	    .nrow = 1};
 	struct sv list = sv_of(data, size), s;
 	struct buf address, mail;
 	bool usable;
@@ -27,7 +29,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (i = 0; usable && i < s.n; i++)
 			must(s.p[i] != '\r' && s.p[i] != '\n' && s.p[i] != 0);
 		if (usable && mail.n == 0)
-			feedback_mail(&due, &who, s, &mail);
+			must(feedback_mail(&due, &who, s, &mail) == RC_OK ||
+			     s.n >= REPORT_TEXT_MAX);
 		buf_reset(&address);
 	}
 	must(buf_ok(&mail));

@@ -98,8 +98,9 @@ START_TEST(onward_decide__what_was_not_judged)
 }
 END_TEST
 
-/* A signature speaks for its own domain's senders only: else somebody who has
- * one signed message could have reports sent to anybody. */
+/* A signature does not speak for the sender, not even for one of its domain:
+ * else somebody who has one signed message of a large provider could have
+ * reports sent to anybody there. */
 START_TEST(onward_sender_known__answers_each_row)
 {
 	static const struct {
@@ -109,9 +110,10 @@ START_TEST(onward_sender_known__answers_each_row)
 	} known[] = {
 	    {AUTH_PASS, AUTH_NONE, "mail.home.test", false, true},
 	    {AUTH_PASS, AUTH_NONE, "mail.home.test", true, false},
-	    {AUTH_FAIL, AUTH_PASS, "mail.home.test", false, true},
-	    {AUTH_NONE, AUTH_PASS, "home.test", false, true},
-	    {AUTH_NONE, AUTH_PASS, "HOME.Test", false, true},
+	    {AUTH_FAIL, AUTH_PASS, "mail.home.test", false, false},
+	    {AUTH_NONE, AUTH_PASS, "home.test", false, false},
+	    {AUTH_NEUTRAL, AUTH_PASS, "HOME.Test", false, false},
+	    {AUTH_PASS, AUTH_FAIL, "home.test", false, true},
 	    {AUTH_NONE, AUTH_PASS, "victim.test", false, false},
 	    {AUTH_NONE, AUTH_PASS, "nothome.test", false, false},
 	    {AUTH_FAIL, AUTH_FAIL, "home.test", false, false},
@@ -137,6 +139,6 @@ UNIT_TESTS(onward)
 	tcase_add_loop_test(t, onward_decide__answers_each_row, 0,
 	    sizeof rows / sizeof rows[0]);
 	tcase_add_test(t, onward_decide__what_was_not_judged);
-	tcase_add_loop_test(t, onward_sender_known__answers_each_row, 0, 10);
+	tcase_add_loop_test(t, onward_sender_known__answers_each_row, 0, 11);
 	return t;
 }

@@ -33,8 +33,8 @@ reverse(
 }
 
 static const char *const senders[] = {"ben@home.test", "a=b=c@x.test",
-    "SRS0@x.test", "srs1=x@x.test", "a b@x.test", "a\"b@x.test",
-    "prvs=1234=ben@home.test", "-@x.test", "a@b@x.test"};
+    "SRS0@x.test", "srs1=x@x.test", "a..b@x.test", ".a.@x.test",
+    "prvs=1234=ben@home.test", "-@x.test", "!#$%&'*+/?^_`{|}~@x.test"};
 
 START_TEST(srs__there_and_back)
 {
@@ -218,7 +218,14 @@ END_TEST
 
 START_TEST(srs_forward__refuses)
 {
+	static const char *const odd[] = {"\"john doe\"@x.test",
+	    "\"a> SIZE=1 X=\"@x.test", "a b@x.test", "a\"b@x.test",
+	    "a@b@x.test", "\"a\"@x.test", "a\\b@x.test", "a>b@x.test",
+	    "a\r\nb@x.test", "a\xc3\xa4@x.test", "a@[192.0.2.1]", "a@x.test>",
+	    "a@x test", "\"SRS0=hhhh=dd=x.test=a b\"@x.test",
+	    "SRS0=hhhh=dd=x.test=a\"b@x.test", "SRS1=hhhh=x.test==a b@x.test"};
 	struct buf a, b;
+	size_t k;
 	int i;
 
 	buf_init(&a, 2000);
@@ -236,6 +243,10 @@ START_TEST(srs_forward__refuses)
 	buf_adds(&a, "@x.test");
 	ck_assert_int_eq(
 	    srs_forward(&keys, NOW, buf_sv(&a), SV("us.test"), &b), RC_TOOBIG);
+	for (k = 0; k < sizeof odd / sizeof odd[0]; k++)
+		ck_assert_msg(srs_forward(&keys, NOW, sv_str(odd[k]),
+				  SV("us.test"), &b) == RC_SYNTAX,
+		    "%s", odd[k]);
 	ck_assert_uint_eq(b.n, 0);
 	buf_fini(&b);
 	buf_fini(&a);

@@ -849,6 +849,34 @@ START_TEST(publish_add_domain__says_why_there_are_no_keys)
 }
 END_TEST
 
+/* One long record: what no receiver would look up is not asked for. */
+START_TEST(publish_judge__spf_is_counted_up_to_a_limit)
+{
+	struct publish *p;
+	struct buf b;
+	int i;
+
+	buf_init(&b, 10000);
+	buf_adds(
+	    &b, "@ MX 5 mail.example.org|mail A 192.0.2.1|@ TXT v=spf1 mx");
+	for (i = 0; i < 100; i++)
+		buf_addf(&b, " a:h%d.example.org", i);
+	buf_adds(&b, " -all");
+	add_own("192.0.2.1");
+	fill(b.p);
+	make();
+	p = find(PUBLISH_SPF, DNS_TXT);
+	ck_assert_ptr_nonnull(p);
+	fixture_judge(p, &host, zone);
+	ck_assert_int_eq(p->state, PUBLISH_DIFFERENT);
+	ck_assert_msg(strstr(p->words.p, "more than 40 DNS lookups") != NULL,
+	    "%s", p->words.p);
+	ck_assert_uint_gt(zone_asked_for(zone, "h30.example.org"), 0);
+	ck_assert_uint_eq(zone_asked_for(zone, "h50.example.org"), 0);
+	buf_fini(&b);
+}
+END_TEST
+
 UNIT_TESTS(publish)
 {
 	TCase *tc = tcase_create("publish");
@@ -856,6 +884,7 @@ UNIT_TESTS(publish)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(
 	    tc, publish_judge__row, 0, (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_test(tc, publish_judge__spf_is_counted_up_to_a_limit);
 	tcase_add_loop_test(tc, publish_judge__srv_has_host_and_port, 0,
 	    (int)(sizeof srv_rows / sizeof srv_rows[0]));
 	tcase_add_loop_test(tc, publish_judge__tlsa_is_of_the_certificate, 0,

@@ -137,7 +137,8 @@ START_TEST(feedback__mail)
 
 	buf_init(&mail, 1 << 20);
 	buf_init(&out, 1 << 20);
-	feedback_mail(&due, &who, SV("\"a b\"@a.test"), &mail);
+	ck_assert_int_eq(
+	    feedback_mail(&due, &who, SV("\"a b\"@a.test"), &mail), RC_OK);
 	ck_assert_msg(
 	    sv_starts(buf_sv(&mail), sv_str(header)), "%.*s", 500, mail.p);
 	ck_assert(sv_find(buf_sv(&mail),
@@ -154,6 +155,62 @@ START_TEST(feedback__mail)
 	    report_read(buf_sv(&mail), &m, &limits, collect, &out), 1);
 	ck_assert_str_eq(out.p, REPORT);
 	buf_fini(&out);
+	buf_fini(&mail);
+}
+END_TEST
+
+/* What would be header fields or commands of somebody else's. */
+static const struct {
+	struct sv domain, to;
+	bool sound;
+} fields[] = {
+    {T("a.test"), T("x@a.test"), true},
+    {T("_x.a-b.test"), T("x..y@a.test"), true},
+    {T("a.test"), T("\"a b\"@a.test"), true},
+    {T("a\r\nFrom: <boss@us.test>"), T("x@a.test"), false},
+    {T("a.test\r\n\r\nhello"), T("x@a.test"), false},
+    {T("a.test\""), T("x@a.test"), false},
+    {T("a.test> x"), T("x@a.test"), false},
+    {T("a.test x"), T("x@a.test"), false},
+    {T("y@a.test"), T("x@a.test"), false},
+    {T("[192.0.2.1]"), T("x@a.test"), false},
+    {T("a\0.test"), T("x@a.test"), false},
+    {T("a..test"), T("x@a.test"), false},
+    {T("\xc3\xa4.test"), T("x@a.test"), false},
+    {T(""), T("x@a.test"), false},
+    {T("a.test"), T("x@a.test>\r\nBcc: <y@b.test"), false},
+    {T("a.test"), T("x@a.test\r\nRCPT TO:<y@b.test>"), false},
+    {T("a.test"), T("\"x\r\ny\"@a.test"), false},
+    {T("a.test"), T("x@a.test> NOTIFY=NEVER X=<"), false},
+    {T("a.test"), T("<x@a.test>"), false},
+    {T("a.test"), T("@b.test:x@a.test"), false},
+    {T("a.test"), T("x y@a.test"), false},
+    {T("a.test"), T("x(y)@a.test"), false},
+    {T("a.test"), T("x@a.test "), false},
+    {T("a.test"), T("x@a.test\0"), false},
+    {T("a.test"), T("x\xff@a.test"), false},
+    {T("a.test"), T("x@[192.0.2.1]"), false},
+    {T("a.test"), T("postmaster"), false},
+    {T("a.test"), T(""), false},
+};
+
+START_TEST(feedback__is_sound)
+{
+	struct sv to[FEEDBACK_TO_MAX + 1] = {SV("y@a.test"), fields[_i].to};
+	struct feedback_due d = due;
+	struct buf mail;
+
+	buf_init(&mail, 1 << 20);
+	d.policy.domain = fields[_i].domain;
+	d.to = to;
+	d.nto = 2;
+	ck_assert(feedback_is_sound(&d) == fields[_i].sound);
+	ck_assert_int_eq(feedback_mail(&d, &who, fields[_i].to, &mail),
+	    fields[_i].sound ? RC_OK : RC_SYNTAX);
+	ck_assert((mail.n > 0) == fields[_i].sound);
+	to[2] = to[3] = to[4] = to[0];
+	d.nto = FEEDBACK_TO_MAX + 1;
+	ck_assert(!feedback_is_sound(&d));
 	buf_fini(&mail);
 }
 END_TEST
@@ -199,6 +256,8 @@ UNIT_TESTS(feedback)
 	tcase_add_test(t, feedback__is_read_by_our_own_reader);
 	tcase_add_test(t, feedback__follows_the_schema);
 	tcase_add_test(t, feedback__mail);
+	tcase_add_loop_test(
+	    t, feedback__is_sound, 0, (int)(sizeof fields / sizeof fields[0]));
 	tcase_add_loop_test(
 	    t, feedback__uris, 0, (int)(sizeof uris / sizeof uris[0]));
 	return t;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "smtp/feedback.h"
+#include "smtp/feedback_send.h"
 #include "test/unit/unit.h"
 
 static struct check_result
@@ -128,6 +129,25 @@ START_TEST(smtp_feedback__nobody_asks)
 }
 END_TEST
 
+/* Else a stranger could choose addresses that push each other out, and have
+ * the same questions asked for each message. */
+START_TEST(smtp_feedback__memory_has_a_key_of_its_own)
+{
+	static const uint8_t zero[SMTP_FEEDBACK_KEY];
+	struct smtp_feedback_memory a, b;
+	size_t i;
+
+	smtp_feedback_memory_init(&a);
+	smtp_feedback_memory_init(&b);
+	ck_assert_mem_ne(a.key, b.key, sizeof a.key);
+	ck_assert_mem_ne(a.key, zero, sizeof a.key);
+	for (i = 0; i < SMTP_FEEDBACK_KNOWN; i++)
+		ck_assert_uint_eq(a.known[i], 0);
+	(void)pthread_mutex_destroy(&a.lock);
+	(void)pthread_mutex_destroy(&b.lock);
+}
+END_TEST
+
 UNIT_TESTS(smtp_feedback)
 {
 	TCase *t = tcase_create("smtp_feedback");
@@ -136,5 +156,6 @@ UNIT_TESTS(smtp_feedback)
 	tcase_add_loop_test(t, smtp_feedback__reasons, 0,
 	    (int)(sizeof reasons / sizeof reasons[0]));
 	tcase_add_test(t, smtp_feedback__nobody_asks);
+	tcase_add_test(t, smtp_feedback__memory_has_a_key_of_its_own);
 	return t;
 }

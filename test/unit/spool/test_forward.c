@@ -213,6 +213,23 @@ START_TEST(forward__a_sender_of_any_length)
 }
 END_TEST
 
+/* And for one that cannot be a part of a local part. */
+START_TEST(forward__a_sender_with_quotes)
+{
+	static const char *const senders[] = {"\"john doe\"@author.test",
+	    "\"a> SIZE=1 X=\"@author.test", "a@[192.0.2.1]"};
+	struct world w;
+
+	world_init(&w, senders[_i], SPOOL_KNOWN);
+	ck_assert_int_eq(there_and_back(&w, "far@us.test"), RC_OK);
+	ck_assert_str_eq(w.back.alias->address, "far@us.test");
+	ck_assert_str_eq(w.back.sender.p, "far@us.test");
+	ck_assert(!w.back.author);
+	ck_assert(strpbrk(w.sender.p, "\" <>[]") == NULL);
+	world_fini(&w);
+}
+END_TEST
+
 static void
 use_secret(struct world *w, const char *text)
 {
@@ -437,6 +454,7 @@ UNIT_TESTS(forward)
 	tcase_add_loop_test(t, forward__comes_back_to_whom_it_concerns, 0, 4);
 	tcase_add_test(t, forward__the_null_sender_stays);
 	tcase_add_test(t, forward__a_sender_of_any_length);
+	tcase_add_loop_test(t, forward__a_sender_with_quotes, 0, 3);
 	tcase_add_test(t, forward__an_old_secret_is_good_for_a_while);
 	tcase_add_loop_test(t, forward__forged_addresses_are_refused, 0, 6);
 	tcase_add_loop_test(t, forward_told__answers_each_row, 0, 8);

@@ -1503,6 +1503,60 @@ START_TEST(queue__starts_with_a_hundred_thousand)
 }
 END_TEST
 
+/* ---- reports of ours ---- */
+
+static struct feedback_due
+due_of(const char *domain, struct sv *to, uint32_t n)
+{
+	return (struct feedback_due){.begin = 1404086400,
+	    .end = 1404172799,
+	    .policy = {.domain = sv_str(domain)},
+	    .to = to,
+	    .nto = n};
+}
+
+/* Neither of them gets it if one is not to be trusted. */
+START_TEST(queue__a_report_with_a_field_in_it_is_refused)
+{
+	struct sv to[] = {SV("x@a.test"), SV("y@a.test")};
+	struct feedback_due due = due_of("a\r\nFrom: <boss@us.test>", to, 2);
+
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_SYNTAX);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	due = due_of("a.test", to, 2);
+	to[1] = SV("y@a.test>\r\nBcc: <z@a.test");
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_SYNTAX);
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	due = due_of("b.test", to, 2);
+	to[1] = SV("y@a.test");
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_OK);
+	ck_assert_uint_eq(spool_count(q->spool), 2);
+}
+END_TEST
+
+/* A history that cannot write says of the same ones again that they are due. */
+START_TEST(queue__a_report_is_sent_once)
+{
+	struct sv to[] = {SV("x@a.test"), SV("y@a.test")};
+	struct feedback_due due = due_of("a.test", to, 2);
+
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_OK);
+	ck_assert_uint_eq(spool_count(q->spool), 2);
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_TEMP);
+	ck_assert_uint_eq(spool_count(q->spool), 2);
+	due.policy.domain = SV("b.test");
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_OK);
+	due.policy.domain = SV("A.Test");
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_TEMP);
+	ck_assert_uint_eq(spool_count(q->spool), 4);
+	/* That of the next day is another. */
+	due.begin += 86400;
+	due.end += 86400;
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_OK);
+	ck_assert_uint_eq(spool_count(q->spool), 6);
+}
+END_TEST
+
 UNIT_TESTS(service)
 {
 	TCase *t = tcase_create("service");
@@ -1510,6 +1564,8 @@ UNIT_TESTS(service)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, queue__a_recipient_is_in_one_job);
+	tcase_add_test(t, queue__a_report_with_a_field_in_it_is_refused);
+	tcase_add_test(t, queue__a_report_is_sent_once);
 	tcase_add_test(t, queue__what_it_adopted_has_an_end);
 	tcase_add_test(t, queue__a_notice_is_on_the_disk_before_it_leaves);
 	tcase_add_test(t, queue__an_unreadable_message_ends_after_five_days);
