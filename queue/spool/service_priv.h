@@ -239,8 +239,8 @@ enum forward_told queue_forward_told(const struct conf *c,
 /* Words about one of the alias's addresses, without any of them. */
 void queue_hide(const struct conf_alias *a, struct sv words, struct buf *out);
 
-/* Recipients with the aliases that lead to them; each once.  Texts are the
- * caller's, or the configuration's. */
+/* Recipients with the aliases that lead to them; each once by each alias, or
+ * once without.  Texts are the caller's, or the configuration's. */
 struct addressees {
 	struct queue_to *to;
 	struct sv *via;

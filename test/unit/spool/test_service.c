@@ -1335,6 +1335,32 @@ START_TEST(queue__what_an_alias_has_taken_is_not_lost_on_a_full_disk)
 }
 END_TEST
 
+/* Two aliases lead to one address: their owners hear of its failure, each of
+ * the own. */
+START_TEST(queue__the_owners_of_each_alias_hear_of_a_failure)
+{
+	const struct queue_to to[] = {
+	    {.address = SV("one@example.org"), .forward = true},
+	    {.address = SV("two@example.org"), .forward = true}};
+	const struct spool_item *it;
+	bool anna = false, ben = false;
+
+	configure("aliases: { one@example.org: [anna, b@other.test], "
+		  "two@example.org: [ben, b@other.test] }\n");
+	ck_assert_int_eq(
+	    put_text(to, 2, "x@author.test", SV("\r\nhello\r\n")), RC_OK);
+	be_refused();
+	be_refused();
+	for (it = spool_first(q->spool); it != NULL; it = it->next) {
+		ck_assert(it->nrcpt == 1 && it->rcpt[0].local);
+		anna = anna || strcmp(it->rcpt[0].address, "anna") == 0;
+		ben = ben || strcmp(it->rcpt[0].address, "ben") == 0;
+	}
+	ck_assert_uint_eq(spool_count(q->spool), 2);
+	ck_assert(anna && ben);
+}
+END_TEST
+
 static struct client *
 newest_client(void)
 {
@@ -1660,6 +1686,7 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue_put__an_alias_stays_over_a_restart);
 	tcase_add_loop_test(
 	    t, queue__what_an_alias_has_taken_is_not_lost_on_a_full_disk, 0, 6);
+	tcase_add_test(t, queue__the_owners_of_each_alias_hear_of_a_failure);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
 	tcase_add_test(t, queue_hold__waits_for_the_outcome);
