@@ -119,9 +119,26 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
 	return rc;
 }
 
+/* A letter's own delivery id: the same whenever it is written again. */
+static void
+derive_id(const uint8_t about[16], const char *what, struct sv address,
+    uint8_t out[16])
+{
+	crypto_generichash_state h;
+
+	(void)crypto_generichash_init(&h, NULL, 0, 16);
+	(void)crypto_generichash_update(&h, about, 16);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)what, strlen(what) + 1);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)address.p, address.n);
+	(void)crypto_generichash_final(&h, out, 16);
+}
+
 int
 queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
-    const struct addressees *to, struct err *err)
+    const struct queue_cause *cause, const struct addressees *to,
+    struct err *err)
 {
 	struct spool_put p = {.fd = -1,
 	    .flags = SPOOL_REPORT | SPOOL_BARE,
@@ -131,10 +148,11 @@ queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
 	struct spool_item *letter = NULL;
 	struct queue_news news = {
 	    .kind = HISTORY_QUEUED, .count = HISTORY_C_NONE};
+	size_t before = spool_count(q->spool);
 	struct buf text;
 	int rc;
 
-	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
+	derive_id(cause->about, "letter", cause->address, p.delivery_id);
 	r->id = p.delivery_id;
 	r->hostname = c->hostname;
 	r->domain = c->domain[0].name;
@@ -143,7 +161,7 @@ queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
 	report_compose(r, &text);
 	p.bytes = buf_sv(&text);
 	rc = buf_ok(&text) ? spool_put(q->spool, &p, &letter, err) : RC_TOOBIG;
-	if (rc == RC_OK) {
+	if (rc == RC_OK && spool_count(q->spool) > before) {
 		queue_schedule(q, letter, false);
 		news.number = letter->seq;
 		news.text = SV("a report on a message that is forwarded");
@@ -215,22 +233,6 @@ report_failure(
 	conf_free(&c);
 	free(to);
 	return rc;
-}
-
-/* A letter's own delivery id: the same whenever it is written again. */
-static void
-derive_id(const uint8_t about[16], const char *what, struct sv address,
-    uint8_t out[16])
-{
-	crypto_generichash_state h;
-
-	(void)crypto_generichash_init(&h, NULL, 0, 16);
-	(void)crypto_generichash_update(&h, about, 16);
-	(void)crypto_generichash_update(
-	    &h, (const unsigned char *)what, strlen(what) + 1);
-	(void)crypto_generichash_update(
-	    &h, (const unsigned char *)address.p, address.n);
-	(void)crypto_generichash_final(&h, out, 16);
 }
 
 /*

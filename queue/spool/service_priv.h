@@ -278,10 +278,16 @@ void queue_note_attempt(const struct attempt *a, const struct queue_news *news);
 
 /* ---- notice.c ---- */
 
+/* A message that came in, and one of its recipients. */
+struct queue_cause {
+	const uint8_t *about; /* its delivery id */
+	struct sv address;
+};
 /* A letter of ours that is about no item here: r is complete but for who
- * writes, and when. */
+ * writes, and when.  One for each cause: a message may come in again. */
 int queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
-    const struct addressees *to, struct err *err) RC_USE_RESULT;
+    const struct queue_cause *cause, const struct addressees *to,
+    struct err *err) RC_USE_RESULT;
 
 enum queue_end {
 	QUEUE_REFUSED, /* by the other server, or by a person here */

@@ -1361,6 +1361,38 @@ START_TEST(queue__the_owners_of_each_alias_hear_of_a_failure)
 }
 END_TEST
 
+#define BOUNCE                                                      \
+	"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n" \
+	"Content-Type: message/delivery-status\r\n\r\nA: b\r\n\r\n" \
+	"Action: failed\r\nDiagnostic-Code: smtp; 550 no\r\n\r\n--b--\r\n"
+
+/* A bounce of what was forwarded, or an answer to it, is told once, though
+ * smtp brings it again. */
+START_TEST(queue_put__what_comes_back_twice_is_told_once)
+{
+	static const char *const texts[] = {
+	    BOUNCE, "Subject: away\r\n\r\nI am away\r\n"};
+	const struct spool_item about = {.sender = (char[]){"x@author.test"}};
+	struct queue_to to = {.forward = true};
+	struct buf back;
+	int i;
+
+	configure(CLUB);
+	buf_init(&back, 4096);
+	queue_forward_sender(q, conf, &about, "far@example.org", &back);
+	to.address = buf_sv(&back);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(
+		    put_text(&to, 1, "", sv_str(texts[_i])), RC_OK);
+		ck_assert_str_eq(only()->rcpt[0].address, "anna");
+	}
+	keeper_says(expect(keeper, DELIVER));
+	ck_assert(is_silent(keeper));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	buf_fini(&back);
+}
+END_TEST
+
 static struct client *
 newest_client(void)
 {
@@ -1687,6 +1719,8 @@ UNIT_TESTS(service)
 	tcase_add_loop_test(
 	    t, queue__what_an_alias_has_taken_is_not_lost_on_a_full_disk, 0, 6);
 	tcase_add_test(t, queue__the_owners_of_each_alias_hear_of_a_failure);
+	tcase_add_loop_test(
+	    t, queue_put__what_comes_back_twice_is_told_once, 0, 2);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
 	tcase_add_test(t, queue_hold__waits_for_the_outcome);
