@@ -796,6 +796,10 @@ spool_body(struct spool *s, const struct spool_item *it, struct sv front,
 		if (fd < 0)
 			return err_sys(err, RC_TEMP, errno, "no memory file");
 	} else {
+		/* Each sees what those before it have taken. */
+		if (spool_room(s) < it->size + front.n + SPOOL_LAST_WATER)
+			return err_set(
+			    err, RC_NOSPACE, "the disk is nearly full");
 		r = make_file(&fd, NULL, err);
 		if (r != RC_OK)
 			return r;

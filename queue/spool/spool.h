@@ -210,6 +210,7 @@ size_t spool_count(const struct spool *s);
 /*
  * A copy of the body in a descriptor of its own, with `front` before it, to be
  * closed by the caller: the journal's own descriptors never leave the process.
+ * RC_NOSPACE: it would take the last of the disk; it is not unreadable.
  */
 int spool_body(struct spool *s, const struct spool_item *it, struct sv front,
     int *fd_out, struct err *err) RC_USE_RESULT;

@@ -1300,6 +1300,7 @@ START_TEST(queue__what_an_alias_has_taken_is_not_lost_on_a_full_disk)
 	struct queue_to to = {
 	    .address = SV("far@example.org"), .forward = true};
 	struct sv text;
+	uint32_t job;
 
 	text = sv_of(xcalloc(1, rows[_i].size), rows[_i].size);
 	memset((char *)(uintptr_t)text.p, 'x', text.n);
@@ -1307,8 +1308,10 @@ START_TEST(queue__what_an_alias_has_taken_is_not_lost_on_a_full_disk)
 	configure(CLUB);
 	start_scarce();
 	ck_assert_int_eq(put_text(&to, 1, "x@author.test", text), RC_OK);
+	auth_says(RC_DENIED, false);
+	job = expect(mx, MX_JOB);
 	left = rows[_i].left;
-	be_refused();
+	mx_says(job, true, 550, "550 5.1.1 no");
 	if (rows[_i].waits) {
 		ck_assert_str_eq(only()->rcpt[0].address, "d@other.test");
 		ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
@@ -1390,6 +1393,40 @@ START_TEST(queue_put__what_comes_back_twice_is_told_once)
 	ck_assert(is_silent(keeper));
 	ck_assert_uint_eq(spool_count(q->spool), 0);
 	buf_fini(&back);
+}
+END_TEST
+
+/* A disk that is full for long does not make a message unreadable. */
+START_TEST(queue__what_finds_no_room_for_days_is_not_given_up)
+{
+	static char text[2000000];
+	struct queue_to to = {.address = SV("anna"), .local = true};
+	int i;
+
+	memset(text, 'x', sizeof text);
+	start_scarce();
+	ck_assert_int_eq(
+	    put_text(&to, 1, "x@author.test", sv_of(text, sizeof text)), RC_OK);
+	(void)expect(keeper, DELIVER);
+	io_close(&keeper);
+	turn(20);
+	left = 4u << 20;
+	connect_keeper();
+	turn(5);
+	for (i = 0; i < 2 * SCHED_TRIES_MIN; i++) {
+		hurry();
+		turn(2);
+	}
+	ck_assert(is_silent(keeper));
+	only()->arrived -= SCHED_EXPIRY_MS;
+	only()->delay_reported = true;
+	queue_sweep(q);
+	ck_assert_str_eq(only()->sender, "x@author.test");
+	left = 1u << 30;
+	hurry();
+	turn(20);
+	keeper_says(expect(keeper, DELIVER));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
 }
 END_TEST
 
@@ -1721,6 +1758,7 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue__the_owners_of_each_alias_hear_of_a_failure);
 	tcase_add_loop_test(
 	    t, queue_put__what_comes_back_twice_is_told_once, 0, 2);
+	tcase_add_test(t, queue__what_finds_no_room_for_days_is_not_given_up);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
 	tcase_add_test(t, queue_hold__waits_for_the_outcome);
