@@ -132,8 +132,13 @@ attempt_new(struct queue_service *q, struct sched_unit *u)
 void
 attempt_bodiless(struct attempt *a, const struct err *err)
 {
-	int64_t delay = sched_local_delay(++a->u->stumbles);
+	int64_t delay = sched_local_delay(a->u->stumbles + 1);
 	size_t i;
+
+	/* So often, and it counts as unreadable: see queue_age.  A full disk
+	 * says nothing of that. */
+	if (err->code != RC_NOSPACE || a->u->stumbles + 1 < SCHED_TRIES_MIN)
+		a->u->stumbles++;
 
 	mlog(LOG_ERROR, "queue.body", "item=%llu text=\"%s\"",
 	    (unsigned long long)a->it->seq, err->text);

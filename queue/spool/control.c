@@ -365,7 +365,7 @@ drop_unit(struct sched_unit *u, struct spool_item *it, void *arg)
 static void
 remove_item(struct work *w, struct spool_item *it, bool bounce)
 {
-	size_t *rcpt = xcalloc(it->nrcpt, sizeof *rcpt), i, n = 0;
+	size_t *rcpt = xcalloc(it->nrcpt, sizeof *rcpt), i, n = 0, kept;
 	struct sv *reply_text = xcalloc(it->nrcpt, sizeof *reply_text);
 
 	for (i = 0; i < it->nrcpt; i++) {
@@ -380,10 +380,14 @@ remove_item(struct work *w, struct spool_item *it, bool bounce)
 		rcpt[n] = i;
 		reply_text[n++] = SV(REPORT_REMOVED);
 	}
-	w->done->messages += n > 0;
-	w->done->recipients += (uint32_t)n;
 	if (bounce && n > 0)
-		queue_bounce(w->q, it, rcpt, reply_text, n, false);
+		(void)queue_bounce(
+		    w->q, it, rcpt, reply_text, n, QUEUE_REFUSED);
+	for (i = kept = 0; bounce && i < n; i++)
+		kept += it->rcpt[rcpt[i]].outcome == SPOOL_WAITS;
+	w->done->busy += (uint32_t)kept;
+	w->done->messages += n > kept;
+	w->done->recipients += (uint32_t)(n - kept);
 	for (i = 0; !bounce && i < n; i++)
 		spool_settle(
 		    w->q->spool, it, rcpt[i], SPOOL_REMOVED, reply_text[i]);

@@ -185,6 +185,11 @@ addressees_fini(struct addressees *l)
 	free(l->via);
 }
 
+/*
+ * Two aliases that lead to one address are two ways there, each with a sender
+ * of its own: or the owners of one would hear nothing of a failure.  Where it
+ * is written to as well, without an alias, the sender hears of it.
+ */
 void
 addressees_add(struct addressees *l, struct queue_to to, struct sv via)
 {
@@ -192,7 +197,8 @@ addressees_add(struct addressees *l, struct queue_to to, struct sv via)
 
 	for (i = 0; i < l->n; i++)
 		if (l->to[i].local == to.local &&
-		    sv_ieq(l->to[i].address, to.address))
+		    sv_ieq(l->to[i].address, to.address) &&
+		    (l->via[i].n == 0 || sv_ieq(l->via[i], via)))
 			return;
 	l->to = xgrow(l->to, &l->cap, l->n + 1, sizeof *l->to);
 	l->via = xgrow(l->via, &l->via_cap, l->n + 1, sizeof *l->via);

@@ -76,11 +76,13 @@ read_head(struct intake *in, size_t most)
 		buf_added(&in->head, (size_t)k);
 }
 
-/* A letter about this message, to the owners of an alias or its author. */
+/* A letter about this message and that recipient of it, to the owners of an
+ * alias or its author. */
 static int
-tell(struct intake *in, struct report *r, const struct conf_alias *a,
-    struct err *err)
+tell(struct intake *in, struct sv address, struct report *r,
+    const struct conf_alias *a, struct err *err)
 {
+	const struct queue_cause cause = {in->mail->delivery_id, address};
 	struct addressees list;
 	int rc;
 
@@ -90,7 +92,7 @@ tell(struct intake *in, struct report *r, const struct conf_alias *a,
 		addressees_add_owners(&list, in->c, a, NULL);
 	else
 		addressees_add_sender(&list, in->c, sv_str(r->to));
-	rc = queue_tell(in->q, in->c, r, &list, err);
+	rc = queue_tell(in->q, in->c, r, &cause, &list, err);
 	addressees_fini(&list);
 	return rc;
 }
@@ -132,7 +134,7 @@ tell_kept(struct intake *in, const struct conf_alias *a)
 	r.author = author;
 	r.original = buf_sv(&in->head);
 	r.arrived = clk_now();
-	if (tell(in, &r, a, &err) != RC_OK)
+	if (tell(in, sv_str(a->address), &r, a, &err) != RC_OK)
 		mlog(LOG_WARN, "queue.tell", "alias=%s text=\"%s\"", a->address,
 		    err.text);
 	free(author);
@@ -197,7 +199,8 @@ tell_all_kept(struct intake *in)
  * read, without the address.  What is too large for that is the owner's, as it
  * is. */
 static int
-pass_answer(struct intake *in, const struct forward_back *back, struct err *err)
+pass_answer(struct intake *in, struct sv address,
+    const struct forward_back *back, struct err *err)
 {
 	struct report r = {.to_owner = !back->author,
 	    .answered = true,
@@ -215,7 +218,7 @@ pass_answer(struct intake *in, const struct forward_back *back, struct err *err)
 	buf_init(&text, 4 * BOUNCE_READ_MAX);
 	queue_hide(back->alias, buf_sv(&in->head), &text);
 	r.original = buf_sv(&text);
-	rc = tell(in, &r, back->alias, err);
+	rc = tell(in, address, &r, back->alias, err);
 	buf_fini(&text);
 	return rc;
 }
@@ -239,10 +242,10 @@ take_back(struct intake *in, struct sv address, struct err *err)
 		/* It was when smtp asked: the configuration has changed. */
 		r = err_set(err, RC_TEMP, "the alias has changed");
 	} else if (!b.failed) {
-		r = pass_answer(in, &back, err);
+		r = pass_answer(in, address, &back, err);
 	} else {
 		queue_hide(back.alias, buf_sv(&b.why), &why);
-		r = tell(in,
+		r = tell(in, address,
 		    &(struct report){.to_owner = !back.author,
 			.to = back.author ? back.sender.p : back.alias->address,
 			.author = back.sender.p,

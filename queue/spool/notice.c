@@ -119,9 +119,26 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
 	return rc;
 }
 
+/* A letter's own delivery id: the same whenever it is written again. */
+static void
+derive_id(const uint8_t about[16], const char *what, struct sv address,
+    uint8_t out[16])
+{
+	crypto_generichash_state h;
+
+	(void)crypto_generichash_init(&h, NULL, 0, 16);
+	(void)crypto_generichash_update(&h, about, 16);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)what, strlen(what) + 1);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)address.p, address.n);
+	(void)crypto_generichash_final(&h, out, 16);
+}
+
 int
 queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
-    const struct addressees *to, struct err *err)
+    const struct queue_cause *cause, const struct addressees *to,
+    struct err *err)
 {
 	struct spool_put p = {.fd = -1,
 	    .flags = SPOOL_REPORT | SPOOL_BARE,
@@ -131,10 +148,11 @@ queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
 	struct spool_item *letter = NULL;
 	struct queue_news news = {
 	    .kind = HISTORY_QUEUED, .count = HISTORY_C_NONE};
+	size_t before = spool_count(q->spool);
 	struct buf text;
 	int rc;
 
-	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
+	derive_id(cause->about, "letter", cause->address, p.delivery_id);
 	r->id = p.delivery_id;
 	r->hostname = c->hostname;
 	r->domain = c->domain[0].name;
@@ -143,7 +161,7 @@ queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
 	report_compose(r, &text);
 	p.bytes = buf_sv(&text);
 	rc = buf_ok(&text) ? spool_put(q->spool, &p, &letter, err) : RC_TOOBIG;
-	if (rc == RC_OK) {
+	if (rc == RC_OK && spool_count(q->spool) > before) {
 		queue_schedule(q, letter, false);
 		news.number = letter->seq;
 		news.text = SV("a report on a message that is forwarded");
@@ -188,7 +206,7 @@ struct failure {
 	const char *via;
 	size_t *rcpt, n;
 	struct sv *reply_text;
-	bool expired;
+	enum queue_end end;
 };
 
 /* To the sender; RC_PERM: there is none to write to. */
@@ -199,7 +217,7 @@ report_failure(
 	struct report_rcpt *to =
 	    report_recipients(f->it, f->rcpt, f->reply_text, f->n);
 	struct report r = {.to = f->it->sender,
-	    .expired = f->expired,
+	    .expired = f->end == QUEUE_EXPIRED,
 	    .rcpt = to,
 	    .nrcpt = f->n};
 	struct conf *c = queue_conf(q);
@@ -217,32 +235,35 @@ report_failure(
 	return rc;
 }
 
-/* A copy for those who answer for an alias: nobody else has the message, and
- * it is too large for a report. */
-static void
-keep_copy(struct queue_service *q, const struct spool_item *it,
-    const struct addressees *owners)
+/*
+ * A copy for those who answer for an alias: nobody else has the message, and it
+ * is too large for a report.  It is in the spool before the report says how it
+ * ended.  What cannot be read is not waited for.
+ */
+static int
+keep_copy(struct queue_service *q, const struct failure *f,
+    const struct addressees *owners, struct err *err)
 {
-	struct spool_put p = {.sender = sv_str(it->sender),
-	    .results = sv_str(it->results),
+	struct spool_put p = {.sender = sv_str(f->it->sender),
+	    .results = sv_str(f->it->results),
 	    .flags = SPOOL_BARE,
 	    .to = owners->to,
 	    .via = owners->via,
 	    .nto = owners->n,
-	    .size = it->size,
-	    .size_max = it->size};
+	    .fd = -1,
+	    .of = f->it};
+	size_t before = spool_count(q->spool);
 	struct spool_item *copy = NULL;
-	struct err err = {.text = ""};
+	int rc;
 
-	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
-	if (spool_body(q->spool, it, SV(""), &p.fd, &err) == RC_OK) {
-		if (spool_put(q->spool, &p, &copy, &err) == RC_OK)
-			queue_schedule(q, copy, false);
-		io_close(&p.fd);
-	}
-	if (copy == NULL)
+	derive_id(f->it->delivery_id, "copy", sv_str(f->via), p.delivery_id);
+	rc = spool_put(q->spool, &p, &copy, err);
+	if (rc == RC_OK && spool_count(q->spool) > before)
+		queue_schedule(q, copy, false);
+	if (rc != RC_OK)
 		mlog(LOG_ERROR, "queue.keep", "item=%llu text=\"%s\"",
-		    (unsigned long long)it->seq, err.text);
+		    (unsigned long long)f->it->seq, err->text);
+	return rc == RC_NOSPACE || rc == RC_IO ? RC_TEMP : RC_OK;
 }
 
 /* The rows of a report on what an alias forwards: to its owner, each failure,
@@ -283,12 +304,12 @@ report_forward(
 	    .to_owner = !author,
 	    .to = author ? f->it->sender : f->via,
 	    .author = f->it->sender,
-	    .expired = f->expired,
+	    .expired = f->end == QUEUE_EXPIRED,
 	    .rcpt = to,
 	    .nrcpt = author ? 1 : f->n};
 	struct addressees list;
 	size_t i;
-	int rc;
+	int rc = RC_OK;
 
 	addressees_init(&list);
 	if (author)
@@ -296,10 +317,12 @@ report_forward(
 	else
 		addressees_add_owners(&list, c, a, NULL);
 	forward_rows(f, a, to, words);
-	rc =
-	    write_report(q, f->it, &r, &list, f->rcpt, f->n, SPOOL_FAILED, err);
-	if (told == FORWARD_TO_OWNER_WHOLE && f->it->size > WHOLE_MAX)
-		keep_copy(q, f->it, &list);
+	if (told == FORWARD_TO_OWNER_WHOLE && f->it->size > WHOLE_MAX &&
+	    f->end != QUEUE_UNREADABLE)
+		rc = keep_copy(q, f, &list, err);
+	if (rc == RC_OK)
+		rc = write_report(
+		    q, f->it, &r, &list, f->rcpt, f->n, SPOOL_FAILED, err);
 	for (i = 0; i < f->n; i++)
 		buf_fini(&words[i]);
 	free(words);
@@ -309,7 +332,40 @@ report_forward(
 	return rc;
 }
 
-static void
+/*
+ * What was taken from a stranger for an alias is not let go before somebody has
+ * been told of it: it waits until there is room.  After a refusal it goes out
+ * again then; what has come to its end is looked at with each sweep.
+ */
+static int64_t
+keep_waiting(
+    struct queue_service *q, const struct failure *f, const struct err *err)
+{
+	struct queue_news news = {.kind = HISTORY_TRIED,
+	    .count = HISTORY_C_NONE,
+	    .text = sv_str(err->text)};
+	uint32_t chance = randombytes_random();
+	int64_t delay = 0, one;
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		one = sched_delay(f->it->rcpt[f->rcpt[i]].attempts + 1, chance);
+		delay = one > delay ? one : delay;
+	}
+	for (i = 0; f->end == QUEUE_REFUSED && i < f->n; i++)
+		spool_tried(q->spool, f->it, f->rcpt[i], clk_now() + delay,
+		    f->reply_text[i]);
+	news.number = (uint64_t)(clk_now() + delay);
+	if (f->end == QUEUE_REFUSED)
+		queue_note(q, f->it, f->rcpt, f->n, &news);
+	mlog(LOG_ERROR, "queue.bounce",
+	    "item=%llu recipients=%zu told=no ms=%lld text=\"%s\"",
+	    (unsigned long long)f->it->seq, f->n, (long long)delay, err->text);
+	return delay;
+}
+
+/* How long they wait; 0: they have failed. */
+static int64_t
 fail(struct queue_service *q, const struct failure *f)
 {
 	struct err err = {.text = ""};
@@ -317,6 +373,10 @@ fail(struct queue_service *q, const struct failure *f)
 				: report_failure(q, f, &err);
 	size_t i;
 
+	if (f->via != NULL &&
+	    (rc == RC_NOSPACE || rc == RC_IO || rc == RC_TEMP))
+		return keep_waiting(q, f, &err);
+	tally_add(TALLY_RETURNED, f->n);
 	note_returned(q, f->it, f->rcpt, f->reply_text, f->n, rc == RC_OK);
 	mlog(LOG_WARN, "queue.bounce", "item=%llu recipients=%zu told=%s%s%s%s",
 	    (unsigned long long)f->it->seq, f->n, rc == RC_OK ? "yes" : "no",
@@ -327,6 +387,7 @@ fail(struct queue_service *q, const struct failure *f)
 	for (i = 0; rc != RC_OK && i < f->n; i++)
 		spool_settle(q->spool, f->it, f->rcpt[i], SPOOL_FAILED,
 		    f->reply_text[i]);
+	return 0;
 }
 
 static bool
@@ -335,18 +396,18 @@ same_via(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-void
+int64_t
 queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
-    const struct sv *reply_text, size_t n, bool expired)
+    const struct sv *reply_text, size_t n, enum queue_end end)
 {
 	struct failure f = {.it = it,
 	    .rcpt = xcalloc(n, sizeof *f.rcpt),
 	    .reply_text = xcalloc(n, sizeof *f.reply_text),
-	    .expired = expired};
+	    .end = end};
 	bool *done = xcalloc(n, sizeof *done);
+	int64_t delay = 0, one = 0;
 	size_t i, j;
 
-	tally_add(TALLY_RETURNED, n);
 	for (i = 0; i < n; i++) {
 		f.n = 0;
 		f.via = it->rcpt[rcpt[i]].via;
@@ -357,8 +418,8 @@ queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
 				f.rcpt[f.n] = rcpt[j];
 				f.reply_text[f.n++] = reply_text[j];
 			}
-		if (f.n > 0)
-			fail(q, &f);
+		one = f.n > 0 ? fail(q, &f) : 0;
+		delay = one > delay ? one : delay;
 	}
 	for (i = 0; (it->flags & SPOOL_FEEDBACK) != 0 && i < n; i++)
 		let_rest(q, it->rcpt[rcpt[i]].address);
@@ -366,6 +427,7 @@ queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
 	free(f.reply_text);
 	free(f.rcpt);
 	queue_commit(q);
+	return delay;
 }
 
 /* ---- age ---- */
@@ -446,7 +508,8 @@ end_unreadable(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 	for (i = 0; i < n; i++)
 		reply_text[i] = SV(REPORT_UNREADABLE);
 	if (n > 0)
-		queue_bounce(q, it, rcpt, reply_text, n, false);
+		(void)queue_bounce(
+		    q, it, rcpt, reply_text, n, QUEUE_UNREADABLE);
 }
 
 static void
@@ -466,7 +529,7 @@ end_tried_out(struct queue_service *q, struct spool_item *it, size_t *rcpt,
 		    &words[i], sv_first(reply_text[i], SPOOL_REPLY_TEXT_MAX));
 		reply_text[i] = buf_sv(&words[i]);
 	}
-	queue_bounce(q, it, rcpt, reply_text, n, true);
+	(void)queue_bounce(q, it, rcpt, reply_text, n, QUEUE_EXPIRED);
 	for (i = 0; i < n; i++)
 		buf_fini(&words[i]);
 	free(words);

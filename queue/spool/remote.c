@@ -278,6 +278,7 @@ reached(struct attempt *a, const struct verdict *verdict)
 	struct queue_service *q = a->q;
 	struct verdicts *v = xcalloc(1, sizeof *v);
 	bool was_away = a->u->dest->failures > 0;
+	int64_t kept = 0;
 	size_t i;
 
 	sched_reached(q->remote, a->u);
@@ -292,8 +293,9 @@ reached(struct attempt *a, const struct verdict *verdict)
 		one_verdict(a, a->rcpt[i], &verdict[i], v);
 	note_verdicts(a, verdict, v);
 	if (v->nbounced > 0)
-		queue_bounce(q, a->it, v->bounced, v->why, v->nbounced, false);
-	attempt_settle(a, v->delay);
+		kept = queue_bounce(
+		    q, a->it, v->bounced, v->why, v->nbounced, QUEUE_REFUSED);
+	attempt_settle(a, kept > v->delay ? kept : v->delay);
 	free(v);
 }
 
@@ -660,8 +662,8 @@ give_up(struct attempt *a, struct sv why)
 		rcpt[i] = a->rcpt[i];
 		reply_text[i] = why;
 	}
-	queue_bounce(a->q, a->it, rcpt, reply_text, a->n, false);
-	attempt_settle(a, 0);
+	attempt_settle(a,
+	    queue_bounce(a->q, a->it, rcpt, reply_text, a->n, QUEUE_REFUSED));
 }
 
 static void

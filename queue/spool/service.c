@@ -365,7 +365,7 @@ queue_service_new(const struct queue_service_opts *o,
 	q->clients = ipc_server_new(o->loop, &client_ops, q);
 	q->local = sched_new(LOCAL_MOST);
 	q->remote = sched_new(REMOTE_MOST);
-	r = spool_open(dirfd, NULL, on_place, q, &q->spool, err);
+	r = spool_open(dirfd, o->io, on_place, q, &q->spool, err);
 	if (r == RC_OK)
 		q->known = known_open(dirfd);
 	if (r != RC_OK) {

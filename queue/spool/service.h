@@ -14,6 +14,7 @@
 #include "history/history.h"
 #include "ipc/line.h"
 
+struct journal_io;
 struct queue_service;
 
 struct queue_service_opts {
@@ -25,7 +26,8 @@ struct queue_service_opts {
 	/* The password of a smarthost, or NULL. */
 	const char *(*password)(void *arg, const struct conf_relay *relay);
 	void *arg;
-	struct history *history; /* NULL: none is kept */
+	struct history *history;     /* NULL: none is kept */
+	const struct journal_io *io; /* of the spool; NULL: the real disk */
 };
 
 /* Opens the spool in the working folder. */

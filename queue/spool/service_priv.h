@@ -239,8 +239,8 @@ enum forward_told queue_forward_told(const struct conf *c,
 /* Words about one of the alias's addresses, without any of them. */
 void queue_hide(const struct conf_alias *a, struct sv words, struct buf *out);
 
-/* Recipients with the aliases that lead to them; each once.  Texts are the
- * caller's, or the configuration's. */
+/* Recipients with the aliases that lead to them; each once by each alias, or
+ * once without.  Texts are the caller's, or the configuration's. */
 struct addressees {
 	struct queue_to *to;
 	struct sv *via;
@@ -278,18 +278,33 @@ void queue_note_attempt(const struct attempt *a, const struct queue_news *news);
 
 /* ---- notice.c ---- */
 
+/* A message that came in, and one of its recipients. */
+struct queue_cause {
+	const uint8_t *about; /* its delivery id */
+	struct sv address;
+};
 /* A letter of ours that is about no item here: r is complete but for who
- * writes, and when. */
+ * writes, and when.  One for each cause: a message may come in again. */
 int queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
-    const struct addressees *to, struct err *err) RC_USE_RESULT;
+    const struct queue_cause *cause, const struct addressees *to,
+    struct err *err) RC_USE_RESULT;
 
+enum queue_end {
+	QUEUE_REFUSED, /* by the other server, or by a person here */
+	QUEUE_EXPIRED,
+	QUEUE_UNREADABLE /* on our disk */
+};
 /*
  * These recipients will not get it: writes the sender a report, unless there
  * is none to write to, and settles them.  reply_text[i] goes with rcpt[i].  The
  * item's units are the caller's to finish; the item stays until then.
+ *
+ * What an alias has forwarded goes on waiting when there is no room to tell
+ * anybody: returns for how many ms, 0: all are settled.
  */
-void queue_bounce(struct queue_service *q, struct spool_item *it,
-    const size_t *rcpt, const struct sv *reply_text, size_t n, bool expired);
+int64_t queue_bounce(struct queue_service *q, struct spool_item *it,
+    const size_t *rcpt, const struct sv *reply_text, size_t n,
+    enum queue_end end);
 /* Has the clock stepped?  Before anything is stamped or measured by it. */
 void queue_look_at_clock(struct queue_service *q);
 /* One item's age: it may be gone afterwards. */

@@ -394,14 +394,29 @@ intake_add(void *arg, const char *p, size_t n)
 	return journal_blob_add(in->blob, p, n);
 }
 
+/* A read of the whole is checked by itself. */
 static int
-take_body(struct intake *in, const struct spool_put *p, struct err *err)
+read_checked(struct spool *s, const struct spool_item *it,
+    int (*fn)(void *arg, const char *p, size_t n), void *arg)
+{
+	int r = RC_OK;
+
+	if (it->size > SPOOL_CHUNK)
+		r = journal_verify(s->journal, it->body);
+	return r == RC_OK ? spool_read(s, it, fn, arg) : r;
+}
+
+static int
+take_body(struct spool *s, struct intake *in, const struct spool_put *p,
+    struct err *err)
 {
 	int r = RC_OK;
 
 	if (p->front.n > 0)
 		r = intake_add(in, p->front.p, p->front.n);
-	if (r == RC_OK)
+	if (r == RC_OK && p->of != NULL)
+		r = read_checked(s, p->of, intake_add, in);
+	else if (r == RC_OK)
 		r = p->fd >= 0 ? io_copy_fd(p->fd, p->size, p->size_max,
 				     intake_add, in)
 			       : intake_add(in, p->bytes.p, p->bytes.n);
@@ -496,10 +511,11 @@ spool_put(struct spool *s, const struct spool_put *p, struct spool_item **out,
 	if (p->nto == 0) /* it would never end */
 		return err_set(err, RC_SYNTAX, "a message for nobody");
 	/* What is left is for outcomes and reports. */
-	if (spool_room(s) < SPOOL_LOW_WATER)
+	if (spool_room(s) <
+	    (p->of != NULL ? p->of->size + SPOOL_LAST_WATER : SPOOL_LOW_WATER))
 		return err_set(err, RC_NOSPACE, "the disk is nearly full");
 	in.blob = journal_blob_new(s->journal);
-	r = take_body(&in, p, err);
+	r = take_body(s, &in, p, err);
 	if (r == RC_OK)
 		r = append_item(s, p, &in, rec, 0, out, err);
 	journal_blob_free(&in.blob);
@@ -583,7 +599,7 @@ spool_report(struct spool *s, const struct spool_put *p,
 	int r;
 
 	buf_init(&bytes, ITEM_MAX);
-	r = take_body(&in, p, err);
+	r = take_body(s, &in, p, err);
 	if (r == RC_OK) {
 		n = encode_about(about, rcpt, nrcpt, outcome, &bytes, rec + 2);
 		r = append_item(s, p, &in, rec, n, out, err);
@@ -780,16 +796,17 @@ spool_body(struct spool *s, const struct spool_item *it, struct sv front,
 		if (fd < 0)
 			return err_sys(err, RC_TEMP, errno, "no memory file");
 	} else {
+		/* Each sees what those before it have taken. */
+		if (spool_room(s) < it->size + front.n + SPOOL_LAST_WATER)
+			return err_set(
+			    err, RC_NOSPACE, "the disk is nearly full");
 		r = make_file(&fd, NULL, err);
 		if (r != RC_OK)
 			return r;
 	}
 	r = io_write_all(fd, front.p, front.n);
-	/* A read of the whole is checked by itself. */
-	if (r == RC_OK && it->size > SPOOL_CHUNK)
-		r = journal_verify(s->journal, it->body);
 	if (r == RC_OK)
-		r = spool_read(s, it, write_chunk, &fd);
+		r = read_checked(s, it, write_chunk, &fd);
 	if (r != RC_OK) {
 		io_close(&fd);
 		return err_set(err, r, "the message %llu cannot be copied",

@@ -141,6 +141,9 @@ struct spool_put {
 	struct sv verdict; /* may be empty */
 	int fd;		   /* the body: a regular file, read once from 0; -1: */
 	struct sv bytes;   /* the body, in memory */
+	/* The body is that item's, which is about to end: nobody else has it,
+	 * and so it may have nearly all that is left of the disk. */
+	const struct spool_item *of;
 	uint64_t size;	   /* of fd */
 	uint64_t size_max; /* that it may have */
 };
@@ -149,7 +152,7 @@ struct spool_put {
  * Takes a message; it is on the disk after the next spool_flush.  A delivery
  * id that is in the spool already adds nothing: *out is the item that is
  * there.  RC_NOSPACE, RC_IO, RC_SYNTAX (the descriptor is not what was said,
- * or there is no recipient).
+ * or there is no recipient); with `of`, those of spool_read.
  */
 int spool_put(struct spool *s, const struct spool_put *p,
     struct spool_item **out, struct err *err) RC_USE_RESULT;
@@ -207,6 +210,7 @@ size_t spool_count(const struct spool *s);
 /*
  * A copy of the body in a descriptor of its own, with `front` before it, to be
  * closed by the caller: the journal's own descriptors never leave the process.
+ * RC_NOSPACE: it would take the last of the disk; it is not unreadable.
  */
 int spool_body(struct spool *s, const struct spool_item *it, struct sv front,
     int *fd_out, struct err *err) RC_USE_RESULT;

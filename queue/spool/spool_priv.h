@@ -10,6 +10,9 @@
 #define SPOOL_CHUNK 65536
 /* Free bytes below which nothing comes in, nor is written anew. */
 #define SPOOL_LOW_WATER (64u << 20)
+/* Below that nothing is copied either: it is for outcomes and reports.  Far
+ * less than the other, or what has filled the disk could not leave it. */
+#define SPOOL_LAST_WATER (8u << 20)
 
 /* A body with a file of its own, living or not, as long as its segment. */
 struct spool_large {

@@ -369,6 +369,27 @@ START_TEST(addressees__each_once)
 }
 END_TEST
 
+/* Each alias has owners of its own, who are to hear of a failure. */
+START_TEST(addressees__two_aliases_of_one_address)
+{
+	struct conf *c = parse("  one@us.test: [anna, C@out.test]\n"
+			       "  two@us.test: c@OUT.test\n");
+	struct addressees l;
+	int i;
+
+	addressees_init(&l);
+	for (i = 0; i < 2; i++) {
+		addressees_add_outside(&l, conf_forward(c, SV("one@us.test")));
+		addressees_add_outside(&l, conf_forward(c, SV("two@us.test")));
+	}
+	ck_assert_uint_eq(l.n, 2);
+	ck_assert(sv_eq(l.via[0], SV("one@us.test")));
+	ck_assert(sv_eq(l.via[1], SV("two@us.test")));
+	addressees_fini(&l);
+	conf_free(&c);
+}
+END_TEST
+
 /* ---- what comes back ---- */
 
 #define PART(type, text) "\r\n--b\r\nContent-Type: " type "\r\n\r\n" text
@@ -459,6 +480,7 @@ UNIT_TESTS(forward)
 	tcase_add_loop_test(t, forward__forged_addresses_are_refused, 0, 6);
 	tcase_add_loop_test(t, forward_told__answers_each_row, 0, 8);
 	tcase_add_test(t, addressees__each_once);
+	tcase_add_test(t, addressees__two_aliases_of_one_address);
 	tcase_add_loop_test(t, bounce_read__answers_each_row, 0, 9);
 	tcase_add_loop_test(t, bounce_hide__answers_each_row, 0, 7);
 	return t;

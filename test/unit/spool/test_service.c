@@ -33,6 +33,7 @@ static struct ev_loop *loop;
 static struct conf *conf;
 static struct queue_service *q;
 static int smtp = -1, mx = -1, keeper = -1, auth = -1;
+static const struct journal_io *disk; /* NULL: the real one */
 
 static int
 remove_one(const char *path, const struct stat *sb, int type, struct FTW *ftw)
@@ -117,7 +118,8 @@ start_alone(void)
 	struct queue_service_opts o = {.loop = loop,
 	    .broken = never_broken,
 	    .conf = give_conf,
-	    .password = no_password};
+	    .password = no_password,
+	    .io = disk};
 	struct err err = {.text = ""};
 	int pair[2], r;
 
@@ -174,6 +176,7 @@ setup(void)
 	ck_assert_int_eq(mkdir("log", 0700), 0);
 	ck_assert_int_eq(mkdir("incoming", 0700), 0);
 	configure("");
+	disk = NULL;
 	loop = ev_loop_new();
 	start();
 }
@@ -1123,25 +1126,25 @@ END_TEST
 	"aliases: { club@example.org: [anna, b@other.test, c@third.test], " \
 	"far@example.org: d@other.test }\n"
 
-/* Port 25 names an alias; the queue knows where it leads. */
+/* Port 25 names aliases; the queue knows where they lead. */
 static int
-put_forward(const struct queue_to *to, const char *sender)
+put_text(
+    const struct queue_to *to, uint32_t nto, const char *sender, struct sv text)
 {
 	struct queue_mail mail = {
 	    .delivery_id = {201},
 	    .sender = sv_str(sender),
-	    .size = 21,
+	    .size = text.n,
 	    .flags = SPOOL_BARE,
 	    .results = SV("Authentication-Results: x; none\r\n"),
 	    .to = (struct queue_to *)(uintptr_t)to,
-	    .nto = 1,
+	    .nto = nto,
 	    .fd = memfd_create("m", MFD_CLOEXEC),
 	};
 	struct msg m;
 	int pair[2], r;
 
-	ck_assert_int_eq(
-	    io_write_all(mail.fd, "Subject: x\r\n\r\nhello\r\n", 21), RC_OK);
+	ck_assert_int_eq(io_write_all(mail.fd, text.p, text.n), RC_OK);
 	ck_assert_int_eq(line_pair(pair), RC_OK);
 	queue_service_add_client(q, pair[0], false);
 	msg_init(&m, QUEUE_PUT);
@@ -1154,6 +1157,12 @@ put_forward(const struct queue_to *to, const char *sender)
 	msg_fini(&m);
 	io_close(&pair[1]);
 	return r;
+}
+
+static int
+put_forward(const struct queue_to *to, const char *sender)
+{
+	return put_text(to, 1, sender, SV("Subject: x\r\n\r\nhello\r\n"));
 }
 
 START_TEST(queue_put__an_alias_becomes_its_targets)
@@ -1218,6 +1227,206 @@ START_TEST(queue_put__an_alias_stays_over_a_restart)
 	ck_assert_str_eq(only()->rcpt[0].via, "far@example.org");
 	ck_assert_str_eq(
 	    only()->results, "Authentication-Results: x; none\r\n");
+}
+END_TEST
+
+static uint64_t left; /* of the disk */
+
+static int
+say_left(const struct journal_io *io, int fd, uint64_t *out)
+{
+	(void)io;
+	(void)fd;
+	*out = left;
+	return 0;
+}
+
+/* A server whose disk has as much left as `left` says. */
+static void
+start_scarce(void)
+{
+	static struct journal_io io;
+
+	end();
+	io = journal_disk;
+	io.free_bytes = say_left;
+	disk = &io;
+	left = 1u << 30;
+	start();
+}
+
+/* It goes out without a seal, and is refused. */
+static void
+be_refused(void)
+{
+	auth_says(RC_DENIED, false);
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+}
+
+/* The item with that sender is the message as it came, for anna. */
+static void
+expect_copy(const char *sender, struct sv text)
+{
+	const struct spool_item *it = spool_first(q->spool);
+	struct buf b;
+
+	while (it != NULL && strcmp(it->sender, sender) != 0)
+		it = it->next;
+	ck_assert_ptr_nonnull(it);
+	ck_assert_str_eq(it->rcpt[0].address, "anna");
+	ck_assert(it->nrcpt == 1 && it->rcpt[0].local);
+	buf_init(&b, 4u << 20);
+	ck_assert_int_eq(spool_peek(q->spool, it, &b), RC_OK);
+	ck_assert(sv_eq(buf_sv(&b), text));
+	buf_fini(&b);
+}
+
+/* Nobody else has it: it does not end before its copy is in the spool.  The
+ * copy may take what nothing else may, but for the last of it. */
+START_TEST(queue__what_an_alias_has_taken_is_not_lost_on_a_full_disk)
+{
+	static const struct {
+		uint64_t left;
+		size_t size;
+		bool waits;
+	} rows[] = {
+	    {1u << 30, 300000, false},
+	    {40u << 20, 300000, false},
+	    {40u << 20, 3000000, false},
+	    {8u << 20, 300000, true},
+	    {9u << 20, 3000000, true},
+	    {1u << 20, 300000, true},
+	};
+	struct queue_to to = {
+	    .address = SV("far@example.org"), .forward = true};
+	struct sv text;
+	uint32_t job;
+
+	text = sv_of(xcalloc(1, rows[_i].size), rows[_i].size);
+	memset((char *)(uintptr_t)text.p, 'x', text.n);
+	memcpy((char *)(uintptr_t)text.p, "Subject: x\r\n\r\n", 14);
+	configure(CLUB);
+	start_scarce();
+	ck_assert_int_eq(put_text(&to, 1, "x@author.test", text), RC_OK);
+	auth_says(RC_DENIED, false);
+	job = expect(mx, MX_JOB);
+	left = rows[_i].left;
+	mx_says(job, true, 550, "550 5.1.1 no");
+	if (rows[_i].waits) {
+		ck_assert_str_eq(only()->rcpt[0].address, "d@other.test");
+		ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+		ck_assert_uint_eq(only()->rcpt[0].attempts, 1);
+		ck_assert_int_gt(
+		    only()->units->node.key - clk_mono(), 30 * 1000);
+		ck_assert(is_silent(auth) && is_silent(keeper));
+		end();
+		start();
+		left = 1u << 30;
+		hurry();
+		turn(20);
+		be_refused();
+	}
+	ck_assert_uint_eq(spool_count(q->spool), 2);
+	expect_copy("x@author.test", text);
+	keeper_says(expect(keeper, DELIVER));
+	keeper_says(expect(keeper, DELIVER));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	end();
+	start();
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	free((char *)(uintptr_t)text.p);
+}
+END_TEST
+
+/* Two aliases lead to one address: their owners hear of its failure, each of
+ * the own. */
+START_TEST(queue__the_owners_of_each_alias_hear_of_a_failure)
+{
+	const struct queue_to to[] = {
+	    {.address = SV("one@example.org"), .forward = true},
+	    {.address = SV("two@example.org"), .forward = true}};
+	const struct spool_item *it;
+	bool anna = false, ben = false;
+
+	configure("aliases: { one@example.org: [anna, b@other.test], "
+		  "two@example.org: [ben, b@other.test] }\n");
+	ck_assert_int_eq(
+	    put_text(to, 2, "x@author.test", SV("\r\nhello\r\n")), RC_OK);
+	be_refused();
+	be_refused();
+	for (it = spool_first(q->spool); it != NULL; it = it->next) {
+		ck_assert(it->nrcpt == 1 && it->rcpt[0].local);
+		anna = anna || strcmp(it->rcpt[0].address, "anna") == 0;
+		ben = ben || strcmp(it->rcpt[0].address, "ben") == 0;
+	}
+	ck_assert_uint_eq(spool_count(q->spool), 2);
+	ck_assert(anna && ben);
+}
+END_TEST
+
+#define BOUNCE                                                      \
+	"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n" \
+	"Content-Type: message/delivery-status\r\n\r\nA: b\r\n\r\n" \
+	"Action: failed\r\nDiagnostic-Code: smtp; 550 no\r\n\r\n--b--\r\n"
+
+/* A bounce of what was forwarded, or an answer to it, is told once, though
+ * smtp brings it again. */
+START_TEST(queue_put__what_comes_back_twice_is_told_once)
+{
+	static const char *const texts[] = {
+	    BOUNCE, "Subject: away\r\n\r\nI am away\r\n"};
+	const struct spool_item about = {.sender = (char[]){"x@author.test"}};
+	struct queue_to to = {.forward = true};
+	struct buf back;
+	int i;
+
+	configure(CLUB);
+	buf_init(&back, 4096);
+	queue_forward_sender(q, conf, &about, "far@example.org", &back);
+	to.address = buf_sv(&back);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(
+		    put_text(&to, 1, "", sv_str(texts[_i])), RC_OK);
+		ck_assert_str_eq(only()->rcpt[0].address, "anna");
+	}
+	keeper_says(expect(keeper, DELIVER));
+	ck_assert(is_silent(keeper));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+	buf_fini(&back);
+}
+END_TEST
+
+/* A disk that is full for long does not make a message unreadable. */
+START_TEST(queue__what_finds_no_room_for_days_is_not_given_up)
+{
+	static char text[2000000];
+	struct queue_to to = {.address = SV("anna"), .local = true};
+	int i;
+
+	memset(text, 'x', sizeof text);
+	start_scarce();
+	ck_assert_int_eq(
+	    put_text(&to, 1, "x@author.test", sv_of(text, sizeof text)), RC_OK);
+	(void)expect(keeper, DELIVER);
+	io_close(&keeper);
+	turn(20);
+	left = 4u << 20;
+	connect_keeper();
+	turn(5);
+	for (i = 0; i < 2 * SCHED_TRIES_MIN; i++) {
+		hurry();
+		turn(2);
+	}
+	ck_assert(is_silent(keeper));
+	only()->arrived -= SCHED_EXPIRY_MS;
+	only()->delay_reported = true;
+	queue_sweep(q);
+	ck_assert_str_eq(only()->sender, "x@author.test");
+	left = 1u << 30;
+	hurry();
+	turn(20);
+	keeper_says(expect(keeper, DELIVER));
+	ck_assert_uint_eq(spool_count(q->spool), 0);
 }
 END_TEST
 
@@ -1600,6 +1809,12 @@ UNIT_TESTS(service)
 	    t, queue_put__port_25_sends_nothing_to_the_outside, 0, 5);
 	tcase_add_loop_test(t, queue_put__an_alias_becomes_its_targets, 0, 7);
 	tcase_add_test(t, queue_put__an_alias_stays_over_a_restart);
+	tcase_add_loop_test(
+	    t, queue__what_an_alias_has_taken_is_not_lost_on_a_full_disk, 0, 6);
+	tcase_add_test(t, queue__the_owners_of_each_alias_hear_of_a_failure);
+	tcase_add_loop_test(
+	    t, queue_put__what_comes_back_twice_is_told_once, 0, 2);
+	tcase_add_test(t, queue__what_finds_no_room_for_days_is_not_given_up);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
 	tcase_add_test(t, queue_hold__waits_for_the_outcome);

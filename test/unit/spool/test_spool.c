@@ -661,6 +661,36 @@ START_TEST(spool_put__counts_what_is_not_written_yet)
 }
 END_TEST
 
+/* A copy that leaves does not take the last of the disk. */
+START_TEST(spool_body__leaves_the_last_of_the_disk)
+{
+	static const struct {
+		int64_t left;
+		size_t size;
+		int rc;
+	} rows[] = {
+	    {64 << 20, 3000000, RC_OK}, {12 << 20, 3000000, RC_OK},
+	    {10 << 20, 3000000, RC_NOSPACE}, {1 << 20, 3000000, RC_NOSPACE},
+	    {1 << 20, 300000, RC_OK}, /* in memory */
+	};
+	struct journal_io full = journal_disk;
+	int fd = memfd_create("m", MFD_CLOEXEC);
+	struct err err = {0};
+
+	ck_assert_int_eq(ftruncate(fd, (off_t)rows[_i].size), 0);
+	ck_assert_int_eq(put_fd(1, fd, rows[_i].size, 1), RC_OK);
+	io_close(&fd);
+	full.free_bytes = little_free;
+	left = rows[_i].left;
+	disk = &full;
+	again();
+	ck_assert_int_eq(
+	    spool_body(s, spool_first(s), SV(""), &fd, &err), rows[_i].rc);
+	io_close(&fd);
+	spool_close(&s);
+}
+END_TEST
+
 START_TEST(spool_tidy__leaves_the_damaged_where_it_is)
 {
 	char name[300] = "", byte;
@@ -784,6 +814,7 @@ UNIT_TESTS(spool)
 	tcase_add_test(
 	    t, spool_put__refuses_a_descriptor_that_is_not_what_was_said);
 	tcase_add_test(t, spool_body__a_large_one_has_a_file_without_a_name);
+	tcase_add_loop_test(t, spool_body__leaves_the_last_of_the_disk, 0, 5);
 	tcase_add_test(t, spool_tidy__gives_back_what_one_message_held_back);
 	tcase_add_loop_test(t, spool_tidy__is_one_message_after_a_crash, 0, 5);
 	tcase_add_test(t, spool_tidy__writes_nothing_anew_on_a_full_disk);
