@@ -465,28 +465,49 @@ expand_alias(struct conf *c, struct conf_alias *a, const struct conf_alias *to,
 	return wrong;
 }
 
+/* Follows all that the alias names; is all of it well? */
+static bool
+resolve_alias(struct conf_parser *p, size_t i)
+{
+	struct conf_alias *al = &p->c->alias[i];
+	struct way here = {al->address, NULL, 0};
+	bool well = true;
+	size_t j;
+
+	for (j = 0; j < al->ntarget; j++) {
+		const char *wrong =
+		    expand_target(p->c, al, al->target[j], &here);
+
+		if (wrong == NULL)
+			continue;
+		well = false;
+		CONF_FAIL(p, p->alias[i],
+		    "the alias %.60s leads to \"%.60s\", %s", al->address,
+		    al->target[j], wrong);
+	}
+	return well;
+}
+
 static void
 resolve_aliases(struct conf_parser *p)
 {
+	size_t i, before = p->errors->n;
 	struct conf *c = p->c;
-	size_t i, j;
+	bool read;
 
 	if (p->aliases == NULL)
 		return;
 	conf_each_pair(
 	    p, p->aliases, "a map from addresses to accounts", add_alias, NULL);
+	read = p->errors->n == before;
 	for (i = 0; i < c->nalias; i++)
-		for (j = 0; j < c->alias[i].ntarget; j++) {
-			struct conf_alias *al = &c->alias[i];
-			struct way here = {al->address, NULL, 0};
-			const char *wrong =
-			    expand_target(c, al, al->target[j], &here);
-
-			if (wrong != NULL)
-				CONF_FAIL(p, p->alias[i],
-				    "the alias %.60s leads to \"%.60s\", %s",
-				    al->address, al->target[j], wrong);
-		}
+		/* Mail for it would be taken, and nobody would have it. */
+		if (resolve_alias(p, i) && read && c->alias[i].naccount == 0 &&
+		    c->alias[i].noutside == 0)
+			CONF_FAIL(p, p->alias[i],
+			    "the alias %.60s leads to nobody: name an account "
+			    "or an address",
+			    c->alias[i].address);
 }
 
 static int

@@ -270,6 +270,14 @@ static const struct {
     {"  x@example.org: [anna]\nrelay: off\n", NULL},
     {"  x@example.org: [anna]\ncatch_all: ben@example.net\n",
 	"an account's name is expected, not an address"},
+    {"  empty@example.org: []\n",
+	"the alias empty@example.org leads to nobody: name an account or an "
+	"address"},
+    {"  x@example.org: [y@example.org]\n  y@example.org: []\n",
+	"the alias x@example.org leads to nobody"},
+    {"  x@example.org: [y@example.org, anna]\n  y@example.org: []\n",
+	"the alias y@example.org leads to nobody"},
+    {"  x@example.org:\n", "expected a list"},
 };
 
 START_TEST(conf_parse__says_what_is_wrong_with_an_alias)
