@@ -146,15 +146,17 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 struct adding {
 	struct smtp_transaction *t;
 	struct sv domain; /* of the address */
+	size_t n;	  /* accounts that get it */
 };
 
 static void
 add_account(void *arg, const char *account)
 {
-	const struct adding *a = arg;
+	struct adding *a = arg;
 	struct smtp_transaction *t = a->t;
 	size_t i = 0;
 
+	a->n++;
 	/* Two addresses of one person are one delivery. */
 	while (i < t->naccount && strcmp(t->account[i].name, account) != 0)
 		i++;
@@ -242,7 +244,8 @@ add_forward(struct smtp_transaction *t, struct sv address, struct sv domain)
  * that has come, so that nobody sends more by way of us than to us.
  */
 static int
-find_forward(struct smtp_session *s, struct sv address, struct sv domain)
+find_forward(
+    struct smtp_session *s, struct sv address, struct sv domain, size_t *n_out)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	struct buf alias;
@@ -258,6 +261,7 @@ find_forward(struct smtp_session *s, struct sv address, struct sv domain)
 	else if (n > 0)
 		add_forward(&s->t, buf_sv(&alias), domain);
 	buf_fini(&alias);
+	*n_out = n;
 	return r;
 }
 
@@ -284,14 +288,18 @@ find_recipient(struct smtp_session *s, struct sv address, bool has_domain)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	struct sv domain = sv_skip(address, sv_rchr(address, '@') + 1);
-	struct adding a = {&s->t, domain};
+	struct adding a = {&s->t, domain, 0};
+	size_t forwards = 0;
 	int r = find_return(s, address, domain);
 
 	if (r != RC_NOTFOUND)
 		return r == RC_DENIED ? RC_SYNTAX : r;
-	r = find_forward(s, address, domain);
+	r = find_forward(s, address, domain, &forwards);
 	if (r == RC_OK)
 		r = o->ops->lookup(o->ctx, address, add_account, &a);
+	/* What nobody would get is not taken. */
+	if (r == RC_OK && a.n == 0 && forwards == 0)
+		r = RC_NOTFOUND;
 	if (r != RC_DENIED || !o->submission || !has_domain ||
 	    o->ops->may_leave == NULL || !o->ops->may_leave(o->ctx))
 		return r;

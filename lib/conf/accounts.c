@@ -94,6 +94,21 @@ conf_set_domains(struct conf_parser *p, yaml_node_t *n)
 		conf_each_item(p, n, "domains", add_domain_item, NULL);
 }
 
+/* "*@example.org" or "@example.org": an address for whatever has no other. */
+static bool
+is_catch_all(struct conf_parser *p, yaml_node_t *n, struct sv v)
+{
+	size_t at = sv_rchr(v, '@');
+
+	if (at == v.n || (at > 0 && sv_chr(v, '*') >= at))
+		return false;
+	CONF_FAIL(p, n,
+	    "\"%.60s\" is not an address; for all mail that has no other "
+	    "address write: catch_all: { %.80s: NAME }, with an account's name",
+	    v.p, v.p + at + 1);
+	return true;
+}
+
 static void
 add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
 {
@@ -101,7 +116,8 @@ add_address(struct conf_parser *p, yaml_node_t *n, void *arg)
 	struct buf b;
 	struct sv v;
 
-	if (!conf_get_text(p, n, "an address such as anna@example.org", &v))
+	if (!conf_get_text(p, n, "an address such as anna@example.org", &v) ||
+	    is_catch_all(p, n, v))
 		return;
 	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(v, &b)) {
@@ -284,6 +300,59 @@ is_ours(const struct conf *c, const char *address)
 	return conf_domain_is_local(c, sv_skip(a, sv_rchr(a, '@') + 1));
 }
 
+/* Where an account's address stands: it, or the account that has it by
+ * default. */
+static yaml_node_t *
+node_of(const struct conf_parser *p, uint32_t account, const char *address)
+{
+	const struct conf_account *a = &p->c->account[account];
+	size_t i, j;
+
+	for (i = 0; i < p->naddress && p->address[i].account != account; i++)
+		;
+	for (j = 0; j < a->naddress && i + j < p->naddress; j++)
+		if (a->address[j] == address &&
+		    p->address[i + j].account == account)
+			return p->address[i + j].node;
+	return p->account[account];
+}
+
+/* The place of the account's address. */
+static size_t
+line_of(const struct conf_parser *p, uint32_t account, const char *address)
+{
+	const struct conf_account *a = &p->c->account[account];
+	size_t i = 0;
+
+	while (i + 1 < a->naddress && strcmp(a->address[i], address) != 0)
+		i++;
+	return node_of(p, account, a->address[i])->start_mark.line + 1;
+}
+
+/* An address has one meaning: no account's, and no other alias. */
+static void
+check_unique(struct conf_parser *p, yaml_node_t *k, const char *address)
+{
+	struct conf *c = p->c;
+	int n = conf_account_by_login(c, sv_str(address));
+	size_t i;
+
+	if (n >= 0)
+		CONF_FAIL(p, k,
+		    "the alias %.80s is also an address of the account %s "
+		    "(line %zu), so it would not be used: remove one of them; "
+		    "if both are meant, give the account another address and "
+		    "name it in the alias",
+		    address, c->account[n].name,
+		    line_of(p, (uint32_t)n, address));
+	for (i = 0; i < c->nalias; i++)
+		if (strcmp(c->alias[i].address, address) == 0)
+			CONF_FAIL(p, k,
+			    "the alias %.80s is listed twice; the first is on "
+			    "line %zu",
+			    address, p->alias[i]->start_mark.line + 1);
+}
+
 static void
 add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 {
@@ -292,6 +361,8 @@ add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	struct buf b;
 
 	(void)arg;
+	if (is_catch_all(p, k, conf_text_of(k)))
+		return;
 	buf_init(&b, CONF_ADDRESS_MAX + 1);
 	if (!conf_address_normalise(conf_text_of(k), &b)) {
 		CONF_FAIL(
@@ -304,6 +375,7 @@ add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 		    "the alias %.80s is not in any of the domains, so it would "
 		    "get no mail",
 		    b.p);
+	check_unique(p, k, b.p);
 	p->alias =
 	    xgrow(p->alias, &p->alias_cap, p->nalias + 1, sizeof *p->alias);
 	p->alias[p->nalias++] = k;
@@ -465,28 +537,49 @@ expand_alias(struct conf *c, struct conf_alias *a, const struct conf_alias *to,
 	return wrong;
 }
 
+/* Follows all that the alias names; is all of it well? */
+static bool
+resolve_alias(struct conf_parser *p, size_t i)
+{
+	struct conf_alias *al = &p->c->alias[i];
+	struct way here = {al->address, NULL, 0};
+	bool well = true;
+	size_t j;
+
+	for (j = 0; j < al->ntarget; j++) {
+		const char *wrong =
+		    expand_target(p->c, al, al->target[j], &here);
+
+		if (wrong == NULL)
+			continue;
+		well = false;
+		CONF_FAIL(p, p->alias[i],
+		    "the alias %.60s leads to \"%.60s\", %s", al->address,
+		    al->target[j], wrong);
+	}
+	return well;
+}
+
 static void
 resolve_aliases(struct conf_parser *p)
 {
+	size_t i, before = p->errors->n;
 	struct conf *c = p->c;
-	size_t i, j;
+	bool read;
 
 	if (p->aliases == NULL)
 		return;
 	conf_each_pair(
 	    p, p->aliases, "a map from addresses to accounts", add_alias, NULL);
+	read = p->errors->n == before;
 	for (i = 0; i < c->nalias; i++)
-		for (j = 0; j < c->alias[i].ntarget; j++) {
-			struct conf_alias *al = &c->alias[i];
-			struct way here = {al->address, NULL, 0};
-			const char *wrong =
-			    expand_target(c, al, al->target[j], &here);
-
-			if (wrong != NULL)
-				CONF_FAIL(p, p->alias[i],
-				    "the alias %.60s leads to \"%.60s\", %s",
-				    al->address, al->target[j], wrong);
-		}
+		/* Mail for it would be taken, and nobody would have it. */
+		if (resolve_alias(p, i) && read && c->alias[i].naccount == 0 &&
+		    c->alias[i].noutside == 0)
+			CONF_FAIL(p, p->alias[i],
+			    "the alias %.60s leads to nobody: name an account "
+			    "or an address",
+			    c->alias[i].address);
 }
 
 static int
@@ -517,23 +610,6 @@ give_default_addresses(struct conf *c)
 			a->address[a->naddress++] = buf_take(&b);
 		}
 	}
-}
-
-/* Where an account's address stands: it, or the account that has it by
- * default. */
-static yaml_node_t *
-node_of(const struct conf_parser *p, uint32_t account, const char *address)
-{
-	const struct conf_account *a = &p->c->account[account];
-	size_t i, j;
-
-	for (i = 0; i < p->naddress && p->address[i].account != account; i++)
-		;
-	for (j = 0; j < a->naddress && i + j < p->naddress; j++)
-		if (a->address[j] == address &&
-		    p->address[i + j].account == account)
-			return p->address[i + j].node;
-	return p->account[account];
 }
 
 static void

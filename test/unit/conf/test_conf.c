@@ -270,6 +270,32 @@ static const struct {
     {"  x@example.org: [anna]\nrelay: off\n", NULL},
     {"  x@example.org: [anna]\ncatch_all: ben@example.net\n",
 	"an account's name is expected, not an address"},
+    {"  empty@example.org: []\n",
+	"the alias empty@example.org leads to nobody: name an account or an "
+	"address"},
+    {"  x@example.org: [y@example.org]\n  y@example.org: []\n",
+	"the alias x@example.org leads to nobody"},
+    {"  x@example.org: [y@example.org, anna]\n  y@example.org: []\n",
+	"the alias y@example.org leads to nobody"},
+    {"  x@example.org:\n", "expected a list"},
+    /* Of an account: where it is written, or by default. */
+    {"  mum@example.org: [ben@example.net]\n",
+	"the alias mum@example.org is also an address of the account anna "
+	"(line 4), so it would not be used: remove one of them; if both are "
+	"meant, give the account another address and name it in the alias"},
+    {"  Ben@example.test: [anna]\n",
+	"the alias ben@example.test is also an address of the account ben "
+	"(line 5)"},
+    {"  ben+x@example.test: [anna]\n", NULL},
+    {"  x@example.org: [anna]\n  X@Example.org: [ben]\n",
+	"the alias x@example.org is listed twice; the first is on line 7"},
+    /* Not a pattern. */
+    {"  '*@example.org': [ben]\n",
+	"\"*@example.org\" is not an address; for all mail that has no other "
+	"address write: catch_all: { example.org: NAME }, with an account's "
+	"name"},
+    {"  '@example.org': [ben]\n", "catch_all: { example.org: NAME }"},
+    {"  'sales-*@example.org': [ben]\n", "catch_all: { example.org: NAME }"},
 };
 
 START_TEST(conf_parse__says_what_is_wrong_with_an_alias)

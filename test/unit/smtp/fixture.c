@@ -29,7 +29,8 @@ fake_lookup(void *ctx, struct sv address,
 		add(arg, "ben");
 	else if (sv_istarts(address, SV("club")))
 		add(arg, "anna");
-	else if (sv_istarts(address, SV("far@")))
+	else if (sv_istarts(address, SV("far@")) ||
+		 sv_istarts(address, SV("empty@")))
 		return RC_OK;
 	else if (sv_ieq(address, SV("family@example.org"))) {
 		add(arg, "anna");

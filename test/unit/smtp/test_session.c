@@ -46,6 +46,8 @@ static const struct {
 	"220 250 250/2.1.0 452/4.2.2 250/2.1.5"},
     {"forwarded only", SV(EHLO MAIL "RCPT TO:<far@example.org>\r\n"),
 	"220 250 " OK3},
+    {"leads to nobody", SV(EHLO MAIL "RCPT TO:<empty@example.org>\r\n" RCPT),
+	"220 250 250/2.1.0 550/5.1.1 250/2.1.5"},
     {"a bounce comes back",
 	SV(EHLO "MAIL FROM:<>\r\nRCPT TO:<srs0=good=aa=x.test=y@example.org>"
 		"\r\n"),
