@@ -633,7 +633,20 @@ static const struct {
 	"v=spf1 mx redirect=_s.example.org"},
     {"@ TXT v=spf1 ip4:203.0.113.1 a -all|@ TXT v=spf1 a "
      "include:_s.example.org ~all",
-	"v=spf1 mx ip4:203.0.113.1 a include:_s.example.org -all"},
+	"v=spf1 mx a include:_s.example.org ip4:203.0.113.1 -all"},
+    /* Whatever the order of answers; and never everybody. */
+    {"@ TXT v=spf1 include:nope.example.org a:mail.example.org +all|@ TXT "
+     "v=spf1 mx -all",
+	"v=spf1 mx a:mail.example.org -all"},
+    {"@ TXT v=spf1 mx -all|@ TXT v=spf1 include:nope.example.org "
+     "a:mail.example.org +all",
+	"v=spf1 mx a:mail.example.org -all"},
+    {"@ TXT v=spf1 ip4:203.0.113.1 all|@ TXT v=spf1 +mx +all",
+	"v=spf1 mx ip4:203.0.113.1 ~all"},
+    {"@ TXT v=spf1 ip4:203.0.113.1 ?all|@ TXT v=spf1 a +all",
+	"v=spf1 mx a ip4:203.0.113.1 ?all"},
+    {"@ TXT v=spf1 redirect=_s.example.org|@ TXT v=spf1 a ~all",
+	"v=spf1 mx a include:_s.example.org ~all"},
 };
 
 START_TEST(publish_judge__spf_keeps_the_others)
