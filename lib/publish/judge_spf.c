@@ -364,17 +364,57 @@ has_mx(struct sv text)
 	return has_word(text, SV("mx")) || has_word(text, SV("+mx"));
 }
 
+/* Its own includes of domains without a record; the record without them is to
+ * be pasted.  RC_NOTFOUND: what is wrong is not there. */
+static int
+say_broken(struct publish *p, struct sv record)
+{
+	struct buf names;
+	bool more = false;
+	int r = RC_NOTFOUND;
+
+	buf_init(&names, PUBLISH_VALUE_MAX);
+	(void)sv_split(&record, ' ');
+	while (record.n > 0) {
+		char target[DNS_NAME_MAX];
+		struct sv word = sv_split(&record, ' ');
+		int broken = is_broken(p, word, target);
+
+		more |= broken == RC_MORE;
+		if (broken == RC_OK)
+			buf_addf(
+			    &names, "%s%s", names.n > 0 ? ", " : "", target);
+	}
+	if (more)
+		r = RC_MORE;
+	else if (names.n > 0)
+		r = put_merged(p, publish_ask(p, p->domain, DNS_TXT));
+	if (r == RC_OK)
+		(void)publish_say(p, PUBLISH_DIFFERENT,
+		    "receivers treat it as invalid, so it has no effect: it "
+		    "includes %s, which has no SPF record; publish it without "
+		    "that",
+		    names.p);
+	buf_fini(&names);
+	return r;
+}
+
 static int
 say_refused(struct publish *p, const struct in6_addr *ip,
     const struct spf_outcome *o, struct sv record)
 {
 	char text[LOOKUP_IP_TEXT];
+	int r;
 
 	(void)lookup_ip_text(ip, text);
 	if (o->result == AUTH_TEMPERROR)
 		return publish_say(
 		    p, PUBLISH_UNKNOWN, "no answer for one of the names in it");
 	if (o->result == AUTH_PERMERROR) {
+		r = o->problem == SPF_P_NO_RECORD ? say_broken(p, record)
+						  : RC_NOTFOUND;
+		if (r != RC_NOTFOUND)
+			return r;
 		/* What it includes is the owner's to mend. */
 		p->elsewhere = o->problem != SPF_P_SYNTAX;
 		return publish_say(p, PUBLISH_DIFFERENT,
