@@ -4,6 +4,8 @@
  * strictest receivers count them.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/ascii.h"
 #include "msgauth/spf.h"
@@ -203,48 +205,158 @@ is_all(struct sv word)
 	       (word.n == 4 && sv_ieq(sv_skip(word, 1), SV("all")));
 }
 
-/*
- * What is to be pasted in place of records that do not let this server send, or
- * of several: one with all that they name, for others may send for the domain,
- * too.
- */
-static void
-put_merged(struct publish *p, const struct dns_answer *a)
+/* From the most careless to the strictest; none: the first. */
+static const char qualifiers[] = "+?~-";
+
+static size_t
+strictness(struct sv all)
 {
-	struct sv rest, word;
-	char last[8] = "-all";
+	const char *at = all.n == 4 ? strchr(qualifiers, all.p[0]) : NULL;
+
+	return at != NULL ? (size_t)(at - qualifiers) : 0;
+}
+
+/* What an include or a redirect names, if it can be told without a message. */
+static bool
+borrows_from(struct sv word, const char *domain, char out[DNS_NAME_MAX])
+{
+	static const char *const how[] = {"include:", "redirect="};
+	size_t i;
+
+	if (word.n > 0 && strchr(qualifiers, word.p[0]) != NULL)
+		word = sv_skip(word, 1);
+	for (i = 0; i < 2; i++)
+		if (sv_istarts(word, sv_str(how[i])) && word.n > strlen(how[i]))
+			return target_of(
+			    sv_skip(word, strlen(how[i])), domain, out);
+	return false;
+}
+
+/* Does the word name a domain that has no record, so that receivers treat all
+ * of it as invalid [RFC 7208 5.2]?  RC_OK: it does; RC_NOTFOUND, RC_MORE. */
+static int
+is_broken(struct publish *p, struct sv word, char target[DNS_NAME_MAX])
+{
+	const struct dns_answer *a;
 	struct buf text;
-	size_t at = 0;
-	bool any = false;
+	unsigned n;
+
+	if (!borrows_from(word, p->domain, target))
+		return RC_NOTFOUND;
+	a = publish_ask(p, target, DNS_TXT);
+	if (a == NULL)
+		return RC_MORE;
+	if (a->rc != RC_OK && a->rc != RC_NOTFOUND)
+		return RC_NOTFOUND;
+	buf_init(&text, PUBLISH_TEXT_MAX);
+	n = find_record(a, &text);
+	buf_fini(&text);
+	return n == 0 ? RC_OK : RC_NOTFOUND;
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return sv_cmp(*(const struct sv *)a, *(const struct sv *)b);
+}
+
+#define RECORDS_MAX 16
+
+/* The records in an order that is always the same: that of answers is not. */
+static size_t
+sort_records(
+    const struct dns_answer *a, struct buf *all, struct sv out[RECORDS_MAX])
+{
+	size_t at = 0, n = 0, i, from[RECORDS_MAX + 1] = {0};
+	struct buf text;
 
 	buf_init(&text, PUBLISH_TEXT_MAX);
-	buf_reset(&p->value);
-	buf_adds(&p->value, "v=spf1 mx");
-	while (publish_next_text(a, &at, &text)) {
-		if (!spf_is_record(buf_sv(&text)))
-			continue;
-		rest = buf_sv(&text);
-		(void)sv_split(&rest, ' ');
-		while (rest.n > 0) {
-			word = sv_split(&rest, ' ');
-			if (is_all(word)) {
-				if (!any)
-					sv_copy(word, last, sizeof last);
-				any = true;
-			} else if (word.n > 0 && !sv_ieq(word, SV("-mx")) &&
-				   !sv_ieq(word, SV("~mx")) &&
-				   !sv_ieq(word, SV("?mx")) &&
-				   !has_word(buf_sv(&p->value), word)) {
-				buf_addc(&p->value, ' ');
-				buf_addsv(&p->value, word);
-			}
+	while (n < RECORDS_MAX && publish_next_text(a, &at, &text))
+		if (spf_is_record(buf_sv(&text))) {
+			buf_addsv(all, buf_sv(&text));
+			from[++n] = all->n;
 		}
+	buf_fini(&text);
+	for (i = 0; i < n; i++)
+		out[i] = sv_of(all->p + from[i], from[i + 1] - from[i]);
+	qsort(out, n, sizeof out[0], compare_texts);
+	return n;
+}
+
+struct merging {
+	struct publish *p;
+	bool several, any, more;
+	size_t strictest; /* of "all", if any */
+};
+
+static void
+merge_word(struct merging *m, struct sv word)
+{
+	static const char *const mx[] = {"mx", "+mx", "-mx", "~mx", "?mx"};
+	char target[DNS_NAME_MAX];
+	struct buf *out = &m->p->value;
+	struct buf text;
+	size_t i;
+	int r;
+
+	if (is_all(word)) {
+		if (!m->any || strictness(word) > m->strictest)
+			m->strictest = strictness(word);
+		m->any = true;
+		return;
 	}
-	if (any || sv_ifind(buf_sv(&p->value), SV("redirect=")) == p->value.n) {
-		buf_addc(&p->value, ' ');
-		buf_adds(&p->value, last);
+	for (i = 0; i < sizeof mx / sizeof mx[0]; i++)
+		if (word.n == 0 || sv_ieq(word, sv_str(mx[i])))
+			return;
+	r = is_broken(m->p, word, target);
+	m->more |= r == RC_MORE;
+	if (r == RC_OK)
+		return;
+	/* There can be only one of each modifier [RFC 7208 6]. */
+	if (m->several && sv_istarts(word, SV("exp=")))
+		return;
+	buf_init(&text, PUBLISH_TEXT_MAX);
+	if (m->several && sv_istarts(word, SV("redirect=")))
+		buf_addf(&text, "include:%.*s", SV_ARG(sv_skip(word, 9)));
+	else
+		buf_addsv(&text, word);
+	if (!has_word(buf_sv(out), buf_sv(&text))) {
+		buf_addc(out, ' ');
+		buf_addsv(out, buf_sv(&text));
 	}
 	buf_fini(&text);
+}
+
+/*
+ * What is to be pasted in place of records that do not let this server send, or
+ * of several, or of one that is invalid: one with all that they name, for
+ * others may send for the domain, too.  It is as strict about all others as the
+ * strictest, and never invites them.  RC_OK or RC_MORE.
+ */
+static int
+put_merged(struct publish *p, const struct dns_answer *a)
+{
+	struct sv record[RECORDS_MAX], rest;
+	struct merging m = {.p = p, .strictest = strlen(qualifiers) - 1};
+	struct buf all;
+	size_t i, n;
+
+	buf_init(&all, RECORDS_MAX * PUBLISH_TEXT_MAX);
+	n = sort_records(a, &all, record);
+	m.several = n > 1;
+	buf_reset(&p->value);
+	buf_adds(&p->value, "v=spf1 mx");
+	for (i = 0; i < n; i++) {
+		rest = record[i];
+		(void)sv_split(&rest, ' ');
+		while (rest.n > 0)
+			merge_word(&m, sv_split(&rest, ' '));
+	}
+	buf_fini(&all);
+	if (m.any || sv_ifind(buf_sv(&p->value), SV("redirect=")) == p->value.n)
+		buf_addf(&p->value, " %call",
+		    m.strictest == 0 ? '~' : qualifiers[m.strictest]);
+	return m.more ? RC_MORE : RC_OK;
 }
 
 static bool
@@ -253,17 +365,57 @@ has_mx(struct sv text)
 	return has_word(text, SV("mx")) || has_word(text, SV("+mx"));
 }
 
+/* Its own includes of domains without a record; the record without them is to
+ * be pasted.  RC_NOTFOUND: what is wrong is not there. */
+static int
+say_broken(struct publish *p, struct sv record)
+{
+	struct buf names;
+	bool more = false;
+	int r = RC_NOTFOUND;
+
+	buf_init(&names, PUBLISH_VALUE_MAX);
+	(void)sv_split(&record, ' ');
+	while (record.n > 0) {
+		char target[DNS_NAME_MAX];
+		struct sv word = sv_split(&record, ' ');
+		int broken = is_broken(p, word, target);
+
+		more |= broken == RC_MORE;
+		if (broken == RC_OK)
+			buf_addf(
+			    &names, "%s%s", names.n > 0 ? ", " : "", target);
+	}
+	if (more)
+		r = RC_MORE;
+	else if (names.n > 0)
+		r = put_merged(p, publish_ask(p, p->domain, DNS_TXT));
+	if (r == RC_OK)
+		(void)publish_say(p, PUBLISH_DIFFERENT,
+		    "receivers treat it as invalid, so it has no effect: it "
+		    "includes %s, which has no SPF record; publish it without "
+		    "that",
+		    names.p);
+	buf_fini(&names);
+	return r;
+}
+
 static int
 say_refused(struct publish *p, const struct in6_addr *ip,
     const struct spf_outcome *o, struct sv record)
 {
 	char text[LOOKUP_IP_TEXT];
+	int r;
 
 	(void)lookup_ip_text(ip, text);
 	if (o->result == AUTH_TEMPERROR)
 		return publish_say(
 		    p, PUBLISH_UNKNOWN, "no answer for one of the names in it");
 	if (o->result == AUTH_PERMERROR) {
+		r = o->problem == SPF_P_NO_RECORD ? say_broken(p, record)
+						  : RC_NOTFOUND;
+		if (r != RC_NOTFOUND)
+			return r;
 		/* What it includes is the owner's to mend. */
 		p->elsewhere = o->problem != SPF_P_SYNTAX;
 		return publish_say(p, PUBLISH_DIFFERENT,
@@ -271,8 +423,9 @@ say_refused(struct publish *p, const struct in6_addr *ip,
 		    spf_problem_text(o->problem));
 	}
 	p->elsewhere = has_mx(record);
-	if (!p->elsewhere)
-		put_merged(p, publish_ask(p, p->domain, DNS_TXT));
+	if (!p->elsewhere &&
+	    put_merged(p, publish_ask(p, p->domain, DNS_TXT)) != RC_OK)
+		return RC_MORE;
 	return publish_say(p, PUBLISH_DIFFERENT,
 	    "it does not include this server: mail from %s gets \"%s\"%s", text,
 	    auth_result_name(o->result),
@@ -446,7 +599,8 @@ judge_none(struct publish *p, const struct dns_answer *a)
 static int
 say_several(struct publish *p, const struct dns_answer *a)
 {
-	put_merged(p, a);
+	if (put_merged(p, a) != RC_OK)
+		return RC_MORE;
 	return publish_say(p, PUBLISH_DIFFERENT,
 	    "with more than one SPF record, all are ignored: one must name "
 	    "everybody");

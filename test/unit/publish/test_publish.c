@@ -235,6 +235,9 @@ static const struct {
 	"@ MX 5 MAIL.example.org|mail A 192.0.2.1|@ TXT v=spf1 mx|@ TXT v=spf1 "
 	"-all",
 	PUBLISH_DIFFERENT, "more than one", false},
+    {"192.0.2.1", PUBLISH_SPF, DNS_TXT,
+	"@ TXT v=spf1 include:nope.example.test -all", PUBLISH_DIFFERENT,
+	"it includes nope.example.test, which has no SPF record", false},
     {"192.0.2.1", PUBLISH_SPF, DNS_TXT, "@ TXT v=spf10 mx", PUBLISH_DIFFERENT,
 	"must begin with", false},
     {"192.0.2.1", PUBLISH_SPF, DNS_TXT, "@ TXT v=spf1;mx", PUBLISH_DIFFERENT,
@@ -633,7 +636,26 @@ static const struct {
 	"v=spf1 mx redirect=_s.example.org"},
     {"@ TXT v=spf1 ip4:203.0.113.1 a -all|@ TXT v=spf1 a "
      "include:_s.example.org ~all",
-	"v=spf1 mx ip4:203.0.113.1 a include:_s.example.org -all"},
+	"v=spf1 mx a include:_s.example.org ip4:203.0.113.1 -all"},
+    /* Whatever the order of answers; and never everybody. */
+    {"@ TXT v=spf1 include:nope.example.org a:mail.example.org +all|@ TXT "
+     "v=spf1 mx -all",
+	"v=spf1 mx a:mail.example.org -all"},
+    {"@ TXT v=spf1 mx -all|@ TXT v=spf1 include:nope.example.org "
+     "a:mail.example.org +all",
+	"v=spf1 mx a:mail.example.org -all"},
+    {"@ TXT v=spf1 ip4:203.0.113.1 all|@ TXT v=spf1 +mx +all",
+	"v=spf1 mx ip4:203.0.113.1 ~all"},
+    {"@ TXT v=spf1 ip4:203.0.113.1 ?all|@ TXT v=spf1 a +all",
+	"v=spf1 mx a ip4:203.0.113.1 ?all"},
+    /* Invalid because of what it includes. */
+    {"@ TXT v=spf1 include:nope.example.org ip4:203.0.113.1 ~all",
+	"v=spf1 mx ip4:203.0.113.1 ~all"},
+    {"@ TXT v=spf1 ?include:nope.example.org mx include:_s.example.org +all",
+	"v=spf1 mx include:_s.example.org ~all"},
+    {"@ TXT v=spf1 a redirect=nope.example.org", "v=spf1 mx a -all"},
+    {"@ TXT v=spf1 redirect=_s.example.org|@ TXT v=spf1 a ~all",
+	"v=spf1 mx a include:_s.example.org ~all"},
 };
 
 START_TEST(publish_judge__spf_keeps_the_others)
