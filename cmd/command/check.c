@@ -351,7 +351,7 @@ print_habits(const struct conf *conf)
 		    (long long)rotate);
 	else
 		puts("  DKIM keys: changed by hand only");
-	printf("  DMARC reports to other domains: %s\n",
+	printf("  reports to other domains: %s\n",
 	    conf->reports.send ? "sent once a day" : "not sent");
 }
 

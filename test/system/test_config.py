@@ -242,7 +242,7 @@ def check(h):
             said.count("postmaster@home.test") == 1, "check-postmaster-is-an-alias", said)
     verdict(re.search(r"\n  imaps +off\n", said) and re.search(r"\n  imap +\S+:\d+\n", said), "check-service-that-is-off", said)
     verdict("\n  history: of the last 36 hours, at most 64M, without subjects\n  DKIM keys: changed every 90 days\n"
-            "  DMARC reports to other domains: not sent\n" in said, "check-habits", said)
+            "  reports to other domains: not sent\n" in said, "check-habits", said)
     h.write_config(whole)
     os.makedirs(os.path.join(h.data, "accounts/zoe"), exist_ok=True)
     r = h.command("check")
