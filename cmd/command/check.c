@@ -35,14 +35,41 @@ print_ports(const struct conf *conf)
 			printf(
 			    " %s:%u", l->host != NULL ? l->host : "*", l->port);
 		}
-		printf("%s\n",
-		    conf_service_tls((enum conf_service)s) ? "  (TLS)" : "");
+		printf("%s\n", conf->nlisten[s] > 0 &&
+				       conf_service_tls((enum conf_service)s)
+				   ? "  (TLS)"
+				   : "");
 	}
+}
+
+/* Those of the addresses that the admin gets, unless an account or an alias has
+ * them: these are listed there. */
+static void
+print_admins(const struct conf *conf, const char *const *local, size_t n,
+    const char *domain)
+{
+	bool any = false;
+	struct buf b;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		buf_init(&b, CONF_ADDRESS_MAX + 1);
+		buf_addf(&b, "%s@%s", local[i], domain);
+		if (strcmp(conf_lookup_why(conf, buf_sv(&b)), "admin") == 0) {
+			printf("%s%s", any ? ", " : "  ", b.p);
+			any = true;
+		}
+		buf_fini(&b);
+	}
+	if (any)
+		printf(": %s\n", conf->account[conf->admin].name);
 }
 
 static void
 print_people(const struct conf *conf)
 {
+	static const char *const role[] = {"postmaster", "abuse"};
+	static const char *const host[] = {"root"};
 	size_t i, j, forwards = 0;
 
 	puts("\nwho gets which mail");
@@ -64,14 +91,12 @@ print_people(const struct conf *conf)
 	for (i = 0; i < conf->ndomain; i++) {
 		const struct conf_domain *d = &conf->domain[i];
 
-		printf("  postmaster@%s, abuse@%s: %s\n", d->name, d->name,
-		    conf->account[conf->admin].name);
+		print_admins(conf, role, 2, d->name);
 		if (d->catch_all >= 0)
 			printf("  anything else @%s: %s\n", d->name,
 			    conf->account[d->catch_all].name);
 	}
-	printf(
-	    "  root@%s: %s\n", conf->hostname, conf->account[conf->admin].name);
+	print_admins(conf, host, 1, conf->hostname);
 	if (forwards > 0)
 		puts("  note: mail without a DKIM signature is not forwarded "
 		     "if its author's domain has\n        a DMARC policy of "
@@ -163,8 +188,10 @@ print_trusted(const struct conf_inbound *in, enum conf_dmarc dmarc)
 		print_words("trusts the ARC seals of", in->trust_arc,
 		    in->ntrust_arc, dmarc);
 	if (in->has_lists)
-		print_words(
-		    "knows the mailing lists of", in->list, in->nlist, dmarc);
+		print_words(in->nlist == 1 && strchr(in->list[0], '@') != NULL
+				? "knows the mailing list"
+				: "knows the mailing lists of",
+		    in->list, in->nlist, dmarc);
 }
 
 /* What becomes of forged mail. */
@@ -283,6 +310,49 @@ print_names(const struct conf *conf)
 		return 0;
 	printf("  WARNING: %s\n", err.text);
 	return 1;
+}
+
+/* In the largest unit that divides it, as in the configuration. */
+static void
+print_size(uint64_t bytes)
+{
+	static const char unit[] = "BKMG";
+	size_t i = 0;
+
+	for (; i < 3 && bytes > 0 && bytes % 1024 == 0; i++)
+		bytes /= 1024;
+	printf("%llu%c", (unsigned long long)bytes, unit[i]);
+}
+
+/* What is done without being asked. */
+static void
+print_habits(const struct conf *conf)
+{
+	const struct conf_history *h = &conf->history;
+	int64_t hours = h->keep_ms / 3600000, days = hours / 24;
+	int64_t rotate = conf->dkim.rotate_s / 86400;
+
+	puts("\nhistory, keys, reports");
+	if (hours == 0) {
+		puts("  history: off");
+	} else {
+		if (hours % 24 == 0)
+			printf("  history: of the last %lld day%s",
+			    (long long)days, plural((uint64_t)days));
+		else
+			printf("  history: of the last %lld hour%s",
+			    (long long)hours, plural((uint64_t)hours));
+		printf(", at most ");
+		print_size(h->size);
+		puts(h->subjects ? "" : ", without subjects");
+	}
+	if (rotate > 0)
+		printf("  DKIM keys: changed every %lld days\n",
+		    (long long)rotate);
+	else
+		puts("  DKIM keys: changed by hand only");
+	printf("  reports to other domains: %s\n",
+	    conf->reports.send ? "sent once a day" : "not sent");
 }
 
 static unsigned
@@ -479,6 +549,7 @@ cmd_check(const char *config, int argc, char **argv)
 	warnings += print_outside(conf);
 	warnings += print_names(conf);
 	warnings += print_backup(conf);
+	print_habits(conf);
 	puts("");
 	if (!here)
 		warnings += sight_missing(conf, config, warn_unseen, conf);

@@ -63,6 +63,15 @@ command_connect(const struct conf *conf, const char *name)
 	return fd;
 }
 
+void
+command_patience(int fd, int seconds)
+{
+	const struct timeval t = {.tv_sec = seconds};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+}
+
 int
 command_unreached(const struct conf *conf, struct err *err)
 {

@@ -28,7 +28,7 @@
 #define LIMIT_MAX 100000
 #define STEPS_MAX 5000 /* of one message */
 #define STORY_MAX (64u << 20)
-#define ANSWER_MS 30000
+#define ANSWER_S  5 /* one takes a quarter of a second at most */
 
 struct trace {
 	const struct conf *conf;
@@ -466,10 +466,26 @@ print_stories(struct trace *t)
 	return r;
 }
 
+/* A number in the queue has one meaning; only one that the queue never had is
+ * looked for in subjects. */
+static int
+find_which(struct trace *t)
+{
+	size_t all = t->nterm;
+	int r = EXIT_FINE;
+
+	if (all > 1 && t->term[0].kind == HISTORY_BY_QUEUE_ID) {
+		t->nterm = 1;
+		r = find_all(t);
+		t->nterm = all;
+	}
+	return r == EXIT_FINE && t->n == 0 ? find_all(t) : r;
+}
+
 static int
 answer(struct trace *t)
 {
-	int r = find_all(t);
+	int r = find_which(t);
 
 	if (r == EXIT_FINE && t->n == 0 && !t->json)
 		say_none(t);
@@ -507,6 +523,7 @@ look(struct trace *t)
 
 	t->fd = command_connect(t->conf, "history.sock");
 	if (t->fd >= 0) {
+		command_patience(t->fd, ANSWER_S);
 		r = answer(t);
 		io_close(&t->fd);
 		return r;

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
+#include "base/utf8.h"
 #include "conf/conf_priv.h"
 
 static bool
@@ -329,6 +330,14 @@ line_of(const struct conf_parser *p, uint32_t account, const char *address)
 	return node_of(p, account, a->address[i])->start_mark.line + 1;
 }
 
+/* The domains are written in ASCII; so their addresses are, too. */
+static const char *
+hint(const char *address)
+{
+	return utf8_has_8bit(sv_str(address)) ? "; write the domain as xn--..."
+					      : "";
+}
+
 /* An address has one meaning: no account's, and no other alias. */
 static void
 check_unique(struct conf_parser *p, yaml_node_t *k, const char *address)
@@ -373,8 +382,8 @@ add_alias(struct conf_parser *p, yaml_node_t *k, yaml_node_t *v, void *arg)
 	if (!is_ours(c, b.p) && c->ndomain > 0)
 		CONF_FAIL(p, k,
 		    "the alias %.80s is not in any of the domains, so it would "
-		    "get no mail",
-		    b.p);
+		    "get no mail%s",
+		    b.p, hint(b.p));
 	check_unique(p, k, b.p);
 	p->alias =
 	    xgrow(p->alias, &p->alias_cap, p->nalias + 1, sizeof *p->alias);
@@ -440,6 +449,9 @@ add_outside(struct conf *c, struct conf_alias *a, struct sv address)
 	struct sv local = sv_first(address, at), d = sv_skip(address, at + 1);
 	struct buf b;
 
+	if (utf8_has_8bit(d))
+		return "which has letters beyond ASCII: write the domain as "
+		       "xn--...";
 	if (sv_ieq(d, sv_str(c->hostname)))
 		return "which is this server itself; name an account";
 	if (!is_atoms(local) || !conf_is_domain(d) || conf_ends_in_number(d))
@@ -650,8 +662,8 @@ index_addresses(struct conf_parser *p)
 			if (!is_ours(c, a) && c->ndomain > 0)
 				CONF_FAIL(p, node_of(p, (uint32_t)i, a),
 				    "%.80s of the account %s is not in any of "
-				    "the domains",
-				    a, c->account[i].name);
+				    "the domains%s",
+				    a, c->account[i].name, hint(a));
 			c->by_address = xgrow(c->by_address, &cap,
 			    c->nby_address + 1, sizeof *c->by_address);
 			c->by_address[c->nby_address++] =

@@ -81,6 +81,9 @@ void conf_each_item(struct conf_parser *p, yaml_node_t *list,
 /* The error, with the key that is nearest, or all that are known. */
 void conf_unknown_key(
     struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys);
+/* One word in place of a map: the error names the key that it is probably for.
+ */
+bool conf_is_bare(struct conf_parser *p, yaml_node_t *n, const char *key);
 /* A map whose keys are in the table, which ends with a NULL name. */
 void conf_set_map(
     struct conf_parser *p, yaml_node_t *n, const struct conf_key *keys);
@@ -141,8 +144,9 @@ void conf_set_reports(struct conf_parser *p, yaml_node_t *n);
 void conf_set_history(struct conf_parser *p, yaml_node_t *n);
 
 /* ---- store.c: the keys `retention` and `restore_folder` ---- */
-/* "30d", "12h", "0" in ms. */
-void conf_set_age(struct conf_parser *p, yaml_node_t *n, int64_t *ms);
+/* "30d", "12h", "0" in ms; none: the word for 0 in the error. */
+void conf_set_age(struct conf_parser *p, yaml_node_t *n, const char *key,
+    const char *none, int64_t *ms);
 void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
 void conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n);
 

@@ -36,5 +36,6 @@ static const struct conf_key keys[] = {
 void
 conf_set_dkim(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_map(p, n, keys);
+	if (!conf_is_bare(p, n, "rotate"))
+		conf_set_map(p, n, keys);
 }

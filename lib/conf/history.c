@@ -10,7 +10,8 @@ set_keep(struct conf_parser *p, yaml_node_t *n)
 	if (sv_ieq(conf_text_of(n), SV("off")))
 		p->c->history.keep_ms = 0;
 	else
-		conf_set_age(p, n, &p->c->history.keep_ms);
+		conf_set_age(
+		    p, n, "history.keep", "off", &p->c->history.keep_ms);
 }
 
 static void
@@ -35,5 +36,6 @@ static const struct conf_key keys[] = {
 void
 conf_set_history(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_map(p, n, keys);
+	if (!conf_is_bare(p, n, "keep"))
+		conf_set_map(p, n, keys);
 }

@@ -103,7 +103,8 @@ conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out)
 {
 	p->inbound = out;
-	conf_set_map(p, n, keys);
+	if (!conf_is_bare(p, n, "dmarc"))
+		conf_set_map(p, n, keys);
 	p->inbound = NULL;
 }
 

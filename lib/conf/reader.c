@@ -231,22 +231,39 @@ conf_number(struct sv s, uint64_t least, uint64_t most, uint64_t *out)
 	return true;
 }
 
+/* As one would write it: 64G. */
+static void
+add_size(uint64_t v, struct buf *out)
+{
+	size_t i = 0;
+
+	for (; i < 3 && v > 0 && v % 1024 == 0; i++)
+		v /= 1024;
+	buf_addf(out, "%llu%.*s", (unsigned long long)v, i > 0, &" KMG"[i]);
+}
+
 bool
 conf_get_number(struct conf_parser *p, yaml_node_t *n, uint64_t least,
     uint64_t most, uint64_t *out)
 {
+	struct buf range;
 	struct sv s;
+	bool ok;
 
 	if (!conf_get_text(p, n, "a number", &s))
 		return false;
-	if (!conf_number(s, least, most, out)) {
+	ok = conf_number(s, least, most, out);
+	buf_init(&range, 100);
+	add_size(least, &range);
+	buf_adds(&range, " to ");
+	add_size(most, &range);
+	if (!ok)
 		CONF_FAIL(p, n,
-		    "expected a number from %llu to %llu (K, M or G may "
-		    "follow)",
-		    (unsigned long long)least, (unsigned long long)most);
-		return false;
-	}
-	return true;
+		    "expected a number from %s (K, M or G may follow), not "
+		    "\"%.60s\"",
+		    range.p, s.p);
+	buf_fini(&range);
+	return ok;
 }
 
 /* A domain name in ASCII: letters, digits, hyphens, dots between. */
@@ -316,6 +333,17 @@ conf_set_path(
 		replace(path, v);
 	if (at != NULL)
 		*at = conf_place_of(n);
+}
+
+bool
+conf_is_bare(struct conf_parser *p, yaml_node_t *n, const char *key)
+{
+	if (n->type != YAML_SCALAR_NODE || conf_text_of(n).n == 0)
+		return false;
+	CONF_FAIL(p, n,
+	    "expected a map of settings; did you mean { %s: %.60s }?", key,
+	    conf_text_of(n).p);
+	return true;
 }
 
 void

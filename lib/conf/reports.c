@@ -15,5 +15,6 @@ static const struct conf_key keys[] = {
 void
 conf_set_reports(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_map(p, n, keys);
+	if (!conf_is_bare(p, n, "send"))
+		conf_set_map(p, n, keys);
 }

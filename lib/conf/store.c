@@ -1,18 +1,22 @@
 /* The keys `retention` and `restore_folder`: what becomes of expunged mail. */
+#include <stdio.h>
+
 #include "conf/conf_priv.h"
 
 #define HOUR_MS	 (3600 * 1000ll)
 #define DAYS_MAX 3650
 
-static const char expected[] = "a time such as 30d or 12h, or 0 for none";
-
 void
-conf_set_age(struct conf_parser *p, yaml_node_t *n, int64_t *ms)
+conf_set_age(struct conf_parser *p, yaml_node_t *n, const char *key,
+    const char *none, int64_t *ms)
 {
+	char expected[100];
 	int64_t unit = 0;
 	uint64_t v;
 	struct sv s;
 
+	(void)snprintf(expected, sizeof expected,
+	    "a time such as 30d or 12h, or %s for none", none);
 	if (!conf_get_text(p, n, expected, &s))
 		return;
 	if (s.n > 1 && s.p[s.n - 1] == 'd')
@@ -22,7 +26,8 @@ conf_set_age(struct conf_parser *p, yaml_node_t *n, int64_t *ms)
 	if (sv_to_u64(unit != 0 ? sv_first(s, s.n - 1) : s, DAYS_MAX, &v) !=
 		RC_OK ||
 	    (unit == 0 && v != 0)) {
-		CONF_FAIL(p, n, "expected %s", expected);
+		CONF_FAIL(
+		    p, n, "%s: expected %s, not \"%.60s\"", key, expected, s.p);
 		return;
 	}
 	*ms = (int64_t)v * unit;
@@ -31,7 +36,7 @@ conf_set_age(struct conf_parser *p, yaml_node_t *n, int64_t *ms)
 void
 conf_set_retention(struct conf_parser *p, yaml_node_t *n)
 {
-	conf_set_age(p, n, &p->c->retention_ms);
+	conf_set_age(p, n, "retention", "0", &p->c->retention_ms);
 }
 
 void

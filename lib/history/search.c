@@ -208,6 +208,41 @@ fold_subject(struct history_search *s, struct sv subject)
 	}
 }
 
+static bool
+is_number(struct sv word)
+{
+	size_t i = 0;
+
+	while (i < word.n && ascii_is_digit(word.p[i]))
+		i++;
+	return word.n > 0 && i == word.n;
+}
+
+static bool
+is_letter(char c)
+{
+	return ascii_is_alnum(c) || (unsigned char)c >= 0x80;
+}
+
+/* Part of a word will do, but part of a number is another number. */
+static bool
+has_word(struct sv subject, struct sv word)
+{
+	bool number = is_number(word);
+	size_t at;
+
+	while ((at = sv_find(subject, word)) < subject.n) {
+		size_t end = at + word.n;
+
+		if (!number ||
+		    ((at == 0 || !is_letter(subject.p[at - 1])) &&
+			(end == subject.n || !is_letter(subject.p[end]))))
+			return true;
+		subject = sv_skip(subject, end);
+	}
+	return false;
+}
+
 /* All the words, wherever they are. */
 static bool
 has_words(struct sv subject, struct sv words)
@@ -217,7 +252,7 @@ has_words(struct sv subject, struct sv words)
 	while (words.n > 0) {
 		struct sv word = sv_trim(sv_split(&words, ' '));
 
-		if (word.n > 0 && sv_find(subject, word) == subject.n)
+		if (word.n > 0 && !has_word(subject, word))
 			return false;
 		any = any || word.n > 0;
 	}

@@ -13,9 +13,10 @@
  *   @example.net        the domain of the sender or of a recipient
  *   ben@example.net     the sender, a recipient, or a Message-ID
  *   <ben@example.net>   the same
- *   17                  a number in the queue, or in a subject
+ *   17                  a number in the queue, or one in a subject
  *   32 hex digits       the id that the answer to DATA has
- *   anything else       words of the subject, an account, or a domain
+ *   anything else       words of the subject, an account, or a domain; parts
+ *                       of words will do, but parts of numbers will not
  *
  * Texts are appended to room, which must outlive the terms.  Returns how many
  * terms there are, at most HISTORY_PARSE_MAX; 0: the text is empty or too long.

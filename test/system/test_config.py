@@ -234,7 +234,15 @@ def check(h):
     h.write_config(re.sub(r"domains: .*\n", own, whole))
     said = h.command("check").stdout
     verdict("\n  dmarc reject: " in said and "\n  for home.test: dmarc note: " in said and
-            "\n  knows the mailing lists of club@lists.example.org\n" in said, "check-inbound-of-a-domain", said)
+            "\n  knows the mailing list club@lists.example.org\n" in said, "check-inbound-of-a-domain", said)
+    h.write_config(re.sub(r"  imaps: .*\n", "  imaps: []\n", whole) + "aliases: { postmaster@home.test: [ben] }\n"
+                   "history: { keep: 36h, size: 64M, subjects: off }\ndkim: { rotate: 90d }\nreports: { send: off }\n")
+    said = h.command("check").stdout
+    verdict(re.search(r"\n  postmaster@home\.test +ben  \(alias\)\n", said) and "\n  abuse@home.test: anna\n" in said and
+            said.count("postmaster@home.test") == 1, "check-postmaster-is-an-alias", said)
+    verdict(re.search(r"\n  imaps +off\n", said) and re.search(r"\n  imap +\S+:\d+\n", said), "check-service-that-is-off", said)
+    verdict("\n  history: of the last 36 hours, at most 64M, without subjects\n  DKIM keys: changed every 90 days\n"
+            "  reports to other domains: not sent\n" in said, "check-habits", said)
     h.write_config(whole)
     os.makedirs(os.path.join(h.data, "accounts/zoe"), exist_ok=True)
     r = h.command("check")

@@ -200,7 +200,9 @@ def outgoing(h, sink):
     verdict(got and steps(got[0]) == ["accepted", "queued", "host", "sent"] and
             got[0]["steps"][0]["account"] == "anna" and got[0]["steps"][2]["peer"].startswith("127.0.0.1"), "sent", got)
     number = got[0]["steps"][1]["queue_id"]
-    verdict(any(m["id"] == got[0]["id"] for m in trace(h, str(number))), "found-by-queue-id")
+    arrives(h, "about@friend.test", f"about {number}")
+    verdict(story(h, f"about {number}", has=["stored"]), "found-by-a-number-in-its-subject")
+    verdict([m["id"] for m in trace(h, str(number))] == [got[0]["id"]], "found-by-queue-id", trace(h, str(number)))
     verdict(any(m["id"] == got[0]["id"] for m in trace(h, "anna")), "found-by-account")
     verdict(got[0]["message_id"] == "goes-well@home.test", "message-id")
 
@@ -272,6 +274,12 @@ def killed(h):
         wait_until(lambda: h.pids("history"))
     verdict(h.count() == before + sent == before + 30, "no-mail-is-lost", [before, sent, h.count()])
     arrives(h, "flow@friend.test", "at last")
+    pid, = h.pids("history")
+    os.kill(pid, signal.SIGSTOP)
+    r = h.command("trace", "flow@friend.test")
+    verdict(r.returncode == 1 and "the history process does not answer" in r.stderr and h.pids("history") == [pid],
+            "trace-does-not-wait-until-it-is-replaced", r)
+    os.kill(pid, signal.SIGCONT)
     verdict(story(h, "at last", has=["accepted", "stored"]), "comes-back")
     # It hangs: nothing waits, and the status is fast.
     pids = h.kill("history", signal.SIGSTOP)

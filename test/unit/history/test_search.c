@@ -102,6 +102,12 @@ static const struct {
 	false},
     {"12", true}, /* in the subject */
     {"13", false},
+    {"1", false}, /* another number */
+    {"2", false},
+    {"haus 1", false},
+    {"haus 12", true},
+    {"7", true}, /* in 17 first */
+    {"a4", true},
 };
 
 START_TEST(search__finds)
@@ -112,7 +118,7 @@ START_TEST(search__finds)
 	    .sender = SV("Anna@Example.org"),
 	    .message_id = SV("m1@host.example"),
 	    .subject = SV("Gr\xc3\xbc\xc3\x9f"
-			  "e aus Haus 12")};
+			  "e aus Haus 12: 17 (7) a45")};
 	struct history_term term[HISTORY_PARSE_MAX];
 	struct history_search *s;
 	struct buf room;
