@@ -53,7 +53,7 @@ print_zone_record(const struct publish *p)
 	struct buf line;
 
 	buf_init(&line, 8192);
-	publish_zone_line(p, &line);
+	publish_file_line(p, &line);
 	if (publish_is_record(p))
 		puts(line.p);
 	else if (p->kind == PUBLISH_DKIM)

@@ -364,3 +364,12 @@ publish_zone_line(const struct publish *p, struct buf *out)
 		buf_addc(out, '"');
 	}
 }
+
+void
+publish_file_line(const struct publish *p, struct buf *out)
+{
+	/* Not in the owner's zone but in that of the network. */
+	if (p->kind == PUBLISH_PTR)
+		buf_adds(out, "; ask your provider: ");
+	publish_zone_line(p, out);
+}

@@ -195,6 +195,8 @@ void publish_verdict_fini(struct publish_verdict *v);
 /* The record as a line of a zone file, without a line end; texts in strings of
  * at most 255 bytes [RFC 1035 3.3]. */
 void publish_zone_line(const struct publish *p, struct buf *out);
+/* The same in a file of the owner's zones: what is not in them is a comment. */
+void publish_file_line(const struct publish *p, struct buf *out);
 const char *publish_type_name(const struct publish *p);
 /* What people call it: "SPF", "block list". */
 const char *publish_kind_name(const struct publish *p);

@@ -894,6 +894,22 @@ START_TEST(publish_judge__any_own_address_is_right)
 }
 END_TEST
 
+/* It is out of the owner's zone: name servers would refuse the file. */
+START_TEST(publish_file_line__comments_ptr)
+{
+	struct buf out;
+
+	buf_init(&out, 4096);
+	add_own("192.0.2.1");
+	make();
+	publish_file_line(find(PUBLISH_PTR, DNS_PTR), &out);
+	ck_assert_str_eq(out.p,
+	    "; ask your provider: 1.2.0.192.in-addr.arpa. PTR "
+	    "mail.example.org.");
+	buf_fini(&out);
+}
+END_TEST
+
 /* Without keys there is a record that says why, and nothing to look up. */
 START_TEST(publish_add_domain__says_why_there_are_no_keys)
 {
@@ -927,6 +943,7 @@ UNIT_TESTS(publish)
 	tcase_add_test(tc, publish_judge__no_answer_is_no_verdict);
 	tcase_add_loop_test(tc, publish_judge__any_own_address_is_right, 0,
 	    (int)(sizeof two_rows / sizeof two_rows[0]));
+	tcase_add_test(tc, publish_file_line__comments_ptr);
 	tcase_add_test(tc, publish_zone_line__cuts_long_texts);
 	tcase_add_test(tc, publish_add_domain__says_why_there_are_no_keys);
 	return tc;
