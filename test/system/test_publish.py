@@ -59,6 +59,7 @@ def before(d):
                                for x in DOMAINS), 60)
         others(h)
         running = published(h)
+        verdict(not [r for r in running if r["type"] == "AAAA" and not r["value"]], "no-empty-aaaa", running)
         text = h.command("dns", "--print").stdout
         h.stop()
         still = published(h)
@@ -122,6 +123,7 @@ def checks(net, h):
     verdict(len(bogus) == 7 and all(x["state"] == "different" and "DNSSEC" in x["text"] for x in bogus),
             "bogus-is-said", bogus)
     verdict(set(states(out, "gone.test")) <= {"unknown"}, "no-answer-is-unknown", states(out, "gone.test"))
+    verdict({x["dnssec"] for x in out["records"] if x["state"] == "unknown"} == {"unknown"}, "unknown-dnssec", out)
     text = h.command("dns", timeout=120).stdout
     verdict(re.search(r"(?m)^  wrong +MX: mail goes to another host\n +found: 5 other\.a\.test\.\n"
                       r" +wrong\.test\. MX 10 mail\.a\.test\.$", text)
