@@ -67,10 +67,10 @@ bool command_duration(const char *text, int64_t *ms_out);
 int command_passwd_offline(const struct conf *conf, struct sv name,
     struct sv password, bool weak, struct err *err) RC_USE_RESULT;
 /* The DKIM records that belong into a domain's DNS, old and new: lines
- * "SELECTOR RECORD", from the running server or the domain's file; or why they
- * cannot be had. */
-void command_dkim_records(const struct conf *conf, const char *domain,
-    struct buf *out, struct buf *why);
+ * "SELECTOR STATE RECORD", from the running server or the domain's file; or why
+ * they cannot be had.  RC_NOTFOUND: there are none yet. */
+int command_dkim_records(const struct conf *conf, const char *domain,
+    struct buf *out, struct buf *why) RC_USE_RESULT;
 /* A line of standard input, byte by byte, so that what follows it is not
  * taken; false: none came, or it is too long for out. */
 bool command_read_line(struct buf *out);

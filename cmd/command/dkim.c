@@ -40,37 +40,39 @@ read_ring(const struct conf *conf, const char *domain, struct ring *out,
 	return r;
 }
 
-/* The running server's answer; RC_NOTFOUND: none runs. */
+/* The running server's answer; RC_NOTFOUND: none runs; RC_DENIED: whether one
+ * does is not for this user to know. */
 static int
 ask_server(const struct conf *conf, const struct dkim_order *o, int *rc_out,
-    struct buf *text)
+    struct buf *text, struct err *err)
 {
 	int fd = command_connect(conf, "auth.sock"), r;
 	struct auth_done done;
 	struct msg m;
 
 	if (fd < 0)
-		return RC_NOTFOUND;
+		return command_unreached(conf, err) == RC_DENIED ? RC_DENIED
+								 : RC_NOTFOUND;
 	msg_init(&m, CMD_DKIM);
 	dkim_order_put(&m, o);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, &m);
 	io_close(&fd);
-	if (r != RC_OK)
-		return RC_TEMP;
-	r = auth_done_get(&m, &done);
+	if (r == RC_OK)
+		r = auth_done_get(&m, &done);
 	if (r == RC_OK) {
 		*rc_out = done.rc;
 		buf_addsv(text, done.text);
 	}
 	msg_fini(&m);
-	return r == RC_OK ? RC_OK : RC_TEMP;
+	return r == RC_OK ? RC_OK
+			  : err_set(err, RC_TEMP, "the server does not answer");
 }
 
 /* ---- without a server ---- */
 
-static void
+static int
 read_records(const struct conf *conf, const char *domain, struct buf *out,
     struct buf *why)
 {
@@ -89,25 +91,30 @@ read_records(const struct conf *conf, const char *domain, struct buf *out,
 			buf_adds(why, " (are you root?)");
 	}
 	ring_fini(&ring);
+	return r;
 }
 
-void
+int
 command_dkim_records(const struct conf *conf, const char *domain,
     struct buf *out, struct buf *why)
 {
 	const struct dkim_order o = {SIGNER_RECORDS, sv_str(domain), SV("")};
+	struct err err = {.text = ""};
 	struct buf text;
 	int rc = RC_OK, r;
 
 	buf_init(&text, MSG_MAX);
-	r = ask_server(conf, &o, &rc, &text);
-	if (r == RC_NOTFOUND)
-		read_records(conf, domain, out, why);
-	else if (r != RC_OK)
-		buf_adds(why, "the server does not answer");
-	else
+	r = ask_server(conf, &o, &rc, &text, &err);
+	if (r == RC_NOTFOUND) {
+		r = read_records(conf, domain, out, why);
+	} else if (r != RC_OK) {
+		buf_adds(why, err.text);
+	} else {
 		buf_addsv(rc == RC_OK ? out : why, buf_sv(&text));
+		r = rc == RC_NOTFOUND ? RC_TEMP : rc;
+	}
 	buf_fini(&text);
+	return r;
 }
 
 static int
@@ -158,19 +165,19 @@ list_files(const struct conf *conf, const char *domain)
 static int
 obey(const struct conf *conf, const struct dkim_order *o, const char *domain)
 {
+	struct err err = {.text = ""};
 	struct buf text;
 	int rc = RC_OK, r;
 
 	buf_init(&text, MSG_MAX);
-	r = ask_server(conf, o, &rc, &text);
+	r = ask_server(conf, o, &rc, &text, &err);
 	if (r == RC_NOTFOUND && o->what == SIGNER_LIST)
 		r = list_files(conf, domain);
 	else if (r == RC_NOTFOUND)
 		r = command_fail("dkim", EXIT_FAILED,
 		    "no server is running on %s; start it first", conf->data);
 	else if (r != RC_OK)
-		r = command_fail(
-		    "dkim", EXIT_FAILED, "the server does not answer");
+		r = command_fail("dkim", EXIT_FAILED, "%s", err.text);
 	else if (rc != RC_OK)
 		r = command_fail("dkim", EXIT_FAILED, "%s", text.p);
 	else

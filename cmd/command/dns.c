@@ -17,17 +17,26 @@
 
 /* ---- keys ---- */
 
-static void
-add_domain(struct guide *g, const char *domain)
+/* False: there may be keys, but they cannot be read. */
+static bool
+add_domain(struct guide *g, const char *domain, bool print)
 {
 	struct buf keys, why;
+	bool ok;
+	int r;
 
 	buf_init(&keys, MSG_MAX);
 	buf_init(&why, 1024);
-	command_dkim_records(g->conf, domain, &keys, &why);
+	r = command_dkim_records(g->conf, domain, &keys, &why);
+	ok = r == RC_OK || r == RC_NOTFOUND;
+	if (print && !ok)
+		(void)command_fail("dns", EXIT_FAILED,
+		    "the DKIM keys of %s are missing here: %s", domain,
+		    why.n > 0 ? why.p : "they cannot be read");
 	publish_add_domain(&g->list, g->conf, domain, buf_sv(&keys), why.p);
 	buf_fini(&why);
 	buf_fini(&keys);
+	return ok;
 }
 
 /* ---- the command ---- */
@@ -75,18 +84,20 @@ find_domain(struct guide *g, const char *name)
 	return g->domain != NULL;
 }
 
-static void
+static bool
 make_list(struct guide *g, bool print)
 {
+	bool ok = true;
 	size_t i;
 
 	guide_look_at_machine(g);
 	publish_add_host(&g->list, &g->host);
 	for (i = 0; i < g->conf->ndomain; i++)
 		if (g->domain == NULL || g->domain == g->conf->domain[i].name)
-			add_domain(g, g->conf->domain[i].name);
+			ok &= add_domain(g, g->conf->domain[i].name, print);
 	if (print)
 		publish_add_senders(&g->list, &g->host, g->conf);
+	return ok;
 }
 
 static int
@@ -113,6 +124,7 @@ cmd_dns(const char *config, int argc, char **argv)
 	struct words w = {.print = false};
 	struct guide g = {.domain = NULL};
 	struct conf *conf;
+	bool whole;
 	int code;
 
 	if (!read_words(argc, argv, &w))
@@ -132,8 +144,10 @@ cmd_dns(const char *config, int argc, char **argv)
 	}
 	log_setup("dns", LOG_ERROR);
 	dkim_key_setup();
-	make_list(&g, w.print);
+	whole = make_list(&g, w.print);
 	code = show(&g, &w);
+	if (w.print && !whole)
+		code = EXIT_FAILED;
 	guide_fini(&g);
 	conf_free(&conf);
 	return code;

@@ -163,6 +163,49 @@ find_senders(struct guide *g)
 		add_sender(&g->host, &a);
 }
 
+/* ---- where it is received ---- */
+
+/* Does a server listen for mail there? */
+static bool
+is_heard(const struct conf *c, const struct in6_addr *a)
+{
+	struct in6_addr at;
+	size_t i;
+
+	for (i = 0; i < c->nlisten[CONF_SMTP]; i++) {
+		const char *host = c->listen[CONF_SMTP][i].host;
+
+		if (host == NULL || !network_address(host, &at))
+			return true;
+		if (IN6_IS_ADDR_UNSPECIFIED(&at) ||
+		    memcmp(&at, a, sizeof at) == 0)
+			return true;
+		if (IN6_IS_ADDR_V4MAPPED(&at) && IN6_IS_ADDR_V4MAPPED(a) &&
+		    memcmp(at.s6_addr + 12, "\0\0\0", 4) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those that are others' part of this machine are not published.  If none is
+ * left, something in front of it passes mail on, and all may be meant. */
+static void
+leave_out_unused(struct guide *g)
+{
+	struct publish_host *h = &g->host;
+	bool heard = false;
+	size_t i, n = 0;
+
+	for (i = 0; i < h->naddress; i++)
+		heard |= !publish_is_private(&g->address[i]) &&
+			 is_heard(g->conf, &g->address[i]);
+	for (i = 0; i < h->naddress; i++)
+		if (!heard || is_heard(g->conf, &g->address[i]) ||
+		    publish_is_sender(h, &g->address[i]))
+			g->address[n++] = g->address[i];
+	h->naddress = n;
+}
+
 /* ---- the certificate ---- */
 
 /* What a CAA record calls those who are asked most often for certificates that
@@ -260,6 +303,7 @@ guide_look_at_machine(struct guide *g)
 	add_v4(g);
 	add_v6(g);
 	find_senders(g);
+	leave_out_unused(g);
 	find_certificate(g);
 }
 

@@ -53,7 +53,7 @@ print_zone_record(const struct publish *p)
 	struct buf line;
 
 	buf_init(&line, 8192);
-	publish_zone_line(p, &line);
+	publish_file_line(p, &line);
 	if (publish_is_record(p))
 		puts(line.p);
 	else if (p->kind == PUBLISH_DKIM)
@@ -557,12 +557,13 @@ json_bytes(const struct buf *b)
 	return json_stringn(b->p, b->n);
 }
 
+/* Without an answer nothing is known of its protection. */
 static const char *
-security_name(enum dns_security s)
+security_name(const struct publish *p)
 {
 	static const char *const names[] = {"insecure", "secure", "bogus"};
 
-	return names[s];
+	return p->state == PUBLISH_UNKNOWN ? "unknown" : names[p->security];
 }
 
 static const char *
@@ -592,8 +593,7 @@ add_state(json_t *r, const struct publish *p)
 	(void)json_object_set_new(r, "warning", json_boolean(p->warn));
 	(void)json_object_set_new(
 	    r, "trouble", json_boolean(publish_is_trouble(p)));
-	(void)json_object_set_new(
-	    r, "dnssec", json_string(security_name(p->security)));
+	(void)json_object_set_new(r, "dnssec", json_string(security_name(p)));
 	(void)json_object_set_new(r, "servers", json_bytes(&p->servers));
 	(void)json_object_set_new(
 	    r, "world", json_string(world_name(p->world)));
@@ -690,7 +690,8 @@ guide_print_json(const struct guide *g, bool checked)
 		/* Without looking there is only what can be published. */
 		if (checked || publish_is_record(&g->list.p[i]) ||
 		    g->list.p[i].kind == PUBLISH_DKIM ||
-		    g->list.p[i].kind == PUBLISH_ADDRESS)
+		    (g->list.p[i].kind == PUBLISH_ADDRESS &&
+			g->list.p[i].type == DNS_A))
 			(void)json_array_append_new(
 			    records, json_record(&g->list.p[i], checked));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);

@@ -185,7 +185,7 @@ int
 publish_judge_address(
     struct publish *p, const struct publish_host *h, const struct dns_answer *a)
 {
-	bool there = false, foreign = false, all_private = true;
+	bool there = false, foreign = false, all_private = true, here = false;
 	struct in6_addr addr;
 	struct buf text;
 	size_t i, n = 0;
@@ -199,6 +199,7 @@ publish_judge_address(
 		publish_found(p, buf_sv(&text));
 		there |= sv_eq(buf_sv(&text), buf_sv(&p->value));
 		foreign |= !is_ours(h, &addr);
+		here |= is_ours(h, &addr);
 		all_private &= publish_is_private(&addr);
 		n++;
 	}
@@ -210,9 +211,15 @@ publish_judge_address(
 		    p, "but not all of them are this machine's");
 	if (there)
 		return publish_say(p, PUBLISH_RIGHT, "%s", "");
-	if (n > 0)
+	if (here && !publish_is_sender(h, &p->ip))
+		return publish_say(p, PUBLISH_RIGHT, "%s", "");
+	if (n > 0 && !here)
 		return publish_say(
 		    p, PUBLISH_DIFFERENT, "that is another machine");
+	if (n > 0)
+		return publish_say(p, PUBLISH_DIFFERENT,
+		    "that is this machine, but mail leaves from another of its "
+		    "addresses, which must be there, too");
 	return publish_say(p, PUBLISH_MISSING, "%s",
 	    p->advice	       ? "it can be found without this"
 	    : p->type == DNS_A ? "it cannot be found"

@@ -19,12 +19,12 @@ is_public(const struct in6_addr *a, bool v4)
 	return is_v4(a) == v4 && !publish_is_private(a);
 }
 
-static bool
-is_sender(const struct publish_host *h, const struct in6_addr *a)
+bool
+publish_is_sender(const struct publish_host *h, const struct in6_addr *a)
 {
 	size_t i;
 
-	for (i = 0; i < h->nsender; i++)
+	for (i = 0; i < h->nsender && h->relay == NULL; i++)
 		if (memcmp(&h->sender[i], a, sizeof *a) == 0)
 			return true;
 	return false;
@@ -35,9 +35,12 @@ add_addresses(struct publish_list *l, const struct publish_host *h, bool v4)
 {
 	enum dns_type type = v4 ? DNS_A : DNS_AAAA;
 	struct publish *p;
-	bool any = false;
+	bool any = false, sends = false;
 	size_t i;
 
+	for (i = 0; i < h->naddress; i++)
+		sends |= is_public(&h->address[i], v4) &&
+			 publish_is_sender(h, &h->address[i]);
 	for (i = 0; i < h->naddress; i++) {
 		if (!is_public(&h->address[i], v4))
 			continue;
@@ -46,8 +49,9 @@ add_addresses(struct publish_list *l, const struct publish_host *h, bool v4)
 		publish_put_address(&h->address[i], &p->value);
 		/* To be found, one address is enough, and IPv4 is it; but those
 		 * that mail leaves from are looked for, too. */
-		p->advice = (any || !v4) &&
-			    (h->relay != NULL || !is_sender(h, &h->address[i]));
+		p->ip = h->address[i];
+		p->advice = (any || sends || !v4) &&
+			    !publish_is_sender(h, &h->address[i]);
 		any = true;
 	}
 	if (any)
@@ -359,4 +363,13 @@ publish_zone_line(const struct publish *p, struct buf *out)
 		buf_addsv(out, sv_first(rest, STRING_MAX));
 		buf_addc(out, '"');
 	}
+}
+
+void
+publish_file_line(const struct publish *p, struct buf *out)
+{
+	/* Not in the owner's zone but in that of the network. */
+	if (p->kind == PUBLISH_PTR)
+		buf_adds(out, "; ask your provider: ");
+	publish_zone_line(p, out);
 }

@@ -72,7 +72,7 @@ struct publish {
 	enum dns_type type;
 	const char *domain; /* whose, in the configuration; NULL: the host's */
 	char name[DNS_NAME_MAX];
-	struct in6_addr ip;		    /* of PTR and BLOCK_LIST */
+	struct in6_addr ip;		    /* of ADDRESS, PTR, BLOCK_LIST */
 	const struct conf_block_list *list; /* of BLOCK_LIST */
 	struct buf value; /* of TXT the text, else as in a zone file; empty:
 			     it cannot be known here what it should be */
@@ -109,7 +109,8 @@ struct publish_certificate {
 
 struct publish_host {
 	const char *hostname;
-	/* Of this machine: all but the loopback's and the links'. */
+	/* Of this machine, at which mail is received or from which it leaves:
+	 * without the loopback's and the links'. */
 	const struct in6_addr *address;
 	size_t naddress;
 	/* Those that mail leaves from, as others see them. */
@@ -123,6 +124,8 @@ struct publish_host {
 	const char *ca;	  /* whom a CAA record must name; NULL: not known */
 };
 
+/* Does mail leave from there, and is not passed on to a smarthost? */
+bool publish_is_sender(const struct publish_host *h, const struct in6_addr *a);
 /* Can nobody outside reach it? [RFC 1918, 6598, 4193, 3927] */
 bool publish_is_private(const struct in6_addr *a);
 
@@ -192,6 +195,8 @@ void publish_verdict_fini(struct publish_verdict *v);
 /* The record as a line of a zone file, without a line end; texts in strings of
  * at most 255 bytes [RFC 1035 3.3]. */
 void publish_zone_line(const struct publish *p, struct buf *out);
+/* The same in a file of the owner's zones: what is not in them is a comment. */
+void publish_file_line(const struct publish *p, struct buf *out);
 const char *publish_type_name(const struct publish *p);
 /* What people call it: "SPF", "block list". */
 const char *publish_kind_name(const struct publish *p);

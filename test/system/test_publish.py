@@ -30,13 +30,36 @@ def published(h):
     return json.loads(r.stdout)["records"]
 
 
+def others(h):
+    """Who may not ask the server is told so, and gets no zone without keys as a whole one."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write(open(h.config).read())
+        f.flush()
+        os.chmod(f.name, 0o644)
+
+        def run(*words):
+            return subprocess.run(["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups", BINARY,
+                                   "-c", f.name, *words], capture_output=True, text=True, timeout=120, env=h.env)
+
+        for words in (("rotate", "a.test"), ("use", "a.test", "x"), ("retire", "a.test", "x"), ("list",)):
+            r = run("dkim", *words)
+            verdict(r.returncode == 1 and "/run is not accessible to uid 65533" in r.stderr and
+                    "start it" not in r.stderr, f"dkim-{words[0]}-as-another", r)
+        for words in ((), ("--json",)):
+            r = run("dns", "--print", *words)
+            verdict(r.returncode == 1 and "the DKIM keys of a.test" in r.stderr and "uid 65533" in r.stderr,
+                    f"print-as-another{''.join(words)}", r)
+
+
 def before(d):
     with KeyHouse(dir=d, users=("anna",)) as h:
         first = h.command("dns", "--print")
         verdict(first.returncode == 0, "print-before-keys", first.stderr)
         wait_until(lambda: all(os.path.exists(os.path.join(h.data, "auth/dkim", x + ".pem"))
                                for x in DOMAINS), 60)
+        others(h)
         running = published(h)
+        verdict(not [r for r in running if r["type"] == "AAAA" and not r["value"]], "no-empty-aaaa", running)
         text = h.command("dns", "--print").stdout
         h.stop()
         still = published(h)
@@ -100,6 +123,7 @@ def checks(net, h):
     verdict(len(bogus) == 7 and all(x["state"] == "different" and "DNSSEC" in x["text"] for x in bogus),
             "bogus-is-said", bogus)
     verdict(set(states(out, "gone.test")) <= {"unknown"}, "no-answer-is-unknown", states(out, "gone.test"))
+    verdict({x["dnssec"] for x in out["records"] if x["state"] == "unknown"} == {"unknown"}, "unknown-dnssec", out)
     text = h.command("dns", timeout=120).stdout
     verdict(re.search(r"(?m)^  wrong +MX: mail goes to another host\n +found: 5 other\.a\.test\.\n"
                       r" +wrong\.test\. MX 10 mail\.a\.test\.$", text)

@@ -857,6 +857,59 @@ START_TEST(publish_zone_line__cuts_long_texts)
 }
 END_TEST
 
+/* Two public addresses, of which one sends: the other need not be there. */
+static const struct {
+	const char *there;
+	enum publish_state sender, other;
+} two_rows[] = {
+    {"mail A 192.0.2.9", PUBLISH_RIGHT, PUBLISH_RIGHT},
+    {"mail A 192.0.2.9|mail A 192.0.2.1", PUBLISH_RIGHT, PUBLISH_RIGHT},
+    {"mail A 192.0.2.1", PUBLISH_DIFFERENT, PUBLISH_RIGHT},
+    {"mail A 203.0.113.1", PUBLISH_DIFFERENT, PUBLISH_DIFFERENT},
+    {"", PUBLISH_MISSING, PUBLISH_MISSING},
+};
+
+START_TEST(publish_judge__any_own_address_is_right)
+{
+	size_t i, n = 0;
+
+	add_own("192.0.2.1");
+	add_own("192.0.2.9");
+	host.sender[0] = own[1];
+	host.nsender = 1;
+	fill(two_rows[_i].there);
+	make();
+	for (i = 0; i < list.n; i++) {
+		struct publish *p = &list.p[i];
+
+		if (p->kind != PUBLISH_ADDRESS || p->type != DNS_A)
+			continue;
+		ck_assert_msg(p->state == (n == 0 ? two_rows[_i].other
+						  : two_rows[_i].sender),
+		    "%s: %s", p->value.p, p->words.p);
+		ck_assert_int_eq(p->advice, n == 0);
+		n++;
+	}
+	ck_assert_uint_eq(n, 2);
+}
+END_TEST
+
+/* It is out of the owner's zone: name servers would refuse the file. */
+START_TEST(publish_file_line__comments_ptr)
+{
+	struct buf out;
+
+	buf_init(&out, 4096);
+	add_own("192.0.2.1");
+	make();
+	publish_file_line(find(PUBLISH_PTR, DNS_PTR), &out);
+	ck_assert_str_eq(out.p,
+	    "; ask your provider: 1.2.0.192.in-addr.arpa. PTR "
+	    "mail.example.org.");
+	buf_fini(&out);
+}
+END_TEST
+
 /* Without keys there is a record that says why, and nothing to look up. */
 START_TEST(publish_add_domain__says_why_there_are_no_keys)
 {
@@ -917,6 +970,9 @@ UNIT_TESTS(publish)
 	tcase_add_test(tc, publish_add_domain__knows_a_relay);
 	tcase_add_test(tc, publish_judge__shows_strangers_bytes_safely);
 	tcase_add_test(tc, publish_judge__no_answer_is_no_verdict);
+	tcase_add_loop_test(tc, publish_judge__any_own_address_is_right, 0,
+	    (int)(sizeof two_rows / sizeof two_rows[0]));
+	tcase_add_test(tc, publish_file_line__comments_ptr);
 	tcase_add_test(tc, publish_zone_line__cuts_long_texts);
 	tcase_add_test(tc, publish_add_domain__says_why_there_are_no_keys);
 	return tc;
