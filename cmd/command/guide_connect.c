@@ -163,7 +163,8 @@ guide_connect(struct ev_loop *loop, struct publish *p,
 	    .loop = loop, .p = p, .fn = fn, .arg = arg, .fd = -1};
 	buf_init(&a->greeting, GREETING_MAX);
 	if (addresses->n == 0 || dns_addr(addresses->record[0], &ip) != RC_OK) {
-		say(p, PUBLISH_UNKNOWN, "its mail hosts were not found");
+		say(p, PUBLISH_UNKNOWN, "the mail hosts of %s were not found",
+		    p->name);
 		end(a);
 		return;
 	}

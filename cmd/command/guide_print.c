@@ -458,9 +458,9 @@ print_verdict(const struct guide *g, const char *domain)
 	    "others CANNOT send mail to it",
 	    "whether others can send mail to it is unknown", &text);
 	buf_adds(&text, ", ");
-	add_answer(v.believed, &v.why_believed, "and can believe its mail",
-	    "and CANNOT believe its mail",
-	    "whether they can believe its mail is unknown", &text);
+	add_answer(v.believed, &v.why_believed, "and can trust its mail",
+	    "and CANNOT trust its mail",
+	    "whether they can trust its mail is unknown", &text);
 	putchar('\n');
 	print_wrapped(buf_sv(&text), 0);
 	buf_fini(&text);

@@ -3,10 +3,12 @@
  * how connections to us went.  Asks the history's process; when no server runs,
  * reads the reports itself, behind the same walls.
  */
+#include <errno.h>
 #include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -340,7 +342,12 @@ look(struct reports *x)
 		return command_fail("reports", EXIT_FAILED, "%s", err.text);
 	buf_init(&folder, 4096);
 	buf_addf(&folder, "%s/history", x->conf->data);
-	r = confined_run(x->conf, "reports", folder.p, ROLE_HISTORY, inside, x);
+	if (access(folder.p, F_OK) != 0 && errno == ENOENT)
+		r = command_fail("reports", EXIT_FAILED,
+		    "%s is missing: no server has run there yet", folder.p);
+	else
+		r = confined_run(
+		    x->conf, "reports", folder.p, ROLE_HISTORY, inside, x);
 	buf_fini(&folder);
 	return r;
 }
@@ -367,6 +374,18 @@ read_words(struct reports *x, int argc, char **argv)
 	return ok;
 }
 
+/* One of the configuration's, or a name below one: reports tell of both. */
+static bool
+is_known(const struct conf *conf, const char *domain)
+{
+	size_t i;
+
+	for (i = 0; i < conf->ndomain; i++)
+		if (is_within(sv_str(domain), sv_str(conf->domain[i].name)))
+			return true;
+	return sv_ieq(sv_str(domain), sv_str(conf->hostname));
+}
+
 int
 cmd_reports(const char *config, int argc, char **argv)
 {
@@ -381,8 +400,14 @@ cmd_reports(const char *config, int argc, char **argv)
 	if (conf == NULL)
 		return EXIT_CONFIG;
 	x.conf = conf;
-	find_own(&x);
-	r = look(&x);
+	if (x.domain != NULL && !is_known(conf, x.domain)) {
+		r = command_fail("reports", EXIT_FAILED,
+		    "%s is not one of the domains in the configuration",
+		    x.domain);
+	} else {
+		find_own(&x);
+		r = look(&x);
+	}
 	conf_free(&conf);
 	return r;
 }

@@ -190,7 +190,9 @@ static int
 obey(struct signer *s, struct keys *d, const struct signer_order *o,
     struct buf *text, struct err *err)
 {
-	const struct ring_entry *e;
+	const struct ring_entry *e = ring_named(&d->ring, sv_str(o->selector));
+	bool unused = e != NULL && e->state == RING_ANNOUNCED;
+	bool unseen = unused && e->seen == 0;
 	int r = RC_OK;
 
 	if (!d->ready)
@@ -207,9 +209,20 @@ obey(struct signer *s, struct keys *d, const struct signer_order *o,
 			    e->pair.selector[1]);
 		return r;
 	case SIGNER_RETIRE:
-		return keys_retire(d, s->folder, sv_str(o->selector), err);
+		r = keys_retire(d, s->folder, sv_str(o->selector), err);
+		if (r == RC_OK && unused)
+			buf_adds(text, "the key is destroyed; it has signed "
+				       "nothing, and its records can be "
+				       "removed from DNS\n");
+		return r;
 	case SIGNER_USE:
-		return keys_use(d, s->folder, sv_str(o->selector), err);
+		r = keys_use(d, s->folder, sv_str(o->selector), err);
+		if (r == RC_OK && unseen)
+			buf_adds(text, "WARNING: its records have not been "
+				       "seen in DNS; until they are there, "
+				       "others cannot check mail that it "
+				       "signs\n");
+		return r;
 	case SIGNER_LIST:
 	case SIGNER_WHATS:
 		break;

@@ -515,6 +515,14 @@ path_text(enum dns_path p)
 	return "";
 }
 
+/* Who does not answer. */
+static const char *
+servers_text(enum dns_path p)
+{
+	return p == DNS_PATH_ROOT ? "the name servers of the Internet"
+				  : path_text(p);
+}
+
 static void
 log_mode(const struct dns_server *s)
 {
@@ -546,7 +554,7 @@ dns_server_status(const struct dns_server *s, struct buf *out)
 		    s->ladder.bad_since != 0
 			? "answers cannot be validated, from "
 			: "no answers from ",
-		    path_text(s->ladder.rung[0].path));
+		    servers_text(s->ladder.rung[0].path));
 		return;
 	}
 	buf_addf(out, "%s%s\n", path_text(g->path),
@@ -582,7 +590,7 @@ log_down(const struct dns_server *s)
 		    "text=\"no answers from %s; outgoing mail waits, and "
 		    "incoming mail is "
 		    "deferred for up to an hour\"",
-		    path_text(s->ladder.rung[0].path));
+		    servers_text(s->ladder.rung[0].path));
 }
 
 /* Nothing works.  Questions are answered all the same, with errors, and who

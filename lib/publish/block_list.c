@@ -115,14 +115,14 @@ check_list(struct publish *p, const struct conf_block_list *b)
 		return RC_MORE;
 	if (is_failure(yes) || is_failure(no)) {
 		(void)publish_say(
-		    p, PUBLISH_UNKNOWN, "the list does not answer");
+		    p, PUBLISH_UNKNOWN, "no answer to test questions");
 		return RC_NOTFOUND;
 	}
 	read_codes(b, yes, &y);
 	read_codes(b, no, &n);
 	if (n.listed || n.odd)
 		(void)publish_say(p, PUBLISH_UNKNOWN,
-		    "no answer of it can be believed: it lists 127.0.0.1 (%s), "
+		    "its answers cannot be trusted: it lists 127.0.0.1 (%s), "
 		    "so the list is dead, or a resolver on the way rewrites "
 		    "answers",
 		    n.text);
@@ -131,11 +131,10 @@ check_list(struct publish *p, const struct conf_block_list *b)
 		    "the list refuses to answer this server (%s)", y.text);
 	else if (!y.listed && IN6_IS_ADDR_V4MAPPED(&p->ip))
 		(void)publish_say(p, PUBLISH_UNKNOWN,
-		    "the list is empty: it is dead, or does not answer this "
-		    "server");
+		    "empty, so dead or not answering this server");
 	else if (!y.listed)
 		(void)publish_say(
-		    p, PUBLISH_UNKNOWN, "the list has no IPv6 addresses");
+		    p, PUBLISH_UNKNOWN, "no IPv6 addresses are listed there");
 	else
 		return RC_OK;
 	p->hint = !IN6_IS_ADDR_V4MAPPED(&p->ip) && !y.listed && !y.odd;

@@ -51,6 +51,17 @@ def others(h):
                     f"print-as-another{''.join(words)}", r)
 
 
+def no_reports(h):
+    r = h.command("reports", "nope.test")
+    verdict(r.returncode == 1 and "nope.test is not one of the domains" in r.stderr, "reports-of-another-domain", r)
+    verdict(h.command("reports", "A.test").returncode == 0, "reports-of-a-domain")
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write(open(h.config).read().replace(h.data, h.data + "/none"))
+        f.flush()
+        r = subprocess.run([BINARY, "-c", f.name, "reports"], capture_output=True, text=True, timeout=120, env=h.env)
+        verdict(r.returncode == 1 and "is missing: no server has run there yet" in r.stderr, "reports-without-data", r)
+
+
 def before(d):
     with KeyHouse(dir=d, users=("anna",)) as h:
         first = h.command("dns", "--print")
@@ -58,6 +69,7 @@ def before(d):
         wait_until(lambda: all(os.path.exists(os.path.join(h.data, "auth/dkim", x + ".pem"))
                                for x in DOMAINS), 60)
         others(h)
+        no_reports(h)
         running = published(h)
         verdict(not [r for r in running if r["type"] == "AAAA" and not r["value"]], "no-empty-aaaa", running)
         text = h.command("dns", "--print").stdout

@@ -382,6 +382,7 @@ START_TEST(signer__changes_keys)
 	ck_assert_int_eq(order(SIGNER_USE, "example.org", "x"), RC_NOTFOUND);
 	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", "x"), RC_NOTFOUND);
 	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", old), RC_OK);
+	ck_assert_uint_eq(order_text.n, 0);
 	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", old), RC_EXISTS);
 	ck_assert_int_eq(order(SIGNER_RECORDS, "example.org", ""), RC_OK);
 	ck_assert(sv_find(buf_sv(&order_text), sv_str(old)) == order_text.n);
@@ -406,8 +407,24 @@ START_TEST(signer__uses_what_the_owner_says)
 	step();
 	strcpy(fresh, awaited.selector[0]);
 	ck_assert_int_eq(order(SIGNER_USE, "example.org", fresh), RC_OK);
+	ck_assert_ptr_nonnull(strstr(order_text.p, "have not been seen"));
 	ck_assert_int_eq(ask(&q, "example.org"), RC_NOTFOUND);
 	ck_assert_str_eq(last.selector[0], fresh);
+}
+END_TEST
+
+/* What was only announced has signed nothing. */
+START_TEST(signer__says_what_was_never_used)
+{
+	char fresh[DKIM_SELECTOR_MAX];
+
+	set_domains("[example.org]");
+	signer_start(s);
+	ck_assert_int_eq(order(SIGNER_ROTATE, "example.org", ""), RC_OK);
+	step();
+	strcpy(fresh, awaited.selector[0]);
+	ck_assert_int_eq(order(SIGNER_RETIRE, "example.org", fresh), RC_OK);
+	ck_assert_ptr_nonnull(strstr(order_text.p, "has signed nothing"));
 }
 END_TEST
 
@@ -520,6 +537,7 @@ UNIT_TESTS(signer)
 	tcase_add_test(tc, signer__changes_keys);
 	tcase_add_test(tc, signer__uses_what_the_owner_says);
 	tcase_add_test(tc, signer__signs_with_nothing_that_is_not_on_the_disk);
+	tcase_add_test(tc, signer__says_what_was_never_used);
 	tcase_add_test(tc, signer__is_bounded);
 	tcase_add_test(tc, auth_service__signs_for_submission_only);
 	return tc;

@@ -536,8 +536,8 @@ static const struct {
 	"2.0.0.127.bl.test. A 127.255.255.254|1.2.0.192.bl.test. A "
 	"127.255.255.254",
 	PUBLISH_UNKNOWN, "refuses to answer this server", false},
-    {"192.0.2.1", PUBLISH_BLOCK_LIST, DNS_A, "", PUBLISH_UNKNOWN, "empty",
-	false},
+    {"192.0.2.1", PUBLISH_BLOCK_LIST, DNS_A, "", PUBLISH_UNKNOWN,
+	"empty, so dead", false},
     {"192.0.2.1", PUBLISH_BLOCK_LIST, DNS_A, "*.bl.test. A 127.0.0.2",
 	PUBLISH_UNKNOWN, "lists 127.0.0.1", false},
     {"192.0.2.1", PUBLISH_BLOCK_LIST, DNS_A, "*.bl.test. A 203.0.113.9",
@@ -545,7 +545,7 @@ static const struct {
     {"192.0.2.1", PUBLISH_BLOCK_LIST, DNS_A, "1.2.0.192.bl.test. TIMEOUT",
 	PUBLISH_UNKNOWN, "no answer", false},
     {"192.0.2.1", PUBLISH_BLOCK_LIST, DNS_A, "2.0.0.127.bl.test. TIMEOUT",
-	PUBLISH_UNKNOWN, "does not answer", false},
+	PUBLISH_UNKNOWN, "no answer to test", false},
     {"2001:db8::1", PUBLISH_BLOCK_LIST, DNS_A,
 	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl."
 	"test. A 127.0.0.2",
