@@ -289,9 +289,10 @@ forward_rows(const struct failure *f, const struct conf_alias *a,
 	}
 }
 
+/* *author_out: it is the author who is told. */
 static int
-report_forward(
-    struct queue_service *q, const struct failure *f, struct err *err)
+report_forward(struct queue_service *q, const struct failure *f,
+    bool *author_out, struct err *err)
 {
 	struct conf *c = queue_conf(q);
 	const struct conf_alias *a = conf_forward(c, sv_str(f->via));
@@ -311,6 +312,7 @@ report_forward(
 	size_t i;
 	int rc = RC_OK;
 
+	*author_out = author;
 	addressees_init(&list);
 	if (author)
 		addressees_add_sender(&list, c, sv_str(r.to));
@@ -369,7 +371,8 @@ static int64_t
 fail(struct queue_service *q, const struct failure *f)
 {
 	struct err err = {.text = ""};
-	int rc = f->via != NULL ? report_forward(q, f, &err)
+	bool author = true;
+	int rc = f->via != NULL ? report_forward(q, f, &author, &err)
 				: report_failure(q, f, &err);
 	size_t i;
 
@@ -377,7 +380,8 @@ fail(struct queue_service *q, const struct failure *f)
 	    (rc == RC_NOSPACE || rc == RC_IO || rc == RC_TEMP))
 		return keep_waiting(q, f, &err);
 	tally_add(TALLY_RETURNED, f->n);
-	note_returned(q, f->it, f->rcpt, f->reply_text, f->n, rc == RC_OK);
+	note_returned(
+	    q, f->it, f->rcpt, f->reply_text, f->n, rc == RC_OK && author);
 	mlog(LOG_WARN, "queue.bounce", "item=%llu recipients=%zu told=%s%s%s%s",
 	    (unsigned long long)f->it->seq, f->n, rc == RC_OK ? "yes" : "no",
 	    rc == RC_OK ? "" : " text=\"", rc == RC_OK ? "" : err.text,
