@@ -103,7 +103,7 @@ def names_down(h):
     h.command("reload")
     wait_until(lambda: "dns.down" in h.log(), 30)
     r = h.command("status")
-    verdict(r.returncode == 1 and "names        DOWN: no answers from the name servers of the Internet" in r.stdout, "names-are-down", r.stdout)
+    verdict(r.returncode == 1 and "names        DOWN: no answers from the name servers of dns.forward" in r.stdout, "names-are-down", r.stdout)
     code, s = status(h)
     verdict(code == 1 and not s["well"], "names-down-is-not-well", s)
     r = h.command("dns", timeout=120)
