@@ -101,8 +101,8 @@ static void
 put_retired(const struct notice *n, struct buf *out)
 {
 	buf_addf(out,
-	    "A key of %s is no longer in use, and was destroyed.  If its "
-	    "records are\r\nin DNS, you can remove them now:\r\n\r\n",
+	    "An old DKIM key of %s has been deleted.  If its records are "
+	    "still\r\nin DNS, you can remove them now:\r\n\r\n",
 	    n->domain);
 	put_names(n->domain, n->selector, out);
 	buf_adds(out, "\r\nThey do no harm if they stay.\r\n");
