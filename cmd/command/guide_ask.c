@@ -29,6 +29,7 @@
 #define LOOKUP_MS    15000
 #define AUTHORITY_MS 20000
 #define WORLD_MS     6000
+#define REACH_MS     8000
 #define ALL_MS	     90000
 #define ITEMS_MAX    24 /* entries at a time */
 #define FAR_MAX	     4	/* questions to each of the servers at a time */
@@ -45,6 +46,7 @@ struct asking {
 	size_t next, open;
 	size_t next_far, open_far, open_world;
 	bool late;
+	bool heard; /* by own recursion: some server has answered something */
 };
 
 /* One question on its way. */
@@ -75,12 +77,19 @@ question_new(struct asking *s, size_t item, uint32_t id)
 /* ---- own recursion ---- */
 
 static void
+note_heard(struct asking *s, const struct dns_answer *a)
+{
+	s->heard |= a->rc == RC_OK || a->rc == RC_NOTFOUND;
+}
+
+static void
 on_answer(struct dns_answer *a, void *arg)
 {
 	struct question q = *(struct question *)arg;
 	struct lookup *l = item_of(q.all, q.item)->q;
 
 	free(arg);
+	note_heard(q.all, a);
 	lookup_answer(l, q.id, a);
 	if (lookup_waiting(l) == 0)
 		step(q.all, q.item);
@@ -399,24 +408,18 @@ go_on(struct asking *s)
 }
 
 static void
-begin(void *arg)
+give_up(struct asking *s)
 {
-	struct asking *s = arg;
-
-	if (!s->hosts)
-		ask_for_nothing(s);
-	go_on(s);
+	s->late = true;
+	ev_stop(s->loop);
 }
 
 /* Somebody waits for this: what has no answer by now is unknown. */
 static void
-on_end(void *arg)
+judge_unanswered(struct asking *s)
 {
-	struct asking *s = arg;
 	size_t i;
 
-	s->end = NULL;
-	s->late = true;
 	for (i = 0; i < s->g->list.n; i++) {
 		struct publish *p = item_of(s, i);
 
@@ -424,7 +427,38 @@ on_end(void *arg)
 		if (p->kind != PUBLISH_PORT_25)
 			(void)!publish_judge(p, &s->g->host);
 	}
-	ev_stop(s->loop);
+}
+
+static void
+on_end(void *arg)
+{
+	struct asking *s = arg;
+
+	s->end = NULL;
+	give_up(s);
+}
+
+/* Without a network each of some hundred questions would wait for its end. */
+static void
+on_reached(struct dns_answer *a, void *arg)
+{
+	struct asking *s = arg;
+
+	note_heard(s, a);
+	if (!s->heard && !s->late)
+		give_up(s);
+}
+
+static void
+begin(void *arg)
+{
+	struct asking *s = arg;
+
+	if (s->hosts)
+		(void)!dns_ask(s->dns, NOTHING, DNS_A, REACH_MS, on_reached, s);
+	else
+		ask_for_nothing(s);
+	go_on(s);
 }
 
 static void
@@ -458,6 +492,8 @@ run_all(struct asking *s)
 	publish_add_senders(&g->list, &g->host, g->conf);
 	add_receivers(g);
 	run_phase(s, false);
+	if (s->late)
+		judge_unanswered(s);
 	ev_timer_del(&s->end);
 }
 
