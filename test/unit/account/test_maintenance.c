@@ -589,7 +589,6 @@ UNIT_TESTS(maintenance)
 	TCase *t = tcase_create("maintenance");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(
 	    t, maintenance__a_full_disk_shrinks_the_retention_step_by_step);
 	tcase_add_test(t, maintenance__room_brings_the_whole_retention_back);

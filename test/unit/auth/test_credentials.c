@@ -277,7 +277,6 @@ UNIT_TESTS(credentials)
 	TCase *t = tcase_create("credentials");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, credentials__come_back_from_the_file);
 	tcase_add_loop_test(t, credentials_load__refuses_a_damaged_file, 0,
 	    sizeof damaged / sizeof damaged[0]);

@@ -199,7 +199,6 @@ UNIT_TESTS(ring)
 	TCase *t = tcase_create("ring");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 240);
 	tcase_add_test(t, ring__keeps_all_states);
 	tcase_add_test(t, ring__takes_over_what_was_one_pair);
 	tcase_add_test(t, ring__refuses_what_is_cut_or_changed);

@@ -158,7 +158,6 @@ UNIT_TESTS(rotator)
 	TCase *t = tcase_create("rotator");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, rotator__takes_what_verifiers_take);
 	tcase_add_test(t, rotator__wants_one_key_and_no_more);
 	return t;

@@ -511,7 +511,6 @@ UNIT_TESTS(server)
 	TCase *t = tcase_create("server");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 300);
 	tcase_add_test(t, auth_server__lets_in_who_knows_the_password);
 	tcase_add_test(t, auth_server__a_known_password_is_answered_at_once);
 	tcase_add_test(t, auth_server__failures_are_answered_late);

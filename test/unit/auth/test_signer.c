@@ -529,7 +529,6 @@ UNIT_TESTS(signer)
 	TCase *tc = tcase_create("signer");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, signer__makes_keys_and_signs);
 	tcase_add_test(tc, signer__keeps_keys);
 	tcase_add_test(tc, signer__leaves_what_it_cannot_read);

@@ -262,7 +262,6 @@ UNIT_TESTS(loop)
 	TCase *t = tcase_create("loop");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, heap__gives_the_least_whatever_is_added_and_removed);
 	tcase_add_test(t, ev_timer__fires_in_order);
 	tcase_add_test(t, ev_timer__can_be_deleted_by_another_that_is_due_too);

@@ -411,7 +411,6 @@ UNIT_TESTS(server)
 {
 	TCase *t = tcase_create("server");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, dns_server__answers);
 	tcase_add_test(t, dns_server__asks_for_any_name);
 	tcase_add_test(t, resolver__ends_without_a_word);

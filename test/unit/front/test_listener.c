@@ -692,7 +692,6 @@ UNIT_TESTS(listener_few)
 {
 	TCase *t = tcase_create("listener-few");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup_few, teardown);
 	tcase_add_loop_test(
 	    t, listener__those_who_wait_for_auth_keep_nobody_out, 0, 3);
@@ -703,7 +702,6 @@ UNIT_TESTS(listener_idle)
 {
 	TCase *t = tcase_create("listener-idle");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup_impatient, teardown);
 	tcase_add_test(
 	    t, listener__who_is_silent_for_too_long_hears_the_protocols_word);
@@ -715,7 +713,6 @@ UNIT_TESTS(listener)
 	TCase *t = tcase_create("listener");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, listener__a_connection_that_has_ended_counts_no_more);
 	tcase_add_test(t, listener__the_answer_comes_whole_after_half_a_close);
 	tcase_add_test(

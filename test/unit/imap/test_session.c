@@ -710,7 +710,6 @@ UNIT_TESTS(imap_session)
 {
 	TCase *tc = tcase_create("session");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, imap_session__appends_and_fetches);
 	tcase_add_test(tc, imap_session__sets_seen_unless_it_peeks);
 	tcase_add_test(tc, imap_session__makes_bare_lf_crlf);

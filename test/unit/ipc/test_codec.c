@@ -504,7 +504,6 @@ UNIT_TESTS(codec)
 {
 	TCase *t = tcase_create("codec");
 
-	tcase_set_timeout(t, 120);
 	tcase_add_test(t, codec__each_message_is_in_the_samples);
 	tcase_add_loop_test(t, codec__what_is_put_is_got, 0, NSAMPLES);
 	tcase_add_loop_test(

@@ -253,7 +253,6 @@ UNIT_TESTS(line)
 	TCase *t = tcase_create("line");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, line__carries_messages_and_descriptors);
 	tcase_add_test(t, line__carries_the_largest_message);
 	tcase_add_test(t, line__an_oversized_packet_is_the_end);

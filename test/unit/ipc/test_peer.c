@@ -428,7 +428,6 @@ UNIT_TESTS(peer)
 	TCase *t = tcase_create("peer");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, peer_ask_later__waits_for_a_line);
 	tcase_add_test(t, peer_ask_later__waits_up_to_its_deadline);
 	tcase_add_test(t, peer_ask__answers_find_their_requests);

@@ -565,7 +565,6 @@ UNIT_TESTS(journal)
 {
 	TCase *t = tcase_create("journal");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, journal__records_come_back_in_order);
 	tcase_add_test(t, journal__unflushed_is_gone_after_a_power_cut);
 	tcase_add_test(t, journal__failed_flush_poisons);
@@ -709,7 +708,6 @@ UNIT_TESTS(damage)
 {
 	TCase *t = tcase_create("damage");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, journal_compact__leaves_what_is_later_than_its_list);
 	tcase_add_test(t, journal_compact__can_be_given_up);
 	tcase_add_test(t, journal__a_start_removes_all_that_is_unfinished);

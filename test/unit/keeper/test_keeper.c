@@ -623,7 +623,6 @@ UNIT_TESTS(keeper)
 	TCase *t = tcase_create("keeper");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, keeper__a_delivery_waits_until_the_account_is_up);
 	tcase_add_test(
 	    t, keeper__a_delivery_is_sent_again_and_opaque_after_two_deaths);

@@ -524,7 +524,6 @@ UNIT_TESTS(arc)
 	TCase *tc = tcase_create("arc");
 
 	tcase_add_unchecked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, arc__three_hosts);
 	tcase_add_loop_test(
 	    tc, arc__vouches, 0, (int)(sizeof seen / sizeof seen[0]));

@@ -563,7 +563,6 @@ UNIT_TESTS(check)
 {
 	TCase *tc = tcase_create("check");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, check__a_good_message);
 	tcase_add_test(tc, check__silence_buys_nothing);
 	tcase_add_test(tc, check__the_author_comes_first);

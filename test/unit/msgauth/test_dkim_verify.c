@@ -667,7 +667,6 @@ UNIT_TESTS(dkim_verify)
 
 	tcase_add_loop_test(tc, dkim_verify__corpus, 0,
 	    (int)(sizeof corpus / sizeof corpus[0]));
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, dkim_verify__rfc_8463);
 	tcase_add_test(tc, dkim_verify__any_signed_byte);
 	tcase_add_loop_test(

@@ -199,7 +199,6 @@ UNIT_TESTS(key)
 	TCase *tc = tcase_create("key");
 
 	tcase_add_unchecked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, dkim_key_sign__fits_the_record);
 	tcase_add_test(tc, dkim_pair_make__has_names_of_its_own);
 	tcase_add_test(tc, dkim_selector__is_one_of_ours);

@@ -450,7 +450,6 @@ UNIT_TESTS(client)
 	TCase *t = tcase_create("client");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, client__makes_of_each_row_what_it_must, 0,
 	    sizeof rows / sizeof rows[0]);
 	tcase_add_loop_test(

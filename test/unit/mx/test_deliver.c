@@ -342,7 +342,6 @@ UNIT_TESTS(deliver)
 {
 	TCase *t = tcase_create("deliver");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, deliver_route__asks_who_is_left, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	return t;

@@ -592,7 +592,6 @@ UNIT_TESTS(service)
 	TCase *t = tcase_create("service");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, mx__many_jobs_share_few_connections);
 	tcase_add_test(t, mx__a_host_that_is_not_there_is_not_reached);
 	tcase_add_test(t, mx__a_new_queue_hears_of_what_is_in_the_air);

@@ -61,7 +61,6 @@ UNIT_TESTS(stuff)
 {
 	TCase *t = tcase_create("stuff");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, client_stuff__doubles_the_dots_of_all_short_strings);
 	return t;
 }

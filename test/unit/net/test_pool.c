@@ -345,7 +345,6 @@ UNIT_TESTS(pool)
 	TCase *t = tcase_create("pool");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, pool__runs_at_once_at_input_and_at_a_wake);
 	tcase_add_test(t, pool_wake__while_it_runs_means_one_more_run);
 	tcase_add_test(t, pool__ends_with_wakes_still_on_their_way);

@@ -555,7 +555,6 @@ UNIT_TESTS(stream)
 	TCase *t = tcase_create("stream");
 
 	tcase_add_checked_fixture(t, tls_setup, tls_teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(
 	    t, tls__every_cipher_has_forward_secrecy_and_cbc_is_last);
 	tcase_add_test(t, stream__input_stays_until_it_is_consumed);

@@ -373,7 +373,6 @@ UNIT_TESTS(session)
 	TCase *t = tcase_create("session");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(
 	    t, pop3_session__answers_each_row, 0, sizeof rows / sizeof rows[0]);
 	tcase_add_test(t, pop3_session__quit_deletes_what_is_marked);

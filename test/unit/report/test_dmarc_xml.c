@@ -505,7 +505,6 @@ UNIT_TESTS(dmarc_xml)
 {
 	TCase *t = tcase_create("dmarc_xml");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, dmarc_xml__rows, 0, COUNT(rows));
 	tcase_add_test(t, dmarc_xml__any_beginning);
 	tcase_add_loop_test(t, dmarc_xml__records_are_limited, 0, 4);

@@ -483,7 +483,6 @@ UNIT_TESTS(report_read)
 {
 	TCase *t = tcase_create("report_read");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, read__mails, 0, COUNT(mails));
 	tcase_add_loop_test(t, read__multipart, 0, 4);
 	tcase_add_test(t, read__bombs);

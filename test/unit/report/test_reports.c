@@ -243,7 +243,6 @@ UNIT_TESTS(reports)
 {
 	TCase *t = tcase_create("reports");
 
-	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, start, stop);
 	tcase_add_test(t, reports__the_same_once);
 	tcase_add_test(t, reports__nobody_can_be_first_in_anothers_name);

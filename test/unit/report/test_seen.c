@@ -268,7 +268,6 @@ UNIT_TESTS(seen)
 {
 	TCase *t = tcase_create("seen");
 
-	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, start, stop);
 	tcase_add_test(t, seen__a_day_that_is_over);
 	tcase_add_test(t, seen__who_gets_none);

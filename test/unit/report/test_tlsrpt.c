@@ -175,7 +175,6 @@ UNIT_TESTS(tlsrpt)
 {
 	TCase *t = tcase_create("tlsrpt");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, tlsrpt__rows, 0, COUNT(rows));
 	tcase_add_test(t, tlsrpt__values_are_limited);
 	return t;

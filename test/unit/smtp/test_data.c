@@ -189,7 +189,6 @@ UNIT_TESTS(data)
 {
 	TCase *tc = tcase_create("data");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(
 	    tc, smtp_data__every_string_at_every_split, 0, LENGTH + 1);
 	tcase_add_test(tc, smtp_data__no_end_but_the_one);

@@ -868,7 +868,6 @@ UNIT_TESTS(judge)
 {
 	TCase *tc = tcase_create("judge");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));

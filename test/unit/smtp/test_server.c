@@ -215,7 +215,6 @@ UNIT_TESTS(server)
 {
 	TCase *tc = tcase_create("server");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, smtp_server__limits_each_peer);
 	tcase_add_test(tc, smtp_server__limits_each_network);
 	tcase_add_test(tc, smtp_server__crowded_the_slowest_leaves);

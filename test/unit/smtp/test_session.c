@@ -643,7 +643,6 @@ UNIT_TESTS(session)
 	TCase *tc = tcase_create("session");
 	int n = (int)(sizeof rows / sizeof rows[0]);
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, smtp_session__pipelined, 0, n);
 	tcase_add_loop_test(tc, smtp_session__byte_by_byte, 0, n);
 	tcase_add_test(tc, smtp_session__what_is_forwarded_counts);

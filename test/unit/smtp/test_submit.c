@@ -436,7 +436,6 @@ UNIT_TESTS(submit)
 {
 	TCase *tc = tcase_create("submit");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, smtp_submission__conversations, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(tc, smtp_submission__no_login_in_the_clear);

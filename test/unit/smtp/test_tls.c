@@ -186,7 +186,6 @@ UNIT_TESTS(tls)
 {
 	TCase *tc = tcase_create("tls");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, smtp_starttls__what_was_sent_in_the_clear_is_gone);
 	tcase_add_test(tc, smtp_tls__from_the_first_byte);
 	tcase_add_test(tc, smtp_tls__rubbish_for_a_handshake_ends);

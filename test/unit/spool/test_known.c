@@ -210,7 +210,6 @@ UNIT_TESTS(known)
 {
 	TCase *tc = tcase_create("known");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, known__is_there_again);
 	tcase_add_test(tc, known__knows_the_list_of_a_request);

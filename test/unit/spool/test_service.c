@@ -1771,7 +1771,6 @@ UNIT_TESTS(service)
 	TCase *t = tcase_create("service");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 120);
 	tcase_add_test(t, queue__a_recipient_is_in_one_job);
 	tcase_add_test(t, queue__a_report_with_a_field_in_it_is_refused);
 	tcase_add_test(t, queue__a_report_is_sent_once);

@@ -799,7 +799,6 @@ UNIT_TESTS(spool)
 	tcase_add_loop_test(
 	    t, spool_tidy__leaves_what_is_scarce_to_others, 0, 4);
 	tcase_add_test(t, spool_put__counts_what_is_not_written_yet);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, spool__keeps_an_item_until_each_recipient_is_done);
 	tcase_add_test(t, spool__keeps_who_gets_it_into_junk);
 	tcase_add_test(t, spool__knows_junk_of_before);

@@ -744,7 +744,6 @@ UNIT_TESTS(compact)
 {
 	TCase *t = tcase_create("compact");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, store_compact__is_equal_in_replay, 0, 12);
 	tcase_add_test(t, store_undelete__after_compaction_and_restart);
 	tcase_add_test(t, store_purge__removes_for_good);

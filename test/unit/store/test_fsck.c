@@ -584,7 +584,6 @@ UNIT_TESTS(fsck)
 {
 	TCase *t = tcase_create("fsck");
 
-	tcase_set_timeout(t, 900);
 	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_checked_fixture(t, NULL, forget_files);
 	tcase_add_test(t, fsck_check__says_nothing_of_a_sound_account);

@@ -663,7 +663,6 @@ UNIT_TESTS(loss)
 {
 	TCase *t = tcase_create("loss");
 
-	tcase_set_timeout(t, 600);
 	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_checked_fixture(t, NULL, refuse_nothing);
 	tcase_add_loop_test(

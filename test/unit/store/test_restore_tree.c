@@ -501,7 +501,6 @@ UNIT_TESTS(restore_tree)
 {
 	TCase *t = tcase_create("restore_tree");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, view_vanished__since_a_modseq);
 	tcase_add_test(t, view_vanished__not_what_the_view_still_shows);
 	tcase_add_test(

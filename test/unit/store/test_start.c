@@ -256,7 +256,6 @@ UNIT_TESTS(start)
 {
 	TCase *t = tcase_create("start");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_test(t, store_start__same_with_and_without_checkpoint);
 	tcase_add_test(t, store_start__old_checkpoint_and_newer_journal);

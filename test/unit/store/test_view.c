@@ -426,7 +426,6 @@ UNIT_TESTS(view)
 {
 	TCase *t = tcase_create("view");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, fixture_make, fixture_remove);
 	tcase_add_test(t, store_view__numbers_and_uids);
 	tcase_add_test(t, store_view__expunged_message_is_read_until_reported);

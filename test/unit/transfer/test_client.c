@@ -111,7 +111,6 @@ UNIT_TESTS(transfer_client)
 {
 	TCase *t = tcase_create("client");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, imap_client_tls__refuses_weak_keys, 0, 3);
 	return t;
 }

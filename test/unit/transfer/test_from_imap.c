@@ -796,7 +796,6 @@ UNIT_TESTS(transfer_from_imap)
 {
 	TCase *t = tcase_create("from_imap");
 
-	tcase_set_timeout(t, 120);
 	tcase_add_test(t, from_imap__mail_that_comes_and_goes_costs_no_other);
 	tcase_add_test(t, from_imap__new_mail_is_no_error);
 	tcase_add_loop_test(t,
