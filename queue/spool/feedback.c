@@ -57,7 +57,7 @@ put_one(struct queue_service *q, const struct feedback_due *due, struct sv to,
 	    .fd = -1, .flags = SPOOL_REPORT | SPOOL_BARE | SPOOL_FEEDBACK};
 	const struct queue_to rcpt = {.address = to};
 	struct feedback_sender who = {.hostname = c->hostname,
-	    .domain = c->domain[0].name,
+	    .domain = queue_domain(c),
 	    .now = clk_now() / 1000};
 	struct spool_item *it = NULL;
 	struct buf text;

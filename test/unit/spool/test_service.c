@@ -1,6 +1,7 @@
 /* The queue's process without the process: lines of our own as smtp, keeper
  * and mx. */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -195,6 +196,22 @@ teardown(void)
 
 /* ---- being smtp, keeper and mx ---- */
 
+static bool
+is_silent(int fd)
+{
+	char b;
+
+	return recv(fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+/* Until there is something to be read. */
+static void
+await(int fd)
+{
+	while (is_silent(fd))
+		turn(1);
+}
+
 static int
 answered(struct msg *m)
 {
@@ -232,7 +249,7 @@ put_to(const char *sender, const char *const *to, uint32_t n)
 	queue_mail_put(&m, &mail);
 	free(list);
 	ck_assert_int_eq(line_send_fd(smtp, &m), RC_OK);
-	turn(20);
+	await(smtp);
 	ck_assert_int_eq(line_recv_fd(smtp, &m), RC_OK);
 	ck_assert_uint_eq(m.id, number);
 	ck_assert_int_eq(answered(&m), RC_OK);
@@ -252,19 +269,12 @@ expect(int fd, uint16_t type)
 	uint32_t id;
 	struct msg m;
 
+	await(fd);
 	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
 	ck_assert_uint_eq(m.type, type);
 	id = m.id;
 	msg_fini(&m);
 	return id;
-}
-
-static bool
-is_silent(int fd)
-{
-	char b;
-
-	return recv(fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
 }
 
 static void
@@ -273,6 +283,7 @@ expect_noted(uint64_t job)
 	struct mx_noted noted;
 	struct msg m;
 
+	await(mx);
 	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
 	ck_assert_uint_eq(m.type, MX_NOTED);
 	ck_assert_int_eq(mx_noted_get(&m, &noted), RC_OK);
@@ -1396,6 +1407,137 @@ START_TEST(queue_put__what_comes_back_twice_is_told_once)
 }
 END_TEST
 
+static int read_error; /* errno of what reads the disk; 0: it works */
+
+static ssize_t
+read_or_fail(
+    const struct journal_io *io, int fd, void *p, size_t n, uint64_t off)
+{
+	if (read_error == 0)
+		return journal_disk.pread(io, fd, p, n, off);
+	errno = read_error;
+	return -1;
+}
+
+static void
+start_failing(void)
+{
+	static struct journal_io io;
+
+	end();
+	io = journal_disk;
+	io.pread = read_or_fail;
+	disk = &io;
+	read_error = 0;
+	start();
+}
+
+static void
+expect_report_of(const char *text)
+{
+	struct buf b;
+
+	ck_assert_str_eq(only()->sender, "");
+	ck_assert_str_eq(only()->rcpt[0].address, "anna");
+	buf_init(&b, 1u << 20);
+	ck_assert_int_eq(spool_peek(q->spool, only(), &b), RC_OK);
+	ck_assert_uint_lt(sv_find(buf_sv(&b), sv_str(text)), b.n);
+	buf_fini(&b);
+}
+
+/* The report is the last copy: nothing ends before it is written, with what it
+ * is about. */
+START_TEST(queue__a_report_that_cannot_be_written_waits)
+{
+	uint32_t job;
+
+	start_failing();
+	put_as("anna@example.org", "x@example.test");
+	job = expect(mx, MX_JOB);
+	read_error = EIO;
+	mx_says(job, true, 550, "550 5.1.1 no");
+	ck_assert_str_eq(only()->rcpt[0].address, "x@example.test");
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	ck_assert_int_gt(only()->units->node.key - clk_mono(), 30 * 1000);
+	read_error = 0;
+	end();
+	start();
+	hurry();
+	turn(20);
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	expect_report_of("\r\nhello\r\n");
+}
+END_TEST
+
+/* The same of what has come to its end, and of what the owner ends. */
+START_TEST(queue__what_cannot_be_reported_does_not_end)
+{
+	unsigned i;
+
+	start_failing();
+	put_as("anna@example.org", "x@example.test");
+	for (i = 0; i < SCHED_TRIES_MIN; i++) {
+		mx_says(expect(mx, MX_JOB), true, 451, "451 later");
+		if (i + 1 < SCHED_TRIES_MIN)
+			hurry();
+	}
+	only()->arrived -= SCHED_EXPIRY_MS;
+	read_error = EIO;
+	if (_i == 0)
+		queue_sweep(q);
+	else
+		ck_assert_uint_eq(act(QUEUE_BOUNCE, QUEUE_PICK_ALL, ""), 0);
+	turn(20);
+	ck_assert_str_eq(only()->rcpt[0].address, "x@example.test");
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	read_error = 0;
+	queue_sweep(q);
+	turn(20);
+	expect_report_of("\r\nhello\r\n");
+}
+END_TEST
+
+/* As many as an item may have, with words of any length. */
+START_TEST(queue__all_of_a_long_list_are_reported)
+{
+	enum {
+		MANY = 3000
+	};
+	static char address[MANY][40];
+	static struct queue_to to[MANY];
+	struct spool_put p = {.sender = SV("anna@example.org"),
+	    .to = to,
+	    .nto = MANY,
+	    .fd = -1,
+	    .bytes = SV("\r\nhello\r\n")};
+	struct spool_item *it, *about;
+	size_t i, nreport = 0;
+	struct err err;
+	char text[400];
+
+	(void)snprintf(text, sizeof text, "451 %-390s", "as long as is kept");
+	for (i = 0; i < MANY; i++) {
+		(void)snprintf(
+		    address[i], sizeof address[i], "x%zu@example.test", i);
+		to[i].address = sv_str(address[i]);
+	}
+	ck_assert_int_eq(spool_put(q->spool, &p, &about, &err), RC_OK);
+	queue_schedule(q, about, false);
+	about->units->attempts = SCHED_TRIES_MIN;
+	about->units->dest->reply_text = sv_dup(sv_str(text));
+	about->arrived -= _i == 0 ? SCHED_EXPIRY_MS : SCHED_NOTICE_MS;
+	queue_sweep(q);
+	for (it = spool_first(q->spool); it != NULL; it = it->next)
+		nreport += it->sender[0] == '\0';
+	ck_assert_uint_ge(nreport, 2);
+	if (_i == 0)
+		ck_assert_uint_eq(spool_count(q->spool), nreport);
+	else
+		ck_assert(about->delay_reported);
+}
+END_TEST
+
 /* A disk that is full for long does not make a message unreadable. */
 START_TEST(queue__what_finds_no_room_for_days_is_not_given_up)
 {
@@ -1445,7 +1587,7 @@ ask_for_file(int line, int *fd_out)
 	msg_init(&m, QUEUE_FILE);
 	m.id = 1;
 	ck_assert_int_eq(line_send_fd(line, &m), RC_OK);
-	turn(1);
+	await(line);
 	ck_assert_int_eq(line_recv_fd(line, &m), RC_OK);
 	ck_assert_int_eq(queue_file_get(&m, &file), RC_OK);
 	msg_fini(&m);
@@ -1813,6 +1955,10 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue__the_owners_of_each_alias_hear_of_a_failure);
 	tcase_add_loop_test(
 	    t, queue_put__what_comes_back_twice_is_told_once, 0, 2);
+	tcase_add_test(t, queue__a_report_that_cannot_be_written_waits);
+	tcase_add_loop_test(
+	    t, queue__what_cannot_be_reported_does_not_end, 0, 2);
+	tcase_add_loop_test(t, queue__all_of_a_long_list_are_reported, 0, 2);
 	tcase_add_test(t, queue__what_finds_no_room_for_days_is_not_given_up);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
