@@ -347,7 +347,7 @@ def side_by_side(tests, env):
 
 def run_unit(res, folder, label, env=None, skip=()):
     ok, out = build(folder, *(["-Db_sanitize=address,undefined", "-Db_lundef=false",
-                              "-Dbuildtype=debugoptimized"] if label else []))
+                              "-Doptimization=1"] if label else []))
     res.check(ok, f"build{label}", tail(out))
     if not ok:
         return
@@ -383,7 +383,7 @@ def step_tsan(res, args):
     """ThreadSanitizer: a race that was seen ends the test with code 66."""
     if not os.path.exists(os.path.join(RACES, "build.ninja")):
         code, out = run(["meson", "setup", RACES, "--werror", "-Db_sanitize=thread",
-                         "-Db_lundef=false", "-Dbuildtype=debugoptimized"])
+                         "-Db_lundef=false", "-Doptimization=1"])
         if code:
             res.check(False, "build-tsan", tail(out))
             return
