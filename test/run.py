@@ -515,9 +515,21 @@ def step_system(res, args):
     waiting = [os.path.join(TOP, f"test/system/test_{n}.py") for n in WAITING]
     # A machine of its own, which mostly compiles.
     fresh = [os.path.join(TOP, "test/system/test_fresh.py")]
-    lanes = [waiting, fresh, [s for s in scripts if s not in waiting + fresh]]
+    others = iter([s for s in scripts if s not in waiting + fresh])
+    # The others are taken by two as they get to them.
+    taking = threading.Lock()
+
+    def next_of(lane):
+        with taking:
+            return next(lane, None)
+
+    def take_all(lane):
+        while (script := next_of(lane)) is not None:
+            one(script)
+
+    lanes = [iter(waiting), iter(fresh), others, others]
     with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
-        list(pool.map(lambda lane: [one(s) for s in lane], lanes))
+        list(pool.map(take_all, lanes))
 
 
 # One after the other; the steps of one row's lanes run at the same time.
