@@ -80,6 +80,8 @@ open_once(struct history_reports *h, struct err *err)
 	if (history_db_rc(r) == RC_OK) {
 		(void)sqlite3_db_config(
 		    h->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+		(void)sqlite3_db_config(
+		    h->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 		return RC_OK;
 	}
 	r = err_set(err, history_db_rc(r), "reports: %s",
