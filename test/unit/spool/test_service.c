@@ -24,6 +24,7 @@
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
+#include "queue/spool/sent.h"
 #include "msgauth/onward.h"
 #include "queue/spool/spool_priv.h"
 #include "test/unit/unit.h"
@@ -1905,6 +1906,49 @@ START_TEST(queue__a_report_is_sent_once)
 	due.end += 86400;
 	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_OK);
 	ck_assert_uint_eq(spool_count(q->spool), 6);
+	/* And a restart forgets neither. */
+	end();
+	start();
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_TEMP);
+	due.policy.domain = SV("b.test");
+	due.begin -= 86400;
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_TEMP);
+	ck_assert_uint_eq(spool_count(q->spool), 6);
+	/* A crash before it was written down, with both in the spool. */
+	end();
+	ck_assert_int_eq(unlink(SENT_FILE), 0);
+	start();
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_OK);
+	ck_assert_uint_eq(spool_count(q->spool), 6);
+}
+END_TEST
+
+START_TEST(sent__keeps_the_newest)
+{
+	struct sent s, read;
+	uint8_t id[SENT_ID_BYTES];
+	struct err err;
+	int64_t i;
+
+	sent_load(&s);
+	ck_assert_uint_eq(s.n, 0);
+	for (i = 0; i < SENT_MAX + 10; i++) {
+		sent_id(i, SV("a.test"), id);
+		ck_assert(!sent_has(&s, id));
+		ck_assert_int_eq(sent_add(&s, id, i * 86400 / 2, &err), RC_OK);
+	}
+	sent_load(&read);
+	for (i = 0; i < SENT_MAX + 10; i++) {
+		sent_id(i, SV("A.Test"), id);
+		ck_assert(sent_has(&s, id) == (i >= 10));
+		ck_assert(sent_has(&read, id) == (i >= 10));
+	}
+	ck_assert_uint_eq(sent_on(&read, 20), 2);
+	sent_parse(SV("\n12\n-1 00\n1 00112233445566778899aabbccddeeff\n"
+		      "2 00112233445566778899aabbccddeef\n"
+		      "3 0112233445566778899aabbccddeeffg\n"),
+	    &read);
+	ck_assert_uint_eq(read.n, 1);
 }
 END_TEST
 
@@ -1916,6 +1960,7 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue__a_recipient_is_in_one_job);
 	tcase_add_test(t, queue__a_report_with_a_field_in_it_is_refused);
 	tcase_add_test(t, queue__a_report_is_sent_once);
+	tcase_add_test(t, sent__keeps_the_newest);
 	tcase_add_test(t, queue__what_it_adopted_has_an_end);
 	tcase_add_test(t, queue__a_notice_is_on_the_disk_before_it_leaves);
 	tcase_add_test(t, queue__an_unreadable_message_ends_after_five_days);
