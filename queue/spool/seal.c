@@ -23,12 +23,13 @@
 #include "msgauth/authres.h"
 #include "queue/spool/service_priv.h"
 
-#define SEAL_MS	   10000
-#define ASKS_MAX   4 /* the selector, two signatures, one change */
-#define HEADER_MAX (512u << 10)
-#define RESULT_MAX (64u << 10)
-#define PIECE	   (1u << 20) /* of a body, at a time */
-#define PIECE_MS   1	      /* between two: the loop has others, too */
+#define SEAL_MS	     10000
+#define ASKS_MAX     4 /* the selector, two signatures, one change */
+#define HEADER_USUAL (32u << 10)
+#define HEADER_MAX   (512u << 10)
+#define RESULT_MAX   (64u << 10)
+#define PIECE	     (1u << 20) /* of a body, at a time */
+#define PIECE_MS     1		/* between two: the loop has others, too */
 
 struct sealing {
 	struct attempt *a;
@@ -55,15 +56,19 @@ struct hashing {
 
 /* ---- what is sealed ---- */
 
-/* *end_out: where the body begins.  RC_TOOBIG: the header does not end. */
+/* The first bytes; *end_out: where the body begins.  RC_TOOBIG: the header does
+ * not end in them. */
 static int
-read_header(struct sealing *g, uint64_t *end_out)
+read_first(struct sealing *g, size_t most, uint64_t *end_out)
 {
 	const struct spool_item *it = g->a->it;
 	struct sv all;
 	size_t end;
-	int r = spool_peek(g->a->q->spool, it, &g->header);
+	int r;
 
+	buf_fini(&g->header);
+	buf_init(&g->header, most);
+	r = spool_peek(g->a->q->spool, it, &g->header);
 	if (r != RC_OK)
 		return r;
 	all = buf_sv(&g->header);
@@ -74,6 +79,15 @@ read_header(struct sealing *g, uint64_t *end_out)
 	if (end < all.n)
 		buf_truncate(&g->header, end + 2);
 	return RC_OK;
+}
+
+/* Few are long. */
+static int
+read_header(struct sealing *g, uint64_t *end_out)
+{
+	int r = read_first(g, HEADER_USUAL, end_out);
+
+	return r == RC_TOOBIG ? read_first(g, HEADER_MAX, end_out) : r;
 }
 
 /* What the chain was on arrival: "arc=" of our own results. */
@@ -300,7 +314,7 @@ queue_seal(struct attempt *a, queue_signed_fn *done)
 
 	g->a = a;
 	g->done = done;
-	buf_init(&g->header, HEADER_MAX);
+	buf_init(&g->header, HEADER_USUAL);
 	buf_init(&g->results, RESULT_MAX);
 	buf_init(&g->key.signature, AUTH_SIGNATURE_MAX);
 	sv_copy(sv_str(strrchr(via, '@') + 1), g->domain, sizeof g->domain);
