@@ -25,23 +25,16 @@
 /* ---- one item ---- */
 
 static int
+add_to_blob(void *arg, const char *p, size_t n)
+{
+	return journal_blob_add(arg, p, n);
+}
+
+static int
 copy_body(struct spool *s, const struct spool_item *it, struct journal_blob *b)
 {
-	char *chunk = xmalloc(SPOOL_CHUNK);
-	uint64_t at = 0;
-	/* What is damaged must not get a checksum that fits. */
-	int r = journal_verify(s->journal, it->body);
+	int r = spool_read_checked(s, it, add_to_blob, b);
 
-	while (r == RC_OK && at < it->size) {
-		size_t n = it->size - at < SPOOL_CHUNK ? (size_t)(it->size - at)
-						       : SPOOL_CHUNK;
-
-		r = journal_read(s->journal, it->body, at, chunk, n);
-		if (r == RC_OK)
-			r = journal_blob_add(b, chunk, n);
-		at += n;
-	}
-	free(chunk);
 	return r == RC_OK ? journal_blob_seal(b) : r;
 }
 
