@@ -102,6 +102,29 @@ void status_drop(struct super *s);
 /* Takes fd, hears what is wanted on it, and answers. */
 void debug_ordered(struct super *s, int fd);
 
+/* ---- birth.c ---- */
+
+/* There is a row for the two in server_wires. */
+bool roles_may_speak(enum role a, enum role b);
+/* The first messages of a process that was just forked: what it is, its files
+ * and sockets, and a line to each that it may speak to.  False: half of it may
+ * have been sent; kill it. */
+bool proc_boot(struct proc *p);
+/* In the forked child: nothing of the supervisor's goes along but these two. */
+void proc_become(const struct proc *p, int control, int log)
+    __attribute__((noreturn));
+
+/* ---- watch.c ---- */
+
+/* For one that was told to end. */
+#define PROC_LEAVE_MS 5000
+
+/* Unless it has ended by then; an earlier time that is set stays. */
+void proc_kill_later(struct proc *p, int64_t ms);
+/* Asks each process whether it is alive, now and from now on every watch_ms;
+ * one that has not answered by the next time is killed.  arg is s. */
+void procs_watch(void *arg);
+
 /* ---- processes.c ---- */
 
 /* Starts one process of each role but accounts. */
@@ -110,9 +133,6 @@ void procs_start_all(struct super *s);
 void proc_start(struct super *s, enum role role, const char *account);
 /* Forgets all; they have ended. */
 void procs_free(struct super *s);
-/* Asks each process whether it is alive, now and from now on every watch_ms;
- * one that has not answered by the next time is killed.  arg is s. */
-void procs_watch(void *arg);
 /* A child has ended. */
 void procs_reap(struct super *s, pid_t pid, int status);
 /* Replaces listeners by new ones; the old ones drain. */
