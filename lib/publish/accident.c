@@ -131,6 +131,19 @@ say_doubled(const struct publish *p, struct buf *out)
 		buf_adds(out, "\"@\", or nothing, as the name");
 }
 
+void
+publish_say_none(struct publish *p, const char *accident, const struct buf *why,
+    const char *meaning)
+{
+	if (accident == NULL && why->n > 0)
+		accident = why->p;
+	if (accident != NULL)
+		(void)publish_say(
+		    p, PUBLISH_DIFFERENT, "%s: %s", accident, meaning);
+	else
+		(void)publish_say(p, PUBLISH_MISSING, "%s", meaning);
+}
+
 int
 publish_misplaced(struct publish *p, publish_is_it_fn *is_it, struct buf *out)
 {
