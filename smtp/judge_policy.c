@@ -129,8 +129,8 @@ welcome_list(const struct smtp_judge *j, struct sv domain)
 }
 
 /*
- * Whoever has been written to can call itself a list.  As one of us it is not
- * believed for that: only a list that the owner has named is.
+ * Any address that has been written to can call itself a list.  As one of us it
+ * is not believed for that: only a list that the owner has named is.
  */
 static bool
 is_own_author(const struct smtp_judge *j)

@@ -43,7 +43,7 @@
 /* So the last line begins of one that is whole, but of which something must be
  * said. */
 #define BACKUP_MADE_BUT "it is made, but: "
-/* Beside the backups: one of them did not stand a --verify, so that the next
+/* Beside the backups: one of them did not pass a --verify, so that the next
  * one reads all that it links. */
 #define BACKUP_SUSPECT ".read-all"
 

@@ -83,7 +83,7 @@ mime_encoding_known(struct sv header)
 	return word.n == 0;
 }
 
-/* ---- parameters as they stand ---- */
+/* ---- parameters as they are ---- */
 
 struct raw {
 	size_t name, name_n, value, value_n; /* places in text */
@@ -139,7 +139,7 @@ split_name(struct raw *r, struct sv name)
 	}
 }
 
-/* parameter := attribute "=" value; *s stands behind the ';' */
+/* parameter := attribute "=" value; *s is behind the ';' */
 static bool
 take_param(struct sv *s, struct buf *text, struct raw *r)
 {
@@ -298,7 +298,7 @@ mime_params_parse(struct sv params, struct mime_params *out)
 		add_kv(out, &whole);
 		r->used = true;
 	}
-	/* Pieces without a beginning, as they stand. */
+	/* Pieces without a beginning, as they are. */
 	for (i = 0; i < all.n; i++)
 		if (!all.r[i].used)
 			add_kv(out, &all.r[i]);

@@ -145,7 +145,7 @@ qp_line(struct sv s, char **q)
 			*o++ = (char)(hi << 4 | lo);
 			s = sv_skip(s, 3);
 		} else {
-			*o++ = '='; /* not encoded: as it stands */
+			*o++ = '='; /* not encoded: as it is */
 			s = sv_skip(s, 1);
 		}
 	}

@@ -106,7 +106,7 @@ any_is(const struct dns_answer *a, publish_is_it_fn *is_it)
 	return yes;
 }
 
-/* What stands before the domain; at the domain itself nothing. */
+/* What is before the domain; at the domain itself nothing. */
 static struct sv
 label_of(const struct publish *p)
 {

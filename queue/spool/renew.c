@@ -104,7 +104,7 @@ out:
 
 /* ---- when ---- */
 
-/* What stands where: before the segment in use, and in it. */
+/* What is where: before the segment in use, and in it. */
 struct weight {
 	uint64_t old, old_living;
 	uint64_t large, large_living; /* files of the segment in use */
