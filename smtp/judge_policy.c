@@ -1,7 +1,6 @@
 /* What becomes of a message that was judged: for each recipient's domain, in
  * words, and in the field Authentication-Results. */
 #include <stdio.h>
-#include <string.h>
 
 #include "msgauth/authres.h"
 #include "smtp/judge_priv.h"

@@ -1,4 +1,3 @@
-#include <netinet/in.h>
 
 #include "base/clk.h"
 #include "mail/date.h"

@@ -1,5 +1,4 @@
 /* The queue's process: the spool's folder, no network. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"

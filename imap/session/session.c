@@ -1,6 +1,5 @@
 #include "imap/session/session_priv.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 

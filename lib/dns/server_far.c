@@ -6,7 +6,6 @@
 #include "base/clk.h"
 #include "dns/server_priv.h"
 #include "ipc/msg_dns.h"
-#include "ipc/proto.h"
 
 #define FAR_BYTES_MAX 40000 /* of records in an answer */
 

@@ -8,7 +8,6 @@
 #include "dns/packet.h"
 #include "dns/server_priv.h"
 #include "ipc/msg_dns.h"
-#include "ipc/proto.h"
 
 void
 dns_asked_begin(struct dns_asked *a, struct ipc_client *c, const struct msg *m,

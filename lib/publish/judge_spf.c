@@ -3,7 +3,6 @@
  * for each address that mail leaves from; and its lookups are counted as the
  * strictest receivers count them.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,4 @@
 /* Repair: which messages can be read, but are in no folder. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,10 +6,7 @@
  * is known of them, in one batch: after a crash the item is there as it was, or
  * anew, or both, which a replay takes for one.
  */
-#include <search.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/statvfs.h>
 
 #include "base/alloc.h"
 #include "base/be.h"

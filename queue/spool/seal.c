@@ -16,7 +16,6 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "ipc/proto.h"
 #include "mail/field.h"
 #include "msgauth/arc.h"
 #include "msgauth/authres.h"

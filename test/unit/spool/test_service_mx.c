@@ -1,9 +1,7 @@
 /* What mx has in hand when another queue process starts, and what it says of
  * it. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/clk.h"
 #include "base/io.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"

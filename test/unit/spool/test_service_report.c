@@ -1,7 +1,6 @@
 /* Reports to senders, and messages that cannot be read any more. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
