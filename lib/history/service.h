@@ -2,7 +2,7 @@
  * The history's process: takes steps from those who write them, keeps them
  * (history/db.h), and answers its owner.
  *
- * A database that cannot be opened or written (a full disk) is said in the
+ * A database that cannot be opened or written (a full disk) is reported in the
  * log once; steps are dropped and counted until it can be again, and the mail
  * goes on.
  */
