@@ -101,12 +101,6 @@ imap_session_new(const struct imap_session_args *args)
 	return &s->task;
 }
 
-bool
-imap_session_is(const struct pool_task *t)
-{
-	return t->run == run;
-}
-
 static void
 greet(struct imap_session *s)
 {

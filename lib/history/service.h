@@ -37,8 +37,6 @@ unsigned history_service_writers(const struct history_service *s);
  */
 #define HISTORY_STATUS_DOWN "NOT WRITTEN: "
 void history_service_status(struct history_service *s, struct buf *out);
-/* "received"; "" for what there is not. */
-const char *history_count_name(enum history_count c);
 
 /* Answers a question about the database, as a command may have it, too.
  * Returns what the answer says. */

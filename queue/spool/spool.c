@@ -131,9 +131,3 @@ spool_flush(struct spool *s)
 	}
 	return r;
 }
-
-uint64_t
-spool_free_bytes(struct spool *s)
-{
-	return journal_free_bytes(s->journal);
-}

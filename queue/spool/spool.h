@@ -223,6 +223,5 @@ int spool_peek(struct spool *s, const struct spool_item *it,
 /* An empty unlinked file in ./incoming for somebody's large message; and the
  * same, opened once more to read only, or -1. */
 int spool_tmpfile(int *fd_out, int *read_out, struct err *err) RC_USE_RESULT;
-uint64_t spool_free_bytes(struct spool *s);
 
 #endif
