@@ -1,5 +1,5 @@
 /*
- * The IMAP and POP3 listeners: event loops, one thread a core, that greet,
+ * The IMAP and POP3 listeners: event loops, one thread per core, that greet,
  * shake hands, speak the front half of the protocol, ask auth, and afterwards
  * only carry bytes between TLS and the account's process.
  *
