@@ -73,8 +73,14 @@ def screen(h):
     wait_until(lambda: status(h)[1].get("well"), 5)
     code, s = status(h)
     verdict([p["restarts"] for p in s["processes"] if p["role"] == "pop3"] == [1], "counts-restarts", s)
+    counted = wait_until(lambda: "stored 2" in h.command("status").stdout)
+    verdict(counted, "the-history-counts", h.command("status").stdout)
     out = h.command("status").stdout
-    for words in ("mail.home.test, running for", "restarted 1 time\n", "connections", "mail since the start",
+    verdict("since the start" not in out and "delivered" not in out and "forged " not in out, "one-set-of-counts", out)
+    today = status(h)[1]["history"]["today"]
+    verdict((today.get("refused"), today.get("unknown address")) == (1, 1), "reasons-in-json", today)
+    for words in ("mail.home.test, running for", "restarted 1 time\n", "connections", "mail         today: received 1, submitted 1, stored 2,",
+                  "refused 1 (unknown address 1)",
                   "0 messages wait", "GB free", "certificate  until", "self-signed"):
         verdict(words in out, f"screen-{words}", out)
     verdict(len(out.splitlines()) <= 30, "one-screen", out)
