@@ -110,6 +110,12 @@ def names_down(h):
     wait_until(lambda: "dns.down" in h.log(), 30)
     r = h.command("status")
     verdict(r.returncode == 1 and "names        DOWN: no answers from the name servers of dns.forward" in r.stdout, "names-are-down", r.stdout)
+    verdict("dns.forward; mail to other domains waits, and incoming mail is deferred" in r.stdout, "and-what-waits", r.stdout)
+    h.extra += "relay: 192.0.2.1\n"
+    h.write_config()
+    h.command("reload")
+    said = wait_until(lambda: "dns.forward; incoming mail is deferred for up to an hour\n" in h.command("status").stdout)
+    verdict(said, "a-relay-by-address-needs-no-names", h.command("status").stdout)
     code, s = status(h)
     verdict(code == 1 and not s["well"], "names-down-is-not-well", s)
     r = h.command("dns", timeout=120)
