@@ -160,19 +160,33 @@ put_awaited(const struct notice_dns *w, struct buf *out)
 	}
 }
 
+/* Behind the state, in the same line: who reads only that line knows all. */
 static void
-put_active(const struct ring *r, const struct rotation_policy *p,
-    const struct notice_dns *w, struct buf *out)
+put_seen(const struct notice_dns *w, struct buf *out)
+{
+	if (w == NULL)
+		buf_adds(out, "; the server looks for its records in DNS when "
+			      "it runs");
+	else if (w->active == ROTATION_THERE)
+		buf_adds(out, "; its records are in DNS");
+	else if (w->active == ROTATION_NOT_THERE)
+		buf_addf(out,
+		    ", BUT ITS RECORDS ARE NOT IN DNS: %s; see \"hearthmail "
+		    "dns\"",
+		    w->active_why);
+	else if (w->active_why[0] != '\0')
+		buf_addf(out, "; whether DNS has its records is not known: %s",
+		    w->active_why);
+	else
+		buf_adds(out, "; its records are being looked for in DNS: ask "
+			      "again in a minute");
+}
+
+static void
+put_next(const struct ring *r, const struct rotation_policy *p, struct buf *out)
 {
 	int64_t due = rotation_due_at(r, p);
 
-	if (w != NULL && w->active == ROTATION_THERE)
-		buf_adds(out, "    its records are in DNS\n");
-	else if (w != NULL && w->active == ROTATION_NOT_THERE)
-		buf_addf(out,
-		    "    ITS RECORDS ARE NOT IN DNS: %s; see \"hearthmail "
-		    "dns\"\n",
-		    w->active_why);
 	if (rotation_awaited(r) != NULL)
 		return;
 	if (due == 0) {
@@ -193,10 +207,12 @@ put_entry(const struct ring *r, const struct ring_entry *e,
 	buf_addf(out, "  %s %s  %s since ", e->pair.selector[DKIM_RSA],
 	    e->pair.selector[DKIM_ED25519], ring_state_name(e->state));
 	put_day(e->since, out);
+	if (e->state == RING_ACTIVE)
+		put_seen(w, out);
 	buf_addc(out, '\n');
 	switch (e->state) {
 	case RING_ACTIVE:
-		put_active(r, p, w, out);
+		put_next(r, p, out);
 		break;
 	case RING_ANNOUNCED:
 		put_awaited(w, out);
@@ -214,14 +230,19 @@ put_entry(const struct ring *r, const struct ring_entry *e,
 	}
 }
 
+/* What signs first, then what will, then what did. */
 void
 notice_list(const char *domain, const struct ring *r,
     const struct rotation_policy *p, const struct notice_dns *w,
     struct buf *out)
 {
-	size_t i;
+	static const enum ring_state order[] = {
+	    RING_ACTIVE, RING_ANNOUNCED, RING_RETIRING, RING_RETIRED};
+	size_t i, k;
 
 	buf_addf(out, "%s\n", domain);
-	for (i = 0; i < r->n; i++)
-		put_entry(r, &r->e[i], p, w, out);
+	for (k = 0; k < sizeof order / sizeof order[0]; k++)
+		for (i = 0; i < r->n; i++)
+			if (r->e[i].state == order[k])
+				put_entry(r, &r->e[i], p, w, out);
 }
