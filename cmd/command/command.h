@@ -62,6 +62,9 @@ int command_session(const struct conf *conf, const char *account, uint64_t who,
 bool command_when(const char *text, bool end_of_day, int64_t *out);
 /* "90s", "10m", "2h", "3d" in ms; false: something else. */
 bool command_duration(const char *text, int64_t *ms_out);
+/* "14 days", "1 day", "36 hours". */
+#define COMMAND_SPAN_MAX 32
+const char *command_span(int64_t ms, char out[COMMAND_SPAN_MAX]);
 /* Sets a password while no server runs; becomes the auth user for that and
  * stays it, effectively. */
 int command_passwd_offline(const struct conf *conf, struct sv name,

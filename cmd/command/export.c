@@ -204,6 +204,7 @@ to_folder(struct transfer_order *o)
 static int
 check_as_of(const struct transfer_order *o, struct err *err)
 {
+	char span[COMMAND_SPAN_MAX];
 	int64_t now = clk_now();
 
 	if (o->as_of == 0)
@@ -213,9 +214,9 @@ check_as_of(const struct transfer_order *o, struct err *err)
 		    err, RC_SYNTAX, "--as-of is a time that is still to come");
 	if (o->as_of < now - o->conf->retention_ms)
 		return err_set(err, RC_NOTFOUND,
-		    "what has left the folders is kept for %lld hours "
+		    "what has left the folders is kept for %s "
 		    "(`retention`), and that is longer ago; see backups",
-		    (long long)(o->conf->retention_ms / 3600000));
+		    command_span(o->conf->retention_ms, span));
 	return RC_OK;
 }
 

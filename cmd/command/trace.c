@@ -265,7 +265,7 @@ decode(struct story *s)
 		s->step = xgrow(s->step, &cap, s->n + 1, sizeof *s->step);
 		s->step[s->n++] = step;
 	}
-	history_sort(s->step, s->n);
+	s->n = history_arrange(s->step, s->n);
 }
 
 static int
@@ -409,14 +409,16 @@ static void
 say_none(const struct trace *t)
 {
 	int64_t keep = t->conf->history.keep_ms;
+	char span[COMMAND_SPAN_MAX];
 
 	if (keep == 0)
 		puts("The history is off (history.keep in the configuration).");
 	else
-		printf("No message of the last %lld days fits. (Refusals above "
-		       "%d an hour from one\nnetwork are only counted: "
-		       "hearthmail status.)\n",
-		    (long long)(keep / (24 * 3600 * 1000)),
+		printf("No message of %s%s matches. (Refusals above %d an hour "
+		       "from one\nnetwork are only counted: hearthmail "
+		       "status.)\n",
+		    t->since > 0 ? "that time" : "the last ",
+		    t->since > 0 ? "" : command_span(keep, span),
 		    HISTORY_PEER_REFUSALS);
 }
 
@@ -440,7 +442,9 @@ print_stories(struct trace *t)
 	bool first = true;
 	size_t i;
 
-	if (!t->json && t->more && t->n >= t->limit)
+	if (!t->json && t->more && t->n == 1)
+		puts("The newest message (--limit N shows more):\n");
+	else if (!t->json && t->more && t->n >= t->limit)
 		printf("The newest %zu messages (--limit N shows more):\n\n",
 		    t->n);
 	for (i = t->n; r == EXIT_FINE && i-- > 0;) {

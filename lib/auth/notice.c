@@ -1,6 +1,7 @@
 #include "auth/notice.h"
 
 #include "base/clk.h"
+#include "base/plural.h"
 #include "mail/date.h"
 
 static void
@@ -50,6 +51,7 @@ put_names(const char *domain,
 static void
 put_announced(const struct notice *n, struct buf *out)
 {
+	int64_t days = n->rotate_s / 86400;
 	int a;
 
 	buf_addf(out,
@@ -74,9 +76,9 @@ put_announced(const struct notice *n, struct buf *out)
 	buf_adds(out, "\r\n\"hearthmail dkim list\" shows what is awaited");
 	if (n->rotate_s > 0)
 		buf_addf(out,
-		    ".  Keys are changed every %lld\r\ndays; the setting is "
+		    ".  Keys are changed every %lld\r\nday%s; the setting is "
 		    "dkim.rotate",
-		    (long long)(n->rotate_s / 86400));
+		    (long long)days, plural((uint64_t)days));
 	buf_adds(out, ".\r\n");
 }
 
@@ -130,7 +132,7 @@ put_span(int64_t ms, struct buf *out)
 
 	if (minutes < 120)
 		buf_addf(out, "%lld minute%s", (long long)minutes,
-		    minutes == 1 ? "" : "s");
+		    plural((uint64_t)minutes));
 	else
 		buf_addf(out, "%lld hours", (long long)((minutes + 59) / 60));
 }
