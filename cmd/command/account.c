@@ -35,9 +35,11 @@ answer_fini(struct answer *a)
 	buf_fini(&a->text);
 }
 
-/* Asks the running server; RC_NOTFOUND: none runs. Consumes m. */
+/* Asks the running server; RC_NOTFOUND: none runs; RC_DENIED: whether one does
+ * is not for this user to know.  Consumes m. */
 static int
-ask_server(const struct conf *conf, struct msg *m, struct answer *a)
+ask_server(
+    const struct conf *conf, struct msg *m, struct answer *a, struct err *err)
 {
 	int fd = command_connect(conf, "auth.sock");
 	struct auth_done done;
@@ -46,14 +48,15 @@ ask_server(const struct conf *conf, struct msg *m, struct answer *a)
 
 	if (fd < 0) {
 		msg_fini(m);
-		return RC_NOTFOUND;
+		return command_unreached(conf, err) == RC_DENIED ? RC_DENIED
+								 : RC_NOTFOUND;
 	}
 	rc = line_send_fd(fd, m);
 	if (rc == RC_OK)
 		rc = line_recv_fd(fd, &r);
 	io_close(&fd);
 	if (rc != RC_OK)
-		return RC_TEMP;
+		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 	rc = auth_done_get(&r, &done);
 	if (rc == RC_OK) {
 		a->rc = done.rc;
@@ -61,7 +64,8 @@ ask_server(const struct conf *conf, struct msg *m, struct answer *a)
 		buf_addsv(&a->secret, done.secret);
 	}
 	msg_fini(&r);
-	return rc;
+	return rc == RC_OK ? RC_OK
+			   : err_set(err, rc, "the server's answer is invalid");
 }
 
 /*
@@ -163,14 +167,12 @@ set_password(
 	answer_init(&a);
 	msg_init(&m, CMD_PASSWD);
 	auth_command_put(&m, &o);
-	r = ask_server(conf, &m, &a);
+	r = ask_server(conf, &m, &a, &err);
 	if (r == RC_NOTFOUND)
 		r = command_passwd_offline(
 		    conf, sv_str(name), password, weak, &err);
 	else if (r == RC_OK && (r = a.rc) != RC_OK)
 		(void)err_set(&err, r, "%s", a.text.p);
-	else if (r != RC_OK)
-		(void)err_set(&err, r, "the server does not answer");
 	answer_fini(&a);
 	if (r != RC_OK)
 		return command_fail("passwd", EXIT_FAILED, "%s", err.text);
@@ -230,14 +232,10 @@ static int
 need_server(const char *command, const struct conf *conf, struct msg *m,
     struct answer *a)
 {
-	int r = ask_server(conf, m, a);
+	struct err err = {.text = ""};
 
-	if (r == RC_NOTFOUND)
-		return command_fail(command, EXIT_FAILED,
-		    "no server is running on %s; start it first", conf->data);
-	if (r != RC_OK)
-		return command_fail(
-		    command, EXIT_FAILED, "the server does not answer");
+	if (ask_server(conf, m, a, &err) != RC_OK)
+		return command_fail(command, EXIT_FAILED, "%s", err.text);
 	if (a->rc != RC_OK)
 		return command_fail(command, EXIT_FAILED, "%s", a->text.p);
 	return EXIT_FINE;

@@ -38,13 +38,18 @@ int cmd_dkim(const char *config, int argc, char **argv);
 
 /* Loads the configuration or prints what is wrong with it; NULL then. */
 struct conf *command_conf(const char *config);
-/* A connection to DATA/run/NAME, -1 with errno if no server runs there or this
- * user may not speak to it. */
+/*
+ * A connection to DATA/run/NAME, -1 with errno if no server runs there or this
+ * user may not speak to it.  Nothing is waited for longer than
+ * COMMAND_PATIENCE_S; who needs more, or less, says so.
+ */
+#define COMMAND_PATIENCE_S 30
 int command_connect(const struct conf *conf, const char *socket);
-/* An answer on it that takes longer than so many seconds does not come. */
 void command_patience(int fd, int seconds);
-/* Right behind that: which of the two it is.  RC_TEMP or RC_DENIED. */
+/* Right behind a -1: which of the two it is.  RC_TEMP or RC_DENIED. */
 int command_unreached(const struct conf *conf, struct err *err);
+/* An answer did not come in that time, or its connection was closed. */
+#define COMMAND_SILENT "the server does not answer; try again, and see its log"
 /*
  * An IMAP session of the account with the server that runs, whose login ends
  * with the tag "local".  `who` is a number for the sessions of this purpose:

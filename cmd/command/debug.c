@@ -47,7 +47,7 @@ send_order(const struct conf *conf, const struct order *o, struct err *err)
 		r = line_recv_fd(fd, &m);
 	io_close(&fd);
 	if (r != RC_OK)
-		return err_set(err, r, "the server does not answer");
+		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 	r = msg_answer_read(&m, RC_SYNTAX, text);
 	msg_fini(&m);
 	return err_set(err, r, "%s", text);

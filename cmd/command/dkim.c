@@ -48,7 +48,7 @@ ask_server(const struct conf *conf, const struct dkim_order *o, int *rc_out,
 {
 	int fd = command_connect(conf, "auth.sock"), r;
 	struct auth_done done;
-	struct msg m;
+	struct msg m, reply;
 
 	if (fd < 0)
 		return command_unreached(conf, err) == RC_DENIED ? RC_DENIED
@@ -57,17 +57,17 @@ ask_server(const struct conf *conf, const struct dkim_order *o, int *rc_out,
 	dkim_order_put(&m, o);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
-		r = line_recv_fd(fd, &m);
+		r = line_recv_fd(fd, &reply);
 	io_close(&fd);
-	if (r == RC_OK)
-		r = auth_done_get(&m, &done);
 	if (r == RC_OK) {
-		*rc_out = done.rc;
-		buf_addsv(text, done.text);
+		r = auth_done_get(&reply, &done);
+		if (r == RC_OK) {
+			*rc_out = done.rc;
+			buf_addsv(text, done.text);
+		}
+		msg_fini(&reply);
 	}
-	msg_fini(&m);
-	return r == RC_OK ? RC_OK
-			  : err_set(err, RC_TEMP, "the server does not answer");
+	return r == RC_OK ? RC_OK : err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 }
 
 /* ---- without a server ---- */
@@ -173,9 +173,6 @@ obey(const struct conf *conf, const struct dkim_order *o, const char *domain)
 	r = ask_server(conf, o, &rc, &text, &err);
 	if (r == RC_NOTFOUND && o->what == SIGNER_LIST)
 		r = list_files(conf, domain);
-	else if (r == RC_NOTFOUND)
-		r = command_fail("dkim", EXIT_FAILED,
-		    "no server is running on %s; start it first", conf->data);
 	else if (r != RC_OK)
 		r = command_fail("dkim", EXIT_FAILED, "%s", err.text);
 	else if (rc != RC_OK)

@@ -18,6 +18,7 @@
 
 #define LISTING_MAX (1u << 30)
 #define WIDTH	    80
+#define ANSWER_S    300 /* of a queue that is long */
 #define USAGE                                                     \
 	"usage: queue list | show ID | retry | hold | release | " \
 	"remove [--bounce], each with WHICH or --all; --json"
@@ -121,6 +122,7 @@ ask(const struct conf *conf, struct msg *m, struct msg *reply)
 		msg_fini(m);
 		return command_fail("queue", EXIT_FAILED, "%s", err.text);
 	}
+	command_patience(fd, ANSWER_S);
 	r = line_send_fd(fd, m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, reply);

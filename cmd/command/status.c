@@ -228,8 +228,7 @@ ask(const struct conf *conf, struct picture *p)
 		msg_fini(&m);
 	}
 	if (r != RC_OK || all.rc != RC_OK || all.fd < 0)
-		return command_fail("status", EXIT_FAILED,
-		    "the server does not answer; see its log");
+		return command_fail("status", EXIT_FAILED, COMMAND_SILENT);
 	r = read_records(p, all.fd);
 	status_all_fini(&all);
 	return r == RC_OK ? EXIT_FINE

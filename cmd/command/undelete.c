@@ -18,7 +18,7 @@
 #include "ipc/line.h"
 #include "ipc/proto.h"
 
-#define ASK_MS	   (60 * 60 * 1000ll)
+#define ASK_S	   (60 * 60)
 #define LISTED_MAX (64u << 20)
 
 #define CHOICE "[--since 3d] [--from TEXT] [--subject TEXT] [--folder NAME]"
@@ -201,15 +201,15 @@ ask(struct work *w, int fd, struct err *err)
 		return err_set(err, RC_TEMP, "too many open files");
 	}
 	msg_init(&m, EXPUNGED);
-	m.deadline = clk_mono() + ASK_MS;
+	m.deadline = clk_mono() + ASK_S * 1000ll;
 	expunged_ask_put(&m, &asked);
+	command_patience(fd, ASK_S);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, &m);
 	if (r != RC_OK) {
 		io_close(&lines);
-		return err_set(err, RC_TEMP,
-		    "the server does not answer; try again, and see the log");
+		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 	}
 	r = expunged_done_get(&m, &done);
 	if (r != RC_OK) {
