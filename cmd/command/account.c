@@ -183,30 +183,22 @@ int
 cmd_passwd(const char *config, int argc, char **argv)
 {
 	bool from_stdin = false, weak = false;
-	const char *name = NULL;
+	const struct command_option options[] = {
+	    {"--stdin", .flag = &from_stdin}, {"--weak", .flag = &weak}};
+	const struct command_words words = {.command = "passwd",
+	    .option = options,
+	    .noption = 2,
+	    .what = "one account; the password is asked for",
+	    .least = 1,
+	    .most = 1};
+	const char *name;
 	struct buf password;
 	struct conf *conf;
-	int i, r;
+	int r = command_words(&words, argc, argv, NULL);
 
-	for (i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--stdin") == 0)
-			from_stdin = true;
-		else if (strcmp(argv[i], "--weak") == 0)
-			weak = true;
-		else if (name == NULL && argv[i][0] != '-')
-			name = argv[i];
-		else if (argv[i][0] == '-')
-			return command_fail("passwd", EXIT_USAGE,
-			    "unknown option %s; usage: passwd NAME [--stdin] "
-			    "[--weak]",
-			    argv[i]);
-		else
-			return command_fail("passwd", EXIT_USAGE,
-			    "one account at a time; the password is asked for; "
-			    "usage: passwd NAME [--stdin] [--weak]");
-	if (name == NULL)
-		return command_fail("passwd", EXIT_USAGE,
-		    "which account? usage: passwd NAME [--stdin] [--weak]");
+	if (r != EXIT_FINE)
+		return r;
+	name = argv[1];
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -240,8 +232,6 @@ need_server(const char *command, const struct conf *conf, struct msg *m,
 		return command_fail(command, EXIT_FAILED, "%s", a->text.p);
 	return EXIT_FINE;
 }
-
-#define APP_USAGE "usage: app-password NAME [LABEL [--revoke]]"
 
 /* label NULL: the list. */
 static int
@@ -283,18 +273,25 @@ show_secret(const struct conf *conf, const char *name, const char *label,
 int
 cmd_app_password(const char *config, int argc, char **argv)
 {
-	bool revoke = argc == 4 && strcmp(argv[3], "--revoke") == 0;
-	const char *label = argc > 2 ? argv[2] : NULL;
+	bool revoke = false;
+	const struct command_option option = {"--revoke", .flag = &revoke};
+	const struct command_words words = {.command = "app-password",
+	    .option = &option,
+	    .noption = 1,
+	    .what = "an account and a label",
+	    .least = 1,
+	    .most = 2};
+	const char *label;
 	struct conf *conf;
 	struct answer a;
-	int r;
+	int n, r = command_words(&words, argc, argv, &n);
 
-	if (argc < 2 || argc > 4 || argv[1][0] == '-' || (argc == 4 && !revoke))
-		return command_fail("app-password", EXIT_USAGE, APP_USAGE);
-	/* An option is not a label: the label was forgotten. */
-	if (label != NULL && label[0] == '-' && !revoke)
-		return command_fail("app-password", EXIT_USAGE,
-		    "\"%s\" cannot be a label; " APP_USAGE, label);
+	if (r != EXIT_FINE)
+		return r;
+	label = n > 1 ? argv[2] : NULL;
+	if (revoke && label == NULL)
+		return command_misused("app-password",
+		    "--revoke: the label of the password is missing");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -320,13 +317,15 @@ cmd_account(const char *config, int argc, char **argv)
 {
 	struct conf *conf;
 	struct answer a;
+	static const char *const verbs[] = {"list"};
+	const struct command_words words = {.command = "account"};
 	const struct auth_command o = {.weak = false};
 	struct msg m;
 	int r;
 
-	if (argc != 2 || strcmp(argv[1], "list") != 0)
-		return command_fail(
-		    "account", EXIT_USAGE, "usage: account list");
+	if (command_verb("account", verbs, 1, argv[1]) == 1 ||
+	    command_words(&words, argc - 1, argv + 1, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

@@ -514,15 +514,20 @@ print_path(void *arg, const struct sight *s, const char *text)
 int
 cmd_check(const char *config, int argc, char **argv)
 {
-	bool here = argc == 2 && strcmp(argv[1], "--here") == 0;
-	bool paths = argc == 2 && strcmp(argv[1], "--paths") == 0;
+	bool here = false, paths = false;
+	const struct command_option options[] = {
+	    {"--here", .flag = &here}, {"--paths", .flag = &paths}};
+	const struct command_words words = {
+	    .command = "check", .option = options, .noption = 2};
 	struct conf *conf;
 	unsigned warnings;
 	size_t i;
 
-	if (argc != 1 && !here && !paths)
-		return command_fail(
-		    "check", EXIT_USAGE, "usage: check [--here | --paths]");
+	if (command_words(&words, argc, argv, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
+	if (here && paths)
+		return command_misused(
+		    "check", "--here cannot be combined with --paths");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

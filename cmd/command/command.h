@@ -34,6 +34,47 @@ int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
 int cmd_dkim(const char *config, int argc, char **argv);
 
+/* ---- the words behind a command ---- */
+
+struct command_option {
+	const char *name; /* "--since" */
+	const char
+	    *value; /* what its value is, "a folder"; NULL: it has none */
+	bool *flag; /* becomes true; may be NULL if there is a value */
+	const char **text; /* the value as it is, or: */
+	/* NULL, or what was expected instead of that value. */
+	const char *(*read)(void *arg, const char *value);
+	void *arg;
+	bool many; /* may be given more than once */
+};
+
+struct command_words {
+	const char *command;
+	const struct command_option *option;
+	size_t noption;
+	/* All other words: what they are, for people ("a domain"; NULL: there
+	 * are none), and how many. */
+	const char *what;
+	int least, most;
+	bool dashes; /* what begins with one dash is one of them */
+};
+
+/*
+ * Reads argv[1] to argv[argc - 1], options as "--name VALUE" or
+ * "--name=VALUE", behind "--" none; the other words, so many, are argv[1] and
+ * following then.  If something is wrong, says which word, and what was
+ * expected: EXIT_USAGE.
+ */
+int command_words(
+    const struct command_words *w, int argc, char **argv, int *n_out);
+/* Which of the names is the word?  n and EXIT_USAGE said, if none; word NULL:
+ * it is missing. */
+size_t command_verb(
+    const char *command, const char *const *name, size_t n, const char *word);
+/* As command_fail, for what was typed wrong, with a hint; EXIT_USAGE. */
+int command_misused(const char *command, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* ---- what they share ---- */
 
 /* Loads the configuration or prints what is wrong with it; NULL then. */

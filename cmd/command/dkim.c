@@ -15,10 +15,6 @@
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
-#define USAGE                                                               \
-	"usage: dkim list [DOMAIN] | dkim rotate DOMAIN | dkim use DOMAIN " \
-	"SELECTOR | dkim retire DOMAIN SELECTOR"
-
 /* The keys' file; *out is to be given back with ring_fini in any case.
  * RC_NOTFOUND: there are none yet. */
 static int
@@ -198,30 +194,49 @@ obey(const struct conf *conf, const struct dkim_order *o, const char *domain)
 	return r;
 }
 
+static int
+read_words(int argc, char **argv, struct dkim_order *o, const char **domain)
+{
+	static const char *const verbs[] = {"list", "rotate", "retire", "use"};
+	static const struct {
+		enum signer_what what;
+		const char *words;
+		int least, most;
+	} orders[] = {{SIGNER_LIST, "one domain", 0, 1},
+	    {SIGNER_ROTATE, "a domain", 1, 1},
+	    {SIGNER_RETIRE, "a domain and a selector", 2, 2},
+	    {SIGNER_USE, "a domain and a selector", 2, 2}};
+	struct command_words words = {.command = "dkim"};
+	size_t i = command_verb("dkim", verbs, 4, argv[1]);
+	int n, r;
+
+	if (i == 4)
+		return EXIT_USAGE;
+	words.what = orders[i].words;
+	words.least = orders[i].least;
+	words.most = orders[i].most;
+	r = command_words(&words, argc - 1, argv + 1, &n);
+	if (r != EXIT_FINE)
+		return r;
+	o->what = (uint8_t)orders[i].what;
+	*domain = n > 0 ? argv[2] : "";
+	o->selector =
+	    sv_first(sv_str(n > 1 ? argv[3] : ""), SIGN_SELECTOR_MAX - 1);
+	return EXIT_FINE;
+}
+
 int
 cmd_dkim(const char *config, int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		enum signer_what what;
-		int least, most; /* words behind it */
-	} orders[] = {{"list", SIGNER_LIST, 0, 1},
-	    {"rotate", SIGNER_ROTATE, 1, 1}, {"retire", SIGNER_RETIRE, 2, 2},
-	    {"use", SIGNER_USE, 2, 2}};
 	struct dkim_order o = {.what = SIGNER_WHATS};
-	const char *domain = argc > 2 ? argv[2] : "";
-	const char *selector = argc > 3 ? argv[3] : "";
+	const char *domain;
 	char lower[SIGNER_DOMAIN_MAX];
 	struct conf *conf;
 	size_t i;
-	int r;
+	int r = read_words(argc, argv, &o, &domain);
 
-	for (i = 0; argc > 1 && i < sizeof orders / sizeof orders[0]; i++)
-		if (strcmp(argv[1], orders[i].name) == 0 &&
-		    argc - 2 >= orders[i].least && argc - 2 <= orders[i].most)
-			o.what = (uint8_t)orders[i].what;
-	if (o.what == SIGNER_WHATS || domain[0] == '-' || selector[0] == '-')
-		return command_fail("dkim", EXIT_USAGE, USAGE);
+	if (r != EXIT_FINE)
+		return r;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -233,7 +248,6 @@ cmd_dkim(const char *config, int argc, char **argv)
 		    "\"%s\" is not a domain of this server", domain);
 	} else {
 		o.domain = sv_str(lower);
-		o.selector = sv_first(sv_str(selector), SIGN_SELECTOR_MAX - 1);
 		dkim_key_setup();
 		r = obey(conf, &o, lower);
 	}

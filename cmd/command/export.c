@@ -17,12 +17,6 @@
 #include "cmd/command/command.h"
 #include "cmd/command/transfer.h"
 
-#define USAGE                                            \
-	"usage: export ACCOUNT DIR | imaps://USER@HOST " \
-	"[--format maildir|mbox|eml] [--as-of DATE] "    \
-	"[--folder F]... [--into FOLDER] "               \
-	"[--password-file FILE] [--fingerprint SHA256] [--again]"
-
 /* ---- the worker ---- */
 
 static int
@@ -228,8 +222,6 @@ cmd_export(const char *config, int argc, char **argv)
 	struct err err;
 	int n, code = transfer_words(&o, argc, argv, &n);
 
-	if (code == EXIT_FINE && n != 2)
-		code = command_fail("export", EXIT_USAGE, USAGE);
 	if (code != EXIT_FINE)
 		return code;
 	conf = command_conf(config);
@@ -255,7 +247,7 @@ cmd_export(const char *config, int argc, char **argv)
 						     : to_folder(&o);
 		break;
 	default:
-		code = command_fail("export", EXIT_USAGE, "%s", err.text);
+		code = command_misused("export", "%s", err.text);
 		break;
 	}
 	transfer_server_fini(&o.server);

@@ -84,14 +84,13 @@ order(const struct conf *conf, struct err *err)
 int
 cmd_reload(const char *config, int argc, char **argv)
 {
+	const struct command_words words = {.command = "reload"};
 	struct err err = {.text = ""};
 	struct conf *conf;
-	int r;
+	int r = command_words(&words, argc, argv, NULL);
 
-	(void)argv;
-	if (argc != 1)
-		return command_fail(
-		    "reload", EXIT_USAGE, "it takes no arguments");
+	if (r != EXIT_FINE)
+		return r;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

@@ -704,15 +704,18 @@ print_json(const struct conf *conf, const struct picture *p)
 int
 cmd_status(const char *config, int argc, char **argv)
 {
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	bool json = false;
+	const struct command_option option = {"--json", .flag = &json};
+	const struct command_words words = {
+	    .command = "status", .option = &option, .noption = 1};
 	struct picture p = {.nproc = 0};
 	struct conf *conf;
 	size_t i;
 	int code;
 
-	if (argc != 1 && !json)
-		return command_fail(
-		    "status", EXIT_USAGE, "usage: status [--json]");
+	code = command_words(&words, argc, argv, NULL);
+	if (code != EXIT_FINE)
+		return code;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
