@@ -63,9 +63,13 @@ read_level(int argc, char **argv, struct order *o)
 
 	if (r != EXIT_FINE)
 		return r;
-	o->level = (uint8_t)command_verb("debug", names, 4, argv[1]);
-	if (o->level == 4)
-		return EXIT_USAGE;
+	for (o->level = 0; o->level <= LOG_DEBUG; o->level++)
+		if (strcmp(argv[1], names[o->level]) == 0)
+			break;
+	if (o->level > LOG_DEBUG)
+		return command_misused("debug",
+		    "\"%s\" is not a level: error, warn, info or debug",
+		    argv[1]);
 	(void)snprintf(o->process, sizeof o->process, "%s%s%s",
 	    n > 1 ? argv[2] : "", n > 2 ? " " : "", n > 2 ? argv[3] : "");
 	return EXIT_FINE;

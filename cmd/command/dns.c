@@ -103,11 +103,32 @@ make_list(struct guide *g, bool print)
 	return ok;
 }
 
+/* A person who waits is told for what; programs read neither this nor wait at
+ * a terminal. */
+static void
+say_what_is_asked(const struct guide *g, const struct words *w)
+{
+	const char *domain = g->domain;
+
+	if (w->json || w->brief || w->print || !isatty(STDERR_FILENO))
+		return;
+	if (domain == NULL && g->conf->ndomain == 1)
+		domain = g->conf->domain[0].name;
+	fprintf(stderr, "Looking up %zu records of ", g->list.n);
+	if (domain != NULL)
+		fprintf(stderr, "%s", domain);
+	else
+		fprintf(stderr, "%zu domains", g->conf->ndomain);
+	fprintf(stderr, "%s; this can take a minute ...\n",
+	    w->network ? ", and whether port 25 is open" : "");
+}
+
 static int
 show(struct guide *g, const struct words *w)
 {
 	struct err err = {.text = ""};
 
+	say_what_is_asked(g, w);
 	if (!w->print && guide_ask(g, &err) != RC_OK)
 		return command_fail("dns", EXIT_FAILED, "%s", err.text);
 	if (w->json)

@@ -89,7 +89,7 @@ WRONG = [
     ("export anna a --map x=y", "unknown option --map"),
     ("debug", "a word is missing; expected level, trace or dump"),
     ("debug levl info", 'unknown word "levl"; did you mean level?'),
-    ("debug level loud", 'unknown word "loud"; expected error, warn, info or debug'),
+    ("debug level loud", '"loud" is not a level: error, warn, info or debug'),
     ("debug trace", "an argument is missing: expected an account"),
     ("debug trace anna --for soon", '--for "soon": expected a time such as 10m'),
     ("debug dump", "an argument is missing: expected one file"),

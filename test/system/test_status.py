@@ -7,10 +7,11 @@ import re
 import smtplib
 import socket
 import struct
+import subprocess
 import sys
 import threading
 
-from house import House, finish, free_ports, reader, verdict, wait_until
+from house import BINARY, House, finish, free_ports, reader, verdict, wait_until
 
 
 
@@ -100,6 +101,20 @@ def screen(h):
     verdict(r.returncode == 2, "usage", r)
 
 
+def said_on_terminal(h, *words):
+    """What the command says on a standard error that is a terminal; its output is not one."""
+    ours, theirs = os.openpty()
+    r = subprocess.run([BINARY, "-c", h.config, *words], stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=120)
+    os.close(theirs)
+    said = b""
+    try:
+        while True:
+            said += os.read(ours, 4096)
+    except OSError:  # all has been read
+        os.close(ours)
+    return said.decode(), r.stdout
+
+
 def names_down(h):
     """Without a name service not all is well, and dns does not say that records are missing."""
     [port] = free_ports(1)
@@ -121,6 +136,13 @@ def names_down(h):
     r = h.command("dns", timeout=120)
     verdict(r.returncode == 1 and "Nothing could be looked up" in r.stdout and "need attention" not in r.stdout,
             "dns-says-that-nothing-is-known", r.stdout)
+    said, out = said_on_terminal(h, "dns")
+    verdict(re.fullmatch(r"Looking up \d+ records of home\.test; this can take a minute \.\.\.\r\n", said) and
+            "Looking up" not in out, "dns-says-what-it-does", (said, out))
+    for words in (["--brief"], ["--json"], ["--print"]):
+        said, out = said_on_terminal(h, "dns", *words)
+        verdict(not said and out, f"and-{words[0]}-is-clean", (said, out))
+    verdict(not r.stderr, "and-so-is-what-is-not-a-terminal", r.stderr)
     h.extra = was
     h.write_config()
     h.command("reload")
