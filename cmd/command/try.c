@@ -410,7 +410,7 @@ write_env(const struct demo *d, struct err *err)
 }
 
 static void
-print_screen(const struct demo *d)
+print_screen(const struct demo *d, const struct conf *conf)
 {
 	struct super_user user[ROLE_COUNT];
 	const char *how;
@@ -445,8 +445,18 @@ print_screen(const struct demo *d)
 	    d->password[0], d->cert, d->port[CONF_IMAPS]);
 	users_find(user, &change, &how);
 	printf("  The log is in %s.\n  Here %s.\n"
-	       "  Mail to other domains is refused.  Ctrl-C stops.\n\n",
+	       "  Mail to other domains ",
 	    d->log, how);
+	if (conf->outside && conf->nrelay > 0)
+		printf(
+		    "goes to %s:%u.", conf->relay[0].host, conf->relay[0].port);
+	else
+		printf("is %s.",
+		    conf->outside
+			? "sent to their mail hosts"
+			: "refused (--relay HOST:PORT with a new --dir sends "
+			  "it there)");
+	printf("  Ctrl-C stops.\n\n");
 	fflush(stdout);
 }
 
@@ -469,7 +479,7 @@ guest(struct demo *d, const struct conf *conf, pid_t server)
 		fprintf(stderr, "hearthmail try: %s\n", err.text);
 		return EXIT_FAILED;
 	}
-	print_screen(d);
+	print_screen(d, conf);
 	return EXIT_FINE;
 }
 
