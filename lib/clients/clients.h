@@ -43,9 +43,10 @@ struct clients_server {
 };
 
 /*
- * From the listeners.  One that only this machine reaches counts where its
- * service has no other (a demo); one whose port the system chooses does not.
- * hostname points into c.  web is false: the caller knows.
+ * From the listeners.  Those that only this machine reaches count where none is
+ * reached from outside (a demo); one whose port the system chooses does not.
+ * Of several of one service the usual port counts, else the first.  hostname
+ * points into c.  web is false: the caller knows.
  */
 void clients_server_of(const struct conf *c, struct clients_server *out);
 /* The port of a service, 0: none that a mail program could be told. */
