@@ -1,5 +1,7 @@
 /*
- * Apple's configuration profile: pure.  One payload has IMAP and submission.
+ * What sets up one device, password included: pure.
+ *
+ * Apple's configuration profile has IMAP and submission in one payload.
  *
  * A device takes a profile for a newer form of one that it has if the
  * identifiers are the same: they are derived from the host, the account and the
@@ -23,6 +25,13 @@ struct clients_profile {
 /* RC_SYNTAX: something has characters that a profile cannot carry.
  * RC_NOTFOUND: the server has no IMAP or no submission. */
 int clients_profile(const struct clients_server *s,
+    const struct clients_profile *p, struct buf *out) RC_USE_RESULT;
+
+/*
+ * What Thunderbird for Android reads from a QR code: its format, version 1, one
+ * account.  RC_NOSUPPORT: the address is not ASCII; else as above.
+ */
+int clients_thunderbird_code(const struct clients_server *s,
     const struct clients_profile *p, struct buf *out) RC_USE_RESULT;
 
 #define UUID_TEXT 37
