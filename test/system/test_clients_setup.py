@@ -6,13 +6,15 @@ import os
 import plistlib
 import poplib
 import re
+import shutil
 import smtplib
 import stat
 import subprocess
+import tempfile
 import uuid
 import xml.etree.ElementTree as ET
 
-from house import BINARY, PASSWORD, TOP, House, finish, lacking, verdict, wait_until
+from house import BINARY, PASSWORD, TOP, House, finish, lacking, skip, verdict, wait_until
 
 SHOW = os.path.join(os.path.dirname(BINARY), "../test/system/clients-show")
 NAME = "Ben & Anna's <phone>"
@@ -231,7 +233,73 @@ def refusals(h):
     verdict("lost" not in h.command("device", "list", "anna").stdout, "and-not-listed")
 
 
+# ---- a certificate that devices trust ----
+
+def openssl(d, *words):
+    return subprocess.run(["openssl", *words], cwd=d, capture_output=True, text=True, timeout=120)
+
+
+def make_chain(d):
+    """root.pem, and chain.pem (leaf, intermediate) with key.pem."""
+    def ask(name, cn):
+        openssl(d, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={cn}")
+
+    def sign(name, by, ext):
+        with open(os.path.join(d, "ext"), "w") as f:
+            f.write(ext)
+        r = openssl(d, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{by}.pem", "-CAkey", f"{by}.key", "-CAcreateserial",
+                    "-days", "9", "-out", f"{name}.pem", "-extfile", "ext")
+        assert r.returncode == 0, r.stderr
+    openssl(d, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "root.key",
+            "-out", "root.pem", "-subj", "/CN=root", "-days", "9")
+    ask("middle", "middle")
+    sign("middle", "root", "basicConstraints=critical,CA:TRUE\n")
+    ask("leaf", "mail.home.test")
+    sign("leaf", "middle", "subjectAltName=DNS:mail.home.test\nextendedKeyUsage=serverAuth\n"
+                           "subjectKeyIdentifier=none\n")
+    with open(os.path.join(d, "chain.pem"), "w") as f:
+        f.write(open(os.path.join(d, "leaf.pem")).read() + open(os.path.join(d, "middle.pem")).read())
+
+
+def add_where_trusted(h, d, root, path):
+    """device add on a machine that trusts that root and no other."""
+    script = 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"'
+    return subprocess.run(["unshare", "-m", "sh", "-c", script, os.path.join(d, root), BINARY, "-c", h.config, "device",
+                           "add", "anna", os.path.basename(path), "--profile", path],
+                          capture_output=True, text=True, timeout=120)
+
+
+def signed():
+    if os.geteuid() != 0:
+        skip("profile-signed", "needs root, for a mount namespace")
+        return
+    if lacking("profile-signed", "openssl", "unshare"):
+        return
+    d = tempfile.mkdtemp(prefix="hearthmail-test.")
+    try:
+        make_chain(d)
+        with House(extra=f"tls: {{ certificate: {d}/chain.pem, key: {d}/leaf.key }}\n") as h:
+            path = os.path.join(d, "signed")
+            r = add_where_trusted(h, d, "root.pem", path)
+            verdict(r.returncode == 0 and "not signed" not in r.stderr, "profile-signed", r.stderr)
+            p = openssl(d, "cms", "-verify", "-inform", "DER", "-in", path, "-CAfile", "root.pem", "-purpose", "any",
+                        "-out", "profile")
+            verdict(p.returncode == 0, "profile-verified", p.stderr)
+            with open(os.path.join(d, "profile"), "rb") as f:
+                verdict(plistlib.load(f)["PayloadType"] == "Configuration", "profile-inside")
+            verdict(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "signed-profile-mode")
+            path = os.path.join(d, "unsigned")
+            r = add_where_trusted(h, d, "middle.pem", path)  # not a root
+            verdict(r.returncode == 0 and "not signed" in r.stderr, "profile-rather-unsigned", r.stderr)
+            with open(path, "rb") as f:
+                verdict(f.read().startswith(b"<?xml"), "profile-unsigned")
+    finally:
+        shutil.rmtree(d, ignore_errors=True)
+
+
 def main():
+    signed()
     with House() as h:
         autoconfig(h)
         autodiscover(h)

@@ -582,6 +582,37 @@ START_TEST(profile__needs_both_directions)
 }
 END_TEST
 
+START_TEST(thunderbird_code__is_its_format)
+{
+	const struct clients_profile p = {
+	    SV("anna"), SV("d"), SV("a\"b@x.test"), SV("k7&\\")};
+	const struct clients_profile eight = {
+	    SV("anna"), SV("d"), SV("\xc3\xa4@x.test"), SV("pw")};
+	const struct clients_profile wrong = {
+	    SV("anna"), SV("d"), SV("a@x.test"), SV("\xff")};
+	const struct clients_server half = {
+	    .hostname = "h.test", .port = {{{993, true}}}};
+	struct buf b;
+
+	buf_init(&b, 4096);
+	ck_assert_int_eq(clients_thunderbird_code(&server, &p, &b), RC_OK);
+	ck_assert_str_eq(b.p,
+	    "[1,[1,1],[0,\"mail.example.org\",993,3,1,\"a\\\"b@x.test\","
+	    "\"a\\\"b@x.test\",\"k7&\\\\\"],[[[0,\"mail.example.org\",465,3,"
+	    "1,\"a\\\"b@x.test\",\"k7&\\\\\"],[\"a\\\"b@x.test\","
+	    "\"anna\"]]]]");
+	buf_reset(&b);
+	ck_assert_int_eq(clients_thunderbird_code(&plain, &p, &b), RC_OK);
+	ck_assert(has(&b, ",1143,2,1,") && has(&b, ",1587,2,1,"));
+	ck_assert_int_eq(clients_thunderbird_code(&half, &p, &b), RC_NOTFOUND);
+	ck_assert_int_eq(
+	    clients_thunderbird_code(&server, &eight, &b), RC_NOSUPPORT);
+	ck_assert_int_eq(
+	    clients_thunderbird_code(&server, &wrong, &b), RC_SYNTAX);
+	buf_fini(&b);
+}
+END_TEST
+
 /* Against `python3 -c "uuid.uuid5(uuid.NAMESPACE_URL, ...)"`. */
 START_TEST(uuid__is_that_of_others)
 {
@@ -615,6 +646,7 @@ UNIT_TESTS(clients)
 	tcase_add_test(t, profile__has_identifiers_of_its_own);
 	tcase_add_test(t, profile__escapes_every_character_in_every_field);
 	tcase_add_test(t, profile__needs_both_directions);
+	tcase_add_test(t, thunderbird_code__is_its_format);
 	tcase_add_test(t, uuid__is_that_of_others);
 	return t;
 }
