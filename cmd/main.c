@@ -40,7 +40,7 @@ static const struct command commands[] = {
     {"device", cmd_device,
 	"device add ACCOUNT NAME [--profile FILE] [--qr | --no-qr]",
 	"what a phone needs, with a password of its own: text, code, profile"},
-    {"device", cmd_device, "device list ACCOUNT",
+    {"device", cmd_device, "device list ACCOUNT [--json]",
 	"the devices of an account, and when each was last used"},
     {"device", cmd_device, "device revoke ACCOUNT NAME",
 	"lock a device out, at once"},

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "base/clk.h"
 #include "base/io.h"
 #include "clients/profile.h"
@@ -23,7 +25,7 @@
 
 #define USAGE                                                               \
 	"usage: device add ACCOUNT NAME [--profile FILE] [--qr | --no-qr] " \
-	"| device list ACCOUNT | device revoke ACCOUNT NAME"
+	"| device list ACCOUNT [--json] | device revoke ACCOUNT NAME"
 #define PROFILE_MAX (1 << 20)
 
 struct device {
@@ -32,7 +34,7 @@ struct device {
 	struct clients_profile is;
 	const char *file; /* NULL: no profile is wanted */
 	int fd;
-	bool qr;
+	bool qr, json;
 };
 
 static int
@@ -230,41 +232,89 @@ print_time(const char *before, int64_t seconds, bool minutes)
 		printf(" %02d:%02d", t.hour, t.minute);
 }
 
+struct entry {
+	struct sv name, service, peer;
+	uint64_t made, used; /* seconds; used 0: never */
+};
+
 /* "MADE USED SERVICE ADDRESS LABEL": auth/uses.h. */
-static void
-print_entry(struct sv line)
+static bool
+read_entry(struct sv line, struct entry *out)
 {
 	struct sv made = sv_split(&line, ' '), used = sv_split(&line, ' ');
-	struct sv service = sv_split(&line, ' '), peer = sv_split(&line, ' ');
-	uint64_t when_made = 0, when_used = 0;
 
-	if (sv_to_u64(made, INT64_MAX, &when_made) != RC_OK ||
-	    sv_to_u64(used, INT64_MAX, &when_used) != RC_OK)
-		return;
-	printf("%.*s\n", SV_ARG(line));
-	print_time("    added ", (int64_t)when_made, false);
-	if (when_used == 0) {
+	out->service = sv_split(&line, ' ');
+	out->peer = sv_split(&line, ' ');
+	out->name = line;
+	return sv_to_u64(made, INT64_MAX, &out->made) == RC_OK &&
+	       sv_to_u64(used, INT64_MAX, &out->used) == RC_OK;
+}
+
+static void
+print_entry(const struct entry *e)
+{
+	printf("%.*s\n", SV_ARG(e->name));
+	print_time("    added ", (int64_t)e->made, false);
+	if (e->used == 0) {
 		printf(", never used\n");
 		return;
 	}
-	print_time(", last used ", (int64_t)when_used, true);
-	printf(" UTC by %.*s from %.*s\n", SV_ARG(service), SV_ARG(peer));
+	print_time(", last used ", (int64_t)e->used, true);
+	printf(" UTC by %.*s from %.*s\n", SV_ARG(e->service), SV_ARG(e->peer));
+}
+
+/* Times as seconds since 1970; null: never. */
+static void
+add_entry(json_t *list, const struct entry *e)
+{
+	json_t *j = json_pack("{s:s%, s:I, s:n, s:n, s:n}", "name", e->name.p,
+	    e->name.n, "added", (json_int_t)e->made, "last_used", "service",
+	    "address");
+
+	must(j != NULL); /* names are UTF-8 */
+	if (e->used != 0) {
+		json_object_set_new(
+		    j, "last_used", json_integer((json_int_t)e->used));
+		json_object_set_new(
+		    j, "service", json_stringn(e->service.p, e->service.n));
+		json_object_set_new(
+		    j, "address", json_stringn(e->peer.p, e->peer.n));
+	}
+	json_array_append_new(list, j);
+}
+
+static void
+print_entries(struct sv lines, bool json)
+{
+	json_t *all = json_array();
+	struct entry e;
+
+	if (lines.n == 0 && !json)
+		printf("no devices\n");
+	while (lines.n > 0)
+		if (!read_entry(sv_split(&lines, '\n'), &e))
+			continue;
+		else if (json)
+			add_entry(all, &e);
+		else
+			print_entry(&e);
+	if (json) {
+		(void)json_dumpf(all, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(all);
 }
 
 static int
-list(const struct conf *conf, struct sv account)
+list(const struct conf *conf, struct sv account, bool json)
 {
 	struct auth_said a;
-	struct sv rest;
 	int r;
 
 	auth_said_init(&a);
 	r = ask(conf, CMD_DEVICE_LIST, account, SV(""), &a);
-	rest = buf_sv(&a.text);
-	if (r == EXIT_FINE && rest.n == 0)
-		printf("no devices\n");
-	while (r == EXIT_FINE && rest.n > 0)
-		print_entry(sv_split(&rest, '\n'));
+	if (r == EXIT_FINE)
+		print_entries(buf_sv(&a.text), json);
 	auth_said_fini(&a);
 	return r;
 }
@@ -330,6 +380,10 @@ cmd_device(const char *config, int argc, char **argv)
 	struct conf *conf;
 	int r;
 
+	if (lists && argc == 4 && strcmp(argv[3], "--json") == 0) {
+		d.json = true;
+		argc--;
+	}
 	if ((!adds && !lists && !revokes) || argc < (lists ? 3 : 4) ||
 	    (!adds && argc > (lists ? 3 : 4)) || argv[2][0] == '-' ||
 	    !read_options(&d, argc, argv))
@@ -345,7 +399,7 @@ cmd_device(const char *config, int argc, char **argv)
 	d.is.account = sv_str(argv[2]);
 	d.is.device = sv_str(argc > 3 ? argv[3] : "");
 	r = adds    ? begin_to_add(&d)
-	    : lists ? list(conf, d.is.account)
+	    : lists ? list(conf, d.is.account, d.json)
 		    : revoke_device(conf, d.is.account, d.is.device);
 	conf_free(&conf);
 	return r;

@@ -222,6 +222,15 @@ put_error(unsigned code, const char *text, int64_t now, struct buf *out)
 	(void)xml_end(&x);
 }
 
+/* Mail can be read and written there. */
+static bool
+is_useful(const struct clients_server *s)
+{
+	return s->port[CLIENTS_SUBMISSION][0].number != 0 &&
+	       (s->port[CLIENTS_IMAP][0].number != 0 ||
+		   s->port[CLIENTS_POP3][0].number != 0);
+}
+
 void
 clients_discover(const struct clients_server *s, struct sv body, int64_t now,
     struct buf *out)
@@ -231,7 +240,7 @@ clients_discover(const struct clients_server *s, struct sv body, int64_t now,
 
 	buf_init(&q.address, TEXT_MAX);
 	good = body.n > 0 && body.n <= CLIENTS_BODY_MAX && read_xml(body, &q);
-	if (good && q.wants_other && !q.wants_outlook) {
+	if (good && ((q.wants_other && !q.wants_outlook) || !is_useful(s))) {
 		put_error(601, "Provider is not available", now, out);
 		done = true;
 	} else if (good && is_address(buf_sv(&q.address))) {

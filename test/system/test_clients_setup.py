@@ -2,6 +2,7 @@
 """Setting up mail programs: every port and kind of encryption that they are told can be connected to
 and logged in with, devices have passwords of their own, and what is written for them is valid."""
 import imaplib
+import json
 import os
 import plistlib
 import poplib
@@ -167,6 +168,10 @@ def listed(h):
     r = h.command("device", "list", "anna")
     verdict(re.search(r"^spare\n    added \S+, never used$", r.stdout, re.M) is not None, "device-never-used", r.stdout)
     verdict(h.command("device", "list", "ben").stdout == "no devices\n", "device-list-none")
+    j = json.loads(h.command("device", "list", "anna", "--json").stdout)
+    verdict([(d["name"], d["address"], bool(d["last_used"])) for d in j] ==
+            [(NAME, "127.0.0.1", True), ("spare", None, False)], "device-list-json", j)
+    verdict(json.loads(h.command("device", "list", "ben", "--json").stdout) == [], "device-list-json-none")
     verdict(NAME in h.command("app-password", "anna").stdout, "device-is-an-app-password")
     h.restart()
     r = h.command("device", "list", "anna")

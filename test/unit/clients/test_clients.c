@@ -389,6 +389,8 @@ END_TEST
 
 START_TEST(discover__means_what_outlook_reads)
 {
+	const struct clients_server half = {
+	    .hostname = "h.test", .port = {{{993, true}}}};
 	struct buf b;
 
 	buf_init(&b, 8192);
@@ -405,6 +407,9 @@ START_TEST(discover__means_what_outlook_reads)
 	ck_assert(has(&b, "<Encryption>TLS</Encryption>"));
 	ck_assert(!has(&b, "<Encryption>SSL</Encryption>"));
 	ck_assert(!has(&b, "POP3"));
+	buf_reset(&b);
+	clients_discover(&half, SV(ASK("a@b.test", OUTLOOK)), 0, &b);
+	ck_assert(has(&b, "<ErrorCode>601</ErrorCode>"));
 	buf_fini(&b);
 }
 END_TEST
