@@ -83,23 +83,33 @@ verify(X509 *leaf, STACK_OF(X509) * rest, X509_STORE *store, struct err *err)
 }
 
 int
-clients_sign_trusted(struct sv chain_pem, struct sv roots_pem, struct err *err)
+clients_signer_trusted(
+    const struct clients_signer *s, struct sv roots_pem, struct err *err)
 {
-	STACK_OF(X509) *rest = sk_X509_new_null();
-	X509 *leaf = read_chain(chain_pem, rest);
 	X509_STORE *store = read_roots(roots_pem);
-	int r = leaf != NULL ? verify(leaf, rest, store, err)
-			     : err_set(err, RC_DENIED, "it has no certificate");
+	int r = verify(s->leaf, s->rest, store, err);
 
 	X509_STORE_free(store);
-	free_chain(leaf, rest);
+	return r;
+}
+
+int
+clients_sign_trusted(struct sv chain_pem, struct sv roots_pem, struct err *err)
+{
+	struct clients_signer s = {.rest = sk_X509_new_null()};
+	int r;
+
+	s.leaf = read_chain(chain_pem, s.rest);
+	r = s.leaf != NULL ? clients_signer_trusted(&s, roots_pem, err)
+			   : err_set(err, RC_DENIED, "it has no certificate");
+	free_chain(s.leaf, s.rest);
 	return r;
 }
 
 /* ---- the signature ---- */
 
-static int
-sign(X509 *leaf, STACK_OF(X509) * rest, EVP_PKEY *key, struct sv profile,
+int
+clients_signer_sign(const struct clients_signer *s, struct sv profile,
     struct buf *out, struct err *err)
 {
 	BIO *in = open_text(profile), *der = BIO_new(BIO_s_mem());
@@ -112,8 +122,8 @@ sign(X509 *leaf, STACK_OF(X509) * rest, EVP_PKEY *key, struct sv profile,
 	/* Issuer and serial number name the signer: certificates of today need
 	 * not have a key identifier. */
 	if (in != NULL)
-		cms =
-		    CMS_sign(leaf, key, rest, in, CMS_BINARY | CMS_NOSMIMECAP);
+		cms = CMS_sign(
+		    s->leaf, s->key, s->rest, in, CMS_BINARY | CMS_NOSMIMECAP);
 	if (cms == NULL || i2d_CMS_bio(der, cms) != 1) {
 		r = err_set(err, RC_SYNTAX,
 		    "the certificate cannot sign a profile: %s",
@@ -133,20 +143,19 @@ int
 clients_sign(struct sv chain_pem, struct sv key_pem, struct sv profile,
     struct buf *out, struct err *err)
 {
-	STACK_OF(X509) *rest = sk_X509_new_null();
-	X509 *leaf = read_chain(chain_pem, rest);
+	struct clients_signer s = {.rest = sk_X509_new_null()};
 	BIO *b = open_text(key_pem);
-	EVP_PKEY *key =
-	    b != NULL ? PEM_read_bio_PrivateKey(b, NULL, NULL, NULL) : NULL;
 	int r;
 
-	if (leaf == NULL || key == NULL)
-		r = err_set(err, RC_SYNTAX, "no certificate, or no key");
-	else
-		r = sign(leaf, rest, key, profile, out, err);
-	EVP_PKEY_free(key);
+	s.leaf = read_chain(chain_pem, s.rest);
+	if (b != NULL)
+		s.key = PEM_read_bio_PrivateKey(b, NULL, NULL, NULL);
+	r = s.leaf != NULL && s.key != NULL
+		? clients_signer_sign(&s, profile, out, err)
+		: err_set(err, RC_SYNTAX, "no certificate, or no key");
+	EVP_PKEY_free(s.key);
 	BIO_free(b);
-	free_chain(leaf, rest);
+	free_chain(s.leaf, s.rest);
 	ERR_clear_error();
 	return r;
 }

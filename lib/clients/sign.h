@@ -8,6 +8,19 @@
 
 #include "base/buf.h"
 
+/* OpenSSL's, not owned: for a process that has them so.  rest leads from the
+ * leaf to its root; NULL: nothing. */
+struct clients_signer {
+	struct x509_st *leaf;
+	struct stack_st_X509 *rest;
+	struct evp_pkey_st *key;
+};
+/* As the two below. */
+int clients_signer_trusted(const struct clients_signer *s, struct sv roots_pem,
+    struct err *err) RC_USE_RESULT;
+int clients_signer_sign(const struct clients_signer *s, struct sv profile,
+    struct buf *out, struct err *err) RC_USE_RESULT;
+
 /*
  * Would a device that has these roots believe a signature of this chain (PEM,
  * leaf first) now?  RC_DENIED with a sentence that says why not: then an
