@@ -115,6 +115,8 @@ static const struct http_route routes[] = {
 	HTTP_READS, answer_challenge},
     {HOST_SERVER | HOST_DOMAIN, false, HTTP_EXACT,
 	SV("/.well-known/security.txt"), HTTP_READS, web_security_txt},
+    {HOST_MTA_STS, false, HTTP_EXACT, SV("/.well-known/mta-sts.txt"),
+	HTTP_READS, web_mta_sts},
 };
 
 /* ---- everything else ---- */
@@ -144,13 +146,16 @@ redirect(const struct http_ask *ask, struct http_response *a)
 static bool
 hsts(void *arg)
 {
-	(void)arg;
-	return false;
+	struct conf *c = web_site_conf(arg);
+	bool on = c->web.hsts;
+
+	conf_free(&c);
+	return on;
 }
 
 static void
-answered(
-    const struct http_request *q, unsigned status, const char *why, const char *peer)
+answered(const struct http_request *q, unsigned status, const char *why,
+    const char *peer)
 {
 	char host[LOG_Q_MAX], path[LOG_Q_MAX];
 	unsigned missed = 0;

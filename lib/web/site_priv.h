@@ -18,6 +18,6 @@ struct conf *web_site_conf(struct web_site *s);
 
 /* ---- text.c ---- */
 
-http_handler_fn web_security_txt;
+http_handler_fn web_security_txt, web_mta_sts;
 
 #endif
