@@ -92,7 +92,7 @@ def sources(*suffixes):
 LIBRARIES = ["account", "archive", "auth", "backup", "base", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "smtp", "store"]
+             "report", "sandbox", "smtp", "store", "web"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],

@@ -104,7 +104,7 @@ run_web(int control_fd)
 	/* The host name must outlive a swap of the configuration; it is one of
 	 * the keys that make new listeners. */
 	(void)conf_ref(c->conf_now);
-	o.arg = st.site = web_site_new(c->conf_now, o.tls);
+	o.arg = st.site = web_site_new(c->conf_now, sni_new(o.tls));
 	st.service = web_service_new(c->loop, st.site);
 	st.listener = listener_new(&o);
 	for (i = 0; i < c->nsock; i++)

@@ -13,6 +13,7 @@
 #include "front/front_priv.h"
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
+#include "net/sni.h"
 
 #define AUTH_TIMEOUT_MS	  30000
 #define AGAIN_MS	  200
@@ -491,6 +492,10 @@ handshake(struct conn *c)
 	}
 	if (k == 0)
 		return;
+	if (sni_is_challenge(c->ssl)) {
+		conn_close(c); /* it has seen what it came for */
+		return;
+	}
 	c->state = CONN_FRONT;
 	not_idle(c);
 	if (c->front == NULL) {

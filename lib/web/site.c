@@ -11,18 +11,18 @@
 struct web_site {
 	pthread_mutex_t lock; /* of conf */
 	struct conf *conf;
-	struct tls_ctx *tls;
+	struct sni *sni;
 	struct challenges *challenges;
 };
 
 struct web_site *
-web_site_new(struct conf *c, struct tls_ctx *tls)
+web_site_new(struct conf *c, struct sni *sni)
 {
 	struct web_site *s = xcalloc(1, sizeof *s);
 
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	s->conf = conf_ref(c);
-	s->tls = tls;
+	s->sni = sni;
 	s->challenges = challenges_new();
 	return s;
 }
@@ -43,6 +43,12 @@ struct challenges *
 web_site_challenges(struct web_site *s)
 {
 	return s->challenges;
+}
+
+struct sni *
+web_site_sni(struct web_site *s)
+{
+	return s->sni;
 }
 
 void
@@ -133,7 +139,7 @@ redirect(const struct http_ask *ask, struct http_response *a)
 
 	conf_free(&c);
 	if (ask->tls || port == 0 || q->target.n == 0 || q->host[0] == '\0' ||
-	    !tls_ctx_is_for(s->tls, q->host))
+	    !sni_is_for(s->sni, q->host))
 		return false;
 	http_response_error(a, 308, NULL);
 	buf_addf(&a->location, "https://%s", q->host);

@@ -21,17 +21,18 @@
 
 #include "conf/conf.h"
 #include "http/session.h"
-#include "net/tls.h"
+#include "net/sni.h"
 #include "web/challenges.h"
 
 struct web_site;
 
-/* tls: whose names are redirected to; must outlive it.  c is referred to. */
-struct web_site *web_site_new(struct conf *c, struct tls_ctx *tls);
+/* sni: whose names are redirected to; must outlive it.  c is referred to. */
+struct web_site *web_site_new(struct conf *c, struct sni *sni);
 void web_site_free(struct web_site **s);
 /* After a reload; from any thread. */
 void web_site_set_conf(struct web_site *s, struct conf *c);
 struct challenges *web_site_challenges(struct web_site *s);
+struct sni *web_site_sni(struct web_site *s);
 
 /* The routes; a session's arg is the struct web_site. */
 extern const struct http_site web_http_site;
