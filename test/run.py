@@ -92,7 +92,7 @@ def sources(*suffixes):
 LIBRARIES = ["account", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "smtp", "store"]
+             "report", "sandbox", "smtp", "store", "web"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
@@ -111,6 +111,8 @@ ARROWS = {
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
+    "lib/http": ["base"],
+    "lib/web": ["base", "conf", "front", "http", "ipc", "net", "publish"],
     "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],

@@ -1,4 +1,6 @@
 /* Which records there should be. */
+#include "base/clk.h"
+#include "publish/mta_sts.h"
 #include "publish/publish_priv.h"
 
 #include <arpa/inet.h>
@@ -279,14 +281,24 @@ add_reports(struct publish_list *l, const char *domain)
 	publish_report_address(domain, &p->value);
 }
 
+/* Where this server has no policy, there may be another one's. */
+static void
+add_mta_sts(struct publish_list *l, const struct conf *c, const char *domain)
+{
+	struct publish *p = add_of(l, PUBLISH_MTA_STS, DNS_TXT, domain);
+
+	publish_set_name(p, "_mta-sts.%s", domain);
+	p->advice = true;
+	p->hint = !publish_mta_sts_record(
+	    c, sv_str(domain), clk_now() / 1000, &p->value);
+}
+
 /* What this server has no part in, but may be there. */
 static void
 add_others(struct publish_list *l, const char *domain)
 {
-	struct publish *p = add_of(l, PUBLISH_MTA_STS, DNS_TXT, domain);
+	struct publish *p;
 
-	p->advice = p->hint = true;
-	publish_set_name(p, "_mta-sts.%s", domain);
 	p = add_of(l, PUBLISH_AUTOCONFIG, DNS_A, domain);
 	p->advice = p->hint = true;
 	publish_set_name(p, "autoconfig.%s", domain);
@@ -308,6 +320,7 @@ publish_add_domain(struct publish_list *l, const struct conf *c,
 	add_dkim(l, domain, dkim, why);
 	add_reports(l, domain);
 	add_srv(l, c, domain);
+	add_mta_sts(l, c, domain);
 	add_others(l, domain);
 }
 
