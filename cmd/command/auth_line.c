@@ -16,7 +16,7 @@ void
 auth_said_fini(struct auth_said *a)
 {
 	buf_wipe(&a->secret);
-	buf_fini(&a->text);
+	buf_wipe(&a->text); /* a link's token */
 }
 
 int
