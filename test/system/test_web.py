@@ -10,22 +10,9 @@ import ssl
 import subprocess
 import time
 
-import house
 from house import House, finish, lacking, verdict, wait_until, wide
 
-WEB = dict(zip(("http", "https"), house.free_ports(2)))
 HOST = "mail.home.test"
-
-
-class Web(House):
-    """With the ports for HTTP."""
-
-    def __init__(self, extra="", **words):
-        super().__init__(extra=extra, **words)
-
-    def yaml(self):
-        self.port.update(WEB)
-        return super().yaml()
 
 
 def curl(h, url, *words, host=HOST, tls=True):
@@ -221,7 +208,7 @@ def slow(h):
 def many():
     """Far more clients than there are places: who comes is served."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
-    with Web() as h:
+    with House(web=True) as h:
         pid = h.pids("web")[0]
         socks, refused = [], 0
         for i in range(5000):
@@ -268,7 +255,7 @@ def tls(h):
 
 def changed():
     """A certificate is changed under a connection, and used for the next one."""
-    with Web() as h:
+    with House(web=True) as h:
         cert, key = os.path.join(h.dir, "cert.pem"), os.path.join(h.dir, "key.pem")
 
         def make(name):
@@ -303,7 +290,7 @@ def changed():
 
 
 def policies():
-    with Web(extra="mta_sts: testing\nweb: { hsts: on }\n") as h:
+    with House(web=True, extra="mta_sts: testing\nweb: { hsts: on }\n") as h:
         url, host = "/.well-known/mta-sts.txt", "mta-sts.home.test"
         status, fields, body = curl(h, url, "-k", host=host)
         r = subprocess.run(["curl", "-sSk", "--resolve", f"{host}:{h.port['https']}:127.0.0.1",
@@ -345,7 +332,7 @@ def policies():
 
 def switched():
     """On and off by a reload; off, there is no such process."""
-    with Web() as h:
+    with House(web=True) as h:
         verdict(len(h.pids("web")) == 1 and "web 0" in h.command("status").stdout, "status-shows-it",
                 h.command("status").stdout)
         on = open(h.config).read()
@@ -363,7 +350,7 @@ def switched():
 def main():
     if lacking("web", "curl", "openssl"):
         finish()
-    with Web() as h:
+    with House(web=True) as h:
         routes(h)
         clear(h)
         smuggling(h)
