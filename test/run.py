@@ -112,7 +112,7 @@ ARROWS = {
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
-    "lib/web": ["base", "conf", "front", "http", "ipc", "net", "publish"],
+    "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish"],
     "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],

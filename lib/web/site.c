@@ -81,6 +81,8 @@ static const struct {
 	unsigned kind;
 } kinds[] = {
     {SV("mta-sts."), HOST_MTA_STS},
+    {SV("autoconfig."), HOST_AUTOCONFIG},
+    {SV("autodiscover."), HOST_AUTODISCOVER},
 };
 
 static unsigned
@@ -123,6 +125,22 @@ static const struct http_route routes[] = {
 	SV("/.well-known/security.txt"), HTTP_READS, web_security_txt},
     {HOST_MTA_STS, false, HTTP_EXACT, SV("/.well-known/mta-sts.txt"),
 	HTTP_READS, web_mta_sts},
+    {HOST_SETUP, true, HTTP_EXACT, SV("/mail/config-v1.1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_EXACT,
+	SV("/.well-known/autoconfig/mail/config-v1.1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_EXACT, SV("/.well-known/mail-v1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_ANY_CASE, SV("/autodiscover/autodiscover.xml"),
+	HTTP_READS | HTTP_DOES(HTTP_POST), web_autodiscover},
+    {HOST_SETUP, true, HTTP_ANY_CASE, SV("/autodiscover/autodiscover.json"),
+	HTTP_READS, web_autodiscover_json},
+    {HOST_SETUP, true, HTTP_PREFIX_ANY_CASE,
+	SV("/autodiscover/autodiscover.json/"), HTTP_READS,
+	web_autodiscover_json},
+    {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/"), HTTP_READS,
+	web_settings},
 };
 
 /* ---- everything else ---- */
