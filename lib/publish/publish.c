@@ -295,16 +295,18 @@ add_mta_sts(struct publish_list *l, const struct conf *c, const char *domain)
 
 /* What this server has no part in, but may be there. */
 static void
-add_others(struct publish_list *l, const char *domain)
+add_others(struct publish_list *l, const struct conf *c, const char *domain)
 {
+	static const char *const hosts[] = {"autoconfig", "autodiscover"};
 	struct publish *p;
+	size_t i;
 
-	p = add_of(l, PUBLISH_AUTOCONFIG, DNS_A, domain);
-	p->advice = p->hint = true;
-	publish_set_name(p, "autoconfig.%s", domain);
-	p = add_of(l, PUBLISH_AUTOCONFIG, DNS_A, domain);
-	p->advice = p->hint = true;
-	publish_set_name(p, "autodiscover.%s", domain);
+	for (i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		p = add_of(l, PUBLISH_AUTOCONFIG, DNS_A, domain);
+		p->advice = p->hint = true;
+		p->ours = c->nlisten[CONF_HTTPS] > 0;
+		publish_set_name(p, "%s.%s", hosts[i], domain);
+	}
 	p = add_of(l, PUBLISH_DNSSEC, DNS_MX, domain);
 	p->hint = true;
 }
@@ -321,7 +323,7 @@ publish_add_domain(struct publish_list *l, const struct conf *c,
 	add_reports(l, domain);
 	add_srv(l, c, domain);
 	add_mta_sts(l, c, domain);
-	add_others(l, domain);
+	add_others(l, c, domain);
 }
 
 /* ---- as text ---- */

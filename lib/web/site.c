@@ -98,6 +98,8 @@ static const struct {
 	unsigned kind;
 } kinds[] = {
     {SV("mta-sts."), HOST_MTA_STS},
+    {SV("autoconfig."), HOST_AUTOCONFIG},
+    {SV("autodiscover."), HOST_AUTODISCOVER},
 };
 
 static unsigned
@@ -148,6 +150,22 @@ static const struct http_route routes[] = {
 	web_device_settings},
     {HOST_SERVER, false, HTTP_PREFIX, SV("/profile/"), HTTP_READS,
 	web_device_profile},
+    {HOST_SETUP, true, HTTP_EXACT, SV("/mail/config-v1.1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_EXACT,
+	SV("/.well-known/autoconfig/mail/config-v1.1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_EXACT, SV("/.well-known/mail-v1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_ANY_CASE, SV("/autodiscover/autodiscover.xml"),
+	HTTP_READS | HTTP_DOES(HTTP_POST), web_autodiscover},
+    {HOST_SETUP, true, HTTP_ANY_CASE, SV("/autodiscover/autodiscover.json"),
+	HTTP_READS, web_autodiscover_json},
+    {HOST_SETUP, true, HTTP_PREFIX_ANY_CASE,
+	SV("/autodiscover/autodiscover.json/"), HTTP_READS,
+	web_autodiscover_json},
+    {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/"), HTTP_READS,
+	web_settings},
 };
 
 /* ---- everything else ---- */

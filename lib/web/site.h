@@ -6,6 +6,12 @@
  *     /.well-known/acme-challenge/TOKEN    [RFC 8555 8.3]
  *   https://mta-sts.DOMAIN
  *     /.well-known/mta-sts.txt             [RFC 8461]
+ *   http and https, under the server's name, its domains, and autoconfig. and
+ *   autodiscover. of these
+ *     /mail/config-v1.1.xml and others     Thunderbird (clients/clients.h)
+ *     /autodiscover/autodiscover.xml       Outlook, in any case
+ *   https, under the server's name and autoconfig.DOMAIN
+ *     /                                    the same for people
  *   https, under the server's name and its domains
  *     /.well-known/security.txt            [RFC 9116]
  *

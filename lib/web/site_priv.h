@@ -6,10 +6,15 @@
 #include "web/site.h"
 
 enum web_host {
-	HOST_ANY = 1 << 0,    /* ours or not */
-	HOST_SERVER = 1 << 1, /* the host name */
-	HOST_DOMAIN = 1 << 2, /* one of the domains */
-	HOST_MTA_STS = 1 << 3 /* mta-sts.DOMAIN */
+	HOST_ANY = 1 << 0,     /* ours or not */
+	HOST_SERVER = 1 << 1,  /* the host name */
+	HOST_DOMAIN = 1 << 2,  /* one of the domains */
+	HOST_MTA_STS = 1 << 3, /* mta-sts.DOMAIN */
+	HOST_AUTOCONFIG = 1 << 4,
+	HOST_AUTODISCOVER = 1 << 5,
+	/* Where mail programs look for their settings. */
+	HOST_SETUP =
+	    HOST_SERVER | HOST_DOMAIN | HOST_AUTOCONFIG | HOST_AUTODISCOVER
 };
 
 /* ---- site.c ---- */
@@ -27,5 +32,10 @@ http_handler_fn web_device_look, web_device_press, web_device_settings,
 /* ---- text.c ---- */
 
 http_handler_fn web_security_txt, web_mta_sts;
+
+/* ---- setup.c ---- */
+
+http_handler_fn web_autoconfig, web_autodiscover, web_autodiscover_json,
+    web_settings;
 
 #endif

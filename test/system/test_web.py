@@ -2,6 +2,7 @@
 """The web process: routes, hosts and redirects by curl, requests that others read in two ways by raw
 sockets, early answers, slow and many clients, names in TLS, certificates that change."""
 import datetime
+import json
 import os
 import re
 import resource
@@ -10,22 +11,9 @@ import ssl
 import subprocess
 import time
 
-import house
 from house import House, finish, lacking, verdict, wait_until, wide
 
-WEB = dict(zip(("http", "https"), house.free_ports(2)))
 HOST = "mail.home.test"
-
-
-class Web(House):
-    """With the ports for HTTP."""
-
-    def __init__(self, extra="", **words):
-        super().__init__(extra=extra, **words)
-
-    def yaml(self):
-        self.port.update(WEB)
-        return super().yaml()
 
 
 def curl(h, url, *words, host=HOST, tls=True):
@@ -101,6 +89,56 @@ def routes(h):
     for host in (f"{HOST}.", f"{HOST}:443", f"{HOST.upper()}:1", "home.test"):
         status, _, _ = curl(h, "/.well-known/security.txt", "-H", f"Host: {host}")
         verdict(status == 200, f"host {host}", status)
+
+
+AUTOCONFIG = ("/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml", "/.well-known/mail-v1.xml")
+OUTLOOK = """<?xml version="1.0" encoding="utf-8"?>
+<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"><Request>
+<EMailAddress>%s</EMailAddress><AcceptableResponseSchema>http://schemas.microsoft.com/exchange/autodiscover/outlook/\
+responseschema/2006a</AcceptableResponseSchema></Request></Autodiscover>"""
+
+
+def settings(h):
+    """What mail programs ask, where they ask it; each answer is the same for everybody."""
+    for host in ("autoconfig.home.test", "home.test", HOST):
+        for path in AUTOCONFIG:
+            for on in (True, False):
+                got = [curl(h, path + q, "-H", f"Host: {host}:443", tls=on)
+                       for q in ("", "?emailaddress=anna%40home.test", "?emailaddress=nobody@home.test",
+                                 "?emailaddress=x@elsewhere.test&a=%zz", "?emailaddress=%00", "?emailaddress=" + "x" * 2000)]
+                verdict(all(g[0] == 200 and g[1]["content-type"].startswith("text/xml") and g[2] == got[0][2] for g in got) and
+                        f"<port>{h.port['imaps']}</port>" in got[0][2] and "<domain>home.test</domain>" in got[0][2],
+                        f"autoconfig {host}{path} {'https' if on else 'http'}", [g[0] for g in got])
+    for host in ("autodiscover.home.test", "home.test", HOST):
+        for path in ("/autodiscover/autodiscover.xml", "/Autodiscover/Autodiscover.xml", "/AUTODISCOVER/AUTODISCOVER.XML"):
+            for on in (True, False):
+                where = "-H", f"Host: {host}"
+                known, unknown = (curl(h, path, *where, "-H", "Content-Type: text/xml", "-d", OUTLOOK % who, tls=on)
+                                  for who in ("anna@home.test", "zoe@home.test"))
+                verdict(known[0] == 200 and f"<Port>{h.port['imaps']}</Port>" in known[2] and
+                        known[2].replace("anna@", "zoe@") == unknown[2], f"autodiscover {host}{path} {on}", known)
+    got = curl(h, "/autodiscover/autodiscover.xml")
+    verdict(got[0] == 200 and "<ErrorCode>600</ErrorCode>" in got[2], "autodiscover-get", got)
+    got = curl(h, "/autodiscover/autodiscover.xml", "-u", "anna:wrong", "-d", OUTLOOK % "<b>&x@home.test")
+    verdict(got[0] == 200 and "www-authenticate" not in got[1] and "<b>" not in got[2], "autodiscover-asks-for-no-login", got)
+    verdict("wrong" not in h.log() and "login.fail" not in h.log(), "autodiscover-counts-no-login")
+    got = curl(h, "/autodiscover/autodiscover.xml", "-d", "x" * 70000, "-H", "Expect:")
+    verdict(got[0] == 413, "autodiscover-has-a-limit", got)
+    got = curl(h, "/autodiscover/autodiscover.xml", "-d", OUTLOOK % "anna@home.test", "-H", "Transfer-Encoding: chunked")
+    verdict(got[0] == 200 and "<Response" in got[2] and "ErrorCode" not in got[2], "autodiscover-chunked", got)
+    got = curl(h, "/autodiscover/autodiscover.xml", "-X", "PUT", "-d", "x")
+    verdict(got[0] == 405 and got[1]["allow"] == "get, head, post", "autodiscover-method", got)
+    got = curl(h, "/AutoDiscover/autodiscover.json?Email=a@home.test&Protocol=AutoDiscoverV1")
+    verdict(got[0] == 200 and json.loads(got[2])["Url"].endswith("/autodiscover/autodiscover.xml"), "autodiscover-json", got)
+    got = curl(h, "/autodiscover/autodiscover.json/v1.0/a@home.test?Protocol=ActiveSync")
+    verdict(got[0] == 404 and json.loads(got[2])["ErrorCode"], "autodiscover-json-of-another", got)
+    got = curl(h, "/?address=<script>")
+    verdict(got[0] == 200 and got[1]["content-type"] == "text/html; charset=utf-8" and "script" not in got[2] and
+            str(h.port["imaps"]) in got[2], "page", got)
+    for host in ("autoconfig.other.test", "other.test", "mta-sts.home.test", "autoconfig.autoconfig.home.test"):
+        for path in (*AUTOCONFIG, "/autodiscover/autodiscover.xml", "/"):
+            got = curl(h, path, "-H", f"Host: {host}")
+            verdict(got[0] == 404, f"no-settings-at {host}{path}", got)
 
 
 def clear(h):
@@ -221,7 +259,7 @@ def slow(h):
 def many():
     """Far more clients than there are places: who comes is served."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
-    with Web() as h:
+    with House(web=True) as h:
         pid = h.pids("web")[0]
         socks, refused = [], 0
         for i in range(5000):
@@ -268,7 +306,7 @@ def tls(h):
 
 def changed():
     """A certificate is changed under a connection, and used for the next one."""
-    with Web() as h:
+    with House(web=True) as h:
         cert, key = os.path.join(h.dir, "cert.pem"), os.path.join(h.dir, "key.pem")
 
         def make(name):
@@ -303,7 +341,7 @@ def changed():
 
 
 def policies():
-    with Web(extra="mta_sts: testing\nweb: { hsts: on }\n") as h:
+    with House(web=True, extra="mta_sts: testing\nweb: { hsts: on }\n") as h:
         url, host = "/.well-known/mta-sts.txt", "mta-sts.home.test"
         status, fields, body = curl(h, url, "-k", host=host)
         r = subprocess.run(["curl", "-sSk", "--resolve", f"{host}:{h.port['https']}:127.0.0.1",
@@ -345,7 +383,7 @@ def policies():
 
 def switched():
     """On and off by a reload; off, there is no such process."""
-    with Web() as h:
+    with House(web=True) as h:
         verdict(len(h.pids("web")) == 1 and "web 0" in h.command("status").stdout, "status-shows-it",
                 h.command("status").stdout)
         on = open(h.config).read()
@@ -363,8 +401,9 @@ def switched():
 def main():
     if lacking("web", "curl", "openssl"):
         finish()
-    with Web() as h:
+    with House(web=True) as h:
         routes(h)
+        settings(h)
         clear(h)
         smuggling(h)
         early(h)
