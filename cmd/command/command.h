@@ -42,7 +42,7 @@ struct conf *command_conf(const char *config);
 /* A connection to DATA/run/NAME, -1 with errno if no server runs there or this
  * user may not speak to it. */
 int command_connect(const struct conf *conf, const char *socket);
-/* An answer on it that takes longer than so many seconds does not come. */
+/* From now on reading or writing it fails after so many seconds. */
 void command_patience(int fd, int seconds);
 /* Right behind that: which of the two it is.  RC_TEMP or RC_DENIED. */
 int command_unreached(const struct conf *conf, struct err *err);

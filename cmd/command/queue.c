@@ -437,7 +437,7 @@ print_show(const struct listing *l, const struct queue_entry *e)
 
 /* ---- JSON ---- */
 
-/* Bytes that are no UTF-8, or could harm a terminal, are escaped. */
+/* Bytes that are not UTF-8, or could harm a terminal, are escaped. */
 static json_t *
 json_words(struct sv s)
 {

@@ -12,7 +12,7 @@
 
 #include "conf/conf.h"
 
-/* An address as it stands in the file. */
+/* An address as it is in the file. */
 struct conf_written {
 	uint32_t account;
 	yaml_node_t *node;

@@ -250,7 +250,7 @@ login_free(struct login *lg)
 
 /*
  * A process on the way died of something else, or is just being started: that
- * is no answer to somebody who logs in.  They are asked for again, with a
+ * is not an answer for somebody who logs in.  They are asked for again, with a
  * session's socket that nobody has written to.
  */
 static bool

@@ -515,12 +515,6 @@ static const char *const count_names[HISTORY_COUNTS] = {
     [HISTORY_C_OTHER] = "other reasons",
 };
 
-const char *
-history_count_name(enum history_count c)
-{
-	return c < HISTORY_COUNTS ? count_names[c] : "";
-}
-
 /* The everyday ones always, the others if there are any. */
 static void
 status_line(

@@ -23,19 +23,14 @@ say_missing(struct publish *p, const struct dns_answer *a,
 	while (accident == NULL && publish_next_text(a, &at, &text))
 		accident = publish_accident(buf_sv(&text), buf_sv(&p->value));
 	r = publish_misplaced(p, is_it, &why);
-	if (r == RC_OK && accident != NULL)
-		(void)publish_say(
-		    p, PUBLISH_DIFFERENT, "%s: %s", accident, meaning);
-	else if (r == RC_OK && why.n > 0)
-		(void)publish_say(
-		    p, PUBLISH_DIFFERENT, "%s: %s", why.p, meaning);
-	else if (r == RC_OK && a->canonical[0] != '\0' &&
-		 !publish_same_host(a->canonical, p->name))
+	if (r == RC_OK && accident == NULL && why.n == 0 &&
+	    a->canonical[0] != '\0' &&
+	    !publish_same_host(a->canonical, p->name))
 		(void)publish_say(p, PUBLISH_DIFFERENT,
 		    "it is a CNAME to %s, where there is no such record: %s",
 		    a->canonical, meaning);
 	else if (r == RC_OK)
-		(void)publish_say(p, PUBLISH_MISSING, "%s", meaning);
+		publish_say_none(p, accident, &why, meaning);
 	buf_fini(&why);
 	buf_fini(&text);
 	return r;

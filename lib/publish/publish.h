@@ -121,7 +121,7 @@ struct publish_host {
 	    *relay; /* all mail leaves through it; or NULL */
 	struct publish_certificate certificate[PUBLISH_CERTIFICATES];
 	size_t ncertificate;
-	bool unvalidated; /* nothing can be said of DNSSEC */
+	bool unvalidated; /* nothing is known of DNSSEC */
 	const char *ca;	  /* whom a CAA record must name; NULL: not known */
 };
 
