@@ -37,7 +37,7 @@ static const char *const users[2] = {"anna", "ben"};
 
 /* Asked for first; a free one is taken where somebody has it already. */
 static const uint16_t ports[CONF_SERVICES] = {
-    2525, 5587, 4465, 1143, 9993, 1110, 9995};
+    2525, 5587, 4465, 1143, 9993, 1110, 9995, 8080, 8443};
 
 struct demo {
 	char dir[400];
@@ -274,21 +274,27 @@ dial(uint16_t port)
 	return fd;
 }
 
-/* True when the port has greeted, under TLS if that is its way. */
+/* True when the port has greeted, or answered where the client speaks first,
+ * under TLS if that is its way. */
 static bool
-answers(uint16_t port, bool tls, SSL_CTX *ctx)
+answers(uint16_t port, enum conf_service service, SSL_CTX *ctx)
 {
+	static const char ask[] = "HEAD / HTTP/1.0\r\n\r\n";
+	bool tls = conf_service_tls(service);
+	bool web = service == CONF_HTTP || service == CONF_HTTPS;
 	char greeting[256];
 	int fd = dial(port);
 	bool ok = false;
 
 	if (fd >= 0 && !tls) {
-		ok = read(fd, greeting, sizeof greeting) > 0;
+		ok = (!web || write(fd, ask, sizeof ask - 1) > 0) &&
+		     read(fd, greeting, sizeof greeting) > 0;
 	} else if (fd >= 0) {
 		SSL *ssl = SSL_new(ctx);
 
 		ok = ssl != NULL && SSL_set_fd(ssl, fd) == 1 &&
 		     SSL_connect(ssl) == 1 &&
+		     (!web || SSL_write(ssl, ask, sizeof ask - 1) > 0) &&
 		     SSL_read(ssl, greeting, sizeof greeting) > 0;
 		SSL_free(ssl);
 	}
@@ -305,8 +311,8 @@ wait_for_ports(const struct demo *d, pid_t server)
 	int s;
 
 	for (s = 0; s < CONF_SERVICES; s++)
-		while (!answers(
-		    d->port[s], conf_service_tls((enum conf_service)s), ctx)) {
+		while (d->port[s] != 0 &&
+		       !answers(d->port[s], (enum conf_service)s, ctx)) {
 			if (clk_mono() > until || getppid() != server) {
 				SSL_CTX_free(ctx);
 				return false;
@@ -393,14 +399,15 @@ static int
 write_env(const struct demo *d, struct err *err)
 {
 	static const char *const names[CONF_SERVICES] = {"SMTP", "SUBMISSION",
-	    "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S"};
+	    "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S", "HTTP", "HTTPS"};
 	struct buf b;
 	int s, r;
 
 	buf_init(&b, 65536);
 	buf_adds(&b, "HOST=" HOST "\n");
 	for (s = 0; s < CONF_SERVICES; s++)
-		buf_addf(&b, "%s_PORT=%u\n", names[s], d->port[s]);
+		if (d->port[s] != 0) /* an older folder has no web */
+			buf_addf(&b, "%s_PORT=%u\n", names[s], d->port[s]);
 	buf_addf(&b, "USER1=%s\nPASS1=%s\nUSER2=%s\nPASS2=%s\n", users[0],
 	    d->password[0], users[1], d->password[1]);
 	buf_addf(&b, "CERT=%s\nCONFIG=%s\n", d->cert, d->config);
@@ -410,7 +417,7 @@ write_env(const struct demo *d, struct err *err)
 }
 
 static void
-print_screen(const struct demo *d)
+print_screen(const struct demo *d, const struct conf *conf)
 {
 	struct super_user user[ROLE_COUNT];
 	const char *how;
@@ -445,8 +452,18 @@ print_screen(const struct demo *d)
 	    d->password[0], d->cert, d->port[CONF_IMAPS]);
 	users_find(user, &change, &how);
 	printf("  The log is in %s.\n  Here %s.\n"
-	       "  Mail to other domains is refused.  Ctrl-C stops.\n\n",
+	       "  Mail to other domains ",
 	    d->log, how);
+	if (conf->outside && conf->nrelay > 0)
+		printf(
+		    "goes to %s:%u.", conf->relay[0].host, conf->relay[0].port);
+	else
+		printf("is %s.",
+		    conf->outside
+			? "sent to their mail hosts"
+			: "refused (--relay HOST:PORT with a new --dir sends "
+			  "it there)");
+	printf("  Ctrl-C stops.\n\n");
 	fflush(stdout);
 }
 
@@ -469,33 +486,35 @@ guest(struct demo *d, const struct conf *conf, pid_t server)
 		fprintf(stderr, "hearthmail try: %s\n", err.text);
 		return EXIT_FAILED;
 	}
-	print_screen(d);
+	print_screen(d, conf);
 	return EXIT_FINE;
 }
 
 /* ---- the command ---- */
+
+static const char *
+read_relay(void *arg, const char *value)
+{
+	struct demo *d = arg;
+
+	d->relay = value;
+	return strchr(value, ':') != NULL ? NULL : "expected HOST:PORT";
+}
 
 static int
 parse_args(struct demo *d, int argc, char **argv)
 {
 	char here[300];
 	const char *dir = NULL;
+	const struct command_option options[] = {
+	    {"--dir", "a folder", .text = &dir},
+	    {"--relay", "HOST:PORT", .read = read_relay, .arg = d}};
+	const struct command_words words = {.command = "try",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0]};
 
-	int i;
-
-	for (i = 1; i + 1 < argc; i += 2)
-		if (strcmp(argv[i], "--dir") == 0)
-			dir = argv[i + 1];
-		else if (strcmp(argv[i], "--relay") != 0)
-			break;
-		else if (strchr(argv[i + 1], ':') == NULL)
-			return command_fail("try", EXIT_USAGE,
-			    "--relay \"%s\": expected HOST:PORT", argv[i + 1]);
-		else
-			d->relay = argv[i + 1];
-	if (i != argc)
-		return command_fail("try", EXIT_USAGE,
-		    "usage: try [--dir DIR] [--relay HOST:PORT]");
+	if (command_words(&words, argc, argv, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
 	if (dir == NULL)
 		(void)snprintf(
 		    d->dir, sizeof d->dir, "/tmp/hearthmail-try-%u", geteuid());
@@ -504,7 +523,7 @@ parse_args(struct demo *d, int argc, char **argv)
 	else if (getcwd(here, sizeof here) != NULL && strlen(dir) < 100)
 		(void)snprintf(d->dir, sizeof d->dir, "%s/%s", here, dir);
 	if (d->dir[0] == '\0' || strlen(d->dir) >= sizeof d->dir - 1)
-		return command_fail("try", EXIT_USAGE, "the path is too long");
+		return command_misused("try", "--dir: the path is too long");
 	(void)snprintf(
 	    d->config, sizeof d->config, "%s/hearthmail.yaml", d->dir);
 	(void)snprintf(d->env, sizeof d->env, "%s/try.env", d->dir);
@@ -580,7 +599,7 @@ prepare_later(struct demo *d, const struct conf *conf)
 	struct err err = {.text = ""};
 
 	if (d->relay != NULL)
-		return command_fail("try", EXIT_USAGE,
+		return command_misused("try",
 		    "--relay is for a new folder only; change `relay` in %s",
 		    d->config);
 	if (is_served(conf))

@@ -102,7 +102,7 @@ by_date(const struct ring *r, const struct rotation_policy *p, int64_t now,
 	return ROTATION_NOTHING;
 }
 
-/* The first pair of a domain was not announced: whoever sets a server up is
+/* The first pair of a domain was not announced: the one who sets a server up is
  * told by what sets it up. */
 static bool
 is_to_be_told(const struct ring_entry *e, int64_t now)

@@ -315,7 +315,9 @@ START_TEST(notice__lists_what_is_awaited)
 	buf_init(&b, 8192);
 	notice_list("example.org", &ring, &policy, NULL, &b);
 	ck_assert_str_eq(b.p, "example.org\n"
-			      "  rsa1 ed1  active since 2026-11-24\n"
+			      "  rsa1 ed1  active since 2026-11-24; the "
+			      "server looks for its records in DNS when it "
+			      "runs\n"
 			      "    the next key is due on 2027-05-23\n");
 	add(RING_ANNOUNCED, NOW);
 	buf_reset(&b);
@@ -324,6 +326,13 @@ START_TEST(notice__lists_what_is_awaited)
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
 	ck_assert(says(&b, "have not answered yet"));
+	ck_assert(says(&b, "is not known: ns1\n"));
+	w.active_why = "";
+	buf_reset(&b);
+	notice_list("example.org", &ring, &policy, &w, &b);
+	ck_assert(says(&b, "active since 2026-11-24; its records are being "
+			   "looked for in DNS: ask again in a minute\n"));
+	w.active_why = "ns1";
 	w.why = "ns2.example.org does not have it";
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
@@ -339,15 +348,18 @@ START_TEST(notice__lists_what_is_awaited)
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
 	ck_assert(says(&b, "asked once more: ns2.example.org"));
-	ck_assert(says(&b, "    its records are in DNS\n"));
+	ck_assert(
+	    says(&b, "active since 2026-11-24; its records are in DNS\n"));
 	w.active = ROTATION_NOT_THERE;
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
-	ck_assert(says(&b, "NOT IN DNS: ns1; see"));
+	ck_assert(says(&b, "active since 2026-11-24, BUT ITS RECORDS ARE NOT "
+			   "IN DNS: ns1; see"));
 	ring_move(&ring, &ring.e[1], RING_ACTIVE, NOW);
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, NULL, &b);
-	ck_assert(says(&b, "  rsa2 ed2  active"));
+	/* What signs comes first. */
+	ck_assert(says(&b, "example.org\n  rsa2 ed2  active"));
 	ck_assert(says(&b, "  rsa1 ed1  retiring since 2026-11-24\n"
 			   "    its records are needed until 2026-12-06\n"));
 	clk_set_offset(0);
