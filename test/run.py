@@ -347,7 +347,7 @@ def side_by_side(tests, env):
 
 def run_unit(res, folder, label, env=None, skip=()):
     ok, out = build(folder, *(["-Db_sanitize=address,undefined", "-Db_lundef=false",
-                              "-Dbuildtype=debugoptimized"] if label else []))
+                              "-Doptimization=1"] if label else []))
     res.check(ok, f"build{label}", tail(out))
     if not ok:
         return
@@ -383,7 +383,7 @@ def step_tsan(res, args):
     """ThreadSanitizer: a race that was seen ends the test with code 66."""
     if not os.path.exists(os.path.join(RACES, "build.ninja")):
         code, out = run(["meson", "setup", RACES, "--werror", "-Db_sanitize=thread",
-                         "-Db_lundef=false", "-Dbuildtype=debugoptimized"])
+                         "-Db_lundef=false", "-Doptimization=1"])
         if code:
             res.check(False, "build-tsan", tail(out))
             return
@@ -515,9 +515,21 @@ def step_system(res, args):
     waiting = [os.path.join(TOP, f"test/system/test_{n}.py") for n in WAITING]
     # A machine of its own, which mostly compiles.
     fresh = [os.path.join(TOP, "test/system/test_fresh.py")]
-    lanes = [waiting, fresh, [s for s in scripts if s not in waiting + fresh]]
+    others = iter([s for s in scripts if s not in waiting + fresh])
+    # The others are taken by two as they get to them.
+    taking = threading.Lock()
+
+    def next_of(lane):
+        with taking:
+            return next(lane, None)
+
+    def take_all(lane):
+        while (script := next_of(lane)) is not None:
+            one(script)
+
+    lanes = [iter(waiting), iter(fresh), others, others]
     with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
-        list(pool.map(lambda lane: [one(s) for s in lane], lanes))
+        list(pool.map(take_all, lanes))
 
 
 # One after the other; the steps of one row's lanes run at the same time.

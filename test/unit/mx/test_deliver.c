@@ -90,7 +90,7 @@ serve(void *arg)
 	int fd;
 
 	while ((fd = accept(h->fd, NULL, NULL)) >= 0) {
-		char one[8];
+		char one[16];
 
 		(void)snprintf(one, sizeof one, "%d ", (int)(h - hosts) + 1);
 		pthread_mutex_lock(&lock);
