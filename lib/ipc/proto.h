@@ -75,6 +75,14 @@ enum proto {
 	 * msg_answer: RC_OK or RC_NOTFOUND */
 	QUEUE_KNOWN,
 
+	/* ---- acme to web: msg_web.h; -> msg_answer ---- */
+
+	HTTP_CHALLENGE_SET,   /* http_challenge */
+	HTTP_CHALLENGE_CLEAR, /* http_challenge_end */
+	ALPN_CHALLENGE_SET,   /* alpn_challenge */
+	ALPN_CHALLENGE_CLEAR, /* alpn_challenge_end */
+	WEB_CERTIFICATE,      /* web_certificate */
+
 	/* ---- smtp to report: msg_report.h ---- */
 
 	REPORT_READ, /* report_mail -> msg_answer */

@@ -16,6 +16,7 @@
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
+#include "ipc/msg_web.h"
 #include "test/unit/unit.h"
 
 struct sample {
@@ -228,6 +229,13 @@ static const struct sample samples[] = {
     PLAIN(mx_outcome, .rc = RC_TEMP),
     PLAIN(mx_open, .job = 1, .which = LIST(uint32_t, 4, 5), .nwhich = 2),
     PLAIN(mx_noted, .job = 1),
+    PLAIN(http_challenge, .token = T("tok-en_1"), .key_auth = T("tok.thumb")),
+    PLAIN(http_challenge_end, .token = T("tok-en_1")),
+    PLAIN(alpn_challenge, .name = T("mail.example.org"),
+	.cert_pem = T("-----BEGIN"), .key_pem = T("-----BEGIN K")),
+    PLAIN(alpn_challenge_end, .name = T("")),
+    PLAIN(web_certificate, .id = T("example.org"), .cert_pem = T("-----"),
+	.key_pem = T("-----")),
 };
 #define NSAMPLES (int)(sizeof samples / sizeof samples[0])
 
