@@ -22,6 +22,7 @@
 #include "base/io.h"
 #include "cmd/exit_code.h"
 #include "cmd/run/name_service.h"
+#include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/datadir.h"
 #include "cmd/supervisor/look.h"
@@ -264,6 +265,7 @@ reload(struct super *s, struct err *err)
 	procs_send_conf(s);
 	procs_stop_removed(s);
 	published_again(s->published);
+	acme_schedule_again(s->acme);
 	(void)preflight_open_files(s->conf, s->o->config, log_open, NULL);
 	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
 	    other ? "new" : "kept");
@@ -722,6 +724,7 @@ release(struct super *s, int *lock)
 	child_logs_free(&s->logs);
 	schedule_free(&s->schedule);
 	published_free(&s->published);
+	acme_schedule_free(&s->acme);
 	sockets_close(&s->sockets);
 	close_control(s);
 	ev_timer_del(&s->draining);
@@ -767,6 +770,7 @@ supervisor_run(const struct supervisor_opts *o)
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
 		s.published = published_new(&s, s.published_ms);
+		s.acme = acme_schedule_new(&s);
 		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);
 		ev_run(s.loop);

@@ -4,19 +4,29 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/buf.h"
+
+#define NAME_LENGTH_MAX 253 /* [RFC 1035 2.3.4] */
 
 static void
 add(struct acme_names *s, const char *prefix, const char *domain)
 {
 	char *to = s->name[s->n];
+	struct buf b;
 	size_t i;
 
-	if (strlen(prefix) + strlen(domain) > 253 || s->n == ACME_NAMES_MAX)
+	if (s->n == ACME_NAMES_MAX)
 		return;
-	(void)snprintf(to, ACME_NAME_MAX, "%s%s", prefix, domain);
-	for (i = 0; to[i] != '\0'; i++)
-		to[i] = ascii_lower(to[i]);
-	s->n++;
+	buf_init(&b, NAME_LENGTH_MAX + 1);
+	buf_adds(&b, prefix);
+	buf_adds(&b, domain);
+	if (buf_ok(&b)) {
+		for (i = 0; i < b.n; i++)
+			to[i] = ascii_lower(b.p[i]);
+		to[b.n] = '\0';
+		s->n++;
+	}
+	buf_fini(&b);
 }
 
 void
