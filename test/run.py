@@ -111,6 +111,8 @@ ARROWS = {
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
+    "lib/http": ["base"],
+    "lib/web": ["base", "conf", "front", "http", "ipc", "net", "publish"],
     "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/publish": ["base", "conf", "dns", "msgauth"],

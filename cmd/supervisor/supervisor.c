@@ -161,7 +161,7 @@ take_substitute(struct super *s, const char *why, struct err *err)
 static unsigned
 services_now(const struct super *s)
 {
-	return s->port25_only ? 1u << CONF_SMTP : SOCKETS_ALL;
+	return s->port25_only ? SOCKETS_BARE : SOCKETS_ALL;
 }
 
 /* Puts the place before what was wrong with it. */

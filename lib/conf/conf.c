@@ -6,8 +6,8 @@
 
 #include "base/ascii.h"
 
-static const char *const service_names[CONF_SERVICES] = {
-    "smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"};
+static const char *const service_names[CONF_SERVICES] = {"smtp", "submission",
+    "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"};
 
 const char *
 conf_service_name(enum conf_service s)
@@ -18,7 +18,8 @@ conf_service_name(enum conf_service s)
 bool
 conf_service_tls(enum conf_service s)
 {
-	return s == CONF_SUBMISSIONS || s == CONF_IMAPS || s == CONF_POP3S;
+	return s == CONF_SUBMISSIONS || s == CONF_IMAPS || s == CONF_POP3S ||
+	       s == CONF_HTTPS;
 }
 
 static void

@@ -30,6 +30,8 @@ enum conf_service {
 	CONF_IMAPS,
 	CONF_POP3,
 	CONF_POP3S,
+	CONF_HTTP,
+	CONF_HTTPS,
 	CONF_SERVICES /* how many */
 };
 
