@@ -55,6 +55,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	(void)account;
 	if (role == ROLE_DNS)
 		peer_connect(st->dns, fd);
+	else if (role == ROLE_WEB)
+		peer_connect(st->web, fd);
 	else
 		io_close(&fd);
 }

@@ -95,6 +95,7 @@ const struct wire server_wires[] = {
     {ROLE_QUEUE, ROLE_MX},
     {ROLE_MX, ROLE_DNS},
     {ROLE_ACME, ROLE_DNS},
+    {ROLE_ACME, ROLE_WEB},
     {ROLE_ACCOUNT, ROLE_KEEPER},
     {ROLE_SMTP, ROLE_HISTORY},
     {ROLE_REPORT, ROLE_HISTORY},
