@@ -256,23 +256,14 @@ world_points(void *arg, const char *name, const char *hostname, char *why)
 	return here > 0 ? ACME_POINTS_PARTLY : ACME_POINTS_AWAY;
 }
 
-/* Those for web clients go to them; the server's own is read by the supervisor,
- * for all. */
+/* The supervisor reads them from the folder. */
 static void
 world_have(void *arg, const char *file, struct sv pem, bool fresh)
 {
-	const struct web_certificate said = {sv_str(file), pem, pem};
-	struct err err;
-	struct msg m;
-
-	(void)fresh;
-	if (sv_starts(sv_str(file), SV("host.")))
-		return;
-	msg_init(&m, WEB_CERTIFICATE);
-	web_certificate_put(&m, &said);
-	if (tell_web(arg, &m, &err) != RC_OK)
-		mlog(LOG_WARN, "acme.web", "certificate=%s text=\"%s\"", file,
-		    err.text);
+	(void)arg;
+	(void)pem;
+	if (fresh)
+		mlog(LOG_INFO, "acme.new", "certificate=%s", file);
 }
 
 /* ---- the thread ---- */

@@ -1,6 +1,5 @@
 #include "acme/work.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -106,15 +105,6 @@ look_again(struct work *w, int64_t at)
 
 /* ---- files ---- */
 
-/* RC_NOTFOUND: there is none. */
-static int
-read_file(const char *name, struct buf *out, struct err *err)
-{
-	if (access(name, F_OK) != 0 && errno == ENOENT)
-		return RC_NOTFOUND;
-	return io_read_file(name, out, err);
-}
-
 /* One that cannot be used is kept, for people, and is not in the way. */
 static void
 set_aside(struct work *w, const char *name, const char *why)
@@ -163,7 +153,7 @@ load_state(struct work *w)
 	int r;
 
 	buf_init(&text, ACME_STATE_MAX);
-	r = read_file(STATE_FILE, &text, &err);
+	r = io_read_file(STATE_FILE, &text, &err);
 	if (r == RC_OK)
 		r = acme_state_read(buf_sv(&text), &w->state, &err);
 	if (r != RC_OK && r != RC_NOTFOUND)
@@ -199,7 +189,7 @@ key_of(struct work *w, const char *file, bool *fresh)
 
 	*fresh = false;
 	buf_init(&pem, FILE_MAX);
-	r = read_file(file, &pem, &err);
+	r = io_read_file(file, &pem, &err);
 	if (r == RC_OK)
 		r = acme_key_read(buf_sv(&pem), &k, &err);
 	if (r != RC_OK) {
@@ -232,7 +222,7 @@ load_certificate(struct work *w, struct set *s)
 	int r;
 
 	path_of(s, ".pem", path);
-	r = read_file(path, &s->pem, &err);
+	r = io_read_file(path, &s->pem, &err);
 	if (r == RC_NOTFOUND)
 		return;
 	if (r == RC_OK)
@@ -526,11 +516,15 @@ key_for(struct work *w, struct set *s)
 {
 	char path[ACME_NAME_MAX + 32];
 	struct acme_key *key = NULL;
+	struct buf next;
 	struct err err;
-	bool fresh;
+	bool fresh, waits;
 
 	path_of(s, ".next.pem", path);
-	if (s->has && !w->o->new_key && access(path, F_OK) != 0 &&
+	buf_init(&next, FILE_MAX);
+	waits = io_read_file(path, &next, &err) != RC_NOTFOUND;
+	buf_wipe(&next);
+	if (s->has && !w->o->new_key && !waits &&
 	    acme_key_read(buf_sv(&s->pem), &key, &err) == RC_OK)
 		return key;
 	return key_of(w, path, &fresh);

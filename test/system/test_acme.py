@@ -37,7 +37,7 @@ def first_certificate(folder):
     http = free_ports(1)[0]
     with Pebble(folder, http) as p:
         ca = p.trust()
-        with House(f'  http: ["127.0.0.1:{http}"]\n' + p.yaml()) as h:
+        with House(f'  http: ["127.0.0.1:{http}"]\n' + p.yaml(), env={"HEARTHMAIL_TEST_KILL": "1"}) as h:
             before = shown(h.port["imaps"])
             verdict(before is not None, "self-signed-until-then")
             m = h.imap(tls=True) if shown(h.port["imaps"], ca) is None else None
