@@ -101,8 +101,8 @@ read_problem(const json_t *root, struct acme_problem *out)
 	for (i = 0; out->type[i] != '\0'; i++)
 		if (!ascii_is_alnum(out->type[i]))
 			out->type[i] = '?';
-	get_text(json_object_get(root, "detail"), out->detail,
-	    sizeof out->detail);
+	get_text(
+	    json_object_get(root, "detail"), out->detail, sizeof out->detail);
 	(void)get_url(root, "instance", out->instance);
 	json_array_foreach(subs, i, sub)
 	{
@@ -255,8 +255,8 @@ acme_authorization_read(
 		/* Of whichever was tried. */
 		if (out->problem.type[0] == '\0' &&
 		    json_is_object(json_object_get(c, "error")))
-			read_problem(json_object_get(c, "error"),
-			    &out->problem);
+			read_problem(
+			    json_object_get(c, "error"), &out->problem);
 	}
 	json_decref(root);
 	return RC_OK;

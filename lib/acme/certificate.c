@@ -165,8 +165,7 @@ acme_certificate_read(
 
 	memset(out, 0, sizeof *out);
 	if (x == NULL)
-		return err_set(
-		    err, RC_SYNTAX, "there is no certificate in it");
+		return err_set(err, RC_SYNTAX, "there is no certificate in it");
 	if (!seconds_of(X509_get0_notBefore(x), &out->not_before) ||
 	    !seconds_of(X509_get0_notAfter(x), &out->not_after) ||
 	    out->not_after <= out->not_before)
@@ -217,8 +216,8 @@ acme_chain_clean(struct sv pem, struct buf *out, struct err *err)
 		return err_set(err, RC_SYNTAX, "the answer is empty");
 	to = BIO_new(BIO_s_mem());
 	must(to != NULL);
-	while (n < 10 && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) !=
-			     NULL) {
+	while (
+	    n < 10 && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
 		must(PEM_write_bio_X509(to, x) == 1);
 		X509_free(x);
 		n++;

@@ -13,8 +13,8 @@
 
 /* Appends a request in DER: all names in its subjectAltName, nothing else
  * [RFC 8555 7.4]. */
-void acme_request_der(const struct acme_key *key,
-    const char *const *name, size_t n, struct buf *out);
+void acme_request_der(const struct acme_key *key, const char *const *name,
+    size_t n, struct buf *out);
 
 struct acme_certificate {
 	int64_t not_before, not_after; /* seconds since 1970 */
@@ -25,8 +25,8 @@ struct acme_certificate {
 };
 
 /* Reads the first certificate of a chain in PEM; RC_SYNTAX with a sentence. */
-int acme_certificate_read(struct sv pem, struct acme_certificate *out,
-    struct err *err) RC_USE_RESULT;
+int acme_certificate_read(
+    struct sv pem, struct acme_certificate *out, struct err *err) RC_USE_RESULT;
 /* Is it of that key? */
 bool acme_certificate_is_of(struct sv pem, const struct acme_key *key);
 /* Does it have that name itself?  No wildcards: we ask for none. */

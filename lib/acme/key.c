@@ -98,8 +98,8 @@ acme_key_print(const struct acme_key *k, struct buf *out)
 	char *p;
 	long n;
 
-	must(bio != NULL && PEM_write_bio_PrivateKey(bio, k->key, NULL, NULL, 0,
-				NULL, NULL) == 1);
+	must(bio != NULL && PEM_write_bio_PrivateKey(
+				bio, k->key, NULL, NULL, 0, NULL, NULL) == 1);
 	n = BIO_get_mem_data(bio, &p);
 	buf_add(out, p, (size_t)n);
 	OPENSSL_cleanse(p, (size_t)n);
@@ -190,8 +190,8 @@ flatten(const unsigned char *der, size_t n, unsigned char out[64])
 	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)n);
 
 	must(sig != NULL);
-	must(BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, COORDINATE) ==
-	     COORDINATE);
+	must(
+	    BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, COORDINATE) == COORDINATE);
 	must(BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + COORDINATE,
 		 COORDINATE) == COORDINATE);
 	ECDSA_SIG_free(sig);
@@ -206,8 +206,8 @@ acme_key_sign(const struct acme_key *k, struct sv bytes, unsigned char out[64])
 
 	must(ctx != NULL &&
 	     EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, k->key) == 1 &&
-	     EVP_DigestSign(ctx, der, &n, (const unsigned char *)bytes.p,
-		 bytes.n) == 1);
+	     EVP_DigestSign(
+		 ctx, der, &n, (const unsigned char *)bytes.p, bytes.n) == 1);
 	EVP_MD_CTX_free(ctx);
 	flatten(der, n, out);
 }

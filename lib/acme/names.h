@@ -25,11 +25,11 @@ void acme_names_drop(struct acme_names *s, const char *name);
  * that is not ours may lead here.
  */
 enum acme_points {
-	ACME_POINTS_HERE,  /* all addresses are ours */
-	ACME_POINTS_PARTLY, /* some are */
-	ACME_POINTS_AWAY,  /* none is */
+	ACME_POINTS_HERE,    /* all addresses are ours */
+	ACME_POINTS_PARTLY,  /* some are */
+	ACME_POINTS_AWAY,    /* none is */
 	ACME_POINTS_NOWHERE, /* it has no address */
-	ACME_POINTS_UNKNOWN /* nobody could be asked */
+	ACME_POINTS_UNKNOWN  /* nobody could be asked */
 };
 
 #endif

@@ -13,10 +13,10 @@
 
 #define BODY_MAX      65536
 #define NONCE_MAX     512
-#define NONCES_BAD    5	  /* refused, one after the other */
-#define TROUBLES      3	  /* of theirs, at one step */
-#define POLLS	      60  /* of one thing */
-#define POLL_S	      1	  /* at first */
+#define NONCES_BAD    5	 /* refused, one after the other */
+#define TROUBLES      3	 /* of theirs, at one step */
+#define POLLS	      60 /* of one thing */
+#define POLL_S	      1	 /* at first */
 #define POLL_MOST_S   10
 #define ALL_REQUESTS  1000 /* of one order */
 #define ALL_WAITING_S 1800
@@ -40,7 +40,7 @@ struct acme_order {
 	enum step step;
 	struct acme_directory directory;
 	char account[ACME_URL_MAX];
-	char nonce[NONCE_MAX]; /* "": a new one is needed */
+	char nonce[NONCE_MAX];	/* "": a new one is needed */
 	char url[ACME_URL_MAX]; /* of the order */
 	struct acme_order_said said;
 	unsigned at; /* which authorization */
@@ -123,8 +123,8 @@ blame(struct acme_order *o, const char *name)
 	/* Only what we have asked for. */
 	for (i = 0; i < o->o.nname && f->nname < ACME_NAMES_MAX; i++)
 		if (strcmp(o->o.name[i], name) == 0) {
-			sv_copy(sv_str(name), f->name[f->nname++],
-			    ACME_NAME_MAX);
+			sv_copy(
+			    sv_str(name), f->name[f->nname++], ACME_NAME_MAX);
 			return;
 		}
 }
@@ -137,8 +137,8 @@ fail_with(struct acme_order *o, const struct acme_problem *p, unsigned status,
 	unsigned i;
 
 	acme_sentence(p, status,
-	    name[0] != '\0'  ? name
-	    : p->nname > 0   ? p->name[0]
+	    name[0] != '\0'   ? name
+	    : p->nname > 0    ? p->name[0]
 	    : o->o.nname == 1 ? o->o.name[0]
 			      : "",
 	    why);
@@ -299,15 +299,13 @@ acme_order_request(const struct acme_order *o, struct acme_request *r)
 	r->accept = NULL;
 	r->method = ACME_GET;
 	if (o->step == STEP_DIRECTORY) {
-		sv_copy(
-		    sv_first(sv_str(o->o.directory), ACME_URL_MAX - 1), r->url,
-		    sizeof r->url);
+		sv_copy(sv_first(sv_str(o->o.directory), ACME_URL_MAX - 1),
+		    r->url, sizeof r->url);
 		return;
 	}
 	if (o->nonce[0] == '\0') {
 		r->method = ACME_HEAD;
-		sv_copy(
-		    sv_str(o->directory.new_nonce), r->url, sizeof r->url);
+		sv_copy(sv_str(o->directory.new_nonce), r->url, sizeof r->url);
 		return;
 	}
 	buf_init(&payload, BODY_MAX);
@@ -345,8 +343,7 @@ keep_url(struct sv location, char out[ACME_URL_MAX])
 	size_t i;
 
 	location = sv_trim(location);
-	if (location.n >= ACME_URL_MAX ||
-	    !sv_istarts(location, SV("https://")))
+	if (location.n >= ACME_URL_MAX || !sv_istarts(location, SV("https://")))
 		return false;
 	for (i = 0; i < location.n; i++)
 		if (location.p[i] <= ' ' || location.p[i] > '~')
@@ -461,8 +458,10 @@ on_authorization(
 	} else if (a->status == ACME_INVALID || a->challenge == ACME_INVALID) {
 		if (a->status != ACME_INVALID && a->url[0] == '\0') {
 			blame(o, a->name);
-			fail(o, "the certificate authority does not offer to "
-				"check %s over HTTP", a->name);
+			fail(o,
+			    "the certificate authority does not offer to "
+			    "check %s over HTTP",
+			    a->name);
 		} else {
 			fail_with(o, &a->problem, 0, a->name);
 		}
@@ -470,7 +469,8 @@ on_authorization(
 		blame(o, a->name);
 		fail(o,
 		    "the certificate authority does not offer to check %s over "
-		    "HTTP", a->name);
+		    "HTTP",
+		    a->name);
 	} else if (o->asked || a->challenge != ACME_PENDING) {
 		poll_again(o, STEP_AUTHORIZATION, r->retry_after, now);
 	} else {
@@ -588,8 +588,10 @@ on_refused(struct acme_order *o, const struct acme_response *r, int64_t now)
 			return;
 	}
 	if (o->step == STEP_DIRECTORY) {
-		fail(o, "tls.acme.directory: the server answers with HTTP "
-			"status %u", r->status);
+		fail(o,
+		    "tls.acme.directory: the server answers with HTTP "
+		    "status %u",
+		    r->status);
 		return;
 	}
 	if (o->step == STEP_CHALLENGE || o->step == STEP_AUTHORIZATION)
@@ -614,7 +616,8 @@ acme_order_answer(
 			fail(o,
 			    "the certificate authority answers with a "
 			    "redirection (HTTP status %u), which is not "
-			    "followed", r->status);
+			    "followed",
+			    r->status);
 		else
 			on_refused(o, r, now);
 	} else if (!for_nonce) {

@@ -59,7 +59,11 @@ void acme_order_free(struct acme_order **o);
 enum acme_next acme_order_next(const struct acme_order *o);
 
 struct acme_request {
-	enum acme_method { ACME_GET, ACME_HEAD, ACME_POST } method;
+	enum acme_method {
+		ACME_GET,
+		ACME_HEAD,
+		ACME_POST
+	} method;
 	char url[ACME_URL_MAX];
 	struct buf body;    /* of a POST: application/jose+json */
 	const char *accept; /* a type, or NULL */

@@ -40,8 +40,7 @@ by_window(const struct acme_life *l)
 
 	if (l->window_seen >= l->window_start)
 		return l->window_start;
-	at = l->window_start +
-	     part(l->window_end - l->window_start, l->chance);
+	at = l->window_start + part(l->window_end - l->window_start, l->chance);
 	return at < last ? at : last > l->window_start ? last : l->window_start;
 }
 

@@ -36,7 +36,11 @@ void https_free(struct https **h);
 
 struct https_request {
 	const char *url;
-	enum https_method { HTTPS_GET, HTTPS_HEAD, HTTPS_POST } method;
+	enum https_method {
+		HTTPS_GET,
+		HTTPS_HEAD,
+		HTTPS_POST
+	} method;
 	struct sv body;
 	const char *type;   /* of the body */
 	const char *accept; /* NULL: anything */
