@@ -167,6 +167,7 @@ read_record(const json_t *o, struct acme_record *r)
 	r->first_failed = get_number(o, "first_failed", TIME_MAX_S);
 	r->told = (unsigned)get_number(o, "told", 3);
 	GET_STRING(o, "window_id", r->window_id);
+	GET_STRING(o, "asked_id", r->asked_id);
 	GET_STRING(o, "explanation", r->explanation);
 	GET_STRING(o, "why", r->why);
 	read_bad(o, r);
@@ -252,6 +253,7 @@ print_record(const struct acme_record *r)
 	put_number(o, "first_failed", r->first_failed);
 	put_number(o, "told", r->told);
 	put_string(o, "window_id", r->window_id);
+	put_string(o, "asked_id", r->asked_id);
 	put_string(o, "explanation", r->explanation);
 	put_string(o, "why", r->why);
 	if (r->nbad > 0)

@@ -25,6 +25,7 @@ struct acme_record {
 	struct acme_life life;	       /* without what the certificate says */
 	/* The window is of the certificate with this id. */
 	char window_id[ACME_ID_MAX];
+	char asked_id[ACME_ID_MAX]; /* of the one that was asked about last */
 	char explanation[ACME_URL_MAX];
 	int64_t ask_window; /* not sooner */
 	int64_t first_failed;

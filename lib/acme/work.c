@@ -30,6 +30,7 @@
 struct work {
 	const struct acme_work_opts *o;
 	struct acme_state state;
+	struct buf saved; /* its text on the disk */
 	struct acme_key *account;
 	struct acme_work_result *out;
 	/* Where ARI is asked, once it is known; asked: they were. */
@@ -96,10 +97,11 @@ print_day(int64_t s, char out[32])
 	    t.day, t.hour, t.minute);
 }
 
+/* What is past and was not done now waits for something else. */
 static void
 look_again(struct work *w, int64_t at)
 {
-	if (at < w->out->next)
+	if (at > now(w) && at < w->out->next)
 		w->out->next = at;
 }
 
@@ -141,7 +143,10 @@ save_state(struct work *w)
 
 	buf_init(&text, ACME_STATE_MAX);
 	acme_state_print(&w->state, &text);
-	write_file(STATE_FILE, buf_sv(&text));
+	if (!sv_eq(buf_sv(&text), buf_sv(&w->saved))) {
+		write_file(STATE_FILE, buf_sv(&text));
+		buf_set(&w->saved, buf_sv(&text));
+	}
 	buf_fini(&text);
 }
 
@@ -156,7 +161,9 @@ load_state(struct work *w)
 	r = io_read_file(STATE_FILE, &text, &err);
 	if (r == RC_OK)
 		r = acme_state_read(buf_sv(&text), &w->state, &err);
-	if (r != RC_OK && r != RC_NOTFOUND)
+	if (r == RC_OK)
+		buf_set(&w->saved, buf_sv(&text));
+	else if (r != RC_NOTFOUND)
 		set_aside(w, STATE_FILE, err.text);
 	buf_fini(&text);
 	/* With another authority the account is another, and what the one
@@ -403,26 +410,30 @@ ask_window(struct work *w, struct set *s)
 	/* A clock that was set back must not keep it from being asked. */
 	if (s->r->ask_window > now(w) &&
 	    s->r->ask_window <= now(w) + WINDOW_MAX &&
-	    strcmp(s->r->window_id, s->certificate.id) == 0)
+	    strcmp(s->r->asked_id, s->certificate.id) == 0)
 		return;
-	if (!knows_renewal_info(w) ||
-	    strlen(w->renewal_info) + strlen(s->certificate.id) + 2 >
-		ACME_URL_MAX)
-		return;
-	(void)snprintf(r.url, sizeof r.url, "%.600s/%.255s", w->renewal_info,
-	    s->certificate.id);
-	if (send_request(w, &r, &got, &err) == RC_OK && got.status == 200 &&
-	    acme_window_read(got.body, &window, &err) == RC_OK) {
-		int64_t said = acme_retry_after(got.retry_after, now(w));
+	if (knows_renewal_info(w) &&
+	    strlen(w->renewal_info) + strlen(s->certificate.id) + 2 <=
+		ACME_URL_MAX) {
+		(void)snprintf(r.url, sizeof r.url, "%.700s/%.255s",
+		    w->renewal_info, s->certificate.id);
+		if (send_request(w, &r, &got, &err) == RC_OK &&
+		    got.status == 200 &&
+		    acme_window_read(got.body, &window, &err) == RC_OK) {
+			int64_t said =
+			    acme_retry_after(got.retry_after, now(w));
 
-		if (said >= 0)
-			again = said;
-		keep_window(w, s, &window);
+			if (said >= 0)
+				again = said;
+			keep_window(w, s, &window);
+		}
 	}
 	again = again < WINDOW_MIN   ? WINDOW_MIN
 		: again > WINDOW_MAX ? WINDOW_MAX
 				     : again;
 	s->r->ask_window = now(w) + again;
+	sv_copy(
+	    sv_str(s->certificate.id), s->r->asked_id, sizeof s->r->asked_id);
 }
 
 /* Drives one order to its end; false: it failed. */
@@ -769,7 +780,7 @@ look_at(struct work *w, const struct acme_names *names, bool is_host)
 	}
 	if (s.names.n > 0)
 		look_again(w, at);
-	if (s.r->ask_window > 0)
+	if (s.has && s.certificate.id[0] != '\0')
 		look_again(w, s.r->ask_window);
 	say_certificate(w, &s, at > now(w) ? at : now(w));
 	buf_wipe(&s.pem);
@@ -799,6 +810,7 @@ acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 	out->next = now(&w) + DAY;
 	if (!has_clock(&w))
 		return;
+	buf_init(&w.saved, ACME_STATE_MAX);
 	load_state(&w);
 	w.account = key_of(&w, ACCOUNT_FILE, &fresh);
 	if (fresh)
@@ -814,4 +826,5 @@ acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 		out->next = now(&w) + SOON;
 	acme_key_free(&w.account);
 	acme_state_fini(&w.state);
+	buf_fini(&w.saved);
 }
