@@ -37,6 +37,13 @@ static const struct command commands[] = {
 	"set an account's password"},
     {"app-password", cmd_app_password, "app-password NAME [LABEL [--revoke]]",
 	"make, list or revoke a password for one device"},
+    {"device", cmd_device,
+	"device add ACCOUNT NAME [--profile FILE] [--qr | --no-qr]",
+	"what a phone needs, with a password of its own: text, code, profile"},
+    {"device", cmd_device, "device list ACCOUNT [--json]",
+	"the devices of an account, and when each was last used"},
+    {"device", cmd_device, "device revoke ACCOUNT NAME",
+	"lock a device out, at once"},
     {"dns", cmd_dns, "dns [DOMAIN] [--json | --brief] [--network]",
 	"what is published, what is wrong, and what to paste"},
     {"dns", cmd_dns, "dns [DOMAIN] --print [--json]",
@@ -183,13 +190,16 @@ asks_for_help(const char *word)
 int
 cmd_run(const char *config, int argc, char **argv)
 {
+	bool debug = false;
+	const struct command_option option = {"--debug", .flag = &debug};
+	const struct command_words words = {
+	    .command = "run", .option = &option, .noption = 1};
 	struct supervisor_opts o = {.config = config};
 
-	if (argc == 2 && strcmp(argv[1], "--debug") == 0)
+	if (command_words(&words, argc, argv, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
+	if (debug)
 		o.level = LOG_LEVEL_DEBUG;
-	else if (argc != 1)
-		return command_fail("run", EXIT_USAGE,
-		    "only --debug is known, not \"%s\"", argv[1]);
 	return supervisor_run(&o);
 }
 

@@ -89,10 +89,10 @@ def sources(*suffixes):
 
 # Which folder may include which: the arrows point one way, from main.c over the
 # commands, the supervisor and the processes down to the libraries.
-LIBRARIES = ["account", "acme", "https", "archive", "auth", "backup", "base", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
+LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "smtp", "store"]
+             "report", "sandbox", "smtp", "store", "web"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
@@ -114,10 +114,11 @@ ARROWS = {
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
-    "lib/web": ["base", "conf", "front", "http", "ipc", "net", "publish"],
+    "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish"],
     "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
-    "lib/publish": ["base", "conf", "dns", "msgauth"],
+    "lib/clients": ["base", "conf"],
+    "lib/publish": ["base", "clients", "conf", "dns", "msgauth"],
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],
@@ -251,6 +252,28 @@ def check_calls(res):
     res.check(not bad, "style-banned-calls", tail("\n".join(bad)))
 
 
+# Lines that a file and a function may have: what is longer has two subjects.
+LINES_MAX, TEST_LINES_MAX, FUNCTION_MAX = 800, 1000, 100
+
+
+def long_functions(text):
+    """Names and lines of bodies; clang-format has put the braces in column 0."""
+    return [(name.removeprefix("START_TEST("), body.count("\n"))
+            for name, body in re.findall(r"(?m)^((?:START_TEST\()?\w+)[()](?:[^;{}]*?\))?\n\{\n((?:.|\n)*?)^\}", text)
+            if body.count("\n") > FUNCTION_MAX]
+
+
+def check_sizes(res):
+    bad = []
+    for name in sources(".c", ".h"):
+        text = open(os.path.join(TOP, name)).read()
+        most = TEST_LINES_MAX if name.startswith("test/") else LINES_MAX
+        if (n := text.count("\n")) > most:
+            bad.append(f"{name} has {n} lines, more than {most}")
+        bad += [f"{name}: {f} has {n} lines, more than {FUNCTION_MAX}" for f, n in long_functions(text)]
+    res.check(not bad, "style-sizes", tail("\n".join(bad)))
+
+
 def check_format(res):
     tool = shutil.which("clang-format")
     if not tool:
@@ -321,6 +344,7 @@ def step_style(res, args):
     check_headers(res)
     check_arrows(res)
     check_calls(res)
+    check_sizes(res)
     check_readme(res)
     check_names(res)
     check_private(res)

@@ -7,62 +7,13 @@
 
 #include "auth/credentials.h"
 #include "base/io.h"
+#include "cmd/command/auth_line.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/datadir.h"
-#include "ipc/line.h"
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
 #define PASSWORD_MAX 1024
-
-/* What the server or we ourselves answered. */
-struct answer {
-	int rc;
-	struct buf text, secret;
-};
-
-static void
-answer_init(struct answer *a)
-{
-	buf_init(&a->text, MSG_MAX);
-	buf_init(&a->secret, 256);
-}
-
-static void
-answer_fini(struct answer *a)
-{
-	buf_wipe(&a->secret);
-	buf_fini(&a->text);
-}
-
-/* Asks the running server; RC_NOTFOUND: none runs. Consumes m. */
-static int
-ask_server(const struct conf *conf, struct msg *m, struct answer *a)
-{
-	int fd = command_connect(conf, "auth.sock");
-	struct auth_done done;
-	struct msg r;
-	int rc;
-
-	if (fd < 0) {
-		msg_fini(m);
-		return RC_NOTFOUND;
-	}
-	rc = line_send_fd(fd, m);
-	if (rc == RC_OK)
-		rc = line_recv_fd(fd, &r);
-	io_close(&fd);
-	if (rc != RC_OK)
-		return RC_TEMP;
-	rc = auth_done_get(&r, &done);
-	if (rc == RC_OK) {
-		a->rc = done.rc;
-		buf_addsv(&a->text, done.text);
-		buf_addsv(&a->secret, done.secret);
-	}
-	msg_fini(&r);
-	return rc;
-}
 
 /*
  * Without a server the file is changed here, as the user that owns it.  The
@@ -155,23 +106,21 @@ set_password(
     const struct conf *conf, const char *name, struct sv password, bool weak)
 {
 	const struct auth_command o = {sv_str(name), password, weak};
-	struct answer a;
+	struct auth_said a;
 	struct err err = {.text = ""};
 	struct msg m;
 	int r;
 
-	answer_init(&a);
+	auth_said_init(&a);
 	msg_init(&m, CMD_PASSWD);
 	auth_command_put(&m, &o);
-	r = ask_server(conf, &m, &a);
+	r = auth_line_ask(conf, &m, &a, &err);
 	if (r == RC_NOTFOUND)
 		r = command_passwd_offline(
 		    conf, sv_str(name), password, weak, &err);
 	else if (r == RC_OK && (r = a.rc) != RC_OK)
 		(void)err_set(&err, r, "%s", a.text.p);
-	else if (r != RC_OK)
-		(void)err_set(&err, r, "the server does not answer");
-	answer_fini(&a);
+	auth_said_fini(&a);
 	if (r != RC_OK)
 		return command_fail("passwd", EXIT_FAILED, "%s", err.text);
 	return EXIT_FINE;
@@ -181,30 +130,22 @@ int
 cmd_passwd(const char *config, int argc, char **argv)
 {
 	bool from_stdin = false, weak = false;
-	const char *name = NULL;
+	const struct command_option options[] = {
+	    {"--stdin", .flag = &from_stdin}, {"--weak", .flag = &weak}};
+	const struct command_words words = {.command = "passwd",
+	    .option = options,
+	    .noption = 2,
+	    .what = "one account; the password is asked for",
+	    .least = 1,
+	    .most = 1};
+	const char *name;
 	struct buf password;
 	struct conf *conf;
-	int i, r;
+	int r = command_words(&words, argc, argv, NULL);
 
-	for (i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--stdin") == 0)
-			from_stdin = true;
-		else if (strcmp(argv[i], "--weak") == 0)
-			weak = true;
-		else if (name == NULL && argv[i][0] != '-')
-			name = argv[i];
-		else if (argv[i][0] == '-')
-			return command_fail("passwd", EXIT_USAGE,
-			    "unknown option %s; usage: passwd NAME [--stdin] "
-			    "[--weak]",
-			    argv[i]);
-		else
-			return command_fail("passwd", EXIT_USAGE,
-			    "one account at a time; the password is asked for; "
-			    "usage: passwd NAME [--stdin] [--weak]");
-	if (name == NULL)
-		return command_fail("passwd", EXIT_USAGE,
-		    "which account? usage: passwd NAME [--stdin] [--weak]");
+	if (r != EXIT_FINE)
+		return r;
+	name = argv[1];
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -226,50 +167,31 @@ cmd_passwd(const char *config, int argc, char **argv)
 
 /* ---- app passwords and the list ---- */
 
-static int
-need_server(const char *command, const struct conf *conf, struct msg *m,
-    struct answer *a)
-{
-	int r = ask_server(conf, m, a);
-
-	if (r == RC_NOTFOUND)
-		return command_fail(command, EXIT_FAILED,
-		    "no server is running on %s; start it first", conf->data);
-	if (r != RC_OK)
-		return command_fail(
-		    command, EXIT_FAILED, "the server does not answer");
-	if (a->rc != RC_OK)
-		return command_fail(command, EXIT_FAILED, "%s", a->text.p);
-	return EXIT_FINE;
-}
-
-#define APP_USAGE "usage: app-password NAME [LABEL [--revoke]]"
-
 /* label NULL: the list. */
 static int
 ask_app(const struct conf *conf, uint16_t type, const char *name,
-    const char *label, struct answer *a)
+    const char *label, struct auth_said *a)
 {
 	const struct auth_command o = {sv_str(name), sv_str(label), false};
 	struct msg m;
 
 	msg_init(&m, type);
 	auth_command_put(&m, &o);
-	return need_server("app-password", conf, &m, a);
+	return auth_line_need("app-password", conf, &m, a);
 }
 
 /* One that nobody has seen must not let anybody in. */
 static int
 show_secret(const struct conf *conf, const char *name, const char *label,
-    const struct answer *made)
+    const struct auth_said *made)
 {
 	int code = EXIT_FAILED;
-	struct answer a;
+	struct auth_said a;
 
 	printf("%s\n", made->secret.p);
 	if (command_written("app-password"))
 		return EXIT_FINE;
-	answer_init(&a);
+	auth_said_init(&a);
 	if (ask_app(conf, CMD_APP_REVOKE, name, label, &a) == EXIT_FINE)
 		(void)command_fail("app-password", code,
 		    "the password could not be printed and was revoked");
@@ -278,29 +200,36 @@ show_secret(const struct conf *conf, const char *name, const char *label,
 		    "the password could not be printed, but it is valid: "
 		    "revoke it with app-password %s \"%s\" --revoke",
 		    name, label);
-	answer_fini(&a);
+	auth_said_fini(&a);
 	return code;
 }
 
 int
 cmd_app_password(const char *config, int argc, char **argv)
 {
-	bool revoke = argc == 4 && strcmp(argv[3], "--revoke") == 0;
-	const char *label = argc > 2 ? argv[2] : NULL;
+	bool revoke = false;
+	const struct command_option option = {"--revoke", .flag = &revoke};
+	const struct command_words words = {.command = "app-password",
+	    .option = &option,
+	    .noption = 1,
+	    .what = "an account and a label",
+	    .least = 1,
+	    .most = 2};
+	const char *label;
 	struct conf *conf;
-	struct answer a;
-	int r;
+	struct auth_said a;
+	int n, r = command_words(&words, argc, argv, &n);
 
-	if (argc < 2 || argc > 4 || argv[1][0] == '-' || (argc == 4 && !revoke))
-		return command_fail("app-password", EXIT_USAGE, APP_USAGE);
-	/* An option is not a label: the label was forgotten. */
-	if (label != NULL && label[0] == '-' && !revoke)
-		return command_fail("app-password", EXIT_USAGE,
-		    "\"%s\" cannot be a label; " APP_USAGE, label);
+	if (r != EXIT_FINE)
+		return r;
+	label = n > 1 ? argv[2] : NULL;
+	if (revoke && label == NULL)
+		return command_misused("app-password",
+		    "--revoke: the label of the password is missing");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	answer_init(&a);
+	auth_said_init(&a);
 	r = ask_app(conf,
 	    label == NULL ? CMD_APP_LIST
 	    : revoke	  ? CMD_APP_REVOKE
@@ -312,7 +241,7 @@ cmd_app_password(const char *config, int argc, char **argv)
 		printf("revoked; its sessions are closed\n");
 	else if (r == EXIT_FINE)
 		r = show_secret(conf, argv[1], label, &a);
-	answer_fini(&a);
+	auth_said_fini(&a);
 	conf_free(&conf);
 	return r;
 }
@@ -321,24 +250,26 @@ int
 cmd_account(const char *config, int argc, char **argv)
 {
 	struct conf *conf;
-	struct answer a;
+	struct auth_said a;
+	static const char *const verbs[] = {"list"};
+	const struct command_words words = {.command = "account"};
 	const struct auth_command o = {.weak = false};
 	struct msg m;
 	int r;
 
-	if (argc != 2 || strcmp(argv[1], "list") != 0)
-		return command_fail(
-		    "account", EXIT_USAGE, "usage: account list");
+	if (command_verb("account", verbs, 1, argv[1]) == 1 ||
+	    command_words(&words, argc - 1, argv + 1, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	answer_init(&a);
+	auth_said_init(&a);
 	msg_init(&m, CMD_ACCOUNTS);
 	auth_command_put(&m, &o);
-	r = need_server("account", conf, &m, &a);
+	r = auth_line_need("account", conf, &m, &a);
 	if (r == EXIT_FINE)
 		fputs(a.text.p, stdout);
-	answer_fini(&a);
+	auth_said_fini(&a);
 	conf_free(&conf);
 	return r;
 }

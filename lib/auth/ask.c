@@ -70,20 +70,14 @@ auth_pair_ask(struct auth_pair *p, const char *domain,
 	return r;
 }
 
-/* One of the pair, at its place; false: it cannot be. */
-static bool
-take_one(struct auth_pair *p, int i, const struct sign_signature *s, int rc)
-{
-	if (s->algorithm != i || !dkim_selector_valid(s->selector))
-		return false;
-	sv_copy(s->selector, p->selector[i], sizeof p->selector[i]);
-	if (rc == RC_OK)
-		dkim_signature_end(s->signature, &p->field[i]);
-	return buf_ok(&p->field[i]);
-}
-
-int
-auth_pair_take(struct auth_pair *p, struct msg *reply)
+/*
+ * An answer's two parts, each at its place; take() has the selector copied
+ * already.
+ */
+static int
+take_answer(struct msg *reply,
+    char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX],
+    bool (*take)(void *arg, int i, struct sv signature), void *arg)
 {
 	struct sign_done done;
 	int i, r;
@@ -93,11 +87,34 @@ auth_pair_take(struct auth_pair *p, struct msg *reply)
 	r = done.rc;
 	if (r == RC_OK && done.n != DKIM_ALGORITHMS)
 		r = RC_TEMP;
-	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
-		if (!take_one(p, i, &done.s[i], done.rc))
+	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++) {
+		const struct sign_signature *s = &done.s[i];
+
+		if (s->algorithm != i || !dkim_selector_valid(s->selector)) {
 			r = RC_TEMP;
+			continue;
+		}
+		sv_copy(s->selector, selector[i], DKIM_SELECTOR_MAX);
+		if (done.rc == RC_OK && !take(arg, i, s->signature))
+			r = RC_TEMP;
+	}
 	sign_done_fini(&done);
 	return r;
+}
+
+static bool
+end_field(void *arg, int i, struct sv signature)
+{
+	struct auth_pair *p = arg;
+
+	dkim_signature_end(signature, &p->field[i]);
+	return buf_ok(&p->field[i]);
+}
+
+int
+auth_pair_take(struct auth_pair *p, struct msg *reply)
+{
+	return take_answer(reply, p->selector, end_field, p);
 }
 
 /* ---- one signature ---- */
@@ -118,33 +135,20 @@ auth_one_ask(
 	sign_ask_put(m, &ask);
 }
 
-/* Its selector, and the signature if it is the key's that is used. */
+/* One of the two keys is used. */
 static bool
-take_key(struct auth_one *k, int i, const struct sign_signature *s, int rc)
+keep_signature(void *arg, int i, struct sv signature)
 {
-	if (s->algorithm != i || !dkim_selector_valid(s->selector))
-		return false;
-	sv_copy(s->selector, k->selector[i], sizeof k->selector[i]);
-	if (rc == RC_OK && i == DKIM_RSA)
-		buf_addsv(&k->signature, s->signature);
+	struct auth_one *k = arg;
+
+	if (i == DKIM_RSA)
+		buf_addsv(&k->signature, signature);
 	return buf_ok(&k->signature);
 }
 
 int
 auth_one_take(struct auth_one *k, struct msg *reply)
 {
-	struct sign_done done;
-	int i, r;
-
 	buf_reset(&k->signature);
-	if (sign_done_get(reply, &done) != RC_OK)
-		return RC_TEMP;
-	r = done.rc;
-	if (r == RC_OK && done.n != DKIM_ALGORITHMS)
-		r = RC_TEMP;
-	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
-		if (!take_key(k, i, &done.s[i], done.rc))
-			r = RC_TEMP;
-	sign_done_fini(&done);
-	return r;
+	return take_answer(reply, k->selector, keep_signature, k);
 }

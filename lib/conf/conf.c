@@ -77,6 +77,7 @@ conf_free(struct conf **cp)
 	for (i = 0; i < c->ndomain; i++) {
 		free(c->domain[i].name);
 		inbound_fini(&c->domain[i].inbound);
+		free_strings(c->domain[i].mta_sts.mx, c->domain[i].mta_sts.nmx);
 	}
 	free(c->domain);
 	for (i = 0; i < c->nrelay; i++) {
@@ -90,6 +91,7 @@ conf_free(struct conf **cp)
 	free(c->outbound.source6);
 	free(c->backup.folder);
 	inbound_fini(&c->inbound);
+	free_strings(c->mta_sts.mx, c->mta_sts.nmx);
 	free_strings(c->dns.forward, c->dns.nforward);
 	free_strings(c->dns.receiver, c->dns.nreceiver);
 	for (i = 0; i < c->dns.nblock_list; i++)

@@ -212,6 +212,8 @@ static const struct conf_key top_keys[] = {
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
+    {"web", conf_set_web},
+    {"mta_sts", conf_set_mta_sts},
     {"log", conf_set_log},
     {"quota", conf_set_quota},
     {"retention", conf_set_retention},

@@ -13,6 +13,7 @@
 #include "front/front_priv.h"
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
+#include "net/sni.h"
 
 #define AUTH_TIMEOUT_MS	  30000
 #define AGAIN_MS	  200
@@ -249,7 +250,7 @@ login_free(struct login *lg)
 
 /*
  * A process on the way died of something else, or is just being started: that
- * is no answer to somebody who logs in.  They are asked for again, with a
+ * is not an answer for somebody who logs in.  They are asked for again, with a
  * session's socket that nobody has written to.
  */
 static bool
@@ -491,6 +492,10 @@ handshake(struct conn *c)
 	}
 	if (k == 0)
 		return;
+	if (sni_is_challenge(c->ssl)) {
+		conn_close(c); /* it has seen what it came for */
+		return;
+	}
 	c->state = CONN_FRONT;
 	not_idle(c);
 	if (c->front == NULL) {

@@ -1,5 +1,5 @@
 /*
- * The IMAP, POP3 and HTTP listeners: event loops, one thread a core, that
+ * The IMAP, POP3 and HTTP listeners: event loops, one thread per core, that
  * greet, shake hands, speak the front half of the protocol, ask auth, and
  * afterwards only carry bytes between TLS and the account's process.
  *

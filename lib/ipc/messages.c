@@ -28,6 +28,8 @@ const struct codec_type *const ipc_messages[] = {
     &login_done_codec,
     &sign_ask_codec,
     &sign_done_codec,
+    &link_ask_codec,
+    &link_done_codec,
     &auth_command_codec,
     &dkim_order_codec,
     &auth_done_codec,

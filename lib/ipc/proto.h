@@ -35,6 +35,10 @@ enum proto {
 	AUTH_KICK,  /* auth to submission: session_kick */
 	AUTH_SIGN,  /* submission and queue only: sign_ask -> sign_done */
 
+	/* ---- web to auth: msg_auth.h ---- */
+
+	AUTH_LINK, /* link_ask -> link_done */
+
 	/* ---- auth to keeper, keeper to account: msg_account.h ---- */
 
 	SESSION_OPEN, /* session_open -> msg_answer */
@@ -121,10 +125,12 @@ enum proto {
 	/* ---- command line to auth, on a control connection: msg_auth.h;
 	 * -> auth_done ---- */
 
-	CMD_PASSWD, /* auth_command, as are the next four */
+	CMD_PASSWD, /* auth_command, as are the next six */
 	CMD_APP_ADD,
 	CMD_APP_REVOKE,
 	CMD_APP_LIST,
+	CMD_DEVICE_ADD,	 /* as APP_ADD, and the text is a link's token */
+	CMD_DEVICE_LIST, /* as APP_LIST, in the lines of auth/uses.h */
 	CMD_ACCOUNTS,
 	CMD_DKIM, /* dkim_order; see auth/signer.h */
 

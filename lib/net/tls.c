@@ -201,6 +201,12 @@ ssl_new(SSL_CTX *ctx)
 	return ssl;
 }
 
+SSL_CTX *
+tls_ctx_openssl(struct tls_ctx *ctx)
+{
+	return ctx->ssl_ctx;
+}
+
 SSL *
 tls_ssl_new(struct tls_ctx *ctx)
 {

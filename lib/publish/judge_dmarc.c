@@ -195,16 +195,10 @@ judge_none(struct publish *p, const struct dns_answer *a)
 			publish_found(p, buf_sv(&text));
 	}
 	r = publish_misplaced(p, is_dmarc, &why);
-	if (r == RC_OK && (near || accident != NULL))
-		(void)publish_say(p, PUBLISH_DIFFERENT, "%s: %s",
-		    accident != NULL ? accident
-				     : "it must begin with \"v=DMARC1;\"",
-		    meaning);
-	else if (r == RC_OK && why.n > 0)
-		(void)publish_say(
-		    p, PUBLISH_DIFFERENT, "%s: %s", why.p, meaning);
-	else if (r == RC_OK)
-		(void)publish_say(p, PUBLISH_MISSING, "%s", meaning);
+	if (accident == NULL && near)
+		accident = "it must begin with \"v=DMARC1;\"";
+	if (r == RC_OK)
+		publish_say_none(p, accident, &why, meaning);
 	buf_fini(&why);
 	buf_fini(&text);
 	return r;

@@ -3,7 +3,6 @@
  * for each address that mail leaves from; and its lookups are counted as the
  * strictest receivers count them.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -581,16 +580,10 @@ judge_none(struct publish *p, const struct dns_answer *a)
 			    publish_accident(buf_sv(&text), buf_sv(&p->value));
 		}
 	r = near ? RC_OK : publish_misplaced(p, is_spf, &why);
-	if (r == RC_OK && near)
-		(void)publish_say(p, PUBLISH_DIFFERENT, "%s: %s",
-		    accident != NULL ? accident
-				     : "it must begin with \"v=spf1 \"",
-		    meaning);
-	else if (r == RC_OK && why.n > 0)
-		(void)publish_say(
-		    p, PUBLISH_DIFFERENT, "%s: %s", why.p, meaning);
-	else if (r == RC_OK)
-		(void)publish_say(p, PUBLISH_MISSING, "%s", meaning);
+	if (accident == NULL && near)
+		accident = "it must begin with \"v=spf1 \"";
+	if (r == RC_OK)
+		publish_say_none(p, accident, &why, meaning);
 	buf_fini(&why);
 	buf_fini(&text);
 	return r;

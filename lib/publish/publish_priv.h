@@ -75,6 +75,11 @@ const char *publish_accident(struct sv found, struct sv want);
 typedef bool publish_is_it_fn(struct sv text);
 int publish_misplaced(
     struct publish *p, publish_is_it_fn *is_it, struct buf *out) RC_USE_RESULT;
+/* Nothing right is there, and this is why: an accident (NULL: none), or the
+ * sentence of publish_misplaced, or it is simply missing.  meaning: what that
+ * leads to. */
+void publish_say_none(struct publish *p, const char *accident,
+    const struct buf *why, const char *meaning);
 /* The texts of an answer, one after the other; false: no more. */
 bool publish_next_text(
     const struct dns_answer *a, size_t *at, struct buf *text);

@@ -47,12 +47,63 @@ clear_challenge(struct web_service *s, struct msg *m)
 	return r;
 }
 
+static int
+set_proof(struct web_service *s, struct msg *m)
+{
+	struct alpn_challenge v;
+	struct err err;
+	int r = alpn_challenge_get(m, &v);
+
+	if (r == RC_OK) {
+		r = sni_challenge(
+		    web_site_sni(s->site), v.name, v.cert_pem, v.key_pem, &err);
+		alpn_challenge_fini(&v);
+	}
+	return r;
+}
+
+static int
+clear_proof(struct web_service *s, struct msg *m)
+{
+	struct alpn_challenge_end v;
+	int r = alpn_challenge_end_get(m, &v);
+
+	if (r == RC_OK) {
+		sni_challenge_end(web_site_sni(s->site), v.name);
+		alpn_challenge_end_fini(&v);
+	}
+	return r;
+}
+
+static int
+set_certificate(struct web_service *s, struct msg *m)
+{
+	struct web_certificate v;
+	struct err err;
+	int r = web_certificate_get(m, &v);
+
+	if (r != RC_OK)
+		return r;
+	if (v.id.n == 0)
+		r = RC_SYNTAX;
+	else if (v.cert_pem.n == 0)
+		sni_drop(web_site_sni(s->site), v.id);
+	else
+		r = sni_set(
+		    web_site_sni(s->site), v.id, v.cert_pem, v.key_pem, &err);
+	web_certificate_fini(&v);
+	return r;
+}
+
 static const struct {
 	uint16_t type;
 	int (*take)(struct web_service *s, struct msg *m);
 } orders[] = {
     {HTTP_CHALLENGE_SET, set_challenge},
     {HTTP_CHALLENGE_CLEAR, clear_challenge},
+    {ALPN_CHALLENGE_SET, set_proof},
+    {ALPN_CHALLENGE_CLEAR, clear_proof},
+    {WEB_CERTIFICATE, set_certificate},
 };
 
 static void
@@ -71,16 +122,20 @@ on_msg(struct ipc_client *c, struct msg *m)
 		return;
 	}
 	r = orders[i].take(service_of(c), m);
+	buf_wipe(&m->b); /* there may be a key in it */
 	msg_answer_make(&answer, m->id, r, r == RC_OK ? "" : rc_name(r));
 	ipc_client_answer(c, m->id, &answer);
 }
 
-/* Who has died sets anew what it still wants. */
+/* Who has died asks anew for what it still wants.  Certificates stay: they are
+ * good whether it lives or not. */
 static void
 on_gone(struct ipc_client *c)
 {
-	challenges_clear(
-	    web_site_challenges(service_of(c)->site), (struct sv){NULL, 0});
+	struct web_site *site = service_of(c)->site;
+
+	challenges_clear(web_site_challenges(site), SV(""));
+	sni_challenge_end(web_site_sni(site), SV(""));
 }
 
 static const struct ipc_server_ops ops = {

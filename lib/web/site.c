@@ -11,18 +11,23 @@
 struct web_site {
 	pthread_mutex_t lock; /* of conf */
 	struct conf *conf;
-	struct tls_ctx *tls;
+	struct sni *sni;
+	struct peer *auth;
+	struct sv roots;
 	struct challenges *challenges;
 };
 
 struct web_site *
-web_site_new(struct conf *c, struct tls_ctx *tls)
+web_site_new(
+    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots)
 {
 	struct web_site *s = xcalloc(1, sizeof *s);
 
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	s->conf = conf_ref(c);
-	s->tls = tls;
+	s->sni = sni;
+	s->auth = auth;
+	s->roots = roots;
 	s->challenges = challenges_new();
 	return s;
 }
@@ -43,6 +48,12 @@ struct challenges *
 web_site_challenges(struct web_site *s)
 {
 	return s->challenges;
+}
+
+struct sni *
+web_site_sni(struct web_site *s)
+{
+	return s->sni;
 }
 
 void
@@ -68,6 +79,18 @@ web_site_conf(struct web_site *s)
 	return c;
 }
 
+struct peer *
+web_site_auth(struct web_site *s)
+{
+	return s->auth;
+}
+
+struct sv
+web_site_roots(struct web_site *s)
+{
+	return s->roots;
+}
+
 /* ---- whose name is it? ---- */
 
 static const struct {
@@ -75,6 +98,8 @@ static const struct {
 	unsigned kind;
 } kinds[] = {
     {SV("mta-sts."), HOST_MTA_STS},
+    {SV("autoconfig."), HOST_AUTOCONFIG},
+    {SV("autodiscover."), HOST_AUTODISCOVER},
 };
 
 static unsigned
@@ -115,6 +140,32 @@ static const struct http_route routes[] = {
 	HTTP_READS, answer_challenge},
     {HOST_SERVER | HOST_DOMAIN, false, HTTP_EXACT,
 	SV("/.well-known/security.txt"), HTTP_READS, web_security_txt},
+    {HOST_MTA_STS, false, HTTP_EXACT, SV("/.well-known/mta-sts.txt"),
+	HTTP_READS, web_mta_sts},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/device/"), HTTP_READS,
+	web_device_look},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/device/"), HTTP_DOES(HTTP_POST),
+	web_device_press},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/settings/"), HTTP_READS,
+	web_device_settings},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/profile/"), HTTP_READS,
+	web_device_profile},
+    {HOST_SETUP, true, HTTP_EXACT, SV("/mail/config-v1.1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_EXACT,
+	SV("/.well-known/autoconfig/mail/config-v1.1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_EXACT, SV("/.well-known/mail-v1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_ANY_CASE, SV("/autodiscover/autodiscover.xml"),
+	HTTP_READS | HTTP_DOES(HTTP_POST), web_autodiscover},
+    {HOST_SETUP, true, HTTP_ANY_CASE, SV("/autodiscover/autodiscover.json"),
+	HTTP_READS, web_autodiscover_json},
+    {HOST_SETUP, true, HTTP_PREFIX_ANY_CASE,
+	SV("/autodiscover/autodiscover.json/"), HTTP_READS,
+	web_autodiscover_json},
+    {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/"), HTTP_READS,
+	web_settings},
 };
 
 /* ---- everything else ---- */
@@ -131,7 +182,7 @@ redirect(const struct http_ask *ask, struct http_response *a)
 
 	conf_free(&c);
 	if (ask->tls || port == 0 || q->target.n == 0 || q->host[0] == '\0' ||
-	    !tls_ctx_is_for(s->tls, q->host))
+	    !sni_is_for(s->sni, q->host))
 		return false;
 	http_response_error(a, 308, NULL);
 	buf_addf(&a->location, "https://%s", q->host);
@@ -144,13 +195,30 @@ redirect(const struct http_ask *ask, struct http_response *a)
 static bool
 hsts(void *arg)
 {
-	(void)arg;
-	return false;
+	struct conf *c = web_site_conf(arg);
+	bool on = c->web.hsts;
+
+	conf_free(&c);
+	return on;
+}
+
+/* Without what is behind the beginning of a link, which lets in. */
+static struct sv
+path_for_log(struct sv path)
+{
+	static const struct sv links[] = {
+	    SV("/device/"), SV("/settings/"), SV("/profile/")};
+	size_t i;
+
+	for (i = 0; i < sizeof links / sizeof links[0]; i++)
+		if (sv_istarts(path, links[i]))
+			return links[i];
+	return sv_first(path, 100);
 }
 
 static void
-answered(
-    const struct http_request *q, unsigned status, const char *why, const char *peer)
+answered(const struct http_request *q, unsigned status, const char *why,
+    const char *peer)
 {
 	char host[LOG_Q_MAX], path[LOG_Q_MAX];
 	unsigned missed = 0;
@@ -160,7 +228,7 @@ answered(
 	mlog(status >= 400 ? LOG_INFO : LOG_DEBUG, "web.request",
 	    "peer=%s status=%u method=%s host=%s path=%s%s%s%s", peer, status,
 	    http_method_name(q->method), log_q(host, sv_str(q->host)),
-	    log_q(path, sv_first(q->path, 100)), why != NULL ? " text=\"" : "",
+	    log_q(path, path_for_log(q->path)), why != NULL ? " text=\"" : "",
 	    why != NULL ? why : "", why != NULL ? "\"" : "");
 }
 

@@ -30,6 +30,7 @@ struct world {
 	unsigned limit;	     /* HTTP status of each order; 0: none */
 	const char *retry_after;
 	int64_t window_start, window_end; /* 0: no answer */
+	unsigned window_of; /* which certificate; 0: any */
 	const char *away, *nowhere;	  /* where names lead */
 	bool replaced; /* there is an order that replaces it */
 	bool other_key;
@@ -242,7 +243,8 @@ send_request(void *arg, const struct acme_request *r, struct acme_response *out,
 		finish(w, buf_sv(&text));
 	else if (strcmp(path, "/cert") == 0)
 		give(w);
-	else if (strncmp(path, "/ari/", 5) == 0 && w->window_start != 0) {
+	else if (strncmp(path, "/ari/", 5) == 0 && w->window_start != 0 &&
+		 (w->window_of == 0 || w->issued == w->window_of)) {
 		struct clk_tm a, b;
 
 		clk_civil(w->window_start, &a);
@@ -423,6 +425,7 @@ START_TEST(work__the_window_is_followed)
 
 	world_start(&w);
 	/* To come, but behind two thirds. */
+	w.window_of = 1;
 	w.window_start = T0 + 70 * DAY;
 	w.window_end = T0 + 71 * DAY;
 	run_until(&w, T0 + 69 * DAY);
@@ -432,9 +435,9 @@ START_TEST(work__the_window_is_followed)
 		ck_assert_int_lt(w.now, T0 + 72 * DAY);
 	}
 	/* They are all to be revoked. */
-	w.window_start = w.window_end = 0;
 	run_until(&w, T0 + 90 * DAY);
 	ck_assert_uint_eq(w.issued, 2);
+	w.window_of = 0;
 	w.window_start = w.now - 3 * DAY;
 	w.window_end = w.now - 2 * DAY;
 	run_until(&w, T0 + 91 * DAY);

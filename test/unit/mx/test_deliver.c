@@ -3,7 +3,6 @@
  * each with its own habits, and which of them are asked, in which order.
  */
 #include <arpa/inet.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
