@@ -35,6 +35,11 @@
 #define FILE_MOST  (1u << 20)
 #define TICK_MS	   200
 
+struct certificate {
+	char *file;
+	struct buf pem;
+};
+
 struct state {
 	struct child child;
 	struct peer *dns, *web;
@@ -45,6 +50,11 @@ struct state {
 	atomic_bool stop;
 	struct acme_work_result result;
 	pthread_t thread;
+	/* What web is told, for one that is started anew. */
+	pthread_mutex_t lock;
+	struct buf token, text; /* of the challenge */
+	struct certificate *certificate;
+	size_t ncertificate;
 };
 
 static void
@@ -190,21 +200,98 @@ tell_web(struct state *st, struct msg *m, struct err *err)
 	return r == RC_OK ? r : err_set(err, r, "web: %.200s", text);
 }
 
+static void
+put_challenge(const char *token, const char *text, struct msg *m)
+{
+	const struct http_challenge said = {sv_str(token), sv_str(text)};
+
+	msg_init(m, HTTP_CHALLENGE_SET);
+	http_challenge_put(m, &said);
+}
+
+static void
+put_certificate(const char *file, struct sv pem, struct msg *m)
+{
+	const struct web_certificate said = {sv_str(file), pem, pem};
+
+	msg_init(m, WEB_CERTIFICATE);
+	web_certificate_put(m, &said);
+}
+
 static int
 world_show(void *arg, const struct acme_shown *s, bool on, struct err *err)
 {
-	const struct http_challenge set = {sv_str(s->token), sv_str(s->text)};
-	const struct http_challenge_end end = {sv_str(s->token)};
+	const struct http_challenge_end all = {sv_str("")};
+	struct state *st = arg;
 	struct msg m;
 
+	pthread_mutex_lock(&st->lock);
+	buf_set(&st->token, sv_str(on ? s->token : ""));
+	buf_set(&st->text, sv_str(on ? s->text : ""));
+	pthread_mutex_unlock(&st->lock);
+	if (!on && !peer_up(st->web))
+		return RC_OK;
 	if (on) {
-		msg_init(&m, HTTP_CHALLENGE_SET);
-		http_challenge_put(&m, &set);
+		put_challenge(s->token, s->text, &m);
 	} else {
 		msg_init(&m, HTTP_CHALLENGE_CLEAR);
-		http_challenge_end_put(&m, &end);
+		http_challenge_end_put(&m, &all);
 	}
-	return tell_web(arg, &m, err);
+	return tell_web(st, &m, err);
+}
+
+/* ---- a web process that has just come knows nothing yet ---- */
+
+static void
+keep_certificate(struct state *st, const char *file, struct sv pem)
+{
+	struct certificate *c;
+	size_t i;
+
+	pthread_mutex_lock(&st->lock);
+	for (i = 0; i < st->ncertificate; i++)
+		if (strcmp(st->certificate[i].file, file) == 0)
+			break;
+	if (i == st->ncertificate) {
+		st->certificate = xreallocarray(
+		    st->certificate, i + 1, sizeof *st->certificate);
+		st->certificate[i].file = xstrdup(file);
+		buf_init(&st->certificate[i].pem, FILE_MOST);
+		st->ncertificate++;
+	}
+	c = &st->certificate[i];
+	buf_set(&c->pem, pem);
+	pthread_mutex_unlock(&st->lock);
+}
+
+static void
+on_told(int rc, struct msg *reply, void *arg)
+{
+	(void)reply;
+	(void)arg;
+	if (rc != RC_OK)
+		mlog(LOG_WARN, "acme.web", "rc=%s", rc_name(rc));
+}
+
+static void
+on_web(void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+	struct msg m;
+	size_t i;
+
+	pthread_mutex_lock(&st->lock);
+	if (st->token.n > 0) {
+		put_challenge(st->token.p, st->text.p, &m);
+		peer_ask(st->web, &m, CHANGE_MS, on_told, st);
+	}
+	for (i = 0; i < st->ncertificate; i++) {
+		put_certificate(st->certificate[i].file,
+		    buf_sv(&st->certificate[i].pem), &m);
+		peer_ask(st->web, &m, CHANGE_MS, on_told, st);
+	}
+	pthread_mutex_unlock(&st->lock);
 }
 
 static bool
@@ -256,14 +343,25 @@ world_points(void *arg, const char *name, const char *hostname, char *why)
 	return here > 0 ? ACME_POINTS_PARTLY : ACME_POINTS_AWAY;
 }
 
-/* The supervisor reads them from the folder. */
+/* Those for web clients go to them; the server's own is read by the supervisor,
+ * for all. */
 static void
 world_have(void *arg, const char *file, struct sv pem, bool fresh)
 {
-	(void)arg;
-	(void)pem;
-	if (fresh)
-		mlog(LOG_INFO, "acme.new", "certificate=%s", file);
+	struct state *st = arg;
+	struct err err;
+	struct msg m;
+
+	(void)fresh;
+	if (sv_starts(sv_str(file), SV("host.")))
+		return;
+	keep_certificate(st, file, pem);
+	if (!peer_up(st->web))
+		return; /* it is told when it comes */
+	put_certificate(file, pem, &m);
+	if (tell_web(st, &m, &err) != RC_OK)
+		mlog(LOG_WARN, "acme.web", "certificate=%s text=\"%s\"", file,
+		    err.text);
 }
 
 /* ---- the thread ---- */
@@ -374,6 +472,9 @@ run_acme(int control_fd)
 	buf_init(&st->secret, SECRET_MAX);
 	https_answer_init(&st->answer);
 	acme_work_result_init(&st->result);
+	buf_init(&st->token, WEB_TOKEN_MAX);
+	buf_init(&st->text, WEB_KEY_AUTH_MAX);
+	must(pthread_mutex_init(&st->lock, NULL) == 0);
 	tls_library_setup();
 	read_or_die(c,
 	    st->conf->acme.ca != NULL ? st->conf->acme.ca : TLS_CA_BUNDLE,
@@ -384,7 +485,7 @@ run_acme(int control_fd)
 		ports[1] = 443;
 	child_enter(c, &walls);
 	st->dns = peer_new(c->loop, "dns", NULL, NULL, c);
-	st->web = peer_new(c->loop, "web", NULL, NULL, c);
+	st->web = peer_new(c->loop, "web", NULL, on_web, c);
 	must(pthread_create(&st->thread, NULL, work, st) == 0);
 	/* The thread may be in the middle of a request: it ends with us, and
 	 * what is on the disk is whole at any time. */

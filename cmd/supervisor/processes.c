@@ -178,6 +178,9 @@ on_control(struct line *l, struct msg *m, void *arg)
 	(void)l;
 	if (m->type == CTL_READY) {
 		p->ready = true;
+		/* It keeps in memory what acme gives it. */
+		if (p->role == ROLE_WEB && s->announced)
+			acme_schedule_again(s->acme);
 		let_in(s);
 		if (!s->announced && procs_ready(s)) {
 			s->announced = true;

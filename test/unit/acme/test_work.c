@@ -30,7 +30,7 @@ struct world {
 	unsigned limit;	     /* HTTP status of each order; 0: none */
 	const char *retry_after;
 	int64_t window_start, window_end; /* 0: no answer */
-	unsigned window_of; /* which certificate; 0: any */
+	unsigned window_of;		  /* which certificate; 0: any */
 	const char *away, *nowhere;	  /* where names lead */
 	bool replaced; /* there is an order that replaces it */
 	bool other_key;
