@@ -67,12 +67,15 @@ int clients_query(
 /*
  * Which domain of ours a program asks about: the address' if that is ours,
  * else that of the Host field, without port, dot at the end, "autoconfig." and
- * "autodiscover."; the server's own name stands for its domain, or for the
- * first.  Both may be empty.  The answer points into c.  RC_NOTFOUND: none is
+ * "autodiscover."; the server's own name, and behind these words those that it
+ * is in, since programs ask by the domain of the MX, stand for its domain, or
+ * for the first.  Both may be empty.  The answer points into c.  RC_NOTFOUND: none is
  * ours.
  */
 int clients_domain(const struct conf *c, struct sv host, struct sv address,
     struct sv *domain_out) RC_USE_RESULT;
+/* Is it the server's own name, or one that this is in, in any case? */
+bool clients_is_hosts(const struct conf *c, struct sv name);
 
 /* ---- Thunderbird and those that do as it does ---- */
 

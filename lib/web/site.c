@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "clients/clients.h"
 #include "web/site_priv.h"
 
 struct web_site {
@@ -102,6 +103,15 @@ static const struct {
     {SV("autodiscover."), HOST_AUTODISCOVER},
 };
 
+/* Mail programs also look by the domain of the MX, which is this server's
+ * name. */
+static bool
+is_ours(const struct conf *c, struct sv domain, unsigned kind)
+{
+	return conf_domain_is_local(c, domain) ||
+	       (kind != HOST_MTA_STS && clients_is_hosts(c, domain));
+}
+
 static unsigned
 hosts_of(const char *host, void *arg)
 {
@@ -116,7 +126,7 @@ hosts_of(const char *host, void *arg)
 		is |= HOST_DOMAIN;
 	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (sv_starts(name, kinds[i].prefix) &&
-		    conf_domain_is_local(c, sv_skip(name, kinds[i].prefix.n)))
+		    is_ours(c, sv_skip(name, kinds[i].prefix.n), kinds[i].kind))
 			is |= kinds[i].kind;
 	conf_free(&c);
 	return is;

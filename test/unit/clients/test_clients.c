@@ -205,6 +205,26 @@ START_TEST(domain__of_a_host_that_is_in_none_is_the_first)
 	ck_assert_int_eq(
 	    clients_domain(c, SV("mx.provider.test"), SV(""), &found), RC_OK);
 	ck_assert(sv_eq(found, SV("c.test")));
+	/* Those who go by the domain of the MX. */
+	found = SV("");
+	ck_assert_int_eq(
+	    clients_domain(c, SV("autoconfig.Provider.test"), SV(""), &found),
+	    RC_OK);
+	ck_assert(sv_eq(found, SV("c.test")));
+	ck_assert_int_eq(clients_domain(c, SV("autoconfig.provider.test"),
+			     SV("x@d.test"), &found),
+	    RC_OK);
+	ck_assert(sv_eq(found, SV("d.test")));
+	ck_assert_int_eq(clients_domain(c, SV("provider.test"), SV(""), &found),
+	    RC_NOTFOUND);
+	ck_assert_int_eq(
+	    clients_domain(c, SV("autoconfig.test"), SV(""), &found),
+	    RC_NOTFOUND);
+	ck_assert_int_eq(
+	    clients_domain(c, SV("autoconfig.ovider.test"), SV(""), &found),
+	    RC_NOTFOUND);
+	ck_assert_int_eq(
+	    clients_domain(c, SV("autoconfig."), SV(""), &found), RC_NOTFOUND);
 	conf_free(&c);
 }
 END_TEST
