@@ -69,8 +69,8 @@ int clients_query(
  * else that of the Host field, without port, dot at the end, "autoconfig." and
  * "autodiscover."; the server's own name, and behind these words those that it
  * is in, since programs ask by the domain of the MX, stand for its domain, or
- * for the first.  Both may be empty.  The answer points into c.  RC_NOTFOUND: none is
- * ours.
+ * for the first.  Both may be empty.  The answer points into c.  RC_NOTFOUND:
+ * none is ours.
  */
 int clients_domain(const struct conf *c, struct sv host, struct sv address,
     struct sv *domain_out) RC_USE_RESULT;
