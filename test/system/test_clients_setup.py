@@ -269,7 +269,8 @@ def code(text, password, h):
 def refusals(h):
     for words, code, said in (
             (("add", "zoe", "x"), 1, "no account"), (("add", "anna", ""), 1, "a label has 1"),
-            (("add", "anna", "a\nb"), 1, "control"), (("add", "anna", "-x"), 2, "cannot be a name"),
+            (("add", "anna", "a\nb"), 1, "control"), (("add", "anna", "-x"), 2, "unknown option -x"),
+            (("add", "anna", "--", "-x"), 1, "must not begin"),
             (("add", "anna"), 2, "usage"), (("list",), 2, "usage"), ((), 2, "usage"),
             (("add", "anna", "x", "--foo"), 2, "usage"), (("add", "anna", "x", "--profile"), 2, "usage"),
             (("revoke", "anna"), 2, "usage"), (("list", "anna", "x"), 2, "usage"),
