@@ -157,15 +157,9 @@ write_profile(struct device *d)
 static void
 make_link(struct device *d, struct sv token)
 {
-	const struct conf *c = d->conf;
-	uint16_t port =
-	    c->nlisten[CONF_HTTPS] > 0 ? c->listen[CONF_HTTPS][0].port : 0;
-
-	if (port == 0)
+	if (!d->server.web)
 		return;
-	buf_addf(&d->link, "https://%s", c->hostname);
-	if (port != 443)
-		buf_addf(&d->link, ":%u", port);
+	clients_put_origin(&d->server, &d->link);
 	buf_addf(&d->link, "/device/%.*s", SV_ARG(token));
 }
 

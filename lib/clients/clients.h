@@ -40,15 +40,18 @@ struct clients_server {
 	/* Of each protocol what is preferred first, at most one of a kind. */
 	struct clients_port port[CLIENTS_PROTOCOLS][2];
 	bool web; /* https://hostname/ answers: see clients_discover_json */
+	uint16_t web_port;
 };
 
 /*
  * From the listeners.  Those that only this machine reaches count where none is
  * reached from outside (a demo); one whose port the system chooses does not.
  * Of several of one service the usual port counts, else the first.  hostname
- * points into c.  web is false: the caller knows.
+ * points into c.
  */
 void clients_server_of(const struct conf *c, struct clients_server *out);
+/* Appends "https://hostname", with the port if it is not the usual one. */
+void clients_put_origin(const struct clients_server *s, struct buf *out);
 /* The port of a service, 0: none that a mail program could be told. */
 uint16_t clients_port_of(const struct conf *c, enum conf_service s);
 

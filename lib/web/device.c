@@ -5,7 +5,8 @@
  *   GET  /device/TOKEN    whose it is, and a button; changes nothing
  *   POST /device/TOKEN    the button: once, to
  *   GET  /settings/TICKET settings and password, and a link to
- *   GET  /profile/TICKET  the profile, as often as the phone wants
+ *   GET  /profile/TICKET.mobileconfig
+ *                         the profile, as often as the phone wants
  */
 #include <string.h>
 
@@ -21,8 +22,9 @@
 #include "ipc/proto.h"
 #include "web/site_priv.h"
 
-#define AUTH_MS	    3000
-#define PROFILE_MAX 16384
+#define AUTH_MS 3000
+/* By which a Mac knows what it has got. */
+#define PROFILE ".mobileconfig"
 
 /* Some of a link's letters; what has others is not asked about. */
 static bool
@@ -42,11 +44,15 @@ static int
 ask_auth(const struct http_ask *ask, uint8_t what, struct msg *m,
     struct link_done *done, struct http_response *a)
 {
-	const struct link_ask q = {what, ask->rest};
+	struct sv token = ask->rest;
+	struct link_ask q = {.what = what};
 	struct msg question;
 	int r;
 
-	if (!is_token(ask->rest)) {
+	if (sv_ends(token, SV(PROFILE)))
+		token = sv_first(token, token.n - (sizeof PROFILE - 1));
+	q.token = token;
+	if (!is_token(token)) {
 		http_response_error(a, 404, NULL);
 		return RC_NOTFOUND;
 	}
@@ -167,7 +173,7 @@ web_device_settings(const struct http_ask *ask, struct http_response *a)
 	c = web_site_conf(ask->arg);
 	clients_server_of(c, &s);
 	buf_init(&link, 128);
-	buf_addf(&link, "/profile/%.*s", SV_ARG(ask->rest));
+	buf_addf(&link, "/profile/%.*s" PROFILE, SV_ARG(ask->rest));
 	begin_page(&x, a, "Settings for your mail");
 	xml_leaf(&x, "h2", SV("iPhone, iPad, Mac"));
 	xml_open(&x, "p", NULL);

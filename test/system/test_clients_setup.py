@@ -160,7 +160,7 @@ def autodiscover(h):
         verdict(got[0] == 200 and b"<ErrorCode>600" in got[2], f"autodiscover-{path}{words}", got)
     _, _, body = h.curl("/autodiscover/autodiscover.json/v1.0/anna@home.test?Protocol=AutodiscoverV1")
     verdict(json.loads(body) == {"Protocol": "AutodiscoverV1",
-                                 "Url": "https://mail.home.test/autodiscover/autodiscover.xml"}, "autodiscover-json", body)
+                                 "Url": f"https://mail.home.test:{h.port['https']}/autodiscover/autodiscover.xml"}, "autodiscover-json", body)
 
 
 # ---- devices ----
@@ -312,14 +312,15 @@ def links(h):
     verdict(h.curl(path, "-X", "PUT")[0] == 405, "link-put")
     status, fields, body = h.curl(path, "-X", "POST")
     ticket = fields.get("location", "")
+    profile = ticket.replace("settings", "profile") + ".mobileconfig"
     verdict(status == 303 and re.fullmatch(r"/settings/[\w-]{32}", ticket), "link-pressed", (status, fields))
     for words, name in ((("-X", "POST"), "again"), ((), "looked-at"), (("-I",), "head")):
         verdict(h.curl(path, *words)[0] == 410, f"link-spent-{name}")
     for i in range(2):
         status, _, body = h.curl(ticket)
-        verdict(status == 200 and secret in body and ticket.replace("settings", "profile").encode() in body,
+        verdict(status == 200 and secret in body and profile.encode() in body,
                 f"settings-{i}", (status, body))
-        status, fields, body = h.curl(ticket.replace("settings", "profile"))
+        status, fields, body = h.curl(profile)
         verdict(status == 200 and fields["content-type"] == "application/x-apple-aspen-config"
                 and plistlib.loads(body)["PayloadContent"][0]["IncomingPassword"] == password, f"profile-fetched-{i}",
                 (status, fields))
@@ -329,7 +330,7 @@ def links(h):
                 "/device/%22%3E%3Cb%3E", path + "x", path[:-1], path + "/", "/profile/" + "A" * 32, "/settings/"):
         verdict(h.curl(bad)[0] in (400, 404) and h.curl(bad, "-X", "POST")[0] in (400, 404, 405), f"unknown-{bad[:24]}")
     verdict(h.command("device", "revoke", "anna", NAME).returncode == 0
-            and h.curl(ticket.replace("settings", "profile"))[0] == 404, "link-ends-with-its-device")
+            and h.curl(profile)[0] == 404, "link-ends-with-its-device")
     for text in (path[8:], ticket[10:], password):
         verdict(text not in h.log(), "nothing-in-the-log", text)
 
@@ -392,7 +393,7 @@ def verified(d, name):
 
 def signed_by_web(h, d):
     path, _ = add_link(h, "by web")
-    ticket = h.curl(path, "-X", "POST")[1]["location"].replace("settings", "profile")
+    ticket = h.curl(path, "-X", "POST")[1]["location"].replace("settings", "profile") + ".mobileconfig"
     files = [h.curl(ticket)[2] for _ in range(2)]
     verdict(files[0] != files[1], "signed-fresh")
     with open(os.path.join(d, "by-web"), "wb") as f:
