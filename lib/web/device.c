@@ -9,10 +9,12 @@
  *                         the profile, as often as the phone wants
  */
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/ssl.h>
 
 #include "base/ascii.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "clients/profile.h"
 #include "clients/sign.h"
@@ -22,7 +24,8 @@
 #include "ipc/proto.h"
 #include "web/site_priv.h"
 
-#define AUTH_MS 3000
+#define ROOTS_MAX (4 << 20)
+#define AUTH_MS	  3000
 /* By which a Mac knows what it has got. */
 #define PROFILE ".mobileconfig"
 
@@ -200,9 +203,23 @@ web_device_settings(const struct http_ask *ask, struct http_response *a)
 
 /* ---- the profile ---- */
 
+/* Appends the file; without it nothing is trusted. */
+static void
+read_roots(int fd, struct buf *out)
+{
+	struct stat s;
+	char *p;
+
+	if (fd < 0 || fstat(fd, &s) != 0 || s.st_size > ROOTS_MAX ||
+	    (p = buf_reserve(out, (size_t)s.st_size)) == NULL)
+		return;
+	if (io_pread_all(fd, p, (size_t)s.st_size, 0) == RC_OK)
+		buf_added(out, (size_t)s.st_size);
+}
+
 struct signing {
 	struct http_response *a;
-	struct sv roots;
+	int roots;
 };
 
 /* With the certificate that browsers get for the server's name, if a device
@@ -217,12 +234,14 @@ sign_with(struct tls_ctx *ctx, void *arg)
 	    .key = SSL_CTX_get0_privatekey(ssl),
 	};
 	struct err err = {.text = ""};
-	struct buf der;
+	struct buf der, roots;
 	int r;
 
 	buf_init(&der, HTTP_BODY_MAX);
+	buf_init(&roots, ROOTS_MAX);
+	read_roots(g->roots, &roots);
 	(void)SSL_CTX_get0_chain_certs(ssl, &s.rest);
-	r = clients_signer_trusted(&s, g->roots, &err);
+	r = clients_signer_trusted(&s, buf_sv(&roots), &err);
 	if (r == RC_OK)
 		r = clients_signer_sign(&s, buf_sv(&g->a->body), &der, &err);
 	if (r == RC_OK) {
@@ -231,6 +250,7 @@ sign_with(struct tls_ctx *ctx, void *arg)
 	} else {
 		mlog(LOG_INFO, "profile.unsigned", "text=\"%s\"", err.text);
 	}
+	buf_fini(&roots);
 	buf_wipe(&der);
 }
 

@@ -14,13 +14,12 @@ struct web_site {
 	struct conf *conf;
 	struct sni *sni;
 	struct peer *auth;
-	struct sv roots;
+	int roots;
 	struct challenges *challenges;
 };
 
 struct web_site *
-web_site_new(
-    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots)
+web_site_new(struct conf *c, struct sni *sni, struct peer *auth, int roots)
 {
 	struct web_site *s = xcalloc(1, sizeof *s);
 
@@ -86,7 +85,7 @@ web_site_auth(struct web_site *s)
 	return s->auth;
 }
 
-struct sv
+int
 web_site_roots(struct web_site *s)
 {
 	return s->roots;
