@@ -1,4 +1,4 @@
-/* Which SRV records there are to be. */
+/* The SRV records of a domain. */
 #include <check.h>
 #include <string.h>
 
@@ -25,7 +25,7 @@ static const struct {
 START_TEST(publish_add_domain__srv_is_what_programs_are_told)
 {
 	struct conf_errors e = {0};
-	struct publish_list list = {NULL, 0, 0};
+	struct publish_list list = {0};
 	struct conf *c = NULL;
 	struct buf text;
 	size_t i;
@@ -46,18 +46,18 @@ START_TEST(publish_add_domain__srv_is_what_programs_are_told)
 				  1),
 			    list.p[i].value.p);
 	ck_assert_str_eq(text.p, srv_lists[_i].want);
-	publish_list_fini(&list);
 	buf_fini(&text);
+	publish_list_fini(&list);
 	conf_free(&c);
 }
 END_TEST
 
 UNIT_TESTS(srv)
 {
-	TCase *t = tcase_create("srv");
+	TCase *tc = tcase_create("srv");
 
-	tcase_add_loop_test(t,
+	tcase_add_loop_test(tc,
 	    publish_add_domain__srv_is_what_programs_are_told, 0,
 	    (int)(sizeof srv_lists / sizeof srv_lists[0]));
-	return t;
+	return tc;
 }
