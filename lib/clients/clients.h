@@ -52,8 +52,6 @@ struct clients_server {
 void clients_server_of(const struct conf *c, struct clients_server *out);
 /* Appends "https://hostname", with the port if it is not the usual one. */
 void clients_put_origin(const struct clients_server *s, struct buf *out);
-/* The port of a service, 0: none that a mail program could be told. */
-uint16_t clients_port_of(const struct conf *c, enum conf_service s);
 
 /* ---- who asks, and for whom ---- */
 
@@ -119,9 +117,7 @@ unsigned clients_discover_json(
  * empty. */
 void clients_text(
     const struct clients_server *s, struct sv address, struct buf *out);
-/* The same as a table, a part of a page: no attribute but class. */
-void clients_table(
-    const struct clients_server *s, struct sv address, struct buf *out);
+/* The same as a table in a page: no attribute but class. */
 struct xml;
 void clients_put_table(
     struct xml *x, const struct clients_server *s, struct sv address);

@@ -58,17 +58,6 @@ find_port(const struct conf *c, const struct service *s, bool public)
 	return found;
 }
 
-uint16_t
-clients_port_of(const struct conf *c, enum conf_service s)
-{
-	size_t i;
-
-	for (i = 0; i < SERVICES; i++)
-		if (services[i].service == s)
-			return find_port(c, &services[i], is_public(c));
-	return 0;
-}
-
 static uint16_t
 find_web(const struct conf *c)
 {
