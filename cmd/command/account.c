@@ -114,14 +114,12 @@ set_password(
 	auth_said_init(&a);
 	msg_init(&m, CMD_PASSWD);
 	auth_command_put(&m, &o);
-	r = auth_line_ask(conf, &m, &a);
+	r = auth_line_ask(conf, &m, &a, &err);
 	if (r == RC_NOTFOUND)
 		r = command_passwd_offline(
 		    conf, sv_str(name), password, weak, &err);
 	else if (r == RC_OK && (r = a.rc) != RC_OK)
 		(void)err_set(&err, r, "%s", a.text.p);
-	else if (r != RC_OK)
-		(void)err_set(&err, r, "the server does not answer");
 	auth_said_fini(&a);
 	if (r != RC_OK)
 		return command_fail("passwd", EXIT_FAILED, "%s", err.text);
@@ -132,30 +130,22 @@ int
 cmd_passwd(const char *config, int argc, char **argv)
 {
 	bool from_stdin = false, weak = false;
-	const char *name = NULL;
+	const struct command_option options[] = {
+	    {"--stdin", .flag = &from_stdin}, {"--weak", .flag = &weak}};
+	const struct command_words words = {.command = "passwd",
+	    .option = options,
+	    .noption = 2,
+	    .what = "one account; the password is asked for",
+	    .least = 1,
+	    .most = 1};
+	const char *name;
 	struct buf password;
 	struct conf *conf;
-	int i, r;
+	int r = command_words(&words, argc, argv, NULL);
 
-	for (i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--stdin") == 0)
-			from_stdin = true;
-		else if (strcmp(argv[i], "--weak") == 0)
-			weak = true;
-		else if (name == NULL && argv[i][0] != '-')
-			name = argv[i];
-		else if (argv[i][0] == '-')
-			return command_fail("passwd", EXIT_USAGE,
-			    "unknown option %s; usage: passwd NAME [--stdin] "
-			    "[--weak]",
-			    argv[i]);
-		else
-			return command_fail("passwd", EXIT_USAGE,
-			    "one account at a time; the password is asked for; "
-			    "usage: passwd NAME [--stdin] [--weak]");
-	if (name == NULL)
-		return command_fail("passwd", EXIT_USAGE,
-		    "which account? usage: passwd NAME [--stdin] [--weak]");
+	if (r != EXIT_FINE)
+		return r;
+	name = argv[1];
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -176,8 +166,6 @@ cmd_passwd(const char *config, int argc, char **argv)
 }
 
 /* ---- app passwords and the list ---- */
-
-#define APP_USAGE "usage: app-password NAME [LABEL [--revoke]]"
 
 /* label NULL: the list. */
 static int
@@ -219,18 +207,25 @@ show_secret(const struct conf *conf, const char *name, const char *label,
 int
 cmd_app_password(const char *config, int argc, char **argv)
 {
-	bool revoke = argc == 4 && strcmp(argv[3], "--revoke") == 0;
-	const char *label = argc > 2 ? argv[2] : NULL;
+	bool revoke = false;
+	const struct command_option option = {"--revoke", .flag = &revoke};
+	const struct command_words words = {.command = "app-password",
+	    .option = &option,
+	    .noption = 1,
+	    .what = "an account and a label",
+	    .least = 1,
+	    .most = 2};
+	const char *label;
 	struct conf *conf;
 	struct auth_said a;
-	int r;
+	int n, r = command_words(&words, argc, argv, &n);
 
-	if (argc < 2 || argc > 4 || argv[1][0] == '-' || (argc == 4 && !revoke))
-		return command_fail("app-password", EXIT_USAGE, APP_USAGE);
-	/* An option is not a label: the label was forgotten. */
-	if (label != NULL && label[0] == '-' && !revoke)
-		return command_fail("app-password", EXIT_USAGE,
-		    "\"%s\" cannot be a label; " APP_USAGE, label);
+	if (r != EXIT_FINE)
+		return r;
+	label = n > 1 ? argv[2] : NULL;
+	if (revoke && label == NULL)
+		return command_misused("app-password",
+		    "--revoke: the label of the password is missing");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -256,13 +251,15 @@ cmd_account(const char *config, int argc, char **argv)
 {
 	struct conf *conf;
 	struct auth_said a;
+	static const char *const verbs[] = {"list"};
+	const struct command_words words = {.command = "account"};
 	const struct auth_command o = {.weak = false};
 	struct msg m;
 	int r;
 
-	if (argc != 2 || strcmp(argv[1], "list") != 0)
-		return command_fail(
-		    "account", EXIT_USAGE, "usage: account list");
+	if (command_verb("account", verbs, 1, argv[1]) == 1 ||
+	    command_words(&words, argc - 1, argv + 1, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

@@ -35,6 +35,7 @@ struct device {
 	const char *file; /* NULL: no profile is wanted */
 	int fd;
 	bool qr, json;
+	struct buf link; /* empty: nobody would answer there */
 };
 
 static int
@@ -155,6 +156,36 @@ write_profile(struct device *d)
 	return r;
 }
 
+/* Where the process web shows the settings, and hands out the profile. */
+static void
+make_link(struct device *d, struct sv token)
+{
+	const struct conf *c = d->conf;
+	uint16_t port =
+	    c->nlisten[CONF_HTTPS] > 0 ? c->listen[CONF_HTTPS][0].port : 0;
+
+	if (port == 0)
+		return;
+	buf_addf(&d->link, "https://%s", c->hostname);
+	if (port != 443)
+		buf_addf(&d->link, ":%u", port);
+	buf_addf(&d->link, "/device/%.*s", SV_ARG(token));
+}
+
+static void
+print_link(const struct device *d)
+{
+	struct buf code;
+
+	printf("\nOr scan this with the phone, or open it there, within 15 "
+	       "minutes; it works once:\n%s\n",
+	    d->link.p);
+	buf_init(&code, 1 << 16);
+	if (d->qr && qr_print(buf_sv(&d->link), &code) == RC_OK)
+		printf("\n%s", code.p);
+	buf_wipe(&code);
+}
+
 /* What Thunderbird for Android takes: no line is typed into it. */
 static void
 print_code(const struct device *d)
@@ -184,7 +215,9 @@ print_device(const struct device *d)
 		printf("profile    %s, for iPhone, iPad and Mac: it has the "
 		       "password in it; delete it when it is installed\n",
 		    d->file);
-	if (d->qr)
+	if (d->link.n > 0)
+		print_link(d);
+	else if (d->qr)
 		print_code(d);
 	buf_fini(&text);
 }
@@ -205,6 +238,7 @@ add(struct device *d)
 			(void)unlink(d->file);
 	} else {
 		d->is.password = buf_sv(&a.secret);
+		make_link(d, buf_sv(&a.text));
 		r = write_profile(d);
 		if (r == EXIT_FINE) {
 			print_device(d);
@@ -358,6 +392,7 @@ begin_to_add(struct device *d)
 {
 	int number = conf_account_by_name(d->conf, d->is.account);
 	const struct conf_account *a;
+	int r;
 
 	if (number < 0)
 		return command_fail("device", EXIT_FAILED,
@@ -366,7 +401,10 @@ begin_to_add(struct device *d)
 	a = &d->conf->account[number];
 	d->is.address = sv_str(a->naddress > 0 ? a->address[0] : a->name);
 	clients_server_of(d->conf, &d->server);
-	return add(d);
+	buf_init(&d->link, 1024);
+	r = add(d);
+	buf_wipe(&d->link);
+	return r;
 }
 
 int

@@ -21,12 +21,6 @@
 #include "imap/transfer/look.h"
 #include "imap/transfer/mh.h"
 
-#define USAGE                                                          \
-	"usage: import ACCOUNT SOURCE... [--format maildir|mbox|eml] " \
-	"[--into FOLDER] [--map NAME=FOLDER]... [--folder F]... "      \
-	"[--password-file FILE] "                                      \
-	"[--fingerprint SHA256] [--again]"
-
 #define PEEKS_MAX 2000
 
 /* ---- the worker ---- */
@@ -470,7 +464,7 @@ one(const struct transfer_order *order, const char *place)
 						     : one_place(&o);
 		break;
 	default:
-		code = command_fail("import", EXIT_USAGE, "%s", err.text);
+		code = command_misused("import", "%s", err.text);
 		break;
 	}
 	transfer_server_fini(&o.server);
@@ -485,8 +479,6 @@ cmd_import(const char *config, int argc, char **argv)
 	struct conf *conf;
 
 	code = transfer_words(&o, argc, argv, &n);
-	if (code == EXIT_FINE && n < 2)
-		code = command_fail("import", EXIT_USAGE, USAGE);
 	if (code != EXIT_FINE)
 		return code;
 	conf = command_conf(config);

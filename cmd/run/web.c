@@ -2,16 +2,22 @@
  * out, no way to the mail. */
 #include <unistd.h>
 
+#include "base/io.h"
+#include "base/log.h"
 #include "cmd/run/process.h"
 #include "front/listener.h"
+#include "net/tls.h"
 #include "web/front.h"
 #include "web/service.h"
+
+#define ROOTS_MAX (4u << 20)
 
 struct state {
 	struct child child;
 	struct listener *listener;
 	struct web_site *site;
 	struct web_service *service;
+	struct peer *auth;
 };
 
 /* The wiring lets only those come who get certificates. */
@@ -20,9 +26,11 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 {
 	struct state *st = c->arg;
 
-	(void)role;
 	(void)account;
-	web_service_add(st->service, fd);
+	if (role == ROLE_AUTH)
+		peer_connect(st->auth, fd);
+	else
+		web_service_add(st->service, fd);
 }
 
 static void
@@ -90,6 +98,8 @@ run_web(int control_fd)
 	struct state st = {0};
 	struct child *c = &st.child;
 	struct listener_opts o = {.proto = &web_front};
+	struct buf roots;
+	struct err err;
 	unsigned i;
 
 	child_boot(c, control_fd, &ops);
@@ -100,11 +110,17 @@ run_web(int control_fd)
 	o.connections = c->conf_now->limits.connections;
 	o.connections_per_peer = c->conf_now->limits.connections_per_peer;
 	o.limit_loopback = c->conf_now->limits.loopback;
+	/* Without it profiles are not signed. */
+	buf_init(&roots, ROOTS_MAX);
+	if (io_read_file(TLS_CA_BUNDLE, &roots, &err) != RC_OK)
+		mlog(LOG_WARN, "web.roots", "text=\"%s\"", err.text);
 	child_enter(c, &walls);
 	/* The host name must outlive a swap of the configuration; it is one of
 	 * the keys that make new listeners. */
 	(void)conf_ref(c->conf_now);
-	o.arg = st.site = web_site_new(c->conf_now, sni_new(o.tls));
+	st.auth = peer_new(c->loop, "auth", NULL, NULL, &st);
+	o.arg = st.site =
+	    web_site_new(c->conf_now, sni_new(o.tls), st.auth, buf_sv(&roots));
 	st.service = web_service_new(c->loop, st.site);
 	st.listener = listener_new(&o);
 	for (i = 0; i < c->nsock; i++)

@@ -82,6 +82,7 @@ const struct wire server_wires[] = {
     {ROLE_SUBMISSION, ROLE_DNS},
     {ROLE_IMAP, ROLE_AUTH},
     {ROLE_POP3, ROLE_AUTH},
+    {ROLE_WEB, ROLE_AUTH},
     {ROLE_AUTH, ROLE_KEEPER},
     {ROLE_AUTH, ROLE_DNS},
     {ROLE_QUEUE, ROLE_AUTH},

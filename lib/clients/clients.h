@@ -116,6 +116,9 @@ void clients_text(
 /* The same as a table, a part of a page: no attribute but class. */
 void clients_table(
     const struct clients_server *s, struct sv address, struct buf *out);
+struct xml;
+void clients_put_table(
+    struct xml *x, const struct clients_server *s, struct sv address);
 /* The same as a page of its own, without script and style. */
 void clients_page(
     const struct clients_server *s, struct sv address, struct buf *out);

@@ -51,8 +51,9 @@ put_row(struct xml *x, struct sv what, struct sv value)
 	xml_close(x);
 }
 
-static void
-put_table(struct xml *x, const struct clients_server *s, struct sv address)
+void
+clients_put_table(
+    struct xml *x, const struct clients_server *s, struct sv address)
 {
 	struct buf text;
 	size_t i, j;
@@ -86,7 +87,7 @@ clients_table(
 	struct xml x;
 
 	xml_begin_html(&x, out, false);
-	put_table(&x, s, address);
+	clients_put_table(&x, s, address);
 	if (!xml_end(&x))
 		out->failed = true;
 }
@@ -99,13 +100,12 @@ clients_page(const struct clients_server *s, struct sv address, struct buf *out)
 	xml_begin_html(&x, out, true);
 	xml_open(&x, "html", "lang=\"en\"");
 	xml_open(&x, "head", NULL);
-	xml_open(&x, "meta", "charset=\"utf-8\"");
-	x.depth--; /* it has no end */
+	xml_void(&x, "meta", "charset=\"utf-8\"");
 	xml_leaf(&x, "title", SV("Settings for mail programs"));
 	xml_close(&x);
 	xml_open(&x, "body", NULL);
 	xml_leaf(&x, "h1", SV("Settings for mail programs"));
-	put_table(&x, s, address);
+	clients_put_table(&x, s, address);
 	if (!xml_end(&x))
 		out->failed = true;
 }

@@ -141,6 +141,13 @@ xml_empty(struct xml *x, const char *name)
 }
 
 void
+xml_void(struct xml *x, const char *name, const char *attributes)
+{
+	indent(x);
+	buf_addf(x->out, "<%s %s>\n", name, attributes);
+}
+
+void
 xml_text(struct xml *x, struct sv text)
 {
 	indent(x);

@@ -34,6 +34,8 @@ void xml_leaf(struct xml *x, const char *name, struct sv text);
 void xml_leafu(struct xml *x, const char *name, uint64_t number);
 /* <name/> */
 void xml_empty(struct xml *x, const char *name);
+/* HTML: one that has no end. */
+void xml_void(struct xml *x, const char *name, const char *attributes);
 /* Text alone, escaped. */
 void xml_text(struct xml *x, struct sv text);
 /* Closes what is open; is it valid, and did it fit? */

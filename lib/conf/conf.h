@@ -360,6 +360,8 @@ uint64_t conf_quota(const struct conf *c, uint32_t account);
 /* The smarthost for recipients of that domain; NULL: none. */
 const struct conf_relay *conf_relay_for(const struct conf *c, struct sv domain);
 
+/* What is delayed while no names can be looked up, in words for people. */
+const char *conf_without_names(const struct conf *c);
 /* Of one of our domains; NULL: it has no policy, or nobody could fetch it. */
 const struct conf_mta_sts *conf_mta_sts(const struct conf *c, struct sv domain);
 

@@ -7,11 +7,13 @@ static const struct {
 	const char *reason;
 } statuses[] = {
     {200, "OK"},
+    {303, "See Other"},
     {308, "Permanent Redirect"},
     {400, "Bad Request"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
+    {410, "Gone"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {417, "Expectation Failed"},

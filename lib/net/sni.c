@@ -118,6 +118,20 @@ offers_acme_alone(SSL *ssl)
 	       memcmp(p + 2, ACME, sizeof ACME - 1) == 0;
 }
 
+/* NULL: none but the first. */
+static struct tls_ctx *
+find_for(struct sni *s, const char *host)
+{
+	size_t i;
+
+	if (tls_ctx_is_for(s->first, host))
+		return NULL;
+	for (i = 0; i < s->certificates.n; i++)
+		if (tls_ctx_is_for(s->certificates.e[i].ctx, host))
+			return s->certificates.e[i].ctx;
+	return NULL;
+}
+
 static struct tls_ctx *
 choose(struct sni *s, SSL *ssl, struct sv name)
 {
@@ -128,12 +142,7 @@ choose(struct sni *s, SSL *ssl, struct sv name)
 		/* Else the list of protocols will not do: see on_alpn. */
 		return i < s->challenges.n ? s->challenges.e[i].ctx : NULL;
 	}
-	if (name.n == 0 || tls_ctx_is_for(s->first, name.p))
-		return NULL;
-	for (i = 0; i < s->certificates.n; i++)
-		if (tls_ctx_is_for(s->certificates.e[i].ctx, name.p))
-			return s->certificates.e[i].ctx;
-	return NULL;
+	return name.n > 0 ? find_for(s, name.p) : NULL;
 }
 
 /* Before anything of a context is used. */
@@ -256,6 +265,18 @@ sni_drop(struct sni *s, struct sv id)
 {
 	if (id.n > 0)
 		drop(s, &s->certificates, id);
+}
+
+void
+sni_use(struct sni *s, const char *host,
+    void (*fn)(struct tls_ctx *ctx, void *arg), void *arg)
+{
+	struct tls_ctx *ctx;
+
+	pthread_mutex_lock(&s->lock);
+	ctx = find_for(s, host);
+	fn(ctx != NULL ? ctx : s->first, arg);
+	pthread_mutex_unlock(&s->lock);
 }
 
 int

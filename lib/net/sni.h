@@ -34,6 +34,10 @@ int sni_set(struct sni *s, struct sv id, struct sv cert_pem, struct sv key_pem,
 void sni_drop(struct sni *s, struct sv id);
 /* Has one of them that name? */
 bool sni_is_for(struct sni *s, const char *host);
+/* Calls fn with the certificate that a client gets for that name, which lives
+ * until fn returns; fn may not call anything here. */
+void sni_use(struct sni *s, const char *host,
+    void (*fn)(struct tls_ctx *ctx, void *arg), void *arg);
 /* The proof for a name, in lower case. */
 int sni_challenge(struct sni *s, struct sv name, struct sv cert_pem,
     struct sv key_pem, struct err *err) RC_USE_RESULT;

@@ -12,17 +12,22 @@ struct web_site {
 	pthread_mutex_t lock; /* of conf */
 	struct conf *conf;
 	struct sni *sni;
+	struct peer *auth;
+	struct sv roots;
 	struct challenges *challenges;
 };
 
 struct web_site *
-web_site_new(struct conf *c, struct sni *sni)
+web_site_new(
+    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots)
 {
 	struct web_site *s = xcalloc(1, sizeof *s);
 
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	s->conf = conf_ref(c);
 	s->sni = sni;
+	s->auth = auth;
+	s->roots = roots;
 	s->challenges = challenges_new();
 	return s;
 }
@@ -72,6 +77,18 @@ web_site_conf(struct web_site *s)
 	c = conf_ref(s->conf);
 	pthread_mutex_unlock(&s->lock);
 	return c;
+}
+
+struct peer *
+web_site_auth(struct web_site *s)
+{
+	return s->auth;
+}
+
+struct sv
+web_site_roots(struct web_site *s)
+{
+	return s->roots;
 }
 
 /* ---- whose name is it? ---- */
@@ -125,6 +142,14 @@ static const struct http_route routes[] = {
 	SV("/.well-known/security.txt"), HTTP_READS, web_security_txt},
     {HOST_MTA_STS, false, HTTP_EXACT, SV("/.well-known/mta-sts.txt"),
 	HTTP_READS, web_mta_sts},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/device/"), HTTP_READS,
+	web_device_look},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/device/"), HTTP_DOES(HTTP_POST),
+	web_device_press},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/settings/"), HTTP_READS,
+	web_device_settings},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/profile/"), HTTP_READS,
+	web_device_profile},
     {HOST_SETUP, true, HTTP_EXACT, SV("/mail/config-v1.1.xml"), HTTP_READS,
 	web_autoconfig},
     {HOST_SETUP, true, HTTP_EXACT,
@@ -177,6 +202,20 @@ hsts(void *arg)
 	return on;
 }
 
+/* Without what is behind the beginning of a link, which lets in. */
+static struct sv
+path_for_log(struct sv path)
+{
+	static const struct sv links[] = {
+	    SV("/device/"), SV("/settings/"), SV("/profile/")};
+	size_t i;
+
+	for (i = 0; i < sizeof links / sizeof links[0]; i++)
+		if (sv_istarts(path, links[i]))
+			return links[i];
+	return sv_first(path, 100);
+}
+
 static void
 answered(const struct http_request *q, unsigned status, const char *why,
     const char *peer)
@@ -189,7 +228,7 @@ answered(const struct http_request *q, unsigned status, const char *why,
 	mlog(status >= 400 ? LOG_INFO : LOG_DEBUG, "web.request",
 	    "peer=%s status=%u method=%s host=%s path=%s%s%s%s", peer, status,
 	    http_method_name(q->method), log_q(host, sv_str(q->host)),
-	    log_q(path, sv_first(q->path, 100)), why != NULL ? " text=\"" : "",
+	    log_q(path, path_for_log(q->path)), why != NULL ? " text=\"" : "",
 	    why != NULL ? why : "", why != NULL ? "\"" : "");
 }
 

@@ -15,6 +15,9 @@
  *   https, under the server's name and its domains
  *     /.well-known/security.txt            [RFC 9116]
  *
+ *   https, under the server's name: links that `hearthmail device` made
+ *     /device/, /settings/, /profile/
+ *
  * By http everything else of a name that the certificate has is redirected to
  * https; other names, which a browser would only warn of, are not.  By https
  * nothing is redirected, as those who fetch policies must not follow.
@@ -32,8 +35,15 @@
 
 struct web_site;
 
-/* sni: whose names are redirected to; must outlive it.  c is referred to. */
-struct web_site *web_site_new(struct conf *c, struct sni *sni);
+struct peer;
+
+/*
+ * sni: whose names are redirected to.  auth: asked for links.  roots: PEM, what
+ * devices trust: a profile is signed if they trust us.  All must outlive it; c
+ * is referred to.
+ */
+struct web_site *web_site_new(
+    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots);
 void web_site_free(struct web_site **s);
 /* After a reload; from any thread. */
 void web_site_set_conf(struct web_site *s, struct conf *c);

@@ -2,6 +2,7 @@
 #ifndef WEB_SITE_PRIV_H
 #define WEB_SITE_PRIV_H
 
+#include "ipc/line.h"
 #include "web/site.h"
 
 enum web_host {
@@ -20,6 +21,13 @@ enum web_host {
 
 /* A reference, to be given back with conf_free. */
 struct conf *web_site_conf(struct web_site *s);
+struct peer *web_site_auth(struct web_site *s);
+struct sv web_site_roots(struct web_site *s);
+
+/* ---- device.c ---- */
+
+http_handler_fn web_device_look, web_device_press, web_device_settings,
+    web_device_profile;
 
 /* ---- text.c ---- */
 

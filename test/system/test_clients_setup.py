@@ -15,7 +15,7 @@ import tempfile
 import uuid
 import xml.etree.ElementTree as ET
 
-from house import BINARY, PASSWORD, TOP, House, finish, lacking, skip, verdict, wait_until
+from house import BINARY, PASSWORD, TOP, House, finish, free_ports, lacking, skip, verdict, wait_until
 
 SHOW = os.path.join(os.path.dirname(BINARY), "../test/system/clients-show")
 NAME = "Ben & Anna's <phone>"
@@ -238,6 +238,83 @@ def refusals(h):
     verdict("lost" not in h.command("device", "list", "anna").stdout, "and-not-listed")
 
 
+# ---- links ----
+
+class Web(House):
+    """With the ports for HTTP."""
+
+    def yaml(self):
+        if "https" not in self.port:
+            self.port.update(zip(("http", "https"), free_ports(2)))
+        return super().yaml()
+
+    def curl(self, path, *words, host="mail.home.test", scheme="https"):
+        """Status, fields in lower case, body as bytes."""
+        port = self.port[scheme]
+        r = subprocess.run(["curl", "-sS", "-k", "-i", "-m", "60", "--resolve", f"{host}:{port}:127.0.0.1", *words,
+                            f"{scheme}://{host}:{port}{path}"], capture_output=True)
+        head, _, body = r.stdout.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        fields = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:])}
+        return int(lines[0].split()[1]) if lines[0].startswith("HTTP") else 0, fields, body
+
+
+def add_link(h, name):
+    """Path of the link, and the password."""
+    r = h.command("device", "add", "anna", name)
+    link = re.search(r"^https://mail\.home\.test:(\d+)(/device/[\w-]{32})$", r.stdout, re.M)
+    verdict(link is not None and int(link.group(1)) == h.port["https"], "link-printed", r.stdout)
+    return link.group(2), re.search(r"^password   (\S+)$", r.stdout, re.M).group(1)
+
+
+def links(h):
+    path, password = add_link(h, NAME)
+    secret = password.encode()
+    for i in range(3):
+        status, fields, body = h.curl(path)
+        verdict(status == 200 and b"anna@home.test" in body and b"Ben &amp; Anna&#39;s &lt;phone&gt;" in body
+                and secret not in body, f"link-shown-{i}", (status, body))
+        status, _, body = h.curl(path, "-I")
+        verdict(status == 200 and body == b"", f"link-head-{i}", (status, body))
+    verdict(fields["cache-control"] == "no-store" and "no-referrer" in fields["referrer-policy"], "link-not-kept", fields)
+    verdict(b"<script" not in body and b"style" not in body, "link-without-script")
+    verdict(h.curl(path, scheme="http")[0] != 200, "link-not-in-the-clear")
+    verdict(h.curl(path, host="home.test")[0] == 404, "link-of-another-host")
+    verdict(h.curl(path.replace("/device/", "/profile/"))[0] == 404, "link-is-not-a-ticket")
+    verdict(h.curl(path, "-X", "PUT")[0] == 405, "link-put")
+    status, fields, body = h.curl(path, "-X", "POST")
+    ticket = fields.get("location", "")
+    verdict(status == 303 and re.fullmatch(r"/settings/[\w-]{32}", ticket), "link-pressed", (status, fields))
+    for words, name in ((("-X", "POST"), "again"), ((), "looked-at"), (("-I",), "head")):
+        verdict(h.curl(path, *words)[0] == 410, f"link-spent-{name}")
+    for i in range(2):
+        status, _, body = h.curl(ticket)
+        verdict(status == 200 and secret in body and ticket.replace("settings", "profile").encode() in body,
+                f"settings-{i}", (status, body))
+        status, fields, body = h.curl(ticket.replace("settings", "profile"))
+        verdict(status == 200 and fields["content-type"] == "application/x-apple-aspen-config"
+                and plistlib.loads(body)["PayloadContent"][0]["IncomingPassword"] == password, f"profile-fetched-{i}",
+                (status, fields))
+    verdict(usable(h, "imap", h.port["imaps"], True, "anna@home.test", password), "link-password-works")
+    verdict(h.curl(ticket.replace("settings", "device"))[0] == 404, "ticket-is-not-a-link")
+    for bad in ("/device/", "/device/" + "A" * 32, "/device/x", "/device/" + "A" * 5000, "/device/../x", "/device/%00",
+                "/device/%22%3E%3Cb%3E", path + "x", path[:-1], path + "/", "/profile/" + "A" * 32, "/settings/"):
+        verdict(h.curl(bad)[0] in (400, 404) and h.curl(bad, "-X", "POST")[0] in (400, 404, 405), f"unknown-{bad[:24]}")
+    verdict(h.command("device", "revoke", "anna", NAME).returncode == 0
+            and h.curl(ticket.replace("settings", "profile"))[0] == 404, "link-ends-with-its-device")
+    for text in (path[8:], ticket[10:], password):
+        verdict(text not in h.log(), "nothing-in-the-log", text)
+
+
+def links_of_a_dead_process(h):
+    path, _ = add_link(h, "second")
+    verdict(h.curl(path)[0] == 200, "second-link")
+    h.kill("auth")
+    verdict(wait_until(lambda: h.curl(path)[0] == 404), "link-ends-with-auth")
+    verdict(path[8:] not in h.log(), "nothing-in-the-log-of-a-failure")
+    verdict("second" in h.command("device", "list", "anna").stdout, "its-password-stays")
+
+
 # ---- a certificate that devices trust ----
 
 def openssl(d, *words):
@@ -267,12 +344,32 @@ def make_chain(d):
         f.write(open(os.path.join(d, "leaf.pem")).read() + open(os.path.join(d, "middle.pem")).read())
 
 
-def add_where_trusted(h, d, root, path):
-    """device add on a machine that trusts that root and no other."""
-    script = 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"'
-    return subprocess.run(["unshare", "-m", "sh", "-c", script, os.path.join(d, root), BINARY, "-c", h.config, "device",
-                           "add", "anna", os.path.basename(path), "--profile", path],
-                          capture_output=True, text=True, timeout=120)
+class Trusting(Web):
+    """On a machine that trusts that root and no other."""
+    root = None
+
+    def prefix(self):
+        script = 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"'
+        return ["unshare", "-m", "sh", "-c", script, self.root]
+
+
+def verified(d, name):
+    """Whether openssl believes the file, and what is in it."""
+    p = openssl(d, "cms", "-verify", "-inform", "DER", "-in", name, "-CAfile", "root.pem", "-purpose", "any", "-out",
+                "inside")
+    if verdict(p.returncode == 0, f"{name}-verified", p.stderr):
+        with open(os.path.join(d, "inside"), "rb") as f:
+            verdict(plistlib.load(f)["PayloadType"] == "Configuration", f"{name}-inside")
+
+
+def signed_by_web(h, d):
+    path, _ = add_link(h, "by web")
+    ticket = h.curl(path, "-X", "POST")[1]["location"].replace("settings", "profile")
+    files = [h.curl(ticket)[2] for _ in range(2)]
+    verdict(files[0] != files[1], "signed-fresh")
+    with open(os.path.join(d, "by-web"), "wb") as f:
+        f.write(files[1])
+    verified(d, "by-web")
 
 
 def signed():
@@ -284,18 +381,17 @@ def signed():
     d = tempfile.mkdtemp(prefix="hearthmail-test.")
     try:
         make_chain(d)
-        with House(extra=f"tls: {{ certificate: {d}/chain.pem, key: {d}/leaf.key }}\n") as h:
+        Trusting.root = os.path.join(d, "root.pem")
+        with Trusting(extra=f"tls: {{ certificate: {d}/chain.pem, key: {d}/leaf.key }}\n") as h:
             path = os.path.join(d, "signed")
-            r = add_where_trusted(h, d, "root.pem", path)
+            r = h.command("device", "add", "anna", "x", "--profile", path)
             verdict(r.returncode == 0 and "not signed" not in r.stderr, "profile-signed", r.stderr)
-            p = openssl(d, "cms", "-verify", "-inform", "DER", "-in", path, "-CAfile", "root.pem", "-purpose", "any",
-                        "-out", "profile")
-            verdict(p.returncode == 0, "profile-verified", p.stderr)
-            with open(os.path.join(d, "profile"), "rb") as f:
-                verdict(plistlib.load(f)["PayloadType"] == "Configuration", "profile-inside")
+            verified(d, "signed")
             verdict(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "signed-profile-mode")
+            signed_by_web(h, d)
             path = os.path.join(d, "unsigned")
-            r = add_where_trusted(h, d, "middle.pem", path)  # not a root
+            h.root = os.path.join(d, "middle.pem")  # not a root
+            r = h.command("device", "add", "anna", "y", "--profile", path)
             verdict(r.returncode == 0 and "not signed" in r.stderr, "profile-rather-unsigned", r.stderr)
             with open(path, "rb") as f:
                 verdict(f.read().startswith(b"<?xml"), "profile-unsigned")
@@ -305,6 +401,9 @@ def signed():
 
 def main():
     signed()
+    with Web(debug=True) as h:
+        links(h)
+        links_of_a_dead_process(h)
     with House() as h:
         autoconfig(h)
         autodiscover(h)
