@@ -43,7 +43,7 @@ setup(void)
 	sni = sni_new(tls);
 	conf = parse("listen: { http: [80], https: [443] }\n"
 		     "mta_sts: testing\n");
-	site = web_site_new(conf, sni);
+	site = web_site_new(conf, sni, NULL, SV(""));
 	ck_assert_int_eq(challenges_set(web_site_challenges(site),
 			     SV("to-ken_1"), SV("to-ken_1.thumb")),
 	    RC_OK);
@@ -179,10 +179,16 @@ START_TEST(site__follows_the_configuration)
 	    "Location: https://mail.a.test:8443/x\r\n"));
 	ck_assert_ptr_nonnull(
 	    strstr(get("GET", true, "mta-sts.a.test", POLICY), " 404 "));
-	/* Without https there is nowhere to go. */
+	/* Without https there is nowhere to go, as it seems or as it is. */
 	c = parse("listen: { http: [80] }\nmta_sts: testing\n");
 	web_site_set_conf(site, c);
 	conf_free(&c);
+	ck_assert_ptr_nonnull(
+	    strstr(get("GET", false, "mail.a.test", "/x"), " 404 "));
+	web_site_set_conf(site, conf);
+	ck_assert_ptr_nonnull(
+	    strstr(get("GET", false, "mail.a.test", "/x"), " 308 "));
+	web_site_without_https(site);
 	ck_assert_ptr_nonnull(
 	    strstr(get("GET", false, "mail.a.test", "/x"), " 404 "));
 }
