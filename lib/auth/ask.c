@@ -70,10 +70,33 @@ auth_pair_ask(struct auth_pair *p, const char *domain,
 	return r;
 }
 
-/* One of the pair, at its place; false: it cannot be. */
-static bool
-take_one(struct auth_pair *p, int i, const struct sign_signature *s, int rc)
+/* One signature of the two, the i-th, in what *to is; false: it cannot be. */
+typedef bool take_fn(void *to, int i, const struct sign_signature *s, int rc);
+
+static int
+take_both(struct msg *reply, take_fn *take, void *to)
 {
+	struct sign_done done;
+	int i, r;
+
+	if (sign_done_get(reply, &done) != RC_OK)
+		return RC_TEMP;
+	r = done.rc;
+	if (r == RC_OK && done.n != DKIM_ALGORITHMS)
+		r = RC_TEMP;
+	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
+		if (!take(to, i, &done.s[i], done.rc))
+			r = RC_TEMP;
+	sign_done_fini(&done);
+	return r;
+}
+
+/* At its place in the pair. */
+static bool
+take_one(void *to, int i, const struct sign_signature *s, int rc)
+{
+	struct auth_pair *p = to;
+
 	if (s->algorithm != i || !dkim_selector_valid(s->selector))
 		return false;
 	sv_copy(s->selector, p->selector[i], sizeof p->selector[i]);
@@ -85,19 +108,7 @@ take_one(struct auth_pair *p, int i, const struct sign_signature *s, int rc)
 int
 auth_pair_take(struct auth_pair *p, struct msg *reply)
 {
-	struct sign_done done;
-	int i, r;
-
-	if (sign_done_get(reply, &done) != RC_OK)
-		return RC_TEMP;
-	r = done.rc;
-	if (r == RC_OK && done.n != DKIM_ALGORITHMS)
-		r = RC_TEMP;
-	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
-		if (!take_one(p, i, &done.s[i], done.rc))
-			r = RC_TEMP;
-	sign_done_fini(&done);
-	return r;
+	return take_both(reply, take_one, p);
 }
 
 /* ---- one signature ---- */
@@ -120,8 +131,10 @@ auth_one_ask(
 
 /* Its selector, and the signature if it is the key's that is used. */
 static bool
-take_key(struct auth_one *k, int i, const struct sign_signature *s, int rc)
+take_key(void *to, int i, const struct sign_signature *s, int rc)
 {
+	struct auth_one *k = to;
+
 	if (s->algorithm != i || !dkim_selector_valid(s->selector))
 		return false;
 	sv_copy(s->selector, k->selector[i], sizeof k->selector[i]);
@@ -133,18 +146,6 @@ take_key(struct auth_one *k, int i, const struct sign_signature *s, int rc)
 int
 auth_one_take(struct auth_one *k, struct msg *reply)
 {
-	struct sign_done done;
-	int i, r;
-
 	buf_reset(&k->signature);
-	if (sign_done_get(reply, &done) != RC_OK)
-		return RC_TEMP;
-	r = done.rc;
-	if (r == RC_OK && done.n != DKIM_ALGORITHMS)
-		r = RC_TEMP;
-	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
-		if (!take_key(k, i, &done.s[i], done.rc))
-			r = RC_TEMP;
-	sign_done_fini(&done);
-	return r;
+	return take_both(reply, take_key, k);
 }

@@ -163,3 +163,27 @@ publish_misplaced(struct publish *p, publish_is_it_fn *is_it, struct buf *out)
 		    (int)dot, label.p, p->domain, SV_ARG(label));
 	return RC_OK;
 }
+
+int
+publish_say_none(struct publish *p, const struct publish_none *n)
+{
+	struct buf why;
+	int r = RC_OK;
+
+	buf_init(&why, PUBLISH_VALUE_MAX);
+	if (!n->near)
+		r = publish_misplaced(p, n->is_it, &why);
+	if (r == RC_OK && n->near && n->accident != NULL)
+		(void)publish_say(
+		    p, PUBLISH_DIFFERENT, "%s: %s", n->accident, n->meaning);
+	else if (r == RC_OK && n->near)
+		(void)publish_say(p, PUBLISH_DIFFERENT,
+		    "it must begin with \"%s\": %s", n->begin, n->meaning);
+	else if (r == RC_OK && why.n > 0)
+		(void)publish_say(
+		    p, PUBLISH_DIFFERENT, "%s: %s", why.p, n->meaning);
+	else if (r == RC_OK)
+		(void)publish_say(p, PUBLISH_MISSING, "%s", n->meaning);
+	buf_fini(&why);
+	return r;
+}

@@ -176,10 +176,9 @@ judge_none(struct publish *p, const struct dns_answer *a)
 	    "large mail hosts trust mail less without it";
 	const char *accident = NULL;
 	struct dmarc_walk w;
-	struct buf text, why;
+	struct buf text;
 	bool near = false;
 	size_t at = 0;
-	int r;
 
 	if (dmarc_walk(p->q, LOOKUP_AUTHOR, sv_str(p->domain), &w) == RC_MORE)
 		return RC_MORE;
@@ -187,27 +186,18 @@ judge_none(struct publish *p, const struct dns_answer *a)
 	    !publish_same_host(w.org, p->domain))
 		return judge_inherited(p, &w);
 	buf_init(&text, PUBLISH_TEXT_MAX);
-	buf_init(&why, PUBLISH_VALUE_MAX);
 	while (accident == NULL && publish_next_text(a, &at, &text)) {
 		near |= looks_like_dmarc(buf_sv(&text));
 		accident = publish_accident(buf_sv(&text), buf_sv(&p->value));
 		if (near || accident != NULL)
 			publish_found(p, buf_sv(&text));
 	}
-	r = publish_misplaced(p, is_dmarc, &why);
-	if (r == RC_OK && (near || accident != NULL))
-		(void)publish_say(p, PUBLISH_DIFFERENT, "%s: %s",
-		    accident != NULL ? accident
-				     : "it must begin with \"v=DMARC1;\"",
-		    meaning);
-	else if (r == RC_OK && why.n > 0)
-		(void)publish_say(
-		    p, PUBLISH_DIFFERENT, "%s: %s", why.p, meaning);
-	else if (r == RC_OK)
-		(void)publish_say(p, PUBLISH_MISSING, "%s", meaning);
-	buf_fini(&why);
 	buf_fini(&text);
-	return r;
+	return publish_say_none(p, &(struct publish_none){.is_it = is_dmarc,
+				       .accident = accident,
+				       .begin = "v=DMARC1;",
+				       .meaning = meaning,
+				       .near = near || accident != NULL});
 }
 
 int

@@ -566,13 +566,11 @@ judge_none(struct publish *p, const struct dns_answer *a)
 	static const char meaning[] =
 	    "others cannot verify that this server may send for the domain";
 	const char *accident = NULL;
-	struct buf text, why;
+	struct buf text;
 	bool near = false;
 	size_t at = 0;
-	int r;
 
 	buf_init(&text, PUBLISH_TEXT_MAX);
-	buf_init(&why, PUBLISH_VALUE_MAX);
 	while (!near && publish_next_text(a, &at, &text))
 		if (looks_like_spf(buf_sv(&text))) {
 			publish_found(p, buf_sv(&text));
@@ -580,20 +578,12 @@ judge_none(struct publish *p, const struct dns_answer *a)
 			accident =
 			    publish_accident(buf_sv(&text), buf_sv(&p->value));
 		}
-	r = near ? RC_OK : publish_misplaced(p, is_spf, &why);
-	if (r == RC_OK && near)
-		(void)publish_say(p, PUBLISH_DIFFERENT, "%s: %s",
-		    accident != NULL ? accident
-				     : "it must begin with \"v=spf1 \"",
-		    meaning);
-	else if (r == RC_OK && why.n > 0)
-		(void)publish_say(
-		    p, PUBLISH_DIFFERENT, "%s: %s", why.p, meaning);
-	else if (r == RC_OK)
-		(void)publish_say(p, PUBLISH_MISSING, "%s", meaning);
-	buf_fini(&why);
 	buf_fini(&text);
-	return r;
+	return publish_say_none(p, &(struct publish_none){.is_it = is_spf,
+				       .accident = accident,
+				       .begin = "v=spf1 ",
+				       .meaning = meaning,
+				       .near = near});
 }
 
 static int
