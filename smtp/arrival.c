@@ -6,7 +6,6 @@
  * it would have been refused.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"

@@ -3,7 +3,7 @@
  *
  * A delivery goes to the keeper, once for each account, all at the same time;
  * one that also leaves or is forwarded goes to the queue as a whole.
- * Whoever does not answer in 10 seconds, or cannot just now, is left to the
+ * What is not answered in 10 seconds, or cannot be done now, is left to the
  * queue: one item with the same delivery id, so that nothing arrives twice.
  * A keeper that died meanwhile is asked again as soon as there is a new one.
  */

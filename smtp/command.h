@@ -74,7 +74,7 @@ enum smtp_arg_error smtp_mail_parse(struct sv args, struct smtp_mail *out);
 /* [RFC 5321 4.1.1.3] "TO:" Forward-path [SP Rcpt-parameters] */
 enum smtp_arg_error smtp_rcpt_parse(struct sv args, struct mail_path *out);
 /* [RFC 3030 2] BDAT chunk-size [SP "LAST"]; SMTP_ARG_PARAM: something else
- * stands there, but *size is known. */
+ * is there, but *size is known. */
 enum smtp_arg_error smtp_bdat_parse(struct sv args, uint64_t *size, bool *last);
 /* Domain or address-literal of HELO and EHLO.  Lenient: anything without
  * control characters, since devices call themselves whatever their owners have

@@ -4,7 +4,7 @@
  * and every LF without CR.
  *
  * The end is CR LF "." CR LF and nothing else.  A bare CR or LF makes the
- * message refused, wherever it stands; reading goes on to the real end, so
+ * message refused, wherever it is; reading goes on to the real end, so
  * that no other server's idea of an end can smuggle a second message in.
  */
 #ifndef SMTP_DATA_H

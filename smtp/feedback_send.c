@@ -1,8 +1,6 @@
 #include "smtp/feedback_send.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <sodium.h>
 

@@ -144,7 +144,7 @@ take_bytes(
 {
 	struct smtp_transaction *t = &s->t;
 
-	/* Whoever drips bytes makes no progress. */
+	/* A peer that drips bytes makes no progress. */
 	if (t->received / PROGRESS_BYTES !=
 	    (t->received + bytes.n) / PROGRESS_BYTES)
 		smtp_progress(s);

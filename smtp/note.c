@@ -2,7 +2,6 @@
  * What becomes of a message at the door, for its owner's history: of those that
  * have a recipient a step each, of all else only numbers.
  */
-#include "base/clk.h"
 #include "mime/mime.h"
 #include "smtp/smtp_priv.h"
 

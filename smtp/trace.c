@@ -1,4 +1,3 @@
-#include <netinet/in.h>
 
 #include "base/clk.h"
 #include "mail/date.h"
@@ -29,7 +28,7 @@ add_helo(struct sv helo, struct buf *out)
 void
 smtp_trace_return_path(const struct smtp_session *s, struct buf *out)
 {
-	/* [RFC 5321 4.4] it is put there by whoever delivers for good. */
+	/* [RFC 5321 4.4] it is put there by the host that delivers for good. */
 	if (s->t.noutside + s->t.nforward > 0)
 		return;
 	buf_adds(out, "Return-Path: <");

@@ -1,5 +1,4 @@
 /* `backup`: one file, copied or linked. */
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

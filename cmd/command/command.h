@@ -23,6 +23,7 @@ int cmd_fsck(const char *config, int argc, char **argv);
 int cmd_account(const char *config, int argc, char **argv);
 int cmd_passwd(const char *config, int argc, char **argv);
 int cmd_app_password(const char *config, int argc, char **argv);
+int cmd_device(const char *config, int argc, char **argv);
 int cmd_debug(const char *config, int argc, char **argv);
 int cmd_dns(const char *config, int argc, char **argv);
 int cmd_queue(const char *config, int argc, char **argv);
@@ -86,6 +87,7 @@ struct conf *command_conf(const char *config);
  */
 #define COMMAND_PATIENCE_S 30
 int command_connect(const struct conf *conf, const char *socket);
+/* From now on reading or writing it fails after so many seconds. */
 void command_patience(int fd, int seconds);
 /* Right behind a -1: which of the two it is.  RC_TEMP or RC_DENIED. */
 int command_unreached(const struct conf *conf, struct err *err);

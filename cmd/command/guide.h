@@ -24,6 +24,16 @@ struct guide {
 	char failed[160]; /* nothing could be looked up, and why; "" */
 };
 
+/* ---- guide.c ---- */
+
+/* How many entries are in trouble. */
+size_t guide_troubles(const struct guide *g);
+/* No name could be looked up.  Reverse names of private addresses do not count:
+ * they are answered without any name server. */
+bool guide_knows_nothing(const struct guide *g);
+/* The domain is one of those that were asked for. */
+bool guide_shows(const struct guide *g, const struct conf_domain *d);
+
 /* ---- guide_machine.c: before the walls ---- */
 
 /* Addresses, those that mail leaves from, the certificate in use. */
@@ -49,9 +59,10 @@ void guide_connect(struct ev_loop *loop, struct publish *p,
 void guide_print_zone(const struct guide *g);
 void guide_print_screen(const struct guide *g);
 void guide_print_brief(const struct guide *g);
+
+/* ---- guide_json.c ---- */
+
 /* checked: there are states. */
 void guide_print_json(const struct guide *g, bool checked);
-/* How many entries are in trouble. */
-size_t guide_troubles(const struct guide *g);
 
 #endif

@@ -22,7 +22,7 @@ ago(struct sv s, int64_t *out)
 	return true;
 }
 
-/* Two or four digits and what must stand behind them. */
+/* Two or four digits and what must follow them. */
 static bool
 number(struct sv *s, size_t digits, char behind, uint64_t max, int *out)
 {

@@ -13,7 +13,7 @@
 #define TRANSFER_FOLDERS 100 /* named with --folder */
 
 enum transfer_format {
-	FORMAT_NONE, /* not said */
+	FORMAT_NONE, /* not given */
 	FORMAT_MAILDIR,
 	FORMAT_MBOX,
 	FORMAT_EML,
@@ -34,7 +34,7 @@ struct transfer_order {
 	const struct conf *conf;
 	const char *account;
 	enum transfer_format format;
-	const char *place; /* the source or destination, as it was said */
+	const char *place; /* the source or destination, as it was given */
 	const char *path;  /* of a single mbox below the folder; else "" */
 	bool packed;	   /* path is an archive */
 	const char *inner; /* what of it is meant; "": all mail in it */
@@ -88,7 +88,7 @@ uint64_t transfer_who(const struct transfer_order *o, const char *identity);
 int transfer_before(void *arg, struct err *err) RC_USE_RESULT;
 /*
  * Before anything is made: are the folders there that --folder names?
- * RC_NOTFOUND: no, and what there is has been said.
+ * RC_NOTFOUND: no, and those that there are have been printed.
  */
 int transfer_find_folders(struct transfer_order *o,
     int (*source)(

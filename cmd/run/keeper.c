@@ -1,5 +1,4 @@
 /* The keeper's process: no files, no network, only lines. */
-#include <string.h>
 
 #include "cmd/run/process.h"
 #include "ipc/msg_control.h"

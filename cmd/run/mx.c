@@ -58,7 +58,7 @@ has_source(const struct conf *c)
 }
 
 /* Which ports may be reached, and whose certificates count, is settled before
- * the walls stand: for more, a process is started in our place.  What is in
+ * the walls are up: for more, a process is started in our place.  What is in
  * flight ends before that: else it would be sent twice. */
 static void
 on_conf(struct child *c)

@@ -1,5 +1,4 @@
 /* The queue's process: the spool's folder, no network. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -72,7 +71,7 @@ same_relays(const struct conf *a, const struct conf *b)
 }
 
 /* Where mail goes and the passwords for it are settled at the start, before
- * the walls stand: when they change, a new process takes over. */
+ * the walls are up: when they change, a new process takes over. */
 static void
 on_conf(struct child *c)
 {

@@ -1,7 +1,7 @@
+/* The supervisor's processes: when each starts, what it says, its end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,256 +11,21 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/tally.h"
-#include "cmd/build.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_control.h"
 #include "ipc/proto.h"
 
-#define CONTROL_FD     3
-#define DRAIN_MS       (60 * 60 * 1000)
-#define LONG_LIFE_MS   60000
-#define BACKOFF_MS     50
-#define BACKOFF_MAX    1000
-#define WATCH_GRACE_MS 500
-#define LEAVE_MS       5000 /* to end when it has been told, then it is killed */
+#define DRAIN_MS     (60 * 60 * 1000)
+#define LONG_LIFE_MS 60000
+#define BACKOFF_MS   50
+#define BACKOFF_MAX  1000
 
 static void proc_run(struct proc *p);
 static void on_restart(void *arg);
-static void kill_later(struct proc *p, int64_t ms);
 static void say_refused(struct super *s, const char *account);
 
-/* ---- the wiring ---- */
-
-/* Who has just ended gets fresh lines if it is started again. */
-static void
-send_line(struct proc *to, const struct proc *end, int fd)
-{
-	const struct ctl_line said = {
-	    (uint8_t)end->role, sv_str(end->account), fd};
-	struct msg m;
-
-	msg_init(&m, CTL_LINE);
-	ctl_line_put(&m, &said);
-	if (line_send(to->control, &m) != RC_OK && !line_gone(to->control))
-		mlog(LOG_WARN, "wire.fail", "to=%s end=%s",
-		    role_info[to->role].name, role_info[end->role].name);
-}
-
-static bool
-may_speak(enum role a, enum role b)
-{
-	size_t i;
-
-	for (i = 0; i < server_nwires; i++)
-		if ((server_wires[i].a == a && server_wires[i].b == b) ||
-		    (server_wires[i].a == b && server_wires[i].b == a))
-			return true;
-	return false;
-}
-
-/* A fresh line from a newborn to each living process it may speak to.  Those
- * that are replaced keep their peers: they have sessions to finish. */
-static bool
-wire_up(struct proc *p)
-{
-	struct proc *q;
-	int pair[2];
-
-	for (q = p->super->procs; q != NULL; q = q->next) {
-		if (q == p || q->control == NULL ||
-		    !may_speak(p->role, q->role))
-			continue;
-		if (line_pair(pair) != RC_OK)
-			return false;
-		send_line(p, q, pair[0]);
-		send_line(q, p, pair[1]);
-	}
-	return true;
-}
-
 /* ---- start ---- */
-
-static const char *
-other_folder(
-    const struct super *s, const struct proc *p, char out[CTL_PATH_MAX])
-{
-	size_t i;
-
-	out[0] = '\0';
-	for (i = 0; i < s->conf->naccount; i++)
-		if (strcmp(s->conf->account[i].name, p->account) != 0) {
-			(void)snprintf(out, CTL_PATH_MAX, "%s/accounts/%s",
-			    s->conf->data, s->conf->account[i].name);
-			break;
-		}
-	return out;
-}
-
-static int
-copy_fd(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-}
-
-/* Its descriptors; false: there are too few. */
-static bool
-add_files(struct proc *p, struct ctl_boot *b)
-{
-	struct super *s = p->super;
-
-	b->conf = copy_fd(s->conf_fd);
-	if (b->has_tls) {
-		b->cert = copy_fd(s->cert_fd);
-		b->key = copy_fd(s->key_fd);
-	}
-	if (b->conf < 0 || (b->has_tls && (b->cert < 0 || b->key < 0))) {
-		io_close(&b->conf);
-		io_close(&b->cert);
-		io_close(&b->key);
-		return false;
-	}
-	p->tally = tally_table_new(&b->tally);
-	b->has_tally = p->tally != NULL;
-	return true;
-}
-
-static bool
-send_boot(struct proc *p)
-{
-	struct super *s = p->super;
-	const struct role_info *info = &role_info[p->role];
-	int number = conf_account_by_name(s->conf, sv_str(p->account));
-	char folder[CTL_PATH_MAX], other[CTL_PATH_MAX];
-	struct ctl_boot b = {
-	    .build = SV(HM_BUILD),
-	    .role = (uint8_t)p->role,
-	    .generation = s->generation,
-	    .account = number >= 0 ? (uint32_t)number : 0,
-	    .account_name = sv_str(p->account),
-	    .sandbox_off = !s->conf->sandbox,
-	    .landlock_max = s->landlock_max,
-	    .kill_unknown = s->kill_unknown,
-	    .change_user = s->change_user,
-	    .uid = s->user[p->role].uid,
-	    .gid = s->user[p->role].gid,
-	    .probe = s->probe,
-	    .other = sv_str(other_folder(s, p, other)),
-	    .level = s->o->level == LOG_LEVEL_DEBUG ? LOG_DEBUG : LOG_INFO,
-	    .journal = log_is_journal(),
-	    .clock_offset = s->clock_offset,
-	    .has_tls = info->services != 0,
-	    .conf = -1,
-	    .cert = -1,
-	    .key = -1,
-	    .tally = -1,
-	};
-	struct msg m;
-
-	if (p->role == ROLE_ACCOUNT)
-		(void)snprintf(folder, sizeof folder, "%s/accounts/%s",
-		    s->conf->data, p->account);
-	else
-		(void)snprintf(folder, sizeof folder, "%s/%s", s->conf->data,
-		    info->folder);
-	b.folder = sv_str(folder);
-	if (!add_files(p, &b))
-		return false;
-	msg_init(&m, CTL_BOOT);
-	ctl_boot_put(&m, &b);
-	return line_send(p->control, &m) == RC_OK;
-}
-
-static bool
-send_sockets(struct proc *p)
-{
-	struct super *s = p->super;
-	struct msg m;
-	size_t i;
-
-	for (i = 0; i < s->sockets.n; i++) {
-		struct ctl_listen said;
-
-		if ((role_info[p->role].services &
-			(1u << s->sockets.s[i].service)) == 0)
-			continue;
-		said.service = (uint8_t)s->sockets.s[i].service;
-		said.fd = copy_fd(s->sockets.s[i].fd);
-		if (said.fd < 0)
-			return false;
-		msg_init(&m, CTL_LISTEN);
-		ctl_listen_put(&m, &said);
-		if (line_send(p->control, &m) != RC_OK)
-			return false;
-	}
-	msg_init(&m, CTL_READY);
-	return line_send(p->control, &m) == RC_OK;
-}
-
-/* What of our environment a process gets: the time zone, and what the dynamic
- * linker, sanitizers and the clock of tests are told.  Who started us may have
- * secrets in the rest. */
-static char **
-clean_environment(void)
-{
-	static const char *const names[] = {"TZ", "JOURNAL_STREAM",
-	    "LD_PRELOAD", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-	    "TSAN_OPTIONS", "HEARTHMAIL_SHIM_CLOCK", "HEARTHMAIL_TEST_TICK"};
-	static char *kept[sizeof names / sizeof names[0] + 1];
-	size_t i, n = 0;
-	char *v;
-
-	for (i = 0; i < sizeof names / sizeof names[0]; i++)
-		if ((v = getenv(names[i])) != NULL)
-			kept[n++] = v - strlen(names[i]) - 1;
-	kept[n] = NULL;
-	return kept;
-}
-
-/* Whom the kernel ends first when memory runs out: not us, and those that
- * strangers can make grow before those that hold mail. */
-static void
-set_oom_score(enum role role)
-{
-	char text[16];
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	int n = snprintf(text, sizeof text, "%d\n", role_info[role].oom_score);
-
-	if (fd >= 0)
-		(void)!write(fd, text, (size_t)n);
-	io_close(&fd);
-}
-
-/* In the forked child: nothing of the supervisor's goes along but the control
- * line and a place to log. */
-static void __attribute__((noreturn))
-become(const struct proc *p, int control, int log)
-{
-	char label[96];
-	char *const argv[] = {label, NULL};
-	sigset_t none;
-	int none_fd;
-
-	(void)snprintf(label, sizeof label, "hearthmail: %s%s%s",
-	    role_info[p->role].name, p->account[0] != '\0' ? " " : "",
-	    p->account);
-	(void)setsid(); /* away from the terminal */
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	/* The duplicate of a descriptor onto itself would keep its flag. */
-	if (control == CONTROL_FD)
-		(void)fcntl(control, F_SETFD, 0);
-	else if (dup2(control, CONTROL_FD) < 0)
-		_exit(1);
-	if (dup2(log, 2) < 0)
-		_exit(1);
-	none_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (none_fd < 0 || dup2(none_fd, 0) < 0 || dup2(none_fd, 1) < 0)
-		_exit(1);
-	set_oom_score(p->role);
-	(void)execve("/proc/self/exe", argv, clean_environment());
-	_exit(127);
-}
 
 static struct conf_account *
 account_named(struct super *s, const char *name)
@@ -337,7 +102,7 @@ on_wake(struct proc *by, struct msg *m)
 	if (ctl_wake_get(m, &said) != RC_OK || said.role >= ROLE_COUNT)
 		return;
 	role = (enum role)said.role;
-	if (!role_info[role].on_demand || !may_speak(by->role, role) ||
+	if (!role_info[role].on_demand || !roles_may_speak(by->role, role) ||
 	    s->stopping)
 		return;
 	p = find_role(s, role);
@@ -370,34 +135,7 @@ let_in(struct super *s)
 	}
 }
 
-/* ---- those that do not leave, do not answer, or do what they may not ---- */
-
-static void
-on_kill_time(void *arg)
-{
-	struct proc *p = arg;
-
-	p->kill_timer = NULL;
-	if (p->pid <= 0)
-		return;
-	mlog(LOG_WARN, "process.killed",
-	    "process=%s account=%s pid=%d text=\"it does not exit\"",
-	    role_info[p->role].name, p->account, (int)p->pid);
-	(void)kill(p->pid, SIGKILL);
-}
-
-/* Unless it has ended by then; an earlier time that is set stays. */
-static void
-kill_later(struct proc *p, int64_t ms)
-{
-	int64_t at = clk_mono() + ms;
-
-	if (p->pid <= 0 || (p->kill_timer != NULL && p->kill_at <= at))
-		return;
-	ev_timer_del(&p->kill_timer);
-	p->kill_at = at;
-	p->kill_timer = ev_timer_add(p->super->loop, ms, on_kill_time, p);
-}
+/* ---- what one says ---- */
 
 /* A process says of another's kind that it asked for what it may not have, or
  * sent what is not a message: one of them has been taken over. */
@@ -409,7 +147,7 @@ on_accused(struct proc *by, struct msg *m)
 	struct proc *p;
 
 	if (ctl_accuse_get(m, &said) != RC_OK || said.role >= ROLE_COUNT ||
-	    !may_speak(by->role, (enum role)said.role))
+	    !roles_may_speak(by->role, (enum role)said.role))
 		return;
 	role = (enum role)said.role;
 	for (p = by->super->procs; p != NULL; p = p->next) {
@@ -422,63 +160,6 @@ on_accused(struct proc *by, struct msg *m)
 		    role_info[by->role].name);
 		(void)kill(p->pid, SIGKILL);
 	}
-}
-
-/* One that has not answered since the look before hangs. */
-static void
-look_at(struct proc *p, int64_t now)
-{
-	struct msg m;
-
-	if (p->control == NULL || !p->ready || p->pid <= 0)
-		return;
-	if (p->asked_at == 0) {
-		p->asked_at = now;
-		msg_init(&m, CTL_ALIVE);
-		line_tell(p->control, &m);
-	} else if (now - p->asked_at >= p->super->watch_ms) {
-		p->hangs++;
-		mlog(LOG_ERROR, "process.hangs",
-		    "process=%s account=%s pid=%d ms=%lld text=\"it does not "
-		    "answer; it is killed and restarted\"",
-		    role_info[p->role].name, p->account, (int)p->pid,
-		    (long long)(now - p->asked_at));
-		(void)kill(p->pid, SIGKILL);
-		p->asked_at = 0;
-	}
-}
-
-static void
-judge(void *arg)
-{
-	struct super *s = arg;
-	int64_t now = clk_mono();
-	struct proc *p;
-
-	for (p = s->procs; p != NULL; p = p->next)
-		if (p->asked_at != 0)
-			look_at(p, now);
-}
-
-void
-procs_watch(void *arg)
-{
-	struct super *s = arg;
-	int64_t now = clk_mono();
-	bool late = false;
-	struct proc *p;
-
-	(void)ev_timer_add(s->loop, s->watch_ms, procs_watch, s);
-	if (s->stopping)
-		return;
-	for (p = s->procs; p != NULL; p = p->next)
-		if (p->asked_at != 0)
-			late = true;
-		else
-			look_at(p, now);
-	/* Were we ourselves away, the answers are there and come first. */
-	if (late)
-		(void)ev_timer_add(s->loop, WATCH_GRACE_MS, judge, s);
 }
 
 static void
@@ -520,7 +201,7 @@ on_control_eof(struct line *l, void *arg)
 	line_free(&l);
 	/* Its end comes as SIGCHLD: soon, if it is honest. */
 	p->control = NULL;
-	kill_later(p, LEAVE_MS);
+	proc_kill_later(p, PROC_LEAVE_MS);
 }
 
 /* No process could be made now: the machine is short of something.  An
@@ -566,7 +247,7 @@ proc_run(struct proc *p)
 	}
 	p->pid = fork();
 	if (p->pid == 0)
-		become(p, pair[1], log);
+		proc_become(p, pair[1], log);
 	io_close(&pair[1]);
 	io_close(&log);
 	child_log_set_pid(p->log, p->pid);
@@ -578,7 +259,7 @@ proc_run(struct proc *p)
 	}
 	p->control = line_new(s->loop, pair[0], on_control, on_control_eof, p);
 	/* Half a process is none: it dies and is started anew. */
-	if (!send_boot(p) || !send_sockets(p) || !wire_up(p)) {
+	if (!proc_boot(p)) {
 		mlog(LOG_ERROR, "start.fail",
 		    "process=%s text=\"its first messages cannot be sent\"",
 		    role_info[p->role].name);
@@ -611,12 +292,26 @@ proc_start(struct super *s, enum role role, const char *account)
 	proc_run(p);
 }
 
+static bool
+has_sockets(const struct super *s, int role)
+{
+	size_t i;
+
+	for (i = 0; i < s->sockets.n; i++)
+		if ((role_info[role].services &
+			1u << s->sockets.s[i].service) != 0)
+			return true;
+	return false;
+}
+
 /* Mail programs find no port rather than a certificate that they warn of. */
 static bool
 may_serve(const struct super *s, int role)
 {
+	if (role_info[role].optional && !has_sockets(s, role))
+		return false;
 	return !s->port25_only || !role_info[role].listener ||
-	       role == ROLE_SMTP;
+	       role == ROLE_SMTP || role == ROLE_WEB;
 }
 
 void
@@ -739,7 +434,7 @@ mend_sockets(struct super *s)
 	bool changed;
 
 	if (sockets_open(&s->sockets, s->conf,
-		s->port25_only ? 1u << CONF_SMTP : SOCKETS_ALL, &changed,
+		s->port25_only ? SOCKETS_BARE : SOCKETS_ALL, &changed,
 		&err) != RC_OK)
 		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
 }
@@ -801,7 +496,7 @@ drain(struct proc *p, uint64_t ms)
 
 	p->draining = true;
 	/* It may be deaf, or hold on to what it has: by then it is gone. */
-	kill_later(p, (int64_t)ms + LEAVE_MS);
+	proc_kill_later(p, (int64_t)ms + PROC_LEAVE_MS);
 	if (p->control == NULL)
 		return;
 	msg_init(&m, CTL_DRAIN);
@@ -842,7 +537,7 @@ procs_send_conf(struct super *s)
 
 		if (p->control == NULL || p->generation == s->generation)
 			continue;
-		said.fd = copy_fd(s->conf_fd);
+		said.fd = fcntl(s->conf_fd, F_DUPFD_CLOEXEC, 0);
 		if (said.fd < 0)
 			continue;
 		msg_init(&m, CTL_CONFIG);

@@ -1,7 +1,6 @@
 #include "cmd/supervisor/published.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -1,6 +1,6 @@
 /*
  * The daily backup: the supervisor starts `hearthmail backup` (job.h).  What it
- * said is in the event of its end and, of a failure, in the status; and
+ * prints is in the event of its end and, of a failure, in the status; and
  * tomorrow is another day.  A machine that sleeps at that time makes it when it
  * wakes.
  */

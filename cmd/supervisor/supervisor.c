@@ -9,11 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,8 +17,6 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/exit_code.h"
-#include "cmd/run/name_service.h"
-#include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/datadir.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/preflight.h"
@@ -30,441 +24,17 @@
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
-#include "ipc/msg_answer.h"
 
-#define CERT_POLL_MS 5000
 #define LOCK_MS	     1000
 #define LAND_MS	     4000 /* mail that a host is about to take */
 #define LAND_MORE_MS 500
 #define STOP_MS	     5000
 #define WATCH_MS     60000 /* twice that, and who does not answer is killed */
 
-/* A text as a sealed memory file, for the children. */
-static int
-seal(const char *name, struct sv text)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	must(fd >= 0 && io_write_all(fd, text.p, text.n) == RC_OK);
-	(void)fcntl(fd, F_ADD_SEALS,
-	    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-	return fd;
-}
-
-/* Until the server runs, somebody watches its start; then the log is events. */
-static void
-tell_errors(const struct super *s, const struct conf_errors *errors)
-{
-	char q[LOG_Q_MAX];
-	struct buf out;
-	size_t i;
-
-	if (s->conf == NULL) {
-		buf_init(&out, 65536);
-		conf_errors_print(errors, s->o->config, &out);
-		(void)!io_write_all(2, out.p, out.n);
-		buf_fini(&out);
-		return;
-	}
-	for (i = 0; i < errors->n && i < CONF_ERRORS_MAX; i++)
-		mlog(LOG_ERROR, "reload.error",
-		    "file=%s line=%u column=%u text=%s", s->o->config,
-		    errors->e[i].line, errors->e[i].column,
-		    log_q(q, sv_str(errors->e[i].text)));
-}
-
-static int
-load(struct super *s, struct conf **conf_out, int *fd_out, struct err *err)
-{
-	struct conf_errors errors;
-	struct buf text;
-	int r;
-
-	buf_init(&text, CONF_FILE_MAX);
-	r = conf_load(s->o->config, &text, conf_out, &errors);
-	if (r == RC_OK) {
-		*fd_out = seal("configuration", buf_sv(&text));
-	} else {
-		tell_errors(s, &errors);
-		(void)err_set(err, RC_SYNTAX, "%s:%u:%u: %s", s->o->config,
-		    errors.e[0].line, errors.e[0].column, errors.e[0].text);
-	}
-	buf_fini(&text);
-	return r;
-}
-
-static void
-show_certificate(struct super *s, const struct buf *cert, const struct buf *key)
-{
-	io_close(&s->cert_fd);
-	io_close(&s->key_fd);
-	s->cert_fd = seal("certificate", buf_sv(cert));
-	s->key_fd = seal("key", buf_sv(key));
-}
-
-/* Takes up the configured certificate, if it fits. */
-static int
-take_certificate(struct super *s, const struct conf *conf, struct err *err)
-{
-	/* Before reading: a change behind it is seen next time. */
-	uint64_t stamp = certificate_stamp(conf);
-	struct buf cert, key;
-	int r;
-
-	buf_init(&cert, 1 << 20);
-	buf_init(&key, 1 << 20);
-	r = certificate_load(conf, &cert, &key, err);
-	if (r == RC_OK) {
-		show_certificate(s, &cert, &key);
-		certificate_keep(conf, buf_sv(&cert), buf_sv(&key));
-		s->cert_stamp = stamp;
-		s->cert_trouble[0] = '\0';
-		s->port25_only = false;
-	}
-	buf_wipe(&key);
-	buf_fini(&cert);
-	return r;
-}
-
-/* Other hosts do not look who has signed our certificate, so that port 25 has
- * always one. */
-static int
-take_substitute(struct super *s, const char *why, struct err *err)
-{
-	bool for_clients = false;
-	struct buf cert, key;
-	int r;
-
-	buf_init(&cert, 4 << 20);
-	buf_init(&key, 4 << 20);
-	r = certificate_substitute(s->conf, &cert, &key, &for_clients, err);
-	if (r == RC_OK) {
-		show_certificate(s, &cert, &key);
-		s->port25_only = !for_clients;
-		s->cert_told = certificate_stamp(s->conf);
-		s->cert_stamp = ~s->cert_told;
-		(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
-		    "%.290s; %s until this is fixed; no reload is "
-		    "needed",
-		    why,
-		    for_clients ? "the last good one is used"
-				: "port 25 serves, imap, pop3 and submission "
-				  "do not");
-		mlog(LOG_ERROR, "tls.unusable", "text=\"%s\"", s->cert_trouble);
-	}
-	buf_wipe(&key);
-	buf_wipe(&cert);
-	return r;
-}
-
 static unsigned
 services_now(const struct super *s)
 {
-	return s->port25_only ? 1u << CONF_SMTP : SOCKETS_ALL;
-}
-
-/* Puts the place before what was wrong with it. */
-static int
-at_place(const struct conf *conf, struct conf_place at, int r, struct err *err)
-{
-	struct err plain = *err;
-	char place[CONF_PLACE_MAX];
-
-	if (r != RC_OK && at.line > 0)
-		(void)err_set(err, r, "%s%s", conf_place_print(conf, at, place),
-		    plain.text);
-	return r;
-}
-
-static int
-check_certificate(const struct conf *conf, struct err *err)
-{
-	int r = certificate_load(conf, NULL, NULL, err);
-
-	if (r != RC_OK && conf->tls_certificate != NULL) {
-		look_explain(LOOK_READ, conf->tls_certificate, err);
-		if (strstr(err->text, conf->tls_certificate) == NULL)
-			look_explain(LOOK_READ, conf->tls_key, err);
-	}
-	return at_place(conf, certificate_place(conf), r, err);
-}
-
-static int
-check_name_service(const struct conf *conf, struct err *err)
-{
-	int r = name_service_check(conf, err);
-
-	return at_place(conf, name_service_place(conf, err), r, err);
-}
-
-static void
-log_open(void *arg, const char *text)
-{
-	char q[LOG_Q_MAX];
-
-	(void)arg;
-	mlog(LOG_WARN, "files.open", "text=%s", log_q(q, sv_str(text)));
-}
-
-/* ---- reload ---- */
-
-/* Old and new differ in what a listener cannot swap while it runs. */
-static bool
-needs_new_listeners(const struct conf *a, const struct conf *b)
-{
-	return strcmp(a->hostname, b->hostname) != 0;
-}
-
-static int
-reload(struct super *s, struct err *err)
-{
-	struct conf *fresh = NULL, *old = s->conf;
-	struct super_sockets *sockets = &s->sockets;
-	bool changed = false, other;
-	int fd = -1, r;
-
-	r = load(s, &fresh, &fd, err);
-	if (r != RC_OK)
-		return r;
-	if (strcmp(fresh->data, old->data) != 0)
-		r = at_place(fresh, fresh->data_at,
-		    err_set(err, RC_PERM,
-			"data: the folder cannot be changed while the server "
-			"is running; restart it"),
-		    err);
-	if (r == RC_OK && fresh->sandbox != old->sandbox)
-		r = err_set(err, RC_PERM,
-		    "sandbox: processes are confined when they start; restart "
-		    "the server");
-	if (r == RC_OK)
-		r = folders_make(fresh, s->user, err);
-	if (r == RC_OK)
-		r = check_certificate(fresh, err);
-	if (r == RC_OK)
-		r = check_name_service(fresh, err);
-	if (r == RC_OK)
-		r = sockets_open(sockets, fresh, SOCKETS_ALL, &changed, err);
-	other = certificate_stamp(fresh) != s->cert_stamp;
-	if (r == RC_OK)
-		r = take_certificate(s, fresh, err);
-	if (r != RC_OK) {
-		conf_free(&fresh);
-		io_close(&fd);
-		return r;
-	}
-	other = other || changed || needs_new_listeners(old, fresh);
-	s->conf = fresh;
-	log_set_json(fresh->log_json);
-	conf_free(&old);
-	io_close(&s->conf_fd);
-	s->conf_fd = fd;
-	s->generation++;
-	if (other)
-		procs_replace_listeners(s);
-	procs_send_conf(s);
-	procs_stop_removed(s);
-	published_again(s->published);
-	(void)preflight_open_files(s->conf, s->o->config, log_open, NULL);
-	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
-	    other ? "new" : "kept");
-	return RC_OK;
-}
-
-static void
-reload_and_log(struct super *s, struct err *err)
-{
-	/* mx may still be draining: nobody new comes. */
-	if (s->stopping) {
-		(void)err_set(err, RC_TEMP, "the server is stopping");
-		return;
-	}
-	notify_reloading();
-	if (reload(s, err) != RC_OK)
-		mlog(LOG_ERROR, "reload.refused",
-		    "text=\"%s\" what=\"nothing "
-		    "has changed\"",
-		    err->text);
-	/* Either way: it serves. */
-	if (s->announced)
-		notify("READY=1");
-}
-
-/* While we run: the pair that we have stays in use.  Perhaps only one of the
- * two files is written yet. */
-static void
-cert_is_unusable(struct super *s, uint64_t stamp, const struct err *err)
-{
-	if (stamp == s->cert_told)
-		return;
-	s->cert_told = stamp;
-	mlog(LOG_WARN, "tls.changed.unusable",
-	    "text=\"%s\" what=\"the old certificate stays in use\"", err->text);
-	if (s->port25_only)
-		return;
-	(void)snprintf(s->cert_trouble, sizeof s->cert_trouble,
-	    "%.290s; the last good one is used until this is fixed; no "
-	    "reload is needed",
-	    err->text);
-}
-
-static void
-on_cert_poll(void *arg)
-{
-	struct super *s = arg;
-	uint64_t stamp;
-	struct err err;
-	bool changed;
-
-	/* The clock may have been set right since it was made. */
-	if (!s->stopping && certificate_make(s->conf, &err) != RC_OK)
-		mlog(
-		    LOG_ERROR, "tls.self-signed.fail", "text=\"%s\"", err.text);
-	stamp = certificate_stamp(s->conf);
-	(void)ev_timer_add(s->loop, CERT_POLL_MS, on_cert_poll, s);
-	if (s->stopping)
-		return;
-	if (stamp == s->cert_stamp) {
-		s->cert_trouble[0] = '\0';
-		return;
-	}
-	if (take_certificate(s, s->conf, &err) != RC_OK) {
-		cert_is_unusable(s, stamp, &err);
-		return;
-	}
-	mlog(LOG_INFO, "tls.changed", "text=\"using the new certificate\"");
-	/* What was closed for want of it. */
-	if (sockets_open(&s->sockets, s->conf, SOCKETS_ALL, &changed, &err) !=
-	    RC_OK)
-		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
-	s->generation++;
-	procs_replace_listeners(s);
-	procs_send_conf(s);
-}
-
-/* ---- control sockets ---- */
-
-/* A socket at DATA/run/NAME, reached by a path relative to it: the kernel's
- * limit for socket paths is 107 bytes. */
-static int
-control_socket(struct super *s, const char *name)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	struct buf dir;
-	int fd, here;
-
-	buf_init(&dir, 4096);
-	buf_addf(&dir, "%s/run", s->conf->data);
-	here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	(void)strncat(a.sun_path, name, sizeof a.sun_path - 1);
-	if (here < 0 || fd < 0 || chdir(dir.p) != 0) {
-		io_close(&fd);
-	} else {
-		(void)unlink(name);
-		if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-		    chmod(name, 0600) != 0 || listen(fd, 16) != 0)
-			io_close(&fd);
-		must(fchdir(here) == 0);
-	}
-	io_close(&here);
-	buf_fini(&dir);
-	if (fd < 0)
-		mlog(LOG_ERROR, "control.fail", "socket=%s errno=%d", name,
-		    errno);
-	return fd;
-}
-
-/* The next connection of somebody who may give orders; -1 otherwise. */
-static int
-accept_owner(int listener)
-{
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	struct ucred who;
-	socklen_t n = sizeof who;
-
-	if (fd < 0)
-		return -1;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0 ||
-	    (who.uid != 0 && who.uid != geteuid())) {
-		mlog(LOG_WARN, "control.denied", "uid=%u", who.uid);
-		io_close(&fd);
-	}
-	return fd;
-}
-
-/* A connection is the order; nothing is read from it. */
-static void
-reload_ordered(struct super *s, int fd)
-{
-	struct err err = {.code = RC_OK};
-	struct msg m;
-
-	reload_and_log(s, &err);
-	msg_answer_make(
-	    &m, 0, err.code, err.code != RC_OK ? err.text : "reloaded");
-	if (line_send_fd(fd, &m) != RC_OK)
-		mlog(LOG_DEBUG, "control.lost", "socket=reload");
-	io_close(&fd);
-}
-
-/* Each socket's name below DATA/run, and whose connections are passed on,
- * unread; else what is done here. */
-static const struct {
-	const char *name;
-	enum role role;
-	void (*here)(struct super *s, int fd); /* takes fd */
-} controls[SUPER_CONTROLS] = {
-    {"reload.sock", ROLE_COUNT, reload_ordered},
-    {"status.sock", ROLE_COUNT, status_begin},
-    {"debug.sock", ROLE_COUNT, debug_ordered},
-    {"auth.sock", ROLE_AUTH, NULL},
-    {"queue.sock", ROLE_QUEUE, NULL},
-    {"keeper.sock", ROLE_KEEPER, NULL},
-    {"history.sock", ROLE_HISTORY, NULL},
-};
-
-static void
-on_control_socket(struct ev *e, uint32_t events, void *arg)
-{
-	struct super_control *c = arg;
-	size_t i = (size_t)(c - c->super->control);
-	int fd = accept_owner(c->fd);
-
-	(void)e;
-	(void)events;
-	if (fd < 0)
-		return;
-	if (controls[i].here != NULL)
-		controls[i].here(c->super, fd);
-	else
-		procs_pass_control(c->super, controls[i].role, fd);
-}
-
-static void
-open_control(struct super *s)
-{
-	size_t i;
-
-	for (i = 0; i < SUPER_CONTROLS; i++) {
-		struct super_control *c = &s->control[i];
-
-		c->super = s;
-		c->fd = control_socket(s, controls[i].name);
-		if (c->fd >= 0)
-			c->ev = ev_add(
-			    s->loop, c->fd, EPOLLIN, on_control_socket, c);
-	}
-}
-
-static void
-close_control(struct super *s)
-{
-	size_t i;
-
-	for (i = 0; i < SUPER_CONTROLS; i++) {
-		ev_del(&s->control[i].ev);
-		io_close(&s->control[i].fd);
-	}
+	return s->port25_only ? SOCKETS_BARE : SOCKETS_ALL;
 }
 
 /* ---- signals ---- */
@@ -545,7 +115,7 @@ on_signal(struct ev *e, uint32_t events, void *arg)
 			reap(s);
 			break;
 		case SIGHUP:
-			reload_and_log(s, &err);
+			super_reload(s, &err);
 			break;
 		default:
 			begin_stop(s);
@@ -663,7 +233,7 @@ make_data(struct super *s, struct err *err)
 
 	if (r != RC_OK)
 		look_explain(LOOK_WRITE, s->conf->data, err);
-	return at_place(s->conf, s->conf->data_at, r, err);
+	return super_at_place(s->conf, s->conf->data_at, r, err);
 }
 
 static int
@@ -674,7 +244,7 @@ prepare(struct super *s, int *lock, struct err *err)
 	bool changed;
 	int r;
 
-	r = load(s, &s->conf, &s->conf_fd, err);
+	r = super_load(s, &s->conf, &s->conf_fd, err);
 	if (r != RC_OK)
 		return r;
 	log_set_json(s->conf->log_json);
@@ -682,7 +252,7 @@ prepare(struct super *s, int *lock, struct err *err)
 	mlog(LOG_INFO, "start", "version=\"%s\" config=%s users=\"%s\"%s",
 	    HM_VERSION, s->o->config, how,
 	    s->conf->sandbox ? "" : " sandbox=OFF");
-	r = at_place(
+	r = super_at_place(
 	    s->conf, s->conf->data_at, lost_everything(s->conf, err), err);
 	if (r == RC_OK && lost_is_empty(s->conf))
 		mlog(LOG_WARN, "data.empty",
@@ -701,13 +271,14 @@ prepare(struct super *s, int *lock, struct err *err)
 	}
 	if (r == RC_OK) {
 		(void)preflight_open_files(
-		    s->conf, s->o->config, log_open, NULL);
-		r = check_name_service(s->conf, err);
+		    s->conf, s->o->config, super_log_open, NULL);
+		r = super_check_name_service(s->conf, err);
 	}
-	if (r == RC_OK && (check_certificate(s->conf, err) != RC_OK ||
-			      take_certificate(s, s->conf, err) != RC_OK)) {
+	if (r == RC_OK &&
+	    (super_check_certificate(s->conf, err) != RC_OK ||
+		super_take_certificate(s, s->conf, err) != RC_OK)) {
 		why = *err;
-		r = take_substitute(s, why.text, err);
+		r = super_take_substitute(s, why.text, err);
 	}
 	if (r == RC_OK)
 		r = sockets_open(
@@ -723,7 +294,7 @@ release(struct super *s, int *lock)
 	schedule_free(&s->schedule);
 	published_free(&s->published);
 	sockets_close(&s->sockets);
-	close_control(s);
+	control_close(s);
 	ev_timer_del(&s->draining);
 	ev_del(&s->signal_ev);
 	status_drop(s);
@@ -763,11 +334,12 @@ supervisor_run(const struct supervisor_opts *o)
 	s.logs = child_logs_new(s.loop);
 	r = prepare(&s, &lock, &err);
 	if (r == RC_OK) {
-		open_control(&s);
+		control_open(&s);
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
 		s.published = published_new(&s, s.published_ms);
-		(void)ev_timer_add(s.loop, CERT_POLL_MS, on_cert_poll, &s);
+		(void)ev_timer_add(
+		    s.loop, SUPER_CERT_POLL_MS, super_watch_certificate, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);
 		ev_run(s.loop);
 		lost_remember(s.conf);

@@ -89,6 +89,46 @@ struct super {
 	int64_t clock_offset; /* ms; tests move the wall clock */
 };
 
+/* ---- configured.c ---- */
+
+/* Reads the configuration file and seals its text for the processes; what is
+ * wrong with it is logged, or printed while the server starts, and *err is the
+ * first of it.  The caller has the reference and the descriptor. */
+int super_load(struct super *s, struct conf **conf_out, int *fd_out,
+    struct err *err) RC_USE_RESULT;
+/* Uses the certificate of conf from now on, if it fits. */
+int super_take_certificate(
+    struct super *s, const struct conf *conf, struct err *err) RC_USE_RESULT;
+/* At the start, without a usable one: the last good one, or one of our own for
+ * port 25 alone; other hosts do not look who has signed it. */
+int super_take_substitute(
+    struct super *s, const char *why, struct err *err) RC_USE_RESULT;
+/* Returns r; where it is an error puts the place before its text. */
+int super_at_place(
+    const struct conf *conf, struct conf_place at, int r, struct err *err);
+int super_check_certificate(
+    const struct conf *conf, struct err *err) RC_USE_RESULT;
+int super_check_name_service(
+    const struct conf *conf, struct err *err) RC_USE_RESULT;
+/* For preflight_open_files. */
+void super_log_open(void *arg, const char *text);
+
+/* ---- reload.c ---- */
+
+#define SUPER_CERT_POLL_MS 5000
+
+/* All of the new configuration, or nothing: then err->code is not RC_OK. */
+void super_reload(struct super *s, struct err *err);
+/* Looks at the certificate's files now and every SUPER_CERT_POLL_MS, and uses
+ * new ones.  arg is the struct super. */
+void super_watch_certificate(void *arg);
+
+/* ---- control.c ---- */
+
+/* Below DATA/run; one that cannot be made is logged. */
+void control_open(struct super *s);
+void control_close(struct super *s);
+
 /* ---- status.c ---- */
 
 /* Asks all processes; takes fd and answers on it within a second. */
@@ -102,6 +142,29 @@ void status_drop(struct super *s);
 /* Takes fd, hears what is wanted on it, and answers. */
 void debug_ordered(struct super *s, int fd);
 
+/* ---- birth.c ---- */
+
+/* There is a row for the two in server_wires. */
+bool roles_may_speak(enum role a, enum role b);
+/* The first messages of a process that was just forked: what it is, its files
+ * and sockets, and a line to each that it may speak to.  False: half of it may
+ * have been sent; kill it. */
+bool proc_boot(struct proc *p);
+/* In the forked child: nothing of the supervisor's goes along but these two. */
+void proc_become(const struct proc *p, int control, int log)
+    __attribute__((noreturn));
+
+/* ---- watch.c ---- */
+
+/* For one that was told to end. */
+#define PROC_LEAVE_MS 5000
+
+/* Unless it has ended by then; an earlier time that is set stays. */
+void proc_kill_later(struct proc *p, int64_t ms);
+/* Asks each process whether it is alive, now and from now on every watch_ms;
+ * one that has not answered by the next time is killed.  arg is s. */
+void procs_watch(void *arg);
+
 /* ---- processes.c ---- */
 
 /* Starts one process of each role but accounts. */
@@ -110,9 +173,6 @@ void procs_start_all(struct super *s);
 void proc_start(struct super *s, enum role role, const char *account);
 /* Forgets all; they have ended. */
 void procs_free(struct super *s);
-/* Asks each process whether it is alive, now and from now on every watch_ms;
- * one that has not answered by the next time is killed.  arg is s. */
-void procs_watch(void *arg);
 /* A child has ended. */
 void procs_reap(struct super *s, pid_t pid, int status);
 /* Replaces listeners by new ones; the old ones drain. */

@@ -4,7 +4,7 @@
  * on as they come and never gathered here.
  *
  * Results of commands: RC_OK; RC_PERM: the server said NO; RC_SYNTAX: it said
- * BAD, or something that is no IMAP; RC_EOF, RC_IO, RC_TIMEOUT: the connection
+ * BAD, or something that is not IMAP; RC_EOF, RC_IO, RC_TIMEOUT: the connection
  * is of no more use; or whatever a body handler has returned, after which the
  * connection is of no more use either.  err has what the server said.
  */

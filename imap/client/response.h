@@ -52,13 +52,13 @@ enum imap_condition {
 #define IMAP_LIST_USES	   0x07f0u
 
 struct imap_fetch_data {
-	uint32_t uid;  /* 0: was not said */
+	uint32_t uid;  /* 0: not given */
 	uint64_t size; /* RFC822.SIZE */
 	bool has_size;
 	bool has_flags;
 	struct sv flags;	    /* separated by spaces, without \Recent */
 	unsigned strange;	    /* keywords left out */
-	struct imap_date_time date; /* secs 0: was not said */
+	struct imap_date_time date; /* secs 0: not given */
 	bool has_body;		    /* BODY[] or BINARY[], and not NIL */
 	struct sv body;		    /* of one that came as a string */
 	uint64_t literal;	    /* with RC_MORE: the bytes that follow */
@@ -80,7 +80,7 @@ struct imap_response {
 		struct sv name;	     /* in UTF-8, '/' between its levels */
 	} list;			     /* of STATUS, too */
 	struct {
-		uint32_t messages, uidnext, uidvalidity; /* 0: not said */
+		uint32_t messages, uidnext, uidvalidity; /* 0: not given */
 	} status;
 };
 

@@ -32,7 +32,7 @@ enum imap_section_what {
 
 /* In which form a section is asked for. */
 enum imap_section_form {
-	IMAP_FORM_BODY,	      /* as it stands */
+	IMAP_FORM_BODY,	      /* as it is */
 	IMAP_FORM_BINARY,     /* without its transfer encoding */
 	IMAP_FORM_BINARY_SIZE /* how long that is */
 };

@@ -266,7 +266,7 @@ quoted(struct imap_in *in, struct sv *out)
 
 /*
  * literal = "{" number ["+" / "-"] "}" CRLF *CHAR8  [RFC 7888 8]
- * The frame has read the header already, so the sizes fit; NUL is no CHAR8.
+ * The frame has read the header already, so the sizes fit; NUL is not a CHAR8.
  */
 static int
 literal(struct imap_in *in, struct sv *out)
@@ -339,7 +339,7 @@ imap_list_mailbox(struct imap_in *in, struct sv *out)
 	return RC_OK;
 }
 
-/* The name as it stands; "&" is a character like any other. */
+/* The name as it is; "&" is a character like any other. */
 static int
 utf8_name(struct imap_in *in, struct sv raw, struct sv *out)
 {

@@ -44,7 +44,7 @@ unit(uint32_t u, uint32_t *high, struct buf *out)
 	return RC_OK;
 }
 
-/* What stands between "&" and "-", not empty. */
+/* What is between "&" and "-", not empty. */
 static int
 shifted(struct sv in, struct buf *out)
 {

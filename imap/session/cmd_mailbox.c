@@ -170,7 +170,7 @@ imap_cmd_delete(struct imap_cmd *c)
 		imap_store_error(c, r, &err);
 		return;
 	}
-	/* Who deletes what he has selected knows it: no BYE for him. */
+	/* Who deletes what is selected there knows it: no BYE. */
 	if (s->view != NULL && view_gone(s->view))
 		imap_deselect(s);
 	imap_ok(c, "Mailbox deleted.");

@@ -152,7 +152,7 @@ extent(struct sv msg, uint64_t off, uint64_t len)
 }
 
 /*
- * Text as it stands, when it is looked for in ASCII and has nothing else: no
+ * Text as it is, when it is looked for in ASCII and has nothing else: no
  * decoding and no charset changes what memmem finds, unless the text switches
  * its charset with escapes (ISO-2022) or has NULs (UTF-16).
  */

@@ -11,7 +11,7 @@ struct extent {
 #define READ_CHUNK 61440
 
 /* Which part's bytes, all of them without regard to partial.  False: there
- * is no such part. */
+ * is not such a part. */
 static bool
 locate(const struct mime_msg *mm, const struct imap_section *sec,
     struct extent *out)

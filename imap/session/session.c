@@ -1,6 +1,5 @@
 #include "imap/session/session_priv.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -100,12 +99,6 @@ imap_session_new(const struct imap_session_args *args)
 	buf_init(&s->scratch, SIZE_MAX / 4);
 	buf_init(&s->idle_tag, args->limits.line);
 	return &s->task;
-}
-
-bool
-imap_session_is(const struct pool_task *t)
-{
-	return t->run == run;
 }
 
 static void

@@ -56,7 +56,4 @@ struct imap_session_args {
  * closes fd in its end(). */
 struct pool_task *imap_session_new(const struct imap_session_args *args);
 
-/* For pool_stop_some: is this a session of imap, and of that account? */
-bool imap_session_is(const struct pool_task *t);
-
 #endif

@@ -1,8 +1,6 @@
 #include "imap/transfer/archive.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"

@@ -55,8 +55,6 @@ struct archive_found {
 int archive_enter(struct archive *a, const char *inner,
     enum archive_content want, struct archive_found *out,
     struct err *err) RC_USE_RESULT;
-/* "" or ends in '/'. */
-struct sv archive_root(const struct archive *a);
 
 struct archive_member {
 	int fd; /* borrowed */

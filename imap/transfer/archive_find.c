@@ -322,9 +322,3 @@ archive_enter(struct archive *a, const char *inner, enum archive_content want,
 		buf_fini(&all[i]->folder);
 	return r;
 }
-
-struct sv
-archive_root(const struct archive *a)
-{
-	return buf_sv(&a->root);
-}

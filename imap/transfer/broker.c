@@ -1,6 +1,5 @@
 #include "imap/transfer/broker.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -16,7 +16,7 @@
  * it is not such a file. */
 int emlx_head(
     struct sv start, size_t *off_out, uint64_t *size_out) RC_USE_RESULT;
-/* The flags of IMAP, separated by spaces, and when it came; 0: not said. */
+/* The flags of IMAP, separated by spaces, and when it came; 0: not given. */
 void emlx_plist(struct sv plist, struct buf *flags, int64_t *date_out);
 
 #endif

@@ -79,12 +79,6 @@ look_zip(struct sv s)
 	return sv_starts(s, SV("PK\x03\x04")) || sv_starts(s, SV("PK\x05\x06"));
 }
 
-bool
-look_tar(struct sv s)
-{
-	return s.n >= 512 && sv_starts(sv_skip(s, 257), SV("ustar"));
-}
-
 struct sv
 look_skip_mark(struct sv s)
 {

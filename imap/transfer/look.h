@@ -14,7 +14,6 @@
 bool look_packed(struct sv start);
 bool look_gzip(struct sv start);
 bool look_zip(struct sv start);
-bool look_tar(struct sv start);
 
 /* NULL: a message.  Else why it is left out, for people.  `lenient`: its first
  * line may be any field. */

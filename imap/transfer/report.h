@@ -26,7 +26,7 @@ struct report {
 	} folder;
 	struct buf skips; /* lines for the end */
 	uint64_t unlisted;
-	bool quiet; /* nothing is said: all of it will be seen once more */
+	bool quiet; /* nothing is printed: all of it will be seen once more */
 };
 
 void report_init(struct report *r, struct broker *broker, const char *verb);

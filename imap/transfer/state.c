@@ -118,7 +118,7 @@ state_set_add(struct state_set *set, const struct state_key *key)
 	return true;
 }
 
-/* Contents stand among the keys under another name. */
+/* Contents are among the keys under another name. */
 static struct state_key
 content_key(const struct state_key *content)
 {

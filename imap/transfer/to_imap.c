@@ -152,7 +152,7 @@ is_fatal(struct to_imap *t)
 }
 
 /* Was this message, or one of the batch, refused for itself?  A BAD means no
- * better; but bytes that are no IMAP say nothing of what has come. */
+ * better; but bytes that are not IMAP say nothing of what has come. */
 static bool
 is_own_fault(struct to_imap *t, int r)
 {

@@ -1,5 +1,4 @@
 /* Which mailbox of the server a folder's messages go into. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"

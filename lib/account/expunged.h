@@ -23,7 +23,7 @@ struct expunged_sum {
 int expunged_run(struct store *st, const struct expunged_query *q,
     struct buf *lines, struct expunged_sum *sum, struct err *err) RC_USE_RESULT;
 
-/* After a purge, until nothing that is unwanted stands on the disk; *freed
+/* After a purge, until nothing that is unwanted is on the disk; *freed
  * gets the bytes that came free.  pause as in store_compact: false gives up,
  * RC_TEMP; NULL: on to the end. */
 int expunged_reclaim(struct store *st, bool (*pause)(void *arg, uint64_t bytes),

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "account/expunged.h"
 #include "ipc/line.h"
-#include "ipc/proto.h"
 
 #define SHARE	     30 /* per cent of a segment */
 #define LEAST_MS     (3600 * 1000ll)

@@ -1,7 +1,6 @@
 #include "account/quota.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <sodium.h>

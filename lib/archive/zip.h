@@ -25,15 +25,16 @@ struct zip_end {
 	uint64_t where; /* of the record itself */
 };
 
-/* In the last bytes of a file, which begin at `at` of it.  RC_NOTFOUND. */
+/* In the last bytes of a file, which begin at `at` of it.  RC_NOTFOUND: this is
+ * not a zip archive. */
 int zip_end_find(
     struct sv tail, uint64_t at, struct zip_end *out) RC_USE_RESULT;
-/* Takes the numbers from the zip64 record. */
+/* Takes the numbers from the zip64 record.  RC_SYNTAX: it is not there. */
 int zip_end64_parse(struct sv s, struct zip_end *io) RC_USE_RESULT;
 
 struct zip_entry {
 	struct sv name;	   /* as it is */
-	struct sv unicode; /* in UTF-8; empty: not said */
+	struct sv unicode; /* in UTF-8; empty: not given */
 	bool utf8;	   /* name is */
 	bool dos;	   /* may have '\\' between levels */
 	bool encrypted, symlink;
@@ -41,15 +42,16 @@ struct zip_entry {
 	uint32_t crc;
 	uint64_t packed, size;
 	uint64_t at;   /* of the local header */
-	int64_t mtime; /* 0: not said */
+	int64_t mtime; /* 0: not given */
 };
 
 /* Cuts an entry of the central directory off *rest.  RC_MORE: it goes on
- * behind that. */
+ * behind that; RC_SYNTAX: this is not an entry. */
 int zip_entry_take(struct sv *rest, struct zip_entry *out) RC_USE_RESULT;
-/* How long a local header (ZIP_LOCAL bytes of it) is. */
+/* How long a local header is, by its first ZIP_LOCAL bytes; RC_SYNTAX. */
 int zip_local_size(struct sv s, uint64_t *out) RC_USE_RESULT;
-/* The whole of it; *streamed_out: its sizes follow its data only. */
+/* All of it, with sizes unless they follow the data only (*streamed_out).
+ * RC_SYNTAX: it is cut off, or not a local header. */
 int zip_local_parse(
     struct sv s, struct zip_entry *out, bool *streamed_out) RC_USE_RESULT;
 /* A name in the code page of DOS, 437, as UTF-8. */

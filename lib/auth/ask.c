@@ -70,11 +70,14 @@ auth_pair_ask(struct auth_pair *p, const char *domain,
 	return r;
 }
 
-/* One signature of the two, the i-th, in what *to is; false: it cannot be. */
-typedef bool take_fn(void *to, int i, const struct sign_signature *s, int rc);
-
+/*
+ * An answer's two parts, each at its place; take() has the selector copied
+ * already.
+ */
 static int
-take_both(struct msg *reply, take_fn *take, void *to)
+take_answer(struct msg *reply,
+    char selector[DKIM_ALGORITHMS][DKIM_SELECTOR_MAX],
+    bool (*take)(void *arg, int i, struct sv signature), void *arg)
 {
 	struct sign_done done;
 	int i, r;
@@ -84,31 +87,34 @@ take_both(struct msg *reply, take_fn *take, void *to)
 	r = done.rc;
 	if (r == RC_OK && done.n != DKIM_ALGORITHMS)
 		r = RC_TEMP;
-	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++)
-		if (!take(to, i, &done.s[i], done.rc))
+	for (i = 0; done.n == DKIM_ALGORITHMS && i < DKIM_ALGORITHMS; i++) {
+		const struct sign_signature *s = &done.s[i];
+
+		if (s->algorithm != i || !dkim_selector_valid(s->selector)) {
 			r = RC_TEMP;
+			continue;
+		}
+		sv_copy(s->selector, selector[i], DKIM_SELECTOR_MAX);
+		if (done.rc == RC_OK && !take(arg, i, s->signature))
+			r = RC_TEMP;
+	}
 	sign_done_fini(&done);
 	return r;
 }
 
-/* At its place in the pair. */
 static bool
-take_one(void *to, int i, const struct sign_signature *s, int rc)
+end_field(void *arg, int i, struct sv signature)
 {
-	struct auth_pair *p = to;
+	struct auth_pair *p = arg;
 
-	if (s->algorithm != i || !dkim_selector_valid(s->selector))
-		return false;
-	sv_copy(s->selector, p->selector[i], sizeof p->selector[i]);
-	if (rc == RC_OK)
-		dkim_signature_end(s->signature, &p->field[i]);
+	dkim_signature_end(signature, &p->field[i]);
 	return buf_ok(&p->field[i]);
 }
 
 int
 auth_pair_take(struct auth_pair *p, struct msg *reply)
 {
-	return take_both(reply, take_one, p);
+	return take_answer(reply, p->selector, end_field, p);
 }
 
 /* ---- one signature ---- */
@@ -129,17 +135,14 @@ auth_one_ask(
 	sign_ask_put(m, &ask);
 }
 
-/* Its selector, and the signature if it is the key's that is used. */
+/* One of the two keys is used. */
 static bool
-take_key(void *to, int i, const struct sign_signature *s, int rc)
+keep_signature(void *arg, int i, struct sv signature)
 {
-	struct auth_one *k = to;
+	struct auth_one *k = arg;
 
-	if (s->algorithm != i || !dkim_selector_valid(s->selector))
-		return false;
-	sv_copy(s->selector, k->selector[i], sizeof k->selector[i]);
-	if (rc == RC_OK && i == DKIM_RSA)
-		buf_addsv(&k->signature, s->signature);
+	if (i == DKIM_RSA)
+		buf_addsv(&k->signature, signature);
 	return buf_ok(&k->signature);
 }
 
@@ -147,5 +150,5 @@ int
 auth_one_take(struct auth_one *k, struct msg *reply)
 {
 	buf_reset(&k->signature);
-	return take_both(reply, take_key, k);
+	return take_answer(reply, k->selector, keep_signature, k);
 }

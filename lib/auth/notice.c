@@ -221,7 +221,7 @@ put_entry(const struct ring *r, const struct ring_entry *e,
 		break;
 	case RING_RETIRING:
 		buf_adds(out, "    its records are needed until ");
-		put_day(rotation_needed_until(e, p), out);
+		put_day(rotation_needed_until(e, p, clk_now() / 1000), out);
 		buf_addc(out, '\n');
 		break;
 	case RING_RETIRED:

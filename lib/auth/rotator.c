@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
@@ -147,7 +146,7 @@ write_letter(struct rotator *r, const struct notice *n)
 {
 	const struct conf_account *a = &r->conf->account[r->conf->admin];
 	struct notice_letter to = {.hostname = r->conf->hostname,
-	    /* One that may be answered: the host's name may be no domain of
+	    /* One that may be answered: the host's name may not be a domain of
 	     * ours. */
 	    .from_domain = r->conf->domain[0].name,
 	    .to = a->naddress > 0 ? a->address[0] : a->name,

@@ -7,14 +7,15 @@
  * Auth has no network, and its line to the dns process does not give it one:
  * the other end answers there for nothing but the key records of the
  * configuration's own domains, asks only the name servers of these, and bounds
- * how often (cmd/run/dns.c).  Whoever has taken over auth, and with it password
- * hashes and keys, can make the machine ask these servers for a made-up
- * selector now and then: a trickle that reaches the owner's own name servers
- * and who watches the wire, instead of any server of the attacker's choice.
+ * how often (cmd/run/dns.c).  An attacker who has taken over auth, and with it
+ * password hashes and keys, can make the machine ask these servers for a
+ * made-up selector now and then: a trickle that reaches the owner's own name
+ * servers and who watches the wire, instead of any server of the attacker's
+ * choice.
  *
  * Letters go to the admin's account by way of the keeper, as mail that the
  * queue delivers does.  Auth can open that account's sessions as it is: to
- * deliver into it is no power that it has not had.
+ * deliver into it gives it no power that it did not have.
  */
 #ifndef AUTH_ROTATOR_H
 #define AUTH_ROTATOR_H

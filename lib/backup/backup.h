@@ -43,7 +43,7 @@
 /* So the last line begins of one that is whole, but of which something must be
  * said. */
 #define BACKUP_MADE_BUT "it is made, but: "
-/* Beside the backups: one of them did not stand a --verify, so that the next
+/* Beside the backups: one of them did not pass a --verify, so that the next
  * one reads all that it links. */
 #define BACKUP_SUSPECT ".read-all"
 
@@ -106,7 +106,7 @@ bool backup_fits(const json_t *file, uint64_t bytes, const char *sha);
  * One that does not fit, or cannot be read, costs what is in it and nothing
  * else: it is named on standard error and counted in *bad.  What can be read of
  * a journal's file takes its place, since the journal knows what of it is good;
- * any other gets the suffix BACKUP_DAMAGED.  With bad NULL nothing is said.
+ * any other gets the suffix BACKUP_DAMAGED.  With bad NULL nothing is reported.
  * Not RC_OK: `to` cannot be written.
  */
 int backup_extract(int fd, const json_t *manifest, const char *prefix,

@@ -5,8 +5,8 @@
  *
  * The witnesses are an account's checkpoint, whose log is gone; a segment that
  * cannot be read; and of what has vanished as a whole the newest backup, and
- * the empty files accounts/.known/NAME, which the supervisor makes for whoever
- * has mail when it starts or stops.
+ * the empty files accounts/.known/NAME, which the supervisor makes for those
+ * who have mail when it starts or stops.
  */
 #ifndef BACKUP_LOST_H
 #define BACKUP_LOST_H

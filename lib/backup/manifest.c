@@ -311,7 +311,7 @@ backup_accounts(const json_t *manifest)
 			continue;
 		path = sv_skip(path, strlen("data/accounts/"));
 		name = sv_split(&path, '/');
-		/* Its files stand together. */
+		/* Its files are listed together. */
 		if (path.p != NULL &&
 		    (last == NULL || !sv_eq(sv_str(last), name)))
 			json_array_append_new(

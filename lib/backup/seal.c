@@ -1,6 +1,6 @@
 /*
  * The end of a copied journal.  Its last batch may be what a server was just
- * about to flush, so that whoever opens a journal which ends there copies that
+ * about to flush, so that one who opens a journal which ends there copies that
  * batch and leaves the old one behind as void.  In a backup it has been
  * flushed: a CLEAN commit behind it says so, as after a server's own end.
  */

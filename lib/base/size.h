@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define SIZE_TEXT 24
-/* Returns out, so that it can stand among printf's arguments. */
+/* Returns out, so that it can be used among printf's arguments. */
 const char *size_print(uint64_t bytes, char out[SIZE_TEXT]);
 
 #endif

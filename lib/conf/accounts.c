@@ -59,8 +59,17 @@ domain_inbound(struct conf_parser *p, yaml_node_t *n)
 	conf_read_inbound(p, n, &c->domain[c->ndomain - 1].inbound);
 }
 
+static void
+domain_mta_sts(struct conf_parser *p, yaml_node_t *n)
+{
+	struct conf *c = p->c;
+
+	conf_read_mta_sts(p, n, &c->domain[c->ndomain - 1].mta_sts);
+}
+
 static const struct conf_key domain_keys[] = {
     {"inbound", domain_inbound},
+    {"mta_sts", domain_mta_sts},
     {NULL, NULL},
 };
 
@@ -301,7 +310,7 @@ is_ours(const struct conf *c, const char *address)
 	return conf_domain_is_local(c, sv_skip(a, sv_rchr(a, '@') + 1));
 }
 
-/* Where an account's address stands: it, or the account that has it by
+/* Where an account's address is written: it, or the account that has it by
  * default. */
 static yaml_node_t *
 node_of(const struct conf_parser *p, uint32_t account, const char *address)
@@ -631,7 +640,7 @@ fail_twice(struct conf_parser *p, const struct conf_address *x,
 	yaml_node_t *n = node_of(p, x->account, x->address);
 	yaml_node_t *m = node_of(p, y->account, y->address);
 
-	/* Sorting has no memory: the one that stands further down. */
+	/* Sorting has no memory: the one that is further down. */
 	if (m->start_mark.index < n->start_mark.index) {
 		const struct conf_address *z = x;
 

@@ -1,5 +1,4 @@
 /* The key `backup`: a copy of everything, every day. */
-#include <stdlib.h>
 
 #include "conf/conf_priv.h"
 

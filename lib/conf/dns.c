@@ -1,5 +1,4 @@
 /* The key `dns`: how names are looked up. */
-#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/network.h"

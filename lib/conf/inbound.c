@@ -1,6 +1,5 @@
 /* The key `inbound`, of all domains and of one: what becomes of mail that
  * nobody vouches for. */
-#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/ascii.h"

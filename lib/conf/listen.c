@@ -122,7 +122,7 @@ check_with_earlier(
 		for (i = 0; i < c->nlisten[t]; i++) {
 			const struct conf_listen *e = &c->listen[t][i];
 
-			/* Of two the one further down; a default stands
+			/* Of two the one further down; a default is
 			 * nowhere. */
 			if (e == l || !clash(e, l) ||
 			    ((int)s == t && is_same(e, l)) ||

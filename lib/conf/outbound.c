@@ -1,7 +1,5 @@
 /* The key `outbound`: from where mail leaves. */
 #include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "conf/conf_priv.h"

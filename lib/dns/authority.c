@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "dns/client_priv.h"
 #include "dns/packet.h"
 #include "ipc/msg_dns.h"
 #include "ipc/proto.h"
@@ -62,7 +63,7 @@ take_reply(int rc, struct msg *reply, struct dns_authority *a)
 	uint32_t i;
 
 	if (rc != RC_OK) {
-		a->rc = rc == RC_TIMEOUT ? RC_TIMEOUT : RC_TEMP;
+		a->rc = dns_question_rc(rc);
 		return;
 	}
 	if (dns_direct_get(reply, &d) != RC_OK)
@@ -78,35 +79,15 @@ take_reply(int rc, struct msg *reply, struct dns_authority *a)
 		a->rc = RC_TEMP;
 }
 
-static int
-make_question(const char *name, enum dns_type type, struct msg *m)
-{
-	char plain[DNS_NAME_MAX];
-	struct dns_question q;
-	int r = dns_name_normalise(sv_str(name), plain);
-
-	if (r != RC_OK)
-		return r;
-	q = (struct dns_question){
-	    .name = sv_str(plain), .type = (uint32_t)type};
-	msg_init(m, DNS_AUTHORITY);
-	dns_question_put(m, &q);
-	return RC_OK;
-}
-
 int
 dns_authority_query(struct peer *dns, const char *name, enum dns_type type,
     int64_t timeout_ms, struct dns_authority *out)
 {
-	struct msg m, reply;
-	int r = make_question(name, type, &m);
+	struct msg reply;
+	int r = dns_question_call(
+	    dns, DNS_AUTHORITY, name, type, timeout_ms, &reply);
 
 	dns_authority_init(out);
-	if (r != RC_OK) {
-		out->rc = r;
-		return r;
-	}
-	r = peer_call(dns, &m, timeout_ms, &reply);
 	take_reply(r, &reply, out);
 	msg_fini(&reply);
 	return out->rc;
@@ -136,7 +117,7 @@ dns_authority_ask(struct peer *dns, const char *name, enum dns_type type,
 {
 	struct asked *q;
 	struct msg m;
-	int r = make_question(name, type, &m);
+	int r = dns_question_make(DNS_AUTHORITY, name, type, false, &m);
 
 	if (r != RC_OK)
 		return r;

@@ -1,8 +1,7 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
-#include "dns/dns.h"
+#include "dns/client_priv.h"
 #include "ipc/msg_dns.h"
 #include "ipc/proto.h"
 
@@ -47,6 +46,12 @@ read_reply(struct msg *m, struct dns_answer *a)
 	return true;
 }
 
+int
+dns_question_rc(int rc)
+{
+	return rc == RC_TIMEOUT || rc == RC_SYNTAX ? rc : RC_TEMP;
+}
+
 /* rc and message of a peer into an answer. */
 static void
 take_reply(int rc, struct msg *reply, struct dns_answer *a)
@@ -56,12 +61,13 @@ take_reply(int rc, struct msg *reply, struct dns_answer *a)
 		dns_answer_fini(a);
 		dns_answer_init(a);
 	} else if (rc != RC_OK) {
-		a->rc = rc == RC_TIMEOUT ? RC_TIMEOUT : RC_TEMP;
+		a->rc = dns_question_rc(rc);
 	}
 }
 
-static int
-make_question(const char *name, enum dns_type type, bool any, struct msg *m)
+int
+dns_question_make(uint16_t kind, const char *name, enum dns_type type, bool any,
+    struct msg *m)
 {
 	char plain[DNS_NAME_MAX];
 	struct dns_question q;
@@ -71,24 +77,32 @@ make_question(const char *name, enum dns_type type, bool any, struct msg *m)
 	if (r != RC_OK)
 		return r;
 	q = (struct dns_question){sv_str(plain), (uint32_t)type, any};
-	msg_init(m, DNS_QUERY);
+	msg_init(m, kind);
 	dns_question_put(m, &q);
 	return RC_OK;
+}
+
+int
+dns_question_call(struct peer *dns, uint16_t kind, const char *name,
+    enum dns_type type, int64_t timeout_ms, struct msg *reply)
+{
+	struct msg m;
+	int r = dns_question_make(kind, name, type, false, &m);
+
+	if (r == RC_OK)
+		return peer_call(dns, &m, timeout_ms, reply);
+	msg_init(reply, MSG_REPLY);
+	return r;
 }
 
 int
 dns_query(struct peer *dns, const char *name, enum dns_type type,
     int64_t timeout_ms, struct dns_answer *out)
 {
-	struct msg m, reply;
-	int r = make_question(name, type, false, &m);
+	struct msg reply;
+	int r =
+	    dns_question_call(dns, DNS_QUERY, name, type, timeout_ms, &reply);
 
-	dns_answer_init(out);
-	if (r != RC_OK) {
-		out->rc = r;
-		return r;
-	}
-	r = peer_call(dns, &m, timeout_ms, &reply);
 	take_reply(r, &reply, out);
 	msg_fini(&reply);
 	return out->rc;
@@ -127,7 +141,7 @@ dns_ask(struct peer *dns, const char *name, enum dns_type type,
     int64_t timeout_ms, dns_done_fn *fn, void *arg)
 {
 	struct msg m;
-	int r = make_question(name, type, false, &m);
+	int r = dns_question_make(DNS_QUERY, name, type, false, &m);
 
 	if (r == RC_OK)
 		send_question(dns, &m, timeout_ms, fn, arg);
@@ -139,7 +153,7 @@ dns_ask_any(struct peer *dns, const char *name, enum dns_type type,
     int64_t timeout_ms, dns_done_fn *fn, void *arg)
 {
 	struct msg m;
-	int r = make_question(name, type, true, &m);
+	int r = dns_question_make(DNS_QUERY, name, type, true, &m);
 
 	if (r == RC_OK)
 		send_question(dns, &m, timeout_ms, fn, arg);

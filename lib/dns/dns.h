@@ -142,7 +142,7 @@ int dns_name_normalise(struct sv name, char out[DNS_NAME_MAX]) RC_USE_RESULT;
 /* The same where the labels may have any printable bytes. */
 int dns_name_any(struct sv name, char out[DNS_NAME_MAX]) RC_USE_RESULT;
 
-/* The name under which an address's PTR stands: "1.2.0.192.in-addr.arpa". */
+/* The name of an address's PTR record: "1.2.0.192.in-addr.arpa". */
 void dns_reverse(const struct in6_addr *a, char out[DNS_NAME_MAX]);
 
 #endif

@@ -12,7 +12,8 @@ add_all(struct dns_ladder *l, bool own_root, bool forward, bool system,
     bool validate)
 {
 	add(l, forward ? DNS_PATH_FORWARD : DNS_PATH_ROOT, validate);
-	/* Whoever names servers or another root means these and no others. */
+	/* An owner who names servers or another root means these and no others.
+	 */
 	if (!forward && !own_root && system)
 		add(l, DNS_PATH_SYSTEM, validate);
 }

@@ -1,7 +1,6 @@
 /* What the server is told, out of files: before the walls. */
 #include "base/io.h"
-#include "dns/resolver.h"
-#include "dns/server.h"
+#include "dns/server_priv.h"
 
 static int
 read_text(const char *key, const char *path, struct buf *out, struct err *err)
@@ -122,4 +121,19 @@ dns_server_opts_ports(
 			ports[n++] = port;
 	}
 	return n;
+}
+
+struct resolver_opts
+dns_server_opts_way(const struct dns_server_opts *o, const struct dns_rung *g)
+{
+	struct resolver_opts ro = {.root = &o->hints};
+
+	if (g->path == DNS_PATH_FORWARD)
+		ro.forward = &o->forward;
+	else if (g->path == DNS_PATH_SYSTEM)
+		ro.forward = &o->system;
+	if (g->validate)
+		ro.anchors = o->anchors.n > 0 ? buf_sv(&o->anchors)
+					      : sv_str(dns_root_anchors);
+	return ro;
 }

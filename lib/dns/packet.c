@@ -11,7 +11,7 @@ struct rr {
 	struct dns_wire owner;
 	uint16_t type, class;
 	uint32_t ttl;
-	size_t data, ndata; /* where its data stands */
+	size_t data, ndata; /* where its data is */
 };
 
 struct reader {

@@ -10,7 +10,7 @@ read_host(struct sv data, char out[DNS_NAME_MAX])
 	struct dns_wire w;
 	size_t at = 0;
 
-	/* The data stands alone, so a pointer in it leads nowhere. */
+	/* The data is alone, so a pointer in it leads nowhere. */
 	if (dns_wire_read(data, &at, &w) != RC_OK || at != data.n ||
 	    !dns_wire_is_host(&w))
 		return RC_SYNTAX;

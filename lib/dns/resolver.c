@@ -291,7 +291,7 @@ resolver_free(struct resolver **rp)
 	if (r == NULL)
 		return;
 	*rp = NULL;
-	/* It answers what is open when it goes: whoever asked may be half
+	/* It answers what is open when it goes: those who asked may be half
 	 * gone, too. */
 	r->mute = true;
 	/* Before the base that its events are on. */

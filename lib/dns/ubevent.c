@@ -1,6 +1,5 @@
 #include "dns/ubevent.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/time.h>

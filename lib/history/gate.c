@@ -1,7 +1,6 @@
 /* How many refusals have a step of their own. */
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"

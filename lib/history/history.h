@@ -14,8 +14,8 @@
  *   mx          HOST
  *   all         REMARK: words of their own
  *
- * and nobody another's: who does has been taken over.  What joins the steps of
- * one message is its delivery id, 16 random bytes that smtp or submission
+ * A process that writes kinds of another has been taken over.  What joins steps
+ * of one message is its delivery id, 16 random bytes that smtp or submission
  * gives it at MAIL and that go with it through the keeper, the account, the
  * queue and mx; a report that the queue writes has one of its own.
  *
@@ -29,7 +29,7 @@
  * the process is away or slow, the buffer fills up (48 KB, some 200 steps);
  * what does not fit is dropped and counted, and the number goes with the next
  * one that does.  So mail never waits for its history, and is never lost with
- * it: the history may lag, and may have holes, which are said.
+ * it: the history may lag, and may have holes, which it shows.
  *
  * Never in a step: bodies, passwords.  Texts may be anything that a stranger
  * has sent; they are cut to their limits, repaired to valid UTF-8, and lose

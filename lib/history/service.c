@@ -515,12 +515,6 @@ static const char *const count_names[HISTORY_COUNTS] = {
     [HISTORY_C_OTHER] = "other reasons",
 };
 
-const char *
-history_count_name(enum history_count c)
-{
-	return c < HISTORY_COUNTS ? count_names[c] : "";
-}
-
 /* " (unknown address 2, policy 1)": why the refused ones were. */
 static void
 add_reasons(const uint64_t n[HISTORY_COUNTS], struct buf *out)

@@ -2,7 +2,7 @@
  * The history's process: takes steps from those who write them, keeps them
  * (history/db.h), and answers its owner.
  *
- * A database that cannot be opened or written (a full disk) is said in the
+ * A database that cannot be opened or written (a full disk) is reported in the
  * log once; steps are dropped and counted until it can be again, and the mail
  * goes on.
  */
@@ -37,8 +37,6 @@ unsigned history_service_writers(const struct history_service *s);
  */
 #define HISTORY_STATUS_DOWN "NOT WRITTEN: "
 void history_service_status(struct history_service *s, struct buf *out);
-/* "received"; "" for what there is not. */
-const char *history_count_name(enum history_count c);
 
 /* Answers a question about the database, as a command may have it, too.
  * Returns what the answer says. */

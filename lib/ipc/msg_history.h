@@ -124,7 +124,7 @@ struct history_term {
 /* CMD_TRACE_FIND: messages for which one of the terms holds. */
 struct trace_find {
 	int64_t since;	 /* ms since 1970 */
-	uint64_t before; /* as the answer before has said; 0: the newest */
+	uint64_t before; /* as in the answer before; 0: the newest */
 	uint32_t most;
 	struct history_term *term;
 	uint32_t nterm;

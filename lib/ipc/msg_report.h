@@ -83,7 +83,7 @@ struct report_record {
 	int64_t received;
 	struct sv org, contact, id;
 	struct sv domain;	      /* that it is about */
-	int64_t begin, end;	      /* seconds; 0: not said */
+	int64_t begin, end;	      /* seconds; 0: not given */
 	struct sv policy, sub_policy; /* as published: "none", ... */
 	struct report_source *source;
 	uint32_t nsource;

@@ -25,7 +25,7 @@ struct compaction {
 	size_t n;
 	struct segment *out;
 	struct buf snapshot;
-	uint64_t snapshot_seq; /* for which it stands */
+	uint64_t snapshot_seq; /* that it stands for */
 	int fd;
 	uint64_t off; /* what is written of the new file */
 	struct buf buf;

@@ -84,7 +84,7 @@ void rec_header_encode(
 int rec_header_decode(const void *p, const unsigned char *key,
     struct rec_header *h) RC_USE_RESULT;
 /*
- * The same for a place where a header must stand: one wrong bit anywhere in it
+ * The same for a place where a header must be: one wrong bit anywhere in it
  * is found by its hash and put right in *h.  Costs 320 hashes, so it is not
  * for searching.  RC_DAMAGED.
  */

@@ -183,7 +183,7 @@ void journal_trim(struct journal *j);
 struct verdict {
 	uint64_t flushed;   /* F */
 	uint64_t keep;	    /* up to here all counts */
-	uint64_t tail_off;  /* where the first record behind F stands */
+	uint64_t tail_off;  /* where the first record behind F is */
 	uint64_t clean_off; /* of the CLEAN commit, 0: none */
 	uint64_t void_off;  /* first byte that does not count */
 	uint64_t end;	    /* last byte that is not zero, plus one */

@@ -32,7 +32,7 @@ open_all(int dirfd, const struct journal_opts *opts, struct journal **j)
 
 /* ---- records ---- */
 
-/* odd: only those that do not stand where a record may begin. */
+/* odd: only those that are not where a record may begin. */
 static void
 scan_file(struct found *x, int fd, const unsigned char *key, bool odd)
 {

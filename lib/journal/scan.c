@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 #define WINDOW	 (256u << 10)
 #define SECTOR	 512u
 #define MEND_MAX 4096u /* larger: chance could find a bit that is none */
-#define BAD_BYTE 0xdb  /* stands where the disk gives nothing back */
+#define BAD_BYTE 0xdb  /* in place of what the disk does not give back */
 
 void
 scan_init(struct scan *s, const struct journal_io *io, int fd,
@@ -102,7 +101,7 @@ header_at(struct scan *s, uint64_t off, struct rec_header *h, bool *mended)
 	r = rec_header_decode(p, s->key, h);
 	if (s->key == NULL)
 		return r == RC_OK && fits(s, off, h) && could_be(s, off, h);
-	/* Only where one must stand: behind the one before. */
+	/* Only where one must be: behind the one before. */
 	if (r == RC_DAMAGED && off == s->off &&
 	    rec_header_mend(p, s->key, h) == RC_OK) {
 		*mended = true;

@@ -1,6 +1,6 @@
 /*
  * A segment's table of contents, log/NNNNNN.toc: where each NAMED record
- * stands, and the note its user has attached to it.  Derived: appended lazily,
+ * is, and the note its user has attached to it.  Derived: appended lazily,
  * never flushed, rebuilt from the segment when it is missing or does not fit.
  *
  * File: 40 bytes of head (8 "hmjtoc\r\n", 4 version, 4 segment, 8 epoch,
@@ -10,8 +10,8 @@
  *    0  4  "TBLK"
  *    4  4  number of entries
  *    8  8  place of this block in the file
- *   16  8  segment offset up to which the blocks before this one stand
- *   24  8  and up to which they stand with it (equal: notes added later)
+ *   16  8  segment offset up to which the blocks before this one go
+ *   24  8  and up to which they go with it (equal: notes added later)
  *   32  4  bytes of notes behind the entries
  *   36  4  CRC-32C of this head (without this field) and the entries
  *   40 ..  entries of 40 bytes, by rising sequence number:
@@ -65,7 +65,7 @@ struct toc {
 	bool loaded;
 	bool broken;   /* cannot be written; notes are dropped */
 	uint64_t size; /* of the file, where the next block goes */
-	uint64_t upto; /* segment offset up to which blocks stand */
+	uint64_t upto; /* segment offset up to which blocks go */
 	uint64_t pending_upto;
 	struct toc_block *block;
 	size_t nblock, cap;
@@ -102,11 +102,11 @@ uint64_t toc_last(const struct toc *t);
  * first: the lowest that may be in the segment.
  */
 uint64_t toc_reach(const struct toc *t, uint64_t first);
-/* An entry behind all others, found at segment offset e->off; what stands
+/* An entry behind all others, found at segment offset e->off; what is
  * up to `upto` is then known. note may be empty: none. */
 void toc_add(
     struct toc *t, const struct toc_entry *e, struct sv note, uint64_t upto);
-/* Nothing NAMED stands up to here. */
+/* Nothing NAMED is found up to here. */
 void toc_advance(struct toc *t, uint64_t upto);
 void toc_note(struct toc *t, const struct toc_entry *e, struct sv note);
 /* RC_NOTFOUND */

@@ -279,7 +279,7 @@ each_whole(struct sv value, author_fn *fn, void *arg, size_t *n)
 	return r;
 }
 
-/* What stands outside of quotes and comments. */
+/* What is outside of quotes and comments. */
 struct marks {
 	size_t open, close; /* the last < and > */
 	size_t comma;	    /* behind the last one before the < */
@@ -332,7 +332,7 @@ is_address_byte(char c)
 	return (mail_is_atext(c) || c == '.') && (unsigned char)c < 0x80;
 }
 
-/* The one address that stands around an @, whatever stands around that. */
+/* The one address around an @, whatever is around that. */
 static int
 lone_address(struct sv value, size_t at, author_fn *fn, void *arg)
 {

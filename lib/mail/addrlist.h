@@ -4,8 +4,8 @@
  *
  * An iterator, so that a list of ten thousand costs no more memory than one
  * address.  What does not parse is still reported, as far as it can be read,
- * with `broken` set, and reading goes on behind the next comma: whoever shows
- * or checks a list must not miss the address behind a bad one.
+ * with `broken` set, and reading goes on behind the next comma: a caller that
+ * shows or checks a list must not miss the address behind a bad one.
  */
 #ifndef MAIL_ADDRLIST_H
 #define MAIL_ADDRLIST_H
@@ -54,7 +54,7 @@ bool mail_addrlist_next(struct mail_addrlist *l, struct mail_addr *out);
  * whatever comes before it, and without brackets a single address at all:
  * "[NAS] Ben <ben@x>", "Smith, Ben <ben@x>", "ben@x <ben@x>", "Ben <ben@x>;",
  * "Ben ben@x".  Addresses outside of the brackets that others could read as
- * well are reported first; what stands directly before them is a name.
+ * well are reported first; what is directly before them is a name.
  */
 int mail_author_each(struct sv field_value,
     int (*fn)(void *arg, const struct mail_addr *a), void *arg) RC_USE_RESULT;

@@ -114,7 +114,8 @@ mail_take_phrase(struct sv *s, struct buf *out)
 	while (s->n > 0) {
 		if (s->p[0] != '"' && s->p[0] != '.' && !mail_is_atext(s->p[0]))
 			break;
-		/* A quoted word stands apart even where no blank does. */
+		/* A quoted word is a word of its own even without blanks around
+		 * it. */
 		if (apart || (any && s->p[0] == '"'))
 			buf_addc(out, ' ');
 		apart = s->p[0] == '"';

@@ -83,7 +83,7 @@ mime_encoding_known(struct sv header)
 	return word.n == 0;
 }
 
-/* ---- parameters as they stand ---- */
+/* ---- parameters as they are ---- */
 
 struct raw {
 	size_t name, name_n, value, value_n; /* places in text */
@@ -139,7 +139,7 @@ split_name(struct raw *r, struct sv name)
 	}
 }
 
-/* parameter := attribute "=" value; *s stands behind the ';' */
+/* parameter := attribute "=" value; *s is behind the ';' */
 static bool
 take_param(struct sv *s, struct buf *text, struct raw *r)
 {
@@ -298,7 +298,7 @@ mime_params_parse(struct sv params, struct mime_params *out)
 		add_kv(out, &whole);
 		r->used = true;
 	}
-	/* Pieces without a beginning, as they stand. */
+	/* Pieces without a beginning, as they are. */
 	for (i = 0; i < all.n; i++)
 		if (!all.r[i].used)
 			add_kv(out, &all.r[i]);
@@ -329,27 +329,6 @@ mime_params_find(
 	return false;
 }
 
-static void
-percent_decode(struct sv s, struct buf *out)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++) {
-		int hi = -1, lo = -1;
-
-		if (s.p[i] == '%' && i + 2 < s.n) {
-			hi = ascii_hex(s.p[i + 1]);
-			lo = ascii_hex(s.p[i + 2]);
-		}
-		if (hi >= 0 && lo >= 0) {
-			buf_addc(out, (char)(hi << 4 | lo));
-			i += 2;
-		} else {
-			buf_addc(out, s.p[i]);
-		}
-	}
-}
-
 /* extended-initial-value := [charset] "'" [language] "'" extended-values */
 static void
 decode_extended(struct sv s, struct buf *out)
@@ -363,7 +342,7 @@ decode_extended(struct sv s, struct buf *out)
 		rest = s;
 	}
 	buf_init(&bytes, s.n + 1);
-	percent_decode(rest, &bytes);
+	mime_decode_hex(rest, '%', &bytes);
 	mime_to_utf8(charset, buf_sv(&bytes), out);
 	buf_fini(&bytes);
 }

@@ -1,6 +1,6 @@
 /* Transfer encodings of bodies [RFC 2045 6]. */
 #include "base/ascii.h"
-#include "mime/mime.h"
+#include "mime/mime_priv.h"
 
 /* ---- base64 ---- */
 
@@ -98,6 +98,27 @@ decode_base64(struct mime_decoder *d, struct sv s, struct buf *out)
 
 /* ---- quoted-printable ---- */
 
+void
+mime_decode_hex(struct sv s, char mark, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		int hi = -1, lo = -1;
+
+		if (s.p[i] == mark && i + 2 < s.n) {
+			hi = ascii_hex(s.p[i + 1]);
+			lo = ascii_hex(s.p[i + 2]);
+		}
+		if (hi >= 0 && lo >= 0) {
+			buf_addc(out, (char)(hi << 4 | lo));
+			i += 2;
+		} else {
+			buf_addc(out, s.p[i]);
+		}
+	}
+}
+
 /* One line without its break; true if it ended with a soft line break. */
 static bool
 qp_line(struct sv s, char **q)
@@ -124,7 +145,7 @@ qp_line(struct sv s, char **q)
 			*o++ = (char)(hi << 4 | lo);
 			s = sv_skip(s, 3);
 		} else {
-			*o++ = '='; /* not encoded: as it stands */
+			*o++ = '='; /* not encoded: as it is */
 			s = sv_skip(s, 1);
 		}
 	}

@@ -108,26 +108,18 @@ take_word(struct sv *s, struct word *w)
 	return true;
 }
 
-/* The "Q" encoding [RFC 2047 4.2]. */
+/* The "Q" encoding [RFC 2047 4.2]; there is no other way to write "_". */
 static void
 decode_q(struct sv s, struct buf *out)
 {
+	struct buf plain;
 	size_t i;
 
-	for (i = 0; i < s.n; i++) {
-		int hi = -1, lo = -1;
-
-		if (s.p[i] == '=' && i + 2 < s.n) {
-			hi = ascii_hex(s.p[i + 1]);
-			lo = ascii_hex(s.p[i + 2]);
-		}
-		if (hi >= 0 && lo >= 0) {
-			buf_addc(out, (char)(hi << 4 | lo));
-			i += 2;
-		} else {
-			buf_addc(out, s.p[i] == '_' ? ' ' : s.p[i]);
-		}
-	}
+	buf_init(&plain, WORD_MAX);
+	for (i = 0; i < s.n; i++)
+		buf_addc(&plain, s.p[i] == '_' ? ' ' : s.p[i]);
+	mime_decode_hex(buf_sv(&plain), '=', out);
+	buf_fini(&plain);
 }
 
 /* Encoded words that wait, decoded but not yet converted: neighbours of one

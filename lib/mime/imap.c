@@ -1,7 +1,7 @@
 /*
  * ENVELOPE and BODYSTRUCTURE as IMAP shows them [RFC 3501 7.4.2].
  *
- * Values are as they stand in the header, unfolded, encoded words and all:
+ * Values are as they are in the header, unfolded, encoded words and all:
  * decoding is the client's.  Where RFC 3501 leaves a choice it is Dovecot's,
  * because clients are tested against it; test/data/mime/DIFFERENCES.md lists
  * where it is not.
@@ -76,7 +76,7 @@ put_narrow(struct buf *out, struct sv value)
 	buf_fini(&flat);
 }
 
-/* A field's value as nstring, on one line; a fold at its ends is no part of
+/* A field's value as nstring, on one line; a fold at its ends is not part of
  * it. */
 static void
 put_value(struct buf *out, struct sv value)
@@ -218,7 +218,7 @@ put_addresses(struct buf *out, struct sv value, struct fields *fs, bool *open)
 }
 
 /*
- * All fields of that name as if they were one list: whoever checks the first
+ * All fields of that name as if they were one list: one who checks the first
  * From must not be fooled by a second one.  False if there is no address.
  */
 static bool

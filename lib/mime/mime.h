@@ -104,7 +104,7 @@ bool mime_field_find(struct sv header, struct sv name, struct sv *value_out);
 void mime_unfold(struct sv value, struct buf *out);
 /*
  * Unfolded and with encoded words decoded to UTF-8 [RFC 2047]; raw 8-bit
- * bytes that are no UTF-8 are taken as windows-1252.  For SEARCH and display.
+ * bytes that are not UTF-8 are taken as windows-1252.  For SEARCH and display.
  */
 void mime_decode_header(struct sv value, struct buf *out);
 /* Every run of blanks and line breaks is one space; `ends`: also at the ends,

@@ -35,6 +35,11 @@ void mime_params_fini(struct mime_params *p);
 bool mime_params_find(
     const struct mime_params *p, struct sv name, struct sv *value_out);
 
+/* ---- decode.c ---- */
+
+/* Two hex digits behind each mark are a byte; a mark without them stays. */
+void mime_decode_hex(struct sv s, char mark, struct buf *out);
+
 /* ---- parse.c ---- */
 
 /* Fields of a part's header that matter here; p == NULL: not there. */

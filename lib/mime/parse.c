@@ -120,7 +120,7 @@ close_part(struct parser *ps, struct mime_part *p, uint64_t end, uint32_t lines)
 }
 
 /*
- * Closes all parts inside `target` (MIME_NONE: all); pos stands behind them.
+ * Closes all parts inside `target` (MIME_NONE: all); pos is behind them.
  * at_boundary: the line break before pos belongs to the boundary.
  */
 static void
@@ -148,7 +148,7 @@ close_until(struct parser *ps, uint32_t target, bool at_boundary)
 	}
 }
 
-/* Moves over the header; pos stands behind the empty line. */
+/* Moves over the header; pos is behind the empty line. */
 static struct sv
 read_header(struct parser *ps)
 {
@@ -237,7 +237,8 @@ push_level(struct parser *ps, const struct mime_ctype *ct, uint32_t part)
 	return ok;
 }
 
-/* What a part is, by its Content-Type, or the default of where it stands. */
+/* What a part is, by its Content-Type, or the default of the place where it is.
+ */
 static enum mime_kind
 kind_of(struct sv content_type, struct mime_ctype *ct, bool in_digest)
 {

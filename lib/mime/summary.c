@@ -121,7 +121,7 @@ find_fields(struct sv header, struct found *out)
 }
 
 /* msg-id = [CFWS] "<" id-left "@" id-right ">" [CFWS]: the first, or what
- * stands there if it has no angles. */
+ * is there if it has no angles. */
 static struct sv
 first_msg_id(struct sv value)
 {

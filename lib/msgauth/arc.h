@@ -74,7 +74,8 @@ bool arc_vouches(
 
 /*
  * The last thing that is put on each outgoing copy: what it covers is what is
- * sent.  Two signatures are made, one after the other, by whoever has the key:
+ * sent.  Two signatures are made, one after the other, by the process that has
+ * the key:
  *
  *   arc_seal_new(&what, header, &s)     header: all of the copy, with its
  *                                       signatures, without an empty line

@@ -21,7 +21,6 @@ struct side {
 	struct bodies *all;
 	struct dkim_body body;
 	bool used;
-	uint64_t length;
 };
 
 struct bodies {
@@ -38,7 +37,6 @@ put(void *arg, struct sv bytes)
 	struct bodies *b = s->all;
 	size_t i;
 
-	s->length += bytes.n;
 	for (i = 0; i < b->n; i++) {
 		struct wanted *w = &b->w[i];
 		size_t n = bytes.n < w->left ? bytes.n : (size_t)w->left;
@@ -143,11 +141,4 @@ bodies_hash(const struct bodies *b, int which, uint8_t out[DKIM_HASH])
 		return false;
 	memcpy(out, w->hash, DKIM_HASH);
 	return true;
-}
-
-uint64_t
-bodies_length(const struct bodies *b, int which)
-{
-	must(which >= 0 && (size_t)which < b->n);
-	return b->side[b->w[which].canon].length;
 }

@@ -30,7 +30,5 @@ int bodies_end(struct bodies *b) RC_USE_RESULT;
 bool bodies_ended(const struct bodies *b);
 /* After the end: false if the body was shorter than the length wanted. */
 bool bodies_hash(const struct bodies *b, int which, uint8_t out[DKIM_HASH]);
-/* How many canonical bytes there were. */
-uint64_t bodies_length(const struct bodies *b, int which);
 
 #endif

@@ -37,7 +37,7 @@ emit(struct dkim_body *b, struct sv bytes)
 	}
 }
 
-/* Bytes that stand in the result as they are, and with them what was held
+/* Bytes that are in the result unchanged, and with them what was held
  * back before. */
 static void
 text(struct dkim_body *b, struct sv bytes)

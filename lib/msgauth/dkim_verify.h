@@ -16,7 +16,7 @@
  * Reported, but not trusted (AUTH_POLICY): any signature with l=, for the
  * body may have grown [RFC 6376 8.2]; one that has expired, or was made in the
  * future, with DKIM_DRIFT seconds allowed.  A key with t=y has its failures
- * said as "neutral", as if there were no signature [RFC 6376 3.6.1].
+ * reported as "neutral", as if there were no signature [RFC 6376 3.6.1].
  */
 #ifndef MSGAUTH_DKIM_VERIFY_H
 #define MSGAUTH_DKIM_VERIFY_H

@@ -1,7 +1,6 @@
 #include "msgauth/name.h"
 
 #include <idn2.h>
-#include <stdlib.h>
 
 #include "base/utf8.h"
 

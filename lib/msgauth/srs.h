@@ -34,7 +34,7 @@ struct srs_keys {
 	struct sv context;
 };
 
-/* Is the local part one of SRS, whoever has made it? */
+/* Is the local part one of SRS, ours or another server's? */
 bool srs_is(struct sv address);
 
 /*

@@ -106,7 +106,7 @@ any_is(const struct dns_answer *a, publish_is_it_fn *is_it)
 	return yes;
 }
 
-/* What stands before the domain; at the domain itself nothing. */
+/* What is before the domain; at the domain itself nothing. */
 static struct sv
 label_of(const struct publish *p)
 {
@@ -129,6 +129,19 @@ say_doubled(const struct publish *p, struct buf *out)
 		buf_addf(out, "\"%.*s\"", SV_ARG(label));
 	else
 		buf_adds(out, "\"@\", or nothing, as the name");
+}
+
+void
+publish_say_none(struct publish *p, const char *accident, const struct buf *why,
+    const char *meaning)
+{
+	if (accident == NULL && why->n > 0)
+		accident = why->p;
+	if (accident != NULL)
+		(void)publish_say(
+		    p, PUBLISH_DIFFERENT, "%s: %s", accident, meaning);
+	else
+		(void)publish_say(p, PUBLISH_MISSING, "%s", meaning);
 }
 
 int
@@ -162,28 +175,4 @@ publish_misplaced(struct publish *p, publish_is_it_fn *is_it, struct buf *out)
 		    "\"%.*s\"",
 		    (int)dot, label.p, p->domain, SV_ARG(label));
 	return RC_OK;
-}
-
-int
-publish_say_none(struct publish *p, const struct publish_none *n)
-{
-	struct buf why;
-	int r = RC_OK;
-
-	buf_init(&why, PUBLISH_VALUE_MAX);
-	if (!n->near)
-		r = publish_misplaced(p, n->is_it, &why);
-	if (r == RC_OK && n->near && n->accident != NULL)
-		(void)publish_say(
-		    p, PUBLISH_DIFFERENT, "%s: %s", n->accident, n->meaning);
-	else if (r == RC_OK && n->near)
-		(void)publish_say(p, PUBLISH_DIFFERENT,
-		    "it must begin with \"%s\": %s", n->begin, n->meaning);
-	else if (r == RC_OK && why.n > 0)
-		(void)publish_say(
-		    p, PUBLISH_DIFFERENT, "%s: %s", why.p, n->meaning);
-	else if (r == RC_OK)
-		(void)publish_say(p, PUBLISH_MISSING, "%s", n->meaning);
-	buf_fini(&why);
-	return r;
 }

@@ -176,9 +176,10 @@ judge_none(struct publish *p, const struct dns_answer *a)
 	    "large mail hosts trust mail less without it";
 	const char *accident = NULL;
 	struct dmarc_walk w;
-	struct buf text;
+	struct buf text, why;
 	bool near = false;
 	size_t at = 0;
+	int r;
 
 	if (dmarc_walk(p->q, LOOKUP_AUTHOR, sv_str(p->domain), &w) == RC_MORE)
 		return RC_MORE;
@@ -186,18 +187,21 @@ judge_none(struct publish *p, const struct dns_answer *a)
 	    !publish_same_host(w.org, p->domain))
 		return judge_inherited(p, &w);
 	buf_init(&text, PUBLISH_TEXT_MAX);
+	buf_init(&why, PUBLISH_VALUE_MAX);
 	while (accident == NULL && publish_next_text(a, &at, &text)) {
 		near |= looks_like_dmarc(buf_sv(&text));
 		accident = publish_accident(buf_sv(&text), buf_sv(&p->value));
 		if (near || accident != NULL)
 			publish_found(p, buf_sv(&text));
 	}
+	r = publish_misplaced(p, is_dmarc, &why);
+	if (accident == NULL && near)
+		accident = "it must begin with \"v=DMARC1;\"";
+	if (r == RC_OK)
+		publish_say_none(p, accident, &why, meaning);
+	buf_fini(&why);
 	buf_fini(&text);
-	return publish_say_none(p, &(struct publish_none){.is_it = is_dmarc,
-				       .accident = accident,
-				       .begin = "v=DMARC1;",
-				       .meaning = meaning,
-				       .near = near || accident != NULL});
+	return r;
 }
 
 int

@@ -3,7 +3,6 @@
  * for each address that mail leaves from; and its lookups are counted as the
  * strictest receivers count them.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -566,11 +565,13 @@ judge_none(struct publish *p, const struct dns_answer *a)
 	static const char meaning[] =
 	    "others cannot verify that this server may send for the domain";
 	const char *accident = NULL;
-	struct buf text;
+	struct buf text, why;
 	bool near = false;
 	size_t at = 0;
+	int r;
 
 	buf_init(&text, PUBLISH_TEXT_MAX);
+	buf_init(&why, PUBLISH_VALUE_MAX);
 	while (!near && publish_next_text(a, &at, &text))
 		if (looks_like_spf(buf_sv(&text))) {
 			publish_found(p, buf_sv(&text));
@@ -578,12 +579,14 @@ judge_none(struct publish *p, const struct dns_answer *a)
 			accident =
 			    publish_accident(buf_sv(&text), buf_sv(&p->value));
 		}
+	r = near ? RC_OK : publish_misplaced(p, is_spf, &why);
+	if (accident == NULL && near)
+		accident = "it must begin with \"v=spf1 \"";
+	if (r == RC_OK)
+		publish_say_none(p, accident, &why, meaning);
+	buf_fini(&why);
 	buf_fini(&text);
-	return publish_say_none(p, &(struct publish_none){.is_it = is_spf,
-				       .accident = accident,
-				       .begin = "v=spf1 ",
-				       .meaning = meaning,
-				       .near = near});
+	return r;
 }
 
 static int

@@ -1,4 +1,4 @@
-/* Entries, and what stands in them. */
+/* Entries, and what is in them. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -79,6 +79,7 @@ struct publish {
 	enum publish_key key;
 	bool advice;	  /* all is well without it */
 	bool hint;	  /* it never is an error */
+	bool ours;	  /* of AUTOCONFIG: this server answers there */
 	bool lookup;	  /* it can be asked for */
 	struct lookup *q; /* what is asked, and the answers */
 	enum publish_state state;
@@ -120,7 +121,7 @@ struct publish_host {
 	    *relay; /* all mail leaves through it; or NULL */
 	struct publish_certificate certificate[PUBLISH_CERTIFICATES];
 	size_t ncertificate;
-	bool unvalidated; /* nothing can be said of DNSSEC */
+	bool unvalidated; /* nothing is known of DNSSEC */
 	const char *ca;	  /* whom a CAA record must name; NULL: not known */
 };
 

@@ -75,18 +75,11 @@ const char *publish_accident(struct sv found, struct sv want);
 typedef bool publish_is_it_fn(struct sv text);
 int publish_misplaced(
     struct publish *p, publish_is_it_fn *is_it, struct buf *out) RC_USE_RESULT;
-/*
- * The verdict on a record of which there is none: how is what stands there
- * damaged (NULL: not), is something like it there (near), or is it misplaced?
- * begin: what it must begin with; meaning: what it means to have none.
- */
-struct publish_none {
-	publish_is_it_fn *is_it;
-	const char *accident, *begin, *meaning;
-	bool near;
-};
-int publish_say_none(
-    struct publish *p, const struct publish_none *n) RC_USE_RESULT;
+/* Nothing right is there, and this is why: an accident (NULL: none), or the
+ * sentence of publish_misplaced, or it is simply missing.  meaning: what that
+ * leads to. */
+void publish_say_none(struct publish *p, const char *accident,
+    const struct buf *why, const char *meaning);
 /* The texts of an answer, one after the other; false: no more. */
 bool publish_next_text(
     const struct dns_answer *a, size_t *at, struct buf *text);

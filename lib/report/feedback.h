@@ -20,8 +20,8 @@ void feedback_xml(const struct feedback_due *f,
     const struct feedback_sender *who, struct buf *out);
 
 /*
- * Is it about a domain, for so many as may get one, each an address in the form
- * of mail_path_plain?  Both become header fields and commands.
+ * Is it about a domain, for no more addresses than may get one, each in the
+ * form of mail_path_plain?  Both become header fields and commands.
  */
 bool feedback_is_sound(const struct feedback_due *f);
 

@@ -12,8 +12,8 @@ typedef void report_record_fn(void *arg, const struct report_record *r);
 
 /*
  * Calls fn for each report, read or refused; returns their number.  Mail that
- * has none is nothing to speak of, unless it was `expected` to be a report:
- * then that is said, as one that was refused.  m->fd is not looked at.
+ * has none is passed over, unless it was `expected` to be a report: then it
+ * counts as one that was refused.  m->fd is not looked at.
  */
 unsigned report_read(struct sv message, const struct report_mail *m,
     const struct report_limits *limits, report_record_fn *fn, void *arg);

@@ -3,7 +3,7 @@
  * Encoding and decoding are pure.  The same struct is applied to the state in
  * memory when it happens and when it is read back, so that the two agree.
  *
- * How they stand on the disk is described in store/format.h.
+ * Their form on the disk is described in store/format.h.
  */
 #ifndef STORE_CHANGE_H
 #define STORE_CHANGE_H

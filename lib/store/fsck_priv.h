@@ -38,7 +38,7 @@ struct fsck {
 	 * that it has lost. */
 	struct store *known;
 	struct journal_mark mark;
-	uint64_t ends; /* the log's last number, as it stands */
+	uint64_t ends; /* the log's last number, as it is */
 	bool compared;
 	bool knows_more;     /* the checkpoint, than a log that is damaged */
 	struct buf snapshot; /* as far as it has come */

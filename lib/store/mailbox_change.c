@@ -15,6 +15,29 @@ is_below(struct sv name, struct sv above)
 	       name.p[above.n] == '/';
 }
 
+/* What all changes by a name begin with; *checked is the name as it is kept. */
+static int
+change_begin(struct store *st, const char *name, struct buf *checked,
+    struct commit_set *cs, struct err *err)
+{
+	int r;
+
+	buf_init(checked, NAME_BYTES_MAX);
+	commit_init(cs);
+	store_lock(st);
+	r = mailbox_name_check(name, checked, err);
+	return r == RC_OK ? store_check_writable(st, err) : r;
+}
+
+/* And end with, whatever has come of it. */
+static void
+change_end(struct store *st, struct buf *checked, struct commit_set *cs)
+{
+	store_unlock(st);
+	commit_fini(cs);
+	buf_fini(checked);
+}
+
 int
 store_mailbox_create(struct store *st, const char *name, unsigned use,
     uint64_t *need, struct err *err)
@@ -24,12 +47,7 @@ store_mailbox_create(struct store *st, const char *name, unsigned use,
 	struct buf b;
 	int r;
 
-	buf_init(&b, NAME_BYTES_MAX);
-	commit_init(&cs);
-	store_lock(st);
-	r = mailbox_name_check(name, &b, err);
-	if (r == RC_OK)
-		r = store_check_writable(st, err);
+	r = change_begin(st, name, &b, &cs, err);
 	if (r != RC_OK)
 		goto out;
 	was = mailbox_named(st, buf_sv(&b));
@@ -47,9 +65,7 @@ store_mailbox_create(struct store *st, const char *name, unsigned use,
 	if (r == RC_OK)
 		commit_run(st, &cs, NULL, need);
 out:
-	store_unlock(st);
-	commit_fini(&cs);
-	buf_fini(&b);
+	change_end(st, &b, &cs);
 	return r;
 }
 
@@ -180,13 +196,8 @@ store_mailbox_rename(struct store *st, const char *from, const char *to,
 	struct buf name, names;
 	int r;
 
-	buf_init(&name, NAME_BYTES_MAX);
 	buf_init(&names, SIZE_MAX / 4);
-	commit_init(&cs);
-	store_lock(st);
-	r = mailbox_name_check(to, &name, err);
-	if (r == RC_OK)
-		r = store_check_writable(st, err);
+	r = change_begin(st, to, &name, &cs, err);
 	if (r != RC_OK)
 		goto out;
 	raise_need(need, st->names_seq);
@@ -204,10 +215,8 @@ store_mailbox_rename(struct store *st, const char *from, const char *to,
 	if (r == RC_OK)
 		commit_run(st, &cs, NULL, need);
 out:
-	store_unlock(st);
-	commit_fini(&cs);
+	change_end(st, &name, &cs);
 	buf_fini(&names);
-	buf_fini(&name);
 	return r;
 }
 
@@ -220,12 +229,7 @@ store_mailbox_subscribe(struct store *st, const char *name, bool on,
 	struct buf b;
 	int r;
 
-	buf_init(&b, NAME_BYTES_MAX);
-	commit_init(&cs);
-	store_lock(st);
-	r = mailbox_name_check(name, &b, err);
-	if (r == RC_OK)
-		r = store_check_writable(st, err);
+	r = change_begin(st, name, &b, &cs, err);
 	if (r != RC_OK)
 		goto out;
 	raise_need(need, st->names_seq);
@@ -240,8 +244,6 @@ store_mailbox_subscribe(struct store *st, const char *name, bool on,
 	c->on = on;
 	commit_run(st, &cs, NULL, need);
 out:
-	store_unlock(st);
-	commit_fini(&cs);
-	buf_fini(&b);
+	change_end(st, &b, &cs);
 	return r;
 }

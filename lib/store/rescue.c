@@ -1,5 +1,4 @@
 /* Repair: which messages can be read, but are in no folder. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +67,7 @@ know(struct rescue *x)
 		qsort(x->good, x->ngood, sizeof(struct fsck_body *), by_sum);
 }
 
-/* The same bytes stand somewhere that counts. */
+/* The same bytes are somewhere that counts. */
 static bool
 is_there(const struct rescue *x, uint64_t size, uint32_t crc)
 {

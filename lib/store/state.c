@@ -1,5 +1,5 @@
 /*
- * What every file of the store stands on: its lock, whether it may change
+ * What every file of the store builds on: its lock, whether it may change
  * now, and the next UIDVALIDITY.
  */
 #include "base/clk.h"

@@ -429,7 +429,7 @@ void store_parse_end(struct store *st, uint64_t body);
  * which something was expunged: "Restore/2026-11-24".  They are read-only and
  * hold what is in no mailbox any more; their UIDs stay.  Programs that keep
  * copies of all mailboxes would take them for real ones, whose mail they bring
- * back when a day is over; so usually they stand apart, and are subscribed
+ * back when a day is over; so usually they are apart, and are subscribed
  * only where somebody did that.  A
  * COPY or MOVE out of them restores.  A view of them shows what was there when
  * it was opened.  The name is not to be had for other mailboxes; if there is
@@ -445,7 +445,7 @@ void store_parse_end(struct store *st, uint64_t body);
  * can be put there. */
 bool store_restore_reserves(struct store *st, struct sv name);
 
-/* Does the tree stand apart, in a namespace of its own, now? */
+/* Is the tree apart, in a namespace of its own, now? */
 bool store_restore_apart(struct store *st);
 
 /* Changes these two of store_opts. */

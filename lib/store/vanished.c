@@ -4,7 +4,6 @@
  * answered with every number that is not there, which a client may be told at
  * any time.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"

@@ -190,7 +190,7 @@ version_msg(struct mailbox *mb, const struct version *ver, uint32_t uid,
 	struct msg *m = NULL;
 
 	*ghost = false;
-	/* Nearly always it stands where it stood, or a bit before. */
+	/* Nearly always it is where it was, or a bit before. */
 	if (hint < table_count(&mb->t))
 		m = table_at(&mb->t, hint);
 	if (m != NULL && m->uid == uid)

@@ -157,7 +157,7 @@ get_message(struct pop3_session *s, struct sv arg, uint32_t *i_out)
 
 /* ---- message bytes ---- */
 
-/* Where a body stands while it is sent: dots are doubled at line starts, and
+/* A body that is being sent: dots are doubled at line starts, and
  * TOP counts the lines behind the header. */
 struct sender {
 	bool line_start;

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 
-#define REFUSED_PREFIX 24 /* where a status code stands */
+#define REFUSED_PREFIX 24 /* where a status code may be */
 
 struct way {
 	const struct deliver *d;

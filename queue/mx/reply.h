@@ -34,7 +34,7 @@ int reply_parse(struct sv *in, struct reply *out) RC_USE_RESULT;
 struct reply_offers {
 	bool pipelining, eight_bit, starttls, size, enhanced;
 	bool auth_plain, auth_login;
-	uint64_t size_max; /* 0: not said */
+	uint64_t size_max; /* 0: not given */
 };
 void reply_offers(const struct reply *r, struct reply_offers *out);
 

@@ -1,8 +1,8 @@
 /*
  * mx: takes jobs from the queue, finds hosts, speaks to them, and says what
- * became of each recipient.  One thread a job, as many as the queue has in the
- * air, and kept for a moment when it is done; a connection that worked is kept
- * for a moment, for the next message to the same place.
+ * became of each recipient.  One thread per job, as many as the queue has in
+ * flight, and kept for a moment when it is done; a connection that worked is
+ * kept for a moment, for the next message to the same place.
  *
  * What became of a job is kept until the queue has said that it is on the disk:
  * a queue that is started anew first hears what is in flight and what has

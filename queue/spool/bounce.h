@@ -1,8 +1,8 @@
 /*
  * A bounce of mail that we have forwarded: what another host says of it, read
- * as far as a report of ours needs it.  Whoever knows the address to which it
- * comes may have written it: nothing in it is believed, a few words are quoted.
- * Pure.
+ * as far as a report of ours needs it.  Anybody who knows the address to which
+ * it comes may have written it: nothing in it is believed, a few words are
+ * quoted.  Pure.
  */
 #ifndef QUEUE_SPOOL_BOUNCE_H
 #define QUEUE_SPOOL_BOUNCE_H

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"

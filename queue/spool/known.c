@@ -82,7 +82,7 @@ rebuild(struct known *k)
 		put_slot(k, i);
 }
 
-/* account NULL: whoever's it is. */
+/* account NULL: of any account. */
 static struct entry *
 find(const struct known *k, uint64_t address, const uint64_t *account)
 {

@@ -47,7 +47,7 @@ queue_note(struct queue_service *q, const struct spool_item *it,
 		return;
 	memcpy(s.id, it->delivery_id, sizeof s.id);
 	buf_init(&who, HISTORY_WHO_MAX - 1);
-	/* An account is no address. */
+	/* An account is not an address. */
 	if (n == 1 && it->rcpt[first].local)
 		s.account = sv_str(it->rcpt[first].address);
 	else

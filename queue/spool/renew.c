@@ -6,10 +6,7 @@
  * is known of them, in one batch: after a crash the item is there as it was, or
  * anew, or both, which a replay takes for one.
  */
-#include <search.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/statvfs.h>
 
 #include "base/alloc.h"
 #include "base/be.h"
@@ -25,23 +22,16 @@
 /* ---- one item ---- */
 
 static int
+add_to_blob(void *arg, const char *p, size_t n)
+{
+	return journal_blob_add(arg, p, n);
+}
+
+static int
 copy_body(struct spool *s, const struct spool_item *it, struct journal_blob *b)
 {
-	char *chunk = xmalloc(SPOOL_CHUNK);
-	uint64_t at = 0;
-	/* What is damaged must not get a checksum that fits. */
-	int r = journal_verify(s->journal, it->body);
+	int r = spool_read_checked(s, it, add_to_blob, b);
 
-	while (r == RC_OK && at < it->size) {
-		size_t n = it->size - at < SPOOL_CHUNK ? (size_t)(it->size - at)
-						       : SPOOL_CHUNK;
-
-		r = journal_read(s->journal, it->body, at, chunk, n);
-		if (r == RC_OK)
-			r = journal_blob_add(b, chunk, n);
-		at += n;
-	}
-	free(chunk);
 	return r == RC_OK ? journal_blob_seal(b) : r;
 }
 
@@ -111,7 +101,7 @@ out:
 
 /* ---- when ---- */
 
-/* What stands where: before the segment in use, and in it. */
+/* What is where: before the segment in use, and in it. */
 struct weight {
 	uint64_t old, old_living;
 	uint64_t large, large_living; /* files of the segment in use */

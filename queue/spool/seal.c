@@ -7,7 +7,7 @@
  * nothing is looked up again.  A message whose chain was never checked gets no
  * seal: it would be one more link of something unknown.
  *
- * A seal helps; its lack is no reason to keep a message for ever.
+ * A seal helps; its lack is not a reason to keep a message for ever.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,6 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "ipc/proto.h"
 #include "mail/field.h"
 #include "msgauth/arc.h"
 #include "msgauth/authres.h"

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -45,7 +44,8 @@ end_of_turn(struct queue_service *q)
 
 /* ---- in ---- */
 
-/* A receipt or another automatic answer has no sender and is no writing. */
+/* A receipt or another automatic answer has no sender, and nobody has written
+ * it. */
 static void
 note_known(struct client *c, const struct queue_mail *mail)
 {
@@ -282,7 +282,7 @@ queue_service_set_auth(struct queue_service *q, int fd)
 
 /* ---- life ---- */
 
-/* What is known of a place that fails stands in no item. */
+/* What is known of a place that fails is not in any item. */
 static void
 note_place_anew(struct sched_dest *d, void *arg)
 {

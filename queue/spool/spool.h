@@ -151,8 +151,8 @@ struct spool_put {
 /*
  * Takes a message; it is on the disk after the next spool_flush.  A delivery
  * id that is in the spool already adds nothing: *out is the item that is
- * there.  RC_NOSPACE, RC_IO, RC_SYNTAX (the descriptor is not what was said,
- * or there is no recipient); with `of`, those of spool_read.
+ * there.  RC_NOSPACE, RC_IO, RC_SYNTAX (the descriptor is not what was
+ * announced, or there is no recipient); with `of`, those of spool_read.
  */
 int spool_put(struct spool *s, const struct spool_put *p,
     struct spool_item **out, struct err *err) RC_USE_RESULT;
@@ -223,6 +223,5 @@ int spool_peek(struct spool *s, const struct spool_item *it,
 /* An empty unlinked file in ./incoming for somebody's large message; and the
  * same, opened once more to read only, or -1. */
 int spool_tmpfile(int *fd_out, int *read_out, struct err *err) RC_USE_RESULT;
-uint64_t spool_free_bytes(struct spool *s);
 
 #endif

@@ -5,7 +5,6 @@
  *   deliver_count folder messages
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/log.h"

@@ -79,7 +79,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	(void)look_packed(in);
 	(void)look_zip(in);
-	(void)look_tar(in);
 	(void)look_why_not(in, false);
 	(void)look_why_not(in, true);
 	(void)look_message_file(sv_first(in, sv_chr(in, '\n')), in);

@@ -1,7 +1,6 @@
 /* The records of a spool that somebody has damaged. */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"

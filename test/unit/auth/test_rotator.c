@@ -1,5 +1,4 @@
 /* Is a record the right one?  As one that verifies mail sees it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "auth/rotator.h"

@@ -1,6 +1,5 @@
 /* What a service unit keeps from the service. */
 #include <check.h>
-#include <stddef.h>
 
 #include "cmd/supervisor/unit.h"
 #include "test/unit/unit.h"

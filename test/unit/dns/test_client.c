@@ -1,6 +1,5 @@
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/be.h"
 #include "dns/dns.h"

@@ -1,5 +1,4 @@
 #include <arpa/inet.h>
-#include <string.h>
 
 #include "dns/dns.h"
 #include "test/unit/unit.h"

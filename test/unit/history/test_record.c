@@ -1,5 +1,4 @@
 #include <check.h>
-#include <string.h>
 
 #include "history/record.h"
 #include "test/unit/unit.h"

@@ -1,6 +1,5 @@
 /* The answering side of lines: clients, and requests that outlive them. */
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

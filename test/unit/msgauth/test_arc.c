@@ -1,7 +1,5 @@
 #include "msgauth/arc.h"
 
-#include <stdio.h>
-
 #include "base/base64.h"
 #include "msgauth/dkim.h"
 #include "msgauth/taglist.h"

@@ -1,7 +1,6 @@
 #include "msgauth/dkim_verify.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <openssl/x509.h>
 

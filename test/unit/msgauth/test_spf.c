@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/ascii.h"
 #include "test/unit/msgauth/zone.h"

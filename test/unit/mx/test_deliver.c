@@ -3,7 +3,6 @@
  * each with its own habits, and which of them are asked, in which order.
  */
 #include <arpa/inet.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,7 +89,7 @@ serve(void *arg)
 	int fd;
 
 	while ((fd = accept(h->fd, NULL, NULL)) >= 0) {
-		char one[8];
+		char one[16];
 
 		(void)snprintf(one, sizeof one, "%d ", (int)(h - hosts) + 1);
 		pthread_mutex_lock(&lock);

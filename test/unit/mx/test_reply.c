@@ -1,5 +1,4 @@
 /* The replies of other servers. */
-#include <stdio.h>
 #include <string.h>
 
 #include "queue/mx/reply.h"

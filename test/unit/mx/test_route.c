@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "ipc/line.h"
-#include "ipc/proto.h"
 #include "queue/mx/route.h"
 #include "test/unit/unit.h"
 

@@ -1,5 +1,4 @@
 /* Dots on the way out: every short string at every split. */
-#include <string.h>
 
 #include "queue/mx/client.h"
 #include "test/unit/unit.h"

@@ -1,6 +1,5 @@
 /* Streams over a socket pair, in the clear and under TLS. */
 #include <check.h>
-#include <poll.h>
 #include <pthread.h>
 #include <linux/sockios.h>
 #include <stdlib.h>

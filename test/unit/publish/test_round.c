@@ -4,8 +4,6 @@
  */
 #include <arpa/inet.h>
 #include <check.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "publish/publish.h"
 #include "test/unit/msgauth/zone.h"

@@ -1,6 +1,5 @@
 /* Aggregate reports in the shapes in which they really come, and in those in
  * which somebody wants to do harm. */
-#include <stdio.h>
 
 #include "report/dmarc_xml.h"
 #include "test/unit/report/dump.h"

@@ -1,6 +1,5 @@
 #include "test/unit/smtp/fixture.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -1,12 +1,10 @@
 /* Reports that are being read: so many bytes of them at a time. */
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "ipc/line.h"
 #include "ipc/msg_answer.h"
-#include "ipc/proto.h"
 #include "smtp/backend.h"
 #include "test/unit/unit.h"
 

@@ -1,8 +1,6 @@
 /* Answers that were had a moment ago. */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/alloc.h"
 #include "smtp/names.h"
 #include "test/unit/unit.h"
 

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 
 #include "smtp/submit.h"
 #include "test/unit/smtp/fixture.h"

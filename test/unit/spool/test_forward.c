@@ -1,6 +1,5 @@
 /* What aliases forward: the secret, senders, what comes back, who is told. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,6 +1,5 @@
 /* What waits: words, records, selectors. */
 #include <check.h>
-#include <stdint.h>
 
 #include "queue/spool/listing.h"
 #include "queue/spool/spool.h"

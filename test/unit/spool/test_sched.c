@@ -1,7 +1,6 @@
 /* The schedule, in a time of its own. */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "queue/spool/sched.h"

@@ -1,5 +1,4 @@
 #include <check.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "test/unit/store/fixture.h"

@@ -1,7 +1,6 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "store/suspect.h"

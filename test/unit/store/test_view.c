@@ -2,7 +2,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "test/unit/store/fixture.h"
 #include "test/unit/unit.h"

@@ -14,7 +14,6 @@
 #include "imap/transfer/to_imap.h"
 #include "ipc/line.h"
 #include "ipc/msg_import.h"
-#include "ipc/proto.h"
 #include "test/unit/unit.h"
 
 #define MESSAGES  450 /* in INBOX at first; they are read 200 at a time */
