@@ -57,12 +57,8 @@ copy(struct imap_cmd *c, bool move)
 		r = imap_sp(&c->in);
 	if (r == RC_OK)
 		r = imap_mailbox(&c->in, &name);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	/* Out of Restore/ one may move: it is how things come back. */
 	if (move && s->readonly && !view_in_restore(s->view)) {
 		imap_no(c, "[READ-ONLY] The mailbox is open read-only.");

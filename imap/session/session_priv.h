@@ -133,6 +133,9 @@ void imap_bad(struct imap_cmd *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* The reply for an error of the parsers: BAD with what was expected. */
 void imap_syntax(struct imap_cmd *c, int rc);
+/* A command's arguments, of whose parsers rc is the result, must end here;
+ * false: they do not, and that was answered. */
+bool imap_arguments_end(struct imap_cmd *c, int rc) RC_USE_RESULT;
 /* The reply for an error of the store [RFC 5530]; err may be NULL. */
 void imap_store_error(struct imap_cmd *c, int rc, const struct err *err);
 /* "* BYE text", and nothing more is read. */
