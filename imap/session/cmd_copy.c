@@ -49,12 +49,8 @@ copy(struct imap_cmd *c, bool move)
 	struct imap_set set;
 	struct err err = {0};
 	struct sv name;
-	int r = imap_sp(&c->in);
+	int r = imap_set_argument(c, &set);
 
-	if (r == RC_OK)
-		r = imap_sequence_set(&c->in, &set);
-	if (r == RC_OK)
-		r = imap_sp(&c->in);
 	if (r == RC_OK)
 		r = imap_mailbox(&c->in, &name);
 	if (!imap_arguments_end(c, r))

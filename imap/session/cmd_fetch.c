@@ -292,12 +292,8 @@ imap_cmd_fetch(struct imap_cmd *c)
 	struct rangeset seqnos = RANGESET_EMPTY;
 	struct imap_fetch what;
 	struct imap_set set;
-	int r = imap_sp(&c->in);
+	int r = imap_set_argument(c, &set);
 
-	if (r == RC_OK)
-		r = imap_sequence_set(&c->in, &set);
-	if (r == RC_OK)
-		r = imap_sp(&c->in);
 	if (r == RC_OK)
 		r = imap_fetch_atts(&c->in, &what);
 	if (r == RC_OK)

@@ -207,6 +207,8 @@ void imap_uid_set(
  * highest may be among them. */
 void imap_uid_set_of_gone(
     struct imap_session *s, const struct imap_set *set, struct rangeset *out);
+/* SP sequence-set SP, with which the arguments of many commands begin. */
+int imap_set_argument(struct imap_cmd *c, struct imap_set *out) RC_USE_RESULT;
 /*
  * The sequence numbers that a set names.  False after having answered BAD: a
  * number is above the count [RFC 3501 9, seq-number].  UIDs that are not
