@@ -181,13 +181,16 @@ asks_for_help(const char *word)
 int
 cmd_run(const char *config, int argc, char **argv)
 {
+	bool debug = false;
+	const struct command_option option = {"--debug", .flag = &debug};
+	const struct command_words words = {
+	    .command = "run", .option = &option, .noption = 1};
 	struct supervisor_opts o = {.config = config};
 
-	if (argc == 2 && strcmp(argv[1], "--debug") == 0)
+	if (command_words(&words, argc, argv, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
+	if (debug)
 		o.level = LOG_LEVEL_DEBUG;
-	else if (argc != 1)
-		return command_fail("run", EXIT_USAGE,
-		    "only --debug is known, not \"%s\"", argv[1]);
 	return supervisor_run(&o);
 }
 

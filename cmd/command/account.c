@@ -35,9 +35,11 @@ answer_fini(struct answer *a)
 	buf_fini(&a->text);
 }
 
-/* Asks the running server; RC_NOTFOUND: none runs. Consumes m. */
+/* Asks the running server; RC_NOTFOUND: none runs; RC_DENIED: whether one does
+ * is not for this user to know.  Consumes m. */
 static int
-ask_server(const struct conf *conf, struct msg *m, struct answer *a)
+ask_server(
+    const struct conf *conf, struct msg *m, struct answer *a, struct err *err)
 {
 	int fd = command_connect(conf, "auth.sock");
 	struct auth_done done;
@@ -46,14 +48,15 @@ ask_server(const struct conf *conf, struct msg *m, struct answer *a)
 
 	if (fd < 0) {
 		msg_fini(m);
-		return RC_NOTFOUND;
+		return command_unreached(conf, err) == RC_DENIED ? RC_DENIED
+								 : RC_NOTFOUND;
 	}
 	rc = line_send_fd(fd, m);
 	if (rc == RC_OK)
 		rc = line_recv_fd(fd, &r);
 	io_close(&fd);
 	if (rc != RC_OK)
-		return RC_TEMP;
+		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 	rc = auth_done_get(&r, &done);
 	if (rc == RC_OK) {
 		a->rc = done.rc;
@@ -61,7 +64,8 @@ ask_server(const struct conf *conf, struct msg *m, struct answer *a)
 		buf_addsv(&a->secret, done.secret);
 	}
 	msg_fini(&r);
-	return rc;
+	return rc == RC_OK ? RC_OK
+			   : err_set(err, rc, "the server's answer is invalid");
 }
 
 /*
@@ -163,14 +167,12 @@ set_password(
 	answer_init(&a);
 	msg_init(&m, CMD_PASSWD);
 	auth_command_put(&m, &o);
-	r = ask_server(conf, &m, &a);
+	r = ask_server(conf, &m, &a, &err);
 	if (r == RC_NOTFOUND)
 		r = command_passwd_offline(
 		    conf, sv_str(name), password, weak, &err);
 	else if (r == RC_OK && (r = a.rc) != RC_OK)
 		(void)err_set(&err, r, "%s", a.text.p);
-	else if (r != RC_OK)
-		(void)err_set(&err, r, "the server does not answer");
 	answer_fini(&a);
 	if (r != RC_OK)
 		return command_fail("passwd", EXIT_FAILED, "%s", err.text);
@@ -181,30 +183,22 @@ int
 cmd_passwd(const char *config, int argc, char **argv)
 {
 	bool from_stdin = false, weak = false;
-	const char *name = NULL;
+	const struct command_option options[] = {
+	    {"--stdin", .flag = &from_stdin}, {"--weak", .flag = &weak}};
+	const struct command_words words = {.command = "passwd",
+	    .option = options,
+	    .noption = 2,
+	    .what = "one account; the password is asked for",
+	    .least = 1,
+	    .most = 1};
+	const char *name;
 	struct buf password;
 	struct conf *conf;
-	int i, r;
+	int r = command_words(&words, argc, argv, NULL);
 
-	for (i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--stdin") == 0)
-			from_stdin = true;
-		else if (strcmp(argv[i], "--weak") == 0)
-			weak = true;
-		else if (name == NULL && argv[i][0] != '-')
-			name = argv[i];
-		else if (argv[i][0] == '-')
-			return command_fail("passwd", EXIT_USAGE,
-			    "unknown option %s; usage: passwd NAME [--stdin] "
-			    "[--weak]",
-			    argv[i]);
-		else
-			return command_fail("passwd", EXIT_USAGE,
-			    "one account at a time; the password is asked for; "
-			    "usage: passwd NAME [--stdin] [--weak]");
-	if (name == NULL)
-		return command_fail("passwd", EXIT_USAGE,
-		    "which account? usage: passwd NAME [--stdin] [--weak]");
+	if (r != EXIT_FINE)
+		return r;
+	name = argv[1];
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -230,20 +224,14 @@ static int
 need_server(const char *command, const struct conf *conf, struct msg *m,
     struct answer *a)
 {
-	int r = ask_server(conf, m, a);
+	struct err err = {.text = ""};
 
-	if (r == RC_NOTFOUND)
-		return command_fail(command, EXIT_FAILED,
-		    "no server is running on %s; start it first", conf->data);
-	if (r != RC_OK)
-		return command_fail(
-		    command, EXIT_FAILED, "the server does not answer");
+	if (ask_server(conf, m, a, &err) != RC_OK)
+		return command_fail(command, EXIT_FAILED, "%s", err.text);
 	if (a->rc != RC_OK)
 		return command_fail(command, EXIT_FAILED, "%s", a->text.p);
 	return EXIT_FINE;
 }
-
-#define APP_USAGE "usage: app-password NAME [LABEL [--revoke]]"
 
 /* label NULL: the list. */
 static int
@@ -285,18 +273,25 @@ show_secret(const struct conf *conf, const char *name, const char *label,
 int
 cmd_app_password(const char *config, int argc, char **argv)
 {
-	bool revoke = argc == 4 && strcmp(argv[3], "--revoke") == 0;
-	const char *label = argc > 2 ? argv[2] : NULL;
+	bool revoke = false;
+	const struct command_option option = {"--revoke", .flag = &revoke};
+	const struct command_words words = {.command = "app-password",
+	    .option = &option,
+	    .noption = 1,
+	    .what = "an account and a label",
+	    .least = 1,
+	    .most = 2};
+	const char *label;
 	struct conf *conf;
 	struct answer a;
-	int r;
+	int n, r = command_words(&words, argc, argv, &n);
 
-	if (argc < 2 || argc > 4 || argv[1][0] == '-' || (argc == 4 && !revoke))
-		return command_fail("app-password", EXIT_USAGE, APP_USAGE);
-	/* An option is not a label: the label was forgotten. */
-	if (label != NULL && label[0] == '-' && !revoke)
-		return command_fail("app-password", EXIT_USAGE,
-		    "\"%s\" cannot be a label; " APP_USAGE, label);
+	if (r != EXIT_FINE)
+		return r;
+	label = n > 1 ? argv[2] : NULL;
+	if (revoke && label == NULL)
+		return command_misused("app-password",
+		    "--revoke: the label of the password is missing");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -322,13 +317,15 @@ cmd_account(const char *config, int argc, char **argv)
 {
 	struct conf *conf;
 	struct answer a;
+	static const char *const verbs[] = {"list"};
+	const struct command_words words = {.command = "account"};
 	const struct auth_command o = {.weak = false};
 	struct msg m;
 	int r;
 
-	if (argc != 2 || strcmp(argv[1], "list") != 0)
-		return command_fail(
-		    "account", EXIT_USAGE, "usage: account list");
+	if (command_verb("account", verbs, 1, argv[1]) == 1 ||
+	    command_words(&words, argc - 1, argv + 1, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

@@ -18,7 +18,6 @@
 #include "journal/extent.h"
 #include "journal/format.h"
 
-#define USAGE	 "usage: backup DIR [--keep N] | backup DIR --verify"
 #define ATTEMPTS 5 /* at a journal whose files go while they are copied */
 /* If it is not more, all of it is read each time. */
 #define READ_ALL (2ull << 30)
@@ -685,29 +684,38 @@ struct words {
 	uint32_t keep; /* 0: all */
 };
 
+static const char *
+read_keep(void *arg, const char *value)
+{
+	struct words *w = arg;
+
+	return sv_to_u32(sv_str(value), 100000, &w->keep) == RC_OK &&
+		       w->keep > 0
+		   ? NULL
+		   : "expected the number of backups to keep, at least 1";
+}
+
 static int
 read_words(struct words *w, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--verify") == 0)
-			w->verify = true;
-		else if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc) {
-			if (sv_to_u32(sv_str(argv[++i]), 100000, &w->keep) !=
-				RC_OK ||
-			    w->keep == 0)
-				return command_fail("backup", EXIT_USAGE,
-				    "--keep \"%s\": expected the number of "
-				    "backups to keep, at least 1",
-				    argv[i]);
-		} else if (w->dir == NULL && argv[i][0] != '-')
-			w->dir = argv[i];
-		else
-			return command_fail("backup", EXIT_USAGE, USAGE);
-	if (w->dir == NULL)
-		return command_fail("backup", EXIT_USAGE, USAGE);
+	const struct command_option options[] = {
+	    {"--verify", .flag = &w->verify},
+	    {"--keep", "the number of backups to keep", .read = read_keep,
+		.arg = w}};
+	const struct command_words words = {.command = "backup",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = "one folder for backups",
+	    .least = 1,
+	    .most = 1};
+	int r = command_words(&words, argc, argv, NULL);
+
+	if (r != EXIT_FINE)
+		return r;
+	w->dir = argv[1];
 	if (w->verify && w->keep > 0)
-		return command_fail("backup", EXIT_USAGE,
-		    "--keep cannot be combined with --verify");
+		return command_misused(
+		    "backup", "--keep cannot be combined with --verify");
 	return EXIT_FINE;
 }
 

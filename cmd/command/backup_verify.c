@@ -229,6 +229,7 @@ backup_verify(const struct conf *conf, const char *dir, struct err *err)
 	struct buf name, scratch;
 	json_t *manifest = NULL;
 	int fd = -1, r;
+	size_t files;
 
 	buf_init(&name, 4096);
 	buf_init(&scratch, 4096);
@@ -242,9 +243,10 @@ backup_verify(const struct conf *conf, const char *dir, struct err *err)
 		r = verify_in(conf, fd, manifest, scratch.p, err);
 		backup_remove(AT_FDCWD, scratch.p);
 	}
+	files = json_array_size(json_object_get(manifest, "files"));
 	if (r == RC_OK)
-		printf("%s: %zu files, all match their checksums\n", name.p,
-		    json_array_size(json_object_get(manifest, "files")));
+		printf("%s: %zu file%s, all match their checksums\n", name.p,
+		    files, plural(files));
 	else if (name.n > 0) {
 		bool damaged = r == RC_DAMAGED || manifest == NULL;
 		struct err why = *err;

@@ -329,26 +329,21 @@ static void
 print_habits(const struct conf *conf)
 {
 	const struct conf_history *h = &conf->history;
-	int64_t hours = h->keep_ms / 3600000, days = hours / 24;
+	char span[COMMAND_SPAN_MAX];
 	int64_t rotate = conf->dkim.rotate_s / 86400;
 
 	puts("\nhistory, keys, reports");
-	if (hours == 0) {
+	if (h->keep_ms == 0) {
 		puts("  history: off");
 	} else {
-		if (hours % 24 == 0)
-			printf("  history: of the last %lld day%s",
-			    (long long)days, plural((uint64_t)days));
-		else
-			printf("  history: of the last %lld hour%s",
-			    (long long)hours, plural((uint64_t)hours));
-		printf(", at most ");
+		printf("  history: of the last %s, at most ",
+		    command_span(h->keep_ms, span));
 		print_size(h->size);
 		puts(h->subjects ? "" : ", without subjects");
 	}
 	if (rotate > 0)
-		printf("  DKIM keys: changed every %lld days\n",
-		    (long long)rotate);
+		printf("  DKIM keys: changed every %lld day%s\n",
+		    (long long)rotate, plural((uint64_t)rotate));
 	else
 		puts("  DKIM keys: changed by hand only");
 	printf("  reports to other domains: %s\n",
@@ -519,15 +514,20 @@ print_path(void *arg, const struct sight *s, const char *text)
 int
 cmd_check(const char *config, int argc, char **argv)
 {
-	bool here = argc == 2 && strcmp(argv[1], "--here") == 0;
-	bool paths = argc == 2 && strcmp(argv[1], "--paths") == 0;
+	bool here = false, paths = false;
+	const struct command_option options[] = {
+	    {"--here", .flag = &here}, {"--paths", .flag = &paths}};
+	const struct command_words words = {
+	    .command = "check", .option = options, .noption = 2};
 	struct conf *conf;
 	unsigned warnings;
 	size_t i;
 
-	if (argc != 1 && !here && !paths)
-		return command_fail(
-		    "check", EXIT_USAGE, "usage: check [--here | --paths]");
+	if (command_words(&words, argc, argv, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
+	if (here && paths)
+		return command_misused(
+		    "check", "--here cannot be combined with --paths");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -45,6 +46,8 @@ command_connect(const struct conf *conf, const char *name)
 	buf_addf(&dir, "%s/run", conf->data);
 	here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* For the connection, too: its queue may be full. */
+	command_patience(fd, COMMAND_PATIENCE_S);
 	(void)strncat(a.sun_path, name, sizeof a.sun_path - 1);
 	if (here < 0 || fd < 0 || chdir(dir.p) != 0) {
 		why = errno;
@@ -63,10 +66,23 @@ command_connect(const struct conf *conf, const char *name)
 	return fd;
 }
 
+/* Tests have less of it. */
+static int
+at_most(int seconds)
+{
+	const char *text = getenv("HEARTHMAIL_TEST_PATIENCE");
+	uint32_t most;
+
+	return text != NULL && sv_to_u32(sv_str(text), 3600, &most) == RC_OK &&
+		       (int)most < seconds
+		   ? (int)most
+		   : seconds;
+}
+
 void
 command_patience(int fd, int seconds)
 {
-	const struct timeval t = {.tv_sec = seconds};
+	const struct timeval t = {.tv_sec = at_most(seconds)};
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
@@ -154,7 +170,7 @@ command_session(const struct conf *conf, const char *account, uint64_t who,
 	io_close(&line);
 	if (r != RC_OK) {
 		io_close(&pair[0]);
-		return err_set(err, RC_TEMP, "the server does not answer");
+		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 	}
 	r = msg_answer_read(&reply, RC_SYNTAX, text);
 	msg_fini(&reply);

@@ -34,17 +34,64 @@ int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
 int cmd_dkim(const char *config, int argc, char **argv);
 
+/* ---- the words behind a command ---- */
+
+struct command_option {
+	const char *name; /* "--since" */
+	const char
+	    *value; /* what its value is, "a folder"; NULL: it has none */
+	bool *flag; /* becomes true; may be NULL if there is a value */
+	const char **text; /* the value as it is, or: */
+	/* NULL, or what was expected instead of that value. */
+	const char *(*read)(void *arg, const char *value);
+	void *arg;
+	bool many; /* may be given more than once */
+};
+
+struct command_words {
+	const char *command;
+	const struct command_option *option;
+	size_t noption;
+	/* All other words: what they are, for people ("a domain"; NULL: there
+	 * are none), and how many. */
+	const char *what;
+	int least, most;
+	bool dashes; /* what begins with one dash is one of them */
+};
+
+/*
+ * Reads argv[1] to argv[argc - 1], options as "--name VALUE" or
+ * "--name=VALUE", behind "--" none; the other words, so many, are argv[1] and
+ * following then.  If something is wrong, says which word, and what was
+ * expected: EXIT_USAGE.
+ */
+int command_words(
+    const struct command_words *w, int argc, char **argv, int *n_out);
+/* Which of the names is the word?  n and EXIT_USAGE said, if none; word NULL:
+ * it is missing. */
+size_t command_verb(
+    const char *command, const char *const *name, size_t n, const char *word);
+/* As command_fail, for what was typed wrong, with a hint; EXIT_USAGE. */
+int command_misused(const char *command, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* ---- what they share ---- */
 
 /* Loads the configuration or prints what is wrong with it; NULL then. */
 struct conf *command_conf(const char *config);
-/* A connection to DATA/run/NAME, -1 with errno if no server runs there or this
- * user may not speak to it. */
+/*
+ * A connection to DATA/run/NAME, -1 with errno if no server runs there or this
+ * user may not speak to it.  Nothing is waited for longer than
+ * COMMAND_PATIENCE_S; who needs more, or less, says so.
+ */
+#define COMMAND_PATIENCE_S 30
 int command_connect(const struct conf *conf, const char *socket);
 /* From now on reading or writing it fails after so many seconds. */
 void command_patience(int fd, int seconds);
-/* Right behind that: which of the two it is.  RC_TEMP or RC_DENIED. */
+/* Right behind a -1: which of the two it is.  RC_TEMP or RC_DENIED. */
 int command_unreached(const struct conf *conf, struct err *err);
+/* An answer did not come in that time, or its connection was closed. */
+#define COMMAND_SILENT "the server does not answer; try again, and see its log"
 /*
  * An IMAP session of the account with the server that runs, whose login ends
  * with the tag "local".  `who` is a number for the sessions of this purpose:
@@ -62,6 +109,9 @@ int command_session(const struct conf *conf, const char *account, uint64_t who,
 bool command_when(const char *text, bool end_of_day, int64_t *out);
 /* "90s", "10m", "2h", "3d" in ms; false: something else. */
 bool command_duration(const char *text, int64_t *ms_out);
+/* "14 days", "1 day", "36 hours". */
+#define COMMAND_SPAN_MAX 32
+const char *command_span(int64_t ms, char out[COMMAND_SPAN_MAX]);
 /* Sets a password while no server runs; becomes the auth user for that and
  * stays it, effectively. */
 int command_passwd_offline(const struct conf *conf, struct sv name,

@@ -18,9 +18,6 @@
 #define AS_IT_IS  255
 #define TRACE_MS  (10 * 60 * 1000)
 #define NAME_MAX_ (CONF_NAME_MAX + 16)
-#define USAGE                                          \
-	"usage: debug level LEVEL [PROCESS [NAME]] | " \
-	"trace ACCOUNT|PEER [--for TIME] | dump FILE"
 
 struct order {
 	char process[NAME_MAX_]; /* "" : all */
@@ -47,52 +44,67 @@ send_order(const struct conf *conf, const struct order *o, struct err *err)
 		r = line_recv_fd(fd, &m);
 	io_close(&fd);
 	if (r != RC_OK)
-		return err_set(err, r, "the server does not answer");
+		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 	r = msg_answer_read(&m, RC_SYNTAX, text);
 	msg_fini(&m);
 	return err_set(err, r, "%s", text);
 }
 
+/* argv[0] is "level". */
 static int
 read_level(int argc, char **argv, struct order *o)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug"};
+	const struct command_words words = {.command = "debug",
+	    .what = "a level, a process and its account",
+	    .least = 1,
+	    .most = 3};
+	int n, r = command_words(&words, argc, argv, &n);
 
-	if (argc < 3 || argc > 5)
-		return command_fail("debug", EXIT_USAGE, "%s", USAGE);
+	if (r != EXIT_FINE)
+		return r;
 	for (o->level = 0; o->level <= LOG_DEBUG; o->level++)
-		if (strcmp(argv[2], names[o->level]) == 0)
+		if (strcmp(argv[1], names[o->level]) == 0)
 			break;
 	if (o->level > LOG_DEBUG)
-		return command_fail("debug", EXIT_USAGE,
+		return command_misused("debug",
 		    "\"%s\" is not a level: error, warn, info or debug",
-		    argv[2]);
+		    argv[1]);
 	(void)snprintf(o->process, sizeof o->process, "%s%s%s",
-	    argc > 3 ? argv[3] : "", argc > 4 ? " " : "",
-	    argc > 4 ? argv[4] : "");
+	    n > 1 ? argv[2] : "", n > 2 ? " " : "", n > 2 ? argv[3] : "");
 	return EXIT_FINE;
 }
 
+static const char *
+read_time(void *arg, const char *value)
+{
+	return command_duration(value, arg)
+		   ? NULL
+		   : "expected a time such as 10m or 2h";
+}
+
+/* argv[0] is "trace". */
 static int
 read_trace(int argc, char **argv, struct order *o)
 {
-	int64_t ms;
+	int64_t ms = TRACE_MS;
+	const struct command_option option = {
+	    "--for", "a time such as 10m or 2h", .read = read_time, .arg = &ms};
+	const struct command_words words = {.command = "debug",
+	    .option = &option,
+	    .noption = 1,
+	    .what = "an account, an address or name of a host, or off",
+	    .least = 1,
+	    .most = 1};
+	int r = command_words(&words, argc, argv, NULL);
 
-	if (argc != 3 && argc != 5)
-		return command_fail("debug", EXIT_USAGE, "%s", USAGE);
-	if (strlen(argv[2]) >= TRACE_NAME_MAX)
-		return command_fail(
-		    "debug", EXIT_USAGE, "\"%.20s...\" is too long", argv[2]);
-	o->what = argv[2];
-	o->ms = TRACE_MS;
-	if (strcmp(argv[2], "off") == 0)
-		o->ms = 0;
-	if (argc == 5 &&
-	    (strcmp(argv[3], "--for") != 0 || !command_duration(argv[4], &ms)))
-		return command_fail("debug", EXIT_USAGE,
-		    "--for needs a time such as 10m or 2h");
-	if (argc == 5)
-		o->ms = (uint64_t)ms;
+	if (r != EXIT_FINE)
+		return r;
+	if (strlen(argv[1]) >= TRACE_NAME_MAX)
+		return command_misused(
+		    "debug", "\"%.20s...\" is too long", argv[1]);
+	o->what = argv[1];
+	o->ms = strcmp(argv[1], "off") == 0 ? 0 : (uint64_t)ms;
 	return EXIT_FINE;
 }
 
@@ -103,17 +115,15 @@ dump_inside(void *arg)
 }
 
 static int
-dump(const struct conf *conf, int argc, char **argv)
+dump(const struct conf *conf, const char *file)
 {
 	struct buf empty;
 	int fd, code;
 
-	if (argc != 3)
-		return command_fail("debug", EXIT_USAGE, "%s", USAGE);
-	fd = open(argv[2], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return command_fail(
-		    "debug", EXIT_FAILED, "%s: %s", argv[2], strerror(errno));
+		    "debug", EXIT_FAILED, "%s: %s", file, strerror(errno));
 	buf_init(&empty, 4096);
 	buf_addf(&empty, "%s/run/empty", conf->data);
 	code = confined_run(conf, "debug",
@@ -138,24 +148,26 @@ tell_server(const struct conf *conf, const struct order *o)
 int
 cmd_debug(const char *config, int argc, char **argv)
 {
+	static const char *const verbs[] = {"level", "trace", "dump"};
+	const struct command_words dump_words = {
+	    .command = "debug", .what = "one file", .least = 1, .most = 1};
 	struct order o = {.level = AS_IT_IS, .what = ""};
-	const char *verb = argc > 1 ? argv[1] : "";
-	bool is_dump = strcmp(verb, "dump") == 0;
+	size_t verb = command_verb("debug", verbs, 3, argv[1]);
 	struct conf *conf;
-	int code = EXIT_FINE;
+	int code;
 
-	if (strcmp(verb, "level") == 0)
-		code = read_level(argc, argv, &o);
-	else if (strcmp(verb, "trace") == 0)
-		code = read_trace(argc, argv, &o);
-	else if (!is_dump)
-		code = command_fail("debug", EXIT_USAGE, "%s", USAGE);
+	if (verb == 3)
+		return EXIT_USAGE;
+	code = verb == 0 ? read_level(argc - 1, argv + 1, &o)
+	       : verb == 1
+		   ? read_trace(argc - 1, argv + 1, &o)
+		   : command_words(&dump_words, argc - 1, argv + 1, NULL);
 	if (code != EXIT_FINE)
 		return code;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	code = is_dump ? dump(conf, argc, argv) : tell_server(conf, &o);
+	code = verb == 2 ? dump(conf, argv[2]) : tell_server(conf, &o);
 	conf_free(&conf);
 	return code;
 }

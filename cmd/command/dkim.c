@@ -15,10 +15,6 @@
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
-#define USAGE                                                               \
-	"usage: dkim list [DOMAIN] | dkim rotate DOMAIN | dkim use DOMAIN " \
-	"SELECTOR | dkim retire DOMAIN SELECTOR"
-
 /* The keys' file; *out is to be given back with ring_fini in any case.
  * RC_NOTFOUND: there are none yet. */
 static int
@@ -48,7 +44,7 @@ ask_server(const struct conf *conf, const struct dkim_order *o, int *rc_out,
 {
 	int fd = command_connect(conf, "auth.sock"), r;
 	struct auth_done done;
-	struct msg m;
+	struct msg m, reply;
 
 	if (fd < 0)
 		return command_unreached(conf, err) == RC_DENIED ? RC_DENIED
@@ -57,17 +53,17 @@ ask_server(const struct conf *conf, const struct dkim_order *o, int *rc_out,
 	dkim_order_put(&m, o);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
-		r = line_recv_fd(fd, &m);
+		r = line_recv_fd(fd, &reply);
 	io_close(&fd);
-	if (r == RC_OK)
-		r = auth_done_get(&m, &done);
 	if (r == RC_OK) {
-		*rc_out = done.rc;
-		buf_addsv(text, done.text);
+		r = auth_done_get(&reply, &done);
+		if (r == RC_OK) {
+			*rc_out = done.rc;
+			buf_addsv(text, done.text);
+		}
+		msg_fini(&reply);
 	}
-	msg_fini(&m);
-	return r == RC_OK ? RC_OK
-			  : err_set(err, RC_TEMP, "the server does not answer");
+	return r == RC_OK ? RC_OK : err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 }
 
 /* ---- without a server ---- */
@@ -173,9 +169,6 @@ obey(const struct conf *conf, const struct dkim_order *o, const char *domain)
 	r = ask_server(conf, o, &rc, &text, &err);
 	if (r == RC_NOTFOUND && o->what == SIGNER_LIST)
 		r = list_files(conf, domain);
-	else if (r == RC_NOTFOUND)
-		r = command_fail("dkim", EXIT_FAILED,
-		    "no server is running on %s; start it first", conf->data);
 	else if (r != RC_OK)
 		r = command_fail("dkim", EXIT_FAILED, "%s", err.text);
 	else if (rc != RC_OK)
@@ -201,30 +194,49 @@ obey(const struct conf *conf, const struct dkim_order *o, const char *domain)
 	return r;
 }
 
+static int
+read_words(int argc, char **argv, struct dkim_order *o, const char **domain)
+{
+	static const char *const verbs[] = {"list", "rotate", "retire", "use"};
+	static const struct {
+		enum signer_what what;
+		const char *words;
+		int least, most;
+	} orders[] = {{SIGNER_LIST, "one domain", 0, 1},
+	    {SIGNER_ROTATE, "a domain", 1, 1},
+	    {SIGNER_RETIRE, "a domain and a selector", 2, 2},
+	    {SIGNER_USE, "a domain and a selector", 2, 2}};
+	struct command_words words = {.command = "dkim"};
+	size_t i = command_verb("dkim", verbs, 4, argv[1]);
+	int n, r;
+
+	if (i == 4)
+		return EXIT_USAGE;
+	words.what = orders[i].words;
+	words.least = orders[i].least;
+	words.most = orders[i].most;
+	r = command_words(&words, argc - 1, argv + 1, &n);
+	if (r != EXIT_FINE)
+		return r;
+	o->what = (uint8_t)orders[i].what;
+	*domain = n > 0 ? argv[2] : "";
+	o->selector =
+	    sv_first(sv_str(n > 1 ? argv[3] : ""), SIGN_SELECTOR_MAX - 1);
+	return EXIT_FINE;
+}
+
 int
 cmd_dkim(const char *config, int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		enum signer_what what;
-		int least, most; /* words behind it */
-	} orders[] = {{"list", SIGNER_LIST, 0, 1},
-	    {"rotate", SIGNER_ROTATE, 1, 1}, {"retire", SIGNER_RETIRE, 2, 2},
-	    {"use", SIGNER_USE, 2, 2}};
 	struct dkim_order o = {.what = SIGNER_WHATS};
-	const char *domain = argc > 2 ? argv[2] : "";
-	const char *selector = argc > 3 ? argv[3] : "";
+	const char *domain;
 	char lower[SIGNER_DOMAIN_MAX];
 	struct conf *conf;
 	size_t i;
-	int r;
+	int r = read_words(argc, argv, &o, &domain);
 
-	for (i = 0; argc > 1 && i < sizeof orders / sizeof orders[0]; i++)
-		if (strcmp(argv[1], orders[i].name) == 0 &&
-		    argc - 2 >= orders[i].least && argc - 2 <= orders[i].most)
-			o.what = (uint8_t)orders[i].what;
-	if (o.what == SIGNER_WHATS || domain[0] == '-' || selector[0] == '-')
-		return command_fail("dkim", EXIT_USAGE, USAGE);
+	if (r != EXIT_FINE)
+		return r;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -236,7 +248,6 @@ cmd_dkim(const char *config, int argc, char **argv)
 		    "\"%s\" is not a domain of this server", domain);
 	} else {
 		o.domain = sv_str(lower);
-		o.selector = sv_first(sv_str(selector), SIGN_SELECTOR_MAX - 1);
 		dkim_key_setup();
 		r = obey(conf, &o, lower);
 	}

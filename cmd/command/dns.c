@@ -46,27 +46,30 @@ struct words {
 	const char *domain;
 };
 
-static bool
+static int
 read_words(int argc, char **argv, struct words *out)
 {
-	int i;
+	const struct command_option options[] = {{"--json", .flag = &out->json},
+	    {"--print", .flag = &out->print}, {"--brief", .flag = &out->brief},
+	    {"--network", .flag = &out->network}};
+	const struct command_words words = {.command = "dns",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = "one domain",
+	    .most = 1};
+	int n, r = command_words(&words, argc, argv, &n);
 
-	for (i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			out->json = true;
-		else if (strcmp(argv[i], "--print") == 0)
-			out->print = true;
-		else if (strcmp(argv[i], "--brief") == 0)
-			out->brief = true;
-		else if (strcmp(argv[i], "--network") == 0)
-			out->network = true;
-		else if (argv[i][0] != '-' && out->domain == NULL)
-			out->domain = argv[i];
-		else
-			return false;
-	}
-	return !(out->brief && (out->json || out->print)) &&
-	       !(out->network && out->print);
+	if (r != EXIT_FINE)
+		return r;
+	out->domain = n > 0 ? argv[1] : NULL;
+	if (out->brief && (out->json || out->print))
+		return command_misused("dns",
+		    "--brief cannot be combined with %s",
+		    out->json ? "--json" : "--print");
+	if (out->network && out->print)
+		return command_misused(
+		    "dns", "--network cannot be combined with --print");
+	return EXIT_FINE;
 }
 
 /* The configuration's own spelling; false: it is not one of its domains. */
@@ -100,11 +103,32 @@ make_list(struct guide *g, bool print)
 	return ok;
 }
 
+/* A person who waits is told for what; programs read neither this nor wait at
+ * a terminal. */
+static void
+say_what_is_asked(const struct guide *g, const struct words *w)
+{
+	const char *domain = g->domain;
+
+	if (w->json || w->brief || w->print || !isatty(STDERR_FILENO))
+		return;
+	if (domain == NULL && g->conf->ndomain == 1)
+		domain = g->conf->domain[0].name;
+	fprintf(stderr, "Looking up %zu records of ", g->list.n);
+	if (domain != NULL)
+		fprintf(stderr, "%s", domain);
+	else
+		fprintf(stderr, "%zu domains", g->conf->ndomain);
+	fprintf(stderr, "%s; this can take a minute ...\n",
+	    w->network ? ", and whether port 25 is open" : "");
+}
+
 static int
 show(struct guide *g, const struct words *w)
 {
 	struct err err = {.text = ""};
 
+	say_what_is_asked(g, w);
 	if (!w->print && guide_ask(g, &err) != RC_OK)
 		return command_fail("dns", EXIT_FAILED, "%s", err.text);
 	if (w->json)
@@ -127,10 +151,9 @@ cmd_dns(const char *config, int argc, char **argv)
 	bool whole;
 	int code;
 
-	if (!read_words(argc, argv, &w))
-		return command_fail("dns", EXIT_USAGE,
-		    "usage: dns [DOMAIN] [--json | --brief] [--network], or "
-		    "dns [DOMAIN] --print [--json]");
+	code = read_words(argc, argv, &w);
+	if (code != EXIT_FINE)
+		return code;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

@@ -17,12 +17,6 @@
 #include "cmd/command/command.h"
 #include "cmd/command/transfer.h"
 
-#define USAGE                                            \
-	"usage: export ACCOUNT DIR | imaps://USER@HOST " \
-	"[--format maildir|mbox|eml] [--as-of DATE] "    \
-	"[--folder F]... [--into FOLDER] "               \
-	"[--password-file FILE] [--fingerprint SHA256] [--again]"
-
 /* ---- the worker ---- */
 
 static int
@@ -195,6 +189,7 @@ to_folder(struct transfer_order *o)
 static int
 check_as_of(const struct transfer_order *o, struct err *err)
 {
+	char span[COMMAND_SPAN_MAX];
 	int64_t now = clk_now();
 
 	if (o->as_of == 0)
@@ -204,9 +199,9 @@ check_as_of(const struct transfer_order *o, struct err *err)
 		    err, RC_SYNTAX, "--as-of is a time that is still to come");
 	if (o->as_of < now - o->conf->retention_ms)
 		return err_set(err, RC_NOTFOUND,
-		    "what has left the folders is kept for %lld hours "
+		    "what has left the folders is kept for %s "
 		    "(`retention`), and that is longer ago; see backups",
-		    (long long)(o->conf->retention_ms / 3600000));
+		    command_span(o->conf->retention_ms, span));
 	return RC_OK;
 }
 
@@ -218,8 +213,6 @@ cmd_export(const char *config, int argc, char **argv)
 	struct err err;
 	int n, code = transfer_words(&o, argc, argv, &n);
 
-	if (code == EXIT_FINE && n != 2)
-		code = command_fail("export", EXIT_USAGE, USAGE);
 	if (code != EXIT_FINE)
 		return code;
 	conf = command_conf(config);
@@ -245,7 +238,7 @@ cmd_export(const char *config, int argc, char **argv)
 						     : to_folder(&o);
 		break;
 	default:
-		code = command_fail("export", EXIT_USAGE, "%s", err.text);
+		code = command_misused("export", "%s", err.text);
 		break;
 	}
 	transfer_server_fini(&o.server);

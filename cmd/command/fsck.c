@@ -19,7 +19,6 @@
 #include "queue/spool/record.h"
 #include "store/fsck.h"
 
-#define USAGE	   "usage: fsck [ACCOUNT...] [--rebuild | --repair] [--json]"
 #define LOOKS	   3 /* at an account that is in use, before it is believed */
 #define PAUSE_MS   200
 #define SPOOL_NAME "the queue"
@@ -525,26 +524,35 @@ everything(struct fsck_run *f)
 	return code;
 }
 
+static int
+read_words(struct fsck_run *f, int argc, char **argv, int *named)
+{
+	bool rebuild = false, repair = false;
+	const struct command_option options[] = {{"--json", .flag = &f->json},
+	    {"--rebuild", .flag = &rebuild}, {"--repair", .flag = &repair}};
+	const struct command_words words = {.command = "fsck",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = "accounts",
+	    .most = argc};
+	int r = command_words(&words, argc, argv, named);
+
+	if (r == EXIT_FINE && rebuild && repair)
+		return command_misused(
+		    "fsck", "--rebuild cannot be combined with --repair");
+	f->mode = rebuild ? MODE_REBUILD : repair ? MODE_REPAIR : MODE_CHECK;
+	return r;
+}
+
 int
 cmd_fsck(const char *config, int argc, char **argv)
 {
 	struct fsck_run f = {.mode = MODE_CHECK};
 	struct conf *conf;
-	int named = 0, code = EXIT_FINE;
+	int named = 0, code = read_words(&f, argc, argv, &named);
 
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--json") == 0)
-			f.json = true;
-		else if (strcmp(argv[i], "--rebuild") == 0 &&
-			 f.mode == MODE_CHECK)
-			f.mode = MODE_REBUILD;
-		else if (strcmp(argv[i], "--repair") == 0 &&
-			 f.mode == MODE_CHECK)
-			f.mode = MODE_REPAIR;
-		else if (argv[i][0] != '-')
-			argv[1 + named++] = argv[i];
-		else
-			return command_fail("fsck", EXIT_USAGE, USAGE);
+	if (code != EXIT_FINE)
+		return code;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

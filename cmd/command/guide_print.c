@@ -481,8 +481,8 @@ guide_print_screen(const struct guide *g)
 		     "answers: check the network\nconnection, and that the "
 		     "firewall allows port 53.");
 	else
-		printf("\n%zu of these %zu records need%s attention.\n", wrong,
-		    g->list.n, each(wrong, "s", ""));
+		printf("\n%zu of these %zu record%s need%s attention.\n", wrong,
+		    g->list.n, plural(g->list.n), each(wrong, "s", ""));
 }
 
 /* ---- a line each ---- */

@@ -21,12 +21,6 @@
 #include "imap/transfer/look.h"
 #include "imap/transfer/mh.h"
 
-#define USAGE                                                          \
-	"usage: import ACCOUNT SOURCE... [--format maildir|mbox|eml] " \
-	"[--into FOLDER] [--map NAME=FOLDER]... [--folder F]... "      \
-	"[--password-file FILE] "                                      \
-	"[--fingerprint SHA256] [--again]"
-
 #define PEEKS_MAX 2000
 
 /* ---- the worker ---- */
@@ -462,7 +456,7 @@ one(const struct transfer_order *order, const char *place)
 						     : one_place(&o);
 		break;
 	default:
-		code = command_fail("import", EXIT_USAGE, "%s", err.text);
+		code = command_misused("import", "%s", err.text);
 		break;
 	}
 	transfer_server_fini(&o.server);
@@ -477,8 +471,6 @@ cmd_import(const char *config, int argc, char **argv)
 	struct conf *conf;
 
 	code = transfer_words(&o, argc, argv, &n);
-	if (code == EXIT_FINE && n < 2)
-		code = command_fail("import", EXIT_USAGE, USAGE);
 	if (code != EXIT_FINE)
 		return code;
 	conf = command_conf(config);

@@ -18,9 +18,7 @@
 
 #define LISTING_MAX (1u << 30)
 #define WIDTH	    80
-#define USAGE                                                     \
-	"usage: queue list | show ID | retry | hold | release | " \
-	"remove [--bounce], each with WHICH or --all; --json"
+#define ANSWER_S    300 /* of a queue that is long */
 
 /* ---- words ---- */
 
@@ -40,7 +38,6 @@ enum verb {
 struct order {
 	enum verb verb;
 	bool json, all, bounce;
-	bool complained; /* what is wrong */
 	struct queue_selector *s;
 	size_t n;
 };
@@ -57,53 +54,99 @@ add_selector(struct order *o, enum queue_pick pick, const char *word)
 	return s.text.n > 0;
 }
 
-static bool
-read_words(int argc, char **argv, struct order *o)
+static const char *
+read_account(void *arg, const char *value)
 {
-	bool ok = argc >= 2;
+	return add_selector(arg, QUEUE_PICK_ACCOUNT, value)
+		   ? NULL
+		   : "expected an account";
+}
+
+static const char *
+read_domain(void *arg, const char *value)
+{
+	return add_selector(arg, QUEUE_PICK_DOMAIN, value)
+		   ? NULL
+		   : "expected a domain";
+}
+
+#define WHICH "an id, account, domain or address"
+
+static int
+read_selectors(struct order *o, int n, char **argv)
+{
 	int i;
 
-	while (ok && o->verb < VERBS && strcmp(argv[1], verbs[o->verb]) != 0)
-		o->verb++;
-	ok = ok && o->verb < VERBS;
-	for (i = 2; ok && i < argc; i++)
-		if (strcmp(argv[i], "--json") == 0)
-			o->json = true;
-		else if (strcmp(argv[i], "--all") == 0)
-			o->all = true;
-		else if (strcmp(argv[i], "--bounce") == 0)
-			o->bounce = true;
-		else if (strcmp(argv[i], "--account") == 0 && i + 1 < argc)
-			ok = add_selector(o, QUEUE_PICK_ACCOUNT, argv[++i]);
-		else if (strcmp(argv[i], "--domain") == 0 && i + 1 < argc)
-			ok = add_selector(o, QUEUE_PICK_DOMAIN, argv[++i]);
-		else
-			ok = argv[i][0] != '-' &&
-			     add_selector(o, QUEUE_PICKS, argv[i]);
-	if (ok && o->n > QUEUE_SELECTORS_MAX) {
-		(void)command_fail("queue", EXIT_USAGE,
+	for (i = 1; i <= n; i++)
+		if (!add_selector(o, QUEUE_PICKS, argv[i]))
+			return command_misused(
+			    "queue", "\"%s\": expected " WHICH, argv[i]);
+	if (o->n > QUEUE_SELECTORS_MAX)
+		return command_misused("queue",
 		    "these are %zu arguments, but one command takes at most %d",
 		    o->n, QUEUE_SELECTORS_MAX);
-		o->complained = true;
-		return false;
-	}
-	if (!ok || (o->bounce && o->verb != REMOVE) || (o->all && o->n > 0))
-		return false;
-	if (o->verb == SHOW && o->n == 1 && o->s[0].pick != QUEUE_PICK_ID) {
-		(void)command_fail("queue", EXIT_USAGE,
-		    "\"%s\" is not an ID (queue list shows them); "
-		    "usage: queue show ID",
-		    argv[i - 1]);
-		o->complained = true;
-		return false;
-	}
-	if (o->verb == SHOW)
-		return o->n == 1;
-	if (o->verb == LIST && o->n == 0)
+	return EXIT_FINE;
+}
+
+/* Do they go together?  first: the first one of WHICH. */
+static int
+check_order(const struct order *o, const char *first)
+{
+	if (o->bounce && o->verb != REMOVE)
+		return command_misused("queue", "--bounce is for remove only");
+	if (o->all && o->n > 0)
+		return command_misused("queue",
+		    "--all cannot be combined with %s%s%s",
+		    first != NULL ? "\"" : "",
+		    first != NULL ? first : "--account or --domain",
+		    first != NULL ? "\"" : "");
+	if (o->verb == SHOW && o->n == 1 && o->s[0].pick != QUEUE_PICK_ID)
+		return command_misused("queue",
+		    "\"%s\" is not an ID (queue list shows them)",
+		    first != NULL ? first : "--account or --domain");
+	if (o->verb == SHOW && o->n != 1)
+		return command_misused(
+		    "queue", "show: expected one ID (queue list shows them)");
+	if (o->verb != LIST && o->n == 0 && !o->all)
+		return command_misused("queue",
+		    "%s: which messages? Expected " WHICH ", or --all",
+		    verbs[o->verb]);
+	return EXIT_FINE;
+}
+
+static int
+read_words(int argc, char **argv, struct order *o)
+{
+	const struct command_option options[] = {{"--json", .flag = &o->json},
+	    {"--all", .flag = &o->all}, {"--bounce", .flag = &o->bounce},
+	    {"--account", "its name", .read = read_account, .arg = o,
+		.many = true},
+	    {"--domain", "its name", .read = read_domain, .arg = o,
+		.many = true}};
+	const struct command_words words = {.command = "queue",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = WHICH,
+	    .most = argc};
+	size_t verb = command_verb("queue", verbs, VERBS, argv[1]);
+	int n = 0, r;
+
+	if (verb == VERBS)
+		return EXIT_USAGE;
+	o->verb = (enum verb)verb;
+	argv++;
+	r = command_words(&words, argc - 1, argv, &n);
+	if (r == EXIT_FINE)
+		r = read_selectors(o, n, argv);
+	if (r == EXIT_FINE)
+		r = check_order(o, n > 0 ? argv[1] : NULL);
+	if (r != EXIT_FINE)
+		return r;
+	if (o->n == 0) {
 		o->all = true;
-	if (o->all)
-		return add_selector(o, QUEUE_PICK_ALL, "all");
-	return o->n > 0;
+		(void)add_selector(o, QUEUE_PICK_ALL, "all");
+	}
+	return EXIT_FINE;
 }
 
 /* ---- asking ---- */
@@ -121,6 +164,7 @@ ask(const struct conf *conf, struct msg *m, struct msg *reply)
 		msg_fini(m);
 		return command_fail("queue", EXIT_FAILED, "%s", err.text);
 	}
+	command_patience(fd, ANSWER_S);
 	r = line_send_fd(fd, m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, reply);
@@ -689,12 +733,11 @@ cmd_queue(const char *config, int argc, char **argv)
 {
 	struct order o = {.verb = LIST};
 	struct conf *conf;
-	int r;
+	int r = read_words(argc, argv, &o);
 
-	if (!read_words(argc, argv, &o)) {
+	if (r != EXIT_FINE) {
 		free(o.s);
-		return o.complained ? EXIT_USAGE
-				    : command_fail("queue", EXIT_USAGE, USAGE);
+		return r;
 	}
 	conf = command_conf(config);
 	if (conf == NULL)

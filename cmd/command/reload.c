@@ -7,6 +7,8 @@
 #include "ipc/line.h"
 #include "ipc/msg_answer.h"
 
+#define ANSWER_S 120 /* all processes are told */
+
 /* Reloaded, and yet not all is well. */
 static void
 print_warnings(const struct conf *conf)
@@ -65,8 +67,11 @@ order(const struct conf *conf, struct err *err)
 			    conf->data);
 		return r;
 	}
+	command_patience(fd, ANSWER_S);
 	r = line_recv_fd(fd, &m);
 	io_close(&fd);
+	if (r == RC_MORE)
+		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 	if (r != RC_OK)
 		return err_set(err, r, "the server has stopped; see its log");
 	r = msg_answer_read(&m, RC_SYNTAX, text);
@@ -79,14 +84,13 @@ order(const struct conf *conf, struct err *err)
 int
 cmd_reload(const char *config, int argc, char **argv)
 {
+	const struct command_words words = {.command = "reload"};
 	struct err err = {.text = ""};
 	struct conf *conf;
-	int r;
+	int r = command_words(&words, argc, argv, NULL);
 
-	(void)argv;
-	if (argc != 1)
-		return command_fail(
-		    "reload", EXIT_USAGE, "it takes no arguments");
+	if (r != EXIT_FINE)
+		return r;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

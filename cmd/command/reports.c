@@ -24,7 +24,6 @@
 #include "mail/domain.h"
 #include "report/record.h"
 
-#define USAGE	  "usage: reports [DOMAIN] [--since 30d] [--json]"
 #define SINCE	  "30d"
 #define READ_MAX  (2 * HISTORY_REPORTS_MAX)
 #define ADDRESSES 64
@@ -343,26 +342,31 @@ look(struct reports *x)
 	return r;
 }
 
-static bool
+static const char *
+read_since(void *arg, const char *value)
+{
+	struct reports *x = arg;
+
+	return command_when(value, false, &x->since) ? NULL : COMMAND_WHEN;
+}
+
+static int
 read_words(struct reports *x, int argc, char **argv)
 {
-	const char *since = SINCE;
-	bool ok = true;
-	int i;
+	const struct command_option options[] = {{"--json", .flag = &x->json},
+	    {"--since", COMMAND_WHEN, .read = read_since, .arg = x}};
+	const struct command_words words = {.command = "reports",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = "one domain",
+	    .most = 1};
+	int n, r;
 
-	for (i = 1; ok && i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			x->json = true;
-		else if (strcmp(argv[i], "--since") == 0 && i + 1 < argc)
-			since = argv[++i];
-		else if (argv[i][0] != '-' && x->domain == NULL)
-			x->domain = argv[i];
-		else
-			ok = false;
-	}
-	ok = ok && command_when(since, false, &x->since);
+	must(command_when(SINCE, false, &x->since));
+	r = command_words(&words, argc, argv, &n);
 	x->since /= 1000;
-	return ok;
+	x->domain = r == EXIT_FINE && n > 0 ? argv[1] : NULL;
+	return r;
 }
 
 /* One of the configuration's, or a name below one: reports tell of both. */
@@ -385,9 +389,9 @@ cmd_reports(const char *config, int argc, char **argv)
 	struct conf *conf;
 	int r;
 
-	if (!read_words(&x, argc, argv))
-		return command_fail(
-		    "reports", EXIT_USAGE, "%s; %s", USAGE, COMMAND_WHEN);
+	r = read_words(&x, argc, argv);
+	if (r != EXIT_FINE)
+		return r;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

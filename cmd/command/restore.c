@@ -20,9 +20,6 @@
 #include "journal/journal.h"
 #include "store/fsck.h"
 
-#define USAGE                                                        \
-	"usage: restore DIR [--account NAME [--folder F [--message " \
-	"WHICH]]] [--force]"
 #define ASIDE	    "before-restore-"
 #define CONFIG_FILE "config/hearthmail.yaml"
 
@@ -583,6 +580,30 @@ take_config(const struct restore *x, const char *config, struct err *err)
 	return r;
 }
 
+static int
+read_words(struct restore *x, int argc, char **argv)
+{
+	const struct command_option options[] = {{"--force", .flag = &x->force},
+	    {"--account", "its name", .text = &x->account},
+	    {"--folder", "its name", .text = &x->folder},
+	    {"--message", "which one", .text = &x->message}};
+	const struct command_words words = {.command = "restore",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = "one folder with a backup",
+	    .least = 1,
+	    .most = 1};
+	int r = command_words(&words, argc, argv, NULL);
+
+	if (r == EXIT_FINE && x->folder != NULL && x->account == NULL)
+		return command_misused(
+		    "restore", "--folder: of which account? Add --account");
+	if (r == EXIT_FINE && x->message != NULL && x->folder == NULL)
+		return command_misused("restore",
+		    "--message: in which folder? Add --account and --folder");
+	return r;
+}
+
 int
 cmd_restore(const char *config, int argc, char **argv)
 {
@@ -593,22 +614,10 @@ cmd_restore(const char *config, int argc, char **argv)
 	struct conf *conf = NULL;
 	int r;
 
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--force") == 0)
-			x.force = true;
-		else if (strcmp(argv[i], "--account") == 0 && i + 1 < argc)
-			x.account = argv[++i];
-		else if (strcmp(argv[i], "--folder") == 0 && i + 1 < argc)
-			x.folder = argv[++i];
-		else if (strcmp(argv[i], "--message") == 0 && i + 1 < argc)
-			x.message = argv[++i];
-		else if (dir == NULL && argv[i][0] != '-')
-			dir = argv[i];
-		else
-			return command_fail("restore", EXIT_USAGE, USAGE);
-	if (dir == NULL || (x.folder != NULL && x.account == NULL) ||
-	    (x.message != NULL && x.folder == NULL))
-		return command_fail("restore", EXIT_USAGE, USAGE);
+	r = read_words(&x, argc, argv);
+	if (r != EXIT_FINE)
+		return r;
+	dir = argv[1];
 	buf_init(&x.config, CONF_FILE_MAX);
 	r = load_conf(&x, config, dir, &conf, &from_backup);
 	if (r != EXIT_FINE) {

@@ -47,12 +47,19 @@ struct letter {
 
 /* ---- the words ---- */
 
+/* word: the one that is wrong; NULL: one is missing. */
 static int
-wrong(const char *what)
+wrong(const char *word, const char *what)
 {
+	char shown[100] = "";
+
+	/* It may come from a message. */
+	(void)snprintf(shown, sizeof shown, "%s", word != NULL ? word : "");
+	command_defuse(shown, strlen(shown), 0);
 	return command_fail("sendmail", EX_WRONG_USAGE,
-	    "%s; usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] ADDRESS...",
-	    what);
+	    "%s%s%s; usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] "
+	    "ADDRESS...",
+	    shown, word != NULL ? ": " : "", what);
 }
 
 /* The value of an option, behind it or the next word. */
@@ -71,12 +78,12 @@ value_of(char ***word)
 static int
 option(struct letter *l, char ***word)
 {
-	const char *p = **word + 1, *v = NULL;
+	const char *given = **word, *p = given + 1, *v = NULL;
 
 	if (strchr("fFrBNRVXChLOp", *p) != NULL) {
 		v = value_of(word);
 		if (v == NULL)
-			return wrong("an option needs a value");
+			return wrong(given, "it needs a value");
 		if (*p == 'f' || *p == 'r')
 			l->sender = v;
 		else if (*p == 'F')
@@ -88,13 +95,14 @@ option(struct letter *l, char ***word)
 		return EX_SENT;
 	}
 	if ((*p == 'b' && p[1] != 'm') || *p == 'q' || *p == 'I')
-		return wrong("only sending is supported; for the queue, use: "
-			     "hearthmail queue list");
+		return wrong(given,
+		    "only sending is supported; for the queue, use: "
+		    "hearthmail queue list");
 	for (; *p != '\0'; p++) {
 		l->from_header = l->from_header || *p == 't';
 		l->dots = l->dots || *p == 'i';
 		if (strchr("tibmnvUGsxe", *p) == NULL)
-			return wrong("unknown option");
+			return wrong(given, "unknown option");
 	}
 	return EX_SENT;
 }
@@ -165,7 +173,7 @@ read_words(struct letter *l, char **word)
 		else if (options && (*word)[0] == '-' && (*word)[1] != '\0')
 			code = option(l, &word);
 		else if (!add_recipient(l, sv_str(*word)))
-			code = wrong("a recipient is not a valid address");
+			code = wrong(*word, "it is not a valid address");
 		if (code != EX_SENT)
 			return code;
 	}
@@ -253,12 +261,14 @@ recipients_of_header(struct letter *l)
 			if (a.domain.n > 0)
 				buf_addf(&b, "@%.*s", SV_ARG(a.domain));
 			ok = buf_ok(&b) && add_recipient(l, buf_sv(&b));
+			if (!ok)
+				(void)wrong(b.p, "this recipient in the header "
+						 "is not a valid address");
 			buf_fini(&b);
 		}
 		mail_addrlist_fini(&list);
 		if (!ok)
-			return wrong("a recipient in the header is not a "
-				     "valid address");
+			return EX_WRONG_USAGE;
 	}
 	return EX_SENT;
 }
@@ -434,7 +444,7 @@ deliver(struct letter *l)
 	if (code == EX_SENT && l->from_header)
 		code = recipients_of_header(l);
 	if (code == EX_SENT && l->nto == 0)
-		code = wrong("no recipient given");
+		code = wrong(NULL, "no recipient given");
 	if (code != EX_SENT)
 		return code;
 	buf_init(&sender, 2 * MAIL_ADDRESS_MAX);

@@ -228,8 +228,7 @@ ask(const struct conf *conf, struct picture *p)
 		msg_fini(&m);
 	}
 	if (r != RC_OK || all.rc != RC_OK || all.fd < 0)
-		return command_fail("status", EXIT_FAILED,
-		    "the server does not answer; see its log");
+		return command_fail("status", EXIT_FAILED, COMMAND_SILENT);
 	r = read_records(p, all.fd);
 	status_all_fini(&all);
 	return r == RC_OK ? EXIT_FINE
@@ -402,16 +401,37 @@ print_text(const struct picture *p, const char *role, const char *heading)
 	}
 }
 
+/* The history's counts survive restarts; what the processes themselves have
+ * counted is shown only without them: two sets would differ, and confuse. */
 static void
 print_mail(const struct picture *p)
 {
+	bool counted = false;
+	const char *heading = "mail";
+	size_t i;
 	int t;
 
-	printf("mail %s\n ",
+	for (i = 0; i < p->nproc; i++) {
+		struct sv rest = sv_str(p->proc[i].text);
+
+		if (strcmp(p->proc[i].role, "history") != 0)
+			continue;
+		for (; rest.n > 0; heading = "") {
+			struct sv line = sv_split(&rest, '\n');
+			bool down = sv_starts(line, SV(HISTORY_STATUS_DOWN));
+
+			printf("%-12s %.*s\n", down ? "history" : heading,
+			    SV_ARG(line));
+			counted |= !down;
+		}
+	}
+	if (counted)
+		return;
+	printf("mail         %s:",
 	    p->ms >= 86400000 ? "in the last 24 hours" : "since the start");
 	for (t = 0; t < TALLIES; t++)
-		printf("%s %llu %s", t > 0 ? "," : "",
-		    (unsigned long long)p->tally[t], tally_name((enum tally)t));
+		printf("%s %s %llu", t > 0 ? "," : "",
+		    tally_name((enum tally)t), (unsigned long long)p->tally[t]);
 	puts("");
 }
 
@@ -541,7 +561,6 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_processes(p);
 	print_connections(p);
 	print_mail(p);
-	print_text(p, "history", "history");
 	print_text(p, "queue", "queue");
 	print_text(p, "keeper", "mailboxes");
 	print_text(p, "dns", "names");
@@ -583,6 +602,7 @@ json_lines(struct sv text)
 	return all;
 }
 
+/* The reasons in parentheses, too. */
 static void
 add_period(json_t *all, struct sv line)
 {
@@ -590,13 +610,20 @@ add_period(json_t *all, struct sv line)
 	json_t *counts = json_object();
 
 	while (line.n > 0) {
-		struct sv one = sv_trim(sv_split(&line, ','));
-		size_t at = sv_rchr(one, ' ');
-		uint64_t n;
+		struct sv part = sv_split(&line, ',');
 
-		if (sv_to_u64(sv_skip(one, at + 1), INT64_MAX, &n) == RC_OK)
-			(void)json_object_setn_new(
-			    counts, one.p, at, json_integer((json_int_t)n));
+		while (part.n > 0) {
+			struct sv one = sv_trim(sv_split(&part, '('));
+			size_t at = sv_rchr(one, ' ');
+			struct sv number = sv_skip(one, at + 1);
+			uint64_t n;
+
+			if (sv_ends(number, SV(")")))
+				number = sv_first(number, number.n - 1);
+			if (sv_to_u64(number, INT64_MAX, &n) == RC_OK)
+				(void)json_object_setn_new(counts, one.p, at,
+				    json_integer((json_int_t)n));
+		}
 	}
 	(void)json_object_setn_new(all, name.p, name.n, counts);
 }
@@ -677,15 +704,18 @@ print_json(const struct conf *conf, const struct picture *p)
 int
 cmd_status(const char *config, int argc, char **argv)
 {
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	bool json = false;
+	const struct command_option option = {"--json", .flag = &json};
+	const struct command_words words = {
+	    .command = "status", .option = &option, .noption = 1};
 	struct picture p = {.nproc = 0};
 	struct conf *conf;
 	size_t i;
 	int code;
 
-	if (argc != 1 && !json)
-		return command_fail(
-		    "status", EXIT_USAGE, "usage: status [--json]");
+	code = command_words(&words, argc, argv, NULL);
+	if (code != EXIT_FINE)
+		return code;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;

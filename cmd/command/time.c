@@ -1,6 +1,8 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clk.h"
+#include "base/plural.h"
 #include "base/sv.h"
 #include "cmd/command/command.h"
 
@@ -57,6 +59,17 @@ command_duration(const char *text, int64_t *ms_out)
 			return true;
 		}
 	return false;
+}
+
+const char *
+command_span(int64_t ms, char out[COMMAND_SPAN_MAX])
+{
+	bool days = ms >= DAY_MS && ms % DAY_MS == 0;
+	int64_t n = ms / (days ? DAY_MS : HOUR_MS);
+
+	(void)snprintf(out, COMMAND_SPAN_MAX, "%lld %s%s", (long long)n,
+	    days ? "day" : "hour", plural((uint64_t)n));
+	return out;
 }
 
 bool

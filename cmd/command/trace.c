@@ -23,7 +23,6 @@
 #include "ipc/line.h"
 #include "ipc/proto.h"
 
-#define USAGE	  "usage: trace WHICH... [--since 3d] [--limit N] [--json]"
 #define LIMIT	  50
 #define LIMIT_MAX 100000
 #define STEPS_MAX 5000 /* of one message */
@@ -81,9 +80,9 @@ read_which(struct trace *t, struct sv text)
 	bool ok = true;
 
 	if (n == 0)
-		return command_fail("trace", EXIT_USAGE,
-		    "an address, a Message-ID, a number of the queue or words "
-		    "of a subject, not %s",
+		return command_misused("trace",
+		    "expected an address, a Message-ID, a number of the queue "
+		    "or words of a subject, not %s",
 		    text.n == 0 ? "nothing" : "so long a text");
 	for (i = 0; ok && i < n; i++) {
 		ok = add_term(t, &term[i]);
@@ -91,42 +90,55 @@ read_which(struct trace *t, struct sv text)
 			ok = ok && add_accounts(t, term[i].text);
 	}
 	return ok ? EXIT_FINE
-		  : command_fail("trace", EXIT_USAGE, "too much at once");
+		  : command_misused("trace", "these are too many words");
 }
 
+static const char *
+read_since(void *arg, const char *value)
+{
+	struct trace *t = arg;
+
+	return command_when(value, false, &t->since) ? NULL : COMMAND_WHEN;
+}
+
+static const char *
+read_limit(void *arg, const char *value)
+{
+	struct trace *t = arg;
+
+	return sv_to_u64(sv_str(value), LIMIT_MAX, &t->limit) == RC_OK &&
+		       t->limit > 0
+		   ? NULL
+		   : "expected a number of messages, from 1 to 100000";
+}
+
+/* Words of a subject may begin with a dash, but not with two. */
 static int
 read_words(struct trace *t, int argc, char **argv)
 {
+	const struct command_option options[] = {{"--json", .flag = &t->json},
+	    {"--since", COMMAND_WHEN, .read = read_since, .arg = t},
+	    {"--limit", "the number of messages", .read = read_limit,
+		.arg = t}};
+	const struct command_words words = {.command = "trace",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = "an address, a Message-ID, a number of the queue or words "
+		    "of a subject",
+	    .least = 1,
+	    .most = argc,
+	    .dashes = true};
 	struct buf which;
-	int i, r = EXIT_FINE;
-	bool ok = true;
+	int i, n, r = command_words(&words, argc, argv, &n);
 
+	if (r != EXIT_FINE)
+		return r;
 	buf_init(&which, 4096);
-	for (i = 1; ok && i < argc; i++) {
-		const char *next = i + 1 < argc ? argv[i + 1] : "";
-
-		if (strcmp(argv[i], "--json") == 0) {
-			t->json = true;
-		} else if (strcmp(argv[i], "--since") == 0) {
-			ok = command_when(next, false, &t->since);
-			i++;
-		} else if (strcmp(argv[i], "--limit") == 0) {
-			ok = sv_to_u64(sv_str(next), LIMIT_MAX, &t->limit) ==
-				 RC_OK &&
-			     t->limit > 0;
-			i++;
-		} else if (argv[i][0] == '-' && argv[i][1] == '-') {
-			ok = false;
-		} else {
-			buf_adds(&which, which.n > 0 ? " " : "");
-			buf_adds(&which, argv[i]);
-		}
+	for (i = 1; i <= n; i++) {
+		buf_adds(&which, i > 1 ? " " : "");
+		buf_adds(&which, argv[i]);
 	}
-	if (!ok || argc < 2)
-		r = command_fail(
-		    "trace", EXIT_USAGE, "%s; %s", USAGE, COMMAND_WHEN);
-	else
-		r = read_which(t, buf_ok(&which) ? buf_sv(&which) : SV(""));
+	r = read_which(t, buf_ok(&which) ? buf_sv(&which) : SV(""));
 	buf_fini(&which);
 	return r;
 }
@@ -265,7 +277,7 @@ decode(struct story *s)
 		s->step = xgrow(s->step, &cap, s->n + 1, sizeof *s->step);
 		s->step[s->n++] = step;
 	}
-	history_sort(s->step, s->n);
+	s->n = history_arrange(s->step, s->n);
 }
 
 static int
@@ -409,14 +421,16 @@ static void
 say_none(const struct trace *t)
 {
 	int64_t keep = t->conf->history.keep_ms;
+	char span[COMMAND_SPAN_MAX];
 
 	if (keep == 0)
 		puts("The history is off (history.keep in the configuration).");
 	else
-		printf("No message of the last %lld days fits. (Refusals above "
-		       "%d an hour from one\nnetwork are only counted: "
-		       "hearthmail status.)\n",
-		    (long long)(keep / (24 * 3600 * 1000)),
+		printf("No message of %s%s matches. (Refusals above %d an hour "
+		       "from one\nnetwork are only counted: hearthmail "
+		       "status.)\n",
+		    t->since > 0 ? "that time" : "the last ",
+		    t->since > 0 ? "" : command_span(keep, span),
 		    HISTORY_PEER_REFUSALS);
 }
 
@@ -440,7 +454,9 @@ print_stories(struct trace *t)
 	bool first = true;
 	size_t i;
 
-	if (!t->json && t->more && t->n >= t->limit)
+	if (!t->json && t->more && t->n == 1)
+		puts("The newest message (--limit N shows more):\n");
+	else if (!t->json && t->more && t->n >= t->limit)
 		printf("The newest %zu messages (--limit N shows more):\n\n",
 		    t->n);
 	for (i = t->n; r == EXIT_FINE && i-- > 0;) {

@@ -66,83 +66,84 @@ is_map(const char *text)
 	       to.p[to.n - 1] != '/' && sv_chr(to, '=') == to.n;
 }
 
-/* An option with its value; NULL, or what is wrong with it. */
 static const char *
-read_option(struct transfer_order *o, const char *w, const char *value)
+take_format(void *arg, const char *value)
 {
-	if (strcmp(w, "--format") == 0)
-		return read_format(value, &o->format)
-			   ? NULL
-			   : "expected maildir, mbox or eml";
-	if (strcmp(w, "--as-of") == 0)
-		return command_when(value, true, &o->as_of) ? NULL
-							    : COMMAND_WHEN;
-	if (strcmp(w, "--fingerprint") == 0)
-		return read_pin(value, o->server.pin)
-			   ? NULL
-			   : "a SHA-256 has 64 hexadecimal digits";
-	if (strcmp(w, "--map") == 0) {
-		if (!is_map(value))
-			return "it is NAME=FOLDER";
-		if (o->nmap == TRANSFER_FOLDERS)
-			return "no more than 100 folders are mapped";
-		o->map[o->nmap++] = value;
-	} else if (strcmp(w, "--folder") == 0) {
-		if (o->nonly == TRANSFER_FOLDERS)
-			return "no more than 100 folders are named";
-		o->only[o->nonly++] = value;
-	} else if (strcmp(w, "--into") == 0) {
-		o->into = value;
-	} else {
-		o->password_file = value;
-	}
+	struct transfer_order *o = arg;
+
+	return read_format(value, &o->format) ? NULL
+					      : "expected maildir, mbox or eml";
+}
+
+static const char *
+take_time(void *arg, const char *value)
+{
+	struct transfer_order *o = arg;
+
+	return command_when(value, true, &o->as_of) ? NULL : COMMAND_WHEN;
+}
+
+static const char *
+take_pin(void *arg, const char *value)
+{
+	struct transfer_order *o = arg;
+
+	return read_pin(value, o->server.pin)
+		   ? NULL
+		   : "a SHA-256 has 64 hexadecimal digits";
+}
+
+static const char *
+take_map(void *arg, const char *value)
+{
+	struct transfer_order *o = arg;
+
+	if (!is_map(value))
+		return "it is NAME=FOLDER";
+	if (o->nmap == TRANSFER_FOLDERS)
+		return "no more than 100 folders are mapped";
+	o->map[o->nmap++] = value;
 	return NULL;
 }
 
-static bool
-is_option(const struct transfer_order *o, const char *w)
+static const char *
+take_folder(void *arg, const char *value)
 {
-	static const char *const known[] = {"--format", "--into", "--folder",
-	    "--password-file", "--fingerprint"};
-	size_t i;
+	struct transfer_order *o = arg;
 
-	for (i = 0; i < sizeof known / sizeof *known; i++)
-		if (strcmp(w, known[i]) == 0)
-			return true;
-	return strcmp(w, strcmp(o->command, "export") == 0 ? "--as-of"
-							   : "--map") == 0;
+	if (o->nonly == TRANSFER_FOLDERS)
+		return "no more than 100 folders are named";
+	o->only[o->nonly++] = value;
+	return NULL;
 }
 
 int
 transfer_words(struct transfer_order *o, int argc, char **argv, int *n_out)
 {
-	int i, n = 0;
+	bool import = strcmp(o->command, "import") == 0;
+	const struct command_option options[] = {{"--again", .flag = &o->again},
+	    {"--format", "maildir, mbox or eml", .read = take_format, .arg = o},
+	    {"--into", "a folder", .text = &o->into},
+	    {"--folder", "a folder", .read = take_folder, .arg = o,
+		.many = true},
+	    {"--password-file", "a file with the password",
+		.text = &o->password_file},
+	    {"--fingerprint", "64 hexadecimal digits", .read = take_pin,
+		.arg = o},
+	    /* The last is of one of them only. */
+	    import ? (struct command_option){"--map", "NAME=FOLDER",
+			 .read = take_map, .arg = o, .many = true}
+		   : (struct command_option){
+			 "--as-of", COMMAND_WHEN, .read = take_time, .arg = o}};
+	const struct command_words words = {.command = o->command,
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = import ? "an account and what is copied into it"
+			   : "an account and where its mail is copied to",
+	    .least = 2,
+	    .most = import ? argc : 2};
 
-	for (i = 1; i < argc; i++) {
-		const char *w = argv[i], *why;
-
-		if (w[0] != '-') {
-			argv[1 + n++] = argv[i];
-			continue;
-		}
-		if (strcmp(w, "--again") == 0) {
-			o->again = true;
-			continue;
-		}
-		if (!is_option(o, w))
-			return command_fail(o->command, EXIT_USAGE,
-			    "unknown option %s; see hearthmail help %s", w,
-			    o->command);
-		if (++i == argc)
-			return command_fail(
-			    o->command, EXIT_USAGE, "%s needs a value", w);
-		why = read_option(o, w, argv[i]);
-		if (why != NULL)
-			return command_fail(o->command, EXIT_USAGE,
-			    "%s \"%s\": %s", w, argv[i], why);
-	}
-	*n_out = n;
-	return EXIT_FINE;
+	return command_words(&words, argc, argv, n_out);
 }
 
 int
@@ -193,7 +194,7 @@ transfer_check_options(const struct transfer_order *o)
 		option = "--again";
 	if (option == NULL)
 		return EXIT_FINE;
-	return command_fail(o->command, EXIT_USAGE, "%s is for %s only", option,
+	return command_misused(o->command, "%s is for %s only", option,
 	    server	 ? "files"
 	    : from_files ? "servers"
 			 : "an export to a server");

@@ -410,7 +410,7 @@ write_env(const struct demo *d, struct err *err)
 }
 
 static void
-print_screen(const struct demo *d)
+print_screen(const struct demo *d, const struct conf *conf)
 {
 	struct super_user user[ROLE_COUNT];
 	const char *how;
@@ -445,8 +445,18 @@ print_screen(const struct demo *d)
 	    d->password[0], d->cert, d->port[CONF_IMAPS]);
 	users_find(user, &change, &how);
 	printf("  The log is in %s.\n  Here %s.\n"
-	       "  Mail to other domains is refused.  Ctrl-C stops.\n\n",
+	       "  Mail to other domains ",
 	    d->log, how);
+	if (conf->outside && conf->nrelay > 0)
+		printf(
+		    "goes to %s:%u.", conf->relay[0].host, conf->relay[0].port);
+	else
+		printf("is %s.",
+		    conf->outside
+			? "sent to their mail hosts"
+			: "refused (--relay HOST:PORT with a new --dir sends "
+			  "it there)");
+	printf("  Ctrl-C stops.\n\n");
 	fflush(stdout);
 }
 
@@ -469,33 +479,35 @@ guest(struct demo *d, const struct conf *conf, pid_t server)
 		fprintf(stderr, "hearthmail try: %s\n", err.text);
 		return EXIT_FAILED;
 	}
-	print_screen(d);
+	print_screen(d, conf);
 	return EXIT_FINE;
 }
 
 /* ---- the command ---- */
+
+static const char *
+read_relay(void *arg, const char *value)
+{
+	struct demo *d = arg;
+
+	d->relay = value;
+	return strchr(value, ':') != NULL ? NULL : "expected HOST:PORT";
+}
 
 static int
 parse_args(struct demo *d, int argc, char **argv)
 {
 	char here[300];
 	const char *dir = NULL;
+	const struct command_option options[] = {
+	    {"--dir", "a folder", .text = &dir},
+	    {"--relay", "HOST:PORT", .read = read_relay, .arg = d}};
+	const struct command_words words = {.command = "try",
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0]};
 
-	int i;
-
-	for (i = 1; i + 1 < argc; i += 2)
-		if (strcmp(argv[i], "--dir") == 0)
-			dir = argv[i + 1];
-		else if (strcmp(argv[i], "--relay") != 0)
-			break;
-		else if (strchr(argv[i + 1], ':') == NULL)
-			return command_fail("try", EXIT_USAGE,
-			    "--relay \"%s\": expected HOST:PORT", argv[i + 1]);
-		else
-			d->relay = argv[i + 1];
-	if (i != argc)
-		return command_fail("try", EXIT_USAGE,
-		    "usage: try [--dir DIR] [--relay HOST:PORT]");
+	if (command_words(&words, argc, argv, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
 	if (dir == NULL)
 		(void)snprintf(
 		    d->dir, sizeof d->dir, "/tmp/hearthmail-try-%u", geteuid());
@@ -504,7 +516,7 @@ parse_args(struct demo *d, int argc, char **argv)
 	else if (getcwd(here, sizeof here) != NULL && strlen(dir) < 100)
 		(void)snprintf(d->dir, sizeof d->dir, "%s/%s", here, dir);
 	if (d->dir[0] == '\0' || strlen(d->dir) >= sizeof d->dir - 1)
-		return command_fail("try", EXIT_USAGE, "the path is too long");
+		return command_misused("try", "--dir: the path is too long");
 	(void)snprintf(
 	    d->config, sizeof d->config, "%s/hearthmail.yaml", d->dir);
 	(void)snprintf(d->env, sizeof d->env, "%s/try.env", d->dir);
@@ -580,7 +592,7 @@ prepare_later(struct demo *d, const struct conf *conf)
 	struct err err = {.text = ""};
 
 	if (d->relay != NULL)
-		return command_fail("try", EXIT_USAGE,
+		return command_misused("try",
 		    "--relay is for a new folder only; change `relay` in %s",
 		    d->config);
 	if (is_served(conf))

@@ -18,16 +18,8 @@
 #include "ipc/line.h"
 #include "ipc/proto.h"
 
-#define ASK_MS	   (60 * 60 * 1000ll)
+#define ASK_S	   (60 * 60)
 #define LISTED_MAX (64u << 20)
-
-#define CHOICE "[--since 3d] [--from TEXT] [--subject TEXT] [--folder NAME]"
-#define UNDELETE_USAGE                                                      \
-	"usage: undelete ACCOUNT " CHOICE " [--message ID] [--to FOLDER]\n" \
-	"                [--list] [--json]"
-#define PURGE_USAGE                                        \
-	"usage: purge ACCOUNT " CHOICE " [--message ID]\n" \
-	"             [--all-expunged] [--list] [--json]"
 
 struct work {
 	const char *command;
@@ -201,15 +193,15 @@ ask(struct work *w, int fd, struct err *err)
 		return err_set(err, RC_TEMP, "too many open files");
 	}
 	msg_init(&m, EXPUNGED);
-	m.deadline = clk_mono() + ASK_MS;
+	m.deadline = clk_mono() + ASK_S * 1000ll;
 	expunged_ask_put(&m, &asked);
+	command_patience(fd, ASK_S);
 	r = line_send_fd(fd, &m);
 	if (r == RC_OK)
 		r = line_recv_fd(fd, &m);
 	if (r != RC_OK) {
 		io_close(&lines);
-		return err_set(err, RC_TEMP,
-		    "the server does not answer; try again, and see the log");
+		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
 	}
 	r = expunged_done_get(&m, &done);
 	if (r != RC_OK) {
@@ -297,86 +289,82 @@ is_id(struct sv s)
 	       sv_to_u32(s, UINT32_MAX, &n) == RC_OK;
 }
 
-static bool
-is_option(const struct work *w, const char *a)
+static const char *
+read_since(void *arg, const char *v)
 {
-	static const char *const known[] = {
-	    "--since", "--from", "--subject", "--folder", "--message"};
-	size_t i;
+	struct work *w = arg;
 
-	for (i = 0; i < sizeof known / sizeof *known; i++)
-		if (strcmp(a, known[i]) == 0)
-			return true;
-	return strcmp(a, "--to") == 0 && w->q.action == EXPUNGED_UNDELETE;
+	return command_when(v, false, &w->q.since) ? NULL : COMMAND_WHEN;
 }
 
-/* An option with its value; NULL, or what is wrong with that. */
 static const char *
-option(struct work *w, const char *a, const char *v)
+read_message(void *arg, const char *v)
 {
-	/* [RFC 9051 5.1] */
-	struct sv folder =
-	    sv_ieq(sv_str(v), SV("INBOX")) ? SV("INBOX") : sv_str(v);
+	struct work *w = arg;
 
-	if (v[0] == '\0')
-		return "it is empty";
-	if (strcmp(a, "--since") == 0)
-		return command_when(v, false, &w->q.since) ? NULL
-							   : COMMAND_WHEN;
-	if (strcmp(a, "--message") == 0) {
-		w->q.id = sv_str(v);
-		return is_id(w->q.id)
-			   ? NULL
-			   : "expected an id such as 3.17, see --list";
-	}
-	if (strcmp(a, "--from") == 0)
-		w->q.from = sv_str(v);
-	else if (strcmp(a, "--subject") == 0)
-		w->q.subject = sv_str(v);
-	else if (strcmp(a, "--folder") == 0)
-		w->q.folder = folder;
-	else
-		w->q.to = folder;
-	return NULL;
+	w->q.id = sv_str(v);
+	return is_id(w->q.id) ? NULL
+			      : "expected an id such as 3.17, see --list";
+}
+
+/* Into a struct sv. */
+static const char *
+read_text(void *arg, const char *v)
+{
+	*(struct sv *)arg = sv_str(v);
+	return v[0] != '\0' ? NULL : "it is empty";
+}
+
+/* [RFC 9051 5.1] */
+static const char *
+read_folder(void *arg, const char *v)
+{
+	*(struct sv *)arg =
+	    sv_ieq(sv_str(v), SV("INBOX")) ? SV("INBOX") : sv_str(v);
+	return v[0] != '\0' ? NULL : "it is empty";
 }
 
 static int
-usage(const struct work *w)
+read_words(struct work *w, int argc, char **argv)
 {
-	fprintf(stderr, "%s\n",
-	    w->q.action == EXPUNGED_PURGE ? PURGE_USAGE : UNDELETE_USAGE);
-	return EXIT_USAGE;
+	bool purge = w->q.action == EXPUNGED_PURGE;
+	const struct command_option options[] = {{"--list", .flag = &w->list},
+	    {"--json", .flag = &w->json},
+	    {"--since", COMMAND_WHEN, &w->chosen, .read = read_since, .arg = w},
+	    {"--from", "words of the sender", &w->chosen, .read = read_text,
+		.arg = &w->q.from},
+	    {"--subject", "words of the subject", &w->chosen, .read = read_text,
+		.arg = &w->q.subject},
+	    {"--folder", "the folder's name", &w->chosen, .read = read_folder,
+		.arg = &w->q.folder},
+	    {"--message", "an id such as 3.17, see --list", &w->chosen,
+		.read = read_message, .arg = w},
+	    /* The last is of one of them only. */
+	    purge
+		? (struct command_option){"--all-expunged", .flag = &w->chosen}
+		: (struct command_option){"--to", "a folder's name",
+		      .read = read_folder, .arg = &w->q.to}};
+	const struct command_words words = {.command = w->command,
+	    .option = options,
+	    .noption = sizeof options / sizeof options[0],
+	    .what = "one account",
+	    .least = 1,
+	    .most = 1};
+	int r = command_words(&words, argc, argv, NULL);
+
+	w->account = argv[1];
+	return r;
 }
 
 static int
 parse(struct work *w, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
-		const char *a = argv[i], *why;
+	int r = read_words(w, argc, argv);
 
-		if (a[0] != '-' && w->account == NULL) {
-			w->account = a;
-		} else if (strcmp(a, "--list") == 0) {
-			w->list = true;
-		} else if (strcmp(a, "--json") == 0) {
-			w->json = true;
-		} else if (w->q.action == EXPUNGED_PURGE &&
-			   strcmp(a, "--all-expunged") == 0) {
-			w->chosen = true;
-		} else if (i + 1 < argc && is_option(w, a)) {
-			why = option(w, a, argv[++i]);
-			if (why != NULL)
-				return command_fail(w->command, EXIT_USAGE,
-				    "%s \"%s\": %s", a, argv[i], why);
-			w->chosen = w->chosen || strcmp(a, "--to") != 0;
-		} else {
-			return usage(w);
-		}
-	}
-	if (w->account == NULL)
-		return usage(w);
+	if (r != EXIT_FINE)
+		return r;
 	if (!w->list && !w->chosen)
-		return command_fail(w->command, EXIT_USAGE,
+		return command_misused(w->command,
 		    "which messages? --list shows them; --since, --from, "
 		    "--subject, --folder or --message chooses%s",
 		    w->q.action == EXPUNGED_PURGE

@@ -78,6 +78,15 @@ on_status(struct child *c, struct buf *text)
 	return 0;
 }
 
+/* By the configuration of now: a reload does not end this process. */
+static const char *
+delayed(void *arg)
+{
+	struct child *c = arg;
+
+	return conf_without_names(c->conf_now);
+}
+
 static const struct child_ops ops = {
     .status = on_status, .line = on_line, .conf = on_conf};
 
@@ -98,6 +107,8 @@ run_dns(int control_fd)
 	st.conf = child_conf(c);
 	if (name_service_load(st.conf, &o, &err) != RC_OK)
 		child_die(c, "dns.setup", &err);
+	o.delayed = delayed;
+	o.arg = c;
 	walls.nports = dns_server_opts_ports(&o, ports, PORTS_MAX);
 	if (dns_server_new(c->loop, &o, &st.server, &err) != RC_OK)
 		child_die(c, "dns.setup", &err);

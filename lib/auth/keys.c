@@ -24,6 +24,13 @@ now_s(void)
 	return clk_now() / 1000;
 }
 
+/* What is written as the date: a clock that is behind is not believed. */
+static int64_t
+today(const struct keys *k)
+{
+	return rotation_today(&k->ring, now_s());
+}
+
 /* ---- the file ---- */
 
 /* The folder, and its name in the one above, on the disk. */
@@ -198,7 +205,7 @@ keys_rotate(struct keys *k, const char *folder, struct err *err)
 		return err_set(err, RC_DENIED,
 		    "there are too many keys whose records are still needed; "
 		    "retire one of them first");
-	r = dkim_pair_make(now_s(), &pair, err);
+	r = dkim_pair_make(today(k), &pair, err);
 	if (r != RC_OK)
 		return r;
 	/* One in a million, and it would never be noticed. */
@@ -207,7 +214,7 @@ keys_rotate(struct keys *k, const char *folder, struct err *err)
 		return err_set(err, RC_TEMP, "try again");
 	}
 	(void)snprintf(selector, sizeof selector, "%s", pair.selector[0]);
-	ring_add(&k->ring, RING_ANNOUNCED, now_s(), &pair);
+	ring_add(&k->ring, RING_ANNOUNCED, today(k), &pair);
 	k->why[0] = '\0';
 	r = save(k, folder, err);
 	if (r == RC_OK)
@@ -223,7 +230,7 @@ retire(
 	int r;
 
 	(void)snprintf(selector, sizeof selector, "%s", e->pair.selector[0]);
-	ring_move(&k->ring, e, RING_RETIRED, now_s());
+	ring_move(&k->ring, e, RING_RETIRED, today(k));
 	r = save(k, folder, err);
 	if (r == RC_OK)
 		log_change(k, selector, "retired");
@@ -254,7 +261,7 @@ activate(struct keys *k, const char *folder, struct ring_entry *e,
 	int r;
 
 	(void)snprintf(selector, sizeof selector, "%s", e->pair.selector[0]);
-	ring_move(&k->ring, e, RING_ACTIVE, now_s());
+	ring_move(&k->ring, e, RING_ACTIVE, today(k));
 	note_active(k, seen, "");
 	r = save(k, folder, err);
 	if (r == RC_OK)
@@ -308,7 +315,7 @@ be_today(struct ring_entry *e)
 		e->since = now;
 	if (e->told > now)
 		e->told = now;
-	if (e->seen > now)
+	if (e->state == RING_ANNOUNCED && e->seen > now)
 		e->seen = 0;
 }
 
@@ -323,6 +330,9 @@ keys_step(struct keys *k, const char *folder, const struct rotation_policy *p)
 		    &k->ring, &k->rotation, p, now_s(), clk_mono(), &e)) {
 		case ROTATION_DATE:
 			be_today(e);
+			r = save(k, folder, NULL);
+			break;
+		case ROTATION_SAVE:
 			r = save(k, folder, NULL);
 			break;
 		case ROTATION_MAKE:
@@ -348,7 +358,7 @@ keys_told(
 
 	if (e == NULL || e->state != s)
 		return;
-	e->told = now_s();
+	e->told = today(k);
 	(void)save(k, folder, NULL);
 }
 
@@ -368,7 +378,7 @@ keys_seen(struct keys *k, const char *folder, const struct rotation_policy *p,
 	(void)snprintf(k->why, sizeof k->why, "%s", why);
 	before = e->seen;
 	if (rotation_seen(
-		&k->rotation, e, p, seen, negative_ttl_s, now_s(), clk_mono()))
+		&k->rotation, e, p, seen, negative_ttl_s, today(k), clk_mono()))
 		(void)activate(k, folder, e, ROTATION_THERE, NULL);
 	else if (e->seen != before)
 		(void)save(k, folder, NULL);

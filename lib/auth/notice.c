@@ -1,6 +1,7 @@
 #include "auth/notice.h"
 
 #include "base/clk.h"
+#include "base/plural.h"
 #include "mail/date.h"
 
 static void
@@ -50,6 +51,7 @@ put_names(const char *domain,
 static void
 put_announced(const struct notice *n, struct buf *out)
 {
+	int64_t days = n->rotate_s / 86400;
 	int a;
 
 	buf_addf(out,
@@ -74,9 +76,9 @@ put_announced(const struct notice *n, struct buf *out)
 	buf_adds(out, "\r\n\"hearthmail dkim list\" shows what is awaited");
 	if (n->rotate_s > 0)
 		buf_addf(out,
-		    ".  Keys are changed every %lld\r\ndays; the setting is "
+		    ".  Keys are changed every %lld\r\nday%s; the setting is "
 		    "dkim.rotate",
-		    (long long)(n->rotate_s / 86400));
+		    (long long)days, plural((uint64_t)days));
 	buf_adds(out, ".\r\n");
 }
 
@@ -130,7 +132,7 @@ put_span(int64_t ms, struct buf *out)
 
 	if (minutes < 120)
 		buf_addf(out, "%lld minute%s", (long long)minutes,
-		    minutes == 1 ? "" : "s");
+		    plural((uint64_t)minutes));
 	else
 		buf_addf(out, "%lld hours", (long long)((minutes + 59) / 60));
 }
@@ -160,19 +162,33 @@ put_awaited(const struct notice_dns *w, struct buf *out)
 	}
 }
 
+/* Behind the state, in the same line: who reads only that line knows all. */
 static void
-put_active(const struct ring *r, const struct rotation_policy *p,
-    const struct notice_dns *w, struct buf *out)
+put_seen(const struct notice_dns *w, struct buf *out)
+{
+	if (w == NULL)
+		buf_adds(out, "; the server looks for its records in DNS when "
+			      "it runs");
+	else if (w->active == ROTATION_THERE)
+		buf_adds(out, "; its records are in DNS");
+	else if (w->active == ROTATION_NOT_THERE)
+		buf_addf(out,
+		    ", BUT ITS RECORDS ARE NOT IN DNS: %s; see \"hearthmail "
+		    "dns\"",
+		    w->active_why);
+	else if (w->active_why[0] != '\0')
+		buf_addf(out, "; whether DNS has its records is not known: %s",
+		    w->active_why);
+	else
+		buf_adds(out, "; its records are being looked for in DNS: ask "
+			      "again in a minute");
+}
+
+static void
+put_next(const struct ring *r, const struct rotation_policy *p, struct buf *out)
 {
 	int64_t due = rotation_due_at(r, p);
 
-	if (w != NULL && w->active == ROTATION_THERE)
-		buf_adds(out, "    its records are in DNS\n");
-	else if (w != NULL && w->active == ROTATION_NOT_THERE)
-		buf_addf(out,
-		    "    ITS RECORDS ARE NOT IN DNS: %s; see \"hearthmail "
-		    "dns\"\n",
-		    w->active_why);
 	if (rotation_awaited(r) != NULL)
 		return;
 	if (due == 0) {
@@ -193,17 +209,19 @@ put_entry(const struct ring *r, const struct ring_entry *e,
 	buf_addf(out, "  %s %s  %s since ", e->pair.selector[DKIM_RSA],
 	    e->pair.selector[DKIM_ED25519], ring_state_name(e->state));
 	put_day(e->since, out);
+	if (e->state == RING_ACTIVE)
+		put_seen(w, out);
 	buf_addc(out, '\n');
 	switch (e->state) {
 	case RING_ACTIVE:
-		put_active(r, p, w, out);
+		put_next(r, p, out);
 		break;
 	case RING_ANNOUNCED:
 		put_awaited(w, out);
 		break;
 	case RING_RETIRING:
 		buf_adds(out, "    its records are needed until ");
-		put_day(rotation_needed_until(e, p), out);
+		put_day(rotation_needed_until(e, p, clk_now() / 1000), out);
 		buf_addc(out, '\n');
 		break;
 	case RING_RETIRED:
@@ -214,14 +232,19 @@ put_entry(const struct ring *r, const struct ring_entry *e,
 	}
 }
 
+/* What signs first, then what will, then what did. */
 void
 notice_list(const char *domain, const struct ring *r,
     const struct rotation_policy *p, const struct notice_dns *w,
     struct buf *out)
 {
-	size_t i;
+	static const enum ring_state order[] = {
+	    RING_ACTIVE, RING_ANNOUNCED, RING_RETIRING, RING_RETIRED};
+	size_t i, k;
 
 	buf_addf(out, "%s\n", domain);
-	for (i = 0; i < r->n; i++)
-		put_entry(r, &r->e[i], p, w, out);
+	for (k = 0; k < sizeof order / sizeof order[0]; k++)
+		for (i = 0; i < r->n; i++)
+			if (r->e[i].state == order[k])
+				put_entry(r, &r->e[i], p, w, out);
 }

@@ -17,7 +17,8 @@
  *
  * Each entry has a state, the second since 1970 in which it came into it, that
  * in which the owner was last told of it (0: not yet), and of an announced one
- * that since which its records have been seen everywhere; then a pair as
+ * that since which its records have been seen everywhere, of a retiring one for
+ * how many seconds the server has run since; then a pair as
  * msgauth/key.h has it, or of what is retired just the names, so that none is
  * ever given to another key.  The active pair comes first.
  *
@@ -40,7 +41,7 @@ enum ring_state {
 struct ring_entry {
 	enum ring_state state;
 	int64_t since, told;   /* seconds since 1970 */
-	int64_t seen;	       /* the same; 0: not */
+	int64_t seen;	       /* the same, or how many; 0: not */
 	struct dkim_pair pair; /* of RING_RETIRED without keys */
 };
 

@@ -11,11 +11,44 @@ rotation_awaited(const struct ring *r)
 	return ring_find(r, RING_ANNOUNCED);
 }
 
+/* How long one retires. */
+static int64_t
+needed_s(const struct rotation_policy *p)
+{
+	return p->queue_s + ROTATION_WEEK_S;
+}
+
 int64_t
 rotation_needed_until(
-    const struct ring_entry *e, const struct rotation_policy *p)
+    const struct ring_entry *e, const struct rotation_policy *p, int64_t now)
 {
-	return e->since + p->queue_s + ROTATION_WEEK_S;
+	return e->seen < needed_s(p) ? now + needed_s(p) - e->seen : now;
+}
+
+/* A date: of one that retires, `seen` is none. */
+static int64_t
+newest_of(const struct ring_entry *e)
+{
+	int64_t t = e->since > e->told ? e->since : e->told;
+
+	return e->state == RING_ANNOUNCED && e->seen > t ? e->seen : t;
+}
+
+bool
+rotation_is_ahead(const struct ring *r, int64_t now)
+{
+	return rotation_today(r, now) > now + DAY_S;
+}
+
+int64_t
+rotation_today(const struct ring *r, int64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		if (newest_of(&r->e[i]) > now)
+			now = newest_of(&r->e[i]);
+	return now;
 }
 
 int64_t
@@ -26,7 +59,30 @@ rotation_due_at(const struct ring *r, const struct rotation_policy *p)
 	return e == NULL || p->rotate_s == 0 ? 0 : e->since + p->rotate_s;
 }
 
-/* What a date asks for. */
+/* Those that retire have done so for longer; true: by so much that it should
+ * be kept. */
+static bool
+count(const struct ring *r, struct rotation *t, int64_t mono)
+{
+	int64_t s;
+	bool any = false;
+	size_t i;
+
+	if (t->counted == 0)
+		t->counted = mono;
+	s = (mono - t->counted) / 1000;
+	if (s < ROTATION_COUNT_S)
+		return false;
+	t->counted += s * 1000;
+	for (i = 0; i < r->n; i++)
+		if (r->e[i].state == RING_RETIRING) {
+			r->e[i].seen += s;
+			any = true;
+		}
+	return any;
+}
+
+/* What a date asks for, or the end of a count. */
 static enum rotation_do
 by_date(const struct ring *r, const struct rotation_policy *p, int64_t now,
     struct ring_entry **entry_out)
@@ -36,7 +92,7 @@ by_date(const struct ring *r, const struct rotation_policy *p, int64_t now,
 
 	for (i = 0; i < r->n; i++)
 		if (r->e[i].state == RING_RETIRING &&
-		    now >= rotation_needed_until(&r->e[i], p)) {
+		    r->e[i].seen >= needed_s(p)) {
 			*entry_out = &r->e[i];
 			return ROTATION_RETIRE;
 		}
@@ -57,6 +113,24 @@ is_to_be_told(const struct ring_entry *e, int64_t now)
 				   now >= e->told + ROTATION_REMIND_S);
 }
 
+/* The clock is behind, or some date is wrong: see the header. */
+static enum rotation_do
+be_ahead(const struct ring *r, struct rotation *t, int64_t now, int64_t mono,
+    struct ring_entry **entry_out)
+{
+	size_t i;
+
+	t->due = 0;
+	if (t->ahead == 0)
+		t->ahead = mono;
+	if (mono - t->ahead < ROTATION_AHEAD_MS)
+		return ROTATION_NOTHING;
+	for (i = 0; newest_of(&r->e[i]) <= now + DAY_S; i++)
+		;
+	*entry_out = &r->e[i];
+	return ROTATION_DATE;
+}
+
 enum rotation_do
 rotation_next(const struct ring *r, struct rotation *t,
     const struct rotation_policy *p, int64_t now, int64_t mono,
@@ -65,11 +139,11 @@ rotation_next(const struct ring *r, struct rotation *t,
 	enum rotation_do what;
 	size_t i;
 
-	for (i = 0; i < r->n; i++)
-		if (r->e[i].since > now + DAY_S || r->e[i].told > now + DAY_S) {
-			*entry_out = &r->e[i];
-			return ROTATION_DATE;
-		}
+	if (count(r, t, mono))
+		return ROTATION_SAVE;
+	if (rotation_is_ahead(r, now))
+		return be_ahead(r, t, now, mono, entry_out);
+	t->ahead = 0;
 	what = by_date(r, p, now, entry_out);
 	if (what == ROTATION_NOTHING) {
 		t->due = 0;

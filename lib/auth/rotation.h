@@ -15,8 +15,14 @@
  *   delivered or given up, and a week more.  Then the owner is told that they
  *   can be removed, and the key is destroyed.
  *
- * The wall clock may step: what a date decides must stay due for a while of
- * the monotonic clock (settle_ms), and a date in the future counts as today.
+ * The wall clock may be wrong, at a boot or later.  So no date destroys a key:
+ * the time for which one has retired is counted while the server runs, by the
+ * monotonic clock, and kept with it.  What a date decides otherwise must stay
+ * due for a while of that clock (settle_ms).  While dates are in the future it
+ * is the clock that is taken to be behind: nothing is done, and what the owner
+ * orders gets the newest date that is known.  After some hours, in which a
+ * clock is set that can be, the dates are taken to be wrong, and become
+ * today's.
  */
 #ifndef AUTH_ROTATION_H
 #define AUTH_ROTATION_H
@@ -33,7 +39,9 @@ struct rotation_policy {
 #define ROTATION_WEEK_S	   (7 * 86400LL) /* after the queue has given up */
 #define ROTATION_REMIND_S  (30 * 86400LL)
 #define ROTATION_SETTLE_MS (3600 * 1000LL)
-#define ROTATION_MARGIN_MS (300 * 1000LL) /* on top of the negative TTL */
+#define ROTATION_AHEAD_MS  (6 * 3600 * 1000LL) /* until dates are wrong */
+#define ROTATION_COUNT_S   (6 * 3600LL)	       /* what a restart may cost */
+#define ROTATION_MARGIN_MS (300 * 1000LL)      /* on top of the negative TTL */
 
 /* What is known of a domain's announced key, and not on the disk. */
 struct rotation {
@@ -44,11 +52,14 @@ struct rotation {
 	int64_t wait;	/* ms from there on */
 	/* A date has been reached since, monotonic ms; 0: none has. */
 	int64_t due;
+	int64_t ahead;	 /* some date is in the future, since; 0: none is */
+	int64_t counted; /* until then, of those that retire; 0: not yet */
 };
 
 enum rotation_do {
 	ROTATION_NOTHING,
 	ROTATION_DATE,	 /* its since is in the future: make it now */
+	ROTATION_SAVE,	 /* the ring: more has been counted */
 	ROTATION_MAKE,	 /* and announce a new pair */
 	ROTATION_RETIRE, /* this one */
 	ROTATION_TELL	 /* the owner of this one's state */
@@ -80,9 +91,16 @@ int64_t rotation_seen_for(const struct rotation *t, int64_t mono_ms);
  * seen; else -1: at the usual time. */
 int64_t rotation_ask_in(const struct rotation *t, int64_t mono_ms);
 
-/* Until when a retiring one's records are needed, seconds since 1970. */
+/* A date of the ring is in the future, and nothing of it is to be changed by
+ * itself. */
+bool rotation_is_ahead(const struct ring *r, int64_t now_s);
+/* What to write as today: no earlier than any date of the ring. */
+int64_t rotation_today(const struct ring *r, int64_t now_s);
+
+/* Until when a retiring one's records are needed, seconds since 1970, if the
+ * server runs until then. */
 int64_t rotation_needed_until(
-    const struct ring_entry *e, const struct rotation_policy *p);
+    const struct ring_entry *e, const struct rotation_policy *p, int64_t now_s);
 /* When the next one is due; 0: never. */
 int64_t rotation_due_at(const struct ring *r, const struct rotation_policy *p);
 

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "base/alloc.h"
+#include "base/clk.h"
 
 #define STACK_SIZE (256 * 1024)
 #define TEXT_MAX   60000
@@ -307,7 +308,7 @@ add_letter(struct signer_step *t, const struct keys *d,
 	if (e->state == RING_ACTIVE && old != NULL) {
 		memcpy(n->old_selector, old->pair.selector,
 		    sizeof n->old_selector);
-		n->old_until = rotation_needed_until(old, p);
+		n->old_until = rotation_needed_until(old, p, clk_now() / 1000);
 	}
 }
 

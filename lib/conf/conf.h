@@ -334,6 +334,9 @@ uint64_t conf_quota(const struct conf *c, uint32_t account);
 /* The smarthost for recipients of that domain; NULL: none. */
 const struct conf_relay *conf_relay_for(const struct conf *c, struct sv domain);
 
+/* What is delayed while no names can be looked up, in words for people. */
+const char *conf_without_names(const struct conf *c);
+
 /* Is the key `dns` the same in both? */
 bool conf_dns_same(const struct conf *a, const struct conf *b);
 

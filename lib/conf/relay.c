@@ -1,4 +1,5 @@
 /* The key `relay`: the smarthosts. */
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -189,4 +190,46 @@ conf_relay_for(const struct conf *c, struct sv domain)
 			return r;
 	}
 	return all;
+}
+
+static bool
+is_numeric(const char *host)
+{
+	struct in6_addr ip;
+
+	return inet_pton(AF_INET, host, &ip) == 1 ||
+	       inet_pton(AF_INET6, host, &ip) == 1;
+}
+
+/* Relays that are known by their addresses are found without names. */
+const char *
+conf_without_names(const struct conf *c)
+{
+	bool direct = true, some = false, others = false, checked = false;
+	size_t i;
+
+	for (i = 0; c->outside && i < c->nrelay; i++) {
+		const struct conf_relay *r = &c->relay[i];
+
+		if (is_numeric(r->host) && !r->fallback)
+			others = true;
+		else
+			some = true;
+		if (r->domain == NULL && !r->fallback)
+			direct = false;
+	}
+	some = c->outside && (some || direct);
+	for (i = 0; i < c->ndomain; i++)
+		checked |= conf_inbound_dmarc(c, sv_str(c->domain[i].name)) !=
+			   CONF_DMARC_OFF;
+	if (some && checked)
+		return others ? "some mail to other domains waits, and "
+				"incoming mail is deferred for up to an hour"
+			      : "mail to other domains waits, and incoming "
+				"mail is deferred for up to an hour";
+	if (some)
+		return others ? "some mail to other domains waits"
+			      : "mail to other domains waits";
+	return checked ? "incoming mail is deferred for up to an hour"
+		       : "no mail waits for that";
 }

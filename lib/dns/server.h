@@ -35,6 +35,9 @@ struct dns_server_opts {
 	 * only dns_server_add_few's: for a command of the owner. */
 	bool direct;
 	struct dns_server_limits limits;
+	/* What waits while nothing works, for people; NULL: not said. */
+	const char *(*delayed)(void *arg);
+	void *arg;
 };
 
 struct dns_server;

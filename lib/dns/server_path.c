@@ -82,9 +82,17 @@ log_mode(const struct dns_server *s)
 	    now == 0 ? "" : "; better modes are tried every five minutes");
 }
 
+static const char *
+delayed(const struct dns_server *s, const char **before)
+{
+	*before = s->o.delayed != NULL ? "; " : "";
+	return s->o.delayed != NULL ? s->o.delayed(s->o.arg) : "";
+}
+
 void
 dns_server_status(const struct dns_server *s, struct buf *out)
 {
+	const char *before, *what = delayed(s, &before);
 	const struct dns_rung *g;
 
 	if (s->ladder.now < 0) {
@@ -93,13 +101,11 @@ dns_server_status(const struct dns_server *s, struct buf *out)
 	}
 	g = &s->ladder.rung[s->ladder.now];
 	if (s->ladder.down) {
-		buf_addf(out,
-		    DNS_STATUS_DOWN "%s%s; mail to other domains "
-				    "waits\n",
+		buf_addf(out, DNS_STATUS_DOWN "%s%s%s%s\n",
 		    s->ladder.bad_since != 0
 			? "answers cannot be validated, from "
 			: "no answers from ",
-		    servers_text(s->ladder.rung[0].path));
+		    servers_text(s->ladder.rung[0].path), before, what);
 		return;
 	}
 	buf_addf(out, "%s%s\n", path_text(g->path),
@@ -125,17 +131,16 @@ switch_over(struct dns_server *s)
 static void
 log_down(const struct dns_server *s)
 {
+	const char *before, *what = delayed(s, &before);
+
 	if (s->ladder.bad_since != 0)
 		mlog(LOG_WARN, "dns.down",
-		    "text=\"answers cannot be validated; mail to other domains "
-		    "waits; after a day of this, validation is turned off "
-		    "(dns.validate)\"");
+		    "text=\"answers cannot be validated%s%s; after a day of "
+		    "this, validation is turned off (dns.validate)\"",
+		    before, what);
 	else
-		mlog(LOG_WARN, "dns.down",
-		    "text=\"no answers from %s; outgoing mail waits, and "
-		    "incoming mail is "
-		    "deferred for up to an hour\"",
-		    servers_text(s->ladder.rung[0].path));
+		mlog(LOG_WARN, "dns.down", "text=\"no answers from %s%s%s\"",
+		    servers_text(s->ladder.rung[0].path), before, what);
 }
 
 /* Nothing works.  Questions are answered all the same, with errors, and who

@@ -1,12 +1,11 @@
 #include "history/db_priv.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "history/aside.h"
 
 #define VERSION	   1 /* of the tables */
 #define BUSY_MS	   3000
@@ -50,7 +49,12 @@ make_tables(sqlite3 *h, struct err *err)
 static int
 set_up(sqlite3 *h, struct err *err)
 {
-	int r = sqlite3_exec(h,
+	int r;
+
+	/* The end of the process waits for no disk: the next one reads on.  And
+	 * what is damaged keeps its log. */
+	(void)sqlite3_db_config(h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	r = sqlite3_exec(h,
 	    "PRAGMA locking_mode = EXCLUSIVE;"
 	    "PRAGMA auto_vacuum = INCREMENTAL;"
 	    "PRAGMA journal_mode = WAL;"
@@ -67,8 +71,6 @@ set_up(sqlite3 *h, struct err *err)
 		return err_set(
 		    err, history_db_rc(r), "history: %s", sqlite3_errmsg(h));
 	(void)sqlite3_db_config(h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	/* The end of the process waits for no disk: the next one reads on. */
-	(void)sqlite3_db_config(h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return make_tables(h, err);
 }
 
@@ -96,9 +98,7 @@ open_once(struct history_db *db, struct err *err)
 void
 history_db_set_aside(void)
 {
-	(void)unlink(HISTORY_DB_NAME "-wal");
-	if (rename(HISTORY_DB_NAME, ASIDE) != 0 && errno != ENOENT)
-		(void)unlink(HISTORY_DB_NAME);
+	history_aside_put(HISTORY_DB_NAME);
 	mlog(LOG_ERROR, "history.damaged",
 	    "text=\"the history cannot be read; it is kept as %s, and a new "
 	    "one "
@@ -150,8 +150,10 @@ history_db_set_opts(struct history_db *db, const struct history_db_opts *o)
 {
 	char text[80];
 
-	if (db->o.subjects && !o->subjects)
+	if (db->o.subjects && !o->subjects) {
 		db->hidden = 0;
+		history_aside_forget(HISTORY_DB_NAME, INT64_MAX);
+	}
 	db->o = *o;
 	/* A quarter more than it may have: until that is cleared. */
 	(void)snprintf(text, sizeof text, "PRAGMA max_page_count = %llu",

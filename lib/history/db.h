@@ -42,7 +42,8 @@ int history_db_open(const struct history_db_opts *o, struct history_db **out,
 void history_db_close(struct history_db **db);
 void history_db_set_opts(
     struct history_db *db, const struct history_db_opts *o);
-/* Renames what cannot be read, in the place of what was set aside before. */
+/* Renames what cannot be read: see history/aside.h.  It is removed when all
+ * that is in it is too old to be kept. */
 void history_db_set_aside(void);
 
 /* s is what the record says.  RC_NOSPACE: the disk is full, the step is not

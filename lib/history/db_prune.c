@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clk.h"
+#include "history/aside.h"
 #include "history/record.h"
 
 #define DAYS_KEPT  60 /* of counts */
@@ -160,6 +161,8 @@ history_db_prune(struct history_db *db, bool *more)
 	if (r == RC_OK)
 		r = history_db_begin(db);
 	*more = false;
+	history_aside_forget(
+	    HISTORY_DB_NAME, keep > 0 ? (clk_now() - keep) / 1000 : INT64_MAX);
 	if (r == RC_OK)
 		r = read_batch(db, Q_OLDEST, 0, &b);
 	if (r == RC_OK)

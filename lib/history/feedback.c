@@ -279,15 +279,17 @@ due_fini(struct due *d)
 	arena_reset(&d->arena);
 }
 
-/* The next domain, whatever it has; RC_NOTFOUND: there is none. */
+/* The next domain, whatever it has; RC_NOTFOUND: there is none; RC_SYNTAX: what
+ * is written of it is not understood, another version may have done so. */
 static int
-read_policy(struct history_reports *h, int64_t now, int64_t *day, struct due *d)
+read_policy(struct history_reports *h, int64_t now, int64_t *day,
+    struct sv *domain, struct due *d)
 {
 	sqlite3_stmt *st;
 	int r;
 
 	st = prepare(h, &r,
-	    "SELECT day, published FROM policy WHERE day < ?"
+	    "SELECT day, published, domain FROM policy WHERE day < ?"
 	    " ORDER BY day, accepted DESC, domain LIMIT 1",
 	    "i", day_of(now));
 	if (st == NULL)
@@ -296,13 +298,14 @@ read_policy(struct history_reports *h, int64_t now, int64_t *day, struct due *d)
 	if (r == SQLITE_ROW) {
 		*day = sqlite3_column_int64(st, 0);
 		buf_addsv(&d->policy.b, column(st, 1));
+		*domain = arena_dup(&d->arena, column(st, 2));
 	}
 	(void)sqlite3_finalize(st);
 	if (r != SQLITE_ROW)
 		return r == SQLITE_DONE ? RC_NOTFOUND : history_db_rc(r);
 	return feedback_policy_get(&d->policy, &d->f.policy) == RC_OK
 		   ? RC_OK
-		   : RC_DAMAGED;
+		   : RC_SYNTAX;
 }
 
 /* How much of it was taken in. */
@@ -321,12 +324,24 @@ read_accepted(
 
 /* RC_MORE: that one gets none; the next, please. */
 static int
+skip(struct history_reports *h, int64_t day, struct sv domain)
+{
+	const struct feedback_done none = {day * DAY, domain};
+	int r = history_feedback_done(h, &none);
+
+	return r == RC_OK ? RC_MORE : r;
+}
+
+/* The same. */
+static int
 find(struct history_reports *h, int64_t now, struct due *d)
 {
-	struct feedback_done none;
 	int64_t day = 0, accepted = 0;
-	int r = read_policy(h, now, &day, d);
+	struct sv domain = SV("");
+	int r = read_policy(h, now, &day, &domain, d);
 
+	if (r == RC_SYNTAX) /* it would be the next one for ever */
+		return skip(h, day, domain);
 	if (r != RC_OK)
 		return r;
 	d->f.begin = day * DAY;
@@ -341,9 +356,7 @@ find(struct history_reports *h, int64_t now, struct due *d)
 	if (accepted > 0 && d->f.nto > 0 && d->f.nrow > 0 &&
 	    day >= day_of(now) - FEEDBACK_DAYS)
 		return RC_OK;
-	none = (struct feedback_done){d->f.begin, d->f.policy.domain};
-	r = history_feedback_done(h, &none);
-	return r == RC_OK ? RC_MORE : r;
+	return skip(h, day, d->f.policy.domain);
 }
 
 void

@@ -1,12 +1,11 @@
 #include "history/reports.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "history/aside.h"
 #include "history/db_priv.h"
 #include "history/reports_priv.h"
 #include "ipc/line.h"
@@ -64,6 +63,9 @@ open_once(struct history_reports *h, struct err *err)
 
 	if (r == SQLITE_OK) {
 		(void)sqlite3_busy_timeout(h->h, BUSY_MS);
+		/* What is damaged keeps its log. */
+		(void)sqlite3_db_config(
+		    h->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		r = sqlite3_exec(h->h,
 		    "PRAGMA locking_mode = EXCLUSIVE;"
 		    "PRAGMA journal_mode = WAL;"
@@ -78,6 +80,8 @@ open_once(struct history_reports *h, struct err *err)
 	if (history_db_rc(r) == RC_OK) {
 		(void)sqlite3_db_config(
 		    h->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+		(void)sqlite3_db_config(
+		    h->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 		return RC_OK;
 	}
 	r = err_set(err, history_db_rc(r), "reports: %s",
@@ -94,9 +98,7 @@ history_reports_open(struct history_reports **out, struct err *err)
 	int r = open_once(h, err);
 
 	if (r == RC_DAMAGED) {
-		(void)unlink(NAME "-wal");
-		if (rename(NAME, NAME ".damaged") != 0 && errno != ENOENT)
-			(void)unlink(NAME);
+		history_aside_put(NAME);
 		mlog(LOG_ERROR, "reports.damaged",
 		    "text=\"the reports cannot be read; they are kept as %s, "
 		    "and new ones are kept from now on\"",
@@ -245,13 +247,14 @@ history_reports_add(struct history_reports *h, const struct report_record *r)
 int
 history_reports_prune(struct history_reports *h, int64_t now)
 {
+	const int64_t before = now - (int64_t)HISTORY_REPORTS_DAYS * DAY;
 	int r;
 	sqlite3_stmt *st = ready(h, R_PRUNE, &r);
 
+	history_aside_forget(NAME, before);
 	if (st == NULL)
 		return history_db_rc(r);
-	(void)sqlite3_bind_int64(
-	    st, 1, now - (int64_t)HISTORY_REPORTS_DAYS * DAY);
+	(void)sqlite3_bind_int64(st, 1, before);
 	r = sqlite3_step(st);
 	(void)sqlite3_reset(st);
 	return history_db_rc(r);

@@ -507,13 +507,30 @@ static const char *const count_names[HISTORY_COUNTS] = {
     [HISTORY_C_DEFERRED] = "put off",
     [HISTORY_C_UNKNOWN] = "unknown address",
     [HISTORY_C_RELAY] = "relaying",
-    [HISTORY_C_POLICY] = "forged",
+    [HISTORY_C_POLICY] = "policy",
     [HISTORY_C_SIZE] = "too large",
     [HISTORY_C_FORM] = "malformed",
     [HISTORY_C_RATE] = "too many",
     [HISTORY_C_FULL] = "no room",
     [HISTORY_C_OTHER] = "other reasons",
 };
+
+/* " (unknown address 2, policy 1)": why the refused ones were. */
+static void
+add_reasons(const uint64_t n[HISTORY_COUNTS], struct buf *out)
+{
+	const char *before = " (";
+	uint32_t i;
+
+	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++) {
+		if (n[i] == 0)
+			continue;
+		buf_addf(out, "%s%s %llu", before, count_names[i],
+		    (unsigned long long)n[i]);
+		before = ", ";
+	}
+	buf_addc(out, ')');
+}
 
 /* The everyday ones always, the others if there are any. */
 static void
@@ -531,13 +548,14 @@ status_line(
 		    (unsigned long long)n[i]);
 	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++)
 		refused += n[i];
-	buf_addf(out, ", refused %llu", (unsigned long long)refused);
-	for (i = HISTORY_C_DEFERRED; i < HISTORY_COUNTS; i++)
-		if (n[i] > 0)
-			buf_addf(out, ", %s %llu", count_names[i],
-			    (unsigned long long)n[i]);
+	if (n[HISTORY_C_DEFERRED] > 0)
+		buf_addf(out, ", %s %llu", count_names[HISTORY_C_DEFERRED],
+		    (unsigned long long)n[HISTORY_C_DEFERRED]);
 	if (lost > 0)
 		buf_addf(out, ", not recorded %llu", (unsigned long long)lost);
+	buf_addf(out, ", refused %llu", (unsigned long long)refused);
+	if (refused > 0)
+		add_reasons(n, out);
 	buf_addc(out, '\n');
 }
 

@@ -313,6 +313,9 @@ rank(const struct history_step *s)
 	    [HISTORY_HANDED] = 3,
 	    [HISTORY_RETURNED] = 4};
 
+	/* The queue's are about what it has. */
+	if (s->kind == HISTORY_REMARK && s->writer == HISTORY_W_QUEUE)
+		return 2;
 	return s->kind < HISTORY_KINDS ? ranks[s->kind] : 0;
 }
 
@@ -324,10 +327,21 @@ comes_before(const struct history_step *a, const struct history_step *b)
 	return rank(a) < rank(b);
 }
 
-void
-history_sort(struct history_step *s, size_t n)
+static bool
+is_stored(const struct history_step *s, size_t n, struct sv account)
 {
-	size_t i, k;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (s[i].kind == HISTORY_STORED && sv_eq(s[i].account, account))
+			return true;
+	return false;
+}
+
+size_t
+history_arrange(struct history_step *s, size_t n)
+{
+	size_t i, k, left = 0;
 
 	/* Nearly sorted already, and what is equal stays in its order. */
 	for (i = 1; i < n; i++) {
@@ -337,6 +351,11 @@ history_sort(struct history_step *s, size_t n)
 			s[k] = s[k - 1];
 		s[k] = at;
 	}
+	for (i = 0; i < n; i++)
+		if (s[i].kind != HISTORY_HANDED ||
+		    !is_stored(s, n, s[i].account))
+			s[left++] = s[i];
+	return left;
 }
 
 struct sv
@@ -372,6 +391,20 @@ history_message_id(const struct history_step *s, size_t n)
 	return SV("");
 }
 
+/* In place of a subject. */
+static const char *
+nameless(const struct history_step *s, size_t n)
+{
+	size_t i;
+
+	if (n > 0 && s[0].kind == HISTORY_QUEUED && s[0].sender.n == 0)
+		return "(a report from this server)";
+	for (i = 0; i < n; i++)
+		if (s[i].kind == HISTORY_ACCEPTED)
+			return "(no subject recorded)";
+	return "(subject not known)";
+}
+
 static void
 head(const struct history_step *s, size_t n, struct buf *out)
 {
@@ -383,7 +416,7 @@ head(const struct history_step *s, size_t n, struct buf *out)
 	if (subject.n > 0)
 		history_show(subject, out);
 	else
-		buf_adds(out, "(no subject)");
+		buf_adds(out, nameless(s, n));
 	buf_adds(out, "\n  from ");
 	if (sender.n > 0)
 		history_show(sender, out);
@@ -406,6 +439,36 @@ head(const struct history_step *s, size_t n, struct buf *out)
 	buf_addc(out, '\n');
 }
 
+/* The queue names the host behind what that has said: "250 ok (mx.y.test)". */
+static bool
+is_from_host(const struct history_step *s, const struct history_step *host)
+{
+	struct sv rest = sv_skip(s->text, host->text.n);
+
+	if (host->kind != HISTORY_HOST || host->text.n == 0 ||
+	    (s->code != 0 && host->code != s->code) ||
+	    !sv_starts(s->text, host->text))
+		return false;
+	return rest.n == 0 ||
+	       (sv_starts(rest, SV(" (")) && sv_ends(rest, SV(")")) &&
+		   sv_eq(sv_first(sv_skip(rest, 2), rest.n - 3), host->peer));
+}
+
+/* What the host has said is in a line above already. */
+static bool
+repeats_host(const struct history_step *s, size_t at)
+{
+	const struct history_step *now = &s[at];
+
+	if (now->kind != HISTORY_SENT && now->kind != HISTORY_TRIED &&
+	    now->kind != HISTORY_RETURNED)
+		return false;
+	while (at-- > 0)
+		if (is_from_host(now, &s[at]))
+			return true;
+	return false;
+}
+
 void
 history_story_words(const struct history_step *s, size_t n, struct buf *out)
 {
@@ -416,7 +479,15 @@ history_story_words(const struct history_step *s, size_t n, struct buf *out)
 		buf_adds(out, "  ");
 		show_time(s[i].when, out);
 		buf_adds(out, "  ");
-		history_step_words(&s[i], out);
+		if (repeats_host(s, i)) {
+			struct history_step brief = s[i];
+
+			brief.code = 0;
+			brief.text = SV("");
+			history_step_words(&brief, out);
+		} else {
+			history_step_words(&s[i], out);
+		}
 		buf_addc(out, '\n');
 	}
 }

@@ -19,9 +19,13 @@ const char *history_writer_name(uint8_t writer);
 /* One sentence. */
 void history_step_words(const struct history_step *s, struct buf *out);
 
-/* In the order in which it happened, whatever the order in which it came. */
-void history_sort(struct history_step *s, size_t n);
-/* The whole story, with the newest step last. */
+/*
+ * In the order in which it happened, whatever the order in which it came, and
+ * each thing once: what the queue handed to an account has been stored there.
+ * Returns how many are left.
+ */
+size_t history_arrange(struct history_step *s, size_t n);
+/* The whole story, arranged, with the newest step last. */
 void history_story_words(
     const struct history_step *s, size_t n, struct buf *out);
 /* The first of the steps that has it. */

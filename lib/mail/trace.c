@@ -2,6 +2,8 @@
 
 #include "mail/field.h"
 
+#define RESENT_MAX 2
+
 /* The next word; comments are words like others. */
 static struct sv
 next_word(struct sv *rest)
@@ -46,10 +48,16 @@ bool
 mail_trace_was_for(struct sv header, struct sv host, struct sv address)
 {
 	struct mail_field f;
+	bool resent = false;
+	unsigned n = 0;
 
-	while (mail_field_next(&header, &f))
-		if (sv_ieq(f.name, SV("Received")) &&
-		    is_by_and_for(f.value, host, address))
+	while (mail_field_next(&header, &f)) {
+		resent = resent || sv_istarts(f.name, SV("Resent-"));
+		if (!sv_ieq(f.name, SV("Received")) ||
+		    !is_by_and_for(f.value, host, address))
+			continue;
+		if (!resent || ++n > RESENT_MAX)
 			return true;
+	}
 	return false;
 }

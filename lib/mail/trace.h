@@ -7,9 +7,14 @@
 #include "base/buf.h"
 
 /*
- * Has this host taken the message for this address before?  One of its Received
- * fields says "by HOST" and "for <ADDRESS>".  Others may write so, too: then
- * their message is refused as one that comes back, which hurts nobody else.
+ * Has the message come back to an address for which this host has taken it
+ * before?  One of its Received fields says "by HOST" and "for <ADDRESS>".
+ * Others may write so, too: then their message is refused as one that comes
+ * back, which hurts nobody else.
+ *
+ * Somebody may send it there again on purpose: what is below Resent- fields was
+ * before that [RFC 5322 3.6.6].  As programs write such fields, too, that holds
+ * for two passages only.
  */
 bool mail_trace_was_for(struct sv header, struct sv host, struct sv address);
 

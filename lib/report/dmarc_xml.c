@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "base/ascii.h"
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "mail/domain.h"
 
@@ -504,7 +505,8 @@ conclude(struct reading *x, bool whole)
 		    "it says neither who sends it nor what it is about");
 	if (!whole)
 		report_trouble(x->b,
-		    "it breaks off after %u records (line %lu: %s)", x->records,
+		    "it breaks off after %u record%s (line %lu: %s)",
+		    x->records, plural(x->records),
 		    (unsigned long)XML_GetCurrentLineNumber(x->parser),
 		    XML_ErrorString(XML_GetErrorCode(x->parser)));
 	if (x->without_count > 0)

@@ -214,13 +214,6 @@ same(const struct report_source *a, const struct report_source *b)
 	       sv_eq(a->reason, b->reason);
 }
 
-static void
-add_up(uint64_t *sum, uint64_t v)
-{
-	if (__builtin_add_overflow(*sum, v, sum))
-		*sum = UINT64_MAX;
-}
-
 static struct report_source *
 find_same(struct report_record *r, const struct report_source *s)
 {
@@ -257,11 +250,12 @@ report_add_source(struct report_builder *b, const struct report_source *in)
 	s.reason = report_text(b, in->reason);
 	old = find_same(r, &s);
 	if (old != NULL) {
-		add_up(&old->count, s.count);
+		report_add_up(&old->count, s.count);
 		return;
 	}
 	if (!has_room(b, passed, size_of(&s))) {
-		add_up(passed ? &r->more_passed : &r->more_failed, s.count);
+		report_add_up(
+		    passed ? &r->more_passed : &r->more_failed, s.count);
 		return;
 	}
 	b->bytes += size_of(&s);
@@ -290,8 +284,8 @@ report_add_tls(struct report_builder *b, const struct report_tls *in)
 	if (r->ntls >= REPORT_TLS_MAX || b->bytes + size > b->limits->bytes) {
 		/* A summary's sessions are not lost. */
 		if (t.failure.n == 0) {
-			add_up(&r->more_passed, t.good);
-			add_up(&r->more_failed, t.bad);
+			report_add_up(&r->more_passed, t.good);
+			report_add_up(&r->more_failed, t.bad);
 		}
 		return;
 	}

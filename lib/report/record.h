@@ -59,6 +59,13 @@ struct sv report_domain(struct report_builder *b, struct sv s);
 void report_add_source(struct report_builder *b, const struct report_source *s);
 void report_add_tls(struct report_builder *b, const struct report_tls *t);
 
+/* A stranger's numbers have no bounds, their sum has one. */
+static inline void
+report_add_up(uint64_t *sum, uint64_t v)
+{
+	*sum = *sum > UINT64_MAX - v ? UINT64_MAX : *sum + v;
+}
+
 /* Did the mails pass DMARC? */
 static inline bool
 report_source_passed(const struct report_source *s)

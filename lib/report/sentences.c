@@ -125,13 +125,6 @@ is_own(const struct report_known *k, struct sv address)
 	return k->is_own != NULL && k->is_own(k->arg, address);
 }
 
-static void
-add_up(uint64_t *sum, uint64_t v)
-{
-	if (__builtin_add_overflow(*sum, v, sum))
-		*sum = UINT64_MAX;
-}
-
 static struct tally
 tally_of(const struct report_record *r, const struct report_known *k)
 {
@@ -141,16 +134,16 @@ tally_of(const struct report_record *r, const struct report_known *k)
 	for (i = 0; i < r->nsource; i++) {
 		const struct report_source *s = &r->source[i];
 
-		add_up(
+		report_add_up(
 		    report_source_passed(s) ? &t.passed : &t.failed, s->count);
 		if (report_source_passed(s))
 			continue;
 		t.nfailed++;
 		if (is_own(k, s->address))
-			add_up(&t.own_failed, s->count);
+			report_add_up(&t.own_failed, s->count);
 	}
 	t.mails = t.passed;
-	add_up(&t.mails, t.failed);
+	report_add_up(&t.mails, t.failed);
 	return t;
 }
 
@@ -375,8 +368,8 @@ add_tls_failure(const struct report_tls *t, struct buf *out)
 	buf_adds(out, ".\n");
 }
 
-static void
-tls_sums(const struct report_record *r, uint64_t *good, uint64_t *bad)
+void
+report_tls_sums(const struct report_record *r, uint64_t *good, uint64_t *bad)
 {
 	uint64_t told = 0;
 	uint32_t i;
@@ -384,8 +377,9 @@ tls_sums(const struct report_record *r, uint64_t *good, uint64_t *bad)
 	*good = r->more_passed;
 	*bad = r->more_failed;
 	for (i = 0; i < r->ntls; i++) {
-		add_up(good, r->tls[i].good);
-		add_up(r->tls[i].failure.n == 0 ? bad : &told, r->tls[i].bad);
+		report_add_up(good, r->tls[i].good);
+		report_add_up(
+		    r->tls[i].failure.n == 0 ? bad : &told, r->tls[i].bad);
 	}
 	/* Some forget the sum. */
 	if (*bad == 0)
@@ -398,9 +392,9 @@ tls_words(const struct report_record *r, struct buf *out)
 	uint64_t good, bad, all;
 	uint32_t i;
 
-	tls_sums(r, &good, &bad);
+	report_tls_sums(r, &good, &bad);
 	all = good;
-	add_up(&all, bad);
+	report_add_up(&all, bad);
 	add_who(r, out);
 	if (all == 0) {
 		buf_adds(out, " made no connections to deliver mail for ");
@@ -476,16 +470,16 @@ report_sum(const struct report_record *r, const struct report_known *known,
 	} else if (!r->verified) {
 		io->unverified++;
 	} else if (r->kind == REPORT_TLS) {
-		tls_sums(r, &good, &bad);
-		add_up(&io->sessions, good);
-		add_up(&io->sessions, bad);
-		add_up(&io->sessions_failed, bad);
+		report_tls_sums(r, &good, &bad);
+		report_add_up(&io->sessions, good);
+		report_add_up(&io->sessions, bad);
+		report_add_up(&io->sessions_failed, bad);
 	} else {
 		t = tally_of(r, known);
-		add_up(&io->mails, t.mails);
-		add_up(&io->passed, t.passed);
-		add_up(&io->failed, t.failed);
-		add_up(&io->own_failed, t.own_failed);
+		report_add_up(&io->mails, t.mails);
+		report_add_up(&io->passed, t.passed);
+		report_add_up(&io->failed, t.failed);
+		report_add_up(&io->own_failed, t.own_failed);
 	}
 }
 

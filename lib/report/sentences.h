@@ -34,6 +34,10 @@ struct report_sums {
 	uint64_t mails, passed, failed, own_failed;
 	uint64_t sessions, sessions_failed;
 };
+/* Connections of a TLS report, each counted once: failures are part of their
+ * summaries. */
+void report_tls_sums(
+    const struct report_record *r, uint64_t *good, uint64_t *bad);
 void report_sum(const struct report_record *r, const struct report_known *known,
     struct report_sums *io);
 /* Appends one line: "example.org: 14 reports: 212 mails, 210 of them yours." */

@@ -9,6 +9,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "ipc/msg_report.h"
+#include "queue/spool/sent.h"
 #include "queue/spool/service_priv.h"
 #include "report/feedback.h"
 
@@ -19,21 +20,12 @@
 #define MAIL_MAX      (2u << 20)
 #define DAY	      (24 * 3600)
 
-/* Which report. */
-struct past {
-	int64_t begin;
-	char domain[REPORT_TEXT_MAX];
-};
-
 struct feedback {
 	struct queue_service *q;
 	struct ev_timer *timer;
 	bool asked;
-	bool freed;    /* the answer does the rest */
-	int64_t day;   /* of the counter */
-	unsigned sent; /* on that day */
-	struct past past[FEEDBACK_A_DAY];
-	size_t npast; /* of all time; the last ones are there */
+	bool freed; /* the answer does the rest */
+	struct sent sent;
 };
 
 static void on_look(void *arg);
@@ -49,21 +41,24 @@ look_in(struct feedback *f, int64_t ms)
 
 /* One copy for each address, so that each has its own fate. */
 static int
-put_one(struct queue_service *q, const struct feedback_due *due, struct sv to,
-    struct err *err)
+put_one(struct queue_service *q, const struct feedback_due *due,
+    const uint8_t id[SENT_ID_BYTES], struct sv to, struct err *err)
 {
 	struct conf *c = queue_conf(q);
 	struct spool_put p = {
 	    .fd = -1, .flags = SPOOL_REPORT | SPOOL_BARE | SPOOL_FEEDBACK};
 	const struct queue_to rcpt = {.address = to};
 	struct feedback_sender who = {.hostname = c->hostname,
-	    .domain = c->domain[0].name,
+	    .domain = queue_domain(c),
 	    .now = clk_now() / 1000};
+	size_t before = spool_count(q->spool);
 	struct spool_item *it = NULL;
 	struct buf text;
 	int r;
 
-	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
+	/* The same when it is written again. */
+	(void)crypto_generichash(p.delivery_id, sizeof p.delivery_id,
+	    (const unsigned char *)to.p, to.n, id, SENT_ID_BYTES);
 	who.id = p.delivery_id;
 	buf_init(&text, MAIL_MAX);
 	r = feedback_mail(due, &who, to, &text);
@@ -72,7 +67,7 @@ put_one(struct queue_service *q, const struct feedback_due *due, struct sv to,
 	p.bytes = buf_sv(&text);
 	if (r == RC_OK)
 		r = spool_put(q->spool, &p, &it, err);
-	if (r == RC_OK)
+	if (r == RC_OK && spool_count(q->spool) > before)
 		queue_schedule(q, it, false);
 	buf_fini(&text);
 	conf_free(&c);
@@ -91,29 +86,14 @@ tell_done(struct queue_service *q, const struct feedback_due *due)
 }
 
 static void
-done_with(struct feedback *f, const struct feedback_due *due)
+done_with(struct feedback *f, const struct feedback_due *due,
+    const uint8_t id[SENT_ID_BYTES])
 {
-	struct past *p = &f->past[f->npast++ % FEEDBACK_A_DAY];
+	struct err err = {.text = ""};
 
-	p->begin = due->begin;
-	sv_copy(sv_first(due->policy.domain, sizeof p->domain - 1), p->domain,
-	    sizeof p->domain);
-	f->sent++;
+	if (sent_add(&f->sent, id, clk_now() / 1000, &err) != RC_OK)
+		mlog(LOG_WARN, "feedback.file", "text=\"%s\"", err.text);
 	tell_done(f->q, due);
-}
-
-static bool
-is_past(const struct feedback *f, const struct feedback_due *due)
-{
-	struct sv domain =
-	    sv_first(due->policy.domain, sizeof f->past[0].domain - 1);
-	size_t i;
-
-	for (i = 0; i < f->npast && i < FEEDBACK_A_DAY; i++)
-		if (f->past[i].begin == due->begin &&
-		    sv_ieq(sv_str(f->past[i].domain), domain))
-			return true;
-	return false;
 }
 
 /* A history that cannot write what we tell it has nothing new for us: there is
@@ -134,7 +114,8 @@ say_past(struct feedback *f, const struct feedback_due *due)
 /* What smtp and the history have brought is not believed: it leaves with a
  * signature of ours. */
 static int
-refuse(struct feedback *f, const struct feedback_due *due)
+refuse(struct feedback *f, const struct feedback_due *due,
+    const uint8_t id[SENT_ID_BYTES])
 {
 	char domain[LOG_Q_MAX];
 
@@ -142,7 +123,7 @@ refuse(struct feedback *f, const struct feedback_due *due)
 	    "domain=%s addresses=%u text=\"a report with a domain or an "
 	    "address that is not one; it is not sent\"",
 	    log_q(domain, due->policy.domain), due->nto);
-	done_with(f, due);
+	done_with(f, due, id);
 	return RC_SYNTAX;
 }
 
@@ -151,17 +132,19 @@ refuse(struct feedback *f, const struct feedback_due *due)
 int
 queue_feedback_send(struct feedback *f, const struct feedback_due *due)
 {
+	uint8_t id[SENT_ID_BYTES];
 	char domain[LOG_Q_MAX];
 	struct err err = {.text = ""};
 	uint32_t n = 0;
 	int r = RC_OK;
 
-	if (is_past(f, due))
+	sent_id(due->begin, due->policy.domain, id);
+	if (sent_has(&f->sent, id))
 		return say_past(f, due);
 	if (!feedback_is_sound(due))
-		return refuse(f, due);
-	while (
-	    n < due->nto && (r = put_one(f->q, due, due->to[n], &err)) == RC_OK)
+		return refuse(f, due, id);
+	while (n < due->nto &&
+	       (r = put_one(f->q, due, id, due->to[n], &err)) == RC_OK)
 		n++;
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN, "feedback.sent",
 	    "domain=%s addresses=%u rows=%u%s%s%s",
@@ -170,7 +153,10 @@ queue_feedback_send(struct feedback *f, const struct feedback_due *due)
 	if (r != RC_OK && n == 0)
 		return r;
 	queue_commit(f->q);
-	done_with(f, due);
+	/* It is in the spool before that is written down. */
+	if (spool_flush(f->q->spool) != RC_OK)
+		return RC_IO;
+	done_with(f, due, id);
 	return r;
 }
 
@@ -199,13 +185,10 @@ is_wanted(struct feedback *f)
 {
 	struct conf *c = queue_conf(f->q);
 	bool yes = c->reports.send && c->outside && c->ndomain > 0;
-	int64_t day = clk_now() / 1000 / DAY;
 
 	conf_free(&c);
-	if (day != f->day)
-		f->sent = 0;
-	f->day = day;
-	return yes && f->sent < FEEDBACK_A_DAY;
+	return yes &&
+	       sent_on(&f->sent, clk_now() / 1000 / DAY) < FEEDBACK_A_DAY;
 }
 
 static void
@@ -233,6 +216,7 @@ queue_feedback_new(struct queue_service *q)
 	struct feedback *f = xcalloc(1, sizeof *f);
 
 	f->q = q;
+	sent_load(&f->sent);
 	look_in(f, FIRST_LOOK_MS);
 	return f;
 }

@@ -22,7 +22,9 @@ void queue_feedback_free(struct feedback **f);
 
 /* What the history says is due.  RC_SYNTAX: it is not a report that may leave,
  * and was refused.  RC_TEMP: it was sent before, which the history has not
- * noted.  Neither is due again. */
+ * noted.  Neither is due again, also after a restart (sent.h): all that a crash
+ * can cost is that one goes out twice which was delivered, but not yet noted.
+ */
 int queue_feedback_send(
     struct feedback *f, const struct feedback_due *due) RC_USE_RESULT;
 

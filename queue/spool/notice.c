@@ -14,6 +14,7 @@
 
 #define WHOLE_MAX	   (256u << 10) /* larger messages come back as headers only */
 #define REPORT_MAX	   (2u << 20)
+#define REPORT_RCPT_MAX	   500 /* with the longest words: half of that */
 #define STEP_MS		   (60LL * 60 * 1000)
 #define FEEDBACK_EXPIRY_MS (24LL * 3600 * 1000)
 #define FEEDBACK_REST_SECS (28LL * 24 * 3600)
@@ -29,25 +30,42 @@ is_silent(const struct spool_item *it)
 
 /* ---- reports ---- */
 
-static void
+/* What is read says that, and will say it again. */
+static bool
+is_lost(int rc)
+{
+	return rc == RC_DAMAGED || rc == RC_NOTFOUND;
+}
+
+/*
+ * The report may be the last copy: a body that cannot be read now is waited
+ * for.  Without a body if that is lost, or the end is because of it.
+ */
+static int
 compose(struct queue_service *q, const struct conf *c, struct report *r,
-    const struct spool_item *it, struct buf *out)
+    const struct spool_item *it, struct buf *out, struct err *err)
 {
 	struct buf original;
-	bool readable;
+	int rc;
 
 	buf_init(&original, WHOLE_MAX);
-	readable = spool_peek(q->spool, it, &original) == RC_OK;
-	if (!readable)
+	rc = spool_peek(q->spool, it, &original);
+	if (rc != RC_OK)
 		buf_reset(&original);
+	if (rc != RC_OK && !r->lost && !is_lost(rc)) {
+		buf_fini(&original);
+		return err_set(err, rc, "the message cannot be read now");
+	}
 	r->hostname = c->hostname;
-	r->domain = c->domain[0].name;
+	r->domain = queue_domain(c);
 	r->now = clk_now();
 	r->arrived = it->arrived;
 	r->original = buf_sv(&original);
-	r->whole = readable && !r->delay && it->size <= WHOLE_MAX;
+	r->whole = rc == RC_OK && !r->delay && it->size <= WHOLE_MAX;
 	report_compose(r, out);
 	buf_fini(&original);
+	return buf_ok(out) ? RC_OK
+			   : err_set(err, RC_TOOBIG, "the report is too long");
 }
 
 /* A report is a message of its own. */
@@ -105,11 +123,11 @@ write_report(struct queue_service *q, struct spool_item *it, struct report *r,
 	randombytes_buf(p.delivery_id, sizeof p.delivery_id);
 	r->id = p.delivery_id;
 	buf_init(&text, REPORT_MAX);
-	compose(q, c, r, it, &text);
+	rc = compose(q, c, r, it, &text, err);
 	p.bytes = buf_sv(&text);
-	rc = buf_ok(&text) ? spool_report(q->spool, &p, it, rcpt, n, outcome,
-				 &letter, err)
-			   : RC_TOOBIG;
+	if (rc == RC_OK)
+		rc = spool_report(
+		    q->spool, &p, it, rcpt, n, outcome, &letter, err);
 	if (rc == RC_OK) {
 		queue_schedule(q, letter, false);
 		note_report(q, letter, it);
@@ -155,12 +173,13 @@ queue_tell(struct queue_service *q, const struct conf *c, struct report *r,
 	derive_id(cause->about, "letter", cause->address, p.delivery_id);
 	r->id = p.delivery_id;
 	r->hostname = c->hostname;
-	r->domain = c->domain[0].name;
+	r->domain = queue_domain(c);
 	r->now = clk_now();
 	buf_init(&text, REPORT_MAX);
 	report_compose(r, &text);
 	p.bytes = buf_sv(&text);
-	rc = buf_ok(&text) ? spool_put(q->spool, &p, &letter, err) : RC_TOOBIG;
+	rc = buf_ok(&text) ? spool_put(q->spool, &p, &letter, err)
+			   : err_set(err, RC_TOOBIG, "the report is too long");
 	if (rc == RC_OK && spool_count(q->spool) > before) {
 		queue_schedule(q, letter, false);
 		news.number = letter->seq;
@@ -218,6 +237,7 @@ report_failure(
 	    report_recipients(f->it, f->rcpt, f->reply_text, f->n);
 	struct report r = {.to = f->it->sender,
 	    .expired = f->end == QUEUE_EXPIRED,
+	    .lost = f->end == QUEUE_UNREADABLE,
 	    .rcpt = to,
 	    .nrcpt = f->n};
 	struct conf *c = queue_conf(q);
@@ -263,7 +283,7 @@ keep_copy(struct queue_service *q, const struct failure *f,
 	if (rc != RC_OK)
 		mlog(LOG_ERROR, "queue.keep", "item=%llu text=\"%s\"",
 		    (unsigned long long)f->it->seq, err->text);
-	return rc == RC_NOSPACE || rc == RC_IO ? RC_TEMP : RC_OK;
+	return is_lost(rc) ? RC_OK : rc;
 }
 
 /* The rows of a report on what an alias forwards: to its owner, each failure,
@@ -306,6 +326,7 @@ report_forward(struct queue_service *q, const struct failure *f,
 	    .to = author ? f->it->sender : f->via,
 	    .author = f->it->sender,
 	    .expired = f->end == QUEUE_EXPIRED,
+	    .lost = f->end == QUEUE_UNREADABLE,
 	    .rcpt = to,
 	    .nrcpt = author ? 1 : f->n};
 	struct addressees list;
@@ -335,9 +356,9 @@ report_forward(struct queue_service *q, const struct failure *f,
 }
 
 /*
- * What was taken from a stranger for an alias is not let go before somebody has
- * been told of it: it waits until there is room.  After a refusal it goes out
- * again then; what has come to its end is looked at with each sweep.
+ * Nothing is let go before somebody has been told of it: it waits until that
+ * can be written.  After a refusal it goes out again then; what has come to
+ * its end is looked at with each sweep.
  */
 static int64_t
 keep_waiting(
@@ -376,8 +397,7 @@ fail(struct queue_service *q, const struct failure *f)
 				: report_failure(q, f, &err);
 	size_t i;
 
-	if (f->via != NULL &&
-	    (rc == RC_NOSPACE || rc == RC_IO || rc == RC_TEMP))
+	if (rc != RC_OK && rc != RC_PERM)
 		return keep_waiting(q, f, &err);
 	tally_add(TALLY_RETURNED, f->n);
 	note_returned(
@@ -386,8 +406,6 @@ fail(struct queue_service *q, const struct failure *f)
 	    (unsigned long long)f->it->seq, f->n, rc == RC_OK ? "yes" : "no",
 	    rc == RC_OK ? "" : " text=\"", rc == RC_OK ? "" : err.text,
 	    rc == RC_OK ? "" : "\"");
-	/* Without room for a report it is still better to end than to go on
-	 * for ever; the log has it. */
 	for (i = 0; rc != RC_OK && i < f->n; i++)
 		spool_settle(q->spool, f->it, f->rcpt[i], SPOOL_FAILED,
 		    f->reply_text[i]);
@@ -413,16 +431,18 @@ queue_bounce(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
 	size_t i, j;
 
 	for (i = 0; i < n; i++) {
+		if (done[i])
+			continue;
 		f.n = 0;
 		f.via = it->rcpt[rcpt[i]].via;
-		for (j = i; j < n; j++)
+		for (j = i; j < n && f.n < REPORT_RCPT_MAX; j++)
 			if (!done[j] &&
 			    same_via(f.via, it->rcpt[rcpt[j]].via)) {
 				done[j] = true;
 				f.rcpt[f.n] = rcpt[j];
 				f.reply_text[f.n++] = reply_text[j];
 			}
-		one = f.n > 0 ? fail(q, &f) : 0;
+		one = fail(q, &f);
 		delay = one > delay ? one : delay;
 	}
 	for (i = 0; (it->flags & SPOOL_FEEDBACK) != 0 && i < n; i++)
@@ -579,38 +599,44 @@ tell_history(struct queue_service *q, const struct spool_item *it,
 	queue_note(q, it, rcpt, n, &news);
 }
 
+/* About some of them. */
+static void
+report_delay(struct queue_service *q, struct spool_item *it, const size_t *rcpt,
+    const struct sv *reply_text, size_t n)
+{
+	struct report_rcpt *to = report_recipients(it, rcpt, reply_text, n);
+	struct report r = {
+	    .delay = true, .to = it->sender, .rcpt = to, .nrcpt = n};
+	struct conf *c = queue_conf(q);
+	struct err err = {.text = ""};
+	struct addressees list;
+
+	addressees_init(&list);
+	addressees_add_sender(&list, c, sv_str(r.to));
+	if (write_report(q, it, &r, &list, rcpt, n, SPOOL_WAITS, &err) != RC_OK)
+		mlog(LOG_WARN, "queue.notice", "item=%llu text=\"%s\"",
+		    (unsigned long long)it->seq, err.text);
+	else
+		tell_history(q, it, rcpt, n);
+	addressees_fini(&list);
+	conf_free(&c);
+	free(to);
+}
+
 static void
 tell_delay(struct queue_service *q, struct spool_item *it, size_t *rcpt,
     struct sv *reply_text)
 {
-	size_t n = choose(it, is_waiting, false, rcpt, reply_text);
-	struct report_rcpt *to;
-	struct report r = {.delay = true, .to = it->sender};
-	struct addressees list;
-	struct conf *c;
-	struct err err = {.text = ""};
+	size_t n = choose(it, is_waiting, false, rcpt, reply_text), i, k;
 
 	n = leave_out_forwarded(it, rcpt, reply_text, n);
-	r.nrcpt = n;
 	if (n == 0)
 		return;
-	if (is_silent(it)) {
+	if (is_silent(it))
 		spool_delay_reported(q->spool, it);
-	} else {
-		to = report_recipients(it, rcpt, reply_text, n);
-		r.rcpt = to;
-		c = queue_conf(q);
-		addressees_init(&list);
-		addressees_add_sender(&list, c, sv_str(r.to));
-		if (write_report(
-			q, it, &r, &list, rcpt, n, SPOOL_WAITS, &err) != RC_OK)
-			mlog(LOG_WARN, "queue.notice", "item=%llu text=\"%s\"",
-			    (unsigned long long)it->seq, err.text);
-		else
-			tell_history(q, it, rcpt, n);
-		addressees_fini(&list);
-		conf_free(&c);
-		free(to);
+	for (i = 0; !is_silent(it) && i < n; i += k) {
+		k = n - i < REPORT_RCPT_MAX ? n - i : REPORT_RCPT_MAX;
+		report_delay(q, it, rcpt + i, reply_text + i, k);
 	}
 	queue_commit(q);
 }

@@ -326,6 +326,12 @@ add_explanation(const struct report *r, struct buf *out)
 			buf_addf(
 			    out, "    it was tried %u times\r\n", to->tries);
 	}
+	if (r->to_owner)
+		buf_addf(out,
+		    "\r\nThis letter goes to everybody here who gets mail for "
+		    "%s, or to the\r\nadmin of the server if nobody here "
+		    "does.\r\n",
+		    r->alias);
 	if (r->answered) {
 		buf_addf(out,
 		    "\r\nThe answer is attached, without the address from "

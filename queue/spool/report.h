@@ -50,6 +50,7 @@ struct report {
 	size_t nrcpt;
 	struct sv original; /* the message, or its first part, or nothing */
 	bool whole;	    /* original is all of it */
+	bool lost; /* it cannot be read, which is why it has come to its end */
 };
 
 /* Writes the report as a message, lines ending with CR LF. */

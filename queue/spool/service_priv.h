@@ -137,6 +137,8 @@ void queue_control(struct client *c, struct msg *m);
 /* ---- unit.c ---- */
 
 struct conf *queue_conf(struct queue_service *q);
+/* Of the postmaster in whose name we write. */
+const char *queue_domain(const struct conf *c);
 
 /* Gives each waiting recipient of a new or replayed item its unit. */
 void queue_schedule(
@@ -299,8 +301,8 @@ enum queue_end {
  * is none to write to, and settles them.  reply_text[i] goes with rcpt[i].  The
  * item's units are the caller's to finish; the item stays until then.
  *
- * What an alias has forwarded goes on waiting when there is no room to tell
- * anybody: returns for how many ms, 0: all are settled.
+ * Those go on waiting of whom the report cannot be written now: returns for how
+ * many ms, 0: all are settled.
  */
 int64_t queue_bounce(struct queue_service *q, struct spool_item *it,
     const size_t *rcpt, const struct sv *reply_text, size_t n,

@@ -114,6 +114,12 @@ queue_conf(struct queue_service *q)
 	return q->o.conf(q->o.arg);
 }
 
+const char *
+queue_domain(const struct conf *c)
+{
+	return c->ndomain > 0 ? c->domain[0].name : c->hostname;
+}
+
 void
 queue_schedule(struct queue_service *q, struct spool_item *it, bool replayed)
 {

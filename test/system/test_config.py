@@ -556,6 +556,14 @@ def demo():
                             (["--relay", "192.0.2.1"], "HOST:PORT")):
             r = subprocess.run([BINARY, "try", "--dir", d, *words], capture_output=True, text=True, timeout=120)
             verdict(r.returncode == 2 and said in r.stderr, "try-usage " + " ".join(words), r)
+        verdict("  Mail to other domains is refused (--relay HOST:PORT with a new --dir" in out, "try-says-that-it-refuses", out)
+        # With a relay it says so.
+        p = subprocess.Popen([BINARY, "try", "--dir", d + "/relay", "--relay", "192.0.2.1:2500"], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True, stdin=subprocess.DEVNULL)
+        wait_until(lambda: os.path.exists(d + "/relay/try.env"))
+        p.send_signal(signal.SIGINT)
+        relayed, _ = p.communicate(timeout=120)
+        verdict("  Mail to other domains goes to 192.0.2.1:2500.  Ctrl-C" in relayed, "try-says-where-it-sends", relayed)
         # The commands work as printed.
         p = subprocess.Popen([BINARY, "try", "--dir", d], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              text=True, stdin=subprocess.DEVNULL)

@@ -110,6 +110,10 @@ def incoming(h):
     verdict(r.returncode == 0 and "stored for the account anna in INBOX" in r.stdout and
             "accepted from 127.0.0.1 for anna@home.test" in r.stdout, "words", r)
     verdict(h.command("trace", "nothing of the kind").returncode == 1, "none-is-1")
+    r = h.command("trace", "nothing of the kind")
+    verdict(r.stdout.startswith("No message of the last 14 days matches."), "none-matches", r.stdout)
+    r = h.command("trace", "nothing of the kind", "--since", "1h")
+    verdict(r.stdout.startswith("No message of that time matches."), "none-of-that-time-matches", r.stdout)
     verdict(h.command("trace").returncode == 2, "no-argument")
     verdict(h.command("trace", "--sinse", "1h", "x").returncode == 2, "wrong-option")
 
@@ -136,6 +140,10 @@ def incoming(h):
     verdict(wait_until(lambda: sorted(steps(trace(h, "for three")[0])) ==
                        ["accepted", "refused", "stored", "stored"]) and codes == [250, 550, 250],
             "several-ends", trace(h, "for three"))
+    r = h.command("trace", "@home.test", "--limit", "1")
+    verdict(r.stdout.startswith("The newest message (--limit N shows more):\n\n"), "one-newest-message", r.stdout)
+    r = h.command("trace", "@home.test", "--limit", "2")
+    verdict(r.stdout.startswith("The newest 2 messages (--limit"), "two-newest-messages", r.stdout)
 
 
 def hostile(h):
@@ -227,6 +235,9 @@ def outgoing(h, sink):
     reports = wait_until(lambda: [m for m in trace(h, "anna") if m["steps"][0]["step"] == "queued" and
                                   got and got[0]["id"] in m["steps"][0].get("said", "")])
     verdict(bool(reports), "the-report-has-a-story", trace(h, "anna"))
+    verdict("handed-over" not in steps(got[0]), "stored-is-not-handed-over-too", got)
+    words = h.command("trace", "gone@far.test").stdout
+    verdict(words.count("no such mailbox") == 1 and "sent to y@far.test\n" in words, "a-reply-is-said-once", words)
 
     sink.say["stays"] = b"450 not now"
     send(h, "stays@far.test", "is removed")

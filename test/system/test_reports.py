@@ -38,6 +38,15 @@ TLS = """{"organization-name":"tls.example","date-range":{"start-datetime":"2026
 "end-datetime":"2026-11-29T23:59:59Z"},"contact-info":"tls@tls.example","report-id":"tls-1","policies":[{"policy":{
 "policy-type":"no-policy-found","policy-domain":"home.test"},"summary":{"total-successful-session-count":7,
 "total-failure-session-count":0}}]}"""
+# Two policies; the failures of the first are part of its summary.
+NESTED = """{"organization-name":"big.example","date-range":{"start-datetime":"2026-11-29T00:00:00Z",
+"end-datetime":"2026-11-29T23:59:59Z"},"contact-info":"tls@big.example","report-id":"tls-2","policies":[{"policy":{
+"policy-type":"sts","policy-domain":"home.test","mx-host":["mail.home.test"]},"summary":{
+"total-successful-session-count":10,"total-failure-session-count":5},"failure-details":[{"result-type":
+"certificate-expired","receiving-mx-hostname":"mail.home.test","receiving-ip":"192.0.2.1","sending-mta-ip":"192.0.2.9",
+"failed-session-count":3},{"result-type":"starttls-not-supported","failed-session-count":2}]},{"policy":{
+"policy-type":"tlsa","policy-domain":"home.test"},"summary":{"total-successful-session-count":1,
+"total-failure-session-count":0}}]}"""
 DAY = 1795910400  # 29 November 2026
 
 
@@ -148,6 +157,14 @@ def command(h):
     code, text = told(h, "home.test", "--json", "--since", "1d")
     reports = json.loads(text)["reports"]
     first = [r for r in reports if r.get("id") == "1" and "not_read" not in r]
+    verdict(first and first[0]["mails"] == {"passed": 11, "failed": 1} and
+            first[0]["sources"][1]["spf"] == {"aligned": False, "domain": "spam.test", "result": "none"}, "json-nests-sources", first)
+    send(h, mail(NESTED.encode(), "application/tlsrpt+json", "big.example!home.test!1!2!x.json", "TLS"), "dmarc@home.test")
+    tls = wait_until(lambda: [r for r in json.loads(told(h, "--json")[1])["reports"] if r.get("id") == "tls-2"])
+    verdict(tls and tls[0]["sessions"] == {"succeeded": 11, "failed": 5} and
+            [(p["type"], p["sessions"], [(f["result"], f["sessions"]) for f in p["failures"]]) for p in tls[0]["policies"]] == [
+                ("sts", {"succeeded": 10, "failed": 5}, [("certificate-expired", 3), ("starttls-not-supported", 2)]),
+                ("tlsa", {"succeeded": 1, "failed": 0}, [])], "json-nests-tls-failures", tls)
     verdict(code == 0 and len(first) == 1 and first[0]["kind"] == "dmarc" and
             [s["mails"] for s in first[0]["sources"]] == [11, 1] and first[0]["verified"] is False and
             first[0]["begin"] == "2026-11-29T00:00:00Z", "json", text)
@@ -163,7 +180,7 @@ def command(h):
             "wrong-usage")
     h.stop()
     code, text = told(h, "home.test", "--json")
-    verdict(code == 0 and len(json.loads(text)["reports"]) == len(reports), "without-a-server", text)
+    verdict(code == 0 and len(json.loads(text)["reports"]) == len(reports) + 1, "without-a-server", text)
     h.start()
 
 

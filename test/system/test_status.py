@@ -7,10 +7,11 @@ import re
 import smtplib
 import socket
 import struct
+import subprocess
 import sys
 import threading
 
-from house import House, finish, free_ports, reader, verdict, wait_until
+from house import BINARY, House, finish, free_ports, reader, verdict, wait_until
 
 
 
@@ -73,8 +74,14 @@ def screen(h):
     wait_until(lambda: status(h)[1].get("well"), 5)
     code, s = status(h)
     verdict([p["restarts"] for p in s["processes"] if p["role"] == "pop3"] == [1], "counts-restarts", s)
+    counted = wait_until(lambda: "stored 2" in h.command("status").stdout)
+    verdict(counted, "the-history-counts", h.command("status").stdout)
     out = h.command("status").stdout
-    for words in ("mail.home.test, running for", "restarted 1 time\n", "connections", "mail since the start",
+    verdict("since the start" not in out and "delivered" not in out and "forged " not in out, "one-set-of-counts", out)
+    today = status(h)[1]["history"]["today"]
+    verdict((today.get("refused"), today.get("unknown address")) == (1, 1), "reasons-in-json", today)
+    for words in ("mail.home.test, running for", "restarted 1 time\n", "connections", "mail         today: received 1, submitted 1, stored 2,",
+                  "refused 1 (unknown address 1)",
                   "0 messages wait", "GB free", "certificate  until", "self-signed"):
         verdict(words in out, f"screen-{words}", out)
     verdict(len(out.splitlines()) <= 30, "one-screen", out)
@@ -94,6 +101,20 @@ def screen(h):
     verdict(r.returncode == 2, "usage", r)
 
 
+def said_on_terminal(h, *words):
+    """What the command says on a standard error that is a terminal; its output is not one."""
+    ours, theirs = os.openpty()
+    r = subprocess.run([BINARY, "-c", h.config, *words], stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=120)
+    os.close(theirs)
+    said = b""
+    try:
+        while True:
+            said += os.read(ours, 4096)
+    except OSError:  # all has been read
+        os.close(ours)
+    return said.decode(), r.stdout
+
+
 def names_down(h):
     """Without a name service not all is well, and dns does not say that records are missing."""
     [port] = free_ports(1)
@@ -104,11 +125,24 @@ def names_down(h):
     wait_until(lambda: "dns.down" in h.log(), 30)
     r = h.command("status")
     verdict(r.returncode == 1 and "names        DOWN: no answers from the name servers of dns.forward" in r.stdout, "names-are-down", r.stdout)
+    verdict("dns.forward; mail to other domains waits, and incoming mail is deferred" in r.stdout, "and-what-waits", r.stdout)
+    h.extra += "relay: 192.0.2.1\n"
+    h.write_config()
+    h.command("reload")
+    said = wait_until(lambda: "dns.forward; incoming mail is deferred for up to an hour\n" in h.command("status").stdout)
+    verdict(said, "a-relay-by-address-needs-no-names", h.command("status").stdout)
     code, s = status(h)
     verdict(code == 1 and not s["well"], "names-down-is-not-well", s)
     r = h.command("dns", timeout=120)
     verdict(r.returncode == 1 and "Nothing could be looked up" in r.stdout and "need attention" not in r.stdout,
             "dns-says-that-nothing-is-known", r.stdout)
+    said, out = said_on_terminal(h, "dns")
+    verdict(re.fullmatch(r"Looking up \d+ records of home\.test; this can take a minute \.\.\.\r\n", said) and
+            "Looking up" not in out, "dns-says-what-it-does", (said, out))
+    for words in (["--brief"], ["--json"], ["--print"]):
+        said, out = said_on_terminal(h, "dns", *words)
+        verdict(not said and out, f"and-{words[0]}-is-clean", (said, out))
+    verdict(not r.stderr, "and-so-is-what-is-not-a-terminal", r.stderr)
     h.extra = was
     h.write_config()
     h.command("reload")

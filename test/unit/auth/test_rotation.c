@@ -4,6 +4,7 @@
 
 #include "auth/notice.h"
 #include "auth/rotation.h"
+#include "base/clk.h"
 #include "base/sv.h"
 #include "test/unit/unit.h"
 
@@ -82,8 +83,15 @@ END_TEST
 START_TEST(rotation__of_a_clock_that_has_stepped_back)
 {
 	ring.e[0].since = NOW + 3 * 365 * DAY;
-	ck_assert_int_eq(next(NOW, 1), ROTATION_DATE);
+	/* It may be set soon. */
+	ck_assert_int_eq(next(NOW, 1), ROTATION_NOTHING);
+	ck_assert_int_eq(next(NOW, ROTATION_AHEAD_MS), ROTATION_NOTHING);
+	ck_assert_int_eq(next(NOW, ROTATION_AHEAD_MS + 1), ROTATION_DATE);
 	ck_assert_ptr_eq(entry, &ring.e[0]);
+	/* It was. */
+	ck_assert_int_eq(
+	    next(ring.e[0].since, ROTATION_AHEAD_MS + 2), ROTATION_NOTHING);
+	ck_assert_int_eq(next(NOW, 2 * ROTATION_AHEAD_MS), ROTATION_NOTHING);
 	/* A few hours are no matter. */
 	ring.e[0].since = NOW + 3600;
 	ck_assert_int_eq(next(NOW, 1), ROTATION_NOTHING);
@@ -192,17 +200,56 @@ START_TEST(rotation__keeps_the_old_one_until_its_mail_is_gone)
 	entry->told = NOW + DAY;
 	e = &ring.e[1];
 	ck_assert_int_eq(e->state, RING_RETIRING);
-	ck_assert_int_eq(
-	    rotation_needed_until(e, &policy), NOW + DAY + (5 + 7) * DAY);
-	ck_assert_int_eq(next(NOW + 13 * DAY - 1, HOUR), ROTATION_NOTHING);
-	ck_assert_int_eq(next(NOW + 13 * DAY, HOUR), ROTATION_NOTHING);
-	ck_assert_int_eq(next(NOW + 13 * DAY, 2 * HOUR), ROTATION_RETIRE);
+	ck_assert_int_eq(rotation_needed_until(e, &policy, NOW + DAY),
+	    NOW + DAY + (5 + 7) * DAY);
+	/* While the server runs, by steps that are kept. */
+	ck_assert_int_eq(next(NOW + DAY, 6 * HOUR), ROTATION_NOTHING);
+	ck_assert_int_eq(next(NOW + DAY, 6 * HOUR + 1), ROTATION_SAVE);
+	ck_assert_int_eq(next(NOW + DAY, 7 * HOUR), ROTATION_NOTHING);
+	ck_assert_int_eq(e->seen, 6 * 3600);
+	ck_assert_int_eq(rotation_needed_until(e, &policy, NOW + 2 * DAY),
+	    NOW + 2 * DAY + (5 + 7) * DAY - 6 * 3600);
+	ck_assert_int_eq(next(NOW + DAY, 288 * HOUR), ROTATION_SAVE);
+	ck_assert_int_eq(next(NOW + DAY, 288 * HOUR + 1), ROTATION_NOTHING);
+	ck_assert_int_eq(next(NOW + 13 * DAY, 294 * HOUR), ROTATION_SAVE);
+	ck_assert_int_ge(e->seen, 12 * DAY);
+	ck_assert_int_eq(next(NOW + 13 * DAY, 294 * HOUR), ROTATION_NOTHING);
+	ck_assert_int_eq(next(NOW + 13 * DAY, 295 * HOUR), ROTATION_RETIRE);
 	ck_assert_ptr_eq(entry, e);
 	ring_move(&ring, e, RING_RETIRED, NOW + 13 * DAY);
-	ck_assert_int_eq(next(NOW + 13 * DAY, 2 * HOUR), ROTATION_TELL);
+	ck_assert_int_eq(next(NOW + 13 * DAY, 295 * HOUR), ROTATION_TELL);
 	ck_assert_ptr_eq(entry, e);
 	e->told = NOW + 13 * DAY;
-	ck_assert_int_eq(next(NOW + 99 * DAY, 9 * HOUR), ROTATION_NOTHING);
+	ck_assert_int_eq(next(NOW + 99 * DAY, 296 * HOUR), ROTATION_NOTHING);
+}
+END_TEST
+
+/* Years before or after, at a boot or later, for hours. */
+START_TEST(rotation__no_clock_destroys_a_key)
+{
+	static const int64_t years[] = {
+	    -50 * 365 * DAY, -2 * DAY, 13 * DAY, 4 * 365 * DAY};
+	struct ring_entry *e = add(RING_ANNOUNCED, NOW);
+	int64_t wrong = NOW + years[_i], mono;
+
+	ring_move(&ring, e, RING_ACTIVE, NOW);
+	ring.e[0].told = NOW;
+	e = &ring.e[1];
+	for (mono = 1; mono < 48 * HOUR; mono += HOUR / 2) {
+		int64_t now = mono < 24 * HOUR ? wrong : NOW + mono / 1000;
+		enum rotation_do what = next(now, mono);
+
+		ck_assert_int_ne(what, ROTATION_RETIRE);
+		if (what == ROTATION_DATE)
+			entry->since = entry->told = now;
+	}
+	ck_assert_int_eq(e->state, RING_RETIRING);
+	ck_assert_int_le(e->seen, 2 * DAY);
+	/* After a restart it goes on from there. */
+	state = (struct rotation){.seen = 0};
+	ck_assert_int_eq(next(NOW + 3 * DAY, 1), ROTATION_NOTHING);
+	ck_assert_int_eq(next(NOW + 3 * DAY, 6 * HOUR + 1), ROTATION_SAVE);
+	ck_assert_int_ge(e->seen, 2 * DAY);
 }
 END_TEST
 
@@ -264,10 +311,13 @@ START_TEST(notice__lists_what_is_awaited)
 	struct notice_dns w = {.why = "", .seen_ms = -1, .active_why = "ns1"};
 	struct buf b;
 
+	clk_set_offset(NOW * 1000 - clk_now());
 	buf_init(&b, 8192);
 	notice_list("example.org", &ring, &policy, NULL, &b);
 	ck_assert_str_eq(b.p, "example.org\n"
-			      "  rsa1 ed1  active since 2026-11-24\n"
+			      "  rsa1 ed1  active since 2026-11-24; the "
+			      "server looks for its records in DNS when it "
+			      "runs\n"
 			      "    the next key is due on 2027-05-23\n");
 	add(RING_ANNOUNCED, NOW);
 	buf_reset(&b);
@@ -276,6 +326,13 @@ START_TEST(notice__lists_what_is_awaited)
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
 	ck_assert(says(&b, "have not answered yet"));
+	ck_assert(says(&b, "is not known: ns1\n"));
+	w.active_why = "";
+	buf_reset(&b);
+	notice_list("example.org", &ring, &policy, &w, &b);
+	ck_assert(says(&b, "active since 2026-11-24; its records are being "
+			   "looked for in DNS: ask again in a minute\n"));
+	w.active_why = "ns1";
 	w.why = "ns2.example.org does not have it";
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
@@ -291,17 +348,21 @@ START_TEST(notice__lists_what_is_awaited)
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
 	ck_assert(says(&b, "asked once more: ns2.example.org"));
-	ck_assert(says(&b, "    its records are in DNS\n"));
+	ck_assert(
+	    says(&b, "active since 2026-11-24; its records are in DNS\n"));
 	w.active = ROTATION_NOT_THERE;
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, &w, &b);
-	ck_assert(says(&b, "NOT IN DNS: ns1; see"));
+	ck_assert(says(&b, "active since 2026-11-24, BUT ITS RECORDS ARE NOT "
+			   "IN DNS: ns1; see"));
 	ring_move(&ring, &ring.e[1], RING_ACTIVE, NOW);
 	buf_reset(&b);
 	notice_list("example.org", &ring, &policy, NULL, &b);
-	ck_assert(says(&b, "  rsa2 ed2  active"));
+	/* What signs comes first. */
+	ck_assert(says(&b, "example.org\n  rsa2 ed2  active"));
 	ck_assert(says(&b, "  rsa1 ed1  retiring since 2026-11-24\n"
 			   "    its records are needed until 2026-12-06\n"));
+	clk_set_offset(0);
 	buf_fini(&b);
 }
 END_TEST
@@ -318,6 +379,7 @@ UNIT_TESTS(rotation)
 	    t, rotation__uses_a_key_when_all_have_it_and_none_remembers);
 	tcase_add_test(t, rotation__goes_on_waiting_after_a_restart);
 	tcase_add_test(t, rotation__keeps_the_old_one_until_its_mail_is_gone);
+	tcase_add_loop_test(t, rotation__no_clock_destroys_a_key, 0, 4);
 	tcase_add_test(t, notice__of_each_state);
 	tcase_add_test(t, notice__lists_what_is_awaited);
 	return t;

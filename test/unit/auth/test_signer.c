@@ -524,11 +524,52 @@ START_TEST(auth_service__signs_for_submission_only)
 }
 END_TEST
 
+/* A clock that is days behind at a boot writes no date, whatever is done; what
+ * it says is right again later. */
+START_TEST(keys__a_clock_that_is_behind_saves_no_date)
+{
+	const struct rotation_policy p = {.rotate_s = 180 * 86400,
+	    .queue_s = ROTATION_QUEUE_S,
+	    .settle_ms = 0};
+	const int64_t before = clk_now() / 1000;
+	struct keys k;
+	struct err err;
+	int i;
+
+	keys_init(&k, "example.org");
+	keys_take(&k, folder);
+	ck_assert_int_eq(keys_rotate(&k, folder, &err), RC_OK);
+	keys_told(&k, folder, rotation_awaited(&k.ring)->pair.selector[0],
+	    RING_ANNOUNCED);
+	clk_set_offset((_i == 0 ? -2LL : -20000LL) * 86400 * 1000);
+	keys_take(&k, folder);
+	for (i = 0; i < 3; i++)
+		ck_assert_ptr_null(keys_step(&k, folder, &p));
+	keys_seen(&k, folder, &p, rotation_awaited(&k.ring)->pair.selector[0],
+	    ROTATION_THERE, 3600, "");
+	ck_assert_int_eq(
+	    keys_use(&k, folder,
+		sv_str(rotation_awaited(&k.ring)->pair.selector[0]), &err),
+	    RC_OK);
+	clk_set_offset(0);
+	keys_take(&k, folder);
+	ck_assert_uint_eq(k.ring.n, 2);
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_ge(k.ring.e[i].since, before);
+		ck_assert_int_le(k.ring.e[i].since, before + 600);
+	}
+	ck_assert_int_eq(k.ring.e[1].state, RING_RETIRING);
+	keys_fini(&k);
+}
+END_TEST
+
 UNIT_TESTS(signer)
 {
 	TCase *tc = tcase_create("signer");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(
+	    tc, keys__a_clock_that_is_behind_saves_no_date, 0, 2);
 	tcase_add_test(tc, signer__makes_keys_and_signs);
 	tcase_add_test(tc, signer__keeps_keys);
 	tcase_add_test(tc, signer__leaves_what_it_cannot_read);

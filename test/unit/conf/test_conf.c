@@ -820,6 +820,45 @@ START_TEST(conf_dns_same__sees_each_difference)
 }
 END_TEST
 
+#define MAIL_WAITS     "mail to other domains waits"
+#define INCOMING_WAITS "incoming mail is deferred for up to an hour"
+
+/* What is delayed while no names can be looked up. */
+static const struct {
+	const char *yaml, *text;
+} without_names[] = {
+    {"", MAIL_WAITS ", and " INCOMING_WAITS},
+    {"relay: smtp.example.net\n", MAIL_WAITS ", and " INCOMING_WAITS},
+    {"relay: 192.0.2.1\n", INCOMING_WAITS},
+    {"relay: \"2001:db8::1\"\n", INCOMING_WAITS},
+    {"relay: off\n", INCOMING_WAITS},
+    {"relay: { host: 192.0.2.1, fallback: yes }\n",
+	MAIL_WAITS ", and " INCOMING_WAITS},
+    {"relay: { example.com: 192.0.2.1 }\n",
+	"some " MAIL_WAITS ", and " INCOMING_WAITS},
+    {"relay: { example.com: a.example.net, \"*\": 192.0.2.1 }\n",
+	"some " MAIL_WAITS ", and " INCOMING_WAITS},
+    {"relay: { example.com: 192.0.2.2, \"*\": 192.0.2.1 }\n", INCOMING_WAITS},
+    {"inbound: { dmarc: off }\n", MAIL_WAITS},
+    {"relay: 192.0.2.1\ninbound: { dmarc: off }\n", "no mail waits for that"},
+};
+
+START_TEST(conf_without_names__says_what_waits)
+{
+	struct conf_errors errors;
+	struct conf *c = NULL;
+	struct buf text;
+
+	buf_init(&text, 4096);
+	buf_addf(&text, "%s%s", HEAD, without_names[_i].yaml);
+	ck_assert_msg(conf_parse(buf_sv(&text), "f", &c, &errors) == RC_OK,
+	    "%s", without_names[_i].yaml);
+	ck_assert_str_eq(conf_without_names(c), without_names[_i].text);
+	conf_free(&c);
+	buf_fini(&text);
+}
+END_TEST
+
 START_TEST(conf_relay__answers_each_row)
 {
 	struct conf_errors errors;
@@ -889,6 +928,8 @@ UNIT_TESTS(conf)
 	tcase_add_test(t, conf_dns_same__sees_each_difference);
 	tcase_add_test(t, conf_may_send__send_as_opens_no_more_than_it_says);
 	tcase_add_test(t, conf_quota__of_an_account_or_of_all);
+	tcase_add_loop_test(t, conf_without_names__says_what_waits, 0,
+	    sizeof without_names / sizeof without_names[0]);
 	tcase_add_loop_test(t, conf_relay__answers_each_row, 0,
 	    sizeof relays / sizeof relays[0]);
 	tcase_add_test(t, conf_relay_for__finds_the_domains_own_first);

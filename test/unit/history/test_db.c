@@ -13,6 +13,7 @@
 #include "base/be.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "history/aside.h"
 #include "history/db.h"
 #include "history/record.h"
 #include "history/search.h"
@@ -47,13 +48,15 @@ set_up(void)
 static void
 tear_down(void)
 {
-	static const char *const files[] = {HISTORY_DB_NAME,
-	    HISTORY_DB_NAME "-wal", HISTORY_DB_NAME ".damaged"};
+	static const char *const files[] = {
+	    HISTORY_DB_NAME, HISTORY_DB_NAME "-wal", "x", "x-wal"};
 	size_t i;
 
 	history_db_close(&db);
 	clk_set_offset(0);
-	for (i = 0; i < 3; i++)
+	history_aside_forget(HISTORY_DB_NAME, INT64_MAX);
+	history_aside_forget("x", INT64_MAX);
+	for (i = 0; i < sizeof files / sizeof files[0]; i++)
 		(void)unlink(files[i]);
 	ck_assert_int_eq(chdir("/"), 0);
 	ck_assert_int_eq(rmdir(folder), 0);
@@ -434,6 +437,114 @@ START_TEST(db__begins_anew_when_it_is_damaged)
 }
 END_TEST
 
+static void
+write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static void
+expect_text(const char *path, const char *want)
+{
+	char text[100] = "";
+	FILE *f = fopen(path, "r");
+
+	if (want == NULL) {
+		ck_assert_ptr_null(f);
+		return;
+	}
+	ck_assert_msg(f != NULL, "%s", path);
+	(void)!fgets(text, sizeof text, f);
+	(void)fclose(f);
+	ck_assert_str_eq(text, want);
+}
+
+/* What was written last is in the log: both together are recovered. */
+START_TEST(db__sets_its_log_aside_with_it)
+{
+	add(1, HISTORY_ACCEPTED, "kept in the log");
+	ck_assert_int_eq(history_db_commit(db), RC_OK);
+	history_db_close(&db);
+	ck_assert_int_eq(access(HISTORY_DB_NAME "-wal", F_OK), 0);
+	history_db_set_aside();
+	ck_assert_int_ne(access(HISTORY_DB_NAME "-wal", F_OK), 0);
+	open_db(&usual);
+	ck_assert_uint_eq(find("kept in the log").n, 0);
+	history_db_close(&db);
+	(void)unlink(HISTORY_DB_NAME "-wal");
+	ck_assert_int_eq(
+	    rename(HISTORY_DB_NAME ".damaged-wal", HISTORY_DB_NAME "-wal"), 0);
+	ck_assert_int_eq(
+	    rename(HISTORY_DB_NAME ".damaged", HISTORY_DB_NAME), 0);
+	open_db(&usual);
+	ck_assert_uint_eq(find("kept in the log").n, 1);
+}
+END_TEST
+
+/* The newest three, each with its own log or none. */
+START_TEST(aside__keeps_so_many)
+{
+	char text[20];
+	int i;
+
+	for (i = 1; i <= 5; i++) {
+		(void)snprintf(text, sizeof text, "%d", i);
+		write_text("x", text);
+		if (i % 2 == 1)
+			write_text("x-wal", text);
+		history_aside_put("x");
+		ck_assert_int_ne(access("x", F_OK), 0);
+		ck_assert_int_ne(access("x-wal", F_OK), 0);
+	}
+	expect_text("x.damaged", "5");
+	expect_text("x.damaged-wal", "5");
+	expect_text("x.damaged.1", "4");
+	expect_text("x.damaged.1-wal", NULL);
+	expect_text("x.damaged.2", "3");
+	expect_text("x.damaged.2-wal", "3");
+	expect_text("x.damaged.3", NULL);
+	history_aside_forget("x", clk_now() / 1000 - 3600);
+	expect_text("x.damaged", "5");
+	history_aside_forget("x", clk_now() / 1000 + 3600);
+	expect_text("x.damaged", NULL);
+	expect_text("x.damaged-wal", NULL);
+	expect_text("x.damaged.2-wal", NULL);
+}
+END_TEST
+
+/* After a crash between the log and the rest. */
+START_TEST(aside__joins_what_was_parted)
+{
+	write_text("x.damaged-wal", "1");
+	write_text("x", "1");
+	history_aside_put("x");
+	expect_text("x.damaged", "1");
+	expect_text("x.damaged-wal", "1");
+	expect_text("x.damaged.1-wal", NULL);
+}
+END_TEST
+
+/* An owner who keeps nothing keeps no copy either. */
+START_TEST(db__forgets_what_is_aside_with_the_rest)
+{
+	const struct history_db_opts keep[] = {
+	    {.keep_ms = 0, .size = usual.size, .subjects = true},
+	    {.keep_ms = usual.keep_ms, .size = usual.size, .subjects = false}};
+	bool more;
+
+	write_text(HISTORY_DB_NAME ".damaged", "x");
+	ck_assert_int_eq(history_db_prune(db, &more), RC_OK);
+	expect_text(HISTORY_DB_NAME ".damaged", "x");
+	history_db_set_opts(db, &keep[_i]);
+	ck_assert_int_eq(history_db_prune(db, &more), RC_OK);
+	expect_text(HISTORY_DB_NAME ".damaged", NULL);
+}
+END_TEST
+
 /* In the middle: somebody finds out sooner or later, and says so. */
 START_TEST(db__notices_damage_while_it_runs)
 {
@@ -528,6 +639,10 @@ UNIT_TESTS(db)
 	tcase_add_test(t, db__keeps_numbers_only_if_it_is_off);
 	tcase_add_test(t, db__hides_subjects);
 	tcase_add_test(t, db__begins_anew_when_it_is_damaged);
+	tcase_add_test(t, db__sets_its_log_aside_with_it);
+	tcase_add_test(t, aside__keeps_so_many);
+	tcase_add_test(t, aside__joins_what_was_parted);
+	tcase_add_loop_test(t, db__forgets_what_is_aside_with_the_rest, 0, 2);
 	tcase_add_test(t, db__notices_damage_while_it_runs);
 	tcase_add_test(t, db__survives_a_full_disk);
 	tcase_add_test(t, db__is_one_process_s);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "history/history.h"
 #include "history/words.h"
 #include "test/unit/unit.h"
 
@@ -139,7 +140,112 @@ START_TEST(show__is_safe_for_terminals)
 }
 END_TEST
 
-START_TEST(sort__is_by_time)
+/* What a queue and a host have done, one line for each thing. */
+START_TEST(story__says_each_thing_once)
+{
+	struct history_step s[] = {
+	    {.kind = HISTORY_ACCEPTED,
+		.when = 1000,
+		.account = SV("ben"),
+		.sender = SV("ben@x.test"),
+		.who = SV("anna@x.test c@y.test d@z.test")},
+	    {.kind = HISTORY_HANDED, .when = 3000, .account = SV("anna")},
+	    {.kind = HISTORY_STORED,
+		.when = 3000,
+		.account = SV("anna"),
+		.text = SV("INBOX")},
+	    {.kind = HISTORY_HANDED, .when = 3000, .account = SV("carl")},
+	    {.kind = HISTORY_REMARK,
+		.when = 2000,
+		.writer = HISTORY_W_QUEUE,
+		.text = SV("is sent on")},
+	    {.kind = HISTORY_QUEUED, .when = 2000, .number = 7},
+	    {.kind = HISTORY_SENT,
+		.when = 4000,
+		.who = SV("c@y.test"),
+		.code = 250,
+		.text = SV("250 ok (mx.y.test)")},
+	    {.kind = HISTORY_HOST,
+		.when = 4000,
+		.peer = SV("mx.y.test"),
+		.code = 250,
+		.text = SV("250 ok")},
+	    {.kind = HISTORY_HOST,
+		.when = 5000,
+		.peer = SV("mx.z.test"),
+		.code = 451,
+		.text = SV("451 later")},
+	    {.kind = HISTORY_TRIED,
+		.when = 5001,
+		.who = SV("d@z.test"),
+		.text = SV("the queue is stopped")},
+	    {.kind = HISTORY_RETURNED,
+		.when = 6000,
+		.who = SV("d@z.test"),
+		.text = SV("451 later (mx.z.test)")},
+	};
+	struct buf b;
+	size_t n;
+
+	(void)setenv("TZ", "UTC", 1);
+	tzset();
+	buf_init(&b, 4096);
+	n = history_arrange(s, sizeof s / sizeof s[0]);
+	history_story_words(s, n, &b);
+	ck_assert_str_eq(b.p,
+	    "(no subject recorded)\n"
+	    "  from ben@x.test\n"
+	    "  id 00000000000000000000000000000000\n"
+	    "  1970-01-01 00:00:01  accepted from the account ben for "
+	    "anna@x.test, c@y.test, d@z.test\n"
+	    "  1970-01-01 00:00:02  queued as 7\n"
+	    "  1970-01-01 00:00:02  is sent on\n"
+	    "  1970-01-01 00:00:03  stored for the account anna in INBOX\n"
+	    "  1970-01-01 00:00:03  handed over to the account carl\n"
+	    "  1970-01-01 00:00:04  asked the host mx.y.test without TLS: "
+	    "250 ok\n"
+	    "  1970-01-01 00:00:04  sent to c@y.test\n"
+	    "  1970-01-01 00:00:05  asked the host mx.z.test without TLS: "
+	    "451 later\n"
+	    "  1970-01-01 00:00:05  not taken now for d@z.test: the queue is "
+	    "stopped\n"
+	    "  1970-01-01 00:00:06  given up for d@z.test; its sender is not "
+	    "told\n");
+	buf_fini(&b);
+}
+END_TEST
+
+/* What is said in place of a subject is true. */
+START_TEST(story__without_a_subject)
+{
+	static const struct {
+		struct history_step s;
+		const char *name;
+	} heads[] = {
+	    {{.kind = HISTORY_ACCEPTED}, "(no subject recorded)\n"},
+	    {{.kind = HISTORY_REFUSED, .sender = SV("a@x.test")},
+		"(subject not known)\n"},
+	    {{.kind = HISTORY_STORED}, "(subject not known)\n"},
+	    {{.kind = HISTORY_QUEUED}, "(a report from this server)\n"},
+	    {{.kind = HISTORY_QUEUED, .sender = SV("a@x.test")},
+		"(subject not known)\n"},
+	    {{.kind = HISTORY_ACCEPTED, .subject = SV("Lunch")}, "Lunch\n"},
+	};
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 4096);
+	for (i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+		buf_reset(&b);
+		history_story_words(&heads[i].s, 1, &b);
+		ck_assert_msg(
+		    sv_starts(buf_sv(&b), sv_str(heads[i].name)), "%s", b.p);
+	}
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(arrange__is_by_time)
 {
 	struct history_step s[] = {{.kind = HISTORY_SENT, .when = 5},
 	    {.kind = HISTORY_HOST, .when = 5},
@@ -150,7 +256,7 @@ START_TEST(sort__is_by_time)
 	    HISTORY_HOST, HISTORY_SENT, HISTORY_REMARK};
 	size_t i;
 
-	history_sort(s, 5);
+	ck_assert_uint_eq(history_arrange(s, 5), 5);
 	for (i = 0; i < 5; i++)
 		ck_assert_uint_eq(s[i].kind, want[i]);
 }
@@ -165,6 +271,8 @@ UNIT_TESTS(words)
 	tcase_add_test(t, words__know_all_kinds);
 	tcase_add_loop_test(
 	    t, show__is_safe_for_terminals, 0, sizeof shown / sizeof shown[0]);
-	tcase_add_test(t, sort__is_by_time);
+	tcase_add_test(t, arrange__is_by_time);
+	tcase_add_test(t, story__says_each_thing_once);
+	tcase_add_test(t, story__without_a_subject);
 	return t;
 }

@@ -2,8 +2,9 @@
 
 #include "test/unit/unit.h"
 
-#define HOST "mail.us.test"
-#define CLUB "club@us.test"
+#define HOST   "mail.us.test"
+#define CLUB   "club@us.test"
+#define PASSED "Received: by mail.us.test for <club@us.test>; x\r\n"
 
 static const struct {
 	const char *header;
@@ -31,6 +32,17 @@ static const struct {
     {"X-Received: by mail.us.test for <club@us.test>; x\r\n", false},
     {"Subject: x\r\n\r\nReceived: by mail.us.test for <club@us.test>\r\n",
 	false},
+    /* Somebody has sent it there again, once and twice. */
+    {"Received: by y; x\r\nResent-From: <ben@y>\r\nResent-To: "
+     "<club@us.test>\r\n"
+     "Received: by y for <ben@y>; x\r\n" PASSED,
+	false},
+    {"resent-date: x\r\n" PASSED "Resent-Date: x\r\n" PASSED, false},
+    {"Resent-Date: x\r\n" PASSED PASSED PASSED, true},
+    /* It has come back since. */
+    {PASSED "Resent-Date: x\r\n", true},
+    {PASSED "Resent-Date: x\r\n" PASSED, true},
+    {"X-Resent-Date: x\r\n" PASSED, true},
     {"Received: by\r\nReceived: for\r\n", false},
     {"Received:\r\n", false},
 };

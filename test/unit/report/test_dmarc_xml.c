@@ -156,7 +156,7 @@ static const struct {
 		"ikea.test") POLICY ONE "</feedback>",
 	RC_OK,
 	HEAD_DUMP("ikea.test") ONE_DUMP
-	"trouble: it breaks off after 1 records (line 2: mismatched tag)\n"},
+	"trouble: it breaks off after 1 record (line 2: mismatched tag)\n"},
     {"of several signatures the one that passed and is ours",
 	"<feedback>" META("a.test") POLICY
 	"<record>" ROW("192.0.2.7", "1", "none", "pass", "fail")

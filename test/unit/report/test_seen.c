@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "history/feedback.h"
+#include "history/reports_priv.h"
 #include "test/unit/unit.h"
 
 #define T(lit)                       \
@@ -105,6 +106,29 @@ done(int64_t day, const char *domain)
 
 	ck_assert_int_eq(history_feedback_done(h, &d), RC_OK);
 }
+
+/* What another version has written does not hold up the rest. */
+START_TEST(seen__what_is_not_understood_is_skipped)
+{
+	struct feedback_seen s = sample(100);
+	struct buf b;
+
+	buf_init(&b, 1000);
+	see(&s);
+	want(100, "a.test", "x@a.test");
+	s.policy.domain = SV("b.test");
+	see(&s);
+	want(100, "b.test", "x@b.test");
+	ck_assert_int_eq(sqlite3_exec(h->h,
+			     "UPDATE policy SET published = x'ff', accepted = 9"
+			     " WHERE domain = 'a.test'",
+			     NULL, NULL, NULL),
+	    SQLITE_OK);
+	next(101, &b);
+	ck_assert_str_eq(b.p, "b.test 100 p=none to=x@b.test 192.0.2.7=1");
+	buf_fini(&b);
+}
+END_TEST
 
 START_TEST(seen__a_day_that_is_over)
 {
@@ -269,6 +293,7 @@ UNIT_TESTS(seen)
 	TCase *t = tcase_create("seen");
 
 	tcase_add_checked_fixture(t, start, stop);
+	tcase_add_test(t, seen__what_is_not_understood_is_skipped);
 	tcase_add_test(t, seen__a_day_that_is_over);
 	tcase_add_test(t, seen__who_gets_none);
 	tcase_add_test(t, seen__addresses_rest);

@@ -186,6 +186,21 @@ teardown(void)
 
 /* ---- being smtp, keeper and mx ---- */
 
+bool
+is_silent(int fd)
+{
+	char b;
+
+	return recv(fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+void
+await(int fd)
+{
+	while (is_silent(fd))
+		turn(1);
+}
+
 int
 answered(struct msg *m)
 {
@@ -223,7 +238,7 @@ put_to(const char *sender, const char *const *to, uint32_t n)
 	queue_mail_put(&m, &mail);
 	free(list);
 	ck_assert_int_eq(line_send_fd(smtp, &m), RC_OK);
-	turn(20);
+	await(smtp);
 	ck_assert_int_eq(line_recv_fd(smtp, &m), RC_OK);
 	ck_assert_uint_eq(m.id, number);
 	ck_assert_int_eq(answered(&m), RC_OK);
@@ -243,19 +258,12 @@ expect(int fd, uint16_t type)
 	uint32_t id;
 	struct msg m;
 
+	await(fd);
 	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
 	ck_assert_uint_eq(m.type, type);
 	id = m.id;
 	msg_fini(&m);
 	return id;
-}
-
-bool
-is_silent(int fd)
-{
-	char b;
-
-	return recv(fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
 }
 
 void
@@ -264,6 +272,7 @@ expect_noted(uint64_t job)
 	struct mx_noted noted;
 	struct msg m;
 
+	await(mx);
 	ck_assert_int_eq(line_recv_fd(mx, &m), RC_OK);
 	ck_assert_uint_eq(m.type, MX_NOTED);
 	ck_assert_int_eq(mx_noted_get(&m, &noted), RC_OK);

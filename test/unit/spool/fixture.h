@@ -34,6 +34,8 @@ void put_as(const char *sender, const char *to);
 /* The next message on a line; its id. */
 uint32_t expect(int fd, uint16_t type);
 bool is_silent(int fd);
+/* Until there is something to be read. */
+void await(int fd);
 void expect_noted(uint64_t job);
 /* The same of all whom a job can be for, here. */
 void mx_says(uint32_t id, bool reached, unsigned code, const char *reply_text);

@@ -106,6 +106,33 @@ START_TEST(report_compose__says_it_in_a_sentence_and_in_fields)
 }
 END_TEST
 
+/* Who gets it has not sent anything: the letter says why it came. */
+START_TEST(report_compose__tells_an_owner_why)
+{
+	struct report r = simple(1);
+	struct buf b;
+
+	buf_init(&b, 65536);
+	report_compose(&r, &b);
+	ck_assert(!has(&b, "This letter goes to"));
+	buf_reset(&b);
+	r.to_owner = true;
+	r.alias = "club@example.org";
+	r.author = "x@example.net";
+	r.rcpt = &(struct report_rcpt){.address = r.alias,
+	    .reply_text = SV("550 no"),
+	    .domain = "example.test"};
+	report_compose(&r, &b);
+	ck_assert(has(&b, "from x@example.net to club@example.org was not "
+			  "forwarded to the address at "));
+	ck_assert(
+	    has(&b, "\r\nThis letter goes to everybody here who gets mail for "
+		    "club@example.org, or to the\r\nadmin of the server if "
+		    "nobody here does.\r\n"));
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(report_compose__a_delay_says_that_nothing_need_be_done)
 {
 	struct report r = simple(2);
@@ -196,6 +223,7 @@ UNIT_TESTS(report)
 	tcase_add_test(t, report_compose__says_it_in_a_sentence_and_in_fields);
 	tcase_add_test(
 	    t, report_compose__a_delay_says_that_nothing_need_be_done);
+	tcase_add_test(t, report_compose__tells_an_owner_why);
 	tcase_add_loop_test(t, report_compose__says_how_it_is_encoded, 0, 5);
 	tcase_add_loop_test(
 	    t, report_compose__calls_smtp_what_a_host_has_said, 0, 6);

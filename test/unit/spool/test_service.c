@@ -1,6 +1,7 @@
 /* The queue's process without the process: lines of our own as smtp, keeper
  * and mx. */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "ipc/proto.h"
 #include "queue/spool/service_priv.h"
 #include "queue/spool/listing.h"
+#include "queue/spool/sent.h"
 #include "msgauth/onward.h"
 #include "queue/spool/spool_priv.h"
 #include "test/unit/spool/fixture.h"
@@ -559,6 +561,137 @@ START_TEST(queue_put__what_comes_back_twice_is_told_once)
 }
 END_TEST
 
+static int read_error; /* errno of what reads the disk; 0: it works */
+
+static ssize_t
+read_or_fail(
+    const struct journal_io *io, int fd, void *p, size_t n, uint64_t off)
+{
+	if (read_error == 0)
+		return journal_disk.pread(io, fd, p, n, off);
+	errno = read_error;
+	return -1;
+}
+
+static void
+start_failing(void)
+{
+	static struct journal_io io;
+
+	end();
+	io = journal_disk;
+	io.pread = read_or_fail;
+	disk = &io;
+	read_error = 0;
+	start();
+}
+
+static void
+expect_report_of(const char *text)
+{
+	struct buf b;
+
+	ck_assert_str_eq(only()->sender, "");
+	ck_assert_str_eq(only()->rcpt[0].address, "anna");
+	buf_init(&b, 1u << 20);
+	ck_assert_int_eq(spool_peek(q->spool, only(), &b), RC_OK);
+	ck_assert_uint_lt(sv_find(buf_sv(&b), sv_str(text)), b.n);
+	buf_fini(&b);
+}
+
+/* The report is the last copy: nothing ends before it is written, with what it
+ * is about. */
+START_TEST(queue__a_report_that_cannot_be_written_waits)
+{
+	uint32_t job;
+
+	start_failing();
+	put_as("anna@example.org", "x@example.test");
+	job = expect(mx, MX_JOB);
+	read_error = EIO;
+	mx_says(job, true, 550, "550 5.1.1 no");
+	ck_assert_str_eq(only()->rcpt[0].address, "x@example.test");
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	ck_assert_int_eq(only()->units->state, SCHED_WAITS);
+	ck_assert_int_gt(only()->units->node.key - clk_mono(), 30 * 1000);
+	read_error = 0;
+	end();
+	start();
+	hurry();
+	turn(20);
+	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
+	expect_report_of("\r\nhello\r\n");
+}
+END_TEST
+
+/* The same of what has come to its end, and of what the owner ends. */
+START_TEST(queue__what_cannot_be_reported_does_not_end)
+{
+	unsigned i;
+
+	start_failing();
+	put_as("anna@example.org", "x@example.test");
+	for (i = 0; i < SCHED_TRIES_MIN; i++) {
+		mx_says(expect(mx, MX_JOB), true, 451, "451 later");
+		if (i + 1 < SCHED_TRIES_MIN)
+			hurry();
+	}
+	only()->arrived -= SCHED_EXPIRY_MS;
+	read_error = EIO;
+	if (_i == 0)
+		queue_sweep(q);
+	else
+		ck_assert_uint_eq(act(QUEUE_BOUNCE, QUEUE_PICK_ALL, ""), 0);
+	turn(20);
+	ck_assert_str_eq(only()->rcpt[0].address, "x@example.test");
+	ck_assert_int_eq(only()->rcpt[0].outcome, SPOOL_WAITS);
+	read_error = 0;
+	queue_sweep(q);
+	turn(20);
+	expect_report_of("\r\nhello\r\n");
+}
+END_TEST
+
+/* As many as an item may have, with words of any length. */
+START_TEST(queue__all_of_a_long_list_are_reported)
+{
+	enum {
+		MANY = 3000
+	};
+	static char address[MANY][40];
+	static struct queue_to to[MANY];
+	struct spool_put p = {.sender = SV("anna@example.org"),
+	    .to = to,
+	    .nto = MANY,
+	    .fd = -1,
+	    .bytes = SV("\r\nhello\r\n")};
+	struct spool_item *it, *about;
+	size_t i, nreport = 0;
+	struct err err;
+	char text[400];
+
+	(void)snprintf(text, sizeof text, "451 %-390s", "as long as is kept");
+	for (i = 0; i < MANY; i++) {
+		(void)snprintf(
+		    address[i], sizeof address[i], "x%zu@example.test", i);
+		to[i].address = sv_str(address[i]);
+	}
+	ck_assert_int_eq(spool_put(q->spool, &p, &about, &err), RC_OK);
+	queue_schedule(q, about, false);
+	about->units->attempts = SCHED_TRIES_MIN;
+	about->units->dest->reply_text = sv_dup(sv_str(text));
+	about->arrived -= _i == 0 ? SCHED_EXPIRY_MS : SCHED_NOTICE_MS;
+	queue_sweep(q);
+	for (it = spool_first(q->spool); it != NULL; it = it->next)
+		nreport += it->sender[0] == '\0';
+	ck_assert_uint_ge(nreport, 2);
+	if (_i == 0)
+		ck_assert_uint_eq(spool_count(q->spool), nreport);
+	else
+		ck_assert(about->delay_reported);
+}
+END_TEST
+
 /* A disk that is full for long does not make a message unreadable. */
 START_TEST(queue__what_finds_no_room_for_days_is_not_given_up)
 {
@@ -608,7 +741,7 @@ ask_for_file(int line, int *fd_out)
 	msg_init(&m, QUEUE_FILE);
 	m.id = 1;
 	ck_assert_int_eq(line_send_fd(line, &m), RC_OK);
-	turn(1);
+	await(line);
 	ck_assert_int_eq(line_recv_fd(line, &m), RC_OK);
 	ck_assert_int_eq(queue_file_get(&m, &file), RC_OK);
 	msg_fini(&m);
@@ -705,6 +838,49 @@ START_TEST(queue__a_report_is_sent_once)
 	due.end += 86400;
 	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_OK);
 	ck_assert_uint_eq(spool_count(q->spool), 6);
+	/* And a restart forgets neither. */
+	end();
+	start();
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_TEMP);
+	due.policy.domain = SV("b.test");
+	due.begin -= 86400;
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_TEMP);
+	ck_assert_uint_eq(spool_count(q->spool), 6);
+	/* A crash before it was written down, with both in the spool. */
+	end();
+	ck_assert_int_eq(unlink(SENT_FILE), 0);
+	start();
+	ck_assert_int_eq(queue_feedback_send(q->feedback, &due), RC_OK);
+	ck_assert_uint_eq(spool_count(q->spool), 6);
+}
+END_TEST
+
+START_TEST(sent__keeps_the_newest)
+{
+	struct sent s, read;
+	uint8_t id[SENT_ID_BYTES];
+	struct err err;
+	int64_t i;
+
+	sent_load(&s);
+	ck_assert_uint_eq(s.n, 0);
+	for (i = 0; i < SENT_MAX + 10; i++) {
+		sent_id(i, SV("a.test"), id);
+		ck_assert(!sent_has(&s, id));
+		ck_assert_int_eq(sent_add(&s, id, i * 86400 / 2, &err), RC_OK);
+	}
+	sent_load(&read);
+	for (i = 0; i < SENT_MAX + 10; i++) {
+		sent_id(i, SV("A.Test"), id);
+		ck_assert(sent_has(&s, id) == (i >= 10));
+		ck_assert(sent_has(&read, id) == (i >= 10));
+	}
+	ck_assert_uint_eq(sent_on(&read, 20), 2);
+	sent_parse(SV("\n12\n-1 00\n1 00112233445566778899aabbccddeeff\n"
+		      "2 00112233445566778899aabbccddeef\n"
+		      "3 0112233445566778899aabbccddeeffg\n"),
+	    &read);
+	ck_assert_uint_eq(read.n, 1);
 }
 END_TEST
 
@@ -715,6 +891,7 @@ UNIT_TESTS(service)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, queue__a_report_with_a_field_in_it_is_refused);
 	tcase_add_test(t, queue__a_report_is_sent_once);
+	tcase_add_test(t, sent__keeps_the_newest);
 	tcase_add_test(t, queue__a_message_goes_out_and_is_forgotten);
 	tcase_add_test(t, queue__a_refusal_becomes_a_report_at_home);
 	tcase_add_test(t, queue__nobody_is_told_of_what_came_from_nobody);
@@ -731,6 +908,10 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue__the_owners_of_each_alias_hear_of_a_failure);
 	tcase_add_loop_test(
 	    t, queue_put__what_comes_back_twice_is_told_once, 0, 2);
+	tcase_add_test(t, queue__a_report_that_cannot_be_written_waits);
+	tcase_add_loop_test(
+	    t, queue__what_cannot_be_reported_does_not_end, 0, 2);
+	tcase_add_loop_test(t, queue__all_of_a_long_list_are_reported, 0, 2);
 	tcase_add_test(t, queue__what_finds_no_room_for_days_is_not_given_up);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);
