@@ -37,6 +37,13 @@ static const struct command commands[] = {
 	"set an account's password"},
     {"app-password", cmd_app_password, "app-password NAME [LABEL [--revoke]]",
 	"make, list or revoke a password for one device"},
+    {"device", cmd_device,
+	"device add ACCOUNT NAME [--profile FILE] [--qr | --no-qr]",
+	"what a phone needs, with a password of its own: text, code, profile"},
+    {"device", cmd_device, "device list ACCOUNT [--json]",
+	"the devices of an account, and when each was last used"},
+    {"device", cmd_device, "device revoke ACCOUNT NAME",
+	"lock a device out, at once"},
     {"dns", cmd_dns, "dns [DOMAIN] [--json | --brief] [--network]",
 	"what is published, what is wrong, and what to paste"},
     {"dns", cmd_dns, "dns [DOMAIN] --print [--json]",
@@ -129,6 +136,7 @@ static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_SUBMISSION] = run_submission,
     [ROLE_IMAP] = run_imap,
     [ROLE_POP3] = run_pop3,
+    [ROLE_WEB] = run_web,
     [ROLE_ACCOUNT] = run_account,
 };
 

@@ -89,10 +89,10 @@ def sources(*suffixes):
 
 # Which folder may include which: the arrows point one way, from main.c over the
 # commands, the supervisor and the processes down to the libraries.
-LIBRARIES = ["account", "archive", "auth", "backup", "base", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
+LIBRARIES = ["account", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "smtp", "store"]
+             "report", "sandbox", "smtp", "store", "web"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
@@ -111,9 +111,12 @@ ARROWS = {
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
+    "lib/http": ["base"],
+    "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish"],
     "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
-    "lib/publish": ["base", "conf", "dns", "msgauth"],
+    "lib/clients": ["base", "conf"],
+    "lib/publish": ["base", "clients", "conf", "dns", "msgauth"],
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],

@@ -7,66 +7,13 @@
 
 #include "auth/credentials.h"
 #include "base/io.h"
+#include "cmd/command/auth_line.h"
 #include "cmd/command/command.h"
 #include "cmd/supervisor/datadir.h"
-#include "ipc/line.h"
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
 
 #define PASSWORD_MAX 1024
-
-/* What the server or we ourselves answered. */
-struct answer {
-	int rc;
-	struct buf text, secret;
-};
-
-static void
-answer_init(struct answer *a)
-{
-	buf_init(&a->text, MSG_MAX);
-	buf_init(&a->secret, 256);
-}
-
-static void
-answer_fini(struct answer *a)
-{
-	buf_wipe(&a->secret);
-	buf_fini(&a->text);
-}
-
-/* Asks the running server; RC_NOTFOUND: none runs; RC_DENIED: whether one does
- * is not for this user to know.  Consumes m. */
-static int
-ask_server(
-    const struct conf *conf, struct msg *m, struct answer *a, struct err *err)
-{
-	int fd = command_connect(conf, "auth.sock");
-	struct auth_done done;
-	struct msg r;
-	int rc;
-
-	if (fd < 0) {
-		msg_fini(m);
-		return command_unreached(conf, err) == RC_DENIED ? RC_DENIED
-								 : RC_NOTFOUND;
-	}
-	rc = line_send_fd(fd, m);
-	if (rc == RC_OK)
-		rc = line_recv_fd(fd, &r);
-	io_close(&fd);
-	if (rc != RC_OK)
-		return err_set(err, RC_TEMP, "%s", COMMAND_SILENT);
-	rc = auth_done_get(&r, &done);
-	if (rc == RC_OK) {
-		a->rc = done.rc;
-		buf_addsv(&a->text, done.text);
-		buf_addsv(&a->secret, done.secret);
-	}
-	msg_fini(&r);
-	return rc == RC_OK ? RC_OK
-			   : err_set(err, rc, "the server's answer is invalid");
-}
 
 /*
  * Without a server the file is changed here, as the user that owns it.  The
@@ -159,21 +106,21 @@ set_password(
     const struct conf *conf, const char *name, struct sv password, bool weak)
 {
 	const struct auth_command o = {sv_str(name), password, weak};
-	struct answer a;
+	struct auth_said a;
 	struct err err = {.text = ""};
 	struct msg m;
 	int r;
 
-	answer_init(&a);
+	auth_said_init(&a);
 	msg_init(&m, CMD_PASSWD);
 	auth_command_put(&m, &o);
-	r = ask_server(conf, &m, &a, &err);
+	r = auth_line_ask(conf, &m, &a, &err);
 	if (r == RC_NOTFOUND)
 		r = command_passwd_offline(
 		    conf, sv_str(name), password, weak, &err);
 	else if (r == RC_OK && (r = a.rc) != RC_OK)
 		(void)err_set(&err, r, "%s", a.text.p);
-	answer_fini(&a);
+	auth_said_fini(&a);
 	if (r != RC_OK)
 		return command_fail("passwd", EXIT_FAILED, "%s", err.text);
 	return EXIT_FINE;
@@ -220,44 +167,31 @@ cmd_passwd(const char *config, int argc, char **argv)
 
 /* ---- app passwords and the list ---- */
 
-static int
-need_server(const char *command, const struct conf *conf, struct msg *m,
-    struct answer *a)
-{
-	struct err err = {.text = ""};
-
-	if (ask_server(conf, m, a, &err) != RC_OK)
-		return command_fail(command, EXIT_FAILED, "%s", err.text);
-	if (a->rc != RC_OK)
-		return command_fail(command, EXIT_FAILED, "%s", a->text.p);
-	return EXIT_FINE;
-}
-
 /* label NULL: the list. */
 static int
 ask_app(const struct conf *conf, uint16_t type, const char *name,
-    const char *label, struct answer *a)
+    const char *label, struct auth_said *a)
 {
 	const struct auth_command o = {sv_str(name), sv_str(label), false};
 	struct msg m;
 
 	msg_init(&m, type);
 	auth_command_put(&m, &o);
-	return need_server("app-password", conf, &m, a);
+	return auth_line_need("app-password", conf, &m, a);
 }
 
 /* One that nobody has seen must not let anybody in. */
 static int
 show_secret(const struct conf *conf, const char *name, const char *label,
-    const struct answer *made)
+    const struct auth_said *made)
 {
 	int code = EXIT_FAILED;
-	struct answer a;
+	struct auth_said a;
 
 	printf("%s\n", made->secret.p);
 	if (command_written("app-password"))
 		return EXIT_FINE;
-	answer_init(&a);
+	auth_said_init(&a);
 	if (ask_app(conf, CMD_APP_REVOKE, name, label, &a) == EXIT_FINE)
 		(void)command_fail("app-password", code,
 		    "the password could not be printed and was revoked");
@@ -266,7 +200,7 @@ show_secret(const struct conf *conf, const char *name, const char *label,
 		    "the password could not be printed, but it is valid: "
 		    "revoke it with app-password %s \"%s\" --revoke",
 		    name, label);
-	answer_fini(&a);
+	auth_said_fini(&a);
 	return code;
 }
 
@@ -283,7 +217,7 @@ cmd_app_password(const char *config, int argc, char **argv)
 	    .most = 2};
 	const char *label;
 	struct conf *conf;
-	struct answer a;
+	struct auth_said a;
 	int n, r = command_words(&words, argc, argv, &n);
 
 	if (r != EXIT_FINE)
@@ -295,7 +229,7 @@ cmd_app_password(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	answer_init(&a);
+	auth_said_init(&a);
 	r = ask_app(conf,
 	    label == NULL ? CMD_APP_LIST
 	    : revoke	  ? CMD_APP_REVOKE
@@ -307,7 +241,7 @@ cmd_app_password(const char *config, int argc, char **argv)
 		printf("revoked; its sessions are closed\n");
 	else if (r == EXIT_FINE)
 		r = show_secret(conf, argv[1], label, &a);
-	answer_fini(&a);
+	auth_said_fini(&a);
 	conf_free(&conf);
 	return r;
 }
@@ -316,7 +250,7 @@ int
 cmd_account(const char *config, int argc, char **argv)
 {
 	struct conf *conf;
-	struct answer a;
+	struct auth_said a;
 	static const char *const verbs[] = {"list"};
 	const struct command_words words = {.command = "account"};
 	const struct auth_command o = {.weak = false};
@@ -329,13 +263,13 @@ cmd_account(const char *config, int argc, char **argv)
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	answer_init(&a);
+	auth_said_init(&a);
 	msg_init(&m, CMD_ACCOUNTS);
 	auth_command_put(&m, &o);
-	r = need_server("account", conf, &m, &a);
+	r = auth_line_need("account", conf, &m, &a);
 	if (r == EXIT_FINE)
 		fputs(a.text.p, stdout);
-	answer_fini(&a);
+	auth_said_fini(&a);
 	conf_free(&conf);
 	return r;
 }

@@ -23,6 +23,7 @@ int cmd_fsck(const char *config, int argc, char **argv);
 int cmd_account(const char *config, int argc, char **argv);
 int cmd_passwd(const char *config, int argc, char **argv);
 int cmd_app_password(const char *config, int argc, char **argv);
+int cmd_device(const char *config, int argc, char **argv);
 int cmd_debug(const char *config, int argc, char **argv);
 int cmd_dns(const char *config, int argc, char **argv);
 int cmd_queue(const char *config, int argc, char **argv);

@@ -374,7 +374,8 @@ print_connections(const struct picture *p)
 		const char *r = p->proc[i].role;
 
 		if (strcmp(r, "smtp") != 0 && strcmp(r, "submission") != 0 &&
-		    strcmp(r, "imap") != 0 && strcmp(r, "pop3") != 0)
+		    strcmp(r, "imap") != 0 && strcmp(r, "pop3") != 0 &&
+		    strcmp(r, "web") != 0)
 			continue;
 		printf("%s %s %u", first ? "" : ",", r, p->proc[i].connections);
 		first = false;

@@ -37,7 +37,7 @@ static const char *const users[2] = {"anna", "ben"};
 
 /* Asked for first; a free one is taken where somebody has it already. */
 static const uint16_t ports[CONF_SERVICES] = {
-    2525, 5587, 4465, 1143, 9993, 1110, 9995};
+    2525, 5587, 4465, 1143, 9993, 1110, 9995, 8080, 8443};
 
 struct demo {
 	char dir[400];
@@ -274,21 +274,27 @@ dial(uint16_t port)
 	return fd;
 }
 
-/* True when the port has greeted, under TLS if that is its way. */
+/* True when the port has greeted, or answered where the client speaks first,
+ * under TLS if that is its way. */
 static bool
-answers(uint16_t port, bool tls, SSL_CTX *ctx)
+answers(uint16_t port, enum conf_service service, SSL_CTX *ctx)
 {
+	static const char ask[] = "HEAD / HTTP/1.0\r\n\r\n";
+	bool tls = conf_service_tls(service);
+	bool web = service == CONF_HTTP || service == CONF_HTTPS;
 	char greeting[256];
 	int fd = dial(port);
 	bool ok = false;
 
 	if (fd >= 0 && !tls) {
-		ok = read(fd, greeting, sizeof greeting) > 0;
+		ok = (!web || write(fd, ask, sizeof ask - 1) > 0) &&
+		     read(fd, greeting, sizeof greeting) > 0;
 	} else if (fd >= 0) {
 		SSL *ssl = SSL_new(ctx);
 
 		ok = ssl != NULL && SSL_set_fd(ssl, fd) == 1 &&
 		     SSL_connect(ssl) == 1 &&
+		     (!web || SSL_write(ssl, ask, sizeof ask - 1) > 0) &&
 		     SSL_read(ssl, greeting, sizeof greeting) > 0;
 		SSL_free(ssl);
 	}
@@ -305,8 +311,8 @@ wait_for_ports(const struct demo *d, pid_t server)
 	int s;
 
 	for (s = 0; s < CONF_SERVICES; s++)
-		while (!answers(
-		    d->port[s], conf_service_tls((enum conf_service)s), ctx)) {
+		while (d->port[s] != 0 &&
+		       !answers(d->port[s], (enum conf_service)s, ctx)) {
 			if (clk_mono() > until || getppid() != server) {
 				SSL_CTX_free(ctx);
 				return false;
@@ -393,14 +399,15 @@ static int
 write_env(const struct demo *d, struct err *err)
 {
 	static const char *const names[CONF_SERVICES] = {"SMTP", "SUBMISSION",
-	    "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S"};
+	    "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S", "HTTP", "HTTPS"};
 	struct buf b;
 	int s, r;
 
 	buf_init(&b, 65536);
 	buf_adds(&b, "HOST=" HOST "\n");
 	for (s = 0; s < CONF_SERVICES; s++)
-		buf_addf(&b, "%s_PORT=%u\n", names[s], d->port[s]);
+		if (d->port[s] != 0) /* an older folder has no web */
+			buf_addf(&b, "%s_PORT=%u\n", names[s], d->port[s]);
 	buf_addf(&b, "USER1=%s\nPASS1=%s\nUSER2=%s\nPASS2=%s\n", users[0],
 	    d->password[0], users[1], d->password[1]);
 	buf_addf(&b, "CERT=%s\nCONFIG=%s\n", d->cert, d->config);

@@ -85,14 +85,6 @@ static const struct child_ops ops = {.status = on_status,
     .conf = on_conf,
     .drain = on_drain};
 
-static unsigned
-cores(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > 8 ? 8 : (unsigned)n;
-}
-
 int
 run_listener(int control_fd, const struct front_proto *proto)
 {
@@ -102,7 +94,7 @@ run_listener(int control_fd, const struct front_proto *proto)
 	    .threads = SANDBOX_THREADS_FEW};
 	struct state st = {0};
 	struct child *c = &st.child;
-	struct listener_opts o = {.proto = proto, .threads = cores()};
+	struct listener_opts o = {.proto = proto, .threads = child_cores()};
 	unsigned i;
 
 	child_boot(c, control_fd, &ops);

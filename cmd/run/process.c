@@ -217,6 +217,14 @@ child_enter(struct child *c, const struct sandbox_profile *p)
 		sandbox_probe(p, c->other[0] != '\0' ? c->other : NULL);
 }
 
+unsigned
+child_cores(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > 8 ? 8 : (unsigned)n;
+}
+
 void
 child_no_more_threads(struct child *c)
 {

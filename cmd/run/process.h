@@ -81,6 +81,8 @@ struct tls_ctx *child_tls(struct child *c);
 /* Raises the walls, runs the probes if asked, logs what holds; exits the
  * process if they are not up. */
 void child_enter(struct child *c, const struct sandbox_profile *p);
+/* So many event loops a listener has. */
+unsigned child_cores(void);
 /* All threads run: from now on there are only those. */
 void child_no_more_threads(struct child *c);
 /* Says ready and serves; returns the exit code. */

@@ -23,6 +23,7 @@ enum role {
 	ROLE_SUBMISSION,
 	ROLE_IMAP,
 	ROLE_POP3,
+	ROLE_WEB,
 	ROLE_ACCOUNT, /* one for each account in use */
 	ROLE_COUNT
 };
@@ -35,6 +36,7 @@ struct role_info {
 	bool listener;	    /* replaced as a whole when sockets change */
 	bool on_demand;	    /* started by CTL_WAKE; leaves when idle */
 	bool dispensable;   /* nobody waits for it */
+	bool optional;	    /* only there while it has sockets */
 	int oom_score; /* oom_score_adj: the higher, the sooner it is ended */
 };
 
@@ -60,6 +62,7 @@ int run_smtp(int control_fd);
 int run_submission(int control_fd);
 int run_imap(int control_fd);
 int run_pop3(int control_fd);
+int run_web(int control_fd);
 int run_account(int control_fd);
 
 #endif

@@ -18,6 +18,8 @@ struct super_sockets {
 };
 
 #define SOCKETS_ALL 0xffffffffu
+/* What serves while there is no certificate for clients. */
+#define SOCKETS_BARE (1u << CONF_SMTP | 1u << CONF_HTTP)
 
 /*
  * Makes set contain what conf wants of these services (bits, 1 <<

@@ -292,12 +292,26 @@ proc_start(struct super *s, enum role role, const char *account)
 	proc_run(p);
 }
 
+static bool
+has_sockets(const struct super *s, int role)
+{
+	size_t i;
+
+	for (i = 0; i < s->sockets.n; i++)
+		if ((role_info[role].services &
+			1u << s->sockets.s[i].service) != 0)
+			return true;
+	return false;
+}
+
 /* Mail programs find no port rather than a certificate that they warn of. */
 static bool
 may_serve(const struct super *s, int role)
 {
+	if (role_info[role].optional && !has_sockets(s, role))
+		return false;
 	return !s->port25_only || !role_info[role].listener ||
-	       role == ROLE_SMTP;
+	       role == ROLE_SMTP || role == ROLE_WEB;
 }
 
 void
@@ -420,7 +434,7 @@ mend_sockets(struct super *s)
 	bool changed;
 
 	if (sockets_open(&s->sockets, s->conf,
-		s->port25_only ? 1u << CONF_SMTP : SOCKETS_ALL, &changed,
+		s->port25_only ? SOCKETS_BARE : SOCKETS_ALL, &changed,
 		&err) != RC_OK)
 		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
 }

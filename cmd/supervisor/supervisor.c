@@ -34,7 +34,7 @@
 static unsigned
 services_now(const struct super *s)
 {
-	return s->port25_only ? 1u << CONF_SMTP : SOCKETS_ALL;
+	return s->port25_only ? SOCKETS_BARE : SOCKETS_ALL;
 }
 
 /* ---- signals ---- */

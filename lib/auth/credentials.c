@@ -425,6 +425,33 @@ credentials_app_list(
 	}
 }
 
+void
+credentials_app_each(const struct credentials *c, struct sv account,
+    credentials_app_fn *fn, void *arg)
+{
+	struct entry *e = find(c, account);
+	size_t i;
+
+	for (i = 0; e != NULL && i < e->napp; i++) {
+		const struct credentials_app a = {
+		    e->app[i].label, e->app[i].id, e->app[i].made};
+
+		fn(&a, arg);
+	}
+}
+
+bool
+credentials_app_has(const struct credentials *c, uint64_t id)
+{
+	size_t i, j;
+
+	for (i = 0; i < c->n; i++)
+		for (j = 0; j < c->e[i].napp; j++)
+			if (c->e[i].app[j].id == id)
+				return true;
+	return false;
+}
+
 uint64_t
 credentials_app_match(
     const struct credentials *c, struct sv account, struct sv password)

@@ -65,6 +65,15 @@ void credentials_app_list(
 /* Fast.  The id of the app password that this is, 0 if it is none. */
 uint64_t credentials_app_match(
     const struct credentials *c, struct sv account, struct sv password);
+struct credentials_app {
+	const char *label;
+	uint64_t id, made; /* made: seconds since 1970 */
+};
+typedef void credentials_app_fn(const struct credentials_app *a, void *arg);
+void credentials_app_each(const struct credentials *c, struct sv account,
+    credentials_app_fn *fn, void *arg);
+/* Has any account one of that id? */
+bool credentials_app_has(const struct credentials *c, uint64_t id);
 unsigned credentials_app_count(const struct credentials *c, struct sv account);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/devices.h"
 #include "auth/server.h"
 #include "auth/rotator.h"
 #include "auth/signer.h"
@@ -28,7 +29,7 @@ _Static_assert(SIGN_DOMAIN_MAX == SIGNER_DOMAIN_MAX, "auth/signer.h");
 struct client {
 	struct ipc_client ipc;
 	bool command; /* the owner's; else a process of the server */
-	bool may_sign, may_login;
+	bool may_sign, may_login, may_link;
 	enum auth_door door;
 	unsigned strangers; /* requests that are logins from networks not
 			       known */
@@ -42,6 +43,7 @@ struct auth_service {
 	struct signer *signer;
 	struct rotator *rotator;
 	struct peer *keeper;
+	struct auth_devices *devices;
 	struct ipc_server *clients;
 	struct kick *kicks; /* that wait for the keeper */
 };
@@ -166,6 +168,9 @@ on_login_done(const struct auth_result *r, void *arg)
 
 	l->account = r->account;
 	l->credential = r->credential;
+	if (r->rc == RC_OK && r->credential != AUTH_CREDENTIAL_PASSWORD)
+		auth_devices_note(s->devices, r->credential,
+		    conf_service_name(l->service), l->peer);
 	if (r->rc != RC_OK || l->fd < 0) {
 		if (r->rc == RC_OK)
 			mlog(LOG_INFO, "auth.ok",
@@ -440,6 +445,17 @@ list_accounts(struct auth_service *s, struct buf *out)
 	}
 }
 
+static void
+on_link(struct client *c, struct msg *m)
+{
+	struct auth_service *s = c->ipc.arg;
+	struct msg answer;
+
+	msg_init(&answer, MSG_REPLY);
+	auth_devices_link(s->devices, s->conf, m, &answer);
+	ipc_client_answer(&c->ipc, m->id, &answer);
+}
+
 static int
 run_command(struct auth_service *s, struct msg *m, struct buf *text,
     struct buf *secret, struct err *err)
@@ -463,17 +479,25 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	case CMD_APP_REVOKE:
 		r = auth_server_app_revoke(
 		    s->server, o.account, o.arg, &id, err);
+		auth_devices_forget(s->devices, o.account, o.arg);
 		if (r == RC_OK)
 			kick(s, o.account, id);
 		return r;
 	case CMD_APP_LIST:
+	case CMD_DEVICE_LIST:
 		if (conf_account_by_name(s->conf, o.account) < 0)
 			return err_set(err, RC_NOTFOUND,
 			    "there is no account \"%.*s\" in the configuration",
 			    SV_ARG(o.account));
-		credentials_app_list(
-		    auth_server_credentials(s->server), o.account, text);
+		if (m->type == CMD_DEVICE_LIST)
+			auth_devices_list(s->devices, o.account, text);
+		else
+			credentials_app_list(auth_server_credentials(s->server),
+			    o.account, text);
 		return RC_OK;
+	case CMD_DEVICE_ADD:
+		return auth_devices_add(
+		    s->devices, o.account, o.arg, text, secret, err);
 	case CMD_ACCOUNTS:
 		list_accounts(s, text);
 		return RC_OK;
@@ -504,7 +528,7 @@ on_command(struct client *c, struct msg *m)
 	auth_done_put(&answer, &done);
 	ipc_client_answer(&c->ipc, m->id, &answer);
 	buf_wipe(&secret);
-	buf_fini(&text);
+	buf_wipe(&text); /* a link's token */
 }
 
 static void
@@ -518,6 +542,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		on_command(c, m);
 	else if (m->type == AUTH_LOGIN && c->may_login)
 		on_login(c, m);
+	else if (m->type == AUTH_LINK && c->may_link)
+		on_link(c, m);
 	else if (m->type == AUTH_SIGN)
 		on_sign(c, m);
 }
@@ -545,6 +571,12 @@ void
 auth_service_add_signer(struct auth_service *s, int fd)
 {
 	add_client(s, fd)->may_sign = true;
+}
+
+void
+auth_service_add_web(struct auth_service *s, int fd)
+{
+	add_client(s, fd)->may_link = true;
 }
 
 void
@@ -619,6 +651,7 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 	}
 	s->clients = ipc_server_new(loop, &client_ops, s);
 	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
+	s->devices = auth_devices_new(loop, s->server);
 	auth_server_remember(s->server, KNOWN_FILE);
 	auth_server_start(s->server);
 	start_signing(s, dkim_tick_ms);
@@ -637,6 +670,7 @@ auth_service_free(struct auth_service **sp)
 	peer_free(&s->keeper);
 	rotator_free(&s->rotator);
 	signer_free(&s->signer);
+	auth_devices_free(&s->devices);
 	auth_server_free(&s->server);
 	conf_free(&s->conf);
 	*sp = NULL;

@@ -43,6 +43,8 @@ void auth_service_add_client(
     struct auth_service *s, int fd, enum auth_door door);
 /* Takes fd: a line to the queue, which gets signatures and no logins. */
 void auth_service_add_signer(struct auth_service *s, int fd);
+/* Takes fd: a line to web, which asks for links to profiles only. */
+void auth_service_add_web(struct auth_service *s, int fd);
 /* Takes fd: a connection of the command line. */
 void auth_service_add_command(struct auth_service *s, int fd);
 

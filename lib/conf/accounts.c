@@ -59,8 +59,17 @@ domain_inbound(struct conf_parser *p, yaml_node_t *n)
 	conf_read_inbound(p, n, &c->domain[c->ndomain - 1].inbound);
 }
 
+static void
+domain_mta_sts(struct conf_parser *p, yaml_node_t *n)
+{
+	struct conf *c = p->c;
+
+	conf_read_mta_sts(p, n, &c->domain[c->ndomain - 1].mta_sts);
+}
+
 static const struct conf_key domain_keys[] = {
     {"inbound", domain_inbound},
+    {"mta_sts", domain_mta_sts},
     {NULL, NULL},
 };
 

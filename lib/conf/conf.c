@@ -6,8 +6,8 @@
 
 #include "base/ascii.h"
 
-static const char *const service_names[CONF_SERVICES] = {
-    "smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"};
+static const char *const service_names[CONF_SERVICES] = {"smtp", "submission",
+    "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"};
 
 const char *
 conf_service_name(enum conf_service s)
@@ -18,7 +18,8 @@ conf_service_name(enum conf_service s)
 bool
 conf_service_tls(enum conf_service s)
 {
-	return s == CONF_SUBMISSIONS || s == CONF_IMAPS || s == CONF_POP3S;
+	return s == CONF_SUBMISSIONS || s == CONF_IMAPS || s == CONF_POP3S ||
+	       s == CONF_HTTPS;
 }
 
 static void
@@ -76,6 +77,7 @@ conf_free(struct conf **cp)
 	for (i = 0; i < c->ndomain; i++) {
 		free(c->domain[i].name);
 		inbound_fini(&c->domain[i].inbound);
+		free_strings(c->domain[i].mta_sts.mx, c->domain[i].mta_sts.nmx);
 	}
 	free(c->domain);
 	for (i = 0; i < c->nrelay; i++) {
@@ -89,6 +91,7 @@ conf_free(struct conf **cp)
 	free(c->outbound.source6);
 	free(c->backup.folder);
 	inbound_fini(&c->inbound);
+	free_strings(c->mta_sts.mx, c->mta_sts.nmx);
 	free_strings(c->dns.forward, c->dns.nforward);
 	free_strings(c->dns.receiver, c->dns.nreceiver);
 	for (i = 0; i < c->dns.nblock_list; i++)

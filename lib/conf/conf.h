@@ -30,6 +30,8 @@ enum conf_service {
 	CONF_IMAPS,
 	CONF_POP3,
 	CONF_POP3S,
+	CONF_HTTP,
+	CONF_HTTPS,
 	CONF_SERVICES /* how many */
 };
 
@@ -76,10 +78,27 @@ struct conf_inbound {
 	size_t nlist;
 };
 
+/* What other servers are to make of TLS with this one [RFC 8461]. */
+struct conf_mta_sts {
+	bool has; /* the key is there */
+	enum conf_sts {
+		CONF_STS_OFF,	  /* there is no policy */
+		CONF_STS_NONE,	  /* there is one that takes back others */
+		CONF_STS_TESTING, /* failures are reported only */
+		CONF_STS_ENFORCE
+	} mode;
+	int64_t enforce_s;  /* testing before that, seconds since 1970 */
+	uint32_t max_age_s; /* 0: by the mode */
+	/* Mail hosts beside this one, lower case; "*.": any label. */
+	char **mx;
+	size_t nmx;
+};
+
 struct conf_domain {
 	char *name;		     /* lower case */
 	int catch_all;		     /* account number, -1: none */
 	struct conf_inbound inbound; /* its own; what it lacks is in conf's */
+	struct conf_mta_sts mta_sts; /* its own, in place of conf's */
 };
 
 #define CONF_OUTSIDE_MAX 100 /* addresses to which one alias leads */
@@ -179,6 +198,11 @@ struct conf_backup {
 	struct conf_place folder_at;
 };
 
+/* What is served by HTTP. */
+struct conf_web {
+	bool hsts; /* browsers are told to come by https only [RFC 6797] */
+};
+
 struct conf_limits {
 	uint64_t message_size;	       /* bytes, default 50 MiB */
 	uint32_t recipients;	       /* of one message, default 100 */
@@ -215,6 +239,8 @@ struct conf {
 	struct conf_backup backup;
 	struct conf_history history;
 	struct conf_reports reports;
+	struct conf_web web;
+	struct conf_mta_sts mta_sts;
 	struct conf_relay *relay;
 	size_t nrelay;
 	bool outside;	/* mail may go to other domains (not `relay: off`) */
@@ -336,6 +362,8 @@ const struct conf_relay *conf_relay_for(const struct conf *c, struct sv domain);
 
 /* What is delayed while no names can be looked up, in words for people. */
 const char *conf_without_names(const struct conf *c);
+/* Of one of our domains; NULL: it has no policy, or nobody could fetch it. */
+const struct conf_mta_sts *conf_mta_sts(const struct conf *c, struct sv domain);
 
 /* Is the key `dns` the same in both? */
 bool conf_dns_same(const struct conf *a, const struct conf *b);

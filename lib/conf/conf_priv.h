@@ -33,6 +33,7 @@ struct conf_parser {
 	size_t nalias, alias_cap;
 	bool has_domains, has_accounts; /* the keys are there */
 	struct conf_inbound *inbound;	/* the one that is being read */
+	struct conf_mta_sts *sts;	/* the same */
 };
 
 struct conf_key {
@@ -136,6 +137,13 @@ void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 /* The same key of one domain. */
 void conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
+
+/* ---- web.c: the keys `web` and `mta_sts` ---- */
+void conf_set_web(struct conf_parser *p, yaml_node_t *n);
+void conf_set_mta_sts(struct conf_parser *p, yaml_node_t *n);
+/* The same key of one domain. */
+void conf_read_mta_sts(
+    struct conf_parser *p, yaml_node_t *n, struct conf_mta_sts *out);
 
 /* ---- reports.c ---- */
 void conf_set_reports(struct conf_parser *p, yaml_node_t *n);

@@ -79,6 +79,8 @@ LISTEN(listen_imap, CONF_IMAP)
 LISTEN(listen_imaps, CONF_IMAPS)
 LISTEN(listen_pop3, CONF_POP3)
 LISTEN(listen_pop3s, CONF_POP3S)
+LISTEN(listen_http, CONF_HTTP)
+LISTEN(listen_https, CONF_HTTPS)
 
 static void
 set_u32(struct conf_parser *p, yaml_node_t *n, uint32_t least, uint32_t *at)
@@ -148,6 +150,8 @@ static const struct conf_key listen_keys[] = {
     {"imaps", listen_imaps},
     {"pop3", listen_pop3},
     {"pop3s", listen_pop3s},
+    {"http", listen_http},
+    {"https", listen_https},
     {NULL, NULL},
 };
 
@@ -203,6 +207,8 @@ static const struct conf_key top_keys[] = {
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
+    {"web", conf_set_web},
+    {"mta_sts", conf_set_mta_sts},
     {"log", conf_set_log},
     {"quota", conf_set_quota},
     {"retention", conf_set_retention},
@@ -235,8 +241,9 @@ check_whole(struct conf_parser *p, yaml_node_t *root)
 static void
 set_defaults(struct conf *c, const char *file)
 {
+	/* 0: it is not on by itself. */
 	static const uint16_t ports[CONF_SERVICES] = {
-	    25, 587, 465, 143, 993, 110, 995};
+	    25, 587, 465, 143, 993, 110, 995, 0, 0};
 	int i;
 
 	c->refs = 1;
@@ -263,6 +270,8 @@ set_defaults(struct conf *c, const char *file)
 	    .messages_per_hour = 600,
 	};
 	for (i = 0; i < CONF_SERVICES; i++) {
+		if (ports[i] == 0)
+			continue;
 		c->listen[i] = xcalloc(1, sizeof *c->listen[i]);
 		c->listen[i][0].port = ports[i];
 		c->nlisten[i] = 1;

@@ -13,6 +13,7 @@
 #include "front/front_priv.h"
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
+#include "net/sni.h"
 
 #define AUTH_TIMEOUT_MS	  30000
 #define AGAIN_MS	  200
@@ -100,13 +101,37 @@ conn_reap(struct shard *s)
 	}
 }
 
+/* All is sent. */
+static void
+end_of_output(struct conn *c)
+{
+	(void)shutdown(c->fd, SHUT_WR);
+	if (!c->shard->l->o.proto->lingers || c->client_eof) {
+		conn_kill(c);
+		return;
+	}
+	c->state = CONN_LINGER;
+	c->deadline = clk_mono() + LINGER_MS;
+	shard_sweep_soon(c->shard);
+	conn_watch(c, EPOLLIN, 0);
+}
+
+static void
+linger(struct conn *c)
+{
+	long k = wire_discard(c);
+
+	c->lingered += k > 0 ? (size_t)k : 0;
+	if (k < 0 || c->lingered > LINGER_BYTES)
+		conn_kill(c);
+}
+
 void
 conn_close(struct conn *c)
 {
 	wire_bye(c);
 	if (c->out.n == 0) {
-		(void)shutdown(c->fd, SHUT_WR);
-		conn_kill(c);
+		end_of_output(c);
 		return;
 	}
 	c->state = CONN_CLOSING;
@@ -134,7 +159,12 @@ conn_idle(struct conn *c)
 {
 	struct sv text = sv_str(c->shard->l->o.proto->idle_bye);
 
-	if (!wire_write(c, text.p, text.n))
+	/* One that does not take its answer gets no other. */
+	if (text.p == NULL && c->out.n > 0)
+		conn_kill(c);
+	else if (text.p == NULL)
+		conn_bye(c, NULL);
+	else if (!wire_write(c, text.p, text.n))
 		conn_kill(c);
 	else
 		conn_close(c);
@@ -462,11 +492,15 @@ handshake(struct conn *c)
 	}
 	if (k == 0)
 		return;
+	if (sni_is_challenge(c->ssl)) {
+		conn_close(c); /* it has seen what it came for */
+		return;
+	}
 	c->state = CONN_FRONT;
 	not_idle(c);
 	if (c->front == NULL) {
-		struct front_opts o = {
-		    c->shard->l->o.hostname, false, true, false};
+		struct front_opts o = {c->shard->l->o.hostname, false, true,
+		    false, c->shard->l->o.arg, c->peer};
 		struct buf out;
 		bool ok;
 
@@ -495,8 +529,7 @@ conn_event(struct ev *e, uint32_t events, void *arg)
 			return;
 		}
 		if (c->state == CONN_CLOSING && c->out.n == 0) {
-			(void)shutdown(c->fd, SHUT_WR);
-			conn_kill(c);
+			end_of_output(c);
 			return;
 		}
 		if (c->state == CONN_LOGIN)
@@ -525,6 +558,9 @@ conn_event(struct ev *e, uint32_t events, void *arg)
 	case CONN_CLOSING:
 		if ((events & (EPOLLHUP | EPOLLERR)) != 0)
 			conn_kill(c);
+		break;
+	case CONN_LINGER:
+		linger(c);
 		break;
 	case CONN_DEAD:
 		break;
@@ -567,7 +603,7 @@ conn_start(struct conn *c)
 {
 	struct shard *s = c->shard;
 	struct front_opts o = {s->l->o.hostname, s->l->o.tls != NULL, false,
-	    network_is_loopback(c->peer)};
+	    network_is_loopback(c->peer), s->l->o.arg, c->peer};
 	struct buf out;
 
 	c->next = s->conns;

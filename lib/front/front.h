@@ -1,7 +1,7 @@
 /*
- * The part of IMAP and POP3 that happens before login, in the listener
- * process: a pure state machine fed with bytes, behind a table of functions,
- * so that one event loop and one pump serve both protocols.
+ * The part of IMAP and POP3 that happens before login, and all of HTTP, in the
+ * listener process: a pure state machine fed with bytes, behind a table of
+ * functions, so that one event loop and one pump serve all protocols.
  */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
@@ -33,6 +33,8 @@ struct front_opts {
 	bool tls_offered; /* STARTTLS can be had */
 	bool tls;	  /* the connection is under TLS from the start */
 	bool trusted;	  /* loopback: login in the clear is allowed */
+	void *arg;	  /* the listener's */
+	const char *peer; /* numeric address; lives as long as the connection */
 };
 
 enum front_failure {
@@ -45,7 +47,11 @@ struct front_proto {
 	/* How long a client may be silent before login: people look for their
 	 * passwords meanwhile; and what is said at the end. */
 	int64_t idle_ms;
-	const char *idle_bye;
+	const char *idle_bye; /* NULL: bye is asked for it */
+	/* A client may still be sending when it is refused: what comes is
+	 * thrown away for a while, since closing at once would take the answer
+	 * away from it [RFC 9112 9.6]. */
+	bool lingers;
 	/* Writes the greeting. */
 	void *(*open)(const struct front_opts *o, struct buf *out);
 	/* Takes commands off `in`, as many as there are up to one that needs
@@ -60,8 +66,8 @@ struct front_proto {
 	/* The answer to a FRONT_LOGIN that auth refused; what to do then. */
 	enum front_do (*failed)(
 	    void *f, enum front_failure why, const char *text, struct buf *out);
-	/* A last word before the connection is closed for that reason; f may
-	 * be NULL: there was no place for it. */
+	/* A last word before the connection is closed for that reason (NULL:
+	 * the client was silent); f may be NULL: there was no place for it. */
 	void (*bye)(void *f, const char *text, struct buf *out);
 	void (*close)(void *f);
 };

@@ -12,7 +12,9 @@
 #define BACKLOG_MAX  (32 * 1024 + FLOW_BYTES + 4096)
 #define FRONT_INPUT  16384 /* unread bytes before login */
 #define HANDSHAKE_MS 60000
-#define REFUSALS     256 /* that are remembered for the log */
+#define LINGER_MS    10000
+#define LINGER_BYTES (16 << 20) /* thrown away behind the last answer */
+#define REFUSALS     256	/* that are remembered for the log */
 #define KNOWN_NETWORKS \
 	1024 /* that are remembered; what collides is forgotten */
 
@@ -22,6 +24,7 @@ enum conn_state {
 	CONN_LOGIN,	/* auth has been asked */
 	CONN_PUMP,	/* carries bytes */
 	CONN_CLOSING,	/* sends what is left, then ends */
+	CONN_LINGER,	/* has sent all; throws away what still comes */
 	CONN_DEAD	/* waits to be freed at the end of the tick */
 };
 
@@ -62,7 +65,8 @@ struct conn {
 	struct ev *ev;
 	uint32_t watch; /* epoll events asked for now */
 	SSL *ssl;
-	size_t share; /* bytes that it may still read in this turn */
+	size_t share;	 /* bytes that it may still read in this turn */
+	size_t lingered; /* bytes thrown away */
 
 	/* The session's socket, from login on. */
 	int session_fd;
@@ -151,6 +155,9 @@ bool wire_write(struct conn *c, const char *p, size_t n);
 bool wire_flush(struct conn *c);
 /* Says goodbye under TLS. */
 void wire_bye(struct conn *c);
+/* Throws away what has come, as it came; how much, 0: nothing now, -1: EOF, or
+ * broken. */
+long wire_discard(struct conn *c);
 
 /* ---- flow.c: bytes to a socket that may not take them now ---- */
 

@@ -1,7 +1,7 @@
 /*
- * The IMAP and POP3 listeners: event loops, one thread per core, that greet,
- * shake hands, speak the front half of the protocol, ask auth, and afterwards
- * only carry bytes between TLS and the account's process.
+ * The IMAP, POP3 and HTTP listeners: event loops, one thread per core, that
+ * greet, shake hands, speak the front half of the protocol, ask auth, and
+ * afterwards only carry bytes between TLS and the account's process.
  *
  * A connection at rest costs its struct and OpenSSL's state, no buffers: what
  * flows uses two buffers of its loop; a connection has a buffer of its own
@@ -29,6 +29,7 @@ struct listener_opts {
 	uint32_t connections_per_peer; /* of one address (/64) */
 	bool limit_loopback;
 	struct peer *auth; /* asked with AUTH_LOGIN */
+	void *arg;	   /* the protocol's, see front_opts */
 };
 
 struct listener *listener_new(const struct listener_opts *o);

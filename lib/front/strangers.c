@@ -114,7 +114,8 @@ shard_evict(void *arg)
 			conn_evict_login(c);
 		else if (c->state == CONN_FRONT)
 			conn_bye(c, "too many connections, try again later");
-		else if (c->state == CONN_HANDSHAKE || c->state == CONN_CLOSING)
+		else if (c->state == CONN_HANDSHAKE ||
+			 c->state == CONN_CLOSING || c->state == CONN_LINGER)
 			conn_kill(c);
 	}
 }

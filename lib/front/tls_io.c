@@ -221,3 +221,16 @@ wire_bye(struct conn *c)
 	(void)SSL_shutdown(c->ssl);
 	(void)send_collected(c);
 }
+
+long
+wire_discard(struct conn *c)
+{
+	ssize_t k;
+
+	do
+		k = recv(c->fd, c->shard->flow, FLOW_BYTES, MSG_DONTWAIT);
+	while (k < 0 && errno == EINTR);
+	if (k < 0 && errno == EAGAIN)
+		return 0;
+	return k > 0 ? (long)k : -1;
+}

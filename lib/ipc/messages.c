@@ -10,6 +10,7 @@
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
+#include "ipc/msg_web.h"
 
 const struct codec_type *const ipc_messages[] = {
     &msg_answer_codec,
@@ -27,6 +28,8 @@ const struct codec_type *const ipc_messages[] = {
     &login_done_codec,
     &sign_ask_codec,
     &sign_done_codec,
+    &link_ask_codec,
+    &link_done_codec,
     &auth_command_codec,
     &dkim_order_codec,
     &auth_done_codec,
@@ -90,5 +93,11 @@ const struct codec_type *const ipc_messages[] = {
     &feedback_rest_codec,
     &reports_ask_codec,
     &reports_answer_codec,
+    /* msg_web.h */
+    &http_challenge_codec,
+    &http_challenge_end_codec,
+    &alpn_challenge_codec,
+    &alpn_challenge_end_codec,
+    &web_certificate_codec,
     NULL,
 };

@@ -63,6 +63,29 @@ sign_done_fields(struct codec *c, struct sign_done *v)
 CODEC(sign_done, sign_done_fields)
 
 static void
+link_ask_fields(struct codec *c, struct link_ask *v)
+{
+	codec_below(c, &v->what, LINK_WHATS);
+	codec_text(c, &v->token, LINK_TOKEN_MAX);
+}
+
+CODEC(link_ask, link_ask_fields)
+
+static void
+link_done_fields(struct codec *c, struct link_done *v)
+{
+	codec_rc(c, &v->rc);
+	codec_sv(c, &v->account);
+	codec_sv(c, &v->device);
+	codec_sv(c, &v->address);
+	codec_text(c, &v->ticket, LINK_TOKEN_MAX);
+	codec_sv(c, &v->password);
+	codec_u32(c, &v->seconds);
+}
+
+CODEC(link_done, link_done_fields)
+
+static void
 command_fields(struct codec *c, struct auth_command *v)
 {
 	codec_sv(c, &v->account);

@@ -69,13 +69,44 @@ struct sign_done {
 };
 CODEC_FUNCTIONS(sign_done);
 
+/* ---- links to profiles: auth/links.h ---- */
+
+#define LINK_TOKEN_MAX 64
+
+/* AUTH_LINK, of web only. */
+struct link_ask {
+	uint8_t what; /* enum link_what */
+	struct sv token;
+};
+enum link_what {
+	LINK_LOOK,  /* GET: whose is it? */
+	LINK_PRESS, /* the button */
+	LINK_TAKE,  /* the token is a ticket: the profile, again if wanted */
+	LINK_WHATS  /* how many */
+};
+CODEC_FUNCTIONS(link_ask);
+
+/* RC_OK; RC_EXISTS: it has been pressed; RC_NOTFOUND: unknown, or its time is
+ * over. */
+struct link_done {
+	int rc;
+	struct sv account, device;
+	struct sv address;  /* mail is written as */
+	struct sv ticket;   /* of PRESS */
+	struct sv password; /* of TAKE */
+	uint32_t seconds;   /* it is valid for so long */
+};
+CODEC_FUNCTIONS(link_done);
+
 /* ---- commands ---- */
 
-/* CMD_PASSWD, CMD_APP_ADD, CMD_APP_REVOKE, CMD_APP_LIST, CMD_ACCOUNTS. */
+/* CMD_PASSWD, CMD_APP_ADD, CMD_APP_REVOKE, CMD_APP_LIST, CMD_DEVICE_ADD,
+ * CMD_DEVICE_LIST, CMD_ACCOUNTS. */
 struct auth_command {
 	struct sv account; /* but for ACCOUNTS */
-	struct sv arg;	   /* PASSWD: the password; APP_ADD, _REVOKE: label */
-	bool weak;	   /* PASSWD: take it all the same */
+	/* PASSWD: the password; APP_ADD, APP_REVOKE, DEVICE_ADD: label */
+	struct sv arg;
+	bool weak; /* PASSWD: take it all the same */
 };
 CODEC_FUNCTIONS(auth_command);
 

@@ -34,6 +34,10 @@ enum proto {
 	AUTH_KICK,  /* auth to submission: session_kick */
 	AUTH_SIGN,  /* submission and queue only: sign_ask -> sign_done */
 
+	/* ---- web to auth: msg_auth.h ---- */
+
+	AUTH_LINK, /* link_ask -> link_done */
+
 	/* ---- auth to keeper, keeper to account: msg_account.h ---- */
 
 	SESSION_OPEN, /* session_open -> msg_answer */
@@ -75,6 +79,14 @@ enum proto {
 	 * msg_answer: RC_OK or RC_NOTFOUND */
 	QUEUE_KNOWN,
 
+	/* ---- acme to web: msg_web.h; -> msg_answer ---- */
+
+	HTTP_CHALLENGE_SET,   /* http_challenge */
+	HTTP_CHALLENGE_CLEAR, /* http_challenge_end */
+	ALPN_CHALLENGE_SET,   /* alpn_challenge */
+	ALPN_CHALLENGE_CLEAR, /* alpn_challenge_end */
+	WEB_CERTIFICATE,      /* web_certificate */
+
 	/* ---- smtp to report: msg_report.h ---- */
 
 	REPORT_READ, /* report_mail -> msg_answer */
@@ -112,10 +124,12 @@ enum proto {
 	/* ---- command line to auth, on a control connection: msg_auth.h;
 	 * -> auth_done ---- */
 
-	CMD_PASSWD, /* auth_command, as are the next four */
+	CMD_PASSWD, /* auth_command, as are the next six */
 	CMD_APP_ADD,
 	CMD_APP_REVOKE,
 	CMD_APP_LIST,
+	CMD_DEVICE_ADD,	 /* as APP_ADD, and the text is a link's token */
+	CMD_DEVICE_LIST, /* as APP_LIST, in the lines of auth/uses.h */
 	CMD_ACCOUNTS,
 	CMD_DKIM, /* dkim_order; see auth/signer.h */
 

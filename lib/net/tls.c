@@ -201,6 +201,12 @@ ssl_new(SSL_CTX *ctx)
 	return ssl;
 }
 
+SSL_CTX *
+tls_ctx_openssl(struct tls_ctx *ctx)
+{
+	return ctx->ssl_ctx;
+}
+
 SSL *
 tls_ssl_new(struct tls_ctx *ctx)
 {
@@ -350,18 +356,29 @@ read_first(struct sv cert_pem)
 	return x;
 }
 
+static bool
+is_for(X509 *x, const char *host)
+{
+	return x != NULL && X509_check_host(x, host, 0,
+				X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+				    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
+				NULL) == 1;
+}
+
 bool
 tls_cert_is_for(struct sv cert_pem, const char *host)
 {
 	X509 *x = read_first(cert_pem);
-	bool fits;
+	bool fits = is_for(x, host);
 
-	fits = x != NULL && X509_check_host(x, host, 0,
-				X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-				    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
-				NULL) == 1;
 	X509_free(x);
 	return fits;
+}
+
+bool
+tls_ctx_is_for(struct tls_ctx *ctx, const char *host)
+{
+	return is_for(SSL_CTX_get0_certificate(ctx->ssl_ctx), host);
 }
 
 int

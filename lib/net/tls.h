@@ -17,6 +17,7 @@
 
 struct tls_ctx;
 typedef struct ssl_st SSL;
+typedef struct ssl_ctx_st SSL_CTX;
 
 /*
  * From PEM text: a certificate chain, leaf first, and its key.  Errors name
@@ -26,6 +27,10 @@ typedef struct ssl_st SSL;
 int tls_ctx_new(struct sv cert_pem, struct sv key_pem, struct tls_ctx **out,
     struct err *err) RC_USE_RESULT;
 void tls_ctx_free(struct tls_ctx **ctx);
+/* Its context, which stays its. */
+SSL_CTX *tls_ctx_openssl(struct tls_ctx *ctx);
+/* Does its certificate name that host, as tls_cert_is_for? */
+bool tls_ctx_is_for(struct tls_ctx *ctx, const char *host);
 /* A new server connection of this context, to be freed with SSL_free.  A peer
  * that asks for new keys again and again is taken as one that has said
  * goodbye; the message callback counts that and is not for others. */

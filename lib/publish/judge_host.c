@@ -381,6 +381,11 @@ publish_judge_autoconfig(
 		publish_found(p, buf_sv(&text));
 	}
 	buf_fini(&text);
+	if (a->n == 0 && p->ours)
+		return publish_say(p, PUBLISH_MISSING,
+		    "not needed, but many mail programs look there for their "
+		    "settings, and this server has them: make it a CNAME of %s",
+		    h->hostname);
 	if (a->n == 0)
 		return publish_say(p, PUBLISH_MISSING,
 		    "not needed: mail programs find this server by SRV "
@@ -388,6 +393,8 @@ publish_judge_autoconfig(
 	r = publish_leads_here(p, h, p->name);
 	if (r == RC_MORE)
 		return r;
+	if (r == RC_OK && p->ours)
+		return publish_say(p, PUBLISH_RIGHT, "%s", "");
 	if (r == RC_OK)
 		return publish_warn(p,
 		    "this server does not answer there: unless a web server on "

@@ -270,8 +270,27 @@ publish_judge_tlsrpt(
 
 /* ---- MTA-STS [RFC 8461 3.1] ---- */
 
-/* The policy is a file at https://mta-sts.DOMAIN, which this server does not
- * serve: so it cannot be recommended, and what is there is only looked at. */
+/* The policy is a file at https://mta-sts.DOMAIN.  One of this server's own is
+ * of use only if that leads here. */
+static int
+judge_own_host(struct publish *p, const struct publish_host *h)
+{
+	char host[DNS_NAME_MAX + 16];
+	int r;
+
+	buf_reset(&p->words);
+	(void)snprintf(host, sizeof host, "mta-sts.%s", p->domain);
+	r = publish_leads_here(p, h, host);
+	if (r == RC_NOTFOUND)
+		return publish_warn(p,
+		    "%s does not lead here, so that nobody can fetch the "
+		    "policy: make it a CNAME of %s",
+		    host, h->hostname);
+	return r == RC_OK ? publish_say(p, PUBLISH_RIGHT, "%s", "") : r;
+}
+
+/* Where this server has none it cannot be recommended, and what is there is
+ * only looked at. */
 static int
 judge_policy_host(struct publish *p, const struct publish_host *h)
 {
@@ -302,19 +321,53 @@ judge_policy_host(struct publish *p, const struct publish_host *h)
 	    h->hostname);
 }
 
+/* The id alone tells policies apart [RFC 8461 3.1]. */
+static struct sv
+policy_id(struct sv record)
+{
+	while (record.n > 0) {
+		struct sv field = sv_trim(sv_split(&record, ';'));
+		struct sv name = sv_trim(sv_split(&field, '='));
+
+		if (sv_eq(name, SV("id")))
+			return sv_trim(field);
+	}
+	return (struct sv){NULL, 0};
+}
+
+static bool
+same_policy(struct sv there, struct sv ours)
+{
+	struct sv id = policy_id(there);
+
+	return sv_starts(there, SV("v=STSv1")) && id.n > 0 &&
+	       sv_eq(id, policy_id(ours));
+}
+
 int
 publish_judge_mta_sts(
     struct publish *p, const struct publish_host *h, const struct dns_answer *a)
 {
 	struct buf text;
 	size_t at = 0, n = 0;
+	bool same = false;
 
 	buf_init(&text, PUBLISH_TEXT_MAX);
 	while (publish_next_text(a, &at, &text)) {
 		publish_found(p, buf_sv(&text));
 		n += sv_starts(buf_sv(&text), SV("v=STSv1"));
+		same = same || same_policy(buf_sv(&text), buf_sv(&p->value));
 	}
 	buf_fini(&text);
+	if (n == 0 && p->value.n > 0)
+		return publish_say(p, PUBLISH_MISSING,
+		    "without it nobody looks for the policy that this server "
+		    "serves");
+	if (n == 1 && p->value.n > 0)
+		return same ? judge_own_host(p, h)
+			    : publish_say(p, PUBLISH_DIFFERENT,
+				  "the policy has changed: others keep the old "
+				  "one until the id does, too");
 	if (n == 0)
 		return publish_say(p, PUBLISH_MISSING,
 		    "not needed: this server does not serve a policy");

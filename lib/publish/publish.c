@@ -1,7 +1,11 @@
 /* Which records there should be. */
+#include "base/clk.h"
+#include "publish/mta_sts.h"
 #include "publish/publish_priv.h"
 
 #include <arpa/inet.h>
+
+#include "clients/clients.h"
 
 #define STRING_MAX 255 /* [RFC 1035 3.3] */
 
@@ -153,18 +157,46 @@ add_of(struct publish_list *l, enum publish_kind kind, enum dns_type type,
 	return p;
 }
 
+/*
+ * TLS from the first byte is preferred, and IMAP to POP3: by priority, which
+ * counts across these names, too [RFC 6186 3.4, 8314 4.5.2].  What begins in
+ * the clear is offered for submission, which many only have there, and for the
+ * others where there is nothing else.
+ */
 static void
-add_srv(struct publish_list *l, const struct conf *c, const char *domain,
-    enum conf_service s)
+add_srv(struct publish_list *l, const struct conf *c, const char *domain)
 {
+	static const struct {
+		enum clients_protocol protocol;
+		const char *implicit, *starttls;
+		unsigned priority;
+	} order[] = {
+	    {CLIENTS_SUBMISSION, "submissions", "submission", 0},
+	    {CLIENTS_IMAP, "imaps", "imap", 0},
+	    {CLIENTS_POP3, "pop3s", "pop3", 10},
+	};
+	struct clients_server s;
 	struct publish *p;
+	size_t i, j;
 
-	if (c->nlisten[s] == 0 || c->listen[s][0].port == 0)
-		return;
-	p = add_of(l, PUBLISH_SRV, DNS_SRV, domain);
-	p->advice = true;
-	publish_set_name(p, "_%s._tcp.%s", conf_service_name(s), domain);
-	buf_addf(&p->value, "0 1 %u %s.", c->listen[s][0].port, c->hostname);
+	clients_server_of(c, &s);
+	for (i = 0; i < sizeof order / sizeof order[0]; i++)
+		for (j = 0; j < (i == 0 ? 2u : 1u); j++) {
+			const struct clients_port *at =
+			    &s.port[order[i].protocol][j];
+
+			if (at->number == 0)
+				continue;
+			p = add_of(l, PUBLISH_SRV, DNS_SRV, domain);
+			p->advice = true;
+			publish_set_name(p, "_%s._tcp.%s",
+			    at->implicit ? order[i].implicit
+					 : order[i].starttls,
+			    domain);
+			buf_addf(&p->value, "%u 1 %u %s.",
+			    j > 0 ? 10 : order[i].priority, at->number,
+			    s.hostname);
+		}
 }
 
 static void
@@ -249,20 +281,32 @@ add_reports(struct publish_list *l, const char *domain)
 	publish_report_address(domain, &p->value);
 }
 
-/* What this server has no part in, but may be there. */
+/* Where this server has no policy, there may be another one's. */
 static void
-add_others(struct publish_list *l, const char *domain)
+add_mta_sts(struct publish_list *l, const struct conf *c, const char *domain)
 {
 	struct publish *p = add_of(l, PUBLISH_MTA_STS, DNS_TXT, domain);
 
-	p->advice = p->hint = true;
 	publish_set_name(p, "_mta-sts.%s", domain);
-	p = add_of(l, PUBLISH_AUTOCONFIG, DNS_A, domain);
-	p->advice = p->hint = true;
-	publish_set_name(p, "autoconfig.%s", domain);
-	p = add_of(l, PUBLISH_AUTOCONFIG, DNS_A, domain);
-	p->advice = p->hint = true;
-	publish_set_name(p, "autodiscover.%s", domain);
+	p->advice = true;
+	p->hint = !publish_mta_sts_record(
+	    c, sv_str(domain), clk_now() / 1000, &p->value);
+}
+
+/* What this server has no part in, but may be there. */
+static void
+add_others(struct publish_list *l, const struct conf *c, const char *domain)
+{
+	static const char *const hosts[] = {"autoconfig", "autodiscover"};
+	struct publish *p;
+	size_t i;
+
+	for (i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		p = add_of(l, PUBLISH_AUTOCONFIG, DNS_A, domain);
+		p->advice = p->hint = true;
+		p->ours = c->nlisten[CONF_HTTPS] > 0;
+		publish_set_name(p, "%s.%s", hosts[i], domain);
+	}
 	p = add_of(l, PUBLISH_DNSSEC, DNS_MX, domain);
 	p->hint = true;
 }
@@ -271,18 +315,15 @@ void
 publish_add_domain(struct publish_list *l, const struct conf *c,
     const char *domain, struct sv dkim, const char *why)
 {
-	static const enum conf_service found[] = {
-	    CONF_SUBMISSIONS, CONF_SUBMISSION, CONF_IMAPS, CONF_POP3S};
 	struct publish *p = add_of(l, PUBLISH_MX, DNS_MX, domain);
-	size_t i;
 
 	buf_addf(&p->value, "10 %s.", c->hostname);
 	add_spf(l, c, domain);
 	add_dkim(l, domain, dkim, why);
 	add_reports(l, domain);
-	for (i = 0; i < sizeof found / sizeof found[0]; i++)
-		add_srv(l, c, domain, found[i]);
-	add_others(l, domain);
+	add_srv(l, c, domain);
+	add_mta_sts(l, c, domain);
+	add_others(l, c, domain);
 }
 
 /* ---- as text ---- */

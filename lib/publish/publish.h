@@ -79,6 +79,7 @@ struct publish {
 	enum publish_key key;
 	bool advice;	  /* all is well without it */
 	bool hint;	  /* it never is an error */
+	bool ours;	  /* of AUTOCONFIG: this server answers there */
 	bool lookup;	  /* it can be asked for */
 	struct lookup *q; /* what is asked, and the answers */
 	enum publish_state state;

@@ -28,6 +28,7 @@ BINARY = os.environ.get("HEARTHMAIL", next(
     (b for b in (os.path.join(TOP, d, "cmd/hearthmail") for d in ("build-test", "build"))
      if os.path.exists(b)), "hearthmail"))
 SERVICES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
+WEB = ["http", "https"]  # off unless a test wants them
 READER_MAX = 4 << 20  # bytes of a log: it is plain Python
 PASSWORD = "correct horse battery"
 
@@ -112,12 +113,13 @@ class House:
     """with House() as h: ...; extra is appended to the YAML file."""
 
     def __init__(self, extra="", env=None, users=("anna", "ben"), as_user=None, debug=False,
-                 passwords=True, dir=None):
+                 passwords=True, dir=None, web=False):
         self.dir = dir or tempfile.mkdtemp(prefix="hearthmail-test.")
         self.own_dir = dir is None
         os.chmod(self.dir, 0o755)
         self.users = users
-        self.port = dict(zip(SERVICES, free_ports(len(SERVICES))))
+        services = SERVICES + WEB * web
+        self.port = dict(zip(services, free_ports(len(services))))
         self.config = os.path.join(self.dir, "hearthmail.yaml")
         self.data = os.path.join(self.dir, "data")
         self.log_path = os.path.join(self.dir, "log")

@@ -83,6 +83,8 @@ def memory(got):
         m.logout()
         pid, = h.pids("account anna")
         got["account at rest, KiB"] = settled(lambda: pss([pid]))
+    with House(web=True) as h:
+        got["web at rest, KiB"] = settled(lambda: pss(h.pids("web")))
     # The least: other work on the machine leaves memory in use for a while.
     got["idle TLS connection, KiB"] = min(connections() for _ in range(3))
 

@@ -48,7 +48,7 @@ def lines(records, domain, without=()):
             continue
         if r["type"] == "SRV":
             service = r["name"].split(".")[0][1:]
-            r = dict(r, value=f"0 1 {ports[service]} {HOST}.")
+            r = dict(r, value=f"{r['value'].split()[0]} 1 {ports[service]} {HOST}.")
         out.append(line(r))
     return out
 

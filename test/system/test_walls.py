@@ -3,6 +3,7 @@
 as root and as a plain user, with all of Landlock, with ABI 2 and without it;
 with the sandbox off the same probes succeed."""
 import gzip
+import http.client
 import os
 import re
 
@@ -10,11 +11,11 @@ import test_reports
 from house import House, finish, skip, verdict, wait_until
 
 ROLES = {"auth", "history", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
-         "mx", "report"}
+         "mx", "report", "web"}
 PROBES = 37
 # What is a process's own part is not probed there.
 PART = {"connect": {"dns", "mx"}, "udp": {"dns"}, "pair": {"imap", "pop3"},
-        "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account"},
+        "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account", "web"},
         "big-file": {"account", "queue", "history"}}
 
 
@@ -26,13 +27,20 @@ def probes(h):
     return found
 
 
+def get(h):
+    """The status of what https has for every name of ours."""
+    c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], context=h.tls(), timeout=120)
+    c.request("GET", "/.well-known/security.txt", headers={"Host": "mail.home.test"})
+    return c.getresponse().status
+
+
 def wanted(process):
     return PROBES - sum(process in who for who in PART.values())
 
 
 def one_case(label, extra="", env=None, as_user=None, off=False):
     env = dict(env or {}, HEARTHMAIL_TEST_PROBE="1")
-    with House(extra=extra, env=env, as_user=as_user) as h:
+    with House(extra=extra, env=env, as_user=as_user, web=True) as h:
         h.deliver("anna")
         # What reads reports is started by the first one.
         test_reports.send(h, test_reports.mail(gzip.compress(test_reports.dmarc().encode())))
@@ -59,11 +67,13 @@ def one_case(label, extra="", env=None, as_user=None, off=False):
         m.select()
         verdict(m.fetch("1", "(BODY[TEXT])")[0] == "OK", f"{label}-serves")
         m.logout()
+        verdict(get(h) == 200, f"{label}-answers-https")
 
 
 def kill_build():
     """Unlisted system calls kill: an ordinary day must need none."""
-    with House(env={"HEARTHMAIL_TEST_KILL": "1"}) as h:
+    with House(env={"HEARTHMAIL_TEST_KILL": "1"}, web=True) as h:
+        get(h)
         for i in range(3):
             h.deliver("anna", body="x" * 70 + ("\r\n" + "x" * 70) * 20000 * i)
         for text in (gzip.compress(test_reports.dmarc().encode()), test_reports.zipped(("a.json", test_reports.TLS)),

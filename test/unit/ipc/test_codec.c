@@ -16,6 +16,7 @@
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
+#include "ipc/msg_web.h"
 #include "test/unit/unit.h"
 
 struct sample {
@@ -81,6 +82,11 @@ static const struct sample samples[] = {
 	.s = LIST(struct sign_signature, {0, T("r"), T("rrr")},
 	    {1, T("e"), T("eee")}),
 	.n = 2),
+    PLAIN(link_ask, LINK_TAKE, T("AAAA")),
+    PLAIN(link_done, RC_OK, T("anna"), T("phone"), T("anna@example.org"),
+	T("BBBB"), T("secret"), 900),
+    PLAIN(link_done, .rc = RC_EXISTS, .account = T(""), .device = T(""),
+	.address = T(""), .ticket = T(""), .password = T("")),
     PLAIN(auth_command, T("anna"), T("phone"), true),
     PLAIN(dkim_order, 3, T("example.org"), T("s1")),
     PLAIN(auth_done, RC_OK, T("done"), T("secret")),
@@ -228,6 +234,13 @@ static const struct sample samples[] = {
     PLAIN(mx_outcome, .rc = RC_TEMP),
     PLAIN(mx_open, .job = 1, .which = LIST(uint32_t, 4, 5), .nwhich = 2),
     PLAIN(mx_noted, .job = 1),
+    PLAIN(http_challenge, .token = T("tok-en_1"), .key_auth = T("tok.thumb")),
+    PLAIN(http_challenge_end, .token = T("tok-en_1")),
+    PLAIN(alpn_challenge, .name = T("mail.example.org"),
+	.cert_pem = T("-----BEGIN"), .key_pem = T("-----BEGIN K")),
+    PLAIN(alpn_challenge_end, .name = T("")),
+    PLAIN(web_certificate, .id = T("example.org"), .cert_pem = T("-----"),
+	.key_pem = T("-----")),
 };
 #define NSAMPLES (int)(sizeof samples / sizeof samples[0])
 

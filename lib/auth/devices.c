@@ -1,0 +1,161 @@
+#include "auth/devices.h"
+
+#include <stdlib.h>
+
+#include "auth/links.h"
+#include "auth/uses.h"
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "ipc/msg_auth.h"
+
+#define USES_FILE "uses"
+#define TICK_MS	  60000
+
+struct auth_devices {
+	struct ev_loop *loop;
+	struct auth_server *server;
+	struct auth_uses *uses;
+	struct auth_links *links;
+	struct ev_timer *timer;
+};
+
+static void
+save(struct auth_devices *d)
+{
+	auth_uses_save(d->uses, USES_FILE, auth_server_credentials(d->server));
+}
+
+static void
+on_tick(void *arg)
+{
+	struct auth_devices *d = arg;
+
+	save(d);
+	(void)auth_links_sweep(d->links);
+	d->timer = ev_timer_add(d->loop, TICK_MS, on_tick, d);
+}
+
+struct auth_devices *
+auth_devices_new(struct ev_loop *loop, struct auth_server *server)
+{
+	struct auth_devices *d = xcalloc(1, sizeof *d);
+
+	d->loop = loop;
+	d->server = server;
+	d->uses = auth_uses_new();
+	auth_uses_load(d->uses, USES_FILE);
+	d->links = auth_links_new(clk_mono);
+	d->timer = ev_timer_add(loop, TICK_MS, on_tick, d);
+	return d;
+}
+
+void
+auth_devices_free(struct auth_devices **dp)
+{
+	struct auth_devices *d = *dp;
+
+	if (d == NULL)
+		return;
+	ev_timer_del(&d->timer);
+	save(d);
+	auth_links_free(&d->links);
+	auth_uses_free(&d->uses);
+	free(d);
+	*dp = NULL;
+}
+
+void
+auth_devices_note(
+    struct auth_devices *d, uint64_t id, const char *service, const char *peer)
+{
+	auth_uses_note(d->uses, id, service, peer);
+}
+
+int
+auth_devices_add(struct auth_devices *d, struct sv account, struct sv label,
+    struct buf *token_out, struct buf *password_out, struct err *err)
+{
+	int r =
+	    auth_server_app_add(d->server, account, label, password_out, err);
+
+	if (r == RC_OK)
+		auth_links_add(
+		    d->links, account, label, buf_sv(password_out), token_out);
+	return r;
+}
+
+void
+auth_devices_list(struct auth_devices *d, struct sv account, struct buf *out)
+{
+	auth_uses_list(
+	    d->uses, auth_server_credentials(d->server), account, out);
+}
+
+void
+auth_devices_forget(struct auth_devices *d, struct sv account, struct sv label)
+{
+	auth_links_forget(d->links, account, label);
+}
+
+/* ---- links ---- */
+
+static int
+ask(struct auth_devices *d, const struct link_ask *asked,
+    struct auth_link *link, struct buf *ticket)
+{
+	switch ((enum link_what)asked->what) {
+	case LINK_LOOK:
+		return auth_links_look(d->links, asked->token, link);
+	case LINK_PRESS:
+		return auth_links_press(d->links, asked->token, link, ticket);
+	case LINK_TAKE:
+		return auth_links_take(d->links, asked->token, link);
+	case LINK_WHATS:
+		break;
+	}
+	return RC_NOTFOUND;
+}
+
+static void
+note_link(const struct link_ask *asked, const struct link_done *done)
+{
+	/* Looking changes nothing, and anybody may do it. */
+	if (asked->what != LINK_LOOK)
+		mlog(LOG_INFO, "device.link", "what=%s account=%.*s rc=%s",
+		    asked->what == LINK_PRESS ? "press" : "take",
+		    SV_ARG(done->account), rc_name(done->rc));
+}
+
+void
+auth_devices_link(struct auth_devices *d, const struct conf *conf,
+    struct msg *m, struct msg *answer)
+{
+	struct link_done done = {.rc = RC_NOTFOUND};
+	struct link_ask asked = {.what = LINK_LOOK};
+	struct auth_link link = {.left_ms = 0};
+	const struct conf_account *a;
+	struct buf ticket;
+	int number;
+
+	buf_init(&ticket, LINK_TOKEN_MAX);
+	if (link_ask_get(m, &asked) == RC_OK)
+		done.rc = ask(d, &asked, &link, &ticket);
+	number =
+	    done.rc == RC_OK ? conf_account_by_name(conf, link.account) : -1;
+	if (number >= 0) {
+		a = &conf->account[number];
+		done.account = link.account;
+		done.device = link.device;
+		done.address =
+		    sv_str(a->naddress > 0 ? a->address[0] : a->name);
+		done.ticket = buf_sv(&ticket);
+		done.password = link.password;
+		done.seconds = (uint32_t)(link.left_ms / 1000);
+	} else if (done.rc == RC_OK) {
+		done.rc = RC_NOTFOUND; /* the account was removed */
+	}
+	note_link(&asked, &done);
+	link_done_put(answer, &done);
+	buf_wipe(&ticket);
+}

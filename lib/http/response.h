@@ -1,0 +1,44 @@
+/*
+ * Answers, with the fields that each of them has: nothing that a page could
+ * load or run from elsewhere, no frame around it, no guessing of types, nothing
+ * kept by caches; and nothing about this server [RFC 9110 10.2.4].
+ */
+#ifndef HTTP_RESPONSE_H
+#define HTTP_RESPONSE_H
+
+#include "http/request.h"
+
+#define HTTP_TEXT_TYPE "text/plain; charset=utf-8"
+
+struct http_response {
+	unsigned status;
+	const char *type;    /* of the body */
+	struct buf body;     /* an empty one where a status allows none */
+	struct buf location; /* empty: none */
+};
+
+#define HTTP_BODY_MAX 40960 /* bytes of an answer */
+
+void http_response_init(struct http_response *a);
+void http_response_fini(struct http_response *a);
+/* An answer that only says its status, and why if there is more to say. */
+void http_response_error(
+    struct http_response *a, unsigned status, const char *why);
+
+struct http_framing {
+	bool head;   /* the request was HEAD: without the body */
+	bool http10; /* the client's version */
+	bool close;  /* the connection ends behind it */
+	bool hsts;   /* Strict-Transport-Security: under TLS only */
+	int64_t now; /* milliseconds since 1970, for Date */
+	/* Methods (1 << http_method) that would do, for 405; 0: not said. */
+	unsigned allow;
+};
+
+void http_response_write(const struct http_response *a,
+    const struct http_framing *f, struct buf *out);
+
+/* "Mon, 30 Nov 2026 13:00:00 GMT" [RFC 9110 5.6.7] */
+void http_date(int64_t ms, struct buf *out);
+
+#endif

@@ -1,0 +1,245 @@
+#include "web/site.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "web/site_priv.h"
+
+struct web_site {
+	pthread_mutex_t lock; /* of conf */
+	struct conf *conf;
+	struct sni *sni;
+	struct peer *auth;
+	struct sv roots;
+	struct challenges *challenges;
+};
+
+struct web_site *
+web_site_new(
+    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots)
+{
+	struct web_site *s = xcalloc(1, sizeof *s);
+
+	must(pthread_mutex_init(&s->lock, NULL) == 0);
+	s->conf = conf_ref(c);
+	s->sni = sni;
+	s->auth = auth;
+	s->roots = roots;
+	s->challenges = challenges_new();
+	return s;
+}
+
+void
+web_site_free(struct web_site **s)
+{
+	if (*s == NULL)
+		return;
+	challenges_free(&(*s)->challenges);
+	conf_free(&(*s)->conf);
+	(void)pthread_mutex_destroy(&(*s)->lock);
+	free(*s);
+	*s = NULL;
+}
+
+struct challenges *
+web_site_challenges(struct web_site *s)
+{
+	return s->challenges;
+}
+
+struct sni *
+web_site_sni(struct web_site *s)
+{
+	return s->sni;
+}
+
+void
+web_site_set_conf(struct web_site *s, struct conf *c)
+{
+	struct conf *old;
+
+	pthread_mutex_lock(&s->lock);
+	old = s->conf;
+	s->conf = conf_ref(c);
+	pthread_mutex_unlock(&s->lock);
+	conf_free(&old);
+}
+
+struct conf *
+web_site_conf(struct web_site *s)
+{
+	struct conf *c;
+
+	pthread_mutex_lock(&s->lock);
+	c = conf_ref(s->conf);
+	pthread_mutex_unlock(&s->lock);
+	return c;
+}
+
+struct peer *
+web_site_auth(struct web_site *s)
+{
+	return s->auth;
+}
+
+struct sv
+web_site_roots(struct web_site *s)
+{
+	return s->roots;
+}
+
+/* ---- whose name is it? ---- */
+
+static const struct {
+	struct sv prefix;
+	unsigned kind;
+} kinds[] = {
+    {SV("mta-sts."), HOST_MTA_STS},
+    {SV("autoconfig."), HOST_AUTOCONFIG},
+    {SV("autodiscover."), HOST_AUTODISCOVER},
+};
+
+static unsigned
+hosts_of(const char *host, void *arg)
+{
+	struct conf *c = web_site_conf(arg);
+	struct sv name = sv_str(host);
+	unsigned is = HOST_ANY;
+	size_t i;
+
+	if (sv_eq(name, sv_str(c->hostname)))
+		is |= HOST_SERVER;
+	if (conf_domain_is_local(c, name))
+		is |= HOST_DOMAIN;
+	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (sv_starts(name, kinds[i].prefix) &&
+		    conf_domain_is_local(c, sv_skip(name, kinds[i].prefix.n)))
+			is |= kinds[i].kind;
+	conf_free(&c);
+	return is;
+}
+
+/* ---- the routes ---- */
+
+static void
+answer_challenge(const struct http_ask *ask, struct http_response *a)
+{
+	struct web_site *s = ask->arg;
+
+	if (!challenges_find(s->challenges, ask->rest, &a->body))
+		http_response_error(a, 404, NULL);
+	else
+		a->type = "application/octet-stream";
+}
+
+static const struct http_route routes[] = {
+    {HOST_ANY, true, HTTP_PREFIX, SV("/.well-known/acme-challenge/"),
+	HTTP_READS, answer_challenge},
+    {HOST_SERVER | HOST_DOMAIN, false, HTTP_EXACT,
+	SV("/.well-known/security.txt"), HTTP_READS, web_security_txt},
+    {HOST_MTA_STS, false, HTTP_EXACT, SV("/.well-known/mta-sts.txt"),
+	HTTP_READS, web_mta_sts},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/device/"), HTTP_READS,
+	web_device_look},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/device/"), HTTP_DOES(HTTP_POST),
+	web_device_press},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/settings/"), HTTP_READS,
+	web_device_settings},
+    {HOST_SERVER, false, HTTP_PREFIX, SV("/profile/"), HTTP_READS,
+	web_device_profile},
+    {HOST_SETUP, true, HTTP_EXACT, SV("/mail/config-v1.1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_EXACT,
+	SV("/.well-known/autoconfig/mail/config-v1.1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_EXACT, SV("/.well-known/mail-v1.xml"), HTTP_READS,
+	web_autoconfig},
+    {HOST_SETUP, true, HTTP_ANY_CASE, SV("/autodiscover/autodiscover.xml"),
+	HTTP_READS | HTTP_DOES(HTTP_POST), web_autodiscover},
+    {HOST_SETUP, true, HTTP_ANY_CASE, SV("/autodiscover/autodiscover.json"),
+	HTTP_READS, web_autodiscover_json},
+    {HOST_SETUP, true, HTTP_PREFIX_ANY_CASE,
+	SV("/autodiscover/autodiscover.json/"), HTTP_READS,
+	web_autodiscover_json},
+    {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/"), HTTP_READS,
+	web_settings},
+};
+
+/* ---- everything else ---- */
+
+/* To https, where that can be had without a warning. */
+static bool
+redirect(const struct http_ask *ask, struct http_response *a)
+{
+	struct web_site *s = ask->arg;
+	const struct http_request *q = ask->q;
+	struct conf *c = web_site_conf(s);
+	uint16_t port =
+	    c->nlisten[CONF_HTTPS] > 0 ? c->listen[CONF_HTTPS][0].port : 0;
+
+	conf_free(&c);
+	if (ask->tls || port == 0 || q->target.n == 0 || q->host[0] == '\0' ||
+	    !sni_is_for(s->sni, q->host))
+		return false;
+	http_response_error(a, 308, NULL);
+	buf_addf(&a->location, "https://%s", q->host);
+	if (port != 443)
+		buf_addf(&a->location, ":%u", port);
+	buf_addsv(&a->location, q->target);
+	return true;
+}
+
+static bool
+hsts(void *arg)
+{
+	struct conf *c = web_site_conf(arg);
+	bool on = c->web.hsts;
+
+	conf_free(&c);
+	return on;
+}
+
+/* Without what is behind the beginning of a link, which lets in. */
+static struct sv
+path_for_log(struct sv path)
+{
+	static const struct sv links[] = {
+	    SV("/device/"), SV("/settings/"), SV("/profile/")};
+	size_t i;
+
+	for (i = 0; i < sizeof links / sizeof links[0]; i++)
+		if (sv_istarts(path, links[i]))
+			return links[i];
+	return sv_first(path, 100);
+}
+
+static void
+answered(const struct http_request *q, unsigned status, const char *why,
+    const char *peer)
+{
+	char host[LOG_Q_MAX], path[LOG_Q_MAX];
+	unsigned missed = 0;
+
+	if (status >= 400 && !log_peer_may(peer, &missed))
+		return;
+	mlog(status >= 400 ? LOG_INFO : LOG_DEBUG, "web.request",
+	    "peer=%s status=%u method=%s host=%s path=%s%s%s%s", peer, status,
+	    http_method_name(q->method), log_q(host, sv_str(q->host)),
+	    log_q(path, path_for_log(q->path)), why != NULL ? " text=\"" : "",
+	    why != NULL ? why : "", why != NULL ? "\"" : "");
+}
+
+const struct http_site web_http_site = {
+    .routes = routes,
+    .nroutes = sizeof routes / sizeof routes[0],
+    .limits = {.line = 8192, .head = 16384, .fields = 100, .body = 65536},
+    .requests = 100,
+    .hosts = hosts_of,
+    .otherwise = redirect,
+    .hsts = hsts,
+    .now = clk_now,
+    .answered = answered,
+};

@@ -1,0 +1,56 @@
+/*
+ * What this server answers by HTTP: the table of its routes.  All of it is for
+ * strangers, and nothing of it depends on who they are.
+ *
+ *   http and https, under any name
+ *     /.well-known/acme-challenge/TOKEN    [RFC 8555 8.3]
+ *   https://mta-sts.DOMAIN
+ *     /.well-known/mta-sts.txt             [RFC 8461]
+ *   http and https, under the server's name, its domains, and autoconfig. and
+ *   autodiscover. of these
+ *     /mail/config-v1.1.xml and others     Thunderbird (clients/clients.h)
+ *     /autodiscover/autodiscover.xml       Outlook, in any case
+ *   https, under the server's name and autoconfig.DOMAIN
+ *     /                                    the same for people
+ *   https, under the server's name and its domains
+ *     /.well-known/security.txt            [RFC 9116]
+ *
+ *   https, under the server's name: links that `hearthmail device` made
+ *     /device/, /settings/, /profile/
+ *
+ * By http everything else of a name that the certificate has is redirected to
+ * https; other names, which a browser would only warn of, are not.  By https
+ * nothing is redirected, as those who fetch policies must not follow.
+ *
+ * Whose an answer is, the Host says, not the name in the TLS handshake: one
+ * connection may be used for several names of a certificate.
+ */
+#ifndef WEB_SITE_H
+#define WEB_SITE_H
+
+#include "conf/conf.h"
+#include "http/session.h"
+#include "net/sni.h"
+#include "web/challenges.h"
+
+struct web_site;
+
+struct peer;
+
+/*
+ * sni: whose names are redirected to.  auth: asked for links.  roots: PEM, what
+ * devices trust: a profile is signed if they trust us.  All must outlive it; c
+ * is referred to.
+ */
+struct web_site *web_site_new(
+    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots);
+void web_site_free(struct web_site **s);
+/* After a reload; from any thread. */
+void web_site_set_conf(struct web_site *s, struct conf *c);
+struct challenges *web_site_challenges(struct web_site *s);
+struct sni *web_site_sni(struct web_site *s);
+
+/* The routes; a session's arg is the struct web_site. */
+extern const struct http_site web_http_site;
+
+#endif

@@ -1,0 +1,41 @@
+/* Inside lib/web only: the handlers of the routes. */
+#ifndef WEB_SITE_PRIV_H
+#define WEB_SITE_PRIV_H
+
+#include "ipc/line.h"
+#include "web/site.h"
+
+enum web_host {
+	HOST_ANY = 1 << 0,     /* ours or not */
+	HOST_SERVER = 1 << 1,  /* the host name */
+	HOST_DOMAIN = 1 << 2,  /* one of the domains */
+	HOST_MTA_STS = 1 << 3, /* mta-sts.DOMAIN */
+	HOST_AUTOCONFIG = 1 << 4,
+	HOST_AUTODISCOVER = 1 << 5,
+	/* Where mail programs look for their settings. */
+	HOST_SETUP =
+	    HOST_SERVER | HOST_DOMAIN | HOST_AUTOCONFIG | HOST_AUTODISCOVER
+};
+
+/* ---- site.c ---- */
+
+/* A reference, to be given back with conf_free. */
+struct conf *web_site_conf(struct web_site *s);
+struct peer *web_site_auth(struct web_site *s);
+struct sv web_site_roots(struct web_site *s);
+
+/* ---- device.c ---- */
+
+http_handler_fn web_device_look, web_device_press, web_device_settings,
+    web_device_profile;
+
+/* ---- text.c ---- */
+
+http_handler_fn web_security_txt, web_mta_sts;
+
+/* ---- setup.c ---- */
+
+http_handler_fn web_autoconfig, web_autodiscover, web_autodiscover_json,
+    web_settings;
+
+#endif
