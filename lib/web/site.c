@@ -8,6 +8,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/network.h"
+#include "clients/clients.h"
 #include "web/site_priv.h"
 
 struct web_site {
@@ -16,13 +17,12 @@ struct web_site {
 	struct sni *sni;
 	bool without_https;
 	struct peer *auth;
-	struct sv roots;
+	int roots;
 	struct challenges *challenges;
 };
 
 struct web_site *
-web_site_new(
-    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots)
+web_site_new(struct conf *c, struct sni *sni, struct peer *auth, int roots)
 {
 	struct web_site *s = xcalloc(1, sizeof *s);
 
@@ -94,7 +94,7 @@ web_site_auth(struct web_site *s)
 	return s->auth;
 }
 
-struct sv
+int
 web_site_roots(struct web_site *s)
 {
 	return s->roots;
@@ -121,6 +121,15 @@ is_here(const char *host)
 	       (network_address(host, &a) && network_is_loopback(host));
 }
 
+/* Mail programs also look by the domain of the MX, which is this server's
+ * name. */
+static bool
+is_ours(const struct conf *c, struct sv domain, unsigned kind)
+{
+	return conf_domain_is_local(c, domain) ||
+	       (kind != HOST_MTA_STS && clients_is_hosts(c, domain));
+}
+
 static unsigned
 hosts_of(const char *host, void *arg)
 {
@@ -135,7 +144,7 @@ hosts_of(const char *host, void *arg)
 		is |= HOST_DOMAIN;
 	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (sv_starts(name, kinds[i].prefix) &&
-		    conf_domain_is_local(c, sv_skip(name, kinds[i].prefix.n)))
+		    is_ours(c, sv_skip(name, kinds[i].prefix.n), kinds[i].kind))
 			is |= kinds[i].kind;
 	conf_free(&c);
 	return is;

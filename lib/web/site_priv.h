@@ -22,7 +22,7 @@ enum web_host {
 /* A reference, to be given back with conf_free. */
 struct conf *web_site_conf(struct web_site *s);
 struct peer *web_site_auth(struct web_site *s);
-struct sv web_site_roots(struct web_site *s);
+int web_site_roots(struct web_site *s);
 
 /* ---- device.c ---- */
 
