@@ -404,6 +404,20 @@ def switched():
                 wait_until(lambda: curl(h, "/.well-known/security.txt")[0] == 200), "is-started-anew")
 
 
+def bare():
+    """Without a certificate port 80 is there all the same, so that one can be had."""
+    with House(web=True, extra="tls: { certificate: /nonexistent/cert.pem, key: /nonexistent/key.pem }\n") as h:
+        got = curl(h, "/.well-known/acme-challenge/x", tls=False)
+        verdict(got[0] == 404, "http-without-a-certificate", got)
+        got = curl(h, "/x", tls=False)
+        verdict(got[0] == 404 and "location" not in got[1], "nothing-leads-to-a-closed-port", got)
+        try:
+            socket.create_connection(("127.0.0.1", h.port["https"]), timeout=120).close()
+            verdict(False, "https-is-closed")
+        except ConnectionRefusedError:
+            verdict(True, "https-is-closed")
+
+
 def main():
     if lacking("web", "curl", "openssl"):
         finish()
@@ -418,6 +432,7 @@ def main():
     policies()
     switched()
     changed()
+    bare()
     many()
     finish()
 
