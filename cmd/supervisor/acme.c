@@ -95,6 +95,33 @@ log_trouble(const struct acme_schedule *a)
 		    log_q(q, sv_split(&rest, '\n')));
 }
 
+/* Half of what was left is gone, four fifths, or all. */
+static void
+write_letter(const struct acme_schedule *a, const struct ctl_certificates *c)
+{
+	static const char *const what[] = {"",
+	    "cannot be renewed: half of the time that was left is gone",
+	    "cannot be renewed: it is over soon",
+	    "has expired"};
+	struct ctl_letter letter;
+	struct buf subject, text;
+
+	buf_init(&subject, ERR_TEXT_MAX - 1);
+	buf_init(&text, 2 * CERTIFICATES_TEXT_MAX - 1);
+	buf_addf(&subject, "The certificate of %.*s %s", SV_ARG(c->name),
+	    what[c->urgency]);
+	buf_adds(&text,
+	    "Mail programs refuse this server, or warn, when its certificate "
+	    "has expired.\nIt cannot be renewed for this reason:\n\n");
+	buf_addsv(&text, c->trouble);
+	buf_adds(&text, "\nThe server goes on trying; \"hearthmail status\" "
+			"says how it is.\n");
+	letter = (struct ctl_letter){buf_sv(&subject), buf_sv(&text)};
+	procs_write_letter(a->s, &letter);
+	buf_fini(&text);
+	buf_fini(&subject);
+}
+
 void
 acme_schedule_heard(struct acme_schedule *a, struct msg *m)
 {
@@ -106,6 +133,8 @@ acme_schedule_heard(struct acme_schedule *a, struct msg *m)
 	buf_set(&a->text, said.text);
 	buf_set(&a->trouble, said.trouble);
 	log_trouble(a);
+	if (said.urgency > 0)
+		write_letter(a, &said);
 	ctl_certificates_fini(&said);
 }
 
