@@ -89,6 +89,18 @@ static const struct child_ops ops = {.status = on_status,
     .conf = on_conf,
     .drain = on_drain};
 
+/* Not while there is no certificate for clients. */
+static bool
+has_https(const struct child *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->nsock; i++)
+		if (c->sock[i].service == CONF_HTTPS)
+			return true;
+	return false;
+}
+
 int
 run_web(int control_fd)
 {
@@ -121,6 +133,8 @@ run_web(int control_fd)
 	st.auth = peer_new(c->loop, "auth", NULL, NULL, &st);
 	o.arg = st.site =
 	    web_site_new(c->conf_now, sni_new(o.tls), st.auth, roots);
+	if (!has_https(c))
+		web_site_without_https(st.site);
 	st.service = web_service_new(c->loop, st.site);
 	st.listener = listener_new(&o);
 	for (i = 0; i < c->nsock; i++)

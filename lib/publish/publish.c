@@ -297,7 +297,9 @@ add_mta_sts(struct publish_list *l, const struct conf *c, const char *domain)
 
 	publish_set_name(p, "_mta-sts.%s", domain);
 	p->advice = true;
-	p->hint = !publish_mta_sts_record(
+	p->policy = conf_mta_sts(c, sv_str(domain));
+	p->hint = p->policy == NULL;
+	(void)publish_mta_sts_record(
 	    c, sv_str(domain), clk_now() / 1000, &p->value);
 }
 

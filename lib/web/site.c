@@ -13,6 +13,7 @@ struct web_site {
 	pthread_mutex_t lock; /* of conf */
 	struct conf *conf;
 	struct sni *sni;
+	bool without_https;
 	struct peer *auth;
 	int roots;
 	struct challenges *challenges;
@@ -42,6 +43,12 @@ web_site_free(struct web_site **s)
 	(void)pthread_mutex_destroy(&(*s)->lock);
 	free(*s);
 	*s = NULL;
+}
+
+void
+web_site_without_https(struct web_site *s)
+{
+	s->without_https = true;
 }
 
 struct challenges *
@@ -190,8 +197,8 @@ redirect(const struct http_ask *ask, struct http_response *a)
 	    c->nlisten[CONF_HTTPS] > 0 ? c->listen[CONF_HTTPS][0].port : 0;
 
 	conf_free(&c);
-	if (ask->tls || port == 0 || q->target.n == 0 || q->host[0] == '\0' ||
-	    !sni_is_for(s->sni, q->host))
+	if (ask->tls || s->without_https || port == 0 || q->target.n == 0 ||
+	    q->host[0] == '\0' || !sni_is_for(s->sni, q->host))
 		return false;
 	http_response_error(a, 308, NULL);
 	buf_addf(&a->location, "https://%s", q->host);

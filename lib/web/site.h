@@ -47,6 +47,9 @@ struct web_site *web_site_new(
 void web_site_free(struct web_site **s);
 /* After a reload; from any thread. */
 void web_site_set_conf(struct web_site *s, struct conf *c);
+/* There is no socket for https, whatever the configuration says: nothing leads
+ * there.  Before it is used. */
+void web_site_without_https(struct web_site *s);
 struct challenges *web_site_challenges(struct web_site *s);
 struct sni *web_site_sni(struct web_site *s);
 
