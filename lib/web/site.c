@@ -9,16 +9,6 @@
 #include "clients/clients.h"
 #include "web/site_priv.h"
 
-struct web_site {
-	pthread_mutex_t lock; /* of conf */
-	struct conf *conf;
-	struct sni *sni;
-	bool without_https;
-	struct peer *auth;
-	int roots;
-	struct challenges *challenges;
-};
-
 struct web_site *
 web_site_new(struct conf *c, struct sni *sni, struct peer *auth, int roots)
 {
@@ -57,12 +47,6 @@ web_site_challenges(struct web_site *s)
 	return s->challenges;
 }
 
-struct sni *
-web_site_sni(struct web_site *s)
-{
-	return s->sni;
-}
-
 void
 web_site_set_conf(struct web_site *s, struct conf *c)
 {
@@ -73,29 +57,6 @@ web_site_set_conf(struct web_site *s, struct conf *c)
 	s->conf = conf_ref(c);
 	pthread_mutex_unlock(&s->lock);
 	conf_free(&old);
-}
-
-struct conf *
-web_site_conf(struct web_site *s)
-{
-	struct conf *c;
-
-	pthread_mutex_lock(&s->lock);
-	c = conf_ref(s->conf);
-	pthread_mutex_unlock(&s->lock);
-	return c;
-}
-
-struct peer *
-web_site_auth(struct web_site *s)
-{
-	return s->auth;
-}
-
-int
-web_site_roots(struct web_site *s)
-{
-	return s->roots;
 }
 
 /* ---- whose name is it? ---- */
