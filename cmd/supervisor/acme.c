@@ -101,8 +101,7 @@ write_letter(const struct acme_schedule *a, const struct ctl_certificates *c)
 {
 	static const char *const what[] = {"",
 	    "cannot be renewed: half of the time that was left is gone",
-	    "cannot be renewed: it is over soon",
-	    "has expired"};
+	    "cannot be renewed: it is over soon", "has expired"};
 	struct ctl_letter letter;
 	struct buf subject, text;
 
