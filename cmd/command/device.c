@@ -23,9 +23,6 @@
 #include "ipc/proto.h"
 #include "net/tls.h"
 
-#define USAGE                                                               \
-	"usage: device add ACCOUNT NAME [--profile FILE] [--qr | --no-qr] " \
-	"| device list ACCOUNT [--json] | device revoke ACCOUNT NAME"
 #define PROFILE_MAX (1 << 20)
 
 struct device {
@@ -160,15 +157,9 @@ write_profile(struct device *d)
 static void
 make_link(struct device *d, struct sv token)
 {
-	const struct conf *c = d->conf;
-	uint16_t port =
-	    c->nlisten[CONF_HTTPS] > 0 ? c->listen[CONF_HTTPS][0].port : 0;
-
-	if (port == 0)
+	if (!d->server.web)
 		return;
-	buf_addf(&d->link, "https://%s", c->hostname);
-	if (port != 443)
-		buf_addf(&d->link, ":%u", port);
+	clients_put_origin(&d->server, &d->link);
 	buf_addf(&d->link, "/device/%.*s", SV_ARG(token));
 }
 
@@ -367,26 +358,6 @@ revoke_device(const struct conf *conf, struct sv account, struct sv name)
 	return r;
 }
 
-/* ---- words ---- */
-
-/* false: an option is unknown, or lacks its value. */
-static bool
-read_options(struct device *d, int argc, char **argv)
-{
-	int i;
-
-	for (i = 4; i < argc; i++)
-		if (strcmp(argv[i], "--profile") == 0 && i + 1 < argc)
-			d->file = argv[++i];
-		else if (strcmp(argv[i], "--qr") == 0)
-			d->qr = true;
-		else if (strcmp(argv[i], "--no-qr") == 0)
-			d->qr = false;
-		else
-			return false;
-	return true;
-}
-
 static int
 begin_to_add(struct device *d)
 {
@@ -407,38 +378,67 @@ begin_to_add(struct device *d)
 	return r;
 }
 
+/* ---- words ---- */
+
+enum verb {
+	ADD,
+	LIST,
+	REVOKE,
+	VERBS
+};
+
+static int
+run(struct device *d, enum verb verb)
+{
+	switch (verb) {
+	case ADD:
+		return begin_to_add(d);
+	case LIST:
+		return list(d->conf, d->is.account, d->json);
+	case REVOKE:
+		return revoke_device(d->conf, d->is.account, d->is.device);
+	case VERBS:
+		break;
+	}
+	return EXIT_USAGE;
+}
+
 int
 cmd_device(const char *config, int argc, char **argv)
 {
-	const char *what = argc > 2 ? argv[1] : "";
-	struct device d = {.fd = -1, .qr = isatty(1) == 1};
-	bool adds = strcmp(what, "add") == 0;
-	bool lists = strcmp(what, "list") == 0;
-	bool revokes = strcmp(what, "revoke") == 0;
+	static const char *const verbs[] = {"add", "list", "revoke"};
+	struct device d = {.fd = -1};
+	bool qr = false, no_qr = false;
+	const struct command_option of_add[] = {
+	    {"--profile", "a file", .text = &d.file},
+	    {"--qr", .flag = &qr},
+	    {"--no-qr", .flag = &no_qr},
+	};
+	const struct command_option of_list = {"--json", .flag = &d.json};
+	struct command_words words = {.command = "device"};
 	struct conf *conf;
-	int r;
+	int n, r;
+	enum verb verb =
+	    (enum verb)command_verb("device", verbs, VERBS, argv[1]);
 
-	if (lists && argc == 4 && strcmp(argv[3], "--json") == 0) {
-		d.json = true;
-		argc--;
-	}
-	if ((!adds && !lists && !revokes) || argc < (lists ? 3 : 4) ||
-	    (!adds && argc > (lists ? 3 : 4)) || argv[2][0] == '-' ||
-	    !read_options(&d, argc, argv))
-		return command_fail("device", EXIT_USAGE, USAGE);
-	/* An option is not a name: the name was forgotten. */
-	if (adds && argv[3][0] == '-')
-		return command_fail("device", EXIT_USAGE,
-		    "\"%s\" cannot be a name; " USAGE, argv[3]);
+	if (verb == VERBS)
+		return EXIT_USAGE;
+	words.option = verb == ADD ? of_add : &of_list;
+	words.noption = verb == ADD ? 3 : verb == LIST;
+	words.what =
+	    verb == LIST ? "an account" : "an account and the device's name";
+	words.least = words.most = verb == LIST ? 1 : 2;
+	r = command_words(&words, argc - 1, argv + 1, &n);
+	if (r != EXIT_FINE)
+		return r;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
 	d.conf = conf;
 	d.is.account = sv_str(argv[2]);
-	d.is.device = sv_str(argc > 3 ? argv[3] : "");
-	r = adds    ? begin_to_add(&d)
-	    : lists ? list(conf, d.is.account, d.json)
-		    : revoke_device(conf, d.is.account, d.is.device);
+	d.is.device = sv_str(n > 1 ? argv[3] : "");
+	d.qr = qr || (isatty(1) == 1 && !no_qr);
+	r = run(&d, verb);
 	conf_free(&conf);
 	return r;
 }

@@ -23,8 +23,9 @@ struct web_site {
 	pthread_mutex_t lock; /* of conf */
 	struct conf *conf;
 	struct sni *sni;
+	bool without_https;
 	struct peer *auth;
-	struct sv roots;
+	int roots;
 	struct challenges *challenges;
 };
 
@@ -33,7 +34,7 @@ struct web_site {
 /* A reference, to be given back with conf_free. */
 struct conf *web_site_conf(struct web_site *s);
 struct peer *web_site_auth(struct web_site *s);
-struct sv web_site_roots(struct web_site *s);
+int web_site_roots(struct web_site *s);
 
 /* ---- device.c ---- */
 

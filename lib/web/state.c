@@ -24,7 +24,7 @@ web_site_auth(struct web_site *s)
 	return s->auth;
 }
 
-struct sv
+int
 web_site_roots(struct web_site *s)
 {
 	return s->roots;

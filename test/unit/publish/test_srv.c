@@ -14,6 +14,9 @@ static const struct {
 	 "_pop3s 10 1 995, "},
     {"listen: { submissions: [], imaps: [], pop3s: [], pop3: [] }\n",
 	"_submission 0 1 587, _imap 0 1 143, "},
+    {"listen: { https: [443], pop3s: [], pop3: [] }\n",
+	"_autodiscover 0 1 443, _submissions 0 1 465, _submission 10 1 587, "
+	"_imaps 0 1 993, "},
     {"listen: { submission: [\"127.0.0.1:587\"], imaps: [0, 1993], imap: [] "
      "}\n",
 	"_submissions 0 1 465, _imaps 0 1 1993, _pop3s 10 1 995, "},
