@@ -12,6 +12,7 @@
 
 struct acme_schedule {
 	struct super *s;
+	acme_wake_fn *wake;
 	struct ev_timer *timer;
 	int64_t due; /* seconds since 1970 */
 	struct buf text, trouble;
@@ -45,15 +46,16 @@ on_time(void *arg)
 		return;
 	/* Until it says otherwise. */
 	a->due = now + AGAIN_S;
-	proc_wake(a->s, ROLE_ACME);
+	a->wake(a->s, ROLE_ACME);
 }
 
 struct acme_schedule *
-acme_schedule_new(struct super *s)
+acme_schedule_new(struct super *s, acme_wake_fn *wake)
 {
 	struct acme_schedule *a = xcalloc(1, sizeof *a);
 
 	a->s = s;
+	a->wake = wake;
 	buf_init(&a->text, CERTIFICATES_TEXT_MAX);
 	buf_init(&a->trouble, CERTIFICATES_TEXT_MAX);
 	a->timer = ev_timer_add(s->loop, 0, on_time, a);

@@ -10,7 +10,9 @@
 struct acme_schedule;
 struct msg;
 
-struct acme_schedule *acme_schedule_new(struct super *s);
+/* Starts the process of that role, if it does not run. */
+typedef void acme_wake_fn(struct super *s, enum role role);
+struct acme_schedule *acme_schedule_new(struct super *s, acme_wake_fn *wake);
 void acme_schedule_free(struct acme_schedule **a);
 /* The configuration is new, or something needs to be told again: soon. */
 void acme_schedule_again(struct acme_schedule *a);

@@ -340,7 +340,7 @@ supervisor_run(const struct supervisor_opts *o)
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
 		s.published = published_new(&s, s.published_ms);
-		s.acme = acme_schedule_new(&s);
+		s.acme = acme_schedule_new(&s, proc_wake);
 		(void)ev_timer_add(
 		    s.loop, SUPER_CERT_POLL_MS, super_watch_certificate, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);
