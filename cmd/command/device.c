@@ -429,6 +429,9 @@ cmd_device(const char *config, int argc, char **argv)
 	    verb == LIST ? "an account" : "an account and the device's name";
 	words.least = words.most = verb == LIST ? 1 : 2;
 	r = command_words(&words, argc - 1, argv + 1, &n);
+	if (r == EXIT_FINE && qr && no_qr)
+		r = command_misused(
+		    "device", "--qr cannot be combined with --no-qr");
 	if (r != EXIT_FINE)
 		return r;
 	conf = command_conf(config);

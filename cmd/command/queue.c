@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/plural.h"
 #include "cmd/command/command.h"
+#include "cmd/command/json.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
 #include "queue/spool/listing.h"
@@ -481,35 +482,6 @@ print_show(const struct listing *l, const struct queue_entry *e)
 
 /* ---- JSON ---- */
 
-/* Bytes that are not UTF-8, or could harm a terminal, are escaped. */
-static json_t *
-json_words(struct sv s)
-{
-	struct buf b;
-	json_t *j;
-
-	buf_init(&b, 1 << 20);
-	queue_escape(s, &b);
-	j = json_stringn(b.p, b.n);
-	buf_fini(&b);
-	return j;
-}
-
-/* RFC 3339, UTC; null: none. */
-static json_t *
-json_time(int64_t ms)
-{
-	char text[32];
-	struct clk_tm t;
-
-	if (ms == 0)
-		return json_null();
-	clk_civil(ms / 1000, &t);
-	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-	    t.year, t.month, t.day, t.hour, t.minute, t.second);
-	return json_string(text);
-}
-
 static json_t *
 json_unit(const struct listing *l, const struct queue_unit *u)
 {
@@ -519,10 +491,10 @@ json_unit(const struct listing *l, const struct queue_unit *u)
 	buf_init(&b, 8192);
 	queue_unit_words(u, &l->clock, &b);
 	j = json_pack("{s:o, s:b, s:s, s:s, s:o, s:i, s:o}", "destination",
-	    json_words(u->place), "local", u->local, "state",
+	    command_json_text(u->place), "local", u->local, "state",
 	    queue_state_name(u->state), "why", b.p, "next_try",
-	    json_time(u->next), "tries", (int)u->tries, "said",
-	    json_words(u->reply_text));
+	    command_json_time(u->next, false), "tries", (int)u->tries, "said",
+	    command_json_text(u->reply_text));
 	buf_fini(&b);
 	return j;
 }
@@ -540,26 +512,28 @@ json_entry(const struct listing *l, const struct queue_entry *e, bool attempts)
 	for (i = 0; i < e->nrcpt; i++)
 		(void)json_array_append_new(to,
 		    json_pack("{s:o, s:b, s:b, s:s, s:i}", "address",
-			json_words(e->rcpt[i].address), "local",
+			command_json_text(e->rcpt[i].address), "local",
 			e->rcpt[i].local, "held", e->rcpt[i].held, "outcome",
 			outcomes[e->rcpt[i].outcome < 4 ? e->rcpt[i].outcome
 							: 3],
 			"attempts", (int)e->rcpt[i].attempts));
 	all = json_pack("{s:I, s:I, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "id",
 	    (json_int_t)e->id, "size", (json_int_t)e->size, "arrived",
-	    json_time(e->arrived), "sender", json_words(e->sender), "account",
-	    e->owner.n > 0 ? json_words(e->owner) : json_null(), "held",
+	    command_json_time(e->arrived, false), "sender",
+	    command_json_text(e->sender), "account",
+	    e->owner.n > 0 ? command_json_text(e->owner) : json_null(), "held",
 	    e->held, "report", (e->flags & SPOOL_REPORT) != 0, "waits", units,
 	    "recipients", to);
 	if (!attempts)
 		return all;
 	tries = json_array();
 	for (i = 0; i < e->nattempt; i++)
-		(void)json_array_append_new(
-		    tries, json_pack("{s:o, s:o, s:o}", "time",
-			       json_time(e->attempt[i].when), "recipient",
-			       json_words(e->rcpt[e->attempt[i].rcpt].address),
-			       "said", json_words(e->attempt[i].reply_text)));
+		(void)json_array_append_new(tries,
+		    json_pack("{s:o, s:o, s:o}", "time",
+			command_json_time(e->attempt[i].when, false),
+			"recipient",
+			command_json_text(e->rcpt[e->attempt[i].rcpt].address),
+			"said", command_json_text(e->attempt[i].reply_text)));
 	(void)json_object_set_new(all, "attempts", tries);
 	return all;
 }

@@ -1,9 +1,8 @@
-#include <stdio.h>
-
-#include "base/clk.h"
+#include "cmd/command/json.h"
 #include "cmd/command/reports.h"
-#include "history/words.h"
 #include "report/record.h"
+
+#define TIME_MAX (INT64_MAX / 1000)
 
 static const char *const kinds[] = {"dmarc", "tls", "unknown"};
 static const char *const done[] = {"none", "quarantine", "reject", "unknown"};
@@ -11,14 +10,8 @@ static const char *const done[] = {"none", "quarantine", "reject", "unknown"};
 static void
 set_text(json_t *j, const char *name, struct sv s)
 {
-	struct buf b;
-
-	if (s.n == 0)
-		return;
-	buf_init(&b, 1 << 16);
-	history_show(s, &b);
-	(void)json_object_set_new(j, name, json_stringn(b.p, b.n));
-	buf_fini(&b);
+	if (s.n > 0)
+		(void)json_object_set_new(j, name, command_json_text(s));
 }
 
 static void
@@ -34,19 +27,16 @@ set_flag(json_t *j, const char *name, bool yes)
 	(void)json_object_set_new(j, name, json_boolean(yes));
 }
 
-/* RFC 3339, UTC. */
 static void
 set_time(json_t *j, const char *name, int64_t secs)
 {
-	char text[40];
-	struct clk_tm t;
+	json_t *time = secs > 0 && secs < TIME_MAX
+			   ? command_json_time(secs * 1000, false)
+			   : NULL;
 
-	if (secs <= 0 || secs > 253402300799)
-		return;
-	clk_civil(secs, &t);
-	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-	    t.year, t.month, t.day, t.hour, t.minute, t.second);
-	(void)json_object_set_new(j, name, json_string(text));
+	if (time != NULL && !json_is_null(time))
+		(void)json_object_set(j, name, time);
+	json_decref(time);
 }
 
 static json_t *

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
+#include "cmd/command/json.h"
 #include "history/record.h"
 #include "history/search.h"
 #include "history/service.h"
@@ -305,33 +306,6 @@ story_fini(struct story *s)
 /* ---- for programs ---- */
 
 static json_t *
-json_words(struct sv s)
-{
-	struct buf b;
-	json_t *j;
-
-	buf_init(&b, 1 << 20);
-	history_show(s, &b);
-	j = json_stringn(b.p, b.n);
-	buf_fini(&b);
-	return j;
-}
-
-/* RFC 3339, UTC. */
-static json_t *
-json_time(int64_t ms)
-{
-	char text[40];
-	struct clk_tm t;
-
-	clk_civil(ms / 1000, &t);
-	(void)snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-	    t.year, t.month, t.day, t.hour, t.minute, t.second,
-	    (int)(ms % 1000));
-	return json_string(text);
-}
-
-static json_t *
 json_list(struct sv all)
 {
 	json_t *list = json_array();
@@ -340,7 +314,8 @@ json_list(struct sv all)
 		struct sv one = sv_split(&all, ' ');
 
 		if (one.n > 0)
-			(void)json_array_append_new(list, json_words(one));
+			(void)json_array_append_new(
+			    list, command_json_text(one));
 	}
 	return list;
 }
@@ -349,7 +324,7 @@ static void
 set_words(json_t *j, const char *name, struct sv s)
 {
 	if (s.n > 0)
-		(void)json_object_set_new(j, name, json_words(s));
+		(void)json_object_set_new(j, name, command_json_text(s));
 }
 
 static void
@@ -367,8 +342,9 @@ json_step(const struct history_step *s)
 
 	buf_init(&words, 1 << 20);
 	history_step_words(s, &words);
-	j = json_pack("{s:o, s:s, s:s, s:s%}", "time", json_time(s->when),
-	    "step", history_kind_name((enum history_kind)s->kind), "process",
+	j = json_pack("{s:o, s:s, s:s, s:s%}", "time",
+	    command_json_time(s->when, true), "step",
+	    history_kind_name((enum history_kind)s->kind), "process",
 	    history_writer_name(s->writer), "words", words.p, words.n);
 	buf_fini(&words);
 	if (j == NULL)
@@ -384,7 +360,7 @@ json_step(const struct history_step *s)
 		set_number(j, "queue_id", s->number);
 	if (s->kind == HISTORY_TRIED && s->number > 0)
 		(void)json_object_set_new(
-		    j, "next_try", json_time((int64_t)s->number));
+		    j, "next_try", command_json_time((int64_t)s->number, true));
 	if ((s->flags & HISTORY_TLS) != 0)
 		(void)json_object_set_new(j, "tls", json_true());
 	if ((s->flags & HISTORY_JUNK) != 0)
@@ -408,7 +384,7 @@ json_story(const struct story *s)
 		(void)json_array_append_new(steps, json_step(&s->step[i]));
 	(void)json_object_set_new(j, "id", json_string(hex));
 	(void)json_object_set_new(
-	    j, "sender", json_words(history_sender(s->step, s->n)));
+	    j, "sender", command_json_text(history_sender(s->step, s->n)));
 	set_words(j, "message_id", history_message_id(s->step, s->n));
 	set_words(j, "subject", history_subject(s->step, s->n));
 	(void)json_object_set_new(j, "steps", steps);

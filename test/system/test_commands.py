@@ -13,6 +13,7 @@ NONE, FILES, OWN = "no server is running on", "reads files", "has words of its o
 # What each says without a server; those that are `FILES` read what it has left behind.
 COMMANDS = {
     "status": NONE, "reload": NONE, "account list": NONE, "app-password anna": NONE,
+    "device list anna": NONE, "device add anna phone": NONE, "device revoke anna phone": NONE,
     "app-password anna phone": NONE, "app-password anna phone --revoke": NONE, "queue list": NONE, "queue show 1": NONE,
     "queue retry --all": NONE, "debug level info": NONE, "debug trace anna": NONE, "dkim rotate home.test": NONE,
     "dkim retire home.test x": NONE, "dkim use home.test x": NONE, "dkim list": FILES, "trace x": FILES,
@@ -40,6 +41,14 @@ WRONG = [
     ("app-password", "an argument is missing: expected an account"),
     ("app-password anna --revoke", "--revoke: the label of the password is missing"),
     ("app-password anna a b", 'unexpected "b": expected an account and a label, and no more'),
+    ("device", "a word is missing; expected add, list or revoke"),
+    ("device ad anna x", 'unknown word "ad"; did you mean add?'),
+    ("device add anna", "there are too few arguments: expected an account and a name"),
+    ("device add anna --qr --no-qr x", "--qr cannot be combined with --no-qr"),
+    ("device add anna x --profle y", "unknown option --profle; did you mean --profile?"),
+    ("device list", "an argument is missing: expected one account"),
+    ("device list anna x", 'unexpected "x": expected one account'),
+    ("device revoke anna", "there are too few arguments"),
     ("dns a b", 'unexpected "b": expected one domain'),
     ("dns --brief --json", "--brief cannot be combined with --json"),
     ("dns --network --print", "--network cannot be combined with --print"),

@@ -1,5 +1,8 @@
 #include "test/unit/report/dump.h"
 
+#include <check.h>
+#include <string.h>
+
 static const char *const done[] = {"let", "junk", "refused", "?"};
 
 static void
@@ -47,4 +50,28 @@ dump(const struct report_record *r, struct buf *out)
 	}
 	if (r->trouble.n > 0)
 		buf_addf(out, "trouble: %.*s\n", SV_ARG(r->trouble));
+}
+
+void
+dump_check(dump_read_fn *read, const struct dump_row *row)
+{
+	const struct report_limits limits = REPORT_LIMITS_DEFAULT;
+	struct report_builder b;
+	struct err err = {.text = ""};
+	struct buf out;
+	int r;
+
+	buf_init(&out, 1 << 20);
+	report_builder_init(&b, &limits);
+	r = read(&b, sv_str(row->document), &err);
+	ck_assert_msg(
+	    r == row->rc, "%s: %s %s", row->name, rc_name(r), err.text);
+	if (r == RC_OK)
+		dump(&b.r, &out);
+	else
+		buf_adds(&out, err.text);
+	ck_assert_msg(strcmp(out.p, row->want) == 0, "%s:\n%s\nwant:\n%s",
+	    row->name, out.p, row->want);
+	report_builder_fini(&b);
+	buf_fini(&out);
 }

@@ -34,11 +34,7 @@
 	org " <dmarc@" org \
 	    "> id=77 example.org 1404086400-1404172799 p=none sp=\n"
 
-static const struct {
-	const char *name, *document;
-	int rc;
-	const char *want; /* the dump, or the error */
-} rows[] = {
+static const struct dump_row rows[] = {
     {"google",
 	XML
 	"<feedback>\n  <report_metadata>\n    <org_name>google.com</org_name>\n"
@@ -293,25 +289,7 @@ static const struct {
 
 START_TEST(dmarc_xml__rows)
 {
-	const struct report_limits limits = REPORT_LIMITS_DEFAULT;
-	struct report_builder b;
-	struct err err = {.text = ""};
-	struct buf out;
-	int r;
-
-	buf_init(&out, 1 << 20);
-	report_builder_init(&b, &limits);
-	r = dmarc_xml_read(&b, sv_str(rows[_i].document), &err);
-	ck_assert_msg(
-	    r == rows[_i].rc, "%s: %s %s", rows[_i].name, rc_name(r), err.text);
-	if (r == RC_OK)
-		dump(&b.r, &out);
-	else
-		buf_adds(&out, err.text);
-	ck_assert_msg(strcmp(out.p, rows[_i].want) == 0, "%s:\n%s\nwant:\n%s",
-	    rows[_i].name, out.p, rows[_i].want);
-	report_builder_fini(&b);
-	buf_fini(&out);
+	dump_check(dmarc_xml_read, &rows[_i]);
 }
 END_TEST
 

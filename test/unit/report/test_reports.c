@@ -7,6 +7,7 @@
 #include "history/reports.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
+#include "test/unit/report/folder.h"
 #include "test/unit/unit.h"
 
 #define T(lit)                       \
@@ -15,34 +16,18 @@
 	}
 #define DAY 86400
 
-#define TEMPLATE "/tmp/hearthmail-unit-reports.XXXXXX"
-
-static char dir[sizeof TEMPLATE];
 static struct history_reports *h;
 
 static void
 start(void)
 {
-	struct err err;
-
-	memcpy(dir, TEMPLATE, sizeof dir);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	ck_assert_int_eq(chdir(dir), 0);
-	ck_assert_int_eq(history_reports_open(&h, &err), RC_OK);
+	folder_start(&h);
 }
 
 static void
 stop(void)
 {
-	static const char *const names[] = {HISTORY_REPORTS_NAME,
-	    HISTORY_REPORTS_NAME "-wal", HISTORY_REPORTS_NAME ".damaged"};
-	size_t i;
-
-	history_reports_close(&h);
-	for (i = 0; i < sizeof names / sizeof names[0]; i++)
-		(void)unlink(names[i]);
-	ck_assert_int_eq(chdir("/"), 0);
-	(void)rmdir(dir);
+	folder_stop(&h);
 }
 
 /* How many there are since then, in how many pages. */

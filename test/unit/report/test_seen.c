@@ -5,6 +5,7 @@
 
 #include "history/feedback.h"
 #include "history/reports_priv.h"
+#include "test/unit/report/folder.h"
 #include "test/unit/unit.h"
 
 #define T(lit)                       \
@@ -13,30 +14,18 @@
 	}
 #define DAY 86400
 
-#define TEMPLATE "/tmp/hearthmail-unit-seen.XXXXXX"
-
-static char dir[sizeof TEMPLATE];
 static struct history_reports *h;
 
 static void
 start(void)
 {
-	struct err err;
-
-	memcpy(dir, TEMPLATE, sizeof dir);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	ck_assert_int_eq(chdir(dir), 0);
-	ck_assert_int_eq(history_reports_open(&h, &err), RC_OK);
+	folder_start(&h);
 }
 
 static void
 stop(void)
 {
-	history_reports_close(&h);
-	(void)unlink(HISTORY_REPORTS_NAME);
-	(void)unlink(HISTORY_REPORTS_NAME "-wal");
-	ck_assert_int_eq(chdir("/"), 0);
-	(void)rmdir(dir);
+	folder_stop(&h);
 }
 
 static struct feedback_dkim dkim[] = {{T("a.test"), T("s"), T("pass")}};

@@ -18,11 +18,7 @@
 	"\"version: STSv1\"],\"policy-domain\":\"Example.org\","  \
 	"\"mx-host\":[\"mail.example.org\",\"b.example.org\"]}"
 
-static const struct {
-	const char *name, *document;
-	int rc;
-	const char *want;
-} rows[] = {
+static const struct dump_row rows[] = {
     {"google",
 	HEAD "[{" STS ",\"summary\":{\"total-successful-session-count\":12,"
 	     "\"total-failure-session-count\":0}}]}",
@@ -116,25 +112,7 @@ static const struct {
 
 START_TEST(tlsrpt__rows)
 {
-	const struct report_limits limits = REPORT_LIMITS_DEFAULT;
-	struct report_builder b;
-	struct err err = {.text = ""};
-	struct buf out;
-	int r;
-
-	buf_init(&out, 1 << 20);
-	report_builder_init(&b, &limits);
-	r = tlsrpt_read(&b, sv_str(rows[_i].document), &err);
-	ck_assert_msg(
-	    r == rows[_i].rc, "%s: %s %s", rows[_i].name, rc_name(r), err.text);
-	if (r == RC_OK)
-		dump(&b.r, &out);
-	else
-		buf_adds(&out, err.text);
-	ck_assert_msg(strcmp(out.p, rows[_i].want) == 0, "%s:\n%s\nwant:\n%s",
-	    rows[_i].name, out.p, rows[_i].want);
-	report_builder_fini(&b);
-	buf_fini(&out);
+	dump_check(tlsrpt_read, &rows[_i]);
 }
 END_TEST
 

@@ -43,7 +43,7 @@ setup(void)
 	sni = sni_new(tls);
 	conf = parse("listen: { http: [80], https: [443] }\n"
 		     "mta_sts: testing\n");
-	site = web_site_new(conf, sni, NULL, SV(""));
+	site = web_site_new(conf, sni, NULL, -1);
 	ck_assert_int_eq(challenges_set(web_site_challenges(site),
 			     SV("to-ken_1"), SV("to-ken_1.thumb")),
 	    RC_OK);
