@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "acme/certificate.h"
-#include "acme/date.h"
 #include "acme/work_priv.h"
 #include "base/alloc.h"
 #include "base/clk.h"
