@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "ipc/msg_account.h"
@@ -291,13 +292,15 @@ END_TEST
 	"aliases: { club@example.org: [anna, b@other.test, c@third.test], " \
 	"far@example.org: d@other.test }\n"
 
+static uint8_t put_id = 201;
+
 /* Port 25 names aliases; the queue knows where they lead. */
 static int
 put_text(
     const struct queue_to *to, uint32_t nto, const char *sender, struct sv text)
 {
 	struct queue_mail mail = {
-	    .delivery_id = {201},
+	    .delivery_id = {put_id},
 	    .sender = sv_str(sender),
 	    .size = text.n,
 	    .flags = SPOOL_BARE,
@@ -557,6 +560,66 @@ START_TEST(queue_put__what_comes_back_twice_is_told_once)
 	keeper_says(expect(keeper, DELIVER));
 	ck_assert(is_silent(keeper));
 	ck_assert_uint_eq(spool_count(q->spool), 0);
+	buf_fini(&back);
+}
+END_TEST
+
+/* Who has got one message must not write to its author as they like. */
+START_TEST(queue_put__what_comes_back_is_bounded)
+{
+	static char text[20000];
+	struct spool_item about = {
+	    .sender = (char[]){"x@author.test"}, .flags = SPOOL_KNOWN};
+	struct queue_to to = {.forward = true};
+	struct queue_return asked;
+	struct spool_item *it;
+	struct buf back, b;
+	struct msg m;
+	unsigned i;
+
+	configure(CLUB);
+	buf_init(&back, 4096);
+	queue_forward_sender(q, conf, &about, "far@example.org", &back);
+	to.address = buf_sv(&back);
+	memset(text, 'x', sizeof text);
+	memcpy(text, "Subject: offer\r\n\r\n", 18);
+	/* One that is long: the header. */
+	ck_assert_int_eq(put_text(&to, 1, "", sv_of(text, sizeof text)), RC_OK);
+	it = only();
+	ck_assert_str_eq(it->rcpt[0].address, "x@author.test");
+	buf_init(&b, 65536);
+	ck_assert_int_eq(spool_peek(q->spool, it, &b), RC_OK);
+	ck_assert_uint_lt(sv_find(buf_sv(&b), SV("Subject: offer")), b.n);
+	ck_assert_uint_eq(sv_find(buf_sv(&b), SV("xxxx")), b.n);
+	ck_assert_uint_lt(
+	    sv_find(buf_sv(&b), SV("The header of the answer is")), b.n);
+	/* So many a day, however it is written; smtp hears of it, too. */
+	for (i = 1; i < RETURNS_A_DAY; i++) {
+		put_id = (uint8_t)i;
+		back.p[4] = "=+-"[i % 3];
+		back.p[6] = (char)(i % 2 == 0 ? ascii_upper(back.p[6])
+					      : ascii_lower(back.p[6]));
+		ck_assert_int_eq(put_text(&to, 1, "", SV("\r\nx\r\n")), RC_OK);
+	}
+	put_id = 99;
+	ck_assert_int_eq(put_text(&to, 1, "", SV("\r\nx\r\n")), RC_TEMP);
+	asked.address = buf_sv(&back);
+	msg_init(&m, QUEUE_RETURN);
+	m.id = 1;
+	queue_return_put(&m, &asked);
+	ck_assert_int_eq(line_send_fd(smtp, &m), RC_OK);
+	await(smtp);
+	ck_assert_int_eq(line_recv_fd(smtp, &m), RC_OK);
+	ck_assert_int_eq(answered(&m), RC_TEMP);
+	msg_fini(&m);
+	/* Tomorrow again; and from <> only. */
+	clk_set_offset(24LL * 3600 * 1000);
+	ck_assert_int_eq(put_text(&to, 1, "", SV("\r\nx\r\n")), RC_OK);
+	put_id = 100;
+	ck_assert_int_eq(
+	    put_text(&to, 1, "y@other.test", SV("\r\nx\r\n")), RC_DENIED);
+	put_id = 201;
+	buf_fini(&b);
 	buf_fini(&back);
 }
 END_TEST
@@ -1020,6 +1083,7 @@ UNIT_TESTS(service)
 	tcase_add_test(t, queue__the_owners_of_each_alias_hear_of_a_failure);
 	tcase_add_loop_test(
 	    t, queue_put__what_comes_back_twice_is_told_once, 0, 2);
+	tcase_add_test(t, queue_put__what_comes_back_is_bounded);
 	tcase_add_test(t, queue__a_report_that_cannot_be_written_waits);
 	tcase_add_loop_test(
 	    t, queue__what_cannot_be_reported_does_not_end, 0, 2);
