@@ -108,7 +108,7 @@ enum proto {
 	FEEDBACK_DONE, /* feedback_done; no answer */
 	FEEDBACK_REST, /* feedback_rest; no answer */
 
-	/* ---- whoever looks up names to dns: msg_dns.h ---- */
+	/* ---- those who look up names to dns: msg_dns.h ---- */
 
 	DNS_QUERY,     /* dns_question -> dns_reply */
 	DNS_AUTHORITY, /* dns_question -> dns_direct */
@@ -147,7 +147,7 @@ enum proto {
 	CMD_QUEUE_LIST, /* queue_list -> queue_listed */
 	CMD_QUEUE_ACT,	/* queue_act -> queue_done */
 
-	/* ---- whoever has something in hand to the history: msg_history.h */
+	/* ---- those who handle mail to the history: msg_history.h */
 
 	HISTORY_NOTES, /* history_notes -> msg_answer */
 
