@@ -6,6 +6,7 @@
 
 #include "acme/certificate.h"
 #include "acme/date.h"
+#include "acme/note.h"
 #include "acme/state.h"
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -55,48 +56,6 @@ now(const struct work *w)
 	return w->o->world.now(w->o->world.arg);
 }
 
-void
-acme_work_result_init(struct acme_work_result *r)
-{
-	memset(r, 0, sizeof *r);
-	buf_init(&r->text, TEXT_MAX - 1);
-	buf_init(&r->trouble, TEXT_MAX - 1);
-}
-
-void
-acme_work_result_fini(struct acme_work_result *r)
-{
-	buf_fini(&r->trouble);
-	buf_fini(&r->text);
-}
-
-/* A line that does not fit is left out whole. */
-static void __attribute__((format(printf, 2, 3)))
-say(struct buf *out, const char *fmt, ...)
-{
-	size_t before = out->n;
-	va_list ap;
-
-	va_start(ap, fmt);
-	buf_addv(out, fmt, ap);
-	va_end(ap);
-	buf_addc(out, '\n');
-	if (!buf_ok(out)) {
-		buf_truncate(out, before);
-		out->failed = false;
-	}
-}
-
-static void
-print_day(int64_t s, char out[32])
-{
-	struct clk_tm t;
-
-	clk_civil(s, &t);
-	(void)snprintf(out, 32, "%04d-%02d-%02d %02d:%02d UTC", t.year, t.month,
-	    t.day, t.hour, t.minute);
-}
-
 /* What is past and was not done now waits for something else. */
 static void
 look_again(struct work *w, int64_t at)
@@ -120,7 +79,7 @@ set_aside(struct work *w, const char *name, const char *why)
 	    "file=acme/%s text=\"%s\" what=\"it is now acme/%s, and made "
 	    "anew\"",
 	    name, why, aside);
-	say(&w->out->trouble,
+	acme_note(&w->out->trouble,
 	    "the file acme/%s could not be used (%s): it is now acme/%s, and "
 	    "made anew",
 	    name, why, aside);
@@ -298,14 +257,8 @@ is_reachable(struct work *w, struct set *s, const char *name)
 	/* It is tried, now and then. */
 	if (s->has && acme_certificate_has(&s->certificate, name))
 		return true;
-	if (acme_record_bad(s->r, name, now(w)) == NULL) {
-		unsigned i;
-
-		for (i = 0; i < s->r->nbad; i++)
-			if (strcmp(s->r->bad[i].name, name) == 0)
-				return true; /* its time has come */
+	if (!acme_record_is_blamed(s->r, name))
 		acme_record_blame(s->r, name, why, now(w));
-	}
 	return true;
 }
 
@@ -330,14 +283,10 @@ loses_names(const struct set *s)
 {
 	unsigned i;
 
-	for (i = 0; i < s->wanted.n; i++) {
-		struct acme_names rest = s->names;
-
-		acme_names_drop(&rest, s->wanted.name[i]);
-		if (rest.n == s->names.n && s->has &&
+	for (i = 0; s->has && i < s->wanted.n; i++)
+		if (!acme_names_has(&s->names, s->wanted.name[i]) &&
 		    acme_certificate_has(&s->certificate, s->wanted.name[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -557,7 +506,7 @@ note_success(struct work *w, struct set *s)
 	r->told = 0;
 	for (i = 0; i < s->names.n; i++)
 		acme_record_clear(r, s->names.name[i]);
-	print_day(s->certificate.not_after, until);
+	acme_print_time(s->certificate.not_after, until);
 	mlog(LOG_INFO, "acme.issued", "certificate=%s names=%u until=\"%s\"",
 	    s->wanted.file, s->names.n, until);
 }
@@ -697,8 +646,8 @@ say_names(struct work *w, const struct set *s)
 	for (i = 0; i < s->r->nbad; i++)
 		for (j = 0; j < s->wanted.n; j++)
 			if (strcmp(s->wanted.name[j], s->r->bad[i].name) == 0) {
-				print_day(s->r->bad[i].until, when);
-				say(&w->out->trouble,
+				acme_print_time(s->r->bad[i].until, when);
+				acme_note(&w->out->trouble,
 				    "%s is in no certificate: %s; it is tried "
 				    "again on %s",
 				    s->r->bad[i].name, s->r->bad[i].why, when);
@@ -713,17 +662,18 @@ say_certificate(struct work *w, struct set *s, int64_t at)
 	char until[32], when[32];
 	unsigned i;
 
-	print_day(at, when);
+	acme_print_time(at, when);
 	if (s->has) {
-		print_day(s->certificate.not_after, until);
-		say(&w->out->text, "%s%s: good until %s, renewal from %s on",
+		acme_print_time(s->certificate.not_after, until);
+		acme_note(&w->out->text,
+		    "%s%s: good until %s, renewal from %s on",
 		    s->certificate.nname > 0 ? s->certificate.name[0] : name,
 		    s->certificate.nname > 1 ? " and others" : "", until, when);
 	} else if (s->wanted.n > 0) {
-		say(&w->out->text, "%s: there is none yet", name);
+		acme_note(&w->out->text, "%s: there is none yet", name);
 	}
 	if (s->r->why[0] != '\0' && s->wanted.n > 0) {
-		say(&w->out->trouble,
+		acme_note(&w->out->trouble,
 		    "%s: %s certificate%s%s: %s; the next "
 		    "attempt is on %s",
 		    name, s->has ? "no renewal of its" : "no",
@@ -758,7 +708,8 @@ look_at_services(struct work *w, struct set *s, bool fresh)
 	buf_init(&lines, TEXT_MAX);
 	w->o->world.look(w->o->world.arg, buf_sv(&s->pem), fresh, &lines);
 	if (lines.n > 0)
-		say(&w->out->trouble, "%.*s", SV_ARG(sv_trim(buf_sv(&lines))));
+		acme_note(
+		    &w->out->trouble, "%.*s", SV_ARG(sv_trim(buf_sv(&lines))));
 	buf_fini(&lines);
 }
 
@@ -810,7 +761,7 @@ has_clock(struct work *w)
 {
 	if (now(w) >= CLOCK_MIN_S)
 		return true;
-	say(&w->out->trouble,
+	acme_note(&w->out->trouble,
 	    "the clock of this machine is wrong: certificates wait until it is "
 	    "set");
 	w->out->next = now(w) + SOON;
