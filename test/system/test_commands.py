@@ -152,6 +152,32 @@ def another_user(h):
                 f"another-user {command}", r)
 
 
+def strangers_files(h):
+    """What cannot be read is not said to be missing."""
+    if os.geteuid() != 0:
+        skip("strangers-files", "needs root")
+        return
+    there, here = f"{h.dir}/backups", f"{h.dir}/none"
+    r = h.command("backup", there)
+    verdict(r.returncode == 0, "a-backup", r)
+    os.chmod(there, 0o700)
+    for words, said in ((["fsck"], "/accounts cannot be read: Permission denied"),
+                        (["fsck", "anna"], "/accounts/anna cannot be read: Permission denied"),
+                        (["backup", there, "--verify"], f"{there}: Permission denied"),
+                        (["restore", there], f"{there}: Permission denied"),
+                        (["restore", here], f"{here}: No such file or directory")):
+        r = subprocess.run(["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", BINARY, "-c", h.config,
+                            *words], capture_output=True, text=True, timeout=120)
+        verdict(r.returncode == 1 and said in r.stderr and "no mail for" not in r.stderr and "whole" not in r.stderr,
+                f"not-readable {' '.join(words)}", r)
+    r = h.command("backup", h.dir, "--verify")
+    verdict(r.returncode == 1 and "there is no whole backup in" in r.stderr, "no-backup-there", r)
+    r = h.command("debug", "trace", "anna", "--for", "1m")
+    verdict(r.returncode == 0 and "processes log what the account anna says and hears" in r.stdout, "trace-in-words", r)
+    r = h.command("debug", "trace", "off")
+    verdict(r.returncode == 0 and "processes no longer log the protocol" in r.stdout, "trace-ends", r)
+
+
 def silence(h):
     """Everything that runs is stopped: no command waits for ever."""
     stopped = [h.proc.pid, *h.processes()]
@@ -178,6 +204,7 @@ def main():
         open(f"{h.dir}/source/1.eml", "w").write("Subject: x\n\nx\n")
         typing_errors(h)
         another_user(h)
+        strangers_files(h)
         silence(h)
         h.stop()
         no_server(h)
