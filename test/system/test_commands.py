@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """What every command says when there is no server, when this user may not speak
 to it, and when it does not answer."""
+import glob
 import os
+import re
+import shlex
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from house import BINARY, PASSWORD, House, finish, skip, verdict
+from house import BINARY, PASSWORD, TOP, House, finish, skip, verdict
 
 NONE, FILES, OWN = "no server is running on", "reads files", "has words of its own"
 
@@ -152,6 +155,27 @@ def another_user(h):
                 f"another-user {command}", r)
 
 
+def manuals(h):
+    """The commands of the manuals and the README are understood."""
+    lines = []
+    for page in sorted(glob.glob(f"{TOP}/etc/*.[58]")):
+        text = open(page).read().replace("\\(dq", '"').replace("\\(aq", "'")
+        lines += re.findall(r"(?m)^\.Dl (.*hearthmail .*)", text)
+    lines += re.findall(r"(?m)^    ((?:.*\| )?hearthmail .*)", open(f"{TOP}/README.md").read())
+    tried = 0
+    for line in lines:
+        for part in re.split(r" \| | && | > ", line.split(" #")[0].split(" | jq")[0]):
+            words = shlex.split(part)
+            if words[0] != "hearthmail" or "try" in words:
+                continue
+            words = words[3:] if words[1] == "-c" else words[1:]
+            r = subprocess.run([BINARY, "-c", f"{h.dir}/none.yaml", *words], capture_output=True, text=True, input="",
+                               timeout=120)
+            verdict(r.returncode in (1, 78) and "none.yaml" in r.stderr, f"manual {part}", r)
+            tried += 1
+    verdict(tried > 50, "manuals-have-examples", tried)
+
+
 def strangers_files(h):
     """What cannot be read is not said to be missing."""
     if os.geteuid() != 0:
@@ -203,6 +227,7 @@ def main():
         os.mkdir(f"{h.dir}/source")
         open(f"{h.dir}/source/1.eml", "w").write("Subject: x\n\nx\n")
         typing_errors(h)
+        manuals(h)
         another_user(h)
         strangers_files(h)
         silence(h)
