@@ -122,6 +122,14 @@ def typing_errors(h):
     for words, said in SENDMAIL:
         r = h.command("sendmail", *words.split(), input="Subject: x\n\nx\n")
         verdict(r.returncode == 64 and f"sendmail: {said}" in r.stderr and "usage: sendmail" in r.stderr, f"wrong sendmail {words}", r)
+    for words, said in ((["-x"], "hearthmail: unknown option -x; expected -c FILE, -V or -h"),
+                        (["-c"], "hearthmail: -c needs a file"),
+                        (["stauts"], 'hearthmail: there is no command "stauts"; did you mean "status"?')):
+        r = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=120)
+        verdict(r.returncode == 2 and said in r.stderr, f"wrong {words}", r)
+    r = subprocess.run([BINARY, "-c", f"{h.dir}/none.yaml", "status"], capture_output=True, text=True, timeout=120)
+    verdict(r.returncode == 78 and "none.yaml: No such file" in r.stderr and "hearthmail -c FILE COMMAND" in r.stderr,
+            "no-configuration", r)
     # Every command of the help has been tried, and a word that is none of its own.
     listed = {l.split()[0] for l in h.command("help").stdout.splitlines() if l.startswith("  ") and l[2].isalpha()}
     verdict(listed == {w.split()[0] for w, _ in WRONG} | {"sendmail"}, "every-command-is-tried", listed)
