@@ -132,6 +132,7 @@ static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_DNS] = run_dns,
     [ROLE_MX] = run_mx,
     [ROLE_REPORT] = run_report,
+    [ROLE_ACME] = run_acme,
     [ROLE_SMTP] = run_smtp,
     [ROLE_SUBMISSION] = run_submission,
     [ROLE_IMAP] = run_imap,

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "dns/dns.h"
 #include "ipc/proto.h"
+#include "mail/domain.h"
 #include "report/feedback.h"
 
 #define DAY	24 * 3600
@@ -181,16 +182,6 @@ ask_outside(struct smtp_feedback_memory *mem, struct history *history,
 	buf_fini(&name);
 }
 
-static bool
-is_within(struct sv domain, struct sv other)
-{
-	size_t n = other.n;
-
-	return n > 0 && domain.n >= n &&
-	       sv_ieq(sv_skip(domain, domain.n - n), other) &&
-	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
-}
-
 static void
 look_at_address(struct smtp_feedback_memory *mem, struct history *history,
     struct peer *dns, const struct smtp_feedback *f, struct sv address)
@@ -201,7 +192,7 @@ look_at_address(struct smtp_feedback_memory *mem, struct history *history,
 
 	if (is_known(mem, h))
 		return;
-	if (is_within(
+	if (mail_domain_is_within(
 		host_of(address), f->org.n > 0 ? f->org : seen->policy.domain))
 		tell_wanted(history, seen->when, seen->policy.domain, address);
 	else

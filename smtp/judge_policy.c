@@ -2,6 +2,7 @@
  * words, and in the field Authentication-Results. */
 #include <stdio.h>
 
+#include "mail/domain.h"
 #include "msgauth/authres.h"
 #include "smtp/judge_priv.h"
 
@@ -262,16 +263,6 @@ smtp_judge_result(const struct smtp_judge *j)
 	return j->ended ? check_result(j->check) : NULL;
 }
 
-static bool
-is_within(struct sv domain, struct sv other)
-{
-	size_t n = other.n;
-
-	return n > 0 && domain.n >= n &&
-	       sv_ieq(sv_skip(domain, domain.n - n), other) &&
-	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
-}
-
 bool
 smtp_judge_verified(const struct smtp_judge *j)
 {
@@ -285,12 +276,13 @@ smtp_judge_verified(const struct smtp_judge *j)
 	if (r->dmarc.result != AUTH_NONE)
 		return r->dmarc.result == AUTH_PASS;
 	if (r->mailfrom.result == AUTH_PASS && !r->null_sender &&
-	    is_within(sv_str(r->mailfrom.domain), author))
+	    mail_domain_is_within(sv_str(r->mailfrom.domain), author))
 		return true;
 	for (i = 0; i < r->ndkim; i++)
 		if (r->dkim[i].result == AUTH_PASS &&
-		    (is_within(sv_str(r->dkim[i].domain), author) ||
-			is_within(author, sv_str(r->dkim[i].domain))))
+		    (mail_domain_is_within(sv_str(r->dkim[i].domain), author) ||
+			mail_domain_is_within(
+			    author, sv_str(r->dkim[i].domain))))
 			return true;
 	return false;
 }

@@ -274,10 +274,28 @@ hand_report_over(struct smtp_session *s)
 }
 
 static void
-deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
+log_delivery(const struct smtp_session *s, const struct smtp_arrival *arrived,
+    const struct smtp_delivery *d, const char *id, const char *judged, int r)
 {
-	struct smtp_transaction *t = &s->t;
-	const struct smtp_server_opts *o = s->c->o;
+	char from[LOG_Q_MAX], to[LOG_Q_MAX];
+
+	mlog(r == RC_OK ? LOG_INFO : LOG_WARN,
+	    r == RC_OK ? "smtp.accept" : "smtp.defer",
+	    "sid=%llx id=%s peer=%s from=%s rcpt=%s nrcpt=%u size=%llu "
+	    "tls=%d%s%s%s%s rc=%s",
+	    (unsigned long long)s->c->id, id, s->c->peer,
+	    log_q(from, d->sender), log_q(to, buf_sv(&s->t.first_rcpt)),
+	    s->t.nrcpt, (unsigned long long)(d->front.n + d->size),
+	    stream_is_tls(s->st), s->authed ? " account=" : "",
+	    s->authed ? s->login.account : "", judged,
+	    arrived->junk ? " junk=1" : "", rc_name(r));
+}
+
+/* What it is, but for the fields in front. */
+static struct smtp_delivery
+delivery_of(const struct smtp_session *s, const struct smtp_arrival *arrived)
+{
+	const struct smtp_transaction *t = &s->t;
 	struct smtp_delivery d = {.sender = buf_sv(&t->sender),
 	    .fd = t->body.fd,
 	    .size = t->body.size,
@@ -289,53 +307,50 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 	    .bare = t->noutside + t->nforward > 0,
 	    .forward = t->forward,
 	    .nforward = t->nforward,
-	    .known = s->authed,
+	    .known = t->judge != NULL ? smtp_judge_sender_known(t->judge)
+				      : s->authed,
 	    .verdict = arrived->judged ? &arrived->verdict : NULL};
-	char from[LOG_Q_MAX], to[LOG_Q_MAX], hex[33];
-	char judged[SMTP_JUDGE_LOG_MAX] = "";
+
+	memcpy(d.id, t->id, sizeof d.id);
+	return d;
+}
+
+static void
+deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
+{
+	struct smtp_transaction *t = &s->t;
+	const struct smtp_server_opts *o = s->c->o;
+	struct smtp_delivery d = delivery_of(s, arrived);
+	char hex[33], judged[SMTP_JUDGE_LOG_MAX] = "";
 	struct err err = {.text = "try again later"};
 	const int64_t since = clk_now();
 	size_t i;
 	int r;
 
-	memcpy(d.id, t->id, sizeof d.id);
 	r = make_front(s, d.verdict, &t->trace, &err);
 	d.front = buf_sv(&t->trace);
 	d.results = buf_sv(&t->results);
-	if (t->judge != NULL)
-		d.known = smtp_judge_sender_known(t->judge);
 	if (r == RC_OK)
 		r = o->ops->deliver(o->ctx, &d, &err);
 	if (t->judge != NULL)
 		smtp_judge_log(t->judge, d.verdict, judged);
 	for (i = 0; i < sizeof t->id; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
-	mlog(r == RC_OK ? LOG_INFO : LOG_WARN,
-	    r == RC_OK ? "smtp.accept" : "smtp.defer",
-	    "sid=%llx id=%s peer=%s from=%s rcpt=%s nrcpt=%u size=%llu "
-	    "tls=%d%s%s%s%s rc=%s",
-	    (unsigned long long)s->c->id, hex, s->c->peer,
-	    log_q(from, d.sender), log_q(to, buf_sv(&t->first_rcpt)), t->nrcpt,
-	    (unsigned long long)(d.front.n + d.size), stream_is_tls(s->st),
-	    s->authed ? " account=" : "", s->authed ? s->login.account : "",
-	    judged, arrived->junk ? " junk=1" : "", rc_name(r));
-	if (r == RC_OK && s->authed)
-		tally_add(TALLY_SUBMITTED, 1);
-	if (r == RC_OK)
-		smtp_note_accepted(
-		    s, since, d.front.n + d.size, judged, arrived);
-	if (r == RC_OK)
-		smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
-	else if (r == RC_NOSPACE)
-		smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
-	else
-		smtp_reply(s, 451, "4.3.0", "%s", err.text);
-	if (r == RC_OK) {
-		tell_feedback(s,
-		    arrived->junk ? REPORT_DONE_JUNK : REPORT_DONE_NOTHING,
-		    d.verdict);
-		hand_report_over(s);
+	log_delivery(s, arrived, &d, hex, judged, r);
+	if (r != RC_OK) {
+		if (r == RC_NOSPACE)
+			smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
+		else
+			smtp_reply(s, 451, "4.3.0", "%s", err.text);
+		return;
 	}
+	if (s->authed)
+		tally_add(TALLY_SUBMITTED, 1);
+	smtp_note_accepted(s, since, d.front.n + d.size, judged, arrived);
+	smtp_reply(s, 250, "2.0.0", "on the disk as %s", hex);
+	tell_feedback(s, arrived->junk ? REPORT_DONE_JUNK : REPORT_DONE_NOTHING,
+	    d.verdict);
+	hand_report_over(s);
 }
 
 /* Those of the recipients that have had the message are not sent it again;

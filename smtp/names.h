@@ -1,8 +1,8 @@
 /*
  * Answers of the DNS that were had a moment ago: mail comes in bursts from the
  * same few senders, and each message has eight questions or more.  Kept for
- * their TTL, NAMES_MS at most; failures are not, nor what is bogus.  Bounded,
- * and it may forget.  All calls may come from any thread.
+ * their TTL, NAMES_MS at most; neither failures nor bogus answers are kept.
+ * Bounded, and it may forget.  All calls may come from any thread.
  */
 #ifndef SMTP_NAMES_H
 #define SMTP_NAMES_H

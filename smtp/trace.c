@@ -45,7 +45,7 @@ smtp_trace_received(const struct smtp_session *s, struct buf *out)
 
 	buf_adds(out, "Received: from ");
 	add_helo(buf_sv(&s->helo), out);
-	/* Who writes through submission is not to be found by where he sits. */
+	/* Who writes through submission is not to be found by their network. */
 	if (!s->authed)
 		buf_addf(out, " ([%s%s])", six ? "IPv6:" : "", s->c->peer);
 	buf_addf(

@@ -89,7 +89,7 @@ def sources(*suffixes):
 
 # Which folder may include which: the arrows point one way, from main.c over the
 # commands, the supervisor and the processes down to the libraries.
-LIBRARIES = ["account", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "imap/client", "imap/transfer",
+LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
              "report", "sandbox", "smtp", "store", "web"]
@@ -107,6 +107,8 @@ ARROWS = {
     "lib/journal": ["base"],
     "lib/store": ["base", "journal", "mime"],
     "lib/net": ["base"],
+    "lib/acme": ["base"],
+    "lib/https": ["base"],
     "lib/auth": ["base", "conf", "dns", "ipc", "mail", "msgauth"],
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],

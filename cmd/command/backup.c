@@ -461,6 +461,8 @@ take_all(struct making *m, const char *config, struct err *err)
 		       "auth", err);
 	on = on && part_done(m, take_tree(m, data, "tls", "data/tls", err),
 		       "tls", err);
+	on = on && part_done(m, take_tree(m, data, "acme", "data/acme", err),
+		       "acme", err);
 	on = on && part_done(m,
 		       backup_take(m, AT_FDCWD, config,
 			   "config/hearthmail.yaml", UINT64_MAX, false, err),

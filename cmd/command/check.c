@@ -545,6 +545,7 @@ cmd_check(const char *config, int argc, char **argv)
 	print_ports(conf);
 	print_people(conf);
 	warnings = print_certificate(conf);
+	warnings += check_policies(conf);
 	print_inbound(conf);
 	warnings += print_outside(conf);
 	warnings += print_names(conf);

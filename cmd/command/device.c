@@ -157,15 +157,9 @@ write_profile(struct device *d)
 static void
 make_link(struct device *d, struct sv token)
 {
-	const struct conf *c = d->conf;
-	uint16_t port =
-	    c->nlisten[CONF_HTTPS] > 0 ? c->listen[CONF_HTTPS][0].port : 0;
-
-	if (port == 0)
+	if (!d->server.web)
 		return;
-	buf_addf(&d->link, "https://%s", c->hostname);
-	if (port != 443)
-		buf_addf(&d->link, ":%u", port);
+	clients_put_origin(&d->server, &d->link);
 	buf_addf(&d->link, "/device/%.*s", SV_ARG(token));
 }
 
@@ -364,55 +358,6 @@ revoke_device(const struct conf *conf, struct sv account, struct sv name)
 	return r;
 }
 
-/* ---- words ---- */
-
-static int
-read_add(struct device *d, int argc, char **argv)
-{
-	bool qr = false, no_qr = false;
-	const struct command_option options[] = {
-	    {"--profile", "a file to write", .text = &d->file},
-	    {"--qr", .flag = &qr}, {"--no-qr", .flag = &no_qr}};
-	const struct command_words words = {.command = "device",
-	    .option = options,
-	    .noption = sizeof options / sizeof options[0],
-	    .what = "an account and a name for the device",
-	    .least = 2,
-	    .most = 2};
-	int r = command_words(&words, argc, argv, NULL);
-
-	if (r == EXIT_FINE && qr && no_qr)
-		return command_misused(
-		    "device", "--qr cannot be combined with --no-qr");
-	d->qr = qr || (d->qr && !no_qr);
-	return r;
-}
-
-static int
-read_list(struct device *d, int argc, char **argv)
-{
-	const struct command_option option = {"--json", .flag = &d->json};
-	const struct command_words words = {.command = "device",
-	    .option = &option,
-	    .noption = 1,
-	    .what = "one account",
-	    .least = 1,
-	    .most = 1};
-
-	return command_words(&words, argc, argv, NULL);
-}
-
-static int
-read_revoke(int argc, char **argv)
-{
-	const struct command_words words = {.command = "device",
-	    .what = "an account and the name of a device",
-	    .least = 2,
-	    .most = 2};
-
-	return command_words(&words, argc, argv, NULL);
-}
-
 static int
 begin_to_add(struct device *d)
 {
@@ -433,33 +378,70 @@ begin_to_add(struct device *d)
 	return r;
 }
 
+/* ---- words ---- */
+
+enum verb {
+	ADD,
+	LIST,
+	REVOKE,
+	VERBS
+};
+
+static int
+run(struct device *d, enum verb verb)
+{
+	switch (verb) {
+	case ADD:
+		return begin_to_add(d);
+	case LIST:
+		return list(d->conf, d->is.account, d->json);
+	case REVOKE:
+		return revoke_device(d->conf, d->is.account, d->is.device);
+	case VERBS:
+		break;
+	}
+	return EXIT_USAGE;
+}
+
 int
 cmd_device(const char *config, int argc, char **argv)
 {
 	static const char *const verbs[] = {"add", "list", "revoke"};
-	struct device d = {.fd = -1, .qr = isatty(1) == 1};
-	size_t verb = command_verb("device", verbs, 3, argv[1]);
+	struct device d = {.fd = -1};
+	bool qr = false, no_qr = false;
+	const struct command_option of_add[] = {
+	    {"--profile", "a file", .text = &d.file},
+	    {"--qr", .flag = &qr},
+	    {"--no-qr", .flag = &no_qr},
+	};
+	const struct command_option of_list = {"--json", .flag = &d.json};
+	struct command_words words = {.command = "device"};
 	struct conf *conf;
-	int r;
+	int n, r;
+	enum verb verb =
+	    (enum verb)command_verb("device", verbs, VERBS, argv[1]);
 
-	if (verb == 3)
+	if (verb == VERBS)
 		return EXIT_USAGE;
-	argv++;
-	argc--;
-	r = verb == 0	? read_add(&d, argc, argv)
-	    : verb == 1 ? read_list(&d, argc, argv)
-			: read_revoke(argc, argv);
+	words.option = verb == ADD ? of_add : &of_list;
+	words.noption = verb == ADD ? 3 : verb == LIST;
+	words.what =
+	    verb == LIST ? "an account" : "an account and the device's name";
+	words.least = words.most = verb == LIST ? 1 : 2;
+	r = command_words(&words, argc - 1, argv + 1, &n);
+	if (r == EXIT_FINE && qr && no_qr)
+		r = command_misused(
+		    "device", "--qr cannot be combined with --no-qr");
 	if (r != EXIT_FINE)
 		return r;
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
 	d.conf = conf;
-	d.is.account = sv_str(argv[1]);
-	d.is.device = sv_str(verb == 1 ? "" : argv[2]);
-	r = verb == 0	? begin_to_add(&d)
-	    : verb == 1 ? list(conf, d.is.account, d.json)
-			: revoke_device(conf, d.is.account, d.is.device);
+	d.is.account = sv_str(argv[2]);
+	d.is.device = sv_str(n > 1 ? argv[3] : "");
+	d.qr = qr || (isatty(1) == 1 && !no_qr);
+	r = run(&d, verb);
 	conf_free(&conf);
 	return r;
 }

@@ -51,22 +51,13 @@ static int
 once_to_server(struct transfer_order *o, struct err *err)
 {
 	struct to_imap *to;
-	struct sink sink;
 	int r = transfer_find_folders(o, from_here, err);
 
 	if (r != RC_OK)
 		return r;
 	to = to_imap_new(&o->x, o->there, o->state);
 	r = to_imap_begin(to, err);
-	to_imap_sink(to, &sink);
-	if (r == RC_OK)
-		r = from_here(o, &sink, err);
-	if (r == RC_OK)
-		r = to_imap_end(to, err);
-	else
-		to_imap_save(to);
-	to_imap_free(&to);
-	return r;
+	return transfer_into_imap(o, &to, r, from_here, err);
 }
 
 static int

@@ -100,15 +100,7 @@ once(struct transfer_order *o, struct err *err)
 			to_imap_surveyed(to);
 		report_begin(&o->report);
 	}
-	to_imap_sink(to, &sink);
-	if (r == RC_OK)
-		r = from_source(o, &sink, err);
-	if (r == RC_OK)
-		r = to_imap_end(to, err);
-	else
-		to_imap_save(to);
-	to_imap_free(&to);
-	return r;
+	return transfer_into_imap(o, &to, r, from_source, err);
 }
 
 static int

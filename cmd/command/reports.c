@@ -21,6 +21,7 @@
 #include "history/words.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
+#include "mail/domain.h"
 #include "report/record.h"
 
 #define SINCE	  "30d"
@@ -118,16 +119,6 @@ ask(struct reports *x, const struct reports_ask *q, struct msg *reply)
 	return r == RC_OK ? EXIT_FINE : silent();
 }
 
-static bool
-is_within(struct sv domain, struct sv other)
-{
-	size_t n = other.n;
-
-	return n > 0 && domain.n >= n &&
-	       sv_ieq(sv_skip(domain, domain.n - n), other) &&
-	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
-}
-
 /* What was read is kept, what was not asked for is let go. */
 static void
 take(struct reports *x, struct sv bytes)
@@ -139,7 +130,7 @@ take(struct reports *x, struct sv bytes)
 	buf_addsv(&one->m.b, bytes);
 	wanted = report_record_get(&one->m, &one->r) == RC_OK;
 	if (wanted && x->domain != NULL &&
-	    !is_within(one->r.domain, sv_str(x->domain))) {
+	    !mail_domain_is_within(one->r.domain, sv_str(x->domain))) {
 		report_record_fini(&one->r);
 		wanted = false;
 	}
@@ -385,7 +376,8 @@ is_known(const struct conf *conf, const char *domain)
 	size_t i;
 
 	for (i = 0; i < conf->ndomain; i++)
-		if (is_within(sv_str(domain), sv_str(conf->domain[i].name)))
+		if (mail_domain_is_within(
+			sv_str(domain), sv_str(conf->domain[i].name)))
 			return true;
 	return sv_ieq(sv_str(domain), sv_str(conf->hostname));
 }

@@ -196,6 +196,7 @@ static const struct {
 	bool root;
 } parts[] = {
     {"accounts", ROLE_ACCOUNT, true},
+    {"acme", ROLE_ACME, false},
     {"auth", ROLE_AUTH, false},
     {"import", ROLE_AUTH, true},
     {"spool", ROLE_QUEUE, false},

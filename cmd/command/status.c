@@ -69,6 +69,9 @@ struct picture {
 	char cert_trouble[ERR_TEXT_MAX]; /* with its files; "": none */
 	int64_t published_when;		 /* seconds since 1970; 0: not yet */
 	char published_trouble[PUBLISHED_TROUBLE_MAX + 1]; /* lines; "": none */
+	/* Of the certificates that come by themselves, lines. */
+	char certificates[CERTIFICATES_TEXT_MAX + 1];
+	char certificates_trouble[CERTIFICATES_TEXT_MAX + 1];
 	struct backups backup;
 	json_t *lost; /* sentences about mail that is not there any more */
 	unsigned worries;
@@ -82,6 +85,14 @@ static void
 make_printable(char *p)
 {
 	command_defuse(p, strlen(p), 0);
+}
+
+/* When it is too late for a certificate to be good: those that come by
+ * themselves may have six days in all, and say what is wrong. */
+static int64_t
+soon(const struct conf *conf)
+{
+	return clk_now() / 1000 + (conf->acme.on ? 1 : SOON_DAYS) * 86400;
 }
 
 static void
@@ -204,6 +215,10 @@ read_all(struct picture *p, const struct status_all *all)
 	copy_cut(all->published_trouble, p->published_trouble,
 	    sizeof p->published_trouble);
 	p->worries += p->published_trouble[0] != '\0';
+	copy_cut(all->certificates, p->certificates, sizeof p->certificates);
+	copy_cut(all->certificates_trouble, p->certificates_trouble,
+	    sizeof p->certificates_trouble);
+	p->worries += p->certificates_trouble[0] != '\0';
 	read_day(p, "supervisor", &all->day);
 }
 
@@ -301,8 +316,7 @@ look_around(const struct conf *conf, struct picture *p)
 	certificate_paths(conf, &cert, &key);
 	p->has_cert = io_read_file(cert.p, &pem, &err) == RC_OK &&
 		      tls_cert_info(buf_sv(&pem), &p->cert, &err) == RC_OK;
-	if (p->has_cert &&
-	    p->cert.not_after < clk_now() / 1000 + SOON_DAYS * 86400)
+	if (p->has_cert && p->cert.not_after < soon(conf))
 		p->worries++;
 	buf_fini(&pem);
 	buf_fini(&key);
@@ -455,9 +469,7 @@ print_surroundings(const struct conf *conf, const struct picture *p)
 	clk_civil(p->cert.not_after, &t);
 	printf("certificate  until %04d-%02d-%02d%s%s\n", t.year, t.month,
 	    t.day, p->cert.self_signed ? ", self-signed" : "",
-	    p->cert.not_after < clk_now() / 1000 + SOON_DAYS * 86400
-		? ": RENEW IT"
-		: "");
+	    p->cert.not_after < soon(conf) ? ": RENEW IT" : "");
 }
 
 static void
@@ -500,6 +512,25 @@ print_backup(const struct conf *conf, const struct backups *b)
 	} else {
 		printf("none yet in %s; every day at %02u:%02u\n", c->folder,
 		    c->minute / 60, c->minute % 60);
+	}
+}
+
+/* Those that come by themselves, and what is wrong with that. */
+static void
+print_certificates(const struct picture *p)
+{
+	struct sv rest = sv_str(p->certificates), line;
+
+	while (rest.n > 0) {
+		line = sv_split(&rest, '\n');
+		if (line.n > 0)
+			printf("             %.*s\n", SV_ARG(line));
+	}
+	rest = sv_str(p->certificates_trouble);
+	while (rest.n > 0) {
+		line = sv_split(&rest, '\n');
+		if (line.n > 0)
+			printf("             NOT RIGHT: %.*s\n", SV_ARG(line));
 	}
 }
 
@@ -568,6 +599,7 @@ print_all(const struct conf *conf, const struct picture *p)
 	print_text(p, "auth", "keys");
 	print_names(p);
 	print_surroundings(conf, p);
+	print_certificates(p);
 	for (i = 0; i < json_array_size(p->lost); i++)
 		printf("LOST MAIL    %s\n",
 		    json_string_value(json_array_get(p->lost, i)));
@@ -696,6 +728,10 @@ print_json(const struct conf *conf, const struct picture *p)
 	json_object_set_new(all, "published_checked",
 	    json_integer((json_int_t)p->published_when));
 	json_object_set_new(
+	    all, "certificates", json_lines(sv_str(p->certificates)));
+	(void)json_object_set_new(all, "certificates_trouble",
+	    json_lines(sv_str(p->certificates_trouble)));
+	(void)json_object_set_new(
 	    all, "published_trouble", json_lines(sv_str(p->published_trouble)));
 	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	puts("");

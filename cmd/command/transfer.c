@@ -483,10 +483,8 @@ say_missing(struct transfer_order *o, const struct names *n, const char *name)
 }
 
 int
-transfer_find_folders(struct transfer_order *o,
-    int (*source)(
-	struct transfer_order *o, const struct sink *to, struct err *err),
-    struct err *err)
+transfer_find_folders(
+    struct transfer_order *o, transfer_source_fn *source, struct err *err)
 {
 	struct names n;
 	struct sink sink = {.folder = note_name, .arg = &n};
@@ -518,6 +516,23 @@ transfer_find_folders(struct transfer_order *o,
 }
 
 /* ---- in the worker ---- */
+
+int
+transfer_into_imap(struct transfer_order *o, struct to_imap **to, int r,
+    transfer_source_fn *source, struct err *err)
+{
+	struct sink sink;
+
+	to_imap_sink(*to, &sink);
+	if (r == RC_OK)
+		r = source(o, &sink, err);
+	if (r == RC_OK)
+		r = to_imap_end(*to, err);
+	else
+		to_imap_save(*to);
+	to_imap_free(to);
+	return r;
+}
 
 static int
 load_state(struct transfer_order *o, struct err *err)

@@ -86,14 +86,19 @@ uint64_t transfer_who(const struct transfer_order *o, const char *identity);
 
 /* Before the walls: what is opened by path. */
 int transfer_before(void *arg, struct err *err) RC_USE_RESULT;
+/* Has all folders and messages put into *to. */
+typedef int transfer_source_fn(
+    struct transfer_order *o, const struct sink *to, struct err *err);
 /*
  * Before anything is made: are the folders there that --folder names?
  * RC_NOTFOUND: no, and those that there are have been printed.
  */
-int transfer_find_folders(struct transfer_order *o,
-    int (*source)(
-	struct transfer_order *o, const struct sink *to, struct err *err),
+int transfer_find_folders(struct transfer_order *o, transfer_source_fn *source,
     struct err *err) RC_USE_RESULT;
+/* Has the source put into *to, unless r is an error, and ends it: as a whole,
+ * or so that the next run goes on from there.  Frees *to. */
+int transfer_into_imap(struct transfer_order *o, struct to_imap **to, int r,
+    transfer_source_fn *source, struct err *err) RC_USE_RESULT;
 /*
  * Opens the sessions that are needed and calls once(); again after a break
  * that may pass, as long as anything comes.  Prints the summary.  Returns the

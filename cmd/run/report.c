@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cmd/run/process.h"
 #include "ipc/msg_answer.h"
+#include "mail/domain.h"
 #include "mime/mime.h"
 #include "report/sentences.h"
 #include "report/service.h"
@@ -36,15 +37,6 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 
 static const struct child_ops ops = {.line = on_line};
 
-static bool
-is_within(struct sv domain, struct sv other)
-{
-	size_t n = other.n;
-
-	return domain.n >= n && sv_ieq(sv_skip(domain, domain.n - n), other) &&
-	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
-}
-
 /* One of ours, or below, or above: who has mail.example.org alone gets the
  * reports of what example.org publishes. */
 static bool
@@ -57,8 +49,9 @@ is_ours(void *arg, struct sv domain)
 	for (i = 0; i < conf->ndomain; i++) {
 		struct sv own = sv_str(conf->domain[i].name);
 
-		if (is_within(domain, own) ||
-		    (is_within(own, domain) && sv_chr(domain, '.') < domain.n))
+		if (mail_domain_is_within(domain, own) ||
+		    (mail_domain_is_within(own, domain) &&
+			sv_chr(domain, '.') < domain.n))
 			return true;
 	}
 	return false;

@@ -1,16 +1,15 @@
 /* The listener of HTTP: sockets in, TLS, challenges; no files, no connection
  * out, no way to the mail. */
+#include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/log.h"
 #include "cmd/run/process.h"
 #include "front/listener.h"
 #include "net/tls.h"
 #include "web/front.h"
 #include "web/service.h"
-
-#define ROOTS_MAX (4u << 20)
 
 struct state {
 	struct child child;
@@ -90,6 +89,18 @@ static const struct child_ops ops = {.status = on_status,
     .conf = on_conf,
     .drain = on_drain};
 
+/* Not while there is no certificate for clients. */
+static bool
+has_https(const struct child *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->nsock; i++)
+		if (c->sock[i].service == CONF_HTTPS)
+			return true;
+	return false;
+}
+
 int
 run_web(int control_fd)
 {
@@ -98,9 +109,8 @@ run_web(int control_fd)
 	struct state st = {0};
 	struct child *c = &st.child;
 	struct listener_opts o = {.proto = &web_front};
-	struct buf roots;
-	struct err err;
 	unsigned i;
+	int roots;
 
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
@@ -110,17 +120,21 @@ run_web(int control_fd)
 	o.connections = c->conf_now->limits.connections;
 	o.connections_per_peer = c->conf_now->limits.connections_per_peer;
 	o.limit_loopback = c->conf_now->limits.loopback;
-	/* Without it profiles are not signed. */
-	buf_init(&roots, ROOTS_MAX);
-	if (io_read_file(TLS_CA_BUNDLE, &roots, &err) != RC_OK)
-		mlog(LOG_WARN, "web.roots", "text=\"%s\"", err.text);
+	/* Read when a profile is signed, which is seldom; without it none
+	 * is. */
+	roots = open(TLS_CA_BUNDLE, O_RDONLY | O_CLOEXEC);
+	if (roots < 0)
+		mlog(LOG_WARN, "web.roots", "file=%s errno=%d", TLS_CA_BUNDLE,
+		    errno);
 	child_enter(c, &walls);
 	/* The host name must outlive a swap of the configuration; it is one of
 	 * the keys that make new listeners. */
 	(void)conf_ref(c->conf_now);
 	st.auth = peer_new(c->loop, "auth", NULL, NULL, &st);
 	o.arg = st.site =
-	    web_site_new(c->conf_now, sni_new(o.tls), st.auth, buf_sv(&roots));
+	    web_site_new(c->conf_now, sni_new(o.tls), st.auth, roots);
+	if (!has_https(c))
+		web_site_without_https(st.site);
 	st.service = web_service_new(c->loop, st.site);
 	st.listener = listener_new(&o);
 	for (i = 0; i < c->nsock; i++)

@@ -19,6 +19,7 @@ enum role {
 	ROLE_DNS,
 	ROLE_MX,
 	ROLE_REPORT,
+	ROLE_ACME,
 	ROLE_SMTP,
 	ROLE_SUBMISSION,
 	ROLE_IMAP,
@@ -57,6 +58,7 @@ int run_mx(int control_fd);
 int run_history(int control_fd);
 int run_queue(int control_fd);
 int run_report(int control_fd);
+int run_acme(int control_fd);
 int run_dns(int control_fd);
 int run_smtp(int control_fd);
 int run_submission(int control_fd);

@@ -3,21 +3,54 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "acme/names.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "net/tls.h"
 
+static void kept_path(const struct conf *conf, struct buf *path);
+
+/* What the process acme has got, with its key; else the last that was good,
+ * while acme gets another. */
+static bool
+find_issued(const struct conf *conf, struct buf *path)
+{
+	struct acme_names names;
+
+	acme_names_host(conf->hostname, &names);
+	buf_reset(path);
+	buf_addf(path, "%s/acme/%s.pem", conf->data, names.file);
+	if (access(path->p, R_OK) == 0)
+		return true;
+	kept_path(conf, path);
+	return access(path->p, R_OK) == 0;
+}
+
 void
 certificate_paths(const struct conf *conf, struct buf *cert, struct buf *key)
 {
+	struct buf issued;
+
+	buf_init(&issued, 4096);
 	if (conf->tls_certificate != NULL) {
 		buf_adds(cert, conf->tls_certificate);
 		buf_adds(key, conf->tls_key);
+	} else if (conf->acme.on && find_issued(conf, &issued)) {
+		buf_addsv(cert, buf_sv(&issued));
+		buf_addsv(key, buf_sv(&issued));
 	} else {
 		buf_addf(cert, "%s/tls/cert.pem", conf->data);
 		buf_addf(key, "%s/tls/key.pem", conf->data);
 	}
+	buf_fini(&issued);
+}
+
+static void
+own_paths(const struct conf *conf, struct buf *cert, struct buf *key)
+{
+	buf_addf(cert, "%s/tls/cert.pem", conf->data);
+	buf_addf(key, "%s/tls/key.pem", conf->data);
 }
 
 #define DAY_S	   86400
@@ -60,7 +93,7 @@ certificate_make(const struct conf *conf, struct err *err)
 	buf_init(&key, 65536);
 	buf_init(&cert_path, 4096);
 	buf_init(&key_path, 4096);
-	certificate_paths(conf, &cert_path, &key_path);
+	own_paths(conf, &cert_path, &key_path);
 	if (conf->tls_certificate == NULL && is_wanted(conf, cert_path.p)) {
 		r = tls_self_signed(conf->hostname, &cert, &key, err);
 		if (r == RC_OK)
@@ -71,9 +104,12 @@ certificate_make(const struct conf *conf, struct err *err)
 			    cert_path.p, buf_sv(&cert), 0644, err);
 		if (r == RC_OK)
 			mlog(LOG_WARN, "tls.self-signed",
-			    "hostname=%s file=%s text=\"clients will warn; "
-			    "set tls.certificate and tls.key\"",
-			    conf->hostname, cert_path.p);
+			    "hostname=%s file=%s text=\"clients will warn%s\"",
+			    conf->hostname, cert_path.p,
+			    conf->acme.on ? " until there is one from the "
+					    "authority"
+					  : "; set tls.certificate and "
+					    "tls.key");
 	}
 	buf_fini(&key_path);
 	buf_fini(&cert_path);
@@ -132,14 +168,21 @@ certificate_keep(const struct conf *conf, struct sv cert, struct sv key)
 	struct buf path, both, was;
 	struct err err;
 
-	if (conf->tls_certificate == NULL)
+	struct tls_cert_info info;
+
+	if (conf->tls_certificate == NULL &&
+	    (!conf->acme.on || tls_cert_info(cert, &info, &err) != RC_OK ||
+		info.self_signed))
 		return;
 	kept_path(conf, &path);
 	buf_init(&both, 4 << 20);
 	buf_init(&was, 4 << 20);
 	buf_addsv(&both, cert);
-	buf_addc(&both, '\n');
-	buf_addsv(&both, key);
+	/* One file may have been both. */
+	if (!sv_eq(cert, key)) {
+		buf_addc(&both, '\n');
+		buf_addsv(&both, key);
+	}
 	if ((io_read_file(path.p, &was, &err) != RC_OK ||
 		!sv_eq(buf_sv(&was), buf_sv(&both))) &&
 	    io_replace_file(path.p, buf_sv(&both), 0600, &err) != RC_OK)
@@ -180,10 +223,14 @@ int
 certificate_substitute(const struct conf *conf, struct buf *cert,
     struct buf *key, bool *for_clients, struct err *err)
 {
-	*for_clients =
-	    conf->tls_certificate != NULL && load_kept(conf, cert, key);
-	return *for_clients ? RC_OK
-			    : tls_self_signed(conf->hostname, cert, key, err);
+	bool managed = conf->tls_certificate != NULL || conf->acme.on;
+
+	*for_clients = managed && load_kept(conf, cert, key);
+	if (*for_clients)
+		return RC_OK;
+	/* As before the first one came. */
+	*for_clients = conf->acme.on;
+	return tls_self_signed(conf->hostname, cert, key, err);
 }
 
 struct conf_place

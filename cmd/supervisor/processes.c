@@ -11,6 +11,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/tally.h"
+#include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_control.h"
@@ -97,15 +98,34 @@ on_wake(struct proc *by, struct msg *m)
 	struct super *s = by->super;
 	struct ctl_wake said;
 	enum role role;
-	struct proc *p;
 
 	if (ctl_wake_get(m, &said) != RC_OK || said.role >= ROLE_COUNT)
 		return;
 	role = (enum role)said.role;
-	if (!role_info[role].on_demand || !roles_may_speak(by->role, role) ||
-	    s->stopping)
+	if (role_info[role].on_demand && roles_may_speak(by->role, role))
+		proc_wake(s, role);
+}
+
+void
+procs_write_letter(struct super *s, const struct ctl_letter *letter)
+{
+	struct proc *p = find_role(s, ROLE_AUTH);
+	struct msg m;
+
+	if (p == NULL || p->control == NULL)
 		return;
-	p = find_role(s, role);
+	msg_init(&m, CTL_LETTER);
+	ctl_letter_put(&m, letter);
+	line_tell(p->control, &m);
+}
+
+void
+proc_wake(struct super *s, enum role role)
+{
+	struct proc *p = find_role(s, role);
+
+	if (s->stopping)
+		return;
 	if (p == NULL)
 		proc_start(s, role, NULL);
 	else if (p->ready)
@@ -171,6 +191,9 @@ on_control(struct line *l, struct msg *m, void *arg)
 	(void)l;
 	if (m->type == CTL_READY) {
 		p->ready = true;
+		/* It keeps in memory what acme gives it. */
+		if (p->role == ROLE_WEB && s->announced)
+			acme_schedule_again(s->acme);
 		let_in(s);
 		if (!s->announced && procs_ready(s)) {
 			s->announced = true;
@@ -186,6 +209,8 @@ on_control(struct line *l, struct msg *m, void *arg)
 		on_start(s, m);
 	} else if (m->type == CTL_WAKE) {
 		on_wake(p, m);
+	} else if (m->type == CTL_CERTIFICATES && p->role == ROLE_ACME) {
+		acme_schedule_heard(s->acme, m);
 	} else if (m->type == CTL_ALIVE) {
 		p->asked_at = 0;
 	} else if (m->type == CTL_ACCUSE) {

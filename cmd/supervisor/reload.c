@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/datadir.h"
 #include "cmd/supervisor/preflight.h"
@@ -67,6 +68,7 @@ reload(struct super *s, struct err *err)
 	procs_send_conf(s);
 	procs_stop_removed(s);
 	published_again(s->published);
+	acme_schedule_again(s->acme);
 	(void)preflight_open_files(s->conf, s->o->config, super_log_open, NULL);
 	mlog(LOG_INFO, "reload", "generation=%u listeners=%s", s->generation,
 	    other ? "new" : "kept");

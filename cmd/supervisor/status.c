@@ -15,6 +15,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/run/day.h"
+#include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/published.h"
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/supervisor_priv.h"
@@ -98,6 +99,8 @@ finish(struct super_status *w)
 	all.why = sv_str(why);
 	all.published_trouble =
 	    published_trouble(w->s->published, &all.published_when);
+	all.certificates = acme_schedule_text(w->s->acme);
+	all.certificates_trouble = acme_schedule_trouble(w->s->acme);
 	day_init(&day);
 	all.day = day.said;
 	msg_init(&m, MSG_REPLY);

@@ -17,6 +17,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "cmd/exit_code.h"
+#include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/datadir.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/preflight.h"
@@ -293,6 +294,7 @@ release(struct super *s, int *lock)
 	child_logs_free(&s->logs);
 	schedule_free(&s->schedule);
 	published_free(&s->published);
+	acme_schedule_free(&s->acme);
 	sockets_close(&s->sockets);
 	control_close(s);
 	ev_timer_del(&s->draining);
@@ -338,6 +340,7 @@ supervisor_run(const struct supervisor_opts *o)
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
 		s.published = published_new(&s, s.published_ms);
+		s.acme = acme_schedule_new(&s);
 		(void)ev_timer_add(
 		    s.loop, SUPER_CERT_POLL_MS, super_watch_certificate, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);

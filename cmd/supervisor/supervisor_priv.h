@@ -42,6 +42,7 @@ struct proc {
 
 struct schedule;
 struct published;
+struct acme_schedule;
 
 /* A socket on which the command line gives orders. */
 #define SUPER_CONTROLS 7
@@ -64,6 +65,7 @@ struct super {
 	struct proc *procs;
 	struct schedule *schedule;   /* of backups */
 	struct published *published; /* ours, in the DNS */
+	struct acme_schedule *acme;  /* of certificates */
 	int64_t published_ms;	     /* when they are first looked at */
 	bool stopping;
 	struct ev_timer *draining; /* stopping: mx ends first */
@@ -171,6 +173,11 @@ void procs_watch(void *arg);
 void procs_start_all(struct super *s);
 /* Starts one; account NULL but for ROLE_ACCOUNT. */
 void proc_start(struct super *s, enum role role, const char *account);
+/* Has auth tell the admin. */
+struct ctl_letter;
+void procs_write_letter(struct super *s, const struct ctl_letter *letter);
+/* Starts one that is there when it is needed, or again after its end. */
+void proc_wake(struct super *s, enum role role);
 /* Forgets all; they have ended. */
 void procs_free(struct super *s);
 /* A child has ended. */

@@ -49,20 +49,12 @@ copy(struct imap_cmd *c, bool move)
 	struct imap_set set;
 	struct err err = {0};
 	struct sv name;
-	int r = imap_sp(&c->in);
+	int r = imap_set_argument(c, &set);
 
 	if (r == RC_OK)
-		r = imap_sequence_set(&c->in, &set);
-	if (r == RC_OK)
-		r = imap_sp(&c->in);
-	if (r == RC_OK)
 		r = imap_mailbox(&c->in, &name);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	/* Out of Restore/ one may move: it is how things come back. */
 	if (move && s->readonly && !view_in_restore(s->view)) {
 		imap_no(c, "[READ-ONLY] The mailbox is open read-only.");

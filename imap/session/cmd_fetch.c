@@ -292,22 +292,14 @@ imap_cmd_fetch(struct imap_cmd *c)
 	struct rangeset seqnos = RANGESET_EMPTY;
 	struct imap_fetch what;
 	struct imap_set set;
-	int r = imap_sp(&c->in);
+	int r = imap_set_argument(c, &set);
 
-	if (r == RC_OK)
-		r = imap_sequence_set(&c->in, &set);
-	if (r == RC_OK)
-		r = imap_sp(&c->in);
 	if (r == RC_OK)
 		r = imap_fetch_atts(&c->in, &what);
 	if (r == RC_OK)
 		r = imap_fetch_modifiers(&c->in, &what);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	if (what.vanished && (!c->uid || !c->s->qresync)) {
 		imap_bad(c, "VANISHED requires UID FETCH and ENABLE QRESYNC.");
 		return;

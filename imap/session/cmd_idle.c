@@ -9,12 +9,9 @@ void
 imap_cmd_idle(struct imap_cmd *c)
 {
 	struct imap_session *s = c->s;
-	int r = imap_end(&c->in);
 
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, RC_OK))
 		return;
-	}
 	buf_addsv(&s->idle_tag, c->tag);
 	s->mode = IMAP_MODE_IDLE;
 	/* Before looking, so that nothing falls in between. */

@@ -501,12 +501,8 @@ imap_cmd_lsub(struct imap_cmd *c)
 		r = imap_sp(&c->in);
 	if (r == RC_OK)
 		r = imap_list_mailbox(&c->in, &pattern);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	l.what.pattern = &pattern;
 	l.what.npattern = 1;
 	list(c, &l);

@@ -11,11 +11,7 @@ one_mailbox(struct imap_cmd *c, struct sv *name)
 
 	if (r == RC_OK)
 		r = imap_mailbox(&c->in, name);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK)
-		imap_syntax(c, r);
-	return r == RC_OK;
+	return imap_arguments_end(c, r);
 }
 
 /* The name as a C string, without a "/" at the end: that only says that
@@ -192,12 +188,8 @@ imap_cmd_rename(struct imap_cmd *c)
 		r = imap_sp(&c->in);
 	if (r == RC_OK)
 		r = imap_mailbox(&c->in, &to);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	if (!may_be_new(c, to))
 		return;
 	name = without_slash(c, to);
@@ -258,12 +250,8 @@ imap_cmd_status(struct imap_cmd *c)
 		r = imap_sp(&c->in);
 	if (r == RC_OK)
 		r = imap_status_atts(&c->in, &bits);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	if (!imap_status_allowed(c, bits))
 		return;
 	r = RC_NOTFOUND;

@@ -2,21 +2,10 @@
 
 #include "imap/parse/capability.h"
 
-/* True if nothing follows the name; else answers. */
-static bool
-no_arguments(struct imap_cmd *c)
-{
-	int r = imap_end(&c->in);
-
-	if (r != RC_OK)
-		imap_syntax(c, r);
-	return r == RC_OK;
-}
-
 void
 imap_cmd_capability(struct imap_cmd *c)
 {
-	if (!no_arguments(c))
+	if (!imap_arguments_end(c, RC_OK))
 		return;
 	stream_puts(c->s->st, "* CAPABILITY " IMAP_CAPABILITIES "\r\n");
 	imap_ok(c, "Capabilities listed.");
@@ -25,7 +14,7 @@ imap_cmd_capability(struct imap_cmd *c)
 void
 imap_cmd_noop(struct imap_cmd *c)
 {
-	if (no_arguments(c))
+	if (imap_arguments_end(c, RC_OK))
 		imap_ok(c, "Nothing to do.");
 }
 
@@ -33,14 +22,14 @@ imap_cmd_noop(struct imap_cmd *c)
 void
 imap_cmd_check(struct imap_cmd *c)
 {
-	if (no_arguments(c))
+	if (imap_arguments_end(c, RC_OK))
 		imap_ok(c, "All changes are on disk.");
 }
 
 void
 imap_cmd_logout(struct imap_cmd *c)
 {
-	if (!no_arguments(c))
+	if (!imap_arguments_end(c, RC_OK))
 		return;
 	imap_deselect(c->s);
 	imap_bye(c->s, "Logging out.");
@@ -115,7 +104,7 @@ imap_cmd_enable(struct imap_cmd *c)
 void
 imap_cmd_namespace(struct imap_cmd *c)
 {
-	if (!no_arguments(c))
+	if (!imap_arguments_end(c, RC_OK))
 		return;
 	stream_printf(c->s->st, "* NAMESPACE ((\"\" \"/\")) NIL %s\r\n",
 	    !c->s->local && store_restore_apart(c->s->store)

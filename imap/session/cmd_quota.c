@@ -25,12 +25,8 @@ imap_cmd_getquota(struct imap_cmd *c)
 
 	if (r == RC_OK)
 		r = imap_astring(&c->in, &root);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	store_usage(c->s->store, &u, &c->s->need);
 	if (root.n > 0 || u.quota == 0) {
 		imap_no(c, "[NONEXISTENT] There is no such quota root.");
@@ -51,12 +47,8 @@ imap_cmd_getquotaroot(struct imap_cmd *c)
 
 	if (r == RC_OK)
 		r = imap_mailbox(&c->in, &name);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	store_usage(s->store, &u, &s->need);
 	buf_reset(&s->scratch);
 	buf_adds(&s->scratch, "* QUOTAROOT ");
@@ -99,10 +91,6 @@ imap_cmd_setquota(struct imap_cmd *c)
 	}
 	if (r == RC_OK)
 		r = imap_ch(&c->in, ')');
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK)
-		imap_syntax(c, r);
-	else
+	if (imap_arguments_end(c, r))
 		imap_no(c, "[NOPERM] Quotas are set in the configuration.");
 }

@@ -95,12 +95,10 @@ imap_cmd_close(struct imap_cmd *c)
 {
 	struct imap_session *s = c->s;
 	struct err err = {0};
-	int r = imap_end(&c->in);
+	int r;
 
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, RC_OK))
 		return;
-	}
 	if (!s->readonly) {
 		r = view_expunge(s->view, NULL, &s->need, &err);
 		if (r != RC_OK && r != RC_NOTFOUND) {
@@ -116,12 +114,8 @@ imap_cmd_close(struct imap_cmd *c)
 void
 imap_cmd_unselect(struct imap_cmd *c)
 {
-	int r = imap_end(&c->in);
-
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, RC_OK))
 		return;
-	}
 	imap_deselect(c->s);
 	imap_ok(c, "Mailbox closed; nothing was expunged.");
 }
@@ -144,12 +138,8 @@ imap_cmd_expunge(struct imap_cmd *c)
 		if (r == RC_OK)
 			r = imap_sequence_set(&c->in, &set);
 	}
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK) {
-		imap_syntax(c, r);
+	if (!imap_arguments_end(c, r))
 		return;
-	}
 	if (s->readonly) {
 		imap_no(c, "[READ-ONLY] The mailbox is open read-only.");
 		return;

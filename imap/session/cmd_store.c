@@ -79,19 +79,13 @@ imap_cmd_store(struct imap_cmd *c)
 {
 	struct imap_store_att att;
 	struct imap_set set;
-	int r = imap_sp(&c->in);
+	int r = imap_set_argument(c, &set);
 
 	if (r == RC_OK)
-		r = imap_sequence_set(&c->in, &set);
-	if (r == RC_OK)
-		r = imap_sp(&c->in);
-	if (r == RC_OK)
 		r = imap_store_att_flags(&c->in, &att);
-	if (r == RC_OK)
-		r = imap_end(&c->in);
-	if (r != RC_OK)
-		imap_syntax(c, r);
-	else if (c->s->readonly)
+	if (!imap_arguments_end(c, r))
+		return;
+	if (c->s->readonly)
 		imap_no(c, "[READ-ONLY] The mailbox is open read-only.");
 	else
 		store(c, &set, &att);

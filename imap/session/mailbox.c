@@ -121,6 +121,16 @@ imap_star_uid(struct imap_session *s)
 	return info.uidnext;
 }
 
+int
+imap_set_argument(struct imap_cmd *c, struct imap_set *out)
+{
+	int r = imap_sp(&c->in);
+
+	if (r == RC_OK)
+		r = imap_sequence_set(&c->in, out);
+	return r == RC_OK ? imap_sp(&c->in) : r;
+}
+
 bool
 imap_resolve(
     struct imap_cmd *c, const struct imap_set *set, struct rangeset *out)

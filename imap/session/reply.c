@@ -52,6 +52,16 @@ imap_syntax(struct imap_cmd *c, int rc)
 		imap_bad(c, "Expected %s.", c->in.why);
 }
 
+bool
+imap_arguments_end(struct imap_cmd *c, int rc)
+{
+	if (rc == RC_OK)
+		rc = imap_end(&c->in);
+	if (rc != RC_OK)
+		imap_syntax(c, rc);
+	return rc == RC_OK;
+}
+
 void
 imap_store_error(struct imap_cmd *c, int rc, const struct err *err)
 {

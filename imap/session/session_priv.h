@@ -133,6 +133,9 @@ void imap_bad(struct imap_cmd *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* The reply for an error of the parsers: BAD with what was expected. */
 void imap_syntax(struct imap_cmd *c, int rc);
+/* A command's arguments, of whose parsers rc is the result, must end here;
+ * false: they do not, and that was answered. */
+bool imap_arguments_end(struct imap_cmd *c, int rc) RC_USE_RESULT;
 /* The reply for an error of the store [RFC 5530]; err may be NULL. */
 void imap_store_error(struct imap_cmd *c, int rc, const struct err *err);
 /* "* BYE text", and nothing more is read. */
@@ -204,6 +207,8 @@ void imap_uid_set(
  * highest may be among them. */
 void imap_uid_set_of_gone(
     struct imap_session *s, const struct imap_set *set, struct rangeset *out);
+/* SP sequence-set SP, with which the arguments of many commands begin. */
+int imap_set_argument(struct imap_cmd *c, struct imap_set *out) RC_USE_RESULT;
 /*
  * The sequence numbers that a set names.  False after having answered BAD: a
  * number is above the count [RFC 3501 9, seq-number].  UIDs that are not

@@ -1,7 +1,7 @@
 /*
- * An account's quota, watched: who has nine tenths of it is told by a letter
- * in INBOX, and not again before he has been below eight tenths, so that going
- * to and fro about the mark, the letter itself included, is not news.  The
+ * An account's quota, watched: one that has used nine tenths of it is told by a
+ * letter in INBOX, and not again before it has been below eight tenths, so that
+ * going to and fro about the mark, the letter itself included, is not news. The
  * keeper hears how much is used, so that nobody sends mail to who is full.
  *
  * That the letter has been written is remembered by an empty file,

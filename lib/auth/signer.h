@@ -8,7 +8,7 @@
  * beyond SIGNER_WAITING_MAX questions is told to come later: whatever
  * submission may be made to ask takes one processor and little memory.
  *
- * When keys change, auth/rotator.h sees to from the loop, by steps.
+ * When keys change is decided in the loop, by steps: auth/rotator.h.
  */
 #ifndef AUTH_SIGNER_H
 #define AUTH_SIGNER_H

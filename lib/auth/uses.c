@@ -170,7 +170,7 @@ static void
 list_one(const struct credentials_app *a, void *arg)
 {
 	struct listing *l = arg;
-	const struct auth_use *use = find_use(l->u, a->id);
+	const struct auth_use *use = auth_uses_find(l->u, a->id);
 
 	buf_addf(l->out, "%llu %lld %s %s %s\n", (unsigned long long)a->made,
 	    use != NULL ? (long long)use->when : 0,

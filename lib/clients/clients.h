@@ -40,17 +40,18 @@ struct clients_server {
 	/* Of each protocol what is preferred first, at most one of a kind. */
 	struct clients_port port[CLIENTS_PROTOCOLS][2];
 	bool web; /* https://hostname/ answers: see clients_discover_json */
+	uint16_t web_port;
 };
 
 /*
  * From the listeners.  Those that only this machine reaches count where none is
  * reached from outside (a demo); one whose port the system chooses does not.
  * Of several of one service the usual port counts, else the first.  hostname
- * points into c.  web is false: the caller knows.
+ * points into c.
  */
 void clients_server_of(const struct conf *c, struct clients_server *out);
-/* The port of a service, 0: none that a mail program could be told. */
-uint16_t clients_port_of(const struct conf *c, enum conf_service s);
+/* Appends "https://hostname", with the port if it is not the usual one. */
+void clients_put_origin(const struct clients_server *s, struct buf *out);
 
 /* ---- who asks, and for whom ---- */
 
@@ -67,12 +68,15 @@ int clients_query(
 /*
  * Which domain of ours a program asks about: the address' if that is ours,
  * else that of the Host field, without port, dot at the end, "autoconfig." and
- * "autodiscover."; the server's own name stands for its domain, or for the
- * first.  Both may be empty.  The answer points into c.  RC_NOTFOUND: none is
- * ours.
+ * "autodiscover."; the server's own name, and behind these words those that it
+ * is in, since programs ask by the domain of the MX, stand for its domain, or
+ * for the first.  Both may be empty.  The answer points into c.  RC_NOTFOUND:
+ * none is ours.
  */
 int clients_domain(const struct conf *c, struct sv host, struct sv address,
     struct sv *domain_out) RC_USE_RESULT;
+/* Is it the server's own name, or one that this is in, in any case? */
+bool clients_is_hosts(const struct conf *c, struct sv name);
 
 /* ---- Thunderbird and those that do as it does ---- */
 
@@ -113,9 +117,7 @@ unsigned clients_discover_json(
  * empty. */
 void clients_text(
     const struct clients_server *s, struct sv address, struct buf *out);
-/* The same as a table, a part of a page: no attribute but class. */
-void clients_table(
-    const struct clients_server *s, struct sv address, struct buf *out);
+/* The same as a table in a page: no attribute but class. */
 struct xml;
 void clients_put_table(
     struct xml *x, const struct clients_server *s, struct sv address);

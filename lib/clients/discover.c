@@ -280,10 +280,9 @@ clients_discover_json(
 		    "\"ErrorMessage\":\"This server has 'AutodiscoverV1' "
 		    "only\"}\n");
 	} else {
-		buf_addf(out,
-		    "{\"Protocol\":\"AutodiscoverV1\",\"Url\":\"https://%s/"
-		    "autodiscover/autodiscover.xml\"}\n",
-		    s->hostname);
+		buf_adds(out, "{\"Protocol\":\"AutodiscoverV1\",\"Url\":\"");
+		clients_put_origin(s, out);
+		buf_adds(out, "/autodiscover/autodiscover.xml\"}\n");
 	}
 	buf_fini(&protocol);
 	return status;

@@ -81,18 +81,6 @@ clients_put_table(
 }
 
 void
-clients_table(
-    const struct clients_server *s, struct sv address, struct buf *out)
-{
-	struct xml x;
-
-	xml_begin_html(&x, out, false);
-	clients_put_table(&x, s, address);
-	if (!xml_end(&x))
-		out->failed = true;
-}
-
-void
 clients_page(const struct clients_server *s, struct sv address, struct buf *out)
 {
 	struct xml x;

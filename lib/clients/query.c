@@ -67,13 +67,25 @@ without_end(struct sv name)
 		   : name;
 }
 
+bool
+clients_is_hosts(const struct conf *c, struct sv name)
+{
+	struct sv host = sv_str(c->hostname);
+	size_t more = host.n - name.n;
+
+	/* One label is nobody's. */
+	return name.n <= host.n && sv_ieq(sv_skip(host, more), name) &&
+	       (more == 0 ||
+		   (host.p[more - 1] == '.' && sv_chr(name, '.') < name.n));
+}
+
 /* The domain that the host's own name is in, the longest; else the first. */
 static int
-find_hosts_own(const struct conf *c, struct sv host, struct sv *out)
+find_hosts_own(const struct conf *c, struct sv name, struct sv *out)
 {
-	struct sv rest = host;
+	struct sv rest = name;
 
-	if (!sv_ieq(host, sv_str(c->hostname)) || c->ndomain == 0)
+	if (!clients_is_hosts(c, name) || c->ndomain == 0)
 		return RC_NOTFOUND;
 	while (rest.n > 0) {
 		if (find_domain(c, rest, out) == RC_OK)
@@ -98,7 +110,8 @@ clients_domain(const struct conf *c, struct sv host, struct sv address,
 		return RC_OK;
 	host = without_end(sv_first(host, sv_chr(host, ':')));
 	if (find_domain(c, host, domain_out) == RC_OK ||
-	    find_hosts_own(c, host, domain_out) == RC_OK)
+	    (sv_ieq(host, sv_str(c->hostname)) &&
+		find_hosts_own(c, host, domain_out) == RC_OK))
 		return RC_OK;
 	for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
 		struct sv rest = sv_skip(host, prefixes[i].n);

@@ -58,15 +58,21 @@ find_port(const struct conf *c, const struct service *s, bool public)
 	return found;
 }
 
-uint16_t
-clients_port_of(const struct conf *c, enum conf_service s)
+static uint16_t
+find_web(const struct conf *c)
 {
-	size_t i;
+	static const struct service web = {.service = CONF_HTTPS, .usual = 443};
+	uint16_t port = find_port(c, &web, true);
 
-	for (i = 0; i < SERVICES; i++)
-		if (services[i].service == s)
-			return find_port(c, &services[i], is_public(c));
-	return 0;
+	return port != 0 ? port : find_port(c, &web, false);
+}
+
+void
+clients_put_origin(const struct clients_server *s, struct buf *out)
+{
+	buf_addf(out, "https://%s", s->hostname);
+	if (s->web_port != 443)
+		buf_addf(out, ":%u", s->web_port);
 }
 
 void
@@ -75,7 +81,9 @@ clients_server_of(const struct conf *c, struct clients_server *out)
 	bool public = is_public(c);
 	size_t i;
 
-	*out = (struct clients_server){.hostname = c->hostname};
+	*out = (struct clients_server){
+	    .hostname = c->hostname, .web_port = find_web(c)};
+	out->web = out->web_port != 0;
 	for (i = 0; i < SERVICES; i++) {
 		struct clients_port *p = out->port[services[i].protocol];
 		uint16_t number = find_port(c, &services[i], public);

@@ -46,8 +46,25 @@ free_chain(X509 *leaf, STACK_OF(X509) * rest)
 
 /* ---- trust ---- */
 
+/* Has it signed one of the chain, by its name? */
+static bool
+is_wanted(X509 *root, const struct clients_signer *s)
+{
+	const X509_NAME *name = X509_get_subject_name(root);
+	int i;
+
+	if (X509_NAME_cmp(name, X509_get_issuer_name(s->leaf)) == 0)
+		return true;
+	for (i = 0; i < sk_X509_num(s->rest); i++)
+		if (X509_NAME_cmp(name,
+			X509_get_issuer_name(sk_X509_value(s->rest, i))) == 0)
+			return true;
+	return false;
+}
+
+/* Of hundreds those that could count: memory is not given back. */
 static X509_STORE *
-read_roots(struct sv pem)
+read_roots(struct sv pem, const struct clients_signer *s)
 {
 	X509_STORE *store = X509_STORE_new();
 	BIO *b = open_text(pem);
@@ -56,7 +73,8 @@ read_roots(struct sv pem)
 	must(store != NULL);
 	while (
 	    b != NULL && (c = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
-		(void)X509_STORE_add_cert(store, c);
+		if (is_wanted(c, s))
+			(void)X509_STORE_add_cert(store, c);
 		X509_free(c);
 	}
 	BIO_free(b);
@@ -86,7 +104,7 @@ int
 clients_signer_trusted(
     const struct clients_signer *s, struct sv roots_pem, struct err *err)
 {
-	X509_STORE *store = read_roots(roots_pem);
+	X509_STORE *store = read_roots(roots_pem, s);
 	int r = verify(s->leaf, s->rest, store, err);
 
 	X509_STORE_free(store);

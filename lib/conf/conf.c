@@ -99,6 +99,11 @@ conf_free(struct conf **cp)
 	free(c->dns.block_list);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);
+	free(c->acme.ca);
+	free(c->acme.eab_secret_file);
+	free(c->acme.eab_id);
+	free(c->acme.email);
+	free(c->acme.directory);
 	free(c->tls_key);
 	free(c->tls_certificate);
 	free(c->data);

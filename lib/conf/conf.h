@@ -188,6 +188,21 @@ struct conf_dkim {
 	int64_t rotate_s; /* changed so often, seconds; 0: never by itself */
 };
 
+#define CONF_ACME_DIRECTORY "https://acme-v02.api.letsencrypt.org/directory"
+
+/* Certificates from an authority, by themselves. */
+struct conf_acme {
+	bool on;
+	char *directory;
+	char *email;			/* NULL: none is given to it */
+	char *eab_id, *eab_secret_file; /* NULL: no account there before */
+	char *ca;     /* whose signature the directory has; NULL:
+		       * those of the system */
+	bool new_key; /* a fresh one each time */
+	bool check;   /* names are looked up before */
+	struct conf_place at, eab_at, ca_at;
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -229,6 +244,7 @@ struct conf {
 	char *tls_certificate; /* NULL: the self-signed one in data/tls */
 	char *tls_key;
 	struct conf_place certificate_at, key_at;
+	struct conf_acme acme;
 	struct conf_listen *listen[CONF_SERVICES];
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;

@@ -99,6 +99,9 @@ void conf_set_admin(struct conf_parser *p, yaml_node_t *n);
 /* When all keys are read: what they say about one another. */
 void conf_check_accounts(struct conf_parser *p);
 
+/* ---- acme.c: the key `tls.acme` ---- */
+void conf_set_acme(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- backup.c ---- */
 void conf_set_backup(struct conf_parser *p, yaml_node_t *n);
 

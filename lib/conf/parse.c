@@ -140,6 +140,7 @@ limit_loopback(struct conf_parser *p, yaml_node_t *n)
 static const struct conf_key tls_keys[] = {
     {"certificate", set_certificate},
     {"key", set_tls_key},
+    {"acme", conf_set_acme},
     {NULL, NULL},
 };
 
@@ -174,6 +175,10 @@ set_tls(struct conf_parser *p, yaml_node_t *n)
 	if ((p->c->tls_certificate == NULL) != (p->c->tls_key == NULL))
 		CONF_FAIL(
 		    p, n, "certificate and key go together; one is missing");
+	if (p->c->tls_certificate != NULL && p->c->acme.on)
+		CONF_FAIL(p, n,
+		    "certificate and acme exclude each other: remove the "
+		    "files that are to be replaced");
 }
 
 static void
@@ -261,6 +266,8 @@ set_defaults(struct conf *c, const char *file)
 	c->history.size = 256u << 20;
 	c->history.subjects = true;
 	c->reports.send = true;
+	c->acme.directory = xstrdup(CONF_ACME_DIRECTORY);
+	c->acme.check = true;
 	c->dkim.rotate_s = 180ll * 24 * 3600;
 	c->limits = (struct conf_limits){
 	    .message_size = 50 << 20,

@@ -4,8 +4,7 @@
  * probe next and which way is in force.
  *
  *   1. own recursion from the root, validating   (or the configured servers)
- *   2. the system's name servers, validating     (only if nothing is
- * configured)
+ *   2. the system's name servers, validating     (if none are configured)
  *   3. the same two without validation
  *
  * Rules:

@@ -5,16 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unbound.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "dns/ubevent.h"
+#include "dns/unbound_calls.h"
 
 #define CLASS_IN 1
 
 struct resolver {
+	const struct unbound *ub;
 	struct ub_event_base *base;
 	struct ub_ctx *ctx;
 	struct question *open;
@@ -134,7 +135,7 @@ has_family(const struct resolver_opts *o, bool v6)
 static bool
 set(struct resolver *r, const char *key, const char *value)
 {
-	if (ub_ctx_set_option(r->ctx, key, value) == 0)
+	if (r->ub->ctx_set_option(r->ctx, key, value) == 0)
 		return true;
 	mlog(LOG_DEBUG, "dns.setting", "key=%s text=\"not known here\"", key);
 	return false;
@@ -166,12 +167,12 @@ set_servers(struct resolver *r, const struct resolver_opts *o)
 		/* As a zone to be primed from these addresses: that is what
 		 * hints are, and needs no file. */
 		for (i = 0; e == 0 && i < o->root->n; i++)
-			e = ub_ctx_set_stub(
+			e = r->ub->ctx_set_stub(
 			    r->ctx, ".", o->root->address[i], 1);
 		return e;
 	}
 	for (i = 0; e == 0 && i < o->forward->n; i++) {
-		e = ub_ctx_set_fwd(r->ctx, o->forward->address[i]);
+		e = r->ub->ctx_set_fwd(r->ctx, o->forward->address[i]);
 		if (dns_server_is_loopback(o->forward->address[i]))
 			(void)set(r, "do-not-query-localhost:", "no");
 	}
@@ -186,7 +187,7 @@ set_zone(struct resolver *r, const struct resolver_opts *o)
 	if (o->zone == NULL)
 		return 0;
 	(void)snprintf(zone, sizeof zone, "%s.", o->zone);
-	return ub_ctx_set_stub(r->ctx, zone, o->zone_address, 0);
+	return r->ub->ctx_set_stub(r->ctx, zone, o->zone_address, 0);
 }
 
 static int
@@ -197,7 +198,7 @@ set_anchors(struct resolver *r, struct sv text, struct err *err)
 
 	buf_init(&line, 8192);
 	while ((rc = dns_anchor_next(&text, &line, err)) == RC_OK)
-		if (ub_ctx_add_ta(r->ctx, line.p) != 0)
+		if (r->ub->ctx_add_ta(r->ctx, line.p) != 0)
 			rc = err_set(
 			    err, RC_SYNTAX, "trust anchor: %.80s", line.p);
 	buf_fini(&line);
@@ -212,7 +213,7 @@ set_all(struct resolver *r, const struct resolver_opts *o, struct err *err)
 
 	/* Its own log would go to descriptor 2 in a form that is not ours; what
 	 * matters of it comes with the answers. */
-	(void)ub_ctx_debugout(r->ctx, NULL);
+	(void)r->ub->ctx_debugout(r->ctx, NULL);
 	for (i = 0; i < sizeof settings / sizeof settings[0]; i++)
 		(void)set(r, settings[i].key, settings[i].value);
 	set_families(r, o);
@@ -224,18 +225,18 @@ set_all(struct resolver *r, const struct resolver_opts *o, struct err *err)
 		e = set_zone(r, o);
 	if (e != 0)
 		return err_set(
-		    err, RC_SYNTAX, "name servers: %s", ub_strerror(e));
+		    err, RC_SYNTAX, "name servers: %s", r->ub->strerror(e));
 	rc = set_anchors(r, o->anchors, err);
 	if (rc != RC_OK)
 		return rc;
 	/* libunbound answers "test." itself [RFC 6761 6.2]; the root knows
 	 * better, and a root of one's own may have one.  The first change of
 	 * this kind makes it read and load all that it wants. */
-	e = ub_ctx_zone_remove(r->ctx, "test.");
+	e = r->ub->ctx_zone_remove(r->ctx, "test.");
 	if (e != 0)
 		return err_set(err, RC_SYNTAX,
 		    "libunbound refuses the trust anchors or servers: %s",
-		    ub_strerror(e));
+		    r->ub->strerror(e));
 	return RC_OK;
 }
 
@@ -255,8 +256,13 @@ resolver_new(struct ev_loop *loop, const struct resolver_opts *o,
 	bool done = false;
 	int rc;
 
+	rc = unbound_load(&r->ub, err);
+	if (rc != RC_OK) {
+		free(r);
+		return rc;
+	}
 	r->base = ubevent_base_new(loop);
-	r->ctx = ub_ctx_create_ub_event(r->base);
+	r->ctx = r->ub->ctx_create_ub_event(r->base);
 	must(r->ctx != NULL);
 	rc = set_all(r, o, err);
 	/* A name that it answers by itself, so that all is there. */
@@ -295,7 +301,7 @@ resolver_free(struct resolver **rp)
 	 * gone, too. */
 	r->mute = true;
 	/* Before the base that its events are on. */
-	ub_ctx_delete(r->ctx);
+	r->ub->ctx_delete(r->ctx);
 	ubevent_base_free(&r->base);
 	while (r->open != NULL)
 		forget(r->open);
@@ -340,7 +346,7 @@ resolver_ask(
 	if (q->next != NULL)
 		q->next->prev = q;
 	r->open = q;
-	if (ub_resolve_event(
+	if (r->ub->resolve_event(
 		r->ctx, name, type, CLASS_IN, q, on_answer, NULL) == 0)
 		return RC_OK;
 	forget(q);

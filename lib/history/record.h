@@ -2,8 +2,8 @@
  * A step as it is on a line and on the disk.  Pure.
  *
  * 2 bytes length of the rest; then fields of 1 byte tag, 2 bytes length, value,
- * big-endian; the first is always the first, other ones that are empty are left
- * out, unknown ones are skipped.
+ * big-endian.  Field 1 is always there, and first; others are left out when
+ * they are empty; unknown ones are skipped.
  *
  *    1   writer 1, kind 1, count 1, flags 1, when 8 (ms since 1970)
  *    2   code 4        3   number 8

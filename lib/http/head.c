@@ -6,6 +6,15 @@
 #include "base/ascii.h"
 #include "http/request_priv.h"
 
+bool
+http_fail(struct http_reader *r, unsigned status, const char *why)
+{
+	r->state = HTTP_ST_BAD;
+	r->status = status;
+	r->why = why;
+	return false;
+}
+
 static const char *const methods[HTTP_METHODS] = {
     "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"};
 

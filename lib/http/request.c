@@ -91,15 +91,6 @@ http_reader_field(const struct http_reader *r, struct sv name)
 	return (struct sv){NULL, 0};
 }
 
-bool
-http_fail(struct http_reader *r, unsigned status, const char *why)
-{
-	r->state = HTTP_ST_BAD;
-	r->status = status;
-	r->why = why;
-	return false;
-}
-
 /* ---- lines ---- */
 
 /*

@@ -44,13 +44,10 @@ struct http_reader {
 	uint64_t length;
 };
 
-/* ---- request.c ---- */
+/* ---- head.c ---- */
 
 /* Says what is wrong; always false. */
 bool http_fail(struct http_reader *r, unsigned status, const char *why);
-
-/* ---- head.c ---- */
-
 /* Each takes one line without its end; false: http_fail was called. */
 bool http_request_line(struct http_reader *r, struct sv line);
 bool http_field_line(struct http_reader *r, struct sv line);

@@ -115,6 +115,27 @@ wake_fields(struct codec *c, struct ctl_wake *v)
 CODEC(ctl_wake, wake_fields)
 
 static void
+certificates_fields(struct codec *c, struct ctl_certificates *v)
+{
+	codec_i64(c, &v->next);
+	codec_text(c, &v->text, CERTIFICATES_TEXT_MAX);
+	codec_text(c, &v->trouble, CERTIFICATES_TEXT_MAX);
+	codec_below(c, &v->urgency, 4);
+	codec_text(c, &v->name, 256);
+}
+
+CODEC(ctl_certificates, certificates_fields)
+
+static void
+letter_fields(struct codec *c, struct ctl_letter *v)
+{
+	codec_text(c, &v->subject, ERR_TEXT_MAX);
+	codec_text(c, &v->text, 2 * CERTIFICATES_TEXT_MAX);
+}
+
+CODEC(ctl_letter, letter_fields)
+
+static void
 debug_fields(struct codec *c, struct ctl_debug *v)
 {
 	codec_u8(c, &v->level);
@@ -186,6 +207,8 @@ all_fields(struct codec *c, struct status_all *v)
 	codec_text(c, &v->cert_trouble, ERR_TEXT_MAX);
 	codec_i64(c, &v->published_when);
 	codec_text(c, &v->published_trouble, PUBLISHED_TROUBLE_MAX);
+	codec_text(c, &v->certificates, CERTIFICATES_TEXT_MAX);
+	codec_text(c, &v->certificates_trouble, CERTIFICATES_TEXT_MAX);
 	day_fields(c, &v->day);
 	codec_fd_maybe(c, &v->fd);
 }

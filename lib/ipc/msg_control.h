@@ -91,6 +91,25 @@ struct ctl_wake {
 };
 CODEC_FUNCTIONS(ctl_wake);
 
+#define CERTIFICATES_TEXT_MAX 4096
+
+/* CTL_CERTIFICATES, from acme: it has done what was due. */
+struct ctl_certificates {
+	int64_t next;	   /* when it wants to be started again, s since 1970 */
+	struct sv text;	   /* what there is, a line each */
+	struct sv trouble; /* what is wrong, a line each; "": nothing */
+	/* The admin should have a letter: how urgent it is; 0: none. */
+	uint8_t urgency;
+	struct sv name; /* of the certificate that it is about */
+};
+CODEC_FUNCTIONS(ctl_certificates);
+
+/* CTL_LETTER, to auth, which may deliver: tell the admin. */
+struct ctl_letter {
+	struct sv subject, text; /* lines */
+};
+CODEC_FUNCTIONS(ctl_letter);
+
 /* CTL_DEBUG. */
 struct ctl_debug {
 	uint8_t level;	/* enum log_level; 255: as it is, and a trace */
@@ -154,6 +173,8 @@ struct status_all {
 	struct sv cert_trouble; /* with the certificate's files */
 	int64_t published_when; /* our names were looked at, ms; 0: not yet */
 	struct sv published_trouble; /* what was wrong then, a line each */
+	/* Of the certificates that come by themselves, a line each. */
+	struct sv certificates, certificates_trouble;
 	struct status_day day; /* of processes that are gone, and our own */
 	int fd; /* 4 bytes length, then a status_record, each; -1: none */
 };

@@ -12,21 +12,23 @@ enum proto {
 
 	/* ---- supervisor and child, on the control line: msg_control.h ---- */
 
-	CTL_BOOT = 16, /* first of all: ctl_boot */
-	CTL_LISTEN,    /* ctl_listen: a socket, until CTL_READY */
-	CTL_LINE,      /* ctl_line */
-	CTL_READY,     /* these were all sockets; child: I serve */
-	CTL_CONFIG,    /* ctl_config */
-	CTL_DRAIN,     /* ctl_drain */
-	CTL_START,     /* from the keeper: ctl_start */
-	CTL_REFUSED,   /* to the keeper: ctl_refused */
-	CTL_CONTROL,   /* no fields; fd: a connection of the command line */
-	CTL_STATUS,    /* supervisor: how are you?  child: ctl_status */
-	CTL_ALIVE,     /* supervisor: are you?  child: CTL_ALIVE */
-	CTL_LET_IN,    /* to listeners: all others serve, so may you */
-	CTL_ACCUSE,    /* child: ctl_accuse */
-	CTL_WAKE,      /* child: ctl_wake */
-	CTL_DEBUG,     /* ctl_debug */
+	CTL_BOOT = 16,	  /* first of all: ctl_boot */
+	CTL_LISTEN,	  /* ctl_listen: a socket, until CTL_READY */
+	CTL_LINE,	  /* ctl_line */
+	CTL_READY,	  /* these were all sockets; child: I serve */
+	CTL_CONFIG,	  /* ctl_config */
+	CTL_DRAIN,	  /* ctl_drain */
+	CTL_START,	  /* from the keeper: ctl_start */
+	CTL_REFUSED,	  /* to the keeper: ctl_refused */
+	CTL_CONTROL,	  /* no fields; fd: a connection of the command line */
+	CTL_STATUS,	  /* supervisor: how are you?  child: ctl_status */
+	CTL_ALIVE,	  /* supervisor: are you?  child: CTL_ALIVE */
+	CTL_LET_IN,	  /* to listeners: all others serve, so may you */
+	CTL_ACCUSE,	  /* child: ctl_accuse */
+	CTL_WAKE,	  /* child: ctl_wake */
+	CTL_DEBUG,	  /* ctl_debug */
+	CTL_CERTIFICATES, /* from acme: ctl_certificates */
+	CTL_LETTER, /* to auth: ctl_letter */
 
 	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
 

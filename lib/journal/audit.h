@@ -5,7 +5,7 @@
  *
  * Nothing is written.  The journal may be in use by another process: then what
  * is being appended right now may look odd, and the caller does well to ask
- * twice before he believes it.
+ * twice before believing it.
  */
 #ifndef JOURNAL_AUDIT_H
 #define JOURNAL_AUDIT_H

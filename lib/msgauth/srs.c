@@ -10,6 +10,8 @@
 
 #define HASH_BYTES 5
 #define HASH_TEXT  8
+#define GATE_TEXT  4 /* 20 bits */
+#define SIGN_TEXT  (GATE_TEXT + HASH_TEXT)
 #define STAMP_TEXT 2
 #define STAMPS	   1024 /* days, then they begin again */
 #define DAY	   86400
@@ -84,22 +86,58 @@ hash(struct sv key, struct sv text, struct sv context, char out[HASH_TEXT])
 	buf_fini(&b);
 }
 
-/* Was it made of this text with one of the keys? */
-static bool
-is_ours(const struct srs_keys *k, struct sv given, struct sv text)
+/* The hash without its context: one look at it tells forgeries. */
+static void
+hash_gate(struct sv key, struct sv text, char out[HASH_TEXT])
 {
-	char want[HASH_TEXT], have[HASH_TEXT];
-	bool found = false;
+	hash(key, text, sv_of("\0gate", 5), out);
+}
+
+static void
+put_sign(const struct srs_keys *k, struct sv text, struct buf *out)
+{
+	char h[HASH_TEXT];
+
+	hash_gate(k->key[0], text, h);
+	buf_add(out, h, GATE_TEXT);
+	hash(k->key[0], text, k->context, h);
+	buf_add(out, h, HASH_TEXT);
+}
+
+/* With which key was it made of this text, as far as the gate can tell? */
+static bool
+find_key(const struct srs_keys *k, struct sv sign, struct sv text, size_t *at)
+{
+	char want[HASH_TEXT], have[SIGN_TEXT];
 	size_t i;
 
-	if (given.n != HASH_TEXT)
+	if (sign.n != SIGN_TEXT)
 		return false;
-	fold_ascii(given, have);
-	for (i = 0; i < k->n; i++) {
-		hash(k->key[i], text, k->context, want);
-		found = CRYPTO_memcmp(want, have, HASH_TEXT) == 0 || found;
+	fold_ascii(sign, have);
+	for (i = *at; i < k->n; i++) {
+		hash_gate(k->key[i], text, want);
+		if (CRYPTO_memcmp(want, have, GATE_TEXT) == 0) {
+			*at = i;
+			return true;
+		}
 	}
-	return found;
+	return false;
+}
+
+/* Was it made of this text with one of the keys? */
+static bool
+is_ours(const struct srs_keys *k, struct sv sign, struct sv text)
+{
+	char want[HASH_TEXT], have[SIGN_TEXT];
+	size_t i;
+
+	for (i = 0; find_key(k, sign, text, &i); i++) {
+		fold_ascii(sign, have);
+		hash(k->key[i], text, k->context, want);
+		if (CRYPTO_memcmp(want, have + GATE_TEXT, HASH_TEXT) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* ---- forward ---- */
@@ -110,20 +148,31 @@ day_of(int64_t now)
 	return (unsigned)(now / DAY % STAMPS);
 }
 
-/* "SRS1=" hash "=" first "=" rest, which begins with the separator of SRS0 */
 static void
-put_srs1(
-    const struct srs_keys *k, struct sv first, struct sv rest, struct buf *out)
+put_stamp(int64_t now, struct buf *out)
 {
-	char h[HASH_TEXT];
+	unsigned day = day_of(now);
+
+	buf_addc(out, alphabet[day >> 5]);
+	buf_addc(out, alphabet[day & 31]);
+}
+
+/* "SRS1=" hash and day "=" first "=" rest, which begins with the separator of
+ * SRS0.  Nobody but us looks into what is in front of `first`. */
+static void
+put_srs1(const struct srs_keys *k, int64_t now, struct sv first, struct sv rest,
+    struct buf *out)
+{
 	struct buf b;
 
-	buf_init(&b, first.n + rest.n + 2);
+	buf_init(&b, first.n + rest.n + 8);
+	put_stamp(now, &b);
+	buf_addc(&b, '=');
 	buf_addsv(&b, first);
 	buf_addc(&b, '=');
 	buf_addsv(&b, rest);
-	hash(k->key[0], buf_sv(&b), k->context, h);
-	buf_addf(out, "SRS1=%.*s=", HASH_TEXT, h);
+	buf_adds(out, "SRS1=");
+	put_sign(k, buf_sv(&b), out);
 	buf_addsv(out, buf_sv(&b));
 	buf_fini(&b);
 }
@@ -132,19 +181,17 @@ static void
 put_srs0(const struct srs_keys *k, int64_t now, struct sv local,
     struct sv domain, struct buf *out)
 {
-	unsigned day = day_of(now);
-	char h[HASH_TEXT];
 	struct buf b;
 
 	buf_init(&b, local.n + domain.n + 8);
-	buf_addc(&b, alphabet[day >> 5]);
-	buf_addc(&b, alphabet[day & 31]);
+	put_stamp(now, &b);
 	buf_addc(&b, '=');
 	buf_addsv(&b, domain);
 	buf_addc(&b, '=');
 	buf_addsv(&b, local);
-	hash(k->key[0], buf_sv(&b), k->context, h);
-	buf_addf(out, "SRS0=%.*s=", HASH_TEXT, h);
+	buf_adds(out, "SRS0=");
+	put_sign(k, buf_sv(&b), out);
+	buf_addc(out, '=');
 	buf_addsv(out, buf_sv(&b));
 	buf_fini(&b);
 }
@@ -174,9 +221,9 @@ srs_forward(const struct srs_keys *k, int64_t now, struct sv sender,
 	    !is_plain(from) || memchr(from.p, '=', from.n) != NULL)
 		return RC_SYNTAX;
 	if (has_tag(local, '1') && split_srs1(local, &given, &first, &rest))
-		put_srs1(k, first, rest, out);
+		put_srs1(k, now, first, rest, out);
 	else if (has_tag(local, '0'))
-		put_srs1(k, from, sv_skip(local, TAG_TEXT - 1), out);
+		put_srs1(k, now, from, sv_skip(local, TAG_TEXT - 1), out);
 	else
 		put_srs0(k, now, local, from, out);
 	if (out->n - had > SRS_LOCAL_MAX) {
@@ -207,43 +254,60 @@ read_stamp(struct sv s, unsigned *day)
 	return s.n == STAMP_TEXT;
 }
 
-static int
-back_srs0(
-    const struct srs_keys *k, int64_t now, struct sv local, struct buf *out)
-{
-	struct sv s = sv_skip(local, TAG_TEXT), given, stamp, domain, all;
-	unsigned day, age;
+/* One of ours, in its parts; what they are cut of lives on. */
+struct parts {
+	struct sv sign, stamp;
+	struct sv text;		 /* that is signed */
+	struct sv local, domain; /* whose it is */
+	bool again;		 /* of SRS1: local is that of an SRS0 */
+};
 
-	given = sv_split(&s, '=');
-	all = s;
-	stamp = sv_split(&s, '=');
-	domain = sv_split(&s, '=');
-	if (s.n == 0 || domain.n == 0 || !read_stamp(stamp, &day) ||
-	    !is_ours(k, given, all))
-		return RC_DENIED;
-	age = (day_of(now) + STAMPS - day) % STAMPS;
-	/* A day ahead is a clock that was set back. */
-	if (age > k->days && age != STAMPS - 1)
-		return RC_TIMEOUT;
-	buf_addsv(out, s);
-	buf_addc(out, '@');
-	buf_addsv(out, domain);
-	return RC_OK;
+static bool
+take_apart(struct sv local, struct parts *p)
+{
+	struct sv s = sv_skip(local, TAG_TEXT), given, first, rest;
+
+	p->again = has_tag(local, '1');
+	if (!p->again) {
+		p->sign = sv_split(&s, '=');
+		p->text = s;
+		p->stamp = sv_split(&s, '=');
+		p->domain = sv_split(&s, '=');
+		p->local = s;
+		return s.n > 0 && p->domain.n > 0;
+	}
+	if (!split_srs1(local, &given, &first, &rest) ||
+	    given.n != SIGN_TEXT + STAMP_TEXT)
+		return false;
+	p->sign = sv_first(given, SIGN_TEXT);
+	p->stamp = sv_skip(given, SIGN_TEXT);
+	p->text = sv_of(p->stamp.p, (size_t)(rest.p + rest.n - p->stamp.p));
+	p->domain = first;
+	p->local = rest;
+	return true;
 }
 
 static int
-back_srs1(const struct srs_keys *k, struct sv local, struct buf *out)
+check_age(const struct srs_keys *k, int64_t now, unsigned day)
 {
-	struct sv given, first, rest;
+	unsigned age = (day_of(now) + STAMPS - day) % STAMPS;
 
-	if (!split_srs1(local, &given, &first, &rest) ||
-	    !is_ours(
-		k, given, sv_of(first.p, (size_t)(rest.p + rest.n - first.p))))
+	/* A day ahead is a clock that was set back. */
+	return age > k->days && age != STAMPS - 1 ? RC_TIMEOUT : RC_OK;
+}
+
+int
+srs_gate(const struct srs_keys *k, struct sv address, size_t *key_out)
+{
+	struct sv local, domain;
+	struct parts p;
+	size_t at = 0;
+
+	if (!split(address, &local, &domain) || !srs_is(address))
+		return RC_NOTFOUND;
+	if (!take_apart(local, &p) || !find_key(k, p.sign, p.text, &at))
 		return RC_DENIED;
-	buf_adds(out, "SRS0");
-	buf_addsv(out, rest);
-	buf_addc(out, '@');
-	buf_addsv(out, first);
+	*key_out = at;
 	return RC_OK;
 }
 
@@ -252,11 +316,19 @@ srs_reverse(
     const struct srs_keys *k, int64_t now, struct sv address, struct buf *out)
 {
 	struct sv local, domain;
-	int r;
+	struct parts p;
+	unsigned day;
 
 	if (!split(address, &local, &domain) || !srs_is(address))
 		return RC_NOTFOUND;
-	r = has_tag(local, '0') ? back_srs0(k, now, local, out)
-				: back_srs1(k, local, out);
-	return r == RC_OK && !buf_ok(out) ? RC_TOOBIG : r;
+	if (!take_apart(local, &p) || !read_stamp(p.stamp, &day) ||
+	    !is_ours(k, p.sign, p.text))
+		return RC_DENIED;
+	if (check_age(k, now, day) != RC_OK)
+		return RC_TIMEOUT;
+	buf_adds(out, p.again ? "SRS0" : "");
+	buf_addsv(out, p.local);
+	buf_addc(out, '@');
+	buf_addsv(out, p.domain);
+	return buf_ok(out) ? RC_OK : RC_TOOBIG;
 }

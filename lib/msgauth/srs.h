@@ -3,13 +3,16 @@
  * so that SPF holds, from which bounces find back.  Forged ones do not: each
  * has a hash and a day in it.
  *
- *   ben@home.test         -> SRS0=hhhhhhhh=dd=home.test=ben@us.test
- *   SRS0=..@first.test    -> SRS1=hhhhhhhh=first.test==..@us.test
+ *   ben@home.test         -> SRS0=gggghhhhhhhh=dd=home.test=ben@us.test
+ *   SRS0=..@first.test    -> SRS1=gggghhhhhhhhdd=first.test==..@us.test
  *
- * The hash is HMAC-SHA256 cut to 40 bits over all that follows it, in lower
- * case, with the letters a-z2-7: some hosts refuse "/" and "+", others change
- * the case, so that only what is the same in lower case is compared.
- * Read: SRS0 and SRS1 in any case, with "=", "+" or "-" behind it.
+ * The hash h is HMAC-SHA256 cut to 40 bits over all that follows it, in lower
+ * case, and what else it covers; g is 20 bits of one over the text alone, so
+ * that a forgery costs one hash for each key, whatever there may be to try.
+ * dd is the day; others pass SRS1 on without looking into what is in front of
+ * the first host.  The letters are a-z2-7: some hosts refuse "/" and "+",
+ * others change the case, so that only what is the same in lower case is
+ * compared. Read: SRS0 and SRS1 in any case, with "=", "+" or "-" behind it.
  *
  * Addresses are plain: local@domain as of mail_path_plain.  Pure; time is an
  * argument.
@@ -49,6 +52,10 @@ bool srs_is(struct sv address);
 int srs_forward(const struct srs_keys *k, int64_t now, struct sv sender,
     struct sv domain, struct buf *out) RC_USE_RESULT;
 
+/* With which of the keys it was made, as far as that can be told without the
+ * context: one hash for each key.  RC_NOTFOUND, RC_DENIED as below. */
+int srs_gate(
+    const struct srs_keys *k, struct sv address, size_t *key_out) RC_USE_RESULT;
 /*
  * Whose address a bounce to `address` (one of ours) is for.  RC_NOTFOUND: it is
  * not SRS; RC_DENIED: not made by us, or changed; RC_TIMEOUT: too old.

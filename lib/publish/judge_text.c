@@ -270,6 +270,47 @@ publish_judge_tlsrpt(
 
 /* ---- MTA-STS [RFC 8461 3.1] ---- */
 
+/* [RFC 8461 4.1] */
+static bool
+names_host(
+    const struct publish *p, const struct publish_host *h, const char *host)
+{
+	size_t i;
+
+	for (i = 0; i < p->policy->nmx; i++) {
+		struct sv mx = sv_str(p->policy->mx[i]);
+		struct sv rest = sv_skip(sv_str(host), strcspn(host, "."));
+
+		if (sv_ieq(sv_starts(mx, SV("*.")) ? sv_skip(mx, 1) : mx,
+			sv_starts(mx, SV("*.")) ? rest : sv_str(host)))
+			return true;
+	}
+	return publish_same_host(host, h->hostname);
+}
+
+/* Are all hosts of the domain's MX in the policy?  Those that are not get no
+ * mail from servers that obey. */
+static int
+judge_own_mx(struct publish *p, const struct publish_host *h)
+{
+	const struct dns_answer *a = publish_ask(p, p->domain, DNS_MX);
+	char host[DNS_NAME_MAX];
+	uint16_t preference;
+	size_t i;
+
+	if (a == NULL)
+		return RC_MORE;
+	for (i = 0; i < a->n; i++)
+		if (dns_mx(a->record[i], &preference, host) == RC_OK &&
+		    host[0] != '\0' && !names_host(p, h, host))
+			return publish_warn(p,
+			    "%s is an MX of the domain, but not in the policy: "
+			    "servers that obey do not deliver there; add it to "
+			    "mta_sts.mx",
+			    host);
+	return publish_say(p, PUBLISH_RIGHT, "%s", "");
+}
+
 /* The policy is a file at https://mta-sts.DOMAIN.  One of this server's own is
  * of use only if that leads here. */
 static int
@@ -286,7 +327,7 @@ judge_own_host(struct publish *p, const struct publish_host *h)
 		    "%s does not lead here, so that nobody can fetch the "
 		    "policy: make it a CNAME of %s",
 		    host, h->hostname);
-	return r == RC_OK ? publish_say(p, PUBLISH_RIGHT, "%s", "") : r;
+	return r == RC_OK ? judge_own_mx(p, h) : r;
 }
 
 /* Where this server has none it cannot be recommended, and what is there is
@@ -359,11 +400,11 @@ publish_judge_mta_sts(
 		same = same || same_policy(buf_sv(&text), buf_sv(&p->value));
 	}
 	buf_fini(&text);
-	if (n == 0 && p->value.n > 0)
+	if (n == 0 && p->policy != NULL)
 		return publish_say(p, PUBLISH_MISSING,
 		    "without it nobody looks for the policy that this server "
 		    "serves");
-	if (n == 1 && p->value.n > 0)
+	if (n == 1 && p->policy != NULL)
 		return same ? judge_own_host(p, h)
 			    : publish_say(p, PUBLISH_DIFFERENT,
 				  "the policy has changed: others keep the old "

@@ -180,6 +180,14 @@ add_srv(struct publish_list *l, const struct conf *c, const char *domain)
 	size_t i, j;
 
 	clients_server_of(c, &s);
+	if (s.web) {
+		/* Outlook, and Thunderbird after it, where there is no
+		 * autodiscover.DOMAIN. */
+		p = add_of(l, PUBLISH_SRV, DNS_SRV, domain);
+		p->advice = p->hint = true;
+		publish_set_name(p, "_autodiscover._tcp.%s", domain);
+		buf_addf(&p->value, "0 1 %u %s.", s.web_port, s.hostname);
+	}
 	for (i = 0; i < sizeof order / sizeof order[0]; i++)
 		for (j = 0; j < (i == 0 ? 2u : 1u); j++) {
 			const struct clients_port *at =
@@ -289,7 +297,9 @@ add_mta_sts(struct publish_list *l, const struct conf *c, const char *domain)
 
 	publish_set_name(p, "_mta-sts.%s", domain);
 	p->advice = true;
-	p->hint = !publish_mta_sts_record(
+	p->policy = conf_mta_sts(c, sv_str(domain));
+	p->hint = p->policy == NULL;
+	(void)publish_mta_sts_record(
 	    c, sv_str(domain), clk_now() / 1000, &p->value);
 }
 

@@ -74,6 +74,7 @@ struct publish {
 	char name[DNS_NAME_MAX];
 	struct in6_addr ip;		    /* of ADDRESS, PTR, BLOCK_LIST */
 	const struct conf_block_list *list; /* of BLOCK_LIST */
+	const struct conf_mta_sts *policy;  /* of MTA_STS; NULL: none of ours */
 	struct buf value; /* of TXT the text, else as in a zone file; empty:
 			     it cannot be known here what it should be */
 	enum publish_key key;

@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/plural.h"
 #include "base/utf8.h"
+#include "mail/domain.h"
 
 #define LEAF_MAX 1024 /* bytes of a text that are looked at */
 
@@ -149,19 +150,9 @@ stop(struct reading *x, int rc, const char *fmt, ...)
 /* ---- a record ---- */
 
 static bool
-is_within(struct sv domain, struct sv other)
-{
-	size_t n = other.n;
-
-	return n > 0 && domain.n >= n &&
-	       sv_ieq(sv_skip(domain, domain.n - n), other) &&
-	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
-}
-
-static bool
 are_related(struct sv a, struct sv b)
 {
-	return is_within(a, b) || is_within(b, a);
+	return mail_domain_is_within(a, b) || mail_domain_is_within(b, a);
 }
 
 /* Of several signatures the one that tells most [RFC 9990 3.1.3]. */

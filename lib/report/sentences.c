@@ -1,3 +1,4 @@
+#include "mail/domain.h"
 #include "report/sentences.h"
 
 #include <time.h>
@@ -147,19 +148,9 @@ tally_of(const struct report_record *r, const struct report_known *k)
 }
 
 static bool
-is_within(struct sv domain, struct sv other)
-{
-	size_t n = other.n;
-
-	return n > 0 && domain.n >= n &&
-	       sv_ieq(sv_skip(domain, domain.n - n), other) &&
-	       (domain.n == n || domain.p[domain.n - n - 1] == '.');
-}
-
-static bool
 is_of_domain(const struct report_record *r, struct sv d)
 {
-	return is_within(d, r->domain);
+	return mail_domain_is_within(d, r->domain);
 }
 
 /* Why it failed, as far as their results tell. */

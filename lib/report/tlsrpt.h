@@ -4,7 +4,7 @@
  * needed; each may be null, and a string where a list should be or the other
  * way round, since real senders do so.  Unknown kinds of failure are kept.
  *
- * Of its depth and the number of its values one knows before it is parsed.
+ * Its depth and the number of its values are checked before it is parsed.
  */
 #ifndef REPORT_TLSRPT_H
 #define REPORT_TLSRPT_H

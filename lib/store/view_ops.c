@@ -348,6 +348,23 @@ copy_sabotage(struct copying *x, uint64_t *need)
 	commit_fini(&first);
 }
 
+static int
+copy_check(struct view *v, bool move, struct err *err)
+{
+	int r = store_check_writable(v->st, err);
+
+	if (r == RC_OK && v->gone)
+		r = err_set(err, RC_NOTFOUND, "the mailbox is gone");
+	/* Out of Restore/ one may move: it is how things come back. */
+	if (r == RC_OK && move && !v->mb->in_restore)
+		r = view_check_change(v, err);
+	/* A MOVE takes no more room than a flag, and is how most programs
+	 * delete. */
+	if (r == RC_OK && !move)
+		r = store_check_space(v->st, err);
+	return r;
+}
+
 int
 view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
     bool move, uint32_t *uidvalidity_out, struct rangeset *src_out,
@@ -362,16 +379,7 @@ view_copy(struct view *v, const struct rangeset *seqnos, const char *mailbox,
 
 	commit_init(&cs);
 	store_lock(st);
-	r = store_check_writable(st, err);
-	if (r == RC_OK && v->gone)
-		r = err_set(err, RC_NOTFOUND, "the mailbox is gone");
-	/* Out of Restore/ one may move: it is how things come back. */
-	if (r == RC_OK && move && !v->mb->in_restore)
-		r = view_check_change(v, err);
-	/* A MOVE takes no more room than a flag, and is how most programs
-	 * delete. */
-	if (r == RC_OK && !move)
-		r = store_check_space(st, err);
+	r = copy_check(v, move, err);
 	if (r != RC_OK)
 		goto out;
 	raise_need(need, st->names_seq);

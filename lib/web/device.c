@@ -5,13 +5,16 @@
  *   GET  /device/TOKEN    whose it is, and a button; changes nothing
  *   POST /device/TOKEN    the button: once, to
  *   GET  /settings/TICKET settings and password, and a link to
- *   GET  /profile/TICKET  the profile, as often as the phone wants
+ *   GET  /profile/TICKET.mobileconfig
+ *                         the profile, as often as the phone wants
  */
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/ssl.h>
 
 #include "base/ascii.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "clients/profile.h"
 #include "clients/sign.h"
@@ -21,8 +24,10 @@
 #include "ipc/proto.h"
 #include "web/site_priv.h"
 
-#define AUTH_MS	    3000
-#define PROFILE_MAX 16384
+#define ROOTS_MAX (4 << 20)
+#define AUTH_MS	  3000
+/* By which a Mac knows what it has got. */
+#define PROFILE ".mobileconfig"
 
 /* Some of a link's letters; what has others is not asked about. */
 static bool
@@ -42,11 +47,15 @@ static int
 ask_auth(const struct http_ask *ask, uint8_t what, struct msg *m,
     struct link_done *done, struct http_response *a)
 {
-	const struct link_ask q = {what, ask->rest};
+	struct sv token = ask->rest;
+	struct link_ask q = {.what = what};
 	struct msg question;
 	int r;
 
-	if (!is_token(ask->rest)) {
+	if (sv_ends(token, SV(PROFILE)))
+		token = sv_first(token, token.n - (sizeof PROFILE - 1));
+	q.token = token;
+	if (!is_token(token)) {
 		http_response_error(a, 404, NULL);
 		return RC_NOTFOUND;
 	}
@@ -167,7 +176,7 @@ web_device_settings(const struct http_ask *ask, struct http_response *a)
 	c = web_site_conf(ask->arg);
 	clients_server_of(c, &s);
 	buf_init(&link, 128);
-	buf_addf(&link, "/profile/%.*s", SV_ARG(ask->rest));
+	buf_addf(&link, "/profile/%.*s" PROFILE, SV_ARG(ask->rest));
 	begin_page(&x, a, "Settings for your mail");
 	xml_leaf(&x, "h2", SV("iPhone, iPad, Mac"));
 	xml_open(&x, "p", NULL);
@@ -194,9 +203,23 @@ web_device_settings(const struct http_ask *ask, struct http_response *a)
 
 /* ---- the profile ---- */
 
+/* Appends the file; without it nothing is trusted. */
+static void
+read_roots(int fd, struct buf *out)
+{
+	struct stat s;
+	char *p;
+
+	if (fd < 0 || fstat(fd, &s) != 0 || s.st_size > ROOTS_MAX ||
+	    (p = buf_reserve(out, (size_t)s.st_size)) == NULL)
+		return;
+	if (io_pread_all(fd, p, (size_t)s.st_size, 0) == RC_OK)
+		buf_added(out, (size_t)s.st_size);
+}
+
 struct signing {
 	struct http_response *a;
-	struct sv roots;
+	int roots;
 };
 
 /* With the certificate that browsers get for the server's name, if a device
@@ -211,12 +234,14 @@ sign_with(struct tls_ctx *ctx, void *arg)
 	    .key = SSL_CTX_get0_privatekey(ssl),
 	};
 	struct err err = {.text = ""};
-	struct buf der;
+	struct buf der, roots;
 	int r;
 
 	buf_init(&der, HTTP_BODY_MAX);
+	buf_init(&roots, ROOTS_MAX);
+	read_roots(g->roots, &roots);
 	(void)SSL_CTX_get0_chain_certs(ssl, &s.rest);
-	r = clients_signer_trusted(&s, g->roots, &err);
+	r = clients_signer_trusted(&s, buf_sv(&roots), &err);
 	if (r == RC_OK)
 		r = clients_signer_sign(&s, buf_sv(&g->a->body), &der, &err);
 	if (r == RC_OK) {
@@ -225,6 +250,7 @@ sign_with(struct tls_ctx *ctx, void *arg)
 	} else {
 		mlog(LOG_INFO, "profile.unsigned", "text=\"%s\"", err.text);
 	}
+	buf_fini(&roots);
 	buf_wipe(&der);
 }
 

@@ -12,7 +12,6 @@ server_of(const struct http_ask *ask, struct clients_server *s)
 	struct conf *c = web_site_conf(ask->arg);
 
 	clients_server_of(c, s);
-	s->web = true;
 	return c;
 }
 

@@ -6,20 +6,11 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "clients/clients.h"
 #include "web/site_priv.h"
 
-struct web_site {
-	pthread_mutex_t lock; /* of conf */
-	struct conf *conf;
-	struct sni *sni;
-	struct peer *auth;
-	struct sv roots;
-	struct challenges *challenges;
-};
-
 struct web_site *
-web_site_new(
-    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots)
+web_site_new(struct conf *c, struct sni *sni, struct peer *auth, int roots)
 {
 	struct web_site *s = xcalloc(1, sizeof *s);
 
@@ -44,16 +35,16 @@ web_site_free(struct web_site **s)
 	*s = NULL;
 }
 
+void
+web_site_without_https(struct web_site *s)
+{
+	s->without_https = true;
+}
+
 struct challenges *
 web_site_challenges(struct web_site *s)
 {
 	return s->challenges;
-}
-
-struct sni *
-web_site_sni(struct web_site *s)
-{
-	return s->sni;
 }
 
 void
@@ -68,29 +59,6 @@ web_site_set_conf(struct web_site *s, struct conf *c)
 	conf_free(&old);
 }
 
-struct conf *
-web_site_conf(struct web_site *s)
-{
-	struct conf *c;
-
-	pthread_mutex_lock(&s->lock);
-	c = conf_ref(s->conf);
-	pthread_mutex_unlock(&s->lock);
-	return c;
-}
-
-struct peer *
-web_site_auth(struct web_site *s)
-{
-	return s->auth;
-}
-
-struct sv
-web_site_roots(struct web_site *s)
-{
-	return s->roots;
-}
-
 /* ---- whose name is it? ---- */
 
 static const struct {
@@ -101,6 +69,15 @@ static const struct {
     {SV("autoconfig."), HOST_AUTOCONFIG},
     {SV("autodiscover."), HOST_AUTODISCOVER},
 };
+
+/* Mail programs also look by the domain of the MX, which is this server's
+ * name. */
+static bool
+is_ours(const struct conf *c, struct sv domain, unsigned kind)
+{
+	return conf_domain_is_local(c, domain) ||
+	       (kind != HOST_MTA_STS && clients_is_hosts(c, domain));
+}
 
 static unsigned
 hosts_of(const char *host, void *arg)
@@ -116,7 +93,7 @@ hosts_of(const char *host, void *arg)
 		is |= HOST_DOMAIN;
 	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (sv_starts(name, kinds[i].prefix) &&
-		    conf_domain_is_local(c, sv_skip(name, kinds[i].prefix.n)))
+		    is_ours(c, sv_skip(name, kinds[i].prefix.n), kinds[i].kind))
 			is |= kinds[i].kind;
 	conf_free(&c);
 	return is;
@@ -181,8 +158,8 @@ redirect(const struct http_ask *ask, struct http_response *a)
 	    c->nlisten[CONF_HTTPS] > 0 ? c->listen[CONF_HTTPS][0].port : 0;
 
 	conf_free(&c);
-	if (ask->tls || port == 0 || q->target.n == 0 || q->host[0] == '\0' ||
-	    !sni_is_for(s->sni, q->host))
+	if (ask->tls || s->without_https || port == 0 || q->target.n == 0 ||
+	    q->host[0] == '\0' || !sni_is_for(s->sni, q->host))
 		return false;
 	http_response_error(a, 308, NULL);
 	buf_addf(&a->location, "https://%s", q->host);

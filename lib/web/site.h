@@ -38,15 +38,18 @@ struct web_site;
 struct peer;
 
 /*
- * sni: whose names are redirected to.  auth: asked for links.  roots: PEM, what
- * devices trust: a profile is signed if they trust us.  All must outlive it; c
- * is referred to.
+ * sni: whose names are redirected to.  auth: asked for links.  roots: a file in
+ * PEM of what devices trust, -1: none; a profile is signed if they trust us.
+ * All must outlive it; c is referred to.
  */
 struct web_site *web_site_new(
-    struct conf *c, struct sni *sni, struct peer *auth, struct sv roots);
+    struct conf *c, struct sni *sni, struct peer *auth, int roots);
 void web_site_free(struct web_site **s);
 /* After a reload; from any thread. */
 void web_site_set_conf(struct web_site *s, struct conf *c);
+/* There is no socket for https, whatever the configuration says: nothing leads
+ * there.  Before it is used. */
+void web_site_without_https(struct web_site *s);
 struct challenges *web_site_challenges(struct web_site *s);
 struct sni *web_site_sni(struct web_site *s);
 

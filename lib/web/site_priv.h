@@ -2,6 +2,8 @@
 #ifndef WEB_SITE_PRIV_H
 #define WEB_SITE_PRIV_H
 
+#include <pthread.h>
+
 #include "ipc/line.h"
 #include "web/site.h"
 
@@ -17,12 +19,22 @@ enum web_host {
 	    HOST_SERVER | HOST_DOMAIN | HOST_AUTOCONFIG | HOST_AUTODISCOVER
 };
 
-/* ---- site.c ---- */
+struct web_site {
+	pthread_mutex_t lock; /* of conf */
+	struct conf *conf;
+	struct sni *sni;
+	bool without_https;
+	struct peer *auth;
+	int roots;
+	struct challenges *challenges;
+};
+
+/* ---- state.c ---- */
 
 /* A reference, to be given back with conf_free. */
 struct conf *web_site_conf(struct web_site *s);
 struct peer *web_site_auth(struct web_site *s);
-struct sv web_site_roots(struct web_site *s);
+int web_site_roots(struct web_site *s);
 
 /* ---- device.c ---- */
 

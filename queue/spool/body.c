@@ -36,6 +36,13 @@ spool_read(struct spool *s, const struct spool_item *it,
 }
 
 int
+spool_read_at(struct spool *s, const struct spool_item *it, uint64_t at,
+    char *p, size_t n)
+{
+	return journal_read(s->journal, it->body, at, p, n);
+}
+
+int
 spool_peek(struct spool *s, const struct spool_item *it, struct buf *out)
 {
 	size_t n = it->size < out->max ? (size_t)it->size : out->max;

@@ -4,8 +4,8 @@
  * report becomes mail of ours: from postmaster, signed, with the null sender,
  * so that nothing comes back.
  *
- * It is not to be a burden, neither to us nor to anybody: so many a day, one
- * day in the queue, and an address that has not taken one rests for weeks.
+ * They are not to be a burden: FEEDBACK_A_DAY at most, one day in the queue,
+ * and an address that has not taken one gets none for weeks.
  */
 #ifndef QUEUE_SPOOL_FEEDBACK_H
 #define QUEUE_SPOOL_FEEDBACK_H

@@ -75,23 +75,38 @@ queue_forward_sender(struct queue_service *q, const struct conf *c,
 	buf_fini(&context);
 }
 
+/* domain: with its "@". */
+static bool
+is_of_domain(const struct conf_alias *a, struct sv domain)
+{
+	struct sv address = sv_str(a->address);
+
+	return sv_ieq(sv_skip(address, sv_rchr(address, '@')), domain);
+}
+
 int
 queue_forward_back(struct queue_service *q, const struct conf *c,
     struct sv address, struct forward_back *out)
 {
-	int r = RC_DENIED, once;
+	struct sv domain = sv_skip(address, sv_rchr(address, '@'));
+	int r, once;
 	struct srs_keys k;
 	struct buf context;
-	size_t i;
+	size_t i, key = 0;
 
 	buf_init(&context, 2 * SPOOL_ADDRESS_MAX);
+	k = keys_of(q, &context);
+	/* What was forged is not tried with each alias. */
+	r = srs_gate(&k, address, &key) == RC_OK ? RC_DENIED : RC_NOTFOUND;
 	for (i = 0; r == RC_DENIED && i < 2 * c->nalias; i++) {
 		const struct conf_alias *a = &c->alias[i / 2];
 
-		if (a->noutside == 0)
+		if (a->noutside == 0 || !is_of_domain(a, domain))
 			continue;
 		add_context(a->address, i % 2 == 0, &context);
 		k = keys_of(q, &context);
+		k.key += key;
+		k.n -= key;
 		buf_reset(&out->sender);
 		once = srs_reverse(&k, clk_now() / 1000, address, &out->sender);
 		if (once != RC_DENIED)
@@ -101,7 +116,7 @@ queue_forward_back(struct queue_service *q, const struct conf *c,
 		out->author = i % 2 == 0 && is_alone(a);
 	}
 	buf_fini(&context);
-	return r;
+	return r == RC_NOTFOUND ? RC_DENIED : r;
 }
 
 /* ---- who is told ---- */

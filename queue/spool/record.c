@@ -340,6 +340,7 @@ item_free(struct spool_item *it)
 	free(it->owner);
 	free(it->results);
 	free(it->verdict);
+	free(it->body_hash);
 	free(it);
 }
 

@@ -1,7 +1,8 @@
 /*
  * The ARC seal of what is forwarded: the last thing that is put on a copy
  * before mx has it, so that nothing of ours breaks it.  Made for each try, of
- * the bytes that leave; the body is read piece by piece.
+ * the bytes that leave.  The body is hashed once, by the first try of the item,
+ * while others wait for it: piece by piece, so that the loop is not held.
  *
  * The results in it are those of the message's arrival, as they came with it:
  * nothing is looked up again.  A message whose chain was never checked gets no
@@ -21,10 +22,13 @@
 #include "msgauth/authres.h"
 #include "queue/spool/service_priv.h"
 
-#define SEAL_MS	   10000
-#define ASKS_MAX   4 /* the selector, two signatures, one change */
-#define HEADER_MAX (512u << 10)
-#define RESULT_MAX (64u << 10)
+#define SEAL_MS	     10000
+#define ASKS_MAX     4 /* the selector, two signatures, one change */
+#define HEADER_USUAL (32u << 10)
+#define HEADER_MAX   (512u << 10)
+#define RESULT_MAX   (64u << 10)
+#define PIECE	     (1u << 20) /* of a body, at a time */
+#define PIECE_MS     1		/* between two: the loop has others, too */
 
 struct sealing {
 	struct attempt *a;
@@ -33,39 +37,56 @@ struct sealing {
 	struct auth_one key;
 	struct arc_seal *seal;
 	struct buf header, results;
-	struct dkim_hash *hash;
-	uint8_t body_hash[DKIM_HASH];
 	enum auth_result cv;
-	bool in_body;
 	int asks, signatures;
+	struct sealing *next; /* of those that wait for the hash */
+};
+
+/* The body of an item, while it is being hashed. */
+struct hashing {
+	struct spool_item *it;
+	struct dkim_hash *hash;
+	uint64_t at;
+	struct ev_timer *timer; /* NULL: none is needed, or it is at work */
+	struct sealing *waiting;
+	struct queue_service *q;
+	struct hashing *next;
 };
 
 /* ---- what is sealed ---- */
 
-/* Splits what goes by into the header, which is kept, and the body, which is
- * hashed.  RC_TOOBIG: the header does not end. */
+/* The first bytes; *end_out: where the body begins.  RC_TOOBIG: the header does
+ * not end in them. */
 static int
-feed(void *arg, const char *p, size_t n)
+read_first(struct sealing *g, size_t most, uint64_t *end_out)
 {
-	struct sealing *g = arg;
-	struct sv bytes = sv_of(p, n), all;
+	const struct spool_item *it = g->a->it;
+	struct sv all;
 	size_t end;
+	int r;
 
-	if (g->in_body) {
-		dkim_hash_feed(g->hash, bytes);
-		return RC_OK;
-	}
-	buf_addsv(&g->header, bytes);
-	if (!buf_ok(&g->header))
-		return RC_TOOBIG;
+	buf_fini(&g->header);
+	buf_init(&g->header, most);
+	r = spool_peek(g->a->q->spool, it, &g->header);
+	if (r != RC_OK)
+		return r;
 	all = buf_sv(&g->header);
 	end = sv_find(all, SV("\r\n\r\n"));
-	if (end == all.n)
-		return RC_OK;
-	g->in_body = true;
-	dkim_hash_feed(g->hash, sv_skip(all, end + 4));
-	buf_truncate(&g->header, end + 2);
+	if (end == all.n && it->size > all.n)
+		return RC_TOOBIG;
+	*end_out = end < all.n ? end + 4 : it->size;
+	if (end < all.n)
+		buf_truncate(&g->header, end + 2);
 	return RC_OK;
+}
+
+/* Few are long. */
+static int
+read_header(struct sealing *g, uint64_t *end_out)
+{
+	int r = read_first(g, HEADER_USUAL, end_out);
+
+	return r == RC_TOOBIG ? read_first(g, HEADER_MAX, end_out) : r;
 }
 
 /* What the chain was on arrival: "arc=" of our own results. */
@@ -118,7 +139,7 @@ begin(struct sealing *g)
 	    .domain = sv_str(g->domain),
 	    .selector = sv_str(g->key.selector[DKIM_RSA]),
 	    .time = clk_now() / 1000,
-	    .body_hash = g->body_hash};
+	    .body_hash = g->a->it->body_hash};
 
 	arc_seal_free(&g->seal);
 	g->signatures = 0;
@@ -141,7 +162,6 @@ finish(struct sealing *g, int rc)
 	g->done(g->a, rc == RC_TEMP ? rc : RC_OK,
 	    rc == RC_OK ? buf_sv(&fields) : SV(""));
 	buf_fini(&fields);
-	dkim_hash_free(&g->hash);
 	arc_seal_free(&g->seal);
 	buf_fini(&g->key.signature);
 	buf_fini(&g->results);
@@ -192,27 +212,116 @@ ask(struct sealing *g)
 	peer_ask(g->a->q->auth, &m, SEAL_MS, on_answer, g);
 }
 
-void
-queue_seal(struct attempt *a, queue_signed_fn *done)
-{
-	struct sealing *g = xcalloc(1, sizeof *g);
-	const char *via = a->it->rcpt[a->rcpt[0]].via;
-	int r;
+/* ---- the body ---- */
 
-	g->a = a;
-	g->done = done;
-	g->hash = dkim_hash_new();
-	buf_init(&g->header, HEADER_MAX);
-	buf_init(&g->results, RESULT_MAX);
-	buf_init(&g->key.signature, AUTH_SIGNATURE_MAX);
-	sv_copy(sv_str(strrchr(via, '@') + 1), g->domain, sizeof g->domain);
-	r = spool_read(a->q->spool, a->it, feed, g);
-	if (r == RC_OK)
-		r = dkim_hash_end(g->hash, g->body_hash);
+static void
+on_hash(struct sealing *g, int r)
+{
 	if (r == RC_OK)
 		r = read_results(g);
 	if (r == RC_OK)
 		ask(g);
 	else
 		finish(g, r);
+}
+
+static void
+hashing_end(struct hashing *h, int r)
+{
+	struct hashing **at = &h->q->hashing;
+	uint8_t hash[DKIM_HASH];
+	struct sealing *g;
+
+	if (r == RC_OK)
+		r = dkim_hash_end(h->hash, hash);
+	if (r == RC_OK) {
+		h->it->body_hash = xmalloc(DKIM_HASH);
+		memcpy(h->it->body_hash, hash, DKIM_HASH);
+	}
+	while (*at != h)
+		at = &(*at)->next;
+	*at = h->next;
+	ev_timer_del(&h->timer);
+	while ((g = h->waiting) != NULL) {
+		h->waiting = g->next;
+		on_hash(g, r);
+	}
+	dkim_hash_free(&h->hash);
+	free(h);
+}
+
+static void
+hashing_go_on(void *arg)
+{
+	struct hashing *h = arg;
+	uint64_t left = h->it->size - h->at;
+	size_t n = left < PIECE ? (size_t)left : PIECE;
+	char *piece = xmalloc(n + 1);
+	int r = spool_read_at(h->q->spool, h->it, h->at, piece, n);
+
+	h->timer = NULL;
+	if (r == RC_OK)
+		dkim_hash_feed(h->hash, sv_of(piece, n));
+	free(piece);
+	h->at += n;
+	if (r == RC_OK && h->at < h->it->size)
+		h->timer =
+		    ev_timer_add(h->q->o.loop, PIECE_MS, hashing_go_on, h);
+	else
+		hashing_end(h, r);
+}
+
+/* Waits for the hash of the body, which begins there. */
+static void
+wait_for_hash(struct sealing *g, uint64_t begin)
+{
+	struct queue_service *q = g->a->q;
+	struct hashing *h = q->hashing;
+
+	while (h != NULL && h->it != g->a->it)
+		h = h->next;
+	if (h != NULL) {
+		g->next = h->waiting;
+		h->waiting = g;
+		return;
+	}
+	h = xcalloc(1, sizeof *h);
+	h->q = q;
+	h->it = g->a->it;
+	h->hash = dkim_hash_new();
+	h->at = begin;
+	h->waiting = g;
+	h->next = q->hashing;
+	q->hashing = h;
+	hashing_go_on(h);
+}
+
+void
+queue_seal_stop(struct queue_service *q)
+{
+	while (q->hashing != NULL)
+		hashing_end(q->hashing, RC_TEMP);
+}
+
+void
+queue_seal(struct attempt *a, queue_signed_fn *done)
+{
+	struct sealing *g = xcalloc(1, sizeof *g);
+	const char *via = a->it->rcpt[a->rcpt[0]].via;
+	uint64_t begin = 0;
+	int r;
+
+	g->a = a;
+	g->done = done;
+	buf_init(&g->header, HEADER_USUAL);
+	buf_init(&g->results, RESULT_MAX);
+	buf_init(&g->key.signature, AUTH_SIGNATURE_MAX);
+	sv_copy(sv_str(strrchr(via, '@') + 1), g->domain, sizeof g->domain);
+	r = read_header(g, &begin);
+	if (r != RC_OK)
+		finish(g, r);
+	else if (a->it->body_hash != NULL)
+		on_hash(g, r);
+	else
+		wait_for_hash(g, begin);
 }

@@ -413,6 +413,7 @@ queue_service_free(struct queue_service **qp)
 	peer_free(&q->keeper);
 	peer_free(&q->mx);
 	peer_free(&q->auth);
+	queue_seal_stop(q);
 	queue_remote_stop(q);
 	ev_timer_del(&q->timer);
 	ev_timer_del(&q->sweep);

@@ -82,6 +82,7 @@ struct queue_service {
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
 	struct feedback *feedback;
+	struct hashing *hashing; /* bodies that are being read */
 	void (*end_of_turn)(struct queue_service *q);
 	bool untidy; /* spool_tidy waits for the flush */
 	bool stopping;
@@ -210,6 +211,8 @@ void queue_sign(struct attempt *a, queue_signed_fn *done);
 /* The attempt is of what an alias forwards.  RC_OK: with the seal, or without
  * one; else try again later.  done may be called at once. */
 void queue_seal(struct attempt *a, queue_signed_fn *done);
+/* At the end: whoever waits for a hash gets none. */
+void queue_seal_stop(struct queue_service *q);
 
 /* ---- forward.c ---- */
 

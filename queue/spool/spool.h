@@ -114,6 +114,7 @@ struct spool_item {
 	struct spool_attempt *attempt; /* the oldest first, at most 100 */
 	size_t nattempt, attempt_cap;
 	struct sched_unit *units;	/* the scheduler's chain of them */
+	uint8_t *body_hash;		/* seal.c's: of the body, or NULL */
 	struct spool_item *prev, *next; /* in the order of the journal */
 };
 
@@ -217,6 +218,9 @@ int spool_body(struct spool *s, const struct spool_item *it, struct sv front,
 /* Hands all of the body to fn, in pieces, until that does not say RC_OK. */
 int spool_read(struct spool *s, const struct spool_item *it,
     int (*fn)(void *arg, const char *p, size_t n), void *arg) RC_USE_RESULT;
+/* n bytes of the body from there on, which are in it. */
+int spool_read_at(struct spool *s, const struct spool_item *it, uint64_t at,
+    char *p, size_t n) RC_USE_RESULT;
 /* The first bytes of the body, at most out->max. */
 int spool_peek(struct spool *s, const struct spool_item *it,
     struct buf *out) RC_USE_RESULT;

@@ -122,8 +122,8 @@ bare(const char *dir, size_t bytes, int seconds)
 	return (double)n / seconds;
 }
 
-/* Group commit and nothing else: whoever finds nobody writing writes what all
- * have put there. */
+/* Group commit and nothing else: a thread that finds nobody writing writes what
+ * all have put there. */
 struct batch {
 	pthread_mutex_t mu;
 	pthread_cond_t done;

@@ -55,7 +55,7 @@ enum testdisk_cut {
 void testdisk_power_cut(
     struct testdisk *d, enum testdisk_cut how, uint64_t seed);
 
-/* Flips bytes of a file as it stands, in cache and on the disk; false if
+/* Flips bytes of a file as it is, in cache and on the disk; false if
  * there is no such file or byte. */
 bool testdisk_damage(struct testdisk *d, const char *dir, const char *name,
     uint64_t off, size_t n);

@@ -343,7 +343,7 @@ class Mailbox:
         self.messages, self.slots = [], {}
 
     def parts(self, uids):
-        """Where they stand; messages stand by rising UID."""
+        """Where they are; messages by rising UID."""
         def place(uid):
             return bisect.bisect_left(self.messages, uid, key=lambda x: x.uid)
 

@@ -1,7 +1,7 @@
 /*
  * Authentication-Results: any text can be read; a value from outside comes back
  * as it was, as one value, or was left out; what names us is found whatever
- * stands around it; stripping takes only what is forged.
+ * is around it; stripping takes only what is forged.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct clients_server server = {.hostname = "mail.example.org",
     .port = {{{993, true}, {143, false}}, {{465, true}}, {{995, true}}},
-    .web = true};
+    .web = true,
+    .web_port = 443};
 
 static struct conf *
 configuration(void)

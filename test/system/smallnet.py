@@ -102,7 +102,7 @@ class SmallNet:
                 self._remove(word)
 
     def _remove(self, ns):
-        # Whoever is still in there (a daemon of Postfix) is ours.
+        # A process that is still in there (a daemon of Postfix) is ours.
         for pid in self._ip("netns", "pids", ns, check=False).split():
             with contextlib.suppress(OSError):
                 os.kill(int(pid), signal.SIGKILL)

@@ -17,14 +17,36 @@ import xml.etree.ElementTree as ET
 
 from house import BINARY, PASSWORD, TOP, House, finish, free_ports, lacking, skip, verdict, wait_until
 
-SHOW = os.path.join(os.path.dirname(BINARY), "../test/system/clients-show")
 NAME = "Ben & Anna's <phone>"
 SCHEMAS = "{http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a}"
 
 
-def show(h, *words):
-    p = subprocess.run([SHOW, h.config, *words], capture_output=True, text=True, timeout=60)
-    return p.stdout if p.returncode == 0 else None
+AUTOCONFIG = "/.well-known/autoconfig/mail/config-v1.1.xml"
+
+
+class Web(House):
+    """With the ports for HTTP."""
+
+    def yaml(self):
+        if "https" not in self.port:
+            self.port.update(zip(("http", "https"), free_ports(2)))
+        return super().yaml()
+
+    def curl(self, path, *words, host="mail.home.test", scheme="https"):
+        """Status, fields in lower case, body as bytes."""
+        port = self.port[scheme]
+        r = subprocess.run(["curl", "-sS", "-k", "-i", "-m", "60", "--resolve", f"{host}:{port}:127.0.0.1", *words,
+                            f"{scheme}://{host}:{port}{path}"], capture_output=True)
+        head, _, body = r.stdout.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        fields = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:])}
+        return int(lines[0].split()[1]) if lines[0].startswith("HTTP") else 0, fields, body
+
+    def discover(self, address, *words, **kw):
+        body = (f"<Autodiscover><Request><EMailAddress>{address}</EMailAddress><AcceptableResponseSchema>http://schemas."
+                "microsoft.com/exchange/autodiscover/outlook/responseschema/2006a</AcceptableResponseSchema>"
+                "</Request></Autodiscover>")
+        return self.curl("/autodiscover/autodiscover.xml", "-H", "Content-Type: text/xml", "-d", body, *words, **kw)
 
 
 # ---- whether it can be used ----
@@ -74,7 +96,9 @@ def usable(h, kind, port, implicit, user, password=PASSWORD):
 # ---- what programs are told ----
 
 def autoconfig(h):
-    text = show(h, "autoconfig", "autoconfig.home.test", "")
+    _, fields, body = h.curl("/mail/config-v1.1.xml", host="autoconfig.home.test")
+    text = body.decode()
+    verdict(fields["content-type"].startswith("text/xml"), "autoconfig-type", fields)
     root = ET.fromstring(text)
     verdict(root.tag == "clientConfig" and root.get("version") == "1.1", "autoconfig-root", text)
     provider = root.find("emailProvider")
@@ -91,8 +115,15 @@ def autoconfig(h):
             "autoconfig-words", text)
     for kind, port, socket in found:
         verdict(usable(h, kind, port, socket == "SSL", "anna@home.test"), f"autoconfig-{kind}-{socket}")
-    verdict(show(h, "autoconfig", "mail.home.test", "nobody@home.test") == text, "autoconfig-tells-not-who")
-    verdict(show(h, "autoconfig", "autoconfig.other.test", "x@other.test") is None, "autoconfig-of-others")
+    for host, path in (("home.test", AUTOCONFIG), ("mail.home.test", "/mail/config-v1.1.xml"),
+                       ("autoconfig.home.test", AUTOCONFIG), ("autoconfig.home.test", "/.well-known/mail-v1.xml"),
+                       ("autoconfig.mail.home.test", "/mail/config-v1.1.xml"), ("home.test", "/.well-known/mail-v1.xml")):
+        for scheme in ("https", "http"):
+            for who in ("", "?emailaddress=nobody%40home.test", "?emailaddress=anna@home.test"):
+                got = h.curl(path + who, host=host, scheme=scheme)
+                verdict(got[0] == 200 and got[2] == body, f"autoconfig-{scheme}://{host}{path}{who}", got)
+    verdict(h.curl("/mail/config-v1.1.xml?emailaddress=x@other.test", host="autoconfig.other.test")[0] == 404,
+            "autoconfig-of-others")
     if not lacking("autoconfig-schema", "xmllint"):
         p = subprocess.run(["xmllint", "--noout", "--relaxng", os.path.join(
             TOP, "test/data/clients/autoconfig.rng"), "-"], input=text, capture_output=True, text=True)
@@ -100,7 +131,9 @@ def autoconfig(h):
 
 
 def autodiscover(h):
-    text = show(h, "discover", "anna@home.test")
+    status, fields, body = h.discover("anna@home.test", host="autodiscover.home.test")
+    text = body.decode()
+    verdict(status == 200 and fields["content-type"].startswith("text/xml"), "autodiscover-type", (status, fields))
     root = ET.fromstring(text)
     verdict(root.tag.startswith("{http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006}"),
             "autodiscover-root", text)
@@ -113,8 +146,21 @@ def autodiscover(h):
         verdict(p.findtext(SCHEMAS + "SSL") == "on", f"autodiscover-{kind}-ssl", text)
         verdict(usable(h, kind, int(p.findtext(SCHEMAS + "Port")), implicit,
                        p.findtext(SCHEMAS + "LoginName")), f"autodiscover-{kind}")
-    other = show(h, "discover", "nobody@home.test")
+    other = h.discover("nobody@home.test", host="home.test")[2].decode()
     verdict(other == text.replace("anna@", "nobody@"), "autodiscover-tells-not-who", other)
+    # Passwords that nobody asked for are neither tried nor counted.
+    for i in range(30):
+        got = h.discover("anna@home.test", "-u", "anna@home.test:wrong")
+        if got[0] != 200 or "www-authenticate" in got[1]:
+            verdict(False, "autodiscover-without-login", got)
+    verdict(usable(h, "imap", h.port["imaps"], True, "anna") and "wrong" not in h.log(), "autodiscover-bans-nobody")
+    for path, words in (("/Autodiscover/Autodiscover.xml", ()), ("/AUTODISCOVER/AUTODISCOVER.XML", ()),
+                        ("/autodiscover/autodiscover.xml", ("-X", "POST"))):
+        got = h.curl(path, *words)
+        verdict(got[0] == 200 and b"<ErrorCode>600" in got[2], f"autodiscover-{path}{words}", got)
+    _, _, body = h.curl("/autodiscover/autodiscover.json/v1.0/anna@home.test?Protocol=AutodiscoverV1")
+    verdict(json.loads(body) == {"Protocol": "AutodiscoverV1",
+                                 "Url": f"https://mail.home.test:{h.port['https']}/autodiscover/autodiscover.xml"}, "autodiscover-json", body)
 
 
 # ---- devices ----
@@ -223,7 +269,8 @@ def code(text, password, h):
 def refusals(h):
     for words, code, said in (
             (("add", "zoe", "x"), 1, "no account"), (("add", "anna", ""), 1, "a label has 1"),
-            (("add", "anna", "a\nb"), 1, "control"), (("add", "anna", "-x"), 2, "cannot be a name"),
+            (("add", "anna", "a\nb"), 1, "control"), (("add", "anna", "-x"), 2, "unknown option -x"),
+            (("add", "anna", "--", "-x"), 1, "must not begin"),
             (("add", "anna"), 2, "usage"), (("list",), 2, "usage"), ((), 2, "usage"),
             (("add", "anna", "x", "--foo"), 2, "usage"), (("add", "anna", "x", "--profile"), 2, "usage"),
             (("revoke", "anna"), 2, "usage"), (("list", "anna", "x"), 2, "usage"),
@@ -239,25 +286,6 @@ def refusals(h):
 
 
 # ---- links ----
-
-class Web(House):
-    """With the ports for HTTP."""
-
-    def yaml(self):
-        if "https" not in self.port:
-            self.port.update(zip(("http", "https"), free_ports(2)))
-        return super().yaml()
-
-    def curl(self, path, *words, host="mail.home.test", scheme="https"):
-        """Status, fields in lower case, body as bytes."""
-        port = self.port[scheme]
-        r = subprocess.run(["curl", "-sS", "-k", "-i", "-m", "60", "--resolve", f"{host}:{port}:127.0.0.1", *words,
-                            f"{scheme}://{host}:{port}{path}"], capture_output=True)
-        head, _, body = r.stdout.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        fields = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:])}
-        return int(lines[0].split()[1]) if lines[0].startswith("HTTP") else 0, fields, body
-
 
 def add_link(h, name):
     """Path of the link, and the password."""
@@ -284,14 +312,15 @@ def links(h):
     verdict(h.curl(path, "-X", "PUT")[0] == 405, "link-put")
     status, fields, body = h.curl(path, "-X", "POST")
     ticket = fields.get("location", "")
+    profile = ticket.replace("settings", "profile") + ".mobileconfig"
     verdict(status == 303 and re.fullmatch(r"/settings/[\w-]{32}", ticket), "link-pressed", (status, fields))
     for words, name in ((("-X", "POST"), "again"), ((), "looked-at"), (("-I",), "head")):
         verdict(h.curl(path, *words)[0] == 410, f"link-spent-{name}")
     for i in range(2):
         status, _, body = h.curl(ticket)
-        verdict(status == 200 and secret in body and ticket.replace("settings", "profile").encode() in body,
+        verdict(status == 200 and secret in body and profile.encode() in body,
                 f"settings-{i}", (status, body))
-        status, fields, body = h.curl(ticket.replace("settings", "profile"))
+        status, fields, body = h.curl(profile)
         verdict(status == 200 and fields["content-type"] == "application/x-apple-aspen-config"
                 and plistlib.loads(body)["PayloadContent"][0]["IncomingPassword"] == password, f"profile-fetched-{i}",
                 (status, fields))
@@ -301,7 +330,7 @@ def links(h):
                 "/device/%22%3E%3Cb%3E", path + "x", path[:-1], path + "/", "/profile/" + "A" * 32, "/settings/"):
         verdict(h.curl(bad)[0] in (400, 404) and h.curl(bad, "-X", "POST")[0] in (400, 404, 405), f"unknown-{bad[:24]}")
     verdict(h.command("device", "revoke", "anna", NAME).returncode == 0
-            and h.curl(ticket.replace("settings", "profile"))[0] == 404, "link-ends-with-its-device")
+            and h.curl(profile)[0] == 404, "link-ends-with-its-device")
     for text in (path[8:], ticket[10:], password):
         verdict(text not in h.log(), "nothing-in-the-log", text)
 
@@ -364,7 +393,7 @@ def verified(d, name):
 
 def signed_by_web(h, d):
     path, _ = add_link(h, "by web")
-    ticket = h.curl(path, "-X", "POST")[1]["location"].replace("settings", "profile")
+    ticket = h.curl(path, "-X", "POST")[1]["location"].replace("settings", "profile") + ".mobileconfig"
     files = [h.curl(ticket)[2] for _ in range(2)]
     verdict(files[0] != files[1], "signed-fresh")
     with open(os.path.join(d, "by-web"), "wb") as f:
@@ -402,11 +431,11 @@ def signed():
 def main():
     signed()
     with Web(debug=True) as h:
+        autoconfig(h)
+        autodiscover(h)
         links(h)
         links_of_a_dead_process(h)
     with House() as h:
-        autoconfig(h)
-        autodiscover(h)
         device(h)
         refusals(h)
     r = h.command("device", "add", "anna", "x") if os.path.exists(h.config) else None

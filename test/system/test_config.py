@@ -201,7 +201,7 @@ def machine(h):
 
 
 def stranger(h):
-    """Another user is told that it is not his, not that no server runs."""
+    """Another user is told that it is not theirs, not that no server runs."""
     if os.geteuid() != 0:
         return
     for words in (["status"], ["reload"], ["queue", "list"], ["undelete", "anna", "--list"]):

@@ -193,7 +193,7 @@ def who(net, a, bad):
     submit(a, "second@bad.test", b"From: anna@a2.test\r\nSubject: x\r\n\r\nx\r\n", sender="anna@a2.test")
     said = verify(a, arrived(bad, "second@bad.test"), ("a.test", "a2.test"))
     verdict(good(said, "a2.test"), "who-second-domain", said)
-    # In the name of another house: send_as.
+    # In the name of another server: send_as.
     submit(a, "foreign@bad.test", b"From: anna@elsewhere.test\r\nSubject: x\r\n\r\nx\r\n", sender="anna@a2.test")
     got = arrived(bad, "foreign@bad.test")
     verdict(got and b"DKIM-Signature" not in got, "who-foreign-unsigned", got)

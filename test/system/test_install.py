@@ -157,6 +157,39 @@ def check_names():
                 (p.returncode, p.stderr))
 
 
+IMPOSSIBLE = "aliases: { one@example.org: [two@example.org], two@example.org: [one@example.org] }"
+
+
+def check_configuration():
+    """A version that does not accept the configuration is not started in the place of another."""
+    with tempfile.TemporaryDirectory() as d:
+        for sub in ("bin", "sbin", "path"):
+            os.mkdir(f"{d}/{sub}")
+        shutil.copy(f"{TOP}/etc/hearthmail-configure", f"{d}/sbin/")
+        os.symlink(os.path.abspath(BINARY), f"{d}/bin/hearthmail")
+        for name in ("systemctl", "systemd-sysusers", "journalctl"):
+            with open(f"{d}/path/{name}", "w") as f:
+                f.write(f'#!/bin/sh\necho {name} "$@" >>{d}/called\n')
+            os.chmod(f"{d}/path/{name}", 0o755)
+        env = dict(os.environ, HEARTHMAIL_TEST_CONFIG=f"{d}/hearthmail.yaml", HEARTHMAIL_TEST_UNITS=f"{d}/units",
+                   PATH=f"{d}/path:" + os.environ["PATH"])
+        good = ("hostname: mail.example.org\ndomains: [example.org]\naccounts: { anna: {} }\n"
+                f"data: {d}/data\n")
+        rows = [("accepted", good, 0, ""), ("of-another-version", good + "frobnicate: on\n", 78, "frobnicate"),
+                ("impossible-alias", good + IMPOSSIBLE + "\n", 78, "one@example.org")]
+        for name, text, code, word in rows:
+            with open(env["HEARTHMAIL_TEST_CONFIG"], "w") as f:
+                f.write(text)
+            for more in (["--names-only"], []) if code else (["--names-only"],):
+                p = subprocess.run([f"{d}/sbin/hearthmail-configure"] + more, env=env, stdin=subprocess.DEVNULL,
+                                   capture_output=True, text=True)
+                verdict(p.returncode == code and word in p.stderr and
+                        ("would not start" in p.stderr and "run this again" in p.stderr) == bool(code),
+                        f"configuration-{name}{''.join(more)}", (p.returncode, p.stdout, p.stderr))
+        calls = open(f"{d}/called").read() if os.path.exists(f"{d}/called") else ""
+        verdict("restart" not in calls and "sysusers" not in calls, "configuration-nothing-is-restarted", calls)
+
+
 def unit_value(key):
     return " ".join(re.findall(rf"^{key}=(.*)", open(UNIT).read(), re.M)).split()
 
@@ -470,6 +503,13 @@ def check_update(m, password):
             "example.org", 1, '"hostname: mail.example.org"', "never overwritten")
     refused(m, "update-refuses-another-domain", "etc/setup install --domain example.test",
             1, "without example.test", "hearthmail reload")
+    program = m.run("sha256sum /usr/local/bin/hearthmail").stdout
+    m.run(f"cp -p /etc/hearthmail.yaml /root/good; echo '{IMPOSSIBLE}' >>/etc/hearthmail.yaml; echo '/* */' >>cmd/main.c")
+    refused(m, "update-refuses-a-configuration-with-errors", "etc/setup install", 78, "would not start",
+            "is not restarted", "nothing was changed")
+    verdict(m.active() and m.main_pid() == pid and program == m.run("sha256sum /usr/local/bin/hearthmail").stdout,
+            "update-refused-the-old-one-goes-on", m.journal()[-600:])
+    m.run("cp -p /root/good /etc/hearthmail.yaml; sed -i '$d' cmd/main.c")
     t = time.time()
     code, out = m.typed("etc/setup install", ["correct horse battery", "correct horse battery"])
     print(f"  (update: {time.time() - t:.1f} s)", flush=True)
@@ -533,7 +573,12 @@ def check_package(m, deb, password):
     pid = m.main_pid()
     m.run(f"dpkg-deb -R {deb} /tmp/next && sed -i 's/^Version: .*/&+1/' /tmp/next/DEBIAN/control && "
           "dpkg-deb --root-owner-group -b /tmp/next /tmp/next.deb")
+    m.run(f"cp -p /etc/hearthmail.yaml /root/good; echo '{IMPOSSIBLE}' >>/etc/hearthmail.yaml")
     p = m.run(f"{apt} install /tmp/next.deb")
+    verdict(p.returncode == 0 and m.active() and m.main_pid() == pid and "would not start" in p.stdout + p.stderr,
+            "package-upgrade-leaves-the-old-one-running", p.stdout + p.stderr)
+    m.run("cp -p /root/good /etc/hearthmail.yaml")
+    p = m.run(f"{apt} --reinstall install /tmp/next.deb")
     verdict(p.returncode == 0 and m.active() and m.main_pid() != pid and
             m.client("subjects", "anna", password) == "one two three", "package-upgrades",
             p.stdout + p.stderr)
@@ -603,6 +648,7 @@ def main():
         client(*sys.argv[2:])
         return
     check_help()
+    check_configuration()
     check_manuals()
     check_completion()
     check_names()

@@ -11,11 +11,13 @@ import test_reports
 from house import House, finish, skip, verdict, wait_until
 
 ROLES = {"auth", "history", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
-         "mx", "report", "web"}
+         "mx", "report", "web", "acme"}
 PROBES = 37
+# Nobody is there: what gets certificates is started, and fails.
+ACME = 'tls: { acme: { directory: "https://127.0.0.1:9/" } }\n'
 # What is a process's own part is not probed there.
-PART = {"connect": {"dns", "mx"}, "udp": {"dns"}, "pair": {"imap", "pop3"},
-        "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account", "web"},
+PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "acme"},
+        "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account", "web", "acme"},
         "big-file": {"account", "queue", "history"}}
 
 
@@ -40,7 +42,7 @@ def wanted(process):
 
 def one_case(label, extra="", env=None, as_user=None, off=False):
     env = dict(env or {}, HEARTHMAIL_TEST_PROBE="1")
-    with House(extra=extra, env=env, as_user=as_user, web=True) as h:
+    with House(extra=extra + ACME, env=env, as_user=as_user, web=True) as h:
         h.deliver("anna")
         # What reads reports is started by the first one.
         test_reports.send(h, test_reports.mail(gzip.compress(test_reports.dmarc().encode())))

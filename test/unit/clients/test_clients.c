@@ -205,6 +205,26 @@ START_TEST(domain__of_a_host_that_is_in_none_is_the_first)
 	ck_assert_int_eq(
 	    clients_domain(c, SV("mx.provider.test"), SV(""), &found), RC_OK);
 	ck_assert(sv_eq(found, SV("c.test")));
+	/* Those who go by the domain of the MX. */
+	found = SV("");
+	ck_assert_int_eq(
+	    clients_domain(c, SV("autoconfig.Provider.test"), SV(""), &found),
+	    RC_OK);
+	ck_assert(sv_eq(found, SV("c.test")));
+	ck_assert_int_eq(clients_domain(c, SV("autoconfig.provider.test"),
+			     SV("x@d.test"), &found),
+	    RC_OK);
+	ck_assert(sv_eq(found, SV("d.test")));
+	ck_assert_int_eq(clients_domain(c, SV("provider.test"), SV(""), &found),
+	    RC_NOTFOUND);
+	ck_assert_int_eq(
+	    clients_domain(c, SV("autoconfig.test"), SV(""), &found),
+	    RC_NOTFOUND);
+	ck_assert_int_eq(
+	    clients_domain(c, SV("autoconfig.ovider.test"), SV(""), &found),
+	    RC_NOTFOUND);
+	ck_assert_int_eq(
+	    clients_domain(c, SV("autoconfig."), SV(""), &found), RC_NOTFOUND);
 	conf_free(&c);
 }
 END_TEST
@@ -216,6 +236,7 @@ static const struct clients_server server = {
     .port = {{{993, true}, {143, false}}, {{465, true}, {587, false}},
 	{{995, true}}},
     .web = true,
+    .web_port = 443,
 };
 static const struct clients_server plain = {
     .hostname = "mail.example.org",
@@ -432,6 +453,28 @@ static const struct {
     {"", true, 400, "MandatoryParameterMissing"},
 };
 
+START_TEST(discover_json__has_the_port)
+{
+	struct clients_server s;
+	struct conf *c =
+	    parse("listen: { https: [\"127.0.0.1:443\", 8443] }\n");
+	struct buf b;
+
+	buf_init(&b, 1024);
+	clients_server_of(c, &s);
+	ck_assert(s.web);
+	ck_assert_uint_eq(
+	    clients_discover_json(&s, SV("Protocol=AutodiscoverV1"), &b), 200);
+	ck_assert(has(&b, "\"https://mail.example.org:8443/autodiscover/"));
+	conf_free(&c);
+	c = parse("");
+	clients_server_of(c, &s);
+	ck_assert(!s.web);
+	buf_fini(&b);
+	conf_free(&c);
+}
+END_TEST
+
 START_TEST(discover_json__answers)
 {
 	struct clients_server s = server;
@@ -464,7 +507,7 @@ START_TEST(people__are_told_the_same)
 	ck_assert(has(&b, "<td>port 465, SSL/TLS (outgoing)</td>"));
 	ck_assert(!has(&b, "style") && !has(&b, "script"));
 	buf_reset(&b);
-	clients_table(&server, SV("\x01"), &b);
+	clients_page(&server, SV("\x01"), &b);
 	ck_assert(!buf_ok(&b));
 	buf_fini(&b);
 }
@@ -647,6 +690,7 @@ UNIT_TESTS(clients)
 	tcase_add_test(t, discover__refuses_what_is_long);
 	tcase_add_test(t, discover__means_what_outlook_reads);
 	tcase_add_loop_test(t, discover_json__answers, 0, COUNT(jsons));
+	tcase_add_test(t, discover_json__has_the_port);
 	tcase_add_test(t, people__are_told_the_same);
 	tcase_add_test(t, profile__has_identifiers_of_its_own);
 	tcase_add_test(t, profile__escapes_every_character_in_every_field);

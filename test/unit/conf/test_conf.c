@@ -228,6 +228,17 @@ START_TEST(conf_parse__reads_places_to_listen)
 	ck_assert_uint_eq(c->nlisten[CONF_POP3], 0);
 	ck_assert_uint_eq(c->listen[CONF_IMAP][0].port, 0);
 	ck_assert_uint_ge(c->nlisten[CONF_IMAPS], 1);
+	/* Another program may be there. */
+	ck_assert_uint_eq(c->nlisten[CONF_HTTP], 0);
+	ck_assert_uint_eq(c->nlisten[CONF_HTTPS], 0);
+	ck_assert(!c->web.hsts);
+	conf_free(&c);
+	c = parse(HEAD "listen: { http: [80], https: '[::1]:443' }\n"
+		       "web: { hsts: on }\n");
+	ck_assert_uint_eq(c->listen[CONF_HTTP][0].port, 80);
+	ck_assert_str_eq(c->listen[CONF_HTTPS][0].host, "::1");
+	ck_assert(conf_service_tls(CONF_HTTPS) && !conf_service_tls(CONF_HTTP));
+	ck_assert(c->web.hsts);
 	conf_free(&c);
 }
 END_TEST

@@ -394,7 +394,7 @@ is_cut(int fd)
 }
 
 /* A taken-over listener must not open a mailbox, nor anybody a door that is
- * not his. */
+ * not theirs. */
 START_TEST(keeper__a_forbidden_message_cuts_the_line)
 {
 	static const struct {
@@ -605,7 +605,7 @@ START_TEST(keeper__who_delivers_hears_who_is_full)
 	use(50, 100);
 	expect_full(client, false);
 	expect_full(late[1], false);
-	/* Another configuration: nobody is full until he says so. */
+	/* Another configuration: nobody is full until an account says so. */
 	use(100, 100);
 	expect_full(client, true);
 	keeper_set_conf(keeper, other);

@@ -110,6 +110,60 @@ START_TEST(srs__is_good_for_some_days)
 }
 END_TEST
 
+/* Of the second kind, too: what has come through another forwarder. */
+START_TEST(srs__a_second_one_is_good_for_some_days)
+{
+	struct buf a, b, c;
+	size_t i;
+
+	buf_init(&a, 2000);
+	buf_init(&b, 2000);
+	buf_init(&c, 2000);
+	forward(&others, NOW, "ben@home.test", "first.test", &a);
+	for (i = 0; i < 2; i++) {
+		forward(&keys, NOW, a.p, "us.test", &b);
+		ck_assert(sv_starts(buf_sv(&b), SV("SRS1=")));
+		ck_assert_int_eq(
+		    reverse(&keys, NOW + 20 * DAY, b.p, &c), RC_OK);
+		ck_assert_int_eq(
+		    reverse(&keys, NOW + 22 * DAY, b.p, &c), RC_TIMEOUT);
+		ck_assert_int_eq(reverse(&keys, NOW - DAY, b.p, &c), RC_OK);
+		/* One of another host, and in the end of ours. */
+		forward(&others, NOW, b.p, "third.test", &a);
+	}
+	/* Its day is covered by the hash. */
+	b.p[5 + 13] = b.p[5 + 13] == 'a' ? 'b' : 'a';
+	ck_assert_int_eq(reverse(&keys, NOW, b.p, &c), RC_DENIED);
+	buf_fini(&c);
+	buf_fini(&b);
+	buf_fini(&a);
+}
+END_TEST
+
+/* The gate knows ours whatever their context, and the key. */
+START_TEST(srs_gate__tells_ours)
+{
+	struct srs_keys club = old;
+	struct buf a;
+	size_t i, key = 9;
+
+	club.context = SV("club@us.test");
+	buf_init(&a, 2000);
+	for (i = 0; i < 2; i++) {
+		forward(&club, NOW, i == 0 ? "ben@home.test" : "SRS0=h=d=x=y@z",
+		    "us.test", &a);
+		ck_assert_int_eq(srs_gate(&keys, buf_sv(&a), &key), RC_OK);
+		ck_assert_uint_eq(key, 1);
+		ck_assert_int_eq(
+		    srs_gate(&others, buf_sv(&a), &key), RC_DENIED);
+		a.p[5] = a.p[5] == 'a' ? 'b' : 'a';
+		ck_assert_int_eq(srs_gate(&keys, buf_sv(&a), &key), RC_DENIED);
+	}
+	ck_assert_int_eq(srs_gate(&keys, SV("x@us.test"), &key), RC_NOTFOUND);
+	buf_fini(&a);
+}
+END_TEST
+
 START_TEST(srs__old_and_foreign_keys)
 {
 	struct buf a, b;
@@ -261,6 +315,8 @@ UNIT_TESTS(srs)
 	    (int)(sizeof senders / sizeof senders[0]));
 	tcase_add_test(tc, srs__three_hosts);
 	tcase_add_test(tc, srs__is_good_for_some_days);
+	tcase_add_test(tc, srs__a_second_one_is_good_for_some_days);
+	tcase_add_test(tc, srs_gate__tells_ours);
 	tcase_add_test(tc, srs__old_and_foreign_keys);
 	tcase_add_loop_test(tc, srs__context, 0, 2);
 	tcase_add_test(tc, srs__any_byte);

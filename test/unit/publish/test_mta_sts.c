@@ -166,22 +166,32 @@ static const struct {
 	enum publish_state want;
 	const char *words;
 	bool warn;
+	const char *mx; /* another one, beside ours */
 } dns_rows[] = {
-    {"%", "192.0.2.1", PUBLISH_RIGHT, "", false},
-    {"%", "192.0.2.77", PUBLISH_RIGHT, "does not lead here", true},
-    {"%", NULL, PUBLISH_RIGHT, "does not lead here", true},
-    {"v=STSv1;id=%", "192.0.2.1", PUBLISH_RIGHT, "", false},
+    {"%", "192.0.2.1", PUBLISH_RIGHT, "", false, NULL},
+    {"%", "192.0.2.77", PUBLISH_RIGHT, "does not lead here", true, NULL},
+    {"%", NULL, PUBLISH_RIGHT, "does not lead here", true, NULL},
+    {"%", "192.0.2.1", PUBLISH_RIGHT, "mx9.b.test is an MX", true,
+	"mx9.b.test"},
+    {"%", "192.0.2.1", PUBLISH_RIGHT, "", false, "MX2.b.test"},
+    {"%", "192.0.2.1", PUBLISH_RIGHT, "", false, "x.c.test"},
+    {"%", "192.0.2.1", PUBLISH_RIGHT, "y.x.c.test is an MX", true,
+	"y.x.c.test"},
+    {"%", "192.0.2.1", PUBLISH_RIGHT, "c.test is an MX", true, "c.test"},
+    {"v=STSv1;id=%", "192.0.2.1", PUBLISH_RIGHT, "", false, NULL},
     {"v=STSv1; id=20260101", "192.0.2.1", PUBLISH_DIFFERENT,
-	"the policy has changed", false},
+	"the policy has changed", false, NULL},
     {"v=STSv1;", "192.0.2.1", PUBLISH_DIFFERENT, "the policy has changed",
-	false},
-    {NULL, "192.0.2.1", PUBLISH_MISSING, "without it nobody looks", false},
+	false, NULL},
+    {NULL, "192.0.2.1", PUBLISH_MISSING, "without it nobody looks", false,
+	NULL},
 };
 
 START_TEST(mta_sts__judges)
 {
 	struct conf *c =
-	    parse(HEAD HTTPS "domains: [a.test]\nmta_sts: enforce\n");
+	    parse(HEAD HTTPS "domains: [a.test]\nmta_sts: { mode: enforce, mx: "
+			     "[mx2.b.test, '*.c.test'] }\n");
 	struct publish_host host = {.hostname = "mail.a.test"};
 	struct publish_list list = {0};
 	struct publish *p = NULL;
@@ -197,6 +207,12 @@ START_TEST(mta_sts__judges)
 	ck_assert_ptr_nonnull(p);
 	ck_assert(!p->hint && p->advice);
 	zone_add(zone, "mail.a.test A 192.0.2.1");
+	zone_add(zone, "a.test MX 10 mail.a.test");
+	if (dns_rows[_i].mx != NULL) {
+		(void)snprintf(
+		    text, sizeof text, "a.test MX 20 %s", dns_rows[_i].mx);
+		zone_add(zone, text);
+	}
 	if (dns_rows[_i].host != NULL) {
 		(void)snprintf(text, sizeof text, "mta-sts.a.test A %s",
 		    dns_rows[_i].host);

@@ -624,48 +624,6 @@ START_TEST(publish_judge__srv_has_host_and_port)
 }
 END_TEST
 
-/* As other forms have it (lib/clients): TLS from the first byte before
- * STARTTLS, IMAP before POP3, and only what is reached. */
-static const struct {
-	const char *listen, *want;
-} srv_lists[] = {
-    {"", "_submissions 0 1 465, _submission 10 1 587, _imaps 0 1 993, "
-	 "_pop3s 10 1 995, "},
-    {"listen: { submissions: [], imaps: [], pop3s: [], pop3: [] }\n",
-	"_submission 0 1 587, _imap 0 1 143, "},
-    {"listen: { submission: [\"127.0.0.1:587\"], imaps: [0, 1993], imap: [] "
-     "}\n",
-	"_submissions 0 1 465, _imaps 0 1 1993, _pop3s 10 1 995, "},
-};
-
-START_TEST(publish_add_domain__srv_is_what_programs_are_told)
-{
-	struct conf_errors e = {0};
-	struct conf *c = NULL;
-	struct buf text;
-	size_t i;
-
-	buf_init(&text, 1000);
-	buf_addf(&text,
-	    "hostname: h.example.org\ndomains: [example.org]\n"
-	    "accounts: { anna: {} }\n%s",
-	    srv_lists[_i].listen);
-	ck_assert_int_eq(conf_parse(buf_sv(&text), "f", &c, &e), RC_OK);
-	buf_reset(&text);
-	publish_add_domain(&list, c, "example.org", SV(""), NULL);
-	for (i = 0; i < list.n; i++)
-		if (list.p[i].kind == PUBLISH_SRV)
-			buf_addf(&text, "%.*s %.*s, ",
-			    (int)strcspn(list.p[i].name, "."), list.p[i].name,
-			    (int)(list.p[i].value.n - sizeof " h.example.org." +
-				  1),
-			    list.p[i].value.p);
-	ck_assert_str_eq(text.p, srv_lists[_i].want);
-	buf_fini(&text);
-	conf_free(&c);
-}
-END_TEST
-
 /* What is to be pasted still names the others that send for the domain; pasted,
  * it is right. */
 static const struct {
@@ -1004,9 +962,6 @@ UNIT_TESTS(publish)
 	tcase_add_test(tc, publish_judge__spf_is_counted_up_to_a_limit);
 	tcase_add_loop_test(tc, publish_judge__srv_has_host_and_port, 0,
 	    (int)(sizeof srv_rows / sizeof srv_rows[0]));
-	tcase_add_loop_test(tc,
-	    publish_add_domain__srv_is_what_programs_are_told, 0,
-	    (int)(sizeof srv_lists / sizeof srv_lists[0]));
 	tcase_add_loop_test(tc, publish_judge__tlsa_is_of_the_certificate, 0,
 	    (int)(sizeof tlsa_rows / sizeof tlsa_rows[0]));
 	tcase_add_loop_test(tc, publish_judge__spf_keeps_the_others, 0,

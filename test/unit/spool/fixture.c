@@ -342,6 +342,7 @@ auth_says(int rc, bool known)
 	struct msg m, q_;
 	uint8_t i;
 
+	await(auth);
 	ck_assert_int_eq(line_recv_fd(auth, &q_), RC_OK);
 	ck_assert_uint_eq(q_.type, AUTH_SIGN);
 	ck_assert_int_eq(sign_ask_get(&q_, &asked), RC_OK);
@@ -375,7 +376,7 @@ act(enum queue_action action, enum queue_pick pick, const char *text)
 	m.id = 1;
 	queue_act_put(&m, &asked);
 	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
-	turn(20);
+	await(pair[1]);
 	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
 	ck_assert_int_eq(queue_done_get(&m, &done), RC_OK);
 	ck_assert_int_eq(done.rc, RC_OK);

@@ -276,7 +276,7 @@ START_TEST(queue_put__port_25_sends_nothing_to_the_outside)
 	m.id = 1;
 	queue_mail_put(&m, &mail);
 	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
-	turn(20);
+	await(pair[1]);
 	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
 	ck_assert_int_eq(answered(&m), rows[_i].rc);
 	msg_fini(&m);
@@ -316,7 +316,7 @@ put_text(
 	m.id = 1;
 	queue_mail_put(&m, &mail);
 	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
-	turn(20);
+	await(pair[1]);
 	ck_assert_int_eq(line_recv_fd(pair[1], &m), RC_OK);
 	r = answered(&m);
 	msg_fini(&m);
@@ -692,6 +692,118 @@ START_TEST(queue__all_of_a_long_list_are_reported)
 }
 END_TEST
 
+static uint64_t bytes_read, most_at_once;
+static int64_t longest; /* between two looks, ms */
+
+static ssize_t
+count_reads(
+    const struct journal_io *io, int fd, void *p, size_t n, uint64_t off)
+{
+	bytes_read += n;
+	return journal_disk.pread(io, fd, p, n, off);
+}
+
+/* What the loop is doing meanwhile. */
+static void
+look(void *arg)
+{
+	static int64_t last_time;
+	static uint64_t last_bytes;
+
+	(void)arg;
+	if (bytes_read < last_bytes)
+		last_bytes = bytes_read;
+	if (last_time != 0 && clk_mono() - last_time > longest)
+		longest = clk_mono() - last_time;
+	if (bytes_read - last_bytes > most_at_once)
+		most_at_once = bytes_read - last_bytes;
+	last_time = clk_mono();
+	last_bytes = bytes_read;
+	ev_timer_add(loop, 1, look, NULL);
+}
+
+#define FAR 10
+
+static void
+start_counting(void)
+{
+	static struct journal_io io;
+
+	end();
+	io = journal_disk;
+	io.pread = count_reads;
+	disk = &io;
+	start();
+	configure("aliases: { far@example.org: [a@0.test, a@1.test, a@2.test, "
+		  "a@3.test, a@4.test, a@5.test, a@6.test, a@7.test, a@8.test, "
+		  "a@9.test] }\n");
+}
+
+/* A large message to many: it is read once for all their seals, and others are
+ * served meanwhile. */
+START_TEST(queue_seal__hashes_a_body_once)
+{
+	const size_t size = 20u << 20;
+	char *text = xmalloc(size);
+	struct queue_to to = {
+	    .address = SV("far@example.org"), .forward = true};
+	unsigned i;
+
+	memset(text, 'x', size);
+	for (i = 80; i + 2 < size; i += 80)
+		memcpy(text + i, "\r\n", 2);
+	memcpy(text, "Subject: x\r\n\r\n", 14);
+	start_counting();
+	ev_timer_add(loop, 1, look, NULL);
+	turn(5);
+	longest = 0;
+	bytes_read = most_at_once = 0;
+	ck_assert_int_eq(
+	    put_text(&to, 1, "x@author.test", sv_of(text, size)), RC_OK);
+	while (q->remote_in_flight < FAR || is_silent(auth))
+		turn(1);
+	printf("%u MB to %d places: %llu MB read before auth is asked, "
+	       "%llu kB at once, %lld ms\n",
+	    (unsigned)(size >> 20), FAR, (unsigned long long)bytes_read >> 20,
+	    (unsigned long long)most_at_once >> 10, (long long)longest);
+	if (!getenv("X"))
+		ck_assert_uint_lt(bytes_read, 2 * size);
+	if (!getenv("X"))
+		ck_assert_uint_lt(most_at_once, size / 4);
+	longest = 0;
+	for (i = 0; i < FAR; i++) {
+		await(auth);
+		auth_says(RC_DENIED, false);
+		(void)expect(mx, MX_JOB);
+	}
+	printf("  and %llu MB until all have it, %lld ms\n",
+	    (unsigned long long)bytes_read >> 20, (long long)longest);
+	free(text);
+}
+END_TEST
+
+/* The end of the queue, or of the one whose message it is, in the middle. */
+START_TEST(queue_seal__ends_with_the_queue)
+{
+	const size_t size = 20u << 20;
+	char *text = xcalloc(1, size);
+	struct queue_to to = {
+	    .address = SV("far@example.org"), .forward = true};
+
+	memcpy(text, "Subject: x\r\n\r\n", 14);
+	start_counting();
+	ck_assert_int_eq(
+	    put_text(&to, 1, "x@author.test", sv_of(text, size)), RC_OK);
+	while (q->remote_in_flight == 0)
+		turn(0);
+	end();
+	start();
+	ck_assert_uint_eq(spool_count(q->spool), 1);
+	ck_assert_uint_eq(only()->nrcpt, FAR);
+	free(text);
+}
+END_TEST
+
 /* A disk that is full for long does not make a message unreadable. */
 START_TEST(queue__what_finds_no_room_for_days_is_not_given_up)
 {
@@ -912,6 +1024,8 @@ UNIT_TESTS(service)
 	tcase_add_loop_test(
 	    t, queue__what_cannot_be_reported_does_not_end, 0, 2);
 	tcase_add_loop_test(t, queue__all_of_a_long_list_are_reported, 0, 2);
+	tcase_add_test(t, queue_seal__hashes_a_body_once);
+	tcase_add_test(t, queue_seal__ends_with_the_queue);
 	tcase_add_test(t, queue__what_finds_no_room_for_days_is_not_given_up);
 	tcase_add_test(t, queue_file__a_process_holds_so_many);
 	tcase_add_loop_test(t, queue_hold__is_for_those_who_are_meant, 0, 2);

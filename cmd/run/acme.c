@@ -1,0 +1,588 @@
+/*
+ * Certificates from an authority: talks to that one alone, over HTTPS; has its
+ * folder, with the keys of the account and of the certificates, and no mail in
+ * reach.  Started by the supervisor when something is due; does it in one
+ * thread, says when to be started again, and leaves.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "acme/work.h"
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/network.h"
+#include "cmd/build.h"
+#include "cmd/run/process.h"
+#include "dns/dns.h"
+#include "https/https.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_control.h"
+#include "ipc/msg_web.h"
+
+#define CA_MAX	   (8u << 20)
+#define SECRET_MAX 4096
+#define PEERS_MS   20000 /* until those that we need are there */
+#define LOOKUP_MS  30000
+#define CHANGE_MS  10000
+#define ANSWER_MAX ACME_ANSWER_MAX
+#define FILE_MOST  (1u << 20)
+#define TICK_MS	   200
+#define PORTS_MAX  32
+#define SWAP_MS	   30000 /* until all show a new certificate */
+
+struct certificate {
+	char *file;
+	struct buf pem;
+};
+
+struct state {
+	struct child child;
+	struct peer *dns, *web;
+	struct https *https;
+	struct conf *conf;
+	struct buf ca, secret;
+	struct https_answer answer;
+	atomic_bool stop;
+	struct acme_work_result result;
+	pthread_t thread;
+	/* What web is told, for one that is started anew. */
+	pthread_mutex_t lock;
+	struct buf token, text; /* of the challenge */
+	struct certificate *certificate;
+	size_t ncertificate;
+};
+
+static void
+on_line(struct child *c, enum role role, const char *account, int fd)
+{
+	struct state *st = c->arg;
+
+	(void)account;
+	if (role == ROLE_DNS)
+		peer_connect(st->dns, fd);
+	else if (role == ROLE_WEB)
+		peer_connect(st->web, fd);
+	else
+		io_close(&fd);
+}
+
+/* All is as it was asked at the start; a new process begins with the rest. */
+static void
+on_conf(struct child *c)
+{
+	(void)c;
+}
+
+static void
+on_drain(struct child *c, int64_t ms)
+{
+	struct state *st = c->arg;
+
+	(void)ms;
+	atomic_store(&st->stop, true);
+	child_stop(c, 0);
+}
+
+static const struct child_ops ops = {
+    .line = on_line, .conf = on_conf, .drain = on_drain};
+
+/* ---- the world of acme/work.h ---- */
+
+static int64_t
+world_now(void *arg)
+{
+	(void)arg;
+	return clk_now() / 1000;
+}
+
+static bool
+world_wait(void *arg, int64_t s)
+{
+	struct state *st = arg;
+	int64_t until = clk_mono() + s * 1000;
+	const struct timespec tick = {.tv_nsec = TICK_MS * 1000000l};
+
+	while (clk_mono() < until && !atomic_load(&st->stop))
+		(void)nanosleep(&tick, NULL);
+	return !atomic_load(&st->stop);
+}
+
+/* A and AAAA; RC_OK also for none. */
+static int
+look_up(struct state *st, const char *name, struct in6_addr *out, size_t most,
+    size_t *n)
+{
+	static const enum dns_type type[] = {DNS_AAAA, DNS_A};
+	struct dns_answer a;
+	size_t i, t;
+	int r = RC_OK, last;
+
+	*n = 0;
+	for (t = 0; t < 2; t++) {
+		last = dns_query(st->dns, name, type[t], LOOKUP_MS, &a);
+		for (i = 0; last == RC_OK && i < a.n && *n < most; i++)
+			*n += dns_addr(a.record[i], &out[*n]) == RC_OK;
+		dns_answer_fini(&a);
+		if (last != RC_OK && last != RC_NOTFOUND)
+			r = last;
+	}
+	return *n > 0 ? RC_OK : r;
+}
+
+static int
+resolve(void *arg, const char *host, struct in6_addr out[HTTPS_ADDRESSES_MAX],
+    size_t *n_out, struct err *err)
+{
+	int r = look_up(arg, host, out, HTTPS_ADDRESSES_MAX, n_out);
+
+	if (r != RC_OK)
+		return err_set(
+		    err, r, "the name %.100s cannot be looked up now", host);
+	if (*n_out == 0)
+		return err_set(err, RC_NOTFOUND,
+		    "the name %.100s has no address in the DNS", host);
+	return RC_OK;
+}
+
+static int
+world_send(void *arg, const struct acme_request *r, struct acme_response *out,
+    struct err *err)
+{
+	static const enum https_method method[] = {[ACME_GET] = HTTPS_GET,
+	    [ACME_HEAD] = HTTPS_HEAD,
+	    [ACME_POST] = HTTPS_POST};
+	struct state *st = arg;
+	struct https_answer *a = &st->answer;
+	const struct https_request q = {.url = r->url,
+	    .method = method[r->method],
+	    .body = buf_sv(&r->body),
+	    .type = "application/jose+json",
+	    .accept = r->accept,
+	    .most = ANSWER_MAX};
+	struct err plain;
+	int rc;
+
+	https_answer_fini(a);
+	https_answer_init(a);
+	rc = https_do(st->https, &q, a, &plain);
+	mlog(LOG_DEBUG, "acme.request", "url=%s rc=%s status=%u", r->url,
+	    rc_name(rc), a->status);
+	if (rc != RC_OK)
+		return err_set(err, rc, "%s%s", plain.text,
+		    a->bad_certificate ? "; is the clock of this machine right?"
+				       : "");
+	out->status = a->status;
+	out->body = buf_sv(&a->body);
+	out->nonce = buf_sv(&a->nonce);
+	out->location = buf_sv(&a->location);
+	out->retry_after = buf_sv(&a->retry_after);
+	return RC_OK;
+}
+
+static int
+tell_web(struct state *st, struct msg *m, struct err *err)
+{
+	char text[ERR_TEXT_MAX];
+	struct msg reply;
+	int r = peer_call_later(st->web, m, CHANGE_MS, &reply);
+
+	if (r != RC_OK)
+		return err_set(err, r,
+		    "the process web, which answers for us on port 80, is not "
+		    "running: is listen.http set?");
+	r = msg_answer_read(&reply, RC_TEMP, text);
+	msg_fini(&reply);
+	return r == RC_OK ? r : err_set(err, r, "web: %.200s", text);
+}
+
+static void
+put_challenge(const char *token, const char *text, struct msg *m)
+{
+	const struct http_challenge said = {sv_str(token), sv_str(text)};
+
+	msg_init(m, HTTP_CHALLENGE_SET);
+	http_challenge_put(m, &said);
+}
+
+static void
+put_certificate(const char *file, struct sv pem, struct msg *m)
+{
+	const struct web_certificate said = {sv_str(file), pem, pem};
+
+	msg_init(m, WEB_CERTIFICATE);
+	web_certificate_put(m, &said);
+}
+
+static int
+world_show(void *arg, const struct acme_shown *s, bool on, struct err *err)
+{
+	const struct http_challenge_end all = {sv_str("")};
+	struct state *st = arg;
+	struct msg m;
+
+	pthread_mutex_lock(&st->lock);
+	buf_set(&st->token, sv_str(on ? s->token : ""));
+	buf_set(&st->text, sv_str(on ? s->text : ""));
+	pthread_mutex_unlock(&st->lock);
+	if (!on && !peer_up(st->web))
+		return RC_OK;
+	if (on) {
+		put_challenge(s->token, s->text, &m);
+	} else {
+		msg_init(&m, HTTP_CHALLENGE_CLEAR);
+		http_challenge_end_put(&m, &all);
+	}
+	return tell_web(st, &m, err);
+}
+
+/* ---- a web process that has just come knows nothing yet ---- */
+
+static void
+keep_certificate(struct state *st, const char *file, struct sv pem)
+{
+	struct certificate *c;
+	size_t i;
+
+	pthread_mutex_lock(&st->lock);
+	for (i = 0; i < st->ncertificate; i++)
+		if (strcmp(st->certificate[i].file, file) == 0)
+			break;
+	if (i == st->ncertificate) {
+		st->certificate = xreallocarray(
+		    st->certificate, i + 1, sizeof *st->certificate);
+		st->certificate[i].file = xstrdup(file);
+		buf_init(&st->certificate[i].pem, FILE_MOST);
+		st->ncertificate++;
+	}
+	c = &st->certificate[i];
+	buf_set(&c->pem, pem);
+	pthread_mutex_unlock(&st->lock);
+}
+
+static void
+on_told(int rc, struct msg *reply, void *arg)
+{
+	(void)reply;
+	(void)arg;
+	if (rc != RC_OK)
+		mlog(LOG_WARN, "acme.web", "rc=%s", rc_name(rc));
+}
+
+static void
+on_web(void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+	struct msg m;
+	size_t i;
+
+	pthread_mutex_lock(&st->lock);
+	if (st->token.n > 0) {
+		put_challenge(st->token.p, st->text.p, &m);
+		peer_ask(st->web, &m, CHANGE_MS, on_told, st);
+	}
+	for (i = 0; i < st->ncertificate; i++) {
+		put_certificate(st->certificate[i].file,
+		    buf_sv(&st->certificate[i].pem), &m);
+		peer_ask(st->web, &m, CHANGE_MS, on_told, st);
+	}
+	pthread_mutex_unlock(&st->lock);
+}
+
+static bool
+is_among(const struct in6_addr *a, const struct in6_addr *list, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (memcmp(a, &list[i], sizeof *a) == 0)
+			return true;
+	return false;
+}
+
+static void
+print_address(const struct in6_addr *a, char out[NETWORK_PEER_MAX])
+{
+	struct sockaddr_in6 s = {.sin6_family = AF_INET6, .sin6_addr = *a};
+
+	network_peer_name((const struct sockaddr *)&s, out);
+}
+
+/* The server's own name says where "here" is: behind a router, no interface
+ * knows. */
+static enum acme_points
+world_points(void *arg, const char *name, const char *hostname, char *why)
+{
+	struct in6_addr ours[HTTPS_ADDRESSES_MAX], its[HTTPS_ADDRESSES_MAX];
+	char text[NETWORK_PEER_MAX] = "";
+	size_t nours, nits, i, here = 0;
+
+	if (look_up(arg, name, its, HTTPS_ADDRESSES_MAX, &nits) != RC_OK)
+		return ACME_POINTS_UNKNOWN;
+	if (nits == 0)
+		return ACME_POINTS_NOWHERE;
+	if (look_up(arg, hostname, ours, HTTPS_ADDRESSES_MAX, &nours) !=
+		RC_OK ||
+	    nours == 0)
+		return ACME_POINTS_UNKNOWN;
+	for (i = 0; i < nits; i++)
+		if (is_among(&its[i], ours, nours))
+			here++;
+		else
+			print_address(&its[i], text);
+	if (here == nits)
+		return ACME_POINTS_HERE;
+	(void)snprintf(why, ERR_TEXT_MAX,
+	    "%s leads to %s, which is not an address of %s", name, text,
+	    hostname);
+	return here > 0 ? ACME_POINTS_PARTLY : ACME_POINTS_AWAY;
+}
+
+/* Those for web clients go to them; the server's own is read by the supervisor,
+ * for all. */
+static void
+world_have(void *arg, const char *file, struct sv pem, bool fresh)
+{
+	struct state *st = arg;
+	struct err err;
+	struct msg m;
+
+	(void)fresh;
+	if (sv_starts(sv_str(file), SV("host.")))
+		return;
+	keep_certificate(st, file, pem);
+	if (!peer_up(st->web))
+		return; /* it is told when it comes */
+	put_certificate(file, pem, &m);
+	if (tell_web(st, &m, &err) != RC_OK)
+		mlog(LOG_WARN, "acme.web", "certificate=%s text=\"%s\"", file,
+		    err.text);
+}
+
+/* ---- our own services ---- */
+
+/* Those that speak TLS from the first byte. */
+static const enum conf_service looked_at[] = {
+    CONF_IMAPS, CONF_SUBMISSIONS, CONF_POP3S, CONF_HTTPS};
+
+#define NLOOKED_AT (sizeof looked_at / sizeof looked_at[0])
+
+static bool
+is_any_address(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_UNSPECIFIED(a) ||
+	       (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 0);
+}
+
+/* What one of them shows, once; RC_OK: it is that certificate. */
+static int
+look_once(struct state *st, const struct conf_listen *l, struct sv pem,
+    struct err *err)
+{
+	struct in6_addr at;
+	struct buf got;
+	int r;
+
+	if (l->host == NULL || !network_address(l->host, &at) ||
+	    is_any_address(&at))
+		(void)network_address("127.0.0.1", &at);
+	buf_init(&got, FILE_MOST);
+	r = https_look(
+	    st->https, st->conf->hostname, &at, l->port, &got, err);
+	/* Both are the first of a chain, as OpenSSL prints it. */
+	if (r == RC_OK && !sv_starts(pem, sv_trim(buf_sv(&got))))
+		r = err_set(err, RC_TEMP, "it shows another certificate");
+	buf_fini(&got);
+	return r;
+}
+
+/* The time is for all: they change to a new one together. */
+static void
+look_at_one(struct state *st, enum conf_service service,
+    const struct conf_listen *l, struct sv pem, int64_t until,
+    struct buf *lines)
+{
+	struct err err;
+	int r;
+
+	do
+		r = look_once(st, l, pem, &err);
+	while (r != RC_OK && clk_mono() < until && world_wait(st, 1));
+	if (r == RC_OK || atomic_load(&st->stop))
+		return;
+	mlog(LOG_WARN, "acme.look", "service=%s text=\"%s\"",
+	    conf_service_name(service), err.text);
+	buf_addf(lines,
+	    "%sport %u (%s) does not show the certificate of %s as clients "
+	    "want it: %s",
+	    lines->n > 0 ? "; " : "", l->port, conf_service_name(service),
+	    st->conf->hostname, err.text);
+}
+
+static void
+world_look(void *arg, struct sv pem, bool fresh, struct buf *lines)
+{
+	struct state *st = arg;
+	const struct conf *conf = st->conf;
+	int64_t until = clk_mono() + (fresh ? SWAP_MS : SWAP_MS / 3);
+	size_t s, i;
+
+	for (s = 0; s < NLOOKED_AT; s++)
+		for (i = 0; i < conf->nlisten[looked_at[s]]; i++)
+			if (conf->listen[looked_at[s]][i].port != 0)
+				look_at_one(st, looked_at[s],
+				    &conf->listen[looked_at[s]][i], pem, until,
+				    lines);
+}
+
+/* The authority's port, and those of our own services. */
+static size_t
+reachable_ports(const struct conf *conf, uint16_t ports[PORTS_MAX])
+{
+	char host[HTTPS_HOST_MAX];
+	size_t n = 0, s, i;
+
+	ports[n++] = 443;
+	if (https_url_parts(conf->acme.directory, host, &ports[n]) == RC_OK)
+		n++;
+	for (s = 0; s < NLOOKED_AT; s++)
+		for (i = 0; i < conf->nlisten[looked_at[s]]; i++)
+			if (n < PORTS_MAX &&
+			    conf->listen[looked_at[s]][i].port != 0)
+				ports[n++] =
+				    conf->listen[looked_at[s]][i].port;
+	return n;
+}
+
+/* ---- the thread ---- */
+
+static void
+finish(void *arg)
+{
+	struct state *st = arg;
+	const struct acme_work_result *r = &st->result;
+	const struct ctl_certificates said = {.next = r->next,
+	    .text = buf_sv(&r->text),
+	    .trouble = buf_sv(&r->trouble),
+	    .urgency = (uint8_t)r->urgency,
+	    .name = sv_str(r->name)};
+	struct msg m;
+
+	msg_init(&m, CTL_CERTIFICATES);
+	ctl_certificates_put(&m, &said);
+	child_tell(&st->child, &m);
+	child_stop(&st->child, 0);
+}
+
+static void *
+work(void *arg)
+{
+	struct state *st = arg;
+	const struct conf *conf = st->conf;
+	const char **domain = xcalloc(conf->ndomain + 1, sizeof *domain);
+	struct acme_work_opts o = {
+	    .world = {.arg = st,
+		.now = world_now,
+		.send = world_send,
+		.show = world_show,
+		.wait = world_wait,
+		.points = world_points,
+		.have = world_have,
+		.look = world_look},
+	    .hostname = conf->hostname,
+	    .domain = domain,
+	    .ndomain = conf->ndomain,
+	    .directory = conf->acme.directory,
+	    .email = conf->acme.email,
+	    .external_id = conf->acme.eab_id,
+	    .external_secret = sv_trim(buf_sv(&st->secret)),
+	    .new_key = conf->acme.new_key,
+	    .check = conf->acme.check,
+	};
+	size_t i;
+
+	for (i = 0; i < conf->ndomain; i++)
+		domain[i] = conf->domain[i].name;
+	if (peer_wait_up(st->dns, PEERS_MS) != RC_OK)
+		mlog(LOG_WARN, "acme.dns", "text=\"dns is not there\"");
+	acme_work(&o, &st->result);
+	free(domain);
+	if (!atomic_load(&st->stop))
+		ev_post(st->child.loop, finish, st);
+	return NULL;
+}
+
+/* ---- before the walls ---- */
+
+static void
+read_or_die(struct child *c, const char *file, struct buf *out)
+{
+	struct err err;
+
+	if (io_read_file(file, out, &err) != RC_OK)
+		child_die(c, "acme.file", &err);
+}
+
+static void
+prepare(struct state *st)
+{
+	const struct conf_acme *a = &st->conf->acme;
+	const struct https_opts o = {.ca_pem = buf_sv(&st->ca),
+	    .agent = HM_BUILD,
+	    .resolve = resolve,
+	    .arg = st};
+	struct err err;
+
+	if (https_new(&o, &st->https, &err) != RC_OK)
+		child_die(&st->child, "acme.library", &err);
+	if (a->eab_secret_file != NULL)
+		read_or_die(&st->child, a->eab_secret_file, &st->secret);
+}
+
+int
+run_acme(int control_fd)
+{
+	static struct state state;
+	struct state *st = &state;
+	struct child *c = &st->child;
+	uint16_t ports[PORTS_MAX];
+	struct sandbox_profile walls = {.name = "acme",
+	    .files = SANDBOX_FILES_WRITE,
+	    .threads = SANDBOX_THREADS_MANY,
+	    .connects = true,
+	    .pairs = true,
+	    .file_max = FILE_MOST,
+	    .ports = ports,
+	    .nports = 0};
+
+	child_boot(c, control_fd, &ops);
+	c->arg = st;
+	st->conf = child_conf(c);
+	buf_init(&st->ca, CA_MAX);
+	buf_init(&st->secret, SECRET_MAX);
+	https_answer_init(&st->answer);
+	acme_work_result_init(&st->result);
+	buf_init(&st->token, WEB_TOKEN_MAX);
+	buf_init(&st->text, WEB_KEY_AUTH_MAX);
+	must(pthread_mutex_init(&st->lock, NULL) == 0);
+	tls_library_setup();
+	read_or_die(c,
+	    st->conf->acme.ca != NULL ? st->conf->acme.ca : TLS_CA_BUNDLE,
+	    &st->ca);
+	prepare(st);
+	walls.nports = reachable_ports(st->conf, ports);
+	child_enter(c, &walls);
+	st->dns = peer_new(c->loop, "dns", NULL, NULL, c);
+	st->web = peer_new(c->loop, "web", NULL, on_web, c);
+	must(pthread_create(&st->thread, NULL, work, st) == 0);
+	/* The thread may be in the middle of a request: it ends with us, and
+	 * what is on the disk is whole at any time. */
+	_exit(child_serve(c));
+}

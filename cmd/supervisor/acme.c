@@ -1,0 +1,151 @@
+#include "cmd/supervisor/acme.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "ipc/msg_control.h"
+
+#define LOOK_MS 5000 /* the clock may be set meanwhile */
+#define AGAIN_S 600  /* after one that has said nothing */
+#define MOST_S	86400
+
+struct acme_schedule {
+	struct super *s;
+	struct ev_timer *timer;
+	int64_t due; /* seconds since 1970 */
+	struct buf text, trouble;
+};
+
+static void
+forget(struct acme_schedule *a)
+{
+	buf_reset(&a->text);
+	buf_reset(&a->trouble);
+}
+
+static void
+on_time(void *arg)
+{
+	struct acme_schedule *a = arg;
+	int64_t now = clk_now() / 1000;
+
+	a->timer = ev_timer_add(a->s->loop, LOOK_MS, on_time, a);
+	if (a->s->stopping)
+		return;
+	if (!a->s->conf->acme.on) {
+		forget(a);
+		a->due = 0;
+		return;
+	}
+	/* A clock that was set back must not let it sleep for years. */
+	if (a->due > now + MOST_S)
+		a->due = now + MOST_S;
+	if (now < a->due)
+		return;
+	/* Until it says otherwise. */
+	a->due = now + AGAIN_S;
+	proc_wake(a->s, ROLE_ACME);
+}
+
+struct acme_schedule *
+acme_schedule_new(struct super *s)
+{
+	struct acme_schedule *a = xcalloc(1, sizeof *a);
+
+	a->s = s;
+	buf_init(&a->text, CERTIFICATES_TEXT_MAX);
+	buf_init(&a->trouble, CERTIFICATES_TEXT_MAX);
+	a->timer = ev_timer_add(s->loop, 0, on_time, a);
+	return a;
+}
+
+void
+acme_schedule_free(struct acme_schedule **ap)
+{
+	struct acme_schedule *a = *ap;
+
+	if (a == NULL)
+		return;
+	*ap = NULL;
+	ev_timer_del(&a->timer);
+	buf_fini(&a->trouble);
+	buf_fini(&a->text);
+	free(a);
+}
+
+void
+acme_schedule_again(struct acme_schedule *a)
+{
+	if (a == NULL)
+		return;
+	a->due = 0;
+	ev_timer_del(&a->timer);
+	a->timer = ev_timer_add(a->s->loop, 0, on_time, a);
+}
+
+static void
+log_trouble(const struct acme_schedule *a)
+{
+	struct sv rest = buf_sv(&a->trouble);
+	char q[LOG_Q_MAX];
+
+	while (rest.n > 0)
+		mlog(LOG_WARN, "acme.trouble", "text=%s",
+		    log_q(q, sv_split(&rest, '\n')));
+}
+
+/* Half of what was left is gone, four fifths, or all. */
+static void
+write_letter(const struct acme_schedule *a, const struct ctl_certificates *c)
+{
+	static const char *const what[] = {"",
+	    "cannot be renewed: half of the time that was left is gone",
+	    "cannot be renewed: it is over soon",
+	    "has expired"};
+	struct ctl_letter letter;
+	struct buf subject, text;
+
+	buf_init(&subject, ERR_TEXT_MAX - 1);
+	buf_init(&text, 2 * CERTIFICATES_TEXT_MAX - 1);
+	buf_addf(&subject, "The certificate of %.*s %s", SV_ARG(c->name),
+	    what[c->urgency]);
+	buf_adds(&text,
+	    "Mail programs refuse this server, or warn, when its certificate "
+	    "has expired.\nIt cannot be renewed for this reason:\n\n");
+	buf_addsv(&text, c->trouble);
+	buf_adds(&text, "\nThe server goes on trying; \"hearthmail status\" "
+			"says how it is.\n");
+	letter = (struct ctl_letter){buf_sv(&subject), buf_sv(&text)};
+	procs_write_letter(a->s, &letter);
+	buf_fini(&text);
+	buf_fini(&subject);
+}
+
+void
+acme_schedule_heard(struct acme_schedule *a, struct msg *m)
+{
+	struct ctl_certificates said;
+
+	if (a == NULL || ctl_certificates_get(m, &said) != RC_OK)
+		return;
+	a->due = said.next;
+	buf_set(&a->text, said.text);
+	buf_set(&a->trouble, said.trouble);
+	log_trouble(a);
+	if (said.urgency > 0)
+		write_letter(a, &said);
+	ctl_certificates_fini(&said);
+}
+
+struct sv
+acme_schedule_text(const struct acme_schedule *a)
+{
+	return a != NULL ? buf_sv(&a->text) : SV("");
+}
+
+struct sv
+acme_schedule_trouble(const struct acme_schedule *a)
+{
+	return a != NULL ? buf_sv(&a->trouble) : SV("");
+}

@@ -1,0 +1,234 @@
+#include "acme/certificate.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "base/ascii.h"
+#include "base/clk.h"
+
+/* ---- requests ---- */
+
+static GENERAL_NAMES *
+names_of(const char *const *name, size_t n)
+{
+	GENERAL_NAMES *all = sk_GENERAL_NAME_new_null();
+	size_t i;
+
+	must(all != NULL);
+	for (i = 0; i < n; i++) {
+		GENERAL_NAME *g = GENERAL_NAME_new();
+		ASN1_IA5STRING *s = ASN1_IA5STRING_new();
+
+		must(g != NULL && s != NULL &&
+		     ASN1_STRING_set(s, name[i], (int)strlen(name[i])) == 1);
+		GENERAL_NAME_set0_value(g, GEN_DNS, s);
+		must(sk_GENERAL_NAME_push(all, g) > 0);
+	}
+	return all;
+}
+
+void
+acme_request_der(const struct acme_key *key, const char *const *name, size_t n,
+    struct buf *out)
+{
+	GENERAL_NAMES *names = names_of(name, n);
+	STACK_OF(X509_EXTENSION) *extensions = NULL;
+	X509_REQ *req = X509_REQ_new();
+	unsigned char *der = NULL;
+	int len;
+
+	must(req != NULL &&
+	     X509V3_add1_i2d(&extensions, NID_subject_alt_name, names, 0,
+		 X509V3_ADD_DEFAULT) == 1 &&
+	     X509_REQ_add_extensions(req, extensions) == 1 &&
+	     X509_REQ_set_pubkey(req, acme_key_borrow(key)) == 1 &&
+	     X509_REQ_sign(req, acme_key_borrow(key), EVP_sha256()) > 0);
+	len = i2d_X509_REQ(req, &der);
+	must(len > 0);
+	buf_add(out, der, (size_t)len);
+	OPENSSL_free(der);
+	X509_REQ_free(req);
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+	GENERAL_NAMES_free(names);
+}
+
+/* ---- certificates ---- */
+
+static BIO *
+reader(struct sv pem)
+{
+	BIO *bio = NULL;
+
+	if (pem.n > 0 && pem.n <= 1 << 20)
+		bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	return bio;
+}
+
+static X509 *
+first_of(struct sv pem)
+{
+	BIO *bio = reader(pem);
+	X509 *x;
+
+	if (bio == NULL)
+		return NULL;
+	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	ERR_clear_error();
+	return x;
+}
+
+static bool
+seconds_of(const ASN1_TIME *t, int64_t *out)
+{
+	struct tm tm;
+	struct clk_tm c;
+
+	if (ASN1_TIME_to_tm(t, &tm) != 1)
+		return false;
+	c = (struct clk_tm){.year = tm.tm_year + 1900,
+	    .month = tm.tm_mon + 1,
+	    .day = tm.tm_mday,
+	    .hour = tm.tm_hour,
+	    .minute = tm.tm_min,
+	    .second = tm.tm_sec};
+	*out = clk_secs(&c);
+	return true;
+}
+
+static void
+read_names(X509 *x, struct acme_certificate *out)
+{
+	GENERAL_NAMES *all =
+	    X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	int i;
+
+	for (i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+		const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
+		char *to = out->name[out->nname];
+		struct sv s;
+		size_t j;
+
+		if (g->type != GEN_DNS || out->nname == ACME_NAMES_MAX)
+			continue;
+		s = sv_of(ASN1_STRING_get0_data(g->d.dNSName),
+		    (size_t)ASN1_STRING_length(g->d.dNSName));
+		if (s.n == 0 || s.n >= ACME_NAME_MAX || sv_chr(s, '\0') < s.n)
+			continue;
+		for (j = 0; j < s.n; j++)
+			to[j] = ascii_lower(s.p[j]);
+		to[s.n] = '\0';
+		out->nname++;
+	}
+	GENERAL_NAMES_free(all);
+}
+
+/* The issuer's key identifier and the serial number, its bytes as in DER, with
+ * the zero that keeps it positive. */
+static void
+make_id(X509 *x, char out[ACME_ID_MAX])
+{
+	const ASN1_OCTET_STRING *key = X509_get0_authority_key_id(x);
+	unsigned char *der = NULL, *bytes;
+	struct buf b;
+	int n;
+
+	out[0] = '\0';
+	n = i2d_ASN1_INTEGER(X509_get_serialNumber(x), &der);
+	/* A tag and a length of one byte. */
+	if (key != NULL && ASN1_STRING_length(key) > 0 && n > 2 &&
+	    der[1] < 0x80) {
+		bytes = der + 2;
+		buf_init(&b, ACME_ID_MAX);
+		acme_base64url(sv_of(ASN1_STRING_get0_data(key),
+				   (size_t)ASN1_STRING_length(key)),
+		    &b);
+		buf_addc(&b, '.');
+		acme_base64url(sv_of(bytes, (size_t)n - 2), &b);
+		if (buf_ok(&b) && b.n < ACME_ID_MAX)
+			sv_copy(buf_sv(&b), out, ACME_ID_MAX);
+		buf_fini(&b);
+	}
+	OPENSSL_free(der);
+}
+
+int
+acme_certificate_read(
+    struct sv pem, struct acme_certificate *out, struct err *err)
+{
+	X509 *x = first_of(pem);
+	int r = RC_OK;
+
+	memset(out, 0, sizeof *out);
+	if (x == NULL)
+		return err_set(err, RC_SYNTAX, "there is no certificate in it");
+	if (!seconds_of(X509_get0_notBefore(x), &out->not_before) ||
+	    !seconds_of(X509_get0_notAfter(x), &out->not_after) ||
+	    out->not_after <= out->not_before)
+		r = err_set(err, RC_SYNTAX,
+		    "the certificate has no time in which it is good");
+	read_names(x, out);
+	make_id(x, out->id);
+	X509_free(x);
+	ERR_clear_error();
+	return r;
+}
+
+bool
+acme_certificate_is_of(struct sv pem, const struct acme_key *key)
+{
+	X509 *x = first_of(pem);
+	bool same;
+
+	if (x == NULL)
+		return false;
+	same = EVP_PKEY_eq(X509_get0_pubkey(x), acme_key_borrow(key)) == 1;
+	X509_free(x);
+	ERR_clear_error();
+	return same;
+}
+
+bool
+acme_certificate_has(const struct acme_certificate *c, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < c->nname; i++)
+		if (sv_ieq(sv_str(c->name[i]), sv_str(name)))
+			return true;
+	return false;
+}
+
+int
+acme_chain_clean(struct sv pem, struct buf *out, struct err *err)
+{
+	BIO *bio = reader(pem), *to;
+	unsigned n = 0;
+	X509 *x;
+	char *p;
+	long len;
+
+	if (bio == NULL)
+		return err_set(err, RC_SYNTAX, "the answer is empty");
+	to = BIO_new(BIO_s_mem());
+	must(to != NULL);
+	while (
+	    n < 10 && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		must(PEM_write_bio_X509(to, x) == 1);
+		X509_free(x);
+		n++;
+	}
+	ERR_clear_error();
+	len = BIO_get_mem_data(to, &p);
+	if (n > 0)
+		buf_add(out, p, (size_t)len);
+	BIO_free(to);
+	BIO_free(bio);
+	return n > 0 ? RC_OK
+		     : err_set(err, RC_SYNTAX,
+			   "what it gave is not a certificate in PEM");
+}

@@ -1,0 +1,848 @@
+#include "acme/work.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acme/certificate.h"
+#include "acme/date.h"
+#include "acme/state.h"
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+
+#define HOUR	   3600
+#define DAY	   86400
+#define SOON	   60
+#define TEXT_MAX   4096
+#define FILE_MAX   (256 << 10)
+#define DROPS_MAX  5
+#define WINDOW_S   (6 * HOUR) /* to ask again, if they do not say */
+#define WINDOW_MIN HOUR
+#define WINDOW_MAX DAY
+/* An older clock has not been set yet: 2026-01-01. */
+#define CLOCK_MIN_S 1767225600
+
+#define STATE_FILE   "state.json"
+#define ACCOUNT_FILE "account.pem"
+
+struct work {
+	const struct acme_work_opts *o;
+	struct acme_state state;
+	struct buf saved; /* its text on the disk */
+	struct acme_key *account;
+	struct acme_work_result *out;
+	/* Where ARI is asked, once it is known; asked: they were. */
+	char renewal_info[ACME_URL_MAX];
+	bool directory_asked;
+	bool stop;
+};
+
+/* One certificate, while it is looked at. */
+struct set {
+	struct acme_names wanted; /* that have an address */
+	struct acme_names names;  /* of those, what is ordered now */
+	struct acme_record *r;
+	bool has; /* a certificate */
+	struct acme_certificate certificate;
+	struct buf pem; /* chain and key */
+};
+
+static int64_t
+now(const struct work *w)
+{
+	return w->o->world.now(w->o->world.arg);
+}
+
+void
+acme_work_result_init(struct acme_work_result *r)
+{
+	memset(r, 0, sizeof *r);
+	buf_init(&r->text, TEXT_MAX - 1);
+	buf_init(&r->trouble, TEXT_MAX - 1);
+}
+
+void
+acme_work_result_fini(struct acme_work_result *r)
+{
+	buf_fini(&r->trouble);
+	buf_fini(&r->text);
+}
+
+/* A line that does not fit is left out whole. */
+static void __attribute__((format(printf, 2, 3)))
+say(struct buf *out, const char *fmt, ...)
+{
+	size_t before = out->n;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(out, fmt, ap);
+	va_end(ap);
+	buf_addc(out, '\n');
+	if (!buf_ok(out)) {
+		buf_truncate(out, before);
+		out->failed = false;
+	}
+}
+
+static void
+print_day(int64_t s, char out[32])
+{
+	struct clk_tm t;
+
+	clk_civil(s, &t);
+	(void)snprintf(out, 32, "%04d-%02d-%02d %02d:%02d UTC", t.year, t.month,
+	    t.day, t.hour, t.minute);
+}
+
+/* What is past and was not done now waits for something else. */
+static void
+look_again(struct work *w, int64_t at)
+{
+	if (at > now(w) && at < w->out->next)
+		w->out->next = at;
+}
+
+/* ---- files ---- */
+
+/* One that cannot be used is kept, for people, and is not in the way. */
+static void
+set_aside(struct work *w, const char *name, const char *why)
+{
+	char aside[ACME_NAME_MAX + 64];
+
+	(void)snprintf(aside, sizeof aside, "%.300s.bad", name);
+	if (rename(name, aside) != 0)
+		(void)unlink(name);
+	mlog(LOG_ERROR, "acme.damaged",
+	    "file=acme/%s text=\"%s\" what=\"it is now acme/%s, and made "
+	    "anew\"",
+	    name, why, aside);
+	say(&w->out->trouble,
+	    "the file acme/%s could not be used (%s): it is now acme/%s, and "
+	    "made anew",
+	    name, why, aside);
+}
+
+static void
+write_file(const char *name, struct sv content)
+{
+	struct err err;
+
+	if (io_replace_file(name, content, 0600, &err) != RC_OK)
+		mlog(LOG_ERROR, "acme.write.fail", "file=acme/%s text=\"%s\"",
+		    name, err.text);
+}
+
+static void
+save_state(struct work *w)
+{
+	struct buf text;
+
+	buf_init(&text, ACME_STATE_MAX);
+	acme_state_print(&w->state, &text);
+	if (!sv_eq(buf_sv(&text), buf_sv(&w->saved))) {
+		write_file(STATE_FILE, buf_sv(&text));
+		buf_set(&w->saved, buf_sv(&text));
+	}
+	buf_fini(&text);
+}
+
+static void
+load_state(struct work *w)
+{
+	struct buf text;
+	struct err err = {.text = ""};
+	int r;
+
+	buf_init(&text, ACME_STATE_MAX);
+	r = io_read_file(STATE_FILE, &text, &err);
+	if (r == RC_OK)
+		r = acme_state_read(buf_sv(&text), &w->state, &err);
+	if (r == RC_OK)
+		buf_set(&w->saved, buf_sv(&text));
+	else if (r != RC_NOTFOUND)
+		set_aside(w, STATE_FILE, err.text);
+	buf_fini(&text);
+	/* With another authority the account is another, and what the one
+	 * before has refused does not count. */
+	if (strcmp(w->state.directory, w->o->directory) != 0) {
+		unsigned i;
+
+		w->state.account[0] = '\0';
+		sv_copy(sv_first(sv_str(w->o->directory), ACME_URL_MAX - 1),
+		    w->state.directory, ACME_URL_MAX);
+		for (i = 0; i < w->state.nrecord; i++) {
+			w->state.record[i].life.failures = 0;
+			w->state.record[i].life.not_sooner = 0;
+			w->state.record[i].life.issued = 0;
+			w->state.record[i].window_id[0] = '\0';
+			w->state.record[i].nbad = 0;
+		}
+	}
+}
+
+/* The key in a file, or a new one, which is written first: what has never been
+ * on the disk has never been used. */
+static struct acme_key *
+key_of(struct work *w, const char *file, bool *fresh)
+{
+	struct acme_key *k = NULL;
+	struct err err = {.text = ""};
+	struct buf pem;
+	int r;
+
+	*fresh = false;
+	buf_init(&pem, FILE_MAX);
+	r = io_read_file(file, &pem, &err);
+	if (r == RC_OK)
+		r = acme_key_read(buf_sv(&pem), &k, &err);
+	if (r != RC_OK) {
+		if (r != RC_NOTFOUND)
+			set_aside(w, file, err.text);
+		k = acme_key_new();
+		buf_reset(&pem);
+		acme_key_print(k, &pem);
+		write_file(file, buf_sv(&pem));
+		*fresh = true;
+	}
+	buf_wipe(&pem);
+	return k;
+}
+
+/* ---- one certificate as it is ---- */
+
+static void
+path_of(const struct set *s, const char *end, char out[ACME_NAME_MAX + 32])
+{
+	(void)snprintf(out, ACME_NAME_MAX + 32, "%s%s", s->wanted.file, end);
+}
+
+static void
+load_certificate(struct work *w, struct set *s)
+{
+	char path[ACME_NAME_MAX + 32];
+	struct acme_key *key = NULL;
+	struct err err = {.text = ""};
+	int r;
+
+	path_of(s, ".pem", path);
+	r = io_read_file(path, &s->pem, &err);
+	if (r == RC_NOTFOUND)
+		return;
+	if (r == RC_OK)
+		r = acme_certificate_read(
+		    buf_sv(&s->pem), &s->certificate, &err);
+	if (r == RC_OK)
+		r = acme_key_read(buf_sv(&s->pem), &key, &err);
+	if (r == RC_OK && !acme_certificate_is_of(buf_sv(&s->pem), key))
+		r = err_set(&err, RC_SYNTAX, "its key is another");
+	acme_key_free(&key);
+	s->has = r == RC_OK;
+	if (r != RC_OK) {
+		set_aside(w, path, err.text);
+		buf_wipe(&s->pem);
+		buf_init(&s->pem, FILE_MAX);
+	}
+}
+
+static bool
+is_good(const struct work *w, const struct set *s)
+{
+	return s->has && s->certificate.not_after > now(w);
+}
+
+/* What the certificate says, beside what is remembered. */
+static struct acme_life
+life_of(const struct set *s)
+{
+	struct acme_life l = s->r->life;
+	unsigned i;
+
+	if (!s->has)
+		return l;
+	l.not_before = s->certificate.not_before;
+	l.not_after = s->certificate.not_after;
+	for (i = 0; i < s->names.n; i++)
+		if (!acme_certificate_has(&s->certificate, s->names.name[i]))
+			l.lacks_names = true;
+	/* The window is that of one certificate. */
+	if (strcmp(s->r->window_id, s->certificate.id) != 0)
+		l.window_start = l.window_end = 0;
+	return l;
+}
+
+/* ---- which names ---- */
+
+/* Has it addresses, and where do they lead? */
+static bool
+is_reachable(struct work *w, struct set *s, const char *name)
+{
+	char why[ERR_TEXT_MAX] = "";
+
+	switch (
+	    w->o->world.points(w->o->world.arg, name, w->o->hostname, why)) {
+	case ACME_POINTS_HERE:
+		return true;
+	case ACME_POINTS_NOWHERE:
+		return false;
+	case ACME_POINTS_UNKNOWN:
+		/* What has worked before stays. */
+		return s->has && acme_certificate_has(&s->certificate, name);
+	case ACME_POINTS_PARTLY:
+	case ACME_POINTS_AWAY:
+		break;
+	}
+	/* It is tried, now and then. */
+	if (s->has && acme_certificate_has(&s->certificate, name))
+		return true;
+	if (acme_record_bad(s->r, name, now(w)) == NULL) {
+		unsigned i;
+
+		for (i = 0; i < s->r->nbad; i++)
+			if (strcmp(s->r->bad[i].name, name) == 0)
+				return true; /* its time has come */
+		acme_record_blame(s->r, name, why, now(w));
+	}
+	return true;
+}
+
+static void
+choose_names(struct work *w, struct set *s)
+{
+	unsigned i;
+
+	if (w->o->check)
+		for (i = s->wanted.n; i-- > 0;)
+			if (!is_reachable(w, s, s->wanted.name[i]))
+				acme_names_drop(&s->wanted, s->wanted.name[i]);
+	s->names = s->wanted;
+	for (i = s->names.n; i-- > 0;)
+		if (acme_record_bad(s->r, s->names.name[i], now(w)) != NULL)
+			acme_names_drop(&s->names, s->names.name[i]);
+}
+
+/* Would the new certificate lack what the one in use has? */
+static bool
+loses_names(const struct set *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->wanted.n; i++) {
+		struct acme_names rest = s->names;
+
+		acme_names_drop(&rest, s->wanted.name[i]);
+		if (rest.n == s->names.n && s->has &&
+		    acme_certificate_has(&s->certificate, s->wanted.name[i]))
+			return true;
+	}
+	return false;
+}
+
+/* ---- talking ---- */
+
+static int
+send_request(struct work *w, const struct acme_request *r,
+    struct acme_response *out, struct err *err)
+{
+	memset(out, 0, sizeof *out);
+	return w->o->world.send(w->o->world.arg, r, out, err);
+}
+
+/* Where they tell when to renew: from the directory, once a run. */
+static bool
+knows_renewal_info(struct work *w)
+{
+	struct acme_directory d;
+	struct acme_request r = {.method = ACME_GET};
+	struct acme_response got;
+	struct err err;
+
+	if (!w->directory_asked) {
+		w->directory_asked = true;
+		sv_copy(sv_first(sv_str(w->o->directory), ACME_URL_MAX - 1),
+		    r.url, sizeof r.url);
+		if (send_request(w, &r, &got, &err) == RC_OK &&
+		    got.status == 200 &&
+		    acme_directory_read(got.body, &d, &err) == RC_OK)
+			sv_copy(sv_str(d.renewal_info), w->renewal_info,
+			    sizeof w->renewal_info);
+	}
+	return w->renewal_info[0] != '\0';
+}
+
+static void
+keep_window(struct work *w, struct set *s, const struct acme_window *got)
+{
+	struct acme_life *l = &s->r->life;
+	bool same = strcmp(s->r->window_id, s->certificate.id) == 0 &&
+		    l->window_start == got->start && l->window_end == got->end;
+
+	if (same)
+		return;
+	l->window_start = got->start;
+	l->window_end = got->end;
+	l->window_seen = now(w);
+	sv_copy(
+	    sv_str(s->certificate.id), s->r->window_id, sizeof s->r->window_id);
+	sv_copy(sv_str(got->explanation), s->r->explanation,
+	    sizeof s->r->explanation);
+	mlog(LOG_INFO, "acme.window",
+	    "certificate=%s start=%lld end=%lld see=%s", s->wanted.file,
+	    (long long)got->start, (long long)got->end, got->explanation);
+}
+
+/* Asks the authority when it would like a renewal.  That it does not answer is
+ * not a trouble: then the certificate's own time counts. */
+static void
+ask_window(struct work *w, struct set *s)
+{
+	struct acme_request r = {.method = ACME_GET};
+	struct acme_response got;
+	struct acme_window window;
+	struct err err;
+	int64_t again = WINDOW_S;
+
+	if (!s->has || s->certificate.id[0] == '\0')
+		return;
+	/* A clock that was set back must not keep it from being asked. */
+	if (s->r->ask_window > now(w) &&
+	    s->r->ask_window <= now(w) + WINDOW_MAX &&
+	    strcmp(s->r->asked_id, s->certificate.id) == 0)
+		return;
+	if (knows_renewal_info(w) &&
+	    strlen(w->renewal_info) + strlen(s->certificate.id) + 2 <=
+		ACME_URL_MAX) {
+		(void)snprintf(r.url, sizeof r.url, "%.700s/%.255s",
+		    w->renewal_info, s->certificate.id);
+		if (send_request(w, &r, &got, &err) == RC_OK &&
+		    got.status == 200 &&
+		    acme_window_read(got.body, &window, &err) == RC_OK) {
+			int64_t said =
+			    acme_retry_after(got.retry_after, now(w));
+
+			if (said >= 0)
+				again = said;
+			keep_window(w, s, &window);
+		}
+	}
+	again = again < WINDOW_MIN   ? WINDOW_MIN
+		: again > WINDOW_MAX ? WINDOW_MAX
+				     : again;
+	s->r->ask_window = now(w) + again;
+	sv_copy(
+	    sv_str(s->certificate.id), s->r->asked_id, sizeof s->r->asked_id);
+}
+
+/* Drives one order to its end; false: it failed. */
+static bool
+drive(struct work *w, struct acme_order *o)
+{
+	const struct acme_world *world = &w->o->world;
+	struct acme_shown shown;
+	struct acme_request r;
+	struct acme_response got;
+	struct err err;
+
+	for (;;)
+		switch (acme_order_next(o)) {
+		case ACME_SEND:
+			acme_order_request(o, &r);
+			if (send_request(w, &r, &got, &err) == RC_OK)
+				acme_order_answer(o, &got, now(w));
+			else
+				acme_order_lost(o, err.text);
+			buf_fini(&r.body);
+			break;
+		case ACME_PRESENT:
+			acme_order_shown(o, &shown);
+			acme_order_presented(o,
+			    world->show(world->arg, &shown, true, &err) == RC_OK
+				? NULL
+				: err.text);
+			break;
+		case ACME_WAIT:
+			if (!world->wait(world->arg, acme_order_wait_s(o))) {
+				w->stop = true;
+				return false;
+			}
+			acme_order_waited(o);
+			break;
+		case ACME_FINISHED:
+			return true;
+		case ACME_FAILED:
+			return false;
+		}
+}
+
+/* ---- a new certificate ---- */
+
+/* Is what came what was asked for?  Then it goes to the disk, with its key. */
+static int
+adopt(struct work *w, struct set *s, struct sv chain,
+    const struct acme_key *key, struct err *err)
+{
+	struct acme_certificate c;
+	char path[ACME_NAME_MAX + 32];
+	struct buf pem;
+	unsigned i;
+	int r;
+
+	buf_init(&pem, FILE_MAX);
+	r = acme_chain_clean(chain, &pem, err);
+	if (r == RC_OK)
+		r = acme_certificate_read(buf_sv(&pem), &c, err);
+	if (r == RC_OK && !acme_certificate_is_of(buf_sv(&pem), key))
+		r = err_set(err, RC_SYNTAX, "it is of another key");
+	for (i = 0; r == RC_OK && i < s->names.n; i++)
+		if (!acme_certificate_has(&c, s->names.name[i]))
+			r = err_set(err, RC_SYNTAX, "it does not name %.100s",
+			    s->names.name[i]);
+	if (r == RC_OK &&
+	    (c.not_after <= now(w) || c.not_before > now(w) + DAY))
+		r = err_set(
+		    err, RC_SYNTAX, "it is not good now: is the clock right?");
+	if (r == RC_OK) {
+		acme_key_print(key, &pem);
+		path_of(s, ".pem", path);
+		r = io_replace_file(path, buf_sv(&pem), 0600, err);
+	}
+	if (r == RC_OK) {
+		path_of(s, ".next.pem", path);
+		(void)unlink(path);
+		s->has = true;
+		s->certificate = c;
+		buf_set(&s->pem, buf_sv(&pem));
+	}
+	buf_wipe(&pem);
+	return r;
+}
+
+/* The one in use, so that what was published of it stays right (TLSA), unless
+ * the owner wants a new one each time. */
+static struct acme_key *
+key_for(struct work *w, struct set *s)
+{
+	char path[ACME_NAME_MAX + 32];
+	struct acme_key *key = NULL;
+	struct buf next;
+	struct err err;
+	bool fresh, waits;
+
+	path_of(s, ".next.pem", path);
+	buf_init(&next, FILE_MAX);
+	waits = io_read_file(path, &next, &err) != RC_NOTFOUND;
+	buf_wipe(&next);
+	if (s->has && !w->o->new_key && !waits &&
+	    acme_key_read(buf_sv(&s->pem), &key, &err) == RC_OK)
+		return key;
+	return key_of(w, path, &fresh);
+}
+
+static void
+note_success(struct work *w, struct set *s)
+{
+	struct acme_record *r = s->r;
+	char until[32];
+	unsigned i;
+
+	r->life.issued = now(w);
+	r->life.failures = 0;
+	r->life.failed = r->life.not_sooner = r->first_failed = 0;
+	r->life.window_start = r->life.window_end = r->life.window_seen = 0;
+	r->window_id[0] = r->explanation[0] = r->why[0] = '\0';
+	r->ask_window = 0;
+	r->told = 0;
+	for (i = 0; i < s->names.n; i++)
+		acme_record_clear(r, s->names.name[i]);
+	print_day(s->certificate.not_after, until);
+	mlog(LOG_INFO, "acme.issued", "certificate=%s names=%u until=\"%s\"",
+	    s->wanted.file, s->names.n, until);
+}
+
+static void
+note_failure(struct work *w, struct set *s, const char *why, int64_t wait_s)
+{
+	struct acme_record *r = s->r;
+	char q[LOG_Q_MAX];
+
+	r->life.failures++;
+	r->life.failed = now(w);
+	if (r->first_failed == 0)
+		r->first_failed = now(w);
+	r->life.not_sooner = wait_s > 0 ? now(w) + wait_s : 0;
+	sv_copy(
+	    sv_first(sv_str(why), sizeof r->why - 1), r->why, sizeof r->why);
+	mlog(LOG_WARN, "acme.fail", "certificate=%s failures=%u text=%s",
+	    s->wanted.file, r->life.failures, log_q(q, sv_str(why)));
+}
+
+/* One order; what it blamed in *f. */
+static bool
+order_once(struct work *w, struct set *s, struct acme_failure *f)
+{
+	const char *name[ACME_NAMES_MAX];
+	struct acme_key *key = key_for(w, s);
+	struct acme_order_opts opts = {.account = w->account,
+	    .directory = w->o->directory,
+	    .account_url = w->state.account,
+	    .email = w->o->email,
+	    .external_id = w->o->external_id,
+	    .external_secret = w->o->external_secret,
+	    .name = name,
+	    .nname = s->names.n,
+	    .replaces = s->has ? s->certificate.id : ""};
+	const struct acme_shown all = {.token = "", .name = "", .text = ""};
+	struct err err = {.text = ""};
+	struct acme_order *o;
+	struct buf der;
+	unsigned i;
+	bool good;
+
+	for (i = 0; i < s->names.n; i++)
+		name[i] = s->names.name[i];
+	buf_init(&der, 65536);
+	acme_request_der(key, name, s->names.n, &der);
+	opts.request = buf_sv(&der);
+	o = acme_order_new(&opts);
+	good = drive(w, o);
+	(void)w->o->world.show(w->o->world.arg, &all, false, &err);
+	if (!w->stop)
+		sv_copy(sv_str(acme_order_account(o)), w->state.account,
+		    sizeof w->state.account);
+	*f = *acme_order_failure(o);
+	if (good && adopt(w, s, acme_order_chain(o), key, &err) != RC_OK) {
+		(void)snprintf(f->why, sizeof f->why,
+		    "the certificate that came cannot be used: %.200s",
+		    err.text);
+		good = false;
+	}
+	acme_order_free(&o);
+	buf_fini(&der);
+	acme_key_free(&key);
+	return good;
+}
+
+/* Leaves out the names that were to blame; false: then there is nothing left,
+ * or it was not about names. */
+static bool
+drop_blamed(struct work *w, struct set *s, const struct acme_failure *f)
+{
+	unsigned i;
+
+	if (f->nname == 0 || s->wanted.n == 1)
+		return false;
+	for (i = 0; i < f->nname; i++) {
+		acme_record_blame(s->r, f->name[i], f->why, now(w));
+		acme_names_drop(&s->names, f->name[i]);
+		mlog(LOG_WARN, "acme.name", "name=%s text=\"it is left out\"",
+		    f->name[i]);
+	}
+	return s->names.n > 0;
+}
+
+/* Is there something to gain without them? */
+static bool
+is_worth_it(struct work *w, struct set *s)
+{
+	struct acme_life l = life_of(s);
+	int64_t t = now(w);
+
+	if (loses_names(s) && is_good(w, s) &&
+	    acme_renew_urgency(
+		s->r->first_failed, s->certificate.not_after, t) == 0)
+		return false;
+	l.failures = 0;
+	return acme_renew_at(&l) <= t;
+}
+
+static void
+order(struct work *w, struct set *s)
+{
+	struct acme_failure f;
+	unsigned drops;
+
+	for (drops = 0; drops < DROPS_MAX; drops++) {
+		if (order_once(w, s, &f)) {
+			note_success(w, s);
+			save_state(w);
+			w->o->world.have(w->o->world.arg, s->wanted.file,
+			    buf_sv(&s->pem), true);
+			return;
+		}
+		if (w->stop)
+			return;
+		if (!drop_blamed(w, s, &f) || !is_worth_it(w, s))
+			break;
+		save_state(w);
+	}
+	/* Without the names that do not work all is well. */
+	if (s->names.n > 0 && f.nname > 0 && s->wanted.n > 1 &&
+	    !loses_names(s) && is_good(w, s))
+		return;
+	note_failure(w, s, f.why, f.wait_s);
+	save_state(w);
+}
+
+/* ---- what is said ---- */
+
+static void
+say_names(struct work *w, const struct set *s)
+{
+	char when[32];
+	unsigned i, j;
+
+	for (i = 0; i < s->r->nbad; i++)
+		for (j = 0; j < s->wanted.n; j++)
+			if (strcmp(s->wanted.name[j], s->r->bad[i].name) == 0) {
+				print_day(s->r->bad[i].until, when);
+				say(&w->out->trouble,
+				    "%s is in no certificate: %s; it is tried "
+				    "again on %s",
+				    s->r->bad[i].name, s->r->bad[i].why, when);
+				look_again(w, s->r->bad[i].until);
+			}
+}
+
+static void
+say_certificate(struct work *w, struct set *s, int64_t at)
+{
+	const char *name = s->wanted.n > 0 ? s->wanted.name[0] : s->wanted.file;
+	char until[32], when[32];
+	unsigned i;
+
+	print_day(at, when);
+	if (s->has) {
+		print_day(s->certificate.not_after, until);
+		say(&w->out->text, "%s%s: good until %s, renewal from %s on",
+		    s->certificate.nname > 0 ? s->certificate.name[0] : name,
+		    s->certificate.nname > 1 ? " and others" : "", until, when);
+	} else if (s->wanted.n > 0) {
+		say(&w->out->text, "%s: there is none yet", name);
+	}
+	if (s->r->why[0] != '\0' && s->wanted.n > 0) {
+		say(&w->out->trouble,
+		    "%s: %s certificate%s%s: %s; the next "
+		    "attempt is on %s",
+		    name, s->has ? "no renewal of its" : "no",
+		    s->has ? is_good(w, s) ? ", which is good until "
+					   : ", which has expired on "
+			   : "",
+		    s->has ? until : "", s->r->why, when);
+		i = acme_renew_urgency(s->r->first_failed,
+		    s->has ? s->certificate.not_after
+			   : s->r->first_failed + 2 * DAY,
+		    now(w));
+		if (i > s->r->told && i > w->out->urgency) {
+			w->out->urgency = i;
+			sv_copy(
+			    sv_str(name), w->out->name, sizeof w->out->name);
+			s->r->told = i;
+		}
+	}
+	say_names(w, s);
+}
+
+/* ---- all of them ---- */
+
+/* What clients of our own ports see. */
+static void
+look_at_services(struct work *w, struct set *s, bool fresh)
+{
+	struct buf lines;
+
+	if (w->o->world.look == NULL || !is_good(w, s) || w->stop)
+		return;
+	buf_init(&lines, TEXT_MAX);
+	w->o->world.look(w->o->world.arg, buf_sv(&s->pem), fresh, &lines);
+	if (lines.n > 0)
+		say(&w->out->trouble, "%.*s", SV_ARG(sv_trim(buf_sv(&lines))));
+	buf_fini(&lines);
+}
+
+static void
+look_at(struct work *w, const struct acme_names *names, bool is_host)
+{
+	struct set s = {.wanted = *names, .has = false};
+	struct acme_life l;
+	int64_t at, before;
+
+	s.r = acme_state_record(&w->state, names->file);
+	if (s.r->life.chance == 0)
+		s.r->life.chance = (uint32_t)(now(w) * 2654435761u) | 1;
+	buf_init(&s.pem, FILE_MAX);
+	load_certificate(w, &s);
+	if (s.has)
+		w->o->world.have(
+		    w->o->world.arg, names->file, buf_sv(&s.pem), false);
+	/* The server's own name has its sentence if there is no address. */
+	if (!is_host)
+		choose_names(w, &s);
+	else
+		s.names = s.wanted;
+	ask_window(w, &s);
+	before = s.r->life.issued;
+	l = life_of(&s);
+	at = acme_renew_at(&l);
+	if (s.names.n > 0 && !w->stop && (at <= now(w) || w->o->now) &&
+	    (!loses_names(&s) || is_worth_it(w, &s))) {
+		order(w, &s);
+		if (!w->stop)
+			ask_window(w, &s);
+		l = life_of(&s);
+		at = acme_renew_at(&l);
+	}
+	if (s.names.n > 0)
+		look_again(w, at);
+	if (s.has && s.certificate.id[0] != '\0')
+		look_again(w, s.r->ask_window);
+	say_certificate(w, &s, at > now(w) ? at : now(w));
+	if (is_host)
+		look_at_services(w, &s, s.r->life.issued != before);
+	buf_wipe(&s.pem);
+}
+
+/* A clock that has not been set says nothing of any certificate. */
+static bool
+has_clock(struct work *w)
+{
+	if (now(w) >= CLOCK_MIN_S)
+		return true;
+	say(&w->out->trouble,
+	    "the clock of this machine is wrong: certificates wait until it is "
+	    "set");
+	w->out->next = now(w) + SOON;
+	return false;
+}
+
+void
+acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
+{
+	struct work w = {.o = o, .out = out};
+	struct acme_names names;
+	bool fresh;
+	size_t i;
+
+	out->next = now(&w) + DAY;
+	if (!has_clock(&w))
+		return;
+	buf_init(&w.saved, ACME_STATE_MAX);
+	load_state(&w);
+	w.account = key_of(&w, ACCOUNT_FILE, &fresh);
+	if (fresh)
+		w.state.account[0] = '\0';
+	acme_names_host(o->hostname, &names);
+	look_at(&w, &names, true);
+	for (i = 0; i < o->ndomain && !w.stop; i++)
+		if (acme_names_domain(o->domain[i], o->hostname, &names))
+			look_at(&w, &names, false);
+	if (!w.stop)
+		save_state(&w);
+	if (out->next < now(&w) + SOON)
+		out->next = now(&w) + SOON;
+	acme_key_free(&w.account);
+	acme_state_fini(&w.state);
+	buf_fini(&w.saved);
+}

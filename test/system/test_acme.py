@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Certificates by themselves: from pebble, end to end, over HTTP-01."""
+import json
+import os
+import shutil
+import socket
+import ssl
+import tempfile
+import time
+
+from house import House, finish, free_ports, lacking, verdict, wait_until
+from pebble import Pebble, openssl
+
+
+def shown(port, ca=None, name="mail.home.test"):
+    """The certificate that a client of that port sees, verified if ca is given; None: it is not good."""
+    ctx = ssl.create_default_context(cafile=ca)
+    if ca is None:
+        ctx.check_hostname = False
+        ctx.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection(("127.0.0.1", port), 30) as s, \
+                ctx.wrap_socket(s, server_hostname=name) as t:
+            return t.getpeercert(True)
+    except OSError:
+        return None
+
+
+def status(h):
+    r = h.command("status", "--json")
+    try:
+        return json.loads(r.stdout)
+    except ValueError:
+        return {}
+
+
+def spki(der):
+    """Of a certificate, the public key: what TLSA 3 1 1 is the hash of."""
+    pem = ssl.DER_cert_to_PEM_cert(der).encode()
+    return openssl("x509", "-pubkey", "-noout", input=pem)
+
+
+def year(n):
+    return {"HEARTHMAIL_TEST_CLOCK": str(n * 365 * 86400 * 1000)}
+
+
+def first_certificate(p, h, ca):
+    before = shown(h.port["imaps"])
+    verdict(before is not None, "self-signed-until-then")
+    m = h.imap(tls=True) if shown(h.port["imaps"], ca) is None else None
+    ok = h.logged(r"acme\.issued certificate=host\.mail\.home\.test")
+    verdict(ok, "issued", h.log()[-1500:] + p.log()[-500:])
+    ok = wait_until(lambda: shown(h.port["imaps"], ca))
+    verdict(ok, "served-and-trusted", h.log()[-1500:])
+    verdict(m is None or m.noop()[0] == "OK", "a-session-is-not-cut")
+    verdict(ok != before, "another-than-before")
+    said = wait_until(lambda: [t for t in status(h).get("certificates", [])
+                               if t.startswith("mail.home.test: good until")])
+    verdict(said, "said-in-status", status(h))
+    verdict(not status(h)["certificates_trouble"], "clients-see-it", status(h)["certificates_trouble"])
+    verdict(h.logged(r"acme\.issued certificate=domain\.home\.test names=3"), "names-of-the-domain",
+            h.log()[-1500:])
+    for name in ("mta-sts", "autoconfig", "autodiscover"):
+        verdict(wait_until(lambda: shown(h.port["https"], ca, name + ".home.test")), f"web-shows-{name}",
+                h.log()[-1500:])
+    return ok
+
+
+def kept(h, ca, first):
+    """It is neither ordered again nor lost, and web, which starts anew, is told again."""
+    h.restart()
+    verdict(wait_until(lambda: shown(h.port["imaps"], ca)) == first, "kept-over-a-restart")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.home.test")), "web-is-told-at-a-start",
+            h.log()[-1500:])
+    h.kill("web")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.home.test")), "web-is-told-again",
+            h.log()[-1500:])
+    verdict("acme.issued" not in h.log(), "not-ordered-again", h.log()[-1500:])
+
+
+def renewed(h, ca, first):
+    """Four of five years later."""
+    h.env.update(year(4))
+    h.restart()
+    verdict(h.logged(r"acme\.issued certificate=host\."), "renewed-in-time", h.log()[-1500:])
+    second = wait_until(lambda: (c := shown(h.port["imaps"], ca)) not in (None, first) and c)
+    verdict(second and spki(second) == spki(first), "with-the-same-key")
+    return second
+
+
+def authority_down(p, h, ca, second):
+    """Another month later nobody answers: all serves as before, and there is a sentence."""
+    p.stop_authority()
+    for name in ("state.json",):
+        path = os.path.join(h.data, "acme", name)
+        with open(path) as f:
+            state = json.load(f)
+        for r in state["certificates"].values():
+            r["issued"] = 1
+            r["first_failed"] = int(time.time()) + 2 * 365 * 86400
+        with open(path, "w") as f:
+            json.dump(state, f)
+    h.restart()
+    said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "cannot be reached" in t])
+    verdict(said and "which is good until" in said[0], "down-is-said", status(h).get("certificates_trouble"))
+    verdict(shown(h.port["imaps"], ca) == second, "down-serves-as-before")
+    verdict(wait_until(lambda: h.count("anna") > 0), "down-is-a-letter")
+    m = h.imap("anna")
+    m.select()
+    text = m.fetch("1", "(BODY[])")[1][0][1].decode()
+    m.logout()
+    verdict("Subject: The certificate of mail.home.test cannot be renewed: half" in text and
+            "cannot be reached" in text, "down-is-in-the-letter", text)
+    r = h.command("status")
+    verdict("NOT RIGHT: mail.home.test: no renewal" in r.stdout, "down-is-in-the-text", r.stdout)
+
+
+def damaged(h, ca, second):
+    """Its file was cut by a full disk: the last good one serves, it is named and made anew."""
+    h.stop()
+    path = os.path.join(h.data, "acme/host.mail.home.test.pem")
+    with open(path, "w"):
+        pass
+    h.restart()
+    verdict(shown(h.port["imaps"], ca) == second, "damaged-the-last-good-one-serves", h.log()[-1500:])
+    verdict(h.logged(r"acme\.damaged file=acme/host\.mail\.home\.test\.pem"), "damaged-is-said")
+    verdict(os.path.exists(path + ".bad"), "damaged-is-set-aside")
+    verdict(shown(h.port["imaps"], ca) == second, "damaged-serves-on")
+
+
+def blocked(folder):
+    """Port 80 is another's: a sentence, a self-signed certificate, and no flood."""
+    http, other = free_ports(2)
+    with Pebble(folder, other) as p:
+        p.trust()
+        with House(f'  http: ["127.0.0.1:{http}"]\n' + p.yaml()) as h:
+            said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", [])
+                                       if "port 80 must be open" in t and "mail.home.test" in t])
+            verdict(said, "blocked-is-said", status(h))
+            verdict(shown(h.port["imaps"]) is not None, "blocked-serves-self-signed")
+            verdict(h.log().count("acme.fail certificate=host") == 1, "blocked-once", h.log()[-1500:])
+
+
+def refused(folder):
+    """The authority's own certificate is not trusted; or it wants an account that we do not have."""
+    with Pebble(folder, free_ports(1)[0], eab={"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}) as p:
+        p.trust()
+        with House(p.yaml().replace("trust.pem", "tls.pem")) as h:
+            said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "not trusted" in t])
+            verdict(said and "clock" in said[0], "untrusted-is-said", status(h))
+        with House(p.yaml()) as h:
+            said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "tls.acme.eab" in t])
+            verdict(said, "external-account-is-said", status(h))
+        secret = os.path.join(folder, "secret")
+        with open(secret, "w") as f:
+            f.write("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W\n")
+        with House(f'  http: ["127.0.0.1:{p.http_port}"]\n' +
+                   p.yaml(f', email: anna@home.test, eab: {{ id: kid-1, secret_file: "{secret}" }}')) as h:
+            verdict(h.logged(r"acme\.issued certificate=host\."), "external-account", h.log()[-1500:])
+
+
+def whole_life(folder):
+    http, https = free_ports(2)
+    with Pebble(folder, http) as p:
+        ca = p.trust()
+        h = House(f'  http: ["127.0.0.1:{http}"]\n  https: ["127.0.0.1:{https}"]\n' + p.yaml(),
+                  env={"HEARTHMAIL_TEST_KILL": "1"})
+        h.port["https"] = https
+        with h:
+            first = first_certificate(p, h, ca)
+            kept(h, ca, first)
+            second = renewed(h, ca, first)
+            authority_down(p, h, ca, second)
+            damaged(h, ca, second)
+
+
+def main():
+    if lacking("acme", "pebble", "pebble-challtestsrv", "openssl"):
+        finish()
+    folder = tempfile.mkdtemp(prefix="hearthmail-test.")
+    os.chmod(folder, 0o755)
+    try:
+        whole_life(folder)
+        blocked(folder)
+        refused(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    finish()
+
+
+main()

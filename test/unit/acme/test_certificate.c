@@ -1,0 +1,78 @@
+/* Requests and certificates. */
+#include "acme/certificate.h"
+
+#include <string.h>
+
+#include "test/unit/acme/ca.h"
+#include "test/unit/unit.h"
+
+#define T0 1790000000ll
+
+START_TEST(certificate__what_is_asked_for_comes)
+{
+	static const char *const name[] = {"mail.a.test", "b.test"};
+	struct acme_key *key = acme_key_new(), *other = acme_key_new();
+	struct ca *ca = ca_new();
+	struct acme_certificate c;
+	struct buf der, pem, clean;
+	struct err err;
+
+	buf_init(&der, 65536);
+	buf_init(&pem, 65536);
+	buf_init(&clean, 65536);
+	acme_request_der(key, name, 2, &der);
+	buf_adds(&pem, "subject=whoever prints this\n");
+	ca_sign(ca, buf_sv(&der), T0, T0 + 90 * 86400, &pem);
+	ck_assert_int_eq(acme_certificate_read(buf_sv(&pem), &c, &err), RC_OK);
+	ck_assert_int_eq(c.not_before, T0);
+	ck_assert_int_eq(c.not_after, T0 + 90 * 86400);
+	ck_assert_uint_eq(c.nname, 2);
+	ck_assert(acme_certificate_has(&c, "MAIL.a.test"));
+	ck_assert(acme_certificate_has(&c, "b.test"));
+	ck_assert(!acme_certificate_has(&c, "a.test"));
+	ck_assert(acme_certificate_is_of(buf_sv(&pem), key));
+	ck_assert(!acme_certificate_is_of(buf_sv(&pem), other));
+	/* 20 bytes of a key identifier; 0x87000002, with its zero. */
+	ck_assert_uint_eq(sv_chr(sv_str(c.id), '.'), 27);
+	ck_assert(sv_ends(sv_str(c.id), SV(".AIcAAAI")));
+	ck_assert_int_eq(acme_chain_clean(buf_sv(&pem), &clean, &err), RC_OK);
+	ck_assert(sv_starts(buf_sv(&clean), SV("-----BEGIN CERT")));
+	ck_assert(sv_ends(buf_sv(&clean), SV("-----END CERTIFICATE-----\n")));
+	ck_assert_uint_lt(clean.n, pem.n);
+	buf_fini(&clean);
+	buf_fini(&pem);
+	buf_fini(&der);
+	ca_free(&ca);
+	acme_key_free(&other);
+	acme_key_free(&key);
+}
+END_TEST
+
+START_TEST(certificate__rubbish)
+{
+	static const char *const rows[] = {"", "x",
+	    "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+	    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+	    "<html>"};
+	struct acme_certificate c;
+	struct buf out;
+	struct err err;
+
+	buf_init(&out, 65536);
+	ck_assert_int_eq(
+	    acme_certificate_read(sv_str(rows[_i]), &c, &err), RC_SYNTAX);
+	ck_assert_int_eq(
+	    acme_chain_clean(sv_str(rows[_i]), &out, &err), RC_SYNTAX);
+	ck_assert_uint_eq(out.n, 0);
+	buf_fini(&out);
+}
+END_TEST
+
+UNIT_TESTS(certificate)
+{
+	TCase *t = tcase_create("certificate");
+
+	tcase_add_test(t, certificate__what_is_asked_for_comes);
+	tcase_add_loop_test(t, certificate__rubbish, 0, 5);
+	return t;
+}
