@@ -5,6 +5,7 @@
 #include "auth/rotation.h"
 #include "auth/service.h"
 #include "cmd/run/process.h"
+#include "ipc/msg_control.h"
 #include "msgauth/key.h"
 #include "queue/spool/sched.h"
 
@@ -45,7 +46,14 @@ static void
 on_control(struct child *c, struct msg *m)
 {
 	int fd;
+	struct ctl_letter letter;
 
+	if (c->arg == NULL)
+		return;
+	if (m->type == CTL_LETTER && ctl_letter_get(m, &letter) == RC_OK) {
+		auth_service_letter(c->arg, letter.subject, letter.text);
+		ctl_letter_fini(&letter);
+	}
 	if (m->type == CTL_CONTROL && (fd = msg_take_fd(m)) >= 0)
 		auth_service_add_command(c->arg, fd);
 }

@@ -12,7 +12,7 @@
 
 struct acme_schedule {
 	struct super *s;
-	acme_wake_fn *wake;
+	struct acme_hands hands;
 	struct ev_timer *timer;
 	int64_t due; /* seconds since 1970 */
 	struct buf text, trouble;
@@ -46,16 +46,16 @@ on_time(void *arg)
 		return;
 	/* Until it says otherwise. */
 	a->due = now + AGAIN_S;
-	a->wake(a->s, ROLE_ACME);
+	a->hands.wake(a->s);
 }
 
 struct acme_schedule *
-acme_schedule_new(struct super *s, acme_wake_fn *wake)
+acme_schedule_new(struct super *s, const struct acme_hands *hands)
 {
 	struct acme_schedule *a = xcalloc(1, sizeof *a);
 
 	a->s = s;
-	a->wake = wake;
+	a->hands = *hands;
 	buf_init(&a->text, CERTIFICATES_TEXT_MAX);
 	buf_init(&a->trouble, CERTIFICATES_TEXT_MAX);
 	a->timer = ev_timer_add(s->loop, 0, on_time, a);
@@ -97,6 +97,32 @@ log_trouble(const struct acme_schedule *a)
 		    log_q(q, sv_split(&rest, '\n')));
 }
 
+/* Half of what was left is gone, four fifths, or all. */
+static void
+write_letter(const struct acme_schedule *a, const struct ctl_certificates *c)
+{
+	static const char *const what[] = {"",
+	    "cannot be renewed: half of the time that was left is gone",
+	    "cannot be renewed: it is over soon", "has expired"};
+	struct ctl_letter letter;
+	struct buf subject, text;
+
+	buf_init(&subject, ERR_TEXT_MAX - 1);
+	buf_init(&text, 2 * CERTIFICATES_TEXT_MAX - 1);
+	buf_addf(&subject, "The certificate of %.*s %s", SV_ARG(c->name),
+	    what[c->urgency]);
+	buf_adds(&text,
+	    "Mail programs refuse this server, or warn, when its certificate "
+	    "has expired.\nIt cannot be renewed for this reason:\n\n");
+	buf_addsv(&text, c->trouble);
+	buf_adds(&text, "\nThe server goes on trying; \"hearthmail status\" "
+			"says how it is.\n");
+	letter = (struct ctl_letter){buf_sv(&subject), buf_sv(&text)};
+	a->hands.write(a->s, &letter);
+	buf_fini(&text);
+	buf_fini(&subject);
+}
+
 void
 acme_schedule_heard(struct acme_schedule *a, struct msg *m)
 {
@@ -108,6 +134,8 @@ acme_schedule_heard(struct acme_schedule *a, struct msg *m)
 	buf_set(&a->text, said.text);
 	buf_set(&a->trouble, said.trouble);
 	log_trouble(a);
+	if (said.urgency > 0)
+		write_letter(a, &said);
 	ctl_certificates_fini(&said);
 }
 

@@ -107,6 +107,19 @@ on_wake(struct proc *by, struct msg *m)
 }
 
 void
+procs_write_letter(struct super *s, const struct ctl_letter *letter)
+{
+	struct proc *p = find_role(s, ROLE_AUTH);
+	struct msg m;
+
+	if (p == NULL || p->control == NULL)
+		return;
+	msg_init(&m, CTL_LETTER);
+	ctl_letter_put(&m, letter);
+	line_tell(p->control, &m);
+}
+
+void
 proc_wake(struct super *s, enum role role)
 {
 	struct proc *p = find_role(s, role);

@@ -173,6 +173,9 @@ void procs_watch(void *arg);
 void procs_start_all(struct super *s);
 /* Starts one; account NULL but for ROLE_ACCOUNT. */
 void proc_start(struct super *s, enum role role, const char *account);
+/* Has auth tell the admin. */
+struct ctl_letter;
+void procs_write_letter(struct super *s, const struct ctl_letter *letter);
 /* Starts one that is there when it is needed, or again after its end. */
 void proc_wake(struct super *s, enum role role);
 /* Forgets all; they have ended. */

@@ -625,12 +625,27 @@ say_certificate(struct acme_run *w, struct acme_set *s, int64_t at)
 
 /* ---- all of them ---- */
 
+/* What clients of our own ports see. */
+static void
+look_at_services(struct acme_run *w, struct acme_set *s, bool fresh)
+{
+	struct buf lines;
+
+	if (w->o->world.look == NULL || !is_good(w, s) || w->stop)
+		return;
+	buf_init(&lines, TEXT_MAX);
+	w->o->world.look(w->o->world.arg, buf_sv(&s->pem), fresh, &lines);
+	if (lines.n > 0)
+		say(&w->out->trouble, "%.*s", SV_ARG(sv_trim(buf_sv(&lines))));
+	buf_fini(&lines);
+}
+
 static void
 look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 {
 	struct acme_set s = {.wanted = *names, .has = false};
 	struct acme_life l;
-	int64_t at;
+	int64_t at, before;
 
 	s.r = acme_state_record(&w->state, names->file);
 	if (s.r->life.chance == 0)
@@ -646,6 +661,7 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 	else
 		s.names = s.wanted;
 	acme_ask_window(w, &s);
+	before = s.r->life.issued;
 	l = life_of(&s);
 	at = acme_renew_at(&l);
 	if (s.names.n > 0 && !w->stop && (at <= acme_now(w) || w->o->now) &&
@@ -661,6 +677,8 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 	if (s.has && s.certificate.id[0] != '\0')
 		look_again(w, s.r->ask_window);
 	say_certificate(w, &s, at > acme_now(w) ? at : acme_now(w));
+	if (is_host)
+		look_at_services(w, &s, s.r->life.issued != before);
 	buf_wipe(&s.pem);
 }
 

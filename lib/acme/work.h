@@ -37,6 +37,9 @@ struct acme_world {
 	/* There is a new certificate, or, at the beginning, one that is good:
 	 * its file, and all of that. */
 	void (*have)(void *arg, const char *file, struct sv pem, bool fresh);
+	/* Do our own services show it, to clients that verify?  Lines about
+	 * those that do not are appended.  May be NULL. */
+	void (*look)(void *arg, struct sv pem, bool fresh, struct buf *lines);
 };
 
 struct acme_work_opts {

@@ -6,6 +6,7 @@
 
 #include "auth/devices.h"
 #include "auth/server.h"
+#include "auth/letter.h"
 #include "auth/rotator.h"
 #include "auth/signer.h"
 #include "base/alloc.h"
@@ -589,6 +590,13 @@ void
 auth_service_set_keeper(struct auth_service *s, int fd)
 {
 	peer_connect(s->keeper, fd);
+}
+
+void
+auth_service_letter(
+    struct auth_service *s, struct sv subject, struct sv text)
+{
+	letter_send(s->keeper, s->conf, subject, text);
 }
 
 void

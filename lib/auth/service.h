@@ -23,6 +23,9 @@ void auth_service_free(struct auth_service **s);
 void auth_service_set_conf(
     struct auth_service *s, struct conf *conf, uint32_t generation);
 void auth_service_set_keeper(struct auth_service *s, int fd);
+/* A letter to the admin, about this server. */
+void auth_service_letter(
+    struct auth_service *s, struct sv subject, struct sv text);
 /* Lines for people. */
 void auth_service_status(const struct auth_service *s, struct buf *out);
 /* The line to the dns process, which looks for the records of new keys. */

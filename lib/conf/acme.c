@@ -45,6 +45,7 @@ set_directory(struct conf_parser *p, yaml_node_t *n)
 static void
 set_email(struct conf_parser *p, yaml_node_t *n)
 {
+	const struct sv bad = SV("\"\\<>?&,;%");
 	struct buf address;
 	struct sv v;
 	size_t i;
@@ -57,7 +58,7 @@ set_email(struct conf_parser *p, yaml_node_t *n)
 	/* It becomes a part of an address of its own, mailto:. */
 	for (i = 0; i < v.n; i++)
 		ok = ok && v.p[i] > ' ' && v.p[i] <= '~' &&
-		     sv_chr(SV("\"\\<>?&,;%"), v.p[i]) == 10;
+		     sv_chr(bad, v.p[i]) == bad.n;
 	buf_fini(&address);
 	if (!ok) {
 		CONF_FAIL(p, n, "\"%.60s\" is not an address", v.p);

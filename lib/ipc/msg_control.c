@@ -127,6 +127,15 @@ certificates_fields(struct codec *c, struct ctl_certificates *v)
 CODEC(ctl_certificates, certificates_fields)
 
 static void
+letter_fields(struct codec *c, struct ctl_letter *v)
+{
+	codec_text(c, &v->subject, ERR_TEXT_MAX);
+	codec_text(c, &v->text, 2 * CERTIFICATES_TEXT_MAX);
+}
+
+CODEC(ctl_letter, letter_fields)
+
+static void
 debug_fields(struct codec *c, struct ctl_debug *v)
 {
 	codec_u8(c, &v->level);

@@ -104,6 +104,12 @@ struct ctl_certificates {
 };
 CODEC_FUNCTIONS(ctl_certificates);
 
+/* CTL_LETTER, to auth, which may deliver: tell the admin. */
+struct ctl_letter {
+	struct sv subject, text; /* lines */
+};
+CODEC_FUNCTIONS(ctl_letter);
+
 /* CTL_DEBUG. */
 struct ctl_debug {
 	uint8_t level;	/* enum log_level; 255: as it is, and a trace */

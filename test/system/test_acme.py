@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import tempfile
+import time
 
 from house import House, finish, free_ports, lacking, verdict, wait_until
 from pebble import Pebble, openssl
@@ -56,6 +57,7 @@ def first_certificate(p, h, ca):
     said = wait_until(lambda: [t for t in status(h).get("certificates", [])
                                if t.startswith("mail.home.test: good until")])
     verdict(said, "said-in-status", status(h))
+    verdict(not status(h)["certificates_trouble"], "clients-see-it", status(h)["certificates_trouble"])
     verdict(h.logged(r"acme\.issued certificate=domain\.home\.test names=3"), "names-of-the-domain",
             h.log()[-1500:])
     for name in ("mta-sts", "autoconfig", "autodiscover"):
@@ -95,12 +97,20 @@ def authority_down(p, h, ca, second):
             state = json.load(f)
         for r in state["certificates"].values():
             r["issued"] = 1
+            r["first_failed"] = int(time.time()) + 2 * 365 * 86400
         with open(path, "w") as f:
             json.dump(state, f)
     h.restart()
     said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "cannot be reached" in t])
     verdict(said and "which is good until" in said[0], "down-is-said", status(h).get("certificates_trouble"))
     verdict(shown(h.port["imaps"], ca) == second, "down-serves-as-before")
+    verdict(wait_until(lambda: h.count("anna") > 0), "down-is-a-letter")
+    m = h.imap("anna")
+    m.select()
+    text = m.fetch("1", "(BODY[])")[1][0][1].decode()
+    m.logout()
+    verdict("Subject: The certificate of mail.home.test cannot be renewed: half" in text and
+            "cannot be reached" in text, "down-is-in-the-letter", text)
     r = h.command("status")
     verdict("NOT RIGHT: mail.home.test: no renewal" in r.stdout, "down-is-in-the-text", r.stdout)
 

@@ -300,7 +300,7 @@ static int64_t
 run_as(struct world *w, const char *const *domain, size_t n, unsigned *urgency)
 {
 	struct acme_work_opts o = {
-	    .world = {w, now, send_request, show, wait_s, points, have},
+	    .world = {w, now, send_request, show, wait_s, points, have, NULL},
 	    .hostname = "mail.a.test",
 	    .domain = domain,
 	    .ndomain = n,
