@@ -394,8 +394,7 @@ look_once(struct state *st, const struct conf_listen *l, struct sv pem,
 	    is_any_address(&at))
 		(void)network_address("127.0.0.1", &at);
 	buf_init(&got, FILE_MOST);
-	r = https_look(
-	    st->https, st->conf->hostname, &at, l->port, &got, err);
+	r = https_look(st->https, st->conf->hostname, &at, l->port, &got, err);
 	/* Both are the first of a chain, as OpenSSL prints it. */
 	if (r == RC_OK && !sv_starts(pem, sv_trim(buf_sv(&got))))
 		r = err_set(err, RC_TEMP, "it shows another certificate");
@@ -456,8 +455,7 @@ reachable_ports(const struct conf *conf, uint16_t ports[PORTS_MAX])
 		for (i = 0; i < conf->nlisten[looked_at[s]]; i++)
 			if (n < PORTS_MAX &&
 			    conf->listen[looked_at[s]][i].port != 0)
-				ports[n++] =
-				    conf->listen[looked_at[s]][i].port;
+				ports[n++] = conf->listen[looked_at[s]][i].port;
 	return n;
 }
 

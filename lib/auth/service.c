@@ -593,8 +593,7 @@ auth_service_set_keeper(struct auth_service *s, int fd)
 }
 
 void
-auth_service_letter(
-    struct auth_service *s, struct sv subject, struct sv text)
+auth_service_letter(struct auth_service *s, struct sv subject, struct sv text)
 {
 	letter_send(s->keeper, s->conf, subject, text);
 }

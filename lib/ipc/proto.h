@@ -28,7 +28,7 @@ enum proto {
 	CTL_WAKE,	  /* child: ctl_wake */
 	CTL_DEBUG,	  /* ctl_debug */
 	CTL_CERTIFICATES, /* from acme: ctl_certificates */
-	CTL_LETTER, /* to auth: ctl_letter */
+	CTL_LETTER,	  /* to auth: ctl_letter */
 
 	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
 
