@@ -126,11 +126,11 @@ enum proto {
 	/* ---- command line to auth, on a control connection: msg_auth.h;
 	 * -> auth_done ---- */
 
-	CMD_PASSWD, /* auth_command, as are the next six */
+	CMD_PASSWD, /* auth_command, as are those without one of their own */
 	CMD_APP_ADD,
 	CMD_APP_REVOKE,
 	CMD_APP_LIST,
-	CMD_DEVICE_ADD,	 /* as APP_ADD, and the text is a link's token */
+	CMD_DEVICE_ADD,	 /* device_order; the text is a link's token */
 	CMD_DEVICE_LIST, /* as APP_LIST, in the lines of auth/uses.h */
 	CMD_ACCOUNTS,
 	CMD_DKIM, /* dkim_order; see auth/signer.h */

@@ -1,12 +1,19 @@
 /* The queue's process without the process: lines of our own as smtp, keeper
  * and mx. */
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/clk.h"
 #include "base/io.h"

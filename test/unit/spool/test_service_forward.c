@@ -1,5 +1,4 @@
-/* What an alias forwards: to whom, what it costs, and what becomes of it on a
- * full disk or one that cannot be read. */
+/* What aliases forward, what comes back, and reports on what failed. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -644,9 +643,9 @@ START_TEST(queue__what_finds_no_room_for_days_is_not_given_up)
 }
 END_TEST
 
-UNIT_TESTS(service_alias)
+UNIT_TESTS(service_forward)
 {
-	TCase *t = tcase_create("service_alias");
+	TCase *t = tcase_create("service_forward");
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, queue_put__an_alias_becomes_its_targets, 0, 7);
