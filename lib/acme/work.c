@@ -266,14 +266,8 @@ is_reachable(struct acme_run *w, struct acme_set *s, const char *name)
 	/* It is tried, now and then. */
 	if (s->has && acme_certificate_has(&s->certificate, name))
 		return true;
-	if (acme_record_bad(s->r, name, acme_now(w)) == NULL) {
-		unsigned i;
-
-		for (i = 0; i < s->r->nbad; i++)
-			if (strcmp(s->r->bad[i].name, name) == 0)
-				return true; /* its time has come */
+	if (!acme_record_is_blamed(s->r, name))
 		acme_record_blame(s->r, name, why, acme_now(w));
-	}
 	return true;
 }
 
@@ -299,14 +293,10 @@ loses_names(const struct acme_set *s)
 {
 	unsigned i;
 
-	for (i = 0; i < s->wanted.n; i++) {
-		struct acme_names rest = s->names;
-
-		acme_names_drop(&rest, s->wanted.name[i]);
-		if (rest.n == s->names.n && s->has &&
+	for (i = 0; s->has && i < s->wanted.n; i++)
+		if (!acme_names_has(&s->names, s->wanted.name[i]) &&
 		    acme_certificate_has(&s->certificate, s->wanted.name[i]))
 			return true;
-	}
 	return false;
 }
 

@@ -152,6 +152,9 @@ def refused(folder):
             verdict("WARNING: the authority looks at port 80" in r.stdout, "check-names-port-80", r.stdout)
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "not trusted" in t])
             verdict(said and "clock" in said[0], "untrusted-is-said", status(h))
+        with House(p.yaml().replace("trust.pem", "gone.pem")) as h:
+            said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "gone.pem" in t])
+            verdict(said, "missing-file-is-said", status(h))
         with House(p.yaml()) as h:
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "tls.acme.eab" in t])
             verdict(said, "external-account-is-said", status(h))
