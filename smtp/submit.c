@@ -3,6 +3,7 @@
 #include "mail/addrlist.h"
 #include "mail/date.h"
 #include "mail/path.h"
+#include "msgauth/authres.h"
 
 void
 smtp_submit_init(struct smtp_submit *f)
@@ -128,13 +129,22 @@ check_field(const struct mail_field *f, const struct smtp_submit_args *a,
 	return RC_OK;
 }
 
-/* Fields that do not leave the server: Bcc names people that the others are
- * not to see, Return-Path is the last server's [RFC 5322 3.6.3, 5321 4.4]. */
+/*
+ * Fields that do not leave the server: Bcc names people that the others are
+ * not to see, Return-Path is the last server's [RFC 5322 3.6.3, 5321 4.4].
+ * Results in our name are what readers here believe: we have found out nothing
+ * about a message that is only now sent [RFC 8601 5].
+ */
 static bool
-is_dropped(struct sv name)
+is_dropped(const struct mail_field *f, const struct smtp_submit_args *a)
 {
-	return sv_ieq(name, SV("Bcc")) || sv_ieq(name, SV("Resent-Bcc")) ||
-	       sv_ieq(name, SV("Return-Path"));
+	const char *const ids[] = {a->hostname};
+
+	return sv_ieq(f->name, SV("Bcc")) ||
+	       sv_ieq(f->name, SV("Resent-Bcc")) ||
+	       sv_ieq(f->name, SV("Return-Path")) ||
+	       (sv_ieq(f->name, SV("Authentication-Results")) &&
+		   authres_is_forged(f->value, ids, 1));
 }
 
 static void
@@ -168,7 +178,7 @@ copy_fields(struct sv header, const struct smtp_submit_args *a,
 
 	while (r == RC_OK && mail_field_next(&header, &field)) {
 		r = check_field(&field, a, seen, err);
-		if (!is_dropped(field.name))
+		if (!is_dropped(&field, a))
 			continue;
 		buf_add(out, at.p, (size_t)(field.whole.p - at.p));
 		at = sv_skip(at, (size_t)(header.p - at.p));

@@ -41,7 +41,8 @@ struct smtp_submit_args {
 /*
  * Writes the completed header to out, with the empty line at its end, also
  * where there was none: its fields are byte for byte those that came, without
- * Bcc and Return-Path; Date and Message-ID are added where they are missing.
+ * Bcc, Return-Path and Authentication-Results in our name; Date and Message-ID
+ * are added where they are missing.
  * RC_DENIED: From (or Sender) is not the account's, nor Resent-From, *err names
  * the address; RC_SYNTAX: there is no usable From.
  */

@@ -305,6 +305,12 @@ static const struct {
     {"Bcc in front, within, at the end",
 	"Bcc: a\r\n b\r\n" FROM "bcc : c\r\n" IDS "BCC:d\r\n\r\n", RC_OK,
 	FROM IDS "\r\n"},
+    {"results in our name",
+	"Authentication-Results: h; dmarc=pass header.from=bank.test\r\n" FROM
+	"authentication-results :\r\n (x) H 1; spf=pass\r\n"
+	"Authentication-Results: other.test; dmarc=pass\r\n" IDS "\r\n",
+	RC_OK,
+	FROM "Authentication-Results: other.test; dmarc=pass\r\n" IDS "\r\n"},
     {"an mbox line", "From anna Tue Nov 24 2026\r\n" FROM IDS "\r\n", RC_OK,
 	"X-Mailbox-Line: From anna Tue Nov 24 2026\r\n" FROM IDS "\r\n"},
     {"a quoted mbox line", ">From anna\r\n" FROM IDS "\r\n", RC_OK,
