@@ -1,6 +1,7 @@
 /* What becomes of a message that was judged: for each recipient's domain, in
  * words, and in the field Authentication-Results. */
 #include <stdio.h>
+#include <string.h>
 
 #include "mail/domain.h"
 #include "msgauth/authres.h"
@@ -21,6 +22,17 @@ dkim_words(const struct check_result *r)
 		   : "failed";
 }
 
+/* What the sender's domain says about it, as its own words [RFC 7208 6.2]. */
+static void
+add_explanation(const struct spf_outcome *o, char *text, size_t size)
+{
+	size_t n = strlen(text);
+
+	if (o->explanation[0] != '\0')
+		(void)snprintf(text + n, size - n, "\n%.100s explains: %.150s",
+		    o->domain, o->explanation);
+}
+
 static void
 say_dmarc(const struct check_result *r, struct smtp_judge_outcome *out)
 {
@@ -37,6 +49,7 @@ say_dmarc(const struct check_result *r, struct smtp_judge_outcome *out)
 		? "passed for another domain"
 		: auth_result_name(r->mailfrom.result),
 	    dkim_words(r));
+	add_explanation(&r->mailfrom, out->text, sizeof out->text);
 }
 
 static void

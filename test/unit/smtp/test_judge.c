@@ -32,6 +32,8 @@ static const struct {
     {"_dmarc.good.test", "v=DMARC1; p=reject"},
     {"broken.test", "v=spf1 ip4:nonsense -all"},
     {"plain.test", "v=spf1 ip4:192.0.2.7 -all"},
+    {"explained.test", "v=spf1 -all exp=why.explained.test"},
+    {"why.explained.test", "%{i} may not send as %{s}"},
     {"_dmarc.slow.test", "SLOW"},
     {"away._domainkey.reject.test", "AWAY"},
     {"_dmarc.away.test", "AWAY"},
@@ -300,6 +302,29 @@ START_TEST(smtp_judge__does_what_each_row_says)
 	buf_fini(&codes);
 	buf_fini(&out);
 	buf_fini(&in);
+}
+END_TEST
+
+/* [RFC 7208 6.2] The reason that a domain gives is told, as its own words. */
+START_TEST(smtp_judge__explains_as_spf_does)
+{
+	static const char *const senders[] = {"explained.test", "reject.test"};
+	struct buf in, out;
+	bool told;
+
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in, BEGIN "From: x@reject.test\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    senders[_i]);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert(sv_find(buf_sv(&out), SV("550-5.7.26 ")) < out.n);
+	told =
+	    sv_find(buf_sv(&out),
+		SV("\r\n550 5.7.26 explained.test explains: 192.0.2.7 may not "
+		   "send as x@explained.test\r\n")) < out.n;
+	ck_assert_msg(told == (_i == 0), "%s", out.p);
+	buf_fini(&in);
+	buf_fini(&out);
 }
 END_TEST
 
@@ -883,6 +908,7 @@ UNIT_TESTS(judge)
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_loop_test(tc, smtp_judge__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_loop_test(tc, smtp_judge__explains_as_spf_does, 0, 2);
 	tcase_add_loop_test(tc, smtp_judge__by_the_recipients_domains, 0,
 	    (int)(sizeof wishes / sizeof wishes[0]));
 	tcase_add_loop_test(tc, smtp_judge__of_chunks, 0, sizeof CHUNKED - 1);
