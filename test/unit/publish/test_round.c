@@ -47,6 +47,22 @@ static const struct {
     {"domains: [example.org]\nrelay: off\n", "192.0.2.1", NULL, true},
     {"domains: [example.org]\ndns: { block_lists: [] }\n",
 	"192.0.2.1 192.0.2.2 2001:db8::1 2001:db8::2", NULL, true},
+    /* With pages and policies of its own. */
+    {"domains: [example.org]\nlisten: { https: [443] }\n", "192.0.2.1",
+	"letsencrypt.org", false},
+    {"domains: [example.org]\nlisten: { http: [80], https: [443] }\n"
+     "mta_sts: testing\n",
+	"192.0.2.1 2001:db8::1", "letsencrypt.org", true},
+    {"domains:\n  - example.org: { mta_sts: enforce }\n"
+     "  - example.test: { mta_sts: off }\n  - sub.example.org\n"
+     "listen: { https: [443] }\nmta_sts: { mode: testing, max_age: 1d }\n",
+	"192.0.2.1", NULL, false},
+    {"domains: [mail.example.org]\nlisten: { https: [8443] }\n"
+     "mta_sts: none\n",
+	"192.0.2.1", NULL, true},
+    {"domains: [example.org]\nlisten: { https: [443] }\nmta_sts: { mode: "
+     "enforce, mx: mx.example.test }\nrelay: smtp.example.net\n",
+	"10.0.0.5", NULL, false},
     /* Behind a router, with its address published by hand. */
     {"domains: [example.org]\n", "192.168.1.5", NULL, true},
 };
