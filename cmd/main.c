@@ -229,6 +229,13 @@ no_such_command(const char *word)
 
 	for (i = 0; i < NCOMMANDS; i++)
 		sv_nearest(&near, sv_str(commands[i].name));
+	if (word[0] == '-') {
+		fprintf(stderr,
+		    "hearthmail: unknown option %s; expected -c FILE, -V or "
+		    "-h, and a command\n",
+		    word);
+		return EXIT_USAGE;
+	}
 	fprintf(stderr, "hearthmail: there is no command \"%s\"", word);
 	if (near.best.n > 0)
 		fprintf(

@@ -29,6 +29,11 @@ command_conf(const char *config)
 		conf_errors_print(&errors, config, &out);
 		fputs(out.p, stderr);
 		buf_fini(&out);
+		if (access(config, F_OK) != 0 && errno == ENOENT)
+			fputs("hearthmail -c FILE COMMAND ... reads another "
+			      "configuration; man hearthmail.yaml describes "
+			      "it\n",
+			    stderr);
 	}
 	buf_fini(&text);
 	return conf;

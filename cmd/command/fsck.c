@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -468,7 +469,11 @@ account(struct fsck_run *f, const char *name)
 
 	buf_init(&path, 4096);
 	buf_addf(&path, "%s/accounts/%s", f->conf->data, name);
-	if (name[0] == '.' || strchr(name, '/') != NULL || !has_mail(f, name))
+	if (access(path.p, X_OK) != 0 && errno == EACCES)
+		code = command_fail("fsck", EXIT_FAILED,
+		    "%s cannot be read: %s", path.p, strerror(errno));
+	else if (name[0] == '.' || strchr(name, '/') != NULL ||
+		 !has_mail(f, name))
 		code = command_fail("fsck", EXIT_FAILED,
 		    "there is no mail for an account \"%s\" in %s/accounts",
 		    name, f->conf->data);
@@ -502,8 +507,8 @@ everything(struct fsck_run *f)
 	buf_addf(&path, "%s/accounts", f->conf->data);
 	n = scandir(path.p, &e, NULL, by_name);
 	if (n < 0)
-		code = command_fail(
-		    "fsck", EXIT_FAILED, "%s cannot be read", path.p);
+		code = command_fail("fsck", EXIT_FAILED,
+		    "%s cannot be read: %s", path.p, strerror(errno));
 	for (int i = 0; i < n; i++) {
 		if (e[i]->d_name[0] != '.' &&
 		    conf_account_by_name(f->conf, sv_str(e[i]->d_name)) >= 0 &&

@@ -98,12 +98,17 @@ obey(struct super *s, struct msg *m, struct err *err)
 	if (n == 0)
 		return err_set(
 		    err, RC_NOTFOUND, "there is no such process now");
-	return err_set(err, RC_OK, "%u process%s told%s%s%.*s", n,
-	    each(n, "", "es"), traces ? ", of " : "",
-	    !traces	 ? ""
-	    : is_account ? "account "
-			 : "peer ",
-	    SV_ARG(traces ? said.debug.what : SV("")));
+	if (traces)
+		return err_set(err, RC_OK,
+		    "%u process%s what the %s %.*s says and hears", n,
+		    each(n, " logs", "es log"), is_account ? "account" : "peer",
+		    SV_ARG(said.debug.what));
+	if (said.debug.level > LOG_DEBUG)
+		return err_set(err, RC_OK,
+		    "%u process%s no longer log%s the protocol", n,
+		    each(n, "", "es"), each(n, "s", ""));
+	return err_set(err, RC_OK, "%u process%s by the new level", n,
+	    each(n, " logs", "es log"));
 }
 
 static void

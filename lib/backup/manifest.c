@@ -35,12 +35,14 @@ backup_find(const char *dir, int *fd, struct buf *name, struct err *err)
 		buf_adds(name, dir);
 	} else {
 		n = scandir(dir, &e, only_backups, alphasort);
+		if (n < 0)
+			r = err_sys(err, RC_NOTFOUND, errno, "%s", dir);
 		if (n > 0)
 			buf_addf(name, "%s/%s", dir, e[n - 1]->d_name);
 		for (int i = 0; i < n; i++)
 			free(e[i]);
 		free(e);
-		if (n <= 0)
+		if (n == 0)
 			r = err_set(err, RC_NOTFOUND,
 			    "there is no whole backup in %s", dir);
 	}

@@ -31,9 +31,10 @@ struct conf_parser {
 	yaml_node_t **alias;
 	size_t naccount, account_cap, naddress, address_cap;
 	size_t nalias, alias_cap;
-	bool has_domains, has_accounts; /* the keys are there */
-	struct conf_inbound *inbound;	/* the one that is being read */
-	struct conf_mta_sts *sts;	/* the same */
+	/* The keys are there. */
+	bool has_hostname, has_domains, has_accounts;
+	struct conf_inbound *inbound; /* the one that is being read */
+	struct conf_mta_sts *sts;     /* the same */
 };
 
 struct conf_key {

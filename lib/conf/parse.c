@@ -17,6 +17,7 @@ set_hostname(struct conf_parser *p, yaml_node_t *n)
 {
 	struct sv v;
 
+	p->has_hostname = true;
 	if (!conf_get_text(
 		p, n, "the server's name, such as mail.example.org", &v))
 		return;
@@ -229,11 +230,11 @@ check_whole(struct conf_parser *p, yaml_node_t *root)
 {
 	struct conf *c = p->c;
 
-	if (c->hostname == NULL)
+	/* What is there but wrong has its error already. */
+	if (c->hostname == NULL && !p->has_hostname)
 		CONF_FAIL(p, root,
 		    "hostname is missing: the name under which the "
 		    "Internet finds this server");
-	/* What is there but wrong has its error already. */
 	if (c->ndomain == 0 && (!p->has_domains || p->errors->n == 0))
 		CONF_FAIL(p, root,
 		    "domains is missing: the domains this server receives mail "

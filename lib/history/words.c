@@ -153,7 +153,7 @@ stored(const struct history_step *s, struct buf *out)
 	/* The folder, then why. */
 	buf_adds(out, " in ");
 	history_show(s->text, out);
-	if ((s->flags & HISTORY_JUNK) != 0)
+	if ((s->flags & HISTORY_JUNK) != 0 && !sv_eq(s->text, SV("Junk")))
 		buf_adds(out, ", as junk");
 }
 

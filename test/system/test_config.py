@@ -593,7 +593,7 @@ def debugging():
     """Levels, traces without passwords, files in words."""
     with House() as h:
         r = h.command("debug", "level", "debug", "imap")
-        verdict(r.returncode == 0 and "1 process told" in r.stdout, "debug-level", r)
+        verdict(r.returncode == 0 and r.stdout == "1 process logs by the new level\n", "debug-level", r)
         r = h.command("debug", "level", "debug", "nobody")
         verdict(r.returncode == 1 and "no such process" in r.stderr, "debug-level-nobody", r)
         r = h.command("debug", "level", "loud")

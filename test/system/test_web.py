@@ -224,6 +224,34 @@ def early(h):
     verdict(status == 404 and time.monotonic() - begin < wide(0.9), "does-not-wait-for-100", (status, body))
 
 
+def paces(h):
+    """Clients that close their side first, write byte by byte, or read late."""
+    ask = b"GET /mail/config-v1.1.xml HTTP/1.1\r\nHost: home.test\r\n\r\n"
+
+    def all_of(write):
+        s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=120)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        write(s)
+        got = b""
+        while (more := s.recv(65536)):
+            got += more
+        s.close()
+        return got.count(b"HTTP/1.1 200 OK\r\n"), got.count(b"</clientConfig>\n")
+
+    def half(s):
+        s.sendall(ask * 3)
+        s.shutdown(socket.SHUT_WR)
+
+    def bytewise(s):
+        for c in ask.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"):
+            s.send(bytes([c]))
+
+    verdict(all_of(half) == (3, 3), "half-closed")
+    verdict(all_of(bytewise) == (1, 1), "byte-by-byte")
+    # More than a socket holds: the rest is answered as it is taken.
+    verdict(all_of(lambda s: s.sendall(ask * 100)) == (100, 100), "read-late")
+
+
 def slow(h):
     """A request that never ends is ended; others are served meanwhile."""
     socks = []
@@ -427,6 +455,7 @@ def main():
         clear(h)
         smuggling(h)
         early(h)
+        paces(h)
         tls(h)
         slow(h)
     policies()

@@ -831,6 +831,21 @@ START_TEST(conf_dns_same__sees_each_difference)
 }
 END_TEST
 
+/* A value that is wrong has one error, not a second that it is missing. */
+START_TEST(conf_parse__what_is_wrong_is_not_missing)
+{
+	struct conf_errors errors;
+	struct conf *c = NULL;
+
+	ck_assert_int_eq(conf_parse(SV("hostname: a\ndomains: [example.org]\n"
+				       "accounts: { anna: {} }\n"),
+			     "f", &c, &errors),
+	    RC_SYNTAX);
+	ck_assert_uint_eq(errors.n, 1);
+	ck_assert_ptr_nonnull(strstr(errors.e[0].text, "a full name"));
+}
+END_TEST
+
 #define MAIL_WAITS     "mail to other domains waits"
 #define INCOMING_WAITS "incoming mail is deferred for up to an hour"
 
@@ -939,6 +954,7 @@ UNIT_TESTS(conf)
 	tcase_add_test(t, conf_dns_same__sees_each_difference);
 	tcase_add_test(t, conf_may_send__send_as_opens_no_more_than_it_says);
 	tcase_add_test(t, conf_quota__of_an_account_or_of_all);
+	tcase_add_test(t, conf_parse__what_is_wrong_is_not_missing);
 	tcase_add_loop_test(t, conf_without_names__says_what_waits, 0,
 	    sizeof without_names / sizeof without_names[0]);
 	tcase_add_loop_test(t, conf_relay__answers_each_row, 0,
