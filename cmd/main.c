@@ -38,7 +38,8 @@ static const struct command commands[] = {
     {"app-password", cmd_app_password, "app-password NAME [LABEL [--revoke]]",
 	"make, list or revoke a password for one device"},
     {"device", cmd_device,
-	"device add ACCOUNT NAME [--profile FILE] [--qr | --no-qr]",
+	"device add ACCOUNT NAME [--address A] [--profile FILE] "
+	"[--qr | --no-qr]",
 	"what a phone needs, with a password of its own: text, code, profile"},
     {"device", cmd_device, "device list ACCOUNT [--json]",
 	"the devices of an account, and when each was last used"},

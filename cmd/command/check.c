@@ -121,6 +121,20 @@ warn_names(const struct conf *conf, struct sv pem, const char *names)
 	return 1;
 }
 
+/* Where certificates come from by themselves, and what that needs. */
+static unsigned
+print_authority(const struct conf *conf)
+{
+	if (!conf->acme.on)
+		return 0;
+	printf("  they come by themselves, from %s\n", conf->acme.directory);
+	if (conf->nlisten[CONF_HTTP] > 0)
+		return 0;
+	puts("  WARNING: the authority looks at port 80, which is off: set "
+	     "listen.http, as in\n  listen: { http: [80], https: [443] }");
+	return 1;
+}
+
 static unsigned
 print_certificate(const struct conf *conf)
 {
@@ -135,10 +149,13 @@ print_certificate(const struct conf *conf)
 	buf_init(&key, 4096);
 	certificate_paths(conf, &cert, &key);
 	puts("\ncertificate");
+	warnings += print_authority(conf);
 	if (conf->tls_certificate == NULL &&
 	    io_read_file(cert.p, &pem, &err) == RC_NOTFOUND) {
-		printf("  none configured: a self-signed one for %s is made "
+		printf("  %s: a self-signed one for %s is made "
 		       "at the first start\n",
+		    conf->acme.on ? "until the first one has come"
+				  : "none configured",
 		    conf->hostname);
 	} else if (certificate_load(conf, NULL, NULL, &err) != RC_OK) {
 		printf("  WARNING: %s\n", err.text);

@@ -29,11 +29,24 @@ struct device {
 	const struct conf *conf;
 	struct clients_server server;
 	struct clients_profile is;
-	const char *file; /* NULL: no profile is wanted */
+	const char *file;    /* NULL: no profile is wanted */
+	const char *address; /* NULL: the account's first */
 	int fd;
 	bool qr, json;
 	struct buf link; /* empty: nobody would answer there */
 };
+
+static int
+ask_to_add(const struct device *d, struct auth_said *a)
+{
+	const struct device_order o = {
+	    d->is.account, d->is.device, d->is.address};
+	struct msg m;
+
+	msg_init(&m, CMD_DEVICE_ADD);
+	device_order_put(&m, &o);
+	return auth_line_need("device", d->conf, &m, a);
+}
 
 static int
 ask(const struct conf *conf, uint16_t type, struct sv account, struct sv name,
@@ -223,7 +236,7 @@ add(struct device *d)
 	if (r != EXIT_FINE)
 		return r;
 	auth_said_init(&a);
-	r = ask(d->conf, CMD_DEVICE_ADD, d->is.account, d->is.device, &a);
+	r = ask_to_add(d, &a);
 	if (r != EXIT_FINE) {
 		if (d->file != NULL)
 			(void)unlink(d->file);
@@ -358,6 +371,21 @@ revoke_device(const struct conf *conf, struct sv account, struct sv name)
 	return r;
 }
 
+/* As the configuration has it. */
+static bool
+choose_address(struct device *d, const struct conf_account *a)
+{
+	size_t i;
+
+	d->is.address = sv_str(a->naddress > 0 ? a->address[0] : a->name);
+	for (i = 0; d->address != NULL && i < a->naddress; i++)
+		if (sv_ieq(sv_str(d->address), sv_str(a->address[i]))) {
+			d->is.address = sv_str(a->address[i]);
+			return true;
+		}
+	return d->address == NULL;
+}
+
 static int
 begin_to_add(struct device *d)
 {
@@ -370,7 +398,9 @@ begin_to_add(struct device *d)
 		    "there is no account \"%.*s\" in the configuration",
 		    SV_ARG(d->is.account));
 	a = &d->conf->account[number];
-	d->is.address = sv_str(a->naddress > 0 ? a->address[0] : a->name);
+	if (!choose_address(d, a))
+		return command_fail("device", EXIT_FAILED,
+		    "%s is not an address of %s", d->address, a->name);
 	clients_server_of(d->conf, &d->server);
 	buf_init(&d->link, 1024);
 	r = add(d);
@@ -410,6 +440,7 @@ cmd_device(const char *config, int argc, char **argv)
 	struct device d = {.fd = -1};
 	bool qr = false, no_qr = false;
 	const struct command_option of_add[] = {
+	    {"--address", "one of the account's", .text = &d.address},
 	    {"--profile", "a file", .text = &d.file},
 	    {"--qr", .flag = &qr},
 	    {"--no-qr", .flag = &no_qr},
@@ -424,7 +455,7 @@ cmd_device(const char *config, int argc, char **argv)
 	if (verb == VERBS)
 		return EXIT_USAGE;
 	words.option = verb == ADD ? of_add : &of_list;
-	words.noption = verb == ADD ? 3 : verb == LIST;
+	words.noption = verb == ADD ? 4 : verb == LIST;
 	words.what =
 	    verb == LIST ? "an account" : "an account and the device's name";
 	words.least = words.most = verb == LIST ? 1 : 2;

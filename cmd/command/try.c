@@ -436,6 +436,9 @@ print_screen(const struct demo *d, const struct conf *conf)
 	    d->port[CONF_IMAPS], d->port[CONF_IMAP], d->port[CONF_POP3S],
 	    d->port[CONF_POP3], d->port[CONF_SUBMISSIONS],
 	    d->port[CONF_SUBMISSION]);
+	if (d->port[CONF_HTTPS] != 0)
+		printf("  In a browser:  https://" HOST ":%u/\n\n",
+		    d->port[CONF_HTTPS]);
 	printf("  Send as ben to anna:\n"
 	       "    printf 'From: ben@" DOMAIN "\\nTo: anna@" DOMAIN
 	       "\\nSubject: Hello\\n\\nHello anna!\\n' | curl -sS --cacert %s "

@@ -34,6 +34,7 @@
 #define ANSWER_MAX ACME_ANSWER_MAX
 #define FILE_MOST  (1u << 20)
 #define TICK_MS	   200
+#define AGAIN_S	   600
 #define PORTS_MAX  32
 #define SWAP_MS	   30000 /* until all show a new certificate */
 
@@ -46,6 +47,7 @@ struct state {
 	struct child child;
 	struct peer *dns, *web;
 	struct https *https;
+	struct err broken; /* what is missing before anything can begin */
 	struct conf *conf;
 	struct buf ca, secret;
 	struct https_answer answer;
@@ -394,8 +396,7 @@ look_once(struct state *st, const struct conf_listen *l, struct sv pem,
 	    is_any_address(&at))
 		(void)network_address("127.0.0.1", &at);
 	buf_init(&got, FILE_MOST);
-	r = https_look(
-	    st->https, st->conf->hostname, &at, l->port, &got, err);
+	r = https_look(st->https, st->conf->hostname, &at, l->port, &got, err);
 	/* Both are the first of a chain, as OpenSSL prints it. */
 	if (r == RC_OK && !sv_starts(pem, sv_trim(buf_sv(&got))))
 		r = err_set(err, RC_TEMP, "it shows another certificate");
@@ -456,8 +457,7 @@ reachable_ports(const struct conf *conf, uint16_t ports[PORTS_MAX])
 		for (i = 0; i < conf->nlisten[looked_at[s]]; i++)
 			if (n < PORTS_MAX &&
 			    conf->listen[looked_at[s]][i].port != 0)
-				ports[n++] =
-				    conf->listen[looked_at[s]][i].port;
+				ports[n++] = conf->listen[looked_at[s]][i].port;
 	return n;
 }
 
@@ -479,6 +479,14 @@ finish(void *arg)
 	ctl_certificates_put(&m, &said);
 	child_tell(&st->child, &m);
 	child_stop(&st->child, 0);
+}
+
+static void
+give_up(struct state *st)
+{
+	buf_addf(&st->result.trouble, "certificates cannot be renewed: %s\n",
+	    st->broken.text);
+	st->result.next = clk_now() / 1000 + AGAIN_S;
 }
 
 static void *
@@ -512,7 +520,10 @@ work(void *arg)
 		domain[i] = conf->domain[i].name;
 	if (peer_wait_up(st->dns, PEERS_MS) != RC_OK)
 		mlog(LOG_WARN, "acme.dns", "text=\"dns is not there\"");
-	acme_work(&o, &st->result);
+	if (st->broken.code == RC_OK)
+		acme_work(&o, &st->result);
+	else
+		give_up(st);
 	free(domain);
 	if (!atomic_load(&st->stop))
 		ev_post(st->child.loop, finish, st);
@@ -521,29 +532,23 @@ work(void *arg)
 
 /* ---- before the walls ---- */
 
-static void
-read_or_die(struct child *c, const char *file, struct buf *out)
-{
-	struct err err;
-
-	if (io_read_file(file, out, &err) != RC_OK)
-		child_die(c, "acme.file", &err);
-}
-
+/* What is missing is for the status, not for the log alone. */
 static void
 prepare(struct state *st)
 {
 	const struct conf_acme *a = &st->conf->acme;
-	const struct https_opts o = {.ca_pem = buf_sv(&st->ca),
-	    .agent = HM_BUILD,
-	    .resolve = resolve,
-	    .arg = st};
-	struct err err;
+	struct https_opts o = {
+	    .agent = HM_BUILD, .resolve = resolve, .arg = st};
+	struct err *err = &st->broken;
 
-	if (https_new(&o, &st->https, &err) != RC_OK)
-		child_die(&st->child, "acme.library", &err);
-	if (a->eab_secret_file != NULL)
-		read_or_die(&st->child, a->eab_secret_file, &st->secret);
+	st->broken.code =
+	    io_read_file(a->ca != NULL ? a->ca : TLS_CA_BUNDLE, &st->ca, err);
+	o.ca_pem = buf_sv(&st->ca);
+	if (st->broken.code == RC_OK)
+		st->broken.code = https_new(&o, &st->https, err);
+	if (st->broken.code == RC_OK && a->eab_secret_file != NULL)
+		st->broken.code =
+		    io_read_file(a->eab_secret_file, &st->secret, err);
 }
 
 int
@@ -573,9 +578,6 @@ run_acme(int control_fd)
 	buf_init(&st->text, WEB_KEY_AUTH_MAX);
 	must(pthread_mutex_init(&st->lock, NULL) == 0);
 	tls_library_setup();
-	read_or_die(c,
-	    st->conf->acme.ca != NULL ? st->conf->acme.ca : TLS_CA_BUNDLE,
-	    &st->ca);
 	prepare(st);
 	walls.nports = reachable_ports(st->conf, ports);
 	child_enter(c, &walls);

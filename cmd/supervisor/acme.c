@@ -12,6 +12,7 @@
 
 struct acme_schedule {
 	struct super *s;
+	struct acme_hands hands;
 	struct ev_timer *timer;
 	int64_t due; /* seconds since 1970 */
 	struct buf text, trouble;
@@ -45,15 +46,16 @@ on_time(void *arg)
 		return;
 	/* Until it says otherwise. */
 	a->due = now + AGAIN_S;
-	proc_wake(a->s, ROLE_ACME);
+	a->hands.wake(a->s);
 }
 
 struct acme_schedule *
-acme_schedule_new(struct super *s)
+acme_schedule_new(struct super *s, const struct acme_hands *hands)
 {
 	struct acme_schedule *a = xcalloc(1, sizeof *a);
 
 	a->s = s;
+	a->hands = *hands;
 	buf_init(&a->text, CERTIFICATES_TEXT_MAX);
 	buf_init(&a->trouble, CERTIFICATES_TEXT_MAX);
 	a->timer = ev_timer_add(s->loop, 0, on_time, a);
@@ -101,8 +103,7 @@ write_letter(const struct acme_schedule *a, const struct ctl_certificates *c)
 {
 	static const char *const what[] = {"",
 	    "cannot be renewed: half of the time that was left is gone",
-	    "cannot be renewed: it is over soon",
-	    "has expired"};
+	    "cannot be renewed: it is over soon", "has expired"};
 	struct ctl_letter letter;
 	struct buf subject, text;
 
@@ -117,7 +118,7 @@ write_letter(const struct acme_schedule *a, const struct ctl_certificates *c)
 	buf_adds(&text, "\nThe server goes on trying; \"hearthmail status\" "
 			"says how it is.\n");
 	letter = (struct ctl_letter){buf_sv(&subject), buf_sv(&text)};
-	procs_write_letter(a->s, &letter);
+	a->hands.write(a->s, &letter);
 	buf_fini(&text);
 	buf_fini(&subject);
 }

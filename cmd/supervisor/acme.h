@@ -8,9 +8,19 @@
 #include "cmd/supervisor/supervisor_priv.h"
 
 struct acme_schedule;
+struct ctl_letter;
 struct msg;
 
-struct acme_schedule *acme_schedule_new(struct super *s);
+/* What it has done by others. */
+struct acme_hands {
+	/* Starts the process, or tells it to look again. */
+	void (*wake)(struct super *s);
+	/* To the admin. */
+	void (*write)(struct super *s, const struct ctl_letter *letter);
+};
+
+struct acme_schedule *acme_schedule_new(
+    struct super *s, const struct acme_hands *hands);
 void acme_schedule_free(struct acme_schedule **a);
 /* The configuration is new, or something needs to be told again: soon. */
 void acme_schedule_again(struct acme_schedule *a);

@@ -309,6 +309,14 @@ release(struct super *s, int *lock)
 	ev_loop_free(&s->loop);
 }
 
+static void
+wake_acme(struct super *s)
+{
+	proc_wake(s, ROLE_ACME);
+}
+
+static const struct acme_hands acme_hands = {wake_acme, procs_write_letter};
+
 int
 supervisor_run(const struct supervisor_opts *o)
 {
@@ -340,7 +348,7 @@ supervisor_run(const struct supervisor_opts *o)
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
 		s.published = published_new(&s, s.published_ms);
-		s.acme = acme_schedule_new(&s);
+		s.acme = acme_schedule_new(&s, &acme_hands);
 		(void)ev_timer_add(
 		    s.loop, SUPER_CERT_POLL_MS, super_watch_certificate, &s);
 		(void)ev_timer_add(s.loop, s.watch_ms, procs_watch, &s);

@@ -53,6 +53,17 @@ acme_names_domain(
 	return out->n > 0;
 }
 
+bool
+acme_names_has(const struct acme_names *s, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n; i++)
+		if (sv_ieq(sv_str(s->name[i]), sv_str(name)))
+			return true;
+	return false;
+}
+
 void
 acme_names_drop(struct acme_names *s, const char *name)
 {

@@ -16,6 +16,8 @@ void acme_names_host(const char *hostname, struct acme_names *out);
  * own. */
 bool acme_names_domain(
     const char *domain, const char *hostname, struct acme_names *out);
+/* Is it one of them? */
+bool acme_names_has(const struct acme_names *s, const char *name);
 /* Takes one out. */
 void acme_names_drop(struct acme_names *s, const char *name);
 

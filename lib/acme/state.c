@@ -71,6 +71,17 @@ acme_record_bad(const struct acme_record *r, const char *name, int64_t now)
 	return NULL;
 }
 
+bool
+acme_record_is_blamed(const struct acme_record *r, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < r->nbad; i++)
+		if (strcmp(r->bad[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 void
 acme_record_blame(
     struct acme_record *r, const char *name, const char *why, int64_t now)

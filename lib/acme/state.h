@@ -58,6 +58,8 @@ struct acme_record *acme_state_record(struct acme_state *s, const char *file);
 /* NULL: it is not left out now. */
 const struct acme_bad_name *acme_record_bad(
     const struct acme_record *r, const char *name, int64_t now);
+/* Has it not worked since it worked last, now or earlier? */
+bool acme_record_is_blamed(const struct acme_record *r, const char *name);
 /* It did not work, once more: not again for a while. */
 void acme_record_blame(
     struct acme_record *r, const char *name, const char *why, int64_t now);

@@ -5,55 +5,23 @@
 #include <unistd.h>
 
 #include "acme/certificate.h"
-#include "acme/date.h"
-#include "acme/state.h"
+#include "acme/work_priv.h"
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 
-#define HOUR	   3600
-#define DAY	   86400
-#define SOON	   60
-#define TEXT_MAX   4096
-#define FILE_MAX   (256 << 10)
-#define DROPS_MAX  5
-#define WINDOW_S   (6 * HOUR) /* to ask again, if they do not say */
-#define WINDOW_MIN HOUR
-#define WINDOW_MAX DAY
+#define HOUR	  3600
+#define DAY	  86400
+#define SOON	  60
+#define TEXT_MAX  4096
+#define FILE_MAX  (256 << 10)
+#define DROPS_MAX 5
 /* An older clock has not been set yet: 2026-01-01. */
 #define CLOCK_MIN_S 1767225600
 
 #define STATE_FILE   "state.json"
 #define ACCOUNT_FILE "account.pem"
-
-struct work {
-	const struct acme_work_opts *o;
-	struct acme_state state;
-	struct buf saved; /* its text on the disk */
-	struct acme_key *account;
-	struct acme_work_result *out;
-	/* Where ARI is asked, once it is known; asked: they were. */
-	char renewal_info[ACME_URL_MAX];
-	bool directory_asked;
-	bool stop;
-};
-
-/* One certificate, while it is looked at. */
-struct set {
-	struct acme_names wanted; /* that have an address */
-	struct acme_names names;  /* of those, what is ordered now */
-	struct acme_record *r;
-	bool has; /* a certificate */
-	struct acme_certificate certificate;
-	struct buf pem; /* chain and key */
-};
-
-static int64_t
-now(const struct work *w)
-{
-	return w->o->world.now(w->o->world.arg);
-}
 
 void
 acme_work_result_init(struct acme_work_result *r)
@@ -99,9 +67,9 @@ print_day(int64_t s, char out[32])
 
 /* What is past and was not done now waits for something else. */
 static void
-look_again(struct work *w, int64_t at)
+look_again(struct acme_run *w, int64_t at)
 {
-	if (at > now(w) && at < w->out->next)
+	if (at > acme_now(w) && at < w->out->next)
 		w->out->next = at;
 }
 
@@ -109,7 +77,7 @@ look_again(struct work *w, int64_t at)
 
 /* One that cannot be used is kept, for people, and is not in the way. */
 static void
-set_aside(struct work *w, const char *name, const char *why)
+set_aside(struct acme_run *w, const char *name, const char *why)
 {
 	char aside[ACME_NAME_MAX + 64];
 
@@ -137,7 +105,7 @@ write_file(const char *name, struct sv content)
 }
 
 static void
-save_state(struct work *w)
+save_state(struct acme_run *w)
 {
 	struct buf text;
 
@@ -151,7 +119,7 @@ save_state(struct work *w)
 }
 
 static void
-load_state(struct work *w)
+load_state(struct acme_run *w)
 {
 	struct buf text;
 	struct err err = {.text = ""};
@@ -187,7 +155,7 @@ load_state(struct work *w)
 /* The key in a file, or a new one, which is written first: what has never been
  * on the disk has never been used. */
 static struct acme_key *
-key_of(struct work *w, const char *file, bool *fresh)
+key_of(struct acme_run *w, const char *file, bool *fresh)
 {
 	struct acme_key *k = NULL;
 	struct err err = {.text = ""};
@@ -215,13 +183,13 @@ key_of(struct work *w, const char *file, bool *fresh)
 /* ---- one certificate as it is ---- */
 
 static void
-path_of(const struct set *s, const char *end, char out[ACME_NAME_MAX + 32])
+path_of(const struct acme_set *s, const char *end, char out[ACME_NAME_MAX + 32])
 {
 	(void)snprintf(out, ACME_NAME_MAX + 32, "%s%s", s->wanted.file, end);
 }
 
 static void
-load_certificate(struct work *w, struct set *s)
+load_certificate(struct acme_run *w, struct acme_set *s)
 {
 	char path[ACME_NAME_MAX + 32];
 	struct acme_key *key = NULL;
@@ -249,14 +217,14 @@ load_certificate(struct work *w, struct set *s)
 }
 
 static bool
-is_good(const struct work *w, const struct set *s)
+is_good(const struct acme_run *w, const struct acme_set *s)
 {
-	return s->has && s->certificate.not_after > now(w);
+	return s->has && s->certificate.not_after > acme_now(w);
 }
 
 /* What the certificate says, beside what is remembered. */
 static struct acme_life
-life_of(const struct set *s)
+life_of(const struct acme_set *s)
 {
 	struct acme_life l = s->r->life;
 	unsigned i;
@@ -278,7 +246,7 @@ life_of(const struct set *s)
 
 /* Has it addresses, and where do they lead? */
 static bool
-is_reachable(struct work *w, struct set *s, const char *name)
+is_reachable(struct acme_run *w, struct acme_set *s, const char *name)
 {
 	char why[ERR_TEXT_MAX] = "";
 
@@ -298,19 +266,13 @@ is_reachable(struct work *w, struct set *s, const char *name)
 	/* It is tried, now and then. */
 	if (s->has && acme_certificate_has(&s->certificate, name))
 		return true;
-	if (acme_record_bad(s->r, name, now(w)) == NULL) {
-		unsigned i;
-
-		for (i = 0; i < s->r->nbad; i++)
-			if (strcmp(s->r->bad[i].name, name) == 0)
-				return true; /* its time has come */
-		acme_record_blame(s->r, name, why, now(w));
-	}
+	if (!acme_record_is_blamed(s->r, name))
+		acme_record_blame(s->r, name, why, acme_now(w));
 	return true;
 }
 
 static void
-choose_names(struct work *w, struct set *s)
+choose_names(struct acme_run *w, struct acme_set *s)
 {
 	unsigned i;
 
@@ -320,125 +282,29 @@ choose_names(struct work *w, struct set *s)
 				acme_names_drop(&s->wanted, s->wanted.name[i]);
 	s->names = s->wanted;
 	for (i = s->names.n; i-- > 0;)
-		if (acme_record_bad(s->r, s->names.name[i], now(w)) != NULL)
+		if (acme_record_bad(s->r, s->names.name[i], acme_now(w)) !=
+		    NULL)
 			acme_names_drop(&s->names, s->names.name[i]);
 }
 
 /* Would the new certificate lack what the one in use has? */
 static bool
-loses_names(const struct set *s)
+loses_names(const struct acme_set *s)
 {
 	unsigned i;
 
-	for (i = 0; i < s->wanted.n; i++) {
-		struct acme_names rest = s->names;
-
-		acme_names_drop(&rest, s->wanted.name[i]);
-		if (rest.n == s->names.n && s->has &&
+	for (i = 0; s->has && i < s->wanted.n; i++)
+		if (!acme_names_has(&s->names, s->wanted.name[i]) &&
 		    acme_certificate_has(&s->certificate, s->wanted.name[i]))
 			return true;
-	}
 	return false;
 }
 
 /* ---- talking ---- */
 
-static int
-send_request(struct work *w, const struct acme_request *r,
-    struct acme_response *out, struct err *err)
-{
-	memset(out, 0, sizeof *out);
-	return w->o->world.send(w->o->world.arg, r, out, err);
-}
-
-/* Where they tell when to renew: from the directory, once a run. */
-static bool
-knows_renewal_info(struct work *w)
-{
-	struct acme_directory d;
-	struct acme_request r = {.method = ACME_GET};
-	struct acme_response got;
-	struct err err;
-
-	if (!w->directory_asked) {
-		w->directory_asked = true;
-		sv_copy(sv_first(sv_str(w->o->directory), ACME_URL_MAX - 1),
-		    r.url, sizeof r.url);
-		if (send_request(w, &r, &got, &err) == RC_OK &&
-		    got.status == 200 &&
-		    acme_directory_read(got.body, &d, &err) == RC_OK)
-			sv_copy(sv_str(d.renewal_info), w->renewal_info,
-			    sizeof w->renewal_info);
-	}
-	return w->renewal_info[0] != '\0';
-}
-
-static void
-keep_window(struct work *w, struct set *s, const struct acme_window *got)
-{
-	struct acme_life *l = &s->r->life;
-	bool same = strcmp(s->r->window_id, s->certificate.id) == 0 &&
-		    l->window_start == got->start && l->window_end == got->end;
-
-	if (same)
-		return;
-	l->window_start = got->start;
-	l->window_end = got->end;
-	l->window_seen = now(w);
-	sv_copy(
-	    sv_str(s->certificate.id), s->r->window_id, sizeof s->r->window_id);
-	sv_copy(sv_str(got->explanation), s->r->explanation,
-	    sizeof s->r->explanation);
-	mlog(LOG_INFO, "acme.window",
-	    "certificate=%s start=%lld end=%lld see=%s", s->wanted.file,
-	    (long long)got->start, (long long)got->end, got->explanation);
-}
-
-/* Asks the authority when it would like a renewal.  That it does not answer is
- * not a trouble: then the certificate's own time counts. */
-static void
-ask_window(struct work *w, struct set *s)
-{
-	struct acme_request r = {.method = ACME_GET};
-	struct acme_response got;
-	struct acme_window window;
-	struct err err;
-	int64_t again = WINDOW_S;
-
-	if (!s->has || s->certificate.id[0] == '\0')
-		return;
-	/* A clock that was set back must not keep it from being asked. */
-	if (s->r->ask_window > now(w) &&
-	    s->r->ask_window <= now(w) + WINDOW_MAX &&
-	    strcmp(s->r->asked_id, s->certificate.id) == 0)
-		return;
-	if (knows_renewal_info(w) &&
-	    strlen(w->renewal_info) + strlen(s->certificate.id) + 2 <=
-		ACME_URL_MAX) {
-		(void)snprintf(r.url, sizeof r.url, "%.700s/%.255s",
-		    w->renewal_info, s->certificate.id);
-		if (send_request(w, &r, &got, &err) == RC_OK &&
-		    got.status == 200 &&
-		    acme_window_read(got.body, &window, &err) == RC_OK) {
-			int64_t said =
-			    acme_retry_after(got.retry_after, now(w));
-
-			if (said >= 0)
-				again = said;
-			keep_window(w, s, &window);
-		}
-	}
-	again = again < WINDOW_MIN   ? WINDOW_MIN
-		: again > WINDOW_MAX ? WINDOW_MAX
-				     : again;
-	s->r->ask_window = now(w) + again;
-	sv_copy(
-	    sv_str(s->certificate.id), s->r->asked_id, sizeof s->r->asked_id);
-}
-
 /* Drives one order to its end; false: it failed. */
 static bool
-drive(struct work *w, struct acme_order *o)
+drive(struct acme_run *w, struct acme_order *o)
 {
 	const struct acme_world *world = &w->o->world;
 	struct acme_shown shown;
@@ -450,8 +316,8 @@ drive(struct work *w, struct acme_order *o)
 		switch (acme_order_next(o)) {
 		case ACME_SEND:
 			acme_order_request(o, &r);
-			if (send_request(w, &r, &got, &err) == RC_OK)
-				acme_order_answer(o, &got, now(w));
+			if (acme_send(w, &r, &got, &err) == RC_OK)
+				acme_order_answer(o, &got, acme_now(w));
 			else
 				acme_order_lost(o, err.text);
 			buf_fini(&r.body);
@@ -481,7 +347,7 @@ drive(struct work *w, struct acme_order *o)
 
 /* Is what came what was asked for?  Then it goes to the disk, with its key. */
 static int
-adopt(struct work *w, struct set *s, struct sv chain,
+adopt(struct acme_run *w, struct acme_set *s, struct sv chain,
     const struct acme_key *key, struct err *err)
 {
 	struct acme_certificate c;
@@ -501,7 +367,7 @@ adopt(struct work *w, struct set *s, struct sv chain,
 			r = err_set(err, RC_SYNTAX, "it does not name %.100s",
 			    s->names.name[i]);
 	if (r == RC_OK &&
-	    (c.not_after <= now(w) || c.not_before > now(w) + DAY))
+	    (c.not_after <= acme_now(w) || c.not_before > acme_now(w) + DAY))
 		r = err_set(
 		    err, RC_SYNTAX, "it is not good now: is the clock right?");
 	if (r == RC_OK) {
@@ -523,7 +389,7 @@ adopt(struct work *w, struct set *s, struct sv chain,
 /* The one in use, so that what was published of it stays right (TLSA), unless
  * the owner wants a new one each time. */
 static struct acme_key *
-key_for(struct work *w, struct set *s)
+key_for(struct acme_run *w, struct acme_set *s)
 {
 	char path[ACME_NAME_MAX + 32];
 	struct acme_key *key = NULL;
@@ -542,13 +408,13 @@ key_for(struct work *w, struct set *s)
 }
 
 static void
-note_success(struct work *w, struct set *s)
+note_success(struct acme_run *w, struct acme_set *s)
 {
 	struct acme_record *r = s->r;
 	char until[32];
 	unsigned i;
 
-	r->life.issued = now(w);
+	r->life.issued = acme_now(w);
 	r->life.failures = 0;
 	r->life.failed = r->life.not_sooner = r->first_failed = 0;
 	r->life.window_start = r->life.window_end = r->life.window_seen = 0;
@@ -563,16 +429,17 @@ note_success(struct work *w, struct set *s)
 }
 
 static void
-note_failure(struct work *w, struct set *s, const char *why, int64_t wait_s)
+note_failure(
+    struct acme_run *w, struct acme_set *s, const char *why, int64_t wait_s)
 {
 	struct acme_record *r = s->r;
 	char q[LOG_Q_MAX];
 
 	r->life.failures++;
-	r->life.failed = now(w);
+	r->life.failed = acme_now(w);
 	if (r->first_failed == 0)
-		r->first_failed = now(w);
-	r->life.not_sooner = wait_s > 0 ? now(w) + wait_s : 0;
+		r->first_failed = acme_now(w);
+	r->life.not_sooner = wait_s > 0 ? acme_now(w) + wait_s : 0;
 	sv_copy(
 	    sv_first(sv_str(why), sizeof r->why - 1), r->why, sizeof r->why);
 	mlog(LOG_WARN, "acme.fail", "certificate=%s failures=%u text=%s",
@@ -581,7 +448,7 @@ note_failure(struct work *w, struct set *s, const char *why, int64_t wait_s)
 
 /* One order; what it blamed in *f. */
 static bool
-order_once(struct work *w, struct set *s, struct acme_failure *f)
+order_once(struct acme_run *w, struct acme_set *s, struct acme_failure *f)
 {
 	const char *name[ACME_NAMES_MAX];
 	struct acme_key *key = key_for(w, s);
@@ -628,14 +495,15 @@ order_once(struct work *w, struct set *s, struct acme_failure *f)
 /* Leaves out the names that were to blame; false: then there is nothing left,
  * or it was not about names. */
 static bool
-drop_blamed(struct work *w, struct set *s, const struct acme_failure *f)
+drop_blamed(
+    struct acme_run *w, struct acme_set *s, const struct acme_failure *f)
 {
 	unsigned i;
 
 	if (f->nname == 0 || s->wanted.n == 1)
 		return false;
 	for (i = 0; i < f->nname; i++) {
-		acme_record_blame(s->r, f->name[i], f->why, now(w));
+		acme_record_blame(s->r, f->name[i], f->why, acme_now(w));
 		acme_names_drop(&s->names, f->name[i]);
 		mlog(LOG_WARN, "acme.name", "name=%s text=\"it is left out\"",
 		    f->name[i]);
@@ -645,10 +513,10 @@ drop_blamed(struct work *w, struct set *s, const struct acme_failure *f)
 
 /* Is there something to gain without them? */
 static bool
-is_worth_it(struct work *w, struct set *s)
+is_worth_it(struct acme_run *w, struct acme_set *s)
 {
 	struct acme_life l = life_of(s);
-	int64_t t = now(w);
+	int64_t t = acme_now(w);
 
 	if (loses_names(s) && is_good(w, s) &&
 	    acme_renew_urgency(
@@ -659,7 +527,7 @@ is_worth_it(struct work *w, struct set *s)
 }
 
 static void
-order(struct work *w, struct set *s)
+order(struct acme_run *w, struct acme_set *s)
 {
 	struct acme_failure f;
 	unsigned drops;
@@ -689,7 +557,7 @@ order(struct work *w, struct set *s)
 /* ---- what is said ---- */
 
 static void
-say_names(struct work *w, const struct set *s)
+say_names(struct acme_run *w, const struct acme_set *s)
 {
 	char when[32];
 	unsigned i, j;
@@ -707,7 +575,7 @@ say_names(struct work *w, const struct set *s)
 }
 
 static void
-say_certificate(struct work *w, struct set *s, int64_t at)
+say_certificate(struct acme_run *w, struct acme_set *s, int64_t at)
 {
 	const char *name = s->wanted.n > 0 ? s->wanted.name[0] : s->wanted.file;
 	char until[32], when[32];
@@ -734,7 +602,7 @@ say_certificate(struct work *w, struct set *s, int64_t at)
 		i = acme_renew_urgency(s->r->first_failed,
 		    s->has ? s->certificate.not_after
 			   : s->r->first_failed + 2 * DAY,
-		    now(w));
+		    acme_now(w));
 		if (i > s->r->told && i > w->out->urgency) {
 			w->out->urgency = i;
 			sv_copy(
@@ -749,7 +617,7 @@ say_certificate(struct work *w, struct set *s, int64_t at)
 
 /* What clients of our own ports see. */
 static void
-look_at_services(struct work *w, struct set *s, bool fresh)
+look_at_services(struct acme_run *w, struct acme_set *s, bool fresh)
 {
 	struct buf lines;
 
@@ -763,15 +631,15 @@ look_at_services(struct work *w, struct set *s, bool fresh)
 }
 
 static void
-look_at(struct work *w, const struct acme_names *names, bool is_host)
+look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 {
-	struct set s = {.wanted = *names, .has = false};
+	struct acme_set s = {.wanted = *names, .has = false};
 	struct acme_life l;
 	int64_t at, before;
 
 	s.r = acme_state_record(&w->state, names->file);
 	if (s.r->life.chance == 0)
-		s.r->life.chance = (uint32_t)(now(w) * 2654435761u) | 1;
+		s.r->life.chance = (uint32_t)(acme_now(w) * 2654435761u) | 1;
 	buf_init(&s.pem, FILE_MAX);
 	load_certificate(w, &s);
 	if (s.has)
@@ -782,15 +650,15 @@ look_at(struct work *w, const struct acme_names *names, bool is_host)
 		choose_names(w, &s);
 	else
 		s.names = s.wanted;
-	ask_window(w, &s);
+	acme_ask_window(w, &s);
 	before = s.r->life.issued;
 	l = life_of(&s);
 	at = acme_renew_at(&l);
-	if (s.names.n > 0 && !w->stop && (at <= now(w) || w->o->now) &&
+	if (s.names.n > 0 && !w->stop && (at <= acme_now(w) || w->o->now) &&
 	    (!loses_names(&s) || is_worth_it(w, &s))) {
 		order(w, &s);
 		if (!w->stop)
-			ask_window(w, &s);
+			acme_ask_window(w, &s);
 		l = life_of(&s);
 		at = acme_renew_at(&l);
 	}
@@ -798,7 +666,7 @@ look_at(struct work *w, const struct acme_names *names, bool is_host)
 		look_again(w, at);
 	if (s.has && s.certificate.id[0] != '\0')
 		look_again(w, s.r->ask_window);
-	say_certificate(w, &s, at > now(w) ? at : now(w));
+	say_certificate(w, &s, at > acme_now(w) ? at : acme_now(w));
 	if (is_host)
 		look_at_services(w, &s, s.r->life.issued != before);
 	buf_wipe(&s.pem);
@@ -806,26 +674,26 @@ look_at(struct work *w, const struct acme_names *names, bool is_host)
 
 /* A clock that has not been set says nothing of any certificate. */
 static bool
-has_clock(struct work *w)
+has_clock(struct acme_run *w)
 {
-	if (now(w) >= CLOCK_MIN_S)
+	if (acme_now(w) >= CLOCK_MIN_S)
 		return true;
 	say(&w->out->trouble,
 	    "the clock of this machine is wrong: certificates wait until it is "
 	    "set");
-	w->out->next = now(w) + SOON;
+	w->out->next = acme_now(w) + SOON;
 	return false;
 }
 
 void
 acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 {
-	struct work w = {.o = o, .out = out};
+	struct acme_run w = {.o = o, .out = out};
 	struct acme_names names;
 	bool fresh;
 	size_t i;
 
-	out->next = now(&w) + DAY;
+	out->next = acme_now(&w) + DAY;
 	if (!has_clock(&w))
 		return;
 	buf_init(&w.saved, ACME_STATE_MAX);
@@ -840,8 +708,8 @@ acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 			look_at(&w, &names, false);
 	if (!w.stop)
 		save_state(&w);
-	if (out->next < now(&w) + SOON)
-		out->next = now(&w) + SOON;
+	if (out->next < acme_now(&w) + SOON)
+		out->next = acme_now(&w) + SOON;
 	acme_key_free(&w.account);
 	acme_state_fini(&w.state);
 	buf_fini(&w.saved);

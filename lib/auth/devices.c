@@ -73,16 +73,18 @@ auth_devices_note(
 }
 
 int
-auth_devices_add(struct auth_devices *d, struct sv account, struct sv label,
+auth_devices_add(struct auth_devices *d, const struct device_order *o,
     struct buf *token_out, struct buf *password_out, struct err *err)
 {
-	int r =
-	    auth_server_app_add(d->server, account, label, password_out, err);
+	struct auth_link link = {o->account, o->label, o->address, SV(""), 0};
+	int r = auth_server_app_add(
+	    d->server, o->account, o->label, password_out, err);
 
-	if (r == RC_OK)
-		auth_links_add(
-		    d->links, account, label, buf_sv(password_out), token_out);
-	return r;
+	if (r != RC_OK)
+		return r;
+	link.password = buf_sv(password_out);
+	auth_links_add(d->links, &link, token_out);
+	return RC_OK;
 }
 
 void
@@ -134,26 +136,20 @@ auth_devices_link(struct auth_devices *d, const struct conf *conf,
 	struct link_done done = {.rc = RC_NOTFOUND};
 	struct link_ask asked = {.what = LINK_LOOK};
 	struct auth_link link = {.left_ms = 0};
-	const struct conf_account *a;
 	struct buf ticket;
-	int number;
 
 	buf_init(&ticket, LINK_TOKEN_MAX);
 	if (link_ask_get(m, &asked) == RC_OK)
 		done.rc = ask(d, &asked, &link, &ticket);
-	number =
-	    done.rc == RC_OK ? conf_account_by_name(conf, link.account) : -1;
-	if (number >= 0) {
-		a = &conf->account[number];
+	if (done.rc == RC_OK && conf_account_by_name(conf, link.account) < 0)
+		done.rc = RC_NOTFOUND; /* the account was removed */
+	if (done.rc == RC_OK) {
 		done.account = link.account;
 		done.device = link.device;
-		done.address =
-		    sv_str(a->naddress > 0 ? a->address[0] : a->name);
+		done.address = link.address;
 		done.ticket = buf_sv(&ticket);
 		done.password = link.password;
 		done.seconds = (uint32_t)(link.left_ms / 1000);
-	} else if (done.rc == RC_OK) {
-		done.rc = RC_NOTFOUND; /* the account was removed */
 	}
 	note_link(&asked, &done);
 	link_done_put(answer, &done);

@@ -6,7 +6,7 @@
 #define AUTH_DEVICES_H
 
 #include "auth/server.h"
-#include "ipc/msg.h"
+#include "ipc/msg_auth.h"
 
 struct auth_devices;
 
@@ -19,7 +19,7 @@ void auth_devices_free(struct auth_devices **d);
 void auth_devices_note(
     struct auth_devices *d, uint64_t id, const char *service, const char *peer);
 /* Makes a password, flushed before it returns, and a link. */
-int auth_devices_add(struct auth_devices *d, struct sv account, struct sv label,
+int auth_devices_add(struct auth_devices *d, const struct device_order *o,
     struct buf *token_out, struct buf *password_out,
     struct err *err) RC_USE_RESULT;
 /* Lines of auth/uses.h. */

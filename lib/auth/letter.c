@@ -24,14 +24,14 @@ add_text(struct sv text, struct buf *out)
 		if (text.p[i] == '\n')
 			buf_adds(out, "\r\n");
 		else
-			buf_addc(out,
-			    text.p[i] >= ' ' && text.p[i] <= '~' ? text.p[i]
-								 : '?');
+			buf_addc(out, text.p[i] >= ' ' && text.p[i] <= '~'
+					  ? text.p[i]
+					  : '?');
 }
 
 static void
-compose(const struct conf *conf, struct sv subject, struct sv text,
-    struct buf *out)
+compose(
+    const struct conf *conf, struct sv subject, struct sv text, struct buf *out)
 {
 	const struct conf_account *a = &conf->account[conf->admin];
 	uint64_t id[2];

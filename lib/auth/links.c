@@ -13,7 +13,7 @@ struct entry {
 	int64_t made;
 	unsigned char token[crypto_hash_sha256_BYTES];
 	unsigned char ticket[crypto_hash_sha256_BYTES];
-	struct buf account, device, password;
+	struct buf account, device, address, password;
 };
 
 struct auth_links {
@@ -37,6 +37,7 @@ entry_end(struct entry *e)
 		return;
 	buf_fini(&e->account);
 	buf_fini(&e->device);
+	buf_fini(&e->address);
 	buf_wipe(&e->password);
 	sodium_memzero(e, sizeof *e);
 }
@@ -106,9 +107,16 @@ place(struct auth_links *l)
 	return oldest;
 }
 
+static void
+keep(struct buf *b, struct sv text)
+{
+	buf_init(b, text.n);
+	buf_addsv(b, text);
+}
+
 void
-auth_links_add(struct auth_links *l, struct sv account, struct sv device,
-    struct sv password, struct buf *token_out)
+auth_links_add(
+    struct auth_links *l, const struct auth_link *what, struct buf *token_out)
 {
 	struct entry *e;
 
@@ -116,12 +124,10 @@ auth_links_add(struct auth_links *l, struct sv account, struct sv device,
 	e = place(l);
 	e->used = true;
 	e->made = l->now();
-	buf_init(&e->account, account.n);
-	buf_init(&e->device, device.n);
-	buf_init(&e->password, password.n);
-	buf_addsv(&e->account, account);
-	buf_addsv(&e->device, device);
-	buf_addsv(&e->password, password);
+	keep(&e->account, what->account);
+	keep(&e->device, what->device);
+	keep(&e->address, what->address);
+	keep(&e->password, what->password);
 	make_token(token_out, e->token);
 }
 
@@ -154,6 +160,7 @@ describe(struct auth_links *l, const struct entry *e, struct auth_link *out)
 	*out = (struct auth_link){
 	    .account = buf_sv(&e->account),
 	    .device = buf_sv(&e->device),
+	    .address = buf_sv(&e->address),
 	    .password = SV(""),
 	    .left_ms = LINK_LIFE_MS - (l->now() - e->made),
 	};

@@ -24,7 +24,7 @@
 struct auth_links;
 
 struct auth_link {
-	struct sv account, device, password;
+	struct sv account, device, address, password;
 	int64_t left_ms;
 };
 
@@ -32,8 +32,9 @@ struct auth_link {
 struct auth_links *auth_links_new(int64_t (*now)(void));
 void auth_links_free(struct auth_links **l);
 
-void auth_links_add(struct auth_links *l, struct sv account, struct sv device,
-    struct sv password, struct buf *token_out);
+/* Copies the texts. */
+void auth_links_add(
+    struct auth_links *l, const struct auth_link *what, struct buf *token_out);
 /* RC_OK; RC_EXISTS: it has been pressed; RC_NOTFOUND: unknown or over.  The
  * texts of *out live until the next call; there is no password. */
 int auth_links_look(

@@ -462,9 +462,15 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
     struct buf *secret, struct err *err)
 {
 	struct auth_command o;
+	struct device_order device;
 	uint64_t id = 0;
 	int r;
 
+	if (m->type == CMD_DEVICE_ADD)
+		return device_order_get(m, &device) == RC_OK
+			   ? auth_devices_add(
+				 s->devices, &device, text, secret, err)
+			   : err_set(err, RC_SYNTAX, "the order is malformed");
 	if (auth_command_get(m, &o) != RC_OK)
 		return err_set(err, RC_SYNTAX, "the command is malformed");
 	switch (m->type) {
@@ -496,9 +502,6 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 			credentials_app_list(auth_server_credentials(s->server),
 			    o.account, text);
 		return RC_OK;
-	case CMD_DEVICE_ADD:
-		return auth_devices_add(
-		    s->devices, o.account, o.arg, text, secret, err);
 	case CMD_ACCOUNTS:
 		list_accounts(s, text);
 		return RC_OK;
@@ -593,8 +596,7 @@ auth_service_set_keeper(struct auth_service *s, int fd)
 }
 
 void
-auth_service_letter(
-    struct auth_service *s, struct sv subject, struct sv text)
+auth_service_letter(struct auth_service *s, struct sv subject, struct sv text)
 {
 	letter_send(s->keeper, s->conf, subject, text);
 }

@@ -1,5 +1,5 @@
 /*
- * The event loop: descriptors and timers on bare epoll, one thread a loop.
+ * The event loop: descriptors and timers on bare epoll, one thread per loop.
  *
  * Nobody is freed inside its own callback: ev_del takes the descriptor out of
  * epoll at once, the memory goes at the end of the tick.  Other threads may

@@ -1,5 +1,5 @@
 /*
- * The log: one line an event,
+ * The log: one line per event,
  *
  *   2026-11-24T11:36:46.123Z info smtp[812] smtp.rcpt.reject sid=4f peer=...
  *

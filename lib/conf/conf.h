@@ -35,7 +35,7 @@ enum conf_service {
 	CONF_SERVICES /* how many */
 };
 
-/* Where something stands in the file, from 1; line 0: nowhere. */
+/* Where something is in the file, from 1; line 0: nowhere. */
 struct conf_place {
 	unsigned line, column;
 };
@@ -305,7 +305,7 @@ void conf_errors_print(
     const struct conf_errors *e, const char *file, struct buf *out);
 
 #define CONF_PLACE_MAX 200
-/* "hearthmail.yaml:3:1: ", to stand before an error; nothing for nowhere. */
+/* "hearthmail.yaml:3:1: ", to be put before an error; nothing for nowhere. */
 const char *conf_place_print(
     const struct conf *c, struct conf_place at, char out[CONF_PLACE_MAX]);
 
@@ -316,7 +316,7 @@ bool conf_service_tls(enum conf_service s); /* TLS from the first byte */
 /*
  * The largest message, in bytes, that one process may hand to another: what
  * limits.message_size or an APPEND lets in, and some for what is put in front.
- * Whoever gets more has it from a process that has been taken over.
+ * Those who get more have it from a process that has been taken over.
  */
 uint64_t conf_message_max(const struct conf *c);
 

@@ -31,6 +31,7 @@ const struct codec_type *const ipc_messages[] = {
     &link_ask_codec,
     &link_done_codec,
     &auth_command_codec,
+    &device_order_codec,
     &dkim_order_codec,
     &auth_done_codec,
     /* msg_control.h */

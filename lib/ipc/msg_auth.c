@@ -96,6 +96,16 @@ command_fields(struct codec *c, struct auth_command *v)
 CODEC(auth_command, command_fields)
 
 static void
+device_fields(struct codec *c, struct device_order *v)
+{
+	codec_sv(c, &v->account);
+	codec_sv(c, &v->label);
+	codec_text(c, &v->address, DEVICE_ADDRESS_MAX);
+}
+
+CODEC(device_order, device_fields)
+
+static void
 dkim_fields(struct codec *c, struct dkim_order *v)
 {
 	codec_below(c, &v->what, DKIM_ORDERS);

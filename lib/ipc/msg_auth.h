@@ -100,15 +100,24 @@ CODEC_FUNCTIONS(link_done);
 
 /* ---- commands ---- */
 
-/* CMD_PASSWD, CMD_APP_ADD, CMD_APP_REVOKE, CMD_APP_LIST, CMD_DEVICE_ADD,
- * CMD_DEVICE_LIST, CMD_ACCOUNTS. */
+/* CMD_PASSWD, CMD_APP_ADD, CMD_APP_REVOKE, CMD_APP_LIST, CMD_DEVICE_LIST,
+ * CMD_ACCOUNTS. */
 struct auth_command {
 	struct sv account; /* but for ACCOUNTS */
-	/* PASSWD: the password; APP_ADD, APP_REVOKE, DEVICE_ADD: label */
+	/* PASSWD: the password; APP_ADD, APP_REVOKE: label */
 	struct sv arg;
 	bool weak; /* PASSWD: take it all the same */
 };
 CODEC_FUNCTIONS(auth_command);
+
+#define DEVICE_ADDRESS_MAX 1024
+
+/* CMD_DEVICE_ADD. */
+struct device_order {
+	struct sv account, label;
+	struct sv address; /* mail is written as */
+};
+CODEC_FUNCTIONS(device_order);
 
 #define DKIM_ORDERS 5 /* enum signer_what */
 

@@ -28,7 +28,7 @@ enum proto {
 	CTL_WAKE,	  /* child: ctl_wake */
 	CTL_DEBUG,	  /* ctl_debug */
 	CTL_CERTIFICATES, /* from acme: ctl_certificates */
-	CTL_LETTER, /* to auth: ctl_letter */
+	CTL_LETTER,	  /* to auth: ctl_letter */
 
 	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
 
@@ -108,7 +108,7 @@ enum proto {
 	FEEDBACK_DONE, /* feedback_done; no answer */
 	FEEDBACK_REST, /* feedback_rest; no answer */
 
-	/* ---- whoever looks up names to dns: msg_dns.h ---- */
+	/* ---- those who look up names to dns: msg_dns.h ---- */
 
 	DNS_QUERY,     /* dns_question -> dns_reply */
 	DNS_AUTHORITY, /* dns_question -> dns_direct */
@@ -126,11 +126,11 @@ enum proto {
 	/* ---- command line to auth, on a control connection: msg_auth.h;
 	 * -> auth_done ---- */
 
-	CMD_PASSWD, /* auth_command, as are the next six */
+	CMD_PASSWD, /* auth_command, as are those without one of their own */
 	CMD_APP_ADD,
 	CMD_APP_REVOKE,
 	CMD_APP_LIST,
-	CMD_DEVICE_ADD,	 /* as APP_ADD, and the text is a link's token */
+	CMD_DEVICE_ADD,	 /* device_order; the text is a link's token */
 	CMD_DEVICE_LIST, /* as APP_LIST, in the lines of auth/uses.h */
 	CMD_ACCOUNTS,
 	CMD_DKIM, /* dkim_order; see auth/signer.h */
@@ -147,7 +147,7 @@ enum proto {
 	CMD_QUEUE_LIST, /* queue_list -> queue_listed */
 	CMD_QUEUE_ACT,	/* queue_act -> queue_done */
 
-	/* ---- whoever has something in hand to the history: msg_history.h */
+	/* ---- those who handle mail to the history: msg_history.h */
 
 	HISTORY_NOTES, /* history_notes -> msg_answer */
 

@@ -378,7 +378,10 @@ tls_cert_is_for(struct sv cert_pem, const char *host)
 bool
 tls_ctx_is_for(struct tls_ctx *ctx, const char *host)
 {
-	return is_for(SSL_CTX_get0_certificate(ctx->ssl_ctx), host);
+	X509 *x = SSL_CTX_get0_certificate(ctx->ssl_ctx);
+
+	return is_for(x, host) ||
+	       (x != NULL && X509_check_ip_asc(x, host, 0) == 1);
 }
 
 int

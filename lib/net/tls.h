@@ -29,7 +29,7 @@ int tls_ctx_new(struct sv cert_pem, struct sv key_pem, struct tls_ctx **out,
 void tls_ctx_free(struct tls_ctx **ctx);
 /* Its context, which stays its. */
 SSL_CTX *tls_ctx_openssl(struct tls_ctx *ctx);
-/* Does its certificate name that host, as tls_cert_is_for? */
+/* Does its certificate name that host, as tls_cert_is_for, or that address? */
 bool tls_ctx_is_for(struct tls_ctx *ctx, const char *host);
 /* A new server connection of this context, to be freed with SSL_free.  A peer
  * that asks for new keys again and again is taken as one that has said

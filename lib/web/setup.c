@@ -36,7 +36,8 @@ web_autoconfig(const struct http_ask *ask, struct http_response *a)
 	asked_address(ask, "emailaddress", &address);
 	a->type = CLIENTS_XML_TYPE;
 	if (clients_domain(
-		c, sv_str(ask->q->host), buf_sv(&address), &domain) == RC_OK)
+		c, sv_str(ask->q->host), buf_sv(&address), &domain) == RC_OK ||
+	    clients_domain(c, sv_str(c->hostname), SV(""), &domain) == RC_OK)
 		clients_autoconfig(&s, domain, &a->body);
 	if (a->body.n == 0)
 		http_response_error(a, 404, NULL);

@@ -2,10 +2,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "clients/clients.h"
 #include "web/site_priv.h"
 
@@ -70,6 +72,16 @@ static const struct {
     {SV("autodiscover."), HOST_AUTODISCOVER},
 };
 
+/* Somebody on this machine, who has no better name for it, as in the demo. */
+static bool
+is_here(const char *host)
+{
+	struct in6_addr a;
+
+	return strcmp(host, "localhost") == 0 ||
+	       (network_address(host, &a) && network_is_loopback(host));
+}
+
 /* Mail programs also look by the domain of the MX, which is this server's
  * name. */
 static bool
@@ -87,7 +99,7 @@ hosts_of(const char *host, void *arg)
 	unsigned is = HOST_ANY;
 	size_t i;
 
-	if (sv_eq(name, sv_str(c->hostname)))
+	if (sv_eq(name, sv_str(c->hostname)) || is_here(host))
 		is |= HOST_SERVER;
 	if (conf_domain_is_local(c, name))
 		is |= HOST_DOMAIN;
@@ -162,7 +174,9 @@ redirect(const struct http_ask *ask, struct http_response *a)
 	    q->host[0] == '\0' || !sni_is_for(s->sni, q->host))
 		return false;
 	http_response_error(a, 308, NULL);
-	buf_addf(&a->location, "https://%s", q->host);
+	buf_addf(&a->location,
+	    strchr(q->host, ':') != NULL ? "https://[%s]" : "https://%s",
+	    q->host);
 	if (port != 443)
 		buf_addf(&a->location, ":%u", port);
 	buf_addsv(&a->location, q->target);

@@ -13,6 +13,10 @@ void
 web_security_txt(const struct http_ask *ask, struct http_response *a)
 {
 	int64_t day = clk_now() / 1000 / DAY_S + EXPIRES_IN_DAYS;
+	struct conf *c = web_site_conf(ask->arg);
+	const char *host = conf_domain_is_local(c, sv_str(ask->q->host))
+			       ? ask->q->host
+			       : c->hostname;
 	struct clk_tm t;
 
 	clk_civil(day * DAY_S, &t);
@@ -21,7 +25,8 @@ web_security_txt(const struct http_ask *ask, struct http_response *a)
 	    "Contact: mailto:postmaster@%s\r\n"
 	    "Expires: %04d-%02d-%02dT00:00:00Z\r\n"
 	    "Canonical: https://%s/.well-known/security.txt\r\n",
-	    ask->q->host, t.year, t.month, t.day, ask->q->host);
+	    host, t.year, t.month, t.day, host);
+	conf_free(&c);
 }
 
 /*

@@ -10,6 +10,10 @@
  * to be the author (SPOOL_KNOWN); in words of ours, which name the alias.  Who
  * wrote to a club is not to hear that one of its members is away, nor who that
  * is.  All else is for the alias's owner.
+ *
+ * Who gets what is forwarded knows an address that leads back for weeks.  Only
+ * mail from <> comes back by it, so often a day (returns.h); the author is told
+ * in our words, and of other answers gets what is short, or the header.
  */
 #include <stdlib.h>
 #include <string.h>

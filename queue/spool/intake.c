@@ -18,6 +18,8 @@
 
 #define FLAGS_TAKEN (SPOOL_BARE | SPOOL_JUNK | SPOOL_KNOWN)
 #define HEADER_MAX  (64u << 10)
+#define AUTHOR_MAX  (8u << 10) /* of an answer, for somebody elsewhere */
+#define DAY_MS	    (24LL * 3600 * 1000)
 
 /* No line break gets from an envelope into a command or a header. */
 static bool
@@ -193,9 +195,19 @@ tell_all_kept(struct intake *in)
 
 /* ---- what comes back ---- */
 
-/* A holiday, a delay, or words that no program understands: for people to
- * read, without the address.  What is too large for that is the owner's, as it
- * is. */
+bool
+queue_return_has_room(struct queue_service *q, const struct forward_back *back)
+{
+	return returns_have_room(&q->returns, buf_sv(&back->sender),
+	    sv_str(back->alias->address), clk_now() / DAY_MS);
+}
+
+/*
+ * A holiday, a delay, or words that no program understands: for people to
+ * read, without the address.  The author gets what is short, and of more its
+ * header: the rest could be anything.  What is too large for either is the
+ * owner's, as it is.
+ */
 static int
 pass_answer(struct intake *in, struct sv address,
     const struct forward_back *back, struct err *err)
@@ -216,9 +228,26 @@ pass_answer(struct intake *in, struct sv address,
 	buf_init(&text, 4 * BOUNCE_READ_MAX);
 	queue_hide(back->alias, buf_sv(&in->head), &text);
 	r.original = buf_sv(&text);
+	if (back->author && text.n > AUTHOR_MAX) {
+		r.whole = false;
+		r.original = sv_first(r.original, AUTHOR_MAX);
+	}
 	rc = tell(in, address, &r, back->alias, err);
 	buf_fini(&text);
 	return rc;
+}
+
+/* Only mail from <> comes back, and so often. */
+static int
+may_come_back(
+    struct intake *in, const struct forward_back *back, struct err *err)
+{
+	if (in->mail->sender.n > 0)
+		return err_set(err, RC_DENIED, "only bounces come back");
+	if (!queue_return_has_room(in->q, back))
+		return err_set(
+		    err, RC_TEMP, "too much has come back today; try later");
+	return RC_OK;
 }
 
 /* A failure is told in our words. */
@@ -234,11 +263,13 @@ take_back(struct intake *in, struct sv address, struct err *err)
 	buf_init(&back.sender, 2 * SPOOL_ADDRESS_MAX);
 	buf_init(&why, 16 * BOUNCE_WHY_MAX);
 	r = queue_forward_back(in->q, in->c, address, &back);
+	/* It was when smtp asked: the configuration has changed. */
+	r = r == RC_OK ? may_come_back(in, &back, err)
+		       : err_set(err, RC_TEMP, "the alias has changed");
 	read_head(in, BOUNCE_READ_MAX);
 	bounce_read(buf_sv(&in->head), &b);
 	if (r != RC_OK) {
-		/* It was when smtp asked: the configuration has changed. */
-		r = err_set(err, RC_TEMP, "the alias has changed");
+		/* The reason is there. */
 	} else if (!b.failed) {
 		r = pass_answer(in, address, &back, err);
 	} else {
@@ -255,6 +286,9 @@ take_back(struct intake *in, struct sv address, struct err *err)
 			.arrived = clk_now()},
 		    back.alias, err);
 	}
+	if (r == RC_OK)
+		returns_add(&in->q->returns, buf_sv(&back.sender),
+		    sv_str(back.alias->address), clk_now() / DAY_MS);
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN, "queue.back",
 	    "alias=%s told=%s rc=%s", r == RC_OK ? back.alias->address : "?",
 	    r == RC_OK && back.author ? "author" : "owner", rc_name(r));

@@ -334,8 +334,9 @@ add_explanation(const struct report *r, struct buf *out)
 		    r->alias);
 	if (r->answered) {
 		buf_addf(out,
-		    "\r\nThe answer is attached, without the address from "
-		    "which it is.\r\n\r\n-- \r\nThe mail server %s\r\n",
+		    "\r\n%s is attached, without the address from which it "
+		    "is.\r\n\r\n-- \r\nThe mail server %s\r\n",
+		    r->whole ? "The answer" : "The header of the answer",
 		    r->hostname);
 		return;
 	}

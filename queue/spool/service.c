@@ -116,6 +116,8 @@ on_return(struct client *c, struct msg *m)
 	if (r == RC_OK) {
 		conf = queue_conf(q);
 		r = queue_forward_back(q, conf, asked.address, &back);
+		if (r == RC_OK && !queue_return_has_room(q, &back))
+			r = RC_TEMP;
 		conf_free(&conf);
 	}
 	buf_fini(&back.sender);

@@ -32,6 +32,7 @@
 #include "queue/spool/known.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/report.h"
+#include "queue/spool/returns.h"
 #include "queue/spool/sched.h"
 #include "queue/spool/secret.h"
 #include "queue/spool/service.h"
@@ -82,6 +83,7 @@ struct queue_service {
 	struct answer *answers; /* to be given after the flush */
 	struct turn *turn;	/* its end is on its way */
 	struct feedback *feedback;
+	struct returns returns;
 	struct hashing *hashing; /* bodies that are being read */
 	void (*end_of_turn)(struct queue_service *q);
 	bool untidy; /* spool_tidy waits for the flush */
@@ -114,6 +116,11 @@ void queue_run(struct queue_service *q);
  * it.  *out stays as it is if no item came of it. */
 int queue_take(struct queue_service *q, const struct queue_mail *mail,
     bool outside, struct spool_item **out, struct err *err) RC_USE_RESULT;
+
+struct forward_back;
+/* May one more come back like that today? */
+bool queue_return_has_room(
+    struct queue_service *q, const struct forward_back *back);
 
 /* ---- answer.c ---- */
 

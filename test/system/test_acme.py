@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from house import House, finish, free_ports, lacking, verdict, wait_until
-from pebble import Pebble, openssl
+from pebble import Pebble, make_ca, openssl
 
 
 def shown(port, ca=None, name="mail.home.test"):
@@ -145,9 +145,16 @@ def refused(folder):
     """The authority's own certificate is not trusted; or it wants an account that we do not have."""
     with Pebble(folder, free_ports(1)[0], eab={"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}) as p:
         p.trust()
-        with House(p.yaml().replace("trust.pem", "tls.pem")) as h:
+        os.mkdir(os.path.join(folder, "other"))
+        make_ca(os.path.join(folder, "other"))
+        with House(p.yaml().replace("trust.pem", "other/ca.pem")) as h:
+            r = h.command("check")
+            verdict("WARNING: the authority looks at port 80" in r.stdout, "check-names-port-80", r.stdout)
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "not trusted" in t])
             verdict(said and "clock" in said[0], "untrusted-is-said", status(h))
+        with House(p.yaml().replace("trust.pem", "gone.pem")) as h:
+            said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "gone.pem" in t])
+            verdict(said, "missing-file-is-said", status(h))
         with House(p.yaml()) as h:
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "tls.acme.eab" in t])
             verdict(said, "external-account-is-said", status(h))

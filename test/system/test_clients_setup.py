@@ -30,7 +30,7 @@ class Web(House):
     def yaml(self):
         if "https" not in self.port:
             self.port.update(zip(("http", "https"), free_ports(2)))
-        return super().yaml()
+        return super().yaml().replace("[anna@home.test]", "[anna@home.test, mum@home.test]")
 
     def curl(self, path, *words, host="mail.home.test", scheme="https"):
         """Status, fields in lower case, body as bytes."""
@@ -273,7 +273,8 @@ def refusals(h):
             (("add", "anna", "--", "-x"), 1, "must not begin"),
             (("add", "anna"), 2, "usage"), (("list",), 2, "usage"), ((), 2, "usage"),
             (("add", "anna", "x", "--foo"), 2, "usage"), (("add", "anna", "x", "--profile"), 2, "usage"),
-            (("revoke", "anna"), 2, "usage"), (("list", "anna", "x"), 2, "usage"),
+            (("revoke", "anna"), 2, "usage"),
+            (("add", "anna", "x", "--address", "ben@home.test"), 1, "is not an address of anna"), (("list", "anna", "x"), 2, "usage"),
             (("list", "zoe"), 1, "no account"), (("revoke", "anna", "nothing"), 1, "no app password"),
             (("add", "anna", "x", "--profile", "/nowhere/x"), 1, "cannot create")):
         r = h.command("device", *words)
@@ -287,9 +288,9 @@ def refusals(h):
 
 # ---- links ----
 
-def add_link(h, name):
+def add_link(h, name, *words):
     """Path of the link, and the password."""
-    r = h.command("device", "add", "anna", name)
+    r = h.command("device", "add", "anna", name, *words)
     link = re.search(r"^https://mail\.home\.test:(\d+)(/device/[\w-]{32})$", r.stdout, re.M)
     verdict(link is not None and int(link.group(1)) == h.port["https"], "link-printed", r.stdout)
     return link.group(2), re.search(r"^password   (\S+)$", r.stdout, re.M).group(1)
@@ -336,8 +337,9 @@ def links(h):
 
 
 def links_of_a_dead_process(h):
-    path, _ = add_link(h, "second")
-    verdict(h.curl(path)[0] == 200, "second-link")
+    path, _ = add_link(h, "second", "--address", "Mum@home.test")
+    status, _, body = h.curl(path)
+    verdict(status == 200 and b"mum@home.test" in body, "second-link", (status, body))
     h.kill("auth")
     verdict(wait_until(lambda: h.curl(path)[0] == 404), "link-ends-with-auth")
     verdict(path[8:] not in h.log(), "nothing-in-the-log-of-a-failure")

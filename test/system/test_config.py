@@ -51,6 +51,14 @@ BAD = [
     ("bad-bool", GOOD + "sandbox: perhaps\n", "8:10", ["on or off"]),
     ("relative-path", GOOD + "data: var\n", "8:7", ["absolute path"]),
     ("tls-half", GOOD + "tls: { certificate: /x }\n", "8:6", ["go together"]),
+    ("acme-directory", GOOD + "tls: { acme: { directory: http://ca.example/dir } }\n", "8:27", ["https address"]),
+    ("acme-email", GOOD + "tls: { acme: { email: anna } }\n", "8:23", ['"anna" is not an address']),
+    ("acme-email-list", GOOD + "tls: { acme: { email: 'anna@example.org,ben@example.org' } }\n", "8:23", ["not an address"]),
+    ("acme-eab-half", GOOD + "tls: { acme: { eab: { id: x } } }\n", "8:21", ["go together"]),
+    ("acme-key", GOOD + "tls: { acme: { key: rsa } }\n", "8:21", ["keep or new"]),
+    ("acme-word", GOOD + "tls: { acme: perhaps }\n", "8:14", ["on or off"]),
+    ("acme-unknown", GOOD + "tls: { acme: { directroy: x } }\n", "8:16", ['did you mean "directory"']),
+    ("acme-and-files", GOOD + "tls: { acme: on, certificate: /c, key: /k }\n", "8:6", ["exclude each other"]),
     ("limit-range", GOOD + "limits: { recipients: 5 }\n", "8:23", ["number from 100"]),
     ("no-map", GOOD + "limits: 5\n", "8:9", ["expected a map"]),
     ("yaml-broken", "hostname: [\n", "2:1", ["YAML"]),
@@ -542,7 +550,7 @@ def demo():
                 verdict(took < wide(1.0), "try-second-start-in-a-second", took)
             e = dict(l.strip().split("=", 1) for l in open(env))
             verdict(set(e) == {"HOST", "SMTP_PORT", "SUBMISSION_PORT", "SUBMISSIONS_PORT", "IMAP_PORT", "IMAPS_PORT",
-                               "POP3_PORT", "POP3S_PORT", "USER1", "PASS1", "USER2", "PASS2", "CERT", "CONFIG"},
+                               "POP3_PORT", "POP3S_PORT", "HTTP_PORT", "HTTPS_PORT", "USER1", "PASS1", "USER2", "PASS2", "CERT", "CONFIG"},
                     f"try-{turn}-env", e)
             second = subprocess.run([BINARY, "try", "--dir", d], capture_output=True, text=True, timeout=120)
             verdict(second.returncode == 1 and f"already running in {d}" in second.stderr and not second.stdout

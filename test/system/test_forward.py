@@ -130,7 +130,7 @@ def forwarded(w):
     verdict(len(got) == 1, "forward-arrives", got)
     event, text = got[0]
     verdict(event["to"] == ["Ben.Private@out.test"], "forward-target", event)
-    verdict(re.fullmatch(r"SRS0=[a-z2-7]{8}=[a-z2-7]{2}=bank\.test=x@us\.test", event["from"]), "forward-srs", event)
+    verdict(re.fullmatch(r"SRS0=[a-z2-7]{12}=[a-z2-7]{2}=bank\.test=x@us\.test", event["from"]), "forward-srs", event)
     verdict(text.endswith(signed), "forward-byte-for-byte", text[:3000])
     front = text[:-len(signed)]
     names = re.findall(rb"(?m)^([A-Za-z-]+):", front)
@@ -266,7 +266,7 @@ def second_forwarder(w):
     """From another forwarder: back to the first of them."""
     w.send("far@us.test", message("srs1"), sender="SRS0=abcdefgh=aa=x.test=y@open.test")
     back = w.got(w.out, "srs1")[0][0]["from"]
-    verdict(re.fullmatch(r"SRS1=[a-z2-7]{8}=open\.test==abcdefgh=aa=x\.test=y@us\.test", back), "srs1", back)
+    verdict(re.fullmatch(r"SRS1=[a-z2-7]{14}=open\.test==abcdefgh=aa=x\.test=y@us\.test", back), "srs1", back)
     w.send(back, bounce_text("far.private@out.test", "srs1"), "out", "")
     got = wait_until(lambda: [e for e in w.sender.messages() if e["to"] == ["SRS0=abcdefgh=aa=x.test=y@open.test"]])
     verdict(got, "srs1-comes-back", w.sender.messages())

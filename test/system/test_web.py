@@ -145,7 +145,7 @@ def clear(h):
     port = h.port["https"]
     status, fields, _ = curl(h, "/a?b=c%20d&e", tls=False)
     verdict(status == 308 and fields["location"] == f"https://{HOST}:{port}/a?b=c%20d&e", "redirects", fields)
-    for host in ("other.test", "home.test", "mta-sts.home.test", "127.0.0.1"):
+    for host in ("other.test", "home.test", "mta-sts.home.test", "192.0.2.1", "127.other.test"):
         status, fields, _ = curl(h, "/", "-H", f"Host: {host}", tls=False)
         verdict(status == 404 and "location" not in fields, f"no-redirect-without-a-certificate {host}", fields)
     status, fields, _ = curl(h, "/.well-known/acme-challenge/nothing", tls=False)
@@ -222,6 +222,34 @@ def early(h):
     begin = time.monotonic()
     status, _, body = curl(h, "/nothing", "-H", "Expect: 100-continue", "-d", "x" * 2000)
     verdict(status == 404 and time.monotonic() - begin < wide(0.9), "does-not-wait-for-100", (status, body))
+
+
+def paces(h):
+    """Clients that close their side first, write byte by byte, or read late."""
+    ask = b"GET /mail/config-v1.1.xml HTTP/1.1\r\nHost: home.test\r\n\r\n"
+
+    def all_of(write):
+        s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=120)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        write(s)
+        got = b""
+        while (more := s.recv(65536)):
+            got += more
+        s.close()
+        return got.count(b"HTTP/1.1 200 OK\r\n"), got.count(b"</clientConfig>\n")
+
+    def half(s):
+        s.sendall(ask * 3)
+        s.shutdown(socket.SHUT_WR)
+
+    def bytewise(s):
+        for c in ask.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"):
+            s.send(bytes([c]))
+
+    verdict(all_of(half) == (3, 3), "half-closed")
+    verdict(all_of(bytewise) == (1, 1), "byte-by-byte")
+    # More than a socket holds: the rest is answered as it is taken.
+    verdict(all_of(lambda s: s.sendall(ask * 100)) == (100, 100), "read-late")
 
 
 def slow(h):
@@ -366,6 +394,12 @@ def policies():
             return re.search(r"v=STSv1; id=(\w{32});", h.command("dns", "home.test", "--print").stdout)
 
         first = record()
+        said = h.command("check").stdout
+        verdict(re.search(r"home.test +testing: failures are only reported\n.*WARNING: the certificate is self-signed", said),
+                "check-says-what-would-come-of-it", said)
+        h.write_config(re.sub(r"  https: .*\n", "", h.yaml()))
+        said = h.command("check").stdout
+        verdict("WARNING: they are not served: listen.https is not set" in said, "check-misses-https", said)
         verdict(first, "dns-prints-the-record")
         h.extra = "mta_sts: { mode: enforce, max_age: 30d, mx: [mx2.example.net] }\n"
         h.write_config()
@@ -398,6 +432,20 @@ def switched():
                 wait_until(lambda: curl(h, "/.well-known/security.txt")[0] == 200), "is-started-anew")
 
 
+def bare():
+    """Without a certificate port 80 is there all the same, so that one can be had."""
+    with House(web=True, extra="tls: { certificate: /nonexistent/cert.pem, key: /nonexistent/key.pem }\n") as h:
+        got = curl(h, "/.well-known/acme-challenge/x", tls=False)
+        verdict(got[0] == 404, "http-without-a-certificate", got)
+        got = curl(h, "/x", tls=False)
+        verdict(got[0] == 404 and "location" not in got[1], "nothing-leads-to-a-closed-port", got)
+        try:
+            socket.create_connection(("127.0.0.1", h.port["https"]), timeout=120).close()
+            verdict(False, "https-is-closed")
+        except ConnectionRefusedError:
+            verdict(True, "https-is-closed")
+
+
 def main():
     if lacking("web", "curl", "openssl"):
         finish()
@@ -407,11 +455,13 @@ def main():
         clear(h)
         smuggling(h)
         early(h)
+        paces(h)
         tls(h)
         slow(h)
     policies()
     switched()
     changed()
+    bare()
     many()
     finish()
 

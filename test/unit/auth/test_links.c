@@ -17,14 +17,22 @@ now(void)
 }
 
 static void
+add(const char *device, const char *password, struct buf *out)
+{
+	const struct auth_link what = {SV("anna"), sv_str(device),
+	    SV("mum@example.org"), sv_str(password), 0};
+
+	auth_links_add(links, &what, out);
+}
+
+static void
 setup(void)
 {
 	clock_ms = 1000;
 	links = auth_links_new(now);
 	buf_init(&token, 100);
 	buf_init(&ticket, 100);
-	auth_links_add(
-	    links, SV("anna"), SV("anna's phone"), SV("k7fq-secret"), &token);
+	add("anna's phone", "k7fq-secret", &token);
 }
 
 static void
@@ -46,6 +54,7 @@ START_TEST(links__looking_spends_nothing)
 		    auth_links_look(links, buf_sv(&token), &l), RC_OK);
 		ck_assert(sv_eq(l.account, SV("anna")));
 		ck_assert(sv_eq(l.device, SV("anna's phone")));
+		ck_assert(sv_eq(l.address, SV("mum@example.org")));
 		ck_assert_uint_eq(l.password.n, 0);
 	}
 	/* The token is not a ticket. */
@@ -131,7 +140,7 @@ START_TEST(links__die_with_their_device)
 	struct buf other;
 
 	buf_init(&other, 100);
-	auth_links_add(links, SV("anna"), SV("tablet"), SV("pw"), &other);
+	add("tablet", "pw", &other);
 	ck_assert_int_eq(
 	    auth_links_press(links, buf_sv(&token), &l, &ticket), RC_OK);
 	auth_links_forget(links, SV("ben"), SV("anna's phone"));
@@ -161,7 +170,7 @@ START_TEST(links__the_oldest_gives_way)
 		clock_ms++;
 		buf_reset(&t);
 		(void)snprintf(name, sizeof name, "%d", i);
-		auth_links_add(links, SV("anna"), sv_str(name), SV("p"), &t);
+		add(name, "p", &t);
 		ck_assert_int_eq(auth_links_look(links, buf_sv(&t), &l), RC_OK);
 	}
 	ck_assert_int_eq(

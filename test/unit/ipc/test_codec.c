@@ -88,6 +88,7 @@ static const struct sample samples[] = {
     PLAIN(link_done, .rc = RC_EXISTS, .account = T(""), .device = T(""),
 	.address = T(""), .ticket = T(""), .password = T("")),
     PLAIN(auth_command, T("anna"), T("phone"), true),
+    PLAIN(device_order, T("anna"), T("phone"), T("mum@example.org")),
     PLAIN(dkim_order, 3, T("example.org"), T("s1")),
     PLAIN(auth_done, RC_OK, T("done"), T("secret")),
     WITH_FD(ctl_boot, conf, 4, .build = T("b"), .role = 1, .generation = 2,

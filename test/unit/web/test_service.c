@@ -62,7 +62,7 @@ setup(void)
 	    RC_OK);
 	loop = ev_loop_new();
 	sni = sni_new(tls);
-	site = web_site_new(conf, sni, NULL, SV(""));
+	site = web_site_new(conf, sni, NULL, -1);
 	service = web_service_new(loop, site);
 	ck_assert_int_eq(line_pair(fd), RC_OK);
 	web_service_add(service, fd[0]);

@@ -132,6 +132,17 @@ static const struct {
     {false, "autoconfig.", "/mail/config-v1.1.xml", 404, NULL},
     {true, "mail.a.test", "/", 200, "<h1>"},
     {true, "a.test", "/", 404, NULL},
+    /* From this machine, without a name. */
+    {true, "127.0.0.1:8443", SECURITY, 200,
+	"Contact: mailto:postmaster@mail.a.test\r\n"},
+    {true, "localhost", "/", 200, "<h1>"},
+    {true, "[::1]:8443", "/mail/config-v1.1.xml", 200,
+	"<domain>a.test</domain>"},
+    {false, "127.0.0.1:8080", "/", 308, "Location: https://127.0.0.1/\r\n"},
+    {false, "[::1]:8080", "/", 308, "Location: https://[::1]/\r\n"},
+    {true, "127.example.test", SECURITY, 404, NULL},
+    {true, "192.0.2.1", SECURITY, 404, NULL},
+    {false, "192.0.2.1", "/", 404, NULL},
     /* Redirects. */
     {false, "mail.a.test", "/x?y=%0a&z", 308,
 	"Location: https://mail.a.test/x?y=%0a&z\r\n"},
