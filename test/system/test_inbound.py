@@ -397,7 +397,7 @@ def names_die(net, us):
     for t in threads:
         t.join()
     verdict(len(codes) == 16 and all(c[0] == 451 for c in codes.values()), "die-all-answered",
-            (time.monotonic() - since, codes))
+            (time.monotonic() - since, len(codes), {n: c for n, c in codes.items() if c[0] != 451}))
     said = wait_until(lambda: send(net, "sender", "x@bank.test", message("x@bank.test", "die-after"))[0] == 250)
     verdict(said and wait_until(lambda: results(find(us, "die-after", "INBOX")).get("dmarc") == "pass"), "die-and-go-on")
 
