@@ -11,14 +11,17 @@
 #include <stdint.h>
 
 #define SMTP_DEFER_SLOTS   4096
+#define SMTP_DEFER_WAYS	   8 /* slots that a key may have */
 #define SMTP_DEFER_MS	   (60LL * 60 * 1000)
 #define SMTP_DEFER_KEEP_MS (24 * SMTP_DEFER_MS)
 
+struct smtp_deferral {
+	uint64_t key;
+	int64_t since; /* clk_mono; 0: free */
+};
+
 struct smtp_deferrals {
-	struct {
-		uint64_t key;
-		int64_t since; /* clk_mono */
-	} slot[SMTP_DEFER_SLOTS];
+	struct smtp_deferral slot[SMTP_DEFER_SLOTS];
 };
 
 /* Is it to come again?  key: a keyed hash of the sender and the author. */

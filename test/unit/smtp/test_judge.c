@@ -390,12 +390,15 @@ START_TEST(smtp_defer__for_an_hour)
 {
 	struct smtp_deferrals *d = xcalloc(1, sizeof *d);
 	const int64_t begin = 1000;
+	uint64_t i;
 
 	ck_assert(smtp_defer(d, 7, begin));
 	ck_assert(smtp_defer(d, 7, begin + SMTP_DEFER_MS - 1));
-	/* Somebody else in its place is taken rather than sent away for
-	 * ever. */
-	ck_assert(!smtp_defer(d, 7 + SMTP_DEFER_SLOTS, begin + 1));
+	/* One more in their places is taken rather than sent away for ever. */
+	for (i = 1; i < SMTP_DEFER_WAYS; i++)
+		ck_assert(smtp_defer(d, 7 + i * SMTP_DEFER_SLOTS, begin + 1));
+	ck_assert(!smtp_defer(d, 7 + i * SMTP_DEFER_SLOTS, begin + 1));
+	ck_assert(smtp_defer(d, 7 + SMTP_DEFER_SLOTS, begin + 2));
 	ck_assert(!smtp_defer(d, 7, begin + SMTP_DEFER_MS));
 	ck_assert(!smtp_defer(d, 7, begin + SMTP_DEFER_KEEP_MS - 1));
 	ck_assert(smtp_defer(d, 7, begin + SMTP_DEFER_KEEP_MS));
