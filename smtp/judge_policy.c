@@ -69,10 +69,19 @@ judge_author(const struct check_result *r, struct smtp_judge_outcome *out)
 		out->action = SMTP_JUDGE_JUNK;
 		return RC_SYNTAX;
 	case DMARC_AUTHOR_NONE:
+		what = "the message has no From field";
+		break;
 	case DMARC_AUTHOR_SYNTAX:
+		what = "From has no address with a domain";
+		break;
 	case DMARC_AUTHOR_ONE:
 		return RC_OK;
 	}
+	/* Nobody's policy is for it [RFC 9989 11.5].  Some programs that make
+	 * bounces do not know better. */
+	if (r->null_sender && (r->dmarc.author == DMARC_AUTHOR_NONE ||
+				  r->dmarc.author == DMARC_AUTHOR_SYNTAX))
+		return RC_OK;
 	(void)snprintf(out->text, sizeof out->text,
 	    "%s: exactly one From field is expected, with addresses of one "
 	    "domain",
