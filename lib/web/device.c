@@ -31,6 +31,7 @@
  * waits again. */
 #define AUTH_MS	 1000
 #define PAUSE_MS 10000
+#define SLOW_MS	 100
 /* By which a Mac knows what it has got. */
 #define PROFILE ".mobileconfig"
 
@@ -46,21 +47,24 @@ is_token(struct sv s)
 	return s.n > 0 && s.n < LINK_TOKEN_MAX;
 }
 
-/* One question at a time: the other loops go on meanwhile. */
+/* Not while another loop is waiting for it in vain. */
 static int
 call_auth(struct web_site *s, struct msg *question, struct msg *reply)
 {
-	int r = RC_TEMP;
+	int64_t now = clk_mono(), since = atomic_load(&s->auth_since);
+	int r;
 
-	if (clk_mono() < atomic_load(&s->auth_pause) ||
-	    atomic_exchange(&s->auth_asked, true)) {
+	if (now < atomic_load(&s->auth_pause) ||
+	    (since != 0 && now - since > SLOW_MS)) {
 		msg_fini(question);
 		return RC_TEMP;
 	}
+	if (since == 0)
+		atomic_store(&s->auth_since, now);
 	r = peer_call(s->auth, question, AUTH_MS, reply);
 	if (r == RC_TIMEOUT)
 		atomic_store(&s->auth_pause, clk_mono() + PAUSE_MS);
-	atomic_store(&s->auth_asked, false);
+	atomic_store(&s->auth_since, 0);
 	return r;
 }
 

@@ -26,8 +26,8 @@ struct web_site {
 	struct sni *sni;
 	bool without_https;
 	struct peer *auth;
-	atomic_bool auth_asked;		 /* it has a question now */
-	atomic_int_least64_t auth_pause; /* not asked again before */
+	/* clk_mono(): it has a question since, and is not asked before. */
+	atomic_int_least64_t auth_since, auth_pause;
 	int roots;
 	struct challenges *challenges;
 };
