@@ -20,6 +20,7 @@
 #define POLL_MOST_S   10
 #define ALL_REQUESTS  1000 /* of one order */
 #define ALL_WAITING_S 1800
+#define ALL_TIME_S    3600 /* others have to wait meanwhile */
 
 enum step {
 	STEP_DIRECTORY,
@@ -55,6 +56,7 @@ struct acme_order {
 	unsigned nonces_bad, troubles, polls;
 	unsigned requests; /* in all */
 	int64_t waited_s;  /* in all */
+	int64_t began;	   /* the first answer came */
 	bool waits;
 	int64_t wait_s;
 	struct acme_failure failure;
@@ -609,7 +611,9 @@ acme_order_answer(
 	bool for_nonce = o->step != STEP_DIRECTORY && o->nonce[0] == '\0';
 
 	must(acme_order_next(o) == ACME_SEND);
-	if (++o->requests > ALL_REQUESTS) {
+	if (o->began == 0)
+		o->began = now;
+	if (++o->requests > ALL_REQUESTS || now - o->began > ALL_TIME_S) {
 		fail(o, "the certificate authority does not come to an end");
 		return;
 	}
