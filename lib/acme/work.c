@@ -593,7 +593,9 @@ order(struct acme_run *w, struct acme_set *s)
 			(void)save_state(w);
 			return;
 		}
-		if (!drop_blamed(w, s, &f) || !is_worth_it(w, s))
+		/* Who says when has not said now. */
+		if (!drop_blamed(w, s, &f) || f.wait_s > 0 ||
+		    !is_worth_it(w, s))
 			break;
 	}
 	/* Without the names that do not work all is well. */

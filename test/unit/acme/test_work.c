@@ -28,10 +28,12 @@ struct world {
 	char folder[64];
 	int64_t now;
 	struct ca *ca;
-	int64_t life;	     /* of what it gives, seconds */
-	bool down;	     /* nobody answers */
-	const char *refuses; /* a name that does not work */
-	unsigned limit;	     /* HTTP status of each order; 0: none */
+	int64_t life;	      /* of what it gives, seconds */
+	bool down;	      /* nobody answers */
+	const char *refuses;  /* a name that does not work */
+	unsigned limit;	      /* HTTP status of each order; 0: none */
+	unsigned limited;     /* how many of them */
+	const char *limit_of; /* the name that it is about */
 	const char *retry_after;
 	int64_t window_start, window_end; /* 0: no answer */
 	unsigned window_of;		  /* which certificate; 0: any */
@@ -140,7 +142,14 @@ take_order(struct world *w, struct sv text, struct acme_response *out)
 	if (w->limit != 0) {
 		out->status = w->limit;
 		out->retry_after = sv_str(w->retry_after);
-		buf_adds(&w->body, "{\"type\":\"a:b:rateLimited\"}");
+		w->limited++;
+		buf_adds(&w->body, "{\"type\":\"a:b:rateLimited\"");
+		if (w->limit_of != NULL)
+			buf_addf(&w->body,
+			    ",\"subproblems\":[{\"identifier\":"
+			    "{\"value\":\"%s\"}}]",
+			    w->limit_of);
+		buf_addc(&w->body, '}');
 		return;
 	}
 	if (w->replaced && sv_find(text, SV("\"replaces\"")) < text.n) {
@@ -520,6 +529,30 @@ START_TEST(work__limits_are_kept)
 }
 END_TEST
 
+/* Of one name: the others wait, too, as they say when. */
+START_TEST(work__limits_of_a_name_are_kept)
+{
+	static const char *const domain[] = {"a.test"};
+	struct world w;
+
+	world_start(&w);
+	run(&w);
+	w.limit = 429;
+	w.retry_after = "7200";
+	w.limit_of = "mta-sts.a.test";
+	run_as(&w, domain, 1, NULL);
+	ck_assert_uint_eq(w.limited, 1);
+	w.now += HOUR;
+	run_as(&w, domain, 1, NULL);
+	ck_assert_uint_eq(w.limited, 1);
+	w.limit = 0;
+	w.now += HOUR + 60;
+	run_as(&w, domain, 1, NULL);
+	ck_assert_str_eq(w.given, "autoconfig.a.test autodiscover.a.test ");
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(work__failures_are_few)
 {
 	struct world w;
@@ -856,6 +889,7 @@ UNIT_TESTS(work)
 	tcase_add_test(t, work__replaced_already);
 	tcase_add_test(t, work__they_are_down_for_a_month);
 	tcase_add_test(t, work__limits_are_kept);
+	tcase_add_test(t, work__limits_of_a_name_are_kept);
 	tcase_add_test(t, work__failures_are_few);
 	tcase_add_test(t, work__one_bad_name_does_not_keep_the_rest);
 	tcase_add_test(t, work__a_certificate_does_not_lose_names_quietly);
