@@ -88,7 +88,8 @@ START_TEST(certificate__no_password_is_asked_for)
 	(void)setsid();
 	buf_init(&out, 65536);
 	ck_assert_int_eq(acme_chain_clean(sv_str(pem), &out, &err), RC_SYNTAX);
-	ck_assert_int_eq(acme_certificate_read(sv_str(pem), &c, &err), RC_SYNTAX);
+	ck_assert_int_eq(
+	    acme_certificate_read(sv_str(pem), &c, &err), RC_SYNTAX);
 	ck_assert_int_eq(close(pair[1]), 0);
 	ck_assert_int_eq(read(0, line, sizeof line), 6);
 	ck_assert_int_eq(dup2(terminal, 0), 0);
