@@ -85,14 +85,7 @@ clients_page(const struct clients_server *s, struct sv address, struct buf *out)
 {
 	struct xml x;
 
-	xml_begin_html(&x, out, true);
-	xml_open(&x, "html", "lang=\"en\"");
-	xml_open(&x, "head", NULL);
-	xml_void(&x, "meta", "charset=\"utf-8\"");
-	xml_leaf(&x, "title", SV("Settings for mail programs"));
-	xml_close(&x);
-	xml_open(&x, "body", NULL);
-	xml_leaf(&x, "h1", SV("Settings for mail programs"));
+	xml_begin_page(&x, out, "Settings for mail programs");
 	clients_put_table(&x, s, address);
 	if (!xml_end(&x))
 		out->failed = true;

@@ -112,19 +112,7 @@ static void
 begin_page(struct xml *x, struct http_response *a, const char *title)
 {
 	a->type = "text/html; charset=utf-8";
-	xml_begin_html(x, &a->body, true);
-	xml_open(x, "html", "lang=\"en\"");
-	xml_open(x, "head", NULL);
-	xml_void(x, "meta", "charset=\"utf-8\"");
-	xml_void(x, "meta",
-	    "name=\"viewport\" content=\"width=device-width, "
-	    "initial-scale=1\"");
-	xml_void(x, "meta", "name=\"color-scheme\" content=\"light dark\"");
-	xml_leaf(x, "title", sv_str(title));
-	xml_close(x);
-	xml_open(x, "body", NULL);
-	xml_open(x, "main", NULL);
-	xml_leaf(x, "h1", sv_str(title));
+	xml_begin_page(x, &a->body, title);
 }
 
 static void

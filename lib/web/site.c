@@ -155,6 +155,8 @@ static const struct http_route routes[] = {
 	web_autodiscover_json},
     {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/"), HTTP_READS,
 	web_settings},
+    {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/style.css"),
+	HTTP_READS, web_style},
 };
 
 /* ---- everything else ---- */

@@ -47,6 +47,10 @@ http_handler_fn web_device_look, web_device_press, web_device_settings,
 
 http_handler_fn web_security_txt, web_mta_sts;
 
+/* ---- style.c ---- */
+
+http_handler_fn web_style;
+
 /* ---- setup.c ---- */
 
 http_handler_fn web_autoconfig, web_autodiscover, web_autodiscover_json,

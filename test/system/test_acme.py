@@ -90,6 +90,7 @@ def renewed(h, ca, first):
 
 def authority_down(p, h, ca, second):
     """Another month later nobody answers: all serves as before, and there is a sentence."""
+    h.stop()  # it writes the file, too
     p.stop_authority()
     for name in ("state.json",):
         path = os.path.join(h.data, "acme", name)

@@ -263,7 +263,7 @@ def restart(h):
     before = status_counts(h)
     verdict(before and "refused" in before[0] and "received 0" not in before[0], "status-counts", before)
     j = json.loads(h.command("status", "--json").stdout)["history"]["today"]
-    verdict(j["received"] > 3 and j["junk"] == 1 and j["unknown address"] == 2 and j["forged"] == 2 and j["relaying"] == 1 and j["sent"] == 3 and
+    verdict(j["received"] > 3 and j["junk"] == 1 and j["unknown address"] == 2 and j["policy"] == 2 and j["relaying"] == 1 and j["sent"] == 3 and
             j["returned"] == 1 and j["malformed"] == 6 and j["refused"] == 11, "status-json", j)
     h.stop()
     verdict("stop.late" not in h.log(), "it-ends-with-the-others", h.log()[-1000:])

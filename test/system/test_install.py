@@ -411,7 +411,7 @@ def check_install(m):
             "install-fits-a-screen", out)
     verdict(len(p.stdout[p.stdout.find("Hearthmail runs."):].splitlines()) == 10,
             "install-says-it-in-ten-lines", p.stdout)
-    verdict(all(w in out for w in ("hearthmail dns", "forward port 25", "Certificate", "journalctl -u hearthmail",
+    verdict(all(w in out for w in ("hearthmail dns", "forward ports 25, 80 and 443", "Certificate", "journalctl -u hearthmail",
                                    "wrote /etc/hearthmail.yaml")), "install-says-what-is-left", out)
     verdict(m.active() and m.run("systemctl is-enabled hearthmail").stdout == "enabled\n",
             "service-runs")

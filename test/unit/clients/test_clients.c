@@ -505,7 +505,7 @@ START_TEST(people__are_told_the_same)
 	ck_assert(buf_ok(&b));
 	ck_assert(has(&b, "<td>&lt;b&gt;&amp;@x.test</td>"));
 	ck_assert(has(&b, "<td>port 465, SSL/TLS (outgoing)</td>"));
-	ck_assert(!has(&b, "style") && !has(&b, "script"));
+	ck_assert(!has(&b, "<style") && !has(&b, "script"));
 	buf_reset(&b);
 	clients_page(&server, SV("\x01"), &b);
 	ck_assert(!buf_ok(&b));

@@ -131,6 +131,9 @@ static const struct {
     {false, "c.test", "/mail/config-v1.1.xml", 404, NULL},
     {false, "autoconfig.", "/mail/config-v1.1.xml", 404, NULL},
     {true, "mail.a.test", "/", 200, "<h1>"},
+    {true, "mail.a.test", "/", 200, "href=\"/style.css\""},
+    {true, "mail.a.test", "/style.css", 200, "Content-Type: text/css"},
+    {true, "a.test", "/style.css", 404, NULL},
     {true, "a.test", "/", 404, NULL},
     /* From this machine, without a name. */
     {true, "127.0.0.1:8443", SECURITY, 200,
