@@ -170,7 +170,7 @@ write_profile(struct device *d)
 static void
 make_link(struct device *d, struct sv token)
 {
-	if (!d->server.web)
+	if (!d->server.web || token.n == 0)
 		return;
 	clients_put_origin(&d->server, &d->link);
 	buf_addf(&d->link, "/device/%.*s", SV_ARG(token));

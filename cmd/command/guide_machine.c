@@ -253,7 +253,8 @@ read_chain(struct guide *g, struct sv pem)
 	X509 *x;
 
 	while (b != NULL && count < PUBLISH_CERTIFICATES &&
-	       (x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
+	       (x = PEM_read_bio_X509(b, NULL, NULL, (void *)(uintptr_t) "")) !=
+		   NULL) {
 		if (count == 0)
 			find_ca(g, x);
 		add_certificate(g, x, at[count], n[count]);

@@ -47,6 +47,7 @@ struct state {
 	struct child child;
 	struct peer *dns, *web;
 	struct https *https;
+	char host[HTTPS_HOST_MAX]; /* of the directory */
 	struct err broken; /* what is missing before anything can begin */
 	struct conf *conf;
 	struct buf ca, secret;
@@ -537,10 +538,15 @@ static void
 prepare(struct state *st)
 {
 	const struct conf_acme *a = &st->conf->acme;
-	struct https_opts o = {
-	    .agent = HM_BUILD, .resolve = resolve, .arg = st};
+	struct https_opts o = {.agent = HM_BUILD,
+	    .resolve = resolve,
+	    .arg = st,
+	    .own_host = st->host};
 	struct err *err = &st->broken;
+	uint16_t port;
 
+	if (https_url_parts(a->directory, st->host, &port) != RC_OK)
+		st->host[0] = '\0'; /* asking it gives the sentence */
 	st->broken.code =
 	    io_read_file(a->ca != NULL ? a->ca : TLS_CA_BUNDLE, &st->ca, err);
 	o.ca_pem = buf_sv(&st->ca);

@@ -10,6 +10,10 @@
 #include "base/ascii.h"
 #include "base/clk.h"
 
+/* For a PEM that is said to be encrypted: an error, not a question to the
+ * terminal. */
+#define NO_PASSWORD ((void *)(uintptr_t) "")
+
 /* ---- requests ---- */
 
 static GENERAL_NAMES *
@@ -76,7 +80,7 @@ first_of(struct sv pem)
 
 	if (bio == NULL)
 		return NULL;
-	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	x = PEM_read_bio_X509(bio, NULL, NULL, NO_PASSWORD);
 	BIO_free(bio);
 	ERR_clear_error();
 	return x;
@@ -216,8 +220,8 @@ acme_chain_clean(struct sv pem, struct buf *out, struct err *err)
 		return err_set(err, RC_SYNTAX, "the answer is empty");
 	to = BIO_new(BIO_s_mem());
 	must(to != NULL);
-	while (
-	    n < 10 && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+	while (n < 10 &&
+	       (x = PEM_read_bio_X509(bio, NULL, NULL, NO_PASSWORD)) != NULL) {
 		must(PEM_write_bio_X509(to, x) == 1);
 		X509_free(x);
 		n++;

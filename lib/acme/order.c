@@ -20,6 +20,7 @@
 #define POLL_MOST_S   10
 #define ALL_REQUESTS  1000 /* of one order */
 #define ALL_WAITING_S 1800
+#define ALL_TIME_S    3600 /* others have to wait meanwhile */
 
 enum step {
 	STEP_DIRECTORY,
@@ -55,6 +56,7 @@ struct acme_order {
 	unsigned nonces_bad, troubles, polls;
 	unsigned requests; /* in all */
 	int64_t waited_s;  /* in all */
+	int64_t began;	   /* the first answer came */
 	bool waits;
 	int64_t wait_s;
 	struct acme_failure failure;
@@ -594,7 +596,10 @@ on_refused(struct acme_order *o, const struct acme_response *r, int64_t now)
 		    r->status);
 		return;
 	}
-	if (o->step == STEP_CHALLENGE || o->step == STEP_AUTHORIZATION)
+	/* What they cannot do now is not the fault of a name. */
+	if ((o->step == STEP_CHALLENGE || o->step == STEP_AUTHORIZATION) &&
+	    r->status < 500 && r->status != 429 &&
+	    strcmp(p.type, "rateLimited") != 0)
 		name = o->authorization.name;
 	fail_with(o, &p, r->status, name);
 }
@@ -606,7 +611,9 @@ acme_order_answer(
 	bool for_nonce = o->step != STEP_DIRECTORY && o->nonce[0] == '\0';
 
 	must(acme_order_next(o) == ACME_SEND);
-	if (++o->requests > ALL_REQUESTS) {
+	if (o->began == 0)
+		o->began = now;
+	if (++o->requests > ALL_REQUESTS || now - o->began > ALL_TIME_S) {
 		fail(o, "the certificate authority does not come to an end");
 		return;
 	}

@@ -42,6 +42,31 @@ acme_state_record(struct acme_state *s, const char *file)
 	return r;
 }
 
+bool
+acme_record_resume(struct acme_record *r, int64_t now)
+{
+	int64_t *const times[] = {&r->begun, &r->first_failed, &r->life.failed,
+	    &r->life.issued, &r->life.window_seen};
+	size_t i;
+
+	for (i = 0; i < sizeof times / sizeof times[0]; i++)
+		if (*times[i] > now)
+			*times[i] = now;
+	if (r->begun == 0)
+		return false;
+	if (r->cuts++ > 0) {
+		r->life.failures++;
+		r->life.failed = r->begun;
+		if (r->first_failed == 0)
+			r->first_failed = r->begun;
+		sv_copy(SV("the attempts before were cut off; the log says by "
+			   "what"),
+		    r->why, sizeof r->why);
+	}
+	r->begun = 0;
+	return true;
+}
+
 /* ---- names ---- */
 
 static struct acme_bad_name *
@@ -175,6 +200,8 @@ read_record(const json_t *o, struct acme_record *r)
 	l->not_sooner = get_number(o, "not_sooner", TIME_MAX_S);
 	l->chance = (uint32_t)get_number(o, "chance", UINT32_MAX);
 	r->ask_window = get_number(o, "ask_window", TIME_MAX_S);
+	r->begun = get_number(o, "begun", TIME_MAX_S);
+	r->cuts = (unsigned)get_number(o, "cuts", 100000);
 	r->first_failed = get_number(o, "first_failed", TIME_MAX_S);
 	r->told = (unsigned)get_number(o, "told", 3);
 	GET_STRING(o, "window_id", r->window_id);
@@ -261,6 +288,8 @@ print_record(const struct acme_record *r)
 	put_number(o, "not_sooner", l->not_sooner);
 	put_number(o, "chance", l->chance);
 	put_number(o, "ask_window", r->ask_window);
+	put_number(o, "begun", r->begun);
+	put_number(o, "cuts", r->cuts);
 	put_number(o, "first_failed", r->first_failed);
 	put_number(o, "told", r->told);
 	put_string(o, "window_id", r->window_id);

@@ -28,6 +28,8 @@ struct acme_record {
 	char asked_id[ACME_ID_MAX]; /* of the one that was asked about last */
 	char explanation[ACME_URL_MAX];
 	int64_t ask_window; /* not sooner */
+	int64_t begun; /* an attempt that has not ended; 0: there is none */
+	unsigned cuts; /* attempts in a row that had no end */
 	int64_t first_failed;
 	char why[ERR_TEXT_MAX]; /* the last failure; "": it was none */
 	unsigned told;		/* the urgency that the admin has a letter of */
@@ -52,6 +54,14 @@ void acme_state_print(const struct acme_state *s, struct buf *out);
 /* The record of that file, which is made if there is none; valid until the next
  * one is made. */
 struct acme_record *acme_state_record(struct acme_state *s, const char *file);
+
+/*
+ * Read at the start of a run.  What happened in the future has happened by now:
+ * the clock was ahead, and must not make it wait for years.  True: the attempt
+ * before was cut off.  Once, as by a restart, is nothing; from the second time
+ * on it is a failure, or a crash would be followed by an order each time.
+ */
+bool acme_record_resume(struct acme_record *r, int64_t now);
 
 /* ---- names that do not work ---- */
 

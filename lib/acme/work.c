@@ -14,6 +14,7 @@
 #define HOUR	  3600
 #define DAY	  86400
 #define SOON	  60
+#define STUCK	  600
 #define TEXT_MAX  4096
 #define FILE_MAX  (256 << 10)
 #define DROPS_MAX 5
@@ -94,28 +95,49 @@ set_aside(struct acme_run *w, const char *name, const char *why)
 	    name, why, aside);
 }
 
+/* What cannot be remembered would be done again and again: from now on nothing
+ * is ordered in this run. */
 static void
-write_file(const char *name, struct sv content)
+cannot(struct acme_run *w, const char *why)
+{
+	if (!w->stuck) {
+		mlog(LOG_ERROR, "acme.stuck", "text=\"%s\"", why);
+		say(&w->out->trouble,
+		    "no certificate is ordered now: in the folder acme of the "
+		    "state, %s",
+		    why);
+	}
+	w->stuck = true;
+	look_again(w, acme_now(w) + STUCK);
+}
+
+/* False: cannot() was called. */
+static bool
+write_file(struct acme_run *w, const char *name, struct sv content)
 {
 	struct err err;
 
-	if (io_replace_file(name, content, 0600, &err) != RC_OK)
-		mlog(LOG_ERROR, "acme.write.fail", "file=acme/%s text=\"%s\"",
-		    name, err.text);
+	if (io_replace_file(name, content, 0600, &err) == RC_OK)
+		return true;
+	cannot(w, err.text);
+	return false;
 }
 
-static void
+static bool
 save_state(struct acme_run *w)
 {
 	struct buf text;
+	bool good = true;
 
 	buf_init(&text, ACME_STATE_MAX);
 	acme_state_print(&w->state, &text);
 	if (!sv_eq(buf_sv(&text), buf_sv(&w->saved))) {
-		write_file(STATE_FILE, buf_sv(&text));
-		buf_set(&w->saved, buf_sv(&text));
+		good = write_file(w, STATE_FILE, buf_sv(&text));
+		if (good)
+			buf_set(&w->saved, buf_sv(&text));
 	}
 	buf_fini(&text);
+	return good;
 }
 
 static void
@@ -123,6 +145,7 @@ load_state(struct acme_run *w)
 {
 	struct buf text;
 	struct err err = {.text = ""};
+	unsigned i;
 	int r;
 
 	buf_init(&text, ACME_STATE_MAX);
@@ -131,14 +154,19 @@ load_state(struct acme_run *w)
 		r = acme_state_read(buf_sv(&text), &w->state, &err);
 	if (r == RC_OK)
 		buf_set(&w->saved, buf_sv(&text));
+	else if (r == RC_IO)
+		cannot(w, err.text);
 	else if (r != RC_NOTFOUND)
 		set_aside(w, STATE_FILE, err.text);
 	buf_fini(&text);
+	for (i = 0; i < w->state.nrecord; i++)
+		if (acme_record_resume(&w->state.record[i], acme_now(w)))
+			mlog(LOG_WARN, "acme.cut", "certificate=%s failures=%u",
+			    w->state.record[i].file,
+			    w->state.record[i].life.failures);
 	/* With another authority the account is another, and what the one
 	 * before has refused does not count. */
 	if (strcmp(w->state.directory, w->o->directory) != 0) {
-		unsigned i;
-
 		w->state.account[0] = '\0';
 		sv_copy(sv_first(sv_str(w->o->directory), ACME_URL_MAX - 1),
 		    w->state.directory, ACME_URL_MAX);
@@ -153,7 +181,7 @@ load_state(struct acme_run *w)
 }
 
 /* The key in a file, or a new one, which is written first: what has never been
- * on the disk has never been used. */
+ * on the disk has never been used.  NULL: it cannot be had now. */
 static struct acme_key *
 key_of(struct acme_run *w, const char *file, bool *fresh)
 {
@@ -167,14 +195,17 @@ key_of(struct acme_run *w, const char *file, bool *fresh)
 	r = io_read_file(file, &pem, &err);
 	if (r == RC_OK)
 		r = acme_key_read(buf_sv(&pem), &k, &err);
-	if (r != RC_OK) {
+	if (r == RC_IO) {
+		cannot(w, err.text);
+	} else if (r != RC_OK) {
 		if (r != RC_NOTFOUND)
 			set_aside(w, file, err.text);
 		k = acme_key_new();
-		buf_reset(&pem);
+		buf_wipe(&pem);
 		acme_key_print(k, &pem);
-		write_file(file, buf_sv(&pem));
 		*fresh = true;
+		if (!write_file(w, file, buf_sv(&pem)))
+			acme_key_free(&k);
 	}
 	buf_wipe(&pem);
 	return k;
@@ -200,6 +231,11 @@ load_certificate(struct acme_run *w, struct acme_set *s)
 	r = io_read_file(path, &s->pem, &err);
 	if (r == RC_NOTFOUND)
 		return;
+	if (r == RC_IO) {
+		/* It is there: another one would be in its place. */
+		cannot(w, err.text);
+		return;
+	}
 	if (r == RC_OK)
 		r = acme_certificate_read(
 		    buf_sv(&s->pem), &s->certificate, &err);
@@ -415,7 +451,7 @@ note_success(struct acme_run *w, struct acme_set *s)
 	unsigned i;
 
 	r->life.issued = acme_now(w);
-	r->life.failures = 0;
+	r->life.failures = r->cuts = 0;
 	r->life.failed = r->life.not_sooner = r->first_failed = 0;
 	r->life.window_start = r->life.window_end = r->life.window_seen = 0;
 	r->window_id[0] = r->explanation[0] = r->why[0] = '\0';
@@ -435,6 +471,7 @@ note_failure(
 	struct acme_record *r = s->r;
 	char q[LOG_Q_MAX];
 
+	r->cuts = 0;
 	r->life.failures++;
 	r->life.failed = acme_now(w);
 	if (r->first_failed == 0)
@@ -451,7 +488,7 @@ static bool
 order_once(struct acme_run *w, struct acme_set *s, struct acme_failure *f)
 {
 	const char *name[ACME_NAMES_MAX];
-	struct acme_key *key = key_for(w, s);
+	struct acme_key *key;
 	struct acme_order_opts opts = {.account = w->account,
 	    .directory = w->o->directory,
 	    .account_url = w->state.account,
@@ -468,6 +505,10 @@ order_once(struct acme_run *w, struct acme_set *s, struct acme_failure *f)
 	unsigned i;
 	bool good;
 
+	*f = (struct acme_failure){.wait_s = -1};
+	key = key_for(w, s);
+	if (key == NULL)
+		return false;
 	for (i = 0; i < s->names.n; i++)
 		name[i] = s->names.name[i];
 	buf_init(&der, 65536);
@@ -533,25 +574,36 @@ order(struct acme_run *w, struct acme_set *s)
 	unsigned drops;
 
 	for (drops = 0; drops < DROPS_MAX; drops++) {
+		s->r->begun = acme_now(w);
+		if (!save_state(w)) {
+			s->r->begun = 0;
+			return;
+		}
 		if (order_once(w, s, &f)) {
+			s->r->begun = 0;
 			note_success(w, s);
-			save_state(w);
+			(void)save_state(w);
 			w->o->world.have(w->o->world.arg, s->wanted.file,
 			    buf_sv(&s->pem), true);
 			return;
 		}
-		if (w->stop)
+		s->r->begun = 0;
+		/* The owner has ended it, or it has not begun. */
+		if (w->stop || w->stuck) {
+			(void)save_state(w);
 			return;
-		if (!drop_blamed(w, s, &f) || !is_worth_it(w, s))
+		}
+		/* Who says when has not said now. */
+		if (!drop_blamed(w, s, &f) || f.wait_s > 0 ||
+		    !is_worth_it(w, s))
 			break;
-		save_state(w);
 	}
 	/* Without the names that do not work all is well. */
 	if (s->names.n > 0 && f.nname > 0 && s->wanted.n > 1 &&
 	    !loses_names(s) && is_good(w, s))
 		return;
 	note_failure(w, s, f.why, f.wait_s);
-	save_state(w);
+	(void)save_state(w);
 }
 
 /* ---- what is said ---- */
@@ -654,7 +706,8 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 	before = s.r->life.issued;
 	l = life_of(&s);
 	at = acme_renew_at(&l);
-	if (s.names.n > 0 && !w->stop && (at <= acme_now(w) || w->o->now) &&
+	if (s.names.n > 0 && !w->stop && !w->stuck &&
+	    (at <= acme_now(w) || w->o->now) &&
 	    (!loses_names(&s) || is_worth_it(w, &s))) {
 		order(w, &s);
 		if (!w->stop)
@@ -707,7 +760,7 @@ acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 		if (acme_names_domain(o->domain[i], o->hostname, &names))
 			look_at(&w, &names, false);
 	if (!w.stop)
-		save_state(&w);
+		(void)save_state(&w);
 	if (out->next < acme_now(&w) + SOON)
 		out->next = acme_now(&w) + SOON;
 	acme_key_free(&w.account);

@@ -16,6 +16,7 @@ struct acme_run {
 	char renewal_info[ACME_URL_MAX];
 	bool directory_asked;
 	bool stop;
+	bool stuck; /* our own folder cannot be used */
 };
 
 /* One certificate, while it is looked at. */

@@ -73,8 +73,9 @@ auth_devices_note(
 }
 
 int
-auth_devices_add(struct auth_devices *d, const struct device_order *o,
-    struct buf *token_out, struct buf *password_out, struct err *err)
+auth_devices_add(struct auth_devices *d, const struct conf *conf,
+    const struct device_order *o, struct buf *token_out,
+    struct buf *password_out, struct err *err)
 {
 	struct auth_link link = {o->account, o->label, o->address, SV(""), 0};
 	int r = auth_server_app_add(
@@ -82,6 +83,9 @@ auth_devices_add(struct auth_devices *d, const struct device_order *o,
 
 	if (r != RC_OK)
 		return r;
+	/* Nobody would answer there: then the password is not kept. */
+	if (conf->nlisten[CONF_HTTPS] == 0)
+		return RC_OK;
 	link.password = buf_sv(password_out);
 	auth_links_add(d->links, &link, token_out);
 	return RC_OK;

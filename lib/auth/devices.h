@@ -18,10 +18,11 @@ void auth_devices_free(struct auth_devices **d);
 /* An app password was used. */
 void auth_devices_note(
     struct auth_devices *d, uint64_t id, const char *service, const char *peer);
-/* Makes a password, flushed before it returns, and a link. */
-int auth_devices_add(struct auth_devices *d, const struct device_order *o,
-    struct buf *token_out, struct buf *password_out,
-    struct err *err) RC_USE_RESULT;
+/* Makes a password, flushed before it returns, and a link where there is https;
+ * without it *token_out stays empty, and nothing keeps the password. */
+int auth_devices_add(struct auth_devices *d, const struct conf *conf,
+    const struct device_order *o, struct buf *token_out,
+    struct buf *password_out, struct err *err) RC_USE_RESULT;
 /* Lines of auth/uses.h. */
 void auth_devices_list(
     struct auth_devices *d, struct sv account, struct buf *out);

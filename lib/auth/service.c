@@ -468,8 +468,8 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 
 	if (m->type == CMD_DEVICE_ADD)
 		return device_order_get(m, &device) == RC_OK
-			   ? auth_devices_add(
-				 s->devices, &device, text, secret, err)
+			   ? auth_devices_add(s->devices, s->conf, &device,
+				 text, secret, err)
 			   : err_set(err, RC_SYNTAX, "the order is malformed");
 	if (auth_command_get(m, &o) != RC_OK)
 		return err_set(err, RC_SYNTAX, "the command is malformed");

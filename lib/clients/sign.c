@@ -7,6 +7,10 @@
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
+/* For a PEM that is said to be encrypted: an error, not a question to the
+ * terminal. */
+#define NO_PASSWORD ((void *)(uintptr_t) "")
+
 #define CHAIN_MAX 16
 
 static BIO *
@@ -26,11 +30,12 @@ static X509 *
 read_chain(struct sv pem, STACK_OF(X509) * rest)
 {
 	BIO *b = open_text(pem);
-	X509 *leaf = b != NULL ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
+	X509 *leaf =
+	    b != NULL ? PEM_read_bio_X509(b, NULL, NULL, NO_PASSWORD) : NULL;
 	X509 *next;
 
 	while (leaf != NULL && sk_X509_num(rest) < CHAIN_MAX &&
-	       (next = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL)
+	       (next = PEM_read_bio_X509(b, NULL, NULL, NO_PASSWORD)) != NULL)
 		must(sk_X509_push(rest, next) > 0);
 	BIO_free(b);
 	ERR_clear_error(); /* the text's end is one */
@@ -71,8 +76,8 @@ read_roots(struct sv pem, const struct clients_signer *s)
 	X509 *c;
 
 	must(store != NULL);
-	while (
-	    b != NULL && (c = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
+	while (b != NULL &&
+	       (c = PEM_read_bio_X509(b, NULL, NULL, NO_PASSWORD)) != NULL) {
 		if (is_wanted(c, s))
 			(void)X509_STORE_add_cert(store, c);
 		X509_free(c);
@@ -167,7 +172,7 @@ clients_sign(struct sv chain_pem, struct sv key_pem, struct sv profile,
 
 	s.leaf = read_chain(chain_pem, s.rest);
 	if (b != NULL)
-		s.key = PEM_read_bio_PrivateKey(b, NULL, NULL, NULL);
+		s.key = PEM_read_bio_PrivateKey(b, NULL, NULL, NO_PASSWORD);
 	r = s.leaf != NULL && s.key != NULL
 		? clients_signer_sign(&s, profile, out, err)
 		: err_set(err, RC_SYNTAX, "no certificate, or no key");

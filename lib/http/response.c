@@ -41,14 +41,14 @@ http_response_init(struct http_response *a)
 	a->status = 200;
 	a->type = HTTP_TEXT_TYPE;
 	buf_init(&a->body, HTTP_BODY_MAX);
-	buf_init(&a->location, 4096);
+	buf_init(&a->location, HTTP_LOCATION_MAX);
 }
 
 void
 http_response_fini(struct http_response *a)
 {
-	buf_fini(&a->location);
-	buf_fini(&a->body);
+	buf_wipe(&a->location);
+	buf_wipe(&a->body);
 }
 
 void
@@ -56,6 +56,7 @@ http_response_error(struct http_response *a, unsigned status, const char *why)
 {
 	a->status = status;
 	a->type = HTTP_TEXT_TYPE;
+	buf_reset(&a->location);
 	buf_reset(&a->body);
 	buf_addf(&a->body, "%u %s%s%s\n", status, reason_of(status),
 	    why != NULL ? ": " : "", why != NULL ? why : "");

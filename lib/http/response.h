@@ -17,9 +17,11 @@ struct http_response {
 	struct buf location; /* empty: none */
 };
 
-#define HTTP_BODY_MAX 40960 /* bytes of an answer */
+#define HTTP_BODY_MAX	  40960 /* bytes of an answer */
+#define HTTP_LOCATION_MAX 16384
 
 void http_response_init(struct http_response *a);
+/* Wipes the body, too: there may be a password in it. */
 void http_response_fini(struct http_response *a);
 /* An answer that only says its status, and why if there is more to say. */
 void http_response_error(

@@ -98,6 +98,8 @@ answer_without(struct http_session *s, unsigned allow, struct buf *out)
 		http_response_error(&a, 405, NULL);
 	else if (!s->site->otherwise(&ask, &a))
 		http_response_error(&a, 404, NULL);
+	if (!buf_ok(&a.body) || !buf_ok(&a.location))
+		http_response_error(&a, 500, NULL);
 	write_answer(s, &a, allow, NULL, out);
 	http_response_fini(&a);
 }

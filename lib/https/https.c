@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/network.h"
 
 #define CONNECT_S  15
@@ -95,12 +96,51 @@ https_free(struct https **hp)
 
 /* ---- addresses ---- */
 
+static bool
+is_label(struct sv s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
+			return false;
+	return s.n > 0;
+}
+
+/* A last label that begins with a digit would be part of an address. */
+static bool
+is_name(struct sv host)
+{
+	struct sv label = SV("");
+
+	if (host.n == 0 || host.p[host.n - 1] == '.')
+		return false;
+	while (host.n > 0) {
+		label = sv_split(&host, '.');
+		if (!is_label(label))
+			return false;
+	}
+	return !ascii_is_digit(label.p[0]);
+}
+
+static bool
+is_host(const char *host, bool v6)
+{
+	struct in6_addr a;
+	bool colon = sv_chr(sv_str(host), ':') < strlen(host);
+
+	if (network_address(host, &a))
+		return v6 == colon;
+	return !v6 && is_name(sv_str(host));
+}
+
 int
 https_url_parts(
     const char *url, char host_out[HTTPS_HOST_MAX], uint16_t *port_out)
 {
 	struct sv s = sv_str(url), host;
 	uint64_t port = 443;
+	bool v6;
 
 	if (!sv_istarts(s, SV("https://")))
 		return RC_SYNTAX;
@@ -110,7 +150,8 @@ https_url_parts(
 	if (sv_chr(s, '@') < s.n || sv_chr(s, '\\') < s.n ||
 	    sv_chr(s, '#') < s.n)
 		return RC_SYNTAX;
-	if (s.n > 0 && s.p[0] == '[') {
+	v6 = s.n > 0 && s.p[0] == '[';
+	if (v6) {
 		host = sv_first(sv_skip(s, 1), sv_chr(sv_skip(s, 1), ']'));
 		s = sv_skip(s, host.n + 2);
 	} else {
@@ -125,7 +166,22 @@ https_url_parts(
 		return RC_SYNTAX;
 	sv_copy(host, host_out, HTTPS_HOST_MAX);
 	*port_out = (uint16_t)port;
-	return RC_OK;
+	return is_host(host_out, v6) ? RC_OK : RC_SYNTAX;
+}
+
+bool
+https_is_public(const struct in6_addr *a)
+{
+	const unsigned char *b = a->s6_addr;
+
+	if (!IN6_IS_ADDR_V4MAPPED(a))
+		return (b[0] & 0xe0) == 0x20;
+	b += 12;
+	return b[0] != 0 && b[0] != 10 && b[0] != 127 && b[0] < 224 &&
+	       !(b[0] == 100 && (b[1] & 0xc0) == 64) &&
+	       !(b[0] == 169 && b[1] == 254) &&
+	       !(b[0] == 172 && (b[1] & 0xf0) == 16) &&
+	       !(b[0] == 192 && b[1] == 168);
 }
 
 static void
@@ -159,24 +215,50 @@ resolve_list(struct https *h, const char *host, uint16_t port,
 	return list;
 }
 
+/* Of n those that the host may have. */
+static size_t
+keep_allowed(
+    const struct https *h, const char *host, struct in6_addr *a, size_t n)
+{
+	size_t i, k = 0;
+
+	if (h->o.own_host == NULL ||
+	    sv_ieq(sv_str(host), sv_str(h->o.own_host)))
+		return n;
+	for (i = 0; i < n; i++)
+		if (https_is_public(&a[i]))
+			a[k++] = a[i];
+	return k;
+}
+
 /* *out may stay NULL: the host is an address. */
 static int
 resolve(
     struct https *h, const char *url, struct curl_slist **out, struct err *err)
 {
-	struct in6_addr a[HTTPS_ADDRESSES_MAX], one;
+	struct in6_addr a[HTTPS_ADDRESSES_MAX];
 	char host[HTTPS_HOST_MAX];
 	uint16_t port;
 	size_t n = 0;
-	int r;
+	bool literal;
+	int r = RC_OK;
 
 	if (https_url_parts(url, host, &port) != RC_OK)
 		return err_set(
 		    err, RC_SYNTAX, "%.200s is not an https address", url);
-	if (network_address(host, &one))
-		return RC_OK;
-	r = h->o.resolve(h->o.arg, host, a, &n, err);
-	if (r == RC_OK)
+	literal = network_address(host, &a[0]);
+	if (literal)
+		n = 1;
+	else
+		r = h->o.resolve(h->o.arg, host, a, &n, err);
+	if (r != RC_OK)
+		return r;
+	n = keep_allowed(h, host, a, n);
+	if (n == 0)
+		return err_set(err, RC_DENIED,
+		    "%.100s is not a public address, and nobody has set it",
+		    host);
+	if (!literal)
 		*out = resolve_list(h, host, port, a, n);
 	return r;
 }

@@ -27,6 +27,9 @@ struct https_opts {
 	const char *agent;
 	https_resolve_fn *resolve;
 	void *arg;
+	/* The owner has named it, so it may be anywhere.  Hosts that others
+	 * name lead to public addresses only, not to what is near us. */
+	const char *own_host;
 };
 
 /* Before the walls: loads libraries. */
@@ -61,10 +64,17 @@ void https_answer_fini(struct https_answer *a);
 int https_do(struct https *h, const struct https_request *r,
     struct https_answer *a, struct err *err) RC_USE_RESULT;
 
-/* Is it a URL that could be asked?  Its host and port. */
+/*
+ * Is it a URL that could be asked?  Its host and port.  The host is a name as
+ * the DNS has it or a plain address: what libcurl would read as another host
+ * than we ("127.1", "%6c", a dot at the end) is RC_SYNTAX.
+ */
 #define HTTPS_HOST_MAX 256
 int https_url_parts(const char *url, char host_out[HTTPS_HOST_MAX],
     uint16_t *port_out) RC_USE_RESULT;
+
+/* Not of this machine, a link, or a private network. */
+bool https_is_public(const struct in6_addr *a);
 
 /*
  * What a client of our own sees: TLS with that address and port, under that

@@ -130,7 +130,8 @@ enum proto {
 	CMD_APP_ADD,
 	CMD_APP_REVOKE,
 	CMD_APP_LIST,
-	CMD_DEVICE_ADD,	 /* device_order; the text is a link's token */
+	CMD_DEVICE_ADD,	 /* device_order; the text is a link's token, if
+			  * there is https */
 	CMD_DEVICE_LIST, /* as APP_LIST, in the lines of auth/uses.h */
 	CMD_ACCOUNTS,
 	CMD_DKIM, /* dkim_order; see auth/signer.h */

@@ -16,6 +16,10 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 
+/* For a PEM that is said to be encrypted: an error, not a question to the
+ * terminal. */
+#define NO_PASSWORD ((void *)(uintptr_t) "")
+
 struct tls_ctx {
 	SSL_CTX *ssl_ctx;
 };
@@ -72,7 +76,7 @@ use_chain(SSL_CTX *ctx, struct sv pem, struct err *err)
 	int r = RC_OK;
 
 	must(bio != NULL);
-	leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	leaf = PEM_read_bio_X509(bio, NULL, NULL, NO_PASSWORD);
 	if (leaf == NULL) {
 		r = err_set(err, RC_SYNTAX,
 		    "there is no PEM certificate in "
@@ -86,7 +90,7 @@ use_chain(SSL_CTX *ctx, struct sv pem, struct err *err)
 		    ERR_reason_error_string(ERR_peek_last_error()));
 		goto out;
 	}
-	while ((ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+	while ((ca = PEM_read_bio_X509(bio, NULL, NULL, NO_PASSWORD)) != NULL)
 		if (SSL_CTX_add0_chain_cert(ctx, ca) != 1) {
 			X509_free(ca);
 			r = err_set(err, RC_PERM,
@@ -108,8 +112,7 @@ use_key(SSL_CTX *ctx, struct sv pem, struct err *err)
 	int r = RC_OK;
 
 	must(bio != NULL);
-	/* An empty pass phrase: an encrypted key is an error, not a prompt. */
-	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)(uintptr_t) "");
+	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NO_PASSWORD);
 	if (key == NULL)
 		r = err_set(err, RC_SYNTAX,
 		    "there is no usable PEM private "
@@ -231,7 +234,7 @@ use_authorities(SSL_CTX *ctx, struct sv pem, struct err *err)
 	X509 *x;
 
 	must(bio != NULL);
-	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NO_PASSWORD)) != NULL) {
 		n += X509_STORE_add_cert(store, x) == 1;
 		X509_free(x);
 	}
@@ -350,7 +353,7 @@ read_first(struct sv cert_pem)
 	X509 *x;
 
 	must(bio != NULL);
-	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	x = PEM_read_bio_X509(bio, NULL, NULL, NO_PASSWORD);
 	BIO_free(bio);
 	ERR_clear_error();
 	return x;

@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 
 #include "base/ascii.h"
+#include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "clients/profile.h"
@@ -25,7 +26,12 @@
 #include "web/site_priv.h"
 
 #define ROOTS_MAX (4 << 20)
-#define AUTH_MS	  3000
+/* The loop of a listener waits for auth, which has the answer in its memory: if
+ * it does not come at once something is wrong there, and for a while nobody
+ * waits again. */
+#define AUTH_MS	 1000
+#define PAUSE_MS 10000
+#define SLOW_MS	 100
 /* By which a Mac knows what it has got. */
 #define PROFILE ".mobileconfig"
 
@@ -39,6 +45,27 @@ is_token(struct sv s)
 		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
 			return false;
 	return s.n > 0 && s.n < LINK_TOKEN_MAX;
+}
+
+/* Not while another loop is waiting for it in vain. */
+static int
+call_auth(struct web_site *s, struct msg *question, struct msg *reply)
+{
+	int64_t now = clk_mono(), since = atomic_load(&s->auth_since);
+	int r;
+
+	if (now < atomic_load(&s->auth_pause) ||
+	    (since != 0 && now - since > SLOW_MS)) {
+		msg_fini(question);
+		return RC_TEMP;
+	}
+	if (since == 0)
+		atomic_store(&s->auth_since, now);
+	r = peer_call(s->auth, question, AUTH_MS, reply);
+	if (r == RC_TIMEOUT)
+		atomic_store(&s->auth_pause, clk_mono() + PAUSE_MS);
+	atomic_store(&s->auth_since, 0);
+	return r;
 }
 
 /* The answer's texts are in *m, which is the caller's with RC_OK.  Else the
@@ -61,7 +88,7 @@ ask_auth(const struct http_ask *ask, uint8_t what, struct msg *m,
 	}
 	msg_init(&question, AUTH_LINK);
 	link_ask_put(&question, &q);
-	r = peer_call(web_site_auth(ask->arg), &question, AUTH_MS, m);
+	r = call_auth(ask->arg, &question, m);
 	if (r == RC_OK && link_done_get(m, done) == RC_OK && done->rc == RC_OK)
 		return RC_OK;
 	if (r != RC_OK)

@@ -3,6 +3,7 @@
 #define WEB_SITE_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "ipc/line.h"
 #include "web/site.h"
@@ -25,6 +26,8 @@ struct web_site {
 	struct sni *sni;
 	bool without_https;
 	struct peer *auth;
+	/* clk_mono(): it has a question since, and is not asked before. */
+	atomic_int_least64_t auth_since, auth_pause;
 	int roots;
 	struct challenges *challenges;
 };
@@ -33,7 +36,6 @@ struct web_site {
 
 /* A reference, to be given back with conf_free. */
 struct conf *web_site_conf(struct web_site *s);
-struct peer *web_site_auth(struct web_site *s);
 int web_site_roots(struct web_site *s);
 
 /* ---- device.c ---- */

@@ -18,12 +18,6 @@ web_site_conf(struct web_site *s)
 	return c;
 }
 
-struct peer *
-web_site_auth(struct web_site *s)
-{
-	return s->auth;
-}
-
 int
 web_site_roots(struct web_site *s)
 {

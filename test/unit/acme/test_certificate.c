@@ -2,6 +2,7 @@
 #include "acme/certificate.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "test/unit/acme/ca.h"
 #include "test/unit/unit.h"
@@ -68,10 +69,39 @@ START_TEST(certificate__rubbish)
 }
 END_TEST
 
+/* Nobody sits there who could be asked, and no peer may make us ask. */
+START_TEST(certificate__no_password_is_asked_for)
+{
+	static const char pem[] =
+	    "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
+	    "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+	    "AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n";
+	struct acme_certificate c;
+	char line[8] = "";
+	struct buf out;
+	struct err err;
+	int pair[2], terminal = dup(0);
+
+	ck_assert_int_eq(pipe(pair), 0);
+	ck_assert_int_eq(write(pair[1], "hello\n", 6), 6);
+	ck_assert_int_eq(dup2(pair[0], 0), 0);
+	(void)setsid();
+	buf_init(&out, 65536);
+	ck_assert_int_eq(acme_chain_clean(sv_str(pem), &out, &err), RC_SYNTAX);
+	ck_assert_int_eq(
+	    acme_certificate_read(sv_str(pem), &c, &err), RC_SYNTAX);
+	ck_assert_int_eq(close(pair[1]), 0);
+	ck_assert_int_eq(read(0, line, sizeof line), 6);
+	ck_assert_int_eq(dup2(terminal, 0), 0);
+	buf_fini(&out);
+}
+END_TEST
+
 UNIT_TESTS(certificate)
 {
 	TCase *t = tcase_create("certificate");
 
+	tcase_add_test(t, certificate__no_password_is_asked_for);
 	tcase_add_test(t, certificate__what_is_asked_for_comes);
 	tcase_add_loop_test(t, certificate__rubbish, 0, 5);
 	return t;

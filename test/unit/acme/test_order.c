@@ -118,6 +118,20 @@ static const struct row {
 	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
 	    {"/authz/1", NULL, 200, AUTHZ("pending", "processing", "")}, VALID,
 	    POLL("ready"), {"/finish", "csr", 200, GOOD}, CERT}},
+    {.name = "they are broken: not the fault of the name",
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"), PENDING,
+	    {"/chall/1", NULL, 500, PROBLEM("serverInternal", "")},
+	    {"/chall/1", NULL, 500, PROBLEM("serverInternal", "")},
+	    {"/chall/1", NULL, 500, PROBLEM("serverInternal", "")},
+	    {"/chall/1", NULL, 500, PROBLEM("serverInternal", "")}},
+	.why = "",
+	.blamed = ""},
+    {.name = "a limit at a challenge: not the fault of the name",
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"), PENDING,
+	    {"/chall/1", NULL, 429, PROBLEM("rateLimited", ""), NULL, "9999"}},
+	.why = "",
+	.wait_s = 9999,
+	.blamed = ""},
     {.name = "nonces are refused, but not for ever",
 	.a = {DIR(""), {"/account", NULL, 400, PROBLEM("badNonce", "")},
 	    {"/account", NULL, 400, PROBLEM("badNonce", "")},
@@ -506,10 +520,49 @@ START_TEST(order__ends)
 }
 END_TEST
 
+/* Each answer comes in time, but all together take for ever. */
+START_TEST(order__ends_in_time)
+{
+	static const char directory[] =
+	    "{\"newNonce\":\"https://ca.test/nonce\",\"newAccount\":"
+	    "\"https://ca.test/account\",\"newOrder\":"
+	    "\"https://ca.test/order\"}";
+	static const char *const name[] = {"a.test"};
+	struct acme_key *key = acme_key_new();
+	const struct acme_order_opts opts = {.account = key,
+	    .directory = "https://ca.test/dir",
+	    .account_url = "",
+	    .name = name,
+	    .nname = 1,
+	    .request = SV("csr"),
+	    .replaces = ""};
+	struct acme_response r = {.status = 200,
+	    .body = {directory, sizeof directory - 1},
+	    .nonce = SV("n")};
+	struct acme_order *o = acme_order_new(&opts);
+
+	acme_order_answer(o, &r, NOW);
+	ck_assert_int_eq(acme_order_next(o), ACME_SEND);
+	r = (struct acme_response){.status = 201,
+	    .body = SV("{}"),
+	    .nonce = SV("n"),
+	    .location = SV("https://ca.test/me")};
+	acme_order_answer(o, &r, NOW + 3000);
+	ck_assert_int_eq(acme_order_next(o), ACME_SEND);
+	acme_order_answer(o, &r, NOW + 3601);
+	ck_assert_int_eq(acme_order_next(o), ACME_FAILED);
+	ck_assert_ptr_nonnull(
+	    strstr(acme_order_failure(o)->why, "does not come to an end"));
+	acme_order_free(&o);
+	acme_key_free(&key);
+}
+END_TEST
+
 UNIT_TESTS(order)
 {
 	TCase *t = tcase_create("order");
 
+	tcase_add_test(t, order__ends_in_time);
 	tcase_add_loop_test(t, order__goes_as_it_should, 0, N(rows));
 	tcase_add_loop_test(t, order__ends, 0, 6);
 	return t;

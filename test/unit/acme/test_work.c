@@ -5,9 +5,13 @@
 #include "acme/work.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "acme/certificate.h"
@@ -24,16 +28,19 @@ struct world {
 	char folder[64];
 	int64_t now;
 	struct ca *ca;
-	int64_t life;	     /* of what it gives, seconds */
-	bool down;	     /* nobody answers */
-	const char *refuses; /* a name that does not work */
-	unsigned limit;	     /* HTTP status of each order; 0: none */
+	int64_t life;	      /* of what it gives, seconds */
+	bool down;	      /* nobody answers */
+	const char *refuses;  /* a name that does not work */
+	unsigned limit;	      /* HTTP status of each order; 0: none */
+	unsigned limited;     /* how many of them */
+	const char *limit_of; /* the name that it is about */
 	const char *retry_after;
 	int64_t window_start, window_end; /* 0: no answer */
 	unsigned window_of;		  /* which certificate; 0: any */
 	const char *away, *nowhere;	  /* where names lead */
 	bool replaced; /* there is an order that replaces it */
 	bool other_key;
+	unsigned crash_at; /* leaves in the middle of so many orders */
 	/* What was seen of us. */
 	unsigned requests, orders, issued, accounts, told;
 	char names[1000]; /* of the last order */
@@ -135,7 +142,14 @@ take_order(struct world *w, struct sv text, struct acme_response *out)
 	if (w->limit != 0) {
 		out->status = w->limit;
 		out->retry_after = sv_str(w->retry_after);
-		buf_adds(&w->body, "{\"type\":\"a:b:rateLimited\"}");
+		w->limited++;
+		buf_adds(&w->body, "{\"type\":\"a:b:rateLimited\"");
+		if (w->limit_of != NULL)
+			buf_addf(&w->body,
+			    ",\"subproblems\":[{\"identifier\":"
+			    "{\"value\":\"%s\"}}]",
+			    w->limit_of);
+		buf_addc(&w->body, '}');
 		return;
 	}
 	if (w->replaced && sv_find(text, SV("\"replaces\"")) < text.n) {
@@ -144,6 +158,8 @@ take_order(struct world *w, struct sv text, struct acme_response *out)
 		return;
 	}
 	w->orders++;
+	if (w->crash_at > 0)
+		_exit(9);
 	w->nauthz = 0;
 	w->names[0] = '\0';
 	while (sv_find(text, key) < text.n) {
@@ -513,6 +529,30 @@ START_TEST(work__limits_are_kept)
 }
 END_TEST
 
+/* Of one name: the others wait, too, as they say when. */
+START_TEST(work__limits_of_a_name_are_kept)
+{
+	static const char *const domain[] = {"a.test"};
+	struct world w;
+
+	world_start(&w);
+	run(&w);
+	w.limit = 429;
+	w.retry_after = "7200";
+	w.limit_of = "mta-sts.a.test";
+	run_as(&w, domain, 1, NULL);
+	ck_assert_uint_eq(w.limited, 1);
+	w.now += HOUR;
+	run_as(&w, domain, 1, NULL);
+	ck_assert_uint_eq(w.limited, 1);
+	w.limit = 0;
+	w.now += HOUR + 60;
+	run_as(&w, domain, 1, NULL);
+	ck_assert_str_eq(w.given, "autoconfig.a.test autodiscover.a.test ");
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(work__failures_are_few)
 {
 	struct world w;
@@ -700,6 +740,145 @@ START_TEST(work__a_certificate_of_another_key_is_not_taken)
 }
 END_TEST
 
+/* No byte can be written any more. */
+static void
+fill_disk(bool full)
+{
+	struct rlimit most;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &most), 0);
+	most.rlim_cur = full ? 0 : most.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &most), 0);
+}
+
+static int64_t
+run_on_full_disk(struct world *w)
+{
+	struct acme_work_opts o = {
+	    .world = {w, now, send_request, show, wait_s, points, have, NULL},
+	    .hostname = "mail.a.test",
+	    .directory = "https://c/dir"};
+	struct acme_work_result r;
+	int64_t next;
+
+	acme_work_result_init(&r);
+	fill_disk(true);
+	acme_work(&o, &r);
+	fill_disk(false);
+	buf_set(&w->said, buf_sv(&r.trouble));
+	next = r.next;
+	acme_work_result_fini(&r);
+	return next;
+}
+
+/* What cannot be kept is not ordered: neither accounts nor certificates. */
+START_TEST(work__the_disk_is_full)
+{
+	struct world w;
+	int i;
+
+	world_start(&w);
+	for (i = 0; i < 20; i++)
+		w.now = run_on_full_disk(&w);
+	ck_assert_uint_eq(w.accounts, 0);
+	ck_assert_uint_eq(w.orders, 0);
+	ck_assert(says(&w, "no certificate is ordered now"));
+	run(&w);
+	ck_assert_uint_eq(w.issued, 1);
+	/* The same at a renewal, with keys that are there. */
+	w.now = T0 + 65 * DAY;
+	for (i = 0; i < 20; i++)
+		w.now = run_on_full_disk(&w);
+	ck_assert_uint_eq(w.orders, 1);
+	run(&w);
+	ck_assert_uint_eq(w.issued, 2);
+	ck_assert_uint_eq(w.accounts, 1);
+	world_end(&w);
+}
+END_TEST
+
+/* A folder in the place of a file: what is there cannot be read now, which is
+ * not a reason to make it anew. */
+START_TEST(work__what_cannot_be_read_stays)
+{
+	static const char *const file[] = {
+	    "state.json", "account.pem", HOST_FILE};
+	struct world w;
+
+	world_start(&w);
+	run(&w);
+	ck_assert_int_eq(rename(file[_i], "kept"), 0);
+	ck_assert_int_eq(mkdir(file[_i], 0700), 0);
+	w.now = T0 + 65 * DAY;
+	run(&w);
+	ck_assert_uint_eq(w.orders, 1);
+	ck_assert_uint_eq(w.accounts, 1);
+	ck_assert(says(&w, file[_i]));
+	ck_assert_int_eq(rmdir(file[_i]), 0);
+	ck_assert_int_eq(rename("kept", file[_i]), 0);
+	w.now += HOUR;
+	run(&w);
+	ck_assert_uint_eq(w.issued, 2);
+	ck_assert_uint_eq(w.accounts, 1);
+	world_end(&w);
+}
+END_TEST
+
+/* It dies in the middle of each order, and is started again in ten minutes. */
+START_TEST(work__crashes_do_not_hammer)
+{
+	int i, status, orders = 0;
+	struct world w;
+	int64_t next;
+	pid_t pid;
+
+	world_start(&w);
+	w.crash_at = 1;
+	for (i = 0; i < 144 * 3; i++, w.now += 600) {
+		pid = fork();
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			run(&w);
+			_exit(0);
+		}
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		orders += WEXITSTATUS(status) == 9;
+	}
+	ck_assert_int_ge(orders, 4);
+	ck_assert_int_le(orders, 10);
+	w.crash_at = 0;
+	next = run(&w);
+	ck_assert(says(&w, "cut off") || w.issued == 1);
+	w.now = next;
+	run_until(&w, w.now + 2 * DAY);
+	ck_assert_uint_eq(w.issued, 1);
+	ck_assert(!says(&w, "cut off"));
+	world_end(&w);
+}
+END_TEST
+
+/* Years ahead, as with a broken battery: what was noted then does not keep us
+ * from trying when it is right again. */
+START_TEST(work__the_clock_was_ahead)
+{
+	struct world w;
+
+	world_start(&w);
+	run(&w);
+	w.down = true;
+	w.now = T0 + 5000 * DAY;
+	run(&w);
+	ck_assert(says(&w, "cannot be reached"));
+	w.down = false;
+	w.now = T0 + 70 * DAY;
+	run(&w);
+	run_until(&w, w.now + DAY + HOUR);
+	ck_assert_uint_eq(w.issued, 2);
+	world_end(&w);
+}
+END_TEST
+
 UNIT_TESTS(work)
 {
 	TCase *t = tcase_create("work");
@@ -710,6 +889,7 @@ UNIT_TESTS(work)
 	tcase_add_test(t, work__replaced_already);
 	tcase_add_test(t, work__they_are_down_for_a_month);
 	tcase_add_test(t, work__limits_are_kept);
+	tcase_add_test(t, work__limits_of_a_name_are_kept);
 	tcase_add_test(t, work__failures_are_few);
 	tcase_add_test(t, work__one_bad_name_does_not_keep_the_rest);
 	tcase_add_test(t, work__a_certificate_does_not_lose_names_quietly);
@@ -717,6 +897,10 @@ UNIT_TESTS(work)
 	tcase_add_loop_test(t, work__accidents, 0, 7);
 	tcase_add_test(t, work__lost_certificates_do_not_make_a_flood);
 	tcase_add_test(t, work__the_clock_is_wrong);
+	tcase_add_test(t, work__the_disk_is_full);
+	tcase_add_loop_test(t, work__what_cannot_be_read_stays, 0, 3);
+	tcase_add_test(t, work__crashes_do_not_hammer);
+	tcase_add_test(t, work__the_clock_was_ahead);
 	tcase_add_test(t, work__a_certificate_of_another_key_is_not_taken);
 	return t;
 }

@@ -69,7 +69,7 @@ get(const char *method, bool under_tls, const char *host, const char *path)
 	struct buf in, out;
 	bool closed;
 
-	buf_init(&in, 10000);
+	buf_init(&in, 20000);
 	buf_init(&out, sizeof text - 1);
 	buf_addf(&in, "%s %s HTTP/1.1\r\nHost: %s\r\n\r\n", method, path, host);
 	s = http_session_new(&web_http_site, under_tls, site, "192.0.2.1");
@@ -208,6 +208,19 @@ START_TEST(site__follows_the_configuration)
 }
 END_TEST
 
+/* All of a long target, or no redirect. */
+START_TEST(site__redirects_with_all_of_the_path)
+{
+	char path[8100];
+
+	memset(path, 'x', sizeof path);
+	path[0] = '/';
+	memcpy(path + sizeof path - 5, "end", 4);
+	ck_assert_ptr_nonnull(
+	    strstr(get("GET", false, "mail.a.test", path), "xxxend\r\n"));
+}
+END_TEST
+
 /* A certificate more, a name more to redirect to. */
 START_TEST(site__redirects_to_all_names)
 {
@@ -269,6 +282,7 @@ UNIT_TESTS(site)
 	tcase_add_loop_test(
 	    t, site__row, 0, (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(t, site__follows_the_configuration);
+	tcase_add_test(t, site__redirects_with_all_of_the_path);
 	tcase_add_test(t, site__redirects_to_all_names);
 	tcase_add_test(t, challenges__have_limits);
 	return t;
