@@ -111,8 +111,7 @@ accept_at(struct smtp_session *s, struct smtp_home *h)
 		return;
 	case SMTP_JUDGE_DEFER:
 		h->action = smtp_judge_at_last(s->t.judge);
-		if (h->action == SMTP_JUDGE_JUNK)
-			h->override = VERDICT_UNKNOWN;
+		h->override = VERDICT_UNKNOWN;
 		return;
 	case SMTP_JUDGE_WAIT:
 	case SMTP_JUDGE_REFUSE:

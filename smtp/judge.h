@@ -73,8 +73,8 @@ struct smtp_judge_outcome {
 /* For recipients at `domain`. */
 void smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
     struct sv domain, struct smtp_judge_outcome *out);
-/* What becomes of one that was deferred for long enough: Junk, if the policy of
- * the author is known. */
+/* What becomes of one that was deferred for long enough: it is delivered if
+ * names could not be looked up; Junk, if it failed the author's policy. */
 enum smtp_judge_action smtp_judge_at_last(const struct smtp_judge *j);
 
 /* After the end: whether it may be passed on by an address where that is what

@@ -254,6 +254,10 @@ smtp_judge_at_last(const struct smtp_judge *j)
 {
 	const struct dmarc_outcome *d = &check_result(j->check)->dmarc;
 
+	/* A policy is never applied on a failure of the DNS
+	 * [RFC 9989 5.3.6]. */
+	if (d->result == AUTH_TEMPERROR)
+		return SMTP_JUDGE_KEEP;
 	return d->policy_domain[0] != '\0' && d->published != DMARC_P_NONE
 		   ? SMTP_JUDGE_JUNK
 		   : SMTP_JUDGE_KEEP;
