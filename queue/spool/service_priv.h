@@ -218,7 +218,7 @@ void queue_sign(struct attempt *a, queue_signed_fn *done);
 /* The attempt is of what an alias forwards.  RC_OK: with the seal, or without
  * one; else try again later.  done may be called at once. */
 void queue_seal(struct attempt *a, queue_signed_fn *done);
-/* At the end: whoever waits for a hash gets none. */
+/* At the end: those that wait for a hash get none. */
 void queue_seal_stop(struct queue_service *q);
 
 /* ---- forward.c ---- */

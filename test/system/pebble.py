@@ -16,7 +16,7 @@ def openssl(*words, input=None):
 
 
 def make_ca(folder):
-    """A CA for the TLS of whoever plays the authority: ca.pem, tls.pem, tls.key."""
+    """A CA for the TLS of the server that plays the authority: ca.pem, tls.pem, tls.key."""
     def path(n):
         return os.path.join(folder, n)
     new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]

@@ -80,6 +80,10 @@ struct answer {
 #define REST                                      \
 	PENDING, CHALLENGE, VALID, POLL("ready"), \
 	    {"/finish", "csr", 200, GOOD}, CERT
+/* One that names no certificate to be replaced, and all that follows. */
+#define PLAIN_ORDER                                                            \
+	{"/order", "-replaces", 201, ORDER("pending"), "https://ca.test/o/1"}, \
+	    REST
 
 static const struct row {
 	const char *name;
@@ -153,37 +157,26 @@ static const struct row {
 	    REST}},
     {.name = "no replaces without renewalInfo",
 	.replaces = "aki.serial",
-	.a = {DIR(""), ACCOUNT,
-	    {"/order", "-replaces", 201, ORDER("pending"),
-		"https://ca.test/o/1"},
-	    REST}},
+	.a = {DIR(""), ACCOUNT, PLAIN_ORDER}},
     {.name = "replaced already: 409",
 	.replaces = "aki.serial",
 	.a = {DIR(ARI), ACCOUNT,
 	    {"/order", "\"replaces\"", 409, PROBLEM("alreadyReplaced", "")},
-	    {"/order", "-replaces", 201, ORDER("pending"),
-		"https://ca.test/o/1"},
-	    REST}},
+	    PLAIN_ORDER}},
     {.name = "replaced already: conflict",
 	.replaces = "aki.serial",
 	.a = {DIR(ARI), ACCOUNT,
 	    {"/order", "\"replaces\"", 409, PROBLEM("conflict", "")},
-	    {"/order", "-replaces", 201, ORDER("pending"),
-		"https://ca.test/o/1"},
-	    REST}},
+	    PLAIN_ORDER}},
     {.name = "replaced already: malformed",
 	.replaces = "aki.serial",
 	.a = {DIR(ARI), ACCOUNT,
 	    {"/order", "\"replaces\"", 400, PROBLEM("malformed", "")},
-	    {"/order", "-replaces", 201, ORDER("pending"),
-		"https://ca.test/o/1"},
-	    REST}},
+	    PLAIN_ORDER}},
     {.name = "of an unknown certificate, and without a document",
 	.replaces = "aki.serial",
 	.a = {DIR(ARI), ACCOUNT, {"/order", "\"replaces\"", 404, "<html>"},
-	    {"/order", "-replaces", 201, ORDER("pending"),
-		"https://ca.test/o/1"},
-	    REST}},
+	    PLAIN_ORDER}},
     {.name = "a limit is one without replaces, too",
 	.replaces = "aki.serial",
 	.a = {DIR(ARI), ACCOUNT,
