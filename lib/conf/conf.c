@@ -106,6 +106,7 @@ conf_free(struct conf **cp)
 	free_strings(c->dns.forward, c->dns.nforward);
 	free_strings(c->dns.receiver, c->dns.nreceiver);
 	block_lists_fini(&c->dns.block_lists);
+	free(c->virus.clamd);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);
 	free(c->acme.ca);

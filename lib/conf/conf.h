@@ -224,6 +224,12 @@ struct conf_web {
 	bool hsts; /* browsers are told to come by https only [RFC 6797] */
 };
 
+/* Programs that are looked for in messages. */
+struct conf_virus {
+	char *clamd; /* the socket of ClamAV's daemon; NULL: it is not asked */
+	struct conf_place clamd_at;
+};
+
 struct conf_limits {
 	uint64_t message_size;	       /* bytes, default 50 MiB */
 	uint32_t recipients;	       /* of one message, default 100 */
@@ -262,6 +268,7 @@ struct conf {
 	struct conf_history history;
 	struct conf_reports reports;
 	struct conf_web web;
+	struct conf_virus virus;
 	struct conf_mta_sts mta_sts;
 	struct conf_relay *relay;
 	size_t nrelay;

@@ -147,6 +147,9 @@ void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 void conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
 
+/* ---- virus.c ---- */
+void conf_set_virus(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- web.c: the keys `web` and `mta_sts` ---- */
 void conf_set_web(struct conf_parser *p, yaml_node_t *n);
 void conf_set_mta_sts(struct conf_parser *p, yaml_node_t *n);

@@ -213,6 +213,7 @@ static const struct conf_key top_keys[] = {
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
+    {"virus", conf_set_virus},
     {"web", conf_set_web},
     {"mta_sts", conf_set_mta_sts},
     {"log", conf_set_log},

@@ -108,6 +108,8 @@ static const struct sample samples[] = {
     PLAIN(ctl_wake, 5),
     PLAIN(ctl_certificates, 1ll << 40, T("a: good"), T("b: bad"), 2, T("b")),
     PLAIN(ctl_letter, T("s"), T("t")),
+    WITH_FD(ctl_clamd, fd, 1, .fd = -1),
+    PLAIN(ctl_clamd, .fd = -1),
     PLAIN(ctl_debug, 255, T("peer=192.0.2.1"), 60000),
     PLAIN(cmd_debug, T("smtp"), {1, T(""), 0}),
     PLAIN(ctl_status, 3, T("lines"),
