@@ -118,6 +118,7 @@ ARROWS = {
     "lib/http": ["base"],
     "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish", "web/page"],
     "lib/web/page": ["base", "clients"],
+    "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
     "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],
