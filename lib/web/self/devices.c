@@ -301,9 +301,10 @@ self_device_revoke(struct self *s)
 	self_get(s, "label", &label);
 	o.text = buf_sv(&label);
 	self_order(s, &o, &m, &d);
-	/* One that has gone already is fine. */
+	/* One that has gone already is fine, but is not said to have been. */
 	if (d.rc == RC_OK || d.rc == RC_NOTFOUND) {
-		self_go(s, "/devices", "done", SV("revoked"));
+		self_go(s, "/devices", "done",
+		    d.rc == RC_OK ? SV("revoked") : SV("gone"));
 	} else {
 		d.field = PERSON_FIELD_NONE;
 		s->out->status = 422;

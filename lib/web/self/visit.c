@@ -137,6 +137,7 @@ self_say_done(struct self *s)
 		enum page_word word;
 	} done[] = {
 	    {"revoked", W_DONE_REVOKED},
+	    {"gone", W_DONE_GONE},
 	    {"ended", W_DONE_ENDED},
 	    {"password", W_DONE_PASSWORD},
 	    {"factor-off", W_DONE_FACTOR_OFF},
