@@ -134,6 +134,7 @@ static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_MX] = run_mx,
     [ROLE_REPORT] = run_report,
     [ROLE_ACME] = run_acme,
+    [ROLE_ADMIN] = run_admin,
     [ROLE_SMTP] = run_smtp,
     [ROLE_SUBMISSION] = run_submission,
     [ROLE_IMAP] = run_imap,

@@ -27,6 +27,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		auth_service_set_dns(c->arg, fd);
 	else if (role == ROLE_QUEUE)
 		auth_service_add_signer(c->arg, fd);
+	else if (role == ROLE_ADMIN)
+		auth_service_set_admin(c->arg, fd);
 	else if (role == ROLE_WEB)
 		auth_service_add_web(c->arg, fd);
 	else

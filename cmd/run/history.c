@@ -46,6 +46,9 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	else if (role == ROLE_REPORT) {
 		history_service_add_reader(c->arg, fd);
 		return;
+	} else if (role == ROLE_ADMIN) {
+		history_service_add_command(c->arg, fd);
+		return;
 	} else {
 		io_close(&fd);
 		return;

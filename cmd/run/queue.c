@@ -37,6 +37,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		queue_service_set_mx(st->queue, fd);
 	else if (role == ROLE_HISTORY)
 		history_connect(st->history, fd);
+	else if (role == ROLE_ADMIN)
+		queue_service_add_command(st->queue, fd);
 	else
 		queue_service_add_client(
 		    st->queue, fd, role == ROLE_SUBMISSION);

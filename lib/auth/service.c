@@ -44,6 +44,7 @@ struct auth_service {
 	struct signer *signer;
 	struct rotator *rotator;
 	struct peer *keeper;
+	struct peer *admin;
 	struct auth_devices *devices;
 	struct ipc_server *clients;
 	struct kick *kicks; /* that wait for the keeper */
@@ -510,29 +511,52 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	}
 }
 
+/* *answer is the caller's to send. */
 static void
-on_command(struct client *c, struct msg *m)
+obey(struct auth_service *s, struct msg *m, struct msg *answer)
 {
 	struct buf text, secret;
 	struct err err = {.text = ""};
 	struct auth_done done;
-	struct msg answer;
 	int r;
 
 	buf_init(&text, 60000);
 	buf_init(&secret, 256);
-	r = run_command(c->ipc.arg, m, &text, &secret, &err);
+	r = run_command(s, m, &text, &secret, &err);
 	if (r != RC_OK) {
 		buf_reset(&text);
 		buf_adds(&text, err.text);
 	}
 	mlog(LOG_INFO, "auth.command", "type=%u rc=%s", m->type, rc_name(r));
-	msg_init(&answer, MSG_REPLY);
+	msg_init(answer, MSG_REPLY);
 	done = (struct auth_done){r, buf_sv(&text), buf_sv(&secret)};
-	auth_done_put(&answer, &done);
-	ipc_client_answer(&c->ipc, m->id, &answer);
+	auth_done_put(answer, &done);
 	buf_wipe(&secret);
 	buf_wipe(&text); /* a link's token */
+}
+
+static void
+on_command(struct client *c, struct msg *m)
+{
+	struct msg answer;
+
+	obey(c->ipc.arg, m, &answer);
+	ipc_client_answer(&c->ipc, m->id, &answer);
+}
+
+static void
+on_admin(struct line *l, struct msg *m, void *arg)
+{
+	struct msg answer;
+
+	if (m->type != CMD_ACCOUNTS && m->type != CMD_DEVICE_LIST &&
+	    m->type != CMD_APP_REVOKE) {
+		line_accuse(l);
+		return;
+	}
+	obey(arg, m, &answer);
+	answer.id = m->id;
+	line_tell(l, &answer);
 }
 
 static void
@@ -587,6 +611,12 @@ void
 auth_service_add_command(struct auth_service *s, int fd)
 {
 	add_client(s, fd)->command = true;
+}
+
+void
+auth_service_set_admin(struct auth_service *s, int fd)
+{
+	peer_connect(s->admin, fd);
 }
 
 void
@@ -661,6 +691,7 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 	}
 	s->clients = ipc_server_new(loop, &client_ops, s);
 	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
+	s->admin = peer_new(loop, "admin", on_admin, NULL, s);
 	s->devices = auth_devices_new(loop, s->server);
 	auth_server_remember(s->server, KNOWN_FILE);
 	auth_server_start(s->server);
@@ -677,6 +708,7 @@ auth_service_free(struct auth_service **sp)
 	if (s == NULL)
 		return;
 	/* Open logins end with the process: their clients see an EOF. */
+	peer_free(&s->admin);
 	peer_free(&s->keeper);
 	rotator_free(&s->rotator);
 	signer_free(&s->signer);

@@ -48,6 +48,12 @@ void auth_service_add_client(
 void auth_service_add_signer(struct auth_service *s, int fd);
 /* Takes fd: a line to web, which asks for links to profiles only. */
 void auth_service_add_web(struct auth_service *s, int fd);
+/*
+ * Takes fd: the line to admin, which gets visitors on it (PAGE_OPEN), and may
+ * have listed who there is and what devices they have, and lock a device out.
+ * Nobody who has taken it over learns a password or sets one.
+ */
+void auth_service_set_admin(struct auth_service *s, int fd);
 /* Takes fd: a connection of the command line. */
 void auth_service_add_command(struct auth_service *s, int fd);
 

@@ -136,6 +136,27 @@ letter_fields(struct codec *c, struct ctl_letter *v)
 CODEC(ctl_letter, letter_fields)
 
 static void
+errand_fields(struct codec *c, struct ctl_errand *v)
+{
+	codec_below(c, &v->what, ERRANDS);
+	codec_u64(c, &v->ms);
+}
+
+CODEC(ctl_errand, errand_fields)
+
+static void
+errand_done_fields(struct codec *c, struct ctl_errand_done *v)
+{
+	codec_below(c, &v->what, ERRANDS);
+	codec_rc(c, &v->rc);
+	codec_i64(c, &v->when);
+	codec_u8(c, &v->status);
+	codec_fd_maybe(c, &v->fd);
+}
+
+CODEC(ctl_errand_done, errand_done_fields)
+
+static void
 debug_fields(struct codec *c, struct ctl_debug *v)
 {
 	codec_u8(c, &v->level);

@@ -110,6 +110,37 @@ struct ctl_letter {
 };
 CODEC_FUNCTIONS(ctl_letter);
 
+/*
+ * What a command prints that the supervisor runs for others: the words are the
+ * command line's own, without anything of the asker's in them.
+ */
+enum errand {
+	ERRAND_STATUS,	/* status --json: admin */
+	ERRAND_CHECK,	/* check --json: admin */
+	ERRAND_DNS,	/* dns --json: admin */
+	ERRAND_METRICS, /* status --metrics: web */
+	ERRANDS
+};
+
+#define ERRAND_BYTES_MAX (8u << 20) /* of the output */
+
+/* CTL_ERRAND. */
+struct ctl_errand {
+	uint8_t what; /* enum errand */
+	uint64_t ms;  /* the output may be that old */
+};
+CODEC_FUNCTIONS(ctl_errand);
+
+/* CTL_ERRAND_DONE: to all who have asked for it meanwhile. */
+struct ctl_errand_done {
+	uint8_t what;	/* enum errand */
+	int rc;		/* RC_OK; RC_DENIED: not for you; RC_TEMP: it failed */
+	int64_t when;	/* it was run, ms since 1970 */
+	uint8_t status; /* its exit code */
+	int fd;		/* the output, sealed; -1: none */
+};
+CODEC_FUNCTIONS(ctl_errand_done);
+
 /* CTL_DEBUG. */
 struct ctl_debug {
 	uint8_t level;	/* enum log_level; 255: as it is, and a trace */
