@@ -9,6 +9,7 @@
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_page.h"
+#include "ipc/msg_person.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
 #include "ipc/msg_web.h"
@@ -107,6 +108,13 @@ const struct codec_type *const ipc_messages[] = {
     &page_open_codec,
     &page_ask_codec,
     &page_answer_codec,
+    /* msg_person.h */
+    &person_state_codec,
+    &person_devices_codec,
+    &person_sessions_codec,
+    &person_logins_codec,
+    &person_order_codec,
+    &person_done_codec,
     /* msg_web.h */
     &http_challenge_codec,
     &http_challenge_end_codec,

@@ -51,6 +51,14 @@ enum proto {
 	PAGE_OPEN, /* page_open -> msg_answer */
 	PAGE_ASK,  /* page_ask -> page_answer; once */
 
+	/* ---- account to auth, on a person's line: msg_person.h ---- */
+
+	PERSON_STATE,	 /* -> person_state */
+	PERSON_DEVICES,	 /* -> person_devices */
+	PERSON_SESSIONS, /* -> person_sessions */
+	PERSON_LOGINS,	 /* -> person_logins */
+	PERSON_ORDER,	 /* person_order -> person_done */
+
 	/* ---- auth to keeper, keeper to account: msg_account.h ---- */
 
 	SESSION_OPEN, /* session_open -> msg_answer */
@@ -144,6 +152,8 @@ enum proto {
 	CMD_DEVICE_ADD,	 /* device_order; the text is a link's token, if
 			  * there is https */
 	CMD_DEVICE_LIST, /* as APP_LIST, in the lines of auth/uses.h */
+	CMD_TOTP_OFF,
+	CMD_WEB_LOGIN, /* of no account; the secret is a link's token */
 	CMD_ACCOUNTS,
 	CMD_DKIM, /* dkim_order; see auth/signer.h */
 

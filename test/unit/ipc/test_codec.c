@@ -17,6 +17,7 @@
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
 #include "ipc/msg_page.h"
+#include "ipc/msg_person.h"
 #include "ipc/msg_web.h"
 #include "test/unit/unit.h"
 
@@ -243,10 +244,12 @@ static const struct sample samples[] = {
     PLAIN(mx_outcome, .rc = RC_TEMP),
     PLAIN(mx_open, .job = 1, .which = LIST(uint32_t, 4, 5), .nwhich = 2),
     PLAIN(mx_noted, .job = 1),
-    PLAIN(sign_in_ask, T("anna"), T("secret"), T("123456"), T("192.0.2.1"),
-	T("Browser/1"), T("BBBB")),
+    PLAIN(sign_in_ask, T("anna"), T("secret"), T("SSSS"), T("123456"),
+	T("192.0.2.1"), T("Browser/1"), T("BBBB")),
     PLAIN(sign_in_done, RC_OK, T(""), T("SSSS"), T("BBBB"), true),
-    PLAIN(sign_in_done, .rc = RC_EXISTS, .text = T("a code")),
+    PLAIN(sign_in_done, .rc = RC_EXISTS, .text = T("a code"),
+	.session = T("SSSS")),
+    PLAIN(sign_in_done, .rc = RC_DENIED, .text = T("wrong")),
     PLAIN(sign_out, T("SSSS")),
     WITH_FD(visit_ask, fd, 1, .room = PAGE_ADMIN, .session = T("SSSS"),
 	.peer = T("192.0.2.1"), .agent = T("Browser/1")),
@@ -257,6 +260,26 @@ static const struct sample samples[] = {
     PLAIN(page_open, .account = T("anna"), .fd = -1, .person = -1),
     PLAIN(page_ask, PAGE_POST, T("/devices"), T("a=b"), T("c=d"), T("de")),
     PLAIN(page_answer, 303, T("text/html"), T("/"), T("page"), true),
+    PLAIN(person_state, true, true, 9, 1ull << 50),
+    PLAIN(person_devices,
+	.d = LIST(struct person_device,
+	    {T("phone"), 1, 2, T("imaps"), T("192.0.2.1")},
+	    {T("old"), 1, 0, T(""), T("")}),
+	.n = 2),
+    PLAIN(person_devices, .n = 0),
+    PLAIN(person_sessions,
+	.s = LIST(
+	    struct person_session, {7, 1, 2, T("192.0.2.1"), T("Browser/1.0")}),
+	.n = 1),
+    PLAIN(person_logins,
+	.l = LIST(struct person_login,
+	    {1, 2, 3, T("imaps"), T("192.0.2.1"), T("phone")}),
+	.n = 1),
+    PLAIN(person_order, PERSON_PASSWORD, T("new"), T(""), T("old"), T("123456"),
+	4),
+    PLAIN(person_done, RC_OK, PERSON_FIELD_NONE, T(""), T("abcd"), T("/x")),
+    PLAIN(person_done, .rc = RC_DENIED, .field = PERSON_FIELD_CODE,
+	.text = T("wrong")),
     PLAIN(http_challenge, .token = T("tok-en_1"), .key_auth = T("tok.thumb")),
     PLAIN(http_challenge_end, .token = T("tok-en_1")),
     PLAIN(alpn_challenge, .name = T("mail.example.org"),
