@@ -25,7 +25,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", cmd_run, "run [--debug]", "run the server until it is stopped"},
-    {"check", cmd_check, "check [--here | --paths]",
+    {"check", cmd_check, "check [--here | --paths] [--json]",
 	"read the configuration and say what the server would do"},
     {"reload", cmd_reload, "reload",
 	"have the running server read its configuration again"},

@@ -394,6 +394,18 @@ conf_lookup_why(const struct conf *c, struct sv address)
 	return r == RC_OK ? f.why : r == RC_DENIED ? "not ours" : "nobody";
 }
 
+const char *
+conf_account_of(const struct conf *c, struct sv address)
+{
+	const uint32_t *account;
+	size_t n = 0;
+
+	if (conf_lookup(c, address, &account, &n) != RC_OK || n != 1 ||
+	    strcmp(conf_lookup_why(c, address), "address") != 0)
+		return "";
+	return c->account[account[0]].name;
+}
+
 /* "anna@example.net", "@example.net", "*" */
 static bool
 is_sent_as(const struct conf_account *a, struct sv address)

@@ -293,6 +293,8 @@ int conf_parse(struct sv yaml, const char *file, struct conf **out,
 /* Reads the file, then as conf_parse; RC_NOTFOUND, RC_IO with one error. */
 int conf_load(const char *file, struct buf *text_out, struct conf **out,
     struct conf_errors *errors) RC_USE_RESULT;
+/* The file's text with its secrets hidden, line by line; whatever it is. */
+void conf_mask(struct sv text, struct buf *out);
 /* References may be taken and given back from any thread; the last conf_free
  * frees. */
 struct conf *conf_ref(struct conf *c);
@@ -347,6 +349,8 @@ void conf_alias_owners(const struct conf *c, const struct conf_alias *a,
     const uint32_t **accounts_out, size_t *n_out);
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
+/* The name of the account whose own address it is; "": it is not one. */
+const char *conf_account_of(const struct conf *c, struct sv address);
 bool conf_domain_is_local(const struct conf *c, struct sv domain);
 
 /* ---- what the owner wants of mail that arrives for a domain: by its own key

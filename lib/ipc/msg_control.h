@@ -118,6 +118,8 @@ enum errand {
 	ERRAND_STATUS,	/* status --json: admin */
 	ERRAND_CHECK,	/* check --json: admin */
 	ERRAND_DNS,	/* dns --json: admin */
+	ERRAND_DKIM,	/* dkim list: admin */
+	ERRAND_REPORTS, /* reports: admin */
 	ERRAND_METRICS, /* status --metrics: web */
 	ERRANDS
 };
