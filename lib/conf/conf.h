@@ -57,6 +57,7 @@ struct conf_account {
 	char **send_as;
 	size_t nsend_as;
 	uint64_t quota; /* see conf_quota */
+	bool admin;	/* may visit the admin's pages */
 };
 
 /* What becomes of mail that the domain of its author disowns. */

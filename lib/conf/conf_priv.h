@@ -23,7 +23,7 @@ struct conf_parser {
 	struct conf *c;
 	struct conf_errors *errors;
 	/* Nodes whose meaning needs the whole file: looked at in the end. */
-	yaml_node_t *aliases, *catch_all, *admin;
+	yaml_node_t *aliases, *catch_all, *admin, *admins;
 	/* The same for places: of the accounts' names, of their addresses in
 	 * the order of the file, of the aliases' addresses. */
 	yaml_node_t **account;
@@ -96,6 +96,7 @@ void conf_set_accounts(struct conf_parser *p, yaml_node_t *n);
 void conf_set_aliases(struct conf_parser *p, yaml_node_t *n);
 void conf_set_catch_all(struct conf_parser *p, yaml_node_t *n);
 void conf_set_admin(struct conf_parser *p, yaml_node_t *n);
+void conf_set_admins(struct conf_parser *p, yaml_node_t *n);
 /* When all keys are read: what they say about one another. */
 void conf_check_accounts(struct conf_parser *p);
 

@@ -201,6 +201,7 @@ static const struct conf_key top_keys[] = {
     {"aliases", conf_set_aliases},
     {"catch_all", conf_set_catch_all},
     {"admin", conf_set_admin},
+    {"admins", conf_set_admins},
     {"data", set_data},
     {"tls", set_tls},
     {"listen", set_listens},

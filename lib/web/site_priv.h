@@ -3,7 +3,6 @@
 #define WEB_SITE_PRIV_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "ipc/line.h"
 #include "web/site.h"
@@ -26,8 +25,6 @@ struct web_site {
 	struct sni *sni;
 	bool without_https;
 	struct peer *auth;
-	/* clk_mono(): it has a question since, and is not asked before. */
-	atomic_int_least64_t auth_since, auth_pause;
 	int roots;
 	struct challenges *challenges;
 };
@@ -37,6 +34,22 @@ struct web_site {
 /* A reference, to be given back with conf_free. */
 struct conf *web_site_conf(struct web_site *s);
 int web_site_roots(struct web_site *s);
+
+/* ---- call.c: questions to auth, whose answers come later ---- */
+
+/* The beginning of what a handler keeps until then. */
+struct web_call {
+	struct web_site *site;
+	struct http_later *later;
+	/* With the answer, in the loop's thread.  rc: RC_OK, and *reply, whose
+	 * bytes are freed behind it; else why there is none. */
+	void (*done)(struct web_call *c, int rc, struct msg *reply);
+	int rc;
+	struct msg reply;
+};
+
+/* Consumes m.  While auth is started anew the question waits. */
+void web_call_auth(struct web_call *c, struct msg *m, int64_t ms);
 
 /* ---- device.c ---- */
 
