@@ -87,6 +87,12 @@ test_tick(void)
 	return ms;
 }
 
+static void
+wake_admin(void *arg)
+{
+	child_wake(arg, ROLE_ADMIN);
+}
+
 int
 run_auth(int control_fd)
 {
@@ -103,6 +109,7 @@ run_auth(int control_fd)
 		child_die(&c, "auth.start", &err);
 	child_no_more_threads(&c);
 	c.arg = s;
+	auth_service_set_wake(s, wake_admin, &c);
 	code = child_serve(&c);
 	auth_service_free(&s);
 	return code;

@@ -81,6 +81,32 @@ on_status(struct child *c, struct buf *text)
 	return 0;
 }
 
+static void
+add_address(struct history_owner *o, const char *address)
+{
+	if (o->naddress < HISTORY_OWNER_MAX)
+		o->address[o->naddress++] = sv_str(address);
+}
+
+/* Its own, and aliases that lead to it; they live as long as the configuration,
+ * which only this thread changes. */
+static void
+on_owner(void *arg, const char *account, struct history_owner *out)
+{
+	const struct conf *c = ((const struct child *)arg)->conf_now;
+	int number = conf_account_by_name(c, sv_str(account));
+	size_t i, j;
+
+	if (number < 0)
+		return;
+	for (i = 0; i < c->account[number].naddress; i++)
+		add_address(out, c->account[number].address[i]);
+	for (i = 0; i < c->nalias; i++)
+		for (j = 0; j < c->alias[i].naccount; j++)
+			if (c->alias[i].account[j] == (uint32_t)number)
+				add_address(out, c->alias[i].address);
+}
+
 static const struct child_ops ops = {.status = on_status,
     .line = on_line,
     .conf = on_conf,
@@ -111,6 +137,7 @@ run_history(int control_fd)
 	tzset();
 	child_enter(&c, &walls);
 	s = history_service_new(c.loop, &o);
+	history_service_set_owner(s, on_owner, &c);
 	c.arg = s;
 	code = child_serve(&c);
 	/* All end at the same time: what they have noted last comes now. */

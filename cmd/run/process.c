@@ -405,6 +405,17 @@ child_stop_soon(void *arg)
 }
 
 void
+child_wake(struct child *c, enum role role)
+{
+	const struct ctl_wake said = {(uint8_t)role};
+	struct msg m;
+
+	msg_init(&m, CTL_WAKE);
+	ctl_wake_put(&m, &said);
+	child_tell(c, &m);
+}
+
+void
 child_tell(struct child *c, struct msg *m)
 {
 	if (c->control != NULL)

@@ -99,6 +99,8 @@ struct conf *child_conf(struct child *c);
 /* The process works: see child_ops. */
 void child_alive(struct child *c);
 
+/* From any thread: a process that is there when it is needed is needed. */
+void child_wake(struct child *c, enum role role);
 /* Sends a message to the supervisor; consumes it. */
 void child_tell(struct child *c, struct msg *m);
 

@@ -438,6 +438,7 @@ start_page(struct account *a, const struct page_open *o)
 {
 	const struct account_page p = {
 	    .store = a->store,
+	    .history = a->history,
 	    .conf = a->conf,
 	    .account = a->o.name,
 	    .admin = o->admin,

@@ -16,6 +16,7 @@
 #include "store/store.h"
 
 struct account;
+struct history;
 
 struct account_ops {
 	/* The store is broken or there is nothing to do: end the process. */
@@ -42,6 +43,7 @@ typedef struct pool_task *account_session_fn(const struct account_session *s);
  * the answer goes back there; then the task is over. */
 struct account_page {
 	struct store *store;
+	struct history *history;
 	struct conf *conf; /* the caller's; to be referred to */
 	const char *account;
 	bool admin;	  /* may visit admin's pages */

@@ -41,6 +41,8 @@ struct history_service {
 	unsigned uncommitted, unpruned;
 	uint64_t lost;	   /* steps that the log has not said yet */
 	int64_t lost_said; /* clk_mono: not again before that */
+	history_owner_fn *owner;
+	void *owner_arg;
 };
 
 #define KIND(k) (1u << (k))
@@ -417,6 +419,28 @@ on_question(struct client *c, struct msg *m)
 		look_at(s, r);
 }
 
+/* An account about its own mail; others have none. */
+static void
+on_mine(struct client *c, struct msg *m)
+{
+	struct history_service *s = c->ipc.arg;
+	struct history_owner o = {.account = sv_str(c->account)};
+	uint32_t id = m->id;
+	struct msg reply;
+	int r;
+
+	if (c->writer != HISTORY_W_ACCOUNT || s->owner == NULL) {
+		mlog(LOG_ERROR, "history.forbidden", "writer=%d", c->writer);
+		line_accuse(c->ipc.line);
+		return;
+	}
+	s->owner(s->owner_arg, c->account, &o);
+	r = history_mine_find(s->db, &o, m, &reply);
+	ipc_client_answer(&c->ipc, id, &reply);
+	if (r == RC_DAMAGED)
+		look_at(s, r);
+}
+
 /* What we have seen of others' domains, and what is due of it. */
 static int
 take_feedback(struct client *c, struct msg *m, bool *reply_is_due)
@@ -486,6 +510,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		on_report(c, m);
 	else if (m->type == HISTORY_NOTES)
 		on_notes(c, m);
+	else if (m->type == TRACE_MINE)
+		on_mine(c, m);
 	else
 		on_feedback(c, m);
 }
@@ -599,6 +625,14 @@ void
 history_service_add_command(struct history_service *s, int fd)
 {
 	add_client(s, fd)->command = true;
+}
+
+void
+history_service_set_owner(
+    struct history_service *s, history_owner_fn *fn, void *arg)
+{
+	s->owner = fn;
+	s->owner_arg = arg;
 }
 
 unsigned

@@ -12,6 +12,7 @@
 #include "base/ev.h"
 #include "history/db.h"
 #include "history/history.h"
+#include "history/mine.h"
 
 struct history_service;
 
@@ -27,6 +28,15 @@ void history_service_add_writer(struct history_service *s, int fd,
 /* The process that reads reports. */
 void history_service_add_reader(struct history_service *s, int fd);
 void history_service_add_command(struct history_service *s, int fd);
+/*
+ * Whose line asks about its own mail (history/mine.h): fn fills in the
+ * addresses, from the configuration, which are copied.  Without it nobody is
+ * told anything.
+ */
+typedef void history_owner_fn(
+    void *arg, const char *account, struct history_owner *out);
+void history_service_set_owner(
+    struct history_service *s, history_owner_fn *fn, void *arg);
 /* Writers whose line has not ended. */
 unsigned history_service_writers(const struct history_service *s);
 

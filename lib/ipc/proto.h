@@ -172,6 +172,7 @@ enum proto {
 	/* ---- those who handle mail to the history: msg_history.h */
 
 	HISTORY_NOTES, /* history_notes -> msg_answer */
+	TRACE_MINE,    /* of an account only: trace_mine -> trace_stories */
 
 	/* ---- command line to history, on a control connection:
 	 * msg_history.h */

@@ -9,6 +9,28 @@
 
 #define ID_MAX 32
 
+/* As it is, since it comes back, unless a page cannot have that. */
+static void
+put_value(struct page *p, const char *attribute, struct sv value)
+{
+	struct sv rest = value;
+	struct buf text;
+	bool good = utf8_valid(value);
+	uint32_t cp;
+
+	while (good && rest.n > 0)
+		good = utf8_next(&rest, &cp) == RC_OK && cp >= ' ' &&
+		       !(cp >= 0x7f && cp <= 0x9f);
+	if (good) {
+		xml_attr(&p->x, attribute, value);
+		return;
+	}
+	buf_init(&text, PAGE_BUILD_MAX);
+	page_clean(value, &text);
+	xml_attr(&p->x, attribute, buf_sv(&text));
+	buf_wipe(&text);
+}
+
 /* ---- forms ---- */
 
 static void
@@ -104,16 +126,14 @@ page_field(struct page *p, const struct page_field *f)
 		page_clean(f->error_text, &text);
 	if (error)
 		put_beside(p, id, "error", buf_sv(&text));
-	buf_reset(&text);
-	page_clean(f->value, &text);
 	xml_start(&p->x, "input");
 	xml_attr(&p->x, "id", sv_str(id));
 	xml_attr(&p->x, "name", sv_str(f->name));
 	xml_attr(&p->x, "type", sv_str(f->type != NULL ? f->type : "text"));
 	xml_attr(&p->x, "autocomplete",
 	    sv_str(f->autocomplete != NULL ? f->autocomplete : "off"));
-	if (text.n > 0)
-		xml_attr(&p->x, "value", buf_sv(&text));
+	if (f->value.n > 0)
+		put_value(p, "value", f->value);
 	xml_attrs(&p->x, f->attributes);
 	xml_attrs(&p->x, f->optional ? NULL : "required");
 	describe(p, id, f->hint != W_NONE, error);
@@ -125,16 +145,11 @@ page_field(struct page *p, const struct page_field *f)
 void
 page_hidden(struct page *p, const char *name, struct sv value)
 {
-	struct buf text;
-
-	buf_init(&text, PAGE_BUILD_MAX);
-	page_clean(value, &text);
 	xml_start(&p->x, "input");
 	xml_attrs(&p->x, "type=\"hidden\"");
 	xml_attr(&p->x, "name", sv_str(name));
-	xml_attr(&p->x, "value", buf_sv(&text));
+	put_value(p, "value", value);
 	xml_start_void(&p->x);
-	buf_wipe(&text);
 }
 
 void
@@ -147,7 +162,7 @@ page_check(struct page *p, const char *name, struct sv value, struct sv label)
 	xml_start(&p->x, "input");
 	xml_attrs(&p->x, "type=\"checkbox\"");
 	xml_attr(&p->x, "name", sv_str(name));
-	xml_attr(&p->x, "value", value);
+	put_value(p, "value", value);
 	xml_attr(&p->x, "aria-label", buf_sv(&text));
 	xml_start_void(&p->x);
 	buf_fini(&text);
@@ -173,7 +188,7 @@ page_choose(struct page *p, const char *name, enum page_word label,
 		buf_reset(&text);
 		page_clean(c[i].text, &text);
 		xml_start(&p->x, "option");
-		xml_attr(&p->x, "value", c[i].value);
+		put_value(p, "value", c[i].value);
 		xml_attrs(&p->x, sv_eq(c[i].value, chosen) ? "selected" : NULL);
 		xml_start_leaf(&p->x, buf_sv(&text));
 	}
@@ -196,7 +211,7 @@ page_button_of(struct page *p, enum page_word word, enum page_button kind,
 	xml_attrs(&p->x, how[kind]);
 	if (name != NULL) {
 		xml_attr(&p->x, "name", sv_str(name));
-		xml_attr(&p->x, "value", value);
+		put_value(p, "value", value);
 	}
 	xml_start_leaf(&p->x, sv_str(page_word(p->language, word)));
 }

@@ -208,6 +208,12 @@ page_section(struct page *p, enum page_word heading)
 }
 
 void
+page_box(struct page *p)
+{
+	xml_open(&p->x, "section", NULL);
+}
+
+void
 page_section_end(struct page *p)
 {
 	xml_close(&p->x);
@@ -222,6 +228,30 @@ page_details(struct page *p, enum page_word summary)
 
 void
 page_details_end(struct page *p)
+{
+	xml_close(&p->x);
+}
+
+void
+page_list(struct page *p)
+{
+	xml_open(&p->x, "ol", NULL);
+}
+
+void
+page_item(struct page *p)
+{
+	xml_open(&p->x, "li", NULL);
+}
+
+void
+page_item_end(struct page *p)
+{
+	xml_close(&p->x);
+}
+
+void
+page_list_end(struct page *p)
 {
 	xml_close(&p->x);
 }

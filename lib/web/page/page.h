@@ -104,7 +104,14 @@ void page_go(
 
 /* A box of its own, with a heading: <section>. */
 void page_section(struct page *p, enum page_word heading);
+/* The same, whose heading is yet to come. */
+void page_box(struct page *p);
 void page_section_end(struct page *p);
+/* A list in order: <ol>. */
+void page_list(struct page *p);
+void page_item(struct page *p);
+void page_item_end(struct page *p);
+void page_list_end(struct page *p);
 /* <details> with a line that opens it. */
 void page_details(struct page *p, enum page_word summary);
 void page_details_end(struct page *p);
@@ -192,15 +199,8 @@ void page_button_of(struct page *p, enum page_word word, enum page_button kind,
 void page_press(struct page *p, const char *action, enum page_word word,
     enum page_button kind, const char *name, struct sv value);
 
-/* ---- what forms send ---- */
+/* ---- what forms send, which base/form.h reads ---- */
 
-/* The value of a field of a query or a form in x-www-form-urlencoded, with '+'
- * and %XX, appended.  RC_NOTFOUND; RC_SYNTAX: a NUL or a broken %; RC_TOOBIG:
- * more than out takes.  What is not UTF-8 is repaired. */
-int page_value(struct sv form, const char *name, struct buf *out) RC_USE_RESULT;
-/* The n-th (from 0) of several of that name. */
-int page_value_of(
-    struct sv form, const char *name, size_t n, struct buf *out) RC_USE_RESULT;
 /* Appends "name=value", '&' before it if there is something. */
 void page_query_add(struct buf *query, const char *name, struct sv value);
 /* In constant time; an empty one is never right. */
