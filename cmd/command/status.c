@@ -71,18 +71,35 @@ read_day(
 	}
 }
 
+/* Each speaks of its own: who was taken over says nothing of others. */
+static bool
+is_number_of(const char *role, uint16_t what)
+{
+	if (what >= NUMBERS)
+		return false;
+	if (what < NUMBER_QUEUE)
+		return strcmp(role, "history") == 0;
+	if (what < NUMBER_LATENCY)
+		return strcmp(role, "queue") == 0;
+	return true;
+}
+
 /* What the process itself has said. */
 static void
 read_answer(struct status_picture *p, struct status_process *o, struct sv bytes)
 {
 	struct ctl_status st;
 	struct msg m;
+	uint32_t i;
 
 	msg_init(&m, 0);
 	buf_addsv(&m.b, bytes);
 	o->answered = bytes.n > 0 && ctl_status_get(&m, &st) == RC_OK;
 	if (o->answered) {
 		o->connections = st.connections;
+		for (i = 0; i < st.nnumber; i++)
+			if (is_number_of(o->role, st.number[i].what))
+				o->number[st.number[i].what] = st.number[i].n;
 		o->text = sv_dup(st.text);
 		make_printable(o->text);
 		read_day(p, o->role, &st.day);
@@ -310,10 +327,11 @@ compare_event(const void *a, const void *b)
 int
 cmd_status(const char *config, int argc, char **argv)
 {
-	bool json = false;
-	const struct command_option option = {"--json", .flag = &json};
+	bool json = false, metrics = false;
+	const struct command_option options[] = {
+	    {"--json", .flag = &json}, {"--metrics", .flag = &metrics}};
 	const struct command_words words = {
-	    .command = "status", .option = &option, .noption = 1};
+	    .command = "status", .option = options, .noption = 2};
 	struct status_picture p = {.nproc = 0};
 	struct status_lines lines;
 	struct conf *conf;
@@ -323,6 +341,9 @@ cmd_status(const char *config, int argc, char **argv)
 	code = command_words(&words, argc, argv, NULL);
 	if (code != EXIT_FINE)
 		return code;
+	if (json && metrics)
+		return command_misused(
+		    "status", "--json cannot be combined with --metrics");
 	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
@@ -336,6 +357,8 @@ cmd_status(const char *config, int argc, char **argv)
 		status_lines_make(conf, &p, &lines);
 		if (json)
 			status_print_json(conf, &p, &lines);
+		else if (metrics)
+			status_print_metrics(conf, &p, &lines);
 		else
 			status_lines_print(&lines);
 		for (i = 0; i < lines.n; i++)

@@ -12,6 +12,7 @@
 #include "base/tally.h"
 #include "conf/conf.h"
 #include "ipc/msg_control.h"
+#include "ipc/numbers.h"
 #include "net/tls.h"
 
 #define STATUS_LOW_DISK	 (256ull << 20)
@@ -22,6 +23,7 @@ struct status_process {
 	uint32_t pid, restarts, connections;
 	uint64_t ms;
 	uint64_t memory; /* bytes, its part of what is shared; 0: unknown */
+	uint64_t number[NUMBERS]; /* ipc/numbers.h */
 	bool answered;
 	char *text; /* what only this role knows */
 };
@@ -91,6 +93,12 @@ void status_lines_fini(struct status_lines *l);
 
 void status_print_json(const struct conf *conf, const struct status_picture *p,
     const struct status_lines *lines);
+
+/* ---- status_metrics.c ---- */
+
+/* OpenMetrics [openmetrics.io 1.0]. */
+void status_print_metrics(const struct conf *conf,
+    const struct status_picture *p, const struct status_lines *lines);
 
 /* ---- status.c ---- */
 

@@ -18,6 +18,7 @@
 #include "cmd/run/wiring.h"
 #include "conf/conf.h"
 #include "ipc/line.h"
+#include "ipc/numbers.h"
 #include "ipc/proto.h"
 #include "net/tls.h"
 #include "sandbox/sandbox.h"
@@ -42,6 +43,9 @@ struct child_ops {
 	void (*alive)(struct child *c);
 	/* Connections now; lines for people into *text. May be NULL. */
 	unsigned (*status)(struct child *c, struct buf *text);
+	/* Fills in what only this role counts (ipc/numbers.h), all of them 0
+	 * before; may be NULL. */
+	void (*numbers)(struct child *c, uint64_t n[NUMBERS]);
 	/* Other messages of the control line; may be NULL. */
 	void (*control)(struct child *c, struct msg *m);
 };

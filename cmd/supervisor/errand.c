@@ -178,13 +178,14 @@ errands_ordered(struct errands *e, struct proc *by, struct msg *m)
 	}
 }
 
-/* What it has printed becomes what is kept; false: there is too much. */
+/* What it has printed becomes what is kept; false: it is nothing, or too much.
+ */
 static bool
 keep(struct one *o)
 {
 	off_t n = lseek(o->out, 0, SEEK_END);
 
-	if (n < 0 || n > (off_t)ERRAND_BYTES_MAX ||
+	if (n <= 0 || n > (off_t)ERRAND_BYTES_MAX ||
 	    fcntl(o->out, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) !=
 		0) {

@@ -198,7 +198,16 @@ day_fields(struct codec *c, struct status_day *v)
 static void
 status_fields(struct codec *c, struct ctl_status *v)
 {
+	uint32_t i;
+
 	codec_u32(c, &v->connections);
+	codec_list(c, (void **)&v->number, &v->nnumber, sizeof *v->number,
+	    STATUS_NUMBERS_MAX);
+	for (i = 0; i < v->nnumber; i++) {
+		codec_u16(c, &v->number[i].what);
+		codec_u64(c, &v->number[i].n);
+	}
+	codec_list_end(c, (void **)&v->number, &v->nnumber);
 	codec_sv(c, &v->text);
 	day_fields(c, &v->day);
 }

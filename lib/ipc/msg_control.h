@@ -161,6 +161,7 @@ CODEC_FUNCTIONS(cmd_debug);
 /* ---- status ---- */
 
 #define STATUS_TALLIES_MAX 64
+#define STATUS_NUMBERS_MAX 256
 #define STATUS_EVENTS_MAX  64
 
 struct status_event {
@@ -177,9 +178,16 @@ struct status_day {
 	uint32_t nevent;
 };
 
+struct status_number {
+	uint16_t what; /* enum number: ipc/numbers.h */
+	uint64_t n;
+};
+
 /* The answer to CTL_STATUS, of a process. */
 struct ctl_status {
 	uint32_t connections;
+	struct status_number *number;
+	uint32_t nnumber;
 	struct sv text; /* what only this role knows: lines for people */
 	struct status_day day;
 };
