@@ -7,7 +7,8 @@
 #include "base/ascii.h"
 
 static const char *const service_names[CONF_SERVICES] = {"smtp", "submission",
-    "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"};
+    "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https",
+    "metrics"};
 
 const char *
 conf_service_name(enum conf_service s)
@@ -99,6 +100,7 @@ conf_free(struct conf **cp)
 	free(c->dns.block_list);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);
+	free(c->metrics.token);
 	free(c->acme.ca);
 	free(c->acme.eab_secret_file);
 	free(c->acme.eab_id);

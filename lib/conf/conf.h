@@ -32,6 +32,7 @@ enum conf_service {
 	CONF_POP3S,
 	CONF_HTTP,
 	CONF_HTTPS,
+	CONF_METRICS, /* metrics.listen */
 	CONF_SERVICES /* how many */
 };
 
@@ -204,6 +205,12 @@ struct conf_acme {
 	struct conf_place at, eab_at, ca_at;
 };
 
+/* Figures for monitoring, beside those at listen[CONF_METRICS]. */
+struct conf_metrics {
+	char *token; /* with which https has them; NULL: it has none */
+	struct conf_place token_at;
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -246,6 +253,7 @@ struct conf {
 	char *tls_key;
 	struct conf_place certificate_at, key_at;
 	struct conf_acme acme;
+	struct conf_metrics metrics;
 	struct conf_listen *listen[CONF_SERVICES];
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;

@@ -143,6 +143,9 @@ void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 void conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
 
+/* ---- metrics.c: the key `metrics` ---- */
+void conf_set_metrics(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- web.c: the keys `web` and `mta_sts` ---- */
 void conf_set_web(struct conf_parser *p, yaml_node_t *n);
 void conf_set_mta_sts(struct conf_parser *p, yaml_node_t *n);

@@ -73,8 +73,8 @@ static const struct {
 };
 
 /* Somebody on this machine, who has no better name for it, as in the demo. */
-static bool
-is_here(const char *host)
+bool
+web_is_here(const char *host)
 {
 	struct in6_addr a;
 
@@ -99,7 +99,7 @@ hosts_of(const char *host, void *arg)
 	unsigned is = HOST_ANY;
 	size_t i;
 
-	if (sv_eq(name, sv_str(c->hostname)) || is_here(host))
+	if (sv_eq(name, sv_str(c->hostname)) || web_is_here(host))
 		is |= HOST_SERVER;
 	if (conf_domain_is_local(c, name))
 		is |= HOST_DOMAIN;
@@ -153,6 +153,7 @@ static const struct http_route routes[] = {
     {HOST_SETUP, true, HTTP_PREFIX_ANY_CASE,
 	SV("/autodiscover/autodiscover.json/"), HTTP_READS,
 	web_autodiscover_json},
+    {HOST_SERVER, false, HTTP_EXACT, SV("/metrics"), HTTP_READS, web_metrics},
     {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/"), HTTP_READS,
 	web_settings},
     {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/style.css"),
@@ -209,8 +210,8 @@ path_for_log(struct sv path)
 	return sv_first(path, 100);
 }
 
-static void
-answered(const struct http_request *q, unsigned status, const char *why,
+void
+web_answered(const struct http_request *q, unsigned status, const char *why,
     const char *peer)
 {
 	char host[LOG_Q_MAX], path[LOG_Q_MAX];
@@ -234,5 +235,5 @@ const struct http_site web_http_site = {
     .otherwise = redirect,
     .hsts = hsts,
     .now = clk_now,
-    .answered = answered,
+    .answered = web_answered,
 };
