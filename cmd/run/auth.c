@@ -15,6 +15,7 @@ static const struct sandbox_profile walls = {.name = "auth",
     .files = SANDBOX_FILES_WRITE,
     .threads = SANDBOX_THREADS_FEW,
     .memfd = true, /* letters */
+    .pairs = true, /* persons' lines */
     .file_max = FILE_MAX};
 
 static void

@@ -103,8 +103,10 @@ has_https(const struct child *c)
 int
 run_web(int control_fd)
 {
-	static const struct sandbox_profile walls = {
-	    .name = "web", .accepts = true, .threads = SANDBOX_THREADS_FEW};
+	static const struct sandbox_profile walls = {.name = "web",
+	    .accepts = true,
+	    .pairs = true,
+	    .threads = SANDBOX_THREADS_FEW};
 	struct state st = {0};
 	struct child *c = &st.l.child;
 	struct listener_opts o = {.proto = &web_front};

@@ -20,6 +20,7 @@ static const struct {
     {410, "Gone"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
     {422, "Unprocessable Content"},
     {429, "Too Many Requests"},
@@ -45,6 +46,7 @@ void
 http_response_init(struct http_response *a)
 {
 	a->status = 200;
+	a->forms = false;
 	a->type = HTTP_TEXT_TYPE;
 	buf_init(&a->body, HTTP_BODY_MAX);
 	buf_init(&a->location, HTTP_LOCATION_MAX);
@@ -140,7 +142,6 @@ static const char strict[] =
     "Content-Security-Policy: default-src 'none'; style-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'\r\n"
-    "Referrer-Policy: no-referrer\r\n"
     "X-Content-Type-Options: nosniff\r\n";
 
 void
@@ -165,6 +166,8 @@ http_response_write(const struct http_response *a, const struct http_framing *f,
 			      "max-age=31536000\r\n");
 	buf_addsv(out, buf_sv(&a->fields));
 	buf_adds(out, strict);
+	buf_adds(out, a->forms ? "Referrer-Policy: same-origin\r\n"
+			       : "Referrer-Policy: no-referrer\r\n");
 	buf_adds(out, "\r\n");
 	if (!f->head)
 		buf_addsv(out, buf_sv(&a->body));

@@ -16,6 +16,9 @@ struct http_response {
 	struct buf body;     /* an empty one where a status allows none */
 	struct buf location; /* empty: none */
 	struct buf fields;   /* more of them, each a whole line */
+	/* Its forms are for this site: a browser says so then, and nothing to
+	 * others.  Without, it says nothing to anybody, not even who asks. */
+	bool forms;
 };
 
 #define HTTP_BODY_MAX	  57344 /* bytes of an answer */

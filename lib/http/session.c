@@ -231,6 +231,15 @@ http_later_is_awaited(const struct http_later *l)
 }
 
 void
+http_later_is_known(const struct http_later *l)
+{
+	const struct http_session *s = l->session;
+
+	if (s != NULL && s->place.known != NULL)
+		s->place.known(s->place.arg);
+}
+
+void
 http_later_answer(struct http_later **l, struct http_response *a)
 {
 	struct http_session *s = (*l)->session;

@@ -38,6 +38,8 @@ struct http_place {
 	/* There is one now: http_session_input is to be called, maybe with
 	 * nothing. */
 	void (*wake)(void *arg);
+	/* Somebody has signed in from there; may be NULL. */
+	void (*known)(void *arg);
 	void *arg;
 };
 
@@ -76,6 +78,8 @@ struct http_later *http_later_new(const struct http_ask *ask);
 struct ev_loop *http_later_loop(const struct http_later *l);
 /* Does anybody still wait?  In the loop's thread. */
 bool http_later_is_awaited(const struct http_later *l);
+/* Whoever waits has signed in. */
+void http_later_is_known(const struct http_later *l);
 /* Takes over what *a has. */
 void http_later_answer(struct http_later **l, struct http_response *a);
 

@@ -10,7 +10,7 @@
 static void *
 open_session(const struct front_opts *o, struct buf *out)
 {
-	const struct http_place place = {o->loop, o->resume, o->conn};
+	const struct http_place place = {o->loop, o->resume, o->known, o->conn};
 	struct http_session *s = http_session_new(
 	    o->service == CONF_METRICS ? &web_metrics_site : &web_http_site,
 	    o->tls, o->arg, o->peer);

@@ -123,7 +123,7 @@ web_metrics(const struct http_ask *ask, struct http_response *a)
 static void
 answer_here(const struct http_ask *ask, struct http_response *a)
 {
-	if (web_is_here(ask->q->host))
+	if (web_is_local(ask->q->host))
 		answer(ask);
 	else
 		http_response_error(a, 404, NULL);

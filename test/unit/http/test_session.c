@@ -387,7 +387,7 @@ END_TEST
 
 START_TEST(session__waits_for_an_answer)
 {
-	static const struct http_place place = {NULL, wake, NULL};
+	static const struct http_place place = {NULL, wake, NULL, NULL};
 	struct sv in = SV("GET /hello HTTP/1.1\r\n" H "\r\n"
 			  "HEAD /later/x HTTP/1.1\r\n" H "\r\n" LATER HELLO);
 	struct http_session *s = open_session(true);

@@ -81,7 +81,7 @@ wake(void *arg)
 static struct http_session *
 connect(void)
 {
-	const struct http_place place = {loop, wake, NULL};
+	const struct http_place place = {loop, wake, NULL, NULL};
 	struct http_session *s =
 	    http_session_new(&web_http_site, true, site, "192.0.2.1");
 
