@@ -165,12 +165,7 @@ on_auth(struct line *l, struct msg *m, void *arg)
 static void
 wake_report(void *arg)
 {
-	const struct ctl_wake said = {ROLE_REPORT};
-	struct msg m;
-
-	msg_init(&m, CTL_WAKE);
-	ctl_wake_put(&m, &said);
-	child_tell(arg, &m);
+	child_wake(arg, ROLE_REPORT);
 }
 
 static int

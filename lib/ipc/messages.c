@@ -49,6 +49,8 @@ const struct codec_type *const ipc_messages[] = {
     &ctl_certificates_codec,
     &ctl_letter_codec,
     &ctl_clamd_codec,
+    &ctl_errand_codec,
+    &ctl_errand_done_codec,
     &ctl_debug_codec,
     &cmd_debug_codec,
     &ctl_status_codec,
