@@ -68,6 +68,16 @@ struct smtp_server {
 	void *drained_arg;
 };
 
+static uint64_t
+keyed(const struct smtp_server *s, struct sv what)
+{
+	uint64_t key;
+
+	(void)crypto_shorthash((unsigned char *)&key,
+	    (const unsigned char *)what.p, what.n, s->key);
+	return key;
+}
+
 /* Called by a session for each MAIL, and for what is forwarded. */
 static bool
 may_take(void *arg, unsigned n)
@@ -79,8 +89,7 @@ may_take(void *arg, unsigned n)
 	struct rate *r;
 	bool ok;
 
-	(void)crypto_shorthash((unsigned char *)&key, slot->network.b,
-	    sizeof slot->network.b, s->key);
+	key = keyed(s, sv_of(slot->network.b, sizeof slot->network.b));
 	pthread_mutex_lock(&s->lock);
 	if (slot->conn.loopback && !s->o.limits.loopback) {
 		pthread_mutex_unlock(&s->lock);
@@ -111,13 +120,38 @@ may_defer(void *arg, struct sv sender, struct sv author)
 	buf_addsv(&who, sender);
 	buf_addc(&who, ' ');
 	buf_addsv(&who, author);
-	(void)crypto_shorthash(
-	    (unsigned char *)&key, (const unsigned char *)who.p, who.n, s->key);
+	key = keyed(s, buf_sv(&who));
 	buf_fini(&who);
 	pthread_mutex_lock(&s->lock);
 	yes = smtp_defer(&s->deferrals, key, clk_mono());
 	pthread_mutex_unlock(&s->lock);
 	return yes;
+}
+
+static void
+deferred(void *arg, struct sv signatures)
+{
+	struct slot *slot = arg;
+	struct smtp_server *s = slot->server;
+	uint64_t key = keyed(s, signatures);
+
+	pthread_mutex_lock(&s->lock);
+	smtp_defer_message(&s->deferrals, key, clk_mono());
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int64_t
+waited(void *arg, struct sv signatures)
+{
+	struct slot *slot = arg;
+	struct smtp_server *s = slot->server;
+	uint64_t key = keyed(s, signatures);
+	int64_t ms;
+
+	pthread_mutex_lock(&s->lock);
+	ms = smtp_defer_waited(&s->deferrals, key, clk_mono());
+	pthread_mutex_unlock(&s->lock);
+	return ms;
 }
 
 /* ---- slots, with the lock held ---- */
@@ -281,6 +315,8 @@ slot_new(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	q->conn.progress = clk_mono();
 	q->conn.may_take = may_take;
 	q->conn.may_defer = may_defer;
+	q->conn.deferred = deferred;
+	q->conn.waited = waited;
 	q->conn.kicks = kicks;
 	q->conn.closing = slot_closing;
 	q->open = true;

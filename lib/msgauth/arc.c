@@ -157,6 +157,26 @@ arc_verify_free(struct arc_verify **ap)
 	*ap = NULL;
 }
 
+void
+arc_verify_expiring(const struct arc_verify *a, struct buf *out)
+{
+	unsigned i;
+
+	for (i = 1; i <= a->n; i++)
+		if (a->ams[i] != NULL)
+			dkim_signed_expiring(a->ams[i], out);
+}
+
+void
+arc_verify_first_seen(struct arc_verify *a, int64_t first)
+{
+	unsigned i;
+
+	for (i = 1; i <= a->n; i++)
+		if (a->ams[i] != NULL)
+			dkim_signed_first_seen(a->ams[i], first);
+}
+
 /* ---- the judgement ---- */
 
 static bool

@@ -122,6 +122,22 @@ check_end(struct check *c)
 	return bodies_end(c->bodies);
 }
 
+void
+check_expiring(const struct check *c, struct buf *out)
+{
+	must(c->dkim != NULL);
+	dkim_verify_expiring(c->dkim, out);
+	arc_verify_expiring(c->arc, out);
+}
+
+void
+check_first_seen(struct check *c, int64_t first)
+{
+	must(c->dkim != NULL && !c->ended);
+	dkim_verify_first_seen(c->dkim, first);
+	arc_verify_first_seen(c->arc, first);
+}
+
 enum dmarc_author
 check_author(const struct check *c)
 {

@@ -23,6 +23,7 @@ struct dkim_signed {
 	int body;		      /* the number of its hash */
 	enum dkim_canon header_canon, body_canon;
 	bool i_differs;
+	int64_t first; /* when it came first, in seconds; 0: now */
 	struct buf signature;
 	char key_name[DNS_NAME_MAX];
 };
@@ -468,6 +469,19 @@ dkim_signed_set_hash(struct dkim_signed *s, const uint8_t hash[DKIM_HASH])
 	s->has_hash = true;
 }
 
+void
+dkim_signed_expiring(const struct dkim_signed *s, struct buf *out)
+{
+	if (s->verdict.expires > 0)
+		buf_addsv(out, buf_sv(&s->signature));
+}
+
+void
+dkim_signed_first_seen(struct dkim_signed *s, int64_t first)
+{
+	s->first = first;
+}
+
 const struct dkim_verdict *
 dkim_signed_verdict(const struct dkim_signed *s)
 {
@@ -536,8 +550,9 @@ static enum dkim_reason
 check_trust(const struct dkim_signed *s, int64_t now)
 {
 	const struct dkim_verdict *v = &s->verdict;
+	int64_t came = s->first > 0 && s->first < now ? s->first : now;
 
-	if (v->expires > 0 && now - DKIM_DRIFT > v->expires)
+	if (v->expires > 0 && came - DKIM_DRIFT > v->expires)
 		return DKIM_R_EXPIRED;
 	if (v->signed_at - DKIM_DRIFT > now)
 		return DKIM_R_FUTURE;

@@ -89,6 +89,24 @@ dkim_verify_free(struct dkim_verify **vp)
 	*vp = NULL;
 }
 
+void
+dkim_verify_expiring(const struct dkim_verify *v, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		dkim_signed_expiring(v->s[i], out);
+}
+
+void
+dkim_verify_first_seen(struct dkim_verify *v, int64_t first)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		dkim_signed_first_seen(v->s[i], first);
+}
+
 int
 dkim_verify_evaluate(struct dkim_verify *v, const struct bodies *bodies,
     struct lookup *l, int64_t now)
