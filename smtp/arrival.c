@@ -82,6 +82,7 @@ smtp_arrival_begin(struct smtp_session *s)
 	    .receiver = sv_str(o->hostname),
 	    .now = clk_now() / 1000,
 	    .explain = true,
+	    .keys = s->c->keys,
 	};
 	bool judged = is_wanted(s) &&
 		      (!s->c->loopback || s->c->limits.loopback) &&

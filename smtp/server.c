@@ -54,6 +54,7 @@ struct smtp_server {
 	pthread_t accepting;
 	bool started;
 	unsigned char key[crypto_shorthash_KEYBYTES];
+	struct dkim_keys *keys;
 
 	pthread_mutex_t lock; /* of what follows */
 	struct slot *slots;
@@ -308,6 +309,7 @@ slot_new(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	network_key(peer, false, &q->host);
 	q->conn.o = &s->o;
 	q->conn.budget = &s->budget;
+	q->conn.keys = s->keys;
 	(void)snprintf(q->conn.peer, sizeof q->conn.peer, "%s", peer);
 	q->conn.loopback = network_is_loopback(peer);
 	q->conn.implicit_tls = implicit_tls;
@@ -464,6 +466,7 @@ smtp_server_new(const struct smtp_server_opts *o)
 	must(pthread_attr_setdetachstate(&s->attr, PTHREAD_CREATE_DETACHED) ==
 	     0);
 	randombytes_buf(s->key, sizeof s->key);
+	s->keys = dkim_keys_new();
 	return s;
 }
 
@@ -521,6 +524,7 @@ smtp_server_free(struct smtp_server **sp)
 	(void)pthread_attr_destroy(&s->attr);
 	(void)pthread_mutex_destroy(&s->lock);
 	(void)pthread_mutex_destroy(&s->budget.lock);
+	dkim_keys_free(&s->keys);
 	free(s);
 	*sp = NULL;
 }

@@ -13,6 +13,7 @@ struct smtp_conn {
 	const struct smtp_server_opts *o;
 	struct smtp_limits limits; /* as they were when it connected */
 	struct smtp_budget *budget;
+	struct dkim_keys *keys; /* borrowed; NULL: none is remembered */
 	char peer[46];
 	bool loopback;
 	bool implicit_tls;

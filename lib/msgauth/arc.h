@@ -44,8 +44,9 @@ struct arc_outcome {
 
 struct arc_verify;
 
+/* keys: borrowed, or NULL. */
 struct arc_verify *arc_verify_new(
-    struct fieldset *fields, struct bodies *bodies);
+    struct fieldset *fields, struct bodies *bodies, struct dkim_keys *keys);
 void arc_verify_free(struct arc_verify **a);
 /* Of the message signatures, as dkim_signed_expiring. */
 void arc_verify_expiring(const struct arc_verify *a, struct buf *out);

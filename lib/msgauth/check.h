@@ -41,10 +41,11 @@
 struct check_envelope {
 	struct in6_addr peer; /* IPv4 as ::ffff:a.b.c.d */
 	struct sv helo;
-	struct sv sender;   /* plain local@domain; empty: the null sender */
-	struct sv receiver; /* our name */
-	int64_t now;	    /* seconds; when MAIL came */
-	bool explain;	    /* look up SPF's exp= */
+	struct sv sender;	/* plain local@domain; empty: the null sender */
+	struct sv receiver;	/* our name */
+	int64_t now;		/* seconds; when MAIL came */
+	bool explain;		/* look up SPF's exp= */
+	struct dkim_keys *keys; /* borrowed until check_free; or NULL */
 };
 
 struct check_result {

@@ -14,7 +14,8 @@
 
 struct dkim_signed {
 	enum dkim_field_kind kind;
-	struct sv b_raw; /* valid as long as the field is */
+	struct dkim_keys *keys; /* borrowed, or NULL */
+	struct sv b_raw;	/* valid as long as the field is */
 	struct dkim_verdict verdict;
 	bool decided;
 	bool has_hash;
@@ -431,12 +432,13 @@ read_field(struct dkim_signed *s, const struct mail_field *f,
 
 struct dkim_signed *
 dkim_signed_new(const struct mail_field *f, enum dkim_field_kind kind,
-    struct fieldset *fields, struct bodies *bodies)
+    struct fieldset *fields, struct bodies *bodies, struct dkim_keys *keys)
 {
 	struct dkim_signed *s = xcalloc(1, sizeof *s);
 	enum dkim_reason r;
 
 	s->kind = kind;
+	s->keys = keys;
 	buf_init(&s->signature, SIGNATURE_TEXT_MAX);
 	r = read_field(s, f, fields, bodies);
 	if (r != DKIM_R_NONE)
@@ -507,6 +509,8 @@ try_record(struct dkim_signed *s, struct sv record, bool *is_key)
 {
 	struct dkim_verdict *v = &s->verdict;
 	enum dkim_reason r = DKIM_R_KEY_SYNTAX;
+	const struct dkim_claim c = {
+	    v->algorithm, s->i_differs, s->hash, buf_sv(&s->signature)};
 	struct dkim_record key;
 	unsigned bits;
 	struct buf text;
@@ -515,8 +519,7 @@ try_record(struct dkim_signed *s, struct sv record, bool *is_key)
 	*is_key = dns_txt(record, &text) == RC_OK &&
 		  dkim_record_parse(buf_sv(&text), &key) == RC_OK;
 	if (*is_key) {
-		r = dkim_record_verify(&key, v->algorithm, s->i_differs,
-		    s->hash, buf_sv(&s->signature), &bits);
+		r = dkim_record_verify(&key, &c, s->keys, &bits);
 		v->testing = key.testing;
 		v->bits = bits;
 	}

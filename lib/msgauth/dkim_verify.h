@@ -66,12 +66,13 @@ enum dkim_field_kind {
 struct dkim_signed;
 
 /*
- * Reads the field.  Never NULL: a field that is wrong has its verdict already.
- * The hash of the header is made from fields (not for an AS, see
- * dkim_signed_set_hash), and bodies is told what is wanted.
+ * Reads the field; keys are borrowed, or NULL.  Never NULL: a field that is
+ * wrong has its verdict already. The hash of the header is made from fields
+ * (not for an AS, see dkim_signed_set_hash), and bodies is told what is wanted.
  */
 struct dkim_signed *dkim_signed_new(const struct mail_field *f,
-    enum dkim_field_kind kind, struct fieldset *fields, struct bodies *bodies);
+    enum dkim_field_kind kind, struct fieldset *fields, struct bodies *bodies,
+    struct dkim_keys *keys);
 void dkim_signed_free(struct dkim_signed **s);
 /* b=, with blanks around, as a slice of the field that it was made of. */
 struct sv dkim_signed_b(const struct dkim_signed *s);
@@ -90,9 +91,9 @@ const struct dkim_verdict *dkim_signed_verdict(const struct dkim_signed *s);
 
 struct dkim_verify;
 
-/* author: the domain in From, or empty. */
-struct dkim_verify *dkim_verify_new(
-    struct fieldset *fields, struct bodies *bodies, struct sv author);
+/* author: the domain in From, or empty.  keys: borrowed, or NULL. */
+struct dkim_verify *dkim_verify_new(struct fieldset *fields,
+    struct bodies *bodies, struct sv author, struct dkim_keys *keys);
 void dkim_verify_free(struct dkim_verify **v);
 /* Of each signature, as above. */
 void dkim_verify_expiring(const struct dkim_verify *v, struct buf *out);
