@@ -108,8 +108,7 @@ is_changed(const char *p)
 		unsigned char blank = (d == ' ') | (d == '\t') | (d == '\r');
 
 		bad |= (unsigned char)((c == '\t') |
-				       (((c == ' ') | (c == '\n')) & blank) |
-				       ((c == '\r') & (d != '\n')));
+				       (((c == ' ') | (c == '\n')) & blank));
 	}
 	return bad != 0;
 }
