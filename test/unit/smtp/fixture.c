@@ -70,7 +70,7 @@ fake_returns(void *ctx, struct sv address)
 }
 
 static int
-fake_login(void *ctx, struct sv sasl, const char *peer, bool tls,
+fake_login(void *ctx, struct sv sasl, const char *peer, enum smtp_tls tls,
     struct smtp_login *out)
 {
 	struct fixture *k = ctx;
