@@ -68,6 +68,12 @@ struct smtp_delivery {
 	const struct verdict *verdict;
 };
 
+enum smtp_tls {
+	SMTP_TLS_NONE,
+	SMTP_TLS_STARTED, /* by STARTTLS */
+	SMTP_TLS_IMPLICIT /* from the first byte: its own port */
+};
+
 struct smtp_login {
 	char account[SMTP_ACCOUNT_MAX];
 	uint32_t number;
@@ -120,8 +126,8 @@ struct smtp_ops {
 	 */
 	int (*returns)(void *ctx, struct sv address);
 	/* RC_OK, RC_DENIED (wrong), RC_TEMP.  sasl: a PLAIN message. */
-	int (*login)(void *ctx, struct sv sasl, const char *peer, bool tls,
-	    struct smtp_login *out);
+	int (*login)(void *ctx, struct sv sasl, const char *peer,
+	    enum smtp_tls tls, struct smtp_login *out);
 	/* May this account write as that address? */
 	bool (*may_send)(
 	    void *ctx, const struct smtp_login *who, struct sv address);
