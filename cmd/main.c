@@ -29,7 +29,7 @@ static const struct command commands[] = {
 	"read the configuration and say what the server would do"},
     {"reload", cmd_reload, "reload",
 	"have the running server read its configuration again"},
-    {"status", cmd_status, "status [--json]",
+    {"status", cmd_status, "status [--json | --metrics]",
 	"processes, connections, mail, the queue, problems"},
     {"account", cmd_account, "account list",
 	"the accounts, their addresses, and who has a password"},
