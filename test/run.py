@@ -94,7 +94,7 @@ def sources(*suffixes):
 LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "smtp", "store", "web"]
+             "report", "sandbox", "sieve", "smtp", "store", "web"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
@@ -114,6 +114,7 @@ ARROWS = {
     "lib/auth": ["base", "conf", "dns", "ipc", "mail", "msgauth"],
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
+    "lib/sieve": ["base", "mail", "mime"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
     "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish"],
