@@ -102,6 +102,14 @@ store_body_size(const struct store_body *b)
 	return journal_blob_size(b->blob);
 }
 
+int
+store_body_bytes(struct store_body *b, struct sv *out)
+{
+	int r = journal_blob_seal(b->blob);
+
+	return r == RC_OK ? journal_blob_bytes(b->blob, out) : r;
+}
+
 void
 store_body_free(struct store_body **bp)
 {

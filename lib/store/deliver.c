@@ -15,7 +15,9 @@ struct delivering {
 	const struct store_delivery *d;
 	struct commit_set cs;
 	struct mailbox **mb;	/* of each place; NULL: left out */
-	struct slot_plan *plan; /* likewise */
+	size_t *first;		/* the first place in that mailbox */
+	uint32_t *nth;		/* how many were there before it */
+	struct slot_plan *plan; /* of that one */
 	struct msg *msg;
 	uint64_t *seq; /* of each body that is written */
 };
@@ -38,6 +40,25 @@ is_needed(const struct delivering *x, size_t body)
 	return has_place(x, body);
 }
 
+/* Is it in that mailbox already, and what else? */
+static void
+look_before(struct delivering *x, size_t i)
+{
+	const struct store_place *p = x->d->place;
+	struct mailbox *mb = x->mb[i];
+
+	x->first[i] = i;
+	for (size_t k = 0; k < i; k++) {
+		if (x->mb[k] != mb)
+			continue;
+		if (x->first[i] == i)
+			x->first[i] = k;
+		x->nth[i]++;
+		if (p[k].body == p[i].body)
+			x->mb[i] = NULL;
+	}
+}
+
 static int
 find_places(struct delivering *x, struct err *err)
 {
@@ -47,12 +68,10 @@ find_places(struct delivering *x, struct err *err)
 
 		if (mb == NULL || !mb->selectable)
 			return err_set(err, RC_NOTFOUND, "no such mailbox");
-		if (mb->uidnext == UINT32_MAX)
+		if (mb->uidnext > UINT32_MAX - 1 - x->d->nplace)
 			return err_set(err, RC_TOOBIG, "no UIDs are left");
-		for (size_t k = 0; k < i; k++)
-			if (x->mb[k] == mb)
-				mb = NULL;
 		x->mb[i] = mb;
+		look_before(x, i);
 	}
 	return RC_OK;
 }
@@ -68,18 +87,18 @@ plan_flags(struct delivering *x, struct err *err)
 
 	for (size_t i = 0; i < x->d->nplace && r == RC_OK; i++) {
 		const struct store_flags *f = &x->d->place[i].flags;
-		struct slot_plan *p = &x->plan[i];
+		struct slot_plan *p = &x->plan[x->first[i]];
 
-		p->leave_out = true;
 		if (x->mb[i] == NULL)
 			continue;
-		if (last != i) {
+		p->leave_out = true;
+		if (last != x->first[i]) {
 			memcpy(p->fresh, x->plan[last].fresh, sizeof p->fresh);
 			memcpy(p->fresh_id, x->plan[last].fresh_id,
 			    sizeof p->fresh_id);
 			p->nfresh = x->plan[last].nfresh;
 		}
-		last = i;
+		last = x->first[i];
 		r = keyword_bits(
 		    x->st, x->mb[i], f, &x->cs, p, &x->msg[i].keywords, err);
 		x->msg[i].system = (uint8_t)(f->system & SYSTEM_FLAGS);
@@ -129,11 +148,11 @@ plan_places(struct delivering *x, struct store_added *out)
 		c->msg = xcalloc(1, sizeof *c->msg);
 		c->nmsg = 1;
 		c->msg[0] = x->msg[i];
-		c->msg[0].uid = x->mb[i]->uidnext;
+		c->msg[0].uid = x->mb[i]->uidnext + x->nth[i];
 		c->msg[0].body = x->seq[d->place[i].body];
 		c->msg[0].size =
 		    (uint32_t)store_body_size(d->body[d->place[i].body]);
-		slot_plan_put(&x->plan[i], c);
+		slot_plan_put(&x->plan[x->first[i]], c);
 		if (first)
 			put_delivery(c, d->id);
 		first = false;
@@ -177,6 +196,8 @@ deliver_locked(struct store *st, const struct store_delivery *d,
 
 	commit_init(&x.cs);
 	x.mb = xcalloc(d->nplace + 1, sizeof(*x.mb));
+	x.first = xcalloc(d->nplace + 1, sizeof(*x.first));
+	x.nth = xcalloc(d->nplace + 1, sizeof(*x.nth));
 	x.plan = xcalloc(d->nplace + 1, sizeof(*x.plan));
 	x.msg = xcalloc(d->nplace + 1, sizeof(*x.msg));
 	x.seq = xcalloc(d->nbody + 1, sizeof(*x.seq));
@@ -200,6 +221,8 @@ deliver_locked(struct store *st, const struct store_delivery *d,
 	free(x.seq);
 	free(x.msg);
 	free(x.plan);
+	free(x.nth);
+	free(x.first);
 	free(x.mb);
 	commit_fini(&x.cs);
 	return r;

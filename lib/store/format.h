@@ -181,12 +181,11 @@
  *           anything else that left with the same bytes.
  * 30 MEMO   With a delivery id: this delivery is done, without a message.  With
  *           text (16 bytes, a hash): that is remembered until then (seconds
- *           since 1970), as a kind of its own: 1 a message that was seen, 2 a
- *           sender who was answered, 3 something its owner was told.
- * 31 OUTGOING   Operation 0: the bytes of that number, so many ("until"), are
- * to be sent as the delivery id says, to whom the text says (see
- *           account/outgoing.h); they stay as long.  1: no longer.  That
- *           delivery id is not one of this account's.
+ *           since 1970), by kind: 1 of rules, a message that was seen or a
+ * sender who was answered; 2 something its owner was told. 31 OUTGOING
+ * Operation 0: the bytes of that number, so many ("until"), are to be sent as
+ * the delivery id says, to whom the text says (see account/outgoing.h); they
+ * stay as long.  1: no longer.  That delivery id is not one of this account's.
  *
  * What leaves a mailbox is a tombstone: the message as it was with MODSEQ n,
  * the mailbox, t, and a number of the account's that rises by one.  A mailbox

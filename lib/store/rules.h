@@ -88,9 +88,10 @@ uint64_t store_script_version(struct store *st);
 #define STORE_MEMOS_MAX 20000u
 
 enum store_memo_kind {
-	STORE_MEMO_DUPLICATE = 1, /* [RFC 7352] */
-	STORE_MEMO_VACATION,	  /* who was answered [RFC 5230 4.2] */
-	STORE_MEMO_NOTICE	  /* what its owner was told */
+	STORE_MEMO_RULES = 1, /* whatever lib/sieve makes of it: messages that
+				 were seen [RFC 7352], senders that were
+				 answered [RFC 5230 4.2] */
+	STORE_MEMO_NOTICE     /* what its owner was told */
 };
 
 struct store_memo {
@@ -155,8 +156,8 @@ struct store_delivery {
 	struct store_body **body;
 	bool *opaque; /* of each */
 	size_t nbody;
-	/* In no two of them the same mailbox: the second is left out.  None:
-	 * it is not kept. */
+	/* The same body twice in one mailbox: the second is left out.  None: it
+	 * is not kept. */
 	const struct store_place *place;
 	size_t nplace;
 	const struct store_send *send;
