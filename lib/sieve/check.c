@@ -471,7 +471,8 @@ check_nested(struct sieve_check *c, struct sieve_node *n)
 	if (cmd->tests == TESTS_NONE && n->has_tests)
 		return sieve_check_fail_at(c, n->test,
 		    "\"%s\" has no test; expected \"%s\" before \"%s\"",
-		    cmd->name, cmd->block ? "{" : ";", QUOTE(n->test->name));
+		    cmd->name, cmd->block || cmd->class == K_TEST ? "{" : ";",
+		    QUOTE(n->test->name));
 	if (cmd->tests != TESTS_NONE && !n->has_tests)
 		return sieve_check_fail_at(c, n, "\"%s\" lacks %s", cmd->name,
 		    cmd->tests == TESTS_ONE ? "a test"

@@ -10,16 +10,16 @@ unknown_extension(struct sieve_check *c, const struct sieve_string *s)
 {
 	struct sv near = sieve_ext_nearest(s->s);
 
-	if (near.n > 0)
-		return sieve_check_fail_in(c, s,
-		    "there is no extension \"%s\"; did you mean \"%.*s\"?",
-		    QUOTE(s->s), SV_ARG(near));
 	if (sv_eq(s->s, SV("redirect")) || sv_eq(s->s, SV("keep")) ||
 	    sv_eq(s->s, SV("discard")))
 		return sieve_check_fail_in(c, s,
 		    "\"%s\" is not an extension; it is always there and must "
 		    "not be required",
 		    QUOTE(s->s));
+	if (near.n > 0)
+		return sieve_check_fail_in(c, s,
+		    "there is no extension \"%s\"; did you mean \"%.*s\"?",
+		    QUOTE(s->s), SV_ARG(near));
 	return sieve_check_fail_in(
 	    c, s, "there is no extension \"%s\"", QUOTE(s->s));
 }

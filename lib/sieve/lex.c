@@ -92,8 +92,7 @@ quoted(struct sieve_lexer *l, struct sieve_token *t)
 		end++;
 	}
 	if (end >= s.n)
-		return fail(
-		    l, t, "this string is not closed; expected a \"\\\"\"");
+		return fail(l, t, "this string is not closed; a \" is missing");
 	out = arena_alloc(l->arena, end + breaks + 1);
 	while (i < end) {
 		if (s.p[i] == '\\')
