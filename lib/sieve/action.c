@@ -119,13 +119,12 @@ stores(const struct sieve_action *a)
 }
 
 static struct sieve_action *
-find_store(struct sieve_run *r, struct sv mailbox, struct sv message)
+find_store(struct sieve_run *r, struct sv mailbox)
 {
 	for (size_t i = 0; i < r->naction; i++) {
 		struct sieve_action *a = &r->action[i];
 
-		if (stores(a) && sv_eq(a->store.mailbox, mailbox) &&
-		    a->message.p == message.p)
+		if (stores(a) && sv_eq(a->store.mailbox, mailbox))
 			return a;
 	}
 	return NULL;
@@ -159,7 +158,8 @@ sieve_add_store(struct sieve_run *r, const struct sieve_node *n,
 		return f;
 	if (!copy)
 		r->keep = false;
-	same = find_store(r, store->mailbox, a.message);
+	/* Changed or not, it is the same message [RFC 5293 7]. */
+	same = find_store(r, store->mailbox);
 	if (same != NULL) { /* the last flags win [RFC 5232 3] */
 		same->store.flag = store->flag;
 		same->store.nflag = store->nflag;
@@ -186,6 +186,10 @@ sieve_add_action(struct sieve_run *r, const struct sieve_node *n,
 		f = not_rejected(r, n);
 		if (f == FLOW_ON)
 			f = sieve_doc_whole(r, n, &a.message);
+		if (r->unenclosed.p != NULL) {
+			a.message = r->unenclosed;
+			a.changed = a.message.p != r->message->bytes.p;
+		}
 	}
 	return f == FLOW_ON ? push(r, n, &a, out) : f;
 }

@@ -276,9 +276,12 @@ match_parts(
 
 	if (f == FLOW_ON)
 		f = sieve_doc_whole(m->r, m->n, &whole);
-	for (uint32_t i = 0; f == FLOW_ON && i < msg->n && !m->hit; i++) {
+	for (uint32_t i = m->r->root; f == FLOW_ON && i < msg->n && !m->hit;
+	     i++) {
 		bool fits = false;
 
+		if (i > m->r->root && msg->part[i].parent < m->r->root)
+			break;
 		(void)sieve_part_type(whole, &msg->part[i], &type, &sub);
 		for (size_t k = 0; k < ntypes && !fits; k++)
 			fits = type_fits(types[k], type, sub);

@@ -358,11 +358,9 @@ check_relation(struct sieve_check *c, struct sieve_node *n, enum sieve_tag t)
 static struct sieve_value *
 keys_of(const struct sieve_node *n)
 {
-	size_t i = SIEVE_POS_MAX;
+	size_t count = strlen(n->cmd->pos);
 
-	while (i > 0 && n->pos[i - 1] == NULL)
-		i--;
-	return i > 0 ? n->pos[i - 1] : NULL;
+	return count > 0 ? n->pos[count - 1] : NULL;
 }
 
 static bool

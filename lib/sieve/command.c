@@ -133,6 +133,49 @@ static const struct sieve_tag_spec percent_tags[] = {
     END,
 };
 
+static const struct sieve_tag_spec last_tags[] = {
+    {"last", T_LAST, G_NONE, V_NONE, 0},
+    END,
+};
+
+/* Those of "index", which another extension has as well. */
+static const struct sieve_tag_spec edit_index_tags[] = {
+    {"index", T_INDEX, G_NONE, V_NUMBER, 0},
+    {"last", T_LAST, G_NONE, V_NONE, 0},
+    END,
+};
+
+static const struct sieve_tag_spec notify_tags[] = {
+    {"from", T_FROM, G_NONE, V_STRING, 0},
+    {"importance", T_IMPORTANCE, G_NONE, V_STRING, 0},
+    {"options", T_OPTIONS, G_NONE, V_LIST, 0},
+    {"message", T_MESSAGE, G_NONE, V_STRING, 0},
+    END,
+};
+
+static const struct sieve_tag_spec name_tags[] = {
+    {"name", T_NAME, G_NONE, V_STRING, 0},
+    END,
+};
+
+static const struct sieve_tag_spec first_tags[] = {
+    {"first", T_FIRST, G_NONE, V_NUMBER, 0},
+    END,
+};
+
+static const struct sieve_tag_spec replace_tags[] = {
+    {"mime", T_MIME, G_NONE, V_NONE, 0},
+    {"subject", T_SUBJECT, G_NONE, V_STRING, 0},
+    {"from", T_FROM, G_NONE, V_STRING, 0},
+    END,
+};
+
+static const struct sieve_tag_spec enclose_tags[] = {
+    {"subject", T_SUBJECT, G_NONE, V_STRING, 0},
+    {"headers", T_HEADERS, G_NONE, V_LIST, 0},
+    END,
+};
+
 static const struct sieve_tag_spec modifier_tags[] = {
     {"lower", T_LOWER, G_CASE, V_NONE, 0},
     {"upper", T_UPPER, G_CASE, V_NONE, 0},
@@ -264,6 +307,68 @@ static const struct sieve_command commands[] = {
 	.what = {"names of variables"},
 	.check = sieve_check_global,
 	.run = sieve_run_global},
+    {.name = "addheader",
+	.class = K_ACTION,
+	.ext = EXT(E_EDITHEADER),
+	.tags = {last_tags},
+	.pos = "ss",
+	.what = {"the name of a header field", "its value"},
+	.check = sieve_check_addheader,
+	.run = sieve_run_addheader},
+    {.name = "deleteheader",
+	.class = K_ACTION,
+	.ext = EXT(E_EDITHEADER),
+	.tags = {match_tags, edit_index_tags},
+	.pos = "sl",
+	.what = {"the name of a header field", "its values"},
+	.optional_last = 1,
+	.check = sieve_check_deleteheader,
+	.run = sieve_run_deleteheader},
+    {.name = "notify",
+	.class = K_ACTION,
+	.ext = EXT(E_ENOTIFY),
+	.tags = {notify_tags, fcc_tags, flag_tags, place_tags},
+	.pos = "s",
+	.what = {"the method, such as \"mailto:anna@example.org\""},
+	.check = sieve_check_notify,
+	.run = sieve_run_notify},
+    {.name = "foreverypart",
+	.ext = EXT(E_FOREVERYPART),
+	.tags = {name_tags},
+	.pos = "",
+	.block = true,
+	.check = sieve_check_foreverypart,
+	.run = sieve_run_foreverypart},
+    {.name = "break",
+	.ext = EXT(E_FOREVERYPART),
+	.tags = {name_tags},
+	.pos = "",
+	.check = sieve_check_break,
+	.run = sieve_run_break},
+    {.name = "extracttext",
+	.class = K_ACTION,
+	.ext = EXT(E_EXTRACTTEXT),
+	.tags = {modifier_tags, first_tags},
+	.pos = "s",
+	.what = {VARIABLE},
+	.check = sieve_check_extracttext,
+	.run = sieve_run_extracttext},
+    {.name = "replace",
+	.class = K_ACTION,
+	.ext = EXT(E_REPLACE),
+	.tags = {replace_tags},
+	.pos = "s",
+	.what = {"the replacement"},
+	.check = sieve_check_replace,
+	.run = sieve_run_replace},
+    {.name = "enclose",
+	.class = K_ACTION,
+	.ext = EXT(E_ENCLOSE),
+	.tags = {enclose_tags},
+	.pos = "s",
+	.what = {"the text in front of it"},
+	.check = sieve_check_enclose,
+	.run = sieve_run_enclose},
 };
 
 static const struct sieve_command tests[] = {
@@ -431,6 +536,19 @@ static const struct sieve_command tests[] = {
 	.pos = "l",
 	.what = {"names of lists"},
 	.test = sieve_test_valid_ext_list},
+    {.name = "valid_notify_method",
+	.class = K_TEST,
+	.ext = EXT(E_ENOTIFY),
+	.pos = "l",
+	.what = {"methods"},
+	.test = sieve_test_valid_notify_method},
+    {.name = "notify_method_capability",
+	.class = K_TEST,
+	.ext = EXT(E_ENOTIFY),
+	.tags = {match_tags},
+	.pos = "ssl",
+	.what = {"a method", "a capability, such as \"online\"", KEYS},
+	.test = sieve_test_notify_method_capability},
     {.name = "duplicate",
 	.class = K_TEST,
 	.ext = EXT(E_DUPLICATE),

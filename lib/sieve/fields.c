@@ -81,7 +81,7 @@ look_in_parts(struct finder *f, struct sv name, bool all)
 	struct sieve_run *r = f->r;
 	struct mime_msg *m;
 	struct sv whole;
-	uint32_t i = r->loop != NULL ? r->loop->part : 0, top = i;
+	uint32_t i = r->loop != NULL ? r->loop->part : r->root, top = i;
 	enum sieve_flow flow = sieve_doc_mime(r, f->n, &m);
 
 	if (flow == FLOW_ON)
@@ -125,14 +125,15 @@ sieve_fields_find(struct sieve_run *r, const struct sieve_node *n,
     const struct sv *name, size_t nnames, struct sieve_fields *out)
 {
 	struct finder f = {.r = r, .n = n, .out = out};
-	enum sieve_flow flow = FLOW_ON;
+	struct sv header;
+	enum sieve_flow flow = sieve_doc_header(r, n, &header);
 
 	*out = (struct sieve_fields){0};
 	for (f.name = 0; f.name < nnames && flow == FLOW_ON; f.name++)
 		flow = sieve_has_tag(n, T_MIME)
 			   ? look_in_parts(
 				 &f, name[f.name], sieve_has_tag(n, T_ANYCHILD))
-			   : look(&f, r->doc.header, name[f.name]);
+			   : look(&f, header, name[f.name]);
 	if (flow == FLOW_ON)
 		pick(n, out);
 	return flow;

@@ -7,9 +7,9 @@
 
 struct sieve_loop {
 	struct sieve_loop *up;
-	struct sv name;	 /* of :name, p == NULL: none */
-	uint32_t part;	 /* of the message's structure */
-	uint32_t parent; /* whose descendants it goes through */
+	struct sv name; /* of :name, p == NULL: none */
+	uint32_t part;	/* of the message's structure */
+	bool replaced;	/* it has another structure now */
 };
 
 /*

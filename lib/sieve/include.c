@@ -4,6 +4,7 @@
 #include "sieve/check.h"
 #include "sieve/commands.h"
 #include "sieve/error.h"
+#include "sieve/fields.h"
 #include "sieve/modify.h"
 
 #define NAME_BYTES  512
@@ -124,6 +125,8 @@ run(struct sieve_run *r, const struct sieve_node *n, struct sieve_script *s)
 	    .up = r->scope,
 	    .ext = s->ext,
 	    .depth = r->scope->depth + 1};
+	struct sieve_loop *loop = r->loop;
+	uint32_t root = r->root;
 	enum sieve_flow f;
 
 	if (scope.depth > r->limits.includes)
@@ -133,8 +136,14 @@ run(struct sieve_run *r, const struct sieve_node *n, struct sieve_script *s)
 		    r->limits.includes);
 	buf_init(&scope.matched, 64 << 10);
 	r->scope = &scope;
+	/* The part at hand is its message. */
+	if (loop != NULL)
+		r->root = loop->part;
+	r->loop = NULL;
 	f = sieve_exec(r, s->commands);
 	r->scope = scope.up;
+	r->loop = loop;
+	r->root = root;
 	buf_fini(&scope.matched);
 	sieve_variables_fini(&scope.own);
 	return f == FLOW_RETURN ? FLOW_ON : f;

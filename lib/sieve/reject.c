@@ -84,13 +84,7 @@ put_report(struct sieve_run *r, bool status, struct sv reason, struct buf *out)
 		put_disposition(r, out, host.p);
 	buf_adds(out, "\r\n--" BOUNDARY "\r\n"
 		      "Content-Type: text/rfc822-headers\r\n\r\n");
-	/* Of what has come, not of what the script has made of it. */
-	{
-		struct sieve_doc d;
-
-		sieve_doc_open(&d, r->message->bytes);
-		sieve_put_lines(out, sv_first(d.header, 64 << 10));
-	}
+	sieve_put_lines(out, sv_first(r->doc.header, 64 << 10));
 	buf_adds(out, "\r\n--" BOUNDARY "--\r\n");
 	buf_fini(&host);
 }
@@ -109,6 +103,7 @@ refuse(struct sieve_run *r, const struct sieve_node *n, enum sieve_kind kind)
 {
 	const struct sieve_message *m = r->message;
 	struct sieve_action *a;
+	struct sieve_doc changed;
 	enum sieve_flow f;
 	struct sv reason;
 	struct buf b;
@@ -130,11 +125,15 @@ refuse(struct sieve_run *r, const struct sieve_node *n, enum sieve_kind kind)
 	/* Nothing is sent for a report, junk, or without an envelope. */
 	if (!m->has_envelope || m->from.n == 0 || m->junk)
 		return FLOW_ON;
+	/* About what has come, not what the script has made of it. */
+	changed = r->doc;
+	sieve_doc_open(&r->doc, m->bytes);
 	buf_init(&b, LETTER_MAX);
 	put_report(r, kind == SIEVE_EREJECT, reason, &b);
 	a->letter = (struct sieve_letter){
 	    SV(""), m->from, sieve_keep_sv(r, buf_sv(&b))};
 	buf_fini(&b);
+	r->doc = changed;
 	return FLOW_ON;
 }
 

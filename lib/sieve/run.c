@@ -21,7 +21,6 @@ open_run(struct sieve_run *r, const struct sieve_message *message,
 	    .limits = SIEVE_LIMITS_DEFAULT,
 	    .result = result,
 	    .keep = true,
-	    .breaking = NULL,
 	    .compile = sieve_compile_included};
 	r->now = host->now != NULL ? host->now(arg) : clk_now() / 1000;
 	arena_init(&r->scratch);
@@ -84,6 +83,9 @@ give_back(struct sieve_run *r, const struct before *b)
 	buf_reset(&r->flags);
 	sieve_doc_fini(&r->doc);
 	sieve_doc_open(&r->doc, r->message->bytes);
+	r->unenclosed = (struct sv){0};
+	r->loop = NULL;
+	r->root = 0;
 }
 
 static enum sieve_flow

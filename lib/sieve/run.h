@@ -67,9 +67,16 @@ struct sieve_run {
 	struct sieve_scope *scope;
 	struct sieve_variables global;
 	struct sieve_doc doc;
-	size_t versions; /* bytes of changed messages that were put together */
+	size_t versions; /* bytes of changed messages and headers */
+	/* The message as it was before it was enclosed in another one, which
+	 * redirect sends [RFC 5703 6]; p == NULL: it is not. */
+	struct sv unenclosed;
 	struct sieve_loop *loop;
-	const char *breaking; /* the name of the loop to be left; "" */
+	/* The part that an included script has in place of the message; 0: the
+	 * message [RFC 6609 3.5]. */
+	uint32_t root;
+	struct sv breaking; /* the name of the loop to be left; p == NULL: the
+			       nearest */
 
 	unsigned steps;
 	uint64_t work;
@@ -140,8 +147,15 @@ enum sieve_flow sieve_doc_whole(
 /* Its structure. */
 enum sieve_flow sieve_doc_mime(
     struct sieve_run *r, const struct sieve_node *n, struct mime_msg **out);
-/* Another header, which lives in the result's arena. */
-void sieve_doc_set_header(struct sieve_run *r, struct sv header);
+/* The header that tests look at: of the message, or of the root. */
+enum sieve_flow sieve_doc_header(
+    struct sieve_run *r, const struct sieve_node *n, struct sv *out);
+/* Another header; it is copied. */
+enum sieve_flow sieve_doc_set_header(
+    struct sieve_run *r, const struct sieve_node *n, struct sv header);
+/* Another message; it is copied. */
+enum sieve_flow sieve_doc_set(
+    struct sieve_run *r, const struct sieve_node *n, struct sv bytes);
 
 /* ---- action.c ---- */
 
