@@ -61,7 +61,7 @@ struct sieve_limits {
 	    .commands = 10000,                     \
 	    .strings = 5000,                       \
 	    .steps = 10000,                        \
-	    .work = 1 << 30,                       \
+	    .work = UINT64_C(4) << 30,             \
 	    .value = 4096,                         \
 	    .variables = 128,                      \
 	    .redirects = 4,                        \
