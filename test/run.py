@@ -118,7 +118,7 @@ ARROWS = {
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
     "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish"],
-    "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
+    "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "msgauth", "net", "sieve", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],
     "lib/publish": ["base", "clients", "conf", "dns", "msgauth"],

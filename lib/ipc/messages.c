@@ -25,6 +25,7 @@ const struct codec_type *const ipc_messages[] = {
     &account_full_codec,
     &account_mail_codec,
     &account_sent_codec,
+    &rules_ask_codec,
     /* msg_auth.h */
     &login_ask_codec,
     &login_done_codec,

@@ -145,6 +145,21 @@ sent_fields(struct codec *c, struct account_sent *v)
 CODEC(account_sent, sent_fields)
 
 static void
+rules_fields(struct codec *c, struct rules_ask *v)
+{
+	name_field(c, &v->account);
+	codec_below(c, &v->action, RULES_ACTIONS);
+	codec_sv(c, &v->name);
+	codec_sv(c, &v->to);
+	codec_text(c, &v->sender, ACCOUNT_ADDRESS_MAX);
+	codec_text(c, &v->written, ACCOUNT_ADDRESS_MAX);
+	codec_u64(c, &v->size);
+	codec_fd_maybe(c, &v->fd);
+}
+
+CODEC(rules_ask, rules_fields)
+
+static void
 usage_fields(struct codec *c, struct account_usage *v)
 {
 	codec_u64(c, &v->bytes);

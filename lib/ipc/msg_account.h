@@ -135,6 +135,30 @@ struct expunged_done {
 };
 CODEC_FUNCTIONS(expunged_done);
 
+enum rules_action {
+	RULES_LIST, /* lines "active TAB size TAB name" */
+	RULES_PUT,
+	RULES_CHECK,
+	RULES_GET,
+	RULES_ACTIVATE, /* no name: none is any more */
+	RULES_DELETE,
+	RULES_RENAME,
+	RULES_TEST,
+	RULES_ACTIONS
+};
+
+/* RULES: of the machine's owner. */
+struct rules_ask {
+	struct sv account;
+	uint8_t action; /* enum rules_action */
+	struct sv name, to;
+	struct sv sender, written; /* TEST: the envelope */
+	uint64_t size; /* what of the file is a script or a message; what is
+			* answered comes behind it */
+	int fd;	       /* -1: it got lost on the way */
+};
+CODEC_FUNCTIONS(rules_ask);
+
 /* ACCOUNT_USAGE. */
 struct account_usage {
 	uint64_t bytes, quota; /* quota 0: none */

@@ -52,6 +52,7 @@ enum proto {
 	 * still ends */
 	SESSION_LOCAL,
 	EXPUNGED, /* expunged_ask -> expunged_done */
+	RULES,	  /* rules_ask -> msg_answer */
 
 	/* ---- smtp, submission, queue to keeper, keeper to account:
 	 * msg_account.h ---- */

@@ -530,7 +530,7 @@ is_allowed(const struct client *c, const struct msg *m)
 		return (c->may & KEEPER_MAY_DELIVER) != 0;
 	if (m->type == SESSION_OPEN || m->type == SESSION_KICK)
 		return (c->may & KEEPER_MAY_SESSION) != 0;
-	if (m->type == SESSION_LOCAL || m->type == EXPUNGED)
+	if (m->type == SESSION_LOCAL || m->type == EXPUNGED || m->type == RULES)
 		return (c->may & KEEPER_MAY_LOCAL) != 0;
 	if (m->type == ACCOUNT_SENT)
 		return (c->may & KEEPER_IS_QUEUE) != 0;

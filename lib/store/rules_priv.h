@@ -19,6 +19,8 @@ enum outgoing_op {
 	OUTGOING_ENDED
 };
 
+/* ---- rules.c ---- */
+
 struct script *script_find(
     const struct store *st, uint8_t kind, struct sv name);
 /* By kind and key; NULL: it is not remembered. */
