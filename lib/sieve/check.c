@@ -274,12 +274,11 @@ check_string(struct sieve_check *c, struct sieve_string *s)
 {
 	struct sieve_ref ref;
 	struct sv rest;
-	uint32_t bad;
 
 	if ((c->ext & EXT(E_ENCODED)) != 0 &&
-	    sieve_text_decode(&c->script->arena, s->s, &s->s, &bad) != RC_OK)
-		return sieve_check_fail_in(
-		    c, s, "%X is not the code of a character", bad);
+	    sieve_text_decode(&c->script->arena, s->s, &s->s) != RC_OK)
+		return sieve_check_fail_in(c, s,
+		    "\"${unicode:...}\" names a character that does not exist");
 	rest = s->s;
 	while (
 	    (c->ext & EXT(E_VARIABLES)) != 0 && sieve_ref_next(&rest, &ref)) {
