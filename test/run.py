@@ -122,7 +122,7 @@ ARROWS = {
     "lib/web/page": ["base", "clients"],
     "lib/web/admin": ["base", "clients", "conf", "history", "ipc", "net", "queue/spool", "web/page"],
     "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
-    "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
+    "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "msgauth", "net", "sieve", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],
     "lib/publish": ["base", "clients", "conf", "dns", "msgauth"],
