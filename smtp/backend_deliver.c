@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/latency.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
 #include "ipc/msg_queue.h"
@@ -74,6 +75,7 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 			mail.to[mail.nto++] =
 			    (struct queue_to){.address = sv_str(a->name),
 				.local = true,
+				.written = sv_str(a->written),
 				.junk = a->junk,
 				.override = a->override};
 		}
@@ -154,6 +156,7 @@ struct round {
 struct one {
 	struct round *round;
 	int rc; /* RC_MORE while it is open */
+	int64_t began;
 	char text[ERR_TEXT_MAX];
 };
 
@@ -167,6 +170,8 @@ on_answer(int rc, struct msg *reply, void *arg)
 	o->rc = rc;
 	if (rc == RC_OK)
 		o->rc = msg_answer_read(reply, RC_TEMP, o->text);
+	if (o->rc == RC_OK)
+		latency_add(LATENCY_STORE, clk_mono() - o->began);
 	if (--r->open == 0)
 		pthread_cond_signal(&r->change);
 	pthread_mutex_unlock(&r->lock);
@@ -178,6 +183,8 @@ ask(struct smtp_backend *h, const struct smtp_delivery *d, size_t i,
 {
 	struct mail_delivery to = {
 	    .account = sv_str(d->account[i].name),
+	    .sender = d->sender,
+	    .written = sv_str(d->account[i].written),
 	    .size = d->size,
 	    .flags = d->account[i].junk ? DELIVER_JUNK : 0,
 	    .front = d->front,
@@ -215,6 +222,7 @@ ask_all(struct smtp_backend *h, const struct smtp_delivery *d, const bool *done,
 			continue;
 		one[i].round = &r;
 		one[i].rc = RC_MORE;
+		one[i].began = clk_mono();
 		ask(h, d, i, &one[i], ms);
 	}
 	pthread_mutex_lock(&r.lock);

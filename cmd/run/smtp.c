@@ -165,12 +165,7 @@ on_auth(struct line *l, struct msg *m, void *arg)
 static void
 wake_report(void *arg)
 {
-	const struct ctl_wake said = {ROLE_REPORT};
-	struct msg m;
-
-	msg_init(&m, CTL_WAKE);
-	ctl_wake_put(&m, &said);
-	child_tell(arg, &m);
+	child_wake(arg, ROLE_REPORT);
 }
 
 static int
@@ -215,7 +210,6 @@ run(int control_fd, bool submission)
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.backend.names = names_new();
-	st.backend.service = CONF_SUBMISSION;
 	st.backend.conf = conf_now;
 	st.backend.arg = c;
 	st.server = smtp_server_new(&o);

@@ -151,6 +151,9 @@ void conf_read_inbound(
 /* ---- virus.c ---- */
 void conf_set_virus(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- metrics.c: the key `metrics` ---- */
+void conf_set_metrics(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- web.c: the keys `web` and `mta_sts` ---- */
 void conf_set_web(struct conf_parser *p, yaml_node_t *n);
 void conf_set_mta_sts(struct conf_parser *p, yaml_node_t *n);

@@ -59,6 +59,8 @@ enum statement {
 	Q_REWRITE,
 	Q_SOME_LATER,
 	Q_REWRITE_LATER,
+	Q_TIME,
+	Q_SET_TIME,
 	STATEMENTS
 };
 
@@ -90,6 +92,7 @@ struct history_db {
 	bool begun;
 	uint64_t uncommitted; /* steps */
 	uint64_t count[HISTORY_COUNT_LOST + 1];
+	uint64_t ever[HISTORY_COUNT_LOST + 1]; /* since it was opened */
 	bool counted;
 	uint64_t hidden; /* stories up to that have no subjects any more */
 	struct known known[HISTORY_KNOWN];
@@ -125,7 +128,7 @@ int history_db_read_recent(struct history_db *db) RC_USE_RESULT;
 /* What is pending goes into the transaction. */
 int history_db_write_pending(struct history_db *db) RC_USE_RESULT;
 void history_db_drop_pending(struct history_db *db);
-/* The day, local time. */
-int64_t history_db_today(void);
+/* The day of that time in ms since 1970, local time. */
+int64_t history_db_day(int64_t ms);
 
 #endif

@@ -7,8 +7,9 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "history/record.h"
+#include "history/clock.h"
 #include "history/feedback.h"
+#include "history/record.h"
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "ipc/server.h"
@@ -38,6 +39,7 @@ struct history_service {
 	char trouble[ERR_TEXT_MAX];
 	struct ipc_server *clients;
 	struct ev_timer *commit, *prune, *retry;
+	struct history_clock clock;
 	unsigned uncommitted, unpruned;
 	uint64_t lost;	   /* steps that the log has not said yet */
 	int64_t lost_said; /* clk_mono: not again before that */
@@ -93,6 +95,9 @@ open_db(struct history_service *s)
 	struct err err = {.text = ""};
 
 	if (history_db_open(&s->o, &s->db, &err) == RC_OK) {
+		if (s->clock.time == 0)
+			s->clock = (struct history_clock){
+			    .time = history_db_time(s->db), .mono = clk_mono()};
 		say_well(s);
 		return;
 	}
@@ -149,16 +154,17 @@ static void
 on_prune(void *arg)
 {
 	struct history_service *s = arg;
+	int64_t now = history_clock_look(&s->clock, clk_now(), clk_mono());
 	bool more = false;
 
 	s->prune = NULL;
 	s->unpruned = 0;
 	if (s->reports != NULL &&
-	    history_reports_prune(s->reports, clk_now() / 1000) != RC_OK)
+	    history_reports_prune(s->reports, now / 1000) != RC_OK)
 		mlog(LOG_WARN, "reports.prune",
 		    "text=\"old reports cannot be removed now\"");
 	if (s->db != NULL)
-		look_at(s, history_db_prune(s->db, &more));
+		look_at(s, history_db_prune(s->db, now, &more));
 	s->prune =
 	    ev_timer_add(s->loop, more ? PRUNE_SOON : PRUNE_MS, on_prune, s);
 }
@@ -523,7 +529,7 @@ static const struct ipc_server_ops client_ops = {
 
 /* ---- status ---- */
 
-static const char *const count_names[HISTORY_COUNTS] = {
+const char *const history_count_name[HISTORY_COUNTS] = {
     [HISTORY_C_RECEIVED] = "received",
     [HISTORY_C_SUBMITTED] = "submitted",
     [HISTORY_C_STORED] = "stored",
@@ -551,7 +557,7 @@ add_reasons(const uint64_t n[HISTORY_COUNTS], struct buf *out)
 	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++) {
 		if (n[i] == 0)
 			continue;
-		buf_addf(out, "%s%s %llu", before, count_names[i],
+		buf_addf(out, "%s%s %llu", before, history_count_name[i],
 		    (unsigned long long)n[i]);
 		before = ", ";
 	}
@@ -570,12 +576,13 @@ status_line(
 	history_db_counts(db, days, n);
 	buf_addf(out, "%s: ", name);
 	for (i = 0; i < HISTORY_C_DEFERRED; i++)
-		buf_addf(out, "%s%s %llu", i > 0 ? ", " : "", count_names[i],
-		    (unsigned long long)n[i]);
+		buf_addf(out, "%s%s %llu", i > 0 ? ", " : "",
+		    history_count_name[i], (unsigned long long)n[i]);
 	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++)
 		refused += n[i];
 	if (n[HISTORY_C_DEFERRED] > 0)
-		buf_addf(out, ", %s %llu", count_names[HISTORY_C_DEFERRED],
+		buf_addf(out, ", %s %llu",
+		    history_count_name[HISTORY_C_DEFERRED],
 		    (unsigned long long)n[HISTORY_C_DEFERRED]);
 	if (lost > 0)
 		buf_addf(out, ", not recorded %llu", (unsigned long long)lost);
@@ -633,6 +640,14 @@ history_service_set_owner(
 {
 	s->owner = fn;
 	s->owner_arg = arg;
+}
+
+void
+history_service_count(
+    const struct history_service *s, uint64_t out[HISTORY_COUNTS])
+{
+	if (s->db != NULL)
+		history_db_ever(s->db, out);
 }
 
 unsigned

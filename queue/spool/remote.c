@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/latency.h"
 #include "base/log.h"
 #include "base/tally.h"
 #include "ipc/msg_mx.h"
@@ -259,7 +260,9 @@ note_verdicts(
 
 		if (!v->fresh[i] || verdict[i].code / 100 == 5)
 			continue;
-		if (!sent)
+		if (sent)
+			latency_add(LATENCY_SEND, clk_now() - a->it->arrived);
+		else
 			news.number = (uint64_t)(clk_now() + v->delay);
 		for (k = i, n = 0; k < a->n; k++)
 			if (v->fresh[k] &&
@@ -691,7 +694,8 @@ on_signed(struct attempt *a, int rc, struct sv fields)
 static bool
 is_to_be_sealed(const struct attempt *a)
 {
-	return a->it->rcpt[a->rcpt[0]].via != NULL && a->it->owner == NULL &&
+	return a->it->rcpt[a->rcpt[0]].via != NULL &&
+	       (a->it->owner == NULL || (a->it->flags & SPOOL_RULES) != 0) &&
 	       a->u->stumbles < SIGN_STUMBLES;
 }
 
