@@ -338,6 +338,7 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
 	log_delivery(s, arrived, &d, hex, judged, r);
 	if (r != RC_OK) {
+		smtp_arrival_deferred(s);
 		if (r == RC_NOSPACE)
 			smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
 		else
@@ -373,6 +374,38 @@ end_loops(struct smtp_session *s)
 	return looped < t->nrcpt;
 }
 
+/* True: it may go on.  What cannot be looked at now comes again, but not what
+ * our own people write: they would have to do it by hand. */
+static bool
+scan(struct smtp_session *s)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct smtp_transaction *t = &s->t;
+	struct clamd_answer a;
+	char q[LOG_Q_MAX];
+
+	if (o->ops->scan == NULL ||
+	    o->ops->scan(o->ctx, t->body.fd, t->body.size, &a) != RC_OK)
+		return true;
+	t->virus = a.says;
+	if (a.says == CLAMD_FOUND) {
+		mlog(LOG_INFO, "smtp.virus", "sid=%llx peer=%s name=%s",
+		    (unsigned long long)s->c->id, s->c->peer,
+		    log_q(q, sv_str(a.name)));
+		smtp_refuse(s, 554, "5.7.1",
+		    "the message contains a virus, says ClamAV: %s", a.name);
+		return false;
+	}
+	if (a.says == CLAMD_FAILED && !o->submission &&
+	    (!s->c->loopback || s->c->limits.loopback)) {
+		smtp_reply(s, 451, "4.7.1",
+		    "the message cannot be looked at for viruses now; try "
+		    "again later");
+		return false;
+	}
+	return true;
+}
+
 /* What has arrived is refused, kept, or kept with the junk. */
 static void
 judge_and_deliver(struct smtp_session *s)
@@ -383,7 +416,8 @@ judge_and_deliver(struct smtp_session *s)
 	if (s->t.judge != NULL)
 		smtp_arrival_end(s, &a);
 	if (a.action == SMTP_JUDGE_KEEP) {
-		deliver(s, &a);
+		if (scan(s))
+			deliver(s, &a);
 		return;
 	}
 	smtp_judge_log(s->t.judge, NULL, judged);
@@ -394,8 +428,10 @@ judge_and_deliver(struct smtp_session *s)
 	if (a.action == SMTP_JUDGE_REFUSE) {
 		tell_feedback(s, REPORT_DONE_REFUSED, NULL);
 		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
-	} else
+	} else {
+		smtp_arrival_deferred(s);
 		smtp_reply(s, 451, a.why.code, "%s", a.why.text);
+	}
 }
 
 /* Says what becomes of the message; the transaction is over. */
@@ -432,6 +468,7 @@ end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
 		    "<%.200s> has had this message before: mail loop",
 		    t->first_rcpt.p);
 	} else if (t->body.error != RC_OK) {
+		smtp_arrival_deferred(s);
 		smtp_reply(s, t->body.error == RC_NOSPACE ? 452 : 451, "4.3.1",
 		    "no room for the message now");
 	} else {

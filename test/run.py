@@ -98,6 +98,7 @@ LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", 
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
+    "lib/attach": ["archive", "base", "mime"],
     "lib/conf": ["base"],
     "lib/ipc": ["base"],
     "lib/history": ["base", "ipc", "report"],
@@ -127,7 +128,7 @@ ARROWS = {
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],
-    "smtp": ["auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net", "report"],
+    "smtp": ["attach", "auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net", "report"],
     "imap/parse": ["base"],
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
@@ -346,6 +347,21 @@ def check_keys(res):
     res.check(len(keys) > 30 and not gone, "style-keys-in-manual", " ".join(gone))
 
 
+# Subjects of the commits before are as they are.
+SUBJECT_MAX, SUBJECTS_SINCE = 72, "dec686e3ea4c08b4a98f88a7d26864343601ffba"
+
+
+def check_subjects(res):
+    """A subject fits where it is shown; in a tree that has its history only."""
+    try:
+        code, out = run(["git", "-C", TOP, "log", "--no-merges", "--format=%h %s", SUBJECTS_SINCE + "..HEAD"])
+    except OSError:
+        return
+    if code == 0:
+        bad = [line for line in out.splitlines() if len(line.split(" ", 1)[1]) > SUBJECT_MAX]
+        res.check(not bad, "style-subjects", tail("\n".join(bad)))
+
+
 def step_style(res, args):
     check_format(res)
     check_headers(res)
@@ -357,6 +373,7 @@ def step_style(res, args):
     check_private(res)
     check_messages(res)
     check_keys(res)
+    check_subjects(res)
 
 
 # ---- unit and fault ----

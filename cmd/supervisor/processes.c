@@ -210,6 +210,9 @@ on_control(struct line *l, struct msg *m, void *arg)
 		on_start(s, m);
 	} else if (m->type == CTL_WAKE) {
 		on_wake(p, m);
+	} else if (m->type == CTL_CLAMD &&
+		   (p->role == ROLE_SMTP || p->role == ROLE_SUBMISSION)) {
+		virus_asked(s, p->control);
 	} else if (m->type == CTL_CERTIFICATES && p->role == ROLE_ACME) {
 		acme_schedule_heard(s->acme, m);
 	} else if (m->type == CTL_ERRAND) {

@@ -159,6 +159,11 @@ bool proc_boot(struct proc *p);
 void proc_become(const struct proc *p, int control, int log)
     __attribute__((noreturn));
 
+/* ---- virus.c ---- */
+
+/* CTL_CLAMD has come: answers it. */
+void virus_asked(struct super *s, struct line *by);
+
 /* ---- watch.c ---- */
 
 /* For one that was told to end. */

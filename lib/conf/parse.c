@@ -214,6 +214,7 @@ static const struct conf_key top_keys[] = {
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
+    {"virus", conf_set_virus},
     {"web", conf_set_web},
     {"mta_sts", conf_set_mta_sts},
     {"metrics", conf_set_metrics},

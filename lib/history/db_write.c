@@ -264,19 +264,19 @@ history_db_add(
 
 /* Local seconds since 1970. */
 static int64_t
-local_now(void)
+local_seconds(int64_t ms)
 {
-	time_t now = (time_t)(clk_now() / 1000);
+	time_t t = (time_t)(ms / 1000);
 	struct tm tm = {.tm_gmtoff = 0};
 
-	(void)localtime_r(&now, &tm);
-	return (int64_t)now + tm.tm_gmtoff;
+	(void)localtime_r(&t, &tm);
+	return (int64_t)t + tm.tm_gmtoff;
 }
 
 int64_t
-history_db_today(void)
+history_db_day(int64_t ms)
 {
-	return local_now() / 86400;
+	return local_seconds(ms) / 86400;
 }
 
 void
@@ -326,7 +326,7 @@ write_count(struct history_db *db, enum statement q, int64_t day, uint32_t what,
 static int
 write_counts(struct history_db *db)
 {
-	const int64_t day = history_db_today();
+	const int64_t day = history_db_day(clk_now());
 	int r = RC_OK;
 	uint32_t i;
 
@@ -340,7 +340,7 @@ write_counts(struct history_db *db)
 int
 history_db_sample(struct history_db *db, const struct history_sample *s)
 {
-	const int64_t now = local_now();
+	const int64_t now = local_seconds(clk_now());
 	const uint32_t hour = (uint32_t)(now / 3600 % 24);
 	int r = history_db_begin(db);
 
@@ -356,7 +356,7 @@ history_db_sample(struct history_db *db, const struct history_sample *s)
 void
 history_db_days(struct history_db *db, struct history_days *out)
 {
-	const int64_t now = local_now();
+	const int64_t now = local_seconds(clk_now());
 	size_t cap = 0;
 	int r;
 	sqlite3_stmt *st = history_db_ready(db, Q_DAYS, &r);
@@ -415,7 +415,8 @@ sum_counts(
 	memcpy(out, db->count, sizeof db->count);
 	if (st == NULL)
 		return;
-	(void)sqlite3_bind_int64(st, 1, history_db_today() - (int64_t)days);
+	(void)sqlite3_bind_int64(
+	    st, 1, history_db_day(clk_now()) - (int64_t)days);
 	while (sqlite3_step(st) == SQLITE_ROW) {
 		int64_t what = sqlite3_column_int64(st, 0);
 

@@ -48,6 +48,7 @@ const struct codec_type *const ipc_messages[] = {
     &ctl_wake_codec,
     &ctl_certificates_codec,
     &ctl_letter_codec,
+    &ctl_clamd_codec,
     &ctl_errand_codec,
     &ctl_errand_done_codec,
     &ctl_debug_codec,

@@ -127,6 +127,13 @@ certificates_fields(struct codec *c, struct ctl_certificates *v)
 CODEC(ctl_certificates, certificates_fields)
 
 static void
+clamd_fields(struct codec *c, struct ctl_clamd *v)
+{
+	codec_fd_maybe(c, &v->fd);
+}
+CODEC(ctl_clamd, clamd_fields)
+
+static void
 letter_fields(struct codec *c, struct ctl_letter *v)
 {
 	codec_text(c, &v->subject, ERR_TEXT_MAX);

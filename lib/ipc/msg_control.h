@@ -104,6 +104,12 @@ struct ctl_certificates {
 };
 CODEC_FUNCTIONS(ctl_certificates);
 
+/* CTL_CLAMD, asked for without fields: a connection to ClamAV's daemon. */
+struct ctl_clamd {
+	int fd; /* -1: there is none now */
+};
+CODEC_FUNCTIONS(ctl_clamd);
+
 /* CTL_LETTER, to auth, which may deliver: tell the admin. */
 struct ctl_letter {
 	struct sv subject, text; /* lines */

@@ -384,6 +384,18 @@ page_cell(struct page *p, struct sv text)
 	end_cell(p, &b);
 }
 
+/* Numbers and words of ours are short: they are not broken anywhere. */
+static bool
+is_ours(const struct page_arg *args, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (args[i].kind == PAGE_ARG_TEXT)
+			return false;
+	return true;
+}
+
 void
 page_cell_args(
     struct page *p, enum page_word word, const struct page_arg *args, size_t n)
@@ -393,6 +405,7 @@ page_cell_args(
 	buf_init(&b, WORDS_MAX);
 	page_words(p->language, word, args, n, &b);
 	start_cell(p);
+	xml_attrs(&p->x, is_ours(args, n) ? "class=\"own\"" : NULL);
 	end_cell(p, &b);
 }
 

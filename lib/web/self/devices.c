@@ -7,6 +7,7 @@
 #include "ipc/proto.h"
 
 #define SECOND	      1000
+#define EACH_PAGE     30
 #define ADDRESSES_MAX 64
 
 /* ---- the list ---- */
@@ -35,25 +36,24 @@ put_list(struct self *s)
 {
 	static const enum page_word heads[] = {
 	    W_DEVICE, W_ADDED, W_USED, W_FROM_ADDRESS, W_NONE};
+	uint64_t skip = self_number(s, "skip");
 	struct person_devices all;
 	struct msg m;
 	uint32_t i;
 
-	if (!self_ask(s, PERSON_DEVICES, &m)) {
-		page_notice(&s->page, PAGE_BAD, W_TRY_LATER);
+	if (!self_ask(s, PERSON_DEVICES, &person_devices_codec, &m, &all))
 		return;
-	}
-	if (person_devices_get(&m, &all) == RC_OK) {
-		if (all.n == 0)
-			page_say(&s->page, "p", W_DEVICES_NONE);
-		else
-			page_table(&s->page, W_DEVICES, heads, 5);
-		for (i = 0; i < all.n; i++)
+	if (all.n == 0)
+		page_say(&s->page, "p", W_DEVICES_NONE);
+	else
+		page_table(&s->page, W_DEVICES, heads, 5);
+	for (i = 0; i < all.n; i++)
+		if (i >= skip && i - skip < EACH_PAGE)
 			put_device(s, &all.d[i]);
-		if (all.n > 0)
-			page_table_end(&s->page);
-		person_devices_fini(&all);
-	}
+	if (all.n > 0)
+		page_table_end(&s->page);
+	self_turn(s, "/devices", skip, all.n, EACH_PAGE);
+	person_devices_fini(&all);
 	msg_fini(&m);
 }
 

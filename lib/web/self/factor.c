@@ -40,12 +40,14 @@ put_on(struct self *s, const struct person_state *state,
 	page_section(&s->page, W_RECOVERY_MORE);
 	page_say(&s->page, "p", W_RECOVERY_ABOUT);
 	page_form(&s->page, "/second-factor/more");
+	self_put_account(s);
 	put_password(s, more);
 	page_button(&s->page, W_RECOVERY_MORE, PAGE_BUTTON_PLAIN);
 	page_form_end(&s->page);
 	page_section_end(&s->page);
 	page_section(&s->page, W_FACTOR_OFF);
 	page_form(&s->page, "/second-factor/off");
+	self_put_account(s);
 	put_password(s, off);
 	put_code(s, off, W_CODE_OR_RECOVERY);
 	page_button(&s->page, W_FACTOR_OFF, PAGE_BUTTON_DANGER);
@@ -74,16 +76,12 @@ show(struct self *s, const struct person_done *d, const struct wrong *off,
 	if (d != NULL)
 		self_say_wrong(s, d);
 	page_say(&s->page, "p", W_FACTOR_ABOUT);
-	if (!self_ask(s, PERSON_STATE, &m)) {
-		page_notice(&s->page, PAGE_BAD, W_TRY_LATER);
-	} else {
-		if (person_state_get(&m, &state) == RC_OK) {
-			if (state.totp)
-				put_on(s, &state, off, more);
-			else
-				put_off(s);
-			person_state_fini(&state);
-		}
+	if (self_ask(s, PERSON_STATE, &person_state_codec, &m, &state)) {
+		if (state.totp)
+			put_on(s, &state, off, more);
+		else
+			put_off(s);
+		person_state_fini(&state);
 		msg_fini(&m);
 	}
 	self_end(s);

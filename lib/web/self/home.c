@@ -34,14 +34,9 @@ put_devices(struct self *s)
 	struct msg m;
 
 	page_section(&s->page, W_DEVICES);
-	if (!self_ask(s, PERSON_DEVICES, &m)) {
-		page_notice(&s->page, PAGE_BAD, W_TRY_LATER);
-	} else {
-		if (person_devices_get(&m, &d) == RC_OK) {
-			page_say(
-			    &s->page, "p", W_DEVICES_COUNT, page_count(d.n));
-			person_devices_fini(&d);
-		}
+	if (self_ask(s, PERSON_DEVICES, &person_devices_codec, &m, &d)) {
+		page_say(&s->page, "p", W_DEVICES_COUNT, page_count(d.n));
+		person_devices_fini(&d);
 		msg_fini(&m);
 	}
 	page_go(&s->page, "/devices", SV(""), W_DEVICE_ADD);
@@ -54,10 +49,8 @@ put_safety(struct self *s)
 	struct person_state state;
 	struct msg m;
 
-	if (!self_ask(s, PERSON_STATE, &m))
-		return;
-	if (person_state_get(&m, &state) == RC_OK) {
-		page_section(&s->page, W_FACTOR);
+	page_section(&s->page, W_FACTOR);
+	if (self_ask(s, PERSON_STATE, &person_state_codec, &m, &state)) {
 		if (!state.totp)
 			page_say(&s->page, "p", W_FACTOR_IS_OFF);
 		else
@@ -65,10 +58,10 @@ put_safety(struct self *s)
 			    page_count(state.recovery));
 		page_go(&s->page, "/second-factor", SV(""),
 		    state.totp ? W_CHANGE : W_FACTOR_BEGIN);
-		page_section_end(&s->page);
 		person_state_fini(&state);
+		msg_fini(&m);
 	}
-	msg_fini(&m);
+	page_section_end(&s->page);
 }
 
 static void
@@ -77,16 +70,14 @@ put_logins(struct self *s)
 	struct person_logins l;
 	struct msg m;
 
-	if (!self_ask(s, PERSON_LOGINS, &m))
-		return;
-	if (person_logins_get(&m, &l) == RC_OK) {
-		page_section(&s->page, W_LOGINS_LAST);
-		self_put_logins(s, &l, LOGINS);
+	page_section(&s->page, W_LOGINS_LAST);
+	if (self_ask(s, PERSON_LOGINS, &person_logins_codec, &m, &l)) {
+		self_put_logins(s, &l, 0, LOGINS);
 		page_go(&s->page, "/sessions", SV(""), W_LOGINS_ALL);
-		page_section_end(&s->page);
 		person_logins_fini(&l);
+		msg_fini(&m);
 	}
-	msg_fini(&m);
+	page_section_end(&s->page);
 }
 
 void

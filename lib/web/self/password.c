@@ -38,12 +38,7 @@ show(struct self *s, const struct person_done *d, const struct fields *f)
 		self_say_wrong(s, d);
 	page_say(&s->page, "p", W_PASSWORD_ABOUT);
 	page_form(&s->page, "/password");
-	/* By which a password manager knows whose it is. */
-	page_field(&s->page, &(struct page_field){.name = "username",
-				 .label = W_ACCOUNT,
-				 .value = sv_str(s->v->account),
-				 .autocomplete = "username",
-				 .attributes = "readonly"});
+	self_put_account(s);
 	put_fields(s, f);
 	page_button(&s->page, W_PASSWORD_SET, PAGE_BUTTON_MAIN);
 	page_form_end(&s->page);

@@ -3,12 +3,19 @@
 #include "web/self/self_priv.h"
 
 bool
-self_ask(struct self *s, uint16_t type, struct msg *m)
+self_ask(struct self *s, uint16_t type, const struct codec_type *t,
+    struct msg *m, void *out)
 {
 	struct msg question;
 
 	msg_init(&question, type);
-	return s->v->calls->person(s->v->arg, &question, m) == RC_OK;
+	if (s->v->calls->person(s->v->arg, &question, m) == RC_OK) {
+		if (codec_get(t, m, out) == RC_OK)
+			return true;
+		msg_fini(m);
+	}
+	page_notice(&s->page, PAGE_BAD, W_TRY_LATER);
+	return false;
 }
 
 void
@@ -68,6 +75,16 @@ self_say_wrong(struct self *s, const struct person_done *d)
 		page_notice_text(&s->page, PAGE_BAD, w.text);
 	else if (w.word != W_NONE)
 		page_notice(&s->page, PAGE_BAD, w.word);
+}
+
+void
+self_put_account(struct self *s)
+{
+	page_field(&s->page, &(struct page_field){.name = "username",
+				 .label = W_ACCOUNT,
+				 .value = sv_str(s->v->account),
+				 .autocomplete = "username",
+				 .attributes = "readonly"});
 }
 
 /* ---- browsers ---- */

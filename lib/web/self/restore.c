@@ -7,10 +7,12 @@
 #include "base/alloc.h"
 #include "base/form.h"
 
-#define EACH_PAGE 25
+#define EACH_PAGE 20
 #define LINES_MAX (64u << 20)
 #define DAY_MS	  (24 * 3600 * 1000LL)
 #define IDS_MAX	  200 /* of one form */
+#define TEXT_MAX  120 /* bytes of a sender or a subject that are shown */
+#define LABEL_MAX 60
 
 /* ---- which ---- */
 
@@ -184,15 +186,15 @@ put_row(struct self *s, const struct row *r)
 
 	page_row(&s->page);
 	page_cell_open(&s->page);
-	page_check(&s->page, "id", r->id, label);
+	page_check(&s->page, "id", r->id, self_clip(label, LABEL_MAX));
 	page_cell_end(&s->page);
-	page_cell(&s->page, r->from);
+	page_cell(&s->page, self_clip(r->from, TEXT_MAX));
 	if (r->subject.n > 0)
-		page_cell(&s->page, r->subject);
+		page_cell(&s->page, self_clip(r->subject, TEXT_MAX));
 	else
 		page_cell_say(&s->page, W_NO_SUBJECT);
 	if (r->folder.n > 0)
-		page_cell(&s->page, r->folder);
+		page_cell(&s->page, self_clip(r->folder, TEXT_MAX));
 	else
 		page_cell_say(&s->page, W_FOLDER_GONE);
 	page_cell_say(&s->page, W_PLAIN, page_size(r->bytes));

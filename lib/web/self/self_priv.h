@@ -31,13 +31,20 @@ void self_go(
 void self_get(const struct self *s, const char *name, struct buf *out);
 bool self_has(const struct self *s, const char *name);
 uint64_t self_number(const struct self *s, const char *name);
+/* No more of it than so many bytes, of whole characters. */
+struct sv self_clip(struct sv text, size_t most);
+/* Links to more of a list of n, of which a page has so many from `skip`. */
+void self_turn(
+    struct self *s, const char *path, uint64_t skip, size_t n, size_t each);
 /* Says what a form has led here: ?done=revoked and the like. */
 void self_say_done(struct self *s);
 
 /* ---- person.c ---- */
 
-/* Asks auth.  With true the answer is in *m, which is the caller's. */
-bool self_ask(struct self *s, uint16_t type, struct msg *m);
+/* Asks auth, within a page, which says so if there is no answer.  With true
+ * *out is to be finished, and *m afterwards. */
+bool self_ask(struct self *s, uint16_t type, const struct codec_type *t,
+    struct msg *m, void *out);
 /* The same for orders.  d->rc says what became of it; *m is the caller's in any
  * case. */
 void self_order(struct self *s, const struct person_order *o, struct msg *m,
@@ -52,6 +59,8 @@ struct self_wrong self_wrong(
     const struct person_done *d, enum person_field field);
 /* The latter, as a notice. */
 void self_say_wrong(struct self *s, const struct person_done *d);
+/* By which a password manager knows whose password it is. */
+void self_put_account(struct self *s);
 /* "Firefox, Windows", as far as it can be known. */
 void self_put_agent(struct sv agent, struct buf *out);
 
@@ -83,9 +92,9 @@ self_handler_fn self_devices, self_device_add, self_device_new,
 
 /* ---- sessions.c ---- */
 self_handler_fn self_sessions, self_session_end, self_sessions_end;
-/* A table of them, at most so many. */
-void self_put_logins(
-    struct self *s, const struct person_logins *l, uint32_t most);
+/* A table of them, so many from that one. */
+void self_put_logins(struct self *s, const struct person_logins *l,
+    uint64_t skip, uint32_t most);
 
 /* ---- password.c ---- */
 self_handler_fn self_password, self_password_set;

@@ -4,7 +4,8 @@
 
 #include "ipc/proto.h"
 
-#define SECOND 1000
+#define SECOND	  1000
+#define EACH_PAGE 40 /* logins */
 
 static void
 put_session(struct self *s, const struct person_session *p)
@@ -43,22 +44,18 @@ put_sessions(struct self *s)
 	uint32_t i;
 
 	page_section(&s->page, W_SESSIONS_NOW);
-	if (!self_ask(s, PERSON_SESSIONS, &m)) {
-		page_notice(&s->page, PAGE_BAD, W_TRY_LATER);
-	} else {
-		if (person_sessions_get(&m, &all) == RC_OK) {
-			page_table(&s->page, W_SESSIONS_NOW, heads, 5);
-			for (i = 0; i < all.n; i++)
-				put_session(s, &all.s[i]);
-			page_table_end(&s->page);
-			if (all.n > 1) {
-				page_form(&s->page, "/sessions/end-others");
-				page_button(&s->page, W_SESSIONS_END,
-				    PAGE_BUTTON_DANGER);
-				page_form_end(&s->page);
-			}
-			person_sessions_fini(&all);
+	if (self_ask(s, PERSON_SESSIONS, &person_sessions_codec, &m, &all)) {
+		page_table(&s->page, W_SESSIONS_NOW, heads, 5);
+		for (i = 0; i < all.n; i++)
+			put_session(s, &all.s[i]);
+		page_table_end(&s->page);
+		if (all.n > 1) {
+			page_form(&s->page, "/sessions/end-others");
+			page_button(
+			    &s->page, W_SESSIONS_END, PAGE_BUTTON_DANGER);
+			page_form_end(&s->page);
 		}
+		person_sessions_fini(&all);
 		msg_fini(&m);
 	}
 	page_section_end(&s->page);
@@ -85,7 +82,8 @@ put_login(struct self *s, const struct person_login *l)
 }
 
 void
-self_put_logins(struct self *s, const struct person_logins *l, uint32_t most)
+self_put_logins(
+    struct self *s, const struct person_logins *l, uint64_t skip, uint32_t most)
 {
 	static const enum page_word heads[] = {
 	    W_LOGIN_LAST, W_SERVICE, W_FROM_ADDRESS, W_CLIENT, W_LOGIN_COUNT};
@@ -96,26 +94,25 @@ self_put_logins(struct self *s, const struct person_logins *l, uint32_t most)
 		return;
 	}
 	page_table(&s->page, W_LOGINS, heads, 5);
-	for (i = 0; i < l->n && i < most; i++)
-		put_login(s, &l->l[i]);
+	for (i = 0; i < l->n; i++)
+		if (i >= skip && i - skip < most)
+			put_login(s, &l->l[i]);
 	page_table_end(&s->page);
 }
 
 static void
 put_logins(struct self *s)
 {
+	uint64_t skip = self_number(s, "skip");
 	struct person_logins l;
 	struct msg m;
 
 	page_section(&s->page, W_LOGINS);
 	page_say(&s->page, "p", W_LOGINS_ABOUT);
-	if (!self_ask(s, PERSON_LOGINS, &m)) {
-		page_notice(&s->page, PAGE_BAD, W_TRY_LATER);
-	} else {
-		if (person_logins_get(&m, &l) == RC_OK) {
-			self_put_logins(s, &l, PERSON_LOGINS_MAX);
-			person_logins_fini(&l);
-		}
+	if (self_ask(s, PERSON_LOGINS, &person_logins_codec, &m, &l)) {
+		self_put_logins(s, &l, skip, EACH_PAGE);
+		self_turn(s, "/sessions", skip, l.n, EACH_PAGE);
+		person_logins_fini(&l);
 		msg_fini(&m);
 	}
 	page_section_end(&s->page);

@@ -9,7 +9,12 @@
 #include "web/self/self_priv.h"
 
 #define EACH_PAGE 10
-#define STEPS_MAX 100 /* of one message; the newest */
+#define STEPS_MAX 15 /* of one message; the newest */
+#define WHO_MAX	  10 /* recipients that are named */
+#define TEXT_MAX  200
+/* A page has at most PAGE_BODY_MAX: when there is so much in it, only what is
+ * most important follows. */
+#define MUCH 28000
 
 /* ---- one step ---- */
 
@@ -74,19 +79,25 @@ put_reply(const struct history_step *h, struct buf *out)
 	if (h->code != 0 &&
 	    (sv_take_u64(&text, 999, &n) != RC_OK || n != h->code))
 		buf_addf(out, "%u ", h->code);
-	buf_addsv(out, h->text);
+	buf_addsv(out, self_clip(h->text, TEXT_MAX));
 }
 
 static void
 put_who(struct sv who, struct buf *out)
 {
+	unsigned n = 0;
+
 	while (who.n > 0) {
 		struct sv one = sv_split(&who, ' ');
 
 		if (one.n == 0)
 			continue;
-		buf_adds(out, out->n > 0 ? ", " : "");
-		buf_addsv(out, one);
+		buf_adds(out, n > 0 ? ", " : "");
+		if (n++ == WHO_MAX) {
+			buf_adds(out, "...");
+			return;
+		}
+		buf_addsv(out, self_clip(one, TEXT_MAX));
 	}
 }
 
@@ -177,7 +188,7 @@ put_story(struct self *s, const struct story *t)
 	}
 	page_box(&s->page);
 	if (subject.n > 0)
-		page_show(&s->page, "h2", subject);
+		page_show(&s->page, "h2", self_clip(subject, TEXT_MAX));
 	else
 		page_say(&s->page, "h2", W_NO_SUBJECT);
 	page_terms(&s->page);
@@ -190,7 +201,7 @@ put_story(struct self *s, const struct story *t)
 	say_step(s, "span", &t->step[t->n - 1]);
 	page_term_end(&s->page);
 	page_terms_end(&s->page);
-	if (t->n > 1)
+	if (t->n > 1 && s->out->body.n < MUCH)
 		put_steps(s, t);
 	page_section_end(&s->page);
 }

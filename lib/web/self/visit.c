@@ -129,6 +129,42 @@ self_number(const struct self *s, const char *name)
 	return n;
 }
 
+struct sv
+self_clip(struct sv text, size_t most)
+{
+	if (text.n <= most)
+		return text;
+	while (most > 0 && ((unsigned char)text.p[most] & 0xc0) == 0x80)
+		most--;
+	return sv_first(text, most);
+}
+
+static void
+put_skip(uint64_t skip, struct buf *query)
+{
+	char number[24];
+
+	(void)snprintf(number, sizeof number, "%llu", (unsigned long long)skip);
+	page_query_add(query, "skip", sv_str(number));
+}
+
+void
+self_turn(
+    struct self *s, const char *path, uint64_t skip, size_t n, size_t each)
+{
+	struct buf newer, older;
+
+	buf_init(&newer, 64);
+	buf_init(&older, 64);
+	if (skip > 0)
+		put_skip(skip > each ? skip - each : 0, &newer);
+	if (n > each && skip < n - each)
+		put_skip(skip + each, &older);
+	page_turn(&s->page, path, buf_sv(&newer), buf_sv(&older));
+	buf_fini(&newer);
+	buf_fini(&older);
+}
+
 void
 self_say_done(struct self *s)
 {

@@ -109,6 +109,8 @@ static const struct sample samples[] = {
     PLAIN(ctl_wake, 5),
     PLAIN(ctl_certificates, 1ll << 40, T("a: good"), T("b: bad"), 2, T("b")),
     PLAIN(ctl_letter, T("s"), T("t")),
+    WITH_FD(ctl_clamd, fd, 1, .fd = -1),
+    PLAIN(ctl_clamd, .fd = -1),
     PLAIN(ctl_errand, ERRAND_DNS, 60000),
     WITH_FD(ctl_errand_done, fd, 1, .what = ERRAND_CHECK, .when = 1ll << 40,
 	.status = 78),

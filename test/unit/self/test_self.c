@@ -30,7 +30,7 @@ static const char yaml[] =
 
 /* What the others say, and what they were asked. */
 static struct {
-	bool silent;
+	bool silent, many;
 	int rc;
 	uint8_t field;
 	struct sv text, secret, link;
@@ -46,11 +46,17 @@ static void
 devices(struct msg *reply)
 {
 	static struct person_device d[] = {
-	    {SV(EVIL), 1795440309, 1795440400, SV("imaps" EVIL),
+	    {SV(EVIL), 1795440309, 1795440400, SV("<script>'\""),
 		SV("192.0.2.7" EVIL)},
 	    {SV("old"), 1795440309, 0, SV(""), SV("")}};
-	const struct person_devices all = {d, 2};
+	struct person_device row[70];
+	struct person_devices all = {d, 2};
+	size_t i;
 
+	for (i = 0; i < 70; i++)
+		row[i] = d[0];
+	if (other.many)
+		all = (struct person_devices){row, 70};
 	person_devices_put(reply, &all);
 }
 
@@ -62,8 +68,14 @@ sessions(struct msg *reply)
 		SV("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) "
 		   "Gecko/20100101 Firefox/128.0")},
 	    {8, 1795440309, 1795440400, SV(EVIL), SV(EVIL)}};
-	const struct person_sessions all = {s, 2};
+	struct person_session row[PERSON_SESSIONS_MAX];
+	struct person_sessions all = {s, 2};
+	size_t i;
 
+	for (i = 0; i < PERSON_SESSIONS_MAX; i++)
+		row[i] = s[1];
+	if (other.many)
+		all = (struct person_sessions){row, PERSON_SESSIONS_MAX};
 	person_sessions_put(reply, &all);
 }
 
@@ -73,8 +85,14 @@ logins(struct msg *reply)
 	static struct person_login l[] = {
 	    {1795440309, 1795440400, 3, SV("imaps"), SV(EVIL), SV(EVIL)},
 	    {1795440309, 1795440400, 1234, SV("web"), SV("::1"), SV("")}};
-	const struct person_logins all = {l, 2};
+	struct person_login row[PERSON_LOGINS_MAX];
+	struct person_logins all = {l, 2};
+	size_t i;
 
+	for (i = 0; i < PERSON_LOGINS_MAX; i++)
+		row[i] = l[0];
+	if (other.many)
+		all = (struct person_logins){row, PERSON_LOGINS_MAX};
 	person_logins_put(reply, &all);
 }
 
@@ -147,7 +165,8 @@ ask_history(void *arg, struct msg *question, struct msg *reply)
 		.account = SV("anna"),
 		.text = SV("INBOX" EVIL)}};
 	struct trace_story story = {.id = {1}};
-	const struct trace_stories all = {.rc = RC_OK,
+	struct trace_story row[10];
+	struct trace_stories all = {.rc = RC_OK,
 	    .more = true,
 	    .before = 17,
 	    .story = &story,
@@ -161,9 +180,16 @@ ask_history(void *arg, struct msg *question, struct msg *reply)
 	if (other.silent)
 		return RC_TEMP;
 	buf_init(&b, 65536);
-	for (i = 0; i < sizeof steps / sizeof steps[0]; i++)
-		history_record_put(&steps[i], &b);
+	for (i = 0; i < sizeof steps / sizeof steps[0] * (other.many ? 5 : 1);
+	     i++)
+		history_record_put(&steps[i % 3], &b);
 	story.steps = buf_sv(&b);
+	for (i = 0; i < 10; i++)
+		row[i] = story;
+	if (other.many) {
+		all.story = row;
+		all.nstory = 10;
+	}
 	msg_init(reply, MSG_REPLY);
 	trace_stories_put(reply, &all);
 	buf_fini(&b);
@@ -314,6 +340,30 @@ START_TEST(self__markup_of_others_is_text)
 				    "%s: %s", pages[i], reply.body.p);
 				ck_assert(says("</html>"));
 			}
+}
+END_TEST
+
+/* As much as there can be, and all of it to be escaped. */
+START_TEST(self__what_others_say_is_shown_however_much_it_is)
+{
+	static const char *const shown[] = {
+	    "/home", "/devices", "/sessions", "/restore", "/trace"};
+	size_t i, k;
+
+	for (i = 0; i < sizeof shown / sizeof shown[0]; i++)
+		for (k = 0; k < 2; k++) {
+			other.many = k == 1;
+			ck_assert_uint_eq(get(shown[i], ""), 200);
+			ck_assert_msg(says("&lt;script&gt;alert(1)") &&
+					  !says("That did not work"),
+			    "%s", shown[i]);
+		}
+	ck_assert_uint_eq(get("/devices", ""), 200);
+	ck_assert(says("href=\"/devices?skip=30\""));
+	ck_assert_uint_eq(get("/devices", "skip=60"), 200);
+	ck_assert(says("&lt;script") && says("skip=30") && !says("skip=90"));
+	ck_assert_uint_eq(get("/sessions", "skip=80"), 200);
+	ck_assert(says("skip=40") && !says("skip=120"));
 }
 END_TEST
 
@@ -520,10 +570,11 @@ START_TEST(self__restores_by_day_and_by_page)
 {
 	ck_assert_uint_eq(get("/restore", ""), 200);
 	ck_assert(
-	    says("60 messages") && says("Lunch 0 ") && !says("Lunch 25 "));
-	ck_assert(says("skip=25"));
-	ck_assert_uint_eq(get("/restore", "skip=50"), 200);
-	ck_assert(says("Lunch 59 ") && !says("Lunch 49 ") && says("skip=25"));
+	    says("60 messages") && says("Lunch 0 ") && !says("Lunch 20 "));
+	ck_assert(says("skip=20"));
+	ck_assert_uint_eq(get("/restore", "skip=40"), 200);
+	ck_assert(says("Lunch 59 ") && !says("Lunch 39 ") && says("skip=20") &&
+		  !says("skip=60"));
 	ck_assert_uint_eq(get("/restore", "skip=18446744073709551615"), 200);
 	ck_assert_uint_eq(get("/restore", "day=2026-13-01"), 200);
 	ck_assert(says("Enter a day"));
@@ -575,6 +626,7 @@ UNIT_TESTS(self)
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, self__markup_of_others_is_text);
+	tcase_add_test(t, self__what_others_say_is_shown_however_much_it_is);
 	tcase_add_test(t, self__each_page_in_the_readers_language);
 	tcase_add_test(t, self__who_does_not_answer_is_said);
 	tcase_add_test(t, self__forms_need_their_token);
