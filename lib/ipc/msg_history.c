@@ -123,8 +123,8 @@ days_fields(struct codec *c, struct history_days *v)
 
 	codec_i64(c, &v->today);
 	codec_u32(c, &v->hour);
-	codec_list(c, (void **)&v->row, &v->n, sizeof *v->row,
-	    HISTORY_DAY_ROWS);
+	codec_list(
+	    c, (void **)&v->row, &v->n, sizeof *v->row, HISTORY_DAY_ROWS);
 	for (i = 0; i < v->n; i++) {
 		codec_i64(c, &v->row[i].day);
 		codec_u32(c, &v->row[i].what);
