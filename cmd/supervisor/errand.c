@@ -216,7 +216,10 @@ errands_reap(struct errands *e, pid_t pid, int status)
 	} else {
 		mlog(LOG_WARN, "errand.fail", "what=%s status=%d",
 		    kinds[o->what].words[0], status);
-		tell_waiting(o, RC_TEMP);
+		tell_waiting(
+		    o, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG
+			   ? RC_SYNTAX
+			   : RC_TEMP);
 	}
 	buf_release(&o->job.output);
 	return true;
