@@ -94,7 +94,7 @@ def sources(*suffixes):
 LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
+             "report", "sandbox", "sieve", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
@@ -115,13 +115,14 @@ ARROWS = {
     "lib/auth": ["base", "conf", "dns", "ipc", "mail", "msgauth"],
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
+    "lib/sieve": ["base", "mail", "mime"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
     "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish", "web/page"],
     "lib/web/page": ["base", "clients"],
     "lib/web/admin": ["base", "clients", "conf", "history", "ipc", "net", "queue/spool", "web/page"],
     "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
-    "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
+    "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "msgauth", "net", "sieve", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],
     "lib/publish": ["base", "clients", "conf", "dns", "msgauth"],
