@@ -127,3 +127,18 @@ web_style(const struct http_ask *ask, struct http_response *a)
 	a->type = "text/css; charset=utf-8";
 	buf_adds(&a->body, style);
 }
+
+/* A fire, as browsers ask for one. */
+static const char icon[] =
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">"
+    "<rect width=\"32\" height=\"32\" rx=\"7\" fill=\"#8a3b12\"/>"
+    "<path fill=\"#ffd9a0\" d=\"M16 4c1 5 7 8 7 15a7 7 0 0 1-14 0c0-4 3-5 "
+    "3-9 2 1 3 3 3 5 2-3 2-7 1-11z\"/></svg>\n";
+
+void
+web_icon(const struct http_ask *ask, struct http_response *a)
+{
+	(void)ask;
+	a->type = "image/svg+xml";
+	buf_adds(&a->body, icon);
+}
