@@ -46,6 +46,9 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	else if (role == ROLE_REPORT) {
 		history_service_add_reader(c->arg, fd);
 		return;
+	} else if (role == ROLE_ADMIN) {
+		history_service_add_command(c->arg, fd);
+		return;
 	} else {
 		io_close(&fd);
 		return;
@@ -104,7 +107,15 @@ on_owner(void *arg, const char *account, struct history_owner *out)
 				add_address(out, c->alias[i].address);
 }
 
+static void
+on_numbers(struct child *c, uint64_t n[NUMBERS])
+{
+	if (c->arg != NULL)
+		history_service_count(c->arg, n + NUMBER_MAIL);
+}
+
 static const struct child_ops ops = {.status = on_status,
+    .numbers = on_numbers,
     .line = on_line,
     .conf = on_conf,
     .control = on_control};

@@ -542,29 +542,52 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	}
 }
 
+/* *answer is the caller's to send. */
 static void
-on_command(struct client *c, struct msg *m)
+obey(struct auth_service *s, struct msg *m, struct msg *answer)
 {
 	struct buf text, secret;
 	struct err err = {.text = ""};
 	struct auth_done done;
-	struct msg answer;
 	int r;
 
 	buf_init(&text, 60000);
 	buf_init(&secret, 256);
-	r = run_command(c->ipc.arg, m, &text, &secret, &err);
+	r = run_command(s, m, &text, &secret, &err);
 	if (r != RC_OK) {
 		buf_reset(&text);
 		buf_adds(&text, err.text);
 	}
 	mlog(LOG_INFO, "auth.command", "type=%u rc=%s", m->type, rc_name(r));
-	msg_init(&answer, MSG_REPLY);
+	msg_init(answer, MSG_REPLY);
 	done = (struct auth_done){r, buf_sv(&text), buf_sv(&secret)};
-	auth_done_put(&answer, &done);
-	ipc_client_answer(&c->ipc, m->id, &answer);
+	auth_done_put(answer, &done);
 	buf_wipe(&secret);
 	buf_wipe(&text); /* a link's token */
+}
+
+static void
+on_command(struct client *c, struct msg *m)
+{
+	struct msg answer;
+
+	obey(c->ipc.arg, m, &answer);
+	ipc_client_answer(&c->ipc, m->id, &answer);
+}
+
+static void
+on_admin(struct line *l, struct msg *m, void *arg)
+{
+	struct msg answer;
+
+	if (m->type != CMD_ACCOUNTS && m->type != CMD_DEVICE_LIST &&
+	    m->type != CMD_APP_REVOKE) {
+		line_accuse(l);
+		return;
+	}
+	obey(arg, m, &answer);
+	answer.id = m->id;
+	line_tell(l, &answer);
 }
 
 static void
@@ -717,6 +740,7 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 				  .devices = s->devices,
 				  .keeper = s->keeper,
 				  .door = AUTH_DOOR_WEB,
+				  .on_admin = on_admin,
 				  .kick = kick_of,
 				  .arg = s},
 	    conf);

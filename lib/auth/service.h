@@ -50,8 +50,12 @@ void auth_service_add_signer(struct auth_service *s, int fd);
 /* Takes fd: a line to web, which asks for links to profiles, lets people sign
  * in and has their pages opened (auth/web_door.h). */
 void auth_service_add_web(struct auth_service *s, int fd);
-/* Takes fd: the line to admin.  wake is called when there is something for
- * admin and no line. */
+/*
+ * Takes fd: the line to admin, which gets visitors on it (PAGE_OPEN), and may
+ * have listed who there is and what devices they have, and lock a device out.
+ * Nobody who has taken it over learns a password or sets one.  wake is called
+ * when there is something for admin and no line.
+ */
 void auth_service_set_admin(struct auth_service *s, int fd);
 void auth_service_set_wake(
     struct auth_service *s, void (*wake)(void *arg), void *arg);

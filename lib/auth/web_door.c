@@ -448,7 +448,7 @@ web_door_new(const struct web_door_opts *o, struct conf *conf)
 				     .kick = o->kick,
 				     .arg = o->arg},
 	    conf);
-	d->admin = peer_new(o->loop, "admin", NULL, NULL, d);
+	d->admin = peer_new(o->loop, "admin", o->on_admin, NULL, o->arg);
 	d->timer = ev_timer_add(o->loop, TICK_MS, on_tick, d);
 	return d;
 }

@@ -22,6 +22,8 @@ struct web_door_opts {
 	struct auth_devices *devices;
 	struct peer *keeper;
 	unsigned door; /* see auth_who */
+	/* What admin asks for on its line; with arg. */
+	line_msg_fn *on_admin;
 	/* Ends what was opened with a credential of the account. */
 	void (*kick)(void *arg, struct sv account, uint64_t credential);
 	void *arg;

@@ -529,6 +529,7 @@ front_opts(struct conn *c, bool under_tls)
 	    .trusted = !under_tls && network_is_loopback(c->peer),
 	    .arg = l->arg,
 	    .peer = c->peer,
+	    .service = c->service,
 	    .loop = c->shard->loop,
 	    .resume = resume,
 	    .known = known,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "conf/conf.h"
 #include "base/ev.h"
 
 /* Answers that wait to be sent before more is read. */
@@ -40,6 +41,7 @@ struct front_opts {
 	bool trusted;	  /* loopback: login in the clear is allowed */
 	void *arg;	  /* the listener's */
 	const char *peer; /* numeric address; lives as long as the connection */
+	enum conf_service service; /* of the port */
 
 	/* The connection's, for FRONT_LATER; as long as f lives. */
 	struct ev_loop *loop;

@@ -523,7 +523,7 @@ static const struct ipc_server_ops client_ops = {
 
 /* ---- status ---- */
 
-static const char *const count_names[HISTORY_COUNTS] = {
+const char *const history_count_name[HISTORY_COUNTS] = {
     [HISTORY_C_RECEIVED] = "received",
     [HISTORY_C_SUBMITTED] = "submitted",
     [HISTORY_C_STORED] = "stored",
@@ -551,7 +551,7 @@ add_reasons(const uint64_t n[HISTORY_COUNTS], struct buf *out)
 	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++) {
 		if (n[i] == 0)
 			continue;
-		buf_addf(out, "%s%s %llu", before, count_names[i],
+		buf_addf(out, "%s%s %llu", before, history_count_name[i],
 		    (unsigned long long)n[i]);
 		before = ", ";
 	}
@@ -570,12 +570,13 @@ status_line(
 	history_db_counts(db, days, n);
 	buf_addf(out, "%s: ", name);
 	for (i = 0; i < HISTORY_C_DEFERRED; i++)
-		buf_addf(out, "%s%s %llu", i > 0 ? ", " : "", count_names[i],
-		    (unsigned long long)n[i]);
+		buf_addf(out, "%s%s %llu", i > 0 ? ", " : "",
+		    history_count_name[i], (unsigned long long)n[i]);
 	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++)
 		refused += n[i];
 	if (n[HISTORY_C_DEFERRED] > 0)
-		buf_addf(out, ", %s %llu", count_names[HISTORY_C_DEFERRED],
+		buf_addf(out, ", %s %llu",
+		    history_count_name[HISTORY_C_DEFERRED],
 		    (unsigned long long)n[HISTORY_C_DEFERRED]);
 	if (lost > 0)
 		buf_addf(out, ", not recorded %llu", (unsigned long long)lost);
@@ -633,6 +634,14 @@ history_service_set_owner(
 {
 	s->owner = fn;
 	s->owner_arg = arg;
+}
+
+void
+history_service_count(
+    const struct history_service *s, uint64_t out[HISTORY_COUNTS])
+{
+	if (s->db != NULL)
+		history_db_ever(s->db, out);
 }
 
 unsigned

@@ -40,6 +40,12 @@ void history_service_set_owner(
 /* Writers whose line has not ended. */
 unsigned history_service_writers(const struct history_service *s);
 
+/* As people say it. */
+extern const char *const history_count_name[HISTORY_COUNTS];
+/* What it has counted since its start, by enum history_count. */
+void history_service_count(
+    const struct history_service *s, uint64_t out[HISTORY_COUNTS]);
+
 /*
  * Lines for the status: "today: received 12, stored 12, refused 3, ...", and
  * the same for 7 and 14 days; what is wrong with the database, first, after

@@ -29,6 +29,9 @@ enum proto {
 	CTL_DEBUG,	  /* ctl_debug */
 	CTL_CERTIFICATES, /* from acme: ctl_certificates */
 	CTL_LETTER,	  /* to auth: ctl_letter */
+	CTL_CLAMD,	  /* from smtp, submission; back, in order: ctl_clamd */
+	CTL_ERRAND,	  /* from admin or web: ctl_errand */
+	CTL_ERRAND_DONE,  /* to it: ctl_errand_done */
 
 	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
 

@@ -11,6 +11,12 @@ finish(void *arg)
 	msg_fini(&reply);
 }
 
+void
+web_call_finish(struct web_call *c)
+{
+	ev_post(http_later_loop(c->later), finish, c);
+}
+
 /* In the main loop's. */
 static void
 on_reply(int rc, struct msg *reply, void *arg)
@@ -24,7 +30,7 @@ on_reply(int rc, struct msg *reply, void *arg)
 	} else {
 		msg_init(&c->reply, 0);
 	}
-	ev_post(http_later_loop(c->later), finish, c);
+	web_call_finish(c);
 }
 
 void

@@ -11,8 +11,9 @@ static void *
 open_session(const struct front_opts *o, struct buf *out)
 {
 	const struct http_place place = {o->loop, o->resume, o->known, o->conn};
-	struct http_session *s =
-	    http_session_new(&web_http_site, o->tls, o->arg, o->peer);
+	struct http_session *s = http_session_new(
+	    o->service == CONF_METRICS ? &web_metrics_site : &web_http_site,
+	    o->tls, o->arg, o->peer);
 
 	(void)out;
 	http_session_set_place(s, &place);

@@ -162,6 +162,7 @@ static const struct http_route routes[] = {
     {HOST_SETUP, true, HTTP_PREFIX_ANY_CASE,
 	SV("/autodiscover/autodiscover.json/"), HTTP_READS,
 	web_autodiscover_json},
+    {HOST_SERVER, false, HTTP_EXACT, SV("/metrics"), HTTP_READS, web_metrics},
     {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/"), HTTP_READS,
 	web_settings},
     {HOST_SERVER | HOST_AUTOCONFIG, true, HTTP_EXACT, SV("/style.css"),
@@ -242,8 +243,8 @@ path_for_log(struct sv path)
 	return sv_first(path, 100);
 }
 
-static void
-answered(const struct http_request *q, unsigned status, const char *why,
+void
+web_answered(const struct http_request *q, unsigned status, const char *why,
     const char *peer)
 {
 	char host[LOG_Q_MAX], path[LOG_Q_MAX];
@@ -267,5 +268,5 @@ const struct http_site web_http_site = {
     .otherwise = web_redirect,
     .hsts = hsts,
     .now = clk_now,
-    .answered = answered,
+    .answered = web_answered,
 };

@@ -29,6 +29,10 @@ struct web_site {
 	struct peer *auth;
 	int roots;
 	struct challenges *challenges;
+	/* Also under the lock: who waits for figures, and whom to ask. */
+	struct web_call *scrapes;
+	void (*ask_metrics)(void *arg);
+	void *ask_arg;
 };
 
 /* ---- state.c ---- */
@@ -48,8 +52,11 @@ struct web_call {
 	void (*done)(struct web_call *c, int rc, struct msg *reply);
 	int rc;
 	struct msg reply;
+	struct web_call *next; /* that waits for the same */
 };
 
+/* rc and reply are there: has done called in the loop's thread. */
+void web_call_finish(struct web_call *c);
 /* Consumes m.  While auth is started anew the question waits. */
 void web_call_auth(struct web_call *c, struct msg *m, int64_t ms);
 
@@ -104,6 +111,16 @@ bool web_is_local(const char *host);
 
 http_handler_fn web_device_look, web_device_press, web_device_settings,
     web_device_profile;
+
+/* ---- site.c ---- */
+
+/* Puts it into the log. */
+void web_answered(const struct http_request *q, unsigned status,
+    const char *why, const char *peer);
+
+/* ---- metrics.c ---- */
+
+http_handler_fn web_metrics;
 
 /* ---- text.c ---- */
 
