@@ -150,7 +150,7 @@ async function restore(p) {
 
 async function trace(p) {
   await p.goto('/trace');
-  verdict((await text(p)).includes('Lost <b>& found</b>') && (await text(p)).includes('It is in your folder INBOX.'),
+  verdict((await text(p)).includes('Lost <b>& found</b>') && (await text(p)).includes('It was put into your folder INBOX.'),
     'trace', await text(p));
   verdict(!(await p.content()).includes('ben@home.test') && !(await text(p)).includes("Ben's own"),
     'trace-names-nobody-else', await text(p));

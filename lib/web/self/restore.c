@@ -229,15 +229,15 @@ put_rows(struct self *s, const struct row *r, size_t n)
 static void
 put_turn(struct self *s, const struct search *q, size_t all)
 {
+	uint64_t skip = q->skip < all ? q->skip : all;
 	struct buf newer, older;
 
 	buf_init(&newer, PAGE_BODY_MAX);
 	buf_init(&older, PAGE_BODY_MAX);
-	if (q->skip > 0)
-		put_query(
-		    q, q->skip > EACH_PAGE ? q->skip - EACH_PAGE : 0, &newer);
-	if (all > EACH_PAGE && q->skip < all - EACH_PAGE)
-		put_query(q, q->skip + EACH_PAGE, &older);
+	if (skip > 0)
+		put_query(q, skip > EACH_PAGE ? skip - EACH_PAGE : 0, &newer);
+	if (all > EACH_PAGE && skip < all - EACH_PAGE)
+		put_query(q, skip + EACH_PAGE, &older);
 	page_turn(&s->page, "/restore", buf_sv(&newer), buf_sv(&older));
 	buf_fini(&newer);
 	buf_fini(&older);

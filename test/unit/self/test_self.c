@@ -449,7 +449,7 @@ START_TEST(self__a_device_is_shown_once)
 	ck_assert(says("<svg class=\"qr\""));
 	ck_assert(says("Anna&#39;s &lt;phone&gt;"));
 	ck_assert(says("a@a.test"));
-	ck_assert(says("mail.a.test, port 993, SSL/TLS"));
+	ck_assert(says("port 993, SSL/TLS"));
 	(void)get("/devices/new", "ticket=AAAAAAAAAAAAAAAAAAAAAA");
 	ck_assert(!says("abcd-efgh"));
 }
@@ -566,6 +566,18 @@ START_TEST(self__the_second_factor)
 }
 END_TEST
 
+START_TEST(self__ends_the_session_that_is_meant)
+{
+	ck_assert_uint_eq(
+	    post("/sessions/end", "csrf=token&number=18446744073709551615"),
+	    303);
+	ck_assert_uint_eq(other.last.what, PERSON_SESSION_END);
+	ck_assert(other.last.number == UINT64_MAX);
+	ck_assert_uint_eq(post("/sessions/end-others", "csrf=token"), 303);
+	ck_assert_uint_eq(other.last.what, PERSON_SESSIONS_END);
+}
+END_TEST
+
 START_TEST(self__restores_by_day_and_by_page)
 {
 	ck_assert_uint_eq(get("/restore", ""), 200);
@@ -636,6 +648,7 @@ UNIT_TESTS(self)
 	tcase_add_test(
 	    t, self__a_long_label_is_said_and_a_long_form_does_no_harm);
 	tcase_add_test(t, self__the_second_factor);
+	tcase_add_test(t, self__ends_the_session_that_is_meant);
 	tcase_add_test(t, self__restores_by_day_and_by_page);
 	tcase_add_test(t, self__addresses_that_are_mine);
 	tcase_add_test(t, self__unknown_pages);
