@@ -59,6 +59,8 @@ enum statement {
 	Q_REWRITE,
 	Q_SOME_LATER,
 	Q_REWRITE_LATER,
+	Q_TIME,
+	Q_SET_TIME,
 	STATEMENTS
 };
 
@@ -126,7 +128,7 @@ int history_db_read_recent(struct history_db *db) RC_USE_RESULT;
 /* What is pending goes into the transaction. */
 int history_db_write_pending(struct history_db *db) RC_USE_RESULT;
 void history_db_drop_pending(struct history_db *db);
-/* The day, local time. */
-int64_t history_db_today(void);
+/* The day of that time in ms since 1970, local time. */
+int64_t history_db_day(int64_t ms);
 
 #endif

@@ -41,6 +41,8 @@ static const char *const sql[STATEMENTS] = {
 		     " AND story <= ?",
     [Q_REWRITE_LATER] =
 	"UPDATE later SET steps = ?3 WHERE story = ?1 AND n = ?2",
+    [Q_TIME] = "SELECT time FROM clock WHERE id = 0",
+    [Q_SET_TIME] = "INSERT OR REPLACE INTO clock(id, time) VALUES(0, ?)",
 };
 
 /* ---- SQLite ---- */

@@ -263,9 +263,9 @@ history_db_add(
 /* ---- counts ---- */
 
 int64_t
-history_db_today(void)
+history_db_day(int64_t ms)
 {
-	time_t now = (time_t)(clk_now() / 1000);
+	time_t now = (time_t)(ms / 1000);
 	struct tm tm = {.tm_gmtoff = 0};
 
 	(void)localtime_r(&now, &tm);
@@ -302,7 +302,7 @@ history_db_roll_back(struct history_db *db, int r)
 static int
 write_counts(struct history_db *db)
 {
-	const int64_t day = history_db_today();
+	const int64_t day = history_db_day(clk_now());
 	int r = RC_OK;
 	uint32_t i;
 
@@ -361,7 +361,8 @@ sum_counts(
 	memcpy(out, db->count, sizeof db->count);
 	if (st == NULL)
 		return;
-	(void)sqlite3_bind_int64(st, 1, history_db_today() - (int64_t)days);
+	(void)sqlite3_bind_int64(
+	    st, 1, history_db_day(clk_now()) - (int64_t)days);
 	while (sqlite3_step(st) == SQLITE_ROW) {
 		int64_t what = sqlite3_column_int64(st, 0);
 

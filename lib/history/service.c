@@ -7,8 +7,9 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "history/record.h"
+#include "history/clock.h"
 #include "history/feedback.h"
+#include "history/record.h"
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "ipc/server.h"
@@ -38,6 +39,7 @@ struct history_service {
 	char trouble[ERR_TEXT_MAX];
 	struct ipc_server *clients;
 	struct ev_timer *commit, *prune, *retry;
+	struct history_clock clock;
 	unsigned uncommitted, unpruned;
 	uint64_t lost;	   /* steps that the log has not said yet */
 	int64_t lost_said; /* clk_mono: not again before that */
@@ -93,6 +95,9 @@ open_db(struct history_service *s)
 	struct err err = {.text = ""};
 
 	if (history_db_open(&s->o, &s->db, &err) == RC_OK) {
+		if (s->clock.time == 0)
+			s->clock = (struct history_clock){
+			    .time = history_db_time(s->db), .mono = clk_mono()};
 		say_well(s);
 		return;
 	}
@@ -149,16 +154,17 @@ static void
 on_prune(void *arg)
 {
 	struct history_service *s = arg;
+	int64_t now = history_clock_look(&s->clock, clk_now(), clk_mono());
 	bool more = false;
 
 	s->prune = NULL;
 	s->unpruned = 0;
 	if (s->reports != NULL &&
-	    history_reports_prune(s->reports, clk_now() / 1000) != RC_OK)
+	    history_reports_prune(s->reports, now / 1000) != RC_OK)
 		mlog(LOG_WARN, "reports.prune",
 		    "text=\"old reports cannot be removed now\"");
 	if (s->db != NULL)
-		look_at(s, history_db_prune(s->db, &more));
+		look_at(s, history_db_prune(s->db, now, &more));
 	s->prune =
 	    ev_timer_add(s->loop, more ? PRUNE_SOON : PRUNE_MS, on_prune, s);
 }

@@ -52,7 +52,7 @@ static const char style[] =
     "  overflow-wrap: anywhere; }\n"
     "th { font-weight: 600; }\n"
     "th, .own { overflow-wrap: normal; }\n"
-    ".settings th { width: 8rem; }\n"
+    "td:first-child { overflow-wrap: break-word; }\n"
     "td form, td button { margin: 0; }\n"
     "code, .password, pre { font-family: ui-monospace, monospace; }\n"
     ".code { font-size: 1.2rem; background: var(--box);\n"
@@ -108,32 +108,22 @@ static const char style[] =
     "footer { color: var(--soft); font-size: .9rem; padding-bottom: 1rem; }\n"
     "@media (max-width: 44rem) {\n"
     "  thead { display: none; }\n"
-    "  .settings tr { display: table-row; }\n"
     "  tr { display: block; padding: .4rem 0; border-bottom: 1px solid "
     "var(--line); }\n"
     "  td { display: block; border: 0; padding: .1rem 0; }\n"
     "  td[data-label]::before { content: attr(data-label) \": \";\n"
     "    color: var(--soft); }\n"
-    "  .settings td, .settings th { display: table-cell; }\n"
     "  dl { grid-template-columns: 1fr; gap: 0; }\n"
     "  dd { margin-bottom: .4rem; }\n"
     "}\n"
     "@media print { header, footer, button { display: none; } }\n";
 
-void
-web_style(const struct http_ask *ask, struct http_response *a)
-{
-	(void)ask;
-	a->type = "text/css; charset=utf-8";
-	buf_adds(&a->body, style);
-}
-
-/* A fire, as browsers ask for one. */
+/* A hearth: an arch and a flame. */
 static const char icon[] =
     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">"
-    "<rect width=\"32\" height=\"32\" rx=\"7\" fill=\"#8a3b12\"/>"
-    "<path fill=\"#ffd9a0\" d=\"M16 4c1 5 7 8 7 15a7 7 0 0 1-14 0c0-4 3-5 "
-    "3-9 2 1 3 3 3 5 2-3 2-7 1-11z\"/></svg>\n";
+    "<path fill=\"#8a3b12\" d=\"M3 29V14a13 13 0 0 1 26 0v15z\"/>"
+    "<path fill=\"#f0a36b\" d=\"M16 9c4 5 6 7 6 11a6 6 0 0 1-12 0c0-2 1-4 "
+    "3-5 0 2 1 3 2 3 1-3 0-6 1-9z\"/></svg>\n";
 
 void
 web_icon(const struct http_ask *ask, struct http_response *a)
@@ -141,4 +131,12 @@ web_icon(const struct http_ask *ask, struct http_response *a)
 	(void)ask;
 	a->type = "image/svg+xml";
 	buf_adds(&a->body, icon);
+}
+
+void
+web_style(const struct http_ask *ask, struct http_response *a)
+{
+	(void)ask;
+	a->type = "text/css; charset=utf-8";
+	buf_adds(&a->body, style);
 }
