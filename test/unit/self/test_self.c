@@ -198,25 +198,39 @@ ask_history(void *arg, struct msg *question, struct msg *reply)
 
 /* 60 of them, on two days. */
 static int
-look_expunged(void *arg, const struct expunged_query *q, struct buf *lines,
-    uint64_t *messages, struct err *err)
+look_expunged(void *arg, const struct self_deleted *which, struct buf *lines,
+    uint64_t *total)
 {
-	unsigned i;
+	unsigned i, n = 0;
 
 	(void)arg;
-	(void)err;
 	if (other.silent)
 		return RC_IO;
-	if (q->action == EXPUNGED_UNDELETE) {
-		sv_copy(q->id, other.last_ids, sizeof other.last_ids);
-		other.restores++;
-		*messages = 2;
-		return RC_OK;
+	for (i = 0; i < 60; i++) {
+		int64_t at = 1795440309000 - i * 3600000ll / 2;
+
+		if (at < which->since ||
+		    (which->until != 0 && at >= which->until))
+			continue;
+		if (n >= which->skip && n - which->skip < which->most)
+			buf_addf(lines,
+			    "3.%u\t%lld\t1000\tINBOX%s\tBen %s\tLunch %u %s\n",
+			    i, (long long)at, EVIL, EVIL, i, EVIL);
+		n++;
 	}
-	for (i = 0; i < 60; i++)
-		buf_addf(lines,
-		    "3.%u\t%llu\t1000\tINBOX%s\tBen %s\tLunch %u %s\n", i,
-		    1795440309000ull - i * 3600000ull / 2, EVIL, EVIL, i, EVIL);
+	*total = n;
+	return RC_OK;
+}
+
+static int
+undelete(void *arg, struct sv ids, uint64_t *messages)
+{
+	(void)arg;
+	if (other.silent)
+		return RC_IO;
+	sv_copy(ids, other.last_ids, sizeof other.last_ids);
+	other.restores++;
+	*messages = 2;
 	return RC_OK;
 }
 
@@ -228,7 +242,7 @@ look_usage(void *arg, struct self_usage *out)
 }
 
 static const struct self_calls calls = {
-    ask_person, ask_history, look_expunged, look_usage};
+    ask_person, ask_history, look_expunged, undelete, look_usage};
 
 /* ---- asking ---- */
 
