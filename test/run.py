@@ -348,7 +348,7 @@ def check_keys(res):
 
 
 # Subjects of the commits before are as they are.
-SUBJECT_MAX, SUBJECTS_SINCE = 72, "dec686e3ea4c08b4a98f88a7d26864343601ffba"
+SUBJECT_MAX, SUBJECTS_SINCE = 72, "7f64bffde47eca4761927b54f58338d441f59692"
 
 
 def check_subjects(res):
