@@ -128,10 +128,11 @@ print_authority(const struct conf *conf)
 	if (!conf->acme.on)
 		return 0;
 	printf("  they come by themselves, from %s\n", conf->acme.directory);
-	if (conf->nlisten[CONF_HTTP] > 0)
+	if (conf->nlisten[CONF_HTTP] > 0 || conf->nlisten[CONF_HTTPS] > 0)
 		return 0;
-	puts("  WARNING: the authority looks at port 80, which is off: set "
-	     "listen.http, as in\n  listen: { http: [80], https: [443] }");
+	puts("  WARNING: the authority looks at port 80 or 443, and both are "
+	     "off: set listen.http\n  and listen.https, as in "
+	     "listen: { http: [80], https: [443] }");
 	return 1;
 }
 

@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
+#include "acme/certificate.h"
 #include "acme/work.h"
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -19,6 +22,7 @@
 #include "base/log.h"
 #include "base/network.h"
 #include "cmd/build.h"
+#include "cmd/run/acme_reach.h"
 #include "cmd/run/process.h"
 #include "dns/dns.h"
 #include "https/https.h"
@@ -37,10 +41,20 @@
 #define AGAIN_S	   600
 #define PORTS_MAX  32
 #define SWAP_MS	   30000 /* until all show a new certificate */
+#define PROOF_MAX  8192
+#define LOOKS_MAX  4 /* addresses */
 
 struct certificate {
 	char *file;
 	struct buf pem;
+};
+
+/* Of the name that is proved now. */
+struct proof {
+	enum acme_way way;
+	struct buf name;	/* "": none is */
+	struct buf token, text; /* over HTTP */
+	struct buf cert, key;	/* over TLS */
 };
 
 struct state {
@@ -55,9 +69,13 @@ struct state {
 	atomic_bool stop;
 	struct acme_work_result result;
 	pthread_t thread;
+	/* Where the name led that was looked at last, and what was seen. */
+	struct in6_addr looked_at[HTTPS_ADDRESSES_MAX];
+	size_t nlooked_at;
+	unsigned seen;
 	/* What web is told, for one that is started anew. */
 	pthread_mutex_t lock;
-	struct buf token, text; /* of the challenge */
+	struct proof proof;
 	struct certificate *certificate;
 	size_t ncertificate;
 };
@@ -198,20 +216,57 @@ tell_web(struct state *st, struct msg *m, struct err *err)
 
 	if (r != RC_OK)
 		return err_set(err, r,
-		    "the process web, which answers for us on port 80, is not "
-		    "running: is listen.http set?");
+		    "the process web, which answers for us on the ports 80 and "
+		    "443, is not running");
 	r = msg_answer_read(&reply, RC_TEMP, text);
 	msg_fini(&reply);
 	return r == RC_OK ? r : err_set(err, r, "web: %.200s", text);
 }
 
 static void
-put_challenge(const char *token, const char *text, struct msg *m)
+put_proof(const struct proof *p, struct msg *m)
 {
-	const struct http_challenge said = {sv_str(token), sv_str(text)};
+	const struct http_challenge http = {
+	    buf_sv(&p->token), buf_sv(&p->text)};
+	const struct alpn_challenge alpn = {
+	    buf_sv(&p->name), buf_sv(&p->cert), buf_sv(&p->key)};
 
-	msg_init(m, HTTP_CHALLENGE_SET);
-	http_challenge_put(m, &said);
+	if (p->way == ACME_BY_TLS) {
+		msg_init(m, ALPN_CHALLENGE_SET);
+		alpn_challenge_put(m, &alpn);
+	} else {
+		msg_init(m, HTTP_CHALLENGE_SET);
+		http_challenge_put(m, &http);
+	}
+}
+
+static void
+forget_proof(struct proof *p)
+{
+	buf_reset(&p->name);
+	buf_reset(&p->token);
+	buf_reset(&p->text);
+	buf_reset(&p->cert);
+	buf_wipe(&p->key);
+	buf_init(&p->key, PROOF_MAX);
+}
+
+/* With the lock held: a web process that comes is told of the new one. */
+static int
+make_proof(struct proof *p, const struct acme_shown *s, struct err *err)
+{
+	int r = RC_OK;
+
+	forget_proof(p);
+	p->way = s->way;
+	buf_set(&p->token, sv_str(s->token));
+	buf_set(&p->text, sv_str(s->text));
+	if (s->way == ACME_BY_TLS)
+		r = acme_proof(s->name, buf_sv(&p->text), clk_now() / 1000,
+		    &p->cert, &p->key, err);
+	if (r == RC_OK)
+		buf_set(&p->name, sv_str(s->name));
+	return r;
 }
 
 static void
@@ -224,25 +279,43 @@ put_certificate(const char *file, struct sv pem, struct msg *m)
 }
 
 static int
-world_show(void *arg, const struct acme_shown *s, bool on, struct err *err)
+hide_all(struct state *st, struct err *err)
 {
-	const struct http_challenge_end all = {sv_str("")};
-	struct state *st = arg;
+	const struct http_challenge_end tokens = {sv_str("")};
+	const struct alpn_challenge_end names = {sv_str("")};
 	struct msg m;
+	int r;
 
 	pthread_mutex_lock(&st->lock);
-	buf_set(&st->token, sv_str(on ? s->token : ""));
-	buf_set(&st->text, sv_str(on ? s->text : ""));
+	forget_proof(&st->proof);
 	pthread_mutex_unlock(&st->lock);
-	if (!on && !peer_up(st->web))
+	if (!peer_up(st->web))
 		return RC_OK;
-	if (on) {
-		put_challenge(s->token, s->text, &m);
-	} else {
-		msg_init(&m, HTTP_CHALLENGE_CLEAR);
-		http_challenge_end_put(&m, &all);
-	}
+	msg_init(&m, HTTP_CHALLENGE_CLEAR);
+	http_challenge_end_put(&m, &tokens);
+	r = tell_web(st, &m, err);
+	if (r != RC_OK)
+		return r;
+	msg_init(&m, ALPN_CHALLENGE_CLEAR);
+	alpn_challenge_end_put(&m, &names);
 	return tell_web(st, &m, err);
+}
+
+static int
+world_show(void *arg, const struct acme_shown *s, bool on, struct err *err)
+{
+	struct state *st = arg;
+	struct msg m;
+	int r;
+
+	if (!on)
+		return hide_all(st, err);
+	pthread_mutex_lock(&st->lock);
+	r = make_proof(&st->proof, s, err);
+	if (r == RC_OK)
+		put_proof(&st->proof, &m);
+	pthread_mutex_unlock(&st->lock);
+	return r == RC_OK ? tell_web(st, &m, err) : r;
 }
 
 /* ---- a web process that has just come knows nothing yet ---- */
@@ -287,8 +360,8 @@ on_web(void *arg)
 	size_t i;
 
 	pthread_mutex_lock(&st->lock);
-	if (st->token.n > 0) {
-		put_challenge(st->token.p, st->text.p, &m);
+	if (st->proof.name.n > 0) {
+		put_proof(&st->proof, &m);
 		peer_ask(st->web, &m, CHANGE_MS, on_told, st);
 	}
 	for (i = 0; i < st->ncertificate; i++) {
@@ -367,6 +440,93 @@ world_have(void *arg, const char *file, struct sv pem, bool fresh)
 	if (tell_web(st, &m, &err) != RC_OK)
 		mlog(LOG_WARN, "acme.web", "certificate=%s text=\"%s\"", file,
 		    err.text);
+}
+
+/* ---- what is seen of port 80 and 443 ---- */
+
+/* A proof as it would be, for a token that nobody knows. */
+static bool
+is_seen(struct state *st, enum acme_way way, const char *name,
+    const struct in6_addr *at)
+{
+	char token[44], text[100], path[100];
+	unsigned char bytes[2][32];
+	struct acme_shown s = {
+	    .way = way, .name = name, .token = token, .text = text};
+	struct buf b;
+	struct err err;
+
+	randombytes_buf(bytes, sizeof bytes);
+	buf_init(&b, sizeof text);
+	acme_base64url(sv_of(bytes[0], sizeof bytes[0]), &b);
+	sv_copy(buf_sv(&b), token, sizeof token);
+	buf_addc(&b, '.');
+	acme_base64url(sv_of(bytes[1], sizeof bytes[1]), &b);
+	sv_copy(buf_sv(&b), text, sizeof text);
+	buf_fini(&b);
+	(void)snprintf(
+	    path, sizeof path, "/.well-known/acme-challenge/%s", token);
+	if (world_show(st, &s, true, &err) != RC_OK)
+		return false;
+	/* Nobody but this thread changes it. */
+	return way == ACME_BY_TLS
+		   ? acme_reach_tls(
+			 at, 443, name, buf_sv(&st->proof.cert), &st->stop)
+		   : acme_reach_http(at, 80, name, path, text, &st->stop);
+}
+
+/* The authority takes any of the addresses, those of IPv6 first: one that shows
+ * something else is enough for it to fail. */
+static unsigned
+look_at_name(struct state *st, const char *name, unsigned able)
+{
+	unsigned seen = able;
+	size_t i;
+	int way;
+
+	for (i = 0; i < st->nlooked_at && i < LOOKS_MAX; i++)
+		for (way = 0; way < ACME_WAYS; way++)
+			if ((seen & ACME_WAY_BIT(way)) &&
+			    !is_seen(st, (enum acme_way)way, name,
+				&st->looked_at[i]))
+				seen &= ~ACME_WAY_BIT(way);
+	return st->nlooked_at > 0 ? seen : 0;
+}
+
+static void
+world_ways(
+    void *arg, const char *name, unsigned *able, unsigned *seen, char *why)
+{
+	struct state *st = arg;
+	struct in6_addr at[HTTPS_ADDRESSES_MAX];
+	struct err err;
+	size_t n = 0;
+
+	*able = *seen = 0;
+	if (st->conf->nlisten[CONF_HTTP] > 0)
+		*able |= ACME_WAY_BIT(ACME_BY_HTTP);
+	if (st->conf->nlisten[CONF_HTTPS] > 0)
+		*able |= ACME_WAY_BIT(ACME_BY_TLS);
+	if (*able == 0)
+		(void)snprintf(why, ERR_TEXT_MAX,
+		    "the certificate authority asks port 80 or 443, and "
+		    "neither listen.http nor listen.https is set");
+	/* There is nothing to choose. */
+	if (*able != ACME_WAY_BIT(ACME_BY_HTTP) + ACME_WAY_BIT(ACME_BY_TLS) ||
+	    look_up(st, name, at, HTTPS_ADDRESSES_MAX, &n) != RC_OK)
+		return;
+	/* All names lead to one place, as a rule. */
+	if (n != st->nlooked_at ||
+	    memcmp(at, st->looked_at, n * sizeof at[0]) != 0) {
+		memcpy(st->looked_at, at, n * sizeof at[0]);
+		st->nlooked_at = n;
+		st->seen = look_at_name(st, name, *able);
+		mlog(LOG_INFO, "acme.seen", "name=%s http=%s https=%s", name,
+		    st->seen & ACME_WAY_BIT(ACME_BY_HTTP) ? "yes" : "no",
+		    st->seen & ACME_WAY_BIT(ACME_BY_TLS) ? "yes" : "no");
+		(void)hide_all(st, &err);
+	}
+	*seen = st->seen;
 }
 
 /* ---- our own services ---- */
@@ -451,6 +611,7 @@ reachable_ports(const struct conf *conf, uint16_t ports[PORTS_MAX])
 	char host[HTTPS_HOST_MAX];
 	size_t n = 0, s, i;
 
+	ports[n++] = 80;
 	ports[n++] = 443;
 	if (https_url_parts(conf->acme.directory, host, &ports[n]) == RC_OK)
 		n++;
@@ -503,6 +664,7 @@ work(void *arg)
 		.show = world_show,
 		.wait = world_wait,
 		.points = world_points,
+		.ways = world_ways,
 		.have = world_have,
 		.look = world_look},
 	    .hostname = conf->hostname,
@@ -580,8 +742,11 @@ run_acme(int control_fd)
 	buf_init(&st->secret, SECRET_MAX);
 	https_answer_init(&st->answer);
 	acme_work_result_init(&st->result);
-	buf_init(&st->token, WEB_TOKEN_MAX);
-	buf_init(&st->text, WEB_KEY_AUTH_MAX);
+	buf_init(&st->proof.name, WEB_NAME_MAX);
+	buf_init(&st->proof.token, WEB_TOKEN_MAX);
+	buf_init(&st->proof.text, WEB_KEY_AUTH_MAX);
+	buf_init(&st->proof.cert, PROOF_MAX);
+	buf_init(&st->proof.key, PROOF_MAX);
 	must(pthread_mutex_init(&st->lock, NULL) == 0);
 	tls_library_setup();
 	prepare(st);

@@ -204,6 +204,9 @@ read_record(const json_t *o, struct acme_record *r)
 	r->cuts = (unsigned)get_number(o, "cuts", 100000);
 	r->first_failed = get_number(o, "first_failed", TIME_MAX_S);
 	r->told = (unsigned)get_number(o, "told", 3);
+	r->way = (enum acme_way)get_number(o, "way", ACME_WAYS - 1);
+	r->failed_ways =
+	    (unsigned)get_number(o, "failed_ways", (1 << ACME_WAYS) - 1);
 	GET_STRING(o, "window_id", r->window_id);
 	GET_STRING(o, "asked_id", r->asked_id);
 	GET_STRING(o, "explanation", r->explanation);
@@ -292,6 +295,8 @@ print_record(const struct acme_record *r)
 	put_number(o, "cuts", r->cuts);
 	put_number(o, "first_failed", r->first_failed);
 	put_number(o, "told", r->told);
+	put_number(o, "way", r->way);
+	put_number(o, "failed_ways", r->failed_ways);
 	put_string(o, "window_id", r->window_id);
 	put_string(o, "asked_id", r->asked_id);
 	put_string(o, "explanation", r->explanation);

@@ -33,6 +33,8 @@ struct acme_record {
 	int64_t first_failed;
 	char why[ERR_TEXT_MAX]; /* the last failure; "": it was none */
 	unsigned told;		/* the urgency that the admin has a letter of */
+	enum acme_way way;	/* that comes first: it worked, or is next */
+	unsigned failed_ways;	/* since it worked last: bits */
 	struct acme_bad_name bad[ACME_NAMES_MAX];
 	unsigned nbad;
 };

@@ -34,6 +34,13 @@ struct acme_world {
 	 * (ERR_TEXT_MAX) says what is odd. */
 	enum acme_points (*points)(
 	    void *arg, const char *name, const char *hostname, char *why);
+	/* May be NULL: over HTTP, and nothing is seen.  In which ways a name
+	 * could be proved, as far as it is known before: able: our side is set
+	 * up for it; seen: it was seen to work from here (bits, ACME_WAY_BIT).
+	 * Behind a router nothing may be seen of what works.  why: what is
+	 * missing if able is 0. */
+	void (*ways)(void *arg, const char *name, unsigned *able,
+	    unsigned *seen, char *why);
 	/* There is a new certificate, or, at the beginning, one that is good:
 	 * its file, and all of that. */
 	void (*have)(void *arg, const char *file, struct sv pem, bool fresh);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Certificates by themselves: from pebble, end to end, over HTTP-01."""
+"""Certificates by themselves: from pebble, end to end, over both kinds of challenges."""
 import json
 import os
 import shutil
@@ -142,6 +142,26 @@ def blocked(folder):
             verdict(h.log().count("acme.fail certificate=host") == 1, "blocked-once", h.log()[-1500:])
 
 
+def over_tls(folder):
+    """Port 80 is another's, or is not there at all: port 443 does, and status says so."""
+    http, https, other = free_ports(3)
+    with Pebble(folder, other, tls_port=https) as p:
+        ca = p.trust()
+        for name, ports in (("other-port-80", f'  http: ["127.0.0.1:{http}"]\n  https: ["127.0.0.1:{https}"]\n'),
+                            ("no-port-80", f'  https: ["127.0.0.1:{https}"]\n')):
+            with House(ports + p.yaml()) as h:
+                ok = h.logged(r"acme\.issued certificate=host\.mail\.home\.test .*by=tls-alpn-01")
+                verdict(ok, f"{name}-issued-over-tls", h.log()[-1500:] + p.log()[-500:])
+                ok = h.logged(r"acme\.issued certificate=domain\.home\.test names=3 .*by=tls-alpn-01")
+                verdict(ok, f"{name}-the-others-too", h.log()[-1500:] + p.log()[-500:])
+                verdict(wait_until(lambda: shown(https, ca)), f"{name}-served-and-trusted", h.log()[-1500:])
+                said = wait_until(lambda: [t for t in status(h).get("certificates", [])
+                                           if t.startswith("mail.home.test: good until") and "port 443" in t])
+                verdict(said, f"{name}-said-in-status", status(h))
+                fails = h.log().count("acme.way certificate=host")
+                verdict(fails == (name == "other-port-80"), f"{name}-one-change-of-ways", h.log()[-1500:])
+
+
 def refused(folder):
     """The authority's own certificate is not trusted; or it wants an account that we do not have."""
     with Pebble(folder, free_ports(1)[0], eab={"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}) as p:
@@ -150,20 +170,23 @@ def refused(folder):
         make_ca(os.path.join(folder, "other"))
         with House(p.yaml().replace("trust.pem", "other/ca.pem")) as h:
             r = h.command("check")
-            verdict("WARNING: the authority looks at port 80" in r.stdout, "check-names-port-80", r.stdout)
+            verdict("WARNING: the authority looks at port 80 or 443" in r.stdout, "check-names-ports", r.stdout)
+            said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "listen.http" in t])
+            verdict(said, "no-port-is-said", status(h))
+        port = f'  http: ["127.0.0.1:{p.http_port}"]\n'
+        with House(port + p.yaml().replace("trust.pem", "other/ca.pem")) as h:
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "not trusted" in t])
             verdict(said and "clock" in said[0], "untrusted-is-said", status(h))
         with House(p.yaml().replace("trust.pem", "gone.pem")) as h:
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "gone.pem" in t])
             verdict(said, "missing-file-is-said", status(h))
-        with House(p.yaml()) as h:
+        with House(port + p.yaml()) as h:
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "tls.acme.eab" in t])
             verdict(said, "external-account-is-said", status(h))
         secret = os.path.join(folder, "secret")
         with open(secret, "w") as f:
             f.write("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W\n")
-        with House(f'  http: ["127.0.0.1:{p.http_port}"]\n' +
-                   p.yaml(f', email: anna@home.test, eab: {{ id: kid-1, secret_file: "{secret}" }}')) as h:
+        with House(port + p.yaml(f', email: anna@home.test, eab: {{ id: kid-1, secret_file: "{secret}" }}')) as h:
             verdict(h.logged(r"acme\.issued certificate=host\."), "external-account", h.log()[-1500:])
 
 
@@ -190,6 +213,7 @@ def main():
     try:
         whole_life(folder)
         blocked(folder)
+        over_tls(folder)
         refused(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
