@@ -122,6 +122,8 @@ int command_passwd_offline(const struct conf *conf, struct sv name,
  * they cannot be had.  RC_NOTFOUND: there are none yet. */
 int command_dkim_records(const struct conf *conf, const char *domain,
     struct buf *out, struct buf *why) RC_USE_RESULT;
+/* Prints the certificates; how many warnings. */
+unsigned check_certificates(const struct conf *conf);
 /* Prints the policies for TLS of the domains; how many warnings. */
 unsigned check_policies(const struct conf *conf);
 /* A line of standard input, byte by byte, so that what follows it is not

@@ -17,6 +17,7 @@
 #include "base/plural.h"
 #include "base/tally.h"
 #include "cmd/command/command.h"
+#include "cmd/command/status_certs.h"
 #include "cmd/supervisor/certificate.h"
 #include "dns/server.h"
 #include "history/service.h"
@@ -321,6 +322,8 @@ look_around(const struct conf *conf, struct picture *p)
 	buf_fini(&pem);
 	buf_fini(&key);
 	buf_fini(&cert);
+	p->worries += status_domain_certificates(conf, soon(conf),
+	    p->certificates, p->certificates_trouble, sizeof p->certificates);
 	look_at_backups(conf, p);
 	p->worries += lost_each(conf, note_lost, p->lost);
 	for (size_t i = 0; i < wanted(p); i++)

@@ -669,7 +669,6 @@ work(void *arg)
 		.look = world_look},
 	    .hostname = conf->hostname,
 	    .domain = domain,
-	    .ndomain = conf->ndomain,
 	    .directory = conf->acme.directory,
 	    .email = conf->acme.email,
 	    .external_id = conf->acme.eab_id,
@@ -679,8 +678,10 @@ work(void *arg)
 	};
 	size_t i;
 
+	/* Those with files of their own have what they need. */
 	for (i = 0; i < conf->ndomain; i++)
-		domain[i] = conf->domain[i].name;
+		if (conf->domain[i].tls_certificate == NULL)
+			domain[o.ndomain++] = conf->domain[i].name;
 	if (peer_wait_up(st->dns, PEERS_MS) != RC_OK)
 		mlog(LOG_WARN, "acme.dns", "text=\"dns is not there\"");
 	if (st->broken.code == RC_OK)

@@ -96,14 +96,11 @@ add_files(struct proc *p, struct ctl_boot *b)
 	struct super *s = p->super;
 
 	b->conf = copy_fd(s->conf_fd);
-	if (b->has_tls) {
-		b->cert = copy_fd(s->cert_fd);
-		b->key = copy_fd(s->key_fd);
-	}
-	if (b->conf < 0 || (b->has_tls && (b->cert < 0 || b->key < 0))) {
+	if (b->has_tls)
+		b->certs = copy_fd(s->certs_fd);
+	if (b->conf < 0 || (b->has_tls && b->certs < 0)) {
 		io_close(&b->conf);
-		io_close(&b->cert);
-		io_close(&b->key);
+		io_close(&b->certs);
 		return false;
 	}
 	p->tally = tally_table_new(&b->tally);
@@ -137,8 +134,7 @@ send_boot(struct proc *p)
 	    .clock_offset = s->clock_offset,
 	    .has_tls = info->services != 0,
 	    .conf = -1,
-	    .cert = -1,
-	    .key = -1,
+	    .certs = -1,
 	    .tally = -1,
 	};
 	struct msg m;

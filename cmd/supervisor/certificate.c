@@ -119,37 +119,49 @@ certificate_make(const struct conf *conf, struct err *err)
 }
 
 int
-certificate_load(const struct conf *conf, struct buf *cert_out,
-    struct buf *key_out, struct err *err)
+certificate_load_pair(const char *cert_path, const char *key_path,
+    struct buf *cert_out, struct buf *key_out, struct err *err)
 {
-	struct buf cert, key, cert_path, key_path;
+	struct buf cert, key;
 	struct tls_ctx *ctx = NULL;
 	struct err why;
 	int r;
 
 	buf_init(&cert, 1 << 20);
 	buf_init(&key, 1 << 20);
-	buf_init(&cert_path, 4096);
-	buf_init(&key_path, 4096);
-	certificate_paths(conf, &cert_path, &key_path);
-	r = io_read_file(cert_path.p, &cert, err);
+	r = io_read_file(cert_path, &cert, err);
 	if (r == RC_OK)
-		r = io_read_file(key_path.p, &key, err);
+		r = io_read_file(key_path, &key, err);
 	if (r == RC_OK) {
 		r = tls_ctx_new(buf_sv(&cert), buf_sv(&key), &ctx, &why);
 		if (r != RC_OK)
 			(void)err_set(err, r, "%.60s with %.60s: %.100s",
-			    cert_path.p, key_path.p, why.text);
+			    cert_path, key_path, why.text);
 	}
 	if (r == RC_OK && cert_out != NULL)
 		buf_addsv(cert_out, buf_sv(&cert));
 	if (r == RC_OK && key_out != NULL)
 		buf_addsv(key_out, buf_sv(&key));
 	tls_ctx_free(&ctx);
-	buf_fini(&key_path);
-	buf_fini(&cert_path);
 	buf_wipe(&key);
 	buf_fini(&cert);
+	return r;
+}
+
+int
+certificate_load(const struct conf *conf, struct buf *cert_out,
+    struct buf *key_out, struct err *err)
+{
+	struct buf cert_path, key_path;
+	int r;
+
+	buf_init(&cert_path, 4096);
+	buf_init(&key_path, 4096);
+	certificate_paths(conf, &cert_path, &key_path);
+	r = certificate_load_pair(
+	    cert_path.p, key_path.p, cert_out, key_out, err);
+	buf_fini(&key_path);
+	buf_fini(&cert_path);
 	return r;
 }
 
@@ -250,6 +262,20 @@ stamp_file(const char *path)
 	return (uint64_t)st.st_mtim.tv_sec * 1000003 +
 	       (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_ino * 7919 +
 	       (uint64_t)st.st_size;
+}
+
+uint64_t
+certificate_domain_stamp(const struct conf *conf)
+{
+	uint64_t stamp = 0;
+	size_t i;
+
+	for (i = 0; i < conf->ndomain; i++)
+		if (conf->domain[i].tls_certificate != NULL)
+			stamp = stamp * 31 +
+				stamp_file(conf->domain[i].tls_certificate) +
+				stamp_file(conf->domain[i].tls_key) * 7;
+	return stamp;
 }
 
 uint64_t

@@ -29,6 +29,7 @@ enum proto {
 	CTL_DEBUG,	  /* ctl_debug */
 	CTL_CERTIFICATES, /* from acme: ctl_certificates */
 	CTL_LETTER,	  /* to auth: ctl_letter */
+	CTL_RENEW,	  /* to acme: cert_renew, before its first CTL_LINE */
 
 	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
 
@@ -151,6 +152,7 @@ enum proto {
 
 	CMD_DEBUG, /* cmd_debug -> msg_answer */
 	CMD_LOOK,  /* look_ask -> look_done */
+	CMD_RENEW, /* cert_renew -> msg_answer, when it is done */
 
 	/* ---- command line to queue, on a control connection: msg_queue.h */
 

@@ -78,6 +78,27 @@ def kept(h, ca, first):
     verdict("acme.issued" not in h.log(), "not-ordered-again", h.log()[-1500:])
 
 
+def domain_goes(h, ca):
+    """A domain leaves the configuration: so does its certificate, which is kept for a return."""
+    with open(h.config) as f:
+        text = f.read()
+
+    def write(domains):
+        h.write_config(text.replace("domains: [home.test]", f"domains: {domains}"))
+        verdict(h.command("reload").returncode == 0, "reload-" + domains)
+    write("[home.test, other.test]")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.other.test")), "another-domain", h.log()[-1500:])
+    write("[home.test]")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.other.test") is None), "it-goes",
+            h.log()[-1500:])
+    verdict(shown(h.port["https"], ca, "mta-sts.home.test"), "the-others-stay")
+    seen = h.log().count("acme.issued")
+    write("[home.test, other.test]")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.other.test")), "it-returns", h.log()[-1500:])
+    verdict(h.log().count("acme.issued") == seen, "without-another-order", h.log()[-1500:])
+    write("[home.test]")
+
+
 def renewed(h, ca, first):
     """Four of five years later."""
     h.env.update(year(4))
@@ -200,6 +221,7 @@ def whole_life(folder):
         with h:
             first = first_certificate(p, h, ca)
             kept(h, ca, first)
+            domain_goes(h, ca)
             second = renewed(h, ca, first)
             authority_down(p, h, ca, second)
             damaged(h, ca, second)
