@@ -33,6 +33,7 @@ int cmd_undelete(const char *config, int argc, char **argv);
 int cmd_purge(const char *config, int argc, char **argv);
 int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
+int cmd_cert(const char *config, int argc, char **argv);
 int cmd_dkim(const char *config, int argc, char **argv);
 
 /* ---- the words behind a command ---- */

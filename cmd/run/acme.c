@@ -75,6 +75,7 @@ struct state {
 	unsigned seen;
 	/* What web is told, for one that is started anew. */
 	pthread_mutex_t lock;
+	struct buf renew; /* the owner's wish; "": none */
 	struct proof proof;
 	struct certificate *certificate;
 	size_t ncertificate;
@@ -111,8 +112,23 @@ on_drain(struct child *c, int64_t ms)
 	child_stop(c, 0);
 }
 
+/* Before the line to dns, for which the thread waits. */
+static void
+on_control(struct child *c, struct msg *m)
+{
+	struct state *st = c->arg;
+	struct cert_renew said;
+
+	if (m->type != CTL_RENEW || cert_renew_get(m, &said) != RC_OK)
+		return;
+	pthread_mutex_lock(&st->lock);
+	buf_set(&st->renew, said.name);
+	pthread_mutex_unlock(&st->lock);
+	cert_renew_fini(&said);
+}
+
 static const struct child_ops ops = {
-    .line = on_line, .conf = on_conf, .drain = on_drain};
+    .line = on_line, .conf = on_conf, .drain = on_drain, .control = on_control};
 
 /* ---- the world of acme/work.h ---- */
 
@@ -634,7 +650,9 @@ finish(void *arg)
 	    .text = buf_sv(&r->text),
 	    .trouble = buf_sv(&r->trouble),
 	    .urgency = (uint8_t)r->urgency,
-	    .name = sv_str(r->name)};
+	    .name = sv_str(r->name),
+	    .rc = r->rc,
+	    .answer = sv_str(r->answer)};
 	struct msg m;
 
 	msg_init(&m, CTL_CERTIFICATES);
@@ -649,6 +667,9 @@ give_up(struct state *st)
 	buf_addf(&st->result.trouble, "certificates cannot be renewed: %s\n",
 	    st->broken.text);
 	st->result.next = clk_now() / 1000 + AGAIN_S;
+	st->result.rc = st->broken.code;
+	(void)snprintf(
+	    st->result.answer, sizeof st->result.answer, "%s", st->broken.text);
 }
 
 static void *
@@ -684,6 +705,9 @@ work(void *arg)
 			domain[o.ndomain++] = conf->domain[i].name;
 	if (peer_wait_up(st->dns, PEERS_MS) != RC_OK)
 		mlog(LOG_WARN, "acme.dns", "text=\"dns is not there\"");
+	pthread_mutex_lock(&st->lock);
+	o.renew = st->renew.n > 0 ? st->renew.p : NULL;
+	pthread_mutex_unlock(&st->lock);
 	if (st->broken.code == RC_OK)
 		acme_work(&o, &st->result);
 	else
@@ -743,6 +767,7 @@ run_acme(int control_fd)
 	buf_init(&st->secret, SECRET_MAX);
 	https_answer_init(&st->answer);
 	acme_work_result_init(&st->result);
+	buf_init(&st->renew, CERT_NAME_MAX);
 	buf_init(&st->proof.name, WEB_NAME_MAX);
 	buf_init(&st->proof.token, WEB_TOKEN_MAX);
 	buf_init(&st->proof.text, WEB_KEY_AUTH_MAX);

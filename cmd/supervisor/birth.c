@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/tally.h"
 #include "cmd/build.h"
+#include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_control.h"
 #include "ipc/proto.h"
@@ -182,7 +183,11 @@ send_sockets(struct proc *p)
 bool
 proc_boot(struct proc *p)
 {
-	return send_boot(p) && send_sockets(p) && wire_up(p);
+	if (!send_boot(p) || !send_sockets(p))
+		return false;
+	if (p->role == ROLE_ACME)
+		acme_schedule_boot(p->super->acme, p);
+	return wire_up(p);
 }
 
 /* ---- in the child ---- */

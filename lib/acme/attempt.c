@@ -147,35 +147,12 @@ adopt(struct acme_run *w, struct acme_set *s, struct sv chain,
 		r = io_replace_file(path, buf_sv(&pem), 0600, err);
 	}
 	if (r == RC_OK) {
-		acme_path_of(s, ".next.pem", path);
-		(void)unlink(path);
 		s->has = true;
 		s->certificate = c;
 		buf_set(&s->pem, buf_sv(&pem));
 	}
 	buf_wipe(&pem);
 	return r;
-}
-
-/* The one in use, so that what was published of it stays right (TLSA), unless
- * the owner wants a new one each time. */
-static struct acme_key *
-key_for(struct acme_run *w, struct acme_set *s)
-{
-	char path[ACME_NAME_MAX + 32];
-	struct acme_key *key = NULL;
-	struct buf next;
-	struct err err;
-	bool fresh, waits;
-
-	acme_path_of(s, ".next.pem", path);
-	buf_init(&next, FILE_MAX);
-	waits = io_read_file(path, &next, &err) != RC_NOTFOUND;
-	buf_wipe(&next);
-	if (s->has && !w->o->new_key && !waits &&
-	    acme_key_read(buf_sv(&s->pem), &key, &err) == RC_OK)
-		return key;
-	return acme_key_of(w, path, &fresh);
 }
 
 static void
@@ -247,7 +224,7 @@ order_once(struct acme_run *w, struct acme_set *s, unsigned able,
 	bool good;
 
 	*f = (struct acme_failure){.wait_s = -1};
-	key = key_for(w, s);
+	key = acme_key_for(w, s);
 	if (key == NULL)
 		return false;
 	for (i = 0; i < s->names.n; i++)
@@ -305,7 +282,7 @@ acme_is_worth_it(struct acme_run *w, struct acme_set *s)
 		s->r->first_failed, s->certificate.not_after, t) == 0)
 		return false;
 	l.failures = 0;
-	return acme_renew_at(&l) <= t;
+	return s->wished || acme_renew_at(&l) <= t;
 }
 
 static void

@@ -26,6 +26,7 @@ void
 acme_work_result_init(struct acme_work_result *r)
 {
 	memset(r, 0, sizeof *r);
+	r->rc = RC_MORE;
 	buf_init(&r->text, TEXT_MAX - 1);
 	buf_init(&r->trouble, TEXT_MAX - 1);
 }
@@ -306,6 +307,7 @@ is_reachable(struct acme_run *w, struct acme_set *s, const char *name)
 	return true;
 }
 
+/* The owner's wish is a reason to try those once more that did not work. */
 static void
 choose_names(struct acme_run *w, struct acme_set *s)
 {
@@ -317,8 +319,8 @@ choose_names(struct acme_run *w, struct acme_set *s)
 				acme_names_drop(&s->wanted, s->wanted.name[i]);
 	s->names = s->wanted;
 	for (i = s->names.n; i-- > 0;)
-		if (acme_record_bad(s->r, s->names.name[i], acme_now(w)) !=
-		    NULL)
+		if (!s->wished && acme_record_bad(s->r, s->names.name[i],
+				      acme_now(w)) != NULL)
 			acme_names_drop(&s->names, s->names.name[i]);
 }
 
@@ -414,12 +416,104 @@ look_at_services(struct acme_run *w, struct acme_set *s, bool fresh)
 	buf_fini(&lines);
 }
 
+/* ---- the owner's wish ---- */
+
+static void __attribute__((format(printf, 3, 4)))
+answer(struct acme_run *w, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	w->out->rc = rc;
+	va_start(ap, fmt);
+	(void)vsnprintf(w->out->answer, sizeof w->out->answer, fmt, ap);
+	va_end(ap);
+}
+
+/* Is it for that certificate? */
+static bool
+is_wished(const struct acme_run *w, const struct acme_names *names)
+{
+	struct sv wish = sv_str(w->o->renew != NULL ? w->o->renew : "");
+	struct sv file = sv_str(names->file);
+
+	return wish.n > 0 &&
+	       (acme_names_has(names, wish.p) || sv_ieq(wish, file) ||
+		   (sv_starts(file, SV("domain.")) &&
+		       sv_ieq(wish, sv_skip(file, 7))));
+}
+
+/* False: not now, and it is said why. */
+static bool
+may_be_renewed(
+    struct acme_run *w, const struct acme_set *s, const struct acme_life *l)
+{
+	int64_t soonest = acme_renew_soonest(l);
+	char when[32];
+
+	acme_print_day(soonest, when);
+	if (s->names.n == 0) {
+		answer(w, RC_NOTFOUND,
+		    "none of its names has an address in the DNS");
+		return false;
+	}
+	if (soonest <= acme_now(w))
+		return true;
+	answer(w, RC_TEMP, "not before %s: %s", when,
+	    soonest == l->not_sooner ? "the authority wants no request sooner"
+	    : l->failures > 0	     ? "the last attempt has just failed"
+				     : "the last one has just come, and "
+				       "authorities limit how many they give");
+	return false;
+}
+
+static void
+answer_outcome(struct acme_run *w, const struct acme_set *s, bool fresh)
+{
+	char until[32];
+
+	if (fresh) {
+		acme_print_day(s->certificate.not_after, until);
+		answer(w, RC_OK, "there is a new certificate, good until %s",
+		    until);
+	} else if (s->r->why[0] != '\0') {
+		answer(w, RC_TEMP, "%s", s->r->why);
+	} else if (s->r->nbad > 0) {
+		answer(w, RC_TEMP, "%s", s->r->bad[0].why);
+	} else {
+		answer(w, RC_TEMP, "it could not be tried; see the status");
+	}
+}
+
+/* ---- one ---- */
+
+/* An order, if it is time, or the owner wants it. */
+static void
+renew(struct acme_run *w, struct acme_set *s)
+{
+	int64_t before = s->r->life.issued;
+	struct acme_life l = acme_life_of(s);
+	bool due = acme_renew_at(&l) <= acme_now(w) &&
+		   (!acme_loses_names(s) || acme_is_worth_it(w, s));
+
+	if (s->wished)
+		due = may_be_renewed(w, s, &l);
+	if (due && s->names.n > 0 && !w->stop && !w->stuck) {
+		acme_order_certificate(w, s);
+		if (!w->stop)
+			acme_ask_window(w, s);
+	}
+	if (s->wished && due)
+		answer_outcome(w, s, s->r->life.issued != before);
+	acme_tend_next_key(w, s);
+}
+
 static void
 look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 {
-	struct acme_set s = {.wanted = *names, .has = false};
+	struct acme_set s = {
+	    .wanted = *names, .has = false, .wished = is_wished(w, names)};
 	struct acme_life l;
-	int64_t at, before;
+	int64_t before;
 
 	s.r = acme_state_record(&w->state, names->file);
 	if (s.r->life.chance == 0)
@@ -436,22 +530,16 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 		s.names = s.wanted;
 	acme_ask_window(w, &s);
 	before = s.r->life.issued;
+	renew(w, &s);
 	l = acme_life_of(&s);
-	at = acme_renew_at(&l);
-	if (s.names.n > 0 && !w->stop && !w->stuck &&
-	    (at <= acme_now(w) || w->o->now) &&
-	    (!acme_loses_names(&s) || acme_is_worth_it(w, &s))) {
-		acme_order_certificate(w, &s);
-		if (!w->stop)
-			acme_ask_window(w, &s);
-		l = acme_life_of(&s);
-		at = acme_renew_at(&l);
-	}
+	s.r->next = s.names.n > 0 ? acme_renew_at(&l) : 0;
+	acme_renew_why(&l, s.r->reason);
 	if (s.names.n > 0)
-		look_again(w, at);
+		look_again(w, s.r->next);
 	if (s.has && s.certificate.id[0] != '\0')
 		look_again(w, s.r->ask_window);
-	say_certificate(w, &s, at > acme_now(w) ? at : acme_now(w));
+	say_certificate(
+	    w, &s, s.r->next > acme_now(w) ? s.r->next : acme_now(w));
 	if (is_host)
 		look_at_services(w, &s, s.r->life.issued != before);
 	buf_wipe(&s.pem);
@@ -467,6 +555,8 @@ has_clock(struct acme_run *w)
 	    "the clock of this machine is wrong: certificates wait until it is "
 	    "set");
 	w->out->next = acme_now(w) + SOON;
+	if (w->o->renew != NULL)
+		answer(w, RC_TEMP, "the clock of this machine is wrong");
 	return false;
 }
 
@@ -493,6 +583,10 @@ acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 			look_at(&w, &names, false);
 	if (!w.stop)
 		(void)acme_save_state(&w);
+	if (o->renew != NULL && out->rc == RC_MORE)
+		answer(&w, RC_NOTFOUND,
+		    "no certificate of this server has the name %.200s",
+		    o->renew);
 	if (out->next < acme_now(&w) + SOON)
 		out->next = acme_now(&w) + SOON;
 	acme_key_free(&w.account);

@@ -7,7 +7,9 @@
  *   account.pem    the key of the account
  *   state.json     what is remembered (acme/state.h)
  *   FILE.pem       a certificate, those above it, and its key, together
- *   FILE.next.pem  the key of a certificate that has not come yet
+ *   FILE.next.pem  the key of the next certificate: of the first one, or when
+ *                  each is to have a new key
+ *   FILE.next.tlsa its hash, for a TLSA record
  *
  * Each is replaced as a whole, so that a crash leaves the old or the new one.
  * One that cannot be read is renamed to NAME.bad, said, and made anew.
@@ -58,7 +60,9 @@ struct acme_work_opts {
 	struct sv external_secret;
 	bool new_key;
 	bool check; /* names are looked up before */
-	bool now;   /* the owner wants it: what is only waiting is done */
+	/* The owner wants that one now: one of its names, or its domain; NULL:
+	 * none.  What only waits is done; what limits are for is not. */
+	const char *renew;
 };
 
 struct acme_work_result {
@@ -68,6 +72,9 @@ struct acme_work_result {
 	/* The admin should have a letter about this certificate. */
 	unsigned urgency; /* of struct acme_renew_urgency; 0: not */
 	char name[ACME_NAME_MAX];
+	/* What came of renew; RC_MORE: it was not wanted. */
+	int rc;
+	char answer[ERR_TEXT_MAX];
 };
 
 void acme_work_result_init(struct acme_work_result *r);

@@ -24,7 +24,8 @@ struct acme_set {
 	struct acme_names wanted; /* that have an address */
 	struct acme_names names;  /* of those, what is ordered now */
 	struct acme_record *r;
-	bool has; /* a certificate */
+	bool has;    /* a certificate */
+	bool wished; /* by the owner, now */
 	struct acme_certificate certificate;
 	struct buf pem; /* chain and key */
 };
@@ -47,6 +48,14 @@ bool acme_is_good(const struct acme_run *w, const struct acme_set *s);
 struct acme_life acme_life_of(const struct acme_set *s);
 /* Would the new certificate lack what the one in use has? */
 bool acme_loses_names(const struct acme_set *s);
+
+/* ---- next_key.c ---- */
+
+/* The key that follows is there, with its hash, before it is used; or it is
+ * gone, if keys are kept. */
+void acme_tend_next_key(struct acme_run *w, struct acme_set *s);
+/* For a new certificate; NULL: none can be had now. */
+struct acme_key *acme_key_for(struct acme_run *w, struct acme_set *s);
 
 /* ---- attempt.c ---- */
 

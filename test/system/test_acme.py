@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Certificates by themselves: from pebble, end to end, over both kinds of challenges."""
+import hashlib
 import json
 import os
 import shutil
@@ -99,6 +100,52 @@ def domain_goes(h, ca):
     write("[home.test]")
 
 
+def certs(h, *words):
+    r = h.command("cert", *(words or ("list",)), "--json")
+    try:
+        return json.loads(r.stdout)
+    except ValueError:
+        return r.stdout + r.stderr
+
+
+def listed(h, first):
+    """`cert`: what there is, and why it is renewed when."""
+    c = certs(h)
+    verdict([x["name"] for x in c] == ["mail.home.test", "home.test"] and c[0]["source"] == "tls.acme" and
+            c[0]["names"] == ["mail.home.test"] and c[1]["domain"] == "home.test" and len(c[1]["names"]) == 3 and
+            c[0]["renewal_reason"] and c[0]["renewal"] < c[0]["not_after"] and c[0]["proved_by"] == "http-01" and
+            "Pebble" in c[0]["issuer"] and not c[0]["failure"], "cert-list", c)
+    tlsa = hashlib.sha256(openssl("pkey", "-pubin", "-outform", "der", input=spki(first))).hexdigest()
+    verdict(c[0]["tlsa"] == tlsa, "cert-tlsa-is-of-the-key", c[0])
+    r = h.command("cert", "show", "autoconfig.home.test")
+    verdict(r.stdout.startswith("home.test (domain)\n  names        mta-sts.home.test") and
+            "two thirds of its time" in r.stdout and "TLSA         3 1 1 " in r.stdout, "cert-show", r.stdout + r.stderr)
+    r = h.command("cert", "show", "nobody.test")
+    verdict(r.returncode == 1 and "no certificate has the name nobody.test" in r.stderr, "cert-show-unknown", r.stderr)
+    for words in (("show",), ("renew",), ("list", "x"), ("renew", "a", "b"), ("rotate", "x"), ("renew", "x" * 300)):
+        r = h.command("cert", *words)
+        verdict(r.returncode == 64 or r.returncode == 2, "cert-words-" + words[0], r.stderr)
+
+
+def wanted(h, ca, first):
+    """`cert renew`: now, but not more often than authorities like."""
+    r = h.command("cert", "renew", "nobody.test")
+    verdict(r.returncode == 1 and "no certificate of this server has the name" in r.stderr, "renew-unknown", r.stderr)
+    r = h.command("cert", "renew", "mail.home.test")
+    verdict(r.returncode == 1 and "not before" in r.stderr and "has just come" in r.stderr, "renew-too-soon", r.stderr)
+    h.env.update({"HEARTHMAIL_TEST_CLOCK": str(3 * 86400 * 1000)})
+    h.restart()
+    c = certs(h, "renew", "mta-sts.home.test")
+    verdict(c["renewed"] is True and "good until" in c["text"], "renew-by-a-name-of-the-domain", c)
+    verdict(h.logged(r"acme\.issued certificate=domain\.home\.test"), "renewed-it-is", h.log()[-1500:])
+    verdict("acme.issued certificate=host" not in h.log(), "no-other-is-renewed")
+    r = h.command("cert", "renew", "MAIL.home.test")
+    verdict(r.returncode == 0 and "there is a new certificate" in r.stdout, "renew-the-servers-own", r.stdout + r.stderr)
+    second = wait_until(lambda: (c := shown(h.port["imaps"], ca)) not in (None, first) and c)
+    verdict(second and spki(second) == spki(first), "renew-keeps-the-key")
+    return second
+
+
 def renewed(h, ca, first):
     """Four of five years later."""
     h.env.update(year(4))
@@ -133,6 +180,12 @@ def authority_down(p, h, ca, second):
     m.logout()
     verdict("Subject: The certificate of mail.home.test cannot be renewed: half" in text and
             "cannot be reached" in text, "down-is-in-the-letter", text)
+    c = certs(h, "show", "mail.home.test")
+    verdict("cannot be reached" in c[0]["failure"] and c[0]["failures"] > 0 and c[0]["failed"] and
+            "failed" in c[0]["renewal_reason"], "down-is-in-cert", c)
+    r = h.command("cert", "renew", "mail.home.test")
+    verdict(r.returncode == 1 and ("cannot be reached" in r.stderr or "has just failed" in r.stderr), "down-is-answered",
+            r.stderr)
     r = h.command("status")
     verdict("NOT RIGHT: mail.home.test: no renewal" in r.stdout, "down-is-in-the-text", r.stdout)
 
@@ -222,6 +275,8 @@ def whole_life(folder):
             first = first_certificate(p, h, ca)
             kept(h, ca, first)
             domain_goes(h, ca)
+            listed(h, first)
+            first = wanted(h, ca, first)
             second = renewed(h, ca, first)
             authority_down(p, h, ca, second)
             damaged(h, ca, second)

@@ -322,12 +322,17 @@ world_run_as(
 	    .domain = domain,
 	    .ndomain = n,
 	    .directory = "https://c/dir",
+	    .renew = w->renew,
+	    .new_key = w->new_key,
 	    .check = true};
 	struct acme_work_result r;
 	int64_t next;
 
 	acme_work_result_init(&r);
 	acme_work(&o, &r);
+	w->rc = r.rc;
+	memcpy(w->answer, r.answer, sizeof w->answer);
+	w->renew = NULL;
 	buf_reset(&w->said);
 	buf_addsv(&w->said, buf_sv(&r.text));
 	buf_addsv(&w->said, buf_sv(&r.trouble));

@@ -35,6 +35,11 @@ struct world {
 	unsigned crash_at; /* leaves in the middle of so many orders */
 	/* What was seen of us. */
 	unsigned requests, orders, issued, accounts, told;
+	/* Given to acme_work, and what it has answered. */
+	const char *renew;
+	bool new_key;
+	int rc;
+	char answer[ERR_TEXT_MAX];
 	char names[1000]; /* of the last order */
 	char given[1000]; /* of the last certificate */
 	struct buf request, body, said;
