@@ -89,7 +89,8 @@ add_files(struct certs *c, const char *source, const char *domain,
 
 	(void)snprintf(e->path, sizeof e->path, "%s", cert);
 	buf_init(&pem, PEM_MAX);
-	if (certificate_load_pair(cert, key, &pem, NULL, &err) == RC_OK)
+	if (certificate_load_pair(c->conf, cert, key, &pem, NULL, &err) ==
+	    RC_OK)
 		read_pem(e, buf_sv(&pem));
 	else
 		(void)snprintf(e->trouble, sizeof e->trouble, "%s", err.text);

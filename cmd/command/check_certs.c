@@ -79,7 +79,7 @@ print_own(const struct conf *conf)
 	puts("\ncertificate");
 	warnings += print_authority(conf);
 	if (conf->tls_certificate == NULL &&
-	    io_read_file(cert.p, &pem, &err) == RC_NOTFOUND) {
+	    certificate_read(conf, cert.p, &pem, &err) == RC_NOTFOUND) {
 		printf("  %s: a self-signed one for %s is made "
 		       "at the first start\n",
 		    conf->acme.on ? "until the first one has come"
@@ -90,7 +90,7 @@ print_own(const struct conf *conf)
 		warnings++;
 	} else {
 		buf_reset(&pem);
-		if (io_read_file(cert.p, &pem, &err) == RC_OK &&
+		if (certificate_read(conf, cert.p, &pem, &err) == RC_OK &&
 		    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK) {
 			warnings += print_facts(cert.p, &info);
 			warnings += warn_names(conf, buf_sv(&pem), info.names);
@@ -142,8 +142,8 @@ print_domain(const struct conf *conf, const struct conf_domain *d)
 	printf("\ncertificate of %s\n", d->name);
 	buf_init(&pem, 1 << 20);
 	buf_init(&key, 1 << 20);
-	if (certificate_load_pair(
-		d->tls_certificate, d->tls_key, &pem, &key, &err) != RC_OK ||
+	if (certificate_load_pair(conf, d->tls_certificate, d->tls_key, &pem,
+		&key, &err) != RC_OK ||
 	    tls_cert_info(buf_sv(&pem), &info, &err) != RC_OK) {
 		printf("  WARNING: %s\n", err.text);
 		warnings++;

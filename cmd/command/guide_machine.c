@@ -279,7 +279,7 @@ find_certificate(struct guide *g)
 	buf_init(&key, 4096);
 	buf_init(&pem, PEM_MAX);
 	certificate_paths(g->conf, &cert, &key);
-	if (io_read_file(cert.p, &pem, NULL) == RC_OK)
+	if (certificate_read(g->conf, cert.p, &pem, NULL) == RC_OK)
 		read_chain(g, buf_sv(&pem));
 	buf_fini(&pem);
 	buf_fini(&key);

@@ -315,7 +315,7 @@ look_around(const struct conf *conf, struct picture *p)
 	buf_init(&key, 4096);
 	buf_init(&pem, 1 << 20);
 	certificate_paths(conf, &cert, &key);
-	p->has_cert = io_read_file(cert.p, &pem, &err) == RC_OK &&
+	p->has_cert = certificate_read(conf, cert.p, &pem, &err) == RC_OK &&
 		      tls_cert_info(buf_sv(&pem), &p->cert, &err) == RC_OK;
 	if (p->has_cert && p->cert.not_after < soon(conf))
 		p->worries++;

@@ -49,8 +49,8 @@ print_all(const struct conf *conf, int64_t soon, struct buf *lines,
 			continue;
 		buf_init(&pem, 1 << 20);
 		/* What is wrong with it the server says itself. */
-		if (certificate_load_pair(d->tls_certificate, d->tls_key, &pem,
-			NULL, &err) == RC_OK &&
+		if (certificate_load_pair(conf, d->tls_certificate, d->tls_key,
+			&pem, NULL, &err) == RC_OK &&
 		    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK)
 			print_one(d, &info, soon, lines, trouble);
 		buf_fini(&pem);

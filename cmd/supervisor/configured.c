@@ -122,8 +122,8 @@ find_used(struct sv all, const char *domain, struct certs_one *out)
 }
 
 static void
-put_domain(struct super *s, const struct conf_domain *d, struct sv used,
-    struct buf *out)
+put_domain(struct super *s, const struct conf *conf,
+    const struct conf_domain *d, struct sv used, struct buf *out)
 {
 	struct certs_one one = {.domain = SV("")};
 	struct buf cert, key;
@@ -132,8 +132,8 @@ put_domain(struct super *s, const struct conf_domain *d, struct sv used,
 
 	buf_init(&cert, CERTS_FILE_MAX);
 	buf_init(&key, CERTS_FILE_MAX);
-	if (certificate_load_pair(
-		d->tls_certificate, d->tls_key, &cert, &key, &err) == RC_OK) {
+	if (certificate_load_pair(conf, d->tls_certificate, d->tls_key, &cert,
+		&key, &err) == RC_OK) {
 		one = (struct certs_one){
 		    sv_str(d->name), buf_sv(&cert), buf_sv(&key)};
 	} else {
@@ -176,7 +176,8 @@ super_take_domain_certificates(struct super *s, const struct conf *conf)
 	put_others(s, false, &all);
 	for (i = 0; i < conf->ndomain; i++)
 		if (conf->domain[i].tls_certificate != NULL)
-			put_domain(s, &conf->domain[i], buf_sv(&used), &all);
+			put_domain(
+			    s, conf, &conf->domain[i], buf_sv(&used), &all);
 	changed = !sv_eq(buf_sv(&used), buf_sv(&all));
 	if (changed)
 		show_certificates(s, &all);
@@ -269,7 +270,7 @@ super_check_domain_certificates(const struct conf *conf, struct err *err)
 		if (d->tls_certificate == NULL)
 			continue;
 		r = certificate_load_pair(
-		    d->tls_certificate, d->tls_key, NULL, NULL, err);
+		    conf, d->tls_certificate, d->tls_key, NULL, NULL, err);
 		if (r == RC_OK)
 			continue;
 		look_explain(LOOK_READ, d->tls_certificate, err);
