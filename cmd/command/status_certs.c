@@ -57,21 +57,17 @@ print_all(const struct conf *conf, int64_t soon, struct buf *lines,
 	}
 }
 
-unsigned
+void
 status_domain_certificates(const struct conf *conf, int64_t soon, char *lines,
     char *trouble, size_t size)
 {
-	bool worried = trouble[0] != '\0';
 	struct buf more, wrong;
-	unsigned worries;
 
 	buf_init(&more, size);
 	buf_init(&wrong, size);
 	print_all(conf, soon, &more, &wrong);
 	append(&more, lines, size);
 	append(&wrong, trouble, size);
-	worries = !worried && wrong.n > 0;
 	buf_fini(&wrong);
 	buf_fini(&more);
-	return worries;
 }

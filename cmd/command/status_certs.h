@@ -5,8 +5,8 @@
 #include "conf/conf.h"
 
 /* Appends a line each; to trouble those that end before soon, in seconds.  Both
- * have so many bytes; how many worries there are now that were not before. */
-unsigned status_domain_certificates(const struct conf *conf, int64_t soon,
+ * have so many bytes. */
+void status_domain_certificates(const struct conf *conf, int64_t soon,
     char *lines, char *trouble, size_t size);
 
 #endif

@@ -32,6 +32,7 @@ enum conf_service {
 	CONF_POP3S,
 	CONF_HTTP,
 	CONF_HTTPS,
+	CONF_METRICS, /* metrics.listen */
 	CONF_SERVICES /* how many */
 };
 
@@ -57,6 +58,25 @@ struct conf_account {
 	char **send_as;
 	size_t nsend_as;
 	uint64_t quota; /* see conf_quota */
+	bool admin;	/* may visit the admin's pages */
+};
+
+#define CONF_BLOCK_LISTS_MAX 16
+#define CONF_CODES_MAX	     16
+
+/* A list of addresses from which others do not want mail [RFC 5782]. */
+struct conf_block_list {
+	char *zone; /* lower case */
+	/* What it answers for an address that is listed, as numbers, from and
+	 * to; all else is an error. */
+	uint32_t code[CONF_CODES_MAX][2];
+	size_t ncode;
+	bool refuse; /* of inbound: what is listed is refused */
+};
+
+struct conf_block_lists {
+	struct conf_block_list *list;
+	size_t n;
 };
 
 /* What becomes of mail that the domain of its author disowns. */
@@ -76,6 +96,9 @@ struct conf_inbound {
 	 * lower case. */
 	char **list;
 	size_t nlist;
+	/* Block lists that are asked about the other side's address.  Of all
+	 * domains only: they are asked once for a message. */
+	struct conf_block_lists block_lists;
 };
 
 /* What other servers are to make of TLS with this one [RFC 8461]. */
@@ -137,26 +160,11 @@ struct conf_relay {
 	struct conf_place password_at;
 };
 
-#define CONF_FORWARD_MAX     8
-#define CONF_RECEIVERS_MAX   8
-#define CONF_BLOCK_LISTS_MAX 16
-#define CONF_CODES_MAX	     16
-
-/* A list of addresses from which others do not want mail [RFC 5782]. */
-struct conf_block_list {
-	char *zone; /* lower case */
-	/* What it answers for an address that is listed, as numbers, from and
-	 * to; all else is an error. */
-	struct conf_codes {
-		uint32_t first, last;
-	} code[CONF_CODES_MAX];
-	size_t ncode;
-};
-
+#define CONF_FORWARD_MAX   8
+#define CONF_RECEIVERS_MAX 8
 /* How names are looked up, and how ours are watched. */
 struct conf_dns {
-	struct conf_block_list *block_list;
-	size_t nblock_list;
+	struct conf_block_lists block_lists; /* that know our addresses? */
 	char **receiver; /* whose hosts are tried on port 25 */
 	size_t nreceiver;
 	bool check;	/* once a day */
@@ -206,6 +214,12 @@ struct conf_acme {
 	struct conf_place at, eab_at, ca_at;
 };
 
+/* Figures for monitoring, beside those at listen[CONF_METRICS]. */
+struct conf_metrics {
+	char *token; /* with which https has them; NULL: it has none */
+	struct conf_place token_at;
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -219,6 +233,12 @@ struct conf_backup {
 /* What is served by HTTP. */
 struct conf_web {
 	bool hsts; /* browsers are told to come by https only [RFC 6797] */
+};
+
+/* Programs that are looked for in messages. */
+struct conf_virus {
+	char *clamd; /* the socket of ClamAV's daemon; NULL: it is not asked */
+	struct conf_place clamd_at;
 };
 
 struct conf_limits {
@@ -248,6 +268,7 @@ struct conf {
 	char *tls_key;
 	struct conf_place certificate_at, key_at;
 	struct conf_acme acme;
+	struct conf_metrics metrics;
 	struct conf_listen *listen[CONF_SERVICES];
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
@@ -259,6 +280,7 @@ struct conf {
 	struct conf_history history;
 	struct conf_reports reports;
 	struct conf_web web;
+	struct conf_virus virus;
 	struct conf_mta_sts mta_sts;
 	struct conf_relay *relay;
 	size_t nrelay;
@@ -296,6 +318,8 @@ int conf_parse(struct sv yaml, const char *file, struct conf **out,
 /* Reads the file, then as conf_parse; RC_NOTFOUND, RC_IO with one error. */
 int conf_load(const char *file, struct buf *text_out, struct conf **out,
     struct conf_errors *errors) RC_USE_RESULT;
+/* The file's text with its secrets hidden, line by line; whatever it is. */
+void conf_mask(struct sv text, struct buf *out);
 /* References may be taken and given back from any thread; the last conf_free
  * frees. */
 struct conf *conf_ref(struct conf *c);
@@ -350,6 +374,8 @@ void conf_alias_owners(const struct conf *c, const struct conf_alias *a,
     const uint32_t **accounts_out, size_t *n_out);
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
+/* The name of the account whose own address it is; "": it is not one. */
+const char *conf_account_of(const struct conf *c, struct sv address);
 bool conf_domain_is_local(const struct conf *c, struct sv domain);
 
 /* ---- what the owner wants of mail that arrives for a domain: by its own key

@@ -1,5 +1,6 @@
 /* Who gets what, who may send as whom, and what the parser makes of a file. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/conf.h"
@@ -209,6 +210,45 @@ START_TEST(conf_parse__an_account_without_any_address_can_catch_all)
 	ck_assert_int_eq(conf_lookup(c, SV("x@example.org"), &who, &n), RC_OK);
 	ck_assert(n == 1 && who[0] == 0);
 	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_parse__knows_admins)
+{
+	static const struct {
+		const char *key;
+		bool anna, ben;
+		const char *wrong;
+	} admins[] = {
+	    {"", false, false, NULL},
+	    {"admins: [ben]\n", false, true, NULL},
+	    {"admins: [anna, ben]\n", true, true, NULL},
+	    {"admins: anna\n", true, false, NULL},
+	    {"admins: []\n", false, false, NULL},
+	    {"admins: [zoe]\n", false, false, "there is no account \"zoe\""},
+	    {"admins: [ben@example.org]\n", false, false,
+		"an account's name is expected"},
+	    {"admins: { anna: }\n", false, false, "expected a list"},
+	};
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	char text[1000];
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof admins / sizeof admins[0]; i++) {
+		(void)snprintf(text, sizeof text, HEAD "%s", admins[i].key);
+		r = conf_parse(sv_str(text), "test.yaml", &c, &e);
+		if (admins[i].wrong != NULL) {
+			ck_assert_int_ne(r, RC_OK);
+			ck_assert(strstr(e.e[0].text, admins[i].wrong) != NULL);
+			continue;
+		}
+		ck_assert_int_eq(r, RC_OK);
+		ck_assert_int_eq(c->account[0].admin, admins[i].anna);
+		ck_assert_int_eq(c->account[1].admin, admins[i].ben);
+		conf_free(&c);
+	}
 }
 END_TEST
 
@@ -534,9 +574,9 @@ START_TEST(conf__block_lists_have_codes)
 			       "domains: [example.org]\n"
 			       "accounts: { anna: {} }\n");
 
-	ck_assert_uint_eq(c->dns.nblock_list, 3);
-	ck_assert_str_eq(c->dns.block_list[0].zone, "zen.spamhaus.org");
-	ck_assert_uint_eq(c->dns.block_list[0].ncode, 3);
+	ck_assert_uint_eq(c->dns.block_lists.n, 3);
+	ck_assert_str_eq(c->dns.block_lists.list[0].zone, "zen.spamhaus.org");
+	ck_assert_uint_eq(c->dns.block_lists.list[0].ncode, 3);
 	ck_assert_uint_eq(c->dns.nreceiver, 3);
 	ck_assert(c->dns.check);
 	conf_free(&c);
@@ -545,11 +585,35 @@ START_TEST(conf__block_lists_have_codes)
 		  "block_lists: [Zen.Spamhaus.org, x.example.org, "
 		  "\"y.example.org 127.0.0.4-127.0.1.1\"] }\n");
 	ck_assert(!c->dns.check);
-	ck_assert_uint_eq(c->dns.nblock_list, 3);
-	ck_assert_uint_eq(c->dns.block_list[0].ncode, 3);
-	ck_assert_uint_eq(c->dns.block_list[1].code[0].first, 0x7f000002);
-	ck_assert_uint_eq(c->dns.block_list[1].code[0].last, 0x7f000002);
-	ck_assert_uint_eq(c->dns.block_list[2].code[0].last, 0x7f000101);
+	ck_assert_uint_eq(c->dns.block_lists.n, 3);
+	ck_assert_uint_eq(c->dns.block_lists.list[0].ncode, 3);
+	ck_assert_uint_eq(c->dns.block_lists.list[1].code[0][0], 0x7f000002);
+	ck_assert_uint_eq(c->dns.block_lists.list[1].code[0][1], 0x7f000002);
+	ck_assert_uint_eq(c->dns.block_lists.list[2].code[0][1], 0x7f000101);
+	conf_free(&c);
+}
+END_TEST
+
+/* Refused is only what the surest of them are sure of. */
+START_TEST(conf__block_lists_of_what_comes_in)
+{
+	struct conf *c = parse("hostname: h.example.org\n"
+			       "domains: [example.org]\n"
+			       "accounts: { anna: {} }\n");
+	const struct conf_block_lists *l = &c->inbound.block_lists;
+
+	ck_assert_uint_eq(l->n, 4);
+	ck_assert_str_eq(l->list[3].zone, "zen.spamhaus.org");
+	ck_assert(l->list[3].refuse && !l->list[0].refuse);
+	ck_assert_uint_eq(l->list[3].code[1][1], 0x7f000009);
+	conf_free(&c);
+	c = parse("hostname: h.example.org\ndomains: [example.org]\n"
+		  "accounts: { anna: {} }\ninbound: { block_lists: "
+		  "x.example.org, refuse_lists: [] }\n");
+	l = &c->inbound.block_lists;
+	ck_assert_uint_eq(l->n, 1);
+	ck_assert_str_eq(l->list[0].zone, "x.example.org");
+	ck_assert(!l->list[0].refuse);
 	conf_free(&c);
 }
 END_TEST
@@ -599,6 +663,9 @@ static const struct {
      "127.0.0.4-127.0.0.7 \"], receivers: Example.org }\n",
 	NULL},
     {"dns: { block_lists: zen.spamhaus.org }\n", NULL},
+    {"inbound: { refuse_lists: \"x.example.org 127.0.0.3\" }\n", NULL},
+    {"inbound: { refuse_lists: \"x.example.org all\" }\n",
+	"is not a block list"},
     {"dns: { block_lists: \"bl.example.org 127.0.0.7-127.0.0.4\" }\n",
 	"is not a block list"},
     {"dns: { block_lists: \"bl.example.org 192.0.2.1\" }\n",
@@ -933,6 +1000,7 @@ UNIT_TESTS(conf)
 	tcase_add_loop_test(
 	    t, conf_lookup__answers_each_row, 0, sizeof rows / sizeof rows[0]);
 	tcase_add_test(t, conf__block_lists_have_codes);
+	tcase_add_test(t, conf__block_lists_of_what_comes_in);
 	tcase_add_test(t, conf_lookup__takes_an_address_of_any_length);
 	tcase_add_loop_test(t, conf_may_send__answers_each_row, 0,
 	    sizeof senders / sizeof senders[0]);
@@ -940,6 +1008,7 @@ UNIT_TESTS(conf)
 	tcase_add_test(t, conf_parse__knows_its_defaults);
 	tcase_add_test(
 	    t, conf_parse__an_account_without_any_address_can_catch_all);
+	tcase_add_test(t, conf_parse__knows_admins);
 	tcase_add_test(t, conf_parse__reads_places_to_listen);
 	tcase_add_loop_test(t, conf_parse__says_what_is_wrong_with_an_alias, 0,
 	    sizeof alias_rows / sizeof alias_rows[0]);
