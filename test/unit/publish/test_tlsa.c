@@ -47,15 +47,16 @@ teardown(void)
 static void
 fill(const char *records, bool is_signed)
 {
-	struct sv rest = sv_str(records);
+	struct sv rest = sv_str(records), one;
 	struct buf b;
 
 	buf_init(&b, 1000);
 	zone_add(zone, "mail.example.org A 192.0.2.1");
 	while (rest.n > 0) {
+		one = sv_split(&rest, '|');
 		buf_reset(&b);
-		buf_addf(&b, "_25._tcp.mail.example.org TLSA %.*s",
-		    SV_ARG(sv_split(&rest, '|')));
+		buf_addf(
+		    &b, "_25._tcp.mail.example.org TLSA %.*s", SV_ARG(one));
 		zone_add(zone, b.p);
 	}
 	buf_fini(&b);
