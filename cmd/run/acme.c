@@ -545,6 +545,40 @@ world_ways(
 	*seen = st->seen;
 }
 
+/* ---- on the way ---- */
+
+struct progress {
+	struct child *child;
+	struct msg m;
+};
+
+static void
+tell_soon(void *arg)
+{
+	struct progress *p = arg;
+
+	child_tell(p->child, &p->m);
+	free(p);
+}
+
+/* next is 0: it goes on. */
+static void
+world_done(void *arg, const struct acme_work_result *so_far)
+{
+	const struct ctl_certificates said = {.text = buf_sv(&so_far->text),
+	    .trouble = buf_sv(&so_far->trouble),
+	    .name = SV(""),
+	    .rc = RC_MORE,
+	    .answer = SV("")};
+	struct state *st = arg;
+	struct progress *p = xcalloc(1, sizeof *p);
+
+	p->child = &st->child;
+	msg_init(&p->m, CTL_CERTIFICATES);
+	ctl_certificates_put(&p->m, &said);
+	ev_post(st->child.loop, tell_soon, p);
+}
+
 /* ---- our own services ---- */
 
 /* Those that speak TLS from the first byte. */
@@ -687,6 +721,7 @@ work(void *arg)
 		.points = world_points,
 		.ways = world_ways,
 		.have = world_have,
+		.done = world_done,
 		.look = world_look},
 	    .hostname = conf->hostname,
 	    .domain = domain,

@@ -223,6 +223,15 @@ acme_schedule_heard(struct acme_schedule *a, struct msg *m)
 
 	if (a == NULL || ctl_certificates_get(m, &said) != RC_OK)
 		return;
+	if (said.next == 0) {
+		/* So far.  What was said of all stays until then. */
+		if (said.text.n > a->text.n)
+			buf_set(&a->text, said.text);
+		if (said.trouble.n > a->trouble.n)
+			buf_set(&a->trouble, said.trouble);
+		ctl_certificates_fini(&said);
+		return;
+	}
 	a->due = said.next;
 	buf_set(&a->text, said.text);
 	buf_set(&a->trouble, said.trouble);

@@ -362,6 +362,8 @@ acme_order_certificate(struct acme_run *w, struct acme_set *s)
 	if (s->names.n > 0 && f.nname > 0 && s->wanted.n > 1 &&
 	    !acme_loses_names(s) && acme_is_good(w, s))
 		return;
+	/* Of all that is ordered, not of some names. */
+	w->limited |= f.limited && f.nname == 0;
 	note_failure(w, s, f.why, f.wait_s);
 	(void)acme_save_state(w);
 }

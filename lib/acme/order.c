@@ -646,6 +646,8 @@ on_refused(struct acme_order *o, const struct acme_response *r, int64_t now)
 		    r->status);
 		return;
 	}
+	o->failure.limited =
+	    r->status == 429 || strcmp(p.type, "rateLimited") == 0;
 	/* What they cannot do now is not the fault of a name. */
 	if ((o->step == STEP_CHALLENGE || o->step == STEP_AUTHORIZATION) &&
 	    r->status < 500 && r->status != 429 &&

@@ -114,6 +114,7 @@ struct acme_failure {
 	char name[ACME_NAMES_MAX][ACME_NAME_MAX];
 	unsigned nname;
 	bool of_network; /* nothing was refused: no answer came */
+	bool limited;	 /* they want fewer requests */
 	/* The names were not proved in this way; in another they may be. */
 	bool of_proof;
 	enum acme_way way;

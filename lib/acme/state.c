@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-#define RECORDS_MAX 1000
+#define RECORDS_MAX 10000
 #define VERSION	    1
 #define HOUR	    3600
 #define BAD_MOST_S  (7 * 24 * HOUR)

@@ -10,7 +10,7 @@
 #include "acme/names.h"
 #include "acme/renew.h"
 
-#define ACME_STATE_MAX (1 << 20)
+#define ACME_STATE_MAX (16 << 20)
 
 /* A name that did not work: it is left out until then. */
 struct acme_bad_name {

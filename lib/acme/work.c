@@ -130,7 +130,10 @@ acme_save_state(struct acme_run *w)
 
 	buf_init(&text, ACME_STATE_MAX);
 	acme_state_print(&w->state, &text);
-	if (!sv_eq(buf_sv(&text), buf_sv(&w->saved))) {
+	if (!buf_ok(&text)) {
+		cannot(w, STATE_FILE " would be too large");
+		good = false;
+	} else if (!sv_eq(buf_sv(&text), buf_sv(&w->saved))) {
 		good = acme_write_file(w, STATE_FILE, buf_sv(&text));
 		if (good)
 			buf_set(&w->saved, buf_sv(&text));
@@ -456,8 +459,12 @@ may_be_renewed(
 		    "none of its names has an address in the DNS");
 		return false;
 	}
-	if (soonest <= acme_now(w))
+	if (soonest <= acme_now(w) && !w->limited)
 		return true;
+	if (soonest <= acme_now(w)) {
+		answer(w, RC_TEMP, "the authority wants fewer requests");
+		return false;
+	}
 	answer(w, RC_TEMP, "not before %s: %s", when,
 	    soonest == l->not_sooner ? "the authority wants no request sooner"
 	    : l->failures > 0	     ? "the last attempt has just failed"
@@ -497,6 +504,10 @@ renew(struct acme_run *w, struct acme_set *s)
 
 	if (s->wished)
 		due = may_be_renewed(w, s, &l);
+	if (due && w->limited) {
+		look_again(w, acme_now(w) + STUCK);
+		due = false;
+	}
 	if (due && s->names.n > 0 && !w->stop && !w->stuck) {
 		acme_order_certificate(w, s);
 		if (!w->stop)
@@ -513,7 +524,7 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 	struct acme_set s = {
 	    .wanted = *names, .has = false, .wished = is_wished(w, names)};
 	struct acme_life l;
-	int64_t before;
+	int64_t before, failed;
 
 	s.r = acme_state_record(&w->state, names->file);
 	if (s.r->life.chance == 0)
@@ -530,6 +541,7 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 		s.names = s.wanted;
 	acme_ask_window(w, &s);
 	before = s.r->life.issued;
+	failed = s.r->life.failed;
 	renew(w, &s);
 	l = acme_life_of(&s);
 	s.r->next = s.names.n > 0 ? acme_renew_at(&l) : 0;
@@ -542,6 +554,9 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 	    w, &s, s.r->next > acme_now(w) ? s.r->next : acme_now(w));
 	if (is_host)
 		look_at_services(w, &s, s.r->life.issued != before);
+	if ((s.r->life.issued != before || s.r->life.failed != failed) &&
+	    w->o->world.done != NULL)
+		w->o->world.done(w->o->world.arg, w->out);
 	buf_wipe(&s.pem);
 }
 

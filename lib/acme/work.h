@@ -20,6 +20,8 @@
 #include "acme/names.h"
 #include "acme/order.h"
 
+struct acme_work_result;
+
 /* What is outside: given by the process, or by a test. */
 struct acme_world {
 	void *arg;
@@ -46,6 +48,9 @@ struct acme_world {
 	/* There is a new certificate, or, at the beginning, one that is good:
 	 * its file, and all of that. */
 	void (*have)(void *arg, const char *file, struct sv pem, bool fresh);
+	/* An attempt has ended, and others may follow, which take their time.
+	 * May be NULL. */
+	void (*done)(void *arg, const struct acme_work_result *so_far);
 	/* Do our own services show it, to clients that verify?  Lines about
 	 * those that do not are appended.  May be NULL. */
 	void (*look)(void *arg, struct sv pem, bool fresh, struct buf *lines);

@@ -16,7 +16,8 @@ struct acme_run {
 	char renewal_info[ACME_URL_MAX];
 	bool directory_asked;
 	bool stop;
-	bool stuck; /* our own folder cannot be used */
+	bool stuck;   /* our own folder cannot be used */
+	bool limited; /* they want fewer requests: no more in this run */
 };
 
 /* One certificate, while it is looked at. */

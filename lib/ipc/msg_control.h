@@ -97,7 +97,8 @@ CODEC_FUNCTIONS(ctl_wake);
 
 /* CTL_CERTIFICATES, from acme: it has done what was due. */
 struct ctl_certificates {
-	int64_t next;	   /* when it wants to be started again, s since 1970 */
+	/* When it wants to be started again, s since 1970; 0: it goes on. */
+	int64_t next;
 	struct sv text;	   /* what there is, a line each */
 	struct sv trouble; /* what is wrong, a line each; "": nothing */
 	/* The admin should have a letter: how urgent it is; 0: none. */

@@ -510,6 +510,62 @@ START_TEST(work__the_clock_was_ahead)
 }
 END_TEST
 
+/* As many domains as somebody may have: all in one go, and what is remembered
+ * of them fits, with a sentence for each name. */
+START_TEST(work__hundreds_of_domains)
+{
+	enum {
+		MANY = 120
+	};
+	const char *domain[MANY];
+	char name[MANY][32];
+	struct world w;
+	size_t i;
+
+	for (i = 0; i < MANY; i++) {
+		(void)snprintf(name[i], sizeof name[i], "d%zu.test", i);
+		domain[i] = name[i];
+	}
+	world_start(&w);
+	w.refuses = "*";
+	world_run_as(&w, domain, MANY, NULL);
+	ck_assert_uint_eq(w.issued, 0);
+	w.refuses = NULL;
+	w.now += 15 * DAY;
+	world_run_as(&w, domain, MANY, NULL);
+	ck_assert_uint_eq(w.issued, MANY + 1);
+	world_run_as(&w, domain, MANY, NULL);
+	ck_assert_uint_eq(w.issued, MANY + 1);
+	ck_assert(!world_says(&w, "could not be used"));
+	world_end(&w);
+}
+END_TEST
+
+/* A limit that is not of a name is not run into by each domain. */
+START_TEST(work__a_limit_of_all_is_run_into_once)
+{
+	static const char *const domain[] = {
+	    "a.test", "b.test", "c.test", "d.test"};
+	struct world w;
+
+	world_start(&w);
+	world_run(&w);
+	w.limit = 429;
+	w.retry_after = "7200";
+	world_run_as(&w, domain, 4, NULL);
+	ck_assert_uint_eq(w.limited, 1);
+	ck_assert(world_says(&w, "wants fewer requests"));
+	w.limit = 0;
+	w.now += 660;
+	world_run_as(&w, domain, 4, NULL);
+	ck_assert_uint_eq(w.issued, 4);
+	w.now += 7200;
+	world_run_as(&w, domain, 4, NULL);
+	ck_assert_uint_eq(w.issued, 5);
+	world_end(&w);
+}
+END_TEST
+
 UNIT_TESTS(work)
 {
 	TCase *t = tcase_create("work");
@@ -519,6 +575,8 @@ UNIT_TESTS(work)
 	tcase_add_test(t, work__the_window_is_followed);
 	tcase_add_test(t, work__replaced_already);
 	tcase_add_test(t, work__they_are_down_for_a_month);
+	tcase_add_test(t, work__hundreds_of_domains);
+	tcase_add_test(t, work__a_limit_of_all_is_run_into_once);
 	tcase_add_test(t, work__limits_are_kept);
 	tcase_add_test(t, work__limits_of_a_name_are_kept);
 	tcase_add_test(t, work__failures_are_few);
