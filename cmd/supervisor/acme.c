@@ -27,6 +27,8 @@ struct acme_schedule {
 	struct acme_hands hands;
 	struct ev_timer *timer;
 	int64_t due; /* seconds since 1970 */
+	/* Since it began: what it has read at its start may be old. */
+	bool asked_again;
 	struct buf text, trouble;
 	struct wish wish[WISHES];
 	unsigned nwish;
@@ -118,7 +120,10 @@ acme_schedule_boot(struct acme_schedule *a, struct proc *p)
 	struct cert_renew said;
 	struct msg m;
 
-	if (a == NULL || a->nwish == 0)
+	if (a == NULL)
+		return;
+	a->asked_again = false;
+	if (a->nwish == 0)
 		return;
 	a->wish[0].told = true;
 	said.name = sv_str(a->wish[0].name);
@@ -131,12 +136,12 @@ acme_schedule_boot(struct acme_schedule *a, struct proc *p)
 void
 acme_schedule_gone(struct acme_schedule *a)
 {
-	if (a == NULL || a->nwish == 0)
+	if (a == NULL)
 		return;
-	if (a->wish[0].told)
+	if (a->nwish > 0 && a->wish[0].told)
 		answer_first(a, RC_TEMP,
 		    SV("it was ended before it could answer; see the log"));
-	if (a->nwish > 0)
+	if (a->asked_again || a->nwish > 0)
 		acme_schedule_again(a);
 }
 
@@ -174,6 +179,7 @@ acme_schedule_again(struct acme_schedule *a)
 {
 	if (a == NULL)
 		return;
+	a->asked_again = true;
 	a->due = 0;
 	ev_timer_del(&a->timer);
 	a->timer = ev_timer_add(a->s->loop, 0, on_time, a);
