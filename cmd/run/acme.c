@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/network.h"
 #include "cmd/build.h"
+#include "cmd/run/acme_look.h"
 #include "cmd/run/acme_reach.h"
 #include "cmd/run/process.h"
 #include "dns/dns.h"
@@ -39,8 +40,6 @@
 #define FILE_MOST  (1u << 20)
 #define TICK_MS	   200
 #define AGAIN_S	   600
-#define PORTS_MAX  32
-#define SWAP_MS	   30000 /* until all show a new certificate */
 #define PROOF_MAX  8192
 #define LOOKS_MAX  4 /* addresses */
 
@@ -579,98 +578,16 @@ world_done(void *arg, const struct acme_work_result *so_far)
 	ev_post(st->child.loop, tell_soon, p);
 }
 
-/* ---- our own services ---- */
-
-/* Those that speak TLS from the first byte. */
-static const enum conf_service looked_at[] = {
-    CONF_IMAPS, CONF_SUBMISSIONS, CONF_POP3S, CONF_HTTPS};
-
-#define NLOOKED_AT (sizeof looked_at / sizeof looked_at[0])
-
-static bool
-is_any_address(const struct in6_addr *a)
-{
-	return IN6_IS_ADDR_UNSPECIFIED(a) ||
-	       (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 0);
-}
-
-/* What one of them shows, once; RC_OK: it is that certificate. */
-static int
-look_once(struct state *st, const struct conf_listen *l, struct sv pem,
-    struct err *err)
-{
-	struct in6_addr at;
-	struct buf got;
-	int r;
-
-	if (l->host == NULL || !network_address(l->host, &at) ||
-	    is_any_address(&at))
-		(void)network_address("127.0.0.1", &at);
-	buf_init(&got, FILE_MOST);
-	r = https_look(st->https, st->conf->hostname, &at, l->port, &got, err);
-	/* Both are the first of a chain, as OpenSSL prints it. */
-	if (r == RC_OK && !sv_starts(pem, sv_trim(buf_sv(&got))))
-		r = err_set(err, RC_TEMP, "it shows another certificate");
-	buf_fini(&got);
-	return r;
-}
-
-/* The time is for all: they change to a new one together. */
-static void
-look_at_one(struct state *st, enum conf_service service,
-    const struct conf_listen *l, struct sv pem, int64_t until,
-    struct buf *lines)
-{
-	struct err err;
-	int r;
-
-	do
-		r = look_once(st, l, pem, &err);
-	while (r != RC_OK && clk_mono() < until && world_wait(st, 1));
-	if (r == RC_OK || atomic_load(&st->stop))
-		return;
-	mlog(LOG_WARN, "acme.look", "service=%s text=\"%s\"",
-	    conf_service_name(service), err.text);
-	buf_addf(lines,
-	    "%sport %u (%s) does not show the certificate of %s as clients "
-	    "want it: %s",
-	    lines->n > 0 ? "; " : "", l->port, conf_service_name(service),
-	    st->conf->hostname, err.text);
-}
-
 static void
 world_look(void *arg, struct sv pem, bool fresh, struct buf *lines)
 {
 	struct state *st = arg;
-	const struct conf *conf = st->conf;
-	int64_t until = clk_mono() + (fresh ? SWAP_MS : SWAP_MS / 3);
-	size_t s, i;
+	const struct acme_look l = {.https = st->https,
+	    .conf = st->conf,
+	    .wait = world_wait,
+	    .arg = st};
 
-	for (s = 0; s < NLOOKED_AT; s++)
-		for (i = 0; i < conf->nlisten[looked_at[s]]; i++)
-			if (conf->listen[looked_at[s]][i].port != 0)
-				look_at_one(st, looked_at[s],
-				    &conf->listen[looked_at[s]][i], pem, until,
-				    lines);
-}
-
-/* The authority's port, and those of our own services. */
-static size_t
-reachable_ports(const struct conf *conf, uint16_t ports[PORTS_MAX])
-{
-	char host[HTTPS_HOST_MAX];
-	size_t n = 0, s, i;
-
-	ports[n++] = 80;
-	ports[n++] = 443;
-	if (https_url_parts(conf->acme.directory, host, &ports[n]) == RC_OK)
-		n++;
-	for (s = 0; s < NLOOKED_AT; s++)
-		for (i = 0; i < conf->nlisten[looked_at[s]]; i++)
-			if (n < PORTS_MAX &&
-			    conf->listen[looked_at[s]][i].port != 0)
-				ports[n++] = conf->listen[looked_at[s]][i].port;
-	return n;
+	acme_look(&l, pem, fresh, lines);
 }
 
 /* ---- the thread ---- */
@@ -785,7 +702,7 @@ run_acme(int control_fd)
 	static struct state state;
 	struct state *st = &state;
 	struct child *c = &st->child;
-	uint16_t ports[PORTS_MAX];
+	uint16_t ports[ACME_PORTS_MAX];
 	struct sandbox_profile walls = {.name = "acme",
 	    .files = SANDBOX_FILES_WRITE,
 	    .threads = SANDBOX_THREADS_MANY,
@@ -811,7 +728,7 @@ run_acme(int control_fd)
 	must(pthread_mutex_init(&st->lock, NULL) == 0);
 	tls_library_setup();
 	prepare(st);
-	walls.nports = reachable_ports(st->conf, ports);
+	walls.nports = acme_ports(st->conf, ports);
 	child_enter(c, &walls);
 	st->dns = peer_new(c->loop, "dns", NULL, NULL, c);
 	st->web = peer_new(c->loop, "web", NULL, on_web, c);
