@@ -71,6 +71,8 @@ listening_options(struct child *c, struct listener_opts *o)
 	o->threads = child_cores();
 	o->tls = child_tls(c);
 	o->hostname = c->conf_now->hostname;
+	if (c->role != ROLE_WEB)
+		(void)child_domain_tls(c, o->tls, false);
 	o->connections = c->conf_now->limits.connections;
 	o->connections_per_peer = c->conf_now->limits.connections_per_peer;
 	o->limit_loopback = c->conf_now->limits.loopback;

@@ -755,10 +755,14 @@ void
 auth_service_free(struct auth_service **sp)
 {
 	struct auth_service *s = *sp;
+	bool idle;
 
 	if (s == NULL)
 		return;
 	/* Open logins end with the process: their clients see an EOF. */
+	idle = ipc_server_is_idle(s->clients);
+	if (idle)
+		ipc_server_free(&s->clients);
 	peer_free(&s->keeper);
 	rotator_free(&s->rotator);
 	signer_free(&s->signer);
@@ -766,5 +770,7 @@ auth_service_free(struct auth_service **sp)
 	auth_devices_free(&s->devices);
 	auth_server_free(&s->server);
 	conf_free(&s->conf);
+	if (idle)
+		free(s);
 	*sp = NULL;
 }

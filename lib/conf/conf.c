@@ -88,6 +88,8 @@ conf_free(struct conf **cp)
 	free(c->account);
 	for (i = 0; i < c->ndomain; i++) {
 		free(c->domain[i].name);
+		free(c->domain[i].tls_certificate);
+		free(c->domain[i].tls_key);
 		inbound_fini(&c->domain[i].inbound);
 		free_strings(c->domain[i].mta_sts.mx, c->domain[i].mta_sts.nmx);
 	}

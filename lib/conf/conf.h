@@ -122,6 +122,9 @@ struct conf_domain {
 	int catch_all;		     /* account number, -1: none */
 	struct conf_inbound inbound; /* its own; what it lacks is in conf's */
 	struct conf_mta_sts mta_sts; /* its own, in place of conf's */
+	/* For clients that ask for one of its names; NULL: none. */
+	char *tls_certificate, *tls_key;
+	struct conf_place certificate_at, key_at;
 };
 
 #define CONF_OUTSIDE_MAX 100 /* addresses to which one alias leads */
