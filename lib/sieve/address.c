@@ -99,6 +99,9 @@ sieve_address_match(struct sieve_matcher *m, const struct sieve_address *a)
 	enum sieve_flow f;
 	struct buf b;
 
+	/* Addresses are counted, whatever they have [RFC 5231 4.2]. */
+	if (m->how.type == M_COUNT)
+		return sieve_matcher_value(m, SV(""));
 	if (a->broken && part != P_ALL)
 		return FLOW_ON;
 	switch (part) {
