@@ -613,5 +613,7 @@ sieve_check_script(struct sieve_script *s, struct sieve_errors *errors,
 	if (requires_ihave(s->commands))
 		look_for_ihave(&c, s->commands);
 	check_commands(&c, s->commands, true);
+	if (errors->n == 0)
+		sieve_check_redirects(&c);
 	s->ext = c.ext;
 }
