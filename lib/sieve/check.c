@@ -27,7 +27,7 @@ static bool __attribute__((format(printf, 5, 6))) missing(struct sieve_check *c,
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
+	sieve_error_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	if (c->asked_unknown)
 		n->broken = arena_dup(&c->script->arena, sv_str(text)).p;
