@@ -11,6 +11,7 @@
 #include "imap/session/session.h"
 #include "mime/mime.h"
 #include "pop3/session/session.h"
+#include "sieve/sieve.h"
 
 #define SESSIONS_MAX 200
 #define IDLE_MS	     60000
@@ -111,6 +112,8 @@ run_account(int control_fd)
 	child_boot(&c, control_fd, &ops);
 	tzset();
 	mime_charset_setup();
+	/* 8 KiB of memory of its own; without it "regex" is unknown. */
+	(void)sieve_regex_load(NULL);
 	child_enter(&c, &walls);
 	store = open_store(&c);
 	o.name = c.account_name;
