@@ -7,7 +7,7 @@
 #include "base/ascii.h"
 
 static const char *const service_names[CONF_SERVICES] = {"smtp", "submission",
-    "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https",
+    "submissions", "imap", "imaps", "pop3", "pop3s", "sieve", "http", "https",
     "metrics"};
 
 const char *

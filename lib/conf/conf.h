@@ -30,6 +30,7 @@ enum conf_service {
 	CONF_IMAPS,
 	CONF_POP3,
 	CONF_POP3S,
+	CONF_SIEVE, /* ManageSieve */
 	CONF_HTTP,
 	CONF_HTTPS,
 	CONF_METRICS, /* metrics.listen */
