@@ -459,9 +459,19 @@ add_action(struct plan *p, const struct sieve_action *a)
 		}
 		remark_action(p, a);
 		return add_redirect(p, a);
+	case SIEVE_VACATION:
+		/* Guesses at addresses get no answers. */
+		if (!rules_is_mine(p->r, p->m->written)) {
+			remark(p,
+			    "not answered, since only the catch-all brings "
+			    "mail for that address: ",
+			    p->m->written);
+			return RC_OK;
+		}
+		remark_action(p, a);
+		return add_letter(p, a);
 	case SIEVE_REJECT:
 	case SIEVE_EREJECT:
-	case SIEVE_VACATION:
 	case SIEVE_NOTIFY:
 		remark_action(p, a);
 		return add_letter(p, a);
