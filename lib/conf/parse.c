@@ -224,6 +224,7 @@ static const struct conf_key top_keys[] = {
     {"quota", conf_set_quota},
     {"retention", conf_set_retention},
     {"restore_folder", conf_set_restore_folder},
+    {"detail", conf_set_detail},
     {"sandbox", set_sandbox},
     {NULL, NULL},
 };

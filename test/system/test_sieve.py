@@ -85,6 +85,22 @@ def test_folders(h):
     m.logout()
 
 
+def test_detail(h):
+    """name+detail: into the folder of that name, unless a rule says otherwise."""
+    m = h.imap()
+    m.create("lists")
+    m.logout()
+    h.command("sieve", "anna", "deactivate")
+    before = len(subjects(h, "INBOX"))
+    for to in ("anna+LISTS", "anna+nothing", "anna+Archive"):
+        h.deliver(to=to, subject=to)
+    h.command("sieve", "anna", "activate", "main")
+    h.deliver(to="anna+lists", subject="with a script")
+    got = subjects(h, "lists")
+    verdict(got == ["anna+LISTS", "with a script"], "detail-folder", got)
+    verdict(subjects(h, "INBOX")[before:] == ["anna+nothing", "anna+Archive"], "detail-inbox", subjects(h, "INBOX"))
+
+
 def test_failure(h):
     """A folder that is missing: kept, and one letter."""
     for _ in range(3):
@@ -157,10 +173,11 @@ def main():
     port, = free_ports(1)
     sink = Sink(port)
     sink.say["no"] = b"550 5.1.1 nobody"
-    extra = f"relay: {{ host: 127.0.0.1, port: {port}, tls: off }}\n"
+    extra = f"relay: {{ host: 127.0.0.1, port: {port}, tls: off }}\ndetail: folder\n"
     with House(extra) as h:
         test_command(h)
         test_folders(h)
+        test_detail(h)
         test_failure(h)
         test_sends(h, sink)
         test_killed(h, sink)
