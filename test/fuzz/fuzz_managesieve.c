@@ -1,6 +1,6 @@
 /*
- * ManageSieve before login: the input's first byte chooses the kind of connection,
- * the rest is what a client sends, in pieces.
+ * ManageSieve before login: the input's first byte chooses the kind of
+ * connection, the rest is what a client sends, in pieces.
  */
 #include <stdint.h>
 

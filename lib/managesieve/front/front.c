@@ -62,8 +62,11 @@ capabilities(const struct msv_fe *f, struct buf *out)
 {
 	msv_capabilities_write(sieve_extensions(), sieve_notify_methods(),
 	    SIEVE_LIMITS_DEFAULT.redirects, out);
-	buf_adds(out, login_allowed(f) ? "\"SASL\" \"PLAIN LOGIN\"\r\n"
-				       : "\"SASL\" \"\"\r\n");
+	/* Who may log in without TLS still hears of mechanisms only where there
+	 * is none to be had: programs take them for a reason not to ask. */
+	buf_adds(out, login_allowed(f) && (f->tls || !f->tls_offered)
+			  ? "\"SASL\" \"PLAIN LOGIN\"\r\n"
+			  : "\"SASL\" \"\"\r\n");
 	if (f->tls_offered && !f->tls)
 		buf_adds(out, "\"STARTTLS\"\r\n");
 }

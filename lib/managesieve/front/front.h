@@ -4,8 +4,8 @@
  *
  * Capabilities are said unasked in the greeting and after STARTTLS, and not
  * after a login, where they are allowed only under a SASL security layer.
- * Without TLS (unless the peer is trusted) "SASL" is empty, and logins are
- * refused with ENCRYPT-NEEDED.
+ * Before TLS "SASL" is empty; logins are then refused with ENCRYPT-NEEDED,
+ * unless the peer is trusted.
  */
 #ifndef MANAGESIEVE_FRONT_FRONT_H
 #define MANAGESIEVE_FRONT_FRONT_H
