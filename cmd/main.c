@@ -156,6 +156,7 @@ static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_SUBMISSION] = run_submission,
     [ROLE_IMAP] = run_imap,
     [ROLE_POP3] = run_pop3,
+    [ROLE_SIEVE] = run_sieve,
     [ROLE_WEB] = run_web,
     [ROLE_ACCOUNT] = run_account,
 };

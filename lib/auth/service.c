@@ -208,6 +208,8 @@ is_service_of(enum auth_door door, uint8_t service)
 		return service == CONF_IMAP || service == CONF_IMAPS;
 	case AUTH_DOOR_POP3:
 		return service == CONF_POP3 || service == CONF_POP3S;
+	case AUTH_DOOR_SIEVE:
+		return service == CONF_SIEVE;
 	case AUTH_DOOR_SUBMISSION:
 		return service == CONF_SUBMISSION ||
 		       service == CONF_SUBMISSIONS;

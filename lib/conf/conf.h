@@ -30,6 +30,7 @@ enum conf_service {
 	CONF_IMAPS,
 	CONF_POP3,
 	CONF_POP3S,
+	CONF_SIEVE, /* ManageSieve */
 	CONF_HTTP,
 	CONF_HTTPS,
 	CONF_METRICS, /* metrics.listen */
@@ -293,6 +294,7 @@ struct conf {
 		CONF_RESTORE_NAMESPACE,
 		CONF_RESTORE_YES
 	} restore_folder;
+	bool detail_folder; /* +detail files into a folder of that name */
 	bool sandbox;
 	bool log_json; /* log.format */
 
@@ -372,6 +374,9 @@ const struct conf_alias *conf_forward(const struct conf *c, struct sv address);
  * accounts among its targets, else the admin. */
 void conf_alias_owners(const struct conf *c, const struct conf_alias *a,
     const uint32_t **accounts_out, size_t *n_out);
+/* The detail of an address that is somebody's only without it: "lists" of
+ * anna+lists@example.org; empty: it has none.  Points into address. */
+struct sv conf_address_detail(const struct conf *c, struct sv address);
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
 /* The name of the account whose own address it is; "": it is not one. */
