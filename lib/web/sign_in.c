@@ -245,6 +245,7 @@ refuse(struct sign_in *s, int rc, struct http_response *a)
 	} else if (rc == RC_TEMP) {
 		f.error = code ? W_SIGN_CODE_LATER : W_SIGN_LATER;
 		show(&f, 429, a);
+		buf_addf(&a->fields, "Retry-After: %d\r\n", code ? 600 : 60);
 	} else {
 		/* From the beginning. */
 		f.step = SV("");
