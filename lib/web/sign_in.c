@@ -12,6 +12,7 @@
  * still works; that it is ours and no other site's the browser says.  Whose
  * password is right auth knows.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -400,6 +401,7 @@ web_sign_out(const struct http_ask *ask, struct http_response *a)
 void
 web_link_page(const struct http_ask *ask, struct http_response *a)
 {
+	char token[PAGE_TOKEN_MAX], action[PAGE_TOKEN_MAX + 16];
 	struct page p;
 
 	if (!web_browser_may(ask, a))
@@ -410,8 +412,9 @@ web_link_page(const struct http_ask *ask, struct http_response *a)
 	}
 	begin(&p, a, web_language(ask), W_SIGN_LINK);
 	page_say(&p, "p", W_SIGN_LINK_ABOUT);
-	/* To where the page came from. */
-	page_form(&p, "");
+	sv_copy(ask->rest, token, sizeof token);
+	(void)snprintf(action, sizeof action, "/web-login/%s", token);
+	page_form(&p, action);
 	page_button(&p, W_SIGN_IN, PAGE_BUTTON_MAIN);
 	page_form_end(&p);
 	end(&p, a);
