@@ -512,6 +512,10 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	case CMD_TOTP_OFF:
 		return totp_off(s, o.account, err);
 	case CMD_WEB_LOGIN:
+		if (s->conf->nlisten[CONF_HTTPS] == 0)
+			return err_set(err, RC_NOTFOUND,
+			    "there are no pages: listen.https is not in the "
+			    "configuration");
 		web_door_link(s->web, secret);
 		return RC_OK;
 	case CMD_APP_ADD:
