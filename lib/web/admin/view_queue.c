@@ -114,22 +114,30 @@ put_why(struct visit *v, const struct queue_listing *l,
 	page_cell(&v->p, cut(b));
 }
 
+#define NUMBER_MAX 24
+
+/* Its number as text, and its sender in words, to be given back. */
+static void
+name_entry(const struct queue_entry *e, char number[NUMBER_MAX], struct buf *b)
+{
+	(void)snprintf(number, NUMBER_MAX, "%llu", (unsigned long long)e->id);
+	buf_init(b, PAGE_BUILD_MAX);
+	queue_sender_words(e, b);
+}
+
 static void
 put_row(
     struct visit *v, const struct queue_listing *l, const struct queue_entry *e)
 {
-	char number[24];
+	char number[NUMBER_MAX];
 	struct buf b;
 
-	(void)snprintf(
-	    number, sizeof number, "%llu", (unsigned long long)e->id);
-	buf_init(&b, PAGE_BUILD_MAX);
+	name_entry(e, number, &b);
 	page_row(&v->p);
 	page_cell_open(&v->p);
 	page_check(&v->p, "id", sv_str(number), sv_str(number));
 	page_cell_end(&v->p);
 	page_cell_open(&v->p);
-	queue_sender_words(e, &b);
 	admin_link(v, MESSAGE, "id", sv_str(number), cut(&b));
 	page_cell_end(&v->p);
 	put_recipients(v, e, &b);
@@ -299,13 +307,10 @@ static void
 put_message(
     struct visit *v, const struct queue_listing *l, const struct queue_entry *e)
 {
-	char number[24];
+	char number[NUMBER_MAX];
 	struct buf b;
 
-	(void)snprintf(
-	    number, sizeof number, "%llu", (unsigned long long)e->id);
-	buf_init(&b, PAGE_BUILD_MAX);
-	queue_sender_words(e, &b);
+	name_entry(e, number, &b);
 	page_terms(&v->p);
 	admin_term(v, W_ADMIN_NUMBER, sv_str(number));
 	admin_term(v, W_ADMIN_FROM, cut(&b));

@@ -9,7 +9,6 @@
 #define DAY_MS	    86400000
 #define COMMAND	    "hearthmail trace"
 #define REST_BYTES  1024
-#define AGE_MS	    60000
 
 static int
 ask(void *arg, struct msg *m, struct msg *reply)
@@ -111,16 +110,5 @@ admin_get_trace(struct visit *v)
 void
 admin_get_reports(struct visit *v)
 {
-	struct buf text;
-	int64_t when;
-	int r;
-
-	buf_init(&text, ERRAND_BYTES_MAX + 1);
-	r = admin_errand(
-	    v, ERRAND_REPORTS, AGE_MS, ADMIN_WAIT_MS, &text, &when);
-	if (r == RC_OK)
-		admin_lines(v, buf_sv(&text), REST_BYTES, "hearthmail reports");
-	else
-		admin_silent(v, r);
-	buf_fini(&text);
+	admin_put_errand(v, ERRAND_REPORTS, "hearthmail reports");
 }
