@@ -86,18 +86,25 @@ cut(const struct buf *b)
 	return admin_fit(buf_sv(b), CELL_BYTES);
 }
 
+/* "17 anna@example.org -> x@example.net and 2 more", as the command has it. */
 static void
-put_recipients(struct visit *v, const struct queue_entry *e, struct buf *b)
+put_who(struct visit *v, const struct queue_entry *e, struct sv number,
+    const struct buf *sender)
 {
-	page_cell_open(&v->p);
-	buf_reset(b);
+	struct buf to;
+
+	buf_init(&to, PAGE_BUILD_MAX);
 	if (e->nrcpt > 0)
-		queue_escape(e->rcpt[0].address, b);
-	page_show(&v->p, NULL, cut(b));
+		queue_escape(e->rcpt[0].address, &to);
+	page_cell_open(&v->p);
+	admin_link(v, MESSAGE, "id", number, number);
+	page_say(&v->p, NULL, W_ADMIN_FROM_TO, page_text(cut(sender)),
+	    page_text(cut(&to)));
 	if (e->nrcpt > 1)
 		page_say(
 		    &v->p, NULL, W_ADMIN_AND_MORE, page_count(e->nrcpt - 1));
 	page_cell_end(&v->p);
+	buf_fini(&to);
 }
 
 static void
@@ -137,10 +144,7 @@ put_row(
 	page_cell_open(&v->p);
 	page_check(&v->p, "id", sv_str(number), sv_str(number));
 	page_cell_end(&v->p);
-	page_cell_open(&v->p);
-	admin_link(v, MESSAGE, "id", sv_str(number), cut(&b));
-	page_cell_end(&v->p);
-	put_recipients(v, e, &b);
+	put_who(v, e, sv_str(number), &b);
 	page_cell_say(&v->p, W_ADMIN_PLAIN, page_size(e->size));
 	page_cell_say(&v->p, W_ADMIN_PLAIN, page_time(e->arrived));
 	put_why(v, l, e, &b);
@@ -161,8 +165,8 @@ put_deeds(struct visit *v)
 static void
 put_list(struct visit *v, const struct queue_listing *l, struct sv which)
 {
-	static const enum page_word heads[] = {W_ADMIN_NUMBER, W_ADMIN_FROM,
-	    W_ADMIN_TO, W_ADMIN_SIZE, W_ADMIN_CAME, W_ADMIN_WHY};
+	static const enum page_word heads[] = {
+	    W_NONE, W_ADMIN_WHO, W_ADMIN_SIZE, W_ADMIN_CAME, W_ADMIN_WHY};
 	size_t i;
 
 	if (l->n == 0) {
@@ -172,7 +176,7 @@ put_list(struct visit *v, const struct queue_listing *l, struct sv which)
 	}
 	page_form(&v->p, QUEUE);
 	page_hidden(&v->p, "which", which);
-	page_table(&v->p, W_ADMIN_QUEUE, heads, 6);
+	page_table(&v->p, W_ADMIN_QUEUE, heads, 5);
 	for (i = 0; i < l->n && i < ROWS_MAX && admin_room(v, REST_BYTES) > 0;
 	     i++)
 		put_row(v, l, &l->e[i]);

@@ -26,7 +26,6 @@ account_of(void *arg, struct sv address)
 	return sv_str(conf_account_of(v->conf, address));
 }
 
-/* The subject as a heading, and the rest as lines. */
 static void
 put_story(struct visit *v, const struct history_story *s)
 {
@@ -34,11 +33,9 @@ put_story(struct visit *v, const struct history_story *s)
 
 	buf_init(&words, 4 * PAGE_BODY_MAX);
 	history_story_words(s->step, s->n, &words);
-	xml_open(&v->p.x, "section", NULL);
 	if (!buf_ok(&words))
 		page_say(&v->p, "p", W_ADMIN_TRACE_CUT);
 	admin_lines(v, buf_sv(&words), REST_BYTES, COMMAND);
-	xml_close(&v->p.x);
 	buf_fini(&words);
 }
 
