@@ -142,6 +142,21 @@ def findings(h, b):
     h.write_config()
 
 
+def owner(h):
+    """Who has a shell on the machine sees the pages, and only these, by a link."""
+    path = "/web-login/" + h.command("web", "login").stdout.strip().rsplit("/", 1)[1]
+    b = Browser(h)
+    b.ask(path, {})
+    status, _, text = b.ask("/admin")
+    verdict(status == 200 and is_clean(text) and 'href="/home"' not in text and "Signed in as the owner of this machine" in text and
+            "/sign-out" in text, "owner-by-a-link", (status, text[:1500]))
+    queue_something(h)
+    found = wait_until(lambda: numbers(b.ask("/admin/queue")[2]))
+    b.ask("/admin/queue")
+    b.post("/admin/queue", id=found[0], action="remove")
+    verdict(h.logged(r'admin\.act account="?\(the owner\)"? peer=127\.0\.0\.1 .*action="remove"'), "owner-is-logged")
+
+
 def others(h):
     for who in ("anna", None):
         b = signed_in(h, who) if who else Browser(h)
@@ -312,6 +327,7 @@ def main():
         h.kill("admin")
         status = wait_until(lambda: b.ask("/admin/queue")[0] == 200)
         verdict(status, "comes-back")
+        owner(h)
         findings(h, b)
         verdict("process.accused" not in h.log(), "nobody-is-accused", h.log()[-2000:])
         taken_over(h, b)

@@ -74,6 +74,9 @@ admin_begin(struct visit *v, enum page_word title)
 	    .other = v->account[0] != '\0' ? &other : NULL};
 	size_t i;
 
+	/* By a link: there is no account, but there is a way out. */
+	if (f.account.n == 0)
+		f.account = sv_str(page_word(f.language, W_ADMIN_MACHINE));
 	for (i = 0; i < NPAGES; i++) {
 		if (pages[i].nav != W_NONE)
 			nav[f.nnav++] =
