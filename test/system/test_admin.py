@@ -222,12 +222,12 @@ def text_field(s):
     return struct.pack(">I", len(s)) + s.encode()
 
 
-def send_on_all_lines(pid, kind, fields):
-    """What a process that was taken over could say on each of its lines."""
+def send_on_lines(pid, kind, fields, supervisor=False):
+    """What a process that was taken over could say on each of its lines, or to the supervisor."""
     fds = borrow(pid)
     for n, fd in fds.items():
         s = socket_of(fd, socket.SOCK_SEQPACKET)
-        if s and n != 3:  # not to the supervisor
+        if s and (n == 3) == supervisor:
             try:
                 s.send(struct.pack(">HHIq", kind, 0, 7, 0) + fields, socket.MSG_DONTWAIT)
             except OSError:
@@ -246,13 +246,23 @@ def taken_over(h, b):
     for what in ("CMD_PASSWD", "CMD_APP_ADD", "CMD_APP_LIST", "CMD_DKIM", "CMD_WEB_LOGIN", "AUTH_SIGN"):
         wait_until(lambda: b.ask("/admin/queue")[0] == 200)
         seen = h.log().count("process.accused process=admin")
-        send_on_all_lines(h.pids("admin")[0], number[what], fields)
+        send_on_lines(h.pids("admin")[0], number[what], fields)
         verdict(wait_until(lambda: h.log().count("process.accused process=admin") > seen), f"accused of {what}",
                 h.log()[-1500:])
     verdict(Browser(h).sign_in("anna", "stolen by the admin 17")[0] == 403 and
             Browser(h).sign_in("anna")[0] == 303, "password-is-as-before")
     verdict(h.command("app-password", "anna").stdout == "no app passwords\n", "no-app-password-was-made")
     verdict(wait_until(lambda: b.ask("/admin/queue")[0] == 200), "and-the-next-one-serves")
+    # web has figures only, admin no figures; others have nothing.
+    for process, what in (("web", 0), ("web", 1), ("admin", 5), ("smtp", 0), ("history", 5)):
+        pid = h.pids(process)[0]
+        send_on_lines(pid, number["CTL_ERRAND"], struct.pack(">BQ", what, 0), supervisor=True)
+        verdict(wait_until(lambda: f"errand.forbidden process={process} pid={pid} " in h.log() and
+                           pid not in h.processes()), f"no-errand-for {process} {what}", h.log()[-800:])
+        if process == "admin":
+            wait_until(lambda: b.ask("/admin/queue")[0] == 200)
+        wait_until(lambda: h.pids(process))
+    verdict(wait_until(lambda: b.ask("/admin/queue")[0] == 200), "all-of-them-come-back")
 
 
 def many_scrapes(h, port):
@@ -294,6 +304,9 @@ def alone():
         j = json.loads(r.stdout)
         verdict(r.returncode == 0 and j["fine"] and j["file"] == h.config and "hostname: mail.home.test" in j["text"] and
                 "who gets which mail" in j["output"] and j["findings"] == [], "check-json", r)
+        h.extra = "metrics: { token: abcdefghijklmnopqr }\n"
+        h.write_config()
+        verdict("WARNING: metrics.token is of no use" in h.command("check").stdout, "check-warns-of-a-token")
         for words in (("status", "--json", "--metrics"), ("check", "--json", "--paths")):
             verdict(h.command(*words).returncode == 2, f"usage {words}")
         h.extra = "password: hunter2\nmetrics: { token: short }\n"
