@@ -84,6 +84,12 @@ def queue_pages(h, b):
         status, to, _ = b.post("/admin/queue", id=which, action=action)
         verdict(status == 303 and sure in b.ask(to)[2], action, (status, to))
     verdict("1 message waits" in h.command("queue", "list").stdout, "the-rest-waits", h.command("queue", "list").stdout)
+    queue_something(h, 2)
+    wait_until(lambda: h.command("queue", "list").stdout.startswith("3 messages wait"))
+    status, to, _ = b.post("/admin/queue", all="1", which="@nowhere.test", action="remove")
+    verdict("0 messages for 0 recipients" in b.ask(to)[2], "all-of-none", to)
+    status, to, _ = b.post("/admin/queue", all="1", which="@elsewhere.test", action="hold")
+    verdict("3 messages for 3 recipients: held" in b.ask(to)[2], "all-that-match", (to, b.ask(to)[2]))
     for which, words in (("elsewhere.test", "ben@elsewhere.test"), ("@nowhere.test", "No waiting mail matches."),
                          (EVIL, "No waiting mail matches.")):
         status, _, text = b.ask("/admin/queue?which=" + re.sub(r"\W", lambda m: f"%{ord(m[0]):02x}", which))

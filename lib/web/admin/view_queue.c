@@ -162,12 +162,44 @@ put_deeds(struct visit *v)
 		    sv_str(deeds[i].name));
 }
 
+/* They come in the order of their numbers. */
+static size_t
+first_of(struct visit *v, const struct queue_listing *l)
+{
+	uint64_t from = 0;
+	size_t i = 0;
+
+	(void)!admin_number(v->ask.query, "from", &from);
+	while (i < l->n && l->e[i].id < from)
+		i++;
+	return i < l->n ? i : 0;
+}
+
+static void
+put_turn(struct visit *v, const struct queue_listing *l, size_t next,
+    struct sv which)
+{
+	char number[NUMBER_MAX];
+	struct buf query;
+
+	if (next >= l->n)
+		return;
+	buf_init(&query, PAGE_FOLLOW_MAX);
+	(void)snprintf(
+	    number, sizeof number, "%llu", (unsigned long long)l->e[next].id);
+	page_query_add(&query, "from", sv_str(number));
+	if (which.n > 0)
+		page_query_add(&query, "which", which);
+	page_turn(&v->p, QUEUE, SV(""), buf_sv(&query));
+	buf_fini(&query);
+}
+
 static void
 put_list(struct visit *v, const struct queue_listing *l, struct sv which)
 {
 	static const enum page_word heads[] = {
 	    W_NONE, W_ADMIN_WHO, W_ADMIN_SIZE, W_ADMIN_CAME, W_ADMIN_WHY};
-	size_t i;
+	size_t first = first_of(v, l), i;
 
 	if (l->n == 0) {
 		page_say(&v->p, "p",
@@ -177,15 +209,23 @@ put_list(struct visit *v, const struct queue_listing *l, struct sv which)
 	page_form(&v->p, QUEUE);
 	page_hidden(&v->p, "which", which);
 	page_table(&v->p, W_ADMIN_QUEUE, heads, 5);
-	for (i = 0; i < l->n && i < ROWS_MAX && admin_room(v, REST_BYTES) > 0;
+	for (i = first;
+	     i < l->n && i < first + ROWS_MAX && admin_room(v, REST_BYTES) > 0;
 	     i++)
 		put_row(v, l, &l->e[i]);
 	page_table_end(&v->p);
-	page_say(
-	    &v->p, "p", W_ADMIN_QUEUE_COUNT, page_count(l->n), page_count(i));
-	page_say(&v->p, "p", W_ADMIN_CHOSEN);
+	page_say(&v->p, "p", W_ADMIN_QUEUE_COUNT, page_count(l->n),
+	    page_count(i - first));
+	if (l->n > 1) {
+		xml_open(&v->p.x, "p", NULL);
+		page_check(&v->p, "all", SV("1"),
+		    sv_str(page_word(v->p.language, W_ADMIN_ALL)));
+		page_say(&v->p, NULL, W_ADMIN_ALL);
+		xml_close(&v->p.x);
+	}
 	put_deeds(v);
 	page_form_end(&v->p);
+	put_turn(v, l, i, which);
 }
 
 static void
@@ -233,6 +273,10 @@ put_done(struct visit *v)
 	} else {
 		queue_done_words(deed->action, &d, true, &words);
 		page_notice_text(&v->p, PAGE_NEWS, sv_trim(buf_sv(&words)));
+		buf_reset(&words);
+		queue_busy_words(deed->action, &d, &words);
+		if (words.n > 0)
+			page_notice_text(&v->p, PAGE_WARN, buf_sv(&words));
 	}
 	buf_fini(&words);
 	buf_fini(&name);
@@ -388,6 +432,17 @@ chosen(struct visit *v, struct queue_selector *s)
 	return n;
 }
 
+/* All that were listed, on this page or not; which: as they were looked for. */
+static uint32_t
+all_of(struct sv which, struct queue_selector *s)
+{
+	if (which.n > 0)
+		return queue_selector_parse(which, &s[0]) == RC_OK;
+	s[0] =
+	    (struct queue_selector){.pick = QUEUE_PICK_ALL, .text = SV("all")};
+	return 1;
+}
+
 static int
 act(struct visit *v, const struct deed *deed, struct queue_selector *s,
     uint32_t n, struct queue_done *done)
@@ -401,8 +456,11 @@ act(struct visit *v, const struct deed *deed, struct queue_selector *s,
 
 	buf_init(&ids, 4096);
 	for (i = 0; i < n; i++)
-		buf_addf(&ids, "%s%llu", i > 0 ? " " : "",
-		    (unsigned long long)s[i].id);
+		if (s[i].pick == QUEUE_PICK_ID)
+			buf_addf(&ids, "%s%llu", i > 0 ? " " : "",
+			    (unsigned long long)s[i].id);
+		else
+			buf_addsv(&ids, s[i].text);
 	admin_log(v, deed->name, buf_sv(&ids));
 	buf_fini(&ids);
 	msg_init(&m, CMD_QUEUE_ACT);
@@ -432,16 +490,21 @@ admin_post_queue(struct visit *v)
 	struct queue_selector s[ROWS_MAX] = {{.pick = QUEUE_PICK_ID}};
 	struct queue_done done = {.rc = RC_OK};
 	const struct deed *deed;
-	struct buf field;
-	uint32_t n = chosen(v, s);
+	struct buf field, which;
+	uint32_t n;
 	int r;
 
+	(void)admin_field(v->ask.form, "which", &which);
+	n = admin_field(v->ask.form, "all", &field) ? all_of(buf_sv(&which), s)
+						    : chosen(v, s);
+	buf_fini(&field);
 	(void)admin_field(v->ask.form, "action", &field);
 	deed = deed_named(buf_sv(&field));
 	buf_fini(&field);
 	if (n > 0 && deed != NULL && (r = act(v, deed, s, n, &done)) != RC_OK) {
 		admin_begin(v, W_ADMIN_QUEUE);
 		admin_silent(v, r);
+		buf_fini(&which);
 		return;
 	}
 	page_query_add(&v->location, "done",
@@ -450,8 +513,8 @@ admin_post_queue(struct visit *v)
 	add_figure(v, "recipients", done.recipients);
 	add_figure(v, "busy", done.busy);
 	add_figure(v, "held", done.held);
-	if (admin_field(v->ask.form, "which", &field))
-		page_query_add(&v->location, "which", buf_sv(&field));
-	buf_fini(&field);
+	if (which.n > 0)
+		page_query_add(&v->location, "which", buf_sv(&which));
+	buf_fini(&which);
 	admin_go(v, QUEUE);
 }
