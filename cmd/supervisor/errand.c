@@ -164,7 +164,9 @@ errands_ordered(struct errands *e, struct proc *by, struct msg *m)
 	}
 	if (asked.ms < LEAST_AGE_MS)
 		asked.ms = LEAST_AGE_MS;
-	if (o->kept >= 0 && (uint64_t)(clk_mono() - o->began) <= asked.ms) {
+	/* Of one that runs the new output is worth waiting for. */
+	if (o->job.pid == 0 && o->kept >= 0 &&
+	    (uint64_t)(clk_mono() - o->began) <= asked.ms) {
 		tell(by, o, RC_OK);
 		return;
 	}
