@@ -327,6 +327,20 @@ def alone():
         verdict("hunter2" not in r.stdout and "short" not in r.stdout, "check-json-hides-secrets", r.stdout)
 
 
+def without_certificate():
+    """Monitoring is there when mail programs find no port."""
+    port = free_ports(1)[0]
+    missing = "/nonexistent/cert.pem"
+    with House(extra=f"metrics: {{ listen: {port} }}\ntls: {{ certificate: {missing}, key: {missing} }}\n") as h:
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        c.request("GET", "/metrics", headers={"Host": "mail.home.test"})
+        r = c.getresponse()
+        m = parse(r.read().decode())
+        c.close()
+        verdict(r.status == 200 and m["hearthmail_well"]["samples"][("hearthmail_well", ())] == 0 and
+                not h.pids("imap"), "metrics-without-a-certificate", (r.status, h.processes()))
+
+
 def main():
     port = free_ports(1)[0]
     extra = f'admins: [ben]\nmetrics: {{ listen: "127.0.0.1:{port}", token: {TOKEN} }}\nrelay: {{ host: 127.0.0.1, port: {free_ports(1)[0]}, tls: off }}\n'
@@ -351,6 +365,7 @@ def main():
         verdict("process.accused" not in h.log(), "nobody-is-accused", h.log()[-2000:])
         taken_over(h, b)
     alone()
+    without_certificate()
     finish()
 
 
