@@ -61,6 +61,7 @@ struct child {
 	char folder[512];
 	char other[512]; /* somebody else's folder, for the probes */
 	bool probe;
+	int memory_fd;	     /* of its own in /proc, opened before the walls */
 	int cert_fd, key_fd; /* of those who speak TLS, until child_tls */
 	struct sandbox_opts walls;
 	struct conf *conf_now; /* see child_conf */

@@ -194,6 +194,8 @@ struct status_number {
 /* The answer to CTL_STATUS, of a process. */
 struct ctl_status {
 	uint32_t connections;
+	uint64_t
+	    memory; /* bytes, with its part of what is shared; 0: unknown */
 	struct status_number *number;
 	uint32_t nnumber;
 	struct sv text; /* what only this role knows: lines for people */
