@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/attached.h"
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -93,6 +94,29 @@ deliver_by_rules(const struct delivering *a, const struct mail_delivery *d,
 	return rules_deliver(a->rules, &m, body, &out->o, need, err);
 }
 
+/* Only at what comes from elsewhere, which has been judged. */
+static void
+look_at_attached(const struct delivering *a, const struct mail_delivery *d,
+    struct store_body *body, struct delivered *out)
+{
+	struct rules_outcome *o = &out->o;
+	struct buf why;
+	struct sv bytes;
+
+	if (!a->looks || out->junk || d->verdict.n == 0 ||
+	    (d->flags & DELIVER_OPAQUE) != 0 ||
+	    store_body_bytes(body, &bytes) != RC_OK)
+		return;
+	buf_init(&why, 1024);
+	out->junk = account_attached(bytes, &why);
+	if (out->junk) {
+		o->remark =
+		    xreallocarray(o->remark, o->nremark + 1, sizeof *o->remark);
+		o->remark[o->nremark++] = sv_dup(buf_sv(&why));
+	}
+	buf_fini(&why);
+}
+
 static void
 log_delivered(const struct delivering *a, const struct mail_delivery *d,
     const struct delivered *out)
@@ -123,6 +147,8 @@ account_deliver(const struct delivering *a, struct mail_delivery *d,
 		(void)err_set(err, r, "the message cannot be read or kept");
 	memcpy(out->id, d->delivery_id, sizeof out->id);
 	out->junk = (d->flags & DELIVER_JUNK) != 0;
+	if (r == RC_OK)
+		look_at_attached(a, d, body, out);
 	if (r == RC_OK)
 		r = has_rules(a, d)
 			? deliver_by_rules(a, d, &body, out, need, err)

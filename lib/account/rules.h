@@ -61,7 +61,8 @@ struct rules_outcome {
 void rules_outcome_fini(struct rules_outcome *o);
 
 /*
- * Decides and commits.  Consumes *body, whose bytes m has, also on error.
+ * Decides and commits.  Consumes *body, whose bytes m has, also on error.  *out
+ * is zero, or has remarks that were made before.
  * RC_TEMP: nothing is done, it is to be tried again.
  */
 int rules_deliver(struct rules *r, const struct rules_message *m,

@@ -558,7 +558,6 @@ rules_deliver(struct rules *r, const struct rules_message *m,
 	struct sieve_result res;
 	int rc;
 
-	*out = (struct rules_outcome){.nstored = 0};
 	p.body = xgrow(NULL, &p.body_cap, 1, sizeof(*p.body));
 	p.opaque = xgrow(NULL, &p.opaque_cap, 1, sizeof *p.opaque);
 	p.body[0] = *body;

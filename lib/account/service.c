@@ -356,8 +356,8 @@ on_deliver(struct account *a, struct msg *m)
 {
 	struct err err = {.text = ""};
 	struct delivered what = {.junk = false};
-	const struct delivering how = {
-	    a->o.name, a->store, a->rules, a->message_max};
+	const struct delivering how = {a->o.name, a->store, a->rules,
+	    a->message_max, a->conf->virus.clamd == NULL};
 	struct mail_delivery d;
 	uint64_t need = 0;
 	int r = mail_delivery_get(m, &d);

@@ -71,6 +71,8 @@ const struct codec_type *const ipc_messages[] = {
     &trace_found_codec,
     &trace_read_codec,
     &trace_steps_codec,
+    &history_sample_codec,
+    &history_days_codec,
     &trace_mine_codec,
     &trace_stories_codec,
     /* msg_mx.h */

@@ -187,6 +187,11 @@ enum proto {
 	CMD_TRACE_FIND, /* trace_find -> trace_found */
 	CMD_TRACE_READ, /* trace_read -> trace_steps */
 	CMD_REPORTS,	/* reports_ask -> reports_answer */
+	CMD_DAYS,	/* -> history_days */
+
+	/* ---- queue to history; no answer ---- */
+
+	HISTORY_SAMPLE, /* history_sample */
 
 	/* ---- the worker of an import or export to its command:
 	 * msg_import.h; -> xfer_done ---- */

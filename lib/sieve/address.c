@@ -165,11 +165,9 @@ static bool
 may_have_addresses(struct sv name)
 {
 	static const struct sv not [] = {SV("subject"), SV("date"),
-	    SV("message-id"), SV("received"), SV("references"),
-	    SV("in-reply-to"), SV("comments"), SV("keywords"),
-	    SV("mime-version"), SV("content-type"),
-	    SV("content-transfer-encoding"), SV("content-disposition"),
-	    SV("resent-date"), SV("resent-message-id")};
+	    SV("received"), SV("comments"), SV("keywords"), SV("mime-version"),
+	    SV("content-type"), SV("content-transfer-encoding"),
+	    SV("content-disposition"), SV("resent-date")};
 
 	for (size_t i = 0; i < sizeof not / sizeof not [0]; i++)
 		if (sv_ieq(name, not [i]))

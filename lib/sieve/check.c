@@ -29,7 +29,7 @@ static bool __attribute__((format(printf, 5, 6))) missing(struct sieve_check *c,
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	if ((c->ext & EXT(E_IHAVE)) != 0)
+	if (c->asked_unknown)
 		n->broken = arena_dup(&c->script->arena, sv_str(text)).p;
 	else
 		sieve_error_add(c->errors, line, column, "%s", text);
@@ -42,7 +42,7 @@ needs(struct sieve_check *c, struct sieve_node *n, uint64_t ext, unsigned line,
 {
 	if (ext == 0 || (c->ext & ext) != 0)
 		return true;
-	if ((c->ext & EXT(E_IHAVE)) != 0) {
+	if ((c->asked & ext) != 0) {
 		n->ext |= ext;
 		return true;
 	}
@@ -274,12 +274,11 @@ check_string(struct sieve_check *c, struct sieve_string *s)
 {
 	struct sieve_ref ref;
 	struct sv rest;
-	uint32_t bad;
 
 	if ((c->ext & EXT(E_ENCODED)) != 0 &&
-	    sieve_text_decode(&c->script->arena, s->s, &s->s, &bad) != RC_OK)
-		return sieve_check_fail_in(
-		    c, s, "%X is not the code of a character", bad);
+	    sieve_text_decode(&c->script->arena, s->s, &s->s) != RC_OK)
+		return sieve_check_fail_in(c, s,
+		    "\"${unicode:...}\" names a character that does not exist");
 	rest = s->s;
 	while (
 	    (c->ext & EXT(E_VARIABLES)) != 0 && sieve_ref_next(&rest, &ref)) {
@@ -542,6 +541,7 @@ static void check_commands(
 static void
 check_block(struct sieve_check *c, struct sieve_node *n)
 {
+	const struct sieve_value *name = sieve_tag_value(n, T_NAME);
 	bool loop = is_named(n, "foreverypart");
 
 	if (n->cmd->block != n->has_block) {
@@ -551,7 +551,9 @@ check_block(struct sieve_check *c, struct sieve_node *n)
 		    n->cmd->name);
 		return;
 	}
-	c->loops += loop;
+	if (loop)
+		c->loop[c->loops++] =
+		    name != NULL ? name->s[0].s : (struct sv){0};
 	check_commands(c, n->block, false);
 	c->loops -= loop;
 }
@@ -572,6 +574,35 @@ check_commands(struct sieve_check *c, struct sieve_node *first, bool top)
 	}
 }
 
+/* What the tests "ihave" of the script ask for: it may be used. */
+static void
+look_for_ihave(struct sieve_check *c, const struct sieve_node *n)
+{
+	enum sieve_ext e;
+
+	for (; n != NULL; n = n->next) {
+		look_for_ihave(c, n->test);
+		look_for_ihave(c, n->block);
+		if (!is_named(n, "ihave") || n->narg != 1)
+			continue;
+		for (size_t i = 0; i < n->arg[0].n; i++)
+			if (sieve_ext_find(n->arg[0].s[i].s, &e) == RC_OK)
+				c->asked |= sieve_ext_all(e);
+			else
+				c->asked_unknown = true;
+	}
+}
+
+static bool
+requires_ihave(const struct sieve_node *n)
+{
+	for (; is_named(n, "require"); n = n->next)
+		for (size_t i = 0; n->narg == 1 && i < n->arg[0].n; i++)
+			if (sv_eq(n->arg[0].s[i].s, SV("ihave")))
+				return true;
+	return false;
+}
+
 void
 sieve_check_script(struct sieve_script *s, struct sieve_errors *errors,
     struct sieve_errors *warnings)
@@ -579,6 +610,8 @@ sieve_check_script(struct sieve_script *s, struct sieve_errors *errors,
 	struct sieve_check c = {
 	    .script = s, .errors = errors, .warnings = warnings};
 
+	if (requires_ihave(s->commands))
+		look_for_ihave(&c, s->commands);
 	check_commands(&c, s->commands, true);
 	s->ext = c.ext;
 }

@@ -211,6 +211,28 @@ match_part(struct sieve_matcher *m, size_t pos, int64_t secs, int32_t original)
 	return f;
 }
 
+/*
+ * Is the day one that the month has?  A day too many would be one of the next
+ * month; a leap second is the first of the next day.
+ */
+static bool
+day_exists(struct sv value, int64_t secs, int32_t zone)
+{
+	struct clk_tm now, before;
+	uint64_t day = 0;
+	size_t i = 0;
+
+	while (i < value.n && !ascii_is_digit(value.p[i]))
+		i++;
+	for (; i < value.n && ascii_is_digit(value.p[i]) && day < 10000; i++)
+		day = day * 10 + (uint64_t)(value.p[i] - '0');
+	clk_civil(secs + (int64_t)zone * 60, &now);
+	clk_civil(secs + (int64_t)zone * 60 - 1, &before);
+	return day == (uint64_t)now.day ||
+	       (day == (uint64_t)before.day &&
+		   sv_find(value, SV(":60")) < value.n);
+}
+
 /* The whole field, or what is behind its last semicolon. */
 static bool
 read_date(struct sv value, int64_t *secs, int32_t *zone)
@@ -219,7 +241,8 @@ read_date(struct sv value, int64_t *secs, int32_t *zone)
 
 	if (semicolon < value.n)
 		value = sv_skip(value, semicolon + 1);
-	return mail_date_parse(sv_trim(value), secs, zone) == RC_OK;
+	return mail_date_parse(sv_trim(value), secs, zone) == RC_OK &&
+	       day_exists(value, *secs, *zone);
 }
 
 enum sieve_flow

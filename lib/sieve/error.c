@@ -34,6 +34,8 @@ sieve_quote(struct sv s, struct sieve_quote *q)
 
 		if (utf8_next(&s, &cp) != RC_OK)
 			cp = '?';
+		if (cp == '\r')
+			continue;
 		if (cp < ' ' || cp == 127)
 			cp = ' ';
 		utf8_put(&b, cp);

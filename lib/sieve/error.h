@@ -9,7 +9,7 @@ void sieve_error_add(struct sieve_errors *errors, unsigned line,
     __attribute__((format(printf, 4, 5)));
 /* Text of a script or a message, to be shown: without line breaks and control
  * characters, cut to fit. */
-#define SIEVE_QUOTE_MAX 72
+#define SIEVE_QUOTE_MAX 104
 struct sieve_quote {
 	char text[SIEVE_QUOTE_MAX];
 };

@@ -51,18 +51,21 @@ sieve_test_environment(
 	return sieve_matcher_end(&m, f, out);
 }
 
+/* What was not tested counts as nothing [RFC 5235 3.2]. */
 static enum sieve_flow
-match_number(
-    struct sieve_run *r, const struct sieve_node *n, unsigned value, bool *out)
+match_number(struct sieve_run *r, const struct sieve_node *n, bool tested,
+    int value, bool *out)
 {
-	enum sieve_flow f;
+	struct sieve_matcher m;
+	enum sieve_flow f = sieve_matcher_init(&m, r, n, n->pos[0]);
 	struct buf b;
 
 	buf_init(&b, 16);
-	buf_addu(&b, value);
-	f = sieve_match_one(r, n, n->pos[0], buf_sv(&b), out);
+	buf_addu(&b, (uint64_t)value);
+	if (f == FLOW_ON && (tested || n->match.type != M_COUNT))
+		f = sieve_matcher_value(&m, buf_sv(&b));
 	buf_fini(&b);
-	return f;
+	return sieve_matcher_end(&m, f, out);
 }
 
 /* 0: not tested, 1: certainly not, ... 10: certainly [RFC 5235 3.2]; with
@@ -71,16 +74,13 @@ enum sieve_flow
 sieve_test_spamtest(struct sieve_run *r, const struct sieve_node *n, bool *out)
 {
 	int spam = r->message->spam;
-	bool percent = sieve_has_tag(n, T_PERCENT);
 
-	if (n->match.type == M_COUNT)
-		return match_number(r, n, spam >= 0, out);
 	if (spam < 0)
-		return match_number(r, n, 0, out);
+		return match_number(r, n, false, 0, out);
 	if (spam > 100)
 		spam = 100;
-	return match_number(
-	    r, n, (unsigned)(percent ? spam : 1 + spam * 9 / 100), out);
+	return match_number(r, n, true,
+	    sieve_has_tag(n, T_PERCENT) ? spam : 1 + spam * 9 / 100, out);
 }
 
 enum sieve_flow
@@ -88,12 +88,10 @@ sieve_test_virustest(struct sieve_run *r, const struct sieve_node *n, bool *out)
 {
 	int virus = r->message->virus;
 
-	if (n->match.type == M_COUNT)
-		return match_number(r, n, virus > 0, out);
-	return match_number(r, n,
-	    (unsigned)(virus < 0   ? 0
-		       : virus > 5 ? 5
-				   : virus),
+	return match_number(r, n, virus > 0,
+	    virus < 0	? 0
+	    : virus > 5 ? 5
+			: virus,
 	    out);
 }
 

@@ -267,15 +267,3 @@ sieve_matcher_end(struct sieve_matcher *m, enum sieve_flow f, bool *out)
 	*out = m->hit;
 	return FLOW_ON;
 }
-
-enum sieve_flow
-sieve_match_one(struct sieve_run *r, const struct sieve_node *n,
-    const struct sieve_value *keys, struct sv value, bool *out)
-{
-	struct sieve_matcher m;
-	enum sieve_flow f = sieve_matcher_init(&m, r, n, keys);
-
-	if (f == FLOW_ON)
-		f = sieve_matcher_value(&m, value);
-	return sieve_matcher_end(&m, f, out);
-}

@@ -29,8 +29,5 @@ enum sieve_flow sieve_matcher_init(struct sieve_matcher *m, struct sieve_run *r,
 enum sieve_flow sieve_matcher_value(struct sieve_matcher *m, struct sv value);
 enum sieve_flow sieve_matcher_end(
     struct sieve_matcher *m, enum sieve_flow f, bool *out);
-/* For tests on one number or word: the whole of the above. */
-enum sieve_flow sieve_match_one(struct sieve_run *r, const struct sieve_node *n,
-    const struct sieve_value *keys, struct sv value, bool *out);
 
 #endif

@@ -8,18 +8,16 @@
 #include "sieve/modify.h"
 #include "sieve/part.h"
 
-#define LOOPS_MAX 8 /* one in another */
-
 bool
 sieve_check_foreverypart(struct sieve_check *c, struct sieve_node *n)
 {
 	const struct sieve_value *name = sieve_tag_value(n, T_NAME);
 
-	if (c->loops >= LOOPS_MAX)
+	if (c->loops >= SIEVE_LOOPS_MAX)
 		return sieve_check_fail_at(c, n,
 		    "\"foreverypart\" is nested too deeply; at most %d are "
 		    "allowed",
-		    LOOPS_MAX);
+		    SIEVE_LOOPS_MAX);
 	return name == NULL ||
 	       sieve_check_constant(c, name, "the name of a loop");
 }
@@ -32,8 +30,15 @@ sieve_check_break(struct sieve_check *c, struct sieve_node *n)
 	if (c->loops == 0)
 		return sieve_check_fail_at(
 		    c, n, "\"break\" can only be used in \"foreverypart\"");
-	return name == NULL ||
-	       sieve_check_constant(c, name, "the name of a loop");
+	if (name == NULL)
+		return true;
+	if (!sieve_check_constant(c, name, "the name of a loop"))
+		return false;
+	for (unsigned i = 0; i < c->loops; i++)
+		if (c->loop[i].p != NULL && sv_eq(c->loop[i], name->s[0].s))
+			return true;
+	return sieve_check_fail(c, name, "there is no loop \"%s\" around this",
+	    QUOTE(name->s[0].s));
 }
 
 uint32_t
@@ -104,18 +109,13 @@ sieve_run_foreverypart(struct sieve_run *r, const struct sieve_node *n)
 	return f == FLOW_BREAK && is_meant(r, &l) ? FLOW_ON : f;
 }
 
+/* That there is such a loop has been checked. */
 enum sieve_flow
 sieve_run_break(struct sieve_run *r, const struct sieve_node *n)
 {
 	const struct sieve_value *name = sieve_tag_value(n, T_NAME);
-	const struct sieve_loop *l = r->loop;
 
 	r->breaking = name != NULL ? name->s[0].s : (struct sv){0};
-	while (l != NULL && !is_meant(r, l))
-		l = l->up;
-	if (l == NULL)
-		return sieve_fail(r, n, "there is no loop \"%s\" around this",
-		    QUOTE(r->breaking));
 	return FLOW_BREAK;
 }
 

@@ -303,13 +303,20 @@ struct sieve_script {
 
 /* ---- checking ---- */
 
+#define SIEVE_LOOPS_MAX 8 /* one in another */
+
 struct sieve_check {
 	struct sieve_script *script;
 	struct sieve_errors *errors;
 	struct sieve_errors *warnings; /* may be NULL */
 	uint64_t ext;
-	unsigned loops; /* foreverypart around it */
-	unsigned parts; /* replace, enclose, extracttext: inside of */
+	/* What "ihave" tests ask for, wherever they are; and do they ask for
+	 * something that is unknown here? */
+	uint64_t asked;
+	bool asked_unknown;
+	/* foreverypart around it, and their names (p == NULL: none). */
+	unsigned loops;
+	struct sv loop[SIEVE_LOOPS_MAX];
 	/* Names of variables that have been set, and are global. */
 	struct sv *set, *global;
 	size_t nset, set_cap, nglobal, global_cap;

@@ -46,11 +46,12 @@ is_character(uint32_t v)
  * its value to out.
  */
 static size_t
-sequence(struct sv s, struct buf *out, uint32_t *bad)
+sequence(struct sv s, struct buf *out, bool *bad)
 {
 	bool unicode = sv_istarts(s, SV("${unicode:"));
 	struct sv t;
-	uint32_t v, wrong = 0;
+	uint32_t v;
+	bool wrong = false;
 	size_t before = out->n;
 
 	if (!unicode && !sv_istarts(s, SV("${hex:")))
@@ -64,7 +65,7 @@ sequence(struct sv s, struct buf *out, uint32_t *bad)
 		else if (is_character(v))
 			utf8_put(out, v);
 		else
-			wrong = v;
+			wrong = true;
 		if (t.n > 0 && t.p[0] == '}') {
 			*bad = wrong;
 			return s.n - t.n + 1;
@@ -83,10 +84,10 @@ none:
 }
 
 int
-sieve_text_decode(struct arena *a, struct sv in, struct sv *out, uint32_t *bad)
+sieve_text_decode(struct arena *a, struct sv in, struct sv *out)
 {
 	struct buf b;
-	uint32_t wrong = 0;
+	bool wrong = false;
 	size_t n;
 
 	if (sv_find(in, SV("${")) == in.n) {
@@ -94,18 +95,16 @@ sieve_text_decode(struct arena *a, struct sv in, struct sv *out, uint32_t *bad)
 		return RC_OK;
 	}
 	buf_init(&b, in.n + 1);
-	while (in.n > 0 && wrong == 0) {
+	while (in.n > 0 && !wrong) {
 		n = sequence(in, &b, &wrong);
 		if (n == 0)
 			buf_addc(&b, in.p[0]);
 		in = sv_skip(in, n > 0 ? n : 1);
 	}
-	if (wrong == 0)
+	if (!wrong)
 		*out = arena_dup(a, buf_sv(&b));
-	else
-		*bad = wrong;
 	buf_fini(&b);
-	return wrong == 0 ? RC_OK : RC_SYNTAX;
+	return !wrong ? RC_OK : RC_SYNTAX;
 }
 
 static size_t

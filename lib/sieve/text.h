@@ -10,10 +10,10 @@
 #define SIEVE_MATCHES_MAX  32 /* "${1}" to ... [RFC 5229 6] */
 #define SIEVE_VARIABLE_MAX 64 /* bytes of a variable's name */
 
-/* Decodes ${hex:...} and ${unicode:...}; RC_SYNTAX: a code that is none, and
- * which. */
-int sieve_text_decode(struct arena *a, struct sv in, struct sv *out,
-    uint32_t *bad_out) RC_USE_RESULT;
+/* Decodes ${hex:...} and ${unicode:...}; RC_SYNTAX: a character that does not
+ * exist. */
+int sieve_text_decode(
+    struct arena *a, struct sv in, struct sv *out) RC_USE_RESULT;
 
 /* The next reference to a variable in *s. */
 struct sieve_ref {

@@ -462,6 +462,12 @@ note_place(struct sched_dest *d, void *arg)
 	p->n += p->n < PLACES_SHOWN;
 }
 
+size_t
+queue_service_waiting(const struct queue_service *q)
+{
+	return spool_count(q->spool);
+}
+
 void
 queue_service_status(struct queue_service *q, struct buf *out)
 {

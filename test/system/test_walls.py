@@ -17,7 +17,7 @@ PROBES = 37
 # Nobody is there: what gets certificates is started, and fails.
 MORE = 'admins: [anna]\ntls: { acme: { directory: "https://127.0.0.1:9/" } }\n'
 # What is a process's own part is not probed there.
-PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "acme"},
+PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "acme", "web", "auth"},
         "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account", "web", "acme", "admin"},
         "big-file": {"account", "queue", "history"}}
 
