@@ -58,9 +58,9 @@ async function press(p, button) {
   await p.waitForLoadState();
 }
 
-async function sign_in(p, password = o.password) {
-  await p.goto('/home');
-  await p.getByLabel('Name or address').fill('anna@home.test');
+async function sign_in(p, password = o.password, name = 'anna@home.test', to = '/home') {
+  await p.goto(to);
+  await p.getByLabel('Name or address').fill(name);
   await p.getByLabel('Password').fill(password);
   await press(p, p.getByRole('button', { name: 'Sign in' }));
 }
@@ -290,6 +290,23 @@ async function factor(p) {
   verdict((await text(p)).includes('The second factor was turned off.'), 'totp-off', await text(p));
 }
 
+const ADMIN = ['/admin', '/admin/queue', '/admin/trace?which=ben@elsewhere.test', '/admin/reports', '/admin/dns',
+  '/admin/accounts', '/admin/configuration'];
+
+async function admin() {
+  const p = await open();
+  await ask('queue');
+  await sign_in(p, o.others, 'ben@home.test', '/admin');
+  verdict(p.url().endsWith('/admin') && (await p.locator('nav').innerText()).includes('Queue'), 'admin', await text(p));
+  await looks(p, 'admin', ADMIN);
+  await p.goto('/admin/queue');
+  await p.locator('main a[href^="/admin/queue/message"]').first().click();
+  await p.waitForURL('**/admin/queue/message**');
+  await press(p, p.getByRole('button', { name: 'Try now' }).first());
+  verdict((await text(p)).includes('tried now') && await ask('retried') === 'yes', 'queue-retry', await text(p));
+  await p.context().close();
+}
+
 async function signing_out(p) {
   await p.goto('/addresses');
   await press(p, p.getByRole('button', { name: 'Sign out' }));
@@ -312,6 +329,7 @@ try {
   await sting(p);
   await elsewhere(p);
   await factor(p);
+  await admin();
   await signing_out(p);
 } catch (e) {
   verdict(false, 'went-on', e.stack);

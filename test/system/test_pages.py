@@ -84,6 +84,13 @@ def answer(h, what, value):
         return may_log_in(h, value)
     if what == "scan":
         return subprocess.run(["zbarimg", "-q", "--raw", value], capture_output=True, text=True).stdout.strip()
+    if what == "queue":
+        s = h.submit("ben")
+        s.sendmail("ben@home.test", ["ben@elsewhere.test"], f"From: ben@home.test\r\nSubject: {STING}\r\n\r\nx\r\n")
+        s.quit()
+        wait_until(lambda: h.command("queue", "list").stdout.startswith("1 message"))
+    if what == "retried":
+        return "yes" if h.logged(r'admin\.act account=ben peer=127\.0\.0\.1 session=\d+ action="retry"') else "no"
     if what == "sting":
         put_markup(h)
     if what == "found":
@@ -94,7 +101,7 @@ def answer(h, what, value):
 def drive(h, folder, browser, found):
     p = subprocess.Popen(["node", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          text=True, env=dict(os.environ, PAGES=json.dumps({
-                             "host": HOST, "port": h.port["https"], "password": PASSWORD, "folder": folder,
+                             "host": HOST, "port": h.port["https"], "password": PASSWORD, "others": PASSWORD, "folder": folder,
                              "modules": found, "browser": browser, "sting": STING})))
     seen, rest = 0, ""
     for line in p.stdout:
@@ -132,7 +139,7 @@ def main():
     folder = keep or tempfile.mkdtemp(prefix="hm-pages.")
     os.makedirs(folder, exist_ok=True)
     start = time.monotonic()
-    with House(web=True, debug=True, extra="history: { subjects: on }\n") as h:
+    with House(web=True, debug=True, extra="history: { subjects: on }\nadmins: [ben]\n") as h:
         put_mail(h)
         drive(h, folder, browser, found)
         quick(h)
