@@ -10,7 +10,8 @@ struct self {
 	const struct self_visit *v;
 	struct self_reply *out;
 	enum page_language language;
-	struct sv sent; /* the form of a POST, the query of a GET */
+	struct sv sent;	 /* the form of a POST, the query of a GET */
+	bool unanswered; /* auth does not answer */
 	struct page page;
 };
 
