@@ -12,6 +12,7 @@ struct self {
 	enum page_language language;
 	struct sv sent;	 /* the form of a POST, the query of a GET */
 	bool unanswered; /* auth does not answer */
+	bool too_old;	 /* the form was */
 	struct page page;
 };
 

@@ -441,6 +441,9 @@ START_TEST(self__forms_need_their_token)
 			    wrong[j]);
 			ck_assert_uint_eq(post(forms[i], form), 403);
 			ck_assert(says("nothing was changed"));
+			/* It can be filled in again at once. */
+			ck_assert(says("name=\"csrf\" value=\"token\""));
+			ck_assert(says("<form method=\"post\" action=\"/"));
 		}
 		/* Not by a link either. */
 		ck_assert_uint_eq(
