@@ -506,7 +506,7 @@ def step_fuzz(res, args):
         exe = os.path.join(out_dir, name)
         code, out = run([cc, *flags[:-2], "-fsanitize=fuzzer,address,undefined",
                          "-fno-sanitize-recover=all", src, archive, "-o", exe, "-lssl",
-                         "-lcrypto", "-lsodium", "-lutf8proc", "-lidn2", "-lyaml", "-lz", "-lexpat", "-ljansson", "-lm",
+                         "-lcrypto", "-lqrencode", "-lsodium", "-lutf8proc", "-lidn2", "-lyaml", "-lz", "-lexpat", "-ljansson", "-lm",
                          "-lpthread"])
         if code:
             return name, code, tail(out)
