@@ -26,6 +26,7 @@ enum smtp_inbound {
 /* A local recipient's account. */
 struct smtp_account {
 	char name[SMTP_ACCOUNT_MAX];
+	char *written; /* the first address of it that was written to */
 	/* Port 25, once the message is judged: */
 	bool junk;	  /* it belongs into the folder for junk */
 	uint8_t override; /* enum verdict_override */

@@ -42,6 +42,8 @@ enum statement {
 	Q_RECENT,
 	Q_COUNT,
 	Q_COUNTS,
+	Q_SAMPLE,
+	Q_DAYS,
 	Q_FORGET_COUNTS,
 	Q_SCAN,
 	Q_SCAN_LATER,
