@@ -119,7 +119,7 @@ ARROWS = {
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
     "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish", "web/page"],
-    "lib/web/page": ["base", "clients"],
+    "lib/web/page": ["base", "clients", "conf"],
     "lib/web/admin": ["base", "clients", "conf", "history", "ipc", "net", "queue/spool", "web/page"],
     "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
     "lib/account": ["attach", "base", "conf", "history", "ipc", "mail", "mime", "msgauth", "net", "sieve", "store"],

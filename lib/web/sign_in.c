@@ -30,13 +30,6 @@ struct sign_in_form {
 	enum page_word error; /* W_NONE: none */
 };
 
-static enum page_language
-language_of(const struct http_ask *ask)
-{
-	return page_language(
-	    http_reader_field(ask->reader, SV("accept-language")));
-}
-
 static void
 begin(struct page *p, struct http_response *a, enum page_language language,
     enum page_word title)
@@ -154,7 +147,7 @@ web_to_sign_in(struct sv path, struct sv query, struct http_response *a)
 void
 web_sign_in_page(const struct http_ask *ask, struct http_response *a)
 {
-	struct sign_in_form f = {.language = language_of(ask)};
+	struct sign_in_form f = {.language = web_language(ask)};
 	struct buf to, done;
 
 	if (!web_browser_may(ask, a))
@@ -273,7 +266,7 @@ sign_in_new(const struct http_ask *ask)
 {
 	struct sign_in *s = xcalloc(1, sizeof *s);
 
-	s->language = language_of(ask);
+	s->language = web_language(ask);
 	s->tls = ask->tls;
 	buf_init(&s->name, PAGE_NAME_MAX - 1);
 	buf_init(&s->to, PAGE_FOLLOW_MAX);
@@ -356,8 +349,8 @@ is_from_here(const struct http_ask *ask, struct http_response *a)
 		return false;
 	if (!web_is_from_elsewhere(ask))
 		return true;
-	web_say(
-	    a, 403, language_of(ask), W_SIGN_ELSEWHERE, W_SIGN_ELSEWHERE_ABOUT);
+	web_say(a, 403, web_language(ask), W_SIGN_ELSEWHERE,
+	    W_SIGN_ELSEWHERE_ABOUT);
 	return false;
 }
 
@@ -404,7 +397,7 @@ web_link_page(const struct http_ask *ask, struct http_response *a)
 		http_response_error(a, 404, NULL);
 		return;
 	}
-	begin(&p, a, language_of(ask), W_SIGN_LINK);
+	begin(&p, a, web_language(ask), W_SIGN_LINK);
 	page_say(&p, "p", W_SIGN_LINK_ABOUT);
 	/* To where the page came from. */
 	page_form(&p, "");
