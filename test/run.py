@@ -108,6 +108,7 @@ ARROWS = {
     "lib/report": ["archive", "base", "ipc", "mail", "mime"],
     "lib/journal": ["base"],
     "lib/store": ["base", "journal", "mime"],
+    "lib/junk": ["base", "journal", "mime"],
     "lib/net": ["base"],
     "lib/acme": ["base"],
     "lib/https": ["base"],

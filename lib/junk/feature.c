@@ -169,8 +169,8 @@ struct body {
 static void
 part_type(struct sv msg, const struct mime_part *p, struct buf *out)
 {
-	struct sv v, header = sv_first(sv_skip(msg, p->header_off),
-	    p->header_len);
+	struct sv v,
+	    header = sv_first(sv_skip(msg, p->header_off), p->header_len);
 	size_t i;
 
 	if (!mime_field_find(header, SV("Content-Type"), &v))
@@ -242,8 +242,8 @@ static void
 take_attachment(
     struct sink *k, struct sv msg, const struct mime_part *p, struct sv type)
 {
-	struct sv v, header = sv_first(sv_skip(msg, p->header_off),
-	    p->header_len);
+	struct sv v,
+	    header = sv_first(sv_skip(msg, p->header_off), p->header_len);
 	struct sv body = sv_first(sv_skip(msg, p->body_off), p->body_len);
 	struct buf name, start;
 	size_t dot;
@@ -271,8 +271,8 @@ take_attachment(
 }
 
 static void
-take_parts(struct body *b, struct sink *k, struct sv msg,
-    const struct mime_msg *m)
+take_parts(
+    struct body *b, struct sink *k, struct sv msg, const struct mime_msg *m)
 {
 	struct buf type;
 	uint32_t i;
@@ -342,7 +342,7 @@ body(struct sink *k, struct sv msg, const struct mime_msg *m)
 	buf_init(&b.links, PART_MAX);
 	buf_init(&plain, PART_MAX);
 	take_parts(&b, k, msg, m);
-	junk_text_shape(k, buf_sv(&b.shown));
+	junk_text_shape(k, buf_sv(&b.shown), "text");
 	cut_middle(&b.shown);
 	junk_text_plain(buf_sv(&b.shown), false, &plain);
 	junk_text_grams(k, JUNK_GRAM, buf_sv(&plain));

@@ -27,7 +27,7 @@
 #include "base/sv.h"
 
 #define JUNK_FEATURES_MAX 12000
-#define JUNK_MESSAGE_MAX (1 << 20)
+#define JUNK_MESSAGE_MAX  (1 << 20)
 
 enum junk_kind {
 	JUNK_WORD,	  /* of the text as shown, without case */
@@ -48,7 +48,7 @@ enum junk_kind {
 
 /* Which kinds to take. */
 #define JUNK_ALL ((1U << JUNK_KINDS) - 1)
-#define JUNK_HEADERS                                                 \
+#define JUNK_HEADERS                                                      \
 	(1U << JUNK_SENDER | 1U << JUNK_HEADER | 1U << JUNK_HEADER_WORD | \
 	    1U << JUNK_HEADER_GRAM)
 

@@ -50,7 +50,7 @@ void junk_text_grams(struct sink *k, enum junk_kind kind, struct sv text);
 /* Case folded, what has no width left out, blanks narrowed. */
 void junk_text_plain(struct sv text, bool fold, struct buf *out);
 void junk_text_links(struct sv text, struct buf *links);
-void junk_text_shape(struct sink *k, struct sv text);
+void junk_text_shape(struct sink *k, struct sv text, const char *of);
 
 /* ---- html.c ---- */
 

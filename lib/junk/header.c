@@ -15,8 +15,8 @@ is_ours(struct sv name)
 	    "x-bogosity", "x-virus-scanned", "x-virus-status", "x-dspam-result",
 	    "x-rspamd-score", "x-spam", "x-barracuda-spam-score", "x-pyzor",
 	    "x-razor", "x-junk", "x-dcc"};
-	static const char *const start[] = {"x-spam-", "x-hearthmail-",
-	    "arc-", "x-rspamd-", "x-dspam-", "x-microsoft-antispam",
+	static const char *const start[] = {"x-spam-", "x-hearthmail-", "arc-",
+	    "x-rspamd-", "x-dspam-", "x-microsoft-antispam",
 	    "x-forefront-antispam", "x-ms-exchange-organization-scl",
 	    "x-proofpoint-spam", "x-mozilla-", "x-evolution", "x-keywords"};
 	size_t i;
@@ -28,7 +28,7 @@ is_ours(struct sv name)
 		if (sv_istarts(name, sv_str(start[i])))
 			return true;
 	return sv_ieq(name, SV("status")) || sv_ieq(name, SV("x-status")) ||
-	    sv_ieq(name, SV("x-uid"));
+	       sv_ieq(name, SV("x-uid"));
 }
 
 static bool
@@ -47,8 +47,7 @@ static const char *const only_shape[] = {"date", "message-id", "dkim-signature",
     "lines", "x-google-dkim-signature", "x-gm-message-state", "received", NULL};
 static const char *const sender[] = {
     "from", "reply-to", "sender", "resent-from", "errors-to", NULL};
-static const char *const recipient[] = {
-    "to", "cc", "bcc", "resent-to", NULL};
+static const char *const recipient[] = {"to", "cc", "bcc", "resent-to", NULL};
 
 /* ---- shapes ---- */
 
@@ -62,8 +61,11 @@ shape(struct sv s, struct buf *out)
 	for (i = 0; i < s.n && out->n < 60; i++) {
 		char c = s.p[i];
 
-		c = ascii_is_digit(c) ? '9' : ascii_is_upper(c) ? 'A' :
-		    ascii_is_lower(c) ? 'a' : ascii_is_graph(c) ? c : '_';
+		c = ascii_is_digit(c)	? '9'
+		    : ascii_is_upper(c) ? 'A'
+		    : ascii_is_lower(c) ? 'a'
+		    : ascii_is_graph(c) ? c
+					: '_';
 		if (c != last)
 			buf_addc(out, c);
 		last = c;
@@ -115,14 +117,50 @@ put_sender(struct sink *k, struct sv name, struct sv text)
 	prefix[name.n < 10 ? name.n : 10] = '\0';
 	junk_text_words(k, JUNK_SENDER, text, prefix);
 	local = sv_first(text, sv_rchr(text, '@'));
-	local = sv_skip(local, sv_rchr(local, '<') < local.n ?
-	    sv_rchr(local, '<') + 1 : 0);
+	local = sv_skip(
+	    local, sv_rchr(local, '<') < local.n ? sv_rchr(local, '<') + 1 : 0);
 	put_shape(k, prefix, local);
 	while ((dot = sv_chr(d, '.')) < d.n) {
 		junk_putf(k, JUNK_SENDER, "%s @%.*s", prefix, SV_ARG(d));
 		d = sv_skip(d, dot + 1);
 	}
 	junk_putf(k, JUNK_SENDER, "%s top %.*s", prefix, SV_ARG(d));
+}
+
+/* Names of hosts with the domains above them, networks of addresses: the
+ * way that a message came. */
+static void
+put_way(struct sink *k, struct sv text)
+{
+	size_t n, dot;
+
+	while (text.n > 0) {
+		struct sv w;
+		bool digits = true;
+
+		for (n = 0; n < text.n &&
+			    (ascii_is_alnum(text.p[n]) || text.p[n] == '.' ||
+				text.p[n] == '-' || text.p[n] == '_');
+		     n++)
+			digits = digits && !ascii_is_alpha(text.p[n]);
+		if (n == 0) {
+			text = sv_skip(text, 1);
+			continue;
+		}
+		w = sv_first(text, n);
+		text = sv_skip(text, n);
+		if (sv_starts(text, SV(";")) || sv_eq(w, SV("id")))
+			break;
+		if (digits && sv_chr(w, '.') == w.n)
+			continue;
+		while (w.n > 0 && w.n < 80) {
+			junk_put2(k, JUNK_HEADER_WORD, SV("by way of"), w);
+			dot = digits ? sv_rchr(w, '.') : sv_chr(w, '.');
+			if (dot == w.n)
+				break;
+			w = digits ? sv_first(w, dot) : sv_skip(w, dot + 1);
+		}
+	}
 }
 
 static void
@@ -176,15 +214,18 @@ field(struct sink *k, struct seen *s, const struct mime_field *f,
 	junk_put2(k, JUNK_HEADER, s->last, f->name);
 	junk_put(k, JUNK_HEADER, f->name);
 	s->last = f->name;
-	if (sv_ieq(f->name, SV("subject"))) {
+	if (sv_ieq(f->name, SV("received"))) {
+		put_way(k, buf_sv(&plain));
+		put_shape(k, "received", buf_sv(&plain));
+	} else if (sv_ieq(f->name, SV("subject"))) {
 		junk_text_words(k, JUNK_SUBJECT, buf_sv(&plain), NULL);
-		junk_text_shape(k, buf_sv(&text));
+		junk_text_shape(k, buf_sv(&text), "subject");
 	} else if (is_one_of(f->name, sender)) {
 		put_sender(k, f->name, buf_sv(&plain));
 	} else if (!is_one_of(f->name, only_shape)) {
 		put_words(k, f->name, buf_sv(&plain));
 	} else if (sv_ieq(f->name, SV("message-id")) ||
-	    sv_ieq(f->name, SV("date"))) {
+		   sv_ieq(f->name, SV("date"))) {
 		put_shape(k, sv_ieq(f->name, SV("date")) ? "date" : "id",
 		    buf_sv(&text));
 	}
@@ -208,11 +249,14 @@ relations(struct sink *k, const struct seen *s)
 	struct sv id = domain_of(buf_sv(&s->message_id));
 	struct sv to = domain_of(buf_sv(&s->to));
 
-	junk_putf(k, JUNK_HEADER, "received %u",
-	    s->received < 8 ? s->received : 8U);
+	junk_putf(
+	    k, JUNK_HEADER, "received %u", s->received < 8 ? s->received : 8U);
 	junk_putf(k, JUNK_HEADER, "recipients %u",
-	    s->recipients < 4 ? s->recipients : s->recipients < 10 ? 4U : 10U);
-	junk_putf(k, JUNK_HEADER, "from=id %d", sv_ends(id, from) || sv_ends(from, id));
+	    s->recipients < 4	 ? s->recipients
+	    : s->recipients < 10 ? 4U
+				 : 10U);
+	junk_putf(k, JUNK_HEADER, "from=id %d",
+	    sv_ends(id, from) || sv_ends(from, id));
 	junk_putf(k, JUNK_HEADER, "from=to %d", sv_ieq(to, from));
 	if (s->to.n > 0)
 		junk_putf(k, JUNK_HEADER, "from==to %d",
@@ -236,7 +280,7 @@ is_own_received(const struct junk_source *src, const struct mime_field *f)
 		return false;
 	at = sv_ifind(v, SV("by "));
 	return at < v.n &&
-	    sv_istarts(sv_trim(sv_skip(v, at + 3)), src->hostname);
+	       sv_istarts(sv_trim(sv_skip(v, at + 3)), src->hostname);
 }
 
 void

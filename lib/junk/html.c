@@ -59,7 +59,8 @@ attribute(struct sv tag, struct sv name)
 
 	while ((at = sv_find(tag, name)) < tag.n) {
 		bool starts = at > 0 && (ascii_is_blank(tag.p[at - 1]) ||
-		    tag.p[at - 1] == '"' || tag.p[at - 1] == '\'');
+					    tag.p[at - 1] == '"' ||
+					    tag.p[at - 1] == '\'');
 		struct sv v = sv_trim(sv_skip(tag, at + name.n));
 
 		tag = sv_skip(tag, at + name.n);
@@ -97,8 +98,9 @@ static bool
 is_white(struct sv colour)
 {
 	return sv_eq(colour, SV("white")) || sv_eq(colour, SV("#fff")) ||
-	    sv_eq(colour, SV("#ffffff")) || sv_starts(colour, SV("#fefefe")) ||
-	    sv_eq(colour, SV("transparent")) || sv_eq(colour, SV("ffffff"));
+	       sv_eq(colour, SV("#ffffff")) ||
+	       sv_starts(colour, SV("#fefefe")) ||
+	       sv_eq(colour, SV("transparent")) || sv_eq(colour, SV("ffffff"));
 }
 
 /* 0, 0px, 1px, .1em */
@@ -106,8 +108,8 @@ static bool
 is_tiny(struct sv size)
 {
 	return size.n > 0 &&
-	    (size.p[0] == '0' || sv_starts(size, SV(".0")) ||
-	    sv_eq(size, SV("1px")) || sv_eq(size, SV("1pt")));
+	       (size.p[0] == '0' || sv_starts(size, SV(".0")) ||
+		   sv_eq(size, SV("1px")) || sv_eq(size, SV("1pt")));
 }
 
 static bool
@@ -126,7 +128,7 @@ hides(struct sv name, struct sv tag)
 		return true;
 	if (sv_eq(name, SV("font")) &&
 	    (is_white(attribute(tag, SV("color"))) ||
-	    sv_eq(attribute(tag, SV("size")), SV("0"))))
+		sv_eq(attribute(tag, SV("size")), SV("0"))))
 		return true;
 	return back.n == 0 && is_white(property(style, SV("color")));
 }
@@ -170,8 +172,8 @@ use_tag(struct page *p)
 	if (name.n == 0)
 		return;
 	if (!end)
-		junk_put2(p->out->sink, JUNK_SHAPE, SV("tag"),
-		    sv_first(name, 20));
+		junk_put2(
+		    p->out->sink, JUNK_SHAPE, SV("tag"), sv_first(name, 20));
 	if (p->depth > 0 && sv_eq(name, sv_str(p->hider))) {
 		if (end)
 			p->depth--;
@@ -254,7 +256,7 @@ use_entity(struct sv s, struct buf *out)
 	uint32_t cp;
 
 	while (n < s.n && n <= ENTITY_MAX &&
-	    (ascii_is_alnum(s.p[n]) || s.p[n] == '#'))
+	       (ascii_is_alnum(s.p[n]) || s.p[n] == '#'))
 		n++;
 	cp = entity(sv_skip(sv_first(s, n), 1));
 	if (cp == 0) {
@@ -281,9 +283,8 @@ use_markup(struct page *p, struct sv s)
 		junk_put(p->out->sink, JUNK_SHAPE, SV("comment"));
 		return n + 3 < s.n ? n + 3 : s.n;
 	}
-	if (s.n < 2 ||
-	    (!ascii_is_alpha(s.p[1]) && s.p[1] != '/' && s.p[1] != '!' &&
-	    s.p[1] != '?'))
+	if (s.n < 2 || (!ascii_is_alpha(s.p[1]) && s.p[1] != '/' &&
+			   s.p[1] != '!' && s.p[1] != '?'))
 		return 0;
 	n = sv_chr(s, '>');
 	if (n == s.n && s.n > TAG_MAX)

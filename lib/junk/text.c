@@ -11,14 +11,14 @@ static bool
 is_word_byte(char c)
 {
 	return ascii_is_alnum(c) || (unsigned char)c >= 0x80 || c == '$' ||
-	    c == '%' || c == '\'' || c == '-' || c == '_' || c == '@';
+	       c == '%' || c == '\'' || c == '-' || c == '_' || c == '@';
 }
 
 static bool
 is_mark(char c)
 {
 	return c == '!' || c == '?' || c == '*' || c == '#' || c == '>' ||
-	    c == '=' || c == '~' || c == '|';
+	       c == '=' || c == '~' || c == '|';
 }
 
 static size_t
@@ -88,7 +88,8 @@ junk_text_pairs(struct sink *k, struct sv text)
 			unsigned b = (n - d) % PAIR_REACH;
 
 			/* Its name is the whole stretch of text. */
-			name = sv_of(word[b].p, (size_t)(w.p + w.n - word[b].p));
+			name =
+			    sv_of(word[b].p, (size_t)(w.p + w.n - word[b].p));
 			junk_put_hash(k, JUNK_PAIR,
 			    (hash[b] * 31U + d) * 0x9e3779b1U + hash[at], name);
 		}
@@ -114,16 +115,17 @@ static bool
 has_no_width(uint32_t cp)
 {
 	return cp == 0xad || cp == 0x34f || cp == 0x61c ||
-	    (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x202a && cp <= 0x202e) ||
-	    (cp >= 0x2060 && cp <= 0x2064) || (cp >= 0xfe00 && cp <= 0xfe0f) ||
-	    cp == 0xfeff || cp == 0x180e;
+	       (cp >= 0x200b && cp <= 0x200f) ||
+	       (cp >= 0x202a && cp <= 0x202e) ||
+	       (cp >= 0x2060 && cp <= 0x2064) ||
+	       (cp >= 0xfe00 && cp <= 0xfe0f) || cp == 0xfeff || cp == 0x180e;
 }
 
 static bool
 is_blank(uint32_t cp)
 {
 	return cp <= ' ' || cp == 0x7f || cp == 0xa0 ||
-	    (cp >= 0x2000 && cp <= 0x200a) || cp == 0x202f || cp == 0x3000;
+	       (cp >= 0x2000 && cp <= 0x200a) || cp == 0x202f || cp == 0x3000;
 }
 
 /* Letters that are written wide or in a mathematical alphabet are the plain
@@ -161,8 +163,7 @@ junk_text_plain(struct sv text, bool fold, struct buf *out)
 		blank = false;
 		cp = plain_letter(cp);
 		if (cp < 0x80)
-			buf_addc(
-			    out, fold ? ascii_lower((char)cp) : (char)cp);
+			buf_addc(out, fold ? ascii_lower((char)cp) : (char)cp);
 		else
 			utf8_put(out, cp);
 	}
@@ -208,13 +209,13 @@ tenths(size_t part, size_t of)
 
 /* How long, in which script, how much of it shouted. */
 void
-junk_text_shape(struct sink *k, struct sv text)
+junk_text_shape(struct sink *k, struct sv text, const char *of)
 {
 	uint32_t script[13] = {0}, i;
 	size_t upper = 0, letters = 0, digits = 0, n = 0;
 	struct sv s = sv_first(text, 16384);
 
-	junk_putf(k, JUNK_SHAPE, "length %d",
+	junk_putf(k, JUNK_SHAPE, "%s length %d", of,
 	    text.n > 0 ? 64 - __builtin_clzll(text.n) : 0);
 	while (s.n > 0) {
 		uint32_t cp = (unsigned char)s.p[0];
@@ -231,10 +232,10 @@ junk_text_shape(struct sink *k, struct sv text)
 			digits += ascii_is_digit((char)cp);
 		}
 	}
-	junk_putf(k, JUNK_SHAPE, "capitals %u", tenths(upper, letters));
-	junk_putf(k, JUNK_SHAPE, "digits %u", tenths(digits, n));
+	junk_putf(k, JUNK_SHAPE, "%s capitals %u", of, tenths(upper, letters));
+	junk_putf(k, JUNK_SHAPE, "%s digits %u", of, tenths(digits, n));
 	for (i = 1; i < 13; i++)
 		if (script[i] > 0)
-			junk_putf(k, JUNK_SHAPE, "script %u %u", i,
+			junk_putf(k, JUNK_SHAPE, "%s script %u %u", of, i,
 			    tenths(script[i], n));
 }
