@@ -173,6 +173,24 @@ note_override(const struct smtp_transaction *t, struct smtp_arrival *out)
 	}
 }
 
+/* Who looks after mail here is who a listed server has to write to
+ * [RFC 5321 4.5.1, RFC 2142 5]. */
+static bool
+is_for_the_desk(const struct smtp_transaction *t)
+{
+	struct sv rest = buf_sv(&t->rcpts);
+
+	while (rest.n > 0) {
+		struct sv address = sv_split(&rest, ' ');
+		struct sv local = sv_first(address, sv_rchr(address, '@'));
+
+		if (sv_ieq(local, SV("postmaster")) ||
+		    sv_ieq(local, SV("abuse")))
+			return true;
+	}
+	return false;
+}
+
 void
 smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 {
@@ -186,6 +204,8 @@ smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 		struct smtp_judge_outcome o;
 
 		smtp_judge_action(t->judge, h->policy, sv_str(h->domain), &o);
+		if (o.listed && is_for_the_desk(t))
+			o.action = SMTP_JUDGE_JUNK;
 		h->action = o.action;
 		h->override = o.override;
 		h->other = o.other;

@@ -1,6 +1,7 @@
 #include "smtp/backend.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -296,6 +297,50 @@ backend_trusts(void *ctx, struct sv domain, const char *sealer)
 	return yes;
 }
 
+/* Those of one zone are one list, of which some codes are for refusing. */
+static struct smtp_block_list *
+list_of(struct smtp_block_list *all, size_t *n, const char *zone)
+{
+	size_t i;
+
+	for (i = 0; i < *n; i++)
+		if (strcmp(all[i].zone, zone) == 0)
+			return &all[i];
+	must(*n < SMTP_BLOCK_LISTS_MAX);
+	(void)snprintf(all[i].zone, sizeof all[i].zone, "%s", zone);
+	return &all[(*n)++];
+}
+
+_Static_assert(CONF_BLOCK_LISTS_MAX <= SMTP_BLOCK_LISTS_MAX, "lists");
+_Static_assert(2 * CONF_CODES_MAX <= SMTP_CODES_MAX, "codes of a list");
+
+static size_t
+backend_block_lists(void *ctx, struct smtp_block_list **out)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	const struct conf_block_lists *l = &c->inbound.block_lists;
+	struct smtp_block_list *all =
+	    xcalloc(SMTP_BLOCK_LISTS_MAX, sizeof *all);
+	size_t i, k, n = 0;
+
+	for (i = 0; i < l->n; i++) {
+		const struct conf_block_list *b = &l->list[i];
+		struct smtp_block_list *s = list_of(all, &n, b->zone);
+
+		for (k = 0; k < b->ncode && s->ncode < SMTP_CODES_MAX; k++) {
+			memcpy(
+			    s->code[s->ncode++], b->code[k], sizeof b->code[k]);
+			if (b->refuse)
+				memcpy(s->refuse[s->nrefuse++], b->code[k],
+				    sizeof b->code[k]);
+		}
+	}
+	conf_free(&c);
+	*out = all;
+	return n;
+}
+
 static void
 backend_feedback(void *ctx, const struct smtp_feedback *f)
 {
@@ -409,4 +454,5 @@ const struct smtp_ops smtp_backend_ops = {
     .welcomes = backend_welcomes,
     .knows = backend_knows,
     .is_own = backend_is_own,
+    .block_lists = backend_block_lists,
 };

@@ -5,8 +5,38 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "mail/domain.h"
 #include "msgauth/authres.h"
 #include "smtp/judge_priv.h"
+
+/* Who has an address that nobody else can be asked about is not listed. */
+static bool
+is_public(const struct in6_addr *a)
+{
+	const unsigned char *b = a->s6_addr + 12;
+
+	if (!IN6_IS_ADDR_V4MAPPED(a))
+		return !IN6_IS_ADDR_LINKLOCAL(a) && !IN6_IS_ADDR_LOOPBACK(a) &&
+		       (a->s6_addr[0] & 0xfe) != 0xfc;
+	return b[0] != 127 && b[0] != 10 && (b[0] != 172 || b[1] >> 4 != 1) &&
+	       (b[0] != 192 || b[1] != 168) && (b[0] != 169 || b[1] != 254) &&
+	       (b[0] != 100 || b[1] >> 6 != 1);
+}
+
+static void
+ask_block_lists(struct smtp_judge *j, const struct in6_addr *peer)
+{
+	struct smtp_block_list *list = NULL;
+	size_t n;
+
+	if (j->ops->block_lists == NULL || !is_public(peer))
+		return;
+	n = j->ops->block_lists(j->ctx, &list);
+	if (n > 0)
+		j->lists = smtp_listed_new(peer, list, n);
+	else
+		free(list);
+}
 
 struct smtp_judge *
 smtp_judge_new(const struct smtp_ops *ops, void *ctx,
@@ -25,6 +55,8 @@ smtp_judge_new(const struct smtp_ops *ops, void *ctx,
 		j->check = check_new(e);
 		j->inbox = smtp_judge_inbox_new();
 		j->network = smtp_judge_network(&e->peer);
+		j->sender = sv_dup(e->sender);
+		ask_block_lists(j, &e->peer);
 	}
 	return j;
 }
@@ -36,6 +68,8 @@ smtp_judge_free(struct smtp_judge **jp)
 
 	if (j == NULL)
 		return;
+	smtp_listed_free(&j->lists);
+	free(j->sender);
 	check_free(&j->check);
 	if (j->inbox != NULL)
 		smtp_judge_inbox_leave(j->inbox);
@@ -143,16 +177,47 @@ ask_for_lists(struct smtp_judge *j)
 
 	if (r->dmarc.disposition == DMARC_P_NONE || j->ops->knows == NULL)
 		return;
-	j->lists = LISTS_UNKNOWN;
-	for (i = 0; i < r->nlist && j->lists != LISTS_KNOWN; i++) {
+	j->known = LISTS_UNKNOWN;
+	for (i = 0; i < r->nlist && j->known != LISTS_KNOWN; i++) {
 		bool yes = false;
 
 		j->list = r->list[i].address;
 		if (j->ops->knows(j->ctx, j->list, &yes) != RC_OK)
-			j->lists = LISTS_UNSURE;
+			j->known = LISTS_UNSURE;
 		else if (yes)
-			j->lists = LISTS_KNOWN;
+			j->known = LISTS_KNOWN;
 	}
+}
+
+/* It comes from somebody to whom people here have written. */
+static bool
+is_correspondent(struct smtp_judge *j)
+{
+	struct sv sender = sv_str(j->sender), author = smtp_judge_author(j);
+	size_t at = sv_rchr(sender, '@');
+	bool yes = false;
+
+	return j->ops->knows != NULL && at < sender.n && author.n > 0 &&
+	       smtp_judge_verified(j) &&
+	       mail_domain_is_within(sv_skip(sender, at + 1), author) &&
+	       j->ops->knows(j->ctx, j->sender, &yes) == RC_OK && yes;
+}
+
+/* All else is known: they are not waited for as long. */
+static void
+wait_for_block_lists(struct smtp_judge *j)
+{
+	int64_t until = clk_mono() + SMTP_LISTED_MS;
+
+	if (until < j->until)
+		j->until = until;
+	while (smtp_judge_ask_lists(j) == RC_MORE)
+		if (!smtp_judge_take_answers(j)) {
+			smtp_listed_give_up(j->lists);
+			break;
+		}
+	smtp_listed_result(j->lists, &j->listed);
+	j->spoken_for = j->listed.junk && is_correspondent(j);
 }
 
 void
@@ -174,4 +239,5 @@ smtp_judge_end(struct smtp_judge *j)
 	must(r == RC_OK);
 	j->ended = true;
 	ask_for_lists(j);
+	wait_for_block_lists(j);
 }

@@ -1,8 +1,8 @@
 /*
  * What arrives on port 25, judged while it comes in: iprev, SPF, DKIM, ARC and
- * DMARC (msgauth/check.h), with the names looked up side by side.  The header
- * is collected, so that results which claim to be ours can be taken out of it;
- * the body is hashed as it streams by.
+ * DMARC (msgauth/check.h) and block lists (smtp/listed.h), with the names
+ * looked up side by side.  The header is collected, so that results which claim
+ * to be ours can be taken out of it; the body is hashed as it streams by.
  *
  *   j = smtp_judge_new(ops, ctx, &envelope);
  *   while (...)
@@ -64,6 +64,7 @@ struct smtp_judge_outcome {
 	enum smtp_judge_action action;
 	enum verdict_override override;
 	const char *other; /* the list or sealer of the override, or "" */
+	bool listed;	   /* refused for its address alone */
 	/* For the last three actions, what is said to the other side: its
 	 * enhanced code and the words. */
 	const char *code;
@@ -102,7 +103,7 @@ void smtp_judge_field(
     const struct smtp_judge *j, const struct verdict *v, struct buf *out);
 /* " author=x dmarc=fail spf=pass dkim=none ...", for the log; "" without a
  * judgement.  v may be NULL. */
-#define SMTP_JUDGE_LOG_MAX 700
+#define SMTP_JUDGE_LOG_MAX 1000
 void smtp_judge_log(const struct smtp_judge *j, const struct verdict *v,
     char out[SMTP_JUDGE_LOG_MAX]);
 

@@ -214,32 +214,47 @@ recall(struct smtp_judge *j, const struct lookup_question *q)
 	return true;
 }
 
-/* Evaluates as far as that goes without waiting, and asks for the rest. */
-int
-smtp_judge_go_on(struct smtp_judge *j)
+/* Asks what is open, as far as it may; is there an answer at once? */
+static bool
+ask_open(struct smtp_judge *j)
 {
 	struct lookup *l = check_lookup(j->check);
 	struct lookup_question q;
-	int r = RC_MORE;
-	bool author, again = true;
+	bool author, asked = false, news = false;
 
-	while (r == RC_MORE && again) {
-		bool asked = false;
-
-		r = check_evaluate(j->check);
-		again = false;
-		while (lookup_next(l, &author) && may_ask(j, author) &&
-		       lookup_open(l, &q)) {
-			if (recall(j, &q)) {
-				again = true;
-				continue;
-			}
-			ask(j, &q);
-			asked = true;
+	while (lookup_next(l, &author) && may_ask(j, author) &&
+	       lookup_open(l, &q)) {
+		if (recall(j, &q)) {
+			news = true;
+			continue;
 		}
-		/* What was refused at once has its answer already. */
-		again = again || (asked && lookup_waiting(l) == 0);
+		ask(j, &q);
+		asked = true;
 	}
+	/* What was refused at once has its answer already. */
+	return news || (asked && lookup_waiting(l) == 0);
+}
+
+int
+smtp_judge_go_on(struct smtp_judge *j)
+{
+	int r;
+
+	do {
+		r = check_evaluate(j->check);
+		(void)smtp_listed_evaluate(j->lists, check_lookup(j->check));
+	} while (ask_open(j) && r == RC_MORE);
+	return r;
+}
+
+int
+smtp_judge_ask_lists(struct smtp_judge *j)
+{
+	int r;
+
+	do
+		r = smtp_listed_evaluate(j->lists, check_lookup(j->check));
+	while (ask_open(j) && r == RC_MORE);
 	return r;
 }
 

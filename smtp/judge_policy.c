@@ -169,7 +169,7 @@ find_override(const struct smtp_judge *j, struct sv domain,
 	const struct check_result *r = check_result(j->check);
 	const char *list = welcome_list(j, domain);
 
-	if (list == NULL && j->lists == LISTS_KNOWN && !is_own_author(j))
+	if (list == NULL && j->known == LISTS_KNOWN && !is_own_author(j))
 		list = j->list;
 	if (is_vouched_for(j, domain)) {
 		out->override = VERDICT_ARC;
@@ -197,7 +197,7 @@ apply_policy(const struct smtp_judge *j, enum smtp_inbound policy,
 		say_later(out, "ARC key", r->arc.sealer[r->arc.n - 1]);
 		return;
 	}
-	if (j->lists == LISTS_KNOWN) {
+	if (j->known == LISTS_KNOWN) {
 		out->action = SMTP_JUDGE_JUNK;
 		out->override = VERDICT_LIST;
 		out->other = j->list;
@@ -208,7 +208,7 @@ apply_policy(const struct smtp_judge *j, enum smtp_inbound policy,
 	} else if (policy == SMTP_INBOUND_JUNK) {
 		out->action = SMTP_JUDGE_JUNK;
 		out->override = VERDICT_OWNER;
-	} else if (j->lists == LISTS_UNSURE) {
+	} else if (j->known == LISTS_UNSURE) {
 		out->action = SMTP_JUDGE_DEFER;
 		out->code = "4.3.0";
 		(void)snprintf(out->text, sizeof out->text,
@@ -220,8 +220,8 @@ apply_policy(const struct smtp_judge *j, enum smtp_inbound policy,
 	}
 }
 
-void
-smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
+static void
+apply_dmarc(const struct smtp_judge *j, enum smtp_inbound policy,
     struct sv domain, struct smtp_judge_outcome *out)
 {
 	bool milder = policy == SMTP_INBOUND_NOTE || policy == SMTP_INBOUND_OFF;
@@ -247,6 +247,50 @@ smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
 		return;
 	if (r->dmarc.result == AUTH_TEMPERROR)
 		say_later(out, "DMARC, SPF or DKIM records", r->dmarc.domain);
+}
+
+static void
+say_listed(const struct smtp_judge *j, struct smtp_judge_outcome *out)
+{
+	char ip[LOOKUP_IP_TEXT];
+
+	out->code = "5.7.1";
+	out->listed = true;
+	(void)snprintf(out->text, sizeof out->text,
+	    "mail from %s is refused: the address is on the block list "
+	    "%.100s (%s);\nask there to have it removed, or send from "
+	    "another address",
+	    lookup_ip_text(&check_result(j->check)->peer, ip), j->listed.zone,
+	    j->listed.code);
+}
+
+/* What the address says counts beside what the author's domain does, and less
+ * than what people here have done. */
+static void
+apply_lists(const struct smtp_judge *j, struct sv domain,
+    struct smtp_judge_outcome *out)
+{
+	if (!j->listed.junk || j->spoken_for ||
+	    out->action > SMTP_JUDGE_DEFER || out->override == VERDICT_LIST ||
+	    out->override == VERDICT_ARC || is_vouched_for(j, domain) ||
+	    welcome_list(j, domain) != NULL)
+		return;
+	if (j->listed.refuse) {
+		out->action = SMTP_JUDGE_REFUSE;
+		say_listed(j, out);
+	} else if (out->action == SMTP_JUDGE_KEEP) {
+		out->action = SMTP_JUDGE_JUNK;
+	}
+}
+
+void
+smtp_judge_action(const struct smtp_judge *j, enum smtp_inbound policy,
+    struct sv domain, struct smtp_judge_outcome *out)
+{
+	apply_dmarc(j, policy, domain, out);
+	if (j->ended && policy != SMTP_INBOUND_NOTE &&
+	    policy != SMTP_INBOUND_OFF)
+		apply_lists(j, domain, out);
 }
 
 enum smtp_judge_action
@@ -319,6 +363,7 @@ smtp_judge_verdict(const struct smtp_judge *j, struct verdict *out)
 	if (!j->ended)
 		return false;
 	verdict_make(check_result(j->check), j->received, out);
+	(void)snprintf(out->listed, sizeof out->listed, "%s", j->listed.text);
 	return true;
 }
 
@@ -357,11 +402,12 @@ smtp_judge_log(const struct smtp_judge *j, const struct verdict *v,
 	arc = v != NULL && v->override == VERDICT_ARC;
 	list = v != NULL && v->override == VERDICT_LIST;
 	(void)snprintf(out, SMTP_JUDGE_LOG_MAX,
-	    " author=%s dmarc=%s spf=%s dkim=%s arc=%s%s%s%s iprev=%s",
+	    " author=%s dmarc=%s spf=%s dkim=%s arc=%s%s%s%s iprev=%s%s%s%s",
 	    r->dmarc.domain[0] != '\0' ? r->dmarc.domain : "?",
 	    auth_result_name(r->dmarc.result),
 	    auth_result_name(r->mailfrom.result), dkim,
 	    auth_result_name(r->arc.result), arc ? "(trusted)" : "",
 	    list ? " list=" : "", list ? v->other : "",
-	    auth_result_name(r->iprev.result));
+	    auth_result_name(r->iprev.result), j->listed.junk ? " listed=" : "",
+	    j->listed.text, j->spoken_for ? "(known here)" : "");
 }

@@ -3,13 +3,18 @@
 #define SMTP_JUDGE_PRIV_H
 
 #include "smtp/judge.h"
+#include "smtp/listed.h"
 
 struct smtp_judge_inbox;
 
 struct smtp_judge {
 	const struct smtp_ops *ops;
 	void *ctx;
-	struct check *check; /* NULL: not judged */
+	struct check *check;	    /* NULL: not judged */
+	struct smtp_listed *lists;  /* NULL: no block list is asked */
+	struct smtp_listing listed; /* after the end */
+	char *sender;		    /* of the envelope */
+	bool spoken_for; /* by people here, in spite of being listed */
 	struct smtp_judge_inbox *inbox;
 	unsigned network; /* of the peer, in out_of_network */
 	int64_t ms;
@@ -23,7 +28,7 @@ struct smtp_judge {
 		LISTS_UNKNOWN,
 		LISTS_KNOWN,
 		LISTS_UNSURE /* the answer cannot be had now */
-	} lists;
+	} known;
 	const char *list;
 	const char *hostname;
 
@@ -44,6 +49,8 @@ unsigned smtp_judge_network(const struct in6_addr *a);
 /* Evaluates as far as that goes without waiting, and asks for the rest; RC_MORE
  * until all is known. */
 int smtp_judge_go_on(struct smtp_judge *j);
+/* The same for the block lists alone. */
+int smtp_judge_ask_lists(struct smtp_judge *j);
 /* Waits until an answer comes, or it is time to look at the questions again,
  * and hands in what has come.  False: time (j->until) is up. */
 bool smtp_judge_take_answers(struct smtp_judge *j) RC_USE_RESULT;

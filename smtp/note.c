@@ -130,7 +130,9 @@ add_reason(const struct smtp_arrival *a, struct buf *out)
 		    v->override == VERDICT_LIST || v->override == VERDICT_ARC
 			? v->other
 			: "");
-	if (a->junk && a->judged && v->domain[0] != '\0')
+	if (a->junk && a->judged && v->listed[0] != '\0')
+		buf_addf(out, "; to the junk: its address is on %s", v->listed);
+	else if (a->junk && a->judged && v->domain[0] != '\0')
 		buf_addf(out,
 		    "; to the junk: nothing confirms that it is from %s",
 		    v->domain);

@@ -82,6 +82,17 @@ struct smtp_report_mail {
 	uint64_t size;
 };
 
+#define SMTP_BLOCK_LISTS_MAX 16
+#define SMTP_CODES_MAX	     32
+
+/* Asked about the other side's address: dns/block_list.h.  What of its codes
+ * is not in refuse makes mail junk. */
+struct smtp_block_list {
+	char zone[DNS_NAME_MAX];
+	uint32_t code[SMTP_CODES_MAX][2], refuse[SMTP_CODES_MAX][2];
+	size_t ncode, nrefuse;
+};
+
 struct smtp_feedback;
 struct list_name;
 struct smtp_signing;
@@ -158,6 +169,9 @@ struct smtp_ops {
 	 * found out now.  NULL: nobody has.
 	 */
 	int (*knows)(void *ctx, const char *address, bool *yes);
+	/* The block lists that are asked: at most SMTP_BLOCK_LISTS_MAX, *out
+	 * for the caller to free.  NULL: none is. */
+	size_t (*block_lists)(void *ctx, struct smtp_block_list **out);
 	/* Is the domain one of ours, or below one?  NULL: none is. */
 	bool (*is_own)(void *ctx, struct sv domain);
 	/* What became of a message, for its owner's history; and what is only

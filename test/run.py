@@ -98,6 +98,7 @@ LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", 
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
+    "lib/attach": ["archive", "base", "mime"],
     "lib/conf": ["base"],
     "lib/ipc": ["base"],
     "lib/history": ["base", "ipc", "report"],

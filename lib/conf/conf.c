@@ -40,8 +40,19 @@ conf_ref(struct conf *c)
 }
 
 static void
+block_lists_fini(struct conf_block_lists *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		free(l->list[i].zone);
+	free(l->list);
+}
+
+static void
 inbound_fini(struct conf_inbound *in)
 {
+	block_lists_fini(&in->block_lists);
 	free_strings(in->trust_arc, in->ntrust_arc);
 	free_strings(in->list, in->nlist);
 }
@@ -94,9 +105,7 @@ conf_free(struct conf **cp)
 	free_strings(c->mta_sts.mx, c->mta_sts.nmx);
 	free_strings(c->dns.forward, c->dns.nforward);
 	free_strings(c->dns.receiver, c->dns.nreceiver);
-	for (i = 0; i < c->dns.nblock_list; i++)
-		free(c->dns.block_list[i].zone);
-	free(c->dns.block_list);
+	block_lists_fini(&c->dns.block_lists);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);
 	free(c->acme.ca);

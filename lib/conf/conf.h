@@ -59,6 +59,24 @@ struct conf_account {
 	uint64_t quota; /* see conf_quota */
 };
 
+#define CONF_BLOCK_LISTS_MAX 16
+#define CONF_CODES_MAX	     16
+
+/* A list of addresses from which others do not want mail [RFC 5782]. */
+struct conf_block_list {
+	char *zone; /* lower case */
+	/* What it answers for an address that is listed, as numbers, from and
+	 * to; all else is an error. */
+	uint32_t code[CONF_CODES_MAX][2];
+	size_t ncode;
+	bool refuse; /* of inbound: what is listed is refused */
+};
+
+struct conf_block_lists {
+	struct conf_block_list *list;
+	size_t n;
+};
+
 /* What becomes of mail that the domain of its author disowns. */
 struct conf_inbound {
 	bool has_dmarc, has_trust_arc, has_lists; /* the keys are there */
@@ -76,6 +94,9 @@ struct conf_inbound {
 	 * lower case. */
 	char **list;
 	size_t nlist;
+	/* Block lists that are asked about the other side's address.  Of all
+	 * domains only: they are asked once for a message. */
+	struct conf_block_lists block_lists;
 };
 
 /* What other servers are to make of TLS with this one [RFC 8461]. */
@@ -134,26 +155,11 @@ struct conf_relay {
 	struct conf_place password_at;
 };
 
-#define CONF_FORWARD_MAX     8
-#define CONF_RECEIVERS_MAX   8
-#define CONF_BLOCK_LISTS_MAX 16
-#define CONF_CODES_MAX	     16
-
-/* A list of addresses from which others do not want mail [RFC 5782]. */
-struct conf_block_list {
-	char *zone; /* lower case */
-	/* What it answers for an address that is listed, as numbers, from and
-	 * to; all else is an error. */
-	struct conf_codes {
-		uint32_t first, last;
-	} code[CONF_CODES_MAX];
-	size_t ncode;
-};
-
+#define CONF_FORWARD_MAX   8
+#define CONF_RECEIVERS_MAX 8
 /* How names are looked up, and how ours are watched. */
 struct conf_dns {
-	struct conf_block_list *block_list;
-	size_t nblock_list;
+	struct conf_block_lists block_lists; /* that know our addresses? */
 	char **receiver; /* whose hosts are tried on port 25 */
 	size_t nreceiver;
 	bool check;	/* once a day */

@@ -111,8 +111,13 @@ void conf_set_dkim(struct conf_parser *p, yaml_node_t *n);
 /* ---- dns.c ---- */
 void conf_set_dns(struct conf_parser *p, yaml_node_t *n);
 
+/* ---- block_lists.c ---- */
+/* Instead of those that are there with the same `refuse`. */
+void conf_read_block_lists(struct conf_parser *p, yaml_node_t *n,
+    struct conf_block_lists *l, bool refuse);
+void conf_default_block_lists(struct conf *c);
+
 /* ---- watch.c ---- */
-void conf_set_block_lists(struct conf_parser *p, yaml_node_t *n);
 void conf_set_receivers(struct conf_parser *p, yaml_node_t *n);
 void conf_set_dns_check(struct conf_parser *p, yaml_node_t *n);
 void conf_default_watch(struct conf *c);

@@ -54,8 +54,14 @@ set_validate(struct conf_parser *p, yaml_node_t *n)
 	(void)conf_get_bool(p, n, &p->c->dns.validate);
 }
 
+static void
+set_block_lists(struct conf_parser *p, yaml_node_t *n)
+{
+	conf_read_block_lists(p, n, &p->c->dns.block_lists, false);
+}
+
 static const struct conf_key keys[] = {
-    {"block_lists", conf_set_block_lists},
+    {"block_lists", set_block_lists},
     {"check", conf_set_dns_check},
     {"forward", set_forward},
     {"receivers", conf_set_receivers},

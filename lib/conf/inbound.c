@@ -90,8 +90,36 @@ set_lists(struct conf_parser *p, yaml_node_t *n)
 	conf_each_item(p, n, "mailing lists", add_name, &a);
 }
 
+/* They are asked once for a message, whoever it is for. */
+static bool
+is_of_all(struct conf_parser *p, yaml_node_t *n)
+{
+	if (p->inbound == &p->c->inbound)
+		return true;
+	CONF_FAIL(p, n,
+	    "block lists are for all domains: write it below the "
+	    "key inbound at the top");
+	return false;
+}
+
+static void
+set_block_lists(struct conf_parser *p, yaml_node_t *n)
+{
+	if (is_of_all(p, n))
+		conf_read_block_lists(p, n, &p->inbound->block_lists, false);
+}
+
+static void
+set_refuse_lists(struct conf_parser *p, yaml_node_t *n)
+{
+	if (is_of_all(p, n))
+		conf_read_block_lists(p, n, &p->inbound->block_lists, true);
+}
+
 static const struct conf_key keys[] = {
+    {"block_lists", set_block_lists},
     {"dmarc", set_dmarc},
+    {"refuse_lists", set_refuse_lists},
     {"trust_arc", set_trust_arc},
     {"lists", set_lists},
     {NULL, NULL},

@@ -8,6 +8,7 @@
 #include "ipc/msg_history.h"
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
+#include "ipc/msg_page.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
 #include "ipc/msg_web.h"
@@ -96,6 +97,14 @@ const struct codec_type *const ipc_messages[] = {
     &feedback_rest_codec,
     &reports_ask_codec,
     &reports_answer_codec,
+    /* msg_page.h */
+    &sign_in_ask_codec,
+    &sign_in_done_codec,
+    &sign_out_codec,
+    &visit_ask_codec,
+    &page_open_codec,
+    &page_ask_codec,
+    &page_answer_codec,
     /* msg_web.h */
     &http_challenge_codec,
     &http_challenge_end_codec,

@@ -38,7 +38,16 @@ enum proto {
 
 	/* ---- web to auth: msg_auth.h ---- */
 
-	AUTH_LINK, /* link_ask -> link_done */
+	AUTH_LINK,     /* link_ask -> link_done */
+	AUTH_SIGN_IN,  /* sign_in_ask -> sign_in_done: msg_page.h */
+	AUTH_SIGN_OUT, /* sign_out; no answer: msg_page.h */
+	AUTH_VISIT,    /* visit_ask -> msg_answer: msg_page.h */
+
+	/* ---- auth to admin, and to keeper, which passes it on to the account;
+	 * web to either on the page's own line: msg_page.h ---- */
+
+	PAGE_OPEN, /* page_open -> msg_answer */
+	PAGE_ASK,  /* page_ask -> page_answer; once */
 
 	/* ---- auth to keeper, keeper to account: msg_account.h ---- */
 

@@ -49,6 +49,8 @@ lookup_limit(enum lookup_part part)
 	    [LOOKUP_ALIGN] = 88,
 	    /* Fifty seals and a message signature. */
 	    [LOOKUP_ARC] = 64,
+	    /* Sixteen lists, each with its two test entries. */
+	    [LOOKUP_LISTED] = 48,
 	};
 
 	return limits[part];

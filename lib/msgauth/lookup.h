@@ -45,10 +45,11 @@ enum lookup_part {
 	LOOKUP_MAILFROM, /* SPF */
 	LOOKUP_HELO,	 /* SPF */
 	LOOKUP_IPREV,
-	LOOKUP_DKIM,  /* keys */
-	LOOKUP_ALIGN, /* DMARC records above other domains */
-	LOOKUP_ARC,   /* keys */
-	LOOKUP_PARTS  /* how many */
+	LOOKUP_DKIM,   /* keys */
+	LOOKUP_ALIGN,  /* DMARC records above other domains */
+	LOOKUP_ARC,    /* keys */
+	LOOKUP_LISTED, /* block lists of addresses */
+	LOOKUP_PARTS   /* how many */
 };
 
 /* Of one answer's records, and of all that a part has asked for; above, it is

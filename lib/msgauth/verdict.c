@@ -13,7 +13,8 @@ enum tag {
 	TAG_DOMAIN,
 	TAG_ORG,
 	TAG_ALIGNED,
-	TAG_OTHER
+	TAG_OTHER,
+	TAG_LISTED
 };
 
 #define RESULTS_N 6
@@ -122,6 +123,7 @@ verdict_encode(const struct verdict *v, struct buf *out)
 	put(out, TAG_ORG, sv_str(v->org));
 	put(out, TAG_ALIGNED, sv_str(v->aligned_domain));
 	put(out, TAG_OTHER, sv_str(v->other));
+	put(out, TAG_LISTED, sv_str(v->listed));
 }
 
 void
@@ -238,6 +240,8 @@ get_value(struct verdict *v, unsigned tag, struct sv value)
 		    value, v->aligned_domain, sizeof v->aligned_domain);
 	case TAG_OTHER:
 		return get_text(value, v->other, sizeof v->other);
+	case TAG_LISTED:
+		return get_text(value, v->listed, sizeof v->listed);
 	default:
 		return true;
 	}
@@ -294,4 +298,6 @@ verdict_print(const struct verdict *v, struct buf *out)
 		    out, " override=%s", verdict_override_name(v->override));
 	if (v->other[0] != '\0')
 		buf_addf(out, " for=%s", v->other);
+	if (v->listed[0] != '\0')
+		buf_addf(out, " listed=%s", v->listed);
 }

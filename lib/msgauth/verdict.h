@@ -21,13 +21,15 @@
  *    7  its organisational domain
  *    8  the domain that has passed for it
  *    9  the mailing list, or the sealer, that the override is about
+ *   10  block lists that have the peer's address: "ZONE=CODE,ZONE=CODE"
  */
 #ifndef MSGAUTH_VERDICT_H
 #define MSGAUTH_VERDICT_H
 
 #include "msgauth/check.h"
 
-#define VERDICT_BYTES_MAX 1300
+#define VERDICT_BYTES_MAX  1560
+#define VERDICT_LISTED_MAX 256
 
 enum verdict_action {
 	VERDICT_DELIVERED,
@@ -62,10 +64,11 @@ struct verdict {
 	enum verdict_override override;
 	char domain[DNS_NAME_MAX], org[DNS_NAME_MAX];
 	char aligned_domain[DNS_NAME_MAX];
-	char other[LIST_ADDRESS_MAX]; /* the list or the sealer */
+	char other[LIST_ADDRESS_MAX];	 /* the list or the sealer */
+	char listed[VERDICT_LISTED_MAX]; /* "": on no block list */
 };
 
-/* All but action, override and other.  now: ms since 1970. */
+/* All but action, override, other and listed.  now: ms since 1970. */
 void verdict_make(
     const struct check_result *r, int64_t now, struct verdict *out);
 /* Appends it: at most VERDICT_BYTES_MAX. */

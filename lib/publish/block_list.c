@@ -1,81 +1,24 @@
 /*
  * Are the addresses that mail leaves from on lists that others ask before they
- * take it [RFC 5782]?
- *
- * A list that is gone, or a resolver that answers for what does not exist, says
- * of every address that it is listed.  So an answer counts only if it is one of
- * the list's codes, and if the list passes the test that each of them must: it
- * has 127.0.0.2 and has not 127.0.0.1 [RFC 5782 5].
+ * take it (dns/block_list.h)?
  */
+#include "dns/block_list.h"
 #include "publish/publish_priv.h"
 
-/* ---- codes ---- */
-
-static bool
-is_code(const struct conf_block_list *b, const struct in6_addr *ip)
+static struct block_codes
+codes_of(const struct conf_block_list *b)
 {
-	const unsigned char *a = ip->s6_addr;
-	uint32_t v = (uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 |
-		     (uint32_t)a[14] << 8 | a[15];
-	size_t i;
-
-	for (i = 0; i < b->ncode; i++)
-		if (v >= b->code[i].first && v <= b->code[i].last)
-			return true;
-	return false;
+	return (struct block_codes){(const uint32_t(*)[2])b->code, b->ncode};
 }
 
-struct codes {
-	bool listed, odd;	   /* a code of the list; something else */
-	char text[LOOKUP_IP_TEXT]; /* the first of the odd ones, or of all */
-};
-
-static void
-read_codes(const struct conf_block_list *b, const struct dns_answer *a,
-    struct codes *out)
-{
-	struct in6_addr ip;
-	size_t i;
-
-	*out = (struct codes){.listed = false};
-	for (i = 0; i < a->n; i++) {
-		bool good;
-
-		if (dns_addr(a->record[i], &ip) != RC_OK)
-			continue;
-		good = is_code(b, &ip);
-		if (out->text[0] == '\0' || (!good && !out->odd))
-			(void)lookup_ip_text(&ip, out->text);
-		out->listed |= good;
-		out->odd |= !good;
-	}
-}
-
-/* ---- questions ---- */
-
-/* "2.0.0.127." */
-static void
-reverse(const struct in6_addr *ip, char out[DNS_NAME_MAX])
-{
-	struct sv name;
-
-	dns_reverse(ip, out);
-	name = sv_str(out);
-	name = sv_first(name, sv_rchr(name, '.')); /* without "arpa" */
-	out[sv_rchr(name, '.')] = '\0';
-}
-
-/* 127.0.0.last, in the family of the address: for IPv6 ::ffff:7f00:2, which
- * only looks like an IPv4 address here. */
+/* One of its test entries, in the family of the address. */
 static const struct dns_answer *
-ask_test(struct publish *p, const struct conf_block_list *b, unsigned last)
+ask_test(struct publish *p, const struct conf_block_list *b, unsigned n)
 {
-	if (IN6_IS_ADDR_V4MAPPED(&p->ip))
-		return publish_askf(p, DNS_A, "%u.0.0.127.%s", last, b->zone);
-	return publish_askf(p, DNS_A,
-	    "%u.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0."
-	    "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.%s",
-	    last, b->zone);
+	char name[DNS_NAME_MAX];
+
+	block_list_test_name(!IN6_IS_ADDR_V4MAPPED(&p->ip), n, b->zone, name);
+	return publish_ask(p, name, DNS_A);
 }
 
 /* ---- the judgement ---- */
@@ -97,47 +40,46 @@ look_it_up(const char *zone)
 	return "the web site of the list";
 }
 
-static bool
-is_failure(const struct dns_answer *a)
-{
-	return a->rc != RC_OK && a->rc != RC_NOTFOUND;
-}
-
 /* RC_OK: the list can be believed. */
 static int
 check_list(struct publish *p, const struct conf_block_list *b)
 {
 	const struct dns_answer *yes = ask_test(p, b, 2);
 	const struct dns_answer *no = ask_test(p, b, 1);
-	struct codes y = {.listed = false}, n;
+	const struct block_codes codes = codes_of(b);
+	bool ipv6 = !IN6_IS_ADDR_V4MAPPED(&p->ip);
+	struct block_answer two, one;
 
 	if (yes == NULL || no == NULL)
 		return RC_MORE;
-	if (is_failure(yes) || is_failure(no)) {
+	block_list_read(&codes, yes, &two);
+	block_list_read(&codes, no, &one);
+	switch (block_list_health(&two, &one)) {
+	case BLOCK_GOOD:
+		return RC_OK;
+	case BLOCK_SILENT:
 		(void)publish_say(
 		    p, PUBLISH_UNKNOWN, "no answer to test questions");
-		return RC_NOTFOUND;
-	}
-	read_codes(b, yes, &y);
-	read_codes(b, no, &n);
-	if (n.listed || n.odd)
+		break;
+	case BLOCK_ALL:
 		(void)publish_say(p, PUBLISH_UNKNOWN,
 		    "its answers cannot be trusted: it lists 127.0.0.1 (%s), "
 		    "so the list is dead, or a resolver on the way rewrites "
 		    "answers",
-		    n.text);
-	else if (y.odd)
+		    one.odd ? one.odd_code : one.code);
+		break;
+	case BLOCK_REFUSES:
 		(void)publish_say(p, PUBLISH_UNKNOWN,
-		    "the list refuses to answer this server (%s)", y.text);
-	else if (!y.listed && IN6_IS_ADDR_V4MAPPED(&p->ip))
-		(void)publish_say(p, PUBLISH_UNKNOWN,
-		    "empty, so dead or not answering this server");
-	else if (!y.listed)
-		(void)publish_say(
-		    p, PUBLISH_UNKNOWN, "no IPv6 addresses are listed there");
-	else
-		return RC_OK;
-	p->hint = !IN6_IS_ADDR_V4MAPPED(&p->ip) && !y.listed && !y.odd;
+		    "the list refuses to answer this server (%s)",
+		    two.odd_code);
+		break;
+	case BLOCK_EMPTY:
+		(void)publish_say(p, PUBLISH_UNKNOWN, "%s",
+		    ipv6 ? "no IPv6 addresses are listed there"
+			 : "empty, so dead or not answering this server");
+		p->hint = ipv6;
+		break;
+	}
 	return RC_NOTFOUND;
 }
 
@@ -145,23 +87,24 @@ static int
 judge(struct publish *p, const struct conf_block_list *b,
     const struct dns_answer *a)
 {
+	const struct block_codes codes = codes_of(b);
 	char ip[LOOKUP_IP_TEXT];
-	struct codes c;
+	struct block_answer c;
 
 	(void)lookup_ip_text(&p->ip, ip);
-	read_codes(b, a, &c);
-	if (c.text[0] != '\0')
-		publish_found(p, sv_str(c.text));
+	block_list_read(&codes, a, &c);
+	if (c.listed || c.odd)
+		publish_found(p, sv_str(c.odd ? c.odd_code : c.code));
 	if (c.odd)
 		return publish_say(p, PUBLISH_UNKNOWN,
 		    "%s is not one of its codes: that is an error of the list, "
 		    "or a resolver on the way rewrites answers",
-		    c.text);
+		    c.odd_code);
 	if (!c.listed)
 		return publish_say(p, PUBLISH_RIGHT, "%s", "");
 	return publish_say(p, PUBLISH_DIFFERENT,
 	    "%s is listed (%s), and many hosts refuse its mail: see %s", ip,
-	    c.text, look_it_up(b->zone));
+	    c.code, look_it_up(b->zone));
 }
 
 int
@@ -185,15 +128,15 @@ publish_add_block_lists(
 	char name[DNS_NAME_MAX];
 	size_t i, k;
 
-	for (i = 0; i < c->dns.nblock_list; i++)
+	for (i = 0; i < c->dns.block_lists.n; i++)
 		for (k = 0; k < h->nsender; k++) {
 			struct publish *p =
 			    publish_add(l, PUBLISH_BLOCK_LIST, DNS_A);
 
-			p->list = &c->dns.block_list[i];
+			p->list = &c->dns.block_lists.list[i];
 			p->ip = h->sender[k];
 			p->advice = true;
-			reverse(&p->ip, name);
-			publish_set_name(p, "%s.%s", name, p->list->zone);
+			block_list_name(&p->ip, p->list->zone, name);
+			publish_set_name(p, "%s", name);
 		}
 }

@@ -329,8 +329,8 @@ def verdict(data):
                        aligned=value[3])
         elif tag == 5:
             out.update(junk=bool(value[0]), override=value[1])
-        elif tag in (6, 7, 8, 9):
-            out[{6: "author", 7: "org", 8: "passed", 9: "for"}[tag]] = value.decode("ascii")
+        elif tag in (6, 7, 8, 9, 10):
+            out[{6: "author", 7: "org", 8: "passed", 9: "for", 10: "listed"}[tag]] = value.decode("ascii")
     return json.dumps(out, sort_keys=True)
 
 

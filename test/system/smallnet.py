@@ -58,7 +58,8 @@ def missing():
 
 class Zone:
     """Records without their zone, as in "@ MX 10 mail"; {HOST} becomes the
-    IPv4 address of that host, {HOST/6} its IPv6 address.  kind:
+    IPv4 address of that host, {HOST/6} its IPv6 address, {HOST/r} the former in
+    reverse, as block lists are asked.  kind:
 
     signed    with a DS in the TLD
     unsigned  without: insecure
@@ -225,6 +226,7 @@ class SmallNet:
     def _fill(self, text):
         for n in self.names:
             text = text.replace("{%s}" % n, self.ip[n]).replace("{%s/6}" % n, self.ip6[n])
+            text = text.replace("{%s/r}" % n, ".".join(reversed(self.ip[n].split("."))))
         return text
 
     def _write_zone(self, zone, server, records, folder="zones", negative=60):

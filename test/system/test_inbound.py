@@ -86,6 +86,12 @@ def zones(key):
         "bogus.test": domain(spf, '_dmarc TXT "v=DMARC1; p=reject"', kind="bogus"),
         "lame.test": domain(kind="lame"),
         "silent.test": domain(kind="dead"),
+        "friend.test": Zone(["@ MX 10 mail", "mail A {spammer}", '@ TXT "v=spf1 ip4:{spammer} ip4:{dialup} -all"']),
+        # Block lists: one that is sure, one that is not, one that is dead, one that lists all.
+        "sure.test": Zone(["2.0.0.127 A 127.0.0.2", "{spammer/r} A 127.0.0.4", "{dialup/r} A 127.0.0.10"]),
+        "soft.test2.test": Zone(["2.0.0.127 A 127.0.0.2", "{dialup/r} A 127.0.0.2"]),
+        "dead.list.test": Zone(["www A 127.0.0.2"]),
+        "all.list.test": Zone(["* A 127.0.0.2"]),
     }
 
 
@@ -380,6 +386,42 @@ def chunks(net, us, key):
             got.count(b"mail.us.test;") == 1, "chunks-judged", (have, got[:1500]))
 
 
+BLOCK_LISTS = """inbound:
+  refuse_lists: ["sure.test 127.0.0.2-127.0.0.4"]
+  block_lists: ["sure.test 127.0.0.2-127.0.0.11", soft.test2.test, dead.list.test, all.list.test]
+"""
+
+
+def listed(net, us):
+    """Addresses on block lists are refused, or their mail is junk; what people here want is not."""
+    plain = us.extra
+    us.extra = plain + BLOCK_LISTS
+    us.write_config()
+    verdict(us.command("reload").returncode == 0, "lists-reload")
+
+    def one(name, host, to="anna@us.test"):
+        return send(net, host, "x@friend.test", message("x@friend.test", name), "mail.friend.test", to)
+    # A process may have its new configuration a moment later.
+    said = wait_until(lambda: (lambda s: s if s[0] == 550 else None)(one("refused", "spammer")))
+    verdict(said and b"block list sure.test (127.0.0.4)" in said[1], "listed-is-refused", said)
+    verdict(one("desk", "spammer", "postmaster@us.test")[0] == 250, "listed-may-write-to-postmaster")
+    said = one("dialup", "dialup")
+    verdict(said[0] == 250 and wait_until(lambda: find(us, "dialup", "Junk")), "listed-is-junk", said)
+    verdict(wait_until(lambda: "to the junk: its address is on sure.test=127.0.0.10,soft.test2.test=127.0.0.2" in
+                       us.command("trace", "x@friend.test").stdout), "listed-is-told")
+    said = send(net, "sender", "y@open.test", message("y@open.test", "not listed"), "mail.open.test")
+    verdict(said[0] == 250 and wait_until(lambda: find(us, "not listed", "INBOX")), "not-listed", said)
+    for name, why in (("dead.list.test", "missing"), ("all.list.test", "lists everybody")):
+        verdict(us.logged(rf"block_list list={name} family=4 used=0 text=.*{why}"), f"not-used-{name}")
+    # Somebody here has written there.
+    us.submit("anna").sendmail("anna@us.test", ["x@friend.test"], message("anna@us.test", "hello"))
+    said = wait_until(lambda: (lambda s: s if s[0] == 250 else None)(one("an answer", "spammer")))
+    verdict(said and wait_until(lambda: find(us, "an answer", "INBOX")), "listed-but-known", said)
+    us.extra = plain
+    us.write_config()
+    us.command("reload")
+
+
 def names_die(net, us):
     """The name service dies with questions of many sessions out: each gets an answer, and no policy is applied."""
     codes = {}
@@ -424,14 +466,14 @@ def main():
         finish()
     with tempfile.TemporaryDirectory() as folder:
         key = Key(folder)
-        with SmallNet(hosts=["us", "sender", "forger"], zones=zones(key)) as net:
+        with SmallNet(hosts=["us", "sender", "forger", "spammer", "dialup"], zones=zones(key)) as net:
             us = net.hearthmail("us", "mail.us.test", ["us.test"])
             with us:
                 for name, fn in (("judged", lambda: judged(net, us, key)), ("changed", lambda: changed(net, us, key)),
                                  ("forged_results", lambda: forged_results(net, us)),
                                  ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("kept", lambda: kept(net, us, key)),
                                  ("queued", lambda: queued(net, us)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
-                                 ("chunks", lambda: chunks(net, us, key)), ("names_die", lambda: names_die(net, us)),
+                                 ("chunks", lambda: chunks(net, us, key)), ("listed", lambda: listed(net, us)), ("names_die", lambda: names_die(net, us)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()

@@ -534,9 +534,9 @@ START_TEST(conf__block_lists_have_codes)
 			       "domains: [example.org]\n"
 			       "accounts: { anna: {} }\n");
 
-	ck_assert_uint_eq(c->dns.nblock_list, 3);
-	ck_assert_str_eq(c->dns.block_list[0].zone, "zen.spamhaus.org");
-	ck_assert_uint_eq(c->dns.block_list[0].ncode, 3);
+	ck_assert_uint_eq(c->dns.block_lists.n, 3);
+	ck_assert_str_eq(c->dns.block_lists.list[0].zone, "zen.spamhaus.org");
+	ck_assert_uint_eq(c->dns.block_lists.list[0].ncode, 3);
 	ck_assert_uint_eq(c->dns.nreceiver, 3);
 	ck_assert(c->dns.check);
 	conf_free(&c);
@@ -545,11 +545,35 @@ START_TEST(conf__block_lists_have_codes)
 		  "block_lists: [Zen.Spamhaus.org, x.example.org, "
 		  "\"y.example.org 127.0.0.4-127.0.1.1\"] }\n");
 	ck_assert(!c->dns.check);
-	ck_assert_uint_eq(c->dns.nblock_list, 3);
-	ck_assert_uint_eq(c->dns.block_list[0].ncode, 3);
-	ck_assert_uint_eq(c->dns.block_list[1].code[0].first, 0x7f000002);
-	ck_assert_uint_eq(c->dns.block_list[1].code[0].last, 0x7f000002);
-	ck_assert_uint_eq(c->dns.block_list[2].code[0].last, 0x7f000101);
+	ck_assert_uint_eq(c->dns.block_lists.n, 3);
+	ck_assert_uint_eq(c->dns.block_lists.list[0].ncode, 3);
+	ck_assert_uint_eq(c->dns.block_lists.list[1].code[0][0], 0x7f000002);
+	ck_assert_uint_eq(c->dns.block_lists.list[1].code[0][1], 0x7f000002);
+	ck_assert_uint_eq(c->dns.block_lists.list[2].code[0][1], 0x7f000101);
+	conf_free(&c);
+}
+END_TEST
+
+/* Refused is only what the surest of them are sure of. */
+START_TEST(conf__block_lists_of_what_comes_in)
+{
+	struct conf *c = parse("hostname: h.example.org\n"
+			       "domains: [example.org]\n"
+			       "accounts: { anna: {} }\n");
+	const struct conf_block_lists *l = &c->inbound.block_lists;
+
+	ck_assert_uint_eq(l->n, 4);
+	ck_assert_str_eq(l->list[3].zone, "zen.spamhaus.org");
+	ck_assert(l->list[3].refuse && !l->list[0].refuse);
+	ck_assert_uint_eq(l->list[3].code[1][1], 0x7f000009);
+	conf_free(&c);
+	c = parse("hostname: h.example.org\ndomains: [example.org]\n"
+		  "accounts: { anna: {} }\ninbound: { block_lists: "
+		  "x.example.org, refuse_lists: [] }\n");
+	l = &c->inbound.block_lists;
+	ck_assert_uint_eq(l->n, 1);
+	ck_assert_str_eq(l->list[0].zone, "x.example.org");
+	ck_assert(!l->list[0].refuse);
 	conf_free(&c);
 }
 END_TEST
@@ -599,6 +623,9 @@ static const struct {
      "127.0.0.4-127.0.0.7 \"], receivers: Example.org }\n",
 	NULL},
     {"dns: { block_lists: zen.spamhaus.org }\n", NULL},
+    {"inbound: { refuse_lists: \"x.example.org 127.0.0.3\" }\n", NULL},
+    {"inbound: { refuse_lists: \"x.example.org all\" }\n",
+	"is not a block list"},
     {"dns: { block_lists: \"bl.example.org 127.0.0.7-127.0.0.4\" }\n",
 	"is not a block list"},
     {"dns: { block_lists: \"bl.example.org 192.0.2.1\" }\n",
@@ -933,6 +960,7 @@ UNIT_TESTS(conf)
 	tcase_add_loop_test(
 	    t, conf_lookup__answers_each_row, 0, sizeof rows / sizeof rows[0]);
 	tcase_add_test(t, conf__block_lists_have_codes);
+	tcase_add_test(t, conf__block_lists_of_what_comes_in);
 	tcase_add_test(t, conf_lookup__takes_an_address_of_any_length);
 	tcase_add_loop_test(t, conf_may_send__answers_each_row, 0,
 	    sizeof senders / sizeof senders[0]);

@@ -16,6 +16,7 @@
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
+#include "ipc/msg_page.h"
 #include "ipc/msg_web.h"
 #include "test/unit/unit.h"
 
@@ -238,6 +239,20 @@ static const struct sample samples[] = {
     PLAIN(mx_outcome, .rc = RC_TEMP),
     PLAIN(mx_open, .job = 1, .which = LIST(uint32_t, 4, 5), .nwhich = 2),
     PLAIN(mx_noted, .job = 1),
+    PLAIN(sign_in_ask, T("anna"), T("secret"), T("123456"), T("192.0.2.1"),
+	T("Browser/1"), T("BBBB")),
+    PLAIN(sign_in_done, RC_OK, T(""), T("SSSS"), T("BBBB"), true),
+    PLAIN(sign_in_done, .rc = RC_EXISTS, .text = T("a code")),
+    PLAIN(sign_out, T("SSSS")),
+    WITH_FD(visit_ask, fd, 1, .room = PAGE_ADMIN, .session = T("SSSS"),
+	.peer = T("192.0.2.1"), .agent = T("Browser/1")),
+    PLAIN(visit_ask, .session = T("SSSS"), .fd = -1),
+    WITH_FD(page_open, fd, 1, .account = T("anna"), .admin = true,
+	.csrf = T("CCCC"), .peer = T("192.0.2.1"), .session = 1ull << 60,
+	.person = -1),
+    PLAIN(page_open, .account = T("anna"), .fd = -1, .person = -1),
+    PLAIN(page_ask, PAGE_POST, T("/devices"), T("a=b"), T("c=d"), T("de")),
+    PLAIN(page_answer, 303, T("text/html"), T("/"), T("page"), true),
     PLAIN(http_challenge, .token = T("tok-en_1"), .key_auth = T("tok.thumb")),
     PLAIN(http_challenge_end, .token = T("tok-en_1")),
     PLAIN(alpn_challenge, .name = T("mail.example.org"),

@@ -65,6 +65,7 @@ START_TEST(verdict__fits_whatever_is_in_it)
 	memset(v.org, 'a', sizeof v.org - 1);
 	memset(v.aligned_domain, 'a', sizeof v.aligned_domain - 1);
 	memset(v.other, 'a', sizeof v.other - 1);
+	memset(v.listed, 'a', sizeof v.listed - 1);
 	buf_init(&b, VERDICT_BYTES_MAX);
 	verdict_encode(&v, &b);
 	ck_assert(buf_ok(&b));

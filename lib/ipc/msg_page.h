@@ -1,0 +1,130 @@
+/*
+ * Pages for somebody who has signed in.
+ *
+ *   web      parses the request, and knows only the cookie
+ *   auth     knows whose cookie that is, and hands the page's line, whose other
+ *            end web has kept, to whoever answers: by way of the keeper to the
+ *            account's own process, or to admin
+ *   account  reads the request from that line and writes the page to it
+ *   or admin
+ *
+ * So web holds no mail and no power, auth and the keeper see neither a form nor
+ * a page, and what a person may do is decided where it is done.
+ */
+#ifndef IPC_MSG_PAGE_H
+#define IPC_MSG_PAGE_H
+
+#include "ipc/codec.h"
+#include "ipc/msg_account.h"
+
+/* Texts, with a NUL behind them. */
+#define PAGE_TOKEN_MAX	  64 /* what a cookie or a form has: base64url */
+#define PAGE_NAME_MAX	  320
+#define PAGE_PASSWORD_MAX 1024
+#define PAGE_CODE_MAX	  64
+#define PAGE_AGENT_MAX	  256
+#define PAGE_PATH_MAX	  1024
+#define PAGE_LANGUAGE_MAX 256
+#define PAGE_TYPE_MAX	  128
+/* Bytes. */
+#define PAGE_QUERY_MAX	8192
+#define PAGE_FORM_MAX	32768
+#define PAGE_BODY_MAX	57344
+#define PAGE_FOLLOW_MAX 2048
+
+/* ---- web to auth ---- */
+
+/* AUTH_SIGN_IN. */
+struct sign_in_ask {
+	struct sv name, password;
+	struct sv code;	   /* of the second factor; empty: not asked for yet */
+	struct sv peer;	   /* numeric address */
+	struct sv agent;   /* User-Agent, for people to read */
+	struct sv browser; /* its lasting cookie, by which it is known; or
+			      empty */
+};
+CODEC_FUNCTIONS(sign_in_ask);
+
+/* RC_OK; RC_DENIED: wrong; RC_EXISTS: right as far as it goes, but a code is
+ * wanted; RC_TEMP: not now.  The rest is there with RC_OK only. */
+struct sign_in_done {
+	int rc;
+	struct sv text;	   /* for people */
+	struct sv session; /* the cookie */
+	struct sv browser; /* the lasting one; empty: as before */
+	bool admin;	   /* may visit admin's pages */
+};
+CODEC_FUNCTIONS(sign_in_done);
+
+/* AUTH_SIGN_OUT. */
+struct sign_out {
+	struct sv session;
+};
+CODEC_FUNCTIONS(sign_out);
+
+enum page_room {
+	PAGE_SELF, /* of the account itself */
+	PAGE_ADMIN,
+	PAGE_ROOMS
+};
+
+/* AUTH_VISIT.  RC_OK: the line has been handed over, the answer comes on it;
+ * RC_NOTFOUND: nobody is signed in with that cookie, or no longer; RC_DENIED:
+ * not an admin; RC_TEMP: ask again. */
+struct visit_ask {
+	uint8_t room; /* enum page_room */
+	struct sv session;
+	struct sv peer, agent;
+	int fd; /* the page's line, the other end of which web keeps */
+};
+CODEC_FUNCTIONS(visit_ask);
+
+/* ---- auth to who answers ---- */
+
+/*
+ * PAGE_OPEN.  Every form that changes something has csrf in a field; who
+ * answers compares it.
+ */
+struct page_open {
+	struct sv account; /* who has signed in */
+	bool admin;	   /* may visit admin's pages */
+	struct sv csrf;
+	struct sv peer;
+	uint64_t session; /* a number for it, for lists and the log */
+	int fd;		  /* the page's line; -1: it got lost on the way */
+	/* A line to auth, for what this person may see and change there of
+	 * their own; -1: none, as for admin. */
+	int person;
+};
+CODEC_FUNCTIONS(page_open);
+
+/* ---- web to who answers, on the page's line ---- */
+
+enum page_method {
+	PAGE_GET,
+	PAGE_POST,
+	PAGE_METHODS
+};
+
+/* PAGE_ASK. */
+struct page_ask {
+	uint8_t method;	 /* enum page_method; HEAD is asked as GET */
+	struct sv path;	 /* decoded: "/devices" */
+	struct sv query; /* behind '?', as it came */
+	struct sv form;	 /* the body, application/x-www-form-urlencoded, as it
+			     came */
+	struct sv languages; /* Accept-Language, as it came */
+};
+CODEC_FUNCTIONS(page_ask);
+
+/* Its answer. */
+struct page_answer {
+	uint16_t status;
+	struct sv type;	    /* of the body */
+	struct sv location; /* with 303; a path of this server */
+	struct sv body;
+	bool over; /* the session has ended: web forgets the cookie */
+};
+CODEC_FUNCTIONS(page_answer);
+
+#endif
