@@ -25,7 +25,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", cmd_run, "run [--debug]", "run the server until it is stopped"},
-    {"check", cmd_check, "check [--here | --paths]",
+    {"check", cmd_check, "check [--here | --paths] [--json]",
 	"read the configuration and say what the server would do"},
     {"reload", cmd_reload, "reload",
 	"have the running server read its configuration again"},
@@ -134,6 +134,7 @@ static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_MX] = run_mx,
     [ROLE_REPORT] = run_report,
     [ROLE_ACME] = run_acme,
+    [ROLE_ADMIN] = run_admin,
     [ROLE_SMTP] = run_smtp,
     [ROLE_SUBMISSION] = run_submission,
     [ROLE_IMAP] = run_imap,

@@ -443,6 +443,7 @@ const struct smtp_ops smtp_backend_ops = {
     .file = smtp_backend_file,
     .sign = smtp_backend_sign,
     .deliver = smtp_backend_deliver,
+    .scan = smtp_backend_scan,
     .ask = backend_ask,
     .recall = backend_recall,
     .inbound = backend_inbound,

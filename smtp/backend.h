@@ -35,6 +35,19 @@ struct smtp_backend_full {
 	size_t n, cap;
 };
 
+/* Messages that are scanned, and what waits for a connection to do so. */
+struct smtp_scans {
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t change;
+	unsigned n;
+	struct scan_wait *waiting, **end;
+};
+
+/* Before the backend is used. */
+void smtp_scans_init(struct smtp_scans *s);
+/* The next connection that was asked for, or -1; takes fd. */
+void smtp_scans_take(struct smtp_scans *s, int fd);
+
 struct names;
 
 struct smtp_backend {
@@ -51,6 +64,10 @@ struct smtp_backend {
 	enum conf_service service;
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;
+	struct smtp_scans scans; /* to be initialised */
+	/* Asks the supervisor for a connection to clamd, from any thread; it
+	 * comes by smtp_scans_take.  NULL: there is none. */
+	void (*ask_clamd)(void *arg);
 	/* The configuration now; a reference for the caller. */
 	struct conf *(*conf)(void *arg);
 	void *arg;

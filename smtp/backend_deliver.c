@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/latency.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
 #include "ipc/msg_queue.h"
@@ -154,6 +155,7 @@ struct round {
 struct one {
 	struct round *round;
 	int rc; /* RC_MORE while it is open */
+	int64_t began;
 	char text[ERR_TEXT_MAX];
 };
 
@@ -167,6 +169,8 @@ on_answer(int rc, struct msg *reply, void *arg)
 	o->rc = rc;
 	if (rc == RC_OK)
 		o->rc = msg_answer_read(reply, RC_TEMP, o->text);
+	if (o->rc == RC_OK)
+		latency_add(LATENCY_STORE, clk_mono() - o->began);
 	if (--r->open == 0)
 		pthread_cond_signal(&r->change);
 	pthread_mutex_unlock(&r->lock);
@@ -215,6 +219,7 @@ ask_all(struct smtp_backend *h, const struct smtp_delivery *d, const bool *done,
 			continue;
 		one[i].round = &r;
 		one[i].rc = RC_MORE;
+		one[i].began = clk_mono();
 		ask(h, d, i, &one[i], ms);
 	}
 	pthread_mutex_lock(&r.lock);

@@ -18,6 +18,11 @@ int smtp_backend_file(void *ctx, int *fd_out) RC_USE_RESULT;
 int smtp_backend_deliver(
     void *ctx, const struct smtp_delivery *d, struct err *err) RC_USE_RESULT;
 
+/* ---- backend_scan.c ---- */
+
+int smtp_backend_scan(
+    void *ctx, int fd, uint64_t size, struct clamd_answer *out) RC_USE_RESULT;
+
 /* ---- backend_report.c ---- */
 
 void smtp_backend_report(void *ctx, const struct smtp_report_mail *m);

@@ -373,6 +373,38 @@ end_loops(struct smtp_session *s)
 	return looped < t->nrcpt;
 }
 
+/* True: it may go on.  What cannot be looked at now comes again, but not what
+ * our own people write: they would have to do it by hand. */
+static bool
+scan(struct smtp_session *s)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct smtp_transaction *t = &s->t;
+	struct clamd_answer a;
+	char q[LOG_Q_MAX];
+
+	if (o->ops->scan == NULL ||
+	    o->ops->scan(o->ctx, t->body.fd, t->body.size, &a) != RC_OK)
+		return true;
+	t->virus = a.says;
+	if (a.says == CLAMD_FOUND) {
+		mlog(LOG_INFO, "smtp.virus", "sid=%llx peer=%s name=%s",
+		    (unsigned long long)s->c->id, s->c->peer,
+		    log_q(q, sv_str(a.name)));
+		smtp_refuse(s, 554, "5.7.1",
+		    "the message contains a virus, says ClamAV: %s", a.name);
+		return false;
+	}
+	if (a.says == CLAMD_FAILED && !o->submission &&
+	    (!s->c->loopback || s->c->limits.loopback)) {
+		smtp_reply(s, 451, "4.7.1",
+		    "the message cannot be looked at for viruses now; try "
+		    "again later");
+		return false;
+	}
+	return true;
+}
+
 /* What has arrived is refused, kept, or kept with the junk. */
 static void
 judge_and_deliver(struct smtp_session *s)
@@ -383,7 +415,8 @@ judge_and_deliver(struct smtp_session *s)
 	if (s->t.judge != NULL)
 		smtp_arrival_end(s, &a);
 	if (a.action == SMTP_JUDGE_KEEP) {
-		deliver(s, &a);
+		if (scan(s))
+			deliver(s, &a);
 		return;
 	}
 	smtp_judge_log(s->t.judge, NULL, judged);

@@ -109,6 +109,22 @@ step_of(const struct smtp_session *s, enum history_kind kind)
 	return step;
 }
 
+/* Who opens it may want to know that nobody has. */
+static void
+add_scan(const struct smtp_transaction *t, struct buf *out)
+{
+	static const char *const words[] = {
+	    [CLAMD_CLEAN] = NULL,
+	    [CLAMD_FOUND] = NULL,
+	    [CLAMD_TOO_LARGE] = "too large for ClamAV to look at",
+	    [CLAMD_ENCRYPTED] = "with an archive that ClamAV cannot open",
+	    [CLAMD_FAILED] = "not looked at by ClamAV, which did not answer",
+	};
+
+	if (words[t->virus] != NULL)
+		buf_addf(out, "%s%s", out->n > 0 ? "; " : "", words[t->virus]);
+}
+
 /* Why the policy of its author was not done, or was. */
 static void
 add_reason(const struct smtp_arrival *a, struct buf *out)
@@ -153,6 +169,7 @@ smtp_note_accepted(struct smtp_session *s, int64_t since, uint64_t size,
 	buf_init(&text, HISTORY_TEXT_MAX - 1);
 	buf_addsv(&text, sv_trim(sv_str(judged)));
 	add_reason(arrived, &text);
+	add_scan(&s->t, &text);
 	step.when = since;
 	step.count = o->submission ? HISTORY_C_SUBMITTED : HISTORY_C_RECEIVED;
 	step.number = size;

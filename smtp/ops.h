@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "attach/clamd.h"
 #include "dns/dns.h"
 #include "history/history.h"
 #include "msgauth/onward.h"
@@ -136,6 +137,12 @@ struct smtp_ops {
 	 * mail leaves unsigned.
 	 */
 	int (*sign)(void *ctx, const struct smtp_signing *g, struct buf *out);
+	/*
+	 * Looks for viruses; may take minutes.  RC_OK: out says what there
+	 * is, maybe that it could not be found out; RC_NOTFOUND: nobody is to
+	 * be asked.  NULL: the same.
+	 */
+	int (*scan)(void *ctx, int fd, uint64_t size, struct clamd_answer *out);
 	/* RC_OK only when each account has it on the disk, or the queue has.
 	 * With recipients outside, or forwarded, all go through the queue, in
 	 * one step.

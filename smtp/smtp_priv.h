@@ -74,6 +74,7 @@ struct smtp_transaction {
 	struct mail_field_counter hops; /* Received fields */
 	struct smtp_chunks chunks;
 	enum smtp_report report;
+	enum clamd_says virus; /* CLEAN also if nobody was asked */
 	bool too_big;
 	uint64_t received;
 };

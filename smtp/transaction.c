@@ -37,6 +37,7 @@ smtp_transaction_reset(struct smtp_session *s)
 	t->rcpt_bytes = 0;
 	t->nrcpt = 0;
 	t->report = SMTP_REPORT_NO;
+	t->virus = CLAMD_CLEAN;
 	t->too_big = false;
 	t->received = 0;
 	buf_reset(&t->sender);

@@ -94,7 +94,7 @@ def sources(*suffixes):
 LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "smtp", "store", "web"]
+             "report", "sandbox", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
@@ -118,7 +118,10 @@ ARROWS = {
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
-    "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish"],
+    "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish", "web/page"],
+    "lib/web/page": ["base", "clients"],
+    "lib/web/admin": ["base", "clients", "conf", "history", "ipc", "net", "queue/spool", "web/page"],
+    "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
     "lib/account": ["base", "conf", "history", "ipc", "mail", "mime", "net", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],
@@ -126,7 +129,7 @@ ARROWS = {
     "cmd/run": LIBRARIES + ["cmd"],
     "cmd/supervisor": LIBRARIES + ["cmd", "cmd/run"],
     "cmd/command": LIBRARIES + ["cmd", "cmd/run", "cmd/supervisor"],
-    "smtp": ["auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net", "report"],
+    "smtp": ["attach", "auth", "base", "conf", "dns", "history", "ipc", "mail", "mime", "msgauth", "net", "report"],
     "imap/parse": ["base"],
     "imap/client": ["base", "imap/parse", "net"],
     "imap/front": ["base", "front", "imap/parse"],
@@ -140,9 +143,11 @@ ARROWS = {
 
 
 def folder_of(path):
-    parts = path.split("/")
-    deep = 1 if parts[0] == "smtp" or len(parts) == 2 else 2
-    return "/".join(parts[:deep])
+    """The folder that has arrows: lib/web/page has its own, smtp's are all one."""
+    folder = os.path.dirname(path)
+    while folder and folder not in ARROWS:
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def check_arrows(res):

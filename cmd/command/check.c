@@ -528,24 +528,13 @@ print_path(void *arg, const struct sight *s, const char *text)
 	printf("%s %s\n", s->key, s->path);
 }
 
-int
-cmd_check(const char *config, int argc, char **argv)
+static int
+check(const char *config, bool here, bool paths)
 {
-	bool here = false, paths = false;
-	const struct command_option options[] = {
-	    {"--here", .flag = &here}, {"--paths", .flag = &paths}};
-	const struct command_words words = {
-	    .command = "check", .option = options, .noption = 2};
-	struct conf *conf;
+	struct conf *conf = command_conf(config);
 	unsigned warnings;
 	size_t i;
 
-	if (command_words(&words, argc, argv, NULL) != EXIT_FINE)
-		return EXIT_USAGE;
-	if (here && paths)
-		return command_misused(
-		    "check", "--here cannot be combined with --paths");
-	conf = command_conf(config);
 	if (conf == NULL)
 		return EXIT_CONFIG;
 	if (paths || is_refused(conf, config, here)) {
@@ -578,4 +567,38 @@ cmd_check(const char *config, int argc, char **argv)
 		puts("  nothing to warn of");
 	conf_free(&conf);
 	return EXIT_FINE;
+}
+
+struct order {
+	const char *config;
+	bool here;
+};
+
+static int
+check_again(void *arg)
+{
+	const struct order *o = arg;
+
+	return check(o->config, o->here, false);
+}
+
+int
+cmd_check(const char *config, int argc, char **argv)
+{
+	bool here = false, paths = false, json = false;
+	const struct command_option options[] = {{"--here", .flag = &here},
+	    {"--paths", .flag = &paths}, {"--json", .flag = &json}};
+	const struct command_words words = {
+	    .command = "check", .option = options, .noption = 3};
+	struct order o = {.config = config};
+
+	if (command_words(&words, argc, argv, NULL) != EXIT_FINE)
+		return EXIT_USAGE;
+	if (paths && (here || json))
+		return command_misused("check",
+		    "%s cannot be combined with --paths",
+		    here ? "--here" : "--json");
+	o.here = here;
+	return json ? check_print_json(config, check_again, &o)
+		    : check(config, here, paths);
 }

@@ -184,57 +184,7 @@ garbled(void)
 	    "queue", EXIT_FAILED, "the queue's answer is invalid");
 }
 
-static struct queue_clock
-local_clock(void)
-{
-	struct queue_clock c = {.now = clk_now()};
-	time_t now = (time_t)(c.now / 1000);
-	struct tm tm;
-
-	if (localtime_r(&now, &tm) != NULL)
-		c.offset = (int)tm.tm_gmtoff;
-	return c;
-}
-
 /* ---- the list ---- */
-
-struct listing {
-	struct msg m; /* holds the bytes */
-	struct queue_entry *e;
-	size_t n;
-	struct queue_clock clock;
-};
-
-static void
-listing_fini(struct listing *l)
-{
-	size_t i;
-
-	for (i = 0; i < l->n; i++)
-		queue_entry_fini(&l->e[i]);
-	free(l->e);
-	msg_fini(&l->m);
-}
-
-static int
-listing_read(struct listing *l, struct queue_listed *listed)
-{
-	size_t cap = 0;
-	int r;
-
-	msg_init(&l->m, 0);
-	l->m.b.max = LISTING_MAX;
-	r = lseek(listed->fd, 0, SEEK_SET) == 0
-		? io_read_rest(listed->fd, &l->m.b)
-		: RC_IO;
-	while (r == RC_OK && l->n < listed->n) {
-		l->e = xgrow(l->e, &cap, l->n + 1, sizeof *l->e);
-		r = queue_entry_read(&l->m, &l->e[l->n]);
-		l->n += r == RC_OK;
-	}
-	l->clock = local_clock();
-	return r;
-}
 
 /* One line of the list: a message at a destination. */
 struct row {
@@ -292,17 +242,7 @@ size_words(uint64_t n, char out[16])
 }
 
 static void
-sender_words(const struct queue_entry *e, struct buf *out)
-{
-	if (e->sender.n > 0)
-		queue_escape(e->sender, out);
-	else
-		buf_adds(out,
-		    (e->flags & SPOOL_REPORT) != 0 ? "(a report)" : "(nobody)");
-}
-
-static void
-print_row(const struct listing *l, const struct row *r)
+print_row(const struct queue_listing *l, const struct row *r)
 {
 	uint32_t unit = (uint32_t)(r->u - r->e->unit);
 	size_t i, others = 0;
@@ -311,7 +251,7 @@ print_row(const struct listing *l, const struct row *r)
 	struct buf b;
 
 	buf_init(&b, 8192);
-	sender_words(r->e, &b);
+	queue_sender_words(r->e, &b);
 	buf_adds(&b, " -> ");
 	for (i = 0; i < r->e->nrcpt; i++) {
 		if (r->e->rcpt[i].unit != unit)
@@ -344,7 +284,7 @@ count_place(const struct row *row, size_t n)
 }
 
 static void
-print_rows(const struct listing *l, const struct row *row, size_t n)
+print_rows(const struct queue_listing *l, const struct row *row, size_t n)
 {
 	struct buf words, last;
 	size_t i, left = 0;
@@ -376,7 +316,7 @@ print_rows(const struct listing *l, const struct row *row, size_t n)
 }
 
 static void
-print_list(const struct order *o, const struct listing *l)
+print_list(const struct order *o, const struct queue_listing *l)
 {
 	struct row *row = NULL;
 	size_t i, j, n = 0, cap = 0;
@@ -406,35 +346,19 @@ print_list(const struct order *o, const struct listing *l)
 /* ---- show ---- */
 
 static void
-print_recipient(const struct listing *l, const struct queue_entry *e, size_t i)
+print_recipient(
+    const struct queue_listing *l, const struct queue_entry *e, size_t i)
 {
-	static const char *const outcomes[] = {
-	    "delivered", "returned", "removed", "waits"};
-	const struct queue_rcpt *r = &e->rcpt[i];
 	struct buf b;
 
 	buf_init(&b, 8192);
-	queue_escape(r->address, &b);
-	if (r->local)
-		buf_adds(&b, " (account)");
-	if (r->via.n > 0) {
-		buf_adds(&b, " (forwarded for ");
-		queue_escape(r->via, &b);
-		buf_addc(&b, ')');
-	}
-	buf_adds(&b, ": ");
-	if (r->unit != UINT32_MAX && r->held)
-		buf_adds(&b, "on hold");
-	else if (r->unit != UINT32_MAX)
-		queue_unit_words(&e->unit[r->unit], &l->clock, &b);
-	else
-		buf_adds(&b, outcomes[r->outcome < 4 ? r->outcome : 3]);
+	queue_recipient_words(e, i, &l->clock, &b);
 	print_wrapped(buf_sv(&b), 2);
 	buf_fini(&b);
 }
 
 static void
-print_attempts(const struct listing *l, const struct queue_entry *e)
+print_attempts(const struct queue_listing *l, const struct queue_entry *e)
 {
 	struct buf b;
 	size_t i;
@@ -454,14 +378,14 @@ print_attempts(const struct listing *l, const struct queue_entry *e)
 }
 
 static void
-print_show(const struct listing *l, const struct queue_entry *e)
+print_show(const struct queue_listing *l, const struct queue_entry *e)
 {
 	struct buf b;
 	size_t i;
 
 	buf_init(&b, 8192);
 	printf("message %llu\n", (unsigned long long)e->id);
-	sender_words(e, &b);
+	queue_sender_words(e, &b);
 	if (e->owner.n > 0) {
 		buf_adds(&b, ", sent by the account ");
 		queue_escape(e->owner, &b);
@@ -483,7 +407,7 @@ print_show(const struct listing *l, const struct queue_entry *e)
 /* ---- JSON ---- */
 
 static json_t *
-json_unit(const struct listing *l, const struct queue_unit *u)
+json_unit(const struct queue_listing *l, const struct queue_unit *u)
 {
 	struct buf b;
 	json_t *j;
@@ -500,7 +424,8 @@ json_unit(const struct listing *l, const struct queue_unit *u)
 }
 
 static json_t *
-json_entry(const struct listing *l, const struct queue_entry *e, bool attempts)
+json_entry(
+    const struct queue_listing *l, const struct queue_entry *e, bool attempts)
 {
 	static const char *const outcomes[] = {
 	    "delivered", "failed", "removed", "waits"};
@@ -547,7 +472,7 @@ print_json(json_t *j)
 }
 
 static void
-print_json_list(const struct listing *l)
+print_json_list(const struct queue_listing *l)
 {
 	json_t *all = json_array();
 	size_t i;
@@ -578,8 +503,8 @@ check_accounts(const struct conf *conf, const struct order *o)
 }
 
 static int
-print_listing(
-    const struct conf *conf, const struct order *o, const struct listing *l)
+print_listing(const struct conf *conf, const struct order *o,
+    const struct queue_listing *l)
 {
 	int r = EXIT_FINE;
 
@@ -609,7 +534,7 @@ look(const struct conf *conf, const struct order *o)
 	const struct queue_list asked = {
 	    .attempts = o->verb == SHOW, .s = o->s, .n = (uint32_t)o->n};
 	struct queue_listed listed;
-	struct listing l = {.n = 0};
+	struct queue_listing l;
 	struct msg m, reply;
 	int r;
 
@@ -618,53 +543,46 @@ look(const struct conf *conf, const struct order *o)
 	r = ask(conf, &m, &reply);
 	if (r != EXIT_FINE)
 		return r;
-	msg_init(&l.m, 0);
+	queue_listing_init(&l, LISTING_MAX);
 	if (queue_listed_get(&reply, &listed) != RC_OK) {
 		r = garbled();
 	} else {
 		if (listed.rc != RC_OK)
 			r = command_fail(
 			    "queue", EXIT_FAILED, "%.*s", SV_ARG(listed.text));
-		else if (listing_read(&l, &listed) != RC_OK)
+		else if (queue_listing_read(&l, &listed) != RC_OK)
 			r = garbled();
 		else
 			r = print_listing(conf, o, &l);
 		queue_listed_fini(&listed);
 	}
 	msg_fini(&reply);
-	listing_fini(&l);
+	queue_listing_fini(&l);
 	return r;
 }
 
 static int
-print_done(const struct order *o, const struct queue_done *d)
+print_done(
+    const struct order *o, enum queue_action action, const struct queue_done *d)
 {
-	static const char *const done[VERBS] = {[RETRY] = "tried now",
-	    [HOLD] = "held",
-	    [RELEASE] = "released",
-	    [REMOVE] = "removed"};
-	uint32_t messages = d->messages, recipients = d->recipients;
-	uint32_t busy = d->busy, held = d->held;
+	struct buf words;
 
-	if (o->json)
+	if (o->json) {
 		print_json(json_pack("{s:s, s:i, s:i, s:i, s:i}", "action",
-		    verbs[o->verb], "messages", (int)messages, "recipients",
-		    (int)recipients, "busy", (int)busy, "held", (int)held));
-	else if (messages > 0 || o->all)
-		printf("%u message%s for %u recipient%s: %s%s\n", messages,
-		    plural(messages), recipients, plural(recipients),
-		    done[o->verb],
-		    o->bounce ? ", with a report to the sender" : "");
-	if (!o->json && held > 0)
-		printf("%u held: release them first\n", held);
-	if (!o->json && busy > 0 && o->verb == HOLD)
-		printf(
-		    "%u being delivered now: held if delivery fails\n", busy);
-	if (busy > 0 && o->verb == REMOVE)
+		    verbs[o->verb], "messages", (int)d->messages, "recipients",
+		    (int)d->recipients, "busy", (int)d->busy, "held",
+		    (int)d->held));
+	} else {
+		buf_init(&words, 4096);
+		queue_done_words(action, d, o->all, &words);
+		fputs(words.n > 0 ? words.p : "", stdout);
+		buf_fini(&words);
+	}
+	if (d->busy > 0 && o->verb == REMOVE)
 		return command_fail("queue", EXIT_FAILED,
 		    "%u being delivered now, left as %s; try again in a moment",
-		    busy, busy == 1 ? "it is" : "they are");
-	if (messages == 0 && held == 0 && !o->all)
+		    d->busy, d->busy == 1 ? "it is" : "they are");
+	if (d->messages == 0 && d->held == 0 && !o->all)
 		return command_fail("queue", EXIT_FAILED,
 		    o->verb == RELEASE ? "no held mail matches"
 				       : "no waiting mail matches");
@@ -697,7 +615,7 @@ act(const struct conf *conf, const struct order *o)
 		r = command_fail(
 		    "queue", EXIT_FAILED, "%.*s", SV_ARG(done.text));
 	else
-		r = print_done(o, &done);
+		r = print_done(o, (enum queue_action)asked.action, &done);
 	msg_fini(&reply);
 	return r;
 }

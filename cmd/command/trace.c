@@ -17,7 +17,7 @@
 #include "cmd/command/command.h"
 #include "cmd/command/confine.h"
 #include "cmd/command/json.h"
-#include "history/record.h"
+#include "history/ask.h"
 #include "history/search.h"
 #include "history/service.h"
 #include "history/words.h"
@@ -26,7 +26,6 @@
 
 #define LIMIT	  50
 #define LIMIT_MAX 100000
-#define STEPS_MAX 5000 /* of one message */
 #define STORY_MAX (64u << 20)
 #define ANSWER_S  5 /* one takes a quarter of a second at most */
 
@@ -35,64 +34,14 @@ struct trace {
 	bool json;
 	int64_t since;
 	uint64_t limit;
-	struct buf room; /* of the terms' texts */
-	struct history_term term[HISTORY_TERMS_MAX];
-	size_t nterm;
+	struct buf which; /* the words */
 
 	int fd;		       /* the history's process; -1: */
 	struct history_db *db; /* the database itself */
-	uint64_t *story;       /* the newest first */
-	size_t n, cap;
-	bool more; /* there are older ones */
+	struct history_list list;
 };
 
 /* ---- words ---- */
-
-static bool
-add_term(struct trace *t, const struct history_term *term)
-{
-	if (t->nterm == HISTORY_TERMS_MAX)
-		return false;
-	t->term[t->nterm++] = *term;
-	return true;
-}
-
-/* An address of one account: what that got, by whatever name. */
-static bool
-add_accounts(struct trace *t, struct sv address)
-{
-	struct history_term term = {.kind = HISTORY_BY_ACCOUNT};
-	const uint32_t *account;
-	size_t n = 0;
-
-	if (conf_lookup(t->conf, address, &account, &n) != RC_OK || n != 1 ||
-	    strcmp(conf_lookup_why(t->conf, address), "address") != 0)
-		return true;
-	term.text = sv_str(t->conf->account[account[0]].name);
-	return add_term(t, &term);
-}
-
-/* The arguments are one text: quotes around a subject are not needed. */
-static int
-read_which(struct trace *t, struct sv text)
-{
-	struct history_term term[HISTORY_PARSE_MAX];
-	size_t i, n = history_parse(text, &t->room, term);
-	bool ok = true;
-
-	if (n == 0)
-		return command_misused("trace",
-		    "expected an address, a Message-ID, a number of the queue "
-		    "or words of a subject, not %s",
-		    text.n == 0 ? "nothing" : "so long a text");
-	for (i = 0; ok && i < n; i++) {
-		ok = add_term(t, &term[i]);
-		if (term[i].kind == HISTORY_BY_ADDRESS)
-			ok = ok && add_accounts(t, term[i].text);
-	}
-	return ok ? EXIT_FINE
-		  : command_misused("trace", "these are too many words");
-}
 
 static const char *
 read_since(void *arg, const char *value)
@@ -113,6 +62,24 @@ read_limit(void *arg, const char *value)
 		   : "expected a number of messages, from 1 to 100000";
 }
 
+/* Before anybody is asked. */
+static int
+read_which(struct sv text)
+{
+	struct history_term term[HISTORY_PARSE_MAX];
+	struct buf room;
+	size_t n;
+
+	buf_init(&room, 65536);
+	n = history_parse(text, &room, term);
+	buf_fini(&room);
+	return n > 0 ? EXIT_FINE
+		     : command_misused("trace",
+			   "expected an address, a Message-ID, a number of the "
+			   "queue or words of a subject, not %s",
+			   text.n == 0 ? "nothing" : "so long a text");
+}
+
 /* Words of a subject may begin with a dash, but not with two. */
 static int
 read_words(struct trace *t, int argc, char **argv)
@@ -129,35 +96,25 @@ read_words(struct trace *t, int argc, char **argv)
 	    .least = 1,
 	    .most = argc,
 	    .dashes = true};
-	struct buf which;
 	int i, n, r = command_words(&words, argc, argv, &n);
 
 	if (r != EXIT_FINE)
 		return r;
-	buf_init(&which, 4096);
+	/* One text: quotes around a subject are not needed. */
 	for (i = 1; i <= n; i++) {
-		buf_adds(&which, i > 1 ? " " : "");
-		buf_adds(&which, argv[i]);
+		buf_adds(&t->which, i > 1 ? " " : "");
+		buf_adds(&t->which, argv[i]);
 	}
-	r = read_which(t, buf_ok(&which) ? buf_sv(&which) : SV(""));
-	buf_fini(&which);
-	return r;
+	return read_which(buf_ok(&t->which) ? buf_sv(&t->which) : SV(""));
 }
 
 /* ---- asking ---- */
 
+/* Asks the process or the database. */
 static int
-silent(void)
+ask(void *arg, struct msg *m, struct msg *reply)
 {
-	return command_fail("trace", EXIT_FAILED,
-	    "the history process does not answer; try again, and see the log");
-}
-
-/* Asks the process or the database; consumes m.  On EXIT_FINE *reply is the
- * caller's to fini. */
-static int
-ask(struct trace *t, struct msg *m, struct msg *reply)
-{
+	struct trace *t = arg;
 	int r;
 
 	if (t->db != NULL) {
@@ -166,141 +123,10 @@ ask(struct trace *t, struct msg *m, struct msg *reply)
 		else
 			(void)history_answer_read(t->db, m, reply);
 		msg_fini(m);
-		return EXIT_FINE;
+		return RC_OK;
 	}
 	r = line_send_fd(t->fd, m);
-	if (r == RC_OK)
-		r = line_recv_fd(t->fd, reply);
-	return r == RC_OK ? EXIT_FINE : silent();
-}
-
-/* One more page of messages. */
-static int
-find_some(struct trace *t, uint64_t *before)
-{
-	struct trace_find asked = {.since = t->since,
-	    .before = *before,
-	    .term = t->term,
-	    .nterm = (uint32_t)t->nterm};
-	struct trace_found found;
-	struct msg m, reply;
-	uint32_t i;
-	int r;
-
-	asked.most =
-	    (uint32_t)(t->limit - t->n < HISTORY_FOUND_MAX ? t->limit - t->n
-							   : HISTORY_FOUND_MAX);
-	msg_init(&m, CMD_TRACE_FIND);
-	trace_find_put(&m, &asked);
-	r = ask(t, &m, &reply);
-	if (r != EXIT_FINE)
-		return r;
-	if (trace_found_get(&reply, &found) != RC_OK) {
-		msg_fini(&reply);
-		return silent();
-	}
-	if (found.rc != RC_OK)
-		r = command_fail(
-		    "trace", EXIT_FAILED, "%.*s", SV_ARG(found.text));
-	for (i = 0; r == EXIT_FINE && i < found.nstory; i++) {
-		t->story = xgrow(t->story, &t->cap, t->n + 1, sizeof *t->story);
-		t->story[t->n++] = found.story[i];
-	}
-	t->more = found.more;
-	*before = found.before;
-	trace_found_fini(&found);
-	msg_fini(&reply);
-	return r;
-}
-
-static int
-find_all(struct trace *t)
-{
-	uint64_t before = 0;
-	int r;
-
-	do
-		r = find_some(t, &before);
-	while (r == EXIT_FINE && t->more && t->n < t->limit && before > 0);
-	return r;
-}
-
-/* ---- one message ---- */
-
-struct story {
-	struct buf bytes; /* of all steps: their texts are in there */
-	uint8_t id[16];
-	struct history_step *step;
-	size_t n;
-};
-
-static int
-read_some(struct trace *t, uint64_t number, uint32_t *from, bool *more,
-    struct story *s)
-{
-	const struct trace_read asked = {.story = number, .from = *from};
-	struct trace_steps steps;
-	struct msg m, reply;
-	int r;
-
-	msg_init(&m, CMD_TRACE_READ);
-	trace_read_put(&m, &asked);
-	r = ask(t, &m, &reply);
-	if (r != EXIT_FINE)
-		return r;
-	if (trace_steps_get(&reply, &steps) != RC_OK) {
-		msg_fini(&reply);
-		return silent();
-	}
-	memcpy(s->id, steps.id, sizeof s->id);
-	if (steps.rc == RC_OK)
-		buf_addsv(&s->bytes, steps.steps);
-	else if (steps.rc != RC_NOTFOUND) /* too old by now */
-		r = command_fail(
-		    "trace", EXIT_FAILED, "%.*s", SV_ARG(steps.text));
-	*more = steps.rc == RC_OK && steps.more;
-	*from = steps.next;
-	trace_steps_fini(&steps);
-	msg_fini(&reply);
-	return r;
-}
-
-/* The bytes become steps, as far as they are some. */
-static void
-decode(struct story *s)
-{
-	struct sv rest = buf_sv(&s->bytes);
-	struct history_step step;
-	size_t cap = 0;
-
-	memcpy(step.id, s->id, sizeof step.id);
-	while (s->n < STEPS_MAX && history_record_get(&rest, &step)) {
-		s->step = xgrow(s->step, &cap, s->n + 1, sizeof *s->step);
-		s->step[s->n++] = step;
-	}
-	s->n = history_arrange(s->step, s->n);
-}
-
-static int
-story_read(struct trace *t, uint64_t number, struct story *s)
-{
-	uint32_t from = 0;
-	bool more = true;
-	int r = EXIT_FINE;
-
-	buf_init(&s->bytes, STORY_MAX);
-	while (r == EXIT_FINE && more && buf_ok(&s->bytes))
-		r = read_some(t, number, &from, &more, s);
-	if (r == EXIT_FINE)
-		decode(s);
-	return r;
-}
-
-static void
-story_fini(struct story *s)
-{
-	free(s->step);
-	buf_fini(&s->bytes);
+	return r == RC_OK ? line_recv_fd(t->fd, reply) : r;
 }
 
 /* ---- for programs ---- */
@@ -372,7 +198,7 @@ json_step(const struct history_step *s)
 }
 
 static json_t *
-json_story(const struct story *s)
+json_story(const struct history_story *s)
 {
 	json_t *steps = json_array(), *j = json_object();
 	char hex[33] = "";
@@ -411,7 +237,7 @@ say_none(const struct trace *t)
 }
 
 static void
-print_words(const struct story *s, bool first)
+print_words(const struct history_story *s, bool first)
 {
 	struct buf out;
 
@@ -423,32 +249,35 @@ print_words(const struct story *s, bool first)
 
 /* The oldest first: the newest is the last one that is read. */
 static int
-print_stories(struct trace *t)
+print_stories(struct trace *t, const struct history_ask *a)
 {
 	json_t *all = t->json ? json_array() : NULL;
+	const struct history_list *l = &t->list;
+	struct err err = {.text = ""};
 	int r = EXIT_FINE;
 	bool first = true;
 	size_t i;
 
-	if (!t->json && t->more && t->n == 1)
+	if (!t->json && l->more && l->n == 1)
 		puts("The newest message (--limit N shows more):\n");
-	else if (!t->json && t->more && t->n >= t->limit)
+	else if (!t->json && l->more && l->n >= t->limit)
 		printf("The newest %zu messages (--limit N shows more):\n\n",
-		    t->n);
-	for (i = t->n; r == EXIT_FINE && i-- > 0;) {
-		struct story s = {.n = 0};
+		    l->n);
+	for (i = l->n; r == EXIT_FINE && i-- > 0;) {
+		struct history_story s;
 
-		r = story_read(t, t->story[i], &s);
-		if (r == EXIT_FINE && t->json)
+		if (history_ask_story(a, l->story[i], &s, &err) != RC_OK)
+			r = command_fail("trace", EXIT_FAILED, "%s", err.text);
+		else if (t->json)
 			(void)json_array_append_new(all, json_story(&s));
-		else if (r == EXIT_FINE && s.n > 0)
+		else if (s.n > 0)
 			print_words(&s, first);
 		first = first && s.n == 0;
-		story_fini(&s);
+		history_story_fini(&s);
 	}
 	if (t->json && r == EXIT_FINE) {
 		json_t *j =
-		    json_pack("{s:O, s:b}", "messages", all, "more", t->more);
+		    json_pack("{s:O, s:b}", "messages", all, "more", l->more);
 
 		(void)json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		puts("");
@@ -458,34 +287,37 @@ print_stories(struct trace *t)
 	return r;
 }
 
-/* A number in the queue has one meaning; only one that the queue never had is
- * looked for in subjects. */
-static int
-find_which(struct trace *t)
+/* An address of one account: what that got, by whatever name. */
+static struct sv
+account_of(void *arg, struct sv address)
 {
-	size_t all = t->nterm;
-	int r = EXIT_FINE;
+	const struct trace *t = arg;
 
-	if (all > 1 && t->term[0].kind == HISTORY_BY_QUEUE_ID) {
-		t->nterm = 1;
-		r = find_all(t);
-		t->nterm = all;
-	}
-	return r == EXIT_FINE && t->n == 0 ? find_all(t) : r;
+	return sv_str(conf_account_of(t->conf, address));
 }
 
 static int
 answer(struct trace *t)
 {
-	int r = find_which(t);
+	const struct history_ask a = {.ask = ask,
+	    .account = account_of,
+	    .arg = t,
+	    .since = t->since,
+	    .limit = t->limit,
+	    .bytes = STORY_MAX};
+	struct err err = {.text = ""};
+	int r = history_ask_find(
+	    &a, buf_ok(&t->which) ? buf_sv(&t->which) : SV(""), &t->list, &err);
 
-	if (r == EXIT_FINE && t->n == 0 && !t->json)
+	if (r != RC_OK)
+		return command_fail("trace", EXIT_FAILED, "%s", err.text);
+	if (t->list.n == 0 && !t->json)
 		say_none(t);
-	else if (r == EXIT_FINE)
-		r = print_stories(t);
-	free(t->story);
-	t->story = NULL;
-	return r == EXIT_FINE && t->n == 0 ? EXIT_FAILED : r;
+	r = t->list.n > 0 || t->json ? print_stories(t, &a) : EXIT_FINE;
+	if (r == EXIT_FINE && t->list.n == 0)
+		r = EXIT_FAILED;
+	history_list_fini(&t->list);
+	return r;
 }
 
 /* In a process of its own, in the history's folder. */
@@ -546,11 +378,11 @@ cmd_trace(const char *config, int argc, char **argv)
 		return EXIT_CONFIG;
 	t.conf = conf;
 	tzset();
-	buf_init(&t.room, 65536);
+	buf_init(&t.which, 4096);
 	r = read_words(&t, argc, argv);
 	if (r == EXIT_FINE)
 		r = look(&t);
-	buf_fini(&t.room);
+	buf_fini(&t.which);
 	conf_free(&conf);
 	return r;
 }

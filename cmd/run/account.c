@@ -6,6 +6,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "account/service.h"
+#include "cmd/run/account_page.h"
 #include "cmd/run/process.h"
 #include "imap/session/session.h"
 #include "mime/mime.h"
@@ -99,6 +100,7 @@ run_account(int control_fd)
 {
 	struct child c = {0};
 	struct account_opts o = {.session_new = session_new,
+	    .page_new = account_page_new,
 	    .sessions_max = SESSIONS_MAX,
 	    .idle_ms = IDLE_MS};
 	struct store *store;

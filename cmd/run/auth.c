@@ -15,6 +15,7 @@ static const struct sandbox_profile walls = {.name = "auth",
     .files = SANDBOX_FILES_WRITE,
     .threads = SANDBOX_THREADS_FEW,
     .memfd = true, /* letters */
+    .pairs = true, /* persons' lines */
     .file_max = FILE_MAX};
 
 static void
@@ -27,6 +28,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		auth_service_set_dns(c->arg, fd);
 	else if (role == ROLE_QUEUE)
 		auth_service_add_signer(c->arg, fd);
+	else if (role == ROLE_ADMIN)
+		auth_service_set_admin(c->arg, fd);
 	else if (role == ROLE_WEB)
 		auth_service_add_web(c->arg, fd);
 	else
@@ -85,6 +88,12 @@ test_tick(void)
 	return ms;
 }
 
+static void
+wake_admin(void *arg)
+{
+	child_wake(arg, ROLE_ADMIN);
+}
+
 int
 run_auth(int control_fd)
 {
@@ -101,6 +110,7 @@ run_auth(int control_fd)
 		child_die(&c, "auth.start", &err);
 	child_no_more_threads(&c);
 	c.arg = s;
+	auth_service_set_wake(s, wake_admin, &c);
 	code = child_serve(&c);
 	auth_service_free(&s);
 	return code;

@@ -46,6 +46,9 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	else if (role == ROLE_REPORT) {
 		history_service_add_reader(c->arg, fd);
 		return;
+	} else if (role == ROLE_ADMIN) {
+		history_service_add_command(c->arg, fd);
+		return;
 	} else {
 		io_close(&fd);
 		return;
@@ -78,7 +81,41 @@ on_status(struct child *c, struct buf *text)
 	return 0;
 }
 
+static void
+add_address(struct history_owner *o, const char *address)
+{
+	if (o->naddress < HISTORY_OWNER_MAX)
+		o->address[o->naddress++] = sv_str(address);
+}
+
+/* Its own, and aliases that lead to it; they live as long as the configuration,
+ * which only this thread changes. */
+static void
+on_owner(void *arg, const char *account, struct history_owner *out)
+{
+	const struct conf *c = ((const struct child *)arg)->conf_now;
+	int number = conf_account_by_name(c, sv_str(account));
+	size_t i, j;
+
+	if (number < 0)
+		return;
+	for (i = 0; i < c->account[number].naddress; i++)
+		add_address(out, c->account[number].address[i]);
+	for (i = 0; i < c->nalias; i++)
+		for (j = 0; j < c->alias[i].naccount; j++)
+			if (c->alias[i].account[j] == (uint32_t)number)
+				add_address(out, c->alias[i].address);
+}
+
+static void
+on_numbers(struct child *c, uint64_t n[NUMBERS])
+{
+	if (c->arg != NULL)
+		history_service_count(c->arg, n + NUMBER_MAIL);
+}
+
 static const struct child_ops ops = {.status = on_status,
+    .numbers = on_numbers,
     .line = on_line,
     .conf = on_conf,
     .control = on_control};
@@ -108,6 +145,7 @@ run_history(int control_fd)
 	tzset();
 	child_enter(&c, &walls);
 	s = history_service_new(c.loop, &o);
+	history_service_set_owner(s, on_owner, &c);
 	c.arg = s;
 	code = child_serve(&c);
 	/* All end at the same time: what they have noted last comes now. */

@@ -282,10 +282,31 @@ take_line(struct child *c, struct msg *m)
 	c->ops->line(c, (enum role)said.role, account, said.fd);
 }
 
+/* Those that are not 0; how many. */
+static uint32_t
+count_all(struct child *c, struct status_number out[NUMBERS])
+{
+	uint64_t n[NUMBERS] = {0};
+	uint32_t i, used = 0;
+
+	if (c->ops->numbers != NULL)
+		c->ops->numbers(c, n);
+	for (i = 0; i < LATENCIES; i++)
+		latency_get(
+		    (enum latency)i, n + NUMBER_LATENCY + i * LATENCY_NUMBERS);
+	for (i = 0; i < NUMBERS; i++)
+		if (n[i] > 0)
+			out[used++] = (struct status_number){(uint16_t)i, n[i]};
+	return used;
+}
+
+_Static_assert(NUMBERS <= STATUS_NUMBERS_MAX, "msg_control.h");
+
 static void
 say_status(struct child *c)
 {
-	struct ctl_status st = {.connections = 0};
+	struct status_number number[NUMBERS];
+	struct ctl_status st = {.number = number};
 	struct buf text;
 	struct day day;
 	struct msg m;
@@ -294,6 +315,7 @@ say_status(struct child *c)
 	if (c->ops->status != NULL)
 		st.connections = c->ops->status(c, &text);
 	st.text = buf_sv(&text);
+	st.nnumber = count_all(c, number);
 	day_init(&day);
 	st.day = day.said;
 	msg_init(&m, CTL_STATUS);
@@ -402,6 +424,17 @@ child_stop_soon(void *arg)
 	struct child *c = arg;
 
 	ev_post(c->loop, stop, c);
+}
+
+void
+child_wake(struct child *c, enum role role)
+{
+	const struct ctl_wake said = {(uint8_t)role};
+	struct msg m;
+
+	msg_init(&m, CTL_WAKE);
+	ctl_wake_put(&m, &said);
+	child_tell(c, &m);
 }
 
 void

@@ -18,6 +18,7 @@
 #include "cmd/run/wiring.h"
 #include "conf/conf.h"
 #include "ipc/line.h"
+#include "ipc/numbers.h"
 #include "ipc/proto.h"
 #include "net/tls.h"
 #include "sandbox/sandbox.h"
@@ -42,6 +43,9 @@ struct child_ops {
 	void (*alive)(struct child *c);
 	/* Connections now; lines for people into *text. May be NULL. */
 	unsigned (*status)(struct child *c, struct buf *text);
+	/* Fills in what only this role counts (ipc/numbers.h), all of them 0
+	 * before; may be NULL. */
+	void (*numbers)(struct child *c, uint64_t n[NUMBERS]);
 	/* Other messages of the control line; may be NULL. */
 	void (*control)(struct child *c, struct msg *m);
 };
@@ -99,6 +103,8 @@ struct conf *child_conf(struct child *c);
 /* The process works: see child_ops. */
 void child_alive(struct child *c);
 
+/* From any thread: a process that is there when it is needed is needed. */
+void child_wake(struct child *c, enum role role);
 /* Sends a message to the supervisor; consumes it. */
 void child_tell(struct child *c, struct msg *m);
 

@@ -37,6 +37,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		queue_service_set_mx(st->queue, fd);
 	else if (role == ROLE_HISTORY)
 		history_connect(st->history, fd);
+	else if (role == ROLE_ADMIN)
+		queue_service_add_command(st->queue, fd);
 	else
 		queue_service_add_client(
 		    st->queue, fd, role == ROLE_SUBMISSION);
@@ -102,8 +104,17 @@ on_status(struct child *c, struct buf *text)
 	return 0;
 }
 
-static const struct child_ops ops = {.status = on_status,
+static void
+on_numbers(struct child *c, uint64_t n[NUMBERS])
+{
+	struct state *st = c->arg;
 
+	if (st->queue != NULL)
+		queue_service_count(st->queue, n + NUMBER_QUEUE);
+}
+
+static const struct child_ops ops = {.status = on_status,
+    .numbers = on_numbers,
     .line = on_line,
     .conf = on_conf,
     .control = on_control};

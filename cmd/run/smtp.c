@@ -54,6 +54,26 @@ limits_of(const struct conf *conf)
 }
 
 static void
+on_control(struct child *c, struct msg *m)
+{
+	struct state *st = c->arg;
+	struct ctl_clamd said;
+
+	if (m->type == CTL_CLAMD && ctl_clamd_get(m, &said) == RC_OK)
+		smtp_scans_take(&st->backend.scans, said.fd);
+}
+
+/* From any thread. */
+static void
+ask_clamd(void *arg)
+{
+	struct msg m;
+
+	msg_init(&m, CTL_CLAMD);
+	child_tell(arg, &m);
+}
+
+static void
 on_conf(struct child *c)
 {
 	struct state *st = c->arg;
@@ -91,6 +111,7 @@ static const struct child_ops ops = {.status = on_status,
     .let_in = on_let_in,
     .line = on_line,
     .conf = on_conf,
+    .control = on_control,
     .drain = on_drain};
 
 static struct conf *
@@ -144,12 +165,7 @@ on_auth(struct line *l, struct msg *m, void *arg)
 static void
 wake_report(void *arg)
 {
-	const struct ctl_wake said = {ROLE_REPORT};
-	struct msg m;
-
-	msg_init(&m, CTL_WAKE);
-	ctl_wake_put(&m, &said);
-	child_tell(arg, &m);
+	child_wake(arg, ROLE_REPORT);
 }
 
 static int
@@ -173,6 +189,8 @@ run(int control_fd, bool submission)
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
 	smtp_feedback_memory_init(&st.backend.feedback);
+	smtp_scans_init(&st.backend.scans);
+	st.backend.ask_clamd = ask_clamd;
 	o.tls = child_tls(c);
 	o.hostname = conf_ref(c->conf_now)->hostname;
 	o.limits = limits_of(c->conf_now);

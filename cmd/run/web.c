@@ -2,12 +2,18 @@
  * out, no way to the mail. */
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "cmd/run/listener.h"
+#include "ipc/msg_control.h"
+#include "ipc/proto.h"
 #include "net/tls.h"
 #include "web/front.h"
 #include "web/service.h"
+
+#define METRICS_AGE_MS 1000
 
 struct state {
 	struct listening l; /* must be first */
@@ -38,7 +44,44 @@ on_conf(struct child *c)
 	listening_conf(c);
 }
 
-static const struct child_ops ops = {.status = listening_status,
+/* From any thread. */
+static void
+ask_metrics(void *arg)
+{
+	const struct ctl_errand asked = {
+	    .what = ERRAND_METRICS, .ms = METRICS_AGE_MS};
+	struct state *st = arg;
+	struct msg m;
+
+	msg_init(&m, CTL_ERRAND);
+	ctl_errand_put(&m, &asked);
+	child_tell(&st->l.child, &m);
+}
+
+static void
+on_control(struct child *c, struct msg *m)
+{
+	struct state *st = c->arg;
+	struct ctl_errand_done done;
+	struct buf text;
+	int r;
+
+	if (m->type != CTL_ERRAND_DONE ||
+	    ctl_errand_done_get(m, &done) != RC_OK)
+		return;
+	buf_init(&text, HTTP_BODY_MAX);
+	r = done.rc;
+	if (r == RC_OK)
+		r = done.fd >= 0 && lseek(done.fd, 0, SEEK_SET) == 0
+			? io_read_rest(done.fd, &text)
+			: RC_TEMP;
+	web_site_metrics(st->site, r, buf_sv(&text));
+	buf_fini(&text);
+	ctl_errand_done_fini(&done);
+}
+
+static const struct child_ops ops = {.control = on_control,
+    .status = listening_status,
     .let_in = listening_let_in,
     .alive = listening_alive,
     .line = on_line,
@@ -60,8 +103,10 @@ has_https(const struct child *c)
 int
 run_web(int control_fd)
 {
-	static const struct sandbox_profile walls = {
-	    .name = "web", .accepts = true, .threads = SANDBOX_THREADS_FEW};
+	static const struct sandbox_profile walls = {.name = "web",
+	    .accepts = true,
+	    .pairs = true,
+	    .threads = SANDBOX_THREADS_FEW};
 	struct state st = {0};
 	struct child *c = &st.l.child;
 	struct listener_opts o = {.proto = &web_front};
@@ -82,6 +127,7 @@ run_web(int control_fd)
 	    web_site_new(c->conf_now, sni_new(o.tls), st.auth, roots);
 	if (!has_https(c))
 		web_site_without_https(st.site);
+	web_site_ask_metrics(st.site, ask_metrics, &st);
 	st.service = web_service_new(c->loop, st.site);
 	return listening_serve(&st.l, &o);
 }

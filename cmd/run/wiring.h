@@ -20,6 +20,7 @@ enum role {
 	ROLE_MX,
 	ROLE_REPORT,
 	ROLE_ACME,
+	ROLE_ADMIN,
 	ROLE_SMTP,
 	ROLE_SUBMISSION,
 	ROLE_IMAP,
@@ -59,6 +60,7 @@ int run_history(int control_fd);
 int run_queue(int control_fd);
 int run_report(int control_fd);
 int run_acme(int control_fd);
+int run_admin(int control_fd);
 int run_dns(int control_fd);
 int run_smtp(int control_fd);
 int run_submission(int control_fd);

@@ -16,7 +16,7 @@ job_init(struct job *j, struct ev_loop *loop)
 }
 
 static void __attribute__((noreturn))
-become(const char *config, const char *const *words, int out)
+become(const char *config, const char *const *words, int out, int err)
 {
 	const char *argv[JOB_WORDS_MAX + 4] = {"hearthmail", "-c", config};
 	sigset_t none;
@@ -27,8 +27,10 @@ become(const char *config, const char *const *words, int out)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
+	if (err < 0)
+		err = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	(void)dup2(out, 1);
-	(void)dup2(out, 2);
+	(void)dup2(err, 2);
 	closefrom(3);
 	(void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
 	_exit(127);
@@ -66,20 +68,31 @@ on_output(struct ev *e, uint32_t events, void *arg)
 }
 
 int
+job_spawn(const char *config, const char *const *words, int out, int err,
+    pid_t *pid_out)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(config, words, out, err);
+	if (pid < 0)
+		return errno;
+	*pid_out = pid;
+	return 0;
+}
+
+int
 job_start(struct job *j, const char *config, const char *const *words)
 {
 	int fd[2], e;
-	pid_t pid;
+	pid_t pid = 0;
 
 	must(j->pid == 0);
 	if (pipe2(fd, O_CLOEXEC) != 0)
 		return errno;
-	pid = fork();
-	if (pid == 0)
-		become(config, words, fd[1]);
-	e = errno;
+	e = job_spawn(config, words, fd[1], fd[1], &pid);
 	io_close(&fd[1]);
-	if (pid < 0) {
+	if (e != 0) {
 		io_close(&fd[0]);
 		return e;
 	}

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/tally.h"
 #include "cmd/supervisor/acme.h"
+#include "cmd/supervisor/errand.h"
 #include "cmd/supervisor/sd_notify.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_control.h"
@@ -209,8 +210,13 @@ on_control(struct line *l, struct msg *m, void *arg)
 		on_start(s, m);
 	} else if (m->type == CTL_WAKE) {
 		on_wake(p, m);
+	} else if (m->type == CTL_CLAMD &&
+		   (p->role == ROLE_SMTP || p->role == ROLE_SUBMISSION)) {
+		virus_asked(s, p->control);
 	} else if (m->type == CTL_CERTIFICATES && p->role == ROLE_ACME) {
 		acme_schedule_heard(s->acme, m);
+	} else if (m->type == CTL_ERRAND) {
+		errands_ordered(s->errands, p, m);
 	} else if (m->type == CTL_ALIVE) {
 		p->asked_at = 0;
 	} else if (m->type == CTL_ACCUSE) {
@@ -262,6 +268,7 @@ proc_run(struct proc *p)
 	buf_reset(&p->status);
 	p->ready = p->let_in = false;
 	p->asked_at = 0;
+	p->errands = 0;
 	child_log_end(&p->log);
 	p->log = child_log_new(s->logs, role_info[p->role].name, &log);
 	if (p->log == NULL) {

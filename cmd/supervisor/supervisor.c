@@ -21,6 +21,7 @@
 #include "cmd/supervisor/datadir.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/preflight.h"
+#include "cmd/supervisor/errand.h"
 #include "cmd/supervisor/published.h"
 #include "cmd/supervisor/schedule.h"
 #include "cmd/supervisor/sd_notify.h"
@@ -93,6 +94,7 @@ reap(struct super *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!schedule_reap(s->schedule, pid, status) &&
+		    !errands_reap(s->errands, pid, status) &&
 		    !published_reap(s->published, pid, status))
 			procs_reap(s, pid, status);
 	if (s->draining != NULL && !procs_draining(s))
@@ -294,6 +296,7 @@ release(struct super *s, int *lock)
 	child_logs_free(&s->logs);
 	schedule_free(&s->schedule);
 	published_free(&s->published);
+	errands_free(&s->errands);
 	acme_schedule_free(&s->acme);
 	sockets_close(&s->sockets);
 	control_close(s);
@@ -348,6 +351,7 @@ supervisor_run(const struct supervisor_opts *o)
 		procs_start_all(&s);
 		s.schedule = schedule_new(&s);
 		s.published = published_new(&s, s.published_ms);
+		s.errands = errands_new(&s);
 		s.acme = acme_schedule_new(&s, &acme_hands);
 		(void)ev_timer_add(
 		    s.loop, SUPER_CERT_POLL_MS, super_watch_certificate, &s);

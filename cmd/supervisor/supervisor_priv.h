@@ -36,12 +36,14 @@ struct proc {
 	bool let_in;	  /* a listener: lets clients in */
 	int64_t asked_at; /* whether it is alive, clk_mono; 0: has answered */
 	unsigned hangs;	  /* times that it did not */
+	unsigned errands; /* bits of those that it waits for */
 	struct child_log *log;
 	struct proc *next;
 };
 
 struct schedule;
 struct published;
+struct errands;
 struct acme_schedule;
 
 /* A socket on which the command line gives orders. */
@@ -66,6 +68,7 @@ struct super {
 	struct schedule *schedule;   /* of backups */
 	struct published *published; /* ours, in the DNS */
 	struct acme_schedule *acme;  /* of certificates */
+	struct errands *errands;     /* of admin and web */
 	int64_t published_ms;	     /* when they are first looked at */
 	bool stopping;
 	struct ev_timer *draining; /* stopping: mx ends first */
@@ -155,6 +158,11 @@ bool proc_boot(struct proc *p);
 /* In the forked child: nothing of the supervisor's goes along but these two. */
 void proc_become(const struct proc *p, int control, int log)
     __attribute__((noreturn));
+
+/* ---- virus.c ---- */
+
+/* CTL_CLAMD has come: answers it. */
+void virus_asked(struct super *s, struct line *by);
 
 /* ---- watch.c ---- */
 

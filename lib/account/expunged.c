@@ -58,24 +58,30 @@ id_print(const struct store_expunged *e, struct buf *out)
 }
 
 static bool
+is_one_of(const struct store_expunged *e, struct sv ids)
+{
+	struct buf id;
+	bool is = false;
+
+	buf_init(&id, ID_CHARS);
+	id_print(e, &id);
+	while (!is && ids.n > 0)
+		is = sv_eq(buf_sv(&id), sv_split(&ids, ' '));
+	buf_fini(&id);
+	return is;
+}
+
+static bool
 is_meant(struct search *s, const struct store_expunged *e)
 {
 	const struct expunged_query *q = s->q;
-	struct buf id;
-	bool is;
 
 	if (e->at < q->since)
 		return false;
 	if (q->folder.n > 0 &&
 	    (e->name == NULL || !sv_eq(sv_str(e->name), q->folder)))
 		return false;
-	if (q->id.n == 0)
-		return true;
-	buf_init(&id, ID_CHARS);
-	id_print(e, &id);
-	is = sv_eq(buf_sv(&id), q->id);
-	buf_fini(&id);
-	return is;
+	return q->id.n == 0 || is_one_of(e, q->id);
 }
 
 /* A field of the line: nothing in it ends it or orders a terminal about. */

@@ -1,5 +1,6 @@
 #include "account/service.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "history/history.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_answer.h"
+#include "ipc/msg_page.h"
 #include "ipc/proto.h"
 #include "net/pool.h"
 
@@ -56,6 +58,7 @@ struct account {
 	bool asked;	 /* for leave */
 	bool stopped;
 	uint64_t message_max; /* bytes of a delivery */
+	struct conf *conf;
 
 	struct pending *pending, **pending_end;
 };
@@ -428,6 +431,49 @@ on_local_session(struct account *a, struct msg *m)
 	start_session(a, &s, o.who);
 }
 
+/* It ends with its answer, or with who asks; nothing else ends it: who may see
+ * it auth has said just now. */
+static void
+start_page(struct account *a, const struct page_open *o)
+{
+	const struct account_page p = {
+	    .store = a->store,
+	    .history = a->history,
+	    .conf = a->conf,
+	    .account = a->o.name,
+	    .admin = o->admin,
+	    .csrf = o->csrf,
+	    .peer = o->peer,
+	    .session = o->session,
+	    .fd = o->fd,
+	    .person = o->person,
+	};
+
+	/* Its task runs before there is something to read. */
+	(void)fcntl(o->fd, F_SETFL, O_NONBLOCK);
+	pool_add(a->pool, a->o.page_new(&p));
+}
+
+static void
+on_page(struct account *a, struct msg *m)
+{
+	struct page_open o;
+
+	if (page_open_get(m, &o) != RC_OK) {
+		answer(a, m->id, RC_DENIED, "not this account");
+		return;
+	}
+	if (is_mine(a, o.account) && o.fd >= 0 && o.person >= 0 &&
+	    a->conf != NULL && pool_count(a->pool) < a->o.sessions_max) {
+		answer(a, m->id, RC_OK, "");
+		start_page(a, &o);
+		return;
+	}
+	answer(a, m->id, is_mine(a, o.account) ? RC_TEMP : RC_DENIED,
+	    "too many sessions");
+	page_open_fini(&o);
+}
+
 static void
 on_kick(struct account *a, struct msg *m)
 {
@@ -476,6 +522,9 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 		break;
 	case SESSION_OPEN:
 		on_session(a, m);
+		break;
+	case PAGE_OPEN:
+		on_page(a, m);
 		break;
 	case SESSION_LOCAL:
 		on_local_session(a, m);
@@ -591,6 +640,10 @@ account_restore_tree(const struct conf *conf)
 void
 account_set_conf(struct account *a, struct conf *conf)
 {
+	struct conf *old = a->conf;
+
+	a->conf = conf_ref(conf);
+	conf_free(&old);
 	a->message_max = conf_message_max(conf);
 	store_set_restore(
 	    a->store, conf->retention_ms, account_restore_tree(conf));
@@ -627,5 +680,6 @@ account_stop(struct account *a)
 	flush_pending(a);
 	history_flush(a->history);
 	quota_watch_fini(&a->quota);
+	conf_free(&a->conf);
 	return clean;
 }

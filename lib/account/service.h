@@ -16,6 +16,7 @@
 #include "store/store.h"
 
 struct account;
+struct history;
 
 struct account_ops {
 	/* The store is broken or there is nothing to do: end the process. */
@@ -38,10 +39,29 @@ struct account_session {
  * protocol: the process says which there are. */
 typedef struct pool_task *account_session_fn(const struct account_session *s);
 
+/* A page that somebody signed in has asked for: PAGE_ASK comes on fd, once, and
+ * the answer goes back there; then the task is over. */
+struct account_page {
+	struct store *store;
+	struct history *history;
+	struct conf *conf; /* the caller's; to be referred to */
+	const char *account;
+	bool admin;	  /* may visit admin's pages */
+	struct sv csrf;	  /* what a form that changes something must have */
+	struct sv peer;	  /* for the log */
+	uint64_t session; /* its number */
+	int fd;		  /* the page's line, O_NONBLOCK; the task's */
+	int person;	  /* a line to auth (ipc/msg_person.h); the same */
+};
+
+/* Makes the task, copies the texts. */
+typedef struct pool_task *account_page_fn(const struct account_page *p);
+
 struct account_opts {
 	const char *name;
 	const char *hostname;
 	account_session_fn *session_new;
+	account_page_fn *page_new;
 	unsigned sessions_max;
 	int64_t idle_ms; /* without sessions and deliveries, before leaving */
 };

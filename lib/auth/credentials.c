@@ -28,6 +28,9 @@ struct entry {
 	char *hash; /* Argon2id string or NULL */
 	struct app *app;
 	size_t napp;
+	bool has_totp;
+	struct credentials_totp totp;
+	struct credentials_codes codes;
 };
 
 struct credentials {
@@ -82,6 +85,7 @@ credentials_free(struct credentials **cp)
 		if (c->e[i].hash != NULL)
 			sodium_memzero(c->e[i].hash, strlen(c->e[i].hash));
 		free(c->e[i].hash);
+		sodium_memzero(&c->e[i].totp, sizeof c->e[i].totp);
 		free(c->e[i].account);
 	}
 	free(c->e);
@@ -116,6 +120,41 @@ parse_app(struct credentials *c, struct sv account, struct sv rest)
 }
 
 static bool
+parse_hex(struct sv hex, unsigned char *out, size_t size)
+{
+	size_t n = 0;
+
+	return sodium_hex2bin(out, size, hex.p, hex.n, NULL, &n, NULL) == 0 &&
+	       n == size;
+}
+
+static bool
+parse_totp(struct credentials *c, struct sv account, struct sv rest)
+{
+	struct sv secret = sv_split(&rest, ' ');
+	struct credentials_totp t;
+
+	if (!parse_hex(secret, t.secret, sizeof t.secret) ||
+	    sv_to_u64(rest, UINT64_MAX, &t.last) != RC_OK)
+		return false;
+	credentials_set_totp(c, account, &t);
+	sodium_memzero(&t, sizeof t);
+	return true;
+}
+
+static bool
+parse_recovery(struct credentials *c, struct sv account, struct sv rest)
+{
+	struct credentials_codes *codes = &find_or_add(c, account)->codes;
+
+	if (codes->n == CREDENTIALS_RECOVERY ||
+	    !parse_hex(rest, codes->hash[codes->n], sizeof codes->hash[0]))
+		return false;
+	codes->n++;
+	return true;
+}
+
+static bool
 parse_line(struct credentials *c, struct sv line)
 {
 	struct sv what = sv_split(&line, ' '), account = sv_split(&line, ' ');
@@ -124,6 +163,10 @@ parse_line(struct credentials *c, struct sv line)
 		return false;
 	if (sv_eq(what, SV("app")))
 		return parse_app(c, account, line);
+	if (sv_eq(what, SV("totp")))
+		return parse_totp(c, account, line);
+	if (sv_eq(what, SV("recovery")))
+		return parse_recovery(c, account, line);
 	if (!sv_eq(what, SV("password")))
 		return false;
 	free(find_or_add(c, account)->hash);
@@ -174,6 +217,32 @@ credentials_load(const char *path, struct credentials **out, struct err *err)
 	return r;
 }
 
+static void
+write_hex(struct buf *b, const unsigned char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		buf_addf(b, "%02x", p[i]);
+}
+
+static void
+write_second(struct buf *b, const struct entry *e)
+{
+	unsigned i;
+
+	if (e->has_totp) {
+		buf_addf(b, "totp %s ", e->account);
+		write_hex(b, e->totp.secret, sizeof e->totp.secret);
+		buf_addf(b, " %llu\n", (unsigned long long)e->totp.last);
+	}
+	for (i = 0; i < e->codes.n; i++) {
+		buf_addf(b, "recovery %s ", e->account);
+		write_hex(b, e->codes.hash[i], sizeof e->codes.hash[i]);
+		buf_addc(b, '\n');
+	}
+}
+
 int
 credentials_save(const struct credentials *c, const char *path, struct err *err)
 {
@@ -198,6 +267,7 @@ credentials_save(const struct credentials *c, const char *path, struct err *err)
 				sizeof e->app[j].hash),
 			    e->app[j].label);
 		}
+		write_second(&b, e);
 	}
 	if (!buf_ok(&b))
 		r = err_set(err, RC_TOOBIG, "%s would be larger than %d bytes",
@@ -320,6 +390,9 @@ credentials_verify(const char *hash, struct sv password)
 
 /* ---- app passwords ---- */
 
+/* No 0, 1, l and o: they are read for each other. */
+static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+
 static void
 app_hash(struct sv password, unsigned char out[32])
 {
@@ -362,8 +435,6 @@ int
 credentials_app_add(struct credentials *c, struct sv account, struct sv label,
     struct buf *password_out, struct err *err)
 {
-	/* No 0, 1, l and o: they are read for each other. */
-	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
 	struct entry *e = find_or_add(c, account);
 	struct app *a;
 	size_t i;
@@ -476,4 +547,92 @@ credentials_app_count(const struct credentials *c, struct sv account)
 	struct entry *e = find(c, account);
 
 	return e != NULL ? (unsigned)e->napp : 0;
+}
+
+/* ---- the second factor ---- */
+
+bool
+credentials_totp(const struct credentials *c, struct sv account,
+    struct credentials_totp *out)
+{
+	const struct entry *e = find(c, account);
+
+	if (e == NULL || !e->has_totp)
+		return false;
+	*out = e->totp;
+	return true;
+}
+
+void
+credentials_set_totp(
+    struct credentials *c, struct sv account, const struct credentials_totp *t)
+{
+	struct entry *e = find_or_add(c, account);
+
+	e->has_totp = t != NULL;
+	if (t != NULL) {
+		e->totp = *t;
+		return;
+	}
+	sodium_memzero(&e->totp, sizeof e->totp);
+	e->codes.n = 0;
+}
+
+void
+credentials_recovery(const struct credentials *c, struct sv account,
+    struct credentials_codes *out)
+{
+	const struct entry *e = find(c, account);
+
+	if (e != NULL)
+		*out = e->codes;
+	else
+		out->n = 0;
+}
+
+void
+credentials_set_recovery(struct credentials *c, struct sv account,
+    const struct credentials_codes *codes)
+{
+	find_or_add(c, account)->codes = *codes;
+}
+
+void
+credentials_make_codes(struct credentials_codes *out, struct buf *text)
+{
+	struct buf code;
+	unsigned i, j;
+
+	out->n = CREDENTIALS_RECOVERY;
+	for (i = 0; i < out->n; i++) {
+		buf_init(&code, 32);
+		for (j = 0; j < 16; j++) {
+			if (j > 0 && j % 4 == 0)
+				buf_addc(&code, '-');
+			buf_addc(&code, letters[randombytes_uniform(32)]);
+		}
+		app_hash(buf_sv(&code), out->hash[i]);
+		buf_addsv(text, buf_sv(&code));
+		buf_addc(text, '\n');
+		buf_wipe(&code);
+	}
+}
+
+bool
+credentials_take_code(struct credentials_codes *codes, struct sv code)
+{
+	unsigned char hash[32];
+	unsigned i;
+
+	if (code.n < 16)
+		return false;
+	app_hash(code, hash);
+	for (i = 0; i < codes->n; i++)
+		if (sodium_memcmp(hash, codes->hash[i], sizeof hash) == 0) {
+			codes->n--;
+			memmove(codes->hash[i], codes->hash[codes->n],
+			    sizeof codes->hash[i]);
+			return true;
+		}
+	return false;
 }

@@ -6,6 +6,10 @@
  *   password anna $argon2id$v=19$m=...        Argon2id of the password
  *   app anna 5f1c... 1732451803 <hash> phone  app password: id, made at
  *                                             (seconds), SHA-256, label (UTF-8)
+ *   totp anna 3132... 55555555                second factor: secret, last step
+ *                                             that was used (auth/totp.h)
+ *   recovery anna <hash>                      SHA-256 of a code that stands in
+ *                                             for it once
  *
  * App passwords are 120 random bits, so a fast hash keeps them safe and no
  * guessing is possible; people's passwords get Argon2id.  Secrets given to
@@ -75,5 +79,37 @@ void credentials_app_each(const struct credentials *c, struct sv account,
 /* Has any account one of that id? */
 bool credentials_app_has(const struct credentials *c, uint64_t id);
 unsigned credentials_app_count(const struct credentials *c, struct sv account);
+
+/* ---- the second factor, on the web ---- */
+
+#define CREDENTIALS_SECRET   20 /* TOTP_SECRET */
+#define CREDENTIALS_RECOVERY 10 /* codes */
+
+struct credentials_totp {
+	unsigned char secret[CREDENTIALS_SECRET];
+	uint64_t last; /* step that was used */
+};
+
+/* false: it is off. */
+bool credentials_totp(const struct credentials *c, struct sv account,
+    struct credentials_totp *out);
+/* NULL: off, and the recovery codes are gone, too. */
+void credentials_set_totp(
+    struct credentials *c, struct sv account, const struct credentials_totp *t);
+
+struct credentials_codes {
+	unsigned n;
+	unsigned char hash[CREDENTIALS_RECOVERY][32];
+};
+
+void credentials_recovery(const struct credentials *c, struct sv account,
+    struct credentials_codes *out);
+void credentials_set_recovery(struct credentials *c, struct sv account,
+    const struct credentials_codes *codes);
+/* Ten new ones of 80 random bits each, appended to *text, one in each line. */
+void credentials_make_codes(struct credentials_codes *out, struct buf *text);
+/* Takes it out; false: it is none of them.  Case and separators do not
+ * matter. */
+bool credentials_take_code(struct credentials_codes *codes, struct sv code);
 
 #endif

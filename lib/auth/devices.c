@@ -9,13 +9,15 @@
 #include "base/log.h"
 #include "ipc/msg_auth.h"
 
-#define USES_FILE "uses"
-#define TICK_MS	  60000
+#define USES_FILE   "uses"
+#define LOGINS_FILE "logins"
+#define TICK_MS	    60000
 
 struct auth_devices {
 	struct ev_loop *loop;
 	struct auth_server *server;
 	struct auth_uses *uses;
+	struct auth_logins *logins;
 	struct auth_links *links;
 	struct ev_timer *timer;
 };
@@ -24,6 +26,7 @@ static void
 save(struct auth_devices *d)
 {
 	auth_uses_save(d->uses, USES_FILE, auth_server_credentials(d->server));
+	auth_logins_save(d->logins, LOGINS_FILE, clk_now() / 1000);
 }
 
 static void
@@ -45,6 +48,8 @@ auth_devices_new(struct ev_loop *loop, struct auth_server *server)
 	d->server = server;
 	d->uses = auth_uses_new();
 	auth_uses_load(d->uses, USES_FILE);
+	d->logins = auth_logins_new();
+	auth_logins_load(d->logins, LOGINS_FILE, clk_now() / 1000);
 	d->links = auth_links_new(clk_mono);
 	d->timer = ev_timer_add(loop, TICK_MS, on_tick, d);
 	return d;
@@ -60,16 +65,92 @@ auth_devices_free(struct auth_devices **dp)
 	ev_timer_del(&d->timer);
 	save(d);
 	auth_links_free(&d->links);
+	auth_logins_free(&d->logins);
 	auth_uses_free(&d->uses);
 	free(d);
 	*dp = NULL;
 }
 
 void
-auth_devices_note(
-    struct auth_devices *d, uint64_t id, const char *service, const char *peer)
+auth_devices_set_conf(struct auth_devices *d, const struct conf *conf)
 {
-	auth_uses_note(d->uses, id, service, peer);
+	auth_logins_set_conf(d->logins, conf);
+}
+
+struct label {
+	uint64_t id;
+	const char *text;
+};
+
+static void
+find_label(const struct credentials_app *a, void *arg)
+{
+	struct label *l = arg;
+
+	if (a->id == l->id)
+		l->text = a->label;
+}
+
+void
+auth_devices_note(struct auth_devices *d, struct sv account, uint64_t id,
+    const char *service, const char *peer)
+{
+	struct label l = {id, ""};
+
+	if (id != AUTH_CREDENTIAL_PASSWORD) {
+		auth_uses_note(d->uses, id, service, peer);
+		credentials_app_each(auth_server_credentials(d->server),
+		    account, find_label, &l);
+	}
+	auth_logins_note(d->logins, account, service, peer, sv_str(l.text),
+	    clk_now() / 1000);
+}
+
+void
+auth_devices_note_web(struct auth_devices *d, struct sv account,
+    const char *peer, struct sv agent)
+{
+	auth_logins_note(
+	    d->logins, account, "web", peer, agent, clk_now() / 1000);
+}
+
+void
+auth_devices_logins(
+    struct auth_devices *d, struct sv account, auth_login_fn *fn, void *arg)
+{
+	auth_logins_each(d->logins, account, clk_now() / 1000, fn, arg);
+}
+
+struct device_list {
+	struct auth_devices *d;
+	auth_device_fn *fn;
+	void *arg;
+};
+
+static void
+tell_device(const struct credentials_app *a, void *arg)
+{
+	struct device_list *l = arg;
+	const struct auth_use *use = auth_uses_find(l->d->uses, a->id);
+	const struct auth_device device = {
+	    .label = a->label,
+	    .made = (int64_t)a->made,
+	    .used = use != NULL ? use->when : 0,
+	    .service = use != NULL ? use->service : "",
+	    .peer = use != NULL ? use->peer : "",
+	};
+
+	l->fn(&device, l->arg);
+}
+
+void
+auth_devices_each(
+    struct auth_devices *d, struct sv account, auth_device_fn *fn, void *arg)
+{
+	struct device_list l = {d, fn, arg};
+
+	credentials_app_each(
+	    auth_server_credentials(d->server), account, tell_device, &l);
 }
 
 int

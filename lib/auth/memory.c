@@ -27,6 +27,9 @@ enum budget {
 	OF_NAME_KNOWN,	 /* a name, from a known network */
 	OF_NAME_NETWORK, /* beyond these: a name from a network */
 	OF_NAME_HOST,	 /* and from a host */
+	OF_BROWSER,	 /* a name, from a browser that it knows */
+	OF_CODE,	 /* codes for a name, all strangers */
+	OF_CODE_KNOWN,	 /* from a known network or browser */
 	OF_FAILURES	 /* of a network, for the penalty */
 };
 
@@ -40,6 +43,9 @@ static const struct {
     [OF_NAME_KNOWN] = {25, 6000},
     [OF_NAME_NETWORK] = {4, 60000},
     [OF_NAME_HOST] = {1, 300000},
+    [OF_BROWSER] = {25, 6000},
+    [OF_CODE] = {6, 600000},
+    [OF_CODE_KNOWN] = {6, 600000},
     [OF_FAILURES] = {FAILURES_MAX, 6000},
 };
 
@@ -228,6 +234,28 @@ auth_memory_known(struct auth_memory *m, const char *peer)
 	return known_slot(m, key)->key == key;
 }
 
+/* Where it comes from does not count. */
+static bool
+is_of_no_network(enum budget of, const struct auth_who *w)
+{
+	return of == OF_NAME || of == OF_CODE || of == OF_BROWSER ||
+	       (of == OF_CODE_KNOWN && w->browser.n > 0);
+}
+
+static void
+name_of(enum budget of, const struct auth_who *w,
+    unsigned char out[crypto_generichash_BYTES_MIN])
+{
+	crypto_generichash_state h;
+
+	(void)crypto_generichash_init(
+	    &h, NULL, 0, crypto_generichash_BYTES_MIN);
+	add_part(&h, w->name);
+	if (of == OF_BROWSER || of == OF_CODE_KNOWN)
+		add_part(&h, w->browser);
+	(void)crypto_generichash_final(&h, out, crypto_generichash_BYTES_MIN);
+}
+
 static struct bucket *
 bucket(struct auth_memory *m, enum budget of, const struct auth_who *w)
 {
@@ -239,13 +267,12 @@ bucket(struct auth_memory *m, enum budget of, const struct auth_who *w)
 	uint64_t key;
 	int64_t back;
 
-	if (of != OF_NAME)
+	if (!is_of_no_network(of, w))
 		network_key(w->peer, !host, &bytes.network);
-	if (of != OF_NAME_KNOWN && of != OF_FAILURES)
+	if (of != OF_NAME_KNOWN && of != OF_CODE_KNOWN && of != OF_FAILURES)
 		cut_to(&bytes.network, host ? 7 : 6);
 	if (of != OF_NETWORK && of != OF_HOST && of != OF_FAILURES)
-		(void)crypto_generichash(bytes.name, sizeof bytes.name,
-		    (const unsigned char *)w->name.p, w->name.n, NULL, 0);
+		name_of(of, w, bytes.name);
 	key = key_of(m, &bytes);
 	b = &m->bucket[key % BUCKET_SLOTS];
 	if (b->key != key)
@@ -353,6 +380,16 @@ budget_of_network(struct auth_memory *m, const struct auth_who *w)
 	return has(m, OF_HOST, w) ? OF_HOST : -1;
 }
 
+/* Of one budget alone. */
+static unsigned
+may_try_of(struct auth_memory *m, enum budget of, const struct auth_who *w)
+{
+	if (!has(m, of, w))
+		return 0;
+	bucket(m, of, w)->used++;
+	return 1u << of;
+}
+
 unsigned
 auth_memory_may_try(struct auth_memory *m, const struct auth_who *w)
 {
@@ -361,6 +398,14 @@ auth_memory_may_try(struct auth_memory *m, const struct auth_who *w)
 	int name = budget_of_name(m, w);
 	int network = free ? name : budget_of_network(m, w);
 
+	if (w->code)
+		return may_try_of(m,
+		    w->browser.n > 0 || auth_memory_known(m, w->peer)
+			? OF_CODE_KNOWN
+			: OF_CODE,
+		    w);
+	if (w->browser.n > 0)
+		return may_try_of(m, OF_BROWSER, w);
 	if (name < 0 || network < 0)
 		return 0;
 	bucket(m, (enum budget)name, w)->used++;

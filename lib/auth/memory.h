@@ -53,6 +53,8 @@ struct auth_who {
 	unsigned door;
 	struct sv name;
 	const char *peer;
+	struct sv browser; /* of one that is known to that name, else empty */
+	bool code;	   /* of the second factor: the password was right */
 };
 
 /*
@@ -72,6 +74,15 @@ struct auth_who {
  *   a host (IPv4 address, /56) of such a network   4       60 s
  *   a name, from one network (/24, /48)            4       60 s
  *   a name, from one host                          1        5 min
+ *
+ * A browser that is known to the name is not a stranger, wherever it is:
+ *
+ *   a name, from a known browser                  25        6 s
+ *
+ * Codes of the second factor, which have six digits:
+ *
+ *   a name, from all strangers                     6       10 min
+ *   a name, from a known network or browser        6       10 min
  *
  * The loopback has no budget as a network: proxies and tests are there.
  */

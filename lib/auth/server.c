@@ -37,6 +37,9 @@ struct job {
 	char *name;    /* as typed, folded */
 	char *peer;
 	unsigned door, took;
+	unsigned char browser[AUTH_BROWSER];
+	size_t browser_n;
+	bool more;
 	struct network_key network, host;
 	int64_t arrived;
 	char *hash; /* NULL: there is none, but work all the same */
@@ -167,6 +170,19 @@ auth_server_credentials(struct auth_server *s)
 	return s->cred;
 }
 
+struct auth_memory *
+auth_server_memory(struct auth_server *s)
+{
+	return s->memory;
+}
+
+void
+auth_server_note_login(struct auth_server *s, unsigned door, const char *peer)
+{
+	auth_memory_note_login(s->memory, peer);
+	auth_memory_forgive(s->memory, door, peer);
+}
+
 bool
 auth_server_knows(const struct auth_server *s, const char *peer)
 {
@@ -200,7 +216,10 @@ say_denied(void *arg)
 static struct auth_who
 who_is(const struct job *j)
 {
-	return (struct auth_who){j->door, sv_str(j->name), j->peer};
+	return (struct auth_who){.door = j->door,
+	    .name = sv_str(j->name),
+	    .peer = j->peer,
+	    .browser = sv_of(j->browser, j->browser_n)};
 }
 
 static void
@@ -241,8 +260,8 @@ grant(struct job *j, uint64_t credential)
 	struct auth_who w = who_is(j);
 
 	auth_memory_give_back(s->memory, &w, j->took);
-	auth_memory_note_login(s->memory, j->peer);
-	auth_memory_forgive(s->memory, j->door, j->peer);
+	if (!j->more)
+		auth_server_note_login(s, j->door, j->peer);
 	j->done(&r, j->arg);
 	job_free(j);
 }
@@ -544,6 +563,11 @@ job_new(struct auth_server *s, const struct auth_login *l, auth_done_fn *done,
 	j->server = s;
 	j->arrived = clk_mono();
 	j->door = l->door;
+	j->more = l->more;
+	if (l->browser.n == AUTH_BROWSER) {
+		memcpy(j->browser, l->browser.p, AUTH_BROWSER);
+		j->browser_n = AUTH_BROWSER;
+	}
 	j->peer = xstrdup(l->peer);
 	network_key(l->peer, true, &j->network);
 	network_key(l->peer, false, &j->host);
@@ -565,7 +589,8 @@ login_by_hash(struct auth_server *s, struct job *j)
 		refuse(j, "too many failed logins; wait a minute");
 		return;
 	}
-	out = enqueue(s, j, auth_memory_known(s->memory, j->peer));
+	out = enqueue(
+	    s, j, j->browser_n > 0 || auth_memory_known(s->memory, j->peer));
 	if (out != NULL)
 		refuse(out, "too many logins at once; try again");
 }
@@ -631,8 +656,9 @@ auth_server_login(struct auth_server *s, const struct auth_login *l,
 	if (number >= 0) {
 		free(j->account);
 		j->account = xstrdup(s->conf->account[number].name);
-		app = credentials_app_match(
-		    s->cred, sv_str(j->account), password);
+		if (!l->only_password)
+			app = credentials_app_match(
+			    s->cred, sv_str(j->account), password);
 	}
 	if (app != 0)
 		grant(j, app);
@@ -707,4 +733,27 @@ auth_server_app_revoke(struct auth_server *s, struct sv account,
 		    "\"%.*s\"",
 		    SV_ARG(account), SV_ARG(label));
 	return credentials_save(s->cred, s->path, err);
+}
+
+int
+auth_server_set_second(struct auth_server *s, struct sv account,
+    const struct credentials_totp *t, const struct credentials_codes *codes,
+    struct err *err)
+{
+	struct credentials_codes codes_before;
+	struct credentials_totp before;
+	const bool was = credentials_totp(s->cred, account, &before);
+	int r;
+
+	credentials_recovery(s->cred, account, &codes_before);
+	credentials_set_totp(s->cred, account, t);
+	if (t != NULL)
+		credentials_set_recovery(s->cred, account, codes);
+	r = credentials_save(s->cred, s->path, err);
+	if (r != RC_OK) {
+		credentials_set_totp(s->cred, account, was ? &before : NULL);
+		credentials_set_recovery(s->cred, account, &codes_before);
+	}
+	sodium_memzero(&before, sizeof before);
+	return r;
 }

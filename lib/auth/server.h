@@ -19,16 +19,25 @@
 #define AUTH_SERVER_H
 
 #include "auth/credentials.h"
+#include "auth/memory.h"
 #include "base/ev.h"
 #include "conf/conf.h"
 
 struct auth_server;
 
 struct auth_login {
-	struct sv sasl;	  /* PLAIN: authzid NUL authcid NUL password */
-	const char *peer; /* numeric address */
-	unsigned door;	  /* who says so: see auth_who */
+	struct sv sasl;	    /* PLAIN: authzid NUL authcid NUL password */
+	const char *peer;   /* numeric address */
+	unsigned door;	    /* who says so: see auth_who */
+	struct sv browser;  /* of AUTH_BROWSER bytes, if it is known to the
+			       account, else empty */
+	bool only_password; /* app passwords do not count */
+	/* A second factor is still to come: nobody has logged in yet, and its
+	 * network is not known by that. */
+	bool more;
 };
+
+#define AUTH_BROWSER 8
 
 struct auth_result {
 	int rc; /* RC_OK, RC_DENIED, RC_TEMP */
@@ -57,6 +66,11 @@ typedef void auth_done_fn(const struct auth_result *r, void *arg);
 void auth_server_login(struct auth_server *s, const struct auth_login *l,
     auth_done_fn *done, void *arg);
 
+/* Behind a second factor: somebody has logged in from there. */
+void auth_server_note_login(
+    struct auth_server *s, unsigned door, const char *peer);
+/* For what else is tried: see auth/memory.h. */
+struct auth_memory *auth_server_memory(struct auth_server *s);
 /* Has anybody logged in from the peer's network before? */
 bool auth_server_knows(const struct auth_server *s, const char *peer);
 /* Hashes made so far. */
@@ -71,6 +85,10 @@ int auth_server_app_add(struct auth_server *s, struct sv account,
     struct sv label, struct buf *password_out, struct err *err) RC_USE_RESULT;
 int auth_server_app_revoke(struct auth_server *s, struct sv account,
     struct sv label, uint64_t *id_out, struct err *err) RC_USE_RESULT;
+/* NULL: off.  codes: those that are left. */
+int auth_server_set_second(struct auth_server *s, struct sv account,
+    const struct credentials_totp *t, const struct credentials_codes *codes,
+    struct err *err) RC_USE_RESULT;
 const struct credentials *auth_server_credentials(struct auth_server *s);
 
 #endif

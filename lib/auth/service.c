@@ -8,7 +8,9 @@
 #include "auth/server.h"
 #include "auth/letter.h"
 #include "auth/rotator.h"
+#include "auth/second.h"
 #include "auth/signer.h"
+#include "auth/web_door.h"
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -45,6 +47,7 @@ struct auth_service {
 	struct rotator *rotator;
 	struct peer *keeper;
 	struct auth_devices *devices;
+	struct web_door *web;
 	struct ipc_server *clients;
 	struct kick *kicks; /* that wait for the keeper */
 };
@@ -169,8 +172,9 @@ on_login_done(const struct auth_result *r, void *arg)
 
 	l->account = r->account;
 	l->credential = r->credential;
-	if (r->rc == RC_OK && r->credential != AUTH_CREDENTIAL_PASSWORD)
-		auth_devices_note(s->devices, r->credential,
+	if (r->rc == RC_OK)
+		auth_devices_note(s->devices,
+		    sv_str(s->conf->account[r->account].name), r->credential,
 		    conf_service_name(l->service), l->peer);
 	if (r->rc != RC_OK || l->fd < 0) {
 		if (r->rc == RC_OK)
@@ -207,6 +211,8 @@ is_service_of(enum auth_door door, uint8_t service)
 	case AUTH_DOOR_SUBMISSION:
 		return service == CONF_SUBMISSION ||
 		       service == CONF_SUBMISSIONS;
+	case AUTH_DOOR_WEB: /* AUTH_SIGN_IN */
+		break;
 	}
 	return false;
 }
@@ -425,6 +431,12 @@ kick(struct auth_service *s, struct sv account, uint64_t credential)
 }
 
 static void
+kick_of(void *arg, struct sv account, uint64_t credential)
+{
+	kick(arg, account, credential);
+}
+
+static void
 list_accounts(struct auth_service *s, struct buf *out)
 {
 	const struct credentials *c = auth_server_credentials(s->server);
@@ -458,6 +470,19 @@ on_link(struct client *c, struct msg *m)
 }
 
 static int
+totp_off(struct auth_service *s, struct sv account, struct err *err)
+{
+	if (conf_account_by_name(s->conf, account) < 0)
+		return err_set(err, RC_NOTFOUND,
+		    "there is no account \"%.*s\" in the configuration",
+		    SV_ARG(account));
+	if (!auth_second_is_on(s->server, account))
+		return err_set(err, RC_NOTFOUND,
+		    "the second factor of %.*s is off", SV_ARG(account));
+	return auth_second_end(s->server, account, err);
+}
+
+static int
 run_command(struct auth_service *s, struct msg *m, struct buf *text,
     struct buf *secret, struct err *err)
 {
@@ -477,9 +502,16 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	case CMD_PASSWD:
 		r = auth_server_passwd(
 		    s->server, o.account, o.arg, o.weak, err);
-		if (r == RC_OK)
+		if (r == RC_OK) {
+			web_door_end_account(s->web, o.account);
 			kick(s, o.account, AUTH_CREDENTIAL_PASSWORD);
+		}
 		return r;
+	case CMD_TOTP_OFF:
+		return totp_off(s, o.account, err);
+	case CMD_WEB_LOGIN:
+		web_door_link(s->web, secret);
+		return RC_OK;
 	case CMD_APP_ADD:
 		return auth_server_app_add(
 		    s->server, o.account, o.arg, secret, err);
@@ -510,35 +542,59 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	}
 }
 
+/* *answer is the caller's to send. */
 static void
-on_command(struct client *c, struct msg *m)
+obey(struct auth_service *s, struct msg *m, struct msg *answer)
 {
 	struct buf text, secret;
 	struct err err = {.text = ""};
 	struct auth_done done;
-	struct msg answer;
 	int r;
 
 	buf_init(&text, 60000);
 	buf_init(&secret, 256);
-	r = run_command(c->ipc.arg, m, &text, &secret, &err);
+	r = run_command(s, m, &text, &secret, &err);
 	if (r != RC_OK) {
 		buf_reset(&text);
 		buf_adds(&text, err.text);
 	}
 	mlog(LOG_INFO, "auth.command", "type=%u rc=%s", m->type, rc_name(r));
-	msg_init(&answer, MSG_REPLY);
+	msg_init(answer, MSG_REPLY);
 	done = (struct auth_done){r, buf_sv(&text), buf_sv(&secret)};
-	auth_done_put(&answer, &done);
-	ipc_client_answer(&c->ipc, m->id, &answer);
+	auth_done_put(answer, &done);
 	buf_wipe(&secret);
 	buf_wipe(&text); /* a link's token */
+}
+
+static void
+on_command(struct client *c, struct msg *m)
+{
+	struct msg answer;
+
+	obey(c->ipc.arg, m, &answer);
+	ipc_client_answer(&c->ipc, m->id, &answer);
+}
+
+static void
+on_admin(struct line *l, struct msg *m, void *arg)
+{
+	struct msg answer;
+
+	if (m->type != CMD_ACCOUNTS && m->type != CMD_DEVICE_LIST &&
+	    m->type != CMD_APP_REVOKE) {
+		line_accuse(l);
+		return;
+	}
+	obey(arg, m, &answer);
+	answer.id = m->id;
+	line_tell(l, &answer);
 }
 
 static void
 on_client_msg(struct ipc_client *ipc, struct msg *m)
 {
 	struct client *c = (struct client *)ipc;
+	struct auth_service *s = ipc->arg;
 
 	if (c->command && m->type == CMD_DKIM)
 		on_dkim_command(c, m);
@@ -548,6 +604,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		on_login(c, m);
 	else if (m->type == AUTH_LINK && c->may_link)
 		on_link(c, m);
+	else if (c->may_link && web_door_msg(s->web, ipc, m))
+		return;
 	else if (m->type == AUTH_SIGN)
 		on_sign(c, m);
 }
@@ -581,6 +639,19 @@ void
 auth_service_add_web(struct auth_service *s, int fd)
 {
 	add_client(s, fd)->may_link = true;
+}
+
+void
+auth_service_set_admin(struct auth_service *s, int fd)
+{
+	web_door_set_admin(s->web, fd);
+}
+
+void
+auth_service_set_wake(
+    struct auth_service *s, void (*wake)(void *arg), void *arg)
+{
+	web_door_set_wake(s->web, wake, arg);
 }
 
 void
@@ -622,6 +693,8 @@ auth_service_set_conf(
 	s->conf = conf_ref(conf);
 	s->generation = generation;
 	auth_server_set_conf(s->server, conf);
+	auth_devices_set_conf(s->devices, conf);
+	web_door_set_conf(s->web, conf);
 	signer_set_domains(s->signer, conf);
 	rotator_set_conf(s->rotator, conf);
 	conf_free(&old);
@@ -662,6 +735,15 @@ auth_service_new(struct ev_loop *loop, struct conf *conf, uint32_t generation,
 	s->clients = ipc_server_new(loop, &client_ops, s);
 	s->keeper = peer_new(loop, "keeper", NULL, on_keeper_up, s);
 	s->devices = auth_devices_new(loop, s->server);
+	s->web = web_door_new(&(struct web_door_opts){.loop = loop,
+				  .server = s->server,
+				  .devices = s->devices,
+				  .keeper = s->keeper,
+				  .door = AUTH_DOOR_WEB,
+				  .on_admin = on_admin,
+				  .kick = kick_of,
+				  .arg = s},
+	    conf);
 	auth_server_remember(s->server, KNOWN_FILE);
 	auth_server_start(s->server);
 	start_signing(s, dkim_tick_ms);
@@ -680,6 +762,7 @@ auth_service_free(struct auth_service **sp)
 	peer_free(&s->keeper);
 	rotator_free(&s->rotator);
 	signer_free(&s->signer);
+	web_door_free(&s->web);
 	auth_devices_free(&s->devices);
 	auth_server_free(&s->server);
 	conf_free(&s->conf);

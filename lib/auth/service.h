@@ -33,7 +33,8 @@ void auth_service_set_dns(struct auth_service *s, int fd);
 enum auth_door {
 	AUTH_DOOR_IMAP,
 	AUTH_DOOR_POP3,
-	AUTH_DOOR_SUBMISSION
+	AUTH_DOOR_SUBMISSION,
+	AUTH_DOOR_WEB
 };
 /*
  * Takes fd: a line to a listener or submission, which gets signatures, too.
@@ -46,8 +47,18 @@ void auth_service_add_client(
     struct auth_service *s, int fd, enum auth_door door);
 /* Takes fd: a line to the queue, which gets signatures and no logins. */
 void auth_service_add_signer(struct auth_service *s, int fd);
-/* Takes fd: a line to web, which asks for links to profiles only. */
+/* Takes fd: a line to web, which asks for links to profiles, lets people sign
+ * in and has their pages opened (auth/web_door.h). */
 void auth_service_add_web(struct auth_service *s, int fd);
+/*
+ * Takes fd: the line to admin, which gets visitors on it (PAGE_OPEN), and may
+ * have listed who there is and what devices they have, and lock a device out.
+ * Nobody who has taken it over learns a password or sets one.  wake is called
+ * when there is something for admin and no line.
+ */
+void auth_service_set_admin(struct auth_service *s, int fd);
+void auth_service_set_wake(
+    struct auth_service *s, void (*wake)(void *arg), void *arg);
 /* Takes fd: a connection of the command line. */
 void auth_service_add_command(struct auth_service *s, int fd);
 

@@ -107,6 +107,65 @@ xml_open_with(
 }
 
 void
+xml_start(struct xml *x, const char *name)
+{
+	must(x->started == NULL);
+	indent(x);
+	x->started = name;
+	buf_addf(x->out, "<%s", name);
+}
+
+void
+xml_attr(struct xml *x, const char *name, struct sv value)
+{
+	must(x->started != NULL);
+	buf_addf(x->out, " %s=\"", name);
+	put_escaped(x, value);
+	buf_addc(x->out, '"');
+}
+
+void
+xml_attrs(struct xml *x, const char *attributes)
+{
+	must(x->started != NULL);
+	if (attributes != NULL)
+		buf_addf(x->out, " %s", attributes);
+}
+
+static const char *
+go_on(struct xml *x)
+{
+	const char *name = x->started;
+
+	must(name != NULL);
+	x->started = NULL;
+	return name;
+}
+
+void
+xml_start_open(struct xml *x)
+{
+	push(x, go_on(x));
+}
+
+void
+xml_start_leaf(struct xml *x, struct sv text)
+{
+	const char *name = go_on(x);
+
+	buf_addc(x->out, '>');
+	put_escaped(x, text);
+	buf_addf(x->out, "</%s>\n", name);
+}
+
+void
+xml_start_void(struct xml *x)
+{
+	(void)go_on(x);
+	buf_adds(x->out, ">\n");
+}
+
+void
 xml_close(struct xml *x)
 {
 	must(x->depth > 0);

@@ -14,6 +14,7 @@
 struct xml {
 	struct buf *out;
 	const char *open[XML_DEPTH_MAX];
+	const char *started; /* between xml_start and how it goes on */
 	unsigned depth;
 	bool html; /* no declaration; indented alike */
 	bool bad;
@@ -30,6 +31,17 @@ void xml_open(struct xml *x, const char *name, const char *attributes);
 /* The same with one attribute whose value is escaped. */
 void xml_open_with(
     struct xml *x, const char *name, const char *attribute, struct sv value);
+/*
+ * One with several attributes, whose values are escaped: xml_start, xml_attr
+ * for each, then how it goes on.
+ */
+void xml_start(struct xml *x, const char *name);
+void xml_attr(struct xml *x, const char *name, struct sv value);
+/* Literal text of ours, as in xml_open; NULL: nothing. */
+void xml_attrs(struct xml *x, const char *attributes);
+void xml_start_open(struct xml *x);		    /* up to xml_close */
+void xml_start_leaf(struct xml *x, struct sv text); /* text</name> */
+void xml_start_void(struct xml *x);		    /* HTML: without an end */
 void xml_close(struct xml *x);
 /* <name>text</name> */
 void xml_leaf(struct xml *x, const char *name, struct sv text);

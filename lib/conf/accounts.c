@@ -1,6 +1,6 @@
 /*
- * The keys `domains`, `accounts`, `aliases`, `catch_all` and `admin`: who gets
- * which mail.
+ * The keys `domains`, `accounts`, `aliases`, `catch_all`, `admin` and `admins`:
+ * who gets which mail.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +238,12 @@ conf_set_admin(struct conf_parser *p, yaml_node_t *n)
 	p->admin = n;
 }
 
+void
+conf_set_admins(struct conf_parser *p, yaml_node_t *n)
+{
+	p->admins = n;
+}
+
 /* ---- what needs the whole file ---- */
 
 static int
@@ -255,6 +261,16 @@ get_account(struct conf_parser *p, yaml_node_t *n)
 			? "; an account's name is expected, not an address"
 			: "");
 	return i;
+}
+
+static void
+add_admin(struct conf_parser *p, yaml_node_t *n, void *arg)
+{
+	int i = get_account(p, n);
+
+	(void)arg;
+	if (i >= 0)
+		p->c->account[i].admin = true;
 }
 
 static void
@@ -699,4 +715,6 @@ conf_check_accounts(struct conf_parser *p)
 	resolve_catch_all(p);
 	a = p->admin != NULL ? get_account(p, p->admin) : 0;
 	c->admin = a > 0 ? (uint32_t)a : 0;
+	if (p->admins != NULL)
+		conf_each_item(p, p->admins, "accounts", add_admin, NULL);
 }

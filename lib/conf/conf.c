@@ -7,7 +7,8 @@
 #include "base/ascii.h"
 
 static const char *const service_names[CONF_SERVICES] = {"smtp", "submission",
-    "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"};
+    "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https",
+    "metrics"};
 
 const char *
 conf_service_name(enum conf_service s)
@@ -106,8 +107,10 @@ conf_free(struct conf **cp)
 	free_strings(c->dns.forward, c->dns.nforward);
 	free_strings(c->dns.receiver, c->dns.nreceiver);
 	block_lists_fini(&c->dns.block_lists);
+	free(c->virus.clamd);
 	free(c->dns.root_hints);
 	free(c->dns.trust_anchor);
+	free(c->metrics.token);
 	free(c->acme.ca);
 	free(c->acme.eab_secret_file);
 	free(c->acme.eab_id);
@@ -401,6 +404,18 @@ conf_lookup_why(const struct conf *c, struct sv address)
 	int r = lookup(c, address, &f);
 
 	return r == RC_OK ? f.why : r == RC_DENIED ? "not ours" : "nobody";
+}
+
+const char *
+conf_account_of(const struct conf *c, struct sv address)
+{
+	const uint32_t *account;
+	size_t n = 0;
+
+	if (conf_lookup(c, address, &account, &n) != RC_OK || n != 1 ||
+	    strcmp(conf_lookup_why(c, address), "address") != 0)
+		return "";
+	return c->account[account[0]].name;
 }
 
 /* "anna@example.net", "@example.net", "*" */

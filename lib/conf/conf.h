@@ -32,6 +32,7 @@ enum conf_service {
 	CONF_POP3S,
 	CONF_HTTP,
 	CONF_HTTPS,
+	CONF_METRICS, /* metrics.listen */
 	CONF_SERVICES /* how many */
 };
 
@@ -57,6 +58,7 @@ struct conf_account {
 	char **send_as;
 	size_t nsend_as;
 	uint64_t quota; /* see conf_quota */
+	bool admin;	/* may visit the admin's pages */
 };
 
 #define CONF_BLOCK_LISTS_MAX 16
@@ -209,6 +211,12 @@ struct conf_acme {
 	struct conf_place at, eab_at, ca_at;
 };
 
+/* Figures for monitoring, beside those at listen[CONF_METRICS]. */
+struct conf_metrics {
+	char *token; /* with which https has them; NULL: it has none */
+	struct conf_place token_at;
+};
+
 #define CONF_BACKUP_MINUTE (3 * 60 + 30)
 
 /* A backup every day. */
@@ -222,6 +230,12 @@ struct conf_backup {
 /* What is served by HTTP. */
 struct conf_web {
 	bool hsts; /* browsers are told to come by https only [RFC 6797] */
+};
+
+/* Programs that are looked for in messages. */
+struct conf_virus {
+	char *clamd; /* the socket of ClamAV's daemon; NULL: it is not asked */
+	struct conf_place clamd_at;
 };
 
 struct conf_limits {
@@ -251,6 +265,7 @@ struct conf {
 	char *tls_key;
 	struct conf_place certificate_at, key_at;
 	struct conf_acme acme;
+	struct conf_metrics metrics;
 	struct conf_listen *listen[CONF_SERVICES];
 	size_t nlisten[CONF_SERVICES];
 	struct conf_limits limits;
@@ -262,6 +277,7 @@ struct conf {
 	struct conf_history history;
 	struct conf_reports reports;
 	struct conf_web web;
+	struct conf_virus virus;
 	struct conf_mta_sts mta_sts;
 	struct conf_relay *relay;
 	size_t nrelay;
@@ -299,6 +315,8 @@ int conf_parse(struct sv yaml, const char *file, struct conf **out,
 /* Reads the file, then as conf_parse; RC_NOTFOUND, RC_IO with one error. */
 int conf_load(const char *file, struct buf *text_out, struct conf **out,
     struct conf_errors *errors) RC_USE_RESULT;
+/* The file's text with its secrets hidden, line by line; whatever it is. */
+void conf_mask(struct sv text, struct buf *out);
 /* References may be taken and given back from any thread; the last conf_free
  * frees. */
 struct conf *conf_ref(struct conf *c);
@@ -353,6 +371,8 @@ void conf_alias_owners(const struct conf *c, const struct conf_alias *a,
     const uint32_t **accounts_out, size_t *n_out);
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
+/* The name of the account whose own address it is; "": it is not one. */
+const char *conf_account_of(const struct conf *c, struct sv address);
 bool conf_domain_is_local(const struct conf *c, struct sv domain);
 
 /* ---- what the owner wants of mail that arrives for a domain: by its own key

@@ -23,7 +23,7 @@ struct conf_parser {
 	struct conf *c;
 	struct conf_errors *errors;
 	/* Nodes whose meaning needs the whole file: looked at in the end. */
-	yaml_node_t *aliases, *catch_all, *admin;
+	yaml_node_t *aliases, *catch_all, *admin, *admins;
 	/* The same for places: of the accounts' names, of their addresses in
 	 * the order of the file, of the aliases' addresses. */
 	yaml_node_t **account;
@@ -96,6 +96,7 @@ void conf_set_accounts(struct conf_parser *p, yaml_node_t *n);
 void conf_set_aliases(struct conf_parser *p, yaml_node_t *n);
 void conf_set_catch_all(struct conf_parser *p, yaml_node_t *n);
 void conf_set_admin(struct conf_parser *p, yaml_node_t *n);
+void conf_set_admins(struct conf_parser *p, yaml_node_t *n);
 /* When all keys are read: what they say about one another. */
 void conf_check_accounts(struct conf_parser *p);
 
@@ -146,6 +147,12 @@ void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 /* The same key of one domain. */
 void conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
+
+/* ---- virus.c ---- */
+void conf_set_virus(struct conf_parser *p, yaml_node_t *n);
+
+/* ---- metrics.c: the key `metrics` ---- */
+void conf_set_metrics(struct conf_parser *p, yaml_node_t *n);
 
 /* ---- web.c: the keys `web` and `mta_sts` ---- */
 void conf_set_web(struct conf_parser *p, yaml_node_t *n);

@@ -131,9 +131,12 @@ check_with_earlier(
 				e->at.column > l->at.column))
 				continue;
 			conf_error_add(p->errors, l->at,
-			    "listen.%s already uses port %u%s%s%s",
-			    conf_service_name((enum conf_service)t), e->port,
-			    e->host != NULL ? " of " : "",
+			    "%s%s already uses port %u%s%s%s",
+			    t == CONF_METRICS ? "" : "listen.",
+			    t == CONF_METRICS
+				? "metrics.listen"
+				: conf_service_name((enum conf_service)t),
+			    e->port, e->host != NULL ? " of " : "",
 			    e->host != NULL ? e->host : "",
 			    e->at.line == 0 ? ", by default" : "");
 			return;

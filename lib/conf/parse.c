@@ -201,6 +201,7 @@ static const struct conf_key top_keys[] = {
     {"aliases", conf_set_aliases},
     {"catch_all", conf_set_catch_all},
     {"admin", conf_set_admin},
+    {"admins", conf_set_admins},
     {"data", set_data},
     {"tls", set_tls},
     {"listen", set_listens},
@@ -213,8 +214,10 @@ static const struct conf_key top_keys[] = {
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
+    {"virus", conf_set_virus},
     {"web", conf_set_web},
     {"mta_sts", conf_set_mta_sts},
+    {"metrics", conf_set_metrics},
     {"log", conf_set_log},
     {"quota", conf_set_quota},
     {"retention", conf_set_retention},
@@ -249,7 +252,7 @@ set_defaults(struct conf *c, const char *file)
 {
 	/* 0: it is not on by itself. */
 	static const uint16_t ports[CONF_SERVICES] = {
-	    25, 587, 465, 143, 993, 110, 995, 0, 0};
+	    25, 587, 465, 143, 993, 110, 995, 0, 0, 0};
 	int i;
 
 	c->refs = 1;

@@ -52,7 +52,7 @@ conn_kill(struct conn *c)
 		s->l->o.proto->close(c->front);
 	c->front = NULL;
 	buf_wipe(&c->in);
-	buf_fini(&c->out);
+	buf_wipe(&c->out);
 	if (c->state == CONN_LOGIN) {
 		c->state = CONN_DEAD;
 		return;
@@ -372,6 +372,39 @@ login_start(struct conn *c, struct front_action *act)
 	login_finish(lg);
 }
 
+/* ---- what the protocol asks others ---- */
+
+static void
+later_start(struct conn *c)
+{
+	c->state = CONN_LATER;
+	c->deadline = clk_mono() + LATER_MS;
+	shard_sweep_soon(c->shard);
+	conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
+}
+
+/* In the shard's thread.  What was said before may still wait to be taken. */
+static void
+resume(void *arg)
+{
+	struct conn *c = arg;
+
+	if (c->state != CONN_LATER)
+		return;
+	c->state = CONN_FRONT;
+	c->resumed = true;
+	not_idle(c);
+	front_run(c);
+}
+
+static void
+known(void *arg)
+{
+	struct conn *c = arg;
+
+	strangers_note_known(c->shard->l, c->peer);
+}
+
 /* ---- before login ---- */
 
 /* Nothing is read while answers wait to be taken. */
@@ -404,11 +437,13 @@ start_tls(struct conn *c)
 static bool
 front_turn(struct conn *c, struct front_action *act)
 {
+	const bool resumed = c->resumed;
 	struct buf out;
 	size_t took;
 	bool ok;
 
-	buf_init(&out, 65536);
+	c->resumed = false;
+	buf_init(&out, FRONT_ANSWERS);
 	took = c->shard->l->o.proto->input(c->front, buf_sv(&c->in), &out, act);
 	if (took > 0)
 		explicit_bzero(c->in.p, took);
@@ -417,10 +452,11 @@ front_turn(struct conn *c, struct front_action *act)
 	if (out.n > 0)
 		not_idle(c);
 	ok = buf_ok(&out) && wire_write(c, out.p, out.n);
-	buf_fini(&out);
+	buf_wipe(&out);
 	if (!ok)
 		conn_kill(c);
-	return ok && took > 0 && act->what == FRONT_GO_ON && c->in.n > 0;
+	return ok && (took > 0 || resumed) && act->what == FRONT_GO_ON &&
+	       c->in.n > 0;
 }
 
 /* Lets the front half take what has been read, as far as the client takes the
@@ -443,6 +479,8 @@ front_run(struct conn *c)
 		conn_close(c);
 	else if (act.what == FRONT_LOGIN)
 		login_start(c, &act);
+	else if (act.what == FRONT_LATER)
+		later_start(c);
 	else if (act.what == FRONT_STARTTLS)
 		start_tls(c);
 	if (c->state == CONN_FRONT || c->state == CONN_HANDSHAKE)
@@ -479,6 +517,26 @@ front_read(struct conn *c)
 	front_run(c);
 }
 
+static struct front_opts
+front_opts(struct conn *c, bool under_tls)
+{
+	const struct listener_opts *l = &c->shard->l->o;
+
+	return (struct front_opts){
+	    .hostname = l->hostname,
+	    .tls_offered = l->tls != NULL && !under_tls,
+	    .tls = under_tls,
+	    .trusted = !under_tls && network_is_loopback(c->peer),
+	    .arg = l->arg,
+	    .peer = c->peer,
+	    .service = c->service,
+	    .loop = c->shard->loop,
+	    .resume = resume,
+	    .known = known,
+	    .conn = c,
+	};
+}
+
 static void
 handshake(struct conn *c)
 {
@@ -499,8 +557,7 @@ handshake(struct conn *c)
 	c->state = CONN_FRONT;
 	not_idle(c);
 	if (c->front == NULL) {
-		struct front_opts o = {c->shard->l->o.hostname, false, true,
-		    false, c->shard->l->o.arg, c->peer};
+		struct front_opts o = front_opts(c, true);
 		struct buf out;
 		bool ok;
 
@@ -532,11 +589,12 @@ conn_event(struct ev *e, uint32_t events, void *arg)
 			end_of_output(c);
 			return;
 		}
-		if (c->state == CONN_LOGIN)
+		if (c->state == CONN_LOGIN || c->state == CONN_LATER)
 			conn_watch(c, c->out.n > 0 ? EPOLLOUT : 0, 0);
 		else if (c->state != CONN_CLOSING)
 			front_watch(c);
-		if (c->state == CONN_FRONT && c->out.n == 0 && c->in.n > 0) {
+		if (c->state == CONN_FRONT && c->out.n == 0 &&
+		    (c->in.n > 0 || c->resumed)) {
 			front_run(c);
 			return;
 		}
@@ -555,6 +613,7 @@ conn_event(struct ev *e, uint32_t events, void *arg)
 		pump_client(c, events);
 		break;
 	case CONN_LOGIN:
+	case CONN_LATER:
 	case CONN_CLOSING:
 		if ((events & (EPOLLHUP | EPOLLERR)) != 0)
 			conn_kill(c);
@@ -602,8 +661,7 @@ void
 conn_start(struct conn *c)
 {
 	struct shard *s = c->shard;
-	struct front_opts o = {s->l->o.hostname, s->l->o.tls != NULL, false,
-	    network_is_loopback(c->peer), s->l->o.arg, c->peer};
+	struct front_opts o = front_opts(c, false);
 	struct buf out;
 
 	c->next = s->conns;

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "conf/conf.h"
+#include "base/ev.h"
 
 /* Answers that wait to be sent before more is read. */
 #define FRONT_OUTPUT 16384
@@ -18,7 +20,11 @@ enum front_do {
 	FRONT_GO_ON,	/* read on */
 	FRONT_STARTTLS, /* send the reply, then the handshake */
 	FRONT_LOGIN,	/* ask auth; input waits meanwhile */
-	FRONT_CLOSE	/* send the reply, then close */
+	/* Input waits until the protocol calls resume, in the loop's thread; if
+	 * it does not within LATER_MS, bye is asked for the last word.  A
+	 * client that leaves meanwhile closes f. */
+	FRONT_LATER,
+	FRONT_CLOSE /* send the reply, then close */
 };
 
 struct front_action {
@@ -35,6 +41,14 @@ struct front_opts {
 	bool trusted;	  /* loopback: login in the clear is allowed */
 	void *arg;	  /* the listener's */
 	const char *peer; /* numeric address; lives as long as the connection */
+	enum conf_service service; /* of the port */
+
+	/* The connection's, for FRONT_LATER; as long as f lives. */
+	struct ev_loop *loop;
+	void (*resume)(void *conn); /* input is called again, maybe with
+				       nothing */
+	void (*known)(void *conn);  /* somebody has signed in from there */
+	void *conn;
 };
 
 enum front_failure {

@@ -8,13 +8,16 @@
 #include "base/network.h"
 #include "front/listener.h"
 
-#define FLOW_BYTES   65536
-#define BACKLOG_MAX  (32 * 1024 + FLOW_BYTES + 4096)
-#define FRONT_INPUT  16384 /* unread bytes before login */
-#define HANDSHAKE_MS 60000
-#define LINGER_MS    10000
-#define LINGER_BYTES (16 << 20) /* thrown away behind the last answer */
-#define REFUSALS     256	/* that are remembered for the log */
+#define FLOW_BYTES  65536
+#define BACKLOG_MAX (32 * 1024 + FLOW_BYTES + 4096)
+#define FRONT_INPUT 16384 /* unread bytes before login */
+/* Answers of one turn: those up to FRONT_OUTPUT, and the largest. */
+#define FRONT_ANSWERS (96 * 1024)
+#define HANDSHAKE_MS  60000
+#define LATER_MS      30000
+#define LINGER_MS     10000
+#define LINGER_BYTES  (16 << 20) /* thrown away behind the last answer */
+#define REFUSALS      256	 /* that are remembered for the log */
 #define KNOWN_NETWORKS \
 	1024 /* that are remembered; what collides is forgotten */
 
@@ -22,6 +25,7 @@ enum conn_state {
 	CONN_HANDSHAKE, /* TLS from the first byte, or after STARTTLS */
 	CONN_FRONT,	/* the protocol's front half */
 	CONN_LOGIN,	/* auth has been asked */
+	CONN_LATER,	/* the protocol has asked somebody */
 	CONN_PUMP,	/* carries bytes */
 	CONN_CLOSING,	/* sends what is left, then ends */
 	CONN_LINGER,	/* has sent all; throws away what still comes */
@@ -77,6 +81,7 @@ struct conn {
 	struct buf in;	    /* client's bytes not yet taken */
 	struct buf out;	    /* bytes (under TLS: cipher text) not yet sent */
 	bool held;	    /* OpenSSL may have bytes of the client's */
+	bool resumed;	    /* the protocol has an answer, if no input */
 	bool client_eof;    /* the client sends no more */
 	bool session_eof;   /* the session sends no more */
 	bool client_shut;   /* the session was told client_eof */

@@ -169,7 +169,7 @@ sweep_conns(struct shard *s, int64_t now)
 			continue;
 		if (c->state == CONN_PUMP && late && c->deadline == 0)
 			pump_end(c, now + LAST_WORDS_MS);
-		else if (c->state == CONN_FRONT &&
+		else if ((c->state == CONN_FRONT || c->state == CONN_LATER) &&
 			 (late || (c->deadline != 0 && c->deadline <= now)))
 			late ? conn_bye(c, "the server restarts")
 			     : conn_idle(c);

@@ -112,7 +112,7 @@ shard_evict(void *arg)
 			continue;
 		if (c->state == CONN_LOGIN)
 			conn_evict_login(c);
-		else if (c->state == CONN_FRONT)
+		else if (c->state == CONN_FRONT || c->state == CONN_LATER)
 			conn_bye(c, "too many connections, try again later");
 		else if (c->state == CONN_HANDSHAKE ||
 			 c->state == CONN_CLOSING || c->state == CONN_LINGER)

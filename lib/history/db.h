@@ -85,6 +85,9 @@ int history_db_read(struct history_db *db, uint64_t story, uint32_t from,
 /* Of the last so many days, today included. */
 void history_db_counts(
     struct history_db *db, unsigned days, uint64_t out[HISTORY_COUNTS]);
+/* Since it was opened. */
+void history_db_ever(
+    const struct history_db *db, uint64_t out[HISTORY_COUNTS]);
 /* Steps that were lost on the way in that time. */
 uint64_t history_db_lost(struct history_db *db, unsigned days);
 /* For history_db_count. */

@@ -90,6 +90,7 @@ struct history_db {
 	bool begun;
 	uint64_t uncommitted; /* steps */
 	uint64_t count[HISTORY_COUNT_LOST + 1];
+	uint64_t ever[HISTORY_COUNT_LOST + 1]; /* since it was opened */
 	bool counted;
 	uint64_t hidden; /* stories up to that have no subjects any more */
 	struct known known[HISTORY_KNOWN];

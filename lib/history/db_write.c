@@ -278,6 +278,7 @@ history_db_count(struct history_db *db, uint32_t what, uint64_t n)
 	if (what > HISTORY_COUNT_LOST || what == HISTORY_C_NONE || n == 0)
 		return;
 	db->count[what] += n;
+	db->ever[what] += n;
 	db->counted = true;
 }
 
@@ -368,6 +369,12 @@ sum_counts(
 			out[what] += (uint64_t)sqlite3_column_int64(st, 1);
 	}
 	(void)sqlite3_reset(st);
+}
+
+void
+history_db_ever(const struct history_db *db, uint64_t out[HISTORY_COUNTS])
+{
+	memcpy(out, db->ever, HISTORY_COUNTS * sizeof *out);
 }
 
 void

@@ -74,6 +74,10 @@ void history_tell(struct history *h, struct msg *m);
 void history_ask(
     struct history *h, struct msg *m, int64_t ms, peer_reply_fn *fn, void *arg);
 
+/* As peer_call: not from the loop's thread. */
+int history_call(struct history *h, struct msg *m, int64_t ms,
+    struct msg *reply) RC_USE_RESULT;
+
 /*
  * Refusals have steps, too, but as many as a network (/24,
  * /64) and all together may have in an hour, so that nobody fills the disk or

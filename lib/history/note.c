@@ -311,3 +311,9 @@ history_ask(
 {
 	peer_ask(h->peer, m, ms, fn, arg);
 }
+
+int
+history_call(struct history *h, struct msg *m, int64_t ms, struct msg *reply)
+{
+	return peer_call(h->peer, m, ms, reply);
+}

@@ -41,6 +41,8 @@ struct history_service {
 	unsigned uncommitted, unpruned;
 	uint64_t lost;	   /* steps that the log has not said yet */
 	int64_t lost_said; /* clk_mono: not again before that */
+	history_owner_fn *owner;
+	void *owner_arg;
 };
 
 #define KIND(k) (1u << (k))
@@ -417,6 +419,28 @@ on_question(struct client *c, struct msg *m)
 		look_at(s, r);
 }
 
+/* An account about its own mail; others have none. */
+static void
+on_mine(struct client *c, struct msg *m)
+{
+	struct history_service *s = c->ipc.arg;
+	struct history_owner o = {.account = sv_str(c->account)};
+	uint32_t id = m->id;
+	struct msg reply;
+	int r;
+
+	if (c->writer != HISTORY_W_ACCOUNT || s->owner == NULL) {
+		mlog(LOG_ERROR, "history.forbidden", "writer=%d", c->writer);
+		line_accuse(c->ipc.line);
+		return;
+	}
+	s->owner(s->owner_arg, c->account, &o);
+	r = history_mine_find(s->db, &o, m, &reply);
+	ipc_client_answer(&c->ipc, id, &reply);
+	if (r == RC_DAMAGED)
+		look_at(s, r);
+}
+
 /* What we have seen of others' domains, and what is due of it. */
 static int
 take_feedback(struct client *c, struct msg *m, bool *reply_is_due)
@@ -486,6 +510,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		on_report(c, m);
 	else if (m->type == HISTORY_NOTES)
 		on_notes(c, m);
+	else if (m->type == TRACE_MINE)
+		on_mine(c, m);
 	else
 		on_feedback(c, m);
 }
@@ -497,7 +523,7 @@ static const struct ipc_server_ops client_ops = {
 
 /* ---- status ---- */
 
-static const char *const count_names[HISTORY_COUNTS] = {
+const char *const history_count_name[HISTORY_COUNTS] = {
     [HISTORY_C_RECEIVED] = "received",
     [HISTORY_C_SUBMITTED] = "submitted",
     [HISTORY_C_STORED] = "stored",
@@ -525,7 +551,7 @@ add_reasons(const uint64_t n[HISTORY_COUNTS], struct buf *out)
 	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++) {
 		if (n[i] == 0)
 			continue;
-		buf_addf(out, "%s%s %llu", before, count_names[i],
+		buf_addf(out, "%s%s %llu", before, history_count_name[i],
 		    (unsigned long long)n[i]);
 		before = ", ";
 	}
@@ -544,12 +570,13 @@ status_line(
 	history_db_counts(db, days, n);
 	buf_addf(out, "%s: ", name);
 	for (i = 0; i < HISTORY_C_DEFERRED; i++)
-		buf_addf(out, "%s%s %llu", i > 0 ? ", " : "", count_names[i],
-		    (unsigned long long)n[i]);
+		buf_addf(out, "%s%s %llu", i > 0 ? ", " : "",
+		    history_count_name[i], (unsigned long long)n[i]);
 	for (i = HISTORY_C_UNKNOWN; i < HISTORY_COUNTS; i++)
 		refused += n[i];
 	if (n[HISTORY_C_DEFERRED] > 0)
-		buf_addf(out, ", %s %llu", count_names[HISTORY_C_DEFERRED],
+		buf_addf(out, ", %s %llu",
+		    history_count_name[HISTORY_C_DEFERRED],
 		    (unsigned long long)n[HISTORY_C_DEFERRED]);
 	if (lost > 0)
 		buf_addf(out, ", not recorded %llu", (unsigned long long)lost);
@@ -599,6 +626,22 @@ void
 history_service_add_command(struct history_service *s, int fd)
 {
 	add_client(s, fd)->command = true;
+}
+
+void
+history_service_set_owner(
+    struct history_service *s, history_owner_fn *fn, void *arg)
+{
+	s->owner = fn;
+	s->owner_arg = arg;
+}
+
+void
+history_service_count(
+    const struct history_service *s, uint64_t out[HISTORY_COUNTS])
+{
+	if (s->db != NULL)
+		history_db_ever(s->db, out);
 }
 
 unsigned

@@ -12,6 +12,7 @@
 #include "base/ev.h"
 #include "history/db.h"
 #include "history/history.h"
+#include "history/mine.h"
 
 struct history_service;
 
@@ -27,8 +28,23 @@ void history_service_add_writer(struct history_service *s, int fd,
 /* The process that reads reports. */
 void history_service_add_reader(struct history_service *s, int fd);
 void history_service_add_command(struct history_service *s, int fd);
+/*
+ * Whose line asks about its own mail (history/mine.h): fn fills in the
+ * addresses, from the configuration, which are copied.  Without it nobody is
+ * told anything.
+ */
+typedef void history_owner_fn(
+    void *arg, const char *account, struct history_owner *out);
+void history_service_set_owner(
+    struct history_service *s, history_owner_fn *fn, void *arg);
 /* Writers whose line has not ended. */
 unsigned history_service_writers(const struct history_service *s);
+
+/* As people say it. */
+extern const char *const history_count_name[HISTORY_COUNTS];
+/* What it has counted since its start, by enum history_count. */
+void history_service_count(
+    const struct history_service *s, uint64_t out[HISTORY_COUNTS]);
 
 /*
  * Lines for the status: "today: received 12, stored 12, refused 3, ...", and

@@ -1,5 +1,6 @@
 #include "http/response.h"
 
+#include "base/ascii.h"
 #include "base/clk.h"
 
 static const struct {
@@ -10,13 +11,19 @@ static const struct {
     {303, "See Other"},
     {308, "Permanent Redirect"},
     {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
+    {409, "Conflict"},
     {410, "Gone"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
+    {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
@@ -39,16 +46,57 @@ void
 http_response_init(struct http_response *a)
 {
 	a->status = 200;
+	a->forms = false;
 	a->type = HTTP_TEXT_TYPE;
 	buf_init(&a->body, HTTP_BODY_MAX);
 	buf_init(&a->location, HTTP_LOCATION_MAX);
+	buf_init(&a->fields, HTTP_FIELDS_MAX);
 }
 
 void
 http_response_fini(struct http_response *a)
 {
+	buf_wipe(&a->fields);
 	buf_wipe(&a->location);
 	buf_wipe(&a->body);
+}
+
+bool
+http_response_ok(const struct http_response *a)
+{
+	return buf_ok(&a->body) && buf_ok(&a->location) && buf_ok(&a->fields);
+}
+
+/* [RFC 9110 5.6.2], of which values of ours are, too. */
+static bool
+is_token(struct sv s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
+			return false;
+	return true;
+}
+
+void
+http_response_cookie(struct http_response *a, struct sv name, struct sv value,
+    bool secure, uint32_t seconds)
+{
+	must(name.n > 0 && is_token(name));
+	if (!is_token(value)) {
+		a->fields.failed = true;
+		return;
+	}
+	buf_addf(&a->fields,
+	    "Set-Cookie: %.*s=%.*s; Path=/; HttpOnly; "
+	    "SameSite=Lax%s",
+	    SV_ARG(name), SV_ARG(value), secure ? "; Secure" : "");
+	if (value.n == 0)
+		buf_adds(&a->fields, "; Max-Age=0");
+	else if (seconds > 0)
+		buf_addf(&a->fields, "; Max-Age=%u", seconds);
+	buf_adds(&a->fields, "\r\n");
 }
 
 void
@@ -94,7 +142,6 @@ static const char strict[] =
     "Content-Security-Policy: default-src 'none'; style-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'\r\n"
-    "Referrer-Policy: no-referrer\r\n"
     "X-Content-Type-Options: nosniff\r\n";
 
 void
@@ -117,7 +164,10 @@ http_response_write(const struct http_response *a, const struct http_framing *f,
 	if (f->hsts)
 		buf_adds(out, "Strict-Transport-Security: "
 			      "max-age=31536000\r\n");
+	buf_addsv(out, buf_sv(&a->fields));
 	buf_adds(out, strict);
+	buf_adds(out, a->forms ? "Referrer-Policy: same-origin\r\n"
+			       : "Referrer-Policy: no-referrer\r\n");
 	buf_adds(out, "\r\n");
 	if (!f->head)
 		buf_addsv(out, buf_sv(&a->body));

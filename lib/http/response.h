@@ -15,9 +15,14 @@ struct http_response {
 	const char *type;    /* of the body */
 	struct buf body;     /* an empty one where a status allows none */
 	struct buf location; /* empty: none */
+	struct buf fields;   /* more of them, each a whole line */
+	/* Its forms are for this site: a browser says so then, and nothing to
+	 * others.  Without, it says nothing to anybody, not even who asks. */
+	bool forms;
 };
 
-#define HTTP_BODY_MAX	  40960 /* bytes of an answer */
+#define HTTP_BODY_MAX	  57344 /* bytes of an answer */
+#define HTTP_FIELDS_MAX	  4096
 #define HTTP_LOCATION_MAX 16384
 
 void http_response_init(struct http_response *a);
@@ -26,6 +31,18 @@ void http_response_fini(struct http_response *a);
 /* An answer that only says its status, and why if there is more to say. */
 void http_response_error(
     struct http_response *a, unsigned status, const char *why);
+
+/* Does all that was written fit? */
+bool http_response_ok(const struct http_response *a);
+
+/*
+ * Sets a cookie for all of this host [RFC 6265 4.1]: of no use to scripts, nor
+ * to requests that other sites make, but for links.  name and value have only
+ * what a token may have.  seconds 0: until the browser ends; empty: it is
+ * forgotten.
+ */
+void http_response_cookie(struct http_response *a, struct sv name,
+    struct sv value, bool secure, uint32_t seconds);
 
 struct http_framing {
 	bool head;   /* the request was HEAD: without the body */

@@ -5,6 +5,7 @@
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H
 
+#include "base/ev.h"
 #include "http/response.h"
 
 #define HTTP_DOES(m) (1u << (m))
@@ -18,6 +19,8 @@ struct http_ask {
 	bool tls;
 	struct sv rest; /* of the path, behind a route's prefix */
 	void *arg;	/* the site's */
+	const char *peer;
+	struct http_session *session; /* for http_later_new */
 };
 
 typedef void http_handler_fn(

@@ -14,10 +14,20 @@ struct http_session {
 	bool last; /* the connection ends behind this request */
 	bool ended;
 
+	struct http_place place;
+
 	/* Of this request. */
+	struct http_later *later; /* it waits for its answer */
+	bool ready;		  /* which has come */
+	struct http_response answer;
 	unsigned hosts;
 	const struct http_route *route;
 	struct sv rest;
+};
+
+struct http_later {
+	struct http_session *session; /* NULL: it has ended */
+	struct ev_loop *loop;
 };
 
 struct http_session *
@@ -35,10 +45,29 @@ http_session_new(
 }
 
 void
+http_session_set_place(struct http_session *s, const struct http_place *p)
+{
+	s->place = *p;
+}
+
+/* Nobody waits for the answer any more, if one was to come or has. */
+static void
+forget_later(struct http_session *s)
+{
+	if (s->later != NULL)
+		s->later->session = NULL;
+	s->later = NULL;
+	if (s->ready)
+		http_response_fini(&s->answer);
+	s->ready = false;
+}
+
+void
 http_session_free(struct http_session **s)
 {
 	if (*s == NULL)
 		return;
+	forget_later(*s);
 	http_reader_free(&(*s)->reader);
 	free(*s);
 	*s = NULL;
@@ -77,13 +106,15 @@ refuse(
 }
 
 static struct http_ask
-ask_of(const struct http_session *s)
+ask_of(struct http_session *s)
 {
 	return (struct http_ask){.q = http_reader_request(s->reader),
 	    .reader = s->reader,
 	    .tls = s->tls,
 	    .rest = s->rest,
-	    .arg = s->arg};
+	    .arg = s->arg,
+	    .peer = s->peer,
+	    .session = s};
 }
 
 /* No route has it. */
@@ -98,7 +129,7 @@ answer_without(struct http_session *s, unsigned allow, struct buf *out)
 		http_response_error(&a, 405, NULL);
 	else if (!s->site->otherwise(&ask, &a))
 		http_response_error(&a, 404, NULL);
-	if (!buf_ok(&a.body) || !buf_ok(&a.location))
+	if (!http_response_ok(&a))
 		http_response_error(&a, 500, NULL);
 	write_answer(s, &a, allow, NULL, out);
 	http_response_fini(&a);
@@ -127,24 +158,112 @@ on_head(struct http_session *s, bool waits, struct buf *out)
 }
 
 static void
+finish(struct http_session *s)
+{
+	s->ended = s->last;
+	s->route = NULL;
+	http_reader_next(s->reader);
+}
+
+static void
+give(struct http_session *s, struct http_response *a, struct buf *out)
+{
+	if (!http_response_ok(a))
+		http_response_error(a, 500, NULL);
+	write_answer(s, a, 0, NULL, out);
+	http_response_fini(a);
+	finish(s);
+}
+
+/* One that was waited for has come. */
+static void
+give_ready(struct http_session *s, struct buf *out)
+{
+	if (!s->ready)
+		return;
+	s->ready = false;
+	give(s, &s->answer, out);
+}
+
+static void
 on_whole(struct http_session *s, struct buf *out)
 {
 	struct http_ask ask = ask_of(s);
 	struct http_response a;
 
-	/* Else it has its answer. */
-	if (s->route != NULL) {
-		http_response_init(&a);
-		s->route->answer(&ask, &a);
-		if (!buf_ok(&a.body) || !buf_ok(&a.location))
-			http_response_error(&a, 500, NULL);
-		write_answer(s, &a, 0, NULL, out);
-		http_response_fini(&a);
+	if (s->route == NULL) {
+		finish(s); /* it has its answer */
+		return;
 	}
-	s->ended = s->last;
-	s->route = NULL;
-	http_reader_next(s->reader);
+	http_response_init(&a);
+	s->route->answer(&ask, &a);
+	if (s->later == NULL && !s->ready) {
+		give(s, &a, out);
+		return;
+	}
+	http_response_fini(&a);
+	give_ready(s, out); /* it came while it was asked for */
 }
+
+/* ---- answers that come later ---- */
+
+struct http_later *
+http_later_new(const struct http_ask *ask)
+{
+	struct http_later *l = xcalloc(1, sizeof *l);
+
+	must(ask->session->later == NULL && !ask->session->ready);
+	*l = (struct http_later){ask->session, ask->session->place.loop};
+	ask->session->later = l;
+	return l;
+}
+
+struct ev_loop *
+http_later_loop(const struct http_later *l)
+{
+	return l->loop;
+}
+
+bool
+http_later_is_awaited(const struct http_later *l)
+{
+	return l->session != NULL;
+}
+
+void
+http_later_is_known(const struct http_later *l)
+{
+	const struct http_session *s = l->session;
+
+	if (s != NULL && s->place.known != NULL)
+		s->place.known(s->place.arg);
+}
+
+void
+http_later_answer(struct http_later **l, struct http_response *a)
+{
+	struct http_session *s = (*l)->session;
+
+	free(*l);
+	*l = NULL;
+	if (s == NULL) {
+		http_response_fini(a);
+		return;
+	}
+	s->later = NULL;
+	s->answer = *a;
+	s->ready = true;
+	if (s->place.wake != NULL)
+		s->place.wake(s->place.arg);
+}
+
+bool
+http_session_waits(const struct http_session *s)
+{
+	return s->later != NULL;
+}
+
+/* ---- a connection ---- */
 
 size_t
 http_session_input(
@@ -153,7 +272,9 @@ http_session_input(
 	enum http_event what = HTTP_WHOLE;
 	size_t took = 0, k;
 
-	while (what != HTTP_MORE && !s->ended && out->n < HTTP_OUTPUT) {
+	give_ready(s, out);
+	while (s->later == NULL && what != HTTP_MORE && !s->ended &&
+	       out->n < HTTP_OUTPUT) {
 		what = http_reader_input(s->reader, sv_skip(in, took), &k);
 		took += k;
 		if (what == HTTP_HEADED)
@@ -172,7 +293,12 @@ void
 http_session_end(
     struct http_session *s, unsigned status, const char *why, struct buf *out)
 {
-	if (!s->ended && !http_reader_is_idle(s->reader))
+	const bool waits = s->later != NULL || s->ready;
+
+	forget_later(s);
+	if (!s->ended && waits)
+		refuse(s, 503, "there was no answer in time", out);
+	else if (!s->ended && !http_reader_is_idle(s->reader))
 		refuse(s, status, why, out);
 	s->ended = true;
 }

@@ -1,6 +1,7 @@
 #include "ipc/line.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -152,6 +153,33 @@ line_recv_fd(int fd, struct msg *m)
 	int r = recv_now(fd, m, 0, scratch);
 
 	free(scratch);
+	return r;
+}
+
+int
+line_ask_fd(int fd, struct msg *m, int64_t timeout_ms, struct msg *reply)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	const int64_t until = clk_mono() + timeout_ms;
+	int64_t left;
+	int r, k;
+
+	m->id = 1;
+	m->deadline = until;
+	r = line_send_fd(fd, m);
+	if (r != RC_OK)
+		return RC_TEMP;
+	do {
+		left = until - clk_mono();
+		k = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (k < 0 && errno == EINTR);
+	if (k <= 0)
+		return k == 0 ? RC_TIMEOUT : RC_TEMP;
+	r = line_recv_fd(fd, reply);
+	if (r == RC_OK && reply->type != MSG_REPLY) {
+		msg_fini(reply);
+		r = RC_SYNTAX;
+	}
 	return r;
 }
 

@@ -54,6 +54,11 @@ int line_pair(int fd[2]) RC_USE_RESULT;
  * of a process, when no loop runs. */
 int line_send_fd(int fd, struct msg *m) RC_USE_RESULT;
 int line_recv_fd(int fd, struct msg *m) RC_USE_RESULT;
+/* A question on a bare descriptor and its answer, for a thread that may wait:
+ * RC_TIMEOUT, RC_EOF, RC_SYNTAX, RC_TEMP.  Consumes m; on RC_OK *reply is the
+ * caller's to fini. */
+int line_ask_fd(
+    int fd, struct msg *m, int64_t timeout_ms, struct msg *reply) RC_USE_RESULT;
 
 /* ---- peers ---- */
 

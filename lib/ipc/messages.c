@@ -9,6 +9,7 @@
 #include "ipc/msg_import.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_page.h"
+#include "ipc/msg_person.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
 #include "ipc/msg_web.h"
@@ -47,6 +48,9 @@ const struct codec_type *const ipc_messages[] = {
     &ctl_wake_codec,
     &ctl_certificates_codec,
     &ctl_letter_codec,
+    &ctl_clamd_codec,
+    &ctl_errand_codec,
+    &ctl_errand_done_codec,
     &ctl_debug_codec,
     &cmd_debug_codec,
     &ctl_status_codec,
@@ -64,6 +68,8 @@ const struct codec_type *const ipc_messages[] = {
     &trace_found_codec,
     &trace_read_codec,
     &trace_steps_codec,
+    &trace_mine_codec,
+    &trace_stories_codec,
     /* msg_mx.h */
     &mx_job_codec,
     &mx_outcome_codec,
@@ -105,6 +111,13 @@ const struct codec_type *const ipc_messages[] = {
     &page_open_codec,
     &page_ask_codec,
     &page_answer_codec,
+    /* msg_person.h */
+    &person_state_codec,
+    &person_devices_codec,
+    &person_sessions_codec,
+    &person_logins_codec,
+    &person_order_codec,
+    &person_done_codec,
     /* msg_web.h */
     &http_challenge_codec,
     &http_challenge_end_codec,

@@ -76,10 +76,10 @@ struct expunged_query {
 	uint8_t action;
 	int64_t since;		 /* expunged then or later; ms since 1970 */
 	struct sv from, subject; /* contained, whatever the case */
-	struct sv id;		 /* as the list names it */
-	struct sv folder;	 /* where it was */
-	struct sv to;		 /* UNDELETE: into this one; empty: where each
-				    was, or FALLBACK if that is gone */
+	struct sv id; /* as the list names it; several: with blanks between */
+	struct sv folder; /* where it was */
+	struct sv to;	  /* UNDELETE: into this one; empty: where each
+			     was, or FALLBACK if that is gone */
 };
 
 /* EXPUNGED. */

@@ -127,6 +127,13 @@ certificates_fields(struct codec *c, struct ctl_certificates *v)
 CODEC(ctl_certificates, certificates_fields)
 
 static void
+clamd_fields(struct codec *c, struct ctl_clamd *v)
+{
+	codec_fd_maybe(c, &v->fd);
+}
+CODEC(ctl_clamd, clamd_fields)
+
+static void
 letter_fields(struct codec *c, struct ctl_letter *v)
 {
 	codec_text(c, &v->subject, ERR_TEXT_MAX);
@@ -134,6 +141,27 @@ letter_fields(struct codec *c, struct ctl_letter *v)
 }
 
 CODEC(ctl_letter, letter_fields)
+
+static void
+errand_fields(struct codec *c, struct ctl_errand *v)
+{
+	codec_below(c, &v->what, ERRANDS);
+	codec_u64(c, &v->ms);
+}
+
+CODEC(ctl_errand, errand_fields)
+
+static void
+errand_done_fields(struct codec *c, struct ctl_errand_done *v)
+{
+	codec_below(c, &v->what, ERRANDS);
+	codec_rc(c, &v->rc);
+	codec_i64(c, &v->when);
+	codec_u8(c, &v->status);
+	codec_fd_maybe(c, &v->fd);
+}
+
+CODEC(ctl_errand_done, errand_done_fields)
 
 static void
 debug_fields(struct codec *c, struct ctl_debug *v)
@@ -177,7 +205,16 @@ day_fields(struct codec *c, struct status_day *v)
 static void
 status_fields(struct codec *c, struct ctl_status *v)
 {
+	uint32_t i;
+
 	codec_u32(c, &v->connections);
+	codec_list(c, (void **)&v->number, &v->nnumber, sizeof *v->number,
+	    STATUS_NUMBERS_MAX);
+	for (i = 0; i < v->nnumber; i++) {
+		codec_u16(c, &v->number[i].what);
+		codec_u64(c, &v->number[i].n);
+	}
+	codec_list_end(c, (void **)&v->number, &v->nnumber);
 	codec_sv(c, &v->text);
 	day_fields(c, &v->day);
 }

@@ -104,11 +104,50 @@ struct ctl_certificates {
 };
 CODEC_FUNCTIONS(ctl_certificates);
 
+/* CTL_CLAMD, asked for without fields: a connection to ClamAV's daemon. */
+struct ctl_clamd {
+	int fd; /* -1: there is none now */
+};
+CODEC_FUNCTIONS(ctl_clamd);
+
 /* CTL_LETTER, to auth, which may deliver: tell the admin. */
 struct ctl_letter {
 	struct sv subject, text; /* lines */
 };
 CODEC_FUNCTIONS(ctl_letter);
+
+/*
+ * What a command prints that the supervisor runs for others: the words are the
+ * command line's own, without anything of the asker's in them.
+ */
+enum errand {
+	ERRAND_STATUS,	/* status --json: admin */
+	ERRAND_CHECK,	/* check --json: admin */
+	ERRAND_DNS,	/* dns --json: admin */
+	ERRAND_DKIM,	/* dkim list: admin */
+	ERRAND_REPORTS, /* reports: admin */
+	ERRAND_METRICS, /* status --metrics: web */
+	ERRANDS
+};
+
+#define ERRAND_BYTES_MAX (8u << 20) /* of the output */
+
+/* CTL_ERRAND. */
+struct ctl_errand {
+	uint8_t what; /* enum errand */
+	uint64_t ms;  /* the output may be that old */
+};
+CODEC_FUNCTIONS(ctl_errand);
+
+/* CTL_ERRAND_DONE: to all who have asked for it meanwhile. */
+struct ctl_errand_done {
+	uint8_t what;	/* enum errand */
+	int rc;		/* RC_OK; RC_DENIED: not for you; RC_TEMP: it failed */
+	int64_t when;	/* it was run, ms since 1970 */
+	uint8_t status; /* its exit code */
+	int fd;		/* the output, sealed; -1: none */
+};
+CODEC_FUNCTIONS(ctl_errand_done);
 
 /* CTL_DEBUG. */
 struct ctl_debug {
@@ -128,6 +167,7 @@ CODEC_FUNCTIONS(cmd_debug);
 /* ---- status ---- */
 
 #define STATUS_TALLIES_MAX 64
+#define STATUS_NUMBERS_MAX 256
 #define STATUS_EVENTS_MAX  64
 
 struct status_event {
@@ -144,9 +184,16 @@ struct status_day {
 	uint32_t nevent;
 };
 
+struct status_number {
+	uint16_t what; /* enum number: ipc/numbers.h */
+	uint64_t n;
+};
+
 /* The answer to CTL_STATUS, of a process. */
 struct ctl_status {
 	uint32_t connections;
+	struct status_number *number;
+	uint32_t nnumber;
 	struct sv text; /* what only this role knows: lines for people */
 	struct status_day day;
 };

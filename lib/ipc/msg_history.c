@@ -77,3 +77,32 @@ steps_fields(struct codec *c, struct trace_steps *v)
 }
 
 CODEC(trace_steps, steps_fields)
+
+static void
+mine_fields(struct codec *c, struct trace_mine *v)
+{
+	codec_text(c, &v->text, HISTORY_TEXT_MAX);
+	codec_u64(c, &v->before);
+	codec_u32(c, &v->most);
+}
+
+CODEC(trace_mine, mine_fields)
+
+static void
+stories_fields(struct codec *c, struct trace_stories *v)
+{
+	uint32_t i;
+
+	codec_rc(c, &v->rc);
+	codec_bool(c, &v->more);
+	codec_u64(c, &v->before);
+	codec_list(c, (void **)&v->story, &v->nstory, sizeof *v->story,
+	    HISTORY_MINE_MAX);
+	for (i = 0; i < v->nstory; i++) {
+		codec_bytes(c, v->story[i].id, sizeof v->story[i].id);
+		codec_sv(c, &v->story[i].steps);
+	}
+	codec_list_end(c, (void **)&v->story, &v->nstory);
+}
+
+CODEC(trace_stories, stories_fields)

@@ -159,4 +159,32 @@ struct trace_steps {
 };
 CODEC_FUNCTIONS(trace_steps);
 
+/* ---- an account, about its own mail ---- */
+
+#define HISTORY_MINE_MAX 50 /* stories of one answer */
+
+/* TRACE_MINE, on an account's line: whose it is, the line says.  See
+ * history/mine.h for what it is told. */
+struct trace_mine {
+	struct sv text;	 /* words that a message has; empty: any */
+	uint64_t before; /* as in trace_find */
+	uint32_t most;
+};
+CODEC_FUNCTIONS(trace_mine);
+
+struct trace_story {
+	uint8_t id[16];
+	struct sv steps; /* records */
+};
+
+/* Its answer: the newest first.  RC_NOSUPPORT: the history is off. */
+struct trace_stories {
+	int rc;
+	bool more; /* there may be older ones: */
+	uint64_t before;
+	struct trace_story *story;
+	uint32_t nstory;
+};
+CODEC_FUNCTIONS(trace_stories);
+
 #endif

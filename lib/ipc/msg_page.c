@@ -5,6 +5,7 @@ sign_in_ask_fields(struct codec *c, struct sign_in_ask *v)
 {
 	codec_text(c, &v->name, PAGE_NAME_MAX);
 	codec_text(c, &v->password, PAGE_PASSWORD_MAX);
+	codec_text(c, &v->step, PAGE_TOKEN_MAX);
 	codec_text(c, &v->code, PAGE_CODE_MAX);
 	codec_text(c, &v->peer, ACCOUNT_PEER_MAX);
 	codec_text(c, &v->agent, PAGE_AGENT_MAX);
@@ -17,9 +18,11 @@ sign_in_done_fields(struct codec *c, struct sign_in_done *v)
 {
 	codec_rc(c, &v->rc);
 	codec_sv(c, &v->text);
-	if (v->rc != RC_OK)
+	if (v->rc != RC_OK && v->rc != RC_EXISTS)
 		return;
 	codec_text(c, &v->session, PAGE_TOKEN_MAX);
+	if (v->rc != RC_OK)
+		return;
 	codec_text(c, &v->browser, PAGE_TOKEN_MAX);
 	codec_bool(c, &v->admin);
 }

@@ -37,6 +37,9 @@
 /* AUTH_SIGN_IN. */
 struct sign_in_ask {
 	struct sv name, password;
+	/* Of the first step's answer, or of a link for the admin; then there
+	 * is neither name nor password. */
+	struct sv step;
 	struct sv code;	   /* of the second factor; empty: not asked for yet */
 	struct sv peer;	   /* numeric address */
 	struct sv agent;   /* User-Agent, for people to read */
@@ -46,11 +49,13 @@ struct sign_in_ask {
 CODEC_FUNCTIONS(sign_in_ask);
 
 /* RC_OK; RC_DENIED: wrong; RC_EXISTS: right as far as it goes, but a code is
- * wanted; RC_TEMP: not now.  The rest is there with RC_OK only. */
+ * wanted; RC_NOTFOUND: the step, or the link, is over; RC_TEMP: not now.  The
+ * session is there with RC_OK and RC_EXISTS, the rest with RC_OK only. */
 struct sign_in_done {
 	int rc;
 	struct sv text;	   /* for people */
-	struct sv session; /* the cookie */
+	struct sv session; /* the cookie; with RC_EXISTS the step to go on with,
+			      for five minutes */
 	struct sv browser; /* the lasting one; empty: as before */
 	bool admin;	   /* may visit admin's pages */
 };
@@ -86,14 +91,16 @@ CODEC_FUNCTIONS(visit_ask);
  * answers compares it.
  */
 struct page_open {
-	struct sv account; /* who has signed in */
-	bool admin;	   /* may visit admin's pages */
+	/* Who has signed in; empty: the owner of the machine, by a link, who
+	 * visits admin's pages only. */
+	struct sv account;
+	bool admin; /* may visit admin's pages */
 	struct sv csrf;
 	struct sv peer;
 	uint64_t session; /* a number for it, for lists and the log */
 	int fd;		  /* the page's line; -1: it got lost on the way */
 	/* A line to auth, for what this person may see and change there of
-	 * their own; -1: none, as for admin. */
+	 * their own (ipc/msg_person.h); -1: none, as for admin. */
 	int person;
 };
 CODEC_FUNCTIONS(page_open);

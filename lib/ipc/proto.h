@@ -29,6 +29,9 @@ enum proto {
 	CTL_DEBUG,	  /* ctl_debug */
 	CTL_CERTIFICATES, /* from acme: ctl_certificates */
 	CTL_LETTER,	  /* to auth: ctl_letter */
+	CTL_CLAMD,	  /* from smtp, submission; back, in order: ctl_clamd */
+	CTL_ERRAND,	  /* from admin or web: ctl_errand */
+	CTL_ERRAND_DONE,  /* to it: ctl_errand_done */
 
 	/* ---- listeners, submission and queue to auth: msg_auth.h ---- */
 
@@ -48,6 +51,14 @@ enum proto {
 
 	PAGE_OPEN, /* page_open -> msg_answer */
 	PAGE_ASK,  /* page_ask -> page_answer; once */
+
+	/* ---- account to auth, on a person's line: msg_person.h ---- */
+
+	PERSON_STATE,	 /* -> person_state */
+	PERSON_DEVICES,	 /* -> person_devices */
+	PERSON_SESSIONS, /* -> person_sessions */
+	PERSON_LOGINS,	 /* -> person_logins */
+	PERSON_ORDER,	 /* person_order -> person_done */
 
 	/* ---- auth to keeper, keeper to account: msg_account.h ---- */
 
@@ -142,6 +153,8 @@ enum proto {
 	CMD_DEVICE_ADD,	 /* device_order; the text is a link's token, if
 			  * there is https */
 	CMD_DEVICE_LIST, /* as APP_LIST, in the lines of auth/uses.h */
+	CMD_TOTP_OFF,
+	CMD_WEB_LOGIN, /* of no account; the secret is a link's token */
 	CMD_ACCOUNTS,
 	CMD_DKIM, /* dkim_order; see auth/signer.h */
 
@@ -160,6 +173,7 @@ enum proto {
 	/* ---- those who handle mail to the history: msg_history.h */
 
 	HISTORY_NOTES, /* history_notes -> msg_answer */
+	TRACE_MINE,    /* of an account only: trace_mine -> trace_stories */
 
 	/* ---- command line to history, on a control connection:
 	 * msg_history.h */

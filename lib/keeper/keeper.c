@@ -234,7 +234,9 @@ take_back(struct account *a)
 		 * listener to ask again with a fresh one. */
 		if (!r->delivery)
 			request_fail(a, r,
-			    r->m.type == SESSION_OPEN ? RC_IO : RC_TEMP,
+			    r->m.type == SESSION_OPEN || r->m.type == PAGE_OPEN
+				? RC_IO
+				: RC_TEMP,
 			    "the account's process has died");
 		else
 			mark_opaque(a, r);
@@ -464,7 +466,8 @@ is_allowed(const struct client *c, const struct msg *m)
 {
 	if (m->type == DELIVER)
 		return (c->may & KEEPER_MAY_DELIVER) != 0;
-	if (m->type == SESSION_OPEN || m->type == SESSION_KICK)
+	if (m->type == SESSION_OPEN || m->type == SESSION_KICK ||
+	    m->type == PAGE_OPEN)
 		return (c->may & KEEPER_MAY_SESSION) != 0;
 	if (m->type == SESSION_LOCAL || m->type == EXPUNGED)
 		return (c->may & KEEPER_MAY_LOCAL) != 0;
@@ -504,7 +507,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		refuse(c, m, RC_NOTFOUND, "no such account");
 		return;
 	}
-	if (m->nfd != 1 || m->fd[0] < 0) {
+	/* A page has the person's line, too. */
+	if (m->nfd != (m->type == PAGE_OPEN ? 2 : 1) || m->fd[0] < 0) {
 		refuse(c, m, RC_TEMP, "too many open files");
 		return;
 	}

@@ -8,13 +8,14 @@
  *   GET  /profile/TICKET.mobileconfig
  *                         the profile, as often as the phone wants
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <openssl/ssl.h>
 
+#include "base/alloc.h"
 #include "base/ascii.h"
-#include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "clients/profile.h"
@@ -26,12 +27,7 @@
 #include "web/site_priv.h"
 
 #define ROOTS_MAX (4 << 20)
-/* The loop of a listener waits for auth, which has the answer in its memory: if
- * it does not come at once something is wrong there, and for a while nobody
- * waits again. */
-#define AUTH_MS	 1000
-#define PAUSE_MS 10000
-#define SLOW_MS	 100
+#define AUTH_MS	  10000
 /* By which a Mac knows what it has got. */
 #define PROFILE ".mobileconfig"
 
@@ -47,51 +43,20 @@ is_token(struct sv s)
 	return s.n > 0 && s.n < LINK_TOKEN_MAX;
 }
 
-/* Not while another loop is waiting for it in vain. */
-static int
-call_auth(struct web_site *s, struct msg *question, struct msg *reply)
+/* What is to be done with the answer. */
+typedef void device_fn(struct web_site *site, struct sv token,
+    const struct link_done *done, struct http_response *a);
+
+struct device_call {
+	struct web_call call; /* must be first */
+	device_fn *fn;
+	char token[LINK_TOKEN_MAX];
+};
+
+static void
+refuse(int rc, const struct link_done *done, struct http_response *a)
 {
-	int64_t now = clk_mono(), since = atomic_load(&s->auth_since);
-	int r;
-
-	if (now < atomic_load(&s->auth_pause) ||
-	    (since != 0 && now - since > SLOW_MS)) {
-		msg_fini(question);
-		return RC_TEMP;
-	}
-	if (since == 0)
-		atomic_store(&s->auth_since, now);
-	r = peer_call(s->auth, question, AUTH_MS, reply);
-	if (r == RC_TIMEOUT)
-		atomic_store(&s->auth_pause, clk_mono() + PAUSE_MS);
-	atomic_store(&s->auth_since, 0);
-	return r;
-}
-
-/* The answer's texts are in *m, which is the caller's with RC_OK.  Else the
- * response says why not. */
-static int
-ask_auth(const struct http_ask *ask, uint8_t what, struct msg *m,
-    struct link_done *done, struct http_response *a)
-{
-	struct sv token = ask->rest;
-	struct link_ask q = {.what = what};
-	struct msg question;
-	int r;
-
-	if (sv_ends(token, SV(PROFILE)))
-		token = sv_first(token, token.n - (sizeof PROFILE - 1));
-	q.token = token;
-	if (!is_token(token)) {
-		http_response_error(a, 404, NULL);
-		return RC_NOTFOUND;
-	}
-	msg_init(&question, AUTH_LINK);
-	link_ask_put(&question, &q);
-	r = call_auth(ask->arg, &question, m);
-	if (r == RC_OK && link_done_get(m, done) == RC_OK && done->rc == RC_OK)
-		return RC_OK;
-	if (r != RC_OK)
+	if (rc != RC_OK)
 		http_response_error(a, 503, "try again in a minute");
 	else if (done->rc == RC_EXISTS)
 		http_response_error(a, 410,
@@ -101,9 +66,49 @@ ask_auth(const struct http_ask *ask, uint8_t what, struct msg *m,
 		http_response_error(a, 404,
 		    "there is no such link, or its 15 minutes are over; ask "
 		    "for a new one");
-	if (r == RC_OK)
-		msg_fini(m);
-	return RC_DENIED;
+}
+
+static void
+on_done(struct web_call *call, int rc, struct msg *m)
+{
+	struct device_call *c = (struct device_call *)call;
+	struct link_done done = {.rc = RC_NOTFOUND};
+	struct http_response a;
+
+	http_response_init(&a);
+	if (rc == RC_OK && link_done_get(m, &done) != RC_OK)
+		rc = RC_SYNTAX;
+	if (rc == RC_OK && done.rc == RC_OK)
+		c->fn(call->site, sv_str(c->token), &done, &a);
+	else
+		refuse(rc, &done, &a);
+	http_later_answer(&call->later, &a);
+	explicit_bzero(c->token, sizeof c->token);
+	free(c);
+}
+
+static void
+ask_auth(const struct http_ask *ask, uint8_t what, device_fn *fn,
+    struct http_response *a)
+{
+	struct link_ask q = {.what = what, .token = ask->rest};
+	struct device_call *c;
+	struct msg m;
+
+	if (sv_ends(q.token, SV(PROFILE)))
+		q.token = sv_first(q.token, q.token.n - (sizeof PROFILE - 1));
+	if (!is_token(q.token)) {
+		http_response_error(a, 404, NULL);
+		return;
+	}
+	c = xcalloc(1, sizeof *c);
+	c->call = (struct web_call){
+	    .site = ask->arg, .later = http_later_new(ask), .done = on_done};
+	c->fn = fn;
+	sv_copy(q.token, c->token, sizeof c->token);
+	msg_init(&m, AUTH_LINK);
+	link_ask_put(&m, &q);
+	web_call_auth(&c->call, &m, AUTH_MS);
 }
 
 /* ---- pages ---- */
@@ -139,18 +144,17 @@ put_sentence(struct xml *x, const char *fmt, ...)
 	buf_wipe(&b);
 }
 
-void
-web_device_look(const struct http_ask *ask, struct http_response *a)
+static void
+answer_look(struct web_site *site, struct sv token,
+    const struct link_done *done, struct http_response *a)
 {
-	struct link_done done;
-	struct msg m;
 	struct xml x;
 
-	if (ask_auth(ask, LINK_LOOK, &m, &done, a) != RC_OK)
-		return;
+	(void)site;
+	(void)token;
 	begin_page(&x, a, "Set up mail on this device");
-	put_sentence(&x, "For %.*s, as \"%.*s\".", SV_ARG(done.address),
-	    SV_ARG(done.device));
+	put_sentence(&x, "For %.*s, as \"%.*s\".", SV_ARG(done->address),
+	    SV_ARG(done->device));
 	/* To where the page came from. */
 	xml_open(&x, "form", "method=\"post\"");
 	xml_leaf(&x, "button", SV("Show the settings"));
@@ -158,40 +162,44 @@ web_device_look(const struct http_ask *ask, struct http_response *a)
 	put_sentence(&x,
 	    "This works once, within %u minutes: press it on the device that "
 	    "is to have the mail.",
-	    done.seconds / 60 + 1);
+	    done->seconds / 60 + 1);
 	end_page(&x, a);
-	msg_fini(&m);
+}
+
+void
+web_device_look(const struct http_ask *ask, struct http_response *a)
+{
+	ask_auth(ask, LINK_LOOK, answer_look, a);
+}
+
+static void
+answer_press(struct web_site *site, struct sv token,
+    const struct link_done *done, struct http_response *a)
+{
+	(void)site;
+	(void)token;
+	http_response_error(a, 303, NULL);
+	buf_addf(&a->location, "/settings/%.*s", SV_ARG(done->ticket));
 }
 
 void
 web_device_press(const struct http_ask *ask, struct http_response *a)
 {
-	struct link_done done;
-	struct msg m;
-
-	if (ask_auth(ask, LINK_PRESS, &m, &done, a) != RC_OK)
-		return;
-	http_response_error(a, 303, NULL);
-	buf_addf(&a->location, "/settings/%.*s", SV_ARG(done.ticket));
-	msg_fini(&m);
+	ask_auth(ask, LINK_PRESS, answer_press, a);
 }
 
-void
-web_device_settings(const struct http_ask *ask, struct http_response *a)
+static void
+answer_settings(struct web_site *site, struct sv token,
+    const struct link_done *done, struct http_response *a)
 {
 	struct clients_server s;
-	struct link_done done;
-	struct conf *c;
+	struct conf *c = web_site_conf(site);
 	struct buf link;
-	struct msg m;
 	struct xml x;
 
-	if (ask_auth(ask, LINK_TAKE, &m, &done, a) != RC_OK)
-		return;
-	c = web_site_conf(ask->arg);
 	clients_server_of(c, &s);
 	buf_init(&link, 128);
-	buf_addf(&link, "/profile/%.*s" PROFILE, SV_ARG(ask->rest));
+	buf_addf(&link, "/profile/%.*s" PROFILE, SV_ARG(token));
 	begin_page(&x, a, "Settings for your mail");
 	xml_leaf(&x, "h2", SV("iPhone, iPad, Mac"));
 	xml_open(&x, "p", NULL);
@@ -207,13 +215,18 @@ web_device_settings(const struct http_ask *ask, struct http_response *a)
 	    "Type the address and this password; most programs find the rest "
 	    "by themselves.");
 	xml_open(&x, "p", NULL);
-	xml_leaf(&x, "code", done.password);
+	xml_leaf(&x, "code", done->password);
 	xml_close(&x);
-	clients_put_table(&x, &s, done.address);
+	clients_put_table(&x, &s, done->address);
 	end_page(&x, a);
 	buf_wipe(&link);
 	conf_free(&c);
-	msg_fini(&m);
+}
+
+void
+web_device_settings(const struct http_ask *ask, struct http_response *a)
+{
+	ask_auth(ask, LINK_TAKE, answer_settings, a);
 }
 
 /* ---- the profile ---- */
@@ -269,23 +282,18 @@ sign_with(struct tls_ctx *ctx, void *arg)
 	buf_wipe(&der);
 }
 
-void
-web_device_profile(const struct http_ask *ask, struct http_response *a)
+static void
+answer_profile(struct web_site *site, struct sv token,
+    const struct link_done *done, struct http_response *a)
 {
-	struct web_site *site = ask->arg;
+	const struct clients_profile p = {
+	    done->account, done->device, done->address, done->password};
 	struct signing g = {a, web_site_roots(site)};
-	struct clients_profile p;
 	struct clients_server s;
-	struct link_done done;
-	struct conf *c;
-	struct msg m;
+	struct conf *c = web_site_conf(site);
 
-	if (ask_auth(ask, LINK_TAKE, &m, &done, a) != RC_OK)
-		return;
-	c = web_site_conf(site);
+	(void)token;
 	clients_server_of(c, &s);
-	p = (struct clients_profile){
-	    done.account, done.device, done.address, done.password};
 	a->type = CLIENTS_PROFILE_TYPE;
 	if (clients_profile(&s, &p, &a->body) != RC_OK)
 		http_response_error(a, 404,
@@ -293,5 +301,10 @@ web_device_profile(const struct http_ask *ask, struct http_response *a)
 	else
 		sni_use(web_site_sni(site), c->hostname, sign_with, &g);
 	conf_free(&c);
-	msg_fini(&m);
+}
+
+void
+web_device_profile(const struct http_ask *ask, struct http_response *a)
+{
+	ask_auth(ask, LINK_TAKE, answer_profile, a);
 }

@@ -10,8 +10,14 @@
 static void *
 open_session(const struct front_opts *o, struct buf *out)
 {
+	const struct http_place place = {o->loop, o->resume, o->known, o->conn};
+	struct http_session *s = http_session_new(
+	    o->service == CONF_METRICS ? &web_metrics_site : &web_http_site,
+	    o->tls, o->arg, o->peer);
+
 	(void)out;
-	return http_session_new(&web_http_site, o->tls, o->arg, o->peer);
+	http_session_set_place(s, &place);
+	return s;
 }
 
 static size_t
@@ -22,6 +28,8 @@ input(void *f, struct sv in, struct buf *out, struct front_action *act)
 
 	if (end)
 		act->what = FRONT_CLOSE;
+	else if (http_session_waits(f))
+		act->what = FRONT_LATER;
 	return took;
 }
 

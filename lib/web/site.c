@@ -73,8 +73,8 @@ static const struct {
 };
 
 /* Somebody on this machine, who has no better name for it, as in the demo. */
-static bool
-is_here(const char *host)
+bool
+web_is_local(const char *host)
 {
 	struct in6_addr a;
 
@@ -99,7 +99,7 @@ hosts_of(const char *host, void *arg)
 	unsigned is = HOST_ANY;
 	size_t i;
 
-	if (sv_eq(name, sv_str(c->hostname)) || is_here(host))
+	if (sv_eq(name, sv_str(c->hostname)) || web_is_local(host))
 		is |= HOST_SERVER;
 	if (conf_domain_is_local(c, name))
 		is |= HOST_DOMAIN;
@@ -123,6 +123,15 @@ answer_challenge(const struct http_ask *ask, struct http_response *a)
 	else
 		a->type = "application/octet-stream";
 }
+
+/* Of somebody who has signed in: one page, and all behind it. */
+#define ROOM(path)                                               \
+	{HOST_SERVER, true, HTTP_EXACT, SV(path),                \
+	    HTTP_READS | HTTP_DOES(HTTP_POST), web_visit},       \
+	{                                                        \
+		HOST_SERVER, true, HTTP_PREFIX, SV(path "/"),    \
+		    HTTP_READS | HTTP_DOES(HTTP_POST), web_visit \
+	}
 
 static const struct http_route routes[] = {
     {HOST_ANY, true, HTTP_PREFIX, SV("/.well-known/acme-challenge/"),
@@ -153,17 +162,40 @@ static const struct http_route routes[] = {
     {HOST_SETUP, true, HTTP_PREFIX_ANY_CASE,
 	SV("/autodiscover/autodiscover.json/"), HTTP_READS,
 	web_autodiscover_json},
+    {HOST_SERVER, false, HTTP_EXACT, SV("/metrics"), HTTP_READS, web_metrics},
     {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/"), HTTP_READS,
 	web_settings},
-    {HOST_SERVER | HOST_AUTOCONFIG, false, HTTP_EXACT, SV("/style.css"),
+    {HOST_SERVER | HOST_AUTOCONFIG, true, HTTP_EXACT, SV("/style.css"),
 	HTTP_READS, web_style},
+    {HOST_SERVER, true, HTTP_EXACT, SV("/sign-in"), HTTP_READS,
+	web_sign_in_page},
+    {HOST_SERVER, true, HTTP_EXACT, SV("/sign-in"), HTTP_DOES(HTTP_POST),
+	web_sign_in},
+    {HOST_SERVER, true, HTTP_EXACT, SV("/sign-out"), HTTP_DOES(HTTP_POST),
+	web_sign_out},
+    {HOST_SERVER, true, HTTP_PREFIX, SV("/web-login/"), HTTP_READS,
+	web_link_page},
+    {HOST_SERVER, true, HTTP_PREFIX, SV("/web-login/"), HTTP_DOES(HTTP_POST),
+	web_link_press},
+    ROOM("/home"),
+    ROOM("/devices"),
+    ROOM("/sessions"),
+    ROOM("/password"),
+    ROOM("/second-factor"),
+    ROOM("/addresses"),
+    ROOM("/restore"),
+    ROOM("/trace"),
+    ROOM("/filters"),
+    ROOM("/vacation"),
+    ROOM("/junk"),
+    ROOM("/admin"),
 };
 
 /* ---- everything else ---- */
 
 /* To https, where that can be had without a warning. */
-static bool
-redirect(const struct http_ask *ask, struct http_response *a)
+bool
+web_redirect(const struct http_ask *ask, struct http_response *a)
 {
 	struct web_site *s = ask->arg;
 	const struct http_request *q = ask->q;
@@ -199,8 +231,8 @@ hsts(void *arg)
 static struct sv
 path_for_log(struct sv path)
 {
-	static const struct sv links[] = {
-	    SV("/device/"), SV("/settings/"), SV("/profile/")};
+	static const struct sv links[] = {SV("/device/"), SV("/settings/"),
+	    SV("/profile/"), SV("/web-login/")};
 	size_t i;
 
 	for (i = 0; i < sizeof links / sizeof links[0]; i++)
@@ -209,8 +241,8 @@ path_for_log(struct sv path)
 	return sv_first(path, 100);
 }
 
-static void
-answered(const struct http_request *q, unsigned status, const char *why,
+void
+web_answered(const struct http_request *q, unsigned status, const char *why,
     const char *peer)
 {
 	char host[LOG_Q_MAX], path[LOG_Q_MAX];
@@ -231,8 +263,8 @@ const struct http_site web_http_site = {
     .limits = {.line = 8192, .head = 16384, .fields = 100, .body = 65536},
     .requests = 100,
     .hosts = hosts_of,
-    .otherwise = redirect,
+    .otherwise = web_redirect,
     .hsts = hsts,
     .now = clk_now,
-    .answered = answered,
+    .answered = web_answered,
 };

@@ -15,6 +15,9 @@
  *   https, under the server's name and its domains
  *     /.well-known/security.txt            [RFC 9116]
  *
+ *   https, under the server's name, with the token that is configured
+ *     /metrics                             OpenMetrics
+ *
  *   https, under the server's name: links that `hearthmail device` made
  *     /device/, /settings/, /profile/
  *
@@ -50,10 +53,20 @@ void web_site_set_conf(struct web_site *s, struct conf *c);
 /* There is no socket for https, whatever the configuration says: nothing leads
  * there.  Before it is used. */
 void web_site_without_https(struct web_site *s);
+/*
+ * /metrics: when it is wanted, ask(arg) is called, from any thread; the answer
+ * is given to all who wait by web_site_metrics, in the main loop's.  rc other
+ * than RC_OK: there is none now.
+ */
+void web_site_ask_metrics(
+    struct web_site *s, void (*ask)(void *arg), void *arg);
+void web_site_metrics(struct web_site *s, int rc, struct sv text);
 struct challenges *web_site_challenges(struct web_site *s);
 struct sni *web_site_sni(struct web_site *s);
 
 /* The routes; a session's arg is the struct web_site. */
 extern const struct http_site web_http_site;
+/* Of metrics.listen: /metrics, and nothing else. */
+extern const struct http_site web_metrics_site;
 
 #endif

@@ -76,6 +76,25 @@ state_of(const struct sched_unit *u, struct sv reply_text)
 						: QUEUE_LATER;
 }
 
+_Static_assert(NUMBER_QUEUE_STATES == QUEUE_STATES, "ipc/numbers.h");
+
+static void
+count_unit(struct sched_unit *u, struct spool_item *it, void *arg)
+{
+	uint64_t *n = arg;
+
+	n[state_of(u, last_words(it, u))]++;
+}
+
+void
+queue_service_count(struct queue_service *q, uint64_t out[NUMBER_QUEUE_STATES])
+{
+	struct spool_item *it;
+
+	for (it = spool_first(q->spool); it != NULL; it = it->next)
+		queue_each_unit(it, count_unit, out);
+}
+
 static struct queue_unit
 list_unit(const struct spool_item *it, const struct sched_unit *u)
 {

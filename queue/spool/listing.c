@@ -1,7 +1,13 @@
 #include "queue/spool/listing.h"
 
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/clk.h"
+#include "base/io.h"
 #include "base/plural.h"
 #include "queue/spool/spool.h"
 
@@ -112,6 +118,57 @@ queue_entry_fini(struct queue_entry *e)
 
 	entry_fields(&c, e);
 	memset(e, 0, sizeof *e);
+}
+
+/* ---- all of them ---- */
+
+static struct queue_clock
+local_clock(void)
+{
+	struct queue_clock c = {.now = clk_now()};
+	time_t now = (time_t)(c.now / 1000);
+	struct tm tm;
+
+	if (localtime_r(&now, &tm) != NULL)
+		c.offset = (int)tm.tm_gmtoff;
+	return c;
+}
+
+void
+queue_listing_init(struct queue_listing *l, size_t max)
+{
+	*l = (struct queue_listing){.n = 0};
+	msg_init(&l->m, 0);
+	l->m.b.max = max;
+}
+
+int
+queue_listing_read(struct queue_listing *l, const struct queue_listed *listed)
+{
+	size_t cap = 0;
+	int r;
+
+	r = lseek(listed->fd, 0, SEEK_SET) == 0
+		? io_read_rest(listed->fd, &l->m.b)
+		: RC_IO;
+	while (r == RC_OK && l->n < listed->n) {
+		l->e = xgrow(l->e, &cap, l->n + 1, sizeof *l->e);
+		r = queue_entry_read(&l->m, &l->e[l->n]);
+		l->n += r == RC_OK;
+	}
+	l->clock = local_clock();
+	return r;
+}
+
+void
+queue_listing_fini(struct queue_listing *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		queue_entry_fini(&l->e[i]);
+	free(l->e);
+	msg_fini(&l->m);
 }
 
 /* ---- words ---- */
@@ -240,6 +297,64 @@ queue_unit_words(
 }
 
 /* ---- selectors ---- */
+
+void
+queue_sender_words(const struct queue_entry *e, struct buf *out)
+{
+	if (e->sender.n > 0)
+		queue_escape(e->sender, out);
+	else
+		buf_adds(out,
+		    (e->flags & SPOOL_REPORT) != 0 ? "(a report)" : "(nobody)");
+}
+
+void
+queue_recipient_words(const struct queue_entry *e, size_t i,
+    const struct queue_clock *c, struct buf *out)
+{
+	static const char *const outcomes[] = {
+	    "delivered", "returned", "removed", "waits"};
+	const struct queue_rcpt *r = &e->rcpt[i];
+
+	queue_escape(r->address, out);
+	if (r->local)
+		buf_adds(out, " (account)");
+	if (r->via.n > 0) {
+		buf_adds(out, " (forwarded for ");
+		queue_escape(r->via, out);
+		buf_addc(out, ')');
+	}
+	buf_adds(out, ": ");
+	if (r->unit != UINT32_MAX && r->held)
+		buf_adds(out, "on hold");
+	else if (r->unit != UINT32_MAX)
+		queue_unit_words(&e->unit[r->unit], c, out);
+	else
+		buf_adds(out, outcomes[r->outcome < 4 ? r->outcome : 3]);
+}
+
+void
+queue_done_words(enum queue_action action, const struct queue_done *d, bool all,
+    struct buf *out)
+{
+	static const char *const done[QUEUE_ACTIONS] = {
+	    [QUEUE_RETRY] = "tried now",
+	    [QUEUE_HOLD] = "held",
+	    [QUEUE_RELEASE] = "released",
+	    [QUEUE_REMOVE] = "removed",
+	    [QUEUE_BOUNCE] = "removed, with a report to the sender"};
+
+	if (d->messages > 0 || all)
+		buf_addf(out, "%u message%s for %u recipient%s: %s\n",
+		    d->messages, plural(d->messages), d->recipients,
+		    plural(d->recipients), done[action]);
+	if (d->held > 0)
+		buf_addf(out, "%u held: release them first\n", d->held);
+	if (d->busy > 0 && action == QUEUE_HOLD)
+		buf_addf(out,
+		    "%u being delivered now: held if delivery fails\n",
+		    d->busy);
+}
 
 int
 queue_selector_parse(struct sv word, struct queue_selector *out)

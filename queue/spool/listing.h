@@ -1,6 +1,6 @@
 /*
  * What waits in the queue, as the command line gets to see it: neutral
- * records, and their words for a person.  Pure.
+ * records, and their words for a person.  Pure, but for queue_listing_read.
  *
  * The records come one behind the other in a sealed memory file, since a
  * hundred thousand do not fit a message; listing.c says what is in them.
@@ -64,13 +64,25 @@ void queue_entry_write(struct msg *m, struct queue_entry *e);
 int queue_entry_read(struct msg *m, struct queue_entry *e) RC_USE_RESULT;
 void queue_entry_fini(struct queue_entry *e);
 
-const char *queue_state_name(enum queue_state s);
-
-/* The time for a person: now, and how far local time is ahead of UTC. */
-struct queue_clock {
-	int64_t now; /* ms since 1970 */
-	int offset;  /* seconds */
+/* All of an answer to CMD_QUEUE_LIST. */
+struct queue_listing {
+	struct msg m; /* holds the bytes */
+	struct queue_entry *e;
+	size_t n;
+	struct queue_clock {
+		int64_t now; /* ms since 1970 */
+		int offset;  /* seconds that local time is ahead of UTC */
+	} clock;
 };
+
+/* max: bytes that it may have. */
+void queue_listing_init(struct queue_listing *l, size_t max);
+/* listed.fd remains the caller's. */
+int queue_listing_read(
+    struct queue_listing *l, const struct queue_listed *listed) RC_USE_RESULT;
+void queue_listing_fini(struct queue_listing *l);
+
+const char *queue_state_name(enum queue_state s);
 
 /* "14:02", with its date if that is not today. */
 void queue_time_words(
@@ -82,6 +94,16 @@ void queue_unit_words(
     const struct queue_unit *u, const struct queue_clock *c, struct buf *out);
 /* Appends s with all but printable ASCII as \xNN: fit for a terminal. */
 void queue_escape(struct sv s, struct buf *out);
+
+/* Who has sent it: an address, or what it is without one. */
+void queue_sender_words(const struct queue_entry *e, struct buf *out);
+/* The i-th recipient, and what has become of the message there. */
+void queue_recipient_words(const struct queue_entry *e, size_t i,
+    const struct queue_clock *c, struct buf *out);
+/* What an action has done, lines; what it left as it is, too, but for what is
+ * being delivered and was to be removed.  all: nobody has named any. */
+void queue_done_words(enum queue_action action, const struct queue_done *d,
+    bool all, struct buf *out);
 
 /* ---- which messages are meant ---- */
 

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/latency.h"
 #include "base/log.h"
 #include "base/tally.h"
 #include "ipc/msg_mx.h"
@@ -259,7 +260,9 @@ note_verdicts(
 
 		if (!v->fresh[i] || verdict[i].code / 100 == 5)
 			continue;
-		if (!sent)
+		if (sent)
+			latency_add(LATENCY_SEND, clk_now() - a->it->arrived);
+		else
 			news.number = (uint64_t)(clk_now() + v->delay);
 		for (k = i, n = 0; k < a->n; k++)
 			if (v->fresh[k] &&

@@ -13,6 +13,7 @@
 #include "conf/conf.h"
 #include "history/history.h"
 #include "ipc/line.h"
+#include "ipc/numbers.h"
 
 struct journal_io;
 struct queue_service;
@@ -40,6 +41,9 @@ void queue_service_add_client(struct queue_service *q, int fd, bool outside);
 /* How many messages wait, and the places that keep most of them waiting:
  * lines for people. */
 void queue_service_status(struct queue_service *q, struct buf *out);
+/* How many pairs of message and destination wait in which state. */
+void queue_service_count(
+    struct queue_service *q, uint64_t out[NUMBER_QUEUE_STATES]);
 /* A connection of the command line: CMD_QUEUE_*. */
 void queue_service_add_command(struct queue_service *q, int fd);
 void queue_service_set_keeper(struct queue_service *q, int fd);

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "attach/attach.h"
+#include "attach/clamd.h"
 #include "base/alloc.h"
 #include "test/unit/unit.h"
 
@@ -329,6 +330,40 @@ START_TEST(attach__leaves_plain_mail_alone)
 }
 END_TEST
 
+/* ---- ClamAV ---- */
+
+static const struct {
+	const char *reply;
+	enum clamd_says says;
+	const char *name;
+} replies[] = {
+    {"stream: OK", CLAMD_CLEAN, ""},
+    {"stream: OK\n", CLAMD_CLEAN, ""},
+    {"stream: Win.Test.EICAR_HDB-1 FOUND", CLAMD_FOUND, "Win.Test.EICAR_HDB-1"},
+    {"stream: a\r\nb FOUND", CLAMD_FOUND, "a??b"},
+    {"stream: Heuristics.Encrypted.Zip FOUND", CLAMD_ENCRYPTED,
+	"Heuristics.Encrypted.Zip"},
+    {"stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND", CLAMD_TOO_LARGE,
+	"Heuristics.Limits.Exceeded.MaxFileSize"},
+    {"INSTREAM size limit exceeded. ERROR", CLAMD_TOO_LARGE, ""},
+    {"stream: Can't allocate memory ERROR", CLAMD_FAILED,
+	"Can't allocate memory ERROR"},
+    {"UNKNOWN COMMAND", CLAMD_FAILED, "UNKNOWN COMMAND"},
+    {"COMMAND READ TIMED OUT", CLAMD_FAILED, "COMMAND READ TIMED OUT"},
+    {"", CLAMD_FAILED, "no answer"},
+    {"stream:  FOUND", CLAMD_FOUND, ""},
+};
+
+START_TEST(clamd__is_understood)
+{
+	struct clamd_answer a;
+
+	clamd_read(sv_str(replies[_i].reply), &a);
+	ck_assert_int_eq(a.says, replies[_i].says);
+	ck_assert_str_eq(a.name, replies[_i].name);
+}
+END_TEST
+
 UNIT_TESTS(attach)
 {
 	TCase *tc = tcase_create("attach");
@@ -341,5 +376,7 @@ UNIT_TESTS(attach)
 	tcase_add_test(tc, attach__has_clean_names);
 	tcase_add_test(tc, attach__is_bounded);
 	tcase_add_test(tc, attach__leaves_plain_mail_alone);
+	tcase_add_loop_test(tc, clamd__is_understood, 0,
+	    (int)(sizeof replies / sizeof replies[0]));
 	return tc;
 }

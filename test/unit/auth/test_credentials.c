@@ -99,6 +99,10 @@ static const char *const damaged[] = {
     "hearthmail credentials 1\napp anna 1 2 "
     "00000000000000000000000000000000000000000000000000000000000000000000 "
     "l\n",
+    "hearthmail credentials 1\ntotp anna 3132 5\n",
+    "hearthmail credentials 1\ntotp anna "
+    "3132333435363738393031323334353637383930\n",
+    "hearthmail credentials 1\nrecovery anna abcd\n",
 };
 
 START_TEST(credentials_load__refuses_a_damaged_file)
@@ -272,6 +276,56 @@ START_TEST(credentials_app__labels)
 }
 END_TEST
 
+START_TEST(credentials_totp__comes_back_from_the_file)
+{
+	struct credentials_totp t = {.last = 55555555}, got;
+	struct credentials_codes codes;
+	struct err err = {0};
+	struct buf text;
+	struct sv rest, first;
+	char upper[64];
+	size_t i;
+
+	buf_init(&text, 1000);
+	memset(t.secret, 0xa5, sizeof t.secret);
+	credentials_make_codes(&codes, &text);
+	rest = buf_sv(&text);
+	first = sv_split(&rest, '\n');
+	ck_assert_uint_eq(first.n, 19);
+	ck_assert(!credentials_totp(c, SV("anna"), &got));
+	credentials_set_totp(c, SV("anna"), &t);
+	credentials_set_recovery(c, SV("anna"), &codes);
+	ck_assert_int_eq(credentials_save(c, path, &err), RC_OK);
+	load(RC_OK);
+	ck_assert(credentials_totp(c, SV("anna"), &got));
+	ck_assert_mem_eq(got.secret, t.secret, sizeof t.secret);
+	ck_assert_uint_eq(got.last, 55555555);
+	ck_assert(!credentials_totp(c, SV("ben"), &got));
+	credentials_recovery(c, SV("anna"), &codes);
+	ck_assert_uint_eq(codes.n, 10);
+	/* As it is read off a sheet of paper; once. */
+	for (i = 0; i < first.n; i++)
+		upper[i] = first.p[i] == '-'   ? ' '
+			   : first.p[i] >= 'a' ? (char)(first.p[i] - 'a' + 'A')
+					       : first.p[i];
+	ck_assert(!credentials_take_code(&codes, sv_of(upper, 18)));
+	ck_assert(!credentials_take_code(&codes, SV("")));
+	ck_assert(credentials_take_code(&codes, sv_of(upper, first.n)));
+	ck_assert(!credentials_take_code(&codes, first));
+	ck_assert_uint_eq(codes.n, 9);
+	while ((first = sv_split(&rest, '\n')).n > 0)
+		ck_assert(credentials_take_code(&codes, first));
+	ck_assert_uint_eq(codes.n, 0);
+	credentials_set_totp(c, SV("anna"), NULL);
+	ck_assert_int_eq(credentials_save(c, path, &err), RC_OK);
+	load(RC_OK);
+	ck_assert(!credentials_totp(c, SV("anna"), &got));
+	credentials_recovery(c, SV("anna"), &codes);
+	ck_assert_uint_eq(codes.n, 0);
+	buf_fini(&text);
+}
+END_TEST
+
 UNIT_TESTS(credentials)
 {
 	TCase *t = tcase_create("credentials");
@@ -287,5 +341,6 @@ UNIT_TESTS(credentials)
 	tcase_add_test(t, credentials_verify__fits_the_hash);
 	tcase_add_test(t, credentials_app__is_typed_as_people_do);
 	tcase_add_test(t, credentials_app__labels);
+	tcase_add_test(t, credentials_totp__comes_back_from_the_file);
 	return t;
 }

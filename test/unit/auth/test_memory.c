@@ -38,7 +38,8 @@ setup(void)
 static unsigned
 may_try_at(unsigned door, const char *name, const char *peer)
 {
-	struct auth_who w = {door, sv_str(name), peer};
+	const struct auth_who w = {
+	    .door = door, .name = sv_str(name), .peer = peer};
 
 	return auth_memory_may_try(m, &w);
 }
@@ -148,7 +149,7 @@ END_TEST
 
 START_TEST(auth_memory_may_try__bounds_a_network)
 {
-	struct auth_who w = {0, SV("n1"), "192.0.2.1"};
+	struct auth_who w = {.name = SV("n1"), .peer = "192.0.2.1"};
 	char name[20];
 	unsigned i, took = 0;
 
@@ -251,7 +252,7 @@ END_TEST
 
 START_TEST(auth_memory_give_back__never_goes_below_zero)
 {
-	struct auth_who w = {0, SV("anna"), "192.0.2.1"};
+	struct auth_who w = {.name = SV("anna"), .peer = "192.0.2.1"};
 	int i;
 
 	for (i = 0; i < 10; i++)
@@ -280,10 +281,68 @@ START_TEST(auth_memory_penalty__grows_to_its_bound_and_ends_with_a_login)
 }
 END_TEST
 
+/* How many of 100. */
+static unsigned
+count_who(const struct auth_who *w)
+{
+	unsigned i, ok = 0;
+
+	for (i = 0; i < 100; i++)
+		ok += auth_memory_may_try(m, w) != 0;
+	return ok;
+}
+
+START_TEST(auth_memory__a_known_browser_is_not_a_stranger)
+{
+	struct auth_who w = {.name = SV("anna"), .peer = "192.0.2.1"};
+
+	/* Strangers have used up all that is theirs. */
+	while (may_try("anna", "192.0.2.1") != 0)
+		;
+	ck_assert_uint_eq(count_who(&w), 0);
+	w.browser = SV("12345678");
+	ck_assert_uint_eq(count_who(&w), 25);
+	now += 6000;
+	ck_assert_uint_eq(count_who(&w), 1);
+	/* One that has been stolen uses up its own, wherever it goes. */
+	w.peer = "198.51.100.7";
+	ck_assert_uint_eq(count_who(&w), 0);
+	w.browser = SV("87654321");
+	ck_assert_uint_eq(count_who(&w), 25);
+}
+END_TEST
+
+START_TEST(auth_memory__codes_are_few)
+{
+	struct auth_who w = {
+	    .name = SV("anna"), .peer = "192.0.2.1", .code = true};
+	unsigned took;
+
+	took = auth_memory_may_try(m, &w);
+	ck_assert_uint_ne(took, 0);
+	auth_memory_give_back(m, &w, took);
+	ck_assert_uint_eq(count_who(&w), 6);
+	/* All strangers together; passwords are counted by themselves. */
+	w.peer = "198.51.100.7";
+	ck_assert_uint_eq(count_who(&w), 0);
+	ck_assert_uint_ne(may_try("anna", "192.0.2.1"), 0);
+	w.browser = SV("12345678");
+	ck_assert_uint_eq(count_who(&w), 6);
+	w.browser = SV("");
+	auth_memory_note_login(m, "198.51.100.7");
+	ck_assert_uint_eq(count_who(&w), 6);
+	w.name = SV("ben");
+	ck_assert_uint_eq(count_who(&w), 6);
+	now += 600000;
+	ck_assert_uint_eq(count_who(&w), 1);
+}
+END_TEST
+
 START_TEST(auth_memory__odd_peers_and_names_do_no_harm)
 {
 	static char big[5000];
-	struct auth_who w = {0, sv_of(big, sizeof big), "::"};
+	const struct auth_who w = {
+	    .name = sv_of(big, sizeof big), .peer = "::"};
 
 	memset(big, 'x', sizeof big);
 	auth_memory_note_login(m, "");
@@ -317,6 +376,8 @@ UNIT_TESTS(memory)
 	tcase_add_test(t, auth_memory_give_back__never_goes_below_zero);
 	tcase_add_test(
 	    t, auth_memory_penalty__grows_to_its_bound_and_ends_with_a_login);
+	tcase_add_test(t, auth_memory__a_known_browser_is_not_a_stranger);
+	tcase_add_test(t, auth_memory__codes_are_few);
 	tcase_add_test(t, auth_memory__odd_peers_and_names_do_no_harm);
 	return t;
 }

@@ -1,5 +1,6 @@
 /* Who gets what, who may send as whom, and what the parser makes of a file. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/conf.h"
@@ -209,6 +210,45 @@ START_TEST(conf_parse__an_account_without_any_address_can_catch_all)
 	ck_assert_int_eq(conf_lookup(c, SV("x@example.org"), &who, &n), RC_OK);
 	ck_assert(n == 1 && who[0] == 0);
 	conf_free(&c);
+}
+END_TEST
+
+START_TEST(conf_parse__knows_admins)
+{
+	static const struct {
+		const char *key;
+		bool anna, ben;
+		const char *wrong;
+	} admins[] = {
+	    {"", false, false, NULL},
+	    {"admins: [ben]\n", false, true, NULL},
+	    {"admins: [anna, ben]\n", true, true, NULL},
+	    {"admins: anna\n", true, false, NULL},
+	    {"admins: []\n", false, false, NULL},
+	    {"admins: [zoe]\n", false, false, "there is no account \"zoe\""},
+	    {"admins: [ben@example.org]\n", false, false,
+		"an account's name is expected"},
+	    {"admins: { anna: }\n", false, false, "expected a list"},
+	};
+	struct conf_errors e = {0};
+	struct conf *c = NULL;
+	char text[1000];
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof admins / sizeof admins[0]; i++) {
+		(void)snprintf(text, sizeof text, HEAD "%s", admins[i].key);
+		r = conf_parse(sv_str(text), "test.yaml", &c, &e);
+		if (admins[i].wrong != NULL) {
+			ck_assert_int_ne(r, RC_OK);
+			ck_assert(strstr(e.e[0].text, admins[i].wrong) != NULL);
+			continue;
+		}
+		ck_assert_int_eq(r, RC_OK);
+		ck_assert_int_eq(c->account[0].admin, admins[i].anna);
+		ck_assert_int_eq(c->account[1].admin, admins[i].ben);
+		conf_free(&c);
+	}
 }
 END_TEST
 
@@ -968,6 +1008,7 @@ UNIT_TESTS(conf)
 	tcase_add_test(t, conf_parse__knows_its_defaults);
 	tcase_add_test(
 	    t, conf_parse__an_account_without_any_address_can_catch_all);
+	tcase_add_test(t, conf_parse__knows_admins);
 	tcase_add_test(t, conf_parse__reads_places_to_listen);
 	tcase_add_loop_test(t, conf_parse__says_what_is_wrong_with_an_alias, 0,
 	    sizeof alias_rows / sizeof alias_rows[0]);

@@ -48,20 +48,34 @@ static uint16_t plain, secure, narrow;
 
 /* ---- the protocol ---- */
 
+/* Of the last connection: "later" waits for it. */
+static struct front_opts opened;
+static atomic_int closed;
+
 static void *
 stub_open(const struct front_opts *o, struct buf *out)
 {
-	(void)o;
+	opened = *o;
 	buf_adds(out, "hello\r\n");
-	return malloc(1);
+	return calloc(1, sizeof(bool));
+}
+
+static void
+stub_close(void *f)
+{
+	closed++;
+	free(f);
 }
 
 static size_t
 stub_input(void *f, struct sv in, struct buf *out, struct front_action *act)
 {
+	bool *asked = f;
 	size_t took = 0, n;
 
-	(void)f;
+	if (*asked)
+		buf_adds(out, "asked\r\n");
+	*asked = false;
 	while ((n = sv_chr(in, '\n')) < in.n && act->what == FRONT_GO_ON &&
 	       out->n < FRONT_OUTPUT) {
 		if (sv_eq(sv_first(in, n), SV("wait"))) {
@@ -70,6 +84,10 @@ stub_input(void *f, struct sv in, struct buf *out, struct front_action *act)
 				;
 		} else if (sv_eq(sv_first(in, n), SV("talk"))) {
 			buf_addf(out, "%0*d", TALK, 0);
+		} else if (sv_eq(sv_first(in, n), SV("later"))) {
+			*asked = true;
+			act->what = FRONT_LATER;
+			sem_post(&waiting);
 		} else if (sv_eq(sv_first(in, n), SV("login"))) {
 			act->what = FRONT_LOGIN;
 			buf_adds(&act->sasl, "x");
@@ -113,7 +131,7 @@ static struct front_proto stub = {.name = "stub",
     .tls_started = stub_tls_started,
     .failed = stub_failed,
     .bye = stub_bye,
-    .close = free};
+    .close = stub_close};
 
 /* ---- auth and sessions ---- */
 
@@ -688,6 +706,46 @@ START_TEST(listener__those_who_wait_for_auth_keep_nobody_out)
 }
 END_TEST
 
+/* What comes meanwhile waits; the answer comes once. */
+START_TEST(listener__an_answer_may_come_later)
+{
+	char more[TALK];
+	int fd = dial(plain, 0);
+
+	expect(fd, "hello\r\n");
+	say(fd, "later\ntalk\nlater\n");
+	ck_assert_int_eq(sem_wait(&waiting), 0);
+	if (_i == 1)
+		ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+	ev_post(opened.loop, opened.resume, opened.conn);
+	expect(fd, "asked\r\n");
+	ck_assert_uint_eq(hear(fd, more, sizeof more), TALK);
+	ck_assert_int_eq(sem_wait(&waiting), 0);
+	ev_post(opened.loop, opened.resume, opened.conn);
+	expect(fd, "asked\r\n");
+	if (_i == 1)
+		ck_assert_uint_eq(hear(fd, more, 1), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(listener__a_client_may_leave_before_its_answer)
+{
+	const struct linger hard = {.l_onoff = 1};
+	int fd = dial(plain, 0);
+
+	closed = 0;
+	expect(fd, "hello\r\n");
+	say(fd, "later\n");
+	ck_assert_int_eq(sem_wait(&waiting), 0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+	close(fd);
+	while (closed == 0)
+		(void)poll(NULL, 0, 1);
+	ck_assert_uint_eq(listener_count(listener), 0);
+}
+END_TEST
+
 UNIT_TESTS(listener_few)
 {
 	TCase *t = tcase_create("listener-few");
@@ -723,5 +781,7 @@ UNIT_TESTS(listener)
 	tcase_add_test(t, listener__some_new_keys_are_nothing_bad);
 	tcase_add_test(t, listener__a_full_client_costs_nothing);
 	tcase_add_test(t, listener__many_commands_at_once_are_all_answered);
+	tcase_add_loop_test(t, listener__an_answer_may_come_later, 0, 2);
+	tcase_add_test(t, listener__a_client_may_leave_before_its_answer);
 	return t;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/cookie.h"
 #include "http/session.h"
 #include "test/unit/unit.h"
 
@@ -28,7 +29,49 @@ answer_large(const struct http_ask *ask, struct http_response *a)
 	buf_addf(&a->body, "%010000d", 0);
 }
 
+/* ---- answers that come later ---- */
+
+static struct http_later *later;
+static int woken;
+
+static void
+wake(void *arg)
+{
+	(void)arg;
+	woken++;
+}
+
+static void
+answer_later(const struct http_ask *ask, struct http_response *a)
+{
+	later = http_later_new(ask);
+	buf_adds(&a->body, "this is forgotten");
+}
+
+static void
+give_later(const char *text)
+{
+	struct http_response a;
+
+	http_response_init(&a);
+	buf_adds(&a.body, text);
+	http_response_cookie(&a, SV("__Host-x"), SV("v-_1"), true, 60);
+	http_later_answer(&later, &a);
+	ck_assert_ptr_null(later);
+}
+
+/* Who is asked knows it at once. */
+static void
+answer_soon(const struct http_ask *ask, struct http_response *a)
+{
+	answer_later(ask, a);
+	give_later("soon\n");
+}
+
 static const struct http_route routes[] = {
+    {1, true, HTTP_PREFIX, SV("/later/"), HTTP_READS | HTTP_DOES(HTTP_POST),
+	answer_later},
+    {1, true, HTTP_EXACT, SV("/soon"), HTTP_READS, answer_soon},
     {1, true, HTTP_EXACT, SV("/hello"), HTTP_READS, answer_hello},
     {1, true, HTTP_PREFIX, SV("/p/"), HTTP_READS, answer_hello},
     {1, true, HTTP_ANY_CASE, SV("/any/case"), HTTP_READS, answer_hello},
@@ -339,6 +382,136 @@ START_TEST(session__ends)
 }
 END_TEST
 
+#define LATER "GET /later/x HTTP/1.1\r\n" H "\r\n"
+#define HELLO "GET /hello HTTP/1.1\r\n" H "\r\n"
+
+START_TEST(session__waits_for_an_answer)
+{
+	static const struct http_place place = {NULL, wake, NULL, NULL};
+	struct sv in = SV("GET /hello HTTP/1.1\r\n" H "\r\n"
+			  "HEAD /later/x HTTP/1.1\r\n" H "\r\n" LATER HELLO);
+	struct http_session *s = open_session(true);
+	struct buf out;
+	bool closed;
+	size_t took;
+
+	woken = 0;
+	http_session_set_place(s, &place);
+	buf_init(&out, 65536);
+	took = http_session_input(s, in, &out, &closed);
+	ck_assert_str_eq(statuses(out.p), "200");
+	ck_assert(http_session_waits(s) && !closed);
+	in = sv_skip(in, took);
+	ck_assert(sv_eq(in, SV(LATER HELLO)));
+	ck_assert_uint_eq(http_session_input(s, in, &out, &closed), 0);
+	ck_assert_int_eq(woken, 0);
+	ck_assert(http_later_is_awaited(later));
+	give_later("first\n");
+	ck_assert_int_eq(woken, 1);
+	buf_reset(&out);
+	took = http_session_input(s, in, &out, &closed);
+	ck_assert_str_eq(statuses(out.p), "200");
+	ck_assert(strstr(out.p, "Content-Length: 6\r\n") != NULL);
+	ck_assert_ptr_null(strstr(out.p, "first"));
+	ck_assert(
+	    strstr(out.p, "\r\nSet-Cookie: __Host-x=v-_1; Path=/; HttpOnly; "
+			  "SameSite=Lax; Secure; Max-Age=60\r\n") != NULL);
+	in = sv_skip(in, took);
+	give_later("second\n");
+	buf_reset(&out);
+	took = http_session_input(s, in, &out, &closed);
+	ck_assert_str_eq(statuses(out.p), "200 200");
+	ck_assert(strstr(out.p, "\r\n\r\nsecond\nHTTP/1.1 200") != NULL);
+	ck_assert_uint_eq(took, in.n);
+	http_session_free(&s);
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(session__an_answer_may_be_there_at_once)
+{
+	bool closed;
+
+	ck_assert_str_eq(
+	    statuses(talk(
+		false, SV("GET /soon HTTP/1.1\r\n" H "\r\n" HELLO), &closed)),
+	    "200 200");
+}
+END_TEST
+
+/* The client has left, or waited for too long: nobody gets the answer. */
+START_TEST(session__ends_before_its_answer)
+{
+	struct http_session *s = open_session(false);
+	struct buf out;
+	bool closed;
+
+	buf_init(&out, 65536);
+	(void)http_session_input(s, SV(LATER HELLO), &out, &closed);
+	if (_i == 0) {
+		http_session_end(s, 408, "too slow", &out);
+		ck_assert_str_eq(statuses(out.p), "503");
+		ck_assert(strstr(out.p, "Connection: close\r\n") != NULL);
+	} else if (_i == 1) {
+		/* It has come, but nobody has asked for it. */
+		give_later("x");
+	}
+	if (_i != 1)
+		http_session_free(&s);
+	if (_i == 2)
+		ck_assert(!http_later_is_awaited(later));
+	if (_i != 1)
+		give_later("x");
+	http_session_free(&s);
+	buf_fini(&out);
+}
+END_TEST
+
+static const struct {
+	const char *field, *name, *value;
+} cookies[] = {
+    {"a=b", "a", "b"},
+    {"a=b; c=d", "c", "d"},
+    {"a=b;c=d", "c", "d"},
+    {"a=b ; c=d", "a", "b"},
+    {"a=; c=d", "a", ""},
+    {"a=b=c", "a", "b=c"},
+    {"a=1; a=2", "a", "1"},
+    {"A=b", "a", NULL},
+    {"xa=b", "a", NULL},
+    {"a", "a", NULL},
+    {"a; a=b", "a", "b"},
+    {"=b; a=c", "a", "c"},
+    {"", "a", NULL},
+    {";;; ; a=\"b\"", "a", "\"b\""},
+};
+
+START_TEST(session__reads_cookies)
+{
+	struct sv v =
+	    http_cookie(sv_str(cookies[_i].field), sv_str(cookies[_i].name));
+
+	ck_assert_int_eq(v.p != NULL, cookies[_i].value != NULL);
+	if (v.p != NULL)
+		ck_assert(sv_eq(v, sv_str(cookies[_i].value)));
+}
+END_TEST
+
+START_TEST(session__cookies_are_tokens)
+{
+	struct http_response a;
+
+	http_response_init(&a);
+	http_response_cookie(&a, SV("x"), SV(""), false, 9);
+	ck_assert_str_eq(a.fields.p,
+	    "Set-Cookie: x=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0\r\n");
+	ck_assert(http_response_ok(&a));
+	http_response_cookie(&a, SV("x"), SV("a\r\nb"), false, 9);
+	ck_assert(!http_response_ok(&a));
+	http_response_fini(&a);
+}
+END_TEST
+
 UNIT_TESTS(session)
 {
 	TCase *t = tcase_create("session");
@@ -348,5 +521,11 @@ UNIT_TESTS(session)
 	tcase_add_test(t, session__knows_tls);
 	tcase_add_test(t, session__stops_at_its_output);
 	tcase_add_loop_test(t, session__ends, 0, 7);
+	tcase_add_test(t, session__waits_for_an_answer);
+	tcase_add_test(t, session__an_answer_may_be_there_at_once);
+	tcase_add_loop_test(t, session__ends_before_its_answer, 0, 3);
+	tcase_add_loop_test(t, session__reads_cookies, 0,
+	    (int)(sizeof cookies / sizeof cookies[0]));
+	tcase_add_test(t, session__cookies_are_tokens);
 	return t;
 }

@@ -248,6 +248,36 @@ START_TEST(line__is_gone_with_its_other_side_only)
 }
 END_TEST
 
+/* A thread that waits, and what may keep it from its answer. */
+START_TEST(line__a_bare_descriptor_can_ask)
+{
+	int pair[2];
+	struct msg m, reply;
+
+	ck_assert_int_eq(line_pair(pair), RC_OK);
+	msg_init(&m, 20);
+	ck_assert_int_eq(line_ask_fd(pair[0], &m, 1, &reply), RC_TIMEOUT);
+	msg_init(&m, MSG_REPLY);
+	m.id = 1;
+	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
+	msg_init(&m, 20);
+	ck_assert_int_eq(line_ask_fd(pair[0], &m, 60000, &reply), RC_OK);
+	ck_assert_uint_eq(reply.type, MSG_REPLY);
+	msg_fini(&reply);
+	msg_init(&m, 21); /* that is not an answer */
+	ck_assert_int_eq(line_send_fd(pair[1], &m), RC_OK);
+	msg_init(&m, 20);
+	ck_assert_int_eq(line_ask_fd(pair[0], &m, 60000, &reply), RC_SYNTAX);
+	ck_assert_int_eq(shutdown(pair[1], SHUT_WR), 0);
+	msg_init(&m, 20);
+	ck_assert_int_eq(line_ask_fd(pair[0], &m, 60000, &reply), RC_EOF);
+	(void)close(pair[1]);
+	msg_init(&m, 20);
+	ck_assert_int_eq(line_ask_fd(pair[0], &m, 60000, &reply), RC_TEMP);
+	(void)close(pair[0]);
+}
+END_TEST
+
 UNIT_TESTS(line)
 {
 	TCase *t = tcase_create("line");
@@ -262,5 +292,6 @@ UNIT_TESTS(line)
 	tcase_add_test(t, line__queues_up_to_its_bound_and_in_order);
 	tcase_add_test(t, line__sending_to_nobody_fails);
 	tcase_add_test(t, line__is_gone_with_its_other_side_only);
+	tcase_add_test(t, line__a_bare_descriptor_can_ask);
 	return t;
 }

@@ -1,0 +1,151 @@
+/*
+ * Viruses: a connection to ClamAV's daemon comes from the supervisor, in the
+ * order in which they are asked for.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "smtp/backend_priv.h"
+
+/* While its base is loaded anew clamd answers nobody, on a slow machine for a
+ * minute and more; senders wait for ten [RFC 5321 4.5.3.2.6]. */
+#define SCAN_MS	   180000
+#define CONNECT_MS 10000
+/* Messages at a time: clamd has ten threads by default. */
+#define SCANS_MAX 8
+
+struct scan_wait {
+	int fd;
+	bool there;
+	bool left; /* nobody waits for it any more: freed when it comes */
+	struct scan_wait *next;
+};
+
+void
+smtp_scans_init(struct smtp_scans *s)
+{
+	pthread_condattr_t attr;
+
+	must(pthread_mutex_init(&s->lock, NULL) == 0);
+	must(pthread_condattr_init(&attr) == 0);
+	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	must(pthread_cond_init(&s->change, &attr) == 0);
+	(void)pthread_condattr_destroy(&attr);
+	s->end = &s->waiting;
+}
+
+void
+smtp_scans_take(struct smtp_scans *s, int fd)
+{
+	struct scan_wait *w;
+
+	pthread_mutex_lock(&s->lock);
+	w = s->waiting;
+	if (w != NULL) {
+		s->waiting = w->next;
+		if (s->waiting == NULL)
+			s->end = &s->waiting;
+		w->fd = fd;
+		w->there = true;
+		fd = -1;
+		if (w->left) {
+			io_close(&w->fd);
+			free(w);
+		}
+		pthread_cond_broadcast(&s->change);
+	}
+	pthread_mutex_unlock(&s->lock);
+	io_close(&fd);
+}
+
+/* With the lock held; false: until is over. */
+static bool
+wait_until_changed(struct smtp_scans *s, int64_t until)
+{
+	struct timespec t = {until / 1000, until % 1000 * 1000000};
+
+	return pthread_cond_timedwait(&s->change, &s->lock, &t) == 0;
+}
+
+/* A place among those that are scanned. */
+static bool
+enter(struct smtp_scans *s, int64_t until)
+{
+	bool in, time = true;
+
+	pthread_mutex_lock(&s->lock);
+	while (s->n >= SCANS_MAX && time)
+		time = wait_until_changed(s, until);
+	in = s->n < SCANS_MAX;
+	s->n += in;
+	pthread_mutex_unlock(&s->lock);
+	return in;
+}
+
+static void
+leave(struct smtp_scans *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->n--;
+	pthread_cond_broadcast(&s->change);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* -1: there is none. */
+static int
+connection(struct smtp_backend *h)
+{
+	struct smtp_scans *s = &h->scans;
+	struct scan_wait *w = xcalloc(1, sizeof *w);
+	int64_t until = clk_mono() + CONNECT_MS;
+	bool time = true;
+	int fd = -1;
+
+	w->fd = -1;
+	pthread_mutex_lock(&s->lock);
+	/* Asked for with the lock held: the answers come in this order. */
+	*s->end = w;
+	s->end = &w->next;
+	h->ask_clamd(h->arg);
+	while (!w->there && time)
+		time = wait_until_changed(s, until);
+	if (w->there) {
+		fd = w->fd;
+		free(w);
+	} else {
+		w->left = true;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return fd;
+}
+
+int
+smtp_backend_scan(void *ctx, int fd, uint64_t size, struct clamd_answer *out)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool wanted = c->virus.clamd != NULL && h->ask_clamd != NULL;
+	int64_t until = clk_mono() + SCAN_MS;
+	int sock;
+
+	conf_free(&c);
+	if (!wanted)
+		return RC_NOTFOUND;
+	*out = (struct clamd_answer){
+	    .says = CLAMD_FAILED, .name = "clamd cannot be reached"};
+	if (enter(&h->scans, until)) {
+		sock = connection(h);
+		if (sock >= 0)
+			clamd_scan(sock, fd, size, until, out);
+		io_close(&sock);
+		leave(&h->scans);
+	}
+	if (out->says == CLAMD_FAILED)
+		mlog(LOG_WARN, "virus.fail", "text=\"%s\"", out->name);
+	return RC_OK;
+}
