@@ -128,6 +128,7 @@ static const struct command commands[] = {
 static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_AUTH] = run_auth,
     [ROLE_HISTORY] = run_history,
+    [ROLE_JUNK] = run_junk,
     [ROLE_KEEPER] = run_keeper,
     [ROLE_QUEUE] = run_queue,
     [ROLE_DNS] = run_dns,

@@ -9,6 +9,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "account/junk.h"
 #include "account/quota.h"
 #include "account/maintenance.h"
 #include "conf/conf.h"
@@ -53,6 +54,7 @@ struct account {
 	struct ev_timer *tick;
 	struct maintenance *maintenance;
 	struct quota_watch quota;
+	struct account_junk *junk;
 	int64_t busy_at; /* the last time that something was to be done */
 	unsigned quiet;	 /* ticks since then, but for sessions that rest */
 	bool asked;	 /* for leave */
@@ -350,6 +352,7 @@ start_session(struct account *a, struct account_session *s, uint64_t owner)
 	s->store = a->store;
 	s->account = a->o.name;
 	s->hostname = a->o.hostname;
+	s->junk = a->junk;
 	t = a->o.session_new(s);
 	t->owner = owner;
 	pool_add(a->pool, t);
@@ -509,6 +512,33 @@ on_expunged_request(struct account *a, struct msg *m)
 }
 
 static void
+junk_answer(void *arg, uint32_t id, struct msg *reply)
+{
+	struct account *a = arg;
+
+	reply->id = id;
+	if (peer_tell(a->keeper, reply) != RC_OK)
+		mlog(LOG_DEBUG, "account.reply.lost", "type=JUNK_EXPLAIN");
+}
+
+static void
+junk_judged(void *arg, struct msg *m)
+{
+	on_deliver(arg, m);
+}
+
+static void
+on_junk_explain(struct account *a, struct msg *m)
+{
+	char name[ACCOUNT_NAME_MAX];
+
+	if (msg_account_name(m, name) != RC_OK || !is_mine(a, sv_str(name)))
+		answer(a, m->id, RC_DENIED, "not this account");
+	else
+		account_junk_explain(a->junk, m);
+}
+
+static void
 on_keeper(struct line *l, struct msg *m, void *arg)
 {
 	struct account *a = arg;
@@ -518,7 +548,9 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 	wake_up(a);
 	switch (m->type) {
 	case DELIVER:
-		on_deliver(a, m);
+		/* Else it comes back when it was judged. */
+		if (!account_junk_judge(a->junk, m))
+			on_deliver(a, m);
 		break;
 	case SESSION_OPEN:
 		on_session(a, m);
@@ -535,6 +567,9 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 	case EXPUNGED:
 		on_expunged_request(a, m);
 		break;
+	case JUNK_EXPLAIN:
+		on_junk_explain(a, m);
+		break;
 	default:
 		break;
 	}
@@ -546,7 +581,7 @@ static bool
 is_busy(struct account *a)
 {
 	return a->pending != NULL || pool_count(a->pool) > 0 ||
-	       maintenance_busy(a->maintenance);
+	       maintenance_busy(a->maintenance) || account_junk_busy(a->junk);
 }
 
 static void
@@ -575,6 +610,7 @@ on_tick(void *arg)
 		return;
 	}
 	look_at_quota(a, &need);
+	account_junk_expire(a->junk, &need);
 	if (need > 0 && store_flush(a->store, need) != RC_OK) {
 		leave_broken(a);
 		return;
@@ -608,6 +644,13 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->busy_at = clk_mono();
 	a->pending_end = &a->pending;
 	quota_watch_init(&a->quota, store);
+	a->junk = account_junk_new(
+	    loop, &(struct account_junk_opts){.name = o->name,
+		      .hostname = o->hostname,
+		      .store = store,
+		      .back = junk_judged,
+		      .reply = junk_answer,
+		      .arg = a});
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
 	a->history = history_new(loop);
 	a->maintenance =
@@ -649,12 +692,19 @@ account_set_conf(struct account *a, struct conf *conf)
 	    a->store, conf->retention_ms, account_restore_tree(conf));
 	maintenance_set_retention(a->maintenance, conf->retention_ms);
 	quota_watch_conf(&a->quota, conf, a->o.name);
+	account_junk_set_conf(a->junk, conf);
 }
 
 void
 account_set_history(struct account *a, int fd)
 {
 	history_connect(a->history, fd);
+}
+
+void
+account_set_junk(struct account *a, int fd)
+{
+	account_junk_connect(a->junk, fd);
 }
 
 void
@@ -680,6 +730,7 @@ account_stop(struct account *a)
 	flush_pending(a);
 	history_flush(a->history);
 	quota_watch_fini(&a->quota);
+	account_junk_free(&a->junk);
 	conf_free(&a->conf);
 	return clean;
 }

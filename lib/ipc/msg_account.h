@@ -57,6 +57,9 @@ struct mail_delivery {
 	/* What was found out about it (msgauth/verdict.h), to be kept with it;
 	 * may be empty. */
 	struct sv verdict;
+	/* How likely it is junk, 1 to 100; 0: nobody has judged it.  Set by
+	 * the account. */
+	uint8_t junk_score;
 	int fd; /* the body; -1: it got lost on the way */
 };
 CODEC_FUNCTIONS(mail_delivery);

@@ -266,7 +266,7 @@ note_change(struct buf *undo, uint32_t slot, int dw, int du)
 {
 	unsigned char b[JUNK_UNDO_BYTES];
 
-	if (undo == NULL)
+	if (undo == NULL || (dw == 0 && du == 0))
 		return;
 	be_put32(b, slot);
 	be_put16(b + 4, (uint16_t)dw);
@@ -324,22 +324,35 @@ junk_model_learn(struct junk_model *m, const struct junk_model *below,
 	m->lessons[lesson->junk] += lesson->count;
 }
 
+/* What a lesson changed, changed again or back. */
+static void
+change_by(struct junk_model *m, struct sv undo, int sign)
+{
+	for (; undo.n >= JUNK_UNDO_BYTES;
+	     undo = sv_skip(undo, JUNK_UNDO_BYTES)) {
+		const unsigned char *b = (const unsigned char *)undo.p;
+		struct slot *s = &m->slot[be_get32(b) & ((1U << m->bits) - 1)];
+
+		s->weight = (int16_t)clamped(
+		    s->weight + sign * (int16_t)be_get16(b + 4), -32000, 32000);
+		s->use = (uint16_t)clamped(
+		    s->use + sign * (int16_t)be_get16(b + 6), 0, UINT16_MAX);
+	}
+}
+
 void
 junk_model_undo(struct junk_model *m, struct sv undo, bool junk)
 {
-	while (undo.n >= JUNK_UNDO_BYTES) {
-		const unsigned char *b = (const unsigned char *)undo.p;
-		uint32_t i = be_get32(b) & ((1U << m->bits) - 1);
-		struct slot *s = &m->slot[i];
-
-		s->weight = (int16_t)clamped(
-		    s->weight - (int16_t)be_get16(b + 4), -32000, 32000);
-		s->use = (uint16_t)clamped(
-		    s->use - (int16_t)be_get16(b + 6), 0, UINT16_MAX);
-		undo = sv_skip(undo, JUNK_UNDO_BYTES);
-	}
+	change_by(m, undo, -1);
 	if (m->lessons[junk] > 0)
 		m->lessons[junk]--;
+}
+
+void
+junk_model_redo(struct junk_model *m, struct sv undo, bool junk, bool count)
+{
+	change_by(m, undo, 1);
+	m->lessons[junk] += count;
 }
 
 /* ---- as bytes ---- */

@@ -82,6 +82,9 @@ void junk_model_learn(struct junk_model *learner,
     struct buf *undo);
 /* Takes back what a lesson changed, whatever was learned since. */
 void junk_model_undo(struct junk_model *m, struct sv undo, bool junk);
+/* The lesson again, as it was: for who reads it from a log. */
+void junk_model_redo(
+    struct junk_model *m, struct sv undo, bool junk, bool count);
 
 /*
  * As bytes: "HMJ1", version, bits, lessons (junk, wanted), then each slot that

@@ -469,7 +469,8 @@ is_allowed(const struct client *c, const struct msg *m)
 	if (m->type == SESSION_OPEN || m->type == SESSION_KICK ||
 	    m->type == PAGE_OPEN)
 		return (c->may & KEEPER_MAY_SESSION) != 0;
-	if (m->type == SESSION_LOCAL || m->type == EXPUNGED)
+	if (m->type == SESSION_LOCAL || m->type == EXPUNGED ||
+	    m->type == JUNK_EXPLAIN)
 		return (c->may & KEEPER_MAY_LOCAL) != 0;
 	return false;
 }

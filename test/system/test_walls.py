@@ -10,7 +10,7 @@ import re
 import test_reports
 from house import House, finish, skip, verdict, wait_until
 
-ROLES = {"auth", "history", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
+ROLES = {"auth", "history", "junk", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
          "mx", "report", "web", "acme"}
 PROBES = 37
 # Nobody is there: what gets certificates is started, and fails.
@@ -18,7 +18,7 @@ ACME = 'tls: { acme: { directory: "https://127.0.0.1:9/" } }\n'
 # What is a process's own part is not probed there.
 PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "acme"},
         "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account", "web", "acme"},
-        "big-file": {"account", "queue", "history"}}
+        "big-file": {"account", "queue", "history", "junk"}}
 
 
 def probes(h):
