@@ -210,10 +210,10 @@ read_delivery(const struct mail_delivery *d, struct buf *out)
 static bool
 is_to_be_judged(const struct account_junk *j, const struct mail_delivery *d)
 {
-	/* Without a verdict it does not come from outside. */
+	/* By way of the queue a verdict tells that it came from outside. */
 	return j->on && peer_up(j->process) && d->fd >= 0 &&
 	       (d->flags & (DELIVER_JUNK | DELIVER_OPAQUE)) == 0 &&
-	       d->verdict.n > 0;
+	       ((d->flags & DELIVER_ALIEN) != 0 || d->verdict.n > 0);
 }
 
 bool

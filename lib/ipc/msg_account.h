@@ -46,6 +46,7 @@ CODEC_FUNCTIONS(session_local);
 
 #define DELIVER_OPAQUE 0x01u /* do not parse it: its parser died of it */
 #define DELIVER_JUNK   0x02u /* into the folder for junk */
+#define DELIVER_ALIEN  0x04u /* from port 25, by whomever */
 
 /* DELIVER. */
 struct mail_delivery {
