@@ -82,6 +82,7 @@ smtp_arrival_begin(struct smtp_session *s)
 	    .receiver = sv_str(o->hostname),
 	    .now = clk_now() / 1000,
 	    .explain = true,
+	    .keys = s->c->keys,
 	};
 	bool judged = is_wanted(s) &&
 		      (!s->c->loopback || s->c->limits.loopback) &&
@@ -99,6 +100,39 @@ comes_again(struct smtp_session *s)
 	return s->c->may_defer != NULL &&
 	       s->c->may_defer(s->c->arg, buf_sv(&s->t.sender),
 		   smtp_judge_author(s->t.judge));
+}
+
+/* What does not expire is not remembered. */
+static bool
+is_known_by(const struct smtp_session *s, struct buf *signatures)
+{
+	buf_init(signatures, 65536);
+	if (s->t.judge != NULL && s->c->deferred != NULL)
+		smtp_judge_expiring(s->t.judge, signatures);
+	return signatures->n > 0;
+}
+
+static void
+recall_first_try(struct smtp_session *s)
+{
+	struct buf signatures;
+	int64_t ms = 0;
+
+	if (is_known_by(s, &signatures))
+		ms = s->c->waited(s->c->arg, buf_sv(&signatures));
+	if (ms > 0)
+		smtp_judge_waited(s->t.judge, ms);
+	buf_fini(&signatures);
+}
+
+void
+smtp_arrival_deferred(struct smtp_session *s)
+{
+	struct buf signatures;
+
+	if (is_known_by(s, &signatures))
+		s->c->deferred(s->c->arg, buf_sv(&signatures));
+	buf_fini(&signatures);
 }
 
 /* It is accepted: what becomes of it where it would not have been. */
@@ -198,6 +232,7 @@ smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 	size_t i, accepted = 0;
 
 	*out = (struct smtp_arrival){.action = SMTP_JUDGE_KEEP};
+	recall_first_try(s);
 	smtp_judge_end(t->judge);
 	for (i = 0; i < t->nhome; i++) {
 		struct smtp_home *h = &t->home[i];

@@ -164,14 +164,15 @@ backend_may_send(void *ctx, const struct smtp_login *who, struct sv address)
 }
 
 static int
-login_once(struct smtp_backend *h, struct sv sasl, const char *peer, bool tls,
-    struct smtp_login *out)
+login_once(struct smtp_backend *h, struct sv sasl, const char *peer,
+    enum smtp_tls tls, struct smtp_login *out)
 {
 	const struct login_ask asked = {
-	    .service = (uint8_t)h->service,
+	    .service =
+		tls == SMTP_TLS_IMPLICIT ? CONF_SUBMISSIONS : CONF_SUBMISSION,
 	    .sasl = sasl,
 	    .peer = sv_str(peer),
-	    .tls = tls,
+	    .tls = tls != SMTP_TLS_NONE,
 	    .fd = -1,
 	};
 	struct login_done done;
@@ -197,7 +198,7 @@ login_once(struct smtp_backend *h, struct sv sasl, const char *peer, bool tls,
 }
 
 static int
-backend_login(void *ctx, struct sv sasl, const char *peer, bool tls,
+backend_login(void *ctx, struct sv sasl, const char *peer, enum smtp_tls tls,
     struct smtp_login *out)
 {
 	const struct timespec pause = {0, 200 * 1000 * 1000};

@@ -61,7 +61,6 @@ struct smtp_backend {
 	struct history *history;	      /* NULL: none is kept */
 	struct history_gate *gate;	      /* of refusals; NULL: none */
 	struct names *names; /* port 25: answers of the dns process */
-	enum conf_service service;
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;
 	struct smtp_scans scans; /* to be initialised */

@@ -75,6 +75,7 @@ put_message(const struct smtp_delivery *d, const bool *done, struct msg *m)
 			mail.to[mail.nto++] =
 			    (struct queue_to){.address = sv_str(a->name),
 				.local = true,
+				.written = sv_str(a->written),
 				.junk = a->junk,
 				.override = a->override};
 		}
@@ -182,6 +183,8 @@ ask(struct smtp_backend *h, const struct smtp_delivery *d, size_t i,
 {
 	struct mail_delivery to = {
 	    .account = sv_str(d->account[i].name),
+	    .sender = d->sender,
+	    .written = sv_str(d->account[i].written),
 	    .size = d->size,
 	    .flags = (uint8_t)((d->account[i].junk ? DELIVER_JUNK : 0) |
 			       (d->owner == NULL ? DELIVER_ALIEN : 0)),

@@ -168,6 +168,19 @@ smtp_judge_body(struct smtp_judge *j, struct sv bytes)
 		check_body(j->check, bytes);
 }
 
+void
+smtp_judge_expiring(const struct smtp_judge *j, struct buf *out)
+{
+	if (j->check != NULL && j->over)
+		check_expiring(j->check, out);
+}
+
+void
+smtp_judge_waited(struct smtp_judge *j, int64_t ms)
+{
+	check_first_seen(j->check, (j->received - ms) / 1000);
+}
+
 /* Only where it matters: the author's domain disowns it. */
 static void
 ask_for_lists(struct smtp_judge *j)

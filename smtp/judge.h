@@ -48,6 +48,11 @@ struct sv smtp_judge_kept(const struct smtp_judge *j);
 void smtp_judge_let_go(struct smtp_judge *j);
 
 void smtp_judge_body(struct smtp_judge *j, struct sv bytes);
+/* What a message that is asked to come again is known by; nothing is appended
+ * if its time does not matter. */
+void smtp_judge_expiring(const struct smtp_judge *j, struct buf *out);
+/* It has been waiting for us, so long. */
+void smtp_judge_waited(struct smtp_judge *j, int64_t ms);
 /* The message is over.  Blocks for the name servers. */
 void smtp_judge_end(struct smtp_judge *j);
 

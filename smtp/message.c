@@ -338,6 +338,7 @@ deliver(struct smtp_session *s, const struct smtp_arrival *arrived)
 		(void)snprintf(hex + 2 * i, 3, "%02x", t->id[i]);
 	log_delivery(s, arrived, &d, hex, judged, r);
 	if (r != RC_OK) {
+		smtp_arrival_deferred(s);
 		if (r == RC_NOSPACE)
 			smtp_reply(s, 452, "4.3.1", "no room: %s", err.text);
 		else
@@ -427,8 +428,10 @@ judge_and_deliver(struct smtp_session *s)
 	if (a.action == SMTP_JUDGE_REFUSE) {
 		tell_feedback(s, REPORT_DONE_REFUSED, NULL);
 		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
-	} else
+	} else {
+		smtp_arrival_deferred(s);
 		smtp_reply(s, 451, a.why.code, "%s", a.why.text);
+	}
 }
 
 /* Says what becomes of the message; the transaction is over. */
@@ -465,6 +468,7 @@ end_message(struct smtp_session *s, const struct smtp_data *data, int verdict,
 		    "<%.200s> has had this message before: mail loop",
 		    t->first_rcpt.p);
 	} else if (t->body.error != RC_OK) {
+		smtp_arrival_deferred(s);
 		smtp_reply(s, t->body.error == RC_NOSPACE ? 452 : 451, "4.3.1",
 		    "no room for the message now");
 	} else {

@@ -26,6 +26,7 @@ enum smtp_inbound {
 /* A local recipient's account. */
 struct smtp_account {
 	char name[SMTP_ACCOUNT_MAX];
+	char *written; /* the first address of it that was written to */
 	/* Port 25, once the message is judged: */
 	bool junk;	  /* it belongs into the folder for junk */
 	uint8_t override; /* enum verdict_override */
@@ -66,6 +67,12 @@ struct smtp_delivery {
 	/* Port 25 only: what was found out, or NULL.  Action and override are
 	 * each account's. */
 	const struct verdict *verdict;
+};
+
+enum smtp_tls {
+	SMTP_TLS_NONE,
+	SMTP_TLS_STARTED, /* by STARTTLS */
+	SMTP_TLS_IMPLICIT /* from the first byte: its own port */
 };
 
 struct smtp_login {
@@ -120,8 +127,8 @@ struct smtp_ops {
 	 */
 	int (*returns)(void *ctx, struct sv address);
 	/* RC_OK, RC_DENIED (wrong), RC_TEMP.  sasl: a PLAIN message. */
-	int (*login)(void *ctx, struct sv sasl, const char *peer, bool tls,
-	    struct smtp_login *out);
+	int (*login)(void *ctx, struct sv sasl, const char *peer,
+	    enum smtp_tls tls, struct smtp_login *out);
 	/* May this account write as that address? */
 	bool (*may_send)(
 	    void *ctx, const struct smtp_login *who, struct sv address);

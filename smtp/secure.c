@@ -96,9 +96,11 @@ finish_auth(struct smtp_session *s, struct sv sasl)
 {
 	struct smtp_conn *c = s->c;
 
+	enum smtp_tls tls = !stream_is_tls(s->st) ? SMTP_TLS_NONE
+			    : c->implicit_tls	  ? SMTP_TLS_IMPLICIT
+						  : SMTP_TLS_STARTED;
 	unsigned before = c->kicks != NULL ? c->kicks(c->arg) : 0;
-	int r = c->o->ops->login(
-	    c->o->ctx, sasl, c->peer, stream_is_tls(s->st), &s->login);
+	int r = c->o->ops->login(c->o->ctx, sasl, c->peer, tls, &s->login);
 
 	if (r == RC_OK) {
 		c->login = s->login;

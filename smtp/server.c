@@ -54,6 +54,7 @@ struct smtp_server {
 	pthread_t accepting;
 	bool started;
 	unsigned char key[crypto_shorthash_KEYBYTES];
+	struct dkim_keys *keys;
 
 	pthread_mutex_t lock; /* of what follows */
 	struct slot *slots;
@@ -68,6 +69,16 @@ struct smtp_server {
 	void *drained_arg;
 };
 
+static uint64_t
+keyed(const struct smtp_server *s, struct sv what)
+{
+	uint64_t key;
+
+	(void)crypto_shorthash((unsigned char *)&key,
+	    (const unsigned char *)what.p, what.n, s->key);
+	return key;
+}
+
 /* Called by a session for each MAIL, and for what is forwarded. */
 static bool
 may_take(void *arg, unsigned n)
@@ -79,8 +90,7 @@ may_take(void *arg, unsigned n)
 	struct rate *r;
 	bool ok;
 
-	(void)crypto_shorthash((unsigned char *)&key, slot->network.b,
-	    sizeof slot->network.b, s->key);
+	key = keyed(s, sv_of(slot->network.b, sizeof slot->network.b));
 	pthread_mutex_lock(&s->lock);
 	if (slot->conn.loopback && !s->o.limits.loopback) {
 		pthread_mutex_unlock(&s->lock);
@@ -111,13 +121,38 @@ may_defer(void *arg, struct sv sender, struct sv author)
 	buf_addsv(&who, sender);
 	buf_addc(&who, ' ');
 	buf_addsv(&who, author);
-	(void)crypto_shorthash(
-	    (unsigned char *)&key, (const unsigned char *)who.p, who.n, s->key);
+	key = keyed(s, buf_sv(&who));
 	buf_fini(&who);
 	pthread_mutex_lock(&s->lock);
 	yes = smtp_defer(&s->deferrals, key, clk_mono());
 	pthread_mutex_unlock(&s->lock);
 	return yes;
+}
+
+static void
+deferred(void *arg, struct sv signatures)
+{
+	struct slot *slot = arg;
+	struct smtp_server *s = slot->server;
+	uint64_t key = keyed(s, signatures);
+
+	pthread_mutex_lock(&s->lock);
+	smtp_defer_message(&s->deferrals, key, clk_mono());
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int64_t
+waited(void *arg, struct sv signatures)
+{
+	struct slot *slot = arg;
+	struct smtp_server *s = slot->server;
+	uint64_t key = keyed(s, signatures);
+	int64_t ms;
+
+	pthread_mutex_lock(&s->lock);
+	ms = smtp_defer_waited(&s->deferrals, key, clk_mono());
+	pthread_mutex_unlock(&s->lock);
+	return ms;
 }
 
 /* ---- slots, with the lock held ---- */
@@ -274,6 +309,7 @@ slot_new(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	network_key(peer, false, &q->host);
 	q->conn.o = &s->o;
 	q->conn.budget = &s->budget;
+	q->conn.keys = s->keys;
 	(void)snprintf(q->conn.peer, sizeof q->conn.peer, "%s", peer);
 	q->conn.loopback = network_is_loopback(peer);
 	q->conn.implicit_tls = implicit_tls;
@@ -281,6 +317,8 @@ slot_new(struct smtp_server *s, int fd, const char *peer, bool implicit_tls)
 	q->conn.progress = clk_mono();
 	q->conn.may_take = may_take;
 	q->conn.may_defer = may_defer;
+	q->conn.deferred = deferred;
+	q->conn.waited = waited;
 	q->conn.kicks = kicks;
 	q->conn.closing = slot_closing;
 	q->open = true;
@@ -428,6 +466,7 @@ smtp_server_new(const struct smtp_server_opts *o)
 	must(pthread_attr_setdetachstate(&s->attr, PTHREAD_CREATE_DETACHED) ==
 	     0);
 	randombytes_buf(s->key, sizeof s->key);
+	s->keys = dkim_keys_new();
 	return s;
 }
 
@@ -485,6 +524,7 @@ smtp_server_free(struct smtp_server **sp)
 	(void)pthread_attr_destroy(&s->attr);
 	(void)pthread_mutex_destroy(&s->lock);
 	(void)pthread_mutex_destroy(&s->budget.lock);
+	dkim_keys_free(&s->keys);
 	free(s);
 	*sp = NULL;
 }

@@ -13,6 +13,7 @@ struct smtp_conn {
 	const struct smtp_server_opts *o;
 	struct smtp_limits limits; /* as they were when it connected */
 	struct smtp_budget *budget;
+	struct dkim_keys *keys; /* borrowed; NULL: none is remembered */
 	char peer[46];
 	bool loopback;
 	bool implicit_tls;
@@ -32,6 +33,10 @@ struct smtp_conn {
 	bool (*may_take)(void *arg, unsigned n);
 	/* Is a message that cannot be judged now to come again?  NULL: no. */
 	bool (*may_defer)(void *arg, struct sv sender, struct sv author);
+	/* A message is asked to come again, known by its signatures; for how
+	 * many ms it has been waiting, or 0.  NULL: nothing is remembered. */
+	void (*deferred)(void *arg, struct sv signatures);
+	int64_t (*waited)(void *arg, struct sv signatures);
 	/* fd is about to be closed; may be NULL. */
 	void (*closing)(void *arg);
 	void *arg;

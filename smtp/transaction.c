@@ -26,6 +26,8 @@ smtp_transaction_reset(struct smtp_session *s)
 	t->receiving = t->signs = false;
 	t->begun = t->has_id = false;
 	smtp_note_reset(t);
+	for (i = 0; i < t->naccount; i++)
+		free(t->account[i].written);
 	t->naccount = 0;
 	smtp_arrival_reset(t);
 	for (i = 0; i < t->noutside; i++)
@@ -146,8 +148,8 @@ smtp_run_mail(struct smtp_session *s, struct sv args)
 
 struct adding {
 	struct smtp_transaction *t;
-	struct sv domain; /* of the address */
-	size_t n;	  /* accounts that get it */
+	struct sv address, domain; /* as it was written, and its domain */
+	size_t n;		   /* accounts that get it */
 };
 
 static void
@@ -167,6 +169,7 @@ add_account(void *arg, const char *account)
 		memset(&t->account[i], 0, sizeof *t->account);
 		(void)strncat(
 		    t->account[i].name, account, SMTP_ACCOUNT_MAX - 1);
+		t->account[i].written = sv_dup(a->address);
 		t->naccount++;
 	}
 	smtp_arrival_add(t, i, a->domain);
@@ -289,7 +292,7 @@ find_recipient(struct smtp_session *s, struct sv address, bool has_domain)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	struct sv domain = sv_skip(address, sv_rchr(address, '@') + 1);
-	struct adding a = {&s->t, domain, 0};
+	struct adding a = {&s->t, address, domain, 0};
 	size_t forwards = 0;
 	int r = find_return(s, address, domain);
 

@@ -94,7 +94,7 @@ def sources(*suffixes):
 LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "junk", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
+             "report", "sandbox", "sieve", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
@@ -116,13 +116,14 @@ ARROWS = {
     "lib/auth": ["base", "conf", "dns", "ipc", "mail", "msgauth"],
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
+    "lib/sieve": ["base", "mail", "mime"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
     "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish", "web/page"],
     "lib/web/page": ["base", "clients"],
     "lib/web/admin": ["base", "clients", "conf", "history", "ipc", "net", "queue/spool", "web/page"],
     "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
-    "lib/account": ["base", "conf", "history", "ipc", "junk", "mail", "mime", "msgauth", "net", "store"],
+    "lib/account": ["attach", "base", "conf", "history", "ipc", "junk", "mail", "mime", "msgauth", "net", "sieve", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],
     "lib/publish": ["base", "clients", "conf", "dns", "msgauth"],
@@ -348,6 +349,21 @@ def check_keys(res):
     res.check(len(keys) > 30 and not gone, "style-keys-in-manual", " ".join(gone))
 
 
+# Subjects of the commits before are as they are.
+SUBJECT_MAX, SUBJECTS_SINCE = 72, "dab9c98e7a7880ca88a90b8dc8d83594fe045d2a"
+
+
+def check_subjects(res):
+    """A subject fits where it is shown; in a tree that has its history only."""
+    try:
+        code, out = run(["git", "-C", TOP, "log", "--no-merges", "--format=%h %s", SUBJECTS_SINCE + "..HEAD"])
+    except OSError:
+        return
+    if code == 0:
+        bad = [line for line in out.splitlines() if len(line.split(" ", 1)[1]) > SUBJECT_MAX]
+        res.check(not bad, "style-subjects", tail("\n".join(bad)))
+
+
 def step_style(res, args):
     check_format(res)
     check_headers(res)
@@ -359,6 +375,7 @@ def step_style(res, args):
     check_private(res)
     check_messages(res)
     check_keys(res)
+    check_subjects(res)
 
 
 # ---- unit and fault ----

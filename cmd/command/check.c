@@ -212,6 +212,35 @@ print_trusted(const struct conf_inbound *in, enum conf_dmarc dmarc)
 }
 
 /* What becomes of forged mail. */
+static bool
+refuses(const struct conf_block_lists *l, const char *zone)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->list[i].refuse && strcmp(l->list[i].zone, zone) == 0)
+			return true;
+	return false;
+}
+
+static void
+print_block_lists(const struct conf_block_lists *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->list[i].refuse)
+			printf("  refused: the surest entries of %s\n",
+			    l->list[i].zone);
+	for (i = 0; i < l->n; i++)
+		if (!l->list[i].refuse)
+			printf("  into Junk: %sentries of %s\n",
+			    refuses(l, l->list[i].zone) ? "other " : "",
+			    l->list[i].zone);
+	if (l->n == 0)
+		puts("  no block lists are asked");
+}
+
 static void
 print_inbound(const struct conf *conf)
 {
@@ -226,6 +255,10 @@ print_inbound(const struct conf *conf)
 	size_t i;
 
 	printf("\nmail from outside\n  dmarc %s\n", dmarc[in->dmarc]);
+	print_block_lists(&in->block_lists);
+	if (conf->virus.clamd != NULL)
+		printf("  ClamAV at %s is asked about each message\n",
+		    conf->virus.clamd);
 	print_trusted(in, in->dmarc);
 	for (i = 0; i < conf->ndomain; i++) {
 		const struct conf_domain *d = &conf->domain[i];

@@ -30,8 +30,11 @@ int cmd_queue(const char *config, int argc, char **argv);
 int cmd_trace(const char *config, int argc, char **argv);
 int cmd_reports(const char *config, int argc, char **argv);
 int cmd_undelete(const char *config, int argc, char **argv);
+int cmd_web(const char *config, int argc, char **argv);
+int cmd_sieve(const char *config, int argc, char **argv);
 int cmd_purge(const char *config, int argc, char **argv);
 int cmd_sendmail(const char *config, int argc, char **argv);
+int cmd_totp(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
 int cmd_dkim(const char *config, int argc, char **argv);
 

@@ -83,6 +83,8 @@ choose_ports(struct demo *d)
 
 	for (s = 0; s < CONF_SERVICES; s++) {
 		d->port[s] = ports[s];
+		if (ports[s] == 0) /* not in the demo */
+			continue;
 		if (port_is_free(&d->port[s]))
 			continue;
 		d->port[s] = 0;
@@ -102,7 +104,8 @@ write_config(const struct demo *d, struct buf *out)
 		      "  anna: { addresses: [anna@" DOMAIN "] }\n"
 		      "  ben:  { addresses: [ben@" DOMAIN "] }\n"
 		      "aliases:\n"
-		      "  family@" DOMAIN ": [anna, ben]\n");
+		      "  family@" DOMAIN ": [anna, ben]\n"
+		      "admins: [anna]\n");
 	buf_addf(out,
 	    "dns: { check: off }  # nobody else knows the demo's names\n"
 	    "data: %s/data\n",
@@ -119,8 +122,10 @@ write_config(const struct demo *d, struct buf *out)
 	}
 	buf_adds(out, "listen:\n");
 	for (s = 0; s < CONF_SERVICES; s++)
-		buf_addf(out, "  %s: [\"" HOST ":%u\"]\n",
-		    conf_service_name((enum conf_service)s), d->port[s]);
+		if (d->port[s] != 0)
+			buf_addf(out, "  %s: [\"" HOST ":%u\"]\n",
+			    conf_service_name((enum conf_service)s),
+			    d->port[s]);
 }
 
 static void

@@ -19,6 +19,7 @@
 
 static const struct sandbox_profile walls = {.name = "account",
     .files = SANDBOX_FILES_WRITE,
+    .memfd = true,
     .threads = SANDBOX_THREADS_MANY,
     .file_max = SANDBOX_ANY_SIZE};
 

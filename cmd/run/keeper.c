@@ -14,6 +14,9 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 	else if (role == ROLE_AUTH)
 		keeper_add_client(
 		    c->arg, fd, KEEPER_MAY_SESSION | KEEPER_MAY_DELIVER);
+	else if (role == ROLE_QUEUE)
+		keeper_add_client(
+		    c->arg, fd, KEEPER_MAY_DELIVER | KEEPER_IS_QUEUE);
 	else
 		keeper_add_client(c->arg, fd, KEEPER_MAY_DELIVER);
 }

@@ -210,7 +210,6 @@ run(int control_fd, bool submission)
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
 	st.backend.names = names_new();
-	st.backend.service = CONF_SUBMISSION;
 	st.backend.conf = conf_now;
 	st.backend.arg = c;
 	st.server = smtp_server_new(&o);

@@ -79,8 +79,8 @@ const struct role_info role_info[ROLE_COUNT] = {
     [ROLE_WEB] = {.name = "web",
 	.user = "hearthmail-web",
 	.folder = EMPTY,
-	.services = SERVES(CONF_HTTP) | SERVES(CONF_HTTPS) |
-		    SERVES(CONF_METRICS),
+	.services =
+	    SERVES(CONF_HTTP) | SERVES(CONF_HTTPS) | SERVES(CONF_METRICS),
 	.listener = true,
 	.optional = true,
 	.oom_score = 300},

@@ -7,11 +7,14 @@
 
 #include "base/alloc.h"
 #include "base/clk.h"
-#include "base/io.h"
 #include "base/log.h"
+#include "account/deliver.h"
 #include "account/junk.h"
-#include "account/quota.h"
 #include "account/maintenance.h"
+#include "account/outgoing.h"
+#include "account/quota.h"
+#include "account/rules.h"
+#include "account/rules_command.h"
 #include "conf/conf.h"
 #include "history/history.h"
 #include "ipc/msg_account.h"
@@ -25,20 +28,20 @@
 #define QUIET_TICKS	4
 #define SESSIONS_END_MS 700
 #define LEAVE_ASK_MS	5000
-
-/* What the history is told of a delivery. */
-struct delivered {
-	uint8_t id[16];
-	char *folder;
-	uint32_t uid;
-	bool junk, repeated;
-};
+/* Less than those who deliver wait for an answer. */
+#define SEND_WAIT_MS 7000
 
 /* A delivery that is in the journal but perhaps not on the disk. */
 struct pending {
 	uint32_t id; /* of the keeper's request */
 	uint64_t need;
 	struct delivered what;
+	struct account *a;
+	/* It is on the disk, and waits until what rules send is in the queue,
+	 * or for as long as that: so that a process that dies now is started
+	 * again. */
+	size_t left;
+	struct ev_timer *wait;
 	struct pending *next;
 };
 
@@ -62,7 +65,10 @@ struct account {
 	uint64_t message_max; /* bytes of a delivery */
 	struct conf *conf;
 
+	struct rules *rules;
+	struct outbox *outbox;
 	struct pending *pending, **pending_end;
+	struct pending *sending; /* what they send is on its way */
 };
 
 static void
@@ -87,6 +93,12 @@ leave_broken(void *arg)
 	    "journal failed; the process ends and the next one recovers\"",
 	    a->o.name);
 	a->ops->leave(a->arg, 1);
+}
+
+static bool
+is_mine(const struct account *a, struct sv name)
+{
+	return sv_eq(name, sv_str(a->o.name));
 }
 
 /* ---- the tick ---- */
@@ -131,18 +143,30 @@ next_tick(struct account *a)
 static void
 note_stored(struct account *a, const struct delivered *d)
 {
-	struct history_step s = {.kind = HISTORY_STORED,
-	    .count = d->junk ? HISTORY_C_JUNK : HISTORY_C_STORED,
-	    .flags = d->junk ? HISTORY_JUNK : 0,
-	    .number = d->uid,
-	    .account = sv_str(a->o.name),
-	    .text = sv_str(d->folder)};
+	struct history_step s = {.account = sv_str(a->o.name)};
+	size_t i;
 
 	/* It was there already. */
-	if (d->repeated)
+	if (d->o.repeated)
 		return;
 	memcpy(s.id, d->id, sizeof s.id);
-	history_note(a->history, &s);
+	for (i = 0; i < d->o.nremark; i++) {
+		s.kind = HISTORY_REMARK;
+		s.count = HISTORY_C_NONE;
+		s.text = sv_str(d->o.remark[i]);
+		history_note(a->history, &s);
+	}
+	for (i = 0; i < d->o.nstored; i++) {
+		s.kind = HISTORY_STORED;
+		/* One message is counted once. */
+		s.count = i > 0	    ? HISTORY_C_NONE
+			  : d->junk ? HISTORY_C_JUNK
+				    : HISTORY_C_STORED;
+		s.flags = d->junk ? HISTORY_JUNK : 0;
+		s.number = d->o.stored[i].uid;
+		s.text = sv_str(d->o.stored[i].folder);
+		history_note(a->history, &s);
+	}
 }
 
 static void
@@ -155,6 +179,107 @@ note_unstored(struct account *a, const uint8_t id[16], const struct err *err)
 
 	memcpy(s.id, id, sizeof s.id);
 	history_note(a->history, &s);
+}
+
+/* ---- what rules send ---- */
+
+static void
+pending_free(struct pending *p)
+{
+	ev_timer_del(&p->wait);
+	rules_outcome_fini(&p->what.o);
+	free(p);
+}
+
+static void
+finish_sending(struct pending *p)
+{
+	struct pending **at = &p->a->sending;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	answer(p->a, p->id, RC_OK, "delivered");
+	pending_free(p);
+}
+
+static void
+on_sent_late(void *arg)
+{
+	struct pending *p = arg;
+
+	p->wait = NULL;
+	finish_sending(p);
+}
+
+/* False: nothing of it waits any more. */
+static bool
+wait_for_sends(struct pending *p)
+{
+	struct account *a = p->a;
+	size_t i;
+
+	for (i = 0; i < p->what.o.nsend; i++)
+		p->left += outbox_waits(a->outbox, p->what.o.send[i]);
+	if (p->left == 0 || a->stopped)
+		return false;
+	p->wait = ev_timer_add(a->loop, SEND_WAIT_MS, on_sent_late, p);
+	p->next = a->sending;
+	a->sending = p;
+	return true;
+}
+
+static int
+outbox_send(void *arg, struct msg *m)
+{
+	struct account *a = arg;
+
+	return peer_tell(a->keeper, m);
+}
+
+static void
+outbox_ended(void *arg, const uint8_t id[16])
+{
+	struct account *a = arg;
+	struct pending *p, *next;
+	size_t i;
+
+	for (p = a->sending; p != NULL; p = next) {
+		next = p->next;
+		for (i = 0; i < p->what.o.nsend; i++)
+			if (memcmp(p->what.o.send[i], id, 16) == 0)
+				break;
+		if (i < p->what.o.nsend && --p->left == 0)
+			finish_sending(p);
+	}
+}
+
+/* Its owner hears that a rule's mail did not go. */
+static void
+outbox_refused(void *arg, const struct outgoing_refused *r)
+{
+	struct account *a = arg;
+	char to[LOG_Q_MAX], why[LOG_Q_MAX];
+
+	mlog(LOG_WARN, "rules.refused", "account=%s to=%s text=%s", a->o.name,
+	    log_q(to, r->e->to), log_q(why, r->why));
+	if (r->e->kind == ACCOUNT_MAIL_FORWARD)
+		rules_tell_refused(a->rules, r->e->to, r->why, r->put_back);
+}
+
+static const struct outbox_ops outbox_calls = {
+    .send = outbox_send, .ended = outbox_ended, .refused = outbox_refused};
+
+static void
+on_sent(struct account *a, struct msg *m)
+{
+	struct account_sent s;
+
+	if (account_sent_get(m, &s) != RC_OK)
+		return;
+	if (is_mine(a, s.account))
+		outbox_sent(a->outbox, &s);
+	account_sent_fini(&s);
 }
 
 /* ---- the flush ---- */
@@ -181,15 +306,18 @@ flush_pending(void *arg)
 	r = p != NULL ? store_flush(a->store, need) : RC_OK;
 	for (; p != NULL; p = next) {
 		next = p->next;
-		answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
-		    r == RC_OK ? "delivered" : "the disk refuses to write");
 		if (r == RC_OK)
 			note_stored(a, &p->what);
-		free(p->what.folder);
-		free(p);
+		if (r == RC_OK && p->what.o.nsend > 0 && wait_for_sends(p))
+			continue;
+		answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
+		    r == RC_OK ? "delivered" : "the disk refuses to write");
+		pending_free(p);
 	}
 	if (r != RC_OK)
 		leave_broken(a);
+	else if (a->sending != NULL)
+		outbox_kick(a->outbox);
 }
 
 static void
@@ -199,6 +327,7 @@ enqueue(
 	struct pending *p = xcalloc(1, sizeof *p);
 
 	p->id = id;
+	p->a = a;
 	p->need = need;
 	p->what = *what;
 	if (a->pending == NULL)
@@ -224,108 +353,21 @@ look_at_quota(struct account *a, uint64_t *need)
 
 /* ---- delivery ---- */
 
-static int
-add_to_body(void *arg, const char *p, size_t n)
-{
-	return store_body_add(arg, p, n);
-}
-
-static bool
-is_mine(const struct account *a, struct sv name)
-{
-	return sv_eq(name, sv_str(a->o.name));
-}
-
-/* Where its owner's mail programs look for junk. */
-static const char *
-junk_folder(const struct store_mailbox_list *all)
-{
-	size_t i;
-
-	for (i = 0; i < all->n; i++)
-		if ((all->m[i].use & STORE_USE_JUNK) != 0 &&
-		    !all->m[i].in_restore)
-			return all->m[i].name;
-	return "INBOX";
-}
-
-static int
-add_delivery(struct account *a, const struct mail_delivery *d,
-    struct store_body **body, struct delivered *out, uint64_t *need,
-    struct err *err)
-{
-	struct store_added added = {.uid = 0};
-	struct store_add add = {
-	    .mailbox = "INBOX",
-	    .delivery_id = d->delivery_id,
-	    .opaque = (d->flags & DELIVER_OPAQUE) != 0,
-	    .verdict = sv_first(d->verdict,
-		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
-	};
-	struct store_mailbox_list all;
-	uint64_t seen = 0;
-	int r;
-
-	if (out->junk) {
-		store_mailbox_list(a->store, &all, &seen);
-		add.mailbox = junk_folder(&all);
-	}
-	r = store_add(a->store, body, &add, &added, need, err);
-	if (r == RC_OK) {
-		out->folder = xstrdup(add.mailbox);
-		out->uid = added.uid;
-		out->repeated = added.repeated;
-	}
-	if (out->junk)
-		store_mailbox_list_fini(&all);
-	return r;
-}
-
-static int
-deliver(struct account *a, struct mail_delivery *d, struct delivered *out,
-    uint64_t *need, struct err *err)
-{
-	struct store_body *body;
-	int r;
-
-	if (!is_mine(a, d->account))
-		return err_set(err, RC_SYNTAX, "not for this account");
-	if (d->fd < 0)
-		return err_set(err, RC_TEMP, "too many open files");
-	body = store_body_new(a->store);
-	r = store_body_add(body, d->front.p, d->front.n);
-	if (r == RC_OK)
-		r = io_copy_fd(
-		    d->fd, d->size, a->message_max, add_to_body, body);
-	if (r != RC_OK)
-		(void)err_set(err, r, "the message cannot be read or kept");
-	memcpy(out->id, d->delivery_id, sizeof out->id);
-	out->junk = (d->flags & DELIVER_JUNK) != 0;
-	if (r == RC_OK)
-		r = add_delivery(a, d, &body, out, need, err);
-	store_body_free(&body);
-	if (r == RC_OK)
-		mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s%s",
-		    a->o.name, out->uid,
-		    (unsigned long long)(d->front.n + d->size),
-		    out->junk ? " junk=1" : "",
-		    out->repeated ? " repeated=1" : "");
-	else
-		note_unstored(a, d->delivery_id, err);
-	return r;
-}
-
 static void
 on_deliver(struct account *a, struct msg *m)
 {
 	struct err err = {.text = ""};
-	struct delivered what = {.folder = NULL};
+	struct delivered what = {.junk = false};
+	const struct delivering how = {a->o.name, a->store, a->rules,
+	    a->message_max, a->conf->virus.clamd == NULL};
 	struct mail_delivery d;
 	uint64_t need = 0;
 	int r = mail_delivery_get(m, &d);
 
 	if (r == RC_OK) {
-		r = deliver(a, &d, &what, &need, &err);
+		r = account_deliver(&how, &d, &what, &need, &err);
+		if (r != RC_OK && d.fd >= 0)
+			note_unstored(a, d.delivery_id, &err);
 		mail_delivery_fini(&d);
 	} else {
 		(void)err_set(&err, r, "not for this account");
@@ -335,6 +377,7 @@ on_deliver(struct account *a, struct msg *m)
 		enqueue(a, m->id, need, &what);
 		return;
 	}
+	rules_outcome_fini(&what.o);
 	mlog(LOG_WARN, "deliver.fail", "account=%s rc=%s text=\"%s\"",
 	    a->o.name, rc_name(r), err.text);
 	answer(a, m->id, r, err.text);
@@ -539,6 +582,29 @@ on_junk_explain(struct account *a, struct msg *m)
 }
 
 static void
+on_rules(struct account *a, struct msg *m)
+{
+	struct err err = {.text = ""};
+	struct rules_ask asked;
+	int r;
+
+	if (rules_ask_get(m, &asked) != RC_OK) {
+		answer(a, m->id, RC_SYNTAX, "the order is garbled");
+		return;
+	}
+	if (!is_mine(a, asked.account))
+		r = err_set(&err, RC_DENIED, "not this account");
+	else if (asked.fd < 0)
+		r = err_set(&err, RC_TEMP, "too many open files");
+	else
+		r = rules_command(a->rules, &asked, &err);
+	answer(a, m->id, r, err.text);
+	rules_ask_fini(&asked);
+	if (store_poisoned(a->store))
+		ev_post(a->loop, leave_broken, a);
+}
+
+static void
 on_keeper(struct line *l, struct msg *m, void *arg)
 {
 	struct account *a = arg;
@@ -570,6 +636,12 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 	case JUNK_EXPLAIN:
 		on_junk_explain(a, m);
 		break;
+	case RULES:
+		on_rules(a, m);
+		break;
+	case ACCOUNT_SENT:
+		on_sent(a, m);
+		break;
 	default:
 		break;
 	}
@@ -581,7 +653,8 @@ static bool
 is_busy(struct account *a)
 {
 	return a->pending != NULL || pool_count(a->pool) > 0 ||
-	       maintenance_busy(a->maintenance) || account_junk_busy(a->junk);
+	       outbox_busy(a->outbox) || maintenance_busy(a->maintenance) ||
+	       account_junk_busy(a->junk);
 }
 
 static void
@@ -651,6 +724,8 @@ account_new(struct ev_loop *loop, struct store *store,
 		      .back = junk_judged,
 		      .reply = junk_answer,
 		      .arg = a});
+	a->rules = rules_new(store);
+	a->outbox = outbox_new(loop, store, a->o.name, &outbox_calls, a);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
 	a->history = history_new(loop);
 	a->maintenance =
@@ -693,6 +768,7 @@ account_set_conf(struct account *a, struct conf *conf)
 	maintenance_set_retention(a->maintenance, conf->retention_ms);
 	quota_watch_conf(&a->quota, conf, a->o.name);
 	account_junk_set_conf(a->junk, conf);
+	rules_set_conf(a->rules, conf, a->o.name);
 }
 
 void
@@ -717,6 +793,7 @@ account_set_keeper(struct account *a, int fd)
 	msg_init(&m, ACCOUNT_OPEN);
 	if (peer_tell(a->keeper, &m) != RC_OK)
 		mlog(LOG_DEBUG, "account.reply.lost", "type=ACCOUNT_OPEN");
+	outbox_again(a->outbox);
 }
 
 bool
@@ -727,8 +804,13 @@ account_stop(struct account *a)
 	ev_timer_del(&a->tick);
 	maintenance_free(&a->maintenance);
 	clean = pool_stop(a->pool, SESSIONS_END_MS);
+	a->stopped = true;
+	while (a->sending != NULL)
+		finish_sending(a->sending);
 	flush_pending(a);
 	history_flush(a->history);
+	outbox_free(&a->outbox);
+	rules_free(&a->rules);
 	quota_watch_fini(&a->quota);
 	account_junk_free(&a->junk);
 	conf_free(&a->conf);

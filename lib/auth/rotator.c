@@ -186,6 +186,7 @@ rotator_record_is_right(const struct dns_answer *a,
     enum dkim_algorithm algorithm, const uint8_t hash[DKIM_HASH],
     struct sv signature)
 {
+	const struct dkim_claim c = {algorithm, false, hash, signature};
 	struct dkim_record record;
 	unsigned keys = 0, right = 0, bits;
 	struct buf text;
@@ -198,8 +199,8 @@ rotator_record_is_right(const struct dns_answer *a,
 		    dkim_record_parse(buf_sv(&text), &record) != RC_OK)
 			continue;
 		keys++;
-		right += dkim_record_verify(&record, algorithm, false, hash,
-			     signature, &bits) == DKIM_R_NONE;
+		right +=
+		    dkim_record_verify(&record, &c, NULL, &bits) == DKIM_R_NONE;
 	}
 	buf_fini(&text);
 	return keys == 1 && right == 1;

@@ -234,6 +234,7 @@ xml_begin_page(struct xml *x, struct buf *out, const char *title)
 	    "initial-scale=1\"");
 	xml_void(x, "meta", "name=\"color-scheme\" content=\"light dark\"");
 	xml_void(x, "link", "rel=\"stylesheet\" href=\"/style.css\"");
+	xml_void(x, "link", "rel=\"icon\" href=\"/icon.svg\"");
 	xml_leaf(x, "title", sv_str(title));
 	xml_close(x);
 	xml_open(x, "body", NULL);

@@ -143,6 +143,8 @@ look_at(struct scan *s, const yaml_token_t *t)
 		s->key = t->type == YAML_KEY_TOKEN;
 	} else if (t->type == YAML_SCALAR_TOKEN) {
 		look_at_scalar(s, t);
+	} else if (t->type == YAML_VALUE_TOKEN && s->secret >= 0) {
+		(void)byte_of(s, t->end_mark.index + 1); /* a blank */
 	}
 }
 

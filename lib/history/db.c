@@ -24,6 +24,10 @@
 	"CREATE TABLE count(day INTEGER NOT NULL, what INTEGER NOT NULL,"    \
 	" n INTEGER NOT NULL, PRIMARY KEY(day, what)) WITHOUT ROWID;"        \
 	"PRAGMA user_version = 1;"
+/* Histories that were begun before do not have it. */
+#define CLOCK                                                      \
+	"CREATE TABLE IF NOT EXISTS clock(id INTEGER PRIMARY KEY," \
+	" time INTEGER NOT NULL)"
 
 static int
 make_tables(sqlite3 *h, struct err *err)
@@ -40,6 +44,8 @@ make_tables(sqlite3 *h, struct err *err)
 	else if (version > 0 && version != VERSION)
 		return err_set(err, RC_DAMAGED,
 		    "the history is of another version of Hearthmail");
+	if (history_db_rc(r) == RC_OK)
+		r = sqlite3_exec(h, CLOCK, NULL, NULL, NULL);
 	if (history_db_rc(r) != RC_OK)
 		return err_set(
 		    err, history_db_rc(r), "history: %s", sqlite3_errmsg(h));

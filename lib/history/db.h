@@ -8,6 +8,7 @@
  *          history/record.h has them: mostly all that there are
  *   later  steps that came in a later transaction
  *   count  numbers by day, local time
+ *   clock  when it was pruned last
  *
  * Most messages are stored within a second, and are one row: steps wait in
  * memory for the next history_db_commit (or search) and are written together.
@@ -55,8 +56,12 @@ void history_db_count(struct history_db *db, uint32_t what, uint64_t n);
 bool history_db_pending(const struct history_db *db);
 int history_db_commit(struct history_db *db) RC_USE_RESULT;
 
-/* Removes some of what is too old or too much; *more: call it again. */
-int history_db_prune(struct history_db *db, bool *more) RC_USE_RESULT;
+/* Removes some of what is too old at that time, in ms since 1970, or too much;
+ * *more: call it again. */
+int history_db_prune(
+    struct history_db *db, int64_t now, bool *more) RC_USE_RESULT;
+/* What an earlier process has believed the time to be, in ms; 0: nothing. */
+int64_t history_db_time(struct history_db *db);
 
 /* The newest first, no more than most and f->most; looks for ms at most. */
 struct history_found {
@@ -85,9 +90,13 @@ int history_db_read(struct history_db *db, uint64_t story, uint32_t from,
 /* Of the last so many days, today included. */
 void history_db_counts(
     struct history_db *db, unsigned days, uint64_t out[HISTORY_COUNTS]);
+/* Keeps what there is in this hour. */
+int history_db_sample(
+    struct history_db *db, const struct history_sample *s) RC_USE_RESULT;
+/* The answer to CMD_DAYS; out->row is the caller's to free. */
+void history_db_days(struct history_db *db, struct history_days *out);
 /* Since it was opened. */
-void history_db_ever(
-    const struct history_db *db, uint64_t out[HISTORY_COUNTS]);
+void history_db_ever(const struct history_db *db, uint64_t out[HISTORY_COUNTS]);
 /* Steps that were lost on the way in that time. */
 uint64_t history_db_lost(struct history_db *db, unsigned days);
 /* For history_db_count. */

@@ -42,6 +42,8 @@ enum statement {
 	Q_RECENT,
 	Q_COUNT,
 	Q_COUNTS,
+	Q_SAMPLE,
+	Q_DAYS,
 	Q_FORGET_COUNTS,
 	Q_SCAN,
 	Q_SCAN_LATER,
@@ -59,6 +61,8 @@ enum statement {
 	Q_REWRITE,
 	Q_SOME_LATER,
 	Q_REWRITE_LATER,
+	Q_TIME,
+	Q_SET_TIME,
 	STATEMENTS
 };
 
@@ -126,7 +130,7 @@ int history_db_read_recent(struct history_db *db) RC_USE_RESULT;
 /* What is pending goes into the transaction. */
 int history_db_write_pending(struct history_db *db) RC_USE_RESULT;
 void history_db_drop_pending(struct history_db *db);
-/* The day, local time. */
-int64_t history_db_today(void);
+/* The day of that time in ms since 1970, local time. */
+int64_t history_db_day(int64_t ms);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/clk.h"
 #include "history/aside.h"
 #include "history/record.h"
 
@@ -82,9 +81,9 @@ is_too_large(struct history_db *db)
 
 /* Refusals have half the time that there is. */
 static int
-make_room(struct history_db *db, struct batch *b, size_t *n)
+make_room(struct history_db *db, int64_t now, struct batch *b, size_t *n)
 {
-	int64_t now = clk_now(), half;
+	int64_t half;
 	int r;
 
 	if (b->n == 0)
@@ -150,8 +149,17 @@ hide_subjects(struct history_db *db, bool *more)
 	return r;
 }
 
+int64_t
+history_db_time(struct history_db *db)
+{
+	int64_t time = 0;
+
+	(void)!history_db_run(db, Q_TIME, 0, 0, &time);
+	return time;
+}
+
 int
-history_db_prune(struct history_db *db, bool *more)
+history_db_prune(struct history_db *db, int64_t now, bool *more)
 {
 	struct batch b;
 	int64_t keep = db->o.keep_ms;
@@ -162,17 +170,18 @@ history_db_prune(struct history_db *db, bool *more)
 		r = history_db_begin(db);
 	*more = false;
 	history_aside_forget(
-	    HISTORY_DB_NAME, keep > 0 ? (clk_now() - keep) / 1000 : INT64_MAX);
+	    HISTORY_DB_NAME, keep > 0 ? (now - keep) / 1000 : INT64_MAX);
 	if (r == RC_OK)
 		r = read_batch(db, Q_OLDEST, 0, &b);
 	if (r == RC_OK)
-		r = drop_batch(
-		    db, &b, keep > 0 ? clk_now() - keep : INT64_MAX, &n);
+		r = drop_batch(db, &b, keep > 0 ? now - keep : INT64_MAX, &n);
 	if (r == RC_OK && n == 0 && is_too_large(db))
-		r = make_room(db, &b, &crowded);
+		r = make_room(db, now, &b, &crowded);
 	if (r == RC_OK)
 		r = history_db_run(db, Q_FORGET_COUNTS,
-		    history_db_today() - DAYS_KEPT, 0, NULL);
+		    history_db_day(now) - DAYS_KEPT, 0, NULL);
+	if (r == RC_OK)
+		r = history_db_run(db, Q_SET_TIME, now, 0, NULL);
 	*more = n == HISTORY_PRUNE_SOME || crowded > 0;
 	if (r == RC_OK && !db->o.subjects)
 		r = hide_subjects(db, more);

@@ -18,6 +18,10 @@ static const char *const sql[STATEMENTS] = {
     [Q_COUNT] = "INSERT INTO count(day, what, n) VALUES(?, ?, ?)"
 		" ON CONFLICT DO UPDATE SET n = n + excluded.n",
     [Q_COUNTS] = "SELECT what, sum(n) FROM count WHERE day > ? GROUP BY what",
+    [Q_SAMPLE] = "INSERT INTO count(day, what, n) VALUES(?, ?, ?)"
+		 " ON CONFLICT DO UPDATE SET n = excluded.n",
+    [Q_DAYS] = "SELECT day, what, n FROM count WHERE day > ?"
+	       " ORDER BY day, what LIMIT ?",
     [Q_FORGET_COUNTS] = "DELETE FROM count WHERE day < ?",
     [Q_SCAN] = "SELECT id, delivery, steps FROM story WHERE id < ?"
 	       " ORDER BY id DESC",
@@ -41,6 +45,8 @@ static const char *const sql[STATEMENTS] = {
 		     " AND story <= ?",
     [Q_REWRITE_LATER] =
 	"UPDATE later SET steps = ?3 WHERE story = ?1 AND n = ?2",
+    [Q_TIME] = "SELECT time FROM clock WHERE id = 0",
+    [Q_SET_TIME] = "INSERT OR REPLACE INTO clock(id, time) VALUES(0, ?)",
 };
 
 /* ---- SQLite ---- */

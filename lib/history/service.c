@@ -7,8 +7,9 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "history/record.h"
+#include "history/clock.h"
 #include "history/feedback.h"
+#include "history/record.h"
 #include "ipc/msg_answer.h"
 #include "ipc/proto.h"
 #include "ipc/server.h"
@@ -38,6 +39,7 @@ struct history_service {
 	char trouble[ERR_TEXT_MAX];
 	struct ipc_server *clients;
 	struct ev_timer *commit, *prune, *retry;
+	struct history_clock clock;
 	unsigned uncommitted, unpruned;
 	uint64_t lost;	   /* steps that the log has not said yet */
 	int64_t lost_said; /* clk_mono: not again before that */
@@ -93,6 +95,9 @@ open_db(struct history_service *s)
 	struct err err = {.text = ""};
 
 	if (history_db_open(&s->o, &s->db, &err) == RC_OK) {
+		if (s->clock.time == 0)
+			s->clock = (struct history_clock){
+			    .time = history_db_time(s->db), .mono = clk_mono()};
 		say_well(s);
 		return;
 	}
@@ -149,16 +154,17 @@ static void
 on_prune(void *arg)
 {
 	struct history_service *s = arg;
+	int64_t now = history_clock_look(&s->clock, clk_now(), clk_mono());
 	bool more = false;
 
 	s->prune = NULL;
 	s->unpruned = 0;
 	if (s->reports != NULL &&
-	    history_reports_prune(s->reports, clk_now() / 1000) != RC_OK)
+	    history_reports_prune(s->reports, now / 1000) != RC_OK)
 		mlog(LOG_WARN, "reports.prune",
 		    "text=\"old reports cannot be removed now\"");
 	if (s->db != NULL)
-		look_at(s, history_db_prune(s->db, &more));
+		look_at(s, history_db_prune(s->db, now, &more));
 	s->prune =
 	    ev_timer_add(s->loop, more ? PRUNE_SOON : PRUNE_MS, on_prune, s);
 }
@@ -398,6 +404,19 @@ history_answer_read(struct history_db *db, struct msg *m, struct msg *reply)
 }
 
 static void
+answer_days(struct history_service *s, struct msg *reply)
+{
+	struct history_days days = {.n = 0};
+
+	/* What is counted is written once a second. */
+	if (s->db != NULL)
+		history_db_days(s->db, &days);
+	msg_init(reply, MSG_REPLY);
+	history_days_put(reply, &days);
+	free(days.row);
+}
+
+static void
 on_question(struct client *c, struct msg *m)
 {
 	struct history_service *s = c->ipc.arg;
@@ -411,6 +430,8 @@ on_question(struct client *c, struct msg *m)
 	else if (m->type == CMD_REPORTS) {
 		open_reports(s);
 		history_reports_answer(s->reports, m, &reply);
+	} else if (m->type == CMD_DAYS) {
+		answer_days(s, &reply);
 	} else
 		msg_answer_make(
 		    &reply, m->id, RC_SYNTAX, "the history does not know that");
@@ -450,6 +471,7 @@ take_feedback(struct client *c, struct msg *m, bool *reply_is_due)
 	struct feedback_wanted wanted;
 	struct feedback_done done;
 	struct feedback_rest rest;
+	struct history_sample sample;
 	bool smtp = c->writer == HISTORY_W_SMTP;
 	bool queue = c->writer == HISTORY_W_QUEUE;
 	int r = RC_DENIED, kept = RC_TEMP;
@@ -473,6 +495,11 @@ take_feedback(struct client *c, struct msg *m, bool *reply_is_due)
 		r = feedback_rest_get(m, &rest);
 		if (r == RC_OK && s->reports != NULL)
 			kept = history_feedback_rest(s->reports, &rest);
+	} else if (queue && m->type == HISTORY_SAMPLE) {
+		r = history_sample_get(m, &sample);
+		if (r == RC_OK && s->db != NULL &&
+		    history_db_sample(s->db, &sample) == RC_OK)
+			written(s, 0);
 	} else if (queue && m->type == FEEDBACK_NEXT) {
 		*reply_is_due = true;
 		return RC_OK;

@@ -26,6 +26,9 @@ const struct codec_type *const ipc_messages[] = {
     &expunged_done_codec,
     &account_usage_codec,
     &account_full_codec,
+    &account_mail_codec,
+    &account_sent_codec,
+    &rules_ask_codec,
     /* msg_auth.h */
     &login_ask_codec,
     &login_done_codec,
@@ -69,6 +72,8 @@ const struct codec_type *const ipc_messages[] = {
     &trace_found_codec,
     &trace_read_codec,
     &trace_steps_codec,
+    &history_sample_codec,
+    &history_days_codec,
     &trace_mine_codec,
     &trace_stories_codec,
     /* msg_junk.h */

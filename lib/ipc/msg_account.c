@@ -62,6 +62,8 @@ delivery_fields(struct codec *c, struct mail_delivery *v)
 	codec_sv(c, &v->front);
 	codec_sv(c, &v->verdict);
 	codec_u8(c, &v->junk_score);
+	codec_text(c, &v->sender, ACCOUNT_ADDRESS_MAX);
+	codec_text(c, &v->written, ACCOUNT_ADDRESS_MAX);
 	codec_fd_maybe(c, &v->fd);
 }
 
@@ -115,6 +117,48 @@ done_fields(struct codec *c, struct expunged_done *v)
 }
 
 CODEC(expunged_done, done_fields)
+
+static void
+mail_fields(struct codec *c, struct account_mail *v)
+{
+	name_field(c, &v->account);
+	codec_bytes(c, v->id, sizeof v->id);
+	codec_below(c, &v->kind, ACCOUNT_MAIL_KINDS);
+	codec_text(c, &v->sender, ACCOUNT_ADDRESS_MAX);
+	codec_text(c, &v->to, ACCOUNT_ADDRESS_MAX);
+	codec_text(c, &v->via, ACCOUNT_ADDRESS_MAX);
+	codec_sv(c, &v->results);
+	codec_u64(c, &v->size);
+	codec_fd_maybe(c, &v->fd);
+}
+
+CODEC(account_mail, mail_fields)
+
+static void
+sent_fields(struct codec *c, struct account_sent *v)
+{
+	name_field(c, &v->account);
+	codec_bytes(c, v->id, sizeof v->id);
+	codec_rc(c, &v->rc);
+	codec_text(c, &v->text, ERR_TEXT_MAX);
+}
+
+CODEC(account_sent, sent_fields)
+
+static void
+rules_fields(struct codec *c, struct rules_ask *v)
+{
+	name_field(c, &v->account);
+	codec_below(c, &v->action, RULES_ACTIONS);
+	codec_sv(c, &v->name);
+	codec_sv(c, &v->to);
+	codec_text(c, &v->sender, ACCOUNT_ADDRESS_MAX);
+	codec_text(c, &v->written, ACCOUNT_ADDRESS_MAX);
+	codec_u64(c, &v->size);
+	codec_fd_maybe(c, &v->fd);
+}
+
+CODEC(rules_ask, rules_fields)
 
 static void
 usage_fields(struct codec *c, struct account_usage *v)

@@ -8,8 +8,9 @@
 #include "ipc/codec.h"
 
 /* Texts, with a NUL behind them. */
-#define ACCOUNT_NAME_MAX 64
-#define ACCOUNT_PEER_MAX 64
+#define ACCOUNT_NAME_MAX    64
+#define ACCOUNT_PEER_MAX    64
+#define ACCOUNT_ADDRESS_MAX 1025 /* as in the queue */
 
 /*
  * All that the keeper passes on begins with the account's name: RC_SYNTAX if
@@ -61,6 +62,9 @@ struct mail_delivery {
 	/* How likely it is junk, 1 to 100; 0: nobody has judged it.  Set by
 	 * the account. */
 	uint8_t junk_score;
+	/* The envelope: the address that was written to, empty for letters of
+	 * our own, of which rules see nothing; and the sender, empty: <>. */
+	struct sv sender, written;
 	int fd; /* the body; -1: it got lost on the way */
 };
 CODEC_FUNCTIONS(mail_delivery);
@@ -86,6 +90,38 @@ struct expunged_query {
 			     was, or FALLBACK if that is gone */
 };
 
+/* What becomes of a message that rules send. */
+enum account_mail_kind {
+	ACCOUNT_MAIL_FORWARD, /* it leaves as what an alias forwards does */
+	ACCOUNT_MAIL_LETTER,  /* its owner's: it is signed */
+	ACCOUNT_MAIL_KINDS
+};
+
+/* ACCOUNT_SEND: an account to the keeper, which writes the account's name
+ * itself, and the keeper to the queue. */
+struct account_mail {
+	struct sv account;
+	uint8_t id[16];	   /* its delivery id: the same each time it is sent */
+	uint8_t kind;	   /* enum account_mail_kind */
+	struct sv sender;  /* of the envelope; empty: <> */
+	struct sv to;	   /* one address */
+	struct sv via;	   /* the account's address that was written to */
+	struct sv results; /* the field Authentication-Results, or empty */
+	uint64_t size;
+	int fd; /* the body; -1: it got lost on the way */
+};
+CODEC_FUNCTIONS(account_mail);
+
+/* ACCOUNT_SENT: what the queue says to that, by way of the keeper.  RC_OK: it
+ * has it.  RC_TEMP, RC_NOSPACE: not now.  Else never. */
+struct account_sent {
+	struct sv account;
+	uint8_t id[16];
+	int rc;
+	struct sv text;
+};
+CODEC_FUNCTIONS(account_sent);
+
 /* EXPUNGED. */
 struct expunged_ask {
 	struct sv account;
@@ -102,6 +138,30 @@ struct expunged_done {
 	uint64_t freed; /* bytes on the disk */
 };
 CODEC_FUNCTIONS(expunged_done);
+
+enum rules_action {
+	RULES_LIST, /* lines "active TAB size TAB name" */
+	RULES_PUT,
+	RULES_CHECK,
+	RULES_GET,
+	RULES_ACTIVATE, /* no name: none is any more */
+	RULES_DELETE,
+	RULES_RENAME,
+	RULES_TEST,
+	RULES_ACTIONS
+};
+
+/* RULES: of the machine's owner. */
+struct rules_ask {
+	struct sv account;
+	uint8_t action; /* enum rules_action */
+	struct sv name, to;
+	struct sv sender, written; /* TEST: the envelope */
+	uint64_t size; /* what of the file is a script or a message; what is
+			* answered comes behind it */
+	int fd;	       /* -1: it got lost on the way */
+};
+CODEC_FUNCTIONS(rules_ask);
 
 /* ACCOUNT_USAGE. */
 struct account_usage {

@@ -141,8 +141,10 @@ CODEC_FUNCTIONS(ctl_errand);
 
 /* CTL_ERRAND_DONE: to all who have asked for it meanwhile. */
 struct ctl_errand_done {
-	uint8_t what;	/* enum errand */
-	int rc;		/* RC_OK; RC_DENIED: not for you; RC_TEMP: it failed */
+	uint8_t what; /* enum errand */
+	/* RC_OK; RC_DENIED: not for you; RC_SYNTAX: the configuration's file
+	 * cannot be read now; RC_TEMP: it failed */
+	int rc;
 	int64_t when;	/* it was run, ms since 1970 */
 	uint8_t status; /* its exit code */
 	int fd;		/* the output, sealed; -1: none */

@@ -32,6 +32,7 @@ mail_fields(struct codec *c, struct queue_mail *v)
 		codec_bool(c, &v->to[i].junk);
 		codec_u8(c, &v->to[i].override);
 		codec_u8(c, &v->to[i].onward);
+		codec_text(c, &v->to[i].written, QUEUE_ADDRESS_MAX + 1);
 	}
 	codec_list_end(c, (void **)&v->to, &v->nto);
 	codec_fd_maybe(c, &v->fd);

@@ -12,6 +12,7 @@
 #define SPOOL_JUNK \
 	0x8u /* into Junk, of some recipients: nobody is told of it */
 #define SPOOL_KNOWN    0x10u  /* its sender is not forged, and may be told */
+#define SPOOL_RULES    0x20u  /* an account's rules have sent it */
 #define SPOOL_FEEDBACK 0x100u /* a report to the owner of a domain */
 
 /* The answer to QUEUE_FILE. */
@@ -35,6 +36,8 @@ struct queue_to {
 	 * other servers, or one to which a forwarded message comes back. */
 	bool forward;
 	uint8_t onward; /* enum onward, of an alias */
+	/* Of a local one: the address that was written to, if it is known. */
+	struct sv written;
 };
 
 /* QUEUE_PUT. */

@@ -72,6 +72,7 @@ enum proto {
 	 * still ends */
 	SESSION_LOCAL,
 	EXPUNGED, /* expunged_ask -> expunged_done */
+	RULES,	  /* rules_ask -> msg_answer */
 
 	/* ---- smtp, submission, queue to keeper, keeper to account:
 	 * msg_account.h ---- */
@@ -85,6 +86,11 @@ enum proto {
 	ACCOUNT_OPEN,
 	ACCOUNT_LEAVE, /* may I go? -> msg_answer: RC_OK or RC_TEMP */
 	ACCOUNT_USAGE, /* account_usage */
+	/* What its rules send: account_mail, which the keeper passes on to the
+	 * queue with the account's name.  The queue tells the keeper, and that
+	 * the account, ACCOUNT_SENT: account_sent. */
+	ACCOUNT_SEND,
+	ACCOUNT_SENT,
 
 	/* ---- keeper to those who deliver: msg_account.h ---- */
 
@@ -181,6 +187,11 @@ enum proto {
 	CMD_TRACE_FIND, /* trace_find -> trace_found */
 	CMD_TRACE_READ, /* trace_read -> trace_steps */
 	CMD_REPORTS,	/* reports_ask -> reports_answer */
+	CMD_DAYS,	/* -> history_days */
+
+	/* ---- queue to history; no answer ---- */
+
+	HISTORY_SAMPLE, /* history_sample */
 
 	/* ---- account to junk, and the command line to it: msg_junk.h;
 	 * -> junk_told ---- */

@@ -338,6 +338,66 @@ keeper_status(const struct keeper *k, struct buf *text)
 			    is_full(a) ? ": FULL, gets no mail" : "");
 }
 
+/* ---- what rules send ---- */
+
+/* The queue's line. */
+static struct client *
+find_queue(struct keeper *k)
+{
+	struct ipc_client *c = ipc_server_clients(k->clients);
+
+	for (; c != NULL; c = c->next)
+		if (c->line != NULL &&
+		    (((struct client *)c)->may & KEEPER_IS_QUEUE) != 0)
+			return (struct client *)c;
+	return NULL;
+}
+
+/* Passed on in the account's name, whatever it says. */
+static void
+on_send(struct account *a, struct msg *m)
+{
+	struct client *queue = find_queue(a->k);
+	struct account_mail mail;
+	struct account_sent sent = {.account = sv_str(a->name),
+	    .rc = RC_TEMP,
+	    .text = SV("the queue is not available")};
+	struct msg out;
+
+	if (account_mail_get(m, &mail) != RC_OK)
+		return;
+	if (queue != NULL) {
+		mail.account = sv_str(a->name);
+		msg_init(&out, ACCOUNT_SEND);
+		account_mail_put(&out, &mail);
+		ipc_client_tell(&queue->ipc, &out);
+		return;
+	}
+	memcpy(sent.id, mail.id, sizeof sent.id);
+	account_mail_fini(&mail);
+	msg_init(&out, ACCOUNT_SENT);
+	account_sent_put(&out, &sent);
+	if (line_send(a->line, &out) != RC_OK)
+		mlog(LOG_DEBUG, "keeper.reply.lost", "type=ACCOUNT_SENT");
+}
+
+/* Lost, it comes again: the account asks once more. */
+static void
+on_sent(struct keeper *k, const char *name, struct msg *m)
+{
+	struct account *a;
+	struct msg copy;
+
+	for (a = k->accounts; a != NULL; a = a->next) {
+		if (strcmp(a->name, name) != 0 || a->line == NULL)
+			continue;
+		msg_init(&copy, m->type);
+		buf_addsv(&copy.b, buf_sv(&m->b));
+		if (line_send(a->line, &copy) != RC_OK)
+			mlog(LOG_DEBUG, "keeper.sent.lost", "account=%s", name);
+	}
+}
+
 static void
 on_account_msg(struct line *l, struct msg *m, void *arg)
 {
@@ -359,6 +419,10 @@ on_account_msg(struct line *l, struct msg *m, void *arg)
 	}
 	if (m->type == ACCOUNT_USAGE) {
 		on_usage(a, m);
+		return;
+	}
+	if (m->type == ACCOUNT_SEND) {
+		on_send(a, m);
 		return;
 	}
 	if (m->type != MSG_REPLY)
@@ -470,8 +534,10 @@ is_allowed(const struct client *c, const struct msg *m)
 	    m->type == PAGE_OPEN)
 		return (c->may & KEEPER_MAY_SESSION) != 0;
 	if (m->type == SESSION_LOCAL || m->type == EXPUNGED ||
-	    m->type == JUNK_EXPLAIN)
+	    m->type == JUNK_EXPLAIN || m->type == RULES)
 		return (c->may & KEEPER_MAY_LOCAL) != 0;
+	if (m->type == ACCOUNT_SENT)
+		return (c->may & KEEPER_IS_QUEUE) != 0;
 	return false;
 }
 
@@ -502,6 +568,10 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 	}
 	if (m->type == SESSION_KICK) {
 		on_kick(k, name, m);
+		return;
+	}
+	if (m->type == ACCOUNT_SENT) {
+		on_sent(k, name, m);
 		return;
 	}
 	if (conf_account_by_name(k->conf, sv_str(name)) < 0) {

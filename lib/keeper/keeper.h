@@ -26,9 +26,12 @@ struct keeper;
 #define KEEPER_MAY_DELIVER 0x1u /* DELIVER */
 #define KEEPER_MAY_SESSION \
 	0x2u /* SESSION_OPEN, SESSION_KICK, PAGE_OPEN: auth alone */
-/* SESSION_LOCAL, EXPUNGED: a connection of the command line, whose peer the
- * supervisor has found to be root or the server's own user. */
+/* SESSION_LOCAL, EXPUNGED, RULES: a connection of the command line, whose peer
+ * the supervisor has found to be root or the server's own user. */
 #define KEEPER_MAY_LOCAL 0x4u
+/* The queue: it gets what rules send (ACCOUNT_SEND), and says what becomes of
+ * that (ACCOUNT_SENT). */
+#define KEEPER_IS_QUEUE 0x8u
 
 struct keeper_ops {
 	/* Asks the supervisor for the process of this account. */

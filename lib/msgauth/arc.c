@@ -89,7 +89,7 @@ hash_seal(
 /* Each seal covers the sets before it, so that one pass is enough. */
 static void
 read_seals(struct arc_verify *a, const struct arc_sets *sets,
-    struct fieldset *fields, struct bodies *bodies)
+    struct fieldset *fields, struct bodies *bodies, struct dkim_keys *keys)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
@@ -99,8 +99,8 @@ read_seals(struct arc_verify *a, const struct arc_sets *sets,
 		const struct arc_set *set = &sets->set[i];
 		const char *domain;
 
-		a->seal[i] =
-		    dkim_signed_new(&set->seal, DKIM_FIELD_AS, fields, bodies);
+		a->seal[i] = dkim_signed_new(
+		    &set->seal, DKIM_FIELD_AS, fields, bodies, keys);
 		domain = dkim_signed_verdict(a->seal[i])->domain;
 		memcpy(a->outcome.sealer[i - 1], domain, strlen(domain) + 1);
 		/* Without a hash it does not verify. */
@@ -113,7 +113,8 @@ read_seals(struct arc_verify *a, const struct arc_sets *sets,
 }
 
 struct arc_verify *
-arc_verify_new(struct fieldset *fields, struct bodies *bodies)
+arc_verify_new(
+    struct fieldset *fields, struct bodies *bodies, struct dkim_keys *keys)
 {
 	struct arc_verify *a = xcalloc(1, sizeof *a);
 	struct arc_sets *sets = xcalloc(1, sizeof *sets);
@@ -130,9 +131,9 @@ arc_verify_new(struct fieldset *fields, struct bodies *bodies)
 	} else {
 		a->n = sets->n;
 		for (i = a->n; i > 0 && a->n - i < OLDER_MAX; i--)
-			a->ams[i] = dkim_signed_new(
-			    &sets->set[i].ams, DKIM_FIELD_AMS, fields, bodies);
-		read_seals(a, sets, fields, bodies);
+			a->ams[i] = dkim_signed_new(&sets->set[i].ams,
+			    DKIM_FIELD_AMS, fields, bodies, keys);
+		read_seals(a, sets, fields, bodies, keys);
 		for (i = 1; i <= a->n; i++)
 			buf_addsv(&a->results[i], sets->set[i].results);
 	}
@@ -155,6 +156,26 @@ arc_verify_free(struct arc_verify **ap)
 	}
 	free(a);
 	*ap = NULL;
+}
+
+void
+arc_verify_expiring(const struct arc_verify *a, struct buf *out)
+{
+	unsigned i;
+
+	for (i = 1; i <= a->n; i++)
+		if (a->ams[i] != NULL)
+			dkim_signed_expiring(a->ams[i], out);
+}
+
+void
+arc_verify_first_seen(struct arc_verify *a, int64_t first)
+{
+	unsigned i;
+
+	for (i = 1; i <= a->n; i++)
+		if (a->ams[i] != NULL)
+			dkim_signed_first_seen(a->ams[i], first);
 }
 
 /* ---- the judgement ---- */

@@ -44,9 +44,13 @@ struct arc_outcome {
 
 struct arc_verify;
 
+/* keys: borrowed, or NULL. */
 struct arc_verify *arc_verify_new(
-    struct fieldset *fields, struct bodies *bodies);
+    struct fieldset *fields, struct bodies *bodies, struct dkim_keys *keys);
 void arc_verify_free(struct arc_verify **a);
+/* Of the message signatures, as dkim_signed_expiring. */
+void arc_verify_expiring(const struct arc_verify *a, struct buf *out);
+void arc_verify_first_seen(struct arc_verify *a, int64_t first);
 int arc_verify_evaluate(struct arc_verify *a, const struct bodies *bodies,
     struct lookup *l, int64_t now) RC_USE_RESULT;
 const struct arc_outcome *arc_verify_get(const struct arc_verify *a);

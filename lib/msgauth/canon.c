@@ -2,6 +2,8 @@
 
 #include "base/ascii.h"
 
+#define BLOCK 64
+
 void
 dkim_body_init(struct dkim_body *b, enum dkim_canon canon,
     void (*put)(void *arg, struct sv bytes), void *arg)
@@ -25,6 +27,12 @@ flush(struct dkim_body *b)
 static void
 emit(struct dkim_body *b, struct sv bytes)
 {
+	/* Much is not copied. */
+	if (bytes.n >= sizeof b->out) {
+		flush(b);
+		b->put(b->arg, bytes);
+		return;
+	}
 	while (bytes.n > 0) {
 		size_t room = sizeof b->out - b->n;
 		size_t k = bytes.n < room ? bytes.n : room;
@@ -86,11 +94,42 @@ relaxed_run(struct dkim_body *b, struct sv s)
 	return i;
 }
 
+/* Is one of these bytes, seen with the one behind it, not in the result, or not
+ * yet?  Without branches, so that many are looked at in one step. */
+static bool
+is_changed(const char *p)
+{
+	unsigned char bad = 0;
+	size_t i;
+
+	for (i = 0; i < BLOCK; i++) {
+		unsigned char c = (unsigned char)p[i];
+		unsigned char d = (unsigned char)p[i + 1];
+		unsigned char blank = (d == ' ') | (d == '\t') | (d == '\r');
+
+		bad |= (unsigned char)((c == '\t') |
+				       (((c == ' ') | (c == '\n')) & blank));
+	}
+	return bad != 0;
+}
+
+/* Whole lines, as most are: bytes at the front that are in the result as they
+ * are, whatever follows. */
+static size_t
+relaxed_lines(struct sv s)
+{
+	size_t n = 0;
+
+	while (s.n - n > BLOCK && !is_changed(s.p + n))
+		n += BLOCK;
+	return n > 0 && s.p[n - 1] == '\r' ? n - 1 : n;
+}
+
 /* Bytes at the front that mean nothing but themselves; the first is one. */
 static size_t
 run(struct dkim_body *b, struct sv s)
 {
-	size_t n = b->canon == DKIM_SIMPLE ? sv_chr(s, '\r') : 0;
+	size_t n = b->canon == DKIM_SIMPLE ? sv_chr(s, '\r') : relaxed_lines(s);
 
 	text(b, sv_first(s, n));
 	return n > 0 ? n : relaxed_run(b, s);

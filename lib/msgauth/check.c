@@ -19,6 +19,7 @@ struct check {
 	struct in6_addr peer;
 	int64_t now;
 	bool explain;
+	struct dkim_keys *keys;
 	struct lookup *lookup;
 	struct bodies *bodies;
 	struct dkim_verify *dkim; /* NULL: no header yet */
@@ -55,6 +56,7 @@ check_new(const struct check_envelope *e)
 	c->peer = c->result.peer = e->peer;
 	c->now = e->now;
 	c->explain = e->explain;
+	c->keys = e->keys;
 	c->result.null_sender = e->sender.n == 0;
 	c->lookup = lookup_new();
 	c->bodies = bodies_new();
@@ -100,8 +102,9 @@ check_header(struct check *c, struct sv header)
 	c->nlist = list_names(fields, buf_sv(&sender), c->list);
 	buf_fini(&sender);
 	c->author = dmarc_author(fields, c->author_domain);
-	c->dkim = dkim_verify_new(fields, c->bodies, sv_str(c->author_domain));
-	c->arc = arc_verify_new(fields, c->bodies);
+	c->dkim = dkim_verify_new(
+	    fields, c->bodies, sv_str(c->author_domain), c->keys);
+	c->arc = arc_verify_new(fields, c->bodies, c->keys);
 	fieldset_free(&fields);
 	c->again = true;
 }
@@ -120,6 +123,22 @@ check_end(struct check *c)
 	c->ended = true;
 	c->again = true;
 	return bodies_end(c->bodies);
+}
+
+void
+check_expiring(const struct check *c, struct buf *out)
+{
+	must(c->dkim != NULL);
+	dkim_verify_expiring(c->dkim, out);
+	arc_verify_expiring(c->arc, out);
+}
+
+void
+check_first_seen(struct check *c, int64_t first)
+{
+	must(c->dkim != NULL && !c->ended);
+	dkim_verify_first_seen(c->dkim, first);
+	arc_verify_first_seen(c->arc, first);
 }
 
 enum dmarc_author

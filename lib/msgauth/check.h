@@ -41,10 +41,11 @@
 struct check_envelope {
 	struct in6_addr peer; /* IPv4 as ::ffff:a.b.c.d */
 	struct sv helo;
-	struct sv sender;   /* plain local@domain; empty: the null sender */
-	struct sv receiver; /* our name */
-	int64_t now;	    /* seconds; when MAIL came */
-	bool explain;	    /* look up SPF's exp= */
+	struct sv sender;	/* plain local@domain; empty: the null sender */
+	struct sv receiver;	/* our name */
+	int64_t now;		/* seconds; when MAIL came */
+	bool explain;		/* look up SPF's exp= */
+	struct dkim_keys *keys; /* borrowed until check_free; or NULL */
 };
 
 struct check_result {
@@ -71,6 +72,15 @@ void check_header(struct check *c, struct sv header);
 void check_body(struct check *c, struct sv bytes);
 /* RC_TEMP: OpenSSL failed. */
 int check_end(struct check *c) RC_USE_RESULT;
+
+/*
+ * A message that was asked to come again is known by those of its signatures
+ * that have an end: they are appended, none if there are none.  Our own
+ * deferral is not to be what they expire in.  After check_header; the time,
+ * in seconds, is that of the first try, before check_end.
+ */
+void check_expiring(const struct check *c, struct buf *out);
+void check_first_seen(struct check *c, int64_t first);
 
 int check_evaluate(struct check *c) RC_USE_RESULT;
 

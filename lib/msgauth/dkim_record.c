@@ -197,12 +197,11 @@ rsa_of(struct sv der)
 }
 
 static enum dkim_reason
-check_size(const EVP_PKEY *k, unsigned *bits)
+check_size(const EVP_PKEY *k)
 {
 	BIGNUM *e = NULL;
 	int n = EVP_PKEY_get_bits(k), ebits = RSA_EXPONENT_BITS + 1;
 
-	*bits = n > 0 ? (unsigned)n : 0;
 	if (n < DKIM_RSA_MIN)
 		return DKIM_R_KEY_SHORT;
 	if (EVP_PKEY_get_bn_param(k, OSSL_PKEY_PARAM_RSA_E, &e) == 1)
@@ -213,23 +212,42 @@ check_size(const EVP_PKEY *k, unsigned *bits)
 	return DKIM_R_NONE;
 }
 
+/* The key of p=, if it may be used: *out, for the caller to free. */
 static enum dkim_reason
-verify_rsa(
-    struct sv der, const uint8_t *hash, struct sv signature, unsigned *bits)
+read_rsa(struct sv text, struct dkim_keys *keys, EVP_PKEY **out, unsigned *bits)
+{
+	enum dkim_reason r = DKIM_R_KEY_SYNTAX;
+	EVP_PKEY *k = dkim_keys_get(keys, text);
+	bool known = k != NULL;
+	struct buf der;
+	int n;
+
+	buf_init(&der, KEY_TEXT_MAX);
+	if (!known && decode_key(text, &der))
+		k = rsa_of(buf_sv(&der));
+	buf_fini(&der);
+	if (k == NULL)
+		return r;
+	n = EVP_PKEY_get_bits(k);
+	*bits = n > 0 ? (unsigned)n : 0;
+	r = known ? DKIM_R_NONE : check_size(k);
+	if (r == DKIM_R_NONE) {
+		*out = k;
+		if (!known)
+			dkim_keys_put(keys, text, k);
+	} else {
+		EVP_PKEY_free(k);
+	}
+	return r;
+}
+
+static enum dkim_reason
+verify_rsa(EVP_PKEY *k, const uint8_t *hash, struct sv signature)
 {
 	const unsigned char *sig = (const unsigned char *)signature.p;
-	EVP_PKEY *k = rsa_of(der);
-	enum dkim_reason r;
-	EVP_PKEY_CTX *c;
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(k, NULL);
+	enum dkim_reason r = DKIM_R_NONE;
 
-	if (k == NULL)
-		return DKIM_R_KEY_SYNTAX;
-	r = check_size(k, bits);
-	if (r != DKIM_R_NONE) {
-		EVP_PKEY_free(k);
-		return r;
-	}
-	c = EVP_PKEY_CTX_new(k, NULL);
 	if (c == NULL || EVP_PKEY_verify_init(c) != 1 ||
 	    EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) != 1 ||
 	    EVP_PKEY_CTX_set_signature_md(c, EVP_sha256()) != 1)
@@ -237,20 +255,23 @@ verify_rsa(
 	else if (EVP_PKEY_verify(c, sig, signature.n, hash, DKIM_HASH) != 1)
 		r = DKIM_R_SIGNATURE;
 	EVP_PKEY_CTX_free(c);
-	EVP_PKEY_free(k);
 	return r;
 }
 
 /* [RFC 8463 3] PureEdDSA over the hash */
 static enum dkim_reason
-verify_ed25519(struct sv key, const uint8_t *hash, struct sv signature)
+verify_ed25519(struct sv text, const uint8_t *hash, struct sv signature)
 {
 	enum dkim_reason r = DKIM_R_NONE;
-	EVP_MD_CTX *c;
-	EVP_PKEY *k;
+	EVP_MD_CTX *c = NULL;
+	EVP_PKEY *k = NULL;
+	struct buf key;
 
-	if (key.n != ED25519_KEY)
+	buf_init(&key, KEY_TEXT_MAX);
+	if (!decode_key(text, &key) || key.n != ED25519_KEY) {
+		buf_fini(&key);
 		return DKIM_R_KEY_SYNTAX;
+	}
 	k = EVP_PKEY_new_raw_public_key(
 	    EVP_PKEY_ED25519, NULL, (const unsigned char *)key.p, key.n);
 	c = EVP_MD_CTX_new();
@@ -263,16 +284,16 @@ verify_ed25519(struct sv key, const uint8_t *hash, struct sv signature)
 		r = DKIM_R_SIGNATURE;
 	EVP_MD_CTX_free(c);
 	EVP_PKEY_free(k);
+	buf_fini(&key);
 	return r;
 }
 
 enum dkim_reason
-dkim_record_verify(const struct dkim_record *r, enum dkim_algorithm algorithm,
-    bool i_differs, const uint8_t hash[DKIM_HASH], struct sv signature,
-    unsigned *bits)
+dkim_record_verify(const struct dkim_record *r, const struct dkim_claim *c,
+    struct dkim_keys *keys, unsigned *bits)
 {
+	EVP_PKEY *rsa = NULL;
 	enum dkim_reason why;
-	struct buf key;
 
 	*bits = 0;
 	if (!r->mail)
@@ -281,18 +302,18 @@ dkim_record_verify(const struct dkim_record *r, enum dkim_algorithm algorithm,
 		return DKIM_R_KEY_HASH;
 	if (r->key.n == 0)
 		return DKIM_R_REVOKED;
-	if (!r->algorithm_known || r->algorithm != algorithm)
+	if (!r->algorithm_known || r->algorithm != c->algorithm)
 		return DKIM_R_KEY_TYPE;
-	if (r->strict && i_differs)
+	if (r->strict && c->i_differs)
 		return DKIM_R_KEY_STRICT;
-	buf_init(&key, KEY_TEXT_MAX);
-	if (!decode_key(r->key, &key))
-		why = DKIM_R_KEY_SYNTAX;
-	else if (algorithm == DKIM_RSA)
-		why = verify_rsa(buf_sv(&key), hash, signature, bits);
-	else
-		why = verify_ed25519(buf_sv(&key), hash, signature);
-	buf_fini(&key);
+	if (c->algorithm == DKIM_RSA) {
+		why = read_rsa(r->key, keys, &rsa, bits);
+		if (why == DKIM_R_NONE)
+			why = verify_rsa(rsa, c->hash, c->signature);
+		EVP_PKEY_free(rsa);
+	} else {
+		why = verify_ed25519(r->key, c->hash, c->signature);
+	}
 	ERR_clear_error();
 	return why;
 }

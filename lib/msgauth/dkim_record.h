@@ -5,6 +5,7 @@
 #ifndef MSGAUTH_DKIM_RECORD_H
 #define MSGAUTH_DKIM_RECORD_H
 
+#include "msgauth/dkim_keys.h"
 #include "msgauth/key.h"
 
 /* Why a signature is what it is.  The first of several that apply. */
@@ -71,17 +72,23 @@ int dkim_record_parse(struct sv text, struct dkim_record *out) RC_USE_RESULT;
 #define DKIM_RSA_MIN 1024
 #define DKIM_RSA_MAX 4096
 
+/* What a signature says of itself. */
+struct dkim_claim {
+	enum dkim_algorithm algorithm;
+	bool i_differs; /* i= has another domain than d=, which t=s forbids */
+	const uint8_t *hash; /* DKIM_HASH bytes: what it is to be of */
+	struct sv signature;
+};
+
 /*
  * Was this signature of this hash made with the record's key?  DKIM_R_NONE if
- * it was.  *bits: of the key.  i_differs: i= has another domain than d=, which
- * t=s forbids.
+ * it was.  *bits: of the key.  keys: those that were read before, or NULL.
  *
  * RSA keys may be a SubjectPublicKeyInfo, as all write them, or a bare
  * RSAPublicKey, as the RFC says.  A public exponent above 64 bits is refused:
  * with one of 3072 bits a check takes as long as signing.
  */
 enum dkim_reason dkim_record_verify(const struct dkim_record *r,
-    enum dkim_algorithm algorithm, bool i_differs,
-    const uint8_t hash[DKIM_HASH], struct sv signature, unsigned *bits);
+    const struct dkim_claim *c, struct dkim_keys *keys, unsigned *bits);
 
 #endif

@@ -14,7 +14,8 @@
 
 struct dkim_signed {
 	enum dkim_field_kind kind;
-	struct sv b_raw; /* valid as long as the field is */
+	struct dkim_keys *keys; /* borrowed, or NULL */
+	struct sv b_raw;	/* valid as long as the field is */
 	struct dkim_verdict verdict;
 	bool decided;
 	bool has_hash;
@@ -23,6 +24,7 @@ struct dkim_signed {
 	int body;		      /* the number of its hash */
 	enum dkim_canon header_canon, body_canon;
 	bool i_differs;
+	int64_t first; /* when it came first, in seconds; 0: now */
 	struct buf signature;
 	char key_name[DNS_NAME_MAX];
 };
@@ -430,12 +432,13 @@ read_field(struct dkim_signed *s, const struct mail_field *f,
 
 struct dkim_signed *
 dkim_signed_new(const struct mail_field *f, enum dkim_field_kind kind,
-    struct fieldset *fields, struct bodies *bodies)
+    struct fieldset *fields, struct bodies *bodies, struct dkim_keys *keys)
 {
 	struct dkim_signed *s = xcalloc(1, sizeof *s);
 	enum dkim_reason r;
 
 	s->kind = kind;
+	s->keys = keys;
 	buf_init(&s->signature, SIGNATURE_TEXT_MAX);
 	r = read_field(s, f, fields, bodies);
 	if (r != DKIM_R_NONE)
@@ -468,6 +471,19 @@ dkim_signed_set_hash(struct dkim_signed *s, const uint8_t hash[DKIM_HASH])
 	s->has_hash = true;
 }
 
+void
+dkim_signed_expiring(const struct dkim_signed *s, struct buf *out)
+{
+	if (s->verdict.expires > 0)
+		buf_addsv(out, buf_sv(&s->signature));
+}
+
+void
+dkim_signed_first_seen(struct dkim_signed *s, int64_t first)
+{
+	s->first = first;
+}
+
 const struct dkim_verdict *
 dkim_signed_verdict(const struct dkim_signed *s)
 {
@@ -493,6 +509,8 @@ try_record(struct dkim_signed *s, struct sv record, bool *is_key)
 {
 	struct dkim_verdict *v = &s->verdict;
 	enum dkim_reason r = DKIM_R_KEY_SYNTAX;
+	const struct dkim_claim c = {
+	    v->algorithm, s->i_differs, s->hash, buf_sv(&s->signature)};
 	struct dkim_record key;
 	unsigned bits;
 	struct buf text;
@@ -501,8 +519,7 @@ try_record(struct dkim_signed *s, struct sv record, bool *is_key)
 	*is_key = dns_txt(record, &text) == RC_OK &&
 		  dkim_record_parse(buf_sv(&text), &key) == RC_OK;
 	if (*is_key) {
-		r = dkim_record_verify(&key, v->algorithm, s->i_differs,
-		    s->hash, buf_sv(&s->signature), &bits);
+		r = dkim_record_verify(&key, &c, s->keys, &bits);
 		v->testing = key.testing;
 		v->bits = bits;
 	}
@@ -536,8 +553,9 @@ static enum dkim_reason
 check_trust(const struct dkim_signed *s, int64_t now)
 {
 	const struct dkim_verdict *v = &s->verdict;
+	int64_t came = s->first > 0 && s->first < now ? s->first : now;
 
-	if (v->expires > 0 && now - DKIM_DRIFT > v->expires)
+	if (v->expires > 0 && came - DKIM_DRIFT > v->expires)
 		return DKIM_R_EXPIRED;
 	if (v->signed_at - DKIM_DRIFT > now)
 		return DKIM_R_FUTURE;

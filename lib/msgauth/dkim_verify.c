@@ -55,8 +55,8 @@ choose(const struct fieldset *fields, struct sv author, bool related,
 }
 
 struct dkim_verify *
-dkim_verify_new(
-    struct fieldset *fields, struct bodies *bodies, struct sv author)
+dkim_verify_new(struct fieldset *fields, struct bodies *bodies,
+    struct sv author, struct dkim_keys *keys)
 {
 	struct dkim_verify *v = xcalloc(1, sizeof *v);
 	size_t i, n = fieldset_count(fields), took = 0;
@@ -70,7 +70,7 @@ dkim_verify_new(
 	for (i = 0; i < n; i++)
 		if (chosen[i])
 			v->s[v->n++] = dkim_signed_new(fieldset_at(fields, i),
-			    DKIM_FIELD_DKIM, fields, bodies);
+			    DKIM_FIELD_DKIM, fields, bodies, keys);
 	free(chosen);
 	return v;
 }
@@ -87,6 +87,24 @@ dkim_verify_free(struct dkim_verify **vp)
 		dkim_signed_free(&v->s[i]);
 	free(v);
 	*vp = NULL;
+}
+
+void
+dkim_verify_expiring(const struct dkim_verify *v, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		dkim_signed_expiring(v->s[i], out);
+}
+
+void
+dkim_verify_first_seen(struct dkim_verify *v, int64_t first)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		dkim_signed_first_seen(v->s[i], first);
 }
 
 int

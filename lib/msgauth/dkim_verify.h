@@ -15,8 +15,10 @@
  *
  * Reported, but not trusted (AUTH_POLICY): any signature with l=, for the
  * body may have grown [RFC 6376 8.2]; one that has expired, or was made in the
- * future, with DKIM_DRIFT seconds allowed.  A key with t=y has its failures
- * reported as "neutral", as if there were no signature [RFC 6376 3.6.1].
+ * future, with DKIM_DRIFT seconds allowed.  What had not expired when it came
+ * first and was asked to come again has not [RFC 6376 3.5].  A key with t=y has
+ * its failures reported as "neutral", as if there were no signature [RFC
+ * 6376 3.6.1].
  */
 #ifndef MSGAUTH_DKIM_VERIFY_H
 #define MSGAUTH_DKIM_VERIFY_H
@@ -64,16 +66,21 @@ enum dkim_field_kind {
 struct dkim_signed;
 
 /*
- * Reads the field.  Never NULL: a field that is wrong has its verdict already.
- * The hash of the header is made from fields (not for an AS, see
- * dkim_signed_set_hash), and bodies is told what is wanted.
+ * Reads the field; keys are borrowed, or NULL.  Never NULL: a field that is
+ * wrong has its verdict already. The hash of the header is made from fields
+ * (not for an AS, see dkim_signed_set_hash), and bodies is told what is wanted.
  */
 struct dkim_signed *dkim_signed_new(const struct mail_field *f,
-    enum dkim_field_kind kind, struct fieldset *fields, struct bodies *bodies);
+    enum dkim_field_kind kind, struct fieldset *fields, struct bodies *bodies,
+    struct dkim_keys *keys);
 void dkim_signed_free(struct dkim_signed **s);
 /* b=, with blanks around, as a slice of the field that it was made of. */
 struct sv dkim_signed_b(const struct dkim_signed *s);
 void dkim_signed_set_hash(struct dkim_signed *s, const uint8_t hash[DKIM_HASH]);
+/* Appends b= if the signature has an end (x=). */
+void dkim_signed_expiring(const struct dkim_signed *s, struct buf *out);
+/* It has come before, then, in seconds: no later time ends it. */
+void dkim_signed_first_seen(struct dkim_signed *s, int64_t first);
 /* RC_OK: s's verdict is made; RC_MORE: the key is not there yet.  bodies: NULL
  * for an AS. */
 int dkim_signed_evaluate(struct dkim_signed *s, const struct bodies *bodies,
@@ -84,10 +91,13 @@ const struct dkim_verdict *dkim_signed_verdict(const struct dkim_signed *s);
 
 struct dkim_verify;
 
-/* author: the domain in From, or empty. */
-struct dkim_verify *dkim_verify_new(
-    struct fieldset *fields, struct bodies *bodies, struct sv author);
+/* author: the domain in From, or empty.  keys: borrowed, or NULL. */
+struct dkim_verify *dkim_verify_new(struct fieldset *fields,
+    struct bodies *bodies, struct sv author, struct dkim_keys *keys);
 void dkim_verify_free(struct dkim_verify **v);
+/* Of each signature, as above. */
+void dkim_verify_expiring(const struct dkim_verify *v, struct buf *out);
+void dkim_verify_first_seen(struct dkim_verify *v, int64_t first);
 int dkim_verify_evaluate(struct dkim_verify *v, const struct bodies *bodies,
     struct lookup *l, int64_t now) RC_USE_RESULT;
 size_t dkim_verify_count(const struct dkim_verify *v);

@@ -90,10 +90,24 @@ store_body_add(struct store_body *b, const void *p, size_t n)
 	return r == RC_OK && b->bounded ? body_bound(b) : r;
 }
 
+struct journal_blob *
+body_blob(struct store_body *b)
+{
+	return b->blob;
+}
+
 uint64_t
 store_body_size(const struct store_body *b)
 {
 	return journal_blob_size(b->blob);
+}
+
+int
+store_body_bytes(struct store_body *b, struct sv *out)
+{
+	int r = journal_blob_seal(b->blob);
+
+	return r == RC_OK ? journal_blob_bytes(b->blob, out) : r;
 }
 
 void
@@ -207,10 +221,9 @@ store_summary(struct store *st, uint64_t body, struct buf *out)
 
 /* ---- adding ---- */
 
-/* A repeated delivery is answered as the first one was. */
-static bool
-repeated(struct store *st, const struct store_add *a, struct store_added *out,
-    uint64_t *need)
+bool
+delivery_is_repeated(struct store *st, const struct store_add *a,
+    struct store_added *out, uint64_t *need)
 {
 	const struct delivery *d;
 
@@ -339,7 +352,7 @@ out:
 	return r;
 }
 
-static int
+int
 body_ready(
     struct store_body *b, bool opaque, struct buf *summary, struct err *err)
 {
@@ -371,14 +384,14 @@ store_add_all(struct store *st, struct store_body **body,
 	for (size_t i = 0; i < n; i++)
 		buf_init(&summary[i], SUMMARY_MAX);
 	store_lock(st);
-	done = repeated(st, &a[0], out, need);
+	done = delivery_is_repeated(st, &a[0], out, need);
 	store_unlock(st);
 	/* Parsing and large bodies' flushes hold up nobody else. */
 	for (size_t i = 0; i < n && r == RC_OK && !done; i++)
 		r = body_ready(body[i], a[i].opaque, &summary[i], err);
 	if (r == RC_OK && !done) {
 		store_lock(st);
-		done = repeated(st, &a[0], out, need);
+		done = delivery_is_repeated(st, &a[0], out, need);
 		if (!done)
 			r = store_check_writable(st, err);
 		if (r == RC_OK && !done)

@@ -349,9 +349,17 @@ change_apply(struct store *st, const struct change *c, uint64_t seq,
 	case CHANGE_PURGED:
 		tombstones_remove(st, c->mailbox, &c->uids);
 		break;
+	case CHANGE_SCRIPT:
+		apply_script(st, c, seq);
+		break;
+	case CHANGE_MEMO:
+		apply_memo(st, c, seq, time_ms);
+		break;
+	case CHANGE_OUTGOING:
+		apply_outgoing(st, c);
+		break;
 	case CHANGE_MESSAGE:
 	case CHANGE_METADATA:
-	case CHANGE_SCRIPT:
 	case CHANGE_VERDICT:
 		break;
 	}

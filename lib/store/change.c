@@ -136,6 +136,9 @@ change_encode(const struct change *c, struct buf *out)
 	    {TAG_ON, c->on},
 	    {TAG_KEYWORD_ID, c->keyword_id},
 	    {TAG_KEEP_NAME, c->keep_name},
+	    {TAG_UNTIL, c->until},
+	    {TAG_BODY, c->body},
+	    {TAG_KIND, c->kind},
 	};
 
 	for (size_t i = 0; i < sizeof number / sizeof *number; i++)
@@ -150,6 +153,8 @@ change_encode(const struct change *c, struct buf *out)
 	}
 	if (c->name.n > 0)
 		put_bytes(out, TAG_NAME, c->name);
+	if (c->text.n > 0)
+		put_bytes(out, TAG_TEXT, c->text);
 	if (c->has_delivery)
 		put_bytes(
 		    out, TAG_DELIVERY, sv_of(c->delivery, sizeof c->delivery));
@@ -280,6 +285,13 @@ get_u32(struct decoder w, uint32_t *out)
 }
 
 static int
+get_u64(struct decoder w, uint64_t *out)
+{
+	*out = decode_uint(&w);
+	return w.bad ? RC_DAMAGED : RC_OK;
+}
+
+static int
 get_delivery(struct decoder w, struct change *c)
 {
 	if (w.s.n != sizeof c->delivery)
@@ -309,8 +321,7 @@ get_field(enum change_tag tag, struct decoder w, struct change *c)
 	case TAG_SYSTEM:
 		return get_u8(w, &c->system);
 	case TAG_KEYWORDS:
-		c->keywords = decode_uint(&w);
-		return w.bad ? RC_DAMAGED : RC_OK;
+		return get_u64(w, &c->keywords);
 	case TAG_SLOT:
 		return get_slot(w, c);
 	case TAG_DELIVERY:
@@ -332,6 +343,15 @@ get_field(enum change_tag tag, struct decoder w, struct change *c)
 		return get_pair(w, c);
 	case TAG_KEEP_NAME:
 		return get_bool(w, &c->keep_name);
+	case TAG_TEXT:
+		c->text = w.s;
+		return RC_OK;
+	case TAG_UNTIL:
+		return get_u64(w, &c->until);
+	case TAG_BODY:
+		return get_u64(w, &c->body);
+	case TAG_KIND:
+		return get_u8(w, &c->kind);
 	case TAG_N:
 		break;
 	}
@@ -344,8 +364,8 @@ change_decode(uint16_t type, struct sv payload, struct change *c)
 	int r = RC_OK;
 
 	change_init(c, type);
-	if (type <= CHANGE_MESSAGE || type > CHANGE_PURGED ||
-	    type == CHANGE_METADATA || type == CHANGE_SCRIPT)
+	if (type <= CHANGE_MESSAGE || type > CHANGE_OUTGOING ||
+	    type == CHANGE_METADATA || type == CHANGE_VERDICT)
 		return RC_NOSUPPORT;
 	while (payload.n > 0 && r == RC_OK) {
 		unsigned tag;

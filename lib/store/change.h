@@ -45,8 +45,10 @@ enum change_type {
 	CHANGE_VALIDITY, /* new UIDVALIDITYs, after a loss */
 	CHANGE_METADATA, /* numbers taken for what is to come */
 	CHANGE_SCRIPT,
-	CHANGE_PURGED, /* expunged messages that must not come back */
-	CHANGE_VERDICT /* bytes, no fields: of the message in front of it */
+	CHANGE_PURGED,	/* expunged messages that must not come back */
+	CHANGE_VERDICT, /* bytes, no fields: of the message in front of it */
+	CHANGE_MEMO, /* what rules remember, or a delivery without a message */
+	CHANGE_OUTGOING /* what rules send, until the queue has it */
 };
 
 /* Of their records nothing but the bytes counts. */
@@ -77,6 +79,10 @@ enum change_tag { /* all with CHANGE_MUST on the disk */
 	TAG_KEYWORD_ID,
 	TAG_PAIR, /* mailbox, its new name (RENAMED) or UIDVALIDITY */
 	TAG_KEEP_NAME,
+	TAG_TEXT,
+	TAG_UNTIL,
+	TAG_BODY,
+	TAG_KIND,
 	TAG_N
 };
 
@@ -108,7 +114,11 @@ struct change {
 	uint32_t uidvalidity, keyword_id;
 	uint8_t use;
 	bool selectable, keep_name;
-	bool on; /* subscribed; VALIDITY: nothing was lost */
+	struct sv text; /* borrowed: a script, a key, an envelope */
+	uint64_t until; /* MEMO: seconds; OUTGOING: its size */
+	uint64_t body;	/* OUTGOING: the number of its bytes' record */
+	uint8_t kind;	/* of a script, of a memo */
+	bool on;	/* subscribed; VALIDITY: nothing was lost */
 	struct change_pair *pair;
 	size_t npair;
 };
@@ -122,7 +132,7 @@ void change_init(struct change *c, uint16_t type);
 void change_fini(struct change *c);
 void change_encode(const struct change *c, struct buf *out);
 /*
- * c->name and the pairs' names point into payload.  RC_DAMAGED,
+ * c->name, c->text and the pairs' names point into payload.  RC_DAMAGED,
  * RC_NOSUPPORT (a field or type that must be understood).  On success to be
  * freed with change_fini.
  */

@@ -30,9 +30,10 @@
 #include "base/log.h"
 #include "journal/crc32c.h"
 #include "journal/sabotage.h"
+#include "store/encode.h"
+#include "store/rules_priv.h"
 #include "store/store.h"
 #include "store/store_priv.h"
-#include "store/encode.h"
 
 /* ---- the empty state ---- */
 
@@ -53,6 +54,7 @@ store_state_reset(struct store *st)
 		free(st->subscribed[i]);
 	free(st->subscribed);
 	deliveries_fini(&st->deliveries);
+	rules_fini(&st->rules);
 	tombstones_fini(st);
 	if (st->map != NULL)
 		st->io->unmap(st->io, st->map, st->map_len);
@@ -80,7 +82,7 @@ store_state_reset(struct store *st)
 #define STEP		 (sizeof(struct msg) * 5000)
 #define META_MAX	 (256u << 20)
 #define MSG_BYTES	 48u /* as everybody writes them */
-#define SNAPSHOT_VERSION 1u
+#define SNAPSHOT_VERSION 1u  /* 2: with rules, which older releases lack */
 #define SNAPSHOT_HEAD	 12u
 
 static const char magic[8] = {'h', 'm', 's', 't', 'a', 't', 'e', '\n'};
@@ -227,6 +229,7 @@ meta_encode(struct store *st, struct buf *out)
 	for (size_t i = 0; i < st->nmailbox; i++)
 		mailbox_encode(st->by_id[i], out);
 	tombstones_encode(st, out);
+	rules_encode(&st->rules, out);
 }
 
 void
@@ -493,7 +496,7 @@ meta_decode(struct store *st, struct sv meta, const struct tables *t)
 	for (uint64_t i = 0; i < n; i++)
 		if (!mailbox_decode(st, &w, t, &at))
 			return false;
-	if (!tombstones_decode(st, &w))
+	if (!tombstones_decode(st, &w) || !rules_decode(&st->rules, &w))
 		return false;
 	return !w.bad && w.s.n == 0 && at == t->n;
 }
@@ -588,7 +591,8 @@ snapshot_encode(struct store *st, struct buf *out)
 
 	for (size_t i = 0; i < st->nmailbox; i++)
 		n += table_count(&st->by_id[i]->t);
-	be_put32(head, SNAPSHOT_VERSION);
+	be_put32(
+	    head, SNAPSHOT_VERSION + (rules_are_empty(&st->rules) ? 0 : 1));
 	be_put64(head + 4, n);
 	buf_add(out, head, sizeof head);
 	for (size_t i = 0; i < st->nmailbox; i++) {
@@ -609,7 +613,8 @@ snapshot_decode(struct store *st, struct sv in)
 	store_state_reset(st);
 	if (in.n < SNAPSHOT_HEAD)
 		return RC_DAMAGED;
-	if (be_get32(in.p) != SNAPSHOT_VERSION)
+	if (be_get32(in.p) != SNAPSHOT_VERSION &&
+	    be_get32(in.p) != SNAPSHOT_VERSION + 1)
 		return RC_NOSUPPORT;
 	t.n = be_get64(in.p + 4);
 	in = sv_skip(in, SNAPSHOT_HEAD);

@@ -5,6 +5,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "journal/sabotage.h"
+#include "store/rules_priv.h"
 #include "store/store_priv.h"
 
 struct compacting {
@@ -58,9 +59,11 @@ snapshot(void *arg, struct buf *out, uint64_t *seq)
 static uint64_t
 snapshot_size(const struct store *st)
 {
-	uint64_t n = 4096 + st->ntombstone * (sizeof(struct tombstone) + 16) +
-		     st->purged.n * 10 + st->deliveries.n * 48 +
-		     (st->ndeleted_name + st->nsubscribed + st->nkeyword) * 100;
+	uint64_t n =
+	    4096 + st->ntombstone * (sizeof(struct tombstone) + 16) +
+	    st->purged.n * 10 + st->deliveries.n * 48 +
+	    (st->ndeleted_name + st->nsubscribed + st->nkeyword) * 100 +
+	    rules_size(&st->rules);
 
 	for (size_t i = 0; i < st->nmailbox; i++) {
 		const struct mailbox *mb = st->by_id[i];

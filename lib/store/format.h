@@ -134,6 +134,8 @@
  *    4 source (mailbox id)  10 delivery id (16)  16 keyword id
  *    5 source UIDs (ranges) 11 name (UTF-8)      17 pair
  *    6 operation            12 UIDVALIDITY       18 keep name (0 or 1)
+ *   19 text                 20 until             21 number of bytes
+ *   22 kind
  *
  * Messages: how many, then for each: UID, system flags, keyword bits, internal
  * date (s), its zone in minutes (s), save date (s), number of the bytes' record
@@ -171,8 +173,19 @@
  * 25 VALIDITY  Each pair's mailbox gets the pair's UIDVALIDITY.  Unless "on",
  *           something was lost before: MESSAGE records up to n that no
  *           mailbox holds may be what was lost, and stay.
+ * 27 SCRIPT  Rules (RFC 5228), by kind (0 the person's, 1 of a page, 2 what was
+ *           filled in there) and name.  Operation 0: text becomes the script of
+ *           that name; 1: it is gone; 2: it gets the name in the pair; 3: it is
+ *           the active one, and no other; no name: none is.
  * 28 PURGED  What left the mailbox with these UIDs cannot come back, nor
  *           anything else that left with the same bytes.
+ * 30 MEMO   With a delivery id: this delivery is done, without a message.  With
+ *           text (16 bytes, a hash): that is remembered until then (seconds
+ *           since 1970), by kind: 1 of rules, a message that was seen or a
+ * sender who was answered; 2 something its owner was told. 31 OUTGOING
+ * Operation 0: the bytes of that number, so many ("until"), are to be sent as
+ * the delivery id says, to whom the text says (see account/outgoing.h); they
+ * stay as long.  1: no longer.  That delivery id is not one of this account's.
  *
  * What leaves a mailbox is a tombstone: the message as it was with MODSEQ n,
  * the mailbox, t, and a number of the account's that rises by one.  A mailbox
@@ -182,9 +195,9 @@
  *
  * == 5. The state in a snapshot record ==
  *
- * The pieces put together: 4 version (1), 8 number of messages, 48 bytes for
- * each, in the mailboxes' order; then all as varints, texts as length and
- * bytes:
+ * The pieces put together: 4 version (1, 2 with rules), 8 number of messages,
+ * 48 bytes for each, in the mailboxes' order; then all as varints, texts as
+ * length and bytes:
  *
  *    last UIDVALIDITY, last mailbox id, number of the last change of names,
  *    of the last VALIDITY, of the last one that followed a loss;
@@ -200,7 +213,10 @@
  *      first and last UID;
  *    last tombstone number; how many tombstones: mailbox, number, whether it
  *      was only moved (0 or 1), time (ms, s), 48 bytes of message;
- *    how many names of mailboxes that are gone: id, name.
+ *    how many names of mailboxes that are gone: id, name;
+ *    of version 2: number of the last SCRIPT; how many scripts: kind, name,
+ *      whether it is active, text; how many memos: kind, 16 bytes, until (s);
+ *      how many OUTGOING wait: 16 bytes id, number of bytes, size, text.
  *
  * A message in 48 bytes: 8 MODSEQ, 8 record of its bytes, 8 keyword bits,
  * 8 internal date, 4 UID, 4 size, 4 save date, 2 zone (signed), 1 system

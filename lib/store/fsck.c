@@ -213,6 +213,22 @@ check_added(struct fsck *k, const struct change *c, uint64_t seq)
 	}
 }
 
+/* What rules send needs no mailbox. */
+static void
+check_outgoing(struct fsck *k, const struct change *c, uint64_t seq)
+{
+	struct fsck_body *b = fsck_body_find(&k->bodies, c->body);
+
+	if (c->body == 0)
+		return; /* the end of one */
+	if (b == NULL)
+		fsck_tell(k, AUDIT_DAMAGE, "", 0,
+		    "record %llu sends a message whose bytes are lost",
+		    (unsigned long long)seq);
+	else
+		b->used = true;
+}
+
 static void
 check_slots(struct fsck *k, const struct change *c, uint64_t seq)
 {
@@ -324,6 +340,8 @@ on_change(void *arg, const struct journal_record *rec)
 	check_slots(k, &c, rec->seq);
 	if (c.type == CHANGE_ADDED)
 		check_added(k, &c, rec->seq);
+	else if (c.type == CHANGE_OUTGOING)
+		check_outgoing(k, &c, rec->seq);
 	change_apply(k->all, &c, rec->seq, rec->time, NULL);
 	if (k->point != NULL && rec->seq > k->mark.seq)
 		change_apply(k->point, &c, rec->seq, rec->time, NULL);

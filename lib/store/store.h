@@ -113,6 +113,8 @@ struct store_body *store_body_new_bounded(struct store *st);
 int store_body_add(struct store_body *b, const void *p,
     size_t n) RC_USE_RESULT; /* RC_NOSPACE, RC_IO */
 uint64_t store_body_size(const struct store_body *b);
+/* The whole of it, as long as it lives; nothing can be added any more. */
+int store_body_bytes(struct store_body *b, struct sv *out) RC_USE_RESULT;
 void store_body_free(struct store_body **b);
 
 /* ---- flags ---- */

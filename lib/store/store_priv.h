@@ -150,6 +150,32 @@ struct view {
 	bool closing; /* nobody is told any more */
 };
 
+/* ---- rules: see store/rules.h ---- */
+
+struct script {
+	uint8_t kind;
+	bool active;
+	char *name, *text;
+	size_t size;
+};
+
+struct outgoing {
+	uint8_t id[16];
+	uint64_t body, size;
+	char *envelope;
+	size_t nenvelope;
+};
+
+struct rules {
+	struct script *script; /* the oldest first */
+	size_t nscript, script_cap;
+	uint64_t script_seq;	 /* last change of one */
+	struct store_memo *memo; /* by kind and key */
+	size_t nmemo, memo_cap;
+	struct outgoing *outgoing; /* the oldest first */
+	size_t noutgoing, outgoing_cap;
+};
+
 struct store {
 	const struct journal_io *io;
 	struct store_opts opts;
@@ -169,6 +195,7 @@ struct store {
 	char **subscribed; /* sorted */
 	size_t nsubscribed, subscribed_cap;
 	struct deliveries deliveries;
+	struct rules rules;
 	struct tombstone *tombstone; /* oldest first */
 	size_t ntombstone, tombstone_cap;
 	size_t nmoved; /* of those */
@@ -244,6 +271,22 @@ void commit_run(struct store *st, struct commit_set *cs, const struct view *by,
 /* ---- apply.c ---- */
 void change_apply(struct store *st, const struct change *c, uint64_t seq,
     int64_t time_ms, const struct view *by);
+
+/* ---- add.c ---- */
+/* Parses it, and flushes what is large: without the lock. */
+int body_ready(
+    struct store_body *b, bool opaque, struct buf *summary, struct err *err);
+struct journal_blob *body_blob(struct store_body *b);
+/* A repeated delivery is answered as the first one was. */
+bool delivery_is_repeated(struct store *st, const struct store_add *a,
+    struct store_added *out, uint64_t *need);
+
+/* ---- rules.c ---- */
+void apply_script(struct store *st, const struct change *c, uint64_t seq);
+void apply_memo(
+    struct store *st, const struct change *c, uint64_t seq, int64_t time_ms);
+void apply_outgoing(struct store *st, const struct change *c);
+void rules_fini(struct rules *ru);
 
 /* ---- mailbox.c ---- */
 struct mailbox *mailbox_by_id(struct store *st, uint32_t id);
@@ -341,7 +384,7 @@ void flag_log_trim(struct mailbox *mb);
 void store_notify(struct store *st, uint64_t flushed);
 
 /* ---- checkpoint.c ---- */
-#define CHECKPOINT_VERSION 4u
+#define CHECKPOINT_VERSION 5u
 /* Frees the state: as before anything was read. */
 void store_state_reset(struct store *st);
 /* Fills the empty state from the file; RC_NOTFOUND if there is none that

@@ -50,6 +50,8 @@ bodies_live(struct store *st, struct bodies *b)
 		add_table(b, &st->by_id[i]->t, NULL);
 		add_ghosts(b, st->by_id[i], but);
 	}
+	for (size_t i = 0; i < st->rules.noutgoing; i++)
+		bodies_add(b, st->rules.outgoing[i].body);
 	for (struct mailbox *mb = st->dead; mb != NULL; mb = mb->next_dead) {
 		add_table(b, &mb->t, but);
 		add_ghosts(b, mb, but);

@@ -1,6 +1,9 @@
 /* What mail programs ask to set themselves up: lib/clients answers. */
+#include <string.h>
+
 #include "base/clk.h"
 #include "clients/clients.h"
+#include "clients/xml.h"
 #include "web/site_priv.h"
 
 #define HTML_TYPE "text/html; charset=utf-8"
@@ -74,8 +77,20 @@ web_settings(const struct http_ask *ask, struct http_response *a)
 {
 	struct clients_server s;
 	struct conf *c = server_of(ask, &s);
+	struct xml x;
 
 	a->type = HTML_TYPE;
-	clients_page(&s, SV(""), &a->body);
+	xml_begin_page(&x, &a->body, "Settings for mail programs");
+	clients_put_table(&x, &s, SV(""));
+	/* Not of autoconfig.DOMAIN: there is nobody to sign in to. */
+	if (strcmp(ask->q->host, c->hostname) == 0) {
+		xml_open(&x, "p", NULL);
+		xml_open_with(&x, "a", "href", SV("/sign-in"));
+		xml_text(&x, SV("Sign in to your account"));
+		xml_close(&x);
+		xml_close(&x);
+	}
+	if (!xml_end(&x))
+		a->body.failed = true;
 	conf_free(&c);
 }

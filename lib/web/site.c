@@ -167,6 +167,8 @@ static const struct http_route routes[] = {
 	web_settings},
     {HOST_SERVER | HOST_AUTOCONFIG, true, HTTP_EXACT, SV("/style.css"),
 	HTTP_READS, web_style},
+    {HOST_SERVER | HOST_AUTOCONFIG, true, HTTP_EXACT, SV("/icon.svg"),
+	HTTP_READS, web_icon},
     {HOST_SERVER, true, HTTP_EXACT, SV("/sign-in"), HTTP_READS,
 	web_sign_in_page},
     {HOST_SERVER, true, HTTP_EXACT, SV("/sign-in"), HTTP_DOES(HTTP_POST),

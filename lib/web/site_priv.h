@@ -128,7 +128,7 @@ http_handler_fn web_security_txt, web_mta_sts;
 
 /* ---- style.c ---- */
 
-http_handler_fn web_style;
+http_handler_fn web_icon, web_style;
 
 /* ---- setup.c ---- */
 

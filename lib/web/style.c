@@ -52,6 +52,7 @@ static const char style[] =
     "  overflow-wrap: anywhere; }\n"
     "th { font-weight: 600; }\n"
     "th, .own { overflow-wrap: normal; }\n"
+    "td:first-child { overflow-wrap: break-word; }\n"
     ".settings th { width: 8rem; }\n"
     "td form, td button { margin: 0; }\n"
     "code, .password, pre { font-family: ui-monospace, monospace; }\n"
@@ -105,6 +106,13 @@ static const char style[] =
     ".bad { border-left-color: var(--danger); }\n"
     ".turn { display: flex; gap: 1.5rem; }\n"
     ".qr { width: 15rem; max-width: 100%; display: block; }\n"
+    "figure { margin: .75rem 0; }\n"
+    "figcaption { font-weight: 600; }\n"
+    "figure p { margin: .1rem 0; color: var(--soft); font-size: .9rem; }\n"
+    ".plot { display: block; width: 100%; height: auto; }\n"
+    ".plot rect { fill: var(--strong); }\n"
+    ".plot polyline { fill: none; stroke: var(--strong); stroke-width: 2; }\n"
+    ".plot .ground { stroke: var(--line); }\n"
     "footer { color: var(--soft); font-size: .9rem; padding-bottom: 1rem; }\n"
     "@media (max-width: 44rem) {\n"
     "  thead { display: none; }\n"
@@ -119,6 +127,21 @@ static const char style[] =
     "  dd { margin-bottom: .4rem; }\n"
     "}\n"
     "@media print { header, footer, button { display: none; } }\n";
+
+/* A hearth: an arch and a flame. */
+static const char icon[] =
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">"
+    "<path fill=\"#8a3b12\" d=\"M3 29V14a13 13 0 0 1 26 0v15z\"/>"
+    "<path fill=\"#f0a36b\" d=\"M16 9c4 5 6 7 6 11a6 6 0 0 1-12 0c0-2 1-4 "
+    "3-5 0 2 1 3 2 3 1-3 0-6 1-9z\"/></svg>\n";
+
+void
+web_icon(const struct http_ask *ask, struct http_response *a)
+{
+	(void)ask;
+	a->type = "image/svg+xml";
+	buf_adds(&a->body, icon);
+}
 
 void
 web_style(const struct http_ask *ask, struct http_response *a)

@@ -43,6 +43,30 @@ add_context(const char *alias, bool author, struct buf *out)
 	buf_adds(out, alias);
 }
 
+static const struct conf_alias *
+account_as_alias(uint32_t account, char *address, struct forward_room *room)
+{
+	room->account = account;
+	room->alias = (struct conf_alias){
+	    .address = address, .account = &room->account, .naccount = 1};
+	return &room->alias;
+}
+
+const struct conf_alias *
+queue_forward_via(
+    const struct conf *c, struct sv via, struct forward_room *room)
+{
+	const struct conf_alias *a = conf_forward(c, via);
+	size_t i, k;
+
+	for (i = 0; a == NULL && i < c->naccount; i++)
+		for (k = 0; a == NULL && k < c->account[i].naddress; k++)
+			if (sv_ieq(sv_str(c->account[i].address[k]), via))
+				a = account_as_alias((uint32_t)i,
+				    c->account[i].address[k], room);
+	return a;
+}
+
 /* All of the alias is one address, at another server. */
 static bool
 is_alone(const struct conf_alias *a)
@@ -88,37 +112,82 @@ is_of_domain(const struct conf_alias *a, struct sv domain)
 	return sv_ieq(sv_skip(address, sv_rchr(address, '@')), domain);
 }
 
+/* An address that comes back, and the key that fits it. */
+struct back_try {
+	struct sv address, domain; /* the domain with its "@" */
+	size_t key;
+};
+
+/* Was it made for that alias? */
+static int
+try_back(const struct queue_service *q, const struct back_try *t,
+    const struct conf_alias *a, bool author, struct buf *sender)
+{
+	struct buf context;
+	struct srs_keys k;
+	int r;
+
+	buf_init(&context, 2 * SPOOL_ADDRESS_MAX);
+	add_context(a->address, author, &context);
+	k = keys_of(q, &context);
+	k.key += t->key;
+	k.n -= t->key;
+	buf_reset(sender);
+	r = srs_reverse(&k, clk_now() / 1000, t->address, sender);
+	buf_fini(&context);
+	return r;
+}
+
+/* The owner of an account forwards by rules, and hears of it. */
+static int
+back_by_rules(struct queue_service *q, const struct conf *c, uint32_t account,
+    const struct back_try *t, struct forward_back *out)
+{
+	const struct conf_account *a = &c->account[account];
+	const struct conf_alias *alias;
+	int r = RC_DENIED;
+	size_t i;
+
+	for (i = 0; r == RC_DENIED && i < a->naddress; i++) {
+		alias = account_as_alias(account, a->address[i], &out->room);
+		if (!is_of_domain(alias, t->domain))
+			continue;
+		r = try_back(q, t, alias, false, &out->sender);
+		out->alias = alias;
+		out->author = false;
+	}
+	return r;
+}
+
 int
 queue_forward_back(struct queue_service *q, const struct conf *c,
     struct sv address, struct forward_back *out)
 {
 	struct sv domain = sv_skip(address, sv_rchr(address, '@'));
+	struct back_try t = {.address = address, .domain = domain};
 	int r, once;
 	struct srs_keys k;
 	struct buf context;
-	size_t i, key = 0;
+	size_t i;
 
 	buf_init(&context, 2 * SPOOL_ADDRESS_MAX);
 	k = keys_of(q, &context);
 	/* What was forged is not tried with each alias. */
-	r = srs_gate(&k, address, &key) == RC_OK ? RC_DENIED : RC_NOTFOUND;
+	r = srs_gate(&k, address, &t.key) == RC_OK ? RC_DENIED : RC_NOTFOUND;
 	for (i = 0; r == RC_DENIED && i < 2 * c->nalias; i++) {
 		const struct conf_alias *a = &c->alias[i / 2];
 
 		if (a->noutside == 0 || !is_of_domain(a, domain))
 			continue;
-		add_context(a->address, i % 2 == 0, &context);
-		k = keys_of(q, &context);
-		k.key += key;
-		k.n -= key;
-		buf_reset(&out->sender);
-		once = srs_reverse(&k, clk_now() / 1000, address, &out->sender);
+		once = try_back(q, &t, a, i % 2 == 0, &out->sender);
 		if (once != RC_DENIED)
 			r = once;
 		out->alias = a;
 		/* It may have got more targets since. */
 		out->author = i % 2 == 0 && is_alone(a);
 	}
+	for (i = 0; r == RC_DENIED && i < c->naccount; i++)
+		r = back_by_rules(q, c, (uint32_t)i, &t, out);
 	buf_fini(&context);
 	return r == RC_NOTFOUND ? RC_DENIED : r;
 }
@@ -158,8 +227,10 @@ enum forward_told
 queue_forward_told(const struct conf *c, const struct spool_item *it,
     const char *via, const size_t *failed, size_t n)
 {
-	const struct conf_alias *a = conf_forward(c, sv_str(via));
+	struct forward_room room;
+	const struct conf_alias *a = queue_forward_via(c, sv_str(via), &room);
 
+	/* A rule may well have kept it: who has made the rule hears of it. */
 	if (a != NULL && a->naccount > 0)
 		return FORWARD_TO_OWNER;
 	if (is_taken(it, via, failed, n))

@@ -95,6 +95,25 @@ spool_unlink(struct spool *s, struct spool_item *it)
 		(void)tdelete(it, &s->by_delivery, compare_delivery);
 }
 
+static void
+remember_ended(struct spool *s, const uint8_t id[16])
+{
+	if (s->ended == NULL)
+		s->ended = xcalloc(SPOOL_ENDED_MAX, sizeof *s->ended);
+	memcpy(s->ended[s->nended++ % SPOOL_ENDED_MAX], id, sizeof *s->ended);
+}
+
+bool
+spool_ended(const struct spool *s, const uint8_t id[16])
+{
+	size_t i, n = s->nended < SPOOL_ENDED_MAX ? s->nended : SPOOL_ENDED_MAX;
+
+	for (i = 0; i < n; i++)
+		if (memcmp(s->ended[i], id, sizeof *s->ended) == 0)
+			return true;
+	return false;
+}
+
 bool
 spool_drop_if_done(struct spool *s, struct spool_item *it)
 {
@@ -103,6 +122,8 @@ spool_drop_if_done(struct spool *s, struct spool_item *it)
 	for (i = 0; i < it->nrcpt; i++)
 		if (it->rcpt[i].outcome == SPOOL_WAITS)
 			return false;
+	if ((it->flags & SPOOL_RULES) != 0)
+		remember_ended(s, it->delivery_id);
 	spool_unlink(s, it);
 	item_free(it);
 	return true;

@@ -1,4 +1,8 @@
 /* One try of an account: the keeper hands it to that account's process. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
 #include "ipc/msg_account.h"
@@ -66,6 +70,20 @@ put_verdict(const struct spool_item *it, const struct spool_recipient *to,
 		    &v, to->junk, (enum verdict_override)to->override, out);
 }
 
+/* Reports are written to an account: to its first address, so to say. */
+static char *
+first_address(struct queue_service *q, const char *account)
+{
+	struct conf *c = queue_conf(q);
+	int n = conf_account_by_name(c, sv_str(account));
+	char *out = NULL;
+
+	if (n >= 0 && c->account[n].naddress > 0)
+		out = xstrdup(c->account[n].address[0]);
+	conf_free(&c);
+	return out;
+}
+
 void
 queue_try_local(struct queue_service *q, struct sched_unit *u)
 {
@@ -75,7 +93,9 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	struct err err = {.text = ""};
 	struct buf front;
 	struct mail_delivery d = {.account = sv_str(to->address),
+	    .sender = sv_str(it->sender),
 	    .flags = to->junk ? DELIVER_JUNK : 0};
+	char *first = NULL;
 	struct buf verdict;
 	struct msg m;
 	int r;
@@ -83,6 +103,9 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	buf_init(&verdict, VERDICT_BYTES_MAX);
 	put_verdict(it, to, &verdict);
 	d.verdict = buf_sv(&verdict);
+	if (to->written == NULL)
+		first = first_address(q, to->address);
+	d.written = sv_str(to->written != NULL ? to->written : first);
 	buf_init(&front, FRONT_MAX);
 	if ((it->flags & SPOOL_BARE) != 0) {
 		buf_adds(&front, "Return-Path: <");
@@ -101,6 +124,7 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	} else {
 		attempt_bodiless(a, &err);
 	}
+	free(first);
 	buf_fini(&verdict);
 	buf_fini(&front);
 }

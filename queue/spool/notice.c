@@ -315,7 +315,9 @@ report_forward(struct queue_service *q, const struct failure *f,
     bool *author_out, struct err *err)
 {
 	struct conf *c = queue_conf(q);
-	const struct conf_alias *a = conf_forward(c, sv_str(f->via));
+	struct forward_room room;
+	const struct conf_alias *a =
+	    queue_forward_via(c, sv_str(f->via), &room);
 	enum forward_told told =
 	    queue_forward_told(c, f->it, f->via, f->rcpt, f->n);
 	bool author = told == FORWARD_TO_AUTHOR;

@@ -25,6 +25,7 @@
 #define VIA_DOMAIN_MAX	     254 /* with its "@" */
 #define TAG_VIA		     0x8018u
 #define TAG_RESULTS	     0x0019u
+#define TAG_WRITTEN	     0x001au
 #define STATE_BYTES	     20
 #define STATE_HELD	     1u
 #define MARKS_DELAY_REPORTED 1u
@@ -114,6 +115,8 @@ record_item(const struct spool_put *p, uint64_t body, uint64_t size,
 		put_how(p->to[i].junk, p->to[i].override, out);
 		if (p->via != NULL && p->via[i].n > 0)
 			put_field(out, TAG_VIA, p->via[i]);
+		if (p->to[i].local && p->to[i].written.n > 0)
+			put_field(out, TAG_WRITTEN, p->to[i].written);
 	}
 }
 
@@ -156,6 +159,8 @@ record_renewed(const struct spool_item *it, uint64_t body, struct buf *out)
 		put_how(to->junk, to->override, out);
 		if (to->via != NULL)
 			put_field(out, TAG_VIA, sv_str(to->via));
+		if (to->written != NULL)
+			put_field(out, TAG_WRITTEN, sv_str(to->written));
 		put_state(to, out);
 	}
 }
@@ -269,6 +274,11 @@ take_field(struct spool_item *it, uint16_t tag, struct sv v)
 			return RC_DAMAGED;
 		take_text(&it->rcpt[it->nrcpt - 1].via, v);
 		return RC_OK;
+	case TAG_WRITTEN:
+		if (it->nrcpt == 0 || !it->rcpt[it->nrcpt - 1].local)
+			return RC_DAMAGED;
+		take_text(&it->rcpt[it->nrcpt - 1].written, v);
+		return RC_OK;
 	case TAG_ACCOUNT:
 	case TAG_ADDRESS:
 		if (it->nrcpt >= SPOOL_RECIPIENTS_MAX)
@@ -331,6 +341,7 @@ item_free(struct spool_item *it)
 	for (i = 0; i < it->nrcpt; i++) {
 		free(it->rcpt[i].address);
 		free(it->rcpt[i].via);
+		free(it->rcpt[i].written);
 	}
 	for (i = 0; i < it->nattempt; i++)
 		free(it->attempt[i].reply_text);

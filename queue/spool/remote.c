@@ -694,7 +694,8 @@ on_signed(struct attempt *a, int rc, struct sv fields)
 static bool
 is_to_be_sealed(const struct attempt *a)
 {
-	return a->it->rcpt[a->rcpt[0]].via != NULL && a->it->owner == NULL &&
+	return a->it->rcpt[a->rcpt[0]].via != NULL &&
+	       (a->it->owner == NULL || (a->it->flags & SPOOL_RULES) != 0) &&
 	       a->u->stumbles < SIGN_STUMBLES;
 }
 

@@ -30,6 +30,7 @@ end_of_turn(struct queue_service *q)
 	int r = spool_flush(q->spool);
 
 	queue_answer_waiting(q, r);
+	queue_rules_flushed(q, r);
 	if (r != RC_OK) {
 		mlog(LOG_ERROR, "spool.write",
 		    "text=\"the spool cannot be written\"");
@@ -384,7 +385,8 @@ queue_service_new(const struct queue_service_opts *o,
 	sched_forget_empty(q->remote);
 	q->wall_minus_mono = clk_now() - clk_mono();
 	queue_remote_init(q);
-	q->keeper = peer_new(o->loop, "keeper", NULL, on_keeper_up, q);
+	q->keeper =
+	    peer_new(o->loop, "keeper", queue_on_keeper, on_keeper_up, q);
 	q->mx = peer_new(o->loop, "mx", queue_on_mx, queue_on_mx_up, q);
 	q->auth = peer_new(o->loop, "auth", NULL, NULL, q);
 	q->sweep = ev_timer_add(o->loop, FIRST_SWEEP_MS, on_sweep, q);
@@ -423,6 +425,7 @@ queue_service_free(struct queue_service **qp)
 	if (q->turn != NULL)
 		q->turn->q = NULL;
 	queue_answer_none(q);
+	queue_rules_stop(q);
 	ipc_server_free(&q->clients);
 	for (it = spool_first(q->spool); it != NULL; it = it->next)
 		queue_each_unit(it, drop_unit, q);
@@ -457,6 +460,12 @@ note_place(struct sched_dest *d, void *arg)
 		return;
 	p->d[i] = d;
 	p->n += p->n < PLACES_SHOWN;
+}
+
+size_t
+queue_service_waiting(const struct queue_service *q)
+{
+	return spool_count(q->spool);
 }
 
 void

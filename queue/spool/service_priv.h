@@ -12,6 +12,7 @@
  *   seal.c      seals for what is forwarded
  *   remote.c    tries of other servers
  *   run.c       whose turn it is
+ *   rules.c     what the rules of accounts send
  *   feedback    reports to the owners of domains
  *   answer.c    answers to clients
  *   lent.c      files that clients have
@@ -64,6 +65,15 @@ struct attempt {
 	struct ev_timer *end; /* adopted: mx says nothing of it any more */
 };
 
+/* How much an account's rules have sent in this hour. */
+struct rules_sent {
+	char account[CONF_NAME_MAX];
+	int64_t since; /* monotonic, ms */
+	uint32_t n;
+};
+
+struct rules_answer;
+
 struct queue_service {
 	struct queue_service_opts o;
 	struct spool *spool;
@@ -80,8 +90,11 @@ struct queue_service {
 	size_t nto_acknowledge, to_acknowledge_cap;
 	struct ev_timer *timer, *sweep;
 	struct ipc_server *clients;
-	struct answer *answers; /* to be given after the flush */
-	struct turn *turn;	/* its end is on its way */
+	struct answer *answers;		    /* to be given after the flush */
+	struct rules_answer *rules_answers; /* likewise, by way of the keeper */
+	struct rules_sent *rules_sent;
+	size_t nrules_sent, rules_sent_cap;
+	struct turn *turn; /* its end is on its way */
 	struct feedback *feedback;
 	struct returns returns;
 	struct hashing *hashing; /* bodies that are being read */
@@ -206,6 +219,14 @@ void queue_on_mx_up(void *arg);
 /* After the lines are gone. */
 void queue_remote_stop(struct queue_service *q);
 
+/* ---- rules.c ---- */
+
+/* The keeper says something by itself: an account's rules send. */
+void queue_on_keeper(struct line *l, struct msg *m, void *arg);
+/* The flush has ended like that: who waits for it is told. */
+void queue_rules_flushed(struct queue_service *q, int rc);
+void queue_rules_stop(struct queue_service *q);
+
 /* ---- sign.c ---- */
 
 /* RC_OK: what comes before the report; valid during the call. */
@@ -228,8 +249,21 @@ void queue_seal_stop(struct queue_service *q);
 void queue_forward_sender(struct queue_service *q, const struct conf *c,
     const struct spool_item *it, const char *via, struct buf *out);
 
+/*
+ * By which address of ours something is forwarded: an alias, or the address of
+ * an account whose rules do that, which is looked at as an alias that leads to
+ * the account.  room is the caller's.  NULL: it is gone.
+ */
+struct forward_room {
+	struct conf_alias alias;
+	uint32_t account;
+};
+const struct conf_alias *queue_forward_via(
+    const struct conf *c, struct sv via, struct forward_room *room);
+
 /* What comes back to an address that queue_forward_sender has made. */
 struct forward_back {
+	struct forward_room room;
 	const struct conf_alias *alias;
 	bool author; /* it concerns the author; else the alias's owner */
 	struct buf sender;

@@ -82,6 +82,7 @@ spool_close(struct spool **sp)
 	spool_items_free(s);
 	journal_close(&s->journal);
 	io_close(&s->lock);
+	free(s->ended);
 	free(s);
 	*sp = NULL;
 }

@@ -33,6 +33,8 @@
  *                  reached: the message is forwarded to it
  *      0x0019   n  the field Authentication-Results: in front of the body for
  *                  accounts, in the seal of what is forwarded
+ *      0x001a   n  the address of the recipient in front, an account, that was
+ *                  written to
  *      0x0020 to 0x002f are kept for RET, ENVID, NOTIFY, ORCPT, hold-until
  *      and flags of the recipient in front
  * 18 DONE   8 sequence number of the ITEM, 4 recipient, 4 outcome
@@ -80,6 +82,7 @@ enum spool_outcome {
 struct spool_recipient {
 	char *address; /* or the account's name */
 	char *via;     /* the alias that forwards to it, or NULL */
+	char *written; /* of a local one: what was written to, or NULL */
 	bool local;
 	bool held; /* by a person */
 	bool junk; /* into the folder for junk */
@@ -208,6 +211,10 @@ struct spool_item *spool_find(const struct spool *s, uint64_t seq);
 struct spool_item *spool_find_delivery(
     const struct spool *s, const uint8_t id[16]);
 size_t spool_count(const struct spool *s);
+/* Was it here, sent by rules (SPOOL_RULES), and has come to its end?  So far as
+ * that is remembered: the last SPOOL_ENDED_MAX, also after a restart. */
+#define SPOOL_ENDED_MAX 4096u
+bool spool_ended(const struct spool *s, const uint8_t id[16]);
 /*
  * A copy of the body in a descriptor of its own, with `front` before it, to be
  * closed by the caller: the journal's own descriptors never leave the process.

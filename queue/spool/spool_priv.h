@@ -38,6 +38,8 @@ struct spool {
 	uint64_t unwritten;	   /* bytes appended and not flushed, about */
 	struct spool_large *large; /* by their number */
 	size_t nlarge, large_cap;
+	uint8_t (*ended)[16];  /* a ring; NULL: none so far */
+	size_t nended;	       /* all that ever were */
 	spool_place_fn *place; /* during the replay */
 	void *place_arg;
 };

@@ -6,6 +6,7 @@
   reader.py message ACCOUNT N  the bytes of record N
   reader.py verdict ACCOUNT N  what was found out about it when it arrived
                                (lib/msgauth/verdict.h)
+  reader.py rules ACCOUNT      scripts, what they remember and what they send
   reader.py records LOG        the records that count: number, type, length and
                                CRC-32C of the bytes
 
@@ -269,7 +270,8 @@ def messages(w):
 
 
 NUMBERS = {1: "mailbox", 4: "source", 6: "op", 7: "system", 8: "keywords", 12: "validity",
-           13: "use", 14: "selectable", 15: "on", 16: "keyword", 18: "keep_name"}
+           13: "use", 14: "selectable", 15: "on", 16: "keyword", 18: "keep_name",
+           20: "until", 21: "body", 22: "kind"}
 
 
 class Change:
@@ -277,7 +279,7 @@ class Change:
         for name in NUMBERS.values():
             setattr(self, name, 0)
         self.messages, self.uids, self.source_uids, self.slots, self.pairs = [], [], [], [], []
-        self.name, self.delivery = "", None
+        self.name, self.text, self.delivery = "", b"", None
         w = Wire(payload)
         while w.more():
             tag, size = struct.unpack(">HI", w.bytes(6))
@@ -299,6 +301,8 @@ class Change:
             self.delivery = w.bytes(16)
         elif n == 11:
             self.name = w.rest()
+        elif n == 19:
+            self.text = w.data
         elif n == 17:
             self.pairs.append((w.number(), w.number() if kind == 25 else w.rest()))
         elif tag & 0x8000:
@@ -355,6 +359,7 @@ class Account:
         self.log = Log(os.path.join(folder, "log"))
         self.boxes, self.keywords, self.subscribed = {}, {}, set()
         self.last_validity, self.tombstones, self.gone = 0, [], {}
+        self.scripts, self.active, self.memos, self.outgoing = {}, None, {}, {}
         self.bodies = {r.seq: r for r in self.log.records if r.type == MESSAGE}
         self.verdicts = {r.seq - 1: r for r in self.log.records if r.type == VERDICT}
         if self.log.snapshot:
@@ -367,7 +372,7 @@ class Account:
 
     def load(self, data):
         version, count = struct.unpack(">IQ", data[:12])
-        if version != 1:
+        if version not in (1, 2):
             raise Damaged(f"snapshot of version {version}")
         plain, w = data[12:12 + 48 * count], Wire(data[12 + 48 * count:])
         self.last_validity = w.number()
@@ -392,8 +397,24 @@ class Account:
         for _ in range(w.number()):
             ident = w.number()
             self.gone[ident] = w.text()
+        if version == 2:
+            self.load_rules(w)
         if w.more():
             raise Damaged("the snapshot goes on behind its end")
+
+    def load_rules(self, w):
+        w.number()
+        for _ in range(w.number()):
+            key, active = (w.number(), w.text()), w.number()
+            self.scripts[key] = w.bytes(w.number())
+            if active:
+                self.active = key
+        for _ in range(w.number()):
+            key = w.number(), w.bytes(16)
+            self.memos[key] = w.signed()
+        for _ in range(w.number()):
+            ident, body, size = w.bytes(16), w.number(), w.number()
+            self.outgoing[ident] = (body, size, w.bytes(w.number()))
 
     def load_mailbox(self, w, plain, at):
         m = Mailbox(w.number(), w.text())
@@ -424,7 +445,8 @@ class Account:
         m = self.boxes.get(c.mailbox)
         handle = {17: self.added, 18: self.flags, 19: self.expunged, 20: self.made,
                   21: self.renamed, 22: self.deleted, 23: self.subscription,
-                  24: self.keyword, 25: self.validity, 28: self.purged}.get(r.type)
+                  24: self.keyword, 25: self.validity, 27: self.script, 28: self.purged,
+                  30: self.memo, 31: self.sent}.get(r.type)
         if handle is None:
             raise Damaged(f"record {r.seq} has the unknown type {r.type}")
         handle(r, c, m)
@@ -516,6 +538,29 @@ class Account:
                   any(lo <= g[3].uid <= hi for lo, hi in c.uids)}
         self.tombstones = [g for g in self.tombstones if g[3].body not in bytes_]
 
+    def script(self, r, c, m):
+        key = c.kind, c.name
+        if c.op == 0:
+            self.scripts[key] = c.text
+        elif c.op == 1:
+            self.scripts.pop(key, None)
+        elif c.op == 2 and (c.kind, c.pairs[0][1]) not in self.scripts:
+            new = c.kind, c.pairs[0][1]
+            self.scripts = {new if k == key else k: v for k, v in self.scripts.items()}
+            self.active = new if self.active == key else self.active
+        elif c.op == 3:
+            self.active = key if key in self.scripts else None
+
+    def memo(self, r, c, m):
+        if c.text:
+            self.memos[c.kind, c.text] = c.until
+
+    def sent(self, r, c, m):
+        if c.op == 0:
+            self.outgoing[c.delivery] = (c.body, c.until, c.text)
+        else:
+            self.outgoing.pop(c.delivery, None)
+
     # -- what it comes to --
 
     def uses(self, packed):
@@ -535,6 +580,15 @@ class Account:
                 line += self.dump_mailbox(m)
             lines.append(line)
         return "".join(x + "\n" for x in lines)
+
+    def dump_rules(self):
+        lines = [f"script {kind} {name}{' active' if self.active == (kind, name) else ''}\n"
+                 f"{text.decode()}\n" for (kind, name), text in sorted(self.scripts.items())]
+        lines += [f"memo {kind} {key.hex()} {until}\n"
+                  for (kind, key), until in sorted(self.memos.items())]
+        lines += [f"outgoing {ident.hex()} {size} {text.decode()}\n"
+                  for ident, (_, size, text) in self.outgoing.items()]
+        return "".join(lines)
 
     def dump_mailbox(self, m):
         unseen = sum(not x.system & 1 for x in m.messages)
@@ -564,6 +618,8 @@ class Account:
 def main(words):
     if len(words) == 2 and words[0] == "dump":
         sys.stdout.write(Account(words[1]).dump())
+    elif len(words) == 2 and words[0] == "rules":
+        sys.stdout.write(Account(words[1]).dump_rules())
     elif len(words) == 2 and words[0] == "digest":
         print(Account(words[1]).digest())
     elif len(words) == 3 and words[0] == "message":

@@ -16,6 +16,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct taglist strict, lenient;
 	uint8_t hash[DKIM_HASH] = {0};
+	const struct dkim_claim rsa = {DKIM_RSA, false, hash, SV("0123456789")};
+	const struct dkim_claim ed = {
+	    DKIM_ED25519, true, hash, SV("0123456789")};
 	struct sv in = sv_of(data, size);
 	struct dkim_record key;
 	struct dmarc_record policy;
@@ -30,10 +33,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			must(strict.tag[i].raw.p == lenient.tag[i].raw.p);
 	}
 	if (dkim_record_parse(in, &key) == RC_OK) {
-		must(dkim_record_verify(&key, DKIM_RSA, false, hash,
-			 SV("0123456789"), &bits) != DKIM_R_NONE);
-		must(dkim_record_verify(&key, DKIM_ED25519, true, hash,
-			 SV("0123456789"), &bits) != DKIM_R_NONE);
+		must(
+		    dkim_record_verify(&key, &rsa, NULL, &bits) != DKIM_R_NONE);
+		must(dkim_record_verify(&key, &ed, NULL, &bits) != DKIM_R_NONE);
 	}
 	if (dmarc_record_parse(in, &policy) == RC_OK)
 		must(memchr(policy.rua, 0, sizeof policy.rua) != NULL &&

@@ -13,6 +13,7 @@ class Sink(socketserver.ThreadingTCPServer):
     def __init__(self, port):
         super().__init__(("127.0.0.1", port), Handler)
         self.say, self.slow, self.taken, self.dead = {}, set(), [], False
+        self.mails = []  # (sender, recipient, bytes) of each
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -29,6 +30,9 @@ class Handler(socketserver.StreamRequestHandler):
                 return
             if verb == b"EHLO":
                 self.reply(b"250 sink")
+            elif verb == b"MAIL":
+                self.sender = line.split(b"<")[1].split(b">")[0]
+                self.reply(b"250 ok")
             elif verb == b"RCPT":
                 self.to = line.split(b"<")[1].split(b">")[0]
                 local = self.to.split(b"@")[0].decode()
@@ -37,8 +41,10 @@ class Handler(socketserver.StreamRequestHandler):
                 self.reply(sink.say.get(local, b"250 fine"))
             elif verb == b"DATA":
                 self.reply(b"354 go on")
-                while self.rfile.readline() not in (b".\r\n", b""):
-                    pass
+                text = b""
+                while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                    text += line
+                sink.mails.append((self.sender.decode(), self.to.decode(), text))
                 sink.taken.append(self.to.decode())
                 self.reply(b"250 taken")
             elif verb == b"QUIT":

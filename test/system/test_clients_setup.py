@@ -209,7 +209,7 @@ def device(h):
 def listed(h):
     r = h.command("device", "list", "anna")
     verdict(re.search(re.escape(NAME) + r"\n    added \d{4}-\d\d-\d\d, last used \d{4}-\d\d-\d\d \d\d:\d\d UTC "
-                      r"by submission from 127\.0\.0\.1\n", r.stdout) is not None, "device-listed", r.stdout)
+                      r"by submissions from 127\.0\.0\.1\n", r.stdout) is not None, "device-listed", r.stdout)
     verdict(h.command("device", "add", "anna", "spare").returncode == 0, "device-add-spare")
     r = h.command("device", "list", "anna")
     verdict(re.search(r"^spare\n    added \S+, never used$", r.stdout, re.M) is not None, "device-never-used", r.stdout)

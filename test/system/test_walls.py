@@ -9,15 +9,16 @@ import re
 
 import test_reports
 from house import House, finish, skip, verdict, wait_until
+from test_sign_in import signed_in
 
 ROLES = {"auth", "history", "junk", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
-         "mx", "report", "web", "acme"}
+         "mx", "report", "web", "acme", "admin"}
 PROBES = 37
 # Nobody is there: what gets certificates is started, and fails.
-ACME = 'tls: { acme: { directory: "https://127.0.0.1:9/" } }\n'
+MORE = 'admins: [anna]\ntls: { acme: { directory: "https://127.0.0.1:9/" } }\n'
 # What is a process's own part is not probed there.
-PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "acme"},
-        "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account", "web", "acme"},
+PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "acme", "web", "auth"},
+        "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account", "web", "acme", "admin"},
         "big-file": {"account", "queue", "history", "junk"}}
 
 
@@ -42,9 +43,10 @@ def wanted(process):
 
 def one_case(label, extra="", env=None, as_user=None, off=False):
     env = dict(env or {}, HEARTHMAIL_TEST_PROBE="1")
-    with House(extra=extra + ACME, env=env, as_user=as_user, web=True) as h:
+    with House(extra=extra + MORE, env=env, as_user=as_user, web=True) as h:
         h.deliver("anna")
-        # What reads reports is started by the first one.
+        # What writes the admin's pages is started by the first visitor, what reads reports by the first one.
+        verdict(signed_in(h).ask("/admin/queue")[0] == 200, f"{label}-shows-a-page")
         test_reports.send(h, test_reports.mail(gzip.compress(test_reports.dmarc().encode())))
         wait_until(lambda: set(probes(h)) >= ROLES and
                    all(len(p) == wanted(k) for k, p in probes(h).items()), 10)
@@ -74,8 +76,11 @@ def one_case(label, extra="", env=None, as_user=None, off=False):
 
 def kill_build():
     """Unlisted system calls kill: an ordinary day must need none."""
-    with House(env={"HEARTHMAIL_TEST_KILL": "1"}, web=True) as h:
+    with House(env={"HEARTHMAIL_TEST_KILL": "1"}, extra="admins: [anna]\n", web=True) as h:
         get(h)
+        b = signed_in(h)
+        for path in ("", "/queue", "/trace?which=anna", "/reports", "/dns", "/accounts?account=anna", "/configuration"):
+            verdict(b.ask("/admin" + path)[0] == 200, f"page-of-the-admin {path}")
         for i in range(3):
             h.deliver("anna", body="x" * 70 + ("\r\n" + "x" * 70) * 20000 * i)
         for text in (gzip.compress(test_reports.dmarc().encode()), test_reports.zipped(("a.json", test_reports.TLS)),

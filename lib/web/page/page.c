@@ -59,6 +59,7 @@ put_head(struct page *p, const struct page_frame *f)
 	    "initial-scale=1\"");
 	xml_void(&p->x, "meta", "name=\"color-scheme\" content=\"light dark\"");
 	xml_void(&p->x, "link", "rel=\"stylesheet\" href=\"/style.css\"");
+	xml_void(&p->x, "link", "rel=\"icon\" href=\"/icon.svg\"");
 	buf_init(&title, WORDS_MAX);
 	buf_addf(&title, "%s - %s", page_word(p->language, f->title),
 	    page_word(p->language, W_SITE));

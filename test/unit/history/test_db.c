@@ -265,7 +265,7 @@ prune(void)
 	bool more = true;
 
 	while (more)
-		ck_assert_int_eq(history_db_prune(db, &more), RC_OK);
+		ck_assert_int_eq(history_db_prune(db, clk_now(), &more), RC_OK);
 }
 
 START_TEST(db__forgets_what_is_old)
@@ -282,6 +282,25 @@ START_TEST(db__forgets_what_is_old)
 	prune();
 	ck_assert_uint_eq(find("old").n, 0);
 	ck_assert_uint_eq(find("young").n, 1);
+}
+END_TEST
+
+/* The next process knows what this one has taken for the time. */
+START_TEST(db__keeps_the_time)
+{
+	const int64_t now = clk_now();
+	bool more;
+
+	ck_assert_int_eq(history_db_time(db), 0);
+	add(1, HISTORY_ACCEPTED, "old");
+	clk_set_offset(40 * 365 * DAY_MS);
+	add(2, HISTORY_ACCEPTED, "ahead");
+	ck_assert_int_eq(history_db_prune(db, now, &more), RC_OK);
+	ck_assert_uint_eq(find("old").n, 1);
+	history_db_close(&db);
+	open_db(&usual);
+	ck_assert_int_eq(history_db_time(db), now);
+	ck_assert_uint_eq(find("old").n, 1);
 }
 END_TEST
 
@@ -537,10 +556,10 @@ START_TEST(db__forgets_what_is_aside_with_the_rest)
 	bool more;
 
 	write_text(HISTORY_DB_NAME ".damaged", "x");
-	ck_assert_int_eq(history_db_prune(db, &more), RC_OK);
+	ck_assert_int_eq(history_db_prune(db, clk_now(), &more), RC_OK);
 	expect_text(HISTORY_DB_NAME ".damaged", "x");
 	history_db_set_opts(db, &keep[_i]);
-	ck_assert_int_eq(history_db_prune(db, &more), RC_OK);
+	ck_assert_int_eq(history_db_prune(db, clk_now(), &more), RC_OK);
 	expect_text(HISTORY_DB_NAME ".damaged", NULL);
 }
 END_TEST
@@ -634,6 +653,7 @@ UNIT_TESTS(db)
 	tcase_add_test(t, db__pages);
 	tcase_add_test(t, db__reads_in_pages);
 	tcase_add_test(t, db__forgets_what_is_old);
+	tcase_add_test(t, db__keeps_the_time);
 	tcase_add_test(t, db__has_a_size);
 	tcase_add_test(t, db__counts_by_day);
 	tcase_add_test(t, db__keeps_numbers_only_if_it_is_off);

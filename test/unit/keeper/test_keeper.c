@@ -618,6 +618,86 @@ START_TEST(keeper__who_delivers_hears_who_is_full)
 }
 END_TEST
 
+/* Anna's process sends something in ben's name. */
+static void
+send_rule_mail(void)
+{
+	const struct account_mail mail = {.account = SV("ben"),
+	    .id = {5},
+	    .to = SV("x@example.test"),
+	    .size = 5,
+	    .fd = open("/dev/null", O_RDONLY)};
+	struct msg m;
+
+	msg_init(&m, ACCOUNT_SEND);
+	account_mail_put(&m, &mail);
+	ck_assert_int_eq(line_send_fd(account[naccount - 1], &m), RC_OK);
+	turn();
+}
+
+static void
+say_sent(int fd)
+{
+	const struct account_sent sent = {
+	    .account = SV("anna"), .id = {5}, .text = SV("taken")};
+	struct msg m;
+
+	msg_init(&m, ACCOUNT_SENT);
+	account_sent_put(&m, &sent);
+	ck_assert_int_eq(line_send_fd(fd, &m), RC_OK);
+	turn();
+}
+
+static void
+expect_sent(int rc)
+{
+	struct account_sent sent;
+	struct msg m;
+
+	ck_assert(has_message(account[naccount - 1]));
+	ck_assert_int_eq(line_recv_fd(account[naccount - 1], &m), RC_OK);
+	ck_assert_uint_eq(m.type, ACCOUNT_SENT);
+	ck_assert_int_eq(account_sent_get(&m, &sent), RC_OK);
+	ck_assert(sv_eq(sent.account, SV("anna")));
+	ck_assert_uint_eq(sent.id[0], 5);
+	ck_assert_int_eq(sent.rc, rc);
+	account_sent_fini(&sent);
+}
+
+START_TEST(keeper__what_rules_send_goes_to_the_queue)
+{
+	struct account_mail mail;
+	struct msg m;
+	int queue[2];
+
+	come_up();
+	send_rule_mail();
+	expect_sent(RC_TEMP);
+	ck_assert_int_eq(line_pair(queue), RC_OK);
+	keeper_add_client(
+	    keeper, queue[0], KEEPER_MAY_DELIVER | KEEPER_IS_QUEUE);
+	send_rule_mail();
+	ck_assert(has_message(queue[1]));
+	ck_assert(!has_message(client));
+	ck_assert_int_eq(line_recv_fd(queue[1], &m), RC_OK);
+	ck_assert_uint_eq(m.type, ACCOUNT_SEND);
+	ck_assert_int_eq(account_mail_get(&m, &mail), RC_OK);
+	/* Whoever it says it is. */
+	ck_assert(sv_eq(mail.account, SV("anna")));
+	ck_assert(sv_eq(mail.to, SV("x@example.test")));
+	ck_assert_int_ge(mail.fd, 0);
+	account_mail_fini(&mail);
+	say_sent(queue[1]);
+	expect_sent(RC_OK);
+	/* Nobody else says that. */
+	say_sent(client);
+	ck_assert(!has_message(account[naccount - 1]));
+	ck_assert(has_message(client));
+	ck_assert_int_eq(line_recv_fd(client, &m), RC_EOF);
+	close(queue[1]);
+}
+END_TEST
+
 UNIT_TESTS(keeper)
 {
 	TCase *t = tcase_create("keeper");
@@ -644,5 +724,6 @@ UNIT_TESTS(keeper)
 	tcase_add_test(t, keeper__what_waits_is_bounded);
 	tcase_add_test(t, keeper__a_client_may_leave_before_its_answer);
 	tcase_add_test(t, keeper__a_kick_reaches_a_living_account_only);
+	tcase_add_test(t, keeper__what_rules_send_goes_to_the_queue);
 	return t;
 }

@@ -99,6 +99,63 @@ START_TEST(dkim_body__long_bodies_come_in_pieces)
 }
 END_TEST
 
+static void
+alike(struct sv in)
+{
+	struct buf bytes, pieces;
+
+	buf_init(&bytes, 1000);
+	buf_init(&pieces, 1000);
+	canon(in, SV(""), 1, &bytes);
+	canon(in, SV(""), in.n, &pieces);
+	ck_assert(sv_eq(buf_sv(&bytes), buf_sv(&pieces)));
+	canon(in, SV(""), 97, &pieces);
+	ck_assert(sv_eq(buf_sv(&bytes), buf_sv(&pieces)));
+	buf_fini(&pieces);
+	buf_fini(&bytes);
+}
+
+/*
+ * Lines with all that is changed at any place of them, beside what is not: in
+ * large pieces, of which many bytes are looked at in one step, and byte by
+ * byte.
+ */
+START_TEST(dkim_body__many_bytes_in_one_step)
+{
+	static const char *const odd[] = {" ", "\t", "\r", "\n", "\r\n", "  ",
+	    " \t", " \r\n", "\r\n\r\n", "\r\n \r\n", "\r\r\n", "\n\r\n",
+	    "\r\n\t", "\n ", "\n\t"};
+	const size_t n = sizeof odd / sizeof odd[0];
+	struct buf in;
+	size_t a, b, at, j;
+
+	buf_init(&in, 1000);
+	for (a = 0; a < n; a++)
+		for (b = 0; b < n; b++)
+			for (at = 0; at < 140; at++) {
+				size_t whole = (a + b) % 2 ? 75 : 300;
+
+				buf_reset(&in);
+				for (j = 0; j < 300; j++) {
+					if (j == at)
+						buf_adds(&in, odd[a]);
+					if (j == at + 1 + b)
+						buf_adds(&in, odd[b]);
+					if (j % whole == whole - 1)
+						buf_adds(&in, "\r\n");
+					buf_addc(&in, j % 7 == 3 ? ' ' : 'x');
+				}
+				alike(buf_sv(&in));
+				/* and where it ends there */
+				in.n = 200 + at;
+				buf_adds(&in, odd[a]);
+				buf_adds(&in, odd[b]);
+				alike(buf_sv(&in));
+			}
+	buf_fini(&in);
+}
+END_TEST
+
 static const struct {
 	const char *name, *in, *want;
 } fields[] = {
@@ -135,6 +192,7 @@ UNIT_TESTS(canon)
 	tcase_add_loop_test(tc, dkim_body__row_at_every_split, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(tc, dkim_body__long_bodies_come_in_pieces);
+	tcase_add_test(tc, dkim_body__many_bytes_in_one_step);
 	tcase_add_loop_test(tc, dkim_field_relaxed__row, 0,
 	    (int)(sizeof fields / sizeof fields[0]));
 	return tc;

@@ -313,6 +313,67 @@ START_TEST(check__nothing_is_injected)
 }
 END_TEST
 
+/* ---- one that we have asked to come again ---- */
+
+#define EXPIRES (NOW - 3600)
+static const struct {
+	const char *name;
+	const char *tags; /* besides TAGS */
+	int64_t first;	  /* 0: it has not been here */
+	enum auth_result dkim;
+	enum dkim_reason reason;
+} tries[] = {
+    {"expired", "; x=1795532446", 0, AUTH_POLICY, DKIM_R_EXPIRED},
+    {"not when it came first", "; x=1795532446", EXPIRES - 10, AUTH_PASS,
+	DKIM_R_NONE},
+    {"then, within the drift", "; x=1795532446", EXPIRES + DKIM_DRIFT,
+	AUTH_PASS, DKIM_R_NONE},
+    {"then, too", "; x=1795532446", EXPIRES + DKIM_DRIFT + 1, AUTH_POLICY,
+	DKIM_R_EXPIRED},
+    {"signed after it came first", "; t=1795532446", EXPIRES - 7200, AUTH_PASS,
+	DKIM_R_NONE},
+    {"signed in the future still", "; t=1795536347", EXPIRES, AUTH_POLICY,
+	DKIM_R_FUTURE},
+    {"first seen after now", "; x=1795536000", NOW + 86400, AUTH_PASS,
+	DKIM_R_NONE},
+};
+
+START_TEST(check__expires_by_the_first_try)
+{
+	bool ends = strstr(tries[_i].tags, "x=") != NULL;
+	struct zone *z = good_zone();
+	const struct check_result *r;
+	struct check *c = begin("x.test", "x@forwarder.test");
+	struct buf b, id;
+	char tags[300];
+
+	(void)snprintf(
+	    tags, sizeof tags, TAGS "%s", "home.test", tries[_i].tags);
+	buf_init(&b, 100000);
+	buf_init(&id, 100000);
+	signer_sign(
+	    signer_rsa(1024), "DKIM-Signature", tags, SV(HEADER), SV(BODY), &b);
+	buf_adds(&b, HEADER);
+	check_header(c, buf_sv(&b));
+	check_body(c, SV(BODY));
+	check_expiring(c, &id);
+	ck_assert_uint_eq(id.n, ends ? 128 : 0);
+	if (tries[_i].first != 0)
+		check_first_seen(c, tries[_i].first);
+	finish(c, z);
+	r = check_result(c);
+	ck_assert_msg(r->dkim[0].result == tries[_i].dkim &&
+			  r->dkim[0].reason == tries[_i].reason,
+	    "%s: %s", tries[_i].name, dkim_reason_text(r->dkim[0].reason));
+	ck_assert_int_eq(r->dmarc.result,
+	    tries[_i].dkim == AUTH_PASS ? AUTH_PASS : AUTH_FAIL);
+	check_free(&c);
+	buf_fini(&id);
+	buf_fini(&b);
+	zone_free(&z);
+}
+END_TEST
+
 START_TEST(check__may_be_given_up)
 {
 	struct check *c = begin("x.test", "y@x.test");
@@ -570,6 +631,8 @@ UNIT_TESTS(check)
 	tcase_add_loop_test(tc, check__who_is_not_one_author, 0,
 	    (int)(sizeof refused / sizeof refused[0]));
 	tcase_add_loop_test(tc, check__nothing_is_injected, 0, 8);
+	tcase_add_loop_test(tc, check__expires_by_the_first_try, 0,
+	    (int)(sizeof tries / sizeof tries[0]));
 	tcase_add_test(tc, check__may_be_given_up);
 	tcase_add_test(tc, lookup__limits_and_sharing);
 	tcase_add_test(tc, lookup__bytes);

@@ -69,7 +69,8 @@ verify(struct sv header, struct sv body, struct zone *z, const char *author,
 {
 	struct fieldset *fields = fieldset_new(header);
 	struct bodies *bodies = bodies_new();
-	struct dkim_verify *v = dkim_verify_new(fields, bodies, sv_str(author));
+	struct dkim_verify *v =
+	    dkim_verify_new(fields, bodies, sv_str(author), NULL);
 	struct lookup *l = lookup_new();
 	size_t i;
 

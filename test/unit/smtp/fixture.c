@@ -70,7 +70,7 @@ fake_returns(void *ctx, struct sv address)
 }
 
 static int
-fake_login(void *ctx, struct sv sasl, const char *peer, bool tls,
+fake_login(void *ctx, struct sv sasl, const char *peer, enum smtp_tls tls,
     struct smtp_login *out)
 {
 	struct fixture *k = ctx;
@@ -178,6 +178,22 @@ fake_may_defer(void *arg, struct sv sender, struct sv author)
 	return k->may_defer;
 }
 
+static void
+fake_deferred(void *arg, struct sv signatures)
+{
+	struct fixture *k = arg;
+
+	buf_set(&k->waiting, signatures);
+}
+
+static int64_t
+fake_waited(void *arg, struct sv signatures)
+{
+	const struct fixture *k = arg;
+
+	return sv_eq(buf_sv(&k->waiting), signatures) ? k->later : 0;
+}
+
 void
 fixture_init(struct fixture *k, bool submission)
 {
@@ -196,6 +212,7 @@ fixture_init(struct fixture *k, bool submission)
 	ck_assert_int_eq(pthread_mutex_init(&k->budget.lock, NULL), 0);
 	ck_assert_int_eq(pthread_mutex_init(&k->lock, NULL), 0);
 	buf_init(&k->sasl, 100000);
+	buf_init(&k->waiting, 100000);
 	for (i = 0; i < 16; i++) {
 		buf_init(&k->got[i].sender, 10000);
 		buf_init(&k->got[i].accounts, 10000);
@@ -219,6 +236,7 @@ fixture_fini(struct fixture *k)
 		buf_fini(&k->got[i].results);
 		buf_fini(&k->got[i].message);
 	}
+	buf_fini(&k->waiting);
 	buf_fini(&k->sasl);
 }
 
@@ -256,6 +274,8 @@ fixture_start(struct fixture *k, pthread_t *thread)
 	r->conn.fd = fd[0];
 	r->conn.may_take = fake_may_take;
 	r->conn.may_defer = fake_may_defer;
+	r->conn.deferred = fake_deferred;
+	r->conn.waited = fake_waited;
 	r->conn.arg = k;
 	ck_assert_int_eq(pthread_create(thread, NULL, session_main, r), 0);
 	return fd[1];

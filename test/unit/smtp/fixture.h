@@ -34,6 +34,10 @@ struct fixture {
 	/* As many messages as it was asked for; sessions have threads. */
 	atomic_uint taken;
 	bool implicit_tls, not_loopback;
+	/* By what the last message that was deferred is known, and how long
+	 * that was ago. */
+	struct buf waiting;
+	int64_t later;
 	struct buf sasl; /* of the last login */
 	pthread_mutex_t lock;
 };

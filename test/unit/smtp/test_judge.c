@@ -408,6 +408,36 @@ START_TEST(smtp_defer__for_an_hour)
 }
 END_TEST
 
+START_TEST(smtp_defer__remembers_messages)
+{
+	struct smtp_deferrals *d = xcalloc(1, sizeof *d);
+	const int64_t begin = 1000;
+	uint64_t i;
+
+	ck_assert_int_eq(smtp_defer_waited(d, 7, begin), 0);
+	smtp_defer_message(d, 7, begin);
+	/* of the first try, however often it comes */
+	smtp_defer_message(d, 7, begin + SMTP_DEFER_MS);
+	ck_assert_int_eq(smtp_defer_waited(d, 7, begin + 2 * SMTP_DEFER_MS),
+	    2 * SMTP_DEFER_MS);
+	ck_assert_int_eq(smtp_defer_waited(d, 8, begin + 1), 0);
+	ck_assert_int_eq(
+	    smtp_defer_waited(d, 7, begin + SMTP_DEFER_KEEP_MS), 0);
+	smtp_defer_message(d, 7, begin + SMTP_DEFER_KEEP_MS);
+	ck_assert_int_eq(
+	    smtp_defer_waited(d, 7, begin + SMTP_DEFER_KEEP_MS + 5), 5);
+	/* Who sends away whom they like takes nobody's place for an hour. */
+	for (i = 1; i < 3 * SMTP_DEFER_WAYS; i++)
+		smtp_defer_message(d, 7 + i * SMTP_DEFER_SLOTS,
+		    begin + SMTP_DEFER_KEEP_MS + 6);
+	ck_assert_int_eq(
+	    smtp_defer_waited(d, 7, begin + SMTP_DEFER_KEEP_MS + 7), 7);
+	/* nor is it the sender's hour */
+	ck_assert(smtp_defer(d, 7, begin + SMTP_DEFER_KEEP_MS));
+	free(d);
+}
+END_TEST
+
 /*
  * Those who name many domains whose servers are silent take no place from
  * others for good: what does not get one waits for its turn.
@@ -926,6 +956,7 @@ UNIT_TESTS(judge)
 	tcase_add_test(tc, smtp_judge__lets_others_have_their_turn);
 	tcase_add_test(tc, smtp_judge__asks_to_come_again);
 	tcase_add_test(tc, smtp_defer__for_an_hour);
+	tcase_add_test(tc, smtp_defer__remembers_messages);
 	tcase_add_test(tc, smtp_judge__leaves_mail_of_this_machine_alone);
 	tcase_add_test(tc, smtp_judge__bounds_the_header);
 	tcase_add_loop_test(tc, smtp_report__rows, 0,

@@ -133,6 +133,7 @@ static const struct {
     {true, "mail.a.test", "/", 200, "<h1>"},
     {true, "mail.a.test", "/", 200, "href=\"/style.css\""},
     {true, "mail.a.test", "/style.css", 200, "Content-Type: text/css"},
+    {true, "mail.a.test", "/icon.svg", 200, "Content-Type: image/svg+xml"},
     {true, "a.test", "/style.css", 404, NULL},
     {true, "a.test", "/", 404, NULL},
     /* From this machine, without a name. */

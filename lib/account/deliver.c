@@ -1,0 +1,161 @@
+#include "account/deliver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/attached.h"
+#include "base/alloc.h"
+#include "base/io.h"
+#include "base/log.h"
+
+static int
+add_to_body(void *arg, const char *p, size_t n)
+{
+	return store_body_add(arg, p, n);
+}
+
+/* Where its owner's mail programs look for junk. */
+static const char *
+junk_folder(const struct store_mailbox_list *all)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if ((all->m[i].use & STORE_USE_JUNK) != 0 &&
+		    !all->m[i].in_restore)
+			return all->m[i].name;
+	return "INBOX";
+}
+
+static int
+add_delivery(const struct delivering *a, const struct mail_delivery *d,
+    struct store_body **body, struct delivered *out, uint64_t *need,
+    struct err *err)
+{
+	struct store_added added = {.uid = 0};
+	struct store_add add = {
+	    .mailbox = "INBOX",
+	    .delivery_id = d->delivery_id,
+	    .opaque = (d->flags & DELIVER_OPAQUE) != 0,
+	    .verdict = sv_first(d->verdict,
+		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
+	};
+	struct store_mailbox_list all;
+	uint64_t seen = 0;
+	int r;
+
+	if (out->junk) {
+		store_mailbox_list(a->store, &all, &seen);
+		add.mailbox = junk_folder(&all);
+	}
+	r = store_add(a->store, body, &add, &added, need, err);
+	if (r == RC_OK) {
+		out->o.stored = xcalloc(1, sizeof *out->o.stored);
+		out->o.stored[0] =
+		    (struct rules_stored){xstrdup(add.mailbox), added.uid};
+		out->o.nstored = 1;
+		out->o.repeated = added.repeated;
+	}
+	if (out->junk)
+		store_mailbox_list_fini(&all);
+	return r;
+}
+
+/* Letters of our own have no envelope, and what a parser has died of is not
+ * looked at. */
+static bool
+has_rules(const struct delivering *a, const struct mail_delivery *d)
+{
+	return d->written.n > 0 && (d->flags & DELIVER_OPAQUE) == 0 &&
+	       rules_present(a->rules);
+}
+
+static int
+deliver_by_rules(const struct delivering *a, const struct mail_delivery *d,
+    struct store_body **body, struct delivered *out, uint64_t *need,
+    struct err *err)
+{
+	struct rules_message m = {.id = d->delivery_id,
+	    .sender = d->sender,
+	    .written = d->written,
+	    .verdict = sv_first(d->verdict,
+		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
+	    .junk = out->junk,
+	    .junk_score = d->junk_score};
+	struct store_added added = {.uid = 0};
+	int r;
+
+	if (store_delivered(a->store, d->delivery_id, &added, need)) {
+		out->o.repeated = true;
+		return RC_OK;
+	}
+	r = store_body_bytes(*body, &m.bytes);
+	if (r != RC_OK)
+		return err_set(err, r, "the message cannot be kept");
+	return rules_deliver(a->rules, &m, body, &out->o, need, err);
+}
+
+/* Only at what comes from elsewhere, which has been judged. */
+static void
+look_at_attached(const struct delivering *a, const struct mail_delivery *d,
+    struct store_body *body, struct delivered *out)
+{
+	struct rules_outcome *o = &out->o;
+	struct buf why;
+	struct sv bytes;
+
+	if (!a->looks || out->junk || d->verdict.n == 0 ||
+	    (d->flags & DELIVER_OPAQUE) != 0 ||
+	    store_body_bytes(body, &bytes) != RC_OK)
+		return;
+	buf_init(&why, 1024);
+	out->junk = account_attached(bytes, &why);
+	if (out->junk) {
+		o->remark =
+		    xreallocarray(o->remark, o->nremark + 1, sizeof *o->remark);
+		o->remark[o->nremark++] = sv_dup(buf_sv(&why));
+	}
+	buf_fini(&why);
+}
+
+static void
+log_delivered(const struct delivering *a, const struct mail_delivery *d,
+    const struct delivered *out)
+{
+	mlog(LOG_INFO, "deliver", "account=%s uid=%u size=%llu%s%s", a->account,
+	    out->o.nstored > 0 ? out->o.stored[0].uid : 0,
+	    (unsigned long long)(d->front.n + d->size),
+	    out->junk ? " junk=1" : "", out->o.repeated ? " repeated=1" : "");
+}
+
+int
+account_deliver(const struct delivering *a, struct mail_delivery *d,
+    struct delivered *out, uint64_t *need, struct err *err)
+{
+	struct store_body *body;
+	int r;
+
+	if (!sv_eq(d->account, sv_str(a->account)))
+		return err_set(err, RC_SYNTAX, "not for this account");
+	if (d->fd < 0)
+		return err_set(err, RC_TEMP, "too many open files");
+	body = store_body_new(a->store);
+	r = store_body_add(body, d->front.p, d->front.n);
+	if (r == RC_OK)
+		r = io_copy_fd(
+		    d->fd, d->size, a->message_max, add_to_body, body);
+	if (r != RC_OK)
+		(void)err_set(err, r, "the message cannot be read or kept");
+	memcpy(out->id, d->delivery_id, sizeof out->id);
+	out->junk = (d->flags & DELIVER_JUNK) != 0;
+	if (r == RC_OK)
+		look_at_attached(a, d, body, out);
+	if (r == RC_OK)
+		r = has_rules(a, d)
+			? deliver_by_rules(a, d, &body, out, need, err)
+			: add_delivery(a, d, &body, out, need, err);
+	store_body_free(&body);
+	if (r == RC_OK)
+		log_delivered(a, d, out);
+	return r;
+}

@@ -1,0 +1,643 @@
+/* What was decided becomes one commit of the store. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "account/outgoing.h"
+#include "account/rules_priv.h"
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "mail/field.h"
+#include "msgauth/authres.h"
+
+#define LETTER_MAX    (64u << 10)
+#define REMARK_MAX    500
+#define NOTICE_SECS   (30LL * 24 * 3600)
+#define REFUSED_SECS  (24LL * 3600)
+#define REDIRECT_MARK "X-Sieve-Redirected-From"
+
+/* A delivery that is being put together. */
+struct plan {
+	struct rules *r;
+	const struct rules_message *m;
+	struct rules_outcome *out;
+	struct store_body **body;
+	bool *opaque;
+	size_t nbody, body_cap, opaque_cap;
+	struct store_place *place;
+	size_t nplace, place_cap;
+	char **name; /* of places and flags' owners: freed at the end */
+	size_t nname, name_cap;
+	struct sv **keyword;
+	size_t nkeyword, keyword_cap;
+	struct store_send *send;
+	size_t nsend, send_cap;
+	struct buf **envelope;
+	size_t nenvelope, envelope_cap;
+	struct store_memo *memo;
+	size_t nmemo, memo_cap;
+	bool kept; /* it is stored, or stays in the hands of the queue */
+};
+
+/* ---- remarks ---- */
+
+static void
+remark(struct plan *p, const char *what, struct sv more)
+{
+	struct rules_outcome *o = p->out;
+	struct buf b;
+
+	buf_init(&b, 4 * REMARK_MAX);
+	buf_adds(&b, what);
+	buf_addsv(&b, sv_first(more, REMARK_MAX));
+	o->remark = xreallocarray(o->remark, o->nremark + 1, sizeof *o->remark);
+	o->remark[o->nremark++] = sv_dup(buf_sv(&b));
+	buf_fini(&b);
+}
+
+static void
+remark_action(struct plan *p, const struct sieve_action *a)
+{
+	struct buf b;
+
+	buf_init(&b, 4 * REMARK_MAX);
+	if (a->script.n > 0) {
+		buf_addsv(&b, a->script);
+		buf_addc(&b, ':');
+	}
+	buf_addf(&b, "%u: ", a->line);
+	sieve_action_print(a, &b);
+	remark(p, "rule ", buf_sv(&b));
+	buf_fini(&b);
+}
+
+/* ---- pieces ---- */
+
+/* Bytes of another body than the message; its index. */
+static int
+add_body(struct plan *p, struct sv bytes, size_t *index)
+{
+	struct store_body *b = store_body_new(p->r->store);
+	int r = store_body_add(b, bytes.p, bytes.n);
+
+	p->body = xgrow(p->body, &p->body_cap, p->nbody + 1, sizeof(*p->body));
+	p->opaque =
+	    xgrow(p->opaque, &p->opaque_cap, p->nbody + 1, sizeof *p->opaque);
+	p->body[p->nbody] = b;
+	p->opaque[p->nbody] = false;
+	*index = p->nbody++;
+	return r;
+}
+
+static char *
+add_name(struct plan *p, struct sv name)
+{
+	p->name = xgrow(p->name, &p->name_cap, p->nname + 1, sizeof(*p->name));
+	return p->name[p->nname++] = sv_dup(name);
+}
+
+static void
+set_flags(
+    struct plan *p, const struct sv *flag, size_t n, struct store_flags *out)
+{
+	static const struct {
+		struct sv name;
+		uint32_t bit;
+	} system[] = {{SV("\\Seen"), STORE_SEEN},
+	    {SV("\\Answered"), STORE_ANSWERED},
+	    {SV("\\Flagged"), STORE_FLAGGED}, {SV("\\Deleted"), STORE_DELETED},
+	    {SV("\\Draft"), STORE_DRAFT}};
+	struct sv *keyword = xcalloc(n + 1, sizeof *keyword);
+	size_t nkeyword = 0;
+
+	p->keyword = xgrow(
+	    p->keyword, &p->keyword_cap, p->nkeyword + 1, sizeof(*p->keyword));
+	p->keyword[p->nkeyword++] = keyword;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < 5 && !sv_ieq(system[k].name, flag[i]))
+			k++;
+		if (k < 5)
+			out->system |= system[k].bit;
+		else if (flag[i].n > 0 && flag[i].p[0] != '\\')
+			keyword[nkeyword++] = flag[i];
+	}
+	out->keyword = keyword;
+	out->nkeyword = nkeyword;
+}
+
+static bool
+is_there(struct plan *p, const char *name)
+{
+	struct store_status s;
+	uint64_t need = 0;
+
+	return store_status(p->r->store, name, &s, &need) == RC_OK;
+}
+
+/* Makes the mailbox, subscribed so that its owner sees it. */
+static bool
+make_mailbox(struct plan *p, const char *name, struct sv use)
+{
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+	int r = store_mailbox_create(p->r->store, name,
+	    use.n > 0 ? rules_use(use) : STORE_USE_NONE, &need, &err);
+
+	if (r == RC_OK)
+		r = store_mailbox_subscribe(
+		    p->r->store, name, true, &need, &err);
+	if (r != RC_OK)
+		remark(p, "a folder could not be made: ", sv_str(err.text));
+	return r == RC_OK || r == RC_EXISTS;
+}
+
+/* The folder that is meant, and INBOX where it cannot be had. */
+static const char *
+mailbox_for(struct plan *p, const struct sieve_store *s)
+{
+	char *name = add_name(p, s->mailbox);
+	struct buf junk;
+
+	if (p->m->junk && sv_ieq(s->mailbox, SV("INBOX"))) {
+		buf_init(&junk, 1024);
+		if (rules_special(p->r, STORE_USE_JUNK, &junk))
+			name = add_name(p, buf_sv(&junk));
+		buf_fini(&junk);
+		return name;
+	}
+	if (is_there(p, name) || (s->create && make_mailbox(p, name, s->use)))
+		return name;
+	remark(p, "the folder is missing, so it is in INBOX: ", s->mailbox);
+	return "INBOX";
+}
+
+static void
+add_place(struct plan *p, const struct sieve_store *s, size_t body)
+{
+	struct store_place *place;
+
+	p->place =
+	    xgrow(p->place, &p->place_cap, p->nplace + 1, sizeof *p->place);
+	place = &p->place[p->nplace++];
+	*place =
+	    (struct store_place){.mailbox = mailbox_for(p, s), .body = body};
+	set_flags(p, s->flag, s->nflag, &place->flags);
+}
+
+static void
+add_keep(struct plan *p)
+{
+	const struct sieve_store inbox = {.mailbox = SV("INBOX")};
+
+	add_place(p, &inbox, 0);
+	p->kept = true;
+}
+
+/* ---- what is sent ---- */
+
+static void
+derive_id(const struct plan *p, struct sv what, uint8_t out[16])
+{
+	const char number = (char)p->nsend;
+	crypto_generichash_state h;
+
+	(void)crypto_generichash_init(&h, NULL, 0, 16);
+	(void)crypto_generichash_update(&h, p->m->id, 16);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)"rule", sizeof "rule");
+	(void)crypto_generichash_update(&h,
+	    (const unsigned char *)p->r->conf->account[p->r->account].name,
+	    strlen(p->r->conf->account[p->r->account].name) + 1);
+	(void)crypto_generichash_update(&h, (const unsigned char *)&number, 1);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)what.p, what.n);
+	(void)crypto_generichash_final(&h, out, 16);
+}
+
+static void
+add_send(struct plan *p, const struct outgoing_envelope *e, size_t body)
+{
+	struct store_send *s;
+	struct buf *b = xcalloc(1, sizeof *b);
+
+	buf_init(b, STORE_ENVELOPE_MAX);
+	outgoing_envelope_put(e, b);
+	p->envelope = xgrow(p->envelope, &p->envelope_cap, p->nenvelope + 1,
+	    sizeof(*p->envelope));
+	p->envelope[p->nenvelope++] = b;
+	p->send = xgrow(p->send, &p->send_cap, p->nsend + 1, sizeof *p->send);
+	s = &p->send[p->nsend];
+	*s = (struct store_send){.body = body, .envelope = buf_sv(b)};
+	derive_id(p, e->to, s->id);
+	p->out->send = xreallocarray(
+	    p->out->send, p->out->nsend + 1, sizeof *p->out->send);
+	memcpy(p->out->send[p->out->nsend++], s->id, sizeof s->id);
+	p->nsend++;
+}
+
+/* Of the account itself: what comes back must find its way. */
+static struct sv
+own_address(const struct plan *p)
+{
+	const struct conf_account *a = &p->r->conf->account[p->r->account];
+
+	for (size_t i = 0; i < a->naddress; i++)
+		if (sv_ieq(sv_str(a->address[i]), p->m->written))
+			return sv_str(a->address[i]);
+	return a->naddress > 0 ? sv_str(a->address[0]) : SV("");
+}
+
+/* Is it one that this server has put on top? */
+static bool
+is_own_results(const struct plan *p, const struct mail_field *f)
+{
+	struct authres_reader r;
+	bool own = false;
+
+	if (!sv_ieq(f->name, SV("Authentication-Results")))
+		return false;
+	if (authres_reader_init(&r, f->value) == RC_OK)
+		own = sv_ieq(buf_sv(&r.id), sv_str(p->r->conf->hostname));
+	authres_reader_fini(&r);
+	return own;
+}
+
+/* It has been here before, or goes round by itself. */
+static bool
+is_loop(const struct plan *p, struct sv header, struct sv to)
+{
+	struct mail_field f;
+
+	if (rules_is_mine(p->r, to))
+		return true;
+	if (mail_field_count(header, SV("Received")) >= MAIL_HOPS_MAX / 2)
+		return true;
+	while (mail_field_next(&header, &f))
+		if (sv_ieq(f.name, SV(REDIRECT_MARK)) &&
+		    rules_is_mine(p->r, sv_trim(f.value)))
+			return true;
+	return false;
+}
+
+static int
+add_redirect(struct plan *p, const struct sieve_action *a)
+{
+	struct outgoing_envelope e = {.kind = ACCOUNT_MAIL_FORWARD,
+	    .kept = p->kept,
+	    .sender = p->m->sender,
+	    .to = a->address,
+	    .via = own_address(p)};
+	struct sv rest = a->message, header;
+	struct mail_field f;
+	struct buf b;
+	size_t body = 0;
+	int r = RC_OK;
+
+	header = sv_first(rest, sv_find(rest, SV("\r\n\r\n")) + 2);
+	if (is_loop(p, header, a->address)) {
+		remark(
+		    p, "not forwarded, since it would go round: ", a->address);
+		if (!p->kept)
+			add_keep(p);
+		return RC_OK;
+	}
+	/* What is on top is for here: results go with it for the seal. */
+	for (struct sv next = rest; mail_field_next(&next, &f); rest = next) {
+		if (is_own_results(p, &f))
+			e.results = f.whole;
+		else if (!sv_ieq(f.name, SV("Return-Path")))
+			break;
+	}
+	buf_init(&b, rest.n + 2048);
+	buf_adds(&b, REDIRECT_MARK ": ");
+	buf_addsv(&b, e.via);
+	buf_adds(&b, "\r\n");
+	buf_addsv(&b, rest);
+	r = buf_ok(&b) ? add_body(p, buf_sv(&b), &body) : RC_TOOBIG;
+	buf_fini(&b);
+	add_send(p, &e, body);
+	return r;
+}
+
+static int
+add_letter(struct plan *p, const struct sieve_action *a)
+{
+	const struct outgoing_envelope e = {.kind = ACCOUNT_MAIL_LETTER,
+	    .kept = true,
+	    .sender = a->letter.from,
+	    .to = a->letter.to,
+	    .via = own_address(p)};
+	size_t body;
+	int r = add_body(p, a->letter.bytes, &body);
+
+	add_send(p, &e, body);
+	if (a->has_fcc)
+		add_place(p, &a->fcc, body);
+	return r;
+}
+
+/* ---- what goes wrong ---- */
+
+static void
+notice_key(const struct plan *p, struct sv name, struct sv why,
+    uint8_t out[STORE_MEMO_KEY])
+{
+	crypto_generichash_state h;
+
+	(void)crypto_generichash_init(&h, NULL, 0, STORE_MEMO_KEY);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)&p->r->version, sizeof p->r->version);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)name.p, name.n);
+	(void)crypto_generichash_update(&h, (const unsigned char *)"", 1);
+	(void)crypto_generichash_update(
+	    &h, (const unsigned char *)why.p, why.n);
+	(void)crypto_generichash_final(&h, out, STORE_MEMO_KEY);
+}
+
+/* One letter for each script and reason, as long as it is not changed. */
+static int
+tell_owner(struct plan *p, struct sv name, struct sv why)
+{
+	struct store_memo m = {
+	    .kind = STORE_MEMO_NOTICE, .until = clk_now() / 1000 + NOTICE_SECS};
+	const struct sieve_store inbox = {.mailbox = SV("INBOX")};
+	struct buf text, letter;
+	uint64_t need = 0;
+	size_t body;
+	int r = RC_OK;
+
+	notice_key(p, name, why, m.key);
+	if (store_memo_has(
+		p->r->store, STORE_MEMO_NOTICE, m.key, clk_now() / 1000, &need))
+		return RC_OK;
+	buf_init(&text, LETTER_MAX);
+	buf_init(&letter, LETTER_MAX);
+	buf_adds(&text,
+	    "Your rules could not be carried out for a message.  It "
+	    "was kept.\n\nThe script \"");
+	buf_addsv(&text, name);
+	buf_adds(&text, "\" says:\n\n    ");
+	buf_addsv(&text, why);
+	buf_adds(&text,
+	    "\n\nIf the same happens again, there is no further letter until "
+	    "you change\nyour rules.\n");
+	rules_letter(
+	    p->r, SV("Your mail rules do not work"), buf_sv(&text), &letter);
+	if (buf_ok(&text) && buf_ok(&letter)) {
+		r = add_body(p, buf_sv(&letter), &body);
+		p->place = xgrow(
+		    p->place, &p->place_cap, p->nplace + 1, sizeof *p->place);
+		p->place[p->nplace++] = (struct store_place){
+		    .mailbox = add_name(p, inbox.mailbox), .body = body};
+		p->memo =
+		    xgrow(p->memo, &p->memo_cap, p->nmemo + 1, sizeof *p->memo);
+		p->memo[p->nmemo++] = m;
+	}
+	buf_fini(&letter);
+	buf_fini(&text);
+	return r;
+}
+
+static int
+tell_failures(struct plan *p, const struct sieve_result *res)
+{
+	struct buf why;
+	int r = RC_OK;
+
+	for (size_t i = 0; r == RC_OK && i < p->r->n; i++)
+		if (p->r->script[i].script == NULL)
+			r = tell_owner(p, sv_str(p->r->script[i].name),
+			    sv_str(p->r->script[i].error));
+	if (r != RC_OK || !res->failed)
+		return r;
+	buf_init(&why, 2 * SIEVE_ERROR_MAX);
+	if (res->error.line > 0)
+		buf_addf(&why, "line %u, column %u: ", res->error.line,
+		    res->error.column);
+	buf_adds(&why, res->error.text);
+	mlog(LOG_WARN, "rules.fail", "account=%s line=%u",
+	    p->r->conf->account[p->r->account].name, res->error.line);
+	remark(p, "its rules failed, so it was kept: ", buf_sv(&why));
+	r = tell_owner(p, res->failed_script, buf_sv(&why));
+	buf_fini(&why);
+	return r;
+}
+
+/* ---- the whole ---- */
+
+static int
+add_store(struct plan *p, const struct sieve_action *a)
+{
+	size_t body = 0;
+	int r = a->changed ? add_body(p, a->message, &body) : RC_OK;
+
+	add_place(p, &a->store, body);
+	p->kept = true;
+	return r;
+}
+
+/* A message that is junk is not passed on to anybody. */
+static int
+add_action(struct plan *p, const struct sieve_action *a)
+{
+	switch (a->kind) {
+	case SIEVE_KEEP:
+	case SIEVE_FILEINTO:
+		return RC_OK; /* done before */
+	case SIEVE_REDIRECT:
+		if (p->m->junk) {
+			remark(
+			    p, "not forwarded, since it is junk: ", a->address);
+			if (!p->kept)
+				add_keep(p);
+			return RC_OK;
+		}
+		remark_action(p, a);
+		return add_redirect(p, a);
+	case SIEVE_REJECT:
+	case SIEVE_EREJECT:
+	case SIEVE_VACATION:
+	case SIEVE_NOTIFY:
+		remark_action(p, a);
+		return add_letter(p, a);
+	}
+	return RC_OK;
+}
+
+/* Storage first: what is sent should know whether it is kept here. */
+static int
+add_actions(struct plan *p, const struct sieve_result *res)
+{
+	int r = RC_OK;
+
+	for (size_t i = 0; i < res->n && r == RC_OK; i++)
+		if (res->action[i].kind == SIEVE_KEEP ||
+		    res->action[i].kind == SIEVE_FILEINTO)
+			r = add_store(p, &res->action[i]);
+	for (size_t i = 0; i < res->n && r == RC_OK; i++)
+		r = add_action(p, &res->action[i]);
+	if (r == RC_OK && p->nplace + p->nsend == 0)
+		remark(p, "discarded by a rule", SV(""));
+	for (size_t i = 0; i < res->nrecord; i++) {
+		struct store_memo m = {.kind = STORE_MEMO_RULES,
+		    .until = clk_now() / 1000 + res->record[i].seconds};
+
+		memcpy(m.key, res->record[i].key, sizeof m.key);
+		p->memo =
+		    xgrow(p->memo, &p->memo_cap, p->nmemo + 1, sizeof *p->memo);
+		p->memo[p->nmemo++] = m;
+	}
+	return r;
+}
+
+static int
+commit(struct plan *p, uint64_t *need, struct err *err)
+{
+	struct store_added *added = xcalloc(p->nplace + 1, sizeof *added);
+	const struct store_delivery d = {.id = p->m->id,
+	    .body = p->body,
+	    .opaque = p->opaque,
+	    .nbody = p->nbody,
+	    .place = p->place,
+	    .nplace = p->nplace,
+	    .send = p->send,
+	    .nsend = p->nsend,
+	    .memo = p->memo,
+	    .nmemo = p->nmemo,
+	    .verdict = p->m->verdict};
+	struct rules_outcome *o = p->out;
+	int r = store_deliver(p->r->store, &d, added, need, err);
+
+	/* A session has removed a folder meanwhile: as if for now. */
+	if (r == RC_NOTFOUND)
+		r = RC_TEMP;
+	o->repeated = r == RC_OK && added[0].repeated;
+	o->stored = xcalloc(p->nplace + 1, sizeof *o->stored);
+	for (size_t i = 0; r == RC_OK && i < p->nplace; i++)
+		if (added[i].uid != 0)
+			o->stored[o->nstored++] = (struct rules_stored){
+			    xstrdup(p->place[i].mailbox), added[i].uid};
+	free(added);
+	return r;
+}
+
+static void
+plan_fini(struct plan *p)
+{
+	for (size_t i = 0; i < p->nbody; i++)
+		store_body_free(&p->body[i]);
+	for (size_t i = 0; i < p->nenvelope; i++) {
+		buf_fini(p->envelope[i]);
+		free(p->envelope[i]);
+	}
+	for (size_t i = 0; i < p->nkeyword; i++)
+		free(p->keyword[i]);
+	for (size_t i = 0; i < p->nname; i++)
+		free(p->name[i]);
+	free(p->memo);
+	free(p->envelope);
+	free(p->send);
+	free(p->keyword);
+	free(p->name);
+	free(p->place);
+	free(p->opaque);
+	free(p->body);
+}
+
+int
+rules_deliver(struct rules *r, const struct rules_message *m,
+    struct store_body **body, struct rules_outcome *out, uint64_t *need,
+    struct err *err)
+{
+	struct plan p = {.r = r, .m = m, .out = out};
+	struct sieve_result res;
+	int rc;
+
+	p.body = xgrow(NULL, &p.body_cap, 1, sizeof(*p.body));
+	p.opaque = xgrow(NULL, &p.opaque_cap, 1, sizeof *p.opaque);
+	p.body[0] = *body;
+	p.opaque[0] = false;
+	p.nbody = 1;
+	*body = NULL;
+	rc = r->account >= 0 ? rules_run_scripts(r, m, &res) : RC_TEMP;
+	if (rc == RC_OK) {
+		rc = add_actions(&p, &res);
+		if (rc == RC_OK)
+			rc = tell_failures(&p, &res);
+		if (rc == RC_OK)
+			rc = commit(&p, need, err);
+		sieve_result_fini(&res);
+	} else {
+		rc = err_set(err, RC_TEMP, "the rules cannot be asked now");
+	}
+	if (rc != RC_OK && err->text[0] == '\0')
+		(void)err_set(err, rc, "the message cannot be kept");
+	plan_fini(&p);
+	return rc;
+}
+
+/* As a delivery, which no quota refuses. */
+void
+rules_tell_refused(struct rules *r, struct sv to, struct sv why, bool put_back)
+{
+	const struct store_place place = {.mailbox = "INBOX"};
+	struct store_memo memo = {.kind = STORE_MEMO_NOTICE,
+	    .until = clk_now() / 1000 + REFUSED_SECS};
+	struct plan p = {.r = r};
+	struct store_added added;
+	struct buf text, letter;
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+	uint8_t id[16];
+	size_t body;
+
+	notice_key(&p, to, why, memo.key);
+	if (r->account < 0 || store_memo_has(r->store, STORE_MEMO_NOTICE,
+				  memo.key, clk_now() / 1000, &need))
+		return;
+	randombytes_buf(id, sizeof id);
+	buf_init(&text, LETTER_MAX);
+	buf_init(&letter, LETTER_MAX);
+	buf_adds(&text, "A rule of yours forwards mail to\n\n    ");
+	buf_addsv(&text, to);
+	buf_adds(&text, "\n\nThis server does not send it:\n\n    ");
+	buf_addsv(&text, why);
+	buf_adds(&text, put_back ? "\n\nThe message is in your inbox instead."
+				 : "\n\nThe message was kept here.");
+	buf_adds(&text, "  For a day there is no further letter about this.\n");
+	rules_letter(r, SV("Mail was not forwarded"), buf_sv(&text), &letter);
+	if (add_body(&p, buf_sv(&letter), &body) == RC_OK &&
+	    store_deliver(r->store,
+		&(struct store_delivery){.id = id,
+		    .body = p.body,
+		    .opaque = p.opaque,
+		    .nbody = p.nbody,
+		    .place = &place,
+		    .nplace = 1,
+		    .memo = &memo,
+		    .nmemo = 1},
+		&added, &need, &err) == RC_OK &&
+	    store_flush(r->store, need) != RC_OK)
+		mlog(LOG_ERROR, "rules.letter", "text=\"not written\"");
+	buf_fini(&letter);
+	buf_fini(&text);
+	plan_fini(&p);
+}
+
+void
+rules_outcome_fini(struct rules_outcome *o)
+{
+	for (size_t i = 0; i < o->nstored; i++)
+		free(o->stored[i].folder);
+	for (size_t i = 0; i < o->nremark; i++)
+		free(o->remark[i]);
+	free(o->send);
+	free(o->remark);
+	free(o->stored);
+	*o = (struct rules_outcome){.nstored = 0};
+}

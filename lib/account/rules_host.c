@@ -1,0 +1,218 @@
+/* What scripts may ask. */
+#include <arpa/inet.h>
+#include <string.h>
+#include <time.h>
+
+#include "account/rules_priv.h"
+#include "base/clk.h"
+#include "mail/path.h"
+#include "msgauth/verdict.h"
+
+static const struct {
+	struct sv name;
+	unsigned use;
+} uses[] = {
+    {SV("\\Drafts"), STORE_USE_DRAFTS},
+    {SV("\\Sent"), STORE_USE_SENT},
+    {SV("\\Junk"), STORE_USE_JUNK},
+    {SV("\\Trash"), STORE_USE_TRASH},
+    {SV("\\Archive"), STORE_USE_ARCHIVE},
+    {SV("\\All"), STORE_USE_ALL},
+    {SV("\\Flagged"), STORE_USE_FLAGGED},
+};
+
+unsigned
+rules_use(struct sv name)
+{
+	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+		if (sv_ieq(uses[i].name, name))
+			return uses[i].use;
+	return 0;
+}
+
+bool
+rules_special(struct rules *r, unsigned use, struct buf *name_out)
+{
+	struct store_mailbox_list all;
+	uint64_t seen = 0;
+	bool found = false;
+
+	store_mailbox_list(r->store, &all, &seen);
+	for (size_t i = 0; i < all.n && !found; i++)
+		if ((all.m[i].use & use) != 0 && !all.m[i].in_restore) {
+			buf_adds(name_out, all.m[i].name);
+			found = true;
+		}
+	store_mailbox_list_fini(&all);
+	return found;
+}
+
+/* Aliases that lead to the account are its own, and +detail; what only the
+ * catch-all brings is not. */
+bool
+rules_is_mine(const struct rules *r, struct sv address)
+{
+	const uint32_t *account;
+	size_t n = 0;
+
+	if (r->conf == NULL || r->account < 0 ||
+	    conf_lookup(r->conf, address, &account, &n) != RC_OK ||
+	    strcmp(conf_lookup_why(r->conf, address), "catch-all") == 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (account[i] == (uint32_t)r->account)
+			return true;
+	return false;
+}
+
+/* ---- the table ---- */
+
+static int32_t
+host_zone(void *arg, int64_t at)
+{
+	time_t t = (time_t)at;
+	struct tm tm = {.tm_gmtoff = 0};
+
+	(void)arg;
+	(void)localtime_r(&t, &tm);
+	return (int32_t)(tm.tm_gmtoff / 60);
+}
+
+static int
+host_mailbox(void *arg, struct sv name)
+{
+	struct rules_run *run = arg;
+	struct store_status status;
+	char text[1024];
+	uint64_t need = 0;
+
+	if (name.n == 0 || name.n >= sizeof text || sv_chr(name, '\0') < name.n)
+		return RC_SYNTAX;
+	if (store_restore_reserves(run->r->store, name))
+		return RC_SYNTAX;
+	sv_copy(name, text, sizeof text);
+	return store_status(run->r->store, text, &status, &need);
+}
+
+static int
+host_special_use(void *arg, struct sv use, struct buf *name_out)
+{
+	struct rules_run *run = arg;
+	unsigned bit = rules_use(use);
+
+	return bit != 0 && rules_special(run->r, bit, name_out) ? RC_OK
+								: RC_NOTFOUND;
+}
+
+static bool
+host_is_mine(void *arg, struct sv address)
+{
+	const struct rules_run *run = arg;
+
+	return rules_is_mine(run->r, address);
+}
+
+static int
+host_seen(void *arg, const unsigned char key[SIEVE_KEY_BYTES], bool *seen_out)
+{
+	struct rules_run *run = arg;
+	uint64_t need = 0;
+
+	*seen_out = store_memo_has(
+	    run->r->store, STORE_MEMO_RULES, key, clk_now() / 1000, &need);
+	return RC_OK;
+}
+
+static int
+host_include(
+    void *arg, enum sieve_include where, struct sv name, struct buf *text_out)
+{
+	struct rules_run *run = arg;
+	uint64_t need = 0;
+
+	if (where != SIEVE_PERSONAL)
+		return RC_NOTFOUND;
+	return store_script_get(
+	    run->r->store, STORE_SCRIPT_PERSON, name, text_out, &need);
+}
+
+/* ":addrbook:default" [RFC 6134 2.7]: the addresses of this server's people. */
+static bool
+is_our_list(struct sv list)
+{
+	return sv_ieq(list, SV(":addrbook:default")) ||
+	       sv_ieq(list, SV("urn:ietf:params:sieve:addrbook:default"));
+}
+
+static int
+host_list_has(void *arg, struct sv list, struct sv value, bool *has_out)
+{
+	const struct rules_run *run = arg;
+	const uint32_t *account;
+	size_t n = 0;
+
+	if (!is_our_list(list) || run->r->conf == NULL)
+		return RC_NOTFOUND;
+	*has_out = conf_lookup(run->r->conf, value, &account, &n) == RC_OK &&
+		   strcmp(conf_lookup_why(run->r->conf, value), "address") == 0;
+	return RC_OK;
+}
+
+static int
+host_environment(void *arg, struct sv item, struct buf *out)
+{
+	const struct rules_run *run = arg;
+	const struct conf *c = run->r->conf;
+	struct verdict v;
+	char ip[INET6_ADDRSTRLEN];
+
+	if (sv_ieq(item, SV("host")) && c != NULL)
+		buf_adds(out, c->hostname);
+	else if (sv_ieq(item, SV("domain")) && c != NULL && c->ndomain > 0)
+		buf_adds(out, c->domain[0].name);
+	else if (sv_ieq(item, SV("location")))
+		buf_adds(out, "MDA");
+	else if (sv_ieq(item, SV("phase")))
+		buf_adds(out, "during");
+	else if (sv_ieq(item, SV("remote-ip")) && run->m->verdict.n > 0 &&
+		 verdict_decode(run->m->verdict, &v) == RC_OK) {
+		const bool four = IN6_IS_ADDR_V4MAPPED(&v.peer);
+
+		if (inet_ntop(four ? AF_INET : AF_INET6,
+			four ? (const void *)&v.peer.s6_addr[12]
+			     : (const void *)&v.peer,
+			ip, sizeof ip) == NULL)
+			return RC_NOTFOUND;
+		buf_adds(out, ip);
+	} else
+		return RC_NOTFOUND;
+	return RC_OK;
+}
+
+static void
+host_trace(void *arg, struct sv script, unsigned line, struct sv text)
+{
+	struct rules_run *run = arg;
+
+	if (run->lines == NULL)
+		return;
+	if (script.n > 0) {
+		buf_addsv(run->lines, script);
+		buf_addc(run->lines, ':');
+	}
+	buf_addf(run->lines, "%u: ", line);
+	buf_addsv(run->lines, text);
+	buf_addc(run->lines, '\n');
+}
+
+const struct sieve_host rules_host = {
+    .zone = host_zone,
+    .mailbox = host_mailbox,
+    .special_use = host_special_use,
+    .is_mine = host_is_mine,
+    .seen = host_seen,
+    .include = host_include,
+    .list_has = host_list_has,
+    .environment = host_environment,
+    .trace = host_trace,
+};

@@ -1,0 +1,15 @@
+/* Inside lib/sieve only. */
+#ifndef SIEVE_COMPILE_H
+#define SIEVE_COMPILE_H
+
+#include "sieve/run.h"
+
+/* Checks what has been parsed; adds errors. */
+void sieve_check_script(struct sieve_script *s, struct sieve_errors *errors,
+    struct sieve_errors *warnings);
+
+/* For run.compile: with the limits of the run. */
+int sieve_compile_included(struct sieve_run *r, struct sv text, struct sv name,
+    struct sieve_script **out, struct sieve_errors *errors);
+
+#endif

@@ -1,0 +1,140 @@
+#include "sieve/fields.h"
+
+#include "sieve/check.h"
+
+bool
+sieve_check_fields(struct sieve_check *c, struct sieve_node *n)
+{
+	static const enum sieve_tag mime[] = {
+	    T_ANYCHILD, T_TYPE, T_SUBTYPE, T_CONTENTTYPE, T_PARAM};
+	const struct sieve_value *index = sieve_tag_value(n, T_INDEX);
+	const struct sieve_bound *b;
+
+	if (sieve_has_tag(n, T_LAST) && index == NULL)
+		return sieve_check_fail_at(
+		    c, n, "\":last\" can only be used with \":index\"");
+	if (index != NULL && index->number == 0)
+		return sieve_check_fail(
+		    c, index, "fields are counted from 1, not from 0");
+	for (size_t i = 0; i < sizeof mime / sizeof mime[0]; i++) {
+		b = sieve_bound(n, mime[i]);
+		if (b != NULL && !sieve_has_tag(n, T_MIME))
+			return sieve_check_fail_at(c, n,
+			    "\":%s\" can only be used with \":mime\"",
+			    b->spec->name);
+	}
+	return true;
+}
+
+struct sv
+sieve_field_text(struct sieve_run *r, struct sv value)
+{
+	struct buf b;
+	struct sv out;
+
+	buf_init(&b, 8 * value.n + 64);
+	mime_decode_header(value, &b);
+	out = arena_dup(&r->scratch, sv_trim(buf_sv(&b)));
+	buf_fini(&b);
+	return out;
+}
+
+/* ---- finding them ---- */
+
+struct finder {
+	struct sieve_run *r;
+	const struct sieve_node *n;
+	struct sieve_fields *out;
+	size_t value_cap, name_cap;
+	size_t name; /* the one at hand */
+};
+
+static void
+push(struct finder *f, struct sv value)
+{
+	struct sieve_fields *o = f->out;
+
+	o->value = arena_grow(&f->r->scratch, o->value, &f->value_cap, o->n + 1,
+	    sizeof *o->value);
+	o->name = arena_grow(
+	    &f->r->scratch, o->name, &f->name_cap, o->n + 1, sizeof *o->name);
+	o->value[o->n] = value;
+	o->name[o->n++] = f->name;
+}
+
+static enum sieve_flow
+look(struct finder *f, struct sv header, struct sv name)
+{
+	enum sieve_flow flow = sieve_charge(f->r, f->n, header.n + 1);
+	struct mail_field field;
+
+	while (flow == FLOW_ON && mail_field_next(&header, &field))
+		if (sv_ieq(field.name, name))
+			push(f, field.value);
+	return flow;
+}
+
+/* The part at hand, and with `all` those below it. */
+static enum sieve_flow
+look_in_parts(struct finder *f, struct sv name, bool all)
+{
+	struct sieve_run *r = f->r;
+	struct mime_msg *m;
+	struct sv whole;
+	uint32_t i = r->loop != NULL ? r->loop->part : r->root, top = i;
+	enum sieve_flow flow = sieve_doc_mime(r, f->n, &m);
+
+	if (flow == FLOW_ON)
+		flow = sieve_doc_whole(r, f->n, &whole);
+	for (; flow == FLOW_ON && i < m->n; i++) {
+		const struct mime_part *p = &m->part[i];
+
+		/* Parts are in order of depth: the first one that is not below
+		 * it has a parent in front of it. */
+		if (i != top &&
+		    (!all || p->parent == MIME_NONE || p->parent < top))
+			break;
+		flow = look(
+		    f, sv_of(whole.p + p->header_off, p->header_len), name);
+	}
+	return flow;
+}
+
+/* Only the one that :index names: all of them are counted, in the order of the
+ * list of names [RFC 5260 6]. */
+static void
+pick(const struct sieve_node *n, struct sieve_fields *out)
+{
+	const struct sieve_value *index = sieve_tag_value(n, T_INDEX);
+	size_t have = out->n, at;
+
+	if (index == NULL)
+		return;
+	out->n = 0;
+	if (index->number > have)
+		return;
+	at =
+	    sieve_has_tag(n, T_LAST) ? have - index->number : index->number - 1;
+	out->value[0] = out->value[at];
+	out->name[0] = out->name[at];
+	out->n = 1;
+}
+
+enum sieve_flow
+sieve_fields_find(struct sieve_run *r, const struct sieve_node *n,
+    const struct sv *name, size_t nnames, struct sieve_fields *out)
+{
+	struct finder f = {.r = r, .n = n, .out = out};
+	struct sv header;
+	enum sieve_flow flow = sieve_doc_header(r, n, &header);
+
+	*out = (struct sieve_fields){0};
+	for (f.name = 0; f.name < nnames && flow == FLOW_ON; f.name++)
+		flow = sieve_has_tag(n, T_MIME)
+			   ? look_in_parts(
+				 &f, name[f.name], sieve_has_tag(n, T_ANYCHILD))
+			   : look(&f, header, name[f.name]);
+	if (flow == FLOW_ON)
+		pick(n, out);
+	return flow;
+}

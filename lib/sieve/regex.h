@@ -1,0 +1,27 @@
+/* Inside lib/sieve only: regular expressions, by PCRE2, which is loaded when
+ * the first script needs it. */
+#ifndef SIEVE_REGEX_H
+#define SIEVE_REGEX_H
+
+#include "base/buf.h"
+#include "sieve/sieve.h"
+
+struct sieve_regex_span {
+	size_t start, end; /* SIZE_MAX: took no part */
+};
+
+/*
+ * RC_OK, RC_SYNTAX, RC_TOOBIG with a reason.  ignore_case: of ASCII letters
+ * and others.  Freed by sieve_regex_free.
+ */
+int sieve_regex_compile(struct sv pattern, bool ignore_case, void **out,
+    struct err *err) RC_USE_RESULT;
+void sieve_regex_free(void *code);
+/*
+ * RC_OK: found, with at most max spans, of which the first is all of it;
+ * RC_NOTFOUND: not; RC_TOOBIG: it takes too much.
+ */
+int sieve_regex_match(const void *code, struct sv text,
+    struct sieve_regex_span *span, size_t max, size_t *n_out) RC_USE_RESULT;
+
+#endif

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Rules: scripts by the command line, what they do at a delivery, what they send, and that a
+process that is killed at any time repeats and loses nothing."""
+import random
+import re
+import smtplib
+import threading
+
+from house import House, finish, free_ports, verdict, wait_until
+from sink import Sink
+
+FOLDERS = """require ["fileinto", "mailbox", "imap4flags", "copy"];
+if header :contains "Subject" "list" {
+    fileinto :create :flags ["\\\\Seen", "Lists"] "Post/Lists";
+} elsif header :is "Subject" "two" {
+    fileinto :copy "Archive";
+} elsif header :is "Subject" "gone" {
+    discard;
+} elsif header :is "Subject" "nowhere" {
+    fileinto "No/Such";
+}
+"""
+SENDS = """require ["vacation", "copy"];
+if header :is "Subject" "away" {
+    vacation :days 7 "I am away";
+} elsif header :is "Subject" "on" {
+    redirect "y@far.test";
+} elsif header :is "Subject" "ben" {
+    redirect "ben@home.test";
+} elsif header :is "Subject" "refused" {
+    redirect "no@far.test";
+}
+"""
+
+
+def put(h, text, name="main", account="anna"):
+    r = h.command("sieve", account, "put", name, input=text)
+    if r.returncode == 0:
+        r = h.command("sieve", account, "activate", name)
+    return r
+
+
+def subjects(h, folder, user="anna"):
+    """All of them, as often as they are there."""
+    m = h.imap(user)
+    try:
+        if m.select(f'"{folder}"', readonly=True)[0] != "OK":
+            return []
+        ids = m.search(None, "ALL")[1][0].split()
+        heads = [m.fetch(i, "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][0][1] for i in ids]
+        return [re.search(rb"Subject: (.*)\r\n", x)[1].decode() for x in heads]
+    finally:
+        m.logout()
+
+
+def test_command(h):
+    name = "sieve-command"
+    ok = put(h, FOLDERS).returncode == 0
+    r = h.command("sieve", "anna", "list")
+    ok = verdict(ok and re.search(r"active +\d+ +main", r.stdout), name, r.stdout + r.stderr)
+    r = h.command("sieve", "anna", "get", "main")
+    verdict(r.stdout == FOLDERS, f"{name}-get", r.stdout)
+    r = h.command("sieve", "anna", "put", "bad", input="keep;\nfileinto \"x\";\n")
+    verdict(r.returncode != 0 and "bad:2:1" in r.stderr, f"{name}-error", r.stderr)
+    r = h.command("sieve", "anna", "check", input="keep\n")
+    verdict(r.returncode != 0, f"{name}-check", r.stderr)
+    r = h.command("sieve", "anna", "test", "main", input="Subject: my list\n\nhello\n")
+    verdict(r.returncode == 0 and '"Post/Lists"' in r.stdout, f"{name}-test", r.stdout + r.stderr)
+    r = h.command("sieve", "anna", "delete", "main")
+    verdict(r.returncode != 0 and "active" in r.stderr, f"{name}-delete-active", r.stderr)
+    r = h.command("sieve", "nobody", "list")
+    verdict(r.returncode != 0, f"{name}-nobody", r.stderr)
+
+
+def test_folders(h):
+    for s in ("a list", "two", "gone", "plain"):
+        h.deliver(subject=s)
+    got = {f: subjects(h, f) for f in ("INBOX", "Archive", "Post/Lists")}
+    verdict(got == {"INBOX": ["two", "plain"], "Archive": ["two"], "Post/Lists": ["a list"]},
+            "sieve-folders", got)
+    m = h.imap()
+    m.select('"Post/Lists"')
+    flags = m.fetch(b"1", "(FLAGS)")[1][0]
+    verdict(b"\\Seen" in flags and b"Lists" in flags, "sieve-flags", flags)
+    m.logout()
+
+
+def test_failure(h):
+    """A folder that is missing: kept, and one letter."""
+    for _ in range(3):
+        h.deliver(subject="nowhere")
+    got = subjects(h, "INBOX")
+    verdict(got.count("nowhere") == 3 and got.count("Your mail rules do not work") == 1,
+            "sieve-one-letter", got)
+    h.restart()
+    h.deliver(subject="nowhere")
+    got = subjects(h, "INBOX")
+    verdict(got.count("nowhere") == 4 and got.count("Your mail rules do not work") == 1,
+            "sieve-one-letter-after-restart", got)
+
+
+def test_sends(h, sink):
+    r = put(h, SENDS)
+    verdict(r.returncode == 0, "sieve-sends-put", r.stderr)
+    for _ in range(2):
+        s = h.smtp()
+        s.sendmail("x@far.test", ["anna@home.test"],
+                   "From: X <x@far.test>\r\nTo: ANNA+x@home.test\r\nSubject: away\r\n\r\nhello\r\n")
+        s.quit()
+    wait_until(lambda: len(sink.mails) >= 1)
+    for s in ("on", "ben", "refused"):
+        h.deliver(subject=s, sender="x@far.test")
+    wait_until(lambda: len(sink.mails) >= 2)
+    mails = [m for m in sink.mails if m[1] == "x@far.test"]
+    verdict(len(mails) == 1 and mails[0][0] == "" and b"I am away" in mails[0][2] and
+            b"Auto-Submitted: auto-replied" in mails[0][2], "sieve-vacation", mails)
+    on = [m for m in sink.mails if m[1] == "y@far.test"]
+    verdict(len(on) == 1 and on[0][0].startswith("SRS0=") and on[0][0].endswith("@home.test") and
+            b"Return-Path" not in on[0][2] and b"Subject: on" in on[0][2], "sieve-redirect", on)
+    verdict(wait_until(lambda: "ben" in subjects(h, "INBOX", "ben")), "sieve-redirect-here")
+    told = wait_until(lambda: "A message was not forwarded" in subjects(h, "INBOX"))
+    verdict(told, "sieve-redirect-refused-is-told", subjects(h, "INBOX"))
+    got = subjects(h, "INBOX")
+    verdict(got.count("away") == 2 and "on" not in got and "ben" not in got, "sieve-redirect-is-no-keep", got)
+
+
+def test_killed(h, sink):
+    """A ledger: each message once in its folder, and once at the far side."""
+    put(h, """require ["fileinto", "copy", "mailbox"];
+fileinto :create "Kept"; redirect :copy "ledger@far.test";""")
+    n, sent = 60, []
+    for i in range(n):
+        # At any place of this one; it is killed once only, so that it gets on however slow it is.
+        killer = threading.Timer(random.uniform(0, 0.03), lambda: h.kill("account anna"))
+        killer.start()
+        for _ in range(20):
+            try:
+                h.deliver(subject=f"ledger-{i}", sender="x@far.test")
+                sent.append(f"ledger-{i}")
+                break
+            except (smtplib.SMTPException, OSError):
+                pass
+        killer.join()
+    want = sorted(sent)
+    kept = wait_until(lambda: (lambda k: k if len(k) >= len(want) else None)(subjects(h, "Kept")))
+    verdict(sorted(kept or []) == want, "sieve-killed-kept", f"{len(kept or [])} of {len(want)}")
+
+    def far():
+        return sorted(re.search(rb"Subject: (.*)\r\n", m[2])[1].decode()
+                      for m in sink.mails if m[1] == "ledger@far.test")
+    wait_until(lambda: len(far()) >= len(want))
+    h.command("queue", "list")
+    verdict(far() == want, "sieve-killed-sent", f"{len(far())} of {len(want)}: {set(far()) ^ set(want)}")
+
+
+def main():
+    port, = free_ports(1)
+    sink = Sink(port)
+    sink.say["no"] = b"550 5.1.1 nobody"
+    extra = f"relay: {{ host: 127.0.0.1, port: {port}, tls: off }}\n"
+    with House(extra) as h:
+        test_command(h)
+        test_folders(h)
+        test_failure(h)
+        test_sends(h, sink)
+        test_killed(h, sink)
+    finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+#include "history/clock.h"
+
+#include "base/rc.h"
+#include "base/sv.h"
+#include "test/unit/unit.h"
+
+#define HOUR   (60LL * 60 * 1000)
+#define DAY    (24 * HOUR)
+#define YEAR   (365 * DAY)
+#define T0     (56 * YEAR)
+#define LOOKS  5
+#define SETTLE HISTORY_CLOCK_SETTLE_MS
+
+/* Looks at both clocks: ms since the start, what the wall clock is off by, and
+ * what comes out is off by. */
+struct look {
+	int64_t mono, off, want;
+};
+
+static const struct {
+	const char *name;
+	int64_t before; /* what an earlier process believed; 0: nothing */
+	struct look look[LOOKS];
+} rows[] = {
+    {"a new history", 0, {{0, 0, 0}, {HOUR, 0, 0}, {30 * DAY, 0, 0}}},
+    {"a new one, with a wrong clock", 0, {{0, YEAR, YEAR}, {HOUR, 0, 0}}},
+    {"it was off for a weekend", T0 - 2 * DAY, {{0, 0, 0}, {HOUR, 0, 0}}},
+    {"it was off for a month", T0 - 30 * DAY,
+	{{0, 0, -30 * DAY}, {SETTLE - 1, 0, -30 * DAY}, {SETTLE, 0, 0},
+	    {SETTLE + HOUR, 0, 0}}},
+    {"years ahead at the boot, then set", T0,
+	{{0, 10 * YEAR, 0}, {HOUR, 10 * YEAR, 0}, {2 * HOUR, 0, 0},
+	    {20 * HOUR, 0, 0}}},
+    {"ahead, set, and ahead again", T0,
+	{{0, 0, 0}, {HOUR, YEAR, 0}, {5 * HOUR, 0, 0}, {6 * HOUR, YEAR, 0},
+	    {11 * HOUR, YEAR, 0}}},
+    {"ahead for good", T0,
+	{{0, YEAR, 0}, {HOUR, YEAR, 0}, {SETTLE, YEAR, YEAR},
+	    {SETTLE + HOUR, YEAR, YEAR}}},
+    {"ahead for good, and set at last", T0,
+	{{0, YEAR, 0}, {SETTLE, YEAR, YEAR}, {SETTLE + 1, 0, 0},
+	    {SETTLE + DAY, 0, 0}}},
+    {"behind at the boot, then set", T0,
+	{{0, -50 * YEAR, -50 * YEAR}, {HOUR, 0, -50 * YEAR},
+	    {HOUR + SETTLE, 0, 0}}},
+    {"looked at once a month", T0,
+	{{0, 0, 0}, {30 * DAY, 0, 0}, {60 * DAY, 0, 0}}},
+};
+
+START_TEST(clock__row)
+{
+	struct history_clock c = {.time = rows[_i].before, .mono = 777};
+	size_t i;
+
+	for (i = 0; i < LOOKS; i++) {
+		const struct look *l = &rows[_i].look[i];
+		int64_t got;
+
+		if (i > 0 && l->mono == 0)
+			break;
+		got = history_clock_look(
+		    &c, T0 + l->mono + l->off, 777 + l->mono);
+		ck_assert_msg(got == T0 + l->mono + l->want,
+		    "%s, %zu: off by %lld", rows[_i].name, i,
+		    (long long)(got - T0 - l->mono));
+	}
+}
+END_TEST
+
+UNIT_TESTS(clock)
+{
+	TCase *tc = tcase_create("clock");
+
+	tcase_add_loop_test(
+	    tc, clock__row, 0, (int)(sizeof rows / sizeof rows[0]));
+	return tc;
+}

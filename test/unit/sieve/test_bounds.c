@@ -1,0 +1,394 @@
+/* What must not take long, whatever a script or a message says. */
+#include <string.h>
+
+#include "test/unit/sieve/table.h"
+#include "test/unit/unit.h"
+
+static const struct sieve_host nobody = {0};
+static struct sieve_errors errors;
+
+static void
+repeat(struct buf *b, const char *s, unsigned n)
+{
+	while (n-- > 0)
+		buf_adds(b, s);
+}
+
+/* What compiling says: the code, and the first error. */
+static int
+compile(const struct buf *b, const struct sieve_limits *limits)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_script *s = NULL;
+	int r;
+
+	if (limits != NULL)
+		o.limits = *limits;
+	r = sieve_compile(buf_sv(b), &o, &s, &errors);
+	sieve_script_free(&s);
+	return r;
+}
+
+static void
+run(const char *text, struct sv message, const struct sieve_limits *limits,
+    struct sieve_result *out)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_message m = {.bytes = message, .spam = -1};
+	struct sieve_script *s;
+
+	if (limits != NULL)
+		o.limits = *limits;
+	ck_assert_int_eq(sieve_compile(sv_str(text), &o, &s, &errors), RC_OK);
+	ck_assert_int_eq(sieve_run(&s, 1, &m, &nobody, NULL, out), RC_OK);
+	sieve_script_free(&s);
+}
+
+static void
+check_nesting(
+    const char *open, const char *mid, const char *close, unsigned n, int want)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	repeat(&b, open, n);
+	buf_adds(&b, mid);
+	repeat(&b, close, n);
+	ck_assert_msg(compile(&b, NULL) == want, "%s %u: %s", open, n,
+	    errors.n > 0 ? errors.e[0].text : "no error");
+	buf_fini(&b);
+}
+
+START_TEST(sieve__nests_as_deep_as_it_must_and_no_deeper)
+{
+	/* [RFC 5228 2.10.7] */
+	check_nesting("if true {", "keep;", "}", 15, RC_OK);
+	check_nesting("if true {", "keep;", "}", 32, RC_OK);
+	check_nesting("if true {", "keep;", "}", 33, RC_TOOBIG);
+	check_nesting("if true {", "keep;", "}", 6000, RC_TOOBIG);
+	check_nesting("if true{", "", "", 8000, RC_TOOBIG);
+	check_nesting("k{", "", "", 10000, RC_TOOBIG);
+	check_nesting("if anyof (", "true", "){}", 1, RC_OK);
+	check_nesting("not ", "true", "", 10000, RC_TOOBIG);
+	check_nesting("{", "", "", 10000, RC_SYNTAX);
+	check_nesting("/*", "", "", 10000, RC_SYNTAX);
+	check_nesting("[", "", "", 10000, RC_SYNTAX);
+}
+END_TEST
+
+static void
+check_tests(unsigned n, int want)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_adds(&b, "if ");
+	repeat(&b, "anyof(", n);
+	buf_adds(&b, "true");
+	repeat(&b, ")", n);
+	buf_adds(&b, "{}");
+	ck_assert_int_eq(compile(&b, NULL), want);
+	buf_reset(&b);
+	buf_adds(&b, "if ");
+	repeat(&b, "not ", n);
+	buf_adds(&b, "true {}");
+	ck_assert_int_eq(compile(&b, NULL), want);
+	buf_fini(&b);
+}
+
+START_TEST(sieve__nests_tests_as_deep_as_it_must_and_no_deeper)
+{
+	check_tests(15, RC_OK);
+	check_tests(31, RC_OK);
+	check_tests(32, RC_TOOBIG);
+	check_tests(9000, RC_TOOBIG);
+}
+END_TEST
+
+START_TEST(sieve__takes_scripts_up_to_the_limit)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	repeat(&b, "#\n", (64 << 10) / 2);
+	ck_assert_int_eq(compile(&b, NULL), RC_OK);
+	buf_adds(&b, "#");
+	ck_assert_int_eq(compile(&b, NULL), RC_TOOBIG);
+	ck_assert_uint_eq(errors.e[0].line, 0);
+	buf_reset(&b);
+	repeat(&b, "keep;", 10000);
+	ck_assert_int_eq(compile(&b, NULL), RC_OK);
+	buf_adds(&b, "keep;");
+	ck_assert_int_eq(compile(&b, NULL), RC_TOOBIG);
+	buf_reset(&b);
+	/* Each text is as long as it is, not as the rest. */
+	repeat(&b, "k text:\n.\n;", 5900);
+	ck_assert_int_eq(compile(&b, NULL), RC_SYNTAX);
+	ck_assert_uint_eq(errors.n, 5900);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(sieve__takes_lists_up_to_the_limit)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_adds(&b, "if header \"a\" [\"\"");
+	repeat(&b, ",\"\"", 4999);
+	buf_adds(&b, "] {}");
+	ck_assert_int_eq(compile(&b, NULL), RC_OK);
+	buf_reset(&b);
+	buf_adds(&b, "if header \"a\" [\"\"");
+	repeat(&b, ",\"\"", 5000);
+	buf_adds(&b, "] {}");
+	ck_assert_int_eq(compile(&b, NULL), RC_TOOBIG);
+	buf_fini(&b);
+}
+END_TEST
+
+static void
+check_regex(const char *piece, unsigned n, int want)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_adds(&b, "require \"regex\"; if header :regex \"a\" \"");
+	repeat(&b, piece, n);
+	buf_adds(&b, "\" {}");
+	ck_assert_msg(compile(&b, NULL) == want, "%s %u", piece, n);
+	buf_fini(&b);
+}
+
+START_TEST(sieve__takes_regular_expressions_up_to_the_limit)
+{
+	ck_assert_int_eq(sieve_regex_load(NULL), RC_OK);
+	check_regex("a", 2048, RC_OK);
+	check_regex("a", 2049, RC_SYNTAX);
+	check_regex("a", 65000, RC_SYNTAX);
+	check_regex("(", 100, RC_SYNTAX);
+	check_regex("(a{1,99}){1,99}", 100, RC_SYNTAX);
+}
+END_TEST
+
+START_TEST(sieve__says_where_a_byte_cannot_be)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		unsigned line, column;
+	} rows[] = {
+	    {"keep;\n keep\0;", 13, 2, 6},
+	    {"keep; # \xff", 9, 1, 9},
+	    {"# \xc3\xa4\r\n\"\xc3\"", 9, 2, 2},
+	    {"keep \x01;", 7, 1, 6},
+	    {"keep;\rkeep;", 11, 1, 6},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+		struct sieve_script *s;
+
+		ck_assert_int_eq(sieve_compile(sv_of(rows[i].text, rows[i].n),
+				     &o, &s, &errors),
+		    RC_SYNTAX);
+		ck_assert_uint_eq(errors.e[0].line, rows[i].line);
+		ck_assert_uint_eq(errors.e[0].column, rows[i].column);
+	}
+}
+END_TEST
+
+START_TEST(sieve__prints_errors_with_their_place)
+{
+	struct sieve_errors e = {
+	    .n = 2, .e = {{3, 7, "what"}, {0, 0, "too large"}}};
+	struct buf b;
+
+	buf_init(&b, 1000);
+	sieve_errors_print(&e, "main", &b);
+	ck_assert_str_eq(b.p, "main:3:7: what\nmain: too large\n");
+	buf_reset(&b);
+	sieve_errors_print(&e, NULL, &b);
+	ck_assert_str_eq(b.p, "line 3, column 7: what\ntoo large\n");
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(sieve__ends_after_so_many_steps)
+{
+	struct sieve_limits l = SIEVE_LIMITS_DEFAULT;
+	struct sieve_result r;
+
+	l.steps = 3;
+	run("if true { keep; }", SV("A: b\n\n"), &l, &r);
+	ck_assert(!r.failed);
+	ck_assert_uint_eq(r.steps, 3);
+	sieve_result_fini(&r);
+	run("if true { keep; discard; }", SV("A: b\n\n"), &l, &r);
+	ck_assert(r.failed);
+	ck_assert_str_eq(r.error.text,
+	    "the script takes too many steps; at most 3 are allowed");
+	ck_assert_uint_eq(r.n, 1);
+	ck_assert(r.action[0].implicit);
+	sieve_result_fini(&r);
+}
+END_TEST
+
+/* Each level includes the next one twice: "a" to "z". */
+static int
+include_twice(
+    void *arg, enum sieve_include where, struct sv name, struct buf *out)
+{
+	(void)arg;
+	(void)where;
+	buf_addf(out,
+	    "require \"include\"; include \"%c\"; include \"%c\"; "
+	    "include \"%c\"; include \"%c\";",
+	    name.p[0] + 1, name.p[0] + 1, name.p[0] + 1, name.p[0] + 1);
+	return RC_OK;
+}
+
+/* The same, but the last level has nothing. */
+static int
+include_bomb(
+    void *arg, enum sieve_include where, struct sv name, struct buf *out)
+{
+	if (name.p[0] == 'i')
+		return RC_OK;
+	return include_twice(arg, where, name, out);
+}
+
+START_TEST(sieve__includes_only_so_deep_and_so_often)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_host host = {.include = include_twice};
+	struct sieve_message m = {.bytes = SV("A: b\n\n")};
+	struct sieve_script *s;
+	struct sieve_result r;
+
+	ck_assert_int_eq(
+	    sieve_compile(
+		SV("require \"include\"; include \"a\";"), &o, &s, &errors),
+	    RC_OK);
+	ck_assert_int_eq(sieve_run(&s, 1, &m, &host, NULL, &r), RC_OK);
+	ck_assert(r.failed);
+	ck_assert_ptr_nonnull(strstr(r.error.text, "included too deeply"));
+	sieve_result_fini(&r);
+	host.include = include_bomb;
+	ck_assert_int_eq(sieve_run(&s, 1, &m, &host, NULL, &r), RC_OK);
+	ck_assert(r.failed);
+	ck_assert_ptr_nonnull(strstr(r.error.text, "too many steps"));
+	sieve_result_fini(&r);
+	sieve_script_free(&s);
+}
+END_TEST
+
+START_TEST(sieve__looks_at_a_message_only_so_often)
+{
+	struct sieve_limits l = SIEVE_LIMITS_DEFAULT;
+	struct sieve_result r;
+	struct buf b;
+
+	l.work = 100000;
+	buf_init(&b, 4 << 20);
+	buf_adds(&b, "Subject: ");
+	repeat(&b, "a", 100000);
+	buf_adds(&b, "\n\n");
+	run("if header :contains \"subject\" \"b\" { discard; }", buf_sv(&b),
+	    &l, &r);
+	ck_assert(r.failed);
+	sieve_result_fini(&r);
+	/* Exponential elsewhere; here quadratic at most, and counted. */
+	l.work = 20000000;
+	run("if header :matches \"subject\" "
+	    "\"*aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab*a*a*a*a*a*a*a*a*b\" "
+	    "{ discard; }",
+	    buf_sv(&b), &l, &r);
+	sieve_result_fini(&r);
+	/* Parts of parts, each asked in a loop. */
+	buf_reset(&b);
+	buf_adds(&b, "Content-Type: multipart/mixed; boundary=b\n\n");
+	repeat(&b, "--b\n\nx\n", 1900);
+	run("require [\"foreverypart\", \"mime\"]; foreverypart { if header "
+	    ":mime :anychild \"x\" \"y\" { } if exists :mime \"z\" { } "
+	    "if exists :mime \"z\" { } if exists :mime \"z\" { } }",
+	    buf_sv(&b), NULL, &r);
+	ck_assert(r.failed);
+	sieve_result_fini(&r);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(sieve__changes_a_message_only_so_often)
+{
+	struct sieve_result r;
+	struct buf b, text;
+
+	buf_init(&b, 4 << 20);
+	buf_init(&text, 64 << 10);
+	buf_adds(&b, "Subject: ");
+	repeat(&b, "a", 1000000);
+	buf_adds(&b, "\n\n");
+	buf_adds(&text, "require [\"editheader\", \"fileinto\"];");
+	for (unsigned i = 0; i < 30; i++)
+		buf_addf(&text, "addheader \"X\" \"y\"; fileinto \"%u\";", i);
+	run(text.p, buf_sv(&b), NULL, &r);
+	ck_assert(r.failed);
+	ck_assert_uint_eq(r.n, 1);
+	sieve_result_fini(&r);
+	buf_reset(&text);
+	buf_adds(&text, "require \"fileinto\";");
+	for (unsigned i = 0; i < 33; i++)
+		buf_addf(&text, "fileinto \"%u\";", i);
+	run(text.p, SV("A: b\n\n"), NULL, &r);
+	ck_assert(r.failed);
+	ck_assert_ptr_nonnull(strstr(r.error.text, "too many actions"));
+	sieve_result_fini(&r);
+	buf_fini(&text);
+	buf_fini(&b);
+}
+END_TEST
+
+/* Whatever the bytes are, there is an answer: the message is nothing, has no
+ * header, no body, or neither. */
+START_TEST(sieve__decides_about_messages_of_all_kinds)
+{
+	static const struct sv all[] = {SV(""), SV("\n"), SV("x"), SV("\r\n"),
+	    SV("A: b"), SV("A: b\n"), SV("\n\n\n"), SV(" x\nA: b\n\n"),
+	    SV("From x\nA: b\n\nc"), SV(":\n:\n")};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		struct sieve_result r;
+
+		run("require [\"body\", \"editheader\", \"foreverypart\", "
+		    "\"mime\", \"replace\", \"enclose\", \"fileinto\"];"
+		    "if body :raw :contains \"\" { fileinto \"raw\"; }"
+		    "addheader \"X\" \"y\"; fileinto \"edited\";"
+		    "foreverypart { replace \"x\"; } fileinto \"replaced\";"
+		    "enclose \"y\"; fileinto \"enclosed\"; keep;",
+		    all[i], NULL, &r);
+		ck_assert_msg(!r.failed, "%zu: %s", i, r.error.text);
+		ck_assert_uint_ge(r.n, 4);
+		sieve_result_fini(&r);
+	}
+}
+END_TEST
+
+UNIT_TESTS(bounds)
+{
+	TCase *t = tcase_create("bounds");
+
+	tcase_add_test(t, sieve__nests_as_deep_as_it_must_and_no_deeper);
+	tcase_add_test(t, sieve__nests_tests_as_deep_as_it_must_and_no_deeper);
+	tcase_add_test(t, sieve__takes_scripts_up_to_the_limit);
+	tcase_add_test(t, sieve__takes_lists_up_to_the_limit);
+	tcase_add_test(t, sieve__takes_regular_expressions_up_to_the_limit);
+	tcase_add_test(t, sieve__says_where_a_byte_cannot_be);
+	tcase_add_test(t, sieve__prints_errors_with_their_place);
+	tcase_add_test(t, sieve__ends_after_so_many_steps);
+	tcase_add_test(t, sieve__includes_only_so_deep_and_so_often);
+	tcase_add_test(t, sieve__looks_at_a_message_only_so_often);
+	tcase_add_test(t, sieve__changes_a_message_only_so_often);
+	tcase_add_test(t, sieve__decides_about_messages_of_all_kinds);
+	return t;
+}

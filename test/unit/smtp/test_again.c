@@ -1,0 +1,179 @@
+/* A message that we have asked to come again, and whose signature expires
+ * meanwhile. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "msgauth/dkim_verify.h"
+#include "test/unit/msgauth/signer.h"
+#include "test/unit/smtp/fixture.h"
+#include "test/unit/unit.h"
+
+#define HEADER "From: Ben <ben@home.test>\r\nSubject: hello %s\r\n"
+#define BODY   "hello\r\n"
+
+static struct fixture k;
+static struct smtp_ops ops;
+static bool away; /* the server that has the policy */
+static struct buf record;
+
+static void
+answer_text(struct dns_answer *a, struct sv text)
+{
+	struct sv rest;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	for (rest = text; rest.n > 0; rest = sv_skip(rest, 200)) {
+		struct sv s = sv_first(rest, 200);
+
+		buf_addc(&b, (char)s.n);
+		buf_addsv(&b, s);
+	}
+	a->rc = RC_OK;
+	a->n = 1;
+	a->bytes = xmalloc(b.n);
+	memcpy(a->bytes, b.p, b.n);
+	a->record = xcalloc(1, sizeof *a->record);
+	a->record[0] = sv_of(a->bytes, b.n);
+	buf_fini(&b);
+}
+
+static int
+fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
+    dns_done_fn *fn, void *arg)
+{
+	struct dns_answer a;
+
+	(void)ctx;
+	(void)any;
+	(void)ms;
+	dns_answer_init(&a);
+	a.rc = RC_NOTFOUND;
+	if (type == DNS_TXT && strcmp(name, "_dmarc.home.test") == 0) {
+		a.rc = RC_TEMP;
+		if (!away)
+			answer_text(&a, SV("v=DMARC1; p=reject"));
+	} else if (type == DNS_TXT &&
+		   strcmp(name, "s._domainkey.home.test") == 0) {
+		answer_text(&a, buf_sv(&record));
+	}
+	fn(&a, arg);
+	dns_answer_fini(&a);
+	return RC_OK;
+}
+
+static void
+start(void)
+{
+	fixture_init(&k, false);
+	ops = fixture_ops;
+	ops.ask = fake_ask;
+	k.o.ops = &ops;
+	k.not_loopback = true;
+	k.may_defer = true;
+	buf_init(&record, 4096);
+	signer_record(signer_rsa(1024), "v=DKIM1; ", &record);
+}
+
+static void
+stop(void)
+{
+	buf_fini(&record);
+	fixture_fini(&k);
+}
+
+/* A message that is signed until then, in seconds. */
+static void
+message(const char *subject, int64_t until, struct buf *out)
+{
+	char header[200], tags[200];
+
+	(void)snprintf(header, sizeof header, HEADER, subject);
+	(void)snprintf(tags, sizeof tags,
+	    "v=1; a=rsa-sha256; d=home.test; s=s; h=from:subject; x=%lld",
+	    (long long)until);
+	buf_adds(out,
+	    "EHLO client.example.test\r\nMAIL FROM:<x@forwarder.test>\r\n"
+	    "RCPT TO:<anna@example.org>\r\nDATA\r\n");
+	signer_sign(signer_rsa(1024), "DKIM-Signature", tags, sv_str(header),
+	    SV(BODY), out);
+	buf_addf(out, "%s\r\n" BODY ".\r\nQUIT\r\n", header);
+}
+
+static void
+expect(struct sv in, const char *want)
+{
+	struct buf out;
+
+	buf_init(&out, 4096);
+	fixture_talk(&k, in, 0, &out);
+	ck_assert_msg(sv_find(buf_sv(&out), sv_str(want)) < out.n, "%s: %.*s",
+	    want, SV_ARG(buf_sv(&out)));
+	buf_fini(&out);
+}
+
+/* Why it had to come again does not matter. */
+START_TEST(smtp_again__expires_by_the_first_try)
+{
+	const int64_t until = clk_now() / 1000 + 600;
+	const bool full = _i == 1;
+	struct buf in, other;
+
+	buf_init(&in, 8192);
+	buf_init(&other, 8192);
+	message("one", until, &in);
+	message("two", until, &other);
+	away = !full;
+	k.deliver_rc = full ? RC_NOSPACE : RC_OK;
+	expect(buf_sv(&in), full ? "452 4.3.1" : "451 4.4.3");
+	away = false;
+	k.deliver_rc = RC_OK;
+	k.later = 7200 * 1000;
+	clk_set_offset(k.later);
+	expect(buf_sv(&in), "250 2.0.0");
+	ck_assert_int_eq(k.got[k.ngot - 1].verdict.dmarc, AUTH_PASS);
+	/* when it has come again, not before */
+	ck_assert_int_ge(k.got[k.ngot - 1].verdict.received, until * 1000);
+	/* Another one has not waited for us. */
+	expect(buf_sv(&other), "550 5.7.26");
+	clk_set_offset(0);
+	buf_fini(&other);
+	buf_fini(&in);
+}
+END_TEST
+
+/* What does not expire is not remembered, and a refusal is for good. */
+START_TEST(smtp_again__remembers_what_expires)
+{
+	struct buf in;
+
+	buf_init(&in, 8192);
+	message("late", clk_now() / 1000 - 86400, &in);
+	expect(buf_sv(&in), "550 5.7.26");
+	ck_assert_uint_eq(k.waiting.n, 0);
+	away = true;
+	buf_reset(&in);
+	buf_adds(&in, "EHLO client.example.test\r\nMAIL FROM:<x@f.test>\r\n"
+		      "RCPT TO:<anna@example.org>\r\nDATA\r\n"
+		      "From: ben@home.test\r\n\r\nhello\r\n.\r\nQUIT\r\n");
+	expect(buf_sv(&in), "451 4.4.3");
+	ck_assert_uint_eq(k.waiting.n, 0);
+	away = false;
+	buf_fini(&in);
+}
+END_TEST
+
+UNIT_TESTS(again)
+{
+	TCase *tc = tcase_create("again");
+
+	tcase_add_checked_fixture(tc, start, stop);
+	tcase_add_loop_test(tc, smtp_again__expires_by_the_first_try, 0, 2);
+	tcase_add_test(tc, smtp_again__remembers_what_expires);
+	return tc;
+}
