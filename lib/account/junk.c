@@ -615,7 +615,8 @@ end_explained(struct explained *x, int rc, const char *text)
 	struct msg reply;
 
 	msg_answer_make(&reply, x->id, rc, text);
-	x->j->o.reply(x->j->o.arg, x->id, &reply);
+	if (peer_tell(x->j->o.keeper, &reply) != RC_OK)
+		mlog(LOG_DEBUG, "account.reply.lost", "type=JUNK_EXPLAIN");
 	junk_explain_fini(&x->ask);
 	msg_fini(&x->m);
 	buf_fini(&x->verdict);
@@ -690,8 +691,9 @@ account_junk_explain(struct account_junk *j, struct msg *m)
 	msg_init(m, 0);
 	buf_init(&x->msg, JUNK_MESSAGE_MAX);
 	buf_init(&x->verdict, STORE_VERDICT_MAX);
-	if (junk_explain_get(&x->m, &x->ask) != RC_OK || x->ask.fd < 0) {
-		end_explained(x, RC_SYNTAX, "not a request");
+	if (junk_explain_get(&x->m, &x->ask) != RC_OK || x->ask.fd < 0 ||
+	    !sv_eq(x->ask.account, sv_str(j->o.name))) {
+		end_explained(x, RC_DENIED, "not this account");
 		return;
 	}
 	if (find_explained(j, x) != RC_OK) {

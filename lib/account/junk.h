@@ -19,21 +19,18 @@
 #include "base/ev.h"
 #include "base/rangeset.h"
 #include "conf/conf.h"
-#include "ipc/msg.h"
+#include "ipc/line.h"
 #include "store/store.h"
 
 struct account_junk;
 
 /* A delivery that comes back; takes *m. */
 typedef void account_junk_back_fn(void *arg, struct msg *m);
-/* An answer to the request `id`; takes *m. */
-typedef void account_junk_reply_fn(void *arg, uint32_t id, struct msg *m);
-
 struct account_junk_opts {
 	const char *name, *hostname; /* borrowed */
 	struct store *store;
+	struct peer *keeper; /* who is answered */
 	account_junk_back_fn *back;
-	account_junk_reply_fn *reply;
 	void *arg;
 };
 
@@ -49,7 +46,7 @@ bool account_junk_busy(const struct account_junk *j);
 /* DELIVER.  True: it was taken, and `back` will be called, never before this
  * has returned; false: it is not to be judged. */
 bool account_junk_judge(struct account_junk *j, struct msg *m);
-/* JUNK_EXPLAIN; takes *m. */
+/* JUNK_EXPLAIN, which the keeper gets an answer to; takes *m. */
 void account_junk_explain(struct account_junk *j, struct msg *m);
 /* Junk that is too old is expunged.  Now and then; raises *need. */
 void account_junk_expire(struct account_junk *j, uint64_t *need);

@@ -555,30 +555,9 @@ on_expunged_request(struct account *a, struct msg *m)
 }
 
 static void
-junk_answer(void *arg, uint32_t id, struct msg *reply)
-{
-	struct account *a = arg;
-
-	reply->id = id;
-	if (peer_tell(a->keeper, reply) != RC_OK)
-		mlog(LOG_DEBUG, "account.reply.lost", "type=JUNK_EXPLAIN");
-}
-
-static void
 junk_judged(void *arg, struct msg *m)
 {
 	on_deliver(arg, m);
-}
-
-static void
-on_junk_explain(struct account *a, struct msg *m)
-{
-	char name[ACCOUNT_NAME_MAX];
-
-	if (msg_account_name(m, name) != RC_OK || !is_mine(a, sv_str(name)))
-		answer(a, m->id, RC_DENIED, "not this account");
-	else
-		account_junk_explain(a->junk, m);
 }
 
 static void
@@ -634,7 +613,7 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 		on_expunged_request(a, m);
 		break;
 	case JUNK_EXPLAIN:
-		on_junk_explain(a, m);
+		account_junk_explain(a->junk, m);
 		break;
 	case RULES:
 		on_rules(a, m);
@@ -717,16 +696,16 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->busy_at = clk_mono();
 	a->pending_end = &a->pending;
 	quota_watch_init(&a->quota, store);
+	a->rules = rules_new(store);
+	a->outbox = outbox_new(loop, store, a->o.name, &outbox_calls, a);
+	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
 	a->junk = account_junk_new(
 	    loop, &(struct account_junk_opts){.name = o->name,
 		      .hostname = o->hostname,
 		      .store = store,
+		      .keeper = a->keeper,
 		      .back = junk_judged,
-		      .reply = junk_answer,
 		      .arg = a});
-	a->rules = rules_new(store);
-	a->outbox = outbox_new(loop, store, a->o.name, &outbox_calls, a);
-	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
 	a->history = history_new(loop);
 	a->maintenance =
 	    maintenance_new(loop, store, &maintenance_pace, expunged_answer, a);

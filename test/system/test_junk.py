@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Junk: what is delivered is judged; what a person moves into and out of Junk teaches;
 each content counts once, moving back undoes; what rules, imports and deletions do teaches nothing."""
+import os
 import re
 import signal
 
@@ -141,6 +142,35 @@ def test_stopped(h):
         h.kill("junk", signal.SIGCONT)
 
 
+def test_command(h):
+    folder = os.path.join(h.dir, "spam")
+    os.mkdir(folder)
+    for i in range(12):
+        with open(os.path.join(folder, f"{i}.eml"), "w") as f:
+            f.write(f"From: shop{i}@example.test\r\nSubject: watches {i}\r\n\r\nReplica watches, "
+                    f"order number {i} now, best price, free shipping\r\n")
+    r = h.command("junk", "teach", "anna", "--spam", folder)
+    verdict(r.returncode == 0 and "12 messages read as junk" in r.stdout, "teach-reads-a-folder", r)
+    r = h.command("junk", "stats", "anna")
+    m = re.search(r"anna\s+junk\s+(\d+)\s+wanted\s+(\d+)\s+last lesson 20\d\d-", r.stdout)
+    verdict(m and int(m.group(1)) >= 12, "stats-count", r)
+    with h.imap() as c:
+        c.select("INBOX", readonly=True)
+        uid = c.uid("SEARCH", "SUBJECT", '"lunch 1"')[1][0].split()[0].decode()
+    r = h.command("junk", "explain", "anna", uid)
+    verdict(r.returncode == 0 and r.stdout.startswith("wanted: score ") and "what counted most" in r.stdout,
+            "explain-names-what-counted", r)
+    r = h.command("junk", "explain", "anna", "99999")
+    verdict(r.returncode == 1 and "no such message" in r.stderr, "explain-of-no-message", r)
+    r = h.command("junk", "teach", "nobody", "--spam", folder)
+    verdict(r.returncode == 1 and "no account" in r.stderr, "teach-of-no-account", r)
+    r = h.command("junk", "teach", "anna")
+    verdict(r.returncode == 2, "teach-of-nothing", r)
+    r = h.command("junk", "forget", "anna")
+    r2 = h.command("junk", "stats", "anna")
+    verdict(r.returncode == 0 and re.search(r"anna\s+junk\s+0\s+wanted\s+0", r2.stdout), "forget-forgets", r2)
+
+
 def main():
     with House() as h:
         test_learning(h)
@@ -150,6 +180,7 @@ def main():
         test_forged(h)
         test_restart(h)
         test_stopped(h)
+        test_command(h)
     with House(extra="junk: off\n") as h:
         h.deliver("anna", body=SPAM % 1, subject="off")
         wait_until(lambda: h.count("anna") == 1)
