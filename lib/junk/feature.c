@@ -56,7 +56,7 @@ junk_kind_name(enum junk_kind kind)
 uint32_t
 junk_hash(uint32_t seed, struct sv s)
 {
-	uint32_t h = seed ^ 2166136261U;
+	uint32_t h = seed != 0 ? seed : 2166136261U;
 	size_t i;
 
 	for (i = 0; i < s.n; i++)

@@ -29,6 +29,7 @@ struct html_out {
 
 /* ---- feature.c ---- */
 
+/* seed: of what comes before it, or 0. */
 uint32_t junk_hash(uint32_t seed, struct sv s);
 /* As text of one piece, and of several between which is a space. */
 void junk_put(struct sink *k, enum junk_kind kind, struct sv text);

@@ -10,10 +10,13 @@
 
 #define AGAIN_MOST  6
 #define HINT_WEIGHT 0.3
+#define SURE_OTHER  0.3
+#define OTHERS_FEW  20
 #define SURE_COPY   1.0 /* beyond the border */
 #define ROW_BYTES   (8 + 4 * JUNK_SKETCH + 8 + 2)
 #define UNDO_MAX    (2 << 20) /* of a lesson, the longest repeated */
 #define UNDO_ALL    (4 << 20) /* in a snapshot; else none of them is kept */
+#define NOTES_HEAD  12
 #define NOTES_MAX   (6 << 20)
 
 /* Records of the logs.  Numbers are those of the files. */
@@ -153,7 +156,7 @@ take_row(struct sv *s, struct pupil_row *r)
 		r->content.sketch[i] = be_get32(s->p + 8 + 4 * i);
 	r->when = (int64_t)be_get64(s->p + 8 + 4 * JUNK_SKETCH);
 	r->side = (uint8_t)s->p[ROW_BYTES - 2];
-	r->shared = s->p[ROW_BYTES - 1] != 0;
+	r->shared = (uint8_t)s->p[ROW_BYTES - 1];
 	buf_init(&r->undo_own, UNDO_MAX);
 	buf_init(&r->undo_server, UNDO_MAX);
 	*s = sv_skip(*s, ROW_BYTES);
@@ -185,13 +188,15 @@ take_bytes(struct sv *s, struct sv *out)
 static void
 put_notes(const struct pupil *p, struct buf *out)
 {
-	unsigned char n[4];
+	unsigned char n[NOTES_HEAD];
 	size_t i, all = 0;
 
 	for (i = 0; i < p->n; i++)
 		all += p->row[i].undo_own.n + p->row[i].undo_server.n;
 	be_put32(n, p->shared);
-	buf_add(out, n, 4);
+	be_put32(n + 4, p->against);
+	be_put32(n + 8, p->all);
+	buf_add(out, n, sizeof n);
 	for (i = 0; i < p->n; i++) {
 		put_row(&p->row[i], out);
 		put_bytes(
@@ -209,10 +214,12 @@ on_notes(void *arg, struct sv s)
 	struct sv own, server;
 	struct pupil_row r;
 
-	if (s.n < 4)
+	if (s.n < NOTES_HEAD)
 		return;
 	p->shared = be_get32(s.p);
-	s = sv_skip(s, 4);
+	p->against = be_get32(s.p + 4);
+	p->all = be_get32(s.p + 8);
+	s = sv_skip(s, NOTES_HEAD);
 	while (take_row(&s, &r)) {
 		struct pupil_row *at = add_row(p, &r);
 
@@ -221,6 +228,23 @@ on_notes(void *arg, struct sv s)
 		buf_set(&at->undo_own, own);
 		buf_set(&at->undo_server, server);
 	}
+}
+
+static void
+count_one(uint32_t *n, int by)
+{
+	if (by > 0 || *n > 0)
+		*n += (uint32_t)by;
+}
+
+static void
+count_row(struct pupil *p, uint8_t shared, int by)
+{
+	count_one(&p->all, by);
+	if ((shared & PUPIL_SHARED) != 0)
+		count_one(&p->shared, by);
+	if ((shared & PUPIL_AGAINST) != 0)
+		count_one(&p->against, by);
 }
 
 static void
@@ -236,7 +260,7 @@ on_taught(struct pupil *p, struct sv s)
 		return;
 	buf_set(&at->undo_own, own);
 	buf_set(&at->undo_server, server);
-	p->shared += r.shared;
+	count_row(p, r.shared, 1);
 	junk_model_redo(p->file.model, own, r.side == PUPIL_JUNK, true);
 }
 
@@ -247,8 +271,7 @@ take_back_own(struct pupil *p, size_t i)
 
 	junk_model_undo(
 	    p->file.model, buf_sv(&r->undo_own), r->side == PUPIL_JUNK);
-	if (r->shared && p->shared > 0)
-		p->shared--;
+	count_row(p, r->shared, -1);
 	remove_row(p, i);
 }
 
@@ -360,15 +383,37 @@ pupil_ask(const struct junk_file *server, const struct pupil *own,
 
 /* ---- teaching ---- */
 
+/*
+ * What a lesson counts in the server's model.  While nobody else teaches it,
+ * everything.  Else what contradicts others counts little, and all of it
+ * together no more than half a lesson, however often it is repeated.
+ */
 static double
-share_weight(const struct junk_file *server, const struct pupil *own)
+share_weight(
+    const struct junk_file *server, const struct pupil *own, bool against)
 {
 	double all = (double)junk_model_lessons(server->model, true) +
 		     (double)junk_model_lessons(server->model, false);
 	double others = all > own->shared ? all - own->shared : 0;
 	double w = (PUPIL_SHARE_FREE + others) / (own->shared + 1.0);
+	double doubt = 1 + own->against / 5.0;
 
+	if (others < OTHERS_FEW)
+		return 1;
+	if (against)
+		return 0.1 / (doubt * doubt);
+	w *= 1 - own->against / (own->all + 10.0);
 	return w < 1 ? w : 1;
+}
+
+/* Was the server's model sure of the other side? */
+static bool
+is_against(
+    const struct junk_file *server, const struct junk_features *f, bool junk)
+{
+	double m = junk_model_margin(server->model, NULL, f);
+
+	return junk ? m < -SURE_OTHER : m > SURE_OTHER;
 }
 
 /* Everything that a row's lesson has changed is changed back. */
@@ -379,7 +424,7 @@ take_back(struct junk_file *server, struct pupil *own, size_t i)
 	bool junk = r->side == PUPIL_JUNK;
 	unsigned char id[8];
 
-	if (r->shared && r->undo_server.n > 0) {
+	if ((r->shared & PUPIL_SHARED) != 0) {
 		junk_model_undo(server->model, buf_sv(&r->undo_server), junk);
 		note_server(server, REC_UNDONE, junk, true, &r->undo_server);
 	}
@@ -408,10 +453,11 @@ learn(struct junk_file *server, struct pupil *own,
 	    .sure = JUNK_SURE};
 	unsigned again = 0;
 
-	if (r->shared) {
+	if ((r->shared & PUPIL_SHARED) != 0) {
 		double full = l.weight;
 
-		l.weight *= share_weight(server, own);
+		l.weight *=
+		    share_weight(server, own, (r->shared & PUPIL_AGAINST) != 0);
 		junk_model_learn(server->model, NULL, &l, &r->undo_server);
 		note_server(server, REC_LEARNED, l.junk, true, &r->undo_server);
 		l.weight = full;
@@ -433,7 +479,7 @@ teach(struct junk_file *server, struct pupil *own,
 	buf_init(&r->undo_own, UNDO_MAX);
 	buf_init(&r->undo_server, UNDO_MAX);
 	learn(server, own, f, r);
-	own->shared += r->shared;
+	count_row(own, r->shared, 1);
 	buf_init(&payload, 2 * UNDO_MAX + ROW_BYTES + 8);
 	put_row(r, &payload);
 	put_bytes(buf_sv(&r->undo_own), &payload);
@@ -459,6 +505,8 @@ pupil_teach(struct junk_file *server, struct pupil *own,
 	struct pupil_answer now_is;
 	size_t i;
 
+	if (is_against(server, f, side == PUPIL_JUNK))
+		r.shared |= PUPIL_AGAINST;
 	junk_content_of(f, &r.content);
 	i = find_row(own, r.content.id);
 	if (i < own->n) {

@@ -10,9 +10,10 @@
  * Hints (a message that was answered or flagged) are learned once, with less
  * weight, and never against a lesson.
  *
- * An account's lessons count in the server's model, too (if it shares them),
- * but above PUPIL_SHARE_FREE lessons with less weight the more of them are its
- * own: one who teaches wrongly cannot spoil it for the others.
+ * An account's lessons count in the server's model, too, if it shares them:
+ * above PUPIL_SHARE_FREE lessons with less weight the more of them are its own,
+ * and next to nothing where they contradict what others have taught, so that
+ * one who teaches wrongly does not spoil it for others.
  */
 #ifndef JUNK_PUPIL_H
 #define JUNK_PUPIL_H
@@ -30,11 +31,14 @@ enum pupil_side {
 	PUPIL_HINT /* wanted, as it seems */
 };
 
+#define PUPIL_SHARED  1u /* the server's model has it, too */
+#define PUPIL_AGAINST 2u /* which was sure of something else */
+
 struct pupil_row {
 	struct junk_content content;
-	int64_t when; /* ms since 1970 */
-	uint8_t side; /* enum pupil_side */
-	bool shared;
+	int64_t when;			  /* ms since 1970 */
+	uint8_t side;			  /* enum pupil_side */
+	uint8_t shared;			  /* PUPIL_SHARED, PUPIL_AGAINST */
 	struct buf undo_own, undo_server; /* may be empty: too long ago */
 };
 
@@ -42,7 +46,9 @@ struct pupil {
 	struct junk_file file; /* its own model */
 	struct pupil_row *row; /* oldest first */
 	size_t n;
-	uint32_t shared; /* lessons of it that the server's model has */
+	uint32_t shared;  /* lessons of it that the server's model has */
+	uint32_t against; /* of all: those against what that was sure of */
+	uint32_t all;
 };
 
 /* The server's model. */
