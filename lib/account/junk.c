@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "account/junk_place.h"
 #include "account/junk_words.h"
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -295,80 +296,6 @@ teach(struct account_junk *j, const struct store_msg *m,
 	buf_fini(&features);
 }
 
-/* ---- what a mailbox is ---- */
-
-#define PLACE_JUNK    1u
-#define PLACE_TRASH   2u
-#define PLACE_OWN     4u /* Drafts, Sent */
-#define PLACE_RESTORE 8u
-
-static unsigned
-place_of_use(unsigned use)
-{
-	return ((use & STORE_USE_JUNK) != 0 ? PLACE_JUNK : 0) |
-	       ((use & STORE_USE_TRASH) != 0 ? PLACE_TRASH : 0) |
-	       ((use & (STORE_USE_DRAFTS | STORE_USE_SENT)) != 0 ? PLACE_OWN
-								 : 0);
-}
-
-static bool
-is_below(struct sv name, struct sv above)
-{
-	return name.n > above.n && name.p[above.n] == '/' &&
-	       sv_starts(name, above);
-}
-
-/* With those above it: what is below Junk is junk, too. */
-static unsigned
-place(const struct store_mailbox_list *all, const struct store_mailbox *m)
-{
-	unsigned p = m->in_restore ? PLACE_RESTORE : 0;
-	size_t i;
-
-	for (i = 0; i < all->n; i++)
-		if (all->m[i].id == m->id ||
-		    is_below(sv_str(m->name), sv_str(all->m[i].name)))
-			p |= place_of_use(all->m[i].use);
-	return p;
-}
-
-static const struct store_mailbox *
-find_id(const struct store_mailbox_list *all, uint32_t id)
-{
-	size_t i;
-
-	for (i = 0; i < all->n; i++)
-		if (all->m[i].exists && all->m[i].id == id)
-			return &all->m[i];
-	return NULL;
-}
-
-static const struct store_mailbox *
-find_name(const struct store_mailbox_list *all, const char *name)
-{
-	bool inbox = sv_ieq(sv_str(name), SV("INBOX"));
-	size_t i;
-
-	for (i = 0; i < all->n; i++)
-		if (all->m[i].exists &&
-		    (strcmp(all->m[i].name, name) == 0 ||
-			(inbox && sv_ieq(sv_str(all->m[i].name), SV("INBOX")))))
-			return &all->m[i];
-	return NULL;
-}
-
-static const struct store_mailbox *
-find_junk(const struct store_mailbox_list *all)
-{
-	size_t i;
-
-	for (i = 0; i < all->n; i++)
-		if (all->m[i].exists && (all->m[i].use & STORE_USE_JUNK) != 0 &&
-		    !all->m[i].in_restore)
-			return &all->m[i];
-	return NULL;
-}
-
 /* ---- events ---- */
 
 /* What was done to a message, as a lesson; JUNK_TEACHINGS: none. */
@@ -376,9 +303,9 @@ static enum junk_teaching
 lesson_of(const struct event *e, const struct store_mailbox_list *all,
     const struct store_mailbox *to)
 {
-	const struct store_mailbox *from = find_id(all, e->from);
-	unsigned there = place(all, to);
-	unsigned before = from != NULL ? place(all, from) : 0;
+	const struct store_mailbox *from = junk_mailbox_by_id(all, e->from);
+	unsigned there = junk_place(all, to);
+	unsigned before = from != NULL ? junk_place(all, from) : 0;
 
 	if (((there | before) & PLACE_RESTORE) != 0)
 		return JUNK_TEACHINGS;
@@ -438,7 +365,7 @@ static bool
 is_in_junk(struct account_junk *j, const struct store_mailbox_list *all,
     const struct store_msg *m)
 {
-	const struct store_mailbox *junk = find_junk(all);
+	const struct store_mailbox *junk = junk_mailbox(all);
 	struct store_msg some[CHUNK];
 	uint64_t need = 0;
 	uint32_t at = 1, n, i, compared = 0;
@@ -468,7 +395,7 @@ take_lesson(struct account_junk *j, const struct event *e,
 	enum junk_teaching t = lesson_of(e, all, to);
 
 	if (e->kind == EVENT_APPENDED && t == JUNK_TEACHINGS &&
-	    place(all, to) == 0 && is_in_junk(j, all, m))
+	    junk_place(all, to) == 0 && is_in_junk(j, all, m))
 		t = JUNK_TEACH_WANTED;
 	if (t != JUNK_TEACHINGS)
 		teach(j, m, t);
@@ -487,7 +414,8 @@ do_event(struct account_junk *j, struct event *e)
 	unsigned i;
 
 	store_mailbox_list(j->o.store, &all, &need);
-	to = e->to != NULL ? find_name(&all, e->to) : find_id(&all, e->from);
+	to = e->to != NULL ? junk_mailbox_by_name(&all, e->to)
+			   : junk_mailbox_by_id(&all, e->from);
 	if (to == NULL || view_open(j->o.store, to->name, true, NULL, NULL, &v,
 			      &need) != RC_OK) {
 		store_mailbox_list_fini(&all);
@@ -743,7 +671,7 @@ account_junk_expire(struct account_junk *j, uint64_t *need)
 		return;
 	j->expired_at = clk_mono();
 	store_mailbox_list(j->o.store, &all, need);
-	junk = find_junk(&all);
+	junk = junk_mailbox(&all);
 	if (junk != NULL && view_open(j->o.store, junk->name, false, NULL, NULL,
 				&v, need) == RC_OK) {
 		pick_old(j, v, &old);

@@ -699,13 +699,13 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->rules = rules_new(store);
 	a->outbox = outbox_new(loop, store, a->o.name, &outbox_calls, a);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
-	a->junk = account_junk_new(
-	    loop, &(struct account_junk_opts){.name = o->name,
-		      .hostname = o->hostname,
-		      .store = store,
-		      .keeper = a->keeper,
-		      .back = junk_judged,
-		      .arg = a});
+	a->junk =
+	    account_junk_new(loop, &(struct account_junk_opts){.name = o->name,
+				       .hostname = o->hostname,
+				       .store = store,
+				       .keeper = a->keeper,
+				       .back = junk_judged,
+				       .arg = a});
 	a->history = history_new(loop);
 	a->maintenance =
 	    maintenance_new(loop, store, &maintenance_pace, expunged_answer, a);

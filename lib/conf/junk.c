@@ -16,8 +16,7 @@ set_expire(struct conf_parser *p, yaml_node_t *n)
 	if (sv_ieq(conf_text_of(n), SV("off")))
 		p->c->junk.expire_ms = 0;
 	else
-		conf_set_age(
-		    p, n, "junk.expire", "off", &p->c->junk.expire_ms);
+		conf_set_age(p, n, "junk.expire", "off", &p->c->junk.expire_ms);
 }
 
 static void
