@@ -203,16 +203,20 @@ static void
 field(struct sink *k, struct seen *s, const struct mime_field *f,
     struct buf *grams)
 {
-	struct buf text, plain;
+	struct buf text, plain, folded;
 	struct sv value = sv_first(f->value, VALUE_MAX);
 
 	buf_init(&text, 8 * VALUE_MAX);
 	buf_init(&plain, 8 * VALUE_MAX);
+	buf_init(&folded, 64);
 	mime_header_text(value, &text);
 	junk_text_plain(buf_sv(&text), true, &plain);
 	note_field(s, f->name, buf_sv(&plain));
 	junk_put2(k, JUNK_HEADER, s->last, f->name);
 	junk_put(k, JUNK_HEADER, f->name);
+	buf_addsv(&folded, sv_first(f->name, 60));
+	fold_ascii(buf_sv(&folded), folded.p);
+	junk_put2(k, JUNK_HEADER, SV("has"), buf_sv(&folded));
 	s->last = f->name;
 	if (sv_ieq(f->name, SV("received"))) {
 		put_way(k, buf_sv(&plain));
@@ -235,6 +239,7 @@ field(struct sink *k, struct seen *s, const struct mime_field *f,
 		buf_addsv(grams, buf_sv(&text));
 		buf_addc(grams, '\n');
 	}
+	buf_fini(&folded);
 	buf_fini(&plain);
 	buf_fini(&text);
 }

@@ -15,10 +15,10 @@
 #define USE_SEEN      0.02   /* a lesson that was known already */
 #define RATE	      1.35
 #define CAP_0	      2.6
-#define CAP_EACH      .1
+#define CAP_EACH 0.4
 #define DOUBT	      0.5 /* on top of the threshold while little wanted mail */
 #define DOUBT_LESSONS 50.0 /* is known */
-#define PRIOR_LESSONS 30.0 /* after which the rules count half */
+#define PRIOR_LESSONS 200.0 /* after which the rules count half */
 
 #define K(kind) (1U << JUNK_##kind)
 
@@ -34,8 +34,8 @@ static const struct {
 	1.2, 1.0},
     {K(PAIR) | K(URL) | K(SHAPE) | K(SUBJECT), 0xcc9e2d51U, 1.0, 1.0},
     {K(HEADER) | K(SENDER) | K(SHAPE) | K(URL) | K(ATTACHMENT) | K(SIGNAL),
-	0x85ebca6bU, 0.65, 1.0},
-    {K(GRAM) | K(SIGNAL), 0xc2b2ae35U, 0.4, 0.7},
+	0x85ebca6bU, 0.5, 1.0},
+    {K(GRAM) | K(SIGNAL), 0xc2b2ae35U, 0.2, 0.7},
 };
 
 struct slot {
