@@ -12,6 +12,7 @@
  * still works; that it is ours and no other site's the browser says.  Whose
  * password is right auth knows.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,6 +246,7 @@ refuse(struct sign_in *s, int rc, struct http_response *a)
 	} else if (rc == RC_TEMP) {
 		f.error = code ? W_SIGN_CODE_LATER : W_SIGN_LATER;
 		show(&f, 429, a);
+		buf_addf(&a->fields, "Retry-After: %d\r\n", code ? 600 : 60);
 	} else {
 		/* From the beginning. */
 		f.step = SV("");
@@ -399,6 +401,7 @@ web_sign_out(const struct http_ask *ask, struct http_response *a)
 void
 web_link_page(const struct http_ask *ask, struct http_response *a)
 {
+	char token[PAGE_TOKEN_MAX], action[PAGE_TOKEN_MAX + 16];
 	struct page p;
 
 	if (!web_browser_may(ask, a))
@@ -409,8 +412,9 @@ web_link_page(const struct http_ask *ask, struct http_response *a)
 	}
 	begin(&p, a, web_language(ask), W_SIGN_LINK);
 	page_say(&p, "p", W_SIGN_LINK_ABOUT);
-	/* To where the page came from. */
-	page_form(&p, "");
+	sv_copy(ask->rest, token, sizeof token);
+	(void)snprintf(action, sizeof action, "/web-login/%s", token);
+	page_form(&p, action);
 	page_button(&p, W_SIGN_IN, PAGE_BUTTON_MAIN);
 	page_form_end(&p);
 	end(&p, a);
