@@ -30,6 +30,7 @@ static const struct errand_kind {
     [ERRAND_DNS] = {{"dns", "--json", NULL}, ROLE_ADMIN, 600000},
     [ERRAND_DKIM] = {{"dkim", "list", NULL}, ROLE_ADMIN, 30000},
     [ERRAND_REPORTS] = {{"reports", NULL}, ROLE_ADMIN, 60000},
+    [ERRAND_CERT] = {{"cert", "list", NULL}, ROLE_ADMIN, 30000},
     [ERRAND_METRICS] = {{"status", "--metrics", NULL}, ROLE_WEB, 30000},
 };
 

@@ -139,6 +139,7 @@ enum errand {
 	ERRAND_DKIM,	/* dkim list: admin */
 	ERRAND_REPORTS, /* reports: admin */
 	ERRAND_METRICS, /* status --metrics: web */
+	ERRAND_CERT,	/* cert list: admin */
 	ERRANDS
 };
 

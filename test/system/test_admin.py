@@ -113,7 +113,7 @@ def trace_pages(h, b):
 
 
 def other_pages(h, b):
-    for path in ("/admin/reports", "/admin/accounts", "/admin/configuration"):
+    for path in ("/admin/reports", "/admin/certificates", "/admin/accounts", "/admin/configuration"):
         status, _, text = b.ask(path)
         verdict(status == 200 and is_clean(text) and "does not answer" not in text, path, (status, text))
     status, _, text = b.ask("/admin/accounts")

@@ -50,6 +50,8 @@ static const struct admin_page pages[] = {
     {"/admin/reports", W_ADMIN_REPORTS, W_ADMIN_REPORTS, admin_get_reports,
 	NULL},
     {"/admin/dns", W_ADMIN_DNS, W_ADMIN_DNS, admin_get_dns, admin_post_dns},
+    {"/admin/certificates", W_ADMIN_CERT, W_ADMIN_CERT, admin_get_certificates,
+	NULL},
     {"/admin/accounts", W_ADMIN_ACCOUNTS, W_ADMIN_ACCOUNTS, admin_get_accounts,
 	admin_post_accounts},
     {"/admin/configuration", W_ADMIN_CONF, W_ADMIN_CONF,

@@ -10,6 +10,7 @@
  *   GET  /admin/reports          as `reports`
  *   GET  /admin/dns              as `dns`, with what is to be published
  *   POST /admin/dns              looks again
+ *   GET  /admin/certificates     as `cert`
  *   GET  /admin/accounts         who there is; ?account=: one, with its devices
  *   POST /admin/accounts         locks a device out
  *   GET  /admin/configuration    the file, with what `check` says of its lines

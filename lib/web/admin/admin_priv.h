@@ -95,6 +95,7 @@ void admin_get_trace(struct visit *v);
 void admin_get_reports(struct visit *v);
 void admin_get_dns(struct visit *v);
 void admin_post_dns(struct visit *v);
+void admin_get_certificates(struct visit *v);
 void admin_get_accounts(struct visit *v);
 void admin_post_accounts(struct visit *v);
 void admin_get_configuration(struct visit *v);

@@ -1,4 +1,5 @@
-/* What became of messages, as `trace` and `reports` tell it. */
+/* What became of messages, as `trace` tells it; and what `reports` and `cert`
+ * print. */
 #include "base/clk.h"
 #include "history/ask.h"
 #include "history/words.h"
@@ -108,4 +109,10 @@ void
 admin_get_reports(struct visit *v)
 {
 	admin_put_errand(v, ERRAND_REPORTS, "hearthmail reports");
+}
+
+void
+admin_get_certificates(struct visit *v)
+{
+	admin_put_errand(v, ERRAND_CERT, "hearthmail cert list");
 }

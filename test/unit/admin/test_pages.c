@@ -211,6 +211,7 @@ static const char *const printed[ERRANDS] = {
 	"\"looked_up\":true,\"resolver\":\"\",\"domains\":[{\"domain\":"
 	"\"a.test\",\"reached_text\":\"" JSON_E "\"}]}",
     [ERRAND_DKIM] = "a.test s1 " EVIL "\n",
+    [ERRAND_CERT] = EVIL " cert\n",
     [ERRAND_REPORTS] = EVIL " reports\n",
 };
 
@@ -404,6 +405,7 @@ static const struct row {
     {"which message", "/admin/queue/message", "id=x", "no such page", 404},
     {"trace", "/admin/trace", "which=%3Cscript%3E%22", "&lt;script&gt;", 200},
     {"reports", "/admin/reports", "", "&lt;script&gt;", 200},
+    {"certificates", "/admin/certificates", "", "&lt;script&gt;", 200},
     {"dns", "/admin/dns", "", "&lt;script&gt;", 200},
     {"accounts", "/admin/accounts", "", "mum@a.test", 200},
     {"passwords", "/admin/accounts", "", "2 app passwords<", 200},
