@@ -92,7 +92,7 @@ def sources(*suffixes):
 # Which folder may include which: the arrows point one way, from main.c over the
 # commands, the supervisor and the processes down to the libraries.
 LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
-             "imap/front", "imap/parse", "imap/session", "ipc", "journal", "keeper", "mail", "mime",
+             "imap/front", "imap/parse", "imap/session", "ipc", "journal", "junk", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
              "managesieve/front", "managesieve/session", "report", "sandbox", "sieve", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
 ARROWS = {
@@ -109,6 +109,7 @@ ARROWS = {
     "lib/report": ["archive", "base", "ipc", "mail", "mime"],
     "lib/journal": ["base"],
     "lib/store": ["base", "journal", "mime"],
+    "lib/junk": ["base", "ipc", "journal", "mime"],
     "lib/net": ["base"],
     "lib/acme": ["base"],
     "lib/https": ["base"],
@@ -125,7 +126,7 @@ ARROWS = {
     "lib/web/page": ["base", "clients", "conf"],
     "lib/web/admin": ["base", "clients", "conf", "history", "ipc", "net", "queue/spool", "web/page"],
     "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
-    "lib/account": ["attach", "base", "conf", "history", "ipc", "mail", "mime", "msgauth", "net", "sieve", "store"],
+    "lib/account": ["attach", "base", "conf", "history", "ipc", "junk", "mail", "mime", "msgauth", "net", "sieve", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],
     "lib/publish": ["base", "clients", "conf", "dns", "msgauth"],

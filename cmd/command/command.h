@@ -32,6 +32,7 @@ int cmd_reports(const char *config, int argc, char **argv);
 int cmd_undelete(const char *config, int argc, char **argv);
 int cmd_web(const char *config, int argc, char **argv);
 int cmd_sieve(const char *config, int argc, char **argv);
+int cmd_junk(const char *config, int argc, char **argv);
 int cmd_purge(const char *config, int argc, char **argv);
 int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_totp(const char *config, int argc, char **argv);

@@ -5,6 +5,7 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "account/junk.h"
 #include "account/service.h"
 #include "cmd/run/account_page.h"
 #include "cmd/run/process.h"
@@ -32,6 +33,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		account_set_keeper(c->arg, fd);
 	else if (role == ROLE_HISTORY)
 		account_set_history(c->arg, fd);
+	else if (role == ROLE_JUNK)
+		account_set_junk(c->arg, fd);
 	else
 		(void)close(fd);
 }
@@ -74,6 +77,19 @@ open_store(struct child *c)
 	return store;
 }
 
+static void
+on_marked(void *arg, uint32_t mailbox_id, const struct rangeset *uids,
+    enum imap_mark mark)
+{
+	static const enum account_junk_mark as[] = {
+	    [IMAP_MARK_JUNK] = ACCOUNT_MARK_JUNK,
+	    [IMAP_MARK_WANTED] = ACCOUNT_MARK_WANTED,
+	    [IMAP_MARK_USED] = ACCOUNT_MARK_HINT,
+	};
+
+	account_junk_marked(arg, mailbox_id, uids, as[mark]);
+}
+
 /* One account, one POP3 session. */
 static struct pop3_gate pop3_gate = POP3_GATE_INIT;
 
@@ -102,6 +118,8 @@ session_new(const struct account_session *s)
 	    .tls = s->tls,
 	    .local = s->local,
 	    .tag = s->tag,
+	    .watch = {s->junk, account_junk_moved, account_junk_appended,
+		on_marked},
 	    .limits = IMAP_LIMITS_DEFAULT});
 }
 

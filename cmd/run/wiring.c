@@ -19,6 +19,12 @@ const struct role_info role_info[ROLE_COUNT] = {
 	.folder = "history",
 	.dispensable = true,
 	.oom_score = 300},
+    /* Likewise: without an opinion. */
+    [ROLE_JUNK] = {.name = "junk",
+	.user = "hearthmail-junk",
+	.folder = "junk",
+	.dispensable = true,
+	.oom_score = 300},
     [ROLE_KEEPER] = {.name = "keeper",
 	.user = "hearthmail-keeper",
 	.folder = EMPTY,
@@ -122,6 +128,7 @@ const struct wire server_wires[] = {
     {ROLE_QUEUE, ROLE_HISTORY},
     {ROLE_MX, ROLE_HISTORY},
     {ROLE_ACCOUNT, ROLE_HISTORY},
+    {ROLE_ACCOUNT, ROLE_JUNK},
 };
 
 const size_t server_nwires = sizeof server_wires / sizeof server_wires[0];

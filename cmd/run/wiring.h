@@ -14,6 +14,7 @@
 enum role {
 	ROLE_AUTH,
 	ROLE_HISTORY,
+	ROLE_JUNK,
 	ROLE_KEEPER,
 	ROLE_QUEUE,
 	ROLE_DNS,
@@ -58,6 +59,7 @@ int run_auth(int control_fd);
 int run_keeper(int control_fd);
 int run_mx(int control_fd);
 int run_history(int control_fd);
+int run_junk(int control_fd);
 int run_queue(int control_fd);
 int run_report(int control_fd);
 int run_acme(int control_fd);

@@ -84,7 +84,8 @@ deliver_by_rules(const struct delivering *a, const struct mail_delivery *d,
 	    .written = d->written,
 	    .verdict = sv_first(d->verdict,
 		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
-	    .junk = out->junk};
+	    .junk = out->junk,
+	    .junk_score = d->junk_score};
 	struct store_added added = {.uid = 0};
 	int r;
 

@@ -42,6 +42,7 @@ struct rules_message {
 	struct sv sender, written; /* the envelope */
 	struct sv verdict;
 	bool junk;
+	uint8_t junk_score; /* 0: nobody has judged it, else to 100 */
 };
 
 /* Where it went, and what else was done, for the history. */

@@ -231,6 +231,14 @@ struct conf_backup {
 	struct conf_place folder_at;
 };
 
+/* Mail that nobody wants, as it was learned. */
+struct conf_junk {
+	bool on;	    /* delivered mail is judged */
+	bool share;	    /* what one account teaches counts for all */
+	int64_t expire_ms;  /* junk is expunged then; 0: never */
+	uint32_t threshold; /* of the score, of 100 */
+};
+
 /* What is served by HTTP. */
 struct conf_web {
 	bool hsts; /* browsers are told to come by https only [RFC 6797] */
@@ -282,6 +290,7 @@ struct conf {
 	struct conf_reports reports;
 	struct conf_web web;
 	struct conf_virus virus;
+	struct conf_junk junk;
 	struct conf_mta_sts mta_sts;
 	struct conf_relay *relay;
 	size_t nrelay;

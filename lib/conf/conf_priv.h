@@ -148,6 +148,9 @@ void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 void conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
 
+/* ---- junk.c ---- */
+void conf_set_junk(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- virus.c ---- */
 void conf_set_virus(struct conf_parser *p, yaml_node_t *n);
 

@@ -216,6 +216,7 @@ static const struct conf_key top_keys[] = {
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
+    {"junk", conf_set_junk},
     {"virus", conf_set_virus},
     {"web", conf_set_web},
     {"mta_sts", conf_set_mta_sts},
@@ -272,6 +273,10 @@ set_defaults(struct conf *c, const char *file)
 	c->history.size = 256u << 20;
 	c->history.subjects = true;
 	c->reports.send = true;
+	c->junk = (struct conf_junk){.on = true,
+	    .share = true,
+	    .expire_ms = 30ll * 24 * 3600 * 1000,
+	    .threshold = 50};
 	c->acme.directory = xstrdup(CONF_ACME_DIRECTORY);
 	c->acme.check = true;
 	c->dkim.rotate_s = 180ll * 24 * 3600;

@@ -12,7 +12,7 @@ from house import House, finish, skip, verdict, wait_until
 from test_managesieve import log_in, put
 from test_sign_in import signed_in
 
-ROLES = {"auth", "history", "keeper", "queue", "smtp", "submission", "imap", "pop3", "sieve", "account", "dns",
+ROLES = {"auth", "history", "junk", "keeper", "queue", "smtp", "submission", "imap", "pop3", "sieve", "account", "dns",
          "mx", "report", "web", "acme", "admin"}
 PROBES = 37
 # Nobody is there: what gets certificates is started, and fails.
@@ -20,7 +20,7 @@ MORE = 'admins: [anna]\ntls: { acme: { directory: "https://127.0.0.1:9/" } }\n'
 # What is a process's own part is not probed there.
 PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "sieve", "acme", "web", "auth"},
         "thread": {"smtp", "submission", "imap", "pop3", "sieve", "auth", "mx", "account", "web", "acme", "admin"},
-        "big-file": {"account", "queue", "history"}}
+        "big-file": {"account", "queue", "history", "junk"}}
 
 
 def probes(h):
