@@ -9,6 +9,7 @@
 #include "cmd/run/account_page.h"
 #include "cmd/run/process.h"
 #include "imap/session/session.h"
+#include "managesieve/session/session.h"
 #include "mime/mime.h"
 #include "pop3/session/session.h"
 #include "sieve/sieve.h"
@@ -85,6 +86,13 @@ session_new(const struct account_session *s)
 			.gate = &pop3_gate,
 			.fd = s->fd,
 			.account = s->account,
+			.peer = s->peer});
+	if (s->service == CONF_SIEVE)
+		return msv_session_new(
+		    &(struct msv_session_args){.store = s->store,
+			.fd = s->fd,
+			.account = s->account,
+			.owner = s->account,
 			.peer = s->peer});
 	return imap_session_new(&(struct imap_session_args){.store = s->store,
 	    .fd = s->fd,

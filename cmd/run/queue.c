@@ -1,10 +1,13 @@
 /* The queue's process: the spool's folder, no network. */
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cmd/run/process.h"
+#include "ipc/msg_history.h"
+#include "ipc/proto.h"
 #include "queue/spool/service.h"
 
 static const struct sandbox_profile walls = {.name = "queue",
@@ -13,7 +16,9 @@ static const struct sandbox_profile walls = {.name = "queue",
     .lends = true,
     .file_max = SANDBOX_ANY_SIZE};
 
-#define PASSWORD_MAX 1024
+#define PASSWORD_MAX	1024
+#define FIRST_SAMPLE_MS 5000
+#define SAMPLE_MS	(15 * 60 * 1000)
 
 struct state {
 	struct child child;
@@ -125,6 +130,24 @@ on_broken(void *arg)
 	child_stop(arg, 1);
 }
 
+/* What there is now, for plots. */
+static void
+sample(void *arg)
+{
+	struct state *st = arg;
+	struct history_sample now = {
+	    .waiting = queue_service_waiting(st->queue)};
+	struct statvfs v;
+	struct msg m;
+
+	if (statvfs(".", &v) == 0)
+		now.disk_free = (uint64_t)v.f_bavail * v.f_frsize;
+	msg_init(&m, HISTORY_SAMPLE);
+	history_sample_put(&m, &now);
+	history_tell(st->history, &m);
+	(void)ev_timer_add(st->child.loop, SAMPLE_MS, sample, st);
+}
+
 static struct conf *
 conf_now(void *arg)
 {
@@ -195,6 +218,7 @@ run_queue(int control_fd)
 	o.history = st.history = history_new(c->loop);
 	if (queue_service_new(&o, &st.queue, &err) != RC_OK)
 		child_die(c, "queue.start", &err);
+	(void)ev_timer_add(c->loop, FIRST_SAMPLE_MS, sample, &st);
 	code = child_serve(c);
 	queue_service_free(&st.queue);
 	history_flush(st.history);

@@ -36,8 +36,7 @@ static const struct errand_kind {
 struct one {
 	struct super *s;
 	enum errand what;
-	pid_t pid; /* 0: it does not run */
-	int out;   /* what it writes to */
+	struct job job;
 	struct ev_timer *patience;
 	/* The last output: */
 	int kept; /* -1: none */
@@ -55,9 +54,13 @@ errands_new(struct super *s)
 	struct errands *e = xcalloc(1, sizeof *e);
 	size_t i;
 
-	for (i = 0; i < ERRANDS; i++)
-		e->one[i] = (struct one){
-		    .s = s, .what = (enum errand)i, .out = -1, .kept = -1};
+	for (i = 0; i < ERRANDS; i++) {
+		struct one *o = &e->one[i];
+
+		*o = (struct one){.s = s, .what = (enum errand)i, .kept = -1};
+		job_init(&o->job, s->loop, ERRAND_BYTES_MAX);
+		o->job.quiet = true;
+	}
 	return e;
 }
 
@@ -72,9 +75,9 @@ errands_free(struct errands **ep)
 	*ep = NULL;
 	for (i = 0; i < ERRANDS; i++) {
 		ev_timer_del(&e->one[i].patience);
-		if (e->one[i].pid > 0)
-			(void)kill(e->one[i].pid, SIGKILL);
-		io_close(&e->one[i].out);
+		if (e->one[i].job.pid > 0)
+			(void)kill(e->one[i].job.pid, SIGKILL);
+		job_fini(&e->one[i].job);
 		io_close(&e->one[i].kept);
 	}
 	free(e);
@@ -121,24 +124,17 @@ on_patience(void *arg)
 	struct one *o = arg;
 
 	o->patience = NULL;
-	if (o->pid > 0)
-		(void)kill(o->pid, SIGKILL);
+	if (o->job.pid > 0)
+		(void)kill(o->job.pid, SIGKILL);
 }
 
 static int
 run(struct one *o)
 {
-	int e;
+	int e = job_start(&o->job, o->s->o->config, kinds[o->what].words);
 
-	o->out = memfd_create("errand", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (o->out < 0)
-		return errno;
-	e = job_spawn(
-	    o->s->o->config, kinds[o->what].words, o->out, -1, &o->pid);
-	if (e != 0) {
-		io_close(&o->out);
+	if (e != 0)
 		return e;
-	}
 	o->began = clk_mono();
 	o->patience = ev_timer_add(
 	    o->s->loop, kinds[o->what].patience_ms, on_patience, o);
@@ -168,7 +164,7 @@ errands_ordered(struct errands *e, struct proc *by, struct msg *m)
 		return;
 	}
 	by->errands |= 1u << o->what;
-	if (o->pid > 0)
+	if (o->job.pid > 0)
 		return;
 	why = o->s->stopping ? EAGAIN : run(o);
 	if (why != 0) {
@@ -183,18 +179,21 @@ errands_ordered(struct errands *e, struct proc *by, struct msg *m)
 static bool
 keep(struct one *o)
 {
-	off_t n = lseek(o->out, 0, SEEK_END);
+	struct sv output = buf_sv(&o->job.output);
+	int fd;
 
-	if (n <= 0 || n > (off_t)ERRAND_BYTES_MAX ||
-	    fcntl(o->out, F_ADD_SEALS,
+	if (output.n == 0 || o->job.cut)
+		return false;
+	fd = memfd_create("errand", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || io_write_all(fd, output.p, output.n) != RC_OK ||
+	    fcntl(fd, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) !=
 		0) {
-		io_close(&o->out);
+		io_close(&fd);
 		return false;
 	}
 	io_close(&o->kept);
-	o->kept = o->out;
-	o->out = -1;
+	o->kept = fd;
 	o->when = clk_now();
 	return true;
 }
@@ -206,20 +205,22 @@ errands_reap(struct errands *e, pid_t pid, int status)
 	size_t i;
 
 	for (i = 0; e != NULL && i < ERRANDS; i++)
-		if (e->one[i].pid == pid)
+		if (job_reap(&e->one[i].job, pid))
 			o = &e->one[i];
 	if (o == NULL)
 		return false;
-	o->pid = 0;
 	ev_timer_del(&o->patience);
 	if (WIFEXITED(status) && WEXITSTATUS(status) != EXIT_USAGE && keep(o)) {
 		o->status = (uint8_t)WEXITSTATUS(status);
 		tell_waiting(o, RC_OK);
 	} else {
-		io_close(&o->out);
 		mlog(LOG_WARN, "errand.fail", "what=%s status=%d",
 		    kinds[o->what].words[0], status);
-		tell_waiting(o, RC_TEMP);
+		tell_waiting(
+		    o, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG
+			   ? RC_SYNTAX
+			   : RC_TEMP);
 	}
+	buf_release(&o->job.output);
 	return true;
 }

@@ -9,14 +9,14 @@
 #include "base/io.h"
 
 void
-job_init(struct job *j, struct ev_loop *loop)
+job_init(struct job *j, struct ev_loop *loop, size_t most)
 {
 	*j = (struct job){.loop = loop, .out = -1};
-	buf_init(&j->output, JOB_OUTPUT_MAX);
+	buf_init(&j->output, most);
 }
 
 static void __attribute__((noreturn))
-become(const char *config, const char *const *words, int out, int err)
+become(const char *config, const char *const *words, int out, bool quiet)
 {
 	const char *argv[JOB_WORDS_MAX + 4] = {"hearthmail", "-c", config};
 	sigset_t none;
@@ -27,10 +27,8 @@ become(const char *config, const char *const *words, int out, int err)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
-	if (err < 0)
-		err = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	(void)dup2(out, 1);
-	(void)dup2(err, 2);
+	(void)dup2(quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : out, 2);
 	closefrom(3);
 	(void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
 	_exit(127);
@@ -40,11 +38,13 @@ become(const char *config, const char *const *words, int out, int err)
 static ssize_t
 hear(struct job *j)
 {
-	char b[1024];
+	char b[4096];
 	ssize_t n = read(j->out, b, sizeof b);
 
-	if (n > 0 && j->output.n + (size_t)n <= JOB_OUTPUT_MAX)
+	if (n > 0 && j->output.n + (size_t)n <= j->output.max)
 		buf_add(&j->output, b, (size_t)n);
+	else if (n > 0)
+		j->cut = true;
 	return n;
 }
 
@@ -68,37 +68,27 @@ on_output(struct ev *e, uint32_t events, void *arg)
 }
 
 int
-job_spawn(const char *config, const char *const *words, int out, int err,
-    pid_t *pid_out)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		become(config, words, out, err);
-	if (pid < 0)
-		return errno;
-	*pid_out = pid;
-	return 0;
-}
-
-int
 job_start(struct job *j, const char *config, const char *const *words)
 {
 	int fd[2], e;
-	pid_t pid = 0;
+	pid_t pid;
 
 	must(j->pid == 0);
 	if (pipe2(fd, O_CLOEXEC) != 0)
 		return errno;
-	e = job_spawn(config, words, fd[1], fd[1], &pid);
+	pid = fork();
+	if (pid == 0)
+		become(config, words, fd[1], j->quiet);
+	e = errno;
 	io_close(&fd[1]);
-	if (e != 0) {
+	if (pid < 0) {
 		io_close(&fd[0]);
 		return e;
 	}
 	hang_up(j); /* a child of the one before may still hold its end */
 	(void)fcntl(fd[0], F_SETFL, O_NONBLOCK);
 	buf_reset(&j->output);
+	j->cut = false;
 	j->out = fd[0];
 	j->ev = ev_add(j->loop, j->out, EPOLLIN, on_output, j);
 	j->pid = pid;

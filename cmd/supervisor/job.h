@@ -20,18 +20,17 @@ struct job {
 	int out;
 	struct ev *ev;
 	struct buf output;
+	bool quiet; /* what it says of errors goes nowhere */
+	bool cut;   /* it has printed more than is kept */
 };
 
-void job_init(struct job *j, struct ev_loop *loop);
+/* most: bytes of output that are kept. */
+void job_init(struct job *j, struct ev_loop *loop, size_t most);
 /* The command goes on by itself. */
 void job_fini(struct job *j);
 /* `hearthmail -c CONFIG WORDS...`, words ending with NULL; must not run yet.
  * 0, or an errno. */
 int job_start(struct job *j, const char *config, const char *const *words);
-/* Only begins it: what it prints goes to out, what it says of errors to err,
- * -1: nowhere.  Who calls reaps. */
-int job_spawn(const char *config, const char *const *words, int out, int err,
-    pid_t *pid_out);
 /* Is it this one that has ended?  Then output is complete. */
 bool job_reap(struct job *j, pid_t pid);
 

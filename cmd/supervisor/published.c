@@ -62,7 +62,7 @@ published_new(struct super *s, int64_t first_ms)
 
 	n->s = s;
 	n->first_ms = first_ms;
-	job_init(&n->job, s->loop);
+	job_init(&n->job, s->loop, JOB_OUTPUT_MAX);
 	buf_init(&n->trouble, PUBLISHED_TROUBLE_MAX);
 	n->timer = ev_timer_add(s->loop, first_ms, on_time, n);
 	return n;

@@ -146,7 +146,7 @@ schedule_new(struct super *s)
 	struct schedule *sc = xcalloc(1, sizeof *sc);
 
 	sc->s = s;
-	job_init(&sc->job, s->loop);
+	job_init(&sc->job, s->loop, JOB_OUTPUT_MAX);
 	sc->timer = ev_timer_add(s->loop, 0, on_time, sc);
 	return sc;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account/attached.h"
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -40,13 +41,16 @@ add_delivery(const struct delivering *a, const struct mail_delivery *d,
 		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
 	};
 	struct store_mailbox_list all;
+	struct buf detail;
 	uint64_t seen = 0;
 	int r;
 
+	buf_init(&detail, 1024);
 	if (out->junk) {
 		store_mailbox_list(a->store, &all, &seen);
 		add.mailbox = junk_folder(&all);
-	}
+	} else if (rules_detail_folder(a->rules, d->written, &detail))
+		add.mailbox = detail.p;
 	r = store_add(a->store, body, &add, &added, need, err);
 	if (r == RC_OK) {
 		out->o.stored = xcalloc(1, sizeof *out->o.stored);
@@ -57,6 +61,7 @@ add_delivery(const struct delivering *a, const struct mail_delivery *d,
 	}
 	if (out->junk)
 		store_mailbox_list_fini(&all);
+	buf_fini(&detail);
 	return r;
 }
 
@@ -93,6 +98,29 @@ deliver_by_rules(const struct delivering *a, const struct mail_delivery *d,
 	return rules_deliver(a->rules, &m, body, &out->o, need, err);
 }
 
+/* Only at what comes from elsewhere, which has been judged. */
+static void
+look_at_attached(const struct delivering *a, const struct mail_delivery *d,
+    struct store_body *body, struct delivered *out)
+{
+	struct rules_outcome *o = &out->o;
+	struct buf why;
+	struct sv bytes;
+
+	if (!a->looks || out->junk || d->verdict.n == 0 ||
+	    (d->flags & DELIVER_OPAQUE) != 0 ||
+	    store_body_bytes(body, &bytes) != RC_OK)
+		return;
+	buf_init(&why, 1024);
+	out->junk = account_attached(bytes, &why);
+	if (out->junk) {
+		o->remark =
+		    xreallocarray(o->remark, o->nremark + 1, sizeof *o->remark);
+		o->remark[o->nremark++] = sv_dup(buf_sv(&why));
+	}
+	buf_fini(&why);
+}
+
 static void
 log_delivered(const struct delivering *a, const struct mail_delivery *d,
     const struct delivered *out)
@@ -123,6 +151,8 @@ account_deliver(const struct delivering *a, struct mail_delivery *d,
 		(void)err_set(err, r, "the message cannot be read or kept");
 	memcpy(out->id, d->delivery_id, sizeof out->id);
 	out->junk = (d->flags & DELIVER_JUNK) != 0;
+	if (r == RC_OK)
+		look_at_attached(a, d, body, out);
 	if (r == RC_OK)
 		r = has_rules(a, d)
 			? deliver_by_rules(a, d, &body, out, need, err)

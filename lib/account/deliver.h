@@ -20,6 +20,7 @@ struct delivering {
 	struct store *store;
 	struct rules *rules;
 	uint64_t message_max;
+	bool looks; /* at what is attached: nobody else has */
 };
 
 /*

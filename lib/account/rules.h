@@ -61,7 +61,8 @@ struct rules_outcome {
 void rules_outcome_fini(struct rules_outcome *o);
 
 /*
- * Decides and commits.  Consumes *body, whose bytes m has, also on error.
+ * Decides and commits.  Consumes *body, whose bytes m has, also on error.  *out
+ * is zero, or has remarks that were made before.
  * RC_TEMP: nothing is done, it is to be tried again.
  */
 int rules_deliver(struct rules *r, const struct rules_message *m,
@@ -76,6 +77,10 @@ int rules_test(struct rules *r, struct sv name, struct sv script,
  * errors. */
 int rules_check(
     struct sv name, struct sv script, struct buf *lines) RC_USE_RESULT;
+
+/* The folder that +detail names, if the owner of the server wants that and it
+ * is there; appended to out.  false: INBOX. */
+bool rules_detail_folder(struct rules *r, struct sv written, struct buf *out);
 
 /* A letter to the owner: the queue has refused what a rule forwards. */
 void rules_tell_refused(

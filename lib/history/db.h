@@ -90,6 +90,11 @@ int history_db_read(struct history_db *db, uint64_t story, uint32_t from,
 /* Of the last so many days, today included. */
 void history_db_counts(
     struct history_db *db, unsigned days, uint64_t out[HISTORY_COUNTS]);
+/* Keeps what there is in this hour. */
+int history_db_sample(
+    struct history_db *db, const struct history_sample *s) RC_USE_RESULT;
+/* The answer to CMD_DAYS; out->row is the caller's to free. */
+void history_db_days(struct history_db *db, struct history_days *out);
 /* Since it was opened. */
 void history_db_ever(const struct history_db *db, uint64_t out[HISTORY_COUNTS]);
 /* Steps that were lost on the way in that time. */

@@ -262,14 +262,21 @@ history_db_add(
 
 /* ---- counts ---- */
 
+/* Local seconds since 1970. */
+static int64_t
+local_seconds(int64_t ms)
+{
+	time_t t = (time_t)(ms / 1000);
+	struct tm tm = {.tm_gmtoff = 0};
+
+	(void)localtime_r(&t, &tm);
+	return (int64_t)t + tm.tm_gmtoff;
+}
+
 int64_t
 history_db_day(int64_t ms)
 {
-	time_t now = (time_t)(ms / 1000);
-	struct tm tm = {.tm_gmtoff = 0};
-
-	(void)localtime_r(&now, &tm);
-	return ((int64_t)now + tm.tm_gmtoff) / 86400;
+	return local_seconds(ms) / 86400;
 }
 
 void
@@ -300,6 +307,23 @@ history_db_roll_back(struct history_db *db, int r)
 }
 
 static int
+write_count(struct history_db *db, enum statement q, int64_t day, uint32_t what,
+    uint64_t n)
+{
+	int r;
+	sqlite3_stmt *st = history_db_ready(db, q, &r);
+
+	if (st == NULL)
+		return history_db_rc(r);
+	(void)sqlite3_bind_int64(st, 1, day);
+	(void)sqlite3_bind_int64(st, 2, what);
+	(void)sqlite3_bind_int64(st, 3, (int64_t)n);
+	r = history_db_rc(sqlite3_step(st));
+	(void)sqlite3_reset(st);
+	return r;
+}
+
+static int
 write_counts(struct history_db *db)
 {
 	const int64_t day = history_db_day(clk_now());
@@ -307,20 +331,50 @@ write_counts(struct history_db *db)
 	uint32_t i;
 
 	for (i = 0; r == RC_OK && i <= HISTORY_COUNT_LOST; i++) {
-		sqlite3_stmt *st;
-
-		if (db->count[i] == 0)
-			continue;
-		st = history_db_ready(db, Q_COUNT, &r);
-		if (st == NULL)
-			return history_db_rc(r);
-		(void)sqlite3_bind_int64(st, 1, day);
-		(void)sqlite3_bind_int64(st, 2, i);
-		(void)sqlite3_bind_int64(st, 3, (int64_t)db->count[i]);
-		r = history_db_rc(sqlite3_step(st));
-		(void)sqlite3_reset(st);
+		if (db->count[i] > 0)
+			r = write_count(db, Q_COUNT, day, i, db->count[i]);
 	}
 	return r;
+}
+
+int
+history_db_sample(struct history_db *db, const struct history_sample *s)
+{
+	const int64_t now = local_seconds(clk_now());
+	const uint32_t hour = (uint32_t)(now / 3600 % 24);
+	int r = history_db_begin(db);
+
+	if (r == RC_OK)
+		r = write_count(db, Q_SAMPLE, now / 86400,
+		    HISTORY_SAMPLE_AT(HISTORY_S_WAITING, hour), s->waiting);
+	if (r == RC_OK)
+		r = write_count(db, Q_SAMPLE, now / 86400,
+		    HISTORY_SAMPLE_AT(HISTORY_S_DISK, hour), s->disk_free);
+	return r == RC_OK ? RC_OK : history_db_roll_back(db, r);
+}
+
+void
+history_db_days(struct history_db *db, struct history_days *out)
+{
+	const int64_t now = local_seconds(clk_now());
+	size_t cap = 0;
+	int r;
+	sqlite3_stmt *st = history_db_ready(db, Q_DAYS, &r);
+
+	*out = (struct history_days){
+	    .today = now / 86400, .hour = (uint32_t)(now / 3600 % 24)};
+	if (st == NULL)
+		return;
+	(void)sqlite3_bind_int64(st, 1, out->today - HISTORY_DAYS);
+	(void)sqlite3_bind_int64(st, 2, HISTORY_DAY_ROWS);
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		out->row = xgrow(out->row, &cap, out->n + 1, sizeof *out->row);
+		out->row[out->n++] =
+		    (struct history_row){sqlite3_column_int64(st, 0),
+			(uint32_t)sqlite3_column_int64(st, 1),
+			(uint64_t)sqlite3_column_int64(st, 2)};
+	}
+	(void)sqlite3_reset(st);
 }
 
 bool

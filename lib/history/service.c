@@ -404,6 +404,19 @@ history_answer_read(struct history_db *db, struct msg *m, struct msg *reply)
 }
 
 static void
+answer_days(struct history_service *s, struct msg *reply)
+{
+	struct history_days days = {.n = 0};
+
+	/* What is counted is written once a second. */
+	if (s->db != NULL)
+		history_db_days(s->db, &days);
+	msg_init(reply, MSG_REPLY);
+	history_days_put(reply, &days);
+	free(days.row);
+}
+
+static void
 on_question(struct client *c, struct msg *m)
 {
 	struct history_service *s = c->ipc.arg;
@@ -417,6 +430,8 @@ on_question(struct client *c, struct msg *m)
 	else if (m->type == CMD_REPORTS) {
 		open_reports(s);
 		history_reports_answer(s->reports, m, &reply);
+	} else if (m->type == CMD_DAYS) {
+		answer_days(s, &reply);
 	} else
 		msg_answer_make(
 		    &reply, m->id, RC_SYNTAX, "the history does not know that");
@@ -456,6 +471,7 @@ take_feedback(struct client *c, struct msg *m, bool *reply_is_due)
 	struct feedback_wanted wanted;
 	struct feedback_done done;
 	struct feedback_rest rest;
+	struct history_sample sample;
 	bool smtp = c->writer == HISTORY_W_SMTP;
 	bool queue = c->writer == HISTORY_W_QUEUE;
 	int r = RC_DENIED, kept = RC_TEMP;
@@ -479,6 +495,11 @@ take_feedback(struct client *c, struct msg *m, bool *reply_is_due)
 		r = feedback_rest_get(m, &rest);
 		if (r == RC_OK && s->reports != NULL)
 			kept = history_feedback_rest(s->reports, &rest);
+	} else if (queue && m->type == HISTORY_SAMPLE) {
+		r = history_sample_get(m, &sample);
+		if (r == RC_OK && s->db != NULL &&
+		    history_db_sample(s->db, &sample) == RC_OK)
+			written(s, 0);
 	} else if (queue && m->type == FEEDBACK_NEXT) {
 		*reply_is_due = true;
 		return RC_OK;

@@ -50,6 +50,7 @@ const struct codec_type *const ipc_messages[] = {
     &ctl_accuse_codec,
     &ctl_wake_codec,
     &ctl_certificates_codec,
+    &cert_renew_codec,
     &ctl_letter_codec,
     &ctl_clamd_codec,
     &ctl_errand_codec,
@@ -71,6 +72,8 @@ const struct codec_type *const ipc_messages[] = {
     &trace_found_codec,
     &trace_read_codec,
     &trace_steps_codec,
+    &history_sample_codec,
+    &history_days_codec,
     &trace_mine_codec,
     &trace_stories_codec,
     /* msg_mx.h */

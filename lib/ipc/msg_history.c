@@ -106,3 +106,31 @@ stories_fields(struct codec *c, struct trace_stories *v)
 }
 
 CODEC(trace_stories, stories_fields)
+
+static void
+sample_fields(struct codec *c, struct history_sample *v)
+{
+	codec_u64(c, &v->waiting);
+	codec_u64(c, &v->disk_free);
+}
+
+CODEC(history_sample, sample_fields)
+
+static void
+days_fields(struct codec *c, struct history_days *v)
+{
+	uint32_t i;
+
+	codec_i64(c, &v->today);
+	codec_u32(c, &v->hour);
+	codec_list(
+	    c, (void **)&v->row, &v->n, sizeof *v->row, HISTORY_DAY_ROWS);
+	for (i = 0; i < v->n; i++) {
+		codec_i64(c, &v->row[i].day);
+		codec_u32(c, &v->row[i].what);
+		codec_u64(c, &v->row[i].n);
+	}
+	codec_list_end(c, (void **)&v->row, &v->n);
+}
+
+CODEC(history_days, days_fields)

@@ -187,4 +187,38 @@ struct trace_stories {
 };
 CODEC_FUNCTIONS(trace_stories);
 
+/* ---- figures of days, for plots ---- */
+
+/* HISTORY_SAMPLE, now and then: what there is now.  The last of an hour is
+ * kept. */
+struct history_sample {
+	uint64_t waiting;   /* messages in the queue */
+	uint64_t disk_free; /* bytes, where mail is kept */
+};
+CODEC_FUNCTIONS(history_sample);
+
+enum history_sampled {
+	HISTORY_S_WAITING,
+	HISTORY_S_DISK,
+	HISTORY_SAMPLED
+};
+
+#define HISTORY_DAYS	 14
+#define HISTORY_DAY_ROWS 1500 /* of the answer, at most */
+/* As `what` of a row: an enum history_count, or a sample of that hour. */
+#define HISTORY_SAMPLE_AT(kind, hour) (1000 + (kind)*24 + (hour))
+
+/* CMD_DAYS: the last HISTORY_DAYS, today included; days and hours are local. */
+struct history_days {
+	int64_t today; /* days since 1970 */
+	uint32_t hour; /* now */
+	struct history_row {
+		int64_t day;
+		uint32_t what;
+		uint64_t n;
+	} * row;
+	uint32_t n;
+};
+CODEC_FUNCTIONS(history_days);
+
 #endif

@@ -1,9 +1,8 @@
 /* What mail programs ask to set themselves up: lib/clients answers. */
 #include "base/clk.h"
 #include "clients/clients.h"
+#include "web/page/page.h"
 #include "web/site_priv.h"
-
-#define HTML_TYPE "text/html; charset=utf-8"
 
 /* A reference to what it points into, to be given back with conf_free. */
 static struct conf *
@@ -74,8 +73,22 @@ web_settings(const struct http_ask *ask, struct http_response *a)
 {
 	struct clients_server s;
 	struct conf *c = server_of(ask, &s);
+	struct buf in;
+	struct page p;
 
-	a->type = HTML_TYPE;
-	clients_page(&s, SV(""), &a->body);
+	a->type = PAGE_TYPE;
+	page_begin(&p, &a->body,
+	    &(struct page_frame){
+		.language = web_language(ask), .title = W_SIGN_SETTINGS});
+	page_settings(&p, &s, SV(""));
+	/* Asked under another name there is no signing in. */
+	buf_init(&in, 1024);
+	clients_put_origin(&s, &in);
+	buf_adds(&in, "/sign-in");
+	if (s.web && buf_ok(&in))
+		page_go(&p, in.p, SV(""), W_SIGN_IN);
+	if (!page_end(&p))
+		a->body.failed = true;
+	buf_fini(&in);
 	conf_free(&c);
 }

@@ -1,6 +1,6 @@
 /*
- * What this server answers by HTTP: the table of its routes.  All of it is for
- * strangers, and nothing of it depends on who they are.
+ * What this server answers by HTTP: the table of its routes.  To strangers it
+ * always says the same:
  *
  *   http and https, under any name
  *     /.well-known/acme-challenge/TOKEN    [RFC 8555 8.3]
@@ -20,6 +20,14 @@
  *
  *   https, under the server's name: links that `hearthmail device` made
  *     /device/, /settings/, /profile/
+ *
+ * And under the server's name, for people with an account (web/sign_in.c); also
+ * without TLS, for a browser on this machine, as with the demo:
+ *
+ *     /sign-in, /sign-out, /web-login/TOKEN
+ *     /home and others    pages of the account itself: what is on them its own
+ *                         process says (web/self/self.h, web/visit.c)
+ *     /admin and below    the same, of the process admin
  *
  * By http everything else of a name that the certificate has is redirected to
  * https; other names, which a browser would only warn of, are not.  By https

@@ -41,6 +41,7 @@ void queue_service_add_client(struct queue_service *q, int fd, bool outside);
 /* How many messages wait, and the places that keep most of them waiting:
  * lines for people. */
 void queue_service_status(struct queue_service *q, struct buf *out);
+size_t queue_service_waiting(const struct queue_service *q);
 /* How many pairs of message and destination wait in which state. */
 void queue_service_count(
     struct queue_service *q, uint64_t out[NUMBER_QUEUE_STATES]);

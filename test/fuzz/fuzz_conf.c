@@ -22,6 +22,28 @@ look_up(const struct conf *c, struct sv address)
 	must(conf_account_by_login(c, address) < (int)c->naccount);
 }
 
+static size_t
+lines_of(struct sv s)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < s.n; i++)
+		n += s.p[i] == '\n';
+	return n;
+}
+
+/* Whatever is hidden, lines keep their numbers. */
+static void
+mask(struct sv in)
+{
+	struct buf out;
+
+	buf_init(&out, 8 * CONF_FILE_MAX);
+	conf_mask(in, &out);
+	must(!buf_ok(&out) || lines_of(buf_sv(&out)) == lines_of(in));
+	buf_fini(&out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -31,6 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf text;
 	size_t i, k;
 
+	mask(in);
 	if (conf_parse(in, "fuzz.yaml", &c, &e) == RC_OK) {
 		must(c != NULL && c->naccount > 0 && c->ndomain > 0);
 		for (i = 0; i < c->nalias; i++) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/cookie.h"
 #include "http/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,7 +22,33 @@ answer(const struct http_ask *ask, struct http_response *a)
 	buf_addf(&a->body, "%s %zu %zu", q->host, q->path.n, q->query.n);
 	buf_addsv(&a->body, ask->rest);
 	buf_addsv(&a->body, q->body);
-	(void)http_reader_field(ask->reader, SV("accept"));
+	http_response_cookie(a, SV("c"),
+	    http_cookie(http_reader_field(ask->reader, SV("cookie")), SV("c")),
+	    ask->tls, 1);
+	if (!buf_ok(&a->fields))
+		buf_reset(&a->fields);
+}
+
+/* At once, or when there is no more to do. */
+static struct http_later *later;
+
+static void
+give(void)
+{
+	struct http_response a;
+
+	http_response_init(&a);
+	buf_adds(&a.body, "later");
+	http_later_answer(&later, &a);
+}
+
+static void
+answer_later(const struct http_ask *ask, struct http_response *a)
+{
+	(void)a;
+	later = http_later_new(ask);
+	if (ask->q->query.n > 0)
+		give();
 }
 
 static bool
@@ -67,6 +94,8 @@ static const struct http_route routes[] = {
     {3, true, HTTP_PREFIX_ANY_CASE, SV("/p/"),
 	HTTP_READS | HTTP_DOES(HTTP_POST), answer},
     {2, false, HTTP_ANY_CASE, SV("/b"), HTTP_DOES(HTTP_POST), answer},
+    {3, true, HTTP_EXACT, SV("/l"), HTTP_READS | HTTP_DOES(HTTP_POST),
+	answer_later},
 };
 
 static const struct http_site site = {
@@ -88,7 +117,7 @@ run(struct sv in, size_t piece, bool tls, struct buf *all)
 	static const struct sv go_on = SV("HTTP/1.1 100 Continue\r\n\r\n");
 	struct http_session *s = http_session_new(&site, tls, NULL, "peer");
 	struct buf pending, out;
-	bool closed = false;
+	bool closed = false, more;
 	size_t took;
 
 	buf_init(&pending, 1 << 20);
@@ -105,7 +134,10 @@ run(struct sv in, size_t piece, bool tls, struct buf *all)
 					   ? sv_skip(buf_sv(&out), go_on.n)
 					   : buf_sv(&out));
 			buf_reset(&out);
-		} while (!closed && took > 0 && pending.n > 0);
+			more = http_session_waits(s);
+			if (more)
+				give();
+		} while (!closed && (more || (took > 0 && pending.n > 0)));
 		/* All is taken, or it has ended. */
 		must(closed || pending.n == 0);
 	}

@@ -2,13 +2,18 @@
 """The admin's pages, by https; who may see them; what they do; figures for monitoring."""
 import html
 import http.client
+import json
 import os
 import re
 import smtplib
+import socket
+import struct
+import threading
 
-from house import House, finish, free_ports, verdict, wait_until
+from house import TOP, House, finish, free_ports, skip, verdict, wait_until
 from openmetrics import parse
 from test_sign_in import HOST, Browser, context, signed_in
+from test_taken_over import borrow, give_back, socket_of
 
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&lt;"
 TOKEN = "a-token-of-a-test-17"
@@ -130,6 +135,9 @@ def findings(h, b):
         b.ask("/admin/configuration"))) or b.ask("/admin/configuration")
     verdict(status == 200 and re.search(r"\^ .*unknown key &quot;nonsense&quot;", text) and is_clean(text),
             "findings-beside-their-line", text)
+    status, _, text = wait_until(lambda: (lambda r: r if "has errors" in r[2] else None)(b.ask("/admin"))) or (0, "", "")
+    verdict(status == 503 and "/admin/configuration" in text, "a-broken-file-is-named", (status, text))
+    verdict(b.ask("/admin/queue")[0] == 200, "the-rest-is-there")
     h.extra = h.extra.replace("admins: [ben]\nnonsense: [<script>]\n", "")
     h.write_config()
 
@@ -188,6 +196,103 @@ def metrics(h, port):
     c.close()
 
 
+def messages():
+    """{name: number} of ipc/proto.h."""
+    text = re.sub(r"/\*.*?\*/", "", open(os.path.join(TOP, "lib/ipc/proto.h")).read(), flags=re.S)
+    names = re.findall(r"^\t([A-Z_]+)(?: = 16)?,", text, re.M)
+    return {name: 16 + i for i, name in enumerate(names)}
+
+
+def text_field(s):
+    return struct.pack(">I", len(s)) + s.encode()
+
+
+def send_on_all_lines(pid, kind, fields):
+    """What a process that was taken over could say on each of its lines."""
+    fds = borrow(pid)
+    for n, fd in fds.items():
+        s = socket_of(fd, socket.SOCK_SEQPACKET)
+        if s and n != 3:  # not to the supervisor
+            try:
+                s.send(struct.pack(">HHIq", kind, 0, 7, 0) + fields, socket.MSG_DONTWAIT)
+            except OSError:
+                pass
+            s.close()
+    give_back(fds)
+
+
+def taken_over(h, b):
+    """It cannot set a password, make one, or have keys changed: auth says who asked."""
+    if os.geteuid() != 0:
+        skip("taken-over", "needs root to borrow descriptors")
+        return
+    number = messages()
+    fields = text_field("anna") + text_field("stolen by the admin 17") + b"\1"
+    for what in ("CMD_PASSWD", "CMD_APP_ADD", "CMD_APP_LIST", "CMD_DKIM", "CMD_WEB_LOGIN", "AUTH_SIGN"):
+        wait_until(lambda: b.ask("/admin/queue")[0] == 200)
+        seen = h.log().count("process.accused process=admin")
+        send_on_all_lines(h.pids("admin")[0], number[what], fields)
+        verdict(wait_until(lambda: h.log().count("process.accused process=admin") > seen), f"accused of {what}",
+                h.log()[-1500:])
+    verdict(Browser(h).sign_in("anna", "stolen by the admin 17")[0] == 403 and
+            Browser(h).sign_in("anna")[0] == 303, "password-is-as-before")
+    verdict(h.command("app-password", "anna").stdout == "no app passwords\n", "no-app-password-was-made")
+    verdict(wait_until(lambda: b.ask("/admin/queue")[0] == 200), "and-the-next-one-serves")
+
+
+def many_scrapes(h, port):
+    """They share what is printed once a second at most."""
+    def one(n):
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        c.request("GET", "/metrics", headers={"Host": "localhost"})
+        r = c.getresponse()
+        found[n] = (r.status, len(r.read()) > 1000)
+        c.close()
+    found = {}
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(30)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    verdict(list(found.values()) == [(200, True)] * 30, "many-scrapes", found)
+
+
+def alone():
+    """A port for monitoring needs no other of the web; what the commands print themselves."""
+    port, other = free_ports(2)
+    with House(extra=f"metrics: {{ listen: {port} }}\n") as h:
+        def get(p):
+            try:
+                c = http.client.HTTPConnection("127.0.0.1", p, timeout=120)
+                c.request("GET", "/metrics", headers={"Host": "[::1]"})
+                return c.getresponse().status
+            except OSError:
+                return 0
+        verdict(get(port) == 200, "metrics-alone")
+        h.extra = f"metrics: {{ listen: {other} }}\n"
+        h.write_config()
+        h.command("reload")
+        verdict(wait_until(lambda: get(other) == 200), "metrics-after-a-reload")
+        r = h.command("status", "--metrics")
+        verdict("hearthmail_well" in parse(r.stdout) and r.stderr == "", "status-metrics", r)
+        r = h.command("check", "--json")
+        j = json.loads(r.stdout)
+        verdict(r.returncode == 0 and j["fine"] and j["file"] == h.config and "hostname: mail.home.test" in j["text"] and
+                "who gets which mail" in j["output"] and j["findings"] == [], "check-json", r)
+        for words in (("status", "--json", "--metrics"), ("check", "--json", "--paths")):
+            verdict(h.command(*words).returncode == 2, f"usage {words}")
+        h.extra = "password: hunter2\nmetrics: { token: short }\n"
+        h.write_config()
+        r = h.command("check", "--json")
+        j = json.loads(r.stdout)
+        lines = h.yaml().splitlines()
+        at = {f["line"]: f["text"] for f in j["findings"]}
+        verdict(r.returncode == 78 and not j["fine"] and 'unknown key "password"' in
+                at.get(lines.index("password: hunter2") + 1, "") and "16 to 256" in at.get(len(lines), ""),
+                "check-json-findings", r)
+        verdict("hunter2" not in r.stdout and "short" not in r.stdout, "check-json-hides-secrets", r.stdout)
+
+
 def main():
     port = free_ports(1)[0]
     extra = f'admins: [ben]\nmetrics: {{ listen: "127.0.0.1:{port}", token: {TOKEN} }}\nrelay: {{ host: 127.0.0.1, port: {free_ports(1)[0]}, tls: off }}\n'
@@ -202,12 +307,15 @@ def main():
         trace_pages(h, b)
         other_pages(h, b)
         metrics(h, port)
+        many_scrapes(h, port)
         # It may die: the next visitor has a new one.
         h.kill("admin")
         status = wait_until(lambda: b.ask("/admin/queue")[0] == 200)
         verdict(status, "comes-back")
         findings(h, b)
         verdict("process.accused" not in h.log(), "nobody-is-accused", h.log()[-2000:])
+        taken_over(h, b)
+    alone()
     finish()
 
 

@@ -422,6 +422,23 @@ def listed(net, us):
     us.command("reload")
 
 
+def attached(net, us):
+    """Programs and scripts are junk, whoever sends them; other files are not."""
+    head = ("From: x@bank.test\r\nTo: anna@us.test\r\nSubject: {}\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n"
+            "Content-Type: application/octet-stream; name=\"{}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--\r\n")
+    for name, data, folder, words in (
+            ("holiday.jpg", b"\x7fELF\x02\x01\x01" + bytes(100), "Junk", "a program is attached: holiday.jpg"),
+            ("invoice.js", b"WScript.Echo(1)", "Junk", "a script is attached: invoice.js"),
+            ("invoice.pdf", b"%PDF-1.4", "INBOX", None)):
+        text = head.format(name, name, base64.b64encode(data).decode()).encode()
+        said = send(net, "sender", "x@bank.test", text)
+        verdict(said[0] == 250 and wait_until(lambda: find(us, name, folder)), f"attached-{name}", said)
+        if words:
+            verdict(wait_until(lambda: f"to the junk: {words}" in us.command("trace", name).stdout),
+                    f"attached-{name}-is-told", us.command("trace", name).stdout)
+
+
 def names_die(net, us):
     """The name service dies with questions of many sessions out: each gets an answer, and no policy is applied."""
     codes = {}
@@ -473,7 +490,8 @@ def main():
                                  ("forged_results", lambda: forged_results(net, us)),
                                  ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("kept", lambda: kept(net, us, key)),
                                  ("queued", lambda: queued(net, us)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
-                                 ("chunks", lambda: chunks(net, us, key)), ("listed", lambda: listed(net, us)), ("names_die", lambda: names_die(net, us)),
+                                 ("chunks", lambda: chunks(net, us, key)), ("listed", lambda: listed(net, us)),
+                                 ("attached", lambda: attached(net, us)), ("names_die", lambda: names_die(net, us)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()

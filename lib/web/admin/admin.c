@@ -229,8 +229,13 @@ void
 admin_silent(struct visit *v, int rc)
 {
 	page_notice(&v->p, PAGE_WARN,
-	    rc == RC_TIMEOUT ? W_ADMIN_LATER : W_ADMIN_SILENT);
-	v->status = rc == RC_TIMEOUT ? v->status : 503;
+	    rc == RC_TIMEOUT  ? W_ADMIN_LATER
+	    : rc == RC_SYNTAX ? W_ADMIN_BROKEN
+			      : W_ADMIN_SILENT);
+	if (rc != RC_TIMEOUT)
+		v->status = 503;
+	if (rc == RC_SYNTAX)
+		page_go(&v->p, "/admin/configuration", SV(""), W_ADMIN_CONF);
 }
 
 /* ---- commands that the supervisor runs ---- */

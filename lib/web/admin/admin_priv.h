@@ -84,6 +84,8 @@ struct sv admin_text(const json_t *j, const char *key);
 /* ---- view_*.c: the pages ---- */
 
 void admin_get_status(struct visit *v);
+/* A section of its own, on the status page. */
+void admin_put_plots(struct visit *v);
 void admin_get_queue(struct visit *v);
 void admin_post_queue(struct visit *v);
 void admin_get_message(struct visit *v);

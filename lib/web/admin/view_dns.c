@@ -3,6 +3,7 @@
 #include "web/admin/admin_priv.h"
 
 #define FRESH_MS    (24 * 60 * 60 * 1000ull)
+#define LOOK_MS	    3000 /* it may take minutes */
 #define KEYS_AGE_MS 60000
 #define CELL_BYTES  3000
 #define REST_BYTES  12000
@@ -79,7 +80,7 @@ put_records(
 }
 
 static void
-put_domain(struct visit *v, const json_t *records, struct sv domain)
+put_domain(struct visit *v, const json_t *records, struct sv domain, bool known)
 {
 	unsigned n;
 
@@ -89,7 +90,7 @@ put_domain(struct visit *v, const json_t *records, struct sv domain)
 	else
 		page_heading(&v->p, W_ADMIN_DNS_HOST);
 	n = put_records(v, records, domain, true);
-	if (n == 0)
+	if (n == 0 && known)
 		page_notice(&v->p, PAGE_GOOD, W_ADMIN_DNS_WELL);
 	page_details(&v->p, W_ADMIN_DNS_RIGHT);
 	(void)put_records(v, records, domain, false);
@@ -114,22 +115,23 @@ static void
 put_all(struct visit *v, const json_t *j, int64_t when)
 {
 	const json_t *records = json_object_get(j, "records");
+	const bool known = json_is_true(json_object_get(j, "looked_up"));
 	struct sv resolver = admin_text(j, "resolver");
 	json_t *domain;
 	size_t i;
 
 	page_say(&v->p, "p", W_ADMIN_LOOKED_UP, page_time(when));
-	if (!json_is_true(json_object_get(j, "looked_up")))
+	if (!known)
 		page_notice(&v->p, PAGE_BAD, W_ADMIN_DNS_DEAD);
 	if (resolver.n > 0)
 		page_notice(
 		    &v->p, PAGE_WARN, W_ADMIN_DNS_LIES, page_text(resolver));
-	put_domain(v, records, SV(""));
+	put_domain(v, records, SV(""), known);
 	json_array_foreach(json_object_get(j, "domains"), i, domain)
 	{
 		if (admin_room(v, REST_BYTES) == 0)
 			break;
-		put_domain(v, records, admin_text(domain, "domain"));
+		put_domain(v, records, admin_text(domain, "domain"), known);
 		put_verdict(v, domain);
 	}
 }
@@ -158,8 +160,7 @@ admin_get_dns(struct visit *v)
 {
 	json_t *j = NULL;
 	int64_t when;
-	int r = admin_errand_json(
-	    v, ERRAND_DNS, FRESH_MS, ADMIN_WAIT_MS, &j, &when);
+	int r = admin_errand_json(v, ERRAND_DNS, FRESH_MS, LOOK_MS, &j, &when);
 
 	if (r == RC_OK)
 		put_all(v, j, when);

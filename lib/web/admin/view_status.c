@@ -126,6 +126,7 @@ admin_get_status(struct visit *v)
 	page_table(&v->p, W_ADMIN_PROCESSES, items, 2);
 	put_rows(v, lines, "item");
 	page_table_end(&v->p);
+	admin_put_plots(v);
 	put_events(v, lines);
 	json_decref(j);
 }

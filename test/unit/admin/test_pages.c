@@ -127,12 +127,24 @@ on_history(struct line *l, struct msg *m, void *arg)
 	    .subject = SV(EVIL),
 	    .message_id = SV(EVIL)};
 	struct trace_steps steps = {.text = SV("")};
+	struct history_row row[] = {{20000, HISTORY_C_RECEIVED, 1234},
+	    {19999, HISTORY_C_RECEIVED, 617}, {20000, HISTORY_C_RATE, 3},
+	    {20000, HISTORY_C_SIZE, 4}, {19000, HISTORY_C_SENT, 9},
+	    {20001, HISTORY_C_SENT, 9}, {20000, 4000000000, 9},
+	    {20000, HISTORY_SAMPLE_AT(HISTORY_S_WAITING, 5), 17},
+	    {20000, HISTORY_SAMPLE_AT(HISTORY_S_DISK, 4), UINT64_MAX}};
+	const struct history_days days = {.today = 20000,
+	    .hour = 5,
+	    .row = row,
+	    .n = sizeof row / sizeof row[0]};
 	struct buf bytes;
 	struct msg r;
 
 	(void)arg;
 	msg_init(&r, MSG_REPLY);
-	if (m->type == CMD_TRACE_FIND) {
+	if (m->type == CMD_DAYS) {
+		history_days_put(&r, &days);
+	} else if (m->type == CMD_TRACE_FIND) {
 		trace_found_put(&r, &found);
 	} else {
 		buf_init(&bytes, 65536);
@@ -369,6 +381,11 @@ static const struct row {
 	unsigned status;
 } rows[] = {
     {"status", "/admin", "", "names: &lt;script&gt;", 200},
+    {"plot", "/admin", "", "At most 1,234, now 1,234.", 200},
+    {"plot of sums", "/admin", "", "At most 7, now 7.", 200},
+    {"plot of nothing", "/admin", "", "At most 0, now 0.", 200},
+    {"bars", "/admin", "", "x=\"521\" y=\"0\" width=\"38\" height=\"80\"", 200},
+    {"lines", "/admin", "", "<polyline points=\"558,0 560,0\"", 200},
     {"queue", "/admin/queue", "", "/admin/queue/message?id=17", 200},
     {"queue of one", "/admin/queue",
 	"which="

@@ -76,6 +76,7 @@ START_TEST(devices__have_a_link_where_there_is_https)
 	buf_fini(&yaml);
 	(void)unlink("credentials");
 	(void)unlink("uses");
+	(void)unlink("logins");
 	(void)chdir("/");
 	(void)rmdir(folder);
 }

@@ -520,6 +520,7 @@ START_TEST(auth_service__signs_for_submission_only)
 	auth_service_free(&a);
 	conf_free(&c);
 	(void)unlink("known");
+	(void)unlink("browsers");
 	ck_assert_int_eq(chdir(".."), 0);
 }
 END_TEST
