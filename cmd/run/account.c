@@ -121,7 +121,10 @@ run_account(int control_fd)
 	tzset();
 	mime_charset_setup();
 	/* 8 KiB of memory of its own; without it "regex" is unknown. */
-	(void)sieve_regex_load(NULL);
+	if (sieve_regex_load(NULL) != RC_OK)
+		mlog(LOG_INFO, "sieve.regex",
+		    "text=\"libpcre2-8 cannot be loaded: \\\"regex\\\" is "
+		    "unknown\"");
 	child_enter(&c, &walls);
 	store = open_store(&c);
 	o.name = c.account_name;
