@@ -54,6 +54,9 @@ header_says_no(struct sieve_run *r)
 			(v.n == 2 || v.p[2] == ';' || v.p[2] == ' ' ||
 			    v.p[2] == '(' || v.p[2] == '\t')))
 			return "it was sent by a program (Auto-Submitted)";
+		if (sv_ieq(f.name, SV("Content-Type")) &&
+		    sv_istarts(v, SV("multipart/report")))
+			return "it is a report about other mail";
 		if (sv_ieq(f.name, SV("Precedence")) &&
 		    (sv_ieq(v, SV("bulk")) || sv_ieq(v, SV("list")) ||
 			sv_ieq(v, SV("junk"))))

@@ -367,7 +367,6 @@ static const struct sieve_command commands[] = {
 	.tags = {enclose_tags},
 	.pos = "s",
 	.what = {"the text in front of it"},
-	.check = sieve_check_enclose,
 	.run = sieve_run_enclose},
 };
 

@@ -107,7 +107,6 @@ SIEVE_RUN(extracttext);
 /* replace.c */
 SIEVE_CHECK(replace);
 SIEVE_RUN(replace);
-SIEVE_CHECK(enclose);
 SIEVE_RUN(enclose);
 
 #endif

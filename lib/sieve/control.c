@@ -48,6 +48,11 @@ branch(struct sieve_run *r, const struct sieve_node *n)
 
 	if (n->test != NULL)
 		f = sieve_test(r, n->test, &yes);
+	if (f == FLOW_ON)
+		sieve_trace(r, n, "%s: %s", n->cmd->name,
+		    n->test == NULL ? "none of the tests before it is true"
+		    : yes	    ? "the test is true"
+				    : "the test is false");
 	r->taken = yes;
 	return f == FLOW_ON && yes ? sieve_exec(r, n->block) : f;
 }

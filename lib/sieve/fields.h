@@ -9,6 +9,7 @@ struct sieve_loop {
 	struct sieve_loop *up;
 	struct sv name; /* of :name, p == NULL: none */
 	uint32_t part;	/* of the message's structure */
+	uint32_t top;	/* the part whose descendants it goes through */
 	bool replaced;	/* it has another structure now */
 };
 

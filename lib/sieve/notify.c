@@ -292,6 +292,10 @@ sieve_test_notify_method_capability(
 		f = sieve_expand(r, n, &n->pos[1]->s[0], &what);
 	if (f == FLOW_ON && sv_ieq(what, SV("online")) && is_method(method))
 		f = sieve_matcher_value(&m, SV("maybe"));
+	else if (f == FLOW_ON && sv_ieq(what, SV("fcc")) &&
+		 (r->scope->ext & EXT(E_FCC)) != 0 &&
+		 sv_istarts(method, SV("mailto:"))) /* [RFC 8580 6] */
+		f = sieve_matcher_value(&m, SV("yes"));
 	else if (f == FLOW_ON) {
 		*out = false; /* whatever the match is [RFC 5435 5] */
 		return FLOW_ON;

@@ -86,7 +86,7 @@ sieve_run_foreverypart(struct sieve_run *r, const struct sieve_node *n)
 {
 	const struct sieve_value *name = sieve_tag_value(n, T_NAME);
 	struct sieve_loop l = {.up = r->loop};
-	uint32_t top = r->loop != NULL ? r->loop->part : r->root, i;
+	uint32_t i;
 	struct mime_msg *m;
 	enum sieve_flow f;
 
@@ -94,11 +94,12 @@ sieve_run_foreverypart(struct sieve_run *r, const struct sieve_node *n)
 		l.name = name->s[0].s;
 	/* The outer loop shows the message itself as well; an inner one what is
 	 * below the part at hand. */
-	i = r->loop != NULL ? top + 1 : top;
+	l.top = r->loop != NULL ? r->loop->part : r->root;
+	i = r->loop != NULL ? l.top + 1 : l.top;
 	r->loop = &l;
 	for (;;) {
 		f = sieve_doc_mime(r, n, &m);
-		if (f != FLOW_ON || i >= sieve_part_end(m, top))
+		if (f != FLOW_ON || i >= sieve_part_end(m, l.top))
 			break;
 		l.part = i;
 		f = one_part(r, n, &l, &i);

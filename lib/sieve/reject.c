@@ -114,17 +114,24 @@ refuse(struct sieve_run *r, const struct sieve_node *n, enum sieve_kind kind)
 		    "redirect, vacation, or another reject",
 		    n->cmd->name);
 	f = sieve_expand(r, n, &n->pos[0]->s[0], &reason);
-	if (f == FLOW_ON)
-		f = sieve_add_action(r, n, kind, &a);
 	if (f != FLOW_ON)
 		return f;
 	r->rejected = true;
+	/* Whom nobody can tell that it was refused, nobody would miss it
+	 * either: it is kept rather than lost [RFC 5429 2.2.1]. */
+	if (!m->has_envelope || m->from.n == 0 || m->junk) {
+		sieve_trace(r, n,
+		    "%s: not refused but kept, since its sender cannot be "
+		    "told",
+		    n->cmd->name);
+		return FLOW_ON;
+	}
+	f = sieve_add_action(r, n, kind, &a);
+	if (f != FLOW_ON)
+		return f;
 	r->keep = false;
 	a->reason = sieve_keep_sv(r, reason);
 	sieve_trace(r, n, "%s: \"%s\"", n->cmd->name, QUOTE(reason));
-	/* Nothing is sent for a report, junk, or without an envelope. */
-	if (!m->has_envelope || m->from.n == 0 || m->junk)
-		return FLOW_ON;
 	/* About what has come, not what the script has made of it. */
 	changed = r->doc;
 	sieve_doc_open(&r->doc, m->bytes);

@@ -158,14 +158,7 @@ sieve_run_replace(struct sieve_run *r, const struct sieve_node *n)
 
 /* ---- enclose ---- */
 
-bool
-sieve_check_enclose(struct sieve_check *c, struct sieve_node *n)
-{
-	if (c->loops > 0)
-		return sieve_check_fail_at(
-		    c, n, "\"enclose\" cannot be used in \"foreverypart\"");
-	return true;
-}
+#define ENCLOSED 3 /* parts that come in front */
 
 static bool
 is_one_of(struct sv name, const struct sv *names, size_t n)
@@ -234,6 +227,19 @@ put_enclosure(struct sieve_run *r, const struct wish *w, struct sv whole,
 	buf_fini(&boundary);
 }
 
+/* What was part 0 is now behind the outer message, the text, and the part that
+ * has the message in it. */
+static void
+move_loops(struct sieve_run *r)
+{
+	for (struct sieve_loop *l = r->loop; l != NULL; l = l->up) {
+		l->part += ENCLOSED;
+		l->top += ENCLOSED;
+	}
+	if (r->root > 0)
+		r->root += ENCLOSED;
+}
+
 enum sieve_flow
 sieve_run_enclose(struct sieve_run *r, const struct sieve_node *n)
 {
@@ -256,6 +262,8 @@ sieve_run_enclose(struct sieve_run *r, const struct sieve_node *n)
 	put_enclosure(r, &w, whole, !is_one_of(SV("Date"), names, nnames), &b);
 	f = buf_ok(&b) ? sieve_doc_set(r, n, buf_sv(&b))
 		       : sieve_fail(r, n, "the enclosure is too long");
+	if (f == FLOW_ON)
+		move_loops(r);
 	if (f == FLOW_ON && r->unenclosed.p == NULL)
 		r->unenclosed = whole;
 	buf_fini(&b);

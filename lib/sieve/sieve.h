@@ -152,7 +152,8 @@ struct sieve_message {
 	/* 0: not tested, 1: clean, ... 5: a virus for certain. */
 	int virus;
 	/* Is it delivered to the folder for junk?  Then nothing that answers
-	 * is done: no vacation, no reject (both are left out), no notify. */
+	 * is done: no vacation, no notify; and what is to be refused is kept,
+	 * as reports (from is empty) are. */
 	bool junk;
 	/* Flags it has already, as strings ("\\Seen"); at delivery none. */
 	const struct sv *flag;

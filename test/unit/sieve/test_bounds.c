@@ -374,6 +374,38 @@ START_TEST(sieve__decides_about_messages_of_all_kinds)
 }
 END_TEST
 
+/* Scripts of editors have LF alone, or a mark of UTF-8 in front; strings are
+ * the same as with CRLF. */
+START_TEST(sieve__reads_lines_that_end_with_lf)
+{
+	static const char *const texts[] = {
+	    "require \"reject\"; reject text:\na\n..b\n.\n;\n",
+	    "require \"reject\"; reject text: # x\r\na\r\n.b\r\n.\r\n;\r\n",
+	    "require \"reject\"; reject \"a\n.b\n\";",
+	    "\xef\xbb\xbfrequire \"reject\"; # x\n reject \"a\r\n.b\r\n\"; # y",
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+		struct sieve_message m = {.bytes = SV("A: b\n\n"),
+		    .has_envelope = true,
+		    .from = SV("bob@example.net"),
+		    .to = SV("anna@example.org")};
+		struct sieve_script *s;
+		struct sieve_result r;
+
+		ck_assert_int_eq(
+		    sieve_compile(sv_str(texts[i]), &o, &s, &errors), RC_OK);
+		ck_assert_int_eq(
+		    sieve_run(&s, 1, &m, &nobody, NULL, &r), RC_OK);
+		ck_assert_uint_eq(r.n, 1);
+		ck_assert(sv_eq(r.action[0].reason, SV("a\r\n.b\r\n")));
+		sieve_result_fini(&r);
+		sieve_script_free(&s);
+	}
+}
+END_TEST
+
 UNIT_TESTS(bounds)
 {
 	TCase *t = tcase_create("bounds");
@@ -384,6 +416,7 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__takes_lists_up_to_the_limit);
 	tcase_add_test(t, sieve__takes_regular_expressions_up_to_the_limit);
 	tcase_add_test(t, sieve__says_where_a_byte_cannot_be);
+	tcase_add_test(t, sieve__reads_lines_that_end_with_lf);
 	tcase_add_test(t, sieve__prints_errors_with_their_place);
 	tcase_add_test(t, sieve__ends_after_so_many_steps);
 	tcase_add_test(t, sieve__includes_only_so_deep_and_so_often);
