@@ -57,6 +57,10 @@ static const struct command commands[] = {
 	"every step of each message with that address or subject"},
     {"reports", cmd_reports, "reports [DOMAIN] [--since 30d] [--json]",
 	"what others saw of mail from your domains, in sentences"},
+    {"cert", cmd_cert, "cert list | show NAME [--json]",
+	"certificates: whose, until when, renewed when and why, what is wrong"},
+    {"cert", cmd_cert, "cert renew NAME [--json]",
+	"have a new one ordered now, if limits allow it"},
     {"dkim", cmd_dkim, "dkim list [DOMAIN]",
 	"the keys that sign outgoing mail, and what they wait for"},
     {"dkim", cmd_dkim, "dkim rotate DOMAIN", "make a new key now"},
@@ -159,6 +163,7 @@ static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_SUBMISSION] = run_submission,
     [ROLE_IMAP] = run_imap,
     [ROLE_POP3] = run_pop3,
+    [ROLE_SIEVE] = run_sieve,
     [ROLE_WEB] = run_web,
     [ROLE_ACCOUNT] = run_account,
 };

@@ -94,7 +94,7 @@ def sources(*suffixes):
 LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "junk", "keeper", "mail", "mime",
              "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
-             "report", "sandbox", "sieve", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
+             "managesieve/front", "managesieve/session", "report", "sandbox", "sieve", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
 ARROWS = {
     "lib/base": [],
     "lib/archive": ["base"],
@@ -117,10 +117,13 @@ ARROWS = {
     "lib/dns": ["base", "ipc"],
     "lib/keeper": ["base", "conf", "ipc"],
     "lib/sieve": ["base", "mail", "mime"],
+    "lib/managesieve/parse": ["base"],
+    "lib/managesieve/front": ["base", "front", "managesieve/parse", "sieve"],
+    "lib/managesieve/session": ["base", "managesieve/parse", "net", "sieve", "store"],
     "lib/front": ["base", "conf", "ipc", "net"],
     "lib/http": ["base"],
     "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish", "web/page"],
-    "lib/web/page": ["base", "clients"],
+    "lib/web/page": ["base", "clients", "conf"],
     "lib/web/admin": ["base", "clients", "conf", "history", "ipc", "net", "queue/spool", "web/page"],
     "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
     "lib/account": ["attach", "base", "conf", "history", "ipc", "junk", "mail", "mime", "msgauth", "net", "sieve", "store"],

@@ -18,7 +18,8 @@
 #include "journal/extent.h"
 #include "journal/format.h"
 
-#define ATTEMPTS 5 /* at a journal whose files go while they are copied */
+#define TREE_FILE_MAX (256ll << 20)
+#define ATTEMPTS      5 /* at a journal whose files go while they are copied */
 /* If it is not more, all of it is read each time. */
 #define READ_ALL (2ull << 30)
 
@@ -218,6 +219,10 @@ take_entry(struct making *m, int fd, const char *name, const char *path,
 				       : err_sys(err, RC_IO, errno, "%s", path);
 	if (S_ISDIR(st.st_mode))
 		return take_tree(m, fd, name, path, err);
+	/* Nobody of ours writes so much: it would fill the backup's disk. */
+	if (S_ISREG(st.st_mode) && st.st_size > TREE_FILE_MAX)
+		return err_set(err, RC_TOOBIG,
+		    "%s is larger than any of its kind, and is left out", path);
 	return S_ISREG(st.st_mode)
 		   ? backup_take(m, fd, name, path, UINT64_MAX, false, err)
 		   : RC_OK;

@@ -105,85 +105,6 @@ print_people(const struct conf *conf)
 		     "told");
 }
 
-/* Does a mail program that connects to the host name accept it? */
-static unsigned
-warn_names(const struct conf *conf, struct sv pem, const char *names)
-{
-	if (tls_cert_is_for(pem, conf->hostname))
-		return 0;
-	if (names[0] != '\0')
-		printf("  WARNING: it is not for %s\n", conf->hostname);
-	else
-		printf("  WARNING: mail programs will refuse it: they read a "
-		       "certificate's names from its subjectAltName only, not "
-		       "from the CN; get one that has %s there\n",
-		    conf->hostname);
-	return 1;
-}
-
-/* Where certificates come from by themselves, and what that needs. */
-static unsigned
-print_authority(const struct conf *conf)
-{
-	if (!conf->acme.on)
-		return 0;
-	printf("  they come by themselves, from %s\n", conf->acme.directory);
-	if (conf->nlisten[CONF_HTTP] > 0)
-		return 0;
-	puts("  WARNING: the authority looks at port 80, which is off: set "
-	     "listen.http, as in\n  listen: { http: [80], https: [443] }");
-	return 1;
-}
-
-static unsigned
-print_certificate(const struct conf *conf)
-{
-	struct buf pem, cert, key;
-	struct tls_cert_info info;
-	struct err err = {.text = ""};
-	struct clk_tm t;
-	unsigned warnings = 0;
-
-	buf_init(&pem, 1 << 20);
-	buf_init(&cert, 4096);
-	buf_init(&key, 4096);
-	certificate_paths(conf, &cert, &key);
-	puts("\ncertificate");
-	warnings += print_authority(conf);
-	if (conf->tls_certificate == NULL &&
-	    io_read_file(cert.p, &pem, &err) == RC_NOTFOUND) {
-		printf("  %s: a self-signed one for %s is made "
-		       "at the first start\n",
-		    conf->acme.on ? "until the first one has come"
-				  : "none configured",
-		    conf->hostname);
-	} else if (certificate_load(conf, NULL, NULL, &err) != RC_OK) {
-		printf("  WARNING: %s\n", err.text);
-		warnings++;
-	} else {
-		buf_reset(&pem);
-		if (io_read_file(cert.p, &pem, &err) == RC_OK &&
-		    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK) {
-			clk_civil(info.not_after, &t);
-			printf("  %s%s\n  names: %s\n  until: "
-			       "%04d-%02d-%02d %02d:%02d UTC\n",
-			    cert.p, info.self_signed ? " (self-signed)" : "",
-			    info.names[0] != '\0' ? info.names : "none", t.year,
-			    t.month, t.day, t.hour, t.minute);
-			warnings += warn_names(conf, buf_sv(&pem), info.names);
-			if (info.not_after < clk_now() / 1000 + 14 * 86400) {
-				printf("  WARNING: it has expired or will "
-				       "within two weeks\n");
-				warnings++;
-			}
-		}
-	}
-	buf_fini(&key);
-	buf_fini(&cert);
-	buf_fini(&pem);
-	return warnings;
-}
-
 static void
 print_words(const char *what, char **name, size_t n, enum conf_dmarc dmarc)
 {
@@ -583,7 +504,7 @@ check(const char *config, bool here, bool paths)
 	    conf->sandbox ? "" : "\nWARNING: sandbox is off");
 	print_ports(conf);
 	print_people(conf);
-	warnings = print_certificate(conf);
+	warnings = check_certificates(conf);
 	warnings += check_policies(conf);
 	print_inbound(conf);
 	warnings += print_outside(conf);

@@ -37,6 +37,7 @@ int cmd_purge(const char *config, int argc, char **argv);
 int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_totp(const char *config, int argc, char **argv);
 int cmd_try(const char *config, int argc, char **argv);
+int cmd_cert(const char *config, int argc, char **argv);
 int cmd_dkim(const char *config, int argc, char **argv);
 
 /* ---- the words behind a command ---- */
@@ -126,6 +127,8 @@ int command_passwd_offline(const struct conf *conf, struct sv name,
  * they cannot be had.  RC_NOTFOUND: there are none yet. */
 int command_dkim_records(const struct conf *conf, const char *domain,
     struct buf *out, struct buf *why) RC_USE_RESULT;
+/* Prints the certificates; how many warnings. */
+unsigned check_certificates(const struct conf *conf);
 /* Prints the policies for TLS of the domains; how many warnings. */
 unsigned check_policies(const struct conf *conf);
 /* Prints as JSON what run(arg) prints, with the file's text, and which of it is

@@ -27,8 +27,8 @@ read_ring(const struct conf *conf, const char *domain, struct ring *out,
 	*out = (struct ring){.n = 0};
 	buf_init(&path, 4096);
 	buf_init(&text, RING_TEXT_MAX);
-	buf_addf(&path, "%s/auth/dkim/%s.pem", conf->data, domain);
-	r = io_read_file(path.p, &text, err);
+	buf_addf(&path, "auth/dkim/%s.pem", domain);
+	r = io_read_below(conf->data, path.p, &text, err);
 	if (r == RC_OK)
 		r = ring_read(buf_sv(&text), clk_now() / 1000, out, err);
 	buf_wipe(&text);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "acme/names.h"
 #include "base/ascii.h"
 #include "base/io.h"
 #include "base/network.h"
@@ -279,11 +280,37 @@ find_certificate(struct guide *g)
 	buf_init(&key, 4096);
 	buf_init(&pem, PEM_MAX);
 	certificate_paths(g->conf, &cert, &key);
-	if (io_read_file(cert.p, &pem, NULL) == RC_OK)
+	if (certificate_read(g->conf, cert.p, &pem, NULL) == RC_OK)
 		read_chain(g, buf_sv(&pem));
 	buf_fini(&pem);
 	buf_fini(&key);
 	buf_fini(&cert);
+}
+
+/* What acme has written for us, which may have been taken over. */
+static void
+find_next_key(struct guide *g)
+{
+	struct acme_names names;
+	struct buf path, hash;
+	bool good;
+	size_t i;
+
+	if (!g->conf->acme.on || !g->conf->acme.new_key)
+		return;
+	acme_names_host(g->conf->hostname, &names);
+	buf_init(&path, 4096);
+	buf_init(&hash, sizeof g->host.next_key - 1);
+	buf_addf(&path, "acme/%s.next.tlsa", names.file);
+	good = io_read_below(g->conf->data, path.p, &hash, NULL) == RC_OK &&
+	       hash.n == sizeof g->host.next_key - 1;
+	for (i = 0; good && i < hash.n; i++)
+		good = ascii_hex(hash.p[i]) >= 0;
+	if (good)
+		sv_copy(
+		    buf_sv(&hash), g->host.next_key, sizeof g->host.next_key);
+	buf_fini(&hash);
+	buf_fini(&path);
 }
 
 /* ---- all of it ---- */
@@ -304,6 +331,7 @@ guide_look_at_machine(struct guide *g)
 	find_senders(g);
 	leave_out_unused(g);
 	find_certificate(g);
+	find_next_key(g);
 }
 
 void

@@ -109,6 +109,7 @@ put_label(const struct publish *p, struct buf *out)
 	case PUBLISH_DMARC:
 	case PUBLISH_TLSRPT:
 	case PUBLISH_TLSA:
+	case PUBLISH_NEXT_TLSA:
 	case PUBLISH_MTA_STS:
 	case PUBLISH_CAA:
 	case PUBLISH_DNSSEC:

@@ -42,6 +42,19 @@ sight_files(const struct conf *conf, sight_fn *fn, void *arg)
 	for (i = 0; i < sizeof some / sizeof some[0]; i++)
 		if (some[i].path != NULL)
 			fn(arg, &some[i], "");
+	for (i = 0; i < conf->ndomain; i++) {
+		const struct conf_domain *d = &conf->domain[i];
+		const struct sight pair[] = {
+		    {"domains.tls.certificate", d->tls_certificate,
+			d->certificate_at, LOOK_READ, false},
+		    {"domains.tls.key", d->tls_key, d->key_at, LOOK_READ,
+			false}};
+
+		if (d->tls_certificate == NULL)
+			continue;
+		fn(arg, &pair[0], "");
+		fn(arg, &pair[1], "");
+	}
 	for (i = 0; i < conf->nrelay; i++) {
 		const struct conf_relay *r = &conf->relay[i];
 		const struct sight s = {"relay.password_file", r->password_file,
@@ -97,8 +110,9 @@ ask(int fd, struct files *f, sight_fn *fn, void *arg)
 		sv_copy(done.why[i], text, sizeof text);
 		command_defuse(text, strlen(text), 0);
 		/* A reload needs these. */
-		f->s[i].refused =
-		    is_of(&f->s[i], "tls.") || is_of(&f->s[i], "dns.");
+		f->s[i].refused = is_of(&f->s[i], "tls.") ||
+				  is_of(&f->s[i], "domains.") ||
+				  is_of(&f->s[i], "dns.");
 		fn(arg, &f->s[i], text);
 		missing++;
 	}

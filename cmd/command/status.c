@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "cmd/command/command.h"
 #include "cmd/command/status.h"
+#include "cmd/command/status_certs.h"
 #include "cmd/supervisor/certificate.h"
 #include "ipc/line.h"
 #include "ipc/proto.h"
@@ -307,11 +308,13 @@ look_around(const struct conf *conf, struct status_picture *p)
 	buf_init(&key, 4096);
 	buf_init(&pem, 1 << 20);
 	certificate_paths(conf, &cert, &key);
-	p->has_cert = io_read_file(cert.p, &pem, &err) == RC_OK &&
+	p->has_cert = certificate_read(conf, cert.p, &pem, &err) == RC_OK &&
 		      tls_cert_info(buf_sv(&pem), &p->cert, &err) == RC_OK;
 	buf_fini(&pem);
 	buf_fini(&key);
 	buf_fini(&cert);
+	status_domain_certificates(conf, status_soon(conf), p->certificates,
+	    p->certificates_trouble, sizeof p->certificates);
 	look_at_backups(conf, p);
 	(void)lost_each(conf, note_lost, p->lost);
 }

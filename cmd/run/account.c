@@ -10,8 +10,10 @@
 #include "cmd/run/account_page.h"
 #include "cmd/run/process.h"
 #include "imap/session/session.h"
+#include "managesieve/session/session.h"
 #include "mime/mime.h"
 #include "pop3/session/session.h"
+#include "sieve/sieve.h"
 
 #define SESSIONS_MAX 200
 #define IDLE_MS	     60000
@@ -101,6 +103,13 @@ session_new(const struct account_session *s)
 			.fd = s->fd,
 			.account = s->account,
 			.peer = s->peer});
+	if (s->service == CONF_SIEVE)
+		return msv_session_new(
+		    &(struct msv_session_args){.store = s->store,
+			.fd = s->fd,
+			.account = s->account,
+			.owner = s->account,
+			.peer = s->peer});
 	return imap_session_new(&(struct imap_session_args){.store = s->store,
 	    .fd = s->fd,
 	    .account = s->account,
@@ -129,6 +138,11 @@ run_account(int control_fd)
 	child_boot(&c, control_fd, &ops);
 	tzset();
 	mime_charset_setup();
+	/* 8 KiB of memory of its own; without it "regex" is unknown. */
+	if (sieve_regex_load(NULL) != RC_OK)
+		mlog(LOG_INFO, "sieve.regex",
+		    "text=\"libpcre2-8 cannot be loaded: \\\"regex\\\" is "
+		    "unknown\"");
 	child_enter(&c, &walls);
 	store = open_store(&c);
 	o.name = c.account_name;

@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
+#include "acme/certificate.h"
 #include "acme/work.h"
 #include "base/alloc.h"
 #include "base/clk.h"
@@ -19,6 +22,8 @@
 #include "base/log.h"
 #include "base/network.h"
 #include "cmd/build.h"
+#include "cmd/run/acme_look.h"
+#include "cmd/run/acme_reach.h"
 #include "cmd/run/process.h"
 #include "dns/dns.h"
 #include "https/https.h"
@@ -35,12 +40,20 @@
 #define FILE_MOST  (1u << 20)
 #define TICK_MS	   200
 #define AGAIN_S	   600
-#define PORTS_MAX  32
-#define SWAP_MS	   30000 /* until all show a new certificate */
+#define PROOF_MAX  8192
+#define LOOKS_MAX  4 /* addresses */
 
 struct certificate {
 	char *file;
 	struct buf pem;
+};
+
+/* Of the name that is proved now. */
+struct proof {
+	enum acme_way way;
+	struct buf name;	/* "": none is */
+	struct buf token, text; /* over HTTP */
+	struct buf cert, key;	/* over TLS */
 };
 
 struct state {
@@ -55,9 +68,14 @@ struct state {
 	atomic_bool stop;
 	struct acme_work_result result;
 	pthread_t thread;
+	/* Where the name led that was looked at last, and what was seen. */
+	struct in6_addr looked_at[HTTPS_ADDRESSES_MAX];
+	size_t nlooked_at;
+	unsigned seen;
 	/* What web is told, for one that is started anew. */
 	pthread_mutex_t lock;
-	struct buf token, text; /* of the challenge */
+	struct buf renew; /* the owner's wish; "": none */
+	struct proof proof;
 	struct certificate *certificate;
 	size_t ncertificate;
 };
@@ -93,8 +111,23 @@ on_drain(struct child *c, int64_t ms)
 	child_stop(c, 0);
 }
 
+/* Before the line to dns, for which the thread waits. */
+static void
+on_control(struct child *c, struct msg *m)
+{
+	struct state *st = c->arg;
+	struct cert_renew said;
+
+	if (m->type != CTL_RENEW || cert_renew_get(m, &said) != RC_OK)
+		return;
+	pthread_mutex_lock(&st->lock);
+	buf_set(&st->renew, said.name);
+	pthread_mutex_unlock(&st->lock);
+	cert_renew_fini(&said);
+}
+
 static const struct child_ops ops = {
-    .line = on_line, .conf = on_conf, .drain = on_drain};
+    .line = on_line, .conf = on_conf, .drain = on_drain, .control = on_control};
 
 /* ---- the world of acme/work.h ---- */
 
@@ -198,20 +231,57 @@ tell_web(struct state *st, struct msg *m, struct err *err)
 
 	if (r != RC_OK)
 		return err_set(err, r,
-		    "the process web, which answers for us on port 80, is not "
-		    "running: is listen.http set?");
+		    "the process web, which answers for us on the ports 80 and "
+		    "443, is not running");
 	r = msg_answer_read(&reply, RC_TEMP, text);
 	msg_fini(&reply);
 	return r == RC_OK ? r : err_set(err, r, "web: %.200s", text);
 }
 
 static void
-put_challenge(const char *token, const char *text, struct msg *m)
+put_proof(const struct proof *p, struct msg *m)
 {
-	const struct http_challenge said = {sv_str(token), sv_str(text)};
+	const struct http_challenge http = {
+	    buf_sv(&p->token), buf_sv(&p->text)};
+	const struct alpn_challenge alpn = {
+	    buf_sv(&p->name), buf_sv(&p->cert), buf_sv(&p->key)};
 
-	msg_init(m, HTTP_CHALLENGE_SET);
-	http_challenge_put(m, &said);
+	if (p->way == ACME_BY_TLS) {
+		msg_init(m, ALPN_CHALLENGE_SET);
+		alpn_challenge_put(m, &alpn);
+	} else {
+		msg_init(m, HTTP_CHALLENGE_SET);
+		http_challenge_put(m, &http);
+	}
+}
+
+static void
+forget_proof(struct proof *p)
+{
+	buf_reset(&p->name);
+	buf_reset(&p->token);
+	buf_reset(&p->text);
+	buf_reset(&p->cert);
+	buf_wipe(&p->key);
+	buf_init(&p->key, PROOF_MAX);
+}
+
+/* With the lock held: a web process that comes is told of the new one. */
+static int
+make_proof(struct proof *p, const struct acme_shown *s, struct err *err)
+{
+	int r = RC_OK;
+
+	forget_proof(p);
+	p->way = s->way;
+	buf_set(&p->token, sv_str(s->token));
+	buf_set(&p->text, sv_str(s->text));
+	if (s->way == ACME_BY_TLS)
+		r = acme_proof(s->name, buf_sv(&p->text), clk_now() / 1000,
+		    &p->cert, &p->key, err);
+	if (r == RC_OK)
+		buf_set(&p->name, sv_str(s->name));
+	return r;
 }
 
 static void
@@ -224,25 +294,43 @@ put_certificate(const char *file, struct sv pem, struct msg *m)
 }
 
 static int
-world_show(void *arg, const struct acme_shown *s, bool on, struct err *err)
+hide_all(struct state *st, struct err *err)
 {
-	const struct http_challenge_end all = {sv_str("")};
-	struct state *st = arg;
+	const struct http_challenge_end tokens = {sv_str("")};
+	const struct alpn_challenge_end names = {sv_str("")};
 	struct msg m;
+	int r;
 
 	pthread_mutex_lock(&st->lock);
-	buf_set(&st->token, sv_str(on ? s->token : ""));
-	buf_set(&st->text, sv_str(on ? s->text : ""));
+	forget_proof(&st->proof);
 	pthread_mutex_unlock(&st->lock);
-	if (!on && !peer_up(st->web))
+	if (!peer_up(st->web))
 		return RC_OK;
-	if (on) {
-		put_challenge(s->token, s->text, &m);
-	} else {
-		msg_init(&m, HTTP_CHALLENGE_CLEAR);
-		http_challenge_end_put(&m, &all);
-	}
+	msg_init(&m, HTTP_CHALLENGE_CLEAR);
+	http_challenge_end_put(&m, &tokens);
+	r = tell_web(st, &m, err);
+	if (r != RC_OK)
+		return r;
+	msg_init(&m, ALPN_CHALLENGE_CLEAR);
+	alpn_challenge_end_put(&m, &names);
 	return tell_web(st, &m, err);
+}
+
+static int
+world_show(void *arg, const struct acme_shown *s, bool on, struct err *err)
+{
+	struct state *st = arg;
+	struct msg m;
+	int r;
+
+	if (!on)
+		return hide_all(st, err);
+	pthread_mutex_lock(&st->lock);
+	r = make_proof(&st->proof, s, err);
+	if (r == RC_OK)
+		put_proof(&st->proof, &m);
+	pthread_mutex_unlock(&st->lock);
+	return r == RC_OK ? tell_web(st, &m, err) : r;
 }
 
 /* ---- a web process that has just come knows nothing yet ---- */
@@ -287,8 +375,8 @@ on_web(void *arg)
 	size_t i;
 
 	pthread_mutex_lock(&st->lock);
-	if (st->token.n > 0) {
-		put_challenge(st->token.p, st->text.p, &m);
+	if (st->proof.name.n > 0) {
+		put_proof(&st->proof, &m);
 		peer_ask(st->web, &m, CHANGE_MS, on_told, st);
 	}
 	for (i = 0; i < st->ncertificate; i++) {
@@ -369,97 +457,137 @@ world_have(void *arg, const char *file, struct sv pem, bool fresh)
 		    err.text);
 }
 
-/* ---- our own services ---- */
+/* ---- what is seen of port 80 and 443 ---- */
 
-/* Those that speak TLS from the first byte. */
-static const enum conf_service looked_at[] = {
-    CONF_IMAPS, CONF_SUBMISSIONS, CONF_POP3S, CONF_HTTPS};
-
-#define NLOOKED_AT (sizeof looked_at / sizeof looked_at[0])
-
+/* A proof as it would be, for a token that nobody knows. */
 static bool
-is_any_address(const struct in6_addr *a)
+is_seen(struct state *st, enum acme_way way, const char *name,
+    const struct in6_addr *at)
 {
-	return IN6_IS_ADDR_UNSPECIFIED(a) ||
-	       (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 0);
-}
-
-/* What one of them shows, once; RC_OK: it is that certificate. */
-static int
-look_once(struct state *st, const struct conf_listen *l, struct sv pem,
-    struct err *err)
-{
-	struct in6_addr at;
-	struct buf got;
-	int r;
-
-	if (l->host == NULL || !network_address(l->host, &at) ||
-	    is_any_address(&at))
-		(void)network_address("127.0.0.1", &at);
-	buf_init(&got, FILE_MOST);
-	r = https_look(st->https, st->conf->hostname, &at, l->port, &got, err);
-	/* Both are the first of a chain, as OpenSSL prints it. */
-	if (r == RC_OK && !sv_starts(pem, sv_trim(buf_sv(&got))))
-		r = err_set(err, RC_TEMP, "it shows another certificate");
-	buf_fini(&got);
-	return r;
-}
-
-/* The time is for all: they change to a new one together. */
-static void
-look_at_one(struct state *st, enum conf_service service,
-    const struct conf_listen *l, struct sv pem, int64_t until,
-    struct buf *lines)
-{
+	char token[44], text[100], path[100];
+	unsigned char bytes[2][32];
+	struct acme_shown s = {
+	    .way = way, .name = name, .token = token, .text = text};
+	struct buf b;
 	struct err err;
-	int r;
 
-	do
-		r = look_once(st, l, pem, &err);
-	while (r != RC_OK && clk_mono() < until && world_wait(st, 1));
-	if (r == RC_OK || atomic_load(&st->stop))
+	randombytes_buf(bytes, sizeof bytes);
+	buf_init(&b, sizeof text);
+	acme_base64url(sv_of(bytes[0], sizeof bytes[0]), &b);
+	sv_copy(buf_sv(&b), token, sizeof token);
+	buf_addc(&b, '.');
+	acme_base64url(sv_of(bytes[1], sizeof bytes[1]), &b);
+	sv_copy(buf_sv(&b), text, sizeof text);
+	buf_fini(&b);
+	(void)snprintf(
+	    path, sizeof path, "/.well-known/acme-challenge/%s", token);
+	if (world_show(st, &s, true, &err) != RC_OK)
+		return false;
+	/* Nobody but this thread changes it. */
+	return way == ACME_BY_TLS
+		   ? acme_reach_tls(
+			 at, 443, name, buf_sv(&st->proof.cert), &st->stop)
+		   : acme_reach_http(at, 80, name, path, text, &st->stop);
+}
+
+/* The authority takes any of the addresses, those of IPv6 first: one that shows
+ * something else is enough for it to fail. */
+static unsigned
+look_at_name(struct state *st, const char *name, unsigned able)
+{
+	unsigned seen = able;
+	size_t i;
+	int way;
+
+	for (i = 0; i < st->nlooked_at && i < LOOKS_MAX; i++)
+		for (way = 0; way < ACME_WAYS; way++)
+			if ((seen & ACME_WAY_BIT(way)) &&
+			    !is_seen(st, (enum acme_way)way, name,
+				&st->looked_at[i]))
+				seen &= ~ACME_WAY_BIT(way);
+	return st->nlooked_at > 0 ? seen : 0;
+}
+
+static void
+world_ways(
+    void *arg, const char *name, unsigned *able, unsigned *seen, char *why)
+{
+	struct state *st = arg;
+	struct in6_addr at[HTTPS_ADDRESSES_MAX];
+	struct err err;
+	size_t n = 0;
+
+	*able = *seen = 0;
+	if (st->conf->nlisten[CONF_HTTP] > 0)
+		*able |= ACME_WAY_BIT(ACME_BY_HTTP);
+	if (st->conf->nlisten[CONF_HTTPS] > 0)
+		*able |= ACME_WAY_BIT(ACME_BY_TLS);
+	if (*able == 0)
+		(void)snprintf(why, ERR_TEXT_MAX,
+		    "the certificate authority asks port 80 or 443, and "
+		    "neither listen.http nor listen.https is set");
+	/* There is nothing to choose. */
+	if (*able != ACME_WAY_BIT(ACME_BY_HTTP) + ACME_WAY_BIT(ACME_BY_TLS) ||
+	    look_up(st, name, at, HTTPS_ADDRESSES_MAX, &n) != RC_OK)
 		return;
-	mlog(LOG_WARN, "acme.look", "service=%s text=\"%s\"",
-	    conf_service_name(service), err.text);
-	buf_addf(lines,
-	    "%sport %u (%s) does not show the certificate of %s as clients "
-	    "want it: %s",
-	    lines->n > 0 ? "; " : "", l->port, conf_service_name(service),
-	    st->conf->hostname, err.text);
+	/* All names lead to one place, as a rule. */
+	if (n != st->nlooked_at ||
+	    memcmp(at, st->looked_at, n * sizeof at[0]) != 0) {
+		memcpy(st->looked_at, at, n * sizeof at[0]);
+		st->nlooked_at = n;
+		st->seen = look_at_name(st, name, *able);
+		mlog(LOG_INFO, "acme.seen", "name=%s http=%s https=%s", name,
+		    st->seen & ACME_WAY_BIT(ACME_BY_HTTP) ? "yes" : "no",
+		    st->seen & ACME_WAY_BIT(ACME_BY_TLS) ? "yes" : "no");
+		(void)hide_all(st, &err);
+	}
+	*seen = st->seen;
+}
+
+/* ---- on the way ---- */
+
+struct progress {
+	struct child *child;
+	struct msg m;
+};
+
+static void
+tell_soon(void *arg)
+{
+	struct progress *p = arg;
+
+	child_tell(p->child, &p->m);
+	free(p);
+}
+
+/* next is 0: it goes on. */
+static void
+world_done(void *arg, const struct acme_work_result *so_far)
+{
+	const struct ctl_certificates said = {.text = buf_sv(&so_far->text),
+	    .trouble = buf_sv(&so_far->trouble),
+	    .name = SV(""),
+	    .rc = RC_MORE,
+	    .answer = SV("")};
+	struct state *st = arg;
+	struct progress *p = xcalloc(1, sizeof *p);
+
+	p->child = &st->child;
+	msg_init(&p->m, CTL_CERTIFICATES);
+	ctl_certificates_put(&p->m, &said);
+	ev_post(st->child.loop, tell_soon, p);
 }
 
 static void
 world_look(void *arg, struct sv pem, bool fresh, struct buf *lines)
 {
 	struct state *st = arg;
-	const struct conf *conf = st->conf;
-	int64_t until = clk_mono() + (fresh ? SWAP_MS : SWAP_MS / 3);
-	size_t s, i;
+	const struct acme_look l = {.https = st->https,
+	    .conf = st->conf,
+	    .wait = world_wait,
+	    .arg = st};
 
-	for (s = 0; s < NLOOKED_AT; s++)
-		for (i = 0; i < conf->nlisten[looked_at[s]]; i++)
-			if (conf->listen[looked_at[s]][i].port != 0)
-				look_at_one(st, looked_at[s],
-				    &conf->listen[looked_at[s]][i], pem, until,
-				    lines);
-}
-
-/* The authority's port, and those of our own services. */
-static size_t
-reachable_ports(const struct conf *conf, uint16_t ports[PORTS_MAX])
-{
-	char host[HTTPS_HOST_MAX];
-	size_t n = 0, s, i;
-
-	ports[n++] = 443;
-	if (https_url_parts(conf->acme.directory, host, &ports[n]) == RC_OK)
-		n++;
-	for (s = 0; s < NLOOKED_AT; s++)
-		for (i = 0; i < conf->nlisten[looked_at[s]]; i++)
-			if (n < PORTS_MAX &&
-			    conf->listen[looked_at[s]][i].port != 0)
-				ports[n++] = conf->listen[looked_at[s]][i].port;
-	return n;
+	acme_look(&l, pem, fresh, lines);
 }
 
 /* ---- the thread ---- */
@@ -473,7 +601,9 @@ finish(void *arg)
 	    .text = buf_sv(&r->text),
 	    .trouble = buf_sv(&r->trouble),
 	    .urgency = (uint8_t)r->urgency,
-	    .name = sv_str(r->name)};
+	    .name = sv_str(r->name),
+	    .rc = r->rc,
+	    .answer = sv_str(r->answer)};
 	struct msg m;
 
 	msg_init(&m, CTL_CERTIFICATES);
@@ -488,6 +618,9 @@ give_up(struct state *st)
 	buf_addf(&st->result.trouble, "certificates cannot be renewed: %s\n",
 	    st->broken.text);
 	st->result.next = clk_now() / 1000 + AGAIN_S;
+	st->result.rc = st->broken.code;
+	(void)snprintf(
+	    st->result.answer, sizeof st->result.answer, "%s", st->broken.text);
 }
 
 static void *
@@ -503,11 +636,12 @@ work(void *arg)
 		.show = world_show,
 		.wait = world_wait,
 		.points = world_points,
+		.ways = world_ways,
 		.have = world_have,
+		.done = world_done,
 		.look = world_look},
 	    .hostname = conf->hostname,
 	    .domain = domain,
-	    .ndomain = conf->ndomain,
 	    .directory = conf->acme.directory,
 	    .email = conf->acme.email,
 	    .external_id = conf->acme.eab_id,
@@ -517,10 +651,15 @@ work(void *arg)
 	};
 	size_t i;
 
+	/* Those with files of their own have what they need. */
 	for (i = 0; i < conf->ndomain; i++)
-		domain[i] = conf->domain[i].name;
+		if (conf->domain[i].tls_certificate == NULL)
+			domain[o.ndomain++] = conf->domain[i].name;
 	if (peer_wait_up(st->dns, PEERS_MS) != RC_OK)
 		mlog(LOG_WARN, "acme.dns", "text=\"dns is not there\"");
+	pthread_mutex_lock(&st->lock);
+	o.renew = st->renew.n > 0 ? st->renew.p : NULL;
+	pthread_mutex_unlock(&st->lock);
 	if (st->broken.code == RC_OK)
 		acme_work(&o, &st->result);
 	else
@@ -563,7 +702,7 @@ run_acme(int control_fd)
 	static struct state state;
 	struct state *st = &state;
 	struct child *c = &st->child;
-	uint16_t ports[PORTS_MAX];
+	uint16_t ports[ACME_PORTS_MAX];
 	struct sandbox_profile walls = {.name = "acme",
 	    .files = SANDBOX_FILES_WRITE,
 	    .threads = SANDBOX_THREADS_MANY,
@@ -580,12 +719,16 @@ run_acme(int control_fd)
 	buf_init(&st->secret, SECRET_MAX);
 	https_answer_init(&st->answer);
 	acme_work_result_init(&st->result);
-	buf_init(&st->token, WEB_TOKEN_MAX);
-	buf_init(&st->text, WEB_KEY_AUTH_MAX);
+	buf_init(&st->renew, CERT_NAME_MAX);
+	buf_init(&st->proof.name, WEB_NAME_MAX);
+	buf_init(&st->proof.token, WEB_TOKEN_MAX);
+	buf_init(&st->proof.text, WEB_KEY_AUTH_MAX);
+	buf_init(&st->proof.cert, PROOF_MAX);
+	buf_init(&st->proof.key, PROOF_MAX);
 	must(pthread_mutex_init(&st->lock, NULL) == 0);
 	tls_library_setup();
 	prepare(st);
-	walls.nports = reachable_ports(st->conf, ports);
+	walls.nports = acme_ports(st->conf, ports);
 	child_enter(c, &walls);
 	st->dns = peer_new(c->loop, "dns", NULL, NULL, c);
 	st->web = peer_new(c->loop, "web", NULL, on_web, c);

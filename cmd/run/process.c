@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,8 +15,10 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "cmd/build.h"
+#include "cmd/run/certs.h"
 #include "cmd/run/day.h"
 #include "ipc/msg_control.h"
+#include "net/sni.h"
 
 static void on_control(struct line *l, struct msg *m, void *arg);
 static void on_control_eof(struct line *l, void *arg);
@@ -85,8 +88,7 @@ read_boot(struct child *c, struct msg *m)
 	sv_copy(b.other, c->other, sizeof c->other);
 	clk_set_offset(b.clock_offset);
 	c->conf_now = conf_from_fd(b.conf, "configuration");
-	c->cert_fd = b.cert;
-	c->key_fd = b.key;
+	c->certs_fd = b.certs;
 	if (b.has_tally)
 		tally_use(b.tally);
 	log_setup(role_info[c->role].name, (enum log_level)b.level);
@@ -130,7 +132,7 @@ child_boot(struct child *c, int control_fd, const struct child_ops *ops)
 	struct msg m;
 
 	c->control_fd = control_fd;
-	c->cert_fd = c->key_fd = -1;
+	c->certs_fd = -1;
 	c->ops = ops;
 	(void)fcntl(control_fd, F_SETFD, FD_CLOEXEC);
 	/* Only the supervisor is stopped from a terminal. */
@@ -163,44 +165,50 @@ child_boot(struct child *c, int control_fd, const struct child_ops *ops)
 	line_set_judge(accuse, c);
 }
 
-/* All of a sealed file that the supervisor has given. */
-static int
-read_sealed(int fd, struct buf *out, struct err *err)
-{
-	struct stat st;
-	char *p;
-
-	buf_init(out, 1 << 20);
-	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size > 1 << 20 ||
-	    (p = buf_reserve(out, (size_t)st.st_size)) == NULL ||
-	    io_pread_all(fd, p, (size_t)st.st_size, 0) != RC_OK)
-		return err_set(err, RC_IO, "certificate and key did not come");
-	buf_added(out, (size_t)st.st_size);
-	return RC_OK;
-}
-
 struct tls_ctx *
 child_tls(struct child *c)
 {
-	struct buf cert, key;
+	struct certs_one own = {.domain = SV("?")};
 	struct tls_ctx *ctx = NULL;
 	struct err err = {0};
+	struct sv rest;
 	int r;
 
 	tls_library_setup();
-	buf_init(&key, 0);
-	r = read_sealed(c->cert_fd, &cert, &err);
+	r = certs_read(c->certs_fd, &c->certs, &err);
+	rest = buf_sv(&c->certs);
+	if (r == RC_OK && (!certs_next(&rest, &own) || own.domain.n > 0))
+		r = err_set(&err, RC_SYNTAX, "there is no certificate");
 	if (r == RC_OK)
-		r = read_sealed(c->key_fd, &key, &err);
-	if (r == RC_OK)
-		r = tls_ctx_new(buf_sv(&cert), buf_sv(&key), &ctx, &err);
+		r = tls_ctx_new(own.cert, own.key, &ctx, &err);
 	if (r != RC_OK)
 		child_die(c, "tls.unusable", &err);
-	io_close(&c->cert_fd);
-	io_close(&c->key_fd);
-	buf_wipe(&key);
-	buf_fini(&cert);
+	io_close(&c->certs_fd);
 	return ctx;
+}
+
+struct sni *
+child_domain_tls(struct child *c, struct tls_ctx *first, bool web)
+{
+	struct sni *all = web ? sni_new(first) : NULL;
+	struct sv rest = buf_sv(&c->certs);
+	char id[CERT_ID_MAX];
+	struct certs_one one;
+	struct err err;
+
+	while (certs_next(&rest, &one)) {
+		if (one.domain.n == 0)
+			continue;
+		if (all == NULL)
+			all = sni_new_mail(first);
+		(void)snprintf(
+		    id, sizeof id, "%s%.*s", CERT_ID_FILES, SV_ARG(one.domain));
+		if (sni_set(all, sv_str(id), one.cert, one.key, &err) != RC_OK)
+			mlog(LOG_WARN, "tls.domain", "domain=%.*s error=\"%s\"",
+			    SV_ARG(one.domain), err.text);
+	}
+	buf_wipe(&c->certs);
+	return all;
 }
 
 void

@@ -26,6 +26,7 @@
 #define CHILD_SOCKETS 32
 
 struct child;
+struct sni;
 
 struct child_ops {
 	/* A fresh line to a process of that role (and account). Takes fd. */
@@ -61,7 +62,8 @@ struct child {
 	char folder[512];
 	char other[512]; /* somebody else's folder, for the probes */
 	bool probe;
-	int cert_fd, key_fd; /* of those who speak TLS, until child_tls */
+	int certs_fd;	  /* of those who speak TLS, until child_tls */
+	struct buf certs; /* what is in it, until child_domain_tls */
 	struct sandbox_opts walls;
 	struct conf *conf_now; /* see child_conf */
 	struct {
@@ -80,8 +82,11 @@ struct child {
 
 /* Reads the first messages.  Exits the process if they are broken. */
 void child_boot(struct child *c, int control_fd, const struct child_ops *ops);
-/* Certificate and key as the supervisor has given them. */
+/* The server's own certificate and key, as the supervisor has given them. */
 struct tls_ctx *child_tls(struct child *c);
+/* Behind it, once: those of domains.  web: a listener of HTTP, which gets the
+ * table of them; else it may be NULL: there are none. */
+struct sni *child_domain_tls(struct child *c, struct tls_ctx *first, bool web);
 /* Raises the walls, runs the probes if asked, logs what holds; exits the
  * process if they are not up. */
 void child_enter(struct child *c, const struct sandbox_profile *p);

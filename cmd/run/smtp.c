@@ -192,6 +192,7 @@ run(int control_fd, bool submission)
 	smtp_scans_init(&st.backend.scans);
 	st.backend.ask_clamd = ask_clamd;
 	o.tls = child_tls(c);
+	(void)child_domain_tls(c, o.tls, false);
 	o.hostname = conf_ref(c->conf_now)->hostname;
 	o.limits = limits_of(c->conf_now);
 	walls.file_max = conf_message_max(c->conf_now);

@@ -6,7 +6,9 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "cmd/run/certs.h"
 #include "cmd/run/listener.h"
+#include "net/sni.h"
 #include "ipc/msg_control.h"
 #include "ipc/proto.h"
 #include "net/tls.h"
@@ -20,7 +22,40 @@ struct state {
 	struct web_site *site;
 	struct web_service *service;
 	struct peer *auth;
+	struct sni *sni;
+	struct conf *served; /* whose certificates sni may have */
 };
+
+/* What is of a domain that is gone, or what acme has got before it was turned
+ * off, is not shown any more. */
+static bool
+is_wanted(void *arg, struct sv id)
+{
+	const struct conf *conf = arg;
+	struct sv domain;
+	bool files = sv_starts(id, SV(CERT_ID_FILES));
+	size_t i;
+
+	if (!files && !(conf->acme.on && sv_starts(id, SV(CERT_ID_ACME))))
+		return false;
+	domain = sv_skip(
+	    id, files ? sizeof CERT_ID_FILES - 1 : sizeof CERT_ID_ACME - 1);
+	for (i = 0; i < conf->ndomain; i++)
+		if (sv_eq(domain, sv_str(conf->domain[i].name)))
+			return files ==
+			       (conf->domain[i].tls_certificate != NULL);
+	return false;
+}
+
+static void
+serve_only(struct state *st)
+{
+	struct conf *old = st->served;
+
+	st->served = child_conf(&st->l.child);
+	sni_allow(st->sni, is_wanted, st->served);
+	conf_free(&old);
+}
 
 /* The wiring lets only those come who get certificates. */
 static void
@@ -40,6 +75,7 @@ on_conf(struct child *c)
 {
 	struct state *st = c->arg;
 
+	serve_only(st);
 	web_site_set_conf(st->site, c->conf_now);
 	listening_conf(c);
 }
@@ -115,6 +151,7 @@ run_web(int control_fd)
 	child_boot(c, control_fd, &ops);
 	c->arg = &st;
 	listening_options(c, &o);
+	st.sni = child_domain_tls(c, o.tls, true);
 	/* Read when a profile is signed, which is seldom; without it none
 	 * is. */
 	roots = open(TLS_CA_BUNDLE, O_RDONLY | O_CLOEXEC);
@@ -123,8 +160,8 @@ run_web(int control_fd)
 		    errno);
 	child_enter(c, &walls);
 	st.auth = peer_new(c->loop, "auth", NULL, NULL, &st);
-	o.arg = st.site =
-	    web_site_new(c->conf_now, sni_new(o.tls), st.auth, roots);
+	serve_only(&st);
+	o.arg = st.site = web_site_new(c->conf_now, st.sni, st.auth, roots);
 	if (!has_https(c))
 		web_site_without_https(st.site);
 	web_site_ask_metrics(st.site, ask_metrics, &st);

@@ -26,6 +26,7 @@ enum role {
 	ROLE_SUBMISSION,
 	ROLE_IMAP,
 	ROLE_POP3,
+	ROLE_SIEVE,
 	ROLE_WEB,
 	ROLE_ACCOUNT, /* one for each account in use */
 	ROLE_COUNT
@@ -68,6 +69,7 @@ int run_smtp(int control_fd);
 int run_submission(int control_fd);
 int run_imap(int control_fd);
 int run_pop3(int control_fd);
+int run_sieve(int control_fd);
 int run_web(int control_fd);
 int run_account(int control_fd);
 

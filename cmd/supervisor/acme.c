@@ -1,21 +1,37 @@
 #include "cmd/supervisor/acme.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clk.h"
+#include "base/io.h"
+#include "ipc/msg_answer.h"
 #include "ipc/msg_control.h"
+#include "ipc/proto.h"
 
 #define LOOK_MS 5000 /* the clock may be set meanwhile */
 #define AGAIN_S 600  /* after one that has said nothing */
 #define MOST_S	86400
+#define WISHES	8
+
+/* Of the owner, in the order in which they came: one a run. */
+struct wish {
+	char name[CERT_NAME_MAX];
+	int fd;	   /* of the command, which waits */
+	bool told; /* the process that runs was */
+};
 
 struct acme_schedule {
 	struct super *s;
 	struct acme_hands hands;
 	struct ev_timer *timer;
 	int64_t due; /* seconds since 1970 */
+	/* Since it began: what it has read at its start may be old. */
+	bool asked_again;
 	struct buf text, trouble;
+	struct wish wish[WISHES];
+	unsigned nwish;
 };
 
 static void
@@ -49,6 +65,86 @@ on_time(void *arg)
 	a->hands.wake(a->s);
 }
 
+/* ---- wishes ---- */
+
+static void
+answer_fd(int fd, int rc, struct sv text)
+{
+	char line[ERR_TEXT_MAX];
+	struct msg m;
+
+	sv_copy(sv_first(text, sizeof line - 1), line, sizeof line);
+	msg_answer_make(&m, 0, rc, line);
+	if (line_send_fd(fd, &m) != RC_OK)
+		mlog(LOG_DEBUG, "control.lost", "socket=debug");
+	io_close(&fd);
+}
+
+static void
+answer_first(struct acme_schedule *a, int rc, struct sv text)
+{
+	answer_fd(a->wish[0].fd, rc, text);
+	a->nwish--;
+	memmove(&a->wish[0], &a->wish[1], a->nwish * sizeof a->wish[0]);
+}
+
+void
+acme_schedule_renew(struct acme_schedule *a, int fd, struct msg *m)
+{
+	struct cert_renew said;
+	struct wish *w;
+
+	if (cert_renew_get(m, &said) != RC_OK) {
+		io_close(&fd);
+		return;
+	}
+	if (a == NULL || a->s->stopping) {
+		answer_fd(fd, RC_TEMP, SV("the server starts or stops"));
+	} else if (!a->s->conf->acme.on) {
+		answer_fd(fd, RC_PERM,
+		    SV("tls.acme is off: certificates are yours to renew"));
+	} else if (a->nwish == WISHES) {
+		answer_fd(fd, RC_TEMP, SV("others are waited for already"));
+	} else {
+		w = &a->wish[a->nwish++];
+		*w = (struct wish){.fd = fd};
+		sv_copy(said.name, w->name, sizeof w->name);
+		acme_schedule_again(a);
+	}
+	cert_renew_fini(&said);
+}
+
+void
+acme_schedule_boot(struct acme_schedule *a, struct proc *p)
+{
+	struct cert_renew said;
+	struct msg m;
+
+	if (a == NULL)
+		return;
+	a->asked_again = false;
+	if (a->nwish == 0)
+		return;
+	a->wish[0].told = true;
+	said.name = sv_str(a->wish[0].name);
+	msg_init(&m, CTL_RENEW);
+	cert_renew_put(&m, &said);
+	if (line_send(p->control, &m) != RC_OK)
+		mlog(LOG_DEBUG, "control.lost", "to=acme");
+}
+
+void
+acme_schedule_gone(struct acme_schedule *a)
+{
+	if (a == NULL)
+		return;
+	if (a->nwish > 0 && a->wish[0].told)
+		answer_first(a, RC_TEMP,
+		    SV("it was ended before it could answer; see the log"));
+	if (a->asked_again || a->nwish > 0)
+		acme_schedule_again(a);
+}
+
 struct acme_schedule *
 acme_schedule_new(struct super *s, const struct acme_hands *hands)
 {
@@ -70,6 +166,8 @@ acme_schedule_free(struct acme_schedule **ap)
 	if (a == NULL)
 		return;
 	*ap = NULL;
+	while (a->nwish > 0)
+		answer_first(a, RC_TEMP, SV("the server is stopping"));
 	ev_timer_del(&a->timer);
 	buf_fini(&a->trouble);
 	buf_fini(&a->text);
@@ -81,6 +179,7 @@ acme_schedule_again(struct acme_schedule *a)
 {
 	if (a == NULL)
 		return;
+	a->asked_again = true;
 	a->due = 0;
 	ev_timer_del(&a->timer);
 	a->timer = ev_timer_add(a->s->loop, 0, on_time, a);
@@ -130,12 +229,23 @@ acme_schedule_heard(struct acme_schedule *a, struct msg *m)
 
 	if (a == NULL || ctl_certificates_get(m, &said) != RC_OK)
 		return;
+	if (said.next == 0) {
+		/* So far.  What was said of all stays until then. */
+		if (said.text.n > a->text.n)
+			buf_set(&a->text, said.text);
+		if (said.trouble.n > a->trouble.n)
+			buf_set(&a->trouble, said.trouble);
+		ctl_certificates_fini(&said);
+		return;
+	}
 	a->due = said.next;
 	buf_set(&a->text, said.text);
 	buf_set(&a->trouble, said.trouble);
 	log_trouble(a);
 	if (said.urgency > 0)
 		write_letter(a, &said);
+	if (a->nwish > 0 && a->wish[0].told)
+		answer_first(a, said.rc, said.answer);
 	ctl_certificates_fini(&said);
 }
 

@@ -26,6 +26,15 @@ void acme_schedule_free(struct acme_schedule **a);
 void acme_schedule_again(struct acme_schedule *a);
 /* It has said how it went. */
 void acme_schedule_heard(struct acme_schedule *a, struct msg *m);
+/*
+ * The owner wants a certificate now (CMD_RENEW); takes fd and answers on it
+ * when the process has done what it could.
+ */
+void acme_schedule_renew(struct acme_schedule *a, int fd, struct msg *m);
+/* The process begins: before its lines. */
+void acme_schedule_boot(struct acme_schedule *a, struct proc *p);
+/* It is gone. */
+void acme_schedule_gone(struct acme_schedule *a);
 /* Lines for the status. */
 struct sv acme_schedule_text(const struct acme_schedule *a);
 struct sv acme_schedule_trouble(const struct acme_schedule *a);

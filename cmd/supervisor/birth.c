@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/tally.h"
 #include "cmd/build.h"
+#include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_control.h"
 #include "ipc/proto.h"
@@ -96,14 +97,11 @@ add_files(struct proc *p, struct ctl_boot *b)
 	struct super *s = p->super;
 
 	b->conf = copy_fd(s->conf_fd);
-	if (b->has_tls) {
-		b->cert = copy_fd(s->cert_fd);
-		b->key = copy_fd(s->key_fd);
-	}
-	if (b->conf < 0 || (b->has_tls && (b->cert < 0 || b->key < 0))) {
+	if (b->has_tls)
+		b->certs = copy_fd(s->certs_fd);
+	if (b->conf < 0 || (b->has_tls && b->certs < 0)) {
 		io_close(&b->conf);
-		io_close(&b->cert);
-		io_close(&b->key);
+		io_close(&b->certs);
 		return false;
 	}
 	p->tally = tally_table_new(&b->tally);
@@ -137,8 +135,7 @@ send_boot(struct proc *p)
 	    .clock_offset = s->clock_offset,
 	    .has_tls = info->services != 0,
 	    .conf = -1,
-	    .cert = -1,
-	    .key = -1,
+	    .certs = -1,
 	    .tally = -1,
 	};
 	struct msg m;
@@ -186,7 +183,11 @@ send_sockets(struct proc *p)
 bool
 proc_boot(struct proc *p)
 {
-	return send_boot(p) && send_sockets(p) && wire_up(p);
+	if (!send_boot(p) || !send_sockets(p))
+		return false;
+	if (p->role == ROLE_ACME)
+		acme_schedule_boot(p->super->acme, p);
+	return wire_up(p);
 }
 
 /* ---- in the child ---- */

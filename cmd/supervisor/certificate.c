@@ -11,6 +11,35 @@
 
 static void kept_path(const struct conf *conf, struct buf *path);
 
+/* "acme/FILE" if it is in the folder of acme, else empty. */
+static struct sv
+below_acme(const struct conf *conf, const char *path)
+{
+	struct sv p = sv_str(path), data = sv_str(conf->data);
+
+	if (!sv_starts(p, data) || !sv_starts(sv_skip(p, data.n), SV("/acme/")))
+		return SV("");
+	return sv_skip(p, data.n + 1);
+}
+
+int
+certificate_read(
+    const struct conf *conf, const char *path, struct buf *out, struct err *err)
+{
+	struct sv below = below_acme(conf, path);
+
+	return below.n > 0 ? io_read_below(conf->data, below.p, out, err)
+			   : io_read_file(path, out, err);
+}
+
+static bool
+is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
 /* What the process acme has got, with its key; else the last that was good,
  * while acme gets another. */
 static bool
@@ -21,10 +50,10 @@ find_issued(const struct conf *conf, struct buf *path)
 	acme_names_host(conf->hostname, &names);
 	buf_reset(path);
 	buf_addf(path, "%s/acme/%s.pem", conf->data, names.file);
-	if (access(path->p, R_OK) == 0)
+	if (is_there(path->p))
 		return true;
 	kept_path(conf, path);
-	return access(path->p, R_OK) == 0;
+	return is_there(path->p);
 }
 
 void
@@ -119,37 +148,50 @@ certificate_make(const struct conf *conf, struct err *err)
 }
 
 int
-certificate_load(const struct conf *conf, struct buf *cert_out,
-    struct buf *key_out, struct err *err)
+certificate_load_pair(const struct conf *conf, const char *cert_path,
+    const char *key_path, struct buf *cert_out, struct buf *key_out,
+    struct err *err)
 {
-	struct buf cert, key, cert_path, key_path;
+	struct buf cert, key;
 	struct tls_ctx *ctx = NULL;
 	struct err why;
 	int r;
 
 	buf_init(&cert, 1 << 20);
 	buf_init(&key, 1 << 20);
-	buf_init(&cert_path, 4096);
-	buf_init(&key_path, 4096);
-	certificate_paths(conf, &cert_path, &key_path);
-	r = io_read_file(cert_path.p, &cert, err);
+	r = certificate_read(conf, cert_path, &cert, err);
 	if (r == RC_OK)
-		r = io_read_file(key_path.p, &key, err);
+		r = certificate_read(conf, key_path, &key, err);
 	if (r == RC_OK) {
 		r = tls_ctx_new(buf_sv(&cert), buf_sv(&key), &ctx, &why);
 		if (r != RC_OK)
 			(void)err_set(err, r, "%.60s with %.60s: %.100s",
-			    cert_path.p, key_path.p, why.text);
+			    cert_path, key_path, why.text);
 	}
 	if (r == RC_OK && cert_out != NULL)
 		buf_addsv(cert_out, buf_sv(&cert));
 	if (r == RC_OK && key_out != NULL)
 		buf_addsv(key_out, buf_sv(&key));
 	tls_ctx_free(&ctx);
-	buf_fini(&key_path);
-	buf_fini(&cert_path);
 	buf_wipe(&key);
 	buf_fini(&cert);
+	return r;
+}
+
+int
+certificate_load(const struct conf *conf, struct buf *cert_out,
+    struct buf *key_out, struct err *err)
+{
+	struct buf cert_path, key_path;
+	int r;
+
+	buf_init(&cert_path, 4096);
+	buf_init(&key_path, 4096);
+	certificate_paths(conf, &cert_path, &key_path);
+	r = certificate_load_pair(
+	    conf, cert_path.p, key_path.p, cert_out, key_out, err);
+	buf_fini(&key_path);
+	buf_fini(&cert_path);
 	return r;
 }
 
@@ -241,15 +283,31 @@ certificate_place(const struct conf *conf)
 }
 
 static uint64_t
-stamp_file(const char *path)
+stamp_file(const struct conf *conf, const char *path)
 {
+	bool link = below_acme(conf, path).n > 0;
 	struct stat st;
 
-	if (stat(path, &st) != 0)
+	if ((link ? lstat(path, &st) : stat(path, &st)) != 0)
 		return 0;
 	return (uint64_t)st.st_mtim.tv_sec * 1000003 +
 	       (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_ino * 7919 +
 	       (uint64_t)st.st_size;
+}
+
+uint64_t
+certificate_domain_stamp(const struct conf *conf)
+{
+	uint64_t stamp = 0;
+	size_t i;
+
+	for (i = 0; i < conf->ndomain; i++)
+		if (conf->domain[i].tls_certificate != NULL)
+			stamp =
+			    stamp * 31 +
+			    stamp_file(conf, conf->domain[i].tls_certificate) +
+			    stamp_file(conf, conf->domain[i].tls_key) * 7;
+	return stamp;
 }
 
 uint64_t
@@ -261,7 +319,7 @@ certificate_stamp(const struct conf *conf)
 	buf_init(&cert, 4096);
 	buf_init(&key, 4096);
 	certificate_paths(conf, &cert, &key);
-	stamp = stamp_file(cert.p) * 31 + stamp_file(key.p);
+	stamp = stamp_file(conf, cert.p) * 31 + stamp_file(conf, key.p);
 	buf_fini(&key);
 	buf_fini(&cert);
 	return stamp;

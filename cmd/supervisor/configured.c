@@ -6,10 +6,13 @@
 #include <sys/mman.h>
 
 #include "base/io.h"
+#include "cmd/run/certs.h"
 #include "cmd/run/name_service.h"
 #include "cmd/supervisor/certificate.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/supervisor_priv.h"
+
+#define DOMAIN_TROUBLE_MAX 4096
 
 /* A text as a sealed memory file, for the children. */
 static int
@@ -68,13 +71,119 @@ super_load(
 
 /* ---- the certificate ---- */
 
+/* Those that are in use, but for what `domain` has; "": the server's own. */
+static void
+put_others(const struct super *s, bool domains, struct buf *out)
+{
+	struct certs_one one;
+	struct buf all;
+	struct err err;
+	struct sv rest;
+
+	if (s->certs_fd < 0)
+		return;
+	if (certs_read(s->certs_fd, &all, &err) == RC_OK)
+		for (rest = buf_sv(&all); certs_next(&rest, &one);)
+			if ((one.domain.n > 0) == domains)
+				certs_put(out, &one);
+	buf_wipe(&all);
+}
+
+static void
+show_certificates(struct super *s, const struct buf *all)
+{
+	io_close(&s->certs_fd);
+	s->certs_fd = seal("certificates", buf_sv(all));
+}
+
 static void
 show_certificate(struct super *s, const struct buf *cert, const struct buf *key)
 {
-	io_close(&s->cert_fd);
-	io_close(&s->key_fd);
-	s->cert_fd = seal("certificate", buf_sv(cert));
-	s->key_fd = seal("key", buf_sv(key));
+	const struct certs_one own = {SV(""), buf_sv(cert), buf_sv(key)};
+	struct buf all;
+
+	buf_init(&all, CERTS_MAX);
+	certs_put(&all, &own);
+	put_others(s, true, &all);
+	show_certificates(s, &all);
+	buf_wipe(&all);
+}
+
+/* ---- those of domains ---- */
+
+/* What the domain has had until now. */
+static bool
+find_used(struct sv all, const char *domain, struct certs_one *out)
+{
+	while (certs_next(&all, out))
+		if (out->domain.n > 0 && sv_eq(out->domain, sv_str(domain)))
+			return true;
+	return false;
+}
+
+static void
+put_domain(struct super *s, const struct conf *conf,
+    const struct conf_domain *d, struct sv used, struct buf *out)
+{
+	struct certs_one one = {.domain = SV("")};
+	struct buf cert, key;
+	struct err err;
+	bool old = false;
+
+	buf_init(&cert, CERTS_FILE_MAX);
+	buf_init(&key, CERTS_FILE_MAX);
+	if (certificate_load_pair(conf, d->tls_certificate, d->tls_key, &cert,
+		&key, &err) == RC_OK) {
+		one = (struct certs_one){
+		    sv_str(d->name), buf_sv(&cert), buf_sv(&key)};
+	} else {
+		old = find_used(used, d->name, &one);
+		mlog(LOG_WARN, "tls.domain.unusable",
+		    "domain=%s text=\"%s\" what=\"%s\"", d->name, err.text,
+		    old ? "the old one stays in use"
+			: "the server's own serves");
+		buf_addf(&s->domain_trouble,
+		    "the certificate of %s cannot be used: %s; %s until this "
+		    "is "
+		    "fixed\n",
+		    d->name, err.text,
+		    old ? "the one before is used"
+			: "clients get the server's own");
+	}
+	if (one.domain.n > 0)
+		certs_put(out, &one);
+	buf_wipe(&key);
+	buf_fini(&cert);
+}
+
+bool
+super_take_domain_certificates(struct super *s, const struct conf *conf)
+{
+	uint64_t stamp = certificate_domain_stamp(conf);
+	struct buf used, all;
+	struct err err;
+	bool changed;
+	size_t i;
+
+	if (certs_read(s->certs_fd, &used, &err) != RC_OK) {
+		buf_fini(&used);
+		return false;
+	}
+	s->domain_stamp = stamp;
+	buf_fini(&s->domain_trouble);
+	buf_init(&s->domain_trouble, DOMAIN_TROUBLE_MAX);
+	buf_init(&all, CERTS_MAX);
+	put_others(s, false, &all);
+	for (i = 0; i < conf->ndomain; i++)
+		if (conf->domain[i].tls_certificate != NULL)
+			put_domain(
+			    s, conf, &conf->domain[i], buf_sv(&used), &all);
+	changed = !sv_eq(buf_sv(&used), buf_sv(&all));
+	if (changed)
+		show_certificates(s, &all);
+	buf_wipe(&all);
+	buf_wipe(&used);
+	return changed;
 }
 
 /* Takes up the configured certificate, if it fits. */
@@ -147,6 +256,29 @@ super_at_place(
 		(void)err_set(err, r, "%s%s", conf_place_print(conf, at, place),
 		    plain.text);
 	return r;
+}
+
+int
+super_check_domain_certificates(const struct conf *conf, struct err *err)
+{
+	const struct conf_domain *d;
+	size_t i;
+	int r;
+
+	for (i = 0; i < conf->ndomain; i++) {
+		d = &conf->domain[i];
+		if (d->tls_certificate == NULL)
+			continue;
+		r = certificate_load_pair(
+		    conf, d->tls_certificate, d->tls_key, NULL, NULL, err);
+		if (r == RC_OK)
+			continue;
+		look_explain(LOOK_READ, d->tls_certificate, err);
+		if (strstr(err->text, d->tls_certificate) == NULL)
+			look_explain(LOOK_READ, d->tls_key, err);
+		return super_at_place(conf, d->certificate_at, r, err);
+	}
+	return RC_OK;
 }
 
 int

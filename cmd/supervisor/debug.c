@@ -2,7 +2,7 @@
  * `hearthmail debug`: the log level of processes and a trace, while the server
  * runs.  One message comes from the command, of the machine's owner, and goes
  * on to the processes that it names.  And questions of what the service sees,
- * which the supervisor answers itself.
+ * which the supervisor answers itself, and wishes for certificates.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/plural.h"
+#include "cmd/supervisor/acme.h"
 #include "cmd/supervisor/look.h"
 #include "cmd/supervisor/supervisor_priv.h"
 #include "ipc/msg_answer.h"
@@ -132,10 +133,15 @@ on_message(struct ev *e, uint32_t events, void *arg)
 	(void)e;
 	(void)events;
 	if (line_recv_fd(o->fd, &m) == RC_OK) {
-		if (m.type == CMD_LOOK)
+		if (m.type == CMD_LOOK) {
 			look_answer(o->fd, &m);
-		else
+		} else if (m.type == CMD_RENEW) {
+			ev_del(&o->ev);
+			acme_schedule_renew(o->s->acme, o->fd, &m);
+			o->fd = -1;
+		} else {
 			answer(o, &m);
+		}
 		msg_fini(&m);
 	}
 	order_free(o);

@@ -383,6 +383,9 @@ preflight_open_files(const struct conf *conf, const char *config,
 	t.n += check_config(config, fn, arg);
 	certificate_paths(conf, &path, &key);
 	check_secret(&t, "TLS key", key.p);
+	for (i = 0; i < conf->ndomain; i++)
+		if (conf->domain[i].tls_key != NULL)
+			check_secret(&t, "TLS key", conf->domain[i].tls_key);
 	buf_reset(&path);
 	buf_addf(&path, "%s/auth/credentials", conf->data);
 	check_secret(&t, "passwords in", path.p);

@@ -488,6 +488,8 @@ procs_reap(struct super *s, pid_t pid, int status)
 	ev_timer_del(&p->kill_timer);
 	tally_merge(&p->tally);
 	line_free(&p->control);
+	if (p->role == ROLE_ACME)
+		acme_schedule_gone(s->acme);
 	if (p->role == ROLE_ACCOUNT) {
 		account_ended(p, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 		return;

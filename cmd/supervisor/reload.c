@@ -45,6 +45,8 @@ reload(struct super *s, struct err *err)
 	if (r == RC_OK)
 		r = super_check_certificate(fresh, err);
 	if (r == RC_OK)
+		r = super_check_domain_certificates(fresh, err);
+	if (r == RC_OK)
 		r = super_check_name_service(fresh, err);
 	if (r == RC_OK)
 		r = sockets_open(sockets, fresh, SOCKETS_ALL, &changed, err);
@@ -57,6 +59,7 @@ reload(struct super *s, struct err *err)
 		return r;
 	}
 	other = other || changed || needs_new_listeners(old, fresh);
+	other |= super_take_domain_certificates(s, fresh);
 	s->conf = fresh;
 	log_set_json(fresh->log_json);
 	conf_free(&old);
@@ -112,13 +115,29 @@ cert_is_unusable(struct super *s, uint64_t stamp, const struct err *err)
 	    err->text);
 }
 
+static void
+use_new_certificates(struct super *s)
+{
+	struct err err;
+	bool changed;
+
+	mlog(LOG_INFO, "tls.changed", "text=\"using the new certificate\"");
+	/* What was closed for want of it. */
+	if (sockets_open(&s->sockets, s->conf, SOCKETS_ALL, &changed, &err) !=
+	    RC_OK)
+		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
+	s->generation++;
+	procs_replace_listeners(s);
+	procs_send_conf(s);
+}
+
 void
 super_watch_certificate(void *arg)
 {
 	struct super *s = arg;
+	bool changed = false;
 	uint64_t stamp;
 	struct err err;
-	bool changed;
 
 	/* The clock may have been set right since it was made. */
 	if (!s->stopping && certificate_make(s->conf, &err) != RC_OK)
@@ -129,20 +148,15 @@ super_watch_certificate(void *arg)
 	    s->loop, SUPER_CERT_POLL_MS, super_watch_certificate, s);
 	if (s->stopping)
 		return;
+	if (certificate_domain_stamp(s->conf) != s->domain_stamp)
+		changed = super_take_domain_certificates(s, s->conf);
 	if (stamp == s->cert_stamp) {
 		s->cert_trouble[0] = '\0';
-		return;
-	}
-	if (super_take_certificate(s, s->conf, &err) != RC_OK) {
+	} else if (super_take_certificate(s, s->conf, &err) == RC_OK) {
+		changed = true;
+	} else {
 		cert_is_unusable(s, stamp, &err);
-		return;
 	}
-	mlog(LOG_INFO, "tls.changed", "text=\"using the new certificate\"");
-	/* What was closed for want of it. */
-	if (sockets_open(&s->sockets, s->conf, SOCKETS_ALL, &changed, &err) !=
-	    RC_OK)
-		mlog(LOG_ERROR, "listen.fail", "text=\"%s\"", err.text);
-	s->generation++;
-	procs_replace_listeners(s);
-	procs_send_conf(s);
+	if (changed)
+		use_new_certificates(s);
 }

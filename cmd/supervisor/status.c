@@ -76,6 +76,20 @@ records_file(const struct super *s)
 	return fd;
 }
 
+/* As many as fit. */
+static void
+add_lines(struct sv lines, struct buf *out)
+{
+	while (lines.n > 0) {
+		struct sv line = sv_split(&lines, '\n');
+
+		if (out->n + line.n + 1 > out->max)
+			return;
+		buf_addsv(out, line);
+		buf_addc(out, '\n');
+	}
+}
+
 /* All have answered, or have had their time. */
 static void
 finish(struct super_status *w)
@@ -87,6 +101,7 @@ finish(struct super_status *w)
 	    .fd = records_file(w->s),
 	};
 	const char *why;
+	struct buf trouble;
 	struct day day;
 	struct msg m;
 
@@ -100,12 +115,16 @@ finish(struct super_status *w)
 	all.published_trouble =
 	    published_trouble(w->s->published, &all.published_when);
 	all.certificates = acme_schedule_text(w->s->acme);
-	all.certificates_trouble = acme_schedule_trouble(w->s->acme);
+	buf_init(&trouble, CERTIFICATES_TEXT_MAX - 1);
+	add_lines(buf_sv(&w->s->domain_trouble), &trouble);
+	add_lines(acme_schedule_trouble(w->s->acme), &trouble);
+	all.certificates_trouble = buf_sv(&trouble);
 	day_init(&day);
 	all.day = day.said;
 	msg_init(&m, MSG_REPLY);
 	status_all_put(&m, &all);
 	day_fini(&day);
+	buf_fini(&trouble);
 	if (line_send_fd(w->fd, &m) != RC_OK)
 		mlog(LOG_DEBUG, "control.lost", "socket=status");
 	io_close(&w->fd);

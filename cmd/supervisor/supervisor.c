@@ -284,6 +284,8 @@ prepare(struct super *s, int *lock, struct err *err)
 		r = super_take_substitute(s, why.text, err);
 	}
 	if (r == RC_OK)
+		(void)super_take_domain_certificates(s, s->conf);
+	if (r == RC_OK)
 		r = sockets_open(
 		    &s->sockets, s->conf, services_now(s), &changed, err);
 	return r;
@@ -305,8 +307,8 @@ release(struct super *s, int *lock)
 	status_drop(s);
 	io_close(&s->signal_fd);
 	io_close(&s->conf_fd);
-	io_close(&s->cert_fd);
-	io_close(&s->key_fd);
+	io_close(&s->certs_fd);
+	buf_fini(&s->domain_trouble);
 	io_close(lock);
 	conf_free(&s->conf);
 	ev_loop_free(&s->loop);
@@ -326,8 +328,7 @@ supervisor_run(const struct supervisor_opts *o)
 	struct super s = {.o = o,
 	    .generation = 1,
 	    .conf_fd = -1,
-	    .cert_fd = -1,
-	    .key_fd = -1,
+	    .certs_fd = -1,
 	    .signal_fd = -1};
 	struct err err = {0};
 	int lock = -1, code, r;

@@ -78,9 +78,11 @@ struct super {
 	 * are in use. */
 	char cert_trouble[ERR_TEXT_MAX];
 	bool port25_only; /* there is no certificate for mail programs */
-	/* The last pair that fitted, sealed: a process that starts while the
-	 * files are being replaced gets this one. */
-	int cert_fd, key_fd;
+	/* The last ones that fitted, sealed (cmd/run/certs.h): a process that
+	 * starts while files are being replaced gets these. */
+	int certs_fd;
+	uint64_t domain_stamp;	   /* of the files of domains */
+	struct buf domain_trouble; /* what is wrong with them, a line each */
 	struct child_logs *logs;
 	struct super_control control[SUPER_CONTROLS];
 	struct super_status *status_waiting;
@@ -113,6 +115,12 @@ int super_at_place(
     const struct conf *conf, struct conf_place at, int r, struct err *err);
 int super_check_certificate(
     const struct conf *conf, struct err *err) RC_USE_RESULT;
+int super_check_domain_certificates(
+    const struct conf *conf, struct err *err) RC_USE_RESULT;
+/* The same for the files of domains: those that cannot be used are named in
+ * domain_trouble, and what was there before goes on; else the server's own
+ * serves.  True: listeners have others than before. */
+bool super_take_domain_certificates(struct super *s, const struct conf *conf);
 int super_check_name_service(
     const struct conf *conf, struct err *err) RC_USE_RESULT;
 /* For preflight_open_files. */

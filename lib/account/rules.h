@@ -79,6 +79,10 @@ int rules_test(struct rules *r, struct sv name, struct sv script,
 int rules_check(
     struct sv name, struct sv script, struct buf *lines) RC_USE_RESULT;
 
+/* The folder that +detail names, if the owner of the server wants that and it
+ * is there; appended to out.  false: INBOX. */
+bool rules_detail_folder(struct rules *r, struct sv written, struct buf *out);
+
 /* A letter to the owner: the queue has refused what a rule forwards. */
 void rules_tell_refused(
     struct rules *r, struct sv to, struct sv why, bool put_back);

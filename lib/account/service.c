@@ -28,6 +28,7 @@
 #define QUIET_TICKS	4
 #define SESSIONS_END_MS 700
 #define LEAVE_ASK_MS	5000
+#define PAGES_MAX	300 /* beside the sessions; each is short */
 /* Less than those who deliver wait for an answer. */
 #define SEND_WAIT_MS 7000
 
@@ -510,7 +511,8 @@ on_page(struct account *a, struct msg *m)
 		return;
 	}
 	if (is_mine(a, o.account) && o.fd >= 0 && o.person >= 0 &&
-	    a->conf != NULL && pool_count(a->pool) < a->o.sessions_max) {
+	    a->conf != NULL &&
+	    pool_count(a->pool) < a->o.sessions_max + PAGES_MAX) {
 		answer(a, m->id, RC_OK, "");
 		start_page(a, &o);
 		return;

@@ -218,21 +218,39 @@ is_token(struct sv s)
 	return s.n > 0 && s.n < ACME_TOKEN_MAX;
 }
 
+const char *
+acme_way_name(enum acme_way way)
+{
+	return way == ACME_BY_TLS ? "tls-alpn-01" : "http-01";
+}
+
+unsigned
+acme_way_port(enum acme_way way)
+{
+	return way == ACME_BY_TLS ? 443 : 80;
+}
+
+/* The first of each kind. */
 static void
 read_challenge(const json_t *c, struct acme_authorization *out)
 {
 	const char *type = json_string_value(json_object_get(c, "type"));
 	const json_t *token = json_object_get(c, "token");
+	struct acme_challenge *to;
 	struct sv t;
+	int way;
 
-	if (type == NULL || strcmp(type, "http-01") != 0 ||
-	    !json_is_string(token))
+	for (way = 0; type != NULL && way < ACME_WAYS; way++)
+		if (strcmp(type, acme_way_name((enum acme_way)way)) == 0)
+			break;
+	if (type == NULL || way == ACME_WAYS || !json_is_string(token))
 		return;
+	to = &out->challenge[way];
 	t = sv_of(json_string_value(token), json_string_length(token));
-	if (!is_token(t) || !get_url(c, "url", out->url))
+	if (to->url[0] != '\0' || !is_token(t) || !get_url(c, "url", to->url))
 		return;
-	sv_copy(t, out->token, sizeof out->token);
-	out->challenge = get_status(c);
+	sv_copy(t, to->token, sizeof to->token);
+	to->status = get_status(c);
 }
 
 int
@@ -250,8 +268,7 @@ acme_authorization_read(
 	list = json_object_get(root, "challenges");
 	json_array_foreach(list, i, c)
 	{
-		if (out->url[0] == '\0')
-			read_challenge(c, out);
+		read_challenge(c, out);
 		/* Of whichever was tried. */
 		if (out->problem.type[0] == '\0' &&
 		    json_is_object(json_object_get(c, "error")))

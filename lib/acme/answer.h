@@ -61,14 +61,30 @@ struct acme_order_said {
 int acme_order_read(
     struct sv json, struct acme_order_said *out, struct err *err) RC_USE_RESULT;
 
+/* Ways to prove that a name is ours. */
+enum acme_way {
+	ACME_BY_HTTP, /* port 80 answers [RFC 8555 8.3] */
+	ACME_BY_TLS   /* a handshake on port 443 does [RFC 8737] */
+};
+
+#define ACME_WAYS	  2
+#define ACME_WAY_BIT(way) (1u << (way))
+
+/* "http-01", "tls-alpn-01" */
+const char *acme_way_name(enum acme_way way);
+unsigned acme_way_port(enum acme_way way);
+
+struct acme_challenge {
+	char url[ACME_URL_MAX];	    /* "": it is not offered */
+	char token[ACME_TOKEN_MAX]; /* base64url only [RFC 8555 8.3] */
+	enum acme_status status;
+};
+
 struct acme_authorization {
 	enum acme_status status;
 	char name[ACME_NAME_MAX];
-	/* The challenge over HTTP; url "": it is not offered. */
-	char url[ACME_URL_MAX];
-	char token[ACME_TOKEN_MAX]; /* base64url only [RFC 8555 8.3] */
-	enum acme_status challenge;
-	struct acme_problem problem; /* of the challenge */
+	struct acme_challenge challenge[ACME_WAYS];
+	struct acme_problem problem; /* of the one that was tried */
 };
 
 int acme_authorization_read(struct sv json, struct acme_authorization *out,

@@ -60,6 +60,83 @@ acme_request_der(const struct acme_key *key, const char *const *name, size_t n,
 	GENERAL_NAMES_free(names);
 }
 
+/* ---- proofs ---- */
+
+/* id-pe-acmeIdentifier: 1.3.6.1.5.5.7.1.31 */
+#define ACME_IDENTIFIER "1.3.6.1.5.5.7.1.31"
+#define PROOF_BEFORE_S	86400
+#define PROOF_S		(7 * 86400)
+
+/* The hash as an OCTET STRING in the extension's own one. */
+static bool
+add_identifier(X509 *x, struct sv authorization)
+{
+	unsigned char der[2 + 32] = {V_ASN1_OCTET_STRING, 32};
+	ASN1_OBJECT *id = OBJ_txt2obj(ACME_IDENTIFIER, 1);
+	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *e = NULL;
+	bool good;
+
+	good = id != NULL && value != NULL &&
+	       EVP_Digest(authorization.p, authorization.n, der + 2, NULL,
+		   EVP_sha256(), NULL) == 1 &&
+	       ASN1_OCTET_STRING_set(value, der, (int)sizeof der) == 1 &&
+	       (e = X509_EXTENSION_create_by_OBJ(NULL, id, 1, value)) != NULL &&
+	       X509_add_ext(x, e, -1) == 1;
+	X509_EXTENSION_free(e);
+	ASN1_OCTET_STRING_free(value);
+	ASN1_OBJECT_free(id);
+	return good;
+}
+
+static bool
+print_certificate(X509 *x, struct buf *out)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *p = NULL;
+	long n;
+	bool good = bio != NULL && PEM_write_bio_X509(bio, x) == 1;
+
+	n = good ? BIO_get_mem_data(bio, &p) : 0;
+	if (n > 0)
+		buf_add(out, p, (size_t)n);
+	BIO_free(bio);
+	return n > 0;
+}
+
+int
+acme_proof(const char *name, struct sv authorization, int64_t now,
+    struct buf *cert_out, struct buf *key_out, struct err *err)
+{
+	struct acme_key *key = acme_key_new();
+	GENERAL_NAMES *names = names_of(&name, 1);
+	X509 *x = X509_new();
+	bool good;
+
+	/* The subject stays empty: names may be longer than it may be. */
+	good = x != NULL && X509_set_version(x, 2) == 1 &&
+	       ASN1_INTEGER_set_uint64(
+		   X509_get_serialNumber(x), (uint64_t)now) == 1 &&
+	       ASN1_TIME_set(X509_getm_notBefore(x), now - PROOF_BEFORE_S) !=
+		   NULL &&
+	       ASN1_TIME_set(X509_getm_notAfter(x), now + PROOF_S) != NULL &&
+	       X509_set_pubkey(x, acme_key_borrow(key)) == 1 &&
+	       X509_add1_ext_i2d(x, NID_subject_alt_name, names, 1,
+		   X509V3_ADD_DEFAULT) == 1 &&
+	       add_identifier(x, authorization) &&
+	       X509_sign(x, acme_key_borrow(key), EVP_sha256()) > 0 &&
+	       print_certificate(x, cert_out);
+	if (good)
+		acme_key_print(key, key_out);
+	X509_free(x);
+	GENERAL_NAMES_free(names);
+	acme_key_free(&key);
+	ERR_clear_error();
+	return good ? RC_OK
+		    : err_set(
+			  err, RC_IO, "no proof of %.100s can be made", name);
+}
+
 /* ---- certificates ---- */
 
 static BIO *

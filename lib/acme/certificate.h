@@ -16,6 +16,15 @@
 void acme_request_der(const struct acme_key *key, const char *const *name,
     size_t n, struct buf *out);
 
+/*
+ * What a server shows in a handshake as the proof of a name [RFC 8737 3]: a
+ * certificate that it has signed itself, for that name alone, with the hash of
+ * the key authorization in its critical acmeIdentifier; and its key, which is
+ * new.  PEM is appended; key_out is to be wiped.  now: seconds since 1970.
+ */
+int acme_proof(const char *name, struct sv authorization, int64_t now,
+    struct buf *cert_out, struct buf *key_out, struct err *err) RC_USE_RESULT;
+
 struct acme_certificate {
 	int64_t not_before, not_after; /* seconds since 1970 */
 	/* As RFC 9773 names it; "": it has no key identifier of its issuer. */

@@ -161,6 +161,20 @@ acme_key_jwk(const struct acme_key *k, struct buf *out)
 }
 
 void
+acme_key_tlsa(const struct acme_key *k, struct buf *out)
+{
+	unsigned char *der = NULL, hash[32];
+	int n = i2d_PUBKEY(acme_key_borrow(k), &der);
+	size_t i;
+
+	must(n > 0 &&
+	     EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) == 1);
+	OPENSSL_free(der);
+	for (i = 0; i < sizeof hash; i++)
+		buf_addf(out, "%02x", hash[i]);
+}
+
+void
 acme_key_thumbprint(const struct acme_key *k, struct buf *out)
 {
 	unsigned char hash[crypto_hash_sha256_BYTES];

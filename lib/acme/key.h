@@ -27,6 +27,9 @@ int acme_base64url_read(struct sv text, struct buf *out) RC_USE_RESULT;
 /* Appends the public key as JSON, in the form of which the thumbprint is made
  * [RFC 7638 3]. */
 void acme_key_jwk(const struct acme_key *k, struct buf *out);
+/* Appends the hash of the public key, as TLSA records of the kind 3 1 1 have it
+ * [RFC 6698 2.1]: 64 hexadecimal digits. */
+void acme_key_tlsa(const struct acme_key *k, struct buf *out);
 /* Appends the thumbprint. */
 void acme_key_thumbprint(const struct acme_key *k, struct buf *out);
 /* Appends what a web server answers for a token [RFC 8555 8.1]. */

@@ -73,6 +73,10 @@ acme_names_drop(struct acme_names *s, const char *name)
 		if (sv_ieq(sv_str(s->name[i]), sv_str(name))) {
 			memmove(s->name[i], s->name[i + 1],
 			    (s->n - i - 1) * sizeof s->name[0]);
+			memmove(&s->way[i], &s->way[i + 1],
+			    (s->n - i - 1) * sizeof s->way[0]);
+			memmove(&s->tried[i], &s->tried[i + 1],
+			    (s->n - i - 1) * sizeof s->tried[0]);
 			s->n--;
 			return;
 		}

@@ -7,6 +7,8 @@
 struct acme_names {
 	char file[ACME_NAME_MAX + 16]; /* of the certificate, without ".pem" */
 	char name[ACME_NAMES_MAX][ACME_NAME_MAX];
+	enum acme_way way[ACME_NAMES_MAX]; /* in which it is proved next */
+	unsigned tried[ACME_NAMES_MAX];	   /* in this attempt, in vain: bits */
 	unsigned n;
 };
 

@@ -46,7 +46,8 @@ struct acme_order {
 	struct acme_order_said said;
 	unsigned at; /* which authorization */
 	struct acme_authorization authorization;
-	struct buf shown; /* the key authorization */
+	enum acme_way way; /* in which it is proved */
+	struct buf shown;  /* the key authorization */
 	struct buf chain;
 	bool without_replaces; /* it was refused */
 	bool account_again;    /* it was unknown, and is made anew */
@@ -69,6 +70,7 @@ acme_order_new(const struct acme_order_opts *opts)
 
 	o->o = *opts;
 	must(opts->nname > 0 && opts->nname <= ACME_NAMES_MAX);
+	must(opts->ways != 0);
 	if (strlen(opts->account_url) < sizeof o->account)
 		sv_copy(
 		    sv_str(opts->account_url), o->account, sizeof o->account);
@@ -138,7 +140,7 @@ fail_with(struct acme_order *o, const struct acme_problem *p, unsigned status,
 	char why[ERR_TEXT_MAX];
 	unsigned i;
 
-	acme_sentence(p, status,
+	acme_sentence(p, status, o->way,
 	    name[0] != '\0'   ? name
 	    : p->nname > 0    ? p->name[0]
 	    : o->o.nname == 1 ? o->o.name[0]
@@ -271,7 +273,7 @@ describe(const struct acme_order *o, struct buf *payload)
 		return o->said.authorization[o->at];
 	case STEP_CHALLENGE:
 		buf_adds(payload, "{}");
-		return o->authorization.url;
+		return o->authorization.challenge[o->way].url;
 	case STEP_FINALIZE:
 		buf_adds(payload, "{\"csr\":\"");
 		acme_base64url(o->o.request, payload);
@@ -445,40 +447,88 @@ next_authorization(struct acme_order *o)
 	go(o, o->at < o->said.nauthorization ? STEP_AUTHORIZATION : STEP_POLL);
 }
 
+/* The name's own way, or another that is offered; false: there is none. */
+static bool
+choose_way(struct acme_order *o)
+{
+	const struct acme_authorization *a = &o->authorization;
+	unsigned offered = 0;
+	int way;
+	size_t i;
+
+	for (way = 0; way < ACME_WAYS; way++)
+		if (a->challenge[way].url[0] != '\0')
+			offered |= o->o.ways & ACME_WAY_BIT(way);
+	for (i = 0; i < o->o.nname; i++)
+		if (strcmp(o->o.name[i], a->name) == 0)
+			o->way = o->o.way[i];
+	/* What has begun goes on. */
+	for (way = 0; way < ACME_WAYS; way++)
+		if ((offered & ACME_WAY_BIT(way)) &&
+		    a->challenge[way].status == ACME_PROCESSING)
+			o->way = (enum acme_way)way;
+	for (way = 0; way < ACME_WAYS && !(offered & ACME_WAY_BIT(o->way));
+	     way++)
+		o->way = (enum acme_way)way;
+	return offered != 0;
+}
+
+/* What no other way would change. */
+static bool
+is_of_name(const struct acme_problem *p)
+{
+	static const char *const type[] = {"dns", "caa", "rejectedIdentifier",
+	    "unsupportedIdentifier", "rateLimited"};
+	size_t i;
+
+	for (i = 0; i < sizeof type / sizeof type[0]; i++)
+		if (strcmp(p->type, type[i]) == 0)
+			return true;
+	return false;
+}
+
 static void
 on_authorization(
     struct acme_order *o, const struct acme_response *r, int64_t now)
 {
 	struct acme_authorization *a = &o->authorization;
+	struct acme_challenge *c;
 	struct err err;
 
 	if (acme_authorization_read(r->body, a, &err) != RC_OK) {
 		fail(o, "the certificate authority is not understood: %s",
 		    err.text);
-	} else if (a->status == ACME_VALID) {
+		return;
+	}
+	if (a->status == ACME_VALID) {
 		next_authorization(o);
-	} else if (a->status == ACME_INVALID || a->challenge == ACME_INVALID) {
-		if (a->status != ACME_INVALID && a->url[0] == '\0') {
-			blame(o, a->name);
-			fail(o,
-			    "the certificate authority does not offer to "
-			    "check %s over HTTP",
-			    a->name);
-		} else {
-			fail_with(o, &a->problem, 0, a->name);
-		}
-	} else if (a->url[0] == '\0') {
+		return;
+	}
+	if (!o->asked && !choose_way(o) && a->status != ACME_INVALID) {
 		blame(o, a->name);
 		fail(o,
-		    "the certificate authority does not offer to check %s over "
-		    "HTTP",
-		    a->name);
-	} else if (o->asked || a->challenge != ACME_PENDING) {
+		    "the certificate authority does not offer to check %s in a "
+		    "way that is set up here (%s%s)",
+		    a->name,
+		    o->o.ways & ACME_WAY_BIT(ACME_BY_HTTP) ? "listen.http" : "",
+		    o->o.ways == ACME_WAY_BIT(ACME_BY_HTTP)  ? ""
+		    : o->o.ways == ACME_WAY_BIT(ACME_BY_TLS) ? "listen.https"
+							     : ", "
+							       "listen.https");
+		return;
+	}
+	c = &a->challenge[o->way];
+	if (a->status == ACME_INVALID || c->status == ACME_INVALID ||
+	    c->url[0] == '\0') {
+		o->failure.of_proof = !is_of_name(&a->problem);
+		o->failure.way = o->way;
+		fail_with(o, &a->problem, 0, a->name);
+	} else if (o->asked || c->status != ACME_PENDING) {
 		poll_again(o, STEP_AUTHORIZATION, r->retry_after, now);
 	} else {
 		buf_reset(&o->shown);
 		acme_key_authorization(
-		    o->o.account, sv_str(a->token), &o->shown);
+		    o->o.account, sv_str(c->token), &o->shown);
 		go(o, STEP_SHOW);
 	}
 }
@@ -596,6 +646,8 @@ on_refused(struct acme_order *o, const struct acme_response *r, int64_t now)
 		    r->status);
 		return;
 	}
+	o->failure.limited =
+	    r->status == 429 || strcmp(p.type, "rateLimited") == 0;
 	/* What they cannot do now is not the fault of a name. */
 	if ((o->step == STEP_CHALLENGE || o->step == STEP_AUTHORIZATION) &&
 	    r->status < 500 && r->status != 429 &&
@@ -652,8 +704,9 @@ acme_order_lost(struct acme_order *o, const char *why)
 void
 acme_order_shown(const struct acme_order *o, struct acme_shown *out)
 {
+	out->way = o->way;
 	out->name = o->authorization.name;
-	out->token = o->authorization.token;
+	out->token = o->authorization.challenge[o->way].token;
 	out->text = o->shown.p;
 }
 

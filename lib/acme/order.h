@@ -7,7 +7,7 @@
  *           switch (acme_order_next(o)) {
  *           case ACME_SEND:     send o's request, acme_order_answer() or
  *                               acme_order_lost()
- *           case ACME_PRESENT:  show token and text, acme_order_presented()
+ *           case ACME_PRESENT:  show the proof, acme_order_presented()
  *           case ACME_WAIT:     wait so long, acme_order_waited()
  *           case ACME_FINISHED: take the chain
  *           case ACME_FAILED:   see the failure
@@ -45,8 +45,10 @@ struct acme_order_opts {
 	const char *email;	 /* NULL: none */
 	const char *external_id; /* NULL: none */
 	struct sv external_secret;
-	const char *const *name; /* in lower case */
+	const char *const *name;  /* in lower case */
+	const enum acme_way *way; /* of each name, if it is offered */
 	size_t nname;
+	unsigned ways;	      /* that can be shown at all: ACME_WAY_BIT */
 	struct sv request;    /* in DER */
 	const char *replaces; /* an id [RFC 9773 5]; "": nothing */
 };
@@ -85,9 +87,11 @@ void acme_order_answer(
 /* There was no answer; why is a sentence. */
 void acme_order_lost(struct acme_order *o, const char *why);
 
-/* For ACME_PRESENT: what port 80 of `name` shows at
- * /.well-known/acme-challenge/TOKEN, until the next one or the end. */
+/* For ACME_PRESENT: until the next one or the end port 80 of `name` shows the
+ * text at /.well-known/acme-challenge/TOKEN; or port 443 a certificate for it
+ * (acme_proof). */
 struct acme_shown {
+	enum acme_way way;
 	const char *name, *token, *text;
 };
 void acme_order_shown(const struct acme_order *o, struct acme_shown *out);
@@ -110,6 +114,10 @@ struct acme_failure {
 	char name[ACME_NAMES_MAX][ACME_NAME_MAX];
 	unsigned nname;
 	bool of_network; /* nothing was refused: no answer came */
+	bool limited;	 /* they want fewer requests */
+	/* The names were not proved in this way; in another they may be. */
+	bool of_proof;
+	enum acme_way way;
 };
 const struct acme_failure *acme_order_failure(const struct acme_order *o);
 

@@ -1,8 +1,11 @@
 #include "acme/renew.h"
 
-#define HOUR  3600
-#define DAY   86400
-#define SHORT (10 * DAY) /* the time of a short-lived certificate */
+#include <stdio.h>
+
+#define HOUR	      3600
+#define DAY	      86400
+#define AFTER_FAILURE 300	 /* also for the owner */
+#define SHORT	      (10 * DAY) /* the time of a short-lived certificate */
 
 /* An authority that says a year means something else. */
 #define NOT_SOONER_MAX (7 * DAY)
@@ -87,18 +90,67 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* An authority has said so. */
+static int64_t
+stop_of(const struct acme_life *l)
+{
+	if (l->failed > 0 && l->not_sooner > l->failed + NOT_SOONER_MAX)
+		return l->failed + NOT_SOONER_MAX;
+	return l->not_sooner;
+}
+
 int64_t
 acme_renew_at(const struct acme_life *l)
 {
-	int64_t at = later(acme_renew_ideal(l), floor_of(l)), stop;
+	int64_t at = later(acme_renew_ideal(l), floor_of(l));
 
 	if (l->failures > 0)
 		at = later(at,
 		    l->failed + acme_renew_back_off(l->failures, l->chance));
-	stop = l->not_sooner;
-	if (l->failed > 0 && stop > l->failed + NOT_SOONER_MAX)
-		stop = l->failed + NOT_SOONER_MAX;
-	return later(at, stop);
+	return later(at, stop_of(l));
+}
+
+int64_t
+acme_renew_soonest(const struct acme_life *l)
+{
+	int64_t at = later(floor_of(l), stop_of(l));
+
+	return l->failures > 0 ? later(at, l->failed + AFTER_FAILURE) : at;
+}
+
+static const char *
+why_ideal(const struct acme_life *l)
+{
+	if (l->not_after == 0)
+		return "there is none yet";
+	if (l->lacks_names)
+		return "it lacks a name";
+	if (has_window(l))
+		return "the authority asks for it then";
+	return l->not_after - l->not_before < SHORT
+		   ? "half of its time is over then"
+		   : "two thirds of its time are over then";
+}
+
+void
+acme_renew_why(const struct acme_life *l, char out[ACME_REASON_MAX])
+{
+	int64_t at = acme_renew_at(l), ideal = acme_renew_ideal(l);
+	const char *why = why_ideal(l);
+
+	if (at <= ideal)
+		(void)snprintf(out, ACME_REASON_MAX, "%s", why);
+	else if (at == stop_of(l))
+		(void)snprintf(out, ACME_REASON_MAX,
+		    "%s; the authority wants no request before", why);
+	else if (l->failures > 0 && at > floor_of(l))
+		(void)snprintf(out, ACME_REASON_MAX,
+		    "%s; %u attempt%s failed, and there is a pause between "
+		    "them",
+		    why, l->failures, l->failures == 1 ? " has" : "s have");
+	else
+		(void)snprintf(out, ACME_REASON_MAX,
+		    "%s; there is a pause after the last one", why);
 }
 
 unsigned

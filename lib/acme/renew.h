@@ -31,6 +31,12 @@ struct acme_life {
 int64_t acme_renew_at(const struct acme_life *l);
 /* The same without what comes between: when it would be right. */
 int64_t acme_renew_ideal(const struct acme_life *l);
+/* From when on the owner may have one: what is between two certificates, what
+ * the authority has said, and a little after a failure. */
+int64_t acme_renew_soonest(const struct acme_life *l);
+/* Why it is then, in words. */
+#define ACME_REASON_MAX 200
+void acme_renew_why(const struct acme_life *l, char out[ACME_REASON_MAX]);
 /* Seconds to wait after so many failures in a row. */
 int64_t acme_renew_back_off(unsigned failures, uint32_t chance);
 /* How far has trouble come?  Of what was left at the first failure half is

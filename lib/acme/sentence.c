@@ -4,20 +4,23 @@
 
 #include "base/buf.h"
 
-/* By the type of the problem [RFC 8555 6.7]; %s is the name. */
+/* By the type of the problem [RFC 8555 6.7]; %s is the name, %p the port. */
 static const struct known {
 	const char *type, *text;
 } known[] = {
     {"connection", "the certificate authority cannot reach this server under "
-		   "the name %s: port 80 must be open to the Internet, also "
+		   "the name %s: port %p must be open to the Internet, also "
 		   "over IPv6 if the name has an AAAA record"},
     {"dns", "the certificate authority finds no address of %s in the DNS"},
     {"caa", "a CAA record in the DNS of %s allows other certificate "
 	    "authorities only"},
     {"unauthorized", "the certificate authority got a wrong answer from port "
-		     "80 of %s: the name leads to another server"},
+		     "%p of %s: the name leads to another server"},
     {"incorrectResponse", "the certificate authority got a wrong answer from "
-			  "port 80 of %s: the name leads to another server"},
+			  "port %p of %s: the name leads to another server"},
+    {"tls", "the certificate authority does not get on with TLS at port %p of "
+	    "%s: the name leads to another server, or something between ends "
+	    "TLS"},
     {"rateLimited", "the certificate authority wants fewer requests"},
     {"rejectedIdentifier", "the certificate authority gives no certificate "
 			   "for %s"},
@@ -49,30 +52,33 @@ text_of(const char *type)
 	return NULL;
 }
 
-/* Puts the name where %s is. */
+/* Puts the name where %s is, and the port where %p is. */
 static void
-fill_in(const char *text, const char *name, struct buf *out)
+fill_in(const char *text, const char *name, enum acme_way way, struct buf *out)
 {
-	struct sv s = sv_str(text);
-	size_t at = sv_find(s, SV("%s"));
-
-	buf_addsv(out, sv_first(s, at));
-	if (at < s.n) {
-		buf_adds(out, name[0] != '\0' ? name : "the name");
-		buf_addsv(out, sv_skip(s, at + 2));
+	for (; *text != '\0'; text++) {
+		if (text[0] != '%') {
+			buf_addc(out, *text);
+			continue;
+		}
+		text++;
+		if (*text == 'p')
+			buf_addf(out, "%u", acme_way_port(way));
+		else
+			buf_adds(out, name[0] != '\0' ? name : "the name");
 	}
 }
 
 void
-acme_sentence(const struct acme_problem *p, unsigned status, const char *name,
-    char out[ERR_TEXT_MAX])
+acme_sentence(const struct acme_problem *p, unsigned status, enum acme_way way,
+    const char *name, char out[ERR_TEXT_MAX])
 {
 	const char *text = text_of(p->type);
 	struct buf b;
 
 	buf_init(&b, 4096);
 	if (text != NULL)
-		fill_in(text, name, &b);
+		fill_in(text, name, way, &b);
 	else if (name[0] != '\0')
 		buf_addf(&b, "the certificate authority refuses %s", name);
 	else

@@ -4,8 +4,9 @@
 
 #include "acme/answer.h"
 
-/* name: what it is about; "": nothing in particular.  status: of HTTP. */
+/* name: what it is about; "": nothing in particular.  status: of HTTP; way: in
+ * which the name was to be proved. */
 void acme_sentence(const struct acme_problem *p, unsigned status,
-    const char *name, char out[ERR_TEXT_MAX]);
+    enum acme_way way, const char *name, char out[ERR_TEXT_MAX]);
 
 #endif

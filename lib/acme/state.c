@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-#define RECORDS_MAX 1000
+#define RECORDS_MAX 10000
 #define VERSION	    1
 #define HOUR	    3600
 #define BAD_MOST_S  (7 * 24 * HOUR)
@@ -46,7 +46,7 @@ bool
 acme_record_resume(struct acme_record *r, int64_t now)
 {
 	int64_t *const times[] = {&r->begun, &r->first_failed, &r->life.failed,
-	    &r->life.issued, &r->life.window_seen};
+	    &r->life.issued, &r->life.window_seen, &r->next_key};
 	size_t i;
 
 	for (i = 0; i < sizeof times / sizeof times[0]; i++)
@@ -204,6 +204,12 @@ read_record(const json_t *o, struct acme_record *r)
 	r->cuts = (unsigned)get_number(o, "cuts", 100000);
 	r->first_failed = get_number(o, "first_failed", TIME_MAX_S);
 	r->told = (unsigned)get_number(o, "told", 3);
+	r->way = (enum acme_way)get_number(o, "way", ACME_WAYS - 1);
+	r->failed_ways =
+	    (unsigned)get_number(o, "failed_ways", (1 << ACME_WAYS) - 1);
+	r->next = get_number(o, "next", TIME_MAX_S);
+	r->next_key = get_number(o, "next_key", TIME_MAX_S);
+	GET_STRING(o, "reason", r->reason);
 	GET_STRING(o, "window_id", r->window_id);
 	GET_STRING(o, "asked_id", r->asked_id);
 	GET_STRING(o, "explanation", r->explanation);
@@ -292,6 +298,11 @@ print_record(const struct acme_record *r)
 	put_number(o, "cuts", r->cuts);
 	put_number(o, "first_failed", r->first_failed);
 	put_number(o, "told", r->told);
+	put_number(o, "way", r->way);
+	put_number(o, "failed_ways", r->failed_ways);
+	put_number(o, "next", r->next);
+	put_number(o, "next_key", r->next_key);
+	put_string(o, "reason", r->reason);
 	put_string(o, "window_id", r->window_id);
 	put_string(o, "asked_id", r->asked_id);
 	put_string(o, "explanation", r->explanation);

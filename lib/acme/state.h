@@ -10,7 +10,7 @@
 #include "acme/names.h"
 #include "acme/renew.h"
 
-#define ACME_STATE_MAX (1 << 20)
+#define ACME_STATE_MAX (16 << 20)
 
 /* A name that did not work: it is left out until then. */
 struct acme_bad_name {
@@ -32,7 +32,13 @@ struct acme_record {
 	unsigned cuts; /* attempts in a row that had no end */
 	int64_t first_failed;
 	char why[ERR_TEXT_MAX]; /* the last failure; "": it was none */
-	unsigned told;		/* the urgency that the admin has a letter of */
+	/* What was decided last: when, and why then. */
+	int64_t next;
+	char reason[ACME_REASON_MAX];
+	int64_t next_key;     /* since when FILE.next.tlsa has what it has */
+	unsigned told;	      /* the urgency that the admin has a letter of */
+	enum acme_way way;    /* that comes first: it worked, or is next */
+	unsigned failed_ways; /* since it worked last: bits */
 	struct acme_bad_name bad[ACME_NAMES_MAX];
 	unsigned nbad;
 };

@@ -11,13 +11,11 @@
 #include "base/io.h"
 #include "base/log.h"
 
-#define HOUR	  3600
-#define DAY	  86400
-#define SOON	  60
-#define STUCK	  600
-#define TEXT_MAX  4096
-#define FILE_MAX  (256 << 10)
-#define DROPS_MAX 5
+#define HOUR	 3600
+#define DAY	 86400
+#define SOON	 60
+#define STUCK	 600
+#define TEXT_MAX 4096
 /* An older clock has not been set yet: 2026-01-01. */
 #define CLOCK_MIN_S 1767225600
 
@@ -28,6 +26,7 @@ void
 acme_work_result_init(struct acme_work_result *r)
 {
 	memset(r, 0, sizeof *r);
+	r->rc = RC_MORE;
 	buf_init(&r->text, TEXT_MAX - 1);
 	buf_init(&r->trouble, TEXT_MAX - 1);
 }
@@ -56,8 +55,8 @@ say(struct buf *out, const char *fmt, ...)
 	}
 }
 
-static void
-print_day(int64_t s, char out[32])
+void
+acme_print_day(int64_t s, char out[32])
 {
 	struct clk_tm t;
 
@@ -112,8 +111,8 @@ cannot(struct acme_run *w, const char *why)
 }
 
 /* False: cannot() was called. */
-static bool
-write_file(struct acme_run *w, const char *name, struct sv content)
+bool
+acme_write_file(struct acme_run *w, const char *name, struct sv content)
 {
 	struct err err;
 
@@ -123,16 +122,19 @@ write_file(struct acme_run *w, const char *name, struct sv content)
 	return false;
 }
 
-static bool
-save_state(struct acme_run *w)
+bool
+acme_save_state(struct acme_run *w)
 {
 	struct buf text;
 	bool good = true;
 
 	buf_init(&text, ACME_STATE_MAX);
 	acme_state_print(&w->state, &text);
-	if (!sv_eq(buf_sv(&text), buf_sv(&w->saved))) {
-		good = write_file(w, STATE_FILE, buf_sv(&text));
+	if (!buf_ok(&text)) {
+		cannot(w, STATE_FILE " would be too large");
+		good = false;
+	} else if (!sv_eq(buf_sv(&text), buf_sv(&w->saved))) {
+		good = acme_write_file(w, STATE_FILE, buf_sv(&text));
 		if (good)
 			buf_set(&w->saved, buf_sv(&text));
 	}
@@ -182,8 +184,8 @@ load_state(struct acme_run *w)
 
 /* The key in a file, or a new one, which is written first: what has never been
  * on the disk has never been used.  NULL: it cannot be had now. */
-static struct acme_key *
-key_of(struct acme_run *w, const char *file, bool *fresh)
+struct acme_key *
+acme_key_of(struct acme_run *w, const char *file, bool *fresh)
 {
 	struct acme_key *k = NULL;
 	struct err err = {.text = ""};
@@ -204,7 +206,7 @@ key_of(struct acme_run *w, const char *file, bool *fresh)
 		buf_wipe(&pem);
 		acme_key_print(k, &pem);
 		*fresh = true;
-		if (!write_file(w, file, buf_sv(&pem)))
+		if (!acme_write_file(w, file, buf_sv(&pem)))
 			acme_key_free(&k);
 	}
 	buf_wipe(&pem);
@@ -213,8 +215,9 @@ key_of(struct acme_run *w, const char *file, bool *fresh)
 
 /* ---- one certificate as it is ---- */
 
-static void
-path_of(const struct acme_set *s, const char *end, char out[ACME_NAME_MAX + 32])
+void
+acme_path_of(
+    const struct acme_set *s, const char *end, char out[ACME_NAME_MAX + 32])
 {
 	(void)snprintf(out, ACME_NAME_MAX + 32, "%s%s", s->wanted.file, end);
 }
@@ -227,7 +230,7 @@ load_certificate(struct acme_run *w, struct acme_set *s)
 	struct err err = {.text = ""};
 	int r;
 
-	path_of(s, ".pem", path);
+	acme_path_of(s, ".pem", path);
 	r = io_read_file(path, &s->pem, &err);
 	if (r == RC_NOTFOUND)
 		return;
@@ -252,15 +255,15 @@ load_certificate(struct acme_run *w, struct acme_set *s)
 	}
 }
 
-static bool
-is_good(const struct acme_run *w, const struct acme_set *s)
+bool
+acme_is_good(const struct acme_run *w, const struct acme_set *s)
 {
 	return s->has && s->certificate.not_after > acme_now(w);
 }
 
 /* What the certificate says, beside what is remembered. */
-static struct acme_life
-life_of(const struct acme_set *s)
+struct acme_life
+acme_life_of(const struct acme_set *s)
 {
 	struct acme_life l = s->r->life;
 	unsigned i;
@@ -307,6 +310,7 @@ is_reachable(struct acme_run *w, struct acme_set *s, const char *name)
 	return true;
 }
 
+/* The owner's wish is a reason to try those once more that did not work. */
 static void
 choose_names(struct acme_run *w, struct acme_set *s)
 {
@@ -318,14 +322,14 @@ choose_names(struct acme_run *w, struct acme_set *s)
 				acme_names_drop(&s->wanted, s->wanted.name[i]);
 	s->names = s->wanted;
 	for (i = s->names.n; i-- > 0;)
-		if (acme_record_bad(s->r, s->names.name[i], acme_now(w)) !=
-		    NULL)
+		if (!s->wished && acme_record_bad(s->r, s->names.name[i],
+				      acme_now(w)) != NULL)
 			acme_names_drop(&s->names, s->names.name[i]);
 }
 
 /* Would the new certificate lack what the one in use has? */
-static bool
-loses_names(const struct acme_set *s)
+bool
+acme_loses_names(const struct acme_set *s)
 {
 	unsigned i;
 
@@ -334,276 +338,6 @@ loses_names(const struct acme_set *s)
 		    acme_certificate_has(&s->certificate, s->wanted.name[i]))
 			return true;
 	return false;
-}
-
-/* ---- talking ---- */
-
-/* Drives one order to its end; false: it failed. */
-static bool
-drive(struct acme_run *w, struct acme_order *o)
-{
-	const struct acme_world *world = &w->o->world;
-	struct acme_shown shown;
-	struct acme_request r;
-	struct acme_response got;
-	struct err err;
-
-	for (;;)
-		switch (acme_order_next(o)) {
-		case ACME_SEND:
-			acme_order_request(o, &r);
-			if (acme_send(w, &r, &got, &err) == RC_OK)
-				acme_order_answer(o, &got, acme_now(w));
-			else
-				acme_order_lost(o, err.text);
-			buf_fini(&r.body);
-			break;
-		case ACME_PRESENT:
-			acme_order_shown(o, &shown);
-			acme_order_presented(o,
-			    world->show(world->arg, &shown, true, &err) == RC_OK
-				? NULL
-				: err.text);
-			break;
-		case ACME_WAIT:
-			if (!world->wait(world->arg, acme_order_wait_s(o))) {
-				w->stop = true;
-				return false;
-			}
-			acme_order_waited(o);
-			break;
-		case ACME_FINISHED:
-			return true;
-		case ACME_FAILED:
-			return false;
-		}
-}
-
-/* ---- a new certificate ---- */
-
-/* Is what came what was asked for?  Then it goes to the disk, with its key. */
-static int
-adopt(struct acme_run *w, struct acme_set *s, struct sv chain,
-    const struct acme_key *key, struct err *err)
-{
-	struct acme_certificate c;
-	char path[ACME_NAME_MAX + 32];
-	struct buf pem;
-	unsigned i;
-	int r;
-
-	buf_init(&pem, FILE_MAX);
-	r = acme_chain_clean(chain, &pem, err);
-	if (r == RC_OK)
-		r = acme_certificate_read(buf_sv(&pem), &c, err);
-	if (r == RC_OK && !acme_certificate_is_of(buf_sv(&pem), key))
-		r = err_set(err, RC_SYNTAX, "it is of another key");
-	for (i = 0; r == RC_OK && i < s->names.n; i++)
-		if (!acme_certificate_has(&c, s->names.name[i]))
-			r = err_set(err, RC_SYNTAX, "it does not name %.100s",
-			    s->names.name[i]);
-	if (r == RC_OK &&
-	    (c.not_after <= acme_now(w) || c.not_before > acme_now(w) + DAY))
-		r = err_set(
-		    err, RC_SYNTAX, "it is not good now: is the clock right?");
-	if (r == RC_OK) {
-		acme_key_print(key, &pem);
-		path_of(s, ".pem", path);
-		r = io_replace_file(path, buf_sv(&pem), 0600, err);
-	}
-	if (r == RC_OK) {
-		path_of(s, ".next.pem", path);
-		(void)unlink(path);
-		s->has = true;
-		s->certificate = c;
-		buf_set(&s->pem, buf_sv(&pem));
-	}
-	buf_wipe(&pem);
-	return r;
-}
-
-/* The one in use, so that what was published of it stays right (TLSA), unless
- * the owner wants a new one each time. */
-static struct acme_key *
-key_for(struct acme_run *w, struct acme_set *s)
-{
-	char path[ACME_NAME_MAX + 32];
-	struct acme_key *key = NULL;
-	struct buf next;
-	struct err err;
-	bool fresh, waits;
-
-	path_of(s, ".next.pem", path);
-	buf_init(&next, FILE_MAX);
-	waits = io_read_file(path, &next, &err) != RC_NOTFOUND;
-	buf_wipe(&next);
-	if (s->has && !w->o->new_key && !waits &&
-	    acme_key_read(buf_sv(&s->pem), &key, &err) == RC_OK)
-		return key;
-	return key_of(w, path, &fresh);
-}
-
-static void
-note_success(struct acme_run *w, struct acme_set *s)
-{
-	struct acme_record *r = s->r;
-	char until[32];
-	unsigned i;
-
-	r->life.issued = acme_now(w);
-	r->life.failures = r->cuts = 0;
-	r->life.failed = r->life.not_sooner = r->first_failed = 0;
-	r->life.window_start = r->life.window_end = r->life.window_seen = 0;
-	r->window_id[0] = r->explanation[0] = r->why[0] = '\0';
-	r->ask_window = 0;
-	r->told = 0;
-	for (i = 0; i < s->names.n; i++)
-		acme_record_clear(r, s->names.name[i]);
-	print_day(s->certificate.not_after, until);
-	mlog(LOG_INFO, "acme.issued", "certificate=%s names=%u until=\"%s\"",
-	    s->wanted.file, s->names.n, until);
-}
-
-static void
-note_failure(
-    struct acme_run *w, struct acme_set *s, const char *why, int64_t wait_s)
-{
-	struct acme_record *r = s->r;
-	char q[LOG_Q_MAX];
-
-	r->cuts = 0;
-	r->life.failures++;
-	r->life.failed = acme_now(w);
-	if (r->first_failed == 0)
-		r->first_failed = acme_now(w);
-	r->life.not_sooner = wait_s > 0 ? acme_now(w) + wait_s : 0;
-	sv_copy(
-	    sv_first(sv_str(why), sizeof r->why - 1), r->why, sizeof r->why);
-	mlog(LOG_WARN, "acme.fail", "certificate=%s failures=%u text=%s",
-	    s->wanted.file, r->life.failures, log_q(q, sv_str(why)));
-}
-
-/* One order; what it blamed in *f. */
-static bool
-order_once(struct acme_run *w, struct acme_set *s, struct acme_failure *f)
-{
-	const char *name[ACME_NAMES_MAX];
-	struct acme_key *key;
-	struct acme_order_opts opts = {.account = w->account,
-	    .directory = w->o->directory,
-	    .account_url = w->state.account,
-	    .email = w->o->email,
-	    .external_id = w->o->external_id,
-	    .external_secret = w->o->external_secret,
-	    .name = name,
-	    .nname = s->names.n,
-	    .replaces = s->has ? s->certificate.id : ""};
-	const struct acme_shown all = {.token = "", .name = "", .text = ""};
-	struct err err = {.text = ""};
-	struct acme_order *o;
-	struct buf der;
-	unsigned i;
-	bool good;
-
-	*f = (struct acme_failure){.wait_s = -1};
-	key = key_for(w, s);
-	if (key == NULL)
-		return false;
-	for (i = 0; i < s->names.n; i++)
-		name[i] = s->names.name[i];
-	buf_init(&der, 65536);
-	acme_request_der(key, name, s->names.n, &der);
-	opts.request = buf_sv(&der);
-	o = acme_order_new(&opts);
-	good = drive(w, o);
-	(void)w->o->world.show(w->o->world.arg, &all, false, &err);
-	if (!w->stop)
-		sv_copy(sv_str(acme_order_account(o)), w->state.account,
-		    sizeof w->state.account);
-	*f = *acme_order_failure(o);
-	if (good && adopt(w, s, acme_order_chain(o), key, &err) != RC_OK) {
-		(void)snprintf(f->why, sizeof f->why,
-		    "the certificate that came cannot be used: %.200s",
-		    err.text);
-		good = false;
-	}
-	acme_order_free(&o);
-	buf_fini(&der);
-	acme_key_free(&key);
-	return good;
-}
-
-/* Leaves out the names that were to blame; false: then there is nothing left,
- * or it was not about names. */
-static bool
-drop_blamed(
-    struct acme_run *w, struct acme_set *s, const struct acme_failure *f)
-{
-	unsigned i;
-
-	if (f->nname == 0 || s->wanted.n == 1)
-		return false;
-	for (i = 0; i < f->nname; i++) {
-		acme_record_blame(s->r, f->name[i], f->why, acme_now(w));
-		acme_names_drop(&s->names, f->name[i]);
-		mlog(LOG_WARN, "acme.name", "name=%s text=\"it is left out\"",
-		    f->name[i]);
-	}
-	return s->names.n > 0;
-}
-
-/* Is there something to gain without them? */
-static bool
-is_worth_it(struct acme_run *w, struct acme_set *s)
-{
-	struct acme_life l = life_of(s);
-	int64_t t = acme_now(w);
-
-	if (loses_names(s) && is_good(w, s) &&
-	    acme_renew_urgency(
-		s->r->first_failed, s->certificate.not_after, t) == 0)
-		return false;
-	l.failures = 0;
-	return acme_renew_at(&l) <= t;
-}
-
-static void
-order(struct acme_run *w, struct acme_set *s)
-{
-	struct acme_failure f;
-	unsigned drops;
-
-	for (drops = 0; drops < DROPS_MAX; drops++) {
-		s->r->begun = acme_now(w);
-		if (!save_state(w)) {
-			s->r->begun = 0;
-			return;
-		}
-		if (order_once(w, s, &f)) {
-			s->r->begun = 0;
-			note_success(w, s);
-			(void)save_state(w);
-			w->o->world.have(w->o->world.arg, s->wanted.file,
-			    buf_sv(&s->pem), true);
-			return;
-		}
-		s->r->begun = 0;
-		/* The owner has ended it, or it has not begun. */
-		if (w->stop || w->stuck) {
-			(void)save_state(w);
-			return;
-		}
-		/* Who says when has not said now. */
-		if (!drop_blamed(w, s, &f) || f.wait_s > 0 ||
-		    !is_worth_it(w, s))
-			break;
-	}
-	/* Without the names that do not work all is well. */
-	if (s->names.n > 0 && f.nname > 0 && s->wanted.n > 1 &&
-	    !loses_names(s) && is_good(w, s))
-		return;
-	note_failure(w, s, f.why, f.wait_s);
-	(void)save_state(w);
 }
 
 /* ---- what is said ---- */
@@ -617,7 +351,7 @@ say_names(struct acme_run *w, const struct acme_set *s)
 	for (i = 0; i < s->r->nbad; i++)
 		for (j = 0; j < s->wanted.n; j++)
 			if (strcmp(s->wanted.name[j], s->r->bad[i].name) == 0) {
-				print_day(s->r->bad[i].until, when);
+				acme_print_day(s->r->bad[i].until, when);
 				say(&w->out->trouble,
 				    "%s is in no certificate: %s; it is tried "
 				    "again on %s",
@@ -633,12 +367,15 @@ say_certificate(struct acme_run *w, struct acme_set *s, int64_t at)
 	char until[32], when[32];
 	unsigned i;
 
-	print_day(at, when);
+	acme_print_day(at, when);
 	if (s->has) {
-		print_day(s->certificate.not_after, until);
-		say(&w->out->text, "%s%s: good until %s, renewal from %s on",
+		acme_print_day(s->certificate.not_after, until);
+		say(&w->out->text, "%s%s: good until %s, renewal from %s on%s",
 		    s->certificate.nname > 0 ? s->certificate.name[0] : name,
-		    s->certificate.nname > 1 ? " and others" : "", until, when);
+		    s->certificate.nname > 1 ? " and others" : "", until, when,
+		    s->r->way == ACME_BY_TLS
+			? "; proved over port 443, since port 80 does not do"
+			: "");
 	} else if (s->wanted.n > 0) {
 		say(&w->out->text, "%s: there is none yet", name);
 	}
@@ -647,8 +384,8 @@ say_certificate(struct acme_run *w, struct acme_set *s, int64_t at)
 		    "%s: %s certificate%s%s: %s; the next "
 		    "attempt is on %s",
 		    name, s->has ? "no renewal of its" : "no",
-		    s->has ? is_good(w, s) ? ", which is good until "
-					   : ", which has expired on "
+		    s->has ? acme_is_good(w, s) ? ", which is good until "
+						: ", which has expired on "
 			   : "",
 		    s->has ? until : "", s->r->why, when);
 		i = acme_renew_urgency(s->r->first_failed,
@@ -673,7 +410,7 @@ look_at_services(struct acme_run *w, struct acme_set *s, bool fresh)
 {
 	struct buf lines;
 
-	if (w->o->world.look == NULL || !is_good(w, s) || w->stop)
+	if (w->o->world.look == NULL || !acme_is_good(w, s) || w->stop)
 		return;
 	buf_init(&lines, TEXT_MAX);
 	w->o->world.look(w->o->world.arg, buf_sv(&s->pem), fresh, &lines);
@@ -682,12 +419,112 @@ look_at_services(struct acme_run *w, struct acme_set *s, bool fresh)
 	buf_fini(&lines);
 }
 
+/* ---- the owner's wish ---- */
+
+static void __attribute__((format(printf, 3, 4)))
+answer(struct acme_run *w, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	w->out->rc = rc;
+	va_start(ap, fmt);
+	(void)vsnprintf(w->out->answer, sizeof w->out->answer, fmt, ap);
+	va_end(ap);
+}
+
+/* Is it for that certificate? */
+static bool
+is_wished(const struct acme_run *w, const struct acme_names *names)
+{
+	struct sv wish = sv_str(w->o->renew != NULL ? w->o->renew : "");
+	struct sv file = sv_str(names->file);
+
+	return wish.n > 0 &&
+	       (acme_names_has(names, wish.p) || sv_ieq(wish, file) ||
+		   (sv_starts(file, SV("domain.")) &&
+		       sv_ieq(wish, sv_skip(file, 7))));
+}
+
+/* False: not now, and it is said why. */
+static bool
+may_be_renewed(
+    struct acme_run *w, const struct acme_set *s, const struct acme_life *l)
+{
+	int64_t soonest = acme_renew_soonest(l);
+	char when[32];
+
+	acme_print_day(soonest, when);
+	if (s->names.n == 0) {
+		answer(w, RC_NOTFOUND,
+		    "none of its names has an address in the DNS");
+		return false;
+	}
+	if (soonest <= acme_now(w) && !w->limited)
+		return true;
+	if (soonest <= acme_now(w)) {
+		answer(w, RC_TEMP, "the authority wants fewer requests");
+		return false;
+	}
+	answer(w, RC_TEMP, "not before %s: %s", when,
+	    soonest == l->not_sooner ? "the authority wants no request sooner"
+	    : l->failures > 0	     ? "the last attempt has just failed"
+				     : "the last one has just come, and "
+				       "authorities limit how many they give");
+	return false;
+}
+
+static void
+answer_outcome(struct acme_run *w, const struct acme_set *s, bool fresh)
+{
+	char until[32];
+
+	if (fresh) {
+		acme_print_day(s->certificate.not_after, until);
+		answer(w, RC_OK, "there is a new certificate, good until %s",
+		    until);
+	} else if (s->r->why[0] != '\0') {
+		answer(w, RC_TEMP, "%s", s->r->why);
+	} else if (s->r->nbad > 0) {
+		answer(w, RC_TEMP, "%s", s->r->bad[0].why);
+	} else {
+		answer(w, RC_TEMP, "it could not be tried; see the status");
+	}
+}
+
+/* ---- one ---- */
+
+/* An order, if it is time, or the owner wants it. */
+static void
+renew(struct acme_run *w, struct acme_set *s)
+{
+	int64_t before = s->r->life.issued;
+	struct acme_life l = acme_life_of(s);
+	bool due = acme_renew_at(&l) <= acme_now(w) &&
+		   (!acme_loses_names(s) || acme_is_worth_it(w, s));
+
+	if (s->wished)
+		due = may_be_renewed(w, s, &l);
+	if (due && w->limited) {
+		look_again(w, acme_now(w) + STUCK);
+		due = false;
+	}
+	if (due && s->names.n > 0 && !w->stop && !w->stuck) {
+		acme_order_certificate(w, s);
+		if (!w->stop)
+			acme_ask_window(w, s);
+	}
+	if (s->wished && due)
+		answer_outcome(w, s, s->r->life.issued != before);
+	acme_tend_next_key(w, s);
+}
+
 static void
 look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 {
-	struct acme_set s = {.wanted = *names, .has = false};
+	struct acme_set s = {
+	    .wanted = *names, .has = false, .wished = is_wished(w, names)};
 	struct acme_life l;
-	int64_t at, before;
+	int64_t before, failed;
 
 	s.r = acme_state_record(&w->state, names->file);
 	if (s.r->life.chance == 0)
@@ -704,24 +541,22 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 		s.names = s.wanted;
 	acme_ask_window(w, &s);
 	before = s.r->life.issued;
-	l = life_of(&s);
-	at = acme_renew_at(&l);
-	if (s.names.n > 0 && !w->stop && !w->stuck &&
-	    (at <= acme_now(w) || w->o->now) &&
-	    (!loses_names(&s) || is_worth_it(w, &s))) {
-		order(w, &s);
-		if (!w->stop)
-			acme_ask_window(w, &s);
-		l = life_of(&s);
-		at = acme_renew_at(&l);
-	}
+	failed = s.r->life.failed;
+	renew(w, &s);
+	l = acme_life_of(&s);
+	s.r->next = s.names.n > 0 ? acme_renew_at(&l) : 0;
+	acme_renew_why(&l, s.r->reason);
 	if (s.names.n > 0)
-		look_again(w, at);
+		look_again(w, s.r->next);
 	if (s.has && s.certificate.id[0] != '\0')
 		look_again(w, s.r->ask_window);
-	say_certificate(w, &s, at > acme_now(w) ? at : acme_now(w));
+	say_certificate(
+	    w, &s, s.r->next > acme_now(w) ? s.r->next : acme_now(w));
 	if (is_host)
 		look_at_services(w, &s, s.r->life.issued != before);
+	if ((s.r->life.issued != before || s.r->life.failed != failed) &&
+	    w->o->world.done != NULL)
+		w->o->world.done(w->o->world.arg, w->out);
 	buf_wipe(&s.pem);
 }
 
@@ -735,6 +570,8 @@ has_clock(struct acme_run *w)
 	    "the clock of this machine is wrong: certificates wait until it is "
 	    "set");
 	w->out->next = acme_now(w) + SOON;
+	if (w->o->renew != NULL)
+		answer(w, RC_TEMP, "the clock of this machine is wrong");
 	return false;
 }
 
@@ -751,7 +588,7 @@ acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 		return;
 	buf_init(&w.saved, ACME_STATE_MAX);
 	load_state(&w);
-	w.account = key_of(&w, ACCOUNT_FILE, &fresh);
+	w.account = acme_key_of(&w, ACCOUNT_FILE, &fresh);
 	if (fresh)
 		w.state.account[0] = '\0';
 	acme_names_host(o->hostname, &names);
@@ -760,7 +597,11 @@ acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 		if (acme_names_domain(o->domain[i], o->hostname, &names))
 			look_at(&w, &names, false);
 	if (!w.stop)
-		(void)save_state(&w);
+		(void)acme_save_state(&w);
+	if (o->renew != NULL && out->rc == RC_MORE)
+		answer(&w, RC_NOTFOUND,
+		    "no certificate of this server has the name %.200s",
+		    o->renew);
 	if (out->next < acme_now(&w) + SOON)
 		out->next = acme_now(&w) + SOON;
 	acme_key_free(&w.account);

@@ -7,7 +7,9 @@
  *   account.pem    the key of the account
  *   state.json     what is remembered (acme/state.h)
  *   FILE.pem       a certificate, those above it, and its key, together
- *   FILE.next.pem  the key of a certificate that has not come yet
+ *   FILE.next.pem  the key of the next certificate: of the first one, or when
+ *                  each is to have a new key
+ *   FILE.next.tlsa its hash, for a TLSA record
  *
  * Each is replaced as a whole, so that a crash leaves the old or the new one.
  * One that cannot be read is renamed to NAME.bad, said, and made anew.
@@ -17,6 +19,8 @@
 
 #include "acme/names.h"
 #include "acme/order.h"
+
+struct acme_work_result;
 
 /* What is outside: given by the process, or by a test. */
 struct acme_world {
@@ -34,9 +38,19 @@ struct acme_world {
 	 * (ERR_TEXT_MAX) says what is odd. */
 	enum acme_points (*points)(
 	    void *arg, const char *name, const char *hostname, char *why);
+	/* May be NULL: over HTTP, and nothing is seen.  In which ways a name
+	 * could be proved, as far as it is known before: able: our side is set
+	 * up for it; seen: it was seen to work from here (bits, ACME_WAY_BIT).
+	 * Behind a router nothing may be seen of what works.  why: what is
+	 * missing if able is 0. */
+	void (*ways)(void *arg, const char *name, unsigned *able,
+	    unsigned *seen, char *why);
 	/* There is a new certificate, or, at the beginning, one that is good:
 	 * its file, and all of that. */
 	void (*have)(void *arg, const char *file, struct sv pem, bool fresh);
+	/* An attempt has ended, and others may follow, which take their time.
+	 * May be NULL. */
+	void (*done)(void *arg, const struct acme_work_result *so_far);
 	/* Do our own services show it, to clients that verify?  Lines about
 	 * those that do not are appended.  May be NULL. */
 	void (*look)(void *arg, struct sv pem, bool fresh, struct buf *lines);
@@ -51,7 +65,9 @@ struct acme_work_opts {
 	struct sv external_secret;
 	bool new_key;
 	bool check; /* names are looked up before */
-	bool now;   /* the owner wants it: what is only waiting is done */
+	/* The owner wants that one now: one of its names, or its domain; NULL:
+	 * none.  What only waits is done; what limits are for is not. */
+	const char *renew;
 };
 
 struct acme_work_result {
@@ -61,6 +77,9 @@ struct acme_work_result {
 	/* The admin should have a letter about this certificate. */
 	unsigned urgency; /* of struct acme_renew_urgency; 0: not */
 	char name[ACME_NAME_MAX];
+	/* What came of renew; RC_MORE: it was not wanted. */
+	int rc;
+	char answer[ERR_TEXT_MAX];
 };
 
 void acme_work_result_init(struct acme_work_result *r);

@@ -16,7 +16,8 @@ struct acme_run {
 	char renewal_info[ACME_URL_MAX];
 	bool directory_asked;
 	bool stop;
-	bool stuck; /* our own folder cannot be used */
+	bool stuck;   /* our own folder cannot be used */
+	bool limited; /* they want fewer requests: no more in this run */
 };
 
 /* One certificate, while it is looked at. */
@@ -24,10 +25,46 @@ struct acme_set {
 	struct acme_names wanted; /* that have an address */
 	struct acme_names names;  /* of those, what is ordered now */
 	struct acme_record *r;
-	bool has; /* a certificate */
+	bool has;    /* a certificate */
+	bool wished; /* by the owner, now */
 	struct acme_certificate certificate;
 	struct buf pem; /* chain and key */
 };
+
+#define FILE_MAX (256 << 10)
+
+/* ---- work.c ---- */
+
+/* "2026-08-20 09:12 UTC" */
+void acme_print_day(int64_t s, char out[32]);
+/* False: it was said, and nothing is ordered any more in this run. */
+bool acme_write_file(struct acme_run *w, const char *name, struct sv content);
+bool acme_save_state(struct acme_run *w);
+/* The key in a file, or a new one; NULL: it cannot be had now. */
+struct acme_key *acme_key_of(struct acme_run *w, const char *file, bool *fresh);
+void acme_path_of(
+    const struct acme_set *s, const char *end, char out[ACME_NAME_MAX + 32]);
+bool acme_is_good(const struct acme_run *w, const struct acme_set *s);
+/* What the certificate says, beside what is remembered. */
+struct acme_life acme_life_of(const struct acme_set *s);
+/* Would the new certificate lack what the one in use has? */
+bool acme_loses_names(const struct acme_set *s);
+
+/* ---- next_key.c ---- */
+
+/* The key that follows is there, with its hash, before it is used; or it is
+ * gone, if keys are kept. */
+void acme_tend_next_key(struct acme_run *w, struct acme_set *s);
+/* For a new certificate; NULL: none can be had now. */
+struct acme_key *acme_key_for(struct acme_run *w, struct acme_set *s);
+
+/* ---- attempt.c ---- */
+
+/* Gets a new one for s->names, and remembers how that went. */
+void acme_order_certificate(struct acme_run *w, struct acme_set *s);
+
+/* Is there something to gain without the names that are left out? */
+bool acme_is_worth_it(struct acme_run *w, struct acme_set *s);
 
 /* ---- window.c ---- */
 

@@ -542,6 +542,8 @@ persons_free(struct persons **pp)
 	if (p == NULL)
 		return;
 	/* Open orders end with the process, as logins do. */
+	if (ipc_server_is_idle(p->lines))
+		ipc_server_free(&p->lines);
 	conf_free(&p->conf);
 	free(p);
 	*pp = NULL;

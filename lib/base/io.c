@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -69,12 +71,33 @@ io_read_rest(int fd, struct buf *out)
 	}
 }
 
+/* All of it; closes fd. */
+static int
+read_opened(int fd, const char *path, struct buf *out, struct err *err)
+{
+	int r = io_read_rest(fd, out);
+
+	if (r == RC_IO)
+		r = err_sys(err, r, errno, "cannot read %s", path);
+	else if (r == RC_TOOBIG)
+		r = err_set(
+		    err, r, "%s is larger than %zu bytes", path, out->max);
+	io_close(&fd);
+	return r;
+}
+
+static bool
+is_regular(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int
 io_read_file(const char *path, struct buf *out, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-	int r;
 
 	if (fd < 0)
 		return err_sys(err, errno == ENOENT ? RC_NOTFOUND : RC_IO,
@@ -83,18 +106,50 @@ io_read_file(const char *path, struct buf *out, struct err *err)
 	 * /dev, such as /dev/stdin, is meant that way. */
 	if (strncmp(path, "/dev/", 5) == 0) {
 		(void)fcntl(fd, F_SETFL, 0);
-	} else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+	} else if (!is_regular(fd)) {
 		io_close(&fd);
 		return err_set(err, RC_IO, "%s is not a regular file", path);
 	}
-	r = io_read_rest(fd, out);
-	if (r == RC_IO)
-		r = err_sys(err, r, errno, "cannot read %s", path);
-	else if (r == RC_TOOBIG)
-		r = err_set(
-		    err, r, "%s is larger than %zu bytes", path, out->max);
-	io_close(&fd);
-	return r;
+	return read_opened(fd, path, out, err);
+}
+
+int
+io_open_below(const char *folder, const char *path, int flags, int *fd_out,
+    struct err *err)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY |
+					O_NONBLOCK | O_NOFOLLOW |
+					(unsigned)flags,
+	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+	int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd =
+	    at < 0 ? -1 : (int)syscall(SYS_openat2, at, path, &how, sizeof how);
+	int why = errno;
+
+	io_close(&at);
+	if (fd < 0 && why == ELOOP)
+		return err_set(err, RC_DENIED,
+		    "%s/%s is a link, or behind one, and is not followed",
+		    folder, path);
+	if (fd < 0)
+		return err_sys(err, why == ENOENT ? RC_NOTFOUND : RC_IO, why,
+		    "cannot open %s/%s", folder, path);
+	if ((flags & O_DIRECTORY) == 0 && !is_regular(fd)) {
+		io_close(&fd);
+		return err_set(err, RC_DENIED, "%s/%s is not a regular file",
+		    folder, path);
+	}
+	*fd_out = fd;
+	return RC_OK;
+}
+
+int
+io_read_below(
+    const char *folder, const char *path, struct buf *out, struct err *err)
+{
+	int fd = -1, r = io_open_below(folder, path, 0, &fd, err);
+
+	return r == RC_OK ? read_opened(fd, path, out, err) : r;
 }
 
 static int

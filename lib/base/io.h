@@ -19,6 +19,16 @@ int io_read_rest(int fd, struct buf *out) RC_USE_RESULT;
 int io_read_file(
     const char *path, struct buf *out, struct err *err) RC_USE_RESULT;
 /*
+ * The same for a file in a folder that another user owns, who may have put
+ * anything there: no link is followed, neither as the file nor on the way to
+ * it below `folder`, and nothing outside of it is reached.  For a folder the
+ * flags are O_DIRECTORY.
+ */
+int io_open_below(const char *folder, const char *path, int flags, int *fd_out,
+    struct err *err) RC_USE_RESULT;
+int io_read_below(const char *folder, const char *path, struct buf *out,
+    struct err *err) RC_USE_RESULT;
+/*
  * Replaces a small file so that a crash leaves the old or the new one:
  * PATH.tmp is written, flushed, renamed, and the folder flushed.
  */

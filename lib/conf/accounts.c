@@ -67,9 +67,45 @@ domain_mta_sts(struct conf_parser *p, yaml_node_t *n)
 	conf_read_mta_sts(p, n, &c->domain[c->ndomain - 1].mta_sts);
 }
 
+static void
+domain_certificate(struct conf_parser *p, yaml_node_t *n)
+{
+	struct conf_domain *d = &p->c->domain[p->c->ndomain - 1];
+
+	conf_set_path(p, n, &d->tls_certificate, &d->certificate_at);
+}
+
+static void
+domain_key(struct conf_parser *p, yaml_node_t *n)
+{
+	struct conf_domain *d = &p->c->domain[p->c->ndomain - 1];
+
+	conf_set_path(p, n, &d->tls_key, &d->key_at);
+}
+
+static const struct conf_key domain_tls_keys[] = {
+    {"certificate", domain_certificate},
+    {"key", domain_key},
+    {NULL, NULL},
+};
+
+static void
+domain_tls(struct conf_parser *p, yaml_node_t *n)
+{
+	const struct conf_domain *d = &p->c->domain[p->c->ndomain - 1];
+	size_t before = p->errors->n;
+
+	conf_set_map(p, n, domain_tls_keys);
+	if (p->errors->n == before &&
+	    (d->tls_certificate == NULL || d->tls_key == NULL))
+		CONF_FAIL(
+		    p, n, "certificate and key go together; one is missing");
+}
+
 static const struct conf_key domain_keys[] = {
     {"inbound", domain_inbound},
     {"mta_sts", domain_mta_sts},
+    {"tls", domain_tls},
     {NULL, NULL},
 };
 

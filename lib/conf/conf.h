@@ -30,6 +30,7 @@ enum conf_service {
 	CONF_IMAPS,
 	CONF_POP3,
 	CONF_POP3S,
+	CONF_SIEVE, /* ManageSieve */
 	CONF_HTTP,
 	CONF_HTTPS,
 	CONF_METRICS, /* metrics.listen */
@@ -122,6 +123,9 @@ struct conf_domain {
 	int catch_all;		     /* account number, -1: none */
 	struct conf_inbound inbound; /* its own; what it lacks is in conf's */
 	struct conf_mta_sts mta_sts; /* its own, in place of conf's */
+	/* For clients that ask for one of its names; NULL: none. */
+	char *tls_certificate, *tls_key;
+	struct conf_place certificate_at, key_at;
 };
 
 #define CONF_OUTSIDE_MAX 100 /* addresses to which one alias leads */
@@ -299,6 +303,7 @@ struct conf {
 		CONF_RESTORE_NAMESPACE,
 		CONF_RESTORE_YES
 	} restore_folder;
+	bool detail_folder; /* +detail files into a folder of that name */
 	bool sandbox;
 	bool log_json; /* log.format */
 
@@ -378,6 +383,9 @@ const struct conf_alias *conf_forward(const struct conf *c, struct sv address);
  * accounts among its targets, else the admin. */
 void conf_alias_owners(const struct conf *c, const struct conf_alias *a,
     const uint32_t **accounts_out, size_t *n_out);
+/* The detail of an address that is somebody's only without it: "lists" of
+ * anna+lists@example.org; empty: it has none.  Points into address. */
+struct sv conf_address_detail(const struct conf *c, struct sv address);
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
 /* The name of the account whose own address it is; "": it is not one. */

@@ -51,6 +51,7 @@ const struct codec_type *const ipc_messages[] = {
     &ctl_accuse_codec,
     &ctl_wake_codec,
     &ctl_certificates_codec,
+    &cert_renew_codec,
     &ctl_letter_codec,
     &ctl_clamd_codec,
     &ctl_errand_codec,

@@ -33,12 +33,10 @@ boot_fields(struct codec *c, struct ctl_boot *v)
 	codec_bool(c, &v->has_tls);
 	codec_bool(c, &v->has_tally);
 	if (c->way == CODEC_GET)
-		v->cert = v->key = v->tally = -1;
+		v->certs = v->tally = -1;
 	codec_fd(c, &v->conf);
-	if (v->has_tls) {
-		codec_fd(c, &v->cert);
-		codec_fd(c, &v->key);
-	}
+	if (v->has_tls)
+		codec_fd(c, &v->certs);
 	if (v->has_tally)
 		codec_fd(c, &v->tally);
 }
@@ -121,10 +119,20 @@ certificates_fields(struct codec *c, struct ctl_certificates *v)
 	codec_text(c, &v->text, CERTIFICATES_TEXT_MAX);
 	codec_text(c, &v->trouble, CERTIFICATES_TEXT_MAX);
 	codec_below(c, &v->urgency, 4);
-	codec_text(c, &v->name, 256);
+	codec_text(c, &v->name, CERT_NAME_MAX);
+	codec_rc(c, &v->rc);
+	codec_text(c, &v->answer, ERR_TEXT_MAX);
 }
 
 CODEC(ctl_certificates, certificates_fields)
+
+static void
+renew_fields(struct codec *c, struct cert_renew *v)
+{
+	codec_text(c, &v->name, CERT_NAME_MAX);
+}
+
+CODEC(cert_renew, renew_fields)
 
 static void
 clamd_fields(struct codec *c, struct ctl_clamd *v)

@@ -27,8 +27,9 @@ struct ctl_boot {
 	bool journal;
 	int64_t clock_offset; /* ms, for tests */
 	bool has_tls, has_tally;
-	/* -1 where there is none; key and certificate: listeners only. */
-	int conf, cert, key, tally;
+	/* -1 where there is none; certificates with their keys, as
+	 * cmd/run/certs.h has them: listeners only. */
+	int conf, certs, tally;
 };
 CODEC_FUNCTIONS(ctl_boot);
 
@@ -92,17 +93,28 @@ struct ctl_wake {
 CODEC_FUNCTIONS(ctl_wake);
 
 #define CERTIFICATES_TEXT_MAX 4096
+#define CERT_NAME_MAX	      256 /* with a NUL behind it */
 
 /* CTL_CERTIFICATES, from acme: it has done what was due. */
 struct ctl_certificates {
-	int64_t next;	   /* when it wants to be started again, s since 1970 */
+	/* When it wants to be started again, s since 1970; 0: it goes on. */
+	int64_t next;
 	struct sv text;	   /* what there is, a line each */
 	struct sv trouble; /* what is wrong, a line each; "": nothing */
 	/* The admin should have a letter: how urgent it is; 0: none. */
 	uint8_t urgency;
 	struct sv name; /* of the certificate that it is about */
+	/* What came of cert_renew; RC_MORE: none was wanted. */
+	int rc;
+	struct sv answer;
 };
 CODEC_FUNCTIONS(ctl_certificates);
+
+/* CMD_RENEW, and CTL_RENEW to acme: the owner wants a new certificate now. */
+struct cert_renew {
+	struct sv name; /* one of its names, or the domain that it is for */
+};
+CODEC_FUNCTIONS(cert_renew);
 
 /* CTL_CLAMD, asked for without fields: a connection to ClamAV's daemon. */
 struct ctl_clamd {

@@ -14,7 +14,7 @@
 #define WEB_KEY_AUTH_MAX 512
 #define WEB_NAME_MAX	 256
 #define WEB_CHALLENGES	 64 /* of each kind at a time */
-#define WEB_CERTIFICATES 256
+#define WEB_CERTIFICATES 1000
 
 /* HTTP_CHALLENGE_SET: from now on GET /.well-known/acme-challenge/TOKEN is
  * answered with the key authorization, under any host name [RFC 8555 8.3].

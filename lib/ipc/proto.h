@@ -29,6 +29,7 @@ enum proto {
 	CTL_DEBUG,	  /* ctl_debug */
 	CTL_CERTIFICATES, /* from acme: ctl_certificates */
 	CTL_LETTER,	  /* to auth: ctl_letter */
+	CTL_RENEW,	  /* to acme: cert_renew, before its first CTL_LINE */
 	CTL_CLAMD,	  /* from smtp, submission; back, in order: ctl_clamd */
 	CTL_ERRAND,	  /* from admin or web: ctl_errand */
 	CTL_ERRAND_DONE,  /* to it: ctl_errand_done */
@@ -170,6 +171,7 @@ enum proto {
 
 	CMD_DEBUG, /* cmd_debug -> msg_answer */
 	CMD_LOOK,  /* look_ask -> look_done */
+	CMD_RENEW, /* cert_renew -> msg_answer, when it is done */
 
 	/* ---- command line to queue, on a control connection: msg_queue.h */
 

@@ -139,6 +139,16 @@ ipc_server_clients(const struct ipc_server *s)
 	return s->clients;
 }
 
+bool
+ipc_server_is_idle(const struct ipc_server *s)
+{
+	const struct ipc_client *c = s->clients;
+
+	while (c != NULL && c->open == 0)
+		c = c->next;
+	return c == NULL;
+}
+
 void
 ipc_server_free(struct ipc_server **sp)
 {

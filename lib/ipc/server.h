@@ -50,6 +50,8 @@ struct ipc_server_ops {
 /* ops must outlive it; arg is for its clients. */
 struct ipc_server *ipc_server_new(
     struct ev_loop *loop, const struct ipc_server_ops *ops, void *arg);
+/* Has none of its clients an open request? */
+bool ipc_server_is_idle(const struct ipc_server *s);
 /* Cuts all clients.  Their requests must have ended. */
 void ipc_server_free(struct ipc_server **s);
 /* Takes the line's end; the client is zeroed but for its beginning. */

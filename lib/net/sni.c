@@ -32,6 +32,9 @@ struct sni {
 	pthread_mutex_t lock;
 	struct tls_ctx *first;
 	struct sni_list certificates, challenges;
+	bool mail;				 /* no ALPN */
+	bool (*wanted)(void *arg, struct sv id); /* NULL: all are */
+	void *wanted_arg;
 };
 
 /* ---- the lists; with the lock held ---- */
@@ -137,7 +140,7 @@ choose(struct sni *s, SSL *ssl, struct sv name)
 {
 	size_t i;
 
-	if (offers_acme_alone(ssl)) {
+	if (!s->mail && offers_acme_alone(ssl)) {
 		i = find(&s->challenges, name);
 		/* Else the list of protocols will not do: see on_alpn. */
 		return i < s->challenges.n ? s->challenges.e[i].ctx : NULL;
@@ -199,15 +202,25 @@ set_alpn(struct tls_ctx *ctx, const char *ours)
 /* ---- for others ---- */
 
 struct sni *
-sni_new(struct tls_ctx *first)
+sni_new_mail(struct tls_ctx *first)
 {
 	struct sni *s = xcalloc(1, sizeof *s);
 
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	s->first = first;
+	s->mail = true;
 	s->certificates.max = SNI_CERTIFICATES;
 	s->challenges.max = SNI_CHALLENGES;
 	SSL_CTX_set_client_hello_cb(tls_ctx_openssl(first), on_hello, s);
+	return s;
+}
+
+struct sni *
+sni_new(struct tls_ctx *first)
+{
+	struct sni *s = sni_new_mail(first);
+
+	s->mail = false;
 	set_alpn(first, HTTP);
 	return s;
 }
@@ -233,9 +246,14 @@ set(struct sni *s, struct sni_list *l, struct sv id, struct sv cert_pem,
 
 	if (r != RC_OK)
 		return r;
-	set_alpn(ctx, l == &s->challenges ? ACME : HTTP);
+	if (!s->mail)
+		set_alpn(ctx, l == &s->challenges ? ACME : HTTP);
 	pthread_mutex_lock(&s->lock);
-	r = put(l, id, &ctx, err);
+	if (l == &s->certificates && s->wanted != NULL &&
+	    !s->wanted(s->wanted_arg, id))
+		r = err_set(err, RC_DENIED, "it is not wanted any more");
+	else
+		r = put(l, id, &ctx, err);
 	pthread_mutex_unlock(&s->lock);
 	tls_ctx_free(&ctx);
 	return r;
@@ -265,6 +283,20 @@ sni_drop(struct sni *s, struct sv id)
 {
 	if (id.n > 0)
 		drop(s, &s->certificates, id);
+}
+
+void
+sni_allow(struct sni *s, bool (*wanted)(void *arg, struct sv id), void *arg)
+{
+	size_t i;
+
+	pthread_mutex_lock(&s->lock);
+	s->wanted = wanted;
+	s->wanted_arg = arg;
+	for (i = s->certificates.n; i > 0; i--)
+		if (!wanted(arg, sv_str(s->certificates.e[i - 1].id)))
+			remove_at(&s->certificates, i - 1);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void

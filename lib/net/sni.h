@@ -16,7 +16,7 @@
 
 #include "net/tls.h"
 
-#define SNI_CERTIFICATES 256
+#define SNI_CERTIFICATES 1000
 #define SNI_CHALLENGES	 64
 
 struct sni;
@@ -24,6 +24,8 @@ struct sni;
 /* first serves HTTP/1.1 from now on; must outlive it, and not be used behind
  * sni_free. */
 struct sni *sni_new(struct tls_ctx *first);
+/* For mail, where protocols are not chosen by ALPN and names are not proved. */
+struct sni *sni_new_mail(struct tls_ctx *first);
 void sni_free(struct sni **s);
 
 /* All from any thread. */
@@ -32,6 +34,11 @@ void sni_free(struct sni **s);
 int sni_set(struct sni *s, struct sv id, struct sv cert_pem, struct sv key_pem,
     struct err *err) RC_USE_RESULT;
 void sni_drop(struct sni *s, struct sv id);
+/* From now on only ids that wanted() knows: others are dropped, and refused
+ * with RC_DENIED.  It is called at once and in sni_set, and may not call
+ * anything here. */
+void sni_allow(
+    struct sni *s, bool (*wanted)(void *arg, struct sv id), void *arg);
 /* Has one of them that name? */
 bool sni_is_for(struct sni *s, const char *host);
 /* Calls fn with the certificate that a client gets for that name, which lives

@@ -24,6 +24,8 @@ judge_of(enum publish_kind kind)
 		return publish_judge_tlsrpt;
 	case PUBLISH_TLSA:
 		return publish_judge_tlsa;
+	case PUBLISH_NEXT_TLSA:
+		return publish_judge_next_tlsa;
 	case PUBLISH_MTA_STS:
 		return publish_judge_mta_sts;
 	case PUBLISH_CAA:

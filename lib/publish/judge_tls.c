@@ -142,6 +142,56 @@ publish_judge_tlsa(
 	    p, PUBLISH_MISSING, "not useful, as the zone is not signed");
 }
 
+/*
+ * While keys change, a record for each must be there, or mail stops when the
+ * next one comes into use [RFC 7671 8.1]: who publishes one publishes both.
+ */
+int
+publish_judge_next_tlsa(
+    struct publish *p, const struct publish_host *h, const struct dns_answer *a)
+{
+	const struct dns_answer *host = publish_ask(p, h->hostname, DNS_A);
+	unsigned char bytes[DIGEST_MAX];
+	struct dns_tlsa t;
+	bool there = false;
+	struct buf hex;
+	size_t i;
+
+	if (host == NULL)
+		return RC_MORE;
+	buf_reset(&p->value);
+	if (a->security == DNS_SECURE && host->security == DNS_SECURE)
+		buf_addf(&p->value, "3 1 1 %s", h->next_key);
+	/* What is there are those of all keys; an authority's is for all of
+	 * them. */
+	for (i = 0; i < a->n; i++) {
+		struct sv d;
+
+		if (dns_tlsa(a->record[i], &t) != RC_OK || t.selector > 1)
+			continue;
+		if (t.usage == TLSA_TA && fits(h, &t))
+			there = true;
+		if (t.usage != TLSA_EE || t.selector != 1 || t.matching > 2)
+			continue;
+		d = t.matching == 0 ? digest(1, t.data, bytes) : t.data;
+		buf_init(&hex, PUBLISH_VALUE_MAX);
+		put_hex(d, &hex);
+		there |= sv_ieq(buf_sv(&hex), sv_str(h->next_key));
+		buf_fini(&hex);
+	}
+	if (there) {
+		publish_found(p, buf_sv(&p->value));
+		return publish_say(p, PUBLISH_RIGHT, "%s", "");
+	}
+	p->advice = a->n == 0 || a->security != DNS_SECURE;
+	if (p->advice)
+		return publish_say(p, PUBLISH_MISSING,
+		    "not needed, as there is none of the present key");
+	return publish_say(p, PUBLISH_MISSING,
+	    "add it beside the other: the next certificate has this key, and "
+	    "careful senders would refuse to deliver mail");
+}
+
 /* ---- CAA [RFC 8659] ---- */
 
 struct caa {

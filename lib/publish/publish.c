@@ -108,6 +108,11 @@ add_tlsa(struct publish_list *l, const struct publish_host *h)
 
 	publish_set_name(p, "_25._tcp.%s", h->hostname);
 	p->advice = true;
+	if (h->next_key[0] == '\0')
+		return;
+	p = publish_add(l, PUBLISH_NEXT_TLSA, DNS_TLSA);
+	publish_set_name(p, "_25._tcp.%s", h->hostname);
+	p->advice = true;
 }
 
 void
@@ -378,6 +383,7 @@ publish_kind_name(const struct publish *p)
 	    [PUBLISH_PTR] = "PTR",
 	    [PUBLISH_TLSRPT] = "TLSRPT",
 	    [PUBLISH_TLSA] = "TLSA",
+	    [PUBLISH_NEXT_TLSA] = "next TLSA",
 	    [PUBLISH_MTA_STS] = "MTA-STS",
 	    [PUBLISH_CAA] = "CAA",
 	    [PUBLISH_AUTOCONFIG] = "autoconfig",

@@ -13,7 +13,8 @@
  *   DMARC     what is to be done with mail that fails both [RFC 9989]
  *   SRV       where mail programs find it by themselves [RFC 6186, 8314]
  *   TLSRPT    where others report failures of TLS [RFC 8460]
- *   TLSA      the certificate's key, where DNSSEC protects it [RFC 7672]
+ *   TLSA      the certificate's key, where DNSSEC protects it [RFC 7672], and
+ *             the one that follows [RFC 7671 8.1]
  *
  * and what only is looked at: MTA-STS, CAA, autoconfig names, whether a zone is
  * signed, block lists, and port 25.
@@ -38,6 +39,7 @@ enum publish_kind {
 	PUBLISH_PTR,
 	PUBLISH_TLSRPT,
 	PUBLISH_TLSA,
+	PUBLISH_NEXT_TLSA, /* of a key that is not in use yet */
 	PUBLISH_MTA_STS,
 	PUBLISH_CAA,
 	PUBLISH_AUTOCONFIG,
@@ -122,6 +124,9 @@ struct publish_host {
 	    *relay; /* all mail leaves through it; or NULL */
 	struct publish_certificate certificate[PUBLISH_CERTIFICATES];
 	size_t ncertificate;
+	/* Of the key that the next certificate has, as TLSA 3 1 1 has it: its
+	 * hash in hexadecimal digits; "": the same key. */
+	char next_key[65];
 	bool unvalidated; /* nothing is known of DNSSEC */
 	const char *ca;	  /* whom a CAA record must name; NULL: not known */
 };

@@ -22,7 +22,8 @@ publish_judge_fn publish_judge_dkim, publish_judge_tlsrpt,
 /* judge_dmarc.c, judge_spf.c */
 publish_judge_fn publish_judge_dmarc, publish_judge_spf;
 /* judge_tls.c */
-publish_judge_fn publish_judge_tlsa, publish_judge_caa, publish_judge_dnssec;
+publish_judge_fn publish_judge_tlsa, publish_judge_next_tlsa, publish_judge_caa,
+    publish_judge_dnssec;
 /* block_list.c */
 publish_judge_fn publish_judge_block_list;
 

@@ -40,11 +40,14 @@ static void
 drive(struct sv all)
 {
 	static const char *const name[] = {"a.test", "b.test"};
+	static const enum acme_way way[] = {ACME_BY_HTTP, ACME_BY_TLS};
 	static struct acme_key *key;
 	struct acme_order_opts opts = {.directory = "https://c/dir",
 	    .account_url = "",
 	    .name = name,
+	    .way = way,
 	    .nname = 2,
+	    .ways = 3,
 	    .request = SV("csr"),
 	    .replaces = "a.b"};
 	struct acme_order *o;

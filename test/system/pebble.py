@@ -42,11 +42,12 @@ def sign_leaf(path, new):
 
 
 class Pebble:
-    def __init__(self, folder, http_port, env=None, eab=None):
+    def __init__(self, folder, http_port, env=None, eab=None, tls_port=None):
         self.folder = folder
         self.http_port = http_port
         self.env = dict(os.environ, PEBBLE_VA_NOSLEEP="1", **(env or {}))
         self.port, self.manage, self.dns, self.dns_manage, self.unused = free_ports(5)
+        self.tls_port = tls_port or self.unused
         self.eab = eab or {}
         self.procs = []
         if not os.path.exists(os.path.join(folder, "ca.pem")):
@@ -68,7 +69,7 @@ class Pebble:
         config = {"pebble": {
             "listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{self.manage}",
             "certificate": self.path("tls.pem"), "privateKey": self.path("tls.key"),
-            "httpPort": self.http_port, "tlsPort": self.unused, "ocspResponderURL": "",
+            "httpPort": self.http_port, "tlsPort": self.tls_port, "ocspResponderURL": "",
             "externalAccountBindingRequired": bool(self.eab), "externalAccountMACKeys": self.eab}}
         with open(self.path("pebble.json"), "w") as f:
             json.dump(config, f)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Certificates by themselves: from pebble, end to end, over HTTP-01."""
+"""Certificates by themselves: from pebble, end to end, over both kinds of challenges."""
+import hashlib
 import json
 import os
 import shutil
@@ -78,6 +79,73 @@ def kept(h, ca, first):
     verdict("acme.issued" not in h.log(), "not-ordered-again", h.log()[-1500:])
 
 
+def domain_goes(h, ca):
+    """A domain leaves the configuration: so does its certificate, which is kept for a return."""
+    with open(h.config) as f:
+        text = f.read()
+
+    def write(domains):
+        h.write_config(text.replace("domains: [home.test]", f"domains: {domains}"))
+        verdict(h.command("reload").returncode == 0, "reload-" + domains)
+    write("[home.test, other.test]")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.other.test")), "another-domain", h.log()[-1500:])
+    write("[home.test]")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.other.test") is None), "it-goes",
+            h.log()[-1500:])
+    verdict(shown(h.port["https"], ca, "mta-sts.home.test"), "the-others-stay")
+    seen = h.log().count("acme.issued")
+    write("[home.test, other.test]")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.other.test")), "it-returns", h.log()[-1500:])
+    verdict(h.log().count("acme.issued") == seen, "without-another-order", h.log()[-1500:])
+    write("[home.test]")
+
+
+def certs(h, *words):
+    r = h.command("cert", *(words or ("list",)), "--json")
+    try:
+        return json.loads(r.stdout)
+    except ValueError:
+        return r.stdout + r.stderr
+
+
+def listed(h, first):
+    """`cert`: what there is, and why it is renewed when."""
+    c = certs(h)
+    verdict([x["name"] for x in c] == ["mail.home.test", "home.test"] and c[0]["source"] == "tls.acme" and
+            c[0]["names"] == ["mail.home.test"] and c[1]["domain"] == "home.test" and len(c[1]["names"]) == 3 and
+            c[0]["renewal_reason"] and c[0]["renewal"] < c[0]["not_after"] and c[0]["proved_by"] == "http-01" and
+            "Pebble" in c[0]["issuer"] and not c[0]["failure"], "cert-list", c)
+    tlsa = hashlib.sha256(openssl("pkey", "-pubin", "-outform", "der", input=spki(first))).hexdigest()
+    verdict(c[0]["tlsa"] == tlsa, "cert-tlsa-is-of-the-key", c[0])
+    r = h.command("cert", "show", "autoconfig.home.test")
+    verdict(r.stdout.startswith("home.test (domain)\n  names        mta-sts.home.test") and
+            "two thirds of its time" in r.stdout and "TLSA         3 1 1 " in r.stdout, "cert-show", r.stdout + r.stderr)
+    r = h.command("cert", "show", "nobody.test")
+    verdict(r.returncode == 1 and "no certificate has the name nobody.test" in r.stderr, "cert-show-unknown", r.stderr)
+    for words in (("show",), ("renew",), ("list", "x"), ("renew", "a", "b"), ("rotate", "x"), ("renew", "x" * 300)):
+        r = h.command("cert", *words)
+        verdict(r.returncode == 64 or r.returncode == 2, "cert-words-" + words[0], r.stderr)
+
+
+def wanted(h, ca, first):
+    """`cert renew`: now, but not more often than authorities like."""
+    r = h.command("cert", "renew", "nobody.test")
+    verdict(r.returncode == 1 and "no certificate of this server has the name" in r.stderr, "renew-unknown", r.stderr)
+    r = h.command("cert", "renew", "mail.home.test")
+    verdict(r.returncode == 1 and "not before" in r.stderr and "has just come" in r.stderr, "renew-too-soon", r.stderr)
+    h.env.update({"HEARTHMAIL_TEST_CLOCK": str(3 * 86400 * 1000)})
+    h.restart()
+    c = certs(h, "renew", "mta-sts.home.test")
+    verdict(c["renewed"] is True and "good until" in c["text"], "renew-by-a-name-of-the-domain", c)
+    verdict(h.logged(r"acme\.issued certificate=domain\.home\.test"), "renewed-it-is", h.log()[-1500:])
+    verdict("acme.issued certificate=host" not in h.log(), "no-other-is-renewed")
+    r = h.command("cert", "renew", "MAIL.home.test")
+    verdict(r.returncode == 0 and "there is a new certificate" in r.stdout, "renew-the-servers-own", r.stdout + r.stderr)
+    second = wait_until(lambda: (c := shown(h.port["imaps"], ca)) not in (None, first) and c)
+    verdict(second and spki(second) == spki(first), "renew-keeps-the-key")
+    return second
+
+
 def renewed(h, ca, first):
     """Four of five years later."""
     h.env.update(year(4))
@@ -112,6 +180,12 @@ def authority_down(p, h, ca, second):
     m.logout()
     verdict("Subject: The certificate of mail.home.test cannot be renewed: half" in text and
             "cannot be reached" in text, "down-is-in-the-letter", text)
+    c = certs(h, "show", "mail.home.test")
+    verdict("cannot be reached" in c[0]["failure"] and c[0]["failures"] > 0 and c[0]["failed"] and
+            "failed" in c[0]["renewal_reason"], "down-is-in-cert", c)
+    r = h.command("cert", "renew", "mail.home.test")
+    verdict(r.returncode == 1 and ("cannot be reached" in r.stderr or "has just failed" in r.stderr), "down-is-answered",
+            r.stderr)
     r = h.command("status")
     verdict("NOT RIGHT: mail.home.test: no renewal" in r.stdout, "down-is-in-the-text", r.stdout)
 
@@ -142,6 +216,26 @@ def blocked(folder):
             verdict(h.log().count("acme.fail certificate=host") == 1, "blocked-once", h.log()[-1500:])
 
 
+def over_tls(folder):
+    """Port 80 is another's, or is not there at all: port 443 does, and status says so."""
+    http, https, other = free_ports(3)
+    with Pebble(folder, other, tls_port=https) as p:
+        ca = p.trust()
+        for name, ports in (("other-port-80", f'  http: ["127.0.0.1:{http}"]\n  https: ["127.0.0.1:{https}"]\n'),
+                            ("no-port-80", f'  https: ["127.0.0.1:{https}"]\n')):
+            with House(ports + p.yaml()) as h:
+                ok = h.logged(r"acme\.issued certificate=host\.mail\.home\.test .*by=tls-alpn-01")
+                verdict(ok, f"{name}-issued-over-tls", h.log()[-1500:] + p.log()[-500:])
+                ok = h.logged(r"acme\.issued certificate=domain\.home\.test names=3 .*by=tls-alpn-01")
+                verdict(ok, f"{name}-the-others-too", h.log()[-1500:] + p.log()[-500:])
+                verdict(wait_until(lambda: shown(https, ca)), f"{name}-served-and-trusted", h.log()[-1500:])
+                said = wait_until(lambda: [t for t in status(h).get("certificates", [])
+                                           if t.startswith("mail.home.test: good until") and "port 443" in t])
+                verdict(said, f"{name}-said-in-status", status(h))
+                fails = h.log().count("acme.way certificate=host")
+                verdict(fails == (name == "other-port-80"), f"{name}-one-change-of-ways", h.log()[-1500:])
+
+
 def refused(folder):
     """The authority's own certificate is not trusted; or it wants an account that we do not have."""
     with Pebble(folder, free_ports(1)[0], eab={"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}) as p:
@@ -150,20 +244,23 @@ def refused(folder):
         make_ca(os.path.join(folder, "other"))
         with House(p.yaml().replace("trust.pem", "other/ca.pem")) as h:
             r = h.command("check")
-            verdict("WARNING: the authority looks at port 80" in r.stdout, "check-names-port-80", r.stdout)
+            verdict("WARNING: the authority looks at port 80 or 443" in r.stdout, "check-names-ports", r.stdout)
+            said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "listen.http" in t])
+            verdict(said, "no-port-is-said", status(h))
+        port = f'  http: ["127.0.0.1:{p.http_port}"]\n'
+        with House(port + p.yaml().replace("trust.pem", "other/ca.pem")) as h:
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "not trusted" in t])
             verdict(said and "clock" in said[0], "untrusted-is-said", status(h))
         with House(p.yaml().replace("trust.pem", "gone.pem")) as h:
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "gone.pem" in t])
             verdict(said, "missing-file-is-said", status(h))
-        with House(p.yaml()) as h:
+        with House(port + p.yaml()) as h:
             said = wait_until(lambda: [t for t in status(h).get("certificates_trouble", []) if "tls.acme.eab" in t])
             verdict(said, "external-account-is-said", status(h))
         secret = os.path.join(folder, "secret")
         with open(secret, "w") as f:
             f.write("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W\n")
-        with House(f'  http: ["127.0.0.1:{p.http_port}"]\n' +
-                   p.yaml(f', email: anna@home.test, eab: {{ id: kid-1, secret_file: "{secret}" }}')) as h:
+        with House(port + p.yaml(f', email: anna@home.test, eab: {{ id: kid-1, secret_file: "{secret}" }}')) as h:
             verdict(h.logged(r"acme\.issued certificate=host\."), "external-account", h.log()[-1500:])
 
 
@@ -177,6 +274,9 @@ def whole_life(folder):
         with h:
             first = first_certificate(p, h, ca)
             kept(h, ca, first)
+            domain_goes(h, ca)
+            listed(h, first)
+            first = wanted(h, ca, first)
             second = renewed(h, ca, first)
             authority_down(p, h, ca, second)
             damaged(h, ca, second)
@@ -190,6 +290,7 @@ def main():
     try:
         whole_life(folder)
         blocked(folder)
+        over_tls(folder)
         refused(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -20,7 +20,7 @@ COMMANDS = {
     "app-password anna phone": NONE, "app-password anna phone --revoke": NONE, "totp anna --off": NONE, "web login": NONE, "queue list": NONE, "queue show 1": NONE,
     "queue retry --all": NONE, "debug level info": NONE, "debug trace anna": NONE, "dkim rotate home.test": NONE,
     "dkim retire home.test x": NONE, "dkim use home.test x": NONE, "dkim list": FILES, "trace x": FILES,
-    "reports": FILES, "undelete anna --list": FILES, "purge anna --list": FILES, "import anna SOURCE": NONE,
+    "reports": FILES, "undelete anna --list": FILES, "purge anna --list": FILES, "sieve anna list": NONE, "import anna SOURCE": NONE,
     "export anna TARGET": NONE,
 }
 
@@ -97,6 +97,11 @@ WRONG = [
     ("undelete anna ben --list", 'unexpected "ben": expected one account'),
     ("undelete anna --all-expunged", "unknown option --all-expunged"),
     ("purge anna --to x", "unknown option --to"),
+    ("sieve anna", "there are too few arguments: expected an account, what to do"),
+    ("sieve anna lst", 'unknown word "lst"; did you mean list?'),
+    ("sieve anna get", "expected a script's name"),
+    ("sieve anna list x", 'unexpected "x"'),
+    ("sieve anna list --from x", "--from is for test"),
     ("purge anna --since", "--since needs a value"),
     ("import anna", "there are too few arguments: expected an account and what is copied"),
     ("import anna x --as-of 1d", "unknown option --as-of"),

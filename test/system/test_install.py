@@ -101,6 +101,8 @@ def check_completion():
                 ("device-names", ["device", "revoke", "anna", "x"], set()),
                 ("device-options", ["device", "add", "anna", "x", "--p"], {"--profile"}),
                 ("device-profile", ["device", "add", "anna", "x", "--profile", f.name[:-2]], {f.name}),
+                ("cert-words", ["cert", "s"], {"show"}),
+                ("cert-options", ["cert", "show", "x", "--"], {"--json"}),
                 ("queue-words", ["queue", "re"], {"retry", "release", "remove"}),
                 ("queue-accounts", ["queue", "hold", "a"], {"anna"}),
                 ("queue-options", ["queue", "remove", "--b"], {"--bounce"}),

@@ -123,7 +123,7 @@ self_number(const struct self *s, const char *name)
 
 	buf_init(&value, 32);
 	self_get(s, name, &value);
-	if (sv_to_u64(buf_sv(&value), INT64_MAX, &n) != RC_OK)
+	if (sv_to_u64(buf_sv(&value), UINT64_MAX, &n) != RC_OK)
 		n = 0;
 	buf_fini(&value);
 	return n;
@@ -156,6 +156,7 @@ self_turn(
 
 	buf_init(&newer, 64);
 	buf_init(&older, 64);
+	skip = skip < n ? skip : n;
 	if (skip > 0)
 		put_skip(skip > each ? skip - each : 0, &newer);
 	if (n > each && skip < n - each)

@@ -19,14 +19,14 @@ START_TEST(answer__problem)
 	ck_assert_str_eq(p.type, "rateLimited");
 	/* Nothing of it moves a terminal's cursor. */
 	ck_assert_str_eq(p.detail, "too many ?[31m ?\?");
-	acme_sentence(&p, 429, "", text);
+	acme_sentence(&p, 429, ACME_BY_HTTP, "", text);
 	ck_assert_str_eq(text,
 	    "the certificate authority wants fewer requests (it says: too many "
 	    "?[31m ?\?)");
 	ck_assert(!acme_problem_read(SV("{}"), &p));
 	ck_assert(!acme_problem_read(SV("<html>"), &p));
 	ck_assert(!acme_problem_read(SV(""), &p));
-	acme_sentence(&p, 418, "a.test", text);
+	acme_sentence(&p, 418, ACME_BY_HTTP, "a.test", text);
 	ck_assert_str_eq(
 	    text, "the certificate authority refuses a.test (HTTP status 418)");
 	ck_assert(acme_problem_read(

@@ -1,6 +1,9 @@
 /* Requests and certificates. */
 #include "acme/certificate.h"
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
 #include <string.h>
 #include <unistd.h>
 
@@ -97,9 +100,62 @@ START_TEST(certificate__no_password_is_asked_for)
 }
 END_TEST
 
+/* As an authority looks at it [RFC 8737 3]. */
+START_TEST(certificate__proof)
+{
+	struct sv authorization = SV("token.thumbprint");
+	struct acme_certificate c;
+	struct acme_key *k = NULL;
+	unsigned char hash[32];
+	const unsigned char *p;
+	struct buf cert, key;
+	ASN1_OBJECT *id;
+	X509_EXTENSION *e;
+	struct err err;
+	BIO *bio;
+	X509 *x;
+	int at;
+
+	buf_init(&cert, 8192);
+	buf_init(&key, 8192);
+	ck_assert_int_eq(
+	    acme_proof("a.test", authorization, T0, &cert, &key, &err), RC_OK);
+	ck_assert_int_eq(acme_certificate_read(buf_sv(&cert), &c, &err), RC_OK);
+	ck_assert_uint_eq(c.nname, 1);
+	ck_assert_str_eq(c.name[0], "a.test");
+	ck_assert_int_lt(c.not_before, T0);
+	ck_assert_int_gt(c.not_after, T0);
+	ck_assert_int_eq(acme_key_read(buf_sv(&key), &k, &err), RC_OK);
+	ck_assert(acme_certificate_is_of(buf_sv(&cert), k));
+	bio = BIO_new_mem_buf(cert.p, (int)cert.n);
+	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	id = OBJ_txt2obj("1.3.6.1.5.5.7.1.31", 1);
+	at = X509_get_ext_by_OBJ(x, id, -1);
+	ck_assert_int_ge(at, 0);
+	e = X509_get_ext(x, at);
+	ck_assert_int_eq(X509_EXTENSION_get_critical(e), 1);
+	p = ASN1_STRING_get0_data(X509_EXTENSION_get_data(e));
+	ck_assert_int_eq(ASN1_STRING_length(X509_EXTENSION_get_data(e)), 34);
+	ck_assert_int_eq(p[0], 4);
+	ck_assert_int_eq(p[1], 32);
+	EVP_Digest(
+	    authorization.p, authorization.n, hash, NULL, EVP_sha256(), NULL);
+	ck_assert_mem_eq(p + 2, hash, 32);
+	ck_assert_int_eq(X509_verify(x, X509_get0_pubkey(x)), 1);
+	ASN1_OBJECT_free(id);
+	X509_free(x);
+	BIO_free(bio);
+	acme_key_free(&k);
+	buf_fini(&key);
+	buf_fini(&cert);
+}
+END_TEST
+
 UNIT_TESTS(certificate)
 {
 	TCase *t = tcase_create("certificate");
+
+	tcase_add_test(t, certificate__proof);
 
 	tcase_add_test(t, certificate__no_password_is_asked_for);
 	tcase_add_test(t, certificate__what_is_asked_for_comes);

@@ -47,6 +47,19 @@ struct answer {
 	"\"status\":\"pending\"},{\"type\":\"http-01\",\"status\":"    \
 	"\"" challenge "\",\"url\":\"https://ca.test/chall/1\","       \
 	"\"token\":\"tok-1\"" more "}]}"
+/* Both are offered. */
+#define BOTH(status, http, tls, more)                                  \
+	"{\"status\":\"" status "\",\"identifier\":{\"type\":\"dns\"," \
+	"\"value\":\"a.test\"},\"challenges\":[{\"type\":\"http-01\"," \
+	"\"url\":\"https://ca.test/chall/1\",\"token\":\"tok-1\","     \
+	"\"status\":\"" http "\"},{\"type\":\"tls-alpn-01\","          \
+	"\"status\":\"" tls "\",\"url\":\"https://ca.test/chall/2\","  \
+	"\"token\":\"tok-1\"" more "}]}"
+#define TLS_ONLY(status, challenge)                                    \
+	"{\"status\":\"" status "\",\"identifier\":{\"type\":\"dns\"," \
+	"\"value\":\"a.test\"},\"challenges\":[{\"type\":"             \
+	"\"tls-alpn-01\",\"status\":\"" challenge "\",\"url\":"        \
+	"\"https://ca.test/chall/2\",\"token\":\"tok-1\"}]}"
 #define PENDING                                                        \
 	{                                                              \
 		"/authz/1", NULL, 200, AUTHZ("pending", "pending", "") \
@@ -85,6 +98,8 @@ struct answer {
 	{"/order", "-replaces", 201, ORDER("pending"), "https://ca.test/o/1"}, \
 	    REST
 
+static const enum acme_way over_http = ACME_BY_HTTP;
+
 static const struct row {
 	const char *name;
 	const char *account, *replaces;
@@ -93,7 +108,79 @@ static const struct row {
 	int64_t waited;	    /* at most, s; 0: any */
 	int64_t wait_s;	    /* of the failure */
 	const char *blamed; /* names */
+	unsigned ways;	    /* bits; 0: over HTTP */
+	enum acme_way way;  /* that is wanted */
+	bool of_proof;	    /* another way may do better */
 } rows[] = {
+    {.name = "over TLS",
+	.ways = 3,
+	.way = ACME_BY_TLS,
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
+	    {"/authz/1", NULL, 200, BOTH("pending", "pending", "pending", "")},
+	    {"/chall/2", "{}", 200, "{}"}, VALID, POLL("ready"),
+	    {"/finish", "csr", 200, GOOD}, CERT}},
+    {.name = "over HTTP, though TLS is offered",
+	.ways = 3,
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
+	    {"/authz/1", NULL, 200, BOTH("pending", "pending", "pending", "")},
+	    CHALLENGE, VALID, POLL("ready"), {"/finish", "csr", 200, GOOD},
+	    CERT}},
+    {.name = "TLS is wanted, and HTTP alone offered",
+	.ways = 3,
+	.way = ACME_BY_TLS,
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"), REST}},
+    {.name = "HTTP is wanted, and TLS alone offered",
+	.ways = 3,
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
+	    {"/authz/1", NULL, 200, TLS_ONLY("pending", "pending")},
+	    {"/chall/2", "{}", 200, "{}"}, VALID, POLL("ready"),
+	    {"/finish", "csr", 200, GOOD}, CERT}},
+    {.name = "TLS alone is offered, and not set up",
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
+	    {"/authz/1", NULL, 200, TLS_ONLY("pending", "pending")}},
+	.why = "in a way that is set up here (listen.http)",
+	.blamed = "a.test"},
+    {.name = "the other one is being looked at already",
+	.ways = 3,
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
+	    {"/authz/1", NULL, 200,
+		BOTH("pending", "pending", "processing", "")},
+	    VALID, POLL("ready"), {"/finish", "csr", 200, GOOD}, CERT}},
+    {.name = "in vain over TLS",
+	.ways = 3,
+	.way = ACME_BY_TLS,
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
+	    {"/authz/1", NULL, 200, BOTH("pending", "pending", "pending", "")},
+	    {"/chall/2", "{}", 200, "{}"},
+	    {"/authz/1", NULL, 200,
+		BOTH("invalid", "pending", "invalid",
+		    ",\"error\":" PROBLEM("connection", ""))}},
+	.why = "port 443 must be open",
+	.blamed = "a.test",
+	.of_proof = true},
+    {.name = "in vain over TLS, of which they say so",
+	.ways = 2,
+	.way = ACME_BY_TLS,
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
+	    {"/authz/1", NULL, 200, TLS_ONLY("pending", "pending")},
+	    {"/chall/2", "{}", 200, "{}"},
+	    {"/authz/1", NULL, 200,
+		BOTH("invalid", "pending", "invalid",
+		    ",\"error\":" PROBLEM("tls", ""))}},
+	.why = "get on with TLS at port 443 of a.test",
+	.blamed = "a.test",
+	.of_proof = true},
+    {.name = "in vain, and no other way would help",
+	.ways = 3,
+	.way = ACME_BY_TLS,
+	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"),
+	    {"/authz/1", NULL, 200, BOTH("pending", "pending", "pending", "")},
+	    {"/chall/2", "{}", 200, "{}"},
+	    {"/authz/1", NULL, 200,
+		BOTH("invalid", "pending", "invalid",
+		    ",\"error\":" PROBLEM("caa", ""))}},
+	.why = "CAA record",
+	.blamed = "a.test"},
     {.name = "the usual way",
 	.a = {DIR(""), ACCOUNT, NEW_ORDER("pending"), REST}},
     {.name = "with an account",
@@ -394,6 +481,10 @@ check_failure(const struct row *row, const struct acme_failure *f)
 	if (row->wait_s != 0)
 		ck_assert_msg(f->wait_s == row->wait_s, "%s: %lld", row->name,
 		    (long long)f->wait_s);
+	if (row->ways != 0)
+		ck_assert_msg(f->of_proof == row->of_proof &&
+				  (!f->of_proof || f->way == row->way),
+		    "%s", row->name);
 	buf_init(&names, 1000);
 	for (i = 0; i < f->nname; i++)
 		buf_addf(&names, "%s%s", i > 0 ? " " : "", f->name[i]);
@@ -407,12 +498,15 @@ START_TEST(order__goes_as_it_should)
 {
 	static const char *const name[] = {"a.test", "b.test"};
 	const struct row *row = &rows[_i];
+	const enum acme_way way[] = {row->way, row->way};
 	struct acme_key *key = acme_key_new();
 	struct acme_order_opts opts = {.account = key,
 	    .directory = "https://ca.test/dir",
 	    .account_url = row->account != NULL ? row->account : "",
 	    .name = name,
+	    .way = way,
 	    .nname = row->blamed != NULL && row->blamed[0] == 'b' ? 2 : 1,
+	    .ways = row->ways != 0 ? row->ways : ACME_WAY_BIT(ACME_BY_HTTP),
 	    .request = SV("csr"),
 	    .replaces = row->replaces != NULL ? row->replaces : ""};
 	struct acme_order *o = acme_order_new(&opts);
@@ -475,7 +569,9 @@ START_TEST(order__ends)
 	    .directory = "https://ca.test/dir",
 	    .account_url = "",
 	    .name = name,
+	    .way = &over_http,
 	    .nname = 1,
+	    .ways = ACME_WAY_BIT(ACME_BY_HTTP),
 	    .request = SV("csr"),
 	    .replaces = ""};
 	struct acme_order *o = acme_order_new(&opts);
@@ -526,7 +622,9 @@ START_TEST(order__ends_in_time)
 	    .directory = "https://ca.test/dir",
 	    .account_url = "",
 	    .name = name,
+	    .way = &over_http,
 	    .nname = 1,
+	    .ways = ACME_WAY_BIT(ACME_BY_HTTP),
 	    .request = SV("csr"),
 	    .replaces = ""};
 	struct acme_response r = {.status = 200,

@@ -171,6 +171,66 @@ START_TEST(io_copy_fd__believes_no_claim)
 }
 END_TEST
 
+/* What another user may have put into a folder. */
+START_TEST(io_read_below__follows_nothing)
+{
+	static const struct {
+		const char *name;
+		int want;
+	} rows[] = {{"f", RC_OK}, {"./f", RC_OK}, {"sub/f", RC_OK},
+	    {"link", RC_DENIED}, {"linked/f", RC_DENIED},
+	    {"dangling", RC_DENIED}, {"pipe", RC_DENIED}, {"sub", RC_DENIED},
+	    {"no", RC_NOTFOUND}, {"../FILES/f", RC_IO}, {"sub/../f", RC_OK},
+	    {"sub/../../x", RC_IO}, {"/etc/passwd", RC_IO},
+	    {"large", RC_TOOBIG}, {"", RC_NOTFOUND}};
+	int here = open(".", O_RDONLY | O_DIRECTORY), fd = -1;
+	struct buf b, large;
+	struct err err;
+	size_t i;
+
+	ck_assert_int_eq(chdir(dir), 0);
+	buf_init(&large, 1000);
+	buf_addf(&large, "%200s", "");
+	ck_assert_int_eq(io_replace_file("f", SV("x"), 0600, NULL), RC_OK);
+	ck_assert_int_eq(
+	    io_replace_file("large", buf_sv(&large), 0600, NULL), RC_OK);
+	ck_assert_int_eq(mkdir("sub", 0700), 0);
+	ck_assert_int_eq(io_replace_file("sub/f", SV("x"), 0600, NULL), RC_OK);
+	ck_assert_int_eq(symlink("f", "link"), 0);
+	ck_assert_int_eq(symlink("sub", "linked"), 0);
+	ck_assert_int_eq(symlink("none", "dangling"), 0);
+	ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		buf_init(&b, 100);
+		ck_assert_msg(
+		    io_read_below(".", rows[i].name, &b, &err) == rows[i].want,
+		    "%s: %s", rows[i].name, err.text);
+		ck_assert_msg(
+		    (rows[i].want == RC_OK) == (b.n == 1), "%s", rows[i].name);
+		buf_fini(&b);
+	}
+	ck_assert_int_eq(
+	    io_open_below(".", "sub", O_DIRECTORY, &fd, &err), RC_OK);
+	io_close(&fd);
+	ck_assert_int_eq(
+	    io_open_below(".", "linked", O_DIRECTORY, &fd, &err), RC_IO);
+	ck_assert_int_eq(
+	    io_open_below(".", "f", O_DIRECTORY, &fd, &err), RC_IO);
+	ck_assert_int_eq(io_open_below("none", "f", 0, &fd, &err), RC_NOTFOUND);
+	ck_assert_int_eq(fd, -1);
+	(void)unlink("sub/f");
+	(void)rmdir("sub");
+	(void)unlink("large");
+	(void)unlink("link");
+	(void)unlink("linked");
+	(void)unlink("dangling");
+	(void)unlink("pipe");
+	ck_assert_int_eq(fchdir(here), 0);
+	io_close(&here);
+	buf_fini(&large);
+}
+END_TEST
+
 UNIT_TESTS(files)
 {
 	TCase *t = tcase_create("files");
@@ -181,6 +241,7 @@ UNIT_TESTS(files)
 	tcase_add_test(t, io_replace_file__does_not_write_through_a_link);
 	tcase_add_test(t, io_replace_file__names_what_is_missing);
 	tcase_add_test(t, io_read_file__tells_what_is_wrong);
+	tcase_add_test(t, io_read_below__follows_nothing);
 	tcase_add_test(t, io_pread_all__wants_every_byte);
 	tcase_add_test(t, io_copy_fd__believes_no_claim);
 	return t;

@@ -245,6 +245,83 @@ START_TEST(sni__a_connection_outlives_its_certificate)
 }
 END_TEST
 
+static bool
+is_two(void *arg, struct sv id)
+{
+	(*(int *)arg)++;
+	return sv_eq(id, SV("two"));
+}
+
+/* Of a domain that is gone: dropped, and not taken again. */
+START_TEST(sni__only_what_is_allowed)
+{
+	struct buf cert, key;
+	struct err err;
+	int asked = 0;
+
+	sni_allow(sni, is_two, &asked);
+	ck_assert_int_eq(asked, 2);
+	ck_assert(!gets("mta-sts.a.test"));
+	ck_assert(gets("mta-sts.b.test"));
+	make("mta-sts.a.test", &cert, &key);
+	ck_assert_int_eq(
+	    sni_set(sni, SV("one"), buf_sv(&cert), buf_sv(&key), &err),
+	    RC_DENIED);
+	ck_assert(!gets("mta-sts.a.test"));
+	ck_assert_int_eq(
+	    sni_set(sni, SV("two"), buf_sv(&cert), buf_sv(&key), &err), RC_OK);
+	ck_assert(gets("mta-sts.a.test"));
+	/* Proofs are no certificates. */
+	ck_assert_int_eq(
+	    sni_challenge(sni, SV("x.test"), buf_sv(&cert), buf_sv(&key), &err),
+	    RC_OK);
+	buf_fini(&key);
+	buf_fini(&cert);
+}
+END_TEST
+
+/* On ports of mail ALPN is nobody's business, and there are no proofs. */
+START_TEST(sni__mail)
+{
+	SSL *server, *client;
+	X509 *x;
+	int i;
+
+	sni_free(&sni);
+	tls_ctx_free(&first);
+	{
+		struct buf cert, key;
+		struct err err;
+
+		make("mail.a.test", &cert, &key);
+		ck_assert_int_eq(
+		    tls_ctx_new(buf_sv(&cert), buf_sv(&key), &first, &err),
+		    RC_OK);
+		buf_fini(&cert);
+		buf_fini(&key);
+	}
+	sni = sni_new_mail(first);
+	add(false, "b", "mail.b.test");
+	server = begin(tls_ssl_new(first));
+	client = begin(SSL_new(client_ctx));
+	SSL_set_connect_state(client);
+	(void)SSL_set_tlsext_host_name(client, "mail.b.test");
+	ck_assert_int_eq(SSL_set_alpn_protos(client,
+			     (const unsigned char *)ACME, sizeof ACME - 1),
+	    0);
+	for (i = 0; i < 6; i++) {
+		step(client, server);
+		step(server, client);
+	}
+	ck_assert(SSL_is_init_finished(client));
+	x = SSL_get1_peer_certificate(client);
+	ck_assert_int_eq(X509_check_host(x, "mail.b.test", 0, 0, NULL), 1);
+	X509_free(x);
+	SSL_free(client);
+	SSL_free(server);
+}
+END_TEST
+
 START_TEST(sni__has_room_for_so_many)
 {
 	struct buf cert, key;
@@ -287,6 +364,8 @@ UNIT_TESTS(sni)
 	tcase_add_loop_test(
 	    t, sni__row, 0, (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(t, sni__certificates_come_and_go);
+	tcase_add_test(t, sni__only_what_is_allowed);
+	tcase_add_test(t, sni__mail);
 	tcase_add_test(t, sni__a_connection_outlives_its_certificate);
 	tcase_add_test(t, sni__has_room_for_so_many);
 	return t;

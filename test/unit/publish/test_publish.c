@@ -690,60 +690,6 @@ START_TEST(publish_judge__spf_keeps_the_others)
 }
 END_TEST
 
-/* TLSA: of the certificate in use, offered where DNSSEC protects it. */
-static const struct {
-	bool is_signed;
-	const char *there;
-	enum publish_state want;
-	bool warn, offered;
-} tlsa_rows[] = {
-    {false, "", PUBLISH_MISSING, false, false},
-    {true, "", PUBLISH_MISSING, false, true},
-    /* SHA-256 of "key", of "whole"; of the authority's */
-    {true,
-	"3 1 1 "
-	"2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683",
-	PUBLISH_RIGHT, false, true},
-    {true, "3 1 0 6b6579", PUBLISH_RIGHT, false, true},
-    {true, "3 0 0 77686f6c65", PUBLISH_RIGHT, false, true},
-    {true, "2 1 0 61", PUBLISH_RIGHT, false, true},
-    {true, "2 1 0 6b6579", PUBLISH_DIFFERENT, false, true},
-    {true, "1 1 0 6b6579", PUBLISH_DIFFERENT, false, true},
-    {true, "3 1 1 00", PUBLISH_DIFFERENT, false, true},
-    {true, "3 1 9 6b6579", PUBLISH_DIFFERENT, false, true},
-    {false, "3 1 0 6b6579", PUBLISH_RIGHT, false, false},
-    {false, "3 1 1 00", PUBLISH_RIGHT, true, false},
-};
-
-START_TEST(publish_judge__tlsa_is_of_the_certificate)
-{
-	struct publish *p;
-	struct buf line;
-
-	add_own("192.0.2.1");
-	host.certificate[0] =
-	    (struct publish_certificate){SV("whole"), SV("key")};
-	host.certificate[1] = (struct publish_certificate){SV("A"), SV("a")};
-	host.ncertificate = 2;
-	buf_init(&line, 1000);
-	buf_adds(&line, "mail A 192.0.2.1");
-	if (tlsa_rows[_i].there[0] != '\0')
-		buf_addf(&line, "|_25._tcp.mail TLSA %s", tlsa_rows[_i].there);
-	fill(line.p);
-	if (tlsa_rows[_i].is_signed)
-		zone_sign(zone);
-	make();
-	p = find(PUBLISH_TLSA, DNS_TLSA);
-	fixture_judge(p, &host, zone);
-	ck_assert_msg(
-	    p->state == tlsa_rows[_i].want && p->warn == tlsa_rows[_i].warn,
-	    "%s: %s", tlsa_rows[_i].there, p->words.p);
-	ck_assert_int_eq(p->value.n > 0, tlsa_rows[_i].offered);
-	ck_assert_int_eq(publish_is_trouble(p), p->state == PUBLISH_DIFFERENT);
-	buf_fini(&line);
-}
-END_TEST
-
 /* A real key of more than 255 bytes: what providers make of it. */
 START_TEST(publish_judge__names_a_key_that_was_cut)
 {
@@ -962,8 +908,6 @@ UNIT_TESTS(publish)
 	tcase_add_test(tc, publish_judge__spf_is_counted_up_to_a_limit);
 	tcase_add_loop_test(tc, publish_judge__srv_has_host_and_port, 0,
 	    (int)(sizeof srv_rows / sizeof srv_rows[0]));
-	tcase_add_loop_test(tc, publish_judge__tlsa_is_of_the_certificate, 0,
-	    (int)(sizeof tlsa_rows / sizeof tlsa_rows[0]));
 	tcase_add_loop_test(tc, publish_judge__spf_keeps_the_others, 0,
 	    (int)(sizeof spf_rows / sizeof spf_rows[0]));
 	tcase_add_test(tc, publish_judge__names_a_key_that_was_cut);
