@@ -73,7 +73,6 @@ web_settings(const struct http_ask *ask, struct http_response *a)
 {
 	struct clients_server s;
 	struct conf *c = server_of(ask, &s);
-	struct buf in;
 	struct page p;
 
 	a->type = PAGE_TYPE;
@@ -81,14 +80,10 @@ web_settings(const struct http_ask *ask, struct http_response *a)
 	    &(struct page_frame){
 		.language = web_language(ask), .title = W_SIGN_SETTINGS});
 	page_settings(&p, &s, SV(""));
-	/* Asked under another name there is no signing in. */
-	buf_init(&in, 1024);
-	clients_put_origin(&s, &in);
-	buf_adds(&in, "/sign-in");
-	if (s.web && buf_ok(&in))
-		page_go(&p, in.p, SV(""), W_SIGN_IN);
+	/* Not of autoconfig.DOMAIN: there is nobody to sign in to. */
+	if (!sv_starts(sv_str(ask->q->host), SV("autoconfig.")))
+		page_go(&p, "/sign-in", SV(""), W_SIGN_IN);
 	if (!page_end(&p))
 		a->body.failed = true;
-	buf_fini(&in);
 	conf_free(&c);
 }

@@ -87,6 +87,17 @@ open_rcpts(struct client_message *m, unsigned code, const char *reply_text)
 	}
 }
 
+/* Another host of the domain may offer what this one does not. */
+static void
+refuse_unable(struct client_message *m, unsigned code, const char *reply_text)
+{
+	size_t i;
+
+	open_rcpts(m, code, reply_text);
+	for (i = 0; i < m->nrcpt; i++)
+		m->rcpt[i].unable = true;
+}
+
 /* What can be known before a byte is sent [RFC 1870 6, RFC 6152 3]. */
 static bool
 can_take(const struct client *c, struct client_message *m)
@@ -98,13 +109,13 @@ can_take(const struct client *c, struct client_message *m)
 		    "5.3.4 at most %llu bytes, the message has %llu (%s)",
 		    (unsigned long long)c->offers.size_max,
 		    (unsigned long long)m->size, c->where);
-		open_rcpts(m, 552, reply_text);
+		refuse_unable(m, 552, reply_text);
 		return false;
 	}
 	if (m->eight_bit && !c->offers.eight_bit) {
 		(void)snprintf(reply_text, sizeof reply_text,
 		    "5.6.3 8BITMIME is not offered (%s)", c->where);
-		open_rcpts(m, 554, reply_text);
+		refuse_unable(m, 554, reply_text);
 		return false;
 	}
 	return true;
@@ -396,7 +407,7 @@ client_send(struct client *c, struct client_message *m, struct client_why *why)
 
 	for (i = 0; i < m->nrcpt; i++) {
 		m->rcpt[i].code = 0;
-		m->rcpt[i].unsure = false;
+		m->rcpt[i].unsure = m->rcpt[i].unable = false;
 	}
 	r = send_message(c, m, why);
 	for (i = 0; r == RC_OK && i < m->nrcpt; i++)

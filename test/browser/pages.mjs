@@ -58,9 +58,9 @@ async function press(p, button) {
   await p.waitForLoadState();
 }
 
-async function sign_in(p, password = o.password) {
-  await p.goto('/home');
-  await p.getByLabel('Name or address').fill('anna@home.test');
+async function sign_in(p, password = o.password, name = 'anna@home.test', to = '/home') {
+  await p.goto(to);
+  await p.getByLabel('Name or address').fill(name);
   await p.getByLabel('Password').fill(password);
   await press(p, p.getByRole('button', { name: 'Sign in' }));
 }
@@ -162,9 +162,9 @@ async function trace(p) {
 const PAGES = ['/home', '/devices', '/sessions', '/password', '/second-factor', '/addresses', '/restore', '/trace'];
 
 // Each page in each language, by day on a phone and by night on a screen.
-async function looks(p, name, pages) {
-  const looks = [['en-GB', 'dark', 1100], ['de-DE', 'light', 360]];
-  for (const [locale, scheme, width] of looks) {
+async function looks(p, name, pages, once) {
+  const looks = [['de-DE', 'light', 360], ['en-GB', 'dark', 1100]];
+  for (const [locale, scheme, width] of looks.slice(once ? 1 : 0)) {
     const c = await browser.newContext({
       ignoreHTTPSErrors: true, baseURL: `https://${o.host}:${o.port}`, locale, colorScheme: scheme,
       viewport: { width, height: 740 }, storageState: await p.context().storageState(),
@@ -177,16 +177,36 @@ async function looks(p, name, pages) {
       const lang = await q.evaluate(() => document.documentElement.lang);
       const dark = await q.evaluate(() => getComputedStyle(document.body).backgroundColor);
       verdict(wide <= 0 && locale.startsWith(lang) && (dark === 'rgb(25, 23, 21)') === (scheme === 'dark'),
-        `looks-${lang}${url}`, `${wide} px too wide, ${lang}, ${dark}`);
+        `looks-${lang}${url.split('?')[0]}`, `${wide} px too wide, ${lang}, ${dark}`);
+      // Markup of others, which the test has put wherever there is room for it, is text.
+      const theirs = await q.evaluate(() => document.querySelectorAll('script, img, b, i, iframe, [onerror]').length);
+      verdict(theirs === 0 && !(await q.evaluate(() => window.stung)), `no-markup-of-others-${lang}${url.split('?')[0]}`, theirs);
       await q.evaluate(axe); // through the debugger: the page itself lets no script in
       const found = (await q.evaluate(() => axe.run())).violations;
-      verdict(found.every((v) => !['serious', 'critical'].includes(v.impact)), `axe-${lang}${url}`,
+      verdict(found.every((v) => !['serious', 'critical'].includes(v.impact)), `axe-${lang}${url.split('?')[0]}`,
         found.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`).join('; '));
-      await q.screenshot({ path: path.join(o.folder, `${name}${url.replaceAll('/', '-')}-${lang}-${width}.png`),
+      await q.screenshot({ path: path.join(o.folder, `${name}${url.split('?')[0].replaceAll('/', '-')}-${lang}-${width}.png`),
         fullPage: true });
     }
     await c.close();
   }
+}
+
+// Where a browser says what it is, and names are chosen.
+async function sting(p) {
+  await ask('sting');
+  const q = await open({ userAgent: o.sting });
+  await sign_in(q);
+  await q.goto('/devices');
+  await q.getByLabel('Name of the device').fill(o.sting.slice(0, 60));
+  await press(q, q.getByRole('button', { name: 'Add a device' }));
+  await looks(q, 'stung', ['/devices', '/sessions', '/restore?subject=' + encodeURIComponent(o.sting),
+    '/trace?q=' + encodeURIComponent(o.sting), '/restore?done=' + encodeURIComponent(o.sting)], true);
+  await p.goto('/restore');
+  const seen = await text(p);
+  await p.goto('/sessions');
+  verdict(seen.includes(o.sting) && (await text(p)).includes(o.sting.slice(0, 40)), 'markup-is-shown-as-text', seen);
+  await q.context().close();
 }
 
 async function elsewhere(p) {
@@ -250,7 +270,7 @@ async function factor(p) {
   await press(p, p.getByRole('button', { name: 'Turn it on' }));
   const codes = (await p.locator('pre').innerText()).trim().split('\n');
   verdict(codes.length >= 8 && p.url().includes('/second-factor/codes'), 'totp-on', await text(p));
-  await looks(p, 'on', ['/second-factor']);
+  await looks(p, 'on', ['/second-factor'], true);
   await press(p, p.getByRole('button', { name: 'Sign out' }));
   await sign_in(p);
   verdict(await p.getByLabel('Code', { exact: true }).getAttribute('autocomplete') === 'one-time-code', 'totp-is-a-step-of-its-own',
@@ -268,6 +288,23 @@ async function factor(p) {
   await off.getByLabel('Code', { exact: true }).fill(codes[1]);
   await press(p, off.getByRole('button', { name: 'Turn it off' }));
   verdict((await text(p)).includes('The second factor was turned off.'), 'totp-off', await text(p));
+}
+
+const ADMIN = ['/admin', '/admin/queue', '/admin/trace?which=ben@elsewhere.test', '/admin/reports', '/admin/dns',
+  '/admin/accounts', '/admin/configuration'];
+
+async function admin() {
+  const p = await open();
+  await ask('queue');
+  await sign_in(p, o.others, 'ben@home.test', '/admin');
+  verdict(p.url().endsWith('/admin') && (await p.locator('nav').innerText()).includes('Queue'), 'admin', await text(p));
+  await looks(p, 'admin', ADMIN);
+  await p.goto('/admin/queue');
+  await p.locator('main a[href^="/admin/queue/message"]').first().click();
+  await p.waitForURL('**/admin/queue/message**');
+  await press(p, p.getByRole('button', { name: 'Try now' }).first());
+  verdict((await text(p)).includes('tried now') && await ask('retried') === 'yes', 'queue-retry', await text(p));
+  await p.context().close();
 }
 
 async function signing_out(p) {
@@ -289,8 +326,10 @@ try {
   await restore(p);
   await trace(p);
   await looks(p, 'in', PAGES);
+  await sting(p);
   await elsewhere(p);
   await factor(p);
+  await admin();
   await signing_out(p);
 } catch (e) {
   verdict(false, 'went-on', e.stack);

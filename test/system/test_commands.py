@@ -33,7 +33,7 @@ WRONG = [
     ("reload now", 'unexpected "now": it takes no arguments'),
     ("reload --now", "unknown option --now; it has none"),
     ("run --debgu", "unknown option --debgu; did you mean --debug?"),
-    ("check --frob", "unknown option --frob; expected --here or --paths"),
+    ("check --frobnicate", "unknown option --frobnicate; expected --here, --paths or --json"),
     ("check --here --paths", "--here cannot be combined with --paths"),
     ("account", "a word is missing; expected list"),
     ("account lst", 'unknown word "lst"; did you mean list?'),

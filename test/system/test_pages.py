@@ -18,6 +18,7 @@ from house import PASSWORD, TOP, House, finish, lacking, skip, verdict, wait_unt
 
 HOST = "mail.home.test"
 FETCH_S = 120
+STING = """"'><img src=x onerror=stung=1><script>stung=1</script><b>&lt;"""
 SCRIPT = os.path.join(TOP, "test/browser/pages.mjs")
 
 
@@ -57,6 +58,19 @@ def put_mail(h):
     m.logout()
 
 
+def put_markup(h):
+    """Wherever mail has room for it."""
+    folder = '"' + STING.replace('"', "").replace("&", "") + '"'
+    m = h.imap("anna")
+    m.create(folder)
+    m.append(folder, None, None, f"From: \"{STING[2:]}\" <x@example.test>\r\nSubject: {STING}\r\n\r\nx\r\n".encode())
+    m.select(folder)
+    m.store("1:*", "+FLAGS", r"\Deleted")
+    m.expunge()
+    m.logout()
+    h.deliver("anna", subject=STING, sender='"<img>"@example.test')
+
+
 def may_log_in(h, password):
     try:
         h.imap("anna@home.test", password, tls=False).logout()
@@ -70,6 +84,15 @@ def answer(h, what, value):
         return may_log_in(h, value)
     if what == "scan":
         return subprocess.run(["zbarimg", "-q", "--raw", value], capture_output=True, text=True).stdout.strip()
+    if what == "queue":
+        s = h.submit("ben")
+        s.sendmail("ben@home.test", ["ben@elsewhere.test"], f"From: ben@home.test\r\nSubject: {STING}\r\n\r\nx\r\n")
+        s.quit()
+        wait_until(lambda: h.command("queue", "list").stdout.startswith("1 message"))
+    if what == "retried":
+        return "yes" if h.logged(r'admin\.act account=ben peer=127\.0\.0\.1 session=\d+ action="retry"') else "no"
+    if what == "sting":
+        put_markup(h)
     if what == "found":
         return "yes" if h.count("anna") == 1 else "no"
     return ""
@@ -78,8 +101,8 @@ def answer(h, what, value):
 def drive(h, folder, browser, found):
     p = subprocess.Popen(["node", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          text=True, env=dict(os.environ, PAGES=json.dumps({
-                             "host": HOST, "port": h.port["https"], "password": PASSWORD, "folder": folder,
-                             "modules": found, "browser": browser})))
+                             "host": HOST, "port": h.port["https"], "password": PASSWORD, "others": PASSWORD, "folder": folder,
+                             "modules": found, "browser": browser, "sting": STING})))
     seen, rest = 0, ""
     for line in p.stdout:
         if (m := re.match(r"(PASS|FAIL) (\S+?)(?:: (.*))?$", line)):
@@ -116,7 +139,7 @@ def main():
     folder = keep or tempfile.mkdtemp(prefix="hm-pages.")
     os.makedirs(folder, exist_ok=True)
     start = time.monotonic()
-    with House(web=True, debug=True, extra="history: { subjects: on }\n") as h:
+    with House(web=True, debug=True, extra="history: { subjects: on }\nadmins: [ben]\n") as h:
         put_mail(h)
         drive(h, folder, browser, found)
         quick(h)

@@ -32,6 +32,7 @@ struct page {
 	struct xml x;
 	enum page_language language;
 	struct sv csrf;
+	bool signed_in;
 	unsigned fields; /* so far: each has an id of its own */
 	/* Of the table that is open: its cells are labelled on a phone. */
 	const enum page_word *head;

@@ -52,6 +52,8 @@ self_begin(struct self *s, enum page_word title, const char *here)
 		.nnav = sizeof navigation / sizeof navigation[0],
 		.here = here,
 		.other = v->admin ? &to_admin : NULL});
+	if (s->too_old)
+		page_notice(&s->page, PAGE_BAD, W_FORM_TOO_OLD);
 }
 
 void

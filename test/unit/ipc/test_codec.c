@@ -132,7 +132,7 @@ static const struct sample samples[] = {
     PLAIN(ctl_errand_done, .rc = RC_DENIED, .fd = -1),
     PLAIN(ctl_debug, 255, T("peer=192.0.2.1"), 60000),
     PLAIN(cmd_debug, T("smtp"), {1, T(""), 0}),
-    PLAIN(ctl_status, 3, LIST(struct status_number, {1, 1ull << 50}, {2, 3}), 2,
+    PLAIN(ctl_status, 3, 1ull << 33, LIST(struct status_number, {1, 1ull << 50}, {2, 3}), 2,
 	T("lines"),
 	{LIST(uint64_t, 1, 2), 2,
 	    LIST(struct status_event, {1, 5, T("a")}, {2, -1, T("b")}), 2}),
