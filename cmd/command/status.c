@@ -223,8 +223,8 @@ look_at_backups(const struct conf *conf, struct status_picture *p)
 
 /* One that dies at its start is not among the others.  Without a certificate
  * the last three do not run, which is printed there. */
-static const char *const always[] = {"auth", "history", "junk", "keeper", "queue",
-    "dns", "mx", "smtp", "submission", "imap", "pop3"};
+static const char *const always[] = {"auth", "history", "junk", "keeper",
+    "queue", "dns", "mx", "smtp", "submission", "imap", "pop3"};
 #define FOR_CLIENTS 3
 #define NALWAYS	    (sizeof always / sizeof *always)
 

@@ -4,9 +4,8 @@
 #include "cmd/run/process.h"
 #include "junk/service.h"
 
-static const struct sandbox_profile walls = {.name = "junk",
-    .files = SANDBOX_FILES_WRITE,
-    .file_max = SANDBOX_ANY_SIZE};
+static const struct sandbox_profile walls = {
+    .name = "junk", .files = SANDBOX_FILES_WRITE, .file_max = SANDBOX_ANY_SIZE};
 
 static void
 on_line(struct child *c, enum role role, const char *account, int fd)

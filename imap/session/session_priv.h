@@ -41,8 +41,8 @@ struct imap_session {
 	bool local;
 	struct imap_limits lim;
 	struct imap_watch watch; /* without an arg for the command line */
-	struct buf login_tag; /* empty once answered */
-	uint64_t need;	      /* journal position of what was told */
+	struct buf login_tag;	 /* empty once answered */
+	uint64_t need;		 /* journal position of what was told */
 
 	/* The connection. */
 	enum imap_state state;

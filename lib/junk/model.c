@@ -15,9 +15,9 @@
 #define USE_SEEN      0.02   /* a lesson that was known already */
 #define RATE	      1.35
 #define CAP_0	      2.6
-#define CAP_EACH 0.4
-#define DOUBT	      0.5 /* on top of the threshold while little wanted mail */
-#define DOUBT_LESSONS 50.0 /* is known */
+#define CAP_EACH      0.4
+#define DOUBT	      1.2 /* on top of the threshold while little wanted mail */
+#define DOUBT_LESSONS 30.0  /* is known */
 #define PRIOR_LESSONS 200.0 /* after which the rules count half */
 
 #define K(kind) (1U << JUNK_##kind)

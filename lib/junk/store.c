@@ -63,6 +63,7 @@ static int
 load(struct junk_file *f, unsigned bits, const struct junk_file_ops *ops,
     void *arg, struct err *err)
 {
+	struct stat st;
 	struct buf b;
 	char file[96];
 	int r = RC_OK;
@@ -71,7 +72,7 @@ load(struct junk_file *f, unsigned bits, const struct junk_file_ops *ops,
 	f->model = NULL;
 	f->generation = 0;
 	buf_init(&b, FILE_MAX);
-	if (access(file, F_OK) == 0) {
+	if (stat(file, &st) == 0) {
 		r = io_read_file(file, &b, err);
 		if (r == RC_OK && !take_snapshot(f, buf_sv(&b), ops, arg))
 			set_aside(file);

@@ -142,6 +142,23 @@ def test_stopped(h):
         h.kill("junk", signal.SIGCONT)
 
 
+def test_snapshot(h):
+    """So much is taught that what was learned is written anew; a killed process reads that."""
+    folder = os.path.join(h.dir, "long")
+    os.mkdir(folder)
+    for i in range(60):
+        with open(os.path.join(folder, f"{i}.eml"), "w") as f:
+            f.write(f"From: long{i}@example.test\r\nSubject: long {i}\r\n\r\n" +
+                    "".join(f"word{i * 1000 + k}\r\n" for k in range(900)))
+    h.command("junk", "teach", "ben", "--ham", folder)
+    before = h.command("junk", "stats").stdout
+    verdict(os.path.exists(os.path.join(h.data, "junk", "server.model")), "a-snapshot-is-written")
+    h.kill("junk", signal.SIGKILL)
+    wait_until(lambda: h.pids("junk"))
+    after = wait_until(lambda: (lambda r: r.returncode == 0 and r)(h.command("junk", "stats"))).stdout
+    verdict("wanted     60" in before and after == before, "a-killed-process-reads-it", (before, after))
+
+
 def test_command(h):
     folder = os.path.join(h.dir, "spam")
     os.mkdir(folder)
@@ -181,6 +198,7 @@ def main():
         test_restart(h)
         test_stopped(h)
         test_command(h)
+        test_snapshot(h)
     with House(extra="junk: off\n") as h:
         h.deliver("anna", body=SPAM % 1, subject="off")
         wait_until(lambda: h.count("anna") == 1)
