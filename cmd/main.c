@@ -109,6 +109,12 @@ static const struct command commands[] = {
 	"print one; use it; remove it; rename it"},
     {"sieve", cmd_sieve, "sieve ACCOUNT test NAME [--from A] < MESSAGE",
 	"say what it would do with a message, line by line"},
+    {"junk", cmd_junk, "junk teach ACCOUNT --spam DIR | --ham DIR",
+	"teach what is junk, and what is not, from folders of messages"},
+    {"junk", cmd_junk, "junk explain ACCOUNT UID [--folder F]",
+	"say why a message is taken for junk, or not"},
+    {"junk", cmd_junk, "junk stats [ACCOUNT] | forget ACCOUNT",
+	"what was learned, and when; forget what an account has taught"},
     {"import", cmd_import,
 	"import NAME SOURCE... [--format maildir | mbox | eml]",
 	"copy mail into an account: Maildir, mbox, MH, .eml, archives"},
@@ -145,6 +151,7 @@ static const struct command commands[] = {
 static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_AUTH] = run_auth,
     [ROLE_HISTORY] = run_history,
+    [ROLE_JUNK] = run_junk,
     [ROLE_KEEPER] = run_keeper,
     [ROLE_QUEUE] = run_queue,
     [ROLE_DNS] = run_dns,
@@ -156,6 +163,7 @@ static int (*const processes[ROLE_COUNT])(int control_fd) = {
     [ROLE_SUBMISSION] = run_submission,
     [ROLE_IMAP] = run_imap,
     [ROLE_POP3] = run_pop3,
+    [ROLE_SIEVE] = run_sieve,
     [ROLE_WEB] = run_web,
     [ROLE_ACCOUNT] = run_account,
 };

@@ -186,7 +186,8 @@ ask(struct smtp_backend *h, const struct smtp_delivery *d, size_t i,
 	    .sender = d->sender,
 	    .written = sv_str(d->account[i].written),
 	    .size = d->size,
-	    .flags = d->account[i].junk ? DELIVER_JUNK : 0,
+	    .flags = (uint8_t)((d->account[i].junk ? DELIVER_JUNK : 0) |
+			       (d->owner == NULL ? DELIVER_ALIEN : 0)),
 	    .front = d->front,
 	    .fd = dup(d->fd),
 	};

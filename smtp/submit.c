@@ -143,6 +143,7 @@ is_dropped(const struct mail_field *f, const struct smtp_submit_args *a)
 	return sv_ieq(f->name, SV("Bcc")) ||
 	       sv_ieq(f->name, SV("Resent-Bcc")) ||
 	       sv_ieq(f->name, SV("Return-Path")) ||
+	       sv_ieq(f->name, SV(AUTHRES_JUNK_FIELD)) ||
 	       (sv_ieq(f->name, SV("Authentication-Results")) &&
 		   authres_is_forged(f->value, ids, 1));
 }

@@ -505,7 +505,7 @@ check(const char *config, bool here, bool paths)
 	print_ports(conf);
 	print_people(conf);
 	warnings = check_certificates(conf);
-	warnings += check_policies(conf);
+	warnings += check_web(conf);
 	print_inbound(conf);
 	warnings += print_outside(conf);
 	warnings += print_names(conf);

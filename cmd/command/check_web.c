@@ -61,7 +61,7 @@ certificate_trouble(const struct conf *conf)
 }
 
 unsigned
-check_policies(const struct conf *conf)
+check_web(const struct conf *conf)
 {
 	bool any = false, obeyed = false;
 	unsigned warnings = 0;
@@ -81,6 +81,11 @@ check_policies(const struct conf *conf)
 	}
 	if (any && conf->nlisten[CONF_HTTPS] == 0) {
 		puts("  WARNING: they are not served: listen.https is not set");
+		warnings++;
+	}
+	if (conf->metrics.token != NULL && conf->nlisten[CONF_HTTPS] == 0) {
+		puts("  WARNING: metrics.token is of no use: listen.https is "
+		     "not set");
 		warnings++;
 	}
 	why = obeyed ? certificate_trouble(conf) : NULL;

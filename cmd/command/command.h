@@ -32,6 +32,7 @@ int cmd_reports(const char *config, int argc, char **argv);
 int cmd_undelete(const char *config, int argc, char **argv);
 int cmd_web(const char *config, int argc, char **argv);
 int cmd_sieve(const char *config, int argc, char **argv);
+int cmd_junk(const char *config, int argc, char **argv);
 int cmd_purge(const char *config, int argc, char **argv);
 int cmd_sendmail(const char *config, int argc, char **argv);
 int cmd_totp(const char *config, int argc, char **argv);
@@ -128,8 +129,9 @@ int command_dkim_records(const struct conf *conf, const char *domain,
     struct buf *out, struct buf *why) RC_USE_RESULT;
 /* Prints the certificates; how many warnings. */
 unsigned check_certificates(const struct conf *conf);
-/* Prints the policies for TLS of the domains; how many warnings. */
-unsigned check_policies(const struct conf *conf);
+/* Prints the policies for TLS of the domains, and what of the web needs https;
+ * how many warnings. */
+unsigned check_web(const struct conf *conf);
 /* Prints as JSON what run(arg) prints, with the file's text, and which of it is
  * about which line; returns what run does. */
 int check_print_json(const char *config, int (*run)(void *arg), void *arg);

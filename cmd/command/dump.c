@@ -39,7 +39,8 @@ type_name(const char kind[4], uint16_t type)
 {
 	static const char *const mail[] = {"message", "added", "flags",
 	    "expunged", "made", "renamed", "deleted", "subscribed", "keyword",
-	    "validity", "metadata", "script", "purged", "verdict"};
+	    "validity", "metadata", "script", "purged", "verdict", "memo",
+	    "outgoing"};
 
 	if (type == JOURNAL_TYPE_COMMIT)
 		return "commit";

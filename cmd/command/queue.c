@@ -566,6 +566,7 @@ print_done(
     const struct order *o, enum queue_action action, const struct queue_done *d)
 {
 	struct buf words;
+	int r = EXIT_FINE;
 
 	if (o->json) {
 		print_json(json_pack("{s:s, s:i, s:i, s:i, s:i}", "action",
@@ -578,10 +579,13 @@ print_done(
 		fputs(words.n > 0 ? words.p : "", stdout);
 		buf_fini(&words);
 	}
-	if (d->busy > 0 && o->verb == REMOVE)
-		return command_fail("queue", EXIT_FAILED,
-		    "%u being delivered now, left as %s; try again in a moment",
-		    d->busy, d->busy == 1 ? "it is" : "they are");
+	buf_init(&words, 4096);
+	queue_busy_words(action, d, &words);
+	if (words.n > 0)
+		r = command_fail("queue", EXIT_FAILED, "%s", words.p);
+	buf_fini(&words);
+	if (r != EXIT_FINE)
+		return r;
 	if (d->messages == 0 && d->held == 0 && !o->all)
 		return command_fail("queue", EXIT_FAILED,
 		    o->verb == RELEASE ? "no held mail matches"

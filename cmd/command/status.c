@@ -98,6 +98,7 @@ read_answer(struct status_picture *p, struct status_process *o, struct sv bytes)
 	o->answered = bytes.n > 0 && ctl_status_get(&m, &st) == RC_OK;
 	if (o->answered) {
 		o->connections = st.connections;
+		o->memory = st.memory;
 		for (i = 0; i < st.nnumber; i++)
 			if (is_number_of(o->role, st.number[i].what))
 				o->number[st.number[i].what] = st.number[i].n;
@@ -107,38 +108,6 @@ read_answer(struct status_picture *p, struct status_process *o, struct sv bytes)
 		ctl_status_fini(&st);
 	}
 	msg_fini(&m);
-}
-
-/* The process's part of the memory that is in use; only the owner may look. */
-static uint64_t
-memory_of(uint32_t pid)
-{
-	struct sv rest, line;
-	struct buf text;
-	struct err err;
-	char path[64];
-	uint64_t kb = 0;
-
-	buf_init(&text, 65536);
-	(void)snprintf(path, sizeof path, "/proc/%u/smaps_rollup", pid);
-	if (io_read_file(path, &text, &err) != RC_OK) {
-		buf_reset(&text);
-		(void)snprintf(path, sizeof path, "/proc/%u/status", pid);
-		(void)!io_read_file(path, &text, &err);
-	}
-	for (rest = buf_sv(&text); rest.n > 0;) {
-		line = sv_split(&rest, '\n');
-		if (!sv_starts(line, SV("Pss:")) &&
-		    !sv_starts(line, SV("VmRSS:")))
-			continue;
-		line = sv_trim(sv_skip(line, sv_chr(line, ':') + 1));
-		if (sv_to_u64(sv_first(line, sv_chr(line, ' ')), 1ull << 40,
-			&kb) != RC_OK)
-			kb = 0;
-		break;
-	}
-	buf_fini(&text);
-	return kb * 1024;
 }
 
 static int
@@ -163,7 +132,6 @@ read_record(struct status_picture *p, struct sv bytes)
 	o->pid = rec.pid;
 	o->ms = rec.ms;
 	o->restarts = rec.restarts;
-	o->memory = memory_of(o->pid);
 	read_answer(p, o, rec.answer);
 out:
 	msg_fini(&m);
@@ -255,7 +223,7 @@ look_at_backups(const struct conf *conf, struct status_picture *p)
 
 /* One that dies at its start is not among the others.  Without a certificate
  * the last three do not run, which is printed there. */
-static const char *const always[] = {"auth", "history", "keeper", "queue",
+static const char *const always[] = {"auth", "history", "junk", "keeper", "queue",
     "dns", "mx", "smtp", "submission", "imap", "pop3"};
 #define FOR_CLIENTS 3
 #define NALWAYS	    (sizeof always / sizeof *always)

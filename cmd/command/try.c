@@ -37,7 +37,7 @@ static const char *const users[2] = {"anna", "ben"};
 
 /* Asked for first; a free one is taken where somebody has it already. */
 static const uint16_t ports[CONF_SERVICES] = {
-    2525, 5587, 4465, 1143, 9993, 1110, 9995, 8080, 8443};
+    2525, 5587, 4465, 1143, 9993, 1110, 9995, 4190, 8080, 8443};
 
 struct demo {
 	char dir[400];
@@ -404,14 +404,15 @@ static int
 write_env(const struct demo *d, struct err *err)
 {
 	static const char *const names[CONF_SERVICES] = {"SMTP", "SUBMISSION",
-	    "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S", "HTTP", "HTTPS"};
+	    "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S", "SIEVE", "HTTP",
+	    "HTTPS"};
 	struct buf b;
 	int s, r;
 
 	buf_init(&b, 65536);
 	buf_adds(&b, "HOST=" HOST "\n");
 	for (s = 0; s < CONF_SERVICES; s++)
-		if (d->port[s] != 0) /* an older folder has no web */
+		if (d->port[s] != 0) /* an older folder has not all of them */
 			buf_addf(&b, "%s_PORT=%u\n", names[s], d->port[s]);
 	buf_addf(&b, "USER1=%s\nPASS1=%s\nUSER2=%s\nPASS2=%s\n", users[0],
 	    d->password[0], users[1], d->password[1]);

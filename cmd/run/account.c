@@ -5,12 +5,15 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "account/junk.h"
 #include "account/service.h"
 #include "cmd/run/account_page.h"
 #include "cmd/run/process.h"
 #include "imap/session/session.h"
+#include "managesieve/session/session.h"
 #include "mime/mime.h"
 #include "pop3/session/session.h"
+#include "sieve/sieve.h"
 
 #define SESSIONS_MAX 200
 #define IDLE_MS	     60000
@@ -30,6 +33,8 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		account_set_keeper(c->arg, fd);
 	else if (role == ROLE_HISTORY)
 		account_set_history(c->arg, fd);
+	else if (role == ROLE_JUNK)
+		account_set_junk(c->arg, fd);
 	else
 		(void)close(fd);
 }
@@ -72,6 +77,19 @@ open_store(struct child *c)
 	return store;
 }
 
+static void
+on_marked(void *arg, uint32_t mailbox_id, const struct rangeset *uids,
+    enum imap_mark mark)
+{
+	static const enum account_junk_mark as[] = {
+	    [IMAP_MARK_JUNK] = ACCOUNT_MARK_JUNK,
+	    [IMAP_MARK_WANTED] = ACCOUNT_MARK_WANTED,
+	    [IMAP_MARK_USED] = ACCOUNT_MARK_HINT,
+	};
+
+	account_junk_marked(arg, mailbox_id, uids, as[mark]);
+}
+
 /* One account, one POP3 session. */
 static struct pop3_gate pop3_gate = POP3_GATE_INIT;
 
@@ -85,6 +103,13 @@ session_new(const struct account_session *s)
 			.fd = s->fd,
 			.account = s->account,
 			.peer = s->peer});
+	if (s->service == CONF_SIEVE)
+		return msv_session_new(
+		    &(struct msv_session_args){.store = s->store,
+			.fd = s->fd,
+			.account = s->account,
+			.owner = s->account,
+			.peer = s->peer});
 	return imap_session_new(&(struct imap_session_args){.store = s->store,
 	    .fd = s->fd,
 	    .account = s->account,
@@ -93,6 +118,8 @@ session_new(const struct account_session *s)
 	    .tls = s->tls,
 	    .local = s->local,
 	    .tag = s->tag,
+	    .watch = {s->junk, account_junk_moved, account_junk_appended,
+		on_marked},
 	    .limits = IMAP_LIMITS_DEFAULT});
 }
 
@@ -111,6 +138,11 @@ run_account(int control_fd)
 	child_boot(&c, control_fd, &ops);
 	tzset();
 	mime_charset_setup();
+	/* 8 KiB of memory of its own; without it "regex" is unknown. */
+	if (sieve_regex_load(NULL) != RC_OK)
+		mlog(LOG_INFO, "sieve.regex",
+		    "text=\"libpcre2-8 cannot be loaded: \\\"regex\\\" is "
+		    "unknown\"");
 	child_enter(&c, &walls);
 	store = open_store(&c);
 	o.name = c.account_name;

@@ -47,14 +47,42 @@ ask_history(void *arg, struct msg *question, struct msg *reply)
 }
 
 static int
-look_expunged(void *arg, const struct expunged_query *q, struct buf *lines,
-    uint64_t *messages, struct err *err)
+look_expunged(void *arg, const struct self_deleted *which, struct buf *lines,
+    uint64_t *total)
 {
+	const struct expunged_query q = {.since = which->since,
+	    .from = which->from,
+	    .subject = which->subject};
+	const struct expunged_window w = {
+	    which->until, which->skip, which->most};
 	const struct page *p = arg;
-	struct expunged_sum sum;
-	int r = expunged_run(p->store, q, lines, &sum, err);
+	struct err err = {.text = ""};
+	int r = expunged_page(p->store, &q, &w, lines, total, &err);
 
+	if (r != RC_OK)
+		mlog(LOG_WARN, "page.expunged", "account=%s text=\"%s\"",
+		    p->account, err.text);
+	return r;
+}
+
+static int
+undelete(void *arg, struct sv ids, uint64_t *messages)
+{
+	const struct expunged_query q = {
+	    .action = EXPUNGED_UNDELETE, .id = ids};
+	const struct page *p = arg;
+	struct err err = {.text = ""};
+	struct expunged_sum sum;
+	struct buf lines;
+	int r;
+
+	buf_init(&lines, 0);
+	r = expunged_run(p->store, &q, &lines, &sum, &err);
+	if (r != RC_OK)
+		mlog(LOG_WARN, "page.undelete", "account=%s text=\"%s\"",
+		    p->account, err.text);
 	*messages = sum.messages;
+	buf_fini(&lines);
 	return r;
 }
 
@@ -73,6 +101,7 @@ static const struct self_calls calls = {
     .person = ask_person,
     .trace = ask_history,
     .expunged = look_expunged,
+    .undelete = undelete,
     .usage = look_usage,
 };
 

@@ -36,6 +36,7 @@ on_line(struct child *c, enum role role, const char *account, int fd)
 		auth_service_add_client(c->arg, fd,
 		    role == ROLE_SUBMISSION ? AUTH_DOOR_SUBMISSION
 		    : role == ROLE_POP3	    ? AUTH_DOOR_POP3
+		    : role == ROLE_SIEVE    ? AUTH_DOOR_SIEVE
 					    : AUTH_DOOR_IMAP);
 }
 

@@ -1,11 +1,13 @@
-/* The listeners of IMAP and POP3: sockets in, TLS, auth's line; no files, no
- * connection out, no way to the keeper. */
+/* The listeners of IMAP, POP3 and ManageSieve: sockets in, TLS, auth's line; no
+ * files, no connection out, no way to the keeper. */
 #include "cmd/run/listener.h"
 
 #include <unistd.h>
 
 #include "imap/front/front.h"
+#include "managesieve/front/front.h"
 #include "pop3/front/front.h"
+#include "sieve/sieve.h"
 
 #define AUTH_NAME "auth"
 
@@ -95,7 +97,7 @@ listening_serve(struct listening *l, const struct listener_opts *o)
 	return child_serve(c);
 }
 
-/* ---- IMAP and POP3 ---- */
+/* ---- IMAP, POP3 and ManageSieve ---- */
 
 static void
 on_line(struct child *c, enum role role, const char *account, int fd)
@@ -145,4 +147,13 @@ int
 run_pop3(int control_fd)
 {
 	return run_listener(control_fd, &pop3_front_proto);
+}
+
+int
+run_sieve(int control_fd)
+{
+	/* What capabilities name depends on a library that is looked for here,
+	 * before there are walls. */
+	(void)sieve_extensions();
+	return run_listener(control_fd, &msv_front);
 }

@@ -62,6 +62,7 @@ struct child {
 	char folder[512];
 	char other[512]; /* somebody else's folder, for the probes */
 	bool probe;
+	int memory_fd;	  /* of its own in /proc, opened before the walls */
 	int certs_fd;	  /* of those who speak TLS, until child_tls */
 	struct buf certs; /* what is in it, until child_domain_tls */
 	struct sandbox_opts walls;

@@ -19,6 +19,12 @@ const struct role_info role_info[ROLE_COUNT] = {
 	.folder = "history",
 	.dispensable = true,
 	.oom_score = 300},
+    /* Likewise: without an opinion. */
+    [ROLE_JUNK] = {.name = "junk",
+	.user = "hearthmail-junk",
+	.folder = "junk",
+	.dispensable = true,
+	.oom_score = 300},
     [ROLE_KEEPER] = {.name = "keeper",
 	.user = "hearthmail-keeper",
 	.folder = EMPTY,
@@ -70,6 +76,13 @@ const struct role_info role_info[ROLE_COUNT] = {
 	.services = SERVES(CONF_POP3) | SERVES(CONF_POP3S),
 	.listener = true,
 	.oom_score = 200},
+    [ROLE_SIEVE] = {.name = "sieve",
+	.user = "hearthmail-sieve",
+	.folder = EMPTY,
+	.services = SERVES(CONF_SIEVE),
+	.listener = true,
+	.optional = true,
+	.oom_score = 200},
     [ROLE_WEB] = {.name = "web",
 	.user = "hearthmail-web",
 	.folder = EMPTY,
@@ -95,6 +108,7 @@ const struct wire server_wires[] = {
     {ROLE_SUBMISSION, ROLE_DNS},
     {ROLE_IMAP, ROLE_AUTH},
     {ROLE_POP3, ROLE_AUTH},
+    {ROLE_SIEVE, ROLE_AUTH},
     {ROLE_WEB, ROLE_AUTH},
     {ROLE_AUTH, ROLE_KEEPER},
     {ROLE_AUTH, ROLE_DNS},
@@ -114,6 +128,7 @@ const struct wire server_wires[] = {
     {ROLE_QUEUE, ROLE_HISTORY},
     {ROLE_MX, ROLE_HISTORY},
     {ROLE_ACCOUNT, ROLE_HISTORY},
+    {ROLE_ACCOUNT, ROLE_JUNK},
 };
 
 const size_t server_nwires = sizeof server_wires / sizeof server_wires[0];

@@ -14,6 +14,7 @@
 enum role {
 	ROLE_AUTH,
 	ROLE_HISTORY,
+	ROLE_JUNK,
 	ROLE_KEEPER,
 	ROLE_QUEUE,
 	ROLE_DNS,
@@ -25,6 +26,7 @@ enum role {
 	ROLE_SUBMISSION,
 	ROLE_IMAP,
 	ROLE_POP3,
+	ROLE_SIEVE,
 	ROLE_WEB,
 	ROLE_ACCOUNT, /* one for each account in use */
 	ROLE_COUNT
@@ -57,6 +59,7 @@ int run_auth(int control_fd);
 int run_keeper(int control_fd);
 int run_mx(int control_fd);
 int run_history(int control_fd);
+int run_junk(int control_fd);
 int run_queue(int control_fd);
 int run_report(int control_fd);
 int run_acme(int control_fd);
@@ -66,6 +69,7 @@ int run_smtp(int control_fd);
 int run_submission(int control_fd);
 int run_imap(int control_fd);
 int run_pop3(int control_fd);
+int run_sieve(int control_fd);
 int run_web(int control_fd);
 int run_account(int control_fd);
 

@@ -90,6 +90,7 @@ static const struct {
     {"queue.sock", ROLE_QUEUE, NULL},
     {"keeper.sock", ROLE_KEEPER, NULL},
     {"history.sock", ROLE_HISTORY, NULL},
+    {"junk.sock", ROLE_JUNK, NULL},
 };
 
 static void

@@ -82,6 +82,7 @@ static const struct wanted folders[] = {
     {"spool/log", 0700, ROLE_QUEUE},
     {"spool/incoming", 0700, ROLE_QUEUE},
     {"history", 0700, ROLE_HISTORY},
+    {"junk", 0700, ROLE_JUNK},
     {"acme", 0700, ROLE_ACME},
     {"tls", 0700, -1},
     {"run", 0711, -1},

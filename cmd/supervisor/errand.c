@@ -152,14 +152,21 @@ errands_ordered(struct errands *e, struct proc *by, struct msg *m)
 		return;
 	o = &e->one[asked.what];
 	if (kinds[o->what].who != by->role) {
-		mlog(LOG_WARN, "errand.refused", "process=%s what=%s",
-		    role_info[by->role].name, kinds[o->what].words[0]);
-		tell(by, o, RC_DENIED);
+		/* None of ours does that. */
+		mlog(LOG_ERROR, "errand.forbidden",
+		    "process=%s pid=%d what=%s text=\"it did something "
+		    "forbidden; it is killed and restarted\"",
+		    role_info[by->role].name, (int)by->pid,
+		    kinds[o->what].words[0]);
+		if (by->pid > 0)
+			(void)kill(by->pid, SIGKILL);
 		return;
 	}
 	if (asked.ms < LEAST_AGE_MS)
 		asked.ms = LEAST_AGE_MS;
-	if (o->kept >= 0 && (uint64_t)(clk_mono() - o->began) <= asked.ms) {
+	/* Of one that runs the new output is worth waiting for. */
+	if (o->job.pid == 0 && o->kept >= 0 &&
+	    (uint64_t)(clk_mono() - o->began) <= asked.ms) {
 		tell(by, o, RC_OK);
 		return;
 	}

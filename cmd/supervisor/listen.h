@@ -19,7 +19,7 @@ struct super_sockets {
 
 #define SOCKETS_ALL 0xffffffffu
 /* What serves while there is no certificate for clients. */
-#define SOCKETS_BARE (1u << CONF_SMTP | 1u << CONF_HTTP)
+#define SOCKETS_BARE (1u << CONF_SMTP | 1u << CONF_HTTP | 1u << CONF_METRICS)
 
 /*
  * Makes set contain what conf wants of these services (bits, 1 <<

@@ -47,7 +47,7 @@ struct errands;
 struct acme_schedule;
 
 /* A socket on which the command line gives orders. */
-#define SUPER_CONTROLS 7
+#define SUPER_CONTROLS 8
 
 struct super_control {
 	struct super *super;

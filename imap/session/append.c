@@ -390,6 +390,8 @@ add_all(struct imap_session *s, struct rangeset *uids, uint32_t *uidvalidity,
 		rangeset_add(uids, added[i].uid, added[i].uid);
 		*uidvalidity = added[i].uidvalidity;
 	}
+	if (r == RC_OK && s->watch.arg != NULL)
+		s->watch.appended(s->watch.arg, a->mailbox.p, uids);
 	return r;
 }
 

@@ -19,6 +19,17 @@ put_copyuid(struct buf *out, const struct copied *d)
 }
 
 static void
+tell_watch(struct imap_session *s, const char *to, const struct copied *d)
+{
+	struct view_info info;
+
+	if (s->watch.arg == NULL || d->dst.n == 0)
+		return;
+	view_info(s->view, &info, &s->need);
+	s->watch.moved(s->watch.arg, info.id, to, &d->dst);
+}
+
+static void
 copied_to(struct imap_cmd *c, const struct copied *d, bool move)
 {
 	struct imap_session *s = c->s;
@@ -68,8 +79,10 @@ copy(struct imap_cmd *c, bool move)
 		imap_no_target(c, name);
 	else if (r != RC_OK)
 		imap_store_error(c, r, &err);
-	else
+	else {
+		tell_watch(s, name.p, &d);
 		copied_to(c, &d, move);
+	}
 out:
 	rangeset_fini(&d.dst);
 	rangeset_fini(&d.src);

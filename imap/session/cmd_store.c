@@ -35,6 +35,49 @@ stored(struct imap_cmd *c, const struct rangeset *seqnos,
 	imap_ok(c, "[MODIFIED %s] Not all flags were stored.", b->p);
 }
 
+static bool
+has_keyword(const struct store_flags *f, const char *const *names)
+{
+	size_t i;
+
+	for (; *names != NULL; names++)
+		for (i = 0; i < f->nkeyword; i++)
+			if (sv_ieq(f->keyword[i], sv_str(*names)))
+				return true;
+	return false;
+}
+
+/* As mail programs say it [RFC 5788], and as some did before. */
+static void
+tell_watch(struct imap_session *s, const struct rangeset *seqnos,
+    const struct store_flags *f)
+{
+	static const char *const junk[] = {"$Junk", "Junk", NULL};
+	static const char *const wanted[] = {
+	    "$NotJunk", "NonJunk", "NotJunk", NULL};
+	struct rangeset uids = RANGESET_EMPTY;
+	struct view_info info;
+	enum imap_mark mark;
+	uint32_t seqno, at = 1;
+
+	if (has_keyword(f, wanted))
+		mark = IMAP_MARK_WANTED;
+	else if (has_keyword(f, junk))
+		mark = IMAP_MARK_JUNK;
+	else if ((f->system & (STORE_ANSWERED | STORE_FLAGGED)) != 0)
+		mark = IMAP_MARK_USED;
+	else
+		return;
+	if (s->watch.arg == NULL)
+		return;
+	for (; rangeset_next(seqnos, at, &seqno); at = seqno + 1)
+		rangeset_add(
+		    &uids, view_uid(s->view, seqno), view_uid(s->view, seqno));
+	view_info(s->view, &info, &s->need);
+	s->watch.marked(s->watch.arg, info.id, &uids, mark);
+	rangeset_fini(&uids);
+}
+
 static void
 store(struct imap_cmd *c, const struct imap_set *set,
     const struct imap_store_att *att)
@@ -63,6 +106,8 @@ store(struct imap_cmd *c, const struct imap_set *set,
 		imap_store_error(c, r, &err);
 		goto out;
 	}
+	if (att->op != IMAP_STORE_REMOVE)
+		tell_watch(s, &changed, &flags);
 	imap_uids_to_seqnos(s->view, &failed_uids, &failed);
 	tell(c, att->silent ? NULL : &seqnos, &changed, &failed);
 	stored(c, &failed, &failed_uids);

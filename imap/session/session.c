@@ -86,6 +86,9 @@ imap_session_new(const struct imap_session_args *args)
 	s->tls = args->tls;
 	s->local = args->local;
 	s->lim = args->limits;
+	s->watch = args->watch;
+	if (args->local)
+		s->watch.arg = NULL;
 	s->st = stream_new(args->fd, INPUT_MAX);
 	stream_set_gate(s->st, gate, s);
 	stream_set_names(s->st, s->account, s->peer);

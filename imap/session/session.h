@@ -40,6 +40,24 @@
 #include "net/pool.h"
 #include "store/store.h"
 
+enum imap_mark {
+	IMAP_MARK_JUNK,	  /* $Junk, and as others spell it */
+	IMAP_MARK_WANTED, /* $NotJunk */
+	IMAP_MARK_USED	  /* \Answered, \Flagged */
+};
+
+/* What a person does with mail, told after it was done, before it is flushed.
+ * Not what the command line does. */
+struct imap_watch {
+	void *arg; /* NULL: nobody wants to know */
+	void (*moved)(void *arg, uint32_t from_id, const char *to,
+	    const struct rangeset *uids); /* in `to`; or copied */
+	void (*appended)(
+	    void *arg, const char *to, const struct rangeset *uids);
+	void (*marked)(void *arg, uint32_t mailbox_id,
+	    const struct rangeset *uids, enum imap_mark mark);
+};
+
 struct imap_session_args {
 	struct store *store;
 	int fd; /* connected stream socket; the session's from here on */
@@ -49,6 +67,7 @@ struct imap_session_args {
 	bool local;	  /* of the command line: LIST leaves Restore/ out,
 			   * and what was at a time can be read */
 	struct sv tag;	  /* of the login, answered at first */
+	struct imap_watch watch;
 	struct imap_limits limits;
 };
 

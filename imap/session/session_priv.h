@@ -40,6 +40,7 @@ struct imap_session {
 	bool tls;
 	bool local;
 	struct imap_limits lim;
+	struct imap_watch watch; /* without an arg for the command line */
 	struct buf login_tag; /* empty once answered */
 	uint64_t need;	      /* journal position of what was told */
 

@@ -41,13 +41,16 @@ add_delivery(const struct delivering *a, const struct mail_delivery *d,
 		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
 	};
 	struct store_mailbox_list all;
+	struct buf detail;
 	uint64_t seen = 0;
 	int r;
 
+	buf_init(&detail, 1024);
 	if (out->junk) {
 		store_mailbox_list(a->store, &all, &seen);
 		add.mailbox = junk_folder(&all);
-	}
+	} else if (rules_detail_folder(a->rules, d->written, &detail))
+		add.mailbox = detail.p;
 	r = store_add(a->store, body, &add, &added, need, err);
 	if (r == RC_OK) {
 		out->o.stored = xcalloc(1, sizeof *out->o.stored);
@@ -58,6 +61,7 @@ add_delivery(const struct delivering *a, const struct mail_delivery *d,
 	}
 	if (out->junk)
 		store_mailbox_list_fini(&all);
+	buf_fini(&detail);
 	return r;
 }
 
@@ -80,7 +84,8 @@ deliver_by_rules(const struct delivering *a, const struct mail_delivery *d,
 	    .written = d->written,
 	    .verdict = sv_first(d->verdict,
 		d->verdict.n <= STORE_VERDICT_MAX ? d->verdict.n : 0),
-	    .junk = out->junk};
+	    .junk = out->junk,
+	    .junk_score = d->junk_score};
 	struct store_added added = {.uid = 0};
 	int r;
 

@@ -24,6 +24,11 @@ struct search {
 	struct expunged_sum *sum;
 	struct found *f;
 	size_t n, cap;
+	/* Of a page: */
+	int64_t until;
+	size_t at, first, end; /* in the order of the store */
+	size_t *line;	       /* where each begins */
+	size_t nline, line_cap;
 };
 
 /* ---- which ---- */
@@ -101,14 +106,9 @@ put_field(struct buf *out, struct sv text)
 }
 
 static void
-take(struct search *s, const struct store_expunged *e,
+put_line(struct search *s, const struct store_expunged *e,
     const struct mime_summary *sum)
 {
-	s->f = xgrow(s->f, &s->cap, s->n + 1, sizeof *s->f);
-	s->f[s->n++] = (struct found){{e->mailbox, e->msg.uid},
-	    e->name != NULL ? xstrdup(e->name) : NULL};
-	s->sum->messages++;
-	s->sum->bytes += e->msg.size;
 	id_print(e, s->lines);
 	buf_addf(s->lines, "\t%lld\t%u", (long long)e->at, e->msg.size);
 	put_field(s->lines, sv_str(e->name != NULL ? e->name : ""));
@@ -117,24 +117,45 @@ take(struct search *s, const struct store_expunged *e,
 	buf_addc(s->lines, '\n');
 }
 
-static bool
-consider(void *arg, const struct store_expunged *e)
+static void
+take(struct search *s, const struct store_expunged *e,
+    const struct mime_summary *sum)
 {
-	struct search *s = arg;
+	s->f = xgrow(s->f, &s->cap, s->n + 1, sizeof *s->f);
+	s->f[s->n++] = (struct found){{e->mailbox, e->msg.uid},
+	    e->name != NULL ? xstrdup(e->name) : NULL};
+	s->sum->messages++;
+	s->sum->bytes += e->msg.size;
+	put_line(s, e, sum);
+}
+
+typedef void taken_fn(struct search *s, const struct store_expunged *e,
+    const struct mime_summary *sum);
+
+static void
+look_into(struct search *s, const struct store_expunged *e, taken_fn *fn)
+{
 	struct mime_summary sum = {.subject = {NULL, 0}};
 	bool good;
 
-	if (!is_meant(s, e))
-		return true;
 	buf_reset(&s->summary);
 	/* What cannot be read has no sender, but can still be purged. */
 	good = store_summary(s->st, e->msg.body, &s->summary) == RC_OK &&
 	       mime_summary_decode(buf_sv(&s->summary), &sum) == RC_OK;
 	if (contains(s, sum.from, &s->from) &&
 	    contains(s, sum.subject, &s->subject))
-		take(s, e, &sum);
+		fn(s, e, &sum);
 	if (good)
 		mime_summary_fini(&sum);
+}
+
+static bool
+consider(void *arg, const struct store_expunged *e)
+{
+	struct search *s = arg;
+
+	if (is_meant(s, e))
+		look_into(s, e, take);
 	return buf_ok(s->lines);
 }
 
@@ -222,6 +243,31 @@ act(struct search *s, struct err *err)
 	return r;
 }
 
+static void
+begin(struct search *s)
+{
+	s->lines->max = LINES_MAX;
+	buf_init(&s->from, LINES_MAX);
+	buf_init(&s->subject, LINES_MAX);
+	buf_init(&s->summary, LINES_MAX);
+	buf_init(&s->folded, LINES_MAX);
+	fold_needle(s->q->from, &s->from);
+	fold_needle(s->q->subject, &s->subject);
+}
+
+static void
+end(struct search *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->f[i].folder);
+	free(s->f);
+	free(s->line);
+	buf_fini(&s->from);
+	buf_fini(&s->subject);
+	buf_fini(&s->summary);
+	buf_fini(&s->folded);
+}
+
 int
 expunged_run(struct store *st, const struct expunged_query *q,
     struct buf *lines, struct expunged_sum *sum, struct err *err)
@@ -231,24 +277,113 @@ expunged_run(struct store *st, const struct expunged_query *q,
 	int r;
 
 	*sum = (struct expunged_sum){0, 0};
-	lines->max = LINES_MAX;
-	buf_init(&s.from, LINES_MAX);
-	buf_init(&s.subject, LINES_MAX);
-	buf_init(&s.summary, LINES_MAX);
-	buf_init(&s.folded, LINES_MAX);
-	fold_needle(q->from, &s.from);
-	fold_needle(q->subject, &s.subject);
+	begin(&s);
 	store_expunged_each(st, consider, &s, &need);
 	r = store_flush(st, need);
 	r = r == RC_OK ? act(&s, err)
 		       : err_set(err, r, "the disk refuses to write");
-	for (size_t i = 0; i < s.n; i++)
-		free(s.f[i].folder);
-	free(s.f);
-	buf_fini(&s.from);
-	buf_fini(&s.subject);
-	buf_fini(&s.summary);
-	buf_fini(&s.folded);
+	end(&s);
+	return r;
+}
+
+/* ---- pages ---- */
+
+static bool
+is_on_page(struct search *s, const struct store_expunged *e)
+{
+	return is_meant(s, e) && (s->until == 0 || e->at < s->until);
+}
+
+static bool
+count_one(void *arg, const struct store_expunged *e)
+{
+	struct search *s = arg;
+
+	s->nline += is_on_page(s, e);
+	return true;
+}
+
+static bool
+read_one(void *arg, const struct store_expunged *e)
+{
+	struct search *s = arg;
+
+	if (is_on_page(s, e)) {
+		if (s->at >= s->first && s->at < s->end)
+			look_into(s, e, put_line);
+		s->at++;
+	}
+	return s->at < s->end && buf_ok(s->lines);
+}
+
+static void
+note_line(struct search *s, const struct store_expunged *e,
+    const struct mime_summary *sum)
+{
+	s->line = xgrow(s->line, &s->line_cap, s->nline + 1, sizeof *s->line);
+	s->line[s->nline++] = s->lines->n;
+	put_line(s, e, sum);
+}
+
+static bool
+search_one(void *arg, const struct store_expunged *e)
+{
+	struct search *s = arg;
+
+	if (is_on_page(s, e))
+		look_into(s, e, note_line);
+	return buf_ok(s->lines);
+}
+
+static void
+set_window(struct search *s, const struct expunged_window *w)
+{
+	s->end = w->skip < s->nline ? s->nline - w->skip : 0;
+	s->first = s->end > w->most ? s->end - w->most : 0;
+}
+
+/* Of all that fit. */
+static void
+cut_lines(struct search *s)
+{
+	size_t begin = s->first < s->nline ? s->line[s->first] : s->lines->n;
+
+	if (s->end < s->nline)
+		buf_truncate(s->lines, s->line[s->end]);
+	buf_consume(s->lines, begin < s->lines->n ? begin : s->lines->n);
+}
+
+int
+expunged_page(struct store *st, const struct expunged_query *q,
+    const struct expunged_window *w, struct buf *lines, uint64_t *total,
+    struct err *err)
+{
+	const struct expunged_query any = {.since = q->since,
+	    .from = q->from,
+	    .subject = q->subject,
+	    .folder = q->folder};
+	struct search s = {
+	    .st = st, .q = &any, .lines = lines, .until = w->until};
+	uint64_t need = 0;
+	int r;
+
+	begin(&s);
+	if (s.from.n == 0 && s.subject.n == 0) {
+		store_expunged_each(st, count_one, &s, &need);
+		set_window(&s, w);
+		store_expunged_each(st, read_one, &s, &need);
+	} else {
+		store_expunged_each(st, search_one, &s, &need);
+		set_window(&s, w);
+		cut_lines(&s);
+	}
+	*total = s.nline;
+	r = store_flush(st, need);
+	if (r != RC_OK)
+		r = err_set(err, r, "the disk refuses to write");
+	else if (!buf_ok(lines))
+		r = err_set(err, RC_TOOBIG, "too many messages at once");
+	end(&s);
 	return r;
 }
 

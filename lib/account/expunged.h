@@ -23,6 +23,21 @@ struct expunged_sum {
 int expunged_run(struct store *st, const struct expunged_query *q,
     struct buf *lines, struct expunged_sum *sum, struct err *err) RC_USE_RESULT;
 
+/* The newest, but for so many, and no more of them than that. */
+struct expunged_window {
+	int64_t until; /* expunged before that; ms since 1970, 0: any */
+	size_t skip, most;
+};
+
+/*
+ * For a page: the lines of those in the window, the oldest first, and how many
+ * there are in all.  q's action and id do not count.  Where neither a sender
+ * nor a subject is looked for, only those in the window are read.
+ */
+int expunged_page(struct store *st, const struct expunged_query *q,
+    const struct expunged_window *w, struct buf *lines, uint64_t *total,
+    struct err *err) RC_USE_RESULT;
+
 /* After a purge, until nothing that is unwanted is on the disk; *freed
  * gets the bytes that came free.  pause as in store_compact: false gives up,
  * RC_TEMP; NULL: on to the end. */

@@ -152,7 +152,8 @@ sieve_message_of(const struct rules_message *m)
 	    .has_envelope = m->written.n > 0,
 	    .from = m->sender,
 	    .to = m->written,
-	    .spam = m->junk	       ? SPAM_CERTAIN
+	    .spam = m->junk_score > 0  ? m->junk_score
+		    : m->junk	       ? SPAM_CERTAIN
 		    : m->verdict.n > 0 ? 0
 				       : -1,
 	    .junk = m->junk};

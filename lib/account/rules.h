@@ -42,6 +42,7 @@ struct rules_message {
 	struct sv sender, written; /* the envelope */
 	struct sv verdict;
 	bool junk;
+	uint8_t junk_score; /* 0: nobody has judged it, else to 100 */
 };
 
 /* Where it went, and what else was done, for the history. */
@@ -77,6 +78,10 @@ int rules_test(struct rules *r, struct sv name, struct sv script,
  * errors. */
 int rules_check(
     struct sv name, struct sv script, struct buf *lines) RC_USE_RESULT;
+
+/* The folder that +detail names, if the owner of the server wants that and it
+ * is there; appended to out.  false: INBOX. */
+bool rules_detail_folder(struct rules *r, struct sv written, struct buf *out);
 
 /* A letter to the owner: the queue has refused what a rule forwards. */
 void rules_tell_refused(

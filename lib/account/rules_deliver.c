@@ -157,16 +157,18 @@ make_mailbox(struct plan *p, const char *name, struct sv use)
 
 /* The folder that is meant, and INBOX where it cannot be had. */
 static const char *
-mailbox_for(struct plan *p, const struct sieve_store *s)
+mailbox_for(struct plan *p, const struct sieve_store *s, bool implicit)
 {
 	char *name = add_name(p, s->mailbox);
-	struct buf junk;
+	struct buf other;
 
-	if (p->m->junk && sv_ieq(s->mailbox, SV("INBOX"))) {
-		buf_init(&junk, 1024);
-		if (rules_special(p->r, STORE_USE_JUNK, &junk))
-			name = add_name(p, buf_sv(&junk));
-		buf_fini(&junk);
+	if (sv_ieq(s->mailbox, SV("INBOX"))) {
+		buf_init(&other, 1024);
+		if (p->m->junk ? rules_special(p->r, STORE_USE_JUNK, &other)
+			       : implicit && rules_detail_folder(
+						 p->r, p->m->written, &other))
+			name = add_name(p, buf_sv(&other));
+		buf_fini(&other);
 		return name;
 	}
 	if (is_there(p, name) || (s->create && make_mailbox(p, name, s->use)))
@@ -176,15 +178,16 @@ mailbox_for(struct plan *p, const struct sieve_store *s)
 }
 
 static void
-add_place(struct plan *p, const struct sieve_store *s, size_t body)
+add_place(
+    struct plan *p, const struct sieve_store *s, size_t body, bool implicit)
 {
 	struct store_place *place;
 
 	p->place =
 	    xgrow(p->place, &p->place_cap, p->nplace + 1, sizeof *p->place);
 	place = &p->place[p->nplace++];
-	*place =
-	    (struct store_place){.mailbox = mailbox_for(p, s), .body = body};
+	*place = (struct store_place){
+	    .mailbox = mailbox_for(p, s, implicit), .body = body};
 	set_flags(p, s->flag, s->nflag, &place->flags);
 }
 
@@ -193,7 +196,7 @@ add_keep(struct plan *p)
 {
 	const struct sieve_store inbox = {.mailbox = SV("INBOX")};
 
-	add_place(p, &inbox, 0);
+	add_place(p, &inbox, 0, true);
 	p->kept = true;
 }
 
@@ -336,7 +339,7 @@ add_letter(struct plan *p, const struct sieve_action *a)
 
 	add_send(p, &e, body);
 	if (a->has_fcc)
-		add_place(p, &a->fcc, body);
+		add_place(p, &a->fcc, body, false);
 	return r;
 }
 
@@ -436,7 +439,7 @@ add_store(struct plan *p, const struct sieve_action *a)
 	size_t body = 0;
 	int r = a->changed ? add_body(p, a->message, &body) : RC_OK;
 
-	add_place(p, &a->store, body);
+	add_place(p, &a->store, body, a->implicit);
 	p->kept = true;
 	return r;
 }
@@ -459,9 +462,19 @@ add_action(struct plan *p, const struct sieve_action *a)
 		}
 		remark_action(p, a);
 		return add_redirect(p, a);
+	case SIEVE_VACATION:
+		/* Guesses at addresses get no answers. */
+		if (!rules_is_mine(p->r, p->m->written)) {
+			remark(p,
+			    "not answered, since only the catch-all brings "
+			    "mail for that address: ",
+			    p->m->written);
+			return RC_OK;
+		}
+		remark_action(p, a);
+		return add_letter(p, a);
 	case SIEVE_REJECT:
 	case SIEVE_EREJECT:
-	case SIEVE_VACATION:
 	case SIEVE_NOTIFY:
 		remark_action(p, a);
 		return add_letter(p, a);

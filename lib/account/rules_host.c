@@ -65,6 +65,33 @@ rules_is_mine(const struct rules *r, struct sv address)
 	return false;
 }
 
+bool
+rules_detail_folder(struct rules *r, struct sv written, struct buf *out)
+{
+	struct store_mailbox_list all;
+	uint64_t seen = 0;
+	struct sv detail;
+	bool found = false;
+
+	if (r->conf == NULL || !r->conf->detail_folder)
+		return false;
+	detail = conf_address_detail(r->conf, written);
+	if (detail.n == 0)
+		return false;
+	store_mailbox_list(r->store, &all, &seen);
+	for (size_t i = 0; i < all.n && !found; i++) {
+		const struct store_mailbox *m = &all.m[i];
+
+		if (!sv_ieq(sv_str(m->name), detail) || !m->selectable ||
+		    m->use != STORE_USE_NONE || m->in_restore)
+			continue;
+		buf_adds(out, m->name);
+		found = true;
+	}
+	store_mailbox_list_fini(&all);
+	return found;
+}
+
 /* ---- the table ---- */
 
 static int32_t

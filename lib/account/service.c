@@ -9,6 +9,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "account/deliver.h"
+#include "account/junk.h"
 #include "account/maintenance.h"
 #include "account/outgoing.h"
 #include "account/quota.h"
@@ -27,6 +28,7 @@
 #define QUIET_TICKS	4
 #define SESSIONS_END_MS 700
 #define LEAVE_ASK_MS	5000
+#define PAGES_MAX	300 /* beside the sessions; each is short */
 /* Less than those who deliver wait for an answer. */
 #define SEND_WAIT_MS 7000
 
@@ -56,6 +58,7 @@ struct account {
 	struct ev_timer *tick;
 	struct maintenance *maintenance;
 	struct quota_watch quota;
+	struct account_junk *junk;
 	int64_t busy_at; /* the last time that something was to be done */
 	unsigned quiet;	 /* ticks since then, but for sessions that rest */
 	bool asked;	 /* for leave */
@@ -393,6 +396,7 @@ start_session(struct account *a, struct account_session *s, uint64_t owner)
 	s->store = a->store;
 	s->account = a->o.name;
 	s->hostname = a->o.hostname;
+	s->junk = a->junk;
 	t = a->o.session_new(s);
 	t->owner = owner;
 	pool_add(a->pool, t);
@@ -507,7 +511,8 @@ on_page(struct account *a, struct msg *m)
 		return;
 	}
 	if (is_mine(a, o.account) && o.fd >= 0 && o.person >= 0 &&
-	    a->conf != NULL && pool_count(a->pool) < a->o.sessions_max) {
+	    a->conf != NULL &&
+	    pool_count(a->pool) < a->o.sessions_max + PAGES_MAX) {
 		answer(a, m->id, RC_OK, "");
 		start_page(a, &o);
 		return;
@@ -552,6 +557,12 @@ on_expunged_request(struct account *a, struct msg *m)
 }
 
 static void
+junk_judged(void *arg, struct msg *m)
+{
+	on_deliver(arg, m);
+}
+
+static void
 on_rules(struct account *a, struct msg *m)
 {
 	struct err err = {.text = ""};
@@ -584,7 +595,9 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 	wake_up(a);
 	switch (m->type) {
 	case DELIVER:
-		on_deliver(a, m);
+		/* Else it comes back when it was judged. */
+		if (!account_junk_judge(a->junk, m))
+			on_deliver(a, m);
 		break;
 	case SESSION_OPEN:
 		on_session(a, m);
@@ -600,6 +613,9 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 		break;
 	case EXPUNGED:
 		on_expunged_request(a, m);
+		break;
+	case JUNK_EXPLAIN:
+		account_junk_explain(a->junk, m);
 		break;
 	case RULES:
 		on_rules(a, m);
@@ -618,7 +634,8 @@ static bool
 is_busy(struct account *a)
 {
 	return a->pending != NULL || pool_count(a->pool) > 0 ||
-	       outbox_busy(a->outbox) || maintenance_busy(a->maintenance);
+	       outbox_busy(a->outbox) || maintenance_busy(a->maintenance) ||
+	       account_junk_busy(a->junk);
 }
 
 static void
@@ -647,6 +664,7 @@ on_tick(void *arg)
 		return;
 	}
 	look_at_quota(a, &need);
+	account_junk_expire(a->junk, &need);
 	if (need > 0 && store_flush(a->store, need) != RC_OK) {
 		leave_broken(a);
 		return;
@@ -683,6 +701,13 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->rules = rules_new(store);
 	a->outbox = outbox_new(loop, store, a->o.name, &outbox_calls, a);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
+	a->junk =
+	    account_junk_new(loop, &(struct account_junk_opts){.name = o->name,
+				       .hostname = o->hostname,
+				       .store = store,
+				       .keeper = a->keeper,
+				       .back = junk_judged,
+				       .arg = a});
 	a->history = history_new(loop);
 	a->maintenance =
 	    maintenance_new(loop, store, &maintenance_pace, expunged_answer, a);
@@ -723,6 +748,7 @@ account_set_conf(struct account *a, struct conf *conf)
 	    a->store, conf->retention_ms, account_restore_tree(conf));
 	maintenance_set_retention(a->maintenance, conf->retention_ms);
 	quota_watch_conf(&a->quota, conf, a->o.name);
+	account_junk_set_conf(a->junk, conf);
 	rules_set_conf(a->rules, conf, a->o.name);
 }
 
@@ -730,6 +756,12 @@ void
 account_set_history(struct account *a, int fd)
 {
 	history_connect(a->history, fd);
+}
+
+void
+account_set_junk(struct account *a, int fd)
+{
+	account_junk_connect(a->junk, fd);
 }
 
 void
@@ -761,6 +793,7 @@ account_stop(struct account *a)
 	outbox_free(&a->outbox);
 	rules_free(&a->rules);
 	quota_watch_fini(&a->quota);
+	account_junk_free(&a->junk);
 	conf_free(&a->conf);
 	return clean;
 }

@@ -32,6 +32,7 @@ struct account_session {
 	const char *peer; /* for the log */
 	bool tls;	  /* the client's side of the connection */
 	bool local;	  /* of the command line */
+	void *junk;	  /* account/junk.h: what its owner does, teaches */
 	struct sv tag;	  /* of the login, answered at first */
 };
 
@@ -81,5 +82,7 @@ enum store_restore_tree account_restore_tree(const struct conf *conf);
 void account_set_keeper(struct account *a, int fd);
 /* The same, of the process that keeps the history. */
 void account_set_history(struct account *a, int fd);
+/* The same, of the process that has learned what junk is. */
+void account_set_junk(struct account *a, int fd);
 
 #endif

@@ -208,6 +208,8 @@ is_service_of(enum auth_door door, uint8_t service)
 		return service == CONF_IMAP || service == CONF_IMAPS;
 	case AUTH_DOOR_POP3:
 		return service == CONF_POP3 || service == CONF_POP3S;
+	case AUTH_DOOR_SIEVE:
+		return service == CONF_SIEVE;
 	case AUTH_DOOR_SUBMISSION:
 		return service == CONF_SUBMISSION ||
 		       service == CONF_SUBMISSIONS;
@@ -510,6 +512,10 @@ run_command(struct auth_service *s, struct msg *m, struct buf *text,
 	case CMD_TOTP_OFF:
 		return totp_off(s, o.account, err);
 	case CMD_WEB_LOGIN:
+		if (s->conf->nlisten[CONF_HTTPS] == 0)
+			return err_set(err, RC_NOTFOUND,
+			    "there are no pages: listen.https is not in the "
+			    "configuration");
 		web_door_link(s->web, secret);
 		return RC_OK;
 	case CMD_APP_ADD:

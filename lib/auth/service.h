@@ -33,6 +33,7 @@ void auth_service_set_dns(struct auth_service *s, int fd);
 enum auth_door {
 	AUTH_DOOR_IMAP,
 	AUTH_DOOR_POP3,
+	AUTH_DOOR_SIEVE,
 	AUTH_DOOR_SUBMISSION,
 	AUTH_DOOR_WEB
 };

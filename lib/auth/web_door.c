@@ -41,6 +41,24 @@ struct web_door {
 	unsigned sign_ins;
 };
 
+/* Sessions end though nobody asks; while there are none, nothing wakes up. */
+static void
+on_tick(void *arg)
+{
+	struct web_door *d = arg;
+
+	d->timer = NULL;
+	if (auth_visits_sweep(d->visits) > 0)
+		d->timer = ev_timer_add(d->o.loop, TICK_MS, on_tick, d);
+}
+
+static void
+look_later(struct web_door *d)
+{
+	if (d->timer == NULL)
+		d->timer = ev_timer_add(d->o.loop, TICK_MS, on_tick, d);
+}
+
 /* ---- the answer to somebody who signs in ---- */
 
 static void
@@ -112,6 +130,7 @@ let_in(struct sign_in *s)
 	buf_init(&browser, PAGE_TOKEN_MAX);
 	(void)auth_visits_begin(
 	    d->visits, account, s->peer, sv_str(s->agent), &token);
+	look_later(d);
 	if (account.n > 0 && salt != NULL && !(s->is_known && s->is_fresh))
 		auth_browsers_make(
 		    d->browsers, account, salt, clk_now() / 1000, &browser);
@@ -141,6 +160,7 @@ ask_for_code(struct sign_in *s)
 	buf_init(&step, PAGE_TOKEN_MAX);
 	auth_visits_step(
 	    s->d->visits, AUTH_STEP_CODE, sv_str(s->account), &step);
+	look_later(s->d);
 	done.session = buf_sv(&step);
 	put_done(&s->request, &done);
 	buf_wipe(&step);
@@ -394,6 +414,7 @@ void
 web_door_link(struct web_door *d, struct buf *token_out)
 {
 	auth_visits_step(d->visits, AUTH_STEP_LINK, SV(""), token_out);
+	look_later(d);
 }
 
 void
@@ -407,17 +428,6 @@ web_door_set_wake(struct web_door *d, void (*wake)(void *arg), void *arg)
 {
 	d->wake = wake;
 	d->wake_arg = arg;
-}
-
-static void
-on_tick(void *arg)
-{
-	struct web_door *d = arg;
-
-	/* Nobody is signed in: nothing wakes up. */
-	d->timer = NULL;
-	(void)auth_visits_sweep(d->visits);
-	d->timer = ev_timer_add(d->o.loop, TICK_MS, on_tick, d);
 }
 
 void
@@ -449,7 +459,6 @@ web_door_new(const struct web_door_opts *o, struct conf *conf)
 				     .arg = o->arg},
 	    conf);
 	d->admin = peer_new(o->loop, "admin", o->on_admin, NULL, o->arg);
-	d->timer = ev_timer_add(o->loop, TICK_MS, on_tick, d);
 	return d;
 }
 

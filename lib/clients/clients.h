@@ -7,7 +7,7 @@
  *   Outlook        autodiscover: POX [MS-OXDSCLI] and the JSON of version 2
  *   Apple          a .mobileconfig profile (clients/profile.h)
  *   DNS            SRV records [RFC 6186, 8314] (lib/publish asks here, too)
- *   people         the same as text and as a page
+ *   people         the same as text; as a page: web/page/page.h
  *
  * All name the host that is in the certificate, whatever name was asked, and
  * TLS from the first byte before STARTTLS [RFC 8314 3].  Who asks is a
@@ -116,13 +116,6 @@ unsigned clients_discover_json(
 /* One line for each port: what to enter where a program asks.  address may be
  * empty. */
 void clients_text(
-    const struct clients_server *s, struct sv address, struct buf *out);
-/* The same as a table in a page: no attribute but class. */
-struct xml;
-void clients_put_table(
-    struct xml *x, const struct clients_server *s, struct sv address);
-/* The same as a page of its own, without script and style. */
-void clients_page(
     const struct clients_server *s, struct sv address, struct buf *out);
 
 #endif

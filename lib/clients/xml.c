@@ -221,23 +221,3 @@ xml_end(struct xml *x)
 		xml_close(x);
 	return !x->bad && buf_ok(x->out);
 }
-
-void
-xml_begin_page(struct xml *x, struct buf *out, const char *title)
-{
-	xml_begin_html(x, out, true);
-	xml_open(x, "html", "lang=\"en\"");
-	xml_open(x, "head", NULL);
-	xml_void(x, "meta", "charset=\"utf-8\"");
-	xml_void(x, "meta",
-	    "name=\"viewport\" content=\"width=device-width, "
-	    "initial-scale=1\"");
-	xml_void(x, "meta", "name=\"color-scheme\" content=\"light dark\"");
-	xml_void(x, "link", "rel=\"stylesheet\" href=\"/style.css\"");
-	xml_void(x, "link", "rel=\"icon\" href=\"/icon.svg\"");
-	xml_leaf(x, "title", sv_str(title));
-	xml_close(x);
-	xml_open(x, "body", NULL);
-	xml_open(x, "main", NULL);
-	xml_leaf(x, "h1", sv_str(title));
-}

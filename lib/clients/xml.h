@@ -24,8 +24,6 @@ struct xml {
 void xml_begin(struct xml *x, struct buf *out, const char *doctype);
 /* HTML: <!DOCTYPE html>, or nothing for a part. */
 void xml_begin_html(struct xml *x, struct buf *out, bool whole);
-/* A whole page of ours up to its heading, with /style.css. */
-void xml_begin_page(struct xml *x, struct buf *out, const char *title);
 /* attributes: literal text of ours, "version=\"1.1\"", or NULL. */
 void xml_open(struct xml *x, const char *name, const char *attributes);
 /* The same with one attribute whose value is escaped. */

@@ -7,7 +7,7 @@
 #include "base/ascii.h"
 
 static const char *const service_names[CONF_SERVICES] = {"smtp", "submission",
-    "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https",
+    "submissions", "imap", "imaps", "pop3", "pop3s", "sieve", "http", "https",
     "metrics"};
 
 const char *
@@ -296,6 +296,31 @@ find_without_detail(
 	ok = find_exact(c, buf_sv(&b), f);
 	buf_fini(&b);
 	return ok;
+}
+
+struct sv
+conf_address_detail(const struct conf *c, struct sv address)
+{
+	size_t at = sv_rchr(address, '@'), plus = sv_chr(address, '+');
+	struct found f;
+	struct buf b;
+	bool exact;
+
+	if (plus == 0 || plus >= at || at == address.n)
+		return SV("");
+	buf_init(&b, CONF_ADDRESS_MAX + 1);
+	exact = conf_address_normalise(address, &b) &&
+		find_exact(c, buf_sv(&b), &f);
+	buf_reset(&b);
+	if (!exact &&
+	    !(conf_address_normalise(address, &b) &&
+		find_without_detail(c,
+		    sv_first(buf_sv(&b), sv_rchr(buf_sv(&b), '@')),
+		    sv_skip(buf_sv(&b), sv_rchr(buf_sv(&b), '@') + 1), &f)))
+		exact = true;
+	buf_fini(&b);
+	return exact ? SV("")
+		     : sv_first(sv_skip(address, plus + 1), at - plus - 1);
 }
 
 /* Of the machine itself: those who write to it as others do [RFC 5321 4.5.1],

@@ -30,6 +30,7 @@ enum conf_service {
 	CONF_IMAPS,
 	CONF_POP3,
 	CONF_POP3S,
+	CONF_SIEVE, /* ManageSieve */
 	CONF_HTTP,
 	CONF_HTTPS,
 	CONF_METRICS, /* metrics.listen */
@@ -230,6 +231,14 @@ struct conf_backup {
 	struct conf_place folder_at;
 };
 
+/* Mail that nobody wants, as it was learned. */
+struct conf_junk {
+	bool on;	    /* delivered mail is judged */
+	bool share;	    /* what one account teaches counts for all */
+	int64_t expire_ms;  /* junk is expunged then; 0: never */
+	uint32_t threshold; /* of the score, of 100 */
+};
+
 /* What is served by HTTP. */
 struct conf_web {
 	bool hsts; /* browsers are told to come by https only [RFC 6797] */
@@ -281,6 +290,7 @@ struct conf {
 	struct conf_reports reports;
 	struct conf_web web;
 	struct conf_virus virus;
+	struct conf_junk junk;
 	struct conf_mta_sts mta_sts;
 	struct conf_relay *relay;
 	size_t nrelay;
@@ -293,6 +303,7 @@ struct conf {
 		CONF_RESTORE_NAMESPACE,
 		CONF_RESTORE_YES
 	} restore_folder;
+	bool detail_folder; /* +detail files into a folder of that name */
 	bool sandbox;
 	bool log_json; /* log.format */
 
@@ -372,6 +383,9 @@ const struct conf_alias *conf_forward(const struct conf *c, struct sv address);
  * accounts among its targets, else the admin. */
 void conf_alias_owners(const struct conf *c, const struct conf_alias *a,
     const uint32_t **accounts_out, size_t *n_out);
+/* The detail of an address that is somebody's only without it: "lists" of
+ * anna+lists@example.org; empty: it has none.  Points into address. */
+struct sv conf_address_detail(const struct conf *c, struct sv address);
 /* How the answer came about: "address", "alias", "catch-all", ... */
 const char *conf_lookup_why(const struct conf *c, struct sv address);
 /* The name of the account whose own address it is; "": it is not one. */

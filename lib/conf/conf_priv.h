@@ -148,6 +148,9 @@ void conf_set_inbound(struct conf_parser *p, yaml_node_t *n);
 void conf_read_inbound(
     struct conf_parser *p, yaml_node_t *n, struct conf_inbound *out);
 
+/* ---- junk.c ---- */
+void conf_set_junk(struct conf_parser *p, yaml_node_t *n);
+
 /* ---- virus.c ---- */
 void conf_set_virus(struct conf_parser *p, yaml_node_t *n);
 
@@ -172,6 +175,7 @@ void conf_set_history(struct conf_parser *p, yaml_node_t *n);
 void conf_set_age(struct conf_parser *p, yaml_node_t *n, const char *key,
     const char *none, int64_t *ms);
 void conf_set_retention(struct conf_parser *p, yaml_node_t *n);
+void conf_set_detail(struct conf_parser *p, yaml_node_t *n);
 void conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n);
 
 #endif

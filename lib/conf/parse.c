@@ -80,6 +80,7 @@ LISTEN(listen_imap, CONF_IMAP)
 LISTEN(listen_imaps, CONF_IMAPS)
 LISTEN(listen_pop3, CONF_POP3)
 LISTEN(listen_pop3s, CONF_POP3S)
+LISTEN(listen_sieve, CONF_SIEVE)
 LISTEN(listen_http, CONF_HTTP)
 LISTEN(listen_https, CONF_HTTPS)
 
@@ -152,6 +153,7 @@ static const struct conf_key listen_keys[] = {
     {"imaps", listen_imaps},
     {"pop3", listen_pop3},
     {"pop3s", listen_pop3s},
+    {"sieve", listen_sieve},
     {"http", listen_http},
     {"https", listen_https},
     {NULL, NULL},
@@ -214,6 +216,7 @@ static const struct conf_key top_keys[] = {
     {"inbound", conf_set_inbound},
     {"outbound", conf_set_outbound},
     {"relay", conf_set_relay},
+    {"junk", conf_set_junk},
     {"virus", conf_set_virus},
     {"web", conf_set_web},
     {"mta_sts", conf_set_mta_sts},
@@ -222,6 +225,7 @@ static const struct conf_key top_keys[] = {
     {"quota", conf_set_quota},
     {"retention", conf_set_retention},
     {"restore_folder", conf_set_restore_folder},
+    {"detail", conf_set_detail},
     {"sandbox", set_sandbox},
     {NULL, NULL},
 };
@@ -252,7 +256,7 @@ set_defaults(struct conf *c, const char *file)
 {
 	/* 0: it is not on by itself. */
 	static const uint16_t ports[CONF_SERVICES] = {
-	    25, 587, 465, 143, 993, 110, 995, 0, 0, 0};
+	    25, 587, 465, 143, 993, 110, 995, 0, 0, 0, 0};
 	int i;
 
 	c->refs = 1;
@@ -269,6 +273,10 @@ set_defaults(struct conf *c, const char *file)
 	c->history.size = 256u << 20;
 	c->history.subjects = true;
 	c->reports.send = true;
+	c->junk = (struct conf_junk){.on = true,
+	    .share = true,
+	    .expire_ms = 30ll * 24 * 3600 * 1000,
+	    .threshold = 50};
 	c->acme.directory = xstrdup(CONF_ACME_DIRECTORY);
 	c->acme.check = true;
 	c->dkim.rotate_s = 180ll * 24 * 3600;

@@ -1,4 +1,5 @@
-/* The keys `retention` and `restore_folder`: what becomes of expunged mail. */
+/* The keys `retention` and `restore_folder`: what becomes of expunged mail; and
+ * `detail`: where mail for name+detail goes. */
 #include <stdio.h>
 
 #include "conf/conf_priv.h"
@@ -51,4 +52,22 @@ conf_set_restore_folder(struct conf_parser *p, yaml_node_t *n)
 		p->c->restore_folder = CONF_RESTORE_NAMESPACE;
 	else if (conf_get_bool(p, n, &on))
 		p->c->restore_folder = on ? CONF_RESTORE_YES : CONF_RESTORE_NO;
+}
+
+void
+conf_set_detail(struct conf_parser *p, yaml_node_t *n)
+{
+	struct sv v;
+	bool on;
+
+	if (!conf_get_text(p, n, "folder or off", &v))
+		return;
+	if (sv_ieq(v, SV("folder")))
+		p->c->detail_folder = true;
+	else if (conf_get_bool(p, n, &on)) {
+		if (on)
+			CONF_FAIL(p, n, "expected folder or off");
+		else
+			p->c->detail_folder = false;
+	}
 }

@@ -489,6 +489,23 @@ out:
 	front_action_fini(&act);
 }
 
+/* A ClientHello where STARTTLS comes first. */
+static bool
+is_misplaced_tls(const struct conn *c)
+{
+	unsigned missed;
+
+	if (!c->shard->l->o.proto->plain_first || c->ssl != NULL ||
+	    !sv_starts(buf_sv(&c->in), SV("\x16\x03")))
+		return false;
+	if (log_peer_may(c->peer, &missed))
+		mlog(LOG_WARN, "tls.misplaced",
+		    "service=%s peer=%s text=\"TLS from the first byte is not "
+		    "spoken on this port; it begins with STARTTLS\"",
+		    conf_service_name(c->service), c->peer);
+	return true;
+}
+
 static void
 front_read(struct conn *c)
 {
@@ -513,6 +530,10 @@ front_read(struct conn *c)
 		c->client_eof = true;
 	else
 		buf_add(&c->in, c->shard->flow, (size_t)k);
+	if (is_misplaced_tls(c)) {
+		conn_kill(c);
+		return;
+	}
 	explicit_bzero(c->shard->flow, k > 0 ? (size_t)k : 0);
 	front_run(c);
 }
@@ -537,6 +558,25 @@ front_opts(struct conn *c, bool under_tls)
 	};
 }
 
+/* From the start, or after STARTTLS; false: it cannot be written. */
+static bool
+greet_under_tls(struct conn *c)
+{
+	const struct front_proto *proto = c->shard->l->o.proto;
+	struct front_opts o = front_opts(c, true);
+	struct buf out;
+	bool ok;
+
+	buf_init(&out, 4096);
+	if (c->front == NULL)
+		c->front = proto->open(&o, &out);
+	else if (proto->tls_greeting != NULL)
+		proto->tls_greeting(c->front, &out);
+	ok = out.n == 0 || wire_write(c, out.p, out.n);
+	buf_fini(&out);
+	return ok;
+}
+
 static void
 handshake(struct conn *c)
 {
@@ -556,19 +596,9 @@ handshake(struct conn *c)
 	}
 	c->state = CONN_FRONT;
 	not_idle(c);
-	if (c->front == NULL) {
-		struct front_opts o = front_opts(c, true);
-		struct buf out;
-		bool ok;
-
-		buf_init(&out, 4096);
-		c->front = c->shard->l->o.proto->open(&o, &out);
-		ok = wire_write(c, out.p, out.n);
-		buf_fini(&out);
-		if (!ok) {
-			conn_kill(c);
-			return;
-		}
+	if (!greet_under_tls(c)) {
+		conn_kill(c);
+		return;
 	}
 	/* The first command may have come with the handshake's last bytes. */
 	front_read(c);

@@ -66,6 +66,9 @@ struct front_proto {
 	 * thrown away for a while, since closing at once would take the answer
 	 * away from it [RFC 9112 9.6]. */
 	bool lingers;
+	/* The first bytes are never those of TLS: who sends such ones is cut
+	 * at once, instead of waiting for an answer that cannot come. */
+	bool plain_first;
 	/* Writes the greeting. */
 	void *(*open)(const struct front_opts *o, struct buf *out);
 	/* Takes commands off `in`, as many as there are up to one that needs
@@ -77,6 +80,8 @@ struct front_proto {
 	    void *f, struct sv in, struct buf *out, struct front_action *act);
 	/* After STARTTLS: everything learnt before is forgotten. */
 	void (*tls_started)(void *f);
+	/* What is said first under that TLS; NULL: nothing. */
+	void (*tls_greeting)(void *f, struct buf *out);
 	/* The answer to a FRONT_LOGIN that auth refused; what to do then. */
 	enum front_do (*failed)(
 	    void *f, enum front_failure why, const char *text, struct buf *out);

@@ -109,8 +109,10 @@ struct history_db {
 int history_db_rc(int r);
 /* What opens files, for sqlite3_open_v2; sets the library up. */
 const char *history_db_vfs(void);
-/* A statement, ready for its arguments; NULL: it cannot be prepared, and *r
- * says why. */
+/* The statement of that text, kept at *st, ready for its arguments; NULL: it
+ * cannot be prepared, and *r says why. */
+sqlite3_stmt *history_sql_ready(
+    sqlite3 *h, sqlite3_stmt **st, const char *text, int *r);
 sqlite3_stmt *history_db_ready(struct history_db *db, enum statement q, int *r);
 /* Runs one that has up to two numbers as arguments and, if out is not NULL, a
  * number as its result. */

@@ -101,22 +101,24 @@ history_db_vfs(void)
 	return vfs.zName;
 }
 
-/* A statement, ready for its arguments; NULL: it cannot be prepared, and *r
- * says why. */
+sqlite3_stmt *
+history_sql_ready(sqlite3 *h, sqlite3_stmt **st, const char *text, int *r)
+{
+	*r = SQLITE_OK;
+	if (*st == NULL)
+		*r = sqlite3_prepare_v3(
+		    h, text, -1, SQLITE_PREPARE_PERSISTENT, st, NULL);
+	else
+		(void)sqlite3_reset(*st);
+	return *r == SQLITE_OK ? *st : NULL;
+}
+
 sqlite3_stmt *
 history_db_ready(struct history_db *db, enum statement q, int *r)
 {
-	*r = SQLITE_OK;
-	if (db->q[q] == NULL)
-		*r = sqlite3_prepare_v3(db->h, sql[q], -1,
-		    SQLITE_PREPARE_PERSISTENT, &db->q[q], NULL);
-	else
-		(void)sqlite3_reset(db->q[q]);
-	return *r == SQLITE_OK ? db->q[q] : NULL;
+	return history_sql_ready(db->h, &db->q[q], sql[q], r);
 }
 
-/* Runs one that has up to two numbers as arguments and, if out is not NULL, a
- * number as its result. */
 int
 history_db_run(
     struct history_db *db, enum statement q, int64_t a, int64_t b, int64_t *out)

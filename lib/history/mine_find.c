@@ -8,8 +8,8 @@
 #include "history/words.h"
 #include "ipc/line.h"
 
-#define LOOK_MS	    250 /* all in all, as for the owner's questions */
-#define STEP_MS	    100
+#define LOOK_MS	    100 /* all in all: whoever has an account may ask */
+#define STEP_MS	    50
 #define EACH_LOOK   64
 #define STORY_BYTES 60000
 #define ANSWER_MAX  (MSG_MAX - 4096)

@@ -128,17 +128,10 @@ history_reports_close(struct history_reports **hp)
 	*hp = NULL;
 }
 
-/* A statement, ready for its arguments; NULL: *r says why not. */
 static sqlite3_stmt *
 ready(struct history_reports *h, enum reports_query q, int *r)
 {
-	*r = SQLITE_OK;
-	if (h->q[q] == NULL)
-		*r = sqlite3_prepare_v3(h->h, sql[q], -1,
-		    SQLITE_PREPARE_PERSISTENT, &h->q[q], NULL);
-	else
-		(void)sqlite3_reset(h->q[q]);
-	return *r == SQLITE_OK ? h->q[q] : NULL;
+	return history_sql_ready(h->h, &h->q[q], sql[q], r);
 }
 
 /* Runs one with at most a text as its argument; a number into *out. */

@@ -450,12 +450,13 @@ on_mine(struct client *c, struct msg *m)
 	struct msg reply;
 	int r;
 
-	if (c->writer != HISTORY_W_ACCOUNT || s->owner == NULL) {
+	if (c->writer != HISTORY_W_ACCOUNT) {
 		mlog(LOG_ERROR, "history.forbidden", "writer=%d", c->writer);
 		line_accuse(c->ipc.line);
 		return;
 	}
-	s->owner(s->owner_arg, c->account, &o);
+	if (s->owner != NULL)
+		s->owner(s->owner_arg, c->account, &o);
 	r = history_mine_find(s->db, &o, m, &reply);
 	ipc_client_answer(&c->ipc, id, &reply);
 	if (r == RC_DAMAGED)

@@ -30,8 +30,8 @@ void history_service_add_reader(struct history_service *s, int fd);
 void history_service_add_command(struct history_service *s, int fd);
 /*
  * Whose line asks about its own mail (history/mine.h): fn fills in the
- * addresses, from the configuration, which are copied.  Without it nobody is
- * told anything.
+ * addresses, from the configuration.  Without it they are told of what has
+ * their account in it only.
  */
 typedef void history_owner_fn(
     void *arg, const char *account, struct history_owner *out);

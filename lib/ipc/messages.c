@@ -7,6 +7,7 @@
 #include "ipc/msg_dns.h"
 #include "ipc/msg_history.h"
 #include "ipc/msg_import.h"
+#include "ipc/msg_junk.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_page.h"
 #include "ipc/msg_person.h"
@@ -76,6 +77,12 @@ const struct codec_type *const ipc_messages[] = {
     &history_days_codec,
     &trace_mine_codec,
     &trace_stories_codec,
+    /* msg_junk.h */
+    &junk_ask_codec,
+    &junk_teach_codec,
+    &junk_told_codec,
+    &junk_order_codec,
+    &junk_explain_codec,
     /* msg_mx.h */
     &mx_job_codec,
     &mx_outcome_codec,

@@ -61,6 +61,7 @@ delivery_fields(struct codec *c, struct mail_delivery *v)
 	codec_u8(c, &v->flags);
 	codec_sv(c, &v->front);
 	codec_sv(c, &v->verdict);
+	codec_u8(c, &v->junk_score);
 	codec_text(c, &v->sender, ACCOUNT_ADDRESS_MAX);
 	codec_text(c, &v->written, ACCOUNT_ADDRESS_MAX);
 	codec_fd_maybe(c, &v->fd);

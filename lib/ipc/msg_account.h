@@ -47,6 +47,7 @@ CODEC_FUNCTIONS(session_local);
 
 #define DELIVER_OPAQUE 0x01u /* do not parse it: its parser died of it */
 #define DELIVER_JUNK   0x02u /* into the folder for junk */
+#define DELIVER_ALIEN  0x04u /* from port 25, by whomever */
 
 /* DELIVER. */
 struct mail_delivery {
@@ -58,6 +59,9 @@ struct mail_delivery {
 	/* What was found out about it (msgauth/verdict.h), to be kept with it;
 	 * may be empty. */
 	struct sv verdict;
+	/* How likely it is junk, 1 to 100; 0: nobody has judged it.  Set by
+	 * the account. */
+	uint8_t junk_score;
 	/* The envelope: the address that was written to, empty for letters of
 	 * our own, of which rules see nothing; and the sender, empty: <>. */
 	struct sv sender, written;

@@ -216,6 +216,7 @@ status_fields(struct codec *c, struct ctl_status *v)
 	uint32_t i;
 
 	codec_u32(c, &v->connections);
+	codec_u64(c, &v->memory);
 	codec_list(c, (void **)&v->number, &v->nnumber, sizeof *v->number,
 	    STATUS_NUMBERS_MAX);
 	for (i = 0; i < v->nnumber; i++) {

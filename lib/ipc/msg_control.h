@@ -154,7 +154,7 @@ CODEC_FUNCTIONS(ctl_errand);
 /* CTL_ERRAND_DONE: to all who have asked for it meanwhile. */
 struct ctl_errand_done {
 	uint8_t what; /* enum errand */
-	/* RC_OK; RC_DENIED: not for you; RC_SYNTAX: the configuration's file
+	/* RC_OK; RC_SYNTAX: the configuration's file
 	 * cannot be read now; RC_TEMP: it failed */
 	int rc;
 	int64_t when;	/* it was run, ms since 1970 */
@@ -206,6 +206,8 @@ struct status_number {
 /* The answer to CTL_STATUS, of a process. */
 struct ctl_status {
 	uint32_t connections;
+	uint64_t
+	    memory; /* bytes, with its part of what is shared; 0: unknown */
 	struct status_number *number;
 	uint32_t nnumber;
 	struct sv text; /* what only this role knows: lines for people */

@@ -195,6 +195,15 @@ enum proto {
 
 	HISTORY_SAMPLE, /* history_sample */
 
+	/* ---- account to junk, and the command line to it: msg_junk.h;
+	 * -> junk_told ---- */
+
+	JUNK_ASK,     /* junk_ask */
+	JUNK_TEACH,   /* junk_teach */
+	CMD_JUNK,     /* junk_order, on a control connection */
+	JUNK_EXPLAIN, /* the command line to keeper, keeper to account:
+		       * junk_explain -> msg_answer */
+
 	/* ---- the worker of an import or export to its command:
 	 * msg_import.h; -> xfer_done ---- */
 

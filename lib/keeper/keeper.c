@@ -533,7 +533,8 @@ is_allowed(const struct client *c, const struct msg *m)
 	if (m->type == SESSION_OPEN || m->type == SESSION_KICK ||
 	    m->type == PAGE_OPEN)
 		return (c->may & KEEPER_MAY_SESSION) != 0;
-	if (m->type == SESSION_LOCAL || m->type == EXPUNGED || m->type == RULES)
+	if (m->type == SESSION_LOCAL || m->type == EXPUNGED ||
+	    m->type == JUNK_EXPLAIN || m->type == RULES)
 		return (c->may & KEEPER_MAY_LOCAL) != 0;
 	if (m->type == ACCOUNT_SENT)
 		return (c->may & KEEPER_IS_QUEUE) != 0;

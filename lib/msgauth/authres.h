@@ -81,8 +81,12 @@ int authres_next_prop(struct authres_reader *r, struct sv *ptype,
  */
 bool authres_is_forged(struct sv value, const char *const *ids, size_t n);
 
+/* What else only this server writes: whoever else did, lies. */
+#define AUTHRES_JUNK_FIELD "X-Hearthmail-Junk"
+
 /*
- * Appends the header without the forged ones; all other bytes as they are.
+ * Appends the header without the forged ones and without fields
+ * AUTHRES_JUNK_FIELD; all other bytes as they are.
  * Returns how many there were.
  */
 size_t authres_strip(

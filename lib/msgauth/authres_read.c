@@ -216,8 +216,9 @@ authres_strip(
 	size_t found = 0;
 
 	while (mail_field_next(&header, &f)) {
-		if (!sv_ieq(f.name, SV("Authentication-Results")) ||
-		    !authres_is_forged(f.value, ids, n))
+		if (!sv_ieq(f.name, SV(AUTHRES_JUNK_FIELD)) &&
+		    (!sv_ieq(f.name, SV("Authentication-Results")) ||
+			!authres_is_forged(f.value, ids, n)))
 			continue;
 		buf_add(out, kept, (size_t)(f.whole.p - kept));
 		kept = f.whole.p + f.whole.n;

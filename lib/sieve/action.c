@@ -2,9 +2,12 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/utf8.h"
 #include "sieve/check.h"
 #include "sieve/error.h"
 #include "sieve/run.h"
+
+#define RECORDS_MAX 64 /* of one message */
 
 struct sv
 sieve_mailbox_name(struct sieve_run *r, struct sv name)
@@ -77,6 +80,14 @@ sieve_flags_add(struct sv words, struct buf *out)
 			buf_addc(out, ' ');
 		buf_addsv(out, w);
 	}
+}
+
+enum sieve_flow
+sieve_flags_charge(
+    struct sieve_run *r, const struct sieve_node *n, size_t bytes)
+{
+	/* Each word is looked for in all others. */
+	return sieve_charge(r, n, (uint64_t)bytes * bytes / 2);
 }
 
 void
@@ -194,25 +205,39 @@ sieve_add_action(struct sieve_run *r, const struct sieve_node *n,
 	return f == FLOW_ON ? push(r, n, &a, out) : f;
 }
 
-void
-sieve_add_record(struct sieve_run *r, const unsigned char key[SIEVE_KEY_BYTES],
-    int64_t seconds)
+enum sieve_flow
+sieve_add_record(struct sieve_run *r, const struct sieve_node *n,
+    const unsigned char key[SIEVE_KEY_BYTES], int64_t seconds)
 {
 	struct sieve_record *x;
 
 	for (size_t i = 0; i < r->nrecord; i++)
 		if (memcmp(r->record[i].key, key, SIEVE_KEY_BYTES) == 0) {
 			r->record[i].seconds = seconds;
-			return;
+			return FLOW_ON;
 		}
+	if (r->nrecord >= RECORDS_MAX)
+		return sieve_fail(
+		    r, n, "too much is to be remembered of one message");
 	r->record = arena_grow(&r->result->arena, r->record, &r->record_cap,
 	    r->nrecord + 1, sizeof *r->record);
 	x = &r->record[r->nrecord++];
 	memcpy(x->key, key, SIEVE_KEY_BYTES);
 	x->seconds = seconds;
+	return FLOW_ON;
 }
 
 /* ---- places ---- */
+
+/* Text, as a name must be; what else it must be, the host knows. */
+static bool
+may_be_name(struct sv s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (ascii_is_ctl(s.p[i]))
+			return false;
+	return utf8_valid(s);
+}
 
 static enum sieve_flow
 resolve_flags(
@@ -230,8 +255,11 @@ resolve_flags(
 	}
 	f = sieve_expand_all(r, n, v, &all, &count);
 	buf_init(&b, r->limits.value);
-	for (size_t i = 0; i < count && f == FLOW_ON; i++)
-		sieve_flags_add(all[i], &b);
+	for (size_t i = 0; i < count && f == FLOW_ON; i++) {
+		f = sieve_flags_charge(r, n, all[i].n + b.n);
+		if (f == FLOW_ON)
+			sieve_flags_add(all[i], &b);
+	}
 	sieve_flags_split(r, buf_sv(&b), out);
 	buf_fini(&b);
 	return f;
@@ -280,7 +308,9 @@ sieve_store_resolve(struct sieve_run *r, const struct sieve_node *n,
 			return sieve_fail(r, n,
 			    "the name of the mailbox for \"%s\" is empty",
 			    n->cmd->name);
-		if (r->host->mailbox != NULL)
+		if (!may_be_name(mailbox))
+			rc = RC_SYNTAX;
+		else if (r->host->mailbox != NULL)
 			rc = r->host->mailbox(r->arg, mailbox);
 		out->create = sieve_has_tag(n, T_CREATE) && rc == RC_NOTFOUND;
 		if (rc == RC_TEMP)

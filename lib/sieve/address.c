@@ -11,6 +11,9 @@
 #include "sieve/error.h"
 #include "sieve/fields.h"
 
+/* What reading addresses costs, for each byte. */
+#define ADDRESS_WORK 64
+
 enum sieve_flow
 sieve_addresses_each(struct sv value,
     enum sieve_flow (*fn)(void *arg, const struct sieve_address *a), void *arg)
@@ -99,6 +102,9 @@ sieve_address_match(struct sieve_matcher *m, const struct sieve_address *a)
 	enum sieve_flow f;
 	struct buf b;
 
+	/* Addresses are counted, whatever they have [RFC 5231 4.2]. */
+	if (m->how.type == M_COUNT)
+		return sieve_matcher_value(m, SV(""));
 	if (a->broken && part != P_ALL)
 		return FLOW_ON;
 	switch (part) {
@@ -205,9 +211,19 @@ sieve_test_address(struct sieve_run *r, const struct sieve_node *n, bool *out)
 		f = sieve_expand_all(r, n, n->pos[0], &names, &nnames);
 	if (f == FLOW_ON)
 		f = sieve_fields_find(r, n, names, nnames, &found);
-	for (size_t i = 0; f == FLOW_ON && i < found.n && !m.hit; i++)
-		if (may_have_addresses(names[found.name[i]]))
+	for (size_t i = 0; f == FLOW_ON && i < found.n && !m.hit; i++) {
+		uint64_t before = m.count;
+		struct sv name = names[found.name[i]];
+
+		f = sieve_charge(r, n, ADDRESS_WORK * found.value[i].n);
+		if (f == FLOW_ON && may_have_addresses(name))
 			f = sieve_addresses_each(found.value[i], match_one, &m);
+		if (f == FLOW_ON && m.count == before)
+			sieve_trace(r, n,
+			    "address: the field \"%s\" is there, but has no "
+			    "address that could be compared",
+			    QUOTE(name));
+	}
 	return sieve_matcher_end(&m, f == FLOW_STOP ? FLOW_ON : f, out);
 }
 

@@ -282,6 +282,10 @@ match_parts(
 
 		if (i > m->r->root && msg->part[i].parent < m->r->root)
 			break;
+		f = sieve_charge(
+		    m->r, m->n, msg->part[i].header_len + 20 * ntypes);
+		if (f != FLOW_ON)
+			break;
 		(void)sieve_part_type(whole, &msg->part[i], &type, &sub);
 		for (size_t k = 0; k < ntypes && !fits; k++)
 			fits = type_fits(types[k], type, sub);

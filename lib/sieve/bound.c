@@ -12,7 +12,7 @@ static void __attribute__((format(printf, 4, 0))) add(struct sieve_errors *e,
 
 	if (e == NULL)
 		return;
-	(void)vsnprintf(text, sizeof text, fmt, ap);
+	sieve_error_text(text, sizeof text, fmt, ap);
 	sieve_error_add(e, line, column, "%s", text);
 }
 

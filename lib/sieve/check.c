@@ -27,7 +27,7 @@ static bool __attribute__((format(printf, 5, 6))) missing(struct sieve_check *c,
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
+	sieve_error_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	if (c->asked_unknown)
 		n->broken = arena_dup(&c->script->arena, sv_str(text)).p;
@@ -613,5 +613,7 @@ sieve_check_script(struct sieve_script *s, struct sieve_errors *errors,
 	if (requires_ihave(s->commands))
 		look_for_ihave(&c, s->commands);
 	check_commands(&c, s->commands, true);
+	if (errors->n == 0)
+		sieve_check_redirects(&c);
 	s->ext = c.ext;
 }

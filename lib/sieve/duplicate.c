@@ -62,9 +62,9 @@ sieve_test_duplicate(struct sieve_run *r, const struct sieve_node *n, bool *out)
 		*out = false;
 	/* With :last the time begins anew. */
 	if (!*out || sieve_has_tag(n, T_LAST))
-		sieve_add_record(r, key, period(r, n));
+		f = sieve_add_record(r, n, key, period(r, n));
 	sieve_trace(r, n,
 	    *out ? "duplicate: it has come before"
 		 : "duplicate: it has not come before");
-	return FLOW_ON;
+	return f;
 }

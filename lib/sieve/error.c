@@ -6,6 +6,21 @@
 #include "base/utf8.h"
 
 void
+sieve_error_text(char *out, size_t size, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(out, size, fmt, ap);
+	size_t i = size - 1;
+
+	if (n < 0 || (size_t)n < size)
+		return;
+	/* The last character may have lost its end. */
+	while (i > 0 && ((unsigned char)out[i - 1] & 0xc0) == 0x80)
+		i--;
+	if (i > 0 && (unsigned char)out[i - 1] >= 0x80)
+		out[i - 1] = '\0';
+}
+
+void
 sieve_error_add(struct sieve_errors *errors, unsigned line, unsigned column,
     const char *fmt, ...)
 {
@@ -18,7 +33,7 @@ sieve_error_add(struct sieve_errors *errors, unsigned line, unsigned column,
 	e->line = line;
 	e->column = column;
 	va_start(ap, fmt);
-	(void)vsnprintf(e->text, sizeof e->text, fmt, ap);
+	sieve_error_text(e->text, sizeof e->text, fmt, ap);
 	va_end(ap);
 }
 

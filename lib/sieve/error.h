@@ -2,11 +2,16 @@
 #ifndef SIEVE_ERROR_H
 #define SIEVE_ERROR_H
 
+#include <stdarg.h>
+
 #include "sieve/script.h"
 
 void sieve_error_add(struct sieve_errors *errors, unsigned line,
     unsigned column, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* Into size bytes; what does not fit is cut between characters. */
+void sieve_error_text(char *out, size_t size, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
 /* Text of a script or a message, to be shown: without line breaks and control
  * characters, cut to fit. */
 #define SIEVE_QUOTE_MAX 104

@@ -59,7 +59,7 @@ collect(struct sieve_run *r, const struct sieve_node *n,
 	enum sieve_flow f = sieve_expand_all(r, n, v, &all, &count);
 
 	for (size_t i = 0; i < count && f == FLOW_ON; i++) {
-		f = sieve_charge(r, n, all[i].n * 8);
+		f = sieve_flags_charge(r, n, all[i].n + out->n);
 		if (f == FLOW_ON)
 			sieve_flags_add(all[i], out);
 	}
@@ -73,9 +73,11 @@ change(struct sieve_run *r, const struct sieve_node *n, bool keep)
 	struct buf b;
 
 	buf_init(&b, r->limits.value);
-	if (keep)
+	f = sieve_flags_charge(r, n, get(r, n).n);
+	if (keep && f == FLOW_ON)
 		sieve_flags_add(get(r, n), &b);
-	f = collect(r, n, n->pos[1], &b);
+	if (f == FLOW_ON)
+		f = collect(r, n, n->pos[1], &b);
 	if (f == FLOW_ON)
 		put(r, n, buf_sv(&b));
 	buf_fini(&b);
@@ -114,6 +116,8 @@ sieve_run_removeflag(struct sieve_run *r, const struct sieve_node *n)
 	buf_init(&left, r->limits.value);
 	f = collect(r, n, n->pos[1], &gone);
 	all = get(r, n);
+	if (f == FLOW_ON)
+		f = sieve_flags_charge(r, n, all.n + gone.n);
 	while (all.n > 0 && f == FLOW_ON) {
 		struct sv w = sv_split(&all, ' ');
 
@@ -131,10 +135,12 @@ sieve_run_removeflag(struct sieve_run *r, const struct sieve_node *n)
 static enum sieve_flow
 match_words(struct sieve_matcher *m, struct sv words)
 {
-	enum sieve_flow f = FLOW_ON;
+	enum sieve_flow f = sieve_flags_charge(m->r, m->n, words.n);
 	struct buf b;
 	struct sv rest;
 
+	if (f != FLOW_ON)
+		return f;
 	buf_init(&b, m->r->limits.value);
 	sieve_flags_add(words, &b);
 	rest = buf_sv(&b);

@@ -92,7 +92,10 @@ load(struct sieve_run *r, const struct sieve_node *n, struct sv name,
 		rc = r->host->include(r->arg,
 		    global ? SIEVE_GLOBAL : SIEVE_PERSONAL, sv_skip(name, 2),
 		    &text);
-	if (rc == RC_OK) {
+	if (rc == RC_OK && !buf_ok(&text)) {
+		f = sieve_fail(r, n, "the script \"%s\" is too large",
+		    QUOTE(sv_skip(name, 2)));
+	} else if (rc == RC_OK) {
 		r->included = xgrow(r->included, &r->included_cap,
 		    r->nincluded + 1, sizeof *r->included);
 		*out = &r->included[r->nincluded++];

@@ -11,7 +11,9 @@
 /* Text of a match that variables can show. */
 #define MATCHED_MAX (64 << 10)
 /* Milliseconds of this thread for all regular expressions of a run. */
-#define REGEX_MS     2000
+#define REGEX_MS 2000
+/* What looking at a key costs, even if it is short. */
+#define KEY_WORK     16
 #define PREPARED_MAX (4 * (size_t)UINT32_MAX)
 
 static struct sv
@@ -217,14 +219,16 @@ one_key(struct sieve_matcher *m, struct sv value, struct sv prepared,
 	case M_COUNT:
 		break;
 	}
-	return sieve_charge(
-	    m->r, m->n, m->how.type == M_CONTAINS ? prepared.n : k.n);
+	return sieve_charge(m->r, m->n,
+	    (m->how.type == M_CONTAINS ? prepared.n : k.n) + KEY_WORK);
 }
 
 enum sieve_flow
 sieve_matcher_value(struct sieve_matcher *m, struct sv value)
 {
-	enum sieve_flow f = sieve_charge(m->r, m->n, value.n + 1);
+	/* Folding Unicode takes far longer than ASCII. */
+	uint64_t each = m->how.comparator == C_UNICODE ? 16 : 2;
+	enum sieve_flow f = sieve_charge(m->r, m->n, each * value.n + 1);
 	bool fold =
 	    m->how.type != M_REGEX && m->how.type != M_EXTLIST &&
 	    (m->how.comparator == C_ASCII || m->how.comparator == C_UNICODE);

@@ -52,6 +52,9 @@ match_params(struct sieve_matcher *m, struct sv value)
 	for (size_t i = 0; i < n && f == FLOW_ON && !m->hit; i++) {
 		struct buf b;
 
+		f = sieve_charge(m->r, m->n, value.n + 8);
+		if (f != FLOW_ON)
+			break;
 		buf_init(&b, 8 * value.n + 64);
 		if (mime_param(value, names[i], &b))
 			f = sieve_matcher_value(m, buf_sv(&b));

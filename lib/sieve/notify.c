@@ -67,6 +67,7 @@ struct notice {
 	struct sv from, message;
 	char importance;
 	struct buf sender; /* whose notice it is: the envelope's address */
+	bool copied;	   /* one of the letters has the copy for :fcc */
 };
 
 static enum sieve_flow
@@ -149,7 +150,7 @@ is_notified(const struct sieve_run *r, struct sv to)
 
 /* The same letter to each of them, and to each only once. */
 static enum sieve_flow
-send_to(struct sieve_run *r, const struct sieve_node *n, const struct notice *o,
+send_to(struct sieve_run *r, const struct sieve_node *n, struct notice *o,
     struct sv bytes, struct sv list)
 {
 	enum sieve_flow f = FLOW_ON;
@@ -181,7 +182,9 @@ send_to(struct sieve_run *r, const struct sieve_node *n, const struct notice *o,
 				: SV("");
 			a->letter.to = sieve_keep_sv(r, buf_sv(&b));
 			a->letter.bytes = bytes;
-			f = sieve_fcc_resolve(r, n, a);
+			if (!o->copied)
+				f = sieve_fcc_resolve(r, n, a);
+			o->copied = true;
 			sieve_trace(r, n, "notify \"%s\"", QUOTE(buf_sv(&b)));
 		}
 		buf_fini(&b);

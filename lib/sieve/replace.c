@@ -201,7 +201,7 @@ put_outer_header(struct sieve_run *r, const struct wish *w,
 		    !is_mime_field(f.name) &&
 		    !(w->subject.n > 0 && sv_ieq(f.name, SV("Subject"))))
 			sieve_put_lines(out, f.whole);
-	if (!is_one_of(SV("From"), names, nnames))
+	if (!is_one_of(SV("From"), names, nnames) && r->message->to.n > 0)
 		sieve_put_addresses(out, "From", r->message->to);
 	if (w->subject.n > 0)
 		sieve_put_field(out, "Subject", w->subject);

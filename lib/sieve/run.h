@@ -164,6 +164,9 @@ struct sv sieve_mailbox_name(struct sieve_run *r, struct sv name);
 /* Space-separated words of all strings, each valid flag once, into out
  * [RFC 5232 2]. */
 void sieve_flags_add(struct sv words, struct buf *out);
+/* What adding so many bytes of them may cost. */
+enum sieve_flow sieve_flags_charge(
+    struct sieve_run *r, const struct sieve_node *n, size_t bytes);
 void sieve_flags_split(
     struct sieve_run *r, struct sv words, struct sieve_store *out);
 /* Stores; copy: the implicit keep stays. */
@@ -173,8 +176,9 @@ enum sieve_flow sieve_add_store(struct sieve_run *r, const struct sieve_node *n,
 enum sieve_flow sieve_add_action(struct sieve_run *r,
     const struct sieve_node *n, enum sieve_kind kind,
     struct sieve_action **out);
-void sieve_add_record(struct sieve_run *r,
-    const unsigned char key[SIEVE_KEY_BYTES], int64_t seconds);
+enum sieve_flow sieve_add_record(struct sieve_run *r,
+    const struct sieve_node *n, const unsigned char key[SIEVE_KEY_BYTES],
+    int64_t seconds);
 /* Resolves the tags :create, :specialuse, :flags and a name to a place. */
 enum sieve_flow sieve_store_resolve(struct sieve_run *r,
     const struct sieve_node *n, struct sv mailbox, struct sieve_store *out);

@@ -10,6 +10,8 @@
 
 /* Of one string with variables in it. */
 #define EXPANDED_MAX (256 << 10)
+/* What looking for a variable costs. */
+#define REF_WORK 1024
 
 enum sieve_flow
 sieve_fail(
@@ -21,7 +23,7 @@ sieve_fail(
 	e->line = n->line;
 	e->column = n->column;
 	va_start(ap, fmt);
-	(void)vsnprintf(e->text, sizeof e->text, fmt, ap);
+	sieve_error_text(e->text, sizeof e->text, fmt, ap);
 	va_end(ap);
 	r->result->failed_script = sieve_keep_sv(r, r->scope->script->name);
 	return FLOW_FAIL;
@@ -48,7 +50,7 @@ sieve_trace(
 	if (r->host->trace == NULL)
 		return;
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
+	sieve_error_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	r->host->trace(r->arg,
 	    r->scope != NULL ? r->scope->script->name : SV(""),
@@ -192,6 +194,7 @@ sieve_expand(struct sieve_run *r, const struct sieve_node *n,
 	struct sv rest = s->s;
 	struct sieve_ref ref;
 	struct buf b;
+	uint64_t refs = 0;
 	bool ok;
 
 	if (!s->refs) {
@@ -200,6 +203,7 @@ sieve_expand(struct sieve_run *r, const struct sieve_node *n,
 	}
 	buf_init(&b, EXPANDED_MAX);
 	while (sieve_ref_next(&rest, &ref)) {
+		refs++;
 		buf_addsv(&b, ref.before);
 		buf_addsv(&b, ref_value(r, &ref));
 	}
@@ -210,7 +214,7 @@ sieve_expand(struct sieve_run *r, const struct sieve_node *n,
 	if (!ok)
 		return sieve_fail(
 		    r, n, "with its variables this string is too long");
-	return sieve_charge(r, n, out->n);
+	return sieve_charge(r, n, s->s.n + out->n + refs * REF_WORK);
 }
 
 enum sieve_flow

@@ -202,6 +202,7 @@ answered(struct sieve_run *r, const struct sieve_node *n, struct sv author,
 {
 	struct sv who[] = {r->message->from, author};
 	unsigned char key[2][SIEVE_KEY_BYTES];
+	enum sieve_flow f = FLOW_ON;
 	int rc = RC_OK;
 
 	*out = false;
@@ -215,9 +216,9 @@ answered(struct sieve_run *r, const struct sieve_node *n, struct sv author,
 	}
 	if (rc == RC_TEMP)
 		return FLOW_TEMP;
-	for (size_t i = 0; i < 2 && !*out; i++)
-		sieve_add_record(r, key[i], period(r, n));
-	return FLOW_ON;
+	for (size_t i = 0; i < 2 && !*out && f == FLOW_ON; i++)
+		f = sieve_add_record(r, n, key[i], period(r, n));
+	return f;
 }
 
 /* ---- the letter ---- */

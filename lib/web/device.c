@@ -8,6 +8,7 @@
  *   GET  /profile/TICKET.mobileconfig
  *                         the profile, as often as the phone wants
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,10 +21,10 @@
 #include "base/log.h"
 #include "clients/profile.h"
 #include "clients/sign.h"
-#include "clients/xml.h"
 #include "ipc/line.h"
 #include "ipc/msg_auth.h"
 #include "ipc/proto.h"
+#include "web/page/page.h"
 #include "web/site_priv.h"
 
 #define ROOTS_MAX (4 << 20)
@@ -43,13 +44,16 @@ is_token(struct sv s)
 	return s.n > 0 && s.n < LINK_TOKEN_MAX;
 }
 
+struct device_call;
+
 /* What is to be done with the answer. */
-typedef void device_fn(struct web_site *site, struct sv token,
+typedef void device_fn(const struct device_call *c,
     const struct link_done *done, struct http_response *a);
 
 struct device_call {
 	struct web_call call; /* must be first */
 	device_fn *fn;
+	enum page_language language;
 	char token[LINK_TOKEN_MAX];
 };
 
@@ -79,7 +83,7 @@ on_done(struct web_call *call, int rc, struct msg *m)
 	if (rc == RC_OK && link_done_get(m, &done) != RC_OK)
 		rc = RC_SYNTAX;
 	if (rc == RC_OK && done.rc == RC_OK)
-		c->fn(call->site, sv_str(c->token), &done, &a);
+		c->fn(c, &done, &a);
 	else
 		refuse(rc, &done, &a);
 	http_later_answer(&call->later, &a);
@@ -105,6 +109,7 @@ ask_auth(const struct http_ask *ask, uint8_t what, device_fn *fn,
 	c->call = (struct web_call){
 	    .site = ask->arg, .later = http_later_new(ask), .done = on_done};
 	c->fn = fn;
+	c->language = web_language(ask);
 	sv_copy(q.token, c->token, sizeof c->token);
 	msg_init(&m, AUTH_LINK);
 	link_ask_put(&m, &q);
@@ -114,56 +119,37 @@ ask_auth(const struct http_ask *ask, uint8_t what, device_fn *fn,
 /* ---- pages ---- */
 
 static void
-begin_page(struct xml *x, struct http_response *a, const char *title)
+begin_page(struct page *p, const struct device_call *c, enum page_word title,
+    struct http_response *a)
 {
-	a->type = "text/html; charset=utf-8";
-	xml_begin_page(x, &a->body, title);
+	a->type = PAGE_TYPE;
+	page_begin(p, &a->body,
+	    &(struct page_frame){.language = c->language, .title = title});
 }
 
 static void
-end_page(struct xml *x, struct http_response *a)
+end_page(struct page *p, struct http_response *a)
 {
-	if (!xml_end(x))
+	if (!page_end(p))
 		a->body.failed = true;
 }
 
-static void put_sentence(struct xml *x, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
 static void
-put_sentence(struct xml *x, const char *fmt, ...)
+answer_look(const struct device_call *c, const struct link_done *done,
+    struct http_response *a)
 {
-	struct buf b;
-	va_list ap;
+	char action[sizeof "/device/" + LINK_TOKEN_MAX];
+	struct page p;
 
-	buf_init(&b, 4096);
-	va_start(ap, fmt);
-	buf_addv(&b, fmt, ap);
-	va_end(ap);
-	xml_leaf(x, "p", buf_sv(&b));
-	buf_wipe(&b);
-}
-
-static void
-answer_look(struct web_site *site, struct sv token,
-    const struct link_done *done, struct http_response *a)
-{
-	struct xml x;
-
-	(void)site;
-	(void)token;
-	begin_page(&x, a, "Set up mail on this device");
-	put_sentence(&x, "For %.*s, as \"%.*s\".", SV_ARG(done->address),
-	    SV_ARG(done->device));
-	/* To where the page came from. */
-	xml_open(&x, "form", "method=\"post\"");
-	xml_leaf(&x, "button", SV("Show the settings"));
-	xml_close(&x);
-	put_sentence(&x,
-	    "This works once, within %u minutes: press it on the device that "
-	    "is to have the mail.",
-	    done->seconds / 60 + 1);
-	end_page(&x, a);
+	(void)snprintf(action, sizeof action, "/device/%s", c->token);
+	begin_page(&p, c, W_LINK_TITLE, a);
+	page_say(&p, "p", W_LINK_FOR, page_text(done->address),
+	    page_text(done->device));
+	page_form(&p, action);
+	page_button(&p, W_LINK_PRESS, PAGE_BUTTON_MAIN);
+	page_form_end(&p);
+	page_say(&p, "p", W_LINK_ONCE, page_count(done->seconds / 60 + 1));
+	end_page(&p, a);
 }
 
 void
@@ -173,11 +159,10 @@ web_device_look(const struct http_ask *ask, struct http_response *a)
 }
 
 static void
-answer_press(struct web_site *site, struct sv token,
-    const struct link_done *done, struct http_response *a)
+answer_press(const struct device_call *c, const struct link_done *done,
+    struct http_response *a)
 {
-	(void)site;
-	(void)token;
+	(void)c;
 	http_response_error(a, 303, NULL);
 	buf_addf(&a->location, "/settings/%.*s", SV_ARG(done->ticket));
 }
@@ -189,37 +174,29 @@ web_device_press(const struct http_ask *ask, struct http_response *a)
 }
 
 static void
-answer_settings(struct web_site *site, struct sv token,
-    const struct link_done *done, struct http_response *a)
+answer_settings(const struct device_call *call, const struct link_done *done,
+    struct http_response *a)
 {
+	char profile[sizeof "/profile/" PROFILE + LINK_TOKEN_MAX];
 	struct clients_server s;
-	struct conf *c = web_site_conf(site);
-	struct buf link;
-	struct xml x;
+	struct conf *c = web_site_conf(call->call.site);
+	struct page p;
 
 	clients_server_of(c, &s);
-	buf_init(&link, 128);
-	buf_addf(&link, "/profile/%.*s" PROFILE, SV_ARG(token));
-	begin_page(&x, a, "Settings for your mail");
-	xml_leaf(&x, "h2", SV("iPhone, iPad, Mac"));
-	xml_open(&x, "p", NULL);
-	xml_open_with(&x, "a", "href", buf_sv(&link));
-	xml_text(&x, SV("Install the profile"));
-	xml_close(&x);
-	xml_close(&x);
-	put_sentence(&x,
-	    "On an iPhone or iPad, then open Settings, and in it \"Profile "
-	    "Downloaded\".");
-	xml_leaf(&x, "h2", SV("Everything else"));
-	put_sentence(&x,
-	    "Type the address and this password; most programs find the rest "
-	    "by themselves.");
-	xml_open(&x, "p", NULL);
-	xml_leaf(&x, "code", done->password);
-	xml_close(&x);
-	clients_put_table(&x, &s, done->address);
-	end_page(&x, a);
-	buf_wipe(&link);
+	(void)snprintf(
+	    profile, sizeof profile, "/profile/%s" PROFILE, call->token);
+	begin_page(&p, call, W_SETTINGS_YOURS, a);
+	page_section(&p, W_LINK_APPLE);
+	page_go(&p, profile, SV(""), W_LINK_PROFILE);
+	page_say(&p, "p", W_LINK_PROFILE_THEN);
+	page_section_end(&p);
+	page_section(&p, W_LINK_OTHERS);
+	page_say(&p, "p", W_LINK_OTHERS_ABOUT);
+	page_code(&p, done->password);
+	page_settings(&p, &s, done->address);
+	page_section_end(&p);
+	end_page(&p, a);
+	explicit_bzero(profile, sizeof profile);
 	conf_free(&c);
 }
 
@@ -283,16 +260,16 @@ sign_with(struct tls_ctx *ctx, void *arg)
 }
 
 static void
-answer_profile(struct web_site *site, struct sv token,
-    const struct link_done *done, struct http_response *a)
+answer_profile(const struct device_call *call, const struct link_done *done,
+    struct http_response *a)
 {
 	const struct clients_profile p = {
 	    done->account, done->device, done->address, done->password};
+	struct web_site *site = call->call.site;
 	struct signing g = {a, web_site_roots(site)};
 	struct clients_server s;
 	struct conf *c = web_site_conf(site);
 
-	(void)token;
 	clients_server_of(c, &s);
 	a->type = CLIENTS_PROFILE_TYPE;
 	if (clients_profile(&s, &p, &a->body) != RC_OK)

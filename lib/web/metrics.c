@@ -123,7 +123,11 @@ web_metrics(const struct http_ask *ask, struct http_response *a)
 static void
 answer_here(const struct http_ask *ask, struct http_response *a)
 {
-	if (web_is_local(ask->q->host))
+	struct conf *c = web_site_conf(ask->arg);
+	bool ours = sv_eq(sv_str(ask->q->host), sv_str(c->hostname));
+
+	conf_free(&c);
+	if (ours || web_is_local(ask->q->host))
 		answer(ask);
 	else
 		http_response_error(a, 404, NULL);

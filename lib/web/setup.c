@@ -1,12 +1,8 @@
 /* What mail programs ask to set themselves up: lib/clients answers. */
-#include <string.h>
-
 #include "base/clk.h"
 #include "clients/clients.h"
-#include "clients/xml.h"
+#include "web/page/page.h"
 #include "web/site_priv.h"
-
-#define HTML_TYPE "text/html; charset=utf-8"
 
 /* A reference to what it points into, to be given back with conf_free. */
 static struct conf *
@@ -77,20 +73,17 @@ web_settings(const struct http_ask *ask, struct http_response *a)
 {
 	struct clients_server s;
 	struct conf *c = server_of(ask, &s);
-	struct xml x;
+	struct page p;
 
-	a->type = HTML_TYPE;
-	xml_begin_page(&x, &a->body, "Settings for mail programs");
-	clients_put_table(&x, &s, SV(""));
+	a->type = PAGE_TYPE;
+	page_begin(&p, &a->body,
+	    &(struct page_frame){
+		.language = web_language(ask), .title = W_SIGN_SETTINGS});
+	page_settings(&p, &s, SV(""));
 	/* Not of autoconfig.DOMAIN: there is nobody to sign in to. */
-	if (strcmp(ask->q->host, c->hostname) == 0) {
-		xml_open(&x, "p", NULL);
-		xml_open_with(&x, "a", "href", SV("/sign-in"));
-		xml_text(&x, SV("Sign in to your account"));
-		xml_close(&x);
-		xml_close(&x);
-	}
-	if (!xml_end(&x))
+	if (!sv_starts(sv_str(ask->q->host), SV("autoconfig.")))
+		page_go(&p, "/sign-in", SV(""), W_SIGN_IN);
+	if (!page_end(&p))
 		a->body.failed = true;
 	conf_free(&c);
 }

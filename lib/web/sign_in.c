@@ -12,6 +12,7 @@
  * still works; that it is ours and no other site's the browser says.  Whose
  * password is right auth knows.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,13 +30,6 @@ struct sign_in_form {
 	struct sv name, to, step;
 	enum page_word error; /* W_NONE: none */
 };
-
-static enum page_language
-language_of(const struct http_ask *ask)
-{
-	return page_language(
-	    http_reader_field(ask->reader, SV("accept-language")));
-}
 
 static void
 begin(struct page *p, struct http_response *a, enum page_language language,
@@ -154,7 +148,7 @@ web_to_sign_in(struct sv path, struct sv query, struct http_response *a)
 void
 web_sign_in_page(const struct http_ask *ask, struct http_response *a)
 {
-	struct sign_in_form f = {.language = language_of(ask)};
+	struct sign_in_form f = {.language = web_language(ask)};
 	struct buf to, done;
 
 	if (!web_browser_may(ask, a))
@@ -187,16 +181,32 @@ struct sign_in {
 	struct web_call call; /* must be first */
 	enum page_language language;
 	bool tls, is_link;
-	struct buf name, to, step; /* as the form had them */
+	struct buf name, to, step;   /* as the form had them */
+	char before[PAGE_TOKEN_MAX]; /* the session that it had */
 };
 
 static void
 sign_in_free(struct sign_in *s)
 {
+	explicit_bzero(s->before, sizeof s->before);
 	buf_wipe(&s->step);
 	buf_fini(&s->to);
 	buf_wipe(&s->name);
 	free(s);
+}
+
+/* Where it does not come auth has ended, and with it all sessions. */
+static void
+end_session(struct web_site *site, struct sv session)
+{
+	const struct sign_out o = {session};
+	struct msg m;
+
+	if (session.n == 0)
+		return;
+	msg_init(&m, AUTH_SIGN_OUT);
+	sign_out_put(&m, &o);
+	(void)!peer_tell(site->auth, &m);
 }
 
 /* By way of a page that sees whether the browser has kept its cookie. */
@@ -213,6 +223,8 @@ let_in(
 	buf_adds(&a->location, "/sign-in?done=in&to=");
 	form_encode(s->to.n > 0 ? buf_sv(&s->to) : home, &a->location);
 	http_later_is_known(s->call.later);
+	/* The browser forgets it: nobody else is to find it. */
+	end_session(s->call.site, sv_str(s->before));
 }
 
 static void
@@ -234,6 +246,7 @@ refuse(struct sign_in *s, int rc, struct http_response *a)
 	} else if (rc == RC_TEMP) {
 		f.error = code ? W_SIGN_CODE_LATER : W_SIGN_LATER;
 		show(&f, 429, a);
+		buf_addf(&a->fields, "Retry-After: %d\r\n", code ? 600 : 60);
 	} else {
 		/* From the beginning. */
 		f.step = SV("");
@@ -273,7 +286,7 @@ sign_in_new(const struct http_ask *ask)
 {
 	struct sign_in *s = xcalloc(1, sizeof *s);
 
-	s->language = language_of(ask);
+	s->language = web_language(ask);
 	s->tls = ask->tls;
 	buf_init(&s->name, PAGE_NAME_MAX - 1);
 	buf_init(&s->to, PAGE_FOLLOW_MAX);
@@ -300,6 +313,8 @@ send_ask(struct sign_in *s, const struct http_ask *ask, struct sv password,
 	q.agent = sv_str(agent);
 	if (q.step.n > 0)
 		q.name = SV("");
+	sv_copy(
+	    web_cookie(ask, WEB_COOKIE_SESSION), s->before, sizeof s->before);
 	s->call = (struct web_call){
 	    .site = ask->arg, .later = http_later_new(ask), .done = on_done};
 	msg_init(&m, AUTH_SIGN_IN);
@@ -356,8 +371,8 @@ is_from_here(const struct http_ask *ask, struct http_response *a)
 		return false;
 	if (!web_is_from_elsewhere(ask))
 		return true;
-	web_say(
-	    a, 403, language_of(ask), W_SIGN_ELSEWHERE, W_SIGN_ELSEWHERE_ABOUT);
+	web_say(a, 403, web_language(ask), W_SIGN_ELSEWHERE,
+	    W_SIGN_ELSEWHERE_ABOUT);
 	return false;
 }
 
@@ -373,19 +388,9 @@ web_sign_in(const struct http_ask *ask, struct http_response *a)
 void
 web_sign_out(const struct http_ask *ask, struct http_response *a)
 {
-	struct web_site *site = ask->arg;
-	const struct sign_out o = {web_cookie(ask, WEB_COOKIE_SESSION)};
-	struct msg m;
-
 	if (!is_from_here(ask, a))
 		return;
-	if (o.session.n > 0) {
-		msg_init(&m, AUTH_SIGN_OUT);
-		sign_out_put(&m, &o);
-		/* Where it does not come auth has ended, and with it all
-		 * sessions. */
-		(void)!peer_tell(site->auth, &m);
-	}
+	end_session(ask->arg, web_cookie(ask, WEB_COOKIE_SESSION));
 	http_response_error(a, 303, NULL);
 	web_set_cookie(a, WEB_COOKIE_SESSION, SV(""), ask->tls);
 	buf_adds(&a->location, "/sign-in?done=out");
@@ -396,6 +401,7 @@ web_sign_out(const struct http_ask *ask, struct http_response *a)
 void
 web_link_page(const struct http_ask *ask, struct http_response *a)
 {
+	char token[PAGE_TOKEN_MAX], action[PAGE_TOKEN_MAX + 16];
 	struct page p;
 
 	if (!web_browser_may(ask, a))
@@ -404,10 +410,11 @@ web_link_page(const struct http_ask *ask, struct http_response *a)
 		http_response_error(a, 404, NULL);
 		return;
 	}
-	begin(&p, a, language_of(ask), W_SIGN_LINK);
+	begin(&p, a, web_language(ask), W_SIGN_LINK);
 	page_say(&p, "p", W_SIGN_LINK_ABOUT);
-	/* To where the page came from. */
-	page_form(&p, "");
+	sv_copy(ask->rest, token, sizeof token);
+	(void)snprintf(action, sizeof action, "/web-login/%s", token);
+	page_form(&p, action);
 	page_button(&p, W_SIGN_IN, PAGE_BUTTON_MAIN);
 	page_form_end(&p);
 	end(&p, a);

@@ -107,6 +107,11 @@ bool web_redirect(const struct http_ask *ask, struct http_response *a);
 /* A browser of this machine, by a name of it. */
 bool web_is_local(const char *host);
 
+/* ---- language.c ---- */
+
+/* Of the browser. */
+enum page_language web_language(const struct http_ask *ask);
+
 /* ---- device.c ---- */
 
 http_handler_fn web_device_look, web_device_press, web_device_settings,

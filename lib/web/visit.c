@@ -23,6 +23,7 @@ struct visit {
 	struct web_call call; /* must be first */
 	enum page_language language;
 	bool tls, reads;
+	bool again; /* who was to answer has died once */
 	enum page_room room;
 	int64_t until;
 	char session[PAGE_TOKEN_MAX], agent[PAGE_AGENT_MAX];
@@ -141,13 +142,39 @@ on_answer(struct line *l, struct msg *m, void *arg)
 	finish(v, &a);
 }
 
-/* It has died with the question in hand: what a form asks for may have been
- * done, so that it is not asked for again. */
+static void send_ask(void *arg);
+
+/* Nobody has the question: it is asked again in a moment, if there is time. */
+static void
+ask_again(struct visit *v)
+{
+	if (clk_mono() + AGAIN_MS >= v->until ||
+	    !http_later_is_awaited(v->call.later)) {
+		not_now(v);
+		return;
+	}
+	io_close(&v->fd);
+	(void)ev_timer_add(
+	    http_later_loop(v->call.later), AGAIN_MS, send_ask, v);
+}
+
+/* It has died with the question in hand.  What a form asks for may have been
+ * done, so that it is not asked for again; a page is, but once only: it may be
+ * what ends who answers. */
 static void
 on_eof(struct line *l, void *arg)
 {
+	struct visit *v = arg;
+
 	(void)l;
-	not_now(arg);
+	if (!v->reads || v->again) {
+		not_now(v);
+		return;
+	}
+	v->again = true;
+	ev_timer_del(&v->timer);
+	line_free(&v->line);
+	ask_again(v);
 }
 
 static void
@@ -162,10 +189,11 @@ on_time(void *arg)
 static void
 ask_page(struct visit *v)
 {
-	struct msg m = v->ask;
 	int64_t left = v->until - clk_mono();
+	struct msg m;
 
-	msg_init(&v->ask, 0);
+	msg_init(&m, PAGE_ASK);
+	buf_addsv(&m.b, buf_sv(&v->ask.b));
 	m.id = 1;
 	m.deadline = v->until;
 	v->line = line_new(
@@ -178,8 +206,6 @@ ask_page(struct visit *v)
 }
 
 /* ---- who it is ---- */
-
-static void send_ask(void *arg);
 
 static void
 refuse(struct visit *v, int rc)
@@ -214,12 +240,8 @@ on_auth(struct web_call *call, int rc, struct msg *m)
 		ask_page(v);
 	} else if (rc == RC_NOTFOUND || rc == RC_DENIED) {
 		refuse(v, rc);
-	} else if (rc == RC_IO && clk_mono() + AGAIN_MS < v->until &&
-		   http_later_is_awaited(v->call.later)) {
-		/* Nobody has had the question yet. */
-		io_close(&v->fd);
-		(void)ev_timer_add(
-		    http_later_loop(v->call.later), AGAIN_MS, send_ask, v);
+	} else if (rc == RC_IO) {
+		ask_again(v);
 	} else {
 		not_now(v);
 	}

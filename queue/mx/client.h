@@ -91,6 +91,7 @@ struct client_rcpt {
 	/* The host's words begin with its code; ours do not. */
 	char reply_text[CLIENT_REPLY_TEXT_MAX];
 	bool unsure; /* out: 451, but the host may have taken it */
+	bool unable; /* out: it is not for this host, whoever it is for */
 };
 
 struct client_message {

@@ -67,6 +67,8 @@ stays_open(struct way *w, const struct client *c, const struct client_rcpt *to)
 {
 	if (to->code / 100 == 4)
 		return !to->unsure;
+	if (to->unable)
+		return true;
 	if (is_four(client_ip(c)) || !is_about_address(to) ||
 	    !has_four(w->d->route))
 		return false;
@@ -99,6 +101,9 @@ take_verdict(struct way *w, const struct client *c,
 	bool four = is_four(client_ip(c));
 
 	if (!four && w->four_later && is_about_address(answer))
+		return;
+	/* One that may take it later is asked again. */
+	if (answer->unable && to->code / 100 == 4)
 		return;
 	*to = *answer;
 	w->four_later = w->four_later || (four && answer->code / 100 == 4);

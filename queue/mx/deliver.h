@@ -2,10 +2,11 @@
  * A message on its way through the addresses of a route, until somebody takes
  * it [RFC 5321 5.1].
  *
- * An address that cannot be reached, or will not take it now, is followed by
- * the next one; what was refused for good is refused.  A refusal by policy over
- * IPv6 is not for good as long as there is an IPv4 address: many a network has
- * IPv6 without the name that others ask for.
+ * An address that cannot be reached, or will not take it now, or does not offer
+ * what the message needs (8BITMIME, its size), is followed by the next one;
+ * what was refused for good is refused.  A refusal by policy over IPv6 is not
+ * for good as long as there is an IPv4 address: many a network has IPv6 without
+ * the name that others ask for.
  *
  * A route that leads back to this server ends there: if that is its best
  * address, for good [RFC 5321 5.1].

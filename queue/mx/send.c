@@ -72,16 +72,30 @@ send_body(struct client *c, const struct client_message *m, bool *ended)
 	return stream_flush(c->s);
 }
 
+/* Those without a code get this one. */
 static void
-all_rcpts(struct client_message *m, unsigned code, const char *reply_text)
+open_rcpts(struct client_message *m, unsigned code, const char *reply_text)
 {
 	size_t i;
 
 	for (i = 0; i < m->nrcpt; i++) {
+		if (m->rcpt[i].code != 0)
+			continue;
 		m->rcpt[i].code = code;
 		(void)snprintf(m->rcpt[i].reply_text,
 		    sizeof m->rcpt[i].reply_text, "%s", reply_text);
 	}
+}
+
+/* Another host of the domain may offer what this one does not. */
+static void
+refuse_unable(struct client_message *m, unsigned code, const char *reply_text)
+{
+	size_t i;
+
+	open_rcpts(m, code, reply_text);
+	for (i = 0; i < m->nrcpt; i++)
+		m->rcpt[i].unable = true;
 }
 
 /* What can be known before a byte is sent [RFC 1870 6, RFC 6152 3]. */
@@ -95,13 +109,13 @@ can_take(const struct client *c, struct client_message *m)
 		    "5.3.4 at most %llu bytes, the message has %llu (%s)",
 		    (unsigned long long)c->offers.size_max,
 		    (unsigned long long)m->size, c->where);
-		all_rcpts(m, 552, reply_text);
+		refuse_unable(m, 552, reply_text);
 		return false;
 	}
 	if (m->eight_bit && !c->offers.eight_bit) {
 		(void)snprintf(reply_text, sizeof reply_text,
 		    "5.6.3 8BITMIME is not offered (%s)", c->where);
-		all_rcpts(m, 554, reply_text);
+		refuse_unable(m, 554, reply_text);
 		return false;
 	}
 	return true;
@@ -136,21 +150,6 @@ put_mail(struct client *c, const struct client_message *m)
 	if (m->eight_bit)
 		stream_puts(c->s, " BODY=8BITMIME");
 	stream_puts(c->s, "\r\n");
-}
-
-/* Those without a code get this one. */
-static void
-open_rcpts(struct client_message *m, unsigned code, const char *reply_text)
-{
-	size_t i;
-
-	for (i = 0; i < m->nrcpt; i++) {
-		if (m->rcpt[i].code != 0)
-			continue;
-		m->rcpt[i].code = code;
-		(void)snprintf(m->rcpt[i].reply_text,
-		    sizeof m->rcpt[i].reply_text, "%s", reply_text);
-	}
 }
 
 /* The host ends the line with this answer [RFC 5321 3.8]: nothing is said or
@@ -244,7 +243,7 @@ envelope(struct client *c, struct client_message *m, bool *go, size_t *accepted,
 		/* A line that has had its messages: not of this one. */
 		if (hangs_up(c) && c->messages > 1)
 			return RC_TEMP;
-		all_rcpts(m, c->reply.code, why->reply_text);
+		open_rcpts(m, c->reply.code, why->reply_text);
 		if (!pipe || c->broken)
 			return RC_OK;
 	}
@@ -408,7 +407,7 @@ client_send(struct client *c, struct client_message *m, struct client_why *why)
 
 	for (i = 0; i < m->nrcpt; i++) {
 		m->rcpt[i].code = 0;
-		m->rcpt[i].unsure = false;
+		m->rcpt[i].unsure = m->rcpt[i].unable = false;
 	}
 	r = send_message(c, m, why);
 	for (i = 0; r == RC_OK && i < m->nrcpt; i++)

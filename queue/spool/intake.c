@@ -202,6 +202,19 @@ queue_return_has_room(struct queue_service *q, const struct forward_back *back)
 	    sv_str(back->alias->address), clk_now() / DAY_MS);
 }
 
+/* It has come; if that cannot be written, the next process does not know. */
+static void
+count_return(struct queue_service *q, const struct forward_back *back)
+{
+	struct err err = {.text = ""};
+
+	returns_add(&q->returns, buf_sv(&back->sender),
+	    sv_str(back->alias->address), clk_now() / DAY_MS);
+	if (returns_save(&q->returns, &err) != RC_OK)
+		mlog(LOG_WARN, "queue.returns", "file=%s text=\"%s\"",
+		    RETURNS_FILE, err.text);
+}
+
 /*
  * A holiday, a delay, or words that no program understands: for people to
  * read, without the address.  The author gets what is short, and of more its
@@ -287,8 +300,7 @@ take_back(struct intake *in, struct sv address, struct err *err)
 		    back.alias, err);
 	}
 	if (r == RC_OK)
-		returns_add(&in->q->returns, buf_sv(&back.sender),
-		    sv_str(back.alias->address), clk_now() / DAY_MS);
+		count_return(in->q, &back);
 	mlog(r == RC_OK ? LOG_INFO : LOG_WARN, "queue.back",
 	    "alias=%s told=%s rc=%s", r == RC_OK ? back.alias->address : "?",
 	    r == RC_OK && back.author ? "author" : "owner", rc_name(r));

@@ -356,6 +356,16 @@ queue_done_words(enum queue_action action, const struct queue_done *d, bool all,
 		    d->busy);
 }
 
+void
+queue_busy_words(
+    enum queue_action action, const struct queue_done *d, struct buf *out)
+{
+	if (d->busy > 0 && (action == QUEUE_REMOVE || action == QUEUE_BOUNCE))
+		buf_addf(out,
+		    "%u being delivered now, left as %s; try again in a moment",
+		    d->busy, d->busy == 1 ? "it is" : "they are");
+}
+
 int
 queue_selector_parse(struct sv word, struct queue_selector *out)
 {

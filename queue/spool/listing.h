@@ -100,10 +100,14 @@ void queue_sender_words(const struct queue_entry *e, struct buf *out);
 /* The i-th recipient, and what has become of the message there. */
 void queue_recipient_words(const struct queue_entry *e, size_t i,
     const struct queue_clock *c, struct buf *out);
-/* What an action has done, lines; what it left as it is, too, but for what is
- * being delivered and was to be removed.  all: nobody has named any. */
+/* What an action has done, lines; what it left as it is, too, but for those of
+ * queue_busy_words.  all: nobody has named any. */
 void queue_done_words(enum queue_action action, const struct queue_done *d,
     bool all, struct buf *out);
+
+/* What is being delivered and was to be removed; nothing if there is none. */
+void queue_busy_words(
+    enum queue_action action, const struct queue_done *d, struct buf *out);
 
 /* ---- which messages are meant ---- */
 

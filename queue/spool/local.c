@@ -70,7 +70,18 @@ put_verdict(const struct spool_item *it, const struct spool_recipient *to,
 		    &v, to->junk, (enum verdict_override)to->override, out);
 }
 
-/* Reports are written to an account: to its first address, so to say. */
+/*
+ * Our own reports are for the owner's eyes, whatever their rules say: a rule
+ * that forwards all mail would else send away the news that it cannot.
+ */
+static bool
+is_own_report(const struct spool_item *it)
+{
+	return (it->flags & (SPOOL_REPORT | SPOOL_RULES)) == SPOOL_REPORT;
+}
+
+/* What came without one is written to the account's first address, so to say.
+ */
 static char *
 first_address(struct queue_service *q, const char *account)
 {
@@ -103,7 +114,7 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	buf_init(&verdict, VERDICT_BYTES_MAX);
 	put_verdict(it, to, &verdict);
 	d.verdict = buf_sv(&verdict);
-	if (to->written == NULL)
+	if (to->written == NULL && !is_own_report(it))
 		first = first_address(q, to->address);
 	d.written = sv_str(to->written != NULL ? to->written : first);
 	buf_init(&front, FRONT_MAX);

@@ -70,7 +70,8 @@ static const struct {
     {"4.4", "the domain %s does not exist; is the address spelled correctly?"},
     {"4.6", "mail for %s is in a loop"},
     {"6.3", "the server of %s does not accept the non-ASCII characters in this "
-	    "message"},
+	    "message; write it without them, or let your mail program encode "
+	    "it (quoted-printable)"},
     {"7.0", "%s has refused it"},
     {"7.1", "%s has refused it by policy"},
     {"7.23",

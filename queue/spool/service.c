@@ -391,6 +391,7 @@ queue_service_new(const struct queue_service_opts *o,
 	q->auth = peer_new(o->loop, "auth", NULL, NULL, q);
 	q->sweep = ev_timer_add(o->loop, FIRST_SWEEP_MS, on_sweep, q);
 	q->feedback = queue_feedback_new(q);
+	returns_load(&q->returns);
 	if (spool_count(q->spool) > 0)
 		mlog(LOG_INFO, "queue.start", "waiting=%zu",
 		    spool_count(q->spool));

@@ -51,8 +51,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	buf_reset(&out);
 	(void)!clients_profile(&server, &p, &out);
-	buf_reset(&out);
-	clients_page(&server, first, &out);
 	buf_fini(&out);
 	return 0;
 }

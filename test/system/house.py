@@ -27,7 +27,7 @@ import reader  # noqa: E402
 BINARY = os.environ.get("HEARTHMAIL", next(
     (b for b in (os.path.join(TOP, d, "cmd/hearthmail") for d in ("build-test", "build"))
      if os.path.exists(b)), "hearthmail"))
-SERVICES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
+SERVICES = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "sieve"]
 WEB = ["http", "https"]  # off unless a test wants them
 READER_MAX = 4 << 20  # bytes of a log: it is plain Python
 PASSWORD = "correct horse battery"

@@ -84,6 +84,12 @@ def queue_pages(h, b):
         status, to, _ = b.post("/admin/queue", id=which, action=action)
         verdict(status == 303 and sure in b.ask(to)[2], action, (status, to))
     verdict("1 message waits" in h.command("queue", "list").stdout, "the-rest-waits", h.command("queue", "list").stdout)
+    queue_something(h, 2)
+    wait_until(lambda: h.command("queue", "list").stdout.startswith("3 messages wait"))
+    status, to, _ = b.post("/admin/queue", all="1", which="@nowhere.test", action="remove")
+    verdict("0 messages for 0 recipients" in b.ask(to)[2], "all-of-none", to)
+    status, to, _ = b.post("/admin/queue", all="1", which="@elsewhere.test", action="hold")
+    verdict("3 messages for 3 recipients: held" in b.ask(to)[2], "all-that-match", (to, b.ask(to)[2]))
     for which, words in (("elsewhere.test", "ben@elsewhere.test"), ("@nowhere.test", "No waiting mail matches."),
                          (EVIL, "No waiting mail matches.")):
         status, _, text = b.ask("/admin/queue?which=" + re.sub(r"\W", lambda m: f"%{ord(m[0]):02x}", which))
@@ -140,6 +146,21 @@ def findings(h, b):
     verdict(b.ask("/admin/queue")[0] == 200, "the-rest-is-there")
     h.extra = h.extra.replace("admins: [ben]\nnonsense: [<script>]\n", "")
     h.write_config()
+
+
+def owner(h):
+    """Who has a shell on the machine sees the pages, and only these, by a link."""
+    path = "/web-login/" + h.command("web", "login").stdout.strip().rsplit("/", 1)[1]
+    b = Browser(h)
+    b.ask(path, {})
+    status, _, text = b.ask("/admin")
+    verdict(status == 200 and is_clean(text) and 'href="/home"' not in text and "Signed in as the owner of this machine" in text and
+            "/sign-out" in text, "owner-by-a-link", (status, text[:1500]))
+    queue_something(h)
+    found = wait_until(lambda: numbers(b.ask("/admin/queue")[2]))
+    b.ask("/admin/queue")
+    b.post("/admin/queue", id=found[0], action="remove")
+    verdict(h.logged(r'admin\.act account="?\(the owner\)"? peer=127\.0\.0\.1 .*action="remove"'), "owner-is-logged")
 
 
 def others(h):
@@ -207,12 +228,12 @@ def text_field(s):
     return struct.pack(">I", len(s)) + s.encode()
 
 
-def send_on_all_lines(pid, kind, fields):
-    """What a process that was taken over could say on each of its lines."""
+def send_on_lines(pid, kind, fields, supervisor=False):
+    """What a process that was taken over could say on each of its lines, or to the supervisor."""
     fds = borrow(pid)
     for n, fd in fds.items():
         s = socket_of(fd, socket.SOCK_SEQPACKET)
-        if s and n != 3:  # not to the supervisor
+        if s and (n == 3) == supervisor:
             try:
                 s.send(struct.pack(">HHIq", kind, 0, 7, 0) + fields, socket.MSG_DONTWAIT)
             except OSError:
@@ -231,13 +252,23 @@ def taken_over(h, b):
     for what in ("CMD_PASSWD", "CMD_APP_ADD", "CMD_APP_LIST", "CMD_DKIM", "CMD_WEB_LOGIN", "AUTH_SIGN"):
         wait_until(lambda: b.ask("/admin/queue")[0] == 200)
         seen = h.log().count("process.accused process=admin")
-        send_on_all_lines(h.pids("admin")[0], number[what], fields)
+        send_on_lines(h.pids("admin")[0], number[what], fields)
         verdict(wait_until(lambda: h.log().count("process.accused process=admin") > seen), f"accused of {what}",
                 h.log()[-1500:])
     verdict(Browser(h).sign_in("anna", "stolen by the admin 17")[0] == 403 and
             Browser(h).sign_in("anna")[0] == 303, "password-is-as-before")
     verdict(h.command("app-password", "anna").stdout == "no app passwords\n", "no-app-password-was-made")
     verdict(wait_until(lambda: b.ask("/admin/queue")[0] == 200), "and-the-next-one-serves")
+    # web has figures only, admin no figures; others have nothing.
+    for process, what in (("web", 0), ("web", 1), ("admin", 5), ("smtp", 0), ("history", 5)):
+        pid = h.pids(process)[0]
+        send_on_lines(pid, number["CTL_ERRAND"], struct.pack(">BQ", what, 0), supervisor=True)
+        verdict(wait_until(lambda: f"errand.forbidden process={process} pid={pid} " in h.log() and
+                           pid not in h.processes()), f"no-errand-for {process} {what}", h.log()[-800:])
+        if process == "admin":
+            wait_until(lambda: b.ask("/admin/queue")[0] == 200)
+        wait_until(lambda: h.pids(process))
+    verdict(wait_until(lambda: b.ask("/admin/queue")[0] == 200), "all-of-them-come-back")
 
 
 def many_scrapes(h, port):
@@ -279,6 +310,9 @@ def alone():
         j = json.loads(r.stdout)
         verdict(r.returncode == 0 and j["fine"] and j["file"] == h.config and "hostname: mail.home.test" in j["text"] and
                 "who gets which mail" in j["output"] and j["findings"] == [], "check-json", r)
+        h.extra = "metrics: { token: abcdefghijklmnopqr }\n"
+        h.write_config()
+        verdict("WARNING: metrics.token is of no use" in h.command("check").stdout, "check-warns-of-a-token")
         for words in (("status", "--json", "--metrics"), ("check", "--json", "--paths")):
             verdict(h.command(*words).returncode == 2, f"usage {words}")
         h.extra = "password: hunter2\nmetrics: { token: short }\n"
@@ -291,6 +325,20 @@ def alone():
                 at.get(lines.index("password: hunter2") + 1, "") and "16 to 256" in at.get(len(lines), ""),
                 "check-json-findings", r)
         verdict("hunter2" not in r.stdout and "short" not in r.stdout, "check-json-hides-secrets", r.stdout)
+
+
+def without_certificate():
+    """Monitoring is there when mail programs find no port."""
+    port = free_ports(1)[0]
+    missing = "/nonexistent/cert.pem"
+    with House(extra=f"metrics: {{ listen: {port} }}\ntls: {{ certificate: {missing}, key: {missing} }}\n") as h:
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        c.request("GET", "/metrics", headers={"Host": "mail.home.test"})
+        r = c.getresponse()
+        m = parse(r.read().decode())
+        c.close()
+        verdict(r.status == 200 and m["hearthmail_well"]["samples"][("hearthmail_well", ())] == 0 and
+                not h.pids("imap"), "metrics-without-a-certificate", (r.status, h.processes()))
 
 
 def main():
@@ -312,10 +360,12 @@ def main():
         h.kill("admin")
         status = wait_until(lambda: b.ask("/admin/queue")[0] == 200)
         verdict(status, "comes-back")
+        owner(h)
         findings(h, b)
         verdict("process.accused" not in h.log(), "nobody-is-accused", h.log()[-2000:])
         taken_over(h, b)
     alone()
+    without_certificate()
     finish()
 
 

@@ -9,17 +9,18 @@ import re
 
 import test_reports
 from house import House, finish, skip, verdict, wait_until
+from test_managesieve import log_in, put
 from test_sign_in import signed_in
 
-ROLES = {"auth", "history", "keeper", "queue", "smtp", "submission", "imap", "pop3", "account", "dns",
+ROLES = {"auth", "history", "junk", "keeper", "queue", "smtp", "submission", "imap", "pop3", "sieve", "account", "dns",
          "mx", "report", "web", "acme", "admin"}
 PROBES = 37
 # Nobody is there: what gets certificates is started, and fails.
 MORE = 'admins: [anna]\ntls: { acme: { directory: "https://127.0.0.1:9/" } }\n'
 # What is a process's own part is not probed there.
-PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "acme", "web", "auth"},
-        "thread": {"smtp", "submission", "imap", "pop3", "auth", "mx", "account", "web", "acme", "admin"},
-        "big-file": {"account", "queue", "history"}}
+PART = {"connect": {"dns", "mx", "acme"}, "udp": {"dns"}, "pair": {"imap", "pop3", "sieve", "acme", "web", "auth"},
+        "thread": {"smtp", "submission", "imap", "pop3", "sieve", "auth", "mx", "account", "web", "acme", "admin"},
+        "big-file": {"account", "queue", "history", "junk"}}
 
 
 def probes(h):
@@ -74,6 +75,22 @@ def one_case(label, extra="", env=None, as_user=None, off=False):
         verdict(get(h) == 200, f"{label}-answers-https")
 
 
+def rules(h):
+    """Scripts by both ways, folders that are made, and what is sent: a short and a long message."""
+    c, _ = log_in(h, "anna")
+    c.say("PUTSCRIPT \"r\" " + put('require ["fileinto", "mailbox", "copy", "vacation", "regex"];\r\n'
+                                  'redirect :copy "ben@home.test"; vacation "away";\r\n'
+                                  'if header :regex "subject" "t(.)st" { fileinto :create "Rules/Box"; }\r\n'))
+    c.say('SETACTIVE "r"')
+    c.close()
+    for n in (1, 40000):
+        h.deliver("anna", body=("x" * 70 + "\r\n") * n)
+    verdict(wait_until(lambda: h.count("ben") >= 2), "rules-behind-walls", h.log()[-600:])
+    verdict(h.count("anna", "Rules/Box") == 2, "rules-behind-walls-here")
+    h.command("sieve", "anna", "test", "r", input="Subject: test\n\nhello\n")
+    h.command("sieve", "anna", "deactivate")
+
+
 def kill_build():
     """Unlisted system calls kill: an ordinary day must need none."""
     with House(env={"HEARTHMAIL_TEST_KILL": "1"}, extra="admins: [anna]\n", web=True) as h:
@@ -103,6 +120,7 @@ def kill_build():
         p.retr(1)
         p.dele(1)
         p.quit()
+        rules(h)
         h.command("passwd", "ben", "--stdin", input="another good password\n")
         verdict("process.died" not in h.log(), "unlisted-calls-are-not-needed",
                 [l for l in h.log().splitlines() if "died" in l])

@@ -15,12 +15,13 @@
 #include "ipc/proto.h"
 #include "web/admin/admin_priv.h"
 
-#define THREADS	   4
-#define VISITS_MAX 64
-#define TICK_MS	   1000
-#define STOP_MS	   2000
-#define FOOT_BYTES 2048	 /* of a page behind its content */
-#define ASK_MS	   10000 /* until web has said what is wanted */
+#define THREADS	    4
+#define VISITS_MAX  64
+#define TICK_MS	    1000
+#define STOP_MS	    2000
+#define TEXT_AGE_MS 60000 /* of what changes rarely */
+#define FOOT_BYTES  2048  /* of a page behind its content */
+#define ASK_MS	    10000 /* until web has said what is wanted */
 
 /* What the supervisor's command has printed the last time. */
 struct printed {
@@ -73,6 +74,9 @@ admin_begin(struct visit *v, enum page_word title)
 	    .other = v->account[0] != '\0' ? &other : NULL};
 	size_t i;
 
+	/* By a link: there is no account, but there is a way out. */
+	if (f.account.n == 0)
+		f.account = sv_str(page_word(f.language, W_ADMIN_MACHINE));
 	for (i = 0; i < NPAGES; i++) {
 		if (pages[i].nav != W_NONE)
 			nav[f.nnav++] =
@@ -324,6 +328,22 @@ admin_errand_json(struct visit *v, enum errand what, uint64_t ms,
 	}
 	*out = j;
 	return r;
+}
+
+void
+admin_put_errand(struct visit *v, enum errand what, const char *command)
+{
+	struct buf text;
+	int64_t when;
+	int r;
+
+	buf_init(&text, ERRAND_BYTES_MAX + 1);
+	r = admin_errand(v, what, TEXT_AGE_MS, ADMIN_WAIT_MS, &text, &when);
+	if (r == RC_OK)
+		admin_lines(v, buf_sv(&text), 1024, command);
+	else
+		admin_silent(v, r);
+	buf_fini(&text);
 }
 
 /* ---- visits ---- */

@@ -57,6 +57,8 @@ void admin_log(const struct visit *v, const char *what, struct sv which);
  */
 int admin_errand(struct visit *v, enum errand what, uint64_t ms,
     int64_t wait_ms, struct buf *out, int64_t *when) RC_USE_RESULT;
+/* Puts it on the page, line by line; which command prints all of it. */
+void admin_put_errand(struct visit *v, enum errand what, const char *command);
 /* The same as JSON, to be given back. */
 int admin_errand_json(struct visit *v, enum errand what, uint64_t ms,
     int64_t wait_ms, json_t **out, int64_t *when) RC_USE_RESULT;

@@ -2,11 +2,10 @@
  * keys, as `dkim list` does. */
 #include "web/admin/admin_priv.h"
 
-#define FRESH_MS    (24 * 60 * 60 * 1000ull)
-#define LOOK_MS	    3000 /* it may take minutes */
-#define KEYS_AGE_MS 60000
-#define CELL_BYTES  3000
-#define REST_BYTES  12000
+#define FRESH_MS   (24 * 60 * 60 * 1000ull)
+#define LOOK_MS	   3000 /* it may take minutes */
+#define CELL_BYTES 3000
+#define REST_BYTES 12000
 
 static bool
 is_true(const json_t *record, const char *key)
@@ -136,25 +135,6 @@ put_all(struct visit *v, const json_t *j, int64_t when)
 	}
 }
 
-static void
-put_keys(struct visit *v)
-{
-	struct buf text;
-	int64_t when;
-	int r;
-
-	buf_init(&text, ERRAND_BYTES_MAX + 1);
-	r = admin_errand(
-	    v, ERRAND_DKIM, KEYS_AGE_MS, ADMIN_WAIT_MS, &text, &when);
-	page_section(&v->p, W_ADMIN_KEYS);
-	if (r == RC_OK)
-		admin_lines(v, buf_sv(&text), 1024, "hearthmail dkim list");
-	else
-		admin_silent(v, r);
-	page_section_end(&v->p);
-	buf_fini(&text);
-}
-
 void
 admin_get_dns(struct visit *v)
 {
@@ -170,7 +150,9 @@ admin_get_dns(struct visit *v)
 	page_form(&v->p, "/admin/dns");
 	page_button(&v->p, W_ADMIN_LOOK_AGAIN, PAGE_BUTTON_PLAIN);
 	page_form_end(&v->p);
-	put_keys(v);
+	page_section(&v->p, W_ADMIN_KEYS);
+	admin_put_errand(v, ERRAND_DKIM, "hearthmail dkim list");
+	page_section_end(&v->p);
 }
 
 /* The page waits for it, or says that it takes a while. */

@@ -86,18 +86,25 @@ cut(const struct buf *b)
 	return admin_fit(buf_sv(b), CELL_BYTES);
 }
 
+/* "17 anna@example.org -> x@example.net and 2 more", as the command has it. */
 static void
-put_recipients(struct visit *v, const struct queue_entry *e, struct buf *b)
+put_who(struct visit *v, const struct queue_entry *e, struct sv number,
+    const struct buf *sender)
 {
-	page_cell_open(&v->p);
-	buf_reset(b);
+	struct buf to;
+
+	buf_init(&to, PAGE_BUILD_MAX);
 	if (e->nrcpt > 0)
-		queue_escape(e->rcpt[0].address, b);
-	page_show(&v->p, NULL, cut(b));
+		queue_escape(e->rcpt[0].address, &to);
+	page_cell_open(&v->p);
+	admin_link(v, MESSAGE, "id", number, number);
+	page_say(&v->p, NULL, W_ADMIN_FROM_TO, page_text(cut(sender)),
+	    page_text(cut(&to)));
 	if (e->nrcpt > 1)
 		page_say(
 		    &v->p, NULL, W_ADMIN_AND_MORE, page_count(e->nrcpt - 1));
 	page_cell_end(&v->p);
+	buf_fini(&to);
 }
 
 static void
@@ -114,25 +121,30 @@ put_why(struct visit *v, const struct queue_listing *l,
 	page_cell(&v->p, cut(b));
 }
 
+#define NUMBER_MAX 24
+
+/* Its number as text, and its sender in words, to be given back. */
+static void
+name_entry(const struct queue_entry *e, char number[NUMBER_MAX], struct buf *b)
+{
+	(void)snprintf(number, NUMBER_MAX, "%llu", (unsigned long long)e->id);
+	buf_init(b, PAGE_BUILD_MAX);
+	queue_sender_words(e, b);
+}
+
 static void
 put_row(
     struct visit *v, const struct queue_listing *l, const struct queue_entry *e)
 {
-	char number[24];
+	char number[NUMBER_MAX];
 	struct buf b;
 
-	(void)snprintf(
-	    number, sizeof number, "%llu", (unsigned long long)e->id);
-	buf_init(&b, PAGE_BUILD_MAX);
+	name_entry(e, number, &b);
 	page_row(&v->p);
 	page_cell_open(&v->p);
 	page_check(&v->p, "id", sv_str(number), sv_str(number));
 	page_cell_end(&v->p);
-	page_cell_open(&v->p);
-	queue_sender_words(e, &b);
-	admin_link(v, MESSAGE, "id", sv_str(number), cut(&b));
-	page_cell_end(&v->p);
-	put_recipients(v, e, &b);
+	put_who(v, e, sv_str(number), &b);
 	page_cell_say(&v->p, W_ADMIN_PLAIN, page_size(e->size));
 	page_cell_say(&v->p, W_ADMIN_PLAIN, page_time(e->arrived));
 	put_why(v, l, e, &b);
@@ -150,12 +162,44 @@ put_deeds(struct visit *v)
 		    sv_str(deeds[i].name));
 }
 
+/* They come in the order of their numbers. */
+static size_t
+first_of(struct visit *v, const struct queue_listing *l)
+{
+	uint64_t from = 0;
+	size_t i = 0;
+
+	(void)!admin_number(v->ask.query, "from", &from);
+	while (i < l->n && l->e[i].id < from)
+		i++;
+	return i < l->n ? i : 0;
+}
+
+static void
+put_turn(struct visit *v, const struct queue_listing *l, size_t next,
+    struct sv which)
+{
+	char number[NUMBER_MAX];
+	struct buf query;
+
+	if (next >= l->n)
+		return;
+	buf_init(&query, PAGE_FOLLOW_MAX);
+	(void)snprintf(
+	    number, sizeof number, "%llu", (unsigned long long)l->e[next].id);
+	page_query_add(&query, "from", sv_str(number));
+	if (which.n > 0)
+		page_query_add(&query, "which", which);
+	page_turn(&v->p, QUEUE, SV(""), buf_sv(&query));
+	buf_fini(&query);
+}
+
 static void
 put_list(struct visit *v, const struct queue_listing *l, struct sv which)
 {
-	static const enum page_word heads[] = {W_ADMIN_NUMBER, W_ADMIN_FROM,
-	    W_ADMIN_TO, W_ADMIN_SIZE, W_ADMIN_CAME, W_ADMIN_WHY};
-	size_t i;
+	static const enum page_word heads[] = {
+	    W_NONE, W_ADMIN_WHO, W_ADMIN_SIZE, W_ADMIN_CAME, W_ADMIN_WHY};
+	size_t first = first_of(v, l), i;
 
 	if (l->n == 0) {
 		page_say(&v->p, "p",
@@ -164,16 +208,24 @@ put_list(struct visit *v, const struct queue_listing *l, struct sv which)
 	}
 	page_form(&v->p, QUEUE);
 	page_hidden(&v->p, "which", which);
-	page_table(&v->p, W_ADMIN_QUEUE, heads, 6);
-	for (i = 0; i < l->n && i < ROWS_MAX && admin_room(v, REST_BYTES) > 0;
+	page_table(&v->p, W_ADMIN_QUEUE, heads, 5);
+	for (i = first;
+	     i < l->n && i < first + ROWS_MAX && admin_room(v, REST_BYTES) > 0;
 	     i++)
 		put_row(v, l, &l->e[i]);
 	page_table_end(&v->p);
-	page_say(
-	    &v->p, "p", W_ADMIN_QUEUE_COUNT, page_count(l->n), page_count(i));
-	page_say(&v->p, "p", W_ADMIN_CHOSEN);
+	page_say(&v->p, "p", W_ADMIN_QUEUE_COUNT, page_count(l->n),
+	    page_count(i - first));
+	if (l->n > 1) {
+		xml_open(&v->p.x, "p", NULL);
+		page_check(&v->p, "all", SV("1"),
+		    sv_str(page_word(v->p.language, W_ADMIN_ALL)));
+		page_say(&v->p, NULL, W_ADMIN_ALL);
+		xml_close(&v->p.x);
+	}
 	put_deeds(v);
 	page_form_end(&v->p);
+	put_turn(v, l, i, which);
 }
 
 static void
@@ -221,6 +273,10 @@ put_done(struct visit *v)
 	} else {
 		queue_done_words(deed->action, &d, true, &words);
 		page_notice_text(&v->p, PAGE_NEWS, sv_trim(buf_sv(&words)));
+		buf_reset(&words);
+		queue_busy_words(deed->action, &d, &words);
+		if (words.n > 0)
+			page_notice_text(&v->p, PAGE_WARN, buf_sv(&words));
 	}
 	buf_fini(&words);
 	buf_fini(&name);
@@ -299,13 +355,10 @@ static void
 put_message(
     struct visit *v, const struct queue_listing *l, const struct queue_entry *e)
 {
-	char number[24];
+	char number[NUMBER_MAX];
 	struct buf b;
 
-	(void)snprintf(
-	    number, sizeof number, "%llu", (unsigned long long)e->id);
-	buf_init(&b, PAGE_BUILD_MAX);
-	queue_sender_words(e, &b);
+	name_entry(e, number, &b);
 	page_terms(&v->p);
 	admin_term(v, W_ADMIN_NUMBER, sv_str(number));
 	admin_term(v, W_ADMIN_FROM, cut(&b));
@@ -379,6 +432,17 @@ chosen(struct visit *v, struct queue_selector *s)
 	return n;
 }
 
+/* All that were listed, on this page or not; which: as they were looked for. */
+static uint32_t
+all_of(struct sv which, struct queue_selector *s)
+{
+	if (which.n > 0)
+		return queue_selector_parse(which, &s[0]) == RC_OK;
+	s[0] =
+	    (struct queue_selector){.pick = QUEUE_PICK_ALL, .text = SV("all")};
+	return 1;
+}
+
 static int
 act(struct visit *v, const struct deed *deed, struct queue_selector *s,
     uint32_t n, struct queue_done *done)
@@ -392,8 +456,11 @@ act(struct visit *v, const struct deed *deed, struct queue_selector *s,
 
 	buf_init(&ids, 4096);
 	for (i = 0; i < n; i++)
-		buf_addf(&ids, "%s%llu", i > 0 ? " " : "",
-		    (unsigned long long)s[i].id);
+		if (s[i].pick == QUEUE_PICK_ID)
+			buf_addf(&ids, "%s%llu", i > 0 ? " " : "",
+			    (unsigned long long)s[i].id);
+		else
+			buf_addsv(&ids, s[i].text);
 	admin_log(v, deed->name, buf_sv(&ids));
 	buf_fini(&ids);
 	msg_init(&m, CMD_QUEUE_ACT);
@@ -423,16 +490,21 @@ admin_post_queue(struct visit *v)
 	struct queue_selector s[ROWS_MAX] = {{.pick = QUEUE_PICK_ID}};
 	struct queue_done done = {.rc = RC_OK};
 	const struct deed *deed;
-	struct buf field;
-	uint32_t n = chosen(v, s);
+	struct buf field, which;
+	uint32_t n;
 	int r;
 
+	(void)admin_field(v->ask.form, "which", &which);
+	n = admin_field(v->ask.form, "all", &field) ? all_of(buf_sv(&which), s)
+						    : chosen(v, s);
+	buf_fini(&field);
 	(void)admin_field(v->ask.form, "action", &field);
 	deed = deed_named(buf_sv(&field));
 	buf_fini(&field);
 	if (n > 0 && deed != NULL && (r = act(v, deed, s, n, &done)) != RC_OK) {
 		admin_begin(v, W_ADMIN_QUEUE);
 		admin_silent(v, r);
+		buf_fini(&which);
 		return;
 	}
 	page_query_add(&v->location, "done",
@@ -441,8 +513,8 @@ admin_post_queue(struct visit *v)
 	add_figure(v, "recipients", done.recipients);
 	add_figure(v, "busy", done.busy);
 	add_figure(v, "held", done.held);
-	if (admin_field(v->ask.form, "which", &field))
-		page_query_add(&v->location, "which", buf_sv(&field));
-	buf_fini(&field);
+	if (which.n > 0)
+		page_query_add(&v->location, "which", buf_sv(&which));
+	buf_fini(&which);
 	admin_go(v, QUEUE);
 }

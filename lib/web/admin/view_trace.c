@@ -9,7 +9,6 @@
 #define DAY_MS	    86400000
 #define COMMAND	    "hearthmail trace"
 #define REST_BYTES  1024
-#define AGE_MS	    60000
 
 static int
 ask(void *arg, struct msg *m, struct msg *reply)
@@ -27,7 +26,6 @@ account_of(void *arg, struct sv address)
 	return sv_str(conf_account_of(v->conf, address));
 }
 
-/* The subject as a heading, and the rest as lines. */
 static void
 put_story(struct visit *v, const struct history_story *s)
 {
@@ -35,11 +33,9 @@ put_story(struct visit *v, const struct history_story *s)
 
 	buf_init(&words, 4 * PAGE_BODY_MAX);
 	history_story_words(s->step, s->n, &words);
-	xml_open(&v->p.x, "section", NULL);
 	if (!buf_ok(&words))
 		page_say(&v->p, "p", W_ADMIN_TRACE_CUT);
 	admin_lines(v, buf_sv(&words), REST_BYTES, COMMAND);
-	xml_close(&v->p.x);
 	buf_fini(&words);
 }
 
@@ -111,16 +107,5 @@ admin_get_trace(struct visit *v)
 void
 admin_get_reports(struct visit *v)
 {
-	struct buf text;
-	int64_t when;
-	int r;
-
-	buf_init(&text, ERRAND_BYTES_MAX + 1);
-	r = admin_errand(
-	    v, ERRAND_REPORTS, AGE_MS, ADMIN_WAIT_MS, &text, &when);
-	if (r == RC_OK)
-		admin_lines(v, buf_sv(&text), REST_BYTES, "hearthmail reports");
-	else
-		admin_silent(v, r);
-	buf_fini(&text);
+	admin_put_errand(v, ERRAND_REPORTS, "hearthmail reports");
 }

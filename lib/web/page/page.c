@@ -1,6 +1,7 @@
 #include "web/page/page.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define WORDS_MAX PAGE_BUILD_MAX
 
@@ -121,7 +122,9 @@ put_header(struct page *p, const struct page_frame *f)
 void
 page_begin(struct page *p, struct buf *out, const struct page_frame *f)
 {
-	*p = (struct page){.language = f->language, .csrf = f->csrf};
+	*p = (struct page){.language = f->language,
+	    .csrf = f->csrf,
+	    .signed_in = f->account.n > 0};
 	xml_begin_html(&p->x, out, true);
 	xml_start(&p->x, "html");
 	xml_attr(&p->x, "lang", sv_str(page_language_tag(p->language)));
@@ -136,12 +139,27 @@ page_begin(struct page *p, struct buf *out, const struct page_frame *f)
 	page_say(p, "h1", f->title);
 }
 
+/* Whose clock it is. */
+static void
+put_zone(struct page *p)
+{
+	time_t now = time(NULL);
+	char zone[64] = "";
+	struct tm t;
+
+	if (localtime_r(&now, &t) != NULL &&
+	    strftime(zone, sizeof zone, "%Z", &t) > 0)
+		page_say(p, "p", W_ZONE, page_text(sv_str(zone)));
+}
+
 bool
 page_end(struct page *p)
 {
 	xml_close(&p->x); /* main */
 	xml_open(&p->x, "footer", NULL);
 	page_say(p, "p", W_FOOTER);
+	if (p->signed_in)
+		put_zone(p);
 	return xml_end(&p->x);
 }
 

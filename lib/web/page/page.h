@@ -20,6 +20,7 @@
 #define WEB_PAGE_PAGE_H
 
 #include "base/buf.h"
+#include "clients/clients.h"
 #include "clients/xml.h"
 #include "web/page/words.h"
 
@@ -31,6 +32,7 @@ struct page {
 	struct xml x;
 	enum page_language language;
 	struct sv csrf;
+	bool signed_in;
 	unsigned fields; /* so far: each has an id of its own */
 	/* Of the table that is open: its cells are labelled on a phone. */
 	const enum page_word *head;
@@ -206,6 +208,9 @@ void page_query_add(struct buf *query, const char *name, struct sv value);
 /* In constant time; an empty one is never right. */
 bool page_same_secret(struct sv a, struct sv b);
 
+/* What is typed into a mail program; address may be empty. */
+void page_settings(
+    struct page *p, const struct clients_server *s, struct sv address);
 /* A QR code as <svg>, black on white with its margin.  RC_TOOBIG. */
 int page_qr(struct page *p, enum page_word label, struct sv text) RC_USE_RESULT;
 

@@ -1,7 +1,5 @@
 #include "web/self/self_priv.h"
 
-#include <stdio.h>
-
 #include "base/clk.h"
 #include "clients/profile.h"
 #include "ipc/proto.h"
@@ -189,37 +187,6 @@ self_device_add(struct self *s)
 	buf_fini(&address);
 }
 
-static void
-put_port(struct self *s, const struct clients_server *c,
-    enum clients_protocol protocol, enum page_word word)
-{
-	const struct clients_port *p = &c->port[protocol][0];
-	char number[8];
-
-	if (p->number == 0)
-		return;
-	(void)snprintf(number, sizeof number, "%u", p->number);
-	page_term(&s->page, word);
-	page_say(&s->page, "span", W_SERVER_AND_PORT,
-	    page_text(sv_str(c->hostname)), page_text(sv_str(number)),
-	    page_word_arg(p->implicit ? W_TLS : W_STARTTLS));
-	page_term_end(&s->page);
-}
-
-static void
-put_settings(struct self *s, const struct clients_server *c, struct sv address)
-{
-	page_details(&s->page, W_SETTINGS);
-	page_terms(&s->page);
-	page_term(&s->page, W_USER_NAME);
-	page_show(&s->page, "span", address);
-	page_term_end(&s->page);
-	put_port(s, c, CLIENTS_IMAP, W_INCOMING);
-	put_port(s, c, CLIENTS_SUBMISSION, W_OUTGOING);
-	page_terms_end(&s->page);
-	page_details_end(&s->page);
-}
-
 /* Where a phone gets its profile, and Thunderbird for Android all of it. */
 static void
 put_codes(struct self *s, const struct clients_server *c, struct sv path,
@@ -264,7 +231,9 @@ put_new(struct self *s, struct sv text)
 	page_say(&s->page, "p", W_DEVICE_ONCE);
 	page_section_end(&s->page);
 	put_codes(s, &c, text, &is);
-	put_settings(s, &c, is.address);
+	page_details(&s->page, W_SETTINGS);
+	page_settings(&s->page, &c, is.address);
+	page_details_end(&s->page);
 }
 
 void

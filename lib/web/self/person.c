@@ -8,11 +8,15 @@ self_ask(struct self *s, uint16_t type, const struct codec_type *t,
 {
 	struct msg question;
 
-	msg_init(&question, type);
-	if (s->v->calls->person(s->v->arg, &question, m) == RC_OK) {
-		if (codec_get(t, m, out) == RC_OK)
-			return true;
-		msg_fini(m);
+	/* Who has not answered once is not waited for again. */
+	if (!s->unanswered) {
+		msg_init(&question, type);
+		if (s->v->calls->person(s->v->arg, &question, m) == RC_OK) {
+			if (codec_get(t, m, out) == RC_OK)
+				return true;
+			msg_fini(m);
+		}
+		s->unanswered = true;
 	}
 	page_notice(&s->page, PAGE_BAD, W_TRY_LATER);
 	return false;
@@ -32,6 +36,7 @@ self_order(struct self *s, const struct person_order *o, struct msg *m,
 		return;
 	if (r != RC_OK)
 		msg_init(m, PERSON_ORDER);
+	s->unanswered = true;
 	*d = (struct person_done){.rc = RC_TEMP};
 }
 

@@ -130,13 +130,12 @@ newest_first(const void *a, const void *b)
 }
 
 static void
-read_rows(struct sv lines, const struct search *q, struct rows *all)
+read_rows(struct sv lines, struct rows *all)
 {
 	struct row r;
 
 	while (lines.n > 0) {
-		if (!read_row(sv_split(&lines, '\n'), &r) ||
-		    (q->until != 0 && r.at >= q->until))
+		if (!read_row(sv_split(&lines, '\n'), &r))
 			continue;
 		all->r = xgrow(all->r, &all->cap, all->n + 1, sizeof *all->r);
 		all->r[all->n++] = r;
@@ -227,58 +226,57 @@ put_rows(struct self *s, const struct row *r, size_t n)
 }
 
 static void
-put_turn(struct self *s, const struct search *q, size_t all)
+put_turn(struct self *s, const struct search *q, uint64_t all)
 {
+	uint64_t skip = q->skip < all ? q->skip : all;
 	struct buf newer, older;
 
 	buf_init(&newer, PAGE_BODY_MAX);
 	buf_init(&older, PAGE_BODY_MAX);
-	if (q->skip > 0)
-		put_query(
-		    q, q->skip > EACH_PAGE ? q->skip - EACH_PAGE : 0, &newer);
-	if (all > EACH_PAGE && q->skip < all - EACH_PAGE)
-		put_query(q, q->skip + EACH_PAGE, &older);
+	if (skip > 0)
+		put_query(q, skip > EACH_PAGE ? skip - EACH_PAGE : 0, &newer);
+	if (all > EACH_PAGE && skip < all - EACH_PAGE)
+		put_query(q, skip + EACH_PAGE, &older);
 	page_turn(&s->page, "/restore", buf_sv(&newer), buf_sv(&older));
 	buf_fini(&newer);
 	buf_fini(&older);
 }
 
 static void
-put_found(struct self *s, const struct search *q, const struct rows *all)
+put_found(struct self *s, const struct search *q, const struct rows *rows,
+    uint64_t all)
 {
-	size_t skip = q->skip < all->n ? (size_t)q->skip : all->n;
-	size_t n = all->n - skip < EACH_PAGE ? all->n - skip : EACH_PAGE;
-
-	page_say(&s->page, "p", W_DELETED_COUNT, page_count(all->n));
-	if (n == 0)
-		return;
-	page_form(&s->page, "/restore");
-	put_rows(s, &all->r[skip], n);
-	page_button(&s->page, W_BRING_BACK_CHOSEN, PAGE_BUTTON_MAIN);
-	page_form_end(&s->page);
-	put_turn(s, q, all->n);
+	page_say(&s->page, "p", W_DELETED_COUNT, page_count(all));
+	if (rows->n > 0) {
+		page_form(&s->page, "/restore");
+		put_rows(s, rows->r, rows->n);
+		page_button(&s->page, W_BRING_BACK_CHOSEN, PAGE_BUTTON_MAIN);
+		page_form_end(&s->page);
+	}
+	put_turn(s, q, all);
 }
 
 static void
 put_all(struct self *s, const struct search *q)
 {
-	const struct expunged_query e = {.action = EXPUNGED_LIST,
-	    .since = q->since,
+	const struct self_deleted which = {.since = q->since,
+	    .until = q->until,
 	    .from = buf_sv(&q->from),
-	    .subject = buf_sv(&q->subject)};
-	struct rows all = {.n = 0};
-	struct err err = {.text = ""};
-	uint64_t n = 0;
+	    .subject = buf_sv(&q->subject),
+	    .skip = (size_t)q->skip,
+	    .most = EACH_PAGE};
+	struct rows rows = {.n = 0};
+	uint64_t all = 0;
 	struct buf lines;
 
 	buf_init(&lines, LINES_MAX);
-	if (s->v->calls->expunged(s->v->arg, &e, &lines, &n, &err) != RC_OK) {
+	if (s->v->calls->expunged(s->v->arg, &which, &lines, &all) != RC_OK) {
 		page_notice(&s->page, PAGE_BAD, W_TRY_LATER);
 	} else {
-		read_rows(buf_sv(&lines), q, &all);
-		put_found(s, q, &all);
+		read_rows(buf_sv(&lines), &rows);
+		put_found(s, q, &rows, all);
 	}
-	free(all.r);
+	free(rows.r);
 	buf_fini(&lines);
 }
 
@@ -352,19 +350,16 @@ read_ids(const struct self *s, struct buf *ids)
 void
 self_restore_do(struct self *s)
 {
-	struct expunged_query q = {.action = EXPUNGED_UNDELETE};
-	struct err err = {.text = ""};
-	struct buf ids, lines;
 	char number[24];
+	struct buf ids;
 	uint64_t n = 0;
 	int r = RC_OK;
 
 	buf_init(&ids, PAGE_FORM_MAX);
-	buf_init(&lines, LINES_MAX);
 	read_ids(s, &ids);
-	q.id = buf_sv(&ids);
+	/* None chosen is none, not all. */
 	if (ids.n > 0)
-		r = s->v->calls->expunged(s->v->arg, &q, &lines, &n, &err);
+		r = s->v->calls->undelete(s->v->arg, buf_sv(&ids), &n);
 	if (r != RC_OK) {
 		self_sorry(s, 503, W_TRY_LATER);
 	} else {
@@ -372,6 +367,5 @@ self_restore_do(struct self *s)
 		    number, sizeof number, "%llu", (unsigned long long)n);
 		self_go(s, "/restore", "restored", sv_str(number));
 	}
-	buf_fini(&lines);
 	buf_fini(&ids);
 }

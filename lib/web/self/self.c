@@ -44,6 +44,17 @@ may_post(const struct self *s)
 	return may;
 }
 
+/* A form of a session that is over, or of another site: it is there again, as
+ * if nothing had been sent, with a token that is right. */
+static void
+show_again(struct self *s, const struct route *r)
+{
+	s->sent = s->v->ask->query;
+	s->too_old = true;
+	s->out->status = 403;
+	r->get(s);
+}
+
 static void
 run(struct self *s, const struct route *r)
 {
@@ -55,10 +66,10 @@ run(struct self *s, const struct route *r)
 	s->sent = s->v->ask->form;
 	if (r->post == NULL)
 		self_sorry(s, 405, W_NO_SUCH_PAGE);
-	else if (!may_post(s))
-		self_sorry(s, 403, W_FORM_TOO_OLD);
-	else
+	else if (may_post(s))
 		r->post(s);
+	else
+		show_again(s, r);
 }
 
 void

@@ -33,6 +33,13 @@ struct self_usage {
 	uint64_t bytes, messages, quota; /* quota 0: none */
 };
 
+/* A page of what was deleted. */
+struct self_deleted {
+	struct sv from, subject;
+	int64_t since, until; /* ms since 1970; 0: any */
+	size_t skip, most;
+};
+
 /* Each waits for its answer. */
 struct self_calls {
 	/* On the person's line: ipc/msg_person.h.  Consumes the question; with
@@ -40,9 +47,10 @@ struct self_calls {
 	int (*person)(void *arg, struct msg *question, struct msg *reply);
 	/* As person, to the history: TRACE_MINE. */
 	int (*trace)(void *arg, struct msg *question, struct msg *reply);
-	/* As account/expunged.h. */
-	int (*expunged)(void *arg, const struct expunged_query *q,
-	    struct buf *lines, uint64_t *messages, struct err *err);
+	/* expunged_page and expunged_run of account/expunged.h. */
+	int (*expunged)(void *arg, const struct self_deleted *which,
+	    struct buf *lines, uint64_t *total);
+	int (*undelete)(void *arg, struct sv ids, uint64_t *messages);
 	void (*usage)(void *arg, struct self_usage *out);
 };
 

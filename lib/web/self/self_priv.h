@@ -10,7 +10,9 @@ struct self {
 	const struct self_visit *v;
 	struct self_reply *out;
 	enum page_language language;
-	struct sv sent; /* the form of a POST, the query of a GET */
+	struct sv sent;	 /* the form of a POST, the query of a GET */
+	bool unanswered; /* auth does not answer */
+	bool too_old;	 /* the form was */
 	struct page page;
 };
 

@@ -52,6 +52,8 @@ self_begin(struct self *s, enum page_word title, const char *here)
 		.nnav = sizeof navigation / sizeof navigation[0],
 		.here = here,
 		.other = v->admin ? &to_admin : NULL});
+	if (s->too_old)
+		page_notice(&s->page, PAGE_BAD, W_FORM_TOO_OLD);
 }
 
 void
@@ -123,7 +125,7 @@ self_number(const struct self *s, const char *name)
 
 	buf_init(&value, 32);
 	self_get(s, name, &value);
-	if (sv_to_u64(buf_sv(&value), INT64_MAX, &n) != RC_OK)
+	if (sv_to_u64(buf_sv(&value), UINT64_MAX, &n) != RC_OK)
 		n = 0;
 	buf_fini(&value);
 	return n;
@@ -156,6 +158,7 @@ self_turn(
 
 	buf_init(&newer, 64);
 	buf_init(&older, 64);
+	skip = skip < n ? skip : n;
 	if (skip > 0)
 		put_skip(skip > each ? skip - each : 0, &newer);
 	if (n > each && skip < n - each)

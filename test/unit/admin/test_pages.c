@@ -31,7 +31,8 @@ static struct admin *room;
 static struct admin_opts opts;
 static struct line *queue_end, *history_end, *auth_end, *page_end_;
 static struct conf *conf;
-static char acted[256];	 /* what the queue or auth was told to do */
+static char acted[256]; /* what the queue or auth was told to do */
+static char acted_on[256];
 static char body[65536]; /* of the last page */
 static struct page_answer answer;
 static char location[1024];
@@ -106,6 +107,8 @@ on_queue(struct line *l, struct msg *m, void *arg)
 		ck_assert_int_eq(queue_act_get(m, &act), RC_OK);
 		(void)snprintf(acted, sizeof acted, "%u %u %llu", act.action,
 		    act.n, (unsigned long long)act.s[0].id);
+		(void)snprintf(acted_on, sizeof acted_on, "%.*s %u",
+		    SV_ARG(act.s[0].text), act.s[0].pick);
 		queue_act_fini(&act);
 		queue_done_put(&r, &done);
 	}
@@ -452,6 +455,34 @@ START_TEST(admin__acts_with_csrf_only)
 }
 END_TEST
 
+START_TEST(admin__acts_on_all_that_match)
+{
+	ck_assert_uint_eq(visit(true, "/admin/queue", "",
+			      "all=1&id=17&action=retry&csrf=" CSRF),
+	    303);
+	ck_assert_str_eq(acted, "0 1 0"); /* QUEUE_PICK_ALL */
+	ck_assert_uint_eq(visit(true, "/admin/queue", "",
+			      "all=1&which=%40a.test&action=hold&csrf=" CSRF),
+	    303);
+	ck_assert_str_eq(acted, "1 1 0");
+	ck_assert_str_eq(acted_on, "a.test 3");
+}
+END_TEST
+
+START_TEST(admin__turns_pages)
+{
+	many = 120;
+	ck_assert_uint_eq(visit(true, "/admin/queue", "which=x", NULL), 200);
+	ck_assert_ptr_nonnull(strstr(body, "?from="));
+	ck_assert_ptr_nonnull(strstr(body, "&amp;which=x"));
+	ck_assert_uint_eq(visit(true, "/admin/queue", "from=130", NULL), 200);
+	ck_assert_ptr_null(strstr(body, "?id=129\""));
+	ck_assert_ptr_nonnull(strstr(body, "?id=130\""));
+	ck_assert_ptr_nonnull(strstr(body, "?id=136\""));
+	ck_assert_ptr_null(strstr(body, "?from="));
+}
+END_TEST
+
 START_TEST(admin__does_nothing_without_a_word)
 {
 	ck_assert_uint_eq(
@@ -524,6 +555,8 @@ UNIT_TESTS(admin_pages)
 	tcase_add_loop_test(
 	    t, admin__every_page_is_escaped, 0, sizeof rows / sizeof rows[0]);
 	tcase_add_test(t, admin__acts_with_csrf_only);
+	tcase_add_test(t, admin__acts_on_all_that_match);
+	tcase_add_test(t, admin__turns_pages);
 	tcase_add_test(t, admin__does_nothing_without_a_word);
 	tcase_add_test(t, admin__locks_a_device_out);
 	tcase_add_test(t, admin__is_not_for_others);

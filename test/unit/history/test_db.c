@@ -373,6 +373,58 @@ START_TEST(db__counts_by_day)
 }
 END_TEST
 
+static uint64_t
+value_of(const struct history_days *d, int64_t day, uint32_t what)
+{
+	uint32_t i;
+
+	for (i = 0; i < d->n; i++)
+		if (d->row[i].day == day && d->row[i].what == what)
+			return d->row[i].n;
+	return 0;
+}
+
+/* Of an hour the last sample is kept; counts are beside them, by day. */
+START_TEST(db__samples_by_hour)
+{
+	const uint32_t waiting = HISTORY_SAMPLE_AT(HISTORY_S_WAITING, 0);
+	struct history_days d;
+	uint64_t n[HISTORY_COUNTS];
+	uint32_t before;
+
+	history_db_count(db, HISTORY_C_SENT, 5);
+	ck_assert_int_eq(
+	    history_db_sample(db, &(struct history_sample){7, 1}), RC_OK);
+	ck_assert_int_eq(
+	    history_db_sample(db, &(struct history_sample){9, 1ull << 50}),
+	    RC_OK);
+	ck_assert_int_eq(history_db_commit(db), RC_OK);
+	history_db_days(db, &d);
+	before = d.hour;
+	ck_assert_uint_eq(d.n, 3);
+	ck_assert_uint_eq(value_of(&d, d.today, waiting + d.hour), 9);
+	ck_assert_uint_eq(
+	    value_of(&d, d.today, HISTORY_SAMPLE_AT(HISTORY_S_DISK, d.hour)),
+	    1ull << 50);
+	ck_assert_uint_eq(value_of(&d, d.today, HISTORY_C_SENT), 5);
+	free(d.row);
+	/* Neither is taken for the other. */
+	history_db_counts(db, 1, n);
+	ck_assert_uint_eq(n[HISTORY_C_SENT], 5);
+	clk_set_offset(DAY_MS);
+	ck_assert_int_eq(
+	    history_db_sample(db, &(struct history_sample){2, 1}), RC_OK);
+	history_db_days(db, &d);
+	ck_assert_uint_eq(value_of(&d, d.today - 1, waiting + before), 9);
+	ck_assert_uint_eq(value_of(&d, d.today, waiting + d.hour), 2);
+	free(d.row);
+	clk_set_offset(20 * DAY_MS);
+	history_db_days(db, &d);
+	ck_assert_uint_eq(d.n, 0);
+	free(d.row);
+}
+END_TEST
+
 START_TEST(db__keeps_numbers_only_if_it_is_off)
 {
 	static const struct history_db_opts off = {0, 1u << 20, true};
@@ -656,6 +708,7 @@ UNIT_TESTS(db)
 	tcase_add_test(t, db__keeps_the_time);
 	tcase_add_test(t, db__has_a_size);
 	tcase_add_test(t, db__counts_by_day);
+	tcase_add_test(t, db__samples_by_hour);
 	tcase_add_test(t, db__keeps_numbers_only_if_it_is_off);
 	tcase_add_test(t, db__hides_subjects);
 	tcase_add_test(t, db__begins_anew_when_it_is_damaged);

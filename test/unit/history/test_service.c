@@ -9,6 +9,7 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "history/mine.h"
 #include "history/record.h"
 #include "history/service.h"
 #include "ipc/line.h"
@@ -186,6 +187,106 @@ START_TEST(service__accuses_who_sends_garbage)
 }
 END_TEST
 
+/* ---- an account, about its own mail ---- */
+
+static void
+owner(void *arg, const char *account, struct history_owner *out)
+{
+	static const char *const family = "family@a.test";
+
+	(void)arg;
+	if (strcmp(account, "anna") == 0) {
+		out->address[0] = SV("anna@a.test");
+		out->address[1] = sv_str(family);
+		out->naddress = 2;
+	}
+}
+
+/* How many stories it is told, and where to go on. */
+static uint32_t
+ask_mine(struct line *l, const char *text, uint64_t *before, uint32_t most)
+{
+	const struct trace_mine ask = {sv_str(text), *before, most};
+	struct trace_stories found;
+	struct msg m;
+	uint32_t n;
+
+	answered = false;
+	msg_init(&m, TRACE_MINE);
+	trace_mine_put(&m, &ask);
+	m.id = 1;
+	line_tell(l, &m);
+	ev_run(loop);
+	must(answered);
+	must(trace_stories_get(&answer, &found) == RC_OK && found.rc == RC_OK);
+	n = found.nstory;
+	*before = found.more ? found.before : 0;
+	trace_stories_fini(&found);
+	msg_fini(&answer);
+	return n;
+}
+
+START_TEST(service__tells_an_account_of_its_own_mail)
+{
+	struct line *smtp = writer(HISTORY_W_SMTP, "");
+	struct line *anna = writer(HISTORY_W_ACCOUNT, "anna");
+	struct line *ben = writer(HISTORY_W_ACCOUNT, "ben");
+	struct history_step s = {.kind = HISTORY_ACCEPTED,
+	    .count = HISTORY_C_NONE,
+	    .who = SV("ben@a.test anna@a.test"),
+	    .subject = SV("Lunch"),
+	    .sender = SV("x@b.test")};
+	struct history_step stored = {.kind = HISTORY_STORED,
+	    .count = HISTORY_C_NONE,
+	    .account = SV("anna"),
+	    .text = SV("INBOX")};
+	uint64_t before = 0;
+	uint32_t i;
+
+	history_service_set_owner(service, owner, NULL);
+	for (i = 1; i <= 5; i++) {
+		s.id[0] = stored.id[0] = (uint8_t)i;
+		ck_assert_int_eq(note(smtp, &s), RC_OK);
+		ck_assert_int_eq(note(anna, &stored), RC_OK);
+	}
+	s.id[0] = 9; /* of ben only */
+	s.who = SV("ben@a.test");
+	ck_assert_int_eq(note(smtp, &s), RC_OK);
+	ck_assert_uint_eq(ask_mine(anna, "", &before, 50), 5);
+	ck_assert_uint_eq(ask_mine(anna, "LUNCH x@b", &before, 50), 5);
+	ck_assert_uint_eq(ask_mine(anna, "ben@a.test", &before, 50), 0);
+	ck_assert_uint_eq(ask_mine(anna, "", &before, 2), 2);
+	ck_assert(before > 0);
+	ck_assert_uint_eq(ask_mine(anna, "", &before, 2), 2);
+	ck_assert_uint_eq(ask_mine(anna, "", &before, 2), 1);
+	ck_assert(before == 0);
+	ck_assert_uint_eq(ask_mine(ben, "", &before, 50), 0);
+	ck_assert_uint_eq(accused, 0);
+	line_free(&smtp);
+	line_free(&anna);
+	line_free(&ben);
+}
+END_TEST
+
+/* Nobody else asks that. */
+START_TEST(service__tells_nobody_else)
+{
+	struct line *smtp = writer(HISTORY_W_SMTP, "");
+	struct msg m;
+
+	msg_init(&m, TRACE_MINE);
+	trace_mine_put(&m, &(struct trace_mine){.most = 5});
+	line_tell(smtp, &m);
+	ck_assert_int_eq(
+	    note(smtp, &(struct history_step){.kind = HISTORY_ACCEPTED,
+			   .count = HISTORY_C_NONE,
+			   .id = {1}}),
+	    RC_OK);
+	ck_assert_uint_eq(accused, 1);
+	line_free(&smtp);
+}
+END_TEST
+
 static const char *
 status(void)
 {
@@ -272,6 +373,8 @@ UNIT_TESTS(service)
 	    sizeof rows / sizeof rows[0]);
 	tcase_add_loop_test(t, service__accuses_who_sends_garbage, 0,
 	    sizeof garbage / sizeof garbage[0]);
+	tcase_add_test(t, service__tells_an_account_of_its_own_mail);
+	tcase_add_test(t, service__tells_nobody_else);
 	tcase_add_test(t, service__counts);
 	tcase_add_test(t, service__survives_a_full_disk);
 	return t;

@@ -13,6 +13,7 @@
 #include "ipc/msg_dns.h"
 #include "ipc/msg_history.h"
 #include "ipc/msg_import.h"
+#include "ipc/msg_junk.h"
 #include "ipc/msg_mx.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_report.h"
@@ -58,8 +59,9 @@ static const struct sample samples[] = {
     PLAIN(session_kick, T("anna"), 7),
     WITH_FD(session_local, fd, 1, .account = T("anna"), .who = 2),
     WITH_FD(mail_delivery, fd, 1, .account = T("anna"), .delivery_id = {1, 2},
-	.size = 77, .flags = DELIVER_OPAQUE, .verdict = T("\5\2\1\1"),
-	.sender = T("x@example.test"), .written = T("a@example.org")),
+	.size = 77, .flags = DELIVER_OPAQUE, .junk_score = 9,
+	.verdict = T("\5\2\1\1"), .sender = T("x@example.test"),
+	.written = T("a@example.org")),
     PLAIN(mail_delivery, .account = T("anna"), .fd = -1),
     WITH_FD(expunged_ask, fd, 1, .account = T("anna"),
 	.q = {.action = EXPUNGED_PURGE,
@@ -130,7 +132,7 @@ static const struct sample samples[] = {
     PLAIN(ctl_errand_done, .rc = RC_DENIED, .fd = -1),
     PLAIN(ctl_debug, 255, T("peer=192.0.2.1"), 60000),
     PLAIN(cmd_debug, T("smtp"), {1, T(""), 0}),
-    PLAIN(ctl_status, 3, LIST(struct status_number, {1, 1ull << 50}, {2, 3}), 2,
+    PLAIN(ctl_status, 3, 1ull << 33, LIST(struct status_number, {1, 1ull << 50}, {2, 3}), 2,
 	T("lines"),
 	{LIST(uint64_t, 1, 2), 2,
 	    LIST(struct status_event, {1, 5, T("a")}, {2, -1, T("b")}), 2}),
@@ -164,6 +166,14 @@ static const struct sample samples[] = {
     PLAIN(xfer_names, .text = T(""), .more = true,
 	.name = LIST(struct xfer_name, {0, T("cur")}, {1, T("new")}), .n = 2),
     PLAIN(xfer_names, .rc = RC_NOTFOUND, .text = T("no")),
+    PLAIN(junk_ask, T("\1\2\3\4")),
+    PLAIN(junk_teach, JUNK_TEACH_WANTED, T("\1\2\3\4")),
+    PLAIN(junk_told, .text = T("x"), .junk = true, .margin = -7, .border = 9,
+	.reason = LIST(struct junk_told_reason, {1, -2}, {3, 4}), .nreason = 2),
+    PLAIN(junk_order, JUNK_ORDER_TEACH, T("anna"), JUNK_TEACH_HINT,
+	T("\1\2\3\4")),
+    WITH_FD(junk_explain, fd, 1, .account = T("anna"), .mailbox = T("Junk"),
+	.uid = 5),
     PLAIN(history_notes, .lost = 3, .count = LIST(uint32_t, 1, 0, 2),
 	.ncount = 3, .n = 1, .steps = T("abcd")),
     PLAIN(trace_find, .since = -1, .before = 9, .most = 50,

@@ -135,6 +135,8 @@ ask(uint16_t type, uint32_t id, const char *name)
 		/* The keeper reads no more of the others. */
 		msg_put_str(&m, name);
 		msg_put_fd(&m, fd);
+		if (type == PAGE_OPEN)
+			msg_put_fd(&m, dup(fd));
 	}
 	ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
 	turn();
@@ -161,7 +163,7 @@ received(uint16_t type, uint8_t flags)
 	ck_assert(has_message(fd));
 	ck_assert_int_eq(line_recv_fd(fd, &m), RC_OK);
 	ck_assert_uint_eq(m.type, type);
-	ck_assert_uint_eq(m.nfd, 1);
+	ck_assert_uint_eq(m.nfd, type == PAGE_OPEN ? 2 : 1);
 	ck_assert_int_eq(msg_account_name(&m, name), RC_OK);
 	ck_assert_str_eq(name, "anna");
 	if (type == DELIVER) {
@@ -333,6 +335,29 @@ START_TEST(keeper__a_session_dies_with_its_process)
 }
 END_TEST
 
+START_TEST(keeper__a_page_dies_with_its_process)
+{
+	struct msg m;
+
+	ask(PAGE_OPEN, 7, "anna");
+	come_up();
+	turn();
+	(void)received(PAGE_OPEN, 0);
+	die();
+	expect_reply(client, 7, RC_IO);
+	/* One of its two lines was lost on the way. */
+	come_up();
+	msg_init(&m, PAGE_OPEN);
+	m.id = 8;
+	msg_put_str(&m, "anna");
+	msg_put_fd(&m, open("/dev/null", O_RDONLY));
+	ck_assert_int_eq(line_send_fd(client, &m), RC_OK);
+	turn();
+	expect_reply(client, 8, RC_TEMP);
+	ck_assert(!has_message(account[naccount - 1]));
+}
+END_TEST
+
 START_TEST(keeper__a_new_line_may_come_before_the_old_ones_end)
 {
 	ask(DELIVER, 7, "anna");
@@ -414,6 +439,9 @@ START_TEST(keeper__a_forbidden_message_cuts_the_line)
 	    {KEEPER_MAY_LOCAL, SESSION_OPEN, false},
 	    {KEEPER_MAY_LOCAL, SESSION_KICK, false},
 	    {KEEPER_MAY_LOCAL, DELIVER, false},
+	    {KEEPER_MAY_SESSION, PAGE_OPEN, true},
+	    {KEEPER_MAY_DELIVER, PAGE_OPEN, false},
+	    {KEEPER_MAY_LOCAL, PAGE_OPEN, false},
 	    {KEEPER_MAY_DELIVER | KEEPER_MAY_SESSION, ACCOUNT_LEAVE, false},
 	    {KEEPER_MAY_DELIVER | KEEPER_MAY_SESSION, MSG_REPLY, false},
 	};
@@ -712,6 +740,7 @@ UNIT_TESTS(keeper)
 	tcase_add_test(
 	    t, keeper__a_store_that_does_not_open_is_no_messages_fault);
 	tcase_add_test(t, keeper__a_session_dies_with_its_process);
+	tcase_add_test(t, keeper__a_page_dies_with_its_process);
 	tcase_add_test(t, keeper__a_new_line_may_come_before_the_old_ones_end);
 	tcase_add_test(t, keeper__refused_accounts_fail_for_now);
 	tcase_add_test(t, keeper__a_refusal_that_comes_late_hurts_no_one);

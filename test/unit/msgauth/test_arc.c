@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "msgauth/dkim.h"
 #include "msgauth/taglist.h"
+#include "test/unit/msgauth/signer.h"
 #include "test/unit/msgauth/zone.h"
 #include "test/unit/unit.h"
 
@@ -518,6 +519,58 @@ teardown(void)
 	dkim_pair_fini(&pair);
 }
 
+/* A message signature with an end that has come while the message waited for
+ * us; its seal is no seal, which is found out only after that. */
+START_TEST(arc__expires_by_the_first_try)
+{
+	const int64_t first[] = {0, NOW - 7200, NOW - 10};
+	struct bodies *bodies = bodies_new();
+	struct lookup *l = lookup_new();
+	struct zone *z = zone_new();
+	const struct arc_outcome *o;
+	struct fieldset *fields;
+	struct arc_verify *a;
+	struct buf b, id;
+	char tags[200];
+
+	buf_init(&b, 10000);
+	buf_init(&id, 10000);
+	buf_adds(&b, "s._domainkey.one.test TXT ");
+	signer_record(signer_rsa(1024), "v=DKIM1; ", &b);
+	zone_add(z, b.p);
+	buf_reset(&b);
+	buf_adds(&b, "ARC-Seal: i=1; a=rsa-sha256; cv=none; d=one.test; s=s;"
+		     " b=AAAA\r\n");
+	(void)snprintf(tags, sizeof tags,
+	    "i=1; a=rsa-sha256; d=one.test; s=s; h=from; x=%lld",
+	    (long long)NOW - 3600);
+	signer_sign(signer_rsa(1024), "ARC-Message-Signature", tags, SV(HEADER),
+	    SV(BODY), &b);
+	buf_adds(
+	    &b, "ARC-Authentication-Results: i=1; one.test; none\r\n" HEADER);
+	fields = fieldset_new(buf_sv(&b));
+	a = arc_verify_new(fields, bodies, NULL);
+	fieldset_free(&fields);
+	arc_verify_expiring(a, &id);
+	ck_assert_uint_eq(id.n, 128);
+	if (first[_i] != 0)
+		arc_verify_first_seen(a, first[_i]);
+	bodies_feed(bodies, SV(BODY));
+	ck_assert_int_eq(bodies_end(bodies), RC_OK);
+	while (arc_verify_evaluate(a, bodies, l, NOW) == RC_MORE)
+		ck_assert_uint_gt(zone_answer(z, l), 0);
+	o = arc_verify_get(a);
+	ck_assert_int_eq(o->reason, _i == 1 ? ARC_R_SEAL : ARC_R_MESSAGE);
+	ck_assert_int_eq(o->why, _i == 1 ? DKIM_R_SIGNATURE : DKIM_R_EXPIRED);
+	arc_verify_free(&a);
+	lookup_free(&l);
+	bodies_free(&bodies);
+	buf_fini(&id);
+	buf_fini(&b);
+	zone_free(&z);
+}
+END_TEST
+
 UNIT_TESTS(arc)
 {
 	TCase *tc = tcase_create("arc");
@@ -535,5 +588,6 @@ UNIT_TESTS(arc)
 	tcase_add_test(tc, arc__a_signature_does_not_cover_seals);
 	tcase_add_test(tc, arc_seal__of_a_broken_chain);
 	tcase_add_test(tc, arc_seal__fifty);
+	tcase_add_loop_test(tc, arc__expires_by_the_first_try, 0, 3);
 	return tc;
 }

@@ -154,6 +154,7 @@ go_on(void *arg)
 
 #define FOUR(n) "127.0.0." #n
 #define SIX	"::1"
+#define EIGHT	"250-x\r\n250 8BITMIME"
 #define PTR	"550 5.7.25 no PTR record"
 #define ISSUE	"530 5.7.0 Must issue a STARTTLS command first"
 
@@ -266,6 +267,31 @@ static const struct {
     {"a full mailbox, without a code",
 	{{.ip = FOUR(1), .takes = 1, .rcpt = "552 quota exceeded"}}, true,
 	{250, 552}, "taken", "1 "},
+    {"8BITMIME at the second one only",
+	{{.ip = FOUR(1)}, {.ip = FOUR(2), .ehlo = EIGHT}}, true, {250, 250},
+	"taken", "1 2 "},
+    {"8BITMIME nowhere", {{.ip = FOUR(1)}, {.ip = FOUR(2)}}, true, {554, 554},
+	"5.6.3", "1 2 "},
+    {"8BITMIME, and the next one is away",
+	{{.ip = FOUR(1)}, {.ip = FOUR(2), .ehlo = "!"}}, true, {554, 554},
+	"5.6.3", "1 2 "},
+    {"8BITMIME where it may be taken later",
+	{{.ip = FOUR(1), .ehlo = EIGHT, .mail = "451 later"}, {.ip = FOUR(2)}},
+	true, {451, 451}, "451 later", "1 2 "},
+    {"8BITMIME at the second one, later",
+	{{.ip = FOUR(1)}, {.ip = FOUR(2), .ehlo = EIGHT, .mail = "451 later"}},
+	true, {451, 451}, "451 later", "1 2 "},
+    {"8BITMIME at the second one, who knows nobody",
+	{{.ip = FOUR(1)},
+	    {.ip = FOUR(2), .ehlo = EIGHT, .rcpt = "550 5.1.1 no"}},
+	true, {550, 550}, "5.1.1", "1 2 "},
+    {"too large for the first one",
+	{{.ip = FOUR(1), .ehlo = "250-x\r\n250 SIZE 10"}, {.ip = FOUR(2)}},
+	true, {250, 250}, "taken", "1 2 "},
+    {"too large for the second one, and the first one may take it later",
+	{{.ip = FOUR(1), .rcpt = "450 later"},
+	    {.ip = FOUR(2), .ehlo = "250-x\r\n250 SIZE 10"}},
+	true, {450, 450}, "450 later", "1 2 "},
     {"ourselves", {{.ip = FOUR(1)}, {.ip = FOUR(2)}}, true, {550, 550},
 	"5.4.6 the mail of mx1.test comes to this server", NULL},
     {"nobody is there", {{.ip = FOUR(1), .ehlo = "!"}}, false, {0, 0},
@@ -285,6 +311,7 @@ START_TEST(deliver_route__asks_who_is_left)
 	struct client_message m = {.sender = "x@example.org",
 	    .fd = memfd_create("m", MFD_CLOEXEC),
 	    .size = 14,
+	    .eight_bit = strstr(rows[_i].name, "8BITMIME") != NULL,
 	    .rcpt = rcpt,
 	    .nrcpt = 2};
 	struct client_why why = {.reply_text = ""};

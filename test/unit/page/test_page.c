@@ -80,6 +80,28 @@ START_TEST(page__escapes_all_that_it_shows)
 }
 END_TEST
 
+START_TEST(page__settings_are_typed_from_it)
+{
+	static const struct clients_server server = {.hostname = "mail.a.test",
+	    .port = {[CLIENTS_IMAP] = {{993, true}},
+		[CLIENTS_SUBMISSION] = {{465, true}, {587, false}}}};
+	struct page p;
+	struct buf b;
+
+	buf_init(&b, PAGE_BUILD_MAX);
+	page_begin(&p, &b, &(struct page_frame){.title = W_HOME});
+	page_settings(&p, &server, SV("<b>&@x.test"));
+	page_settings(&p, &server, SV(""));
+	ck_assert(page_end(&p));
+	ck_assert_ptr_nonnull(strstr(b.p, "&lt;b&gt;&amp;@x.test"));
+	ck_assert_ptr_nonnull(strstr(b.p, "<span>port 465, SSL/TLS</span>"));
+	ck_assert_ptr_nonnull(strstr(b.p, "<span>port 587, STARTTLS</span>"));
+	ck_assert_ptr_nonnull(strstr(b.p, "the whole mail address"));
+	ck_assert_ptr_null(strstr(b.p, "POP3"));
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(page__too_much_is_nothing)
 {
 	struct page p;
@@ -109,6 +131,7 @@ UNIT_TESTS(page)
 	TCase *t = tcase_create("page");
 
 	tcase_add_test(t, page__escapes_all_that_it_shows);
+	tcase_add_test(t, page__settings_are_typed_from_it);
 	tcase_add_test(t, page__too_much_is_nothing);
 	tcase_add_test(t, page__secrets_are_compared_whole);
 	return t;

@@ -1,7 +1,10 @@
 /* A message that we have asked to come again, and whose signature expires
  * meanwhile. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -168,6 +171,84 @@ START_TEST(smtp_again__remembers_what_expires)
 }
 END_TEST
 
+/* ---- the server remembers ---- */
+
+static int
+listening(struct sockaddr_in *at)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t n = sizeof *at;
+
+	*at = (struct sockaddr_in){
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)at, n), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)at, &n), 0);
+	return fd;
+}
+
+static bool
+hears(const struct sockaddr_in *at, struct sv in, const char *what)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct buf out;
+	bool yes;
+
+	buf_init(&out, 4096);
+	ck_assert_int_eq(
+	    connect(fd, (const struct sockaddr *)at, sizeof *at), 0);
+	ck_assert_int_eq(io_write_all(fd, in.p, in.n), RC_OK);
+	fixture_read_all(fd, &out);
+	(void)close(fd);
+	yes = sv_find(buf_sv(&out), sv_str(what)) < out.n;
+	buf_fini(&out);
+	return yes;
+}
+
+static void
+on_drained(void *arg)
+{
+	atomic_store((atomic_bool *)arg, true);
+}
+
+/* One that may come in this second still, and not in the next. */
+START_TEST(smtp_again__is_remembered_by_the_server)
+{
+	const struct timespec pause = {0, 10 * 1000 * 1000};
+	static atomic_bool drained;
+	struct smtp_server *s;
+	struct sockaddr_in at;
+	struct buf in, other;
+	int64_t second;
+
+	k.o.limits.loopback = true;
+	s = smtp_server_new(&k.o);
+	smtp_server_add(s, listening(&at), false);
+	smtp_server_start(s);
+	buf_init(&in, 8192);
+	buf_init(&other, 8192);
+	away = true;
+	do {
+		second = clk_now() / 1000;
+		buf_reset(&in);
+		message("one", second - DKIM_DRIFT, &in);
+		ck_assert(hears(&at, buf_sv(&in), "451 4.4.3"));
+	} while (clk_now() / 1000 != second);
+	message("two", second - DKIM_DRIFT, &other);
+	while (clk_now() / 1000 == second)
+		(void)nanosleep(&pause, NULL);
+	away = false;
+	ck_assert(hears(&at, buf_sv(&other), "550 5.7.26"));
+	ck_assert(hears(&at, buf_sv(&in), "250 2.0.0"));
+	smtp_server_drain(s, 0, on_drained, &drained);
+	while (!atomic_load(&drained))
+		(void)nanosleep(&pause, NULL);
+	smtp_server_free(&s);
+	buf_fini(&other);
+	buf_fini(&in);
+}
+END_TEST
+
 UNIT_TESTS(again)
 {
 	TCase *tc = tcase_create("again");
@@ -175,5 +256,6 @@ UNIT_TESTS(again)
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_loop_test(tc, smtp_again__expires_by_the_first_try, 0, 2);
 	tcase_add_test(tc, smtp_again__remembers_what_expires);
+	tcase_add_test(tc, smtp_again__is_remembered_by_the_server);
 	return tc;
 }

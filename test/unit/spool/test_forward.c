@@ -1,5 +1,6 @@
 /* What aliases forward: the secret, senders, what comes back, who is told. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -465,6 +466,68 @@ START_TEST(bounce_hide__answers_each_row)
 }
 END_TEST
 
+/* ---- how much comes back ---- */
+
+static const struct {
+	const char *text;
+	int rc;
+	size_t n;
+} days[] = {
+    {"20781 " HEX "\n", RC_OK, 0},
+    {"20781 " HEX "\n0011223344556677 3\nffffffffffffffff 20\n", RC_OK, 2},
+    {"20781 " HEX "\n0011223344556677 21\n", RC_SYNTAX, 0},
+    {"20781 " HEX "\n0011223344556677\n", RC_SYNTAX, 0},
+    {"20781 " HEX "\n001122334455667 3\n", RC_SYNTAX, 0},
+    {"20781 " HEX "00\n", RC_SYNTAX, 0},
+    {"-1 " HEX "\n", RC_SYNTAX, 0},
+    {"20781\n", RC_SYNTAX, 0},
+    {"", RC_SYNTAX, 0},
+};
+
+START_TEST(returns_parse__answers_each_row)
+{
+	struct returns r = {.day = 7};
+	struct buf out;
+
+	buf_init(&out, 1000);
+	ck_assert_int_eq(returns_parse(sv_str(days[_i].text), &r), days[_i].rc);
+	ck_assert_int_eq(r.day, days[_i].rc == RC_OK ? 20781 : 7);
+	ck_assert_uint_eq(r.n, days[_i].n);
+	if (days[_i].rc == RC_OK) {
+		returns_write(&r, &out);
+		ck_assert_str_eq(out.p, days[_i].text);
+	}
+	buf_fini(&out);
+}
+END_TEST
+
+/* As many as there may be fit into the file, and one more does not. */
+START_TEST(returns__a_full_day)
+{
+	struct returns r = {.day = 0}, again = {.day = 0};
+	char author[32];
+	struct buf b;
+	int i;
+
+	for (i = 0; i < RETURNS_DIFFERENT; i++) {
+		(void)snprintf(author, sizeof author, "x%d@home.test", i);
+		ck_assert(returns_have_room(
+		    &r, sv_str(author), SV("a@out.test"), 20781));
+		returns_add(&r, sv_str(author), SV("a@out.test"), 20781);
+	}
+	ck_assert(!returns_have_room(&r, SV("y"), SV("a@out.test"), 20781));
+	buf_init(&b, 100000);
+	returns_write(&r, &b);
+	ck_assert_int_eq(returns_parse(buf_sv(&b), &again), RC_OK);
+	ck_assert_int_eq(memcmp(&r, &again, sizeof r), 0);
+	ck_assert(returns_have_room(
+	    &again, SV("X7@home.test"), SV("A@out.test"), 20781));
+	buf_adds(&b, "0011223344556677 3\n");
+	ck_assert_int_eq(returns_parse(buf_sv(&b), &again), RC_SYNTAX);
+	buf_fini(&b);
+}
+END_TEST
+
 UNIT_TESTS(forward)
 {
 	TCase *t = tcase_create("forward");
@@ -482,5 +545,8 @@ UNIT_TESTS(forward)
 	tcase_add_test(t, addressees__two_aliases_of_one_address);
 	tcase_add_loop_test(t, bounce_read__answers_each_row, 0, 9);
 	tcase_add_loop_test(t, bounce_hide__answers_each_row, 0, 7);
+	tcase_add_loop_test(t, returns_parse__answers_each_row, 0,
+	    (int)(sizeof days / sizeof days[0]));
+	tcase_add_test(t, returns__a_full_day);
 	return t;
 }

@@ -345,6 +345,10 @@ START_TEST(queue_put__what_comes_back_is_bounded)
 	}
 	put_id = 99;
 	ck_assert_int_eq(put_text(&to, 1, "", SV("\r\nx\r\n")), RC_TEMP);
+	/* A restart does not begin the day anew. */
+	end();
+	start();
+	ck_assert_int_eq(put_text(&to, 1, "", SV("\r\nx\r\n")), RC_TEMP);
 	asked.address = buf_sv(&back);
 	msg_init(&m, QUEUE_RETURN);
 	m.id = 1;

@@ -128,12 +128,22 @@ END_TEST
 
 START_TEST(queue_rules__a_failure_is_the_owners)
 {
+	struct mail_delivery d;
+	struct msg m;
+
 	ck_assert_int_eq(send_as(forward(1, "y@other.test"), TEXT), RC_OK);
 	auth_says(RC_DENIED, false);
 	mx_says(expect(mx, MX_JOB), true, 550, "550 5.1.1 no");
 	ck_assert(only()->rcpt[0].local);
 	ck_assert_str_eq(only()->rcpt[0].address, "anna");
 	ck_assert_uint_ne(only()->flags & SPOOL_REPORT, 0);
+	/* Their rules do not see it: they might send it away. */
+	await(keeper);
+	ck_assert_int_eq(line_recv_fd(keeper, &m), RC_OK);
+	ck_assert_uint_eq(m.type, DELIVER);
+	ck_assert_int_eq(mail_delivery_get(&m, &d), RC_OK);
+	ck_assert_uint_eq(d.written.n, 0);
+	mail_delivery_fini(&d);
 }
 END_TEST
 

@@ -1,0 +1,743 @@
+#include "account/junk.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "account/junk_place.h"
+#include "account/junk_words.h"
+#include "base/alloc.h"
+#include "base/clk.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "ipc/line.h"
+#include "ipc/msg_account.h"
+#include "ipc/msg_answer.h"
+#include "ipc/msg_junk.h"
+#include "ipc/proto.h"
+#include "junk/model.h"
+
+#define ASK_MS	   2000
+#define TEACH_MS   30000
+#define AT_ONCE	   20	 /* lessons before the loop goes on */
+#define EVENTS_MAX 10000 /* messages that wait to be taught */
+#define SAME_MOST  5	 /* of one size, that are compared */
+#define EXPIRE_MS  (6 * 60 * 60 * 1000)
+#define CHUNK	   256
+
+/* What a session has seen, as it is told. */
+struct seen {
+	enum event_kind {
+		EVENT_MOVED,
+		EVENT_APPENDED,
+		EVENT_MARKED
+	} kind;
+	uint32_t from;	/* mailbox id */
+	const char *to; /* a mailbox; NULL: `from` */
+	unsigned mark;
+};
+
+struct event {
+	enum event_kind kind;
+	uint32_t from; /* mailbox id */
+	char *to;      /* a mailbox; NULL: `from` */
+	struct rangeset uids;
+	uint32_t at; /* the next of them */
+	unsigned mark;
+	struct event *next;
+};
+
+struct account_junk {
+	struct ev_loop *loop;
+	struct account_junk_opts o;
+	struct peer *process;
+	bool on;
+	uint32_t threshold;
+	int64_t expire_ms, expired_at;
+	unsigned open; /* questions and lessons without an answer */
+	struct junk_features *features;
+
+	pthread_mutex_t mu;
+	struct event *event, **event_end; /* under mu */
+	bool posted;			  /* likewise */
+	bool freed;
+};
+
+/* ---- features ---- */
+
+static void
+put_features(const struct junk_features *f, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		unsigned char b[4] = {(unsigned char)(f->v[i] >> 24),
+		    (unsigned char)(f->v[i] >> 16),
+		    (unsigned char)(f->v[i] >> 8), (unsigned char)f->v[i]};
+
+		buf_add(out, b, 4);
+	}
+}
+
+static void
+take_features(struct account_junk *j, struct sv msg, struct sv verdict)
+{
+	struct junk_signal signal[JUNK_SIGNALS];
+	const struct junk_source src = {.msg = msg,
+	    .hostname = sv_str(j->o.hostname),
+	    .signal = signal,
+	    .n_signal = junk_signals_of(verdict, signal),
+	    .kinds = JUNK_ALL};
+
+	junk_features_take(&src, j->features);
+}
+
+/* The beginning of a stored message; false: it cannot be read. */
+static bool
+read_message(struct account_junk *j, const struct store_msg *m, struct buf *out)
+{
+	size_t n = m->size < JUNK_MESSAGE_MAX ? m->size : JUNK_MESSAGE_MAX;
+	char *p = buf_reserve(out, n);
+
+	if (p == NULL || store_read(j->o.store, m->body, 0, p, n) != RC_OK)
+		return false;
+	buf_added(out, n);
+	return true;
+}
+
+/* Of a stored message, with what was found out when it came. */
+static bool
+stored_features(struct account_junk *j, const struct store_msg *m)
+{
+	struct buf b, verdict;
+	bool done = false;
+
+	buf_init(&b, JUNK_MESSAGE_MAX);
+	buf_init(&verdict, STORE_VERDICT_MAX);
+	if (store_verdict(j->o.store, m->body, &verdict) != RC_OK)
+		buf_reset(&verdict);
+	if (read_message(j, m, &b) && store_parse_begin(j->o.store, m->body)) {
+		take_features(j, buf_sv(&b), buf_sv(&verdict));
+		store_parse_end(j->o.store, m->body);
+		done = true;
+	}
+	buf_fini(&verdict);
+	buf_fini(&b);
+	return done;
+}
+
+/* ---- deliveries ---- */
+
+struct judged {
+	struct account_junk *j;
+	struct msg m; /* DELIVER */
+};
+
+/* The delivery, with what was found out in front of it. */
+static void
+mark(struct msg *m, bool junk, uint8_t score, struct sv field)
+{
+	struct mail_delivery d;
+	struct msg marked;
+	struct buf front;
+
+	m->at = 0;
+	m->bad = false;
+	if (mail_delivery_get(m, &d) != RC_OK)
+		return;
+	buf_init(&front, MSG_MAX);
+	buf_addsv(&front, d.front);
+	buf_addsv(&front, field);
+	if (buf_ok(&front) && front.n < MSG_MAX / 2)
+		d.front = buf_sv(&front);
+	if (junk)
+		d.flags |= DELIVER_JUNK;
+	d.junk_score = score;
+	msg_init(&marked, m->type);
+	marked.id = m->id;
+	marked.deadline = m->deadline;
+	mail_delivery_put(&marked, &d);
+	msg_fini(m);
+	*m = marked;
+	buf_fini(&front);
+}
+
+static void
+on_told(int rc, struct msg *reply, void *arg)
+{
+	struct judged *g = arg;
+	struct account_junk *j = g->j;
+	struct junk_told told;
+	struct buf field;
+
+	j->open--;
+	if (rc == RC_OK && junk_told_get(reply, &told) == RC_OK) {
+		if (told.rc == RC_OK) {
+			uint32_t score = junk_score_of(&told);
+			bool junk = score >= j->threshold;
+
+			buf_init(&field, 1024);
+			junk_field(&told, junk, &field);
+			mark(&g->m, junk, (uint8_t)score, buf_sv(&field));
+			buf_fini(&field);
+		}
+		junk_told_fini(&told);
+	}
+	j->o.back(j->o.arg, &g->m);
+	msg_fini(&g->m);
+	free(g);
+}
+
+/* The message as it will be stored, or its beginning. */
+static bool
+read_delivery(const struct mail_delivery *d, struct buf *out)
+{
+	size_t n = d->size < JUNK_MESSAGE_MAX ? d->size : JUNK_MESSAGE_MAX;
+	struct stat st;
+	char *p;
+
+	buf_addsv(out, d->front);
+	p = buf_reserve(out, n);
+	if (p == NULL || fstat(d->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    io_pread_all(d->fd, p, n, 0) != RC_OK)
+		return false;
+	buf_added(out, n);
+	return true;
+}
+
+static bool
+is_to_be_judged(const struct account_junk *j, const struct mail_delivery *d)
+{
+	/* By way of the queue a verdict tells that it came from outside. */
+	return j->on && peer_up(j->process) && d->fd >= 0 &&
+	       (d->flags & (DELIVER_JUNK | DELIVER_OPAQUE)) == 0 &&
+	       ((d->flags & DELIVER_ALIEN) != 0 || d->verdict.n > 0);
+}
+
+bool
+account_junk_judge(struct account_junk *j, struct msg *m)
+{
+	struct mail_delivery d;
+	struct judged *g;
+	struct msg ask, copy;
+	struct buf b, features;
+	bool judged;
+
+	if (mail_delivery_get(m, &d) != RC_OK) {
+		m->at = 0;
+		m->bad = false;
+		return false;
+	}
+	buf_init(&b, JUNK_MESSAGE_MAX + MSG_MAX);
+	buf_init(&features, MSG_MAX);
+	judged = is_to_be_judged(j, &d) && read_delivery(&d, &b);
+	if (judged) {
+		take_features(j, buf_sv(&b), d.verdict);
+		put_features(j->features, &features);
+		msg_init(&ask, JUNK_ASK);
+		junk_ask_put(
+		    &ask, &(struct junk_ask){.features = buf_sv(&features)});
+	}
+	/* Its descriptor was taken out: it is put together again. */
+	msg_init(&copy, m->type);
+	copy.id = m->id;
+	copy.deadline = m->deadline;
+	mail_delivery_put(&copy, &d);
+	msg_fini(m);
+	*m = copy;
+	if (judged) {
+		g = xcalloc(1, sizeof *g);
+		g->j = j;
+		g->m = *m;
+		msg_init(m, 0);
+		j->open++;
+		peer_ask(j->process, &ask, ASK_MS, on_told, g);
+	}
+	buf_fini(&features);
+	buf_fini(&b);
+	return judged;
+}
+
+/* ---- lessons ---- */
+
+static void
+on_taught(int rc, struct msg *reply, void *arg)
+{
+	struct account_junk *j = arg;
+
+	(void)reply;
+	j->open--;
+	if (rc != RC_OK)
+		mlog(LOG_WARN, "junk.unlearned",
+		    "account=%s rc=%s text=\"what was moved into or out of "
+		    "Junk could not be learned\"",
+		    j->o.name, rc_name(rc));
+}
+
+static void
+teach(struct account_junk *j, const struct store_msg *m,
+    enum junk_teaching teaching)
+{
+	struct buf features;
+	struct msg ask;
+
+	if (!stored_features(j, m))
+		return;
+	buf_init(&features, MSG_MAX);
+	put_features(j->features, &features);
+	msg_init(&ask, JUNK_TEACH);
+	junk_teach_put(&ask, &(struct junk_teach){.teaching = (uint8_t)teaching,
+				 .features = buf_sv(&features)});
+	j->open++;
+	peer_ask_later(j->process, &ask, TEACH_MS, on_taught, j);
+	buf_fini(&features);
+}
+
+/* ---- events ---- */
+
+/* What was done to a message, as a lesson; JUNK_TEACHINGS: none. */
+static enum junk_teaching
+lesson_of(const struct event *e, const struct store_mailbox_list *all,
+    const struct store_mailbox *to)
+{
+	const struct store_mailbox *from = junk_mailbox_by_id(all, e->from);
+	unsigned there = junk_place(all, to);
+	unsigned before = from != NULL ? junk_place(all, from) : 0;
+
+	if (((there | before) & PLACE_RESTORE) != 0)
+		return JUNK_TEACHINGS;
+	switch (e->kind) {
+	case EVENT_MOVED:
+		if ((there & PLACE_JUNK) != 0)
+			return (before & PLACE_JUNK) != 0 ? JUNK_TEACHINGS
+							  : JUNK_TEACH_JUNK;
+		if ((before & PLACE_JUNK) != 0 && there == 0)
+			return JUNK_TEACH_WANTED;
+		/* Sent mail that was in Junk by mistake. */
+		if ((before & PLACE_JUNK) != 0 && (there & PLACE_TRASH) == 0 &&
+		    (to->use & STORE_USE_DRAFTS) == 0)
+			return JUNK_TEACH_WANTED;
+		return JUNK_TEACHINGS;
+	case EVENT_APPENDED:
+		return (there & PLACE_JUNK) != 0 ? JUNK_TEACH_JUNK
+						 : JUNK_TEACHINGS;
+	case EVENT_MARKED:
+		if (e->mark == ACCOUNT_MARK_JUNK)
+			return JUNK_TEACH_JUNK;
+		if (e->mark == ACCOUNT_MARK_WANTED)
+			return JUNK_TEACH_WANTED;
+		return there == 0 ? JUNK_TEACH_HINT : JUNK_TEACHINGS;
+	}
+	return JUNK_TEACHINGS;
+}
+
+static bool
+find_message(struct view *v, uint32_t uid, struct store_msg *out)
+{
+	uint32_t seqno = view_seqno(v, uid);
+	uint64_t need = 0;
+
+	return seqno > 0 && view_msgs(v, seqno, 1, out, &need) == 1;
+}
+
+/* Do both have the same bytes, as far as one looks? */
+static bool
+is_same(struct account_junk *j, const struct store_msg *a,
+    const struct store_msg *b)
+{
+	struct buf x, y;
+	bool same;
+
+	buf_init(&x, JUNK_MESSAGE_MAX);
+	buf_init(&y, JUNK_MESSAGE_MAX);
+	same = read_message(j, a, &x) && read_message(j, b, &y) &&
+	       sv_eq(buf_sv(&x), buf_sv(&y));
+	buf_fini(&y);
+	buf_fini(&x);
+	return same;
+}
+
+/* A mail program that moves by APPEND and EXPUNGE: is it in Junk, too? */
+static bool
+is_in_junk(struct account_junk *j, const struct store_mailbox_list *all,
+    const struct store_msg *m)
+{
+	const struct store_mailbox *junk = junk_mailbox(all);
+	struct store_msg some[CHUNK];
+	uint64_t need = 0;
+	uint32_t at = 1, n, i, compared = 0;
+	bool found = false;
+	struct view *v;
+
+	if (junk == NULL || view_open(j->o.store, junk->name, true, NULL, NULL,
+				&v, &need) != RC_OK)
+		return false;
+	while (!found && (n = view_msgs(v, at, CHUNK, some, &need)) > 0) {
+		for (i = 0; i < n && !found && compared < SAME_MOST; i++)
+			if (some[i].size == m->size) {
+				compared++;
+				found = is_same(j, &some[i], m);
+			}
+		at += n;
+	}
+	view_close(&v);
+	return found;
+}
+
+static void
+take_lesson(struct account_junk *j, const struct event *e,
+    const struct store_mailbox_list *all, const struct store_mailbox *to,
+    const struct store_msg *m)
+{
+	enum junk_teaching t = lesson_of(e, all, to);
+
+	if (e->kind == EVENT_APPENDED && t == JUNK_TEACHINGS &&
+	    junk_place(all, to) == 0 && is_in_junk(j, all, m))
+		t = JUNK_TEACH_WANTED;
+	if (t != JUNK_TEACHINGS)
+		teach(j, m, t);
+}
+
+/* A few of its messages; true: there are more. */
+static bool
+do_event(struct account_junk *j, struct event *e)
+{
+	struct store_mailbox_list all;
+	const struct store_mailbox *to;
+	struct store_msg m;
+	uint64_t need = 0;
+	struct view *v = NULL;
+	uint32_t uid = 0;
+	unsigned i;
+
+	store_mailbox_list(j->o.store, &all, &need);
+	to = e->to != NULL ? junk_mailbox_by_name(&all, e->to)
+			   : junk_mailbox_by_id(&all, e->from);
+	if (to == NULL || view_open(j->o.store, to->name, true, NULL, NULL, &v,
+			      &need) != RC_OK) {
+		store_mailbox_list_fini(&all);
+		return false;
+	}
+	for (i = 0; i < AT_ONCE && rangeset_next(&e->uids, e->at, &uid); i++) {
+		if (find_message(v, uid, &m))
+			take_lesson(j, e, &all, to, &m);
+		e->at = uid + 1;
+	}
+	view_close(&v);
+	store_mailbox_list_fini(&all);
+	return i == AT_ONCE;
+}
+
+static void
+free_event(struct event *e)
+{
+	rangeset_fini(&e->uids);
+	free(e->to);
+	free(e);
+}
+
+static struct event *
+first_event(struct account_junk *j)
+{
+	struct event *e;
+
+	pthread_mutex_lock(&j->mu);
+	e = j->event;
+	if (e == NULL)
+		j->posted = false;
+	pthread_mutex_unlock(&j->mu);
+	return e;
+}
+
+static void
+on_events(void *arg)
+{
+	struct account_junk *j = arg;
+	struct event *e;
+
+	if (j->freed) {
+		pthread_mutex_destroy(&j->mu);
+		free(j);
+		return;
+	}
+	e = first_event(j);
+	if (e == NULL)
+		return;
+	if (!do_event(j, e)) {
+		pthread_mutex_lock(&j->mu);
+		j->event = e->next;
+		if (j->event == NULL)
+			j->event_end = &j->event;
+		pthread_mutex_unlock(&j->mu);
+		free_event(e);
+	}
+	ev_post(j->loop, on_events, j);
+}
+
+static void
+add_event(struct account_junk *j, const struct seen *what,
+    const struct rangeset *uids)
+{
+	struct event *e;
+
+	if (!j->on || uids->n == 0)
+		return;
+	e = xcalloc(1, sizeof *e);
+	e->kind = what->kind;
+	e->from = what->from;
+	e->mark = what->mark;
+	e->to = what->to != NULL ? xstrdup(what->to) : NULL;
+	rangeset_copy(&e->uids, uids);
+	pthread_mutex_lock(&j->mu);
+	*j->event_end = e;
+	j->event_end = &e->next;
+	if (!j->posted)
+		ev_post(j->loop, on_events, j);
+	j->posted = true;
+	pthread_mutex_unlock(&j->mu);
+}
+
+void
+account_junk_moved(
+    void *j, uint32_t from_id, const char *to, const struct rangeset *uids)
+{
+	const struct seen e = {.kind = EVENT_MOVED, .from = from_id, .to = to};
+
+	add_event(j, &e, uids);
+}
+
+void
+account_junk_appended(void *j, const char *to, const struct rangeset *uids)
+{
+	const struct seen e = {.kind = EVENT_APPENDED, .to = to};
+
+	add_event(j, &e, uids);
+}
+
+void
+account_junk_marked(
+    void *j, uint32_t mailbox_id, const struct rangeset *uids, unsigned mark)
+{
+	const struct seen e = {
+	    .kind = EVENT_MARKED, .from = mailbox_id, .mark = mark};
+
+	add_event(j, &e, uids);
+}
+
+/* ---- explaining ---- */
+
+struct explained {
+	struct account_junk *j;
+	uint32_t id;
+	struct junk_explain ask;
+	struct msg m;
+	struct buf msg, verdict;
+};
+
+static void
+end_explained(struct explained *x, int rc, const char *text)
+{
+	struct msg reply;
+
+	msg_answer_make(&reply, x->id, rc, text);
+	if (peer_tell(x->j->o.keeper, &reply) != RC_OK)
+		mlog(LOG_DEBUG, "account.reply.lost", "type=JUNK_EXPLAIN");
+	junk_explain_fini(&x->ask);
+	msg_fini(&x->m);
+	buf_fini(&x->verdict);
+	buf_fini(&x->msg);
+	free(x);
+}
+
+static void
+on_explained(int rc, struct msg *reply, void *arg)
+{
+	struct explained *x = arg;
+	struct account_junk *j = x->j;
+	struct junk_signal signal[JUNK_SIGNALS];
+	struct junk_told told;
+	struct buf out;
+
+	j->open--;
+	if (rc != RC_OK || junk_told_get(reply, &told) != RC_OK) {
+		end_explained(x, RC_TEMP, "the junk process does not answer");
+		return;
+	}
+	if (told.rc != RC_OK) {
+		junk_told_fini(&told);
+		end_explained(x, RC_TEMP, "what was learned cannot be read");
+		return;
+	}
+	buf_init(&out, 1 << 16);
+	junk_sentences(
+	    &(struct junk_source){.msg = buf_sv(&x->msg),
+		.hostname = sv_str(j->o.hostname),
+		.signal = signal,
+		.n_signal = junk_signals_of(buf_sv(&x->verdict), signal),
+		.kinds = JUNK_ALL},
+	    &told, &out);
+	rc = io_write_all(x->ask.fd, out.p, out.n);
+	buf_fini(&out);
+	junk_told_fini(&told);
+	end_explained(x, rc, "");
+}
+
+static int
+find_explained(struct account_junk *j, struct explained *x)
+{
+	char *name = sv_dup(x->ask.mailbox);
+	struct store_msg m;
+	uint64_t need = 0;
+	struct view *v = NULL;
+	int r = view_open(j->o.store, name, true, NULL, NULL, &v, &need);
+
+	free(name);
+	if (r != RC_OK)
+		return r;
+	if (!find_message(v, x->ask.uid, &m) || !read_message(j, &m, &x->msg))
+		r = RC_NOTFOUND;
+	else if (store_verdict(j->o.store, m.body, &x->verdict) != RC_OK)
+		buf_reset(&x->verdict);
+	view_close(&v);
+	return r;
+}
+
+void
+account_junk_explain(struct account_junk *j, struct msg *m)
+{
+	struct explained *x = xcalloc(1, sizeof *x);
+	struct buf features;
+	struct msg ask;
+
+	x->j = j;
+	x->id = m->id;
+	x->m = *m;
+	x->ask.fd = -1;
+	msg_init(m, 0);
+	buf_init(&x->msg, JUNK_MESSAGE_MAX);
+	buf_init(&x->verdict, STORE_VERDICT_MAX);
+	if (junk_explain_get(&x->m, &x->ask) != RC_OK || x->ask.fd < 0 ||
+	    !sv_eq(x->ask.account, sv_str(j->o.name))) {
+		end_explained(x, RC_DENIED, "not this account");
+		return;
+	}
+	if (find_explained(j, x) != RC_OK) {
+		end_explained(x, RC_NOTFOUND, "there is no such message");
+		return;
+	}
+	take_features(j, buf_sv(&x->msg), buf_sv(&x->verdict));
+	buf_init(&features, MSG_MAX);
+	put_features(j->features, &features);
+	msg_init(&ask, JUNK_ASK);
+	junk_ask_put(&ask, &(struct junk_ask){.features = buf_sv(&features)});
+	buf_fini(&features);
+	j->open++;
+	peer_ask_later(j->process, &ask, ASK_MS, on_explained, x);
+}
+
+/* ---- old junk ---- */
+
+static void
+pick_old(struct account_junk *j, struct view *v, struct rangeset *out)
+{
+	const int64_t before = (clk_now() - j->expire_ms) / 1000;
+	struct store_msg some[CHUNK];
+	uint64_t need = 0;
+	uint32_t at = 1, n, i;
+
+	while ((n = view_msgs(v, at, CHUNK, some, &need)) > 0) {
+		for (i = 0; i < n; i++)
+			if (some[i].save_date < before &&
+			    (some[i].system & STORE_FLAGGED) == 0)
+				rangeset_add(out, some[i].uid, some[i].uid);
+		at += n;
+	}
+}
+
+void
+account_junk_expire(struct account_junk *j, uint64_t *need)
+{
+	struct store_mailbox_list all;
+	const struct store_mailbox *junk;
+	struct rangeset old = RANGESET_EMPTY;
+	struct err err = {.text = ""};
+	struct view *v;
+
+	if (j->expire_ms == 0 ||
+	    (j->expired_at != 0 && clk_mono() - j->expired_at < EXPIRE_MS))
+		return;
+	j->expired_at = clk_mono();
+	store_mailbox_list(j->o.store, &all, need);
+	junk = junk_mailbox(&all);
+	if (junk != NULL && view_open(j->o.store, junk->name, false, NULL, NULL,
+				&v, need) == RC_OK) {
+		pick_old(j, v, &old);
+		if (old.n > 0 && view_remove(v, &old, need, &err) == RC_OK)
+			mlog(LOG_INFO, "junk.expired",
+			    "account=%s messages=%llu", j->o.name,
+			    (unsigned long long)rangeset_count(&old));
+		view_close(&v);
+	}
+	rangeset_fini(&old);
+	store_mailbox_list_fini(&all);
+}
+
+/* ---- life ---- */
+
+bool
+account_junk_busy(const struct account_junk *j)
+{
+	return j->open > 0 || j->posted;
+}
+
+void
+account_junk_set_conf(struct account_junk *j, const struct conf *conf)
+{
+	j->on = conf->junk.on;
+	j->threshold = conf->junk.threshold;
+	j->expire_ms = conf->junk.on ? conf->junk.expire_ms : 0;
+}
+
+void
+account_junk_connect(struct account_junk *j, int fd)
+{
+	peer_connect(j->process, fd);
+}
+
+struct account_junk *
+account_junk_new(struct ev_loop *loop, const struct account_junk_opts *o)
+{
+	struct account_junk *j = xcalloc(1, sizeof *j);
+
+	j->loop = loop;
+	j->o = *o;
+	j->features = xmalloc(sizeof *j->features);
+	j->process = peer_new(loop, "junk", NULL, NULL, j);
+	j->event_end = &j->event;
+	pthread_mutex_init(&j->mu, NULL);
+	return j;
+}
+
+void
+account_junk_free(struct account_junk **jp)
+{
+	struct account_junk *j = *jp;
+	struct event *e;
+
+	if (j == NULL)
+		return;
+	*jp = NULL;
+	while ((e = j->event) != NULL) {
+		j->event = e->next;
+		free_event(e);
+	}
+	free(j->features);
+	j->freed = true;
+	if (j->posted)
+		return; /* on_events frees it, or the process ends */
+	pthread_mutex_destroy(&j->mu);
+	free(j);
+}

@@ -1,0 +1,69 @@
+#include "account/junk_place.h"
+
+#include <string.h>
+
+static unsigned
+place_of_use(unsigned use)
+{
+	return ((use & STORE_USE_JUNK) != 0 ? PLACE_JUNK : 0) |
+	       ((use & STORE_USE_TRASH) != 0 ? PLACE_TRASH : 0) |
+	       ((use & (STORE_USE_DRAFTS | STORE_USE_SENT)) != 0 ? PLACE_OWN
+								 : 0);
+}
+
+static bool
+is_below(struct sv name, struct sv above)
+{
+	return name.n > above.n && name.p[above.n] == '/' &&
+	       sv_starts(name, above);
+}
+
+unsigned
+junk_place(const struct store_mailbox_list *all, const struct store_mailbox *m)
+{
+	unsigned p = m->in_restore ? PLACE_RESTORE : 0;
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if (all->m[i].id == m->id ||
+		    is_below(sv_str(m->name), sv_str(all->m[i].name)))
+			p |= place_of_use(all->m[i].use);
+	return p;
+}
+
+const struct store_mailbox *
+junk_mailbox_by_id(const struct store_mailbox_list *all, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if (all->m[i].exists && all->m[i].id == id)
+			return &all->m[i];
+	return NULL;
+}
+
+const struct store_mailbox *
+junk_mailbox_by_name(const struct store_mailbox_list *all, const char *name)
+{
+	bool inbox = sv_ieq(sv_str(name), SV("INBOX"));
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if (all->m[i].exists &&
+		    (strcmp(all->m[i].name, name) == 0 ||
+			(inbox && sv_ieq(sv_str(all->m[i].name), SV("INBOX")))))
+			return &all->m[i];
+	return NULL;
+}
+
+const struct store_mailbox *
+junk_mailbox(const struct store_mailbox_list *all)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if (all->m[i].exists && (all->m[i].use & STORE_USE_JUNK) != 0 &&
+		    !all->m[i].in_restore)
+			return &all->m[i];
+	return NULL;
+}

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Junk: what is delivered is judged; what a person moves into and out of Junk teaches;
+each content counts once, moving back undoes; what rules, imports and deletions do teaches nothing."""
+import os
+import re
+import signal
+
+from house import House, finish, verdict, wait_until
+
+SPAM = ("Dear winner, claim your lottery prize of millions today. Send your bank account "
+        "number %d to the agent and the transfer is guaranteed.")
+HAM = "Hi Anna, shall we meet for lunch on Friday %d? The garden needs water and Ben brings the bread."
+
+
+def field(h, box, subject):
+    """The field X-Hearthmail-Junk of the message with this subject, and how many there are."""
+    with h.imap() as c:
+        c.select(box, readonly=True)
+        _, found = c.search(None, "SUBJECT", f'"{subject}"')
+        uid = found[0].split()
+        if not uid:
+            return None, 0
+        _, data = c.fetch(uid[-1], "(BODY.PEEK[HEADER])")
+        fields = re.findall(r"(?im)^x-hearthmail-junk: (.*?)\r$", data[0][1].decode())
+        return (fields[0] if fields else None), len(fields)
+
+
+def score(h, box, subject):
+    f, _ = field(h, box, subject)
+    m = re.search(r"score=(\d+)", f or "")
+    return int(m.group(1)) if m else None
+
+
+def taught(h):
+    return len(re.findall(r" junk.taught ", h.log()))
+
+
+def move(h, source, subject, to, how="MOVE"):
+    with h.imap() as c:
+        c.select(source)
+        _, found = c.search(None, "SUBJECT", f'"{subject}"')
+        n = found[0].split()[-1].decode()
+        if how == "MOVE":
+            c._simple_command("MOVE", n, to)
+        else:
+            c.copy(n, to)
+            c.store(n, "+FLAGS", "\\Deleted")
+            c.expunge()
+
+
+def learned(h, before, n=1):
+    return wait_until(lambda: taught(h) >= before + n)
+
+
+def delivered(h, subject, body, sender="x@example.test"):
+    h.deliver("anna", body=body, subject=subject, sender=sender)
+    boxes = ("INBOX", "Junk")
+    return wait_until(lambda: next((b for b in boxes if field(h, b, subject)[1]), None))
+
+
+def test_learning(h):
+    box = delivered(h, "prize 1", SPAM % 1)
+    verdict(box == "INBOX", "nothing-is-known: it is delivered", box)
+    n = taught(h)
+    move(h, "INBOX", "prize 1", "Junk")
+    verdict(learned(h, n), "a-move-into-junk-teaches", h.log()[-500:])
+    box = delivered(h, "prize 2", SPAM % 1)
+    verdict(box == "Junk", "a-copy-goes-into-junk", (box, field(h, box or "INBOX", "prize 2")))
+    f, count = field(h, box, "prize 2")
+    verdict(f and f.startswith("yes score=") and "reasons=" in f and count == 1, "one-field-says-so", f)
+    verdict(delivered(h, "lunch 1", HAM % 1) == "INBOX", "other-mail-does-not")
+
+
+def test_once_and_back(h):
+    with h.imap() as c:
+        c.select("Junk")
+        _, found = c.search(None, "SUBJECT", '"prize 1"')
+        n = taught(h)
+        c.store(found[0].split()[0], "+FLAGS", "($Junk)")
+    learned(h, n)
+    verdict("known=1" in [l for l in h.log().splitlines() if " junk.taught " in l][-1],
+            "the-same-lesson-counts-once", h.log()[-300:])
+    n = taught(h)
+    move(h, "Junk", "prize 1", "INBOX", how="COPY")
+    verdict(learned(h, n), "copy-and-expunge-teaches-too")
+    box = delivered(h, "prize 3", SPAM % 1)
+    verdict(box == "INBOX", "moving-back-undoes-it", (box, field(h, box or "INBOX", "prize 3")))
+
+
+def test_deletion(h):
+    n = taught(h)
+    move(h, "Junk", "prize 2", "Trash")
+    delivered(h, "lunch 2", HAM % 2)
+    verdict(taught(h) == n, "junk-to-trash-teaches-nothing")
+
+
+def test_append(h):
+    message = b"From: a@example.test\r\nSubject: pills\r\n\r\nCheap pills, cheap watches, order today.\r\n"
+    n = taught(h)
+    with h.imap() as c:
+        c.append("Junk", None, None, message)
+    verdict(learned(h, n), "an-append-to-junk-teaches")
+    n = taught(h)
+    with h.imap() as c:
+        c.append("INBOX", None, None, message)
+    verdict(learned(h, n) and " as=wanted" in h.log().splitlines()[-1] or
+            wait_until(lambda: re.search(r"junk.taught .*as=wanted", h.log()[-2000:])),
+            "the-same-message-appended-elsewhere-is-wanted")
+
+
+def test_forged(h):
+    with h.smtp() as s:
+        s.sendmail("x@example.test", ["anna@home.test"],
+                   "From: x@example.test\r\nSubject: forged\r\nX-Hearthmail-Junk: no score=1 reasons=none\r\n"
+                   "\r\nforged\r\n")
+    wait_until(lambda: field(h, "INBOX", "forged")[1])
+    f, count = field(h, "INBOX", "forged")
+    verdict(count == 1 and f != "no score=1 reasons=none", "a-forged-field-is-removed", (f, count))
+
+
+def test_restart(h):
+    n = taught(h)
+    delivered(h, "prize 5", SPAM % 5)
+    move(h, "INBOX", "prize 5", "Junk")
+    learned(h, n)
+    h.kill("junk", signal.SIGKILL)
+    wait_until(lambda: h.pids("junk"))
+    verdict(wait_until(lambda: delivered(h, "prize 6", SPAM % 5) == "Junk"),
+            "a-killed-process-has-lost-nothing", h.log()[-800:])
+
+
+def test_stopped(h):
+    h.kill("junk", signal.SIGSTOP)
+    h.deliver("anna", body=HAM % 9, subject="nobody answers")
+    with h.imap() as c:
+        def there():
+            c.select("INBOX", readonly=True)
+            return c.search(None, "SUBJECT", '"nobody answers"')[1][0].split()
+        verdict(wait_until(there), "without-an-answer-there-is-no-opinion")
+    verdict(field(h, "INBOX", "nobody answers")[1] == 0, "and-no-field")
+    for pid in h.pids("junk"):
+        h.kill("junk", signal.SIGCONT)
+
+
+def test_command(h):
+    folder = os.path.join(h.dir, "spam")
+    os.mkdir(folder)
+    for i in range(12):
+        with open(os.path.join(folder, f"{i}.eml"), "w") as f:
+            f.write(f"From: shop{i}@example.test\r\nSubject: watches {i}\r\n\r\nReplica watches, "
+                    f"order number {i} now, best price, free shipping\r\n")
+    r = h.command("junk", "teach", "anna", "--spam", folder)
+    verdict(r.returncode == 0 and "12 messages read as junk" in r.stdout, "teach-reads-a-folder", r)
+    r = h.command("junk", "stats", "anna")
+    m = re.search(r"anna\s+junk\s+(\d+)\s+wanted\s+(\d+)\s+last lesson 20\d\d-", r.stdout)
+    verdict(m and int(m.group(1)) >= 12, "stats-count", r)
+    with h.imap() as c:
+        c.select("INBOX", readonly=True)
+        uid = c.uid("SEARCH", "SUBJECT", '"lunch 1"')[1][0].split()[0].decode()
+    r = h.command("junk", "explain", "anna", uid)
+    verdict(r.returncode == 0 and r.stdout.startswith("wanted: score ") and "what counted most" in r.stdout,
+            "explain-names-what-counted", r)
+    r = h.command("junk", "explain", "anna", "99999")
+    verdict(r.returncode == 1 and "no such message" in r.stderr, "explain-of-no-message", r)
+    r = h.command("junk", "teach", "nobody", "--spam", folder)
+    verdict(r.returncode == 1 and "no account" in r.stderr, "teach-of-no-account", r)
+    r = h.command("junk", "teach", "anna")
+    verdict(r.returncode == 2, "teach-of-nothing", r)
+    r = h.command("junk", "forget", "anna")
+    r2 = h.command("junk", "stats", "anna")
+    verdict(r.returncode == 0 and re.search(r"anna\s+junk\s+0\s+wanted\s+0", r2.stdout), "forget-forgets", r2)
+
+
+def main():
+    with House() as h:
+        test_learning(h)
+        test_once_and_back(h)
+        test_deletion(h)
+        test_append(h)
+        test_forged(h)
+        test_restart(h)
+        test_stopped(h)
+        test_command(h)
+    with House(extra="junk: off\n") as h:
+        h.deliver("anna", body=SPAM % 1, subject="off")
+        wait_until(lambda: h.count("anna") == 1)
+        verdict(field(h, "INBOX", "off")[1] == 0, "junk-off-judges-nothing")
+    finish()
+
+
+main()

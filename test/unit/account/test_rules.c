@@ -1,0 +1,358 @@
+/* The owner's rules: what is decided becomes one commit. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/outgoing.h"
+#include "account/rules.h"
+#include "test/unit/store/fixture.h"
+#include "test/unit/unit.h"
+
+static struct store *store;
+static struct conf *conf;
+static struct rules *rules;
+static uint8_t serial;
+
+static void
+setup(void)
+{
+	struct conf_errors e = {0};
+
+	fixture_make();
+	store = fixture_open();
+	ck_assert_int_eq(
+	    conf_parse(SV("hostname: mail.example.org\n"
+			  "domains: [example.org]\n"
+			  "accounts: { anna: { addresses: [anna@example.org, "
+			  "a@example.org] }, ben: {} }\n"
+			  "aliases: { info@example.org: [anna] }\n"
+			  "catch_all: { example.org: anna }\n"),
+		"f", &conf, &e),
+	    RC_OK);
+	rules = rules_new(store);
+	rules_set_conf(rules, conf, "anna");
+	serial = 0;
+}
+
+static void
+teardown(void)
+{
+	rules_free(&rules);
+	conf_free(&conf);
+	store_close(&store);
+	fixture_remove();
+}
+
+static void
+use(const char *script)
+{
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+
+	ck_assert_int_eq(store_script_put(store, STORE_SCRIPT_PERSON,
+			     SV("main"), sv_str(script), &need, &err),
+	    RC_OK);
+	ck_assert_int_eq(
+	    store_script_activate(store, SV("main"), &need, &err), RC_OK);
+	ck_assert(rules_present(rules));
+}
+
+struct mail {
+	const char *text;
+	const char *sender, *written;
+	bool junk;
+};
+
+static int
+deliver(const struct mail *m, const uint8_t id[16], struct rules_outcome *out)
+{
+	struct store_body *b = store_body_new(store);
+	struct rules_message rm = {.id = id,
+	    .sender = sv_str(m->sender),
+	    .written = sv_str(m->written),
+	    .junk = m->junk};
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+	int r;
+
+	ck_assert_int_eq(store_body_add(b, m->text, strlen(m->text)), RC_OK);
+	ck_assert_int_eq(store_body_bytes(b, &rm.bytes), RC_OK);
+	r = rules_deliver(rules, &rm, &b, out, &need, &err);
+	ck_assert_ptr_null(b);
+	if (r == RC_OK)
+		ck_assert_int_eq(store_flush(store, need), RC_OK);
+	return r;
+}
+
+/* "INBOX:1 Junk:1 >x@example.test(kept) remark;" */
+static const char *
+outcome(const struct mail *m)
+{
+	static char text[4096];
+	uint8_t id[16] = {++serial};
+	struct rules_outcome o;
+	struct store_outgoings l;
+	uint64_t need = 0;
+	struct buf b;
+
+	buf_init(&b, sizeof text - 1);
+	ck_assert_int_eq(deliver(m, id, &o), RC_OK);
+	for (size_t i = 0; i < o.nstored; i++)
+		buf_addf(&b, "%s:%u ", o.stored[i].folder, o.stored[i].uid);
+	store_outgoing_list(store, &l, &need);
+	for (size_t i = 0; i < l.n; i++) {
+		struct outgoing_envelope e;
+		struct err err;
+
+		ck_assert_int_eq(
+		    outgoing_envelope_get(
+			sv_of(l.o[i].envelope, l.o[i].nenvelope), &e),
+		    RC_OK);
+		buf_addf(&b, "<%.*s>%.*s(%s%s) ", SV_ARG(e.sender),
+		    SV_ARG(e.to),
+		    e.kind == ACCOUNT_MAIL_FORWARD ? "forward" : "letter",
+		    e.kept ? ",kept" : "");
+		ck_assert_int_eq(
+		    store_outgoing_end(store, l.o[i].id, NULL, &need, &err),
+		    RC_OK);
+	}
+	store_outgoings_fini(&l);
+	rules_outcome_fini(&o);
+	memcpy(text, b.n > 0 ? b.p : "", b.n + (b.n > 0));
+	text[b.n] = '\0';
+	buf_fini(&b);
+	return text;
+}
+
+#define HEAD   "Return-Path: <x@far.test>\r\n"
+#define FIELDS "From: x@far.test\r\nTo: anna@example.org\r\nSubject: s\r\n"
+#define TEXT   HEAD FIELDS "\r\nhello\r\n"
+
+START_TEST(rules__what_becomes_of_a_message)
+{
+	static const struct {
+		const char *script;
+		struct mail m;
+		const char *want;
+	} row[] = {
+	    {"keep;", {TEXT, "x@far.test", "anna@example.org", false},
+		"INBOX:1 "},
+	    {"keep;", {TEXT, "x@far.test", "anna@example.org", true},
+		"Junk:1 "},
+	    {"# nothing", {TEXT, "x@far.test", "anna@example.org", true},
+		"Junk:1 "},
+	    {"discard;", {TEXT, "x@far.test", "anna@example.org", false}, ""},
+	    {"redirect \"y@far.test\";",
+		{TEXT, "x@far.test", "anna@example.org", false},
+		"<x@far.test>y@far.test(forward) "},
+	    {"redirect \"y@far.test\"; keep;",
+		{TEXT, "x@far.test", "anna@example.org", false},
+		"INBOX:1 <x@far.test>y@far.test(forward,kept) "},
+	    /* A bounce stays one. */
+	    {"redirect \"y@far.test\";", {TEXT, "", "anna@example.org", false},
+		"<>y@far.test(forward) "},
+	    /* Junk is not passed on. */
+	    {"redirect \"y@far.test\";",
+		{TEXT, "x@far.test", "anna@example.org", true}, "Junk:1 "},
+	    /* What goes round. */
+	    {"redirect \"ANNA@example.org\";",
+		{TEXT, "x@far.test", "anna@example.org", false}, "INBOX:1 "},
+	    {"redirect \"info@example.org\";",
+		{TEXT, "x@far.test", "anna@example.org", false}, "INBOX:1 "},
+	    {"redirect \"y@far.test\";",
+		{HEAD "X-Sieve-Redirected-From: a@example.org\r\n" FIELDS
+		      "\r\nx",
+		    "x@far.test", "anna@example.org", false},
+		"INBOX:1 "},
+	    /* Somebody else's mark. */
+	    {"redirect \"y@far.test\";",
+		{HEAD "X-Sieve-Redirected-From: ben@example.org\r\n" FIELDS
+		      "\r\nx",
+		    "x@far.test", "anna@example.org", false},
+		"<x@far.test>y@far.test(forward) "},
+	    {"require \"vacation\"; vacation \"away\";",
+		{TEXT, "x@far.test", "anna@example.org", false},
+		"INBOX:1 <>x@far.test(letter,kept) "},
+	    {"require \"vacation\"; vacation \"away\";",
+		{TEXT, "x@far.test", "anna@example.org", true}, "Junk:1 "},
+	    {"require \"vacation\"; vacation \"away\";",
+		{TEXT, "", "anna@example.org", false}, "INBOX:1 "},
+	    /* Written to nobody here, as far as its header says. */
+	    {"require \"vacation\"; vacation \"away\";",
+		{HEAD "From: x@far.test\r\nTo: list@far.test\r\n\r\nx",
+		    "x@far.test", "anna@example.org", false},
+		"INBOX:1 "},
+	    /* An alias is an own address, what only the catch-all brings is
+	     * not. */
+	    {"require \"vacation\"; vacation \"away\";",
+		{HEAD "From: x@far.test\r\nTo: Info@Example.Org\r\n\r\nx",
+		    "x@far.test", "info@example.org", false},
+		"INBOX:1 <>x@far.test(letter,kept) "},
+	    {"require \"vacation\"; vacation \"away\";",
+		{HEAD "From: x@far.test\r\nTo: guess@example.org\r\n\r\nx",
+		    "x@far.test", "guess@example.org", false},
+		"INBOX:1 "},
+	    /* A folder that is named is meant, junk or not. */
+	    {"require \"fileinto\"; fileinto \"Archive\";",
+		{TEXT, "x@far.test", "anna@example.org", true}, "Archive:1 "},
+	    {"require \"fileinto\"; fileinto \"inbox\";",
+		{TEXT, "x@far.test", "anna@example.org", false}, "INBOX:1 "},
+	    {"require [\"fileinto\", \"mailbox\"]; "
+	     "fileinto :create \"Inbox/Post/\";",
+		{TEXT, "x@far.test", "anna@example.org", false},
+		"INBOX/Post:1 "},
+	    {"require [\"fileinto\", \"copy\"]; fileinto :copy \"Archive\";",
+		{TEXT, "x@far.test", "anna@example.org", false},
+		"Archive:1 INBOX:1 "},
+	    {"require \"spamtestplus\"; require \"relational\"; "
+	     "require \"comparator-i;ascii-numeric\"; require \"fileinto\";"
+	     "if spamtest :percent :value \"ge\" :comparator "
+	     "\"i;ascii-numeric\" \"50\" { fileinto \"Trash\"; }",
+		{TEXT, "x@far.test", "anna@example.org", true}, "Trash:1 "},
+	};
+
+	use(row[_i].script);
+	ck_assert_msg(strcmp(outcome(&row[_i].m), row[_i].want) == 0,
+	    "%d: %s: \"%s\"", _i, row[_i].script, outcome(&row[_i].m));
+}
+END_TEST
+
+/* What leaves has neither Return-Path nor our results, and names who has sent
+ * it on; the results go beside it. */
+START_TEST(rules__redirect_without_what_is_for_here)
+{
+	const struct mail m = {HEAD
+	    "Authentication-Results: mail.example.org; spf=pass\r\n"
+	    "Authentication-Results: far.test; spf=fail\r\n" FIELDS
+	    "\r\nhello\r\n",
+	    "x@far.test", "info@example.org", false};
+	static const char want[] =
+	    "X-Sieve-Redirected-From: anna@example.org\r\n"
+	    "Authentication-Results: far.test; spf=fail\r\n" FIELDS
+	    "\r\nhello\r\n";
+	const uint8_t id[16] = {1};
+	struct outgoing_envelope e;
+	struct rules_outcome o;
+	struct store_outgoings l;
+	uint64_t need = 0;
+	char bytes[sizeof want];
+
+	use("redirect \"y@far.test\";");
+	for (int again = 0; again < 2; again++) {
+		ck_assert_int_eq(deliver(&m, id, &o), RC_OK);
+		ck_assert(o.repeated == (again > 0));
+		rules_outcome_fini(&o);
+	}
+	store_outgoing_list(store, &l, &need);
+	ck_assert_uint_eq(l.n, 1);
+	ck_assert_uint_eq(l.o[0].size, sizeof want - 1);
+	ck_assert_int_eq(
+	    store_read(store, l.o[0].body, 0, bytes, sizeof want - 1), RC_OK);
+	ck_assert_int_eq(memcmp(bytes, want, sizeof want - 1), 0);
+	ck_assert_int_eq(
+	    outgoing_envelope_get(sv_of(l.o[0].envelope, l.o[0].nenvelope), &e),
+	    RC_OK);
+	ck_assert(sv_eq(e.via, SV("anna@example.org")));
+	ck_assert(sv_eq(e.results,
+	    SV("Authentication-Results: mail.example.org; spf=pass\r\n")));
+	store_outgoings_fini(&l);
+}
+END_TEST
+
+/* Once for each sender, whatever the process does meanwhile. */
+START_TEST(rules__vacation_once)
+{
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+
+	use("require \"vacation\"; vacation \"away\";");
+	ck_assert_ptr_nonnull(strstr(outcome(&m), "letter"));
+	ck_assert_ptr_null(strstr(outcome(&m), "letter"));
+	rules_free(&rules);
+	fixture_again(&store);
+	rules = rules_new(store);
+	rules_set_conf(rules, conf, "anna");
+	ck_assert(rules_present(rules));
+	ck_assert_ptr_null(strstr(outcome(&m), "letter"));
+}
+END_TEST
+
+START_TEST(rules__duplicate)
+{
+	const struct mail m = {HEAD "Message-ID: <1@far.test>\r\n" FIELDS
+				    "\r\nx",
+	    "x@far.test", "anna@example.org", false};
+
+	use("require \"duplicate\"; if duplicate { discard; }");
+	ck_assert_str_eq(outcome(&m), "INBOX:1 ");
+	ck_assert_str_eq(outcome(&m), "");
+}
+END_TEST
+
+/* Kept, and one letter for the script as it is. */
+START_TEST(rules__a_failure_is_told_once)
+{
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+
+	use("require \"include\"; include \"missing\";");
+	ck_assert_str_eq(outcome(&m), "INBOX:1 INBOX:2 ");
+	ck_assert_str_eq(outcome(&m), "INBOX:3 ");
+	use("require \"include\"; include \"missing\"; # another one");
+	ck_assert_str_eq(outcome(&m), "INBOX:4 INBOX:5 ");
+}
+END_TEST
+
+/* The page's rules come first, and stay when another script is activated. */
+START_TEST(rules__the_page_comes_first)
+{
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+
+	ck_assert(!rules_present(rules));
+	ck_assert_int_eq(
+	    store_script_put(store, STORE_SCRIPT_PAGE, SV("1"),
+		SV("require \"fileinto\"; "
+		   "if header \"subject\" \"s\" { fileinto \"Archive\"; }"),
+		&need, &err),
+	    RC_OK);
+	ck_assert(rules_present(rules));
+	ck_assert_str_eq(outcome(&m), "Archive:1 ");
+	use("discard;");
+	ck_assert_str_eq(outcome(&m), "Archive:2 ");
+	ck_assert_int_eq(
+	    store_script_activate(store, SV(""), &need, &err), RC_OK);
+	ck_assert(rules_present(rules));
+	ck_assert_str_eq(outcome(&m), "Archive:3 ");
+}
+END_TEST
+
+START_TEST(rules__flags)
+{
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+	char *dump;
+
+	use("require [\"imap4flags\", \"fileinto\", \"copy\"]; "
+	    "setflag [\"\\\\Flagged\", \"$Work\"]; fileinto :copy "
+	    "\"Archive\";");
+	ck_assert_str_eq(outcome(&m), "Archive:1 INBOX:1 ");
+	dump = fixture_dump(store);
+	ck_assert_ptr_nonnull(strstr(dump, "  1 f4 "));
+	ck_assert_ptr_nonnull(strstr(dump, " $Work\n"));
+	free(dump);
+}
+END_TEST
+
+UNIT_TESTS(rules)
+{
+	TCase *t = tcase_create("rules");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, rules__what_becomes_of_a_message, 0, 23);
+	tcase_add_test(t, rules__redirect_without_what_is_for_here);
+	tcase_add_test(t, rules__vacation_once);
+	tcase_add_test(t, rules__duplicate);
+	tcase_add_test(t, rules__a_failure_is_told_once);
+	tcase_add_test(t, rules__the_page_comes_first);
+	tcase_add_test(t, rules__flags);
+	return t;
+}

@@ -1,0 +1,288 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../unit.h"
+#include "fixture.h"
+#include "junk/pupil.h"
+
+static char folder[] = "/tmp/hearthmail-junk.XXXXXX";
+static struct junk_file server;
+static struct pupil own;
+static struct junk_features f;
+
+static void
+open_all(void)
+{
+	struct err err = {.text = ""};
+
+	ck_assert_msg(
+	    pupil_server_open(&server, &err) == RC_OK, "%s", err.text);
+	ck_assert_msg(pupil_open(&own, "anna", &err) == RC_OK, "%s", err.text);
+}
+
+static void
+close_all(void)
+{
+	pupil_close(&own);
+	pupil_server_close(&server);
+}
+
+static void
+begin(void)
+{
+	snprintf(folder, sizeof folder, "/tmp/hearthmail-junk.XXXXXX");
+	ck_assert(mkdtemp(folder) != NULL && chdir(folder) == 0);
+	open_all();
+}
+
+static void
+end(void)
+{
+	close_all();
+	pupil_forget("anna");
+	junk_file_remove("server");
+	ck_assert(chdir("/") == 0);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static bool
+teach(enum pupil_side side)
+{
+	return pupil_teach(&server, &own, &f, side, 1000, true);
+}
+
+static struct pupil_answer
+ask(void)
+{
+	struct pupil_answer a;
+
+	pupil_ask(&server, &own, &f, &a);
+	return a;
+}
+
+/* However sure the other side was. */
+START_TEST(pupil__a_lesson_is_believed)
+{
+	unsigned i;
+
+	for (i = 0; i < 60; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_WANTED);
+	}
+	make_wanted(1000, &f);
+	ck_assert(!ask().junk && ask().answer.margin < 0);
+	ck_assert(teach(PUPIL_JUNK));
+	ck_assert(ask().junk);
+	ck_assert(ask().answer.margin > ask().border);
+}
+END_TEST
+
+START_TEST(pupil__each_content_counts_once)
+{
+	double was;
+
+	make_junk(1, &f);
+	ck_assert(teach(PUPIL_JUNK));
+	was = ask().answer.margin;
+	ck_assert(!teach(PUPIL_JUNK));
+	ck_assert_double_eq_tol(ask().answer.margin, was, 1e-9);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, true), 1);
+	ck_assert_uint_eq(junk_model_lessons(server.model, true), 1);
+}
+END_TEST
+
+START_TEST(pupil__back_again_is_as_before)
+{
+	struct pupil_answer was;
+	unsigned i;
+
+	for (i = 0; i < 5; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_WANTED);
+	}
+	make_junk(1, &f);
+	was = ask();
+	ck_assert(teach(PUPIL_JUNK));
+	ck_assert(ask().junk);
+	ck_assert(teach(PUPIL_WANTED));
+	ck_assert_double_eq_tol(ask().answer.margin, was.answer.margin, 1e-9);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, true), 0);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 5);
+}
+END_TEST
+
+START_TEST(pupil__a_hint_never_outweighs_a_lesson)
+{
+	make_junk(1, &f);
+	ck_assert(teach(PUPIL_JUNK));
+	ck_assert(!teach(PUPIL_HINT));
+	ck_assert(ask().junk);
+	/* And a lesson takes the place of a hint. */
+	make_wanted(1, &f);
+	ck_assert(teach(PUPIL_HINT));
+	ck_assert(teach(PUPIL_JUNK));
+	ck_assert(ask().junk);
+}
+END_TEST
+
+/* One calls all wanted mail junk; another has taught what is right. */
+START_TEST(pupil__one_cannot_spoil_the_server)
+{
+	unsigned i;
+
+	for (i = 0; i < 60; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_WANTED);
+		make_junk(i, &f);
+		(void)teach(PUPIL_JUNK);
+	}
+	pupil_close(&own);
+	pupil_forget("anna");
+	pupil_server_close(&server);
+	open_all();
+	for (i = 0; i < 500; i++) {
+		make_wanted(10000 + i, &f);
+		(void)teach(PUPIL_JUNK);
+	}
+	make_wanted(50000, &f);
+	ck_assert_msg(ask().answer.margin > 0, "its own model is its own");
+	ck_assert_msg(junk_model_margin(server.model, NULL, &f) < 0,
+	    "the server's is not");
+}
+END_TEST
+
+/* Nothing is said to be on the disk: what was taught is there after a kill. */
+START_TEST(pupil__is_there_again)
+{
+	double was;
+	unsigned i;
+
+	for (i = 0; i < 90; i++) {
+		make_junk(i, &f);
+		ck_assert(teach(PUPIL_JUNK));
+		make_wanted(i, &f);
+		ck_assert(teach(PUPIL_WANTED));
+	}
+	make_junk(500, &f);
+	was = ask().answer.margin;
+	/* As if killed: neither snapshot nor flush. */
+	close_all();
+	open_all();
+	ck_assert_double_eq_tol(ask().answer.margin, was, 1e-9);
+	ck_assert_uint_eq(junk_model_lessons(server.model, true), 90);
+	ck_assert_uint_eq(own.n, 180);
+	/* What can be undone still can. */
+	make_wanted(89, &f);
+	ck_assert(teach(PUPIL_JUNK));
+	ck_assert_uint_eq(own.n, 180);
+}
+END_TEST
+
+static off_t
+size_of(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 ? st.st_size : -1;
+}
+
+/* Cut anywhere, the log loses the last lesson and no other. */
+START_TEST(pupil__torn_log)
+{
+	off_t whole, cut;
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		make_junk(i, &f);
+		ck_assert(teach(PUPIL_JUNK));
+	}
+	whole = size_of("account-anna.log");
+	make_junk(3, &f);
+	ck_assert(teach(PUPIL_JUNK));
+	cut = whole + (size_of("account-anna.log") - whole) * (_i + 1) / 8;
+	close_all();
+	ck_assert_int_eq(truncate("account-anna.log", cut), 0);
+	open_all();
+	ck_assert_uint_eq(own.n, 3);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, true), 3);
+	ck_assert_int_eq(size_of("account-anna.log"), whole);
+	/* And goes on. */
+	ck_assert(teach(PUPIL_JUNK));
+	close_all();
+	open_all();
+	ck_assert_uint_eq(own.n, 4);
+}
+END_TEST
+
+/* A log of the snapshot before is not read a second time. */
+START_TEST(pupil__crash_behind_a_snapshot)
+{
+	struct err err = {.text = ""};
+	double was;
+
+	make_junk(1, &f);
+	ck_assert(teach(PUPIL_JUNK));
+	was = junk_model_margin(server.model, NULL, &f);
+	ck_assert_int_eq(rename("server.log", "kept"), 0);
+	ck_assert_int_eq(junk_file_snapshot(&server, SV(""), &err), RC_OK);
+	close_all();
+	ck_assert_int_eq(rename("kept", "server.log"), 0);
+	/* The descriptor was the old one's: the log on the disk says so. */
+	open_all();
+	ck_assert_double_eq_tol(
+	    junk_model_margin(server.model, NULL, &f), was, 1e-9);
+}
+END_TEST
+
+START_TEST(pupil__another_version_is_set_aside)
+{
+	int fd;
+
+	close_all();
+	fd = open("server.model", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, "HMJS\2 what is to come", 21), 21);
+	(void)close(fd);
+	open_all();
+	ck_assert_uint_eq(junk_model_lessons(server.model, true), 0);
+	ck_assert_int_gt(size_of("server.model.old"), 0);
+}
+END_TEST
+
+/* State stays below 8 MB a model. */
+START_TEST(pupil__size)
+{
+	unsigned i;
+
+	for (i = 0; i < 400; i++) {
+		make_junk(i, &f);
+		(void)teach(PUPIL_JUNK);
+	}
+	ck_assert_int_lt(
+	    size_of("server.model") + size_of("server.log"), 8 << 20);
+	ck_assert_int_lt(
+	    size_of("account-anna.model") + size_of("account-anna.log"),
+	    8 << 20);
+}
+END_TEST
+
+UNIT_TESTS(pupil)
+{
+	TCase *t = tcase_create("pupil");
+
+	tcase_add_checked_fixture(t, begin, end);
+	tcase_add_test(t, pupil__a_lesson_is_believed);
+	tcase_add_test(t, pupil__each_content_counts_once);
+	tcase_add_test(t, pupil__back_again_is_as_before);
+	tcase_add_test(t, pupil__a_hint_never_outweighs_a_lesson);
+	tcase_add_test(t, pupil__one_cannot_spoil_the_server);
+	tcase_add_test(t, pupil__is_there_again);
+	tcase_add_loop_test(t, pupil__torn_log, 0, 7);
+	tcase_add_test(t, pupil__crash_behind_a_snapshot);
+	tcase_add_test(t, pupil__another_version_is_set_aside);
+	tcase_add_test(t, pupil__size);
+	return t;
+}
