@@ -526,8 +526,9 @@ world_ways(
 		(void)snprintf(why, ERR_TEXT_MAX,
 		    "the certificate authority asks port 80 or 443, and "
 		    "neither listen.http nor listen.https is set");
-	/* There is nothing to choose. */
-	if (*able != ACME_WAY_BIT(ACME_BY_HTTP) + ACME_WAY_BIT(ACME_BY_TLS) ||
+	/* There is nothing to choose, or nobody wants it to be looked at. */
+	if (!st->conf->acme.check ||
+	    *able != ACME_WAY_BIT(ACME_BY_HTTP) + ACME_WAY_BIT(ACME_BY_TLS) ||
 	    look_up(st, name, at, HTTPS_ADDRESSES_MAX, &n) != RC_OK)
 		return;
 	/* All names lead to one place, as a rule. */

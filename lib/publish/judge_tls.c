@@ -87,7 +87,8 @@ offer(struct publish *p, const struct publish_host *h)
 	unsigned char bytes[DIGEST_MAX];
 
 	buf_reset(&p->value);
-	if (h->ncertificate == 0)
+	/* The hash of nothing would be a record, too. */
+	if (h->ncertificate == 0 || h->certificate[0].spki.n == 0)
 		return;
 	buf_adds(&p->value, "3 1 1 ");
 	put_hex(digest(1, h->certificate[0].spki, bytes), &p->value);

@@ -98,6 +98,17 @@ def domain_goes(h, ca):
     verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.other.test")), "it-returns", h.log()[-1500:])
     verdict(h.log().count("acme.issued") == seen, "without-another-order", h.log()[-1500:])
     write("[home.test]")
+    # Turned off, nothing of it is shown any more; turned on again, all of it is there.
+    with open(h.config) as f:
+        on = f.read()
+    h.write_config("".join(line for line in on.splitlines(True) if not line.startswith("tls: ")))
+    verdict(h.command("reload").returncode == 0, "reload-off")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.home.test") is None), "off-it-goes", h.log()[-1500:])
+    verdict(shown(h.port["https"]) is not None, "off-it-serves")
+    h.write_config(on)
+    verdict(h.command("reload").returncode == 0, "reload-on")
+    verdict(wait_until(lambda: shown(h.port["https"], ca, "mta-sts.home.test")), "on-it-returns", h.log()[-1500:])
+    verdict(wait_until(lambda: shown(h.port["imaps"], ca)), "on-the-servers-own-returns", h.log()[-1500:])
 
 
 def certs(h, *words):

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Certificates in files, of the server and of its domains: which of them a client gets by the name
 that it asks for, on all ports; and what happens when they change, break, or go."""
+import imaplib
 import json
 import os
 import shutil
+import ssl
 import tempfile
 
-from house import House, finish, lacking, verdict, wait_until
+from house import PASSWORD, House, finish, lacking, verdict, wait_until
 from pairs import make, shown, shown_by_starttls
 
 TLS_PORTS = ("imaps", "submissions", "pop3s", "https")
@@ -26,7 +28,7 @@ def yaml(h, folder, own=True, two=True, second="b"):
     return text + f"tls: {pair('own')}\n"
 
 
-def by_name(h, own, a, b):
+def by_name(h, folder, own, a, b):
     for port in TLS_PORTS:
         got = [shown(h, port, n) for n in ("mail.home.test", "imap.home.test", "MAIL.b.test", "c.test", None)]
         verdict(got == [own, a, b, own, own], f"{port}-by-name",
@@ -34,6 +36,13 @@ def by_name(h, own, a, b):
     for port in ("smtp", "submission"):
         got = [shown_by_starttls(h, port, n) for n in ("mail.home.test", "smtp.home.test", "mail.b.test", "c.test")]
         verdict(got == [own, a, b, own], f"{port}-by-name")
+    # A client that has a certificate of its own, which nobody asks for.
+    ctx = ssl.create_default_context()
+    ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
+    ctx.load_cert_chain(os.path.join(folder, "client.pem"), os.path.join(folder, "client.key"))
+    m = imaplib.IMAP4_SSL("127.0.0.1", h.port["imaps"], ssl_context=ctx, timeout=60)
+    verdict(m.login("anna", PASSWORD)[0] == "OK", "a-client-with-a-certificate")
+    m.logout()
     # Names of protocols are for the web: clients of mail that offer them are served.
     verdict(shown(h, "imaps", "imap.home.test", ["imap"]) == a, "imaps-with-alpn")
     verdict(shown(h, "imaps", "mail.home.test", ["acme-tls/1"]) == own, "imaps-proves-nothing")
@@ -124,10 +133,11 @@ def main():
         own = make(folder, "own", "mail.home.test")
         a = make(folder, "a", "imap.home.test", "smtp.home.test")
         b = make(folder, "b", "mail.b.test")
+        make(folder, "client", "someone.test")
         h = House(web=True)
         h.write_config(yaml(h, folder))
         with h:
-            by_name(h, own, a, b)
+            by_name(h, folder, own, a, b)
             verdict([t for t in status(h)["certificates"] if t.startswith("b.test has its own: until")],
                     "said-in-status", status(h)["certificates"])
             changes(h, folder, own, a, b)

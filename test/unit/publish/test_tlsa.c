@@ -156,6 +156,18 @@ START_TEST(tlsa__of_the_next_key)
 }
 END_TEST
 
+/* A key that cannot be read is not the hash of nothing. */
+START_TEST(tlsa__not_of_nothing)
+{
+	struct publish *p;
+
+	host.certificate[0].spki = SV("");
+	fill("", true);
+	p = judge(PUBLISH_TLSA);
+	ck_assert_uint_eq(p->value.n, 0);
+}
+END_TEST
+
 UNIT_TESTS(tlsa)
 {
 	TCase *tc = tcase_create("tlsa");
@@ -163,6 +175,7 @@ UNIT_TESTS(tlsa)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, tlsa__is_of_the_certificate, 0,
 	    (int)(sizeof tlsa_rows / sizeof tlsa_rows[0]));
+	tcase_add_test(tc, tlsa__not_of_nothing);
 	tcase_add_loop_test(tc, tlsa__of_the_next_key, 0,
 	    (int)(sizeof next_rows / sizeof next_rows[0]));
 	return tc;
