@@ -353,7 +353,7 @@ def check_keys(res):
 
 
 # Subjects of the commits before are as they are.
-SUBJECT_MAX, SUBJECTS_SINCE = 72, "dab9c98e7a7880ca88a90b8dc8d83594fe045d2a"
+SUBJECT_MAX, SUBJECTS_SINCE = 72, "88ea6cdc5bd218b6bfaf2b561ca0d879a42cda55"
 
 
 def check_subjects(res):
