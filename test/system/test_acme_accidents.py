@@ -141,7 +141,8 @@ def main():
     os.chmod(folder, 0o755)
     try:
         http, https = free_ports(2)
-        with Pebble(folder, http) as p:
+        # No authorization is used again: names are to be looked at each time.
+        with Pebble(folder, http, env={"PEBBLE_AUTHZREUSE": "0"}) as p:
             p.trust()
             h = House(f'  http: ["127.0.0.1:{http}"]\n  https: ["127.0.0.1:{https}"]\n' + p.yaml())
             h.env["HEARTHMAIL_TEST_CLOCK"] = str(-20 * YEAR_MS)
