@@ -14,6 +14,54 @@
 #include "history/service.h"
 #include "keeper/keeper.h"
 
+#define SOON_DAYS 14
+
+/* ---- what there should be ---- */
+
+/* Those that come by themselves may have six days in all, and say what is
+ * wrong. */
+int64_t
+status_soon(const struct conf *conf)
+{
+	return clk_now() / 1000 + (conf->acme.on ? 1 : SOON_DAYS) * 86400;
+}
+
+/* One that dies at its start is not among the others.  Without a certificate
+ * the last three do not run, which is printed there. */
+static const char *const always[] = {"auth", "history", "junk", "keeper",
+    "queue", "dns", "mx", "smtp", "submission", "imap", "pop3"};
+#define FOR_CLIENTS 3
+#define NALWAYS	    (sizeof always / sizeof *always)
+
+static size_t
+wanted(const struct status_picture *p)
+{
+	return p->cert_trouble[0] != '\0' ? NALWAYS - FOR_CLIENTS : NALWAYS;
+}
+
+static bool
+runs(const struct status_picture *p, const char *role)
+{
+	for (size_t i = 0; i < p->nproc; i++)
+		if (strcmp(p->proc[i].role, role) == 0)
+			return true;
+	return false;
+}
+
+const char *
+status_missing(const struct status_picture *p, size_t *at)
+{
+	while (*at < wanted(p)) {
+		const char *role = always[(*at)++];
+
+		if (!runs(p, role))
+			return role;
+	}
+	return NULL;
+}
+
+/* ---- lines ---- */
+
 #define LINE_MAX_BYTES 8192
 
 __attribute__((format(printf, 5, 6))) static void

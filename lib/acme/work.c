@@ -14,12 +14,10 @@
 #define HOUR	 3600
 #define DAY	 86400
 #define SOON	 60
-#define STUCK	 600
 #define TEXT_MAX 4096
 /* An older clock has not been set yet: 2026-01-01. */
 #define CLOCK_MIN_S 1767225600
 
-#define STATE_FILE   "state.json"
 #define ACCOUNT_FILE "account.pem"
 
 void
@@ -38,248 +36,9 @@ acme_work_result_fini(struct acme_work_result *r)
 	buf_fini(&r->text);
 }
 
-/* A line that does not fit is left out whole. */
-static void __attribute__((format(printf, 2, 3)))
-say(struct buf *out, const char *fmt, ...)
-{
-	size_t before = out->n;
-	va_list ap;
-
-	va_start(ap, fmt);
-	buf_addv(out, fmt, ap);
-	va_end(ap);
-	buf_addc(out, '\n');
-	if (!buf_ok(out)) {
-		buf_truncate(out, before);
-		out->failed = false;
-	}
-}
-
-void
-acme_print_day(int64_t s, char out[32])
-{
-	struct clk_tm t;
-
-	clk_civil(s, &t);
-	(void)snprintf(out, 32, "%04d-%02d-%02d %02d:%02d UTC", t.year, t.month,
-	    t.day, t.hour, t.minute);
-}
-
-/* What is past and was not done now waits for something else. */
-static void
-look_again(struct acme_run *w, int64_t at)
-{
-	if (at > acme_now(w) && at < w->out->next)
-		w->out->next = at;
-}
-
 /* ---- files ---- */
 
-/* One that cannot be used is kept, for people, and is not in the way. */
-static void
-set_aside(struct acme_run *w, const char *name, const char *why)
-{
-	char aside[ACME_NAME_MAX + 64];
-
-	(void)snprintf(aside, sizeof aside, "%.300s.bad", name);
-	if (rename(name, aside) != 0)
-		(void)unlink(name);
-	mlog(LOG_ERROR, "acme.damaged",
-	    "file=acme/%s text=\"%s\" what=\"it is now acme/%s, and made "
-	    "anew\"",
-	    name, why, aside);
-	say(&w->out->trouble,
-	    "the file acme/%s could not be used (%s): it is now acme/%s, and "
-	    "made anew",
-	    name, why, aside);
-}
-
-/* What cannot be remembered would be done again and again: from now on nothing
- * is ordered in this run. */
-static void
-cannot(struct acme_run *w, const char *why)
-{
-	if (!w->stuck) {
-		mlog(LOG_ERROR, "acme.stuck", "text=\"%s\"", why);
-		say(&w->out->trouble,
-		    "no certificate is ordered now: in the folder acme of the "
-		    "state, %s",
-		    why);
-	}
-	w->stuck = true;
-	look_again(w, acme_now(w) + STUCK);
-}
-
-/* False: cannot() was called. */
-bool
-acme_write_file(struct acme_run *w, const char *name, struct sv content)
-{
-	struct err err;
-
-	if (io_replace_file(name, content, 0600, &err) == RC_OK)
-		return true;
-	cannot(w, err.text);
-	return false;
-}
-
-bool
-acme_save_state(struct acme_run *w)
-{
-	struct buf text;
-	bool good = true;
-
-	buf_init(&text, ACME_STATE_MAX);
-	acme_state_print(&w->state, &text);
-	if (!buf_ok(&text)) {
-		cannot(w, STATE_FILE " would be too large");
-		good = false;
-	} else if (!sv_eq(buf_sv(&text), buf_sv(&w->saved))) {
-		good = acme_write_file(w, STATE_FILE, buf_sv(&text));
-		if (good)
-			buf_set(&w->saved, buf_sv(&text));
-	}
-	buf_fini(&text);
-	return good;
-}
-
-static void
-load_state(struct acme_run *w)
-{
-	struct buf text;
-	struct err err = {.text = ""};
-	unsigned i;
-	int r;
-
-	buf_init(&text, ACME_STATE_MAX);
-	r = io_read_file(STATE_FILE, &text, &err);
-	if (r == RC_OK)
-		r = acme_state_read(buf_sv(&text), &w->state, &err);
-	if (r == RC_OK)
-		buf_set(&w->saved, buf_sv(&text));
-	else if (r == RC_IO)
-		cannot(w, err.text);
-	else if (r != RC_NOTFOUND)
-		set_aside(w, STATE_FILE, err.text);
-	buf_fini(&text);
-	for (i = 0; i < w->state.nrecord; i++)
-		if (acme_record_resume(&w->state.record[i], acme_now(w)))
-			mlog(LOG_WARN, "acme.cut", "certificate=%s failures=%u",
-			    w->state.record[i].file,
-			    w->state.record[i].life.failures);
-	/* With another authority the account is another, and what the one
-	 * before has refused does not count. */
-	if (strcmp(w->state.directory, w->o->directory) != 0) {
-		w->state.account[0] = '\0';
-		sv_copy(sv_first(sv_str(w->o->directory), ACME_URL_MAX - 1),
-		    w->state.directory, ACME_URL_MAX);
-		for (i = 0; i < w->state.nrecord; i++) {
-			w->state.record[i].life.failures = 0;
-			w->state.record[i].life.not_sooner = 0;
-			w->state.record[i].life.issued = 0;
-			w->state.record[i].window_id[0] = '\0';
-			w->state.record[i].nbad = 0;
-		}
-	}
-}
-
-/* The key in a file, or a new one, which is written first: what has never been
- * on the disk has never been used.  NULL: it cannot be had now. */
-struct acme_key *
-acme_key_of(struct acme_run *w, const char *file, bool *fresh)
-{
-	struct acme_key *k = NULL;
-	struct err err = {.text = ""};
-	struct buf pem;
-	int r;
-
-	*fresh = false;
-	buf_init(&pem, FILE_MAX);
-	r = io_read_file(file, &pem, &err);
-	if (r == RC_OK)
-		r = acme_key_read(buf_sv(&pem), &k, &err);
-	if (r == RC_IO) {
-		cannot(w, err.text);
-	} else if (r != RC_OK) {
-		if (r != RC_NOTFOUND)
-			set_aside(w, file, err.text);
-		k = acme_key_new();
-		buf_wipe(&pem);
-		acme_key_print(k, &pem);
-		*fresh = true;
-		if (!acme_write_file(w, file, buf_sv(&pem)))
-			acme_key_free(&k);
-	}
-	buf_wipe(&pem);
-	return k;
-}
-
 /* ---- one certificate as it is ---- */
-
-void
-acme_path_of(
-    const struct acme_set *s, const char *end, char out[ACME_NAME_MAX + 32])
-{
-	(void)snprintf(out, ACME_NAME_MAX + 32, "%s%s", s->wanted.file, end);
-}
-
-static void
-load_certificate(struct acme_run *w, struct acme_set *s)
-{
-	char path[ACME_NAME_MAX + 32];
-	struct acme_key *key = NULL;
-	struct err err = {.text = ""};
-	int r;
-
-	acme_path_of(s, ".pem", path);
-	r = io_read_file(path, &s->pem, &err);
-	if (r == RC_NOTFOUND)
-		return;
-	if (r == RC_IO) {
-		/* It is there: another one would be in its place. */
-		cannot(w, err.text);
-		return;
-	}
-	if (r == RC_OK)
-		r = acme_certificate_read(
-		    buf_sv(&s->pem), &s->certificate, &err);
-	if (r == RC_OK)
-		r = acme_key_read(buf_sv(&s->pem), &key, &err);
-	if (r == RC_OK && !acme_certificate_is_of(buf_sv(&s->pem), key))
-		r = err_set(&err, RC_SYNTAX, "its key is another");
-	acme_key_free(&key);
-	s->has = r == RC_OK;
-	if (r != RC_OK) {
-		set_aside(w, path, err.text);
-		buf_wipe(&s->pem);
-		buf_init(&s->pem, FILE_MAX);
-	}
-}
-
-bool
-acme_is_good(const struct acme_run *w, const struct acme_set *s)
-{
-	return s->has && s->certificate.not_after > acme_now(w);
-}
-
-/* What the certificate says, beside what is remembered. */
-struct acme_life
-acme_life_of(const struct acme_set *s)
-{
-	struct acme_life l = s->r->life;
-	unsigned i;
-
-	if (!s->has)
-		return l;
-	l.not_before = s->certificate.not_before;
-	l.not_after = s->certificate.not_after;
-	for (i = 0; i < s->names.n; i++)
-		if (!acme_certificate_has(&s->certificate, s->names.name[i]))
-			l.lacks_names = true;
-	/* The window is that of one certificate. */
-	if (strcmp(s->r->window_id, s->certificate.id) != 0)
-		l.window_start = l.window_end = 0;
-	return l;
-}
 
 /* ---- which names ---- */
 
@@ -327,19 +86,6 @@ choose_names(struct acme_run *w, struct acme_set *s)
 			acme_names_drop(&s->names, s->names.name[i]);
 }
 
-/* Would the new certificate lack what the one in use has? */
-bool
-acme_loses_names(const struct acme_set *s)
-{
-	unsigned i;
-
-	for (i = 0; s->has && i < s->wanted.n; i++)
-		if (!acme_names_has(&s->names, s->wanted.name[i]) &&
-		    acme_certificate_has(&s->certificate, s->wanted.name[i]))
-			return true;
-	return false;
-}
-
 /* ---- what is said ---- */
 
 static void
@@ -352,11 +98,11 @@ say_names(struct acme_run *w, const struct acme_set *s)
 		for (j = 0; j < s->wanted.n; j++)
 			if (strcmp(s->wanted.name[j], s->r->bad[i].name) == 0) {
 				acme_print_day(s->r->bad[i].until, when);
-				say(&w->out->trouble,
+				acme_say(&w->out->trouble,
 				    "%s is in no certificate: %s; it is tried "
 				    "again on %s",
 				    s->r->bad[i].name, s->r->bad[i].why, when);
-				look_again(w, s->r->bad[i].until);
+				acme_look_again(w, s->r->bad[i].until);
 			}
 }
 
@@ -370,17 +116,18 @@ say_certificate(struct acme_run *w, struct acme_set *s, int64_t at)
 	acme_print_day(at, when);
 	if (s->has) {
 		acme_print_day(s->certificate.not_after, until);
-		say(&w->out->text, "%s%s: good until %s, renewal from %s on%s",
+		acme_say(&w->out->text,
+		    "%s%s: good until %s, renewal from %s on%s",
 		    s->certificate.nname > 0 ? s->certificate.name[0] : name,
 		    s->certificate.nname > 1 ? " and others" : "", until, when,
 		    s->r->way == ACME_BY_TLS
 			? "; proved over port 443, since port 80 does not do"
 			: "");
 	} else if (s->wanted.n > 0) {
-		say(&w->out->text, "%s: there is none yet", name);
+		acme_say(&w->out->text, "%s: there is none yet", name);
 	}
 	if (s->r->why[0] != '\0' && s->wanted.n > 0) {
-		say(&w->out->trouble,
+		acme_say(&w->out->trouble,
 		    "%s: %s certificate%s%s: %s; the next "
 		    "attempt is on %s",
 		    name, s->has ? "no renewal of its" : "no",
@@ -415,7 +162,8 @@ look_at_services(struct acme_run *w, struct acme_set *s, bool fresh)
 	buf_init(&lines, TEXT_MAX);
 	w->o->world.look(w->o->world.arg, buf_sv(&s->pem), fresh, &lines);
 	if (lines.n > 0)
-		say(&w->out->trouble, "%.*s", SV_ARG(sv_trim(buf_sv(&lines))));
+		acme_say(
+		    &w->out->trouble, "%.*s", SV_ARG(sv_trim(buf_sv(&lines))));
 	buf_fini(&lines);
 }
 
@@ -505,7 +253,7 @@ renew(struct acme_run *w, struct acme_set *s)
 	if (s->wished)
 		due = may_be_renewed(w, s, &l);
 	if (due && w->limited) {
-		look_again(w, acme_now(w) + STUCK);
+		acme_look_again(w, acme_now(w) + ACME_STUCK);
 		due = false;
 	}
 	if (due && s->names.n > 0 && !w->stop && !w->stuck) {
@@ -530,7 +278,7 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 	if (s.r->life.chance == 0)
 		s.r->life.chance = (uint32_t)(acme_now(w) * 2654435761u) | 1;
 	buf_init(&s.pem, FILE_MAX);
-	load_certificate(w, &s);
+	acme_load_certificate(w, &s);
 	if (s.has)
 		w->o->world.have(
 		    w->o->world.arg, names->file, buf_sv(&s.pem), false);
@@ -547,9 +295,9 @@ look_at(struct acme_run *w, const struct acme_names *names, bool is_host)
 	s.r->next = s.names.n > 0 ? acme_renew_at(&l) : 0;
 	acme_renew_why(&l, s.r->reason);
 	if (s.names.n > 0)
-		look_again(w, s.r->next);
+		acme_look_again(w, s.r->next);
 	if (s.has && s.certificate.id[0] != '\0')
-		look_again(w, s.r->ask_window);
+		acme_look_again(w, s.r->ask_window);
 	say_certificate(
 	    w, &s, s.r->next > acme_now(w) ? s.r->next : acme_now(w));
 	if (is_host)
@@ -566,7 +314,7 @@ has_clock(struct acme_run *w)
 {
 	if (acme_now(w) >= CLOCK_MIN_S)
 		return true;
-	say(&w->out->trouble,
+	acme_say(&w->out->trouble,
 	    "the clock of this machine is wrong: certificates wait until it is "
 	    "set");
 	w->out->next = acme_now(w) + SOON;
@@ -587,7 +335,7 @@ acme_work(const struct acme_work_opts *o, struct acme_work_result *out)
 	if (!has_clock(&w))
 		return;
 	buf_init(&w.saved, ACME_STATE_MAX);
-	load_state(&w);
+	acme_load_state(&w);
 	w.account = acme_key_of(&w, ACCOUNT_FILE, &fresh);
 	if (fresh)
 		w.state.account[0] = '\0';

@@ -33,7 +33,18 @@ struct acme_set {
 
 #define FILE_MAX (256 << 10)
 
-/* ---- work.c ---- */
+#define ACME_STUCK 600 /* seconds, until our own folder is tried again */
+
+/* ---- files.c ---- */
+
+/* A line of the result; one that does not fit is left out whole. */
+void acme_say(struct buf *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* This run is not the last before then. */
+void acme_look_again(struct acme_run *w, int64_t at);
+void acme_load_state(struct acme_run *w);
+/* What there is in its file, into s. */
+void acme_load_certificate(struct acme_run *w, struct acme_set *s);
 
 /* "2026-08-20 09:12 UTC" */
 void acme_print_day(int64_t s, char out[32]);

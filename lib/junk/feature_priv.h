@@ -27,7 +27,7 @@ struct html_out {
 	struct sink *sink; /* of tags */
 };
 
-/* ---- feature.c ---- */
+/* ---- sink.c ---- */
 
 /* seed: of what comes before it, or 0. */
 uint32_t junk_hash(uint32_t seed, struct sv s);

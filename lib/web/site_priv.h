@@ -100,8 +100,11 @@ void web_say(struct http_response *a, unsigned status,
 
 http_handler_fn web_visit;
 
-/* ---- site.c ---- */
+/* ---- request.c ---- */
 
+/* Puts it into the log. */
+void web_answered(const struct http_request *q, unsigned status,
+    const char *why, const char *peer);
 /* To https, where that can be had without a warning. */
 bool web_redirect(const struct http_ask *ask, struct http_response *a);
 /* A browser of this machine, by a name of it. */
@@ -116,12 +119,6 @@ enum page_language web_language(const struct http_ask *ask);
 
 http_handler_fn web_device_look, web_device_press, web_device_settings,
     web_device_profile;
-
-/* ---- site.c ---- */
-
-/* Puts it into the log. */
-void web_answered(const struct http_request *q, unsigned status,
-    const char *why, const char *peer);
 
 /* ---- metrics.c ---- */
 

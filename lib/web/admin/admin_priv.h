@@ -2,6 +2,8 @@
 #ifndef WEB_ADMIN_ADMIN_PRIV_H
 #define WEB_ADMIN_ADMIN_PRIV_H
 
+#include <pthread.h>
+
 #include <jansson.h>
 
 #include "base/form.h"
@@ -13,10 +15,32 @@
 #define ADMIN_WAIT_MS	8000 /* a browser waits that long for a page */
 #define ADMIN_FIELD_MAX 1024
 
+/* What the supervisor's command has printed the last time. */
+struct printed {
+	uint64_t turn; /* grows with each answer */
+	int rc;
+	int64_t when;
+	struct buf text;
+};
+
+struct admin {
+	struct admin_opts o;
+	struct pool *pool;
+	struct ev_timer *tick;
+	int64_t last;	      /* clk_mono, of the last visit */
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t come;
+	struct printed printed[ERRANDS];
+};
+
+struct admin_page;
+
 struct visit {
 	struct pool_task task; /* must be first */
 	struct admin *admin;
-	struct admin_opts *o; /* admin's */
+	struct admin_opts *o;		/* admin's */
+	const struct admin_page *pages; /* all, for the navigation */
+	size_t npages;
 	/* Who has come. */
 	char *account, *csrf, *peer;
 	uint64_t session;
@@ -39,7 +63,7 @@ struct admin_page {
 	void (*post)(struct visit *v);
 };
 
-/* ---- admin.c ---- */
+/* ---- make.c ---- */
 
 /* Begins the page; what comes next is its content. */
 void admin_begin(struct visit *v, enum page_word title);
@@ -51,17 +75,6 @@ bool admin_field(struct sv form, const char *name, struct buf *out);
 bool admin_number(struct sv form, const char *name, uint64_t *out);
 /* What was done, and to what, into the log: who and from where. */
 void admin_log(const struct visit *v, const char *what, struct sv which);
-/*
- * What the supervisor's command has printed, at most that old, appended to out.
- * RC_TIMEOUT: it takes longer than wait_ms, and is had later; RC_TEMP.
- */
-int admin_errand(struct visit *v, enum errand what, uint64_t ms,
-    int64_t wait_ms, struct buf *out, int64_t *when) RC_USE_RESULT;
-/* Puts it on the page, line by line; which command prints all of it. */
-void admin_put_errand(struct visit *v, enum errand what, const char *command);
-/* The same as JSON, to be given back. */
-int admin_errand_json(struct visit *v, enum errand what, uint64_t ms,
-    int64_t wait_ms, json_t **out, int64_t *when) RC_USE_RESULT;
 /* A box that says why there is nothing to be seen now. */
 void admin_silent(struct visit *v, int rc);
 /* A link to what strangers have written, path?name=value. */
@@ -82,6 +95,20 @@ size_t admin_room(const struct visit *v, size_t rest);
  * chosen it. */
 struct sv admin_fit(struct sv text, size_t room);
 struct sv admin_text(const json_t *j, const char *key);
+
+/* ---- errands.c ---- */
+
+/*
+ * What the supervisor's command has printed, at most that old, appended to out.
+ * RC_TIMEOUT: it takes longer than wait_ms, and is had later; RC_TEMP.
+ */
+int admin_errand(struct visit *v, enum errand what, uint64_t ms,
+    int64_t wait_ms, struct buf *out, int64_t *when) RC_USE_RESULT;
+/* Puts it on the page, line by line; which command prints all of it. */
+void admin_put_errand(struct visit *v, enum errand what, const char *command);
+/* The same as JSON, to be given back. */
+int admin_errand_json(struct visit *v, enum errand what, uint64_t ms,
+    int64_t wait_ms, json_t **out, int64_t *when) RC_USE_RESULT;
 
 /* ---- view_*.c: the pages ---- */
 
