@@ -68,6 +68,8 @@ WRONG = [
     ("trace x --limit 1 --limit 2", "--limit is given twice"),
     ("reports a b", 'unexpected "b": expected one domain'),
     ("reports --since=foo", '--since "foo": a time is 3d'),
+    ("junk", "an argument is missing: expected teach, forget, explain or stats, and an account"),
+    ("junk frob", 'unknown word "frob"; expected teach, forget, explain or stats'),
     ("cert frob", 'unknown word "frob"; expected list, show or renew'),
     ("cert renew", "an argument is missing: expected a name"),
     ("cert list x", 'unexpected "x": it takes options only'),
