@@ -24,12 +24,12 @@ enum budget {
 	OF_NETWORK,	 /* a stranger's network, all names */
 	OF_HOST,	 /* beyond that */
 	OF_NAME,	 /* a name, all strangers */
-	OF_NAME_KNOWN,	 /* a name, from a known network */
+	OF_NAME_KNOWN,	 /* a name, from a network, if it is known */
 	OF_NAME_NETWORK, /* beyond these: a name from a network */
 	OF_NAME_HOST,	 /* and from a host */
 	OF_BROWSER,	 /* a name, from a browser that it knows */
 	OF_CODE,	 /* codes for a name, all strangers */
-	OF_CODE_KNOWN,	 /* from a known network or browser */
+	OF_CODE_KNOWN,	 /* all known networks; each known browser */
 	OF_FAILURES	 /* of a network, for the penalty */
 };
 
@@ -236,10 +236,10 @@ auth_memory_known(struct auth_memory *m, const char *peer)
 
 /* Where it comes from does not count. */
 static bool
-is_of_no_network(enum budget of, const struct auth_who *w)
+is_of_no_network(enum budget of)
 {
-	return of == OF_NAME || of == OF_CODE || of == OF_BROWSER ||
-	       (of == OF_CODE_KNOWN && w->browser.n > 0);
+	return of == OF_NAME || of == OF_CODE || of == OF_CODE_KNOWN ||
+	       of == OF_BROWSER;
 }
 
 static void
@@ -267,9 +267,9 @@ bucket(struct auth_memory *m, enum budget of, const struct auth_who *w)
 	uint64_t key;
 	int64_t back;
 
-	if (!is_of_no_network(of, w))
+	if (!is_of_no_network(of))
 		network_key(w->peer, !host, &bytes.network);
-	if (of != OF_NAME_KNOWN && of != OF_CODE_KNOWN && of != OF_FAILURES)
+	if (of != OF_FAILURES)
 		cut_to(&bytes.network, host ? 7 : 6);
 	if (of != OF_NETWORK && of != OF_HOST && of != OF_FAILURES)
 		name_of(of, w, bytes.name);
