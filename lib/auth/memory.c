@@ -16,6 +16,7 @@
 #define RECALL_MS      (15 * 60 * 1000)
 #define KNOWN_SLOTS    4096
 #define BUCKET_SLOTS   16384
+#define BUCKET_WAYS    4
 #define PENALTY_MAX_MS 4000
 #define FAILURES_MAX   20
 
@@ -49,8 +50,8 @@ static const struct {
     [OF_FAILURES] = {FAILURES_MAX, 6000},
 };
 
-/* The tables are direct-mapped with two places for each key: what collides
- * pushes the older one out, which costs a hash, never a wrong answer. */
+/* Two places for each key: what collides pushes the older one out, which costs
+ * a hash, never a wrong answer. */
 struct recall {
 	unsigned char key[16];
 	int64_t until;
@@ -62,9 +63,12 @@ struct known {
 	int64_t at;
 };
 
+/* Four places for each key, and what collides pushes out what is full again
+ * soonest: nobody empties a long memory with many short ones. */
 struct bucket {
-	uint64_t key;
+	uint64_t key;  /* 0: none */
 	int64_t at;    /* when `used` was right */
+	int64_t ms;    /* of its budget */
 	uint32_t used; /* of the budget; comes back with time */
 };
 
@@ -256,6 +260,30 @@ name_of(enum budget of, const struct auth_who *w,
 	(void)crypto_generichash_final(&h, out, crypto_generichash_BYTES_MIN);
 }
 
+static int64_t
+full_at(const struct bucket *b)
+{
+	return b->at + b->used * b->ms;
+}
+
+/* Its own, or the one to give way. */
+static struct bucket *
+place_of(struct auth_memory *m, uint64_t key)
+{
+	struct bucket *set =
+	    &m->bucket[key % (BUCKET_SLOTS / BUCKET_WAYS) * BUCKET_WAYS];
+	struct bucket *soonest = set;
+	unsigned i;
+
+	for (i = 0; i < BUCKET_WAYS; i++) {
+		if (set[i].key == key)
+			return &set[i];
+		if (full_at(&set[i]) < full_at(soonest))
+			soonest = &set[i];
+	}
+	return soonest;
+}
+
 static struct bucket *
 bucket(struct auth_memory *m, enum budget of, const struct auth_who *w)
 {
@@ -274,12 +302,13 @@ bucket(struct auth_memory *m, enum budget of, const struct auth_who *w)
 	if (of != OF_NETWORK && of != OF_HOST && of != OF_FAILURES)
 		name_of(of, w, bytes.name);
 	key = key_of(m, &bytes);
-	b = &m->bucket[key % BUCKET_SLOTS];
+	b = place_of(m, key);
 	if (b->key != key)
-		*b = (struct bucket){.key = key, .at = now};
-	back = (now - b->at) / budgets[of].ms;
+		*b = (struct bucket){
+		    .key = key, .at = now, .ms = budgets[of].ms};
+	back = (now - b->at) / b->ms;
 	b->used = back < b->used ? b->used - (uint32_t)back : 0;
-	b->at += back * budgets[of].ms;
+	b->at += back * b->ms;
 	return b;
 }
 

@@ -357,6 +357,22 @@ START_TEST(auth_memory__codes_are_few)
 }
 END_TEST
 
+START_TEST(auth_memory__many_names_do_not_push_out_spent_codes)
+{
+	struct auth_who w = {
+	    .name = SV("anna"), .peer = "192.0.2.1", .code = true};
+	char name[20];
+	unsigned i;
+
+	ck_assert_uint_eq(count_who(&w), 6);
+	for (i = 0; i < 80000; i++) {
+		(void)snprintf(name, sizeof name, "n%u", i);
+		(void)may_try(name, "127.0.0.1");
+	}
+	ck_assert_uint_eq(count_who(&w), 0);
+}
+END_TEST
+
 START_TEST(auth_memory__odd_peers_and_names_do_no_harm)
 {
 	static char big[5000];
@@ -398,6 +414,7 @@ UNIT_TESTS(memory)
 	    t, auth_memory_penalty__grows_to_its_bound_and_ends_with_a_login);
 	tcase_add_test(t, auth_memory__a_known_browser_is_not_a_stranger);
 	tcase_add_test(t, auth_memory__codes_are_few);
+	tcase_add_test(t, auth_memory__many_names_do_not_push_out_spent_codes);
 	tcase_add_test(t, auth_memory__odd_peers_and_names_do_no_harm);
 	return t;
 }
