@@ -336,7 +336,7 @@ open_page(struct web_door *d, struct visiting *v, uint8_t room,
 	struct page_open o = {
 	    .account = who->account,
 	    .admin = is_admin(d, who->account),
-	    .csrf = who->csrf,
+	    .csrf = room == PAGE_ADMIN ? who->csrf_admin : who->csrf,
 	    .peer = who->peer,
 	    .session = who->number,
 	    .fd = *fd,

@@ -373,6 +373,7 @@ END_TEST
 
 START_TEST(web_door__lets_admins_and_the_owner_to_admin)
 {
+	char secret[PAGE_TOKEN_MAX];
 	struct buf link;
 	struct asked a = {.done = false};
 	struct visit_ask v = {
@@ -409,6 +410,12 @@ START_TEST(web_door__lets_admins_and_the_owner_to_admin)
 	ck_assert_int_eq(sign_in("ben", PASSWORD), RC_OK);
 	ck_assert_int_eq(visit(PAGE_ADMIN, token), RC_OK);
 	ck_assert_str_eq(account, "ben");
+	/* The account's process cannot write the admin's forms. */
+	sv_copy(sv_str(csrf), secret, sizeof secret);
+	ck_assert_uint_eq(strlen(secret), 32);
+	ck_assert_int_eq(visit(PAGE_SELF, token), RC_OK);
+	ck_assert_uint_eq(strlen(csrf), 32);
+	ck_assert_str_ne(csrf, secret);
 	(void)close(pair[0]);
 	line_free(&admin);
 	buf_fini(&link);
