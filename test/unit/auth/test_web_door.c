@@ -485,6 +485,13 @@ START_TEST(web_door__asks_for_a_code)
 	ck_assert_int_eq(visit(PAGE_SELF, token), RC_OK);
 	codes[39] = '\0';
 	ck_assert_int_eq(give_code(step, codes + 20), RC_NOTFOUND);
+	/* New codes need one that is good, too. */
+	o = (struct person_order){
+	    .what = PERSON_RECOVERY_NEW, .password = SV(PASSWORD)};
+	ck_assert_int_eq(order(p, &o, NULL), RC_DENIED);
+	o.code = sv_of(codes + 20, 19);
+	ck_assert_int_eq(order(p, &o, codes), RC_OK);
+	ck_assert_uint_eq(strlen(codes), 200);
 	o = (struct person_order){.what = PERSON_TOTP_OFF,
 	    .password = SV("wrong horse"),
 	    .code = sv_of(codes + 20, 19)};
