@@ -18,7 +18,8 @@
 
 #define FLUSH_MS   1000
 #define IDLE_MS	   60000
-#define PUPILS_MAX 16 /* in memory */
+#define PUPILS_MAX 16	      /* in memory */
+#define SET_SLOTS  (1U << 15) /* above twice JUNK_FEATURES_MAX */
 
 struct loaded {
 	char account[ACCOUNT_NAME_MAX];
@@ -43,6 +44,7 @@ struct junk_service {
 	size_t n;
 	uint64_t asked, taught;
 	struct junk_features features; /* of the message at hand */
+	uint32_t set[SET_SLOTS];       /* of take_lesson */
 };
 
 /* ---- models in memory ---- */
@@ -156,6 +158,29 @@ take_features(struct junk_features *f, struct sv bytes)
 	f->n = bytes.n / 4;
 	for (i = 0; i < f->n; i++)
 		f->v[i] = be_get32(bytes.p + 4 * i);
+	return true;
+}
+
+/* Of a lesson each counts once: one that came again and again would turn what
+ * all have learned together. */
+static bool
+take_lesson(struct junk_service *s, struct sv bytes)
+{
+	const struct junk_features *f = &s->features;
+	size_t i;
+
+	if (!take_features(&s->features, bytes))
+		return false;
+	memset(s->set, 0, sizeof s->set);
+	for (i = 0; i < f->n; i++) {
+		uint32_t at = f->v[i] * 0x9e3779b1U % SET_SLOTS;
+
+		while (s->set[at] != 0 && s->set[at] != f->v[i])
+			at = (at + 1) % SET_SLOTS;
+		if (f->v[i] == 0 || s->set[at] != 0)
+			return false;
+		s->set[at] = f->v[i];
+	}
 	return true;
 }
 
@@ -344,7 +369,7 @@ order(struct client *c, struct msg *m)
 		tell_text(c, id, RC_SYNTAX, "not an account");
 	else if (o.kind == JUNK_ORDER_STATS)
 		stats(c, id, account);
-	else if (account[0] == '\0' || !take_features(&s->features, o.features))
+	else if (account[0] == '\0' || !take_lesson(s, o.features))
 		tell_text(c, id, RC_SYNTAX, "not an order");
 	else if (o.kind == JUNK_ORDER_FORGET)
 		forget(c, id, account);
@@ -371,7 +396,7 @@ on_account(struct client *c, struct msg *m)
 			ask(c, id);
 	} else if (m->type == JUNK_TEACH &&
 		   junk_teach_get(m, &lesson) == RC_OK) {
-		fine = take_features(&s->features, lesson.features);
+		fine = take_lesson(s, lesson.features);
 		if (fine)
 			teach(c, id, c->account, lesson.teaching);
 		junk_teach_fini(&lesson);
