@@ -135,11 +135,14 @@ prior(const struct junk_features *f)
 	return sum;
 }
 
+/* An account's lessons are in both models if it shares them. */
 static double
 lessons(const struct junk_model *a, const struct junk_model *b, bool junk)
 {
-	return (double)junk_model_lessons(a, junk) +
-	       (double)junk_model_lessons(b, junk);
+	uint32_t x = junk_model_lessons(a, junk);
+	uint32_t y = junk_model_lessons(b, junk);
+
+	return x > y ? x : y;
 }
 
 /* How much the rules of a fresh server still count. */
