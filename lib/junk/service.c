@@ -18,7 +18,7 @@
 
 #define FLUSH_MS   1000
 #define IDLE_MS	   60000
-#define PUPILS_MAX 16	      /* in memory */
+#define PUPILS_MAX 64	      /* in memory */
 #define SET_SLOTS  (1U << 15) /* above twice JUNK_FEATURES_MAX */
 
 struct loaded {
@@ -115,21 +115,30 @@ longest_idle(const struct junk_service *s)
 	return best;
 }
 
+static struct loaded *
+find_loaded(const struct junk_service *s, const char *account)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (strcmp(s->loaded[i]->account, account) == 0)
+			return s->loaded[i];
+	return NULL;
+}
+
 /* NULL: it cannot be had now. */
 static struct pupil *
 load(struct junk_service *s, const char *account)
 {
 	struct err err = {.text = ""};
 	struct loaded *l;
-	size_t i;
 
 	if (!load_server(s))
 		return NULL;
-	for (i = 0; i < s->n; i++) {
-		if (strcmp(s->loaded[i]->account, account) != 0)
-			continue;
-		s->loaded[i]->used = clk_mono();
-		return &s->loaded[i]->pupil;
+	l = find_loaded(s, account);
+	if (l != NULL) {
+		l->used = clk_mono();
+		return &l->pupil;
 	}
 	if (s->n == PUPILS_MAX)
 		unload(s, longest_idle(s));
@@ -233,9 +242,12 @@ static void
 ask(struct client *c, uint32_t id)
 {
 	struct junk_service *s = c->ipc.arg;
-	struct pupil *p = load(s, c->account);
+	/* Who has never taught costs no memory. */
+	bool taught =
+	    find_loaded(s, c->account) != NULL || pupil_was_taught(c->account);
+	struct pupil *p = taught ? load(s, c->account) : NULL;
 
-	if (p == NULL) {
+	if (taught ? p == NULL : !load_server(s)) {
 		tell_text(c, id, RC_TEMP, "what was learned cannot be read");
 		return;
 	}

@@ -16,6 +16,7 @@ static struct ev_loop *loop;
 static struct junk_service *service;
 static struct line *line;
 static int told; /* the last answer's rc; -1: the line was cut */
+static bool was_junk;
 
 static void
 on_reply(struct line *l, struct msg *m, void *arg)
@@ -26,6 +27,7 @@ on_reply(struct line *l, struct msg *m, void *arg)
 	(void)arg;
 	ck_assert_int_eq(junk_told_get(m, &t), RC_OK);
 	told = t.rc;
+	was_junk = t.junk;
 	junk_told_fini(&t);
 	ev_stop(loop);
 }
@@ -129,11 +131,48 @@ START_TEST(service__each_feature_once)
 }
 END_TEST
 
+static int
+ask(const struct junk_features *f)
+{
+	struct buf b;
+	struct msg m;
+
+	connect_to(false);
+	put_features(f, &b);
+	msg_init(&m, JUNK_ASK);
+	junk_ask_put(&m, &(struct junk_ask){.features = buf_sv(&b)});
+	m.id = 1;
+	ck_assert_int_eq(line_send(line, &m), RC_OK);
+	buf_fini(&b);
+	ev_run(loop);
+	return told;
+}
+
+/* Whose mail only comes has no files, and nothing in memory. */
+START_TEST(service__asks_before_anybody_taught)
+{
+	static struct junk_features f;
+
+	make_junk(1, &f);
+	ck_assert_int_eq(ask(&f), RC_OK);
+	ck_assert(!was_junk);
+	ck_assert_int_ne(access("account-anna.log", F_OK), 0);
+	ck_assert_int_eq(teach(false, &f), RC_OK);
+	/* By another service, from its files. */
+	line_free(&line);
+	junk_service_free(&service);
+	service = junk_service_new(loop);
+	ck_assert_int_eq(ask(&f), RC_OK);
+	ck_assert(was_junk);
+}
+END_TEST
+
 UNIT_TESTS(service)
 {
 	TCase *t = tcase_create("service");
 
 	tcase_add_checked_fixture(t, begin, end);
 	tcase_add_test(t, service__each_feature_once);
+	tcase_add_test(t, service__asks_before_anybody_taught);
 	return t;
 }
