@@ -199,8 +199,7 @@ body(struct sink *k, struct sv msg, const struct mime_msg *m)
 	cut_middle(&b.shown);
 	junk_text_plain(buf_sv(&b.shown), false, &plain);
 	junk_text_grams(k, JUNK_GRAM, buf_sv(&plain));
-	buf_reset(&plain);
-	junk_text_plain(buf_sv(&b.shown), true, &plain);
+	fold_ascii(buf_sv(&plain), plain.p);
 	junk_text_words(k, JUNK_WORD, buf_sv(&plain), NULL);
 	junk_text_pairs(k, buf_sv(&plain));
 	buf_reset(&plain);

@@ -31,6 +31,8 @@ struct html_out {
 
 /* seed: of what comes before it, or 0. */
 uint32_t junk_hash(uint32_t seed, struct sv s);
+/* Nothing of that kind is taken any more. */
+bool junk_is_full(const struct sink *k, enum junk_kind kind);
 /* As text of one piece, and of several between which is a space. */
 void junk_put(struct sink *k, enum junk_kind kind, struct sv text);
 void junk_put2(struct sink *k, enum junk_kind kind, struct sv a, struct sv b);

@@ -16,7 +16,6 @@ static const uint32_t most[JUNK_KINDS] = {
     [JUNK_SENDER] = 50,
     [JUNK_HEADER] = 200,
     [JUNK_HEADER_WORD] = 700,
-    [JUNK_HEADER_GRAM] = 1700,
     [JUNK_SIGNAL] = 50,
 };
 
@@ -82,13 +81,19 @@ tell_name(struct sink *k, uint32_t f, struct sv name)
 			k->fn(k->arg, f, name);
 }
 
+bool
+junk_is_full(const struct sink *k, enum junk_kind kind)
+{
+	return (k->kinds & 1U << kind) == 0 || k->count[kind] >= most[kind];
+}
+
 void
 junk_put_hash(
     struct sink *k, enum junk_kind kind, uint32_t hash, struct sv name)
 {
 	uint32_t f, i;
 
-	if ((k->kinds & 1U << kind) == 0 || k->count[kind] >= most[kind])
+	if (junk_is_full(k, kind))
 		return;
 	f = feature(kind, hash);
 	for (i = mixed(f) % SET_SLOTS; k->set[i] != 0; i = (i + 1) % SET_SLOTS)
