@@ -10,6 +10,7 @@
 #include "account/junk_place.h"
 #include "account/junk_words.h"
 #include "base/alloc.h"
+#include "base/be.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -74,15 +75,13 @@ struct account_junk {
 static void
 put_features(const struct junk_features *f, struct buf *out)
 {
+	char *p = buf_reserve(out, 4 * f->n);
 	size_t i;
 
-	for (i = 0; i < f->n; i++) {
-		unsigned char b[4] = {(unsigned char)(f->v[i] >> 24),
-		    (unsigned char)(f->v[i] >> 16),
-		    (unsigned char)(f->v[i] >> 8), (unsigned char)f->v[i]};
-
-		buf_add(out, b, 4);
-	}
+	for (i = 0; p != NULL && i < f->n; i++)
+		be_put32(p + 4 * i, f->v[i]);
+	if (p != NULL)
+		buf_added(out, 4 * f->n);
 }
 
 static void

@@ -249,14 +249,13 @@ take(struct sink *k, const struct junk_source *src)
 	lim.parts = 100;
 	lim.header_bytes = 1 << 16;
 	lim.header_fields = 500;
-	k->set = xcalloc(SET_SLOTS, sizeof(k->set[0]));
+	memset(k->out->set, 0, sizeof k->out->set);
 	k->out->n = 0;
 	mime_parse(msg, &lim, &m);
 	signals(k, src);
 	junk_header(k, src, sv_first(msg, m.part[0].header_len));
 	body(k, msg, &m);
 	mime_msg_fini(&m);
-	free(k->set);
 }
 
 void

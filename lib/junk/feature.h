@@ -83,10 +83,13 @@ struct junk_source {
 	uint32_t kinds; /* JUNK_ALL */
 };
 
+#define JUNK_SET_SLOTS (1U << 15) /* above twice JUNK_FEATURES_MAX */
+
 /* Distinct, in the order of their first appearance. */
 struct junk_features {
 	uint32_t v[JUNK_FEATURES_MAX];
 	size_t n;
+	uint32_t set[JUNK_SET_SLOTS]; /* room to find what is there already */
 };
 
 static inline enum junk_kind

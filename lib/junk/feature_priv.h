@@ -8,11 +8,8 @@
 #include "junk/feature.h"
 #include "mime/mime.h"
 
-#define SET_SLOTS (1U << 15) /* above twice JUNK_FEATURES_MAX */
-
 struct sink {
 	struct junk_features *out;
-	uint32_t *set; /* SET_SLOTS; 0 is free */
 	uint32_t kinds;
 	uint32_t count[JUNK_KINDS];
 	/* of junk_features_name */

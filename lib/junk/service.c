@@ -18,8 +18,7 @@
 
 #define FLUSH_MS   1000
 #define IDLE_MS	   60000
-#define PUPILS_MAX 64	      /* in memory */
-#define SET_SLOTS  (1U << 15) /* above twice JUNK_FEATURES_MAX */
+#define PUPILS_MAX 64 /* in memory */
 
 struct loaded {
 	char account[ACCOUNT_NAME_MAX];
@@ -44,7 +43,6 @@ struct junk_service {
 	size_t n;
 	uint64_t asked, taught;
 	struct junk_features features; /* of the message at hand */
-	uint32_t set[SET_SLOTS];       /* of take_lesson */
 };
 
 /* ---- models in memory ---- */
@@ -175,20 +173,20 @@ take_features(struct junk_features *f, struct sv bytes)
 static bool
 take_lesson(struct junk_service *s, struct sv bytes)
 {
-	const struct junk_features *f = &s->features;
+	struct junk_features *f = &s->features;
 	size_t i;
 
-	if (!take_features(&s->features, bytes))
+	if (!take_features(f, bytes))
 		return false;
-	memset(s->set, 0, sizeof s->set);
+	memset(f->set, 0, sizeof f->set);
 	for (i = 0; i < f->n; i++) {
-		uint32_t at = f->v[i] * 0x9e3779b1U % SET_SLOTS;
+		uint32_t at = f->v[i] * 0x9e3779b1U % JUNK_SET_SLOTS;
 
-		while (s->set[at] != 0 && s->set[at] != f->v[i])
-			at = (at + 1) % SET_SLOTS;
-		if (f->v[i] == 0 || s->set[at] != 0)
+		while (f->set[at] != 0 && f->set[at] != f->v[i])
+			at = (at + 1) % JUNK_SET_SLOTS;
+		if (f->v[i] == 0 || f->set[at] != 0)
 			return false;
-		s->set[at] = f->v[i];
+		f->set[at] = f->v[i];
 	}
 	return true;
 }

@@ -91,17 +91,18 @@ void
 junk_put_hash(
     struct sink *k, enum junk_kind kind, uint32_t hash, struct sv name)
 {
-	uint32_t f, i;
+	uint32_t *set = k->out->set, f, i;
 
 	if (junk_is_full(k, kind))
 		return;
 	f = feature(kind, hash);
-	for (i = mixed(f) % SET_SLOTS; k->set[i] != 0; i = (i + 1) % SET_SLOTS)
-		if (k->set[i] == f)
+	for (i = mixed(f) % JUNK_SET_SLOTS; set[i] != 0;
+	     i = (i + 1) % JUNK_SET_SLOTS)
+		if (set[i] == f)
 			return;
 	if (k->out->n == JUNK_FEATURES_MAX)
 		return;
-	k->set[i] = f;
+	set[i] = f;
 	k->out->v[k->out->n++] = f;
 	k->count[kind]++;
 	if (k->fn != NULL)
