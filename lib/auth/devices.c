@@ -207,8 +207,9 @@ ask(struct auth_devices *d, const struct link_ask *asked,
 static void
 note_link(const struct link_ask *asked, const struct link_done *done)
 {
-	/* Looking changes nothing, and anybody may do it. */
-	if (asked->what != LINK_LOOK)
+	/* Looking changes nothing, and anybody may do it, as anybody may make
+	 * up tokens. */
+	if (asked->what != LINK_LOOK && done->rc != RC_NOTFOUND)
 		mlog(LOG_INFO, "device.link", "what=%s account=%.*s rc=%s",
 		    asked->what == LINK_PRESS ? "press" : "take",
 		    SV_ARG(done->account), rc_name(done->rc));

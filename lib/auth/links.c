@@ -90,19 +90,39 @@ make_token(struct buf *out, unsigned char hash[crypto_hash_sha256_BYTES])
 	sodium_memzero(text, sizeof text);
 }
 
-/* A free one, or the oldest. */
-static struct entry *
-place(struct auth_links *l)
+static void
+look_for_older(struct entry *e, struct entry **oldest)
 {
-	struct entry *oldest = &l->entry[0];
+	if (*oldest == NULL || e->made < (*oldest)->made)
+		*oldest = e;
+}
+
+/* The oldest of its own where there are enough; else a free one, or the oldest
+ * of all. */
+static struct entry *
+place(struct auth_links *l, struct sv account)
+{
+	struct entry *empty = NULL, *own = NULL, *oldest = NULL;
+	unsigned n = 0;
 	size_t i;
 
 	for (i = 0; i < LINKS_MAX; i++) {
-		if (!l->entry[i].used)
-			return &l->entry[i];
-		if (l->entry[i].made < oldest->made)
-			oldest = &l->entry[i];
+		struct entry *e = &l->entry[i];
+
+		if (!e->used) {
+			empty = e;
+			continue;
+		}
+		look_for_older(e, &oldest);
+		if (sv_eq(account, buf_sv(&e->account))) {
+			look_for_older(e, &own);
+			n++;
+		}
 	}
+	if (n < LINKS_OF_ACCOUNT && empty != NULL)
+		return empty;
+	if (n >= LINKS_OF_ACCOUNT)
+		oldest = own;
 	entry_end(oldest);
 	return oldest;
 }
@@ -121,7 +141,7 @@ auth_links_add(
 	struct entry *e;
 
 	(void)auth_links_sweep(l);
-	e = place(l);
+	e = place(l, what->account);
 	e->used = true;
 	e->made = l->now();
 	keep(&e->account, what->account);

@@ -19,7 +19,10 @@
 
 #define LINK_LIFE_MS   (15 * 60 * 1000)
 #define LINK_TOKEN_LEN 32 /* letters, digits, '-' and '_' */
-#define LINKS_MAX      64 /* at a time; the oldest gives way */
+/* At a time; the oldest gives way: of the account's own, where these are too
+ * many. */
+#define LINKS_MAX	 64
+#define LINKS_OF_ACCOUNT 8
 
 struct auth_links;
 

@@ -16,6 +16,7 @@
 #define RECALL_MS      (15 * 60 * 1000)
 #define KNOWN_SLOTS    4096
 #define BUCKET_SLOTS   16384
+#define BUCKET_WAYS    4
 #define PENALTY_MAX_MS 4000
 #define FAILURES_MAX   20
 
@@ -24,12 +25,12 @@ enum budget {
 	OF_NETWORK,	 /* a stranger's network, all names */
 	OF_HOST,	 /* beyond that */
 	OF_NAME,	 /* a name, all strangers */
-	OF_NAME_KNOWN,	 /* a name, from a known network */
+	OF_NAME_KNOWN,	 /* a name, from a network, if it is known */
 	OF_NAME_NETWORK, /* beyond these: a name from a network */
 	OF_NAME_HOST,	 /* and from a host */
 	OF_BROWSER,	 /* a name, from a browser that it knows */
 	OF_CODE,	 /* codes for a name, all strangers */
-	OF_CODE_KNOWN,	 /* from a known network or browser */
+	OF_CODE_KNOWN,	 /* all known networks; each known browser */
 	OF_FAILURES	 /* of a network, for the penalty */
 };
 
@@ -49,8 +50,8 @@ static const struct {
     [OF_FAILURES] = {FAILURES_MAX, 6000},
 };
 
-/* The tables are direct-mapped with two places for each key: what collides
- * pushes the older one out, which costs a hash, never a wrong answer. */
+/* Two places for each key: what collides pushes the older one out, which costs
+ * a hash, never a wrong answer. */
 struct recall {
 	unsigned char key[16];
 	int64_t until;
@@ -62,9 +63,12 @@ struct known {
 	int64_t at;
 };
 
+/* Four places for each key, and what collides pushes out what is full again
+ * soonest: nobody empties a long memory with many short ones. */
 struct bucket {
-	uint64_t key;
+	uint64_t key;  /* 0: none */
 	int64_t at;    /* when `used` was right */
+	int64_t ms;    /* of its budget */
 	uint32_t used; /* of the budget; comes back with time */
 };
 
@@ -236,10 +240,10 @@ auth_memory_known(struct auth_memory *m, const char *peer)
 
 /* Where it comes from does not count. */
 static bool
-is_of_no_network(enum budget of, const struct auth_who *w)
+is_of_no_network(enum budget of)
 {
-	return of == OF_NAME || of == OF_CODE || of == OF_BROWSER ||
-	       (of == OF_CODE_KNOWN && w->browser.n > 0);
+	return of == OF_NAME || of == OF_CODE || of == OF_CODE_KNOWN ||
+	       of == OF_BROWSER;
 }
 
 static void
@@ -256,6 +260,30 @@ name_of(enum budget of, const struct auth_who *w,
 	(void)crypto_generichash_final(&h, out, crypto_generichash_BYTES_MIN);
 }
 
+static int64_t
+full_at(const struct bucket *b)
+{
+	return b->at + b->used * b->ms;
+}
+
+/* Its own, or the one to give way. */
+static struct bucket *
+place_of(struct auth_memory *m, uint64_t key)
+{
+	struct bucket *set =
+	    &m->bucket[key % (BUCKET_SLOTS / BUCKET_WAYS) * BUCKET_WAYS];
+	struct bucket *soonest = set;
+	unsigned i;
+
+	for (i = 0; i < BUCKET_WAYS; i++) {
+		if (set[i].key == key)
+			return &set[i];
+		if (full_at(&set[i]) < full_at(soonest))
+			soonest = &set[i];
+	}
+	return soonest;
+}
+
 static struct bucket *
 bucket(struct auth_memory *m, enum budget of, const struct auth_who *w)
 {
@@ -267,19 +295,20 @@ bucket(struct auth_memory *m, enum budget of, const struct auth_who *w)
 	uint64_t key;
 	int64_t back;
 
-	if (!is_of_no_network(of, w))
+	if (!is_of_no_network(of))
 		network_key(w->peer, !host, &bytes.network);
-	if (of != OF_NAME_KNOWN && of != OF_CODE_KNOWN && of != OF_FAILURES)
+	if (of != OF_FAILURES)
 		cut_to(&bytes.network, host ? 7 : 6);
 	if (of != OF_NETWORK && of != OF_HOST && of != OF_FAILURES)
 		name_of(of, w, bytes.name);
 	key = key_of(m, &bytes);
-	b = &m->bucket[key % BUCKET_SLOTS];
+	b = place_of(m, key);
 	if (b->key != key)
-		*b = (struct bucket){.key = key, .at = now};
-	back = (now - b->at) / budgets[of].ms;
+		*b = (struct bucket){
+		    .key = key, .at = now, .ms = budgets[of].ms};
+	back = (now - b->at) / b->ms;
 	b->used = back < b->used ? b->used - (uint32_t)back : 0;
-	b->at += back * budgets[of].ms;
+	b->at += back * b->ms;
 	return b;
 }
 

@@ -66,7 +66,7 @@ struct auth_who {
  *   a network that nobody has logged in from      20        6 s
  *     (/24, /48; all names together)
  *   a name, from all such networks                40        6 s
- *   a name, from a known network (/24, /64)       25        6 s
+ *   a name, from a known network (/24, /48)       25        6 s
  *
  * Where these are used up, because others guess, the right password still gets
  * its turn:
@@ -82,7 +82,8 @@ struct auth_who {
  * Codes of the second factor, which have six digits:
  *
  *   a name, from all strangers                     6       10 min
- *   a name, from a known network or browser        6       10 min
+ *   a name, from all known networks                6       10 min
+ *   a name, from a known browser                   6       10 min
  *
  * The loopback has no budget as a network: proxies and tests are there.
  */

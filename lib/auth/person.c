@@ -15,6 +15,8 @@
 
 #define LINES_MAX	 1000
 #define LINES_OF_ACCOUNT 250
+#define ORDERS_AT_ONCE	 20
+#define ORDER_MS	 1000 /* after that, one more */
 
 _Static_assert(PERSON_SESSIONS_MAX >= VISITS_OF_ACCOUNT, "auth/visits.h");
 _Static_assert(PERSON_LOGINS_MAX >= LOGINS_OF_ACCOUNT, "auth/logins.h");
@@ -25,10 +27,18 @@ struct person {
 	uint64_t session;
 };
 
+/* How fast an account's orders come: each may write to the disk. */
+struct pace {
+	char account[CONF_NAME_MAX];
+	int64_t until; /* clk_mono: what came has had its time */
+	struct pace *next;
+};
+
 struct persons {
 	struct persons_opts o;
 	struct conf *conf;
 	struct ipc_server *lines;
+	struct pace *paces; /* whose time is not over */
 };
 
 static int64_t
@@ -424,6 +434,41 @@ needs_password(enum person_what what)
 	       what == PERSON_RECOVERY_NEW;
 }
 
+/* Those whose time is over are forgotten. */
+static struct pace *
+find_pace(struct persons *p, struct sv account, int64_t now)
+{
+	struct pace **at = &p->paces, *n;
+
+	while ((n = *at) != NULL)
+		if (sv_eq(account, sv_str(n->account))) {
+			return n;
+		} else if (n->until <= now) {
+			*at = n->next;
+			free(n);
+		} else {
+			at = &n->next;
+		}
+	n = xcalloc(1, sizeof *n);
+	sv_copy(account, n->account, sizeof n->account);
+	*at = n;
+	return n;
+}
+
+static bool
+is_too_fast(struct persons *p, struct sv account)
+{
+	const int64_t now = clk_mono();
+	struct pace *n = find_pace(p, account, now);
+
+	if (n->until < now)
+		n->until = now;
+	if (n->until - now > (ORDERS_AT_ONCE - 1) * ORDER_MS)
+		return true;
+	n->until += ORDER_MS;
+	return false;
+}
+
 static void
 on_order(struct persons *p, struct person *who, const struct auth_visit *v,
     struct msg *m)
@@ -447,6 +492,9 @@ on_order(struct persons *p, struct person *who, const struct auth_visit *v,
 	buf_init(&o->link, PERSON_URI_MAX - 1);
 	if (r != RC_OK)
 		finish(o, err_set(&o->err, RC_SYNTAX, "no such order"));
+	else if (is_too_fast(p, sv_str(o->account)))
+		finish(o, err_set(&o->err, RC_TEMP,
+			      "too many changes at once; wait a moment"));
 	else if (needs_password(o->what))
 		ask_password(o);
 	else
@@ -538,9 +586,14 @@ void
 persons_free(struct persons **pp)
 {
 	struct persons *p = *pp;
+	struct pace *n;
 
 	if (p == NULL)
 		return;
+	while ((n = p->paces) != NULL) {
+		p->paces = n->next;
+		free(n);
+	}
 	/* Open orders end with the process, as logins do. */
 	if (ipc_server_is_idle(p->lines))
 		ipc_server_free(&p->lines);

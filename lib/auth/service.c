@@ -237,7 +237,7 @@ on_login(struct client *c, struct msg *m)
 {
 	struct login *l = xcalloc(1, sizeof *l);
 	struct login_ask asked;
-	struct auth_login ask;
+	struct auth_login ask = {.peer = l->peer, .door = c->door};
 	int r = login_ask_get(m, &asked);
 
 	l->s = c->ipc.arg;
@@ -268,8 +268,6 @@ on_login(struct client *c, struct msg *m)
 	}
 	ask.sasl = asked.sasl;
 	note_tried(l, ask.sasl);
-	ask.peer = l->peer;
-	ask.door = c->door;
 	auth_server_login(l->s->server, &ask, on_login_done, l);
 }
 

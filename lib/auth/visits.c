@@ -25,7 +25,7 @@ struct entry {
 
 	/* Of a session. */
 	uint64_t number;
-	char csrf[VISIT_TOKEN_LEN + 1];
+	char csrf[VISIT_TOKEN_LEN + 1], csrf_admin[VISIT_TOKEN_LEN + 1];
 	char peer[VISIT_PEER_MAX];
 	char agent[VISIT_AGENT_MAX];
 	bool has_secret;
@@ -225,6 +225,7 @@ auth_visits_begin(struct auth_visits *v, struct sv account, const char *peer,
 	struct entry *e = add_entry(v, KIND_VISIT, account, token_out);
 
 	make_token(e->csrf);
+	make_token(e->csrf_admin);
 	do
 		randombytes_buf(&e->number, sizeof e->number);
 	while (e->number == 0);
@@ -243,6 +244,7 @@ describe(
 	    .number = e->number,
 	    .account = sv_str(e->account),
 	    .csrf = sv_str(e->csrf),
+	    .csrf_admin = sv_str(e->csrf_admin),
 	    .peer = sv_str(e->peer),
 	    .agent = sv_str(e->agent),
 	    .begun_ms = now - e->begun,

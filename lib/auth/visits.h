@@ -2,9 +2,10 @@
  * Who has signed in on the web: the pure rule, in memory only.
  *
  *   a session  a token of 192 random bits in the browser's cookie, kept here as
- *              a hash, and another for its forms; ends after 30 minutes without
- *              a page, 12 hours after it began, and when the password is
- *              changed or the account removed
+ *              a hash, another for its forms, and one for those of the admin
+ *              pages, which the account's process does not know; ends after 30
+ *              minutes without a page, 12 hours after it began, and when the
+ *              password is changed or the account removed
  *   a step     between the password and the code of the second factor: a token
  *              for five minutes and five wrong codes
  *   a link     of `hearthmail web login`, for 15 minutes, spent by one use
@@ -39,7 +40,7 @@ struct auth_visits;
 struct auth_visit {
 	uint64_t number;
 	struct sv account; /* empty: the owner of the machine */
-	struct sv csrf;
+	struct sv csrf, csrf_admin;
 	struct sv peer, agent;	   /* of the last page */
 	int64_t begun_ms, used_ms; /* ago */
 };

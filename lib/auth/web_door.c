@@ -21,7 +21,7 @@
 #define BROWSERS_FILE "browsers"
 #define TICK_MS	      60000
 #define OPEN_MS	      20000
-#define SIGN_INS_MAX  256 /* at a time */
+#define SIGN_INS_MAX  256 /* at a time, of strangers */
 
 _Static_assert(AUTH_BROWSER == BROWSER_ID, "auth/browsers.h");
 _Static_assert(VISIT_TOKEN_LEN < PAGE_TOKEN_MAX, "ipc/msg_page.h");
@@ -213,6 +213,11 @@ begin_with_password(struct sign_in *s, const struct sign_in_ask *a)
 		sv_copy(sv_str(s->d->conf->account[i].name), s->account,
 		    sizeof s->account);
 	look_at_browser(s, a->browser);
+	if (s->d->sign_ins > SIGN_INS_MAX && !s->is_known &&
+	    !auth_server_knows(s->d->o.server, s->peer)) {
+		refuse(s, RC_TEMP, "too many logins at once; try again");
+		return;
+	}
 	s->code =
 	    i >= 0 && auth_second_is_on(s->d->o.server, sv_str(s->account));
 	l.more = s->code;
@@ -279,9 +284,6 @@ on_sign_in(struct web_door *d, struct ipc_client *c, struct msg *m)
 	}
 	if (r != RC_OK || !network_peer_valid(a.peer))
 		refuse(s, RC_SYNTAX, "not a login");
-	else if (d->sign_ins > SIGN_INS_MAX &&
-		 !auth_server_knows(d->o.server, s->peer))
-		refuse(s, RC_TEMP, "too many logins at once; try again");
 	else if (a.step.n > 0)
 		begin_with_step(s, &a);
 	else
@@ -336,7 +338,7 @@ open_page(struct web_door *d, struct visiting *v, uint8_t room,
 	struct page_open o = {
 	    .account = who->account,
 	    .admin = is_admin(d, who->account),
-	    .csrf = who->csrf,
+	    .csrf = room == PAGE_ADMIN ? who->csrf_admin : who->csrf,
 	    .peer = who->peer,
 	    .session = who->number,
 	    .fd = *fd,

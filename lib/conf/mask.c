@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 
 #define HIDDEN "***"
+#define BLANKS " \t\r"
 
 /* There is no key but metrics.token that has one; people try the others, and
  * may leave them in a comment. */
@@ -35,10 +36,17 @@ is_word(char c)
 	return ascii_is_alnum(c) || c == '_' || c == '-';
 }
 
-/* Where the value begins that follows a secret's name in the line; line.n: it
- * has none. */
 static size_t
-value_in(struct sv line)
+skip(struct sv line, size_t i, const char *chars)
+{
+	while (i < line.n && strchr(chars, line.p[i]) != NULL)
+		i++;
+	return i;
+}
+
+/* Where the value begins that follows a secret's name in the line. */
+static bool
+value_in(struct sv line, size_t *from_out)
 {
 	size_t i = 0, from;
 
@@ -52,28 +60,35 @@ value_in(struct sv line)
 			i++;
 		if (!is_secret(sv_of(line.p + from, i - from)))
 			continue;
-		while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t' ||
-					 line.p[i] == '"' || line.p[i] == '\''))
-			i++;
-		if (i < line.n && line.p[i] == ':')
-			return i + 1;
+		i = skip(line, i, " \t\"'");
+		if (i < line.n && line.p[i] == ':') {
+			*from_out = skip(line, i + 1, BLANKS);
+			return true;
+		}
 	}
-	return line.n;
+	return false;
 }
 
+/* whole: outside comments, values on lines of their own have been found. */
 static void
-hide_lines(struct sv text, bool *hidden)
+hide_lines(struct sv text, bool whole, bool *hidden)
 {
 	struct sv rest = text;
+	bool due = false; /* a value is, on one of the next lines */
 
 	while (rest.n > 0) {
 		size_t at = text.n - rest.n, from;
 		struct sv line = sv_split(&rest, '\n');
+		size_t first = skip(line, 0, BLANKS);
+		size_t body = skip(line, first, BLANKS "#-");
+		bool comment = first < line.n && line.p[first] == '#';
+		bool named = value_in(line, &from);
 
-		from = value_in(line);
-		while (from < line.n && line.p[from] == ' ')
-			from++;
+		if (!named)
+			from = due && (comment || !whole) ? body : line.n;
 		memset(hidden + at + from, true, line.n - from);
+		if (body < line.n)
+			due = named && from == line.n;
 	}
 }
 
@@ -148,7 +163,8 @@ look_at(struct scan *s, const yaml_token_t *t)
 	}
 }
 
-static void
+/* false: not YAML, or not to its end. */
+static bool
 hide_values(struct sv text, bool *hidden)
 {
 	struct scan s = {.text = text, .hidden = hidden, .secret = -1};
@@ -167,6 +183,7 @@ hide_values(struct sv text, bool *hidden)
 	if (!end && s.secret >= 0)
 		memset(hidden + s.bytes, true, text.n - s.bytes);
 	yaml_parser_delete(&y);
+	return end;
 }
 
 void
@@ -175,8 +192,7 @@ conf_mask(struct sv text, struct buf *out)
 	bool *hidden = xcalloc(text.n + 1, sizeof *hidden);
 	size_t i;
 
-	hide_lines(text, hidden);
-	hide_values(text, hidden);
+	hide_lines(text, hide_values(text, hidden), hidden);
 	for (i = 0; i < text.n; i++) {
 		/* Lines keep their numbers. */
 		if (!hidden[i] || text.p[i] == '\n')

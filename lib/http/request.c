@@ -15,7 +15,7 @@ forget(struct http_reader *r)
 {
 	struct http_limits l = r->limits;
 
-	buf_fini(&r->line);
+	buf_wipe(&r->line); /* cookies */
 	buf_wipe(&r->head);
 	buf_wipe(&r->body);
 	free(r->field);

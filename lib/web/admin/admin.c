@@ -1,6 +1,7 @@
 #include "web/admin/admin.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,8 @@ admin_open(struct admin *a, struct line *l, struct msg *m)
 	v->csrf = sv_dup(o.csrf);
 	v->peer = sv_dup(o.peer);
 	v->session = o.session;
+	/* Its task runs before there is something to read. */
+	(void)fcntl(o.fd, F_SETFL, O_NONBLOCK);
 	v->task.fd = o.fd;
 	v->task.run = run_visit;
 	v->task.end = end_visit;

@@ -17,12 +17,19 @@ now(void)
 }
 
 static void
-add(const char *device, const char *password, struct buf *out)
+add_of(const char *account, const char *device, const char *password,
+    struct buf *out)
 {
-	const struct auth_link what = {SV("anna"), sv_str(device),
+	const struct auth_link what = {sv_str(account), sv_str(device),
 	    SV("mum@example.org"), sv_str(password), 0};
 
 	auth_links_add(links, &what, out);
+}
+
+static void
+add(const char *device, const char *password, struct buf *out)
+{
+	add_of("anna", device, password, out);
 }
 
 static void
@@ -170,12 +177,38 @@ START_TEST(links__the_oldest_gives_way)
 		clock_ms++;
 		buf_reset(&t);
 		(void)snprintf(name, sizeof name, "%d", i);
-		add(name, "p", &t);
+		add_of(name, "phone", "p", &t);
 		ck_assert_int_eq(auth_links_look(links, buf_sv(&t), &l), RC_OK);
 	}
 	ck_assert_int_eq(
 	    auth_links_look(links, buf_sv(&token), &l), RC_NOTFOUND);
 	ck_assert_uint_eq(auth_links_sweep(links), LINKS_MAX);
+	buf_fini(&t);
+}
+END_TEST
+
+START_TEST(links__an_account_pushes_out_its_own)
+{
+	struct auth_link l;
+	struct buf first, t;
+	int i;
+
+	buf_init(&first, 100);
+	buf_init(&t, 100);
+	for (i = 0; i < 100; i++) {
+		clock_ms++;
+		buf_reset(&t);
+		add_of("ben", "phone", "p", i == 0 ? &first : &t);
+		if (i == LINKS_OF_ACCOUNT - 1)
+			ck_assert_int_eq(
+			    auth_links_look(links, buf_sv(&first), &l), RC_OK);
+	}
+	ck_assert_int_eq(
+	    auth_links_look(links, buf_sv(&first), &l), RC_NOTFOUND);
+	ck_assert_int_eq(auth_links_look(links, buf_sv(&t), &l), RC_OK);
+	ck_assert_int_eq(auth_links_look(links, buf_sv(&token), &l), RC_OK);
+	ck_assert_uint_eq(auth_links_sweep(links), LINKS_OF_ACCOUNT + 1);
+	buf_fini(&first);
 	buf_fini(&t);
 }
 END_TEST
@@ -188,6 +221,7 @@ UNIT_TESTS(links)
 	tcase_add_test(t, links__looking_spends_nothing);
 	tcase_add_test(t, links__are_pressed_once_and_taken_often);
 	tcase_add_test(t, links__end_after_their_time);
+	tcase_add_test(t, links__an_account_pushes_out_its_own);
 	tcase_add_loop_test(t, links__of_strangers_are_unknown, 0,
 	    (int)(sizeof strangers / sizeof strangers[0]));
 	tcase_add_test(t, links__die_with_their_device);

@@ -228,6 +228,21 @@ START_TEST(auth_memory_may_try__bounds_a_known_network)
 }
 END_TEST
 
+START_TEST(auth_memory_may_try__a_known_network_of_ipv6_is_a_48)
+{
+	char peer[40];
+	unsigned i, ok = 0;
+
+	for (i = 0; i < 100; i++) {
+		(void)snprintf(peer, sizeof peer, "2001:db8:1:%x::1", i);
+		auth_memory_note_login(m, peer);
+		ok += may_try("anna", peer) != 0;
+	}
+	/* All of them in one /56, which has its share. */
+	ck_assert_uint_eq(ok, OF_KNOWN + 1);
+}
+END_TEST
+
 START_TEST(auth_memory_may_try__the_loopback_has_no_bucket_of_its_own)
 {
 	char name[20];
@@ -331,10 +346,30 @@ START_TEST(auth_memory__codes_are_few)
 	w.browser = SV("");
 	auth_memory_note_login(m, "198.51.100.7");
 	ck_assert_uint_eq(count_who(&w), 6);
+	/* All known networks together. */
+	auth_memory_note_login(m, "203.0.113.1");
+	w.peer = "203.0.113.1";
+	ck_assert_uint_eq(count_who(&w), 0);
 	w.name = SV("ben");
 	ck_assert_uint_eq(count_who(&w), 6);
 	now += 600000;
 	ck_assert_uint_eq(count_who(&w), 1);
+}
+END_TEST
+
+START_TEST(auth_memory__many_names_do_not_push_out_spent_codes)
+{
+	struct auth_who w = {
+	    .name = SV("anna"), .peer = "192.0.2.1", .code = true};
+	char name[20];
+	unsigned i;
+
+	ck_assert_uint_eq(count_who(&w), 6);
+	for (i = 0; i < 80000; i++) {
+		(void)snprintf(name, sizeof name, "n%u", i);
+		(void)may_try(name, "127.0.0.1");
+	}
+	ck_assert_uint_eq(count_who(&w), 0);
 }
 END_TEST
 
@@ -370,6 +405,7 @@ UNIT_TESTS(memory)
 	tcase_add_test(
 	    t, auth_memory_may_try__bounds_a_name_and_locks_nobody_out);
 	tcase_add_test(t, auth_memory_may_try__bounds_a_known_network);
+	tcase_add_test(t, auth_memory_may_try__a_known_network_of_ipv6_is_a_48);
 	tcase_add_test(t, auth_memory_may_try__each_door_has_its_own);
 	tcase_add_test(
 	    t, auth_memory_may_try__the_loopback_has_no_bucket_of_its_own);
@@ -378,6 +414,7 @@ UNIT_TESTS(memory)
 	    t, auth_memory_penalty__grows_to_its_bound_and_ends_with_a_login);
 	tcase_add_test(t, auth_memory__a_known_browser_is_not_a_stranger);
 	tcase_add_test(t, auth_memory__codes_are_few);
+	tcase_add_test(t, auth_memory__many_names_do_not_push_out_spent_codes);
 	tcase_add_test(t, auth_memory__odd_peers_and_names_do_no_harm);
 	return t;
 }

@@ -60,6 +60,9 @@ START_TEST(visits__are_known_by_their_token)
 	ck_assert(sv_eq(a.agent, SV("Other")));
 	ck_assert_uint_eq(a.csrf.n, VISIT_TOKEN_LEN);
 	ck_assert(!sv_eq(a.csrf, buf_sv(&token)));
+	ck_assert_uint_eq(a.csrf_admin.n, VISIT_TOKEN_LEN);
+	ck_assert(!sv_eq(a.csrf_admin, a.csrf));
+	ck_assert(!sv_eq(a.csrf_admin, buf_sv(&token)));
 	ck_assert_uint_eq(a.number, number);
 	ck_assert_int_eq(a.begun_ms, 5000);
 	ck_assert_int_eq(a.used_ms, 0);

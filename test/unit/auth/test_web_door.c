@@ -373,6 +373,7 @@ END_TEST
 
 START_TEST(web_door__lets_admins_and_the_owner_to_admin)
 {
+	char secret[PAGE_TOKEN_MAX];
 	struct buf link;
 	struct asked a = {.done = false};
 	struct visit_ask v = {
@@ -409,6 +410,12 @@ START_TEST(web_door__lets_admins_and_the_owner_to_admin)
 	ck_assert_int_eq(sign_in("ben", PASSWORD), RC_OK);
 	ck_assert_int_eq(visit(PAGE_ADMIN, token), RC_OK);
 	ck_assert_str_eq(account, "ben");
+	/* The account's process cannot write the admin's forms. */
+	sv_copy(sv_str(csrf), secret, sizeof secret);
+	ck_assert_uint_eq(strlen(secret), 32);
+	ck_assert_int_eq(visit(PAGE_SELF, token), RC_OK);
+	ck_assert_uint_eq(strlen(csrf), 32);
+	ck_assert_str_ne(csrf, secret);
 	(void)close(pair[0]);
 	line_free(&admin);
 	buf_fini(&link);
@@ -538,6 +545,30 @@ START_TEST(web_door__a_person_changes_their_own)
 }
 END_TEST
 
+START_TEST(web_door__orders_are_paced)
+{
+	const struct person_order o = {.what = PERSON_SESSIONS_END};
+	const int64_t begun = clk_mono();
+	struct peer *p;
+	int64_t n = 0;
+
+	ck_assert_int_eq(sign_in("anna", PASSWORD), RC_OK);
+	ck_assert_int_eq(visit(PAGE_SELF, token), RC_OK);
+	p = person();
+	while (n < 1000 && order(p, &o, NULL) == RC_OK)
+		n++;
+	ck_assert_int_ge(n, 20);
+	ck_assert_int_le(n, 21 + (clk_mono() - begun) / 1000);
+	peer_free(&p);
+	/* Others have theirs. */
+	ck_assert_int_eq(sign_in("ben", PASSWORD), RC_OK);
+	ck_assert_int_eq(visit(PAGE_SELF, token), RC_OK);
+	p = person();
+	ck_assert_int_eq(order(p, &o, NULL), RC_OK);
+	peer_free(&p);
+}
+END_TEST
+
 /* Whoever asks may die with the question in hand. */
 START_TEST(web_door__askers_may_leave)
 {
@@ -582,6 +613,7 @@ UNIT_TESTS(web_door)
 	tcase_add_test(t, web_door__lets_admins_and_the_owner_to_admin);
 	tcase_add_test(t, web_door__asks_for_a_code);
 	tcase_add_test(t, web_door__a_person_changes_their_own);
+	tcase_add_test(t, web_door__orders_are_paced);
 	tcase_add_test(t, web_door__askers_may_leave);
 	return t;
 }

@@ -35,6 +35,12 @@ static const struct row {
     {"not YAML", "x: [\ntoken: abc\n", "x: [\ntoken: ***\n"},
     {"a quote that is not closed", "token: \"abc\ndef\nghi\n",
 	"token: ***\n***\n***\n"},
+    {"below, in a comment", "# token:\n#\n#   abc\n# def\nx: 1\n",
+	"# token:\n#\n#   ***\n# def\nx: 1\n"},
+    {"a comment and a key", "# token:\nx: 1\n", "# token:\nx: 1\n"},
+    {"empty", "token:\nx: 1\n", "token:\nx: 1\n"},
+    {"below, not YAML", "x: @\ntoken:\n\n  abc\ny: 1\n",
+	"x: @\ntoken:\n\n  ***\ny: 1\n"},
     {"a token of others", "hmac_key: AAAA\neab: { id: x }\n",
 	"hmac_key: ***\neab: { id: x }\n"},
 };
