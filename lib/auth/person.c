@@ -343,6 +343,20 @@ totp_off(struct order *o)
 	return auth_second_end(o->p->o.server, sv_str(o->account), &o->err);
 }
 
+/* They stand for the second factor: the password alone gives none. */
+static int
+recovery_new(struct order *o)
+{
+	const struct auth_who w = who_is(o);
+	int r = auth_second_check(
+	    o->p->o.server, sv_str(o->account), buf_sv(&o->code), &w, &o->err);
+
+	if (r != RC_OK)
+		return fail(o, PERSON_FIELD_CODE, r);
+	return auth_second_renew(
+	    o->p->o.server, sv_str(o->account), &o->secret, &o->err);
+}
+
 static int
 session_end(struct order *o)
 {
@@ -372,8 +386,7 @@ do_order(struct order *o)
 	case PERSON_TOTP_OFF:
 		return totp_off(o);
 	case PERSON_RECOVERY_NEW:
-		return auth_second_renew(
-		    o->p->o.server, sv_str(o->account), &o->secret, &o->err);
+		return recovery_new(o);
 	case PERSON_SESSION_END:
 		return session_end(o);
 	case PERSON_SESSIONS_END:

@@ -98,7 +98,7 @@ enum person_what {
 	PERSON_TOTP_CONFIRM,
 	/* password and code. */
 	PERSON_TOTP_OFF,
-	/* password.  Answer: as CONFIRM; the old ones are void. */
+	/* password and code.  Answer: as CONFIRM; the old ones are void. */
 	PERSON_RECOVERY_NEW,
 	/* number: of the list; not this one. */
 	PERSON_SESSION_END,

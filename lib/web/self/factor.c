@@ -42,6 +42,7 @@ put_on(struct self *s, const struct person_state *state,
 	page_form(&s->page, "/second-factor/more");
 	self_put_account(s);
 	put_password(s, more);
+	put_code(s, more, W_CODE_OR_RECOVERY);
 	page_button(&s->page, W_RECOVERY_MORE, PAGE_BUTTON_PLAIN);
 	page_form_end(&s->page);
 	page_section_end(&s->page);

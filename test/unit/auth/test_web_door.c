@@ -485,6 +485,13 @@ START_TEST(web_door__asks_for_a_code)
 	ck_assert_int_eq(visit(PAGE_SELF, token), RC_OK);
 	codes[39] = '\0';
 	ck_assert_int_eq(give_code(step, codes + 20), RC_NOTFOUND);
+	/* New codes need one that is good, too. */
+	o = (struct person_order){
+	    .what = PERSON_RECOVERY_NEW, .password = SV(PASSWORD)};
+	ck_assert_int_eq(order(p, &o, NULL), RC_DENIED);
+	o.code = sv_of(codes + 20, 19);
+	ck_assert_int_eq(order(p, &o, codes), RC_OK);
+	ck_assert_uint_eq(strlen(codes), 200);
 	o = (struct person_order){.what = PERSON_TOTP_OFF,
 	    .password = SV("wrong horse"),
 	    .code = sv_of(codes + 20, 19)};
@@ -569,6 +576,46 @@ START_TEST(web_door__orders_are_paced)
 }
 END_TEST
 
+/* More strangers at a time than are let in to wait: they put off neither known
+ * browsers nor links. */
+START_TEST(web_door__strangers_put_off_strangers_only)
+{
+	static struct asked a[300];
+	const struct sign_in_ask empty = {
+	    .name = SV("zoe"), .peer = SV("198.51.100.1")};
+	struct sign_in_ask known = {.name = SV("anna"),
+	    .password = SV(PASSWORD),
+	    .peer = SV("203.0.113.1")};
+	char cookie[PAGE_TOKEN_MAX];
+	struct buf link;
+	struct msg m;
+	size_t i;
+
+	memset(a, 0, sizeof a);
+	ck_assert_int_eq(sign_in("anna", PASSWORD), RC_OK);
+	sv_copy(sv_str(browser), cookie, sizeof cookie);
+	known.browser = sv_str(cookie);
+	buf_init(&link, 100);
+	web_door_link(door, &link);
+	for (i = 0; i < sizeof a / sizeof a[0]; i++) {
+		msg_init(&m, AUTH_SIGN_IN);
+		sign_in_ask_put(&m, &empty);
+		peer_ask(web, &m, 100000, on_reply, &a[i]);
+	}
+	ck_assert_int_eq(sign_in_with(&known), RC_OK);
+	ck_assert_int_eq(sign_in_with(&(struct sign_in_ask){
+			     .step = buf_sv(&link), .peer = SV("203.0.113.2")}),
+	    RC_OK);
+	for (i = 0; i < sizeof a / sizeof a[0]; i++) {
+		while (!a[i].done)
+			turn();
+		ck_assert_int_eq(a[i].rc, RC_OK);
+		msg_fini(&a[i].reply);
+	}
+	buf_fini(&link);
+}
+END_TEST
+
 /* Whoever asks may die with the question in hand. */
 START_TEST(web_door__askers_may_leave)
 {
@@ -614,6 +661,7 @@ UNIT_TESTS(web_door)
 	tcase_add_test(t, web_door__asks_for_a_code);
 	tcase_add_test(t, web_door__a_person_changes_their_own);
 	tcase_add_test(t, web_door__orders_are_paced);
+	tcase_add_test(t, web_door__strangers_put_off_strangers_only);
 	tcase_add_test(t, web_door__askers_may_leave);
 	return t;
 }

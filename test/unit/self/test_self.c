@@ -519,8 +519,10 @@ START_TEST(self__what_is_wrong_is_said_beside_the_field)
 		PERSON_FIELD_CODE, "This code is wrong"},
 	    {"/second-factor/off", "password=a&otp=1", RC_DENIED,
 		PERSON_FIELD_PASSWORD, "This is not your password."},
-	    {"/second-factor/more", "password=a", RC_DENIED,
+	    {"/second-factor/more", "password=a&otp=1", RC_DENIED,
 		PERSON_FIELD_PASSWORD, "This is not your password."},
+	    {"/second-factor/more", "password=a&otp=1", RC_DENIED,
+		PERSON_FIELD_CODE, "This code is wrong"},
 	    {"/devices/add", "label=x", RC_TEMP, PERSON_FIELD_NONE,
 		"said by auth"},
 	};
