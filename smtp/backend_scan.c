@@ -1,6 +1,6 @@
 /*
- * Viruses: a connection to ClamAV's daemon comes from the supervisor, in the
- * order in which they are asked for.
+ * Viruses: a connection to ClamAV's daemon comes from the supervisor.  They are
+ * all alike: each is for who has waited longest, and is closed if nobody does.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,6 @@
 struct scan_wait {
 	int fd;
 	bool there;
-	bool left; /* nobody waits for it any more: freed when it comes */
 	struct scan_wait *next;
 };
 
@@ -53,10 +52,6 @@ smtp_scans_take(struct smtp_scans *s, int fd)
 		w->fd = fd;
 		w->there = true;
 		fd = -1;
-		if (w->left) {
-			io_close(&w->fd);
-			free(w);
-		}
 		pthread_cond_broadcast(&s->change);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -96,6 +91,19 @@ leave(struct smtp_scans *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* With the lock held: nobody waits for it any more. */
+static void
+give_up(struct smtp_scans *s, struct scan_wait *w)
+{
+	struct scan_wait **at = &s->waiting;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	if (s->end == &w->next)
+		s->end = at;
+}
+
 /* -1: there is none. */
 static int
 connection(struct smtp_backend *h)
@@ -108,19 +116,17 @@ connection(struct smtp_backend *h)
 
 	w->fd = -1;
 	pthread_mutex_lock(&s->lock);
-	/* Asked for with the lock held: the answers come in this order. */
 	*s->end = w;
 	s->end = &w->next;
 	h->ask_clamd(h->arg);
 	while (!w->there && time)
 		time = wait_until_changed(s, until);
-	if (w->there) {
+	if (w->there)
 		fd = w->fd;
-		free(w);
-	} else {
-		w->left = true;
-	}
+	else
+		give_up(s, w);
 	pthread_mutex_unlock(&s->lock);
+	free(w);
 	return fd;
 }
 

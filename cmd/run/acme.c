@@ -661,7 +661,11 @@ work(void *arg)
 	pthread_mutex_lock(&st->lock);
 	o.renew = st->renew.n > 0 ? st->renew.p : NULL;
 	pthread_mutex_unlock(&st->lock);
-	if (st->broken.code == RC_OK)
+	/* Started while it was being turned off: another authority's names and
+	 * dates are not to be written over what is there. */
+	if (!conf->acme.on)
+		st->result.next = clk_now() / 1000 + AGAIN_S;
+	else if (st->broken.code == RC_OK)
 		acme_work(&o, &st->result);
 	else
 		give_up(st);

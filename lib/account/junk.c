@@ -10,6 +10,7 @@
 #include "account/junk_place.h"
 #include "account/junk_words.h"
 #include "base/alloc.h"
+#include "base/be.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -22,8 +23,8 @@
 
 #define ASK_MS	   2000
 #define TEACH_MS   30000
-#define AT_ONCE	   20	 /* lessons before the loop goes on */
-#define EVENTS_MAX 10000 /* messages that wait to be taught */
+#define AT_ONCE	   4	 /* lessons before their answers are awaited */
+#define EVENTS_MAX 10000 /* that wait; what comes then is not learned */
 #define SAME_MOST  5	 /* of one size, that are compared */
 #define EXPIRE_MS  (6 * 60 * 60 * 1000)
 #define CHUNK	   256
@@ -57,12 +58,15 @@ struct account_junk {
 	bool on;
 	uint32_t threshold;
 	int64_t expire_ms, expired_at;
-	unsigned open; /* questions and lessons without an answer */
+	unsigned open;	  /* questions and lessons without an answer */
+	unsigned lessons; /* of them */
+	bool waits;	  /* events do, for the answers to those */
 	struct junk_features *features;
 
 	pthread_mutex_t mu;
 	struct event *event, **event_end; /* under mu */
-	bool posted;			  /* likewise */
+	unsigned nevents;		  /* likewise */
+	bool posted; /* likewise: on_events comes, or `waits` */
 	bool freed;
 };
 
@@ -71,15 +75,13 @@ struct account_junk {
 static void
 put_features(const struct junk_features *f, struct buf *out)
 {
+	char *p = buf_reserve(out, 4 * f->n);
 	size_t i;
 
-	for (i = 0; i < f->n; i++) {
-		unsigned char b[4] = {(unsigned char)(f->v[i] >> 24),
-		    (unsigned char)(f->v[i] >> 16),
-		    (unsigned char)(f->v[i] >> 8), (unsigned char)f->v[i]};
-
-		buf_add(out, b, 4);
-	}
+	for (i = 0; p != NULL && i < f->n; i++)
+		be_put32(p + 4 * i, f->v[i]);
+	if (p != NULL)
+		buf_added(out, 4 * f->n);
 }
 
 static void
@@ -263,6 +265,8 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 
 /* ---- lessons ---- */
 
+static void on_events(void *arg);
+
 static void
 on_taught(int rc, struct msg *reply, void *arg)
 {
@@ -270,6 +274,10 @@ on_taught(int rc, struct msg *reply, void *arg)
 
 	(void)reply;
 	j->open--;
+	if (--j->lessons == 0 && j->waits) {
+		j->waits = false;
+		ev_post(j->loop, on_events, j);
+	}
 	if (rc != RC_OK)
 		mlog(LOG_WARN, "junk.unlearned",
 		    "account=%s rc=%s text=\"what was moved into or out of "
@@ -292,6 +300,7 @@ teach(struct account_junk *j, const struct store_msg *m,
 	junk_teach_put(&ask, &(struct junk_teach){.teaching = (uint8_t)teaching,
 				 .features = buf_sv(&features)});
 	j->open++;
+	j->lessons++;
 	peer_ask_later(j->process, &ask, TEACH_MS, on_taught, j);
 	buf_fini(&features);
 }
@@ -463,12 +472,18 @@ on_events(void *arg)
 		free(j);
 		return;
 	}
+	/* Who moves a whole folder does not fill the line and the memory. */
+	if (j->lessons > 0) {
+		j->waits = true;
+		return;
+	}
 	e = first_event(j);
 	if (e == NULL)
 		return;
 	if (!do_event(j, e)) {
 		pthread_mutex_lock(&j->mu);
 		j->event = e->next;
+		j->nevents--;
 		if (j->event == NULL)
 			j->event_end = &j->event;
 		pthread_mutex_unlock(&j->mu);
@@ -492,12 +507,18 @@ add_event(struct account_junk *j, const struct seen *what,
 	e->to = what->to != NULL ? xstrdup(what->to) : NULL;
 	rangeset_copy(&e->uids, uids);
 	pthread_mutex_lock(&j->mu);
-	*j->event_end = e;
-	j->event_end = &e->next;
-	if (!j->posted)
-		ev_post(j->loop, on_events, j);
-	j->posted = true;
+	if (j->nevents < EVENTS_MAX) {
+		j->nevents++;
+		*j->event_end = e;
+		j->event_end = &e->next;
+		if (!j->posted)
+			ev_post(j->loop, on_events, j);
+		j->posted = true;
+		e = NULL;
+	}
 	pthread_mutex_unlock(&j->mu);
+	if (e != NULL)
+		free_event(e);
 }
 
 void
@@ -736,7 +757,7 @@ account_junk_free(struct account_junk **jp)
 	}
 	free(j->features);
 	j->freed = true;
-	if (j->posted)
+	if (j->posted && !j->waits)
 		return; /* on_events frees it, or the process ends */
 	pthread_mutex_destroy(&j->mu);
 	free(j);

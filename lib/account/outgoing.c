@@ -86,13 +86,14 @@ flight_end(struct outbox *o, struct flight *f)
 
 /* ---- handing over ---- */
 
+/* Letters are always in memory, which can be sealed. */
 static int
-body_file(const struct store_outgoing *g)
+body_file(const struct store_outgoing *g, bool letter)
 {
 	int fd;
 
-	if (g->size <= MEMORY_MAX)
-		return memfd_create("message", MFD_CLOEXEC);
+	if (letter || g->size <= MEMORY_MAX)
+		return memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	(void)unlink(FILE_NAME);
 	fd = open(FILE_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0)
@@ -102,9 +103,10 @@ body_file(const struct store_outgoing *g)
 
 /* A copy of the bytes: RC_DAMAGED, they cannot be had. */
 static int
-body_copy(struct outbox *o, const struct store_outgoing *g, int *fd_out)
+body_copy(
+    struct outbox *o, const struct store_outgoing *g, bool letter, int *fd_out)
 {
-	int fd = body_file(g), r = fd >= 0 ? RC_OK : RC_TEMP;
+	int fd = body_file(g, letter), r = fd >= 0 ? RC_OK : RC_TEMP;
 	char *p = xmalloc(PIECE);
 
 	for (uint64_t at = 0; r == RC_OK && at < g->size;) {
@@ -117,6 +119,9 @@ body_copy(struct outbox *o, const struct store_outgoing *g, int *fd_out)
 		at += n;
 	}
 	free(p);
+	if (r == RC_OK && letter &&
+	    fcntl(fd, F_ADD_SEALS, ACCOUNT_MAIL_SEALS) != 0)
+		r = RC_TEMP;
 	if (r != RC_OK)
 		io_close(&fd);
 	else
@@ -134,7 +139,7 @@ hand_over(struct outbox *o, const struct store_outgoing *g)
 	int r = outgoing_envelope_get(sv_of(g->envelope, g->nenvelope), &e);
 
 	if (r == RC_OK)
-		r = body_copy(o, g, &mail.fd);
+		r = body_copy(o, g, e.kind == ACCOUNT_MAIL_LETTER, &mail.fd);
 	if (r != RC_OK)
 		return r;
 	memcpy(mail.id, g->id, sizeof mail.id);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "mail/field.h"
 #include "msgauth/authres.h"
+#include "msgauth/verdict.h"
 
 #define LETTER_MAX    (64u << 10)
 #define REMARK_MAX    500
@@ -444,18 +445,44 @@ add_store(struct plan *p, const struct sieve_action *a)
 	return r;
 }
 
-/* A message that is junk is not passed on to anybody. */
+/* Why it may not leave in our name, as aliases decide (msgauth/onward.h); NULL:
+ * it may. */
+static const char *
+why_it_stays(const struct plan *p)
+{
+	struct verdict v;
+
+	if (p->m->junk)
+		return "not forwarded, since it is junk: ";
+	if (p->m->verdict.n == 0 ||
+	    verdict_decode(p->m->verdict, &v) != RC_OK ||
+	    (v.aligned & VERDICT_DKIM_ALIGNED) != 0)
+		return NULL;
+	if (v.dmarc == AUTH_FAIL && v.disposition != DMARC_P_NONE &&
+	    v.override != VERDICT_LIST && v.override != VERDICT_ARC)
+		return "not forwarded, since its author may be forged: ";
+	if (v.published == DMARC_P_REJECT)
+		return "not forwarded: the other server would refuse it, since "
+		       "its author's domain has not signed it: ";
+	if (v.aligned == 0 &&
+	    conf_domain_is_local(p->r->conf, sv_str(v.domain)))
+		return "not forwarded, since it claims to be from here: ";
+	return NULL;
+}
+
 static int
 add_action(struct plan *p, const struct sieve_action *a)
 {
+	const char *why;
+
 	switch (a->kind) {
 	case SIEVE_KEEP:
 	case SIEVE_FILEINTO:
 		return RC_OK; /* done before */
 	case SIEVE_REDIRECT:
-		if (p->m->junk) {
-			remark(
-			    p, "not forwarded, since it is junk: ", a->address);
+		why = why_it_stays(p);
+		if (why != NULL) {
+			remark(p, why, a->address);
 			if (!p->kept)
 				add_keep(p);
 			return RC_OK;

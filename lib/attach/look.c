@@ -12,6 +12,7 @@ struct looking {
 	unsigned files;
 	unsigned depth;
 	uint64_t unpacked;	    /* bytes, of all archives */
+	uint64_t fed;		    /* that were unpacked */
 	char path[ATTACH_NAME_MAX]; /* of the archives around it: "a.zip/" */
 };
 
@@ -103,11 +104,15 @@ look_at_member(
 	struct filling f = {.l = l};
 	struct unpack *u;
 
-	if (l->unpacked >= ATTACH_ALL_MAX) {
+	/* Members may be the same bytes again and again, of which comes
+	 * nothing. */
+	if (l->unpacked >= ATTACH_ALL_MAX ||
+	    l->fed + packed.n > 2 * ATTACH_FILE_MAX) {
 		note(l, attach_type(SV(""), name), name);
 		l->out->unseen = true;
 		return;
 	}
+	l->fed += packed.n;
 	u = unpack_new(how);
 	buf_init(&f.file, ATTACH_FILE_MAX);
 	/* Where it is broken, what came before counts. */

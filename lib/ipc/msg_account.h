@@ -96,6 +96,8 @@ enum account_mail_kind {
 	ACCOUNT_MAIL_LETTER,  /* its owner's: it is signed */
 	ACCOUNT_MAIL_KINDS
 };
+/* On the body of a letter: nobody can change it while it is looked at. */
+#define ACCOUNT_MAIL_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* ACCOUNT_SEND: an account to the keeper, which writes the account's name
  * itself, and the keeper to the queue. */

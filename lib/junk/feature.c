@@ -199,8 +199,7 @@ body(struct sink *k, struct sv msg, const struct mime_msg *m)
 	cut_middle(&b.shown);
 	junk_text_plain(buf_sv(&b.shown), false, &plain);
 	junk_text_grams(k, JUNK_GRAM, buf_sv(&plain));
-	buf_reset(&plain);
-	junk_text_plain(buf_sv(&b.shown), true, &plain);
+	fold_ascii(buf_sv(&plain), plain.p);
 	junk_text_words(k, JUNK_WORD, buf_sv(&plain), NULL);
 	junk_text_pairs(k, buf_sv(&plain));
 	buf_reset(&plain);
@@ -250,14 +249,13 @@ take(struct sink *k, const struct junk_source *src)
 	lim.parts = 100;
 	lim.header_bytes = 1 << 16;
 	lim.header_fields = 500;
-	k->set = xcalloc(SET_SLOTS, sizeof(k->set[0]));
+	memset(k->out->set, 0, sizeof k->out->set);
 	k->out->n = 0;
 	mime_parse(msg, &lim, &m);
 	signals(k, src);
 	junk_header(k, src, sv_first(msg, m.part[0].header_len));
 	body(k, msg, &m);
 	mime_msg_fini(&m);
-	free(k->set);
 }
 
 void

@@ -41,16 +41,15 @@ enum junk_kind {
 	JUNK_SENDER,	  /* words and domains of From and Reply-To */
 	JUNK_HEADER,	  /* which fields, their order and shape */
 	JUNK_HEADER_WORD, /* words of other fields */
-	JUNK_HEADER_GRAM, /* four bytes of header fields */
+	JUNK_HEADER_GRAM, /* none are made any more; its number stays */
 	JUNK_SIGNAL,	  /* given by the caller */
 	JUNK_KINDS
 };
 
 /* Which kinds to take. */
 #define JUNK_ALL ((1U << JUNK_KINDS) - 1)
-#define JUNK_HEADERS                                                      \
-	(1U << JUNK_SENDER | 1U << JUNK_HEADER | 1U << JUNK_HEADER_WORD | \
-	    1U << JUNK_HEADER_GRAM)
+#define JUNK_HEADERS \
+	(1U << JUNK_SENDER | 1U << JUNK_HEADER | 1U << JUNK_HEADER_WORD)
 
 /* What the caller knows of a message beside its bytes.  Numbers are those of
  * the model's files: never used anew. */
@@ -84,10 +83,13 @@ struct junk_source {
 	uint32_t kinds; /* JUNK_ALL */
 };
 
+#define JUNK_SET_SLOTS (1U << 15) /* above twice JUNK_FEATURES_MAX */
+
 /* Distinct, in the order of their first appearance. */
 struct junk_features {
 	uint32_t v[JUNK_FEATURES_MAX];
 	size_t n;
+	uint32_t set[JUNK_SET_SLOTS]; /* room to find what is there already */
 };
 
 static inline enum junk_kind

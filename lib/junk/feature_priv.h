@@ -8,11 +8,8 @@
 #include "junk/feature.h"
 #include "mime/mime.h"
 
-#define SET_SLOTS (1U << 15) /* above twice JUNK_FEATURES_MAX */
-
 struct sink {
 	struct junk_features *out;
-	uint32_t *set; /* SET_SLOTS; 0 is free */
 	uint32_t kinds;
 	uint32_t count[JUNK_KINDS];
 	/* of junk_features_name */
@@ -31,6 +28,8 @@ struct html_out {
 
 /* seed: of what comes before it, or 0. */
 uint32_t junk_hash(uint32_t seed, struct sv s);
+/* Nothing of that kind is taken any more. */
+bool junk_is_full(const struct sink *k, enum junk_kind kind);
 /* As text of one piece, and of several between which is a space. */
 void junk_put(struct sink *k, enum junk_kind kind, struct sv text);
 void junk_put2(struct sink *k, enum junk_kind kind, struct sv a, struct sv b);

@@ -200,8 +200,7 @@ put_words(struct sink *k, struct sv name, struct sv text)
 }
 
 static void
-field(struct sink *k, struct seen *s, const struct mime_field *f,
-    struct buf *grams)
+field(struct sink *k, struct seen *s, const struct mime_field *f)
 {
 	struct buf text, plain, folded;
 	struct sv value = sv_first(f->value, VALUE_MAX);
@@ -232,12 +231,6 @@ field(struct sink *k, struct seen *s, const struct mime_field *f,
 		   sv_ieq(f->name, SV("date"))) {
 		put_shape(k, sv_ieq(f->name, SV("date")) ? "date" : "id",
 		    buf_sv(&text));
-	}
-	if (!is_one_of(f->name, only_shape)) {
-		buf_addsv(grams, f->name);
-		buf_addc(grams, ':');
-		buf_addsv(grams, buf_sv(&text));
-		buf_addc(grams, '\n');
 	}
 	buf_fini(&folded);
 	buf_fini(&plain);
@@ -293,25 +286,21 @@ junk_header(struct sink *k, const struct junk_source *src, struct sv header)
 {
 	struct seen s = {0};
 	struct mime_field f;
-	struct buf grams;
 	bool top = true;
 
 	buf_init(&s.from, 8 * VALUE_MAX);
 	buf_init(&s.reply_to, 8 * VALUE_MAX);
 	buf_init(&s.to, 8 * VALUE_MAX);
 	buf_init(&s.message_id, 8 * VALUE_MAX);
-	buf_init(&grams, FIELDS_MAX * 8 * VALUE_MAX);
 	while (s.fields < FIELDS_MAX && mime_field_next(&header, &f)) {
 		if (is_ours(f.name) || (top && is_own_received(src, &f)))
 			continue;
 		top = false;
 		s.fields++;
 		s.received += sv_ieq(f.name, SV("received"));
-		field(k, &s, &f, &grams);
+		field(k, &s, &f);
 	}
 	relations(k, &s);
-	junk_text_grams(k, JUNK_HEADER_GRAM, buf_sv(&grams));
-	buf_fini(&grams);
 	buf_fini(&s.message_id);
 	buf_fini(&s.to);
 	buf_fini(&s.reply_to);

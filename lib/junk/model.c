@@ -8,17 +8,22 @@
 #include "journal/crc32c.h"
 #include "junk/prior.h"
 
-#define LEARNERS      5
-#define UNIT	      1024.0 /* of weights and of their use */
-#define USE_0	      0.06   /* so that the first lesson is not all */
-#define USE_MAX	      32.0   /* a weight never stops learning */
-#define USE_SEEN      0.02   /* a lesson that was known already */
-#define RATE	      1.35
-#define CAP_0	      2.6
-#define CAP_EACH      0.4
-#define DOUBT	      1.2 /* on top of the threshold while little wanted mail */
-#define DOUBT_LESSONS 30.0  /* is known */
-#define PRIOR_LESSONS 200.0 /* after which the rules count half */
+#define LEARNERS 5
+#define UNIT	 1024.0 /* of weights and of their use */
+#define USE_0	 0.06	/* so that the first lesson is not all */
+#define USE_MAX	 32.0	/* a weight never stops learning */
+#define USE_SEEN 0.02	/* a lesson that was known already */
+#define RATE	 1.35
+#define CAP_0	 2.6
+#define CAP_EACH 0.4
+/* On top of the threshold while little wanted mail is known: of rules, which
+ * are sure, and of what was learned, which is not. */
+#define DOUBT_RULES	      1.2
+#define DOUBT_RULES_LESSONS   30.0
+#define DOUBT_LEARNED	      4.0
+#define DOUBT_LEARNED_LESSONS 15.0
+#define DOUBT_FIRST	      2.0   /* lessons, after which that is the more */
+#define PRIOR_LESSONS	      200.0 /* after which the rules count half */
 
 #define K(kind) (1U << JUNK_##kind)
 
@@ -135,11 +140,14 @@ prior(const struct junk_features *f)
 	return sum;
 }
 
+/* An account's lessons are in both models if it shares them. */
 static double
 lessons(const struct junk_model *a, const struct junk_model *b, bool junk)
 {
-	return (double)junk_model_lessons(a, junk) +
-	       (double)junk_model_lessons(b, junk);
+	uint32_t x = junk_model_lessons(a, junk);
+	uint32_t y = junk_model_lessons(b, junk);
+
+	return x > y ? x : y;
 }
 
 /* How much the rules of a fresh server still count. */
@@ -190,9 +198,15 @@ junk_model_margin(const struct junk_model *server, const struct junk_model *own,
 double
 junk_model_border(const struct junk_model *server, const struct junk_model *own)
 {
+	double wanted = lessons(server, own, false);
+	double all = wanted + lessons(server, own, true);
+	double learned = all / (all + DOUBT_FIRST);
+
 	return JUNK_THRESHOLD +
-	       DOUBT * DOUBT_LESSONS /
-		   (DOUBT_LESSONS + lessons(server, own, false));
+	       (1 - learned) * DOUBT_RULES * DOUBT_RULES_LESSONS /
+		   (DOUBT_RULES_LESSONS + wanted) +
+	       learned * DOUBT_LEARNED * DOUBT_LEARNED_LESSONS /
+		   (DOUBT_LEARNED_LESSONS + wanted);
 }
 
 double

@@ -65,10 +65,12 @@ junk_prior_init(struct junk_prior *p)
 	size_t i;
 
 	p->some = 0;
+	p->kinds = 0;
 	for (i = 0; i < RULES; i++) {
 		p->feature[i] =
 		    junk_feature_of(rule[i].kind, sv_str(rule[i].text));
 		p->some |= 1ULL << p->feature[i] % 64;
+		p->kinds |= 1U << rule[i].kind;
 	}
 }
 
@@ -77,7 +79,8 @@ junk_prior_weight(const struct junk_prior *p, uint32_t feature)
 {
 	size_t i;
 
-	if ((p->some >> feature % 64 & 1) == 0)
+	if ((p->kinds >> junk_feature_kind(feature) & 1) == 0 ||
+	    (p->some >> feature % 64 & 1) == 0)
 		return 0;
 	for (i = 0; i < RULES; i++)
 		if (p->feature[i] == feature)

@@ -9,7 +9,8 @@
 
 struct junk_prior {
 	uint32_t feature[JUNK_PRIOR_MAX];
-	uint64_t some; /* a bit for each of them, to say no quickly */
+	uint64_t some;	/* a bit for each of them, to say no quickly */
+	uint32_t kinds; /* that have rules */
 };
 
 void junk_prior_init(struct junk_prior *p);

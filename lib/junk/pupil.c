@@ -322,6 +322,15 @@ pupil_close(struct pupil *p)
 	p->row = NULL;
 }
 
+bool
+pupil_was_taught(const char *account)
+{
+	char name[80];
+
+	file_name(account, name);
+	return junk_file_has(name);
+}
+
 void
 pupil_forget(const char *account)
 {
@@ -363,7 +372,7 @@ pupil_ask(const struct junk_file *server, const struct pupil *own,
 	junk_model_ask(server->model, m, f, &out->answer);
 	out->border = junk_model_border(server->model, m);
 	out->junk = out->answer.margin > out->border;
-	if (own == NULL)
+	if (own == NULL || own->n == 0)
 		return;
 	junk_content_of(f, &c);
 	for (i = own->n; i > 0; i--) {

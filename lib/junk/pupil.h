@@ -55,6 +55,8 @@ struct pupil {
 int pupil_server_open(struct junk_file *f, struct err *err) RC_USE_RESULT;
 int pupil_open(
     struct pupil *p, const char *account, struct err *err) RC_USE_RESULT;
+/* Are there files of it with something in them?  Then it can be opened. */
+bool pupil_was_taught(const char *account);
 /* Both write what was not written. */
 void pupil_server_close(struct junk_file *f);
 void pupil_close(struct pupil *p);

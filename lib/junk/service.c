@@ -18,7 +18,7 @@
 
 #define FLUSH_MS   1000
 #define IDLE_MS	   60000
-#define PUPILS_MAX 16 /* in memory */
+#define PUPILS_MAX 64 /* in memory */
 
 struct loaded {
 	char account[ACCOUNT_NAME_MAX];
@@ -113,21 +113,30 @@ longest_idle(const struct junk_service *s)
 	return best;
 }
 
+static struct loaded *
+find_loaded(const struct junk_service *s, const char *account)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (strcmp(s->loaded[i]->account, account) == 0)
+			return s->loaded[i];
+	return NULL;
+}
+
 /* NULL: it cannot be had now. */
 static struct pupil *
 load(struct junk_service *s, const char *account)
 {
 	struct err err = {.text = ""};
 	struct loaded *l;
-	size_t i;
 
 	if (!load_server(s))
 		return NULL;
-	for (i = 0; i < s->n; i++) {
-		if (strcmp(s->loaded[i]->account, account) != 0)
-			continue;
-		s->loaded[i]->used = clk_mono();
-		return &s->loaded[i]->pupil;
+	l = find_loaded(s, account);
+	if (l != NULL) {
+		l->used = clk_mono();
+		return &l->pupil;
 	}
 	if (s->n == PUPILS_MAX)
 		unload(s, longest_idle(s));
@@ -156,6 +165,29 @@ take_features(struct junk_features *f, struct sv bytes)
 	f->n = bytes.n / 4;
 	for (i = 0; i < f->n; i++)
 		f->v[i] = be_get32(bytes.p + 4 * i);
+	return true;
+}
+
+/* Of a lesson each counts once: one that came again and again would turn what
+ * all have learned together. */
+static bool
+take_lesson(struct junk_service *s, struct sv bytes)
+{
+	struct junk_features *f = &s->features;
+	size_t i;
+
+	if (!take_features(f, bytes))
+		return false;
+	memset(f->set, 0, sizeof f->set);
+	for (i = 0; i < f->n; i++) {
+		uint32_t at = f->v[i] * 0x9e3779b1U % JUNK_SET_SLOTS;
+
+		while (f->set[at] != 0 && f->set[at] != f->v[i])
+			at = (at + 1) % JUNK_SET_SLOTS;
+		if (f->v[i] == 0 || f->set[at] != 0)
+			return false;
+		f->set[at] = f->v[i];
+	}
 	return true;
 }
 
@@ -208,9 +240,12 @@ static void
 ask(struct client *c, uint32_t id)
 {
 	struct junk_service *s = c->ipc.arg;
-	struct pupil *p = load(s, c->account);
+	/* Who has never taught costs no memory. */
+	bool taught =
+	    find_loaded(s, c->account) != NULL || pupil_was_taught(c->account);
+	struct pupil *p = taught ? load(s, c->account) : NULL;
 
-	if (p == NULL) {
+	if (taught ? p == NULL : !load_server(s)) {
 		tell_text(c, id, RC_TEMP, "what was learned cannot be read");
 		return;
 	}
@@ -344,7 +379,7 @@ order(struct client *c, struct msg *m)
 		tell_text(c, id, RC_SYNTAX, "not an account");
 	else if (o.kind == JUNK_ORDER_STATS)
 		stats(c, id, account);
-	else if (account[0] == '\0' || !take_features(&s->features, o.features))
+	else if (account[0] == '\0' || !take_lesson(s, o.features))
 		tell_text(c, id, RC_SYNTAX, "not an order");
 	else if (o.kind == JUNK_ORDER_FORGET)
 		forget(c, id, account);
@@ -371,7 +406,7 @@ on_account(struct client *c, struct msg *m)
 			ask(c, id);
 	} else if (m->type == JUNK_TEACH &&
 		   junk_teach_get(m, &lesson) == RC_OK) {
-		fine = take_features(&s->features, lesson.features);
+		fine = take_lesson(s, lesson.features);
 		if (fine)
 			teach(c, id, c->account, lesson.teaching);
 		junk_teach_fini(&lesson);

@@ -16,7 +16,6 @@ static const uint32_t most[JUNK_KINDS] = {
     [JUNK_SENDER] = 50,
     [JUNK_HEADER] = 200,
     [JUNK_HEADER_WORD] = 700,
-    [JUNK_HEADER_GRAM] = 1700,
     [JUNK_SIGNAL] = 50,
 };
 
@@ -82,21 +81,28 @@ tell_name(struct sink *k, uint32_t f, struct sv name)
 			k->fn(k->arg, f, name);
 }
 
+bool
+junk_is_full(const struct sink *k, enum junk_kind kind)
+{
+	return (k->kinds & 1U << kind) == 0 || k->count[kind] >= most[kind];
+}
+
 void
 junk_put_hash(
     struct sink *k, enum junk_kind kind, uint32_t hash, struct sv name)
 {
-	uint32_t f, i;
+	uint32_t *set = k->out->set, f, i;
 
-	if ((k->kinds & 1U << kind) == 0 || k->count[kind] >= most[kind])
+	if (junk_is_full(k, kind))
 		return;
 	f = feature(kind, hash);
-	for (i = mixed(f) % SET_SLOTS; k->set[i] != 0; i = (i + 1) % SET_SLOTS)
-		if (k->set[i] == f)
+	for (i = mixed(f) % JUNK_SET_SLOTS; set[i] != 0;
+	     i = (i + 1) % JUNK_SET_SLOTS)
+		if (set[i] == f)
 			return;
 	if (k->out->n == JUNK_FEATURES_MAX)
 		return;
-	k->set[i] = f;
+	set[i] = f;
 	k->out->v[k->out->n++] = f;
 	k->count[kind]++;
 	if (k->fn != NULL)

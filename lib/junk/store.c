@@ -1,5 +1,6 @@
 #include "junk/store.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -179,6 +180,21 @@ junk_file_close(struct junk_file *f)
 		junk_file_flush(f);
 	io_close(&f->log);
 	junk_model_free(&f->model);
+}
+
+bool
+junk_file_has(const char *name)
+{
+	char file[128];
+	struct stat st;
+
+	(void)snprintf(file, sizeof file, "%s.model", name);
+	if (stat(file, &st) == 0 || errno != ENOENT)
+		return true;
+	(void)snprintf(file, sizeof file, "%s.log", name);
+	if (stat(file, &st) != 0)
+		return errno != ENOENT;
+	return st.st_size > LOG_HEAD;
 }
 
 void

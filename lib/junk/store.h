@@ -42,6 +42,8 @@ int junk_file_open(struct junk_file *f, const char *name, unsigned bits,
     const struct junk_file_ops *ops, void *arg, struct err *err) RC_USE_RESULT;
 /* Flushes and forgets; the file stays. */
 void junk_file_close(struct junk_file *f);
+/* Was anything ever written to it? */
+bool junk_file_has(const char *name);
 /* The model and its files go. */
 void junk_file_remove(const char *name);
 

@@ -102,7 +102,7 @@ junk_text_grams(struct sink *k, enum junk_kind kind, struct sv text)
 {
 	size_t i;
 
-	for (i = 0; i + 4 <= text.n; i++) {
+	for (i = 0; i + 4 <= text.n && !junk_is_full(k, kind); i++) {
 		uint32_t h;
 
 		memcpy(&h, text.p + i, 4);
@@ -146,8 +146,14 @@ void
 junk_text_plain(struct sv text, bool fold, struct buf *out)
 {
 	bool blank = true;
+	/* Nothing becomes longer. */
+	char *to = text.n > 0 ? buf_reserve(out, text.n) : NULL;
+	size_t n = 0;
 
+	if (to == NULL)
+		return;
 	while (text.n > 0) {
+		const char *from = text.p;
 		uint32_t cp = (unsigned char)text.p[0];
 
 		if (cp < 0x80)
@@ -156,17 +162,19 @@ junk_text_plain(struct sv text, bool fold, struct buf *out)
 			continue;
 		if (is_blank(cp)) {
 			if (!blank)
-				buf_addc(out, ' ');
+				to[n++] = ' ';
 			blank = true;
 			continue;
 		}
 		blank = false;
 		cp = plain_letter(cp);
 		if (cp < 0x80)
-			buf_addc(out, fold ? ascii_lower((char)cp) : (char)cp);
+			to[n++] = fold ? ascii_lower((char)cp) : (char)cp;
 		else
-			utf8_put(out, cp);
+			while (from < text.p)
+				to[n++] = *from++;
 	}
+	buf_added(out, n);
 }
 
 void

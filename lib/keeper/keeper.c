@@ -121,6 +121,7 @@ copy_message(const struct request *r, struct msg *out)
 	if (fd < 0)
 		return false;
 	msg_init(out, r->m.type);
+	out->deadline = r->deadline;
 	buf_addsv(&out->b, buf_sv(&r->m.b));
 	msg_put_fd(out, fd);
 	return true;

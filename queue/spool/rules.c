@@ -7,6 +7,7 @@
  * the same delivery id: one that is in the spool, or was (spool_ended), is
  * taken as done.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,17 +76,22 @@ queue_rules_stop(struct queue_service *q)
 
 /* ---- how much ---- */
 
+static struct rules_sent *
+find_sent(struct queue_service *q, const char *account)
+{
+	for (size_t i = 0; i < q->nrules_sent; i++)
+		if (strcmp(q->rules_sent[i].account, account) == 0)
+			return &q->rules_sent[i];
+	return NULL;
+}
+
 /* One that it may send; RC_DENIED: it has sent enough for this hour. */
 static int
 count_one(struct queue_service *q, const struct conf *c, const char *account)
 {
-	struct rules_sent *s = NULL;
+	struct rules_sent *s = find_sent(q, account);
 	int64_t now = clk_mono();
-	size_t i;
 
-	for (i = 0; i < q->nrules_sent && s == NULL; i++)
-		if (strcmp(q->rules_sent[i].account, account) == 0)
-			s = &q->rules_sent[i];
 	if (s == NULL) {
 		q->rules_sent = xgrow(q->rules_sent, &q->rules_sent_cap,
 		    q->nrules_sent + 1, sizeof *q->rules_sent);
@@ -101,6 +107,16 @@ count_one(struct queue_service *q, const struct conf *c, const char *account)
 		return RC_DENIED;
 	s->n++;
 	return RC_OK;
+}
+
+/* It was not taken. */
+static void
+uncount_one(struct queue_service *q, const char *account)
+{
+	struct rules_sent *s = find_sent(q, account);
+
+	if (s != NULL && s->n > 0)
+		s->n--;
 }
 
 /* ---- in whose name ---- */
@@ -179,6 +195,15 @@ is_clean_address(struct sv s)
 	       rest.n == 0 && path.domain.n > 0 && sv_eq(path.mailbox, s);
 }
 
+/* What was checked must be what is copied. */
+static bool
+is_sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & ACCOUNT_MAIL_SEALS) == ACCOUNT_MAIL_SEALS;
+}
+
 static int
 check(const struct conf *c, const struct account_mail *mail, uint32_t account,
     struct err *err)
@@ -194,6 +219,9 @@ check(const struct conf *c, const struct account_mail *mail, uint32_t account,
 	    !conf_may_send(c, account, mail->sender))
 		return err_set(
 		    err, RC_DENIED, "the account may not send as that sender");
+	if (!forward && !is_sealed(mail->fd))
+		return err_set(
+		    err, RC_DENIED, "the letter could still be changed");
 	if (!forward && !is_from_owner(c, account, mail->fd, mail->size))
 		return err_set(err, RC_DENIED,
 		    "the account may not write in the name of that From");
@@ -301,8 +329,11 @@ take(struct queue_service *q, const struct account_mail *mail,
 		    "rules have sent %u messages within an hour, which is the "
 		    "limit (limits.messages_per_hour)",
 		    c->limits.messages_per_hour);
-	if (r == RC_OK)
+	if (r == RC_OK) {
 		r = put(q, c, mail, err);
+		if (r != RC_OK)
+			uncount_one(q, account);
+	}
 out:
 	conf_free(&c);
 	return r;

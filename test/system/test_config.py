@@ -550,7 +550,7 @@ def demo():
                 verdict(took < wide(1.0), "try-second-start-in-a-second", took)
             e = dict(l.strip().split("=", 1) for l in open(env))
             verdict(set(e) == {"HOST", "SMTP_PORT", "SUBMISSION_PORT", "SUBMISSIONS_PORT", "IMAP_PORT", "IMAPS_PORT",
-                               "POP3_PORT", "POP3S_PORT", "HTTP_PORT", "HTTPS_PORT", "USER1", "PASS1", "USER2", "PASS2", "CERT", "CONFIG"},
+                               "POP3_PORT", "POP3S_PORT", "SIEVE_PORT", "HTTP_PORT", "HTTPS_PORT", "USER1", "PASS1", "USER2", "PASS2", "CERT", "CONFIG"},
                     f"try-{turn}-env", e)
             second = subprocess.run([BINARY, "try", "--dir", d], capture_output=True, text=True, timeout=120)
             verdict(second.returncode == 1 and f"already running in {d}" in second.stderr and not second.stdout

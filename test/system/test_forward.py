@@ -29,6 +29,11 @@ admin: ben
 HIDDEN = re.compile(rb"[a-z]+\.private", re.I)
 
 
+def without_junk(text):
+    """What comes by way of the queue has the filter's field in front of all others."""
+    return re.sub(rb"^X-Hearthmail-Junk: .*\r\n(?:[ \t].*\r\n)*", b"", text)
+
+
 def zones(key):
     spf = '@ TXT "v=spf1 ip4:{sender} -all"'
     dkim = f"s1._domainkey TXT {key.record}"
@@ -143,7 +148,8 @@ def forwarded(w):
     verdict(re.search(rb"ARC-Authentication-Results: i=1; mail\.us\.test;\s.*dmarc=pass", front, re.S),
             "forward-results-in-the-seal", front)
     own = w.find("anna", "INBOX", "forwarded@x.test")
-    verdict(len(own) == 1 and own[0].startswith(b"Return-Path: <x@bank.test>\r\nAuthentication-Results: mail.us.test;")
+    verdict(len(own) == 1 and without_junk(own[0]).startswith(b"Return-Path: <x@bank.test>\r\n"
+                                                                 b"Authentication-Results: mail.us.test;")
             and own[0].endswith(signed) and b"ARC-" not in own[0], "forward-own-copy", own)
 
 
@@ -322,7 +328,7 @@ def kept(w):
     verdict(w.find("anna", "INBOX", "kept@x.test"), "kept-own-copy")
     w.send("far@us.test", message("kept-by-admin", "x@bank.test"), sender="x@bank.test")
     have = w.find("ben", "INBOX", "kept-by-admin@x.test", 2)
-    verdict(len([m for m in have if m.startswith(b"Return-Path: <x@bank.test>")]) == 1 and len(have) == 2,
+    verdict(len([m for m in have if without_junk(m).startswith(b"Return-Path: <x@bank.test>")]) == 1 and len(have) == 2,
             "kept-by-the-admin", have)
     no_report_yet(w, "kept")
     verdict(not [1 for e in w.out.messages() if b"kept" in w.out.bytes_of(e) and b"later" not in w.out.bytes_of(e)],

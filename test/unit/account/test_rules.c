@@ -5,6 +5,7 @@
 
 #include "account/outgoing.h"
 #include "account/rules.h"
+#include "msgauth/verdict.h"
 #include "test/unit/store/fixture.h"
 #include "test/unit/unit.h"
 
@@ -12,6 +13,7 @@ static struct store *store;
 static struct conf *conf;
 static struct rules *rules;
 static uint8_t serial;
+static struct sv verdict; /* of what is delivered */
 
 static void
 setup(void)
@@ -32,6 +34,7 @@ setup(void)
 	rules = rules_new(store);
 	rules_set_conf(rules, conf, "anna");
 	serial = 0;
+	verdict = SV("");
 }
 
 static void
@@ -70,6 +73,7 @@ deliver(const struct mail *m, const uint8_t id[16], struct rules_outcome *out)
 	struct rules_message rm = {.id = id,
 	    .sender = sv_str(m->sender),
 	    .written = sv_str(m->written),
+	    .verdict = verdict,
 	    .junk = m->junk};
 	struct err err = {.text = ""};
 	uint64_t need = 0;
@@ -259,6 +263,68 @@ START_TEST(rules__redirect_without_what_is_for_here)
 }
 END_TEST
 
+/* As aliases decide: what leaves goes in our name. */
+START_TEST(rules__what_stays_here)
+{
+	static const struct {
+		struct verdict v;
+		bool leaves;
+	} row[] = {
+	    {{.dmarc = AUTH_PASS,
+		 .published = DMARC_P_REJECT,
+		 .aligned = VERDICT_DKIM_ALIGNED,
+		 .domain = "far.test"},
+		true},
+	    /* SPF does not survive the way. */
+	    {{.dmarc = AUTH_PASS,
+		 .published = DMARC_P_REJECT,
+		 .aligned = VERDICT_SPF_ALIGNED,
+		 .domain = "far.test"},
+		false},
+	    {{.dmarc = AUTH_PASS,
+		 .published = DMARC_P_QUARANTINE,
+		 .aligned = VERDICT_SPF_ALIGNED,
+		 .domain = "far.test"},
+		true},
+	    {{.dmarc = AUTH_FAIL,
+		 .published = DMARC_P_QUARANTINE,
+		 .disposition = DMARC_P_QUARANTINE,
+		 .override = VERDICT_OWNER,
+		 .domain = "far.test"},
+		false},
+	    {{.dmarc = AUTH_FAIL,
+		 .published = DMARC_P_QUARANTINE,
+		 .disposition = DMARC_P_QUARANTINE,
+		 .override = VERDICT_LIST,
+		 .domain = "far.test"},
+		true},
+	    {{.dmarc = AUTH_FAIL, .domain = "far.test"}, true},
+	    {{.domain = "far.test"}, true},
+	    {{.domain = "example.org"}, false},
+	    {{.aligned = VERDICT_SPF_ALIGNED, .domain = "example.org"}, true},
+	};
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+	struct buf b;
+
+	buf_init(&b, VERDICT_BYTES_MAX);
+	use("redirect \"y@far.test\";");
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		const char *got;
+
+		buf_reset(&b);
+		verdict_encode(&row[i].v, &b);
+		verdict = buf_sv(&b);
+		got = outcome(&m);
+		ck_assert_msg(
+		    (strstr(got, "y@far.test(forward)") != NULL) ==
+			    row[i].leaves &&
+			(strstr(got, "INBOX:") == NULL) == row[i].leaves,
+		    "row %zu: %s", i, got);
+	}
+	buf_fini(&b);
+}
+END_TEST
+
 /* Once for each sender, whatever the process does meanwhile. */
 START_TEST(rules__vacation_once)
 {
@@ -349,6 +415,7 @@ UNIT_TESTS(rules)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, rules__what_becomes_of_a_message, 0, 23);
 	tcase_add_test(t, rules__redirect_without_what_is_for_here);
+	tcase_add_test(t, rules__what_stays_here);
 	tcase_add_test(t, rules__vacation_once);
 	tcase_add_test(t, rules__duplicate);
 	tcase_add_test(t, rules__a_failure_is_told_once);

@@ -314,6 +314,39 @@ START_TEST(attach__is_bounded)
 }
 END_TEST
 
+/* Entries that are all of the same bytes, which say nothing for long: what is
+ * unpacked is bounded before it comes out. */
+START_TEST(attach__overlapping_entries)
+{
+	struct attach_findings got;
+	struct buf entry, all;
+	struct zip z;
+	unsigned i;
+
+	zip_begin(&z);
+	zip_add(&z, "a", SV("hello"), false);
+	buf_init(&entry, 4096);
+	buf_addsv(&entry, buf_sv(&z.directory));
+	buf_reset(&z.directory);
+	/* Its packed bytes: blocks of nothing, 4 MB of them. */
+	buf_truncate(&z.file, 30 + 1);
+	for (i = 0; i < 4 << 20; i += 5)
+		buf_add(&z.file, "\0\0\0\xff\xff", 5);
+	buf_init(&all, 4);
+	put_le(&all, z.file.n - 31, 4);
+	memcpy(entry.p + 20, all.p, 4);
+	for (z.n = 0; z.n < 100; z.n++)
+		buf_addsv(&z.directory, buf_sv(&entry));
+	zip_end(&z);
+	look(buf_sv(&z.file), "filename=a.zip", &got);
+	ck_assert(got.unseen);
+	ck_assert_int_eq(got.what, ATTACH_NOTHING);
+	buf_fini(&z.file);
+	buf_fini(&entry);
+	buf_fini(&all);
+}
+END_TEST
+
 START_TEST(attach__leaves_plain_mail_alone)
 {
 	const struct mime_limits lim = MIME_LIMITS_DEFAULT;
@@ -375,6 +408,7 @@ UNIT_TESTS(attach)
 	tcase_add_test(tc, attach__looks_into_gzip);
 	tcase_add_test(tc, attach__has_clean_names);
 	tcase_add_test(tc, attach__is_bounded);
+	tcase_add_test(tc, attach__overlapping_entries);
 	tcase_add_test(tc, attach__leaves_plain_mail_alone);
 	tcase_add_loop_test(tc, clamd__is_understood, 0,
 	    (int)(sizeof replies / sizeof replies[0]));

@@ -61,6 +61,52 @@ START_TEST(model__one_side_is_not_enough)
 }
 END_TEST
 
+/* Little that was learned is trusted less than the rules, much is trusted. */
+START_TEST(model__border)
+{
+	struct junk_model *m = junk_model_new(JUNK_SERVER_BITS);
+	struct junk_features *f = calloc(1, sizeof *f);
+	double none = junk_model_border(m, NULL), few = 0;
+	unsigned i;
+
+	for (i = 0; i < 1000; i++) {
+		if (i == 10)
+			few = junk_model_border(m, NULL);
+		make_junk(i, f);
+		learn(m, f, true, NULL);
+		make_wanted(i, f);
+		learn(m, f, false, NULL);
+	}
+	ck_assert(none < few);
+	ck_assert(junk_model_border(m, NULL) < JUNK_THRESHOLD + 0.1);
+	free(f);
+	junk_model_free(&m);
+}
+END_TEST
+
+/* What both have learned is one lesson. */
+START_TEST(model__shared_lessons_count_once)
+{
+	struct junk_model *a = junk_model_new(JUNK_SERVER_BITS);
+	struct junk_model *b = junk_model_new(JUNK_ACCOUNT_BITS);
+	struct junk_features *f = calloc(1, sizeof *f);
+	unsigned i;
+
+	for (i = 0; i < 10; i++) {
+		make_wanted(i, f);
+		learn(a, f, false, NULL);
+		learn(b, f, false, NULL);
+	}
+	ck_assert_double_eq_tol(
+	    junk_model_border(a, b), junk_model_border(a, NULL), NEAR);
+	ck_assert_double_eq_tol(
+	    junk_model_border(a, b), junk_model_border(NULL, b), NEAR);
+	free(f);
+	junk_model_free(&b);
+	junk_model_free(&a);
+}
+END_TEST
+
 START_TEST(model__undo_is_exact)
 {
 	struct junk_model *m = junk_model_new(JUNK_ACCOUNT_BITS);
@@ -130,6 +176,8 @@ UNIT_TESTS(model)
 
 	tcase_add_test(t, model__answers_after_twenty_lessons);
 	tcase_add_test(t, model__one_side_is_not_enough);
+	tcase_add_test(t, model__border);
+	tcase_add_test(t, model__shared_lessons_count_once);
 	tcase_add_test(t, model__undo_is_exact);
 	tcase_add_test(t, model__bytes_and_back);
 	return t;

@@ -1,5 +1,6 @@
 /* What the rules of accounts send, by way of the keeper. */
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,6 +28,8 @@ forward(uint8_t id, const char *to)
 	    .via = SV("anna@example.org")};
 }
 
+static bool unsealed; /* are letters */
+
 /* The answer's code. */
 static int
 send_as(struct account_mail mail, const char *text)
@@ -36,8 +39,11 @@ send_as(struct account_mail mail, const char *text)
 	int r;
 
 	mail.size = strlen(text);
-	mail.fd = memfd_create("m", MFD_CLOEXEC);
+	mail.fd = memfd_create("m", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	ck_assert_int_eq(io_write_all(mail.fd, text, strlen(text)), RC_OK);
+	if (mail.kind == ACCOUNT_MAIL_LETTER && !unsealed)
+		ck_assert_int_eq(
+		    fcntl(mail.fd, F_ADD_SEALS, ACCOUNT_MAIL_SEALS), 0);
 	msg_init(&m, ACCOUNT_SEND);
 	account_mail_put(&m, &mail);
 	ck_assert_int_eq(line_send_fd(keeper, &m), RC_OK);
@@ -229,12 +235,30 @@ START_TEST(queue_rules__letters_are_signed)
 }
 END_TEST
 
+/* Else its author could be another one once that was looked at. */
+START_TEST(queue_rules__letters_are_sealed)
+{
+	struct account_mail mail = forward(1, "y@other.test");
+
+	mail.kind = ACCOUNT_MAIL_LETTER;
+	mail.sender = SV("");
+	unsealed = true;
+	ck_assert_int_eq(send_as(mail, LETTER), RC_DENIED);
+	unsealed = false;
+	ck_assert_uint_eq(spool_count(q->spool), 0);
+}
+END_TEST
+
 START_TEST(queue_rules__so_many_an_hour)
 {
 	struct account_mail ben = forward(9, "y@other.test");
 	uint8_t i;
 
 	configure("limits: { messages_per_hour: 3 }\n");
+	/* What is not taken does not count. */
+	for (i = 1; i <= 3; i++)
+		ck_assert_int_eq(
+		    send_as(forward(i, "z@example.org"), TEXT), RC_NOTFOUND);
 	for (i = 1; i <= 3; i++)
 		ck_assert_int_eq(
 		    send_as(forward(i, "y@other.test"), TEXT), RC_OK);
@@ -258,6 +282,7 @@ UNIT_TESTS(service_rules)
 	tcase_add_test(t, queue_rules__to_our_own);
 	tcase_add_loop_test(t, queue_rules__what_is_refused, 0, 12);
 	tcase_add_test(t, queue_rules__letters_are_signed);
+	tcase_add_test(t, queue_rules__letters_are_sealed);
 	tcase_add_test(t, queue_rules__so_many_an_hour);
 	return t;
 }
