@@ -108,13 +108,13 @@ look_at_attached(const struct delivering *a, const struct mail_delivery *d,
 	struct buf why;
 	struct sv bytes;
 
-	if (!a->looks || out->junk || d->verdict.n == 0 ||
+	if (!a->looks || d->verdict.n == 0 ||
 	    (d->flags & DELIVER_OPAQUE) != 0 ||
 	    store_body_bytes(body, &bytes) != RC_OK)
 		return;
 	buf_init(&why, 1024);
-	out->junk = account_attached(bytes, &why);
-	if (out->junk) {
+	if (account_attached(bytes, &why)) {
+		out->junk = true;
 		o->remark =
 		    xreallocarray(o->remark, o->nremark + 1, sizeof *o->remark);
 		o->remark[o->nremark++] = sv_dup(buf_sv(&why));
