@@ -113,17 +113,64 @@ io_read_file(const char *path, struct buf *out, struct err *err)
 	return read_opened(fd, path, out, err);
 }
 
+/*
+ * Where openat2 is not to be had, in some containers: step by step, each
+ * without following a link, and never upwards.
+ */
+static int
+open_step_by_step(int at, const char *path, int flags)
+{
+	int here = fcntl(at, F_DUPFD_CLOEXEC, 0);
+	struct sv rest = sv_str(path);
+	char name[256];
+
+	while (here >= 0) {
+		struct sv part = sv_split(&rest, '/');
+		bool last = rest.p == NULL || rest.n == 0;
+		int next;
+
+		if (part.n == 0 || part.n >= sizeof name ||
+		    sv_eq(part, SV(".."))) {
+			io_close(&here);
+			errno = EXDEV;
+			return -1;
+		}
+		sv_copy(part, name, sizeof name);
+		next = openat(here, name,
+		    last ? flags
+			 : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int why = errno;
+
+		io_close(&here);
+		errno = why == ENOTDIR && !last ? ELOOP : why;
+		if (last || next < 0)
+			return next;
+		here = next;
+	}
+	return -1;
+}
+
+static int
+open_beneath(int at, const char *path, int flags)
+{
+	struct open_how how = {.flags = (unsigned)flags,
+	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+	int fd = (int)syscall(SYS_openat2, at, path, &how, sizeof how);
+
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = open_step_by_step(at, path, flags);
+	return fd;
+}
+
 int
 io_open_below(const char *folder, const char *path, int flags, int *fd_out,
     struct err *err)
 {
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY |
-					O_NONBLOCK | O_NOFOLLOW |
-					(unsigned)flags,
-	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
 	int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd =
-	    at < 0 ? -1 : (int)syscall(SYS_openat2, at, path, &how, sizeof how);
+	int fd = at < 0 ? -1
+			: open_beneath(at, path,
+			      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
+				  O_NOFOLLOW | flags);
 	int why = errno;
 
 	io_close(&at);

@@ -32,7 +32,7 @@ class Names(threading.Thread):
             self.s.sendto(q[:2] + b"\x81\x80\0\1\0\0\0\0\0\0" + q[12:end], peer)
 
 
-ROLES = {"auth", "history", "keeper", "queue", "dns", "mx", "smtp", "submission", "imap", "pop3", "sieve"}
+ROLES = {"auth", "history", "junk", "keeper", "queue", "dns", "mx", "smtp", "submission", "imap", "pop3", "sieve"}
 
 
 def status(h):
