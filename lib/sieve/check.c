@@ -545,6 +545,12 @@ check_block(struct sieve_check *c, struct sieve_node *n)
 	bool loop = is_named(n, "foreverypart");
 
 	if (n->cmd->block != n->has_block) {
+		/* A ";" is missing in front of an "if": that has been said. */
+		if (n->has_block && n->has_tests &&
+		    n->cmd->tests == TESTS_NONE) {
+			check_commands(c, n->block, false);
+			return;
+		}
 		(void)sieve_check_fail_at(c, n,
 		    n->has_block ? "\"%s\" has no block; expected \";\""
 				 : "\"%s\" lacks a block in \"{\" and \"}\"",
