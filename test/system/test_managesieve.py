@@ -75,7 +75,7 @@ def test_greeting(h):
     got = c.response()
     joined = b"".join(got)
     verdict(b'"IMPLEMENTATION" "' in got[0] and b'"STARTTLS"\r\n' in got and got[-1].startswith(b"OK") and
-            b'"VERSION" "1.0"' in joined and b"fileinto" in joined and b'"SASL" ""\r\n' in got, "greeting", got)
+            b'"VERSION" "1.0"' in joined and b'"EXTLISTS" "urn"\r\n' in got and b"fileinto" in joined and b'"SASL" ""\r\n' in got, "greeting", got)
     got = c.starttls(h.tls())
     verdict(b'"SASL" "PLAIN LOGIN"\r\n' in got and b'"STARTTLS"\r\n' not in got and got[-1].startswith(b"OK"),
             "capabilities-come-unasked-after-starttls", got)

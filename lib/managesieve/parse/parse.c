@@ -277,7 +277,8 @@ msv_capabilities_write(
 {
 	buf_adds(out, "\"IMPLEMENTATION\" \"Hearthmail\"\r\n\"SIEVE\" ");
 	msv_string_write(sv_str(sieve), out);
-	buf_adds(out, "\r\n\"NOTIFY\" ");
+	/* [RFC 6134 2.8] */
+	buf_adds(out, "\r\n\"EXTLISTS\" \"urn\"\r\n\"NOTIFY\" ");
 	msv_string_write(sv_str(notify), out);
 	buf_addf(out, "\r\n\"MAXREDIRECTS\" \"%u\"\r\n\"VERSION\" \"1.0\"\r\n",
 	    redirects);
