@@ -105,15 +105,52 @@ remove_row(struct pupil *p, size_t i)
 	memmove(p->row + i, p->row + i + 1, (p->n - i) * sizeof p->row[0]);
 }
 
+/* Nobody has said so. */
+static bool
+is_hint(uint8_t side)
+{
+	return side == PUPIL_HINT || side == PUPIL_READ;
+}
+
+static bool
+is_read(const struct pupil_row *r)
+{
+	return r->side == PUPIL_READ;
+}
+
+/* What was only read makes room first. */
+static void
+make_room(struct pupil *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n && !is_read(&p->row[i]); i++)
+		;
+	remove_row(p, i < p->n ? i : 0);
+}
+
+/* Of the kind of the last row, too many can be undone now. */
+static void
+forget_undo(struct pupil *p)
+{
+	bool read = is_read(&p->row[p->n - 1]);
+	size_t i, most = read ? PUPIL_UNDO_READ : PUPIL_UNDO, seen = 0;
+
+	for (i = p->n; i > 0; i--)
+		if (is_read(&p->row[i - 1]) == read && seen++ == most) {
+			row_fini(&p->row[i - 1]);
+			return;
+		}
+}
+
 /* Takes what r owns. */
 static struct pupil_row *
 add_row(struct pupil *p, const struct pupil_row *r)
 {
 	if (p->n == PUPIL_ROWS)
-		remove_row(p, 0);
+		make_room(p);
 	p->row[p->n++] = *r;
-	if (p->n > PUPIL_UNDO)
-		row_fini(&p->row[p->n - 1 - PUPIL_UNDO]);
+	forget_undo(p);
 	return &p->row[p->n - 1];
 }
 
@@ -148,7 +185,7 @@ take_row(struct sv *s, struct pupil_row *r)
 {
 	size_t i;
 
-	if (s->n < ROW_BYTES || (uint8_t)s->p[ROW_BYTES - 2] > PUPIL_HINT)
+	if (s->n < ROW_BYTES || (uint8_t)s->p[ROW_BYTES - 2] > PUPIL_READ)
 		return false;
 	*r = (struct pupil_row){.when = 0};
 	r->content.id = be_get64(s->p);
@@ -378,8 +415,7 @@ pupil_ask(const struct junk_file *server, const struct pupil *own,
 	for (i = own->n; i > 0; i--) {
 		const struct pupil_row *r = &own->row[i - 1];
 
-		if (r->side == PUPIL_HINT ||
-		    !junk_content_alike(&r->content, &c))
+		if (is_hint(r->side) || !junk_content_alike(&r->content, &c))
 			continue;
 		if (out->junk == (r->side == PUPIL_JUNK))
 			return;
@@ -458,7 +494,9 @@ learn(struct junk_file *server, struct pupil *own,
 	struct junk_lesson l = {.f = f,
 	    .junk = r->side == PUPIL_JUNK,
 	    .count = true,
-	    .weight = r->side == PUPIL_HINT ? HINT_WEIGHT : 1,
+	    .weight = r->side == PUPIL_HINT   ? HINT_WEIGHT
+		      : r->side == PUPIL_READ ? PUPIL_READ_WEIGHT
+					      : 1,
 	    .sure = JUNK_SURE};
 	unsigned again = 0;
 
@@ -475,7 +513,7 @@ learn(struct junk_file *server, struct pupil *own,
 		junk_model_learn(
 		    own->file.model, server->model, &l, &r->undo_own);
 		l.count = false;
-	} while (r->side != PUPIL_HINT && ++again < AGAIN_MOST &&
+	} while (!is_hint(r->side) && ++again < AGAIN_MOST &&
 		 !is_right(server, own, f, l.junk, 0));
 }
 
@@ -521,14 +559,18 @@ pupil_teach(struct junk_file *server, struct pupil *own,
 	if (i < own->n) {
 		uint8_t was = own->row[i].side;
 
-		if (was == side || side == PUPIL_HINT)
+		if (was == side || (side > PUPIL_WANTED && (was != PUPIL_READ)))
 			return false;
 		take_back(server, own, i);
+		if (side == PUPIL_THROWN)
+			return true;
 		pupil_ask(server, own, f, &now_is);
-		if (was != PUPIL_HINT && !same_side(was, side) &&
+		if (!is_hint(was) && !same_side(was, side) &&
 		    now_is.junk == (side == PUPIL_JUNK))
 			return true;
 	}
+	if (side == PUPIL_THROWN)
+		return false;
 	teach(server, own, f, &r);
 	return true;
 }
