@@ -372,6 +372,7 @@ pupil_ask(const struct junk_file *server, const struct pupil *own,
 	junk_model_ask(server->model, m, f, &out->answer);
 	out->border = junk_model_border(server->model, m);
 	out->junk = out->answer.margin > out->border;
+	out->taught = false;
 	if (own == NULL || own->n == 0)
 		return;
 	junk_content_of(f, &c);
@@ -381,6 +382,7 @@ pupil_ask(const struct junk_file *server, const struct pupil *own,
 		if (r->side == PUPIL_HINT ||
 		    !junk_content_alike(&r->content, &c))
 			continue;
+		out->taught = true;
 		if (out->junk == (r->side == PUPIL_JUNK))
 			return;
 		out->junk = r->side == PUPIL_JUNK;

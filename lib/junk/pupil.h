@@ -64,11 +64,12 @@ void pupil_close(struct pupil *p);
  * stays there, where nobody can tell whose it was. */
 void pupil_forget(const char *account);
 
-/* own may be NULL; *known: it was taught as such, or is a copy. */
+/* own may be NULL. */
 struct pupil_answer {
 	struct junk_answer answer;
 	double border;
 	bool junk;
+	bool taught; /* it, or what it is a copy of, was taught as such */
 };
 void pupil_ask(const struct junk_file *server, const struct pupil *own,
     const struct junk_features *f, struct pupil_answer *out);

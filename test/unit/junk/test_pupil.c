@@ -80,6 +80,20 @@ START_TEST(pupil__a_lesson_is_believed)
 }
 END_TEST
 
+/* Who asks is told whether that is a lesson of the owner's. */
+START_TEST(pupil__tells_what_was_taught)
+{
+	make_junk(1, &f);
+	ck_assert(!ask().taught);
+	ck_assert(teach(PUPIL_HINT));
+	ck_assert(!ask().taught);
+	ck_assert(teach(PUPIL_JUNK));
+	ck_assert(ask().junk && ask().taught);
+	make_wanted(1, &f);
+	ck_assert(!ask().taught);
+}
+END_TEST
+
 START_TEST(pupil__each_content_counts_once)
 {
 	double was;
@@ -275,6 +289,7 @@ UNIT_TESTS(pupil)
 
 	tcase_add_checked_fixture(t, begin, end);
 	tcase_add_test(t, pupil__a_lesson_is_believed);
+	tcase_add_test(t, pupil__tells_what_was_taught);
 	tcase_add_test(t, pupil__each_content_counts_once);
 	tcase_add_test(t, pupil__back_again_is_as_before);
 	tcase_add_test(t, pupil__a_hint_never_outweighs_a_lesson);
