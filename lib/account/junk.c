@@ -762,6 +762,7 @@ account_junk_free(struct account_junk **jp)
 		free_event(e);
 	}
 	free(j->features);
+	peer_free(&j->process);
 	j->freed = true;
 	if (j->posted && !j->waits)
 		return; /* on_events frees it, or the process ends */

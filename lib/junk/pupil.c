@@ -15,7 +15,6 @@
 #define SURE_COPY   1.0 /* beyond the border */
 #define ROW_BYTES   (8 + 4 * JUNK_SKETCH + 8 + 2)
 #define UNDO_MAX    (2 << 20) /* of a lesson, the longest repeated */
-#define UNDO_ALL    (4 << 20) /* in a snapshot; else none of them is kept */
 #define NOTES_HEAD  12
 #define NOTES_MAX   (6 << 20)
 
@@ -97,10 +96,35 @@ row_fini(struct pupil_row *r)
 	buf_fini(&r->undo_server);
 }
 
+static size_t
+undo_bytes(const struct pupil_row *r)
+{
+	return r->undo_own.n + r->undo_server.n;
+}
+
+static void
+forget_undo(struct pupil *p, struct pupil_row *r)
+{
+	p->undo_bytes -= undo_bytes(r);
+	row_fini(r);
+}
+
+/* The oldest go first; what was learned last can always be undone. */
+static void
+bound_undo(struct pupil *p)
+{
+	size_t i = 0;
+
+	if (p->n > PUPIL_UNDO)
+		forget_undo(p, &p->row[p->n - 1 - PUPIL_UNDO]);
+	for (; p->undo_bytes > PUPIL_UNDO_BYTES && i + 1 < p->n; i++)
+		forget_undo(p, &p->row[i]);
+}
+
 static void
 remove_row(struct pupil *p, size_t i)
 {
-	row_fini(&p->row[i]);
+	forget_undo(p, &p->row[i]);
 	p->n--;
 	memmove(p->row + i, p->row + i + 1, (p->n - i) * sizeof p->row[0]);
 }
@@ -112,9 +136,19 @@ add_row(struct pupil *p, const struct pupil_row *r)
 	if (p->n == PUPIL_ROWS)
 		remove_row(p, 0);
 	p->row[p->n++] = *r;
-	if (p->n > PUPIL_UNDO)
-		row_fini(&p->row[p->n - 1 - PUPIL_UNDO]);
+	p->undo_bytes += undo_bytes(r);
+	bound_undo(p);
 	return &p->row[p->n - 1];
+}
+
+/* Of one that has none yet. */
+static void
+set_undo(struct pupil *p, struct pupil_row *r, struct sv own, struct sv server)
+{
+	buf_set(&r->undo_own, own);
+	buf_set(&r->undo_server, server);
+	p->undo_bytes += undo_bytes(r);
+	bound_undo(p);
 }
 
 static size_t
@@ -189,21 +223,16 @@ static void
 put_notes(const struct pupil *p, struct buf *out)
 {
 	unsigned char n[NOTES_HEAD];
-	size_t i, all = 0;
+	size_t i;
 
-	for (i = 0; i < p->n; i++)
-		all += p->row[i].undo_own.n + p->row[i].undo_server.n;
 	be_put32(n, p->shared);
 	be_put32(n + 4, p->against);
 	be_put32(n + 8, p->all);
 	buf_add(out, n, sizeof n);
 	for (i = 0; i < p->n; i++) {
 		put_row(&p->row[i], out);
-		put_bytes(
-		    all > UNDO_ALL ? SV("") : buf_sv(&p->row[i].undo_own), out);
-		put_bytes(
-		    all > UNDO_ALL ? SV("") : buf_sv(&p->row[i].undo_server),
-		    out);
+		put_bytes(buf_sv(&p->row[i].undo_own), out);
+		put_bytes(buf_sv(&p->row[i].undo_server), out);
 	}
 }
 
@@ -225,8 +254,7 @@ on_notes(void *arg, struct sv s)
 
 		if (!take_bytes(&s, &own) || !take_bytes(&s, &server))
 			return;
-		buf_set(&at->undo_own, own);
-		buf_set(&at->undo_server, server);
+		set_undo(p, at, own, server);
 	}
 }
 
@@ -258,8 +286,7 @@ on_taught(struct pupil *p, struct sv s)
 	at = add_row(p, &r);
 	if (!take_bytes(&s, &own) || !take_bytes(&s, &server))
 		return;
-	buf_set(&at->undo_own, own);
-	buf_set(&at->undo_server, server);
+	set_undo(p, at, own, server);
 	count_row(p, r.shared, 1);
 	junk_model_redo(p->file.model, own, r.side == PUPIL_JUNK, true);
 }
@@ -506,6 +533,45 @@ same_side(uint8_t a, enum pupil_side b)
 	return (a == PUPIL_JUNK) == (b == PUPIL_JUNK);
 }
 
+/* What a row's lesson had replaced of the side that is wanted again; false:
+ * nothing. */
+static bool
+restores(uint8_t shared, enum pupil_side side, uint8_t *before)
+{
+	unsigned b = shared >> PUPIL_BEFORE;
+
+	if (b == 0 || !same_side((uint8_t)(b - 1), side))
+		return false;
+	*before = (uint8_t)(b - 1);
+	return true;
+}
+
+/*
+ * The content was taught before: that is undone.  False: nothing is left to
+ * do; else r is what is to be learned now.
+ */
+static bool
+replace(struct junk_file *server, struct pupil *own,
+    const struct junk_features *f, size_t i, struct pupil_row *r)
+{
+	enum pupil_side side = (enum pupil_side)r->side;
+	uint8_t was = own->row[i].side, before = r->side;
+	bool again = restores(own->row[i].shared, side, &before), right;
+	struct pupil_answer now_is;
+
+	take_back(server, own, i);
+	pupil_ask(server, own, f, &now_is);
+	right = now_is.junk == (side == PUPIL_JUNK);
+	if (again && (right || before != PUPIL_HINT)) {
+		r->side = before;
+		return true;
+	}
+	if (right && was != PUPIL_HINT && !same_side(was, side))
+		return false;
+	r->shared |= (uint8_t)((was + 1u) << PUPIL_BEFORE);
+	return true;
+}
+
 bool
 pupil_teach(struct junk_file *server, struct pupil *own,
     const struct junk_features *f, enum pupil_side side, int64_t now,
@@ -513,24 +579,19 @@ pupil_teach(struct junk_file *server, struct pupil *own,
 {
 	struct pupil_row r = {
 	    .when = now, .side = (uint8_t)side, .shared = share};
-	struct pupil_answer now_is;
 	size_t i;
 
-	if (is_against(server, f, side == PUPIL_JUNK))
-		r.shared |= PUPIL_AGAINST;
 	junk_content_of(f, &r.content);
 	i = find_row(own, r.content.id);
 	if (i < own->n) {
-		uint8_t was = own->row[i].side;
-
-		if (was == side || side == PUPIL_HINT)
+		if (own->row[i].side == side || side == PUPIL_HINT)
 			return false;
-		take_back(server, own, i);
-		pupil_ask(server, own, f, &now_is);
-		if (was != PUPIL_HINT && !same_side(was, side) &&
-		    now_is.junk == (side == PUPIL_JUNK))
+		if (!replace(server, own, f, i, &r))
 			return true;
 	}
+	/* Not against what the lesson that was undone had taught. */
+	if (is_against(server, f, r.side == PUPIL_JUNK))
+		r.shared |= PUPIL_AGAINST;
 	teach(server, own, f, &r);
 	return true;
 }
