@@ -109,18 +109,6 @@ forget_undo(struct pupil *p, struct pupil_row *r)
 	row_fini(r);
 }
 
-/* The oldest go first; what was learned last can always be undone. */
-static void
-bound_undo(struct pupil *p)
-{
-	size_t i = 0;
-
-	if (p->n > PUPIL_UNDO)
-		forget_undo(p, &p->row[p->n - 1 - PUPIL_UNDO]);
-	for (; p->undo_bytes > PUPIL_UNDO_BYTES && i + 1 < p->n; i++)
-		forget_undo(p, &p->row[i]);
-}
-
 static void
 remove_row(struct pupil *p, size_t i)
 {
@@ -129,12 +117,53 @@ remove_row(struct pupil *p, size_t i)
 	memmove(p->row + i, p->row + i + 1, (p->n - i) * sizeof p->row[0]);
 }
 
+/* Nobody has said so. */
+static bool
+is_hint(uint8_t side)
+{
+	return side == PUPIL_HINT || side == PUPIL_READ;
+}
+
+static bool
+is_read(const struct pupil_row *r)
+{
+	return r->side == PUPIL_READ;
+}
+
+/* What was only read makes room first. */
+static void
+make_room(struct pupil *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n && !is_read(&p->row[i]); i++)
+		;
+	remove_row(p, i < p->n ? i : 0);
+}
+
+/*
+ * Too many can be undone now, of the kind of the last row or of all: the
+ * oldest go, what was learned last never.
+ */
+static void
+bound_undo(struct pupil *p)
+{
+	bool read = is_read(&p->row[p->n - 1]);
+	size_t i, most = read ? PUPIL_UNDO_READ : PUPIL_UNDO, seen = 0;
+
+	for (i = p->n; i > 0 && seen <= most; i--)
+		if (is_read(&p->row[i - 1]) == read && seen++ == most)
+			forget_undo(p, &p->row[i - 1]);
+	for (i = 0; p->undo_bytes > PUPIL_UNDO_BYTES && i + 1 < p->n; i++)
+		forget_undo(p, &p->row[i]);
+}
+
 /* Takes what r owns. */
 static struct pupil_row *
 add_row(struct pupil *p, const struct pupil_row *r)
 {
 	if (p->n == PUPIL_ROWS)
-		remove_row(p, 0);
+		make_room(p);
 	p->row[p->n++] = *r;
 	p->undo_bytes += undo_bytes(r);
 	bound_undo(p);
@@ -182,7 +211,7 @@ take_row(struct sv *s, struct pupil_row *r)
 {
 	size_t i;
 
-	if (s->n < ROW_BYTES || (uint8_t)s->p[ROW_BYTES - 2] > PUPIL_HINT)
+	if (s->n < ROW_BYTES || (uint8_t)s->p[ROW_BYTES - 2] > PUPIL_READ)
 		return false;
 	*r = (struct pupil_row){.when = 0};
 	r->content.id = be_get64(s->p);
@@ -406,8 +435,7 @@ pupil_ask(const struct junk_file *server, const struct pupil *own,
 	for (i = own->n; i > 0; i--) {
 		const struct pupil_row *r = &own->row[i - 1];
 
-		if (r->side == PUPIL_HINT ||
-		    !junk_content_alike(&r->content, &c))
+		if (is_hint(r->side) || !junk_content_alike(&r->content, &c))
 			continue;
 		out->taught = true;
 		if (out->junk == (r->side == PUPIL_JUNK))
@@ -487,7 +515,9 @@ learn(struct junk_file *server, struct pupil *own,
 	struct junk_lesson l = {.f = f,
 	    .junk = r->side == PUPIL_JUNK,
 	    .count = true,
-	    .weight = r->side == PUPIL_HINT ? HINT_WEIGHT : 1,
+	    .weight = r->side == PUPIL_HINT   ? HINT_WEIGHT
+		      : r->side == PUPIL_READ ? PUPIL_READ_WEIGHT
+					      : 1,
 	    .sure = JUNK_SURE};
 	unsigned again = 0;
 
@@ -504,7 +534,7 @@ learn(struct junk_file *server, struct pupil *own,
 		junk_model_learn(
 		    own->file.model, server->model, &l, &r->undo_own);
 		l.count = false;
-	} while (r->side != PUPIL_HINT && ++again < AGAIN_MOST &&
+	} while (!is_hint(r->side) && ++again < AGAIN_MOST &&
 		 !is_right(server, own, f, l.junk, 0));
 }
 
@@ -562,11 +592,11 @@ replace(struct junk_file *server, struct pupil *own,
 	take_back(server, own, i);
 	pupil_ask(server, own, f, &now_is);
 	right = now_is.junk == (side == PUPIL_JUNK);
-	if (again && (right || before != PUPIL_HINT)) {
+	if (again && (right || !is_hint(before))) {
 		r->side = before;
 		return true;
 	}
-	if (right && was != PUPIL_HINT && !same_side(was, side))
+	if (right && !is_hint(was) && !same_side(was, side))
 		return false;
 	r->shared |= (uint8_t)((was + 1u) << PUPIL_BEFORE);
 	return true;
@@ -584,11 +614,19 @@ pupil_teach(struct junk_file *server, struct pupil *own,
 	junk_content_of(f, &r.content);
 	i = find_row(own, r.content.id);
 	if (i < own->n) {
-		if (own->row[i].side == side || side == PUPIL_HINT)
+		uint8_t was = own->row[i].side;
+
+		if (was == side || (side > PUPIL_WANTED && was != PUPIL_READ))
 			return false;
+		if (side == PUPIL_THROWN) {
+			take_back(server, own, i);
+			return true;
+		}
 		if (!replace(server, own, f, i, &r))
 			return true;
 	}
+	if (side == PUPIL_THROWN)
+		return false;
 	/* Not against what the lesson that was undone had taught. */
 	if (is_against(server, f, r.side == PUPIL_JUNK))
 		r.shared |= PUPIL_AGAINST;

@@ -10,7 +10,8 @@
  * taught so far.
  *
  * Hints (a message that was answered or flagged) are learned once, with less
- * weight, and never against a lesson.
+ * weight, and never against a lesson.  Still less weighs that a message was
+ * read: it is taken back if the message is thrown away then.
  *
  * An account's lessons count in the server's model, too, if it shares them:
  * above PUPIL_SHARE_FREE lessons with less weight the more of them are its own,
@@ -26,12 +27,17 @@
 #define PUPIL_ROWS	 4000 /* contents that are remembered */
 #define PUPIL_UNDO	 1000 /* of which can be undone exactly, at most ... */
 #define PUPIL_UNDO_BYTES (3 << 20) /* ... and as many as this has room for */
+#define PUPIL_UNDO_READ	 8	   /* likewise, of what was only read */
 #define PUPIL_SHARE_FREE 100
+
+#define PUPIL_READ_WEIGHT 0.15 /* of a lesson */
 
 enum pupil_side {
 	PUPIL_JUNK,
 	PUPIL_WANTED,
-	PUPIL_HINT /* wanted, as it seems */
+	PUPIL_HINT,  /* wanted, as it seems */
+	PUPIL_READ,  /* less than that */
+	PUPIL_THROWN /* nothing: READ is undone */
 };
 
 #define PUPIL_SHARED  1u /* the server's model has it, too */

@@ -230,7 +230,7 @@ class Machine:
         self.nspawn = subprocess.Popen(
             ["unshare", "-m", "--propagation", "private", "sh", "-ec", BOOT, self.root],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        if not wait_until(self.booted, 60, 0.1):
+        if not wait_until(self.booted, 600, 0.1):
             self.close()
             raise Unfit("systemd-nspawn does not boot here: " +
                         open(self.log.name).read()[-200:].replace("\n", " "))
@@ -251,11 +251,11 @@ class Machine:
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "sh", "-c",
                 "cd /root/hearthmail; " + cmd]
 
-    def run(self, cmd, input="", timeout=300):
+    def run(self, cmd, input="", timeout=3600):
         return subprocess.run(self.inside(cmd), capture_output=True, text=True, errors="replace",
                               input=input, timeout=timeout)
 
-    def typed(self, cmd, lines, timeout=120):
+    def typed(self, cmd, lines, timeout=3600):
         """Runs cmd on a terminal and types a line whenever it asks."""
         master, slave = pty.openpty()
         p = subprocess.Popen(self.inside(cmd), stdin=slave, stdout=slave, stderr=slave,
@@ -403,7 +403,7 @@ def check_install(m):
     """Returns anna's password."""
     m.files = m.run("find /usr /etc -type f").stdout.split("\n")
     t = time.time()
-    p = m.run(f"etc/setup install {NAMES}", timeout=600)
+    p = m.run(f"etc/setup install {NAMES}")
     print(f"  (install: {time.time() - t:.0f} s)", flush=True)
     verdict(p.returncode == 0, "install", p.stdout + p.stderr)
     found = re.search(r"The password of anna is (\S+) ", p.stdout)
@@ -542,7 +542,7 @@ def check_other_folder(m):
 
 
 def make_package(m):
-    p = m.run("etc/setup package", timeout=600)
+    p = m.run("etc/setup package")
     debs = m.run("ls build/*.deb").stdout.split()
     verdict(p.returncode == 0 and len(debs) == 1, "package", p.stdout + p.stderr)
     p = m.run(f"dpkg -i {' '.join(debs)}")

@@ -244,6 +244,77 @@ START_TEST(pupil__a_hint_never_outweighs_a_lesson)
 }
 END_TEST
 
+START_TEST(pupil__what_was_read_is_a_little_wanted)
+{
+	struct pupil_answer was;
+
+	make_wanted(1, &f);
+	was = ask();
+	ck_assert(teach(PUPIL_READ));
+	ck_assert(!teach(PUPIL_READ));
+	ck_assert(ask().answer.margin < was.answer.margin);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 1);
+	/* Until it is thrown away. */
+	ck_assert(teach(PUPIL_THROWN));
+	ck_assert_double_eq_tol(ask().answer.margin, was.answer.margin, 1e-9);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 0);
+	ck_assert(!teach(PUPIL_THROWN));
+	/* What was said stays, also of what is thrown away. */
+	ck_assert(teach(PUPIL_READ) && teach(PUPIL_HINT));
+	ck_assert(!teach(PUPIL_READ) && !teach(PUPIL_THROWN));
+	ck_assert(teach(PUPIL_JUNK));
+	ck_assert(!teach(PUPIL_READ) && !teach(PUPIL_THROWN));
+	ck_assert(ask().junk);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 0);
+}
+END_TEST
+
+/* Who only ever says what is junk has it recognized all the same. */
+START_TEST(pupil__reading_is_the_other_side)
+{
+	unsigned i;
+
+	for (i = 0; i < 40; i++) {
+		make_junk(i, &f);
+		(void)teach(PUPIL_JUNK);
+		make_wanted(i, &f);
+		(void)teach(PUPIL_READ);
+	}
+	make_junk(1000, &f);
+	ck_assert(ask().junk);
+	make_wanted(1000, &f);
+	ck_assert(!ask().junk);
+}
+END_TEST
+
+START_TEST(pupil__reading_leaves_lessons_their_undo)
+{
+	double was;
+	unsigned i;
+
+	for (i = 0; i < 40; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_READ);
+	}
+	make_junk(1, &f);
+	was = ask().answer.margin;
+	ck_assert(teach(PUPIL_JUNK));
+	for (i = 100; i < 100 + PUPIL_UNDO + 10; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_READ);
+		ck_assert(teach(PUPIL_THROWN));
+	}
+	make_junk(1, &f);
+	ck_assert(teach(PUPIL_WANTED));
+	ck_assert_double_eq_tol(ask().answer.margin, was, 1e-9);
+	/* Over the restart as well. */
+	close_all();
+	open_all();
+	ck_assert_double_eq_tol(ask().answer.margin, was, 1e-9);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 40);
+}
+END_TEST
+
 /* One calls all wanted mail junk; another has taught what is right. */
 START_TEST(pupil__one_cannot_spoil_the_server)
 {
@@ -398,6 +469,9 @@ UNIT_TESTS(pupil)
 	    t, pupil__to_and_fro, 0, (int)(sizeof toggles / sizeof toggles[0]));
 	tcase_add_test(t, pupil__many_are_undone);
 	tcase_add_test(t, pupil__a_hint_never_outweighs_a_lesson);
+	tcase_add_test(t, pupil__what_was_read_is_a_little_wanted);
+	tcase_add_test(t, pupil__reading_is_the_other_side);
+	tcase_add_test(t, pupil__reading_leaves_lessons_their_undo);
 	tcase_add_test(t, pupil__one_cannot_spoil_the_server);
 	tcase_add_test(t, pupil__is_there_again);
 	tcase_add_loop_test(t, pupil__torn_log, 0, 7);
