@@ -139,6 +139,7 @@ stored_features(struct account_junk *j, const struct store_msg *m)
 struct judged {
 	struct account_junk *j;
 	struct msg m; /* DELIVER */
+	bool known;   /* it is from somebody to whom they have written */
 };
 
 /* The delivery, with what was found out in front of it. */
@@ -181,12 +182,12 @@ on_told(int rc, struct msg *reply, void *arg)
 	j->open--;
 	if (rc == RC_OK && junk_told_get(reply, &told) == RC_OK) {
 		if (told.rc == RC_OK) {
-			uint32_t score = junk_score_of(&told);
-			bool junk = score >= j->threshold;
+			const struct junk_opinion o =
+			    junk_opinion_of(&told, g->known, j->threshold);
 
 			buf_init(&field, 1024);
-			junk_field(&told, junk, &field);
-			mark(&g->m, junk, (uint8_t)score, buf_sv(&field));
+			junk_field(&told, &o, &field);
+			mark(&g->m, o.junk, (uint8_t)o.score, buf_sv(&field));
 			buf_fini(&field);
 		}
 		junk_told_fini(&told);
@@ -229,7 +230,7 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 	struct judged *g;
 	struct msg ask, copy;
 	struct buf b, features;
-	bool judged;
+	bool judged, known;
 
 	if (mail_delivery_get(m, &d) != RC_OK) {
 		m->at = 0;
@@ -239,6 +240,7 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 	buf_init(&b, JUNK_MESSAGE_MAX + MSG_MAX);
 	buf_init(&features, MSG_MAX);
 	judged = is_to_be_judged(j, &d) && read_delivery(&d, &b);
+	known = judged && junk_is_known(d.verdict);
 	if (judged) {
 		take_features(j, buf_sv(&b), d.verdict);
 		put_features(j->features, &features);
@@ -257,6 +259,7 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 		g = xcalloc(1, sizeof *g);
 		g->j = j;
 		g->m = *m;
+		g->known = known;
 		msg_init(m, 0);
 		j->open++;
 		peer_ask(j->process, &ask, ASK_MS, on_told, g);
@@ -615,6 +618,7 @@ on_explained(int rc, struct msg *reply, void *arg)
 	struct explained *x = arg;
 	struct account_junk *j = x->j;
 	struct junk_signal signal[JUNK_SIGNALS];
+	struct junk_opinion o;
 	struct junk_told told;
 	struct buf out;
 
@@ -628,6 +632,8 @@ on_explained(int rc, struct msg *reply, void *arg)
 		end_explained(x, RC_TEMP, "what was learned cannot be read");
 		return;
 	}
+	o = junk_opinion_of(
+	    &told, junk_is_known(buf_sv(&x->verdict)), j->threshold);
 	buf_init(&out, 1 << 16);
 	junk_sentences(
 	    &(struct junk_source){.msg = buf_sv(&x->msg),
@@ -635,7 +641,7 @@ on_explained(int rc, struct msg *reply, void *arg)
 		.signal = signal,
 		.n_signal = junk_signals_of(buf_sv(&x->verdict), signal),
 		.kinds = JUNK_ALL},
-	    &told, &out);
+	    &told, &o, &out);
 	rc = io_write_all(x->ask.fd, out.p, out.n);
 	buf_fini(&out);
 	junk_told_fini(&told);
@@ -792,6 +798,7 @@ account_junk_free(struct account_junk **jp)
 		free_event(e);
 	}
 	free(j->features);
+	peer_free(&j->process);
 	j->freed = true;
 	if (j->posted && !j->waits)
 		return; /* on_events frees it, or the process ends */

@@ -41,6 +41,7 @@ struct junk_told {
 	int rc;
 	struct sv text;
 	bool junk;
+	bool taught; /* a lesson of its owner says so, of this content */
 	int64_t margin, border; /* thousandths */
 	struct junk_told_reason *reason;
 	uint32_t nreason;

@@ -213,6 +213,7 @@ tell_answer(struct client *c, uint32_t id, const struct pupil_answer *a)
 	struct junk_told_reason reason[JUNK_REASONS];
 	struct junk_told told = {.rc = RC_OK,
 	    .junk = a->junk,
+	    .taught = a->taught,
 	    .margin = llrint(a->answer.margin * 1000),
 	    .border = llrint(a->border * 1000),
 	    .reason = reason,
