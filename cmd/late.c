@@ -53,7 +53,8 @@
  */
 __asm__(PLACES ".balign " PAGE "\n" SYMBOL("late_first") BACK
 	".text\n"
-	CALLS_OF_OPENSSL(CALL)
+	CALLS_OF_CRYPTO(CALL)
+	CALLS_OF_TLS(CALL)
 	CALLS_OF_SQLITE(CALL)
 	CALLS_OF_JANSSON(CALL)
 	CALLS_OF_EXPAT(CALL)
@@ -77,7 +78,8 @@ static const struct {
 	char file[20];
 	const char *names; /* each ends with a NUL, the last one with two */
 } libraries[] = {
-    {LATE_OPENSSL, "libssl.so.3", CALLS_OF_OPENSSL(NAME)},
+    {LATE_CRYPTO, "libcrypto.so.3", CALLS_OF_CRYPTO(NAME)},
+    {LATE_TLS, "libssl.so.3", CALLS_OF_TLS(NAME)},
     {LATE_SQLITE, "libsqlite3.so.0", CALLS_OF_SQLITE(NAME)},
     {LATE_JANSSON, "libjansson.so.4", CALLS_OF_JANSSON(NAME)},
     {LATE_EXPAT, "libexpat.so.1", CALLS_OF_EXPAT(NAME)},

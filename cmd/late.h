@@ -20,15 +20,16 @@
 
 /* Bits, to be put together. */
 enum late {
-	LATE_OPENSSL = 1 << 0,
-	LATE_SQLITE = 1 << 1,
-	LATE_JANSSON = 1 << 2,
-	LATE_EXPAT = 1 << 3,
-	LATE_IDN2 = 1 << 4,
-	LATE_QRENCODE = 1 << 5,
-	LATE_ZLIB = 1 << 6,
-	LATE_MATH = 1 << 7,
-	LATE_ALL = (1 << 8) - 1
+	LATE_CRYPTO = 1 << 0, /* OpenSSL's two */
+	LATE_TLS = 1 << 1,
+	LATE_SQLITE = 1 << 2,
+	LATE_JANSSON = 1 << 3,
+	LATE_EXPAT = 1 << 4,
+	LATE_IDN2 = 1 << 5,
+	LATE_QRENCODE = 1 << 6,
+	LATE_ZLIB = 1 << 7,
+	LATE_MATH = 1 << 8,
+	LATE_ALL = (1 << 9) - 1
 };
 
 /* First in main(). */

@@ -3,7 +3,7 @@
 #ifndef CMD_LATE_CALLS_H
 #define CMD_LATE_CALLS_H
 
-#define CALLS_OF_OPENSSL(X) \
+#define CALLS_OF_CRYPTO(X) \
 	X(ASN1_IA5STRING_new) \
 	X(ASN1_INTEGER_set_uint64) \
 	X(ASN1_OBJECT_free) \
@@ -93,7 +93,6 @@
 	X(OBJ_txt2obj) \
 	X(OPENSSL_cleanse) \
 	X(OPENSSL_init_crypto) \
-	X(OPENSSL_init_ssl) \
 	X(OPENSSL_sk_new_null) \
 	X(OPENSSL_sk_num) \
 	X(OPENSSL_sk_pop_free) \
@@ -104,58 +103,6 @@
 	X(PEM_write_bio_PrivateKey) \
 	X(PEM_write_bio_X509) \
 	X(RAND_bytes) \
-	X(SSL_CIPHER_get_name) \
-	X(SSL_CTX_check_private_key) \
-	X(SSL_CTX_ctrl) \
-	X(SSL_CTX_free) \
-	X(SSL_CTX_get0_certificate) \
-	X(SSL_CTX_get0_privatekey) \
-	X(SSL_CTX_get_cert_store) \
-	X(SSL_CTX_new) \
-	X(SSL_CTX_set_alpn_select_cb) \
-	X(SSL_CTX_set_cipher_list) \
-	X(SSL_CTX_set_client_hello_cb) \
-	X(SSL_CTX_set_default_read_buffer_len) \
-	X(SSL_CTX_set_num_tickets) \
-	X(SSL_CTX_set_options) \
-	X(SSL_CTX_use_PrivateKey) \
-	X(SSL_CTX_use_certificate) \
-	X(SSL_accept) \
-	X(SSL_client_hello_get0_ext) \
-	X(SSL_connect) \
-	X(SSL_ctrl) \
-	X(SSL_do_handshake) \
-	X(SSL_free) \
-	X(SSL_get0_alpn_selected) \
-	X(SSL_get1_peer_certificate) \
-	X(SSL_get_current_cipher) \
-	X(SSL_get_error) \
-	X(SSL_get_shutdown) \
-	X(SSL_get_verify_result) \
-	X(SSL_get_version) \
-	X(SSL_has_pending) \
-	X(SSL_is_init_finished) \
-	X(SSL_new) \
-	X(SSL_read) \
-	X(SSL_read_ex) \
-	X(SSL_set0_rbio) \
-	X(SSL_set0_wbio) \
-	X(SSL_set1_host) \
-	X(SSL_set_SSL_CTX) \
-	X(SSL_set_accept_state) \
-	X(SSL_set_alpn_protos) \
-	X(SSL_set_connect_state) \
-	X(SSL_set_fd) \
-	X(SSL_set_hostflags) \
-	X(SSL_set_msg_callback) \
-	X(SSL_set_security_level) \
-	X(SSL_set_shutdown) \
-	X(SSL_set_verify) \
-	X(SSL_shutdown) \
-	X(SSL_write) \
-	X(SSL_write_ex) \
-	X(TLS_client_method) \
-	X(TLS_server_method) \
 	X(X509V3_EXT_conf_nid) \
 	X(X509V3_add1_i2d) \
 	X(X509V3_set_ctx) \
@@ -214,6 +161,61 @@
 	X(i2d_X509) \
 	X(i2d_X509_PUBKEY) \
 	X(i2d_X509_REQ)
+
+#define CALLS_OF_TLS(X) \
+	X(OPENSSL_init_ssl) \
+	X(SSL_CIPHER_get_name) \
+	X(SSL_CTX_check_private_key) \
+	X(SSL_CTX_ctrl) \
+	X(SSL_CTX_free) \
+	X(SSL_CTX_get0_certificate) \
+	X(SSL_CTX_get0_privatekey) \
+	X(SSL_CTX_get_cert_store) \
+	X(SSL_CTX_new) \
+	X(SSL_CTX_set_alpn_select_cb) \
+	X(SSL_CTX_set_cipher_list) \
+	X(SSL_CTX_set_client_hello_cb) \
+	X(SSL_CTX_set_default_read_buffer_len) \
+	X(SSL_CTX_set_num_tickets) \
+	X(SSL_CTX_set_options) \
+	X(SSL_CTX_use_PrivateKey) \
+	X(SSL_CTX_use_certificate) \
+	X(SSL_accept) \
+	X(SSL_client_hello_get0_ext) \
+	X(SSL_connect) \
+	X(SSL_ctrl) \
+	X(SSL_do_handshake) \
+	X(SSL_free) \
+	X(SSL_get0_alpn_selected) \
+	X(SSL_get1_peer_certificate) \
+	X(SSL_get_current_cipher) \
+	X(SSL_get_error) \
+	X(SSL_get_shutdown) \
+	X(SSL_get_verify_result) \
+	X(SSL_get_version) \
+	X(SSL_has_pending) \
+	X(SSL_is_init_finished) \
+	X(SSL_new) \
+	X(SSL_read) \
+	X(SSL_read_ex) \
+	X(SSL_set0_rbio) \
+	X(SSL_set0_wbio) \
+	X(SSL_set1_host) \
+	X(SSL_set_SSL_CTX) \
+	X(SSL_set_accept_state) \
+	X(SSL_set_alpn_protos) \
+	X(SSL_set_connect_state) \
+	X(SSL_set_fd) \
+	X(SSL_set_hostflags) \
+	X(SSL_set_msg_callback) \
+	X(SSL_set_security_level) \
+	X(SSL_set_shutdown) \
+	X(SSL_set_verify) \
+	X(SSL_shutdown) \
+	X(SSL_write) \
+	X(SSL_write_ex) \
+	X(TLS_client_method) \
+	X(TLS_server_method)
 
 #define CALLS_OF_SQLITE(X) \
 	X(sqlite3_bind_blob) \

@@ -49,7 +49,7 @@ struct role_info {
 extern const struct role_info role_info[ROLE_COUNT];
 
 /* The supervisor's. */
-#define SUPERVISOR_LIBRARIES (LATE_OPENSSL | LATE_JANSSON)
+#define SUPERVISOR_LIBRARIES LATE_JANSSON
 
 struct wire {
 	enum role a, b;
