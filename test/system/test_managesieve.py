@@ -16,7 +16,7 @@ class Client:
     """Whole responses: lines up to OK, NO or BYE, with their literals."""
 
     def __init__(self, port):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=300)
         self.file = self.sock.makefile("rb")
 
     def close(self):
@@ -262,7 +262,7 @@ def test_sieve_connect(h):
         return
     r = subprocess.run([tool, "--server", "127.0.0.1", "--port", str(h.port["sieve"]), "--user", "ben",
                         "--passwordfd", "0", "--tlscafile", f"{h.data}/tls/cert.pem", "--list"],
-                       input=PASSWORD + "\n", capture_output=True, text=True, timeout=60)
+                       input=PASSWORD + "\n", capture_output=True, text=True, timeout=300)
     verdict(r.returncode == 0 and '"x"' in r.stdout, "sieve-connect", r.stdout + r.stderr)
 
 

@@ -248,7 +248,7 @@ def script(r):
 
 def theirs(folder, path, message):
     r = subprocess.run(["sieve-test", "-c", os.path.join(folder, "dovecot.conf"), "-f", FROM, "-a", TO, path, message],
-                       capture_output=True, timeout=60)
+                       capture_output=True, timeout=300)
     out = r.stdout.decode(errors="replace") + r.stderr.decode(errors="replace")
     if "Panic" in out:
         return None
@@ -258,7 +258,7 @@ def theirs(folder, path, message):
 
 
 def ours(path, message):
-    r = subprocess.run([ASK, FROM, TO, path, message], capture_output=True, timeout=60)
+    r = subprocess.run([ASK, FROM, TO, path, message], capture_output=True, timeout=300)
     out = r.stdout.decode(errors="replace")
     names = re.findall(r'(?m)^fileinto "(t\d.*?)"(?: flags.*| changed.*)?$', out)
     return {name.strip() for name in names} | set(re.findall(r"(?m)^[!~] .*", out))
