@@ -21,16 +21,24 @@ sieve_addresses_each(struct sv value,
 	enum sieve_flow f = FLOW_ON;
 	struct mail_addrlist l;
 	struct mail_addr a;
+	struct sv before;
 
 	mail_addrlist_init(&l, value);
+	before = l.rest;
 	while (f == FLOW_ON && mail_addrlist_next(&l, &a)) {
 		struct sieve_address x = {a.local, a.domain, a.broken};
 
-		if (a.kind != MAIL_ADDR_MAILBOX)
+		if (a.kind != MAIL_ADDR_MAILBOX) {
+			before = l.rest;
 			continue;
+		}
 		x.broken |= a.local.p == NULL || a.domain.n == 0;
-		if (x.broken && a.local.n == 0 && a.domain.n == 0)
-			x.local = a.name; /* what is there at all */
+		/* What is there at all; a name in front of "<>" is one. */
+		before.n -= l.rest.n;
+		if (x.broken && a.local.n == 0 && a.domain.n == 0 &&
+		    sv_chr(before, '<') == before.n)
+			x.local = a.name;
+		before = l.rest;
 		f = fn(arg, &x);
 	}
 	mail_addrlist_fini(&l);
