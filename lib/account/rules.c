@@ -199,6 +199,7 @@ rules_test(struct rules *r, struct sv name, struct sv script,
 		for (size_t i = 0; i < res.n; i++) {
 			buf_adds(lines, "=> ");
 			sieve_action_print(&res.action[i], lines);
+			buf_adds(lines, rules_provided(r, &res.action[i]));
 			buf_addc(lines, '\n');
 		}
 		if (res.n == 0)

@@ -476,11 +476,15 @@ check_nested(struct sieve_check *c, struct sieve_node *n)
 	const struct sieve_command *cmd = n->cmd;
 	bool ok = true;
 
+	if (cmd->tests == TESTS_NONE && n->has_tests && !cmd->block &&
+	    cmd->class != K_TEST)
+		return sieve_check_fail_at(c, n->test,
+		    "expected \";\" after \"%s\" on line %u, found \"%s\"",
+		    cmd->name, n->line, QUOTE(n->test->name));
 	if (cmd->tests == TESTS_NONE && n->has_tests)
 		return sieve_check_fail_at(c, n->test,
-		    "\"%s\" has no test; expected \"%s\" before \"%s\"",
-		    cmd->name, cmd->block || cmd->class == K_TEST ? "{" : ";",
-		    QUOTE(n->test->name));
+		    "\"%s\" has no test; expected \"{\" before \"%s\"",
+		    cmd->name, QUOTE(n->test->name));
 	if (cmd->tests != TESTS_NONE && !n->has_tests)
 		return sieve_check_fail_at(c, n, "\"%s\" lacks %s", cmd->name,
 		    cmd->tests == TESTS_ONE ? "a test"
@@ -510,9 +514,14 @@ check_node(struct sieve_check *c, struct sieve_node *n, bool test)
 		return unknown_command(c, n, test);
 	if (!needs(c, n, n->cmd->ext, n->line, n->column, "", n->cmd->name) ||
 	    !check_strings(c, n) || !bind_tags(c, n, &at) ||
-	    !bind_positional(c, n, at) || !check_match(c, n) ||
-	    !check_nested(c, n))
+	    !bind_positional(c, n, at) || !check_match(c, n))
 		return false;
+	/* What is required is known behind it, though a ";" is missing. */
+	if (!check_nested(c, n)) {
+		if (sv_ieq(n->name, SV("require")))
+			(void)n->cmd->check(c, n);
+		return false;
+	}
 	return n->cmd->check == NULL || n->cmd->check(c, n);
 }
 

@@ -67,6 +67,14 @@ def test_command(h):
     verdict(r.returncode != 0, f"{name}-check", r.stderr)
     r = h.command("sieve", "anna", "test", "main", input="Subject: my list\n\nhello\n")
     verdict(r.returncode == 0 and '"Post/Lists"' in r.stdout, f"{name}-test", r.stdout + r.stderr)
+    h.command("sieve", "anna", "put", "what", input='require "reject"; if header "Subject" "no" { reject "No."; stop; }\n'
+              'redirect "ANNA+x@home.test"; redirect "x@far.test";\n')
+    r = h.command("sieve", "anna", "test", "what", "--from", "x@far.test", input="Subject: no\n\nhello\n")
+    verdict('=> reject "No." (if SPF confirms the sender' in r.stdout, f"{name}-test-reject", r.stdout + r.stderr)
+    r = h.command("sieve", "anna", "test", "what", input="Subject: yes\n\nhello\n")
+    verdict('=> redirect "ANNA+x@home.test" (that is you' in r.stdout and '=> redirect "x@far.test"\n' in r.stdout,
+            f"{name}-test-redirect", r.stdout + r.stderr)
+    h.command("sieve", "anna", "delete", "what")
     r = h.command("sieve", "anna", "delete", "main")
     verdict(r.returncode != 0 and "active" in r.stderr, f"{name}-delete-active", r.stderr)
     r = h.command("sieve", "nobody", "list")
