@@ -52,8 +52,10 @@ sieve_field_text(struct sieve_run *r, struct sv value)
 	struct buf b;
 	struct sv out;
 
-	if (is_plain(value))
+	if (is_plain(value)) {
+		r->work += FIELD_WORK + PLAIN_WORK * value.n;
 		return sv_trim(value);
+	}
 	buf_init(&b, 8 * value.n + 64);
 	r->work += FIELD_WORK + value.n * (sv_find(value, SV("=?")) < value.n
 						  ? ENCODED_WORK
