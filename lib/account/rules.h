@@ -16,7 +16,7 @@
  * discards it or sets flags is done.
  *
  * A script that fails for good: the message is kept, the history says why, and
- * its owner gets one letter for each version of the script and reason.
+ * its owner gets one letter for each version of the script and place in it.
  *
  * Everything runs in the loop's thread.
  */

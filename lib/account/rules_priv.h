@@ -33,6 +33,9 @@ bool rules_is_mine(const struct rules *r, struct sv address);
 /* The mailbox with that special use, not one that is only shown; false: there
  * is none. */
 bool rules_special(struct rules *r, unsigned use, struct buf *name_out);
+/* RC_OK: it is there, perhaps in another form of the same characters, which is
+ * appended to out; RC_NOTFOUND, or what store_status() says. */
+int rules_mailbox(struct rules *r, struct sv name, struct buf *out);
 /* "\\Junk" -> STORE_USE_JUNK; 0: no such use. */
 unsigned rules_use(struct sv name);
 

@@ -534,6 +534,65 @@ START_TEST(rules__a_failure_is_told_once)
 }
 END_TEST
 
+/* Strangers cannot have a letter written for each of their messages. */
+START_TEST(rules__a_failure_is_told_once_whatever_it_names)
+{
+	struct mail m = {NULL, "x@far.test", "anna@example.org", false};
+
+	use("require [\"fileinto\", \"variables\"]; "
+	    "if header :matches \"subject\" \"*\" { fileinto \"${1}\"; }");
+	m.text = HEAD "Subject: one\r\n\r\nx";
+	ck_assert_str_eq(outcome(&m), "INBOX:1 INBOX:2 ");
+	m.text = HEAD "Subject: two\r\n\r\nx";
+	ck_assert_str_eq(outcome(&m), "INBOX:3 ");
+}
+END_TEST
+
+/* A folder is found however its name is composed. */
+START_TEST(rules__names_of_folders)
+{
+	static const struct {
+		const char *name, *want;
+	} row[] = {
+	    {"M\xc3\xbcll", "M\xc3\xbcll:1 "},
+	    {"Mu\xcc\x88ll", "M\xc3\xbcll:2 "},
+	    {"M\xc3\xbcll/", "M\xc3\xbcll:3 "},
+	    {"inbox", "INBOX:1 "},
+	    {"Inbox/", "INBOX:2 "},
+	    {"iNBOX/Post", "INBOX/Post:1 "},
+	    /* A folder that an older program has made. */
+	    {"Gr\xc3\xbcn", "Gru\xcc\x88n:1 "},
+	    {"Gru\xcc\x88n", "Gru\xcc\x88n:2 "},
+	    /* Kept, and a letter. */
+	    {"M&APw-ll", "INBOX:3 INBOX:4 "},
+	    {"INBOX.Post", "INBOX:5 INBOX:6 "},
+	    {"/Post", "INBOX:7 INBOX:8 "},
+	    {"INBOX//Post", "INBOX:9 INBOX:10 "},
+	};
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+	struct err err;
+	uint64_t need = 0;
+
+	ck_assert_int_eq(store_mailbox_create(
+			     store, "M\xc3\xbcll", STORE_USE_NONE, &need, &err),
+	    RC_OK);
+	ck_assert_int_eq(store_mailbox_create(store, "Gru\xcc\x88n",
+			     STORE_USE_NONE, &need, &err),
+	    RC_OK);
+	ck_assert_int_eq(store_mailbox_create(
+			     store, "INBOX/Post", STORE_USE_NONE, &need, &err),
+	    RC_OK);
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		char text[100];
+
+		(void)snprintf(text, sizeof text,
+		    "require \"fileinto\"; fileinto \"%s\";", row[i].name);
+		use(text);
+		ck_assert_str_eq(outcome(&m), row[i].want);
+	}
+}
+END_TEST
+
 /* The page's rules come first, and stay when another script is activated. */
 START_TEST(rules__the_page_comes_first)
 {
@@ -584,6 +643,8 @@ UNIT_TESTS(rules)
 	tcase_add_test(t, rules__redirect_without_what_is_for_here);
 	tcase_add_test(t, rules__what_stays_here);
 	tcase_add_test(t, rules__what_scripts_may_ask);
+	tcase_add_test(t, rules__a_failure_is_told_once_whatever_it_names);
+	tcase_add_test(t, rules__names_of_folders);
 	tcase_add_test(t, rules__what_is_answered);
 	tcase_add_test(t, rules__from_of_another);
 	tcase_add_test(t, rules__vacation_once);
