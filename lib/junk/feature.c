@@ -7,16 +7,20 @@
 #include "base/fold.h"
 #include "junk/feature_priv.h"
 
-/* How much of the text as shown is looked at: of each part, and of all. */
-#define TEXT_HEAD  2560
+/* How much of the text as shown is looked at: of the first part and of each
+ * that follows, which often says the same again. */
+#define TEXT_HEAD  2048
 #define TEXT_TAIL  512
-#define TEXT_ALL   4096
+#define MORE_HEAD  1024
+#define MORE_TAIL  256
+#define TEXT_ALL   5120
 #define HIDDEN_ALL 2048
 /* And how much of a part to find it in. */
 #define RAW_TEXT 6144
 #define RAW_HTML 16384
 #define RAW_TAIL 1024
 
+#define SHAPE_OF  2048 /* bytes of the text */
 #define BODY_MAX  (48 << 10)
 #define PARTS_MAX 40
 
@@ -42,63 +46,75 @@ part_type(struct sv msg, const struct mime_part *p, struct buf *out)
 		buf_addc(out, ascii_lower(v.p[i]));
 }
 
-/* A piece of its text, decoded, HTML as it is shown. */
+/* Bytes of a part as text. */
 static void
-show_piece(struct body *b, struct sink *k, struct sv msg,
-    const struct mime_part *p, bool html)
+decode(struct sv msg, const struct mime_part *p, uint64_t off, uint64_t len,
+    struct buf *out)
 {
 	struct mime_part piece = *p;
 	struct mime_msg one = {.part = &piece, .n = 1};
-	struct html_out out = {&b->shown, &b->hidden, &b->links, k};
-	struct buf text;
 
-	buf_init(&text, 4 * RAW_HTML);
-	mime_part_text(msg, &one, 0, &text);
+	piece.body_off += off;
+	piece.body_len = len;
+	buf_reset(out);
+	mime_part_text(msg, &one, 0, out);
+}
+
+/* What of it is shown, up to `most` bytes; returns what is left. */
+static struct sv
+show(struct body *b, struct sink *k, struct sv text, bool html, size_t most)
+{
+	struct html_out out = {
+	    &b->shown, &b->hidden, &b->links, b->shown.n + most, k};
+	size_t n;
+
 	if (html) {
-		junk_html(buf_sv(&text), &out);
+		n = junk_html(text, &out);
+		buf_truncate(&b->shown,
+		    b->shown.n < out.shown_max ? b->shown.n : out.shown_max);
 	} else {
-		buf_addsv(&b->shown, buf_sv(&text));
-		junk_text_links(buf_sv(&text), &b->links);
+		n = text.n < most ? text.n : most;
+		buf_addsv(&b->shown, sv_first(text, n));
+		junk_text_links(sv_first(text, n), &b->links);
 	}
 	buf_addc(&b->shown, '\n');
-	buf_fini(&text);
+	return sv_skip(text, n);
 }
 
-/* Of what came behind `from` a head and a tail stay. */
-static void
-cut_middle(struct buf *b, size_t from, size_t head, size_t tail)
-{
-	if (b->n - from <= head + tail)
-		return;
-	memmove(b->p + from + head, b->p + b->n - tail, tail);
-	buf_truncate(b, from + head + tail);
-}
-
+/* Its head and its tail, and all links. */
 static void
 take_text(struct body *b, struct sink *k, struct sv msg,
     const struct mime_part *p, bool html)
 {
-	size_t raw = html ? RAW_HTML : RAW_TEXT, from = b->shown.n;
-	struct mime_part piece = *p;
+	bool first = b->texts + b->htmls == 0;
+	uint64_t raw = html ? RAW_HTML : RAW_TEXT;
+	size_t tail = first ? TEXT_TAIL : MORE_TAIL, from;
+	struct buf text;
+	struct sv rest;
 
 	b->length += p->body_len;
 	if (html)
 		b->htmls++;
 	else
 		b->texts++;
-	if (p->body_len <= raw + RAW_TAIL) {
-		show_piece(b, k, msg, &piece, html);
-		cut_middle(&b->shown, from, TEXT_HEAD, TEXT_TAIL);
-		return;
+	buf_init(&text, 4 * RAW_HTML);
+	decode(msg, p, 0, p->body_len < raw ? p->body_len : raw, &text);
+	rest = show(b, k, buf_sv(&text), html, first ? TEXT_HEAD : MORE_HEAD);
+	junk_text_links(rest, &b->links);
+	if (p->body_len > raw + RAW_TAIL) {
+		decode(msg, p, p->body_len - RAW_TAIL, RAW_TAIL, &text);
+		rest = buf_sv(&text);
 	}
-	piece.body_len = raw;
-	show_piece(b, k, msg, &piece, html);
-	cut_middle(&b->shown, from, TEXT_HEAD, 0);
+	if (rest.n > RAW_TAIL)
+		rest = sv_skip(rest, rest.n - RAW_TAIL);
 	from = b->shown.n;
-	piece.body_off = p->body_off + p->body_len - RAW_TAIL;
-	piece.body_len = RAW_TAIL;
-	show_piece(b, k, msg, &piece, html);
-	cut_middle(&b->shown, from, 0, TEXT_TAIL);
+	(void)show(b, k, rest, html, RAW_TAIL);
+	if (b->shown.n - from > tail) {
+		memmove(
+		    b->shown.p + from, b->shown.p + b->shown.n - tail, tail);
+		buf_truncate(&b->shown, from + tail);
+	}
+	buf_fini(&text);
 }
 
 /* The content's first bytes tell what a name may hide. */
@@ -229,15 +245,13 @@ body(struct sink *k, struct sv msg, const struct mime_msg *m)
 	buf_init(&plain, 8 * RAW_HTML);
 	(void)buf_reserve(&b.shown, 2 * RAW_TEXT);
 	take_parts(&b, k, msg, m);
-	junk_text_shape(k, buf_sv(&b.shown), SV("text"));
+	junk_text_shape(k, sv_first(buf_sv(&b.shown), SHAPE_OF), SV("text"));
 	junk_put_number(k, JUNK_SHAPE, SV("text length"), junk_log2(b.length));
 	junk_text_plain(buf_sv(&b.shown), &plain);
 	junk_text_grams(k, buf_sv(&plain));
-	fold_ascii(buf_sv(&plain), plain.p);
 	junk_text_said(k, buf_sv(&plain));
 	buf_reset(&plain);
 	junk_text_plain(sv_first(buf_sv(&b.hidden), HIDDEN_ALL), &plain);
-	fold_ascii(buf_sv(&plain), plain.p);
 	junk_text_words(k, JUNK_HIDDEN, buf_sv(&plain), SV(""));
 	links(k, buf_sv(&b.links));
 	buf_fini(&plain);

@@ -21,6 +21,7 @@ struct sink {
 
 struct html_out {
 	struct buf *shown, *hidden, *links;
+	size_t shown_max;  /* then it ends */
 	struct sink *sink; /* of tags */
 };
 
@@ -56,7 +57,8 @@ void junk_put_hash(
 
 /* ---- text.c ---- */
 
-/* `prefix`, if it is not empty, and a space are in front of each word. */
+/* Words without case; `prefix`, if it is not empty, and a space are in front of
+ * each. */
 void junk_text_words(
     struct sink *k, enum junk_kind kind, struct sv text, struct sv prefix);
 /* Two words, d apart, by their hashes. */
@@ -65,7 +67,7 @@ junk_pair_hash(uint32_t a, uint32_t b, unsigned d)
 {
 	return (a * 31U + d) * 0x9e3779b1U + b;
 }
-/* Of the text as shown: words, and pairs of them. */
+/* Of the text as shown: words without case, and pairs of them. */
 void junk_text_said(struct sink *k, struct sv text);
 void junk_text_grams(struct sink *k, struct sv text);
 /* What has no width left out, blanks narrowed. */
@@ -78,7 +80,8 @@ unsigned junk_log2(size_t n);
 
 /* ---- html.c ---- */
 
-void junk_html(struct sv html, const struct html_out *out);
+/* Returns how much of it was used. */
+size_t junk_html(struct sv html, const struct html_out *out);
 
 /* ---- header.c ---- */
 

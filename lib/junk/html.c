@@ -31,34 +31,75 @@ tag_name(struct sv tag)
 	return sv_first(tag, n);
 }
 
-struct names {
-	const struct sv *v;
-	size_t n;
-};
-#define NAMES(array) ((struct names){array, sizeof(array) / sizeof(array[0])})
+/* What is to be known of an element. */
+#define TAG_INLINE 1u /* no gap in the text */
+#define TAG_VOID   2u /* encloses nothing */
+#define TAG_UNSEEN 4u /* is not shown, nor what it encloses */
 
-static bool
-name_in(struct sv name, struct names list)
+struct tag {
+	struct sv name;
+	unsigned is;
+};
+
+/* By the first letter. */
+static const struct tag tag_row[] = {
+    {SV("a"), TAG_INLINE},
+    {SV("abbr"), TAG_INLINE},
+    {SV("acronym"), TAG_INLINE},
+    {SV("area"), TAG_VOID},
+    {SV("b"), TAG_INLINE},
+    {SV("base"), TAG_VOID},
+    {SV("bdo"), TAG_INLINE},
+    {SV("big"), TAG_INLINE},
+    {SV("br"), TAG_VOID},
+    {SV("code"), TAG_INLINE},
+    {SV("col"), TAG_VOID},
+    {SV("del"), TAG_INLINE},
+    {SV("em"), TAG_INLINE},
+    {SV("embed"), TAG_VOID},
+    {SV("font"), TAG_INLINE},
+    {SV("head"), TAG_UNSEEN},
+    {SV("hr"), TAG_VOID},
+    {SV("i"), TAG_INLINE},
+    {SV("img"), TAG_VOID},
+    {SV("input"), TAG_VOID},
+    {SV("ins"), TAG_INLINE},
+    {SV("kbd"), TAG_INLINE},
+    {SV("link"), TAG_VOID},
+    {SV("meta"), TAG_VOID},
+    {SV("noscript"), TAG_UNSEEN},
+    {SV("param"), TAG_VOID},
+    {SV("s"), TAG_INLINE},
+    {SV("script"), TAG_UNSEEN},
+    {SV("small"), TAG_INLINE},
+    {SV("span"), TAG_INLINE},
+    {SV("strike"), TAG_INLINE},
+    {SV("strong"), TAG_INLINE},
+    {SV("style"), TAG_UNSEEN},
+    {SV("sub"), TAG_INLINE},
+    {SV("sup"), TAG_INLINE},
+    {SV("template"), TAG_UNSEEN},
+    {SV("tt"), TAG_INLINE},
+    {SV("u"), TAG_INLINE},
+    {SV("wbr"), TAG_INLINE | TAG_VOID},
+};
+
+static unsigned
+tag_is(struct sv name)
 {
 	size_t i;
 
-	for (i = 0; i < list.n; i++)
-		if (list.v[i].n == name.n &&
-		    memcmp(list.v[i].p, name.p, name.n) == 0)
-			return true;
-	return false;
-}
+	for (i = 0; i < sizeof(tag_row) / sizeof(tag_row[0]); i++) {
+		const struct tag *t = &tag_row[i];
 
-static const struct sv inline_tag[] = {SV("a"), SV("b"), SV("i"), SV("u"),
-    SV("em"), SV("strong"), SV("font"), SV("span"), SV("big"), SV("small"),
-    SV("tt"), SV("sub"), SV("sup"), SV("s"), SV("strike"), SV("wbr"),
-    SV("abbr"), SV("code"), SV("bdo"), SV("ins"), SV("del"), SV("acronym"),
-    SV("kbd")};
-static const struct sv void_tag[] = {SV("br"), SV("img"), SV("hr"), SV("input"),
-    SV("meta"), SV("link"), SV("base"), SV("area"), SV("col"), SV("embed"),
-    SV("param"), SV("wbr")};
-static const struct sv unseen_tag[] = {
-    SV("style"), SV("script"), SV("head"), SV("noscript"), SV("template")};
+		if (t->name.p[0] > name.p[0])
+			break;
+		if (t->name.n == name.n &&
+		    memcmp(t->name.p, name.p, name.n) == 0)
+			return t->is;
+	}
+	return 0;
+}
 
 /* ---- attributes ---- */
 
@@ -220,9 +261,9 @@ take_link(struct page *p, struct sv v)
 }
 
 static void
-start_hiding(struct page *p, struct sv name)
+start_hiding(struct page *p, struct sv name, unsigned is)
 {
-	if (name.n >= sizeof(p->hider) || name_in(name, NAMES(void_tag)))
+	if (name.n >= sizeof(p->hider) || (is & TAG_VOID) != 0)
 		return;
 	sv_copy(name, p->hider, sizeof(p->hider));
 	p->depth = 1;
@@ -231,16 +272,17 @@ start_hiding(struct page *p, struct sv name)
 
 /* What a tag changes about what is hidden. */
 static void
-use_hiding(struct page *p, struct sv name, bool end, const struct attributes *a)
+use_hiding(struct page *p, struct sv name, bool end, unsigned is,
+    const struct attributes *a)
 {
 	if (p->depth > 0 && sv_eq(name, sv_str(p->hider))) {
 		if (end)
 			p->depth--;
-		else if (!name_in(name, NAMES(unseen_tag)))
+		else if ((is & TAG_UNSEEN) == 0)
 			p->depth++;
 	} else if (p->depth == 0 && !end &&
-		   (name_in(name, NAMES(unseen_tag)) || hides(name, a))) {
-		start_hiding(p, name);
+		   ((is & TAG_UNSEEN) != 0 || hides(name, a))) {
+		start_hiding(p, name, is);
 	} else if (p->depth > 0 && sv_eq(name, SV("body"))) {
 		p->depth = 0;
 	}
@@ -252,20 +294,22 @@ use_tag(struct page *p, struct sv tag)
 	struct sv name = tag_name(tag);
 	bool end = name.n > 0 && name.p[0] == '/';
 	struct attributes a = {.style = SV("")};
+	unsigned is;
 
-	if (name.n > (size_t)end && !end && tag.n > name.n)
+	if (!end && tag.n > name.n)
 		take_attributes(sv_skip(tag, name.n), &a);
 	if (end)
 		name = sv_skip(name, 1);
 	if (name.n == 0)
 		return;
+	is = tag_is(name);
 	if (!end)
 		junk_put2(
 		    p->out->sink, JUNK_SHAPE, SV("tag"), sv_first(name, 20));
-	use_hiding(p, name, end, &a);
+	use_hiding(p, name, end, is, &a);
 	if (a.link.n > 0)
 		take_link(p, a.link);
-	if (!name_in(name, NAMES(inline_tag)))
+	if ((is & TAG_INLINE) == 0)
 		buf_addc(p->depth > 0 ? p->out->hidden : p->out->shown, ' ');
 }
 
@@ -395,12 +439,13 @@ run_of_text(struct sv s)
 	return entity != NULL ? (size_t)(entity - s.p) : n;
 }
 
-void
-junk_html(struct sv s, const struct html_out *out)
+size_t
+junk_html(struct sv html, const struct html_out *out)
 {
 	struct page p = {.out = out};
+	struct sv s = html;
 
-	while (s.n > 0) {
+	while (s.n > 0 && out->shown->n < out->shown_max) {
 		struct buf *to = p.depth > 0 ? out->hidden : out->shown;
 		size_t n = 0;
 
@@ -415,4 +460,5 @@ junk_html(struct sv s, const struct html_out *out)
 		}
 		s = sv_of(s.p + n, s.n - n);
 	}
+	return html.n - s.n;
 }

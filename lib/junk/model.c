@@ -142,10 +142,22 @@ norms(const struct junk_features *f, double norm[LEARNERS])
 		norm[i] = 1 / sqrt(n[i]);
 }
 
-static inline int32_t
-weight_in(const struct junk_model *m, uint32_t slot, unsigned i)
+/* Adds what a model knows of each feature to what learners say. */
+static void
+add_weights(const struct junk_model *m, const struct junk_features *f,
+    int64_t sum[LEARNERS])
 {
-	return m != NULL ? m->weight[slot_in_row(slot, i)] : 0;
+	unsigned i;
+	size_t at;
+
+	for (at = 0; m != NULL && at < f->n; at++) {
+		uint32_t kind = f->v[at] >> 28, slot = slot_of(m, f->v[at]);
+
+		sum[seen_by[kind].of[0]] += m->weight[slot];
+		for (i = 1; i < seen_by[kind].n; i++)
+			sum[seen_by[kind].of[i]] +=
+			    m->weight[slot_in_row(slot, i)];
+	}
 }
 
 static void
@@ -154,20 +166,10 @@ margins(const struct junk_model *a, const struct junk_model *b,
 {
 	int64_t sum[LEARNERS] = {0};
 	unsigned i;
-	size_t at;
 
 	norms(f, out->norm);
-	for (at = 0; at < f->n; at++) {
-		uint32_t v = f->v[at], in_a = 0, in_b = 0;
-
-		if (a != NULL)
-			in_a = slot_of(a, v);
-		if (b != NULL)
-			in_b = slot_of(b, v);
-		for (i = 0; i < seen_by[v >> 28].n; i++)
-			sum[seen_by[v >> 28].of[i]] +=
-			    weight_in(a, in_a, i) + weight_in(b, in_b, i);
-	}
+	add_weights(a, f, sum);
+	add_weights(b, f, sum);
 	for (i = 0; i < LEARNERS; i++)
 		out->of[i] = (double)sum[i] / UNIT * out->norm[i];
 }
@@ -185,10 +187,9 @@ prior(const struct junk_prior *rules, const struct junk_features *f)
 	size_t i;
 
 	for (i = 0; i < f->n; i++) {
-		const struct junk_prior_slot *s =
-		    junk_prior_find(rules, f->v[i]);
+		unsigned s = junk_prior_find(rules, f->v[i]);
 
-		sum[s->group] += (double)s->weight;
+		sum[rules->group[s]] += (double)rules->weight[s];
 	}
 	for (i = 0; i < JUNK_PRIOR_GROUPS; i++)
 		all += bound[i] * tanh(sum[i] / bound[i]);
@@ -286,18 +287,20 @@ offer_reason(struct junk_answer *out, uint32_t feature, double weight)
 }
 
 /* What a feature adds to the margin. */
-static double
-part_of(const struct junk_model *a, const struct junk_model *b, uint32_t v,
-    const double part[LEARNERS])
+static inline double
+part_of(const struct junk_model *m, uint32_t v, const double part[LEARNERS])
 {
-	uint32_t in_a = a != NULL ? slot_of(a, v) : 0;
-	uint32_t in_b = b != NULL ? slot_of(b, v) : 0;
-	double w = 0;
+	uint32_t kind = v >> 28, slot;
 	unsigned i;
+	double w;
 
-	for (i = 0; i < seen_by[v >> 28].n; i++)
-		w += (weight_in(a, in_a, i) + weight_in(b, in_b, i)) *
-		     part[seen_by[v >> 28].of[i]];
+	if (m == NULL)
+		return 0;
+	slot = slot_of(m, v);
+	w = m->weight[slot] * part[seen_by[kind].of[0]];
+	for (i = 1; i < seen_by[kind].n; i++)
+		w +=
+		    m->weight[slot_in_row(slot, i)] * part[seen_by[kind].of[i]];
 	return w;
 }
 
@@ -323,10 +326,11 @@ junk_model_ask(const struct junk_model *server, const struct junk_model *own,
 		/* Letters say little to people. */
 		if (junk_feature_kind(v) == JUNK_GRAM)
 			continue;
-		w = part_of(server, own, v, part);
+		w = part_of(server, v, part) + part_of(own, v, part);
 		if (share > PRIOR_LEAST)
 			w += share *
-			     (double)junk_prior_find(&any->rules, v)->weight;
+			     (double)any->rules
+				 .weight[junk_prior_find(&any->rules, v)];
 		if (w * out->margin > 0)
 			offer_reason(out, v, w);
 	}

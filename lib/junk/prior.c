@@ -118,12 +118,12 @@ static void
 add(struct junk_prior *p, uint32_t feature, double weight,
     enum junk_prior_group group)
 {
-	uint32_t i = feature % JUNK_PRIOR_SLOTS;
+	unsigned i = junk_prior_find(p, feature);
 
-	while (p->slot[i].feature != 0)
-		i = (i + 1) % JUNK_PRIOR_SLOTS;
 	must(++p->n < JUNK_PRIOR_SLOTS / 2);
-	p->slot[i] = (struct junk_prior_slot){feature, (float)weight, group};
+	p->feature[i] = feature;
+	p->weight[i] = (float)weight;
+	p->group[i] = (uint8_t)group;
 }
 
 void

@@ -7,7 +7,7 @@
 
 #include "junk/feature.h"
 
-#define JUNK_PRIOR_SLOTS 2048
+#define JUNK_PRIOR_SLOTS 4096
 
 /* Rules of one group say the same in other words: together they weigh no more
  * than its bound (model.c). */
@@ -19,27 +19,24 @@ enum junk_prior_group {
 	JUNK_PRIOR_GROUPS
 };
 
-struct junk_prior_slot {
-	uint32_t feature; /* 0: none */
-	float weight;
-	uint8_t group; /* enum junk_prior_group */
-};
-
 struct junk_prior {
 	unsigned n;
-	struct junk_prior_slot slot[JUNK_PRIOR_SLOTS];
+	uint32_t feature[JUNK_PRIOR_SLOTS]; /* 0: none */
+	float weight[JUNK_PRIOR_SLOTS];
+	uint8_t group[JUNK_PRIOR_SLOTS]; /* enum junk_prior_group */
 };
 
 void junk_prior_init(struct junk_prior *p);
 
-static inline const struct junk_prior_slot *
+/* Its slot, or an empty one: of no weight. */
+static inline unsigned
 junk_prior_find(const struct junk_prior *p, uint32_t feature)
 {
-	uint32_t i = feature % JUNK_PRIOR_SLOTS;
+	unsigned i = feature % JUNK_PRIOR_SLOTS;
 
-	while (p->slot[i].feature != 0 && p->slot[i].feature != feature)
+	while (p->feature[i] != 0 && p->feature[i] != feature)
 		i = (i + 1) % JUNK_PRIOR_SLOTS;
-	return &p->slot[i];
+	return i;
 }
 
 #endif

@@ -37,6 +37,17 @@ static const uint8_t class_of[256] = {
     ['|'] = IS_MARK,
 };
 
+/* clang-format off */
+#define EIGHT(c) c, c + 1, c + 2, c + 3, c + 4, c + 5, c + 6, c + 7
+#define ALL(c)	 EIGHT(c), EIGHT(c + 8), EIGHT(c + 16), EIGHT(c + 24)
+#define CAPS(c)	 c, EIGHT(c + 33), EIGHT(c + 41), EIGHT(c + 49), c + 57, \
+		 c + 58, c + 27, c + 28, c + 29, c + 30, c + 31
+/* Without case. */
+static const uint8_t lower[256] = {
+    ALL(0), ALL(32), CAPS(64), ALL(96), ALL(128), ALL(160), ALL(192), ALL(224),
+};
+/* clang-format on */
+
 /*
  * The next word, a run of bytes of one class, and its hash behind `seed`; false
  * at the end.  Of a long one only the start counts: what was made at random is
@@ -47,7 +58,7 @@ next_word(struct sv *text, uint32_t seed, struct sv *word, uint32_t *hash)
 {
 	const unsigned char *p = (const unsigned char *)text->p, *from;
 	const unsigned char *end = p + text->n;
-	uint32_t h = seed, start = seed;
+	uint32_t h = seed;
 	uint8_t class;
 
 	while (p < end && class_of[*p] == IS_NONE)
@@ -56,19 +67,32 @@ next_word(struct sv *text, uint32_t seed, struct sv *word, uint32_t *hash)
 		return false;
 	from = p;
 	class = class_of[*p];
-	for (; p < end && class_of[*p] == class; p++) {
-		h = junk_hash_byte(h, (char)*p);
-		if (p - from == LONG_START - 1)
-			start = h;
-	}
+	for (; p < end && class_of[*p] == class; p++)
+		h = junk_hash_byte(h, (char)lower[*p]);
 	*word = sv_of(from, (size_t)(p - from));
 	*text = sv_of(p, (size_t)(end - p));
 	if (word->n > WORD_MAX) {
 		word->n = LONG_START;
-		h = start;
+		for (h = seed, p = from; p < from + LONG_START; p++)
+			h = junk_hash_byte(h, (char)lower[*p]);
 	}
 	*hash = h;
 	return true;
+}
+
+/* The name has its prefix. */
+static void
+put_with(struct sink *k, enum junk_kind kind, uint32_t hash, struct sv prefix,
+    struct sv word)
+{
+	struct buf name;
+
+	buf_init(&name, 1024);
+	buf_addsv(&name, prefix);
+	buf_addc(&name, ' ');
+	buf_addsv(&name, word);
+	junk_put_hash(k, kind, hash, buf_sv(&name));
+	buf_fini(&name);
 }
 
 void
@@ -82,7 +106,7 @@ junk_text_words(
 		seed = junk_hash_byte(junk_hash(seed, prefix), ' ');
 	while (!junk_is_full(k, kind) && next_word(&text, seed, &w, &h))
 		if (prefix.n > 0 && k->fn != NULL)
-			junk_put2(k, kind, prefix, w);
+			put_with(k, kind, h, prefix, w);
 		else
 			junk_put_hash(k, kind, h, w);
 }
@@ -181,7 +205,7 @@ junk_text_plain(struct sv text, struct buf *out)
 
 		/* Without branches: blanks come when nobody expects them. */
 		if (cp < 0x80) {
-			unsigned is = (cp <= ' ') | (cp == 0x7f);
+			unsigned is = cp <= ' ' || cp == 0x7f;
 
 			to[n] = is ? ' ' : (char)cp;
 			n += 1 - (is & blank);
@@ -313,7 +337,7 @@ junk_text_shape(struct sink *k, struct sv text, struct sv of)
 	struct sv s = sv_first(text, ONES);
 	const char *p = s.p, *end = s.p + s.n;
 	size_t script[SCRIPTS] = {0}, n = 0;
-	uint64_t ones = 0, upper, lower;
+	uint64_t ones = 0, upper, small;
 
 	for (; p < end; n++) {
 		struct sv rest;
@@ -330,8 +354,8 @@ junk_text_shape(struct sink *k, struct sv text, struct sv of)
 		p = rest.p;
 	}
 	upper = ones / ONE_UPPER;
-	lower = ones / ONE_LOWER & ONES;
-	put_share(k, of, SV(" capitals"), tenths(upper, upper + lower));
+	small = ones / ONE_LOWER & ONES;
+	put_share(k, of, SV(" capitals"), tenths(upper, upper + small));
 	put_share(k, of, SV(" digits"), tenths(ones & ONES, n));
 	put_scripts(k, of, script, n);
 }
