@@ -26,7 +26,7 @@
 
 #include "base/sv.h"
 
-#define JUNK_FEATURES_MAX 3800
+#define JUNK_FEATURES_MAX 2816
 #define JUNK_MESSAGE_MAX  (96 << 10)
 
 enum junk_kind {
@@ -83,7 +83,7 @@ struct junk_source {
 	uint32_t kinds; /* JUNK_ALL */
 };
 
-#define JUNK_SET_SLOTS (1U << 13) /* above twice JUNK_FEATURES_MAX */
+#define JUNK_SET_SLOTS (1U << 12) /* well above JUNK_FEATURES_MAX */
 
 /* Distinct, in the order of their first appearance. */
 struct junk_features {

@@ -4,9 +4,9 @@
 #define NAME_MAX_BYTES 128
 
 const uint16_t junk_most[JUNK_KINDS] = {
-    [JUNK_WORD] = 700,
-    [JUNK_PAIR] = 1000,
-    [JUNK_GRAM] = 800,
+    [JUNK_WORD] = 600,
+    [JUNK_PAIR] = 800,
+    [JUNK_GRAM] = 500,
     [JUNK_HIDDEN] = 100,
     [JUNK_URL] = 80,
     [JUNK_SHAPE] = 120,
@@ -14,7 +14,7 @@ const uint16_t junk_most[JUNK_KINDS] = {
     [JUNK_SUBJECT] = 60,
     [JUNK_SENDER] = 50,
     [JUNK_HEADER] = 150,
-    [JUNK_HEADER_WORD] = 300,
+    [JUNK_HEADER_WORD] = 250,
     [JUNK_SIGNAL] = 50,
 };
 
