@@ -225,6 +225,32 @@ is_for_the_desk(const struct smtp_transaction *t)
 	return false;
 }
 
+/* Which of the accounts have written to the author.  As one of us nobody is
+ * believed for that without proof. */
+static void
+find_known(struct smtp_session *s, const struct verdict *v)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct smtp_transaction *t = &s->t;
+	bool yes = true;
+	size_t i;
+
+	if (!v->verified && o->ops->is_own != NULL &&
+	    o->ops->is_own(o->ctx, sv_str(v->domain)))
+		return;
+	/* Mostly there is one, or none of them has. */
+	if (t->naccount > 1 &&
+	    (smtp_judge_knows(t->judge, "", &yes) != RC_OK || !yes))
+		return;
+	for (i = 0; i < t->naccount; i++) {
+		if (smtp_judge_knows(t->judge, t->account[i].name, &yes) !=
+		    RC_OK)
+			return;
+		if (yes)
+			t->account[i].known = (uint8_t)verdict_known_of(v);
+	}
+}
+
 void
 smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 {
@@ -266,4 +292,24 @@ smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 		out->junk = out->junk || t->forward[i].junk;
 	}
 	note_override(t, out);
+	if (out->judged)
+		find_known(s, &out->verdict);
+}
+
+void
+smtp_arrival_junk(struct smtp_session *s, struct smtp_arrival *out)
+{
+	struct smtp_transaction *t = &s->t;
+	size_t i;
+
+	out->junk = true;
+	for (i = 0; i < t->naccount; i++)
+		t->account[i].junk = true;
+	for (i = 0; i < t->nforward; i++) {
+		struct smtp_forward *f = &t->forward[i];
+
+		f->junk = true;
+		f->onward = smtp_judge_onward(
+		    t->judge, true, (enum verdict_override)f->override);
+	}
 }

@@ -400,10 +400,11 @@ backend_welcomes(void *ctx, struct sv domain, const struct list_name *list)
 
 /* The queue has seen what the people here have written. */
 static int
-backend_knows(void *ctx, const char *address, bool *yes)
+backend_knows(void *ctx, const char *account, const char *address, bool *yes)
 {
 	struct smtp_backend *h = ctx;
-	const struct queue_known k = {.address = sv_str(address)};
+	const struct queue_known k = {
+	    .account = sv_str(account), .address = sv_str(address)};
 	char text[ERR_TEXT_MAX];
 	struct msg m, reply;
 	int r;

@@ -196,8 +196,12 @@ ask(struct smtp_backend *h, const struct smtp_delivery *d, size_t i,
 
 	buf_init(&verdict, VERDICT_BYTES_MAX);
 	if (d->verdict != NULL)
-		verdict_encode_for(d->verdict, d->account[i].junk,
-		    (enum verdict_override)d->account[i].override, &verdict);
+		verdict_encode_for(d->verdict,
+		    &(struct verdict_own){.junk = d->account[i].junk,
+			.override =
+			    (enum verdict_override)d->account[i].override,
+			.known = (enum verdict_known)d->account[i].known},
+		    &verdict);
 	to.verdict = buf_sv(&verdict);
 	memcpy(to.delivery_id, d->id, sizeof to.delivery_id);
 	msg_init(&m, DELIVER);

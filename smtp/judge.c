@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "mail/domain.h"
 #include "msgauth/authres.h"
 #include "smtp/judge_priv.h"
 
@@ -55,7 +54,6 @@ smtp_judge_new(const struct smtp_ops *ops, void *ctx,
 		j->check = check_new(e);
 		j->inbox = smtp_judge_inbox_new();
 		j->network = smtp_judge_network(&e->peer);
-		j->sender = sv_dup(e->sender);
 		ask_block_lists(j, &e->peer);
 	}
 	return j;
@@ -69,7 +67,6 @@ smtp_judge_free(struct smtp_judge **jp)
 	if (j == NULL)
 		return;
 	smtp_listed_free(&j->lists);
-	free(j->sender);
 	check_free(&j->check);
 	if (j->inbox != NULL)
 		smtp_judge_inbox_leave(j->inbox);
@@ -195,25 +192,22 @@ ask_for_lists(struct smtp_judge *j)
 		bool yes = false;
 
 		j->list = r->list[i].address;
-		if (j->ops->knows(j->ctx, j->list, &yes) != RC_OK)
+		if (j->ops->knows(j->ctx, "", j->list, &yes) != RC_OK)
 			j->known = LISTS_UNSURE;
 		else if (yes)
 			j->known = LISTS_KNOWN;
 	}
 }
 
-/* It comes from somebody to whom people here have written. */
+/* It is from somebody to whom people here have written.  The envelope does not
+ * count: a forwarder's is what it likes. */
 static bool
 is_correspondent(struct smtp_judge *j)
 {
-	struct sv sender = sv_str(j->sender), author = smtp_judge_author(j);
-	size_t at = sv_rchr(sender, '@');
 	bool yes = false;
 
-	return j->ops->knows != NULL && at < sender.n && author.n > 0 &&
-	       smtp_judge_verified(j) &&
-	       mail_domain_is_within(sv_skip(sender, at + 1), author) &&
-	       j->ops->knows(j->ctx, j->sender, &yes) == RC_OK && yes;
+	return smtp_judge_verified(j) &&
+	       smtp_judge_knows(j, "", &yes) == RC_OK && yes;
 }
 
 /* All else is known: they are not waited for as long. */
@@ -231,6 +225,17 @@ wait_for_block_lists(struct smtp_judge *j)
 		}
 	smtp_listed_result(j->lists, &j->listed);
 	j->spoken_for = j->listed.junk && is_correspondent(j);
+}
+
+int
+smtp_judge_knows(const struct smtp_judge *j, const char *account, bool *yes)
+{
+	const char *author = j->ended ? check_result(j->check)->author : "";
+
+	*yes = false;
+	if (j->ops->knows == NULL || author[0] == '\0')
+		return RC_OK;
+	return j->ops->knows(j->ctx, account, author, yes);
 }
 
 void

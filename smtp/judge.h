@@ -99,6 +99,11 @@ struct sv smtp_judge_author(const struct smtp_judge *j);
  * what DMARC would ask for? */
 bool smtp_judge_verified(const struct smtp_judge *j);
 
+/* Has this account, or anybody here (""), written to its author?  RC_TEMP: that
+ * cannot be found out now.  Asks: not more often than needed. */
+int smtp_judge_knows(
+    const struct smtp_judge *j, const char *account, bool *yes) RC_USE_RESULT;
+
 /* All that was found out; NULL: there is no judgement. */
 const struct check_result *smtp_judge_result(const struct smtp_judge *j);
 

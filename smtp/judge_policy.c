@@ -364,6 +364,7 @@ smtp_judge_verdict(const struct smtp_judge *j, struct verdict *out)
 		return false;
 	verdict_make(check_result(j->check), j->received, out);
 	(void)snprintf(out->listed, sizeof out->listed, "%s", j->listed.text);
+	out->verified = smtp_judge_verified(j);
 	return true;
 }
 

@@ -13,7 +13,6 @@ struct smtp_judge {
 	struct check *check;	    /* NULL: not judged */
 	struct smtp_listed *lists;  /* NULL: no block list is asked */
 	struct smtp_listing listed; /* after the end */
-	char *sender;		    /* of the envelope */
 	bool spoken_for; /* by people here, in spite of being listed */
 	struct smtp_judge_inbox *inbox;
 	unsigned network; /* of the peer, in out_of_network */

@@ -30,6 +30,7 @@ struct smtp_account {
 	/* Port 25, once the message is judged: */
 	bool junk;	  /* it belongs into the folder for junk */
 	uint8_t override; /* enum verdict_override */
+	uint8_t known;	  /* enum verdict_known */
 };
 
 /* An address of ours that the queue follows, see smtp_ops.forwards and
@@ -179,10 +180,11 @@ struct smtp_ops {
 	bool (*welcomes)(
 	    void *ctx, struct sv domain, const struct list_name *list);
 	/*
-	 * Has anybody here written to this address?  RC_TEMP: that cannot be
-	 * found out now.  NULL: nobody has.
+	 * Has this account, or anybody here (""), written to this address?
+	 * RC_TEMP: that cannot be found out now.  NULL: nobody has.
 	 */
-	int (*knows)(void *ctx, const char *address, bool *yes);
+	int (*knows)(
+	    void *ctx, const char *account, const char *address, bool *yes);
 	/* The block lists that are asked: at most SMTP_BLOCK_LISTS_MAX, *out
 	 * for the caller to free.  NULL: none is. */
 	size_t (*block_lists)(void *ctx, struct smtp_block_list **out);

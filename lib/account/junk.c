@@ -20,12 +20,15 @@
 #include "ipc/msg_junk.h"
 #include "ipc/proto.h"
 #include "junk/model.h"
+#include "mail/field.h"
+#include "msgauth/authres.h"
 
 #define ASK_MS	   2000
 #define TEACH_MS   30000
 #define AT_ONCE	   4	 /* lessons before their answers are awaited */
 #define EVENTS_MAX 10000 /* that wait; what comes then is not learned */
 #define SAME_MOST  5	 /* of one size, that are compared */
+#define READ_MOST  20	 /* marked at once: more than that nobody has read */
 #define EXPIRE_MS  (6 * 60 * 60 * 1000)
 #define CHUNK	   256
 
@@ -136,6 +139,7 @@ stored_features(struct account_junk *j, const struct store_msg *m)
 struct judged {
 	struct account_junk *j;
 	struct msg m; /* DELIVER */
+	bool known;   /* it is from somebody to whom they have written */
 };
 
 /* The delivery, with what was found out in front of it. */
@@ -178,12 +182,12 @@ on_told(int rc, struct msg *reply, void *arg)
 	j->open--;
 	if (rc == RC_OK && junk_told_get(reply, &told) == RC_OK) {
 		if (told.rc == RC_OK) {
-			uint32_t score = junk_score_of(&told);
-			bool junk = score >= j->threshold;
+			const struct junk_opinion o =
+			    junk_opinion_of(&told, g->known, j->threshold);
 
 			buf_init(&field, 1024);
-			junk_field(&told, junk, &field);
-			mark(&g->m, junk, (uint8_t)score, buf_sv(&field));
+			junk_field(&told, &o, &field);
+			mark(&g->m, o.junk, (uint8_t)o.score, buf_sv(&field));
 			buf_fini(&field);
 		}
 		junk_told_fini(&told);
@@ -226,8 +230,10 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 	struct judged *g;
 	struct msg ask, copy;
 	struct buf b, features;
-	bool judged;
+	bool judged, known;
 
+	if (!j->on || !peer_up(j->process))
+		return false;
 	if (mail_delivery_get(m, &d) != RC_OK) {
 		m->at = 0;
 		m->bad = false;
@@ -236,6 +242,7 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 	buf_init(&b, JUNK_MESSAGE_MAX + MSG_MAX);
 	buf_init(&features, MSG_MAX);
 	judged = is_to_be_judged(j, &d) && read_delivery(&d, &b);
+	known = judged && junk_is_known(d.verdict);
 	if (judged) {
 		take_features(j, buf_sv(&b), d.verdict);
 		put_features(j->features, &features);
@@ -254,6 +261,7 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 		g = xcalloc(1, sizeof *g);
 		g->j = j;
 		g->m = *m;
+		g->known = known;
 		msg_init(m, 0);
 		j->open++;
 		peer_ask(j->process, &ask, ASK_MS, on_told, g);
@@ -307,6 +315,21 @@ teach(struct account_junk *j, const struct store_msg *m,
 
 /* ---- events ---- */
 
+static enum junk_teaching
+lesson_of_mark(unsigned mark, unsigned there)
+{
+	static const enum junk_teaching as[] = {
+	    [ACCOUNT_MARK_JUNK] = JUNK_TEACH_JUNK,
+	    [ACCOUNT_MARK_WANTED] = JUNK_TEACH_WANTED,
+	    [ACCOUNT_MARK_HINT] = JUNK_TEACH_HINT,
+	    [ACCOUNT_MARK_READ] = JUNK_TEACH_READ,
+	    [ACCOUNT_MARK_THROWN] = JUNK_TEACH_THROWN,
+	};
+	bool said = mark == ACCOUNT_MARK_JUNK || mark == ACCOUNT_MARK_WANTED;
+
+	return said || there == 0 ? as[mark] : JUNK_TEACHINGS;
+}
+
 /* What was done to a message, as a lesson; JUNK_TEACHINGS: none. */
 static enum junk_teaching
 lesson_of(const struct event *e, const struct store_mailbox_list *all,
@@ -329,16 +352,14 @@ lesson_of(const struct event *e, const struct store_mailbox_list *all,
 		if ((before & PLACE_JUNK) != 0 && (there & PLACE_TRASH) == 0 &&
 		    (to->use & STORE_USE_DRAFTS) == 0)
 			return JUNK_TEACH_WANTED;
-		return JUNK_TEACHINGS;
+		return (there & PLACE_TRASH) != 0 && before == 0
+			   ? JUNK_TEACH_THROWN
+			   : JUNK_TEACHINGS;
 	case EVENT_APPENDED:
 		return (there & PLACE_JUNK) != 0 ? JUNK_TEACH_JUNK
 						 : JUNK_TEACHINGS;
 	case EVENT_MARKED:
-		if (e->mark == ACCOUNT_MARK_JUNK)
-			return JUNK_TEACH_JUNK;
-		if (e->mark == ACCOUNT_MARK_WANTED)
-			return JUNK_TEACH_WANTED;
-		return there == 0 ? JUNK_TEACH_HINT : JUNK_TEACHINGS;
+		return lesson_of_mark(e->mark, there);
 	}
 	return JUNK_TEACHINGS;
 }
@@ -396,6 +417,21 @@ is_in_junk(struct account_junk *j, const struct store_mailbox_list *all,
 	return found;
 }
 
+/* Did it come from outside?  Others' fields of that name were removed. */
+static bool
+was_judged(struct account_junk *j, const struct store_msg *m)
+{
+	struct mail_field f;
+	struct buf b;
+	bool judged;
+
+	buf_init(&b, JUNK_MESSAGE_MAX);
+	judged = read_message(j, m, &b) &&
+		 mail_field_find(buf_sv(&b), SV(AUTHRES_JUNK_FIELD), &f);
+	buf_fini(&b);
+	return judged;
+}
+
 static void
 take_lesson(struct account_junk *j, const struct event *e,
     const struct store_mailbox_list *all, const struct store_mailbox *to,
@@ -406,6 +442,8 @@ take_lesson(struct account_junk *j, const struct event *e,
 	if (e->kind == EVENT_APPENDED && t == JUNK_TEACHINGS &&
 	    junk_place(all, to) == 0 && is_in_junk(j, all, m))
 		t = JUNK_TEACH_WANTED;
+	if (t == JUNK_TEACH_READ && !was_judged(j, m))
+		t = JUNK_TEACHINGS;
 	if (t != JUNK_TEACHINGS)
 		teach(j, m, t);
 }
@@ -545,6 +583,9 @@ account_junk_marked(
 	const struct seen e = {
 	    .kind = EVENT_MARKED, .from = mailbox_id, .mark = mark};
 
+	if ((mark == ACCOUNT_MARK_READ || mark == ACCOUNT_MARK_THROWN) &&
+	    rangeset_count(uids) > READ_MOST)
+		return;
 	add_event(j, &e, uids);
 }
 
@@ -579,6 +620,7 @@ on_explained(int rc, struct msg *reply, void *arg)
 	struct explained *x = arg;
 	struct account_junk *j = x->j;
 	struct junk_signal signal[JUNK_SIGNALS];
+	struct junk_opinion o;
 	struct junk_told told;
 	struct buf out;
 
@@ -592,6 +634,8 @@ on_explained(int rc, struct msg *reply, void *arg)
 		end_explained(x, RC_TEMP, "what was learned cannot be read");
 		return;
 	}
+	o = junk_opinion_of(
+	    &told, junk_is_known(buf_sv(&x->verdict)), j->threshold);
 	buf_init(&out, 1 << 16);
 	junk_sentences(
 	    &(struct junk_source){.msg = buf_sv(&x->msg),
@@ -599,7 +643,7 @@ on_explained(int rc, struct msg *reply, void *arg)
 		.signal = signal,
 		.n_signal = junk_signals_of(buf_sv(&x->verdict), signal),
 		.kinds = JUNK_ALL},
-	    &told, &out);
+	    &told, &o, &out);
 	rc = io_write_all(x->ask.fd, out.p, out.n);
 	buf_fini(&out);
 	junk_told_fini(&told);
@@ -756,6 +800,7 @@ account_junk_free(struct account_junk **jp)
 		free_event(e);
 	}
 	free(j->features);
+	peer_free(&j->process);
 	j->freed = true;
 	if (j->posted && !j->waits)
 		return; /* on_events frees it, or the process ends */

@@ -53,7 +53,19 @@ junk_signals_of(struct sv bytes, struct junk_signal out[JUNK_SIGNALS])
 	out[n++] = (struct junk_signal){JUNK_SIG_DMARC, result_of(v.dmarc)};
 	out[n++] = (struct junk_signal){JUNK_SIG_IPREV, result_of(v.iprev)};
 	out[n++] = (struct junk_signal){JUNK_SIG_LISTED, count_lists(v.listed)};
+	if (v.known != VERDICT_STRANGER)
+		out[n++] =
+		    (struct junk_signal){JUNK_SIG_KNOWN, (uint8_t)v.known};
 	return n;
+}
+
+bool
+junk_is_known(struct sv bytes)
+{
+	struct verdict v;
+
+	return bytes.n > 0 && verdict_decode(bytes, &v) == RC_OK &&
+	       v.known == VERDICT_KNOWN;
 }
 
 /* ---- the field ---- */
@@ -72,16 +84,33 @@ junk_score_of(const struct junk_told *told)
 	return score < 1 ? 1 : score > 100 ? 100 : (uint32_t)lrint(score);
 }
 
+struct junk_opinion
+junk_opinion_of(const struct junk_told *told, bool known, uint32_t threshold)
+{
+	struct junk_opinion o = {.score = junk_score_of(told)};
+
+	o.junk = o.score >= threshold;
+	if (known && o.junk && !told->taught) {
+		o = (struct junk_opinion){.known = true, .score = threshold};
+		/* Rules of people's own look at the score. */
+		if (o.score > 49)
+			o.score = 49;
+		else if (o.score > 1)
+			o.score--;
+	}
+	return o;
+}
+
 void
-junk_field(const struct junk_told *told, bool junk, struct buf *out)
+junk_field(
+    const struct junk_told *told, const struct junk_opinion *o, struct buf *out)
 {
 	bool seen[JUNK_KINDS] = {false};
-	const char *sep = "";
+	const char *sep = o->known ? "," : "";
 	uint32_t i;
 
-	buf_addf(out,
-	    "X-Hearthmail-Junk: %s score=%u reasons=", junk ? "yes" : "no",
-	    junk_score_of(told));
+	buf_addf(out, "X-Hearthmail-Junk: %s score=%u reasons=%s",
+	    o->junk ? "yes" : "no", o->score, o->known ? "known" : "");
 	for (i = 0; i < told->nreason; i++) {
 		enum junk_kind k = junk_feature_kind(told->reason[i].feature);
 
@@ -137,13 +166,19 @@ name_one(void *arg, uint32_t feature, struct sv text)
 
 void
 junk_sentences(const struct junk_source *src, const struct junk_told *told,
-    struct buf *out)
+    const struct junk_opinion *o, struct buf *out)
 {
 	struct naming n = {told, out};
 	uint32_t wanted[JUNK_TOLD_MAX], i;
 
-	buf_addf(out, "%s: score %u of 100 (50 is the border)\n",
-	    told->junk ? "junk" : "wanted", junk_score_of(told));
+	if (o->known)
+		buf_addf(out,
+		    "wanted: this account has written to its sender, who has "
+		    "proved to be the one (else: score %u of 100)\n",
+		    junk_score_of(told));
+	else
+		buf_addf(out, "%s: score %u of 100 (50 is the border)\n",
+		    told->junk ? "junk" : "wanted", o->score);
 	for (i = 0; i < told->nreason; i++)
 		wanted[i] = told->reason[i].feature;
 	if (told->nreason > 0)

@@ -27,6 +27,7 @@ told_fields(struct codec *c, struct junk_told *v)
 	codec_rc(c, &v->rc);
 	codec_sv(c, &v->text);
 	codec_bool(c, &v->junk);
+	codec_bool(c, &v->taught);
 	codec_i64(c, &v->margin);
 	codec_i64(c, &v->border);
 	codec_list(c, (void **)&v->reason, &v->nreason, sizeof *v->reason,

@@ -216,6 +216,7 @@ tell_answer(struct client *c, uint32_t id, const struct pupil_answer *a)
 	struct junk_told_reason reason[JUNK_REASONS];
 	struct junk_told told = {.rc = RC_OK,
 	    .junk = a->junk,
+	    .taught = a->taught,
 	    .margin = llrint(a->answer.margin * 1000),
 	    .border = llrint(a->border * 1000),
 	    .reason = reason,
@@ -273,7 +274,11 @@ teach(struct client *c, uint32_t id, const char *account, uint8_t teaching)
 	    [JUNK_TEACH_JUNK] = PUPIL_JUNK,
 	    [JUNK_TEACH_WANTED] = PUPIL_WANTED,
 	    [JUNK_TEACH_HINT] = PUPIL_HINT,
+	    [JUNK_TEACH_READ] = PUPIL_READ,
+	    [JUNK_TEACH_THROWN] = PUPIL_THROWN,
 	};
+	static const char *const name[JUNK_TEACHINGS] = {
+	    "junk", "wanted", "hint", "read", "thrown"};
 	struct junk_service *s = c->ipc.arg;
 	struct pupil *p = load(s, account);
 	bool learned;
@@ -286,10 +291,8 @@ teach(struct client *c, uint32_t id, const char *account, uint8_t teaching)
 	learned = pupil_teach(
 	    &s->server, p, &s->features, side[teaching], clk_now(), s->share);
 	s->taught += learned;
-	mlog(LOG_INFO, "junk.taught", "account=%s as=%s%s", account,
-	    teaching == JUNK_TEACH_JUNK	    ? "junk"
-	    : teaching == JUNK_TEACH_WANTED ? "wanted"
-					    : "hint",
+	mlog(teaching < JUNK_TEACH_READ ? LOG_INFO : LOG_DEBUG, "junk.taught",
+	    "account=%s as=%s%s", account, name[teaching],
 	    learned ? "" : " known=1");
 	tick_soon(s);
 	answer_now(c, id, p);

@@ -102,6 +102,8 @@ check_header(struct check *c, struct sv header)
 	c->nlist = list_names(fields, buf_sv(&sender), c->list);
 	buf_fini(&sender);
 	c->author = dmarc_author(fields, c->author_domain);
+	if (c->author == DMARC_AUTHOR_ONE)
+		list_author(fields, c->result.author);
 	c->dkim = dkim_verify_new(
 	    fields, c->bodies, sv_str(c->author_domain), c->keys);
 	c->arc = arc_verify_new(fields, c->bodies, c->keys);

@@ -58,6 +58,8 @@ struct check_result {
 	struct dkim_verdict dkim[DKIM_VERIFY_MAX];
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
+	/* The author, lower case; "": there is not exactly one address. */
+	char author[LIST_ADDRESS_MAX];
 	size_t nlist; /* mailing lists that it has really come through */
 	struct list_name list[LIST_SOURCES];
 };

@@ -1,6 +1,9 @@
 #include "msgauth/list.h"
 
+#include <string.h>
+
 #include "base/ascii.h"
+#include "mail/addrlist.h"
 #include "msgauth/name.h"
 
 /* ---- addresses ---- */
@@ -231,6 +234,31 @@ list_names(const struct fieldset *fields, struct sv sender,
 		out[n++] = l;
 	}
 	return n;
+}
+
+/* ---- the author ---- */
+
+static int
+take_author(void *arg, const struct mail_addr *a)
+{
+	char *author = arg, other[LIST_ADDRESS_MAX];
+
+	if (!put_address(a->local, a->domain, other) ||
+	    (author[0] != '\0' && strcmp(author, other) != 0))
+		return RC_SYNTAX;
+	memcpy(author, other, sizeof other);
+	return RC_OK;
+}
+
+void
+list_author(const struct fieldset *fields, char out[LIST_ADDRESS_MAX])
+{
+	const struct mail_field *from = only(fields, SV("From"));
+
+	out[0] = '\0';
+	if (from == NULL || fieldset_is_cut(fields) ||
+	    mail_author_each(from->value, take_author, out) != RC_OK)
+		out[0] = '\0';
 }
 
 /* ---- confirmation ---- */

@@ -51,4 +51,8 @@ bool list_is_confirmed(const struct list_name *l,
 int list_address_of(
     struct sv address, char out[LIST_ADDRESS_MAX]) RC_USE_RESULT;
 
+/* The author's address, lower case, if From is there once and has exactly one;
+ * else "". */
+void list_author(const struct fieldset *fields, char out[LIST_ADDRESS_MAX]);
+
 #endif

@@ -14,12 +14,15 @@ enum tag {
 	TAG_ORG,
 	TAG_ALIGNED,
 	TAG_OTHER,
-	TAG_LISTED
+	TAG_LISTED,
+	TAG_KNOWN,
+	TAG_AUTHOR
 };
 
 #define RESULTS_N 6
 #define POLICY_N  4
 #define ACTION_N  2
+#define KNOWN_N	  2
 
 const char *
 verdict_override_name(enum verdict_override o)
@@ -79,6 +82,7 @@ verdict_make(const struct check_result *r, int64_t now, struct verdict *out)
 				 (d->dkim_aligned ? VERDICT_DKIM_ALIGNED : 0))};
 	copy_name(d->domain, out->domain, sizeof out->domain);
 	copy_name(d->org, out->org, sizeof out->org);
+	copy_name(r->author, out->author_address, sizeof out->author_address);
 	if (d->dkim_aligned && d->dkim_which < r->ndkim)
 		copy_name(r->dkim[d->dkim_which].domain, out->aligned_domain,
 		    sizeof out->aligned_domain);
@@ -111,6 +115,7 @@ verdict_encode(const struct verdict *v, struct buf *out)
 	const char policy[POLICY_N] = {(char)v->author, (char)v->published,
 	    (char)v->disposition, (char)v->aligned};
 	const char action[ACTION_N] = {(char)v->action, (char)v->override};
+	const char known[KNOWN_N] = {(char)v->known, (char)v->verified};
 	char time[8];
 
 	be_put64(time, (uint64_t)v->received);
@@ -124,19 +129,28 @@ verdict_encode(const struct verdict *v, struct buf *out)
 	put(out, TAG_ALIGNED, sv_str(v->aligned_domain));
 	put(out, TAG_OTHER, sv_str(v->other));
 	put(out, TAG_LISTED, sv_str(v->listed));
+	put(out, TAG_KNOWN, sv_of(known, sizeof known));
+	put(out, TAG_AUTHOR, sv_str(v->author_address));
 }
 
 void
-verdict_encode_for(const struct verdict *v, bool junk,
-    enum verdict_override override, struct buf *out)
+verdict_encode_for(
+    const struct verdict *v, const struct verdict_own *to, struct buf *out)
 {
 	struct verdict own = *v;
 
-	own.action = junk ? VERDICT_JUNK : VERDICT_DELIVERED;
-	own.override = override;
-	if (override != v->override)
+	own.action = to->junk ? VERDICT_JUNK : VERDICT_DELIVERED;
+	own.override = to->override;
+	own.known = to->known;
+	if (to->override != v->override)
 		own.other[0] = '\0';
 	verdict_encode(&own, out);
+}
+
+enum verdict_known
+verdict_known_of(const struct verdict *v)
+{
+	return v->verified ? VERDICT_KNOWN : VERDICT_CLAIMED;
 }
 
 /* Byte i of the value, below `end`. */
@@ -198,6 +212,19 @@ get_action(struct verdict *v, struct sv value)
 }
 
 static bool
+get_known(struct verdict *v, struct sv value)
+{
+	unsigned known, verified;
+
+	if (!get_u8(value, 0, VERDICT_KNOWNS, &known) ||
+	    !get_u8(value, 1, 2, &verified))
+		return false;
+	v->known = (enum verdict_known)known;
+	v->verified = verified != 0;
+	return true;
+}
+
+static bool
 get_text(struct sv value, char *out, size_t size)
 {
 	size_t i;
@@ -242,6 +269,11 @@ get_value(struct verdict *v, unsigned tag, struct sv value)
 		return get_text(value, v->other, sizeof v->other);
 	case TAG_LISTED:
 		return get_text(value, v->listed, sizeof v->listed);
+	case TAG_KNOWN:
+		return get_known(v, value);
+	case TAG_AUTHOR:
+		return get_text(
+		    value, v->author_address, sizeof v->author_address);
 	default:
 		return true;
 	}
@@ -300,4 +332,7 @@ verdict_print(const struct verdict *v, struct buf *out)
 		buf_addf(out, " for=%s", v->other);
 	if (v->listed[0] != '\0')
 		buf_addf(out, " listed=%s", v->listed);
+	if (v->known != VERDICT_STRANGER)
+		buf_addf(out, " known=%s",
+		    v->known == VERDICT_KNOWN ? "yes" : "claimed");
 }

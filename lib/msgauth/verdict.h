@@ -22,13 +22,17 @@
  *    8  the domain that has passed for it
  *    9  the mailing list, or the sealer, that the override is about
  *   10  block lists that have the peer's address: "ZONE=CODE,ZONE=CODE"
+ *   11  whether the account has written to the author: enum verdict_known;
+ *       whether the message has proved to be from the author's domain; a byte
+ *       each
+ *   12  the author's address, lower case
  */
 #ifndef MSGAUTH_VERDICT_H
 #define MSGAUTH_VERDICT_H
 
 #include "msgauth/check.h"
 
-#define VERDICT_BYTES_MAX  1560
+#define VERDICT_BYTES_MAX  1820
 #define VERDICT_LISTED_MAX 256
 
 enum verdict_action {
@@ -50,6 +54,14 @@ enum verdict_override {
  * "trusted_forwarder", "local_policy", "other". */
 const char *verdict_override_name(enum verdict_override o);
 
+/* Has the account written to the author? */
+enum verdict_known {
+	VERDICT_STRANGER,
+	VERDICT_KNOWN,	 /* yes, and it is from there */
+	VERDICT_CLAIMED, /* yes, if it is from there, which nothing confirms */
+	VERDICT_KNOWNS
+};
+
 #define VERDICT_SPF_ALIGNED  1u
 #define VERDICT_DKIM_ALIGNED 2u
 
@@ -66,17 +78,28 @@ struct verdict {
 	char aligned_domain[DNS_NAME_MAX];
 	char other[LIST_ADDRESS_MAX];	 /* the list or the sealer */
 	char listed[VERDICT_LISTED_MAX]; /* "": on no block list */
+	enum verdict_known known;	 /* each account's */
+	bool verified;			 /* it is from the author's domain */
+	char author_address[LIST_ADDRESS_MAX];
 };
 
-/* All but action, override, other and listed.  now: ms since 1970. */
+/* All but action, override, other, listed, known and verified.  now: ms since
+ * 1970. */
 void verdict_make(
     const struct check_result *r, int64_t now, struct verdict *out);
 /* Appends it: at most VERDICT_BYTES_MAX. */
 void verdict_encode(const struct verdict *v, struct buf *out);
 /* As it goes to one account.  The list or sealer is named only if its own
  * override is about that. */
-void verdict_encode_for(const struct verdict *v, bool junk,
-    enum verdict_override override, struct buf *out);
+struct verdict_own {
+	bool junk;
+	enum verdict_override override;
+	enum verdict_known known;
+};
+void verdict_encode_for(
+    const struct verdict *v, const struct verdict_own *to, struct buf *out);
+/* The author has been written to: what follows of it. */
+enum verdict_known verdict_known_of(const struct verdict *v);
 /* RC_SYNTAX: these are not its bytes; *out is untouched. */
 int verdict_decode(struct sv bytes, struct verdict *out) RC_USE_RESULT;
 /* Appends one line for people, without its end. */

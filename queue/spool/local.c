@@ -57,17 +57,32 @@ on_delivered(int rc, struct msg *reply, void *arg)
 	attempt_settle(a, delay);
 }
 
+/* Has the account written to the author?  Asked anew: what is noted with the
+ * item is all recipients'. */
+static enum verdict_known
+known_of(struct queue_service *q, const char *account, const struct verdict *v)
+{
+	struct sv author = sv_str(v->author_address);
+
+	return author.n > 0 && known_has(q->known, sv_str(account), author)
+		   ? verdict_known_of(v)
+		   : VERDICT_STRANGER;
+}
+
 /* As it goes to this recipient. */
 static void
-put_verdict(const struct spool_item *it, const struct spool_recipient *to,
-    struct buf *out)
+put_verdict(struct queue_service *q, const struct spool_item *it,
+    const struct spool_recipient *to, struct buf *out)
 {
 	struct verdict v;
 
 	if (verdict_decode(sv_of(it->verdict, it->nverdict), &v) == RC_OK &&
 	    to->override < VERDICT_OVERRIDES)
-		verdict_encode_for(
-		    &v, to->junk, (enum verdict_override)to->override, out);
+		verdict_encode_for(&v,
+		    &(struct verdict_own){.junk = to->junk,
+			.override = (enum verdict_override)to->override,
+			.known = known_of(q, to->address, &v)},
+		    out);
 }
 
 /*
@@ -112,7 +127,7 @@ queue_try_local(struct queue_service *q, struct sched_unit *u)
 	int r;
 
 	buf_init(&verdict, VERDICT_BYTES_MAX);
-	put_verdict(it, to, &verdict);
+	put_verdict(q, it, to, &verdict);
 	d.verdict = buf_sv(&verdict);
 	if (to->written == NULL && !is_own_report(it))
 		first = first_address(q, to->address);

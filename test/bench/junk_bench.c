@@ -4,6 +4,7 @@
  *   ask PATH       -> margin, and 1 if it is junk
  *   junk PATH      teaches it; -> "ok"
  *   ham PATH
+ *   read PATH      wanted, as far as one can tell of who has only read it
  *   cost           -> CPU milliseconds for each message, features and model
  *   time PATH      -> CPU microseconds of its features, of its margin, and
  *                     how many features it has, each done a hundred times
@@ -16,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "junk/model.h"
+#include "junk/pupil.h"
 #include "mime/mime.h"
 
 #define FILE_MAX (64 << 20)
@@ -78,7 +80,7 @@ do_line(struct bench *b, struct sv line)
 	struct junk_lesson l = {.f = &b->f,
 	    .junk = sv_eq(verb, SV("junk")),
 	    .count = true,
-	    .weight = 1,
+	    .weight = sv_eq(verb, SV("read")) ? PUPIL_READ_WEIGHT : 1,
 	    .sure = JUNK_SURE};
 	char *path = sv_dup(line);
 	double from;

@@ -103,7 +103,7 @@ def message(author, subject, extra=""):
 def send(net, host, sender, text, helo="mail.bank.test", to="anna@us.test"):
     """(code, words) of the message's end, or of a recipient that is refused."""
     with net.inside(host):
-        s = smtplib.SMTP(net.ip["us"], 25, timeout=120, local_hostname=helo)
+        s = smtplib.SMTP(net.ip["us"], 25, timeout=300, local_hostname=helo)
     try:
         s.ehlo()
         s.mail(sender)
@@ -370,7 +370,7 @@ def chunks(net, us, key):
     forged = b"Authentication-Results: mail.us.test; dmarc=pass header.from=bank.test\r\n" + text
     cuts = [7, forged.index(b"\r\nDKIM") + 1, forged.index(b"bh=") + 9, forged.index(b"\r\n\r\n") + 3]
     with net.inside("forger"):
-        s = smtplib.SMTP(net.ip["us"], 25, timeout=120, local_hostname="mail.open.test")
+        s = smtplib.SMTP(net.ip["us"], 25, timeout=300, local_hostname="mail.open.test")
     s.ehlo()
     s.mail("list@open.test")
     s.rcpt("anna@us.test")
@@ -439,6 +439,40 @@ def attached(net, us):
                     f"attached-{name}-is-told", us.command("trace", name).stdout)
 
 
+def correspondents(net, us):
+    """The learner hears that this account has written to the author, if the message is from there."""
+    def arrives(subject, author="pal@open.test", sender="pal@open.test", host="sender", text=None):
+        """Its folder, whether the author is known, and the message."""
+        said = send(net, host, sender, text or message(author, subject), "mail.open.test")
+        box, text = wait_until(lambda: next(((f, t) for f in ("INBOX", "Junk") if (t := find(us, subject, f))), None)) or ("", str(said))
+        if not box:
+            return box, False, text
+        with us.imap() as c:
+            c.select(box, readonly=True)
+            uid = c.uid("SEARCH", "SUBJECT", f'"{subject}"')[1][0].split()[-1].decode()
+        return box, "known 1" in us.command("junk", "explain", "anna", uid, "--folder", box).stdout, text
+    verdict(not arrives("not written yet")[1], "correspondents-stranger")
+    us.submit("ben").sendmail("ben@us.test", ["pal@open.test"], message("ben@us.test", "from ben"))
+    verdict(not arrives("ben has written")[1], "correspondents-of-another-account")
+    us.submit("anna").sendmail("anna@us.test", ["Pal@open.test"], message("anna@us.test", "hello pal"))
+    said = wait_until(lambda: (lambda a: a if a[1] else None)(arrives("anna has written")))
+    verdict(said and said[0] == "INBOX", "correspondents-known", said)
+    verdict(not arrives("unconfirmed", host="forger")[1], "correspondents-forged")
+    verdict(not arrives("envelope", author="eve@open.test")[1], "correspondents-envelope-only")
+    us.restart()
+    letter = b" ".join(b"word%d" % (i * i) for i in range(90))
+    said = arrives("after a restart", text=message("pal@open.test", "after a restart").replace(b"hello", letter))
+    verdict(said[1], "correspondents-known-after-a-restart", said)
+    text = said[2][said[2].index(b"From: "):]
+    with us.imap() as c:
+        c.select("INBOX")
+        n = c.search(None, "SUBJECT", '"after a restart"')[1][0].split()[-1].decode()
+        c._simple_command("MOVE", n, "Junk")
+    wait_until(lambda: re.search(r"junk.taught.*as=junk", us.log()))
+    said = arrives("once again", text=text.replace(b"after a restart", b"once again"))
+    verdict(said[0] == "Junk" and said[1], "correspondents-a-lesson-counts-more", said)
+
+
 def names_die(net, us):
     """The name service dies with questions of many sessions out: each gets an answer, and no policy is applied."""
     codes = {}
@@ -491,7 +525,8 @@ def main():
                                  ("wishes", lambda: wishes(net, us)), ("lists", lambda: lists(net, us, key)), ("kept", lambda: kept(net, us, key)),
                                  ("queued", lambda: queued(net, us)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
                                  ("chunks", lambda: chunks(net, us, key)), ("listed", lambda: listed(net, us)),
-                                 ("attached", lambda: attached(net, us)), ("names_die", lambda: names_die(net, us)),
+                                 ("attached", lambda: attached(net, us)), ("correspondents", lambda: correspondents(net, us)),
+                                 ("names_die", lambda: names_die(net, us)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):
                         since = time.monotonic()

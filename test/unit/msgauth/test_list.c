@@ -110,6 +110,35 @@ START_TEST(list__names)
 }
 END_TEST
 
+/* ---- the author ---- */
+
+static const struct {
+	const char *header, *want;
+} authors[] = {
+    {"From: Ben <Ben@Home.Test>\r\n", "ben@home.test"},
+    {"From: ben@home.test <ben@home.test>\r\n", "ben@home.test"},
+    {"From: \"anna@us.test\" <eve@home.test>\r\n", "eve@home.test"},
+    {"From: eve@home.test (anna@us.test)\r\n", "eve@home.test"},
+    {"From: ben@home.test, eve@home.test\r\n", ""},
+    {"From: anna@us.test <eve@home.test>\r\n", "eve@home.test"},
+    {"From: ben@home.test\r\nFrom: eve@home.test\r\n", ""},
+    {"From: ben\r\n", ""},
+    {"From: ben@[192.0.2.1]\r\n", ""},
+    {"Sender: ben@home.test\r\n", ""},
+};
+
+START_TEST(list__author)
+{
+	struct fieldset *f = fieldset_new(sv_str(authors[_i].header));
+	char out[LIST_ADDRESS_MAX] = "x";
+
+	list_author(f, out);
+	ck_assert_msg(strcmp(out, authors[_i].want) == 0, "%s: %s",
+	    authors[_i].header, out);
+	fieldset_free(&f);
+}
+END_TEST
+
 /* ---- confirmed by a signature ---- */
 
 #define LIST	"List-Id: Club <club.lists.test>\r\n"
@@ -234,6 +263,8 @@ UNIT_TESTS(list)
 
 	tcase_add_loop_test(tc, list__address_of, 0,
 	    (int)(sizeof addresses / sizeof addresses[0]));
+	tcase_add_loop_test(
+	    tc, list__author, 0, (int)(sizeof authors / sizeof authors[0]));
 	tcase_add_loop_test(
 	    tc, list__names, 0, (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(

@@ -22,7 +22,10 @@ whole(void)
 	    .domain = "a.home.test",
 	    .org = "home.test",
 	    .aligned_domain = "b.home.test",
-	    .other = "club@lists.test"};
+	    .other = "club@lists.test",
+	    .listed = "zen.test=127.0.0.2",
+	    .known = VERDICT_CLAIMED,
+	    .author_address = "ben@a.home.test"};
 
 	memset(&v.peer, 0x20, sizeof v.peer);
 	return v;
@@ -39,6 +42,9 @@ same(const struct verdict *a, const struct verdict *b)
 	verdict_print(b, &y);
 	ck_assert_str_eq(x.p, y.p);
 	ck_assert_int_eq(a->author, b->author);
+	ck_assert_int_eq(a->known, b->known);
+	ck_assert_int_eq(a->verified, b->verified);
+	ck_assert_str_eq(a->author_address, b->author_address);
 	buf_fini(&x);
 	buf_fini(&y);
 }
@@ -66,6 +72,7 @@ START_TEST(verdict__fits_whatever_is_in_it)
 	memset(v.aligned_domain, 'a', sizeof v.aligned_domain - 1);
 	memset(v.other, 'a', sizeof v.other - 1);
 	memset(v.listed, 'a', sizeof v.listed - 1);
+	memset(v.author_address, 'a', sizeof v.author_address - 1);
 	buf_init(&b, VERDICT_BYTES_MAX);
 	verdict_encode(&v, &b);
 	ck_assert(buf_ok(&b));
@@ -82,12 +89,16 @@ START_TEST(verdict__for_one_account)
 	struct buf b;
 
 	buf_init(&b, VERDICT_BYTES_MAX);
-	verdict_encode_for(&v, false, VERDICT_OWNER, &b);
+	verdict_encode_for(&v,
+	    &(struct verdict_own){
+		.override = VERDICT_OWNER, .known = VERDICT_KNOWN},
+	    &b);
 	ck_assert_int_eq(verdict_decode(buf_sv(&b), &got), RC_OK);
 	ck_assert_int_eq(got.action, VERDICT_DELIVERED);
 	ck_assert_int_eq(got.override, VERDICT_OWNER);
 	ck_assert_str_eq(got.other, "");
 	ck_assert_str_eq(got.domain, v.domain);
+	ck_assert_int_eq(got.known, VERDICT_KNOWN);
 	buf_fini(&b);
 }
 END_TEST
@@ -110,6 +121,8 @@ static const struct {
     {"more than is known", SV("\5\3\1\1\1"), RC_OK},
     {"an action that is none", SV("\5\2\2\1"), RC_SYNTAX},
     {"a result that is none", SV("\3\6\1\1\10\1\1\1"), RC_SYNTAX},
+    {"known in a way that is none", SV("\13\2\3\1"), RC_SYNTAX},
+    {"an author with a blank", SV("\14\3a b"), RC_SYNTAX},
     {"few results", SV("\3\5\1\1\1\1\1"), RC_SYNTAX},
     {"a name with a blank", SV("\6\3a b"), RC_SYNTAX},
     {"a name with a NUL", SV("\6\3a\0b"), RC_SYNTAX},

@@ -131,6 +131,7 @@ fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 			buf_adds(&g->accounts, "(junk)");
 		g->junk = g->junk || d->account[i].junk;
 		g->override[i < 2 ? i : 1] = d->account[i].override;
+		g->known[i < 2 ? i : 1] = d->account[i].known;
 	}
 	g->judged = d->verdict != NULL;
 	if (g->judged)

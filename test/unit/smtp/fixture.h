@@ -20,6 +20,7 @@ struct fixture_delivery {
 	uint8_t id[16];
 	bool junk, judged;
 	uint8_t override[2]; /* of the first two accounts */
+	uint8_t known[2];    /* likewise */
 	struct verdict verdict;
 };
 
