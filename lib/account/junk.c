@@ -232,6 +232,8 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 	struct buf b, features;
 	bool judged, known;
 
+	if (!j->on || !peer_up(j->process))
+		return false;
 	if (mail_delivery_get(m, &d) != RC_OK) {
 		m->at = 0;
 		m->bad = false;

@@ -36,6 +36,14 @@ bool rules_special(struct rules *r, unsigned use, struct buf *name_out);
 /* "\\Junk" -> STORE_USE_JUNK; 0: no such use. */
 unsigned rules_use(struct sv name);
 
+/* ---- rules_trust.c ---- */
+/* Why it is not forwarded, or not answered (vacation, reject, ereject), for a
+ * remark, before the address; NULL: it is. */
+const char *rules_stays(const struct rules *r, const struct rules_message *m,
+    const struct sieve_action *a);
+const char *rules_unanswered(
+    const struct rules_message *m, enum sieve_kind kind);
+
 /* ---- rules.c ---- */
 int rules_run_scripts(struct rules *r, const struct rules_message *m,
     struct sieve_result *out) RC_USE_RESULT;

@@ -66,7 +66,7 @@ def connections():
         held, used = [], []
         for n in (WARM, WARM + CONNECTIONS):
             while len(held) < n:
-                c = Raw(h.port["imaps"], timeout=120, tls=context)
+                c = Raw(h.port["imaps"], timeout=300, tls=context)
                 c.line()
                 c.send(f'a LOGIN anna "{PASSWORD}"\r\nb SELECT INBOX\r\nc IDLE\r\n')
                 c.until(b"+")
@@ -158,7 +158,7 @@ def system_calls(h, work):
 
 def deliveries(got):
     with House() as h:
-        s = h.smtp(timeout=120)
+        s = h.smtp(timeout=300)
         send(s, 5)
         before = used_bytes(h)
         send(s, MESSAGES)
