@@ -708,7 +708,7 @@ account_junk_explain(struct account_junk *j, struct msg *m)
 static void
 pick_old(struct account_junk *j, struct view *v, struct rangeset *out)
 {
-	const int64_t before = (clk_now() - j->expire_ms) / 1000;
+	const int64_t before = (store_time(j->o.store) - j->expire_ms) / 1000;
 	struct store_msg some[CHUNK];
 	uint64_t need = 0;
 	uint32_t at = 1, n, i;
