@@ -175,11 +175,16 @@ static int
 host_list_has(void *arg, struct sv list, struct sv value, bool *has_out)
 {
 	const struct rules_run *run = arg;
+	const bool contacts = sv_eq(list, SV(PAGERULES_CONTACTS));
 	const uint32_t *account;
 	size_t n = 0;
 
-	if (!is_our_list(list) || run->r->conf == NULL)
+	if ((!contacts && !is_our_list(list)) || run->r->conf == NULL)
 		return RC_NOTFOUND;
+	if (contacts && rules_page_is_contact(run)) {
+		*has_out = true;
+		return RC_OK;
+	}
 	*has_out = conf_lookup(run->r->conf, value, &account, &n) == RC_OK &&
 		   strcmp(conf_lookup_why(run->r->conf, value), "address") == 0;
 	return RC_OK;
@@ -188,7 +193,7 @@ host_list_has(void *arg, struct sv list, struct sv value, bool *has_out)
 static int
 host_environment(void *arg, struct sv item, struct buf *out)
 {
-	const struct rules_run *run = arg;
+	struct rules_run *run = arg;
 	const struct conf *c = run->r->conf;
 	struct verdict v;
 	char ip[INET6_ADDRSTRLEN];
@@ -212,7 +217,7 @@ host_environment(void *arg, struct sv item, struct buf *out)
 			return RC_NOTFOUND;
 		buf_adds(out, ip);
 	} else
-		return RC_NOTFOUND;
+		return rules_page_environment(run, item, out);
 	return RC_OK;
 }
 
@@ -223,11 +228,8 @@ host_trace(void *arg, struct sv script, unsigned line, struct sv text)
 
 	if (run->lines == NULL)
 		return;
-	if (script.n > 0) {
-		buf_addsv(run->lines, script);
-		buf_addc(run->lines, ':');
-	}
-	buf_addf(run->lines, "%u: ", line);
+	rules_where(run->r, script, line, run->lines);
+	buf_adds(run->lines, ": ");
 	buf_addsv(run->lines, text);
 	buf_addc(run->lines, '\n');
 }

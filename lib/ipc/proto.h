@@ -200,6 +200,7 @@ enum proto {
 
 	JUNK_ASK,     /* junk_ask */
 	JUNK_TEACH,   /* junk_teach */
+	JUNK_MINE,    /* of the account alone: as JUNK_ORDER_STATS */
 	CMD_JUNK,     /* junk_order, on a control connection */
 	JUNK_EXPLAIN, /* the command line to keeper, keeper to account:
 		       * junk_explain -> msg_answer */

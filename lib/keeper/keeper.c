@@ -580,7 +580,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		return;
 	}
 	/* A page has the person's line, too. */
-	if (m->nfd != (m->type == PAGE_OPEN ? 2 : 1) || m->fd[0] < 0) {
+	if (m->nfd < 1 || m->nfd > (m->type == PAGE_OPEN ? 2 : 1) ||
+	    m->fd[0] < 0) {
 		refuse(c, m, RC_TEMP, "too many open files");
 		return;
 	}
