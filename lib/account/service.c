@@ -471,6 +471,8 @@ on_page(struct account *a, struct msg *m)
 		answer(a, m->id, RC_DENIED, "not this account");
 		return;
 	}
+	/* What came as a link's is one. */
+	o.stranger = o.stranger || m->type == LINK_OPEN;
 	if (is_mine(a, o.account) && o.fd >= 0 &&
 	    (o.person >= 0) != o.stranger && a->conf != NULL &&
 	    pool_count(a->pool) < a->o.sessions_max + PAGES_MAX) {
@@ -564,6 +566,7 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 		on_session(a, m);
 		break;
 	case PAGE_OPEN:
+	case LINK_OPEN:
 		on_page(a, m);
 		break;
 	case SESSION_LOCAL:

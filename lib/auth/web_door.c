@@ -383,7 +383,7 @@ open_link(
 	o.account = sv_str(c->account[i].name);
 	o.fd = *fd;
 	*fd = -1;
-	msg_init(&m, PAGE_OPEN);
+	msg_init(&m, LINK_OPEN);
 	page_open_put(&m, &o);
 	peer_ask_later(d->o.keeper, &m, OPEN_MS, on_opened, v);
 }

@@ -90,8 +90,8 @@ CODEC_FUNCTIONS(visit_ask);
 /* ---- auth to who answers ---- */
 
 /*
- * PAGE_OPEN.  Every form that changes something has csrf in a field; who
- * answers compares it.
+ * PAGE_OPEN, LINK_OPEN.  Every form that changes something has csrf in a field;
+ * who answers compares it.
  */
 struct page_open {
 	/* Who has signed in; empty: the owner of the machine, by a link, who

@@ -51,6 +51,7 @@ enum proto {
 	 * web to either on the page's own line: msg_page.h ---- */
 
 	PAGE_OPEN, /* page_open -> msg_answer */
+	LINK_OPEN, /* the same, for somebody with a link: no person's line */
 	PAGE_ASK,  /* page_ask -> page_answer; once */
 
 	/* ---- account to auth, on a person's line: msg_person.h ---- */
