@@ -6,6 +6,7 @@
 #include "base/sv.h"
 #include "cmd/build.h"
 #include "cmd/command/command.h"
+#include "cmd/late.h"
 #include "cmd/run/wiring.h"
 #include "cmd/supervisor/supervisor.h"
 
@@ -230,6 +231,17 @@ cmd_run(const char *config, int argc, char **argv)
 	return supervisor_run(&o);
 }
 
+static bool
+has_libraries(unsigned which)
+{
+	struct err err;
+
+	if (late_load(which, &err) == RC_OK)
+		return true;
+	fprintf(stderr, "hearthmail: a library is missing: %s\n", err.text);
+	return false;
+}
+
 /* The supervisor has made us one of its processes: the label says which. */
 static int
 child(struct sv label)
@@ -243,7 +255,9 @@ child(struct sv label)
 	label = sv_split(&label, ' ');
 	for (i = 0; i < ROLE_COUNT; i++)
 		if (sv_eq(label, sv_str(role_info[i].name)))
-			return processes[i](CONTROL_FD);
+			return has_libraries(role_info[i].libraries)
+				   ? processes[i](CONTROL_FD)
+				   : EXIT_FAILED;
 	return EXIT_USAGE;
 }
 
@@ -313,6 +327,9 @@ command(const char *config, int argc, char **argv)
 			    "put -c FILE before the command: "
 			    "hearthmail -c FILE %s ...",
 			    name);
+	if (!has_libraries(
+		commands[k].run == cmd_run ? SUPERVISOR_LIBRARIES : LATE_ALL))
+		return EXIT_FAILED;
 	return commands[k].run(config, argc, argv);
 }
 
@@ -366,11 +383,14 @@ main(int argc, char **argv)
 {
 	int code;
 
+	late_setup();
 	alloc_setup();
 	if (argc == 1 && sv_starts(sv_str(argv[0]), SV(CHILD_LABEL)))
 		return child(sv_skip(sv_str(argv[0]), strlen(CHILD_LABEL)));
 	if (is_sendmail(argv[0]))
-		code = cmd_sendmail(HM_CONFIG, argc, argv);
+		code = has_libraries(LATE_ALL)
+			   ? cmd_sendmail(HM_CONFIG, argc, argv)
+			   : EXIT_FAILED;
 	else
 		code = owner(argc, argv);
 	/* What nobody could read has not been done well. */

@@ -295,3 +295,21 @@ smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 	if (out->judged)
 		find_known(s, &out->verdict);
 }
+
+void
+smtp_arrival_junk(struct smtp_session *s, struct smtp_arrival *out)
+{
+	struct smtp_transaction *t = &s->t;
+	size_t i;
+
+	out->junk = true;
+	for (i = 0; i < t->naccount; i++)
+		t->account[i].junk = true;
+	for (i = 0; i < t->nforward; i++) {
+		struct smtp_forward *f = &t->forward[i];
+
+		f->junk = true;
+		f->onward = smtp_judge_onward(
+		    t->judge, true, (enum verdict_override)f->override);
+	}
+}

@@ -19,6 +19,7 @@
 #include "msgauth/key.h"
 #include "smtp/feedback_send.h"
 #include "smtp/ops.h"
+#include "smtp/unscanned.h"
 
 /* Which keys were in force when auth last said so: mostly they still are, and
  * one question does instead of two. */
@@ -41,6 +42,8 @@ struct smtp_scans {
 	pthread_cond_t change;
 	unsigned n;
 	struct scan_wait *waiting, **end;
+	struct smtp_unscanned unscanned;
+	unsigned char key[16]; /* of what that is known by */
 };
 
 /* Before the backend is used. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <sodium.h>
+
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
@@ -18,6 +20,7 @@
 #define CONNECT_MS 10000
 /* Messages at a time: clamd has ten threads by default. */
 #define SCANS_MAX 8
+#define PIECE	  65536
 
 struct scan_wait {
 	int fd;
@@ -36,6 +39,7 @@ smtp_scans_init(struct smtp_scans *s)
 	must(pthread_cond_init(&s->change, &attr) == 0);
 	(void)pthread_condattr_destroy(&attr);
 	s->end = &s->waiting;
+	randombytes_buf(s->key, sizeof s->key);
 }
 
 void
@@ -106,7 +110,7 @@ give_up(struct smtp_scans *s, struct scan_wait *w)
 
 /* -1: there is none. */
 static int
-connection(struct smtp_backend *h)
+connection(struct smtp_backend *h, int64_t last)
 {
 	struct smtp_scans *s = &h->scans;
 	struct scan_wait *w = xcalloc(1, sizeof *w);
@@ -114,6 +118,9 @@ connection(struct smtp_backend *h)
 	bool time = true;
 	int fd = -1;
 
+	/* Behind the ceiling nobody waits, whatever for. */
+	if (until > last)
+		until = last;
 	w->fd = -1;
 	pthread_mutex_lock(&s->lock);
 	*s->end = w;
@@ -130,13 +137,89 @@ connection(struct smtp_backend *h)
 	return fd;
 }
 
+/* ---- what comes in vain ---- */
+
+/* Where the body begins; with nothing in it, the header is what there is. */
+static uint64_t
+content_begin(const char *p, size_t n, uint64_t size)
+{
+	struct sv head = sv_of(p, n);
+	size_t at = sv_find(head, SV("\r\n\r\n"));
+
+	return at + 4 < head.n && at + 4 < size ? at + 4 : 0;
+}
+
+/* It is the same whatever was put in front on its way. */
+static uint64_t
+content_key(const struct smtp_scans *s, int fd, uint64_t size)
+{
+	crypto_generichash_state h;
+	unsigned char out[16];
+	char *p = xmalloc(PIECE);
+	uint64_t at = 0, key;
+
+	(void)crypto_generichash_init(&h, s->key, sizeof s->key, 16);
+	while (at < size) {
+		size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
+		uint64_t skip = 0;
+
+		if (io_pread_all(fd, p, n, at) != RC_OK)
+			break;
+		if (at == 0)
+			skip = content_begin(p, n, size);
+		(void)crypto_generichash_update(
+		    &h, (const unsigned char *)p + skip, n - skip);
+		at += n;
+	}
+	(void)crypto_generichash_final(&h, out, sizeof out);
+	memcpy(&key, out, sizeof key);
+	free(p);
+	return key;
+}
+
+/* 0 while all could be looked at, so that nothing is hashed for nothing.
+ * *rests: this has been too much for the daemon a moment ago. */
+static uint64_t
+known_key(struct smtp_scans *s, int fd, uint64_t size, bool *rests)
+{
+	uint64_t key = 0;
+	bool any;
+
+	pthread_mutex_lock(&s->lock);
+	any = s->unscanned.n > 0;
+	pthread_mutex_unlock(&s->lock);
+	*rests = false;
+	if (!any)
+		return 0;
+	key = content_key(s, fd, size);
+	pthread_mutex_lock(&s->lock);
+	*rests = smtp_unscanned_rests(&s->unscanned, key, clk_mono());
+	pthread_mutex_unlock(&s->lock);
+	return key;
+}
+
+/* slow: it took all the time there was. */
+static void
+note_result(
+    struct smtp_scans *s, uint64_t key, bool slow, struct clamd_answer *out)
+{
+	pthread_mutex_lock(&s->lock);
+	if (out->says != CLAMD_FAILED)
+		smtp_unscanned_done(&s->unscanned, key);
+	else if (smtp_unscanned_failed(&s->unscanned, key, clk_mono(), slow))
+		out->says = CLAMD_NEVER;
+	pthread_mutex_unlock(&s->lock);
+}
+
 int
 smtp_backend_scan(void *ctx, int fd, uint64_t size, struct clamd_answer *out)
 {
 	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
 	bool wanted = c->virus.clamd != NULL && h->ask_clamd != NULL;
+	bool slow = false, rests;
 	int64_t until = clk_mono() + SCAN_MS;
+	uint64_t key;
 	int sock;
 
 	conf_free(&c);
@@ -144,14 +227,25 @@ smtp_backend_scan(void *ctx, int fd, uint64_t size, struct clamd_answer *out)
 		return RC_NOTFOUND;
 	*out = (struct clamd_answer){
 	    .says = CLAMD_FAILED, .name = "clamd cannot be reached"};
-	if (enter(&h->scans, until)) {
-		sock = connection(h);
-		if (sock >= 0)
+	key = known_key(&h->scans, fd, size, &rests);
+	if (rests) {
+		*out = (struct clamd_answer){.says = CLAMD_FAILED,
+		    .name = "this content took it too long before"};
+	} else if (enter(&h->scans, until)) {
+		sock = connection(h, until);
+		if (sock >= 0) {
 			clamd_scan(sock, fd, size, until, out);
+			slow = clk_mono() >= until;
+		}
 		io_close(&sock);
 		leave(&h->scans);
 	}
-	if (out->says == CLAMD_FAILED)
+	if (out->says == CLAMD_FAILED) {
 		mlog(LOG_WARN, "virus.fail", "text=\"%s\"", out->name);
+		if (key == 0)
+			key = content_key(&h->scans, fd, size);
+	}
+	if (key != 0)
+		note_result(&h->scans, key, slow, out);
 	return RC_OK;
 }

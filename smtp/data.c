@@ -1,5 +1,6 @@
 #include "smtp/data.h"
 
+#include <stdint.h>
 #include <string.h>
 
 void
@@ -10,15 +11,56 @@ smtp_data_init(struct smtp_data *d, size_t line_max)
 	d->line_max = line_max;
 }
 
+#define BLOCK 16
+
+typedef unsigned char block __attribute__((vector_size(BLOCK)));
+
+static bool
+is_plain(const char *p)
+{
+	uint64_t found[2];
+	block b, hit;
+
+	memcpy(&b, p, BLOCK);
+	hit = (block)(b == '\r') | (block)(b == '\n') | (block)(b == 0);
+	memcpy(found, &hit, BLOCK);
+	return (found[0] | found[1]) == 0;
+}
+
 size_t
 smtp_data_plain(struct sv in)
 {
-	size_t i;
+	size_t i = 0;
 
-	/* Lines are short: a simple loop beats three searches. */
-	for (i = 0; i < in.n; i++)
-		if (in.p[i] == '\r' || in.p[i] == '\n' || in.p[i] == '\0')
+	while (i + BLOCK <= in.n && is_plain(in.p + i))
+		i += BLOCK;
+	while (
+	    i < in.n && in.p[i] != '\r' && in.p[i] != '\n' && in.p[i] != '\0')
+		i++;
+	return i;
+}
+
+/* At the start of a line or in its text: how much goes into the message as it
+ * is, whole lines mostly. */
+static size_t
+plain_lines(struct smtp_data *d, struct sv in)
+{
+	size_t i = 0, n;
+
+	while (i < in.n && (d->state == SMTP_DATA_TEXT || in.p[i] != '.')) {
+		n = smtp_data_plain(sv_skip(in, i));
+		if (n > 0)
+			d->state = SMTP_DATA_TEXT;
+		i += n;
+		d->line += n;
+		if (d->line > d->line_max)
+			d->long_line = true;
+		if (in.n - i < 2 || in.p[i] != '\r' || in.p[i + 1] != '\n')
 			break;
+		i += 2;
+		d->line = 0;
+		d->state = SMTP_DATA_LINE_START;
+	}
 	return i;
 }
 
@@ -101,13 +143,11 @@ smtp_data_feed(struct smtp_data *d, struct sv in, struct buf *out)
 
 	while (i < in.n && d->state != SMTP_DATA_END) {
 		/* The usual case, in one go. */
-		if (d->state == SMTP_DATA_TEXT) {
-			size_t n = smtp_data_plain(sv_skip(in, i));
+		if (d->state == SMTP_DATA_TEXT ||
+		    d->state == SMTP_DATA_LINE_START) {
+			size_t n = plain_lines(d, sv_skip(in, i));
 
 			buf_add(out, in.p + i, n);
-			d->line += n;
-			if (d->line > d->line_max)
-				d->long_line = true;
 			i += n;
 			if (i == in.n)
 				break;

@@ -374,10 +374,10 @@ end_loops(struct smtp_session *s)
 	return looped < t->nrcpt;
 }
 
-/* True: it may go on.  What cannot be looked at now comes again, but not what
- * our own people write: they would have to do it by hand. */
+/* True: it may go on.  What cannot be looked at now comes again, for a while,
+ * but not what our own people write: they would have to do it by hand. */
 static bool
-scan(struct smtp_session *s)
+scan(struct smtp_session *s, struct smtp_arrival *arrived)
 {
 	const struct smtp_server_opts *o = s->c->o;
 	struct smtp_transaction *t = &s->t;
@@ -396,8 +396,11 @@ scan(struct smtp_session *s)
 		    "the message contains a virus, says ClamAV: %s", a.name);
 		return false;
 	}
-	if (a.says == CLAMD_FAILED && !o->submission &&
-	    (!s->c->loopback || s->c->limits.loopback)) {
+	if (o->submission || (s->c->loopback && !s->c->limits.loopback))
+		return true;
+	if (a.says == CLAMD_NEVER)
+		smtp_arrival_junk(s, arrived);
+	if (a.says == CLAMD_FAILED) {
 		smtp_reply(s, 451, "4.7.1",
 		    "the message cannot be looked at for viruses now; try "
 		    "again later");
@@ -416,7 +419,7 @@ judge_and_deliver(struct smtp_session *s)
 	if (s->t.judge != NULL)
 		smtp_arrival_end(s, &a);
 	if (a.action == SMTP_JUDGE_KEEP) {
-		if (scan(s))
+		if (scan(s, &a))
 			deliver(s, &a);
 		return;
 	}

@@ -119,6 +119,8 @@ add_scan(const struct smtp_transaction *t, struct buf *out)
 	    [CLAMD_TOO_LARGE] = "too large for ClamAV to look at",
 	    [CLAMD_ENCRYPTED] = "with an archive that ClamAV cannot open",
 	    [CLAMD_FAILED] = "not looked at by ClamAV, which did not answer",
+	    [CLAMD_NEVER] = "to the junk: ClamAV could not look at it, as "
+			    "often as it came",
 	};
 
 	if (words[t->virus] != NULL)
@@ -127,7 +129,7 @@ add_scan(const struct smtp_transaction *t, struct buf *out)
 
 /* Why the policy of its author was not done, or was. */
 static void
-add_reason(const struct smtp_arrival *a, struct buf *out)
+add_reason(const struct smtp_arrival *a, bool judged_junk, struct buf *out)
 {
 	static const char *const words[VERDICT_OVERRIDES] = {
 	    [VERDICT_AS_ASKED] = "",
@@ -146,13 +148,13 @@ add_reason(const struct smtp_arrival *a, struct buf *out)
 		    v->override == VERDICT_LIST || v->override == VERDICT_ARC
 			? v->other
 			: "");
-	if (a->junk && a->judged && v->listed[0] != '\0')
+	if (judged_junk && a->judged && v->listed[0] != '\0')
 		buf_addf(out, "; to the junk: its address is on %s", v->listed);
-	else if (a->junk && a->judged && v->domain[0] != '\0')
+	else if (judged_junk && a->judged && v->domain[0] != '\0')
 		buf_addf(out,
 		    "; to the junk: nothing confirms that it is from %s",
 		    v->domain);
-	else if (a->junk)
+	else if (judged_junk)
 		buf_adds(out, "; to the junk: its author is unclear");
 }
 
@@ -168,7 +170,7 @@ smtp_note_accepted(struct smtp_session *s, int64_t since, uint64_t size,
 		return;
 	buf_init(&text, HISTORY_TEXT_MAX - 1);
 	buf_addsv(&text, sv_trim(sv_str(judged)));
-	add_reason(arrived, &text);
+	add_reason(arrived, arrived->junk && s->t.virus != CLAMD_NEVER, &text);
 	add_scan(&s->t, &text);
 	step.when = since;
 	step.count = o->submission ? HISTORY_C_SUBMITTED : HISTORY_C_RECEIVED;

@@ -146,6 +146,8 @@ void smtp_arrival_reset(struct smtp_transaction *t);
 struct smtp_judge *smtp_arrival_begin(struct smtp_session *s);
 /* Judges it, and sets what each account does with it. */
 void smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out);
+/* All of it goes into Junk, and nowhere else. */
+void smtp_arrival_junk(struct smtp_session *s, struct smtp_arrival *out);
 /* It is asked to come again, whatever for: its signatures are not to expire
  * meanwhile. */
 void smtp_arrival_deferred(struct smtp_session *s);

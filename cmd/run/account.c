@@ -86,6 +86,8 @@ on_marked(void *arg, uint32_t mailbox_id, const struct rangeset *uids,
 	    [IMAP_MARK_JUNK] = ACCOUNT_MARK_JUNK,
 	    [IMAP_MARK_WANTED] = ACCOUNT_MARK_WANTED,
 	    [IMAP_MARK_USED] = ACCOUNT_MARK_HINT,
+	    [IMAP_MARK_THROWN] = ACCOUNT_MARK_THROWN,
+	    [IMAP_MARK_READ] = ACCOUNT_MARK_READ,
 	};
 
 	account_junk_marked(arg, mailbox_id, uids, as[mark]);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cmd/late.h"
 #include "conf/conf.h"
 
 enum role {
@@ -37,6 +38,7 @@ struct role_info {
 	const char *user;   /* service user when started as root */
 	const char *folder; /* under the data folder; "%s": the account */
 	unsigned services;  /* bit (1 << conf_service) of its sockets */
+	unsigned libraries; /* bits of enum late */
 	bool listener;	    /* replaced as a whole when sockets change */
 	bool on_demand;	    /* started by CTL_WAKE; leaves when idle */
 	bool dispensable;   /* nobody waits for it */
@@ -45,6 +47,9 @@ struct role_info {
 };
 
 extern const struct role_info role_info[ROLE_COUNT];
+
+/* The supervisor's. */
+#define SUPERVISOR_LIBRARIES LATE_JANSSON
 
 struct wire {
 	enum role a, b;

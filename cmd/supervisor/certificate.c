@@ -7,7 +7,7 @@
 #include "base/clk.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "net/tls.h"
+#include "cmd/supervisor/tls_aside.h"
 
 static void kept_path(const struct conf *conf, struct buf *path);
 
@@ -104,7 +104,7 @@ is_wanted(const struct conf *conf, const char *path)
 	if (now >= CLOCK_MIN_S &&
 	    certificate_load(conf, NULL, NULL, &err) == RC_OK &&
 	    io_read_file(path, &pem, &err) == RC_OK &&
-	    tls_cert_info(buf_sv(&pem), &info, &err) == RC_OK)
+	    tls_aside_info(buf_sv(&pem), &info, &err) == RC_OK)
 		wanted = info.self_signed &&
 			 (info.not_after < now + RENEW_DAYS * DAY_S ||
 			     info.not_before > now + DAY_S);
@@ -124,7 +124,7 @@ certificate_make(const struct conf *conf, struct err *err)
 	buf_init(&key_path, 4096);
 	own_paths(conf, &cert_path, &key_path);
 	if (conf->tls_certificate == NULL && is_wanted(conf, cert_path.p)) {
-		r = tls_self_signed(conf->hostname, &cert, &key, err);
+		r = tls_aside_self_signed(conf->hostname, &cert, &key, err);
 		if (r == RC_OK)
 			r = io_replace_file(
 			    key_path.p, buf_sv(&key), 0600, err);
@@ -153,7 +153,6 @@ certificate_load_pair(const struct conf *conf, const char *cert_path,
     struct err *err)
 {
 	struct buf cert, key;
-	struct tls_ctx *ctx = NULL;
 	struct err why;
 	int r;
 
@@ -163,7 +162,7 @@ certificate_load_pair(const struct conf *conf, const char *cert_path,
 	if (r == RC_OK)
 		r = certificate_read(conf, key_path, &key, err);
 	if (r == RC_OK) {
-		r = tls_ctx_new(buf_sv(&cert), buf_sv(&key), &ctx, &why);
+		r = tls_aside_fit(buf_sv(&cert), buf_sv(&key), &why);
 		if (r != RC_OK)
 			(void)err_set(err, r, "%.60s with %.60s: %.100s",
 			    cert_path, key_path, why.text);
@@ -172,7 +171,6 @@ certificate_load_pair(const struct conf *conf, const char *cert_path,
 		buf_addsv(cert_out, buf_sv(&cert));
 	if (r == RC_OK && key_out != NULL)
 		buf_addsv(key_out, buf_sv(&key));
-	tls_ctx_free(&ctx);
 	buf_wipe(&key);
 	buf_fini(&cert);
 	return r;
@@ -213,7 +211,7 @@ certificate_keep(const struct conf *conf, struct sv cert, struct sv key)
 	struct tls_cert_info info;
 
 	if (conf->tls_certificate == NULL &&
-	    (!conf->acme.on || tls_cert_info(cert, &info, &err) != RC_OK ||
+	    (!conf->acme.on || tls_aside_info(cert, &info, &err) != RC_OK ||
 		info.self_signed))
 		return;
 	kept_path(conf, &path);
@@ -240,7 +238,6 @@ load_kept(const struct conf *conf, struct buf *cert, struct buf *key)
 {
 	int64_t now = clk_now() / 1000;
 	struct tls_cert_info info;
-	struct tls_ctx *ctx = NULL;
 	struct buf path, both;
 	struct err err;
 	bool good;
@@ -248,14 +245,13 @@ load_kept(const struct conf *conf, struct buf *cert, struct buf *key)
 	kept_path(conf, &path);
 	buf_init(&both, 4 << 20);
 	good = io_read_file(path.p, &both, &err) == RC_OK &&
-	       tls_ctx_new(buf_sv(&both), buf_sv(&both), &ctx, &err) == RC_OK &&
-	       tls_cert_info(buf_sv(&both), &info, &err) == RC_OK &&
+	       tls_aside_fit(buf_sv(&both), buf_sv(&both), &err) == RC_OK &&
+	       tls_aside_info(buf_sv(&both), &info, &err) == RC_OK &&
 	       info.not_after > now;
 	if (good) {
 		buf_addsv(cert, buf_sv(&both));
 		buf_addsv(key, buf_sv(&both));
 	}
-	tls_ctx_free(&ctx);
 	buf_wipe(&both);
 	buf_fini(&path);
 	return good;
@@ -272,7 +268,7 @@ certificate_substitute(const struct conf *conf, struct buf *cert,
 		return RC_OK;
 	/* As before the first one came. */
 	*for_clients = conf->acme.on;
-	return tls_self_signed(conf->hostname, cert, key, err);
+	return tls_aside_self_signed(conf->hostname, cert, key, err);
 }
 
 struct conf_place

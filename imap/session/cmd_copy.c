@@ -19,17 +19,6 @@ put_copyuid(struct buf *out, const struct copied *d)
 }
 
 static void
-tell_watch(struct imap_session *s, const char *to, const struct copied *d)
-{
-	struct view_info info;
-
-	if (s->watch.arg == NULL || d->dst.n == 0)
-		return;
-	view_info(s->view, &info, &s->need);
-	s->watch.moved(s->watch.arg, info.id, to, &d->dst);
-}
-
-static void
 copied_to(struct imap_cmd *c, const struct copied *d, bool move)
 {
 	struct imap_session *s = c->s;
@@ -80,7 +69,7 @@ copy(struct imap_cmd *c, bool move)
 	else if (r != RC_OK)
 		imap_store_error(c, r, &err);
 	else {
-		tell_watch(s, name.p, &d);
+		imap_watch_moved(s, name.p, &d.dst);
 		copied_to(c, &d, move);
 	}
 out:

@@ -195,9 +195,11 @@ mark_seen(const struct fetch *f, struct imap_walk *walk,
 	if (unseen.n > 0)
 		r = view_store(s->view, &unseen, STORE_OP_ADD, &seen, NULL,
 		    changed, &failed, &s->need, err);
-	if (unseen.n > 0 && r == RC_OK)
+	if (unseen.n > 0 && r == RC_OK) {
 		walk->n = view_msgs(
 		    s->view, walk->first, walk->n, walk->msg, &s->need);
+		imap_watch_marked(s, changed, IMAP_MARK_READ);
+	}
 	rangeset_fini(&failed);
 	rangeset_fini(&unseen);
 	return r;

@@ -55,10 +55,7 @@ tell_watch(struct imap_session *s, const struct rangeset *seqnos,
 	static const char *const junk[] = {"$Junk", "Junk", NULL};
 	static const char *const wanted[] = {
 	    "$NotJunk", "NonJunk", "NotJunk", NULL};
-	struct rangeset uids = RANGESET_EMPTY;
-	struct view_info info;
 	enum imap_mark mark;
-	uint32_t seqno, at = 1;
 
 	if (has_keyword(f, wanted))
 		mark = IMAP_MARK_WANTED;
@@ -66,16 +63,13 @@ tell_watch(struct imap_session *s, const struct rangeset *seqnos,
 		mark = IMAP_MARK_JUNK;
 	else if ((f->system & (STORE_ANSWERED | STORE_FLAGGED)) != 0)
 		mark = IMAP_MARK_USED;
+	else if ((f->system & STORE_DELETED) != 0)
+		mark = IMAP_MARK_THROWN;
+	else if ((f->system & STORE_SEEN) != 0)
+		mark = IMAP_MARK_READ;
 	else
 		return;
-	if (s->watch.arg == NULL)
-		return;
-	for (; rangeset_next(seqnos, at, &seqno); at = seqno + 1)
-		rangeset_add(
-		    &uids, view_uid(s->view, seqno), view_uid(s->view, seqno));
-	view_info(s->view, &info, &s->need);
-	s->watch.marked(s->watch.arg, info.id, &uids, mark);
-	rangeset_fini(&uids);
+	imap_watch_marked(s, seqnos, mark);
 }
 
 static void

@@ -43,7 +43,9 @@
 enum imap_mark {
 	IMAP_MARK_JUNK,	  /* $Junk, and as others spell it */
 	IMAP_MARK_WANTED, /* $NotJunk */
-	IMAP_MARK_USED	  /* \Answered, \Flagged */
+	IMAP_MARK_USED,	  /* \Answered, \Flagged */
+	IMAP_MARK_THROWN, /* \Deleted */
+	IMAP_MARK_READ	  /* \Seen */
 };
 
 /* What a person does with mail, told after it was done, before it is flushed.

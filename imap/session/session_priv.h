@@ -433,6 +433,15 @@ void imap_append_cmd(
 /* Gives the messages in progress up; leaves the arena alone. */
 void imap_append_drop(struct imap_session *s);
 
+/* ---- watch.c ---- */
+
+/* These messages of the selected mailbox were marked by a person. */
+void imap_watch_marked(
+    struct imap_session *s, const struct rangeset *seqnos, enum imap_mark mark);
+/* Messages of it were moved or copied to `to`, where they have these UIDs. */
+void imap_watch_moved(
+    struct imap_session *s, const char *to, const struct rangeset *uids);
+
 /* ---- cmd_idle.c ---- */
 
 int imap_idle_input(struct imap_session *s);

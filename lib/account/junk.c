@@ -20,12 +20,15 @@
 #include "ipc/msg_junk.h"
 #include "ipc/proto.h"
 #include "junk/model.h"
+#include "mail/field.h"
+#include "msgauth/authres.h"
 
 #define ASK_MS	   2000
 #define TEACH_MS   30000
 #define AT_ONCE	   4	 /* lessons before their answers are awaited */
 #define EVENTS_MAX 10000 /* that wait; what comes then is not learned */
 #define SAME_MOST  5	 /* of one size, that are compared */
+#define READ_MOST  20	 /* marked at once: more than that nobody has read */
 #define EXPIRE_MS  (6 * 60 * 60 * 1000)
 #define CHUNK	   256
 
@@ -229,6 +232,8 @@ account_junk_judge(struct account_junk *j, struct msg *m)
 	struct buf b, features;
 	bool judged, known;
 
+	if (!j->on || !peer_up(j->process))
+		return false;
 	if (mail_delivery_get(m, &d) != RC_OK) {
 		m->at = 0;
 		m->bad = false;
@@ -310,6 +315,21 @@ teach(struct account_junk *j, const struct store_msg *m,
 
 /* ---- events ---- */
 
+static enum junk_teaching
+lesson_of_mark(unsigned mark, unsigned there)
+{
+	static const enum junk_teaching as[] = {
+	    [ACCOUNT_MARK_JUNK] = JUNK_TEACH_JUNK,
+	    [ACCOUNT_MARK_WANTED] = JUNK_TEACH_WANTED,
+	    [ACCOUNT_MARK_HINT] = JUNK_TEACH_HINT,
+	    [ACCOUNT_MARK_READ] = JUNK_TEACH_READ,
+	    [ACCOUNT_MARK_THROWN] = JUNK_TEACH_THROWN,
+	};
+	bool said = mark == ACCOUNT_MARK_JUNK || mark == ACCOUNT_MARK_WANTED;
+
+	return said || there == 0 ? as[mark] : JUNK_TEACHINGS;
+}
+
 /* What was done to a message, as a lesson; JUNK_TEACHINGS: none. */
 static enum junk_teaching
 lesson_of(const struct event *e, const struct store_mailbox_list *all,
@@ -332,16 +352,14 @@ lesson_of(const struct event *e, const struct store_mailbox_list *all,
 		if ((before & PLACE_JUNK) != 0 && (there & PLACE_TRASH) == 0 &&
 		    (to->use & STORE_USE_DRAFTS) == 0)
 			return JUNK_TEACH_WANTED;
-		return JUNK_TEACHINGS;
+		return (there & PLACE_TRASH) != 0 && before == 0
+			   ? JUNK_TEACH_THROWN
+			   : JUNK_TEACHINGS;
 	case EVENT_APPENDED:
 		return (there & PLACE_JUNK) != 0 ? JUNK_TEACH_JUNK
 						 : JUNK_TEACHINGS;
 	case EVENT_MARKED:
-		if (e->mark == ACCOUNT_MARK_JUNK)
-			return JUNK_TEACH_JUNK;
-		if (e->mark == ACCOUNT_MARK_WANTED)
-			return JUNK_TEACH_WANTED;
-		return there == 0 ? JUNK_TEACH_HINT : JUNK_TEACHINGS;
+		return lesson_of_mark(e->mark, there);
 	}
 	return JUNK_TEACHINGS;
 }
@@ -399,6 +417,21 @@ is_in_junk(struct account_junk *j, const struct store_mailbox_list *all,
 	return found;
 }
 
+/* Did it come from outside?  Others' fields of that name were removed. */
+static bool
+was_judged(struct account_junk *j, const struct store_msg *m)
+{
+	struct mail_field f;
+	struct buf b;
+	bool judged;
+
+	buf_init(&b, JUNK_MESSAGE_MAX);
+	judged = read_message(j, m, &b) &&
+		 mail_field_find(buf_sv(&b), SV(AUTHRES_JUNK_FIELD), &f);
+	buf_fini(&b);
+	return judged;
+}
+
 static void
 take_lesson(struct account_junk *j, const struct event *e,
     const struct store_mailbox_list *all, const struct store_mailbox *to,
@@ -409,6 +442,8 @@ take_lesson(struct account_junk *j, const struct event *e,
 	if (e->kind == EVENT_APPENDED && t == JUNK_TEACHINGS &&
 	    junk_place(all, to) == 0 && is_in_junk(j, all, m))
 		t = JUNK_TEACH_WANTED;
+	if (t == JUNK_TEACH_READ && !was_judged(j, m))
+		t = JUNK_TEACHINGS;
 	if (t != JUNK_TEACHINGS)
 		teach(j, m, t);
 }
@@ -548,6 +583,9 @@ account_junk_marked(
 	const struct seen e = {
 	    .kind = EVENT_MARKED, .from = mailbox_id, .mark = mark};
 
+	if ((mark == ACCOUNT_MARK_READ || mark == ACCOUNT_MARK_THROWN) &&
+	    rangeset_count(uids) > READ_MOST)
+		return;
 	add_event(j, &e, uids);
 }
 
@@ -772,6 +810,7 @@ account_junk_free(struct account_junk **jp)
 		free_event(e);
 	}
 	free(j->features);
+	peer_free(&j->process);
 	j->freed = true;
 	if (j->posted && !j->waits)
 		return; /* on_events frees it, or the process ends */

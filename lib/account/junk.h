@@ -10,8 +10,10 @@
  *
  * Only what a person does in a mail program teaches, by way of the watch that
  * sessions are given: moves into and out of Junk, messages appended there,
- * $Junk and $NotJunk; and, as a hint, \Answered and \Flagged.  Lessons are done
- * behind the session, in the loop's thread.
+ * $Junk and $NotJunk; and, as a hint, \Answered and \Flagged.  Most people only
+ * ever say what is junk: so mail that was read, and not thrown away, counts a
+ * little as wanted, too.  Lessons are done behind the session, in the loop's
+ * thread.
  */
 #ifndef ACCOUNT_JUNK_H
 #define ACCOUNT_JUNK_H
@@ -58,7 +60,9 @@ void account_junk_expire(struct account_junk *j, uint64_t *need);
 enum account_junk_mark {
 	ACCOUNT_MARK_JUNK,   /* $Junk */
 	ACCOUNT_MARK_WANTED, /* $NotJunk */
-	ACCOUNT_MARK_HINT    /* answered, flagged */
+	ACCOUNT_MARK_HINT,   /* answered, flagged */
+	ACCOUNT_MARK_READ,   /* \Seen */
+	ACCOUNT_MARK_THROWN  /* \Deleted */
 };
 
 /* Messages came from a mailbox into another, where they have these UIDs. */

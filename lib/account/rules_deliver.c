@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "mail/field.h"
 #include "msgauth/authres.h"
-#include "msgauth/verdict.h"
 
 #define LETTER_MAX    (64u << 10)
 #define REMARK_MAX    500
@@ -446,29 +445,20 @@ add_store(struct plan *p, const struct sieve_action *a)
 	return r;
 }
 
-/* Why it may not leave in our name, as aliases decide (msgauth/onward.h); NULL:
- * it may. */
-static const char *
-why_it_stays(const struct plan *p)
+/* What goes back to the sender, if that is who has sent it. */
+static int
+add_answer(struct plan *p, const struct sieve_action *a)
 {
-	struct verdict v;
+	const char *why = rules_unanswered(p->m, a->kind);
 
-	if (p->m->junk)
-		return "not forwarded, since it is junk: ";
-	if (p->m->verdict.n == 0 ||
-	    verdict_decode(p->m->verdict, &v) != RC_OK ||
-	    (v.aligned & VERDICT_DKIM_ALIGNED) != 0)
-		return NULL;
-	if (v.dmarc == AUTH_FAIL && v.disposition != DMARC_P_NONE &&
-	    v.override != VERDICT_LIST && v.override != VERDICT_ARC)
-		return "not forwarded, since its author may be forged: ";
-	if (v.published == DMARC_P_REJECT)
-		return "not forwarded: the other server would refuse it, since "
-		       "its author's domain has not signed it: ";
-	if (v.aligned == 0 &&
-	    conf_domain_is_local(p->r->conf, sv_str(v.domain)))
-		return "not forwarded, since it claims to be from here: ";
-	return NULL;
+	if (why == NULL) {
+		remark_action(p, a);
+		return add_letter(p, a);
+	}
+	remark(p, why, p->m->sender);
+	if (a->kind != SIEVE_VACATION && !p->kept)
+		add_keep(p);
+	return RC_OK;
 }
 
 static int
@@ -481,7 +471,7 @@ add_action(struct plan *p, const struct sieve_action *a)
 	case SIEVE_FILEINTO:
 		return RC_OK; /* done before */
 	case SIEVE_REDIRECT:
-		why = why_it_stays(p);
+		why = rules_stays(p->r, p->m, a);
 		if (why != NULL) {
 			remark(p, why, a->address);
 			if (!p->kept)
@@ -499,10 +489,10 @@ add_action(struct plan *p, const struct sieve_action *a)
 			    p->m->written);
 			return RC_OK;
 		}
-		remark_action(p, a);
-		return add_letter(p, a);
+		return add_answer(p, a);
 	case SIEVE_REJECT:
 	case SIEVE_EREJECT:
+		return add_answer(p, a);
 	case SIEVE_NOTIFY:
 		remark_action(p, a);
 		return add_letter(p, a);

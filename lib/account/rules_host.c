@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "account/rules_priv.h"
+#include "base/ascii.h"
 #include "base/clk.h"
 #include "mail/path.h"
 #include "msgauth/verdict.h"
@@ -163,12 +164,40 @@ host_include(
 	    run->r->store, STORE_SCRIPT_PERSON, name, text_out, &need);
 }
 
-/* ":addrbook:default" [RFC 6134 2.7]: the addresses of this server's people. */
+/*
+ * The address books that there are [RFC 6134 2.6], as a short name or a whole
+ * one, in any case, with "%41" for "A": whose addresses, by conf_lookup_why().
+ */
 static bool
-is_our_list(struct sv list)
+address_book(struct sv list, bool *addresses, bool *aliases)
 {
-	return sv_ieq(list, SV(":addrbook:default")) ||
-	       sv_ieq(list, SV("urn:ietf:params:sieve:addrbook:default"));
+	struct buf b;
+	struct sv name;
+
+	if (sv_istarts(list, SV(":addrbook:")))
+		list = sv_skip(list, 10);
+	else if (sv_istarts(list, SV("urn:ietf:params:sieve:addrbook:")))
+		list = sv_skip(list, 31);
+	else
+		return false;
+	buf_init(&b, list.n + 1);
+	for (; list.n > 0; list = sv_skip(list, 1)) {
+		char c = list.p[0];
+
+		if (c == '%' && list.n > 2 && ascii_hex(list.p[1]) >= 0 &&
+		    ascii_hex(list.p[2]) >= 0) {
+			c = (char)(ascii_hex(list.p[1]) << 4 |
+				   ascii_hex(list.p[2]));
+			list = sv_skip(list, 2);
+		}
+		buf_addc(&b, c);
+	}
+	name = buf_sv(&b);
+	*addresses =
+	    sv_ieq(name, SV("default")) || sv_ieq(name, SV("accounts"));
+	*aliases = sv_ieq(name, SV("default")) || sv_ieq(name, SV("aliases"));
+	buf_fini(&b);
+	return *addresses || *aliases;
 }
 
 static int
@@ -177,17 +206,60 @@ host_list_has(void *arg, struct sv list, struct sv value, bool *has_out)
 	const struct rules_run *run = arg;
 	const bool contacts = sv_eq(list, SV(PAGERULES_CONTACTS));
 	const uint32_t *account;
+	bool addresses, aliases;
+	const char *why;
 	size_t n = 0;
 
-	if ((!contacts && !is_our_list(list)) || run->r->conf == NULL)
-		return RC_NOTFOUND;
-	if (contacts && rules_page_is_contact(run)) {
-		*has_out = true;
+	if (contacts) {
+		*has_out = rules_page_is_contact(run, value);
 		return RC_OK;
 	}
-	*has_out = conf_lookup(run->r->conf, value, &account, &n) == RC_OK &&
-		   strcmp(conf_lookup_why(run->r->conf, value), "address") == 0;
+	if (!address_book(list, &addresses, &aliases) || run->r->conf == NULL)
+		return RC_NOTFOUND;
+	*has_out = false;
+	if (conf_lookup(run->r->conf, value, &account, &n) != RC_OK)
+		return RC_OK;
+	why = conf_lookup_why(run->r->conf, value);
+	*has_out = (addresses && strcmp(why, "address") == 0) ||
+		   (aliases && strcmp(why, "alias") == 0);
 	return RC_OK;
+}
+
+/*
+ * What is known of mailboxes and of the server without annotations, as IMAP
+ * servers show it: the special use of a mailbox [RFC 6154 4], and where to ask
+ * for help [RFC 5464 6.2.1].
+ */
+static int
+host_metadata(void *arg, struct sv mailbox, struct sv entry, struct buf *out)
+{
+	struct rules_run *run = arg;
+	struct store_mailbox_list all;
+	uint64_t seen = 0;
+	unsigned use = 0;
+
+	if (mailbox.p == NULL) {
+		if (!sv_ieq(entry, SV("/shared/admin")) ||
+		    run->r->conf == NULL || run->r->conf->ndomain == 0)
+			return RC_NOTFOUND;
+		buf_addf(
+		    out, "mailto:postmaster@%s", run->r->conf->domain[0].name);
+		return RC_OK;
+	}
+	if (!sv_ieq(entry, SV("/private/specialuse")))
+		return RC_NOTFOUND;
+	store_mailbox_list(run->r->store, &all, &seen);
+	for (size_t i = 0; i < all.n; i++)
+		if (sv_eq(sv_str(all.m[i].name), mailbox) &&
+		    !all.m[i].in_restore)
+			use = all.m[i].use;
+	store_mailbox_list_fini(&all);
+	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+		if ((uses[i].use & use) != 0) {
+			buf_adds(out, out->n > 0 ? " " : "");
+			buf_addsv(out, uses[i].name);
+		}
+	return out->n > 0 ? RC_OK : RC_NOTFOUND;
 }
 
 static int
@@ -238,6 +310,7 @@ const struct sieve_host rules_host = {
     .zone = host_zone,
     .mailbox = host_mailbox,
     .special_use = host_special_use,
+    .metadata = host_metadata,
     .is_mine = host_is_mine,
     .seen = host_seen,
     .include = host_include,

@@ -135,13 +135,21 @@ rules_page_day(struct rules *r, int64_t now)
 }
 
 bool
-rules_page_is_contact(const struct rules_run *run)
+rules_page_is_contact(const struct rules_run *run, struct sv author)
 {
-	struct verdict v;
+	const struct conf *c = run->r->conf;
+	const uint32_t *account;
+	struct verdict v = {.verified = true};
+	size_t n = 0;
 
-	return run->m->verdict.n > 0 &&
-	       verdict_decode(run->m->verdict, &v) == RC_OK &&
-	       v.known != VERDICT_STRANGER;
+	/* Without a verdict it was written here. */
+	if (c == NULL || (run->m->verdict.n > 0 &&
+			     verdict_decode(run->m->verdict, &v) != RC_OK))
+		return false;
+	if (v.known == VERDICT_KNOWN)
+		return true;
+	return v.verified && conf_lookup(c, author, &account, &n) == RC_OK &&
+	       strcmp(conf_lookup_why(c, author), "catch-all") != 0;
 }
 
 int

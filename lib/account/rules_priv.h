@@ -48,13 +48,21 @@ void rules_page_load(struct rules *r);
 void rules_page_forget(struct rules *r);
 int rules_page_environment(
     struct rules_run *run, struct sv item, struct buf *out) RC_USE_RESULT;
-/* Has the account written to the author, as far as it is known who that is? */
-bool rules_page_is_contact(const struct rules_run *run);
+/* Is the author, who has that address, somebody of this server, or somebody to
+ * whom the account has written?  Only if it is certain that it is them. */
+bool rules_page_is_contact(const struct rules_run *run, struct sv author);
 /* Whose days they are: the day there, since 1970. */
 int64_t rules_page_day(struct rules *r, int64_t now);
 /* "SCRIPT:7", or which rule of a page it is. */
 void rules_where(
     struct rules *r, struct sv script, unsigned line, struct buf *out);
+/* ---- rules_trust.c ---- */
+/* Why it is not forwarded, or not answered (vacation, reject, ereject), for a
+ * remark, before the address; NULL: it is. */
+const char *rules_stays(const struct rules *r, const struct rules_message *m,
+    const struct sieve_action *a);
+const char *rules_unanswered(
+    const struct rules_message *m, enum sieve_kind kind);
 
 /* ---- rules.c ---- */
 /* Takes script; error: NULL, or why there is none. */

@@ -14,7 +14,8 @@ enum clamd_says {
 	CLAMD_FOUND,	 /* name says what */
 	CLAMD_TOO_LARGE, /* not scanned, or not all of it */
 	CLAMD_ENCRYPTED, /* by the daemon's own settings worth saying */
-	CLAMD_FAILED	 /* name says why */
+	CLAMD_FAILED,	 /* name says why */
+	CLAMD_NEVER	 /* so it was again and again (smtp/unscanned.h) */
 };
 
 struct clamd_answer {

@@ -346,6 +346,8 @@ run_step(struct signer *s, struct job *j)
 	t->next_ms = -1;
 	for (i = 0; i < s->ndomain; i++)
 		step_domain(s, &s->domain[i], t);
+	/* Making a key needs half a megabyte for a moment. */
+	alloc_trim();
 }
 
 static void

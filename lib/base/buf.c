@@ -136,13 +136,21 @@ buf_addsv(struct buf *b, struct sv s)
 void
 buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t room = b->failed ? 0 : b->cap - (b->cap > 0 ? b->n : 0);
 	va_list again;
 	int n;
 
+	/* Mostly there is room, and it is done in one go. */
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(room > 0 ? b->p + b->n : NULL, room, fmt, again);
 	va_end(again);
 	must(n >= 0);
+	if ((size_t)n < room) {
+		b->n += (size_t)n;
+		return;
+	}
+	if (room > 0)
+		b->p[b->n] = '\0';
 	if (!grow(b, (size_t)n))
 		return;
 	(void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);

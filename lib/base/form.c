@@ -2,13 +2,13 @@
 
 #include "base/ascii.h"
 
-static int
-decode(struct sv s, struct buf *out)
+int
+form_decode(struct sv s, bool plus_is_blank, struct buf *out)
 {
 	size_t i;
 
 	for (i = 0; i < s.n; i++) {
-		char c = s.p[i] == '+' ? ' ' : s.p[i];
+		char c = plus_is_blank && s.p[i] == '+' ? ' ' : s.p[i];
 
 		if (c == '%') {
 			int high = i + 2 < s.n ? ascii_hex(s.p[i + 1]) : -1;
@@ -40,11 +40,11 @@ form_next(struct sv *rest, char name[FORM_NAME_MAX], struct buf *value)
 	} while (field.n == 0);
 	key = sv_split(&field, '=');
 	buf_init(&b, FORM_NAME_MAX - 1);
-	r = decode(key, &b);
+	r = form_decode(key, true, &b);
 	if (r == RC_OK)
 		sv_copy(buf_sv(&b), name, FORM_NAME_MAX);
 	buf_fini(&b);
-	return r == RC_OK ? decode(field, value) : r;
+	return r == RC_OK ? form_decode(field, true, value) : r;
 }
 
 int

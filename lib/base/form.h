@@ -21,6 +21,12 @@ int form_next(
  * none; RC_SYNTAX; RC_TOOBIG: *value is full.  *value is unchanged then.
  */
 int form_get(struct sv form, const char *name, struct buf *value) RC_USE_RESULT;
+/*
+ * Appends text without %XX, and with a blank for each '+' if plus_is_blank
+ * (in an address a '+' stays).  RC_SYNTAX, RC_TOOBIG.
+ */
+int form_decode(
+    struct sv text, bool plus_is_blank, struct buf *out) RC_USE_RESULT;
 /* Appends text so that it can be a name or value of a form or a query. */
 void form_encode(struct sv text, struct buf *out);
 

@@ -1,32 +1,6 @@
 /* Who asks: the address in a query, the domain of a request. */
-#include "base/ascii.h"
+#include "base/form.h"
 #include "clients/clients.h"
-
-static int
-decode(struct sv value, struct buf *out)
-{
-	size_t i;
-
-	for (i = 0; i < value.n; i++) {
-		int high, low;
-		char c = value.p[i];
-
-		if (c == '%') {
-			if (value.n - i < 3)
-				return RC_SYNTAX;
-			high = ascii_hex(value.p[i + 1]);
-			low = ascii_hex(value.p[i + 2]);
-			if (high < 0 || low < 0)
-				return RC_SYNTAX;
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (c == '\0')
-			return RC_SYNTAX;
-		buf_addc(out, c);
-	}
-	return buf_ok(out) ? RC_OK : RC_TOOBIG;
-}
 
 int
 clients_query(struct sv query, const char *name, struct buf *out)
@@ -37,7 +11,7 @@ clients_query(struct sv query, const char *name, struct buf *out)
 
 		if (sv_ieq(key, sv_str(name))) {
 			buf_reset(out);
-			return decode(value, out);
+			return form_decode(value, false, out);
 		}
 	}
 	return RC_NOTFOUND;

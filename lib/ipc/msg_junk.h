@@ -18,7 +18,9 @@ CODEC_FUNCTIONS(junk_ask);
 enum junk_teaching {
 	JUNK_TEACH_JUNK,
 	JUNK_TEACH_WANTED,
-	JUNK_TEACH_HINT, /* wanted, as it seems: never outweighs the others */
+	JUNK_TEACH_HINT,   /* wanted, as it seems: never outweighs the others */
+	JUNK_TEACH_READ,   /* less than a hint: read, and kept so far */
+	JUNK_TEACH_THROWN, /* READ is taken back, nothing is learned */
 	JUNK_TEACHINGS
 };
 

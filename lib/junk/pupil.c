@@ -15,7 +15,6 @@
 #define SURE_COPY   1.0 /* beyond the border */
 #define ROW_BYTES   (8 + 4 * JUNK_SKETCH + 8 + 2)
 #define UNDO_MAX    (2 << 20) /* of a lesson, the longest repeated */
-#define UNDO_ALL    (4 << 20) /* in a snapshot; else none of them is kept */
 #define NOTES_HEAD  12
 #define NOTES_MAX   (6 << 20)
 
@@ -97,12 +96,66 @@ row_fini(struct pupil_row *r)
 	buf_fini(&r->undo_server);
 }
 
+static size_t
+undo_bytes(const struct pupil_row *r)
+{
+	return r->undo_own.n + r->undo_server.n;
+}
+
+static void
+forget_undo(struct pupil *p, struct pupil_row *r)
+{
+	p->undo_bytes -= undo_bytes(r);
+	row_fini(r);
+}
+
 static void
 remove_row(struct pupil *p, size_t i)
 {
-	row_fini(&p->row[i]);
+	forget_undo(p, &p->row[i]);
 	p->n--;
 	memmove(p->row + i, p->row + i + 1, (p->n - i) * sizeof p->row[0]);
+}
+
+/* Nobody has said so. */
+static bool
+is_hint(uint8_t side)
+{
+	return side == PUPIL_HINT || side == PUPIL_READ;
+}
+
+static bool
+is_read(const struct pupil_row *r)
+{
+	return r->side == PUPIL_READ;
+}
+
+/* What was only read makes room first. */
+static void
+make_room(struct pupil *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n && !is_read(&p->row[i]); i++)
+		;
+	remove_row(p, i < p->n ? i : 0);
+}
+
+/*
+ * Too many can be undone now, of the kind of the last row or of all: the
+ * oldest go, what was learned last never.
+ */
+static void
+bound_undo(struct pupil *p)
+{
+	bool read = is_read(&p->row[p->n - 1]);
+	size_t i, most = read ? PUPIL_UNDO_READ : PUPIL_UNDO, seen = 0;
+
+	for (i = p->n; i > 0 && seen <= most; i--)
+		if (is_read(&p->row[i - 1]) == read && seen++ == most)
+			forget_undo(p, &p->row[i - 1]);
+	for (i = 0; p->undo_bytes > PUPIL_UNDO_BYTES && i + 1 < p->n; i++)
+		forget_undo(p, &p->row[i]);
 }
 
 /* Takes what r owns. */
@@ -110,11 +163,21 @@ static struct pupil_row *
 add_row(struct pupil *p, const struct pupil_row *r)
 {
 	if (p->n == PUPIL_ROWS)
-		remove_row(p, 0);
+		make_room(p);
 	p->row[p->n++] = *r;
-	if (p->n > PUPIL_UNDO)
-		row_fini(&p->row[p->n - 1 - PUPIL_UNDO]);
+	p->undo_bytes += undo_bytes(r);
+	bound_undo(p);
 	return &p->row[p->n - 1];
+}
+
+/* Of one that has none yet. */
+static void
+set_undo(struct pupil *p, struct pupil_row *r, struct sv own, struct sv server)
+{
+	buf_set(&r->undo_own, own);
+	buf_set(&r->undo_server, server);
+	p->undo_bytes += undo_bytes(r);
+	bound_undo(p);
 }
 
 static size_t
@@ -148,7 +211,7 @@ take_row(struct sv *s, struct pupil_row *r)
 {
 	size_t i;
 
-	if (s->n < ROW_BYTES || (uint8_t)s->p[ROW_BYTES - 2] > PUPIL_HINT)
+	if (s->n < ROW_BYTES || (uint8_t)s->p[ROW_BYTES - 2] > PUPIL_READ)
 		return false;
 	*r = (struct pupil_row){.when = 0};
 	r->content.id = be_get64(s->p);
@@ -189,21 +252,16 @@ static void
 put_notes(const struct pupil *p, struct buf *out)
 {
 	unsigned char n[NOTES_HEAD];
-	size_t i, all = 0;
+	size_t i;
 
-	for (i = 0; i < p->n; i++)
-		all += p->row[i].undo_own.n + p->row[i].undo_server.n;
 	be_put32(n, p->shared);
 	be_put32(n + 4, p->against);
 	be_put32(n + 8, p->all);
 	buf_add(out, n, sizeof n);
 	for (i = 0; i < p->n; i++) {
 		put_row(&p->row[i], out);
-		put_bytes(
-		    all > UNDO_ALL ? SV("") : buf_sv(&p->row[i].undo_own), out);
-		put_bytes(
-		    all > UNDO_ALL ? SV("") : buf_sv(&p->row[i].undo_server),
-		    out);
+		put_bytes(buf_sv(&p->row[i].undo_own), out);
+		put_bytes(buf_sv(&p->row[i].undo_server), out);
 	}
 }
 
@@ -225,8 +283,7 @@ on_notes(void *arg, struct sv s)
 
 		if (!take_bytes(&s, &own) || !take_bytes(&s, &server))
 			return;
-		buf_set(&at->undo_own, own);
-		buf_set(&at->undo_server, server);
+		set_undo(p, at, own, server);
 	}
 }
 
@@ -258,8 +315,7 @@ on_taught(struct pupil *p, struct sv s)
 	at = add_row(p, &r);
 	if (!take_bytes(&s, &own) || !take_bytes(&s, &server))
 		return;
-	buf_set(&at->undo_own, own);
-	buf_set(&at->undo_server, server);
+	set_undo(p, at, own, server);
 	count_row(p, r.shared, 1);
 	junk_model_redo(p->file.model, own, r.side == PUPIL_JUNK, true);
 }
@@ -379,8 +435,7 @@ pupil_ask(const struct junk_file *server, const struct pupil *own,
 	for (i = own->n; i > 0; i--) {
 		const struct pupil_row *r = &own->row[i - 1];
 
-		if (r->side == PUPIL_HINT ||
-		    !junk_content_alike(&r->content, &c))
+		if (is_hint(r->side) || !junk_content_alike(&r->content, &c))
 			continue;
 		out->taught = true;
 		if (out->junk == (r->side == PUPIL_JUNK))
@@ -460,7 +515,9 @@ learn(struct junk_file *server, struct pupil *own,
 	struct junk_lesson l = {.f = f,
 	    .junk = r->side == PUPIL_JUNK,
 	    .count = true,
-	    .weight = r->side == PUPIL_HINT ? HINT_WEIGHT : 1,
+	    .weight = r->side == PUPIL_HINT   ? HINT_WEIGHT
+		      : r->side == PUPIL_READ ? PUPIL_READ_WEIGHT
+					      : 1,
 	    .sure = JUNK_SURE};
 	unsigned again = 0;
 
@@ -477,7 +534,7 @@ learn(struct junk_file *server, struct pupil *own,
 		junk_model_learn(
 		    own->file.model, server->model, &l, &r->undo_own);
 		l.count = false;
-	} while (r->side != PUPIL_HINT && ++again < AGAIN_MOST &&
+	} while (!is_hint(r->side) && ++again < AGAIN_MOST &&
 		 !is_right(server, own, f, l.junk, 0));
 }
 
@@ -506,6 +563,45 @@ same_side(uint8_t a, enum pupil_side b)
 	return (a == PUPIL_JUNK) == (b == PUPIL_JUNK);
 }
 
+/* What a row's lesson had replaced of the side that is wanted again; false:
+ * nothing. */
+static bool
+restores(uint8_t shared, enum pupil_side side, uint8_t *before)
+{
+	unsigned b = shared >> PUPIL_BEFORE;
+
+	if (b == 0 || !same_side((uint8_t)(b - 1), side))
+		return false;
+	*before = (uint8_t)(b - 1);
+	return true;
+}
+
+/*
+ * The content was taught before: that is undone.  False: nothing is left to
+ * do; else r is what is to be learned now.
+ */
+static bool
+replace(struct junk_file *server, struct pupil *own,
+    const struct junk_features *f, size_t i, struct pupil_row *r)
+{
+	enum pupil_side side = (enum pupil_side)r->side;
+	uint8_t was = own->row[i].side, before = r->side;
+	bool again = restores(own->row[i].shared, side, &before), right;
+	struct pupil_answer now_is;
+
+	take_back(server, own, i);
+	pupil_ask(server, own, f, &now_is);
+	right = now_is.junk == (side == PUPIL_JUNK);
+	if (again && (right || !is_hint(before))) {
+		r->side = before;
+		return true;
+	}
+	if (right && !is_hint(was) && !same_side(was, side))
+		return false;
+	r->shared |= (uint8_t)((was + 1u) << PUPIL_BEFORE);
+	return true;
+}
+
 bool
 pupil_teach(struct junk_file *server, struct pupil *own,
     const struct junk_features *f, enum pupil_side side, int64_t now,
@@ -513,24 +609,27 @@ pupil_teach(struct junk_file *server, struct pupil *own,
 {
 	struct pupil_row r = {
 	    .when = now, .side = (uint8_t)side, .shared = share};
-	struct pupil_answer now_is;
 	size_t i;
 
-	if (is_against(server, f, side == PUPIL_JUNK))
-		r.shared |= PUPIL_AGAINST;
 	junk_content_of(f, &r.content);
 	i = find_row(own, r.content.id);
 	if (i < own->n) {
 		uint8_t was = own->row[i].side;
 
-		if (was == side || side == PUPIL_HINT)
+		if (was == side || (side > PUPIL_WANTED && was != PUPIL_READ))
 			return false;
-		take_back(server, own, i);
-		pupil_ask(server, own, f, &now_is);
-		if (was != PUPIL_HINT && !same_side(was, side) &&
-		    now_is.junk == (side == PUPIL_JUNK))
+		if (side == PUPIL_THROWN) {
+			take_back(server, own, i);
+			return true;
+		}
+		if (!replace(server, own, f, i, &r))
 			return true;
 	}
+	if (side == PUPIL_THROWN)
+		return false;
+	/* Not against what the lesson that was undone had taught. */
+	if (is_against(server, f, r.side == PUPIL_JUNK))
+		r.shared |= PUPIL_AGAINST;
 	teach(server, own, f, &r);
 	return true;
 }

@@ -2,13 +2,16 @@
  * What one account has taught, and the server's model below it.
  *
  * Each content counts once.  What was taught otherwise before is undone, to
- * the last bit of what that lesson had changed; if the message is on the side
- * that is wanted now, nothing more is learned.  Else it is learned, and learned
- * again until it is on that side, a few times at most; and copies of it are
- * known by their content from then on, however little was taught so far.
+ * the last bit of what that lesson had changed, and what it had replaced is
+ * learned again: moved to and fro, a message counts for what it did at first.
+ * If it is on the side that is wanted now, nothing more is learned.  Else it
+ * is learned, and learned again until it is on that side, a few times at most;
+ * and copies of it are known by their content from then on, however little was
+ * taught so far.
  *
  * Hints (a message that was answered or flagged) are learned once, with less
- * weight, and never against a lesson.
+ * weight, and never against a lesson.  Still less weighs that a message was
+ * read: it is taken back if the message is thrown away then.
  *
  * An account's lessons count in the server's model, too, if it shares them:
  * above PUPIL_SHARE_FREE lessons with less weight the more of them are its own,
@@ -22,23 +25,30 @@
 #include "junk/store.h"
 
 #define PUPIL_ROWS	 4000 /* contents that are remembered */
-#define PUPIL_UNDO	 24   /* of which can be undone exactly */
+#define PUPIL_UNDO	 1000 /* of which can be undone exactly, at most ... */
+#define PUPIL_UNDO_BYTES (3 << 20) /* ... and as many as this has room for */
+#define PUPIL_UNDO_READ	 8	   /* likewise, of what was only read */
 #define PUPIL_SHARE_FREE 100
+
+#define PUPIL_READ_WEIGHT 0.15 /* of a lesson */
 
 enum pupil_side {
 	PUPIL_JUNK,
 	PUPIL_WANTED,
-	PUPIL_HINT /* wanted, as it seems */
+	PUPIL_HINT,  /* wanted, as it seems */
+	PUPIL_READ,  /* less than that */
+	PUPIL_THROWN /* nothing: READ is undone */
 };
 
 #define PUPIL_SHARED  1u /* the server's model has it, too */
 #define PUPIL_AGAINST 2u /* which was sure of something else */
+#define PUPIL_BEFORE  4	 /* from this bit on: 1 + the side that it replaced */
 
 struct pupil_row {
 	struct junk_content content;
 	int64_t when;			  /* ms since 1970 */
 	uint8_t side;			  /* enum pupil_side */
-	uint8_t shared;			  /* PUPIL_SHARED, PUPIL_AGAINST */
+	uint8_t shared;			  /* PUPIL_SHARED, AGAINST, BEFORE */
 	struct buf undo_own, undo_server; /* may be empty: too long ago */
 };
 
@@ -46,8 +56,9 @@ struct pupil {
 	struct junk_file file; /* its own model */
 	struct pupil_row *row; /* oldest first */
 	size_t n;
-	uint32_t shared;  /* lessons of it that the server's model has */
-	uint32_t against; /* of all: those against what that was sure of */
+	size_t undo_bytes; /* of all rows */
+	uint32_t shared;   /* lessons of it that the server's model has */
+	uint32_t against;  /* of all: those against what that was sure of */
 	uint32_t all;
 };
 

@@ -261,7 +261,11 @@ teach(struct client *c, uint32_t id, const char *account, uint8_t teaching)
 	    [JUNK_TEACH_JUNK] = PUPIL_JUNK,
 	    [JUNK_TEACH_WANTED] = PUPIL_WANTED,
 	    [JUNK_TEACH_HINT] = PUPIL_HINT,
+	    [JUNK_TEACH_READ] = PUPIL_READ,
+	    [JUNK_TEACH_THROWN] = PUPIL_THROWN,
 	};
+	static const char *const name[JUNK_TEACHINGS] = {
+	    "junk", "wanted", "hint", "read", "thrown"};
 	struct junk_service *s = c->ipc.arg;
 	struct pupil *p = load(s, account);
 	bool learned;
@@ -273,10 +277,8 @@ teach(struct client *c, uint32_t id, const char *account, uint8_t teaching)
 	learned = pupil_teach(
 	    &s->server, p, &s->features, side[teaching], clk_now(), s->share);
 	s->taught += learned;
-	mlog(LOG_INFO, "junk.taught", "account=%s as=%s%s", account,
-	    teaching == JUNK_TEACH_JUNK	    ? "junk"
-	    : teaching == JUNK_TEACH_WANTED ? "wanted"
-					    : "hint",
+	mlog(teaching < JUNK_TEACH_READ ? LOG_INFO : LOG_DEBUG, "junk.taught",
+	    "account=%s as=%s%s", account, name[teaching],
 	    learned ? "" : " known=1");
 	tick_soon(s);
 	answer_now(c, id, p);

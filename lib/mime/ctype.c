@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
+#include "base/unset.h"
 #include "mail/lex.h"
 #include "mime/mime_priv.h"
 
@@ -266,7 +267,7 @@ by_name(const void *a, const void *b)
 void
 mime_params_parse(struct sv params, struct mime_params *out)
 {
-	struct raws all;
+	struct raws all UNSET;
 	size_t i, plain;
 
 	out->n = 0;

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
+#include "base/unset.h"
 #include "mail/field.h"
 #include "mime/mime_priv.h"
 
@@ -381,7 +382,7 @@ childless_are_text(struct mime_msg *m)
 void
 mime_parse(struct sv msg, const struct mime_limits *lim, struct mime_msg *out)
 {
-	struct parser ps;
+	struct parser ps UNSET;
 
 	*out = (struct mime_msg){.part = NULL};
 	ps.msg = msg;

@@ -1,8 +1,6 @@
 #include "msgauth/srs.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <sodium.h>
 
 #include "base/ascii.h"
 #include "base/fold.h"
@@ -64,8 +62,8 @@ srs_is(struct sv address)
 static void
 hash(struct sv key, struct sv text, struct sv context, char out[HASH_TEXT])
 {
-	unsigned char md[EVP_MAX_MD_SIZE] = {0};
-	unsigned n = 0;
+	unsigned char md[crypto_auth_hmacsha256_BYTES];
+	crypto_auth_hmacsha256_state mac;
 	struct buf b;
 	uint64_t bits = 0;
 	int i;
@@ -77,8 +75,11 @@ hash(struct sv key, struct sv text, struct sv context, char out[HASH_TEXT])
 		buf_addsv(&b, context);
 	}
 	fold_ascii(buf_sv(&b), b.p);
-	must(HMAC(EVP_sha256(), key.p, (int)key.n, (unsigned char *)b.p, b.n,
-		 md, &n) != NULL);
+	(void)crypto_auth_hmacsha256_init(
+	    &mac, (const unsigned char *)key.p, key.n);
+	(void)crypto_auth_hmacsha256_update(
+	    &mac, (const unsigned char *)b.p, b.n);
+	(void)crypto_auth_hmacsha256_final(&mac, md);
 	for (i = 0; i < HASH_BYTES; i++)
 		bits = bits << 8 | md[i];
 	for (i = HASH_TEXT - 1; i >= 0; i--, bits >>= 5)
@@ -116,7 +117,7 @@ find_key(const struct srs_keys *k, struct sv sign, struct sv text, size_t *at)
 	fold_ascii(sign, have);
 	for (i = *at; i < k->n; i++) {
 		hash_gate(k->key[i], text, want);
-		if (CRYPTO_memcmp(want, have, GATE_TEXT) == 0) {
+		if (sodium_memcmp(want, have, GATE_TEXT) == 0) {
 			*at = i;
 			return true;
 		}
@@ -134,7 +135,7 @@ is_ours(const struct srs_keys *k, struct sv sign, struct sv text)
 	for (i = 0; find_key(k, sign, text, &i); i++) {
 		fold_ascii(sign, have);
 		hash(k->key[i], text, k->context, want);
-		if (CRYPTO_memcmp(want, have + GATE_TEXT, HASH_TEXT) == 0)
+		if (sodium_memcmp(want, have + GATE_TEXT, HASH_TEXT) == 0)
 			return true;
 	}
 	return false;

@@ -63,7 +63,8 @@ stream_free(struct stream **sp)
 
 	if (s == NULL)
 		return;
-	SSL_free(s->ssl);
+	if (s->ssl != NULL)
+		SSL_free(s->ssl);
 	io_close(&s->fd);
 	buf_wipe(&s->in);
 	buf_fini(&s->out);

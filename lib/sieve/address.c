@@ -12,7 +12,7 @@
 #include "sieve/fields.h"
 
 /* What reading addresses costs, for each byte. */
-#define ADDRESS_WORK 64
+#define ADDRESS_WORK 16
 
 enum sieve_flow
 sieve_addresses_each(struct sv value,

@@ -11,6 +11,12 @@
 #include "sieve/match.h"
 #include "sieve/mimefield.h"
 
+/* What a byte of a part costs. */
+#define PLAIN_WORK   1
+#define ENCODED_WORK 6
+#define HTML_WORK    14
+#define PART_WORK    500 /* of finding out what it is */
+
 /* ---- the text of HTML ---- */
 
 /* Elements whose text is not shown. */
@@ -256,7 +262,11 @@ match_part(struct sieve_matcher *m, struct sv whole, const struct mime_msg *msg,
 		return sieve_matcher_value(
 		    m, sv_of(whole.p + c->header_off, c->header_len));
 	}
-	f = sieve_charge(m->r, m->n, p->body_len);
+	f = sieve_charge(m->r, m->n,
+	    (html				   ? HTML_WORK
+		: p->encoding == MIME_ENC_IDENTITY ? PLAIN_WORK
+						   : ENCODED_WORK) *
+		p->body_len);
 	if (f != FLOW_ON)
 		return f;
 	buf_init(&b, 4 * p->body_len + 64);
@@ -282,8 +292,8 @@ match_parts(
 
 		if (i > m->r->root && msg->part[i].parent < m->r->root)
 			break;
-		f = sieve_charge(
-		    m->r, m->n, msg->part[i].header_len + 20 * ntypes);
+		f = sieve_charge(m->r, m->n,
+		    PART_WORK + 3 * msg->part[i].header_len + 20 * ntypes);
 		if (f != FLOW_ON)
 			break;
 		(void)sieve_part_type(whole, &msg->part[i], &type, &sub);

@@ -114,12 +114,20 @@ nearest_tag(const struct sieve_command *cmd, struct sv name)
 	return near.best;
 }
 
+bool
+sieve_check_suggests(const struct sieve_check *c)
+{
+	return c->errors->n < SIEVE_ERRORS_MAX;
+}
+
 static bool
 unknown_tag(
     struct sieve_check *c, struct sieve_node *n, const struct sieve_value *v)
 {
-	struct sv near = nearest_tag(n->cmd, v->tag);
+	struct sv near = SV("");
 
+	if (sieve_check_suggests(c))
+		near = nearest_tag(n->cmd, v->tag);
 	if (near.n > 0)
 		return missing(c, n, v->line, v->column,
 		    "\"%s\" has no argument \":%s\"; did you mean \":%.*s\"?",
@@ -442,7 +450,10 @@ static bool check_test(struct sieve_check *c, struct sieve_node *n);
 static bool
 unknown_command(struct sieve_check *c, struct sieve_node *n, bool test)
 {
-	struct sv near = sieve_command_nearest(n->name, test);
+	struct sv near = SV("");
+
+	if (sieve_check_suggests(c))
+		near = sieve_command_nearest(n->name, test);
 
 	if (sieve_command_find(n->name, !test) != NULL)
 		return sieve_check_fail_at(c, n,
@@ -545,6 +556,12 @@ check_block(struct sieve_check *c, struct sieve_node *n)
 	bool loop = is_named(n, "foreverypart");
 
 	if (n->cmd->block != n->has_block) {
+		/* A ";" is missing in front of an "if": that has been said. */
+		if (n->has_block && n->has_tests &&
+		    n->cmd->tests == TESTS_NONE) {
+			check_commands(c, n->block, false);
+			return;
+		}
 		(void)sieve_check_fail_at(c, n,
 		    n->has_block ? "\"%s\" has no block; expected \";\""
 				 : "\"%s\" lacks a block in \"{\" and \"}\"",

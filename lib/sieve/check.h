@@ -7,6 +7,10 @@
 
 #include "sieve/script.h"
 
+/* Will the next error be shown?  Looking for the word that was meant takes
+ * longer than all else. */
+bool sieve_check_suggests(const struct sieve_check *c);
+
 /* Adds an error at a value, the command itself, or in it; always false. */
 bool sieve_check_fail(struct sieve_check *c, const struct sieve_value *at,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -125,6 +125,54 @@ sieve_compare(enum sieve_comparator c, struct sv a, struct sv b)
 	return c == C_NUMERIC ? compare_numbers(a, b) : sv_cmp(a, b);
 }
 
+/*
+ * By the byte of the key that is rarest at the front of the text, so that words
+ * cost little, and what would cost more is counted.
+ */
+#define SAMPLE	   1024
+#define FOUND_WORK 12 /* of one place that is looked at */
+
+static size_t
+rarest(struct sv text, struct sv key)
+{
+	uint16_t seen[256] = {0};
+	size_t best = 0;
+
+	for (size_t i = 0; i < text.n && i < SAMPLE; i++)
+		seen[(unsigned char)text.p[i]]++;
+	for (size_t i = 1; i < key.n && i < SAMPLE; i++)
+		if (seen[(unsigned char)key.p[i]] <
+		    seen[(unsigned char)key.p[best]])
+			best = i;
+	return best;
+}
+
+bool
+sieve_contains(struct sv text, struct sv key, uint64_t *work)
+{
+	size_t at, last, from = 0;
+
+	if (key.n == 0 || key.n > text.n)
+		return key.n == 0;
+	at = key.n > 1 ? rarest(text, key) : 0;
+	last = text.n - key.n; /* where it can begin at most */
+	*work += key.n + (text.n < SAMPLE ? text.n : SAMPLE);
+	for (;;) {
+		const char *p = text.p + from + at,
+			   *q = memchr(p, key.p[at], last - from + 1);
+
+		*work += (q != NULL ? (size_t)(q - p) : last - from) / 8 +
+			 FOUND_WORK + key.n / 8;
+		if (q == NULL)
+			return false;
+		from = (size_t)(q - text.p) - at;
+		if (memcmp(text.p + from, key.p, key.n) == 0)
+			return true;
+		if (from++ == last)
+			return false;
+	}
+}
+
 bool
 sieve_relation_holds(enum sieve_relation rel, int compared)
 {

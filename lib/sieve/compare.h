@@ -15,6 +15,11 @@ void sieve_prepare(
 
 /* Of two prepared texts; < 0, 0, > 0. */
 int sieve_compare(enum sieve_comparator c, struct sv a, struct sv b);
+/*
+ * Is it somewhere in the text?  *work grows by what that took, in about
+ * nanoseconds.
+ */
+bool sieve_contains(struct sv text, struct sv key, uint64_t *work);
 bool sieve_relation_holds(enum sieve_relation rel, int compared);
 
 /*

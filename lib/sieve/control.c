@@ -8,8 +8,10 @@
 static bool
 unknown_extension(struct sieve_check *c, const struct sieve_string *s)
 {
-	struct sv near = sieve_ext_nearest(s->s);
+	struct sv near = SV("");
 
+	if (sieve_check_suggests(c))
+		near = sieve_ext_nearest(s->s);
 	if (sv_eq(s->s, SV("redirect")) || sv_eq(s->s, SV("keep")) ||
 	    sv_eq(s->s, SV("discard")))
 		return sieve_check_fail_in(c, s,

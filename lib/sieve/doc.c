@@ -4,6 +4,8 @@
 #include "mail/field.h"
 #include "sieve/run.h"
 
+#define PARSE_WORK 10 /* of a byte */
+
 void
 sieve_doc_open(struct sieve_doc *d, struct sv bytes)
 {
@@ -69,7 +71,7 @@ sieve_doc_mime(
 	if (!r->doc.parsed) {
 		f = sieve_doc_whole(r, n, &whole);
 		if (f == FLOW_ON)
-			f = sieve_charge(r, n, whole.n);
+			f = sieve_charge(r, n, PARSE_WORK * whole.n);
 		if (f != FLOW_ON)
 			return f;
 		mime_parse(whole, &lim, &r->doc.mime);

@@ -7,6 +7,8 @@
 #include "sieve/letter.h"
 #include "sieve/match.h"
 
+#define EDIT_WORK 6 /* of a byte of the header that is looked through */
+
 #define NAME_MAX_BYTES 76 /* so that it fits a line */
 
 /* field-name [RFC 5322 2.2] */
@@ -161,7 +163,7 @@ sieve_run_deleteheader(struct sieve_run *r, const struct sieve_node *n)
 	if (f == FLOW_ON)
 		f = field_name(r, n, &name);
 	if (f == FLOW_ON)
-		f = sieve_charge(r, n, 2 * r->doc.header.n);
+		f = sieve_charge(r, n, EDIT_WORK * r->doc.header.n);
 	if (f != FLOW_ON || is_protected(name))
 		return f;
 	buf_init(&b, r->doc.header.n + 1);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "sieve/compare.h"
 #include "sieve/error.h"
@@ -10,10 +9,17 @@
 
 /* Text of a match that variables can show. */
 #define MATCHED_MAX (64 << 10)
-/* Milliseconds of this thread for all regular expressions of a run. */
-#define REGEX_MS 2000
-/* What looking at a key costs, even if it is short. */
-#define KEY_WORK     16
+/* What a value and a key cost, even if they are short; what changing the case
+ * of a byte costs in ASCII, and beyond it; one step of a pattern; compiling a
+ * regular expression, and a byte of it. */
+#define VALUE_WORK   100
+#define KEY_WORK     22
+#define ASCII_WORK   2
+#define UNICODE_WORK 24
+#define BEYOND_WORK  60
+#define GLOB_WORK    3
+#define REGEX_WORK   20000
+#define REGEX_BYTE   400
 #define PREPARED_MAX (4 * (size_t)UINT32_MAX)
 
 static struct sv
@@ -29,6 +35,21 @@ prepare(struct sieve_matcher *m, struct sv s)
 	out = arena_dup(&m->r->scratch, buf_sv(&b));
 	buf_fini(&b);
 	return out;
+}
+
+/* What preparing it costs: folding Unicode takes far longer than ASCII. */
+static uint64_t
+prepare_work(const struct sieve_matcher *m, struct sv s)
+{
+	uint64_t w = (uint64_t)ASCII_WORK * s.n;
+
+	if (m->how.comparator != C_UNICODE)
+		return w;
+	w = (uint64_t)UNICODE_WORK * s.n;
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			w += BEYOND_WORK;
+	return w;
 }
 
 enum sieve_flow
@@ -47,9 +68,12 @@ sieve_matcher_init(struct sieve_matcher *m, struct sieve_run *r,
 		return FLOW_ON;
 	m->key =
 	    arena_array(&r->scratch, m->nkey > 0 ? m->nkey : 1, sizeof *m->key);
-	for (size_t i = 0; i < m->nkey; i++)
+	for (size_t i = 0; i < m->nkey && f == FLOW_ON; i++) {
 		m->key[i] = prepare(m, m->as_written[i]);
-	return FLOW_ON;
+		f = sieve_charge(
+		    r, n, prepare_work(m, m->as_written[i]) + VALUE_WORK);
+	}
+	return f;
 }
 
 /* ---- match variables [RFC 5229 3.2] ---- */
@@ -92,11 +116,11 @@ glob(struct sieve_matcher *m, struct sv prepared, const uint32_t *map,
 	    .map = map,
 	    .span = span,
 	    .max = SIEVE_MATCHES_MAX,
-	    .work_max = m->r->limits.work};
+	    .work_max = sieve_work_left(m->r) / GLOB_WORK};
 	enum sieve_flow f;
 
 	m->hit = sieve_glob(&g);
-	f = sieve_charge(m->r, m->n, g.work);
+	f = sieve_charge(m->r, m->n, GLOB_WORK * (g.work + KEY_WORK));
 	if (f != FLOW_ON || !m->hit || !wants_variables(m))
 		return f;
 	forget_matches(m->r->scope, value);
@@ -108,21 +132,12 @@ glob(struct sieve_matcher *m, struct sv prepared, const uint32_t *map,
 	return FLOW_ON;
 }
 
-static int64_t
-cpu_ms(void)
-{
-	struct timespec t;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
-		return 0;
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The expression of a key: compiled before, or now if it has variables. */
 static enum sieve_flow
 regex_code(struct sieve_matcher *m, size_t key, void **out, bool *own)
 {
 	struct err err;
+	enum sieve_flow f;
 
 	*out = m->n->regex != NULL ? m->n->regex[key] : NULL;
 	*own = *out == NULL;
@@ -131,6 +146,9 @@ regex_code(struct sieve_matcher *m, size_t key, void **out, bool *own)
 	if (m->key[key].n > m->r->limits.regex)
 		return sieve_fail(m->r, m->n,
 		    "a regular expression is too long with its variables");
+	f = sieve_charge(m->r, m->n, REGEX_WORK + REGEX_BYTE * m->key[key].n);
+	if (f != FLOW_ON)
+		return f;
 	if (sieve_regex_compile(
 		m->key[key], m->how.comparator != C_OCTET, out, &err) != RC_OK)
 		return sieve_fail(m->r, m->n,
@@ -143,7 +161,7 @@ static enum sieve_flow
 regex(struct sieve_matcher *m, struct sv value, size_t key)
 {
 	struct sieve_regex_span span[SIEVE_MATCHES_MAX + 1];
-	int64_t start = cpu_ms();
+	uint64_t work = sieve_work_left(m->r);
 	enum sieve_flow f;
 	void *code;
 	size_t n;
@@ -153,11 +171,11 @@ regex(struct sieve_matcher *m, struct sv value, size_t key)
 	f = regex_code(m, key, &code, &own);
 	if (f != FLOW_ON)
 		return f;
-	rc = sieve_regex_match(code, value, span, SIEVE_MATCHES_MAX + 1, &n);
+	rc = sieve_regex_match(
+	    code, value, &work, span, SIEVE_MATCHES_MAX + 1, &n);
 	if (own)
 		sieve_regex_free(code);
-	m->r->regex_ms += cpu_ms() - start;
-	if (rc == RC_TOOBIG || m->r->regex_ms > REGEX_MS)
+	if (rc == RC_TOOBIG)
 		return sieve_fail(m->r, m->n,
 		    "a regular expression takes too long: \"%s\"",
 		    QUOTE(m->key[key]));
@@ -169,7 +187,7 @@ regex(struct sieve_matcher *m, struct sv value, size_t key)
 			    span[i].start == SIZE_MAX ? 0 : span[i].start,
 			    span[i].start == SIZE_MAX ? 0 : span[i].end);
 	}
-	return sieve_charge(m->r, m->n, value.n + 100);
+	return sieve_charge(m->r, m->n, work + value.n + 4 * VALUE_WORK);
 }
 
 static enum sieve_flow
@@ -198,6 +216,7 @@ one_key(struct sieve_matcher *m, struct sv value, struct sv prepared,
     const uint32_t *map, size_t key)
 {
 	struct sv k = m->key[key];
+	uint64_t work = k.n;
 
 	switch (m->how.type) {
 	case M_IS:
@@ -208,7 +227,7 @@ one_key(struct sieve_matcher *m, struct sv value, struct sv prepared,
 		    sieve_compare(m->how.comparator, prepared, k));
 		break;
 	case M_CONTAINS:
-		m->hit = k.n == 0 || sv_find(prepared, k) < prepared.n;
+		m->hit = sieve_contains(prepared, k, &work);
 		break;
 	case M_MATCHES:
 		return glob(m, prepared, map, value, key);
@@ -219,16 +238,14 @@ one_key(struct sieve_matcher *m, struct sv value, struct sv prepared,
 	case M_COUNT:
 		break;
 	}
-	return sieve_charge(m->r, m->n,
-	    (m->how.type == M_CONTAINS ? prepared.n : k.n) + KEY_WORK);
+	return sieve_charge(m->r, m->n, work + KEY_WORK);
 }
 
 enum sieve_flow
 sieve_matcher_value(struct sieve_matcher *m, struct sv value)
 {
-	/* Folding Unicode takes far longer than ASCII. */
-	uint64_t each = m->how.comparator == C_UNICODE ? 16 : 2;
-	enum sieve_flow f = sieve_charge(m->r, m->n, each * value.n + 1);
+	enum sieve_flow f =
+	    sieve_charge(m->r, m->n, prepare_work(m, value) + VALUE_WORK);
 	bool fold =
 	    m->how.type != M_REGEX && m->how.type != M_EXTLIST &&
 	    (m->how.comparator == C_ASCII || m->how.comparator == C_UNICODE);

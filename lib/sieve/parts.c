@@ -122,6 +122,8 @@ sieve_run_break(struct sieve_run *r, const struct sieve_node *n)
 
 /* ---- extracttext ---- */
 
+#define TEXT_WORK 6 /* of a byte */
+
 bool
 sieve_check_extracttext(struct sieve_check *c, struct sieve_node *n)
 {
@@ -181,7 +183,8 @@ sieve_run_extracttext(struct sieve_run *r, const struct sieve_node *n)
 	if (f == FLOW_ON)
 		f = sieve_doc_whole(r, n, &whole);
 	if (f == FLOW_ON && r->loop->part < m->n)
-		f = sieve_charge(r, n, m->part[r->loop->part].body_len);
+		f = sieve_charge(
+		    r, n, TEXT_WORK * m->part[r->loop->part].body_len);
 	if (f != FLOW_ON)
 		return f;
 	buf_init(&b, 4 * whole.n + 64);

@@ -6,11 +6,21 @@
 #include <pthread.h>
 #include <stdio.h>
 
-/* What one match may take; a hundred milliseconds at most. */
+#include "base/ascii.h"
+
+/*
+ * The library's own limits are for one place of the text at which a match may
+ * begin, and do not count characters that are passed over.  So it is asked to
+ * call back before each item of the expression, and what lies between two
+ * calls is counted there; what cannot be counted so is refused: long
+ * repetitions, which may fail inside of one item, and \X.
+ */
 #define MATCH_LIMIT 1000000
 #define DEPTH_LIMIT 1000
 #define HEAP_LIMIT  (8 << 10) /* KiB */
 #define NEST_LIMIT  100
+#define REPEAT_MAX  255 /* RE_DUP_MAX of POSIX */
+#define ITEM_WORK   16	/* of one item: nanoseconds, more or less */
 
 static struct calls {
 	__typeof__(pcre2_compile_8) *compile;
@@ -23,6 +33,7 @@ static struct calls {
 	__typeof__(pcre2_set_match_limit_8) *set_match_limit;
 	__typeof__(pcre2_set_depth_limit_8) *set_depth_limit;
 	__typeof__(pcre2_set_heap_limit_8) *set_heap_limit;
+	__typeof__(pcre2_set_callout_8) *set_callout;
 	__typeof__(pcre2_match_data_create_8) *match_data_create;
 	__typeof__(pcre2_match_data_free_8) *match_data_free;
 	__typeof__(pcre2_match_8) *match;
@@ -51,6 +62,7 @@ load(void)
 	    CALL(set_match_limit),
 	    CALL(set_depth_limit),
 	    CALL(set_heap_limit),
+	    CALL(set_callout),
 	    CALL(match_data_create),
 	    CALL(match_data_free),
 	    CALL(match),
@@ -82,10 +94,75 @@ sieve_regex_load(struct err *err)
 	return RC_OK;
 }
 
+/* Behind "[", with a "]" that comes first. */
+static size_t
+end_of_class(struct sv p, size_t at)
+{
+	if (at < p.n && p.p[at] == '^')
+		at++;
+	for (size_t first = at; at < p.n; at++) {
+		if (p.p[at] == '\\')
+			at++;
+		else if (p.p[at] == '[' && at + 1 < p.n &&
+			 (p.p[at + 1] == ':' || p.p[at + 1] == '.' ||
+			     p.p[at + 1] == '='))
+			at += 1 + sv_chr(sv_skip(p, at + 1), ']');
+		else if (p.p[at] == ']' && at > first)
+			break;
+	}
+	return at;
+}
+
+/* The largest number in "{1,200}"; 0: it is not one. */
+static uint64_t
+repetition(struct sv s)
+{
+	uint64_t n = 0, most = 0;
+
+	if (sv_chr(s, '}') == s.n)
+		return 0;
+	for (size_t i = 1; i < s.n && s.p[i] != '}'; i++) {
+		if (s.p[i] == ',') {
+			n = 0;
+			continue;
+		}
+		if (!ascii_is_digit(s.p[i]))
+			return 0;
+		n = n > REPEAT_MAX ? n : 10 * n + (uint64_t)(s.p[i] - '0');
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+/* NULL, or what of it cannot be counted, which begins at *at. */
+static const char *
+uncountable(struct sv p, size_t *at)
+{
+	for (*at = 0; *at < p.n; ++*at) {
+		struct sv rest = sv_skip(p, *at);
+
+		if (rest.p[0] == '\\' && rest.n > 1) {
+			if (rest.p[1] == 'X')
+				return "\\X is not supported";
+			++*at;
+			/* "\x{2014}" is not a repetition. */
+			if (rest.n > 2 && rest.p[2] == '{' &&
+			    ascii_is_alpha(rest.p[1]))
+				*at += sv_chr(sv_skip(rest, 1), '}');
+		} else if (rest.p[0] == '[') {
+			*at = end_of_class(p, *at + 1);
+		} else if (rest.p[0] == '{' && repetition(rest) > REPEAT_MAX) {
+			return "nothing can be repeated more than 255 times";
+		}
+	}
+	return NULL;
+}
+
 int
 sieve_regex_compile(
     struct sv pattern, bool ignore_case, void **out, struct err *err)
 {
+	const char *why;
 	pcre2_compile_context *ctx;
 	pcre2_code *code;
 	PCRE2_UCHAR text[120];
@@ -94,12 +171,16 @@ sieve_regex_compile(
 
 	if (sieve_regex_load(err) != RC_OK)
 		return RC_NOTFOUND;
+	why = uncountable(pattern, &at);
+	if (why != NULL)
+		return err_set(
+		    err, RC_SYNTAX, "%s, at its character %zu", why, at + 1);
 	ctx = calls.compile_context_create(NULL);
 	must(ctx != NULL);
 	(void)calls.set_parens_nest_limit(ctx, NEST_LIMIT);
 	code = calls.compile((PCRE2_SPTR)pattern.p, pattern.n,
-	    PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
-		PCRE2_DOLLAR_ENDONLY | PCRE2_DOTALL |
+	    PCRE2_AUTO_CALLOUT | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF |
+		PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY | PCRE2_DOTALL |
 		(ignore_case ? PCRE2_CASELESS : 0U),
 	    &r, &at, ctx);
 	calls.compile_context_free(ctx);
@@ -119,10 +200,31 @@ sieve_regex_free(void *code)
 		calls.code_free(code);
 }
 
+struct count {
+	uint64_t work, max;
+	size_t last; /* where the text was looked at */
+};
+
+/* Before each item.  A back reference compares what was matched before. */
+static int
+count_item(pcre2_callout_block *b, void *arg)
+{
+	struct count *c = arg;
+	size_t now = b->current_position;
+
+	c->work += ITEM_WORK + (now > c->last ? now - c->last : c->last - now);
+	if (b->capture_top > 1)
+		c->work += (now - b->start_match) / 6;
+	c->last = now;
+	return c->work > c->max ? PCRE2_ERROR_CALLOUT : 0;
+}
+
 int
-sieve_regex_match(const void *code, struct sv text,
+sieve_regex_match(const void *code, struct sv text, uint64_t *work,
     struct sieve_regex_span *span, size_t max, size_t *n_out)
 {
+	struct count count = {.max = *work};
+
 	pcre2_match_context *ctx = calls.match_context_create(NULL);
 	pcre2_match_data *data = calls.match_data_create((uint32_t)max, NULL);
 	int r;
@@ -131,6 +233,7 @@ sieve_regex_match(const void *code, struct sv text,
 	(void)calls.set_match_limit(ctx, MATCH_LIMIT);
 	(void)calls.set_depth_limit(ctx, DEPTH_LIMIT);
 	(void)calls.set_heap_limit(ctx, HEAP_LIMIT);
+	(void)calls.set_callout(ctx, count_item, &count);
 	r = calls.match(code, (PCRE2_SPTR)(text.p != NULL ? text.p : ""),
 	    text.n, 0, PCRE2_NO_JIT, data, ctx);
 	if (r >= 0) {
@@ -142,6 +245,7 @@ sieve_regex_match(const void *code, struct sv text,
 			    (struct sieve_regex_span){v[2 * i], v[2 * i + 1]};
 		*n_out = n;
 	}
+	*work = count.work;
 	calls.match_data_free(data);
 	calls.match_context_free(ctx);
 	return r >= 0			  ? RC_OK

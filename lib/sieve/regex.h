@@ -19,9 +19,10 @@ int sieve_regex_compile(struct sv pattern, bool ignore_case, void **out,
 void sieve_regex_free(void *code);
 /*
  * RC_OK: found, with at most max spans, of which the first is all of it;
- * RC_NOTFOUND: not; RC_TOOBIG: it takes too much.
+ * RC_NOTFOUND: not; RC_TOOBIG: it takes too much.  *work: what it may take,
+ * then what it took, in about nanoseconds.
  */
-int sieve_regex_match(const void *code, struct sv text,
+int sieve_regex_match(const void *code, struct sv text, uint64_t *work,
     struct sieve_regex_span *span, size_t max, size_t *n_out) RC_USE_RESULT;
 
 #endif

@@ -80,7 +80,6 @@ struct sieve_run {
 
 	unsigned steps;
 	uint64_t work;
-	int64_t regex_ms; /* spent on regular expressions */
 	bool taken;	  /* a branch of the if at hand has been run */
 	bool keep;	  /* the implicit keep is in effect */
 	struct buf flags; /* the internal variable [RFC 5232 3] */
@@ -116,9 +115,11 @@ enum sieve_flow sieve_fail_rc(
 void sieve_trace(struct sieve_run *r, const struct sieve_node *n,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 enum sieve_flow sieve_step(struct sieve_run *r, const struct sieve_node *n);
-/* So many bytes are going to be looked at. */
+/* So much work is going to be done, or has been (sieve_limits.work). */
 enum sieve_flow sieve_charge(
-    struct sieve_run *r, const struct sieve_node *n, uint64_t bytes);
+    struct sieve_run *r, const struct sieve_node *n, uint64_t work);
+/* What may still be done. */
+uint64_t sieve_work_left(const struct sieve_run *r);
 
 /* The value of a string, in scratch. */
 enum sieve_flow sieve_expand(struct sieve_run *r, const struct sieve_node *n,

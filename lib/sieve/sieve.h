@@ -21,8 +21,9 @@
  * line and the column, as those of the configuration are (lib/conf/conf.h).
  *
  * However a script is written, compiling it is linear in its length, and
- * running it is bounded by sieve_limits: in steps, in bytes that are looked at,
- * in nesting and in memory.
+ * running it is bounded by sieve_limits: in steps, in time (which is counted,
+ * not measured, so that a run ends the same way each time), in nesting and in
+ * memory.
  */
 #ifndef SIEVE_SIEVE_H
 #define SIEVE_SIEVE_H
@@ -37,12 +38,14 @@
 /* ---- limits ---- */
 
 struct sieve_limits {
-	size_t script;	    /* bytes of one script */
-	unsigned nesting;   /* of blocks, and of tests */
-	unsigned commands;  /* and tests, in one script */
-	unsigned strings;   /* in one list */
-	unsigned steps;	    /* commands and tests that are run */
-	uint64_t work;	    /* bytes that are looked at */
+	size_t script;	   /* bytes of one script */
+	unsigned nesting;  /* of blocks, and of tests */
+	unsigned commands; /* and tests, in one script */
+	unsigned strings;  /* in one list */
+	unsigned steps;	   /* commands and tests that are run */
+	/* What a run may take, in nanoseconds of an ordinary machine, more or
+	 * less: so much, and so much for each byte of the message. */
+	uint64_t work, work_per_byte;
 	size_t value;	    /* bytes of one variable [RFC 5229 6] */
 	unsigned variables; /* of one script */
 	unsigned redirects; /* of one message, all scripts together */
@@ -61,7 +64,8 @@ struct sieve_limits {
 	    .commands = 10000,                     \
 	    .strings = 5000,                       \
 	    .steps = 10000,                        \
-	    .work = UINT64_C(4) << 30,             \
+	    .work = 12 << 20,                      \
+	    .work_per_byte = 240,                  \
 	    .value = 4096,                         \
 	    .variables = 128,                      \
 	    .redirects = 4,                        \

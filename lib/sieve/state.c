@@ -10,8 +10,11 @@
 
 /* Of one string with variables in it. */
 #define EXPANDED_MAX (256 << 10)
-/* What looking for a variable costs. */
-#define REF_WORK 1024
+/* What looking for a variable costs, and a command or test. */
+#define REF_WORK  1024
+#define STEP_WORK 200
+/* However large a message is. */
+#define WORK_MAX (UINT64_C(4) << 30)
 
 enum sieve_flow
 sieve_fail(
@@ -62,6 +65,7 @@ sieve_step(struct sieve_run *r, const struct sieve_node *n)
 {
 	uint64_t lacks = n->ext & ~r->scope->ext;
 
+	r->work += STEP_WORK;
 	if (++r->steps > r->limits.steps)
 		return sieve_fail(r, n,
 		    "the script takes too many steps; at most %u are allowed",
@@ -76,11 +80,22 @@ sieve_step(struct sieve_run *r, const struct sieve_node *n)
 	return FLOW_ON;
 }
 
-enum sieve_flow
-sieve_charge(struct sieve_run *r, const struct sieve_node *n, uint64_t bytes)
+uint64_t
+sieve_work_left(const struct sieve_run *r)
 {
-	r->work += bytes;
-	if (r->work > r->limits.work)
+	uint64_t max =
+	    r->limits.work + r->limits.work_per_byte * r->message->bytes.n;
+
+	if (max > WORK_MAX)
+		max = WORK_MAX;
+	return r->work < max ? max - r->work : 0;
+}
+
+enum sieve_flow
+sieve_charge(struct sieve_run *r, const struct sieve_node *n, uint64_t work)
+{
+	r->work += work;
+	if (sieve_work_left(r) == 0)
 		return sieve_fail(
 		    r, n, "the script looks at this message too often");
 	return FLOW_ON;

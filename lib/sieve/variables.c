@@ -61,6 +61,8 @@ sieve_check_set(struct sieve_check *c, struct sieve_node *n)
 
 /* ---- modifiers ---- */
 
+#define MODIFY_WORK 20 /* of a byte */
+
 static struct sv
 keep(struct sieve_run *r, struct buf *b)
 {
@@ -152,6 +154,8 @@ sieve_run_set(struct sieve_run *r, const struct sieve_node *n)
 	struct sv value;
 	enum sieve_flow f = sieve_expand(r, n, &n->pos[1]->s[0], &value);
 
+	if (f == FLOW_ON && n->ntag > 0)
+		f = sieve_charge(r, n, MODIFY_WORK * value.n);
 	if (f == FLOW_ON)
 		sieve_variable_set(
 		    r, n->pos[0]->s[0].s, sieve_modify(r, n, value));

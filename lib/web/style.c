@@ -73,6 +73,7 @@ static const char style[] =
     "  align-items: end; margin: 1rem 0; }\n"
     "form[method=get] .field { flex: 1 1 12rem; margin: .4rem 0; }\n"
     "form[method=get] button { margin: .4rem 0; }\n"
+    "td p { margin: .1rem 0; }\n"
     "td button { white-space: nowrap; }\n"
     ".field { margin: .9rem 0; max-width: 30rem; }\n"
     "label { font-weight: 600; display: block; }\n"

@@ -213,8 +213,8 @@ check(const struct conf *c, const struct account_mail *mail, uint32_t account,
 	if (!is_clean_address(mail->to) ||
 	    (mail->sender.n > 0 && !is_clean_address(mail->sender)))
 		return err_set(err, RC_SYNTAX, "that is not an address");
-	if (forward && !is_own(c, account, mail->via))
-		return err_set(err, RC_TEMP, "the account has lost an address");
+	if (forward && c->account[account].naddress == 0)
+		return err_set(err, RC_DENIED, "the account has no address");
 	if (!forward && mail->sender.n > 0 &&
 	    !conf_may_send(c, account, mail->sender))
 		return err_set(
@@ -229,6 +229,20 @@ check(const struct conf *c, const struct account_mail *mail, uint32_t account,
 }
 
 /* ---- to whom ---- */
+
+/* By which of the account's addresses it leaves: one that the owner has taken
+ * away since then, or that another process hears of later than we do, is no
+ * reason to keep it for ever. */
+static struct sv
+via_of(const struct conf *c, const struct account_mail *mail)
+{
+	int n = conf_account_by_name(c, mail->account);
+
+	if (n < 0 || c->account[n].naddress == 0 ||
+	    is_own(c, (uint32_t)n, mail->via))
+		return mail->via;
+	return sv_str(c->account[n].address[0]);
+}
 
 static int
 find_recipients(const struct conf *c, const struct account_mail *mail,
@@ -251,7 +265,7 @@ find_recipients(const struct conf *c, const struct account_mail *mail,
 			return err_set(err, RC_DENIED,
 			    "no mail leaves this server (relay: off)");
 		if (mail->kind == ACCOUNT_MAIL_FORWARD && list->via[i].n == 0)
-			list->via[i] = mail->via;
+			list->via[i] = via_of(c, mail);
 	}
 	return RC_OK;
 }

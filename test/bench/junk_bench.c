@@ -4,6 +4,7 @@
  *   ask PATH       -> margin, and 1 if it is junk
  *   junk PATH      teaches it; -> "ok"
  *   ham PATH
+ *   read PATH      wanted, as far as one can tell of who has only read it
  *   cost           -> CPU milliseconds for each message, features and model
  *
  * Arguments: --no-headers leaves out what is taken from header fields.
@@ -14,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "junk/model.h"
+#include "junk/pupil.h"
 #include "mime/mime.h"
 
 #define FILE_MAX (64 << 20)
@@ -58,7 +60,7 @@ do_line(struct bench *b, struct sv line)
 	struct junk_lesson l = {.f = &b->f,
 	    .junk = sv_eq(verb, SV("junk")),
 	    .count = true,
-	    .weight = 1,
+	    .weight = sv_eq(verb, SV("read")) ? PUPIL_READ_WEIGHT : 1,
 	    .sure = JUNK_SURE};
 	char *path = sv_dup(line);
 	double from;

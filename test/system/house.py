@@ -150,7 +150,7 @@ class House:
         return ["setpriv", "--reuid", self.as_user, "--regid", "nogroup", "--clear-groups"] \
             if self.as_user else []
 
-    def command(self, *words, input=None, timeout=120):
+    def command(self, *words, input=None, timeout=300):
         return subprocess.run([*self.prefix(), BINARY, "-c", self.config, *words],
                               input=input, capture_output=True, text=True, timeout=timeout,
                               env=self.env)
@@ -264,26 +264,26 @@ class House:
 
     def imap(self, user="anna", password=PASSWORD, tls=False):
         if tls:
-            m = imaplib.IMAP4_SSL("127.0.0.1", self.port["imaps"], ssl_context=self.tls(), timeout=120)
+            m = imaplib.IMAP4_SSL("127.0.0.1", self.port["imaps"], ssl_context=self.tls(), timeout=300)
         else:
-            m = imaplib.IMAP4("127.0.0.1", self.port["imap"], timeout=120)
+            m = imaplib.IMAP4("127.0.0.1", self.port["imap"], timeout=300)
         m.login(user, password)
         return m
 
     def pop3(self, user="anna", password=PASSWORD, tls=False):
-        p = poplib.POP3_SSL("127.0.0.1", self.port["pop3s"], context=self.tls(), timeout=120) if tls \
-            else poplib.POP3("127.0.0.1", self.port["pop3"], timeout=120)
+        p = poplib.POP3_SSL("127.0.0.1", self.port["pop3s"], context=self.tls(), timeout=300) if tls \
+            else poplib.POP3("127.0.0.1", self.port["pop3"], timeout=300)
         p.user(user)
         p.pass_(password)
         return p
 
-    def smtp(self, timeout=120):
+    def smtp(self, timeout=300):
         s = smtplib.SMTP("127.0.0.1", self.port["smtp"], "client.example.test", timeout=timeout)
         s.ehlo("client.example.test")
         return s
 
     def submit(self, user="ben", password=PASSWORD):
-        s = smtplib.SMTP("127.0.0.1", self.port["submission"], "client.example.test", timeout=120)
+        s = smtplib.SMTP("127.0.0.1", self.port["submission"], "client.example.test", timeout=300)
         s.starttls(context=self.tls())
         s.login(user, password)
         return s
@@ -304,7 +304,7 @@ class House:
 class Raw:
     """Bytes over a socket, with a reply reader that knows lines."""
 
-    def __init__(self, port, timeout=120, tls=None):
+    def __init__(self, port, timeout=300, tls=None):
         self.s = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         if tls:
             self.s = tls.wrap_socket(self.s, server_hostname="mail.home.test")

@@ -159,7 +159,7 @@ class SmallNet:
         return f"{self.id}-{name}"
 
     def _ip(self, *words, check=True, batch=None):
-        p = subprocess.run(["ip", *words], capture_output=True, text=True, input=batch, timeout=120)
+        p = subprocess.run(["ip", *words], capture_output=True, text=True, input=batch, timeout=300)
         if check and p.returncode:
             raise RuntimeError(f"ip {' '.join(words)}: {p.stderr}{batch or ''}")
         return p.stdout
@@ -192,7 +192,7 @@ class SmallNet:
     def prefix(self, name):
         return ["ip", "netns", "exec", self.ns(name)]
 
-    def run(self, name, words, timeout=120, **kw):
+    def run(self, name, words, timeout=300, **kw):
         """A program in a host, to its end; its output is text."""
         return subprocess.run([*self.prefix(name), *words], capture_output=True, text=True,
                               timeout=timeout, **kw)
@@ -243,7 +243,7 @@ class SmallNet:
     def _keygen(self, zone, *options):
         d = os.path.dirname(self.path("keys", "x"))
         p = subprocess.run(["ldns-keygen", "-a", KEY_ALGORITHM, *options, (zone or "") + "."],
-                           cwd=d, capture_output=True, text=True, timeout=120)
+                           cwd=d, capture_output=True, text=True, timeout=300)
         if p.returncode:
             raise RuntimeError(p.stderr)
         return os.path.join(d, p.stdout.split()[0])
@@ -252,7 +252,7 @@ class SmallNet:
         """Signs it into PATH.signed and returns the DS record's line."""
         key = self._keygen(zone, "-k")
         p = subprocess.run(["ldns-signzone", *options, path, key], capture_output=True, text=True,
-                           timeout=120)
+                           timeout=300)
         if p.returncode:
             raise RuntimeError(p.stderr)
         return open(key + ".ds").read().strip(), open(key + ".key").read().strip()
@@ -456,7 +456,7 @@ class Postfix:
         os.chown(self.mail, nobody.pw_uid, nobody.pw_gid)
         self._write_main(hostname, domains, users, extra, nobody)
         self._write_master()
-        p = net.run(host, ["postfix", "-c", self.conf, "start"], timeout=120)
+        p = net.run(host, ["postfix", "-c", self.conf, "start"], timeout=300)
         if p.returncode:
             raise RuntimeError(f"postfix start: {p.stdout}{p.stderr}{self.log()}")
         if not wait_until(self._answers, 20):
@@ -534,12 +534,12 @@ queue_run_delay = 2s
     def send(self, sender, to, text):
         """Through its sendmail port on the loopback."""
         with self.net.inside(self.host):
-            s = smtplib.SMTP("127.0.0.1", 25, "client.example.test", timeout=120)
+            s = smtplib.SMTP("127.0.0.1", 25, "client.example.test", timeout=300)
         s.sendmail(sender, to, text)
         s.quit()
 
     def stop(self):
-        self.net.run(self.host, ["postfix", "-c", self.conf, "stop"], timeout=120)
+        self.net.run(self.host, ["postfix", "-c", self.conf, "stop"], timeout=300)
 
 
 class Dovecot:
@@ -582,7 +582,7 @@ userdb {{
     def imap(self, user):
         import imaplib
         with self.net.inside(self.host):
-            m = imaplib.IMAP4("127.0.0.1", 143, timeout=120)
+            m = imaplib.IMAP4("127.0.0.1", 143, timeout=300)
         if user != "x@x":
             m.login(user, "any")
         return m

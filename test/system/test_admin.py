@@ -176,7 +176,7 @@ def others(h):
 
 
 def scrape(h, token=None, path="/metrics", host=HOST):
-    c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], timeout=120, context=context(h))
+    c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], timeout=300, context=context(h))
     c.request("GET", path, headers={"Host": host, **({"Authorization": token} if token else {})})
     r = c.getresponse()
     text = r.read().decode()
@@ -204,7 +204,7 @@ def metrics(h, port):
     stored = m["hearthmail_mail"]["samples"].get(("hearthmail_mail_total", (("event", "stored"),)))
     verdict(stored and stored >= 1, "metrics-count-mail", m["hearthmail_mail"])
     verdict("anna" not in text and "ben" not in re.findall(r'"([^"]*)"', text), "metrics-name-nobody", text)
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     c.request("GET", "/metrics", headers={"Host": f"127.0.0.1:{port}"})
     r = c.getresponse()
     here = parse(r.read().decode())
@@ -274,7 +274,7 @@ def taken_over(h, b):
 def many_scrapes(h, port):
     """They share what is printed once a second at most."""
     def one(n):
-        c = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         c.request("GET", "/metrics", headers={"Host": "localhost"})
         r = c.getresponse()
         found[n] = (r.status, len(r.read()) > 1000)
@@ -294,7 +294,7 @@ def alone():
     with House(extra=f"metrics: {{ listen: {port} }}\n") as h:
         def get(p):
             try:
-                c = http.client.HTTPConnection("127.0.0.1", p, timeout=120)
+                c = http.client.HTTPConnection("127.0.0.1", p, timeout=300)
                 c.request("GET", "/metrics", headers={"Host": "[::1]"})
                 return c.getresponse().status
             except OSError:
@@ -332,7 +332,7 @@ def without_certificate():
     port = free_ports(1)[0]
     missing = "/nonexistent/cert.pem"
     with House(extra=f"metrics: {{ listen: {port} }}\ntls: {{ certificate: {missing}, key: {missing} }}\n") as h:
-        c = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         c.request("GET", "/metrics", headers={"Host": "mail.home.test"})
         r = c.getresponse()
         m = parse(r.read().decode())

@@ -169,7 +169,7 @@ def clear_text(h):
     s = h.smtp()
     verdict(not s.has_extn("auth"), "no-auth-on-port-25")
     s.close()
-    s = smtplib.SMTP("127.0.0.1", h.port["submission"], "client.example.test", timeout=120)
+    s = smtplib.SMTP("127.0.0.1", h.port["submission"], "client.example.test", timeout=300)
     s.ehlo("x")
     code, _ = s.docmd("MAIL FROM:<anna@home.test>")
     verdict(code == 530, "submission-needs-login", code)

@@ -43,7 +43,7 @@ def content(m):
 
 
 def backup(h, folder, *words):
-    return h.command("backup", folder, *words, timeout=120)
+    return h.command("backup", folder, *words, timeout=300)
 
 
 def newest(folder):
@@ -99,7 +99,7 @@ def phone(h, where):
                 f"IMAPStore far\nAccount a\n\nMaildirStore near\nPath {where}/mail/\n"
                 f"Inbox {where}/mail/INBOX\n\nChannel c\nFar :far:\nNear :near:\n"
                 f"Patterns INBOX\nCreate Near\nSyncState *\n")
-    r = subprocess.run(["mbsync", "-c", rc, "-a"], capture_output=True, text=True, timeout=120)
+    r = subprocess.run(["mbsync", "-c", rc, "-a"], capture_output=True, text=True, timeout=300)
     texts = sorted(re.search(r"ledger-\S+|note \d+", open(p, errors="replace").read()).group(0)
                    for p in glob.glob(where + "/mail/INBOX/*/*"))
     return r, texts

@@ -40,7 +40,7 @@ def by_name(h, folder, own, a, b):
     ctx = ssl.create_default_context()
     ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
     ctx.load_cert_chain(os.path.join(folder, "client.pem"), os.path.join(folder, "client.key"))
-    m = imaplib.IMAP4_SSL("127.0.0.1", h.port["imaps"], ssl_context=ctx, timeout=60)
+    m = imaplib.IMAP4_SSL("127.0.0.1", h.port["imaps"], ssl_context=ctx, timeout=300)
     verdict(m.login("anna", PASSWORD)[0] == "OK", "a-client-with-a-certificate")
     m.logout()
     # Names of protocols are for the web: clients of mail that offer them are served.

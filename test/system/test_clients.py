@@ -17,7 +17,7 @@ import time
 from house import PASSWORD, House, Raw, finish, lacking, verdict, wait_until, wide
 
 
-def sh(cmd, timeout=120, **kw):
+def sh(cmd, timeout=300, **kw):
     return subprocess.run(cmd, capture_output=True, text=True, timeout=timeout, **kw)
 
 
@@ -152,7 +152,7 @@ def neomutt(h):
                 f'set folder="imap://127.0.0.1:{h.port["imap"]}/"\n'
                 f'set spoolfile="imap://127.0.0.1:{h.port["imap"]}/INBOX"\n'
                 f'push "<tag-pattern>~s \\"for mutt\\"<enter><tag-prefix><copy-message>=Archive<enter><exit>"\n')
-    r = sh(["script", "-qec", f"neomutt -n -F {d}/rc", "/dev/null"], timeout=120,
+    r = sh(["script", "-qec", f"neomutt -n -F {d}/rc", "/dev/null"], timeout=300,
            env=dict(os.environ, HOME=d, TERM="vt100"), stdin=subprocess.DEVNULL)
     verdict(h.count("anna", "Archive") >= 1, "neomutt-copies", r.stdout[-300:])
 
@@ -257,7 +257,7 @@ def held_back(h):
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     stuck = []
     for size in range(100000, 700000, 6000):
-        sock = socket.create_connection(("127.0.0.1", h.port["imaps"]), timeout=120)
+        sock = socket.create_connection(("127.0.0.1", h.port["imaps"]), timeout=300)
         s = context.wrap_socket(sock)
         f = s.makefile("rb")
         f.readline()

@@ -63,8 +63,8 @@ def try_imap(h, port, implicit, user, password):
 
 
 def try_smtp(h, port, implicit, user, password):
-    s = (smtplib.SMTP_SSL("127.0.0.1", port, context=h.tls(), timeout=120) if implicit
-         else smtplib.SMTP("127.0.0.1", port, timeout=120))
+    s = (smtplib.SMTP_SSL("127.0.0.1", port, context=h.tls(), timeout=300) if implicit
+         else smtplib.SMTP("127.0.0.1", port, timeout=300))
     if not implicit:
         s.starttls(context=h.tls())
     s.login(user, password)
@@ -259,7 +259,7 @@ def code(text, password, h):
     path = os.path.join(h.dir, "code.pbm")
     with open(path, "w") as f:
         f.write(f"P1\n{4 * len(rows[0])} {4 * len(dots)}\n" + "\n".join(big) + "\n")
-    p = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, text=True, timeout=120)
+    p = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, text=True, timeout=300)
     want = (f'[1,[1,1],[0,"mail.home.test",{h.port["imaps"]},3,1,"anna@home.test","anna@home.test","{password}"],'
             f'[[[0,"mail.home.test",{h.port["submissions"]},3,1,"anna@home.test","{password}"],'
             '["anna@home.test","anna"]]]]')
@@ -281,7 +281,7 @@ def refusals(h):
         verdict(r.returncode == code and said in r.stderr, f"refused-{'-'.join(words)}".replace("\n", "."),
                 (r.returncode, r.stderr))
     full = subprocess.run([BINARY, "-c", h.config, "device", "add", "anna", "lost"],
-                          stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True, timeout=120)
+                          stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True, timeout=300)
     verdict(full.returncode == 1 and "was not added" in full.stderr, "what-is-not-printed-is-taken-back", full.stderr)
     verdict("lost" not in h.command("device", "list", "anna").stdout, "and-not-listed")
 
@@ -349,7 +349,7 @@ def links_of_a_dead_process(h):
 # ---- a certificate that devices trust ----
 
 def openssl(d, *words):
-    return subprocess.run(["openssl", *words], cwd=d, capture_output=True, text=True, timeout=120)
+    return subprocess.run(["openssl", *words], cwd=d, capture_output=True, text=True, timeout=300)
 
 
 def make_chain(d):

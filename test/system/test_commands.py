@@ -140,9 +140,9 @@ def typing_errors(h):
     for words, said in ((["-x"], "hearthmail: unknown option -x; expected -c FILE, -V or -h"),
                         (["-c"], "hearthmail: -c needs a file"),
                         (["stauts"], 'hearthmail: there is no command "stauts"; did you mean "status"?')):
-        r = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=120)
+        r = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=300)
         verdict(r.returncode == 2 and said in r.stderr, f"wrong {words}", r)
-    r = subprocess.run([BINARY, "-c", f"{h.dir}/none.yaml", "status"], capture_output=True, text=True, timeout=120)
+    r = subprocess.run([BINARY, "-c", f"{h.dir}/none.yaml", "status"], capture_output=True, text=True, timeout=300)
     verdict(r.returncode == 78 and "none.yaml: No such file" in r.stderr and "hearthmail -c FILE COMMAND" in r.stderr,
             "no-configuration", r)
     # Every command of the help has been tried, and a word that is none of its own.
@@ -173,7 +173,7 @@ def another_user(h):
         return
     for command in [*COMMANDS, "passwd anna --stdin"]:
         r = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BINARY, "-c", h.config,
-                            *words_of(h, command)], input=PASSWORD + "\n", capture_output=True, text=True, timeout=120)
+                            *words_of(h, command)], input=PASSWORD + "\n", capture_output=True, text=True, timeout=300)
         verdict(r.returncode == 1 and NONE not in r.stderr and "is not accessible to uid 65534: only root" in r.stderr,
                 f"another-user {command}", r)
 
@@ -193,7 +193,7 @@ def manuals(h):
                 continue
             words = words[3:] if words[1] == "-c" else words[1:]
             r = subprocess.run([BINARY, "-c", f"{h.dir}/none.yaml", *words], capture_output=True, text=True, input="",
-                               timeout=120)
+                               timeout=300)
             verdict(r.returncode in (1, 78) and "none.yaml" in r.stderr, f"manual {part}", r)
             tried += 1
     verdict(tried > 50, "manuals-have-examples", tried)
@@ -214,7 +214,7 @@ def strangers_files(h):
                         (["restore", there], f"{there}: Permission denied"),
                         (["restore", here], f"{here}: No such file or directory")):
         r = subprocess.run(["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", BINARY, "-c", h.config,
-                            *words], capture_output=True, text=True, timeout=120)
+                            *words], capture_output=True, text=True, timeout=300)
         verdict(r.returncode == 1 and said in r.stderr and "no mail for" not in r.stderr and "whole" not in r.stderr,
                 f"not-readable {' '.join(words)}", r)
     r = h.command("backup", h.dir, "--verify")

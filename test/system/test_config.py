@@ -70,7 +70,7 @@ BAD = [
 
 
 def run(config, *words, **kw):
-    return subprocess.run([BINARY, "-c", config, *words], capture_output=True, text=True, timeout=120, **kw)
+    return subprocess.run([BINARY, "-c", config, *words], capture_output=True, text=True, timeout=300, **kw)
 
 
 def errors(h):
@@ -214,7 +214,7 @@ def stranger(h):
         return
     for words in (["status"], ["reload"], ["queue", "list"], ["undelete", "anna", "--list"]):
         r = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BINARY, "-c", h.config,
-                            *words], capture_output=True, text=True, timeout=120)
+                            *words], capture_output=True, text=True, timeout=300)
         verdict(r.returncode == 1 and "uid 65534" in r.stderr and "no server is running" not in r.stderr,
                 f"not-yours-{words[0]}", r)
 
@@ -264,7 +264,7 @@ def check(h):
 
 
 def second_server(h):
-    r = h.command("run", timeout=120)
+    r = h.command("run", timeout=300)
     verdict(r.returncode == 1 and "another hearthmail" in r.stderr, "second-server-on-the-same-folder", r.stderr)
 
 
@@ -274,7 +274,7 @@ def port_in_use():
     s.bind(("127.0.0.1", h.port["imap"]))
     s.listen()
     try:
-        r = h.command("run", timeout=120)
+        r = h.command("run", timeout=300)
         verdict(r.returncode == 1 and "listen.imap" in r.stderr and "another program uses this port" in r.stderr,
                 "port-in-use", r.stderr)
     finally:
@@ -285,7 +285,7 @@ def port_in_use():
 def served(h, service="imaps"):
     """The certificate that a client is shown; None: the port is closed."""
     try:
-        return ssl.get_server_certificate(("127.0.0.1", h.port[service]), timeout=90)
+        return ssl.get_server_certificate(("127.0.0.1", h.port[service]), timeout=300)
     except ConnectionRefusedError:
         return None
 
@@ -309,7 +309,7 @@ def wrong_key():
         r = h.command("check")
         verdict(r.returncode == 78 and "does not belong" in r.stderr, "check-certificate-that-does-not-fit", r)
         h.start()
-        with smtplib.SMTP("127.0.0.1", h.port["smtp"], timeout=90) as s:
+        with smtplib.SMTP("127.0.0.1", h.port["smtp"], timeout=300) as s:
             verdict(s.starttls(context=ssl._create_unverified_context())[0] == 220 and s.noop()[0] == 250, "port-25-serves-without-certificate")
         verdict([served(h, x) for x in ("imaps", "pop3s", "submissions", "imap", "pop3", "submission")] == [None] * 6,
                 "ports-of-mail-programs-are-closed")
@@ -344,7 +344,7 @@ def wrong_key():
                 f.write("garbage\n")
         h.start()
         verdict(served(h) is None and served(h, "submission") is None, "no-last-good-one-no-mail-programs")
-        with smtplib.SMTP("127.0.0.1", h.port["smtp"], timeout=90) as s:
+        with smtplib.SMTP("127.0.0.1", h.port["smtp"], timeout=300) as s:
             verdict(s.noop()[0] == 250, "port-25-serves-all-the-same")
     finally:
         shutil.copy(f"{h.dir}/a.pem", cert)
@@ -403,7 +403,7 @@ def unseen():
         verdict(r.returncode == 78 and f"data: {bk}/mail: {forbids}" in r.stderr and "hearthmail-configure" in r.stderr,
                 "check-refuses-data-that-the-unit-forbids", r)
         r = subprocess.run([*h.prefix(), BINARY, "-c", h.config, "run"], capture_output=True, text=True, env=h.env,
-                           timeout=120)
+                           timeout=300)
         verdict(r.returncode == 1 and "Read-only file system" in r.stderr and forbids in r.stderr and
                 "hearthmail-configure" in r.stderr, "data-by-hand-names-the-remedy", r)
         # The server that runs answers for itself.
@@ -450,7 +450,7 @@ def drop_in():
         said = None
         for _ in range(2):  # the second time nothing changes
             r = subprocess.run(["sh", f"{h.dir}/sbin/hearthmail-configure", "--drop-in-only"], env=env,
-                               capture_output=True, text=True, timeout=90)
+                               capture_output=True, text=True, timeout=300)
             now = None
             if os.path.exists(path):
                 with open(path) as f:
@@ -495,7 +495,7 @@ def read_only():
     h.extra = ""
     text = h.yaml().replace(h.data, "/proc/hearthmail")
     h.write_config(text)
-    r = h.command("run", timeout=120)
+    r = h.command("run", timeout=300)
     verdict(r.returncode == 1 and "cannot make the folder /proc/hearthmail" in r.stderr, "read-only-folder", r.stderr)
     h.__exit__(None, None, None)
 
@@ -552,17 +552,17 @@ def demo():
             verdict(set(e) == {"HOST", "SMTP_PORT", "SUBMISSION_PORT", "SUBMISSIONS_PORT", "IMAP_PORT", "IMAPS_PORT",
                                "POP3_PORT", "POP3S_PORT", "SIEVE_PORT", "HTTP_PORT", "HTTPS_PORT", "USER1", "PASS1", "USER2", "PASS2", "CERT", "CONFIG"},
                     f"try-{turn}-env", e)
-            second = subprocess.run([BINARY, "try", "--dir", d], capture_output=True, text=True, timeout=120)
+            second = subprocess.run([BINARY, "try", "--dir", d], capture_output=True, text=True, timeout=300)
             verdict(second.returncode == 1 and f"already running in {d}" in second.stderr and not second.stdout
                     and dict(l.strip().split("=", 1) for l in open(env)) == e, f"try-{turn}-beside-another", second)
             p.send_signal(signal.SIGINT)
-            out, _ = p.communicate(timeout=120)
+            out, _ = p.communicate(timeout=300)
             verdict(p.returncode == 0 and not os.path.exists(env), f"try-{turn}-stops", p.returncode)
             lines = [l for l in out.splitlines() if l.strip().startswith(("printf", "curl"))]
             verdict(len(lines) == 2 and len(out.splitlines()) < 26, f"try-{turn}-screen", out)
         for words, said in ((["--relay", "192.0.2.1:25"], "--relay is for a new folder only"),
                             (["--relay", "192.0.2.1"], "HOST:PORT")):
-            r = subprocess.run([BINARY, "try", "--dir", d, *words], capture_output=True, text=True, timeout=120)
+            r = subprocess.run([BINARY, "try", "--dir", d, *words], capture_output=True, text=True, timeout=300)
             verdict(r.returncode == 2 and said in r.stderr, "try-usage " + " ".join(words), r)
         verdict("  Mail to other domains is refused (--relay HOST:PORT with a new --dir" in out, "try-says-that-it-refuses", out)
         # With a relay it says so.
@@ -570,21 +570,21 @@ def demo():
                              stderr=subprocess.DEVNULL, text=True, stdin=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(d + "/relay/try.env"))
         p.send_signal(signal.SIGINT)
-        relayed, _ = p.communicate(timeout=120)
+        relayed, _ = p.communicate(timeout=300)
         verdict("  Mail to other domains goes to 192.0.2.1:2500.  Ctrl-C" in relayed, "try-says-where-it-sends", relayed)
         # The commands work as printed.
         p = subprocess.Popen([BINARY, "try", "--dir", d], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              text=True, stdin=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(env), 10)
-        sent = subprocess.run(["sh", "-c", lines[0]], capture_output=True, text=True, timeout=120)
+        sent = subprocess.run(["sh", "-c", lines[0]], capture_output=True, text=True, timeout=300)
         verdict(sent.returncode == 0, "try-printed-send-works", sent.stderr)
-        read = subprocess.run(["sh", "-c", lines[1]], capture_output=True, text=True, timeout=120)
+        read = subprocess.run(["sh", "-c", lines[1]], capture_output=True, text=True, timeout=300)
         verdict("Hello anna!" in read.stdout, "try-printed-read-works", read.stdout + read.stderr)
         welcome = subprocess.run(["sh", "-c", lines[1].replace("MAILINDEX=*", "MAILINDEX=1")], capture_output=True,
-                                 text=True, timeout=120)
+                                 text=True, timeout=300)
         verdict("Welcome home" in welcome.stdout, "try-welcome-mail-is-kept", welcome.stdout)
         p.send_signal(signal.SIGINT)
-        p.communicate(timeout=120)
+        p.communicate(timeout=300)
     finally:
         shutil.rmtree(d, ignore_errors=True)
 

@@ -241,7 +241,7 @@ def gives_back(h, disk):
     verdict(says(c, f"UID STORE {drop} +FLAGS (\\Deleted)") == "OK" and
             says(c, f"UID EXPUNGE {drop}") == "OK", "compact-expunge-works")
     keep = {u: m for u, m in before.items() if not m[0].startswith("drop")}
-    r = h.command("purge", "anna", "--subject", "drop", timeout=120)
+    r = h.command("purge", "anna", "--subject", "drop", timeout=300)
     verdict("journal.poisoned" not in h.log(), "compact-no-room-does-not-end-the-account")
     verdict(state(h) == keep, "compact-no-room-loses-nothing", r.stderr)
     verdict(r.returncode == 0 or "disk space" in r.stderr, "compact-no-room-is-told", r.stderr)
@@ -249,7 +249,7 @@ def gives_back(h, disk):
     # A bit of room, enough for the new segment: now it gives more back.
     disk.empty()
     disk.leave(80 * MB)
-    h.command("purge", "anna", "--subject", "first", timeout=120)
+    h.command("purge", "anna", "--subject", "first", timeout=300)
     verdict(wait_until(lambda: disk_used(h) < size - 30 * MB, 40, 0.5), "compact-gives-room-back",
             (size, disk_used(h)))
     verdict(state(h) == keep, "compact-nothing-lost")

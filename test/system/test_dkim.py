@@ -59,7 +59,7 @@ def verify(h, message, domains=("a.test",)):
     with open(path, "w") as f:
         json.dump(rec, f)
     p = subprocess.run([PYTHON, os.path.join(HERE, "dkim_verify.py"), path], input=message,
-                       capture_output=True, timeout=120)
+                       capture_output=True, timeout=300)
     return [tuple(l.split(" ", 3)) for l in p.stdout.decode().splitlines()] or p.stderr.decode()
 
 

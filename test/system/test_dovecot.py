@@ -106,7 +106,7 @@ def ask_dovecot(msgs):
         subprocess.run(["chown", "-R", "65534:65534", d], check=True)
         p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i", "USER=x",
                             f"HOME={d}", DOVECOT, "-c", f"{d}/dovecot.conf", "-k"], input=COMMANDS,
-                           capture_output=True, timeout=120)
+                           capture_output=True, timeout=300)
         return answers(p.stdout)
 
 

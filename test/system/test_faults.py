@@ -57,7 +57,7 @@ class Load:
             self.tries += 1
             try:
                 if s is None:
-                    s = self.h.smtp(timeout=120)
+                    s = self.h.smtp(timeout=300)
                 s.sendmail("x@example.test", ["anna@home.test"],
                            f"From: x@example.test\r\nSubject: {key}\r\n\r\n{'text ' * 200}\r\n")
                 self.note(key)
@@ -267,7 +267,7 @@ def reloads():
                 "reload-old-listener-drains", h.processes())
         verdict(quiet.noop()[0] == "OK", "reload-new-port-cuts-no-session")
         import imaplib
-        verdict(imaplib.IMAP4("127.0.0.1", extra, timeout=120).noop()[0] == "OK", "reload-new-port-answers")
+        verdict(imaplib.IMAP4("127.0.0.1", extra, timeout=300).noop()[0] == "OK", "reload-new-port-answers")
         quiet.logout()
         verdict(wait_until(lambda: h.pids("imap") and not set(old) & set(h.pids("imap")), 5),
                 "reload-old-listener-leaves", h.processes())

@@ -34,7 +34,7 @@ def zones():
 def send(net, host, sender, author=None):
     author = author or sender
     with net.inside(host):
-        s = smtplib.SMTP(net.ip["us"], 25, timeout=120, local_hostname="mail.them.test")
+        s = smtplib.SMTP(net.ip["us"], 25, timeout=300, local_hostname="mail.them.test")
     try:
         s.ehlo()
         s.mail(sender)

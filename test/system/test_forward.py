@@ -111,7 +111,7 @@ class World:
 
     def verified(self, program, text):
         p = subprocess.run([PYTHON, os.path.join(HERE, program), self.records()], input=text,
-                           capture_output=True, timeout=120)
+                           capture_output=True, timeout=300)
         return p.stdout.decode() + p.stderr.decode()
 
     def settled(self):

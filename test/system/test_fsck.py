@@ -25,7 +25,7 @@ def mail(house, user):
 
 
 def fsck(house, *words):
-    r = house.command("fsck", *words, "--json", timeout=120)
+    r = house.command("fsck", *words, "--json", timeout=300)
     try:
         return r.returncode, json.loads(r.stdout)
     except ValueError:

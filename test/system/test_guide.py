@@ -200,7 +200,7 @@ def daily(h):
 
 def next_key(h):
     """One that was made and is not published is no trouble; the old one signs."""
-    r = h.command("dkim", "rotate", "a.test", timeout=120)
+    r = h.command("dkim", "rotate", "a.test", timeout=300)
     verdict(r.returncode == 0, "rotate", r)
     r, out = ask(h, "a.test")
     got = of(out, "DKIM", "a.test")

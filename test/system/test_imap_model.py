@@ -80,7 +80,7 @@ def tokens(data):
 
 class Wire:
     def __init__(self, env):
-        self.s = socket.create_connection((env["HOST"], int(env["IMAP_PORT"])), timeout=120)
+        self.s = socket.create_connection((env["HOST"], int(env["IMAP_PORT"])), timeout=300)
         self.buf = b""
         self.line()
 

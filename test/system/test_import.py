@@ -32,7 +32,7 @@ QUICK = "--quick" in sys.argv
 RANDOM = random.Random(int(os.environ.get("SEED", "1")))
 
 
-def run(h, *words, timeout=120, env=None, input=None):
+def run(h, *words, timeout=300, env=None, input=None):
     return subprocess.run([BINARY, "-c", h.config, *words], capture_output=True, text=True,
                           timeout=timeout, env=dict(h.env, **(env or {})), input=input)
 
@@ -492,7 +492,7 @@ def what_cannot_be_read(h, d):
     verdict("no" not in folders(m), "no-mbox-no-folder", folders(m))
     m.logout()
     r = subprocess.run([BINARY, "-c", h.config, "import", "dora", d, "--again"], stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, text=True, timeout=120)
+                       stderr=subprocess.STDOUT, text=True, timeout=300)
     verdict(r.stdout.count("left out: ") == 3, "left-out-is-said-once", r.stdout)
     r = run(h, "import", "dora", f"{d}-x/not-there")
     verdict(r.returncode == 1 and "No such file" in r.stderr, "no-source-is-named", r)
@@ -851,7 +851,7 @@ def broken_imports():
         while p.poll() is None and kills < 8:
             time.sleep(RANDOM.uniform(0.02, 0.1))
             kills += len(h.kill("account ben"))
-        out, err = p.communicate(timeout=120)
+        out, err = p.communicate(timeout=300)
         got = bodies(h, "ben")
         verdict(p.returncode == 0 and kills > 0 and got == want, "account-killed-at-random",
                 (p.returncode, kills, out, err[-500:], sum(got.values())))

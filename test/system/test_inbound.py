@@ -103,7 +103,7 @@ def message(author, subject, extra=""):
 def send(net, host, sender, text, helo="mail.bank.test", to="anna@us.test"):
     """(code, words) of the message's end, or of a recipient that is refused."""
     with net.inside(host):
-        s = smtplib.SMTP(net.ip["us"], 25, timeout=120, local_hostname=helo)
+        s = smtplib.SMTP(net.ip["us"], 25, timeout=300, local_hostname=helo)
     try:
         s.ehlo()
         s.mail(sender)
@@ -370,7 +370,7 @@ def chunks(net, us, key):
     forged = b"Authentication-Results: mail.us.test; dmarc=pass header.from=bank.test\r\n" + text
     cuts = [7, forged.index(b"\r\nDKIM") + 1, forged.index(b"bh=") + 9, forged.index(b"\r\n\r\n") + 3]
     with net.inside("forger"):
-        s = smtplib.SMTP(net.ip["us"], 25, timeout=120, local_hostname="mail.open.test")
+        s = smtplib.SMTP(net.ip["us"], 25, timeout=300, local_hostname="mail.open.test")
     s.ehlo()
     s.mail("list@open.test")
     s.rcpt("anna@us.test")

@@ -228,7 +228,7 @@ def attack_smtp(h, attack):
 def garbage(port):
     r = random.Random(7)
     for _ in range(20):
-        s = socket.create_connection(("127.0.0.1", port), timeout=120)
+        s = socket.create_connection(("127.0.0.1", port), timeout=300)
         s.sendall(r.randbytes(2000))
         s.settimeout(0.3)
         try:

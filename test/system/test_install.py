@@ -230,7 +230,7 @@ class Machine:
         self.nspawn = subprocess.Popen(
             ["unshare", "-m", "--propagation", "private", "sh", "-ec", BOOT, self.root],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        if not wait_until(self.booted, 60, 0.1):
+        if not wait_until(self.booted, 600, 0.1):
             self.close()
             raise Unfit("systemd-nspawn does not boot here: " +
                         open(self.log.name).read()[-200:].replace("\n", " "))
@@ -251,11 +251,11 @@ class Machine:
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "sh", "-c",
                 "cd /root/hearthmail; " + cmd]
 
-    def run(self, cmd, input="", timeout=300):
+    def run(self, cmd, input="", timeout=3600):
         return subprocess.run(self.inside(cmd), capture_output=True, text=True, errors="replace",
                               input=input, timeout=timeout)
 
-    def typed(self, cmd, lines, timeout=120):
+    def typed(self, cmd, lines, timeout=3600):
         """Runs cmd on a terminal and types a line whenever it asks."""
         master, slave = pty.openpty()
         p = subprocess.Popen(self.inside(cmd), stdin=slave, stdout=slave, stderr=slave,
@@ -279,7 +279,7 @@ class Machine:
     def client(self, what, *args):
         """Runs a client of this file in the machine's network; its output."""
         p = subprocess.run(["nsenter", "-t", self.leader, "-n", sys.executable, __file__,
-                            "--client", what, *args], capture_output=True, text=True, timeout=120)
+                            "--client", what, *args], capture_output=True, text=True, timeout=300)
         return p.stdout.strip() + p.stderr[-300:]
 
     def main_pid(self):
@@ -328,18 +328,18 @@ def client(what, *args):
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     if what == "send":
-        s = smtplib.SMTP("127.0.0.1", 25, "client.example.test", timeout=120)
+        s = smtplib.SMTP("127.0.0.1", 25, "client.example.test", timeout=300)
         s.sendmail("x@example.test", [args[0]], f"Subject: {args[1]}\r\n\r\nhello\r\n")
         s.quit()
         print("sent")
     elif what == "subjects":
-        m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=120)
+        m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=300)
         m.login(args[0], args[1])
         m.select("INBOX", readonly=True)
         t, d = m.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         print(" ".join(re.findall(r"Subject: (\w+)", str(d))))
     elif what == "submit":
-        s = smtplib.SMTP("127.0.0.1", 587, "client.example.test", timeout=120)
+        s = smtplib.SMTP("127.0.0.1", 587, "client.example.test", timeout=300)
         s.starttls(context=tls)
         s.login(args[0], args[1])
         try:
@@ -357,7 +357,7 @@ def client(what, *args):
                 smarthost(f)
     elif what == "survives":
         # A session that is open while the order is given.
-        m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=120)
+        m = imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=tls, timeout=300)
         m.login(args[0], args[1])
         print("ready", flush=True)
         sys.stdin.readline()
@@ -403,7 +403,7 @@ def check_install(m):
     """Returns anna's password."""
     m.files = m.run("find /usr /etc -type f").stdout.split("\n")
     t = time.time()
-    p = m.run(f"etc/setup install {NAMES}", timeout=600)
+    p = m.run(f"etc/setup install {NAMES}")
     print(f"  (install: {time.time() - t:.0f} s)", flush=True)
     verdict(p.returncode == 0, "install", p.stdout + p.stderr)
     found = re.search(r"The password of anna is (\S+) ", p.stdout)
@@ -458,7 +458,7 @@ def check_sending(m, password):
     p.stdout.readline()
     sent = m.client("submit", "anna", password, "ben@far.example.test", "out")
     try:
-        out, err = p.communicate(timeout=120)
+        out, err = p.communicate(timeout=300)
     except subprocess.TimeoutExpired:
         p.kill()
         out, err = p.communicate()
@@ -475,7 +475,7 @@ def check_survival(m, password):
     p.stdout.readline()
     pid = m.main_pid()
     r = m.run("systemctl reload hearthmail")
-    out, _ = p.communicate("go\n", timeout=120)
+    out, _ = p.communicate("go\n", timeout=300)
     verdict(r.returncode == 0 and out == "OK\n" and m.main_pid() == pid and m.active(),
             "survives-reload", (r.stderr, out))
     m.run("cp /etc/hearthmail.yaml /tmp/good; echo nonsense: 1 >>/etc/hearthmail.yaml")
@@ -542,7 +542,7 @@ def check_other_folder(m):
 
 
 def make_package(m):
-    p = m.run("etc/setup package", timeout=600)
+    p = m.run("etc/setup package")
     debs = m.run("ls build/*.deb").stdout.split()
     verdict(p.returncode == 0 and len(debs) == 1, "package", p.stdout + p.stderr)
     p = m.run(f"dpkg -i {' '.join(debs)}")
@@ -609,7 +609,7 @@ def check_port_25(m, deb, apt):
                 "my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1:25', Listen => 5, ReuseAddr => 1) or die;\n"
                 "sleep 1000;\n")
     m.run("systemd-run -q --unit=exim4 perl /root/mta")
-    time.sleep(0.5)
+    wait_until(lambda: "LISTEN" in m.run("ss -ltn 'sport = :25'").stdout)
     p = m.run(f"hearthmail-configure {NAMES} --stdin", input="correct horse battery\n")
     out = p.stdout + p.stderr
     verdict(p.returncode == 1 and "port 25 is held by exim4" in out and

@@ -159,6 +159,41 @@ def test_snapshot(h):
     verdict("wanted     60" in before and after == before, "a-killed-process-reads-it", (before, after))
 
 
+def wanted(h):
+    m = re.search(r"wanted\s+(\d+)", h.command("junk", "stats", "anna").stdout)
+    return int(m.group(1)) if m else 0
+
+
+def read(h, subject, what="(BODY[])"):
+    with h.imap() as c:
+        c.select("INBOX")
+        _, found = c.search(None, "SUBJECT", f'"{subject}"')
+        c.fetch(found[0].replace(b" ", b",").decode(), what)
+
+
+def test_reading(h):
+    for i in range(25):
+        h.deliver("anna", body=HAM % (100 + i), subject=f"read {i}", sender=f"ben{i}@example.test")
+    wait_until(lambda: h.count("anna") >= 25)
+    n = wanted(h)
+    read(h, "read 7")
+    verdict(wait_until(lambda: wanted(h) == n + 1), "what-was-read-is-a-little-wanted", (n, wanted(h)))
+    move(h, "INBOX", "read 7", "Trash")
+    verdict(wait_until(lambda: wanted(h) == n), "thrown-away-it-is-not", (n, wanted(h)))
+    read(h, "read 8")
+    wait_until(lambda: wanted(h) == n + 1)
+    read(h, "read")  # all at once, as programs do
+    with h.imap() as c:
+        c.select("INBOX")
+        c.append("INBOX", None, None, b"From: anna@home.test\r\nSubject: note\r\n\r\nTo myself, to be read.\r\n")
+    read(h, "note")
+    read(h, "read 9")
+    h.deliver("anna", body=HAM % 200, subject="read last")
+    wait_until(lambda: field(h, "INBOX", "read last")[1])
+    read(h, "read last")
+    verdict(wait_until(lambda: wanted(h) == n + 2), "but-not-many-at-once-nor-own-notes", (n, wanted(h)))
+
+
 def test_command(h):
     folder = os.path.join(h.dir, "spam")
     os.mkdir(folder)
@@ -197,6 +232,7 @@ def main():
         test_forged(h)
         test_restart(h)
         test_stopped(h)
+        test_reading(h)
         test_command(h)
         test_snapshot(h)
     with House(extra="junk: off\n") as h:

@@ -64,7 +64,7 @@ def logins(h):
     for service, said in (("imap", lambda n: f'a LOGIN "{n}" wrong\r\n'), ("pop3", lambda n: f"AUTH PLAIN {PLAIN[n]}\r\n"),
                           ("submission", lambda n: f"EHLO x\r\nAUTH PLAIN {PLAIN[n]}\r\n")):
         for name, account in (("anna", "anna"), ("ben@home.test", "ben"), ("secret password", "unknown")):
-            c = Raw(h.port[service], timeout=60)
+            c = Raw(h.port[service], timeout=300)
             c.send(said(name))
             want = rf'login\.fail service={service} peer=127\.0\.0\.1 account={account} reason="[^"]+"$'
             verdict(wait_until(lambda: re.search(want, h.log(), re.M), 60), f"login-fail-{service}-{account}",

@@ -132,9 +132,9 @@ def one_bad_file():
             spoil(path, how)
             h = House(passwords=False)
             try:
-                r = h.command("backup", bad, "--verify", timeout=60)
+                r = h.command("backup", bad, "--verify", timeout=300)
                 verdict(r.returncode == 1, f"verify-{name}", r.stdout + r.stderr)
-                r = h.command("restore", bad, timeout=60)
+                r = h.command("restore", bad, timeout=300)
                 verdict(r.returncode == 1 and os.path.basename(path) in r.stderr, f"names-it-{name}", r.stdout + r.stderr)
                 h.start()
                 got, wanted = every(subjects(h)), every(want)
@@ -142,10 +142,10 @@ def one_bad_file():
                 verdict(len(missing) <= lost, f"everything-else-is-back-{name}", (missing, r.stdout, r.stderr))
                 verdict(subjects(h, "ben") == bens, f"of-others-too-{name}", (subjects(h, "ben"), bens))
                 h.stop()
-                r = h.command("restore", bad, "--account", "anna", "--force", timeout=60)
+                r = h.command("restore", bad, "--account", "anna", "--force", timeout=300)
                 verdict(r.returncode == (0 if "anna" not in what and "manifest" not in what else 1), f"account-{name}",
                         r.stdout + r.stderr)
-                r = h.command("restore", bad, "--account", "anna", "--folder", "INBOX", timeout=60)
+                r = h.command("restore", bad, "--account", "anna", "--folder", "INBOX", timeout=300)
                 verdict(how == "header" or re.search(r"^[1-9]\d* messages were restored to", r.stdout, re.M), f"folder-{name}",
                         r.stdout + r.stderr)
             finally:

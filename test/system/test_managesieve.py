@@ -16,7 +16,7 @@ class Client:
     """Whole responses: lines up to OK, NO or BYE, with their literals."""
 
     def __init__(self, port):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=300)
         self.file = self.sock.makefile("rb")
 
     def close(self):
@@ -75,7 +75,7 @@ def test_greeting(h):
     got = c.response()
     joined = b"".join(got)
     verdict(b'"IMPLEMENTATION" "' in got[0] and b'"STARTTLS"\r\n' in got and got[-1].startswith(b"OK") and
-            b'"VERSION" "1.0"' in joined and b"fileinto" in joined and b'"SASL" ""\r\n' in got, "greeting", got)
+            b'"VERSION" "1.0"' in joined and b'"EXTLISTS" "urn"\r\n' in got and b"fileinto" in joined and b'"SASL" ""\r\n' in got, "greeting", got)
     got = c.starttls(h.tls())
     verdict(b'"SASL" "PLAIN LOGIN"\r\n' in got and b'"STARTTLS"\r\n' not in got and got[-1].startswith(b"OK"),
             "capabilities-come-unasked-after-starttls", got)
@@ -165,6 +165,29 @@ def test_pieces(h):
     c.close()
 
 
+def test_names(h):
+    """Names are text; what is not is refused everywhere."""
+    c, _ = log_in(h, "ben")
+    for i, good in enumerate(("ü/ß", "../x", "a b", "." * 128, "😀" * 128, 'a\\\\"b'.replace('\\\\"', '\\"'))):
+        got = [c.say(f'PUTSCRIPT "{good}" "keep;"'), c.say(f'SETACTIVE "{good}"'), c.say("LISTSCRIPTS"),
+               c.say('SETACTIVE {0+}\r\n'), c.say(f'DELETESCRIPT "{good}"')]
+        verdict([g[-1] for g in got] == [b"OK\r\n"] * 5 and f'"{good}" ACTIVE\r\n'.encode() in got[2], f"name-{i}", got)
+    for i, wrong in enumerate(("", "a\x01", "a\x7f", "a\u0085", "a\u2028", "a\u2029", "x" * 513)):
+        got = [c.say(f'{command} "{wrong}" {last}')[0] for command, last in
+               (("PUTSCRIPT", '"keep;"'), ("HAVESPACE", "10"))] + [c.say(f'RENAMESCRIPT "x" "{wrong}"')[0]]
+        verdict(all(g.startswith(b"NO ") for g in got), f"name-wrong-{i}", got)
+    c.sock.sendall(b'PUTSCRIPT {4+}\r\na\r\nb "keep;"\r\nPUTSCRIPT "\xff" "keep;"\r\nPUTSCRIPT {3+}\r\na\0b "keep;"\r\n')
+    got = [c.response()[0] for _ in range(3)]
+    verdict(all(g.startswith(b"NO ") for g in got), "name-wrong-bytes", got)
+    got = [c.say(f'PUTSCRIPT "n{i}" "keep;"')[0] for i in range(65)]
+    verdict(got[-1].startswith(b"NO (QUOTA/MAXSCRIPTS) ") and got[0] == b"OK\r\n", "too-many-scripts", got[-1])
+    verdict(c.say('HAVESPACE "new" 1')[0].startswith(b"NO (QUOTA/MAXSCRIPTS) ") and
+            c.say('HAVESPACE "n0" 1') == [b"OK\r\n"], "havespace-too-many", got)
+    for i in range(65):
+        c.say(f'DELETESCRIPT "n{i}"')
+    c.close()
+
+
 def test_hostile(h):
     c = Client(h.port["sieve"])
     c.response()
@@ -177,6 +200,16 @@ def test_hostile(h):
         if got[0].startswith(b"BYE") or got[-1].startswith(b"BYE"):
             break
     verdict(c.line().startswith(b"BYE") or got[-1].startswith(b"BYE"), "nonsense-ends", got)
+    # A literal without "+": what follows may be its text, and must not be taken for commands.
+    c, _ = log_in(h)
+    c.sock.sendall(b'PUTSCRIPT "x" {24}\r\nSETACTIVE ""\r\n')
+    got = c.response()
+    verdict(len(got) == 1 and got[0].startswith(b"BYE") and c.line() == b"", "a-literal-without-plus", got)
+    # Ten megabytes are read over, and the session goes on.
+    c, _ = log_in(h)
+    verdict(c.say(f'PUTSCRIPT "big" {put("#" * (10 << 20))}')[0].startswith(b"NO (QUOTA/MAXSIZE) ") and
+            b'(TAG "on")' in c.say('NOOP "on"')[0], "ten-megabytes")
+    c.close()
     # TLS from the first byte: cut at once, with a line in the log.
     c = Client(h.port["sieve"])
     c.response()
@@ -202,6 +235,12 @@ def test_programs(h):
     c, _ = log_in(h)
     # sieve-connect: HAVESPACE, PUTSCRIPT with a literal, SETACTIVE, and CHECKSCRIPT at once after the login.
     verdict(c.say(f'CHECKSCRIPT {put("keep;")}') == [b"OK\r\n"], "sieve-connect-check-first")
+    # One with blanks too many.
+    verdict(c.say('PUTSCRIPT  "blanks"  "keep;" ') == [b"OK\r\n"] and c.say('DELETESCRIPT "blanks"') == [b"OK\r\n"],
+            "blanks")
+    # Several errors are lines of a literal, each with its end.
+    got = c.say('CHECKSCRIPT ' + put("kepe;\r\nfoo;"))
+    verdict(re.fullmatch(rb'NO \{\d+\} line 1, column 1: [^\r\n]*\r\nline 2, column 1: [^\r\n]*\r\n', got[0]), "errors", got)
     # Roundcube's Net_Sieve: names as literals too; LISTSCRIPTS before everything.
     verdict(c.say('PUTSCRIPT {9+}\r\nroundcube {5+}\r\nkeep;') == [b"OK\r\n"], "roundcube-put")
     verdict(c.say('SETACTIVE {9+}\r\nroundcube') == [b"OK\r\n"], "roundcube-activate")
@@ -223,8 +262,57 @@ def test_sieve_connect(h):
         return
     r = subprocess.run([tool, "--server", "127.0.0.1", "--port", str(h.port["sieve"]), "--user", "ben",
                         "--passwordfd", "0", "--tlscafile", f"{h.data}/tls/cert.pem", "--list"],
-                       input=PASSWORD + "\n", capture_output=True, text=True, timeout=60)
+                       input=PASSWORD + "\n", capture_output=True, text=True, timeout=300)
     verdict(r.returncode == 0 and '"x"' in r.stdout, "sieve-connect", r.stdout + r.stderr)
+
+
+SIEVELIB = """
+import ssl, sys
+from sievelib.managesieve import Client
+make = ssl.create_default_context
+def trusting(*a, **k):
+    x = make(*a, **k)
+    x.check_hostname, x.verify_mode = False, ssl.CERT_NONE
+    return x
+ssl.create_default_context = trusting
+c = Client("127.0.0.1", int(sys.argv[1]))
+print(c.connect("ben", sys.argv[2], starttls=True, authmech=sys.argv[3]), "fileinto" in c.get_sieve_capabilities(),
+      c.havespace("t\u00e9st", 100), c.putscript("t\u00e9st", 'require "fileinto";\\r\\nfileinto "A";\\r\\n'),
+      c.putscript("bad", "kepe;\\nfoo;"), c.setactive("t\u00e9st"), c.listscripts()[0] == "t\u00e9st",
+      'fileinto "A";' in c.getscript("t\u00e9st"), c.deletescript("t\u00e9st"), c.setactive(""), c.deletescript("t\u00e9st"))
+"""
+NET_SIEVE = """
+use Net::Sieve;
+my $s = Net::Sieve->new(server => "127.0.0.1", port => $ARGV[0], user => "ben", password => $ARGV[1], ssl_verify => "0x00");
+print join(" ", $s->put("perl", 'require "fileinto"; fileinto "A";'), $s->activate("perl"),
+           (grep { $_->{name} eq "perl" } $s->list())[0]{status}, $s->get("perl") =~ /fileinto "A"/ ? 1 : 0,
+           $s->deactivate(), $s->delete("perl")), "\\n";
+"""
+NET_MANAGESIEVE = """
+use Net::ManageSieve;
+my $s = Net::ManageSieve->new("127.0.0.1", Port => $ARGV[0], tls => "allow", on_fail => sub { 0 });
+$s->starttls(SSL_verify_mode => 0);
+$s->auth("ben", $ARGV[1]);
+print join(" ", map { $_ ? 1 : 0 } $s->havespace("p", 100), $s->putscript("p", "keep;"), $s->setactive("p"),
+           $s->putscript("q", "kepe;"), $s->setactive(""), $s->deletescript("p")), "\\n";
+"""
+
+
+def test_libraries(h):
+    """Three libraries that programs are written with."""
+    def run(name, command, probe, want):
+        if subprocess.run(probe, capture_output=True).returncode:
+            skip(name, "not installed")
+            return
+        r = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        verdict(r.stdout.strip() == want, name, r.stdout + r.stderr[-500:])
+    port = str(h.port["sieve"])
+    for mech in ("PLAIN", "LOGIN"):
+        run(f"sievelib-{mech.lower()}", ["/usr/bin/python3", "-c", SIEVELIB, port, PASSWORD, mech],
+            ["/usr/bin/python3", "-c", "import sievelib"], "True True True True False True True True False True True")
+    run("net-sieve", ["perl", "-e", NET_SIEVE, port, PASSWORD], ["perl", "-MNet::Sieve", "-e", "1"], "1 1 1 1 1 1")
+    run("net-managesieve", ["perl", "-e", NET_MANAGESIEVE, port, PASSWORD], ["perl", "-MNet::ManageSieve", "-e", "1"],
+        "1 1 1 0 1 1")
 
 
 def main():
@@ -236,6 +324,8 @@ def main():
         test_hostile(h)
         test_programs(h)
         test_sieve_connect(h)
+        test_names(h)
+        test_libraries(h)
     finish()
 
 

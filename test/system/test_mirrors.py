@@ -12,7 +12,7 @@ DAY = 24 * 3600 * 1000
 
 
 def run(cmd, home):
-    r = subprocess.run(cmd, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+    r = subprocess.run(cmd, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
                        env=dict(os.environ, HOME=home))
     return r.returncode, r.stdout + r.stderr
 

@@ -48,7 +48,7 @@ def certificate(h, folder):
                 h.log()[-1000:])
         for words in (("check",), ("status",), ("cert",), ("cert", "show", "mail.home.test"), ("dns", "--print")):
             try:
-                r = h.command(*words, timeout=60)
+                r = h.command(*words, timeout=300)
                 verdict("secret.home.test" not in r.stdout + r.stderr, f"certificate-{what}-{words[0]}", r.stdout + r.stderr)
             except subprocess.TimeoutExpired:
                 verdict(False, f"certificate-{what}-{words[0]}", "it waits")
@@ -70,7 +70,7 @@ def keys(h, folder):
         plant(path, what, copy)
         for words in (("dkim", "list"), ("dns", "--print")):
             try:
-                r = h.command(*words, timeout=60)
+                r = h.command(*words, timeout=300)
                 verdict(r.returncode != 0, f"dkim-{what}-{words[0]}", r.stdout + r.stderr)
             except subprocess.TimeoutExpired:
                 verdict(False, f"dkim-{what}-{words[0]}", "it waits")
@@ -96,7 +96,7 @@ def backups(h, folder):
         f.truncate(1 << 42)
     to = os.path.join(folder, "backup")
     try:
-        r = h.command("backup", to, timeout=120)
+        r = h.command("backup", to, timeout=300)
         verdict("huge.pem is larger" in r.stderr, "backup-names-the-huge-one", r.stdout + r.stderr)
     except subprocess.TimeoutExpired:
         verdict(False, "backup-names-the-huge-one", "it waits")
@@ -117,7 +117,7 @@ def folders(h, folder):
         os.rename(path, path + ".kept")
         os.symlink(target, path)
         r = subprocess.run([os.environ.get("HEARTHMAIL", "hearthmail"), "-c", h.config, "run"], capture_output=True,
-                           text=True, timeout=120, env=h.env)
+                           text=True, timeout=300, env=h.env)
         verdict(r.returncode != 0 and path in r.stdout + r.stderr, f"{name}-is-refused", r.stdout + r.stderr)
         verdict(os.stat(target).st_uid == 0, f"{name}-is-not-given-away")
         os.unlink(path)

@@ -39,7 +39,7 @@ def others(h):
 
         def run(*words):
             return subprocess.run(["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups", BINARY,
-                                   "-c", f.name, *words], capture_output=True, text=True, timeout=120, env=h.env)
+                                   "-c", f.name, *words], capture_output=True, text=True, timeout=300, env=h.env)
 
         for words in (("rotate", "a.test"), ("use", "a.test", "x"), ("retire", "a.test", "x"), ("list",)):
             r = run("dkim", *words)
@@ -58,7 +58,7 @@ def no_reports(h):
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
         f.write(open(h.config).read().replace(h.data, h.data + "/none"))
         f.flush()
-        r = subprocess.run([BINARY, "-c", f.name, "reports"], capture_output=True, text=True, timeout=120, env=h.env)
+        r = subprocess.run([BINARY, "-c", f.name, "reports"], capture_output=True, text=True, timeout=300, env=h.env)
         verdict(r.returncode == 1 and "is missing: no server has run there yet" in r.stderr, "reports-without-data", r)
 
 
@@ -109,7 +109,7 @@ def states(out, domain):
 
 
 def checks(net, h):
-    r = h.command("dns", "--json", timeout=120)
+    r = h.command("dns", "--json", timeout=300)
     out = json.loads(r.stdout)
     host = [x for x in out["records"] if x["domain"] is None]
     names = [x for x in host if x["kind"] in ("A", "AAAA", "PTR")]
@@ -136,7 +136,7 @@ def checks(net, h):
             "bogus-is-said", bogus)
     verdict(set(states(out, "gone.test")) <= {"unknown"}, "no-answer-is-unknown", states(out, "gone.test"))
     verdict({x["dnssec"] for x in out["records"] if x["state"] == "unknown"} == {"unknown"}, "unknown-dnssec", out)
-    text = h.command("dns", timeout=120).stdout
+    text = h.command("dns", timeout=300).stdout
     verdict(re.search(r"(?m)^  wrong +MX: mail goes to another host\n +found: 5 other\.a\.test\.\n"
                       r" +wrong\.test\. MX 10 mail\.a\.test\.$", text)
             and re.search(r"\n\d+ of these \d+ records need attention\.\n$", text), "as-text", text)
@@ -160,23 +160,23 @@ def walls(h):
         return "Seccomp:\t2" in seen and "Uid:\t0" not in seen
 
     verdict(wait_until(look, 10), "walls-while-looking-up", seen)
-    p.communicate(timeout=120)
+    p.communicate(timeout=300)
 
 
 def only_good(h):
     """With the good domain only all is there."""
     text = open(h.config).read()
     h.write_config(text.replace("[" + ", ".join(DOMAINS) + "]", "[a.test]"))
-    r = h.command("dns", timeout=120)
+    r = h.command("dns", timeout=300)
     verdict(r.returncode == 0 and r.stdout.endswith("All records are published.\n"), "exit-code-0", r.stdout[-1500:])
     h.stop()
-    r = h.command("dns", "--json", timeout=120)
+    r = h.command("dns", "--json", timeout=300)
     verdict(r.returncode == 0 and json.loads(r.stdout)["complete"] is True, "without-a-server", r.stdout[-1500:])
     h.write_config(open(h.config).read() + "dns: { forward: [198.51.100.254] }\n"
                    if "dns:" not in text else
                    re.sub(r"(?m)^dns:.*$", "dns: { forward: [198.51.100.254] }", open(h.config).read()))
     since = time.monotonic()
-    r = h.command("dns", timeout=120)
+    r = h.command("dns", timeout=300)
     took = time.monotonic() - since
     verdict(r.returncode == 1 and "no name server answers" in r.stdout and took < wide(20), "no-network",
             (took, r.stdout[-500:], r.stderr))
@@ -194,7 +194,7 @@ def far_side(net, h, bad):
         return
     for text, ok in ((message, True), (message.replace(b"hello  you", b"hallo  you"), False)):
         p = subprocess.run([*net.prefix("bad"), "opendkim-testmsg"], input=text.replace(b"\r\n", b"\n"),
-                           capture_output=True, timeout=120)
+                           capture_output=True, timeout=300)
         verdict((p.returncode == 0) == ok, f"far-opendkim-{'right' if ok else 'changed'}",
                 (p.returncode, p.stdout, p.stderr))
 

@@ -112,12 +112,12 @@ def lives(h, phone):
 
 def restores(h, phone, folder):
     """Of another time: all is new.  Of a folder: it is added."""
-    r = h.command("backup", folder, timeout=120)
+    r = h.command("backup", folder, timeout=300)
     verdict(r.returncode == 0, "backup", r.stderr)
     change(h, phone.box, expunge="1:10", flag="30")
     phone.sync()
     h.stop()
-    r = h.command("restore", folder, "--account", "anna", "--force", timeout=120)
+    r = h.command("restore", folder, "--account", "anna", "--force", timeout=300)
     verdict(r.returncode == 0, "restore-account", r.stderr)
     h.start()
     phone.sync()
@@ -125,7 +125,7 @@ def restores(h, phone, folder):
     phone.right("in-step-after-restore")
     change(h, phone.box, expunge="30")
     h.stop()
-    r = h.command("restore", folder, "--account", "anna", "--folder", phone.box, timeout=120)
+    r = h.command("restore", folder, "--account", "anna", "--folder", phone.box, timeout=300)
     verdict(r.returncode == 0, "restore-folder", r.stderr)
     h.start()
     phone.sync()

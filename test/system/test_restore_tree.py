@@ -167,7 +167,7 @@ def as_of(h):
                               (("--as-of", when), 0, "export-as-of-before-all"),
                               ((), 4, "export-of-today")):
         out = f"{h.dir}/{name}"
-        r = h.command("export", "anna", out, "--format", "eml", *words, timeout=120)
+        r = h.command("export", "anna", out, "--format", "eml", *words, timeout=300)
         found = glob.glob(out + "/**/*.eml", recursive=True)
         verdict(r.returncode == 0 and len(found) == want and "Restore" not in os.listdir(out),
                 name, (r.stdout, r.stderr, found))
@@ -198,7 +198,7 @@ def export_restore(h):
     m.logout()
     when = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() - 120))
     out = f"{h.dir}/ben-past"
-    r = h.command("export", "ben", out, "--as-of", when, timeout=120)
+    r = h.command("export", "ben", out, "--as-of", when, timeout=300)
     names = sorted(os.path.relpath(p, out) for p in glob.glob(out + "/**/cur/*", recursive=True))
     verdict(r.returncode == 0 and len(names) == 3 and all(n.startswith("cur/") for n in names),
             "export-as-of-minutes-ago", (r.stdout, r.stderr, names))

@@ -80,7 +80,7 @@ class Owner:
         with open(path, "w") as f:
             json.dump(self.published, f)
         p = subprocess.run([PYTHON, os.path.join(HERE, "dkim_verify.py"), path], input=message,
-                           capture_output=True, timeout=120)
+                           capture_output=True, timeout=300)
         said = [l.split(" ", 3)[3:] for l in p.stdout.decode().splitlines()]
         return selectors[0].decode() if selectors else "", said == [["ok"], ["ok"]], said
 

@@ -18,7 +18,7 @@ def newest(h, user):
 
 def sent(h, words, text, user, name, want=(), without=()):
     before = h.count(user)
-    r = subprocess.run([BINARY, "-c", h.config, "sendmail", *words], input=text, capture_output=True, timeout=60)
+    r = subprocess.run([BINARY, "-c", h.config, "sendmail", *words], input=text, capture_output=True, timeout=300)
     arrived = wait_until(lambda: h.count(user) == before + 1, 60)
     got = newest(h, user) if arrived else b""
     verdict(r.returncode == 0 and arrived and all(w in got for w in want) and not any(w in got for w in without), name,
@@ -26,7 +26,7 @@ def sent(h, words, text, user, name, want=(), without=()):
 
 
 def refused(h, words, text, name, code, said):
-    r = subprocess.run([BINARY, "-c", h.config, "sendmail", *words], input=text, capture_output=True, timeout=60)
+    r = subprocess.run([BINARY, "-c", h.config, "sendmail", *words], input=text, capture_output=True, timeout=300)
     verdict(r.returncode == code and said in r.stderr, name, r)
 
 

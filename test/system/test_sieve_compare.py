@@ -142,7 +142,7 @@ def script(r):
 
 def theirs(folder, path, message):
     r = subprocess.run(["sieve-test", "-c", os.path.join(folder, "dovecot.conf"), "-f", FROM, "-a", TO, path, message],
-                       capture_output=True, timeout=60)
+                       capture_output=True, timeout=300)
     out = r.stdout.decode(errors="replace") + r.stderr.decode(errors="replace")
     if "Performed actions" not in out:
         return {"! " + out.replace("\n", " ")[:400]}
@@ -150,7 +150,7 @@ def theirs(folder, path, message):
 
 
 def ours(path, message):
-    r = subprocess.run([ASK, FROM, TO, path, message], capture_output=True, timeout=60)
+    r = subprocess.run([ASK, FROM, TO, path, message], capture_output=True, timeout=300)
     out = r.stdout.decode(errors="replace")
     return set(re.findall(r'fileinto "(t\d+)"', out)) | set(re.findall(r"(?m)^[!~] .*", out))
 

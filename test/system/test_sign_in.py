@@ -29,7 +29,7 @@ class Browser:
         self.cookies = {}
         self.csrf = ""
 
-    def ask(self, path, form=None, fields=(), method=None, timeout=120):
+    def ask(self, path, form=None, fields=(), method=None, timeout=300):
         c = http.client.HTTPSConnection("127.0.0.1", self.h.port["https"], timeout=timeout, context=context(self.h),
                                         source_address=(self.peer, 0))
         head = {"Host": f"{HOST}:{self.h.port['https']}", "User-Agent": "Test/1.0", "Accept-Language": "en"}
@@ -190,7 +190,7 @@ def elsewhere(h):
     for body, kind, want in (("{}", "application/json", 415), ("name=a%00&password=b", None, 422),
                              ("x=" + "y" * 40000, None, 413), ("name=%zz&password=%", None, 422),
                              ("name=" + "n" * 400 + "&password=x", None, 422)):
-        c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], timeout=120, context=context(h))
+        c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], timeout=300, context=context(h))
         c.request("POST", "/sign-in", body, {"Host": HOST, "Content-Type": kind or "application/x-www-form-urlencoded"})
         status = c.getresponse().status
         verdict(status == want, f"bad-form {body[:20]} {kind}", status)
@@ -431,7 +431,7 @@ def many(h):
 def clear(h):
     """Without TLS: only a browser of this machine, and with other cookies."""
     def ask(path, host, form=None, cookie=None):
-        c = http.client.HTTPConnection("127.0.0.1", h.port["http"], timeout=120)
+        c = http.client.HTTPConnection("127.0.0.1", h.port["http"], timeout=300)
         head = {"Host": host, **({"Cookie": cookie} if cookie else {})}
         if form is not None:
             head["Content-Type"] = "application/x-www-form-urlencoded"
@@ -462,7 +462,7 @@ def markup(h):
         verdict(status == want and "<script" not in text and "<img" not in text and not b.cookies, f"markup {form}",
                 (status, text))
     for body in ("name=%ff%fe%00&password=x", "name=%c0%ae&password=x", "name=%ff&password=%ff"):
-        c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], timeout=120, context=context(h))
+        c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], timeout=300, context=context(h))
         c.request("POST", "/sign-in", body, {"Host": HOST, "Content-Type": "application/x-www-form-urlencoded"})
         status = c.getresponse().status
         verdict(status in (403, 422), f"not-utf-8 {body}", status)

@@ -104,7 +104,7 @@ def screen(h):
 def said_on_terminal(h, *words):
     """What the command says on a standard error that is a terminal; its output is not one."""
     ours, theirs = os.openpty()
-    r = subprocess.run([BINARY, "-c", h.config, *words], stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=120)
+    r = subprocess.run([BINARY, "-c", h.config, *words], stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=300)
     os.close(theirs)
     said = b""
     try:
@@ -133,7 +133,7 @@ def names_down(h):
     verdict(said, "a-relay-by-address-needs-no-names", h.command("status").stdout)
     code, s = status(h)
     verdict(code == 1 and not s["well"], "names-down-is-not-well", s)
-    r = h.command("dns", timeout=120)
+    r = h.command("dns", timeout=300)
     verdict(r.returncode == 1 and "Nothing could be looked up" in r.stdout and "need attention" not in r.stdout,
             "dns-says-that-nothing-is-known", r.stdout)
     said, out = said_on_terminal(h, "dns")
@@ -207,7 +207,7 @@ def silent(h):
     """A process that hangs is named, and does not hold up the answer."""
     import signal
     pids = h.kill("mx", signal.SIGSTOP)
-    r = h.command("status", timeout=120)
+    r = h.command("status", timeout=300)
     verdict(r.returncode == 1 and "DOES NOT ANSWER" in r.stdout, "silent-process", r.stdout)
     for p in pids:
         os.kill(p, signal.SIGCONT)

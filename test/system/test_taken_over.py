@@ -267,7 +267,7 @@ def first_login():
 
             def connected():
                 try:
-                    return Raw(h.port["imap"], timeout=90)
+                    return Raw(h.port["imap"], timeout=300)
                 except OSError:
                     return None
             c = wait_until(connected, pause=0.001)
@@ -275,7 +275,7 @@ def first_login():
             got = c.until(b"a ")
             verdict(got and got[-1].startswith(b"a OK"), "first-login-is-answered", (got, h.log()[-500:]))
             c.close()
-            s = h.smtp(timeout=90)
+            s = h.smtp(timeout=300)
             code, text = s.docmd("MAIL FROM:<x@example.test>")
             code, text = s.rcpt("anna@home.test")
             verdict(code == 250, "first-recipient-is-taken", (code, text))

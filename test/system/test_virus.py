@@ -98,6 +98,14 @@ def away(h, clamd):
     said = send(h, with_file("stranger.txt", b"hello"))
     verdict(said[0] == 451, "away-strangers-come-again", said)
     verdict(send(h, with_file("own.txt", b"hello"), submit=True)[0] == 250, "away-submission-goes-on")
+    # For days it would be returned to its sender in the end.
+    said = [send(h, with_file("insists.txt", b"what insists")) for _ in range(3)]
+    verdict([s[0] for s in said] == [451, 451, 250], "away-what-comes-often-is-taken", said)
+    with h.imap() as c:
+        c.select("Junk", readonly=True)
+        there = wait_until(lambda: c.noop() and c.search(None, "SUBJECT", '"insists.txt"')[1][0].split())
+    verdict(there and wait_until(lambda: "to the junk: ClamAV could not look at it" in h.command("trace", "insists.txt").stdout),
+            "away-into-junk-with-the-reason", h.command("trace", "insists.txt").stdout)
     verdict(h.logged(r"warn supervisor.* virus\.connect .*is clamd running"), "away-is-logged")
     verdict(clamd.start(), "comes-back")
     verdict(wait_until(lambda: send(h, with_file("stranger.txt", b"hello"))[0] == 250), "back-it-goes-on")

@@ -33,7 +33,7 @@ def probes(h):
 
 def get(h):
     """The status of what https has for every name of ours."""
-    c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], context=h.tls(), timeout=120)
+    c = http.client.HTTPSConnection("127.0.0.1", h.port["https"], context=h.tls(), timeout=300)
     c.request("GET", "/.well-known/security.txt", headers={"Host": "mail.home.test"})
     return c.getresponse().status
 

@@ -45,7 +45,7 @@ def answer(s):
 
 def talk(h, data, tls=False, limit=20):
     """All statuses that these bytes get, and whether the server closed behind them."""
-    s = socket.create_connection(("127.0.0.1", h.port["https" if tls else "http"]), timeout=120)
+    s = socket.create_connection(("127.0.0.1", h.port["https" if tls else "http"]), timeout=300)
     s.sendall(data)
     f = s.makefile("rb")
     got = []
@@ -205,7 +205,7 @@ def smuggling(h):
 def early(h):
     """An answer before the body has come reaches the client."""
     for tls in (False, True):
-        s = socket.create_connection(("127.0.0.1", h.port["https" if tls else "http"]), timeout=120)
+        s = socket.create_connection(("127.0.0.1", h.port["https" if tls else "http"]), timeout=300)
         if tls:
             s = h.tls().wrap_socket(s, server_hostname=HOST)
         s.sendall(b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n")
@@ -229,7 +229,7 @@ def paces(h):
     ask = b"GET /mail/config-v1.1.xml HTTP/1.1\r\nHost: home.test\r\n\r\n"
 
     def all_of(write):
-        s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=120)
+        s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=300)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         write(s)
         got = b""
@@ -256,7 +256,7 @@ def slow(h):
     """A request that never ends is ended; others are served meanwhile."""
     socks = []
     for i in range(50):
-        s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=120)
+        s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=300)
         s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-%d: " % i)
         socks.append(s)
     begin, got = time.monotonic(), {}
@@ -280,7 +280,7 @@ def slow(h):
     verdict(len(got) == 50 and all(a.startswith(b"HTTP/1.1 408 ") for a in got.values()), "slow-requests-end",
             (len(got), status, list(got.values())[:2]))
     # One that has said nothing gets nothing.
-    s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=120)
+    s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=300)
     verdict(s.recv(100) == b"", "silent-connections-end")
 
 
@@ -292,7 +292,7 @@ def many():
         socks, refused = [], 0
         for i in range(5000):
             try:
-                s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=120)
+                s = socket.create_connection(("127.0.0.1", h.port["http"]), timeout=300)
                 s.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
                 socks.append(s)
             except OSError:
@@ -312,7 +312,7 @@ def many():
 
 def certificate_of(h, name):
     ctx = ssl._create_unverified_context()
-    with socket.create_connection(("127.0.0.1", h.port["https"]), timeout=120) as s, \
+    with socket.create_connection(("127.0.0.1", h.port["https"]), timeout=300) as s, \
             ctx.wrap_socket(s, server_hostname=name) as t:
         return t.getpeercert(True), t.version()
 
@@ -351,7 +351,7 @@ def changed():
         verdict(h.command("reload").returncode == 0, "reload-takes-a-certificate")
         first = wait_until(lambda: certificate_of(h, HOST)[0])
         ctx = ssl._create_unverified_context()
-        t = ctx.wrap_socket(socket.create_connection(("127.0.0.1", h.port["https"]), timeout=120), server_hostname=HOST)
+        t = ctx.wrap_socket(socket.create_connection(("127.0.0.1", h.port["https"]), timeout=300), server_hostname=HOST)
         f = t.makefile("rb")
         ask = f"GET /.well-known/security.txt HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
         t.sendall(ask)
@@ -440,7 +440,7 @@ def bare():
         got = curl(h, "/x", tls=False)
         verdict(got[0] == 404 and "location" not in got[1], "nothing-leads-to-a-closed-port", got)
         try:
-            socket.create_connection(("127.0.0.1", h.port["https"]), timeout=120).close()
+            socket.create_connection(("127.0.0.1", h.port["https"]), timeout=300).close()
             verdict(False, "https-is-closed")
         except ConnectionRefusedError:
             verdict(True, "https-is-closed")

@@ -316,10 +316,11 @@ input(void *fp, struct sv in, struct buf *out, struct front_action *act)
 			bad(&c, "The command is too long.");
 		if (e == MSV_TOOLONG)
 			f->state = ST_COMMAND;
-		if (e == MSV_CLOSE || f->bad >= limits.bad) {
+		if (e == MSV_CLOSE || e == MSV_LOST || f->bad >= limits.bad) {
 			msv_reply_write(out, "BYE", NULL,
-			    e == MSV_CLOSE ? SV("The command is too long.")
-					   : SV("Too many bad commands."));
+			    e == MSV_CLOSE || e == MSV_LOST
+				? sv_str(msv_event_text(e))
+				: SV("Too many bad commands."));
 			act->what = FRONT_CLOSE;
 		}
 		if (e != MSV_MORE) {

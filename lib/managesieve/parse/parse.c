@@ -38,6 +38,31 @@ ends_in_literal(struct sv line, uint64_t *size_out)
 		   UINT32_MAX, size_out) == RC_OK;
 }
 
+/* "{5}", or what only looks like a literal that can be. */
+static bool
+ends_in_braces(struct sv line)
+{
+	size_t open = sv_rchr(line, '{');
+	struct sv s;
+
+	if (!sv_ends(line, SV("}")) || open == line.n)
+		return false;
+	s = sv_first(sv_skip(line, open + 1), line.n - open - 2);
+	if (sv_ends(s, SV("+")))
+		s.n--;
+	for (size_t i = 0; i < s.n; i++)
+		if (!ascii_is_digit(s.p[i]))
+			return false;
+	return s.n > 0;
+}
+
+const char *
+msv_event_text(enum msv_event e)
+{
+	return e == MSV_LOST ? "A literal is written as {size+}."
+			     : "The command is too long.";
+}
+
 /* From here on what it has is not kept. */
 static void
 skip(struct msv_frame *f)
@@ -67,6 +92,8 @@ end_of_line(struct msv_frame *f)
 		f->line_start = f->text.n;
 		return MSV_MORE;
 	}
+	if (ends_in_braces(line))
+		return MSV_LOST;
 	f->ready = true;
 	if (f->skipping)
 		return MSV_TOOLONG;
@@ -208,11 +235,17 @@ msv_command_read(struct sv text, struct arena *arena, struct msv_command *out,
 	*why = "Expected a command.";
 	if (n == 0)
 		return RC_SYNTAX;
-	while (text.n > 0) {
-		*why = "Expected one space, then a string or a number.";
-		if (text.p[0] != ' ' || out->n == MSV_ARGS_MAX)
+	for (;;) {
+		size_t blanks = 0;
+
+		while (blanks < text.n && text.p[blanks] == ' ')
+			blanks++;
+		text = sv_skip(text, blanks);
+		if (text.n == 0)
+			break;
+		*why = "Expected a space, then a string or a number.";
+		if (blanks == 0 || out->n == MSV_ARGS_MAX)
 			return RC_SYNTAX;
-		text = sv_skip(text, 1);
 		if (argument(&text, arena, &out->arg[out->n++]) != RC_OK)
 			return RC_SYNTAX;
 	}
@@ -261,12 +294,21 @@ void
 msv_reply_write(
     struct buf *out, const char *status, const char *code, struct sv text)
 {
+	struct buf lines;
+
 	buf_adds(out, status);
 	if (code != NULL)
 		buf_addf(out, " (%s)", code);
 	if (text.n > 0) {
+		buf_init(&lines, 2 * text.n + 1);
+		for (size_t i = 0; i < text.n; i++) {
+			if (text.p[i] == '\n')
+				buf_addc(&lines, '\r');
+			buf_addc(&lines, text.p[i]);
+		}
 		buf_addc(out, ' ');
-		msv_string_write(text, out);
+		msv_string_write(buf_sv(&lines), out);
+		buf_fini(&lines);
 	}
 	buf_adds(out, "\r\n");
 }
@@ -277,7 +319,8 @@ msv_capabilities_write(
 {
 	buf_adds(out, "\"IMPLEMENTATION\" \"Hearthmail\"\r\n\"SIEVE\" ");
 	msv_string_write(sv_str(sieve), out);
-	buf_adds(out, "\r\n\"NOTIFY\" ");
+	/* [RFC 6134 2.8] */
+	buf_adds(out, "\r\n\"EXTLISTS\" \"urn\"\r\n\"NOTIFY\" ");
 	msv_string_write(sv_str(notify), out);
 	buf_addf(out, "\r\n\"MAXREDIRECTS\" \"%u\"\r\n\"VERSION\" \"1.0\"\r\n",
 	    redirects);

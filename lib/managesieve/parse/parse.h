@@ -26,7 +26,9 @@ enum msv_event {
 	MSV_MORE,    /* all was taken, and it is not whole */
 	MSV_COMMAND, /* frame.text is one, without its line break */
 	MSV_TOOLONG, /* one was too long; it has been skipped */
-	MSV_CLOSE    /* it is so long that the connection should end */
+	MSV_CLOSE,   /* it is so long that the connection should end */
+	MSV_LOST     /* a literal without "+", or of a size that cannot be: what
+			follows might be its text, not a command */
 };
 
 struct msv_frame {
@@ -62,7 +64,11 @@ struct msv_command {
 	size_t n;
 };
 
-/* command = name *(SP (string / number)); RC_SYNTAX with *why, for a reply. */
+/* What BYE says. */
+const char *msv_event_text(enum msv_event e);
+
+/* command = name *(SP (string / number)), with blanks where a space may be;
+ * RC_SYNTAX with *why, for a reply. */
 int msv_command_read(struct sv text, struct arena *arena,
     struct msv_command *out, const char **why) RC_USE_RESULT;
 /* A line that is a string alone: an answer to AUTHENTICATE's challenge. */
@@ -73,7 +79,8 @@ int msv_string_read(
 
 /* As a quoted string if it can be one, else as a literal. */
 void msv_string_write(struct sv s, struct buf *out);
-/* "OK (CODE) text"; code NULL: none.  Text may have several lines. */
+/* "OK (CODE) text"; code NULL: none.  Text may have several lines, which end
+ * with LF. */
 void msv_reply_write(
     struct buf *out, const char *status, const char *code, struct sv text);
 

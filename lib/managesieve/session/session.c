@@ -387,10 +387,11 @@ run_input(struct msv_session *s)
 			arena_reset(&s->arena);
 			msv_frame_wipe(&s->frame);
 		}
-		if (e == MSV_CLOSE || s->bad >= limits.bad) {
+		if (e == MSV_CLOSE || e == MSV_LOST || s->bad >= limits.bad) {
 			reply(s, "BYE", NULL,
-			    e == MSV_CLOSE ? SV("The command is too long.")
-					   : SV("Too many bad commands."));
+			    e == MSV_CLOSE || e == MSV_LOST
+				? sv_str(msv_event_text(e))
+				: SV("Too many bad commands."));
 			s->over = true;
 		}
 	}

@@ -1,5 +1,4 @@
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <qrencode.h>
 #include <stdio.h>
 

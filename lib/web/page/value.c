@@ -1,5 +1,5 @@
 /* What forms send: base/form.h reads it. */
-#include <openssl/crypto.h>
+#include <sodium.h>
 
 #include "base/form.h"
 #include "web/page/page.h"
@@ -14,5 +14,5 @@ page_query_add(struct buf *query, const char *name, struct sv value)
 bool
 page_same_secret(struct sv a, struct sv b)
 {
-	return a.n > 0 && a.n == b.n && CRYPTO_memcmp(a.p, b.p, a.n) == 0;
+	return a.n > 0 && a.n == b.n && sodium_memcmp(a.p, b.p, a.n) == 0;
 }

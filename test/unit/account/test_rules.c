@@ -1,5 +1,6 @@
 /* The owner's rules: what is decided becomes one commit. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,12 +24,13 @@ setup(void)
 	fixture_make();
 	store = fixture_open();
 	ck_assert_int_eq(
-	    conf_parse(SV("hostname: mail.example.org\n"
-			  "domains: [example.org]\n"
-			  "accounts: { anna: { addresses: [anna@example.org, "
-			  "a@example.org] }, ben: {} }\n"
-			  "aliases: { info@example.org: [anna] }\n"
-			  "catch_all: { example.org: anna }\n"),
+	    conf_parse(
+		SV("hostname: mail.example.org\n"
+		   "domains: [example.org]\n"
+		   "accounts: { anna: { addresses: [anna@example.org, "
+		   "a@example.org] }, ben: { addresses: [ben@example.org] } }\n"
+		   "aliases: { info@example.org: [anna] }\n"
+		   "catch_all: { example.org: anna }\n"),
 		"f", &conf, &e),
 	    RC_OK);
 	rules = rules_new(store);
@@ -301,7 +303,14 @@ START_TEST(rules__what_stays_here)
 	    {{.dmarc = AUTH_FAIL, .domain = "far.test"}, true},
 	    {{.domain = "far.test"}, true},
 	    {{.domain = "example.org"}, false},
+	    {{.domain = "mail.example.org", .org = "example.org"}, false},
 	    {{.aligned = VERDICT_SPF_ALIGNED, .domain = "example.org"}, true},
+	    /* Two authors: others may see another one. */
+	    {{.author = DMARC_AUTHOR_DOMAINS}, false},
+	    {{.author = DMARC_AUTHOR_FIELDS}, false},
+	    {{.author = DMARC_AUTHOR_UNCLEAR}, false},
+	    {{.author = DMARC_AUTHOR_TOO_MANY}, false},
+	    {{.author = DMARC_AUTHOR_NONE}, true},
 	};
 	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
 	struct buf b;
@@ -322,6 +331,165 @@ START_TEST(rules__what_stays_here)
 		    "row %zu: %s", i, got);
 	}
 	buf_fini(&b);
+}
+END_TEST
+
+/* Lists and metadata: what the server knows by itself. */
+START_TEST(rules__what_scripts_may_ask)
+{
+	static const struct {
+		const char *test;
+		bool want;
+	} row[] = {
+	    {"address :list \"from\" \":addrbook:default\"", true},
+	    {"address :list \"from\" \":AddrBook:%44%65%66ault\"", true},
+	    {"address :list \"from\" "
+	     "\"urn:ietf:params:sieve:addrbook:default\"",
+		true},
+	    {"address :list \"from\" \"URN:IETF:params:sieve:addrbook:"
+	     "DEFAUL%54\"",
+		true},
+	    {"address :list \"from\" \":addrbook:accounts\"", true},
+	    {"address :list \"from\" \":addrbook:aliases\"", false},
+	    {"address :list \"cc\" \":addrbook:aliases\"", true},
+	    {"address :list \"cc\" \":addrbook:default\"", true},
+	    {"address :list \"cc\" \":addrbook:accounts\"", false},
+	    {"address :list \"to\" \":addrbook:default\"", false},
+	    {"header :list \"subject\" \":addrbook:default\"", false},
+	    {"valid_ext_list [\":addrbook:default\", \":addrbook:aliases\"]",
+		true},
+	    {"valid_ext_list \":addrbook:personal\"", false},
+	    {"valid_ext_list \":addrbook:default%00\"", false},
+	    {"valid_ext_list \":addrbook:\"", false},
+	    {"valid_ext_list \"tag:example.com,2011-01-01:x\"", false},
+	    {"metadata \"Junk\" \"/private/specialuse\" \"\\\\junk\"", true},
+	    {"metadataexists \"Sent\" \"/PRIVATE/SpecialUse\"", true},
+	    {"metadataexists \"INBOX\" \"/private/specialuse\"", false},
+	    {"metadataexists \"nothing\" \"/private/specialuse\"", false},
+	    {"metadataexists \"Junk\" [\"/private/specialuse\", "
+	     "\"/private/comment\"]",
+		false},
+	    {"metadata :contains \"Junk\" \"/private/comment\" \"\"", false},
+	    {"servermetadata \"/shared/admin\" "
+	     "\"mailto:postmaster@example.org\"",
+		true},
+	    {"servermetadataexists \"/private/vendor/x\"", false},
+	};
+	const struct mail m = {HEAD
+	    "From: ben@example.org\r\nTo: guess@example.org\r\n"
+	    "Cc: INFO@example.org\r\nSubject: s\r\n\r\nx",
+	    "x@far.test", "anna@example.org", false};
+
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		char text[400];
+
+		(void)snprintf(text, sizeof text,
+		    "require [\"extlists\", \"mboxmetadata\", "
+		    "\"servermetadata\"]; if %s { discard; }",
+		    row[i].test);
+		use(text);
+		ck_assert_msg(
+		    (outcome(&m)[0] == '\0') == row[i].want, "%s", row[i].test);
+	}
+}
+END_TEST
+
+/* What goes back goes to who has sent it, and to nobody else. */
+START_TEST(rules__what_is_answered)
+{
+	static const struct {
+		struct verdict v;
+		bool refused, told; /* by reject, by vacation */
+	} row[] = {
+	    {{.spf = AUTH_PASS}, true, true},
+	    {{.spf = AUTH_PASS, .dmarc = AUTH_PASS}, true, true},
+	    {{.spf = AUTH_NONE}, false, true},
+	    {{.spf = AUTH_NEUTRAL}, false, true},
+	    {{.spf = AUTH_SOFTFAIL}, false, true},
+	    {{.spf = AUTH_TEMPERROR}, false, true},
+	    {{.spf = AUTH_FAIL}, false, false},
+	    /* A signed message can be sent again with any sender. */
+	    {{.spf = AUTH_FAIL,
+		 .dmarc = AUTH_PASS,
+		 .dkim = AUTH_PASS,
+		 .aligned = VERDICT_DKIM_ALIGNED,
+		 .domain = "far.test"},
+		false, false},
+	    {{.spf = AUTH_PASS, .dmarc = AUTH_FAIL, .domain = "bank.test"},
+		true, false},
+	};
+	static const char *const script[] = {"reject", "ereject", "vacation"};
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+	struct buf b;
+
+	buf_init(&b, VERDICT_BYTES_MAX);
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+		for (size_t k = 0; k < 3; k++) {
+			char text[80];
+			struct verdict v;
+			bool answered = k == 2 ? row[i].told : row[i].refused;
+			const char *got;
+
+			/* Another text is another answer. */
+			(void)snprintf(text, sizeof text,
+			    "require \"%s\"; %s \"%zu\";", script[k], script[k],
+			    i);
+			buf_reset(&b);
+			v = row[i].v;
+			v.received = 1;
+			verdict_encode(&v, &b);
+			verdict = buf_sv(&b);
+			use(text);
+			got = outcome(&m);
+			ck_assert_msg(
+			    (strstr(got, "(letter,kept)") != NULL) == answered,
+			    "row %zu, %s: %s", i, script[k], got);
+			ck_assert_msg((strstr(got, "INBOX:") != NULL) ==
+					  (k == 2 || !answered),
+			    "row %zu, %s: %s", i, script[k], got);
+		}
+	buf_fini(&b);
+}
+END_TEST
+
+/* A rule cannot write as somebody else of this server to others. */
+START_TEST(rules__from_of_another)
+{
+	static const struct {
+		const char *script;
+		bool leaves;
+	} row[] = {
+	    {"require [\"editheader\"]; deleteheader \"From\"; addheader "
+	     "\"From\" \"Ben <BEN@example.org>\"; redirect \"y@far.test\";",
+		false},
+	    {"require [\"editheader\"]; addheader :last \"From\" "
+	     "\"nobody@example.org\"; redirect \"y@far.test\";",
+		false},
+	    {"require [\"editheader\"]; addheader \"From\" "
+	     "\"info@example.org\"; redirect \"y@far.test\";",
+		true},
+	    {"require [\"editheader\"]; addheader \"From\" "
+	     "\"z@other.test\"; redirect \"y@far.test\";",
+		true},
+	    {"require [\"editheader\"]; addheader \"X\" \"y\"; redirect "
+	     "\"y@far.test\";",
+		true},
+	    {"require [\"replace\"]; replace :from \"ben@example.org\" "
+	     "\"x\"; redirect \"y@far.test\";",
+		false},
+	};
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		const char *got;
+
+		use(row[i].script);
+		got = outcome(&m);
+		ck_assert_msg(
+		    (strstr(got, "(forward)") != NULL) == row[i].leaves &&
+			(strstr(got, "INBOX:") == NULL) == row[i].leaves,
+		    "row %zu: %s", i, got);
+	}
 }
 END_TEST
 
@@ -632,24 +800,41 @@ END_TEST
 /* Who was written to, as it was found when the message came. */
 START_TEST(rules__of_pages_contacts)
 {
-	const struct mail m = {TEXT, TO_ANNA};
-	struct verdict v = {
-	    .domain = "far.test", .author_address = "x@far.test"};
+	static const struct {
+		const char *from;
+		enum verdict_known known;
+		bool verified, want;
+	} row[] = {
+	    {"x@far.test", VERDICT_STRANGER, true, false},
+	    {"y@far.test", VERDICT_KNOWN, true, true},
+	    /* Nothing confirms that it is them. */
+	    {"z@far.test", VERDICT_CLAIMED, false, false},
+	    {"ben@example.org", VERDICT_STRANGER, false, false},
+	    {"ben@example.org", VERDICT_STRANGER, true, true},
+	    {"guess@example.org", VERDICT_STRANGER, true, false},
+	};
 	struct buf b;
 
 	buf_init(&b, VERDICT_BYTES_MAX);
 	fill_in("vacation", "on=1&text=away&contacts=1\n");
 	ck_assert(rules_present(rules));
-	for (unsigned known = VERDICT_STRANGER; known < VERDICT_KNOWNS;
-	     known++) {
-		v.known = (enum verdict_known)known;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct verdict v = {.spf = AUTH_PASS,
+		    .verified = row[i].verified,
+		    .known = row[i].known};
+		char text[256];
+		const struct mail m = {
+		    text, row[i].from, "anna@example.org", false};
+
+		(void)snprintf(text, sizeof text,
+		    "From: %s\r\nTo: anna@example.org\r\n\r\nx", row[i].from);
 		buf_reset(&b);
 		verdict_encode_for(
 		    &v, &(struct verdict_own){.known = v.known}, &b);
 		verdict = buf_sv(&b);
-		ck_assert_msg((strstr(outcome(&m), "letter") != NULL) ==
-				  (known == VERDICT_KNOWN),
-		    "%u", known);
+		ck_assert_msg(
+		    (strstr(outcome(&m), "letter") != NULL) == row[i].want,
+		    "row %zu", i);
 	}
 	buf_fini(&b);
 }
@@ -717,6 +902,9 @@ UNIT_TESTS(rules)
 	tcase_add_loop_test(t, rules__what_becomes_of_a_message, 0, 23);
 	tcase_add_test(t, rules__redirect_without_what_is_for_here);
 	tcase_add_test(t, rules__what_stays_here);
+	tcase_add_test(t, rules__what_scripts_may_ask);
+	tcase_add_test(t, rules__what_is_answered);
+	tcase_add_test(t, rules__from_of_another);
 	tcase_add_test(t, rules__vacation_once);
 	tcase_add_test(t, rules__duplicate);
 	tcase_add_test(t, rules__a_failure_is_told_once);

@@ -1,13 +1,19 @@
 /* Dangerous attachments are found, harmless ones are not. */
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <zlib.h>
 
 #include "attach/attach.h"
 #include "attach/clamd.h"
 #include "base/alloc.h"
+#include "base/clk.h"
 #include "test/unit/unit.h"
 
 #define LIT(s)                   \
@@ -397,6 +403,111 @@ START_TEST(clamd__is_understood)
 }
 END_TEST
 
+/* ---- daemons that misbehave: nobody waits longer than agreed ---- */
+
+enum manner {
+	SILENT,	   /* it takes all, and says nothing */
+	DEAF,	   /* it takes nothing */
+	DRIP,	   /* a byte now and then, and no end */
+	SLOW,	   /* a byte now and then, and then the end */
+	FLOOD,	   /* no end of an answer */
+	HANGS_UP,  /* in the middle */
+	TOO_LARGE, /* says so in the middle, and hangs up */
+	MANNERS
+};
+
+struct daemon {
+	int fd;
+	enum manner manner;
+};
+
+static bool
+say_slowly(int fd, const char *text, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (send(fd, text + i, 1, MSG_NOSIGNAL) != 1)
+			return false;
+		(void)usleep(2000);
+	}
+	return true;
+}
+
+static void
+take_some(int fd, size_t most)
+{
+	char b[4096];
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	ssize_t k;
+
+	while (most > 0 && poll(&p, 1, 100) > 0 &&
+	       (k = recv(fd, b, sizeof b, 0)) > 0)
+		most -= (size_t)k < most ? (size_t)k : most;
+}
+
+static void *
+daemon_main(void *arg)
+{
+	struct daemon *d = arg;
+	char flood[4096];
+	char end;
+
+	memset(flood, 'x', sizeof flood);
+	if (d->manner != DEAF)
+		take_some(d->fd, d->manner == HANGS_UP || d->manner == TOO_LARGE
+				     ? 100
+				     : SIZE_MAX);
+	if (d->manner == DRIP)
+		while (say_slowly(d->fd, "stream", 6))
+			;
+	if (d->manner == SLOW)
+		(void)say_slowly(d->fd, "stream: OK", 11);
+	if (d->manner == FLOOD)
+		while (send(d->fd, flood, sizeof flood, MSG_NOSIGNAL) > 0)
+			;
+	if (d->manner == TOO_LARGE)
+		(void)send(d->fd, "INSTREAM size limit exceeded. ERROR", 36,
+		    MSG_NOSIGNAL);
+	if (d->manner == SILENT || d->manner == DEAF)
+		(void)recv(d->fd, &end, d->manner == DEAF ? 0 : 1, 0);
+	if (d->manner != DEAF)
+		(void)close(d->fd);
+	return NULL;
+}
+
+START_TEST(clamd__is_not_waited_for)
+{
+	static const enum clamd_says want[MANNERS] = {[SILENT] = CLAMD_FAILED,
+	    [DEAF] = CLAMD_FAILED,
+	    [DRIP] = CLAMD_FAILED,
+	    [SLOW] = CLAMD_CLEAN,
+	    [FLOOD] = CLAMD_FAILED,
+	    [HANGS_UP] = CLAMD_FAILED,
+	    [TOO_LARGE] = CLAMD_TOO_LARGE};
+	const uint64_t size = 4 << 20;
+	bool waits = _i == SLOW || _i == HANGS_UP || _i == TOO_LARGE;
+	int64_t began = clk_mono();
+	int fd = memfd_create("m", MFD_CLOEXEC), pair[2];
+	struct clamd_answer a;
+	struct daemon d = {.manner = (enum manner)_i};
+	pthread_t th;
+
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	d.fd = pair[1];
+	ck_assert_int_eq(pthread_create(&th, NULL, daemon_main, &d), 0);
+	clamd_scan(pair[0], fd, size, began + (waits ? 120 * 1000 : 500), &a);
+	ck_assert_int_eq(a.says, want[_i]);
+	(void)close(pair[0]);
+	ck_assert_int_eq(pthread_join(th, NULL), 0);
+	if (_i == DEAF)
+		(void)close(pair[1]);
+	(void)close(fd);
+	ck_assert_int_lt(clk_mono() - began, 60 * 1000);
+}
+END_TEST
+
 UNIT_TESTS(attach)
 {
 	TCase *tc = tcase_create("attach");
@@ -410,6 +521,7 @@ UNIT_TESTS(attach)
 	tcase_add_test(tc, attach__is_bounded);
 	tcase_add_test(tc, attach__overlapping_entries);
 	tcase_add_test(tc, attach__leaves_plain_mail_alone);
+	tcase_add_loop_test(tc, clamd__is_not_waited_for, 0, MANNERS);
 	tcase_add_loop_test(tc, clamd__is_understood, 0,
 	    (int)(sizeof replies / sizeof replies[0]));
 	return tc;

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -128,6 +129,107 @@ START_TEST(pupil__back_again_is_as_before)
 }
 END_TEST
 
+/* What is done to a message, and how often it counts then. */
+static const struct {
+	const char *what; /* j: into Junk, w: out of it, h: answered */
+	unsigned junk, wanted;
+	const char *same; /* all is as after these, and only these */
+} toggles[] = {
+    {"jw", 0, 0, ""},
+    {"jwj", 1, 0, "j"},
+    {"jwjwjwj", 1, 0, "j"},
+    {"jwjwjwjw", 0, 0, ""},
+    {"jjj", 1, 0, "j"},
+    {"wjw", 0, 1, "w"},
+    {"wjwjwjw", 0, 1, "w"},
+    {"hjw", 0, 1, "h"},
+    {"hjwjw", 0, 1, "h"},
+    {"hjwj", 1, 0, "hj"},
+    {"jhw", 0, 0, ""},
+    {"whj", 1, 0, "wj"},
+};
+
+static void
+do_all(const char *what, unsigned n)
+{
+	for (; *what != '\0'; what++) {
+		make_wanted(n, &f);
+		(void)teach(*what == 'j'   ? PUPIL_JUNK
+			    : *what == 'w' ? PUPIL_WANTED
+					   : PUPIL_HINT);
+	}
+}
+
+START_TEST(pupil__to_and_fro)
+{
+	struct pupil_answer got, want;
+	unsigned round, i;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 10; i++) {
+			make_wanted(100 + i, &f);
+			(void)teach(PUPIL_WANTED);
+			make_junk(100 + i, &f);
+			(void)teach(PUPIL_JUNK);
+		}
+		do_all(round == 0 ? toggles[_i].what : toggles[_i].same, 1);
+		/* As it is read again, too. */
+		if (round == 0) {
+			close_all();
+			open_all();
+		}
+		make_wanted(1, &f);
+		if (round > 0) {
+			want = ask();
+			break;
+		}
+		got = ask();
+		ck_assert_uint_eq(junk_model_lessons(own.file.model, true),
+		    10 + toggles[_i].junk);
+		ck_assert_uint_eq(junk_model_lessons(own.file.model, false),
+		    10 + toggles[_i].wanted);
+		ck_assert_uint_eq(junk_model_lessons(server.model, true),
+		    10 + toggles[_i].junk);
+		close_all();
+		pupil_forget("anna");
+		junk_file_remove("server");
+		open_all();
+	}
+	ck_assert_msg(got.junk == want.junk &&
+			  fabs(got.answer.margin - want.answer.margin) < 1e-9,
+	    "%s: %f, but %s: %f", toggles[_i].what, got.answer.margin,
+	    toggles[_i].same, want.answer.margin);
+}
+END_TEST
+
+/* A whole selection goes into Junk by mistake, and back. */
+START_TEST(pupil__many_are_undone)
+{
+	double was;
+	unsigned i;
+
+	make_junk(5000, &f);
+	was = junk_model_margin(server.model, own.file.model, &f);
+	for (i = 0; i < 200; i++) {
+		make_junk(i, &f);
+		(void)teach(PUPIL_JUNK);
+	}
+	ck_assert_uint_le(own.undo_bytes, PUPIL_UNDO_BYTES);
+	close_all();
+	open_all();
+	for (i = 200; i > 0; i--) {
+		make_junk(i - 1, &f);
+		(void)teach(PUPIL_WANTED);
+	}
+	make_junk(0, &f);
+	ck_assert(!ask().junk);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, true), 0);
+	make_junk(5000, &f);
+	ck_assert_double_lt(
+	    junk_model_margin(server.model, own.file.model, &f), was + 0.5);
+}
+END_TEST
+
 START_TEST(pupil__a_hint_never_outweighs_a_lesson)
 {
 	make_junk(1, &f);
@@ -139,6 +241,77 @@ START_TEST(pupil__a_hint_never_outweighs_a_lesson)
 	ck_assert(teach(PUPIL_HINT));
 	ck_assert(teach(PUPIL_JUNK));
 	ck_assert(ask().junk);
+}
+END_TEST
+
+START_TEST(pupil__what_was_read_is_a_little_wanted)
+{
+	struct pupil_answer was;
+
+	make_wanted(1, &f);
+	was = ask();
+	ck_assert(teach(PUPIL_READ));
+	ck_assert(!teach(PUPIL_READ));
+	ck_assert(ask().answer.margin < was.answer.margin);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 1);
+	/* Until it is thrown away. */
+	ck_assert(teach(PUPIL_THROWN));
+	ck_assert_double_eq_tol(ask().answer.margin, was.answer.margin, 1e-9);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 0);
+	ck_assert(!teach(PUPIL_THROWN));
+	/* What was said stays, also of what is thrown away. */
+	ck_assert(teach(PUPIL_READ) && teach(PUPIL_HINT));
+	ck_assert(!teach(PUPIL_READ) && !teach(PUPIL_THROWN));
+	ck_assert(teach(PUPIL_JUNK));
+	ck_assert(!teach(PUPIL_READ) && !teach(PUPIL_THROWN));
+	ck_assert(ask().junk);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 0);
+}
+END_TEST
+
+/* Who only ever says what is junk has it recognized all the same. */
+START_TEST(pupil__reading_is_the_other_side)
+{
+	unsigned i;
+
+	for (i = 0; i < 40; i++) {
+		make_junk(i, &f);
+		(void)teach(PUPIL_JUNK);
+		make_wanted(i, &f);
+		(void)teach(PUPIL_READ);
+	}
+	make_junk(1000, &f);
+	ck_assert(ask().junk);
+	make_wanted(1000, &f);
+	ck_assert(!ask().junk);
+}
+END_TEST
+
+START_TEST(pupil__reading_leaves_lessons_their_undo)
+{
+	double was;
+	unsigned i;
+
+	for (i = 0; i < 40; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_READ);
+	}
+	make_junk(1, &f);
+	was = ask().answer.margin;
+	ck_assert(teach(PUPIL_JUNK));
+	for (i = 100; i < 100 + PUPIL_UNDO + 10; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_READ);
+		ck_assert(teach(PUPIL_THROWN));
+	}
+	make_junk(1, &f);
+	ck_assert(teach(PUPIL_WANTED));
+	ck_assert_double_eq_tol(ask().answer.margin, was, 1e-9);
+	/* Over the restart as well. */
+	close_all();
+	open_all();
+	ck_assert_double_eq_tol(ask().answer.margin, was, 1e-9);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, false), 40);
 }
 END_TEST
 
@@ -292,7 +465,13 @@ UNIT_TESTS(pupil)
 	tcase_add_test(t, pupil__tells_what_was_taught);
 	tcase_add_test(t, pupil__each_content_counts_once);
 	tcase_add_test(t, pupil__back_again_is_as_before);
+	tcase_add_loop_test(
+	    t, pupil__to_and_fro, 0, (int)(sizeof toggles / sizeof toggles[0]));
+	tcase_add_test(t, pupil__many_are_undone);
 	tcase_add_test(t, pupil__a_hint_never_outweighs_a_lesson);
+	tcase_add_test(t, pupil__what_was_read_is_a_little_wanted);
+	tcase_add_test(t, pupil__reading_is_the_other_side);
+	tcase_add_test(t, pupil__reading_leaves_lessons_their_undo);
 	tcase_add_test(t, pupil__one_cannot_spoil_the_server);
 	tcase_add_test(t, pupil__is_there_again);
 	tcase_add_loop_test(t, pupil__torn_log, 0, 7);

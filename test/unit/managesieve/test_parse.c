@@ -21,13 +21,17 @@ static const struct {
     {"A {1+}\r\nx {2+}\r\nyz\r\nB\r\n", "C(A {1+}|x {2+}|yz)C(B)"},
     /* What only looks like one, at the end of one. */
     {"A {4+}\r\n{9+}\r\nB\r\n", "C(A {4+}|{9+})C(B)"},
-    {"A {2}\r\n", "C(A {2})"},
+    {"A {2}\r\n", "L"},
+    {"A {4+}\r\nx{2}\r\n", "C(A {4+}|x{2})"},
+    {"A \"x{2}\"\r\n{2}\r\n", "C(A \"x{2}\")L"},
+    {"A {x}\r\nB {}\r\n", "C(A {x})C(B {})"},
     {"A {10+}\r\n0123456789\r\n", "C(A {10+}|0123456789)"},
     {"A {11+}\r\n0123456789a\r\nB\r\n", "TC(B)"},
     {"A {11+}\r\n0123456789a {2+}\r\nxy\r\nB\r\n", "TC(B)"},
     {"A {30+}\r\n012345678901234567890123456789\r\nB\r\n", "TC(B)"},
     {"A {31+}\r\n", "X"},
-    {"A {99999999999999999999+}\r\n", "C(A {99999999999999999999+})"},
+    {"A {99999999999999999999+}\r\n", "L"},
+    {"A {11+}\r\n0123456789a {2}\r\n", "L"},
     {"01234567890123456789012345678901234567\r\n",
 	"C(01234567890123456789012345678901234567)"},
     {"012345678901234567890123456789012345678\r\n", "X"},
@@ -51,8 +55,8 @@ feed(const char *text, size_t step, struct buf *out)
 			enum msv_event e = msv_frame_feed(&f, piece, &used);
 
 			piece = sv_skip(piece, used);
-			if (e == MSV_CLOSE) {
-				buf_addc(out, 'X');
+			if (e == MSV_CLOSE || e == MSV_LOST) {
+				buf_addc(out, e == MSV_LOST ? 'L' : 'X');
 				goto out;
 			}
 			if (e == MSV_TOOLONG)
@@ -102,8 +106,10 @@ static const struct {
     {"A {2+}\nxy", "A s(xy)"},
     {"", "?"},
     {" A", "?"},
-    {"A ", "?"},
-    {"A  \"x\"", "?"},
+    /* More blanks than there should be. */
+    {"A ", "A"},
+    {"A  \"x\"  1  ", "A s(x) n(1)"},
+    {"A\t\"x\"", "?"},
     {"A \"x", "?"},
     {"A \"x\\n\"", "?"},
     {"A \"x\"\"y\"", "?"},
@@ -162,6 +168,9 @@ START_TEST(msv_write__strings)
 	buf_reset(&b);
 	msv_reply_write(&b, "NO", "QUOTA/MAXSIZE", SV("full"));
 	ck_assert_str_eq(b.p, "NO (QUOTA/MAXSIZE) \"full\"\r\n");
+	buf_reset(&b);
+	msv_reply_write(&b, "NO", NULL, SV("a\nb"));
+	ck_assert_str_eq(b.p, "NO {4}\r\na\r\nb\r\n");
 	buf_fini(&b);
 }
 END_TEST

@@ -168,6 +168,13 @@ START_TEST(sieve__takes_regular_expressions_up_to_the_limit)
 	check_regex("a", 65000, RC_SYNTAX);
 	check_regex("(", 100, RC_SYNTAX);
 	check_regex("(a{1,99}){1,99}", 100, RC_SYNTAX);
+	check_regex("a{255}b{0,255}c{,30}[{300}\\\\]]", 1, RC_OK);
+	check_regex("\\\\x{2014}\\\\{300}[[:alpha:]{300}]", 1, RC_OK);
+	check_regex("a{256}", 1, RC_SYNTAX);
+	check_regex("a{1,256}", 1, RC_SYNTAX);
+	check_regex("a{300,}", 1, RC_SYNTAX);
+	check_regex("[]a]{300}", 1, RC_SYNTAX);
+	check_regex("\\\\X", 1, RC_SYNTAX);
 }
 END_TEST
 
@@ -290,6 +297,7 @@ START_TEST(sieve__looks_at_a_message_only_so_often)
 	struct buf b;
 
 	l.work = 100000;
+	l.work_per_byte = 0;
 	buf_init(&b, 4 << 20);
 	buf_adds(&b, "Subject: ");
 	repeat(&b, "a", 100000);
@@ -316,6 +324,70 @@ START_TEST(sieve__looks_at_a_message_only_so_often)
 	ck_assert(r.failed);
 	sieve_result_fini(&r);
 	buf_fini(&b);
+}
+END_TEST
+
+/* How long a run takes is counted, whatever the script does: one that takes
+ * minutes elsewhere ends, one of a hundred rules does not. */
+START_TEST(sieve__takes_only_so_long)
+{
+	static const struct {
+		const char *command; /* as often as there is room */
+		bool fails;
+	} rows[] = {
+	    {"if header :regex \"subject\" \"a*a*[bc]\" {}", true},
+	    {"if header :regex \"subject\" \"a+[bc]\" {}", true},
+	    {"if header :regex \"subject\" \"(a*)*b\" {}", true},
+	    {"if header :regex \"subject\" \"(a|a?)+$\" {}", true},
+	    {"if header :regex \"subject\" \"(a+)\\\\1[bc]\" {}", true},
+	    {"if header :regex \"subject\" \".*.*.*=.*\" {}", true},
+	    {"if header :regex \"subject\" \"a{255}[cd]\" {}", true},
+	    {"if header :matches \"subject\" \"*aaaaaaaaaaaaaaaaab*\" {}",
+		true},
+	    {"if header :contains \"subject\" \"aaaaaaaaab\" {}", true},
+	    {"if header \"subject\" \"\" {}", true},
+	    {"if body :contains \"zzz\" {}", true},
+	    {"set \"a\" \"a${a}${a}\";", false},
+	    {"set :upper :quoteregex \"a\" \"a${a}${a}\";", true},
+	    {"stop /* and no more */;", false},
+	};
+	struct sieve_result r;
+	struct buf m, text;
+
+	buf_init(&m, 1 << 20);
+	buf_init(&text, 64 << 10);
+	buf_adds(&m, "Subject: ");
+	repeat(&m, "a", 100000);
+	buf_adds(&m, "\n\n");
+	repeat(&m, "aaaaaaaaa\n", 10000);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		size_t n = strlen(rows[i].command);
+
+		buf_reset(&text);
+		buf_adds(
+		    &text, "require [\"regex\", \"variables\", \"body\"];");
+		while (text.n + n < 60000)
+			buf_adds(&text, rows[i].command);
+		run(text.p, buf_sv(&m), NULL, &r);
+		ck_assert_msg(r.failed == rows[i].fails, "%s: %s",
+		    rows[i].command, r.failed ? r.error.text : "no error");
+		sieve_result_fini(&r);
+	}
+	buf_reset(&m);
+	buf_adds(&m, "Subject: Re: my list\nTo: anna@example.org\n\n");
+	repeat(&m, "What is written in letters.\n", 100000 / 28);
+	buf_reset(&text);
+	buf_adds(&text, "require [\"body\", \"regex\"];");
+	for (unsigned i = 0; i < 50; i++)
+		buf_adds(&text,
+		    "if body :contains [\"viagra\", \"casino\"] { discard; }"
+		    "if header :regex \"subject\" \"^(re|fwd): .*list\" {}"
+		    "if header :contains [\"to\", \"cc\"] \"x@y\" {}");
+	run(text.p, buf_sv(&m), NULL, &r);
+	ck_assert_msg(!r.failed, "%s", r.error.text);
+	sieve_result_fini(&r);
+	buf_fini(&text);
+	buf_fini(&m);
 }
 END_TEST
 
@@ -421,6 +493,7 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__ends_after_so_many_steps);
 	tcase_add_test(t, sieve__includes_only_so_deep_and_so_often);
 	tcase_add_test(t, sieve__looks_at_a_message_only_so_often);
+	tcase_add_test(t, sieve__takes_only_so_long);
 	tcase_add_test(t, sieve__changes_a_message_only_so_often);
 	tcase_add_test(t, sieve__decides_about_messages_of_all_kinds);
 	return t;

@@ -935,109 +935,6 @@ START_TEST(smtp_judge__when_openssl_fails)
 }
 END_TEST
 
-/* ---- whom people here have written to ---- */
-
-/* anna has written to ben at two domains, and to one of us. */
-static int
-fake_knows(void *ctx, const char *account, const char *address, bool *yes)
-{
-	static const char *const ours[] = {
-	    "ben@good.test", "ben@plain.test", "ben@none.test", "me@own.test"};
-	size_t i;
-
-	(void)ctx;
-	*yes = false;
-	for (i = 0; i < sizeof ours / sizeof ours[0]; i++)
-		*yes =
-		    *yes ||
-		    (strcmp(address, ours[i]) == 0 &&
-			(account[0] == '\0' || strcmp(account, "anna") == 0));
-	return RC_OK;
-}
-
-static bool
-fake_own(void *ctx, struct sv domain)
-{
-	(void)ctx;
-	return sv_eq(domain, SV("own.test"));
-}
-
-static const struct {
-	const char *name, *sender, *from;
-	enum verdict_known anna;
-} correspondents[] = {
-    {"with a policy", "ben@good.test", "Ben <Ben@Good.test>", VERDICT_KNOWN},
-    {"without one, by SPF", "ben@plain.test", "ben@plain.test", VERDICT_KNOWN},
-    {"by another sender of that domain", "bounce+7@plain.test",
-	"ben@plain.test", VERDICT_KNOWN},
-    {"nothing confirms it", "ben@none.test", "ben@none.test", VERDICT_CLAIMED},
-    {"SPF of another domain", "x@good.test", "ben@plain.test", VERDICT_CLAIMED},
-    {"another of that domain", "eve@plain.test", "eve@plain.test",
-	VERDICT_STRANGER},
-    {"only the envelope", "ben@plain.test", "eve@plain.test", VERDICT_STRANGER},
-    {"a forwarder's envelope", "ben@good.test", "eve@none.test",
-	VERDICT_STRANGER},
-    {"a name only", "x@plain.test", "\"ben@plain.test\" <x@plain.test>",
-	VERDICT_STRANGER},
-    {"two authors", "ben@plain.test", "ben@plain.test, eve@plain.test",
-	VERDICT_STRANGER},
-    {"one of us from outside", "me@own.test", "me@own.test", VERDICT_STRANGER},
-    {"a bounce", "", "ben@none.test", VERDICT_CLAIMED},
-};
-
-START_TEST(smtp_judge__knows_correspondents)
-{
-	const struct fixture_delivery *g = &k.got[0];
-	struct buf in, out;
-
-	ops.knows = fake_knows;
-	ops.is_own = fake_own;
-	buf_init(&in, 4096);
-	buf_init(&out, 4096);
-	buf_addf(&in,
-	    "EHLO client.example.test\r\nMAIL FROM:<%s>\r\n"
-	    "RCPT TO:<anna@example.org>\r\nRCPT TO:<ben@example.org>\r\n"
-	    "DATA\r\nFrom: %s\r\n\r\nhello\r\n.\r\nQUIT\r\n",
-	    correspondents[_i].sender, correspondents[_i].from);
-	fixture_talk(&k, buf_sv(&in), 0, &out);
-	ck_assert_msg(k.ngot == 1, "%s: %s", correspondents[_i].name, out.p);
-	ck_assert(sv_eq(buf_sv(&g->accounts), SV("anna ben")));
-	ck_assert_msg(g->known[0] == correspondents[_i].anna, "%s: %u",
-	    correspondents[_i].name, g->known[0]);
-	ck_assert_uint_eq(g->known[1], VERDICT_STRANGER);
-	buf_fini(&out);
-	buf_fini(&in);
-}
-END_TEST
-
-/* The queue is away: mail is delivered as a stranger's. */
-static int
-knows_nothing(void *ctx, const char *account, const char *address, bool *yes)
-{
-	(void)ctx;
-	(void)account;
-	(void)address;
-	(void)yes;
-	return RC_TEMP;
-}
-
-START_TEST(smtp_judge__when_nobody_knows)
-{
-	struct buf out;
-
-	ops.knows = knows_nothing;
-	buf_init(&out, 4096);
-	fixture_talk(&k,
-	    SV("EHLO client.example.test\r\nMAIL FROM:<ben@good.test>\r\n"
-	       "RCPT TO:<anna@example.org>\r\nDATA\r\nFrom: ben@good.test"
-	       "\r\n\r\nhello\r\n.\r\nQUIT\r\n"),
-	    0, &out);
-	ck_assert_uint_eq(k.ngot, 1);
-	ck_assert_uint_eq(k.got[0].known[0], VERDICT_STRANGER);
-	buf_fini(&out);
-}
-END_TEST
-
 UNIT_TESTS(judge)
 {
 	TCase *tc = tcase_create("judge");
@@ -1056,9 +953,6 @@ UNIT_TESTS(judge)
 	tcase_add_loop_test(tc, smtp_judge__when_openssl_fails, 0,
 	    (int)(sizeof failures / sizeof failures[0]));
 	tcase_add_loop_test(tc, smtp_judge__takes_forged_results_out, 0, 2);
-	tcase_add_loop_test(tc, smtp_judge__knows_correspondents, 0,
-	    (int)(sizeof correspondents / sizeof correspondents[0]));
-	tcase_add_test(tc, smtp_judge__when_nobody_knows);
 	tcase_add_test(tc, smtp_judge__lets_others_have_their_turn);
 	tcase_add_test(tc, smtp_judge__asks_to_come_again);
 	tcase_add_test(tc, smtp_defer__for_an_hour);

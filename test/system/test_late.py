@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Each process loads the libraries that it may call (cmd/late.h), and no others.
+
+What a process may call is read from the program: a function leads to what its code names, and a
+table to what its pointers point to.
+"""
+import bisect
+import platform
+import re
+import subprocess
+
+from house import BINARY, TOP, finish, lacking, skip, verdict
+
+# Linked with the program: nearly all processes need them.
+LINKED = {"libc", "libsodium", "libutf8proc", "libyaml-0", "libseccomp", "ld-linux-x86-64"}
+# The sessions' streams can speak TLS, but those of accounts get plain bytes from the listeners.
+NEVER = {("account", "CRYPTO"), ("account", "TLS")}
+# Loaded by a child of its own: cmd/supervisor/tls_aside.h.
+NEVER |= {("supervisor", "CRYPTO"), ("supervisor", "TLS")}
+
+
+def output(*words):
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def declared():
+    """For each process, and the supervisor, the libraries that it loads."""
+    text = open(f"{TOP}/cmd/run/wiring.c").read()
+    parts = re.split(r"\n    \[ROLE_(\w+)\] = ", text.split("\n};")[0])
+    got = {name.lower(): set(re.findall(r"LATE_(\w+)", body))
+           for name, body in zip(parts[1::2], parts[2::2])}
+    line, = re.findall(r"#define SUPERVISOR_LIBRARIES (.*)", open(f"{TOP}/cmd/run/wiring.h").read())
+    got["supervisor"] = set(re.findall(r"LATE_(\w+)", line))
+    return got
+
+
+def late_calls():
+    """The library of each function that is called late."""
+    text = open(f"{TOP}/cmd/late_calls.h").read().replace("\\\n", "")
+    return {f: lib for lib, calls in re.findall(r"#define CALLS_OF_(\w+)\(X\)(.*)", text)
+            for f in re.findall(r"X\((\w+)\)", calls)}
+
+
+class Program:
+    """What leads to what in it."""
+
+    def __init__(self, path):
+        found = re.findall(r"^\s*\d+: ([0-9a-f]+)\s+(\d+|0x[0-9a-f]+) (FUNC|OBJECT)\s+\S+\s+\S+\s+\d+ (\S+)",
+                           output("readelf", "-sW", path), re.M)
+        self.symbols = sorted({(int(at, 16), int(size, 0), name) for at, size, _, name in found})
+        self.starts = [s[0] for s in self.symbols]
+        self.leads = {}
+        self.pointers = {int(at, 16): int(to, 16) for at, to in
+                         re.findall(r"^([0-9a-f]+)\s+\S+ R_X86_64_RELATIVE\s+([0-9a-f]+)",
+                                    output("readelf", "-rW", path), re.M)}
+        for at, to in self.pointers.items():
+            self.add(self.of(at), self.of(to))
+        self.read_code(path)
+
+    def add(self, a, b):
+        if a is not None and b is not None and a != b:
+            self.leads.setdefault(a, set()).add(b)
+
+    def of(self, at):
+        """The symbol that has this address, as (address, name)."""
+        i = bisect.bisect_right(self.starts, at) - 1
+        while i >= 0 and self.starts[i] > at - 65536:
+            start, size, name = self.symbols[i]
+            if at < start + max(size, 1):
+                return start, name
+            i -= 1
+        return None
+
+    def read_code(self, path):
+        here = None
+        names = re.compile(r"(?:#\s*|\s)([0-9a-f]+) <")
+        pairs = re.compile(r"\b(v?movdq|v?mov[au]p|v?punpck)")
+        for line in output("objdump", "-d", "--no-show-raw-insn", path).splitlines():
+            if line.endswith(">:"):
+                here = self.of(int(line.split()[0], 16))
+            elif "<" in line and (m := names.search(line, line.find(":"))):
+                at = int(m.group(1), 16)
+                self.add(here, self.of(at))
+                # The compiler keeps pointers, and pairs of them, where nothing has a name.
+                for p in (at, at + 8)[:1 + bool(pairs.search(line))]:
+                    if p in self.pointers and self.of(p) is None:
+                        self.add(here, self.of(self.pointers[p]))
+
+    def reach(self, name):
+        """The names of all that this function leads to, each with what has led there."""
+        start, = [(s[0], s[2]) for s in self.symbols if s[2] == name]
+        seen, rest = {start: None}, [start]
+        while rest:
+            here = rest.pop()
+            for there in self.leads.get(here, ()):
+                if there not in seen:
+                    seen[there] = here
+                    rest.append(there)
+        return seen
+
+
+def way(seen, node):
+    names = []
+    while node is not None:
+        names.append(node[1])
+        node = seen[node]
+    return " < ".join(names)
+
+
+def main():
+    if platform.machine() != "x86_64":
+        skip("all", "reads the code of x86_64")
+        finish()
+    if lacking("all", "readelf", "objdump"):
+        finish()
+    linked = set(re.findall(r"\(NEEDED\).*\[([^\]]+?)\.so", output("readelf", "-dW", BINARY)))
+    calls = late_calls()
+    verdict(linked <= LINKED, "linked",
+            f"{linked - LINKED}: list what is called of it in cmd/late_calls.h")
+    program = Program(BINARY)
+    reached = {}
+    for role, libraries in sorted(declared().items()):
+        seen = program.reach("supervisor_run" if role == "supervisor" else f"run_{role}")
+        called = {}
+        for node in seen:
+            if node[1] in calls:
+                called.setdefault(calls[node[1]], node)
+        missing = {l for l in called if l not in libraries and (role, l) not in NEVER}
+        verdict(not missing, f"{role}-loads-what-it-calls",
+                "; ".join(f"{l}: {way(seen, called[l])}" for l in missing))
+        verdict(libraries <= called.keys(), f"{role}-loads-nothing-else", libraries - called.keys())
+        reached[role] = called
+    verdict(all(l in reached[role] for role, l in NEVER), "exceptions-are-needed")
+    finish()
+
+
+if __name__ == "__main__":
+    main()
