@@ -63,11 +63,8 @@ remark_action(struct plan *p, const struct sieve_action *a)
 	struct buf b;
 
 	buf_init(&b, 4 * REMARK_MAX);
-	if (a->script.n > 0) {
-		buf_addsv(&b, a->script);
-		buf_addc(&b, ':');
-	}
-	buf_addf(&b, "%u: ", a->line);
+	rules_where(p->r, a->script, a->line, &b);
+	buf_adds(&b, ": ");
 	sieve_action_print(a, &b);
 	remark(p, "rule ", buf_sv(&b));
 	buf_fini(&b);
@@ -426,7 +423,11 @@ tell_failures(struct plan *p, const struct sieve_result *res)
 	mlog(LOG_WARN, "rules.fail", "account=%s line=%u",
 	    p->r->conf->account[p->r->account].name, res->error.line);
 	remark(p, "its rules failed, so it was kept: ", buf_sv(&why));
-	r = tell_owner(p, res->failed_script, buf_sv(&place), buf_sv(&why));
+	r = tell_owner(p,
+	    sv_eq(res->failed_script, SV(PAGERULES_SCRIPT))
+		? SV("page")
+		: res->failed_script,
+	    buf_sv(&place), buf_sv(&why));
 	buf_fini(&place);
 	buf_fini(&why);
 	return r;

@@ -246,11 +246,16 @@ static int
 host_list_has(void *arg, struct sv list, struct sv value, bool *has_out)
 {
 	const struct rules_run *run = arg;
+	const bool contacts = sv_eq(list, SV(PAGERULES_CONTACTS));
 	const uint32_t *account;
 	bool addresses, aliases;
 	const char *why;
 	size_t n = 0;
 
+	if (contacts) {
+		*has_out = rules_page_is_contact(run, value);
+		return RC_OK;
+	}
 	if (!address_book(list, &addresses, &aliases) || run->r->conf == NULL)
 		return RC_NOTFOUND;
 	*has_out = false;
@@ -307,7 +312,7 @@ host_metadata(void *arg, struct sv mailbox, struct sv entry, struct buf *out)
 static int
 host_environment(void *arg, struct sv item, struct buf *out)
 {
-	const struct rules_run *run = arg;
+	struct rules_run *run = arg;
 	const struct conf *c = run->r->conf;
 	struct verdict v;
 	char ip[INET6_ADDRSTRLEN];
@@ -331,7 +336,7 @@ host_environment(void *arg, struct sv item, struct buf *out)
 			return RC_NOTFOUND;
 		buf_adds(out, ip);
 	} else
-		return RC_NOTFOUND;
+		return rules_page_environment(run, item, out);
 	return RC_OK;
 }
 
@@ -342,11 +347,8 @@ host_trace(void *arg, struct sv script, unsigned line, struct sv text)
 
 	if (run->lines == NULL)
 		return;
-	if (script.n > 0) {
-		buf_addsv(run->lines, script);
-		buf_addc(run->lines, ':');
-	}
-	buf_addf(run->lines, "%u: ", line);
+	rules_where(run->r, script, line, run->lines);
+	buf_adds(run->lines, ": ");
 	buf_addsv(run->lines, text);
 	buf_addc(run->lines, '\n');
 }
