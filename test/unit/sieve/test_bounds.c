@@ -290,6 +290,41 @@ START_TEST(sieve__includes_only_so_deep_and_so_often)
 }
 END_TEST
 
+/* 64 KiB of what takes long to compile. */
+static int
+include_expressions(
+    void *arg, enum sieve_include where, struct sv name, struct buf *out)
+{
+	(void)arg;
+	(void)where;
+	(void)name;
+	buf_adds(
+	    out, "require [\"regex\", \"include\"]; if header :regex \"a\" [");
+	repeat(out, "\"(b{200}){100}\",", 3900);
+	buf_adds(out, "\"\"] {}");
+	return RC_OK;
+}
+
+START_TEST(sieve__compiles_only_so_much_in_a_run)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_host host = {.include = include_expressions};
+	struct sieve_message m = {.bytes = SV("A: b\n\n")};
+	struct sieve_script *s;
+	struct sieve_result r;
+
+	ck_assert_int_eq(sieve_compile(SV("require \"include\"; include \"a\";"
+					  "include \"b\"; include \"c\";"),
+			     &o, &s, &errors),
+	    RC_OK);
+	ck_assert_int_eq(sieve_run(&s, 1, &m, &host, NULL, &r), RC_OK);
+	ck_assert(r.failed);
+	ck_assert_ptr_nonnull(strstr(r.error.text, "too long"));
+	sieve_result_fini(&r);
+	sieve_script_free(&s);
+}
+END_TEST
+
 START_TEST(sieve__looks_at_a_message_only_so_often)
 {
 	struct sieve_limits l = SIEVE_LIMITS_DEFAULT;
@@ -493,6 +528,7 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__ends_after_so_many_steps);
 	tcase_add_test(t, sieve__includes_only_so_deep_and_so_often);
 	tcase_add_test(t, sieve__looks_at_a_message_only_so_often);
+	tcase_add_test(t, sieve__compiles_only_so_much_in_a_run);
 	tcase_add_test(t, sieve__takes_only_so_long);
 	tcase_add_test(t, sieve__changes_a_message_only_so_often);
 	tcase_add_test(t, sieve__decides_about_messages_of_all_kinds);
