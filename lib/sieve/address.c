@@ -14,6 +14,23 @@
 /* What reading addresses costs, for each byte. */
 #define ADDRESS_WORK 16
 
+/* What does not parse is compared as it is, without a name in front of "<". */
+static struct sv
+as_written(struct sv s)
+{
+	size_t open = sv_rchr(s, '<');
+
+	if (open < s.n)
+		s = sv_skip(s, open + 1);
+	s = sv_first(s, sv_chr(s, '>'));
+	while (s.n > 0 && (ascii_is_blank(s.p[0]) || s.p[0] == ','))
+		s = sv_skip(s, 1);
+	while (s.n > 0 && (ascii_is_blank(s.p[s.n - 1]) ||
+			      s.p[s.n - 1] == ',' || s.p[s.n - 1] == ';'))
+		s.n--;
+	return s;
+}
+
 enum sieve_flow
 sieve_addresses_each(struct sv value,
     enum sieve_flow (*fn)(void *arg, const struct sieve_address *a), void *arg)
@@ -33,11 +50,10 @@ sieve_addresses_each(struct sv value,
 			continue;
 		}
 		x.broken |= a.local.p == NULL || a.domain.n == 0;
-		/* What is there at all; a name in front of "<>" is one. */
-		before.n -= l.rest.n;
-		if (x.broken && a.local.n == 0 && a.domain.n == 0 &&
-		    sv_chr(before, '<') == before.n)
-			x.local = a.name;
+		if (x.broken)
+			x = (struct sieve_address){.broken = true,
+			    .local = as_written(
+				sv_first(before, before.n - l.rest.n))};
 		before = l.rest;
 		f = fn(arg, &x);
 	}
