@@ -229,6 +229,13 @@ bind_positional(struct sieve_check *c, struct sieve_node *n, size_t at)
 		    cmd->block		   ? "{"
 		    : cmd->class == K_TEST ? "{"
 					   : ";");
+	if (have + cmd->optional_first + cmd->optional_last < want &&
+	    cmd->tests == TESTS_NONE && n->has_tests && !n->test_list &&
+	    cmd->pos[have + cmd->optional_first] != 'n')
+		return sieve_check_fail_at(c, n->test,
+		    "\"%s\" lacks %s, found %s; strings are written in \"\"",
+		    cmd->name, cmd->what[have + cmd->optional_first],
+		    QUOTE(n->test->name));
 	if (have + cmd->optional_first + cmd->optional_last < want)
 		return sieve_check_fail_at(c, n, "\"%s\" lacks %s", cmd->name,
 		    cmd->what[have + cmd->optional_first]);
