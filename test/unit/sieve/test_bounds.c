@@ -421,6 +421,21 @@ START_TEST(sieve__takes_only_so_long)
 	run(text.p, buf_sv(&m), NULL, &r);
 	ck_assert_msg(!r.failed, "%s", r.error.text);
 	sieve_result_fini(&r);
+	/* As many rules as there is room for, and a long header. */
+	buf_reset(&m);
+	for (unsigned i = 0; i < 100; i++)
+		buf_addf(&m, "X-Field-%u: %0200u\n", i, i);
+	buf_adds(&m, "From: x@example.net\nSubject: s\n\nbody\n");
+	buf_reset(&text);
+	buf_adds(&text, "require \"fileinto\";");
+	for (unsigned i = 0; i < 700; i++)
+		buf_addf(&text,
+		    "if address :is \"from\" \"list%u@example.net\" "
+		    "{ fileinto \"Lists/%u\"; }\n",
+		    i, i);
+	run(text.p, buf_sv(&m), NULL, &r);
+	ck_assert_msg(!r.failed, "%s", r.error.text);
+	sieve_result_fini(&r);
 	buf_fini(&text);
 	buf_fini(&m);
 }
