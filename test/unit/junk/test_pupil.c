@@ -296,7 +296,8 @@ START_TEST(pupil__reading_leaves_lessons_their_undo)
 		make_wanted(i, &f);
 		(void)teach(PUPIL_READ);
 	}
-	make_junk(1, &f);
+	/* Of which the rules do not say that it is junk. */
+	make_wanted(1000, &f);
 	was = ask().answer.margin;
 	ck_assert(teach(PUPIL_JUNK));
 	for (i = 100; i < 100 + PUPIL_UNDO + 10; i++) {
@@ -304,7 +305,7 @@ START_TEST(pupil__reading_leaves_lessons_their_undo)
 		(void)teach(PUPIL_READ);
 		ck_assert(teach(PUPIL_THROWN));
 	}
-	make_junk(1, &f);
+	make_wanted(1000, &f);
 	ck_assert(teach(PUPIL_WANTED));
 	ck_assert_double_eq_tol(ask().answer.margin, was, 1e-9);
 	/* Over the restart as well. */
