@@ -569,7 +569,8 @@ static void
 check_block(struct sieve_check *c, struct sieve_node *n)
 {
 	const struct sieve_value *name = sieve_tag_value(n, T_NAME);
-	bool loop = is_named(n, "foreverypart");
+	/* One that is too deep has been told of, and is not remembered. */
+	bool loop = is_named(n, "foreverypart") && c->loops < SIEVE_LOOPS_MAX;
 
 	if (n->cmd->block != n->has_block) {
 		/* A ";" is missing in front of an "if": that has been said. */

@@ -71,6 +71,13 @@ START_TEST(sieve__nests_as_deep_as_it_must_and_no_deeper)
 	check_nesting("if anyof (", "true", "){}", 1, RC_OK);
 	check_nesting("not ", "true", "", 10000, RC_TOOBIG);
 	check_nesting("{", "", "", 10000, RC_SYNTAX);
+	/* Loops in loops, as deep as blocks may be. */
+	check_nesting(
+	    "require \"foreverypart\"; foreverypart {", "keep;", "}", 1, RC_OK);
+	check_nesting("foreverypart {", "break;", "}", 32, RC_SYNTAX);
+	check_nesting("foreverypart :name \"a\" {", "break :name \"a\";", "}",
+	    32, RC_SYNTAX);
+	check_nesting("foreverypart {", "", "", 9, RC_SYNTAX);
 	check_nesting("/*", "", "", 10000, RC_SYNTAX);
 	check_nesting("[", "", "", 10000, RC_SYNTAX);
 }
