@@ -185,8 +185,11 @@ prior(const struct junk_prior *rules, const struct junk_features *f)
 	size_t i;
 
 	for (i = 0; i < f->n; i++) {
-		unsigned s = junk_prior_find(rules, f->v[i]);
+		unsigned s;
 
+		if (!junk_prior_may_have(rules, f->v[i]))
+			continue;
+		s = junk_prior_find(rules, f->v[i]);
 		sum[rules->group[s]] += (double)rules->weight[s];
 	}
 	/* What says the same in other words counts less and less. */
@@ -327,7 +330,7 @@ junk_model_ask(const struct junk_model *server, const struct junk_model *own,
 		if (junk_feature_kind(v) == JUNK_GRAM)
 			continue;
 		w = part_of(server, v, part) + part_of(own, v, part);
-		if (share > PRIOR_LEAST)
+		if (share > PRIOR_LEAST && junk_prior_may_have(&any->rules, v))
 			w += share *
 			     (double)any->rules
 				 .weight[junk_prior_find(&any->rules, v)];
