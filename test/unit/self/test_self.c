@@ -262,7 +262,7 @@ fill_rules(bool many)
 	pagerules_set(&rules.vacation.subject, SV(EVIL));
 	pagerules_set(&rules.vacation.text, SV("one\n" EVIL));
 	rules.vacation.on = true;
-	pagerules_set(&rules.forward.to, SV("<script>@b.test"));
+	pagerules_set(&rules.forward.to, SV("\"<script>\"@b.test"));
 	rules.forward.on = true;
 	for (unsigned i = 0; i < (many ? PAGERULES_FILTERS_MAX : 2u); i++) {
 		struct pagerules_filter *f = pagerules_add(&rules);
