@@ -205,6 +205,8 @@ def forward(h, b, sink):
     verdict(status == 200 and "agreed to already" in text, "confirm-again", (status, text))
     _, _, text = b.ask("/forward")
     verdict("Mail is forwarded to phone@away.test" in text, "forward-says-that-it-is-on", text)
+    _, _, text = b.ask("/home")
+    verdict("Mail is forwarded to phone@away.test" in text, "the-overview-says-so", text)
     verdict(path.split("/")[-1] not in h.log(), "link-is-not-in-the-log")
     send(h, "forwarded")
     verdict(wait_until(lambda: any(b"Subject: forwarded" in m[2] for m in sink.mails)) and
