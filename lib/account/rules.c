@@ -70,8 +70,9 @@ rules_set_zones(struct rules *r, const struct zones *zones)
 
 /* ---- compiling ---- */
 
-void
-rules_add_script(struct rules *r, const char *name, struct sieve_script *script,
+/* Takes script; error: NULL, or why there is none. */
+static void
+add_script(struct rules *r, const char *name, struct sieve_script *script,
     const char *error)
 {
 	r->script = xreallocarray(r->script, r->n + 1, sizeof *r->script);
@@ -111,7 +112,7 @@ load_one(struct rules *r, enum store_script_kind kind, const char *name)
 		    "text=\"a script that was taken once is no longer "
 		    "understood\"");
 	}
-	rules_add_script(r, name, script, script == NULL ? why.p : NULL);
+	add_script(r, name, script, script == NULL ? why.p : NULL);
 	buf_fini(&why);
 	buf_fini(&text);
 	free(errors);
@@ -120,11 +121,15 @@ load_one(struct rules *r, enum store_script_kind kind, const char *name)
 static void
 load_scripts(struct rules *r)
 {
+	struct sieve_script *page = NULL;
 	struct store_scripts l;
 	struct buf active;
 	uint64_t need = 0;
 
-	rules_page_load(r);
+	if (rules_page_load(r, &page))
+		add_script(r, "page", page,
+		    page == NULL ? "the rules of the page cannot be run"
+				 : NULL);
 	store_script_list(r->store, STORE_SCRIPT_PAGE, &l, &need);
 	for (size_t i = 0; i < l.n; i++)
 		load_one(r, STORE_SCRIPT_PAGE, l.s[i].name);

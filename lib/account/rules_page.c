@@ -73,8 +73,8 @@ page_limits(void)
 	return l;
 }
 
-void
-rules_page_load(struct rules *r)
+bool
+rules_page_load(struct rules *r, struct sieve_script **out)
 {
 	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
 	struct sieve_errors *errors;
@@ -83,7 +83,7 @@ rules_page_load(struct rules *r)
 
 	rules_page_read(r->store, &r->page);
 	if (!pagerules_present(&r->page))
-		return;
+		return false;
 	errors = xcalloc(1, sizeof *errors);
 	buf_init(&text, PAGERULES_SCRIPT_MAX);
 	buf_init(&why, 2 * SIEVE_ERROR_MAX * SIEVE_ERRORS_MAX);
@@ -96,11 +96,11 @@ rules_page_load(struct rules *r)
 		mlog(LOG_ERROR, "rules.page", "text=\"not understood: %s\"",
 		    why.n > 0 ? why.p : "too long");
 	}
-	rules_add_script(r, "page", script,
-	    script == NULL ? "the rules of the page cannot be run" : NULL);
+	*out = script;
 	buf_fini(&why);
 	buf_fini(&text);
 	free(errors);
+	return true;
 }
 
 void
