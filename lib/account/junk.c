@@ -708,7 +708,7 @@ account_junk_explain(struct account_junk *j, struct msg *m)
 static void
 pick_old(struct account_junk *j, struct view *v, struct rangeset *out)
 {
-	const int64_t before = (clk_now() - j->expire_ms) / 1000;
+	const int64_t before = (store_time(j->o.store) - j->expire_ms) / 1000;
 	struct store_msg some[CHUNK];
 	uint64_t need = 0;
 	uint32_t at = 1, n, i;
@@ -764,6 +764,16 @@ account_junk_set_conf(struct account_junk *j, const struct conf *conf)
 	j->on = conf->junk.on;
 	j->threshold = conf->junk.threshold;
 	j->expire_ms = conf->junk.on ? conf->junk.expire_ms : 0;
+}
+
+int
+account_junk_stats(void *arg, struct msg *reply)
+{
+	struct account_junk *j = arg;
+	struct msg m;
+
+	msg_init(&m, JUNK_MINE);
+	return peer_call(j->process, &m, ASK_MS, reply);
 }
 
 void

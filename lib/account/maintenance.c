@@ -22,7 +22,8 @@ const struct maintenance_pace maintenance_pace = {.first_ms = 20 * 1000,
     .every_ms = 600 * 1000,
     .look_ms = 30 * 1000,
     .worth_bytes = 16ull << 20,
-    .bytes_a_ms = 8192};
+    .bytes_a_ms = 8192,
+    .clock = "clock"};
 
 struct job {
 	struct maintenance *g;
@@ -41,12 +42,15 @@ struct maintenance {
 	pthread_cond_t wake;
 	bool started, stop;
 	_Atomic int64_t retention_ms;
-	int64_t shrunk_ms; /* what is left of that, 0: all */
-	struct job *jobs;  /* to be done, then to be answered */
-	unsigned open;	   /* in the loop's thread: not answered yet */
-	unsigned posted;   /* on their way to the loop */
-	bool freed;	   /* the last of those gives it back */
-	uint64_t owed;	   /* bytes since the last rest */
+	/* The thread's. */
+	int64_t clock_saved; /* clk_mono; 0: not yet */
+	bool distrusts;	     /* the wall clock, as it has said */
+	int64_t shrunk_ms;   /* what is left of that, 0: all */
+	struct job *jobs;    /* to be done, then to be answered */
+	unsigned open;	     /* in the loop's thread: not answered yet */
+	unsigned posted;     /* on their way to the loop */
+	bool freed;	     /* the last of those gives it back */
+	uint64_t owed;	     /* bytes since the last rest */
 };
 
 /* ---- resting ---- */
@@ -264,6 +268,58 @@ give_room(struct maintenance *g)
 		g->shrunk_ms /= 2;
 }
 
+/* ---- the time by which things are old ---- */
+
+#define CLOCK_MAX 200
+#define CLOCK_MS  (10 * 60 * 1000)
+
+/* What an earlier process believed. */
+static void
+load_clock(struct maintenance *g)
+{
+	struct believed c = {.time = 0};
+	struct err err;
+	struct buf b;
+
+	if (g->pace.clock == NULL)
+		return;
+	buf_init(&b, CLOCK_MAX);
+	if (io_read_file(g->pace.clock, &b, &err) == RC_OK &&
+	    believed_parse(buf_sv(&b), clk_mono(), &c) != RC_OK)
+		mlog(LOG_WARN, "store.clock",
+		    "text=\"the file clock cannot be read; the time is "
+		    "believed\"");
+	store_clock_set(g->store, &c);
+	buf_fini(&b);
+}
+
+static void
+save_clock(struct maintenance *g)
+{
+	struct believed c;
+	struct err err;
+	struct buf b;
+
+	if (g->pace.clock == NULL)
+		return;
+	store_clock_get(g->store, &c);
+	if ((c.ahead != 0) != g->distrusts)
+		mlog(LOG_WARN, "store.clock", "text=\"%s\"",
+		    c.ahead != 0 ? "the clock has leapt ahead: until it has "
+				   "stayed there for hours nothing is purged "
+				   "for its age"
+				 : "the clock is believed again");
+	else if (g->clock_saved != 0 && c.mono - g->clock_saved < CLOCK_MS)
+		return;
+	g->distrusts = c.ahead != 0;
+	g->clock_saved = c.mono;
+	buf_init(&b, CLOCK_MAX);
+	believed_print(&c, &b);
+	if (io_replace_file(g->pace.clock, buf_sv(&b), 0600, &err) != RC_OK)
+		mlog(LOG_DEBUG, "store.clock", "text=\"not written\"");
+	buf_fini(&b);
+}
+
 static void *
 maintenance_main(void *arg)
 {
@@ -283,6 +339,7 @@ maintenance_main(void *arg)
 		} else if (now >= due) {
 			due = now + now_and_then(g);
 		} else if (now >= look) {
+			save_clock(g);
 			give_room(g);
 			look = now + g->pace.look_ms;
 		} else {
@@ -323,7 +380,10 @@ maintenance_new(struct ev_loop *loop, struct store *store,
 void
 maintenance_start(struct maintenance *g)
 {
-	int e = pthread_create(&g->thread, NULL, maintenance_main, g);
+	int e;
+
+	load_clock(g);
+	e = pthread_create(&g->thread, NULL, maintenance_main, g);
 
 	g->started = e == 0;
 	if (e != 0)

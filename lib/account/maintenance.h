@@ -20,6 +20,9 @@ struct maintenance_pace {
 	int64_t look_ms;  /* how full the disk is */
 	uint64_t worth_bytes;
 	uint64_t bytes_a_ms;
+	/* The file that keeps the time which is believed, in the account's
+	 * folder; NULL: the wall clock is. */
+	const char *clock;
 };
 extern const struct maintenance_pace maintenance_pace;
 

@@ -5,13 +5,16 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
+#include "base/believed.h"
+#include "base/clk.h"
 #include "base/io.h"
 #include "base/utf8.h"
 
-#define FILE_HEAD "hearthmail logins 1"
-#define FILE_MAX  (8 << 20)
-#define DAY_S	  (24 * 60 * 60)
-#define REFRESH_S 600 /* phones log in every few minutes */
+#define FILE_HEAD  "hearthmail logins 1"
+#define CLOCK_HEAD "clock "
+#define FILE_MAX   (8 << 20)
+#define DAY_S	   (24 * 60 * 60)
+#define REFRESH_S  600 /* phones log in every few minutes */
 
 struct list {
 	char account[CONF_NAME_MAX];
@@ -23,6 +26,7 @@ struct list {
 
 struct auth_logins {
 	struct list *lists;
+	struct believed clock;
 	bool changed;
 };
 
@@ -86,8 +90,9 @@ remove_row(struct list *a, size_t i)
 }
 
 static void
-forget_old(struct list *a, int64_t now)
+forget_old(struct auth_logins *l, struct list *a, int64_t now)
 {
+	now = believed_look(&l->clock, now * 1000, clk_mono()) / 1000;
 	while (a->n > 0 && now - a->row[0].last > LOGINS_DAYS * DAY_S)
 		remove_row(a, 0);
 }
@@ -147,7 +152,7 @@ auth_logins_note(struct auth_logins *l, struct sv account, const char *service,
 	clean(sv_str(peer), r.peer, sizeof r.peer);
 	clean(client, r.client, sizeof r.client);
 	a = find_or_add_list(l, account);
-	forget_old(a, now);
+	forget_old(l, a, now);
 	for (i = 0; i < a->n && !is_same(&a->row[i], &r); i++)
 		;
 	if (i < a->n) {
@@ -184,7 +189,7 @@ auth_logins_each(struct auth_logins *l, struct sv account, int64_t now,
 
 	if (a == NULL)
 		return;
-	forget_old(a, now);
+	forget_old(l, a, now);
 	for (i = a->n; i > 0; i--)
 		fn(&a->row[i - 1], arg);
 }
@@ -227,6 +232,24 @@ read_line(struct auth_logins *l, struct sv line)
 	return true;
 }
 
+static void
+read_lines(struct auth_logins *l, struct sv text)
+{
+	struct sv clock = SV(CLOCK_HEAD);
+
+	if (sv_starts(text, clock)) {
+		struct sv line = sv_split(&text, '\n');
+
+		/* Else it begins anew. */
+		if (believed_parse(
+			sv_skip(line, clock.n), clk_mono(), &l->clock) != RC_OK)
+			l->clock = (struct believed){.time = 0};
+	}
+	while (text.n > 0)
+		if (!read_line(l, sv_split(&text, '\n')))
+			break;
+}
+
 void
 auth_logins_load(struct auth_logins *l, const char *path, int64_t now)
 {
@@ -239,13 +262,11 @@ auth_logins_load(struct auth_logins *l, const char *path, int64_t now)
 	if (io_read_file(path, &b, &err) == RC_OK) {
 		text = buf_sv(&b);
 		if (sv_eq(sv_split(&text, '\n'), SV(FILE_HEAD)))
-			while (text.n > 0)
-				if (!read_line(l, sv_split(&text, '\n')))
-					break;
+			read_lines(l, text);
 	}
 	buf_fini(&b);
 	for (a = l->lists; a != NULL; a = a->next)
-		forget_old(a, now);
+		forget_old(l, a, now);
 }
 
 void
@@ -259,9 +280,11 @@ auth_logins_save(struct auth_logins *l, const char *path, int64_t now)
 	if (!l->changed)
 		return;
 	buf_init(&b, FILE_MAX);
-	buf_adds(&b, FILE_HEAD "\n");
+	(void)believed_look(&l->clock, now * 1000, clk_mono());
+	buf_adds(&b, FILE_HEAD "\n" CLOCK_HEAD);
+	believed_print(&l->clock, &b);
 	for (a = l->lists; a != NULL; a = a->next) {
-		forget_old(a, now);
+		forget_old(l, a, now);
 		for (i = 0; i < a->n; i++) {
 			const struct auth_login_row *r = &a->row[i];
 

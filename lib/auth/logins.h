@@ -38,10 +38,14 @@ struct auth_logins;
 
 struct auth_logins *auth_logins_new(void);
 void auth_logins_free(struct auth_logins **l);
+/*
+ * now: seconds since 1970.  Rows become too old by the time that is believed
+ * (base/believed.h), which is kept in the file, too: a clock that has leapt
+ * ahead forgets nobody.
+ */
 void auth_logins_load(struct auth_logins *l, const char *path, int64_t now);
 /* If there is something new. */
 void auth_logins_save(struct auth_logins *l, const char *path, int64_t now);
-/* now: seconds since 1970. */
 void auth_logins_note(struct auth_logins *l, struct sv account,
     const char *service, const char *peer, struct sv client, int64_t now);
 /* Forgets accounts that are not in the configuration any more. */

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "history/clock.h"
+#include "base/believed.h"
 #include "history/feedback.h"
 #include "history/record.h"
 #include "ipc/msg_answer.h"
@@ -42,7 +42,7 @@ struct history_service {
 	char trouble[ERR_TEXT_MAX];
 	struct ipc_server *clients;
 	struct ev_timer *commit, *prune, *retry;
-	struct history_clock clock;
+	struct believed clock;
 	unsigned uncommitted, unpruned;
 	uint64_t lost;	   /* steps that the log has not said yet */
 	int64_t lost_said; /* clk_mono: not again before that */
@@ -99,7 +99,7 @@ open_db(struct history_service *s)
 
 	if (history_db_open(&s->o, &s->db, &err) == RC_OK) {
 		if (s->clock.time == 0)
-			s->clock = (struct history_clock){
+			s->clock = (struct believed){
 			    .time = history_db_time(s->db), .mono = clk_mono()};
 		say_well(s);
 		return;
@@ -157,7 +157,7 @@ static void
 on_prune(void *arg)
 {
 	struct history_service *s = arg;
-	int64_t now = history_clock_look(&s->clock, clk_now(), clk_mono());
+	int64_t now = believed_look(&s->clock, clk_now(), clk_mono());
 	bool more = false;
 
 	s->prune = NULL;

@@ -427,6 +427,9 @@ on_account(struct client *c, struct msg *m)
 		if (fine)
 			teach(c, id, c->account, lesson.teaching);
 		junk_teach_fini(&lesson);
+	} else if (m->type == JUNK_MINE) {
+		fine = true;
+		stats(c, id, c->account);
 	}
 	if (!fine) {
 		mlog(LOG_ERROR, "junk.forbidden", "account=%s type=%u",

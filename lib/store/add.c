@@ -229,7 +229,7 @@ delivery_is_repeated(struct store *st, const struct store_add *a,
 
 	if (a->delivery_id == NULL)
 		return false;
-	d = deliveries_find(&st->deliveries, a->delivery_id, clk_now());
+	d = deliveries_find(&st->deliveries, a->delivery_id, time_believed(st));
 	if (d == NULL)
 		return false;
 	out->uidvalidity = d->uidvalidity;

@@ -79,7 +79,7 @@ static int
 begin(struct compacting *x, uint64_t *snapshot_bytes)
 {
 	struct store *st = x->st;
-	int64_t sooner = clk_now() - x->c->retention_ms;
+	int64_t sooner = time_believed(st) - x->c->retention_ms;
 	int r = store_check_writable(st, NULL);
 
 	if (r == RC_OK && st->compacting)

@@ -63,13 +63,21 @@ rebuild(struct deliveries *ds, int64_t now)
 		ds->slot[place(ds, ds->d[i].id)] = (uint32_t)(i + 1);
 }
 
+/* By the last two: a clock that has just leapt makes no others old. */
+static int64_t
+oldest_now(const struct deliveries *ds, int64_t now)
+{
+	return ds->n > 0 && ds->d[ds->n - 1].time < now ? ds->d[ds->n - 1].time
+							: now;
+}
+
 void
 deliveries_add(struct deliveries *ds, const struct delivery *d)
 {
 	size_t i;
 
 	if (2 * (ds->n + 1) > ds->nslot)
-		rebuild(ds, d->time);
+		rebuild(ds, oldest_now(ds, d->time));
 	ds->d = xgrow(ds->d, &ds->cap, ds->n + 1, sizeof *ds->d);
 	i = place(ds, d->id);
 	ds->d[ds->n++] = *d;

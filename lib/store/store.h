@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/believed.h"
 #include "base/rangeset.h"
 #include "journal/journal.h"
 
@@ -446,6 +447,8 @@ void store_parse_end(struct store *st, uint64_t body);
 /* Is that the tree's root, or a name below it, while it is shown?  Then nothing
  * can be put there. */
 bool store_restore_reserves(struct store *st, struct sv name);
+/* Could mail be put there, if need be after it was created? */
+bool store_mailbox_name_ok(struct store *st, const char *name);
 
 /* Is the tree apart, in a namespace of its own, now? */
 bool store_restore_apart(struct store *st);
@@ -458,6 +461,16 @@ bool view_in_restore(const struct view *v);
 /* The mailboxes that held anything at that time, by their names as of "@". */
 void store_mailbox_list_at(struct store *st, int64_t at,
     struct store_mailbox_list *out, uint64_t *need);
+
+/*
+ * By which time something is too old to be kept, in ms since 1970: the wall
+ * clock's, until store_clock_set; then that is believed only as base/believed.h
+ * has it, so that a clock which leaps years ahead purges nothing.
+ */
+int64_t store_time(struct store *st);
+void store_clock_set(struct store *st, const struct believed *c);
+/* As it is now, for the next process. */
+void store_clock_get(struct store *st, struct believed *out);
 
 /*
  * A compaction runs in the caller's thread, takes the lock only to write down

@@ -202,6 +202,8 @@ struct store {
 	uint32_t last_tombstone;
 	/* ms: a compaction that runs forgets up to here */
 	int64_t tombstone_cut;
+	struct believed clock;
+	bool distrusts; /* the wall clock */
 	/* Which tombstones are shown, as long as nothing has changed that. */
 	bool *shown;
 	uint64_t shown_body; /* bytes up to here are somebody's tombstone */
@@ -430,7 +432,9 @@ void tombstones_remove(
 /* Those up to that time go (ms). */
 void tombstones_expire(struct store *st, int64_t cut);
 /* What is older is not to be had any more. */
-int64_t tombstones_cut(const struct store *st);
+int64_t tombstones_cut(struct store *st);
+/* store_time, under the lock. */
+int64_t time_believed(struct store *st);
 /* Messages came in that were somewhere before. */
 void tombstones_invalidate(struct store *st, const struct msg *m, size_t n);
 void tombstones_fini(struct store *st);

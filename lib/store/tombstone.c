@@ -192,9 +192,9 @@ tombstones_remove(
 }
 
 int64_t
-tombstones_cut(const struct store *st)
+tombstones_cut(struct store *st)
 {
-	int64_t cut = clk_now() - st->opts.retention_ms;
+	int64_t cut = time_believed(st) - st->opts.retention_ms;
 
 	if (st->opts.retention_ms == 0)
 		return INT64_MAX;

@@ -68,6 +68,35 @@ save_and_load(int64_t now)
 	auth_logins_load(logins, path, now);
 }
 
+/* As a clock does that is looked at now and then. */
+static void
+days_pass(int64_t from, int days)
+{
+	int i;
+
+	for (i = 0; i < days; i++)
+		(void)rows("anna", from + i * DAY);
+}
+
+/* It may be years ahead, at a boot or later, until it is set. */
+START_TEST(logins__outlive_a_leap)
+{
+	static const char want[] = "0-0 1 imaps 192.0.2.1 phone\n";
+	const int64_t later = NOW + 10 * 365 * DAY;
+
+	note("imaps", "192.0.2.1", "phone", NOW);
+	ck_assert_str_eq(rows("anna", later), want);
+	save_and_load(later);
+	ck_assert_str_eq(rows("anna", later), want);
+	note("imaps", "192.0.2.7", "phone", later);
+	save_and_load(later);
+	ck_assert_str_eq(
+	    rows("anna", NOW) + strlen(rows("anna", NOW)) - strlen(want), want);
+	days_pass(NOW, 31);
+	ck_assert(strstr(rows("anna", NOW + 31 * DAY), want) == NULL);
+}
+END_TEST
+
 START_TEST(logins__are_counted_by_day_and_place)
 {
 	static const char want[] = "86400-86400 1 imaps 192.0.2.1 phone\n"
@@ -86,6 +115,7 @@ START_TEST(logins__are_counted_by_day_and_place)
 	save_and_load(NOW + DAY);
 	ck_assert_str_eq(rows("anna", NOW + DAY), want);
 	/* After 30 days only the last one is left. */
+	days_pass(NOW + DAY, 29);
 	ck_assert_str_eq(rows("anna", NOW + 31 * DAY),
 	    "86400-86400 1 imaps 192.0.2.1 phone\n");
 	ck_assert_str_eq(rows("anna", NOW + 32 * DAY), "");
@@ -180,6 +210,7 @@ UNIT_TESTS(logins)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, logins__are_counted_by_day_and_place);
+	tcase_add_test(t, logins__outlive_a_leap);
 	tcase_add_test(t, logins__are_bounded);
 	tcase_add_test(t, logins__clients_cannot_write_lines);
 	tcase_add_loop_test(t, logins__a_damaged_file_is_as_none, 0,

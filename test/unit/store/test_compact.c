@@ -682,6 +682,78 @@ START_TEST(store_compact__for_a_shorter_retention)
 }
 END_TEST
 
+/* Years ahead, and back: nothing is older for that.  Without a clock that is
+ * distrusted it would be (store_clock_set). */
+START_TEST(store_compact__after_a_leap_of_the_clock)
+{
+	const struct store_compact c = {.share = 1, .min_bytes = 1};
+	const int64_t leap = 10 * 365 * DAY_MS;
+	struct journal_compacted out;
+	struct believed kept = {.time = clk_now(), .mono = clk_mono()};
+	struct store *st = with_three_expunged();
+	bool trusting = _i == 1;
+
+	/* As an earlier process has left it. */
+	if (!trusting)
+		store_clock_set(st, &kept);
+	clk_set_offset(leap);
+	ck_assert(trusting == (store_time(st) - clk_now() > -leap / 2));
+	ck_assert_int_ne(store_compact(st, &c, &out), RC_IO);
+	ck_assert_uint_eq(expunged(st).n, trusting ? 0 : 3);
+	store_clock_get(st, &kept);
+	ck_assert(trusting || kept.ahead != 0);
+	/* It starts anew while the clock is wrong. */
+	store_close(&st);
+	st = fixture_open_with(&keeps);
+	if (!trusting)
+		store_clock_set(st, &kept);
+	ck_assert_int_ne(store_compact(st, &c, &out), RC_IO);
+	clk_set_offset(0);
+	ck_assert(trusting || expunged(st).n == 3);
+	ck_assert_int_le(store_time(st), clk_now());
+	/* Time goes on as it should. */
+	if (!trusting) {
+		kept = (struct believed){
+		    .time = clk_now() + 39 * DAY_MS, .mono = clk_mono()};
+		clk_set_offset(40 * DAY_MS);
+		store_clock_set(st, &kept);
+		ck_assert_int_ne(store_compact(st, &c, &out), RC_IO);
+		ck_assert_uint_eq(expunged(st).n, 0);
+		clk_set_offset(0);
+	}
+	store_close(&st);
+	fixture_remove();
+}
+END_TEST
+
+/* A clock that leaps to and fro makes the others' ids no older. */
+START_TEST(store_compact__deliveries_after_a_leap)
+{
+	uint8_t id[16] = "sixteen bytes...";
+	struct store_add a = {.mailbox = "INBOX", .delivery_id = id};
+	struct store_added first, again;
+	struct store *st;
+	unsigned i;
+
+	fixture_make();
+	st = fixture_open_with(&forgets);
+	ck_assert_int_eq(fixture_try_add(st, &a, "x\r\n", &first), RC_OK);
+	for (i = 0; i < 100; i++) {
+		clk_set_offset(i % 2 == (unsigned)_i ? 3650 * DAY_MS : 0);
+		id[0] = (uint8_t)(i < 's' ? i : i + 1);
+		ck_assert_int_eq(
+		    fixture_try_add(st, &a, "x\r\n", &again), RC_OK);
+	}
+	clk_set_offset(0);
+	id[0] = 's';
+	ck_assert_int_eq(fixture_try_add(st, &a, "x\r\n", &again), RC_OK);
+	ck_assert(again.repeated);
+	ck_assert_uint_eq(again.uid, first.uid);
+	store_close(&st);
+	fixture_remove();
+}
+END_TEST
+
 /* Whoever delivers again what was delivered before the compaction is told so,
  * for seven days. */
 START_TEST(store_compact__remembers_deliveries)
@@ -755,6 +827,8 @@ UNIT_TESTS(compact)
 	tcase_add_test(t, store_compact__ends);
 	tcase_add_test(t, store_compact__for_a_shorter_retention);
 	tcase_add_test(t, store_compact__remembers_deliveries);
+	tcase_add_loop_test(t, store_compact__after_a_leap_of_the_clock, 0, 2);
+	tcase_add_loop_test(t, store_compact__deliveries_after_a_leap, 0, 2);
 	tcase_add_test(t, store_compact__leaves_a_checkpoint_that_fits);
 	tcase_add_test(t, store_compact__beside_sessions);
 	tcase_add_test(t, store_purge__also_in_the_segment_in_use);

@@ -1,4 +1,4 @@
-#include "history/clock.h"
+#include "base/believed.h"
 
 #include "base/rc.h"
 #include "base/sv.h"
@@ -9,7 +9,7 @@
 #define YEAR   (365 * DAY)
 #define T0     (56 * YEAR)
 #define LOOKS  5
-#define SETTLE HISTORY_CLOCK_SETTLE_MS
+#define SETTLE BELIEVED_SETTLE_MS
 
 /* Looks at both clocks: ms since the start, what the wall clock is off by, and
  * what comes out is off by. */
@@ -47,9 +47,9 @@ static const struct {
 	{{0, 0, 0}, {30 * DAY, 0, 0}, {60 * DAY, 0, 0}}},
 };
 
-START_TEST(clock__row)
+START_TEST(believed__row)
 {
-	struct history_clock c = {.time = rows[_i].before, .mono = 777};
+	struct believed c = {.time = rows[_i].before, .mono = 777};
 	size_t i;
 
 	for (i = 0; i < LOOKS; i++) {
@@ -58,8 +58,7 @@ START_TEST(clock__row)
 
 		if (i > 0 && l->mono == 0)
 			break;
-		got = history_clock_look(
-		    &c, T0 + l->mono + l->off, 777 + l->mono);
+		got = believed_look(&c, T0 + l->mono + l->off, 777 + l->mono);
 		ck_assert_msg(got == T0 + l->mono + l->want,
 		    "%s, %zu: off by %lld", rows[_i].name, i,
 		    (long long)(got - T0 - l->mono));
@@ -67,11 +66,47 @@ START_TEST(clock__row)
 }
 END_TEST
 
-UNIT_TESTS(clock)
+/* What an earlier process has written. */
+static const struct {
+	const char *line;
+	int64_t mono;
+	int rc;
+	struct believed want;
+} lines[] = {
+    {"1000 5 0\n", 9, RC_OK, {1000, 5, 0}},
+    {"1000 5 4\n", 9, RC_OK, {1000, 5, 4}},
+    {"1000 50 40\n", 9, RC_OK, {1000, 9, 0}}, /* booted since then */
+    {"1000 5\n", 9, RC_SYNTAX, {0, 0, 0}},
+    {"1000 5 x\n", 9, RC_SYNTAX, {0, 0, 0}},
+    {"-1 5 0\n", 9, RC_SYNTAX, {0, 0, 0}},
+    {"", 9, RC_SYNTAX, {0, 0, 0}},
+};
+
+START_TEST(believed__line)
 {
-	TCase *tc = tcase_create("clock");
+	struct believed c = {0, 0, 0};
+	struct buf b;
+
+	ck_assert_int_eq(
+	    believed_parse(sv_str(lines[_i].line), lines[_i].mono, &c),
+	    lines[_i].rc);
+	ck_assert_int_eq(c.time, lines[_i].want.time);
+	ck_assert_int_eq(c.mono, lines[_i].want.mono);
+	ck_assert_int_eq(c.ahead, lines[_i].want.ahead);
+	buf_init(&b, 100);
+	believed_print(&c, &b);
+	ck_assert(_i > 1 || sv_eq(buf_sv(&b), sv_str(lines[_i].line)));
+	buf_fini(&b);
+}
+END_TEST
+
+UNIT_TESTS(believed)
+{
+	TCase *tc = tcase_create("believed");
 
 	tcase_add_loop_test(
-	    tc, clock__row, 0, (int)(sizeof rows / sizeof rows[0]));
+	    tc, believed__row, 0, (int)(sizeof rows / sizeof rows[0]));
+	tcase_add_loop_test(
+	    tc, believed__line, 0, (int)(sizeof lines / sizeof lines[0]));
 	return tc;
 }

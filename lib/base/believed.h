@@ -4,22 +4,33 @@
  * only once it has stayed there for hours of a clock that does not step; until
  * then time goes on as it was.  What is believed outlives the process.  Pure.
  */
-#ifndef HISTORY_CLOCK_H
-#define HISTORY_CLOCK_H
+#ifndef BASE_BELIEVED_H
+#define BASE_BELIEVED_H
 
 #include <stdint.h>
 
-/* A machine that was off for a weekend has not leapt. */
-#define HISTORY_CLOCK_LEAP_MS	(3LL * 24 * 60 * 60 * 1000)
-#define HISTORY_CLOCK_SETTLE_MS (6LL * 60 * 60 * 1000)
+#include "base/buf.h"
 
-struct history_clock {
+/* A machine that was off for a weekend has not leapt. */
+#define BELIEVED_LEAP_MS   (3LL * 24 * 60 * 60 * 1000)
+#define BELIEVED_SETTLE_MS (6LL * 60 * 60 * 1000)
+
+struct believed {
 	int64_t time; /* what was believed at `mono`; 0: nothing yet */
 	int64_t mono;
 	int64_t ahead; /* since then, of clk_mono, it is; 0: it is not */
 };
 
 /* The time, in ms since 1970.  wall, mono: clk_now(), clk_mono(). */
-int64_t history_clock_look(struct history_clock *c, int64_t wall, int64_t mono);
+int64_t believed_look(struct believed *c, int64_t wall, int64_t mono);
+
+/*
+ * As a line of text, for who lives shorter than that: "TIME MONO AHEAD".  What
+ * an earlier process has written goes on from there, as long as the machine has
+ * not been started anew since then.
+ */
+void believed_print(const struct believed *c, struct buf *out);
+int believed_parse(
+    struct sv line, int64_t mono, struct believed *out) RC_USE_RESULT;
 
 #endif
