@@ -433,7 +433,7 @@ judge_and_deliver(struct smtp_session *s)
 		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
 	} else {
 		smtp_arrival_deferred(s);
-		smtp_reply(s, 451, a.why.code, "%s", a.why.text);
+		smtp_reply(s, a.grey ? 450 : 451, a.why.code, "%s", a.why.text);
 	}
 }
 
