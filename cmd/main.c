@@ -108,7 +108,7 @@ static const struct command commands[] = {
     {"sieve", cmd_sieve,
 	"sieve ACCOUNT get | activate | delete NAME | rename NAME NEW",
 	"print one; use it; remove it; rename it"},
-    {"sieve", cmd_sieve, "sieve ACCOUNT test NAME [--from A] < MESSAGE",
+    {"sieve", cmd_sieve, "sieve ACCOUNT test [NAME] [--from A] < MESSAGE",
 	"say what it would do with a message, line by line"},
     {"junk", cmd_junk, "junk teach ACCOUNT --spam DIR | --ham DIR",
 	"teach what is junk, and what is not, from folders of messages"},

@@ -93,7 +93,7 @@ def sources(*suffixes):
 # commands, the supervisor and the processes down to the libraries.
 LIBRARIES = ["account", "acme", "archive", "auth", "backup", "base", "clients", "conf", "dns", "front", "history", "https", "imap/client", "imap/transfer",
              "imap/front", "imap/parse", "imap/session", "ipc", "journal", "junk", "keeper", "mail", "mime",
-             "msgauth", "net", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
+             "msgauth", "net", "pagerules", "pop3/front", "pop3/session", "publish", "queue/mx", "queue/spool",
              "managesieve/front", "managesieve/session", "report", "sandbox", "sieve", "smtp", "store", "web", "web/admin", "web/page", "web/self"]
 ARROWS = {
     "lib/base": [],
@@ -105,6 +105,7 @@ ARROWS = {
     "lib/sandbox": ["base"],
     "lib/mail": ["base"],
     "lib/mime": ["base", "mail"],
+    "lib/pagerules": ["base", "mail"],
     "lib/msgauth": ["base", "dns", "mail"],
     "lib/report": ["archive", "base", "ipc", "mail", "mime"],
     "lib/journal": ["base"],
@@ -125,8 +126,8 @@ ARROWS = {
     "lib/web": ["base", "clients", "conf", "front", "http", "ipc", "net", "publish", "web/page"],
     "lib/web/page": ["base", "clients", "conf"],
     "lib/web/admin": ["base", "clients", "conf", "history", "ipc", "net", "queue/spool", "web/page"],
-    "lib/web/self": ["base", "clients", "conf", "history", "ipc", "web/page"],
-    "lib/account": ["attach", "base", "conf", "history", "ipc", "junk", "mail", "mime", "msgauth", "net", "sieve", "store"],
+    "lib/web/self": ["base", "clients", "conf", "history", "ipc", "pagerules", "web/page"],
+    "lib/account": ["attach", "base", "conf", "history", "ipc", "junk", "mail", "mime", "msgauth", "net", "pagerules", "sieve", "store"],
     "lib/backup": ["base", "conf", "journal"],
     "lib/clients": ["base", "conf"],
     "lib/publish": ["base", "clients", "conf", "dns", "msgauth"],

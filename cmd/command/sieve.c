@@ -109,11 +109,22 @@ ask(struct work *w, int line, struct err *err)
 static void
 print_list(struct sv rest)
 {
+	bool scripts = true;
+
 	while (rest.n > 0) {
 		struct sv line = sv_split(&rest, '\n');
 		struct sv active = sv_split(&line, '\t');
-		struct sv size = sv_split(&line, '\t');
+		struct sv size = scripts ? sv_split(&line, '\t') : SV("");
 
+		if (scripts && active.n + size.n + line.n == 0) {
+			scripts = false;
+			printf("Rules of the pages, which run before:\n");
+			continue;
+		}
+		if (!scripts) {
+			printf("%-8.*s %.*s\n", SV_ARG(active), SV_ARG(line));
+			continue;
+		}
 		printf("%-8.*s %7.*s  %.*s\n", SV_ARG(active), SV_ARG(size),
 		    SV_ARG(line));
 	}
@@ -192,6 +203,9 @@ parse(struct work *w, int argc, char **argv)
 	if (verb == n)
 		return EXIT_USAGE;
 	want = 2 + (has_name[verb] ? 1 : 0) + (verb == RULES_RENAME ? 1 : 0);
+	/* Without one, all that runs at a delivery. */
+	if (verb == RULES_TEST && words_n == want - 1)
+		want--;
 	if (words_n < want)
 		return command_misused("sieve",
 		    verb == RULES_RENAME ? "expected a script's name, and its "

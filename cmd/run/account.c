@@ -12,6 +12,7 @@
 #include "imap/session/session.h"
 #include "managesieve/session/session.h"
 #include "mime/mime.h"
+#include "pagerules/zone.h"
 #include "pop3/session/session.h"
 #include "sieve/sieve.h"
 
@@ -133,12 +134,14 @@ run_account(int control_fd)
 	    .page_new = account_page_new,
 	    .sessions_max = SESSIONS_MAX,
 	    .idle_ms = IDLE_MS};
+	struct zones *zones;
 	struct store *store;
 	struct account *a;
 	int code;
 
 	child_boot(&c, control_fd, &ops);
 	tzset();
+	zones = zones_open(ZONE_FILE, NULL);
 	mime_charset_setup();
 	/* 8 KiB of memory of its own; without it "regex" is unknown. */
 	if (sieve_regex_load(NULL) != RC_OK)
@@ -148,6 +151,7 @@ run_account(int control_fd)
 	child_enter(&c, &walls);
 	store = open_store(&c);
 	o.name = c.account_name;
+	o.zones = zones;
 	o.hostname = conf_ref(c.conf_now)->hostname;
 	a = account_new(c.loop, store, &o, &account_calls, &c);
 	account_set_conf(a, c.conf_now);
@@ -165,5 +169,6 @@ run_account(int control_fd)
 		_exit(code);
 	}
 	store_close(&store);
+	zones_free(&zones);
 	return code;
 }

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "history/history.h"
 
 static int
 add_to_body(void *arg, const char *p, size_t n)
@@ -162,4 +163,49 @@ account_deliver(const struct delivering *a, struct mail_delivery *d,
 	if (r == RC_OK)
 		log_delivered(a, d, out);
 	return r;
+}
+
+/* ---- the history ---- */
+
+void
+account_note_stored(
+    struct history *h, const char *account, const struct delivered *d)
+{
+	struct history_step s = {.account = sv_str(account)};
+	size_t i;
+
+	/* It was there already. */
+	if (d->o.repeated)
+		return;
+	memcpy(s.id, d->id, sizeof s.id);
+	for (i = 0; i < d->o.nremark; i++) {
+		s.kind = HISTORY_REMARK;
+		s.count = HISTORY_C_NONE;
+		s.text = sv_str(d->o.remark[i]);
+		history_note(h, &s);
+	}
+	for (i = 0; i < d->o.nstored; i++) {
+		s.kind = HISTORY_STORED;
+		/* One message is counted once. */
+		s.count = i > 0	    ? HISTORY_C_NONE
+			  : d->junk ? HISTORY_C_JUNK
+				    : HISTORY_C_STORED;
+		s.flags = d->junk ? HISTORY_JUNK : 0;
+		s.number = d->o.stored[i].uid;
+		s.text = sv_str(d->o.stored[i].folder);
+		history_note(h, &s);
+	}
+}
+
+void
+account_note_unstored(struct history *h, const char *account,
+    const uint8_t id[16], const struct err *err)
+{
+	struct history_step s = {.kind = HISTORY_UNSTORED,
+	    .count = HISTORY_C_NONE,
+	    .account = sv_str(account),
+	    .text = sv_str(err->text)};
+
+	memcpy(s.id, id, sizeof s.id);
+	history_note(h, &s);
 }

@@ -30,4 +30,11 @@ struct delivering {
 int account_deliver(const struct delivering *a, struct mail_delivery *d,
     struct delivered *out, uint64_t *need, struct err *err) RC_USE_RESULT;
 
+/* What became of it, for the history. */
+struct history;
+void account_note_stored(
+    struct history *h, const char *account, const struct delivered *d);
+void account_note_unstored(struct history *h, const char *account,
+    const uint8_t id[16], const struct err *err);
+
 #endif

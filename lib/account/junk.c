@@ -737,6 +737,16 @@ account_junk_set_conf(struct account_junk *j, const struct conf *conf)
 	j->expire_ms = conf->junk.on ? conf->junk.expire_ms : 0;
 }
 
+int
+account_junk_stats(void *arg, struct msg *reply)
+{
+	struct account_junk *j = arg;
+	struct msg m;
+
+	msg_init(&m, JUNK_MINE);
+	return peer_call(j->process, &m, ASK_MS, reply);
+}
+
 void
 account_junk_connect(struct account_junk *j, int fd)
 {

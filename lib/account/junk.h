@@ -40,6 +40,8 @@ struct account_junk *account_junk_new(
     struct ev_loop *loop, const struct account_junk_opts *o);
 void account_junk_free(struct account_junk **j);
 void account_junk_set_conf(struct account_junk *j, const struct conf *conf);
+/* What was learned of this account: junk_told.  Waits; from any thread. */
+int account_junk_stats(void *j, struct msg *reply) RC_USE_RESULT;
 /* A fresh line to the process. Takes fd. */
 void account_junk_connect(struct account_junk *j, int fd);
 /* Deliveries and lessons that are under way. */

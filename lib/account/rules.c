@@ -21,6 +21,7 @@ rules_new(struct store *store)
 
 	r->store = store;
 	r->account = -1;
+	pagerules_init(&r->page);
 	return r;
 }
 
@@ -35,6 +36,7 @@ forget_scripts(struct rules *r)
 	free(r->script);
 	r->script = NULL;
 	r->n = 0;
+	rules_page_forget(r);
 }
 
 void
@@ -60,33 +62,46 @@ rules_set_conf(struct rules *r, struct conf *conf, const char *account)
 	r->account = conf_account_by_name(conf, sv_str(account));
 }
 
+void
+rules_set_zones(struct rules *r, const struct zones *zones)
+{
+	r->zones = zones;
+}
+
 /* ---- compiling ---- */
+
+void
+rules_add_script(struct rules *r, const char *name, struct sieve_script *script,
+    const char *error)
+{
+	r->script = xreallocarray(r->script, r->n + 1, sizeof *r->script);
+	r->script[r->n++] = (struct rules_script){.name = xstrdup(name),
+	    .script = script,
+	    .error = error != NULL ? xstrdup(error) : NULL};
+}
 
 static void
 load_one(struct rules *r, enum store_script_kind kind, const char *name)
 {
-	struct rules_script *s;
 	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
 	struct sieve_errors *errors = xcalloc(1, sizeof *errors);
+	struct sieve_script *script = NULL;
 	struct buf text, why;
 	uint64_t need = 0;
 
 	buf_init(&text, STORE_SCRIPT_MAX + 1);
 	buf_init(&why, 2 * SIEVE_ERROR_MAX * SIEVE_ERRORS_MAX);
-	r->script = xreallocarray(r->script, r->n + 1, sizeof *r->script);
-	s = &r->script[r->n++];
-	*s = (struct rules_script){.name = xstrdup(name)};
-	o.name = sv_str(s->name);
+	o.name = sv_str(name);
 	if (store_script_get(r->store, kind, sv_str(name), &text, &need) !=
 		RC_OK ||
-	    sieve_compile(buf_sv(&text), &o, &s->script, errors) != RC_OK) {
+	    sieve_compile(buf_sv(&text), &o, &script, errors) != RC_OK) {
 		sieve_errors_print(errors, NULL, &why);
-		s->script = NULL;
-		s->error = sv_dup(sv_trim(buf_sv(&why)));
+		script = NULL;
 		mlog(LOG_WARN, "rules.compile",
 		    "text=\"a script that was taken once is no longer "
 		    "understood\"");
 	}
+	rules_add_script(r, name, script, script == NULL ? why.p : NULL);
 	buf_fini(&why);
 	buf_fini(&text);
 	free(errors);
@@ -99,13 +114,16 @@ load_scripts(struct rules *r)
 	struct buf active;
 	uint64_t need = 0;
 
+	rules_page_load(r);
 	store_script_list(r->store, STORE_SCRIPT_PAGE, &l, &need);
 	for (size_t i = 0; i < l.n; i++)
 		load_one(r, STORE_SCRIPT_PAGE, l.s[i].name);
 	store_scripts_fini(&l);
 	buf_init(&active, STORE_SCRIPT_NAME_MAX + 1);
-	if (store_script_active(r->store, &active, &need) == RC_OK)
+	if (store_script_active(r->store, &active, &need) == RC_OK) {
 		load_one(r, STORE_SCRIPT_PERSON, active.p);
+		r->script[r->n - 1].active = true;
+	}
 	buf_fini(&active);
 }
 
@@ -159,22 +177,59 @@ sieve_message_of(const struct rules_message *m)
 	    .junk = m->junk};
 }
 
+/* All that run before the person's, and that one or the active one. */
+static int
+run_with(struct rules *r, struct sieve_script *own, struct rules_run *run,
+    const struct sieve_message *message, struct sieve_result *out)
+{
+	struct sieve_script **s = xcalloc(r->n + 1, sizeof(*s));
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (r->script[i].script != NULL &&
+		    (own == NULL || !r->script[i].active))
+			s[n++] = r->script[i].script;
+	if (own != NULL)
+		s[n++] = own;
+	rc = sieve_run(s, n, message, &rules_host, run, out);
+	free(s);
+	return rc;
+}
+
 int
 rules_run_scripts(
     struct rules *r, const struct rules_message *m, struct sieve_result *out)
 {
 	struct rules_run run = {r, m, NULL};
 	struct sieve_message message = sieve_message_of(m);
-	struct sieve_script **s = xcalloc(r->n + 1, sizeof(*s));
-	size_t n = 0;
-	int rc;
 
-	for (size_t i = 0; i < r->n; i++)
-		if (r->script[i].script != NULL)
-			s[n++] = r->script[i].script;
-	rc = sieve_run(s, n, &message, &rules_host, &run, out);
-	free(s);
-	return rc;
+	return run_with(r, NULL, &run, &message, out);
+}
+
+static void
+print_result(struct rules *r, const struct sieve_result *res, struct buf *lines)
+{
+	for (size_t i = 0; i < res->n; i++) {
+		buf_adds(lines, "=> ");
+		sieve_action_print(&res->action[i], lines);
+		buf_addc(lines, '\n');
+	}
+	if (res->n == 0)
+		buf_adds(lines, "=> discard\n");
+	if (res->failed) {
+		if (sv_eq(res->failed_script, SV(PAGERULES_SCRIPT))) {
+			buf_adds(lines, "=> the rules of the page fail: ");
+			rules_where(
+			    r, res->failed_script, res->error.line, lines);
+			buf_addf(lines, ": %s\n", res->error.text);
+		} else {
+			buf_addf(lines,
+			    "=> it fails at line %u, column %u: %s\n",
+			    res->error.line, res->error.column,
+			    res->error.text);
+		}
+	}
 }
 
 int
@@ -187,26 +242,19 @@ rules_test(struct rules *r, struct sv name, struct sv script,
 	struct sieve_errors *errors = xcalloc(1, sizeof *errors);
 	struct sieve_script *s = NULL;
 	struct sieve_result res;
-	int rc;
+	int rc = RC_OK;
 
 	o.name = name;
-	rc = sieve_compile(script, &o, &s, errors);
-	if (rc != RC_OK)
+	if (name.n > 0)
+		rc = sieve_compile(script, &o, &s, errors);
+	if (rc != RC_OK) {
 		sieve_errors_print(errors, NULL, lines);
-	else
-		rc = sieve_run(&s, 1, &message, &rules_host, &run, &res);
+	} else {
+		(void)rules_present(r);
+		rc = run_with(r, s, &run, &message, &res);
+	}
 	if (rc == RC_OK) {
-		for (size_t i = 0; i < res.n; i++) {
-			buf_adds(lines, "=> ");
-			sieve_action_print(&res.action[i], lines);
-			buf_addc(lines, '\n');
-		}
-		if (res.n == 0)
-			buf_adds(lines, "=> discard\n");
-		if (res.failed)
-			buf_addf(lines,
-			    "=> it fails at line %u, column %u: %s\n",
-			    res.error.line, res.error.column, res.error.text);
+		print_result(r, &res, lines);
 		sieve_result_fini(&res);
 	}
 	sieve_script_free(&s);

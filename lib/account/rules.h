@@ -2,9 +2,9 @@
  * The owner's rules at a delivery: which scripts there are, what lib/sieve
  * decides by them, and how that is carried out.
  *
- * Scripts of the page come first, by name, then the person's active one; each
- * is compiled once, when it has changed.  Without a script a delivery costs one
- * look at a number.
+ * What was filled in on pages comes first (pagerules/pagerules.h), then the
+ * person's active script; each is compiled once, when it has changed.  Without
+ * them a delivery costs one look at a number.
  *
  * What is decided is one commit of the store (store/rules.h): the message in
  * its folders, what is remembered, and what is to be sent, which
@@ -16,7 +16,7 @@
  * discards it or sets flags is done.
  *
  * A script that fails for good: the message is kept, the history says why, and
- * its owner gets one letter for each version of the script and reason.
+ * its owner gets one letter for each version of the script and place in it.
  *
  * Everything runs in the loop's thread.
  */
@@ -29,10 +29,13 @@
 #include "store/rules.h"
 
 struct rules;
+struct zones;
 
 struct rules *rules_new(struct store *store);
 void rules_free(struct rules **r);
 void rules_set_conf(struct rules *r, struct conf *conf, const char *account);
+/* For days of people; borrowed. */
+void rules_set_zones(struct rules *r, const struct zones *zones);
 /* Is there any script for a delivery? */
 bool rules_present(struct rules *r);
 
@@ -70,8 +73,11 @@ int rules_deliver(struct rules *r, const struct rules_message *m,
     struct store_body **body, struct rules_outcome *out, uint64_t *need,
     struct err *err) RC_USE_RESULT;
 
-/* What would become of it by that script, line by line; nothing is done.
- * RC_SYNTAX: the script has errors, which are in `lines`. */
+/*
+ * What would become of it by the rules of pages and then that script, line by
+ * line; nothing is done.  name empty: by the active one, if there is one.
+ * RC_SYNTAX: the script has errors, which are in `lines`.
+ */
 int rules_test(struct rules *r, struct sv name, struct sv script,
     const struct rules_message *m, struct buf *lines) RC_USE_RESULT;
 /* Compiles it: RC_OK, with warnings in `lines`; RC_SYNTAX, RC_TOOBIG with

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account/rules_page.h"
 #include "account/rules_priv.h"
 #include "base/alloc.h"
 
@@ -48,10 +49,13 @@ write_output(const struct rules_ask *a, struct sv s, struct err *err)
 	return RC_OK;
 }
 
+/* Scripts, and behind an empty line the rules of pages. */
 static void
 list(struct rules *r, struct buf *out)
 {
 	struct store_scripts l;
+	struct pagerules page;
+	struct buf lines;
 	uint64_t need = 0;
 
 	store_script_list(r->store, STORE_SCRIPT_PERSON, &l, &need);
@@ -59,6 +63,14 @@ list(struct rules *r, struct buf *out)
 		buf_addf(out, "%s\t%zu\t%s\n", l.s[i].active ? "active" : "",
 		    l.s[i].size, l.s[i].name);
 	store_scripts_fini(&l);
+	rules_page_read(r->store, &page);
+	buf_init(&lines, LINES_MAX);
+	pagerules_list(&page, &lines);
+	if (lines.n > 0)
+		buf_addc(out, '\n');
+	buf_addsv(out, buf_sv(&lines));
+	buf_fini(&lines);
+	pagerules_fini(&page);
 }
 
 static int
@@ -107,7 +119,7 @@ test(struct rules *r, const struct rules_ask *a, struct buf *out,
 
 	buf_init(&script, STORE_SCRIPT_MAX + 1);
 	buf_init(&message, (size_t)max + 1);
-	rc = get(r, a->name, &script, err);
+	rc = a->name.n > 0 ? get(r, a->name, &script, err) : RC_OK;
 	if (rc == RC_OK)
 		rc = read_input(a, max, &message, err);
 	if (rc == RC_OK && m.written.n == 0 && r->account >= 0 &&

@@ -63,11 +63,8 @@ remark_action(struct plan *p, const struct sieve_action *a)
 	struct buf b;
 
 	buf_init(&b, 4 * REMARK_MAX);
-	if (a->script.n > 0) {
-		buf_addsv(&b, a->script);
-		buf_addc(&b, ':');
-	}
-	buf_addf(&b, "%u: ", a->line);
+	rules_where(p->r, a->script, a->line, &b);
+	buf_adds(&b, ": ");
 	sieve_action_print(a, &b);
 	remark(p, "rule ", buf_sv(&b));
 	buf_fini(&b);
@@ -129,15 +126,6 @@ set_flags(
 	out->nkeyword = nkeyword;
 }
 
-static bool
-is_there(struct plan *p, const char *name)
-{
-	struct store_status s;
-	uint64_t need = 0;
-
-	return store_status(p->r->store, name, &s, &need) == RC_OK;
-}
-
 /* Makes the mailbox, subscribed so that its owner sees it. */
 static bool
 make_mailbox(struct plan *p, const char *name, struct sv use)
@@ -171,7 +159,13 @@ mailbox_for(struct plan *p, const struct sieve_store *s, bool implicit)
 		buf_fini(&other);
 		return name;
 	}
-	if (is_there(p, name) || (s->create && make_mailbox(p, name, s->use)))
+	buf_init(&other, 8192);
+	if (rules_mailbox(p->r, s->mailbox, &other) == RC_OK)
+		name = add_name(p, buf_sv(&other));
+	else if (!s->create || !make_mailbox(p, name, s->use))
+		name = NULL;
+	buf_fini(&other);
+	if (name != NULL)
 		return name;
 	remark(p, "the folder is missing, so it is in INBOX: ", s->mailbox);
 	return "INBOX";
@@ -362,9 +356,10 @@ notice_key(const struct plan *p, struct sv name, struct sv why,
 	(void)crypto_generichash_final(&h, out, STORE_MEMO_KEY);
 }
 
-/* One letter for each script and reason, as long as it is not changed. */
+/* One letter for each script and place, as long as it is not changed: what is
+ * wrong there may name what a stranger has written. */
 static int
-tell_owner(struct plan *p, struct sv name, struct sv why)
+tell_owner(struct plan *p, struct sv name, struct sv place, struct sv why)
 {
 	struct store_memo m = {
 	    .kind = STORE_MEMO_NOTICE, .until = clk_now() / 1000 + NOTICE_SECS};
@@ -374,7 +369,7 @@ tell_owner(struct plan *p, struct sv name, struct sv why)
 	size_t body;
 	int r = RC_OK;
 
-	notice_key(p, name, why, m.key);
+	notice_key(p, name, place, m.key);
 	if (store_memo_has(
 		p->r->store, STORE_MEMO_NOTICE, m.key, clk_now() / 1000, &need))
 		return RC_OK;
@@ -409,24 +404,31 @@ tell_owner(struct plan *p, struct sv name, struct sv why)
 static int
 tell_failures(struct plan *p, const struct sieve_result *res)
 {
-	struct buf why;
+	struct buf place, why;
 	int r = RC_OK;
 
 	for (size_t i = 0; r == RC_OK && i < p->r->n; i++)
 		if (p->r->script[i].script == NULL)
-			r = tell_owner(p, sv_str(p->r->script[i].name),
+			r = tell_owner(p, sv_str(p->r->script[i].name), SV(""),
 			    sv_str(p->r->script[i].error));
 	if (r != RC_OK || !res->failed)
 		return r;
 	buf_init(&why, 2 * SIEVE_ERROR_MAX);
+	buf_init(&place, 64);
 	if (res->error.line > 0)
-		buf_addf(&why, "line %u, column %u: ", res->error.line,
+		buf_addf(&place, "line %u, column %u: ", res->error.line,
 		    res->error.column);
+	buf_addsv(&why, buf_sv(&place));
 	buf_adds(&why, res->error.text);
 	mlog(LOG_WARN, "rules.fail", "account=%s line=%u",
 	    p->r->conf->account[p->r->account].name, res->error.line);
 	remark(p, "its rules failed, so it was kept: ", buf_sv(&why));
-	r = tell_owner(p, res->failed_script, buf_sv(&why));
+	r = tell_owner(p,
+	    sv_eq(res->failed_script, SV(PAGERULES_SCRIPT))
+		? SV("page")
+		: res->failed_script,
+	    buf_sv(&place), buf_sv(&why));
+	buf_fini(&place);
 	buf_fini(&why);
 	return r;
 }

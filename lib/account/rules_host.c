@@ -1,13 +1,18 @@
 /* What scripts may ask. */
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "account/rules_priv.h"
 #include "base/ascii.h"
 #include "base/clk.h"
+#include "base/nfc.h"
+#include "base/utf8.h"
 #include "mail/path.h"
 #include "msgauth/verdict.h"
+
+#define NAME_MAX_BYTES 1023 /* of a mailbox that a script names */
 
 static const struct {
 	struct sv name;
@@ -46,6 +51,41 @@ rules_special(struct rules *r, unsigned use, struct buf *name_out)
 		}
 	store_mailbox_list_fini(&all);
 	return found;
+}
+
+/* By its name, or by one that is the same in form C; appended to out. */
+int
+rules_mailbox(struct rules *r, struct sv name, struct buf *out)
+{
+	struct store_mailbox_list all;
+	struct store_status status;
+	struct buf want, have;
+	char *text = sv_dup(name);
+	uint64_t need = 0;
+	int rc = store_status(r->store, text, &status, &need);
+
+	free(text);
+	if (rc != RC_NOTFOUND || !utf8_has_8bit(name)) {
+		buf_addsv(out, name);
+		return rc;
+	}
+	buf_init(&want, 8192);
+	buf_init(&have, 8192);
+	nfc_put(name, &want);
+	store_mailbox_list(r->store, &all, &need);
+	for (size_t i = 0; i < all.n && rc == RC_NOTFOUND; i++) {
+		buf_reset(&have);
+		nfc_put(sv_str(all.m[i].name), &have);
+		if (all.m[i].exists && all.m[i].selectable &&
+		    sv_eq(buf_sv(&have), buf_sv(&want))) {
+			buf_adds(out, all.m[i].name);
+			rc = RC_OK;
+		}
+	}
+	store_mailbox_list_fini(&all);
+	buf_fini(&have);
+	buf_fini(&want);
+	return rc;
 }
 
 /* Aliases that lead to the account are its own, and +detail; what only the
@@ -110,16 +150,18 @@ static int
 host_mailbox(void *arg, struct sv name)
 {
 	struct rules_run *run = arg;
-	struct store_status status;
-	char text[1024];
-	uint64_t need = 0;
+	struct buf found;
+	int rc;
 
-	if (name.n == 0 || name.n >= sizeof text || sv_chr(name, '\0') < name.n)
+	if (name.n == 0 || name.n > NAME_MAX_BYTES ||
+	    sv_chr(name, '\0') < name.n)
 		return RC_SYNTAX;
 	if (store_restore_reserves(run->r->store, name))
 		return RC_SYNTAX;
-	sv_copy(name, text, sizeof text);
-	return store_status(run->r->store, text, &status, &need);
+	buf_init(&found, 8192);
+	rc = rules_mailbox(run->r, name, &found);
+	buf_fini(&found);
+	return rc;
 }
 
 static int
@@ -204,11 +246,16 @@ static int
 host_list_has(void *arg, struct sv list, struct sv value, bool *has_out)
 {
 	const struct rules_run *run = arg;
+	const bool contacts = sv_eq(list, SV(PAGERULES_CONTACTS));
 	const uint32_t *account;
 	bool addresses, aliases;
 	const char *why;
 	size_t n = 0;
 
+	if (contacts) {
+		*has_out = rules_page_is_contact(run, value);
+		return RC_OK;
+	}
 	if (!address_book(list, &addresses, &aliases) || run->r->conf == NULL)
 		return RC_NOTFOUND;
 	*has_out = false;
@@ -230,6 +277,7 @@ host_metadata(void *arg, struct sv mailbox, struct sv entry, struct buf *out)
 {
 	struct rules_run *run = arg;
 	struct store_mailbox_list all;
+	struct buf name;
 	uint64_t seen = 0;
 	unsigned use = 0;
 
@@ -243,12 +291,16 @@ host_metadata(void *arg, struct sv mailbox, struct sv entry, struct buf *out)
 	}
 	if (!sv_ieq(entry, SV("/private/specialuse")))
 		return RC_NOTFOUND;
+	buf_init(&name, 8192);
+	if (rules_mailbox(run->r, mailbox, &name) != RC_OK)
+		buf_reset(&name);
 	store_mailbox_list(run->r->store, &all, &seen);
 	for (size_t i = 0; i < all.n; i++)
-		if (sv_eq(sv_str(all.m[i].name), mailbox) &&
+		if (sv_eq(sv_str(all.m[i].name), buf_sv(&name)) &&
 		    !all.m[i].in_restore)
 			use = all.m[i].use;
 	store_mailbox_list_fini(&all);
+	buf_fini(&name);
 	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
 		if ((uses[i].use & use) != 0) {
 			buf_adds(out, out->n > 0 ? " " : "");
@@ -260,7 +312,7 @@ host_metadata(void *arg, struct sv mailbox, struct sv entry, struct buf *out)
 static int
 host_environment(void *arg, struct sv item, struct buf *out)
 {
-	const struct rules_run *run = arg;
+	struct rules_run *run = arg;
 	const struct conf *c = run->r->conf;
 	struct verdict v;
 	char ip[INET6_ADDRSTRLEN];
@@ -284,7 +336,7 @@ host_environment(void *arg, struct sv item, struct buf *out)
 			return RC_NOTFOUND;
 		buf_adds(out, ip);
 	} else
-		return RC_NOTFOUND;
+		return rules_page_environment(run, item, out);
 	return RC_OK;
 }
 
@@ -295,11 +347,8 @@ host_trace(void *arg, struct sv script, unsigned line, struct sv text)
 
 	if (run->lines == NULL)
 		return;
-	if (script.n > 0) {
-		buf_addsv(run->lines, script);
-		buf_addc(run->lines, ':');
-	}
-	buf_addf(run->lines, "%u: ", line);
+	rules_where(run->r, script, line, run->lines);
+	buf_adds(run->lines, ": ");
 	buf_addsv(run->lines, text);
 	buf_addc(run->lines, '\n');
 }

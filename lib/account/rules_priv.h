@@ -3,11 +3,14 @@
 #define ACCOUNT_RULES_PRIV_H
 
 #include "account/rules.h"
+#include "pagerules/pagerules.h"
+#include "pagerules/zone.h"
 
 struct rules_script {
 	char *name;
 	struct sieve_script *script; /* NULL: it does not compile */
 	char *error;		     /* then why */
+	bool active;		     /* the person's */
 };
 
 struct rules {
@@ -17,6 +20,10 @@ struct rules {
 	uint64_t version;
 	struct rules_script *script; /* in the order in which they run */
 	size_t n;
+	/* Of pages: the first script. */
+	struct pagerules page;
+	const struct zones *zones; /* borrowed, or NULL */
+	struct zone *zone;	   /* in which the days are; NULL: not read */
 };
 
 /* One run, for the host's functions. */
@@ -33,9 +40,25 @@ bool rules_is_mine(const struct rules *r, struct sv address);
 /* The mailbox with that special use, not one that is only shown; false: there
  * is none. */
 bool rules_special(struct rules *r, unsigned use, struct buf *name_out);
+/* RC_OK: it is there, perhaps in another form of the same characters, which is
+ * appended to out; RC_NOTFOUND, or what store_status() says. */
+int rules_mailbox(struct rules *r, struct sv name, struct buf *out);
 /* "\\Junk" -> STORE_USE_JUNK; 0: no such use. */
 unsigned rules_use(struct sv name);
 
+/* ---- rules_page.c ---- */
+void rules_page_load(struct rules *r);
+void rules_page_forget(struct rules *r);
+int rules_page_environment(
+    struct rules_run *run, struct sv item, struct buf *out) RC_USE_RESULT;
+/* Is the author, who has that address, somebody of this server, or somebody to
+ * whom the account has written?  Only if it is certain that it is them. */
+bool rules_page_is_contact(const struct rules_run *run, struct sv author);
+/* Whose days they are: the day there, since 1970. */
+int64_t rules_page_day(struct rules *r, int64_t now);
+/* "SCRIPT:7", or which rule of a page it is. */
+void rules_where(
+    struct rules *r, struct sv script, unsigned line, struct buf *out);
 /* ---- rules_trust.c ---- */
 /* Why it is not forwarded, or not answered (vacation, reject, ereject), for a
  * remark, before the address; NULL: it is. */
@@ -45,6 +68,9 @@ const char *rules_unanswered(
     const struct rules_message *m, enum sieve_kind kind);
 
 /* ---- rules.c ---- */
+/* Takes script; error: NULL, or why there is none. */
+void rules_add_script(struct rules *r, const char *name,
+    struct sieve_script *script, const char *error);
 int rules_run_scripts(struct rules *r, const struct rules_message *m,
     struct sieve_result *out) RC_USE_RESULT;
 

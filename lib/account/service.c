@@ -139,49 +139,6 @@ next_tick(struct account *a)
 	pool_watch(a->pool, on_work, a);
 }
 
-/* ---- the history ---- */
-
-static void
-note_stored(struct account *a, const struct delivered *d)
-{
-	struct history_step s = {.account = sv_str(a->o.name)};
-	size_t i;
-
-	/* It was there already. */
-	if (d->o.repeated)
-		return;
-	memcpy(s.id, d->id, sizeof s.id);
-	for (i = 0; i < d->o.nremark; i++) {
-		s.kind = HISTORY_REMARK;
-		s.count = HISTORY_C_NONE;
-		s.text = sv_str(d->o.remark[i]);
-		history_note(a->history, &s);
-	}
-	for (i = 0; i < d->o.nstored; i++) {
-		s.kind = HISTORY_STORED;
-		/* One message is counted once. */
-		s.count = i > 0	    ? HISTORY_C_NONE
-			  : d->junk ? HISTORY_C_JUNK
-				    : HISTORY_C_STORED;
-		s.flags = d->junk ? HISTORY_JUNK : 0;
-		s.number = d->o.stored[i].uid;
-		s.text = sv_str(d->o.stored[i].folder);
-		history_note(a->history, &s);
-	}
-}
-
-static void
-note_unstored(struct account *a, const uint8_t id[16], const struct err *err)
-{
-	struct history_step s = {.kind = HISTORY_UNSTORED,
-	    .count = HISTORY_C_NONE,
-	    .account = sv_str(a->o.name),
-	    .text = sv_str(err->text)};
-
-	memcpy(s.id, id, sizeof s.id);
-	history_note(a->history, &s);
-}
-
 /* ---- what rules send ---- */
 
 static void
@@ -308,7 +265,7 @@ flush_pending(void *arg)
 	for (; p != NULL; p = next) {
 		next = p->next;
 		if (r == RC_OK)
-			note_stored(a, &p->what);
+			account_note_stored(a->history, a->o.name, &p->what);
 		if (r == RC_OK && p->what.o.nsend > 0 && wait_for_sends(p))
 			continue;
 		answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
@@ -368,7 +325,8 @@ on_deliver(struct account *a, struct msg *m)
 	if (r == RC_OK) {
 		r = account_deliver(&how, &d, &what, &need, &err);
 		if (r != RC_OK && d.fd >= 0)
-			note_unstored(a, d.delivery_id, &err);
+			account_note_unstored(
+			    a->history, a->o.name, d.delivery_id, &err);
 		mail_delivery_fini(&d);
 	} else {
 		(void)err_set(&err, r, "not for this account");
@@ -489,6 +447,9 @@ start_page(struct account *a, const struct page_open *o)
 	    .conf = a->conf,
 	    .account = a->o.name,
 	    .admin = o->admin,
+	    .stranger = o->stranger,
+	    .zones = a->o.zones,
+	    .junk = a->junk,
 	    .csrf = o->csrf,
 	    .peer = o->peer,
 	    .session = o->session,
@@ -510,8 +471,10 @@ on_page(struct account *a, struct msg *m)
 		answer(a, m->id, RC_DENIED, "not this account");
 		return;
 	}
-	if (is_mine(a, o.account) && o.fd >= 0 && o.person >= 0 &&
-	    a->conf != NULL &&
+	/* What came as a link's is one. */
+	o.stranger = o.stranger || m->type == LINK_OPEN;
+	if (is_mine(a, o.account) && o.fd >= 0 &&
+	    (o.person >= 0) != o.stranger && a->conf != NULL &&
 	    pool_count(a->pool) < a->o.sessions_max + PAGES_MAX) {
 		answer(a, m->id, RC_OK, "");
 		start_page(a, &o);
@@ -603,6 +566,7 @@ on_keeper(struct line *l, struct msg *m, void *arg)
 		on_session(a, m);
 		break;
 	case PAGE_OPEN:
+	case LINK_OPEN:
 		on_page(a, m);
 		break;
 	case SESSION_LOCAL:
@@ -664,6 +628,7 @@ on_tick(void *arg)
 		return;
 	}
 	look_at_quota(a, &need);
+	outbox_kick(a->outbox); /* a page has written a letter */
 	account_junk_expire(a->junk, &need);
 	if (need > 0 && store_flush(a->store, need) != RC_OK) {
 		leave_broken(a);
@@ -699,6 +664,7 @@ account_new(struct ev_loop *loop, struct store *store,
 	a->pending_end = &a->pending;
 	quota_watch_init(&a->quota, store);
 	a->rules = rules_new(store);
+	rules_set_zones(a->rules, o->zones);
 	a->outbox = outbox_new(loop, store, a->o.name, &outbox_calls, a);
 	a->keeper = peer_new(loop, "keeper", on_keeper, NULL, a);
 	a->junk =

@@ -17,6 +17,7 @@
 
 struct account;
 struct history;
+struct zones;
 
 struct account_ops {
 	/* The store is broken or there is nothing to do: end the process. */
@@ -47,12 +48,17 @@ struct account_page {
 	struct history *history;
 	struct conf *conf; /* the caller's; to be referred to */
 	const char *account;
-	bool admin;	  /* may visit admin's pages */
+	bool admin; /* may visit admin's pages */
+	/* Somebody with a link, who has not signed in. */
+	bool stranger;
+	const struct zones *zones; /* or NULL; the caller's */
+	void *junk;		   /* account/junk.h */
 	struct sv csrf;	  /* what a form that changes something must have */
 	struct sv peer;	  /* for the log */
 	uint64_t session; /* its number */
 	int fd;		  /* the page's line, O_NONBLOCK; the task's */
-	int person;	  /* a line to auth (ipc/msg_person.h); the same */
+	int person;	  /* a line to auth (ipc/msg_person.h); the same;
+			   * -1 for a stranger */
 };
 
 /* Makes the task, copies the texts. */
@@ -63,6 +69,7 @@ struct account_opts {
 	const char *hostname;
 	account_session_fn *session_new;
 	account_page_fn *page_new;
+	const struct zones *zones; /* for days of people; NULL: UTC */
 	unsigned sessions_max;
 	int64_t idle_ms; /* without sessions and deliveries, before leaving */
 };

@@ -362,6 +362,32 @@ open_page(struct web_door *d, struct visiting *v, uint8_t room,
 	    on_opened, v);
 }
 
+/* Somebody with a link, who has not signed in: its account is asked. */
+static void
+open_link(
+    struct web_door *d, struct visiting *v, const struct visit_ask *a, int *fd)
+{
+	struct page_open o = {
+	    .stranger = true, .csrf = SV(""), .peer = a->peer, .person = -1};
+	const struct conf *c = d->conf;
+	struct msg m;
+	size_t i = 0;
+
+	while (i < c->naccount &&
+	       !page_link_is_of(a->session, sv_str(c->account[i].name)))
+		i++;
+	if (i == c->naccount) {
+		visit_answer(v, RC_NOTFOUND, "no such link");
+		return;
+	}
+	o.account = sv_str(c->account[i].name);
+	o.fd = *fd;
+	*fd = -1;
+	msg_init(&m, LINK_OPEN);
+	page_open_put(&m, &o);
+	peer_ask_later(d->o.keeper, &m, OPEN_MS, on_opened, v);
+}
+
 static void
 on_visit(struct web_door *d, struct ipc_client *c, struct msg *m)
 {
@@ -374,6 +400,11 @@ on_visit(struct web_door *d, struct ipc_client *c, struct msg *m)
 	ipc_request_begin(&v->request, c, m);
 	if (r != RC_OK || !network_peer_valid(a.peer)) {
 		visit_answer(v, RC_SYNTAX, "not a visit");
+	} else if (a.room == PAGE_LINK) {
+		if (a.fd < 0)
+			visit_answer(v, RC_TEMP, "too many open files");
+		else
+			open_link(d, v, &a, &a.fd);
 	} else {
 		sv_copy(a.peer, peer, sizeof peer);
 		r = auth_visits_use(d->visits, a.session, peer, a.agent, &who);

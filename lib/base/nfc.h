@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "base/sv.h"
+#include "base/buf.h"
 
 /*
  * Is it UTF-8 in form C?  Characters younger than the library's tables are
@@ -15,5 +15,7 @@
  * texts such as names: it takes several times their size for a moment.
  */
 bool nfc_is(struct sv s);
+/* Appends it in form C; as it is if that cannot be made. */
+void nfc_put(struct sv s, struct buf *out);
 
 #endif

@@ -1,5 +1,9 @@
 #include "ipc/msg_page.h"
 
+#include <stdio.h>
+
+#include "base/ascii.h"
+
 static void
 sign_in_ask_fields(struct codec *c, struct sign_in_ask *v)
 {
@@ -51,6 +55,7 @@ page_open_fields(struct codec *c, struct page_open *v)
 {
 	codec_text(c, &v->account, ACCOUNT_NAME_MAX);
 	codec_bool(c, &v->admin);
+	codec_bool(c, &v->stranger);
 	codec_text(c, &v->csrf, PAGE_TOKEN_MAX);
 	codec_text(c, &v->peer, ACCOUNT_PEER_MAX);
 	codec_u64(c, &v->session);
@@ -80,3 +85,60 @@ page_answer_fields(struct codec *c, struct page_answer *v)
 	codec_bool(c, &v->over);
 }
 CODEC(page_answer, page_answer_fields)
+
+/* ---- links ---- */
+
+#define TAG_DIGITS    16
+#define SECRET_DIGITS (2 * PAGE_LINK_SECRET)
+
+_Static_assert(
+    TAG_DIGITS + SECRET_DIGITS < PAGE_TOKEN_MAX, "a token is a text");
+
+/* Not a secret: FNV-1a, as long as the accounts of a server need it. */
+static void
+put_tag(struct sv account, char out[TAG_DIGITS + 1])
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < account.n; i++)
+		h = (h ^ (unsigned char)account.p[i]) * 0x100000001b3u;
+	(void)snprintf(out, TAG_DIGITS + 1, "%016llx", (unsigned long long)h);
+}
+
+void
+page_link_put(
+    struct sv account, const uint8_t secret[PAGE_LINK_SECRET], struct buf *out)
+{
+	char tag[TAG_DIGITS + 1];
+
+	put_tag(account, tag);
+	buf_adds(out, tag);
+	for (size_t i = 0; i < PAGE_LINK_SECRET; i++)
+		buf_addf(out, "%02x", secret[i]);
+}
+
+bool
+page_link_is_of(struct sv token, struct sv account)
+{
+	char tag[TAG_DIGITS + 1];
+
+	put_tag(account, tag);
+	return token.n == TAG_DIGITS + SECRET_DIGITS &&
+	       sv_starts(token, sv_str(tag));
+}
+
+bool
+page_link_secret(struct sv token, uint8_t out[PAGE_LINK_SECRET])
+{
+	if (token.n != TAG_DIGITS + SECRET_DIGITS)
+		return false;
+	for (size_t i = 0; i < PAGE_LINK_SECRET; i++) {
+		int high = ascii_hex(token.p[TAG_DIGITS + 2 * i]);
+		int low = ascii_hex(token.p[TAG_DIGITS + 2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}

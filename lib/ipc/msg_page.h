@@ -70,6 +70,9 @@ CODEC_FUNCTIONS(sign_out);
 enum page_room {
 	PAGE_SELF, /* of the account itself */
 	PAGE_ADMIN,
+	/* Of an account, for somebody with a link, who has not signed in:
+	 * session is the link's token. */
+	PAGE_LINK,
 	PAGE_ROOMS
 };
 
@@ -87,14 +90,18 @@ CODEC_FUNCTIONS(visit_ask);
 /* ---- auth to who answers ---- */
 
 /*
- * PAGE_OPEN.  Every form that changes something has csrf in a field; who
- * answers compares it.
+ * PAGE_OPEN, LINK_OPEN.  Every form that changes something has csrf in a field;
+ * who answers compares it.
  */
 struct page_open {
 	/* Who has signed in; empty: the owner of the machine, by a link, who
 	 * visits admin's pages only. */
 	struct sv account;
 	bool admin; /* may visit admin's pages */
+	/* Nobody has signed in: the path has the token of a link, and whether
+	 * that is right the account decides.  There is neither csrf nor a
+	 * person's line. */
+	bool stranger;
 	struct sv csrf;
 	struct sv peer;
 	uint64_t session; /* a number for it, for lists and the log */
@@ -104,6 +111,18 @@ struct page_open {
 	int person;
 };
 CODEC_FUNCTIONS(page_open);
+
+/* ---- links of an account ---- */
+
+#define PAGE_LINK_SECRET 20 /* bytes */
+
+/* The token: whose link it is, so that auth knows where to ask, and a secret,
+ * which the account alone knows. */
+void page_link_put(
+    struct sv account, const uint8_t secret[PAGE_LINK_SECRET], struct buf *out);
+bool page_link_is_of(struct sv token, struct sv account);
+/* false: it is not a token. */
+bool page_link_secret(struct sv token, uint8_t out[PAGE_LINK_SECRET]);
 
 /* ---- web to who answers, on the page's line ---- */
 

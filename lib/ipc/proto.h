@@ -51,6 +51,7 @@ enum proto {
 	 * web to either on the page's own line: msg_page.h ---- */
 
 	PAGE_OPEN, /* page_open -> msg_answer */
+	LINK_OPEN, /* the same, for somebody with a link: no person's line */
 	PAGE_ASK,  /* page_ask -> page_answer; once */
 
 	/* ---- account to auth, on a person's line: msg_person.h ---- */
@@ -203,6 +204,7 @@ enum proto {
 
 	JUNK_ASK,     /* junk_ask */
 	JUNK_TEACH,   /* junk_teach */
+	JUNK_MINE,    /* of the account alone: as JUNK_ORDER_STATS */
 	CMD_JUNK,     /* junk_order, on a control connection */
 	JUNK_EXPLAIN, /* the command line to keeper, keeper to account:
 		       * junk_explain -> msg_answer */

@@ -7,15 +7,28 @@
 #include "base/fold.h"
 #include "junk/feature_priv.h"
 
-#define TEXT_HEAD 12288 /* of the text as shown */
-#define TEXT_TAIL 4096
-#define PART_MAX  131072 /* decoded of one part */
+/* How much of the text as shown is looked at: of the first part and of each
+ * that follows, which often says the same again. */
+#define TEXT_HEAD  2048
+#define TEXT_TAIL  512
+#define MORE_HEAD  1024
+#define MORE_TAIL  256
+#define TEXT_ALL   5120
+#define HIDDEN_ALL 2048
+/* And how much of a part to find it in. */
+#define RAW_TEXT 6144
+#define RAW_HTML 16384
+#define RAW_TAIL 1024
+
+#define SHAPE_OF  2048 /* bytes of the text */
+#define BODY_MAX  (48 << 10)
 #define PARTS_MAX 40
 
 /* ---- the body ---- */
 
 struct body {
 	struct buf shown, hidden, links;
+	size_t length; /* of all parts that are text */
 	unsigned texts, htmls;
 };
 
@@ -33,29 +46,74 @@ part_type(struct sv msg, const struct mime_part *p, struct buf *out)
 		buf_addc(out, ascii_lower(v.p[i]));
 }
 
+/* Bytes of a part as text. */
 static void
-take_text(struct body *b, struct sink *k, struct sv msg,
-    const struct mime_msg *m, uint32_t i, bool html)
+decode(struct sv msg, const struct mime_part *p, uint64_t off, uint64_t len,
+    struct buf *out)
 {
-	struct buf text;
-	struct mime_part cut = m->part[i];
-	struct mime_msg one = {.part = &cut, .n = 1};
+	struct mime_part piece = *p;
+	struct mime_msg one = {.part = &piece, .n = 1};
 
-	if (cut.body_len > PART_MAX)
-		cut.body_len = PART_MAX;
-	buf_init(&text, 4 * PART_MAX);
-	mime_part_text(msg, &one, 0, &text);
+	piece.body_off += off;
+	piece.body_len = len;
+	buf_reset(out);
+	mime_part_text(msg, &one, 0, out);
+}
+
+/* What of it is shown, up to `most` bytes; returns what is left. */
+static struct sv
+show(struct body *b, struct sink *k, struct sv text, bool html, size_t most)
+{
+	struct html_out out = {
+	    &b->shown, &b->hidden, &b->links, b->shown.n + most, k};
+	size_t n;
+
 	if (html) {
-		struct html_out out = {&b->shown, &b->hidden, &b->links, k};
-
-		junk_html(buf_sv(&text), &out);
-		b->htmls++;
+		n = junk_html(text, &out);
+		buf_truncate(&b->shown,
+		    b->shown.n < out.shown_max ? b->shown.n : out.shown_max);
 	} else {
-		buf_addsv(&b->shown, buf_sv(&text));
-		junk_text_links(buf_sv(&text), &b->links);
-		b->texts++;
+		n = text.n < most ? text.n : most;
+		buf_addsv(&b->shown, sv_first(text, n));
+		junk_text_links(sv_first(text, n), &b->links);
 	}
 	buf_addc(&b->shown, '\n');
+	return sv_skip(text, n);
+}
+
+/* Its head and its tail, and all links. */
+static void
+take_text(struct body *b, struct sink *k, struct sv msg,
+    const struct mime_part *p, bool html)
+{
+	bool first = b->texts + b->htmls == 0;
+	uint64_t raw = html ? RAW_HTML : RAW_TEXT;
+	size_t tail = first ? TEXT_TAIL : MORE_TAIL, from;
+	struct buf text;
+	struct sv rest;
+
+	b->length += p->body_len;
+	if (html)
+		b->htmls++;
+	else
+		b->texts++;
+	buf_init(&text, 4 * RAW_HTML);
+	decode(msg, p, 0, p->body_len < raw ? p->body_len : raw, &text);
+	rest = show(b, k, buf_sv(&text), html, first ? TEXT_HEAD : MORE_HEAD);
+	junk_text_links(rest, &b->links);
+	if (p->body_len > raw + RAW_TAIL) {
+		decode(msg, p, p->body_len - RAW_TAIL, RAW_TAIL, &text);
+		rest = buf_sv(&text);
+	}
+	if (rest.n > RAW_TAIL)
+		rest = sv_skip(rest, rest.n - RAW_TAIL);
+	from = b->shown.n;
+	(void)show(b, k, rest, html, RAW_TAIL);
+	if (b->shown.n - from > tail) {
+		memmove(
+		    b->shown.p + from, b->shown.p + b->shown.n - tail, tail);
+		buf_truncate(&b->shown, from + tail);
+	}
 	buf_fini(&text);
 }
 
@@ -103,6 +161,7 @@ take_attachment(
 
 	buf_init(&name, 1024);
 	buf_init(&start, 4096);
+	buf_addc(&name, '*');
 	junk_put(k, JUNK_ATTACHMENT, type);
 	if (!mime_field_find(header, SV("Content-Disposition"), &v) ||
 	    !mime_param(v, SV("filename"), &name))
@@ -113,12 +172,13 @@ take_attachment(
 	dot = sv_rchr(buf_sv(&name), '.');
 	if (dot < name.n) {
 		fold_ascii(buf_sv(&name), name.p);
-		junk_putf(k, JUNK_ATTACHMENT, "*.%.*s",
-		    SV_ARG(sv_first(sv_skip(buf_sv(&name), dot + 1), 20)));
+		name.p[dot - 1] = '*';
+		junk_put(k, JUNK_ATTACHMENT,
+		    sv_first(sv_skip(buf_sv(&name), dot - 1), 22));
 	}
-	junk_putf(k, JUNK_ATTACHMENT, "is %s", magic_of(buf_sv(&start)));
-	junk_putf(k, JUNK_ATTACHMENT, "size %d",
-	    p->body_len > 0 ? 64 - __builtin_clzll(p->body_len) : 0);
+	junk_put2(
+	    k, JUNK_ATTACHMENT, SV("is"), sv_str(magic_of(buf_sv(&start))));
+	junk_put_number(k, JUNK_ATTACHMENT, SV("size"), junk_log2(p->body_len));
 	buf_fini(&start);
 	buf_fini(&name);
 }
@@ -137,27 +197,16 @@ take_parts(
 
 		buf_reset(&type);
 		part_type(msg, p, &type);
-		junk_putf(k, JUNK_SHAPE, "part %.*s", SV_ARG(buf_sv(&type)));
+		junk_put2(k, JUNK_SHAPE, SV("part"), buf_sv(&type));
 		html = sv_eq(buf_sv(&type), SV("text/html"));
-		if (p->kind == MIME_KIND_TEXT && b->shown.n < PART_MAX)
-			take_text(b, k, msg, m, i, html);
+		if (p->kind == MIME_KIND_TEXT && b->shown.n < TEXT_ALL)
+			take_text(b, k, msg, p, html);
 		else if (p->kind == MIME_KIND_OTHER)
 			take_attachment(k, msg, p, buf_sv(&type));
 	}
 	if (b->htmls > 0 && b->texts == 0)
 		junk_put(k, JUNK_SHAPE, SV("only HTML"));
 	buf_fini(&type);
-}
-
-static void
-cut_middle(struct buf *b)
-{
-	struct sv s = buf_sv(b);
-
-	if (s.n <= TEXT_HEAD + TEXT_TAIL)
-		return;
-	memmove(b->p + TEXT_HEAD, s.p + s.n - TEXT_TAIL, TEXT_TAIL);
-	buf_truncate(b, TEXT_HEAD + TEXT_TAIL);
 }
 
 static void
@@ -178,33 +227,32 @@ links(struct sink *k, struct sv all)
 			host = sv_skip(host, dot + 1);
 		}
 		if (host.n > 0 && host.p[0] != '.')
-			junk_putf(k, JUNK_URL, "top %.*s",
-			    SV_ARG(sv_first(host, 40)));
+			junk_put2(k, JUNK_URL, SV("top"), sv_first(host, 40));
 	}
-	junk_putf(k, JUNK_URL, "links %u", n < 4 ? n : n < 10 ? 4U : 10U);
+	junk_put_number(k, JUNK_URL, SV("links"), n < 4 ? n : n < 10 ? 4 : 10);
 }
 
 static void
 body(struct sink *k, struct sv msg, const struct mime_msg *m)
 {
-	struct body b = {0};
+	struct body b = {.length = 0};
 	struct buf plain;
 
-	buf_init(&b.shown, 8 * PART_MAX);
-	buf_init(&b.hidden, PART_MAX);
-	buf_init(&b.links, PART_MAX);
-	buf_init(&plain, PART_MAX);
+	/* HTML's last run of text may be long. */
+	buf_init(&b.shown, 8 * RAW_HTML);
+	buf_init(&b.hidden, 8 * RAW_HTML);
+	buf_init(&b.links, 8 * RAW_HTML);
+	buf_init(&plain, 8 * RAW_HTML);
+	(void)buf_reserve(&b.shown, 2 * RAW_TEXT);
 	take_parts(&b, k, msg, m);
-	junk_text_shape(k, buf_sv(&b.shown), "text");
-	cut_middle(&b.shown);
-	junk_text_plain(buf_sv(&b.shown), false, &plain);
-	junk_text_grams(k, JUNK_GRAM, buf_sv(&plain));
-	fold_ascii(buf_sv(&plain), plain.p);
-	junk_text_words(k, JUNK_WORD, buf_sv(&plain), NULL);
-	junk_text_pairs(k, buf_sv(&plain));
+	junk_text_shape(k, sv_first(buf_sv(&b.shown), SHAPE_OF), SV("text"));
+	junk_put_number(k, JUNK_SHAPE, SV("text length"), junk_log2(b.length));
+	junk_text_plain(buf_sv(&b.shown), &plain);
+	junk_text_grams(k, buf_sv(&plain));
+	junk_text_said(k, buf_sv(&plain));
 	buf_reset(&plain);
-	junk_text_plain(sv_first(buf_sv(&b.hidden), 4096), true, &plain);
-	junk_text_words(k, JUNK_HIDDEN, buf_sv(&plain), NULL);
+	junk_text_plain(sv_first(buf_sv(&b.hidden), HIDDEN_ALL), &plain);
+	junk_text_words(k, JUNK_HIDDEN, buf_sv(&plain), SV(""));
 	links(k, buf_sv(&b.links));
 	buf_fini(&plain);
 	buf_fini(&b.links);
@@ -233,24 +281,40 @@ signals(struct sink *k, const struct junk_source *src)
 
 		if (s->what > 0 &&
 		    s->what < sizeof(signal_name) / sizeof(signal_name[0]))
-			junk_putf(k, JUNK_SIGNAL, "%s %u", signal_name[s->what],
-			    s->value & 15U);
+			junk_put_number(k, JUNK_SIGNAL,
+			    sv_str(signal_name[s->what]), s->value & 15U);
 	}
+}
+
+/* The header, and of the body the beginning: the same of it, whatever the
+ * header has grown by on the way. */
+static struct sv
+beginning(struct sv msg)
+{
+	const char *p = msg.p, *end = msg.p + msg.n, *nl;
+
+	while ((nl = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		p = nl + 1;
+		if (p < end && *p == '\r')
+			p++;
+		if (p < end && *p == '\n')
+			break;
+	}
+	return nl == NULL ? msg : sv_first(msg, (size_t)(p - msg.p) + BODY_MAX);
 }
 
 static void
 take(struct sink *k, const struct junk_source *src)
 {
-	struct sv msg = sv_first(src->msg, JUNK_MESSAGE_MAX);
 	struct mime_limits lim = MIME_LIMITS_DEFAULT;
+	struct sv msg = beginning(src->msg);
 	struct mime_msg m;
 
 	lim.depth = 16;
 	lim.parts = 100;
-	lim.header_bytes = 1 << 16;
-	lim.header_fields = 500;
-	memset(k->out->set, 0, sizeof k->out->set);
-	k->out->n = 0;
+	lim.header_bytes = 1 << 15;
+	lim.header_fields = 300;
+	junk_sink_begin(k);
 	mime_parse(msg, &lim, &m);
 	signals(k, src);
 	junk_header(k, src, sv_first(msg, m.part[0].header_len));

@@ -26,8 +26,8 @@
 
 #include "base/sv.h"
 
-#define JUNK_FEATURES_MAX 12000
-#define JUNK_MESSAGE_MAX  (1 << 20)
+#define JUNK_FEATURES_MAX 2816
+#define JUNK_MESSAGE_MAX  (96 << 10)
 
 enum junk_kind {
 	JUNK_WORD,	  /* of the text as shown, without case */
@@ -83,7 +83,7 @@ struct junk_source {
 	uint32_t kinds; /* JUNK_ALL */
 };
 
-#define JUNK_SET_SLOTS (1U << 15) /* above twice JUNK_FEATURES_MAX */
+#define JUNK_SET_SLOTS (1U << 12) /* well above JUNK_FEATURES_MAX */
 
 /* Distinct, in the order of their first appearance. */
 struct junk_features {
@@ -110,7 +110,8 @@ typedef void junk_name_fn(void *arg, uint32_t feature, struct sv text);
 void junk_features_name(const struct junk_source *src, const uint32_t *wanted,
     size_t n, junk_name_fn *fn, void *arg);
 
-/* The feature that this text makes, for the rules of a fresh server. */
+/* The feature that this text makes, for the rules of a fresh server; of a pair,
+ * of two words that follow each other. */
 uint32_t junk_feature_of(enum junk_kind kind, struct sv text);
 const char *junk_kind_name(enum junk_kind kind);
 

@@ -21,40 +21,67 @@ struct sink {
 
 struct html_out {
 	struct buf *shown, *hidden, *links;
+	size_t shown_max;  /* then it ends */
 	struct sink *sink; /* of tags */
 };
 
 /* ---- sink.c ---- */
 
-/* seed: of what comes before it, or 0. */
-uint32_t junk_hash(uint32_t seed, struct sv s);
+#define JUNK_HASH_0 2166136261U
+
+static inline uint32_t
+junk_hash_byte(uint32_t h, char c)
+{
+	return (h ^ (unsigned char)c) * 16777619U;
+}
+
+/* h and what comes behind it. */
+uint32_t junk_hash(uint32_t h, struct sv s);
+/* How many of each kind are taken, so that none crowds out the others. */
+extern const uint16_t junk_most[JUNK_KINDS];
+void junk_sink_begin(struct sink *k);
 /* Nothing of that kind is taken any more. */
-bool junk_is_full(const struct sink *k, enum junk_kind kind);
+static inline bool
+junk_is_full(const struct sink *k, enum junk_kind kind)
+{
+	return k->count[kind] >= junk_most[kind];
+}
 /* As text of one piece, and of several between which is a space. */
 void junk_put(struct sink *k, enum junk_kind kind, struct sv text);
 void junk_put2(struct sink *k, enum junk_kind kind, struct sv a, struct sv b);
-void junk_putf(struct sink *k, enum junk_kind kind, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+void junk_put_number(
+    struct sink *k, enum junk_kind kind, struct sv what, unsigned n);
 /* The hash is the caller's, the text only its name. */
 void junk_put_hash(
     struct sink *k, enum junk_kind kind, uint32_t hash, struct sv name);
 
 /* ---- text.c ---- */
 
-/* Takes the next word; false at the end. */
-bool junk_word(struct sv *text, struct sv *word);
+/* Words without case; `prefix`, if it is not empty, and a space are in front of
+ * each. */
 void junk_text_words(
-    struct sink *k, enum junk_kind kind, struct sv text, const char *prefix);
-void junk_text_pairs(struct sink *k, struct sv text);
-void junk_text_grams(struct sink *k, enum junk_kind kind, struct sv text);
-/* Case folded, what has no width left out, blanks narrowed. */
-void junk_text_plain(struct sv text, bool fold, struct buf *out);
+    struct sink *k, enum junk_kind kind, struct sv text, struct sv prefix);
+/* Two words, d apart, by their hashes. */
+static inline uint32_t
+junk_pair_hash(uint32_t a, uint32_t b, unsigned d)
+{
+	return (a * 31U + d) * 0x9e3779b1U + b;
+}
+/* Of the text as shown: words without case, and pairs of them. */
+void junk_text_said(struct sink *k, struct sv text);
+void junk_text_grams(struct sink *k, struct sv text);
+/* What has no width left out, blanks narrowed. */
+void junk_text_plain(struct sv text, struct buf *out);
 void junk_text_links(struct sv text, struct buf *links);
-void junk_text_shape(struct sink *k, struct sv text, const char *of);
+/* In tenths: how much of it shouts, is digits, is of other scripts. */
+void junk_text_shape(struct sink *k, struct sv text, struct sv of);
+/* How many bits a number has. */
+unsigned junk_log2(size_t n);
 
 /* ---- html.c ---- */
 
-void junk_html(struct sv html, const struct html_out *out);
+/* Returns how much of it was used. */
+size_t junk_html(struct sv html, const struct html_out *out);
 
 /* ---- header.c ---- */
 

@@ -5,16 +5,15 @@
  * only from the first that hides.
  */
 #include "base/ascii.h"
-#include "base/fold.h"
 #include "base/utf8.h"
 #include "junk/feature_priv.h"
 
 #define TAG_MAX	   2000
 #define ENTITY_MAX 10
+#define HIDDEN_MAX 2048 /* enough of it */
 
 struct page {
 	const struct html_out *out;
-	struct buf tag; /* the tag at hand, folded */
 	/* The element that hides, and how many of its name are open. */
 	char hider[16];
 	unsigned depth;
@@ -32,66 +31,157 @@ tag_name(struct sv tag)
 	return sv_first(tag, n);
 }
 
-static bool
-name_in(struct sv name, const char *const *list)
-{
-	for (; *list != NULL; list++)
-		if (sv_eq(name, sv_str(*list)))
-			return true;
-	return false;
-}
+/* What is to be known of an element. */
+#define TAG_INLINE 1u /* no gap in the text */
+#define TAG_VOID   2u /* encloses nothing */
+#define TAG_UNSEEN 4u /* is not shown, nor what it encloses */
 
-static const char *const inline_tag[] = {"a", "b", "i", "u", "em", "strong",
-    "font", "span", "big", "small", "tt", "sub", "sup", "s", "strike", "wbr",
-    "abbr", "code", "bdo", "ins", "del", "acronym", "kbd", NULL};
-static const char *const void_tag[] = {"br", "img", "hr", "input", "meta",
-    "link", "base", "area", "col", "embed", "param", "wbr", NULL};
-static const char *const unseen_tag[] = {
-    "style", "script", "head", "noscript", "template", NULL};
+struct tag {
+	struct sv name;
+	unsigned is;
+};
+
+/* By the first letter. */
+static const struct tag tag_row[] = {
+    {SV("a"), TAG_INLINE},
+    {SV("abbr"), TAG_INLINE},
+    {SV("acronym"), TAG_INLINE},
+    {SV("area"), TAG_VOID},
+    {SV("b"), TAG_INLINE},
+    {SV("base"), TAG_VOID},
+    {SV("bdo"), TAG_INLINE},
+    {SV("big"), TAG_INLINE},
+    {SV("br"), TAG_VOID},
+    {SV("code"), TAG_INLINE},
+    {SV("col"), TAG_VOID},
+    {SV("del"), TAG_INLINE},
+    {SV("em"), TAG_INLINE},
+    {SV("embed"), TAG_VOID},
+    {SV("font"), TAG_INLINE},
+    {SV("head"), TAG_UNSEEN},
+    {SV("hr"), TAG_VOID},
+    {SV("i"), TAG_INLINE},
+    {SV("img"), TAG_VOID},
+    {SV("input"), TAG_VOID},
+    {SV("ins"), TAG_INLINE},
+    {SV("kbd"), TAG_INLINE},
+    {SV("link"), TAG_VOID},
+    {SV("meta"), TAG_VOID},
+    {SV("noscript"), TAG_UNSEEN},
+    {SV("param"), TAG_VOID},
+    {SV("s"), TAG_INLINE},
+    {SV("script"), TAG_UNSEEN},
+    {SV("small"), TAG_INLINE},
+    {SV("span"), TAG_INLINE},
+    {SV("strike"), TAG_INLINE},
+    {SV("strong"), TAG_INLINE},
+    {SV("style"), TAG_UNSEEN},
+    {SV("sub"), TAG_INLINE},
+    {SV("sup"), TAG_INLINE},
+    {SV("template"), TAG_UNSEEN},
+    {SV("tt"), TAG_INLINE},
+    {SV("u"), TAG_INLINE},
+    {SV("wbr"), TAG_INLINE | TAG_VOID},
+};
+
+static unsigned
+tag_is(struct sv name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(tag_row) / sizeof(tag_row[0]); i++) {
+		const struct tag *t = &tag_row[i];
+
+		if (t->name.p[0] > name.p[0])
+			break;
+		if (t->name.n == name.n &&
+		    memcmp(t->name.p, name.p, name.n) == 0)
+			return t->is;
+	}
+	return 0;
+}
 
 /* ---- attributes ---- */
 
-/* The value of an attribute of the folded tag; empty if it is not there. */
-static struct sv
-attribute(struct sv tag, struct sv name)
+/* Those of a tag that are of interest; empty where it does not have them. */
+struct attributes {
+	struct sv style, color, size, link;
+};
+
+static size_t
+name_end(struct sv s, size_t at)
 {
-	size_t at;
-
-	while ((at = sv_find(tag, name)) < tag.n) {
-		bool starts = at > 0 && (ascii_is_blank(tag.p[at - 1]) ||
-					    tag.p[at - 1] == '"' ||
-					    tag.p[at - 1] == '\'');
-		struct sv v = sv_trim(sv_skip(tag, at + name.n));
-
-		tag = sv_skip(tag, at + name.n);
-		if (!starts || v.n == 0 || v.p[0] != '=')
-			continue;
-		v = sv_trim(sv_skip(v, 1));
-		if (v.n > 0 && (v.p[0] == '"' || v.p[0] == '\'')) {
-			char quote = v.p[0];
-
-			v = sv_skip(v, 1);
-			return sv_first(v, sv_chr(v, quote));
-		}
-		for (at = 0; at < v.n && !ascii_is_blank(v.p[at]);)
-			at++;
-		return sv_first(v, at);
-	}
-	return SV("");
+	while (at < s.n && !ascii_is_blank(s.p[at]) && s.p[at] != '=' &&
+	       s.p[at] != '/' && s.p[at] != '"')
+		at++;
+	return at;
 }
 
-/* "name: value" of a style, without blanks around. */
-static struct sv
-property(struct sv style, struct sv name)
+static size_t
+skip_blanks(struct sv s, size_t at)
 {
-	while (style.p != NULL) {
-		struct sv one = sv_split(&style, ';');
-		size_t colon = sv_chr(one, ':');
+	while (at < s.n && ascii_is_blank(s.p[at]))
+		at++;
+	return at;
+}
 
-		if (colon < one.n && sv_eq(sv_trim(sv_first(one, colon)), name))
-			return sv_trim(sv_skip(one, colon + 1));
+/* At what follows "=": returns where it ends. */
+static size_t
+take_value(struct sv s, size_t at, struct sv *out)
+{
+	size_t from = at;
+
+	if (at < s.n && (s.p[at] == '"' || s.p[at] == '\'')) {
+		const char *end = memchr(s.p + at + 1, s.p[at], s.n - at - 1);
+
+		from = at + 1;
+		at = end != NULL ? (size_t)(end - s.p) : s.n;
+		*out = sv_of(s.p + from, at - from);
+		return at < s.n ? at + 1 : at;
 	}
-	return SV("");
+	while (at < s.n && !ascii_is_blank(s.p[at]))
+		at++;
+	*out = sv_of(s.p + from, at - from);
+	return at;
+}
+
+static void
+use_attribute(struct attributes *a, struct sv name, struct sv value)
+{
+	if (name.n == 5 && sv_eq(name, SV("style")))
+		a->style = value;
+	else if (name.n == 5 && sv_eq(name, SV("color")))
+		a->color = value;
+	else if (name.n == 4 && sv_eq(name, SV("size")))
+		a->size = value;
+	else if ((name.n == 4 && sv_eq(name, SV("href"))) ||
+		 (name.n == 3 && sv_eq(name, SV("src"))) ||
+		 (name.n == 6 && sv_eq(name, SV("action"))))
+		a->link = value;
+}
+
+/* Of the folded tag, behind its name. */
+static void
+take_attributes(struct sv s, struct attributes *out)
+{
+	size_t at = 0, from;
+
+	*out = (struct attributes){.style = SV("")};
+	while (at < s.n) {
+		struct sv name, value = SV("");
+
+		from = at = skip_blanks(s, at);
+		at = name_end(s, at);
+		name = sv_of(s.p + from, at - from);
+		if (name.n == 0) {
+			at++;
+			continue;
+		}
+		from = skip_blanks(s, at);
+		if (from < s.n && s.p[from] == '=')
+			at = take_value(s, skip_blanks(s, from + 1), &value);
+		use_attribute(out, name, value);
+	}
 }
 
 static bool
@@ -112,36 +202,55 @@ is_tiny(struct sv size)
 		   sv_eq(size, SV("1px")) || sv_eq(size, SV("1pt")));
 }
 
-static bool
-hides(struct sv name, struct sv tag)
-{
-	struct sv style = attribute(tag, SV("style"));
-	struct sv back = property(style, SV("background-color"));
+/* One "name: value" of a style. */
+struct styled {
+	bool hidden, white, has_back;
+};
 
-	if (name_in(name, unseen_tag))
+static void
+use_property(struct styled *d, struct sv name, struct sv value)
+{
+	if (sv_eq(name, SV("display")))
+		d->hidden |= sv_starts(value, SV("none"));
+	else if (sv_eq(name, SV("visibility")))
+		d->hidden |= sv_starts(value, SV("hidden"));
+	else if (sv_eq(name, SV("font-size")))
+		d->hidden |= is_tiny(value);
+	else if (sv_eq(name, SV("opacity")))
+		d->hidden |= sv_eq(value, SV("0"));
+	else if (sv_eq(name, SV("mso-hide")))
+		d->hidden |= sv_starts(value, SV("all"));
+	else if (sv_eq(name, SV("color")))
+		d->white = is_white(value);
+	else if (sv_eq(name, SV("background-color")))
+		d->has_back = value.n > 0;
+}
+
+static bool
+hides(struct sv name, const struct attributes *a)
+{
+	struct styled d = {false, false, false};
+	struct sv style = a->style;
+
+	while (style.n > 0) {
+		struct sv one = sv_split(&style, ';');
+		size_t colon = sv_chr(one, ':');
+
+		if (colon < one.n)
+			use_property(&d, sv_trim(sv_first(one, colon)),
+			    sv_trim(sv_skip(one, colon + 1)));
+	}
+	if (d.hidden || (d.white && !d.has_back))
 		return true;
-	if (sv_starts(property(style, SV("display")), SV("none")) ||
-	    sv_starts(property(style, SV("visibility")), SV("hidden")) ||
-	    is_tiny(property(style, SV("font-size"))) ||
-	    sv_eq(property(style, SV("opacity")), SV("0")) ||
-	    sv_starts(property(style, SV("mso-hide")), SV("all")))
-		return true;
-	if (sv_eq(name, SV("font")) &&
-	    (is_white(attribute(tag, SV("color"))) ||
-		sv_eq(attribute(tag, SV("size")), SV("0"))))
-		return true;
-	return back.n == 0 && is_white(property(style, SV("color")));
+	return (a->color.n > 0 || a->size.n > 0) && sv_eq(name, SV("font")) &&
+	       (is_white(a->color) || sv_eq(a->size, SV("0")));
 }
 
 /* ---- tags ---- */
 
 static void
-take_link(struct page *p, struct sv tag, const char *attr)
+take_link(struct page *p, struct sv v)
 {
-	struct sv v = attribute(tag, sv_str(attr));
-
-	if (v.n == 0)
-		return;
 	if (sv_starts(v, SV("mailto:")))
 		junk_put(p->out->sink, JUNK_URL, SV("mailto"));
 	else if (sv_starts(v, SV("cid:")))
@@ -152,44 +261,55 @@ take_link(struct page *p, struct sv tag, const char *attr)
 }
 
 static void
-start_hiding(struct page *p, struct sv name)
+start_hiding(struct page *p, struct sv name, unsigned is)
 {
-	if (name.n >= sizeof(p->hider) || name_in(name, void_tag))
+	if (name.n >= sizeof(p->hider) || (is & TAG_VOID) != 0)
 		return;
 	sv_copy(name, p->hider, sizeof(p->hider));
 	p->depth = 1;
 	junk_put2(p->out->sink, JUNK_SHAPE, SV("hides in"), name);
 }
 
+/* What a tag changes about what is hidden. */
 static void
-use_tag(struct page *p)
+use_hiding(struct page *p, struct sv name, bool end, unsigned is,
+    const struct attributes *a)
 {
-	struct sv tag = buf_sv(&p->tag), name = tag_name(tag);
-	bool end = name.n > 0 && name.p[0] == '/';
+	if (p->depth > 0 && sv_eq(name, sv_str(p->hider))) {
+		if (end)
+			p->depth--;
+		else if ((is & TAG_UNSEEN) == 0)
+			p->depth++;
+	} else if (p->depth == 0 && !end &&
+		   ((is & TAG_UNSEEN) != 0 || hides(name, a))) {
+		start_hiding(p, name, is);
+	} else if (p->depth > 0 && sv_eq(name, SV("body"))) {
+		p->depth = 0;
+	}
+}
 
+static void
+use_tag(struct page *p, struct sv tag)
+{
+	struct sv name = tag_name(tag);
+	bool end = name.n > 0 && name.p[0] == '/';
+	struct attributes a = {.style = SV("")};
+	unsigned is;
+
+	if (!end && tag.n > name.n)
+		take_attributes(sv_skip(tag, name.n), &a);
 	if (end)
 		name = sv_skip(name, 1);
 	if (name.n == 0)
 		return;
+	is = tag_is(name);
 	if (!end)
 		junk_put2(
 		    p->out->sink, JUNK_SHAPE, SV("tag"), sv_first(name, 20));
-	if (p->depth > 0 && sv_eq(name, sv_str(p->hider))) {
-		if (end)
-			p->depth--;
-		else if (!name_in(name, unseen_tag))
-			p->depth++;
-	} else if (p->depth == 0 && !end && hides(name, tag)) {
-		start_hiding(p, name);
-	} else if (p->depth > 0 && sv_eq(name, SV("body"))) {
-		p->depth = 0;
-	}
-	if (!end) {
-		take_link(p, tag, "href");
-		take_link(p, tag, "src");
-		take_link(p, tag, "action");
-	}
-	if (!name_in(name, inline_tag))
+	use_hiding(p, name, end, is, &a);
+	if (a.link.n > 0)
+		take_link(p, a.link);
+	if ((is & TAG_INLINE) == 0)
 		buf_addc(p->depth > 0 ? p->out->hidden : p->out->shown, ' ');
 }
 
@@ -269,40 +389,63 @@ use_entity(struct sv s, struct buf *out)
 
 /* ---- the page ---- */
 
+/* What "<!--" and "-->" enclose, at s; returns the bytes used. */
+static size_t
+use_comment(struct page *p, struct sv s)
+{
+	size_t n = sv_find(sv_skip(s, 4), SV("-->")) + 4;
+
+	if (p->out->hidden->n < HIDDEN_MAX) {
+		buf_addsv(p->out->hidden,
+		    sv_first(sv_skip(sv_first(s, n), 4), HIDDEN_MAX));
+		buf_addc(p->out->hidden, ' ');
+	}
+	junk_put(p->out->sink, JUNK_SHAPE, SV("comment"));
+	return n + 3 < s.n ? n + 3 : s.n;
+}
+
 /* A comment or a tag at s, which begins with "<"; returns the bytes used, 0 if
  * it is neither. */
 static size_t
 use_markup(struct page *p, struct sv s)
 {
-	size_t n;
+	const char *end;
+	char tag[TAG_MAX];
+	size_t n, i;
 
-	if (sv_starts(s, SV("<!--"))) {
-		n = sv_find(sv_skip(s, 4), SV("-->")) + 4;
-		buf_addsv(p->out->hidden, sv_skip(sv_first(s, n), 4));
-		buf_addc(p->out->hidden, ' ');
-		junk_put(p->out->sink, JUNK_SHAPE, SV("comment"));
-		return n + 3 < s.n ? n + 3 : s.n;
-	}
+	if (sv_starts(s, SV("<!--")))
+		return use_comment(p, s);
 	if (s.n < 2 || (!ascii_is_alpha(s.p[1]) && s.p[1] != '/' &&
 			   s.p[1] != '!' && s.p[1] != '?'))
 		return 0;
-	n = sv_chr(s, '>');
-	if (n == s.n && s.n > TAG_MAX)
+	end = memchr(s.p, '>', s.n);
+	if (end == NULL && s.n > TAG_MAX)
 		return 0;
-	buf_reset(&p->tag);
-	buf_addsv(&p->tag, sv_first(sv_skip(sv_first(s, n), 1), TAG_MAX));
-	fold_ascii(buf_sv(&p->tag), p->tag.p);
-	use_tag(p);
-	return n < s.n ? n + 1 : n;
+	n = end != NULL ? (size_t)(end - s.p) : s.n;
+	for (i = 0; i < n - 1 && i < TAG_MAX; i++)
+		tag[i] = ascii_lower(s.p[i + 1]);
+	use_tag(p, sv_of(tag, i));
+	return end != NULL ? n + 1 : n;
 }
 
-void
-junk_html(struct sv s, const struct html_out *out)
+/* How long is the run without markup at s? */
+static size_t
+run_of_text(struct sv s)
+{
+	const char *tag = memchr(s.p + 1, '<', s.n - 1);
+	size_t n = tag != NULL ? (size_t)(tag - s.p) : s.n;
+	const char *entity = memchr(s.p + 1, '&', n - 1);
+
+	return entity != NULL ? (size_t)(entity - s.p) : n;
+}
+
+size_t
+junk_html(struct sv html, const struct html_out *out)
 {
 	struct page p = {.out = out};
+	struct sv s = html;
 
-	buf_init(&p.tag, TAG_MAX);
-	while (s.n > 0) {
+	while (s.n > 0 && out->shown->n < out->shown_max) {
 		struct buf *to = p.depth > 0 ? out->hidden : out->shown;
 		size_t n = 0;
 
@@ -311,12 +454,11 @@ junk_html(struct sv s, const struct html_out *out)
 		else if (s.p[0] == '&')
 			n = use_entity(s, to);
 		if (n == 0) {
-			/* A run without markup. */
-			for (n = 1; n < s.n && s.p[n] != '<' && s.p[n] != '&';)
-				n++;
-			buf_addsv(to, sv_first(s, n));
+			n = run_of_text(s);
+			if (to == out->shown || to->n < HIDDEN_MAX)
+				buf_addsv(to, sv_first(s, n));
 		}
-		s = sv_skip(s, n);
+		s = sv_of(s.p + n, s.n - n);
 	}
-	buf_fini(&p.tag);
+	return html.n - s.n;
 }

@@ -10,48 +10,65 @@
 
 #define LEARNERS 5
 #define UNIT	 1024.0 /* of weights and of their use */
-#define USE_0	 0.06	/* so that the first lesson is not all */
+#define USE_0	 0.15	/* so that the first lesson is not all */
 #define USE_MAX	 32.0	/* a weight never stops learning */
 #define USE_SEEN 0.02	/* a lesson that was known already */
-#define RATE	 1.35
-#define CAP_0	 2.6
-#define CAP_EACH 0.4
+#define RATE	 1.2
+#define CAP_0	 0.5
+#define CAP_EACH 0.07
 /* On top of the threshold while little wanted mail is known: of rules, which
  * are sure, and of what was learned, which is not. */
 #define DOUBT_RULES	      1.2
 #define DOUBT_RULES_LESSONS   30.0
 #define DOUBT_LEARNED	      4.0
 #define DOUBT_LEARNED_LESSONS 15.0
-#define DOUBT_FIRST	      2.0   /* lessons, after which that is the more */
-#define PRIOR_LESSONS	      200.0 /* after which the rules count half */
+#define PRIOR_LEAST	      0.05
+#define DOUBT_FIRST	      2.0    /* lessons, after which that is the more */
+#define PRIOR_LESSONS	      1000.0 /* after which the rules count half */
 
-#define K(kind) (1U << JUNK_##kind)
+#define SHARES_ALL 4.2
 
+/* Each learner's part of the margin and its rate. */
 static const struct {
-	uint32_t kinds;
-	uint32_t salt;
 	double share, rate;
 } learner[LEARNERS] = {
-    {K(HEADER) | K(HEADER_WORD) | K(SENDER) | K(SUBJECT) | K(SHAPE) | K(URL) |
-	    K(SIGNAL),
-	0x5bd1e995U, 1.3, 1.0},
-    {K(WORD) | K(SUBJECT) | K(HIDDEN) | K(ATTACHMENT) | K(SIGNAL), 0x1b873593U,
-	1.2, 1.0},
-    {K(PAIR) | K(URL) | K(SHAPE) | K(SUBJECT), 0xcc9e2d51U, 1.0, 1.0},
-    {K(HEADER) | K(SENDER) | K(SHAPE) | K(URL) | K(ATTACHMENT) | K(SIGNAL),
-	0x85ebca6bU, 0.5, 1.0},
-    {K(GRAM) | K(SIGNAL), 0xc2b2ae35U, 0.2, 0.7},
+    {1.3, 1.0}, /* all of the header, shapes, links */
+    {1.2, 1.0}, /* words */
+    {1.0, 1.0}, /* pairs, shapes, links */
+    {0.5, 1.0}, /* senders, shapes, attachments */
+    {0.2, 0.7}, /* letters */
 };
 
-struct slot {
-	int16_t weight;
-	uint16_t use; /* the sum of squares of errors */
+/*
+ * Who sees which kind.  A feature's weights, one for each that sees it, are
+ * next to each other, in a row that begins at one of them: so that a feature
+ * costs one look into memory.
+ */
+#define ROW 4
+
+static const struct {
+	uint8_t n, of[ROW];
+} seen_by[16] = {
+    [JUNK_WORD] = {1, {1}},
+    [JUNK_PAIR] = {1, {2}},
+    [JUNK_GRAM] = {1, {4}},
+    [JUNK_HIDDEN] = {1, {1}},
+    [JUNK_URL] = {3, {0, 2, 3}},
+    [JUNK_SHAPE] = {3, {0, 2, 3}},
+    [JUNK_ATTACHMENT] = {2, {1, 3}},
+    [JUNK_SUBJECT] = {3, {0, 1, 2}},
+    [JUNK_SENDER] = {2, {0, 3}},
+    [JUNK_HEADER] = {2, {0, 3}},
+    [JUNK_HEADER_WORD] = {1, {0}},
+    [JUNK_SIGNAL] = {4, {0, 1, 3, 4}},
 };
 
 struct junk_model {
 	unsigned bits;
 	uint32_t lessons[2];
-	struct slot *slot;
+	int16_t *weight;
+	uint16_t *use; /* the sum of squares of errors */
+	struct junk_prior rules;
 };
 
 struct junk_model *
@@ -60,7 +77,9 @@ junk_model_new(unsigned bits)
 	struct junk_model *m = xcalloc(1, sizeof(*m));
 
 	m->bits = bits;
-	m->slot = xcalloc((size_t)1 << bits, sizeof(m->slot[0]));
+	m->weight = xcalloc((size_t)1 << bits, sizeof(m->weight[0]));
+	m->use = xcalloc((size_t)1 << bits, sizeof(m->use[0]));
+	junk_prior_init(&m->rules);
 	return m;
 }
 
@@ -69,7 +88,8 @@ junk_model_free(struct junk_model **m)
 {
 	if (*m == NULL)
 		return;
-	free((*m)->slot);
+	free((*m)->weight);
+	free((*m)->use);
 	free(*m);
 	*m = NULL;
 }
@@ -80,19 +100,20 @@ junk_model_lessons(const struct junk_model *m, bool junk)
 	return m != NULL ? m->lessons[junk] : 0;
 }
 
+/* Where a feature's row begins. */
 static inline uint32_t
-slot_of(const struct junk_model *m, unsigned l, uint32_t feature)
+slot_of(const struct junk_model *m, uint32_t feature)
 {
-	uint32_t h = (feature ^ learner[l].salt) * 0x9e3779b1U;
+	uint32_t h = feature * 0x9e3779b1U;
 
 	h ^= h >> 15;
 	return h * 0x85ebca77U >> (32 - m->bits);
 }
 
-static inline bool
-sees(unsigned l, uint32_t feature)
+static inline uint32_t
+slot_in_row(uint32_t slot, unsigned i)
 {
-	return (learner[l].kinds >> junk_feature_kind(feature) & 1U) != 0;
+	return (slot & ~(ROW - 1U)) | ((slot + i) & (ROW - 1U));
 }
 
 /* ---- asking ---- */
@@ -102,42 +123,77 @@ struct margins {
 	double norm[LEARNERS];
 };
 
+/* A message's length counts by its root. */
+static void
+norms(const struct junk_features *f, double norm[LEARNERS])
+{
+	uint32_t of_kind[16] = {0}, n[LEARNERS];
+	unsigned kind, i;
+	size_t at;
+
+	for (at = 0; at < f->n; at++)
+		of_kind[f->v[at] >> 28]++;
+	for (i = 0; i < LEARNERS; i++)
+		n[i] = 1;
+	for (kind = 0; kind < 16; kind++)
+		for (i = 0; i < seen_by[kind].n; i++)
+			n[seen_by[kind].of[i]] += of_kind[kind];
+	for (i = 0; i < LEARNERS; i++)
+		norm[i] = 1 / sqrt(n[i]);
+}
+
+/* Adds what a model knows of each feature to what learners say. */
+static void
+add_weights(const struct junk_model *m, const struct junk_features *f,
+    int64_t sum[LEARNERS])
+{
+	unsigned i;
+	size_t at;
+
+	for (at = 0; m != NULL && at < f->n; at++) {
+		uint32_t kind = f->v[at] >> 28, slot = slot_of(m, f->v[at]);
+
+		sum[seen_by[kind].of[0]] += m->weight[slot];
+		for (i = 1; i < seen_by[kind].n; i++)
+			sum[seen_by[kind].of[i]] +=
+			    m->weight[slot_in_row(slot, i)];
+	}
+}
+
 static void
 margins(const struct junk_model *a, const struct junk_model *b,
     const struct junk_features *f, struct margins *out)
 {
-	unsigned l;
-	size_t i;
+	int64_t sum[LEARNERS] = {0};
+	unsigned i;
 
-	for (l = 0; l < LEARNERS; l++) {
-		int64_t sum = 0;
-		uint32_t n = 1;
-
-		for (i = 0; i < f->n; i++) {
-			if (!sees(l, f->v[i]))
-				continue;
-			n++;
-			if (a != NULL)
-				sum += a->slot[slot_of(a, l, f->v[i])].weight;
-			if (b != NULL)
-				sum += b->slot[slot_of(b, l, f->v[i])].weight;
-		}
-		out->norm[l] = 1 / sqrt(n);
-		out->of[l] = (double)sum / UNIT * out->norm[l];
-	}
+	norms(f, out->norm);
+	add_weights(a, f, sum);
+	add_weights(b, f, sum);
+	for (i = 0; i < LEARNERS; i++)
+		out->of[i] = (double)sum[i] / UNIT * out->norm[i];
 }
 
 static double
-prior(const struct junk_features *f)
+prior(const struct junk_prior *rules, const struct junk_features *f)
 {
-	struct junk_prior rules;
-	double sum = 0;
+	static const double bound[JUNK_PRIOR_GROUPS] = {
+	    [JUNK_PRIOR_REST] = 10,
+	    [JUNK_PRIOR_SAID] = 3,
+	    [JUNK_PRIOR_SHAPE] = 1.5,
+	    [JUNK_PRIOR_SUBJECT] = 2,
+	};
+	double sum[JUNK_PRIOR_GROUPS] = {0}, all = 0;
 	size_t i;
 
-	junk_prior_init(&rules);
-	for (i = 0; i < f->n; i++)
-		sum += junk_prior_weight(&rules, f->v[i]);
-	return sum;
+	for (i = 0; i < f->n; i++) {
+		unsigned s = junk_prior_find(rules, f->v[i]);
+
+		sum[rules->group[s]] += (double)rules->weight[s];
+	}
+	for (i = 0; i < JUNK_PRIOR_GROUPS; i++)
+		all += bound[i] * tanh(sum[i] / bound[i]);
+	return all;
 }
 
 /* An account's lessons are in both models if it shares them. */
@@ -171,17 +227,15 @@ static double
 together(const struct margins *m, const struct junk_model *a,
     const struct junk_model *b, const struct junk_features *f)
 {
-	double sum = 0, weight = 0, share = prior_share(a, b);
+	const struct junk_prior *rules = a != NULL ? &a->rules : &b->rules;
+	double sum = 0, share = prior_share(a, b);
 	unsigned l;
 
-	for (l = 0; l < LEARNERS; l++) {
-		sum += m->of[l] * learner[l].share;
-		weight += learner[l].share;
-	}
-	sum /= weight;
+	for (l = 0; l < LEARNERS; l++)
+		sum += m->of[l] * learner[l].share / SHARES_ALL;
 	sum = bounded(sum, a, b);
-	if (share > 0.05)
-		sum += share * prior(f);
+	if (share > PRIOR_LEAST)
+		sum += share * prior(rules, f);
 	return sum;
 }
 
@@ -232,44 +286,53 @@ offer_reason(struct junk_answer *out, uint32_t feature, double weight)
 	    (struct junk_reason){.feature = feature, .weight = (float)weight};
 }
 
+/* What a feature adds to the margin. */
+static inline double
+part_of(const struct junk_model *m, uint32_t v, const double part[LEARNERS])
+{
+	uint32_t kind = v >> 28, slot;
+	unsigned i;
+	double w;
+
+	if (m == NULL)
+		return 0;
+	slot = slot_of(m, v);
+	w = m->weight[slot] * part[seen_by[kind].of[0]];
+	for (i = 1; i < seen_by[kind].n; i++)
+		w +=
+		    m->weight[slot_in_row(slot, i)] * part[seen_by[kind].of[i]];
+	return w;
+}
+
 void
 junk_model_ask(const struct junk_model *server, const struct junk_model *own,
     const struct junk_features *f, struct junk_answer *out)
 {
-	struct junk_prior rules;
+	const struct junk_model *any = server != NULL ? server : own;
+	double share = prior_share(server, own), part[LEARNERS];
 	struct margins m;
-	double share = prior_share(server, own);
+	unsigned l;
 	size_t i;
 
-	junk_prior_init(&rules);
 	margins(server, own, f, &m);
 	out->n = 0;
 	out->margin = together(&m, server, own, f);
+	for (l = 0; l < LEARNERS; l++)
+		part[l] = m.norm[l] * learner[l].share / SHARES_ALL / UNIT;
 	for (i = 0; i < f->n; i++) {
-		double w = 0;
-		unsigned l;
+		uint32_t v = f->v[i];
+		double w;
 
-		/* Letters and pairs say little to people. */
-		if (junk_feature_kind(f->v[i]) == JUNK_GRAM ||
-		    junk_feature_kind(f->v[i]) == JUNK_HEADER_GRAM)
+		/* Letters say little to people. */
+		if (junk_feature_kind(v) == JUNK_GRAM)
 			continue;
-		for (l = 0; l < LEARNERS; l++) {
-			const struct junk_model *const both[] = {server, own};
-			unsigned b;
-
-			for (b = 0; sees(l, f->v[i]) && b < 2; b++)
-				if (both[b] != NULL)
-					w += both[b]
-						 ->slot[slot_of(
-						     both[b], l, f->v[i])]
-						 .weight *
-					     m.norm[l] * learner[l].share /
-					     UNIT / LEARNERS;
-		}
-		if (share > 0.05)
-			w += share * junk_prior_weight(&rules, f->v[i]);
-		if (w != 0 && w * out->margin > 0)
-			offer_reason(out, f->v[i], w);
+		w = part_of(server, v, part) + part_of(own, v, part);
+		if (share > PRIOR_LEAST)
+			w += share *
+			     (double)any->rules
+				 .weight[junk_prior_find(&any->rules, v)];
+		if (w * out->margin > 0)
+			offer_reason(out, v, w);
 	}
 }
 
@@ -299,15 +362,15 @@ static void
 step(struct junk_model *m, uint32_t i, double error, double rate,
     struct buf *undo)
 {
-	struct slot *s = &m->slot[i], old = *s;
-	double use = s->use / UNIT + (rate > 0 ? error * error : USE_SEEN);
+	int weight = m->weight[i], was = m->use[i];
+	double use = was / UNIT + (rate > 0 ? error * error : USE_SEEN);
 
 	if (use > USE_MAX)
 		use = USE_MAX;
-	s->use = (uint16_t)clamped(use * UNIT, 0, UINT16_MAX);
-	s->weight = (int16_t)clamped(
-	    s->weight + rate * error / sqrt(USE_0 + use) * UNIT, -32000, 32000);
-	note_change(undo, i, s->weight - old.weight, s->use - old.use);
+	m->use[i] = (uint16_t)clamped(use * UNIT, 0, UINT16_MAX);
+	m->weight[i] = (int16_t)clamped(
+	    weight + rate * error / sqrt(USE_0 + use) * UNIT, -32000, 32000);
+	note_change(undo, i, m->weight[i] - weight, m->use[i] - was);
 }
 
 void
@@ -315,25 +378,29 @@ junk_model_learn(struct junk_model *m, const struct junk_model *below,
     const struct junk_lesson *lesson, struct buf *undo)
 {
 	const struct junk_features *f = lesson->f;
+	double error[LEARNERS], rate[LEARNERS];
 	struct margins got;
-	unsigned l;
+	unsigned l, k;
 	size_t i;
 
 	margins(below, m, f, &got);
 	for (l = 0; l < LEARNERS; l++) {
-		double error = (lesson->junk ? 1 : 0) - junk_score(got.of[l]);
 		double side = lesson->junk ? got.of[l] : -got.of[l];
 
-		double rate = RATE * learner[l].rate * lesson->weight;
-
+		error[l] = (lesson->junk ? 1 : 0) - junk_score(got.of[l]);
 		/* What was known leaves weights as they are, but makes them
 		 * slower: so that what all mail has in common counts less. */
-		if (side >= lesson->sure)
-			rate = 0;
-		for (i = 0; i < f->n; i++)
-			if (sees(l, f->v[i]))
-				step(m, slot_of(m, l, f->v[i]), error, rate,
-				    undo);
+		rate[l] = side >= lesson->sure
+			      ? 0
+			      : RATE * learner[l].rate * lesson->weight;
+	}
+	for (i = 0; i < f->n; i++) {
+		uint32_t v = f->v[i], slot = slot_of(m, v);
+
+		for (k = 0; k < seen_by[v >> 28].n; k++) {
+			l = seen_by[v >> 28].of[k];
+			step(m, slot_in_row(slot, k), error[l], rate[l], undo);
+		}
 	}
 	m->lessons[lesson->junk] += lesson->count;
 }
@@ -345,12 +412,13 @@ change_by(struct junk_model *m, struct sv undo, int sign)
 	for (; undo.n >= JUNK_UNDO_BYTES;
 	     undo = sv_skip(undo, JUNK_UNDO_BYTES)) {
 		const unsigned char *b = (const unsigned char *)undo.p;
-		struct slot *s = &m->slot[be_get32(b) & ((1U << m->bits) - 1)];
+		uint32_t i = be_get32(b) & ((1U << m->bits) - 1);
 
-		s->weight = (int16_t)clamped(
-		    s->weight + sign * (int16_t)be_get16(b + 4), -32000, 32000);
-		s->use = (uint16_t)clamped(
-		    s->use + sign * (int16_t)be_get16(b + 6), 0, UINT16_MAX);
+		m->weight[i] = (int16_t)clamped(
+		    m->weight[i] + sign * (int16_t)be_get16(b + 4), -32000,
+		    32000);
+		m->use[i] = (uint16_t)clamped(
+		    m->use[i] + sign * (int16_t)be_get16(b + 6), 0, UINT16_MAX);
 	}
 }
 
@@ -371,7 +439,7 @@ junk_model_redo(struct junk_model *m, struct sv undo, bool junk, bool count)
 
 /* ---- as bytes ---- */
 
-#define MAGIC "HMJ1"
+#define MAGIC "HMJ2"
 #define HEAD  16
 #define SLOT  7 /* distance 3, weight 2, use 2 */
 
@@ -387,14 +455,12 @@ junk_model_encode(const struct junk_model *m, struct buf *out)
 	be_put32(b + 12, m->lessons[1]);
 	buf_add(out, b, HEAD);
 	for (i = 0; i < slots; i++) {
-		const struct slot *s = &m->slot[i];
-
-		if (s->weight == 0 && s->use == 0)
+		if (m->weight[i] == 0 && m->use[i] == 0)
 			continue;
 		b[0] = (unsigned char)((i - last) >> 16);
 		be_put16(b + 1, (uint16_t)(i - last));
-		be_put16(b + 3, (uint16_t)s->weight);
-		be_put16(b + 5, s->use);
+		be_put16(b + 3, (uint16_t)m->weight[i]);
+		be_put16(b + 5, m->use[i]);
 		buf_add(out, b, SLOT);
 		last = i;
 	}
@@ -415,8 +481,8 @@ decode_slots(struct junk_model *m, struct sv s)
 		at += (uint32_t)b[0] << 16 | be_get16(b + 1);
 		if (at >= 1U << m->bits)
 			return false;
-		m->slot[at].weight = (int16_t)be_get16(b + 3);
-		m->slot[at].use = be_get16(b + 5);
+		m->weight[at] = (int16_t)be_get16(b + 3);
+		m->use[at] = be_get16(b + 5);
 	}
 	return s.n == 0;
 }

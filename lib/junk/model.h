@@ -30,7 +30,7 @@
 #define JUNK_ACCOUNT_BITS 18 /* 1 MiB */
 
 /* A margin, the log of the odds as it were, above which mail is junk. */
-#define JUNK_THRESHOLD 2.2
+#define JUNK_THRESHOLD 2.6
 
 struct junk_model;
 
@@ -87,7 +87,7 @@ void junk_model_redo(
     struct junk_model *m, struct sv undo, bool junk, bool count);
 
 /*
- * As bytes: "HMJ1", version, bits, lessons (junk, wanted), then each slot that
+ * As bytes: "HMJ2", version, bits, lessons (junk, wanted), then each slot that
  * is not zero as its distance from the last, weight and use, in big-endian
  * order, and a CRC-32C of all before.  RC_DAMAGED: not of this version, or not
  * whole.

@@ -1,20 +1,42 @@
-/* What a fresh server thinks of mail before anybody taught it: a few rules,
- * which fade as lessons come. */
+/*
+ * What is known of junk before anything was learned: a few rules with weights,
+ * from no corpus.  They are the less the more is learned.
+ */
 #ifndef JUNK_PRIOR_H
 #define JUNK_PRIOR_H
 
 #include "junk/feature.h"
 
-#define JUNK_PRIOR_MAX 64
+#define JUNK_PRIOR_SLOTS 4096
+
+/* Rules of one group say the same in other words: together they weigh no more
+ * than its bound (model.c). */
+enum junk_prior_group {
+	JUNK_PRIOR_REST,
+	JUNK_PRIOR_SAID,
+	JUNK_PRIOR_SHAPE,
+	JUNK_PRIOR_SUBJECT,
+	JUNK_PRIOR_GROUPS
+};
 
 struct junk_prior {
-	uint32_t feature[JUNK_PRIOR_MAX];
-	uint64_t some;	/* a bit for each of them, to say no quickly */
-	uint32_t kinds; /* that have rules */
+	unsigned n;
+	uint32_t feature[JUNK_PRIOR_SLOTS]; /* 0: none */
+	float weight[JUNK_PRIOR_SLOTS];
+	uint8_t group[JUNK_PRIOR_SLOTS]; /* enum junk_prior_group */
 };
 
 void junk_prior_init(struct junk_prior *p);
-/* Of one feature; 0 for nearly all. */
-double junk_prior_weight(const struct junk_prior *p, uint32_t feature);
+
+/* Its slot, or an empty one: of no weight. */
+static inline unsigned
+junk_prior_find(const struct junk_prior *p, uint32_t feature)
+{
+	unsigned i = feature % JUNK_PRIOR_SLOTS;
+
+	while (p->feature[i] != 0 && p->feature[i] != feature)
+		i = (i + 1) % JUNK_PRIOR_SLOTS;
+	return i;
+}
 
 #endif

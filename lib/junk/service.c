@@ -30,6 +30,8 @@ struct client {
 	struct ipc_client ipc;
 	bool command;
 	char account[ACCOUNT_NAME_MAX];
+	uint64_t
+	    untaught_at; /* service's lessons, when it had taught nothing */
 };
 
 struct junk_service {
@@ -42,6 +44,7 @@ struct junk_service {
 	struct loaded *loaded[PUPILS_MAX];
 	size_t n;
 	uint64_t asked, taught;
+	uint64_t lessons; /* that came, from 1 on: files may have changed */
 	struct junk_features features; /* of the message at hand */
 };
 
@@ -237,13 +240,23 @@ answer_now(struct client *c, uint32_t id, const struct pupil *p)
 	tell_answer(c, id, &a);
 }
 
+/* Who has never taught costs no memory, and no look at the disk each time. */
+static bool
+has_taught(struct junk_service *s, struct client *c)
+{
+	if (c->untaught_at == s->lessons)
+		return false;
+	if (find_loaded(s, c->account) != NULL || pupil_was_taught(c->account))
+		return true;
+	c->untaught_at = s->lessons;
+	return false;
+}
+
 static void
 ask(struct client *c, uint32_t id)
 {
 	struct junk_service *s = c->ipc.arg;
-	/* Who has never taught costs no memory. */
-	bool taught =
-	    find_loaded(s, c->account) != NULL || pupil_was_taught(c->account);
+	bool taught = has_taught(s, c);
 	struct pupil *p = taught ? load(s, c->account) : NULL;
 
 	if (taught ? p == NULL : !load_server(s)) {
@@ -270,6 +283,7 @@ teach(struct client *c, uint32_t id, const char *account, uint8_t teaching)
 	struct pupil *p = load(s, account);
 	bool learned;
 
+	s->lessons++;
 	if (p == NULL) {
 		tell_text(c, id, RC_TEMP, "what was learned cannot be read");
 		return;
@@ -413,6 +427,9 @@ on_account(struct client *c, struct msg *m)
 		if (fine)
 			teach(c, id, c->account, lesson.teaching);
 		junk_teach_fini(&lesson);
+	} else if (m->type == JUNK_MINE) {
+		fine = true;
+		stats(c, id, c->account);
 	}
 	if (!fine) {
 		mlog(LOG_ERROR, "junk.forbidden", "account=%s type=%u",
@@ -477,6 +494,7 @@ junk_service_new(struct ev_loop *loop)
 
 	s->loop = loop;
 	s->share = true;
+	s->lessons = 1;
 	s->server.log = -1;
 	s->clients = ipc_server_new(loop, &client_ops, s);
 	return s;

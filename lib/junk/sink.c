@@ -1,21 +1,20 @@
 /* Where features go: each once, of each kind so many. */
-#include <stdarg.h>
-
 #include "junk/feature_priv.h"
 
-/* So that no kind crowds out the others. */
-static const uint32_t most[JUNK_KINDS] = {
-    [JUNK_WORD] = 1500,
-    [JUNK_PAIR] = 3000,
-    [JUNK_GRAM] = 4000,
-    [JUNK_HIDDEN] = 200,
-    [JUNK_URL] = 200,
-    [JUNK_SHAPE] = 200,
+#define NAME_MAX_BYTES 128
+
+const uint16_t junk_most[JUNK_KINDS] = {
+    [JUNK_WORD] = 600,
+    [JUNK_PAIR] = 800,
+    [JUNK_GRAM] = 500,
+    [JUNK_HIDDEN] = 100,
+    [JUNK_URL] = 80,
+    [JUNK_SHAPE] = 120,
     [JUNK_ATTACHMENT] = 50,
-    [JUNK_SUBJECT] = 100,
+    [JUNK_SUBJECT] = 60,
     [JUNK_SENDER] = 50,
-    [JUNK_HEADER] = 200,
-    [JUNK_HEADER_WORD] = 700,
+    [JUNK_HEADER] = 150,
+    [JUNK_HEADER_WORD] = 250,
     [JUNK_SIGNAL] = 50,
 };
 
@@ -41,37 +40,43 @@ junk_kind_name(enum junk_kind kind)
 	return kind < JUNK_KINDS ? kind_name[kind] : "unknown";
 }
 
-uint32_t
-junk_hash(uint32_t seed, struct sv s)
+void
+junk_sink_begin(struct sink *k)
 {
-	uint32_t h = seed != 0 ? seed : 2166136261U;
+	unsigned i;
+
+	memset(k->out->set, 0, sizeof k->out->set);
+	k->out->n = 0;
+	for (i = 0; i < JUNK_KINDS; i++)
+		k->count[i] = (k->kinds & 1U << i) != 0 ? 0 : junk_most[i];
+}
+
+uint32_t
+junk_hash(uint32_t h, struct sv s)
+{
 	size_t i;
 
 	for (i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 16777619U;
+		h = junk_hash_byte(h, s.p[i]);
 	return h;
 }
 
 /* Every bit of the hash counts for every bit of the result. */
 static uint32_t
-mixed(uint32_t h)
+feature(enum junk_kind kind, uint32_t h)
 {
+	uint32_t f;
+
 	h ^= h >> 16;
 	h *= 0x7feb352dU;
 	h ^= h >> 15;
 	h *= 0x846ca68bU;
-	return h ^ h >> 16;
-}
-
-static uint32_t
-feature(enum junk_kind kind, uint32_t hash)
-{
-	uint32_t f = (uint32_t)kind << 28 | mixed(hash) >> 4;
-
+	h ^= h >> 16;
+	f = (uint32_t)kind << 28 | h >> 4;
 	return f != 0 ? f : 1;
 }
 
-static void
+static void __attribute__((noinline))
 tell_name(struct sink *k, uint32_t f, struct sv name)
 {
 	size_t i;
@@ -79,12 +84,6 @@ tell_name(struct sink *k, uint32_t f, struct sv name)
 	for (i = 0; i < k->n_wanted; i++)
 		if (k->wanted[i] == f)
 			k->fn(k->arg, f, name);
-}
-
-bool
-junk_is_full(const struct sink *k, enum junk_kind kind)
-{
-	return (k->kinds & 1U << kind) == 0 || k->count[kind] >= most[kind];
 }
 
 void
@@ -96,8 +95,7 @@ junk_put_hash(
 	if (junk_is_full(k, kind))
 		return;
 	f = feature(kind, hash);
-	for (i = mixed(f) % JUNK_SET_SLOTS; set[i] != 0;
-	     i = (i + 1) % JUNK_SET_SLOTS)
+	for (i = f % JUNK_SET_SLOTS; set[i] != 0; i = (i + 1) % JUNK_SET_SLOTS)
 		if (set[i] == f)
 			return;
 	if (k->out->n == JUNK_FEATURES_MAX)
@@ -112,44 +110,56 @@ junk_put_hash(
 void
 junk_put(struct sink *k, enum junk_kind kind, struct sv text)
 {
-	junk_put_hash(k, kind, junk_hash(0, text), text);
+	junk_put_hash(k, kind, junk_hash(JUNK_HASH_0, text), text);
+}
+
+static void
+name_add(char *name, size_t *n, struct sv text)
+{
+	size_t room = NAME_MAX_BYTES - *n;
+
+	if (text.n > room)
+		text.n = room;
+	memcpy(name + *n, text.p, text.n);
+	*n += text.n;
 }
 
 void
 junk_put2(struct sink *k, enum junk_kind kind, struct sv a, struct sv b)
 {
-	struct buf name;
-	uint32_t h = junk_hash(junk_hash(junk_hash(0, a), SV(" ")), b);
+	uint32_t h = junk_hash(JUNK_HASH_0, a);
+	char name[NAME_MAX_BYTES];
+	size_t n = 0;
 
-	if (k->fn == NULL) {
-		junk_put_hash(k, kind, h, a);
-		return;
+	h = junk_hash(junk_hash_byte(h, ' '), b);
+	if (k->fn != NULL) {
+		name_add(name, &n, a);
+		name_add(name, &n, SV(" "));
+		name_add(name, &n, b);
 	}
-	buf_init(&name, a.n + b.n + 1);
-	buf_addsv(&name, a);
-	buf_addc(&name, ' ');
-	buf_addsv(&name, b);
-	junk_put_hash(k, kind, h, buf_sv(&name));
-	buf_fini(&name);
+	junk_put_hash(k, kind, h, sv_of(name, n));
 }
 
 void
-junk_putf(struct sink *k, enum junk_kind kind, const char *fmt, ...)
+junk_put_number(struct sink *k, enum junk_kind kind, struct sv what, unsigned n)
 {
-	struct buf text;
-	va_list ap;
+	char digits[10];
+	size_t at = sizeof digits;
 
-	buf_init(&text, 1024);
-	va_start(ap, fmt);
-	buf_addv(&text, fmt, ap);
-	va_end(ap);
-	if (buf_ok(&text))
-		junk_put(k, kind, buf_sv(&text));
-	buf_fini(&text);
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	junk_put2(k, kind, what, sv_of(digits + at, sizeof digits - at));
 }
 
 uint32_t
 junk_feature_of(enum junk_kind kind, struct sv text)
 {
-	return feature(kind, junk_hash(0, text));
+	struct sv first;
+
+	if (kind != JUNK_PAIR)
+		return feature(kind, junk_hash(JUNK_HASH_0, text));
+	first = sv_split(&text, ' ');
+	return feature(kind, junk_pair_hash(junk_hash(JUNK_HASH_0, first),
+				 junk_hash(JUNK_HASH_0, text), 1));
 }

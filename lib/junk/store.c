@@ -13,7 +13,7 @@
 
 #define SNAPSHOT   "HMJS"
 #define LOG	   "HMJL"
-#define VERSION	   1
+#define VERSION	   2
 #define LOG_HEAD   13
 #define HEAD	   17
 #define RECORD	   9 /* length, CRC, type */
@@ -121,22 +121,44 @@ begin_log(struct junk_file *f)
 	return io_write_all(f->log, head, LOG_HEAD);
 }
 
+/* Of another version: what it tells is about another model. */
+static bool
+is_foreign(struct sv log)
+{
+	return log.n >= LOG_HEAD &&
+	       (!sv_starts(log, SV(LOG)) || log.p[4] != VERSION);
+}
+
+static int
+create_log(struct junk_file *f, const char *file)
+{
+	io_close(&f->log);
+	f->log = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return f->log >= 0 ? RC_OK : RC_IO;
+}
+
 static int
 open_log(struct junk_file *f, const struct junk_file_ops *ops, void *arg)
 {
 	struct buf b;
 	char file[96];
 	size_t whole = 0;
-	int r = RC_OK;
+	int r;
 
 	path(f, "log", file);
-	f->log = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (f->log < 0)
-		return RC_IO;
+	r = create_log(f, file);
+	if (r != RC_OK)
+		return r;
 	buf_init(&b, FILE_MAX);
 	if (io_read_rest(f->log, &b) == RC_OK)
 		whole = replay(f, buf_sv(&b), ops, arg);
+	if (is_foreign(buf_sv(&b))) {
+		set_aside(file);
+		r = create_log(f, file);
+	}
 	buf_fini(&b);
+	if (r != RC_OK)
+		return r;
 	if (whole == 0)
 		return begin_log(f);
 	f->log_bytes = whole - LOG_HEAD;
@@ -200,7 +222,8 @@ junk_file_has(const char *name)
 void
 junk_file_remove(const char *name)
 {
-	static const char *const end[] = {"log", "model", "model.old"};
+	static const char *const end[] = {
+	    "log", "model", "model.old", "log.old"};
 	char file[128];
 	size_t i;
 

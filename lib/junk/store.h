@@ -1,16 +1,17 @@
 /*
  * A model on the disk: a snapshot and what was learned since.
  *
- *   NAME.model   "HMJS", version 1, generation (8), length of the notes (4),
+ *   NAME.model   "HMJS", version 2, generation (8), length of the notes (4),
  *                the notes, and the model as junk/model.h encodes it
- *   NAME.log     "HMJL", version 1, generation (8), then records: length (4),
+ *   NAME.log     "HMJL", version 2, generation (8), then records: length (4),
  *                CRC-32C of what follows, type, payload
  *
  * all in big-endian order.  A log belongs to the snapshot of the same
  * generation; a new snapshot is written beside the old one and renamed, so
  * that a crash leaves either, and the log of the old one is not read again.
  * What stands behind the last whole record is thrown away.  The notes are the
- * caller's own.  Files of another version are set aside as NAME.model.old.
+ * caller's own.  Files of another version are set aside as NAME.model.old and
+ * NAME.log.old.
  *
  * A lesson is in the file at once and on the disk within a second
  * (junk_file_flush): nobody waits for it.

@@ -4,109 +4,155 @@
 #include "junk/feature_priv.h"
 
 #define WORD_MAX   40
-#define PAIR_REACH 5 /* a word is paired with the four behind it */
+#define LONG_START 6 /* of a longer one */
+#define PAIR_REACH 3 /* a word is paired with the two behind it */
 #define LINKS_MAX  100
+#define GRAM_OF	   4 /* one of so many is taken */
 
-static bool
-is_word_byte(char c)
+/* What a byte is in a text. */
+enum {
+	IS_NONE,
+	IS_WORD,
+	IS_MARK
+};
+
+static const uint8_t class_of[256] = {
+    ['0' ... '9'] = IS_WORD,
+    ['A' ... 'Z'] = IS_WORD,
+    ['a' ... 'z'] = IS_WORD,
+    [0x80 ... 0xff] = IS_WORD,
+    ['$'] = IS_WORD,
+    ['%'] = IS_WORD,
+    ['\''] = IS_WORD,
+    ['-'] = IS_WORD,
+    ['_'] = IS_WORD,
+    ['@'] = IS_WORD,
+    ['!'] = IS_MARK,
+    ['?'] = IS_MARK,
+    ['*'] = IS_MARK,
+    ['#'] = IS_MARK,
+    ['>'] = IS_MARK,
+    ['='] = IS_MARK,
+    ['~'] = IS_MARK,
+    ['|'] = IS_MARK,
+};
+
+/* clang-format off */
+#define EIGHT(c) c, c + 1, c + 2, c + 3, c + 4, c + 5, c + 6, c + 7
+#define ALL(c)	 EIGHT(c), EIGHT(c + 8), EIGHT(c + 16), EIGHT(c + 24)
+#define CAPS(c)	 c, EIGHT(c + 33), EIGHT(c + 41), EIGHT(c + 49), c + 57, \
+		 c + 58, c + 27, c + 28, c + 29, c + 30, c + 31
+/* Without case. */
+static const uint8_t lower[256] = {
+    ALL(0), ALL(32), CAPS(64), ALL(96), ALL(128), ALL(160), ALL(192), ALL(224),
+};
+/* clang-format on */
+
+/*
+ * The next word, a run of bytes of one class, and its hash behind `seed`; false
+ * at the end.  Of a long one only the start counts: what was made at random is
+ * one word.
+ */
+static inline bool
+next_word(struct sv *text, uint32_t seed, struct sv *word, uint32_t *hash)
 {
-	return ascii_is_alnum(c) || (unsigned char)c >= 0x80 || c == '$' ||
-	       c == '%' || c == '\'' || c == '-' || c == '_' || c == '@';
-}
+	const unsigned char *p = (const unsigned char *)text->p, *from;
+	const unsigned char *end = p + text->n;
+	uint32_t h = seed;
+	uint8_t class;
 
-static bool
-is_mark(char c)
-{
-	return c == '!' || c == '?' || c == '*' || c == '#' || c == '>' ||
-	       c == '=' || c == '~' || c == '|';
-}
-
-static size_t
-run(struct sv s, bool (*is)(char))
-{
-	size_t n = 0;
-
-	while (n < s.n && is(s.p[n]))
-		n++;
-	return n;
-}
-
-bool
-junk_word(struct sv *text, struct sv *word)
-{
-	size_t n;
-
-	while (text->n > 0) {
-		if ((n = run(*text, is_word_byte)) == 0)
-			n = run(*text, is_mark);
-		if (n > 0) {
-			*word = sv_first(*text, n);
-			*text = sv_skip(*text, n);
-			return true;
-		}
-		*text = sv_skip(*text, 1);
+	while (p < end && class_of[*p] == IS_NONE)
+		p++;
+	if (p == end)
+		return false;
+	from = p;
+	class = class_of[*p];
+	for (; p < end && class_of[*p] == class; p++)
+		h = junk_hash_byte(h, (char)lower[*p]);
+	*word = sv_of(from, (size_t)(p - from));
+	*text = sv_of(p, (size_t)(end - p));
+	if (word->n > WORD_MAX) {
+		word->n = LONG_START;
+		for (h = seed, p = from; p < from + LONG_START; p++)
+			h = junk_hash_byte(h, (char)lower[*p]);
 	}
-	return false;
+	*hash = h;
+	return true;
 }
 
-/* Long ones by their start and length: what was made at random is one word. */
-static struct sv
-short_word(struct sv w)
+/* The name has its prefix. */
+static void
+put_with(struct sink *k, enum junk_kind kind, uint32_t hash, struct sv prefix,
+    struct sv word)
 {
-	return w.n > WORD_MAX ? sv_first(w, 6) : w;
+	struct buf name;
+
+	buf_init(&name, 1024);
+	buf_addsv(&name, prefix);
+	buf_addc(&name, ' ');
+	buf_addsv(&name, word);
+	junk_put_hash(k, kind, hash, buf_sv(&name));
+	buf_fini(&name);
 }
 
 void
 junk_text_words(
-    struct sink *k, enum junk_kind kind, struct sv text, const char *prefix)
+    struct sink *k, enum junk_kind kind, struct sv text, struct sv prefix)
 {
+	uint32_t seed = JUNK_HASH_0, h;
 	struct sv w;
 
-	while (junk_word(&text, &w)) {
-		w = short_word(w);
-		if (prefix != NULL)
-			junk_put2(k, kind, sv_str(prefix), w);
+	if (prefix.n > 0)
+		seed = junk_hash_byte(junk_hash(seed, prefix), ' ');
+	while (!junk_is_full(k, kind) && next_word(&text, seed, &w, &h))
+		if (prefix.n > 0 && k->fn != NULL)
+			put_with(k, kind, h, prefix, w);
 		else
-			junk_put(k, kind, w);
-	}
+			junk_put_hash(k, kind, h, w);
 }
 
 void
-junk_text_pairs(struct sink *k, struct sv text)
+junk_text_said(struct sink *k, struct sv text)
 {
-	uint32_t hash[PAIR_REACH] = {0};
-	struct sv word[PAIR_REACH] = {{0}}, w, name;
+	uint32_t hash[PAIR_REACH] = {0}, h;
+	const char *start[PAIR_REACH] = {0};
+	struct sv w;
 	unsigned n = 0, d;
 
-	while (junk_word(&text, &w)) {
+	for (; next_word(&text, JUNK_HASH_0, &w, &h); n++) {
 		unsigned at = n % PAIR_REACH;
 
-		w = short_word(w);
-		hash[at] = junk_hash(0, w);
-		word[at] = w;
+		junk_put_hash(k, JUNK_WORD, h, w);
+		hash[at] = h;
+		start[at] = w.p;
+		if (junk_is_full(k, JUNK_PAIR))
+			continue;
 		for (d = 1; d < PAIR_REACH && d <= n; d++) {
 			unsigned b = (n - d) % PAIR_REACH;
 
 			/* Its name is the whole stretch of text. */
-			name =
-			    sv_of(word[b].p, (size_t)(w.p + w.n - word[b].p));
 			junk_put_hash(k, JUNK_PAIR,
-			    (hash[b] * 31U + d) * 0x9e3779b1U + hash[at], name);
+			    junk_pair_hash(hash[b], h, d),
+			    sv_of(start[b], (size_t)(w.p + w.n - start[b])));
 		}
-		n++;
 	}
 }
 
+/*
+ * Runs of four bytes, of which a quarter is taken, by what they are and not by
+ * where they are: so the same ones of every message.
+ */
 void
-junk_text_grams(struct sink *k, enum junk_kind kind, struct sv text)
+junk_text_grams(struct sink *k, struct sv text)
 {
 	size_t i;
 
-	for (i = 0; i + 4 <= text.n && !junk_is_full(k, kind); i++) {
+	for (i = 0; i + 4 <= text.n; i++) {
 		uint32_t h;
 
 		memcpy(&h, text.p + i, 4);
-		junk_put_hash(k, kind, h, sv_of(text.p + i, 4));
+		if (h * 0x9e3779b1U < UINT32_MAX / GRAM_OF)
+			junk_put_hash(k, JUNK_GRAM, h, sv_of(text.p + i, 4));
 	}
 }
 
@@ -143,70 +189,94 @@ plain_letter(uint32_t cp)
 }
 
 void
-junk_text_plain(struct sv text, bool fold, struct buf *out)
+junk_text_plain(struct sv text, struct buf *out)
 {
-	bool blank = true;
 	/* Nothing becomes longer. */
 	char *to = text.n > 0 ? buf_reserve(out, text.n) : NULL;
+	const char *end = text.p + text.n, *p = text.p;
+	unsigned blank = 1;
 	size_t n = 0;
 
 	if (to == NULL)
 		return;
-	while (text.n > 0) {
-		const char *from = text.p;
-		uint32_t cp = (unsigned char)text.p[0];
+	while (p < end) {
+		struct sv rest, from;
+		uint32_t cp = (unsigned char)*p;
 
-		if (cp < 0x80)
-			text = sv_skip(text, 1);
-		else if (utf8_next(&text, &cp) != RC_OK || has_no_width(cp))
-			continue;
-		if (is_blank(cp)) {
-			if (!blank)
-				to[n++] = ' ';
-			blank = true;
+		/* Without branches: blanks come when nobody expects them. */
+		if (cp < 0x80) {
+			unsigned is = cp <= ' ' || cp == 0x7f;
+
+			to[n] = is ? ' ' : (char)cp;
+			n += 1 - (is & blank);
+			blank = is;
+			p++;
 			continue;
 		}
-		blank = false;
-		cp = plain_letter(cp);
-		if (cp < 0x80)
-			to[n++] = fold ? ascii_lower((char)cp) : (char)cp;
-		else
-			while (from < text.p)
-				to[n++] = *from++;
+		from = rest = sv_of(p, (size_t)(end - p));
+		if (utf8_next(&rest, &cp) == RC_OK && !has_no_width(cp)) {
+			if (is_blank(cp)) {
+				if (!blank)
+					to[n++] = ' ';
+				blank = 1;
+			} else if ((cp = plain_letter(cp)) < 0x80) {
+				to[n++] = (char)cp;
+				blank = 0;
+			} else {
+				for (; from.p < rest.p; from.p++)
+					to[n++] = *from.p;
+				blank = 0;
+			}
+		}
+		p = rest.p;
 	}
 	buf_added(out, n);
+}
+
+/* A byte that may be in the name of a host. */
+static bool
+is_host_byte(char c)
+{
+	return ascii_is_alnum(c) || c == '.' || c == '-' || c == '@' ||
+	       c == '%' || (unsigned char)c >= 0x80;
 }
 
 void
 junk_text_links(struct sv text, struct buf *out)
 {
-	size_t at;
-	unsigned n = 0;
+	const char *p = text.p, *end = text.p + text.n;
+	unsigned n = 0, i;
 
-	while (n++ < LINKS_MAX && (at = sv_find(text, SV("://"))) < text.n) {
-		text = sv_skip(text, at + 3);
-		for (at = 0; at < text.n && at < 255; at++) {
-			char c = text.p[at];
+	while (n < LINKS_MAX && p < end &&
+	       (p = memchr(p, ':', (size_t)(end - p))) != NULL) {
+		char host[256];
 
-			if (!ascii_is_alnum(c) && c != '.' && c != '-' &&
-			    c != '@' && c != '%' && (unsigned char)c < 0x80)
-				break;
-			buf_addc(out, ascii_lower(c));
-		}
-		buf_addc(out, '\n');
+		p++;
+		if (end - p < 3 || p[0] != '/' || p[1] != '/')
+			continue;
+		p += 2;
+		for (i = 0; i < 255 && p < end && is_host_byte(*p); i++)
+			host[i] = ascii_lower(*p++);
+		host[i++] = '\n';
+		buf_add(out, host, i);
+		n++;
 	}
 }
 
-static void
-script_of(uint32_t cp, uint32_t *count)
+/* ---- shapes ---- */
+
+#define SCRIPTS 13
+
+static unsigned
+script_of(uint32_t cp)
 {
-	static const uint32_t from[] = {0x80, 0x250, 0x370, 0x400, 0x530, 0x590,
-	    0x600, 0x700, 0x2e80, 0xac00, 0xd7b0, 0x1f000};
+	static const uint32_t from[SCRIPTS - 1] = {0x80, 0x250, 0x370, 0x400,
+	    0x530, 0x590, 0x600, 0x700, 0x2e80, 0xac00, 0xd7b0, 0x1f000};
 	unsigned i = 0;
 
-	while (i < sizeof(from) / sizeof(from[0]) && cp >= from[i])
+	while (i < SCRIPTS - 1 && cp >= from[i])
 		i++;
-	count[i]++;
+	return i;
 }
 
 static unsigned
@@ -215,35 +285,77 @@ tenths(size_t part, size_t of)
 	return of == 0 ? 0 : (unsigned)(part * 10 / of);
 }
 
-/* How long, in which script, how much of it shouted. */
-void
-junk_text_shape(struct sink *k, struct sv text, const char *of)
+unsigned
+junk_log2(size_t n)
 {
-	uint32_t script[13] = {0}, i;
-	size_t upper = 0, letters = 0, digits = 0, n = 0;
-	struct sv s = sv_first(text, 16384);
+	return n > 0 ? 64 - (unsigned)__builtin_clzll(n) : 0;
+}
 
-	junk_putf(k, JUNK_SHAPE, "%s length %d", of,
-	    text.n > 0 ? 64 - __builtin_clzll(text.n) : 0);
-	while (s.n > 0) {
-		uint32_t cp = (unsigned char)s.p[0];
+static void
+put_share(struct sink *k, struct sv of, struct sv what, unsigned n)
+{
+	char name[32];
+	size_t i = 0;
 
-		if (cp < 0x80)
-			s = sv_skip(s, 1);
-		else if (utf8_next(&s, &cp) != RC_OK)
-			continue;
-		n++;
-		script_of(cp, script);
-		if (cp < 0x80) {
-			upper += ascii_is_upper((char)cp);
-			letters += ascii_is_alpha((char)cp);
-			digits += ascii_is_digit((char)cp);
-		}
-	}
-	junk_putf(k, JUNK_SHAPE, "%s capitals %u", of, tenths(upper, letters));
-	junk_putf(k, JUNK_SHAPE, "%s digits %u", of, tenths(digits, n));
-	for (i = 1; i < 13; i++)
+	must(of.n + what.n < sizeof name);
+	memcpy(name, of.p, of.n);
+	i = of.n;
+	memcpy(name + i, what.p, what.n);
+	junk_put_number(k, JUNK_SHAPE, sv_of(name, i + what.n), n);
+}
+
+/* Of the bytes of ASCII, in one number. */
+#define ONE_UPPER (1ULL << 42)
+#define ONE_LOWER (1ULL << 21)
+#define ONE_DIGIT 1ULL
+#define ONES	  0x1fffffU
+
+static const uint64_t ascii_ones[0x80] = {
+    ['A' ... 'Z'] = ONE_UPPER,
+    ['a' ... 'z'] = ONE_LOWER,
+    ['0' ... '9'] = ONE_DIGIT,
+};
+
+static void
+put_scripts(
+    struct sink *k, struct sv of, const size_t script[SCRIPTS], size_t n)
+{
+	static const struct sv name[SCRIPTS] = {SV(""), SV(" script 1"),
+	    SV(" script 2"), SV(" script 3"), SV(" script 4"), SV(" script 5"),
+	    SV(" script 6"), SV(" script 7"), SV(" script 8"), SV(" script 9"),
+	    SV(" script 10"), SV(" script 11"), SV(" script 12")};
+	unsigned i;
+
+	for (i = 1; i < SCRIPTS; i++)
 		if (script[i] > 0)
-			junk_putf(k, JUNK_SHAPE, "%s script %u %u", of, i,
-			    tenths(script[i], n));
+			put_share(k, of, name[i], tenths(script[i], n));
+}
+
+void
+junk_text_shape(struct sink *k, struct sv text, struct sv of)
+{
+	struct sv s = sv_first(text, ONES);
+	const char *p = s.p, *end = s.p + s.n;
+	size_t script[SCRIPTS] = {0}, n = 0;
+	uint64_t ones = 0, upper, small;
+
+	for (; p < end; n++) {
+		struct sv rest;
+		uint32_t cp = (unsigned char)*p;
+
+		if (cp < 0x80) {
+			ones += ascii_ones[cp];
+			p++;
+			continue;
+		}
+		rest = sv_of(p, (size_t)(end - p));
+		if (utf8_next(&rest, &cp) == RC_OK)
+			script[script_of(cp)]++;
+		p = rest.p;
+	}
+	upper = ones / ONE_UPPER;
+	small = ones / ONE_LOWER & ONES;
+	put_share(k, of, SV(" capitals"), tenths(upper, upper + small));
+	put_share(k, of, SV(" digits"), tenths(ones & ONES, n));
+	put_scripts(k, of, script, n);
 }

@@ -235,7 +235,9 @@ take_back(struct account *a)
 		 * listener to ask again with a fresh one. */
 		if (!r->delivery)
 			request_fail(a, r,
-			    r->m.type == SESSION_OPEN || r->m.type == PAGE_OPEN
+			    r->m.type == SESSION_OPEN ||
+				    r->m.type == PAGE_OPEN ||
+				    r->m.type == LINK_OPEN
 				? RC_IO
 				: RC_TEMP,
 			    "the account's process has died");
@@ -532,7 +534,7 @@ is_allowed(const struct client *c, const struct msg *m)
 	if (m->type == DELIVER)
 		return (c->may & KEEPER_MAY_DELIVER) != 0;
 	if (m->type == SESSION_OPEN || m->type == SESSION_KICK ||
-	    m->type == PAGE_OPEN)
+	    m->type == PAGE_OPEN || m->type == LINK_OPEN)
 		return (c->may & KEEPER_MAY_SESSION) != 0;
 	if (m->type == SESSION_LOCAL || m->type == EXPUNGED ||
 	    m->type == JUNK_EXPLAIN || m->type == RULES)

@@ -24,8 +24,9 @@ struct keeper;
 /* What a client may ask for, by who it is: the keeper is the door to every
  * mailbox, and a process that talks to strangers must not open it. */
 #define KEEPER_MAY_DELIVER 0x1u /* DELIVER */
-#define KEEPER_MAY_SESSION \
-	0x2u /* SESSION_OPEN, SESSION_KICK, PAGE_OPEN: auth alone */
+#define KEEPER_MAY_SESSION                                                   \
+	0x2u /* SESSION_OPEN, SESSION_KICK, PAGE_OPEN, LINK_OPEN: auth alone \
+	      */
 /* SESSION_LOCAL, EXPUNGED, RULES: a connection of the command line, whose peer
  * the supervisor has found to be root or the server's own user. */
 #define KEEPER_MAY_LOCAL 0x4u

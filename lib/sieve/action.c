@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/nfc.h"
 #include "base/utf8.h"
 #include "sieve/check.h"
 #include "sieve/error.h"
@@ -18,11 +19,14 @@ sieve_mailbox_name(struct sieve_run *r, struct sv name)
 
 	if (name.n > 1 && name.p[name.n - 1] == '/')
 		name.n--;
-	if (!sv_ieq(sv_first(name, level), SV("INBOX")))
-		return name;
-	buf_init(&b, name.n + 1);
-	buf_adds(&b, "INBOX");
-	buf_addsv(&b, sv_skip(name, level));
+	if (!sv_ieq(sv_first(name, level), SV("INBOX"))) {
+		if (nfc_is(name))
+			return name;
+		level = 0;
+	}
+	buf_init(&b, 4 * name.n + 8);
+	buf_adds(&b, level > 0 ? "INBOX" : "");
+	nfc_put(sv_skip(name, level), &b);
 	out = arena_dup(&r->scratch, buf_sv(&b));
 	buf_fini(&b);
 	return out;

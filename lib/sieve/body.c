@@ -102,6 +102,25 @@ take_entity(struct sv *s, struct buf *out)
 	return true;
 }
 
+/* Blanks and line ends are one blank, and none at the front, as they are
+ * shown. */
+static void
+add_blank(struct buf *out)
+{
+	if (out->n > 0 && out->p[out->n - 1] != ' ')
+		buf_addc(out, ' ');
+}
+
+static void
+add_shown(struct sv text, struct buf *out)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (ascii_is_blank(text.p[i]))
+			add_blank(out);
+		else
+			buf_addc(out, text.p[i]);
+}
+
 void
 sieve_html_text(struct sv html, struct buf *out)
 {
@@ -117,7 +136,7 @@ sieve_html_text(struct sv html, struct buf *out)
 		while (hidden.n == 0 && text.n > 0) {
 			size_t amp = sv_chr(text, '&');
 
-			buf_addsv(out, sv_first(text, amp));
+			add_shown(sv_first(text, amp), out);
 			text = sv_skip(text, amp);
 			if (text.n > 0 && !take_entity(&text, out)) {
 				buf_addc(out, '&');
@@ -125,7 +144,7 @@ sieve_html_text(struct sv html, struct buf *out)
 			}
 		}
 		if (html.n == 0)
-			return;
+			break;
 		tag = take_tag(&html, &end);
 		if (hidden.n > 0) {
 			if (end && sv_ieq(tag, hidden))
@@ -133,9 +152,11 @@ sieve_html_text(struct sv html, struct buf *out)
 		} else if (!end && is_hidden(tag)) {
 			hidden = tag;
 		} else if (!is_inline(tag)) {
-			buf_addc(out, ' ');
+			add_blank(out);
 		}
 	}
+	if (out->n > 0 && out->p[out->n - 1] == ' ')
+		buf_truncate(out, out->n - 1);
 }
 
 /* ---- parts ---- */

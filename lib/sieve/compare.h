@@ -13,6 +13,9 @@
 void sieve_prepare(
     enum sieve_comparator c, struct sv in, struct buf *out, uint32_t **map);
 
+/* The same for i;ascii-casemap: out has room for as many bytes as `in`. */
+void sieve_prepare_ascii(struct sv in, char *restrict out);
+
 /* Of two prepared texts; < 0, 0, > 0. */
 int sieve_compare(enum sieve_comparator c, struct sv a, struct sv b);
 /*

@@ -1,5 +1,6 @@
 #include "sieve/fields.h"
 
+#include "base/ascii.h"
 #include "sieve/check.h"
 
 /* What a byte costs: of a header that is looked through, of a field, and of one
@@ -33,12 +34,28 @@ sieve_check_fields(struct sieve_check *c, struct sieve_node *n)
 	return true;
 }
 
+/* Most are: nothing to be decoded, nothing folded. */
+static bool
+is_plain(struct sv value)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (!ascii_is_print(value.p[i]) ||
+		    (value.p[i] == '=' && i + 1 < value.n &&
+			value.p[i + 1] == '?'))
+			return false;
+	return true;
+}
+
 struct sv
 sieve_field_text(struct sieve_run *r, struct sv value)
 {
 	struct buf b;
 	struct sv out;
 
+	if (is_plain(value)) {
+		r->work += FIELD_WORK + PLAIN_WORK * value.n;
+		return sv_trim(value);
+	}
 	buf_init(&b, 8 * value.n + 64);
 	r->work += FIELD_WORK + value.n * (sv_find(value, SV("=?")) < value.n
 						  ? ENCODED_WORK
@@ -72,6 +89,39 @@ push(struct finder *f, struct sv value)
 	o->name[o->n++] = f->name;
 }
 
+/* The message's header is split once, however many tests look at it. */
+static void
+split_header(struct sieve_run *r)
+{
+	struct sieve_doc *d = &r->doc;
+	struct sv rest = d->header;
+	struct mail_field field;
+	size_t cap = 0;
+
+	if (d->fields_of.p == d->header.p && d->fields_of.n == d->header.n)
+		return;
+	d->field = NULL;
+	d->nfield = 0;
+	while (mail_field_next(&rest, &field)) {
+		d->field = arena_grow(&r->result->arena, d->field, &cap,
+		    d->nfield + 1, sizeof *d->field);
+		d->field[d->nfield++] = field;
+	}
+	d->fields_of = d->header;
+}
+
+static void
+look_in_message(struct finder *f, struct sv name)
+{
+	const struct sieve_doc *d = &f->r->doc;
+
+	split_header(f->r);
+	for (size_t i = 0; i < d->nfield; i++)
+		if (d->field[i].name.n == name.n &&
+		    sv_ieq(d->field[i].name, name))
+			push(f, d->field[i].value);
+}
+
 static enum sieve_flow
 look(struct finder *f, struct sv header, struct sv name)
 {
@@ -79,7 +129,13 @@ look(struct finder *f, struct sv header, struct sv name)
 	    sieve_charge(f->r, f->n, HEADER_WORK * header.n + 1);
 	struct mail_field field;
 
-	while (flow == FLOW_ON && mail_field_next(&header, &field))
+	if (flow != FLOW_ON)
+		return flow;
+	if (header.p == f->r->doc.header.p && header.n == f->r->doc.header.n) {
+		look_in_message(f, name);
+		return flow;
+	}
+	while (mail_field_next(&header, &field))
 		if (sv_ieq(field.name, name))
 			push(f, field.value);
 	return flow;

@@ -137,8 +137,8 @@ has_use(struct sieve_run *r, struct sv mailbox, struct sv use, bool *out)
 	if (r->host->special_use != NULL)
 		rc = r->host->special_use(r->arg, use, &b);
 	*out = rc == RC_OK &&
-	       (mailbox.p == NULL ||
-		   sv_eq(buf_sv(&b), sieve_mailbox_name(r, mailbox)));
+	       (mailbox.p == NULL || sv_eq(sieve_mailbox_name(r, buf_sv(&b)),
+					 sieve_mailbox_name(r, mailbox)));
 	buf_fini(&b);
 	return rc == RC_TEMP ? FLOW_TEMP : FLOW_ON;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/unset.h"
 #include "sieve/compare.h"
 #include "sieve/error.h"
 #include "sieve/regex.h"
@@ -21,6 +22,8 @@
 #define REGEX_WORK   20000
 #define REGEX_BYTE   400
 #define PREPARED_MAX (4 * (size_t)UINT32_MAX)
+/* Values that are not worth an allocation. */
+#define SMALL 512
 
 static struct sv
 prepare(struct sieve_matcher *m, struct sv s)
@@ -28,8 +31,15 @@ prepare(struct sieve_matcher *m, struct sv s)
 	struct buf b;
 	struct sv out;
 
+	char *p;
+
 	if (m->how.comparator == C_OCTET || m->how.comparator == C_NUMERIC)
 		return s;
+	if (m->how.comparator == C_ASCII) {
+		p = arena_alloc(&m->r->scratch, s.n + 1);
+		sieve_prepare_ascii(s, p);
+		return sv_of(p, s.n);
+	}
 	buf_init(&b, PREPARED_MAX);
 	sieve_prepare(m->how.comparator, s, &b, NULL);
 	out = arena_dup(&m->r->scratch, buf_sv(&b));
@@ -250,6 +260,7 @@ sieve_matcher_value(struct sieve_matcher *m, struct sv value)
 	    m->how.type != M_REGEX && m->how.type != M_EXTLIST &&
 	    (m->how.comparator == C_ASCII || m->how.comparator == C_UNICODE);
 	struct sv prepared = value;
+	char small[SMALL] UNSET;
 	uint32_t *map = NULL;
 	struct buf b;
 
@@ -257,7 +268,10 @@ sieve_matcher_value(struct sieve_matcher *m, struct sv value)
 	if (m->how.type == M_COUNT || f != FLOW_ON)
 		return f;
 	buf_init(&b, PREPARED_MAX);
-	if (fold) {
+	if (fold && m->how.comparator == C_ASCII && value.n <= sizeof small) {
+		sieve_prepare_ascii(value, small);
+		prepared = sv_of(small, value.n);
+	} else if (fold) {
 		sieve_prepare(m->how.comparator, value, &b,
 		    m->how.type == M_MATCHES ? &map : NULL);
 		prepared = buf_sv(&b);

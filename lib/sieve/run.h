@@ -8,6 +8,7 @@
 #ifndef SIEVE_RUN_H
 #define SIEVE_RUN_H
 
+#include "mail/field.h"
 #include "mime/mime.h"
 #include "sieve/script.h"
 #include "sieve/text.h"
@@ -23,6 +24,10 @@ struct sieve_doc {
 	bool changed;
 	struct mime_msg mime; /* of whole */
 	bool parsed;
+	/* The fields of the header `fields_of`: fields.c. */
+	struct sv fields_of;
+	struct mail_field *field;
+	size_t nfield;
 };
 
 struct sieve_variable {

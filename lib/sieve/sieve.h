@@ -179,8 +179,8 @@ enum sieve_include {
  * RC_NOTFOUND or false.  Nothing may be changed by them.
  *
  * Names of mailboxes are UTF-8 as IMAP shows them; "/" separates levels.  A
- * first level "inbox", in any case, has become "INBOX", and a "/" at the end is
- * gone.
+ * first level "inbox", in any case, has become "INBOX", a "/" at the end is
+ * gone, and characters are in form C (base/nfc.h).
  */
 struct sieve_host {
 	/* Seconds since 1970; NULL: clk_now(). */

@@ -247,3 +247,18 @@ out:
 	change_end(st, &b, &cs);
 	return r;
 }
+
+bool
+store_mailbox_name_ok(struct store *st, const char *name)
+{
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, NAME_BYTES_MAX);
+	ok = mailbox_name_check(name, &b, NULL) == RC_OK;
+	store_lock(st);
+	ok = ok && !restore_reserves(st, buf_sv(&b));
+	store_unlock(st);
+	buf_fini(&b);
+	return ok;
+}

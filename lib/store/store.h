@@ -447,6 +447,8 @@ void store_parse_end(struct store *st, uint64_t body);
 /* Is that the tree's root, or a name below it, while it is shown?  Then nothing
  * can be put there. */
 bool store_restore_reserves(struct store *st, struct sv name);
+/* Could mail be put there, if need be after it was created? */
+bool store_mailbox_name_ok(struct store *st, const char *name);
 
 /* Is the tree apart, in a namespace of its own, now? */
 bool store_restore_apart(struct store *st);

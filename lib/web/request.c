@@ -43,8 +43,8 @@ web_redirect(const struct http_ask *ask, struct http_response *a)
 static struct sv
 path_for_log(struct sv path)
 {
-	static const struct sv links[] = {SV("/device/"), SV("/settings/"),
-	    SV("/profile/"), SV("/web-login/")};
+	static const struct sv links[] = {SV("/confirm/"), SV("/device/"),
+	    SV("/settings/"), SV("/profile/"), SV("/web-login/")};
 	size_t i;
 
 	for (i = 0; i < sizeof links / sizeof links[0]; i++)

@@ -179,8 +179,11 @@ static const struct http_route routes[] = {
     ROOM("/trace"),
     ROOM("/filters"),
     ROOM("/vacation"),
+    ROOM("/forward"),
     ROOM("/junk"),
     ROOM("/admin"),
+    {HOST_SERVER, true, HTTP_PREFIX, SV("/confirm/"),
+	HTTP_READS | HTTP_DOES(HTTP_POST), web_confirm},
 };
 
 /* ---- everything else ---- */

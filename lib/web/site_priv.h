@@ -99,6 +99,8 @@ void web_say(struct http_response *a, unsigned status,
 /* ---- visit.c ---- */
 
 http_handler_fn web_visit;
+/* With a link, without signing in. */
+http_handler_fn web_confirm;
 
 /* ---- request.c ---- */
 

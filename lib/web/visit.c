@@ -2,7 +2,8 @@
  * A page for somebody who has signed in: auth is asked whose the cookie is and
  * hands one end of a line on, to the account's process or to admin; what was
  * asked for goes over it, and the page comes back.  What comes is not trusted:
- * status, type and location are what a page of ours can have.
+ * status, type and location are what a page of ours can have.  The same with a
+ * link, for somebody who has not signed in: its token is in place of a cookie.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +214,9 @@ refuse(struct visit *v, int rc)
 	struct http_response a;
 
 	http_response_init(&a);
-	if (rc == RC_NOTFOUND) {
+	if (v->room == PAGE_LINK) {
+		web_say(&a, 404, v->language, W_CONFIRM, W_CONFIRM_OVER);
+	} else if (rc == RC_NOTFOUND) {
 		web_to_sign_in(v->reads ? buf_sv(&v->path) : SV(""),
 		    buf_sv(&v->query), &a);
 		web_set_cookie(&a, WEB_COOKIE_SESSION, SV(""), v->tls);
@@ -300,8 +303,8 @@ is_below(struct sv path, struct sv room)
 }
 
 static void
-start(const struct http_ask *ask, struct sv form, struct sv session,
-    struct http_response *a)
+start(const struct http_ask *ask, enum page_room room, struct sv form,
+    struct sv session, struct http_response *a)
 {
 	struct visit *v = xcalloc(1, sizeof *v);
 
@@ -316,7 +319,7 @@ start(const struct http_ask *ask, struct sv form, struct sv session,
 	    http_reader_field(ask->reader, SV("accept-language")));
 	v->tls = ask->tls;
 	v->reads = ask->q->method != HTTP_POST;
-	v->room = is_below(ask->q->path, SV("/admin")) ? PAGE_ADMIN : PAGE_SELF;
+	v->room = room;
 	v->until = clk_mono() + VISIT_MS;
 	sv_copy(session, v->session, sizeof v->session);
 	sv_copy(sv_str(ask->peer), v->peer, sizeof v->peer);
@@ -347,5 +350,21 @@ web_visit(const struct http_ask *ask, struct http_response *a)
 	else if (session.n == 0)
 		web_to_sign_in(reads ? ask->q->path : SV(""), ask->q->query, a);
 	else if (reads || web_form(ask, &form, a))
-		start(ask, form, session, a);
+		start(ask,
+		    is_below(ask->q->path, SV("/admin")) ? PAGE_ADMIN
+							 : PAGE_SELF,
+		    form, session, a);
+}
+
+void
+web_confirm(const struct http_ask *ask, struct http_response *a)
+{
+	struct sv form = SV("");
+
+	if (!web_browser_may(ask, a))
+		return;
+	if (!web_is_token(ask->rest))
+		web_say(a, 404, web_language(ask), W_CONFIRM, W_CONFIRM_OVER);
+	else if (ask->q->method != HTTP_POST || web_form(ask, &form, a))
+		start(ask, PAGE_LINK, form, ask->rest, a);
 }

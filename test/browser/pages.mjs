@@ -159,7 +159,67 @@ async function trace(p) {
   verdict((await text(p)).includes('No message was found'), 'trace-search-finds-nobody-else', await text(p));
 }
 
-const PAGES = ['/home', '/devices', '/sessions', '/password', '/second-factor', '/addresses', '/restore', '/trace'];
+// What becomes of mail: each page filled in as a person does, with markup wherever there is room for it.
+async function rules(p) {
+  await p.goto('/filters');
+  await p.getByRole('link', { name: 'New filter' }).click();
+  await p.waitForURL('**/filters/edit');
+  await p.getByLabel('From').fill('shop@far.test');
+  await press(p, p.getByRole('button', { name: 'Save' }));
+  const folder = p.getByLabel('Or a new folder');
+  verdict((await text(p)).includes('Say which folder.') && await folder.getAttribute('aria-invalid') === 'true' &&
+    await p.getByLabel('From').inputValue() === 'shop@far.test', 'filter-error-is-beside-its-field', await text(p));
+  await p.getByLabel('Words in the subject').fill(o.sting);
+  await folder.fill(`Bills ${o.sting.replaceAll('/', '')}`);
+  await p.getByLabel('Star it').check();
+  await press(p, p.getByRole('button', { name: 'Save' }));
+  verdict((await text(p)).includes('Saved.') && (await text(p)).includes('shop@far.test') &&
+    (await text(p)).includes(o.sting.slice(0, 40)), 'filter', await text(p));
+  await p.getByRole('link', { name: 'Change' }).click();
+  await p.waitForURL('**/filters/edit?id=1');
+  verdict(await p.getByLabel('Words in the subject').inputValue() === o.sting && await p.getByLabel('Star it').isChecked(),
+    'filter-comes-back-as-it-was', await p.content());
+  await p.goto('/vacation');
+  await p.getByLabel('Answer mail').check();
+  await p.getByLabel('First day').fill('2026-11-20');
+  await p.getByLabel('Last day').fill('2026-11-10');
+  await p.getByLabel('Time zone').selectOption('America/New_York');
+  const answer = `\nAway.\n\n${o.sting}\n</textarea><script>stung=1</script>`;
+  await p.getByLabel('Text of the answer').fill(answer);
+  await press(p, p.getByRole('button', { name: 'Save' }));
+  verdict((await text(p)).includes('The last day is before the first.'), 'vacation-error', await text(p));
+  await p.getByLabel('Last day').fill('2099-11-30');
+  await press(p, p.getByRole('button', { name: 'Save' }));
+  verdict((await text(p)).includes('Saved.') && await p.getByLabel('Text of the answer').inputValue() === answer &&
+    await p.getByLabel('Time zone').inputValue() === 'America/New_York' &&
+    await p.getByLabel('Last day').inputValue() === '2099-11-30', 'vacation', await text(p));
+  await p.goto('/junk');
+  await p.getByLabel('Address or domain').fill('eve@spam.test');
+  await press(p, p.getByRole('button', { name: 'Block', exact: true }));
+  await p.getByLabel('Address or domain').fill('@bad.test');
+  await p.keyboard.press('Enter');
+  await p.getByRole('row').filter({ hasText: '@bad.test' }).waitFor();
+  await press(p, p.getByRole('row').filter({ hasText: 'eve@spam.test' }).getByRole('button', { name: 'Unblock' }));
+  verdict(!(await text(p)).includes('eve@spam.test') && (await text(p)).includes('@bad.test') &&
+    (await text(p)).includes('on it goes to Junk'), 'blocked-senders', await text(p));
+  await p.goto('/forward');
+  await p.getByLabel('Forward to').fill('ben@home.test');
+  await press(p, p.getByRole('button', { name: 'Save' }));
+  verdict((await text(p)).includes('A letter is on its way to ben@home.test'), 'forward', await text(p));
+  const link = await ask('letter');
+  const q = await open();
+  await q.goto(link);
+  verdict((await text(q)).includes('ben@home.test') && !(await q.locator('nav').count()), 'confirm-page', await text(q));
+  await looks(q, 'confirm', [link], true);
+  await press(q, q.getByRole('button', { name: 'Yes, forward it to me' }));
+  verdict((await text(q)).includes('from now on'), 'confirm', await text(q));
+  await q.context().close();
+  await p.reload();
+  verdict((await text(p)).includes('Mail is forwarded to ben@home.test'), 'forward-is-on', await text(p));
+}
+
+const PAGES = ['/home', '/devices', '/sessions', '/password', '/second-factor', '/addresses', '/restore', '/trace', '/vacation',
+  '/filters', '/filters/edit?id=1', '/forward', '/junk'];
 
 // Each page in each language, by day on a phone and by night on a screen.
 async function looks(p, name, pages, once) {
@@ -201,7 +261,7 @@ async function sting(p) {
   await q.getByLabel('Name of the device').fill(o.sting.slice(0, 60));
   await press(q, q.getByRole('button', { name: 'Add a device' }));
   await looks(q, 'stung', ['/devices', '/sessions', '/restore?subject=' + encodeURIComponent(o.sting),
-    '/trace?q=' + encodeURIComponent(o.sting), '/restore?done=' + encodeURIComponent(o.sting)], true);
+    '/trace?q=' + encodeURIComponent(o.sting), '/restore?done=' + encodeURIComponent(o.sting), '/filters', '/vacation'], true);
   await p.goto('/restore');
   const seen = await text(p);
   await p.goto('/sessions');
@@ -325,6 +385,7 @@ try {
   await devices(p);
   await restore(p);
   await trace(p);
+  await rules(p);
   await looks(p, 'in', PAGES);
   await sting(p);
   await elsewhere(p);

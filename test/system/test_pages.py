@@ -4,6 +4,7 @@ cannot see, a mail program's login and what a QR code says, is answered from her
 
   test_pages.py [--keep FOLDER]     the screenshots stay there
 """
+import email
 import imaplib
 import json
 import os
@@ -68,6 +69,8 @@ def put_markup(h):
     m.store("1:*", "+FLAGS", r"\Deleted")
     m.expunge()
     m.logout()
+    h.command("sieve", "anna", "put", STING, input="keep;\n")
+    h.command("sieve", "anna", "activate", STING)
     h.deliver("anna", subject=STING, sender='"<img>"@example.test')
 
 
@@ -77,6 +80,18 @@ def may_log_in(h, password):
         return "yes"
     except imaplib.IMAP4.error:
         return "no"
+
+
+def link_in_letter(h):
+    """What ben is asked to open."""
+    m = h.imap("ben")
+    m.select("INBOX", readonly=True)
+    found = m.search(None, "SUBJECT", "Forwarding")[1][0].split()
+    data = m.fetch(found[-1], "(BODY.PEEK[])")[1][0][1] if found else b""
+    m.logout()
+    text = email.message_from_bytes(data).get_payload(decode=True).decode() if found else ""
+    link = re.search(r"https://\S+/confirm/\w+", text)
+    return link.group(0) if link else ""
 
 
 def answer(h, what, value):
@@ -93,6 +108,8 @@ def answer(h, what, value):
         return "yes" if h.logged(r'admin\.act account=ben peer=127\.0\.0\.1 session=\d+ action="retry"') else "no"
     if what == "sting":
         put_markup(h)
+    if what == "letter":
+        return wait_until(lambda: link_in_letter(h))
     if what == "found":
         return "yes" if h.count("anna") == 1 else "no"
     return ""

@@ -105,6 +105,36 @@ describe(struct page *p, const char *id, bool hint, bool error)
 		xml_attrs(&p->x, "aria-invalid=\"true\"");
 }
 
+static void
+put_rows(struct page *p, unsigned rows)
+{
+	char number[16];
+
+	(void)snprintf(number, sizeof number, "%u", rows);
+	xml_attr(&p->x, "rows", sv_str(number));
+}
+
+/* What is in a <textarea>: a first line end is not part of it. */
+static void
+put_text(struct page *p, struct sv value)
+{
+	struct buf text;
+
+	buf_init(&text, PAGE_BUILD_MAX);
+	buf_addc(&text, '\n');
+	while (value.n > 0) {
+		const bool more = sv_chr(value, '\n') < value.n;
+
+		page_clean(sv_split(&value, '\n'), &text);
+		if (more)
+			buf_addc(&text, '\n');
+	}
+	xml_start_leaf(&p->x, buf_sv(&text));
+	if (!buf_ok(&text))
+		p->x.bad = true;
+	buf_wipe(&text);
+}
+
 void
 page_field(struct page *p, const struct page_field *f)
 {
@@ -125,20 +155,50 @@ page_field(struct page *p, const struct page_field *f)
 		page_clean(f->error_text, &text);
 	if (error)
 		put_beside(p, id, "error", buf_sv(&text));
-	xml_start(&p->x, "input");
+	xml_start(&p->x, f->rows > 0 ? "textarea" : "input");
 	xml_attr(&p->x, "id", sv_str(id));
 	xml_attr(&p->x, "name", sv_str(f->name));
-	xml_attr(&p->x, "type", sv_str(f->type != NULL ? f->type : "text"));
+	if (f->rows > 0)
+		put_rows(p, f->rows);
+	else
+		xml_attr(
+		    &p->x, "type", sv_str(f->type != NULL ? f->type : "text"));
 	xml_attr(&p->x, "autocomplete",
 	    sv_str(f->autocomplete != NULL ? f->autocomplete : "off"));
-	if (f->value.n > 0)
+	if (f->value.n > 0 && f->rows == 0)
 		put_value(p, "value", f->value);
 	xml_attrs(&p->x, f->attributes);
 	xml_attrs(&p->x, f->optional ? NULL : "required");
 	describe(p, id, f->hint != W_NONE, error);
-	xml_start_void(&p->x);
+	if (f->rows > 0)
+		put_text(p, f->value);
+	else
+		xml_start_void(&p->x);
 	xml_close(&p->x);
 	buf_wipe(&text);
+}
+
+void
+page_tick(struct page *p, const struct page_tick *t)
+{
+	char id[ID_MAX];
+
+	(void)snprintf(id, sizeof id, "f%u", ++p->fields);
+	xml_open(&p->x, "div", "class=\"field tick\"");
+	xml_start(&p->x, "input");
+	xml_attrs(&p->x, "type=\"checkbox\" value=\"1\"");
+	xml_attr(&p->x, "id", sv_str(id));
+	xml_attr(&p->x, "name", sv_str(t->name));
+	xml_attrs(&p->x, t->ticked ? "checked" : NULL);
+	describe(p, id, t->hint != W_NONE, false);
+	xml_start_void(&p->x);
+	xml_open(&p->x, "div", NULL);
+	put_label(p, id, t->label, false);
+	if (t->hint != W_NONE)
+		put_beside(
+		    p, id, "hint", sv_str(page_word(p->language, t->hint)));
+	xml_close(&p->x);
+	xml_close(&p->x);
 }
 
 void
@@ -187,7 +247,8 @@ page_choose(struct page *p, const char *name, enum page_word label,
 		buf_reset(&text);
 		page_clean(c[i].text, &text);
 		xml_start(&p->x, "option");
-		put_value(p, "value", c[i].value);
+		if (!sv_eq(c[i].value, buf_sv(&text)))
+			put_value(p, "value", c[i].value);
 		xml_attrs(&p->x, sv_eq(c[i].value, chosen) ? "selected" : NULL);
 		xml_start_leaf(&p->x, buf_sv(&text));
 	}

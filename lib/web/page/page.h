@@ -174,6 +174,7 @@ struct page_field {
 	/* More of ours, "inputmode=\"numeric\"", or NULL. */
 	const char *attributes;
 	bool optional;
+	unsigned rows; /* not 0: <textarea> with so many */
 };
 
 void page_field(struct page *p, const struct page_field *f);
@@ -181,6 +182,14 @@ void page_hidden(struct page *p, const char *name, struct sv value);
 /* A box to tick, labelled by what somebody has written. */
 void page_check(
     struct page *p, const char *name, struct sv value, struct sv label);
+/* A box with words of ours beside it; what it sends is "1". */
+struct page_tick {
+	const char *name;
+	enum page_word label;
+	enum page_word hint; /* W_NONE: none */
+	bool ticked;
+};
+void page_tick(struct page *p, const struct page_tick *t);
 /* One of several: <select>.  Each value with its text. */
 struct page_choice {
 	struct sv value, text;

@@ -17,6 +17,7 @@ static const struct {
 #include "web/page/words_self.def"
 #include "web/page/words_sign.def"
 #include "web/page/words_admin.def"
+#include "web/page/words_rules.def"
 #undef WORD
 };
 

@@ -26,6 +26,7 @@ enum page_word {
 #include "web/page/words_self.def"
 #include "web/page/words_sign.def"
 #include "web/page/words_admin.def"
+#include "web/page/words_rules.def"
 	PAGE_WORDS /* how many */
 };
 #undef WORD

@@ -29,6 +29,15 @@ static const struct route routes[] = {
     {"/addresses", self_addresses, NULL},
     {"/restore", self_restore, self_restore_do},
     {"/trace", self_trace, NULL},
+    {"/vacation", self_vacation, self_vacation_set},
+    {"/filters", self_filters, self_filters_do},
+    {"/filters/edit", self_filter_edit, self_filter_save},
+    {"/forward", self_forward, self_forward_set},
+    {"/forward/again", self_forward, self_forward_again},
+    {"/forward/remove", self_forward, self_forward_remove},
+    {"/junk", self_junk, NULL},
+    {"/junk/block", self_junk, self_block},
+    {"/junk/unblock", self_junk, self_unblock},
 };
 
 static bool
@@ -79,6 +88,12 @@ self_answer(const struct self_visit *v, struct self_reply *out)
 	    .v = v, .out = out, .language = page_language(v->ask->languages)};
 	size_t i;
 
+	if (v->stranger) {
+		s.sent =
+		    v->ask->method == PAGE_GET ? v->ask->query : v->ask->form;
+		self_confirm(&s);
+		return;
+	}
 	for (i = 0; i < sizeof routes / sizeof routes[0]; i++)
 		if (sv_eq(v->ask->path, sv_str(routes[i].path))) {
 			run(&s, &routes[i]);

@@ -13,6 +13,16 @@
  *        /addresses
  *        /restore               what was deleted; POST
  *        /trace                 what became of a message
+ *        /vacation              POST
+ *        /filters               POST switch, up, remove
+ *        /filters/edit          one of them, or a new one; POST save
+ *        /forward               POST; again, remove
+ *        /junk                  what was learned, and blocked senders; POST
+ *                               block, unblock
+ *
+ * For a stranger, who has a link and has not signed in, there is only
+ *
+ *        /confirm/TOKEN         may mail be forwarded to you?  POST
  *
  * A GET changes nothing, but that what is shown once is gone then.  A POST has
  * the session's csrf, or nothing is done; it ends with 303, so that a reload
@@ -27,6 +37,7 @@
 #include "ipc/msg.h"
 #include "ipc/msg_account.h"
 #include "ipc/msg_page.h"
+#include "pagerules/pagerules.h"
 #include "web/self/once.h"
 
 struct self_usage {
@@ -40,6 +51,16 @@ struct self_deleted {
 	size_t skip, most;
 };
 
+/* What was learned, of the account and of all. */
+struct self_junk {
+	uint64_t junk, wanted, all_junk, all_wanted;
+	int64_t last_s; /* since 1970; 0: never */
+};
+
+/* Changes rules that are held for it; another code than RC_OK leaves them as
+ * they were. */
+typedef int self_change_fn(void *arg, struct pagerules *r);
+
 /* Each waits for its answer. */
 struct self_calls {
 	/* On the person's line: ipc/msg_person.h.  Consumes the question; with
@@ -52,12 +73,33 @@ struct self_calls {
 	    struct buf *lines, uint64_t *total);
 	int (*undelete)(void *arg, struct sv ids, uint64_t *messages);
 	void (*usage)(void *arg, struct self_usage *out);
+
+	/* Rules of pages; *out is to be finished. */
+	void (*rules)(void *arg, struct pagerules *out);
+	/* What fn says, or why it cannot be written. */
+	int (*change)(void *arg, enum pagerules_part part, self_change_fn *fn,
+	    void *fn_arg);
+	/* The person's active script; empty: none. */
+	void (*script)(void *arg, struct buf *name);
+	/* Folders that mail can be put into, and time zones, one a line. */
+	void (*folders)(void *arg, struct buf *lines);
+	bool (*is_folder)(void *arg, const char *name);
+	void (*zones)(void *arg, struct buf *lines);
+	/* Of the server. */
+	const char *(*zone)(void *arg);
+	/* Which day it is there, since 1970. */
+	int64_t (*day)(void *arg, const char *zone);
+	int (*junk)(void *arg, struct self_junk *out);
+	/* In the name of the account. */
+	int (*letter)(
+	    void *arg, struct sv to, struct sv subject, struct sv text);
 };
 
 struct self_visit {
 	const struct conf *conf;
 	const char *account;
-	bool admin; /* may visit admin's pages */
+	bool admin;    /* may visit admin's pages */
+	bool stranger; /* has a link, and has not signed in */
 	struct sv csrf;
 	uint64_t session;
 	const struct page_ask *ask;

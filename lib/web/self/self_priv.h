@@ -83,6 +83,19 @@ void self_each_address(const struct self_visit *v,
 struct sv self_first_address(const struct self_visit *v);
 bool self_is_address(const struct self_visit *v, struct sv address);
 
+/* ---- rules.c: what the pages of rules share ---- */
+
+/* Says that a script of the person's runs as well, if one does. */
+void self_put_script(struct self *s);
+/* Changes a part.  RC_OK: the browser goes to that page, ?done=WORD.
+ * RC_NOTFOUND: it does, and hears that it is not there.  RC_TOOBIG, RC_EXISTS,
+ * RC_DENIED, RC_SYNTAX: left to the caller.  Else a page says that it does not
+ * work now. */
+int self_change(struct self *s, enum pagerules_part part, self_change_fn *fn,
+    void *arg, const char *path, const char *done);
+/* For page_day: a day, since 1970, in the server's time. */
+int64_t self_day_ms(int64_t day);
+
 /* ---- the pages ---- */
 
 /* ---- home.c ---- */
@@ -113,5 +126,24 @@ self_handler_fn self_restore, self_restore_do;
 
 /* ---- trace.c ---- */
 self_handler_fn self_trace;
+
+/* ---- vacation.c ---- */
+self_handler_fn self_vacation, self_vacation_set;
+
+/* ---- filters.c ---- */
+self_handler_fn self_filters, self_filters_do;
+
+/* ---- filter.c ---- */
+self_handler_fn self_filter_edit, self_filter_save;
+
+/* ---- forward.c ---- */
+self_handler_fn self_forward, self_forward_set, self_forward_again,
+    self_forward_remove;
+
+/* ---- confirm.c ---- */
+self_handler_fn self_confirm;
+
+/* ---- junk.c ---- */
+self_handler_fn self_junk, self_block, self_unblock;
 
 #endif

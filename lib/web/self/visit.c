@@ -12,6 +12,10 @@ static const struct page_link navigation[] = {
     {"/devices", W_DEVICES},
     {"/restore", W_RESTORE},
     {"/trace", W_TRACE},
+    {"/vacation", W_VACATION},
+    {"/filters", W_FILTERS},
+    {"/forward", W_FORWARD},
+    {"/junk", W_JUNK},
     {"/addresses", W_ADDRESSES},
     {"/password", W_PASSWORD},
     {"/second-factor", W_FACTOR},
@@ -46,10 +50,11 @@ self_begin(struct self *s, enum page_word title, const char *here)
 	page_begin(&s->page, &s->out->body,
 	    &(struct page_frame){.language = s->language,
 		.title = title,
-		.account = sv_str(v->account),
+		.account = sv_str(v->stranger ? "" : v->account),
 		.csrf = v->csrf,
 		.nav = navigation,
-		.nnav = sizeof navigation / sizeof navigation[0],
+		.nnav =
+		    v->stranger ? 0 : sizeof navigation / sizeof navigation[0],
 		.here = here,
 		.other = v->admin ? &to_admin : NULL});
 	if (s->too_old)
@@ -180,6 +185,9 @@ self_say_done(struct self *s)
 	    {"ended", W_DONE_ENDED},
 	    {"password", W_DONE_PASSWORD},
 	    {"factor-off", W_DONE_FACTOR_OFF},
+	    {"saved", W_SAVED},
+	    {"removed", W_REMOVED},
+	    {"not-there", W_NOT_THERE},
 	};
 	struct buf value;
 	size_t i;

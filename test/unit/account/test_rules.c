@@ -1,5 +1,6 @@
 /* The owner's rules: what is decided becomes one commit. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -534,6 +535,65 @@ START_TEST(rules__a_failure_is_told_once)
 }
 END_TEST
 
+/* Strangers cannot have a letter written for each of their messages. */
+START_TEST(rules__a_failure_is_told_once_whatever_it_names)
+{
+	struct mail m = {NULL, "x@far.test", "anna@example.org", false};
+
+	use("require [\"fileinto\", \"variables\"]; "
+	    "if header :matches \"subject\" \"*\" { fileinto \"${1}\"; }");
+	m.text = HEAD "Subject: one\r\n\r\nx";
+	ck_assert_str_eq(outcome(&m), "INBOX:1 INBOX:2 ");
+	m.text = HEAD "Subject: two\r\n\r\nx";
+	ck_assert_str_eq(outcome(&m), "INBOX:3 ");
+}
+END_TEST
+
+/* A folder is found however its name is composed. */
+START_TEST(rules__names_of_folders)
+{
+	static const struct {
+		const char *name, *want;
+	} row[] = {
+	    {"M\xc3\xbcll", "M\xc3\xbcll:1 "},
+	    {"Mu\xcc\x88ll", "M\xc3\xbcll:2 "},
+	    {"M\xc3\xbcll/", "M\xc3\xbcll:3 "},
+	    {"inbox", "INBOX:1 "},
+	    {"Inbox/", "INBOX:2 "},
+	    {"iNBOX/Post", "INBOX/Post:1 "},
+	    /* A folder that an older program has made. */
+	    {"Gr\xc3\xbcn", "Gru\xcc\x88n:1 "},
+	    {"Gru\xcc\x88n", "Gru\xcc\x88n:2 "},
+	    /* Kept, and a letter. */
+	    {"M&APw-ll", "INBOX:3 INBOX:4 "},
+	    {"INBOX.Post", "INBOX:5 INBOX:6 "},
+	    {"/Post", "INBOX:7 INBOX:8 "},
+	    {"INBOX//Post", "INBOX:9 INBOX:10 "},
+	};
+	const struct mail m = {TEXT, "x@far.test", "anna@example.org", false};
+	struct err err;
+	uint64_t need = 0;
+
+	ck_assert_int_eq(store_mailbox_create(
+			     store, "M\xc3\xbcll", STORE_USE_NONE, &need, &err),
+	    RC_OK);
+	ck_assert_int_eq(store_mailbox_create(store, "Gru\xcc\x88n",
+			     STORE_USE_NONE, &need, &err),
+	    RC_OK);
+	ck_assert_int_eq(store_mailbox_create(
+			     store, "INBOX/Post", STORE_USE_NONE, &need, &err),
+	    RC_OK);
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		char text[100];
+
+		(void)snprintf(text, sizeof text,
+		    "require \"fileinto\"; fileinto \"%s\";", row[i].name);
+		use(text);
+		ck_assert_str_eq(outcome(&m), row[i].want);
+	}
+}
+END_TEST
+
 /* The page's rules come first, and stay when another script is activated. */
 START_TEST(rules__the_page_comes_first)
 {
@@ -575,6 +635,324 @@ START_TEST(rules__flags)
 }
 END_TEST
 
+/* ---- what was filled in on pages ---- */
+
+static void
+fill_in(const char *name, const char *record)
+{
+	struct err err = {.text = ""};
+	uint64_t need = 0;
+
+	if (record != NULL)
+		ck_assert_int_eq(store_script_put(store, STORE_SCRIPT_FORM,
+				     sv_str(name), sv_str(record), &need, &err),
+		    RC_OK);
+}
+
+#define LIST                                                             \
+	HEAD "From: x@far.test\r\nTo: club@lists.test\r\nSubject: s\r\n" \
+	     "List-Id: Club <club.lists.test>\r\n\r\nhello\r\n"
+#define TO_ANNA "x@far.test", "anna@example.org", false
+
+static const struct {
+	const char *blocked, *filters, *forward, *vacation, *script;
+	struct mail m;
+	const char *want;
+} page_row[] = {
+    /* Blocked: the address, its domain, what is below; in any case, by
+     * the header or the envelope. */
+    {.blocked = "who=x@far.test\n",
+	.script = "discard;",
+	.m = {TEXT, TO_ANNA},
+	.want = "Junk:1 "},
+    {.blocked = "who=%40far.test\n",
+	.m = {HEAD "From: X@News.FAR.test\r\n\r\nx", TO_ANNA},
+	.want = "Junk:1 "},
+    {.blocked = "who=%40far.test\n",
+	.m = {HEAD "From: y@near.test\r\n\r\nx", TO_ANNA},
+	.want = "Junk:1 "},
+    {.blocked = "who=ax@far.test\nwho=%40ar.test\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 "},
+    /* Nobody blocked is answered, or forwarded. */
+    {.blocked = "who=x@far.test\n",
+	.forward = "to=y@away.test&on=1&confirmed=1\n",
+	.vacation = "on=1&text=away\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "Junk:1 "},
+    /* Filters: from, to, subject; all that is given. */
+    {.filters = "id=1&on=1&from=x@far.test&action=1&folder=New/One\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "New/One:1 "},
+    {.filters = "id=1&on=1&from=ax@far.test&action=1&folder=New\n"
+		"id=2&on=1&from=%40ar.test&action=1&folder=New\n"
+		"id=3&on=1&from=x@far.test&subject=t&action=1&"
+		"folder=New\n"
+		"id=4&from=x@far.test&action=1&folder=New\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 "},
+    {.filters = "id=1&on=1&from=%40far.test&subject=S&"
+		"action=1&folder=Archive\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "Archive:1 "},
+    {.filters = "id=1&on=1&to=club@lists.test&action=1&folder=Club\n",
+	.m = {LIST, TO_ANNA},
+	.want = "Club:1 "},
+    {.filters = "id=1&on=1&to=club@lists.test&action=1&folder=Club\n",
+	.m = {HEAD "From: x@far.test\r\nTo: y@far.test\r\n"
+		   "List-Id: <club.lists.test>\r\n\r\nx",
+	    TO_ANNA},
+	.want = "Club:1 "},
+    {.filters = "id=1&on=1&to=info@example.org&action=1&folder=I\n",
+	.m = {LIST, "x@far.test", "info@example.org", false},
+	.want = "I:1 "},
+    {.filters = "id=1&on=1&to=%40lists.test&action=1&folder=Club\n",
+	.m = {LIST, TO_ANNA},
+	.want = "Club:1 "},
+    {.filters = "id=1&on=1&subject=%C3%84RGER&action=1&folder=A\n",
+	.m = {HEAD "From: x@far.test\r\nSubject: "
+		   "=?utf-8?Q?gro=C3=9Fer_=C3=A4rger?=\r\n\r\nx",
+	    TO_ANNA},
+	.want = "A:1 "},
+    /* What looks like Sieve is text. */
+    {.filters = "id=1&on=1&subject=%22%29%20%7Bdiscard%3B%7D%20%23%5C&"
+		"action=1&folder=A%22%5C%3B\n",
+	.m = {HEAD "From: x@far.test\r\n"
+		   "Subject: \") {discard;} #\\\r\n\r\nx",
+	    TO_ANNA},
+	.want = "A\"\\;:1 "},
+    {.filters = "id=1&on=1&subject=a*&action=1&folder=A\n",
+	.m = {HEAD "Subject: abc\r\n\r\nx", TO_ANNA},
+	.want = "INBOX:1 "},
+    /* The first one that moves ends them, unless it says otherwise. */
+    {.filters = "id=1&on=1&from=x&action=1&folder=A\n"
+		"id=2&on=1&subject=s&action=1&folder=B\n",
+	.script = "discard;",
+	.m = {TEXT, TO_ANNA},
+	.want = "A:1 "},
+    {.filters = "id=1&on=1&from=x&action=1&folder=A&goes_on=1\n"
+		"id=2&on=1&subject=s&action=1&folder=B\n"
+		"id=3&on=1&subject=s&action=1&folder=C\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "A:1 B:1 "},
+    {.filters = "id=1&on=1&from=y&action=1&folder=A\n"
+		"id=2&on=1&subject=s&action=0&starred=1\n"
+		"id=3&on=1&subject=s&action=1&folder=C\n"
+		"id=4&on=1&subject=s&action=0&starred=1\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "C:1 "},
+    /* One that only marks leaves it to the person's script. */
+    {.filters = "id=1&on=1&from=x&action=0&seen=1\n",
+	.script = "require \"fileinto\"; fileinto \"Archive\";",
+	.m = {TEXT, TO_ANNA},
+	.want = "Archive:1 "},
+    {.filters = "id=1&on=1&from=z&action=1&folder=A\n",
+	.script = "require \"fileinto\"; fileinto \"Archive\";",
+	.m = {TEXT, TO_ANNA},
+	.want = "Archive:1 "},
+    /* What is deleted is not answered, and what is junk stays there. */
+    {.filters = "id=1&on=1&from=x&action=2\n",
+	.forward = "to=y@away.test&on=1&confirmed=1\n",
+	.vacation = "on=1&text=away\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "Trash:1 "},
+    {.filters = "id=1&on=1&from=x&action=1&folder=A\n",
+	.forward = "to=y@away.test&on=1&confirmed=1\n",
+	.vacation = "on=1&text=away\n",
+	.m = {TEXT, "x@far.test", "anna@example.org", true},
+	.want = "Junk:1 "},
+    /* What is moved is answered and forwarded. */
+    {.filters = "id=1&on=1&from=x&action=1&folder=A\n",
+	.forward = "to=y@away.test&on=1&confirmed=1\n",
+	.vacation = "on=1&text=away\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "A:1 <x@far.test>y@away.test(forward,kept) "
+		"<>x@far.test(letter,kept) "},
+    /* Nothing is forwarded that was not confirmed. */
+    {.forward = "to=y@away.test&on=1\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 "},
+    {.forward = "to=y@away.test&confirmed=1\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 "},
+    {.forward = "to=y@away.test&on=1&confirmed=1&away=1\n",
+	.script = "keep;",
+	.m = {TEXT, TO_ANNA},
+	.want = "<x@far.test>y@away.test(forward) "},
+    {.forward = "to=y@away.test&on=1&confirmed=1\n",
+	.script = "require \"fileinto\"; fileinto \"Archive\";",
+	.m = {TEXT, TO_ANNA},
+	.want = "Archive:1 <x@far.test>y@away.test(forward,kept) "},
+    /* It would go round: it stays. */
+    {.forward = "to=a@example.org&on=1&confirmed=1&away=1\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 "},
+    /* Vacation, by days; clk_now() is long behind 2020. */
+    {.vacation = "on=1&text=away&from=2020-01-01&until=2999-12-31\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 <>x@far.test(letter,kept) "},
+    {.vacation = "on=1&text=away&until=2020-01-01\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 "},
+    {.vacation = "on=1&text=away&from=2999-01-01\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 "},
+    {.vacation = "text=away\n", .m = {TEXT, TO_ANNA}, .want = "INBOX:1 "},
+    {.vacation = "on=1&text=away\n", .m = {LIST, TO_ANNA}, .want = "INBOX:1 "},
+    {.vacation = "on=1&text=away\n",
+	.m = {TEXT, "", "anna@example.org", false},
+	.want = "INBOX:1 "},
+    /* Strangers are not contacts; the people of this server are. */
+    {.vacation = "on=1&text=away&contacts=1\n",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 "},
+    {.vacation = "on=1&text=away&contacts=1\n",
+	.m = {HEAD "From: Ben <ben@example.org>\r\n"
+		   "To: a@example.org\r\n\r\nx",
+	    "ben@example.org", "anna@example.org", false},
+	.want = "INBOX:1 <>ben@example.org(letter,kept) "},
+    /* One answer, though both would give one. */
+    {.vacation = "on=1&text=away\n",
+	.script = "require \"vacation\"; vacation \"also away\";",
+	.m = {TEXT, TO_ANNA},
+	.want = "INBOX:1 <>x@far.test(letter,kept) "},
+};
+
+START_TEST(rules__of_pages)
+{
+	fill_in("blocked", page_row[_i].blocked);
+	fill_in("filters", page_row[_i].filters);
+	fill_in("forward", page_row[_i].forward);
+	fill_in("vacation", page_row[_i].vacation);
+	if (page_row[_i].script != NULL)
+		use(page_row[_i].script);
+	if (rules_present(rules))
+		ck_assert_str_eq(outcome(&page_row[_i].m), page_row[_i].want);
+	else
+		ck_assert_str_eq(page_row[_i].want, "INBOX:1 ");
+}
+END_TEST
+
+static void
+answer_again(const char *record, bool want)
+{
+	const struct mail m = {TEXT, TO_ANNA};
+
+	fill_in("vacation", record);
+	ck_assert(rules_present(rules));
+	ck_assert_msg(
+	    (strstr(outcome(&m), "letter") != NULL) == want, "%s", record);
+}
+
+/* Whatever is changed meanwhile; another absence is another one. */
+START_TEST(rules__of_pages_answer_once)
+{
+	answer_again("on=1&text=away\n", true);
+	answer_again("on=1&text=away\n", false);
+	answer_again("on=1&text=still+away&subject=x&days=3\n", false);
+	use("keep;");
+	answer_again("on=1&text=away\n", false);
+	answer_again("on=1&text=away&until=2999-12-31\n", true);
+}
+END_TEST
+
+/* Who was written to, as it was found when the message came. */
+START_TEST(rules__of_pages_contacts)
+{
+	static const struct {
+		const char *from;
+		enum verdict_known known;
+		bool verified, want;
+	} row[] = {
+	    {"x@far.test", VERDICT_STRANGER, true, false},
+	    {"y@far.test", VERDICT_KNOWN, true, true},
+	    /* Nothing confirms that it is them. */
+	    {"z@far.test", VERDICT_CLAIMED, false, false},
+	    {"ben@example.org", VERDICT_STRANGER, false, false},
+	    {"ben@example.org", VERDICT_STRANGER, true, true},
+	    {"guess@example.org", VERDICT_STRANGER, true, false},
+	};
+	struct buf b;
+
+	buf_init(&b, VERDICT_BYTES_MAX);
+	fill_in("vacation", "on=1&text=away&contacts=1\n");
+	ck_assert(rules_present(rules));
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct verdict v = {.spf = AUTH_PASS,
+		    .verified = row[i].verified,
+		    .known = row[i].known};
+		char text[256];
+		const struct mail m = {
+		    text, row[i].from, "anna@example.org", false};
+
+		(void)snprintf(text, sizeof text,
+		    "From: %s\r\nTo: anna@example.org\r\n\r\nx", row[i].from);
+		buf_reset(&b);
+		verdict_encode_for(
+		    &v, &(struct verdict_own){.known = v.known}, &b);
+		verdict = buf_sv(&b);
+		ck_assert_msg(
+		    (strstr(outcome(&m), "letter") != NULL) == row[i].want,
+		    "row %zu", i);
+	}
+	buf_fini(&b);
+}
+END_TEST
+
+/* As many as there can be, all of them going on: nested, and all run. */
+START_TEST(rules__of_pages_many)
+{
+	const struct mail m = {TEXT, TO_ANNA};
+	struct buf b, who;
+
+	buf_init(&b, STORE_SCRIPT_MAX);
+	buf_init(&who, STORE_SCRIPT_MAX);
+	for (unsigned i = 1; i <= 100; i++)
+		buf_addf(&b, "id=%u&on=1&from=%s&action=%u&folder=F%u&seen=1\n",
+		    i, i == 100 ? "x" : "nobody", i == 100 || i % 2 == 0, i);
+	for (unsigned i = 1; i <= 500; i++)
+		buf_addf(&who, "who=%sx%u.test\n", i % 2 ? "%40" : "a@", i);
+	ck_assert(buf_ok(&b) && buf_ok(&who));
+	fill_in("filters", b.p);
+	fill_in("blocked", who.p);
+	ck_assert(rules_present(rules));
+	ck_assert_str_eq(outcome(&m), "F100:1 ");
+	buf_fini(&who);
+	buf_fini(&b);
+}
+END_TEST
+
+/* Which of them did it, in words, and nothing is done. */
+START_TEST(rules__of_pages_tried)
+{
+	const struct rules_message m = {.bytes = SV(TEXT),
+	    .sender = SV("x@far.test"),
+	    .written = SV("anna@example.org")};
+	struct buf lines;
+
+	buf_init(&lines, 65536);
+	fill_in("filters", "id=1&on=1&from=q&action=0&seen=1\n"
+			   "id=2&on=1&from=x&action=1&folder=Archive\n");
+	fill_in("vacation", "on=1&text=away\n");
+	use("discard;");
+	ck_assert_int_eq(rules_test(rules, SV(""), SV(""), &m, &lines), RC_OK);
+	ck_assert_str_eq(lines.p, "filter 1: if: the test is false\n"
+				  "filter 2: if: the test is true\n"
+				  "filter 2: fileinto \"Archive\"\n"
+				  "vacation: if: the test is true\n"
+				  "vacation: vacation: answers \"x@far.test\"\n"
+				  "=> fileinto \"Archive\"\n"
+				  "=> vacation to \"x@far.test\"\n");
+	buf_reset(&lines);
+	fill_in("filters", "");
+	fill_in("vacation", "");
+	ck_assert_int_eq(
+	    rules_test(rules, SV("a"), SV("keep;"), &m, &lines), RC_OK);
+	ck_assert_str_eq(lines.p, "a:1: keep\n=> keep\n");
+	buf_fini(&lines);
+}
+END_TEST
+
 UNIT_TESTS(rules)
 {
 	TCase *t = tcase_create("rules");
@@ -584,6 +962,8 @@ UNIT_TESTS(rules)
 	tcase_add_test(t, rules__redirect_without_what_is_for_here);
 	tcase_add_test(t, rules__what_stays_here);
 	tcase_add_test(t, rules__what_scripts_may_ask);
+	tcase_add_test(t, rules__a_failure_is_told_once_whatever_it_names);
+	tcase_add_test(t, rules__names_of_folders);
 	tcase_add_test(t, rules__what_is_answered);
 	tcase_add_test(t, rules__from_of_another);
 	tcase_add_test(t, rules__vacation_once);
@@ -591,5 +971,10 @@ UNIT_TESTS(rules)
 	tcase_add_test(t, rules__a_failure_is_told_once);
 	tcase_add_test(t, rules__the_page_comes_first);
 	tcase_add_test(t, rules__flags);
+	tcase_add_loop_test(t, rules__of_pages, 0, 37);
+	tcase_add_test(t, rules__of_pages_answer_once);
+	tcase_add_test(t, rules__of_pages_contacts);
+	tcase_add_test(t, rules__of_pages_many);
+	tcase_add_test(t, rules__of_pages_tried);
 	return t;
 }

@@ -105,8 +105,8 @@ on_keeper_msg(struct line *l, struct msg *m, void *arg)
 	struct msg a;
 
 	(void)arg;
-	ck_assert_int_eq(m->type, PAGE_OPEN);
 	ck_assert_int_eq(page_open_get(m, &opened), RC_OK);
+	ck_assert_int_eq(m->type, opened.stranger ? LINK_OPEN : PAGE_OPEN);
 	sv_copy(opened.csrf, csrf, sizeof csrf);
 	sv_copy(opened.account, account, sizeof account);
 	msg_answer_make(&a, m->id, keeper_says, "");
@@ -310,6 +310,39 @@ order(struct peer *p, const struct person_order *o, char secret[512])
 }
 
 /* ---- tests ---- */
+
+/* A link's token says whose it is; whether it is right the account knows. */
+START_TEST(web_door__hands_a_link_on)
+{
+	const uint8_t secret[PAGE_LINK_SECRET] = {1, 2, 3};
+	uint8_t back[PAGE_LINK_SECRET];
+	struct buf t;
+
+	buf_init(&t, PAGE_TOKEN_MAX - 1);
+	page_link_put(SV("anna"), secret, &t);
+	ck_assert(buf_ok(&t) && page_link_is_of(buf_sv(&t), SV("anna")) &&
+		  !page_link_is_of(buf_sv(&t), SV("ben")));
+	ck_assert(page_link_secret(buf_sv(&t), back));
+	ck_assert_int_eq(memcmp(secret, back, sizeof back), 0);
+	ck_assert_int_eq(visit(PAGE_LINK, t.p), RC_OK);
+	ck_assert_str_eq(account, "anna");
+	ck_assert(opened.stranger && !opened.admin && opened.person < 0);
+	ck_assert_uint_eq(opened.csrf.n, 0);
+	ck_assert_int_eq(visit(PAGE_LINK, ""), RC_NOTFOUND);
+	ck_assert_int_eq(visit(PAGE_LINK, "AAAA"), RC_NOTFOUND);
+	/* It is not a session. */
+	ck_assert_int_eq(visit(PAGE_SELF, t.p), RC_NOTFOUND);
+	ck_assert_int_eq(visit(PAGE_ADMIN, t.p), RC_NOTFOUND);
+	t.p[0] = 'x';
+	ck_assert_int_eq(visit(PAGE_LINK, t.p), RC_NOTFOUND);
+	t.p[t.n - 1] = 'x';
+	ck_assert(!page_link_secret(buf_sv(&t), back));
+	buf_reset(&t);
+	page_link_put(SV("nobody"), secret, &t);
+	ck_assert_int_eq(visit(PAGE_LINK, t.p), RC_NOTFOUND);
+	buf_fini(&t);
+}
+END_TEST
 
 START_TEST(web_door__hands_the_page_on)
 {
@@ -655,6 +688,7 @@ UNIT_TESTS(web_door)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, web_door__hands_the_page_on);
+	tcase_add_test(t, web_door__hands_a_link_on);
 	tcase_add_loop_test(t, web_door__says_what_became_of_it, 0,
 	    (int)(sizeof answers / sizeof answers[0]));
 	tcase_add_test(t, web_door__lets_admins_and_the_owner_to_admin);

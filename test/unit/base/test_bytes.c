@@ -381,6 +381,20 @@ static const struct {
     {"\xff", false},					/* no UTF-8 */
 };
 
+START_TEST(nfc_put__composes)
+{
+	struct buf b;
+
+	buf_init(&b, 100);
+	nfc_put(SV("Mu\xcc\x88ll "), &b);
+	nfc_put(SV("M\xc3\xbcll "), &b);
+	nfc_put(SV("a\xff "), &b);
+	nfc_put(SV(""), &b);
+	ck_assert_str_eq(b.p, "M\xc3\xbcll M\xc3\xbcll a\xff ");
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(nfc_is__judges_each_row)
 {
 	ck_assert_msg(
@@ -616,6 +630,7 @@ UNIT_TESTS(bytes)
 	tcase_add_loop_test(t, utf8_valid__judges_each_row, 0,
 	    sizeof utf8_rows / sizeof utf8_rows[0]);
 	tcase_add_test(t, utf8__every_code_point_comes_back);
+	tcase_add_test(t, nfc_put__composes);
 	tcase_add_loop_test(t, nfc_is__judges_each_row, 0,
 	    sizeof nfc_rows / sizeof nfc_rows[0]);
 	tcase_add_test(t, base64__round_trip_and_strictness);

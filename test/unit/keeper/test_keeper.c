@@ -442,6 +442,9 @@ START_TEST(keeper__a_forbidden_message_cuts_the_line)
 	    {KEEPER_MAY_SESSION, PAGE_OPEN, true},
 	    {KEEPER_MAY_DELIVER, PAGE_OPEN, false},
 	    {KEEPER_MAY_LOCAL, PAGE_OPEN, false},
+	    {KEEPER_MAY_SESSION, LINK_OPEN, true},
+	    {KEEPER_MAY_DELIVER, LINK_OPEN, false},
+	    {KEEPER_MAY_LOCAL, LINK_OPEN, false},
 	    {KEEPER_MAY_DELIVER | KEEPER_MAY_SESSION, ACCOUNT_LEAVE, false},
 	    {KEEPER_MAY_DELIVER | KEEPER_MAY_SESSION, MSG_REPLY, false},
 	};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "history/history.h"
 #include "history/record.h"
 #include "ipc/line.h"
@@ -243,8 +244,152 @@ look_usage(void *arg, struct self_usage *out)
 	*out = (struct self_usage){950000, 1234, 1 << 20};
 }
 
-static const struct self_calls calls = {
-    ask_person, ask_history, look_expunged, undelete, look_usage};
+/* ---- rules of pages ---- */
+
+static struct pagerules rules;
+static bool stranger;
+static struct {
+	unsigned letters;
+	char to[512], subject[1024], text[4096];
+} sent;
+
+/* As much of it as there can be, all of it with markup. */
+static void
+fill_rules(bool many)
+{
+	char who[64];
+
+	pagerules_set(&rules.vacation.subject, SV(EVIL));
+	pagerules_set(&rules.vacation.text, SV("one\n" EVIL));
+	rules.vacation.on = true;
+	pagerules_set(&rules.forward.to, SV("<script>@b.test"));
+	rules.forward.on = true;
+	for (unsigned i = 0; i < (many ? PAGERULES_FILTERS_MAX : 2u); i++) {
+		struct pagerules_filter *f = pagerules_add(&rules);
+
+		pagerules_set(&f->from, SV(EVIL));
+		pagerules_set(&f->to, SV(EVIL));
+		pagerules_set(&f->subject, SV(EVIL));
+		pagerules_set(&f->folder, SV(EVIL));
+		f->action = PAGERULES_MOVES;
+		f->seen = f->starred = f->goes_on = true;
+	}
+	for (unsigned i = 0; i < (many ? PAGERULES_BLOCKED_MAX : 2u); i++) {
+		(void)snprintf(who, sizeof who, "<script>'%u@b.test", i);
+		rules.blocked = xgrow(rules.blocked, &rules.blocked_cap,
+		    rules.nblocked + 1, sizeof(*rules.blocked));
+		rules.blocked[rules.nblocked++] = xstrdup(who);
+	}
+}
+
+static void
+copy_rules(void *arg, struct pagerules *out)
+{
+	struct buf record;
+
+	(void)arg;
+	pagerules_init(out);
+	for (unsigned i = 0; i < PAGERULES_PARTS; i++) {
+		buf_init(&record, 1 << 20);
+		pagerules_write(&rules, (enum pagerules_part)i, &record);
+		if (i != PAGERULES_BLOCKED)
+			pagerules_read(
+			    out, (enum pagerules_part)i, buf_sv(&record));
+		buf_fini(&record);
+	}
+	/* Those that no page would take. */
+	out->blocked = xcalloc(rules.nblocked + 1, sizeof(*out->blocked));
+	for (size_t i = 0; i < rules.nblocked; i++)
+		out->blocked[out->nblocked++] = xstrdup(rules.blocked[i]);
+}
+
+static int
+change_rules(
+    void *arg, enum pagerules_part part, self_change_fn *fn, void *fn_arg)
+{
+	(void)arg;
+	(void)part;
+	return other.silent ? RC_IO : fn(fn_arg, &rules);
+}
+
+static void
+look_script(void *arg, struct buf *name)
+{
+	(void)arg;
+	buf_adds(name, EVIL);
+}
+
+static void
+list_folders(void *arg, struct buf *lines)
+{
+	(void)arg;
+	for (unsigned i = 0; i < (other.many ? 1000u : 2u); i++)
+		buf_addf(lines, "%u%s\n", i, EVIL);
+}
+
+static bool
+is_folder(void *arg, const char *name)
+{
+	(void)arg;
+	return strcmp(name, "bad") != 0;
+}
+
+static void
+list_zones(void *arg, struct buf *lines)
+{
+	(void)arg;
+	buf_adds(lines, "Europe/Berlin\nUTC\n<script>\n");
+}
+
+static const char *
+local_zone(void *arg)
+{
+	(void)arg;
+	return "Europe/Berlin";
+}
+
+static int64_t
+day_in(void *arg, const char *zone)
+{
+	(void)arg;
+	(void)zone;
+	return 20788; /* 2026-12-01 */
+}
+
+static int
+look_junk(void *arg, struct self_junk *out)
+{
+	(void)arg;
+	*out = (struct self_junk){1, 2000, 3, 4, 1795440309};
+	return other.silent ? RC_TIMEOUT : RC_OK;
+}
+
+static int
+send_letter(void *arg, struct sv to, struct sv subject, struct sv text)
+{
+	(void)arg;
+	sent.letters++;
+	sv_copy(to, sent.to, sizeof sent.to);
+	sv_copy(subject, sent.subject, sizeof sent.subject);
+	sv_copy(text, sent.text, sizeof sent.text);
+	return RC_OK;
+}
+
+static const struct self_calls calls = {.person = ask_person,
+    .trace = ask_history,
+    .expunged = look_expunged,
+    .undelete = undelete,
+    .usage = look_usage,
+    .rules = copy_rules,
+    .change = change_rules,
+    .script = look_script,
+    .folders = list_folders,
+    .is_folder = is_folder,
+    .zones = list_zones,
+    .zone = local_zone,
+    .day = day_in,
+    .junk = look_junk,
+    .letter = send_letter};
 
 /* ---- asking ---- */
 
@@ -258,6 +403,9 @@ set_up(void)
 	struct conf_errors e = {0};
 
 	memset(&other, 0, sizeof other);
+	memset(&sent, 0, sizeof sent);
+	stranger = false;
+	pagerules_init(&rules);
 	ck_assert_msg(conf_parse(sv_str(yaml), "f", &conf, &e) == RC_OK, "%s",
 	    e.e[0].text);
 	once = self_once_new();
@@ -270,6 +418,7 @@ tear_down(void)
 	self_reply_fini(&reply);
 	self_once_free(&once);
 	conf_free(&conf);
+	pagerules_fini(&rules);
 }
 
 static unsigned
@@ -284,8 +433,10 @@ ask_in(const char *languages, const char *path, const char *query,
 	    .languages = sv_str(languages)};
 	const struct self_visit v = {.conf = conf,
 	    .account = "anna",
+	    .stranger = stranger,
 	    .csrf = SV("token"),
 	    .session = 7,
+	    .now = 1795440309000,
 	    .ask = &ask,
 	    .once = once,
 	    .calls = &calls};
@@ -332,7 +483,8 @@ follow(void)
 
 static const char *const pages[] = {"/home", "/devices", "/devices/new",
     "/sessions", "/password", "/second-factor", "/second-factor/new",
-    "/second-factor/codes", "/addresses", "/restore", "/trace"};
+    "/second-factor/codes", "/addresses", "/restore", "/trace", "/vacation",
+    "/filters", "/filters/edit", "/forward", "/junk"};
 
 START_TEST(self__markup_of_others_is_text)
 {
@@ -342,6 +494,7 @@ START_TEST(self__markup_of_others_is_text)
 	    "restored=%3Cscript%3E&before=%3Cscript%3E&skip=%3Cscript%3E"};
 	size_t i, j, k;
 
+	fill_rules(false);
 	for (i = 0; i < sizeof pages / sizeof pages[0]; i++)
 		for (j = 0; j < 2; j++)
 			for (k = 0; k < 4; k++) {
@@ -362,10 +515,11 @@ END_TEST
 /* As much as there can be, and all of it to be escaped. */
 START_TEST(self__what_others_say_is_shown_however_much_it_is)
 {
-	static const char *const shown[] = {
-	    "/home", "/devices", "/sessions", "/restore", "/trace"};
+	static const char *const shown[] = {"/home", "/devices", "/sessions",
+	    "/restore", "/trace", "/filters", "/filters/edit", "/vacation"};
 	size_t i, k;
 
+	fill_rules(true);
 	for (i = 0; i < sizeof shown / sizeof shown[0]; i++)
 		for (k = 0; k < 2; k++) {
 			other.many = k == 1;
@@ -378,6 +532,13 @@ START_TEST(self__what_others_say_is_shown_however_much_it_is)
 	ck_assert(says("href=\"/devices?skip=30\""));
 	ck_assert_uint_eq(get("/devices", "skip=60"), 200);
 	ck_assert(says("&lt;script") && says("skip=30") && !says("skip=90"));
+	ck_assert_uint_eq(get("/filters", "skip=80"), 200);
+	ck_assert(says("&lt;script") && says("skip=60") && !says("skip=100"));
+	ck_assert_uint_eq(get("/filters/edit", "id=100"), 200);
+	ck_assert(says("&lt;script") && says("value=\"100\""));
+	ck_assert_uint_eq(get("/junk", "skip=450"), 200);
+	ck_assert(says("&lt;script&gt;&#39;499@b.test") && says("skip=400") &&
+		  !says("skip=500"));
 	ck_assert_uint_eq(get("/sessions", "skip=80"), 200);
 	ck_assert(says("skip=40") && !says("skip=120"));
 }
@@ -423,7 +584,8 @@ END_TEST
 static const char *const forms[] = {"/devices/add", "/devices/revoke",
     "/sessions/end", "/sessions/end-others", "/password",
     "/second-factor/begin", "/second-factor/confirm", "/second-factor/off",
-    "/second-factor/more", "/restore"};
+    "/second-factor/more", "/restore", "/vacation", "/filters/edit", "/forward",
+    "/forward/again", "/forward/remove", "/junk/block", "/junk/unblock"};
 
 START_TEST(self__forms_need_their_token)
 {
@@ -437,7 +599,8 @@ START_TEST(self__forms_need_their_token)
 		for (j = 0; j < sizeof wrong / sizeof wrong[0]; j++) {
 			(void)snprintf(form, sizeof form,
 			    "%s&label=x&old=a&new=b&again=b&id=3.1&otp=1&"
-			    "password=x&number=8",
+			    "password=x&number=8&who=x%%40b.test&to=x%%40b.test"
+			    "&from=x&folder=F&action=move&text=x&days=1&on=1",
 			    wrong[j]);
 			ck_assert_uint_eq(post(forms[i], form), 403);
 			ck_assert(says("nothing was changed"));
@@ -449,6 +612,10 @@ START_TEST(self__forms_need_their_token)
 		ck_assert_uint_eq(
 		    get(forms[i], "csrf=token&label=x&id=3.1&otp=1"), 200);
 	}
+	ck_assert_uint_eq(
+	    post("/filters", "csrf=&remove=1&to=x%40b.test&who=x%40b.test"),
+	    403);
+	ck_assert_uint_eq(rules.nfilter + rules.nblocked + sent.letters, 0);
 	ck_assert_uint_eq(other.orders, 0);
 	ck_assert_uint_eq(other.restores, 0);
 	ck_assert_uint_eq(post("/home", "csrf=token"), 405);
@@ -523,6 +690,20 @@ START_TEST(self__what_is_wrong_is_said_beside_the_field)
 		PERSON_FIELD_PASSWORD, "This is not your password."},
 	    {"/second-factor/more", "password=a&otp=1", RC_DENIED,
 		PERSON_FIELD_CODE, "This code is wrong"},
+	    {"/vacation", "on=1&text=&days=7", RC_OK, 0, "Fill in"},
+	    {"/vacation", "text=x&days=0", RC_OK, 0, "from 1 to 90"},
+	    {"/vacation", "text=x&days=7&from=x", RC_OK, 0, "Enter a day"},
+	    {"/vacation", "text=x&days=7&from=2026-01-02&until=2026-01-01",
+		RC_OK, 0, "before the first"},
+	    {"/filters/edit", "action=move&folder=F", RC_OK, 0,
+		"fill in one of these"},
+	    {"/filters/edit", "from=x&action=move&new_folder=bad", RC_OK, 0,
+		"cannot be the name"},
+	    {"/forward", "to=x", RC_OK, 0, "not a mail address"},
+	    {"/forward", "to=anna%40a.test", RC_OK, 0, "your own mailbox"},
+	    {"/forward", "to=FAMILY%40a.test", RC_OK, 0, "your own mailbox"},
+	    {"/junk/block", "who=x", RC_OK, 0, "neither an address"},
+	    {"/junk/block", "who=a%2Bx%40a.test", RC_OK, 0, "your own address"},
 	    {"/devices/add", "label=x", RC_TEMP, PERSON_FIELD_NONE,
 		"said by auth"},
 	};
@@ -658,6 +839,105 @@ START_TEST(self__unknown_pages)
 }
 END_TEST
 
+START_TEST(self__filters_one_by_one)
+{
+	ck_assert_uint_eq(
+	    post("/filters/edit", "csrf=token&id=0&from=+x%0D%0Ay+&action=move&"
+				  "folder=A&new_folder=B%2FC&seen=1"),
+	    303);
+	ck_assert_uint_eq(rules.nfilter, 1);
+	ck_assert_str_eq(rules.filter[0].from, "x  y");
+	ck_assert_str_eq(rules.filter[0].folder, "B/C");
+	ck_assert(rules.filter[0].seen && rules.filter[0].on);
+	ck_assert_uint_eq(
+	    post("/filters/edit", "csrf=token&id=1&subject=z&action=delete"),
+	    303);
+	ck_assert_uint_eq(rules.nfilter, 1);
+	ck_assert_uint_eq(rules.filter[0].action, PAGERULES_DELETES);
+	ck_assert_str_eq(rules.filter[0].from, "");
+	ck_assert_str_eq(rules.filter[0].folder, "");
+	ck_assert_uint_eq(
+	    post("/filters/edit", "csrf=token&id=7&subject=z&action=delete"),
+	    303);
+	ck_assert_str_eq(reply.location.p, "/filters?done=not-there");
+	ck_assert_uint_eq(get("/filters/edit", "id=7"), 303);
+	ck_assert_uint_eq(post("/filters", "csrf=token&off=1"), 303);
+	ck_assert(!rules.filter[0].on);
+	ck_assert_uint_eq(post("/filters", "csrf=token"), 303);
+	ck_assert_uint_eq(post("/filters", "csrf=token&remove=1"), 303);
+	ck_assert_uint_eq(rules.nfilter, 0);
+	fill_rules(true);
+	ck_assert_uint_eq(
+	    post("/filters/edit", "csrf=token&id=0&subject=z&action=delete"),
+	    422);
+	ck_assert(says("no room for more"));
+	ck_assert_uint_eq(
+	    post("/junk/block", "csrf=token&who=x%40b.test"), 422);
+	ck_assert(says("500 blocked senders"));
+}
+END_TEST
+
+/* The path of the letter's link. */
+static const char *
+link_path(void)
+{
+	static char path[256];
+	const char *at = strstr(sent.text, "/confirm/");
+
+	ck_assert_ptr_nonnull(at);
+	sv_copy(
+	    sv_first(sv_str(at), sv_chr(sv_str(at), '\n')), path, sizeof path);
+	return path;
+}
+
+START_TEST(self__a_forward_is_agreed_to_by_its_target)
+{
+	char path[256];
+
+	ck_assert_uint_eq(
+	    post("/forward", "csrf=token&to=x%40b.test&on=1"), 303);
+	ck_assert_uint_eq(sent.letters, 1);
+	ck_assert_str_eq(sent.to, "x@b.test");
+	ck_assert_ptr_nonnull(
+	    strstr(sent.text, "https://mail.a.test/confirm/"));
+	ck_assert(rules.forward.on && !rules.forward.keep);
+	sv_copy(sv_str(link_path()), path, sizeof path);
+	stranger = true;
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+		ck_assert_uint_eq(get(pages[i], ""), 404);
+		ck_assert_uint_eq(post(pages[i], "csrf=token"), 404);
+		ck_assert(!says("x@b.test"));
+	}
+	ck_assert_uint_eq(get("/confirm/", ""), 404);
+	ck_assert_uint_eq(post("/confirm/00", ""), 404);
+	ck_assert_uint_eq(get(path, ""), 200);
+	ck_assert(says("x@b.test") && says("anna@a.test") &&
+		  !says("Sign out") && !says("<nav"));
+	ck_assert(!rules.forward.confirmed);
+	ck_assert_uint_eq(post(path, ""), 200);
+	ck_assert(rules.forward.confirmed);
+	ck_assert_uint_eq(get(path, ""), 200);
+	ck_assert(says("agreed to already"));
+	stranger = false;
+	/* The same address again, in capitals: it has agreed. */
+	ck_assert_uint_eq(
+	    post("/forward", "csrf=token&to=X%40B.test&on=1&keep=1"), 303);
+	ck_assert(rules.forward.confirmed && rules.forward.keep);
+	ck_assert_uint_eq(sent.letters, 1);
+	ck_assert_uint_eq(
+	    post("/forward", "csrf=token&to=y%40b.test&on=1"), 303);
+	ck_assert(!rules.forward.confirmed);
+	ck_assert_uint_eq(sent.letters, 2);
+	ck_assert_uint_eq(post("/forward/again", "csrf=token"), 303);
+	ck_assert_uint_eq(post("/forward/again", "csrf=token"), 429);
+	ck_assert_uint_eq(sent.letters, 3);
+	ck_assert_uint_eq(post("/forward/remove", "csrf=token"), 303);
+	ck_assert_str_eq(rules.forward.to, "");
+	ck_assert_uint_eq(post("/forward/again", "csrf=token"), 303);
+	ck_assert_str_eq(reply.location.p, "/forward?done=not-there");
+}
+END_TEST
+
 UNIT_TESTS(self)
 {
 	TCase *t = tcase_create("self");
@@ -678,5 +958,7 @@ UNIT_TESTS(self)
 	tcase_add_test(t, self__restores_by_day_and_by_page);
 	tcase_add_test(t, self__addresses_that_are_mine);
 	tcase_add_test(t, self__unknown_pages);
+	tcase_add_test(t, self__filters_one_by_one);
+	tcase_add_test(t, self__a_forward_is_agreed_to_by_its_target);
 	return t;
 }
