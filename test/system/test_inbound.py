@@ -413,6 +413,9 @@ def listed(net, us):
     verdict(said[0] == 250 and wait_until(lambda: find(us, "not listed", "INBOX")), "not-listed", said)
     for name, why in (("dead.list.test", "missing"), ("all.list.test", "lists everybody")):
         verdict(us.logged(rf"block_list list={name} family=4 used=0 text=.*{why}"), f"not-used-{name}")
+    shown = us.command("status").stdout
+    verdict(re.search(r"block lists +sure.test: it can be believed; asked \d+ times today, listed \d", shown) and
+            re.search(r"dead.list.test: .*is missing", shown), "lists-are-in-the-status", shown)
     # Somebody here has written there.
     us.submit("anna").sendmail("anna@us.test", ["x@friend.test"], message("anna@us.test", "hello"))
     said = wait_until(lambda: (lambda s: s if s[0] == 250 else None)(one("an answer", "spammer")))
