@@ -297,8 +297,11 @@ smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 		out->junk = out->junk || t->forward[i].junk;
 	}
 	note_override(t, out);
-	if (out->judged)
-		find_known(s, &out->verdict);
+	if (!out->judged)
+		return;
+	find_known(s, &out->verdict);
+	if (s->c->o->ops->standing != NULL)
+		s->c->o->ops->standing(s->c->o->ctx, &out->verdict);
 }
 
 void

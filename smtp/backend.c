@@ -421,6 +421,22 @@ backend_knows(void *ctx, const char *account, const char *address, bool *yes)
 	return RC_OK;
 }
 
+static void
+backend_standing(void *ctx, struct verdict *v)
+{
+	struct smtp_backend *h = ctx;
+
+	smtp_standing_look(&h->standing, v);
+}
+
+static void
+backend_refused(void *ctx, const struct verdict *v)
+{
+	struct smtp_backend *h = ctx;
+
+	smtp_standing_note(&h->standing, v, true);
+}
+
 /* ---- greylisting ---- */
 
 static bool
@@ -496,6 +512,8 @@ const struct smtp_ops smtp_backend_ops = {
     .welcomes = backend_welcomes,
     .knows = backend_knows,
     .is_own = backend_is_own,
+    .standing = backend_standing,
+    .refused = backend_refused,
     .greylists = backend_greylists,
     .grey = backend_grey,
     .block_lists = backend_block_lists,

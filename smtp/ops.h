@@ -194,6 +194,10 @@ struct smtp_ops {
 	bool (*greylists)(void *ctx);
 	bool (*grey)(
 	    void *ctx, const char *peer, const char *name, struct sv triple);
+	/* How such mail has fared here; and that one more was refused.  What
+	 * is delivered is noted by deliver.  NULL: nobody remembers. */
+	void (*standing)(void *ctx, struct verdict *v);
+	void (*refused)(void *ctx, const struct verdict *v);
 	/* The block lists that are asked: at most SMTP_BLOCK_LISTS_MAX, *out
 	 * for the caller to free.  NULL: none is. */
 	size_t (*block_lists)(void *ctx, struct smtp_block_list **out);

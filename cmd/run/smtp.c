@@ -191,6 +191,7 @@ run(int control_fd, bool submission)
 	c->arg = &st;
 	smtp_feedback_memory_init(&st.backend.feedback);
 	smtp_scans_init(&st.backend.scans);
+	smtp_standing_init(&st.backend.standing);
 	st.backend.ask_clamd = ask_clamd;
 	o.tls = child_tls(c);
 	(void)child_domain_tls(c, o.tls, false);
