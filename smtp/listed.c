@@ -150,8 +150,8 @@ smtp_listed_status(struct buf *out)
 		/* Many have no IPv6 addresses. */
 		if (h->zone[0] == '\0' || (h->ipv6 && h->state == BLOCK_EMPTY))
 			continue;
-		buf_addf(out, "%s%s: %s; asked %u times today, listed %u\n",
-		    h->zone, h->ipv6 ? " (IPv6)" : "",
+		buf_addf(out, "%s%s: %s; today asked %u, listed %u\n", h->zone,
+		    h->ipv6 ? " (IPv6)" : "",
 		    !tested ? "is being tested" : health_text(h->state),
 		    today ? h->asked : 0, today ? h->listed : 0);
 	}

@@ -213,9 +213,9 @@ START_TEST(smtp_listed__status)
 	buf_init(&b, 4096);
 	smtp_listed_status(&b);
 	ck_assert_str_eq(b.p,
-	    "good.test: it can be believed; asked 3 times today, listed 2\n"
+	    "good.test: it can be believed; today asked 3, listed 2\n"
 	    "all.test: it lists everybody, so it is dead, or a resolver on the "
-	    "way rewrites answers; asked 1 times today, listed 0\n");
+	    "way rewrites answers; today asked 1, listed 0\n");
 	buf_fini(&b);
 }
 END_TEST
