@@ -9,10 +9,10 @@
 
 /* How much of the text as shown is looked at: of the first part and of each
  * that follows, which often says the same again. */
-#define TEXT_HEAD  2048
-#define TEXT_TAIL  512
-#define MORE_HEAD  1024
-#define MORE_TAIL  256
+#define TEXT_HEAD  1536
+#define TEXT_TAIL  256
+#define MORE_HEAD  768
+#define MORE_TAIL  128
 #define TEXT_ALL   5120
 #define HIDDEN_ALL 2048
 /* And how much of a part to find it in. */

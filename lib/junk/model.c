@@ -15,18 +15,22 @@
 #define USE_SEEN 0.02	/* a lesson that was known already */
 #define RATE	 1.2
 #define CAP_0	 0.5
-#define CAP_EACH 0.07
+#define CAP_EACH 0.12
 /* On top of the threshold while little wanted mail is known: of rules, which
  * are sure, and of what was learned, which is not. */
 #define DOUBT_RULES	      1.2
 #define DOUBT_RULES_LESSONS   30.0
-#define DOUBT_LEARNED	      4.0
+#define DOUBT_LEARNED	      3.3
 #define DOUBT_LEARNED_LESSONS 15.0
+#define PRIOR_KNOWN	      0.4 /* of what they say, when something is learned */
+#define PRIOR_SHAPE	      1.5
+#define PRIOR_SAID	      5.0
+#define PRIOR_SUBJECT	      2.0
 #define PRIOR_LEAST	      0.05
 #define DOUBT_FIRST	      2.0    /* lessons, after which that is the more */
 #define PRIOR_LESSONS	      1000.0 /* after which the rules count half */
 
-#define SHARES_ALL 4.2
+#define SHARES_ALL 4.6
 
 /* Each learner's part of the margin and its rate. */
 static const struct {
@@ -36,7 +40,7 @@ static const struct {
     {1.2, 1.0}, /* words */
     {1.0, 1.0}, /* pairs, shapes, links */
     {0.5, 1.0}, /* senders, shapes, attachments */
-    {0.2, 0.7}, /* letters */
+    {0.6, 0.7}, /* letters */
 };
 
 /*
@@ -177,13 +181,7 @@ margins(const struct junk_model *a, const struct junk_model *b,
 static double
 prior(const struct junk_prior *rules, const struct junk_features *f)
 {
-	static const double bound[JUNK_PRIOR_GROUPS] = {
-	    [JUNK_PRIOR_REST] = 10,
-	    [JUNK_PRIOR_SAID] = 3,
-	    [JUNK_PRIOR_SHAPE] = 1.5,
-	    [JUNK_PRIOR_SUBJECT] = 2,
-	};
-	double sum[JUNK_PRIOR_GROUPS] = {0}, all = 0;
+	double sum[JUNK_PRIOR_GROUPS] = {0};
 	size_t i;
 
 	for (i = 0; i < f->n; i++) {
@@ -191,9 +189,11 @@ prior(const struct junk_prior *rules, const struct junk_features *f)
 
 		sum[rules->group[s]] += (double)rules->weight[s];
 	}
-	for (i = 0; i < JUNK_PRIOR_GROUPS; i++)
-		all += bound[i] * tanh(sum[i] / bound[i]);
-	return all;
+	/* What says the same in other words counts less and less. */
+	return sum[JUNK_PRIOR_REST] +
+	       PRIOR_SHAPE * tanh(sum[JUNK_PRIOR_SHAPE] / PRIOR_SHAPE) +
+	       PRIOR_SAID * asinh(sum[JUNK_PRIOR_SAID] / PRIOR_SAID) +
+	       PRIOR_SUBJECT * asinh(sum[JUNK_PRIOR_SUBJECT] / PRIOR_SUBJECT);
 }
 
 /* An account's lessons are in both models if it shares them. */
@@ -378,16 +378,19 @@ junk_model_learn(struct junk_model *m, const struct junk_model *below,
     const struct junk_lesson *lesson, struct buf *undo)
 {
 	const struct junk_features *f = lesson->f;
-	double error[LEARNERS], rate[LEARNERS];
+	double error[LEARNERS], rate[LEARNERS], known;
 	struct margins got;
 	unsigned l, k;
 	size_t i;
 
 	margins(below, m, f, &got);
+	/* What the rules know need not be learned, or only half. */
+	known = PRIOR_KNOWN * prior_share(m, below) * prior(&m->rules, f);
 	for (l = 0; l < LEARNERS; l++) {
-		double side = lesson->junk ? got.of[l] : -got.of[l];
+		double margin = got.of[l] + known;
+		double side = lesson->junk ? margin : -margin;
 
-		error[l] = (lesson->junk ? 1 : 0) - junk_score(got.of[l]);
+		error[l] = (lesson->junk ? 1 : 0) - junk_score(margin);
 		/* What was known leaves weights as they are, but makes them
 		 * slower: so that what all mail has in common counts less. */
 		rate[l] = side >= lesson->sure

@@ -30,7 +30,7 @@
 #define JUNK_ACCOUNT_BITS 18 /* 1 MiB */
 
 /* A margin, the log of the odds as it were, above which mail is junk. */
-#define JUNK_THRESHOLD 2.6
+#define JUNK_THRESHOLD 2.0
 
 struct junk_model;
 

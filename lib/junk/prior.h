@@ -9,8 +9,8 @@
 
 #define JUNK_PRIOR_SLOTS 4096
 
-/* Rules of one group say the same in other words: together they weigh no more
- * than its bound (model.c). */
+/* Rules of one group often say the same: together they weigh less than their
+ * sum (model.c). */
 enum junk_prior_group {
 	JUNK_PRIOR_REST,
 	JUNK_PRIOR_SAID,

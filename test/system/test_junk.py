@@ -7,8 +7,12 @@ import signal
 
 from house import House, finish, verdict, wait_until
 
-SPAM = ("Dear winner, claim your lottery prize of millions today. Send your bank account "
-        "number %d to the agent and the transfer is guaranteed.")
+# Nothing that the rules of a fresh server know.
+SPAM = ("Gentlemen, our factory exports tarpaulins of first quality to all ports. The sales director "
+        "awaits your reply about container number %d and sends samples.")
+# And something that they do.
+LOTTERY = ("Dear winner, claim your lottery prize of millions today. Send your bank account "
+           "number to the agent and the transfer is guaranteed.")
 HAM = "Hi Anna, shall we meet for lunch on Friday %d? The garden needs water and Ben brings the bread."
 
 
@@ -61,6 +65,8 @@ def delivered(h, subject, body, sender="x@example.test"):
 def test_learning(h):
     box = delivered(h, "prize 1", SPAM % 1)
     verdict(box == "INBOX", "nothing-is-known: it is delivered", box)
+    box = delivered(h, "million", LOTTERY)
+    verdict(box == "Junk", "what-all-know-is-junk-on-the-first-day", box)
     n = taught(h)
     move(h, "INBOX", "prize 1", "Junk")
     verdict(learned(h, n), "a-move-into-junk-teaches", h.log()[-500:])
@@ -227,21 +233,22 @@ def test_stopped(h):
 
 def test_snapshot(h):
     """So much is taught that what was learned is written anew; a killed process reads that."""
-    folder = os.path.join(h.dir, "long")
-    os.mkdir(folder)
-    for i in range(240):
-        with open(os.path.join(folder, f"{i}.eml"), "w") as f:
-            f.write(f"From: long{i}@example.test\r\nSubject: long {i}\r\n\r\n" +
-                    "".join(f"word{i * 1000 + k}\r\n" for k in range(900)))
-    h.command("junk", "teach", "ben", "--ham", folder)
+    snapshot, n = os.path.join(h.data, "junk", "server.model"), 0
+    while not os.path.exists(snapshot) and n < 1200:
+        folder = os.path.join(h.dir, f"long{n}")
+        os.mkdir(folder)
+        for i in range(n, n + 60):
+            with open(os.path.join(folder, f"{i}.eml"), "w") as f:
+                f.write(f"From: long{i}@example.test\r\nSubject: long {i}\r\n\r\n" +
+                        "".join(f"word{i * 1000 + k}\r\n" for k in range(900)))
+        h.command("junk", "teach", "ben", "--ham", folder)
+        n += 60
     before = h.command("junk", "stats").stdout
-    folder = os.path.join(h.data, "junk")
-    verdict(os.path.exists(os.path.join(folder, "server.model")), "a-snapshot-is-written",
-            {f: os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder)})
+    verdict(os.path.exists(snapshot), "a-snapshot-is-written", before)
     h.kill("junk", signal.SIGKILL)
     wait_until(lambda: h.pids("junk"))
     after = wait_until(lambda: (lambda r: r.returncode == 0 and r)(h.command("junk", "stats"))).stdout
-    verdict("wanted    240" in before and after == before, "a-killed-process-reads-it", (before, after))
+    verdict(re.search(rf"wanted +{n}\b", before) and after == before, "a-killed-process-reads-it", (before, after))
 
 
 def wanted(h):

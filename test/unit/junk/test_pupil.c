@@ -287,6 +287,12 @@ START_TEST(pupil__reading_is_the_other_side)
 }
 END_TEST
 
+/* Of which the rules do not say that it is junk. */
+#define PARCEL                                                               \
+	"From: Post <post@parcels.example>\r\nSubject: Parcel 4711\r\n\r\n"  \
+	"The parcel lies at the counter in the old station; bring the slip " \
+	"and a pen, and ring twice.\r\n"
+
 START_TEST(pupil__reading_leaves_lessons_their_undo)
 {
 	double was;
@@ -296,7 +302,7 @@ START_TEST(pupil__reading_leaves_lessons_their_undo)
 		make_wanted(i, &f);
 		(void)teach(PUPIL_READ);
 	}
-	make_junk(1, &f);
+	take(PARCEL, &f);
 	was = ask().answer.margin;
 	ck_assert(teach(PUPIL_JUNK));
 	for (i = 100; i < 100 + PUPIL_UNDO + 10; i++) {
@@ -304,7 +310,7 @@ START_TEST(pupil__reading_leaves_lessons_their_undo)
 		(void)teach(PUPIL_READ);
 		ck_assert(teach(PUPIL_THROWN));
 	}
-	make_junk(1, &f);
+	take(PARCEL, &f);
 	ck_assert(teach(PUPIL_WANTED));
 	ck_assert_double_eq_tol(ask().answer.margin, was, 1e-9);
 	/* Over the restart as well. */
