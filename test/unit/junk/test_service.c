@@ -180,15 +180,15 @@ START_TEST(service__shares_what_it_may)
 
 	junk_service_set_share(service, _i == 1);
 	account = "ben";
-	make_junk(100, &f);
+	make_wanted(100, &f);
 	ck_assert_int_eq(ask(&f), RC_OK);
 	before = margin;
 	account = "anna";
 	for (i = 0; i < 5; i++) {
-		make_junk(i, &f);
+		make_wanted(i, &f);
 		ck_assert_int_eq(teach(_i == 0, &f), RC_OK);
 	}
-	make_junk(100, &f);
+	make_wanted(100, &f);
 	ck_assert_int_eq(ask(&f), RC_OK);
 	ck_assert_int_gt(margin, before);
 	account = "ben";
