@@ -228,6 +228,7 @@ print_result(struct rules *r, const struct sieve_result *res, struct buf *lines)
 	for (size_t i = 0; i < res->n; i++) {
 		buf_adds(lines, "=> ");
 		sieve_action_print(&res->action[i], lines);
+		buf_adds(lines, rules_provided(r, &res->action[i]));
 		buf_addc(lines, '\n');
 	}
 	if (res->n == 0)

@@ -68,6 +68,9 @@ const char *rules_stays(const struct rules *r, const struct rules_message *m,
 const char *rules_unanswered(
     const struct rules_message *m, enum sieve_kind kind);
 
+/* What else must hold for an action, for `test`: words behind it, or "". */
+const char *rules_provided(const struct rules *r, const struct sieve_action *a);
+
 /* ---- rules.c ---- */
 int rules_run_scripts(struct rules *r, const struct rules_message *m,
     struct sieve_result *out) RC_USE_RESULT;

@@ -169,6 +169,7 @@ enum sieve_flow sieve_doc_set(
 
 /* "inbox/x/" is "INBOX/x", in scratch. */
 struct sv sieve_mailbox_name(struct sieve_run *r, struct sv name);
+bool sieve_mailbox_may_be(struct sv name);
 /* Space-separated words of all strings, each valid flag once, into out
  * [RFC 5232 2]. */
 void sieve_flags_add(struct sv words, struct buf *out);

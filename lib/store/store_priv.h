@@ -266,6 +266,8 @@ void commit_message(
 void commit_verdict(struct commit_set *cs, struct sv verdict);
 
 /* ---- commit.c ---- */
+/* store_time, under the lock. */
+int64_t time_believed(struct store *st);
 /* Under the lock: one batch; applies all; `by` made them.  Raises need. */
 void commit_run(struct store *st, struct commit_set *cs, const struct view *by,
     uint64_t *need);
@@ -433,8 +435,6 @@ void tombstones_remove(
 void tombstones_expire(struct store *st, int64_t cut);
 /* What is older is not to be had any more. */
 int64_t tombstones_cut(struct store *st);
-/* store_time, under the lock. */
-int64_t time_believed(struct store *st);
 /* Messages came in that were somewhere before. */
 void tombstones_invalidate(struct store *st, const struct msg *m, size_t n);
 void tombstones_fini(struct store *st);
