@@ -67,6 +67,9 @@ const char *rules_stays(const struct rules *r, const struct rules_message *m,
 const char *rules_unanswered(
     const struct rules_message *m, enum sieve_kind kind);
 
+/* What else must hold for an action, for `test`: words behind it, or "". */
+const char *rules_provided(const struct rules *r, const struct sieve_action *a);
+
 /* ---- rules.c ---- */
 /* Takes script; error: NULL, or why there is none. */
 void rules_add_script(struct rules *r, const char *name,

@@ -51,9 +51,47 @@ void junk_put(struct sink *k, enum junk_kind kind, struct sv text);
 void junk_put2(struct sink *k, enum junk_kind kind, struct sv a, struct sv b);
 void junk_put_number(
     struct sink *k, enum junk_kind kind, struct sv what, unsigned n);
+
+/* Of a kind and a hash: every bit of it counts for every bit of the result. */
+static inline uint32_t
+junk_feature_made(enum junk_kind kind, uint32_t h)
+{
+	uint32_t f;
+
+	h ^= h >> 16;
+	h *= 0x7feb352dU;
+	h ^= h >> 15;
+	h *= 0x846ca68bU;
+	h ^= h >> 16;
+	f = (uint32_t)kind << 28 | h >> 4;
+	return f != 0 ? f : 1;
+}
+
+void junk_tell_name(struct sink *k, uint32_t f, struct sv name);
+
 /* The hash is the caller's, the text only its name. */
-void junk_put_hash(
-    struct sink *k, enum junk_kind kind, uint32_t hash, struct sv name);
+static inline void
+junk_put_hash(
+    struct sink *k, enum junk_kind kind, uint32_t hash, struct sv name)
+{
+	struct junk_features *out = k->out;
+	uint32_t f, i;
+
+	if (junk_is_full(k, kind))
+		return;
+	f = junk_feature_made(kind, hash);
+	for (i = f % JUNK_SET_SLOTS; out->set[i] != 0;
+	     i = (i + 1) % JUNK_SET_SLOTS)
+		if (out->set[i] == f)
+			return;
+	if (out->n == JUNK_FEATURES_MAX)
+		return;
+	out->set[i] = f;
+	out->v[out->n++] = f;
+	k->count[kind]++;
+	if (k->fn != NULL)
+		junk_tell_name(k, f, name);
+}
 
 /* ---- text.c ---- */
 

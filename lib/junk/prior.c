@@ -129,6 +129,7 @@ add(struct junk_prior *p, uint32_t feature, double weight,
 	p->feature[i] = feature;
 	p->weight[i] = (float)weight;
 	p->group[i] = (uint8_t)group;
+	p->some[feature % JUNK_PRIOR_BITS / 64] |= 1ULL << feature % 64;
 }
 
 void

@@ -5,9 +5,12 @@
 #ifndef JUNK_PRIOR_H
 #define JUNK_PRIOR_H
 
+#include <stdbool.h>
+
 #include "junk/feature.h"
 
-#define JUNK_PRIOR_SLOTS 4096
+#define JUNK_PRIOR_SLOTS 2048
+#define JUNK_PRIOR_BITS	 32768
 
 /* Rules of one group often say the same: together they weigh less than their
  * sum (model.c). */
@@ -21,12 +24,20 @@ enum junk_prior_group {
 
 struct junk_prior {
 	unsigned n;
-	uint32_t feature[JUNK_PRIOR_SLOTS]; /* 0: none */
+	uint64_t some[JUNK_PRIOR_BITS / 64]; /* to say no quickly */
+	uint32_t feature[JUNK_PRIOR_SLOTS];  /* 0: none */
 	float weight[JUNK_PRIOR_SLOTS];
 	uint8_t group[JUNK_PRIOR_SLOTS]; /* enum junk_prior_group */
 };
 
 void junk_prior_init(struct junk_prior *p);
+
+static inline bool
+junk_prior_may_have(const struct junk_prior *p, uint32_t feature)
+{
+	return (p->some[feature % JUNK_PRIOR_BITS / 64] >> feature % 64 & 1) !=
+	       0;
+}
 
 /* Its slot, or an empty one: of no weight. */
 static inline unsigned

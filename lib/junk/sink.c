@@ -61,50 +61,14 @@ junk_hash(uint32_t h, struct sv s)
 	return h;
 }
 
-/* Every bit of the hash counts for every bit of the result. */
-static uint32_t
-feature(enum junk_kind kind, uint32_t h)
-{
-	uint32_t f;
-
-	h ^= h >> 16;
-	h *= 0x7feb352dU;
-	h ^= h >> 15;
-	h *= 0x846ca68bU;
-	h ^= h >> 16;
-	f = (uint32_t)kind << 28 | h >> 4;
-	return f != 0 ? f : 1;
-}
-
-static void __attribute__((noinline))
-tell_name(struct sink *k, uint32_t f, struct sv name)
+void
+junk_tell_name(struct sink *k, uint32_t f, struct sv name)
 {
 	size_t i;
 
 	for (i = 0; i < k->n_wanted; i++)
 		if (k->wanted[i] == f)
 			k->fn(k->arg, f, name);
-}
-
-void
-junk_put_hash(
-    struct sink *k, enum junk_kind kind, uint32_t hash, struct sv name)
-{
-	uint32_t *set = k->out->set, f, i;
-
-	if (junk_is_full(k, kind))
-		return;
-	f = feature(kind, hash);
-	for (i = f % JUNK_SET_SLOTS; set[i] != 0; i = (i + 1) % JUNK_SET_SLOTS)
-		if (set[i] == f)
-			return;
-	if (k->out->n == JUNK_FEATURES_MAX)
-		return;
-	set[i] = f;
-	k->out->v[k->out->n++] = f;
-	k->count[kind]++;
-	if (k->fn != NULL)
-		tell_name(k, f, name);
 }
 
 void
@@ -158,8 +122,9 @@ junk_feature_of(enum junk_kind kind, struct sv text)
 	struct sv first;
 
 	if (kind != JUNK_PAIR)
-		return feature(kind, junk_hash(JUNK_HASH_0, text));
+		return junk_feature_made(kind, junk_hash(JUNK_HASH_0, text));
 	first = sv_split(&text, ' ');
-	return feature(kind, junk_pair_hash(junk_hash(JUNK_HASH_0, first),
-				 junk_hash(JUNK_HASH_0, text), 1));
+	return junk_feature_made(
+	    kind, junk_pair_hash(junk_hash(JUNK_HASH_0, first),
+		      junk_hash(JUNK_HASH_0, text), 1));
 }
