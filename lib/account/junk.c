@@ -181,6 +181,11 @@ on_told(int rc, struct msg *reply, void *arg)
 	struct buf field;
 
 	j->open--;
+	if (j->freed) { /* the account ends: its sender tries again */
+		msg_fini(&g->m);
+		free(g);
+		return;
+	}
 	if (rc == RC_OK && junk_told_get(reply, &told) == RC_OK) {
 		if (told.rc == RC_OK) {
 			const struct junk_opinion o =
@@ -781,8 +786,8 @@ account_junk_free(struct account_junk **jp)
 		free_event(e);
 	}
 	free(j->features);
-	peer_free(&j->process);
 	j->freed = true;
+	peer_free(&j->process);
 	if (j->posted && !j->waits)
 		return; /* on_events frees it, or the process ends */
 	pthread_mutex_destroy(&j->mu);
