@@ -265,9 +265,11 @@ void commit_message(
 /* Of the message in front of it; copied. */
 void commit_verdict(struct commit_set *cs, struct sv verdict);
 
-/* ---- commit.c ---- */
+/* ---- time.c ---- */
 /* store_time, under the lock. */
 int64_t time_believed(struct store *st);
+
+/* ---- commit.c ---- */
 /* Under the lock: one batch; applies all; `by` made them.  Raises need. */
 void commit_run(struct store *st, struct commit_set *cs, const struct view *by,
     uint64_t *need);
