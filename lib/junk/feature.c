@@ -9,7 +9,7 @@
 
 /* How much of the text as shown is looked at: of the first part and of each
  * that follows, which often says the same again. */
-#define TEXT_HEAD  1536
+#define TEXT_HEAD  1280
 #define TEXT_TAIL  256
 #define MORE_HEAD  768
 #define MORE_TAIL  128
@@ -28,8 +28,8 @@
 
 struct body {
 	struct buf shown, hidden, links;
-	size_t length; /* of all parts that are text */
-	unsigned texts, htmls;
+	size_t length;		       /* of all parts that are text */
+	unsigned texts, htmls, others; /* others: of the same in other forms */
 };
 
 static void
@@ -183,6 +183,22 @@ take_attachment(
 	buf_fini(&name);
 }
 
+/* Of the same text in several forms people see the last: all others are not
+ * looked at. */
+static bool
+is_passed_over(
+    struct sv msg, const struct mime_msg *m, uint32_t i, struct buf *type)
+{
+	uint32_t up = m->part[i].parent, next = m->part[i].next;
+
+	if (up == MIME_NONE || next == MIME_NONE ||
+	    m->part[next].kind != MIME_KIND_TEXT)
+		return false;
+	buf_reset(type);
+	part_type(msg, &m->part[up], type);
+	return sv_eq(buf_sv(type), SV("multipart/alternative"));
+}
+
 static void
 take_parts(
     struct body *b, struct sink *k, struct sv msg, const struct mime_msg *m)
@@ -199,12 +215,15 @@ take_parts(
 		part_type(msg, p, &type);
 		junk_put2(k, JUNK_SHAPE, SV("part"), buf_sv(&type));
 		html = sv_eq(buf_sv(&type), SV("text/html"));
-		if (p->kind == MIME_KIND_TEXT && b->shown.n < TEXT_ALL)
+		if (p->kind == MIME_KIND_TEXT &&
+		    is_passed_over(msg, m, i, &type))
+			b->others++;
+		else if (p->kind == MIME_KIND_TEXT && b->shown.n < TEXT_ALL)
 			take_text(b, k, msg, p, html);
 		else if (p->kind == MIME_KIND_OTHER)
 			take_attachment(k, msg, p, buf_sv(&type));
 	}
-	if (b->htmls > 0 && b->texts == 0)
+	if (b->htmls > 0 && b->texts + b->others == 0)
 		junk_put(k, JUNK_SHAPE, SV("only HTML"));
 	buf_fini(&type);
 }
@@ -269,6 +288,8 @@ static const char *const signal_name[] = {
     [JUNK_SIG_IPREV] = "iprev",
     [JUNK_SIG_LISTED] = "listed",
     [JUNK_SIG_KNOWN] = "known",
+    [JUNK_SIG_DOMAIN] = "domain",
+    [JUNK_SIG_NETWORK] = "network",
 };
 
 static void

@@ -107,7 +107,8 @@ find_row(struct sv name)
 	size_t i;
 
 	for (i = 0; i < FIELD_ROWS; i++)
-		if (field_row[i].name.n == name.n &&
+		if (name.n > 0 && field_row[i].name.p[0] == name.p[0] &&
+		    field_row[i].name.n == name.n &&
 		    memcmp(field_row[i].name.p, name.p, name.n) == 0)
 			break;
 	return i;
@@ -390,6 +391,8 @@ junk_header(struct sink *k, const struct junk_source *src, struct sv header)
 		buf_init(&s.text[i], 8 * VALUE_MAX);
 	buf_init(&s.plain, 8 * VALUE_MAX);
 	buf_init(&s.folded, 8 * VALUE_MAX);
+	(void)buf_reserve(&s.plain, VALUE_MAX);
+	(void)buf_reserve(&s.folded, VALUE_MAX);
 	take_fields(k, src, header, &s);
 	relations(k, &s);
 	buf_fini(&s.folded);

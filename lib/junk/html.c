@@ -94,7 +94,7 @@ tag_is(struct sv name)
 
 		if (t->name.p[0] > name.p[0])
 			break;
-		if (t->name.n == name.n &&
+		if (t->name.p[0] == name.p[0] && t->name.n == name.n &&
 		    memcmp(t->name.p, name.p, name.n) == 0)
 			return t->is;
 	}

@@ -114,12 +114,6 @@ nearest_tag(const struct sieve_command *cmd, struct sv name)
 	return near.best;
 }
 
-bool
-sieve_check_suggests(const struct sieve_check *c)
-{
-	return c->errors->n < SIEVE_ERRORS_MAX;
-}
-
 static bool
 unknown_tag(
     struct sieve_check *c, struct sieve_node *n, const struct sieve_value *v)

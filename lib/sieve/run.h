@@ -91,6 +91,8 @@ struct sieve_run {
 
 	struct sieve_action *action;
 	size_t naction, action_cap;
+	/* Of scripts before the one at hand: so many of them, and records. */
+	size_t earlier, earlier_records;
 	struct sieve_record *record;
 	size_t nrecord, record_cap;
 	unsigned redirects, notifies;

@@ -9,6 +9,17 @@
 #define HTML HEAD "Content-Type: text/html; charset=utf-8\r\n\r\n"
 #define TEXT HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n"
 
+#define WORDS_10  "one two three four five six seven eight nine ten "
+#define WORDS_50  WORDS_10 WORDS_10 WORDS_10 WORDS_10 WORDS_10
+#define WORDS_250 WORDS_50 WORDS_50 WORDS_50 WORDS_50 WORDS_50
+#define LONG_TEXT                                                        \
+	TEXT WORDS_250 WORDS_250 WORDS_250 WORDS_250 WORDS_250 WORDS_250 \
+	    WORDS_250 "buy viagra"
+#define BOTH                                                                  \
+	HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n" \
+	     "Content-Type: text/plain\r\n\r\ngarden\r\n--b\r\n"              \
+	     "Content-Type: text/html\r\n\r\n<p>viagra</p>\r\n--b--\r\n"
+
 static const struct {
 	const char *name, *message;
 	enum junk_kind kind;
@@ -63,6 +74,14 @@ static const struct {
 	JUNK_URL, "pills.example", true},
     {"domain of a link", TEXT "see http://www.Pills.example/x", JUNK_URL,
 	"pills.example", true},
+    {"of two forms the one that is shown", BOTH, JUNK_WORD, "viagra", true},
+    {"and not the other", BOTH, JUNK_WORD, "garden", false},
+    {"which is there", BOTH, JUNK_SHAPE, "only HTML", false},
+    {"two words that follow each other", TEXT "lowest rates ever", JUNK_PAIR,
+	"lowest rates", true},
+    {"a part of a text without case", TEXT "LOWEST Rates", JUNK_PAIR,
+	"lowest rates", true},
+    {"the end of a long text", LONG_TEXT, JUNK_WORD, "viagra", true},
     {"a PDF only",
 	HEAD "Content-Type: application/pdf; name=bill.pdf\r\n"
 	     "Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK\r\n",

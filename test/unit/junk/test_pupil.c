@@ -437,11 +437,36 @@ START_TEST(pupil__another_version_is_set_aside)
 	close_all();
 	fd = open("server.model", O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, "HMJS\2 what is to come", 21), 21);
+	ck_assert_int_eq(write(fd, "HMJS\3 what is to come", 21), 21);
 	(void)close(fd);
 	open_all();
 	ck_assert_uint_eq(junk_model_lessons(server.model, true), 0);
 	ck_assert_int_gt(size_of("server.model.old"), 0);
+}
+END_TEST
+
+/* Its lessons are about another model, also where there is only a log. */
+START_TEST(pupil__a_log_of_another_version_is_set_aside)
+{
+	int fd;
+
+	make_junk(1, &f);
+	ck_assert(teach(PUPIL_JUNK));
+	close_all();
+	fd = open("account-anna.log", O_WRONLY);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, "\1", 1, 4), 1);
+	(void)close(fd);
+	open_all();
+	ck_assert_uint_eq(own.n, 0);
+	ck_assert_uint_eq(junk_model_lessons(own.file.model, true), 0);
+	ck_assert_uint_eq(junk_model_lessons(server.model, true), 1);
+	ck_assert_int_gt(size_of("account-anna.log.old"), 0);
+	/* And learns anew. */
+	ck_assert(teach(PUPIL_JUNK));
+	close_all();
+	open_all();
+	ck_assert_uint_eq(own.n, 1);
 }
 END_TEST
 
@@ -483,6 +508,7 @@ UNIT_TESTS(pupil)
 	tcase_add_loop_test(t, pupil__torn_log, 0, 7);
 	tcase_add_test(t, pupil__crash_behind_a_snapshot);
 	tcase_add_test(t, pupil__another_version_is_set_aside);
+	tcase_add_test(t, pupil__a_log_of_another_version_is_set_aside);
 	tcase_add_test(t, pupil__size);
 	return t;
 }
