@@ -317,6 +317,7 @@
 	X(inflateReset)
 
 #define CALLS_OF_MATH(X) \
+	X(asinh)         \
 	X(exp)           \
 	X(llrint)        \
 	X(lrint)         \

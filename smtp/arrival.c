@@ -280,6 +280,11 @@ smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 	if (accepted == 0 && t->nhome > 0 &&
 	    (out->action != SMTP_JUDGE_DEFER || comes_again(s)))
 		return;
+	if (smtp_grey_waits(s, &out->why)) {
+		out->action = SMTP_JUDGE_DEFER;
+		out->grey = true;
+		return;
+	}
 	out->action = SMTP_JUDGE_KEEP;
 	for (i = 0; i < t->nhome; i++)
 		accept_at(s, &t->home[i]);
@@ -292,8 +297,11 @@ smtp_arrival_end(struct smtp_session *s, struct smtp_arrival *out)
 		out->junk = out->junk || t->forward[i].junk;
 	}
 	note_override(t, out);
-	if (out->judged)
-		find_known(s, &out->verdict);
+	if (!out->judged)
+		return;
+	find_known(s, &out->verdict);
+	if (s->c->o->ops->standing != NULL)
+		s->c->o->ops->standing(s->c->o->ctx, &out->verdict);
 }
 
 void

@@ -421,6 +421,61 @@ backend_knows(void *ctx, const char *account, const char *address, bool *yes)
 	return RC_OK;
 }
 
+static void
+backend_standing(void *ctx, struct verdict *v)
+{
+	struct smtp_backend *h = ctx;
+
+	smtp_standing_look(&h->standing, v);
+}
+
+static void
+backend_refused(void *ctx, const struct verdict *v)
+{
+	struct smtp_backend *h = ctx;
+
+	smtp_standing_note(&h->standing, v, true);
+}
+
+/* ---- greylisting ---- */
+
+static bool
+backend_greylists(void *ctx)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool on = c->inbound.greylist;
+
+	conf_free(&c);
+	return on;
+}
+
+static bool
+backend_grey(void *ctx, const char *peer, const char *name, struct sv triple)
+{
+	struct smtp_backend *h = ctx;
+	struct conf *c = h->conf(h->arg);
+	bool is_relay = conf_has_relay(c, sv_str(peer)) ||
+			(name[0] != '\0' && conf_has_relay(c, sv_str(name)));
+	const struct queue_grey g = {triple};
+	char text[ERR_TEXT_MAX];
+	struct msg m, reply;
+	int r;
+
+	conf_free(&c);
+	if (is_relay)
+		return false;
+	msg_init(&m, QUEUE_GREY);
+	queue_grey_put(&m, &g);
+	r = peer_call(h->queue, &m, KNOWN_MS, &reply);
+	if (r == RC_OK)
+		r = msg_answer_read(&reply, RC_TEMP, text);
+	else
+		r = RC_TEMP;
+	msg_fini(&reply);
+	return r == RC_TIMEOUT;
+}
+
 static bool
 backend_is_own(void *ctx, struct sv domain)
 {
@@ -457,5 +512,9 @@ const struct smtp_ops smtp_backend_ops = {
     .welcomes = backend_welcomes,
     .knows = backend_knows,
     .is_own = backend_is_own,
+    .standing = backend_standing,
+    .refused = backend_refused,
+    .greylists = backend_greylists,
+    .grey = backend_grey,
     .block_lists = backend_block_lists,
 };

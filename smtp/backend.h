@@ -19,6 +19,7 @@
 #include "msgauth/key.h"
 #include "smtp/feedback_send.h"
 #include "smtp/ops.h"
+#include "smtp/standing.h"
 #include "smtp/unscanned.h"
 
 /* Which keys were in force when auth last said so: mostly they still are, and
@@ -66,7 +67,8 @@ struct smtp_backend {
 	struct names *names; /* port 25: answers of the dns process */
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;
-	struct smtp_scans scans; /* to be initialised */
+	struct smtp_scans scans;       /* to be initialised */
+	struct smtp_standing standing; /* likewise */
 	/* Asks the supervisor for a connection to clamd, from any thread; it
 	 * comes by smtp_scans_take.  NULL: there is none. */
 	void (*ask_clamd)(void *arg);

@@ -238,11 +238,12 @@ ask_all(struct smtp_backend *h, const struct smtp_delivery *d, const bool *done,
 
 /*
  * One more try as long as there is time: the keeper or an account may just be
- * starting anew.  Returns how many are not done; *full: a disk is.
+ * starting anew.  Returns how many are not done; *full: a disk is; *junk: one
+ * of them takes it for junk.
  */
 static size_t
 try_accounts(struct smtp_backend *h, const struct smtp_delivery *d, bool *done,
-    bool *full)
+    bool *full, bool *junk)
 {
 	int64_t until = clk_mono() + ANSWER_MS, left;
 	struct one *one = xcalloc(d->naccount, sizeof *one);
@@ -260,6 +261,8 @@ try_accounts(struct smtp_backend *h, const struct smtp_delivery *d, bool *done,
 			if (done[i])
 				continue;
 			done[i] = one[i].rc == RC_OK;
+			*junk |= done[i] &&
+				 strcmp(one[i].text, DELIVERED_AS_JUNK) == 0;
 			open += !done[i];
 			/* A line that broke comes back; a clear no of the
 			 * account does not turn into a yes at once. */
@@ -282,17 +285,22 @@ smtp_backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 {
 	struct smtp_backend *h = ctx;
 	bool *done = xcalloc(d->naccount, sizeof *done);
-	bool full = false;
+	bool full = false, junk = false;
 	int r = RC_OK;
+	size_t i;
 
 	if (d->noutside + d->nforward > 0 ||
 	    (d->naccount > 1 && d->size * d->naccount > SPOOL_BYTES))
 		r = put_into_queue(h, d, done, err);
-	else if (try_accounts(h, d, done, &full) > 0)
+	else if (try_accounts(h, d, done, &full, &junk) > 0)
 		/* A full disk is told at once: the sender's own queue is a
 		 * better place to wait than our full disk. */
 		r = full ? err_set(err, RC_NOSPACE, "the disk is full")
 			 : put_into_queue(h, d, done, err);
+	for (i = 0; i < d->naccount; i++)
+		junk = junk || d->account[i].junk;
+	if (r == RC_OK && d->verdict != NULL)
+		smtp_standing_note(&h->standing, d->verdict, junk);
 	free(done);
 	return r;
 }

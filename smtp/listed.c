@@ -12,6 +12,7 @@
 
 #define GOOD_MS ((int64_t)4 * 3600 * 1000)
 #define BAD_MS	((int64_t)10 * 60 * 1000)
+#define DAY_MS	((int64_t)24 * 3600 * 1000)
 
 /* ---- what is known of the lists ---- */
 
@@ -22,6 +23,10 @@ static struct health {
 	bool ipv6;
 	enum block_health state;
 	int64_t until; /* clk_mono */
+	/* In this day of clk_mono: messages for which it was asked, and those
+	 * whose address was listed. */
+	int64_t day;
+	unsigned asked, listed;
 } health[ROWS];
 static pthread_mutex_t health_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -33,7 +38,7 @@ smtp_listed_forget_health(void)
 	pthread_mutex_unlock(&health_lock);
 }
 
-/* With the lock held: its row, or the one that is over first. */
+/* With the lock held: its row, or a free one, or that which is over first. */
 static struct health *
 health_row(const char *zone, bool ipv6)
 {
@@ -43,7 +48,9 @@ health_row(const char *zone, bool ipv6)
 	for (i = 0; i < ROWS; i++) {
 		if (strcmp(health[i].zone, zone) == 0 && health[i].ipv6 == ipv6)
 			return &health[i];
-		if (health[i].until < oldest->until)
+		if (oldest->zone[0] != '\0' &&
+		    (health[i].zone[0] == '\0' ||
+			health[i].until < oldest->until))
 			oldest = &health[i];
 	}
 	return oldest;
@@ -83,6 +90,74 @@ health_text(enum block_health h)
 	return "";
 }
 
+/* With the lock held: its row, which is another list's no more. */
+static struct health *
+own_row(const char *zone, bool ipv6)
+{
+	struct health *h = health_row(zone, ipv6);
+	int64_t day = clk_mono() / DAY_MS;
+
+	if (strcmp(h->zone, zone) != 0 || h->ipv6 != ipv6) {
+		*h = (struct health){.ipv6 = ipv6};
+		(void)snprintf(h->zone, sizeof h->zone, "%s", zone);
+	}
+	if (h->day != day) {
+		h->day = day;
+		h->asked = h->listed = 0;
+	}
+	return h;
+}
+
+bool
+smtp_listed_count(const char *zone, bool ipv6)
+{
+	struct health *h;
+	unsigned n;
+
+	pthread_mutex_lock(&health_lock);
+	h = own_row(zone, ipv6);
+	n = h->asked;
+	h->asked += n <= SMTP_LISTED_A_DAY;
+	pthread_mutex_unlock(&health_lock);
+	if (n == SMTP_LISTED_A_DAY)
+		mlog(LOG_WARN, "block_list",
+		    "list=%s family=%d used=0 text=\"it was asked %u times "
+		    "today: no more until tomorrow\"",
+		    zone, ipv6 ? 6 : 4, n);
+	return n < SMTP_LISTED_A_DAY;
+}
+
+static void
+count_listed(const char *zone, bool ipv6)
+{
+	pthread_mutex_lock(&health_lock);
+	own_row(zone, ipv6)->listed++;
+	pthread_mutex_unlock(&health_lock);
+}
+
+void
+smtp_listed_status(struct buf *out)
+{
+	const int64_t now = clk_mono();
+	size_t i;
+
+	pthread_mutex_lock(&health_lock);
+	for (i = 0; i < ROWS; i++) {
+		const struct health *h = &health[i];
+		bool today = h->day == now / DAY_MS;
+		bool tested = h->until != 0;
+
+		/* Many have no IPv6 addresses. */
+		if (h->zone[0] == '\0' || (h->ipv6 && h->state == BLOCK_EMPTY))
+			continue;
+		buf_addf(out, "%s%s: %s; today asked %u, listed %u\n", h->zone,
+		    h->ipv6 ? " (IPv6)" : "",
+		    !tested ? "is being tested" : health_text(h->state),
+		    today ? h->asked : 0, today ? h->listed : 0);
+	}
+	pthread_mutex_unlock(&health_lock);
+}
+
 static void
 health_set(const char *zone, bool ipv6, enum block_health state)
 {
@@ -90,10 +165,8 @@ health_set(const char *zone, bool ipv6, enum block_health state)
 	bool news;
 
 	pthread_mutex_lock(&health_lock);
-	h = health_row(zone, ipv6);
-	news = strcmp(h->zone, zone) != 0 || h->state != state;
-	(void)snprintf(h->zone, sizeof h->zone, "%s", zone);
-	h->ipv6 = ipv6;
+	h = own_row(zone, ipv6);
+	news = h->until == 0 || h->state != state;
 	h->state = state;
 	h->until = clk_mono() + (state == BLOCK_GOOD ? GOOD_MS : BAD_MS);
 	pthread_mutex_unlock(&health_lock);
@@ -109,6 +182,7 @@ health_set(const char *zone, bool ipv6, enum block_health state)
 
 struct row {
 	bool done;
+	bool counted; /* as a question of today */
 	struct block_answer answer;
 	bool refuse;
 };
@@ -206,6 +280,9 @@ evaluate(struct smtp_listed *l, size_t i, struct lookup *names)
 
 	if (known && state != BLOCK_GOOD)
 		return true;
+	if (!l->row[i].counted && !smtp_listed_count(b->zone, l->ipv6))
+		return true;
+	l->row[i].counted = true;
 	/* Together with the test: mostly it is in order. */
 	block_list_name(&l->peer, b->zone, name);
 	a = lookup_get(names, LOOKUP_LISTED, DNS_A, sv_str(name));
@@ -216,6 +293,8 @@ evaluate(struct smtp_listed *l, size_t i, struct lookup *names)
 	if (a == NULL)
 		return false;
 	take(&l->row[i], b, a);
+	if (l->row[i].answer.listed)
+		count_listed(b->zone, l->ipv6);
 	return true;
 }
 

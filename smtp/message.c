@@ -409,6 +409,16 @@ scan(struct smtp_session *s, struct smtp_arrival *arrived)
 	return true;
 }
 
+static void
+note_refused(struct smtp_session *s)
+{
+	const struct smtp_server_opts *o = s->c->o;
+	struct verdict v;
+
+	if (o->ops->refused != NULL && smtp_judge_verdict(s->t.judge, &v))
+		o->ops->refused(o->ctx, &v);
+}
+
 /* What has arrived is refused, kept, or kept with the junk. */
 static void
 judge_and_deliver(struct smtp_session *s)
@@ -429,11 +439,12 @@ judge_and_deliver(struct smtp_session *s)
 	    log_q(from, buf_sv(&s->t.sender)), judged,
 	    a.action == SMTP_JUDGE_REFUSE ? "refused" : "deferred");
 	if (a.action == SMTP_JUDGE_REFUSE) {
+		note_refused(s);
 		tell_feedback(s, REPORT_DONE_REFUSED, NULL);
 		smtp_refuse(s, 550, a.why.code, "%s", a.why.text);
 	} else {
 		smtp_arrival_deferred(s);
-		smtp_reply(s, 451, a.why.code, "%s", a.why.text);
+		smtp_reply(s, a.grey ? 450 : 451, a.why.code, "%s", a.why.text);
 	}
 }
 

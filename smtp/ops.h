@@ -185,6 +185,19 @@ struct smtp_ops {
 	 */
 	int (*knows)(
 	    void *ctx, const char *account, const char *address, bool *yes);
+	/*
+	 * Is a suspicious stranger to come again?  name: of the peer's address,
+	 * or ""; triple: network, sender and recipients' domain.  False also if
+	 * greylisting is off, of the hosts that our own mail goes through, and
+	 * when that cannot be found out. NULL: nobody is.
+	 */
+	bool (*greylists)(void *ctx);
+	bool (*grey)(
+	    void *ctx, const char *peer, const char *name, struct sv triple);
+	/* How such mail has fared here; and that one more was refused.  What
+	 * is delivered is noted by deliver.  NULL: nobody remembers. */
+	void (*standing)(void *ctx, struct verdict *v);
+	void (*refused)(void *ctx, const struct verdict *v);
 	/* The block lists that are asked: at most SMTP_BLOCK_LISTS_MAX, *out
 	 * for the caller to free.  NULL: none is. */
 	size_t (*block_lists)(void *ctx, struct smtp_block_list **out);

@@ -134,6 +134,7 @@ struct smtp_arrival {
 	struct smtp_judge_outcome why; /* if it is not */
 	bool judged;		       /* verdict is there */
 	bool junk;		       /* of any of the accounts */
+	bool grey;		       /* it is to come again, as a stranger */
 	struct verdict verdict;
 };
 
@@ -151,6 +152,12 @@ void smtp_arrival_junk(struct smtp_session *s, struct smtp_arrival *out);
 /* It is asked to come again, whatever for: its signatures are not to expire
  * meanwhile. */
 void smtp_arrival_deferred(struct smtp_session *s);
+
+/* ---- grey.c ---- */
+
+bool smtp_judge_is_suspicious(const struct smtp_judge *j, struct sv helo);
+/* A suspicious stranger is to come again: what is said to them. */
+bool smtp_grey_waits(struct smtp_session *s, struct smtp_judge_outcome *why);
 
 /* ---- message.c ---- */
 

@@ -379,6 +379,7 @@ status_lines_make(const struct conf *conf, const struct status_picture *p,
 	add_text(p, "queue", "queue", NULL, out);
 	add_text(p, "keeper", "mailboxes", KEEPER_STATUS_SHUT, out);
 	add_text(p, "dns", "names", DNS_STATUS_DOWN, out);
+	add_text(p, "smtp", "block lists", NULL, out);
 	add_text(p, "auth", "keys", NULL, out);
 	add_names(p, out);
 	add_surroundings(conf, p, out);

@@ -132,9 +132,12 @@ change_rules(
 		rc = rules_page_write(p->store, part, &r, &err);
 	pthread_mutex_unlock(&changing);
 	pagerules_fini(&r);
-	mlog(err.text[0] == '\0' ? LOG_INFO : LOG_WARN, "page.rules",
-	    "account=%s part=%s rc=%s peer=%s text=\"%s\"", p->account,
-	    pagerules_name(part), rc_name(rc), p->peer, err.text);
+	/* Strangers may try as often as they like. */
+	mlog(err.text[0] != '\0'	  ? LOG_WARN
+	     : p->stranger && rc != RC_OK ? LOG_DEBUG
+					  : LOG_INFO,
+	    "page.rules", "account=%s part=%s rc=%s peer=%s text=\"%s\"",
+	    p->account, pagerules_name(part), rc_name(rc), p->peer, err.text);
 	return rc;
 }
 
@@ -337,7 +340,10 @@ answer(const struct page *p, uint32_t id, const struct page_ask *ask)
 	msg_init(&m, MSG_REPLY);
 	page_answer_put(&m, &a);
 	m.id = id;
-	mlog(ask->method == PAGE_GET ? LOG_DEBUG : LOG_INFO, "page",
+	mlog(ask->method == PAGE_GET || (p->stranger && reply.status != 200)
+		 ? LOG_DEBUG
+		 : LOG_INFO,
+	    "page",
 	    "account=%s method=%s path=%s status=%u session=%llu peer=%s "
 	    "ms=%lld",
 	    p->account, ask->method == PAGE_GET ? "GET" : "POST",

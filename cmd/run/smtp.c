@@ -7,6 +7,7 @@
 #include "ipc/msg_control.h"
 #include "mime/mime.h"
 #include "smtp/backend.h"
+#include "smtp/listed.h"
 #include "smtp/names.h"
 #include "smtp/server.h"
 
@@ -95,7 +96,7 @@ on_status(struct child *c, struct buf *text)
 {
 	struct state *st = c->arg;
 
-	(void)text;
+	smtp_listed_status(text);
 	return st->server != NULL ? smtp_server_count(st->server) : 0;
 }
 
@@ -190,6 +191,7 @@ run(int control_fd, bool submission)
 	c->arg = &st;
 	smtp_feedback_memory_init(&st.backend.feedback);
 	smtp_scans_init(&st.backend.scans);
+	smtp_standing_init(&st.backend.standing);
 	st.backend.ask_clamd = ask_clamd;
 	o.tls = child_tls(c);
 	(void)child_domain_tls(c, o.tls, false);

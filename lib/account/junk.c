@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "account/junk_old.h"
 #include "account/junk_place.h"
 #include "account/junk_words.h"
 #include "base/alloc.h"
@@ -180,6 +181,11 @@ on_told(int rc, struct msg *reply, void *arg)
 	struct buf field;
 
 	j->open--;
+	if (j->freed) { /* the account ends: its sender tries again */
+		msg_fini(&g->m);
+		free(g);
+		return;
+	}
 	if (rc == RC_OK && junk_told_get(reply, &told) == RC_OK) {
 		if (told.rc == RC_OK) {
 			const struct junk_opinion o =
@@ -705,49 +711,19 @@ account_junk_explain(struct account_junk *j, struct msg *m)
 
 /* ---- old junk ---- */
 
-static void
-pick_old(struct account_junk *j, struct view *v, struct rangeset *out)
-{
-	const int64_t before = (store_time(j->o.store) - j->expire_ms) / 1000;
-	struct store_msg some[CHUNK];
-	uint64_t need = 0;
-	uint32_t at = 1, n, i;
-
-	while ((n = view_msgs(v, at, CHUNK, some, &need)) > 0) {
-		for (i = 0; i < n; i++)
-			if (some[i].save_date < before &&
-			    (some[i].system & STORE_FLAGGED) == 0)
-				rangeset_add(out, some[i].uid, some[i].uid);
-		at += n;
-	}
-}
-
 void
 account_junk_expire(struct account_junk *j, uint64_t *need)
 {
-	struct store_mailbox_list all;
-	const struct store_mailbox *junk;
-	struct rangeset old = RANGESET_EMPTY;
-	struct err err = {.text = ""};
-	struct view *v;
+	uint64_t n;
 
 	if (j->expire_ms == 0 ||
 	    (j->expired_at != 0 && clk_mono() - j->expired_at < EXPIRE_MS))
 		return;
 	j->expired_at = clk_mono();
-	store_mailbox_list(j->o.store, &all, need);
-	junk = junk_mailbox(&all);
-	if (junk != NULL && view_open(j->o.store, junk->name, false, NULL, NULL,
-				&v, need) == RC_OK) {
-		pick_old(j, v, &old);
-		if (old.n > 0 && view_remove(v, &old, need, &err) == RC_OK)
-			mlog(LOG_INFO, "junk.expired",
-			    "account=%s messages=%llu", j->o.name,
-			    (unsigned long long)rangeset_count(&old));
-		view_close(&v);
-	}
-	rangeset_fini(&old);
-	store_mailbox_list_fini(&all);
+	n = junk_old_expunge(j->o.store, j->expire_ms, need);
+	if (n > 0)
+		mlog(LOG_INFO, "junk.expired", "account=%s messages=%llu",
+		    j->o.name, (unsigned long long)n);
 }
 
 /* ---- life ---- */
@@ -810,8 +786,8 @@ account_junk_free(struct account_junk **jp)
 		free_event(e);
 	}
 	free(j->features);
-	peer_free(&j->process);
 	j->freed = true;
+	peer_free(&j->process);
 	if (j->posted && !j->waits)
 		return; /* on_events frees it, or the process ends */
 	pthread_mutex_destroy(&j->mu);

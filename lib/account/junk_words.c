@@ -56,6 +56,12 @@ junk_signals_of(struct sv bytes, struct junk_signal out[JUNK_SIGNALS])
 	if (v.known != VERDICT_STRANGER)
 		out[n++] =
 		    (struct junk_signal){JUNK_SIG_KNOWN, (uint8_t)v.known};
+	if (v.domain_standing > 0)
+		out[n++] =
+		    (struct junk_signal){JUNK_SIG_DOMAIN, v.domain_standing};
+	if (v.network_standing > 0)
+		out[n++] =
+		    (struct junk_signal){JUNK_SIG_NETWORK, v.network_standing};
 	return n;
 }
 

@@ -70,8 +70,9 @@ rules_set_zones(struct rules *r, const struct zones *zones)
 
 /* ---- compiling ---- */
 
-void
-rules_add_script(struct rules *r, const char *name, struct sieve_script *script,
+/* Takes script; error: NULL, or why there is none. */
+static void
+add_script(struct rules *r, const char *name, struct sieve_script *script,
     const char *error)
 {
 	r->script = xreallocarray(r->script, r->n + 1, sizeof *r->script);
@@ -80,10 +81,21 @@ rules_add_script(struct rules *r, const char *name, struct sieve_script *script,
 	    .error = error != NULL ? xstrdup(error) : NULL};
 }
 
+/* What a page forwards takes nothing from a script. */
+static struct sieve_options
+own_options(const struct rules *r, struct sv name)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+
+	o.name = name;
+	o.limits.redirects += r->page.forward.on && r->page.forward.confirmed;
+	return o;
+}
+
 static void
 load_one(struct rules *r, enum store_script_kind kind, const char *name)
 {
-	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_options o = own_options(r, sv_str(name));
 	struct sieve_errors *errors = xcalloc(1, sizeof *errors);
 	struct sieve_script *script = NULL;
 	struct buf text, why;
@@ -91,7 +103,6 @@ load_one(struct rules *r, enum store_script_kind kind, const char *name)
 
 	buf_init(&text, STORE_SCRIPT_MAX + 1);
 	buf_init(&why, 2 * SIEVE_ERROR_MAX * SIEVE_ERRORS_MAX);
-	o.name = sv_str(name);
 	if (store_script_get(r->store, kind, sv_str(name), &text, &need) !=
 		RC_OK ||
 	    sieve_compile(buf_sv(&text), &o, &script, errors) != RC_OK) {
@@ -101,7 +112,7 @@ load_one(struct rules *r, enum store_script_kind kind, const char *name)
 		    "text=\"a script that was taken once is no longer "
 		    "understood\"");
 	}
-	rules_add_script(r, name, script, script == NULL ? why.p : NULL);
+	add_script(r, name, script, script == NULL ? why.p : NULL);
 	buf_fini(&why);
 	buf_fini(&text);
 	free(errors);
@@ -110,11 +121,15 @@ load_one(struct rules *r, enum store_script_kind kind, const char *name)
 static void
 load_scripts(struct rules *r)
 {
+	struct sieve_script *page = NULL;
 	struct store_scripts l;
 	struct buf active;
 	uint64_t need = 0;
 
-	rules_page_load(r);
+	if (rules_page_load(r, &page))
+		add_script(r, "page", page,
+		    page == NULL ? "the rules of the page cannot be run"
+				 : NULL);
 	store_script_list(r->store, STORE_SCRIPT_PAGE, &l, &need);
 	for (size_t i = 0; i < l.n; i++)
 		load_one(r, STORE_SCRIPT_PAGE, l.s[i].name);
@@ -213,6 +228,7 @@ print_result(struct rules *r, const struct sieve_result *res, struct buf *lines)
 	for (size_t i = 0; i < res->n; i++) {
 		buf_adds(lines, "=> ");
 		sieve_action_print(&res->action[i], lines);
+		buf_adds(lines, rules_provided(r, &res->action[i]));
 		buf_addc(lines, '\n');
 	}
 	if (res->n == 0)
@@ -238,21 +254,20 @@ rules_test(struct rules *r, struct sv name, struct sv script,
 {
 	struct rules_run run = {r, m, lines};
 	struct sieve_message message = sieve_message_of(m);
-	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_options o;
 	struct sieve_errors *errors = xcalloc(1, sizeof *errors);
 	struct sieve_script *s = NULL;
 	struct sieve_result res;
 	int rc = RC_OK;
 
-	o.name = name;
+	(void)rules_present(r);
+	o = own_options(r, name);
 	if (name.n > 0)
 		rc = sieve_compile(script, &o, &s, errors);
-	if (rc != RC_OK) {
+	if (rc != RC_OK)
 		sieve_errors_print(errors, NULL, lines);
-	} else {
-		(void)rules_present(r);
+	else
 		rc = run_with(r, s, &run, &message, &res);
-	}
 	if (rc == RC_OK) {
 		print_result(r, &res, lines);
 		sieve_result_fini(&res);

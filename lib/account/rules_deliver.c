@@ -441,6 +441,9 @@ add_store(struct plan *p, const struct sieve_action *a)
 	size_t body = 0;
 	int r = a->changed ? add_body(p, a->message, &body) : RC_OK;
 
+	/* Its owner does not know a script by which to find out why. */
+	if (sv_eq(a->script, SV(PAGERULES_SCRIPT)))
+		remark_action(p, a);
 	add_place(p, &a->store, body, a->implicit);
 	p->kept = true;
 	return r;

@@ -73,8 +73,8 @@ page_limits(void)
 	return l;
 }
 
-void
-rules_page_load(struct rules *r)
+bool
+rules_page_load(struct rules *r, struct sieve_script **out)
 {
 	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
 	struct sieve_errors *errors;
@@ -83,7 +83,7 @@ rules_page_load(struct rules *r)
 
 	rules_page_read(r->store, &r->page);
 	if (!pagerules_present(&r->page))
-		return;
+		return false;
 	errors = xcalloc(1, sizeof *errors);
 	buf_init(&text, PAGERULES_SCRIPT_MAX);
 	buf_init(&why, 2 * SIEVE_ERROR_MAX * SIEVE_ERRORS_MAX);
@@ -96,11 +96,11 @@ rules_page_load(struct rules *r)
 		mlog(LOG_ERROR, "rules.page", "text=\"not understood: %s\"",
 		    why.n > 0 ? why.p : "too long");
 	}
-	rules_add_script(r, "page", script,
-	    script == NULL ? "the rules of the page cannot be run" : NULL);
+	*out = script;
 	buf_fini(&why);
 	buf_fini(&text);
 	free(errors);
+	return true;
 }
 
 void
@@ -134,8 +134,8 @@ rules_page_day(struct rules *r, int64_t now)
 	return z != NULL ? zone_day(z, now) : now / (24 * 3600);
 }
 
-bool
-rules_page_is_contact(const struct rules_run *run, struct sv author)
+static bool
+is_contact(const struct rules_run *run, struct sv author)
 {
 	const struct conf *c = run->r->conf;
 	const uint32_t *account;
@@ -152,19 +152,47 @@ rules_page_is_contact(const struct rules_run *run, struct sv author)
 	       strcmp(conf_lookup_why(c, author), "catch-all") != 0;
 }
 
+bool
+rules_page_is_contact(const struct rules_run *run, struct sv author)
+{
+	bool is = is_contact(run, author);
+
+	if (run->lines != NULL)
+		buf_adds(run->lines,
+		    is ? "vacation: the author is a contact\n"
+		       : "vacation: the author is not a contact, as far as is "
+			 "known here\n");
+	return is;
+}
+
+/* For `test`: why there is no answer. */
+static void
+say_day(struct rules_run *run, int64_t day, bool away)
+{
+	if (run->lines == NULL)
+		return;
+	buf_adds(run->lines, "vacation: today is ");
+	zone_day_print(day, run->lines);
+	buf_adds(run->lines,
+	    away ? ", a day of the absence\n" : ", not a day of the absence\n");
+}
+
 int
 rules_page_environment(struct rules_run *run, struct sv item, struct buf *out)
 {
 	struct rules *r = run->r;
 	bool is;
 
-	if (sv_eq(item, SV(PAGERULES_ENV_JUNK)))
+	if (sv_eq(item, SV(PAGERULES_ENV_JUNK))) {
 		is = run->m->junk;
-	else if (sv_eq(item, SV(PAGERULES_ENV_AWAY)))
-		is = pagerules_away(
-		    &r->page.vacation, rules_page_day(r, clk_now() / 1000));
-	else
+	} else if (sv_eq(item, SV(PAGERULES_ENV_AWAY))) {
+		const int64_t day = rules_page_day(r, clk_now() / 1000);
+
+		is = pagerules_away(&r->page.vacation, day);
+		say_day(run, day, is);
+	} else {
 		return RC_NOTFOUND;
+	}
 	buf_adds(out, is ? "1" : "0");
 	return RC_OK;
 }

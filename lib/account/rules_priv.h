@@ -47,7 +47,8 @@ int rules_mailbox(struct rules *r, struct sv name, struct buf *out);
 unsigned rules_use(struct sv name);
 
 /* ---- rules_page.c ---- */
-void rules_page_load(struct rules *r);
+/* Reads them.  true: they run; *out is the caller's, NULL if it is not one. */
+bool rules_page_load(struct rules *r, struct sieve_script **out);
 void rules_page_forget(struct rules *r);
 int rules_page_environment(
     struct rules_run *run, struct sv item, struct buf *out) RC_USE_RESULT;
@@ -67,10 +68,10 @@ const char *rules_stays(const struct rules *r, const struct rules_message *m,
 const char *rules_unanswered(
     const struct rules_message *m, enum sieve_kind kind);
 
+/* What else must hold for an action, for `test`: words behind it, or "". */
+const char *rules_provided(const struct rules *r, const struct sieve_action *a);
+
 /* ---- rules.c ---- */
-/* Takes script; error: NULL, or why there is none. */
-void rules_add_script(struct rules *r, const char *name,
-    struct sieve_script *script, const char *error);
 int rules_run_scripts(struct rules *r, const struct rules_message *m,
     struct sieve_result *out) RC_USE_RESULT;
 

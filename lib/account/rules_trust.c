@@ -131,3 +131,23 @@ rules_unanswered(const struct rules_message *m, enum sieve_kind kind)
 		return "not answered, since its sender may be forged: ";
 	return NULL;
 }
+
+const char *
+rules_provided(const struct rules *r, const struct sieve_action *a)
+{
+	switch (a->kind) {
+	case SIEVE_REDIRECT:
+		return rules_is_mine(r, a->address)
+			   ? " (that is you: it is kept instead)"
+			   : "";
+	case SIEVE_REJECT:
+	case SIEVE_EREJECT:
+		return " (if SPF confirms the sender; else it is kept)";
+	case SIEVE_KEEP:
+	case SIEVE_FILEINTO:
+	case SIEVE_VACATION:
+	case SIEVE_NOTIFY:
+		break;
+	}
+	return "";
+}

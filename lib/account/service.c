@@ -269,7 +269,9 @@ flush_pending(void *arg)
 		if (r == RC_OK && p->what.o.nsend > 0 && wait_for_sends(p))
 			continue;
 		answer(a, p->id, r == RC_OK ? RC_OK : RC_TEMP,
-		    r == RC_OK ? "delivered" : "the disk refuses to write");
+		    r != RC_OK	   ? "the disk refuses to write"
+		    : p->what.junk ? DELIVERED_AS_JUNK
+				   : "delivered");
 		pending_free(p);
 	}
 	if (r != RC_OK)

@@ -27,7 +27,7 @@ static struct tally_table own;
 static struct tally_table *table = &own;
 
 static const char *const names[TALLIES] = {
-    "delivered", "submitted", "sent", "returned", "refused"};
+    "delivered", "submitted", "sent", "returned", "refused", "greylisted"};
 
 const char *
 tally_name(enum tally t)

@@ -11,11 +11,12 @@
 #include <stdint.h>
 
 enum tally {
-	TALLY_DELIVERED, /* into mailboxes here */
-	TALLY_SUBMITTED, /* taken from our people */
-	TALLY_SENT,	 /* taken by other houses */
-	TALLY_RETURNED,	 /* given up or refused: its sender was told */
-	TALLY_REFUSED,	 /* recipients that nobody here has */
+	TALLY_DELIVERED,  /* into mailboxes here */
+	TALLY_SUBMITTED,  /* taken from our people */
+	TALLY_SENT,	  /* taken by other houses */
+	TALLY_RETURNED,	  /* given up or refused: its sender was told */
+	TALLY_REFUSED,	  /* recipients that nobody here has */
+	TALLY_GREYLISTED, /* strangers that were asked to come again */
 	TALLIES
 };
 

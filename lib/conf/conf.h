@@ -83,6 +83,7 @@ struct conf_block_lists {
 /* What becomes of mail that the domain of its author disowns. */
 struct conf_inbound {
 	bool has_dmarc, has_trust_arc, has_lists; /* the keys are there */
+	bool greylist; /* of all domains: suspicious strangers wait */
 	enum conf_dmarc {
 		CONF_DMARC_REJECT, /* what that domain asks for */
 		CONF_DMARC_JUNK,   /* at most the folder for junk */
@@ -418,6 +419,8 @@ int conf_account_by_name(const struct conf *c, struct sv name);
 uint64_t conf_quota(const struct conf *c, uint32_t account);
 /* The smarthost for recipients of that domain; NULL: none. */
 const struct conf_relay *conf_relay_for(const struct conf *c, struct sv domain);
+/* Does mail leave through this host, by its name or address? */
+bool conf_has_relay(const struct conf *c, struct sv host);
 
 /* What is delayed while no names can be looked up, in words for people. */
 const char *conf_without_names(const struct conf *c);

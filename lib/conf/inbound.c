@@ -92,33 +92,41 @@ set_lists(struct conf_parser *p, yaml_node_t *n)
 
 /* They are asked once for a message, whoever it is for. */
 static bool
-is_of_all(struct conf_parser *p, yaml_node_t *n)
+is_of_all(struct conf_parser *p, yaml_node_t *n, const char *what)
 {
 	if (p->inbound == &p->c->inbound)
 		return true;
 	CONF_FAIL(p, n,
-	    "block lists are for all domains: write it below the "
-	    "key inbound at the top");
+	    "%s for all domains: write it below the key inbound at the top",
+	    what);
 	return false;
 }
 
 static void
 set_block_lists(struct conf_parser *p, yaml_node_t *n)
 {
-	if (is_of_all(p, n))
+	if (is_of_all(p, n, "block lists are"))
 		conf_read_block_lists(p, n, &p->inbound->block_lists, false);
 }
 
 static void
 set_refuse_lists(struct conf_parser *p, yaml_node_t *n)
 {
-	if (is_of_all(p, n))
+	if (is_of_all(p, n, "block lists are"))
 		conf_read_block_lists(p, n, &p->inbound->block_lists, true);
+}
+
+static void
+set_greylist(struct conf_parser *p, yaml_node_t *n)
+{
+	if (is_of_all(p, n, "greylisting is"))
+		(void)conf_get_bool(p, n, &p->inbound->greylist);
 }
 
 static const struct conf_key keys[] = {
     {"block_lists", set_block_lists},
     {"dmarc", set_dmarc},
+    {"greylist", set_greylist},
     {"refuse_lists", set_refuse_lists},
     {"trust_arc", set_trust_arc},
     {"lists", set_lists},

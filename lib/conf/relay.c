@@ -192,6 +192,18 @@ conf_relay_for(const struct conf *c, struct sv domain)
 	return all;
 }
 
+bool
+conf_has_relay(const struct conf *c, struct sv host)
+{
+	size_t i;
+
+	for (i = 0; i < c->nrelay; i++)
+		if (c->relay[i].host != NULL &&
+		    sv_ieq(host, sv_str(c->relay[i].host)))
+			return true;
+	return false;
+}
+
 static bool
 is_numeric(const char *host)
 {

@@ -100,6 +100,7 @@ const struct codec_type *const ipc_messages[] = {
     &queue_mail_codec,
     &queue_return_codec,
     &queue_known_codec,
+    &queue_grey_codec,
     &queue_list_codec,
     &queue_listed_codec,
     &queue_act_codec,

@@ -45,9 +45,11 @@ struct session_local {
 };
 CODEC_FUNCTIONS(session_local);
 
-#define DELIVER_OPAQUE 0x01u /* do not parse it: its parser died of it */
-#define DELIVER_JUNK   0x02u /* into the folder for junk */
-#define DELIVER_ALIEN  0x04u /* from port 25, by whomever */
+/* What the answer says, with RC_OK, of what went into Junk. */
+#define DELIVERED_AS_JUNK "delivered as junk"
+#define DELIVER_OPAQUE	  0x01u /* do not parse it: its parser died of it */
+#define DELIVER_JUNK	  0x02u /* into the folder for junk */
+#define DELIVER_ALIEN	  0x04u /* from port 25, by whomever */
 
 /* DELIVER. */
 struct mail_delivery {

@@ -58,6 +58,14 @@ known_fields(struct codec *c, struct queue_known *v)
 CODEC(queue_known, known_fields)
 
 static void
+grey_fields(struct codec *c, struct queue_grey *v)
+{
+	codec_sv(c, &v->triple);
+}
+
+CODEC(queue_grey, grey_fields)
+
+static void
 selector_fields(struct codec *c, struct queue_selector **s, uint32_t *n)
 {
 	uint32_t i;

@@ -71,6 +71,12 @@ struct queue_known {
 };
 CODEC_FUNCTIONS(queue_known);
 
+/* QUEUE_GREY. */
+struct queue_grey {
+	struct sv triple; /* network, sender, recipients' domain */
+};
+CODEC_FUNCTIONS(queue_grey);
+
 /* ---- commands ---- */
 
 enum queue_action {

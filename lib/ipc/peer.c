@@ -8,9 +8,7 @@
 #include "base/log.h"
 #include "ipc/line.h"
 
-#define SWEEP_MS     100
-#define QUIET_SWEEPS 20
-#define KEPT_MAX     1024 /* requests that wait for a line */
+#define KEPT_MAX 1024 /* requests that wait for a line */
 
 struct request {
 	uint32_t id;
@@ -35,11 +33,10 @@ struct peer {
 	struct line *line;
 	uint32_t next_id;
 	struct request *open;
-	unsigned nkept; /* of them: wait for a line */
-	bool sweeping;	/* the timer runs, or is about to */
-	bool posted;	/* first_sweep is on its way and names us */
-	bool freed;	/* by the owner; first_sweep does the rest */
-	unsigned quiet; /* sweeps in a row that found nothing open */
+	unsigned nkept;	  /* of them: wait for a line */
+	int64_t sweep_at; /* the timer runs, or is about to; 0: it does not */
+	bool posted;	  /* sooner is on its way and names us */
+	bool freed;	  /* by the owner; sooner does the rest */
 };
 
 static void
@@ -110,20 +107,39 @@ finish(struct request *r, int rc, struct msg *reply)
 	}
 }
 
+/* With the lock held: the earliest deadline; 0: nothing is open. */
+static int64_t
+next_deadline(const struct peer *p)
+{
+	const struct request *r;
+	int64_t at = 0;
+
+	for (r = p->open; r != NULL; r = r->next)
+		if (at == 0 || r->deadline < at)
+			at = r->deadline;
+	return at;
+}
+
+/*
+ * One timer, for the earliest deadline.  It is left alone when its request is
+ * answered, so that a busy peer does not start one for each, and is started
+ * again only for what is open when it is over: an idle server sleeps.
+ */
 static void
 peer_sweep(void *arg)
 {
 	struct peer *p = arg;
-	bool on;
+	int64_t at, left;
 
+	p->sweep = NULL;
 	finish(take_requests(p, LATE, 0), RC_TIMEOUT, NULL);
-	/* It goes on for a while after the last request, so that a busy peer
-	 * does not start it for each, and then an idle server sleeps. */
 	pthread_mutex_lock(&p->lock);
-	p->quiet = p->open == NULL ? p->quiet + 1 : 0;
-	on = p->sweeping = p->quiet < QUIET_SWEEPS;
+	at = p->sweep_at = next_deadline(p);
 	pthread_mutex_unlock(&p->lock);
-	p->sweep = on ? ev_timer_add(p->loop, SWEEP_MS, peer_sweep, p) : NULL;
+	left = at - clk_mono();
+	if (at != 0)
+		p->sweep =
+		    ev_timer_add(p->loop, left > 0 ? left : 0, peer_sweep, p);
 }
 
 static void
@@ -134,28 +150,34 @@ peer_destroy(struct peer *p)
 	free(p);
 }
 
-/* In the loop's thread, some time after start_sweeping. */
+/* In the loop's thread, some time after sweep_by. */
 static void
-first_sweep(void *arg)
+sooner(void *arg)
 {
 	struct peer *p = arg;
 
+	pthread_mutex_lock(&p->lock);
 	p->posted = false;
-	if (p->freed)
+	pthread_mutex_unlock(&p->lock);
+	if (p->freed) {
 		peer_destroy(p);
-	else
-		peer_sweep(p);
+		return;
+	}
+	ev_timer_del(&p->sweep);
+	peer_sweep(p);
 }
 
 /* With the lock held, from any thread. */
 static void
-start_sweeping(struct peer *p)
+sweep_by(struct peer *p, int64_t deadline)
 {
-	p->quiet = 0;
-	if (p->sweeping)
+	if (p->sweep_at != 0 && p->sweep_at <= deadline)
 		return;
-	p->sweeping = p->posted = true;
-	ev_post(p->loop, first_sweep, p);
+	p->sweep_at = deadline;
+	if (p->posted)
+		return;
+	p->posted = true;
+	ev_post(p->loop, sooner, p);
 }
 
 static void
@@ -335,7 +357,7 @@ ask(struct peer *p, struct msg *m, int64_t timeout_ms, bool patient,
 	p->open = r;
 	rc = send_or_keep(p, r, m, patient);
 	if (rc == RC_OK) {
-		start_sweeping(p);
+		sweep_by(p, r->deadline);
 	} else {
 		p->open = r->next;
 		r->next = NULL;

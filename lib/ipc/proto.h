@@ -108,6 +108,9 @@ enum proto {
 	/* Has somebody here written to that address?  queue_known ->
 	 * msg_answer: RC_OK or RC_NOTFOUND */
 	QUEUE_KNOWN,
+	/* May a stranger pass?  queue_grey -> msg_answer: RC_OK, or
+	 * RC_TIMEOUT: not yet */
+	QUEUE_GREY,
 
 	/* ---- acme to web: msg_web.h; -> msg_answer ---- */
 

@@ -288,6 +288,8 @@ static const char *const signal_name[] = {
     [JUNK_SIG_IPREV] = "iprev",
     [JUNK_SIG_LISTED] = "listed",
     [JUNK_SIG_KNOWN] = "known",
+    [JUNK_SIG_DOMAIN] = "domain",
+    [JUNK_SIG_NETWORK] = "network",
 };
 
 static void

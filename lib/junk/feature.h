@@ -59,7 +59,9 @@ enum junk_signal_what {
 	JUNK_SIG_DMARC = 3,
 	JUNK_SIG_IPREV = 4,
 	JUNK_SIG_LISTED = 5, /* on how many block lists */
-	JUNK_SIG_KNOWN = 6   /* 1: written to, and it is them; 2: claimed */
+	JUNK_SIG_KNOWN = 6,  /* 1: written to, and it is them; 2: claimed */
+	JUNK_SIG_DOMAIN = 7, /* how its mail has fared: smtp/standing.h */
+	JUNK_SIG_NETWORK = 8 /* likewise */
 };
 
 enum junk_result {

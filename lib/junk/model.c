@@ -14,14 +14,16 @@
 #define USE_MAX	 32.0	/* a weight never stops learning */
 #define USE_SEEN 0.02	/* a lesson that was known already */
 #define RATE	 1.2
-#define CAP_0	 0.5
-#define CAP_EACH 0.12
+/* Of margins that no lesson of the other side speaks for. */
+#define CAP_WANTED 0.5
+#define CAP_JUNK   0.3
+#define CAP_EACH   0.12
 /* On top of the threshold while little wanted mail is known: of rules, which
  * are sure, and of what was learned, which is not. */
 #define DOUBT_RULES	      1.2
 #define DOUBT_RULES_LESSONS   30.0
 #define DOUBT_LEARNED	      3.3
-#define DOUBT_LEARNED_LESSONS 15.0
+#define DOUBT_LEARNED_LESSONS 30.0
 #define PRIOR_KNOWN	      0.4 /* of what they say, when something is learned */
 #define PRIOR_SHAPE	      1.5
 #define PRIOR_SAID	      5.0
@@ -209,11 +211,21 @@ lessons(const struct junk_model *a, const struct junk_model *b, bool junk)
 	return x > y ? x : y;
 }
 
+/* Who says only what is junk teaches little of what is not: all lessons, but of
+ * junk no more than two for each of what was wanted. */
+static double
+balanced(const struct junk_model *a, const struct junk_model *b)
+{
+	double wanted = lessons(a, b, false), junk = lessons(a, b, true);
+
+	return wanted + fmin(junk, 2 * wanted);
+}
+
 /* How much the rules of a fresh server still count. */
 static double
 prior_share(const struct junk_model *a, const struct junk_model *b)
 {
-	double n = lessons(a, b, false) + lessons(a, b, true);
+	double n = balanced(a, b);
 
 	return PRIOR_LESSONS / (PRIOR_LESSONS + n);
 }
@@ -221,7 +233,8 @@ prior_share(const struct junk_model *a, const struct junk_model *b)
 static double
 bounded(double margin, const struct junk_model *a, const struct junk_model *b)
 {
-	double cap = CAP_0 + CAP_EACH * lessons(a, b, margin < 0);
+	double cap = (margin < 0 ? CAP_WANTED : CAP_JUNK) +
+		     CAP_EACH * lessons(a, b, margin < 0);
 
 	return cap * tanh(margin / cap);
 }
@@ -256,7 +269,7 @@ double
 junk_model_border(const struct junk_model *server, const struct junk_model *own)
 {
 	double wanted = lessons(server, own, false);
-	double all = wanted + lessons(server, own, true);
+	double all = balanced(server, own);
 	double learned = all / (all + DOUBT_FIRST);
 
 	return JUNK_THRESHOLD +

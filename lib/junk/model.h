@@ -12,7 +12,7 @@
  * Only what was wrong or not sure is learned (margin training).  And nothing
  * is sure before both sides are known: who has seen only junk would take all
  * mail for junk; so the margin is bounded by the number of lessons of the
- * other side.
+ * other side, and until there are some, the rules of a fresh server stay.
  *
  * Two models answer together: the server's, and on top of it the account's,
  * which learns what the server's gets wrong for this account.

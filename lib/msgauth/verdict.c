@@ -16,13 +16,15 @@ enum tag {
 	TAG_OTHER,
 	TAG_LISTED,
 	TAG_KNOWN,
-	TAG_AUTHOR
+	TAG_AUTHOR,
+	TAG_STANDING
 };
 
-#define RESULTS_N 6
-#define POLICY_N  4
-#define ACTION_N  2
-#define KNOWN_N	  2
+#define RESULTS_N  6
+#define POLICY_N   4
+#define ACTION_N   2
+#define KNOWN_N	   2
+#define STANDING_N 2
 
 const char *
 verdict_override_name(enum verdict_override o)
@@ -116,6 +118,8 @@ verdict_encode(const struct verdict *v, struct buf *out)
 	    (char)v->disposition, (char)v->aligned};
 	const char action[ACTION_N] = {(char)v->action, (char)v->override};
 	const char known[KNOWN_N] = {(char)v->known, (char)v->verified};
+	const char standing[STANDING_N] = {
+	    (char)v->domain_standing, (char)v->network_standing};
 	char time[8];
 
 	be_put64(time, (uint64_t)v->received);
@@ -131,6 +135,7 @@ verdict_encode(const struct verdict *v, struct buf *out)
 	put(out, TAG_LISTED, sv_str(v->listed));
 	put(out, TAG_KNOWN, sv_of(known, sizeof known));
 	put(out, TAG_AUTHOR, sv_str(v->author_address));
+	put(out, TAG_STANDING, sv_of(standing, sizeof standing));
 }
 
 void
@@ -225,6 +230,18 @@ get_known(struct verdict *v, struct sv value)
 }
 
 static bool
+get_standing(struct verdict *v, struct sv value)
+{
+	unsigned domain, network;
+
+	if (!get_u8(value, 0, 16, &domain) || !get_u8(value, 1, 16, &network))
+		return false;
+	v->domain_standing = (uint8_t)domain;
+	v->network_standing = (uint8_t)network;
+	return true;
+}
+
+static bool
 get_text(struct sv value, char *out, size_t size)
 {
 	size_t i;
@@ -274,6 +291,8 @@ get_value(struct verdict *v, unsigned tag, struct sv value)
 	case TAG_AUTHOR:
 		return get_text(
 		    value, v->author_address, sizeof v->author_address);
+	case TAG_STANDING:
+		return get_standing(v, value);
 	default:
 		return true;
 	}
@@ -332,6 +351,9 @@ verdict_print(const struct verdict *v, struct buf *out)
 		buf_addf(out, " for=%s", v->other);
 	if (v->listed[0] != '\0')
 		buf_addf(out, " listed=%s", v->listed);
+	if (v->domain_standing + v->network_standing > 0)
+		buf_addf(out, " standing=%u,%u", v->domain_standing,
+		    v->network_standing);
 	if (v->known != VERDICT_STRANGER)
 		buf_addf(out, " known=%s",
 		    v->known == VERDICT_KNOWN ? "yes" : "claimed");

@@ -26,13 +26,15 @@
  *       whether the message has proved to be from the author's domain; a byte
  *       each
  *   12  the author's address, lower case
+ *   13  how mail of the author's domain, and of the peer's network, has fared
+ *       here (smtp/standing.h); a byte each
  */
 #ifndef MSGAUTH_VERDICT_H
 #define MSGAUTH_VERDICT_H
 
 #include "msgauth/check.h"
 
-#define VERDICT_BYTES_MAX  1820
+#define VERDICT_BYTES_MAX  1824
 #define VERDICT_LISTED_MAX 256
 
 enum verdict_action {
@@ -81,10 +83,11 @@ struct verdict {
 	enum verdict_known known;	 /* each account's */
 	bool verified;			 /* it is from the author's domain */
 	char author_address[LIST_ADDRESS_MAX];
+	uint8_t domain_standing, network_standing; /* at most 15 */
 };
 
-/* All but action, override, other, listed, known and verified.  now: ms since
- * 1970. */
+/* All but action, override, other, listed, known, verified and standings.  now:
+ * ms since 1970. */
 void verdict_make(
     const struct check_result *r, int64_t now, struct verdict *out);
 /* Appends it: at most VERDICT_BYTES_MAX. */

@@ -137,7 +137,7 @@ struct pagerules_filter *pagerules_find(struct pagerules *r, uint32_t id);
 void pagerules_remove(struct pagerules *r, struct pagerules_filter *f);
 /* One place up, if it is not the first. */
 void pagerules_raise(struct pagerules *r, struct pagerules_filter *f);
-/* In place of *text. */
+/* In place of *text: without control characters, and valid UTF-8. */
 void pagerules_set(char **text, struct sv to);
 
 /* local@domain, as others may have it. */

@@ -11,6 +11,7 @@
 #include "base/ascii.h"
 #include "base/base64.h"
 #include "base/form.h"
+#include "base/utf8.h"
 #include "mail/path.h"
 #include "pagerules/zone.h"
 
@@ -31,11 +32,20 @@ pagerules_name(enum pagerules_part part)
 
 /* ---- life ---- */
 
+/* What a script can have in it: whatever a form has sent, the others run. */
 void
 pagerules_set(char **text, struct sv to)
 {
+	struct buf b;
+
+	buf_init(&b, 3 * to.n + 1);
+	utf8_repair(&b, to);
+	for (size_t i = 0; i < b.n; i++)
+		if (ascii_is_ctl(b.p[i]) && b.p[i] != '\n' && b.p[i] != '\t')
+			b.p[i] = ' ';
 	free(*text);
-	*text = sv_dup(to);
+	*text = sv_dup(buf_sv(&b));
+	buf_fini(&b);
 }
 
 static void
@@ -250,6 +260,8 @@ read_forward(struct pagerules *r, struct sv line)
 
 	forward_reset(f);
 	get(line, "to", PAGERULES_ADDRESS_MAX, &f->to);
+	if (!pagerules_is_address(sv_str(f->to)))
+		pagerules_set(&f->to, SV(""));
 	f->on = get_bool(line, "on");
 	f->keep = !get_bool(line, "away");
 	f->confirmed = get_bool(line, "confirmed");

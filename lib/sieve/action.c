@@ -234,8 +234,8 @@ sieve_add_record(struct sieve_run *r, const struct sieve_node *n,
 /* ---- places ---- */
 
 /* Text, as a name must be; what else it must be, the host knows. */
-static bool
-may_be_name(struct sv s)
+bool
+sieve_mailbox_may_be(struct sv s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (ascii_is_ctl(s.p[i]))
@@ -312,7 +312,7 @@ sieve_store_resolve(struct sieve_run *r, const struct sieve_node *n,
 			return sieve_fail(r, n,
 			    "the name of the mailbox for \"%s\" is empty",
 			    n->cmd->name);
-		if (!may_be_name(mailbox))
+		if (!sieve_mailbox_may_be(mailbox))
 			rc = RC_SYNTAX;
 		else if (r->host->mailbox != NULL)
 			rc = r->host->mailbox(r->arg, mailbox);

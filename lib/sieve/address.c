@@ -14,6 +14,23 @@
 /* What reading addresses costs, for each byte. */
 #define ADDRESS_WORK 16
 
+/* What does not parse is compared as it is, without a name in front of "<". */
+static struct sv
+as_written(struct sv s)
+{
+	size_t open = sv_rchr(s, '<');
+
+	if (open < s.n)
+		s = sv_skip(s, open + 1);
+	s = sv_first(s, sv_chr(s, '>'));
+	while (s.n > 0 && (ascii_is_blank(s.p[0]) || s.p[0] == ','))
+		s = sv_skip(s, 1);
+	while (s.n > 0 && (ascii_is_blank(s.p[s.n - 1]) ||
+			      s.p[s.n - 1] == ',' || s.p[s.n - 1] == ';'))
+		s.n--;
+	return s;
+}
+
 enum sieve_flow
 sieve_addresses_each(struct sv value,
     enum sieve_flow (*fn)(void *arg, const struct sieve_address *a), void *arg)
@@ -21,16 +38,23 @@ sieve_addresses_each(struct sv value,
 	enum sieve_flow f = FLOW_ON;
 	struct mail_addrlist l;
 	struct mail_addr a;
+	struct sv before;
 
 	mail_addrlist_init(&l, value);
+	before = l.rest;
 	while (f == FLOW_ON && mail_addrlist_next(&l, &a)) {
 		struct sieve_address x = {a.local, a.domain, a.broken};
 
-		if (a.kind != MAIL_ADDR_MAILBOX)
+		if (a.kind != MAIL_ADDR_MAILBOX) {
+			before = l.rest;
 			continue;
+		}
 		x.broken |= a.local.p == NULL || a.domain.n == 0;
-		if (x.broken && a.local.n == 0 && a.domain.n == 0)
-			x.local = a.name; /* what is there at all */
+		if (x.broken)
+			x = (struct sieve_address){.broken = true,
+			    .local = as_written(
+				sv_first(before, before.n - l.rest.n))};
+		before = l.rest;
 		f = fn(arg, &x);
 	}
 	mail_addrlist_fini(&l);

@@ -17,6 +17,12 @@ static void __attribute__((format(printf, 4, 0))) add(struct sieve_errors *e,
 }
 
 bool
+sieve_check_suggests(const struct sieve_check *c)
+{
+	return c->errors->n < SIEVE_ERRORS_MAX;
+}
+
+bool
 sieve_check_fail(
     struct sieve_check *c, const struct sieve_value *at, const char *fmt, ...)
 {

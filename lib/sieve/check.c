@@ -114,12 +114,6 @@ nearest_tag(const struct sieve_command *cmd, struct sv name)
 	return near.best;
 }
 
-bool
-sieve_check_suggests(const struct sieve_check *c)
-{
-	return c->errors->n < SIEVE_ERRORS_MAX;
-}
-
 static bool
 unknown_tag(
     struct sieve_check *c, struct sieve_node *n, const struct sieve_value *v)
@@ -229,6 +223,13 @@ bind_positional(struct sieve_check *c, struct sieve_node *n, size_t at)
 		    cmd->block		   ? "{"
 		    : cmd->class == K_TEST ? "{"
 					   : ";");
+	if (have + cmd->optional_first + cmd->optional_last < want &&
+	    cmd->tests == TESTS_NONE && n->has_tests && !n->test_list &&
+	    cmd->pos[have + cmd->optional_first] != 'n')
+		return sieve_check_fail_at(c, n->test,
+		    "\"%s\" lacks %s, found %s; strings are written in \"\"",
+		    cmd->name, cmd->what[have + cmd->optional_first],
+		    QUOTE(n->test->name));
 	if (have + cmd->optional_first + cmd->optional_last < want)
 		return sieve_check_fail_at(c, n, "\"%s\" lacks %s", cmd->name,
 		    cmd->what[have + cmd->optional_first]);
@@ -476,11 +477,15 @@ check_nested(struct sieve_check *c, struct sieve_node *n)
 	const struct sieve_command *cmd = n->cmd;
 	bool ok = true;
 
+	if (cmd->tests == TESTS_NONE && n->has_tests && !cmd->block &&
+	    cmd->class != K_TEST)
+		return sieve_check_fail_at(c, n->test,
+		    "expected \";\" after \"%s\" on line %u, found \"%s\"",
+		    cmd->name, n->line, QUOTE(n->test->name));
 	if (cmd->tests == TESTS_NONE && n->has_tests)
 		return sieve_check_fail_at(c, n->test,
-		    "\"%s\" has no test; expected \"%s\" before \"%s\"",
-		    cmd->name, cmd->block || cmd->class == K_TEST ? "{" : ";",
-		    QUOTE(n->test->name));
+		    "\"%s\" has no test; expected \"{\" before \"%s\"",
+		    cmd->name, QUOTE(n->test->name));
 	if (cmd->tests != TESTS_NONE && !n->has_tests)
 		return sieve_check_fail_at(c, n, "\"%s\" lacks %s", cmd->name,
 		    cmd->tests == TESTS_ONE ? "a test"
@@ -510,9 +515,14 @@ check_node(struct sieve_check *c, struct sieve_node *n, bool test)
 		return unknown_command(c, n, test);
 	if (!needs(c, n, n->cmd->ext, n->line, n->column, "", n->cmd->name) ||
 	    !check_strings(c, n) || !bind_tags(c, n, &at) ||
-	    !bind_positional(c, n, at) || !check_match(c, n) ||
-	    !check_nested(c, n))
+	    !bind_positional(c, n, at) || !check_match(c, n))
 		return false;
+	/* What is required is known behind it, though a ";" is missing. */
+	if (!check_nested(c, n)) {
+		if (sv_ieq(n->name, SV("require")))
+			(void)n->cmd->check(c, n);
+		return false;
+	}
 	return n->cmd->check == NULL || n->cmd->check(c, n);
 }
 
@@ -553,7 +563,8 @@ static void
 check_block(struct sieve_check *c, struct sieve_node *n)
 {
 	const struct sieve_value *name = sieve_tag_value(n, T_NAME);
-	bool loop = is_named(n, "foreverypart");
+	/* One that is too deep has been told of, and is not remembered. */
+	bool loop = is_named(n, "foreverypart") && c->loops < SIEVE_LOOPS_MAX;
 
 	if (n->cmd->block != n->has_block) {
 		/* A ";" is missing in front of an "if": that has been said. */

@@ -9,6 +9,7 @@
 #define PLAIN_WORK   2
 #define ENCODED_WORK 14
 #define FIELD_WORK   60
+#define LOOK_WORK    10 /* of a field whose name is compared */
 
 bool
 sieve_check_fields(struct sieve_check *c, struct sieve_node *n)
@@ -81,6 +82,7 @@ push(struct finder *f, struct sv value)
 {
 	struct sieve_fields *o = f->out;
 
+	f->r->work += LOOK_WORK;
 	o->value = arena_grow(&f->r->scratch, o->value, &f->value_cap, o->n + 1,
 	    sizeof *o->value);
 	o->name = arena_grow(
@@ -100,6 +102,7 @@ split_header(struct sieve_run *r)
 
 	if (d->fields_of.p == d->header.p && d->fields_of.n == d->header.n)
 		return;
+	r->work += HEADER_WORK * d->header.n;
 	d->field = NULL;
 	d->nfield = 0;
 	while (mail_field_next(&rest, &field)) {
@@ -110,32 +113,31 @@ split_header(struct sieve_run *r)
 	d->fields_of = d->header;
 }
 
-static void
+static enum sieve_flow
 look_in_message(struct finder *f, struct sv name)
 {
 	const struct sieve_doc *d = &f->r->doc;
+	enum sieve_flow flow;
 
 	split_header(f->r);
-	for (size_t i = 0; i < d->nfield; i++)
+	flow = sieve_charge(f->r, f->n, LOOK_WORK * (d->nfield + 1));
+	for (size_t i = 0; i < d->nfield && flow == FLOW_ON; i++)
 		if (d->field[i].name.n == name.n &&
 		    sv_ieq(d->field[i].name, name))
 			push(f, d->field[i].value);
+	return flow;
 }
 
 static enum sieve_flow
 look(struct finder *f, struct sv header, struct sv name)
 {
-	enum sieve_flow flow =
-	    sieve_charge(f->r, f->n, HEADER_WORK * header.n + 1);
+	enum sieve_flow flow;
 	struct mail_field field;
 
-	if (flow != FLOW_ON)
-		return flow;
-	if (header.p == f->r->doc.header.p && header.n == f->r->doc.header.n) {
-		look_in_message(f, name);
-		return flow;
-	}
-	while (mail_field_next(&header, &field))
+	if (header.p == f->r->doc.header.p && header.n == f->r->doc.header.n)
+		return look_in_message(f, name);
+	flow = sieve_charge(f->r, f->n, HEADER_WORK * header.n + 1);
+	while (flow == FLOW_ON && mail_field_next(&header, &field))
 		if (sv_ieq(field.name, name))
 			push(f, field.value);
 	return flow;

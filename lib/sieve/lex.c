@@ -243,6 +243,17 @@ other(struct sieve_lexer *l, struct sieve_token *t)
 	}
 	if (c == '\'')
 		return fail(l, t, "strings are written in \"\", not in ''");
+	/* The curved ones of English, German and French. */
+	if (sv_starts(l->rest, SV("\xe2\x80\x9c")) ||
+	    sv_starts(l->rest, SV("\xe2\x80\x9d")) ||
+	    sv_starts(l->rest, SV("\xe2\x80\x9e")) ||
+	    sv_starts(l->rest, SV("\xe2\x80\x98")) ||
+	    sv_starts(l->rest, SV("\xe2\x80\x99")) ||
+	    sv_starts(l->rest, SV("\xc2\xab")) ||
+	    sv_starts(l->rest, SV("\xc2\xbb")))
+		return fail(l, t,
+		    "strings are written in straight quotes, \"\", not in "
+		    "these");
 	if ((unsigned char)c >= 0x80)
 		return fail(l, t,
 		    "a character like this can only be part of a string or "

@@ -89,13 +89,37 @@ put_report(struct sieve_run *r, bool status, struct sv reason, struct buf *out)
 	buf_fini(&host);
 }
 
+/* What a script before this one has decided is not this one's mistake. */
 static bool
 stores_or_sends(const struct sieve_run *r)
 {
-	for (size_t i = 0; i < r->naction; i++)
+	for (size_t i = r->earlier; i < r->naction; i++)
 		if (r->action[i].kind != SIEVE_NOTIFY)
 			return true;
 	return false;
+}
+
+/* It is refused: what scripts before it have answered or forwarded meanwhile
+ * is not, and may be another time. */
+static void
+take_back(struct sieve_run *r, const struct sieve_node *n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->naction; i++)
+		if (i >= r->earlier || (r->action[i].kind != SIEVE_REDIRECT &&
+					   r->action[i].kind != SIEVE_VACATION))
+			r->action[kept++] = r->action[i];
+	if (kept == r->naction)
+		return;
+	sieve_trace(
+	    r, n, "%s: it is not forwarded or answered either", n->cmd->name);
+	r->earlier -= r->naction - kept;
+	r->naction = kept;
+	for (size_t i = r->earlier_records; i < r->nrecord; i++)
+		r->record[i - r->earlier_records] = r->record[i];
+	r->nrecord -= r->earlier_records;
+	r->earlier_records = 0;
 }
 
 static enum sieve_flow
@@ -130,6 +154,8 @@ refuse(struct sieve_run *r, const struct sieve_node *n, enum sieve_kind kind)
 	if (f != FLOW_ON)
 		return f;
 	r->keep = false;
+	take_back(r, n);
+	a = &r->action[r->naction - 1];
 	a->reason = sieve_keep_sv(r, reason);
 	sieve_trace(r, n, "%s: \"%s\"", n->cmd->name, QUOTE(reason));
 	/* About what has come, not what the script has made of it. */

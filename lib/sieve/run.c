@@ -45,6 +45,7 @@ close_run(struct sieve_run *r)
 /* What a script that fails gives back. */
 struct before {
 	struct sieve_action *action;
+	struct sieve_record *record;
 	size_t naction, nrecord;
 	unsigned redirects, notifies;
 	bool rejected;
@@ -64,6 +65,11 @@ remember(struct sieve_run *r)
 		    &r->result->arena, r->naction, sizeof *b.action);
 		memcpy(b.action, r->action, r->naction * sizeof *b.action);
 	}
+	if (r->nrecord > 0) {
+		b.record = arena_array(
+		    &r->result->arena, r->nrecord, sizeof *b.record);
+		memcpy(b.record, r->record, r->nrecord * sizeof *b.record);
+	}
 	return b;
 }
 
@@ -74,6 +80,8 @@ give_back(struct sieve_run *r, const struct before *b)
 	if (b->naction > 0)
 		memcpy(r->action, b->action, b->naction * sizeof *b->action);
 	r->nrecord = b->nrecord;
+	if (b->nrecord > 0)
+		memcpy(r->record, b->record, b->nrecord * sizeof *b->record);
 	r->redirects = b->redirects;
 	r->notifies = b->notifies;
 	r->rejected = b->rejected;
@@ -100,6 +108,8 @@ run_one(struct sieve_run *r, struct sieve_script *script)
 	r->scope = &scope;
 	r->vacation_before |= r->vacation_done;
 	r->vacation_done = false;
+	r->earlier = r->naction;
+	r->earlier_records = r->nrecord;
 	f = sieve_exec(r, script->commands);
 	if (f == FLOW_FAIL) {
 		sieve_trace(r, NULL, "failed on line %u: %s",

@@ -91,6 +91,8 @@ struct sieve_run {
 
 	struct sieve_action *action;
 	size_t naction, action_cap;
+	/* Of scripts before the one at hand: so many of them, and records. */
+	size_t earlier, earlier_records;
 	struct sieve_record *record;
 	size_t nrecord, record_cap;
 	unsigned redirects, notifies;
@@ -167,6 +169,7 @@ enum sieve_flow sieve_doc_set(
 
 /* "inbox/x/" is "INBOX/x", in scratch. */
 struct sv sieve_mailbox_name(struct sieve_run *r, struct sv name);
+bool sieve_mailbox_may_be(struct sv name);
 /* Space-separated words of all strings, each valid flag once, into out
  * [RFC 5232 2]. */
 void sieve_flags_add(struct sv words, struct buf *out);

@@ -311,8 +311,9 @@ struct sieve_result {
 /*
  * Runs one script after another; the next one only as long as the implicit keep
  * is in effect: what a rule before it files, discards or refuses, does not come
- * to the next [RFC 5228 2.10.2].  "stop" ends the one that says it.  n may be
- * 0: an implicit keep.
+ * to the next [RFC 5228 2.10.2].  "stop" ends the one that says it.  A refusal
+ * takes back what scripts before it have answered or forwarded.  n may be 0: an
+ * implicit keep.
  *
  * RC_OK: out is filled in and must be released, failed or not.  RC_TEMP: an
  * answer is not there for now; out is untouched.

@@ -97,7 +97,7 @@ sieve_charge(struct sieve_run *r, const struct sieve_node *n, uint64_t work)
 	r->work += work;
 	if (sieve_work_left(r) == 0)
 		return sieve_fail(
-		    r, n, "the script looks at this message too often");
+		    r, n, "the script takes too long for this message");
 	return FLOW_ON;
 }
 

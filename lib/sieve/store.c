@@ -28,16 +28,15 @@ sieve_run_discard(struct sieve_run *r, const struct sieve_node *n)
 }
 
 static bool
-is_not_empty(struct sv s)
+is_name(struct sv s)
 {
-	return s.n > 0;
+	return s.n > 0 && sieve_mailbox_may_be(s);
 }
 
 bool
 sieve_check_fileinto(struct sieve_check *c, struct sieve_node *n)
 {
-	return sieve_check_each(
-	    c, n->pos[0], is_not_empty, "the name of a mailbox");
+	return sieve_check_each(c, n->pos[0], is_name, "the name of a mailbox");
 }
 
 enum sieve_flow

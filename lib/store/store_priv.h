@@ -265,6 +265,10 @@ void commit_message(
 /* Of the message in front of it; copied. */
 void commit_verdict(struct commit_set *cs, struct sv verdict);
 
+/* ---- time.c ---- */
+/* store_time, under the lock. */
+int64_t time_believed(struct store *st);
+
 /* ---- commit.c ---- */
 /* Under the lock: one batch; applies all; `by` made them.  Raises need. */
 void commit_run(struct store *st, struct commit_set *cs, const struct view *by,
@@ -433,8 +437,6 @@ void tombstones_remove(
 void tombstones_expire(struct store *st, int64_t cut);
 /* What is older is not to be had any more. */
 int64_t tombstones_cut(struct store *st);
-/* store_time, under the lock. */
-int64_t time_believed(struct store *st);
 /* Messages came in that were somewhere before. */
 void tombstones_invalidate(struct store *st, const struct msg *m, size_t n);
 void tombstones_fini(struct store *st);

@@ -139,6 +139,20 @@ on_known(struct client *c, struct msg *m)
 		queue_answer(c, m, RC_NOTFOUND, "");
 }
 
+static void
+on_grey(struct client *c, struct msg *m)
+{
+	struct queue_service *q = c->ipc.arg;
+	struct queue_grey g;
+
+	if (queue_grey_get(m, &g) != RC_OK)
+		queue_answer(c, m, RC_SYNTAX, "the question is garbled");
+	else if (grey_pass(q->grey, g.triple, clk_now(), clk_mono()))
+		queue_answer(c, m, RC_OK, "");
+	else
+		queue_answer(c, m, RC_TIMEOUT, "");
+}
+
 /* Whether its files are back: as long as we have them open, too, their bytes
  * stay on the disk. */
 static void
@@ -205,6 +219,8 @@ on_client_msg(struct ipc_client *ipc, struct msg *m)
 		on_return(c, m);
 	else if (m->type == QUEUE_KNOWN)
 		on_known(c, m);
+	else if (m->type == QUEUE_GREY)
+		on_grey(c, m);
 	else
 		queue_answer(c, m, RC_SYNTAX, "the queue does not know that");
 }
@@ -313,6 +329,7 @@ on_sweep(void *arg)
 
 	q->sweep = ev_timer_add(q->o.loop, SWEEP_MS, on_sweep, q);
 	known_sync(q->known);
+	grey_sync(q->grey);
 	queue_sweep(q);
 	if (spool_outgrown(q->spool))
 		sched_each_dest(q->remote, note_place_anew, q);
@@ -369,9 +386,10 @@ queue_service_new(const struct queue_service_opts *o,
 	q->local = sched_new(LOCAL_MOST);
 	q->remote = sched_new(REMOTE_MOST);
 	r = spool_open(dirfd, o->io, on_place, q, &q->spool, err);
-	if (r == RC_OK)
+	if (r == RC_OK) {
 		q->known = known_open(dirfd);
-	if (r != RC_OK) {
+		q->grey = grey_open(dirfd);
+	} else {
 		io_close(&dirfd);
 		ipc_server_free(&q->clients);
 		sched_free(&q->local);
@@ -433,6 +451,7 @@ queue_service_free(struct queue_service **qp)
 	sched_free(&q->local);
 	sched_free(&q->remote);
 	spool_close(&q->spool);
+	grey_free(&q->grey);
 	known_free(&q->known);
 	free(q);
 	*qp = NULL;

@@ -30,6 +30,7 @@
 #include "history/history.h"
 #include "ipc/server.h"
 #include "queue/spool/feedback.h"
+#include "queue/spool/grey.h"
 #include "queue/spool/known.h"
 #include "queue/spool/lent.h"
 #include "queue/spool/report.h"
@@ -79,6 +80,7 @@ struct queue_service {
 	struct spool *spool;
 	struct secret secret; /* of what is forwarded */
 	struct known *known;  /* whom the people here have written to */
+	struct grey *grey;    /* strangers who were asked to come again */
 	struct peer *keeper, *mx, *auth;
 	struct sched *local, *remote;
 	unsigned local_in_flight, remote_in_flight;

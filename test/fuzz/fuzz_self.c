@@ -9,6 +9,7 @@
 #include "ipc/msg_history.h"
 #include "ipc/msg_person.h"
 #include "ipc/proto.h"
+#include "sieve/sieve.h"
 #include "web/page/words.h"
 #include "web/self/self.h"
 
@@ -85,6 +86,107 @@ look_usage(void *arg, struct self_usage *out)
 	*out = (struct self_usage){1, rest.n, rest.n};
 }
 
+/* ---- rules of pages ---- */
+
+/* Whatever is in them, what they become is a script. */
+static void
+check_rules(const struct pagerules *r)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_errors errors = {.n = 0};
+	struct sieve_script *script = NULL;
+	struct buf text;
+
+	buf_init(&text, PAGERULES_SCRIPT_MAX);
+	o.limits.script = PAGERULES_SCRIPT_MAX;
+	o.limits.nesting = 2 * PAGERULES_FILTERS_MAX + 32;
+	pagerules_sieve(r, &text);
+	must(!buf_ok(&text) ||
+	     sieve_compile(buf_sv(&text), &o, &script, &errors) == RC_OK);
+	sieve_script_free(&script);
+	buf_reset(&text);
+	pagerules_list(r, &text);
+	buf_fini(&text);
+}
+
+static void
+look_rules(void *arg, struct pagerules *out)
+{
+	(void)arg;
+	pagerules_init(out);
+	for (unsigned i = 0; i < PAGERULES_PARTS; i++)
+		pagerules_read(out, (enum pagerules_part)i, rest);
+	check_rules(out);
+}
+
+static int
+change_rules(
+    void *arg, enum pagerules_part part, self_change_fn *fn, void *fn_arg)
+{
+	struct pagerules r, again;
+	struct buf record;
+	int rc;
+
+	look_rules(arg, &r);
+	rc = fn(fn_arg, &r);
+	check_rules(&r);
+	pagerules_init(&again);
+	buf_init(&record, PAGERULES_RECORD_MAX);
+	pagerules_write(&r, part, &record);
+	if (buf_ok(&record))
+		pagerules_read(&again, part, buf_sv(&record));
+	check_rules(&again);
+	buf_fini(&record);
+	pagerules_fini(&again);
+	pagerules_fini(&r);
+	return rc;
+}
+
+static void
+put_rest(void *arg, struct buf *out)
+{
+	(void)arg;
+	buf_addsv(out, sv_first(rest, 400));
+}
+
+static bool
+is_folder(void *arg, const char *name)
+{
+	(void)arg;
+	return name[0] != ' ';
+}
+
+static const char *
+local_zone(void *arg)
+{
+	(void)arg;
+	return "UTC";
+}
+
+static int64_t
+day_in(void *arg, const char *zone)
+{
+	(void)arg;
+	return 20788 + zone[0];
+}
+
+static int
+look_junk(void *arg, struct self_junk *out)
+{
+	(void)arg;
+	*out = (struct self_junk){1, rest.n, 3, 4, 5};
+	return RC_OK;
+}
+
+static int
+send_letter(void *arg, struct sv to, struct sv subject, struct sv text)
+{
+	(void)arg;
+	must(pagerules_is_address(to));
+	must(sv_chr(subject, '\n') == subject.n && text.n > 0);
+	return RC_OK;
+}
+
 static struct conf *
 the_conf(void)
 {
@@ -116,8 +218,21 @@ check(const struct self_reply *r)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct self_calls calls = {
-	    ask_person, ask_history, look_expunged, undelete, look_usage};
+	static const struct self_calls calls = {.person = ask_person,
+	    .trace = ask_history,
+	    .expunged = look_expunged,
+	    .undelete = undelete,
+	    .usage = look_usage,
+	    .rules = look_rules,
+	    .change = change_rules,
+	    .script = put_rest,
+	    .folders = put_rest,
+	    .is_folder = is_folder,
+	    .zones = put_rest,
+	    .zone = local_zone,
+	    .day = day_in,
+	    .junk = look_junk,
+	    .letter = send_letter};
 	struct sv all = sv_of(data, size);
 	struct page_ask ask = {.method = PAGE_GET};
 	struct self_once *once = self_once_new();
@@ -139,6 +254,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ask.form = buf_sv(&form);
 	for (; ask.method < PAGE_METHODS; ask.method++) {
 		rest = all;
+		v.stranger = sv_starts(ask.path, SV("/confirm/"));
 		self_reply_init(&reply);
 		self_answer(&v, &reply);
 		check(&reply);

@@ -413,6 +413,9 @@ def listed(net, us):
     verdict(said[0] == 250 and wait_until(lambda: find(us, "not listed", "INBOX")), "not-listed", said)
     for name, why in (("dead.list.test", "missing"), ("all.list.test", "lists everybody")):
         verdict(us.logged(rf"block_list list={name} family=4 used=0 text=.*{why}"), f"not-used-{name}")
+    shown = us.command("status").stdout
+    verdict(re.search(r"sure.test: it can be believed; today asked \d+, listed \d", shown) and
+            "block lists " in shown and re.search(r"dead.list.test: .*is missing", shown), "lists-are-in-the-status", shown)
     # Somebody here has written there.
     us.submit("anna").sendmail("anna@us.test", ["x@friend.test"], message("anna@us.test", "hello"))
     said = wait_until(lambda: (lambda s: s if s[0] == 250 else None)(one("an answer", "spammer")))
@@ -473,6 +476,34 @@ def correspondents(net, us):
     verdict(said[0] == "Junk" and said[1], "correspondents-a-lesson-counts-more", said)
 
 
+def greylist(net, us):
+    """A stranger who looks suspicious is asked to come again, also by a queue that was started anew; others are not."""
+    plain = us.extra
+    us.extra = plain + "inbound: { greylist: on }\n"
+    us.write_config()
+    us.command("reload")
+
+    def one(subject, helo="localhost", sender="x@bank2.test", host="forger"):
+        return send(net, host, sender, message(sender, subject), helo)
+    # A process may have its new configuration a moment later.
+    said = wait_until(lambda: (lambda s: s if s[0] == 450 else None)(one("grey 1")))
+    verdict(said and b"4.7.1" in said[1] and b"greylisting" in said[1], "greylist-stranger", said)
+    verdict(one("grey 2")[0] == 450, "greylist-too-soon")
+    us.kill("queue")
+    said = wait_until(lambda: (lambda s: s if s[0] == 450 else None)(one("grey 3")))
+    verdict(said, "greylist-after-a-restart", said)
+    verdict(one("grey 4", "mail.bank2.test")[0] == 250, "greylist-not-with-a-proper-name")
+    verdict(one("grey 5", sender="x@bank.test", host="sender")[0] == 250, "greylist-not-what-is-confirmed")
+    us.submit("anna").sendmail("anna@us.test", ["y@bank2.test"], message("anna@us.test", "hello"))
+    said = wait_until(lambda: (lambda s: s if s[0] == 250 else None)(one("grey 6", sender="y@bank2.test")))
+    verdict(said, "greylist-not-correspondents", said)
+    counted = json.loads(us.command("status", "--json").stdout)
+    verdict(counted["mail"]["greylisted"] >= 3, "greylist-is-counted", counted)
+    us.extra = plain
+    us.write_config()
+    us.command("reload")
+
+
 def names_die(net, us):
     """The name service dies with questions of many sessions out: each gets an answer, and no policy is applied."""
     codes = {}
@@ -526,6 +557,7 @@ def main():
                                  ("queued", lambda: queued(net, us)), ("known", lambda: known(net, us, key)), ("chains", lambda: chains(net, us, key)),
                                  ("chunks", lambda: chunks(net, us, key)), ("listed", lambda: listed(net, us)),
                                  ("attached", lambda: attached(net, us)), ("correspondents", lambda: correspondents(net, us)),
+                                 ("greylist", lambda: greylist(net, us)),
                                  ("names_die", lambda: names_die(net, us)),
                                  ("names_away", lambda: names_away(net, us))):
                     if len(sys.argv) < 2 or name in sys.argv[1].split(","):

@@ -100,6 +100,89 @@ def test_deletion(h):
     verdict(taught(h) == n, "junk-to-trash-teaches-nothing")
 
 
+def letter(seed):
+    """A text that is like no other."""
+    return " ".join(f"w{seed}n{k * k}" for k in range(50))
+
+
+def last_lesson(h):
+    """"junk", "wanted" ..."""
+    lines = re.findall(r" junk\.taught .*? as=(\w+)", h.log())
+    return lines[-1] if lines else None
+
+
+def flag(h, box, subject, command, flags):
+    with h.imap() as c:
+        c.select(box)
+        n = c.search(None, "SUBJECT", f'"{subject}"')[1][0].split()[-1].decode()
+        c.store(n, command, flags)
+
+
+def test_keywords(h):
+    """As Thunderbird, Apple's programs and others spell them; what takes one away says nothing."""
+    for i, (flags, side) in enumerate((("Junk", "junk"), ("NonJunk", "wanted"), ("$Junk", "junk"), ("$NotJunk", "wanted"),
+                                       ("(\\Seen JUNK)", "junk"), ("($NotJunk \\Flagged)", "wanted"))):
+        subject = f"keyword {i}"
+        box = delivered(h, subject, letter(i))
+        n = taught(h)
+        flag(h, box, subject, "+FLAGS", flags)
+        verdict(learned(h, n) and last_lesson(h) == side, f"keyword-{flags}", h.log()[-300:])
+    n = taught(h)
+    flag(h, "INBOX", "keyword 0", "-FLAGS", "Junk")
+    flag(h, "INBOX", "keyword 1", "-FLAGS", "(NonJunk)")
+    flag(h, "INBOX", "keyword 0", "+FLAGS", "$Junk")
+    verdict(learned(h, n) and taught(h) == n + 1, "keywords-taken-away-say-nothing", h.log()[-600:])
+
+
+def test_hints(h):
+    """Answered or flagged is wanted, as it seems; a lesson counts more."""
+    box = delivered(h, "hint", letter("hint"))
+    n = taught(h)
+    flag(h, box, "hint", "+FLAGS", "\\Answered")
+    verdict(learned(h, n) and last_lesson(h) not in ("junk", "wanted"), "answered-is-a-hint", last_lesson(h))
+    n = taught(h)
+    move(h, box, "hint", "Junk")
+    verdict(learned(h, n) and last_lesson(h) == "junk", "a-lesson-replaces-it", last_lesson(h))
+    n = taught(h)
+    flag(h, "Junk", "hint", "+FLAGS", "(\\Answered \\Flagged)")
+    delivered(h, "hint again", letter("hint"))
+    _, count = field(h, "Junk", "hint again")
+    verdict(count == 1, "and-no-hint-outweighs-it", (h.log()[-400:]))
+
+
+def test_says_nothing(h):
+    """Thrown away, brought back, imported: nobody has said what it is."""
+    box = delivered(h, "thrown", letter("thrown"))
+    n = taught(h)
+    move(h, box, "thrown", "Junk")
+    learned(h, n)
+    n = taught(h)
+    with h.imap() as c:
+        c.select("Junk")
+        one = c.search(None, "SUBJECT", '"thrown"')[1][0].split()[-1].decode()
+        c.copy(one, "Trash")
+        c.store(one, "+FLAGS", "\\Deleted")
+        with h.imap() as other:
+            other.select("Junk")
+            other.expunge()
+    with h.imap() as c:
+        c.select("Trash")
+        c.store("1:*", "+FLAGS", "\\Deleted")
+        c.expunge()
+    r = h.command("undelete", "anna", "--subject", "thrown")
+    folder = os.path.join(h.dir, "imported")
+    for sub in ("cur", "new", "tmp"):
+        os.makedirs(os.path.join(folder, sub))
+        os.makedirs(os.path.join(folder, ".Junk", sub))
+    for where in ("cur/1:2,S", ".Junk/cur/2:2,S"):
+        with open(os.path.join(folder, where), "w") as f:
+            f.write(f"From: old@example.test\r\nSubject: imported\r\n\r\n{where} long ago\r\n")
+    r2 = h.command("import", "anna", folder)
+    # Lessons come in their order: this one would be behind theirs.
+    move(h, delivered(h, "behind", letter("behind")), "behind", "Junk")
+    verdict(learned(h, n) and taught(h) == n + 1, "trash-restore-and-import-teach-nothing", (r, r2, h.log()[-1500:]))
+
+
 def test_append(h):
     message = b"From: a@example.test\r\nSubject: pills\r\n\r\nCheap pills, cheap watches, order today.\r\n"
     n = taught(h)
@@ -238,6 +321,9 @@ def main():
         test_once_and_back(h)
         test_deletion(h)
         test_append(h)
+        test_keywords(h)
+        test_hints(h)
+        test_says_nothing(h)
         test_forged(h)
         test_restart(h)
         test_stopped(h)

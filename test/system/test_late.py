@@ -41,6 +41,24 @@ def late_calls():
             for f in re.findall(r"X\((\w+)\)", calls)}
 
 
+def pointers(path):
+    """Where in the program an address of its own is, and which."""
+    text = output("readelf", "-rW", path)
+    found = {int(at, 16): int(to, 16) for at, to in
+             re.findall(r"^([0-9a-f]+)\s+\S+ R_X86_64_RELATIVE\s+([0-9a-f]+)", text, re.M)}
+    # Packed ones are lines with a place alone; what it points to is there.
+    loads = [[int(x, 16) for x in m] for m in
+             re.findall(r"LOAD\s+0x(\S+) 0x(\S+) 0x\S+ 0x(\S+)", output("readelf", "-lW", path))]
+    packed = re.search(r"'\.relr\.dyn'.*?\n((?:.*\n)*?)(?:\n|\Z)", text)
+    with open(path, "rb") as f:
+        for at in re.findall(r"^\s*([0-9a-f]{16})\s*$", packed.group(1), re.M) if packed else []:
+            at = int(at, 16)
+            offset, = [o + at - v for o, v, size in loads if v <= at < v + size]
+            f.seek(offset)
+            found[at] = int.from_bytes(f.read(8), "little")
+    return found
+
+
 class Program:
     """What leads to what in it."""
 
@@ -50,9 +68,7 @@ class Program:
         self.symbols = sorted({(int(at, 16), int(size, 0), name) for at, size, _, name in found})
         self.starts = [s[0] for s in self.symbols]
         self.leads = {}
-        self.pointers = {int(at, 16): int(to, 16) for at, to in
-                         re.findall(r"^([0-9a-f]+)\s+\S+ R_X86_64_RELATIVE\s+([0-9a-f]+)",
-                                    output("readelf", "-rW", path), re.M)}
+        self.pointers = pointers(path)
         for at, to in self.pointers.items():
             self.add(self.of(at), self.of(to))
         self.read_code(path)

@@ -185,6 +185,12 @@ def test_names(h):
             c.say('HAVESPACE "n0" 1') == [b"OK\r\n"], "havespace-too-many", got)
     for i in range(65):
         c.say(f'DELETESCRIPT "n{i}"')
+    full = put("#" + "x" * 65530 + "\r\n")
+    got = [c.say(f'PUTSCRIPT "f{i}" {full}')[0] for i in range(17)]
+    verdict(got[0] == b"OK\r\n" and got[-1].startswith(b"NO (QUOTA) "), "too-much-in-all", got[-1])
+    verdict(c.say('HAVESPACE "new" 60000')[0].startswith(b"NO (QUOTA) "), "havespace-too-much-in-all")
+    for i in range(17):
+        c.say(f'DELETESCRIPT "f{i}"')
     c.close()
 
 

@@ -90,12 +90,15 @@ answer(struct msv_session *s, int rc, const struct err *err)
 	reply(s, "NO", code, sv_str(err->text));
 }
 
-/* The same of what would need room: too many is another thing there. */
+/* The same of what would need room: too many is another thing there, and so is
+ * too much in all [RFC 5804 1.3]. */
 static void
-answer_room(struct msv_session *s, int rc, const struct err *err)
+answer_room(struct msv_session *s, int rc, uint64_t size, const struct err *err)
 {
 	if (rc == RC_EXISTS)
 		reply(s, "NO", "QUOTA/MAXSCRIPTS", sv_str(err->text));
+	else if (rc == RC_TOOBIG && size <= STORE_SCRIPT_MAX)
+		reply(s, "NO", "QUOTA", sv_str(err->text));
 	else
 		answer(s, rc, err);
 }
@@ -153,7 +156,7 @@ do_havespace(struct msv_session *s)
 	answer_room(s,
 	    store_script_room(s->store, STORE_SCRIPT_PERSON,
 		s->cmd->arg[0].text, s->cmd->arg[1].number, &s->need, &err),
-	    &err);
+	    s->cmd->arg[1].number, &err);
 }
 
 /* RC_OK: out has the warnings, or nothing; else the errors. */
@@ -194,7 +197,7 @@ take_script(struct msv_session *s, const struct sv *name, struct sv text)
 		r = store_script_put(
 		    s->store, STORE_SCRIPT_PERSON, *name, text, &s->need, &err);
 	if (r != RC_OK)
-		answer_room(s, r, &err);
+		answer_room(s, r, text.n, &err);
 	else
 		reply(s, "OK", out.n > 0 ? "WARNINGS" : NULL,
 		    sv_trim(buf_sv(&out)));

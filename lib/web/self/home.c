@@ -80,10 +80,27 @@ put_logins(struct self *s)
 	page_section_end(&s->page);
 }
 
+/* What one should not forget, or not have overlooked. */
+static void
+put_rules(struct self *s)
+{
+	struct pagerules r;
+
+	s->v->calls->rules(s->v->arg, &r);
+	if (r.vacation.on && pagerules_away(&r.vacation,
+				 s->v->calls->day(s->v->arg, r.vacation.zone)))
+		page_notice(&s->page, PAGE_WARN, W_VACATION_NOW);
+	if (r.forward.on && r.forward.confirmed)
+		page_notice(&s->page, PAGE_WARN, W_FORWARD_IS_ON,
+		    page_text(sv_str(r.forward.to)));
+	pagerules_fini(&r);
+}
+
 void
 self_home(struct self *s)
 {
 	self_begin(s, W_HOME, "/home");
+	put_rules(s);
 	put_usage(s);
 	put_devices(s);
 	put_safety(s);

@@ -68,6 +68,28 @@ START_TEST(junk_words__signal_of_correspondents)
 			known = s[i].value;
 	ck_assert_uint_eq(known, signals[_i].known);
 	ck_assert(junk_is_known(buf_sv(&b)) == (known == 1));
+	ck_assert_uint_eq(n, 5 + (known > 0));
+	buf_fini(&b);
+}
+END_TEST
+
+/* What has come of others before: only where there was any. */
+START_TEST(junk_words__signals_of_standing)
+{
+	const struct verdict v = {.received = 1,
+	    .known = VERDICT_CLAIMED,
+	    .domain_standing = 2,
+	    .network_standing = 6};
+	struct junk_signal s[JUNK_SIGNALS];
+	struct buf b;
+
+	buf_init(&b, VERDICT_BYTES_MAX);
+	verdict_encode(&v, &b);
+	ck_assert_uint_eq(junk_signals_of(buf_sv(&b), s), JUNK_SIGNALS);
+	ck_assert_int_eq(s[6].what, JUNK_SIG_DOMAIN);
+	ck_assert_uint_eq(s[6].value, 2);
+	ck_assert_int_eq(s[7].what, JUNK_SIG_NETWORK);
+	ck_assert_uint_eq(s[7].value, 6);
 	buf_fini(&b);
 }
 END_TEST
@@ -80,5 +102,6 @@ UNIT_TESTS(junk_words)
 	    (int)(sizeof opinions / sizeof opinions[0]));
 	tcase_add_loop_test(tc, junk_words__signal_of_correspondents, 0,
 	    (int)(sizeof signals / sizeof signals[0]));
+	tcase_add_test(tc, junk_words__signals_of_standing);
 	return tc;
 }

@@ -363,6 +363,14 @@ START_TEST(conf__block_lists_of_what_comes_in)
 	ck_assert_uint_eq(l->n, 1);
 	ck_assert_str_eq(l->list[0].zone, "x.example.org");
 	ck_assert(!l->list[0].refuse);
+	ck_assert(!c->inbound.greylist);
+	conf_free(&c);
+	c = parse("hostname: h.example.org\ndomains: [example.org]\n"
+		  "accounts: { anna: {} }\ninbound: { greylist: on }\n"
+		  "relay: { host: Smtp.Example.net }\n");
+	ck_assert(c->inbound.greylist);
+	ck_assert(conf_has_relay(c, SV("smtp.example.NET")));
+	ck_assert(!conf_has_relay(c, SV("example.net")));
 	conf_free(&c);
 }
 END_TEST
@@ -413,6 +421,8 @@ static const struct {
 	NULL},
     {"dns: { block_lists: zen.spamhaus.org }\n", NULL},
     {"inbound: { refuse_lists: \"x.example.org 127.0.0.3\" }\n", NULL},
+    {"inbound: { greylist: on }\n", NULL},
+    {"inbound: { greylist: often }\n", "expected on or off"},
     {"inbound: { refuse_lists: \"x.example.org all\" }\n",
 	"is not a block list"},
     {"dns: { block_lists: \"bl.example.org 127.0.0.7-127.0.0.4\" }\n",

@@ -208,6 +208,7 @@ static const struct sample samples[] = {
 	.nto = 3, .results = T("A: b\r\n")),
     PLAIN(queue_mail, .fd = -1),
     PLAIN(queue_return, T("SRS0=a=b=c=d@example.org")),
+    PLAIN(queue_grey, T("192.0.2.0 x@y.test z.test")),
     PLAIN(queue_known, .account = T("anna"), .address = T("x@y.test")),
     PLAIN(queue_list, .attempts = true,
 	.s = LIST(struct queue_selector, {QUEUE_PICK_ID, T("17"), 17},

@@ -178,6 +178,32 @@ START_TEST(peer_ask__eof_fails_all_that_is_open)
 }
 END_TEST
 
+START_TEST(peer_ask__deadlines_come_in_any_order)
+{
+	join();
+	ask(60000);
+	run_for(5);
+	ask(20);
+	while (nrcs < 1)
+		run_for(5);
+	ck_assert_int_eq(rcs[0], RC_TIMEOUT);
+	ask(40000);
+	run_for(5);
+	ask(30);
+	ask(10);
+	while (nrcs < 3)
+		run_for(5);
+	ck_assert_int_eq(rcs[1], RC_TIMEOUT);
+	ck_assert_int_eq(rcs[2], RC_TIMEOUT);
+	ck_assert_uint_eq(nrcs, 3);
+	close(far);
+	far = -1;
+	while (nrcs < 5)
+		run_for(5);
+	ck_assert(rcs[3] == RC_TEMP && rcs[4] == RC_TEMP);
+}
+END_TEST
+
 START_TEST(peer_ask__late_answers_are_dropped_with_their_descriptors)
 {
 	int before, after;
@@ -435,6 +461,7 @@ UNIT_TESTS(peer)
 	tcase_add_test(t, peer_ask__eof_fails_all_that_is_open);
 	tcase_add_test(
 	    t, peer_ask__late_answers_are_dropped_with_their_descriptors);
+	tcase_add_test(t, peer_ask__deadlines_come_in_any_order);
 	tcase_add_test(t, line__what_comes_after_its_deadline_is_thrown_away);
 	tcase_add_test(
 	    t, peer_connect__a_new_line_fails_what_was_asked_on_the_old);

@@ -17,6 +17,8 @@ static struct junk_service *service;
 static struct line *line;
 static int told; /* the last answer's rc; -1: the line was cut */
 static bool was_junk;
+static int64_t margin;
+static const char *account = "anna";
 
 static void
 on_reply(struct line *l, struct msg *m, void *arg)
@@ -28,6 +30,7 @@ on_reply(struct line *l, struct msg *m, void *arg)
 	ck_assert_int_eq(junk_told_get(m, &t), RC_OK);
 	told = t.rc;
 	was_junk = t.junk;
+	margin = t.margin;
 	junk_told_fini(&t);
 	ev_stop(loop);
 }
@@ -73,7 +76,7 @@ connect_to(bool command)
 	if (command)
 		junk_service_add_command(service, fd[0]);
 	else
-		junk_service_add_account(service, fd[0], "anna");
+		junk_service_add_account(service, fd[0], account);
 	line = line_new(loop, fd[1], on_reply, on_gone, NULL);
 }
 
@@ -168,12 +171,40 @@ START_TEST(service__asks_before_anybody_taught)
 }
 END_TEST
 
+/* junk: { share: off }: what one teaches is not others' business; on, it is. */
+START_TEST(service__shares_what_it_may)
+{
+	static struct junk_features f;
+	int64_t before;
+	unsigned i;
+
+	junk_service_set_share(service, _i == 1);
+	account = "ben";
+	make_wanted(100, &f);
+	ck_assert_int_eq(ask(&f), RC_OK);
+	before = margin;
+	account = "anna";
+	for (i = 0; i < 5; i++) {
+		make_wanted(i, &f);
+		ck_assert_int_eq(teach(_i == 0, &f), RC_OK);
+	}
+	make_wanted(100, &f);
+	ck_assert_int_eq(ask(&f), RC_OK);
+	ck_assert_int_gt(margin, before);
+	account = "ben";
+	ck_assert_int_eq(ask(&f), RC_OK);
+	ck_assert((margin > before) == (_i == 1));
+	account = "anna";
+}
+END_TEST
+
 UNIT_TESTS(service)
 {
 	TCase *t = tcase_create("service");
 
 	tcase_add_checked_fixture(t, begin, end);
 	tcase_add_test(t, service__each_feature_once);
+	tcase_add_loop_test(t, service__shares_what_it_may, 0, 2);
 	tcase_add_test(t, service__asks_before_anybody_taught);
 	return t;
 }

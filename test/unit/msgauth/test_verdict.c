@@ -25,7 +25,9 @@ whole(void)
 	    .other = "club@lists.test",
 	    .listed = "zen.test=127.0.0.2",
 	    .known = VERDICT_CLAIMED,
-	    .author_address = "ben@a.home.test"};
+	    .author_address = "ben@a.home.test",
+	    .domain_standing = 2,
+	    .network_standing = 5};
 
 	memset(&v.peer, 0x20, sizeof v.peer);
 	return v;
@@ -122,6 +124,7 @@ static const struct {
     {"an action that is none", SV("\5\2\2\1"), RC_SYNTAX},
     {"a result that is none", SV("\3\6\1\1\10\1\1\1"), RC_SYNTAX},
     {"known in a way that is none", SV("\13\2\3\1"), RC_SYNTAX},
+    {"a standing that is none", SV("\15\2\20\1"), RC_SYNTAX},
     {"an author with a blank", SV("\14\3a b"), RC_SYNTAX},
     {"few results", SV("\3\5\1\1\1\1\1"), RC_SYNTAX},
     {"a name with a blank", SV("\6\3a b"), RC_SYNTAX},

@@ -166,6 +166,16 @@ START_TEST(pagerules__what_can_be_blocked)
 }
 END_TEST
 
+START_TEST(pagerules__texts_are_fit_for_a_script)
+{
+	char *text = NULL;
+
+	pagerules_set(&text, SV("a\xff\x01z\n\t\xc3\xa4\x00q\x7f"));
+	ck_assert_str_eq(text, "a\xef\xbf\xbd z\n\t\xc3\xa4 q ");
+	free(text);
+}
+END_TEST
+
 /* Whatever is in the journal is read as far as it can be. */
 START_TEST(pagerules__damaged_records)
 {
@@ -180,6 +190,8 @@ START_TEST(pagerules__damaged_records)
 			pagerules_read(
 			    &a, (enum pagerules_part)p, sv_str(records[i]));
 	ck_assert_uint_eq(a.vacation.days, PAGERULES_DAYS);
+	pagerules_read(&a, PAGERULES_FORWARD, SV("to=x&on=1&hash=AAAA\n"));
+	ck_assert_str_eq(a.forward.to, "");
 	ck_assert(!a.forward.asked);
 }
 END_TEST
@@ -244,6 +256,7 @@ UNIT_TESTS(pagerules)
 	tcase_add_test(t, pagerules__numbers_of_filters);
 	tcase_add_test(t, pagerules__limits);
 	tcase_add_test(t, pagerules__what_can_be_blocked);
+	tcase_add_test(t, pagerules__texts_are_fit_for_a_script);
 	tcase_add_test(t, pagerules__damaged_records);
 	tcase_add_test(t, pagerules__confirmations);
 	tcase_add_test(t, pagerules__are_they_there);

@@ -262,8 +262,8 @@ fill_rules(bool many)
 	pagerules_set(&rules.vacation.subject, SV(EVIL));
 	pagerules_set(&rules.vacation.text, SV("one\n" EVIL));
 	rules.vacation.on = true;
-	pagerules_set(&rules.forward.to, SV("<script>@b.test"));
-	rules.forward.on = true;
+	pagerules_set(&rules.forward.to, SV("\"<script>\"@b.test"));
+	rules.forward.on = rules.forward.confirmed = true;
 	for (unsigned i = 0; i < (many ? PAGERULES_FILTERS_MAX : 2u); i++) {
 		struct pagerules_filter *f = pagerules_add(&rules);
 

@@ -71,6 +71,13 @@ START_TEST(sieve__nests_as_deep_as_it_must_and_no_deeper)
 	check_nesting("if anyof (", "true", "){}", 1, RC_OK);
 	check_nesting("not ", "true", "", 10000, RC_TOOBIG);
 	check_nesting("{", "", "", 10000, RC_SYNTAX);
+	/* Loops in loops, as deep as blocks may be. */
+	check_nesting(
+	    "require \"foreverypart\"; foreverypart {", "keep;", "}", 1, RC_OK);
+	check_nesting("foreverypart {", "break;", "}", 32, RC_SYNTAX);
+	check_nesting("foreverypart :name \"a\" {", "break :name \"a\";", "}",
+	    32, RC_SYNTAX);
+	check_nesting("foreverypart {", "", "", 9, RC_SYNTAX);
 	check_nesting("/*", "", "", 10000, RC_SYNTAX);
 	check_nesting("[", "", "", 10000, RC_SYNTAX);
 }
@@ -290,6 +297,41 @@ START_TEST(sieve__includes_only_so_deep_and_so_often)
 }
 END_TEST
 
+/* 64 KiB of what takes long to compile. */
+static int
+include_expressions(
+    void *arg, enum sieve_include where, struct sv name, struct buf *out)
+{
+	(void)arg;
+	(void)where;
+	(void)name;
+	buf_adds(
+	    out, "require [\"regex\", \"include\"]; if header :regex \"a\" [");
+	repeat(out, "\"(b{200}){100}\",", 3900);
+	buf_adds(out, "\"\"] {}");
+	return RC_OK;
+}
+
+START_TEST(sieve__compiles_only_so_much_in_a_run)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_host host = {.include = include_expressions};
+	struct sieve_message m = {.bytes = SV("A: b\n\n")};
+	struct sieve_script *s;
+	struct sieve_result r;
+
+	ck_assert_int_eq(sieve_compile(SV("require \"include\"; include \"a\";"
+					  "include \"b\"; include \"c\";"),
+			     &o, &s, &errors),
+	    RC_OK);
+	ck_assert_int_eq(sieve_run(&s, 1, &m, &host, NULL, &r), RC_OK);
+	ck_assert(r.failed);
+	ck_assert_ptr_nonnull(strstr(r.error.text, "too long"));
+	sieve_result_fini(&r);
+	sieve_script_free(&s);
+}
+END_TEST
+
 START_TEST(sieve__looks_at_a_message_only_so_often)
 {
 	struct sieve_limits l = SIEVE_LIMITS_DEFAULT;
@@ -383,6 +425,21 @@ START_TEST(sieve__takes_only_so_long)
 		    "if body :contains [\"viagra\", \"casino\"] { discard; }"
 		    "if header :regex \"subject\" \"^(re|fwd): .*list\" {}"
 		    "if header :contains [\"to\", \"cc\"] \"x@y\" {}");
+	run(text.p, buf_sv(&m), NULL, &r);
+	ck_assert_msg(!r.failed, "%s", r.error.text);
+	sieve_result_fini(&r);
+	/* As many rules as there is room for, and a long header. */
+	buf_reset(&m);
+	for (unsigned i = 0; i < 100; i++)
+		buf_addf(&m, "X-Field-%u: %0200u\n", i, i);
+	buf_adds(&m, "From: x@example.net\nSubject: s\n\nbody\n");
+	buf_reset(&text);
+	buf_adds(&text, "require \"fileinto\";");
+	for (unsigned i = 0; i < 700; i++)
+		buf_addf(&text,
+		    "if address :is \"from\" \"list%u@example.net\" "
+		    "{ fileinto \"Lists/%u\"; }\n",
+		    i, i);
 	run(text.p, buf_sv(&m), NULL, &r);
 	ck_assert_msg(!r.failed, "%s", r.error.text);
 	sieve_result_fini(&r);
@@ -493,6 +550,7 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__ends_after_so_many_steps);
 	tcase_add_test(t, sieve__includes_only_so_deep_and_so_often);
 	tcase_add_test(t, sieve__looks_at_a_message_only_so_often);
+	tcase_add_test(t, sieve__compiles_only_so_much_in_a_run);
 	tcase_add_test(t, sieve__takes_only_so_long);
 	tcase_add_test(t, sieve__changes_a_message_only_so_often);
 	tcase_add_test(t, sieve__decides_about_messages_of_all_kinds);

@@ -16,6 +16,19 @@ static const struct {
     {"plain.test", "v=spf1 ip4:192.0.2.7 -all"},
 };
 
+static bool has_name; /* the peer's address */
+
+static void
+put_record(struct dns_answer *a, const char *bytes, size_t n)
+{
+	a->rc = RC_OK;
+	a->n = 1;
+	a->bytes = xmalloc(n);
+	memcpy(a->bytes, bytes, n);
+	a->record = xcalloc(1, sizeof *a->record);
+	a->record[0] = sv_of(a->bytes, n);
+}
+
 static int
 fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
     dns_done_fn *fn, void *arg)
@@ -40,6 +53,11 @@ fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
 		a.record = xcalloc(1, sizeof *a.record);
 		a.record[0] = sv_of(a.bytes, n + 1);
 	}
+	if (has_name && type == DNS_PTR)
+		put_record(&a, "\6client\7example\4test", 21);
+	if (has_name && type == DNS_A &&
+	    strcmp(name, "client.example.test") == 0)
+		put_record(&a, "\300\0\2\7", 4);
 	fn(&a, arg);
 	dns_answer_fini(&a);
 	return RC_OK;
@@ -164,6 +182,118 @@ START_TEST(smtp_known__when_nobody_can_say)
 }
 END_TEST
 
+/* ---- greylisting ---- */
+
+static bool greylists;
+static struct buf asked; /* triples, each with a blank behind it */
+
+static bool
+fake_greylists(void *ctx)
+{
+	(void)ctx;
+	return greylists;
+}
+
+/* Who sends to pass.test has come before. */
+static bool
+fake_grey(void *ctx, const char *peer, const char *name, struct sv triple)
+{
+	(void)ctx;
+	(void)peer;
+	(void)name;
+	buf_addsv(&asked, triple);
+	buf_addc(&asked, ';');
+	return !sv_ends(triple, SV(" pass.test"));
+}
+
+static const struct {
+	const char *name, *helo, *sender, *to;
+	bool off, local;
+	const char *want;
+} greys[] = {
+    {"a stranger", "client.example.test", "x@none.test", "anna@example.org",
+	false, false, "450 4.7.1"},
+    {"it is off", "client.example.test", "x@none.test", "anna@example.org",
+	true, false, "250 2.0.0"},
+    {"this machine", "client.example.test", "x@none.test", "anna@example.org",
+	false, true, "250 2.0.0"},
+    {"confirmed by SPF", "client.example.test", "x@plain.test",
+	"anna@example.org", false, false, "250 2.0.0"},
+    {"written to", "client.example.test", "ben@none.test", "anna@example.org",
+	false, false, "250 2.0.0"},
+    {"a bounce of one", "client.example.test", "", "anna@example.org", false,
+	false, "450 4.7.1"},
+};
+
+START_TEST(smtp_grey__rows)
+{
+	struct buf in, out;
+
+	ops.knows = fake_knows;
+	ops.greylists = fake_greylists;
+	ops.grey = fake_grey;
+	greylists = !greys[_i].off;
+	k.not_loopback = !greys[_i].local;
+	buf_init(&asked, 4096);
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO %s\r\nMAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n"
+	    "From: %s\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+	    greys[_i].helo, greys[_i].sender, greys[_i].to,
+	    greys[_i].sender[0] != '\0' ? greys[_i].sender : "x@none.test");
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_msg(sv_find(buf_sv(&out), sv_str(greys[_i].want)) < out.n,
+	    "%s: %s", greys[_i].name, out.p);
+	ck_assert_uint_eq(k.ngot, greys[_i].want[0] == '2');
+	if (greys[_i].want[0] == '4' && greys[_i].sender[0] != '\0')
+		ck_assert_msg(
+		    sv_ends(buf_sv(&asked), SV(" x@none.test example.org;")),
+		    "%s", asked.p);
+	buf_fini(&out);
+	buf_fini(&in);
+	buf_fini(&asked);
+}
+END_TEST
+
+/* Confirmed or not, from an address with a name: HELO decides. */
+static const struct {
+	const char *helo;
+	bool suspicious;
+} helos[] = {
+    {"client.example.test", false}, {"[192.0.2.7]", false},
+    {"[192.0.2.8]", true}, {"192.0.2.7", true}, {"localhost", true},
+    {"MAIL.example.org", true}, /* ours */
+};
+
+START_TEST(smtp_grey__by_helo)
+{
+	struct buf in, out;
+	const char *want = helos[_i].suspicious ? "450 4.7.1" : "250 2.0.0";
+
+	has_name = true;
+	ops.knows = fake_knows;
+	ops.greylists = fake_greylists;
+	ops.grey = fake_grey;
+	greylists = true;
+	buf_init(&asked, 4096);
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_addf(&in,
+	    "EHLO %s\r\nMAIL FROM:<x@none.test>\r\n"
+	    "RCPT TO:<anna@example.org>\r\nDATA\r\nFrom: x@none.test\r\n"
+	    "\r\nhello\r\n.\r\nQUIT\r\n",
+	    helos[_i].helo);
+	fixture_talk(&k, buf_sv(&in), 0, &out);
+	ck_assert_msg(sv_find(buf_sv(&out), sv_str(want)) < out.n, "%s: %s",
+	    helos[_i].helo, out.p);
+	has_name = false;
+	buf_fini(&out);
+	buf_fini(&in);
+	buf_fini(&asked);
+}
+END_TEST
+
 UNIT_TESTS(known)
 {
 	TCase *tc = tcase_create("known");
@@ -172,5 +302,9 @@ UNIT_TESTS(known)
 	tcase_add_loop_test(tc, smtp_known__rows, 0,
 	    (int)(sizeof correspondents / sizeof correspondents[0]));
 	tcase_add_test(tc, smtp_known__when_nobody_can_say);
+	tcase_add_loop_test(
+	    tc, smtp_grey__rows, 0, (int)(sizeof greys / sizeof greys[0]));
+	tcase_add_loop_test(
+	    tc, smtp_grey__by_helo, 0, (int)(sizeof helos / sizeof helos[0]));
 	return tc;
 }

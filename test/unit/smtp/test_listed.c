@@ -201,11 +201,48 @@ START_TEST(smtp_listed__gives_up_on_silent_lists)
 }
 END_TEST
 
+START_TEST(smtp_listed__status)
+{
+	struct smtp_listing got;
+	struct buf b;
+
+	look("192.0.2.7", "good.test all.test", &got);
+	look("192.0.2.7", "good.test all.test", &got);
+	look("192.0.2.8", "good.test", &got);
+	look("2001:db8::7", "good.test", &got);
+	buf_init(&b, 4096);
+	smtp_listed_status(&b);
+	ck_assert_str_eq(b.p,
+	    "good.test: it can be believed; today asked 3, listed 2\n"
+	    "all.test: it lists everybody, so it is dead, or a resolver on the "
+	    "way rewrites answers; today asked 1, listed 0\n");
+	buf_fini(&b);
+}
+END_TEST
+
+/* So many questions a day, and no more. */
+START_TEST(smtp_listed__has_a_budget)
+{
+	struct smtp_listing got;
+	unsigned i;
+
+	for (i = 0; i < SMTP_LISTED_A_DAY; i++)
+		smtp_listed_count("good.test", false);
+	look("192.0.2.7", "good.test clean.test", &got);
+	ck_assert(!got.junk);
+	ck_assert_uint_eq(asked, 3);
+	look("2001:db8::7", "good.test", &got);
+	ck_assert_uint_gt(asked, 3);
+}
+END_TEST
+
 UNIT_TESTS(listed)
 {
 	TCase *tc = tcase_create("smtp_listed");
 
 	tcase_add_checked_fixture(tc, start, NULL);
+	tcase_add_test(tc, smtp_listed__status);
+	tcase_add_test(tc, smtp_listed__has_a_budget);
 	tcase_add_loop_test(tc, smtp_listed__does_what_each_row_says, 0,
 	    (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_test(tc, smtp_listed__remembers_which_can_be_believed);
