@@ -319,6 +319,7 @@
 #define CALLS_OF_MATH(X) \
 	X(asinh)         \
 	X(exp)           \
+	X(fmin)          \
 	X(llrint)        \
 	X(lrint)         \
 	X(sqrt)          \

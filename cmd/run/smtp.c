@@ -177,7 +177,8 @@ run(int control_fd, bool submission)
 	    .threads = SANDBOX_THREADS_MANY,
 	    .accepts = true,
 	    .memfd = true};
-	struct state st = {
+	/* Large, and mostly not written to: on the stack all of it would be. */
+	static struct state st = {
 	    .backend = {.keys = {.lock = PTHREAD_MUTEX_INITIALIZER},
 		.full = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 	struct child *c = &st.child;

@@ -82,6 +82,7 @@ answer_all(void)
 		ck_assert_int_eq(report_mail_get(&m, &mail), RC_OK);
 		n += mail.fd >= 0;
 		report_mail_fini(&mail);
+		msg_fini(&m);
 		ck_assert_int_eq(line_send_fd(reader, &reply), RC_OK);
 	}
 	turn();
