@@ -426,7 +426,8 @@ backend_standing(void *ctx, struct verdict *v)
 {
 	struct smtp_backend *h = ctx;
 
-	smtp_standing_look(&h->standing, v);
+	if (h->standing != NULL)
+		smtp_standing_look(h->standing, v);
 }
 
 static void
@@ -434,7 +435,8 @@ backend_refused(void *ctx, const struct verdict *v)
 {
 	struct smtp_backend *h = ctx;
 
-	smtp_standing_note(&h->standing, v, true);
+	if (h->standing != NULL)
+		smtp_standing_note(h->standing, v, true);
 }
 
 /* ---- greylisting ---- */

@@ -43,7 +43,7 @@ struct smtp_scans {
 	pthread_cond_t change;
 	unsigned n;
 	struct scan_wait *waiting, **end;
-	struct smtp_unscanned unscanned;
+	struct smtp_unscanned *unscanned;
 	unsigned char key[16]; /* of what that is known by */
 };
 
@@ -67,8 +67,8 @@ struct smtp_backend {
 	struct names *names; /* port 25: answers of the dns process */
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;
-	struct smtp_scans scans;       /* to be initialised */
-	struct smtp_standing standing; /* likewise */
+	struct smtp_scans scans;	/* to be initialised */
+	struct smtp_standing *standing; /* NULL: nobody remembers */
 	/* Asks the supervisor for a connection to clamd, from any thread; it
 	 * comes by smtp_scans_take.  NULL: there is none. */
 	void (*ask_clamd)(void *arg);

@@ -299,8 +299,8 @@ smtp_backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 			 : put_into_queue(h, d, done, err);
 	for (i = 0; i < d->naccount; i++)
 		junk = junk || d->account[i].junk;
-	if (r == RC_OK && d->verdict != NULL)
-		smtp_standing_note(&h->standing, d->verdict, junk);
+	if (r == RC_OK && d->verdict != NULL && h->standing != NULL)
+		smtp_standing_note(h->standing, d->verdict, junk);
 	free(done);
 	return r;
 }

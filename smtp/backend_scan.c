@@ -39,6 +39,7 @@ smtp_scans_init(struct smtp_scans *s)
 	must(pthread_cond_init(&s->change, &attr) == 0);
 	(void)pthread_condattr_destroy(&attr);
 	s->end = &s->waiting;
+	s->unscanned = xcalloc(1, sizeof *s->unscanned);
 	randombytes_buf(s->key, sizeof s->key);
 }
 
@@ -186,14 +187,14 @@ known_key(struct smtp_scans *s, int fd, uint64_t size, bool *rests)
 	bool any;
 
 	pthread_mutex_lock(&s->lock);
-	any = s->unscanned.n > 0;
+	any = s->unscanned->n > 0;
 	pthread_mutex_unlock(&s->lock);
 	*rests = false;
 	if (!any)
 		return 0;
 	key = content_key(s, fd, size);
 	pthread_mutex_lock(&s->lock);
-	*rests = smtp_unscanned_rests(&s->unscanned, key, clk_mono());
+	*rests = smtp_unscanned_rests(s->unscanned, key, clk_mono());
 	pthread_mutex_unlock(&s->lock);
 	return key;
 }
@@ -205,8 +206,8 @@ note_result(
 {
 	pthread_mutex_lock(&s->lock);
 	if (out->says != CLAMD_FAILED)
-		smtp_unscanned_done(&s->unscanned, key);
-	else if (smtp_unscanned_failed(&s->unscanned, key, clk_mono(), slow))
+		smtp_unscanned_done(s->unscanned, key);
+	else if (smtp_unscanned_failed(s->unscanned, key, clk_mono(), slow))
 		out->says = CLAMD_NEVER;
 	pthread_mutex_unlock(&s->lock);
 }

@@ -1,14 +1,31 @@
 #include "smtp/standing.h"
 
+#include <stdlib.h>
+
 #include <sodium.h>
+
+#include "base/alloc.h"
 
 _Static_assert(crypto_shorthash_KEYBYTES == 16, "the secret's place");
 
-void
-smtp_standing_init(struct smtp_standing *s)
+struct smtp_standing *
+smtp_standing_new(void)
 {
+	struct smtp_standing *s = xcalloc(1, sizeof *s);
+
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	randombytes_buf(s->secret, sizeof s->secret);
+	return s;
+}
+
+void
+smtp_standing_free(struct smtp_standing **s)
+{
+	if (*s == NULL)
+		return;
+	(void)pthread_mutex_destroy(&(*s)->lock);
+	free(*s);
+	*s = NULL;
 }
 
 static uint64_t

@@ -42,7 +42,9 @@ struct smtp_standing {
 	struct smtp_standing_row row[SMTP_STANDING_ROWS];
 };
 
-void smtp_standing_init(struct smtp_standing *s);
+/* Its memory is used as it fills. */
+struct smtp_standing *smtp_standing_new(void);
+void smtp_standing_free(struct smtp_standing **s);
 /* Before it is delivered: v->domain_standing and v->network_standing. */
 void smtp_standing_look(struct smtp_standing *s, struct verdict *v);
 /* What became of it; bad: it was refused, or is junk. */

@@ -192,7 +192,6 @@ run(int control_fd, bool submission)
 	c->arg = &st;
 	smtp_feedback_memory_init(&st.backend.feedback);
 	smtp_scans_init(&st.backend.scans);
-	smtp_standing_init(&st.backend.standing);
 	st.backend.ask_clamd = ask_clamd;
 	o.tls = child_tls(c);
 	(void)child_domain_tls(c, o.tls, false);
@@ -206,6 +205,7 @@ run(int control_fd, bool submission)
 	st.backend.queue = peer_new(c->loop, "queue", NULL, NULL, c);
 	st.backend.dns = peer_new(c->loop, "dns", NULL, NULL, c);
 	if (!submission) {
+		st.backend.standing = smtp_standing_new();
 		st.backend.report = peer_new(c->loop, "report", NULL, NULL, c);
 		st.backend.wake_report = wake_report;
 	}

@@ -312,9 +312,9 @@ signals(struct sink *k, const struct junk_source *src)
 static struct sv
 beginning(struct sv msg)
 {
-	const char *p = msg.p, *end = msg.p + msg.n, *nl;
+	const char *p = msg.p, *end = msg.p + msg.n, *nl = NULL;
 
-	while ((nl = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+	while (p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL) {
 		p = nl + 1;
 		if (p < end && *p == '\r')
 			p++;

@@ -17,6 +17,10 @@ struct page {
 	/* The element that hides, and how many of its name are open. */
 	char hider[16];
 	unsigned depth;
+	/* The start tag before: the next one is often the same. */
+	char last[16];
+	size_t last_n;
+	unsigned last_is;
 };
 
 static struct sv
@@ -288,6 +292,27 @@ use_hiding(struct page *p, struct sv name, bool end, unsigned is,
 	}
 }
 
+/* What it is; a start tag is a feature, too. */
+static unsigned
+know_tag(struct page *p, struct sv name, bool end)
+{
+	unsigned is;
+
+	if (p->last_n == name.n && memcmp(p->last, name.p, name.n) == 0)
+		return p->last_is;
+	is = tag_is(name);
+	if (end)
+		return is;
+	junk_put2(p->out->sink, JUNK_SHAPE, SV("tag"), sv_first(name, 20));
+	p->last_n = 0;
+	if (name.n <= sizeof p->last) {
+		memcpy(p->last, name.p, name.n);
+		p->last_n = name.n;
+		p->last_is = is;
+	}
+	return is;
+}
+
 static void
 use_tag(struct page *p, struct sv tag)
 {
@@ -302,10 +327,7 @@ use_tag(struct page *p, struct sv tag)
 		name = sv_skip(name, 1);
 	if (name.n == 0)
 		return;
-	is = tag_is(name);
-	if (!end)
-		junk_put2(
-		    p->out->sink, JUNK_SHAPE, SV("tag"), sv_first(name, 20));
+	is = know_tag(p, name, end);
 	use_hiding(p, name, end, is, &a);
 	if (a.link.n > 0)
 		take_link(p, a.link);

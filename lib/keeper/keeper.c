@@ -127,6 +127,19 @@ copy_message(const struct request *r, struct msg *out)
 	return true;
 }
 
+/* A session's socket went with the process: RC_IO tells its listener to ask
+ * again with a fresh one. */
+static void
+request_died(struct account *a, struct request *r)
+{
+	uint16_t type = r->m.type;
+	bool session =
+	    type == SESSION_OPEN || type == PAGE_OPEN || type == LINK_OPEN;
+
+	request_fail(
+	    a, r, session ? RC_IO : RC_TEMP, "the account's process has died");
+}
+
 static void
 request_send(struct account *a, struct request *r)
 {
@@ -144,7 +157,11 @@ request_send(struct account *a, struct request *r)
 		msg_init(&r->m, r->m.type);
 	}
 	r->account_id = m.id = a->next_id;
-	if (line_send(a->line, &m) != RC_OK && !r->delivery)
+	if (line_send(a->line, &m) == RC_OK || r->delivery)
+		return;
+	if (line_gone(a->line))
+		request_died(a, r);
+	else
 		request_fail(a, r, RC_TEMP, "the account's process is busy");
 	/* A delivery that could not be sent waits for the sweep or the EOF. */
 }
@@ -231,16 +248,8 @@ take_back(struct account *a)
 			continue;
 		r->account_id = 0;
 		r->deaths += a->open;
-		/* A session's socket went with the process: RC_IO tells its
-		 * listener to ask again with a fresh one. */
 		if (!r->delivery)
-			request_fail(a, r,
-			    r->m.type == SESSION_OPEN ||
-				    r->m.type == PAGE_OPEN ||
-				    r->m.type == LINK_OPEN
-				? RC_IO
-				: RC_TEMP,
-			    "the account's process has died");
+			request_died(a, r);
 		else
 			mark_opaque(a, r);
 	}

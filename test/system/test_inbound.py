@@ -201,10 +201,10 @@ def forged_results(net, us):
 
 
 def wishes(net, us):
-    """inbound.dmarc: taken up by a reload."""
+    """inbound.dmarc: taken up by a reload.  What is learned of junk might see more in forged mail."""
     plain = open(us.config).read()
     for word, folder in (("junk", "Junk"), ("note", "INBOX"), ("off", "INBOX")):
-        us.write_config(plain + f"inbound: {{ dmarc: {word} }}\n")
+        us.write_config(plain + f"inbound: {{ dmarc: {word} }}\njunk: off\n")
         r = us.command("reload")
         verdict(r.returncode == 0, f"wish-{word}-reload", r.stderr)
         name = f"wish-{word}"

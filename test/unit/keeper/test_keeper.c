@@ -2,6 +2,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ipc/msg_account.h"
@@ -332,6 +333,21 @@ START_TEST(keeper__a_session_dies_with_its_process)
 	die();
 	expect_reply(client, 7, RC_IO);
 	ck_assert_uint_eq(starts, 1);
+}
+END_TEST
+
+/* It died before the session was sent, and nobody has noticed yet. */
+START_TEST(keeper__a_session_is_too_late_for_its_process)
+{
+	ask(DELIVER, 6, "anna");
+	come_up();
+	turn();
+	answer(received(DELIVER, 0));
+	expect_reply(client, 6, RC_OK);
+	ck_assert_int_eq(shutdown(account[naccount - 1], SHUT_RD), 0);
+	ask(SESSION_OPEN, 7, "anna");
+	turn();
+	expect_reply(client, 7, RC_IO);
 }
 END_TEST
 
@@ -743,6 +759,7 @@ UNIT_TESTS(keeper)
 	tcase_add_test(
 	    t, keeper__a_store_that_does_not_open_is_no_messages_fault);
 	tcase_add_test(t, keeper__a_session_dies_with_its_process);
+	tcase_add_test(t, keeper__a_session_is_too_late_for_its_process);
 	tcase_add_test(t, keeper__a_page_dies_with_its_process);
 	tcase_add_test(t, keeper__a_new_line_may_come_before_the_old_ones_end);
 	tcase_add_test(t, keeper__refused_accounts_fail_for_now);

@@ -1,8 +1,6 @@
 /* How mail of a domain and of a network has fared. */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/alloc.h"
 #include "base/network.h"
 #include "smtp/standing.h"
 #include "test/unit/unit.h"
@@ -12,14 +10,13 @@ static struct smtp_standing *s;
 static void
 start(void)
 {
-	s = xcalloc(1, sizeof *s);
-	smtp_standing_init(s);
+	s = smtp_standing_new();
 }
 
 static void
 stop(void)
 {
-	free(s);
+	smtp_standing_free(&s);
 }
 
 static struct verdict
