@@ -9,7 +9,7 @@
 #include "base/log.h"
 
 #define AGAIN_MOST  6
-#define HINT_WEIGHT 0.3
+#define HINT_WEIGHT 0.7
 #define SURE_OTHER  0.3
 #define OTHERS_FEW  20
 #define SURE_COPY   1.0 /* beyond the border */

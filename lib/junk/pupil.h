@@ -30,7 +30,7 @@
 #define PUPIL_UNDO_READ	 8	   /* likewise, of what was only read */
 #define PUPIL_SHARE_FREE 100
 
-#define PUPIL_READ_WEIGHT 0.15 /* of a lesson */
+#define PUPIL_READ_WEIGHT 0.5 /* of a lesson */
 
 enum pupil_side {
 	PUPIL_JUNK,

@@ -10,6 +10,8 @@ with `full/index` as TREC's corpora have it.  Messages come in order of Date
   immediate   the verdict is taught at once
   delayed     100 messages later
   10 %        only every tenth verdict is taught
+  one side    only junk that was missed is taught; three in four of the wanted
+              are read, and nothing is said of them, nor of what was lost
 
 and, immediately, without what header fields say.  Figures as in the TREC spam
 track: 1-ROCA %, the area above the ROC curve (what share of all pairs of junk
@@ -181,6 +183,20 @@ def run(filter_, mails, feedback):
     return rows, filter_.close()
 
 
+def one_side(ours, mails):
+    """As most people do."""
+    rows = []
+    for i, (junk, path) in enumerate(mails):
+        rows.append((*ours.ask(path), junk))
+        said_junk = rows[-1][1]
+        if junk and not said_junk:
+            ours.teach(path, True)
+        elif not said_junk and i % 4 != 0:
+            ours.say("read " + path)
+    ours.close()
+    return rows
+
+
 def show(name, rows, note=""):
     f = figures(rows)
     if f is None:
@@ -242,6 +258,7 @@ def main():
             show(feedback, rows, note)
             if feedback == "immediate":
                 curve(rows)
+        show("one side", one_side(Ours(o.build), mails))
         rows, _ = run(Ours(o.build, "--no-headers"), mails, "immediate")
         show("without header features", rows)
         show("20 lessons, no more", few_lessons(Ours(o.build), mails, 20))
