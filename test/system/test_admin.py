@@ -105,7 +105,7 @@ def trace_pages(h, b):
         text = wait_until(lambda: (lambda t: t if "stored for the account anna" in t else None)(
             b.ask(f"/admin/trace?which={which}")[2]))
         verdict(text and is_clean(text), f"trace {which}", b.ask(f"/admin/trace?which={which}"))
-    words = h.command("trace", "alert", "--limit", "1").stdout
+    words = h.command("trace", "alert").stdout
     line = next(l for l in words.splitlines() if "stored for" in l).strip()
     verdict(line in html.unescape(b.ask("/admin/trace?which=alert")[2]), "trace-in-the-words-of-the-command", line)
     status, _, text = b.ask("/admin/trace?which=nothing-like-that")
