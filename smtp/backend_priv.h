@@ -20,8 +20,8 @@ int smtp_backend_deliver(
 
 /* ---- backend_scan.c ---- */
 
-int smtp_backend_scan(
-    void *ctx, int fd, uint64_t size, struct clamd_answer *out) RC_USE_RESULT;
+int smtp_backend_scan(void *ctx, struct sv sender, int fd, uint64_t size,
+    struct clamd_answer *out) RC_USE_RESULT;
 
 /* ---- backend_report.c ---- */
 

@@ -20,7 +20,6 @@
 #define CONNECT_MS 10000
 /* Messages at a time: clamd has ten threads by default. */
 #define SCANS_MAX 8
-#define PIECE	  65536
 
 struct scan_wait {
 	int fd;
@@ -140,59 +139,22 @@ connection(struct smtp_backend *h, int64_t last)
 
 /* ---- what comes in vain ---- */
 
-/* Where the body begins; with nothing in it, the header is what there is. */
-static uint64_t
-content_begin(const char *p, size_t n, uint64_t size)
-{
-	struct sv head = sv_of(p, n);
-	size_t at = sv_find(head, SV("\r\n\r\n"));
-
-	return at + 4 < head.n && at + 4 < size ? at + 4 : 0;
-}
-
-/* It is the same whatever was put in front on its way. */
-static uint64_t
-content_key(const struct smtp_scans *s, int fd, uint64_t size)
-{
-	crypto_generichash_state h;
-	unsigned char out[16];
-	char *p = xmalloc(PIECE);
-	uint64_t at = 0, key;
-
-	(void)crypto_generichash_init(&h, s->key, sizeof s->key, 16);
-	while (at < size) {
-		size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
-		uint64_t skip = 0;
-
-		if (io_pread_all(fd, p, n, at) != RC_OK)
-			break;
-		if (at == 0)
-			skip = content_begin(p, n, size);
-		(void)crypto_generichash_update(
-		    &h, (const unsigned char *)p + skip, n - skip);
-		at += n;
-	}
-	(void)crypto_generichash_final(&h, out, sizeof out);
-	memcpy(&key, out, sizeof key);
-	free(p);
-	return key;
-}
-
 /* 0 while all could be looked at, so that nothing is hashed for nothing.
  * *rests: this has been too much for the daemon a moment ago. */
 static uint64_t
-known_key(struct smtp_scans *s, int fd, uint64_t size, bool *rests)
+known_key(
+    struct smtp_scans *s, struct sv sender, int fd, uint64_t size, bool *rests)
 {
 	uint64_t key = 0;
 	bool any;
 
 	pthread_mutex_lock(&s->lock);
-	any = s->unscanned->n > 0;
+	any = smtp_unscanned_any(s->unscanned, clk_mono());
 	pthread_mutex_unlock(&s->lock);
 	*rests = false;
 	if (!any)
 		return 0;
-	key = content_key(s, fd, size);
+	key = smtp_unscanned_key(s->key, sender, fd, size);
 	pthread_mutex_lock(&s->lock);
 	*rests = smtp_unscanned_rests(s->unscanned, key, clk_mono());
 	pthread_mutex_unlock(&s->lock);
@@ -213,7 +175,8 @@ note_result(
 }
 
 int
-smtp_backend_scan(void *ctx, int fd, uint64_t size, struct clamd_answer *out)
+smtp_backend_scan(void *ctx, struct sv sender, int fd, uint64_t size,
+    struct clamd_answer *out)
 {
 	struct smtp_backend *h = ctx;
 	struct conf *c = h->conf(h->arg);
@@ -228,7 +191,7 @@ smtp_backend_scan(void *ctx, int fd, uint64_t size, struct clamd_answer *out)
 		return RC_NOTFOUND;
 	*out = (struct clamd_answer){
 	    .says = CLAMD_FAILED, .name = "clamd cannot be reached"};
-	key = known_key(&h->scans, fd, size, &rests);
+	key = known_key(&h->scans, sender, fd, size, &rests);
 	if (rests) {
 		*out = (struct clamd_answer){.says = CLAMD_FAILED,
 		    .name = "this content took it too long before"};
@@ -244,9 +207,11 @@ smtp_backend_scan(void *ctx, int fd, uint64_t size, struct clamd_answer *out)
 	if (out->says == CLAMD_FAILED) {
 		mlog(LOG_WARN, "virus.fail", "text=\"%s\"", out->name);
 		if (key == 0)
-			key = content_key(&h->scans, fd, size);
+			key =
+			    smtp_unscanned_key(h->scans.key, sender, fd, size);
 	}
-	if (key != 0)
+	/* It was not tried. */
+	if (key != 0 && !rests)
 		note_result(&h->scans, key, slow, out);
 	return RC_OK;
 }

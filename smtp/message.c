@@ -384,8 +384,8 @@ scan(struct smtp_session *s, struct smtp_arrival *arrived)
 	struct clamd_answer a;
 	char q[LOG_Q_MAX];
 
-	if (o->ops->scan == NULL ||
-	    o->ops->scan(o->ctx, t->body.fd, t->body.size, &a) != RC_OK)
+	if (o->ops->scan == NULL || o->ops->scan(o->ctx, buf_sv(&t->sender),
+					t->body.fd, t->body.size, &a) != RC_OK)
 		return true;
 	t->virus = a.says;
 	if (a.says == CLAMD_FOUND) {

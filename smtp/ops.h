@@ -150,7 +150,8 @@ struct smtp_ops {
 	 * is, maybe that it could not be found out; RC_NOTFOUND: nobody is to
 	 * be asked.  NULL: the same.
 	 */
-	int (*scan)(void *ctx, int fd, uint64_t size, struct clamd_answer *out);
+	int (*scan)(void *ctx, struct sv sender, int fd, uint64_t size,
+	    struct clamd_answer *out);
 	/* RC_OK only when each account has it on the disk, or the queue has.
 	 * With recipients outside, or forwarded, all go through the queue, in
 	 * one step.

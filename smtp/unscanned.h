@@ -1,12 +1,14 @@
 /*
  * Messages that could not be looked at for viruses: how often each has come in
- * vain.  Who sends it is asked to come again, but not for days: after
- * SMTP_UNSCANNED_TRIES it is accepted, into Junk.  And what has kept the daemon
- * busy beyond all time is not shown to it again for an hour, lest it be looked
- * at several times side by side.
+ * vain.  Who sends it is asked to come again, but not for days: at the third
+ * try, SMTP_UNSCANNED_WAIT_MS after the first, it is accepted, into Junk. Tries
+ * that follow one another at once count once: the daemon, too, is to have had
+ * time to come back.  And what has kept the daemon busy beyond all time is not
+ * shown to it again for an hour, lest it be looked at several times side by
+ * side; what is refused meanwhile is not a try.
  *
- * A message is known by its content, not by who sends it.  A table that may
- * forget: then counting begins anew.
+ * A message is known by its sender and its content.  A table that may forget:
+ * then counting begins anew.
  */
 #ifndef SMTP_UNSCANNED_H
 #define SMTP_UNSCANNED_H
@@ -15,26 +17,40 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sv.h"
+
 #define SMTP_UNSCANNED_TRIES	3
 #define SMTP_UNSCANNED_ROWS	1024
 #define SMTP_UNSCANNED_AGAIN_MS ((int64_t)60 * 60 * 1000)
+/* A quarter of it has to be between two tries. */
+#define SMTP_UNSCANNED_WAIT_MS ((int64_t)20 * 60 * 1000)
+#define SMTP_UNSCANNED_KEPT_MS ((int64_t)4 * 24 * 60 * 60 * 1000)
 
+/* Times are clk_mono. */
 struct smtp_unscanned_row {
 	uint64_t key;
-	int64_t last;	/* clk_mono */
-	int64_t rested; /* clk_mono: it may be looked at again */
+	int64_t first;
+	int64_t counted; /* the last that counted */
+	int64_t last;
+	int64_t rested; /* it may be looked at again */
 	unsigned tries;
 };
 
 struct smtp_unscanned {
 	struct smtp_unscanned_row row[SMTP_UNSCANNED_ROWS];
 	size_t n;
+	int64_t hurry_ms; /* of tests, for SMTP_UNSCANNED_WAIT_MS; 0: not */
 };
 
+/* It is the same whatever was put in front on its way. */
+uint64_t smtp_unscanned_key(
+    const unsigned char secret[16], struct sv sender, int fd, uint64_t size);
+/* Is anything known?  What has not come for days is forgotten. */
+bool smtp_unscanned_any(struct smtp_unscanned *u, int64_t now);
 /* Is it to be left alone now? */
 bool smtp_unscanned_rests(
     const struct smtp_unscanned *u, uint64_t key, int64_t now);
-/* In vain; slow: it took too long.  True: often enough. */
+/* In vain; slow: it took too long.  True: often enough, for long enough. */
 bool smtp_unscanned_failed(
     struct smtp_unscanned *u, uint64_t key, int64_t now, bool slow);
 /* It was looked at. */

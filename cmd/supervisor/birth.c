@@ -200,7 +200,8 @@ clean_environment(void)
 {
 	static const char *const names[] = {"TZ", "JOURNAL_STREAM",
 	    "LD_PRELOAD", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-	    "TSAN_OPTIONS", "HEARTHMAIL_SHIM_CLOCK", "HEARTHMAIL_TEST_TICK"};
+	    "TSAN_OPTIONS", "HEARTHMAIL_SHIM_CLOCK", "HEARTHMAIL_TEST_TICK",
+	    "HEARTHMAIL_TEST_UNSCANNED"};
 	static char *kept[sizeof names / sizeof names[0] + 1];
 	size_t i, n = 0;
 	char *v;

@@ -7,12 +7,14 @@ import shutil
 import smtplib
 import subprocess
 import tempfile
+import time
 import zipfile
 
 from house import House, finish, lacking, skip, verdict, wait_until
 
 # In two halves, so that nothing takes this file for one.
 EICAR = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+WAIT_MS = 3000  # in place of 20 minutes
 OWN = "a sentence that is only in viruses of this test"
 SIGNATURES = "".join(f"{name}:0:*:{text.encode().hex()}\n" for name, text in (("Test.Eicar", EICAR), ("Test.Own", OWN)))
 PASSWORD_ZIP = ("UEsDBAoACQAAAAAAIVDfRsFVEAAAAAQAAAABABwAYVVUCQADAAAAAAAAAAB1eAsAAQQAAAAABAAAAAC1u2lAQY1f3rGvPgNfyBDdUEsHCN9G"
@@ -98,9 +100,11 @@ def away(h, clamd):
     said = send(h, with_file("stranger.txt", b"hello"))
     verdict(said[0] == 451, "away-strangers-come-again", said)
     verdict(send(h, with_file("own.txt", b"hello"), submit=True)[0] == 250, "away-submission-goes-on")
-    # For days it would be returned to its sender in the end.
-    said = [send(h, with_file("insists.txt", b"what insists")) for _ in range(3)]
-    verdict([s[0] for s in said] == [451, 451, 250], "away-what-comes-often-is-taken", said)
+    # For days it would be returned to its sender in the end; but not what only hurries.
+    began, said = time.monotonic(), []
+    wait_until(lambda: said.append(send(h, with_file("insists.txt", b"what insists"))[0]) or said[-1] == 250, pause=0.4)
+    verdict(time.monotonic() - began >= WAIT_MS / 1000 and len(said) >= 3 and said[:2] == [451, 451] and said[-1] == 250,
+            "away-what-comes-often-is-taken", said)
     with h.imap() as c:
         c.select("Junk", readonly=True)
         there = wait_until(lambda: c.noop() and c.search(None, "SUBJECT", '"insists.txt"')[1][0].split())
@@ -131,7 +135,8 @@ def main():
     try:
         if verdict(clamd.start(), "clamd-starts", open(os.path.join(d, "log"), errors="replace").read()[-1000:]):
             # Peers on the loopback are treated as strangers.
-            with House(extra=f"virus: {{ clamd: {clamd.socket} }}\nlimits: {{ loopback: on }}\ninbound: {{ dmarc: off }}\n") as h:
+            with House(env={"HEARTHMAIL_TEST_UNSCANNED": str(WAIT_MS)},
+                       extra=f"virus: {{ clamd: {clamd.socket} }}\nlimits: {{ loopback: on }}\ninbound: {{ dmarc: off }}\n") as h:
                 looked_at(h)
                 away(h, clamd)
                 led_astray(h, clamd)

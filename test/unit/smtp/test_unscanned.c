@@ -1,5 +1,8 @@
 /* What could not be looked at for viruses: it comes again, and not for ever. */
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "smtp/unscanned.h"
@@ -20,20 +23,87 @@ stop(void)
 	free(u);
 }
 
+#define MINUTE ((int64_t)60 * 1000)
+
+/* When it comes, in minutes; + is taken, - is not. */
+static const struct {
+	int at[8];
+	const char *want;
+} often[] = {
+    {{0, 0, 0, 1, 2, 3}, "------"},
+    {{0, 5, 10, 19, 20}, "----+"},
+    {{0, 5, 10, 19, 21, 22}, "----++"},
+    {{0, 10, 20}, "--+"},
+    {{0, 4, 8, 20}, "---+"},
+    /* Two tries in close succession are one. */
+    {{0, 1, 20, 21, 25}, "----+"},
+    {{0, 17, 21}, "---"},
+    {{0, 30, 90}, "--+"},
+    {{0, 24 * 60, 48 * 60, 48 * 60}, "--++"},
+    /* After days it is another one. */
+    {{0, 10, 10 + 4 * 24 * 60 + 1}, "---"},
+    {{0, 10, 20, 21 + 4 * 24 * 60}, "--+-"},
+};
+
 START_TEST(smtp_unscanned__so_often)
 {
-	ck_assert(!smtp_unscanned_failed(u, 7, 1000, false));
-	ck_assert(!smtp_unscanned_failed(u, 8, 1000, false));
-	ck_assert(!smtp_unscanned_failed(u, 7, 2000, false));
-	ck_assert(smtp_unscanned_failed(u, 7, 3000, false));
-	ck_assert(smtp_unscanned_failed(u, 7, 4000, false));
-	ck_assert(!smtp_unscanned_failed(u, 8, 4000, false));
+	size_t i;
+	bool enough;
+
+	for (i = 0; often[_i].want[i] != '\0'; i++) {
+		enough = smtp_unscanned_failed(
+		    u, 7, 1000 + often[_i].at[i] * MINUTE, false);
+		ck_assert_msg(enough == (often[_i].want[i] == '+'),
+		    "row %d, try %zu", _i, i);
+	}
+}
+END_TEST
+
+START_TEST(smtp_unscanned__each_by_itself)
+{
+	(void)smtp_unscanned_failed(u, 7, 0, false);
+	(void)smtp_unscanned_failed(u, 8, 0, false);
+	(void)smtp_unscanned_failed(u, 7, 10 * MINUTE, false);
+	ck_assert(smtp_unscanned_failed(u, 7, 20 * MINUTE, false));
+	ck_assert(!smtp_unscanned_failed(u, 8, 20 * MINUTE, false));
 	/* Once it was looked at, counting begins anew. */
 	smtp_unscanned_done(u, 7);
 	smtp_unscanned_done(u, 9);
 	ck_assert_uint_eq(u->n, 1);
-	ck_assert(!smtp_unscanned_failed(u, 7, 5000, false));
-	ck_assert(smtp_unscanned_failed(u, 8, 5000, false));
+	ck_assert(!smtp_unscanned_failed(u, 7, 30 * MINUTE, false));
+	ck_assert(smtp_unscanned_failed(u, 8, 30 * MINUTE, false));
+	/* And after days nothing is left. */
+	ck_assert(smtp_unscanned_any(u, 30 * MINUTE + SMTP_UNSCANNED_KEPT_MS));
+	ck_assert(
+	    !smtp_unscanned_any(u, 30 * MINUTE + SMTP_UNSCANNED_KEPT_MS + 1));
+	ck_assert_uint_eq(u->n, 0);
+}
+END_TEST
+
+static uint64_t
+key_of(const char *sender, const char *text)
+{
+	static const unsigned char secret[16] = {1};
+	int fd = memfd_create("mail", MFD_CLOEXEC);
+	size_t n = strlen(text);
+	uint64_t key;
+
+	ck_assert_int_eq(write(fd, text, n), (ssize_t)n);
+	key = smtp_unscanned_key(secret, sv_str(sender), fd, n);
+	(void)close(fd);
+	return key;
+}
+
+START_TEST(smtp_unscanned__is_known_by)
+{
+	uint64_t key = key_of("a@x.test", "Subject: a\r\n\r\nbody\r\n");
+
+	ck_assert(key == key_of("a@x.test", "Date: b\r\n\r\nbody\r\n"));
+	ck_assert(key != key_of("b@x.test", "Subject: a\r\n\r\nbody\r\n"));
+	ck_assert(key != key_of("", "Subject: a\r\n\r\nbody\r\n"));
+	ck_assert(key != key_of("a@x.test", "Subject: a\r\n\r\nbodz\r\n"));
+	ck_assert(key_of("a@x.testb", "\r\n\r\nody\r\n") !=
+		  key_of("a@x.test", "\r\n\r\nbody\r\n"));
 }
 END_TEST
 
@@ -52,15 +122,17 @@ END_TEST
 
 START_TEST(smtp_unscanned__is_bounded)
 {
+	int64_t at = 0;
 	uint64_t i;
 
 	for (i = 1; i <= 3 * SMTP_UNSCANNED_ROWS; i++) {
-		(void)smtp_unscanned_failed(u, i, (int64_t)i, true);
+		at = (int64_t)i * MINUTE;
+		(void)smtp_unscanned_failed(u, i, at, true);
 		/* One that keeps coming is not forgotten for those. */
-		(void)smtp_unscanned_failed(u, 1, (int64_t)i, false);
+		(void)smtp_unscanned_failed(u, 1, at, false);
 	}
 	ck_assert_uint_eq(u->n, SMTP_UNSCANNED_ROWS);
-	ck_assert(smtp_unscanned_failed(u, 1, (int64_t)i, false));
+	ck_assert(smtp_unscanned_failed(u, 1, at, false));
 	ck_assert(!smtp_unscanned_rests(u, 2, 3));
 }
 END_TEST
@@ -72,9 +144,11 @@ static struct smtp_ops ops;
 static enum clamd_says says;
 
 static int
-fake_scan(void *ctx, int fd, uint64_t size, struct clamd_answer *out)
+fake_scan(void *ctx, struct sv sender, int fd, uint64_t size,
+    struct clamd_answer *out)
 {
 	(void)ctx;
+	ck_assert(sv_eq(sender, SV("x@x.test")));
 	(void)fd;
 	(void)size;
 	*out = (struct clamd_answer){.says = says, .name = "x"};
@@ -126,7 +200,10 @@ UNIT_TESTS(unscanned)
 	TCase *tc = tcase_create("unscanned");
 
 	tcase_add_checked_fixture(tc, start, stop);
-	tcase_add_test(tc, smtp_unscanned__so_often);
+	tcase_add_loop_test(tc, smtp_unscanned__so_often, 0,
+	    (int)(sizeof often / sizeof often[0]));
+	tcase_add_test(tc, smtp_unscanned__each_by_itself);
+	tcase_add_test(tc, smtp_unscanned__is_known_by);
 	tcase_add_test(tc, smtp_unscanned__is_left_alone);
 	tcase_add_test(tc, smtp_unscanned__is_bounded);
 	tcase_add_loop_test(tc, smtp_unscanned__in_a_session, 0,
