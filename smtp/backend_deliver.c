@@ -280,14 +280,36 @@ try_accounts(struct smtp_backend *h, const struct smtp_delivery *d, bool *done,
 	return open;
 }
 
+/*
+ * What this mail says about where it comes from: that it is bad, if a policy
+ * says so; else what the accounts have made of it, if all of them have.  What
+ * went by way of the queue has been judged by nobody yet, and that nobody could
+ * look for viruses says nothing about its sender.
+ */
+static void
+note_standing(struct smtp_backend *h, const struct smtp_delivery *d,
+    bool answered, bool junk)
+{
+	bool policy = false;
+	size_t i;
+
+	if (d->verdict == NULL || h->standing == NULL || d->unscanned)
+		return;
+	for (i = 0; i < d->naccount; i++)
+		policy = policy || d->account[i].junk;
+	for (i = 0; i < d->nforward; i++)
+		policy = policy || d->forward[i].junk;
+	if (policy || answered)
+		smtp_standing_note(h->standing, d->verdict, policy || junk);
+}
+
 int
 smtp_backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 {
 	struct smtp_backend *h = ctx;
 	bool *done = xcalloc(d->naccount, sizeof *done);
-	bool full = false, junk = false;
+	bool full = false, junk = false, answered = false;
 	int r = RC_OK;
-	size_t i;
 
 	if (d->noutside + d->nforward > 0 ||
 	    (d->naccount > 1 && d->size * d->naccount > SPOOL_BYTES))
@@ -297,10 +319,10 @@ smtp_backend_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 		 * better place to wait than our full disk. */
 		r = full ? err_set(err, RC_NOSPACE, "the disk is full")
 			 : put_into_queue(h, d, done, err);
-	for (i = 0; i < d->naccount; i++)
-		junk = junk || d->account[i].junk;
-	if (r == RC_OK && d->verdict != NULL && h->standing != NULL)
-		smtp_standing_note(h->standing, d->verdict, junk);
+	else
+		answered = d->naccount > 0;
+	if (r == RC_OK)
+		note_standing(h, d, answered, junk);
 	free(done);
 	return r;
 }

@@ -309,7 +309,8 @@ delivery_of(const struct smtp_session *s, const struct smtp_arrival *arrived)
 	    .nforward = t->nforward,
 	    .known = t->judge != NULL ? smtp_judge_sender_known(t->judge)
 				      : s->authed,
-	    .verdict = arrived->judged ? &arrived->verdict : NULL};
+	    .verdict = arrived->judged ? &arrived->verdict : NULL,
+	    .unscanned = arrived->unscanned};
 
 	memcpy(d.id, t->id, sizeof d.id);
 	return d;
@@ -384,8 +385,10 @@ scan(struct smtp_session *s, struct smtp_arrival *arrived)
 	struct clamd_answer a;
 	char q[LOG_Q_MAX];
 
-	if (o->ops->scan == NULL || o->ops->scan(o->ctx, buf_sv(&t->sender),
-					t->body.fd, t->body.size, &a) != RC_OK)
+	if (o->ops->scan == NULL)
+		return true;
+	if (o->ops->scan(o->ctx, buf_sv(&t->sender), t->body.fd, t->body.size,
+		&a) != RC_OK)
 		return true;
 	t->virus = a.says;
 	if (a.says == CLAMD_FOUND) {
@@ -398,8 +401,10 @@ scan(struct smtp_session *s, struct smtp_arrival *arrived)
 	}
 	if (o->submission || (s->c->loopback && !s->c->limits.loopback))
 		return true;
-	if (a.says == CLAMD_NEVER)
+	if (a.says == CLAMD_NEVER) {
+		arrived->unscanned = !arrived->junk;
 		smtp_arrival_junk(s, arrived);
+	}
 	if (a.says == CLAMD_FAILED) {
 		smtp_reply(s, 451, "4.7.1",
 		    "the message cannot be looked at for viruses now; try "

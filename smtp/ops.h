@@ -68,6 +68,7 @@ struct smtp_delivery {
 	/* Port 25 only: what was found out, or NULL.  Action and override are
 	 * each account's. */
 	const struct verdict *verdict;
+	bool unscanned; /* junk because ClamAV was away, for all of them */
 };
 
 enum smtp_tls {

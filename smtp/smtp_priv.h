@@ -135,6 +135,7 @@ struct smtp_arrival {
 	bool judged;		       /* verdict is there */
 	bool junk;		       /* of any of the accounts */
 	bool grey;		       /* it is to come again, as a stranger */
+	bool unscanned;		       /* junk, and only for that */
 	struct verdict verdict;
 };
 

@@ -134,6 +134,7 @@ fake_deliver(void *ctx, const struct smtp_delivery *d, struct err *err)
 		g->known[i < 2 ? i : 1] = d->account[i].known;
 	}
 	g->judged = d->verdict != NULL;
+	g->unscanned = d->unscanned;
 	if (g->judged)
 		g->verdict = *d->verdict;
 	for (i = 0; i < d->nforward; i++)

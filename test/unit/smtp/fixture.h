@@ -18,7 +18,7 @@ struct fixture_delivery {
 	struct buf forward, results; /* addresses and what is kept of them */
 	bool bare;
 	uint8_t id[16];
-	bool junk, judged;
+	bool junk, judged, unscanned;
 	uint8_t override[2]; /* of the first two accounts */
 	uint8_t known[2];    /* likewise */
 	struct verdict verdict;

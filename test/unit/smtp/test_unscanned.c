@@ -190,6 +190,9 @@ START_TEST(smtp_unscanned__in_a_session)
 	ck_assert_msg(
 	    sv_eq(buf_sv(&k.got[0].accounts), sv_str(rows[_i].accounts)), "%s",
 	    k.got[0].accounts.p);
+	/* Its sender does not fare worse for that. */
+	ck_assert_int_eq(k.got[0].unscanned,
+	    rows[_i].says == CLAMD_NEVER && rows[_i].stranger);
 	buf_fini(&out);
 	fixture_fini(&k);
 }
