@@ -1,6 +1,7 @@
 /* What must not take long, whatever a script or a message says. */
 #include <string.h>
 
+#include "sieve/regex.h"
 #include "test/unit/sieve/table.h"
 #include "test/unit/unit.h"
 
@@ -182,6 +183,46 @@ START_TEST(sieve__takes_regular_expressions_up_to_the_limit)
 	check_regex("a{300,}", 1, RC_SYNTAX);
 	check_regex("[]a]{300}", 1, RC_SYNTAX);
 	check_regex("\\\\X", 1, RC_SYNTAX);
+}
+END_TEST
+
+START_TEST(sieve__finds_each_repetition)
+{
+	static const char *const bad[] = {"\\d{1000}", "\\w{60000}",
+	    "\\D{60000}", "\\N{60000}", "\\R{300}", "\\h{1,300}",
+	    "\\p{Lu}{300}", "\\pL{300}", "\\x{61}{300}", "\\x61{300}",
+	    "\\o{141}{300}", "\\N{U+61}{300}", "(a)\\g{1}{300}", "(a)\\g1{300}",
+	    "(?<n>a)\\k{n}{300}", "(a)\\1{300}", "\\Q[\\Ea{60000}",
+	    "\\Qa\\E{60000}", "[\\E][]a{60000}", "[\\Q\\E][]a{60000}",
+	    "\\c[a{60000}]", "[\\c][]a{60000}", "(?#[)a{60000}",
+	    "[[:x]a{60000}", "[[.x]a{60000}", "[[=x]a{60000}",
+	    "[[:x[:]a{60000}", "[[:alpha:]]a{60000}", "[^]]a{300}",
+	    "(?x)#[\na{60000}", "(?i-sx:a)", "(?xx)[ ][]a{60000}",
+	    "(?^x)#[\na{300}", "(?x) a {300}", "(?C'[')a{60000}",
+	    "(*MARK:[)a{60000}", "(*:[)a{60000}", "(*UTF)a", "a{,300}",
+	    "a{ 1, 300 }", "a{0300}", "(?:ab){300}", "(?[[a]])"};
+	static const char *const good[] = {"\\d{4}-\\w{2,255}", "\\x{2014}",
+	    "\\x{2014}{3}", "\\o{400}", "\\N{U+2014}", "\\p{Lu}{3}", "\\\\Q",
+	    "\\\\{3}", "[(*#]", "a#b", "[[:alpha:]{300}]", "[[:x]",
+	    "[[:^digit:]]{3}", "[[:a:b]", "(?<x>a)(?P=x)(?&x)", "(?i)a(?-i:b)",
+	    "[]{300}]", "[\\]{300}]", "\\{300}"};
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct err err;
+		void *code = NULL;
+		int r = sieve_regex_compile(sv_str(bad[i]), true, &code, &err);
+
+		sieve_regex_free(code);
+		ck_assert_msg(r == RC_SYNTAX, "%s", bad[i]);
+	}
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		struct err err;
+		void *code = NULL;
+		int r = sieve_regex_compile(sv_str(good[i]), true, &code, &err);
+
+		sieve_regex_free(code);
+		ck_assert_msg(r == RC_OK, "%s: %s", good[i], err.text);
+	}
 }
 END_TEST
 
@@ -544,6 +585,7 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__takes_scripts_up_to_the_limit);
 	tcase_add_test(t, sieve__takes_lists_up_to_the_limit);
 	tcase_add_test(t, sieve__takes_regular_expressions_up_to_the_limit);
+	tcase_add_test(t, sieve__finds_each_repetition);
 	tcase_add_test(t, sieve__says_where_a_byte_cannot_be);
 	tcase_add_test(t, sieve__reads_lines_that_end_with_lf);
 	tcase_add_test(t, sieve__prints_errors_with_their_place);
