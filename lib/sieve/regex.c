@@ -5,6 +5,7 @@
 #include <pcre2.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/ascii.h"
 
@@ -21,6 +22,7 @@
 #define HEAP_LIMIT  (8 << 10) /* KiB */
 #define NEST_LIMIT  100
 #define REPEAT_MAX  255 /* RE_DUP_MAX of POSIX */
+#define LOOK_EVERY  256 /* items: at the clock */
 #define ITEM_WORK   16	/* of one item: nanoseconds, more or less */
 
 static struct calls {
@@ -276,7 +278,23 @@ sieve_regex_free(void *code)
 struct count {
 	uint64_t work, max;
 	size_t last; /* where the text was looked at */
+	struct sieve_regex_time *time;
 };
+
+static bool
+takes_too_long(struct sieve_regex_time *t)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	if (++t->items % LOOK_EVERY != 0)
+		return false;
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	if (t->items == LOOK_EVERY)
+		t->start = now;
+	return now - t->start > t->max;
+}
 
 /* Before each item.  A back reference compares what was matched before. */
 static int
@@ -289,14 +307,16 @@ count_item(pcre2_callout_block *b, void *arg)
 	if (b->capture_top > 1)
 		c->work += (now - b->start_match) / 6;
 	c->last = now;
-	return c->work > c->max ? PCRE2_ERROR_CALLOUT : 0;
+	return c->work > c->max || takes_too_long(c->time) ? PCRE2_ERROR_CALLOUT
+							   : 0;
 }
 
 int
 sieve_regex_match(const void *code, struct sv text, uint64_t *work,
-    struct sieve_regex_span *span, size_t max, size_t *n_out)
+    struct sieve_regex_time *time, struct sieve_regex_span *span, size_t max,
+    size_t *n_out)
 {
-	struct count count = {.max = *work};
+	struct count count = {.max = *work, .time = time};
 
 	pcre2_match_context *ctx = calls.match_context_create(NULL);
 	pcre2_match_data *data = calls.match_data_create((uint32_t)max, NULL);

@@ -489,6 +489,35 @@ START_TEST(sieve__takes_only_so_long)
 }
 END_TEST
 
+/* The clock ends what counting does not. */
+START_TEST(sieve__looks_at_the_clock)
+{
+	struct sieve_regex_time t = {.max = UINT64_MAX};
+	uint64_t work = UINT64_MAX;
+	struct sieve_regex_span span;
+	struct err err;
+	struct buf b;
+	void *code;
+	size_t n;
+
+	buf_init(&b, 1 << 20);
+	repeat(&b, "a", 1000);
+	ck_assert_int_eq(
+	    sieve_regex_compile(SV("a+[bc]"), true, &code, &err), RC_OK);
+	ck_assert_int_eq(
+	    sieve_regex_match(code, buf_sv(&b), &work, &t, &span, 1, &n),
+	    RC_NOTFOUND);
+	ck_assert_uint_gt(t.items, 1000);
+	t = (struct sieve_regex_time){.max = 0};
+	work = UINT64_MAX;
+	ck_assert_int_eq(
+	    sieve_regex_match(code, buf_sv(&b), &work, &t, &span, 1, &n),
+	    RC_TOOBIG);
+	sieve_regex_free(code);
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(sieve__changes_a_message_only_so_often)
 {
 	struct sieve_result r;
@@ -594,6 +623,7 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__looks_at_a_message_only_so_often);
 	tcase_add_test(t, sieve__compiles_only_so_much_in_a_run);
 	tcase_add_test(t, sieve__takes_only_so_long);
+	tcase_add_test(t, sieve__looks_at_the_clock);
 	tcase_add_test(t, sieve__changes_a_message_only_so_often);
 	tcase_add_test(t, sieve__decides_about_messages_of_all_kinds);
 	return t;
