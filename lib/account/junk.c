@@ -24,14 +24,15 @@
 #include "mail/field.h"
 #include "msgauth/authres.h"
 
-#define ASK_MS	   2000
-#define TEACH_MS   30000
-#define AT_ONCE	   4	 /* lessons before their answers are awaited */
-#define EVENTS_MAX 10000 /* that wait; what comes then is not learned */
-#define SAME_MOST  5	 /* of one size, that are compared */
-#define READ_MOST  20	 /* marked at once: more than that nobody has read */
-#define EXPIRE_MS  (6 * 60 * 60 * 1000)
-#define CHUNK	   256
+#define ASK_MS	    2000
+#define TEACH_MS    30000
+#define AT_ONCE	    4	  /* lessons before their answers are awaited */
+#define EVENTS_MAX  10000 /* that wait; what comes then is not learned */
+#define SAME_MOST   5	  /* of one size, that are compared */
+#define READ_MOST   20	/* at once: more than that nobody has read, or filed */
+#define THROWN_MOST 500 /* at once: all the same, the rest stays as it was */
+#define EXPIRE_MS   (6 * 60 * 60 * 1000)
+#define CHUNK	    256
 
 /* What a session has seen, as it is told. */
 struct seen {
@@ -336,6 +337,12 @@ lesson_of_mark(unsigned mark, unsigned there)
 	return said || there == 0 ? as[mark] : JUNK_TEACHINGS;
 }
 
+static bool
+is_bulk(const struct event *e)
+{
+	return rangeset_count(&e->uids) > READ_MOST;
+}
+
 /* What was done to a message, as a lesson; JUNK_TEACHINGS: none. */
 static enum junk_teaching
 lesson_of(const struct event *e, const struct store_mailbox_list *all,
@@ -358,9 +365,13 @@ lesson_of(const struct event *e, const struct store_mailbox_list *all,
 		if ((before & PLACE_JUNK) != 0 && (there & PLACE_TRASH) == 0 &&
 		    (to->use & STORE_USE_DRAFTS) == 0)
 			return JUNK_TEACH_WANTED;
-		return (there & PLACE_TRASH) != 0 && before == 0
-			   ? JUNK_TEACH_THROWN
-			   : JUNK_TEACHINGS;
+		if (before != 0)
+			return JUNK_TEACHINGS;
+		/* Who files a message wants it. */
+		return (there & PLACE_TRASH) != 0 ? JUNK_TEACH_THROWN
+		       : there != 0		  ? JUNK_TEACHINGS
+		       : is_bulk(e)		  ? JUNK_TEACHINGS
+						  : JUNK_TEACH_HINT;
 	case EVENT_APPENDED:
 		return (there & PLACE_JUNK) != 0 ? JUNK_TEACH_JUNK
 						 : JUNK_TEACHINGS;
@@ -448,7 +459,8 @@ take_lesson(struct account_junk *j, const struct event *e,
 	if (e->kind == EVENT_APPENDED && t == JUNK_TEACHINGS &&
 	    junk_place(all, to) == 0 && is_in_junk(j, all, m))
 		t = JUNK_TEACH_WANTED;
-	if (t == JUNK_TEACH_READ && !was_judged(j, m))
+	if ((t == JUNK_TEACH_READ || t == JUNK_TEACH_HINT) &&
+	    e->mark != ACCOUNT_MARK_HINT && !was_judged(j, m))
 		t = JUNK_TEACHINGS;
 	if (t != JUNK_TEACHINGS)
 		teach(j, m, t);
@@ -589,8 +601,8 @@ account_junk_marked(
 	const struct seen e = {
 	    .kind = EVENT_MARKED, .from = mailbox_id, .mark = mark};
 
-	if ((mark == ACCOUNT_MARK_READ || mark == ACCOUNT_MARK_THROWN) &&
-	    rangeset_count(uids) > READ_MOST)
+	if ((mark == ACCOUNT_MARK_READ && rangeset_count(uids) > READ_MOST) ||
+	    (mark == ACCOUNT_MARK_THROWN && rangeset_count(uids) > THROWN_MOST))
 		return;
 	add_event(j, &e, uids);
 }

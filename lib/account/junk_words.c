@@ -96,8 +96,8 @@ junk_opinion_of(const struct junk_told *told, bool known, uint32_t threshold)
 	struct junk_opinion o = {.score = junk_score_of(told)};
 
 	o.junk = o.score >= threshold;
-	if (known && o.junk && !told->taught) {
-		o = (struct junk_opinion){.known = true, .score = threshold};
+	if (o.junk && (told->taught ? !told->junk : known)) {
+		o = (struct junk_opinion){.known = known, .score = threshold};
 		/* Rules of people's own look at the score. */
 		if (o.score > 49)
 			o.score = 49;

@@ -39,10 +39,49 @@ rules_page_read(struct store *store, struct pagerules *out)
 	buf_fini(&record);
 }
 
+/* More than a person's script may have, since these are counted elsewhere; and
+ * each filter looks at fields that strangers may have made long. */
+static struct sieve_limits
+page_limits(void)
+{
+	struct sieve_limits l = SIEVE_LIMITS_DEFAULT;
+
+	l.script = PAGERULES_SCRIPT_MAX;
+	l.nesting = 2 * PAGERULES_FILTERS_MAX + l.nesting;
+	l.work += UINT64_C(200) << 20;
+	return l;
+}
+
+static bool
+compile(const struct pagerules *p, struct sieve_script **out)
+{
+	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
+	struct sieve_errors *errors = xcalloc(1, sizeof *errors);
+	struct buf text, why;
+
+	*out = NULL;
+	buf_init(&text, PAGERULES_SCRIPT_MAX);
+	buf_init(&why, 2 * SIEVE_ERROR_MAX * SIEVE_ERRORS_MAX);
+	pagerules_sieve(p, &text);
+	o.limits = page_limits();
+	o.name = SV(PAGERULES_SCRIPT);
+	if (!buf_ok(&text) ||
+	    sieve_compile(buf_sv(&text), &o, out, errors) != RC_OK) {
+		sieve_errors_print(errors, NULL, &why);
+		mlog(LOG_ERROR, "rules.page", "text=\"not understood: %s\"",
+		    why.n > 0 ? why.p : "too long");
+	}
+	buf_fini(&why);
+	buf_fini(&text);
+	free(errors);
+	return *out != NULL;
+}
+
 int
 rules_page_write(struct store *store, enum pagerules_part part,
     const struct pagerules *r, struct err *err)
 {
+	struct sieve_script *script = NULL;
 	struct buf record;
 	uint64_t need = 0;
 	int rc = RC_OK;
@@ -51,6 +90,9 @@ rules_page_write(struct store *store, enum pagerules_part part,
 	pagerules_write(r, part, &record);
 	if (!buf_ok(&record))
 		rc = err_set(err, RC_TOOBIG, "there is no room for more");
+	if (rc == RC_OK && pagerules_present(r) && !compile(r, &script))
+		rc = err_set(err, RC_TOOBIG, "the rules cannot be run");
+	sieve_script_free(&script);
 	if (rc == RC_OK)
 		rc = store_script_put(store, STORE_SCRIPT_FORM,
 		    sv_str(pagerules_name(part)), buf_sv(&record), &need, err);
@@ -62,44 +104,13 @@ rules_page_write(struct store *store, enum pagerules_part part,
 
 /* ---- running ---- */
 
-/* More than a person's script may have, since these are counted elsewhere. */
-static struct sieve_limits
-page_limits(void)
-{
-	struct sieve_limits l = SIEVE_LIMITS_DEFAULT;
-
-	l.script = PAGERULES_SCRIPT_MAX;
-	l.nesting = 2 * PAGERULES_FILTERS_MAX + l.nesting;
-	return l;
-}
-
 bool
 rules_page_load(struct rules *r, struct sieve_script **out)
 {
-	struct sieve_options o = SIEVE_OPTIONS_DEFAULT;
-	struct sieve_errors *errors;
-	struct sieve_script *script = NULL;
-	struct buf text, why;
-
 	rules_page_read(r->store, &r->page);
 	if (!pagerules_present(&r->page))
 		return false;
-	errors = xcalloc(1, sizeof *errors);
-	buf_init(&text, PAGERULES_SCRIPT_MAX);
-	buf_init(&why, 2 * SIEVE_ERROR_MAX * SIEVE_ERRORS_MAX);
-	pagerules_sieve(&r->page, &text);
-	o.limits = page_limits();
-	o.name = SV(PAGERULES_SCRIPT);
-	if (!buf_ok(&text) ||
-	    sieve_compile(buf_sv(&text), &o, &script, errors) != RC_OK) {
-		sieve_errors_print(errors, NULL, &why);
-		mlog(LOG_ERROR, "rules.page", "text=\"not understood: %s\"",
-		    why.n > 0 ? why.p : "too long");
-	}
-	*out = script;
-	buf_fini(&why);
-	buf_fini(&text);
-	free(errors);
+	(void)compile(&r->page, out);
 	return true;
 }
 

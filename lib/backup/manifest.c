@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,24 +110,31 @@ read_at(int dirfd, const char *name, struct buf *out, struct err *err)
 			  : err_set(err, RC_DAMAGED, "%s cannot be read", name);
 }
 
+/* By libsodium: the supervisor, which looks here at times, has no OpenSSL. */
+static bool
+is_sum_of(struct sv want, struct sv text)
+{
+	unsigned char sum[crypto_hash_sha256_BYTES];
+	char sha[BACKUP_SHA];
+
+	(void)crypto_hash_sha256(sum, (const unsigned char *)text.p, text.n);
+	(void)sodium_bin2hex(sha, sizeof sha, sum, sizeof sum);
+	return sv_starts(want, sv_str(sha));
+}
+
 int
 backup_manifest(int fd, json_t **out, struct err *err)
 {
 	struct buf text, want;
-	char sha[BACKUP_SHA];
 	json_t *m = NULL;
-	uint64_t n;
-	int file = backup_open_file(fd, "manifest.json", err);
-	int r = file >= 0 ? RC_OK : RC_DAMAGED;
+	int r;
 
 	buf_init(&text, MANIFEST_MAX);
 	buf_init(&want, 4096);
-	if (r == RC_OK)
-		r = read_at(fd, "manifest.json", &text, err);
+	r = read_at(fd, "manifest.json", &text, err);
 	if (r == RC_OK)
 		r = read_at(fd, "manifest.sha256", &want, err);
-	if (r == RC_OK && (backup_sum(file, &n, sha) != RC_OK ||
-			      !sv_starts(buf_sv(&want), sv_str(sha))))
+	if (r == RC_OK && !is_sum_of(buf_sv(&want), buf_sv(&text)))
 		r = err_set(err, RC_DAMAGED,
 		    "manifest.json does not match its checksum");
 	if (r == RC_OK) {
@@ -140,7 +148,6 @@ backup_manifest(int fd, json_t **out, struct err *err)
 	if (r == RC_OK)
 		*out = json_incref(m);
 	json_decref(m);
-	io_close(&file);
 	buf_fini(&want);
 	buf_fini(&text);
 	return r;

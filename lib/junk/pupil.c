@@ -106,6 +106,8 @@ static void
 forget_undo(struct pupil *p, struct pupil_row *r)
 {
 	p->undo_bytes -= undo_bytes(r);
+	if (undo_bytes(r) > 0)
+		r->shared |= PUPIL_FADED;
 	row_fini(r);
 }
 
@@ -325,9 +327,11 @@ take_back_own(struct pupil *p, size_t i)
 {
 	struct pupil_row *r = &p->row[i];
 
-	junk_model_undo(
-	    p->file.model, buf_sv(&r->undo_own), r->side == PUPIL_JUNK);
-	count_row(p, r->shared, -1);
+	if ((r->shared & PUPIL_FADED) == 0) {
+		junk_model_undo(
+		    p->file.model, buf_sv(&r->undo_own), r->side == PUPIL_JUNK);
+		count_row(p, r->shared, -1);
+	}
 	remove_row(p, i);
 }
 
@@ -490,7 +494,7 @@ take_back(struct junk_file *server, struct pupil *own, size_t i)
 	bool junk = r->side == PUPIL_JUNK;
 	unsigned char id[8];
 
-	if ((r->shared & PUPIL_SHARED) != 0) {
+	if ((r->shared & (PUPIL_SHARED | PUPIL_FADED)) == PUPIL_SHARED) {
 		junk_model_undo(server->model, buf_sv(&r->undo_server), junk);
 		note_server(server, REC_UNDONE, junk, true, &r->undo_server);
 	}
@@ -568,7 +572,7 @@ same_side(uint8_t a, enum pupil_side b)
 static bool
 restores(uint8_t shared, enum pupil_side side, uint8_t *before)
 {
-	unsigned b = shared >> PUPIL_BEFORE;
+	unsigned b = shared >> PUPIL_BEFORE & PUPIL_SIDES;
 
 	if (b == 0 || !same_side((uint8_t)(b - 1), side))
 		return false;

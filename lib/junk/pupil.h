@@ -27,7 +27,7 @@
 #define PUPIL_ROWS	 4000 /* contents that are remembered */
 #define PUPIL_UNDO	 1000 /* of which can be undone exactly, at most ... */
 #define PUPIL_UNDO_BYTES (3 << 20) /* ... and as many as this has room for */
-#define PUPIL_UNDO_READ	 8	   /* likewise, of what was only read */
+#define PUPIL_UNDO_READ	 64	   /* likewise, of what was only read */
 #define PUPIL_SHARE_FREE 100
 
 #define PUPIL_READ_WEIGHT 0.5 /* of a lesson */
@@ -40,15 +40,17 @@ enum pupil_side {
 	PUPIL_THROWN /* nothing: READ is undone */
 };
 
-#define PUPIL_SHARED  1u /* the server's model has it, too */
-#define PUPIL_AGAINST 2u /* which was sure of something else */
-#define PUPIL_BEFORE  4	 /* from this bit on: 1 + the side that it replaced */
+#define PUPIL_SHARED  1u   /* the server's model has it, too */
+#define PUPIL_AGAINST 2u   /* which was sure of something else */
+#define PUPIL_BEFORE  4	   /* from this bit on: 1 + the side that it replaced */
+#define PUPIL_SIDES   7u   /* the mask of that */
+#define PUPIL_FADED   128u /* it cannot be undone any more, and stays counted */
 
 struct pupil_row {
 	struct junk_content content;
-	int64_t when;			  /* ms since 1970 */
-	uint8_t side;			  /* enum pupil_side */
-	uint8_t shared;			  /* PUPIL_SHARED, AGAINST, BEFORE */
+	int64_t when;	/* ms since 1970 */
+	uint8_t side;	/* enum pupil_side */
+	uint8_t shared; /* PUPIL_SHARED, AGAINST, BEFORE, FADED */
 	struct buf undo_own, undo_server; /* may be empty: too long ago */
 };
 

@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/form.h"
 #include "base/utf8.h"
+#include "mail/lex.h"
 #include "mail/path.h"
 #include "pagerules/zone.h"
 
@@ -163,17 +164,21 @@ put_day(struct buf *out, const char *name, int64_t day)
 	buf_fini(&b);
 }
 
-/* Nothing if it is not there, or larger than that. */
-static void
+/* Nothing if it is not there; false, and nothing, if it cannot be read or is
+ * larger than that. */
+static bool
 get(struct sv line, const char *name, size_t max, char **text)
 {
 	struct buf b;
+	int r;
 
 	buf_init(&b, max);
-	if (form_get(line, name, &b) != RC_OK)
+	r = form_get(line, name, &b);
+	if (r != RC_OK)
 		buf_reset(&b);
 	pagerules_set(text, buf_sv(&b));
 	buf_fini(&b);
+	return r == RC_OK || r == RC_NOTFOUND;
 }
 
 static bool
@@ -226,9 +231,9 @@ read_vacation(struct pagerules *r, struct sv line)
 	vacation_reset(v);
 	v->on = get_bool(line, "on");
 	v->contacts = get_bool(line, "contacts");
-	get(line, "subject", PAGERULES_SUBJECT_MAX, &v->subject);
-	get(line, "text", PAGERULES_TEXT_MAX, &v->text);
-	get(line, "zone", ZONE_NAME_MAX, &v->zone);
+	(void)get(line, "subject", PAGERULES_SUBJECT_MAX, &v->subject);
+	(void)get(line, "text", PAGERULES_TEXT_MAX, &v->text);
+	(void)get(line, "zone", ZONE_NAME_MAX, &v->zone);
 	v->from = get_day(line, "from");
 	v->until = get_day(line, "until");
 	v->days = (uint32_t)get_number(line, "days", PAGERULES_DAYS_MAX);
@@ -259,7 +264,7 @@ read_forward(struct pagerules *r, struct sv line)
 	struct buf b, hash;
 
 	forward_reset(f);
-	get(line, "to", PAGERULES_ADDRESS_MAX, &f->to);
+	(void)get(line, "to", PAGERULES_ADDRESS_MAX, &f->to);
 	if (!pagerules_is_address(sv_str(f->to)))
 		pagerules_set(&f->to, SV(""));
 	f->on = get_bool(line, "on");
@@ -307,6 +312,7 @@ read_filter(struct pagerules *r, struct sv line)
 	struct pagerules_filter *f;
 	uint32_t id = (uint32_t)get_number(line, "id", UINT32_MAX);
 	uint32_t last = r->last_id;
+	bool whole;
 
 	if (id == 0) {
 		r->last_id = (uint32_t)get_number(line, "last", UINT32_MAX);
@@ -317,11 +323,12 @@ read_filter(struct pagerules *r, struct sv line)
 		return;
 	r->last_id = last > id ? last : id;
 	f->id = id;
-	f->on = get_bool(line, "on");
-	get(line, "from", PAGERULES_WORDS_MAX, &f->from);
-	get(line, "to", PAGERULES_WORDS_MAX, &f->to);
-	get(line, "subject", PAGERULES_WORDS_MAX, &f->subject);
-	get(line, "folder", PAGERULES_FOLDER_MAX, &f->folder);
+	whole = get(line, "from", PAGERULES_WORDS_MAX, &f->from) &&
+		get(line, "to", PAGERULES_WORDS_MAX, &f->to) &&
+		get(line, "subject", PAGERULES_WORDS_MAX, &f->subject) &&
+		get(line, "folder", PAGERULES_FOLDER_MAX, &f->folder);
+	/* With a condition less it would be another filter. */
+	f->on = whole && get_bool(line, "on");
 	f->action = (uint8_t)get_number(line, "action", PAGERULES_ACTIONS - 1);
 	f->seen = get_bool(line, "seen");
 	f->starred = get_bool(line, "starred");
@@ -356,7 +363,7 @@ read_blocked(struct pagerules *r, struct sv line)
 	char *who = NULL;
 	bool taken;
 
-	get(line, "who", PAGERULES_ADDRESS_MAX, &who);
+	(void)get(line, "who", PAGERULES_ADDRESS_MAX, &who);
 	taken = pagerules_block(r, sv_str(who)) == RC_OK;
 	(void)taken; /* else it is left out */
 	free(who);
@@ -427,9 +434,14 @@ pagerules_write(
 bool
 pagerules_is_address(struct sv s)
 {
+	size_t i, at = sv_rchr(s, '@');
 	struct mail_path path;
 	struct sv rest = s;
 
+	/* What may be in an envelope, but not in a header, is left out. */
+	for (i = 0; i < at && s.p[0] != '"'; i++)
+		if (!mail_is_atext(s.p[i]) && s.p[i] != '.')
+			return false;
 	return s.n > 0 && s.n <= PAGERULES_ADDRESS_MAX &&
 	       mail_path_parse(&rest, &MAIL_PATH_LIMITS, false, &path) ==
 		   RC_OK &&

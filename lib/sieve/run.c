@@ -104,7 +104,9 @@ run_one(struct sieve_run *r, struct sieve_script *script)
 	enum sieve_flow f;
 
 	buf_init(&scope.matched, 64 << 10);
+	/* Each has all of its own. */
 	r->limits = script->limits;
+	r->work = 0;
 	r->scope = &scope;
 	r->vacation_before |= r->vacation_done;
 	r->vacation_done = false;

@@ -119,6 +119,8 @@ fill(const struct page_answer *p, bool tls, struct http_response *a)
 	return true;
 }
 
+static void refuse(struct visit *v, int rc);
+
 static void
 on_answer(struct line *l, struct msg *m, void *arg)
 {
@@ -131,6 +133,12 @@ on_answer(struct line *l, struct msg *m, void *arg)
 	http_response_init(&a);
 	ok = m->type == MSG_REPLY && page_answer_get(m, &p) == RC_OK &&
 	     fill(&p, v->tls, &a);
+	/* Whether there is such an account is nobody's business. */
+	if (ok && v->room == PAGE_LINK && p.status == 404) {
+		http_response_fini(&a);
+		refuse(v, RC_NOTFOUND);
+		return;
+	}
 	if (!ok) {
 		mlog(LOG_ERROR, "web.page",
 		    "room=%d status=%u text=\"not a "

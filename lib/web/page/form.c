@@ -1,6 +1,7 @@
 #include <limits.h>
 #include <qrencode.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/ascii.h"
 #include "base/utf8.h"
@@ -227,6 +228,17 @@ page_check(struct page *p, const char *name, struct sv value, struct sv label)
 	buf_fini(&text);
 }
 
+/* Without a value of its own, the text is sent by browsers without blanks
+ * around it, and with one for several. */
+static bool
+is_sent_as_is(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n == 0 || (text[0] != ' ' && text[n - 1] != ' ' &&
+			     strstr(text, "  ") == NULL);
+}
+
 void
 page_choose(struct page *p, const char *name, enum page_word label,
     const struct page_choice *c, size_t n, struct sv chosen)
@@ -247,7 +259,7 @@ page_choose(struct page *p, const char *name, enum page_word label,
 		buf_reset(&text);
 		page_clean(c[i].text, &text);
 		xml_start(&p->x, "option");
-		if (!sv_eq(c[i].value, buf_sv(&text)))
+		if (!sv_eq(c[i].value, buf_sv(&text)) || !is_sent_as_is(text.p))
 			put_value(p, "value", c[i].value);
 		xml_attrs(&p->x, sv_eq(c[i].value, chosen) ? "selected" : NULL);
 		xml_start_leaf(&p->x, buf_sv(&text));

@@ -173,6 +173,25 @@ set(void *arg, struct pagerules *r)
 	return rc;
 }
 
+static int
+unask(void *arg, struct pagerules *r)
+{
+	(void)arg;
+	r->forward.asked = false;
+	if (r->forward.letters > 0)
+		r->forward.letters--;
+	return RC_OK;
+}
+
+/* Nobody has been asked. */
+static void
+not_sent(struct self *s)
+{
+	(void)!self_change(
+	    s, PAGERULES_FORWARD, unask, NULL, "/forward", "saved");
+	self_sorry(s, 503, W_TRY_LATER);
+}
+
 static void
 change(struct self *s, const struct entered *e)
 {
@@ -183,7 +202,7 @@ change(struct self *s, const struct entered *e)
 		if (send_letter(s, sv_str(c.to), c.secret) == RC_OK)
 			self_go(s, "/forward", "sent", SV("1"));
 		else
-			self_sorry(s, 503, W_TRY_LATER);
+			not_sent(s);
 	} else if (r == RC_DENIED || r == RC_TOOBIG || r == RC_EXISTS ||
 		   r == RC_SYNTAX) {
 		s->out->status = r == RC_DENIED ? 429 : 422;

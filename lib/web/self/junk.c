@@ -1,5 +1,6 @@
 /* What the server has learned of junk, and senders that are blocked. */
 #include "base/ascii.h"
+#include "mail/domain.h"
 #include "web/self/self_priv.h"
 
 #define EACH_PAGE 50
@@ -104,6 +105,16 @@ self_junk(struct self *s)
 
 /* ---- changed ---- */
 
+/* Blocked are also the domains below it. */
+static bool
+holds_ours(const struct conf *c, struct sv domain)
+{
+	for (size_t i = 0; i < c->ndomain; i++)
+		if (mail_domain_is_within(sv_str(c->domain[i].name), domain))
+			return true;
+	return false;
+}
+
 /* Mail of one's own server would be gone unseen. */
 static enum page_word
 why_not(const struct self *s, struct sv who)
@@ -117,8 +128,7 @@ why_not(const struct self *s, struct sv who)
 	if (sv_chr(who, '@') < who.n)
 		domain = sv_skip(who, sv_rchr(who, '@') + 1);
 	if (domain.n + 1 >= who.n)
-		return conf_domain_is_local(s->v->conf, domain) ? W_BLOCK_MINE
-								: W_NONE;
+		return holds_ours(s->v->conf, domain) ? W_BLOCK_MINE : W_NONE;
 	if (conf_lookup(s->v->conf, who, &account, &n) != RC_OK ||
 	    sv_eq(sv_str(conf_lookup_why(s->v->conf, who)), SV("catch-all")))
 		return W_NONE;

@@ -79,6 +79,7 @@ void
 self_sorry(struct self *s, unsigned status, enum page_word word)
 {
 	s->out->status = status;
+	buf_reset(&s->out->location);
 	self_begin(s, W_SORRY, NULL);
 	page_notice(&s->page, PAGE_BAD, word);
 	self_end(s);

@@ -766,6 +766,35 @@ START_TEST(rules__of_pages_many)
 }
 END_TEST
 
+/* Strangers write long fields: all filters look at them, and the person's
+ * script has all of its own time after that. */
+START_TEST(rules__of_pages_long_fields)
+{
+	struct mail m = {.sender = "x@far.test", .written = "anna@example.org"};
+	struct buf b, text;
+
+	buf_init(&b, STORE_SCRIPT_MAX);
+	buf_init(&text, 1 << 20);
+	for (unsigned i = 1; i <= 100; i++)
+		buf_addf(
+		    &b, "id=%u&on=1&subject=never%u&action=1&folder=F\n", i, i);
+	buf_adds(&text, "From: x@far.test\r\nSubject:");
+	for (unsigned i = 0; i < 400; i++)
+		buf_adds(&text, " =?utf-8?B?w6TDpMOkw6TDpMOkw6TDpMOkw6TDpMOk"
+				"w6TDpMOkw6TDpMOk?=\r\n");
+	buf_adds(&text, "To: anna@example.org\r\n\r\nx");
+	ck_assert(buf_ok(&b) && buf_ok(&text));
+	m.text = text.p;
+	fill_in("filters", b.p);
+	use("require \"fileinto\"; if header :contains \"subject\" \"nn\" "
+	    "{ discard; } else { fileinto \"Archive\"; }");
+	ck_assert(rules_present(rules));
+	ck_assert_str_eq(outcome(&m), "Archive:1 ");
+	buf_fini(&text);
+	buf_fini(&b);
+}
+END_TEST
+
 /* Which of them did it, in words, and nothing is done. */
 START_TEST(rules__of_pages_tried)
 {
@@ -825,6 +854,7 @@ UNIT_TESTS(rules)
 	tcase_add_test(t, rules__of_pages_answer_once);
 	tcase_add_test(t, rules__of_pages_contacts);
 	tcase_add_test(t, rules__of_pages_many);
+	tcase_add_test(t, rules__of_pages_long_fields);
 	tcase_add_test(t, rules__of_pages_tried);
 	return t;
 }

@@ -321,6 +321,36 @@ START_TEST(pupil__reading_leaves_lessons_their_undo)
 }
 END_TEST
 
+/* What cannot be undone any more is not taken for undone. */
+START_TEST(pupil__too_late_to_take_back)
+{
+	struct pupil_answer was;
+	unsigned i;
+
+	for (i = 0; i < PUPIL_UNDO_READ + 6; i++) {
+		make_wanted(i, &f);
+		(void)teach(PUPIL_READ);
+	}
+	make_wanted(0, &f);
+	was = ask();
+	ck_assert(teach(PUPIL_THROWN));
+	ck_assert_double_eq_tol(ask().answer.margin, was.answer.margin, 1e-9);
+	ck_assert_uint_eq(
+	    junk_model_lessons(own.file.model, false), PUPIL_UNDO_READ + 6);
+	ck_assert_uint_eq(
+	    junk_model_lessons(server.model, false), PUPIL_UNDO_READ + 6);
+	make_wanted(PUPIL_UNDO_READ, &f);
+	ck_assert(teach(PUPIL_THROWN));
+	ck_assert_uint_eq(
+	    junk_model_lessons(own.file.model, false), PUPIL_UNDO_READ + 5);
+	/* After a restart as well. */
+	close_all();
+	open_all();
+	ck_assert_uint_eq(
+	    junk_model_lessons(own.file.model, false), PUPIL_UNDO_READ + 5);
+}
+END_TEST
+
 /* One calls all wanted mail junk; another has taught what is right. */
 START_TEST(pupil__one_cannot_spoil_the_server)
 {
@@ -502,6 +532,7 @@ UNIT_TESTS(pupil)
 	tcase_add_test(t, pupil__a_hint_never_outweighs_a_lesson);
 	tcase_add_test(t, pupil__what_was_read_is_a_little_wanted);
 	tcase_add_test(t, pupil__reading_is_the_other_side);
+	tcase_add_test(t, pupil__too_late_to_take_back);
 	tcase_add_test(t, pupil__reading_leaves_lessons_their_undo);
 	tcase_add_test(t, pupil__one_cannot_spoil_the_server);
 	tcase_add_test(t, pupil__is_there_again);

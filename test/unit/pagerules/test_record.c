@@ -190,6 +190,11 @@ START_TEST(pagerules__damaged_records)
 			pagerules_read(
 			    &a, (enum pagerules_part)p, sv_str(records[i]));
 	ck_assert_uint_eq(a.vacation.days, PAGERULES_DAYS);
+	/* A filter that has lost a condition does nothing. */
+	pagerules_read(&a, PAGERULES_FILTERS,
+	    SV("id=7&on=1&from=%zz&subject=x&action=2\n"
+	       "id=8&on=1&subject=x&action=2\n"));
+	ck_assert(!pagerules_find(&a, 7)->on && pagerules_find(&a, 8)->on);
 	pagerules_read(&a, PAGERULES_FORWARD, SV("to=x&on=1&hash=AAAA\n"));
 	ck_assert_str_eq(a.forward.to, "");
 	ck_assert(!a.forward.asked);
