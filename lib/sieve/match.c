@@ -20,6 +20,7 @@
 #define BEYOND_WORK  60
 #define GLOB_WORK    3
 #define REGEX_WORK   20000
+#define REGEX_TIME   UINT64_C(2000000000) /* and twice the work, in ns */
 #define REGEX_BYTE   400
 #define PREPARED_MAX (4 * (size_t)UINT32_MAX)
 /* Values that are not worth an allocation. */
@@ -181,8 +182,9 @@ regex(struct sieve_matcher *m, struct sv value, size_t key)
 	f = regex_code(m, key, &code, &own);
 	if (f != FLOW_ON)
 		return f;
+	m->r->regex.max = REGEX_TIME + 2 * (m->r->work + work);
 	rc = sieve_regex_match(
-	    code, value, &work, span, SIEVE_MATCHES_MAX + 1, &n);
+	    code, value, &work, &m->r->regex, span, SIEVE_MATCHES_MAX + 1, &n);
 	if (own)
 		sieve_regex_free(code);
 	if (rc == RC_TOOBIG)

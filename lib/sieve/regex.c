@@ -5,6 +5,7 @@
 #include <pcre2.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/ascii.h"
 
@@ -13,13 +14,15 @@
  * begin, and do not count characters that are passed over.  So it is asked to
  * call back before each item of the expression, and what lies between two
  * calls is counted there; what cannot be counted so is refused: long
- * repetitions, which may fail inside of one item, and \X.
+ * repetitions, which may fail inside of one item, and \X; and so is what would
+ * hide a repetition from who looks for it.
  */
 #define MATCH_LIMIT 1000000
 #define DEPTH_LIMIT 1000
 #define HEAP_LIMIT  (8 << 10) /* KiB */
 #define NEST_LIMIT  100
 #define REPEAT_MAX  255 /* RE_DUP_MAX of POSIX */
+#define LOOK_EVERY  256 /* items: at the clock */
 #define ITEM_WORK   16	/* of one item: nanoseconds, more or less */
 
 static struct calls {
@@ -94,6 +97,21 @@ sieve_regex_load(struct err *err)
 	return RC_OK;
 }
 
+/* How long "[:alpha:]" is in a class; 0: the "[" is itself. */
+static size_t
+posix_class(struct sv s)
+{
+	size_t n = 2;
+
+	if (!sv_starts(s, SV("[:")))
+		return 0;
+	if (n < s.n && s.p[n] == '^')
+		n++;
+	while (n < s.n && ascii_is_alpha(s.p[n]))
+		n++;
+	return sv_starts(sv_skip(s, n), SV(":]")) ? n + 2 : 0;
+}
+
 /* Behind "[", with a "]" that comes first. */
 static size_t
 end_of_class(struct sv p, size_t at)
@@ -101,19 +119,20 @@ end_of_class(struct sv p, size_t at)
 	if (at < p.n && p.p[at] == '^')
 		at++;
 	for (size_t first = at; at < p.n; at++) {
-		if (p.p[at] == '\\')
+		size_t n = posix_class(sv_skip(p, at));
+
+		if (n > 0)
+			at += n - 1;
+		else if (p.p[at] == '\\')
 			at++;
-		else if (p.p[at] == '[' && at + 1 < p.n &&
-			 (p.p[at + 1] == ':' || p.p[at + 1] == '.' ||
-			     p.p[at + 1] == '='))
-			at += 1 + sv_chr(sv_skip(p, at + 1), ']');
 		else if (p.p[at] == ']' && at > first)
 			break;
 	}
 	return at;
 }
 
-/* The largest number in "{1,200}"; 0: it is not one. */
+/* The largest number in "{1,200}"; 0: it is not one.  Later versions of the
+ * library take blanks in it, too. */
 static uint64_t
 repetition(struct sv s)
 {
@@ -126,6 +145,8 @@ repetition(struct sv s)
 			n = 0;
 			continue;
 		}
+		if (s.p[i] == ' ' || s.p[i] == '\t')
+			continue;
 		if (!ascii_is_digit(s.p[i]))
 			return 0;
 		n = n > REPEAT_MAX ? n : 10 * n + (uint64_t)(s.p[i] - '0');
@@ -134,23 +155,77 @@ repetition(struct sv s)
 	return most;
 }
 
+/*
+ * NULL, or what makes the next characters others than they look like, so that
+ * a repetition could hide behind them.  A backslash takes the next character
+ * with it, in a class as well, if there is none of these.
+ */
+static const char *
+bad_escape(struct sv p, size_t *at)
+{
+	for (*at = 0; *at + 1 < p.n; ++*at) {
+		if (p.p[*at] != '\\')
+			continue;
+		switch (p.p[*at + 1]) {
+		case 'X':
+			return "\\X is not supported";
+		case 'Q':
+		case 'E':
+			return "\\Q and \\E are not supported";
+		case 'c':
+			return "\\c is not supported";
+		default:
+			++*at;
+		}
+	}
+	return NULL;
+}
+
+/* The same of what begins with "(". */
+static const char *
+bad_group(struct sv s)
+{
+	if (sv_starts(s, SV("(*")))
+		return "(*...) is not supported";
+	if (sv_starts(s, SV("(?#")))
+		return "comments are not supported";
+	if (sv_starts(s, SV("(?C")))
+		return "(?C...) is not supported";
+	if (sv_starts(s, SV("(?[")))
+		return "(?[...]) is not supported";
+	if (!sv_starts(s, SV("(?")))
+		return NULL;
+	for (size_t i = 2; i < s.n && (ascii_is_alpha(s.p[i]) ||
+					  s.p[i] == '^' || s.p[i] == '-');
+	     i++)
+		if (s.p[i] == 'x')
+			return "(?x) is not supported";
+	return NULL;
+}
+
 /* NULL, or what of it cannot be counted, which begins at *at. */
 static const char *
 uncountable(struct sv p, size_t *at)
 {
+	const char *why = bad_escape(p, at);
+
+	if (why != NULL)
+		return why;
 	for (*at = 0; *at < p.n; ++*at) {
 		struct sv rest = sv_skip(p, *at);
 
-		if (rest.p[0] == '\\' && rest.n > 1) {
-			if (rest.p[1] == 'X')
-				return "\\X is not supported";
-			++*at;
+		if (sv_starts(rest, SV("\\x{")) ||
+		    sv_starts(rest, SV("\\o{"))) {
 			/* "\x{2014}" is not a repetition. */
-			if (rest.n > 2 && rest.p[2] == '{' &&
-			    ascii_is_alpha(rest.p[1]))
-				*at += sv_chr(sv_skip(rest, 1), '}');
+			*at += sv_chr(rest, '}');
+		} else if (rest.p[0] == '\\') {
+			++*at;
 		} else if (rest.p[0] == '[') {
 			*at = end_of_class(p, *at + 1);
+		} else if (rest.p[0] == '(') {
+			why = bad_group(rest);
+			if (why != NULL)
+				return why;
 		} else if (rest.p[0] == '{' && repetition(rest) > REPEAT_MAX) {
 			return "nothing can be repeated more than 255 times";
 		}
@@ -203,7 +278,23 @@ sieve_regex_free(void *code)
 struct count {
 	uint64_t work, max;
 	size_t last; /* where the text was looked at */
+	struct sieve_regex_time *time;
 };
+
+static bool
+takes_too_long(struct sieve_regex_time *t)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	if (++t->items % LOOK_EVERY != 0)
+		return false;
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	if (t->items == LOOK_EVERY)
+		t->start = now;
+	return now - t->start > t->max;
+}
 
 /* Before each item.  A back reference compares what was matched before. */
 static int
@@ -216,14 +307,16 @@ count_item(pcre2_callout_block *b, void *arg)
 	if (b->capture_top > 1)
 		c->work += (now - b->start_match) / 6;
 	c->last = now;
-	return c->work > c->max ? PCRE2_ERROR_CALLOUT : 0;
+	return c->work > c->max || takes_too_long(c->time) ? PCRE2_ERROR_CALLOUT
+							   : 0;
 }
 
 int
 sieve_regex_match(const void *code, struct sv text, uint64_t *work,
-    struct sieve_regex_span *span, size_t max, size_t *n_out)
+    struct sieve_regex_time *time, struct sieve_regex_span *span, size_t max,
+    size_t *n_out)
 {
-	struct count count = {.max = *work};
+	struct count count = {.max = *work, .time = time};
 
 	pcre2_match_context *ctx = calls.match_context_create(NULL);
 	pcre2_match_data *data = calls.match_data_create((uint32_t)max, NULL);

@@ -10,6 +10,7 @@
 
 #include "mail/field.h"
 #include "mime/mime.h"
+#include "sieve/regex.h"
 #include "sieve/script.h"
 #include "sieve/text.h"
 
@@ -85,6 +86,7 @@ struct sieve_run {
 
 	unsigned steps;
 	uint64_t work;
+	struct sieve_regex_time regex;
 	bool taken;	  /* a branch of the if at hand has been run */
 	bool keep;	  /* the implicit keep is in effect */
 	struct buf flags; /* the internal variable [RFC 5232 3] */

@@ -19,18 +19,23 @@
 
 #define FILE_NAME "grey"
 #define FILE_NEW  "grey.new"
-#define MAGIC	  "hmgrey1\n"
+#define MAGIC	  "hmgrey2\n"
+#define MAGIC_OLD "hmgrey1\n"
 #define CLOCK_AT  24u
 #define CLOCK_MAX 64u
 #define HEAD	  (CLOCK_AT + CLOCK_MAX)
-#define ENTRY	  20u
+#define ENTRY	  24u
+#define ENTRY_OLD 20u /* without the network */
 #define SLOTS	  (2 * GREY_ROWS)
+#define KEEP	  (GREY_ROWS / 8 * 7) /* when it is full */
+#define KEEP_PAST (GREY_ROWS / 4 * 3) /* of them that have passed */
 
 _Static_assert(crypto_shorthash_KEYBYTES == 16, "the key's place");
 
 struct row {
 	uint64_t key;
 	uint32_t first, last, passed; /* seconds since 1970; passed 0: not */
+	uint32_t net;		      /* hash of the network; 0: unknown */
 	int64_t mono;		      /* of the first, or of the start */
 };
 
@@ -79,20 +84,6 @@ by_worth(const void *a, const void *b)
 	return x->last > y->last ? -1 : x->last < y->last;
 }
 
-static struct row *
-add_row(struct grey *g, const struct row *r)
-{
-	if (g->n == GREY_ROWS) {
-		qsort(g->row, g->n, sizeof *g->row, by_worth);
-		g->n -= GREY_ROWS / 8;
-		rebuild(g);
-	}
-	g->row = xgrow(g->row, &g->cap, g->n + 1, sizeof *g->row);
-	g->row[g->n++] = *r;
-	g->slot[slot_of(g, r->key)] = (uint16_t)g->n;
-	return &g->row[g->n - 1];
-}
-
 static int64_t
 since(uint32_t then, int64_t now)
 {
@@ -107,6 +98,95 @@ is_over(const struct row *r, int64_t now)
 			      : since(r->first, now) > GREY_WINDOW_S;
 }
 
+static void
+put_row(struct grey *g, const struct row *r)
+{
+	g->row = xgrow(g->row, &g->cap, g->n + 1, sizeof *g->row);
+	g->row[g->n++] = *r;
+	g->slot[slot_of(g, r->key)] = (uint16_t)g->n;
+}
+
+/* Those that are over go; if that is not enough, of those that have passed and
+ * of those that wait the oldest, so that neither kind drives out the other. */
+static void
+make_room(struct grey *g, int64_t now)
+{
+	size_t i, n = 0, past = 0;
+
+	for (i = 0; i < g->n; i++)
+		if (!is_over(&g->row[i], now))
+			g->row[n++] = g->row[i];
+	g->n = n;
+	if (n > KEEP) {
+		qsort(g->row, n, sizeof *g->row, by_worth);
+		while (past < n && g->row[past].passed != 0)
+			past++;
+		if (past > KEEP_PAST) {
+			memmove(g->row + KEEP_PAST, g->row + past,
+			    (n - past) * sizeof *g->row);
+			g->n -= past - KEEP_PAST;
+		}
+		if (g->n > KEEP)
+			g->n = KEEP;
+	}
+	rebuild(g);
+}
+
+/* In place of another: what lies behind its slot may have to move there. */
+static void
+replace_row(struct grey *g, size_t at, const struct row *r)
+{
+	size_t s = slot_of(g, g->row[at].key);
+
+	g->slot[s] = 0;
+	for (s = (s + 1) % SLOTS; g->slot[s] != 0; s = (s + 1) % SLOTS) {
+		uint16_t row = g->slot[s];
+
+		g->slot[s] = 0;
+		g->slot[slot_of(g, g->row[row - 1].key)] = row;
+	}
+	g->row[at] = *r;
+	g->slot[slot_of(g, r->key)] = (uint16_t)(at + 1);
+}
+
+/* One that waits: a network with many of them loses its own oldest. */
+static void
+add_row(struct grey *g, const struct row *r, int64_t now)
+{
+	size_t i, waiting = 0, oldest = 0;
+
+	for (i = 0; i < g->n; i++) {
+		const struct row *x = &g->row[i];
+
+		if (x->net != r->net || x->passed != 0)
+			continue;
+		if (waiting++ == 0 || x->first < g->row[oldest].first)
+			oldest = i;
+	}
+	if (waiting >= GREY_WAITING) {
+		replace_row(g, oldest, r);
+		return;
+	}
+	if (g->n == GREY_ROWS)
+		make_room(g, now);
+	put_row(g, r);
+}
+
+/* The first word of a triple, of IPv6 ("06...") only the /48; not 0. */
+static uint32_t
+network_of(const struct grey *g, struct sv triple)
+{
+	struct sv net = sv_first(triple, sv_chr(triple, ' '));
+	unsigned char h[crypto_shorthash_BYTES];
+	uint32_t n;
+
+	if (sv_starts(net, SV("06")))
+		net = sv_first(net, 2 + 48 / 4);
+	(void)crypto_shorthash(h, (const unsigned char *)net.p, net.n, g->key);
+	n = be_get32((const char *)h);
+	return n != 0 ? n : 1;
+}
+
 bool
 grey_pass(struct grey *g, struct sv triple, int64_t wall, int64_t mono)
 {
@@ -116,11 +196,12 @@ grey_pass(struct grey *g, struct sv triple, int64_t wall, int64_t mono)
 
 	(void)crypto_shorthash((unsigned char *)&new.key,
 	    (const unsigned char *)triple.p, triple.n, g->key);
+	new.net = network_of(g, triple);
 	new.last = new.first;
 	g->dirty = true;
 	s = slot_of(g, new.key);
 	if (g->slot[s] == 0) {
-		(void)add_row(g, &new);
+		add_row(g, &new, now);
 		return false;
 	}
 	r = &g->row[g->slot[s] - 1];
@@ -164,6 +245,7 @@ encode(const struct grey *g, struct buf *out)
 		be_put32(b + 8, r->first);
 		be_put32(b + 12, r->last);
 		be_put32(b + 16, r->passed);
+		be_put32(b + 20, r->net);
 		buf_add(out, b, ENTRY);
 	}
 	be_put32(b, buf_ok(out) ? crc32c(0, out->p, out->n) : 0);
@@ -198,10 +280,12 @@ static int
 decode(struct grey *g, struct sv all)
 {
 	int64_t mono = clk_mono();
+	bool old = sv_starts(all, SV(MAGIC_OLD));
+	size_t entry = old ? ENTRY_OLD : ENTRY;
 	struct sv rows, clock;
 
-	if (all.n < HEAD + 4 || (all.n - HEAD - 4) % ENTRY != 0 ||
-	    !sv_starts(all, SV(MAGIC)) ||
+	if (all.n < HEAD + 4 || (all.n - HEAD - 4) % entry != 0 ||
+	    (!old && !sv_starts(all, SV(MAGIC))) ||
 	    crc32c(0, all.p, all.n - 4) != be_get32(all.p + all.n - 4))
 		return RC_SYNTAX;
 	memcpy(g->key, all.p + 8, sizeof g->key);
@@ -210,15 +294,16 @@ decode(struct grey *g, struct sv all)
 		sv_first(clock, sv_chr(clock, '\0')), mono, &g->clock) != RC_OK)
 		g->clock = (struct believed){.time = 0};
 	rows = sv_first(sv_skip(all, HEAD), all.n - HEAD - 4);
-	for (; rows.n > 0; rows = sv_skip(rows, ENTRY)) {
+	for (; rows.n > 0 && g->n < GREY_ROWS; rows = sv_skip(rows, entry)) {
 		struct row r = {.first = be_get32(rows.p + 8),
 		    .last = be_get32(rows.p + 12),
 		    .passed = be_get32(rows.p + 16),
+		    .net = old ? 0 : be_get32(rows.p + 20),
 		    .mono = mono};
 
 		memcpy(&r.key, rows.p, 8);
 		if (g->slot[slot_of(g, r.key)] == 0)
-			(void)add_row(g, &r);
+			put_row(g, &r);
 	}
 	return RC_OK;
 }

@@ -1,6 +1,7 @@
 /* What must not take long, whatever a script or a message says. */
 #include <string.h>
 
+#include "sieve/regex.h"
 #include "test/unit/sieve/table.h"
 #include "test/unit/unit.h"
 
@@ -182,6 +183,46 @@ START_TEST(sieve__takes_regular_expressions_up_to_the_limit)
 	check_regex("a{300,}", 1, RC_SYNTAX);
 	check_regex("[]a]{300}", 1, RC_SYNTAX);
 	check_regex("\\\\X", 1, RC_SYNTAX);
+}
+END_TEST
+
+START_TEST(sieve__finds_each_repetition)
+{
+	static const char *const bad[] = {"\\d{1000}", "\\w{60000}",
+	    "\\D{60000}", "\\N{60000}", "\\R{300}", "\\h{1,300}",
+	    "\\p{Lu}{300}", "\\pL{300}", "\\x{61}{300}", "\\x61{300}",
+	    "\\o{141}{300}", "\\N{U+61}{300}", "(a)\\g{1}{300}", "(a)\\g1{300}",
+	    "(?<n>a)\\k{n}{300}", "(a)\\1{300}", "\\Q[\\Ea{60000}",
+	    "\\Qa\\E{60000}", "[\\E][]a{60000}", "[\\Q\\E][]a{60000}",
+	    "\\c[a{60000}]", "[\\c][]a{60000}", "(?#[)a{60000}",
+	    "[[:x]a{60000}", "[[.x]a{60000}", "[[=x]a{60000}",
+	    "[[:x[:]a{60000}", "[[:alpha:]]a{60000}", "[^]]a{300}",
+	    "(?x)#[\na{60000}", "(?i-sx:a)", "(?xx)[ ][]a{60000}",
+	    "(?^x)#[\na{300}", "(?x) a {300}", "(?C'[')a{60000}",
+	    "(*MARK:[)a{60000}", "(*:[)a{60000}", "(*UTF)a", "a{,300}",
+	    "a{ 1, 300 }", "a{0300}", "(?:ab){300}", "(?[[a]])"};
+	static const char *const good[] = {"\\d{4}-\\w{2,255}", "\\x{2014}",
+	    "\\x{2014}{3}", "\\o{400}", "\\N{U+2014}", "\\p{Lu}{3}", "\\\\Q",
+	    "\\\\{3}", "[(*#]", "a#b", "[[:alpha:]{300}]", "[[:x]",
+	    "[[:^digit:]]{3}", "[[:a:b]", "(?<x>a)(?P=x)(?&x)", "(?i)a(?-i:b)",
+	    "[]{300}]", "[\\]{300}]", "\\{300}"};
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct err err;
+		void *code = NULL;
+		int r = sieve_regex_compile(sv_str(bad[i]), true, &code, &err);
+
+		sieve_regex_free(code);
+		ck_assert_msg(r == RC_SYNTAX, "%s", bad[i]);
+	}
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		struct err err;
+		void *code = NULL;
+		int r = sieve_regex_compile(sv_str(good[i]), true, &code, &err);
+
+		sieve_regex_free(code);
+		ck_assert_msg(r == RC_OK, "%s: %s", good[i], err.text);
+	}
 }
 END_TEST
 
@@ -448,6 +489,35 @@ START_TEST(sieve__takes_only_so_long)
 }
 END_TEST
 
+/* The clock ends what counting does not. */
+START_TEST(sieve__looks_at_the_clock)
+{
+	struct sieve_regex_time t = {.max = UINT64_MAX};
+	uint64_t work = UINT64_MAX;
+	struct sieve_regex_span span;
+	struct err err;
+	struct buf b;
+	void *code;
+	size_t n;
+
+	buf_init(&b, 1 << 20);
+	repeat(&b, "a", 1000);
+	ck_assert_int_eq(
+	    sieve_regex_compile(SV("a+[bc]"), true, &code, &err), RC_OK);
+	ck_assert_int_eq(
+	    sieve_regex_match(code, buf_sv(&b), &work, &t, &span, 1, &n),
+	    RC_NOTFOUND);
+	ck_assert_uint_gt(t.items, 1000);
+	t = (struct sieve_regex_time){.max = 0};
+	work = UINT64_MAX;
+	ck_assert_int_eq(
+	    sieve_regex_match(code, buf_sv(&b), &work, &t, &span, 1, &n),
+	    RC_TOOBIG);
+	sieve_regex_free(code);
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(sieve__changes_a_message_only_so_often)
 {
 	struct sieve_result r;
@@ -544,6 +614,7 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__takes_scripts_up_to_the_limit);
 	tcase_add_test(t, sieve__takes_lists_up_to_the_limit);
 	tcase_add_test(t, sieve__takes_regular_expressions_up_to_the_limit);
+	tcase_add_test(t, sieve__finds_each_repetition);
 	tcase_add_test(t, sieve__says_where_a_byte_cannot_be);
 	tcase_add_test(t, sieve__reads_lines_that_end_with_lf);
 	tcase_add_test(t, sieve__prints_errors_with_their_place);
@@ -552,6 +623,7 @@ UNIT_TESTS(bounds)
 	tcase_add_test(t, sieve__looks_at_a_message_only_so_often);
 	tcase_add_test(t, sieve__compiles_only_so_much_in_a_run);
 	tcase_add_test(t, sieve__takes_only_so_long);
+	tcase_add_test(t, sieve__looks_at_the_clock);
 	tcase_add_test(t, sieve__changes_a_message_only_so_often);
 	tcase_add_test(t, sieve__decides_about_messages_of_all_kinds);
 	return t;
