@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "account/junk_old.h"
-#include "account/junk_place.h"
+#include "account/junk_lesson.h"
 #include "account/junk_words.h"
 #include "base/alloc.h"
 #include "base/be.h"
@@ -29,30 +29,15 @@
 #define AT_ONCE	    4	  /* lessons before their answers are awaited */
 #define EVENTS_MAX  10000 /* that wait; what comes then is not learned */
 #define SAME_MOST   5	  /* of one size, that are compared */
-#define READ_MOST   20	/* at once: more than that nobody has read, or filed */
-#define THROWN_MOST 500 /* at once: all the same, the rest stays as it was */
+#define THROWN_MOST 500	  /* at once: all the same, the rest stays as it was */
 #define EXPIRE_MS   (6 * 60 * 60 * 1000)
 #define CHUNK	    256
 
-/* What a session has seen, as it is told. */
-struct seen {
-	enum event_kind {
-		EVENT_MOVED,
-		EVENT_APPENDED,
-		EVENT_MARKED
-	} kind;
-	uint32_t from;	/* mailbox id */
-	const char *to; /* a mailbox; NULL: `from` */
-	unsigned mark;
-};
-
 struct event {
-	enum event_kind kind;
-	uint32_t from; /* mailbox id */
-	char *to;      /* a mailbox; NULL: `from` */
+	struct junk_done done;
+	char *to; /* a mailbox; NULL: done.from */
 	struct rangeset uids;
 	uint32_t at; /* the next of them */
-	unsigned mark;
 	struct event *next;
 };
 
@@ -322,65 +307,6 @@ teach(struct account_junk *j, const struct store_msg *m,
 
 /* ---- events ---- */
 
-static enum junk_teaching
-lesson_of_mark(unsigned mark, unsigned there)
-{
-	static const enum junk_teaching as[] = {
-	    [ACCOUNT_MARK_JUNK] = JUNK_TEACH_JUNK,
-	    [ACCOUNT_MARK_WANTED] = JUNK_TEACH_WANTED,
-	    [ACCOUNT_MARK_HINT] = JUNK_TEACH_HINT,
-	    [ACCOUNT_MARK_READ] = JUNK_TEACH_READ,
-	    [ACCOUNT_MARK_THROWN] = JUNK_TEACH_THROWN,
-	};
-	bool said = mark == ACCOUNT_MARK_JUNK || mark == ACCOUNT_MARK_WANTED;
-
-	return said || there == 0 ? as[mark] : JUNK_TEACHINGS;
-}
-
-static bool
-is_bulk(const struct event *e)
-{
-	return rangeset_count(&e->uids) > READ_MOST;
-}
-
-/* What was done to a message, as a lesson; JUNK_TEACHINGS: none. */
-static enum junk_teaching
-lesson_of(const struct event *e, const struct store_mailbox_list *all,
-    const struct store_mailbox *to)
-{
-	const struct store_mailbox *from = junk_mailbox_by_id(all, e->from);
-	unsigned there = junk_place(all, to);
-	unsigned before = from != NULL ? junk_place(all, from) : 0;
-
-	if (((there | before) & PLACE_RESTORE) != 0)
-		return JUNK_TEACHINGS;
-	switch (e->kind) {
-	case EVENT_MOVED:
-		if ((there & PLACE_JUNK) != 0)
-			return (before & PLACE_JUNK) != 0 ? JUNK_TEACHINGS
-							  : JUNK_TEACH_JUNK;
-		if ((before & PLACE_JUNK) != 0 && there == 0)
-			return JUNK_TEACH_WANTED;
-		/* Sent mail that was in Junk by mistake. */
-		if ((before & PLACE_JUNK) != 0 && (there & PLACE_TRASH) == 0 &&
-		    (to->use & STORE_USE_DRAFTS) == 0)
-			return JUNK_TEACH_WANTED;
-		if (before != 0)
-			return JUNK_TEACHINGS;
-		/* Who files a message wants it. */
-		return (there & PLACE_TRASH) != 0 ? JUNK_TEACH_THROWN
-		       : there != 0		  ? JUNK_TEACHINGS
-		       : is_bulk(e)		  ? JUNK_TEACHINGS
-						  : JUNK_TEACH_HINT;
-	case EVENT_APPENDED:
-		return (there & PLACE_JUNK) != 0 ? JUNK_TEACH_JUNK
-						 : JUNK_TEACHINGS;
-	case EVENT_MARKED:
-		return lesson_of_mark(e->mark, there);
-	}
-	return JUNK_TEACHINGS;
-}
-
 static bool
 find_message(struct view *v, uint32_t uid, struct store_msg *out)
 {
@@ -454,13 +380,13 @@ take_lesson(struct account_junk *j, const struct event *e,
     const struct store_mailbox_list *all, const struct store_mailbox *to,
     const struct store_msg *m)
 {
-	enum junk_teaching t = lesson_of(e, all, to);
+	enum junk_teaching t = junk_lesson_of(&e->done, all, to);
 
-	if (e->kind == EVENT_APPENDED && t == JUNK_TEACHINGS &&
+	if (e->done.deed == JUNK_APPENDED && t == JUNK_TEACHINGS &&
 	    junk_place(all, to) == 0 && is_in_junk(j, all, m))
 		t = JUNK_TEACH_WANTED;
 	if ((t == JUNK_TEACH_READ || t == JUNK_TEACH_HINT) &&
-	    e->mark != ACCOUNT_MARK_HINT && !was_judged(j, m))
+	    e->done.mark != ACCOUNT_MARK_HINT && !was_judged(j, m))
 		t = JUNK_TEACHINGS;
 	if (t != JUNK_TEACHINGS)
 		teach(j, m, t);
@@ -480,7 +406,7 @@ do_event(struct account_junk *j, struct event *e)
 
 	store_mailbox_list(j->o.store, &all, &need);
 	to = e->to != NULL ? junk_mailbox_by_name(&all, e->to)
-			   : junk_mailbox_by_id(&all, e->from);
+			   : junk_mailbox_by_id(&all, e->done.from);
 	if (to == NULL || view_open(j->o.store, to->name, true, NULL, NULL, &v,
 			      &need) != RC_OK) {
 		store_mailbox_list_fini(&all);
@@ -549,7 +475,7 @@ on_events(void *arg)
 }
 
 static void
-add_event(struct account_junk *j, const struct seen *what,
+add_event(struct account_junk *j, const struct junk_done *done, const char *to,
     const struct rangeset *uids)
 {
 	struct event *e;
@@ -557,10 +483,9 @@ add_event(struct account_junk *j, const struct seen *what,
 	if (!j->on || uids->n == 0)
 		return;
 	e = xcalloc(1, sizeof *e);
-	e->kind = what->kind;
-	e->from = what->from;
-	e->mark = what->mark;
-	e->to = what->to != NULL ? xstrdup(what->to) : NULL;
+	e->done = *done;
+	e->done.n = rangeset_count(uids);
+	e->to = to != NULL ? xstrdup(to) : NULL;
 	rangeset_copy(&e->uids, uids);
 	pthread_mutex_lock(&j->mu);
 	if (j->nevents < EVENTS_MAX) {
@@ -581,30 +506,31 @@ void
 account_junk_moved(
     void *j, uint32_t from_id, const char *to, const struct rangeset *uids)
 {
-	const struct seen e = {.kind = EVENT_MOVED, .from = from_id, .to = to};
+	const struct junk_done d = {.deed = JUNK_MOVED, .from = from_id};
 
-	add_event(j, &e, uids);
+	add_event(j, &d, to, uids);
 }
 
 void
 account_junk_appended(void *j, const char *to, const struct rangeset *uids)
 {
-	const struct seen e = {.kind = EVENT_APPENDED, .to = to};
+	const struct junk_done d = {.deed = JUNK_APPENDED};
 
-	add_event(j, &e, uids);
+	add_event(j, &d, to, uids);
 }
 
 void
 account_junk_marked(
     void *j, uint32_t mailbox_id, const struct rangeset *uids, unsigned mark)
 {
-	const struct seen e = {
-	    .kind = EVENT_MARKED, .from = mailbox_id, .mark = mark};
+	const struct junk_done d = {
+	    .deed = JUNK_MARKED, .from = mailbox_id, .mark = mark};
 
-	if ((mark == ACCOUNT_MARK_READ && rangeset_count(uids) > READ_MOST) ||
+	if ((mark == ACCOUNT_MARK_READ &&
+		rangeset_count(uids) > JUNK_READ_MOST) ||
 	    (mark == ACCOUNT_MARK_THROWN && rangeset_count(uids) > THROWN_MOST))
 		return;
-	add_event(j, &e, uids);
+	add_event(j, &d, NULL, uids);
 }
 
 /* ---- explaining ---- */

@@ -1,6 +1,5 @@
 /* What the server has learned of junk, and senders that are blocked. */
 #include "base/ascii.h"
-#include "mail/domain.h"
 #include "web/self/self_priv.h"
 
 #define EACH_PAGE 50
@@ -109,9 +108,14 @@ self_junk(struct self *s)
 static bool
 holds_ours(const struct conf *c, struct sv domain)
 {
-	for (size_t i = 0; i < c->ndomain; i++)
-		if (mail_domain_is_within(sv_str(c->domain[i].name), domain))
+	for (size_t i = 0; i < c->ndomain; i++) {
+		struct sv ours = sv_str(c->domain[i].name);
+		size_t more = ours.n - domain.n;
+
+		if (ours.n >= domain.n && sv_ieq(sv_skip(ours, more), domain) &&
+		    (more == 0 || ours.p[more - 1] == '.'))
 			return true;
+	}
 	return false;
 }
 
