@@ -420,6 +420,12 @@ year_of(int64_t at)
 	return t.year;
 }
 
+static bool
+is_of(const struct rule *r, struct sv name, int year)
+{
+	return sv_eq(r->name, name) && year >= r->from && year <= r->to;
+}
+
 /* The last rule that comes into force in that year; NULL: none does. */
 static const struct rule *
 last_rule_of(const struct zone *z, struct sv name, int year)
@@ -431,7 +437,7 @@ last_rule_of(const struct zone *z, struct sv name, int year)
 		const struct rule *r = &z->rule[i];
 		int64_t t;
 
-		if (!sv_eq(r->name, name) || year < r->from || year > r->to)
+		if (!is_of(r, name, year))
 			continue;
 		t = moment_in(&r->at, year);
 		if (last == NULL || t > at) {
@@ -466,7 +472,7 @@ next_rule(const struct zone *z, struct sv name, int year, int64_t after,
 		const struct rule *r = &z->rule[i];
 		int64_t t;
 
-		if (!sv_eq(r->name, name) || year < r->from || year > r->to)
+		if (!is_of(r, name, year))
 			continue;
 		t = moment_in(&r->at, year);
 		if (t > after && (next == NULL || t < *at_out)) {

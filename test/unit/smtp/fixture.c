@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -222,6 +223,45 @@ fixture_init(struct fixture *k, bool submission)
 		buf_init(&k->got[i].results, 10000);
 		buf_init(&k->got[i].message, 64u << 20);
 	}
+}
+
+void
+fixture_init_asking(struct fixture *k, struct smtp_ops *ops,
+    int (*ask)(void *ctx, const char *name, bool any, enum dns_type type,
+	int64_t ms, dns_done_fn *fn, void *arg))
+{
+	fixture_init(k, false);
+	*ops = fixture_ops;
+	ops->ask = ask;
+	k->o.ops = ops;
+	k->not_loopback = true;
+}
+
+void
+fixture_record(struct dns_answer *a, struct sv bytes)
+{
+	a->rc = RC_OK;
+	a->n = 1;
+	a->bytes = xmalloc(bytes.n);
+	memcpy(a->bytes, bytes.p, bytes.n);
+	a->record = xcalloc(1, sizeof *a->record);
+	a->record[0] = sv_of(a->bytes, bytes.n);
+}
+
+void
+fixture_text(struct dns_answer *a, struct sv text)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	for (; text.n > 0; text = sv_skip(text, 200)) {
+		struct sv s = sv_first(text, 200);
+
+		buf_addc(&b, (char)s.n);
+		buf_addsv(&b, s);
+	}
+	fixture_record(a, buf_sv(&b));
+	buf_fini(&b);
 }
 
 void

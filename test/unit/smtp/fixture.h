@@ -49,6 +49,13 @@ struct fixture {
 void fixture_init(struct fixture *k, bool submission);
 void fixture_fini(struct fixture *k);
 extern const struct smtp_ops fixture_ops;
+/* The same, of a peer elsewhere, with fixture_ops but for `ask` in *ops. */
+void fixture_init_asking(struct fixture *k, struct smtp_ops *ops,
+    int (*ask)(void *ctx, const char *name, bool any, enum dns_type type,
+	int64_t ms, dns_done_fn *fn, void *arg));
+/* One record of an answer: bytes as they are; or text, for DNS_TXT. */
+void fixture_record(struct dns_answer *a, struct sv bytes);
+void fixture_text(struct dns_answer *a, struct sv text);
 
 /* Runs one session with these bytes from the client, in pieces of `piece`
  * bytes (0: at once), then EOF; what the server said into out. */

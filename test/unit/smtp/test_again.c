@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/clk.h"
 #include "base/io.h"
 #include "msgauth/dkim_verify.h"
@@ -24,28 +23,6 @@ static struct smtp_ops ops;
 static bool away; /* the server that has the policy */
 static struct buf record;
 
-static void
-answer_text(struct dns_answer *a, struct sv text)
-{
-	struct sv rest;
-	struct buf b;
-
-	buf_init(&b, 4096);
-	for (rest = text; rest.n > 0; rest = sv_skip(rest, 200)) {
-		struct sv s = sv_first(rest, 200);
-
-		buf_addc(&b, (char)s.n);
-		buf_addsv(&b, s);
-	}
-	a->rc = RC_OK;
-	a->n = 1;
-	a->bytes = xmalloc(b.n);
-	memcpy(a->bytes, b.p, b.n);
-	a->record = xcalloc(1, sizeof *a->record);
-	a->record[0] = sv_of(a->bytes, b.n);
-	buf_fini(&b);
-}
-
 static int
 fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
     dns_done_fn *fn, void *arg)
@@ -60,10 +37,10 @@ fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
 	if (type == DNS_TXT && strcmp(name, "_dmarc.home.test") == 0) {
 		a.rc = RC_TEMP;
 		if (!away)
-			answer_text(&a, SV("v=DMARC1; p=reject"));
+			fixture_text(&a, SV("v=DMARC1; p=reject"));
 	} else if (type == DNS_TXT &&
 		   strcmp(name, "s._domainkey.home.test") == 0) {
-		answer_text(&a, buf_sv(&record));
+		fixture_text(&a, buf_sv(&record));
 	}
 	fn(&a, arg);
 	dns_answer_fini(&a);
@@ -73,11 +50,7 @@ fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
 static void
 start(void)
 {
-	fixture_init(&k, false);
-	ops = fixture_ops;
-	ops.ask = fake_ask;
-	k.o.ops = &ops;
-	k.not_loopback = true;
+	fixture_init_asking(&k, &ops, fake_ask);
 	k.may_defer = true;
 	buf_init(&record, 4096);
 	signer_record(signer_rsa(1024), "v=DKIM1; ", &record);

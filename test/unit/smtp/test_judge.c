@@ -60,20 +60,6 @@ static struct {
 } held = {
     .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
 
-static void
-put_text(struct dns_answer *a, const char *text)
-{
-	size_t n = strlen(text);
-
-	a->rc = RC_OK;
-	a->n = 1;
-	a->bytes = xmalloc(n + 1);
-	a->bytes[0] = (char)n;
-	memcpy(a->bytes + 1, text, n);
-	a->record = xcalloc(1, sizeof *a->record);
-	a->record[0] = sv_of(a->bytes, n + 1);
-}
-
 static void *
 answer_main(void *arg)
 {
@@ -89,7 +75,7 @@ answer_main(void *arg)
 	} else if (strcmp(q->text, "AWAY") == 0) {
 		a.rc = RC_TEMP;
 	} else if (q->txt) {
-		put_text(&a, q->text);
+		fixture_text(&a, sv_str(q->text));
 	} else {
 		a.rc = RC_OK; /* no such record */
 	}
@@ -142,7 +128,7 @@ release(const char *text)
 	for (i = 0; i < held.n; i++) {
 		dns_answer_init(&a);
 		if (text != NULL)
-			put_text(&a, text);
+			fixture_text(&a, sv_str(text));
 		atomic_fetch_sub(&asked, 1);
 		held.q[i]->fn(&a, held.q[i]->arg);
 		dns_answer_fini(&a);
@@ -187,11 +173,7 @@ fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
 static void
 start(void)
 {
-	fixture_init(&k, false);
-	ops = fixture_ops;
-	ops.ask = fake_ask;
-	k.o.ops = &ops;
-	k.not_loopback = true;
+	fixture_init_asking(&k, &ops, fake_ask);
 }
 
 static void

@@ -1,5 +1,4 @@
 /* Whom people here have written to, and whether it is them. */
-#include "base/alloc.h"
 #include "test/unit/smtp/fixture.h"
 #include "test/unit/unit.h"
 
@@ -18,23 +17,12 @@ static const struct {
 
 static bool has_name; /* the peer's address */
 
-static void
-put_record(struct dns_answer *a, const char *bytes, size_t n)
-{
-	a->rc = RC_OK;
-	a->n = 1;
-	a->bytes = xmalloc(n);
-	memcpy(a->bytes, bytes, n);
-	a->record = xcalloc(1, sizeof *a->record);
-	a->record[0] = sv_of(a->bytes, n);
-}
-
 static int
 fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
     dns_done_fn *fn, void *arg)
 {
 	struct dns_answer a;
-	size_t i, n;
+	size_t i;
 
 	(void)ctx;
 	(void)any;
@@ -44,20 +32,13 @@ fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
 	for (i = 0; i < sizeof zone / sizeof zone[0]; i++) {
 		if (type != DNS_TXT || strcmp(zone[i].name, name) != 0)
 			continue;
-		n = strlen(zone[i].text);
-		a.rc = RC_OK;
-		a.n = 1;
-		a.bytes = xmalloc(n + 1);
-		a.bytes[0] = (char)n;
-		memcpy(a.bytes + 1, zone[i].text, n);
-		a.record = xcalloc(1, sizeof *a.record);
-		a.record[0] = sv_of(a.bytes, n + 1);
+		fixture_text(&a, sv_str(zone[i].text));
 	}
 	if (has_name && type == DNS_PTR)
-		put_record(&a, "\6client\7example\4test", 21);
+		fixture_record(&a, sv_of("\6client\7example\4test", 21));
 	if (has_name && type == DNS_A &&
 	    strcmp(name, "client.example.test") == 0)
-		put_record(&a, "\300\0\2\7", 4);
+		fixture_record(&a, sv_of("\300\0\2\7", 4));
 	fn(&a, arg);
 	dns_answer_fini(&a);
 	return RC_OK;
@@ -66,11 +47,7 @@ fake_ask(void *ctx, const char *name, bool any, enum dns_type type, int64_t ms,
 static void
 start(void)
 {
-	fixture_init(&k, false);
-	ops = fixture_ops;
-	ops.ask = fake_ask;
-	k.o.ops = &ops;
-	k.not_loopback = true;
+	fixture_init_asking(&k, &ops, fake_ask);
 }
 
 static void
