@@ -54,12 +54,14 @@ class Attack:
         died = [l for l in self.h.log().splitlines() if "process.died" in l and "signal=9" not in l]
         verdict(not died, name + "-no-crash", died)
 
-        def grown():
-            after = memory(self.h)
-            return {l: (k - before[p][1]) for p, (l, k) in after.items()
-                    if p in before and k - before[p][1] > SLACK_KIB}
-        wait_until(lambda: not grown(), 8, 0.2)
-        verdict(not grown(), name + "-memory-comes-back", grown())
+        left = {}
+
+        def is_back():
+            left.clear()
+            left.update({l: (k - before[p][1]) for p, (l, k) in memory(self.h).items()
+                         if p in before and k - before[p][1] > SLACK_KIB})
+            return not left
+        verdict(wait_until(is_back, pause=0.2), name + "-memory-comes-back", left)
 
 
 def smtp_until_closed_or(c, text, limit=50):
