@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "account/deliver.h"
 #include "account/junk.h"
 #include "base/alloc.h"
 #include "base/io.h"
@@ -17,11 +18,11 @@ static struct account_junk *j;
 static unsigned back;
 
 static void
-comes_back(void *arg, struct msg *m)
+comes_back(void *arg, struct incoming *in)
 {
 	(void)arg;
-	(void)m;
 	back++;
+	incoming_fini(in);
 }
 
 static int process; /* our end of its line */
@@ -64,14 +65,17 @@ deliver(void)
 	    .flags = DELIVER_ALIEN,
 	    .size = sizeof text - 1,
 	    .fd = memfd_create("m", MFD_CLOEXEC)};
+	struct incoming in;
 	struct msg m;
 	bool taken;
 
 	ck_assert_int_eq(io_write_all(d.fd, text, d.size), RC_OK);
 	msg_init(&m, DELIVER);
 	mail_delivery_put(&m, &d);
-	taken = account_junk_judge(j, &m);
-	msg_fini(&m);
+	ck_assert_int_eq(incoming_init(&in, &m), RC_OK);
+	taken = account_junk_judge(j, &in);
+	if (!taken)
+		incoming_fini(&in);
 	return taken;
 }
 
