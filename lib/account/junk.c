@@ -369,7 +369,9 @@ do_event(struct account_junk *j, struct event *e)
 		return false;
 	}
 	for (i = 0; i < AT_ONCE && rangeset_next(&e->uids, e->at, &uid); i++) {
-		if (find_message(v, uid, &m))
+		/* A mail program may expunge in the same go. */
+		if (find_message(v, uid, &m) ||
+		    store_departed(j->o.store, to->id, uid, &m, &need) == RC_OK)
 			take_lesson(j, e, &all, to, &m);
 		e->at = uid + 1;
 	}
