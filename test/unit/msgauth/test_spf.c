@@ -525,8 +525,8 @@ UNIT_TESTS(spf)
 {
 	TCase *tc = tcase_create("spf");
 
-	tcase_add_loop_test(tc, spf_check__vectors, 0,
-	    sizeof vectors / sizeof vectors[0]);
+	tcase_add_loop_test(
+	    tc, spf_check__vectors, 0, sizeof vectors / sizeof vectors[0]);
 	tcase_add_loop_test(
 	    tc, spf_check__row, 0, (int)(sizeof rows / sizeof rows[0]));
 	tcase_add_loop_test(tc, spf_macro__examples_of_the_rfc, 0,
