@@ -182,8 +182,8 @@ sieve_address_read(struct sv s, struct buf *out)
 	     mail_path_parse(&rest, &lim, false, &p) == RC_OK && rest.n == 0 &&
 	     (mail_domain_valid(p.domain) ||
 		 mail_address_literal_valid(p.domain));
-	if (ok)
-		buf_addsv(out, buf_sv(&b));
+	if (ok) /* without a last dot */
+		buf_addf(out, "%.*s@%.*s", SV_ARG(p.local), SV_ARG(p.domain));
 	buf_fini(&b);
 	return ok;
 }
