@@ -149,6 +149,22 @@ def test_sends(h, sink):
     verdict(got.count("away") == 2 and "on" not in got and "ben" not in got, "sieve-redirect-is-no-keep", got)
 
 
+def test_rounds(h):
+    """Anna forwards to ben, and he to her: it comes back once, whatever their rules do to its header."""
+    for kind, needs, change in (("plain", "", ""), ("deleted", ', "editheader"', 'deleteheader "X-Sieve-Redirected-From";'),
+                                ("enclosed", ', "enclose"', 'enclose "Look:";')):
+        for one, other in (("anna", "ben"), ("ben", "anna")):
+            r = put(h, f'require ["copy"{needs}];\n{change}\nredirect :copy "{other}@home.test";\n', account=one)
+            verdict(r.returncode == 0, f"sieve-rounds-put-{kind}-{one}", r.stderr)
+        before = [len(subjects(h, "INBOX", who)) for who in ("anna", "ben")]
+        h.deliver(subject=f"round {kind}", sender=f"{kind}@far.test")
+        ended = wait_until(lambda: "go round" in h.command("trace", f"{kind}@far.test").stdout)
+        after = [len(subjects(h, "INBOX", who)) for who in ("anna", "ben")]
+        verdict(ended and [a - b for a, b in zip(after, before)] == [2, 1], f"sieve-rounds-{kind}", [before, after])
+    h.command("sieve", "ben", "deactivate")
+    put(h, SENDS)
+
+
 def test_trace(h):
     """The history says by which rule."""
     h.deliver(subject="on", sender="trace@far.test")
@@ -270,6 +286,7 @@ def main():
         test_detail(h)
         test_failure(h)
         test_sends(h, sink)
+        test_rounds(h)
         test_trace(h)
         test_killed(h, sink)
         test_killed_at_each_step(h, sink)
