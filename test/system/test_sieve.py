@@ -74,6 +74,14 @@ def test_command(h):
     r = h.command("sieve", "anna", "test", "what", input="Subject: yes\n\nhello\n")
     verdict('=> redirect "ANNA+x@home.test" (that is you' in r.stdout and '=> redirect "x@far.test"\n' in r.stdout,
             f"{name}-test-redirect", r.stdout + r.stderr)
+    h.command("sieve", "anna", "put", "what", input='require ["envelope", "subaddress"];\n'
+              'if allof (envelope "from" "", envelope :detail "to" "lists") { discard; }\n')
+    got = [h.command("sieve", "anna", "test", "what", *more, input="Subject: yes\n\nhello\n").stdout.strip().split("\n")[-1]
+           for more in (["--from", "<>", "--to", "<anna+lists@home.test>"], ["--to", "anna+lists@home.test"],
+                        ["--from", "<x@far.test>", "--to", "anna+lists@home.test"], ["--from", "<>"])]
+    verdict(got == ["=> discard"] * 2 + ["=> implicit keep"] * 2, f"{name}-test-envelope", got)
+    r = h.command("sieve", "anna", "get", "what", "--to", "anna@home.test")
+    verdict(r.returncode == 2 and "--to is for test" in r.stderr, f"{name}-to-is-for-test", r.stderr)
     h.command("sieve", "anna", "delete", "what")
     r = h.command("sieve", "anna", "delete", "main")
     verdict(r.returncode != 0 and "active" in r.stderr, f"{name}-delete-active", r.stderr)
