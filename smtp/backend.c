@@ -407,8 +407,12 @@ backend_knows(void *ctx, const char *account, const char *address, bool *yes)
 	    .account = sv_str(account), .address = sv_str(address)};
 	char text[ERR_TEXT_MAX];
 	struct msg m, reply;
+	uint64_t ticket;
 	int r;
 
+	if (smtp_knows_get(
+		&h->knows, account, address, clk_mono(), yes, &ticket))
+		return RC_OK;
 	msg_init(&m, QUEUE_KNOWN);
 	queue_known_put(&m, &k);
 	r = peer_call(h->queue, &m, KNOWN_MS, &reply);
@@ -418,6 +422,7 @@ backend_knows(void *ctx, const char *account, const char *address, bool *yes)
 	if (r != RC_OK && r != RC_NOTFOUND)
 		return RC_TEMP;
 	*yes = r == RC_OK;
+	smtp_knows_put(&h->knows, account, address, clk_mono(), *yes, ticket);
 	return RC_OK;
 }
 

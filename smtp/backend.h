@@ -18,6 +18,7 @@
 #include "ipc/line.h"
 #include "msgauth/key.h"
 #include "smtp/feedback_send.h"
+#include "smtp/knows.h"
 #include "smtp/ops.h"
 #include "smtp/standing.h"
 #include "smtp/unscanned.h"
@@ -67,6 +68,7 @@ struct smtp_backend {
 	struct names *names; /* port 25: answers of the dns process */
 	struct smtp_backend_keys keys;
 	struct smtp_backend_full full;
+	struct smtp_knows knows;	/* its lock to be initialised */
 	struct smtp_scans scans;	/* to be initialised */
 	struct smtp_standing *standing; /* NULL: nobody remembers */
 	/* Asks the supervisor for a connection to clamd, from any thread; it
