@@ -10,7 +10,6 @@
 #include "mime/mime.h"
 #include "smtp/backend.h"
 #include "smtp/listed.h"
-#include "smtp/names.h"
 #include "smtp/server.h"
 
 struct state {
@@ -169,6 +168,15 @@ on_queue_up(void *arg)
 	smtp_knows_forget(&st->backend.knows);
 }
 
+static void
+on_dns_up(void *arg)
+{
+	struct child *c = arg;
+	struct state *st = c->arg;
+
+	dns_asker_forget(st->backend.names);
+}
+
 /* Auth tells whose sessions are over. */
 static void
 on_auth(struct line *l, struct msg *m, void *arg)
@@ -238,7 +246,7 @@ run(int control_fd, bool submission)
 	st.backend.keeper =
 	    peer_new(c->loop, "keeper", on_keeper, on_keeper_up, c);
 	st.backend.queue = peer_new(c->loop, "queue", on_queue, on_queue_up, c);
-	st.backend.dns = peer_new(c->loop, "dns", NULL, NULL, c);
+	st.backend.dns = peer_new(c->loop, "dns", NULL, on_dns_up, c);
 	if (!submission) {
 		st.backend.standing = smtp_standing_new();
 		st.backend.report = peer_new(c->loop, "report", NULL, NULL, c);
@@ -248,7 +256,7 @@ run(int control_fd, bool submission)
 	st.backend.gate = history_gate_new();
 	if (submission)
 		st.backend.auth = peer_new(c->loop, "auth", on_auth, NULL, c);
-	st.backend.names = names_new();
+	st.backend.names = dns_asker_new(st.backend.dns);
 	st.backend.conf = conf_now;
 	st.backend.arg = c;
 	st.server = smtp_server_new(&o);
