@@ -176,8 +176,8 @@ struct smtp_ops {
 	    int64_t ms, dns_done_fn *fn, void *arg);
 	/* The answer, if it was had a moment ago: for the caller to free.
 	 * NULL: none is remembered. */
-	bool (*recall)(void *ctx, const char *name, enum dns_type type,
-	    struct dns_answer *out);
+	bool (*recall)(void *ctx, const char *name, bool any,
+	    enum dns_type type, struct dns_answer *out);
 	/*
 	 * What the owner wants of mail for a recipient's domain: NULL, as in
 	 * the limits; whether what a sealer says of mail that it has passed on
