@@ -174,12 +174,16 @@ dkim_body_end(struct dkim_body *b)
 void
 dkim_field_relaxed(const struct mail_field *f, struct buf *out)
 {
+	/* It never gets longer. */
+	char *to = buf_reserve(out, f->name.n + 1 + f->value.n);
 	bool blank = false, begun = false;
-	size_t i;
+	size_t i, n = 0;
 
+	if (to == NULL)
+		return;
 	for (i = 0; i < f->name.n; i++)
-		buf_addc(out, ascii_lower(f->name.p[i]));
-	buf_addc(out, ':');
+		to[n++] = ascii_lower(f->name.p[i]);
+	to[n++] = ':';
 	for (i = 0; i < f->value.n; i++) {
 		char c = f->value.p[i];
 
@@ -192,11 +196,12 @@ dkim_field_relaxed(const struct mail_field *f, struct buf *out)
 			continue;
 		}
 		if (blank && begun)
-			buf_addc(out, ' ');
+			to[n++] = ' ';
 		blank = false;
 		begun = true;
-		buf_addc(out, c);
+		to[n++] = c;
 	}
+	buf_added(out, n);
 }
 
 void

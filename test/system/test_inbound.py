@@ -307,12 +307,14 @@ def known(net, us, key):
     us.kill("queue")
     said = wait_until(lambda: from_list("known-again", "dance")[0] == 250)
     verdict(said and wait_until(lambda: find(us, "known-again", "INBOX")), "list-known-after-a-restart", us.log()[-2000:])
-    # Who cannot find out asks to come again.
+    # Who cannot find out asks to come again; what was found out a moment ago is remembered.
     us.kill("queue", signal.SIGSTOP)
     try:
-        said = from_list("known-silent", "dance")
+        again = from_list("known-recalled", "dance")
+        said = from_list("known-silent", "tango")
     finally:
         us.kill("queue", signal.SIGCONT)
+    verdict(again[0] == 250, "list-is-remembered", again)
     verdict(said[0] == 451 and b"4.3.0" in said[1], "list-cannot-be-asked-for", said)
 
 
