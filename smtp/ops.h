@@ -23,6 +23,13 @@ enum smtp_inbound {
 	SMTP_INBOUND_OFF     /* nothing is looked up */
 };
 
+/* A message, for viruses. */
+struct smtp_scanned {
+	struct sv sender, recipients; /* the latter with blanks between */
+	int fd;
+	uint64_t size;
+};
+
 /* A local recipient's account. */
 struct smtp_account {
 	char name[SMTP_ACCOUNT_MAX];
@@ -151,8 +158,8 @@ struct smtp_ops {
 	 * is, maybe that it could not be found out; RC_NOTFOUND: nobody is to
 	 * be asked.  NULL: the same.
 	 */
-	int (*scan)(void *ctx, struct sv sender, int fd, uint64_t size,
-	    struct clamd_answer *out);
+	int (*scan)(
+	    void *ctx, const struct smtp_scanned *m, struct clamd_answer *out);
 	/* RC_OK only when each account has it on the disk, or the queue has.
 	 * With recipients outside, or forwarded, all go through the queue, in
 	 * one step.

@@ -56,13 +56,14 @@ dkim_reason_text(enum dkim_reason r)
 
 /* ---- the record ---- */
 
+/* In any case, as the names of algorithms in signatures: people write RSA. */
 static bool
 list_has(struct sv list, const char *word)
 {
 	struct sv w;
 
 	while (taglist_next_word(&list, &w))
-		if (sv_eq(w, sv_str(word)))
+		if (sv_ieq(w, sv_str(word)))
 			return true;
 	return false;
 }
@@ -73,10 +74,10 @@ read_type(const struct taglist *t, enum dkim_algorithm *out)
 	const struct taglist_tag *k = taglist_find(t, "k");
 
 	*out = DKIM_RSA;
-	if (k == NULL || sv_eq(k->value, SV("rsa")))
+	if (k == NULL || sv_ieq(k->value, SV("rsa")))
 		return true;
 	*out = DKIM_ED25519;
-	return sv_eq(k->value, SV("ed25519"));
+	return sv_ieq(k->value, SV("ed25519"));
 }
 
 int
