@@ -96,13 +96,11 @@ expect(struct sv in, const char *want)
 static bool scanner_away;
 
 static int
-fake_scan(void *ctx, struct sv sender, int fd, uint64_t size,
-    struct clamd_answer *out)
+fake_scan(
+    void *ctx, const struct smtp_scanned *scanned, struct clamd_answer *out)
 {
 	(void)ctx;
-	(void)sender;
-	(void)fd;
-	(void)size;
+	(void)scanned;
 	*out = (struct clamd_answer){
 	    .says = scanner_away ? CLAMD_FAILED : CLAMD_CLEAN};
 	return RC_OK;
