@@ -66,6 +66,7 @@
 	X(EVP_MD_fetch)                    \
 	X(EVP_MD_free)                     \
 	X(EVP_PKEY_CTX_free)               \
+	X(EVP_PKEY_CTX_get0_pkey)          \
 	X(EVP_PKEY_CTX_new)                \
 	X(EVP_PKEY_CTX_set_rsa_padding)    \
 	X(EVP_PKEY_CTX_set_signature_md)   \
