@@ -188,8 +188,10 @@ dkim_field_relaxed(const struct mail_field *f, struct buf *out)
 		char c = f->value.p[i];
 
 		/* What is folded is one line: its breaks vanish, and each
-		 * has a blank behind it. */
-		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+		 * has a blank behind it.  A CR alone is not a break. */
+		if (c == ' ' || c == '\t' || c == '\n' ||
+		    (c == '\r' && i + 1 < f->value.n &&
+			f->value.p[i + 1] == '\n')) {
 			blank = true;
 			continue;
 		}
