@@ -316,8 +316,8 @@ def known(net, us, key):
     # Who cannot find out asks to come again; what was found out a moment ago is remembered.
     us.kill("queue", signal.SIGSTOP)
     try:
-        again = from_list("known-recalled", "dance")
         said = from_list("known-silent", "tango")
+        again = from_list("known-recalled", "dance")
     finally:
         us.kill("queue", signal.SIGCONT)
     verdict(again[0] == 250, "list-is-remembered", again)
