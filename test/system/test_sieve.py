@@ -102,6 +102,23 @@ def test_folders(h):
     m.logout()
 
 
+def test_mailboxid(h):
+    """The identifier that IMAP shows leads to the folder, also when it has another name."""
+    m = h.imap()
+    m.create("Before")
+    ident = re.search(rb"MAILBOXID \(([^)]*)\)", m.status("Before", "(MAILBOXID)")[1][0])[1].decode()
+    r = put(h, f'require ["fileinto", "mailboxid"];\nif mailboxidexists "{ident}" {{ fileinto :mailboxid "{ident}" "No/Such"; }}\n')
+    m.rename("Before", "Behind")
+    h.deliver(subject="by its id")
+    got = subjects(h, "Behind")
+    verdict(r.returncode == 0 and got == ["by its id"], "sieve-mailboxid", [ident, got, r.stderr])
+    m.delete("Behind")
+    h.deliver(subject="gone by its id")
+    verdict("gone by its id" in subjects(h, "INBOX"), "sieve-mailboxid-gone")
+    m.logout()
+    put(h, FOLDERS)
+
+
 def test_detail(h):
     """name+detail: into the folder of that name, unless a rule says otherwise."""
     m = h.imap()
@@ -291,6 +308,7 @@ def main():
     with House(extra) as h:
         test_command(h)
         test_folders(h)
+        test_mailboxid(h)
         test_detail(h)
         test_failure(h)
         test_sends(h, sink)
