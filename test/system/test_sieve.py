@@ -23,7 +23,7 @@ if header :contains "Subject" "list" {
 """
 SENDS = """require ["vacation", "copy"];
 if header :is "Subject" "away" {
-    vacation :days 7 "I am away";
+    vacation :days 7 :addresses "anna@old.test" "I am away";
 } elsif header :is "Subject" "on" {
     redirect "y@far.test";
 } elsif header :is "Subject" "ben" {
@@ -174,6 +174,16 @@ def test_sends(h, sink):
     verdict(got.count("away") == 2 and "on" not in got and "ben" not in got, "sieve-redirect-is-no-keep", got)
 
 
+def test_old_address(h, sink):
+    """Mail that another provider has forwarded is answered from here, since nobody else could sign the answer."""
+    s = h.smtp()
+    s.sendmail("old@far.test", ["anna@home.test"],
+               "From: X <old@far.test>\r\nTo: anna@old.test\r\nSubject: away\r\n\r\nhello\r\n")
+    s.quit()
+    got = wait_until(lambda: [m for m in sink.mails if m[1] == "old@far.test"])
+    verdict(got and b"\nFrom: anna@home.test\r\n" in b"\n" + got[0][2], "sieve-vacation-old-address", got)
+
+
 def test_rounds(h):
     """Anna forwards to ben, and he to her: it comes back once, whatever their rules do to its header."""
     for kind, needs, change in (("plain", "", ""), ("deleted", ', "editheader"', 'deleteheader "X-Sieve-Redirected-From";'),
@@ -312,6 +322,7 @@ def main():
         test_detail(h)
         test_failure(h)
         test_sends(h, sink)
+        test_old_address(h, sink)
         test_rounds(h)
         test_trace(h)
         test_killed(h, sink)
