@@ -48,11 +48,6 @@ static const struct {
 	"xn--strae-oqa.example",
 	"stra\xc3\x9f"
 	"e.example"},
-    {"STRA\xe1\xba\x9e"
-     "E.example",
-	"xn--strae-oqa.example",
-	"stra\xc3\x9f"
-	"e.example"},
     {"\xce\xb2\xcf\x8c\xce\xbb\xce\xbf\xcf\x82.example", "xn--nxasmm1c.example",
 	"\xce\xb2\xcf\x8c\xce\xbb\xce\xbf\xcf\x82.example"},
     /* [RFC 3492 7.1] (B), (F) and (O), with dots of their own. */
